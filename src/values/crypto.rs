@@ -1,0 +1,59 @@
+//! Signatures as the rest of the library sees them: one port for checking, one for signing.
+//!
+//! On Workers both are WebCrypto, in native tests RustCrypto. ECDSA signatures cross these ports as raw
+//! `r || s` of fixed width (the form of JWS and WebCrypto); X.509's DER form is converted by `pki`.
+
+use std::fmt;
+
+/// A signature algorithm with its hash, the union of what JWS and CSRs may use here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SigAlg {
+    /// ECDSA on P-256 with SHA-256.
+    Es256,
+    /// ECDSA on P-384 with SHA-384.
+    Es384,
+    /// ECDSA on P-256 with SHA-384: some CSRs, never JWS.
+    EcP256Sha384,
+    /// ECDSA on P-384 with SHA-256: some CSRs, never JWS.
+    EcP384Sha256,
+    /// RSASSA-PKCS1-v1_5 with SHA-256.
+    Rs256,
+    /// RSASSA-PKCS1-v1_5 with SHA-384.
+    Rs384,
+    /// RSASSA-PKCS1-v1_5 with SHA-512.
+    Rs512,
+    /// Ed25519.
+    Ed25519,
+}
+
+/// The crypto provider itself failed, which says nothing about the signature; the text is for the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CryptoFailure(pub String);
+
+impl fmt::Display for CryptoFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "crypto provider failed: {}", self.0)
+    }
+}
+
+impl std::error::Error for CryptoFailure {}
+
+/// Checks signatures.
+#[allow(async_fn_in_trait, reason = "futures on wasm are not Send; callers are generic, never dyn")]
+pub trait Verify {
+    /// Whether `signature` over `message` is by the key `spki` (DER SubjectPublicKeyInfo) under `alg`.
+    ///
+    /// `Ok(false)` also for a signature of the wrong length or a key that does not fit `alg`; `Err` only when
+    /// the provider could not do its work.
+    async fn verify(&self, alg: SigAlg, spki: &[u8], message: &[u8], signature: &[u8]) -> Result<bool, CryptoFailure>;
+}
+
+/// Signs with the issuer's private key, which stays behind this port.
+#[allow(async_fn_in_trait, reason = "futures on wasm are not Send; callers are generic, never dyn")]
+pub trait Sign {
+    /// The algorithm that [`Sign::sign`] uses.
+    fn algorithm(&self) -> SigAlg;
+
+    /// The signature over `message`; ECDSA as raw `r || s`.
+    async fn sign(&self, message: &[u8]) -> Result<Vec<u8>, CryptoFailure>;
+}

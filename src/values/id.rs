@@ -1,0 +1,81 @@
+//! Unpredictable names for accounts, orders and what else has a URL.
+
+use super::b64;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// A name of 128 random bits, written as 22 characters of base64url.
+///
+/// Random, so that a URL tells nothing and cannot be guessed
+/// ([RFC 8555 §10.5](https://www.rfc-editor.org/rfc/rfc8555#section-10.5)).
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Id(String);
+
+/// Length of an [`Id`] in bytes before encoding.
+pub const ID_BYTES: usize = 16;
+
+impl Id {
+    /// The name made of these random bytes.
+    pub fn from_random(bytes: [u8; ID_BYTES]) -> Self {
+        Self(b64::encode(&bytes))
+    }
+
+    /// Reads a name; `None` when `text` is not 22 characters of canonical base64url.
+    pub fn parse(text: &str) -> Option<Self> {
+        let bytes = (text.len() == 22).then(|| b64::decode(text))??;
+        (bytes.len() == ID_BYTES).then(|| Self(text.to_owned()))
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The 16 bytes behind the text.
+    pub fn bytes(&self) -> [u8; ID_BYTES] {
+        b64::decode(&self.0).and_then(|bytes| bytes.try_into().ok()).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<Id> for String {
+    fn from(id: Id) -> String {
+        id.0
+    }
+}
+
+impl TryFrom<String> for Id {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::parse(&text).ok_or_else(|| format!("{text:?} is not an id of 22 base64url characters"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_22_canonical_characters() {
+        let id = Id::from_random([0xff; 16]);
+        assert_eq!(id.as_str(), "_____________________w");
+        assert_eq!(Id::parse(id.as_str()), Some(id.clone()));
+        assert_eq!(id.bytes(), [0xff; 16]);
+        for bad in ["", "______________________", "_____________________", "../../../../../../../x", "_____________________w="] {
+            assert_eq!(Id::parse(bad), None, "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! What a certificate is for: ACME identifiers ([RFC 8555 §9.7.7](https://www.rfc-editor.org/rfc/rfc8555#section-9.7.7)).
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// A name that an order asks for, in the form it will have in the certificate.
+///
+/// Its wire form is RFC 8555's `{"type":"dns","value":"www.example.org"}`. IP identifiers (RFC 8738) join as
+/// a second variant.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(tag = "type", content = "value", rename_all = "lowercase")]
+pub enum Identifier {
+    /// A DNS name in lower case, perhaps beginning with `*.`.
+    Dns(DnsName),
+}
+
+/// A DNS name as it may stand in a certificate: lower-case A-labels, no trailing dot, perhaps a leading `*.`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct DnsName(String);
+
+/// Why a text is no usable DNS name; [`fmt::Display`] says it in a clause that follows the name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NameFault {
+    /// Nothing there.
+    Empty,
+    /// More than 253 characters.
+    TooLong,
+    /// It ends with a dot.
+    TrailingDot,
+    /// Two dots in a row, or a leading one.
+    EmptyLabel,
+    /// A label of more than 63 characters.
+    LabelTooLong,
+    /// A character other than letters, digits and hyphens.
+    Character,
+    /// Characters outside ASCII: the client has to send A-labels.
+    NotAscii,
+    /// A hyphen begins or ends a label.
+    Hyphen,
+    /// Hyphens at positions 3 and 4 of a label that is no valid A-label (RFC 5891 §4.2.3.1).
+    ReservedLabel,
+    /// A `*` elsewhere than as the whole first label, or with nothing below it.
+    Wildcard,
+    /// An IP address given as a DNS name.
+    IpAddress,
+}
+
+impl fmt::Display for NameFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Empty => "is empty",
+            Self::TooLong => "is longer than 253 characters",
+            Self::TrailingDot => "ends with a dot; leave it out",
+            Self::EmptyLabel => "has an empty label (two dots in a row or a leading dot)",
+            Self::LabelTooLong => "has a label longer than 63 characters",
+            Self::Character => "has a character other than letters, digits, hyphens and dots",
+            Self::NotAscii => "has non-ASCII characters; send internationalised names as A-labels (xn--…)",
+            Self::Hyphen => "has a label that begins or ends with a hyphen",
+            Self::ReservedLabel => "has a label with hyphens at its third and fourth place that is no valid A-label",
+            Self::Wildcard => "has a `*` that is not the whole first label of a longer name",
+            Self::IpAddress => "is an IP address, which is not a dns identifier",
+        })
+    }
+}
+
+impl DnsName {
+    /// Reads a name, lower-casing it.
+    ///
+    /// # Errors
+    /// The first [`NameFault`] found; nothing is repaired silently but the case.
+    pub fn parse(text: &str) -> Result<Self, NameFault> {
+        let name = text.to_ascii_lowercase();
+        if name.is_empty() {
+            return Err(NameFault::Empty);
+        }
+        if !name.is_ascii() {
+            return Err(NameFault::NotAscii);
+        }
+        if name.len() > 253 {
+            return Err(NameFault::TooLong);
+        }
+        if name.ends_with('.') {
+            return Err(NameFault::TrailingDot);
+        }
+        let base = name.strip_prefix("*.").unwrap_or(&name);
+        if base.contains('*') {
+            return Err(NameFault::Wildcard);
+        }
+        base.split('.').try_for_each(check_label)?;
+        // A last label of digits only is an IPv4 address to every URL parser (WHATWG URL, "ends in a number").
+        if base.rsplit('.').next().is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit())) {
+            return Err(NameFault::IpAddress);
+        }
+        Ok(Self(name))
+    }
+
+    /// The name as it stands in a certificate, with `*.` where it has one.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether the name begins with `*.`.
+    pub fn is_wildcard(&self) -> bool {
+        self.0.starts_with("*.")
+    }
+
+    /// The name without a leading `*.`: what an authorization is for (RFC 8555 §7.1.4).
+    pub fn base(&self) -> DnsName {
+        Self(self.0.strip_prefix("*.").unwrap_or(&self.0).to_owned())
+    }
+}
+
+/// One label: letters, digits and inner hyphens, and a reserved form only when it is a valid A-label.
+fn check_label(label: &str) -> Result<(), NameFault> {
+    if label.is_empty() {
+        return Err(NameFault::EmptyLabel);
+    }
+    if label.len() > 63 {
+        return Err(NameFault::LabelTooLong);
+    }
+    if !label.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') {
+        return Err(NameFault::Character);
+    }
+    if label.starts_with('-') || label.ends_with('-') {
+        return Err(NameFault::Hyphen);
+    }
+    if label.get(2..4) == Some("--") && !is_a_label(label) {
+        return Err(NameFault::ReservedLabel);
+    }
+    Ok(())
+}
+
+/// Whether an `xn--` label decodes to a U-label that encodes back to the same label (RFC 5891 §5.4).
+fn is_a_label(label: &str) -> bool {
+    if !label.starts_with("xn--") {
+        return false;
+    }
+    let (unicode, decoded) = idna::domain_to_unicode(label);
+    decoded.is_ok() && unicode != label && idna::domain_to_ascii_strict(&unicode).is_ok_and(|back| back == label)
+}
+
+impl fmt::Display for DnsName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<DnsName> for String {
+    fn from(name: DnsName) -> String {
+        name.0
+    }
+}
+
+impl TryFrom<String> for DnsName {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::parse(&text).map_err(|fault| format!("{text:?} {fault}"))
+    }
+}
+
+impl Identifier {
+    /// The `dns` identifier for `text`.
+    ///
+    /// # Errors
+    /// As [`DnsName::parse`].
+    pub fn dns(text: &str) -> Result<Self, NameFault> {
+        DnsName::parse(text).map(Self::Dns)
+    }
+
+    /// The identifier type's name on the wire.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Dns(_) => "dns",
+        }
+    }
+
+    /// The identifier's value on the wire.
+    pub fn value(&self) -> &str {
+        match self {
+            Self::Dns(name) => name.as_str(),
+        }
+    }
+
+    /// Whether it asks for all names one label below.
+    pub fn is_wildcard(&self) -> bool {
+        match self {
+            Self::Dns(name) => name.is_wildcard(),
+        }
+    }
+
+    /// The identifier that has to be proven for this one: a wildcard's base (RFC 8555 §7.1.4), else itself.
+    pub fn base(&self) -> Identifier {
+        match self {
+            Self::Dns(name) => Self::Dns(name.base()),
+        }
+    }
+}
+
+impl fmt::Display for Identifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.value())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn o05_names_in_certificate_form_are_read() {
+        for (text, value) in [
+            ("example.org", "example.org"),
+            ("WWW.Example.ORG", "www.example.org"),
+            ("*.example.org", "*.example.org"),
+            ("localhost", "localhost"),
+            ("xn--bcher-kva.example", "xn--bcher-kva.example"),
+            ("a-b.3com.test", "a-b.3com.test"),
+        ] {
+            assert_eq!(DnsName::parse(text).map(|n| n.to_string()), Ok(value.to_owned()));
+        }
+    }
+
+    #[test]
+    fn o05_other_forms_are_refused_each_for_its_reason() {
+        let long_label = format!("{}.test", "a".repeat(64));
+        let long_name = format!("{}test", "abcdefg.".repeat(32));
+        for (text, fault) in [
+            ("", NameFault::Empty),
+            ("example.org.", NameFault::TrailingDot),
+            (".example.org", NameFault::EmptyLabel),
+            ("a..b", NameFault::EmptyLabel),
+            ("bücher.example", NameFault::NotAscii),
+            ("a_b.example", NameFault::Character),
+            ("example.org:80", NameFault::Character),
+            ("-a.example", NameFault::Hyphen),
+            ("a-.example", NameFault::Hyphen),
+            ("ab--cd.example", NameFault::ReservedLabel),
+            ("xn--a.example", NameFault::ReservedLabel),
+            ("*", NameFault::Wildcard),
+            ("*.*.example", NameFault::Wildcard),
+            ("w*.example", NameFault::Wildcard),
+            ("www.*.example", NameFault::Wildcard),
+            ("127.0.0.1", NameFault::IpAddress),
+            ("*.1", NameFault::IpAddress),
+            (long_label.as_str(), NameFault::LabelTooLong),
+            (long_name.as_str(), NameFault::TooLong),
+        ] {
+            assert_eq!(DnsName::parse(text), Err(fault), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn o02_the_wildcard_stays_in_the_name_and_leaves_its_base() {
+        let name = DnsName::parse("*.example.org").unwrap();
+        assert!(name.is_wildcard());
+        assert_eq!(name.base().as_str(), "example.org");
+        let json = serde_json::to_string(&Identifier::Dns(name)).unwrap();
+        assert_eq!(json, r#"{"type":"dns","value":"*.example.org"}"#);
+    }
+}

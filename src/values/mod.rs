@@ -1,0 +1,14 @@
+//! Values: small types that every layer shares and that depend on nothing of ours.
+
+pub mod b64;
+pub mod crypto;
+pub mod id;
+pub mod identifier;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod native_crypto;
+pub mod time;
+
+pub use crypto::{CryptoFailure, SigAlg, Verify};
+pub use id::Id;
+pub use identifier::Identifier;
+pub use time::Time;
