@@ -40,6 +40,10 @@ pub struct Issuance {
     pub serial: String,
     /// The linted to-be-signed certificate, DER in base64url.
     pub tbs: String,
+    /// The certificate's public key, DER SubjectPublicKeyInfo in base64url.
+    pub spki: String,
+    /// When it was prepared: its times count from here.
+    pub prepared: Time,
     /// When the certificate ends.
     pub not_after: Time,
 }
