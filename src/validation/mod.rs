@@ -1,1 +1,5 @@
 //! validation.
+pub mod dns;
+pub mod guard;
+pub mod outbound;
+pub mod quote;
