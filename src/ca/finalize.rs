@@ -17,7 +17,7 @@ use crate::acme::ledger::LedgerEntry;
 use crate::acme::order::{CertificateRecord, Issuance, OrderStatus};
 use crate::acme::{Kind, OrderRecord, Problem};
 use crate::jose::Jwk;
-use crate::pki::csr::{self, CsrFault, CsrFaultKind, VerifiedCsr};
+use crate::pki::csr::{self, CsrFault, VerifiedCsr};
 use crate::pki::leaf::{self, LeafRequest};
 use crate::pki::{Serial, key, lint, profile};
 use crate::store::Kv;
@@ -120,16 +120,17 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             serial: &serial,
             now,
             ca_issuers: Some(&settings.ca_issuers),
+            crl: None,
         };
         let tbs = leaf::build_tbs(&request).map_err(|fault| Problem::internal(fault.to_string()))?;
-        let linted = lint::check(&tbs, &request).map_err(|faults| Problem::internal(lint::list(&faults)))?;
+        let linted = lint::check(&tbs, &request).map_err(lint_failed)?;
         Ok(Issuance {
             csr_digest: presented.digest.clone(),
             serial: serial.hex(),
-            tbs: b64::encode(linted.der()),
+            tbs: b64::encode(linted.as_bytes()),
             spki: b64::encode(presented.csr.public_key().spki_der()),
             prepared: now,
-            not_after: leaf::not_after(&request),
+            not_after: request.validity().1,
         })
     }
 
@@ -188,23 +189,23 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         let entry = LedgerEntry {
             account: self.account_id()?.clone(),
             order: order.id.clone(),
-            tbs_digest: b64::encode(&Sha256::digest(tbs.der())),
+            tbs_digest: b64::encode(&Sha256::digest(tbs.as_bytes())),
             names: order.identifiers.iter().map(Identifier::to_string).collect(),
             recorded: self.ports.now(),
             not_after: issuance.not_after,
             revoked: None,
         };
         let message = Message::Record { serial: issuance.serial.clone(), entry: Box::new(entry) };
-        match self.ports.call(&Partition::Ledger(settings.issuer.id().to_owned()), &message).await? {
+        match self.ports.call(&Partition::Ledger(settings.issuer.id()), &message).await? {
             Reply::Recorded(true) => {}
             Reply::Recorded(false) => return Err(Problem::internal("the serial number is taken by another certificate")),
             Reply::Refused(problem) => return Err(problem),
             other => return Err(ladder::unexpected(&other)),
         }
-        let signature = self.ports.sign(tbs.der()).await?;
-        let certificate = leaf::assemble(tbs, &signature, &settings.issuer)
-            .map_err(|fault| Problem::internal(fault.to_string()))?;
-        Ok(leaf::pem_chain(&certificate, &settings.issuer))
+        let signature = self.ports.sign(tbs.as_bytes()).await?;
+        leaf::assemble(&tbs, &signature)
+            .and_then(|certificate| leaf::pem_chain(&certificate, &settings.issuer))
+            .map_err(|fault| Problem::internal(fault.to_string()))
     }
 
     /// The recorded bytes, checked once more: they may come from before a crash, or an upgrade.
@@ -223,9 +224,15 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             serial: &serial,
             now: issuance.prepared,
             ca_issuers: Some(&settings.ca_issuers),
+            crl: None,
         };
-        lint::check(&tbs, &request).map_err(|faults| Problem::internal(lint::list(&faults)))
+        lint::check(&tbs, &request).map_err(lint_failed)
     }
+}
+
+fn lint_failed(faults: Vec<lint::LintFault>) -> Problem {
+    let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
+    Problem::internal(format!("the certificate about to be signed is not as it should be: {}", faults.join("; ")))
 }
 
 fn not_ready(status: OrderStatus) -> Problem {
@@ -245,11 +252,11 @@ fn account_key() -> Problem {
 }
 
 fn refuse_csr(fault: CsrFault) -> Problem {
-    let detail = format!("The CSR is refused: {fault}.");
-    match fault.kind() {
-        CsrFaultKind::BadCsr => Problem::new(Kind::BadCsr, detail),
-        CsrFaultKind::BadPublicKey => Problem::new(Kind::BadPublicKey, detail),
-        CsrFaultKind::Provider => Problem::internal(detail),
+    let detail = format!("The request is refused: {fault}.");
+    match fault {
+        CsrFault::Key(_) => Problem::new(Kind::BadPublicKey, detail),
+        CsrFault::Provider(failure) => failure.into(),
+        _ => Problem::new(Kind::BadCsr, detail),
     }
 }
 

@@ -207,7 +207,7 @@ fn home(settings: &Settings) -> Response {
     let text = format!(
         "This is a certificate authority. Point an ACME client at its directory:\n{}\n\nIts issuing certificate:\n{}\n",
         settings.urls.directory(),
-        settings.urls.issuer(settings.issuer.id()),
+        settings.urls.issuer(&settings.issuer.id()),
     );
     Response::text(200, "text/plain; charset=utf-8", text).with("Cache-Control", "public, max-age=60")
 }

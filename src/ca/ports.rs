@@ -3,7 +3,7 @@
 use super::message::{Message, Partition, Reply};
 use super::settings::Settings;
 use crate::acme::Problem;
-use crate::validation::Outbound;
+use crate::validation::outbound::Outbound;
 use crate::values::{CryptoFailure, Time, Verify};
 use core::future::Future;
 use core::pin::Pin;

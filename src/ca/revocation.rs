@@ -34,7 +34,7 @@ fn read(jws: &Verified) -> Result<Wish, Problem> {
     let der = b64::decode(&certificate)
         .ok_or_else(|| Problem::malformed("certificate is not unpadded base64url of a DER-encoded certificate."))?;
     let presented = certificate::parse_presented(&der)
-        .map_err(|fault| Problem::malformed(format!("The certificate cannot be read: {fault}.")))?;
+        .map_err(|fault| Problem::malformed(format!("The certificate {fault}.")))?;
     Ok(Wish { presented, reason })
 }
 
@@ -44,7 +44,7 @@ fn read(jws: &Verified) -> Result<Wish, Problem> {
 /// `malformed`, `unauthorized`, `badRevocationReason`, `alreadyRevoked`.
 pub async fn revoke_by_key<P: Ports>(ports: &P, jws: &Verified) -> Answer {
     let wish = read(jws)?;
-    if wish.presented.spki_der() != jws.key().spki_der() {
+    if wish.presented.spki_der != jws.key().spki_der() {
         let detail = "The request is signed with a key that is not the certificate's. Sign it with the certificate's \
                       key in jwk, or with the key of the account in kid.";
         return Err(Problem::new(Kind::Unauthorized, detail));
@@ -54,12 +54,12 @@ pub async fn revoke_by_key<P: Ports>(ports: &P, jws: &Verified) -> Answer {
 
 async fn tell_ledger<P: Ports>(ports: &P, wish: &Wish, by: Requester) -> Answer {
     let request = RevocationRequest {
-        serial: wish.presented.serial().hex(),
-        tbs_digest: b64::encode(&wish.presented.tbs_digest()),
+        serial: wish.presented.serial.hex(),
+        tbs_digest: b64::encode(&wish.presented.tbs_hash()),
         reason: wish.reason,
         by,
     };
-    let ledger = Partition::Ledger(ports.settings().issuer.id().to_owned());
+    let ledger = Partition::Ledger(ports.settings().issuer.id());
     match ports.call(&ledger, &Message::Revoke(Box::new(request))).await? {
         Reply::Done => Ok(Response::empty(200)),
         Reply::Refused(problem) => Err(problem),
@@ -91,8 +91,10 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
 
     /// Whether the account holds valid authorizations for every name in the certificate.
     fn covers(&self, txn: &Txn<'_, K>, presented: &Presented) -> Result<bool, Problem> {
-        let Some(names) = presented.names() else { return Ok(false) };
-        let mut missing: BTreeSet<Identifier> = names.iter().cloned().collect();
+        if presented.has_other_names || presented.names.is_empty() {
+            return Ok(false);
+        }
+        let mut missing: BTreeSet<Identifier> = presented.names.clone();
         let mut after: Option<String> = None;
         while !missing.is_empty() {
             let page = txn.list::<AuthorizationRecord>(after.as_deref(), 100)?;

@@ -59,7 +59,7 @@ impl Settings {
         let issuer = Issuer::from_pem_chain(&required("ISSUER_CHAIN")?)
             .map_err(|fault| format!("ISSUER_CHAIN cannot be used: {fault}."))?;
         issuer.check_time(now).map_err(|fault| format!("ISSUER_CHAIN cannot be used: {fault}."))?;
-        let ca_issuers = urls.issuer(issuer.id());
+        let ca_issuers = urls.issuer(&issuer.id());
         let ca_issuers = if dev { ca_issuers } else { ca_issuers.replacen("https://", "http://", 1) };
         Ok(Self {
             ca_issuers,

@@ -1,6 +1,7 @@
 //! Public keys of accounts, as JSON Web Keys ([RFC 7517](https://www.rfc-editor.org/rfc/rfc7517)).
 
 mod fault;
+mod from_spki;
 mod spki;
 #[cfg(test)]
 mod tests;

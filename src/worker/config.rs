@@ -50,7 +50,7 @@ pub async fn load(env: &Env) -> Result<SharedConfig, String> {
 
 /// Imports the issuer's key and proves, by a signature, that it is the one in the issuer's certificate.
 async fn import(settings: &Settings, pem: &str) -> Result<SigningKey, String> {
-    let algorithm = settings.issuer.signature_algorithm();
+    let algorithm = settings.issuer.algorithm();
     let (label, der) = der::pem::decode_vec(pem.trim().as_bytes())
         .map_err(|e| format!("ISSUER_KEY is not PEM ({e}). It has to be a PKCS#8 private key."))?;
     if label != "PRIVATE KEY" {
@@ -60,7 +60,7 @@ async fn import(settings: &Settings, pem: &str) -> Result<SigningKey, String> {
     let key = SigningKey::import(&der, algorithm).await.map_err(|_| mismatch.to_owned())?;
     let probe = b"selvedge: does this key belong to this certificate?";
     let signature = key.sign(probe).await.map_err(|e| e.to_string())?;
-    let spki = settings.issuer.spki_der();
+    let spki = settings.issuer.public_key().spki_der();
     match crypto::verify(algorithm, spki, probe, &signature).await {
         Ok(true) => Ok(key),
         Ok(false) => Err(mismatch.to_owned()),

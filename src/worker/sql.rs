@@ -78,9 +78,8 @@ impl SqlKv {
             let Some(act) = act.take() else { return Ok(()) };
             act().map_err(|failure| JsValue::from_str(&failure.0))
         };
-        let run: &mut dyn FnMut() -> Result<(), JsValue> = &mut run;
         // Lent to JavaScript for the time of this one call.
-        let closure = ScopedClosure::borrow_mut(run);
+        let closure = ScopedClosure::borrow_mut(&mut run);
         js::call(&self.storage, "transactionSync", &[closure.as_ref().clone()])
             .map(drop)
             .map_err(|error| StoreFailure(js::text(&error)))
