@@ -119,7 +119,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             names: &wanted,
             serial: &serial,
             now,
-            ca_issuers: Some(&settings.ca_issuers),
+            ca_issuers: settings.ca_issuers.as_deref(),
             crl: None,
         };
         let tbs = leaf::build_tbs(&request).map_err(|fault| Problem::internal(fault.to_string()))?;
@@ -223,7 +223,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             names: &order.identifiers.iter().cloned().collect(),
             serial: &serial,
             now: issuance.prepared,
-            ca_issuers: Some(&settings.ca_issuers),
+            ca_issuers: settings.ca_issuers.as_deref(),
             crl: None,
         };
         lint::check(&tbs, &request).map_err(lint_failed)

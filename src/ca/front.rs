@@ -24,7 +24,7 @@ impl<P: Ports> Front<P> {
         let response = match request.method.as_str() {
             "OPTIONS" => preflight(),
             "POST" => self.post(&request, route).await,
-            "GET" | "HEAD" => self.get(route).unwrap_or_else(|problem| self.refuse(&problem)),
+            "GET" | "HEAD" => self.get(&request.method, route).unwrap_or_else(|problem| self.refuse(&problem)),
             other => self.refuse(&method_not_allowed(other)),
         };
         // RFC 8555 §6.1: browser clients may read everything here; there are no cookies to protect.
@@ -38,7 +38,7 @@ impl<P: Ports> Front<P> {
     }
 
     /// What may be had without a signature (RFC 8555 §6.3).
-    fn get(&self, route: Option<Route>) -> Answer {
+    fn get(&self, method: &str, route: Option<Route>) -> Answer {
         let settings = self.ports.settings();
         match route {
             None => Err(unknown_path()),
@@ -46,8 +46,12 @@ impl<P: Ports> Front<P> {
             Some(Route::Home) => Ok(home(settings).indexed(&settings.urls)),
             Some(Route::Issuer(id)) if id == settings.issuer.id() => Ok(issuer(settings)),
             Some(Route::Issuer(_)) => Err(Problem::malformed("There is no issuer of this name.").with_status(404)),
-            Some(Route::NewNonce) => Ok(Response::empty(204).indexed(&settings.urls).with_nonce(&self.nonce()?)),
-            Some(_) => Err(method_not_allowed("GET")),
+            Some(Route::NewNonce) => {
+                // RFC 8555 §7.2: 200 to HEAD, 204 to GET.
+                let status = if method == "HEAD" { 200 } else { 204 };
+                Ok(Response::empty(status).indexed(&settings.urls).with_nonce(&self.nonce()?))
+            }
+            Some(_) => Err(method_not_allowed(method)),
         }
     }
 

@@ -12,8 +12,9 @@ use url::Url;
 pub struct Settings {
     /// Where the CA is reached.
     pub urls: Urls,
-    /// The URL of the issuer certificate for `caIssuers`; plain http in production, as verifiers expect.
-    pub ca_issuers: String,
+    /// The URL of the issuer certificate for `caIssuers`. Verifiers fetch it by plain http (RFC 5280 §4.2.2.1), so it
+    /// is `None` on a test machine that serves https only.
+    pub ca_issuers: Option<String>,
     /// The key under nonces' MACs.
     pub nonce_key: [u8; 32],
     /// Who signs.
@@ -59,8 +60,12 @@ impl Settings {
         let issuer = Issuer::from_pem_chain(&required("ISSUER_CHAIN")?)
             .map_err(|fault| format!("ISSUER_CHAIN cannot be used: {fault}."))?;
         issuer.check_time(now).map_err(|fault| format!("ISSUER_CHAIN cannot be used: {fault}."))?;
-        let ca_issuers = urls.issuer(&issuer.id());
-        let ca_issuers = if dev { ca_issuers } else { ca_issuers.replacen("https://", "http://", 1) };
+        let issuer_url = urls.issuer(&issuer.id());
+        let ca_issuers = match issuer_url.strip_prefix("https://") {
+            None => Some(issuer_url),
+            Some(_) if dev => None,
+            Some(rest) => Some(format!("http://{rest}")),
+        };
         Ok(Self {
             ca_issuers,
             nonce_key: nonce_key(&required("NONCE_KEY")?)?,
