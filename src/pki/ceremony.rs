@@ -4,26 +4,31 @@
 //! certificates contain follows RFC 5280 and, where a private CA can, the CA/Browser Forum's Baseline
 //! Requirements.
 
+mod fault;
+
 use super::parts::Parts;
 use super::pem::{self, PemFault};
 use super::profile::default_profile;
 use super::serial::Serial;
 use super::{sigalg, tbs};
-use crate::values::identifier::{DnsName, NameFault};
+use crate::values::identifier::DnsName;
 use crate::values::native_crypto::NativeKey;
-use crate::values::{CryptoFailure, SigAlg, Time};
+use crate::values::{SigAlg, Time};
 use const_oid::db::rfc4519::COMMON_NAME;
 use const_oid::db::rfc5280::ID_KP_SERVER_AUTH;
 use core::fmt;
 use core::net::IpAddr;
 use core::time::Duration;
-use der::Encode;
-use der::asn1::{Any, SetOfVec};
+use der::asn1::{Any, BitString, SetOfVec};
+use der::{Decode, Encode};
+pub use fault::CeremonyFault;
+use spki::SubjectPublicKeyInfoOwned;
 use x509_cert::attr::AttributeTypeAndValue;
 use x509_cert::ext::Extensions;
 use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::ext::pkix::{BasicConstraints, SubjectKeyIdentifier};
-use x509_cert::name::{RdnSequence, RelativeDistinguishedName};
+use x509_cert::name::{Name, RdnSequence, RelativeDistinguishedName};
+use x509_cert::request::{CertReq, CertReqInfo, ExtensionReq, Version};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -45,75 +50,6 @@ pub struct CertAndKey {
 impl fmt::Debug for CertAndKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CertAndKey").field("certificate", &self.certificate).finish_non_exhaustive()
-    }
-}
-
-/// Why a ceremony stopped; [`fmt::Display`] is a sentence for the operator.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum CeremonyFault {
-    /// A common name that is empty or too long; its length in characters.
-    CommonName(usize),
-    /// A name that no server certificate can have.
-    Name(String, NameFault),
-    /// A server certificate without names.
-    NoNames,
-    /// The issuing certificate cannot be read.
-    Pem(PemFault),
-    /// The issuing certificate is no CA certificate.
-    NotCa,
-    /// A private key does not belong to its certificate.
-    KeyMismatch,
-    /// The certificate would outlive its issuer: its end, and the issuer's.
-    Outlives(Time, Time),
-    /// The key could not be read, made or used.
-    Crypto(CryptoFailure),
-    /// The operating system gave no random bytes.
-    Randomness(String),
-    /// A certificate could not be read or written.
-    Encoding(der::Error),
-}
-
-impl fmt::Display for CeremonyFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::CommonName(length) => {
-                write!(f, "a CA's common name has 1 to {MAX_COMMON_NAME} characters, not {length}")
-            }
-            Self::Name(name, fault) => write!(f, "the name {name:?} {fault}"),
-            Self::NoNames => f.write_str("a server certificate needs at least one name or address"),
-            Self::Pem(fault) => write!(f, "the certificate is unreadable: {fault}"),
-            Self::NotCa => f.write_str("the issuing certificate is no CA certificate"),
-            Self::KeyMismatch => f.write_str("the private key does not belong to the certificate"),
-            Self::Outlives(end, issuer_end) => write!(
-                f,
-                "the certificate would be valid until {}, longer than its issuer, which ends {}",
-                end.rfc3339(),
-                issuer_end.rfc3339()
-            ),
-            Self::Crypto(failure) => failure.fmt(f),
-            Self::Randomness(reason) => write!(f, "the operating system gives no random bytes: {reason}"),
-            Self::Encoding(error) => write!(f, "a certificate could not be read or written: {error}"),
-        }
-    }
-}
-
-impl std::error::Error for CeremonyFault {}
-
-impl From<CryptoFailure> for CeremonyFault {
-    fn from(failure: CryptoFailure) -> Self {
-        Self::Crypto(failure)
-    }
-}
-
-impl From<der::Error> for CeremonyFault {
-    fn from(error: der::Error) -> Self {
-        Self::Encoding(error)
-    }
-}
-
-impl From<PemFault> for CeremonyFault {
-    fn from(fault: PemFault) -> Self {
-        Self::Pem(fault)
     }
 }
 
@@ -177,11 +113,7 @@ pub fn create_server_leaf(
     days: u32,
 ) -> Result<CertAndKey, CeremonyFault> {
     let signer = Signer::read(issuer)?;
-    let mut names = Vec::new();
-    for text in dns_names {
-        let name = DnsName::parse(text).map_err(|fault| CeremonyFault::Name((*text).to_owned(), fault))?;
-        names.push(tbs::dns_name(name.as_str())?);
-    }
+    let mut names = general_names(dns_names)?;
     names.extend(addresses.iter().copied().map(GeneralName::from));
     if names.is_empty() {
         return Err(CeremonyFault::NoNames);
@@ -204,6 +136,33 @@ pub fn create_server_leaf(
         }
     }
     Ok(CertAndKey { certificate, key: key.to_pkcs8_pem()? })
+}
+
+/// Makes the CSR of a client for these DNS names, in DER: no subject, one extension, signed by `key`.
+///
+/// # Errors
+/// [`CeremonyFault::Name`], and failures of the machinery.
+pub fn create_csr(key: &NativeKey, dns_names: &[&str]) -> Result<Vec<u8>, CeremonyFault> {
+    let extensions = ExtensionReq(vec![tbs::critical_alt_names(general_names(dns_names)?)?]);
+    let info = CertReqInfo {
+        version: Version::V1,
+        subject: Name::default(),
+        public_key: SubjectPublicKeyInfoOwned::from_der(&key.spki_der()?)?,
+        attributes: SetOfVec::from_iter([extensions.try_into()?])?,
+    };
+    let raw = key.sign(key.algorithm(), &info.to_der()?)?;
+    let signature = sigalg::to_x509(key.algorithm(), &raw).unwrap_or_default();
+    let algorithm = sigalg::identifier(key.algorithm());
+    Ok(CertReq { info, algorithm, signature: BitString::from_bytes(&signature)? }.to_der()?)
+}
+
+fn general_names(dns_names: &[&str]) -> Result<Vec<GeneralName>, CeremonyFault> {
+    let mut names = Vec::new();
+    for text in dns_names {
+        let name = DnsName::parse(text).map_err(|fault| CeremonyFault::Name((*text).to_owned(), fault))?;
+        names.push(tbs::dns_name(name.as_str())?);
+    }
+    Ok(names)
 }
 
 /// Whether a private key (PKCS#8 PEM) belongs to a certificate (the first of a PEM file).

@@ -293,3 +293,6 @@ fn readable_name(subject: &[u8]) -> der::Result<String> {
     let name = Name::from_der(subject)?;
     Ok(name.common_name()?.map_or_else(|| name.to_string(), |common| common.value().into_owned()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -218,3 +218,6 @@ fn check_ed25519(key: &[u8]) -> Result<KeyKind, KeyFault> {
     }
     Ok(KeyKind::Ed25519)
 }
+
+#[cfg(test)]
+mod tests;

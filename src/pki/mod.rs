@@ -10,16 +10,25 @@
 
 #[cfg(not(target_arch = "wasm32"))]
 pub mod ceremony;
+pub mod certificate;
+pub mod csr;
 pub mod issuer;
 pub mod key;
+pub mod leaf;
+pub mod lint;
 mod parts;
 pub mod pem;
 pub mod profile;
 pub mod serial;
 pub mod sigalg;
 mod tbs;
+#[cfg(test)]
+mod testing;
 
+pub use csr::{Csr, CsrFault, VerifiedCsr};
 pub use issuer::{Issuer, IssuerFault};
 pub use key::{KeyFault, KeyKind, PublicKey};
+pub use leaf::{LeafFault, LeafRequest};
+pub use lint::{LintFault, LintedTbs};
 pub use profile::Profile;
 pub use serial::Serial;

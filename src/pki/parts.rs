@@ -50,7 +50,10 @@ impl<'a> Parts<'a> {
             }
             let serial = AnyRef::decode(r)?;
             serial.tag().assert_eq(Tag::Integer)?;
-            let _algorithm = AlgorithmIdentifierRef::decode(r)?;
+            // RFC 5280 §4.1.1.2: the same in both places.
+            if AlgorithmIdentifierRef::decode(r)? != algorithm {
+                return Err(ErrorKind::Failed.into());
+            }
             let issuer = r.tlv_bytes()?;
             let (not_before, not_after) = r.sequence(|r| Ok::<_, der::Error>((time(r)?, time(r)?)))?;
             let subject = r.tlv_bytes()?;

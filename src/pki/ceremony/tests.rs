@@ -1,46 +1,20 @@
 use super::*;
 use crate::pki::Issuer;
+use crate::pki::testing::{NOW, block_on, key, verify_server as verify};
+use crate::values::native_crypto::NativeCrypto;
 use core::net::Ipv4Addr;
-use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
-
-const NOW: Time = Time::from_secs(1_795_000_000);
-
-fn ders(pem: &str) -> Vec<CertificateDer<'static>> {
-    pem::read_certificates(pem).unwrap().into_iter().map(CertificateDer::from).collect()
-}
-
-/// Whether rustls-webpki accepts the chain for a server of that name at that time.
-fn verify(chain: &str, root: &str, name: &str, at: Time) -> Result<(), webpki::Error> {
-    let (chain, root) = (ders(chain), ders(root));
-    let anchor = webpki::anchor_from_trusted_cert(&root[0]).unwrap();
-    let leaf = webpki::EndEntityCert::try_from(&chain[0])?;
-    leaf.verify_for_usage(
-        webpki::ALL_VERIFICATION_ALGS,
-        &[anchor],
-        &chain[1..],
-        UnixTime::since_unix_epoch(Duration::from_secs(at.secs())),
-        webpki::KeyUsage::server_auth(),
-        None,
-        None,
-    )?;
-    leaf.verify_is_valid_for_subject_name(&ServerName::try_from(name).unwrap())
-}
 
 #[test]
 fn a_server_below_root_and_intermediate_is_accepted_by_a_verifier() {
     let root = create_root("Test Root", NOW, 10).unwrap();
     let intermediate = create_intermediate(&root, "Test Intermediate, \"quoted\" = +", NOW, 5).unwrap();
     let server = create_server_leaf(&intermediate, &["localhost"], &[Ipv4Addr::LOCALHOST.into()], NOW, 30).unwrap();
-    assert_eq!(ders(&server.certificate).len(), 2, "leaf and intermediate, no root");
+    assert_eq!(pem::read_certificates(&server.certificate).unwrap().len(), 2, "leaf and intermediate, no root");
     check_pair(&server.certificate, &server.key).unwrap();
     for name in ["localhost", "127.0.0.1"] {
         verify(&server.certificate, &root.certificate, name, NOW).unwrap();
     }
-    assert_eq!(
-        verify(&server.certificate, &root.certificate, "127.0.0.2", NOW).is_err(),
-        true,
-        "a name that it does not have"
-    );
+    assert!(verify(&server.certificate, &root.certificate, "127.0.0.2", NOW).is_err(), "a name it does not have");
     let other = create_root("Test Root", NOW, 10).unwrap();
     assert!(verify(&server.certificate, &other.certificate, "localhost", NOW).is_err(), "another root");
     let after = NOW.plus(DAY.saturating_mul(30));
@@ -56,7 +30,7 @@ fn a_server_below_root_and_intermediate_is_accepted_by_a_verifier() {
 fn a_server_directly_below_its_root_is_alone_in_its_chain() {
     let root = create_root("Test Root", NOW, 1).unwrap();
     let server = create_server_leaf(&root, &["Ca.Test"], &[], NOW, 30).unwrap();
-    assert_eq!(ders(&server.certificate).len(), 1);
+    assert_eq!(pem::read_certificates(&server.certificate).unwrap().len(), 1);
     verify(&server.certificate, &root.certificate, "ca.test", NOW).unwrap();
 }
 
@@ -91,4 +65,14 @@ fn what_cannot_be_is_refused_with_its_reason() {
 fn a_printed_pair_shows_no_key() {
     let root = create_root("Test Root", NOW, 1).unwrap();
     assert!(!format!("{root:?}").contains("PRIVATE"));
+}
+
+#[test]
+fn a_client_csr_is_one_that_is_accepted() {
+    for alg in [SigAlg::Es256, SigAlg::Es384, SigAlg::Rs256, SigAlg::Ed25519] {
+        let der = create_csr(key(alg), &["b.test", "*.a.test"]).unwrap();
+        let csr = block_on(crate::pki::csr::parse(&der).unwrap().verify(&NativeCrypto)).unwrap();
+        let names: Vec<_> = csr.names().unwrap().iter().map(|name| name.to_string()).collect();
+        assert_eq!(names, ["*.a.test", "b.test"]);
+    }
 }
