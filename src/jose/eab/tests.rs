@@ -80,6 +80,7 @@ fn a09_a_wrong_mac_is_refused_whatever_else_is_right() {
         assert_eq!(check(&short, &client), Err(EabFault::MacWrong));
     }
     let other = ClientKey::generate(SigAlg::Es256).external_account("HS256", MAC_KEY, "kid-2", URL);
+    assert_eq!(EabFault::MacWrong.kind(), FaultKind::Unauthorized);
     for member in ["protected", "payload", "signature"] {
         let mut mixed = binding(&client);
         mixed[member] = other[member].clone();
@@ -102,6 +103,7 @@ fn a09_the_header_has_a_mac_alg_a_kid_a_url_and_no_nonce() {
     for alg in ["none", "ES256", "hs256", "HS1", ""] {
         let found = parse(json!({ "alg": alg, "kid": "k", "url": URL }));
         assert_eq!(found, EabFault::Algorithm { found: alg.to_owned() });
+        assert_eq!(found.kind(), FaultKind::Malformed);
     }
     let missing = |member| EabFault::Jws(JwsFault::MissingMember { part: "its protected header", member });
     assert_eq!(parse(json!({ "alg": "HS256", "url": URL })), missing("kid"));
