@@ -31,6 +31,9 @@ pub struct AccountRecord {
     /// A key that a running key change wants to give this account; see [`AccountRecord::key`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pending_thumbprint: Option<String>,
+    /// How many key changes were begun; the number of the last one, whose key is the pending one.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub key_changes: u64,
     /// Contact URLs.
     pub contact: Vec<String>,
     /// Whether the terms of service were agreed to.
@@ -98,6 +101,30 @@ impl AccountUpdate {
 pub struct KeyOwner {
     /// The account.
     pub account: Id,
+    /// The number of the account's key change that claimed the key; 0 for the key that it was made with. It tells an
+    /// old claim from a new one, so that what is late undoes no more than what it knows of.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub change: u64,
+}
+
+fn is_zero(n: &u64) -> bool {
+    *n == 0
+}
+
+/// Stored as `void` in the partition of an account that is never to be: its key was given to another account while
+/// it was about to be made.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct VoidAccount {
+    /// When nobody can be about to make it any more.
+    pub expires: Time,
+}
+
+impl Record for VoidAccount {
+    const PREFIX: &'static str = "void";
+
+    fn expires(&self) -> Option<Time> {
+        Some(self.expires)
+    }
 }
 
 impl Record for KeyOwner {

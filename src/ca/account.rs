@@ -4,24 +4,43 @@ use super::cell::{Admitted, Cell};
 use super::http::{Answer, Response};
 use super::message::{Creation, Holding};
 use super::ports::PartitionPorts;
-use crate::acme::account::AccountUpdate;
+use crate::acme::account::{AccountUpdate, VoidAccount};
 use crate::acme::{AccountRecord, AccountStatus, OrderRecord, Problem, contact};
 use crate::store::{Kv, Txn};
 use crate::values::Id;
+use core::time::Duration;
 use serde_json::json;
 
 /// How many orders a page of the orders list has.
 const ORDERS_PER_PAGE: usize = 50;
 
+/// For how long an account that was called off stays so. A request that is about to make it lives for half a minute.
+const VOID_LIFETIME: Duration = Duration::from_secs(3600);
+
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
-    /// Whether this account has the key of this thumbprint. A key change towards that key that got stuck on the way is
-    /// called off: whoever asks is about to give the key away.
+    /// Whether this account has the key of this thumbprint.
     ///
     /// # Errors
     /// When the storage fails.
     pub fn find(&self, thumbprint: &str) -> Result<Holding, Problem> {
         self.transact(|txn| match txn.get::<AccountRecord>("")? {
             None => Ok(Holding::Nobody),
+            Some(account) if account.thumbprint == thumbprint => self.shown(&account, false),
+            Some(_) => Ok(Holding::OtherKey),
+        })
+    }
+
+    /// As [`Cell::find`]; and whatever would lead to this account's having the key is called off: whoever asks is about
+    /// to give the key to another.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub fn give_up(&self, thumbprint: &str) -> Result<Holding, Problem> {
+        self.transact(|txn| match txn.get::<AccountRecord>("")? {
+            None => {
+                txn.put("", &VoidAccount { expires: self.ports.now().plus(VOID_LIFETIME) })?;
+                Ok(Holding::Nobody)
+            }
             Some(account) => self.holding(txn, account, thumbprint),
         })
     }
@@ -45,7 +64,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         account.wire(&self.ports.settings().urls.orders(&account.id, None))
     }
 
-    /// Makes the account, unless there is one; then it answers as [`Cell::find`] does.
+    /// Makes the account, unless there is one; then it answers as [`Cell::give_up`] does.
     ///
     /// # Errors
     /// When the storage fails.
@@ -55,12 +74,16 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             if let Some(account) = txn.get::<AccountRecord>("")? {
                 return self.holding(txn, account, &creation.thumbprint);
             }
+            if txn.get::<VoidAccount>("")?.is_some() {
+                return Ok(Holding::Nobody);
+            }
             let account = AccountRecord {
                 id,
                 status: AccountStatus::Valid,
                 key: creation.key,
                 thumbprint: creation.thumbprint,
                 pending_thumbprint: None,
+                key_changes: 0,
                 contact: creation.wanted.contact.unwrap_or_default(),
                 terms_agreed: creation.wanted.terms_of_service_agreed,
                 created: self.ports.now(),

@@ -53,6 +53,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             Message::Reassign { from, to } => self.reassign(&from, to),
             Message::Release(account) => self.release(&account),
             Message::Find { thumbprint } => self.find(&thumbprint).map(Reply::Account),
+            Message::Yield { thumbprint } => self.give_up(&thumbprint).map(Reply::Account),
             Message::Create(creation) => self.create(*creation).map(Reply::Account),
             Message::Record { serial, entry } => self.record(&serial, &entry),
             Message::Revoke(request) => self.revoke_entry(*request),

@@ -7,7 +7,6 @@ use crate::acme::account::KeyOwner;
 use crate::acme::ledger::LedgerEntry;
 use crate::acme::{Kind, Problem};
 use crate::store::Kv;
-use crate::values::Id;
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// Whose this key is.
@@ -15,48 +14,52 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// # Errors
     /// When the storage fails.
     pub fn who_owns(&self) -> Result<Reply, Problem> {
-        self.transact(|txn| Ok(Reply::Owner(txn.get::<KeyOwner>("")?.map(|owner| owner.account))))
+        self.transact(|txn| Ok(Reply::Owner(txn.get::<KeyOwner>("")?)))
     }
 
-    /// Gives this key to an account, unless it has an owner. Answers the owner.
+    /// Gives this key to an account, unless it has another owner. A newer claim of the same account replaces the older
+    /// one. Answers the owner.
     ///
     /// # Errors
     /// When the storage fails.
-    pub fn claim(&self, account: Id) -> Result<Reply, Problem> {
-        self.transact(|txn| {
-            if let Some(owner) = txn.get::<KeyOwner>("")? {
-                return Ok(Reply::Owner(Some(owner.account)));
+    pub fn claim(&self, claim: KeyOwner) -> Result<Reply, Problem> {
+        self.transact(|txn| match txn.get::<KeyOwner>("")? {
+            Some(owner) if owner.account != claim.account || owner.change >= claim.change => {
+                Ok(Reply::Owner(Some(owner)))
             }
-            txn.put("", &KeyOwner { account: account.clone() })?;
-            Ok(Reply::Owner(Some(account)))
+            _ => {
+                txn.put("", &claim)?;
+                Ok(Reply::Owner(Some(claim)))
+            }
         })
     }
 
-    /// Gives this key to `to` if it is `from`'s, or nobody's. Answers the owner.
+    /// Gives this key to `to` if it is owned by exactly the claim `from`, or by nobody. Answers the owner.
     ///
     /// # Errors
     /// When the storage fails.
-    pub fn reassign(&self, from: &Id, to: Id) -> Result<Reply, Problem> {
+    pub fn reassign(&self, from: &KeyOwner, to: KeyOwner) -> Result<Reply, Problem> {
         self.transact(|txn| match txn.get::<KeyOwner>("")? {
-            Some(owner) if owner.account != *from => Ok(Reply::Owner(Some(owner.account))),
+            Some(owner) if owner != *from => Ok(Reply::Owner(Some(owner))),
             _ => {
-                txn.put("", &KeyOwner { account: to.clone() })?;
+                txn.put("", &to)?;
                 Ok(Reply::Owner(Some(to)))
             }
         })
     }
 
-    /// Takes this key from an account, if it is its. Answers the owner.
+    /// Takes this key from an account that changed to another by the key change `claim.change`, unless it has come back
+    /// to it since. Answers the owner.
     ///
     /// # Errors
     /// When the storage fails.
-    pub fn release(&self, account: &Id) -> Result<Reply, Problem> {
+    pub fn release(&self, claim: &KeyOwner) -> Result<Reply, Problem> {
         self.transact(|txn| match txn.get::<KeyOwner>("")? {
-            Some(owner) if owner.account == *account => {
+            Some(owner) if owner.account == claim.account && owner.change < claim.change => {
                 txn.delete::<KeyOwner>("");
                 Ok(Reply::Owner(None))
             }
-            owner => Ok(Reply::Owner(owner.map(|owner| owner.account))),
+            owner => Ok(Reply::Owner(owner)),
         })
     }
 

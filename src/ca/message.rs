@@ -1,7 +1,7 @@
 //! What partitions say to each other and the front to them. Crosses the wire as JSON.
 
 use super::http::Response;
-use crate::acme::account::{AccountStatus, NewAccount};
+use crate::acme::account::{AccountStatus, KeyOwner, NewAccount};
 use crate::acme::ledger::{Authority, LedgerEntry};
 use crate::acme::{Home, Nonce, Problem};
 use crate::values::Id;
@@ -72,19 +72,25 @@ pub enum Message {
     Redeem(Redemption),
     /// To a key: whose is it?
     WhoOwns,
-    /// To a key: it is this account's from now on, unless it has an owner.
-    Claim(Id),
-    /// To a key: it is `to`'s from now on if it is `from`'s now.
+    /// To a key: it is this account's from now on, unless it has another owner.
+    Claim(KeyOwner),
+    /// To a key: it is `to`'s from now on if nothing has changed since it was `from`'s.
     Reassign {
-        /// The owner that does not have the key (any more).
-        from: Id,
-        /// The new owner.
-        to: Id,
+        /// The claim of the owner that does not have the key (any more).
+        from: KeyOwner,
+        /// The new claim.
+        to: KeyOwner,
     },
-    /// To a key: it is nobody's from now on if it is this account's now.
-    Release(Id),
+    /// To a key: it is nobody's from now on if it is this account's now, by a claim before this key change.
+    Release(KeyOwner),
     /// To an account: do you have the key of this thumbprint?
     Find {
+        /// The thumbprint.
+        thumbprint: String,
+    },
+    /// To an account: do you have the key of this thumbprint? If not, give up what is on its way towards it: it will be
+    /// another's.
+    Yield {
         /// The thumbprint.
         thumbprint: String,
     },
@@ -174,7 +180,7 @@ pub enum Reply {
     /// Whether a nonce was redeemed just now for the first time.
     Redeemed(bool),
     /// Who owns a key (after the request).
-    Owner(Option<Id>),
+    Owner(Option<KeyOwner>),
     /// Whether, and how, an account has a key.
     Account(Holding),
     /// Whether a serial number was entered (or is, with the same content).
@@ -188,7 +194,7 @@ pub enum Reply {
 /// An account's word on whether it has a key.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Holding {
-    /// There is no such account.
+    /// There is no such account (and, after [`Message::Yield`], never will be).
     Nobody,
     /// It has another key.
     OtherKey,

@@ -10,7 +10,7 @@ use super::http::{Answer, Response};
 use super::ladder;
 use super::message::{Creation, Holding, Message, Partition, Reply};
 use super::ports::Ports;
-use crate::acme::account::{AccountStatus, NewAccount};
+use crate::acme::account::{AccountStatus, KeyOwner, NewAccount};
 use crate::acme::{Kind, Problem, contact};
 use crate::jose::Verified;
 use crate::values::Id;
@@ -56,33 +56,39 @@ fn check<P: Ports>(ports: &P, wanted: &NewAccount) -> Result<(), Problem> {
 
 /// The account that has this key, if any.
 async fn find<P: Ports>(ports: &P, thumbprint: &str) -> Result<Option<(Id, Holding)>, Problem> {
-    let Some(id) = owner(ports, thumbprint, &Message::WhoOwns).await? else { return Ok(None) };
+    let Some(owner) = owner(ports, thumbprint, &Message::WhoOwns).await? else { return Ok(None) };
+    let id = owner.account;
     let holding = ask_account(ports, &id, &Message::Find { thumbprint: thumbprint.to_owned() }).await?;
     Ok(holding.has().then_some((id, holding)))
 }
 
 async fn create<P: Ports>(ports: &P, creation: Creation) -> Result<(Id, Holding), Problem> {
     let thumbprint = creation.thumbprint.clone();
-    let own = Id::from_random(ports.random()?);
     let message = Message::Create(Box::new(creation));
-    let mut claim = Message::Claim(own.clone());
+    let mut claim = Message::Claim(fresh_claim(ports)?);
     for _ in 0..TRIES {
-        let owner = owner(ports, &thumbprint, &claim).await?;
-        let Some(id) = owner else { return Err(Problem::internal("a claimed key has no owner")) };
-        let holding = ask_account(ports, &id, &message).await?;
+        let Some(owner) = owner(ports, &thumbprint, &claim).await? else {
+            return Err(Problem::internal("a claimed key has no owner"));
+        };
+        let holding = ask_account(ports, &owner.account, &message).await?;
         if holding.has() {
-            return Ok((id, holding));
+            return Ok((owner.account, holding));
         }
-        claim = Message::Reassign { from: id, to: own.clone() };
+        claim = Message::Reassign { from: owner, to: fresh_claim(ports)? };
     }
     Err(Problem::internal(format!("key {thumbprint} changed hands {TRIES} times during one request")))
+}
+
+/// A claim for an account that nobody knows of yet.
+fn fresh_claim<P: Ports>(ports: &P) -> Result<KeyOwner, Problem> {
+    Ok(KeyOwner { account: Id::from_random(ports.random()?), change: 0 })
 }
 
 /// Asks the partition of a key for its owner.
 ///
 /// # Errors
 /// `serverInternal` when it does not answer.
-pub async fn owner<P: Ports>(ports: &P, thumbprint: &str, message: &Message) -> Result<Option<Id>, Problem> {
+pub async fn owner<P: Ports>(ports: &P, thumbprint: &str, message: &Message) -> Result<Option<KeyOwner>, Problem> {
     match ports.call(&Partition::Key(thumbprint.to_owned()), message).await? {
         Reply::Owner(owner) => Ok(owner),
         Reply::Refused(problem) => Err(problem),

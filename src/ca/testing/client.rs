@@ -58,9 +58,9 @@ impl Client {
         client
     }
 
-    /// The same client in another world, a fork of its own.
+    /// The same client in another world, a fork of its own; it takes its nonces there.
     pub fn at(&self, world: &World) -> Self {
-        Self { world: world.clone(), ..self.clone() }
+        Self { world: world.clone(), nonce: RefCell::new(None), ..self.clone() }
     }
 
     /// The same account with another key.

@@ -36,7 +36,10 @@ impl CsrShape {
 
     /// Its DER, signed with `key`.
     pub fn build(&self, key: &NativeKey) -> Vec<u8> {
-        let subject = Name::from_str(&self.subject).expect("a subject");
+        let subject = match self.subject.as_str() {
+            "" => Name::default(),
+            text => Name::from_str(text).expect("a subject"),
+        };
         let mut extensions = self.extensions.clone();
         if !self.names.is_empty() {
             extensions.push(SubjectAltName(self.names.clone()).to_extension(&subject, &[]).expect("an extension"));
