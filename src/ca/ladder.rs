@@ -8,7 +8,7 @@ use super::message::{Message, Partition, Redemption, Reply};
 use super::ports::Ports;
 use crate::acme::nonce::{self, Nonce, NonceFault};
 use crate::acme::{Home, Kind, Problem};
-use crate::jose::{ALGORITHMS, FaultKind, Jwk, JwsFault, Unverified, Verified, VerifyFault};
+use crate::jose::{ALGORITHMS, FaultKind, Jwk, JwsFault, KeyRef, Unverified, Verified, VerifyFault};
 
 /// Reads the JWS in a POST.
 ///
@@ -73,7 +73,11 @@ fn sentence(fault: &impl std::fmt::Display) -> String {
 /// `malformed` when it does not hold, `badPublicKey` when key and algorithm do not fit, `serverInternal` when the
 /// provider fails.
 pub async fn verify<P: Ports>(ports: &P, jws: &Unverified, key: &Jwk) -> Result<Verified, Problem> {
-    jws.verify(key, ports).await.map_err(|fault| refuse_signature(&fault))
+    jws.verify(key, ports).await.map_err(|fault| match (&fault, jws.header().key()) {
+        // The account's key is fine, the request is just not signed with it: with the one before a key change, say.
+        (VerifyFault::KeyMismatch { .. }, KeyRef::Kid(_)) => Problem::malformed(sentence(&fault)),
+        _ => refuse_signature(&fault),
+    })
 }
 
 /// The nonce of a verified request: issued here and not too old. It is still to be redeemed at its home.
