@@ -118,11 +118,13 @@ fn o07_o13_t22_orders_that_are_over() {
     let client = Client::registered(&world);
     let placed = client.new_order(&["a.test"]).is(201);
     world.pass(Duration::from_secs(24 * 3600 + 1));
+    let client = client.at(&world);
     let order = client.get(&placed.location()).is(200).json();
     assert_eq!((&order["status"], order["error"].is_object()), (&json!("invalid"), true));
     world.live(Duration::from_secs(1));
     world.pass(Duration::from_secs(25 * 3600));
     world.run_due_alarms();
+    let client = client.at(&world);
     client.get(&placed.location()).refused(404, Kind::Malformed);
 }
 

@@ -65,7 +65,7 @@ impl Client {
 
     /// The same account with another key.
     pub fn rekeyed(&self, key: &ClientKey) -> Self {
-        Self { key: key.clone(), ..self.clone() }
+        Self { key: key.clone(), nonce: RefCell::new(None), ..self.clone() }
     }
 
     /// The account's URL.
