@@ -4,7 +4,7 @@
 #[cfg(test)]
 mod tests;
 
-use super::fault::{JwsFault, quote};
+use super::fault::{FaultKind, JwsFault, quote};
 use super::flattened::Flattened;
 use super::header::Parameters;
 use super::json;
@@ -144,6 +144,17 @@ impl MacAlg {
 
 fn hmac_holds<M: Mac + KeyInit>(key: &[u8], message: &[u8], mac: &[u8]) -> bool {
     <M as KeyInit>::new_from_slice(key).is_ok_and(|hmac| hmac.chain_update(message).verify_slice(mac).is_ok())
+}
+
+impl EabFault {
+    /// The kind of problem that it is. Never `badSignatureAlgorithm` or `badPublicKey`, which speak of the request
+    /// around the binding.
+    pub fn kind(&self) -> FaultKind {
+        match self {
+            Self::Jws(_) | Self::Algorithm { .. } | Self::JwkNotAllowed => FaultKind::Malformed,
+            Self::UrlMismatch { .. } | Self::KeyMismatch | Self::MacWrong => FaultKind::Unauthorized,
+        }
+    }
 }
 
 impl From<JwsFault> for EabFault {

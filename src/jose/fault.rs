@@ -132,7 +132,7 @@ impl fmt::Display for JwsFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Compact => f.write_str(
-                "the request body is a JWS in compact serialization; \
+                "the JWS is in compact serialization; \
                  send the flattened JSON serialization: {\"protected\":…,\"payload\":…,\"signature\":…}",
             ),
             Self::NotJson { part, why } => write!(f, "{part} is not JSON: {why}"),

@@ -19,13 +19,13 @@ pub(super) struct Flattened {
 }
 
 impl Flattened {
-    /// Reads a request body.
-    pub fn from_body(body: &[u8]) -> Result<Self, JwsFault> {
-        if is_compact(body) {
+    /// Reads the text that is called `part`.
+    pub fn from_text(part: &'static str, text: &[u8]) -> Result<Self, JwsFault> {
+        if is_compact(text) {
             return Err(JwsFault::Compact);
         }
-        let members = json::parse_object(body).map_err(|fault| JwsFault::of_json("the request body", fault))?;
-        Self::from_members("the request body", &members)
+        let members = json::parse_object(text).map_err(|fault| JwsFault::of_json(part, fault))?;
+        Self::from_members(part, &members)
     }
 
     /// Takes the JSON object called `part` apart ([RFC 7515 §7.2.2](https://www.rfc-editor.org/rfc/rfc7515#section-7.2.2)).

@@ -36,7 +36,12 @@ impl Unverified {
     /// # Errors
     /// The first [`JwsFault`] found.
     pub fn parse(body: &[u8]) -> Result<Self, JwsFault> {
-        let flattened = Flattened::from_body(body)?;
+        Self::parse_part("the request body", body)
+    }
+
+    /// As [`Unverified::parse`], for a JWS that is called `part` in errors.
+    pub(super) fn parse_part(part: &'static str, text: &[u8]) -> Result<Self, JwsFault> {
+        let flattened = Flattened::from_text(part, text)?;
         Ok(Self {
             header: Header::parse(&flattened.protected)?,
             payload: flattened.payload,

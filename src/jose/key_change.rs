@@ -55,7 +55,7 @@ impl KeyChange {
     /// The first [`KeyChangeFault`] found.
     pub async fn verify(outer: &Verified, provider: &impl Verify) -> Result<Self, KeyChangeFault> {
         let account = outer.header().require_kid()?;
-        let inner = Unverified::parse(outer.payload())?;
+        let inner = Unverified::parse_part("the payload", outer.payload())?;
         let new_key = inner.header().require_jwk()?;
         inner.header().forbid_nonce()?;
         check_url(&inner, outer)?;
