@@ -197,7 +197,13 @@ async fn z10_ten_redirects_are_followed_and_no_more() {
     assert_eq!(run(&ten).await, Outcome::Valid);
     assert_eq!(ten.requests.borrow().len(), 11);
     let eleven = chain(11).host("1.1.1.1:80", proof());
-    fails(eleven, FailureKind::IncorrectResponse, false, "redirect more than 10 times").await;
+    fails(
+        eleven,
+        FailureKind::IncorrectResponse,
+        false,
+        &format!("after 10 redirects from {URL}: http://a.test/10 redirects once more"),
+    )
+    .await;
 }
 
 #[tokio::test]
