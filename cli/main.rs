@@ -1,1 +1,75 @@
-fn main() {}
+//! The companion: the native program around the wasm module. It makes sure of the tools, builds the wasm
+//! and (with `dev`) runs the whole authority on this machine.
+// The companion is a native program: it may look at clocks. The library is passed the time instead.
+#![allow(clippy::disallowed_methods)]
+
+#[cfg(not(unix))]
+compile_error!("The companion runs on Linux and macOS; on Windows use it inside WSL.");
+
+mod tools;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tools::Toolbox;
+
+/// Selvedge, an ACME certificate authority that runs at the edge: the companion for one's own machine.
+#[derive(Parser)]
+#[command(version, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    // `dev` has its place here: `Dev(dev::Options)`, with `mod dev;` above.
+    /// Fetch and compile every tool that the project needs, now instead of at first use.
+    Setup,
+    /// Build the wasm module into ./build (what `wrangler deploy` uploads).
+    Build,
+    /// Run cargo for the wasm target, e.g. `wasm clippy --lib -- -D warnings`.
+    Wasm {
+        /// A cargo command and its arguments; `--target wasm32-unknown-unknown` is added.
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+    /// Run one of the npm tools at its pinned version: `wrangler` or `workerd`.
+    Tool {
+        /// Its name.
+        name: tools::NpmTool,
+        /// Its arguments.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse().command) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("selvedge: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<ExitCode> {
+    let toolbox = Toolbox::locate()?;
+    match command {
+        Command::Setup => {
+            toolbox.ensure_npm_runtime()?;
+            toolbox.ensure_wasm_std()?;
+            toolbox.ensure_build_tools()?;
+            toolbox.ensure_npm_deploy()?;
+            eprintln!("selvedge: every tool is there.");
+        }
+        Command::Build => {
+            let built = toolbox.build_wasm()?;
+            eprintln!("selvedge: {built}");
+        }
+        Command::Wasm { args } => return toolbox.wasm_cargo(&args),
+        Command::Tool { name, args } => return toolbox.run_npm_tool(name, &args),
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,171 @@
+//! The build tools from crates.io, compiled once into the tools' folder.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, ExitStatus};
+
+use anyhow::{Context, Result, bail};
+
+use super::step::Step;
+use super::{Toolbox, WasmStd, find_program};
+
+/// A program of crates.io.
+struct Tool {
+    package: &'static str,
+    program: &'static str,
+    version: &'static str,
+}
+
+/// Builds the wasm module and its JavaScript shell; its minor version must equal that of the `worker` library.
+const WORKER_BUILD: Tool = Tool { package: "worker-build", program: "worker-build", version: "0.8.7" };
+/// Must equal the `wasm-bindgen` library's version in Cargo.lock.
+const WASM_BINDGEN: Tool = Tool { package: "wasm-bindgen-cli", program: "wasm-bindgen", version: "0.2.129" };
+
+/// The tools' versions, for whatever depends on them.
+pub(super) fn versions() -> String {
+    [WORKER_BUILD, WASM_BINDGEN].map(|tool| format!("{} {}\n", tool.package, tool.version)).concat()
+}
+
+impl Toolbox {
+    pub(super) fn worker_build(&self) -> PathBuf {
+        self.dir.join("bin").join(WORKER_BUILD.program)
+    }
+
+    pub(super) fn wasm_bindgen(&self) -> PathBuf {
+        self.dir.join("bin").join(WASM_BINDGEN.program)
+    }
+
+    /// Makes sure of worker-build and wasm-bindgen in the tools' folder.
+    ///
+    /// # Errors
+    /// When cargo is missing or cannot compile them.
+    pub fn ensure_build_tools(&self) -> Result<()> {
+        for tool in [WORKER_BUILD, WASM_BINDGEN] {
+            self.ensure_installed(&tool)?;
+        }
+        Ok(())
+    }
+
+    fn ensure_installed(&self, tool: &Tool) -> Result<()> {
+        let Tool { package, program, version } = tool;
+        let stamp = self.stamp(package, *version);
+        let product = self.dir.join("bin").join(program);
+        if stamp.holds(&product) {
+            return Ok(());
+        }
+        let _turn = self.lock("set-up")?;
+        if stamp.holds(&product) {
+            return Ok(());
+        }
+        stamp.clear();
+        let step = Step {
+            what: format!("compiling {package} {version}"),
+            why: "crates.io has its source only, so it is compiled once: about 2 minutes on 2 cores".into(),
+            log: self.log(package),
+            limit: None,
+        };
+        let scratch = self.dir.join("compile");
+        let mut command = cargo(&self.root)?;
+        command.args(["install", "--locked", "--force", "--version", version, package, "--root"]).arg(&self.dir);
+        command.env("CARGO_TARGET_DIR", &scratch);
+        // Fast enough unoptimised, and ready in a third of the time.
+        for (setting, value) in [("OPT_LEVEL", "0"), ("LTO", "off"), ("CODEGEN_UNITS", "16"), ("DEBUG", "0")] {
+            command.env(format!("CARGO_PROFILE_RELEASE_{setting}"), value);
+        }
+        step.run(&mut command).context("cargo must reach crates.io for this")?;
+        stamp.write()?;
+        // The tools share most dependencies: what is compiled is kept until the last one is there.
+        if self.worker_build().exists() && self.wasm_bindgen().exists() {
+            let _ = fs::remove_dir_all(scratch);
+        }
+        Ok(())
+    }
+
+    /// Runs a cargo command for the wasm target; its exit code.
+    ///
+    /// # Errors
+    /// When the wasm32 standard library is not to be had or cargo cannot be started.
+    pub fn wasm_cargo(&self, args: &[String]) -> Result<ExitCode> {
+        let wasm_std = self.ensure_wasm_std()?;
+        let mut command = cargo(&self.root)?;
+        command.args(with_target(args)).env("CARGO_TARGET_DIR", self.wasm_target(&wasm_std, false));
+        wasm_std.apply(&mut command)?;
+        let status = command.status().context("cannot start cargo")?;
+        Ok(exit_code(status))
+    }
+
+    /// The target folder for the wasm: not the one of `cargo run` and `cargo test`, whose lock an outer cargo
+    /// may hold; and one for each standard library, since cargo does not notice that one was replaced.
+    pub(super) fn wasm_target(&self, wasm_std: &WasmStd, fast: bool) -> PathBuf {
+        self.target.join(format!("wasm{}{}", wasm_std.suffix(), if fast { "-fast" } else { "" }))
+    }
+}
+
+/// Cargo, in the repository, without what an outer `cargo run` or `cargo test` put into the environment for
+/// this program alone.
+pub(super) fn cargo(folder: &Path) -> Result<Command> {
+    let program = std::env::var_os("CARGO").map(PathBuf::from).or_else(|| find_program("cargo"));
+    let Some(program) = program else {
+        bail!("cargo is missing: install Rust as https://rustup.rs says and try again");
+    };
+    let mut command = Command::new(program);
+    command.current_dir(folder);
+    remove_outer_cargo(&mut command);
+    Ok(command)
+}
+
+/// Takes from the environment of `command` what cargo set for this program alone, and a default target.
+pub(super) fn remove_outer_cargo(command: &mut Command) {
+    for (name, _) in std::env::vars_os() {
+        let is_outer = name.to_str().is_some_and(|name| {
+            ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_"].iter().any(|set| name.starts_with(set))
+                || ["CARGO_PRIMARY_PACKAGE", "CARGO_TARGET_TMPDIR", "CARGO_BUILD_TARGET"].contains(&name)
+        });
+        if is_outer {
+            command.env_remove(name);
+        }
+    }
+}
+
+/// The arguments with the wasm target added, before a `--` if there is one.
+fn with_target(args: &[String]) -> Vec<String> {
+    let end = args.iter().position(|arg| arg == "--").unwrap_or(args.len());
+    let (cargo, rest) = args.split_at(end);
+    let target = ["--target".to_owned(), super::wasm_std::TARGET.to_owned()];
+    [cargo, &target, rest].concat()
+}
+
+/// A program's status as our own.
+fn exit_code(status: ExitStatus) -> ExitCode {
+    // No code: ended by a signal.
+    status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(text: &str) -> Vec<String> {
+        text.split(' ').map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn the_target_goes_before_the_dashes() {
+        assert_eq!(with_target(&words("check --lib")), words("check --lib --target wasm32-unknown-unknown"));
+        assert_eq!(
+            with_target(&words("clippy --lib -- -D warnings")),
+            words("clippy --lib --target wasm32-unknown-unknown -- -D warnings")
+        );
+    }
+
+    #[test]
+    fn the_pinned_versions_are_those_of_the_libraries() {
+        let lock: toml::Table = include_str!("../../Cargo.lock").parse().unwrap();
+        let locked = |name: &str| {
+            let packages = lock["package"].as_array().unwrap();
+            packages.iter().find(|package| package["name"].as_str() == Some(name)).unwrap()["version"].as_str().unwrap()
+        };
+        assert_eq!(locked("worker"), WORKER_BUILD.version);
+        assert_eq!(locked("wasm-bindgen"), WASM_BINDGEN.version);
+    }
+}

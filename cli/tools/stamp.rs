@@ -1,0 +1,67 @@
+//! Stamps: small files that say which version of something was completed, so that it is not done again.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+/// The note that something was done, and exactly how.
+pub struct Stamp {
+    path: PathBuf,
+    value: String,
+}
+
+impl Stamp {
+    /// A stamp in the file `path`; `value` names everything on which the result depends (versions, hashes).
+    pub fn new(path: impl Into<PathBuf>, value: impl Into<String>) -> Self {
+        Self { path: path.into(), value: value.into() }
+    }
+
+    /// Was it done exactly so, and is `product`, what it made, still there?
+    pub fn holds(&self, product: &Path) -> bool {
+        fs::read_to_string(&self.path).is_ok_and(|found| found == self.value) && product.exists()
+    }
+
+    /// Notes that it is done. Written last, and by renaming, so that a half-done step leaves no stamp.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn write(&self) -> Result<()> {
+        let problem = || format!("cannot write {}", self.path.display());
+        if let Some(folder) = self.path.parent() {
+            fs::create_dir_all(folder).with_context(problem)?;
+        }
+        let beside = self.path.with_extension("new");
+        fs::write(&beside, &self.value).with_context(problem)?;
+        fs::rename(&beside, &self.path).with_context(problem)
+    }
+
+    /// Takes the note back, before the thing is done anew.
+    pub fn clear(&self) {
+        // A stamp that is not there is what is wanted.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn holds_only_for_the_same_value_and_while_the_product_is_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let product = folder.path().join("tool");
+        let stamp = Stamp::new(folder.path().join("stamps/tool"), "1.2.3");
+        assert!(!stamp.holds(&product), "nothing was done yet");
+
+        stamp.write().unwrap();
+        assert!(!stamp.holds(&product), "the product is missing");
+
+        fs::write(&product, "").unwrap();
+        assert!(stamp.holds(&product));
+        assert!(!Stamp::new(folder.path().join("stamps/tool"), "1.2.4").holds(&product), "another version is wanted");
+
+        stamp.clear();
+        assert!(!stamp.holds(&product), "the note was taken back");
+    }
+}

@@ -1,0 +1,211 @@
+//! One long step of the set-up: a program whose output goes to a log while the user sees that it moves.
+
+use std::collections::VecDeque;
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, IsTerminal, Read, Seek, SeekFrom, Write};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use super::interrupt;
+
+/// How often a running step is looked at.
+const TICK: Duration = Duration::from_millis(100);
+/// How often a step says that it still runs where its lines stay (no terminal).
+const QUIET_REPORT: Duration = Duration::from_secs(15);
+/// How many of the log's last lines a failure shows: a compiler's first error usually fits.
+const TAIL_LINES: usize = 40;
+
+/// What is about to be done.
+pub struct Step {
+    /// What, in a few words that fit before "failed": "installing worker-build 0.8.7".
+    pub what: String,
+    /// Why it takes long, and about how long.
+    pub why: String,
+    /// Where the program's output goes.
+    pub log: PathBuf,
+    /// When to give up.
+    pub limit: Option<Duration>,
+}
+
+impl Step {
+    /// Runs the program to its end; what it prints goes to the log, of which a failure shows the end.
+    ///
+    /// # Errors
+    /// When the program cannot be started, fails, or exceeds the limit, and when a signal asks to stop.
+    pub fn run(&self, command: &mut Command) -> Result<()> {
+        interrupt::watch()?;
+        eprintln!("selvedge: {} ({})", self.what, self.why);
+        let began = Instant::now();
+        let mut child = self.start(command)?;
+        let ended = self.watch(&mut child, began);
+        if ended.is_err() {
+            stop_group(&mut child);
+        }
+        let status = ended?;
+        if status.success() {
+            eprintln!("selvedge: done in {} s", began.elapsed().as_secs());
+            return Ok(());
+        }
+        for line in tail(&self.log) {
+            eprintln!("  | {line}");
+        }
+        bail!("{} failed ({status}): its last lines are above, all of them in {}", self.what, self.log.display());
+    }
+
+    fn start(&self, command: &mut Command) -> Result<Child> {
+        if let Some(folder) = self.log.parent() {
+            fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
+        }
+        let log = File::create(&self.log).with_context(|| format!("cannot write {}", self.log.display()))?;
+        let program = command.get_program().to_string_lossy().into_owned();
+        command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).process_group(0);
+        command.spawn().with_context(|| format!("{}: cannot start {program}", self.what))
+    }
+
+    /// Waits for the end, showing progress.
+    fn watch(&self, child: &mut Child, began: Instant) -> Result<ExitStatus> {
+        let mut progress = Progress::new(&self.log, began);
+        loop {
+            if let Some(status) = child.try_wait()? {
+                progress.erase();
+                return Ok(status);
+            }
+            if interrupt::requested() {
+                progress.erase();
+                bail!("stopped while {}", self.what);
+            }
+            if self.limit.is_some_and(|limit| began.elapsed() > limit) {
+                progress.erase();
+                bail!("{} gave no result within {} s", self.what, began.elapsed().as_secs());
+            }
+            progress.show();
+            std::thread::sleep(TICK);
+        }
+    }
+}
+
+/// Ends the program and what it started.
+fn stop_group(child: &mut Child) {
+    let group = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw);
+    if let Some(group) = group {
+        // Gone already is as good as stopped.
+        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+    }
+    let _ = child.wait();
+}
+
+/// The line that shows that a step moves.
+struct Progress<'a> {
+    log: &'a Path,
+    began: Instant,
+    last: Instant,
+    terminal: bool,
+}
+
+impl<'a> Progress<'a> {
+    fn new(log: &'a Path, began: Instant) -> Self {
+        Self { log, began, last: began, terminal: std::io::stderr().is_terminal() }
+    }
+
+    fn show(&mut self) {
+        let pause = if self.terminal { Duration::from_secs(1) } else { QUIET_REPORT };
+        if self.last.elapsed() < pause {
+            return;
+        }
+        self.last = Instant::now();
+        let seconds = self.began.elapsed().as_secs();
+        let now: String = tail(self.log).pop().unwrap_or_default().trim().chars().take(60).collect();
+        if self.terminal {
+            eprint!("\r\x1b[K  {seconds} s  {now}");
+            let _ = std::io::stderr().flush();
+        } else {
+            eprintln!("  {seconds} s  {now}");
+        }
+    }
+
+    fn erase(&self) {
+        if self.terminal {
+            eprint!("\r\x1b[K");
+        }
+    }
+}
+
+/// The last lines of a log that are not empty, oldest first.
+fn tail(log: &Path) -> Vec<String> {
+    const BYTES: u64 = 16 * 1024;
+    let Ok(mut file) = File::open(log) else { return Vec::new() };
+    let length = file.metadata().map_or(0, |about| about.len());
+    if file.seek(SeekFrom::Start(length.saturating_sub(BYTES))).is_err() {
+        return Vec::new();
+    }
+    let mut last = VecDeque::new();
+    // Bytes that are no text (a cut character at the start) are no reason to show nothing.
+    for line in BufReader::new(file.take(BYTES)).split(b'\n').map_while(Result::ok) {
+        let line = String::from_utf8_lossy(&line).trim_end().to_owned();
+        if line.is_empty() {
+            continue;
+        }
+        if last.len() == TAIL_LINES {
+            last.pop_front();
+        }
+        last.push_back(line);
+    }
+    last.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn step(folder: &Path, limit: Option<Duration>) -> Step {
+        Step { what: "trying".into(), why: "a test".into(), log: folder.join("logs/try.log"), limit }
+    }
+
+    #[test]
+    fn output_goes_to_the_log_and_a_failure_names_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let step = step(folder.path(), None);
+        step.run(Command::new("sh").args(["-c", "echo out; echo err >&2"])).unwrap();
+        assert_eq!(tail(&step.log), ["out", "err"]);
+
+        let error = step.run(Command::new("sh").args(["-c", "echo no; exit 3"])).unwrap_err().to_string();
+        assert!(error.contains("trying failed (exit status: 3)") && error.contains("try.log"), "{error}");
+    }
+
+    #[test]
+    fn a_missing_program_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = step(folder.path(), None).run(&mut Command::new("no-such-program-here")).unwrap_err();
+        assert!(format!("{error:#}").contains("cannot start no-such-program-here"), "{error:#}");
+    }
+
+    #[test]
+    fn past_its_limit_the_program_and_its_children_are_ended() {
+        let folder = tempfile::tempdir().unwrap();
+        let step = step(folder.path(), Some(Duration::from_millis(200)));
+        let began = Instant::now();
+        let error = step.run(Command::new("sh").args(["-c", "sleep 60 & echo $!; wait"])).unwrap_err().to_string();
+        assert!(error.contains("gave no result within"), "{error}");
+        assert!(began.elapsed() < Duration::from_secs(20));
+        let child: i32 = tail(&step.log).remove(0).parse().unwrap();
+        let alive = rustix::process::test_kill_process(rustix::process::Pid::from_raw(child).unwrap());
+        let state = fs::read_to_string(format!("/proc/{child}/stat")).unwrap_or_default();
+        assert!(alive.is_err() || state.contains(") Z "), "the child still runs");
+    }
+
+    #[test]
+    fn tail_keeps_the_last_lines_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("log");
+        let text: String = (0..5000).map(|n| format!("line {n}\n\n")).collect();
+        fs::write(&log, text).unwrap();
+        let lines = tail(&log);
+        assert_eq!(lines.len(), TAIL_LINES);
+        assert_eq!(lines.last().unwrap(), "line 4999");
+        assert!(tail(&folder.path().join("none")).is_empty());
+    }
+}

@@ -1,0 +1,109 @@
+//! The build of the wasm module, done only when something that it depends on has changed.
+
+use std::fmt;
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use super::step::Step;
+use super::wasm_std::Way;
+use super::{Toolbox, fingerprint, installs};
+
+/// A wasm module that is up to date, with the JavaScript module that loads it.
+#[derive(Debug, Clone)]
+pub struct Built {
+    /// `build/index.js`, the main module.
+    pub js: PathBuf,
+    /// `build/index_bg.wasm`, imported by it as `./index_bg.wasm`.
+    pub wasm: PathBuf,
+    /// The size of the main module in bytes.
+    pub js_bytes: u64,
+    /// The size of the wasm in bytes, before compression.
+    pub wasm_bytes: u64,
+}
+
+impl fmt::Display for Built {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { js, wasm, js_bytes, wasm_bytes } = self;
+        write!(f, "{} ({wasm_bytes} bytes) and {} ({js_bytes} bytes) are up to date", wasm.display(), js.display())
+    }
+}
+
+impl Toolbox {
+    /// Builds the wasm module into ./build unless its sources are those of the last build; makes sure of every
+    /// tool that it needs for that.
+    ///
+    /// With `SELVEDGE_FAST_WASM=1` in the environment the build is quick and its result large: without
+    /// link-time optimisation and `wasm-opt`. For development only.
+    ///
+    /// # Errors
+    /// When a tool cannot be had, or the sources do not compile.
+    pub fn build_wasm(&self) -> Result<Built> {
+        let fast = std::env::var("SELVEDGE_FAST_WASM").is_ok_and(|value| value == "1");
+        let settings = format!("{}fast {fast}\nstd {:?}\n", installs::versions(), Way::forced()?);
+        let stamp = |sources| self.stamp("wasm-build", sources);
+        let wasm = self.root.join("build/index_bg.wasm");
+        if stamp(fingerprint::of_sources(&self.root, &settings)?).holds(&wasm) {
+            return self.built();
+        }
+        let _turn = self.lock("build")?;
+        // Computed again: sources may have changed while waiting, and who built meanwhile may have had them.
+        let stamp = stamp(fingerprint::of_sources(&self.root, &settings)?);
+        if stamp.holds(&wasm) {
+            return self.built();
+        }
+        stamp.clear();
+        self.run_worker_build(fast)?;
+        let built = self.built()?;
+        stamp.write()?;
+        Ok(built)
+    }
+
+    fn run_worker_build(&self, fast: bool) -> Result<()> {
+        self.ensure_npm_runtime()?;
+        let wasm_std = self.ensure_wasm_std()?;
+        self.ensure_build_tools()?;
+        let mut command = Command::new(self.worker_build());
+        installs::remove_outer_cargo(&mut command);
+        wasm_std.apply(&mut command)?;
+        // worker-build fetches what these do not name.
+        let tools = [
+            ("WASM_BINDGEN_BIN", self.wasm_bindgen()),
+            ("WASM_OPT_BIN", self.wasm_opt()),
+            ("ESBUILD_BIN", self.esbuild()?),
+        ];
+        for (name, tool) in tools {
+            if !tool.is_file() {
+                bail!("{} is missing: remove {} and try again", tool.display(), self.dir.display());
+            }
+            command.env(name, tool);
+        }
+        let cached = self.wasm_target(&wasm_std, fast);
+        let first =
+            if cached.is_dir() { "about a minute" } else { "every library too, the first time: 2 to 4 minutes" };
+        command.current_dir(&self.root).env("CARGO_TARGET_DIR", &cached).arg("--release");
+        if fast {
+            command.arg("--no-opt");
+            command.env("CARGO_PROFILE_RELEASE_LTO", "off").env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16");
+            command.env("CARGO_PROFILE_RELEASE_INCREMENTAL", "true");
+        }
+        let step = Step {
+            what: "building the wasm module".into(),
+            why: format!("optimised as a whole for its size; {first} on 2 cores, whenever sources change"),
+            log: self.log("wasm-build"),
+            limit: None,
+        };
+        step.run(&mut command)
+    }
+
+    fn built(&self) -> Result<Built> {
+        let (js, wasm) = (self.root.join("build/index.js"), self.root.join("build/index_bg.wasm"));
+        let size = |file: &PathBuf| {
+            let about = fs::metadata(file).with_context(|| format!("the build left no {}", file.display()))?;
+            anyhow::Ok(about.len())
+        };
+        Ok(Built { js_bytes: size(&js)?, wasm_bytes: size(&wasm)?, js, wasm })
+    }
+}
