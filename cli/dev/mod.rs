@@ -33,7 +33,7 @@ use url::Url;
 
 use crate::tools::{Built, Toolbox, interrupt};
 use banner::{Names, Ports, Running};
-use capnp::{Binding, Keypair, Served};
+use capnp::{Binding, Served};
 pub use capnp::{Module, ModuleKind};
 use dns::Resolver;
 use listen::Listen;
@@ -190,10 +190,10 @@ async fn work(
         up = ready::wait(&running.directory, &authority.root) => up?,
     }
     workerd.be_heard();
-    state.write(RUNNING, &serde_json::to_string_pretty(&running)?, Readers::Everyone)?;
     let names = options.resolver.as_ref().map_or(Names::Ours, |url| Names::Of(url.as_str()));
     let ports = Ports { http01: options.http01_port, tls_alpn: options.tls_alpn_port };
     say(&banner::text(&running, ports, names, &state.path("clients")));
+    state.write(RUNNING, &serde_json::to_string_pretty(&running)?, Readers::Everyone)?;
     Err(workerd.ended().await)
 }
 

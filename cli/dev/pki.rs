@@ -3,7 +3,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Error, Result, anyhow, bail};
 use selvedge::pki::ceremony::{self, CertAndKey};
 use selvedge::pki::{Issuer, certificate, pem, sigalg};
 use selvedge::values::native_crypto::NativeCrypto;
@@ -66,7 +66,7 @@ impl Authority {
             Some(files) => files,
             None => Files::create(state, now)?,
         };
-        files.check(now).with_context(|| advice(state))?;
+        files.check(now).map_err(|found| unusable(state, &found))?;
         let server = server_certificate(&files.root, listen, now).context("cannot make the server's certificate")?;
         state.write(SERVER_KEY, &server.key, Readers::Owner)?;
         state.write(SERVER, &server.certificate, Readers::Everyone)?;
@@ -77,9 +77,11 @@ impl Authority {
     }
 }
 
-fn advice(state: &State) -> String {
-    format!(
-        "the CA in {folder} cannot be used: restore its files from a copy, or delete {folder} to start with a new CA",
+/// What was found, and what to do about it.
+fn unusable(state: &State, found: &Error) -> Error {
+    anyhow!(
+        "the CA in {folder} cannot be used: {found:#}. Restore its files from a copy, or delete {folder} to start \
+         with a new CA",
         folder = state.dir().display()
     )
 }
@@ -88,7 +90,7 @@ impl Files {
     /// Reads them; `None` when not one of them exists.
     fn read(state: &State) -> Result<Option<Self>> {
         let names = [ROOT, ROOT_KEY, ISSUER, ISSUER_KEY, NONCE_KEY];
-        let read = |name| state.read(name).with_context(|| advice(state));
+        let read = |name| state.read(name).map_err(|found| unusable(state, &found));
         let [root, root_key, issuer, issuer_key, nonce_key] =
             [read(ROOT)?, read(ROOT_KEY)?, read(ISSUER)?, read(ISSUER_KEY)?, read(NONCE_KEY)?];
         let there = [&root, &root_key, &issuer, &issuer_key, &nonce_key].map(Option::is_some);
@@ -103,7 +105,7 @@ impl Files {
                 issuer: CertAndKey { certificate: issuer, key: issuer_key },
                 nonce_key,
             })),
-            _ => Err(anyhow!("{missing} is missing").context(advice(state))),
+            _ => Err(unusable(state, &anyhow!("{missing} is missing"))),
         }
     }
 

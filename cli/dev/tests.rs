@@ -3,5 +3,8 @@
 mod capnp;
 mod databases;
 mod dns;
+mod harness;
 mod management;
+mod pki;
+mod process;
 mod state;
