@@ -132,7 +132,7 @@ impl Lines<'_> {
     fn certbot_dns(&self) -> String {
         let hook = |operation| {
             format!(
-                r#"'curl -sf -d "{{\"fqdn\":\"_acme-challenge.$CERTBOT_DOMAIN\",\"value\":\"$CERTBOT_VALIDATION\"}}" {}/{operation}'"#,
+                r#"'curl -sfo /dev/null -d "{{\"fqdn\":\"_acme-challenge.$CERTBOT_DOMAIN\",\"value\":\"$CERTBOT_VALIDATION\"}}" {}/{operation}'"#,
                 self.running.management
             )
         };
