@@ -94,7 +94,8 @@ impl LedgerEntry {
     /// `alreadyRevoked`; `unauthorized` for a certificate that is over.
     pub fn revoke(&mut self, by: Authority, reason: Option<u8>, now: Time) -> Result<(), Problem> {
         if now > self.not_after {
-            let detail = format!("The certificate expired at {}; there is nothing left to revoke.", self.not_after.rfc3339());
+            let detail =
+                format!("The certificate expired at {}; there is nothing left to revoke.", self.not_after.rfc3339());
             return Err(Problem::new(Kind::Unauthorized, detail));
         }
         let reason = if by == Authority::Key { Some(KEY_COMPROMISE) } else { reason };

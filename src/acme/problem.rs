@@ -131,8 +131,10 @@ impl Problem {
 
     /// No such resource, or one of another account: the two are answered alike, so that nothing leaks.
     pub fn not_found(what: &str) -> Self {
-        Self::malformed(format!("There is no such {what} for this account. It may have expired; start again with a new order."))
-            .with_status(404)
+        Self::malformed(format!(
+            "There is no such {what} for this account. It may have expired; start again with a new order."
+        ))
+        .with_status(404)
     }
 
     /// The problem document. `identifier` stands only in subproblems (RFC 8555 §6.7.1); `type` comes first, for
@@ -190,13 +192,38 @@ mod tests {
 
     /// The IANA registry "ACME Error Types" of August 2026.
     const REGISTERED: &[&str] = &[
-        "accountDoesNotExist", "alreadyReplaced", "alreadyRevoked", "autoRenewalCanceled",
-        "autoRenewalCancellationInvalid", "autoRenewalExpired", "autoRenewalRevocationNotSupported",
-        "badAttestationStatement", "badCSR", "badNonce", "badPublicKey", "badRevocationReason",
-        "badSignatureAlgorithm", "caa", "compound", "connection", "dns", "externalAccountRequired",
-        "incorrectResponse", "invalidContact", "malformed", "onionCAARequired", "orderNotReady", "rateLimited",
-        "rejectedIdentifier", "serverInternal", "tls", "unauthorized", "unknownDelegation", "unsupportedContact",
-        "unsupportedIdentifier", "userActionRequired",
+        "accountDoesNotExist",
+        "alreadyReplaced",
+        "alreadyRevoked",
+        "autoRenewalCanceled",
+        "autoRenewalCancellationInvalid",
+        "autoRenewalExpired",
+        "autoRenewalRevocationNotSupported",
+        "badAttestationStatement",
+        "badCSR",
+        "badNonce",
+        "badPublicKey",
+        "badRevocationReason",
+        "badSignatureAlgorithm",
+        "caa",
+        "compound",
+        "connection",
+        "dns",
+        "externalAccountRequired",
+        "incorrectResponse",
+        "invalidContact",
+        "malformed",
+        "onionCAARequired",
+        "orderNotReady",
+        "rateLimited",
+        "rejectedIdentifier",
+        "serverInternal",
+        "tls",
+        "unauthorized",
+        "unknownDelegation",
+        "unsupportedContact",
+        "unsupportedIdentifier",
+        "userActionRequired",
     ];
 
     #[test]

@@ -91,7 +91,11 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         let response = Response::json(200, &challenge.wire(&url))
             .located(&url)
             .linked(&urls.authorization(&authorization.id), "up");
-        Ok(if challenge.status == ChallengeStatus::Processing { response.retry_after(VALIDATION_RETRY) } else { response })
+        Ok(if challenge.status == ChallengeStatus::Processing {
+            response.retry_after(VALIDATION_RETRY)
+        } else {
+            response
+        })
     }
 
     /// Tries a validation and records what came of it.

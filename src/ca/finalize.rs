@@ -198,7 +198,9 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         let message = Message::Record { serial: issuance.serial.clone(), entry: Box::new(entry) };
         match self.ports.call(&Partition::Ledger(settings.issuer.id()), &message).await? {
             Reply::Recorded(true) => {}
-            Reply::Recorded(false) => return Err(Problem::internal("the serial number is taken by another certificate")),
+            Reply::Recorded(false) => {
+                return Err(Problem::internal("the serial number is taken by another certificate"));
+            }
             Reply::Refused(problem) => return Err(problem),
             other => return Err(ladder::unexpected(&other)),
         }

@@ -23,3 +23,5 @@ pub mod registration;
 pub mod revocation;
 pub mod routes;
 pub mod settings;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod testing;

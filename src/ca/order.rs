@@ -90,7 +90,11 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     ///
     /// # Errors
     /// When the storage fails.
-    pub fn authorizations_of(&self, txn: &Txn<'_, K>, order: &OrderRecord) -> Result<Vec<AuthorizationRecord>, Problem> {
+    pub fn authorizations_of(
+        &self,
+        txn: &Txn<'_, K>,
+        order: &OrderRecord,
+    ) -> Result<Vec<AuthorizationRecord>, Problem> {
         let mut found = Vec::with_capacity(order.authorizations.len());
         for id in &order.authorizations {
             found.extend(txn.get::<AuthorizationRecord>(id.as_str())?);

@@ -105,6 +105,8 @@ fn respond<P: Ports>(ports: &P, id: &Id, holding: Holding) -> Answer {
             Ok(Response::json(status, &object).located(&ports.settings().urls.account(id)))
         }
         Holding::Has { .. } => Err(super::cell::dead_account()),
-        Holding::Nobody | Holding::OtherKey => Err(Problem::internal("an account without the key was taken for its owner")),
+        Holding::Nobody | Holding::OtherKey => {
+            Err(Problem::internal("an account without the key was taken for its owner"))
+        }
     }
 }

@@ -33,8 +33,8 @@ fn read(jws: &Verified) -> Result<Wish, Problem> {
     let reason = ledger::check_reason(reason)?;
     let der = b64::decode(&certificate)
         .ok_or_else(|| Problem::malformed("certificate is not unpadded base64url of a DER-encoded certificate."))?;
-    let presented = certificate::parse_presented(&der)
-        .map_err(|fault| Problem::malformed(format!("The certificate {fault}.")))?;
+    let presented =
+        certificate::parse_presented(&der).map_err(|fault| Problem::malformed(format!("The certificate {fault}.")))?;
     Ok(Wish { presented, reason })
 }
 

@@ -222,9 +222,22 @@ mod tests {
 
     #[test]
     fn other_paths_are_no_route() {
-        for bad in ["", "/x", "/directory/", "/directory?x", "/acme", "/acme/", "/acme/order", "/acme/order/short",
-            "/acme/new-order/x", "/issuer/x.crt", "/issuer/.crt", "/issuer/00", "//directory", "/acme/../directory"]
-        {
+        for bad in [
+            "",
+            "/x",
+            "/directory/",
+            "/directory?x",
+            "/acme",
+            "/acme/",
+            "/acme/order",
+            "/acme/order/short",
+            "/acme/new-order/x",
+            "/issuer/x.crt",
+            "/issuer/.crt",
+            "/issuer/00",
+            "//directory",
+            "/acme/../directory",
+        ] {
             assert_eq!(Route::parse(bad), None, "{bad}");
         }
     }

@@ -111,7 +111,8 @@ fn nonce_key(text: &str) -> Result<[u8; 32], String> {
 
 fn resolver(text: &str) -> Result<String, String> {
     let says = |what: &str| format!("RESOLVER_URL is {text:?}; {what}.");
-    let url = Url::parse(text).map_err(|e| says(&format!("it has to be the URL of a DNS-over-HTTPS resolver ({e})")))?;
+    let url =
+        Url::parse(text).map_err(|e| says(&format!("it has to be the URL of a DNS-over-HTTPS resolver ({e})")))?;
     match url.scheme() {
         "https" | "http" => Ok(text.to_owned()),
         _ => Err(says("it has to begin with https:// (or http:// on a machine of your own)")),
@@ -126,9 +127,11 @@ fn validation_config(value: Values<'_>) -> Result<validation::Config, String> {
     };
     let http01_port = match value("HTTP01_PORT") {
         None => 80,
-        Some(text) => text.parse().ok().filter(|port| *port != 0).ok_or_else(|| {
-            format!("HTTP01_PORT is {text:?}; it has to be a port between 1 and 65535.")
-        })?,
+        Some(text) => text
+            .parse()
+            .ok()
+            .filter(|port| *port != 0)
+            .ok_or_else(|| format!("HTTP01_PORT is {text:?}; it has to be a port between 1 and 65535."))?,
     };
     Ok(validation::Config { http01_port, policy: AddressPolicy { allow_private } })
 }

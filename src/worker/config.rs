@@ -56,7 +56,8 @@ async fn import(settings: &Settings, pem: &str) -> Result<SigningKey, String> {
     if label != "PRIVATE KEY" {
         return Err(format!("ISSUER_KEY is a PEM \"{label}\"; it has to be an unencrypted PKCS#8 \"PRIVATE KEY\"."));
     }
-    let mismatch = "ISSUER_KEY is not the key of the first certificate in ISSUER_CHAIN. Set both from the same ceremony.";
+    let mismatch =
+        "ISSUER_KEY is not the key of the first certificate in ISSUER_CHAIN. Set both from the same ceremony.";
     let key = SigningKey::import(&der, algorithm).await.map_err(|_| mismatch.to_owned())?;
     let probe = b"selvedge: does this key belong to this certificate?";
     let signature = key.sign(probe).await.map_err(|e| e.to_string())?;
@@ -67,4 +68,3 @@ async fn import(settings: &Settings, pem: &str) -> Result<SigningKey, String> {
         Err(e) => Err(e.to_string()),
     }
 }
-

@@ -43,5 +43,8 @@ pub fn bytes(bytes: &[u8]) -> JsValue {
 
 /// The text of a JavaScript error.
 pub fn text(error: &JsValue) -> String {
-    error.as_string().or_else(|| error.dyn_ref::<worker::js_sys::Error>().map(|e| String::from(e.to_string()))).unwrap_or_else(|| format!("{error:?}"))
+    error
+        .as_string()
+        .or_else(|| error.dyn_ref::<worker::js_sys::Error>().map(|e| String::from(e.to_string())))
+        .unwrap_or_else(|| format!("{error:?}"))
 }

@@ -25,7 +25,11 @@ async fn fetch(request: Request, env: Env, _context: Context) -> Result<Response
         Ok(settings) => {
             let front = Front { ports: HostPorts::new(settings.clone(), env, None) };
             let response = front.handle(read(request).await?).await;
-            if settings.settings.dev { response.with("Selvedge-Calls", &front.ports.calls().to_string()) } else { response }
+            if settings.settings.dev {
+                response.with("Selvedge-Calls", &front.ports.calls().to_string())
+            } else {
+                response
+            }
         }
         Err(refusal) => refuse(&refusal),
     };

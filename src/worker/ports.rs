@@ -165,7 +165,9 @@ impl Object {
         let promise = super::js::call(&storage, "setAlarm", &[(at.millis() as f64).into()]);
         worker::wasm_bindgen_futures::spawn_local(async move {
             let set = match promise {
-                Ok(promise) => worker::wasm_bindgen_futures::JsFuture::from(worker::js_sys::Promise::from(promise)).await,
+                Ok(promise) => {
+                    worker::wasm_bindgen_futures::JsFuture::from(worker::js_sys::Promise::from(promise)).await
+                }
                 Err(error) => Err(error),
             };
             if let Err(error) = set {

@@ -36,7 +36,9 @@ fn ec(curve: ObjectIdentifier, point: &[u8]) -> Option<Value> {
 
 fn rsa(der: &[u8]) -> Option<Value> {
     let mut reader = SliceReader::new(der).ok()?;
-    let (n, e) = reader.sequence(|inner| Ok::<_, der::Error>((inner.decode::<UintRef<'_>>()?, inner.decode::<UintRef<'_>>()?))).ok()?;
+    let (n, e) = reader
+        .sequence(|inner| Ok::<_, der::Error>((inner.decode::<UintRef<'_>>()?, inner.decode::<UintRef<'_>>()?)))
+        .ok()?;
     Some(json!({ "kty": "RSA", "n": b64::encode(n.as_bytes()), "e": b64::encode(e.as_bytes()) }))
 }
 
