@@ -157,7 +157,7 @@ pub fn check_problem(asked: &str, problem: &Value, top: bool) {
     assert!(problem["detail"].as_str().is_some_and(|detail| !detail.is_empty()), "{asked}: a detail: {problem}");
     assert!(!top || problem.get("identifier").is_none(), "{asked}: identifier at the top: {problem}");
     let subproblems = problem.get("subproblems").and_then(Value::as_array).cloned().unwrap_or_default();
-    assert_eq!(token == "compound" && subproblems.is_empty(), false, "{asked}: compound of nothing: {problem}");
+    assert!(token != "compound" || !subproblems.is_empty(), "{asked}: compound of nothing: {problem}");
     for subproblem in &subproblems {
         check_problem(asked, subproblem, false);
     }
