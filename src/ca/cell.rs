@@ -1,8 +1,10 @@
 //! A partition at work: its storage, its host, and the entrance for messages.
 
+use super::front;
 use super::http::{Answer, Response};
 use super::ladder;
 use super::message::{Holding, Message, Partition, Redemption, Reply};
+use super::order::only_read;
 use super::ports::PartitionPorts;
 use super::routes::Route;
 use crate::acme::nonce::RedeemedNonce;
@@ -194,6 +196,11 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         admitted.url.clone().map(|()| account)
     }
 
+    /// What anybody may GET is also had by POST-as-GET (RFC 8555 §6.3).
+    fn read_only(&self, admitted: &Admitted, response: impl FnOnce() -> Response) -> Answer {
+        self.enter(admitted, |_txn, _account| only_read(admitted).map(|()| response()))
+    }
+
     async fn dispatch(self: &Rc<Self>, admitted: &Admitted, path: &str) -> Answer {
         // An account's own resources live in its partition; those of another are unknown here.
         match Route::parse(path) {
@@ -207,7 +214,9 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             Some(Route::Certificate(id)) => self.post_certificate(admitted, &id),
             Some(Route::RevokeCert) => self.post_revoke(admitted).await,
             Some(Route::KeyChange) => self.post_key_change(admitted).await,
-            Some(Route::NewAccount | Route::NewNonce | Route::Directory | Route::Home | Route::Issuer(_)) | None => {
+            Some(Route::Directory) => self.read_only(admitted, || front::directory(self.ports.settings())),
+            Some(Route::NewNonce) => self.read_only(admitted, || Response::empty(204)),
+            Some(Route::NewAccount | Route::Home | Route::Issuer(_)) | None => {
                 Err(Problem::internal(format!("{path:?} was passed to an account")))
             }
         }

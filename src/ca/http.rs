@@ -101,7 +101,8 @@ impl Response {
     }
 
     /// With a nonce (RFC 8555 §6.5), and never cached on the way.
-    pub fn with_nonce(self, nonce: &str) -> Self {
+    pub fn with_nonce(mut self, nonce: &str) -> Self {
+        self.headers.retain(|(name, _)| name != "Cache-Control");
         self.with("Replay-Nonce", nonce).with("Cache-Control", "no-store")
     }
 

@@ -35,7 +35,7 @@ impl Network {
 
     /// Has the host `name`, which gets an address if it has none, answer `body` at `path`.
     pub fn page(&self, name: &str, path: &str, body: &str) {
-        self.addresses.borrow_mut().entry(name.to_owned()).or_insert_with(|| vec![IpAddr::from([192, 0, 2, 1])]);
+        self.addresses.borrow_mut().entry(name.to_owned()).or_insert_with(|| vec![IpAddr::from([10, 0, 0, 1])]);
         self.pages.borrow_mut().insert((name.to_owned(), path.to_owned()), body.to_owned());
     }
 
