@@ -6,12 +6,14 @@
 #[cfg(not(unix))]
 compile_error!("The companion runs on Linux and macOS; on Windows use it inside WSL.");
 
+mod dev;
 mod tools;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use tools::Toolbox;
+use tools::{Built, Toolbox, say};
 
 /// Selvedge, an ACME certificate authority that runs at the edge: the companion for one's own machine.
 #[derive(Parser)]
@@ -23,7 +25,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    // `dev` has its place here: `Dev(dev::Options)`, with `mod dev;` above.
+    /// Run the whole authority on this machine: the same wasm module, on the same runtime.
+    Dev(dev::Options),
     /// Fetch and compile every tool that the project needs, now instead of at first use.
     Setup,
     /// Build the wasm module into ./build (what `wrangler deploy` uploads).
@@ -48,7 +51,7 @@ fn main() -> ExitCode {
     match run(Cli::parse().command) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("selvedge: {error:#}");
+            say(format!("{error:#}"));
             ExitCode::FAILURE
         }
     }
@@ -57,19 +60,31 @@ fn main() -> ExitCode {
 fn run(command: Command) -> anyhow::Result<ExitCode> {
     let toolbox = Toolbox::locate()?;
     match command {
+        Command::Dev(options) => dev::run(&options, || dev::Program::build(&toolbox))?,
         Command::Setup => {
             toolbox.ensure_npm_runtime()?;
             toolbox.ensure_wasm_std()?;
             toolbox.ensure_build_tools()?;
             toolbox.ensure_npm_deploy()?;
-            eprintln!("selvedge: every tool is there.");
+            say("every tool is there");
         }
         Command::Build => {
-            let built = toolbox.build_wasm()?;
-            eprintln!("selvedge: {built}");
+            say(describe(&toolbox, &toolbox.build_wasm()?));
         }
         Command::Wasm { args } => return toolbox.wasm_cargo(&args),
         Command::Tool { name, args } => return toolbox.run_npm_tool(name, &args),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What was built, with its sizes.
+fn describe(toolbox: &Toolbox, built: &Built) -> String {
+    let name = |file: &Path| file.strip_prefix(toolbox.root()).unwrap_or(file).display().to_string();
+    format!(
+        "{} ({} KiB) and {} ({} KiB) are up to date",
+        name(&built.wasm),
+        built.wasm_bytes.div_ceil(1024),
+        name(&built.js),
+        built.js_bytes.div_ceil(1024)
+    )
 }

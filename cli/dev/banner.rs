@@ -49,7 +49,11 @@ pub fn text(running: &Running, ports: Ports, names: Names<'_>, clients: &Path) -
     let mut out = String::from("Selvedge is ready.\n\n");
     let _ = writeln!(out, "  directory   {}", running.directory);
     let _ = writeln!(out, "  root        {}", running.root);
-    let _ = writeln!(out, "  management  {}  (DNS records are set here; plain DNS on UDP {})", running.management, running.dns);
+    let _ = writeln!(
+        out,
+        "  management  {}  (DNS records are set here; plain DNS on UDP {})",
+        running.management, running.dns
+    );
     match names {
         Names::Ours => out.push_str(
             "\nNames under .test, .localhost and .internal are 127.0.0.1; addresses of other names come from this \
@@ -84,11 +88,17 @@ impl Lines<'_> {
     /// Each client and challenge with its line.
     fn all(&self) -> Vec<(&'static str, String)> {
         let mut all = vec![
-            ("certbot, http-01", self.certbot(&format!("--standalone --http-01-port {} -d www.test", self.ports.http01))),
+            (
+                "certbot, http-01",
+                self.certbot(&format!("--standalone --http-01-port {} -d www.test", self.ports.http01)),
+            ),
             ("certbot, dns-01", self.certbot(&self.certbot_dns())),
         ];
         if self.tls {
-            all.push(("lego 4, http-01", self.lego("", &format!("-d www.test --http --http.port :{}", self.ports.http01))));
+            all.push((
+                "lego 4, http-01",
+                self.lego("", &format!("-d www.test --http --http.port :{}", self.ports.http01)),
+            ));
             all.push(("lego 4, dns-01", self.lego_dns()));
         }
         let http = self.acme_sh("", &format!("--standalone --httpport {} -d www.test", self.ports.http01));
@@ -101,7 +111,10 @@ impl Lines<'_> {
             let dns = format!("\tacme_dns acmeproxy {{\n\t\tendpoint {}\n\t}}\n", self.running.management);
             all.push(("Caddy, dns-01 (built with github.com/caddy-dns/acmeproxy)", self.caddy(&dns, "*.wild.test")));
         } else {
-            all.push(("lego and Caddy refuse a directory over plain http; start without --plain-http for them", String::new()));
+            all.push((
+                "lego and Caddy refuse a directory over plain http; start without --plain-http for them",
+                String::new(),
+            ));
         }
         all
     }
@@ -119,7 +132,7 @@ impl Lines<'_> {
     fn certbot_dns(&self) -> String {
         let hook = |operation| {
             format!(
-                r#"'curl -sf -d "{{\"fqdn\":\"_acme-challenge.$CERTBOT_DOMAIN\",\"value\":\"$CERTBOT_VALIDATION\"}}" {}/{operation}'"#,
+                r#"'curl -sfo /dev/null -d "{{\"fqdn\":\"_acme-challenge.$CERTBOT_DOMAIN\",\"value\":\"$CERTBOT_VALIDATION\"}}" {}/{operation}'"#,
                 self.running.management
             )
         };
@@ -149,7 +162,8 @@ impl Lines<'_> {
     }
 
     fn acme_sh(&self, variables: &str, challenge: &str) -> String {
-        let bundle = if self.tls { format!(" --ca-bundle {}", quoted(Path::new(&self.running.root))) } else { String::new() };
+        let bundle =
+            if self.tls { format!(" --ca-bundle {}", quoted(Path::new(&self.running.root))) } else { String::new() };
         format!("{variables}acme.sh --issue --server {}{bundle} {challenge}", self.running.directory)
     }
 

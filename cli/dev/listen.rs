@@ -38,7 +38,11 @@ impl Listen {
         };
         bound.map_err(|error| match error.kind() {
             ErrorKind::AddrInUse => {
-                anyhow!("port {} is in use on {}: stop what uses it, or choose another with --listen", self.port, self.host)
+                anyhow!(
+                    "port {} is in use on {}: stop what uses it, or choose another with --listen",
+                    self.port,
+                    self.host
+                )
             }
             ErrorKind::PermissionDenied => {
                 anyhow!("port {} needs privileges on this machine: choose one above 1023 with --listen", self.port)

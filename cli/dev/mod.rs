@@ -23,7 +23,7 @@ mod zone;
 
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,8 +31,9 @@ use anyhow::{Context, Result};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use url::Url;
 
+use crate::tools::{Built, Toolbox, interrupt};
 use banner::{Names, Ports, Running};
-use capnp::{Binding, Keypair, Served};
+use capnp::{Binding, Served};
 pub use capnp::{Module, ModuleKind};
 use dns::Resolver;
 use listen::Listen;
@@ -85,6 +86,25 @@ pub struct Program {
     pub wrangler: Wrangler,
 }
 
+impl Program {
+    /// The real one: the tools made sure of, the wasm built from the sources as they are.
+    ///
+    /// # Errors
+    /// When a tool cannot be had, or the sources do not compile.
+    pub fn build(toolbox: &Toolbox) -> Result<Self> {
+        toolbox.ensure_npm_runtime()?;
+        let Built { js, wasm, .. } = toolbox.build_wasm()?;
+        let file = toolbox.root().join("wrangler.toml");
+        let text = std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+        let module = |name: &str, kind, path| Module { name: name.to_owned(), kind, path };
+        Ok(Self {
+            workerd: toolbox.workerd()?,
+            modules: vec![module("index.js", ModuleKind::Es, js), module("index_bg.wasm", ModuleKind::Wasm, wasm)],
+            wrangler: Wrangler::parse(&text)?,
+        })
+    }
+}
+
 /// Runs the server until it is told to stop.
 ///
 /// `prepare` may take minutes; what can be refused without it is refused before it is called.
@@ -94,7 +114,7 @@ pub struct Program {
 pub fn run(options: &Options, prepare: impl FnOnce() -> Result<Program>) -> Result<()> {
     let state = State::open(&options.state)?;
     drop(options.listen.bind()?);
-    let authority = Authority::of(&state, options, host::now()?)?;
+    let authority = Authority::of(&state, &options.listen, host::now()?)?;
     databases::check(&state.objects())?;
     let program = prepare()?;
     // One thread: it starts workerd, and workerd is to die with the thread that started it.
@@ -108,6 +128,9 @@ pub fn run(options: &Options, prepare: impl FnOnce() -> Result<Program>) -> Resu
 /// Starts everything, waits for a reason to stop, and stops everything.
 async fn serve(options: &Options, state: &State, authority: &Authority, program: &Program) -> Result<()> {
     let mut stop = Stop::watch()?;
+    if interrupt::requested() {
+        return Ok(());
+    }
     let listener = options.listen.bind()?;
     let listen = options.listen.at(&listener)?;
     let sockets = Sockets::bind(listen.loopback(), listen.port.checked_add(1)).await?;
@@ -167,10 +190,10 @@ async fn work(
         up = ready::wait(&running.directory, &authority.root) => up?,
     }
     workerd.be_heard();
-    state.write(RUNNING, &serde_json::to_string_pretty(&running)?, Readers::Everyone)?;
     let names = options.resolver.as_ref().map_or(Names::Ours, |url| Names::Of(url.as_str()));
     let ports = Ports { http01: options.http01_port, tls_alpn: options.tls_alpn_port };
     say(&banner::text(&running, ports, names, &state.path("clients")));
+    state.write(RUNNING, &serde_json::to_string_pretty(&running)?, Readers::Everyone)?;
     Err(workerd.ended().await)
 }
 

@@ -34,7 +34,7 @@ impl State {
     /// # Errors
     /// When it cannot be made or written, or when another `dev` uses it.
     pub fn open(dir: &Path) -> Result<Self> {
-        let unusable = || format!("cannot write to the state folder {}: choose another with --state", dir.display());
+        let unusable = || format!("cannot write to the state folder {} (choose another with --state)", dir.display());
         let dir = std::path::absolute(dir).with_context(unusable)?;
         fs::create_dir_all(&dir).with_context(unusable)?;
         let path = dir.join(LOCK);

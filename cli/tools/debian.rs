@@ -125,7 +125,10 @@ impl Apt {
             limit: None,
         };
         let unpacked = self.folder.join("unpacked");
-        step.run(Command::new("dpkg-deb").arg("-x").arg(package).arg(&unpacked))?;
+        fs::create_dir_all(&unpacked).with_context(|| format!("cannot make the folder {}", unpacked.display()))?;
+        // The compiler's source, ten times as much, is in there too.
+        let library_only = r#"dpkg-deb --fsys-tarfile "$1" | tar -x -C "$2" --wildcards './usr/src/rustc-*/library'"#;
+        step.run(Command::new("sh").args(["-c", library_only, "unpack"]).arg(package).arg(&unpacked))?;
         let source = only_entry(&unpacked.join("usr/src"), |name| name.starts_with("rustc-"));
         let library = source.map(|source| source.join("library")).filter(|library| library.join("std").is_dir());
         library.with_context(|| format!("Debian's package has no Rust library below {}", unpacked.display()))

@@ -16,6 +16,7 @@ mod wasm_build;
 mod wasm_std;
 
 use std::fs::{self, File, TryLockError};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -23,7 +24,6 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 pub use npm::NpmTool;
-#[allow(unused_imports)] // for `dev`
 pub use wasm_build::Built;
 pub use wasm_std::WasmStd;
 
@@ -87,7 +87,7 @@ impl Toolbox {
                 Err(TryLockError::WouldBlock) => {
                     if !told {
                         interrupt::watch()?;
-                        eprintln!("selvedge: another selvedge is at its {name}; waiting for it");
+                        say(format!("another selvedge is at its {name}; waiting for it"));
                         told = true;
                     }
                     std::thread::sleep(Duration::from_millis(100));
@@ -95,6 +95,12 @@ impl Toolbox {
             }
         }
     }
+}
+
+/// Tells the user something, on stderr: stdout is for what a command was asked for.
+pub fn say(text: impl AsRef<str>) {
+    // One write, so that lines of several processes do not mix.
+    let _ = std::io::stderr().write_all(format!("selvedge: {}\n", text.as_ref()).as_bytes());
 }
 
 /// The program `name` on the PATH.

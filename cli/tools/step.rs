@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use super::interrupt;
+use super::{interrupt, say};
 
 /// How often a running step is looked at.
 const TICK: Duration = Duration::from_millis(100);
@@ -38,7 +38,7 @@ impl Step {
     /// When the program cannot be started, fails, or exceeds the limit, and when a signal asks to stop.
     pub fn run(&self, command: &mut Command) -> Result<()> {
         interrupt::watch()?;
-        eprintln!("selvedge: {} ({})", self.what, self.why);
+        say(format!("{} ({})", self.what, self.why));
         let began = Instant::now();
         let mut child = self.start(command)?;
         let ended = self.watch(&mut child, began);
@@ -47,11 +47,11 @@ impl Step {
         }
         let status = ended?;
         if status.success() {
-            eprintln!("selvedge: done in {} s", began.elapsed().as_secs());
+            say(format!("done in {} s", began.elapsed().as_secs()));
             return Ok(());
         }
         for line in tail(&self.log) {
-            eprintln!("  | {line}");
+            show(&format!("  | {line}\n"));
         }
         bail!("{} failed ({status}): its last lines are above, all of them in {}", self.what, self.log.display());
     }
@@ -88,6 +88,11 @@ impl Step {
     }
 }
 
+/// Writes to the user's terminal; one that is closed is no reason to stop.
+fn show(text: &str) {
+    let _ = std::io::stderr().write_all(text.as_bytes());
+}
+
 /// Ends the program and what it started.
 fn stop_group(child: &mut Child) {
     let group = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw);
@@ -120,16 +125,15 @@ impl<'a> Progress<'a> {
         let seconds = self.began.elapsed().as_secs();
         let now: String = tail(self.log).pop().unwrap_or_default().trim().chars().take(60).collect();
         if self.terminal {
-            eprint!("\r\x1b[K  {seconds} s  {now}");
-            let _ = std::io::stderr().flush();
+            show(&format!("\r\x1b[K  {seconds} s  {now}"));
         } else {
-            eprintln!("  {seconds} s  {now}");
+            show(&format!("  {seconds} s  {now}\n"));
         }
     }
 
     fn erase(&self) {
         if self.terminal {
-            eprint!("\r\x1b[K");
+            show("\r\x1b[K");
         }
     }
 }

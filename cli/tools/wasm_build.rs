@@ -1,6 +1,5 @@
 //! The build of the wasm module, done only when something that it depends on has changed.
 
-use std::fmt;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
@@ -22,13 +21,6 @@ pub struct Built {
     pub js_bytes: u64,
     /// The size of the wasm in bytes, before compression.
     pub wasm_bytes: u64,
-}
-
-impl fmt::Display for Built {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { js, wasm, js_bytes, wasm_bytes } = self;
-        write!(f, "{} ({wasm_bytes} bytes) and {} ({js_bytes} bytes) are up to date", wasm.display(), js.display())
-    }
 }
 
 impl Toolbox {

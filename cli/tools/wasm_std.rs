@@ -17,7 +17,7 @@ use anyhow::{Context, Result, bail};
 
 use super::step::Step;
 use super::sysroot::PrivateSysroot;
-use super::{Toolbox, find_program, output_of, prepend_path};
+use super::{Toolbox, find_program, output_of, prepend_path, say};
 
 /// The target that Workers run.
 pub const TARGET: &str = "wasm32-unknown-unknown";
@@ -108,7 +108,7 @@ impl Toolbox {
                 Ok(()) => return Ok(WasmStd::Toolchain),
                 Err(error) if way.is_some() || super::interrupt::requested() => return Err(error),
                 Err(error) => {
-                    eprintln!("selvedge: {error:#}; trying the other way, Debian's source of the library");
+                    say(format!("{error:#}; trying the other way, Debian's source of the library"));
                     refusal = Some(error);
                 }
             }

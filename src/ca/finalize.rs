@@ -143,7 +143,10 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         let order = self.transact(|txn| Ok(txn.get::<OrderRecord>(id.as_str())?))?;
         let open = order.filter(|order| order.certificate.is_none() && order.error.is_none());
         let Some((order, issuance)) = open.and_then(|order| order.issuance.clone().map(|i| (order, i))) else {
-            return self.transact(|txn| Ok(txn.delete::<JobRecord>(&work.name())));
+            return self.transact(|txn| {
+                txn.delete::<JobRecord>(&work.name());
+                Ok(())
+            });
         };
         let issued = self.issue(&order, &issuance).await;
         self.transact(|txn| {

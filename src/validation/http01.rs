@@ -34,39 +34,43 @@ pub(super) async fn validate<O: Outbound>(
     let port = probe.config().http01_port;
     let first = Target::first(name, token, port)
         .map_err(|fault| unusable(format!("the challenge would be at a URL {fault}")))?;
-    let mut visited = vec![first];
-    while let Some(target) = visited.last() {
-        let redirects = visited.len() - 1;
-        let response = request(probe, target).await.map_err(|failure| after(redirects, &visited, failure))?;
-        if !http1::is_redirect(response.status) {
-            return judge(target, &response, key_authorization).map_err(|failure| after(redirects, &visited, failure));
+    let mut at = first.clone();
+    let mut visited = Vec::new();
+    loop {
+        let elsewhere = |failure| after(visited.len(), &first, failure);
+        let Some(next) = step(probe, &at, key_authorization).await.map_err(elsewhere)? else { return Ok(()) };
+        if next == at || visited.contains(&next) {
+            return Err(elsewhere(unusable(format!("{at} redirects in a circle, to {next}"))));
         }
-        let next = redirect(target, &response, port).map_err(|failure| after(redirects, &visited, failure))?;
-        if visited.contains(&next) {
-            return Err(after(redirects, &visited, unusable(format!("{target} redirects in a circle, to {next}"))));
+        if visited.len() == MAX_REDIRECTS {
+            return Err(elsewhere(unusable(format!("{at} redirects once more, which is not followed"))));
         }
-        if redirects == MAX_REDIRECTS {
-            break;
-        }
-        visited.push(next);
+        visited.push(core::mem::replace(&mut at, next));
     }
-    let detail = format!("{} and what it redirects to redirect more than {MAX_REDIRECTS} times", start(&visited));
-    Err(unusable(detail))
 }
 
-fn start(visited: &[Target]) -> String {
-    visited.first().map(Target::to_string).unwrap_or_default()
+/// Asks one URL. Gives where it redirects to, or `None` when it proves control.
+async fn step<O: Outbound>(
+    probe: &Probe<'_, O>,
+    target: &Target,
+    key_authorization: &str,
+) -> Result<Option<Target>, Failure> {
+    let response = request(probe, target).await?;
+    if http1::is_redirect(response.status) {
+        return redirect(target, &response, probe.config().http01_port).map(Some);
+    }
+    judge(target, &response, key_authorization).map(|()| None)
 }
 
 /// Says in `failure` that it happened elsewhere than at the challenge's URL.
-fn after(redirects: usize, visited: &[Target], failure: Failure) -> Failure {
-    if redirects == 0 {
-        return failure;
-    }
+fn after(redirects: usize, first: &Target, failure: Failure) -> Failure {
     let plural = if redirects == 1 { "" } else { "s" };
-    Failure {
-        detail: format!("after {redirects} redirect{plural} from {}: {}", start(visited), failure.detail),
-        ..failure
+    match redirects {
+        0 => failure,
+        _ => Failure {
+            detail: format!("after {redirects} redirect{plural} from {first}: {}", failure.detail),
+            ..failure
+        },
     }
 }
 

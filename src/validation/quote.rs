@@ -9,18 +9,20 @@ pub const MAX_LISTED: usize = 3;
 
 /// `bytes` in double quotes, at most [`MAX_QUOTED`] characters of it, everything but printable ASCII escaped.
 pub fn quote(bytes: &[u8]) -> String {
-    let mut text = String::from("\"");
-    let mut shown = 0;
+    format!("\"{}\"", excerpt(bytes, MAX_QUOTED))
+}
+
+/// At most `max` characters of `bytes` and an ellipsis where that is not all, escaped as in [`quote`].
+pub fn excerpt(bytes: &[u8], max: usize) -> String {
+    let mut text = String::new();
     for byte in bytes {
-        let escaped = byte.escape_ascii().to_string();
-        if shown + escaped.len() > MAX_QUOTED {
+        let escaped = byte.escape_ascii();
+        if text.len() + escaped.len() > max {
             text.push('…');
             break;
         }
-        shown += escaped.len();
-        text.push_str(&escaped);
+        text.extend(escaped.map(char::from));
     }
-    text.push('"');
     text
 }
 

@@ -1,6 +1,6 @@
 //! Where an http-01 validation goes next: the first URL, and what redirects make of it.
 
-use super::quote::quote;
+use super::quote::excerpt;
 use crate::values::identifier::{DnsName, NameFault};
 use core::net::IpAddr;
 use std::fmt;
@@ -11,6 +11,10 @@ const WEB_PORTS: [u16; 2] = [80, 443];
 
 /// The longest URL that a redirect may lead to.
 const MAX_URL: usize = 2_000;
+
+/// How much of a URL a problem's detail shows: any challenge's own URL, which has a name of up to 253
+/// characters, 78 around it with a token of 43, and a port.
+const MAX_SHOWN: usize = 340;
 
 const USER_AGENT: &str = concat!("selvedge/", env!("CARGO_PKG_VERSION"), " (ACME http-01 validation)");
 
@@ -156,7 +160,7 @@ impl Target {
 impl fmt::Display for Target {
     /// The URL for a problem's detail: cut short, for a redirect's is of others' making.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(quote(self.url.as_str().as_bytes()).trim_matches('"'))
+        f.write_str(&excerpt(self.url.as_str().as_bytes(), MAX_SHOWN))
     }
 }
 
@@ -183,6 +187,15 @@ mod tests {
         );
         let request = String::from_utf8(first(5002).request()).unwrap();
         assert!(request.contains("\r\nHost: a.example.test:5002\r\n"), "{request}");
+    }
+
+    #[test]
+    fn t25_the_challenges_url_is_shown_whole_and_a_redirects_in_part() {
+        let name = DnsName::parse(&format!("{}test1", "abcdefg.".repeat(31))).unwrap();
+        let own = Target::first(&name, &"t".repeat(43), 65_535).unwrap();
+        assert_eq!((name.as_str().len(), own.to_string().as_str()), (253, own.url()));
+        let foreign = own.redirected(&format!("/?{}", "x".repeat(1_000)), 65_535).unwrap();
+        assert_eq!(foreign.to_string().chars().count(), 341);
     }
 
     #[test]

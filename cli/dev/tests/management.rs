@@ -129,7 +129,8 @@ fn bad_bodies_are_refused_with_a_sentence() {
 #[test]
 fn web_pages_set_nothing() {
     let served = Served::start();
-    let request = served.agent.post(format!("http://{}/set-txt", served.address)).header("origin", "https://evil.example");
+    let request =
+        served.agent.post(format!("http://{}/set-txt", served.address)).header("origin", "https://evil.example");
     let answer = request.send(r#"{"host":"x.test","value":"v"}"#).unwrap();
     assert_eq!(answer.status().as_u16(), 403);
     assert_eq!(served.get("/").1, "{}");

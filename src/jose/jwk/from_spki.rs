@@ -46,11 +46,12 @@ fn rsa(der: &[u8]) -> Option<Value> {
 mod tests {
     use super::*;
     use crate::jose::testing::ClientKey;
+    use crate::values::SigAlg;
 
     #[test]
     fn c01_a_key_is_the_same_whichever_form_it_is_in() {
-        for key in ClientKey::one_of_each() {
-            let jwk = Jwk::parse(&key.jwk_json()).unwrap();
+        for alg in [SigAlg::Es256, SigAlg::Es384, SigAlg::Rs256, SigAlg::Ed25519] {
+            let jwk = ClientKey::generate(alg).jwk();
             assert_eq!(Jwk::from_spki(jwk.spki_der()), Some(jwk));
         }
         assert_eq!(Jwk::from_spki(&[]), None);

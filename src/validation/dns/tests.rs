@@ -95,6 +95,13 @@ fn z11_records_not_asked_for_are_skipped() {
 }
 
 #[test]
+fn z11_records_of_another_class_are_skipped() {
+    let mut message = response("a.test.", Kind::Txt, vec![("a.test.", txt(&["chaos"]))]);
+    message.answers[0].dns_class = DNSClass::CH;
+    assert_eq!(read_message(&message, "a.test", Kind::Txt).unwrap().content, Content::NoData);
+}
+
+#[test]
 fn z11_junk_behind_the_answers_does_no_harm() {
     let mut bytes = response("a.test.", Kind::A, vec![("a.test.", a(1))]).to_vec().unwrap();
     bytes[11] = 3; // three additional records that are not there
