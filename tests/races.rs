@@ -300,6 +300,9 @@ fn s01_many_requests_over_few_keys_in_random_orders() {
     }
 }
 
+/// One of a world's faults.
+type FaultOf = fn(&World) -> &Fault;
+
 /// A request that is to be broken, and what must hold once the world is healed.
 struct Ordeal<'a> {
     start: &'a World,
@@ -327,7 +330,7 @@ impl Ordeal<'_> {
 
     /// Fails each step of each kind in turn: that one only, and that one and all after it.
     fn fail_everywhere(&self) {
-        let kinds: [(&str, fn(&World) -> &Fault); 4] = [
+        let kinds: [(&str, FaultOf); 4] = [
             ("store", World::store_fault),
             ("call", World::call_fault),
             ("reply", World::reply_fault),
