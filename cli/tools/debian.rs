@@ -43,6 +43,7 @@ pub fn fetch_library(toolbox: &Toolbox, folder: &Path, release: &str) -> Result<
         why: "the source of Rust's library for exactly this compiler, about 45 MB, once".into(),
         log: toolbox.log("apt-download"),
         limit: None,
+        optional: false,
     };
     step.run(apt.command("apt-get").args(["download", &format!("{PACKAGE}={version}")]).current_dir(folder))?;
     apt.unpack(toolbox)
@@ -91,6 +92,7 @@ impl Apt {
                 why: "fetches that suite's list of packages, up to 10 MB".into(),
                 log: toolbox.log("apt-update"),
                 limit: None,
+                optional: false,
             };
             let asked = step.run(self.command("apt-get").args(["update", "--error-on=any"]));
             if super::interrupt::requested() {
@@ -123,6 +125,7 @@ impl Apt {
             why: "seconds".into(),
             log: toolbox.log("unpack"),
             limit: None,
+            optional: false,
         };
         let unpacked = self.folder.join("unpacked");
         fs::create_dir_all(&unpacked).with_context(|| format!("cannot make the folder {}", unpacked.display()))?;

@@ -63,6 +63,7 @@ impl Toolbox {
             why: "crates.io has its source only, so it is compiled once: about 2 minutes on 2 cores".into(),
             log: self.log(package),
             limit: None,
+            optional: false,
         };
         let scratch = self.dir.join("compile");
         let mut command = cargo(&self.root)?;

@@ -140,6 +140,7 @@ impl Toolbox {
             why: why.to_owned(),
             log: self.log(name),
             limit: None,
+            optional: false,
         };
         let mut command = Command::new(npm);
         command.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(folder);

@@ -29,6 +29,8 @@ pub struct Step {
     pub log: PathBuf,
     /// When to give up.
     pub limit: Option<Duration>,
+    /// Is there another way, so that a failure is not worth the end of the log?
+    pub optional: bool,
 }
 
 impl Step {
@@ -50,6 +52,9 @@ impl Step {
             say(format!("done in {} s", began.elapsed().as_secs()));
             return Ok(());
         }
+        if self.optional {
+            bail!("{} failed ({status}; what it printed is in {})", self.what, self.log.display());
+        }
         for line in tail(&self.log) {
             show(&format!("  | {line}\n"));
         }
@@ -62,6 +67,8 @@ impl Step {
         }
         let log = File::create(&self.log).with_context(|| format!("cannot write {}", self.log.display()))?;
         let program = command.get_program().to_string_lossy().into_owned();
+        // Of use to whoever develops that program, not to who reads its log here.
+        command.env_remove("RUST_BACKTRACE");
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).process_group(0);
         command.spawn().with_context(|| format!("{}: cannot start {program}", self.what))
     }
@@ -166,7 +173,7 @@ mod tests {
     use super::*;
 
     fn step(folder: &Path, limit: Option<Duration>) -> Step {
-        Step { what: "trying".into(), why: "a test".into(), log: folder.join("logs/try.log"), limit }
+        Step { what: "trying".into(), why: "a test".into(), log: folder.join("logs/try.log"), limit, optional: false }
     }
 
     #[test]

@@ -127,6 +127,7 @@ impl PrivateSysroot {
             why: "from source, since no compiled one could be had; about a minute on 2 cores, once".into(),
             log: toolbox.log("wasm-std"),
             limit: None,
+            optional: false,
         };
         let mut cargo = installs::cargo(&empty)?;
         cargo.args(["build", "--release", "--target", TARGET, "-Zbuild-std=std,panic_abort,panic_unwind"]);

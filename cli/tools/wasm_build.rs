@@ -86,6 +86,7 @@ impl Toolbox {
             why: format!("optimised as a whole for its size; {first} on 2 cores, whenever sources change"),
             log: self.log("wasm-build"),
             limit: None,
+            optional: false,
         };
         step.run(&mut command)
     }
