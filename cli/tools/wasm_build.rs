@@ -85,8 +85,7 @@ impl Toolbox {
             what: "building the wasm module".into(),
             why: format!("optimised as a whole for its size; {first} on 2 cores, whenever sources change"),
             log: self.log("wasm-build"),
-            limit: None,
-            optional: false,
+            ..Step::default()
         };
         step.run(&mut command)
     }

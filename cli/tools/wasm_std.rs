@@ -143,6 +143,7 @@ impl Toolbox {
             log: self.log("rustup"),
             limit: Some(RUSTUP_LIMIT),
             optional: true,
+            ..Step::default()
         };
         step.run(Command::new(rustup).args(["target", "add", TARGET]).current_dir(&self.root))?;
         if !has_wasm(sysroot) {
