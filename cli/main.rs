@@ -6,6 +6,7 @@
 #[cfg(not(unix))]
 compile_error!("The companion runs on Linux and macOS; on Windows use it inside WSL.");
 
+mod dev;
 mod tools;
 
 use std::path::Path;
@@ -24,7 +25,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    // `dev` has its place here: `Dev(dev::Options)`, with `mod dev;` above.
+    /// Run the whole authority on this machine: the same wasm module, on the same runtime.
+    Dev(dev::Options),
     /// Fetch and compile every tool that the project needs, now instead of at first use.
     Setup,
     /// Build the wasm module into ./build (what `wrangler deploy` uploads).
@@ -58,6 +60,7 @@ fn main() -> ExitCode {
 fn run(command: Command) -> anyhow::Result<ExitCode> {
     let toolbox = Toolbox::locate()?;
     match command {
+        Command::Dev(options) => dev::run(&options, || dev::Program::build(&toolbox))?,
         Command::Setup => {
             toolbox.ensure_npm_runtime()?;
             toolbox.ensure_wasm_std()?;

@@ -1,1 +1,17 @@
-//! acme.
+//! ACME's resources: what is stored of each, how it looks on the wire, which transitions are legal.
+//!
+//! Pure data and rules; no keys are checked and nothing is fetched here.
+
+pub mod account;
+pub mod authorization;
+pub mod contact;
+pub mod ledger;
+pub mod nonce;
+pub mod order;
+pub mod problem;
+
+pub use account::{AccountRecord, AccountStatus};
+pub use authorization::{AuthorizationRecord, ChallengeRecord};
+pub use nonce::{Home, Nonce};
+pub use order::OrderRecord;
+pub use problem::{Kind, Problem};

@@ -1,1 +1,27 @@
-//! ca.
+//! The requests: what each ACME resource does, over the ports that the host gives.
+//!
+//! A request enters at [`front::Front`] (stateless), which answers what needs no state and passes the rest to the
+//! partition that owns the answer, a [`cell::Cell`]. There the logic is synchronous over a transaction; the
+//! asynchronous steps stand before and between transactions.
+
+pub mod account;
+pub mod alarm;
+pub mod authorization;
+pub mod cell;
+pub mod challenge;
+pub mod finalize;
+pub mod front;
+pub mod http;
+pub mod jobs;
+pub mod key_change;
+pub mod ladder;
+pub mod ledger;
+pub mod message;
+pub mod order;
+pub mod ports;
+pub mod registration;
+pub mod revocation;
+pub mod routes;
+pub mod settings;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod testing;

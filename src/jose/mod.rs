@@ -1,1 +1,37 @@
-//! jose.
+//! Signed requests: JSON Web Signatures and Keys as
+//! [RFC 8555 §6.2](https://www.rfc-editor.org/rfc/rfc8555#section-6.2) narrows them.
+//!
+//! A request is read by [`Unverified::parse`], which gives out no more than the [`Header`] that says which key to
+//! check it with; [`Unverified::verify`] turns it into a [`Verified`], and only a `Verified` gives out the payload.
+//! So a function that must not act on unproven data takes a `&Verified`. The two signatures that ACME puts inside
+//! a payload follow the same pattern: [`eab`] (the MAC of an external account) and [`key_change`].
+//!
+//! Nothing here does I/O; the one asynchronous step is the signature check, behind
+//! [`Verify`](crate::values::Verify).
+
+mod alg;
+pub mod eab;
+mod encoding;
+mod fault;
+mod flattened;
+mod header;
+mod json;
+pub mod jwk;
+pub mod jws;
+pub mod key_authorization;
+pub mod key_change;
+mod signature;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod testing;
+mod thumbprint;
+
+pub use alg::ALGORITHMS;
+pub use eab::{EabFault, EabUnverified, ExternalAccount};
+pub use encoding::Encoding;
+pub use fault::{FaultKind, JwsFault, VerifyFault};
+pub use header::{Header, KeyRef};
+pub use jwk::{Jwk, JwkFault};
+pub use jws::{Unverified, Verified};
+pub use key_authorization::{dns01_value, key_authorization};
+pub use key_change::{KeyChange, KeyChangeFault};
+pub use thumbprint::Thumbprint;

@@ -1,1 +1,34 @@
-//! pki.
+//! X.509: what a CSR may ask for, what a certificate says, and the issuer that says it.
+//!
+//! Knows nothing of ACME and does no I/O. The path of a certificate is a chain of types, each the proof that
+//! the step before was done:
+//!
+//! ```text
+//! csr::parse -> Csr -> verify -> VerifiedCsr -> names, key
+//! leaf::build_tbs -> bytes -> lint::check -> LintedTbs -> (sign) -> leaf::assemble -> certificate
+//! ```
+
+#[cfg(not(target_arch = "wasm32"))]
+pub mod ceremony;
+pub mod certificate;
+pub mod csr;
+pub mod issuer;
+pub mod key;
+pub mod leaf;
+pub mod lint;
+mod parts;
+pub mod pem;
+pub mod profile;
+pub mod serial;
+pub mod sigalg;
+mod tbs;
+#[cfg(test)]
+mod testing;
+
+pub use csr::{Csr, CsrFault, VerifiedCsr};
+pub use issuer::{Issuer, IssuerFault};
+pub use key::{KeyFault, KeyKind, PublicKey};
+pub use leaf::{LeafFault, LeafRequest};
+pub use lint::{LintFault, LintedTbs};
+pub use profile::Profile;
+pub use serial::Serial;

@@ -1,1 +1,83 @@
-//! store.
+//! The store of one partition: a small, strongly consistent map from text keys to JSON records.
+//!
+//! [`Kv`] is what a partition's storage offers; [`Txn`] is how the rest of the library uses it. All of a
+//! transaction's writes are applied together or not at all, so a refused or failed request leaves no trace.
+//! `kv-schema/` documents each record.
+
+mod memory;
+mod txn;
+
+pub use memory::MemoryKv;
+pub use txn::{Mark, Txn};
+
+use crate::values::Time;
+use serde::{Serialize, de::DeserializeOwned};
+use std::fmt;
+
+/// The storage itself failed, which says nothing about the request; the text is for the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoreFailure(pub String);
+
+impl fmt::Display for StoreFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "storage failed: {}", self.0)
+    }
+}
+
+impl std::error::Error for StoreFailure {}
+
+/// One change to a partition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Write {
+    /// Store `value` (JSON) under the key; `expires` is when it may be deleted, `None` for never.
+    Put {
+        /// JSON text.
+        value: String,
+        /// When the record is over and may be deleted.
+        expires: Option<Time>,
+    },
+    /// Remove the key.
+    Delete,
+}
+
+/// A partition's storage: synchronous, because on Durable Objects it is, and because nothing may come between a
+/// read and the write that rests on it.
+pub trait Kv {
+    /// The value under `key`.
+    ///
+    /// # Errors
+    /// When the storage cannot be read.
+    fn get(&self, key: &str) -> Result<Option<String>, StoreFailure>;
+
+    /// Up to `limit` keys that begin with `prefix` and come after `after`, in byte order, with their values.
+    ///
+    /// # Errors
+    /// When the storage cannot be read.
+    fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Vec<(String, String)>, StoreFailure>;
+
+    /// Applies all of `writes`, or none of them.
+    ///
+    /// # Errors
+    /// When nothing was applied.
+    fn apply(&mut self, writes: Vec<(String, Write)>) -> Result<(), StoreFailure>;
+
+    /// Deletes what expired at or before `now`, and says when the next record does.
+    ///
+    /// # Errors
+    /// When the storage fails; what was deleted until then stays deleted.
+    fn purge(&mut self, now: Time) -> Result<Option<Time>, StoreFailure>;
+}
+
+/// A type of stored record. Its key is `PREFIX`, or `PREFIX/id` where a partition holds several.
+pub trait Record: Serialize + DeserializeOwned {
+    /// First part of the key.
+    const PREFIX: &'static str;
+
+    /// When the record may be deleted; `None` for never.
+    fn expires(&self) -> Option<Time>;
+}
+
+/// The key of the record of type `R` with this id; the bare prefix for an empty id.
+pub fn key_of<R: Record>(id: &str) -> String {
+    if id.is_empty() { R::PREFIX.to_owned() } else { format!("{}/{id}", R::PREFIX) }
+}

@@ -1,1 +1,150 @@
-//! validation.
+//! Validation: does whoever holds this account key control that name?
+//!
+//! Protocol only. What is asked of the network goes through the small port [`outbound::Outbound`]; what comes
+//! back is judged by pure functions. Nothing here knows an ACME record: names, tokens and key authorizations
+//! come in as values, and an [`Outcome`] goes out, which `ca` turns into challenge state and problems.
+//!
+//! A new challenge type is a module beside [`http01`] and [`dns01`], and a row in [`Method`]: the compiler
+//! names every place. CAA (RFC 8659) will use [`probe::Probe::lookup`] with [`dns::Kind::Caa`] the same way.
+
+pub mod dns;
+pub mod dns01;
+#[cfg(test)]
+pub(crate) mod fake;
+pub mod guard;
+pub mod http01;
+pub mod http1;
+pub mod outbound;
+pub mod probe;
+pub mod quote;
+pub mod target;
+
+use crate::values::Identifier;
+use crate::values::identifier::DnsName;
+use guard::AddressPolicy;
+use outbound::Outbound;
+use std::fmt;
+
+/// What the operator decides about validation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// The port of http-01. RFC 8555 knows 80 only; tests use others.
+    pub http01_port: u16,
+    /// Which addresses may be connected to.
+    pub policy: AddressPolicy,
+}
+
+impl Default for Config {
+    /// What a CA on the Internet has: port 80, public addresses.
+    fn default() -> Self {
+        Self { http01_port: 80, policy: AddressPolicy::default() }
+    }
+}
+
+/// The challenge types.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Method {
+    /// [RFC 8555 §8.3](https://www.rfc-editor.org/rfc/rfc8555#section-8.3)
+    Http01,
+    /// [RFC 8555 §8.4](https://www.rfc-editor.org/rfc/rfc8555#section-8.4)
+    Dns01,
+}
+
+impl Method {
+    /// All of them, in the order in which they are offered.
+    pub const ALL: [Self; 2] = [Self::Http01, Self::Dns01];
+
+    /// The challenge type's name
+    /// ([IANA's registry](https://www.iana.org/assignments/acme#acme-validation-methods)).
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Http01 => "http-01",
+            Self::Dns01 => "dns-01",
+        }
+    }
+
+    /// The challenge type with this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|method| method.name() == name)
+    }
+
+    /// Whether it can prove control of `identifier`, given as in the order: with its `*.`.
+    ///
+    /// A host under a name says nothing about the names beside it, so wildcards are for DNS alone.
+    pub fn fits(self, identifier: &Identifier) -> bool {
+        match (self, identifier) {
+            (Self::Http01, Identifier::Dns(name)) => !name.is_wildcard(),
+            (Self::Dns01, Identifier::Dns(_)) => true,
+        }
+    }
+}
+
+impl fmt::Display for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// How one try to validate ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Control is proven.
+    Valid,
+    /// It is not, this time.
+    Failed(Failure),
+}
+
+/// Why control is not proven.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// Where it went wrong.
+    pub kind: FailureKind,
+    /// What was looked up, expected and found, for the person who asked; quotes little of what others sent,
+    /// and that escaped.
+    pub detail: String,
+    /// Whether the same try may succeed later without anybody mending a mistake: a late record or file, a
+    /// server that is down ([RFC 8555 §8.2](https://www.rfc-editor.org/rfc/rfc8555#section-8.2)).
+    pub retry: bool,
+}
+
+/// Where a validation went wrong: the error types of
+/// [RFC 8555 §6.7](https://www.rfc-editor.org/rfc/rfc8555#section-6.7) that are for validations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FailureKind {
+    /// `dns`: the name could not be looked up, or does not exist.
+    Dns,
+    /// `connection`: no address could be connected to, or none may be.
+    Connection,
+    /// `incorrectResponse`: what came back breaks the protocol: no HTTP, too large, a redirect not followed.
+    IncorrectResponse,
+    /// `unauthorized`: a proper answer that is not the proof. Clients try another challenge type on this one.
+    Unauthorized,
+    /// `tls`: a redirect led to an https server whose TLS failed.
+    Tls,
+}
+
+/// Tries once to validate control of `name` by `method`. Takes at most about 20 s.
+///
+/// `name` is without `*.`; `key_authorization` is `token` `.` thumbprint
+/// ([RFC 8555 §8.1](https://www.rfc-editor.org/rfc/rfc8555#section-8.1)).
+pub async fn validate<O: Outbound>(
+    outbound: &O,
+    config: &Config,
+    method: Method,
+    name: &DnsName,
+    token: &str,
+    key_authorization: &str,
+) -> Outcome {
+    let probe = probe::Probe::start(outbound, config);
+    let result = match method {
+        Method::Http01 => http01::validate(&probe, name, token, key_authorization).await,
+        Method::Dns01 => dns01::validate(&probe, name, key_authorization).await,
+    };
+    match result {
+        Ok(()) => Outcome::Valid,
+        Err(failure) => Outcome::Failed(failure),
+    }
+}
+
+#[cfg(test)]
+mod tests;

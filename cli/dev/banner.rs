@@ -1,0 +1,190 @@
+//! What is printed once the server is up: its addresses, and lines to paste for the common clients.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use serde::Serialize;
+
+/// Where everything is; what `DIR/dev.json` holds.
+#[derive(Clone, Debug, Serialize)]
+pub struct Running {
+    /// The URL that clients are given.
+    pub directory: String,
+    /// The root certificate that they have to trust.
+    pub root: String,
+    /// Where DNS records are set; the origin of an HTTP address.
+    pub management: String,
+    /// Where plain DNS answers, over UDP: `ADDRESS:PORT`.
+    pub dns: String,
+    /// The process id of `dev`.
+    pub pid: u32,
+    /// The process id of workerd.
+    pub workerd_pid: Option<u32>,
+    /// The log of workerd.
+    pub workerd_log: String,
+}
+
+/// The ports that challenges are answered at.
+#[derive(Clone, Copy, Debug)]
+pub struct Ports {
+    /// http-01's.
+    pub http01: u16,
+    /// tls-alpn-01's.
+    pub tls_alpn: u16,
+}
+
+/// Whether names are answered by `dev` or by another resolver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Names<'a> {
+    /// `dev` answers, and records are set at its management address.
+    Ours,
+    /// The resolver at this URL answers.
+    Of(&'a str),
+}
+
+/// The text for the terminal.
+///
+/// `clients` is the folder in which the lines let clients keep their state.
+pub fn text(running: &Running, ports: Ports, names: Names<'_>, clients: &Path) -> String {
+    let mut out = String::from("Selvedge is ready.\n\n");
+    let _ = writeln!(out, "  directory   {}", running.directory);
+    let _ = writeln!(out, "  root        {}", running.root);
+    let _ = writeln!(
+        out,
+        "  management  {}  (DNS records are set here; plain DNS on UDP {})",
+        running.management, running.dns
+    );
+    match names {
+        Names::Ours => out.push_str(
+            "\nNames under .test, .localhost and .internal are 127.0.0.1; addresses of other names come from this \
+             machine's resolver.\n",
+        ),
+        Names::Of(url) => {
+            let _ = writeln!(out, "\nNames are asked of {url}; records set at the management address are not seen.");
+        }
+    }
+    let _ = writeln!(
+        out,
+        "http-01 is asked for at port {}, tls-alpn-01 at port {} of a name's address.\n\nTo paste:",
+        ports.http01, ports.tls_alpn
+    );
+    let lines = Lines { running, ports, clients, tls: running.directory.starts_with("https:") };
+    for (client, command) in lines.all() {
+        let _ = writeln!(out, "\n# {client}\n{command}");
+    }
+    out.push_str("\nCtrl-C stops it.\n");
+    out
+}
+
+/// What the lines are made of.
+struct Lines<'a> {
+    running: &'a Running,
+    ports: Ports,
+    clients: &'a Path,
+    tls: bool,
+}
+
+impl Lines<'_> {
+    /// Each client and challenge with its line.
+    fn all(&self) -> Vec<(&'static str, String)> {
+        let mut all = vec![
+            (
+                "certbot, http-01",
+                self.certbot(&format!("--standalone --http-01-port {} -d www.test", self.ports.http01)),
+            ),
+            ("certbot, dns-01", self.certbot(&self.certbot_dns())),
+        ];
+        if self.tls {
+            all.push((
+                "lego 4, http-01",
+                self.lego("", &format!("-d www.test --http --http.port :{}", self.ports.http01)),
+            ));
+            all.push(("lego 4, dns-01", self.lego_dns()));
+        }
+        let http = self.acme_sh("", &format!("--standalone --httpport {} -d www.test", self.ports.http01));
+        all.push(("acme.sh, http-01 (it needs socat)", http));
+        let endpoint = format!("ACMEPROXY_ENDPOINT={} ", self.running.management);
+        let dns = self.acme_sh(&endpoint, "--dns dns_acmeproxy --dnssleep 1 -d wild.test -d '*.wild.test'");
+        all.push(("acme.sh, dns-01", dns));
+        if self.tls {
+            all.push(("Caddy, http-01 and tls-alpn-01", self.caddy("", "www.test")));
+            let dns = format!("\tacme_dns acmeproxy {{\n\t\tendpoint {}\n\t}}\n", self.running.management);
+            all.push(("Caddy, dns-01 (built with github.com/caddy-dns/acmeproxy)", self.caddy(&dns, "*.wild.test")));
+        } else {
+            all.push((
+                "lego and Caddy refuse a directory over plain http; start without --plain-http for them",
+                String::new(),
+            ));
+        }
+        all
+    }
+
+    fn certbot(&self, challenge: &str) -> String {
+        let folder = quoted(&self.clients.join("certbot"));
+        format!(
+            "{}certbot certonly --server {} --agree-tos --register-unsafely-without-email -n \
+             --config-dir {folder} --work-dir {folder} --logs-dir {folder} {challenge}",
+            self.trust("REQUESTS_CA_BUNDLE"),
+            self.running.directory
+        )
+    }
+
+    fn certbot_dns(&self) -> String {
+        let hook = |operation| {
+            format!(
+                r#"'curl -sfo /dev/null -d "{{\"fqdn\":\"_acme-challenge.$CERTBOT_DOMAIN\",\"value\":\"$CERTBOT_VALIDATION\"}}" {}/{operation}'"#,
+                self.running.management
+            )
+        };
+        format!(
+            "--manual --preferred-challenges dns --manual-auth-hook {} --manual-cleanup-hook {} -d wild.test -d '*.wild.test'",
+            hook("present"),
+            hook("cleanup")
+        )
+    }
+
+    fn lego(&self, variables: &str, challenge: &str) -> String {
+        format!(
+            "{}{variables}lego --server {} --accept-tos --email you@example.test --path {} {challenge} run",
+            self.trust("LEGO_CA_CERTIFICATES"),
+            self.running.directory,
+            quoted(&self.clients.join("lego"))
+        )
+    }
+
+    fn lego_dns(&self) -> String {
+        let endpoint = format!("HTTPREQ_ENDPOINT={} ", self.running.management);
+        let resolver = &self.running.dns;
+        self.lego(
+            &endpoint,
+            &format!("-d wild.test -d '*.wild.test' --dns httpreq --dns.resolvers {resolver} --dns.disable-cp"),
+        )
+    }
+
+    fn acme_sh(&self, variables: &str, challenge: &str) -> String {
+        let bundle =
+            if self.tls { format!(" --ca-bundle {}", quoted(Path::new(&self.running.root))) } else { String::new() };
+        format!("{variables}acme.sh --issue --server {}{bundle} {challenge}", self.running.directory)
+    }
+
+    fn caddy(&self, dns: &str, site: &str) -> String {
+        let Running { directory, root, .. } = self.running;
+        let Ports { http01, tls_alpn } = self.ports;
+        format!(
+            "caddy run --adapter caddyfile --config - <<'EOF'\n{{\n\tacme_ca {directory}\n\tacme_ca_root {root:?}\n\
+             \thttp_port {http01}\n\thttps_port {tls_alpn}\n{dns}}}\n{site} {{\n\trespond \"hello\"\n}}\nEOF"
+        )
+    }
+
+    /// The variable by which a client is told to trust the root.
+    fn trust(&self, variable: &str) -> String {
+        if self.tls { format!("{variable}={} ", quoted(Path::new(&self.running.root))) } else { String::new() }
+    }
+}
+
+/// A path as a shell reads it back.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+".contains(c);
+    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}

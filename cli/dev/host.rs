@@ -1,0 +1,27 @@
+//! What only the machine knows: the time, and bytes that nobody can guess.
+
+use anyhow::{Context, Result};
+use selvedge::values::Time;
+
+/// The machine's clock, read now.
+///
+/// # Errors
+/// When it stands before 1970: certificates could not be dated.
+#[allow(clippy::disallowed_methods, reason = "the companion is where the clock is read; the library is passed a Time")]
+pub fn now() -> Result<Time> {
+    let since = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .context("this machine's clock stands before 1970; set it")?;
+    Ok(Time::from_millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX)))
+}
+
+/// `N` bytes from the machine's CSPRNG.
+///
+/// # Errors
+/// When the machine has none.
+#[allow(clippy::disallowed_methods, reason = "the companion is where randomness is drawn; the library is passed bytes")]
+pub fn random<const N: usize>() -> Result<[u8; N]> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).context("this machine gives no random bytes")?;
+    Ok(bytes)
+}

@@ -1,0 +1,277 @@
+//! The management address: DNS over HTTPS for the Worker, and small HTTP calls that set DNS records.
+//!
+//! It speaks two dialects that clients know already: that of `pebble-challtestsrv` (`/set-txt`, `/add-a` …)
+//! and that of lego's `httpreq` provider (`/present`, `/cleanup`), which acme.sh and Caddy call `acmeproxy`.
+//! On the same port number, plain DNS over UDP answers the clients that wait for their own record.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+
+use anyhow::{Context, Result, anyhow};
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, Path, Query, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Router, serve};
+use selvedge::values::b64;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
+use tokio::net::{TcpListener, UdpSocket};
+
+use super::dns::{Resolver, Via};
+use super::zone::{Change, Host, Policy};
+
+/// Where the Worker asks for names.
+pub const DOH_PATH: &str = "/dns-query";
+const DNS_MESSAGE: &str = "application/dns-message";
+/// The longest DNS message there is.
+const LONGEST_MESSAGE: usize = 65_535;
+/// How often a port for both TCP and UDP is looked for.
+const PORT_TRIES: usize = 32;
+
+/// The sockets of the management address: HTTP, and plain DNS on the same port number.
+pub struct Sockets {
+    http: TcpListener,
+    dns: UdpSocket,
+    /// Where both listen.
+    pub address: SocketAddr,
+}
+
+impl Sockets {
+    /// Binds them on `host`: at `preferred` when it is free, else at any port that is.
+    ///
+    /// # Errors
+    /// When no port could be had at all.
+    pub async fn bind(host: IpAddr, preferred: Option<u16>) -> Result<Self> {
+        let ports = preferred.into_iter().chain(std::iter::repeat_n(0, PORT_TRIES));
+        let mut last = None;
+        for port in ports {
+            match Self::bind_both(SocketAddr::new(host, port)).await {
+                Ok(sockets) => return Ok(sockets),
+                Err(error) => last = Some(error),
+            }
+        }
+        Err(last.map_or_else(|| anyhow!("no port was tried"), anyhow::Error::from))
+            .with_context(|| format!("found no free port on {host} for the management address"))
+    }
+
+    async fn bind_both(address: SocketAddr) -> std::io::Result<Self> {
+        let http = TcpListener::bind(address).await?;
+        let address = http.local_addr()?;
+        let dns = UdpSocket::bind(address).await?;
+        Ok(Self { http, dns, address })
+    }
+
+    /// Serves both until the future is dropped.
+    ///
+    /// # Errors
+    /// When a socket breaks.
+    pub async fn serve(self, resolver: Arc<Resolver>) -> Result<()> {
+        let http = serve(self.http, router(Arc::clone(&resolver))).into_future();
+        tokio::select! {
+            ended = http => ended.context("the management address broke"),
+            ended = answer_datagrams(Arc::new(self.dns), resolver) => ended.context("the DNS socket broke"),
+        }
+    }
+}
+
+fn router(resolver: Arc<Resolver>) -> Router {
+    Router::new()
+        .route("/", get(show))
+        .route(DOH_PATH, get(doh_get).post(doh_post))
+        .route("/{operation}", post(operate))
+        .layer(DefaultBodyLimit::max(LONGEST_MESSAGE))
+        .with_state(resolver)
+}
+
+async fn show(State(resolver): State<Arc<Resolver>>) -> Response {
+    match resolver.records() {
+        Ok(json) => ([(header::CONTENT_TYPE, "application/json")], json).into_response(),
+        Err(error) => refuse(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
+    }
+}
+
+#[derive(Deserialize)]
+struct DohQuery {
+    dns: String,
+}
+
+async fn doh_get(State(resolver): State<Arc<Resolver>>, Query(query): Query<DohQuery>) -> Response {
+    match b64::decode(&query.dns) {
+        Some(message) => doh(&resolver, &message).await,
+        None => refuse(StatusCode::BAD_REQUEST, "the dns parameter is not unpadded base64url (RFC 8484 §4.1)"),
+    }
+}
+
+async fn doh_post(State(resolver): State<Arc<Resolver>>, headers: HeaderMap, body: Bytes) -> Response {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if kind.eq_ignore_ascii_case(DNS_MESSAGE) {
+        doh(&resolver, &body).await
+    } else {
+        refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, &format!("a DNS query is sent as {DNS_MESSAGE}, not as {kind:?}"))
+    }
+}
+
+async fn doh(resolver: &Resolver, message: &[u8]) -> Response {
+    match resolver.answer(message, Via::Stream).await {
+        Some(answer) => {
+            ([(header::CONTENT_TYPE, DNS_MESSAGE), (header::CACHE_CONTROL, "no-store")], answer).into_response()
+        }
+        None => refuse(StatusCode::BAD_REQUEST, "the request holds no DNS query (RFC 1035 §4)"),
+    }
+}
+
+async fn operate(
+    State(resolver): State<Arc<Resolver>>,
+    Path(operation): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    // Browsers send Origin with every POST: a web page that the user looks at has no business here.
+    if headers.contains_key(header::ORIGIN) {
+        return refuse(StatusCode::FORBIDDEN, "web pages may not set DNS records");
+    }
+    match read_change(&operation, &body) {
+        Ok((host, change)) => {
+            resolver.apply(&host, change);
+            // acme.sh takes it for done only when it sees its value again.
+            ([(header::CONTENT_TYPE, "application/json")], body).into_response()
+        }
+        Err(Refusal::Unknown) => {
+            refuse(StatusCode::NOT_FOUND, &format!("there is no operation {operation:?}; there are {OPERATIONS}"))
+        }
+        Err(Refusal::Body(why)) => refuse(StatusCode::BAD_REQUEST, &format!("/{operation} {why}")),
+    }
+}
+
+fn refuse(status: StatusCode, why: &str) -> Response {
+    (status, format!("{why}\n")).into_response()
+}
+
+/// The operations, for whoever asks for another.
+const OPERATIONS: &str = "set-txt, clear-txt, add-a, clear-a, add-aaaa, clear-aaaa, add-caa, clear-caa, set-cname, \
+     clear-cname, set-servfail, clear-servfail (of pebble-challtestsrv), present and cleanup (of lego's httpreq)";
+
+/// Why an operation is not done.
+#[derive(Debug, PartialEq)]
+enum Refusal {
+    /// No operation has that name.
+    Unknown,
+    /// The body is not what the operation takes; a clause that follows the operation's name.
+    Body(String),
+}
+
+#[derive(Deserialize)]
+struct At {
+    host: Host,
+}
+
+#[derive(Deserialize)]
+struct Valued {
+    host: Host,
+    value: String,
+}
+
+#[derive(Deserialize)]
+struct Addressed<Ip> {
+    host: Host,
+    addresses: Vec<Ip>,
+}
+
+#[derive(Deserialize)]
+struct Governed {
+    host: Host,
+    policies: Vec<Policy>,
+}
+
+#[derive(Deserialize)]
+struct Aliased {
+    host: Host,
+    target: Host,
+}
+
+/// What httpreq sends: the record itself, or (its RAW mode) what the record is made of.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Challenge {
+    Record {
+        fqdn: Host,
+        value: String,
+    },
+    Raw {
+        domain: Host,
+        #[serde(rename = "keyAuth")]
+        key_auth: String,
+    },
+}
+
+impl Challenge {
+    fn record(self) -> (Host, String) {
+        match self {
+            Self::Record { fqdn, value } => (fqdn, value),
+            // RFC 8555 §8.4: the record holds the digest of the key authorization.
+            Self::Raw { domain, key_auth } => (domain.challenge(), b64::encode(&Sha256::digest(key_auth))),
+        }
+    }
+}
+
+/// Reads the body of an operation as the change that it asks for.
+fn read_change(operation: &str, body: &[u8]) -> Result<(Host, Change), Refusal> {
+    let at = |change| read(body, r#"{"host"}"#).map(|At { host }| (host, change));
+    match operation {
+        "set-txt" => read(body, r#"{"host","value"}"#).map(|b: Valued| (b.host, Change::AddTxt(b.value))),
+        "clear-txt" => at(Change::ClearTxt),
+        "add-a" => {
+            let b: Addressed<Ipv4Addr> = read(body, r#"{"host","addresses":[IPv4 …]}"#)?;
+            Ok((b.host, Change::AddA(some(b.addresses, "addresses")?)))
+        }
+        "clear-a" => at(Change::ClearA),
+        "add-aaaa" => {
+            let b: Addressed<Ipv6Addr> = read(body, r#"{"host","addresses":[IPv6 …]}"#)?;
+            Ok((b.host, Change::AddAaaa(some(b.addresses, "addresses")?)))
+        }
+        "clear-aaaa" => at(Change::ClearAaaa),
+        "add-caa" => {
+            let b: Governed = read(body, r#"{"host","policies":[{"tag","value"} …]}"#)?;
+            Ok((b.host, Change::AddCaa(some(b.policies, "policies")?)))
+        }
+        "clear-caa" => at(Change::ClearCaa),
+        "set-cname" => read(body, r#"{"host","target"}"#).map(|b: Aliased| (b.host, Change::SetCname(b.target))),
+        "clear-cname" => at(Change::ClearCname),
+        "set-servfail" => at(Change::Servfail(true)),
+        "clear-servfail" => at(Change::Servfail(false)),
+        "present" => challenge(body).map(|(host, value)| (host, Change::AddTxt(value))),
+        "cleanup" => challenge(body).map(|(host, value)| (host, Change::RemoveTxt(value))),
+        _ => Err(Refusal::Unknown),
+    }
+}
+
+fn challenge(body: &[u8]) -> Result<(Host, String), Refusal> {
+    read(body, r#"{"fqdn","value"} or {"domain","token","keyAuth"}"#).map(Challenge::record)
+}
+
+fn read<T: DeserializeOwned>(body: &[u8], form: &str) -> Result<T, Refusal> {
+    serde_json::from_slice(body).map_err(|error| Refusal::Body(format!("takes the JSON {form}, but: {error}")))
+}
+
+fn some<T>(list: Vec<T>, member: &str) -> Result<Vec<T>, Refusal> {
+    if list.is_empty() { Err(Refusal::Body(format!("needs at least one of {member:?}"))) } else { Ok(list) }
+}
+
+/// Answers plain DNS queries until the socket breaks, each on its own: the system may be slow with one name.
+async fn answer_datagrams(socket: Arc<UdpSocket>, resolver: Arc<Resolver>) -> std::io::Result<()> {
+    let mut buffer = vec![0; LONGEST_MESSAGE];
+    loop {
+        let (length, client) = socket.recv_from(&mut buffer).await?;
+        let query = buffer.iter().take(length).copied().collect::<Vec<u8>>();
+        let (socket, resolver) = (Arc::clone(&socket), Arc::clone(&resolver));
+        tokio::spawn(async move {
+            if let Some(answer) = resolver.answer(&query, Via::Datagram).await {
+                // A client that went away is no reason to stop.
+                let _ = socket.send_to(&answer, client).await;
+            }
+        });
+    }
+}

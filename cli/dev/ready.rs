@@ -1,0 +1,121 @@
+//! Waits until the server answers its directory, as a client would ask for it.
+
+use std::time::Duration;
+
+use anyhow::{Context, Error, Result, anyhow, bail};
+use serde::Deserialize;
+use ureq::Agent;
+use ureq::tls::{Certificate, RootCerts, TlsConfig};
+
+/// How long one try may take: compiling the wasm the first time is the longest part of it.
+const TRY: Duration = Duration::from_secs(15);
+/// How long it is tried at all.
+const PATIENCE: Duration = Duration::from_secs(30);
+const PAUSE: Duration = Duration::from_millis(50);
+/// The longest answer that is read.
+const LONGEST: u64 = 64 * 1024;
+/// How much of an answer that makes no sense is shown.
+const SHOWN: usize = 300;
+
+/// What is needed of the directory to know it for one.
+#[derive(Deserialize)]
+struct Directory {
+    #[serde(rename = "newNonce")]
+    _new_nonce: String,
+}
+
+/// The parts of a problem document (RFC 7807) that are shown.
+#[derive(Deserialize)]
+struct Problem {
+    detail: String,
+}
+
+/// Waits until `url` answers an ACME directory ([RFC 8555 §7.1.1](https://www.rfc-editor.org/rfc/rfc8555#section-7.1.1)).
+///
+/// `root` is the PEM certificate to trust and nothing else.
+///
+/// # Errors
+/// When the Worker answers anything else (it refuses to work with its configuration: the error says why), or
+/// when it has not answered after half a minute.
+pub async fn wait(url: &str, root: &str) -> Result<()> {
+    let agent = agent(root)?;
+    let mut last = anyhow!("it was not asked");
+    let tries = async {
+        loop {
+            let (agent, url) = (agent.clone(), url.to_owned());
+            match tokio::task::spawn_blocking(move || ask(&agent, &url)).await? {
+                Ok(answer) => return judge(&answer),
+                Err(error) => last = error,
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    };
+    match tokio::time::timeout(PATIENCE, tries).await {
+        Ok(judged) => judged,
+        Err(_) => Err(last.context(format!("{url} did not answer within {} s", PATIENCE.as_secs()))),
+    }
+}
+
+fn agent(root: &str) -> Result<Agent> {
+    let root = Certificate::from_pem(root.as_bytes()).context("the root certificate cannot be read")?;
+    let tls = TlsConfig::builder().root_certs(RootCerts::new_with_certs(&[root])).build();
+    let config = Agent::config_builder().tls_config(tls).timeout_global(Some(TRY)).http_status_as_error(false);
+    // A proxy that the environment names would be asked for an address on this machine.
+    Ok(config.proxy(None).max_redirects(0).build().into())
+}
+
+/// An answer of the Worker.
+struct Answer {
+    status: u16,
+    body: String,
+}
+
+fn ask(agent: &Agent, url: &str) -> Result<Answer> {
+    let mut response = agent.get(url).call()?;
+    let status = response.status().as_u16();
+    let body = response.body_mut().with_config().limit(LONGEST).read_to_string()?;
+    Ok(Answer { status, body })
+}
+
+fn judge(answer: &Answer) -> Result<()> {
+    if answer.status == 200 {
+        return match serde_json::from_str::<Directory>(&answer.body) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(Error::from(error).context(format!("the Worker's directory is none: {}", shown(answer)))),
+        };
+    }
+    match serde_json::from_str::<Problem>(&answer.body) {
+        Ok(problem) => bail!("the Worker does not start: {}", problem.detail),
+        Err(_) => bail!("the Worker answers its directory with status {}: {}", answer.status, shown(answer)),
+    }
+}
+
+fn shown(answer: &Answer) -> String {
+    answer.body.chars().take(SHOWN).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judged(status: u16, body: &str) -> Result<(), String> {
+        judge(&Answer { status, body: body.to_owned() }).map_err(|error| format!("{error:#}"))
+    }
+
+    #[test]
+    fn only_a_directory_is_taken_for_one() {
+        assert_eq!(judged(200, r#"{"newNonce":"https://x/n","x":1}"#), Ok(()));
+        assert!(judged(200, "{}").unwrap_err().contains("newNonce"));
+        assert!(judged(200, "<html>").unwrap_err().contains("<html>"));
+        assert!(judged(404, "nothing").unwrap_err().contains("status 404: nothing"));
+    }
+
+    #[test]
+    fn the_workers_own_reason_is_the_one_that_is_shown() {
+        let problem = r#"{"type":"x","status":500,"detail":"ISSUER_KEY does not match ISSUER_CHAIN"}"#;
+        assert_eq!(
+            judged(500, problem),
+            Err("the Worker does not start: ISSUER_KEY does not match ISSUER_CHAIN".into())
+        );
+    }
+}

@@ -1,0 +1,11 @@
+//! Tests of the parts with each other, and of the whole as a process.
+
+mod banner;
+mod capnp;
+mod databases;
+mod dns;
+mod harness;
+mod management;
+mod pki;
+mod process;
+mod state;

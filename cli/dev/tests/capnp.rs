@@ -1,0 +1,98 @@
+//! The configuration for workerd, as a whole text.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::dev::capnp::{Binding, Keypair, Module, ModuleKind, Served};
+use crate::dev::wrangler::{Var, Wrangler};
+
+const WORKER: &str = r#"
+name = "selvedge"
+main = "build/index.js"
+compatibility_date = "2026-10-01"
+compatibility_flags = ["global_fetch_strictly_public", "b"]
+[[durable_objects.bindings]]
+name = "PARTITION"
+class_name = "Partition"
+[[migrations]]
+tag = "v1"
+new_sqlite_classes = ["Partition"]
+[vars]
+MODE = "production"
+ORDERS = 3
+"#;
+
+const GOLDEN: &str = r#"# Written by `selvedge dev` at each start; changes to it are lost.
+using Workerd = import "/workerd/workerd.capnp";
+
+const config :Workerd.Config = (
+  services = [
+    (name = "worker", worker = (
+      modules = [
+        (name = "index.js", esModule = embed "/p/build/index.js"),
+        (name = "index_bg.wasm", wasm = embed "/p/build/index_bg.wasm"),
+      ],
+      compatibilityDate = "2026-10-01",
+      compatibilityFlags = ["global_fetch_strictly_public", "b"],
+      bindings = [
+        (name = "ISSUER_KEY", text = embed "/s \"x\"/intermediate.key"),
+        (name = "MODE", text = "dev\\\n"),
+        (name = "ORDERS", json = "3"),
+        (name = "PARTITION", durableObjectNamespace = "Partition"),
+      ],
+      durableObjectNamespaces = [
+        (className = "Partition", uniqueKey = "selvedge-Partition", enableSql = true),
+      ],
+      durableObjectStorage = (localDisk = "objects"),
+    )),
+    (name = "objects", disk = (path = "/s/do", writable = true)),
+    (name = "internet", network = (allow = ["public", "private"], tlsOptions = (trustBrowserCas = true))),
+  ],
+  sockets = [(name = "acme", https = (options = (), tlsOptions = (keypair = (privateKey = embed "/s/server.key", certificateChain = embed "/s/server.pem"))), service = "worker")]
+);
+"#;
+
+fn modules() -> Vec<Module> {
+    let module = |name: &str, kind| Module { name: name.into(), kind, path: format!("/p/build/{name}").into() };
+    vec![module("index.js", ModuleKind::Es), module("index_bg.wasm", ModuleKind::Wasm)]
+}
+
+#[test]
+fn the_configuration_says_what_wrangler_toml_says_and_what_dev_adds() {
+    let bindings = BTreeMap::from([
+        ("MODE".to_owned(), Binding::Var(Var::Text("dev\\\n".into()))),
+        ("ISSUER_KEY".to_owned(), Binding::File("/s \"x\"/intermediate.key".into())),
+    ]);
+    let served = Served {
+        wrangler: &Wrangler::parse(WORKER).unwrap(),
+        modules: &modules(),
+        bindings: &bindings,
+        objects: Path::new("/s/do"),
+        keypair: Some(&Keypair { key: "/s/server.key".into(), chain: "/s/server.pem".into() }),
+    };
+    assert_eq!(served.config().unwrap(), GOLDEN);
+}
+
+#[test]
+fn without_a_certificate_it_is_plain_http() {
+    let served = Served {
+        wrangler: &Wrangler::parse(WORKER).unwrap(),
+        modules: &modules(),
+        bindings: &BTreeMap::new(),
+        objects: Path::new("/s/do"),
+        keypair: None,
+    };
+    let config = served.config().unwrap();
+    assert!(config.contains(r#"sockets = [(name = "acme", http = (), service = "worker")]"#), "{config}");
+    assert!(config.contains(r#"(name = "MODE", text = "production")"#), "{config}");
+}
+
+#[test]
+fn a_path_that_cannot_be_written_down_is_refused() {
+    use std::os::unix::ffi::OsStrExt;
+    let objects = Path::new(std::ffi::OsStr::from_bytes(b"/s/\xff"));
+    let wrangler = Wrangler::parse(WORKER).unwrap();
+    let served =
+        Served { wrangler: &wrangler, modules: &modules(), bindings: &BTreeMap::new(), objects, keypair: None };
+    assert!(served.config().unwrap_err().to_string().contains("not UTF-8"));
+}

@@ -1,0 +1,144 @@
+//! The CA in the state folder: made once, checked each time, never silently replaced.
+
+use std::fs;
+
+use selvedge::values::Time;
+use tempfile::TempDir;
+
+use crate::dev::pki::Authority;
+use crate::dev::state::{Readers, State};
+
+/// 2026-11-24.
+const NOW: Time = Time::from_secs(1_795_478_400);
+const DAY: u64 = 24 * 60 * 60;
+const FILES: [&str; 5] = ["root.pem", "root.key", "intermediate.pem", "intermediate.key", "nonce.key"];
+
+fn authority(state: &State, listen: &str, now: Time) -> Result<Authority, String> {
+    Authority::of(state, &listen.parse().unwrap(), now).map_err(|error| format!("{error:#}"))
+}
+
+fn made() -> (TempDir, State) {
+    let dir = tempfile::tempdir().unwrap();
+    let state = State::open(dir.path()).unwrap();
+    authority(&state, "127.0.0.1:1", NOW).unwrap();
+    (dir, state)
+}
+
+fn contents(state: &State) -> Vec<String> {
+    FILES.iter().map(|name| state.read(name).unwrap().unwrap()).collect()
+}
+
+fn openssl(state: &State, args: &[&str]) -> String {
+    let output = std::process::Command::new("openssl").args(args).current_dir(state.dir()).output().unwrap();
+    assert!(output.status.success(), "{args:?}: {output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn it_is_made_once_and_kept() {
+    let (_dir, state) = made();
+    let first = contents(&state);
+    let again = authority(&state, "127.0.0.1:1", NOW).unwrap();
+    assert_eq!(contents(&state), first);
+    assert_eq!(again.root, first[0]);
+    let (_other_dir, other) = made();
+    assert!(contents(&other).iter().zip(&first).all(|(one, two)| one != two));
+}
+
+#[test]
+fn others_verify_what_was_made() {
+    let (_dir, state) = made();
+    let listen = ["203.0.113.9:1", "ca.test:1"].map(|listen| authority(&state, listen, NOW).unwrap());
+    assert_eq!(listen[0].keypair, listen[1].keypair);
+    let at = NOW.secs().to_string();
+    let strict = ["verify", "-x509_strict", "-attime", &at, "-CAfile", "root.pem"];
+    openssl(&state, &[&strict[..], &["intermediate.pem"]].concat());
+    for host in ["localhost", "ca.test"] {
+        openssl(&state, &[&strict[..], &["-untrusted", "server.pem", "-verify_hostname", host, "server.pem"]].concat());
+    }
+    authority(&state, "203.0.113.9:1", NOW).unwrap();
+    for ip in ["127.0.0.1", "::1", "203.0.113.9"] {
+        openssl(&state, &[&strict[..], &["-untrusted", "server.pem", "-verify_ip", ip, "server.pem"]].concat());
+    }
+    let root = openssl(&state, &["x509", "-in", "root.pem", "-noout", "-subject", "-ext", "basicConstraints"]);
+    assert!(root.contains("NOT TRUSTED") && root.contains("CA:TRUE"), "{root}");
+    let issuer = openssl(&state, &["x509", "-in", "intermediate.pem", "-noout", "-ext", "basicConstraints,keyUsage"]);
+    assert!(issuer.contains("CA:TRUE, pathlen:0") && issuer.contains("Certificate Sign, CRL Sign"), "{issuer}");
+    let server = openssl(&state, &["x509", "-in", "server.pem", "-noout", "-issuer"]);
+    assert!(server.contains("server CA"), "{server}");
+}
+
+#[test]
+fn a_file_that_is_missing_is_named_and_nothing_is_replaced() {
+    for name in FILES {
+        let (_dir, state) = made();
+        state.remove(name).unwrap();
+        let said = authority(&state, "127.0.0.1:1", NOW).unwrap_err();
+        assert!(said.contains(&format!("{name} is missing")) && said.contains("Restore"), "{said}");
+        assert_eq!(state.read(name).unwrap(), None);
+    }
+}
+
+#[test]
+fn a_damaged_file_is_named_and_nothing_is_replaced() {
+    let (_other_dir, other) = made();
+    for name in FILES {
+        let (_dir, state) = made();
+        let good = state.read(name).unwrap().unwrap();
+        let half = &good[..good.len() / 2];
+        let foreign = other.read(name).unwrap().unwrap();
+        for bad in ["", "garbage\n", half, foreign.as_str()] {
+            // Any other nonce key is as good.
+            if name == "nonce.key" && bad == foreign {
+                continue;
+            }
+            fs::write(state.path(name), bad).unwrap();
+            let said = authority(&state, "127.0.0.1:1", NOW).unwrap_err();
+            assert!(said.contains(name) && said.contains("delete"), "{name} {bad:?}: {said}");
+            assert_eq!(state.read(name).unwrap().as_deref(), Some(bad));
+        }
+        fs::write(state.path(name), [0xff, 0xfe]).unwrap();
+        assert!(authority(&state, "127.0.0.1:1", NOW).unwrap_err().contains(name));
+    }
+}
+
+#[test]
+fn an_intermediate_of_another_root_is_refused() {
+    let (_dir, state) = made();
+    let (_other_dir, other) = made();
+    for (name, readers) in [("intermediate.pem", Readers::Everyone), ("intermediate.key", Readers::Owner)] {
+        state.write(name, &other.read(name).unwrap().unwrap(), readers).unwrap();
+    }
+    let said = authority(&state, "127.0.0.1:1", NOW).unwrap_err();
+    assert!(said.contains("intermediate.pem is not signed by root.pem"), "{said}");
+}
+
+#[test]
+fn a_ca_that_is_over_is_told() {
+    let (_dir, state) = made();
+    let later = Time::from_secs(NOW.secs() + 6 * 365 * DAY);
+    let said = authority(&state, "127.0.0.1:1", later).unwrap_err();
+    assert!(said.contains("intermediate.pem") && said.contains("was valid until"), "{said}");
+}
+
+#[test]
+fn a_ca_whose_making_was_interrupted_is_made_or_finished() {
+    let (_dir, state) = made();
+    let whole = contents(&state);
+    // Killed while the files were moved to their places.
+    fs::create_dir(state.path("new-ca")).unwrap();
+    for name in &FILES[2..] {
+        fs::rename(state.path(name), state.path("new-ca").join(name)).unwrap();
+    }
+    authority(&state, "127.0.0.1:1", NOW).unwrap();
+    assert_eq!(contents(&state), whole);
+    // Killed while they were written: nobody has seen that CA, so another is made.
+    let (_dir, state) = made();
+    fs::rename(state.path("root.pem"), state.path("kept")).unwrap();
+    fs::create_dir(state.path("new-ca.part")).unwrap();
+    for name in &FILES[1..] {
+        fs::rename(state.path(name), state.path("new-ca.part").join(name)).unwrap();
+    }
+    authority(&state, "127.0.0.1:1", NOW).unwrap();
+    assert_ne!(state.read("root.pem").unwrap(), state.read("kept").unwrap());
+}

@@ -1,0 +1,83 @@
+//! The state folder: one user at a time, files whole or not there.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use crate::dev::state::{RUNNING, Readers, State};
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+#[test]
+fn a_folder_is_used_by_one_dev_at_a_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("a/b");
+    let first = State::open(&folder).unwrap();
+    let said = State::open(&folder).unwrap_err().to_string();
+    assert!(said.contains(&format!("process {}", std::process::id())) && said.contains("--state"), "{said}");
+    drop(first);
+    State::open(&folder).unwrap();
+}
+
+#[test]
+fn what_an_earlier_run_said_of_itself_is_gone() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join(RUNNING), "{}").unwrap();
+    let state = State::open(dir.path()).unwrap();
+    assert_eq!(state.read(RUNNING).unwrap(), None);
+}
+
+#[test]
+fn a_folder_that_cannot_be_is_refused_with_the_option_to_change_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("file");
+    fs::write(&file, "").unwrap();
+    for folder in [file.clone(), file.join("below"), "/proc/no/such".into()] {
+        let said = format!("{:#}", State::open(&folder).unwrap_err());
+        assert!(said.contains("state folder") && said.contains("--state"), "{said}");
+    }
+}
+
+#[test]
+fn secrets_are_their_owners_only() {
+    let dir = tempfile::tempdir().unwrap();
+    let state = State::open(dir.path()).unwrap();
+    // A crash may leave a part of another mode.
+    fs::write(state.path("key.part"), "half").unwrap();
+    state.write("key", "secret", Readers::Owner).unwrap();
+    state.write("pem", "public", Readers::Everyone).unwrap();
+    assert_eq!((mode(&state.path("key")), mode(&state.path("pem"))), (0o600, 0o644));
+    assert_eq!(mode(&state.objects()), 0o700);
+    assert_eq!(state.read("key").unwrap().as_deref(), Some("secret"));
+    assert!(!state.path("key.part").exists());
+}
+
+#[test]
+fn a_set_of_files_is_there_whole_or_not_at_all() {
+    let dir = tempfile::tempdir().unwrap();
+    let state = State::open(dir.path()).unwrap();
+    // Killed while writing: nothing of it counts, and the next try is not in its way.
+    fs::create_dir(state.path("set.part")).unwrap();
+    fs::write(state.path("set.part/a"), "half").unwrap();
+    state.finish_set("set").unwrap();
+    assert_eq!(state.read("a").unwrap(), None);
+    state.write_set("set", &[("a", "1", Readers::Owner), ("b", "2", Readers::Everyone)]).unwrap();
+    assert_eq!((state.read("a").unwrap().as_deref(), state.read("b").unwrap().as_deref()), (Some("1"), Some("2")));
+    assert_eq!(mode(&state.path("a")), 0o600);
+    assert!(!state.path("set").exists() && !state.path("set.part").exists());
+}
+
+#[test]
+fn a_set_that_was_written_is_put_in_place_by_the_next_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let state = State::open(dir.path()).unwrap();
+    // Killed between the two files.
+    fs::create_dir(state.path("set")).unwrap();
+    fs::write(state.path("a"), "1").unwrap();
+    fs::write(state.path("set/b"), "2").unwrap();
+    state.finish_set("set").unwrap();
+    assert_eq!((state.read("a").unwrap().as_deref(), state.read("b").unwrap().as_deref()), (Some("1"), Some("2")));
+    assert!(!state.path("set").exists());
+}

@@ -1,0 +1,214 @@
+//! The workerd process: started with the listening socket that is open already, its output kept, ended with us.
+
+use std::collections::VecDeque;
+use std::fs::{self, File};
+use std::io::Write;
+use std::net::TcpListener;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context, Error, Result, anyhow};
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+use tokio::process::{Child, Command};
+use tokio::task::JoinHandle;
+
+use super::capnp::SOCKET;
+
+/// How many of its last lines are kept to explain its end.
+const LAST_LINES: usize = 12;
+/// The part of a line that is kept and shown; the log file has all of it.
+const LINE_SHOWN: usize = 2000;
+/// How long it may take to finish what it is doing before it is killed. Killing loses nothing that was
+/// answered: workerd answers only when the write is on the disk.
+const GRACE: Duration = Duration::from_secs(2);
+/// How long its output may take to arrive after its end.
+const OUTPUT_GRACE: Duration = Duration::from_millis(500);
+
+/// A running workerd.
+pub struct Workerd {
+    child: Child,
+    pid: Option<u32>,
+    output: Arc<Output>,
+    readers: Vec<JoinHandle<()>>,
+}
+
+/// What workerd said.
+struct Output {
+    log: Mutex<File>,
+    last: Mutex<VecDeque<String>>,
+    aloud: AtomicBool,
+}
+
+impl Workerd {
+    /// Starts `program` with the configuration, listening on `listener`.
+    ///
+    /// It stays in our process group, and on Linux the kernel kills it when the thread that called this ends,
+    /// so call it from a thread that lives as long as the program.
+    ///
+    /// # Errors
+    /// When it cannot be started, or its log not be written.
+    pub fn start(program: &Path, config: &Path, listener: TcpListener, log: &Path) -> Result<Self> {
+        let output = Arc::new(Output::open(log)?);
+        let mut command = command(program);
+        command.arg("serve").args(["--import-path", "/"]).arg("--socket-fd").arg(format!("{SOCKET}=0")).arg(config);
+        // The socket is its standard input: the one way to hand a descriptor over without unsafe code. So the
+        // port cannot be lost to somebody else in between, and connections wait until workerd is up.
+        command.stdin(Stdio::from(OwnedFd::from(listener)));
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        let mut child = command.spawn().with_context(|| format!("cannot start {}", program.display()))?;
+        let mut readers = Vec::new();
+        if let Some(stdout) = child.stdout.take() {
+            readers.push(tokio::spawn(read_lines(stdout, Arc::clone(&output), false)));
+        }
+        if let Some(stderr) = child.stderr.take() {
+            readers.push(tokio::spawn(read_lines(stderr, Arc::clone(&output), true)));
+        }
+        Ok(Self { pid: child.id(), child, output, readers })
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> Option<u32> {
+        self.pid
+    }
+
+    /// From now on what it reports as errors is shown on the terminal too.
+    pub fn be_heard(&self) {
+        self.output.aloud.store(true, Ordering::Relaxed);
+    }
+
+    /// Waits until it ends by itself, and says why as far as it told.
+    pub async fn ended(&mut self) -> Error {
+        let status = match self.child.wait().await {
+            Ok(status) => status,
+            Err(error) => return Error::from(error).context("lost sight of workerd"),
+        };
+        for reader in self.readers.drain(..) {
+            let _ = tokio::time::timeout(OUTPUT_GRACE, reader).await;
+        }
+        let last = self.output.last();
+        if last.is_empty() {
+            return anyhow!("workerd ended ({}) and said nothing", ending(status));
+        }
+        anyhow!("workerd ended ({}); the last that it said:\n  {}", ending(status), last.join("\n  "))
+    }
+
+    /// Whether it has complained about a damaged database.
+    pub fn found_damage(&self) -> bool {
+        self.output.last().iter().any(|line| tells_damage(line))
+    }
+
+    /// Asks it to end, and ends it when it does not.
+    pub async fn stop(mut self) {
+        let pid = self.pid.and_then(|pid| i32::try_from(pid).ok()).and_then(rustix::process::Pid::from_raw);
+        // Once it was waited for, its number may belong to somebody else.
+        if let (Ok(None), Some(pid)) = (self.child.try_wait(), pid) {
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        }
+        if tokio::time::timeout(GRACE, self.child.wait()).await.is_err() {
+            let _ = self.child.kill().await;
+        }
+    }
+}
+
+/// The command that runs `program`, so that it dies with us where that can be had.
+fn command(program: &Path) -> Command {
+    match setpriv() {
+        Some(setpriv) => {
+            let mut command = Command::new(setpriv);
+            command.args(["--pdeathsig", "KILL", "--"]).arg(program);
+            command
+        }
+        None => Command::new(program),
+    }
+}
+
+/// util-linux's `setpriv`, which can ask the kernel for a signal at the end of its parent; others of that name
+/// (BusyBox's) cannot.
+fn setpriv() -> Option<PathBuf> {
+    if !cfg!(target_os = "linux") {
+        return None;
+    }
+    let path = std::env::var_os("PATH")?;
+    let found = std::env::split_paths(&path).map(|folder| folder.join("setpriv")).find(|file| file.is_file())?;
+    let help = std::process::Command::new(&found).arg("--help").stderr(Stdio::null()).output().ok()?;
+    String::from_utf8_lossy(&help.stdout).contains("--pdeathsig").then_some(found)
+}
+
+fn ending(status: ExitStatus) -> String {
+    use std::os::unix::process::ExitStatusExt;
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("exit code {code}"),
+        (None, Some(signal)) => format!("killed by signal {signal}"),
+        (None, None) => status.to_string(),
+    }
+}
+
+impl Output {
+    /// Opens the log anew; the one of the run before is kept beside it.
+    fn open(log: &Path) -> Result<Self> {
+        let mut before = log.as_os_str().to_owned();
+        before.push(".old");
+        // There is none at the first start; and a log that cannot be moved is no reason not to start.
+        let _ = fs::rename(log, before);
+        let file = File::create(log).with_context(|| format!("cannot write {}", log.display()))?;
+        Ok(Self { log: Mutex::new(file), last: Mutex::default(), aloud: AtomicBool::new(false) })
+    }
+
+    fn take(&self, line: &str, is_error: bool) {
+        let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        // A full disk must not stop the server.
+        let _ = writeln!(log, "{line}");
+        drop(log);
+        let shown: String = line.chars().take(LINE_SHOWN).collect();
+        if is_error && self.aloud.load(Ordering::Relaxed) && is_worth_hearing(&shown) {
+            let _ = writeln!(std::io::stderr(), "workerd: {shown}");
+        }
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.len() == LAST_LINES {
+            last.pop_front();
+        }
+        last.push_back(shown);
+    }
+
+    fn last(&self) -> Vec<String> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    }
+}
+
+async fn read_lines(from: impl AsyncRead + Unpin, output: Arc<Output>, is_error: bool) {
+    let mut from = BufReader::new(from);
+    let mut line = Vec::new();
+    while from.read_until(b'\n', &mut line).await.is_ok_and(|length| length > 0) {
+        output.take(String::from_utf8_lossy(&line).trim_end(), is_error);
+        line.clear();
+    }
+}
+
+/// Whether a line of workerd's standard error is more than a remark: neither a warning, nor one of the lines
+/// of addresses below an error.
+fn is_worth_hearing(line: &str) -> bool {
+    !(line.trim().is_empty() || line.starts_with("stack:") || line.contains(": warning: ") || line.contains(": info: "))
+}
+
+/// Whether a line says that SQLite found its file damaged.
+fn tells_damage(line: &str) -> bool {
+    line.contains("SQLITE_NOTADB") || line.contains("SQLITE_CORRUPT")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_are_told_from_remarks() {
+        assert!(is_worth_hearing("workerd/server/x.rs:372: error: Uncaught exception: boo"));
+        assert!(is_worth_hearing("*** Uncaught exception ***"));
+        assert!(!is_worth_hearing("workerd/server/worker.rs:468: warning: A DurableObjectNamespace"));
+        assert!(!is_worth_hearing("stack: workerd@2b5edc0 workerd@3fe4230"));
+        assert!(!is_worth_hearing("  "));
+    }
+}

@@ -1,0 +1,208 @@
+//! The DNS records that tests and users set, and the names that are this machine without being set.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use hickory_proto::rr::rdata::{A, AAAA, CAA, CNAME, SOA, TXT};
+use hickory_proto::rr::{Name, RData, RecordType};
+use serde::{Deserialize, Serialize};
+
+/// The top-level domains that are ours: every name under them exists and is this machine.
+const OWN: [&str; 3] = ["test", "localhost", "internal"];
+/// The bytes that one string of a TXT record can hold (RFC 1035 §3.3).
+const TXT_STRING: usize = 255;
+
+/// A name as a key: lower case, without the trailing dot.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Host(String);
+
+impl Host {
+    /// The key of a name in a DNS message.
+    pub fn of(name: &Name) -> Self {
+        Self(name.to_ascii().trim_end_matches('.').to_ascii_lowercase())
+    }
+
+    /// The name without a trailing dot.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The name at which the dns-01 record of this name stands (RFC 8555 §8.4).
+    pub fn challenge(&self) -> Self {
+        Self(format!("_acme-challenge.{}", self.0))
+    }
+
+    fn name(&self) -> Option<Name> {
+        Name::from_ascii(format!("{}.", self.0)).ok()
+    }
+
+    /// The domain of ours that the name is in.
+    fn own_zone(&self) -> Option<&'static str> {
+        let last = self.0.rsplit('.').next()?;
+        OWN.into_iter().find(|zone| *zone == last)
+    }
+}
+
+impl TryFrom<String> for Host {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let bare = text.strip_suffix('.').unwrap_or(&text).to_ascii_lowercase();
+        let readable = !bare.is_empty() && Name::from_ascii(format!("{bare}.")).is_ok();
+        readable.then_some(Self(bare)).ok_or_else(|| format!("{text:?} is no DNS name"))
+    }
+}
+
+/// One property of a CAA record set (RFC 8659 §4).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Policy {
+    /// The property tag: `issue`, `issuewild`, `iodef`, or one of the reader's invention.
+    pub tag: String,
+    /// Its value.
+    pub value: String,
+    /// Whether an issuer that does not know the tag must refuse.
+    #[serde(default)]
+    pub critical: bool,
+}
+
+/// What is set at one name.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+struct Records {
+    a: Vec<Ipv4Addr>,
+    aaaa: Vec<Ipv6Addr>,
+    txt: Vec<String>,
+    caa: Vec<Policy>,
+    cname: Option<Host>,
+    servfail: bool,
+}
+
+/// A change to the records at one name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// One more IPv4 address for each in the list.
+    AddA(Vec<Ipv4Addr>),
+    /// No IPv4 address set any more.
+    ClearA,
+    /// One more IPv6 address for each in the list.
+    AddAaaa(Vec<Ipv6Addr>),
+    /// No IPv6 address set any more.
+    ClearAaaa,
+    /// One more TXT value; the ones that are there stay.
+    AddTxt(String),
+    /// This TXT value goes, others stay.
+    RemoveTxt(String),
+    /// All TXT values go.
+    ClearTxt,
+    /// More CAA properties.
+    AddCaa(Vec<Policy>),
+    /// All CAA properties go.
+    ClearCaa,
+    /// The name is an alias.
+    SetCname(Host),
+    /// The name is no alias any more.
+    ClearCname,
+    /// Queries for the name fail, or do so no more.
+    Servfail(bool),
+}
+
+/// What the zone knows about a question.
+#[derive(Debug, PartialEq)]
+pub enum Found {
+    /// These records, perhaps none: the name exists.
+    Records(Vec<RData>),
+    /// The name is an alias of that one.
+    Alias(Name),
+    /// The query is to fail.
+    Failure,
+    /// Nothing is set, and the name is not ours: the system knows.
+    Elsewhere,
+}
+
+/// All records that were set.
+#[derive(Debug, Default, Serialize)]
+pub struct Zone(BTreeMap<String, Records>);
+
+impl Zone {
+    /// Makes a change.
+    pub fn apply(&mut self, host: &Host, change: Change) {
+        let records = self.0.entry(host.0.clone()).or_default();
+        match change {
+            Change::AddA(list) => records.a.extend(list),
+            Change::ClearA => records.a.clear(),
+            Change::AddAaaa(list) => records.aaaa.extend(list),
+            Change::ClearAaaa => records.aaaa.clear(),
+            Change::AddTxt(value) if records.txt.contains(&value) => {}
+            Change::AddTxt(value) => records.txt.push(value),
+            Change::RemoveTxt(value) => records.txt.retain(|one| *one != value),
+            Change::ClearTxt => records.txt.clear(),
+            Change::AddCaa(list) => records.caa.extend(list),
+            Change::ClearCaa => records.caa.clear(),
+            Change::SetCname(target) => records.cname = Some(target),
+            Change::ClearCname => records.cname = None,
+            Change::Servfail(fails) => records.servfail = fails,
+        }
+        if *records == Records::default() {
+            self.0.remove(&host.0);
+        }
+    }
+
+    /// Answers a question of class IN.
+    ///
+    /// Names under `test`, `localhost` and `internal` are 127.0.0.1 unless another IPv4 address is set, have
+    /// an IPv6 address only when one is set, and exist in every other respect too. Names elsewhere are the
+    /// system's business, except for the kinds of records that are set here.
+    pub fn find(&self, name: &Name, kind: RecordType) -> Found {
+        let host = Host::of(name);
+        let unset = Records::default();
+        let records = self.0.get(host.as_str()).unwrap_or(&unset);
+        if records.servfail {
+            return Found::Failure;
+        }
+        if let Some(target) = records.cname.as_ref().filter(|_| kind != RecordType::CNAME) {
+            return target.name().map_or(Found::Failure, Found::Alias);
+        }
+        let mut found = records.of_kind(kind);
+        match host.own_zone() {
+            Some(_) if found.is_empty() && kind == RecordType::A => found.push(RData::A(A(Ipv4Addr::LOCALHOST))),
+            Some(zone) if kind == RecordType::SOA && zone == host.as_str() => found.extend(start_of_authority(zone)),
+            None if found.is_empty() => return Found::Elsewhere,
+            _ => {}
+        }
+        Found::Records(found)
+    }
+}
+
+impl Records {
+    fn of_kind(&self, kind: RecordType) -> Vec<RData> {
+        match kind {
+            RecordType::A => self.a.iter().map(|ip| RData::A(A(*ip))).collect(),
+            RecordType::AAAA => self.aaaa.iter().map(|ip| RData::AAAA(AAAA(*ip))).collect(),
+            RecordType::TXT => self.txt.iter().map(|value| RData::TXT(txt(value))).collect(),
+            RecordType::CAA => self.caa.iter().map(|policy| RData::CAA(caa(policy))).collect(),
+            RecordType::CNAME => {
+                self.cname.iter().filter_map(Host::name).map(|name| RData::CNAME(CNAME(name))).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+fn txt(value: &str) -> TXT {
+    let strings: Vec<&[u8]> = value.as_bytes().chunks(TXT_STRING).collect();
+    TXT::from_bytes(if strings.is_empty() { vec![b""] } else { strings })
+}
+
+fn caa(policy: &Policy) -> CAA {
+    let mut record = CAA::new_issue(policy.critical, None, Vec::new());
+    record.tag.clone_from(&policy.tag);
+    record.value = policy.value.clone().into_bytes();
+    record
+}
+
+/// The record by which clients find where a zone begins, before they set a TXT record in it.
+pub fn start_of_authority(zone: &str) -> Option<RData> {
+    let mname = Name::from_ascii(format!("ns.{zone}.")).ok()?;
+    let rname = Name::from_ascii(format!("nobody.{zone}.")).ok()?;
+    Some(RData::SOA(SOA::new(mname, rname, 1, 60, 60, 60, 0)))
+}

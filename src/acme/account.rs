@@ -1,0 +1,136 @@
+//! Accounts ([RFC 8555 §7.1.2](https://www.rfc-editor.org/rfc/rfc8555#section-7.1.2)).
+
+use crate::store::Record;
+use crate::values::{Id, Time};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+/// Where an account is in its life; none of the final states is ever left (RFC 8555 §7.1.6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AccountStatus {
+    /// Usable.
+    Valid,
+    /// Ended by its holder.
+    Deactivated,
+    /// Ended by the server.
+    Revoked,
+}
+
+/// The account of its partition, stored as `account`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AccountRecord {
+    /// Name in the account's URL; never changes, for it may stand in DNS (CAA `accounturi`).
+    pub id: Id,
+    /// Where it is in its life.
+    pub status: AccountStatus,
+    /// The account key as a canonical JWK.
+    pub key: Value,
+    /// The account key's thumbprint (RFC 7638).
+    pub thumbprint: String,
+    /// A key that a running key change wants to give this account; see [`AccountRecord::key`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pending_thumbprint: Option<String>,
+    /// How many key changes were begun; the number of the last one, whose key is the pending one.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub key_changes: u64,
+    /// Contact URLs.
+    pub contact: Vec<String>,
+    /// Whether the terms of service were agreed to.
+    #[serde(default)]
+    pub terms_agreed: bool,
+    /// When it was made.
+    pub created: Time,
+}
+
+impl Record for AccountRecord {
+    const PREFIX: &'static str = "account";
+
+    fn expires(&self) -> Option<Time> {
+        None
+    }
+}
+
+impl AccountRecord {
+    /// The account object (RFC 8555 §7.1.2); `orders_url` is where its orders are listed.
+    pub fn wire(&self, orders_url: &str) -> Value {
+        let mut object = json!({ "status": self.status, "contact": self.contact, "orders": orders_url });
+        if self.terms_agreed
+            && let Some(members) = object.as_object_mut()
+        {
+            members.insert("termsOfServiceAgreed".into(), true.into());
+        }
+        object
+    }
+}
+
+/// The payload of new-account (RFC 8555 §7.3). Unknown members are ignored, `orders` among them.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct NewAccount {
+    /// Contact URLs.
+    pub contact: Option<Vec<String>>,
+    /// Agreement to the terms of service.
+    pub terms_of_service_agreed: bool,
+    /// Find the account, never create one.
+    pub only_return_existing: bool,
+}
+
+/// The payload of an account update (RFC 8555 §7.3.2). `status` other than `deactivated` is ignored.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct AccountUpdate {
+    /// New contact URLs, replacing all old ones.
+    pub contact: Option<Vec<String>>,
+    /// The new status as the client wrote it.
+    pub status: Option<String>,
+}
+
+impl AccountUpdate {
+    /// Whether the client asks for the account's end (RFC 8555 §7.3.6).
+    pub fn deactivates(&self) -> bool {
+        self.status.as_deref() == Some("deactivated")
+    }
+}
+
+/// Which account owns an account key, stored as `owner` in the partition of the key's thumbprint.
+///
+/// The claim comes first and the account after it, so this may name an account that does not exist (yet), or that
+/// has another key by now; whoever finds that out heals it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyOwner {
+    /// The account.
+    pub account: Id,
+    /// The number of the account's key change that claimed the key; 0 for the key that it was made with. It tells an
+    /// old claim from a new one, so that what is late undoes no more than what it knows of.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub change: u64,
+}
+
+fn is_zero(n: &u64) -> bool {
+    *n == 0
+}
+
+/// Stored as `void` in the partition of an account that is never to be: its key was given to another account while
+/// it was about to be made.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct VoidAccount {
+    /// When nobody can be about to make it any more.
+    pub expires: Time,
+}
+
+impl Record for VoidAccount {
+    const PREFIX: &'static str = "void";
+
+    fn expires(&self) -> Option<Time> {
+        Some(self.expires)
+    }
+}
+
+impl Record for KeyOwner {
+    const PREFIX: &'static str = "owner";
+
+    fn expires(&self) -> Option<Time> {
+        None
+    }
+}

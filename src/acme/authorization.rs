@@ -1,0 +1,219 @@
+//! Authorizations and their challenges ([RFC 8555 §7.1.4](https://www.rfc-editor.org/rfc/rfc8555#section-7.1.4)).
+
+use super::Problem;
+use crate::store::Record;
+use crate::values::{Id, Identifier, Time};
+use core::time::Duration;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+/// How long a client may take to answer a challenge; a day is far more than any needs.
+pub const PENDING_LIFETIME: Duration = Duration::from_secs(24 * 3600);
+
+/// How long a proof may be used to issue. It is used by its own order within that order's life of a day.
+pub const VALID_LIFETIME: Duration = Duration::from_secs(24 * 3600);
+
+/// How long records stay readable after they are over, so that a late client still learns why.
+pub const GRACE: Duration = Duration::from_secs(24 * 3600);
+
+/// Status of an authorization (RFC 8555 §7.1.6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AuthorizationStatus {
+    /// No challenge was answered successfully yet.
+    Pending,
+    /// Proven.
+    Valid,
+    /// A challenge failed.
+    Invalid,
+    /// Given up by its holder.
+    Deactivated,
+    /// Its time is over.
+    Expired,
+}
+
+/// Status of a challenge (RFC 8555 §7.1.6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ChallengeStatus {
+    /// Waits for the client.
+    Pending,
+    /// Being validated.
+    Processing,
+    /// Validated.
+    Valid,
+    /// Failed for good.
+    Invalid,
+}
+
+/// A challenge within its authorization (RFC 8555 §8).
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ChallengeRecord {
+    /// The challenge type, `http-01` and the like.
+    pub kind: String,
+    /// The token, 128 random bits in base64url.
+    pub token: String,
+    /// Where it is in its life.
+    pub status: ChallengeStatus,
+    /// When it was validated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validated: Option<Time>,
+    /// Why the last try failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<Problem>,
+    /// The key authorization at the time of the client's response: a key change since then does not disturb a
+    /// running validation (RFC 8555 §8.3, §8.4).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_authorization: Option<String>,
+}
+
+/// An authorization, stored as `authz/{id}` in its account's partition.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AuthorizationRecord {
+    /// Name in its URL.
+    pub id: Id,
+    /// The identifier to prove, a wildcard's base.
+    pub identifier: Identifier,
+    /// Whether it stands for the wildcard below the identifier.
+    #[serde(default)]
+    pub wildcard: bool,
+    /// The status as last written; [`AuthorizationRecord::status`] knows about time.
+    pub state: AuthorizationStatus,
+    /// When it is over.
+    pub expires: Time,
+    /// The order that it was made for.
+    pub order: Id,
+    /// Ways to prove the identifier.
+    pub challenges: Vec<ChallengeRecord>,
+}
+
+impl Record for AuthorizationRecord {
+    const PREFIX: &'static str = "authz";
+
+    fn expires(&self) -> Option<Time> {
+        Some(self.expires.plus(GRACE))
+    }
+}
+
+impl ChallengeRecord {
+    /// A fresh challenge of this type.
+    pub fn new(kind: &str, token: String) -> Self {
+        Self {
+            kind: kind.to_owned(),
+            token,
+            status: ChallengeStatus::Pending,
+            validated: None,
+            error: None,
+            key_authorization: None,
+        }
+    }
+
+    /// The challenge object (RFC 8555 §8) with `type` first and `error`, the only nested object, last: acme.sh reads
+    /// this with regular expressions.
+    pub fn wire(&self, url: &str) -> Value {
+        let mut object = json!({ "type": self.kind, "url": url, "token": self.token, "status": self.status });
+        if let Some(members) = object.as_object_mut() {
+            if let Some(at) = self.validated {
+                members.insert("validated".into(), at.rfc3339().into());
+            }
+            if let Some(error) = &self.error {
+                members.insert("error".into(), error.document());
+            }
+        }
+        object
+    }
+}
+
+impl AuthorizationRecord {
+    /// The status at `now`.
+    pub fn status(&self, now: Time) -> AuthorizationStatus {
+        match self.state {
+            AuthorizationStatus::Pending if now >= self.expires => AuthorizationStatus::Invalid,
+            AuthorizationStatus::Valid if now >= self.expires => AuthorizationStatus::Expired,
+            state => state,
+        }
+    }
+
+    /// The challenge of this type.
+    pub fn challenge(&self, kind: &str) -> Option<&ChallengeRecord> {
+        self.challenges.iter().find(|challenge| challenge.kind == kind)
+    }
+
+    /// The challenge of this type, to change it.
+    pub fn challenge_mut(&mut self, kind: &str) -> Option<&mut ChallengeRecord> {
+        self.challenges.iter_mut().find(|challenge| challenge.kind == kind)
+    }
+
+    /// The authorization object (RFC 8555 §7.1.4); `url_of` gives the URL of the challenge of a type.
+    pub fn wire(&self, now: Time, url_of: impl Fn(&str) -> String) -> Value {
+        let challenges: Vec<Value> = self.shown_challenges().map(|c| c.wire(&url_of(&c.kind))).collect();
+        let mut object = json!({
+            "identifier": self.identifier,
+            "status": self.status(now),
+            "expires": self.expires.rfc3339(),
+            "challenges": challenges,
+        });
+        if self.wildcard
+            && let Some(members) = object.as_object_mut()
+        {
+            members.insert("wildcard".into(), true.into());
+        }
+        object
+    }
+
+    /// Once decided, only the challenges that decided it are shown (RFC 8555 §7.1.4).
+    fn shown_challenges(&self) -> impl Iterator<Item = &ChallengeRecord> {
+        let decided = match self.state {
+            AuthorizationStatus::Valid => Some(ChallengeStatus::Valid),
+            AuthorizationStatus::Invalid => Some(ChallengeStatus::Invalid),
+            _ => None,
+        };
+        self.challenges.iter().filter(move |c| decided.is_none_or(|status| c.status == status))
+    }
+
+    /// Marks a challenge answered: from now on it is being validated. `false` when it was answered before, or the
+    /// authorization is decided: then nothing changes.
+    pub fn respond(&mut self, kind: &str, key_authorization: String, now: Time) -> bool {
+        if self.status(now) != AuthorizationStatus::Pending {
+            return false;
+        }
+        let Some(challenge) = self.challenge_mut(kind).filter(|c| c.status == ChallengeStatus::Pending) else {
+            return false;
+        };
+        challenge.status = ChallengeStatus::Processing;
+        challenge.key_authorization = Some(key_authorization);
+        true
+    }
+
+    /// Records a successful validation; the authorization is valid with it (RFC 8555 §7.1.6). Ignored unless the
+    /// challenge is being validated and the authorization undecided.
+    pub fn succeed(&mut self, kind: &str, now: Time) {
+        if self.status(now) != AuthorizationStatus::Pending {
+            return;
+        }
+        let Some(challenge) = self.challenge_mut(kind).filter(|c| c.status == ChallengeStatus::Processing) else {
+            return;
+        };
+        challenge.status = ChallengeStatus::Valid;
+        challenge.validated = Some(now);
+        challenge.error = None;
+        self.state = AuthorizationStatus::Valid;
+        self.expires = now.plus(VALID_LIFETIME);
+    }
+
+    /// Records a failed validation. With `finally` the challenge and its authorization are invalid, otherwise the
+    /// error is kept beside `processing` while it is tried again (RFC 8555 §8.2, erratum 5732).
+    pub fn fail(&mut self, kind: &str, error: Problem, finally: bool) {
+        if self.state != AuthorizationStatus::Pending {
+            return;
+        }
+        let Some(challenge) = self.challenge_mut(kind).filter(|c| c.status == ChallengeStatus::Processing) else {
+            return;
+        };
+        challenge.error = Some(error);
+        if finally {
+            challenge.status = ChallengeStatus::Invalid;
+            self.state = AuthorizationStatus::Invalid;
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! The ledger of an issuer: every serial number it ever gave out, and what became of it.
+
+use super::{Kind, Problem};
+use crate::store::Record;
+use crate::values::{Id, Time};
+use serde::{Deserialize, Serialize};
+
+/// An entry of the ledger, stored as `serial/{hex}`. Kept for good.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LedgerEntry {
+    /// The account that it was issued to.
+    pub account: Id,
+    /// The order that it was issued for.
+    pub order: Id,
+    /// SHA-256 of the to-be-signed certificate, base64url: by it a presented certificate is known as ours.
+    pub tbs_digest: String,
+    /// The names in it.
+    pub names: Vec<String>,
+    /// When it was entered, which is before it was signed.
+    pub recorded: Time,
+    /// When the certificate ends.
+    pub not_after: Time,
+    /// Its revocation, if it was revoked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoked: Option<Revocation>,
+}
+
+/// That a certificate was revoked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Revocation {
+    /// When.
+    pub at: Time,
+    /// The CRLReason (RFC 5280 §5.3.1), absent when none was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<u8>,
+    /// Who asked for it.
+    pub by: Authority,
+}
+
+/// By which right a certificate is revoked (RFC 8555 §7.6).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Authority {
+    /// The account that it was issued to.
+    Account(Id),
+    /// Another account, which holds valid authorizations for all of its identifiers.
+    Authorizations(Id),
+    /// The holder of the certificate's own key.
+    Key,
+}
+
+impl Record for LedgerEntry {
+    const PREFIX: &'static str = "serial";
+
+    fn expires(&self) -> Option<Time> {
+        None
+    }
+}
+
+/// keyCompromise of RFC 5280 §5.3.1.
+pub const KEY_COMPROMISE: u8 = 1;
+
+/// The reasons that a client may give: unspecified, keyCompromise, affiliationChanged, superseded,
+/// cessationOfOperation.
+pub const ALLOWED_REASONS: &[u8] = &[0, 1, 3, 4, 5];
+
+/// Reads the `reason` of a revocation request.
+///
+/// # Errors
+/// `badRevocationReason` for one that is not allowed, naming those that are (RFC 8555 §7.6).
+pub fn check_reason(reason: Option<i64>) -> Result<Option<u8>, Problem> {
+    let Some(given) = reason else { return Ok(None) };
+    match u8::try_from(given).ok().filter(|code| ALLOWED_REASONS.contains(code)) {
+        // RFC 5280 §5.3.1: unspecified is said by saying nothing.
+        Some(0) => Ok(None),
+        Some(code) => Ok(Some(code)),
+        None => Err(Problem::new(
+            Kind::BadRevocationReason,
+            format!(
+                "Revocation reason {given} is not allowed; allowed are 0 (unspecified), 1 (keyCompromise), \
+                 3 (affiliationChanged), 4 (superseded) and 5 (cessationOfOperation), or none."
+            ),
+        )),
+    }
+}
+
+impl LedgerEntry {
+    /// Revokes the certificate.
+    ///
+    /// A request by the certificate's own key proves that whoever has the key wants it gone: its reason is
+    /// keyCompromise, and it turns an earlier revocation for another reason into one for that.
+    ///
+    /// # Errors
+    /// `alreadyRevoked`; `unauthorized` for a certificate that is over.
+    pub fn revoke(&mut self, by: Authority, reason: Option<u8>, now: Time) -> Result<(), Problem> {
+        if now > self.not_after {
+            let detail =
+                format!("The certificate expired at {}; there is nothing left to revoke.", self.not_after.rfc3339());
+            return Err(Problem::new(Kind::Unauthorized, detail));
+        }
+        let reason = if by == Authority::Key { Some(KEY_COMPROMISE) } else { reason };
+        let worsens = |old: &Revocation| by == Authority::Key && old.reason != Some(KEY_COMPROMISE);
+        match &self.revoked {
+            Some(old) if !worsens(old) => {
+                let detail = format!("The certificate was revoked at {}.", old.at.rfc3339());
+                return Err(Problem::new(Kind::AlreadyRevoked, detail));
+            }
+            Some(old) => self.revoked = Some(Revocation { at: old.at, reason, by }),
+            None => self.revoked = Some(Revocation { at: now, reason, by }),
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry() -> LedgerEntry {
+        LedgerEntry {
+            account: Id::from_random([1; 16]),
+            order: Id::from_random([2; 16]),
+            tbs_digest: String::new(),
+            names: vec!["a.test".into()],
+            recorded: Time::from_secs(10),
+            not_after: Time::from_secs(100),
+            revoked: None,
+        }
+    }
+
+    #[test]
+    fn r05_only_some_reasons_are_allowed_and_unspecified_is_none() {
+        assert_eq!(check_reason(None), Ok(None));
+        assert_eq!(check_reason(Some(0)), Ok(None));
+        for good in [1, 3, 4, 5] {
+            assert_eq!(check_reason(Some(good)), Ok(Some(good as u8)));
+        }
+        for bad in [-1, 2, 6, 7, 8, 9, 10, 11, 256, 257, i64::MAX] {
+            let problem = check_reason(Some(bad)).unwrap_err();
+            assert_eq!(problem.kind, Kind::BadRevocationReason, "{bad}");
+            assert!(problem.detail.contains("1 (keyCompromise)"));
+        }
+    }
+
+    #[test]
+    fn r06_a_second_revocation_is_refused() {
+        let mut entry = entry();
+        let by = Authority::Account(entry.account.clone());
+        entry.revoke(by.clone(), Some(4), Time::from_secs(20)).unwrap();
+        let problem = entry.revoke(by, Some(1), Time::from_secs(21)).unwrap_err();
+        assert_eq!(problem.kind, Kind::AlreadyRevoked);
+        assert_eq!(entry.revoked.unwrap().reason, Some(4));
+    }
+
+    #[test]
+    fn r07_the_certificates_key_means_key_compromise_and_upgrades_an_earlier_reason() {
+        let mut entry = entry();
+        entry.revoke(Authority::Account(entry.account.clone()), Some(4), Time::from_secs(20)).unwrap();
+        entry.revoke(Authority::Key, Some(4), Time::from_secs(30)).unwrap();
+        let revoked = entry.revoked.clone().unwrap();
+        assert_eq!((revoked.reason, revoked.at), (Some(1), Time::from_secs(20)));
+        assert_eq!(entry.revoke(Authority::Key, None, Time::from_secs(31)).unwrap_err().kind, Kind::AlreadyRevoked);
+    }
+
+    #[test]
+    fn r06_an_expired_certificate_is_not_revoked() {
+        let problem = entry().revoke(Authority::Key, None, Time::from_secs(101)).unwrap_err();
+        assert_eq!(problem.kind, Kind::Unauthorized);
+    }
+}

@@ -1,0 +1,157 @@
+//! Replay nonces ([RFC 8555 §6.5](https://www.rfc-editor.org/rfc/rfc8555#section-6.5)).
+//!
+//! A nonce is a MAC over the partition that will remember its use, the time, and random bits: issuing one writes
+//! nothing, and only a nonce that was issued here can cause a write.
+
+use crate::store::Record;
+use crate::values::{Id, Time, b64, id::ID_BYTES};
+use core::time::Duration;
+use hmac::{Hmac, KeyInit, Mac};
+use serde::{Deserialize, Serialize};
+use sha2::Sha256;
+
+/// How long a nonce is good. cert-manager and Caddy keep pools of nonces for long, so at least an hour; each day
+/// more would cost storage for the redeemed ones.
+pub const LIFETIME: Duration = Duration::from_secs(2 * 3600);
+
+/// How far a clock may run ahead of the one that issued the nonce: isolates run on many machines.
+const SKEW: Duration = Duration::from_secs(60);
+
+const TIME_BYTES: usize = 8;
+const RANDOM_BYTES: usize = 16;
+const MAC_BYTES: usize = 16;
+
+/// The partition that remembers the redemption of a nonce.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Home {
+    /// The account that the nonce was handed to: redeeming it costs no extra call.
+    Account(Id),
+    /// One of the partitions for nonces handed to nobody in particular.
+    Shard(u8),
+}
+
+/// A nonce that carries a good MAC and is not too old. Whether it was used is known at its home only.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Nonce {
+    /// Where its use is remembered.
+    pub home: Home,
+    /// The name under which its use is remembered.
+    pub name: String,
+    /// After this it is refused for its age, so its use need not be remembered any longer.
+    pub expires: Time,
+}
+
+/// Why a nonce is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NonceFault {
+    /// Not issued here, or altered.
+    Unknown,
+    /// Issued here, too long ago.
+    TooOld,
+}
+
+/// Makes a nonce for `home`.
+pub fn issue(key: &[u8; 32], home: &Home, now: Time, random: [u8; RANDOM_BYTES]) -> String {
+    let mut bytes = Vec::with_capacity(1 + ID_BYTES + TIME_BYTES + RANDOM_BYTES + MAC_BYTES);
+    match home {
+        Home::Shard(n) => bytes.extend([0, *n]),
+        Home::Account(id) => {
+            bytes.push(1);
+            bytes.extend(id.bytes());
+        }
+    }
+    bytes.extend(now.millis().to_be_bytes());
+    bytes.extend(random);
+    let tag = mac(key, &bytes).finalize().into_bytes();
+    bytes.extend(tag.iter().take(MAC_BYTES));
+    b64::encode(&bytes)
+}
+
+/// Reads a nonce back.
+///
+/// # Errors
+/// When it was not issued with this key, or is over.
+pub fn check(key: &[u8; 32], text: &str, now: Time) -> Result<Nonce, NonceFault> {
+    let bytes = b64::decode(text).ok_or(NonceFault::Unknown)?;
+    let (signed, tag) = bytes.split_at_checked(bytes.len().saturating_sub(MAC_BYTES)).ok_or(NonceFault::Unknown)?;
+    mac(key, signed).verify_truncated_left(tag).map_err(|_| NonceFault::Unknown)?;
+    let (home, rest) = split_home(signed).ok_or(NonceFault::Unknown)?;
+    let (time, random) = rest.split_first_chunk::<TIME_BYTES>().ok_or(NonceFault::Unknown)?;
+    let issued = Time::from_millis(u64::from_be_bytes(*time));
+    let expires = issued.plus(LIFETIME);
+    if now > expires || issued > now.plus(SKEW) {
+        return Err(NonceFault::TooOld);
+    }
+    Ok(Nonce { home, name: b64::encode(random), expires })
+}
+
+fn split_home(bytes: &[u8]) -> Option<(Home, &[u8])> {
+    match bytes.split_first()? {
+        (0, rest) => rest.split_first().map(|(n, rest)| (Home::Shard(*n), rest)),
+        (1, rest) => rest.split_first_chunk::<ID_BYTES>().map(|(id, rest)| (Home::Account(Id::from_random(*id)), rest)),
+        _ => None,
+    }
+}
+
+fn mac(key: &[u8; 32], message: &[u8]) -> Hmac<Sha256> {
+    // RFC 2104 §2: a key shorter than the hash's block is filled up with zeros.
+    let mut block = [0; 64];
+    block.iter_mut().zip(key).for_each(|(to, from)| *to = *from);
+    let mut mac = Hmac::<Sha256>::new(&block.into());
+    // Separates this use of the key from any other.
+    mac.update(b"selvedge nonce v1\0");
+    mac.update(message);
+    mac
+}
+
+/// Stored at a nonce's home once it was used: `nonce/{name}`.
+#[derive(Serialize, Deserialize)]
+pub struct RedeemedNonce {
+    /// When the nonce would be refused for its age anyway.
+    pub expires: Time,
+}
+
+impl Record for RedeemedNonce {
+    const PREFIX: &'static str = "nonce";
+
+    fn expires(&self) -> Option<Time> {
+        // A minute more than the nonce itself, for clocks that differ.
+        Some(self.expires.plus(SKEW))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: [u8; 32] = [7; 32];
+    const NOW: Time = Time::from_secs(1_800_000_000);
+
+    #[test]
+    fn n02_a_nonce_is_base64url_and_names_its_home() {
+        for home in [Home::Shard(3), Home::Account(Id::from_random([9; 16]))] {
+            let text = issue(&KEY, &home, NOW, [1; 16]);
+            assert!(text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_'));
+            let nonce = check(&KEY, &text, NOW).unwrap();
+            assert_eq!(nonce.home, home);
+            assert_eq!(nonce.name, b64::encode(&[1; 16]));
+        }
+    }
+
+    #[test]
+    fn n03_nonces_of_others_altered_ones_and_old_ones_are_refused() {
+        let text = issue(&KEY, &Home::Shard(3), NOW, [1; 16]);
+        assert_eq!(check(&[8; 32], &text, NOW), Err(NonceFault::Unknown));
+        for i in 0..text.len() {
+            let mut other = text.clone().into_bytes();
+            other[i] = if other[i] == b'A' { b'B' } else { b'A' };
+            assert!(check(&KEY, &String::from_utf8(other).unwrap(), NOW).is_err(), "altered at {i}");
+        }
+        for bad in ["", "AAAA", "!", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"] {
+            assert_eq!(check(&KEY, bad, NOW), Err(NonceFault::Unknown));
+        }
+        assert!(check(&KEY, &text, NOW.plus(LIFETIME)).is_ok());
+        assert_eq!(check(&KEY, &text, NOW.plus(LIFETIME + Duration::from_millis(1))), Err(NonceFault::TooOld));
+        assert_eq!(check(&KEY, &text, NOW.minus(Duration::from_secs(61))), Err(NonceFault::TooOld));
+    }
+}

@@ -1,0 +1,277 @@
+//! Orders ([RFC 8555 §7.1.3](https://www.rfc-editor.org/rfc/rfc8555#section-7.1.3)).
+
+use super::authorization::{AuthorizationStatus, GRACE};
+use super::{AuthorizationRecord, Kind, Problem};
+use crate::store::Record;
+use crate::values::{Id, Identifier, Time};
+use core::time::Duration;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+/// How long a client may take from order to finalize.
+pub const LIFETIME: Duration = Duration::from_secs(24 * 3600);
+
+/// The most names in one order, as many as Let's Encrypt's classic profile has.
+pub const MAX_IDENTIFIERS: usize = 100;
+
+/// Status of an order (RFC 8555 §7.1.6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OrderStatus {
+    /// Authorizations are open.
+    Pending,
+    /// All authorizations are valid.
+    Ready,
+    /// The certificate is being issued.
+    Processing,
+    /// The certificate is there.
+    Valid,
+    /// It failed or is over.
+    Invalid,
+}
+
+/// What will be signed for an order, recorded before it is signed: after a crash the same bytes are signed again
+/// and no second certificate comes of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Issuance {
+    /// SHA-256 of the CSR's DER, base64url: a repeated finalize with the same CSR is the same request.
+    pub csr_digest: String,
+    /// The serial number in hex.
+    pub serial: String,
+    /// The linted to-be-signed certificate, DER in base64url.
+    pub tbs: String,
+    /// The certificate's public key, DER SubjectPublicKeyInfo in base64url.
+    pub spki: String,
+    /// When it was prepared: its times count from here.
+    pub prepared: Time,
+    /// When the certificate ends.
+    pub not_after: Time,
+}
+
+/// An order, stored as `order/{id}` in its account's partition.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct OrderRecord {
+    /// Name in its URL.
+    pub id: Id,
+    /// What the certificate is to be for; wildcards keep their `*.`.
+    pub identifiers: Vec<Identifier>,
+    /// One authorization for each identifier.
+    pub authorizations: Vec<Id>,
+    /// The profile it is issued under.
+    pub profile: String,
+    /// When it was made.
+    pub created: Time,
+    /// When it is over.
+    pub expires: Time,
+    /// What is being or was signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issuance: Option<Issuance>,
+    /// The certificate, once there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<Id>,
+    /// Why it failed, where the server found out outside an authorization.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<Problem>,
+    /// Ended together with its account (RFC 8555 §7.3.6).
+    #[serde(default)]
+    pub canceled: bool,
+}
+
+impl Record for OrderRecord {
+    const PREFIX: &'static str = "order";
+
+    fn expires(&self) -> Option<Time> {
+        Some(self.expires.plus(GRACE))
+    }
+}
+
+/// The URLs that an order object names.
+pub struct OrderUrls<'a> {
+    /// Of an authorization.
+    pub authorization: &'a dyn Fn(&Id) -> String,
+    /// Of the order's finalize resource.
+    pub finalize: String,
+    /// Of a certificate.
+    pub certificate: &'a dyn Fn(&Id) -> String,
+}
+
+impl OrderRecord {
+    /// The status at `now`, computed from the authorizations so that an order is ready in the very moment in which
+    /// its last authorization becomes valid.
+    pub fn status(&self, authorizations: &[AuthorizationRecord], now: Time) -> OrderStatus {
+        if self.certificate.is_some() {
+            return OrderStatus::Valid;
+        }
+        if self.error.is_some() || self.canceled {
+            return OrderStatus::Invalid;
+        }
+        if self.issuance.is_some() {
+            return OrderStatus::Processing;
+        }
+        if now >= self.expires || authorizations.len() != self.authorizations.len() {
+            return OrderStatus::Invalid;
+        }
+        let mut status = OrderStatus::Ready;
+        for authorization in authorizations {
+            match authorization.status(now) {
+                AuthorizationStatus::Valid => {}
+                AuthorizationStatus::Pending => status = OrderStatus::Pending,
+                AuthorizationStatus::Invalid | AuthorizationStatus::Deactivated | AuthorizationStatus::Expired => {
+                    return OrderStatus::Invalid;
+                }
+            }
+        }
+        status
+    }
+
+    /// Why it is invalid, if it is.
+    pub fn failure(&self, authorizations: &[AuthorizationRecord], now: Time) -> Option<Problem> {
+        if self.status(authorizations, now) != OrderStatus::Invalid {
+            return None;
+        }
+        if let Some(error) = &self.error {
+            return Some(error.clone());
+        }
+        let failed = authorizations.iter().flat_map(|a| {
+            a.challenges.iter().filter(|_| a.state == AuthorizationStatus::Invalid).filter_map(|c| {
+                let error = c.error.clone()?;
+                Some((a.identifier.clone(), error))
+            })
+        });
+        let generic = || Problem::new(Kind::Unauthorized, self.generic_failure(authorizations, now));
+        Some(Problem::join(failed.collect()).unwrap_or_else(generic))
+    }
+
+    fn generic_failure(&self, authorizations: &[AuthorizationRecord], now: Time) -> &'static str {
+        if self.canceled {
+            "The order was canceled when its account was deactivated."
+        } else if now >= self.expires {
+            "The order expired before it was finalized. Place a new one."
+        } else if authorizations.iter().any(|a| a.status(now) == AuthorizationStatus::Deactivated) {
+            "An authorization of this order was deactivated. Place a new order."
+        } else {
+            "An authorization of this order is not usable any more. Place a new order."
+        }
+    }
+
+    /// The order object (RFC 8555 §7.1.3).
+    pub fn wire(&self, authorizations: &[AuthorizationRecord], now: Time, urls: &OrderUrls) -> Value {
+        let authorization_urls: Vec<String> = self.authorizations.iter().map(urls.authorization).collect();
+        let mut object = json!({
+            "status": self.status(authorizations, now),
+            "expires": self.expires.rfc3339(),
+            "identifiers": self.identifiers,
+            "authorizations": authorization_urls,
+            "finalize": urls.finalize,
+        });
+        if let Some(members) = object.as_object_mut() {
+            if let Some(id) = &self.certificate {
+                members.insert("certificate".into(), (urls.certificate)(id).into());
+            }
+            if let Some(error) = self.failure(authorizations, now) {
+                members.insert("error".into(), error.document());
+            }
+        }
+        object
+    }
+}
+
+/// The payload of new-order (RFC 8555 §7.4). Unknown members are ignored.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NewOrder {
+    /// The identifiers as the client wrote them.
+    pub identifiers: Vec<WireIdentifier>,
+    /// The wished beginning of validity.
+    #[serde(default)]
+    pub not_before: Option<Value>,
+    /// The wished end of validity.
+    #[serde(default)]
+    pub not_after: Option<Value>,
+}
+
+/// An identifier as it came in, unchecked.
+#[derive(Clone, Debug, Deserialize)]
+pub struct WireIdentifier {
+    /// `dns`, or something else.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The name.
+    pub value: String,
+}
+
+impl NewOrder {
+    /// The identifiers in certificate form, in the client's order, duplicates dropped.
+    ///
+    /// # Errors
+    /// `malformed` when there are none or too many; `unsupportedIdentifier`, `malformed` or `compound` for those
+    /// that cannot be read.
+    pub fn checked(&self) -> Result<Vec<Identifier>, Problem> {
+        if self.identifiers.is_empty() {
+            return Err(Problem::malformed("The order has no identifiers; name at least one."));
+        }
+        if self.identifiers.len() > MAX_IDENTIFIERS {
+            let n = self.identifiers.len();
+            return Err(Problem::malformed(format!("The order has {n} identifiers; at most {MAX_IDENTIFIERS} fit.")));
+        }
+        let mut good: Vec<Identifier> = Vec::new();
+        let mut bad = Vec::new();
+        for wire in &self.identifiers {
+            match wire.checked() {
+                Ok(identifier) if good.contains(&identifier) => {}
+                Ok(identifier) => good.push(identifier),
+                Err(problem) => bad.push(problem),
+            }
+        }
+        join_wire_problems(bad).map_or(Ok(good), Err)
+    }
+}
+
+/// Identifiers that cannot be read cannot stand in `subproblems` as identifiers, so their details are joined.
+fn join_wire_problems(mut bad: Vec<Problem>) -> Option<Problem> {
+    let first = bad.first()?.clone();
+    if bad.len() == 1 {
+        return bad.pop();
+    }
+    let kind = if bad.iter().all(|p| p.kind == first.kind) { first.kind } else { Kind::Compound };
+    let details: Vec<String> = bad.into_iter().take(10).map(|p| p.detail).collect();
+    Some(Problem::new(kind, details.join(" ")))
+}
+
+impl WireIdentifier {
+    fn checked(&self) -> Result<Identifier, Problem> {
+        let shown: String = self.value.chars().take(80).collect();
+        match self.kind.as_str() {
+            "dns" => Identifier::dns(&self.value)
+                .map_err(|fault| Problem::malformed(format!("The dns identifier {shown:?} {fault}."))),
+            other => {
+                let other: String = other.chars().take(40).collect();
+                let detail = format!("Identifier type {other:?} (for {shown:?}) is not supported; only dns is.");
+                Err(Problem::new(Kind::UnsupportedIdentifier, detail))
+            }
+        }
+    }
+}
+
+/// A certificate, stored as `cert/{id}` in the partition of the account that it was issued to. Kept for good.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CertificateRecord {
+    /// Name in its URL.
+    pub id: Id,
+    /// The order that it was issued for.
+    pub order: Id,
+    /// Serial number in hex.
+    pub serial: String,
+    /// The certificate and its chain without the root, PEM as it is served.
+    pub pem: String,
+    /// When it ends.
+    pub not_after: Time,
+}
+
+impl Record for CertificateRecord {
+    const PREFIX: &'static str = "cert";
+
+    fn expires(&self) -> Option<Time> {
+        None
+    }
+}

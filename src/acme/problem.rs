@@ -1,0 +1,260 @@
+//! Problem documents ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)) and ACME's error types
+//! ([RFC 8555 §6.7](https://www.rfc-editor.org/rfc/rfc8555#section-6.7)).
+
+use crate::store::StoreFailure;
+use crate::values::{CryptoFailure, Identifier};
+use serde::{Deserialize, Serialize};
+
+/// Defines the error kinds: one row is one kind, with its registered token and the HTTP status it is sent with.
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $kind:ident = $token:literal, $status:literal;)*) => {
+        /// An error type of the IANA registry "ACME Error Types"; no other token is ever sent (RFC 8555 §6.7).
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+        pub enum Kind { $($(#[$doc])* #[serde(rename = $token)] $kind,)* }
+
+        impl Kind {
+            /// All kinds, for tests that walk them.
+            pub const ALL: &'static [Kind] = &[$(Kind::$kind),*];
+
+            /// The token that follows `urn:ietf:params:acme:error:`.
+            pub const fn token(self) -> &'static str { match self { $(Kind::$kind => $token),* } }
+
+            /// The HTTP status it is sent with where the request says nothing more apt.
+            pub const fn status(self) -> u16 { match self { $(Kind::$kind => $status),* } }
+        }
+    };
+}
+
+kinds! {
+    /// The request names an account that does not exist.
+    AccountDoesNotExist = "accountDoesNotExist", 400;
+    /// The certificate is revoked already.
+    AlreadyRevoked = "alreadyRevoked", 400;
+    /// The CSR is unacceptable.
+    BadCsr = "badCSR", 400;
+    /// The nonce is unknown, too old or used.
+    BadNonce = "badNonce", 400;
+    /// The key is of a kind or quality that is not accepted.
+    BadPublicKey = "badPublicKey", 400;
+    /// The revocation reason is not allowed.
+    BadRevocationReason = "badRevocationReason", 400;
+    /// The JWS is signed with an algorithm that is not supported.
+    BadSignatureAlgorithm = "badSignatureAlgorithm", 400;
+    /// Several errors, told apart in `subproblems`.
+    Compound = "compound", 400;
+    /// The server could not connect to the host that is being validated.
+    Connection = "connection", 400;
+    /// A DNS query failed during validation.
+    Dns = "dns", 400;
+    /// The response to a challenge was not the expected one.
+    IncorrectResponse = "incorrectResponse", 403;
+    /// A contact URL is invalid.
+    InvalidContact = "invalidContact", 400;
+    /// The request is malformed.
+    Malformed = "malformed", 400;
+    /// The order is in no state to be finalized.
+    OrderNotReady = "orderNotReady", 403;
+    /// A limit was exceeded.
+    RateLimited = "rateLimited", 429;
+    /// The server will not issue for this identifier.
+    RejectedIdentifier = "rejectedIdentifier", 400;
+    /// The server failed.
+    ServerInternal = "serverInternal", 500;
+    /// A TLS error during validation.
+    Tls = "tls", 400;
+    /// The client lacks authorization.
+    Unauthorized = "unauthorized", 403;
+    /// A contact URL has a scheme that is not supported.
+    UnsupportedContact = "unsupportedContact", 400;
+    /// An identifier has a type that is not supported.
+    UnsupportedIdentifier = "unsupportedIdentifier", 400;
+    /// The user has to visit a page and act there.
+    UserActionRequired = "userActionRequired", 403;
+}
+
+/// What is sent, or kept in an order or challenge, when something is refused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// The error type.
+    pub kind: Kind,
+    /// The HTTP status; equals the `status` member of the document (RFC 9457 §3.1.2).
+    pub status: u16,
+    /// What was asked, what was found, what to do: for the person who reads it.
+    pub detail: String,
+    /// The signature algorithms that would be accepted (RFC 8555 §6.2, with `badSignatureAlgorithm` only).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub algorithms: Vec<String>,
+    /// One problem per identifier (RFC 8555 §6.7.1).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub subproblems: Vec<(Identifier, Problem)>,
+    /// For `Location`: the account that holds a key already (RFC 8555 §7.3.5).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<String>,
+    /// Whole seconds for `Retry-After`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<u32>,
+    /// What the operator should know and the client must not; goes to the log, never on the wire.
+    #[serde(skip)]
+    pub log: Option<String>,
+}
+
+impl Problem {
+    /// A problem of this kind with the kind's usual status.
+    pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
+        Self {
+            kind,
+            status: kind.status(),
+            detail: detail.into(),
+            algorithms: Vec::new(),
+            subproblems: Vec::new(),
+            location: None,
+            retry_after: None,
+            log: None,
+        }
+    }
+
+    /// A `malformed` problem.
+    pub fn malformed(detail: impl Into<String>) -> Self {
+        Self::new(Kind::Malformed, detail)
+    }
+
+    /// The server's own fault. The client learns that it may try again; `log` is for the operator.
+    pub fn internal(log: impl Into<String>) -> Self {
+        let detail = "The server could not finish this request through no fault of yours. Nothing was changed; try again in a minute.";
+        Self { retry_after: Some(60), log: Some(log.into()), ..Self::new(Kind::ServerInternal, detail) }
+    }
+
+    /// The same problem with another HTTP status.
+    pub fn with_status(self, status: u16) -> Self {
+        Self { status, ..self }
+    }
+
+    /// No such resource, or one of another account: the two are answered alike, so that nothing leaks.
+    pub fn not_found(what: &str) -> Self {
+        Self::malformed(format!(
+            "There is no such {what} for this account. It may have expired; start again with a new order."
+        ))
+        .with_status(404)
+    }
+
+    /// The problem document. `identifier` stands only in subproblems (RFC 8555 §6.7.1); `type` comes first, for
+    /// clients that read JSON with regular expressions.
+    pub fn document(&self) -> serde_json::Value {
+        let mut doc = serde_json::json!({ "type": self.type_uri(), "detail": self.detail, "status": self.status });
+        if let Some(members) = doc.as_object_mut() {
+            if !self.algorithms.is_empty() {
+                members.insert("algorithms".into(), self.algorithms.clone().into());
+            }
+            if !self.subproblems.is_empty() {
+                let subs = self.subproblems.iter().map(|(identifier, problem)| {
+                    serde_json::json!({
+                        "type": problem.type_uri(), "detail": problem.detail, "identifier": identifier,
+                    })
+                });
+                members.insert("subproblems".into(), subs.collect());
+            }
+        }
+        doc
+    }
+
+    fn type_uri(&self) -> String {
+        format!("urn:ietf:params:acme:error:{}", self.kind.token())
+    }
+
+    /// One problem out of several, each about an identifier: itself where there is one, `compound` where they
+    /// differ in kind (RFC 8555 §6.7.1). `None` where there is none.
+    pub fn join(mut problems: Vec<(Identifier, Problem)>) -> Option<Self> {
+        let (_, first) = problems.first()?.clone();
+        if problems.len() == 1 {
+            return problems.pop().map(|(_, problem)| problem);
+        }
+        let kind = if problems.iter().all(|(_, p)| p.kind == first.kind) { first.kind } else { Kind::Compound };
+        let detail = format!("{} identifiers were refused; each has its reason in subproblems.", problems.len());
+        Some(Self { subproblems: problems, ..Self::new(kind, detail) })
+    }
+}
+
+impl From<StoreFailure> for Problem {
+    fn from(failure: StoreFailure) -> Self {
+        Self::internal(failure.to_string())
+    }
+}
+
+impl From<CryptoFailure> for Problem {
+    fn from(failure: CryptoFailure) -> Self {
+        Self::internal(failure.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The IANA registry "ACME Error Types" of August 2026.
+    const REGISTERED: &[&str] = &[
+        "accountDoesNotExist",
+        "alreadyReplaced",
+        "alreadyRevoked",
+        "autoRenewalCanceled",
+        "autoRenewalCancellationInvalid",
+        "autoRenewalExpired",
+        "autoRenewalRevocationNotSupported",
+        "badAttestationStatement",
+        "badCSR",
+        "badNonce",
+        "badPublicKey",
+        "badRevocationReason",
+        "badSignatureAlgorithm",
+        "caa",
+        "compound",
+        "connection",
+        "dns",
+        "externalAccountRequired",
+        "incorrectResponse",
+        "invalidContact",
+        "malformed",
+        "onionCAARequired",
+        "orderNotReady",
+        "rateLimited",
+        "rejectedIdentifier",
+        "serverInternal",
+        "tls",
+        "unauthorized",
+        "unknownDelegation",
+        "unsupportedContact",
+        "unsupportedIdentifier",
+        "userActionRequired",
+    ];
+
+    #[test]
+    fn e01_only_registered_types_exist() {
+        for kind in Kind::ALL {
+            assert!(REGISTERED.contains(&kind.token()), "{kind:?}");
+            assert!((400..600).contains(&kind.status()));
+        }
+    }
+
+    #[test]
+    fn e02_identifiers_stand_only_in_subproblems() {
+        let a = (Identifier::dns("a.test").unwrap(), Problem::new(Kind::RejectedIdentifier, "no a"));
+        let b = (Identifier::dns("b.test").unwrap(), Problem::new(Kind::UnsupportedIdentifier, "no b"));
+        let doc = Problem::join(vec![a.clone(), b]).unwrap().document();
+        assert_eq!(doc["type"], "urn:ietf:params:acme:error:compound");
+        assert_eq!(doc["status"], 400);
+        assert!(doc.get("identifier").is_none());
+        assert_eq!(doc["subproblems"][1]["type"], "urn:ietf:params:acme:error:unsupportedIdentifier");
+        assert_eq!(doc["subproblems"][1]["identifier"]["value"], "b.test");
+        let single = Problem::join(vec![a.clone()]).unwrap();
+        assert_eq!(single, a.1);
+        let alike = Problem::join(vec![a.clone(), a]).unwrap();
+        assert_eq!(alike.kind, Kind::RejectedIdentifier);
+        assert_eq!(Problem::join(vec![]), None);
+    }
+
+    #[test]
+    fn e04_an_internal_problem_tells_the_client_nothing_of_the_cause() {
+        let problem = Problem::internal("disk on fire");
+        assert!(!problem.document().to_string().contains("fire"));
+        assert_eq!((problem.status, problem.retry_after), (500, Some(60)));
+    }
+}

@@ -1,0 +1,182 @@
+//! An account's own side: coming into being, update, deactivation, the list of its orders.
+
+use super::cell::{Admitted, Cell};
+use super::http::{Answer, Response};
+use super::message::{Creation, Holding};
+use super::ports::PartitionPorts;
+use crate::acme::account::{AccountUpdate, VoidAccount};
+use crate::acme::{AccountRecord, AccountStatus, OrderRecord, Problem, contact};
+use crate::store::{Kv, Txn};
+use crate::values::Id;
+use core::time::Duration;
+use serde_json::json;
+
+/// How many orders a page of the orders list has.
+const ORDERS_PER_PAGE: usize = 50;
+
+/// For how long an account that was called off stays so. A request that is about to make it lives for half a minute.
+const VOID_LIFETIME: Duration = Duration::from_secs(3600);
+
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+    /// Whether this account has the key of this thumbprint.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub fn find(&self, thumbprint: &str) -> Result<Holding, Problem> {
+        self.transact(|txn| match txn.get::<AccountRecord>("")? {
+            None => Ok(Holding::Nobody),
+            Some(account) if account.thumbprint == thumbprint => self.shown(&account, false),
+            Some(_) => Ok(Holding::OtherKey),
+        })
+    }
+
+    /// As [`Cell::find`]; and whatever would lead to this account's having the key is called off: whoever asks is about
+    /// to give the key to another.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub fn give_up(&self, thumbprint: &str) -> Result<Holding, Problem> {
+        self.transact(|txn| match txn.get::<AccountRecord>("")? {
+            None => {
+                txn.put("", &VoidAccount { expires: self.ports.now().plus(VOID_LIFETIME) })?;
+                Ok(Holding::Nobody)
+            }
+            Some(account) => self.holding(txn, account, thumbprint),
+        })
+    }
+
+    fn holding(&self, txn: &mut Txn<'_, K>, mut account: AccountRecord, key: &str) -> Result<Holding, Problem> {
+        if account.thumbprint == key {
+            return self.shown(&account, false);
+        }
+        if account.pending_thumbprint.as_deref() == Some(key) {
+            account.pending_thumbprint = None;
+            txn.put("", &account)?;
+        }
+        Ok(Holding::OtherKey)
+    }
+
+    fn shown(&self, account: &AccountRecord, created: bool) -> Result<Holding, Problem> {
+        Ok(Holding::Has { status: account.status, object: self.object(account), created })
+    }
+
+    fn object(&self, account: &AccountRecord) -> serde_json::Value {
+        account.wire(&self.ports.settings().urls.orders(&account.id, None))
+    }
+
+    /// Makes the account, unless there is one; then it answers as [`Cell::give_up`] does.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub fn create(&self, creation: Creation) -> Result<Holding, Problem> {
+        let id = self.account_id()?.clone();
+        self.transact(|txn| {
+            if let Some(account) = txn.get::<AccountRecord>("")? {
+                return self.holding(txn, account, &creation.thumbprint);
+            }
+            if txn.get::<VoidAccount>("")?.is_some() {
+                return Ok(Holding::Nobody);
+            }
+            let account = AccountRecord {
+                id,
+                status: AccountStatus::Valid,
+                key: creation.key,
+                thumbprint: creation.thumbprint,
+                pending_thumbprint: None,
+                key_changes: 0,
+                contact: creation.wanted.contact.unwrap_or_default(),
+                terms_agreed: creation.wanted.terms_of_service_agreed,
+                created: self.ports.now(),
+            };
+            txn.put("", &account)?;
+            self.shown(&account, true)
+        })
+    }
+
+    /// POST to the account URL: fetch, update or deactivate (RFC 8555 §7.3.2, §7.3.6).
+    ///
+    /// # Errors
+    /// `malformed` for a payload that is no JSON object; `invalidContact`, `unsupportedContact`; 404 for the URL of
+    /// another account.
+    pub fn post_account(&self, admitted: &Admitted, id: &Id) -> Answer {
+        self.enter(admitted, |txn, mut account| {
+            if *id != account.id {
+                return Err(Problem::not_found("account"));
+            }
+            if !admitted.jws.is_post_as_get() {
+                let update: AccountUpdate = payload(admitted)?;
+                self.update(txn, &mut account, update)?;
+            }
+            Ok(Response::json(200, &self.object(&account)).located(&self.ports.settings().urls.account(id)))
+        })
+    }
+
+    fn update(&self, txn: &mut Txn<'_, K>, account: &mut AccountRecord, wanted: AccountUpdate) -> Result<(), Problem> {
+        let deactivates = wanted.deactivates();
+        if let Some(contacts) = wanted.contact {
+            contact::check(&contacts)?;
+            account.contact = contacts;
+        } else if !deactivates {
+            return Ok(());
+        }
+        if deactivates {
+            account.status = AccountStatus::Deactivated;
+            self.cancel_orders(txn)?;
+        }
+        Ok(txn.put("", account)?)
+    }
+
+    /// Cancels what is not finished yet: the account can do nothing for it any more (RFC 8555 §7.3.6).
+    fn cancel_orders(&self, txn: &mut Txn<'_, K>) -> Result<(), Problem> {
+        let mut after: Option<String> = None;
+        loop {
+            let page = txn.list::<OrderRecord>(after.as_deref(), 100)?;
+            let Some((last, _)) = page.last() else { return Ok(()) };
+            after = Some(last.clone());
+            for (id, mut order) in page {
+                if order.certificate.is_none() && order.issuance.is_none() && order.error.is_none() {
+                    order.canceled = true;
+                    txn.put(&id, &order)?;
+                }
+            }
+        }
+    }
+
+    /// The list of the account's orders (RFC 8555 §7.1.2.1), a page at a time.
+    ///
+    /// # Errors
+    /// 404 for another account's list.
+    pub fn post_orders(&self, admitted: &Admitted, id: &Id, after: Option<&Id>) -> Answer {
+        self.enter(admitted, |txn, account| {
+            if *id != account.id {
+                return Err(Problem::not_found("orders list"));
+            }
+            let urls = &self.ports.settings().urls;
+            let mut page = txn.list::<OrderRecord>(after.map(Id::as_str), ORDERS_PER_PAGE + 1)?;
+            let more = page.len() > ORDERS_PER_PAGE;
+            page.truncate(ORDERS_PER_PAGE);
+            let next = page.last().filter(|_| more).and_then(|(last, _)| Id::parse(last));
+            let mut listed = Vec::new();
+            for (_, order) in &page {
+                // RFC 8555 §7.1.2.1: pending ones should be listed, invalid ones should not.
+                let authorizations = self.authorizations_of(txn, order)?;
+                if order.failure(&authorizations, self.ports.now()).is_none() {
+                    listed.push(urls.order(&order.id));
+                }
+            }
+            let response = Response::json(200, &json!({ "orders": listed }));
+            Ok(match next {
+                Some(next) => response.linked(&urls.orders(id, Some(&next)), "next"),
+                None => response,
+            })
+        })
+    }
+}
+
+/// The JSON payload of a request, which must be an object.
+///
+/// # Errors
+/// `malformed`, saying where it is wrong.
+pub fn payload<T: serde::de::DeserializeOwned>(admitted: &Admitted) -> Result<T, Problem> {
+    admitted.jws.payload_json().map_err(|fault| super::ladder::refuse_jws(&fault))
+}

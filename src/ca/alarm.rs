@@ -1,0 +1,43 @@
+//! The alarm of a partition: deletes what is over and does what is due.
+
+use super::cell::Cell;
+use super::jobs::JobRecord;
+use super::ports::PartitionPorts;
+use crate::acme::Problem;
+use crate::store::Kv;
+use crate::values::Time;
+use core::time::Duration;
+use std::rc::Rc;
+
+/// How long what is over may lie around: deleting in batches saves alarms, each of which is a write.
+const SLACK: Duration = Duration::from_secs(300);
+
+/// How many jobs are looked at in one go. A partition has a handful.
+const JOBS: usize = 200;
+
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+    /// Runs when the alarm goes off. May run twice for one alarm, and at any time.
+    ///
+    /// # Errors
+    /// When the storage fails: the host tries again.
+    pub async fn alarm(self: Rc<Self>) -> Result<(), Problem> {
+        let next_expiry = self.with_storage(|kv| kv.purge(self.ports.now()))?;
+        for (name, job) in self.jobs()? {
+            if job.due <= self.ports.now()
+                && let Some(job) = self.take(&name)?
+            {
+                self.clone().run(job).await;
+            }
+        }
+        let next_job = self.jobs()?.into_iter().map(|(_, job)| job.due).min();
+        let next: Option<Time> = next_expiry.map(|at| at.plus(SLACK)).into_iter().chain(next_job).min();
+        if let Some(at) = next {
+            self.ports.wake_at(at);
+        }
+        Ok(())
+    }
+
+    fn jobs(&self) -> Result<Vec<(String, JobRecord)>, Problem> {
+        self.transact(|txn| Ok(txn.list::<JobRecord>(None, JOBS)?))
+    }
+}

@@ -1,0 +1,250 @@
+//! A partition at work: its storage, its host, and the entrance for messages.
+
+use super::front;
+use super::http::{Answer, Response};
+use super::ladder;
+use super::message::{Holding, Message, Partition, Redemption, Reply};
+use super::order::only_read;
+use super::ports::PartitionPorts;
+use super::routes::Route;
+use crate::acme::nonce::RedeemedNonce;
+use crate::acme::{AccountRecord, AccountStatus, Home, Kind, Nonce, Problem};
+use crate::jose::{Jwk, Verified};
+use crate::store::{Kv, StoreFailure, Txn};
+use crate::values::Id;
+use std::cell::RefCell;
+use std::rc::Rc;
+
+/// A partition: one owner, one thing at a time within a transaction.
+pub struct Cell<P, K> {
+    /// Its host.
+    pub ports: P,
+    /// Its name.
+    pub name: Partition,
+    kv: RefCell<K>,
+}
+
+/// A request that was let in: its signature holds for the account's key, and its nonce is good.
+///
+/// What is left is to be done in the transaction that acts on it: redeem the nonce if this partition is its home,
+/// check that the account still has that key and is alive, check the URL. [`Cell::enter`] does that.
+pub struct Admitted {
+    /// The verified request.
+    pub jws: Verified,
+    /// The account's id.
+    pub account: Id,
+    nonce: Option<Nonce>,
+    url: Result<(), Problem>,
+}
+
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+    /// A partition over this storage.
+    pub fn new(ports: P, name: Partition, kv: K) -> Self {
+        Self { ports, name, kv: RefCell::new(kv) }
+    }
+
+    /// Answers a message.
+    pub async fn handle(self: Rc<Self>, message: Message) -> Reply {
+        let answer = match message {
+            Message::Post { path, body } => Ok(Reply::Response(Box::new(self.post(&path, &body).await))),
+            Message::Redeem(nonce) => self.transact(|txn| redeem(txn, &nonce)).map(Reply::Redeemed),
+            Message::WhoOwns => self.who_owns(),
+            Message::Claim(account) => self.claim(account),
+            Message::Reassign { from, to } => self.reassign(&from, to),
+            Message::Release(account) => self.release(&account),
+            Message::Find { thumbprint } => self.find(&thumbprint).map(Reply::Account),
+            Message::Yield { thumbprint } => self.give_up(&thumbprint).map(Reply::Account),
+            Message::Create(creation) => self.create(*creation).map(Reply::Account),
+            Message::Record { serial, entry } => self.record(&serial, &entry),
+            Message::Revoke(request) => self.revoke_entry(*request),
+        };
+        answer.unwrap_or_else(|problem| {
+            self.log(&problem);
+            Reply::Refused(problem)
+        })
+    }
+
+    /// Runs `act` in a transaction: all of it is stored, or, when it fails, nothing.
+    ///
+    /// # Errors
+    /// What `act` returns; `serverInternal` when the storage fails.
+    pub fn transact<T>(&self, act: impl FnOnce(&mut Txn<'_, K>) -> Result<T, Problem>) -> Result<T, Problem> {
+        let mut kv = self.kv.try_borrow_mut().map_err(|_| Problem::internal("a transaction within a transaction"))?;
+        let mut txn = Txn::begin(&mut *kv);
+        let value = act(&mut txn)?;
+        if let Some(at) = txn.commit()? {
+            self.ports.wake_at(at);
+        }
+        Ok(value)
+    }
+
+    /// Direct access to the storage, for the alarm's purge.
+    ///
+    /// # Errors
+    /// When the storage fails, or is in use.
+    pub fn with_storage<T>(&self, act: impl FnOnce(&mut K) -> Result<T, StoreFailure>) -> Result<T, Problem> {
+        let mut kv = self.kv.try_borrow_mut().map_err(|_| Problem::internal("storage used within a transaction"))?;
+        Ok(act(&mut kv)?)
+    }
+
+    /// Writes what the operator should know of a problem to the log.
+    pub fn log(&self, problem: &Problem) {
+        if let Some(line) = &problem.log {
+            self.ports.log(&format!("{}: {line}", self.name.name()));
+        }
+    }
+
+    /// This account's id.
+    ///
+    /// # Errors
+    /// `serverInternal` in a partition that is no account.
+    pub fn account_id(&self) -> Result<&Id, Problem> {
+        match &self.name {
+            Partition::Account(id) => Ok(id),
+            other => Err(Problem::internal(format!("{} is no account", other.name()))),
+        }
+    }
+
+    /// A request signed with the account's key.
+    async fn post(self: &Rc<Self>, path: &str, body: &str) -> Response {
+        let answer = match self.admit(path, body).await {
+            Ok(admitted) => self.dispatch(&admitted, path).await,
+            Err(problem) => Err(problem),
+        };
+        let response = answer.unwrap_or_else(|problem| {
+            self.log(&problem);
+            Response::problem(&problem)
+        });
+        self.complete(response)
+    }
+
+    /// Adds what every response to a POST carries: the index link and a nonce whose home is here.
+    pub fn complete(&self, response: Response) -> Response {
+        let response = response.indexed(&self.ports.settings().urls);
+        let nonce = self.account_id().and_then(|id| ladder::fresh_nonce(&self.ports, &Home::Account(id.clone())));
+        match nonce {
+            Ok(nonce) => response.with_nonce(&nonce),
+            Err(problem) => {
+                self.log(&problem);
+                response
+            }
+        }
+    }
+
+    async fn admit(&self, path: &str, body: &str) -> Result<Admitted, Problem> {
+        let jws = ladder::parse(body.as_bytes())?;
+        let id = self.account_id()?.clone();
+        let account = self.transact(|txn| self.account(txn))?;
+        let key: Jwk = serde_json::from_value(account.key)
+            .map_err(|e| Problem::internal(format!("the stored account key cannot be read: {e}")))?;
+        let jws = ladder::verify(&self.ports, &jws, &key).await?;
+        let nonce = ladder::nonce_of(&self.ports, &jws)?;
+        let nonce = if nonce.home == Home::Account(id.clone()) {
+            Some(nonce)
+        } else {
+            ladder::redeem_remotely(&self.ports, &nonce).await?;
+            None
+        };
+        let url = ladder::check_url(&self.ports, &jws, path);
+        Ok(Admitted { jws, account: id, nonce, url })
+    }
+
+    /// The account of this partition.
+    ///
+    /// # Errors
+    /// `accountDoesNotExist` (RFC 8555 §6.2).
+    pub fn account(&self, txn: &Txn<'_, K>) -> Result<AccountRecord, Problem> {
+        txn.get::<AccountRecord>("")?.ok_or_else(|| {
+            let detail = "There is no account at the URL in kid. Create one with new-account.";
+            Problem::new(Kind::AccountDoesNotExist, detail)
+        })
+    }
+
+    /// Acts on a request: redeems its nonce, checks that the account still may, and runs `act`. If `act` refuses,
+    /// nothing of it is stored, but the nonce stays redeemed (RFC 8555 §6.5: once seen, invalid).
+    ///
+    /// # Errors
+    /// `badNonce`; `unauthorized` with 401 for a dead account; what `act` returns.
+    pub fn enter<T>(
+        &self,
+        admitted: &Admitted,
+        act: impl FnOnce(&mut Txn<'_, K>, AccountRecord) -> Result<T, Problem>,
+    ) -> Result<T, Problem> {
+        self.transact(|txn| {
+            if let Some(nonce) = &admitted.nonce
+                && !redeem(txn, &Redemption::from(nonce))?
+            {
+                return Err(ladder::used_nonce());
+            }
+            let mark = txn.mark();
+            let acted = self.living(txn, admitted).and_then(|account| act(txn, account));
+            if acted.is_err() {
+                txn.roll_back_to(mark);
+            }
+            Ok(acted)
+        })?
+    }
+
+    fn living(&self, txn: &Txn<'_, K>, admitted: &Admitted) -> Result<AccountRecord, Problem> {
+        let account = self.account(txn)?;
+        if account.thumbprint != admitted.jws.thumbprint().as_str() {
+            let detail = "The account's key was changed while this request was on its way. Sign with the new key.";
+            return Err(Problem::new(Kind::Unauthorized, detail));
+        }
+        if account.status != AccountStatus::Valid {
+            return Err(dead_account());
+        }
+        admitted.url.clone().map(|()| account)
+    }
+
+    /// What anybody may GET is also had by POST-as-GET (RFC 8555 §6.3).
+    fn read_only(&self, admitted: &Admitted, response: impl FnOnce() -> Response) -> Answer {
+        self.enter(admitted, |_txn, _account| only_read(admitted).map(|()| response()))
+    }
+
+    async fn dispatch(self: &Rc<Self>, admitted: &Admitted, path: &str) -> Answer {
+        // An account's own resources live in its partition; those of another are unknown here.
+        match Route::parse(path) {
+            Some(Route::Account(id)) => self.post_account(admitted, &id),
+            Some(Route::Orders(id, after)) => self.post_orders(admitted, &id, after.as_ref()),
+            Some(Route::NewOrder) => self.post_new_order(admitted),
+            Some(Route::Order(id)) => self.post_order(admitted, &id),
+            Some(Route::Finalize(id)) => self.post_finalize(admitted, &id).await,
+            Some(Route::Authorization(id)) => self.post_authorization(admitted, &id),
+            Some(Route::Challenge(id, kind)) => self.post_challenge(admitted, &id, &kind).await,
+            Some(Route::Certificate(id)) => self.post_certificate(admitted, &id),
+            Some(Route::RevokeCert) => self.post_revoke(admitted).await,
+            Some(Route::KeyChange) => self.post_key_change(admitted).await,
+            Some(Route::Directory) => self.read_only(admitted, || front::directory(self.ports.settings())),
+            Some(Route::NewNonce) => self.read_only(admitted, || Response::empty(204)),
+            Some(Route::NewAccount | Route::Home | Route::Issuer(_)) | None => {
+                Err(Problem::internal(format!("{path:?} was passed to an account")))
+            }
+        }
+    }
+}
+
+/// Marks a nonce used. `false` when it was.
+///
+/// # Errors
+/// When the storage fails.
+pub fn redeem<K: Kv>(txn: &mut Txn<'_, K>, nonce: &Redemption) -> Result<bool, Problem> {
+    if txn.get::<RedeemedNonce>(&nonce.name)?.is_some() {
+        return Ok(false);
+    }
+    txn.put(&nonce.name, &RedeemedNonce { expires: nonce.expires })?;
+    Ok(true)
+}
+
+/// What a request of an account is answered that was deactivated (RFC 8555 §7.3.6).
+pub fn dead_account() -> Problem {
+    let detail = "The account was deactivated and cannot be used any more. Create another with another key.";
+    Problem::new(Kind::Unauthorized, detail).with_status(401)
+}
+
+impl Holding {
+    /// Whether the account of this id has the key.
+    pub fn has(&self) -> bool {
+        matches!(self, Self::Has { .. })
+    }
+}

@@ -1,0 +1,169 @@
+//! Challenges: the client's response, and the validation that follows ([RFC 8555 §7.5.1](https://www.rfc-editor.org/rfc/rfc8555#section-7.5.1)).
+
+use super::account::payload;
+use super::authorization::VALIDATION_RETRY;
+use super::cell::{Admitted, Cell};
+use super::http::{Answer, Response};
+use super::jobs::{JobRecord, Work};
+use super::ports::PartitionPorts;
+use crate::acme::authorization::ChallengeStatus;
+use crate::acme::{AuthorizationRecord, Kind, Problem};
+use crate::jose::key_authorization;
+use crate::store::{Kv, Txn};
+use crate::validation::{self, Failure, FailureKind, Method, Outcome};
+use crate::values::{Id, Identifier};
+use core::time::Duration;
+use serde_json::{Map, Value};
+use std::rc::Rc;
+
+/// How long the answer to a challenge waits for the validation: most are done by then, and the client sees `valid`
+/// without a single poll.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// How long until a validation that failed for a passing reason is tried again (RFC 8555 §8.2: 5 to 10 seconds).
+const RETRY: Duration = Duration::from_secs(5);
+
+/// How often a validation is tried in all.
+const ATTEMPTS: u32 = 3;
+
+/// What a validation needs to know.
+struct Subject {
+    identifier: Identifier,
+    token: String,
+    key_authorization: String,
+}
+
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+    /// POST to a challenge: `""` reads it, `{}` answers it. An answer to one that is being validated asks for the next
+    /// try now; to one that is decided it changes nothing.
+    ///
+    /// # Errors
+    /// 404 for an unknown one; `malformed` for a payload that is no JSON object.
+    pub async fn post_challenge(self: &Rc<Self>, admitted: &Admitted, id: &Id, kind: &str) -> Answer {
+        let work = Work::Validate(id.clone(), kind.to_owned());
+        let answered = self.enter(admitted, |txn, _account| {
+            let mut authorization = self.authorization(txn, id)?;
+            authorization.challenge(kind).ok_or_else(|| Problem::not_found("challenge"))?;
+            if admitted.jws.is_post_as_get() {
+                return Ok(false);
+            }
+            let _members: Map<String, Value> = payload(admitted)?;
+            self.respond(txn, &mut authorization, &work, kind, admitted)
+        })?;
+        if answered {
+            self.run_now(&work.name(), PATIENCE).await?;
+        }
+        self.transact(|txn| {
+            let authorization = self.authorization(txn, id)?;
+            self.challenge_response(&authorization, kind)
+        })
+    }
+
+    /// Records the response, with the key authorization as it is now. `true` when there is a validation to run.
+    fn respond(
+        &self,
+        txn: &mut Txn<'_, K>,
+        authorization: &mut AuthorizationRecord,
+        work: &Work,
+        kind: &str,
+        admitted: &Admitted,
+    ) -> Result<bool, Problem> {
+        let now = self.ports.now();
+        let token = authorization.challenge(kind).map(|c| c.token.clone()).unwrap_or_default();
+        if authorization.respond(kind, key_authorization(&token, admitted.jws.thumbprint()), now) {
+            txn.put(authorization.id.as_str(), authorization)?;
+            self.schedule(txn, work.clone(), now)?;
+            return Ok(true);
+        }
+        // Waiting for its next try: the client says that it is ready now. One that is running has its lease.
+        let waiting = txn.get::<JobRecord>(&work.name())?.filter(|job| job.due > now && job.due <= now.plus(RETRY));
+        if waiting.is_some() {
+            self.schedule(txn, work.clone(), now)?;
+        }
+        Ok(waiting.is_some())
+    }
+
+    fn challenge_response(&self, authorization: &AuthorizationRecord, kind: &str) -> Answer {
+        let urls = &self.ports.settings().urls;
+        let challenge = authorization.challenge(kind).ok_or_else(|| Problem::not_found("challenge"))?;
+        let url = urls.challenge(&authorization.id, kind);
+        // certbot takes the authorization's URL from `up`.
+        let response = Response::json(200, &challenge.wire(&url))
+            .located(&url)
+            .linked(&urls.authorization(&authorization.id), "up");
+        Ok(if challenge.status == ChallengeStatus::Processing {
+            response.retry_after(VALIDATION_RETRY)
+        } else {
+            response
+        })
+    }
+
+    /// Tries a validation and records what came of it.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub async fn validate(self: &Rc<Self>, id: &Id, kind: &str, attempt: u32) -> Result<(), Problem> {
+        let work = Work::Validate(id.clone(), kind.to_owned());
+        let subject = self.transact(|txn| {
+            let subject = self.subject(txn, id, kind)?;
+            if subject.is_none() {
+                txn.delete::<JobRecord>(&work.name());
+            }
+            Ok(subject)
+        })?;
+        let (Some(subject), Some(method)) = (subject, Method::from_name(kind)) else { return Ok(()) };
+        let Identifier::Dns(name) = &subject.identifier;
+        let config = &self.ports.settings().validation;
+        let outcome =
+            validation::validate(&self.ports, config, method, name, &subject.token, &subject.key_authorization).await;
+        self.transact(|txn| self.conclude(txn, &work, id, kind, attempt, outcome))
+    }
+
+    /// What is to be validated; `None` when that has been decided, or given up, meanwhile.
+    fn subject(&self, txn: &Txn<'_, K>, id: &Id, kind: &str) -> Result<Option<Subject>, Problem> {
+        let Some(authorization) = txn.get::<AuthorizationRecord>(id.as_str())? else { return Ok(None) };
+        let challenge = authorization.challenge(kind).filter(|c| c.status == ChallengeStatus::Processing);
+        let subject = challenge.and_then(|challenge| {
+            let key_authorization = challenge.key_authorization.clone()?;
+            let token = challenge.token.clone();
+            Some(Subject { identifier: authorization.identifier.clone(), token, key_authorization })
+        });
+        Ok(subject)
+    }
+
+    fn conclude(
+        &self,
+        txn: &mut Txn<'_, K>,
+        work: &Work,
+        id: &Id,
+        kind: &str,
+        attempt: u32,
+        outcome: Outcome,
+    ) -> Result<(), Problem> {
+        let now = self.ports.now();
+        let again = matches!(&outcome, Outcome::Failed(failure) if failure.retry && attempt < ATTEMPTS);
+        if again {
+            self.schedule(txn, work.clone(), now.plus(RETRY))?;
+        } else {
+            txn.delete::<JobRecord>(&work.name());
+        }
+        let Some(mut authorization) = txn.get::<AuthorizationRecord>(id.as_str())? else { return Ok(()) };
+        match outcome {
+            Outcome::Valid => authorization.succeed(kind, now),
+            Outcome::Failed(failure) => authorization.fail(kind, problem_of(failure), !again),
+        }
+        Ok(txn.put(id.as_str(), &authorization)?)
+    }
+}
+
+/// The ACME error type of a failed validation (RFC 8555 §6.7).
+fn problem_of(failure: Failure) -> Problem {
+    let kind = match failure.kind {
+        FailureKind::Dns => Kind::Dns,
+        FailureKind::Connection => Kind::Connection,
+        FailureKind::Tls => Kind::Tls,
+        FailureKind::IncorrectResponse => Kind::IncorrectResponse,
+        FailureKind::Unauthorized => Kind::Unauthorized,
+    };
+    Problem::new(kind, failure.detail)
+}

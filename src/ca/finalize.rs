@@ -1,0 +1,280 @@
+//! finalize ([RFC 8555 §7.4](https://www.rfc-editor.org/rfc/rfc8555#section-7.4)): from a ready order and a CSR to a certificate.
+//!
+//! What will be signed is recorded in the order before anything else happens, together with its serial number; the
+//! ledger is told next; only then it is signed. A crash at any point resumes from the record with the same bytes, and
+//! the first certificate stored is the only one that is ever served. In the normal case all of it happens within the
+//! finalize request, whose answer is `valid` then.
+
+use super::account::payload;
+use super::cell::{Admitted, Cell};
+use super::http::Answer;
+use super::jobs::{JobRecord, Work};
+use super::ladder;
+use super::message::{Message, Partition, Reply};
+use super::ports::PartitionPorts;
+use super::registration::owner;
+use crate::acme::ledger::LedgerEntry;
+use crate::acme::order::{CertificateRecord, Issuance, OrderStatus};
+use crate::acme::{Kind, OrderRecord, Problem};
+use crate::jose::Jwk;
+use crate::pki::csr::{self, CsrFault, VerifiedCsr};
+use crate::pki::leaf::{self, LeafRequest};
+use crate::pki::{Serial, key, lint, profile};
+use crate::store::Kv;
+use crate::values::{Id, Identifier, b64};
+use core::time::Duration;
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+/// How long the finalize request waits for ledger and signature before it answers `processing`.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long until an issuance that failed is taken up again.
+const RETRY: Duration = Duration::from_secs(5);
+
+/// How often an issuance is tried before its order is given up.
+const ATTEMPTS: u32 = 12;
+
+#[derive(Deserialize)]
+struct Finalize {
+    csr: String,
+}
+
+/// A CSR whose self-signature holds, with the digest by which it is known again.
+struct Presented {
+    csr: VerifiedCsr,
+    digest: String,
+}
+
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+    /// finalize. Repeated with the same CSR, it answers the order as it is.
+    ///
+    /// # Errors
+    /// `orderNotReady`; `badCSR` or `badPublicKey`, with the order left ready; 404 for an unknown order.
+    pub async fn post_finalize(self: &Rc<Self>, admitted: &Admitted, id: &Id) -> Answer {
+        let presented = self.presented(admitted).await;
+        let work = Work::Issue(id.clone());
+        let fresh = self.enter(admitted, |txn, _account| {
+            let mut order = self.order(txn, id)?;
+            let presented = presented?;
+            let authorizations = self.authorizations_of(txn, &order)?;
+            let status = order.status(&authorizations, self.ports.now());
+            match &order.issuance {
+                Some(issuance) if issuance.csr_digest == presented.digest && order.error.is_none() => return Ok(false),
+                None if status == OrderStatus::Ready => {}
+                _ => return Err(not_ready(status)),
+            }
+            order.issuance = Some(self.prepare(&order, &presented)?);
+            txn.put(id.as_str(), &order)?;
+            self.schedule(txn, work.clone(), self.ports.now())?;
+            Ok(true)
+        })?;
+        if fresh {
+            self.run_now(&work.name(), PATIENCE).await?;
+        }
+        self.transact(|txn| {
+            let order = self.order(txn, id)?;
+            self.order_response(txn, 200, &order)
+        })
+    }
+
+    /// Reads the CSR and checks its self-signature, and that its key is no account's (RFC 8555 §11.1).
+    async fn presented(&self, admitted: &Admitted) -> Result<Presented, Problem> {
+        let Finalize { csr } = payload(admitted)?;
+        let der = b64::decode(&csr)
+            .ok_or_else(|| Problem::malformed("csr is not unpadded base64url of a DER-encoded PKCS#10 request."))?;
+        let digest = b64::encode(&Sha256::digest(&der));
+        let csr = csr::parse(&der).map_err(refuse_csr)?.verify(&self.ports).await.map_err(refuse_csr)?;
+        if csr.public_key().spki_der() == admitted.jws.key().spki_der() {
+            return Err(account_key());
+        }
+        // A key that could not be an account key has no thumbprint to look for.
+        if let Some(jwk) = Jwk::from_spki(csr.public_key().spki_der()) {
+            let thumbprint = jwk.thumbprint().as_str().to_owned();
+            if owner(&self.ports, &thumbprint, &Message::WhoOwns).await?.is_some() {
+                return Err(account_key());
+            }
+        }
+        Ok(Presented { csr, digest })
+    }
+
+    /// Decides what will be signed.
+    fn prepare(&self, order: &OrderRecord, presented: &Presented) -> Result<Issuance, Problem> {
+        let wanted: BTreeSet<Identifier> = order.identifiers.iter().cloned().collect();
+        let found = presented.csr.names().map_err(refuse_csr)?;
+        if found != wanted {
+            return Err(names_differ(&wanted, &found));
+        }
+        let settings = self.ports.settings();
+        let now = self.ports.now();
+        let profile = profile::find(&order.profile)
+            .ok_or_else(|| Problem::internal(format!("the order's profile {} is gone", order.profile)))?;
+        let serial = Serial::from_random(self.ports.random()?);
+        let request = LeafRequest {
+            issuer: &settings.issuer,
+            profile,
+            public_key: presented.csr.public_key(),
+            names: &wanted,
+            serial: &serial,
+            now,
+            ca_issuers: settings.ca_issuers.as_deref(),
+            crl: None,
+        };
+        let tbs = leaf::build_tbs(&request).map_err(|fault| Problem::internal(fault.to_string()))?;
+        let linted = lint::check(&tbs, &request).map_err(lint_failed)?;
+        Ok(Issuance {
+            csr_digest: presented.digest.clone(),
+            serial: serial.hex(),
+            tbs: b64::encode(linted.as_bytes()),
+            spki: b64::encode(presented.csr.public_key().spki_der()),
+            prepared: now,
+            not_after: request.validity().1,
+        })
+    }
+
+    /// Brings an issuance that is recorded to its end: ledger, signature, certificate.
+    ///
+    /// # Errors
+    /// When a step fails; the job is scheduled again, or the order given up after many tries.
+    pub async fn finish_issuance(self: &Rc<Self>, id: &Id, attempt: u32) -> Result<(), Problem> {
+        let work = Work::Issue(id.clone());
+        let order = self.transact(|txn| Ok(txn.get::<OrderRecord>(id.as_str())?))?;
+        let open = order.filter(|order| order.certificate.is_none() && order.error.is_none());
+        let Some((order, issuance)) = open.and_then(|order| order.issuance.clone().map(|i| (order, i))) else {
+            return self.transact(|txn| {
+                txn.delete::<JobRecord>(&work.name());
+                Ok(())
+            });
+        };
+        let issued = self.issue(&order, &issuance).await;
+        self.transact(|txn| {
+            let mut order = self.order(txn, id)?;
+            match &issued {
+                // Somebody else was faster: theirs is the one.
+                Ok(_) if order.certificate.is_some() => txn.delete::<JobRecord>(&work.name()),
+                Ok(pem) => {
+                    let certificate = self.certificate(id, &issuance, pem)?;
+                    order.certificate = Some(certificate.id.clone());
+                    txn.put(certificate.id.as_str(), &certificate)?;
+                    txn.put(id.as_str(), &order)?;
+                    txn.delete::<JobRecord>(&work.name());
+                }
+                Err(_) if attempt < ATTEMPTS => {
+                    self.schedule(txn, work.clone(), self.ports.now().plus(RETRY))?;
+                }
+                Err(problem) => {
+                    order.error = Some(problem.clone());
+                    txn.put(id.as_str(), &order)?;
+                    txn.delete::<JobRecord>(&work.name());
+                }
+            }
+            Ok(())
+        })?;
+        issued.map(|_| ())
+    }
+
+    fn certificate(&self, order: &Id, issuance: &Issuance, pem: &str) -> Result<CertificateRecord, Problem> {
+        Ok(CertificateRecord {
+            id: self.fresh_id()?,
+            order: order.clone(),
+            serial: issuance.serial.clone(),
+            pem: pem.to_owned(),
+            not_after: issuance.not_after,
+        })
+    }
+
+    /// Enters an issuance in the ledger and signs it. Gives the PEM chain.
+    async fn issue(&self, order: &OrderRecord, issuance: &Issuance) -> Result<String, Problem> {
+        let settings = self.ports.settings();
+        let tbs = self.relint(order, issuance)?;
+        let entry = LedgerEntry {
+            account: self.account_id()?.clone(),
+            order: order.id.clone(),
+            tbs_digest: b64::encode(&Sha256::digest(tbs.as_bytes())),
+            names: order.identifiers.iter().map(Identifier::to_string).collect(),
+            recorded: self.ports.now(),
+            not_after: issuance.not_after,
+            revoked: None,
+        };
+        let message = Message::Record { serial: issuance.serial.clone(), entry: Box::new(entry) };
+        match self.ports.call(&Partition::Ledger(settings.issuer.id()), &message).await? {
+            Reply::Recorded(true) => {}
+            Reply::Recorded(false) => {
+                return Err(Problem::internal("the serial number is taken by another certificate"));
+            }
+            Reply::Refused(problem) => return Err(problem),
+            other => return Err(ladder::unexpected(&other)),
+        }
+        let signature = self.ports.sign(tbs.as_bytes()).await?;
+        leaf::assemble(&tbs, &signature)
+            .and_then(|certificate| leaf::pem_chain(&certificate, &settings.issuer))
+            .map_err(|fault| Problem::internal(fault.to_string()))
+    }
+
+    /// The recorded bytes, checked once more: they may come from before a crash, or an upgrade.
+    fn relint(&self, order: &OrderRecord, issuance: &Issuance) -> Result<lint::LintedTbs, Problem> {
+        let broken = |what: &str| Problem::internal(format!("order {} has a broken {what}", order.id));
+        let settings = self.ports.settings();
+        let tbs = b64::decode(&issuance.tbs).ok_or_else(|| broken("tbs"))?;
+        let spki = b64::decode(&issuance.spki).ok_or_else(|| broken("spki"))?;
+        let serial = Serial::from_hex(&issuance.serial).ok_or_else(|| broken("serial"))?;
+        let profile = profile::find(&order.profile).ok_or_else(|| broken("profile"))?;
+        let request = LeafRequest {
+            issuer: &settings.issuer,
+            profile,
+            public_key: &key::check_spki(&spki).map_err(|fault| Problem::internal(fault.to_string()))?,
+            names: &order.identifiers.iter().cloned().collect(),
+            serial: &serial,
+            now: issuance.prepared,
+            ca_issuers: settings.ca_issuers.as_deref(),
+            crl: None,
+        };
+        lint::check(&tbs, &request).map_err(lint_failed)
+    }
+}
+
+fn lint_failed(faults: Vec<lint::LintFault>) -> Problem {
+    let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
+    Problem::internal(format!("the certificate about to be signed is not as it should be: {}", faults.join("; ")))
+}
+
+fn not_ready(status: OrderStatus) -> Problem {
+    let detail = match status {
+        OrderStatus::Pending => "The order is pending: not all of its authorizations are valid yet.",
+        OrderStatus::Ready => "The order is ready, but is being finalized with another CSR.",
+        OrderStatus::Processing => "The order is being processed for another CSR; fetch it to see how it goes.",
+        OrderStatus::Valid => "The order is finalized; its certificate is there. Place a new order for another one.",
+        OrderStatus::Invalid => "The order is invalid; fetch it to see why, and place a new one.",
+    };
+    Problem::new(Kind::OrderNotReady, detail)
+}
+
+fn account_key() -> Problem {
+    let detail = "The CSR's key is an account key. Make a key of its own for the certificate.";
+    Problem::new(Kind::BadCsr, detail)
+}
+
+fn refuse_csr(fault: CsrFault) -> Problem {
+    let detail = format!("The request is refused: {fault}.");
+    match fault {
+        CsrFault::Key(_) => Problem::new(Kind::BadPublicKey, detail),
+        CsrFault::Provider(failure) => failure.into(),
+        _ => Problem::new(Kind::BadCsr, detail),
+    }
+}
+
+fn names_differ(wanted: &BTreeSet<Identifier>, found: &BTreeSet<Identifier>) -> Problem {
+    let list = |names: Vec<&Identifier>| {
+        let shown: Vec<String> = names.iter().take(5).map(|name| name.to_string()).collect();
+        if shown.is_empty() { "none".to_owned() } else { shown.join(", ") }
+    };
+    let detail = format!(
+        "The CSR's names are not those of the order. In the order but not in the CSR: {}. In the CSR but not in the \
+         order: {}.",
+        list(wanted.difference(found).collect()),
+        list(found.difference(wanted).collect()),
+    );
+    Problem::new(Kind::BadCsr, detail)
+}

@@ -1,0 +1,224 @@
+//! The stateless entrance: answers what needs no state, and passes the rest to the partition that owns the answer.
+
+use super::http::{Answer, Body, Request, Response};
+use super::ladder;
+use super::message::{Message, NONCE_SHARDS, Partition, Reply};
+use super::ports::Ports;
+use super::routes::Route;
+use super::settings::Settings;
+use super::{registration, revocation};
+use crate::acme::{Home, Kind, Problem};
+use crate::jose::{Jwk, KeyRef, Unverified, Verified};
+use serde_json::{Value, json};
+
+/// The front over its host.
+pub struct Front<P> {
+    /// Its host.
+    pub ports: P,
+}
+
+impl<P: Ports> Front<P> {
+    /// Answers any request whatever.
+    pub async fn handle(&self, request: Request) -> Response {
+        let route = Route::parse(&request.path);
+        let response = match request.method.as_str() {
+            "OPTIONS" => preflight(),
+            "POST" => self.post(&request, route).await,
+            "GET" | "HEAD" => self.get(&request.method, route).unwrap_or_else(|problem| self.refuse(&problem)),
+            other => self.refuse(&method_not_allowed(other)),
+        };
+        // RFC 8555 §6.1: browser clients may read everything here; there are no cookies to protect.
+        let response = response.with("Access-Control-Allow-Origin", "*");
+        let exposed = "Link, Replay-Nonce, Location, Retry-After";
+        let mut response = response.with("Access-Control-Expose-Headers", exposed);
+        if request.method == "HEAD" {
+            response.body = Body::Text(String::new());
+        }
+        response
+    }
+
+    /// What may be had without a signature (RFC 8555 §6.3).
+    fn get(&self, method: &str, route: Option<Route>) -> Answer {
+        let settings = self.ports.settings();
+        match route {
+            None => Err(unknown_path()),
+            Some(Route::Directory) => Ok(directory(settings)),
+            Some(Route::Home) => Ok(home(settings).indexed(&settings.urls)),
+            Some(Route::Issuer(id)) if id == settings.issuer.id() => Ok(issuer(settings)),
+            Some(Route::Issuer(_)) => Err(Problem::malformed("There is no issuer of this name.").with_status(404)),
+            Some(Route::NewNonce) => {
+                // RFC 8555 §7.2: 200 to HEAD, 204 to GET.
+                let status = if method == "HEAD" { 200 } else { 204 };
+                Ok(Response::empty(status).indexed(&settings.urls).with_nonce(&self.nonce()?))
+            }
+            Some(_) => Err(method_not_allowed(method)),
+        }
+    }
+
+    async fn post(&self, request: &Request, route: Option<Route>) -> Response {
+        match self.post_answer(request, route).await {
+            Ok(Passed::On(response)) => response,
+            Ok(Passed::Own(response)) => self.complete(response),
+            Err(problem) => {
+                self.log(&problem);
+                self.complete(Response::problem(&problem))
+            }
+        }
+    }
+
+    async fn post_answer(&self, request: &Request, route: Option<Route>) -> Result<Passed, Problem> {
+        let jws = ladder::read(request)?;
+        let route = match route {
+            None => return Err(unknown_path()),
+            Some(Route::Home | Route::Issuer(_)) => return Err(method_not_allowed("POST")),
+            Some(route) => route,
+        };
+        match (jws.header().key(), route) {
+            (KeyRef::Jwk(key), Route::NewAccount) => {
+                let verified = self.admit(request, &jws, key).await?;
+                registration::register(&self.ports, &verified).await.map(Passed::Own)
+            }
+            (KeyRef::Jwk(key), Route::RevokeCert) => {
+                let verified = self.admit(request, &jws, key).await?;
+                revocation::revoke_by_key(&self.ports, &verified).await.map(Passed::Own)
+            }
+            (KeyRef::Jwk(_), _) => Err(Problem::malformed(
+                "The JWS has a jwk header; at this URL it must have a kid header with the account URL instead.",
+            )),
+            (KeyRef::Kid(_), Route::NewAccount) => Err(Problem::malformed(
+                "The JWS has a kid header; new-account takes the new account's key in a jwk header.",
+            )),
+            (KeyRef::Kid(kid), _) => self.pass_on(request, kid).await.map(Passed::On),
+        }
+    }
+
+    /// The checks for a request that carries its key.
+    async fn admit(&self, request: &Request, jws: &Unverified, key: &Jwk) -> Result<Verified, Problem> {
+        let verified = ladder::verify(&self.ports, jws, key).await?;
+        let nonce = ladder::nonce_of(&self.ports, &verified)?;
+        ladder::redeem_remotely(&self.ports, &nonce).await?;
+        ladder::check_url(&self.ports, &verified, &request.path)?;
+        Ok(verified)
+    }
+
+    /// Passes a request to its account.
+    async fn pass_on(&self, request: &Request, kid: &str) -> Result<Response, Problem> {
+        let urls = &self.ports.settings().urls;
+        let Some(id) = urls.account_of(kid) else { return Err(unknown_account(kid, &urls.of_path("/"))) };
+        let body = request.body.clone().and_then(|body| String::from_utf8(body).ok());
+        let Some(body) = body else { return Err(Problem::malformed("The request body is not UTF-8.")) };
+        let message = Message::Post { path: request.path.clone(), body };
+        match self.ports.call(&Partition::Account(id), &message).await? {
+            Reply::Response(response) => Ok(*response),
+            Reply::Refused(problem) => Err(problem),
+            other => Err(ladder::unexpected(&other)),
+        }
+    }
+
+    fn nonce(&self) -> Result<String, Problem> {
+        let [random] = self.ports.random()?;
+        ladder::fresh_nonce(&self.ports, &Home::Shard(random % NONCE_SHARDS))
+    }
+
+    /// A problem in answer to anything but a POST.
+    fn refuse(&self, problem: &Problem) -> Response {
+        self.log(problem);
+        Response::problem(problem).indexed(&self.ports.settings().urls)
+    }
+
+    /// Adds what every response to a POST carries.
+    fn complete(&self, response: Response) -> Response {
+        let response = response.indexed(&self.ports.settings().urls);
+        match self.nonce() {
+            Ok(nonce) => response.with_nonce(&nonce),
+            Err(problem) => {
+                self.log(&problem);
+                response
+            }
+        }
+    }
+
+    fn log(&self, problem: &Problem) {
+        if let Some(line) = &problem.log {
+            self.ports.log(line);
+        }
+    }
+}
+
+/// Who made a response: the front itself, or a partition that completed it.
+enum Passed {
+    Own(Response),
+    On(Response),
+}
+
+fn unknown_path() -> Problem {
+    Problem::malformed("There is nothing at this URL. Take the URLs from the directory.").with_status(404)
+}
+
+fn method_not_allowed(method: &str) -> Problem {
+    let method: String = method.chars().take(20).collect();
+    Problem::malformed(format!(
+        "{method} is not allowed here: ACME resources are asked by a signed POST (POST-as-GET, RFC 8555 section 6.3)."
+    ))
+    .with_status(405)
+}
+
+/// A kid that no account of this server can have. One below our base URL looks like an account that is gone (of a
+/// disposable CA before its reset, say): its client should register again, which this error type makes it do.
+fn unknown_account(kid: &str, base: &str) -> Problem {
+    let shown: String = kid.chars().take(200).collect();
+    if kid.starts_with(base) {
+        let detail = format!("There is no account at {shown:?}. Create one with new-account.");
+        return Problem::new(Kind::AccountDoesNotExist, detail);
+    }
+    Problem::malformed(format!("The kid {shown:?} is no account URL of this server, whose URLs begin with {base}."))
+}
+
+fn preflight() -> Response {
+    Response::empty(204)
+        .with("Access-Control-Allow-Methods", "GET, HEAD, POST")
+        .with("Access-Control-Allow-Headers", "Content-Type")
+        .with("Access-Control-Max-Age", "86400")
+}
+
+/// The directory (RFC 8555 §7.1.1). newAuthz is left out: pre-authorization is not offered.
+pub fn directory(settings: &Settings) -> Response {
+    let urls = &settings.urls;
+    let mut directory = json!({
+        "newNonce": urls.resource("new-nonce"),
+        "newAccount": urls.resource("new-account"),
+        "newOrder": urls.resource("new-order"),
+        "revokeCert": urls.resource("revoke-cert"),
+        "keyChange": urls.resource("key-change"),
+    });
+    let mut meta = serde_json::Map::new();
+    if let Some(url) = &settings.meta.terms_of_service {
+        meta.insert("termsOfService".into(), Value::from(url.as_str()));
+    }
+    if let Some(url) = &settings.meta.website {
+        meta.insert("website".into(), Value::from(url.as_str()));
+    }
+    if !settings.meta.caa_identities.is_empty() {
+        meta.insert("caaIdentities".into(), settings.meta.caa_identities.clone().into());
+    }
+    if let Some(members) = directory.as_object_mut().filter(|_| !meta.is_empty()) {
+        members.insert("meta".into(), Value::Object(meta));
+    }
+    Response::json(200, &directory).with("Cache-Control", "public, max-age=60")
+}
+
+fn home(settings: &Settings) -> Response {
+    let text = format!(
+        "This is a certificate authority. Point an ACME client at its directory:\n{}\n\nIts issuing certificate:\n{}\n",
+        settings.urls.directory(),
+        settings.urls.issuer(&settings.issuer.id()),
+    );
+    Response::text(200, "text/plain; charset=utf-8", text).with("Cache-Control", "public, max-age=60")
+}
+
+fn issuer(settings: &Settings) -> Response {
+    Response { body: Body::Bytes(settings.issuer.certificate_der().to_vec()), ..Response::empty(200) }
+        .with("Content-Type", "application/pkix-cert")
+        .with("Cache-Control", "public, max-age=3600")
+        .indexed(&settings.urls)
+}

@@ -1,0 +1,120 @@
+//! Work that outlives a request: a job is a record, so a crash anywhere resumes it. The partition's alarm runs what is
+//! due; a request may run its own job at once.
+
+use super::cell::Cell;
+use super::ports::{PartitionPorts, Task};
+use crate::acme::Problem;
+use crate::store::{Kv, Record, Txn};
+use crate::values::{Id, Time};
+use core::future::poll_fn;
+use core::pin::pin;
+use core::task::Poll;
+use core::time::Duration;
+use serde::{Deserialize, Serialize};
+use std::rc::Rc;
+
+/// For how long a job that was taken is nobody else's. Longer than any job takes: a validation is bounded at 20
+/// seconds or so.
+const LEASE: Duration = Duration::from_secs(45);
+
+/// What is to be done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Work {
+    /// Validate the challenge of this type of this authorization.
+    Validate(Id, String),
+    /// Finish the issuance of this order.
+    Issue(Id),
+}
+
+/// A job, stored as `job/{name}`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct JobRecord {
+    /// What is to be done.
+    pub work: Work,
+    /// When it is to be done, or, while it is being done, when its doer is given up.
+    pub due: Time,
+    /// How often it was begun.
+    pub attempts: u32,
+}
+
+impl Record for JobRecord {
+    const PREFIX: &'static str = "job";
+
+    fn expires(&self) -> Option<Time> {
+        None
+    }
+}
+
+impl Work {
+    /// The name under which the job is stored: one per thing to do.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Validate(authorization, kind) => format!("validate-{authorization}-{kind}"),
+            Self::Issue(order) => format!("issue-{order}"),
+        }
+    }
+}
+
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+    /// Records a job that is due at `due`, or moves it there, and has the alarm set.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub fn schedule(&self, txn: &mut Txn<'_, K>, work: Work, due: Time) -> Result<(), Problem> {
+        let name = work.name();
+        let attempts = txn.get::<JobRecord>(&name)?.map_or(0, |job| job.attempts);
+        txn.put(&name, &JobRecord { work, due, attempts })?;
+        txn.wake_at(due);
+        Ok(())
+    }
+
+    /// Takes a job that is due: from now on it is the caller's for as long as the lease. `None` when there is none of
+    /// this name, or it is somebody's, or not due.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub fn take(&self, name: &str) -> Result<Option<JobRecord>, Problem> {
+        let now = self.ports.now();
+        self.transact(|txn| {
+            let Some(mut job) = txn.get::<JobRecord>(name)?.filter(|job| job.due <= now) else { return Ok(None) };
+            job.due = now.plus(LEASE);
+            job.attempts = job.attempts.saturating_add(1);
+            txn.put(name, &job)?;
+            txn.wake_at(job.due);
+            Ok(Some(job))
+        })
+    }
+
+    /// Does a job that was taken.
+    pub async fn run(self: Rc<Self>, job: JobRecord) {
+        let done = match &job.work {
+            Work::Validate(authorization, kind) => self.validate(authorization, kind, job.attempts).await,
+            Work::Issue(order) => self.finish_issuance(order, job.attempts).await,
+        };
+        if let Err(problem) = done {
+            // The job stays recorded; the alarm takes it up again when its lease is over.
+            self.log(&problem);
+        }
+    }
+
+    /// Runs a job of this name at once, if it is due, for up to `patience`; what takes longer goes on by itself.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub async fn run_now(self: &Rc<Self>, name: &str, patience: Duration) -> Result<(), Problem> {
+        let Some(job) = self.take(name)? else { return Ok(()) };
+        let mut task: Task = Box::pin(self.clone().run(job));
+        let mut timer = pin!(self.ports.sleep(patience));
+        let finished = poll_fn(|context| {
+            if task.as_mut().poll(context).is_ready() {
+                return Poll::Ready(true);
+            }
+            timer.as_mut().poll(context).map(|()| false)
+        });
+        if !finished.await {
+            self.ports.spawn(task);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,103 @@
+//! keyChange ([RFC 8555 §7.3.5](https://www.rfc-editor.org/rfc/rfc8555#section-7.3.5)).
+//!
+//! The account notes the new key as pending, claims it at that key's partition, then takes it over, then releases the
+//! old one. Each step may be repeated, and whoever finds a claim whose account has another key asks that account,
+//! which calls the pending change off; so after a crash anywhere one of the two keys works, and no key ever belongs to
+//! two accounts. Claims carry the number of their change: what is late (a release, or a claim handed on) finds that a
+//! newer claim has come and leaves it alone, and a change that was called off cannot be completed by a later one.
+
+use super::cell::{Admitted, Cell};
+use super::http::{Answer, Response};
+use super::ladder;
+use super::message::{Holding, Message, Partition, Reply};
+use super::ports::PartitionPorts;
+use super::registration::owner;
+use crate::acme::account::KeyOwner;
+use crate::acme::{AccountRecord, Problem};
+use crate::jose::{Jwk, KeyChange, KeyChangeFault};
+use crate::store::Kv;
+use crate::values::Id;
+
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+    /// keyChange.
+    ///
+    /// # Errors
+    /// `malformed`, `badPublicKey` or `badSignatureAlgorithm` for a faulty inner JWS; `malformed` with 409 and the
+    /// other account's URL in `Location` for a key that has an account.
+    pub async fn post_key_change(&self, admitted: &Admitted) -> Answer {
+        let change = KeyChange::verify(&admitted.jws, &self.ports).await.map_err(refuse);
+        let old = admitted.jws.thumbprint().as_str().to_owned();
+        let (new_key, claim) = self.enter(admitted, |txn, mut account| {
+            let new_key = change?.new_key().clone();
+            account.pending_thumbprint = Some(new_key.thumbprint().as_str().to_owned());
+            account.key_changes = account.key_changes.saturating_add(1);
+            txn.put("", &account)?;
+            Ok((new_key, KeyOwner { account: account.id, change: account.key_changes }))
+        })?;
+        self.claim_for(&claim, &new_key).await?;
+        let response = self.take_over(&old, &claim, &new_key)?;
+        let released = self.ports.call(&Partition::Key(old), &Message::Release(claim)).await;
+        if let Err(problem) = released {
+            // Healed by the next request that has the old key.
+            self.log(&problem);
+        }
+        Ok(response)
+    }
+
+    /// Has the new key claimed for this account.
+    async fn claim_for(&self, claim: &KeyOwner, key: &Jwk) -> Result<(), Problem> {
+        let thumbprint = key.thumbprint().as_str().to_owned();
+        let other = match owner(&self.ports, &thumbprint, &Message::Claim(claim.clone())).await? {
+            Some(owner) if owner.account == claim.account => return Ok(()),
+            Some(owner) => owner,
+            None => return Err(Problem::internal("a claimed key has no owner")),
+        };
+        let question = Message::Yield { thumbprint: thumbprint.clone() };
+        match self.ports.call(&Partition::Account(other.account.clone()), &question).await? {
+            Reply::Account(Holding::Has { .. }) => Err(self.conflict(&other.account)),
+            Reply::Account(_) => {
+                let reassign = Message::Reassign { from: other, to: claim.clone() };
+                match owner(&self.ports, &thumbprint, &reassign).await? {
+                    Some(owner) if owner.account == claim.account => Ok(()),
+                    Some(owner) => Err(self.conflict(&owner.account)),
+                    None => Err(Problem::internal("a reassigned key has no owner")),
+                }
+            }
+            Reply::Refused(problem) => Err(problem),
+            other => Err(ladder::unexpected(&other)),
+        }
+    }
+
+    fn conflict(&self, other: &Id) -> Problem {
+        let detail = "The new key is the key of another account, whose URL is in Location. Choose a fresh key.";
+        Problem {
+            location: Some(self.ports.settings().urls.account(other)),
+            ..Problem::malformed(detail).with_status(409)
+        }
+    }
+
+    fn take_over(&self, old: &str, claim: &KeyOwner, key: &Jwk) -> Answer {
+        let thumbprint = key.thumbprint().as_str().to_owned();
+        let urls = &self.ports.settings().urls;
+        self.transact(|txn| {
+            let mut account: AccountRecord = self.account(txn)?;
+            let pending =
+                account.key_changes == claim.change && account.pending_thumbprint.as_deref() == Some(&thumbprint);
+            if account.thumbprint != old || !pending {
+                let detail = "Another request changed this account's key, or took the new key, at the same time. Ask \
+                              again, signed with the key that is the account's now.";
+                return Err(Problem::malformed(detail).with_status(409));
+            }
+            account.key = serde_json::from_str(&key.to_json()).map_err(|e| Problem::internal(e.to_string()))?;
+            account.thumbprint = thumbprint;
+            account.pending_thumbprint = None;
+            txn.put("", &account)?;
+            let object = account.wire(&urls.orders(&account.id, None));
+            Ok(Response::json(200, &object).located(&urls.account(&account.id)))
+        })
+    }
+}
+
+fn refuse(fault: KeyChangeFault) -> Problem {
+    ladder::refuse(fault.kind(), format!("The key change is refused: {fault}."))
+}

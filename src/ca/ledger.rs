@@ -1,0 +1,102 @@
+//! The sides of the key partitions and of the ledger: small, synchronous, each request one transaction.
+
+use super::cell::Cell;
+use super::message::{Reply, RevocationRequest};
+use super::ports::PartitionPorts;
+use crate::acme::account::KeyOwner;
+use crate::acme::ledger::LedgerEntry;
+use crate::acme::{Kind, Problem};
+use crate::store::Kv;
+
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+    /// Whose this key is.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub fn who_owns(&self) -> Result<Reply, Problem> {
+        self.transact(|txn| Ok(Reply::Owner(txn.get::<KeyOwner>("")?)))
+    }
+
+    /// Gives this key to an account, unless it has another owner. A newer claim of the same account replaces the older
+    /// one. Answers the owner.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub fn claim(&self, claim: KeyOwner) -> Result<Reply, Problem> {
+        self.transact(|txn| match txn.get::<KeyOwner>("")? {
+            Some(owner) if owner.account != claim.account || owner.change >= claim.change => {
+                Ok(Reply::Owner(Some(owner)))
+            }
+            _ => {
+                txn.put("", &claim)?;
+                Ok(Reply::Owner(Some(claim)))
+            }
+        })
+    }
+
+    /// Gives this key to `to` if it is owned by exactly the claim `from`, or by nobody. Answers the owner.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub fn reassign(&self, from: &KeyOwner, to: KeyOwner) -> Result<Reply, Problem> {
+        self.transact(|txn| match txn.get::<KeyOwner>("")? {
+            Some(owner) if owner != *from => Ok(Reply::Owner(Some(owner))),
+            _ => {
+                txn.put("", &to)?;
+                Ok(Reply::Owner(Some(to)))
+            }
+        })
+    }
+
+    /// Takes this key from an account that changed to another by the key change `claim.change`, unless it has come back
+    /// to it since. Answers the owner.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub fn release(&self, claim: &KeyOwner) -> Result<Reply, Problem> {
+        self.transact(|txn| match txn.get::<KeyOwner>("")? {
+            Some(owner) if owner.account == claim.account && owner.change < claim.change => {
+                txn.delete::<KeyOwner>("");
+                Ok(Reply::Owner(None))
+            }
+            owner => Ok(Reply::Owner(owner)),
+        })
+    }
+
+    /// Enters a certificate that is about to be signed. `false` when the serial number is taken by another.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub fn record(&self, serial: &str, entry: &LedgerEntry) -> Result<Reply, Problem> {
+        self.transact(|txn| match txn.get::<LedgerEntry>(serial)? {
+            Some(old) => Ok(Reply::Recorded(old.order == entry.order && old.tbs_digest == entry.tbs_digest)),
+            None => {
+                txn.put(serial, entry)?;
+                Ok(Reply::Recorded(true))
+            }
+        })
+    }
+
+    /// Revokes a certificate, if the one presented is ours and the requester has a right to (RFC 8555 §7.6).
+    ///
+    /// # Errors
+    /// 404 `malformed` for one that was not issued here; `unauthorized`; `alreadyRevoked`.
+    pub fn revoke_entry(&self, request: RevocationRequest) -> Result<Reply, Problem> {
+        self.transact(|txn| {
+            let entry = txn.get::<LedgerEntry>(&request.serial)?;
+            let Some(mut entry) = entry.filter(|entry| entry.tbs_digest == request.tbs_digest) else {
+                let detail = "The certificate was not issued by this server.";
+                return Err(Problem::malformed(detail).with_status(404));
+            };
+            let Some(authority) = request.by.authority(&entry.account) else {
+                let detail = "A certificate is revoked by the account that it was issued to, by an account that holds \
+                              valid authorizations for all of its names, or with the certificate's own key. The \
+                              request has none of these.";
+                return Err(Problem::new(Kind::Unauthorized, detail));
+            };
+            entry.revoke(authority, request.reason, self.ports.now())?;
+            txn.put(&request.serial, &entry)?;
+            Ok(Reply::Done)
+        })
+    }
+}

@@ -1,0 +1,210 @@
+//! What partitions say to each other and the front to them. Crosses the wire as JSON.
+
+use super::http::Response;
+use crate::acme::account::{AccountStatus, KeyOwner, NewAccount};
+use crate::acme::ledger::{Authority, LedgerEntry};
+use crate::acme::{Home, Nonce, Problem};
+use crate::values::Id;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// How many partitions share the nonces that were handed to nobody in particular. Each takes about 1,000 redemptions
+/// a second, and a client redeems one or two of them in its whole run.
+pub const NONCE_SHARDS: u8 = 8;
+
+/// Names a partition.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Partition {
+    /// An account with its orders, authorizations and certificates.
+    Account(Id),
+    /// Which account owns the key of this thumbprint.
+    Key(String),
+    /// Nonces handed to nobody in particular.
+    Nonce(u8),
+    /// The ledger of the issuer of this id.
+    Ledger(String),
+}
+
+impl Partition {
+    /// The partition's name: that of its Durable Object.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Account(id) => format!("account/{id}"),
+            Self::Key(thumbprint) => format!("key/{thumbprint}"),
+            Self::Nonce(n) => format!("nonce/{n}"),
+            Self::Ledger(issuer) => format!("ledger/{issuer}"),
+        }
+    }
+
+    /// Reads a name back.
+    pub fn parse(name: &str) -> Option<Self> {
+        let (kind, rest) = name.split_once('/')?;
+        match kind {
+            "account" => Id::parse(rest).map(Self::Account),
+            "key" => Some(Self::Key(rest.to_owned())),
+            "nonce" => rest.parse().ok().map(Self::Nonce),
+            "ledger" => Some(Self::Ledger(rest.to_owned())),
+            _ => None,
+        }
+    }
+}
+
+impl From<&Home> for Partition {
+    fn from(home: &Home) -> Self {
+        match home {
+            Home::Account(id) => Self::Account(id.clone()),
+            Home::Shard(n) => Self::Nonce(*n % NONCE_SHARDS),
+        }
+    }
+}
+
+/// What a partition is asked.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Message {
+    /// To an account: a request signed with its key, still to be verified. `path` is the request's.
+    Post {
+        /// The path that was asked.
+        path: String,
+        /// The JWS.
+        body: String,
+    },
+    /// To a nonce's home: is it the first use?
+    Redeem(Redemption),
+    /// To a key: whose is it?
+    WhoOwns,
+    /// To a key: it is this account's from now on, unless it has another owner.
+    Claim(KeyOwner),
+    /// To a key: it is `to`'s from now on if nothing has changed since it was `from`'s.
+    Reassign {
+        /// The claim of the owner that does not have the key (any more).
+        from: KeyOwner,
+        /// The new claim.
+        to: KeyOwner,
+    },
+    /// To a key: it is nobody's from now on if it is this account's now, by a claim before this key change.
+    Release(KeyOwner),
+    /// To an account: do you have the key of this thumbprint?
+    Find {
+        /// The thumbprint.
+        thumbprint: String,
+    },
+    /// To an account: do you have the key of this thumbprint? If not, give up what is on its way towards it: it will be
+    /// another's.
+    Yield {
+        /// The thumbprint.
+        thumbprint: String,
+    },
+    /// To an account: come into being, unless you exist.
+    Create(Box<Creation>),
+    /// To a ledger: enter a certificate before it is signed.
+    Record {
+        /// The serial number in hex.
+        serial: String,
+        /// What is entered.
+        entry: Box<LedgerEntry>,
+    },
+    /// To a ledger: revoke.
+    Revoke(Box<RevocationRequest>),
+}
+
+/// A nonce to redeem.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Redemption {
+    /// The nonce's name at its home.
+    pub name: String,
+    /// When it need not be remembered any longer.
+    pub expires: crate::values::Time,
+}
+
+impl From<&Nonce> for Redemption {
+    fn from(nonce: &Nonce) -> Self {
+        Self { name: nonce.name.clone(), expires: nonce.expires }
+    }
+}
+
+/// A new account whose key is verified and claimed for it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Creation {
+    /// The account key as canonical JWK.
+    pub key: Value,
+    /// Its thumbprint.
+    pub thumbprint: String,
+    /// What the client asked for, checked.
+    pub wanted: NewAccount,
+}
+
+/// A verified wish to revoke.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RevocationRequest {
+    /// The serial number in hex.
+    pub serial: String,
+    /// SHA-256 of the presented certificate's to-be-signed part, base64url.
+    pub tbs_digest: String,
+    /// The given reason.
+    pub reason: Option<u8>,
+    /// Who asks.
+    pub by: Requester,
+}
+
+/// Who asks for a revocation.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Requester {
+    /// An account; `authorized` when it holds valid authorizations for all names in the certificate.
+    Account {
+        /// Which.
+        id: Id,
+        /// Whether it could have the certificate issued itself.
+        authorized: bool,
+    },
+    /// The holder of the certificate's key.
+    Key,
+}
+
+impl Requester {
+    /// The right by which it may revoke a certificate of `owner`; `None` for no right.
+    pub fn authority(&self, owner: &Id) -> Option<Authority> {
+        match self {
+            Self::Key => Some(Authority::Key),
+            Self::Account { id, .. } if id == owner => Some(Authority::Account(id.clone())),
+            Self::Account { id, authorized: true } => Some(Authority::Authorizations(id.clone())),
+            Self::Account { .. } => None,
+        }
+    }
+}
+
+/// What a partition answers.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Reply {
+    /// The response to pass on to the client.
+    Response(Box<Response>),
+    /// Whether a nonce was redeemed just now for the first time.
+    Redeemed(bool),
+    /// Who owns a key (after the request).
+    Owner(Option<KeyOwner>),
+    /// Whether, and how, an account has a key.
+    Account(Holding),
+    /// Whether a serial number was entered (or is, with the same content).
+    Recorded(bool),
+    /// It is done.
+    Done,
+    /// It is refused, or failed.
+    Refused(Problem),
+}
+
+/// An account's word on whether it has a key.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Holding {
+    /// There is no such account (and, after [`Message::Yield`], never will be).
+    Nobody,
+    /// It has another key.
+    OtherKey,
+    /// It has the key.
+    Has {
+        /// Its status.
+        status: AccountStatus,
+        /// The account object to show.
+        object: Value,
+        /// Whether it was made just now.
+        created: bool,
+    },
+}

@@ -1,0 +1,63 @@
+//! What the CA needs from its host.
+
+use super::message::{Message, Partition, Reply};
+use super::settings::Settings;
+use crate::acme::Problem;
+use crate::validation::outbound::Outbound;
+use crate::values::{CryptoFailure, Time, Verify};
+use core::future::Future;
+use core::pin::Pin;
+use core::time::Duration;
+
+/// A future that is run beside the request that started it.
+pub type Task = Pin<Box<dyn Future<Output = ()>>>;
+
+/// The host of the stateless front and of partitions.
+#[allow(async_fn_in_trait, reason = "futures on wasm are not Send; callers are generic, never dyn")]
+pub trait Ports: Verify + Outbound {
+    /// The configuration.
+    fn settings(&self) -> &Settings;
+
+    /// Fills `bytes` from a CSPRNG.
+    ///
+    /// # Errors
+    /// When the host has no randomness to give.
+    fn fill_random(&self, bytes: &mut [u8]) -> Result<(), CryptoFailure>;
+
+    /// Signs with the issuer's key; ECDSA as raw `r || s`.
+    ///
+    /// # Errors
+    /// When the provider fails.
+    async fn sign(&self, message: &[u8]) -> Result<Vec<u8>, CryptoFailure>;
+
+    /// Asks another partition.
+    ///
+    /// # Errors
+    /// `serverInternal` when it cannot be reached or does not answer in time. It may have done what it was asked.
+    async fn call(&self, to: &Partition, message: &Message) -> Result<Reply, Problem>;
+
+    /// Waits.
+    async fn sleep(&self, time: Duration);
+
+    /// Writes a line for the operator.
+    fn log(&self, line: &str);
+
+    /// Random bytes.
+    ///
+    /// # Errors
+    /// As [`Ports::fill_random`].
+    fn random<const N: usize>(&self) -> Result<[u8; N], CryptoFailure> {
+        let mut bytes = [0; N];
+        self.fill_random(&mut bytes)?;
+        Ok(bytes)
+    }
+}
+
+/// The host of a partition.
+pub trait PartitionPorts: Ports {
+    /// Has the partition's alarm go off at `at` or earlier.
+    fn wake_at(&self, at: Time);
+
+    /// Runs a task to its end, whatever becomes of the request that started it.
+    fn spawn(&self, task: Task);
+}

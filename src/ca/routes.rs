@@ -1,0 +1,244 @@
+//! Every URL of the CA, read and written in this one file.
+//!
+//! One configured base URL is the source of all of them: clients sign the URL they ask, and account URLs stand in
+//! DNS for years, so they must not depend on what a proxy makes of the `Host` header.
+
+use crate::values::Id;
+
+/// What a path names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// `/`: a word to whoever opens it in a browser.
+    Home,
+    /// The directory (RFC 8555 §7.1.1).
+    Directory,
+    /// newNonce (RFC 8555 §7.2).
+    NewNonce,
+    /// newAccount (RFC 8555 §7.3).
+    NewAccount,
+    /// newOrder (RFC 8555 §7.4).
+    NewOrder,
+    /// revokeCert (RFC 8555 §7.6).
+    RevokeCert,
+    /// keyChange (RFC 8555 §7.3.5).
+    KeyChange,
+    /// An account.
+    Account(Id),
+    /// An account's orders, from the one after this.
+    Orders(Id, Option<Id>),
+    /// An order.
+    Order(Id),
+    /// An order's finalize resource.
+    Finalize(Id),
+    /// An authorization.
+    Authorization(Id),
+    /// The challenge of this type of an authorization.
+    Challenge(Id, String),
+    /// A certificate.
+    Certificate(Id),
+    /// The issuer's certificate, DER, for `caIssuers` (RFC 5280 §4.2.2.1).
+    Issuer(String),
+}
+
+impl Route {
+    /// Reads a path. `None` for one that no URL of ours has; a query is never part of one.
+    pub fn parse(path: &str) -> Option<Self> {
+        let mut parts = path.strip_prefix('/')?.split('/');
+        let route = match (parts.next()?, parts.next()) {
+            ("", None) => Self::Home,
+            ("directory", None) => Self::Directory,
+            ("issuer", Some(file)) => Self::Issuer(issuer_id(file)?),
+            ("acme", Some(resource)) => Self::parse_resource(resource, &mut parts)?,
+            _ => return None,
+        };
+        parts.next().is_none().then_some(route)
+    }
+
+    fn parse_resource<'a>(resource: &str, parts: &mut impl Iterator<Item = &'a str>) -> Option<Self> {
+        let mut id = || Id::parse(parts.next()?);
+        Some(match resource {
+            "new-nonce" => Self::NewNonce,
+            "new-account" => Self::NewAccount,
+            "new-order" => Self::NewOrder,
+            "revoke-cert" => Self::RevokeCert,
+            "key-change" => Self::KeyChange,
+            "account" => Self::Account(id()?),
+            "orders" => {
+                let account = id()?;
+                match parts.next() {
+                    None => Self::Orders(account, None),
+                    Some(after) => Self::Orders(account, Some(Id::parse(after)?)),
+                }
+            }
+            "authz" => Self::Authorization(id()?),
+            "challenge" => Self::Challenge(id()?, parts.next()?.to_owned()),
+            "cert" => Self::Certificate(id()?),
+            "order" => {
+                let order = id()?;
+                match parts.next() {
+                    None => Self::Order(order),
+                    Some("finalize") => Self::Finalize(order),
+                    Some(_) => return None,
+                }
+            }
+            _ => return None,
+        })
+    }
+}
+
+/// The name of an issuer in `/issuer/{id}.crt`: lower-case hex.
+fn issuer_id(file: &str) -> Option<String> {
+    let id = file.strip_suffix(".crt")?;
+    let hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+    (!id.is_empty() && id.len() <= 64 && id.bytes().all(hex)).then(|| id.to_owned())
+}
+
+/// Writes URLs.
+#[derive(Clone, Debug)]
+pub struct Urls {
+    base: String,
+}
+
+impl Urls {
+    /// URLs below `base`, which has a scheme and an authority and no path: `https://ca.example.org`.
+    pub fn new(base: &str) -> Self {
+        Self { base: base.trim_end_matches('/').to_owned() }
+    }
+
+    /// The URL of this path, as a client that asked for it must have signed it.
+    pub fn of_path(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+
+    /// The directory.
+    pub fn directory(&self) -> String {
+        self.of_path("/directory")
+    }
+
+    /// One of the fixed resources: `new-order` and the like.
+    pub fn resource(&self, name: &str) -> String {
+        format!("{}/acme/{name}", self.base)
+    }
+
+    /// An account: the `kid` of its requests.
+    pub fn account(&self, id: &Id) -> String {
+        self.resource(&format!("account/{id}"))
+    }
+
+    /// The account in this `kid`; `None` for any string that is not exactly an account URL of ours.
+    pub fn account_of(&self, kid: &str) -> Option<Id> {
+        match Route::parse(kid.strip_prefix(&self.base)?)? {
+            Route::Account(id) => Some(id),
+            _ => None,
+        }
+    }
+
+    /// An account's orders, from the one after `after`.
+    pub fn orders(&self, account: &Id, after: Option<&Id>) -> String {
+        match after {
+            None => self.resource(&format!("orders/{account}")),
+            Some(after) => self.resource(&format!("orders/{account}/{after}")),
+        }
+    }
+
+    /// An order.
+    pub fn order(&self, id: &Id) -> String {
+        self.resource(&format!("order/{id}"))
+    }
+
+    /// An order's finalize resource.
+    pub fn finalize(&self, id: &Id) -> String {
+        self.resource(&format!("order/{id}/finalize"))
+    }
+
+    /// An authorization.
+    pub fn authorization(&self, id: &Id) -> String {
+        self.resource(&format!("authz/{id}"))
+    }
+
+    /// A challenge.
+    pub fn challenge(&self, authorization: &Id, kind: &str) -> String {
+        self.resource(&format!("challenge/{authorization}/{kind}"))
+    }
+
+    /// A certificate.
+    pub fn certificate(&self, id: &Id) -> String {
+        self.resource(&format!("cert/{id}"))
+    }
+
+    /// The issuer's certificate.
+    pub fn issuer(&self, id: &str) -> String {
+        self.of_path(&format!("/issuer/{id}.crt"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_url_is_read_back() {
+        let urls = Urls::new("https://ca.test/");
+        let (a, b) = (Id::from_random([1; 16]), Id::from_random([2; 16]));
+        for (url, route) in [
+            (urls.directory(), Route::Directory),
+            (urls.resource("new-nonce"), Route::NewNonce),
+            (urls.resource("new-account"), Route::NewAccount),
+            (urls.resource("new-order"), Route::NewOrder),
+            (urls.resource("revoke-cert"), Route::RevokeCert),
+            (urls.resource("key-change"), Route::KeyChange),
+            (urls.account(&a), Route::Account(a.clone())),
+            (urls.orders(&a, None), Route::Orders(a.clone(), None)),
+            (urls.orders(&a, Some(&b)), Route::Orders(a.clone(), Some(b.clone()))),
+            (urls.order(&a), Route::Order(a.clone())),
+            (urls.finalize(&a), Route::Finalize(a.clone())),
+            (urls.authorization(&a), Route::Authorization(a.clone())),
+            (urls.challenge(&a, "http-01"), Route::Challenge(a.clone(), "http-01".into())),
+            (urls.certificate(&a), Route::Certificate(a.clone())),
+            (urls.issuer("00ff"), Route::Issuer("00ff".into())),
+        ] {
+            assert_eq!(Route::parse(url.strip_prefix("https://ca.test").unwrap()), Some(route), "{url}");
+        }
+        assert_eq!(urls.account_of(&urls.account(&a)), Some(a));
+    }
+
+    #[test]
+    fn t27_only_the_exact_url_is_an_account() {
+        let urls = Urls::new("https://ca.test");
+        let good = urls.account(&Id::from_random([1; 16]));
+        for bad in [
+            good.replace("https", "http"),
+            good.replace("ca.test", "CA.test"),
+            good.replace("ca.test", "ca.test:443"),
+            format!("{good}/"),
+            format!("{good}?"),
+            good.replace("account", "order"),
+            good.replace("/acme", "//acme"),
+            String::new(),
+        ] {
+            assert_eq!(urls.account_of(&bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn other_paths_are_no_route() {
+        for bad in [
+            "",
+            "/x",
+            "/directory/",
+            "/directory?x",
+            "/acme",
+            "/acme/",
+            "/acme/order",
+            "/acme/order/short",
+            "/acme/new-order/x",
+            "/issuer/x.crt",
+            "/issuer/.crt",
+            "/issuer/00",
+            "//directory",
+            "/acme/../directory",
+        ] {
+            assert_eq!(Route::parse(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! What the operator configures, checked.
+
+use super::routes::Urls;
+use crate::pki::Issuer;
+use crate::validation;
+use crate::validation::guard::AddressPolicy;
+use crate::values::{Time, b64};
+use url::Url;
+
+/// The CA's configuration, made by the host from its variables and secrets.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where the CA is reached.
+    pub urls: Urls,
+    /// The URL of the issuer certificate for `caIssuers`. Verifiers fetch it by plain http (RFC 5280 §4.2.2.1), so it
+    /// is `None` on a test machine that serves https only.
+    pub ca_issuers: Option<String>,
+    /// The key under nonces' MACs.
+    pub nonce_key: [u8; 32],
+    /// Who signs.
+    pub issuer: Issuer,
+    /// How names are validated.
+    pub validation: validation::Config,
+    /// URL of the DNS-over-HTTPS resolver.
+    pub resolver: String,
+    /// The directory's `meta` members that are set: terms of service, website, CAA identities.
+    pub meta: Meta,
+    /// On a test machine: responses say how many Durable Object calls they took.
+    pub dev: bool,
+}
+
+/// Members of the directory's `meta` object (RFC 8555 §9.7.6).
+#[derive(Clone, Debug, Default)]
+pub struct Meta {
+    /// URL of the terms of service; when set, new accounts must agree.
+    pub terms_of_service: Option<String>,
+    /// URL of a page about this CA.
+    pub website: Option<String>,
+    /// Names that stand for this CA in CAA records.
+    pub caa_identities: Vec<String>,
+}
+
+/// Gives the value of a variable or secret, `None` where it is not set.
+type Values<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+impl Settings {
+    /// Reads and checks all values but the issuer's key, which the host keeps to itself.
+    ///
+    /// # Errors
+    /// A sentence for the operator: which value is missing or wrong, and what to do.
+    pub fn read(value: Values<'_>, now: Time) -> Result<Self, String> {
+        let required = |name: &str| value(name).ok_or_else(|| Self::missing(name));
+        let dev = match required("MODE")?.as_str() {
+            "production" => false,
+            "dev" => true,
+            other => return Err(format!("MODE is {other:?}; it has to be \"production\" or \"dev\".")),
+        };
+        let base = base_url(&required("BASE_URL")?, dev)?;
+        let urls = Urls::new(&base);
+        let issuer = Issuer::from_pem_chain(&required("ISSUER_CHAIN")?)
+            .map_err(|fault| format!("ISSUER_CHAIN cannot be used: {fault}."))?;
+        issuer.check_time(now).map_err(|fault| format!("ISSUER_CHAIN cannot be used: {fault}."))?;
+        let issuer_url = urls.issuer(&issuer.id());
+        let ca_issuers = match issuer_url.strip_prefix("https://") {
+            None => Some(issuer_url),
+            Some(_) if dev => None,
+            Some(rest) => Some(format!("http://{rest}")),
+        };
+        Ok(Self {
+            ca_issuers,
+            nonce_key: nonce_key(&required("NONCE_KEY")?)?,
+            validation: validation_config(value)?,
+            resolver: resolver(&required("RESOLVER_URL")?)?,
+            meta: meta(value)?,
+            urls,
+            issuer,
+            dev,
+        })
+    }
+
+    /// What is said of a value that is not set.
+    pub fn missing(name: &str) -> String {
+        let how = match name {
+            "ISSUER_KEY" | "ISSUER_CHAIN" | "NONCE_KEY" => format!("set it with `wrangler secret put {name}`"),
+            _ => "set it under [vars] in wrangler.toml".to_owned(),
+        };
+        format!("{name} is not set; {how}.")
+    }
+}
+
+fn base_url(text: &str, dev: bool) -> Result<String, String> {
+    let says = |what: &str| format!("BASE_URL is {text:?}; {what}, like https://ca.example.org.");
+    let url = Url::parse(text).map_err(|e| says(&format!("it has to be a URL ({e})")))?;
+    match url.scheme() {
+        "https" => {}
+        "http" if dev => {}
+        _ => return Err(says("it has to begin with https://: ACME clients trust nothing else")),
+    }
+    let origin = url.origin().ascii_serialization();
+    if text.trim_end_matches('/') != origin {
+        return Err(says("it has to be scheme, host and perhaps port, in lower case and nothing more"));
+    }
+    Ok(origin)
+}
+
+fn nonce_key(text: &str) -> Result<[u8; 32], String> {
+    b64::decode(text.trim())
+        .and_then(|bytes| bytes.try_into().ok())
+        .ok_or_else(|| "NONCE_KEY is not 32 random bytes in unpadded base64url (43 characters).".to_owned())
+}
+
+fn resolver(text: &str) -> Result<String, String> {
+    let says = |what: &str| format!("RESOLVER_URL is {text:?}; {what}.");
+    let url =
+        Url::parse(text).map_err(|e| says(&format!("it has to be the URL of a DNS-over-HTTPS resolver ({e})")))?;
+    match url.scheme() {
+        "https" | "http" => Ok(text.to_owned()),
+        _ => Err(says("it has to begin with https:// (or http:// on a machine of your own)")),
+    }
+}
+
+fn validation_config(value: Values<'_>) -> Result<validation::Config, String> {
+    let allow_private = match value("ALLOW_PRIVATE").as_deref() {
+        None | Some("false") => false,
+        Some("true") => true,
+        Some(other) => return Err(format!("ALLOW_PRIVATE is {other:?}; it has to be \"true\" or \"false\".")),
+    };
+    let http01_port = match value("HTTP01_PORT") {
+        None => 80,
+        Some(text) => text
+            .parse()
+            .ok()
+            .filter(|port| *port != 0)
+            .ok_or_else(|| format!("HTTP01_PORT is {text:?}; it has to be a port between 1 and 65535."))?,
+    };
+    Ok(validation::Config { http01_port, policy: AddressPolicy { allow_private } })
+}
+
+fn meta(value: Values<'_>) -> Result<Meta, String> {
+    let url = |name: &str| match value(name) {
+        Some(text) if Url::parse(&text).is_err() => Err(format!("{name} is {text:?}; it has to be a URL.")),
+        other => Ok(other),
+    };
+    let identities = value("CAA_IDENTITIES").unwrap_or_default();
+    let identities = identities.split(',').map(str::trim).filter(|name| !name.is_empty());
+    Ok(Meta {
+        terms_of_service: url("TERMS_OF_SERVICE")?,
+        website: url("WEBSITE")?,
+        caa_identities: identities.map(str::to_owned).collect(),
+    })
+}

@@ -1,0 +1,166 @@
+//! A response, checked for what every response has to have.
+
+use super::world::World;
+use crate::acme::Kind;
+use crate::ca::http::{Body, Request, Response};
+use crate::ca::routes::Route;
+use serde_json::Value;
+
+/// A response that passed [`Answered::checked`].
+#[derive(Clone, Debug)]
+pub struct Answered {
+    /// What was asked, for messages: method and path.
+    pub asked: String,
+    /// The response.
+    pub response: Response,
+}
+
+impl Answered {
+    /// Checks the invariants of responses to `request`: H-03, H-05, H-06, H-07, H-11, H-14, H-15, N-01, N-02, T-32.
+    pub fn checked(world: &World, request: &Request, response: Response) -> Self {
+        let answered = Self { asked: format!("{} {}", request.method, request.path), response };
+        answered.check_headers(world, request);
+        answered.check_nonce(world, request);
+        if request.method != "HEAD" {
+            answered.check_body();
+        }
+        answered
+    }
+
+    fn check_headers(&self, world: &World, request: &Request) {
+        let asked = &self.asked;
+        let lone = ["Location", "Retry-After", "Content-Type", "Replay-Nonce", "Cache-Control", "Allow"];
+        for name in lone {
+            assert!(self.headers(name).len() <= 1, "{asked}: {name} more than once: {:?}", self.response.headers);
+        }
+        let links = self.headers("Link");
+        for link in &links {
+            let relations = link.matches("rel=").count();
+            assert!(
+                relations == 1 && link.starts_with('<') && !link.contains(','),
+                "{asked}: one relation a line: {link}"
+            );
+        }
+        let is_directory = Route::parse(&request.path) == Some(Route::Directory);
+        let index = format!("<{}>;rel=\"index\"", world.urls().directory());
+        let indexed = links.iter().filter(|link| **link == index).count();
+        if !is_directory && request.method != "OPTIONS" {
+            assert_eq!(indexed, 1, "{asked}: the index link: {links:?}");
+        }
+        if let Some(seconds) = self.header("Retry-After") {
+            let seconds: u64 = seconds.parse().expect("Retry-After is whole seconds");
+            assert!((1..=600).contains(&seconds), "{asked}: Retry-After {seconds}");
+        }
+        if let Some(location) = self.header("Location") {
+            assert!(location.starts_with("https://ca.test/"), "{asked}: Location {location}");
+        }
+        assert_eq!(self.header("Access-Control-Allow-Origin"), Some("*"), "{asked}");
+    }
+
+    fn check_nonce(&self, world: &World, request: &Request) {
+        let asked = &self.asked;
+        let nonce = self.header("Replay-Nonce");
+        if request.method == "POST" {
+            assert!(nonce.is_some(), "{asked}: no Replay-Nonce, status {}", self.status());
+        }
+        if let Some(nonce) = nonce {
+            assert!(nonce.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_'), "{asked}: {nonce}");
+            assert!(nonce.len() >= 22, "{asked}: 128 bits and more");
+            assert!(world.note_nonce(nonce), "{asked}: nonce issued twice");
+            assert_eq!(self.header("Cache-Control"), Some("no-store"), "{asked}");
+        }
+    }
+
+    fn check_body(&self) {
+        let (asked, text) = (&self.asked, self.text());
+        if self.status() >= 400 {
+            assert_eq!(self.header("Content-Type"), Some("application/problem+json"), "{asked}");
+            assert_eq!(self.header("Content-Language"), Some("en"), "{asked}");
+            check_problem(asked, &self.json(), true);
+            assert_eq!(self.json()["status"], self.status(), "{asked}: status in the problem and of the response");
+            assert_eq!(self.status() == 405, self.header("Allow").is_some(), "{asked}: Allow");
+            assert!(self.status() < 500 || self.header("Retry-After").is_some(), "{asked}: Retry-After with 5xx");
+        } else if self.header("Content-Type").is_some_and(|kind| kind.contains("json")) {
+            assert_eq!(self.header("Content-Type"), Some("application/json"), "{asked}");
+            let value = self.json();
+            assert!(value.is_object(), "{asked}: {value}");
+            assert!(!text.contains("\\/") && !text.contains('\n'), "{asked}: {text}");
+            assert_eq!(value.to_string(), text, "{asked}: compact");
+        }
+    }
+
+    /// HTTP status.
+    pub fn status(&self) -> u16 {
+        self.response.status
+    }
+
+    /// The first value of a header.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.response.header(name)
+    }
+
+    /// All values of a header.
+    pub fn headers(&self, name: &str) -> Vec<&str> {
+        let found = self.response.headers.iter().filter(|(n, _)| n.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.as_str()).collect()
+    }
+
+    /// The `Location` header.
+    pub fn location(&self) -> String {
+        self.header("Location").unwrap_or_else(|| panic!("{}: no Location", self.asked)).to_owned()
+    }
+
+    /// The URL of the `Link` of this relation.
+    pub fn link(&self, relation: &str) -> Option<String> {
+        let end = format!(">;rel=\"{relation}\"");
+        self.headers("Link").iter().find_map(|link| Some(link.strip_prefix('<')?.strip_suffix(&end)?.to_owned()))
+    }
+
+    /// The body's text.
+    pub fn text(&self) -> &str {
+        match &self.response.body {
+            Body::Text(text) => text,
+            Body::Bytes(_) => "",
+        }
+    }
+
+    /// The body as JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(self.text()).unwrap_or_else(|e| panic!("{}: {e} in {:?}", self.asked, self.text()))
+    }
+
+    /// Goes on if the status is this one.
+    pub fn is(self, status: u16) -> Self {
+        assert_eq!(self.status(), status, "{}: {}", self.asked, self.text());
+        self
+    }
+
+    /// Goes on if it is a problem of this kind and status.
+    pub fn refused(self, status: u16, kind: Kind) -> Self {
+        let found = self.json()["type"].as_str().unwrap_or_default().to_owned();
+        let wanted = format!("urn:ietf:params:acme:error:{}", kind.token());
+        assert_eq!((self.status(), found), (status, wanted), "{}: {}", self.asked, self.text());
+        self
+    }
+
+    /// The `detail` of a problem.
+    pub fn detail(&self) -> String {
+        self.json()["detail"].as_str().unwrap_or_default().to_owned()
+    }
+}
+
+/// Checks a problem document, or one within another.
+pub fn check_problem(asked: &str, problem: &Value, top: bool) {
+    let kind = problem["type"].as_str().unwrap_or_default();
+    let token = kind.strip_prefix("urn:ietf:params:acme:error:").unwrap_or_default();
+    assert!(Kind::ALL.iter().any(|kind| kind.token() == token), "{asked}: type {kind:?}");
+    assert!(problem["detail"].as_str().is_some_and(|detail| !detail.is_empty()), "{asked}: a detail: {problem}");
+    assert!(!top || problem.get("identifier").is_none(), "{asked}: identifier at the top: {problem}");
+    let subproblems = problem.get("subproblems").and_then(Value::as_array).cloned().unwrap_or_default();
+    assert!(token != "compound" || !subproblems.is_empty(), "{asked}: compound of nothing: {problem}");
+    for subproblem in &subproblems {
+        check_problem(asked, subproblem, false);
+    }
+    let listed = problem.get("algorithms").is_some();
+    assert_eq!(token == "badSignatureAlgorithm", listed, "{asked}: algorithms: {problem}");
+}

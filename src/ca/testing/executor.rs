@@ -1,0 +1,101 @@
+//! Futures polled by hand: no threads, no clock, every order of steps on demand.
+
+use super::world::World;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+/// Polls `future` up to `polls` times; `None` when it is not done then, and is dropped: a crash at that step.
+pub fn poll_some<T>(future: impl Future<Output = T>, polls: usize) -> Option<T> {
+    let mut future = Box::pin(future);
+    (0..polls).find_map(|_| poll(future.as_mut()))
+}
+
+fn poll<T>(future: Pin<&mut (impl Future<Output = T> + ?Sized)>) -> Option<T> {
+    match future.poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(value) => Some(value),
+        Poll::Pending => None,
+    }
+}
+
+/// Futures that run against each other.
+pub struct Race<T> {
+    world: World,
+    runners: Vec<Runner<T>>,
+}
+
+enum Runner<T> {
+    On(Pin<Box<dyn Future<Output = T>>>),
+    Done(T),
+}
+
+impl<T> Race<T> {
+    /// A race in this world; whoever enters has not begun yet.
+    pub fn new(world: &World) -> Self {
+        Self { world: world.clone(), runners: Vec::new() }
+    }
+
+    /// Adds a runner.
+    pub fn enter(&mut self, future: impl Future<Output = T> + 'static) {
+        self.runners.push(Runner::On(Box::pin(future)));
+    }
+
+    /// Lets the `n`-th runner do one step. `false` when it is at its end.
+    pub fn step(&mut self, n: usize) -> bool {
+        let Some(Runner::On(future)) = self.runners.get_mut(n) else { return false };
+        let Some(value) = poll(future.as_mut()) else { return true };
+        self.runners[n] = Runner::Done(value);
+        false
+    }
+
+    /// Runs all to their ends, each step that of the runner which `pick`, given how many are still running, chooses
+    /// among those; gives what came of them in the order in which they entered.
+    pub fn run(mut self, mut pick: impl FnMut(usize) -> usize) -> Vec<T> {
+        loop {
+            let running: Vec<usize> = (0..self.runners.len()).filter(|n| self.is_running(*n)).collect();
+            if running.is_empty() {
+                break;
+            }
+            let before = self.world.progress();
+            self.step(running[pick(running.len()) % running.len()]);
+            if self.world.progress() == before {
+                self.all_wait(&running);
+            }
+        }
+        let done =
+            self.runners.into_iter().filter_map(|r| if let Runner::Done(value) = r { Some(value) } else { None });
+        done.collect()
+    }
+
+    /// Runs all in an order that `seed` decides.
+    pub fn run_seeded(self, seed: u64) -> Vec<T> {
+        let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+        self.run(move |n| {
+            // xorshift: any order will do, as long as it is the same each time.
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            usize::try_from(state >> 33).unwrap_or_default() % n
+        })
+    }
+
+    /// Runs one after the other.
+    pub fn run_in_order(self) -> Vec<T> {
+        self.run(|_| 0)
+    }
+
+    fn is_running(&self, n: usize) -> bool {
+        matches!(self.runners.get(n), Some(Runner::On(_)))
+    }
+
+    /// Called after a step that moved nothing: unless another runner moves, time has to pass.
+    fn all_wait(&mut self, running: &[usize]) {
+        let before = self.world.progress();
+        for n in running {
+            if !self.step(*n) || self.world.progress() != before {
+                return;
+            }
+        }
+        assert!(self.world.pass_to_timer(), "all runners wait for something that never comes");
+    }
+}

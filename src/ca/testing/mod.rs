@@ -1,0 +1,31 @@
+//! A whole CA in one process, for tests: a host of maps, a clock that is set by hand, a scripted network, faults on
+//! demand, and a strict client.
+//!
+//! Everything here panics when it cannot do its work, which in a test is the right end.
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "only tests run this; a failure should end them where it happens"
+)]
+
+mod answered;
+mod client;
+mod csr;
+mod executor;
+mod faults;
+mod host;
+mod network;
+mod world;
+
+pub use answered::Answered;
+pub use answered::check_problem;
+pub use client::{Client, Proof, challenge, new_key};
+pub use csr::CsrShape;
+pub use executor::{Race, poll_some};
+pub use faults::Fault;
+pub use host::WorldPorts;
+pub use network::Network;
+pub use world::{BASE, START, World};

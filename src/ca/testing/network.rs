@@ -1,0 +1,129 @@
+//! A network that says what it was told to say.
+
+use crate::validation::outbound::OutboundFault;
+use hickory_proto::op::{Message, OpCode, ResponseCode};
+use hickory_proto::rr::rdata::{A, AAAA, TXT};
+use hickory_proto::rr::{Name, RData, Record};
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+/// The hosts and records that validations find. Every name in it resolves to one address, where an http-01 host
+/// answers for all of them.
+#[derive(Clone, Debug, Default)]
+pub struct Network {
+    addresses: RefCell<BTreeMap<String, Vec<IpAddr>>>,
+    texts: RefCell<BTreeMap<String, Vec<String>>>,
+    /// By host and path.
+    pages: RefCell<BTreeMap<(String, String), String>>,
+    resolver_down: Cell<bool>,
+    hanging: Cell<bool>,
+    asked: RefCell<Vec<String>>,
+}
+
+impl Network {
+    /// Gives `name` these addresses.
+    pub fn address(&self, name: &str, addresses: &[&str]) {
+        let addresses = addresses.iter().map(|text| text.parse().expect("an address")).collect();
+        self.addresses.borrow_mut().insert(name.to_owned(), addresses);
+    }
+
+    /// Adds a TXT record.
+    pub fn txt(&self, name: &str, text: &str) {
+        self.texts.borrow_mut().entry(name.to_owned()).or_default().push(text.to_owned());
+    }
+
+    /// Has the host `name`, which gets an address if it has none, answer `body` at `path`.
+    pub fn page(&self, name: &str, path: &str, body: &str) {
+        self.addresses.borrow_mut().entry(name.to_owned()).or_insert_with(|| vec![IpAddr::from([10, 0, 0, 1])]);
+        self.pages.borrow_mut().insert((name.to_owned(), path.to_owned()), body.to_owned());
+    }
+
+    /// Takes all pages and TXT records away.
+    pub fn clear(&self) {
+        self.texts.borrow_mut().clear();
+        self.pages.borrow_mut().clear();
+    }
+
+    /// Whether the DNS resolver does not answer.
+    pub fn set_resolver_down(&self, down: bool) {
+        self.resolver_down.set(down);
+    }
+
+    /// Whether HTTP hosts accept connections and say nothing.
+    pub fn set_hanging(&self, hanging: bool) {
+        self.hanging.set(hanging);
+    }
+
+    /// Whether HTTP hosts say nothing now.
+    pub fn hangs(&self) -> bool {
+        self.hanging.get()
+    }
+
+    /// What was asked since the last call, in order: `TXT name`, `GET host path`.
+    pub fn asked(&self) -> Vec<String> {
+        self.asked.take()
+    }
+
+    /// The resolver's answer to a query in wire format.
+    ///
+    /// # Errors
+    /// When it is down.
+    pub fn resolve(&self, query: &[u8]) -> Result<Vec<u8>, OutboundFault> {
+        let query = Message::from_vec(query).expect("a DNS query");
+        let question = query.queries.first().expect("a question").clone();
+        let name = question.name().to_ascii().trim_end_matches('.').to_ascii_lowercase();
+        let kind = question.query_type().to_string();
+        self.asked.borrow_mut().push(format!("{kind} {name}"));
+        if self.resolver_down.get() {
+            return Err(OutboundFault::Resolver("it is down".to_owned()));
+        }
+        let mut answer = Message::response(query.metadata.id, OpCode::Query);
+        let owner = Name::from_ascii(format!("{name}.")).expect("a name");
+        for data in self.records(&name, &kind) {
+            answer.add_answer(Record::from_rdata(owner.clone(), 60, data));
+        }
+        if !self.exists(&name) {
+            answer.metadata.response_code = ResponseCode::NXDomain;
+        }
+        answer.add_query(question);
+        Ok(answer.to_vec().expect("a DNS answer"))
+    }
+
+    fn exists(&self, name: &str) -> bool {
+        self.addresses.borrow().contains_key(name) || self.texts.borrow().contains_key(name)
+    }
+
+    fn records(&self, name: &str, kind: &str) -> Vec<RData> {
+        let addresses = self.addresses.borrow().get(name).cloned().unwrap_or_default();
+        match kind {
+            "A" => addresses
+                .iter()
+                .filter_map(|a| if let IpAddr::V4(a) = a { Some(RData::A(A(*a))) } else { None })
+                .collect(),
+            "AAAA" => addresses
+                .iter()
+                .filter_map(|a| if let IpAddr::V6(a) = a { Some(RData::AAAA(AAAA(*a))) } else { None })
+                .collect(),
+            "TXT" => {
+                let texts = self.texts.borrow().get(name).cloned().unwrap_or_default();
+                texts.into_iter().map(|text| RData::TXT(TXT::new(vec![text]))).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// The HTTP response to a request, all of it as bytes.
+    pub fn respond(&self, request: &[u8]) -> Vec<u8> {
+        let request = String::from_utf8_lossy(request).into_owned();
+        let path = request.split_ascii_whitespace().nth(1).unwrap_or_default().to_owned();
+        let host = request.lines().find_map(|line| line.strip_prefix("Host: ").or(line.strip_prefix("host: ")));
+        let host = host.unwrap_or_default().trim().split(':').next().unwrap_or_default().to_owned();
+        self.asked.borrow_mut().push(format!("GET {host} {path}"));
+        let (status, body) = match self.pages.borrow().get(&(host, path)) {
+            Some(body) => ("200 OK", body.clone()),
+            None => ("404 Not Found", "no such page".to_owned()),
+        };
+        format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n{body}", body.len()).into_bytes()
+    }
+}

@@ -1,0 +1,370 @@
+//! The host: partitions in a map, alarms in another, time by hand.
+
+use super::answered::Answered;
+use super::executor::Race;
+use super::faults::{Fault, SharedKv};
+use super::host::WorldPorts;
+use super::network::Network;
+use crate::ca::cell::Cell as PartitionCell;
+use crate::ca::front::Front;
+use crate::ca::http::{Request, Response};
+use crate::ca::message::Partition;
+use crate::ca::ports::Task;
+use crate::ca::routes::Urls;
+use crate::ca::settings::{Meta, Settings};
+use crate::pki::Issuer;
+use crate::pki::ceremony::{CertAndKey, create_intermediate, create_root};
+use crate::store::MemoryKv;
+use crate::validation;
+use crate::validation::guard::AddressPolicy;
+use crate::values::Time;
+use core::time::Duration;
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::{Future, poll_fn};
+use std::rc::Rc;
+use std::sync::LazyLock;
+use std::task::Poll;
+
+/// The CA's base URL.
+pub const BASE: &str = "https://ca.test";
+
+/// 24 November 2026, about noon: when worlds begin.
+pub const START: Time = Time::from_secs(1_795_521_600);
+
+/// All that was ever stored: partition, key, JSON.
+pub type Rows = BTreeMap<(String, String), String>;
+
+/// A root and an issuer below it, one pair for all tests.
+pub(super) fn authority() -> &'static (CertAndKey, CertAndKey) {
+    static AUTHORITY: LazyLock<(CertAndKey, CertAndKey)> = LazyLock::new(|| {
+        let root = create_root("Test Root", START, 10).expect("a root");
+        let issuer = create_intermediate(&root, "Test Issuer", START, 5).expect("an issuer");
+        (root, issuer)
+    });
+    &AUTHORITY
+}
+
+/// A CA with all around it. Clones are handles to the same one.
+#[derive(Clone)]
+pub struct World {
+    settings: Rc<Settings>,
+    pub(super) state: Rc<State>,
+}
+
+pub(super) struct State {
+    now: Cell<Time>,
+    partitions: RefCell<BTreeMap<String, SharedKv>>,
+    pub(super) alarms: RefCell<BTreeMap<String, Time>>,
+    pub(super) timers: RefCell<BTreeSet<Time>>,
+    pub(super) tasks: RefCell<Vec<Task>>,
+    network: Network,
+    store: Rc<Fault>,
+    calls: Fault,
+    replies: Fault,
+    signatures: Fault,
+    pub(super) random: Cell<u64>,
+    cooperative: Cell<bool>,
+    progress: Cell<u64>,
+    pub(super) log: RefCell<Vec<String>>,
+    nonces: RefCell<BTreeSet<String>>,
+}
+
+impl Default for World {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl World {
+    /// An empty CA.
+    pub fn new() -> Self {
+        let settings = Settings {
+            urls: Urls::new(BASE),
+            ca_issuers: Some("http://ca.test/issuer/it.crt".to_owned()),
+            nonce_key: [7; 32],
+            issuer: Issuer::from_pem_chain(&authority().1.certificate).expect("the issuer"),
+            validation: validation::Config { http01_port: 80, policy: AddressPolicy { allow_private: true } },
+            resolver: "https://resolver.test/dns-query".to_owned(),
+            meta: Meta::default(),
+            dev: false,
+        };
+        let store = Rc::new(Fault::default());
+        let state = State {
+            now: Cell::new(START),
+            partitions: RefCell::default(),
+            alarms: RefCell::default(),
+            timers: RefCell::default(),
+            tasks: RefCell::default(),
+            network: Network::default(),
+            store,
+            calls: Fault::default(),
+            replies: Fault::default(),
+            signatures: Fault::default(),
+            random: Cell::new(0),
+            cooperative: Cell::new(false),
+            progress: Cell::new(0),
+            log: RefCell::default(),
+            nonces: RefCell::default(),
+        };
+        Self { settings: Rc::new(settings), state: Rc::new(state) }
+    }
+
+    /// The same CA, started again with other settings.
+    pub fn reconfigured(&self, change: impl FnOnce(&mut Settings)) -> Self {
+        let mut settings = (*self.settings).clone();
+        change(&mut settings);
+        Self { settings: Rc::new(settings), state: self.state.clone() }
+    }
+
+    /// A copy of this world as it is now, which goes its own way. Tasks that still run stay behind.
+    pub fn fork(&self) -> Self {
+        let (old, store) = (&*self.state, Rc::new(Fault::default()));
+        let copy = |kv: &SharedKv| SharedKv::new(kv.copy(), store.clone());
+        let partitions = old.partitions.borrow().iter().map(|(name, kv)| (name.clone(), copy(kv))).collect();
+        let state = State {
+            now: old.now.clone(),
+            partitions: RefCell::new(partitions),
+            alarms: old.alarms.clone(),
+            timers: RefCell::default(),
+            tasks: RefCell::default(),
+            network: old.network.clone(),
+            store: store.clone(),
+            calls: Fault::default(),
+            replies: Fault::default(),
+            signatures: Fault::default(),
+            random: old.random.clone(),
+            cooperative: old.cooperative.clone(),
+            progress: Cell::new(0),
+            log: RefCell::default(),
+            nonces: old.nonces.clone(),
+        };
+        Self { settings: self.settings.clone(), state: Rc::new(state) }
+    }
+
+    /// The configuration.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The URLs.
+    pub fn urls(&self) -> &Urls {
+        &self.settings.urls
+    }
+
+    /// The root certificate, PEM.
+    pub fn root(&self) -> &'static str {
+        &authority().0.certificate
+    }
+
+    /// The network.
+    pub fn network(&self) -> &Network {
+        &self.state.network
+    }
+
+    /// The fault of store operations, in any partition.
+    pub fn store_fault(&self) -> &Fault {
+        &self.state.store
+    }
+
+    /// The fault of calls that never arrive.
+    pub fn call_fault(&self) -> &Fault {
+        &self.state.calls
+    }
+
+    /// The fault of calls that arrive and whose replies are lost.
+    pub fn reply_fault(&self) -> &Fault {
+        &self.state.replies
+    }
+
+    /// The fault of signatures; counts them.
+    pub fn sign_fault(&self) -> &Fault {
+        &self.state.signatures
+    }
+
+    /// Ends all faults.
+    pub fn heal(&self) {
+        for fault in [&*self.state.store, &self.state.calls, &self.state.replies, &self.state.signatures] {
+            fault.heal();
+        }
+    }
+
+    /// Whether each step that leaves a partition (a call, a signature, a look-up) lets others come in between.
+    pub fn set_cooperative(&self, cooperative: bool) {
+        self.state.cooperative.set(cooperative);
+    }
+
+    /// What time it is.
+    pub fn now(&self) -> Time {
+        self.state.now.get()
+    }
+
+    /// Lets time pass; no alarm goes off by itself.
+    pub fn pass(&self, time: Duration) {
+        self.state.now.set(self.now().plus(time));
+    }
+
+    /// Lines written for the operator.
+    pub fn log(&self) -> Vec<String> {
+        self.state.log.borrow().clone()
+    }
+
+    /// How many steps were taken; unchanged means that all wait.
+    pub fn progress(&self) -> u64 {
+        self.state.progress.get()
+    }
+
+    /// Lets time pass until the first timer that somebody waits for. `false` when there is none.
+    pub fn pass_to_timer(&self) -> bool {
+        let first = self.state.timers.borrow().iter().find(|at| **at > self.now()).copied();
+        if let Some(at) = first {
+            self.state.now.set(at);
+            self.state.timers.borrow_mut().retain(|timer| *timer > at);
+        }
+        first.is_some()
+    }
+
+    /// All that is stored.
+    pub fn rows(&self) -> Rows {
+        let mut rows = Rows::new();
+        for (name, kv) in self.state.partitions.borrow().iter() {
+            rows.extend(kv.copy().rows().map(|(key, json, _)| ((name.clone(), key.to_owned()), json.to_owned())));
+        }
+        rows
+    }
+
+    /// All that is stored but redeemed nonces.
+    pub fn rows_but_nonces(&self) -> Rows {
+        self.rows().into_iter().filter(|((_, key), _)| !key.starts_with("nonce/")).collect()
+    }
+
+    /// The records whose key begins with `prefix`, read as JSON, with their partition's name.
+    pub fn records(&self, prefix: &str) -> Vec<(String, serde_json::Value)> {
+        let rows = self.rows().into_iter().filter(|((_, key), _)| key.starts_with(prefix));
+        rows.map(|((name, _), json)| (name, serde_json::from_str(&json).expect("JSON"))).collect()
+    }
+
+    /// Notes a nonce that was issued. `false` when it was issued before.
+    pub fn note_nonce(&self, nonce: &str) -> bool {
+        self.state.nonces.borrow_mut().insert(nonce.to_owned())
+    }
+
+    /// The answer to a request, unchecked, as a future of its own.
+    pub fn serve(&self, request: Request) -> impl Future<Output = Response> + use<> {
+        let front = Front { ports: WorldPorts::new(self, None) };
+        async move { front.handle(request).await }
+    }
+
+    /// Sends a request and checks what every answer has to have.
+    pub fn send(&self, request: Request) -> Answered {
+        let response = self.run(self.serve(request.clone()));
+        Answered::checked(self, &request, response)
+    }
+
+    /// A GET, or another method without a body.
+    pub fn ask(&self, method: &str, path: &str) -> Answered {
+        let body = Some(Vec::new());
+        self.send(Request { method: method.to_owned(), path: path.to_owned(), content_type: None, body })
+    }
+
+    /// Runs a future to its end; when it waits for time, time passes.
+    pub fn run<T>(&self, future: impl Future<Output = T>) -> T {
+        let mut future = Box::pin(future);
+        loop {
+            let before = self.progress();
+            if let Some(value) = super::poll_some(future.as_mut(), 1) {
+                return value;
+            }
+            assert!(self.progress() != before || self.pass_to_timer(), "it waits for something that never comes");
+        }
+    }
+
+    /// Runs two futures: the first for `k` steps, then the second to its end, then the first to its end.
+    pub fn interrupt<T: 'static>(
+        &self,
+        first: impl Future<Output = T> + 'static,
+        k: usize,
+        second: impl Future<Output = T> + 'static,
+    ) -> Vec<T> {
+        let mut race = Race::new(self);
+        race.enter(first);
+        race.enter(second);
+        for _ in 0..k {
+            race.step(0);
+        }
+        race.run(|running| running - 1)
+    }
+
+    /// Runs what was spawned, as far as it goes without time passing.
+    pub fn run_tasks(&self) {
+        loop {
+            let before = self.progress();
+            let mut waiting = Vec::new();
+            for mut task in self.state.tasks.take() {
+                if super::poll_some(task.as_mut(), 1).is_none() {
+                    waiting.push(task);
+                }
+            }
+            let idle = self.progress() == before && self.state.tasks.borrow().is_empty();
+            self.state.tasks.borrow_mut().extend(waiting);
+            if idle {
+                return;
+            }
+        }
+    }
+
+    /// Ends what was spawned, wherever it is.
+    pub fn drop_tasks(&self) {
+        self.state.tasks.take();
+    }
+
+    /// Runs the alarms that are due. One that fails is tried again when this is called again, as the platform does.
+    pub fn run_due_alarms(&self) {
+        let now = self.now();
+        let due: Vec<String> = {
+            let alarms = self.state.alarms.borrow();
+            alarms.iter().filter(|(_, at)| **at <= now).map(|(name, _)| name.clone()).collect()
+        };
+        for name in due {
+            self.state.alarms.borrow_mut().remove(&name);
+            if self.run(self.cell(&name).alarm()).is_err() {
+                self.state.alarms.borrow_mut().entry(name).or_insert(now);
+            }
+        }
+        self.run_tasks();
+    }
+
+    /// Lets `time` pass in steps of a second, with all alarms on time.
+    pub fn live(&self, time: Duration) {
+        let end = self.now().plus(time);
+        while self.now() < end {
+            self.run_due_alarms();
+            self.pass(Duration::from_secs(1));
+        }
+        self.run_due_alarms();
+    }
+
+    /// When the alarms of the partitions go off.
+    pub fn alarms(&self) -> BTreeMap<String, Time> {
+        self.state.alarms.borrow().clone()
+    }
+
+    pub(super) fn cell(&self, name: &str) -> Rc<PartitionCell<WorldPorts, SharedKv>> {
+        let kv = self.state.partitions.borrow_mut().entry(name.to_owned()).or_insert_with(|| self.empty()).clone();
+        let ports = WorldPorts::new(self, Some(name));
+        Rc::new(PartitionCell::new(ports, Partition::parse(name).expect("a partition's name"), kv))
+    }
+
+    fn empty(&self) -> SharedKv {
+        SharedKv::new(MemoryKv::default(), self.state.store.clone())
+    }
+
+    /// One step: others may come in between when the world is cooperative.
+    pub(super) async fn step(&self) {
+        let state = &self.state;
+        state.progress.set(state.progress.get() + 1);
+        let mut waited = !state.cooperative.get();
+        poll_fn(|_| if std::mem::replace(&mut waited, true) { Poll::Ready(()) } else { Poll::Pending }).await;
+        state.progress.set(state.progress.get() + 1);
+    }
+}

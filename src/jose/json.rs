@@ -1,0 +1,171 @@
+//! JSON objects whose member names are unique at every depth.
+//!
+//! `serde_json` keeps the last of two members of one name. A signed header read that way by us and otherwise by
+//! someone else would mean two things, so [RFC 7515 §4](https://www.rfc-editor.org/rfc/rfc7515#section-4) lets a
+//! parser refuse it, and this one does.
+
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Value};
+use std::cell::RefCell;
+use std::fmt;
+
+/// Why bytes are no JSON object of the wanted kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum JsonFault {
+    /// No JSON; the parser's words, with line and column.
+    Syntax(String),
+    /// A member name that occurs twice in one object.
+    Duplicate(String),
+    /// JSON of another type than an object, which is named.
+    NotAnObject(&'static str),
+}
+
+/// Reads one JSON object; its members keep no order.
+pub(super) fn parse_object(bytes: &[u8]) -> Result<Map<String, Value>, JsonFault> {
+    let duplicate = RefCell::new(None);
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let value = Strict { duplicate: &duplicate }
+        .deserialize(&mut deserializer)
+        .and_then(|value| deserializer.end().map(|()| value))
+        .map_err(|error| match duplicate.take() {
+            Some(name) => JsonFault::Duplicate(name),
+            None => JsonFault::Syntax(error.to_string()),
+        })?;
+    match value {
+        Value::Object(members) => Ok(members),
+        other => Err(JsonFault::NotAnObject(type_name(&other))),
+    }
+}
+
+/// What JSON calls the type of `value`, with its article.
+pub(super) fn type_name(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "an array",
+        Value::Object(_) => "an object",
+    }
+}
+
+/// Builds a [`Value`] and stops at the first member name that comes again, which it leaves in `duplicate`.
+#[derive(Clone, Copy)]
+struct Strict<'a> {
+    duplicate: &'a RefCell<Option<String>>,
+}
+
+impl<'de> DeserializeSeed<'de> for Strict<'_> {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Strict<'_> {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Value, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = sequence.next_element_seed(self)? {
+            items.push(item);
+        }
+        Ok(Value::Array(items))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
+        let mut members = Map::new();
+        while let Some(name) = map.next_key::<String>()? {
+            if members.contains_key(&name) {
+                self.duplicate.replace(Some(name));
+                return Err(A::Error::custom("duplicate member"));
+            }
+            members.insert(name, map.next_value_seed(self)?);
+        }
+        Ok(Value::Object(members))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn reads_what_serde_json_reads() {
+        let text = r#" {"a":[1,-2,3.5,"x\u0041",null,true,{}],"b":{"a":1}} "#;
+        let expected: Value = serde_json::from_str(text).unwrap();
+        assert_eq!(parse_object(text.as_bytes()).map(Value::Object), Ok(expected));
+    }
+
+    #[test]
+    fn j02_a_member_name_may_occur_once_per_object() {
+        for text in [r#"{"a":1,"a":1}"#, r#"{"b":[{"a":1,"c":2,"a":3}]}"#, r#"{"a":1,"\u0061":2}"#] {
+            assert_eq!(parse_object(text.as_bytes()), Err(JsonFault::Duplicate("a".to_owned())), "{text}");
+        }
+    }
+
+    #[test]
+    fn other_json_and_no_json() {
+        assert_eq!(parse_object(b"[]"), Err(JsonFault::NotAnObject("an array")));
+        assert_eq!(parse_object(b"\"{}\""), Err(JsonFault::NotAnObject("a string")));
+        let deep = "[".repeat(5000);
+        for text in ["", "{", "{}{}", "{} x", "{\"a\":}", "{a:1}", "\u{feff}{}", "{\"a\":1e999}", deep.as_str()] {
+            assert!(matches!(parse_object(text.as_bytes()), Err(JsonFault::Syntax(_))), "{text:.20}");
+        }
+        assert!(matches!(parse_object(b"{\"\xff\":1}"), Err(JsonFault::Syntax(_))));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = parse_object(&bytes);
+        }
+
+        #[test]
+        fn json_like_text_agrees_with_serde_json(text in r#"[\[\]{}",:a-c0-2\\ ]{0,40}"#) {
+            match parse_object(text.as_bytes()) {
+                Ok(members) => {
+                    let other: Value = serde_json::from_str(&text).unwrap();
+                    prop_assert_eq!(Value::Object(members), other);
+                }
+                Err(JsonFault::Syntax(_)) => prop_assert!(serde_json::from_str::<Value>(&text).is_err()),
+                Err(JsonFault::Duplicate(_)) => {}
+                Err(JsonFault::NotAnObject(_)) => prop_assert!(serde_json::from_str::<Value>(&text).is_ok()),
+            }
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! Key changes: the request of one key that another take its place, signed by both
+//! ([RFC 8555 §7.3.5](https://www.rfc-editor.org/rfc/rfc8555#section-7.3.5)).
+
+#[cfg(test)]
+mod tests;
+
+use super::fault::{FaultKind, JwsFault, VerifyFault, quote};
+use super::jwk::Jwk;
+use super::jws::{Unverified, Verified};
+use crate::values::Verify;
+use serde::Deserialize;
+use std::fmt;
+
+/// Proof that an account's key and a new key agree on the change from the one to the other.
+///
+/// That no other account has the new key is not known yet.
+#[derive(Clone, Debug)]
+pub struct KeyChange {
+    new_key: Jwk,
+}
+
+/// The payload of the inner JWS.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Request {
+    account: String,
+    old_key: serde_json::Value,
+}
+
+/// Why a key change is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "fields are described with their variant")]
+pub enum KeyChangeFault {
+    /// The outer request has no `kid`, or the inner one is no JWS as it should be.
+    Jws(JwsFault),
+    /// The new key has not signed the inner JWS.
+    Verify(VerifyFault),
+    /// The inner `url` is not the outer one.
+    UrlMismatch { found: String },
+    /// `account` is not the outer `kid`.
+    AccountMismatch { found: String },
+    /// `oldKey` is not the key of the account.
+    OldKeyMismatch,
+    /// The new key is the old one.
+    SameKey,
+}
+
+impl KeyChange {
+    /// Checks the payload of `outer`, a request signed with the account's current key.
+    ///
+    /// The inner JWS has to be signed by the `jwk` in its header, without a nonce and for the same URL; its payload
+    /// has to name the account as the outer `kid` does, and the current key.
+    ///
+    /// # Errors
+    /// The first [`KeyChangeFault`] found.
+    pub async fn verify(outer: &Verified, provider: &impl Verify) -> Result<Self, KeyChangeFault> {
+        let account = outer.header().require_kid()?;
+        let inner = Unverified::parse_part("the payload", outer.payload())?;
+        let new_key = inner.header().require_jwk()?;
+        inner.header().forbid_nonce()?;
+        check_url(&inner, outer)?;
+        let request: Request = inner.verify(new_key, provider).await?.payload_json()?;
+        if request.account != account {
+            return Err(KeyChangeFault::AccountMismatch { found: request.account });
+        }
+        if Jwk::parse(&request.old_key).map_err(JwsFault::Jwk)? != *outer.key() {
+            return Err(KeyChangeFault::OldKeyMismatch);
+        }
+        if new_key == outer.key() {
+            return Err(KeyChangeFault::SameKey);
+        }
+        Ok(Self { new_key: new_key.clone() })
+    }
+
+    /// The key that is to be the account's.
+    pub fn new_key(&self) -> &Jwk {
+        &self.new_key
+    }
+}
+
+/// Not [`Header::require_url`](super::Header::require_url), whose fault would blame the outer header.
+fn check_url(inner: &Unverified, outer: &Verified) -> Result<(), KeyChangeFault> {
+    let found = inner.header().url();
+    if found.is_some() && found == outer.header().url() {
+        return Ok(());
+    }
+    Err(KeyChangeFault::UrlMismatch { found: found.unwrap_or_default().to_owned() })
+}
+
+impl KeyChangeFault {
+    /// The kind of problem that it is; `None` for a failure of our own.
+    pub fn kind(&self) -> Option<FaultKind> {
+        match self {
+            Self::Jws(fault) => Some(fault.kind()),
+            Self::Verify(fault) => fault.kind(),
+            Self::UrlMismatch { .. } | Self::AccountMismatch { .. } | Self::OldKeyMismatch | Self::SameKey => {
+                Some(FaultKind::Malformed)
+            }
+        }
+    }
+}
+
+impl From<JwsFault> for KeyChangeFault {
+    fn from(fault: JwsFault) -> Self {
+        Self::Jws(fault)
+    }
+}
+
+impl From<VerifyFault> for KeyChangeFault {
+    fn from(fault: VerifyFault) -> Self {
+        Self::Verify(fault)
+    }
+}
+
+impl fmt::Display for KeyChangeFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Jws(fault) => write!(f, "in the key change: {fault}"),
+            Self::Verify(fault) => write!(f, "in the inner JWS of the key change: {fault}"),
+            Self::UrlMismatch { found } => {
+                write!(f, "`url` of the inner JWS is {}; it must be that of the outer one", quote(found))
+            }
+            Self::AccountMismatch { found } => {
+                write!(f, "`account` of the inner JWS is {}; it must be the `kid` of the outer one", quote(found))
+            }
+            Self::OldKeyMismatch => f.write_str("`oldKey` of the inner JWS is not the account's current key"),
+            Self::SameKey => f.write_str("the new key is the account's current key"),
+        }
+    }
+}
+
+impl std::error::Error for KeyChangeFault {}

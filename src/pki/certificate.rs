@@ -1,0 +1,111 @@
+//! Certificates that come back: what a revocation request presents.
+
+use super::parts::Parts;
+use super::serial::Serial;
+use crate::values::{Identifier, Time};
+use core::fmt;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
+use x509_cert::ext::pkix::name::GeneralName;
+use x509_cert::ext::pkix::{AuthorityKeyIdentifier, SubjectAltName};
+
+/// Longest certificate that is read, in bytes: several times a leaf with 100 names.
+pub const MAX_CERTIFICATE_BYTES: usize = 64 * 1024;
+
+/// Why bytes are no certificate that could have been issued here; a clause about "the certificate".
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CertificateFault {
+    /// Longer than [`MAX_CERTIFICATE_BYTES`]; how long.
+    TooLong(usize),
+    /// Not a DER X.509 certificate of version 3; the parser's reason.
+    Unreadable(der::Error),
+    /// A serial number that is not positive or too long.
+    Serial,
+}
+
+impl fmt::Display for CertificateFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLong(length) => write!(f, "is {length} bytes long; at most {MAX_CERTIFICATE_BYTES} are read"),
+            Self::Unreadable(error) => write!(f, "is no DER X.509 certificate of version 3: {error}"),
+            Self::Serial => f.write_str("has a serial number that is not positive, or is too long"),
+        }
+    }
+}
+
+impl std::error::Error for CertificateFault {}
+
+/// What a presented certificate says of itself. Nothing of it is verified: whether it was issued here, the
+/// ledger and [`Presented::tbs_hash`] tell.
+#[derive(Clone, Debug)]
+pub struct Presented {
+    /// Its serial number.
+    pub serial: Serial,
+    /// Its authority key identifier, where it has one.
+    pub authority_key_id: Option<Vec<u8>>,
+    /// Its public key, DER SubjectPublicKeyInfo.
+    pub spki_der: Vec<u8>,
+    /// Its to-be-signed part in DER.
+    pub tbs_der: Vec<u8>,
+    /// The names that are identifiers of an ACME order.
+    pub names: BTreeSet<Identifier>,
+    /// Whether it has names of other kinds too, which no order can have had.
+    pub has_other_names: bool,
+    /// The last second of its validity.
+    pub not_after: Time,
+    /// Its signature in X.509's form.
+    pub signature: Vec<u8>,
+}
+
+impl Presented {
+    /// SHA-256 of the to-be-signed part: the same for the same certificate, whoever encodes the signature.
+    pub fn tbs_hash(&self) -> [u8; 32] {
+        sha256(&self.tbs_der)
+    }
+}
+
+/// SHA-256.
+pub fn sha256(bytes: &[u8]) -> [u8; 32] {
+    Sha256::digest(bytes).into()
+}
+
+/// Reads the DER certificate of a revocation request
+/// ([RFC 8555 §7.6](https://www.rfc-editor.org/rfc/rfc8555#section-7.6)).
+///
+/// # Errors
+/// [`CertificateFault`].
+pub fn parse_presented(der: &[u8]) -> Result<Presented, CertificateFault> {
+    if der.len() > MAX_CERTIFICATE_BYTES {
+        return Err(CertificateFault::TooLong(der.len()));
+    }
+    let parts = Parts::read(der).map_err(CertificateFault::Unreadable)?;
+    let authority: Option<AuthorityKeyIdentifier> = parts.extension().map_err(CertificateFault::Unreadable)?;
+    let names: Option<SubjectAltName> = parts.extension().map_err(CertificateFault::Unreadable)?;
+    let names: Vec<_> = names.map_or_else(Vec::new, |names| names.0.iter().map(identifier).collect());
+    Ok(Presented {
+        serial: Serial::from_octets(parts.serial).ok_or(CertificateFault::Serial)?,
+        authority_key_id: authority.and_then(|id| id.key_identifier).map(|id| id.as_bytes().to_vec()),
+        spki_der: parts.spki.to_vec(),
+        tbs_der: parts.tbs.to_vec(),
+        has_other_names: names.contains(&None),
+        names: names.into_iter().flatten().collect(),
+        not_after: parts.not_after,
+        signature: parts.signature.to_vec(),
+    })
+}
+
+fn identifier(name: &GeneralName) -> Option<Identifier> {
+    match name {
+        GeneralName::DnsName(name) => Identifier::dns(name.as_str()).ok(),
+        GeneralName::OtherName(_)
+        | GeneralName::Rfc822Name(_)
+        | GeneralName::DirectoryName(_)
+        | GeneralName::EdiPartyName(_)
+        | GeneralName::UniformResourceIdentifier(_)
+        | GeneralName::IpAddress(_)
+        | GeneralName::RegisteredId(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

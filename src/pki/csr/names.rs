@@ -1,0 +1,206 @@
+//! The names that a CSR asks for: those of its subject alternative names, and its common name.
+
+use super::{CsrFault, MAX_CSR_NAMES};
+use crate::values::Identifier;
+use const_oid::ObjectIdentifier;
+use const_oid::db::rfc4519::COMMON_NAME;
+use const_oid::db::rfc5280::ID_CE_SUBJECT_ALT_NAME;
+use const_oid::db::rfc5912::ID_EXTENSION_REQ;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use der::asn1::{AnyRef, OctetStringRef};
+use der::{Decode, Header, Reader, SliceReader, Tag, TagNumber, Tagged};
+use std::collections::BTreeSet;
+
+/// What stands in a CSR, as it stands there.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Requested {
+    alt_names: Vec<AltName>,
+    /// Not empty ones.
+    common_names: Vec<CommonName>,
+}
+
+#[derive(Clone, Debug)]
+enum AltName {
+    Dns(String),
+    Ip(String),
+    /// Its kind.
+    Other(&'static str),
+}
+
+#[derive(Clone, Debug)]
+enum CommonName {
+    Text(String),
+    Unreadable,
+}
+
+impl Requested {
+    /// The set of identifiers, or the first name that cannot be one.
+    pub(super) fn identifiers(&self) -> Result<BTreeSet<Identifier>, CsrFault> {
+        let alt_names = self.alt_names.iter().map(alt_name);
+        let common_names = self.common_names.iter().map(common_name);
+        let names = alt_names.chain(common_names).collect::<Result<BTreeSet<_>, _>>()?;
+        match names.len() {
+            0 => Err(CsrFault::NoNames),
+            1..=MAX_CSR_NAMES => Ok(names),
+            count => Err(CsrFault::TooManyNames(count)),
+        }
+    }
+}
+
+fn alt_name(name: &AltName) -> Result<Identifier, CsrFault> {
+    match name {
+        AltName::Dns(name) => Identifier::dns(name).map_err(|fault| CsrFault::Name(name.clone(), fault)),
+        AltName::Ip(address) => Err(CsrFault::Ip(address.clone())),
+        AltName::Other(kind) => Err(CsrFault::OtherName(kind)),
+    }
+}
+
+fn common_name(name: &CommonName) -> Result<Identifier, CsrFault> {
+    let CommonName::Text(name) = name else { return Err(CsrFault::CommonNameEncoding) };
+    if name.parse::<IpAddr>().is_ok() {
+        return Err(CsrFault::CommonNameIp(name.clone()));
+    }
+    Identifier::dns(name).map_err(|fault| CsrFault::CommonName(name.clone(), fault))
+}
+
+/// Reads the names of a CSR's subject and attributes, both with their headers.
+pub(super) fn read(subject: &[u8], attributes: Option<&[u8]>) -> Result<Requested, CsrFault> {
+    let mut alt_names = None;
+    if let Some(attributes) = attributes {
+        let requested = extension_request(attributes).map_err(CsrFault::Unreadable)?;
+        if requested.len() > 1 {
+            return Err(CsrFault::Repeated("an extensionRequest attribute"));
+        }
+        for extensions in requested {
+            let found = subject_alt_names(extensions).map_err(CsrFault::Unreadable)?;
+            if found.len() > 1 {
+                return Err(CsrFault::Repeated("a subjectAltName extension"));
+            }
+            alt_names = found.into_iter().next();
+        }
+    }
+    Ok(Requested {
+        alt_names: alt_names.map_or(Ok(Vec::new()), general_names).map_err(CsrFault::Unreadable)?,
+        common_names: common_names(subject).map_err(CsrFault::Unreadable)?,
+    })
+}
+
+/// Calls `each` with every element of what `bytes` is, a SEQUENCE or SET or the like.
+fn elements<'a>(
+    bytes: &'a [u8],
+    tag: Tag,
+    mut each: impl FnMut(&mut SliceReader<'a>) -> der::Result<()>,
+) -> der::Result<()> {
+    let mut reader = SliceReader::new(bytes)?;
+    Header::peek(&reader)?.tag().assert_eq(tag)?;
+    let value = AnyRef::decode(&mut reader)?.value();
+    reader.finish()?;
+    let mut reader = SliceReader::new(value)?;
+    while !reader.is_finished() {
+        each(&mut reader)?;
+    }
+    Ok(())
+}
+
+/// The values of the extensionRequest attributes (RFC 2985 §5.4.2): each a SEQUENCE of extensions.
+fn extension_request(attributes: &[u8]) -> der::Result<Vec<&[u8]>> {
+    let mut found = Vec::new();
+    let tag = Tag::ContextSpecific { constructed: true, number: TagNumber(0) };
+    elements(attributes, tag, |r| {
+        let (oid, values) = r.sequence(|r| Ok::<_, der::Error>((ObjectIdentifier::decode(r)?, r.tlv_bytes()?)))?;
+        if oid == ID_EXTENSION_REQ {
+            elements(values, Tag::Set, |r| r.tlv_bytes().map(|value| found.push(value)))?;
+        }
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// The values of the subjectAltName extensions among `extensions`. The others are not even decoded: whatever
+/// they ask for has no effect.
+fn subject_alt_names(extensions: &[u8]) -> der::Result<Vec<&[u8]>> {
+    let mut found = Vec::new();
+    elements(extensions, Tag::Sequence, |r| {
+        let (oid, value) = r.sequence(|r| {
+            let oid = ObjectIdentifier::decode(r)?;
+            let _critical = Option::<bool>::decode(r)?;
+            Ok::<_, der::Error>((oid, <&OctetStringRef>::decode(r)?.as_bytes()))
+        })?;
+        if oid == ID_CE_SUBJECT_ALT_NAME {
+            found.push(value);
+        }
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// `GeneralNames` ([RFC 5280 §4.2.1.6](https://www.rfc-editor.org/rfc/rfc5280#section-4.2.1.6)).
+fn general_names(bytes: &[u8]) -> der::Result<Vec<AltName>> {
+    let mut names = Vec::new();
+    elements(bytes, Tag::Sequence, |r| {
+        let name = AnyRef::decode(r)?;
+        let Tag::ContextSpecific { number, .. } = name.tag() else {
+            return Err(name.tag().value_error().into());
+        };
+        names.push(match number.value() {
+            0 => AltName::Other("otherName"),
+            1 => AltName::Other("email address"),
+            // IA5String, which is ASCII; what is not becomes a name that is refused as such.
+            2 => AltName::Dns(String::from_utf8_lossy(name.value()).into_owned()),
+            3 => AltName::Other("x400Address"),
+            4 => AltName::Other("directory name"),
+            5 => AltName::Other("ediPartyName"),
+            6 => AltName::Other("URI"),
+            7 => AltName::Ip(address(name.value())),
+            8 => AltName::Other("registered ID"),
+            _ => return Err(name.tag().value_error().into()),
+        });
+        Ok(())
+    })?;
+    Ok(names)
+}
+
+/// An iPAddress as text.
+fn address(octets: &[u8]) -> String {
+    let v4 = <[u8; 4]>::try_from(octets).map(|octets| IpAddr::V4(Ipv4Addr::from(octets)));
+    let v6 = <[u8; 16]>::try_from(octets).map(|octets| IpAddr::V6(Ipv6Addr::from(octets)));
+    match v4.or(v6) {
+        Ok(address) => address.to_string(),
+        Err(_) => format!("of {} bytes", octets.len()),
+    }
+}
+
+/// The common names of a `Name`, in order, without empty ones: `CN=` means that there is none.
+fn common_names(subject: &[u8]) -> der::Result<Vec<CommonName>> {
+    let mut names = Vec::new();
+    elements(subject, Tag::Sequence, |r| {
+        elements(r.tlv_bytes()?, Tag::Set, |r| {
+            let (oid, value) =
+                r.sequence(|r| Ok::<_, der::Error>((ObjectIdentifier::decode(r)?, AnyRef::decode(r)?)))?;
+            if oid == COMMON_NAME && !value.value().is_empty() {
+                names.push(text(value));
+            }
+            Ok(())
+        })
+    })?;
+    Ok(names)
+}
+
+/// A DirectoryString. All but BMPString are ASCII, or UTF-8, where they hold a host name.
+fn text(value: AnyRef<'_>) -> CommonName {
+    let text = match value.tag() {
+        Tag::Utf8String | Tag::PrintableString | Tag::Ia5String | Tag::TeletexString => {
+            String::from_utf8(value.value().to_vec()).ok()
+        }
+        Tag::BmpString => {
+            let units: Vec<_> = value
+                .value()
+                .chunks(2)
+                .map(|pair| pair.iter().fold(0, |unit, byte| unit << 8 | u16::from(*byte)))
+                .collect();
+            String::from_utf16(&units).ok()
+        }
+        _ => None,
+    };
+    text.map_or(CommonName::Unreadable, CommonName::Text)
+}

@@ -1,0 +1,226 @@
+use super::*;
+use crate::pki::KeyKind;
+use crate::pki::testing::{CsrShape, attribute, block_on, dns, key};
+use crate::values::native_crypto::NativeCrypto;
+use const_oid::ObjectIdentifier;
+use der::Encode;
+use der::asn1::{Ia5String, OctetString};
+use proptest::prelude::*;
+use x509_cert::ext::Extension;
+use x509_cert::ext::pkix::name::GeneralName;
+use x509_cert::request::CertReq;
+
+macro_rules! fixture {
+    ($name:literal) => {
+        include_bytes!(concat!("../../../tests/fixtures/csr/", $name, ".der"))
+    };
+}
+
+fn check(der: &[u8]) -> Result<VerifiedCsr, CsrFault> {
+    block_on(parse(der)?.verify(&NativeCrypto))
+}
+
+fn names(der: &[u8]) -> Result<Vec<String>, CsrFault> {
+    Ok(check(der)?.names()?.iter().map(|name| name.to_string()).collect())
+}
+
+fn fault(shape: CsrShape) -> CsrFault {
+    names(&shape.build()).unwrap_err()
+}
+
+#[test]
+fn c01_every_algorithm_is_checked_and_every_change_breaks_it() {
+    for alg in [
+        SigAlg::Es256,
+        SigAlg::EcP256Sha384,
+        SigAlg::Es384,
+        SigAlg::EcP384Sha256,
+        SigAlg::Rs256,
+        SigAlg::Rs384,
+        SigAlg::Rs512,
+        SigAlg::Ed25519,
+    ] {
+        let der = CsrShape { alg, ..CsrShape::dns(&["example.test"]) }.build();
+        let csr = check(&der).unwrap();
+        assert_eq!(csr.public_key().spki_der(), key(alg).spki_der().unwrap(), "{alg:?}");
+        let mut changed = CertReq::from_der(&der).unwrap();
+        changed.info.subject = "CN=other.test".parse().unwrap();
+        assert_eq!(check(&changed.to_der().unwrap()).unwrap_err(), CsrFault::Signature, "{alg:?}");
+        let mut cut = CertReq::from_der(&der).unwrap();
+        cut.signature = der::asn1::BitString::from_bytes(&cut.signature.raw_bytes()[1..]).unwrap();
+        assert_eq!(check(&cut.to_der().unwrap()).unwrap_err(), CsrFault::Signature, "{alg:?}");
+    }
+}
+
+#[test]
+fn c01_a_failure_of_the_provider_is_not_the_clients() {
+    struct Broken;
+    impl Verify for Broken {
+        async fn verify(&self, _: SigAlg, _: &[u8], _: &[u8], _: &[u8]) -> Result<bool, CryptoFailure> {
+            Err(CryptoFailure("out of order".to_owned()))
+        }
+    }
+    let csr = parse(&CsrShape::dns(&["example.test"]).build()).unwrap();
+    let fault = block_on(csr.verify(&Broken)).unwrap_err();
+    assert_eq!(fault, CsrFault::Provider(CryptoFailure("out of order".to_owned())));
+}
+
+#[test]
+fn c02_the_key_policy_applies() {
+    let mut csr = CertReq::from_der(&CsrShape::dns(&["example.test"]).build()).unwrap();
+    let mut point = csr.info.public_key.subject_public_key.raw_bytes().to_vec();
+    point[64] ^= 1;
+    csr.info.public_key.subject_public_key = der::asn1::BitString::from_bytes(&point).unwrap();
+    let fault = parse(&csr.to_der().unwrap()).unwrap_err();
+    assert_eq!(fault, CsrFault::Key(KeyFault::OffCurve(KeyKind::EcP256)));
+    assert_eq!(fault.to_string(), "the CSR's key is a point that is not on P-256");
+}
+
+#[test]
+fn c03_the_common_name_joins_the_set() {
+    let with = |subject, names: &[&str]| CsrShape { subject, ..CsrShape::dns(names) }.build();
+    assert_eq!(names(&with("CN=a.test", &[])), Ok(vec!["a.test".to_owned()]));
+    assert_eq!(names(&with("CN=B.test", &["a.test"])), Ok(vec!["a.test".to_owned(), "b.test".to_owned()]));
+    assert_eq!(names(&with("CN=a.test", &["a.test"])), Ok(vec!["a.test".to_owned()]));
+    assert_eq!(names(&with("CN=*.a.test", &[])), Ok(vec!["*.a.test".to_owned()]));
+    assert_eq!(names(&with("CN=", &["a.test"])), Ok(vec!["a.test".to_owned()]));
+    assert_eq!(names(&with("O=Example", &["a.test"])), Ok(vec!["a.test".to_owned()]));
+    assert_eq!(names(&with("CN=a.test,CN=b.test", &[])).unwrap().len(), 2);
+}
+
+#[test]
+fn c03_a_common_name_that_is_no_host_name_is_refused_with_advice() {
+    let with = |subject| CsrShape { subject, ..CsrShape::dns(&["a.test"]) };
+    assert_eq!(fault(with("CN=192.0.2.1")), CsrFault::CommonNameIp("192.0.2.1".to_owned()));
+    assert_eq!(fault(with("CN=2001:db8::1")), CsrFault::CommonNameIp("2001:db8::1".to_owned()));
+    let fault = fault(with("CN=My Server"));
+    assert_eq!(
+        fault.to_string(),
+        "the CSR's common name \"My Server\" has a character other than letters, digits, hyphens and dots; leave it \
+         empty, or repeat one of the order's names there"
+    );
+}
+
+#[test]
+fn c04_what_else_a_csr_asks_for_is_read_over() {
+    let der = fixture!("wants-ca");
+    assert_eq!(names(der), Ok(vec!["example.test".to_owned(), "www.example.test".to_owned()]));
+    let nonsense = Extension {
+        extn_id: ObjectIdentifier::new_unwrap("2.5.29.19"),
+        critical: true,
+        extn_value: OctetString::new(&b"not even DER"[..]).unwrap(),
+    };
+    let shape = CsrShape {
+        extensions: vec![nonsense],
+        attributes: vec![attribute("1.2.840.113549.1.9.7", "challenge password")],
+        ..CsrShape::dns(&["a.test"])
+    };
+    assert_eq!(names(&shape.build()), Ok(vec!["a.test".to_owned()]));
+}
+
+#[test]
+fn c05_names_are_lower_case_and_duplicates_collapse() {
+    let shape = CsrShape::dns(&["B.test", "a.test", "b.TEST", "*.A.test"]);
+    assert_eq!(names(&shape.build()).unwrap(), ["*.a.test", "a.test", "b.test"]);
+}
+
+#[test]
+fn c05_names_of_other_kinds_are_refused_by_kind() {
+    let with = |name| CsrShape { names: vec![dns("a.test"), name], ..CsrShape::default() };
+    let ia5 = |text| Ia5String::new(text).unwrap();
+    assert_eq!(names(fixture!("email")).unwrap_err(), CsrFault::OtherName("email address"));
+    let uri = GeneralName::UniformResourceIdentifier(ia5("https://a.test/"));
+    assert_eq!(fault(with(uri)), CsrFault::OtherName("URI"));
+    let directory = GeneralName::DirectoryName("CN=x".parse().unwrap());
+    assert_eq!(fault(with(directory)), CsrFault::OtherName("directory name"));
+    let id = GeneralName::RegisteredId(ObjectIdentifier::new_unwrap("1.2.3"));
+    assert_eq!(fault(with(id)), CsrFault::OtherName("registered ID"));
+    let v4 = GeneralName::from(core::net::IpAddr::from([192, 0, 2, 1]));
+    assert_eq!(fault(with(v4)), CsrFault::Ip("192.0.2.1".to_owned()));
+    let odd = GeneralName::IpAddress(OctetString::new(&[1, 2, 3][..]).unwrap());
+    assert_eq!(fault(with(odd)), CsrFault::Ip("of 3 bytes".to_owned()));
+    for bad in ["a_b.test", "a.test.", "", "192.0.2.1", "*.*.test"] {
+        assert!(matches!(fault(with(dns(bad))), CsrFault::Name(name, _) if name == bad), "{bad}");
+    }
+}
+
+#[test]
+fn c06_broken_hashes_are_refused_by_name() {
+    for (der, name) in [
+        (&fixture!("rsa-md5")[..], "md5WithRSAEncryption"),
+        (&fixture!("rsa-sha1")[..], "sha1WithRSAEncryption"),
+        (&fixture!("ec-sha1")[..], "ecdsa-with-SHA1"),
+    ] {
+        assert_eq!(parse(der).unwrap_err(), CsrFault::Algorithm(AlgorithmFault::Weak(name)));
+    }
+    let pss = parse(fixture!("rsa-pss")).unwrap_err().to_string();
+    assert!(pss.contains("RSASSA-PSS") && pss.contains("accepted are"), "{pss}");
+    assert_eq!(names(fixture!("rsa-sha256")), Ok(vec!["rsa.example.test".to_owned()]));
+}
+
+#[test]
+fn limits_are_100_names_and_16_kilobytes() {
+    let many: Vec<_> = (0..101).map(|n| format!("host-{n}.example.test")).collect();
+    let texts: Vec<_> = many.iter().map(String::as_str).collect();
+    assert_eq!(names(&CsrShape::dns(&texts[..100]).build()).unwrap().len(), 100);
+    assert_eq!(fault(CsrShape::dns(&texts)), CsrFault::TooManyNames(101));
+    let repeated = CsrShape { subject: "CN=host-7.example.test", ..CsrShape::dns(&texts[..100]) };
+    assert_eq!(names(&repeated.build()).unwrap().len(), 100);
+    assert_eq!(fault(CsrShape::default()), CsrFault::NoNames);
+    assert_eq!(fault(CsrShape { subject: "CN=", ..CsrShape::default() }), CsrFault::NoNames);
+    assert_eq!(parse(&vec![0; MAX_CSR_BYTES + 1]).unwrap_err(), CsrFault::TooLong(16_385));
+}
+
+#[test]
+fn two_lists_of_names_are_refused() {
+    let san = |name| CsrShape::dns(&[name]);
+    let first = CertReq::from_der(&san("a.test").build()).unwrap();
+    let second = CertReq::from_der(&san("b.test").build()).unwrap();
+    let mut attributes: Vec<_> = first.info.attributes.iter().cloned().collect();
+    attributes.extend(second.info.attributes.iter().cloned());
+    let two = CsrShape { attributes, ..CsrShape::default() };
+    assert_eq!(fault(two), CsrFault::Repeated("an extensionRequest attribute"));
+}
+
+#[test]
+fn a_refusal_repeats_only_the_beginning_of_a_long_name() {
+    let long = "x".repeat(5000);
+    let text = fault(CsrShape::dns(&[&long])).to_string();
+    assert!(text.len() < 250 && text.contains('…'), "{text}");
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_refused_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+        prop_assert!(parse(&bytes).is_err());
+    }
+
+    #[test]
+    fn a_changed_csr_never_passes(at in any::<prop::sample::Index>(), bit in 0..8_u8, cut in any::<bool>()) {
+        let mut der = CsrShape { subject: "CN=a.test", ..CsrShape::dns(&["a.test", "b.test"]) }.build();
+        let at = at.index(der.len());
+        if cut { der.truncate(at) } else { der[at] ^= 1 << bit }
+        // Reading may go well; the signature then does not hold.
+        prop_assert!(check(&der).is_err());
+        let _ = parse(&der).map(|csr| csr.requested.identifiers());
+    }
+
+    #[test]
+    fn any_names_and_subject_are_judged_without_a_panic(
+        name in prop::collection::vec(any::<u8>(), 0..60),
+        tag in any::<u8>(),
+    ) {
+        let length = u8::try_from(name.len()).unwrap();
+        let general = [&[0x30, length + 2, tag, length], &name[..]].concat();
+        let extension = Extension {
+            extn_id: ObjectIdentifier::new_unwrap("2.5.29.17"),
+            critical: false,
+            extn_value: OctetString::new(general).unwrap(),
+        };
+        let der = CsrShape { extensions: vec![extension], ..CsrShape::default() }.build();
+        if let Ok(names) = names(&der) {
+            prop_assert_eq!(tag & 0x9f, 0x82, "only dNSName passes");
+            prop_assert_eq!(names.len(), 1);
+        }
+    }
+}

@@ -1,0 +1,176 @@
+use super::*;
+use crate::pki::ceremony::create_root;
+use crate::pki::testing::{NOW, authority, block_on, issuer, key};
+use crate::pki::{Serial, tbs};
+use crate::values::native_crypto::{NativeCrypto, NativeKey};
+use core::time::Duration;
+use der::Encode;
+use std::str::FromStr;
+use x509_cert::ext::Extensions;
+
+const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// What goes into a CA certificate of these tests.
+struct Ca<'a> {
+    subject: &'a str,
+    issuer: &'a str,
+    key: &'a NativeKey,
+    signer: &'a NativeKey,
+    extensions: Extensions,
+    from: Time,
+}
+
+impl Ca<'_> {
+    fn pem(self) -> String {
+        let name = |text| Name::from_str(text).unwrap().to_der().unwrap();
+        let alg = self.signer.algorithm();
+        let fields = tbs::Fields {
+            serial: &Serial::from_random([7; 18]),
+            algorithm: sigalg::identifier(alg),
+            issuer: &name(self.issuer),
+            not_before: self.from,
+            not_after: self.from.plus(YEAR),
+            subject: &name(self.subject),
+            spki: &self.key.spki_der().unwrap(),
+            extensions: self.extensions,
+        };
+        let tbs = fields.encode().unwrap();
+        let signature = sigalg::to_x509(alg, &self.signer.sign(alg, &tbs).unwrap()).unwrap();
+        pem::write_certificate(&tbs::seal(&tbs, sigalg::identifier(alg), &signature).unwrap()).unwrap()
+    }
+}
+
+fn ca<'a>(subject: &'a str, issuer: &'a str) -> Ca<'a> {
+    let (key, signer) = (key(SigAlg::Es256), key(SigAlg::Es384));
+    Ca { subject, issuer, key, signer, extensions: ca_extensions(key), from: NOW }
+}
+
+fn ca_extensions(key: &NativeKey) -> Extensions {
+    vec![
+        tbs::subject_key_id(&tbs::key_id(&key.spki_der().unwrap()).unwrap()).unwrap(),
+        tbs::ca_key_usage().unwrap(),
+        tbs::ca_constraints(Some(0)).unwrap(),
+    ]
+}
+
+/// [`ca`] without its extension at this place.
+fn without(at: usize) -> String {
+    let mut ca = ca("CN=Two", "CN=One");
+    ca.extensions.remove(at);
+    ca.pem()
+}
+
+fn fault(pem: &str) -> IssuerFault {
+    Issuer::from_pem_chain(pem).unwrap_err()
+}
+
+#[test]
+fn an_intermediate_gives_what_leaves_need() {
+    let issuer = issuer();
+    let der = pem::read_certificates(&authority().1.certificate).unwrap().remove(0);
+    let key = NativeKey::from_pkcs8_pem(&authority().1.key).unwrap();
+    assert!(issuer.matches_public_key(&key.spki_der().unwrap()));
+    assert!(!issuer.matches_public_key(&crate::pki::testing::key(SigAlg::Es256).spki_der().unwrap()));
+    assert_eq!(issuer.name(), "Test Intermediate");
+    assert_eq!(issuer.key_id().len(), 20);
+    assert_eq!(issuer.certificate_der(), der);
+    assert_eq!(Name::from_der(issuer.subject()).unwrap().to_string(), "CN=Test Intermediate");
+    assert_eq!(issuer.chain_pem(), authority().1.certificate);
+    assert_eq!((issuer.id().len(), issuer.id()), (16, hex(&Sha256::digest(key.spki_der().unwrap()))[..16].to_owned()));
+    assert_eq!(issuer.not_after().secs() + 1 - issuer.not_before().secs(), 5 * YEAR.as_secs());
+    block_on(issuer.check_chain(&NativeCrypto)).unwrap();
+}
+
+#[test]
+fn the_chain_is_written_strictly_whatever_it_was_read_from() {
+    let untidy = format!("\r\n{}\r\n\n", authority().1.certificate.replace('\n', "\r\n"));
+    assert_eq!(Issuer::from_pem_chain(&untidy).unwrap().chain_pem(), authority().1.certificate);
+}
+
+#[test]
+fn r01_a_root_in_the_chain_is_refused_with_advice() {
+    let (root, intermediate) = authority();
+    assert_eq!(fault(&root.certificate), IssuerFault::Root(1));
+    let both = format!("{}{}", intermediate.certificate, root.certificate);
+    assert_eq!(fault(&both), IssuerFault::Root(2));
+    assert!(fault(&both).to_string().contains("leave the root out"));
+}
+
+#[test]
+fn only_a_ca_that_may_sign_and_can_be_pointed_to_is_an_issuer() {
+    assert_eq!(fault(&without(0)), IssuerFault::NoKeyId);
+    assert_eq!(fault(&without(1)), IssuerFault::NoCertSign(1));
+    assert_eq!(fault(&without(2)), IssuerFault::NotCa(1));
+    let rsa = key(SigAlg::Rs256);
+    let of_rsa = Ca { key: rsa, extensions: ca_extensions(rsa), ..ca("CN=Two", "CN=One") };
+    assert_eq!(fault(&of_rsa.pem()), IssuerFault::KeyKind(KeyKind::Rsa { bits: 2048 }));
+    let mut leaf = ca("CN=Two", "CN=One");
+    leaf.extensions[2] = tbs::leaf_constraints().unwrap();
+    assert_eq!(fault(&leaf.pem()), IssuerFault::NotCa(1));
+    let mut twice = ca("CN=Two", "CN=One");
+    twice.extensions.push(tbs::ca_constraints(None).unwrap());
+    assert!(matches!(fault(&twice.pem()), IssuerFault::Unreadable(1, _)));
+    assert_eq!(fault(""), IssuerFault::Pem(PemFault::Empty));
+    assert!(fault(&authority().1.key).to_string().contains("PRIVATE KEY"));
+    let garbage = pem::write_certificate(&[0x30, 0]).unwrap();
+    assert!(matches!(fault(&garbage), IssuerFault::Unreadable(1, _)));
+}
+
+#[test]
+fn each_certificate_is_issued_by_the_next() {
+    let above = |signer| Ca {
+        key: signer,
+        signer: key(SigAlg::Es256),
+        extensions: ca_extensions(signer),
+        ..ca("CN=One", "CN=Root")
+    };
+    let (two, one) = (ca("CN=Two", "CN=One").pem(), above(key(SigAlg::Es384)).pem());
+    let issuer = Issuer::from_pem_chain(&format!("{two}{one}")).unwrap();
+    assert_eq!(issuer.name(), "Two");
+    assert_eq!(issuer.chain_pem(), format!("{two}{one}"));
+    block_on(issuer.check_chain(&NativeCrypto)).unwrap();
+    assert_eq!(fault(&format!("{one}{two}")), IssuerFault::Order(1));
+
+    // The right name, but another key: only the signature tells.
+    let stranger = NativeKey::generate(SigAlg::Es384, &mut crate::pki::testing::random).unwrap();
+    let issuer = Issuer::from_pem_chain(&format!("{two}{}", above(&stranger).pem())).unwrap();
+    assert_eq!(block_on(issuer.check_chain(&NativeCrypto)), Err(IssuerFault::Signature(1)));
+    let p256 = Issuer::from_pem_chain(&format!("{two}{}", above(key(SigAlg::Ed25519)).pem())).unwrap();
+    assert!(matches!(block_on(p256.check_chain(&NativeCrypto)), Err(IssuerFault::Algorithm(1, _))));
+
+    // And where a key identifier says so, it tells too.
+    let mut pointing = ca("CN=Two", "CN=One");
+    pointing.extensions.push(tbs::authority_key_id(&[9; 20]).unwrap());
+    assert_eq!(fault(&format!("{}{one}", pointing.pem())), IssuerFault::Order(1));
+}
+
+#[test]
+fn the_time_is_checked_for_the_whole_chain() {
+    let older = Ca {
+        key: key(SigAlg::Es384),
+        extensions: ca_extensions(key(SigAlg::Es384)),
+        from: NOW.minus(Duration::from_secs(100)),
+        ..ca("CN=One", "CN=Root")
+    };
+    let issuer = Issuer::from_pem_chain(&format!("{}{}", ca("CN=Two", "CN=One").pem(), older.pem())).unwrap();
+    let end = NOW.plus(YEAR).minus(Duration::from_secs(100));
+    assert_eq!((issuer.not_before(), issuer.not_after()), (NOW, end));
+    assert_eq!(issuer.check_time(NOW), Ok(()));
+    assert_eq!(issuer.check_time(end.plus(Duration::from_millis(999))), Ok(()), "the last second counts");
+    let fault = issuer.check_time(end.plus(Duration::from_secs(1))).unwrap_err();
+    assert_eq!(fault, IssuerFault::Expired(2, end));
+    assert_eq!(
+        fault.to_string(),
+        format!("certificate 2 of the issuer chain was valid until {}; renew it", end.rfc3339())
+    );
+    assert_eq!(issuer.check_time(NOW.minus(Duration::from_secs(1))), Err(IssuerFault::NotYetValid(1, NOW)));
+}
+
+#[test]
+fn a_name_without_common_name_is_shown_whole() {
+    let issuer = Issuer::from_pem_chain(&ca("O=Example,C=XX", "CN=One").pem()).unwrap();
+    assert_eq!(issuer.name(), "O=Example,C=XX");
+    let root = create_root("Old", NOW, 1).unwrap();
+    assert!(issuer.allows(const_oid::db::rfc5280::ID_KP_SERVER_AUTH), "without the extension, every purpose");
+    assert_eq!(fault(&root.certificate), IssuerFault::Root(1));
+}

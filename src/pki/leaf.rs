@@ -1,0 +1,220 @@
+//! Leaf certificates: the to-be-signed bytes, and the certificate once they are linted and signed.
+//!
+//! Everything in a leaf comes from the issuer, the profile and the names that were validated; from the CSR
+//! comes its public key and nothing else.
+
+use super::issuer::Issuer;
+use super::key::PublicKey;
+use super::lint::LintedTbs;
+use super::pem;
+use super::profile::Profile;
+use super::serial::Serial;
+use super::{sigalg, tbs};
+use crate::values::{Identifier, Time};
+use const_oid::ObjectIdentifier;
+use core::fmt;
+use core::time::Duration;
+use der::Encode;
+use std::collections::BTreeSet;
+use x509_cert::ext::Extensions;
+use x509_cert::ext::pkix::name::GeneralName;
+use x509_cert::name::Name;
+
+/// What a leaf is made of.
+///
+/// The same request gives the same bytes: who keeps `serial` and `now` can make, and lint, them again.
+#[derive(Clone, Copy, Debug)]
+pub struct LeafRequest<'a> {
+    /// The issuer that will sign.
+    pub issuer: &'a Issuer,
+    /// What the certificate contains.
+    pub profile: &'a Profile,
+    /// The subject's key.
+    pub public_key: &'a PublicKey,
+    /// Every name of the certificate.
+    pub names: &'a BTreeSet<Identifier>,
+    /// Its serial number, fresh.
+    pub serial: &'a Serial,
+    /// The time of issue.
+    pub now: Time,
+    /// The `http` URL of the issuer certificate (caIssuers), where it is published.
+    pub ca_issuers: Option<&'a str>,
+    /// The `http` URL of the CRL; used by profiles that point to it, and needed by them.
+    pub crl: Option<&'a str>,
+}
+
+impl LeafRequest<'_> {
+    /// First and last second of the certificate's validity.
+    ///
+    /// It begins before `now` by the profile's backdate, but never before the issuer's own.
+    pub fn validity(&self) -> (Time, Time) {
+        let not_before = self.now.minus(self.profile.backdate).max(self.issuer.not_before());
+        (not_before, not_before.plus(self.profile.validity.saturating_sub(Duration::from_secs(1))))
+    }
+
+    /// The URL that goes into the CRL distribution point, if one does.
+    pub(super) fn crl_pointer(&self) -> Option<&str> {
+        self.crl.filter(|_| self.profile.crl_pointer)
+    }
+}
+
+/// Why a leaf cannot be made; [`fmt::Display`] is a sentence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LeafFault {
+    /// No names.
+    NoNames,
+    /// More names than the profile allows: how many, and how many it allows.
+    TooManyNames(usize, usize),
+    /// It would be valid longer than its issuer: its end, and the issuer's.
+    Outlives(Time, Time),
+    /// The issuer is not valid at the time of issue.
+    IssuerNotValid(Time),
+    /// The issuer certificate forbids an extended key usage of the profile.
+    Purpose(ObjectIdentifier),
+    /// The profile points to a CRL and no URL of one is configured; the profile's name.
+    NoCrlUrl(&'static str),
+    /// A URL that cannot stand in a certificate: `http` only, since `https` would need a certificate to check
+    /// a certificate.
+    Url(String),
+    /// A signature of the wrong length for the issuer's algorithm.
+    Signature(usize),
+    /// DER encoding failed.
+    Encoding(der::Error),
+}
+
+impl fmt::Display for LeafFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoNames => f.write_str("a certificate needs at least one name"),
+            Self::TooManyNames(count, max) => {
+                write!(f, "{count} names are more than the {max} that the profile allows")
+            }
+            Self::Outlives(end, issuer_end) => write!(
+                f,
+                "the certificate would be valid until {}, longer than its issuer, which ends {}; the issuer has to be \
+                 renewed",
+                end.rfc3339(),
+                issuer_end.rfc3339()
+            ),
+            Self::IssuerNotValid(now) => write!(f, "the issuer is not valid at {}", now.rfc3339()),
+            Self::Purpose(oid) => write!(f, "the issuer certificate does not allow the extended key usage {oid}"),
+            Self::NoCrlUrl(profile) => {
+                write!(f, "the profile {profile:?} points to a CRL, but no CRL URL is configured")
+            }
+            Self::Url(url) => write!(f, "{url:?} cannot stand in a certificate; it has to be an http URL in ASCII"),
+            Self::Signature(length) => write!(f, "the signer gave {length} bytes, which is no signature of the issuer"),
+            Self::Encoding(error) => write!(f, "the certificate could not be encoded: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for LeafFault {}
+
+impl From<der::Error> for LeafFault {
+    fn from(error: der::Error) -> Self {
+        Self::Encoding(error)
+    }
+}
+
+/// Builds the to-be-signed certificate in DER ([RFC 5280 §4.1](https://www.rfc-editor.org/rfc/rfc5280#section-4.1)).
+///
+/// # Errors
+/// The first [`LeafFault`] found.
+pub fn build_tbs(request: &LeafRequest<'_>) -> Result<Vec<u8>, LeafFault> {
+    check(request)?;
+    let (not_before, not_after) = request.validity();
+    let fields = tbs::Fields {
+        serial: request.serial,
+        algorithm: sigalg::identifier(request.issuer.algorithm()),
+        issuer: request.issuer.subject(),
+        not_before,
+        not_after,
+        subject: &Name::default().to_der()?,
+        spki: request.public_key.spki_der(),
+        extensions: extensions(request)?,
+    };
+    Ok(fields.encode()?)
+}
+
+/// What has to hold before anything is built.
+fn check(request: &LeafRequest<'_>) -> Result<(), LeafFault> {
+    let (issuer, profile) = (request.issuer, request.profile);
+    if request.names.is_empty() {
+        return Err(LeafFault::NoNames);
+    }
+    if request.names.len() > profile.max_names {
+        return Err(LeafFault::TooManyNames(request.names.len(), profile.max_names));
+    }
+    if issuer.check_time(request.now).is_err() {
+        return Err(LeafFault::IssuerNotValid(request.now));
+    }
+    let (_, not_after) = request.validity();
+    if not_after.secs() > issuer.not_after().secs() {
+        return Err(LeafFault::Outlives(not_after, issuer.not_after()));
+    }
+    if let Some(purpose) = profile.purposes.iter().find(|purpose| !issuer.allows(**purpose)) {
+        return Err(LeafFault::Purpose(*purpose));
+    }
+    if profile.crl_pointer && request.crl.is_none() {
+        return Err(LeafFault::NoCrlUrl(profile.name));
+    }
+    match [request.ca_issuers, request.crl_pointer()].into_iter().flatten().find(|url| !is_http(url)) {
+        Some(url) => Err(LeafFault::Url(url.to_owned())),
+        None => Ok(()),
+    }
+}
+
+/// Printable ASCII without spaces that begins with `http://` and a host.
+fn is_http(url: &str) -> bool {
+    url.bytes().all(|byte| byte.is_ascii_graphic())
+        && url.strip_prefix("http://").is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'))
+}
+
+/// The extensions in the order in which they are written.
+fn extensions(request: &LeafRequest<'_>) -> der::Result<Extensions> {
+    let mut extensions = vec![
+        tbs::authority_key_id(request.issuer.key_id())?,
+        tbs::leaf_key_usage(request.public_key.kind())?,
+        tbs::leaf_constraints()?,
+        tbs::extended_key_usage(request.profile.purposes)?,
+        tbs::critical_alt_names(request.names.iter().map(general_name).collect::<Result<_, _>>()?)?,
+    ];
+    if request.profile.subject_key_id {
+        extensions.push(tbs::subject_key_id(&tbs::key_id(request.public_key.spki_der())?)?);
+    }
+    if let Some(url) = request.ca_issuers {
+        extensions.push(tbs::ca_issuers(url)?);
+    }
+    if let Some(url) = request.crl_pointer() {
+        extensions.push(tbs::crl_pointer(url)?);
+    }
+    Ok(extensions)
+}
+
+fn general_name(name: &Identifier) -> der::Result<GeneralName> {
+    match name {
+        Identifier::Dns(name) => tbs::dns_name(name.as_str()),
+    }
+}
+
+/// The certificate in DER: linted bytes and the issuer's signature over them, as the signing port gives it.
+///
+/// # Errors
+/// [`LeafFault::Signature`] when the signature's length is not that of the issuer's algorithm.
+pub fn assemble(tbs: &LintedTbs, signature: &[u8]) -> Result<Vec<u8>, LeafFault> {
+    let algorithm = tbs.algorithm();
+    let value = sigalg::to_x509(algorithm, signature).ok_or(LeafFault::Signature(signature.len()))?;
+    Ok(tbs::seal(tbs.as_bytes(), sigalg::identifier(algorithm), &value)?)
+}
+
+/// What an order's certificate URL serves: the leaf, then the issuer's chain, without the root, as strict PEM
+/// ([RFC 8555 §9.1](https://www.rfc-editor.org/rfc/rfc8555#section-9.1)).
+///
+/// # Errors
+/// [`LeafFault::Encoding`] for a leaf too long to be encoded.
+pub fn pem_chain(leaf_der: &[u8], issuer: &Issuer) -> Result<String, LeafFault> {
+    Ok(pem::write_certificate(leaf_der)? + issuer.chain_pem())
+}
+
+#[cfg(test)]
+mod tests;

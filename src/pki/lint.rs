@@ -1,0 +1,290 @@
+//! The lint before signing: reads the to-be-signed bytes afresh and compares each part with what was meant.
+//!
+//! It shares no code with the builder but the request: parsing is x509-cert's, and what RFC 5280 fixes is
+//! written here as bytes. A key signs nothing else than a [`LintedTbs`].
+
+use super::key::KeyKind;
+use super::leaf::LeafRequest;
+use super::serial::hex;
+use crate::values::{Identifier, SigAlg, Time};
+use const_oid::ObjectIdentifier;
+use const_oid::db::rfc5280::{
+    ID_CE_AUTHORITY_KEY_IDENTIFIER, ID_CE_BASIC_CONSTRAINTS, ID_CE_CRL_DISTRIBUTION_POINTS, ID_CE_EXT_KEY_USAGE,
+    ID_CE_KEY_USAGE, ID_CE_SUBJECT_ALT_NAME, ID_CE_SUBJECT_KEY_IDENTIFIER, ID_PE_AUTHORITY_INFO_ACCESS,
+};
+use core::fmt;
+use der::{Decode, Encode};
+use sha2::{Digest, Sha256};
+use spki::SubjectPublicKeyInfoRef;
+use x509_cert::ext::Extension;
+use x509_cert::ext::pkix::name::{DistributionPointName, GeneralName};
+use x509_cert::ext::pkix::{
+    AuthorityInfoAccessSyntax, CrlDistributionPoints, ExtendedKeyUsage, SubjectAltName, SubjectKeyIdentifier,
+};
+use x509_cert::time::Time as X509Time;
+use x509_cert::{TbsCertificate, Version};
+
+/// The first year that is written as GeneralizedTime (RFC 5280 §4.1.2.5).
+const GENERALIZED_FROM: u16 = 2050;
+
+/// `ecdsa-with-SHA256` without parameters ([RFC 5758 §3.2](https://www.rfc-editor.org/rfc/rfc5758#section-3.2)).
+const ECDSA_SHA256: &str = "300a06082a8648ce3d040302";
+/// digitalSignature.
+const KEY_USAGE_SIGN: &str = "03020780";
+/// digitalSignature and keyEncipherment.
+const KEY_USAGE_RSA: &str = "030205a0";
+/// An empty SEQUENCE: not a CA.
+const NOT_A_CA: &str = "3000";
+
+/// To-be-signed bytes that passed [`check`].
+#[derive(Clone, Debug)]
+pub struct LintedTbs {
+    der: Vec<u8>,
+    algorithm: SigAlg,
+}
+
+impl LintedTbs {
+    /// The bytes to sign.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.der
+    }
+
+    /// The algorithm that the bytes name, with which they have to be signed.
+    pub fn algorithm(&self) -> SigAlg {
+        self.algorithm
+    }
+}
+
+/// One difference between the bytes and what was meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LintFault {
+    /// The part of the certificate.
+    pub part: &'static str,
+    /// What should be there.
+    pub expected: String,
+    /// What is there.
+    pub found: String,
+}
+
+impl fmt::Display for LintFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: expected {}, found {}", self.part, self.expected, self.found)
+    }
+}
+
+impl std::error::Error for LintFault {}
+
+/// Collects differences.
+struct Lint(Vec<LintFault>);
+
+impl Lint {
+    fn same(&mut self, part: &'static str, expected: impl ToString, found: impl ToString) {
+        let (expected, found) = (expected.to_string(), found.to_string());
+        if expected != found {
+            self.0.push(LintFault { part, expected, found });
+        }
+    }
+
+    fn holds(&mut self, part: &'static str, expected: &str, found: impl ToString, holds: bool) {
+        if !holds {
+            self.0.push(LintFault { part, expected: expected.to_owned(), found: found.to_string() });
+        }
+    }
+}
+
+/// Checks that `tbs_der` is the to-be-signed certificate that `request` asks for, in every part.
+///
+/// # Errors
+/// Every difference found, at least one.
+pub fn check(tbs_der: &[u8], request: &LeafRequest<'_>) -> Result<LintedTbs, Vec<LintFault>> {
+    let unreadable = |error: der::Error| {
+        let expected = "a DER TBSCertificate".to_owned();
+        vec![LintFault { part: "encoding", expected, found: error.to_string() }]
+    };
+    let tbs = TbsCertificate::from_der(tbs_der).map_err(unreadable)?;
+    let mut lint = Lint(Vec::new());
+    let canonical = tbs.to_der().map_err(unreadable)? == tbs_der;
+    lint.holds("encoding", "the same bytes when encoded again", "others", canonical);
+    fields(&mut lint, &tbs, request).map_err(unreadable)?;
+    validity(&mut lint, &tbs, request);
+    extensions(&mut lint, &tbs, request).map_err(unreadable)?;
+    if lint.0.is_empty() {
+        Ok(LintedTbs { der: tbs_der.to_vec(), algorithm: request.issuer.algorithm() })
+    } else {
+        Err(lint.0)
+    }
+}
+
+/// Everything but validity and extensions.
+fn fields(lint: &mut Lint, tbs: &TbsCertificate, request: &LeafRequest<'_>) -> der::Result<()> {
+    lint.holds("version", "3", format!("{:?}", tbs.version()), tbs.version() == Version::V3);
+    let serial = tbs.serial_number().as_bytes();
+    lint.same("serial number", request.serial.hex(), hex(serial));
+    let positive = serial.first().is_some_and(|first| (1..0x80).contains(first));
+    lint.holds("serial number", "8 to 20 octets, positive", hex(serial), positive && (8..=20).contains(&serial.len()));
+    let algorithm = match request.issuer.algorithm() {
+        SigAlg::Es256 => ECDSA_SHA256,
+        _ => "none: issuers sign with P-256",
+    };
+    lint.same("signature algorithm", algorithm, hex(&tbs.signature().to_der()?));
+    lint.same("issuer", hex(request.issuer.subject()), hex(&tbs.issuer().to_der()?));
+    lint.holds("subject", "an empty one", tbs.subject(), tbs.subject().is_empty());
+    let spki = tbs.subject_public_key_info();
+    lint.same("public key", hex(request.public_key.spki_der()), hex(&spki.to_der()?));
+    lint.same("public key algorithm", key_algorithm(request.public_key.kind()), hex(&spki.algorithm.to_der()?));
+    let unique = tbs.issuer_unique_id().is_some() || tbs.subject_unique_id().is_some();
+    lint.holds("unique identifiers", "none", "one", !unique);
+    Ok(())
+}
+
+/// The AlgorithmIdentifier of a public key (RFC 3279 §2.3, RFC 5480 §2.1.1, RFC 8410 §3).
+fn key_algorithm(kind: KeyKind) -> &'static str {
+    match kind {
+        KeyKind::Rsa { .. } => "300d06092a864886f70d0101010500",
+        KeyKind::EcP256 => "301306072a8648ce3d020106082a8648ce3d030107",
+        KeyKind::EcP384 => "301006072a8648ce3d020106052b81040022",
+        KeyKind::Ed25519 => "300506032b6570",
+    }
+}
+
+fn validity(lint: &mut Lint, tbs: &TbsCertificate, request: &LeafRequest<'_>) {
+    let (from, until) = (tbs.validity().not_before, tbs.validity().not_after);
+    for time in [from, until] {
+        let utc = matches!(time, X509Time::UtcTime(_));
+        let early = time.to_date_time().year() < GENERALIZED_FROM;
+        lint.holds("validity", "UTCTime before 2050, GeneralizedTime from then", time, utc == early);
+    }
+    let (from, until) = (seconds(from), seconds(until));
+    // Both the first and the last second count.
+    let length = (until.secs() + 1).saturating_sub(from.secs());
+    lint.same("length of validity in seconds", request.profile.validity.as_secs(), length);
+    let (now, earliest) = (request.now.secs(), request.now.minus(request.profile.backdate).secs());
+    let close = (earliest..=now).contains(&from.secs());
+    lint.holds("notBefore", "the time of issue less at most the backdate", from.rfc3339(), close);
+    let issuer = request.issuer;
+    let within = from.secs() >= issuer.not_before().secs() && until.secs() <= issuer.not_after().secs();
+    lint.holds("validity", "within the issuer's", format!("{} to {}", from.rfc3339(), until.rfc3339()), within);
+}
+
+fn seconds(time: X509Time) -> Time {
+    Time::from_secs(time.to_unix_duration().as_secs())
+}
+
+/// Each expected extension exactly once, with its criticality and value, and no other.
+fn extensions(lint: &mut Lint, tbs: &TbsCertificate, request: &LeafRequest<'_>) -> der::Result<()> {
+    let found = tbs.extensions().map_or(&[][..], |extensions| extensions);
+    let expected = expected_extensions(request)?;
+    for (oid, part, critical, value) in &expected {
+        let all: Vec<_> = found.iter().filter(|extension| extension.extn_id == *oid).collect();
+        match all.as_slice() {
+            [one] => {
+                lint.same(part, criticality(*critical), criticality(one.critical));
+                lint.same(part, value, read_value(one).unwrap_or_else(|error| error.to_string()));
+            }
+            _ => lint.same(part, "it once", format!("it {} times", all.len())),
+        }
+    }
+    for extension in found.iter().filter(|extension| expected.iter().all(|(oid, ..)| *oid != extension.extn_id)) {
+        lint.same("extensions", "no other", extension.extn_id);
+    }
+    Ok(())
+}
+
+/// An extension as it should be: OID, name, criticality, and its value as [`read_value`] gives it.
+type Expected = (ObjectIdentifier, &'static str, bool, String);
+
+fn expected_extensions(request: &LeafRequest<'_>) -> der::Result<Vec<Expected>> {
+    let key_usage = match request.public_key.kind() {
+        KeyKind::Rsa { .. } => KEY_USAGE_RSA,
+        KeyKind::EcP256 | KeyKind::EcP384 | KeyKind::Ed25519 => KEY_USAGE_SIGN,
+    };
+    let mut expected = vec![
+        (
+            ID_CE_AUTHORITY_KEY_IDENTIFIER,
+            "authorityKeyIdentifier",
+            false,
+            hex(&authority_key_id(request.issuer.key_id())),
+        ),
+        (ID_CE_KEY_USAGE, "keyUsage", true, key_usage.to_owned()),
+        (ID_CE_BASIC_CONSTRAINTS, "basicConstraints", true, NOT_A_CA.to_owned()),
+        (ID_CE_EXT_KEY_USAGE, "extKeyUsage", false, list(request.profile.purposes)),
+        (ID_CE_SUBJECT_ALT_NAME, "subjectAltName", true, list(request.names.iter().map(wanted_name))),
+    ];
+    if request.profile.subject_key_id {
+        expected.push((ID_CE_SUBJECT_KEY_IDENTIFIER, "subjectKeyIdentifier", false, hex(&subject_key_id(request)?)));
+    }
+    if let Some(url) = request.ca_issuers {
+        expected.push((ID_PE_AUTHORITY_INFO_ACCESS, "authorityInfoAccess", false, format!("caIssuers {url}")));
+    }
+    if let Some(url) = request.crl_pointer() {
+        expected.push((ID_CE_CRL_DISTRIBUTION_POINTS, "cRLDistributionPoints", false, url.to_owned()));
+    }
+    Ok(expected)
+}
+
+/// The first 20 bytes of the SHA-256 of the key's BIT STRING (RFC 7093 §2, method 1).
+fn subject_key_id(request: &LeafRequest<'_>) -> der::Result<Vec<u8>> {
+    let spki = SubjectPublicKeyInfoRef::from_der(request.public_key.spki_der())?;
+    Ok(Sha256::digest(spki.subject_public_key.raw_bytes()).iter().take(20).copied().collect())
+}
+
+fn criticality(critical: bool) -> &'static str {
+    if critical { "critical" } else { "not critical" }
+}
+
+/// An AuthorityKeyIdentifier of a keyIdentifier alone, `SEQUENCE { [0] key_id }`, for ids up to 125 bytes.
+fn authority_key_id(key_id: &[u8]) -> Vec<u8> {
+    let length = u8::try_from(key_id.len()).unwrap_or(u8::MAX);
+    let mut der = vec![0x30, length.saturating_add(2), 0x80, length];
+    der.extend_from_slice(key_id);
+    der
+}
+
+/// An extension's value in the form in which it is compared: parsed where it is a list, else its bytes.
+fn read_value(extension: &Extension) -> der::Result<String> {
+    let der = extension.extn_value.as_bytes();
+    Ok(match extension.extn_id {
+        ID_CE_EXT_KEY_USAGE => list(ExtendedKeyUsage::from_der(der)?.0),
+        ID_CE_SUBJECT_ALT_NAME => list(SubjectAltName::from_der(der)?.0.iter().map(found_name)),
+        ID_CE_SUBJECT_KEY_IDENTIFIER => hex(SubjectKeyIdentifier::from_der(der)?.0.as_bytes()),
+        ID_PE_AUTHORITY_INFO_ACCESS => list(AuthorityInfoAccessSyntax::from_der(der)?.0.iter().map(|access| {
+            let method = match access.access_method {
+                const_oid::db::rfc5280::ID_AD_CA_ISSUERS => "caIssuers".to_owned(),
+                other => other.to_string(),
+            };
+            format!("{method} {}", found_url(&access.access_location))
+        })),
+        ID_CE_CRL_DISTRIBUTION_POINTS => list(CrlDistributionPoints::from_der(der)?.0.iter().map(|point| {
+            match (&point.distribution_point, &point.reasons, &point.crl_issuer) {
+                (Some(DistributionPointName::FullName(names)), None, None) => list(names.iter().map(found_url)),
+                _ => "a point of another form".to_owned(),
+            }
+        })),
+        _ => hex(der),
+    })
+}
+
+fn wanted_name(name: &Identifier) -> String {
+    format!("{} {}", name.kind(), name.value())
+}
+
+fn found_name(name: &GeneralName) -> String {
+    match name {
+        GeneralName::DnsName(name) => format!("dns {}", name.as_str()),
+        other => format!("{other:?}"),
+    }
+}
+
+fn found_url(name: &GeneralName) -> String {
+    match name {
+        GeneralName::UniformResourceIdentifier(url) => url.as_str().to_owned(),
+        other => format!("{other:?}"),
+    }
+}
+
+fn list<T: ToString>(items: impl IntoIterator<Item = T>) -> String {
+    items.into_iter().map(|item| item.to_string()).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,94 @@
+//! A certificate taken apart without being understood: each part as the bytes that stand there.
+//!
+//! Names and keys are compared and copied as bytes; decoding and encoding again could change them.
+
+use crate::values::Time;
+use const_oid::AssociatedOid;
+use der::asn1::{AnyRef, BitStringRef};
+use der::{Decode, ErrorKind, Reader, SliceReader, Tag, TagMode, TagNumber, Tagged};
+use spki::AlgorithmIdentifierRef;
+use x509_cert::ext::Extensions;
+
+/// The value that stands for version 3.
+const VERSION_3: u8 = 2;
+
+/// The parts of a v3 certificate ([RFC 5280 §4.1](https://www.rfc-editor.org/rfc/rfc5280#section-4.1)).
+pub(super) struct Parts<'a> {
+    /// TBSCertificate, with its header.
+    pub tbs: &'a [u8],
+    /// Content octets of the serial number.
+    pub serial: &'a [u8],
+    /// The issuer's Name, with its header.
+    pub issuer: &'a [u8],
+    pub not_before: Time,
+    pub not_after: Time,
+    /// The subject's Name, with its header.
+    pub subject: &'a [u8],
+    /// SubjectPublicKeyInfo, with its header.
+    pub spki: &'a [u8],
+    pub extensions: Extensions,
+    pub algorithm: AlgorithmIdentifierRef<'a>,
+    /// The signature as X.509 carries it.
+    pub signature: &'a [u8],
+}
+
+impl<'a> Parts<'a> {
+    /// Takes a DER certificate apart.
+    pub fn read(der: &'a [u8]) -> der::Result<Self> {
+        let mut reader = SliceReader::new(der)?;
+        let (tbs, algorithm, signature) = reader.sequence(|r| {
+            let tbs = r.tlv_bytes()?;
+            let algorithm = AlgorithmIdentifierRef::decode(r)?;
+            let signature = BitStringRef::decode(r)?.as_bytes().ok_or_else(|| Tag::BitString.value_error())?;
+            Ok::<_, der::Error>((tbs, algorithm, signature))
+        })?;
+        reader.finish()?;
+        let mut reader = SliceReader::new(tbs)?;
+        let parts = reader.sequence(|r| {
+            if r.context_specific::<u8>(TagNumber(0), TagMode::Explicit)? != Some(VERSION_3) {
+                return Err(ErrorKind::Failed.into());
+            }
+            let serial = AnyRef::decode(r)?;
+            serial.tag().assert_eq(Tag::Integer)?;
+            // RFC 5280 §4.1.1.2: the same in both places.
+            if AlgorithmIdentifierRef::decode(r)? != algorithm {
+                return Err(ErrorKind::Failed.into());
+            }
+            let issuer = r.tlv_bytes()?;
+            let (not_before, not_after) = r.sequence(|r| Ok::<_, der::Error>((time(r)?, time(r)?)))?;
+            let subject = r.tlv_bytes()?;
+            let spki = r.tlv_bytes()?;
+            let extensions = r.context_specific(TagNumber(3), TagMode::Explicit)?.unwrap_or_default();
+            Ok::<_, der::Error>(Self {
+                tbs,
+                serial: serial.value(),
+                issuer,
+                not_before,
+                not_after,
+                subject,
+                spki,
+                extensions,
+                algorithm,
+                signature,
+            })
+        })?;
+        reader.finish()?;
+        Ok(parts)
+    }
+}
+
+impl Parts<'_> {
+    /// The value of the extension `T`; `None` when it is absent, an error when it is there twice or unreadable.
+    pub fn extension<'s, T: Decode<'s, Error = der::Error> + AssociatedOid>(&'s self) -> der::Result<Option<T>> {
+        let mut found = self.extensions.iter().filter(|extension| extension.extn_id == T::OID);
+        match (found.next(), found.next()) {
+            (None, _) => Ok(None),
+            (Some(only), None) => T::from_der(only.extn_value.as_bytes()).map(Some),
+            (Some(_), Some(_)) => Err(ErrorKind::Failed.into()),
+        }
+    }
+}
+
+fn time<'a>(reader: &mut SliceReader<'a>) -> der::Result<Time> {
+    Ok(Time::from_secs(x509_cert::time::Time::decode(reader)?.to_unix_duration().as_secs()))
+}

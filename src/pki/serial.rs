@@ -1,0 +1,145 @@
+//! Serial numbers ([RFC 5280 §4.1.2.2](https://www.rfc-editor.org/rfc/rfc5280#section-4.1.2.2)).
+
+use core::fmt;
+use serde::{Deserialize, Serialize};
+
+/// Random bytes in a serial number that is made here: 144 bits, where the Baseline Requirements ask for 64.
+pub const SERIAL_RANDOM_BYTES: usize = 18;
+
+/// The first octet of every serial number made here: not zero and its top bit not set, so that the number is
+/// positive and always has the same length, 19 octets of at most 20.
+const FIRST_OCTET: u8 = 0x01;
+
+/// Octets that are read from foreign certificates at most: 20, and a leading zero that some add.
+const MAX_OCTETS: usize = 21;
+
+/// A certificate's serial number: the content octets of its DER INTEGER, as they stand there.
+///
+/// Its text form, also in stored records, is lower-case hexadecimal of these octets.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Serial(Vec<u8>);
+
+impl Serial {
+    /// The serial number made of these bytes from a CSPRNG; never zero, never negative, 19 octets.
+    pub fn from_random(bytes: [u8; SERIAL_RANDOM_BYTES]) -> Self {
+        Self([FIRST_OCTET].into_iter().chain(bytes).collect())
+    }
+
+    /// The serial number with these content octets, as found in a certificate.
+    ///
+    /// `None` unless they are a positive DER INTEGER of at most 21 octets.
+    pub fn from_octets(octets: &[u8]) -> Option<Self> {
+        let minimal = match octets {
+            [] => false,
+            [0, second, ..] => second & 0x80 != 0,
+            [0] => false,
+            [first, ..] => first & 0x80 == 0,
+        };
+        (minimal && octets.len() <= MAX_OCTETS).then(|| Self(octets.to_vec()))
+    }
+
+    /// Reads the text form; `None` for anything else.
+    pub fn from_hex(text: &str) -> Option<Self> {
+        let octets = text.as_bytes().chunks(2).map(|pair| match pair {
+            [high, low] => Some(hex_digit(*high)? << 4 | hex_digit(*low)?),
+            _ => None,
+        });
+        Self::from_octets(&octets.collect::<Option<Vec<u8>>>()?)
+    }
+
+    /// The content octets of the DER INTEGER.
+    pub fn octets(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The text form.
+    pub fn hex(&self) -> String {
+        hex(&self.0)
+    }
+}
+
+/// Lower-case hexadecimal.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn hex_digit(byte: u8) -> Option<u8> {
+    match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'a'..=b'f' => Some(byte - b'a' + 10),
+        _ => None,
+    }
+}
+
+impl fmt::Display for Serial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.hex())
+    }
+}
+
+impl fmt::Debug for Serial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.hex())
+    }
+}
+
+impl From<Serial> for String {
+    fn from(serial: Serial) -> String {
+        serial.hex()
+    }
+}
+
+impl TryFrom<String> for Serial {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::from_hex(&text).ok_or_else(|| format!("{text:?} is not a serial number in lower-case hexadecimal"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use der::asn1::UintRef;
+    use der::{Decode, Encode};
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_serial_is_positive_and_19_octets_whatever_the_random_bytes() {
+        for random in [[0; 18], [0xff; 18], [0x80; 18]] {
+            let serial = Serial::from_random(random);
+            assert_eq!(serial.octets().len(), 19);
+            let der = UintRef::new(serial.octets()).unwrap().to_der().unwrap();
+            assert_eq!(der, [&[2, 19], serial.octets()].concat(), "no sign octet is added");
+            assert_eq!(UintRef::from_der(&der).unwrap().as_bytes(), serial.octets());
+        }
+        let serial = Serial::from_random([0xab; 18]);
+        assert_eq!(serial.hex(), format!("01{}", "ab".repeat(18)));
+    }
+
+    #[test]
+    fn foreign_serials_keep_their_leading_zero() {
+        let serial = Serial::from_octets(&[0, 0x87, 0x65]).unwrap();
+        assert_eq!(serial.hex(), "008765");
+        for bad in [&[][..], &[0], &[0, 1], &[0x80], &[0xff, 1], &[1; 22]] {
+            assert_eq!(Serial::from_octets(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn the_text_form_is_strict() {
+        for bad in ["", "1", "0", "00", "0g", "AB", "0x01", "80", "é1", "01\n"] {
+            assert_eq!(Serial::from_hex(bad), None, "{bad:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_serial_survives_its_text(random in any::<[u8; 18]>()) {
+            let serial = Serial::from_random(random);
+            prop_assert_eq!(Serial::from_hex(&serial.hex()), Some(serial.clone()));
+            prop_assert_eq!(serde_json::from_str::<Serial>(&serde_json::to_string(&serial).unwrap()).unwrap(), serial);
+        }
+    }
+}

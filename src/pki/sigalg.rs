@@ -1,0 +1,232 @@
+//! Signature algorithms as X.509 writes them, and ECDSA signatures between their two forms.
+//!
+//! X.509 carries an ECDSA signature as a DER SEQUENCE of two INTEGERs; JWS, WebCrypto and the crypto ports
+//! carry it as raw `r || s` of fixed width.
+
+use super::key::KeyKind;
+use crate::values::SigAlg;
+use const_oid::ObjectIdentifier;
+use const_oid::db::rfc5912::{
+    ECDSA_WITH_SHA_256, ECDSA_WITH_SHA_384, SHA_256_WITH_RSA_ENCRYPTION, SHA_384_WITH_RSA_ENCRYPTION,
+    SHA_512_WITH_RSA_ENCRYPTION,
+};
+use const_oid::db::rfc8410::ID_ED_25519;
+use core::fmt;
+use der::asn1::{Any, AnyRef, UintRef};
+use der::{Decode, Encode, Sequence};
+use spki::{AlgorithmIdentifierOwned, AlgorithmIdentifierRef};
+
+/// Why a signature algorithm is not accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AlgorithmFault {
+    /// The hash is broken; the algorithm's name.
+    Weak(&'static str),
+    /// Not one of those that are accepted; its OID, and its name where it has one here.
+    Unknown(ObjectIdentifier, Option<&'static str>),
+    /// The algorithm does not belong to the key; the algorithm's name and the key's kind.
+    Misfit(&'static str, KeyKind),
+    /// The AlgorithmIdentifier's parameters are not those that its RFC prescribes; the algorithm's name.
+    Parameters(&'static str),
+}
+
+impl fmt::Display for AlgorithmFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Weak(name) => write!(f, "the signature algorithm is {name}, whose hash is broken; use SHA-256"),
+            Self::Unknown(oid, name) => {
+                write!(f, "the signature algorithm is {}", name.unwrap_or("unknown"))?;
+                write!(f, " ({oid}); accepted are ECDSA with SHA-256 or SHA-384, RSA (PKCS#1 v1.5) with SHA-256, ")?;
+                f.write_str("SHA-384 or SHA-512, and Ed25519")
+            }
+            Self::Misfit(name, kind) => write!(f, "the signature algorithm is {name}, but the key is {kind}"),
+            Self::Parameters(name) => {
+                write!(f, "the AlgorithmIdentifier of {name} has parameters that do not belong there")
+            }
+        }
+    }
+}
+
+impl std::error::Error for AlgorithmFault {}
+
+/// Algorithms that are known and refused, so that the refusal can name them.
+const REFUSED: &[(&str, &str, bool)] = &[
+    ("1.2.840.113549.1.1.2", "md2WithRSAEncryption", true),
+    ("1.2.840.113549.1.1.4", "md5WithRSAEncryption", true),
+    ("1.2.840.113549.1.1.5", "sha1WithRSAEncryption", true),
+    ("1.3.14.3.2.29", "sha1WithRSAEncryption", true),
+    ("1.2.840.10045.4.1", "ecdsa-with-SHA1", true),
+    ("1.2.840.10040.4.3", "dsa-with-sha1", true),
+    ("1.2.840.113549.1.1.10", "RSASSA-PSS", false),
+    ("1.2.840.10045.4.3.1", "ecdsa-with-SHA224", false),
+    ("1.2.840.10045.4.3.4", "ecdsa-with-SHA512", false),
+    ("1.3.101.113", "Ed448", false),
+];
+
+/// What the AlgorithmIdentifier `id` means for a key of this kind.
+///
+/// # Errors
+/// [`AlgorithmFault`] for every algorithm that the crypto ports do not check, with the broken ones by name.
+pub fn read(id: &AlgorithmIdentifierRef<'_>, key: KeyKind) -> Result<SigAlg, AlgorithmFault> {
+    let (name, rsa) = match id.oid {
+        ECDSA_WITH_SHA_256 => ("ecdsa-with-SHA256", false),
+        ECDSA_WITH_SHA_384 => ("ecdsa-with-SHA384", false),
+        SHA_256_WITH_RSA_ENCRYPTION => ("sha256WithRSAEncryption", true),
+        SHA_384_WITH_RSA_ENCRYPTION => ("sha384WithRSAEncryption", true),
+        SHA_512_WITH_RSA_ENCRYPTION => ("sha512WithRSAEncryption", true),
+        ID_ED_25519 => ("Ed25519", false),
+        oid => return Err(refuse(oid)),
+    };
+    // RFC 4055 §5 wants NULL for RSA and has verifiers take its absence too; RFC 5758 §3.2 and RFC 8410 §3
+    // want absence for the others.
+    if !id.parameters.is_none_or(|parameters| rsa && parameters.is_null()) {
+        return Err(AlgorithmFault::Parameters(name));
+    }
+    match (id.oid, key) {
+        (ECDSA_WITH_SHA_256, KeyKind::EcP256) => Ok(SigAlg::Es256),
+        (ECDSA_WITH_SHA_384, KeyKind::EcP256) => Ok(SigAlg::EcP256Sha384),
+        (ECDSA_WITH_SHA_256, KeyKind::EcP384) => Ok(SigAlg::EcP384Sha256),
+        (ECDSA_WITH_SHA_384, KeyKind::EcP384) => Ok(SigAlg::Es384),
+        (SHA_256_WITH_RSA_ENCRYPTION, KeyKind::Rsa { .. }) => Ok(SigAlg::Rs256),
+        (SHA_384_WITH_RSA_ENCRYPTION, KeyKind::Rsa { .. }) => Ok(SigAlg::Rs384),
+        (SHA_512_WITH_RSA_ENCRYPTION, KeyKind::Rsa { .. }) => Ok(SigAlg::Rs512),
+        (ID_ED_25519, KeyKind::Ed25519) => Ok(SigAlg::Ed25519),
+        _ => Err(AlgorithmFault::Misfit(name, key)),
+    }
+}
+
+fn refuse(oid: ObjectIdentifier) -> AlgorithmFault {
+    let dotted = oid.to_string();
+    match REFUSED.iter().find(|(known, ..)| *known == dotted) {
+        Some((_, name, true)) => AlgorithmFault::Weak(name),
+        Some((_, name, false)) => AlgorithmFault::Unknown(oid, Some(name)),
+        None => AlgorithmFault::Unknown(oid, None),
+    }
+}
+
+/// The AlgorithmIdentifier of signatures under `alg`: NULL parameters for RSA, none for the others.
+pub fn identifier(alg: SigAlg) -> AlgorithmIdentifierOwned {
+    let (oid, parameters) = match alg {
+        SigAlg::Es256 | SigAlg::EcP384Sha256 => (ECDSA_WITH_SHA_256, None),
+        SigAlg::Es384 | SigAlg::EcP256Sha384 => (ECDSA_WITH_SHA_384, None),
+        SigAlg::Rs256 => (SHA_256_WITH_RSA_ENCRYPTION, Some(Any::null())),
+        SigAlg::Rs384 => (SHA_384_WITH_RSA_ENCRYPTION, Some(Any::null())),
+        SigAlg::Rs512 => (SHA_512_WITH_RSA_ENCRYPTION, Some(Any::null())),
+        SigAlg::Ed25519 => (ID_ED_25519, None),
+    };
+    AlgorithmIdentifierOwned { oid, parameters }
+}
+
+/// `ECDSA-Sig-Value` of [RFC 3279 §2.2.3](https://www.rfc-editor.org/rfc/rfc3279#section-2.2.3).
+#[derive(Sequence)]
+struct EcdsaSigValue<'a> {
+    r: UintRef<'a>,
+    s: UintRef<'a>,
+}
+
+/// Bytes of `r`, and of `s`, in the raw form; `None` for algorithms with one form only.
+fn ecdsa_width(alg: SigAlg) -> Option<usize> {
+    match alg {
+        SigAlg::Es256 | SigAlg::EcP256Sha384 => Some(32),
+        SigAlg::Es384 | SigAlg::EcP384Sha256 => Some(48),
+        SigAlg::Rs256 | SigAlg::Rs384 | SigAlg::Rs512 | SigAlg::Ed25519 => None,
+    }
+}
+
+/// A signature as the ports carry it, turned into what X.509 carries; `None` when its length is wrong.
+pub fn to_x509(alg: SigAlg, raw: &[u8]) -> Option<Vec<u8>> {
+    let Some(width) = ecdsa_width(alg) else { return Some(raw.to_vec()) };
+    let (r, s) = raw.split_at_checked(width).filter(|(_, s)| s.len() == width)?;
+    EcdsaSigValue { r: UintRef::new(r).ok()?, s: UintRef::new(s).ok()? }.to_der().ok()
+}
+
+/// A signature as X.509 carries it, turned into what the ports carry; `None` when it is no signature of `alg`.
+pub fn from_x509(alg: SigAlg, signature: &[u8]) -> Option<Vec<u8>> {
+    let Some(width) = ecdsa_width(alg) else { return Some(signature.to_vec()) };
+    let value = EcdsaSigValue::from_der(signature).ok()?;
+    let mut raw = pad(value.r.as_bytes(), width)?;
+    raw.extend(pad(value.s.as_bytes(), width)?);
+    Some(raw)
+}
+
+/// `bytes` with zeros before them, up to `width` bytes.
+fn pad(bytes: &[u8], width: usize) -> Option<Vec<u8>> {
+    let mut padded = vec![0; width.checked_sub(bytes.len())?];
+    padded.extend_from_slice(bytes);
+    Some(padded)
+}
+
+/// Whether AlgorithmIdentifier parameters are the OID `oid`.
+pub(super) fn is_oid(parameters: Option<AnyRef<'_>>, oid: ObjectIdentifier) -> bool {
+    parameters.is_some_and(|any| any.decode_as::<ObjectIdentifier>() == Ok(oid))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hex(bytes: &[u8]) -> String {
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    #[test]
+    fn algorithm_identifiers_are_exact() {
+        for (alg, der) in [
+            (SigAlg::Es256, "300a06082a8648ce3d040302"),
+            (SigAlg::EcP384Sha256, "300a06082a8648ce3d040302"),
+            (SigAlg::Es384, "300a06082a8648ce3d040303"),
+            (SigAlg::Rs256, "300d06092a864886f70d01010b0500"),
+            (SigAlg::Rs384, "300d06092a864886f70d01010c0500"),
+            (SigAlg::Rs512, "300d06092a864886f70d01010d0500"),
+            (SigAlg::Ed25519, "300506032b6570"),
+        ] {
+            assert_eq!(hex(&identifier(alg).to_der().unwrap()), der, "{alg:?}");
+        }
+    }
+
+    #[test]
+    fn c06_what_is_written_is_read_back_and_broken_hashes_are_refused_by_name() {
+        for (alg, kind) in [
+            (SigAlg::Es256, KeyKind::EcP256),
+            (SigAlg::EcP256Sha384, KeyKind::EcP256),
+            (SigAlg::Es384, KeyKind::EcP384),
+            (SigAlg::EcP384Sha256, KeyKind::EcP384),
+            (SigAlg::Rs256, KeyKind::Rsa { bits: 2048 }),
+            (SigAlg::Rs384, KeyKind::Rsa { bits: 2048 }),
+            (SigAlg::Rs512, KeyKind::Rsa { bits: 2048 }),
+            (SigAlg::Ed25519, KeyKind::Ed25519),
+        ] {
+            let der = identifier(alg).to_der().unwrap();
+            assert_eq!(read(&AlgorithmIdentifierRef::from_der(&der).unwrap(), kind), Ok(alg));
+        }
+        for (oid, _, weak) in REFUSED {
+            let id = AlgorithmIdentifierRef { oid: ObjectIdentifier::new_unwrap(oid), parameters: None };
+            let fault = read(&id, KeyKind::EcP256).unwrap_err();
+            assert_eq!(matches!(fault, AlgorithmFault::Weak(_)), *weak, "{fault}");
+        }
+        let rsa = AlgorithmIdentifierRef { oid: SHA_256_WITH_RSA_ENCRYPTION, parameters: None };
+        let fault = read(&rsa, KeyKind::EcP256).unwrap_err();
+        assert_eq!(fault.to_string(), "the signature algorithm is sha256WithRSAEncryption, but the key is P-256");
+        let ecdsa = AlgorithmIdentifierRef { oid: ECDSA_WITH_SHA_256, parameters: Some(AnyRef::NULL) };
+        assert_eq!(read(&ecdsa, KeyKind::EcP256), Err(AlgorithmFault::Parameters("ecdsa-with-SHA256")));
+    }
+
+    #[test]
+    fn ecdsa_signatures_change_form_and_back() {
+        let mut raw = [0x11; 64];
+        raw[0] = 0x80; // r needs a leading zero in DER
+        raw[32] = 0;
+        raw[33] = 0; // s is shorter in DER
+        let der = to_x509(SigAlg::Es256, &raw).unwrap();
+        assert_eq!(hex(&der[..6]), "304302210080");
+        assert_eq!(der.len(), 2 + 2 + 33 + 2 + 30);
+        assert_eq!(from_x509(SigAlg::Es256, &der), Some(raw.to_vec()));
+        assert_eq!(to_x509(SigAlg::Es256, &raw[1..]), None);
+        assert_eq!(to_x509(SigAlg::Es384, &raw), None);
+        assert_eq!(to_x509(SigAlg::Rs256, &raw), Some(raw.to_vec()));
+        for bad in [&b""[..], &[0x30, 0], &der[1..], &[&der[..], &[0]].concat(), &[0x30, 6, 2, 1, 0x80, 2, 1, 1]] {
+            assert_eq!(from_x509(SigAlg::Es256, bad), None);
+        }
+        let p384 = to_x509(SigAlg::Es384, &[0x7f; 96]).unwrap();
+        assert_eq!(from_x509(SigAlg::Es256, &p384), None, "too wide for P-256");
+    }
+}

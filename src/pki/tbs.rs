@@ -1,0 +1,182 @@
+//! The to-be-signed part of every certificate made here, leaf or CA, and its extensions one by one.
+
+use super::key::KeyKind;
+use super::serial::Serial;
+use crate::values::Time;
+use const_oid::AssociatedOid;
+use const_oid::db::rfc5280::{ID_AD_CA_ISSUERS, ID_CE_SUBJECT_ALT_NAME};
+use core::time::Duration;
+use der::asn1::{Any, Ia5String, ObjectIdentifier, OctetString, UintRef};
+use der::flagset::FlagSet;
+use der::{DateTime, Decode, Encode, Enumerated, ErrorKind, Sequence};
+use sha2::{Digest, Sha256};
+use spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoRef};
+use x509_cert::ext::pkix::crl::dp::DistributionPoint;
+use x509_cert::ext::pkix::name::{DistributionPointName, GeneralName, GeneralNames};
+use x509_cert::ext::pkix::{
+    AccessDescription, AuthorityInfoAccessSyntax, AuthorityKeyIdentifier, BasicConstraints, CrlDistributionPoints,
+    ExtendedKeyUsage, KeyUsage, KeyUsages, SubjectKeyIdentifier,
+};
+use x509_cert::ext::{Extension, Extensions};
+use x509_cert::time::{Time as X509Time, Validity};
+
+/// Length of the subject key identifiers made here, in bytes.
+const KEY_ID_BYTES: usize = 20;
+
+#[derive(Clone, Copy, PartialEq, Eq, Enumerated)]
+#[asn1(type = "INTEGER")]
+#[repr(u8)]
+enum Version {
+    V3 = 2,
+}
+
+/// `TBSCertificate` ([RFC 5280 §4.1](https://www.rfc-editor.org/rfc/rfc5280#section-4.1)) as it is written here:
+/// version 3, names and the key as the bytes they already are, no unique identifiers.
+#[derive(Sequence)]
+struct Tbs<'a> {
+    #[asn1(context_specific = "0", tag_mode = "EXPLICIT")]
+    version: Version,
+    serial: UintRef<'a>,
+    signature: AlgorithmIdentifierOwned,
+    issuer: Any,
+    validity: Validity,
+    subject: Any,
+    spki: Any,
+    #[asn1(context_specific = "3", tag_mode = "EXPLICIT")]
+    extensions: Extensions,
+}
+
+/// What goes into a to-be-signed certificate; names and key as DER.
+pub(super) struct Fields<'a> {
+    pub serial: &'a Serial,
+    pub algorithm: AlgorithmIdentifierOwned,
+    pub issuer: &'a [u8],
+    pub not_before: Time,
+    pub not_after: Time,
+    pub subject: &'a [u8],
+    pub spki: &'a [u8],
+    pub extensions: Extensions,
+}
+
+impl Fields<'_> {
+    /// The DER of the to-be-signed certificate.
+    pub fn encode(self) -> der::Result<Vec<u8>> {
+        Tbs {
+            version: Version::V3,
+            serial: UintRef::new(self.serial.octets())?,
+            signature: self.algorithm,
+            issuer: Any::from_der(self.issuer)?,
+            validity: Validity::new(time(self.not_before)?, time(self.not_after)?),
+            subject: Any::from_der(self.subject)?,
+            spki: Any::from_der(self.spki)?,
+            extensions: self.extensions,
+        }
+        .to_der()
+    }
+}
+
+/// UTCTime through 2049, GeneralizedTime from 2050 (RFC 5280 §4.1.2.5).
+fn time(time: Time) -> der::Result<X509Time> {
+    DateTime::from_unix_duration(Duration::from_secs(time.secs())).map(X509Time::from)
+}
+
+fn extension<T: AssociatedOid + Encode>(critical: bool, value: &T) -> der::Result<Extension> {
+    Ok(Extension { extn_id: T::OID, critical, extn_value: OctetString::new(value.to_der()?)? })
+}
+
+/// Authority key identifier: the issuer's key identifier and nothing else (RFC 5280 §4.2.1.1).
+pub(super) fn authority_key_id(key_id: &[u8]) -> der::Result<Extension> {
+    let value = AuthorityKeyIdentifier { key_identifier: Some(OctetString::new(key_id)?), ..Default::default() };
+    extension(false, &value)
+}
+
+/// Subject key identifier (RFC 5280 §4.2.1.2).
+pub(super) fn subject_key_id(key_id: &[u8]) -> der::Result<Extension> {
+    extension(false, &SubjectKeyIdentifier(OctetString::new(key_id)?))
+}
+
+/// The key identifier of a key: the first 160 bits of the SHA-256 of its BIT STRING
+/// ([RFC 7093 §2](https://www.rfc-editor.org/rfc/rfc7093#section-2), method 1).
+pub(super) fn key_id(spki: &[u8]) -> der::Result<Vec<u8>> {
+    let spki = SubjectPublicKeyInfoRef::from_der(spki)?;
+    let mut id = Sha256::digest(spki.subject_public_key.raw_bytes()).to_vec();
+    id.truncate(KEY_ID_BYTES);
+    Ok(id)
+}
+
+/// Key usage of a leaf: what its key can do in TLS (RFC 5280 §4.2.1.3, RFC 8410 §5).
+pub(super) fn leaf_key_usage(kind: KeyKind) -> der::Result<Extension> {
+    let usages: FlagSet<KeyUsages> = match kind {
+        KeyKind::EcP256 | KeyKind::EcP384 | KeyKind::Ed25519 => KeyUsages::DigitalSignature.into(),
+        KeyKind::Rsa { .. } => KeyUsages::DigitalSignature | KeyUsages::KeyEncipherment,
+    };
+    extension(true, &KeyUsage(usages))
+}
+
+/// Key usage of a CA: certificates and CRLs.
+#[cfg(not(target_arch = "wasm32"))]
+pub(super) fn ca_key_usage() -> der::Result<Extension> {
+    extension(true, &KeyUsage(KeyUsages::KeyCertSign | KeyUsages::CRLSign))
+}
+
+/// Extended key usage (RFC 5280 §4.2.1.12).
+pub(super) fn extended_key_usage(purposes: &[ObjectIdentifier]) -> der::Result<Extension> {
+    extension(false, &ExtendedKeyUsage(purposes.to_vec()))
+}
+
+/// Basic constraints of a leaf: not a CA, written as an empty SEQUENCE (RFC 5280 §4.2.1.9).
+pub(super) fn leaf_constraints() -> der::Result<Extension> {
+    extension(true, &BasicConstraints { ca: false, path_len_constraint: None })
+}
+
+/// Basic constraints of a CA.
+#[cfg(not(target_arch = "wasm32"))]
+pub(super) fn ca_constraints(path_len: Option<u8>) -> der::Result<Extension> {
+    extension(true, &BasicConstraints { ca: true, path_len_constraint: path_len })
+}
+
+/// Subject alternative names; critical, because the subject is empty (RFC 5280 §4.2.1.6).
+pub(super) fn critical_alt_names(names: GeneralNames) -> der::Result<Extension> {
+    let value = OctetString::new(names.to_der()?)?;
+    Ok(Extension { extn_id: ID_CE_SUBJECT_ALT_NAME, critical: true, extn_value: value })
+}
+
+/// Authority information access with one caIssuers URL (RFC 5280 §4.2.2.1).
+pub(super) fn ca_issuers(url: &str) -> der::Result<Extension> {
+    let description = AccessDescription { access_method: ID_AD_CA_ISSUERS, access_location: uri(url)? };
+    extension(false, &AuthorityInfoAccessSyntax(vec![description]))
+}
+
+/// CRL distribution points: one point with one URL (RFC 5280 §4.2.1.13).
+pub(super) fn crl_pointer(url: &str) -> der::Result<Extension> {
+    let point = DistributionPoint {
+        distribution_point: Some(DistributionPointName::FullName(vec![uri(url)?])),
+        reasons: None,
+        crl_issuer: None,
+    };
+    extension(false, &CrlDistributionPoints(vec![point]))
+}
+
+fn uri(url: &str) -> der::Result<GeneralName> {
+    Ia5String::new(url).map(GeneralName::UniformResourceIdentifier)
+}
+
+/// A dNSName.
+pub(super) fn dns_name(name: &str) -> der::Result<GeneralName> {
+    Ia5String::new(name).map(GeneralName::DnsName)
+}
+
+/// `Certificate` from its signed parts; `signature` in X.509's form.
+pub(super) fn seal(tbs: &[u8], algorithm: AlgorithmIdentifierOwned, signature: &[u8]) -> der::Result<Vec<u8>> {
+    #[derive(Sequence)]
+    struct Sealed<'a> {
+        tbs: Any,
+        algorithm: AlgorithmIdentifierOwned,
+        signature: der::asn1::BitStringRef<'a>,
+    }
+    let signature = der::asn1::BitStringRef::from_bytes(signature)?;
+    if signature.is_empty() {
+        return Err(ErrorKind::Failed.into());
+    }
+    Sealed { tbs: Any::from_der(tbs)?, algorithm, signature }.to_der()
+}

@@ -1,0 +1,200 @@
+//! What the tests of several modules here need: keys, CSRs of any shape, an issuer, and a verifier.
+
+use super::ceremony::{CertAndKey, create_intermediate, create_root};
+use super::key::check_spki;
+use super::leaf::{LeafFault, LeafRequest, assemble, build_tbs};
+use super::profile::{Profile, default_profile};
+use super::{Issuer, PublicKey, Serial, lint, pem, sigalg};
+use crate::values::crypto::Sign;
+use crate::values::native_crypto::{NativeKey, NativeSigner};
+use crate::values::{Identifier, SigAlg, Time};
+use core::time::Duration;
+use der::asn1::{BitString, Ia5String, ObjectIdentifier, SetOfVec, Utf8StringRef};
+use der::{Any, Decode, Encode};
+use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use spki::SubjectPublicKeyInfoOwned;
+use std::collections::BTreeSet;
+use std::str::FromStr;
+use std::sync::LazyLock;
+use x509_cert::Certificate;
+use x509_cert::attr::Attribute;
+use x509_cert::ext::pkix::SubjectAltName;
+use x509_cert::ext::pkix::name::GeneralName;
+use x509_cert::ext::{Extension, ToExtension};
+use x509_cert::name::Name;
+use x509_cert::request::{CertReq, CertReqInfo, ExtensionReq, Version};
+
+pub(super) use super::serial::hex;
+
+/// 24 November 2026, about noon.
+pub(super) const NOW: Time = Time::from_secs(1_795_521_600);
+
+pub(super) fn random(bytes: &mut [u8]) {
+    getrandom::fill(bytes).unwrap();
+}
+
+/// One key per algorithm and test run.
+pub(super) fn key(alg: SigAlg) -> &'static NativeKey {
+    static P256: LazyLock<NativeKey> = LazyLock::new(|| NativeKey::generate(SigAlg::Es256, &mut random).unwrap());
+    static P384: LazyLock<NativeKey> = LazyLock::new(|| NativeKey::generate(SigAlg::Es384, &mut random).unwrap());
+    static RSA: LazyLock<NativeKey> = LazyLock::new(|| NativeKey::generate(SigAlg::Rs256, &mut random).unwrap());
+    static ED25519: LazyLock<NativeKey> = LazyLock::new(|| NativeKey::generate(SigAlg::Ed25519, &mut random).unwrap());
+    match alg {
+        SigAlg::Es256 | SigAlg::EcP256Sha384 => &P256,
+        SigAlg::Es384 | SigAlg::EcP384Sha256 => &P384,
+        SigAlg::Rs256 | SigAlg::Rs384 | SigAlg::Rs512 => &RSA,
+        SigAlg::Ed25519 => &ED25519,
+    }
+}
+
+/// A root and an intermediate, valid at [`NOW`].
+pub(super) fn authority() -> &'static (CertAndKey, CertAndKey) {
+    static AUTHORITY: LazyLock<(CertAndKey, CertAndKey)> = LazyLock::new(|| {
+        let root = create_root("Test Root", NOW, 10).unwrap();
+        let intermediate = create_intermediate(&root, "Test Intermediate", NOW, 5).unwrap();
+        (root, intermediate)
+    });
+    &AUTHORITY
+}
+
+pub(super) fn issuer() -> Issuer {
+    Issuer::from_pem_chain(&authority().1.certificate).unwrap()
+}
+
+pub(super) fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
+}
+
+/// The parts of a request, owned.
+pub(super) struct Order {
+    pub issuer: Issuer,
+    pub profile: Profile,
+    pub key: PublicKey,
+    pub names: BTreeSet<Identifier>,
+    pub serial: Serial,
+    pub now: Time,
+    pub ca_issuers: Option<&'static str>,
+    pub crl: Option<&'static str>,
+}
+
+/// A request for these names, by [`issuer`], for the [`key`] of that algorithm.
+pub(super) fn order(alg: SigAlg, names: &[&str]) -> Order {
+    Order {
+        issuer: issuer(),
+        profile: default_profile().clone(),
+        key: check_spki(&key(alg).spki_der().unwrap()).unwrap(),
+        names: names.iter().map(|name| Identifier::dns(name).unwrap()).collect(),
+        serial: Serial::from_random([0xab; 18]),
+        now: NOW,
+        ca_issuers: None,
+        crl: None,
+    }
+}
+
+impl Order {
+    pub(super) fn request(&self) -> LeafRequest<'_> {
+        LeafRequest {
+            issuer: &self.issuer,
+            profile: &self.profile,
+            public_key: &self.key,
+            names: &self.names,
+            serial: &self.serial,
+            now: self.now,
+            ca_issuers: self.ca_issuers,
+            crl: self.crl,
+        }
+    }
+
+    pub(super) fn fault(&self) -> LeafFault {
+        build_tbs(&self.request()).unwrap_err()
+    }
+
+    /// The whole path: build, lint, sign, assemble.
+    pub(super) fn issue(&self) -> Vec<u8> {
+        let tbs = build_tbs(&self.request()).unwrap();
+        let linted = lint::check(&tbs, &self.request()).unwrap();
+        let signer = NativeSigner::from_pkcs8_pem(&authority().1.key).unwrap();
+        assemble(&linted, &block_on(signer.sign(linted.as_bytes())).unwrap()).unwrap()
+    }
+
+    pub(super) fn certificate(&self) -> Certificate {
+        Certificate::from_der(&self.issue()).unwrap()
+    }
+}
+
+/// A CSR of any shape.
+pub(super) struct CsrShape {
+    pub subject: &'static str,
+    pub names: Vec<GeneralName>,
+    /// Further extensions that it asks for.
+    pub extensions: Vec<Extension>,
+    pub attributes: Vec<Attribute>,
+    pub alg: SigAlg,
+}
+
+impl Default for CsrShape {
+    fn default() -> Self {
+        Self { subject: "", names: vec![], extensions: vec![], attributes: vec![], alg: SigAlg::Es256 }
+    }
+}
+
+impl CsrShape {
+    /// For these DNS names.
+    pub(super) fn dns(names: &[&str]) -> Self {
+        Self { names: names.iter().map(|name| dns(name)).collect(), ..Self::default() }
+    }
+
+    /// Its DER, signed.
+    pub(super) fn build(&self) -> Vec<u8> {
+        let subject = if self.subject.is_empty() { Name::default() } else { Name::from_str(self.subject).unwrap() };
+        let mut extensions = self.extensions.clone();
+        if !self.names.is_empty() {
+            extensions.push(SubjectAltName(self.names.clone()).to_extension(&subject, &[]).unwrap());
+        }
+        let mut attributes = self.attributes.clone();
+        if !extensions.is_empty() {
+            attributes.push(ExtensionReq(extensions).try_into().unwrap());
+        }
+        sign_csr(subject, attributes, self.alg)
+    }
+}
+
+fn sign_csr(subject: Name, attributes: Vec<Attribute>, alg: SigAlg) -> Vec<u8> {
+    let info = CertReqInfo {
+        version: Version::V1,
+        subject,
+        public_key: SubjectPublicKeyInfoOwned::from_der(&key(alg).spki_der().unwrap()).unwrap(),
+        attributes: SetOfVec::from_iter(attributes).unwrap(),
+    };
+    let raw = key(alg).sign(alg, &info.to_der().unwrap()).unwrap();
+    let signature = BitString::from_bytes(&sigalg::to_x509(alg, &raw).unwrap()).unwrap();
+    CertReq { info, algorithm: sigalg::identifier(alg), signature }.to_der().unwrap()
+}
+
+pub(super) fn dns(name: &str) -> GeneralName {
+    GeneralName::DnsName(Ia5String::new(name).unwrap())
+}
+
+/// An attribute with one UTF8String.
+pub(super) fn attribute(oid: &str, value: &str) -> Attribute {
+    let value = Any::from(Utf8StringRef::new(value).unwrap());
+    Attribute { oid: ObjectIdentifier::new_unwrap(oid), values: SetOfVec::from_iter([value]).unwrap() }
+}
+
+/// Whether rustls-webpki accepts the PEM chain for a server of that name at that time.
+pub(super) fn verify_server(chain: &str, root: &str, name: &str, at: Time) -> Result<(), webpki::Error> {
+    let ders = |pem| pem::read_certificates(pem).unwrap().into_iter().map(CertificateDer::from).collect::<Vec<_>>();
+    let (chain, root) = (ders(chain), ders(root));
+    let anchor = webpki::anchor_from_trusted_cert(&root[0]).unwrap();
+    let leaf = webpki::EndEntityCert::try_from(&chain[0])?;
+    leaf.verify_for_usage(
+        webpki::ALL_VERIFICATION_ALGS,
+        &[anchor],
+        &chain[1..],
+        UnixTime::since_unix_epoch(Duration::from_secs(at.secs())),
+        webpki::KeyUsage::server_auth(),
+        None,
+        None,
+    )?;
+    leaf.verify_is_valid_for_subject_name(&ServerName::try_from(name).unwrap())
+}

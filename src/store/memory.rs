@@ -1,0 +1,79 @@
+//! A partition in memory, for native tests: the same promises as the real one, and a switch that breaks it.
+
+use super::{Kv, StoreFailure, Write};
+use crate::values::Time;
+use std::cell::Cell;
+use std::collections::BTreeMap;
+
+/// A partition held in a map. Clones are independent copies.
+#[derive(Clone, Debug, Default)]
+pub struct MemoryKv {
+    rows: BTreeMap<String, (String, Option<Time>)>,
+    operations: Cell<u64>,
+    fail_at: Option<u64>,
+}
+
+impl MemoryKv {
+    /// Makes the `n`-th operation from now (the next is 0) fail, and all after it.
+    pub fn fail_after(&mut self, n: u64) {
+        self.operations.set(0);
+        self.fail_at = Some(n);
+    }
+
+    /// Lets operations succeed again.
+    pub fn heal(&mut self) {
+        self.fail_at = None;
+    }
+
+    /// How many operations ran since the last [`MemoryKv::fail_after`], or ever.
+    pub fn operations(&self) -> u64 {
+        self.operations.get()
+    }
+
+    /// All rows: key, JSON value, expiry.
+    pub fn rows(&self) -> impl Iterator<Item = (&str, &str, Option<Time>)> {
+        self.rows.iter().map(|(key, (value, expires))| (key.as_str(), value.as_str(), *expires))
+    }
+
+    fn operate(&self, what: &str) -> Result<(), StoreFailure> {
+        let n = self.operations.get();
+        self.operations.set(n + 1);
+        match self.fail_at {
+            Some(limit) if n >= limit => Err(StoreFailure(format!("injected fault at {what}"))),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Kv for MemoryKv {
+    fn get(&self, key: &str) -> Result<Option<String>, StoreFailure> {
+        self.operate("get")?;
+        Ok(self.rows.get(key).map(|(value, _)| value.clone()))
+    }
+
+    fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Vec<(String, String)>, StoreFailure> {
+        self.operate("list")?;
+        let start = after.filter(|after| *after > prefix).unwrap_or(prefix);
+        let rows = self.rows.range(start.to_owned()..);
+        let rows = rows.filter(|(key, _)| after.is_none_or(|after| key.as_str() > after));
+        let rows = rows.take_while(|(key, _)| key.starts_with(prefix)).take(limit);
+        Ok(rows.map(|(key, (value, _))| (key.clone(), value.clone())).collect())
+    }
+
+    fn apply(&mut self, writes: Vec<(String, Write)>) -> Result<(), StoreFailure> {
+        self.operate("apply")?;
+        for (key, write) in writes {
+            match write {
+                Write::Put { value, expires } => self.rows.insert(key, (value, expires)),
+                Write::Delete => self.rows.remove(&key),
+            };
+        }
+        Ok(())
+    }
+
+    fn purge(&mut self, now: Time) -> Result<Option<Time>, StoreFailure> {
+        self.operate("purge")?;
+        self.rows.retain(|_, (_, expires)| expires.is_none_or(|at| at > now));
+        Ok(self.rows.values().filter_map(|(_, expires)| *expires).min())
+    }
+}

@@ -1,0 +1,208 @@
+//! Transactions: reads see what was written before them, writes are applied together at the end.
+
+use super::{Kv, Record, StoreFailure, Write, key_of};
+use crate::values::Time;
+use std::collections::BTreeMap;
+
+/// A transaction over one partition. Dropped without [`Txn::commit`], it leaves nothing behind.
+pub struct Txn<'a, K: Kv> {
+    kv: &'a mut K,
+    writes: BTreeMap<String, Write>,
+    wake: Option<Time>,
+}
+
+/// A point in a transaction to which it can be rolled back.
+pub struct Mark(BTreeMap<String, Write>, Option<Time>);
+
+impl<'a, K: Kv> Txn<'a, K> {
+    /// Begins a transaction.
+    pub fn begin(kv: &'a mut K) -> Self {
+        Self { kv, writes: BTreeMap::new(), wake: None }
+    }
+
+    /// The record of type `R` with this id.
+    ///
+    /// # Errors
+    /// When the storage fails, or what it holds is no such record.
+    pub fn get<R: Record>(&self, id: &str) -> Result<Option<R>, StoreFailure> {
+        let key = key_of::<R>(id);
+        let text = match self.writes.get(&key) {
+            Some(Write::Put { value, .. }) => Some(value.clone()),
+            Some(Write::Delete) => None,
+            None => self.kv.get(&key)?,
+        };
+        text.map(|text| read(&key, &text)).transpose()
+    }
+
+    /// Up to `limit` ids and records of type `R` that come after the id `after`, in byte order of the id.
+    ///
+    /// # Errors
+    /// As [`Txn::get`].
+    pub fn list<R: Record>(&self, after: Option<&str>, limit: usize) -> Result<Vec<(String, R)>, StoreFailure> {
+        let prefix = format!("{}/", R::PREFIX);
+        let start = after.map(|id| key_of::<R>(id));
+        // Records this transaction deletes are still in the store and must not eat up the limit.
+        let stored = self.kv.list(&prefix, start.as_deref(), limit + self.writes.len())?;
+        let mut merged: BTreeMap<String, String> = stored.into_iter().collect();
+        for (key, write) in self.writes.range(prefix.clone()..).take_while(|(key, _)| key.starts_with(&prefix)) {
+            match write {
+                Write::Put { value, .. } if start.as_ref().is_none_or(|start| key > start) => {
+                    merged.insert(key.clone(), value.clone());
+                }
+                Write::Put { .. } => {}
+                Write::Delete => {
+                    merged.remove(key);
+                }
+            }
+        }
+        let records = merged.iter().take(limit);
+        records.map(|(key, text)| Ok((key.strip_prefix(&prefix).unwrap_or(key).to_owned(), read(key, text)?))).collect()
+    }
+
+    /// Stores a record under its type's prefix and this id.
+    ///
+    /// # Errors
+    /// When the record cannot be written as JSON.
+    pub fn put<R: Record>(&mut self, id: &str, record: &R) -> Result<(), StoreFailure> {
+        let key = key_of::<R>(id);
+        let value = serde_json::to_string(record).map_err(|e| StoreFailure(format!("writing {key}: {e}")))?;
+        let expires = record.expires();
+        self.wake = earliest(self.wake, expires);
+        self.writes.insert(key, Write::Put { value, expires });
+        Ok(())
+    }
+
+    /// Removes a record.
+    pub fn delete<R: Record>(&mut self, id: &str) {
+        self.writes.insert(key_of::<R>(id), Write::Delete);
+    }
+
+    /// Asks to be woken at this instant at the latest.
+    pub fn wake_at(&mut self, at: Time) {
+        self.wake = earliest(self.wake, Some(at));
+    }
+
+    /// The transaction as it stands, to come back to with [`Txn::roll_back_to`].
+    pub fn mark(&self) -> Mark {
+        Mark(self.writes.clone(), self.wake)
+    }
+
+    /// Forgets what was written since `mark`.
+    pub fn roll_back_to(&mut self, mark: Mark) {
+        self.writes = mark.0;
+        self.wake = mark.1;
+    }
+
+    /// Applies the writes, all or none, and says when the partition wants to be woken for them: the earliest
+    /// expiry written, or what [`Txn::wake_at`] asked for.
+    ///
+    /// # Errors
+    /// When the storage fails; nothing is stored then.
+    pub fn commit(self) -> Result<Option<Time>, StoreFailure> {
+        if !self.writes.is_empty() {
+            self.kv.apply(self.writes.into_iter().collect())?;
+        }
+        Ok(self.wake)
+    }
+}
+
+fn earliest(a: Option<Time>, b: Option<Time>) -> Option<Time> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    }
+}
+
+fn read<R: Record>(key: &str, text: &str) -> Result<R, StoreFailure> {
+    serde_json::from_str(text).map_err(|e| StoreFailure(format!("{key} holds no {} record: {e}", R::PREFIX)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::MemoryKv;
+    use super::*;
+    use serde::{Deserialize, Serialize};
+
+    #[derive(Serialize, Deserialize, PartialEq, Debug)]
+    struct Note {
+        text: String,
+        until: Option<u64>,
+    }
+
+    impl Record for Note {
+        const PREFIX: &'static str = "note";
+        fn expires(&self) -> Option<Time> {
+            self.until.map(Time::from_secs)
+        }
+    }
+
+    fn note(text: &str, until: Option<u64>) -> Note {
+        Note { text: text.to_owned(), until }
+    }
+
+    fn ids(found: Vec<(String, Note)>) -> Vec<String> {
+        found.into_iter().map(|(id, _)| id).collect()
+    }
+
+    #[test]
+    fn reads_see_own_writes_and_nothing_is_stored_before_commit() {
+        let mut kv = MemoryKv::default();
+        let mut txn = Txn::begin(&mut kv);
+        txn.put("a", &note("one", None)).unwrap();
+        assert_eq!(txn.get::<Note>("a").unwrap(), Some(note("one", None)));
+        drop(txn);
+        assert_eq!(kv.rows().count(), 0);
+    }
+
+    #[test]
+    fn commit_stores_and_tells_the_earliest_expiry() {
+        let mut kv = MemoryKv::default();
+        let mut txn = Txn::begin(&mut kv);
+        txn.put("a", &note("one", Some(50))).unwrap();
+        txn.put("b", &note("two", Some(40))).unwrap();
+        assert_eq!(txn.commit().unwrap(), Some(Time::from_secs(40)));
+        assert_eq!(kv.rows().count(), 2);
+        assert_eq!(kv.purge(Time::from_secs(40)).unwrap(), Some(Time::from_secs(50)));
+        assert_eq!(kv.rows().map(|(key, ..)| key.to_owned()).collect::<Vec<_>>(), ["note/a"]);
+    }
+
+    #[test]
+    fn rolling_back_keeps_what_came_before_the_mark() {
+        let mut kv = MemoryKv::default();
+        let mut txn = Txn::begin(&mut kv);
+        txn.put("a", &note("one", None)).unwrap();
+        let mark = txn.mark();
+        txn.put("a", &note("changed", None)).unwrap();
+        txn.put("b", &note("two", None)).unwrap();
+        txn.roll_back_to(mark);
+        txn.commit().unwrap();
+        assert_eq!(kv.get("note/a").unwrap().unwrap(), r#"{"text":"one","until":null}"#);
+        assert_eq!(kv.get("note/b").unwrap(), None);
+    }
+
+    #[test]
+    fn lists_merge_stored_and_written_records() {
+        let mut kv = MemoryKv::default();
+        let mut txn = Txn::begin(&mut kv);
+        for id in ["a", "c", "e", "g"] {
+            txn.put(id, &note(id, None)).unwrap();
+        }
+        txn.commit().unwrap();
+        let mut txn = Txn::begin(&mut kv);
+        txn.delete::<Note>("a");
+        txn.put("d", &note("d", None)).unwrap();
+        assert_eq!(ids(txn.list(None, 3).unwrap()), ["c", "d", "e"]);
+        assert_eq!(ids(txn.list(Some("d"), 9).unwrap()), ["e", "g"]);
+    }
+
+    #[test]
+    fn a_failing_store_applies_nothing() {
+        let mut kv = MemoryKv::default();
+        kv.fail_after(0);
+        let mut txn = Txn::begin(&mut kv);
+        txn.put("a", &note("one", None)).unwrap();
+        assert!(txn.commit().is_err());
+        kv.heal();
+        assert_eq!(kv.rows().count(), 0);
+    }
+}

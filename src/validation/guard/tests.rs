@@ -1,0 +1,146 @@
+use super::*;
+use AddressClass::*;
+use proptest::prelude::*;
+
+fn class(text: &str) -> Option<AddressClass> {
+    classify(text.parse().unwrap())
+}
+
+#[test]
+fn z10_public_addresses_pass() {
+    for text in [
+        "1.1.1.1",
+        "9.255.255.255",
+        "11.0.0.0",
+        "100.63.255.255",
+        "100.128.0.0",
+        "126.255.255.255",
+        "128.0.0.0",
+        "169.253.255.255",
+        "172.15.255.255",
+        "172.32.0.0",
+        "192.0.1.0",
+        "192.167.255.255",
+        "198.17.255.255",
+        "198.20.0.0",
+        "223.255.255.255",
+        "2606:4700::1111",
+        "2001:200::1",
+        "2a00::1",
+        "::ffff:1.1.1.1",
+        "::1.1.1.1",
+        "64:ff9b::1.1.1.1",
+        "2002:101:101::1",
+    ] {
+        assert_eq!(class(text), None, "{text}");
+        assert_eq!(AddressPolicy::default().check(text.parse().unwrap()), Ok(()), "{text}");
+    }
+}
+
+#[test]
+fn z10_special_addresses_are_told_apart() {
+    for (text, expected) in [
+        ("0.0.0.0", Unspecified),
+        ("0.1.2.3", Unspecified),
+        ("10.255.0.1", Private),
+        ("100.64.0.1", Shared),
+        ("100.127.255.255", Shared),
+        ("127.0.0.1", Loopback),
+        ("127.255.255.255", Loopback),
+        ("169.254.169.254", LinkLocal),
+        ("172.16.0.1", Private),
+        ("172.31.255.255", Private),
+        ("192.0.0.1", Reserved),
+        ("192.0.2.1", Documentation),
+        ("192.88.99.1", Reserved),
+        ("192.168.1.1", Private),
+        ("198.18.0.1", Benchmarking),
+        ("198.19.255.255", Benchmarking),
+        ("198.51.100.9", Documentation),
+        ("203.0.113.9", Documentation),
+        ("224.0.0.1", Multicast),
+        ("239.255.255.255", Multicast),
+        ("240.0.0.1", Reserved),
+        ("255.255.255.254", Reserved),
+        ("255.255.255.255", Broadcast),
+        ("::", Unspecified),
+        ("::1", Loopback),
+        ("fe80::1", LinkLocal),
+        ("febf::1", LinkLocal),
+        ("fec0::1", SiteLocal),
+        ("fc00::1", UniqueLocal),
+        ("fdff::1", UniqueLocal),
+        ("ff02::1", Multicast),
+        ("2001:db8::1", Documentation),
+        ("3fff::1", Documentation),
+        ("2001:2::1", Benchmarking),
+        ("2001::1", Translation),
+        ("2001:10::1", Reserved),
+        ("64:ff9b:1::1", Translation),
+        ("100::1", Reserved),
+        ("5f00::1", Reserved),
+        ("4000::", Reserved),
+        ("::ffff:0:8.8.8.8", Reserved),
+    ] {
+        assert_eq!(class(text), Some(expected), "{text}");
+    }
+}
+
+#[test]
+fn z10_an_ipv4_address_in_ipv6_clothes_is_judged_as_itself() {
+    for (text, expected) in [
+        ("::ffff:127.0.0.1", Loopback),
+        ("::ffff:0.0.0.0", Unspecified),
+        ("::ffff:10.0.0.1", Private),
+        ("::127.0.0.1", Loopback),
+        ("::2", Unspecified),
+        ("64:ff9b::127.0.0.1", Loopback),
+        ("64:ff9b::169.254.169.254", LinkLocal),
+        ("2002:7f00:1::1", Loopback),
+        ("2002:a00:1::", Private),
+        ("2002::1", Unspecified),
+        ("2002:e000:1::", Multicast),
+    ] {
+        assert_eq!(class(text), Some(expected), "{text}");
+    }
+}
+
+#[test]
+fn z10_allow_private_opens_private_networks_and_nothing_else() {
+    let open = AddressPolicy { allow_private: true };
+    for text in ["127.0.0.1", "::1", "10.1.2.3", "192.168.0.1", "100.64.0.1", "fd00::1", "::ffff:127.0.0.1", "1.1.1.1"]
+    {
+        assert_eq!(open.check(text.parse().unwrap()), Ok(()), "{text}");
+    }
+    for text in [
+        "0.0.0.0",
+        "::",
+        "224.0.0.1",
+        "ff02::1",
+        "255.255.255.255",
+        "169.254.169.254",
+        "fe80::1",
+        "::ffff:0.0.0.0",
+        "240.0.0.1",
+    ] {
+        assert!(open.check(text.parse().unwrap()).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn t25_a_refusal_names_the_address_and_its_kind() {
+    let fault = AddressPolicy::default().check("::ffff:127.0.0.1".parse().unwrap()).unwrap_err();
+    assert_eq!(fault.to_string(), "::ffff:127.0.0.1 is a loopback address, which this CA does not connect to");
+}
+
+proptest! {
+    /// The standard library knows these kinds too; whatever it calls so is never public here.
+    #[test]
+    fn z10_agrees_with_the_standard_library(bits: u32) {
+        let v4 = Ipv4Addr::from_bits(bits);
+        let special = v4.is_private() || v4.is_loopback() || v4.is_link_local() || v4.is_multicast()
+            || v4.is_broadcast() || v4.is_documentation() || v4.is_unspecified();
+        prop_assert!(!special || classify_v4(v4).is_some());
+        prop_assert_eq!(classify_v6(v4.to_ipv6_mapped()).is_some(), classify_v4(v4).is_some());
+    }
+}

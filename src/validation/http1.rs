@@ -1,0 +1,259 @@
+//! Reading one HTTP/1.1 response from a growing buffer
+//! ([RFC 9112](https://www.rfc-editor.org/rfc/rfc9112)).
+//!
+//! The peer is whoever a name points to, so work stays linear in what it sends however it cuts it up, and
+//! everything is capped.
+
+use super::quote::quote;
+use httparse::Status;
+use std::fmt;
+
+/// The most bytes of a body that are read. A key authorization has about 90.
+pub const MAX_BODY: usize = 128 * 1024;
+
+/// The most bytes of a status line and headers, as common servers have it.
+const MAX_HEAD: usize = 16 * 1024;
+
+/// The most header lines.
+const MAX_HEADERS: usize = 100;
+
+/// The most bytes of a line with a chunk's size, or of the trailers.
+const MAX_CHUNK_LINE: usize = 1024;
+
+/// The most bytes of a whole response: body, head, and as much again as chunked framing needs at its worst
+/// that is still sensible (a chunk size line for every few bytes is not).
+pub const MAX_RESPONSE: usize = MAX_HEAD + 2 * MAX_BODY;
+
+/// A response, its body taken out of its framing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Response {
+    /// The status code.
+    pub status: u16,
+    /// The first `Location` header, when it is text.
+    pub location: Option<String>,
+    /// The body; empty for redirects, whose bodies are not read.
+    pub body: Vec<u8>,
+}
+
+/// Why bytes are no HTTP response of use; follows the name of the peer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HttpFault {
+    /// Not HTTP/1; the text says what is wrong.
+    Malformed(String),
+    /// It ended in the middle.
+    Incomplete,
+    /// The body has more than 128 kB.
+    BodyTooLarge,
+    /// The head has more than 16 kB.
+    HeadTooLarge,
+    /// A transfer coding other than `chunked`.
+    TransferCoding(String),
+}
+
+impl fmt::Display for HttpFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Malformed(why) => write!(f, "sent something that is no HTTP/1.1 response ({why})"),
+            Self::Incomplete => f.write_str("closed the connection before its response was complete"),
+            Self::BodyTooLarge => write!(f, "sent a body of more than {MAX_BODY} bytes"),
+            Self::HeadTooLarge => write!(f, "sent headers of more than {MAX_HEAD} bytes"),
+            Self::TransferCoding(name) => write!(f, "used the transfer coding {name}, which was not asked for"),
+        }
+    }
+}
+
+impl std::error::Error for HttpFault {}
+
+/// Whether a status is one of those whose `Location` is followed: 301, 302, 307 and 308, as the CA/Browser
+/// Forum's Baseline Requirements 3.2.2.4.19 have it for this very check. 303 points to another resource.
+pub fn is_redirect(status: u16) -> bool {
+    matches!(status, 301 | 302 | 307 | 308)
+}
+
+/// How the body ends ([RFC 9112 §6.3](https://www.rfc-editor.org/rfc/rfc9112#section-6.3)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Framing {
+    /// There is none, or it is of no interest.
+    Empty,
+    /// After so many bytes.
+    Length(usize),
+    /// With a chunk of size 0.
+    Chunked,
+    /// With the connection.
+    UntilClose,
+}
+
+struct Head {
+    status: u16,
+    location: Option<String>,
+    framing: Framing,
+}
+
+/// Where reading a response stands. All its methods take everything received so far.
+#[derive(Default)]
+pub struct Reader {
+    /// Where the head begins: 0, or behind the last interim response.
+    start: usize,
+    /// Up to where there is no end of the head.
+    searched: usize,
+    head: Option<Head>,
+    /// Where the body begins, or with chunks the next one.
+    at: usize,
+    /// What chunks held so far.
+    body: Vec<u8>,
+}
+
+impl Reader {
+    /// Whether the response is complete, after more of it has arrived.
+    ///
+    /// # Errors
+    /// An [`HttpFault`] that no further byte can heal.
+    pub fn advance(&mut self, bytes: &[u8]) -> Result<bool, HttpFault> {
+        while self.head.is_none() {
+            if !self.read_head(bytes)? {
+                return Ok(false);
+            }
+        }
+        let received = bytes.len().saturating_sub(self.at);
+        match self.framing() {
+            Framing::Empty => Ok(true),
+            Framing::Length(length) => Ok(received >= length),
+            Framing::Chunked => self.read_chunks(bytes),
+            Framing::UntilClose if received > MAX_BODY => Err(HttpFault::BodyTooLarge),
+            Framing::UntilClose => Ok(false),
+        }
+    }
+
+    /// The response, now that nothing more will come.
+    ///
+    /// # Errors
+    /// [`HttpFault::Incomplete`] when it ends too early, else as [`Reader::advance`].
+    pub fn finish(mut self, bytes: &[u8]) -> Result<Response, HttpFault> {
+        let complete = self.advance(bytes)?;
+        let rest = bytes.get(self.at..).unwrap_or_default();
+        let body = match self.framing() {
+            Framing::UntilClose => rest.to_vec(),
+            _ if !complete => return Err(HttpFault::Incomplete),
+            Framing::Empty => Vec::new(),
+            Framing::Length(length) => rest.get(..length).unwrap_or_default().to_vec(),
+            Framing::Chunked => self.body,
+        };
+        let head = self.head.ok_or(HttpFault::Incomplete)?;
+        Ok(Response { status: head.status, location: head.location, body })
+    }
+
+    fn framing(&self) -> Framing {
+        // Without a head nothing is complete, which `Length` says for any length not yet there.
+        self.head.as_ref().map_or(Framing::Length(usize::MAX), |head| head.framing)
+    }
+
+    /// Reads one head when it is all there; interim responses (1xx) leave the next one to be read.
+    fn read_head(&mut self, bytes: &[u8]) -> Result<bool, HttpFault> {
+        let Some(end) = find_head_end(bytes, self.searched) else {
+            // The end is at most 3 bytes long: its first 2 may be there already.
+            self.searched = bytes.len().saturating_sub(2).max(self.start);
+            return if bytes.len() - self.start > MAX_HEAD { Err(HttpFault::HeadTooLarge) } else { Ok(false) };
+        };
+        let head = parse_head(bytes.get(self.start..end).unwrap_or_default())?;
+        (self.start, self.searched, self.at) = (end, end, end);
+        if !(100..200).contains(&head.status) {
+            self.head = Some(head);
+        }
+        Ok(true)
+    }
+
+    /// Takes all whole chunks; says whether the last one and its trailers are among them.
+    fn read_chunks(&mut self, bytes: &[u8]) -> Result<bool, HttpFault> {
+        loop {
+            let rest = bytes.get(self.at..).unwrap_or_default();
+            let line = httparse::parse_chunk_size(rest.get(..MAX_CHUNK_LINE).unwrap_or(rest));
+            let (line, size) = match line {
+                Ok(Status::Complete((line, size))) => (line, usize::try_from(size).unwrap_or(usize::MAX)),
+                Ok(Status::Partial) if rest.len() < MAX_CHUNK_LINE => return Ok(false),
+                Ok(Status::Partial) | Err(_) => return Err(HttpFault::Malformed("invalid chunk size".into())),
+            };
+            if size > MAX_BODY - self.body.len() {
+                return Err(HttpFault::BodyTooLarge);
+            }
+            let rest = rest.get(line..).unwrap_or_default();
+            if size == 0 {
+                return trailers_end(rest);
+            }
+            let Some((data, after)) = rest.split_at_checked(size) else { return Ok(false) };
+            match after {
+                [b'\r', b'\n', ..] => {}
+                [] | [b'\r'] => return Ok(false),
+                _ => return Err(HttpFault::Malformed("a chunk is longer than its size".into())),
+            }
+            self.body.extend_from_slice(data);
+            self.at += line + size + 2;
+        }
+    }
+}
+
+/// Whether the trailer section that begins `rest` is over; what is in it is of no interest.
+fn trailers_end(rest: &[u8]) -> Result<bool, HttpFault> {
+    let rest = rest.get(..MAX_CHUNK_LINE).unwrap_or(rest);
+    if rest.starts_with(b"\r\n") || find_head_end(rest, 0).is_some() {
+        return Ok(true);
+    }
+    if rest.len() < MAX_CHUNK_LINE { Ok(false) } else { Err(HttpFault::HeadTooLarge) }
+}
+
+/// Behind the first empty line at or after `from`. Lines may end in LF alone (RFC 9112 §2.2).
+fn find_head_end(bytes: &[u8], from: usize) -> Option<usize> {
+    let tail = bytes.get(from..)?;
+    (0..tail.len()).find_map(|at| match tail.get(at..)? {
+        [b'\n', b'\n', ..] => Some(from + at + 2),
+        [b'\n', b'\r', b'\n', ..] => Some(from + at + 3),
+        _ => None,
+    })
+}
+
+fn parse_head(bytes: &[u8]) -> Result<Head, HttpFault> {
+    let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
+    let mut response = httparse::Response::new(&mut headers);
+    match response.parse(bytes) {
+        Ok(Status::Complete(_)) => {}
+        Ok(Status::Partial) => return Err(HttpFault::Malformed("its head ends too early".into())),
+        Err(error) => {
+            let line = bytes.split(|b| *b == b'\n').next().unwrap_or_default();
+            return Err(HttpFault::Malformed(format!("{error}; it begins {}", quote(line.trim_ascii_end()))));
+        }
+    }
+    let status = response.code.ok_or(HttpFault::Incomplete)?;
+    let location = find(response.headers, "location").next().and_then(|value| core::str::from_utf8(value).ok());
+    Ok(Head { status, location: location.map(str::to_owned), framing: framing(status, response.headers)? })
+}
+
+fn find<'h>(headers: &'h [httparse::Header<'_>], name: &'static str) -> impl Iterator<Item = &'h [u8]> {
+    headers.iter().filter(move |header| header.name.eq_ignore_ascii_case(name)).map(|header| header.value.trim_ascii())
+}
+
+fn framing(status: u16, headers: &[httparse::Header<'_>]) -> Result<Framing, HttpFault> {
+    if matches!(status, 100..200 | 204 | 304) || is_redirect(status) {
+        return Ok(Framing::Empty);
+    }
+    // A transfer coding overrides a length.
+    let mut codings = find(headers, "transfer-encoding");
+    if let Some(coding) = codings.next() {
+        let chunked = coding.eq_ignore_ascii_case(b"chunked") && codings.next().is_none();
+        return if chunked { Ok(Framing::Chunked) } else { Err(HttpFault::TransferCoding(quote(coding))) };
+    }
+    let mut lengths = find(headers, "content-length");
+    let Some(first) = lengths.next() else { return Ok(Framing::UntilClose) };
+    if lengths.any(|other| other != first) {
+        return Err(HttpFault::Malformed("it has two content lengths".into()));
+    }
+    let digits = core::str::from_utf8(first).ok().filter(|text| text.bytes().all(|b| b.is_ascii_digit()));
+    let length: u64 = digits
+        .and_then(|text| text.parse().ok())
+        .ok_or_else(|| HttpFault::Malformed(format!("its content length is {}", quote(first))))?;
+    match usize::try_from(length) {
+        Ok(length) if length <= MAX_BODY => Ok(Framing::Length(length)),
+        _ => Err(HttpFault::BodyTooLarge),
+    }
+}
+
+#[cfg(test)]
+mod tests;

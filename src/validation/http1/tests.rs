@@ -1,0 +1,136 @@
+use super::*;
+use proptest::prelude::*;
+
+/// What comes of `bytes` when they arrive in pieces of `step`; and how many of them were taken in.
+fn receive(bytes: &[u8], step: usize) -> (Result<Response, HttpFault>, usize) {
+    let mut reader = Reader::default();
+    let mut length = 0;
+    while length < bytes.len() {
+        length = bytes.len().min(length + step);
+        if !matches!(reader.advance(&bytes[..length]), Ok(false)) {
+            break;
+        }
+    }
+    (reader.finish(&bytes[..length]), length)
+}
+
+fn body_of(text: &str) -> Result<String, HttpFault> {
+    let whole = receive(text.as_bytes(), usize::MAX / 2).0;
+    assert_eq!(receive(text.as_bytes(), 1).0, whole, "byte by byte: {text:?}");
+    whole.map(|response| String::from_utf8(response.body).unwrap())
+}
+
+#[test]
+fn z10_bodies_end_as_their_framing_says() {
+    for (text, body) in [
+        ("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc", "abc"),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabcdef", "abc"),
+        ("HTTP/1.1 200 OK\r\ncontent-length: 3\r\nCONTENT-LENGTH: 3\r\n\r\nabc", "abc"),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", ""),
+        ("HTTP/1.0 200 OK\r\n\r\nabc", "abc"),
+        ("HTTP/1.1 200\r\n\r\nabc", "abc"),
+        ("HTTP/1.1 200 OK\n\nabc", "abc"),
+        ("HTTP/1.1 204 No Content\r\n\r\n", ""),
+        ("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na", "a"),
+        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", "abc"),
+        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n2;x=y\r\nab\r\n1\r\nc\r\n0\r\nX: y\r\n\r\nmore", "abc"),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", "abc"),
+    ] {
+        assert_eq!(body_of(text), Ok(body.to_owned()), "{text:?}");
+    }
+}
+
+#[test]
+fn z10_garbage_is_told_apart_from_http() {
+    for text in [
+        "SSH-2.0-OpenSSH_9.9\r\n\r\n",
+        "hello\n\n",
+        "HTTP/2 200 OK\r\n\r\n",
+        "HTTP/1.1 2000 OK\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nno colon\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+        "HTTP/1.1 200 OK\r\nContent-Length: +1\r\n\r\na",
+        "HTTP/1.1 200 OK\r\nContent-Length: \r\n\r\na",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nabc\r\n0\r\n\r\n",
+        "\r\n\r\n\r\n",
+    ] {
+        assert!(matches!(body_of(text), Err(HttpFault::Malformed(_))), "{text:?}: {:?}", body_of(text));
+    }
+    let gzip = "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n";
+    assert_eq!(body_of(gzip), Err(HttpFault::TransferCoding("\"gzip, chunked\"".into())));
+}
+
+#[test]
+fn z10_what_ends_early_is_incomplete() {
+    for text in [
+        "",
+        "HTTP/1.1 200 OK\r\nContent-Len",
+        "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nab",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nab",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n",
+        "HTTP/1.1 100 Continue\r\n\r\n",
+    ] {
+        assert_eq!(body_of(text), Err(HttpFault::Incomplete), "{text:?}");
+    }
+}
+
+#[test]
+fn z10_a_redirect_needs_no_body() {
+    let text = b"HTTP/1.1 302 Found\r\nLocation:  /there \r\nContent-Length: 999999\r\n\r\nnever";
+    let (response, taken) = receive(text, 1);
+    assert_eq!(response, Ok(Response { status: 302, location: Some("/there".into()), body: vec![] }));
+    assert_eq!(taken, text.len() - "never".len());
+}
+
+#[test]
+fn z10_everything_is_capped_while_it_is_read() {
+    let long = |head: &str, unit: &str, times| format!("HTTP/1.1 200 OK\r\n{head}{}", unit.repeat(times));
+    for (text, fault) in [
+        (long("\r\n", "x", MAX_BODY + 1), HttpFault::BodyTooLarge),
+        (long("Content-Length: 131073\r\n\r\n", "", 0), HttpFault::BodyTooLarge),
+        (long("Content-Length: 99999999999\r\n\r\n", "", 0), HttpFault::BodyTooLarge),
+        (long("Transfer-Encoding: chunked\r\n\r\n", "4000\r\n", 1) + &"x".repeat(0x4000), HttpFault::Incomplete),
+        (long("Transfer-Encoding: chunked\r\n\r\nfffffffffffffff\r\n", "", 0), HttpFault::BodyTooLarge),
+        (long("Transfer-Encoding: chunked\r\n\r\n", "1\r\nx\r\n", MAX_BODY + 1), HttpFault::BodyTooLarge),
+        (long("", "a: b\r\n", 5_000), HttpFault::HeadTooLarge),
+        (long("Transfer-Encoding: chunked\r\n\r\n0\r\n", "a: b\r\n", 1_000), HttpFault::HeadTooLarge),
+    ] {
+        let (outcome, _) = receive(text.as_bytes(), 1000);
+        assert_eq!(outcome, Err(fault), "{}", &text[..60]);
+    }
+    assert!(body_of(&long("Content-Length: 131072\r\n\r\n", "x", MAX_BODY)).is_ok());
+    assert!(matches!(body_of(&(long("", "a: b\r\n", 101) + "\r\n")), Err(HttpFault::Malformed(_))));
+    let extension = long("Transfer-Encoding: chunked\r\n\r\n1;", "x", 2_000);
+    assert!(matches!(receive(extension.as_bytes(), 7), (Err(HttpFault::Malformed(_)), ..1_200)));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+
+    #[test]
+    fn z10_no_bytes_cause_a_panic_and_no_cut_matters(
+        tail: Vec<u8>,
+        head in prop::sample::select(vec![
+            "",
+            "HTTP/1.1 200 OK\r\n",
+            "HTTP/1.1 200 OK\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n",
+        ]),
+        step in 1usize..40,
+    ) {
+        let bytes = [head.as_bytes(), &tail].concat();
+        prop_assert_eq!(receive(&bytes, step).0, receive(&bytes, 1).0);
+    }
+
+    #[test]
+    fn z10_chunks_give_back_what_was_cut_up(body: Vec<u8>, size in 1usize..30, step in 1usize..40) {
+        let mut bytes = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
+        for chunk in body.chunks(size) {
+            bytes.extend(format!("{:X}\r\n", chunk.len()).bytes().chain(chunk.iter().copied()).chain(*b"\r\n"));
+        }
+        bytes.extend(b"0\r\n\r\n");
+        prop_assert_eq!(receive(&bytes, step).0.unwrap().body, body);
+    }
+}

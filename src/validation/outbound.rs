@@ -1,0 +1,111 @@
+//! The port through which validation reaches the network.
+//!
+//! Validation decides *what* to ask and of *whom*; whoever implements this trait only carries bytes. The
+//! Worker does it with `fetch` and `connect()`, native tests with sockets or a script.
+
+use crate::values::Time;
+use core::net::SocketAddr;
+use core::time::Duration;
+use std::fmt;
+
+/// How much one exchange may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The most bytes to read. Of a socket that is everything the peer sends, of a `fetch` the body.
+    pub max_bytes: usize,
+    /// From the call to its return, connecting included.
+    pub timeout: Duration,
+}
+
+/// What `fetch` brought back, redirects not followed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FetchAnswer {
+    /// The HTTP status code.
+    pub status: u16,
+    /// The `Location` header as it was sent.
+    pub location: Option<String>,
+    /// The body, decoded by the platform.
+    pub body: Vec<u8>,
+}
+
+/// Why nothing usable came back; its text continues a sentence that names what was asked of whom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OutboundFault {
+    /// Not done within the time allowed.
+    Timeout,
+    /// No connection: refused, no route, host down. The text is the system's reason.
+    Unreachable(String),
+    /// The platform does not connect to this address (Workers: those inside Cloudflare's own network).
+    AddressRefused(String),
+    /// The connection broke before the answer was whole. The text is the system's reason.
+    Closed(String),
+    /// The peer sent more than [`Limits::max_bytes`].
+    TooLarge,
+    /// The TLS handshake failed or the certificate did not please the platform.
+    Tls(String),
+    /// The DNS resolver could not be reached or did not answer with a DNS message.
+    Resolver(String),
+}
+
+impl OutboundFault {
+    /// Whether no usable connection came about, so that another address of the same host may do better.
+    pub fn is_connection(&self) -> bool {
+        match self {
+            Self::Timeout | Self::Unreachable(_) | Self::Closed(_) => true,
+            Self::AddressRefused(_) | Self::TooLarge | Self::Tls(_) | Self::Resolver(_) => false,
+        }
+    }
+}
+
+impl fmt::Display for OutboundFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Timeout => f.write_str("no complete answer in time"),
+            Self::Unreachable(why) => write!(f, "could not connect ({why})"),
+            Self::AddressRefused(why) => write!(f, "the platform does not connect to that address ({why})"),
+            Self::Closed(why) => write!(f, "the connection broke before the answer was complete ({why})"),
+            Self::TooLarge => f.write_str("the answer is larger than is read"),
+            Self::Tls(why) => write!(f, "TLS failed ({why})"),
+            Self::Resolver(why) => write!(f, "the DNS resolver did not answer ({why})"),
+        }
+    }
+}
+
+impl std::error::Error for OutboundFault {}
+
+/// The network, as validation sees it.
+#[allow(async_fn_in_trait, reason = "futures on wasm are not Send; callers are generic, never dyn")]
+pub trait Outbound {
+    /// The present. It has to move on while one of the other methods waits: the total budget hangs on it.
+    fn now(&self) -> Time;
+
+    /// One exchange with the configured DNS resolver: a query in wire format, its answer in wire format
+    /// ([RFC 8484 §4.1](https://www.rfc-editor.org/rfc/rfc8484#section-4.1)).
+    ///
+    /// # Errors
+    /// [`OutboundFault::Resolver`] when the resolver answers with anything but a DNS message.
+    async fn doh(&self, query: &[u8], limits: Limits) -> Result<Vec<u8>, OutboundFault>;
+
+    /// Connects by TCP to exactly `addr`, sends `request` and gives what the peer sent back.
+    ///
+    /// Reads until `done` says of all bytes so far that they are enough, or until the peer closes; `done`
+    /// is asked after each read. A peer that closes early is no fault: what came until then is the answer.
+    ///
+    /// # Errors
+    /// [`OutboundFault::TooLarge`] when more than `limits.max_bytes` came without `done` saying so;
+    /// [`OutboundFault::AddressRefused`] when the platform refuses this address as such.
+    async fn exchange(
+        &self,
+        addr: SocketAddr,
+        request: &[u8],
+        limits: Limits,
+        done: &mut dyn FnMut(&[u8]) -> bool,
+    ) -> Result<Vec<u8>, OutboundFault>;
+
+    /// A GET of `url` (http or https) by the platform's own HTTP client, which resolves the host itself. It
+    /// neither follows redirects nor uses a cache.
+    ///
+    /// # Errors
+    /// [`OutboundFault::TooLarge`] when the body has more than `limits.max_bytes`.
+    async fn fetch(&self, url: &str, limits: Limits) -> Result<FetchAnswer, OutboundFault>;
+}

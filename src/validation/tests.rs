@@ -1,0 +1,85 @@
+use super::fake::{Fake, Zone, http};
+use super::*;
+use dns::Kind;
+use outbound::OutboundFault;
+
+#[test]
+fn z12_wildcards_are_for_dns_alone() {
+    let fitting = |name: &str| -> Vec<&str> {
+        let identifier = Identifier::dns(name).unwrap();
+        Method::ALL.into_iter().filter(|method| method.fits(&identifier)).map(Method::name).collect()
+    };
+    assert_eq!(fitting("a.test"), ["http-01", "dns-01"]);
+    assert_eq!(fitting("*.a.test"), ["dns-01"]);
+}
+
+#[test]
+fn z03_challenge_types_have_the_registered_names() {
+    for (name, method) in [
+        ("http-01", Some(Method::Http01)),
+        ("dns-01", Some(Method::Dns01)),
+        ("tls-alpn-01", None),
+        ("HTTP-01", None),
+        ("", None),
+    ] {
+        assert_eq!(Method::from_name(name), method, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn z10_z11_each_method_asks_its_own_place() {
+    let name = DnsName::parse("a.test").unwrap();
+    let fake = Fake::default()
+        .name("a.test", &["1.1.1.1"])
+        .host("1.1.1.1:80", http("200 OK", "", "t.k"))
+        .txt("_acme-challenge.a.test", &[&[&dns01::expected("t.k")]]);
+    for method in Method::ALL {
+        assert_eq!(validate(&fake, &Config::default(), method, &name, "t", "t.k").await, Outcome::Valid, "{method}");
+    }
+    let log = fake.log.borrow();
+    assert_eq!(
+        *log,
+        [
+            "AAAA a.test",
+            "A a.test",
+            "1.1.1.1:80 GET /.well-known/acme-challenge/t HTTP/1.1",
+            "TXT _acme-challenge.a.test"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn z06_what_the_resolver_cannot_say_is_worth_a_retry_for_each_method() {
+    let name = DnsName::parse("a.test").unwrap();
+    let malformed = || Zone::Raw(b"<html>".to_vec());
+    let unreachable = || Zone::Fault(OutboundFault::Resolver("HTTP status 502".into()));
+    let servfail = || Zone::Code(hickory_proto::op::ResponseCode::ServFail);
+    let refused = || Zone::Code(hickory_proto::op::ResponseCode::Refused);
+    for (zone, words) in [
+        (&malformed as &dyn Fn() -> Zone, "answer is malformed"),
+        (&unreachable, "the DNS resolver did not answer (HTTP status 502)"),
+        (&servfail, "SERVFAIL"),
+        (&refused, "response code 5"),
+        (&|| Zone::Silence, "no complete answer in time"),
+    ] {
+        let fake = Fake::default().zone("a.test", Kind::A, zone()).zone("a.test", Kind::Aaaa, zone()).zone(
+            "_acme-challenge.a.test",
+            Kind::Txt,
+            zone(),
+        );
+        for method in Method::ALL {
+            let outcome = validate(&fake, &Config::default(), method, &name, "t", "t.k").await;
+            let Outcome::Failed(failure) = outcome else { panic!("{method} {words}") };
+            assert_eq!((failure.kind, failure.retry), (FailureKind::Dns, true), "{failure:?}");
+            assert!(failure.detail.contains(words), "{failure:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn t28_a_name_that_does_not_exist_yet_is_worth_a_retry() {
+    let name = DnsName::parse("a.test").unwrap();
+    let outcome = validate(&Fake::default(), &Config::default(), Method::Http01, &name, "t", "t.k").await;
+    let detail = "looked up A and AAAA of a.test: the name does not exist (NXDOMAIN)".to_owned();
+    assert_eq!(outcome, Outcome::Failed(Failure { kind: FailureKind::Dns, detail, retry: true }));
+}

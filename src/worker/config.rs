@@ -1,0 +1,70 @@
+//! The configuration: read from vars and secrets, checked once per isolate.
+
+use super::SharedConfig;
+use super::crypto::{self, SigningKey};
+use crate::ca::settings::Settings;
+use crate::values::Time;
+use std::cell::RefCell;
+use std::rc::Rc;
+use worker::{Date, Env};
+
+/// The configuration, usable: the issuer's key is imported and known to be the one in its certificate.
+pub struct Loaded {
+    /// What was configured.
+    pub settings: Settings,
+    /// The issuer's key.
+    pub issuer_key: SigningKey,
+    /// The DoH resolver's URL.
+    pub resolver: String,
+}
+
+thread_local! {
+    static LOADED: RefCell<Option<SharedConfig>> = const { RefCell::new(None) };
+}
+
+/// The present.
+pub fn now() -> Time {
+    Time::from_millis(Date::now().as_millis())
+}
+
+/// The isolate's configuration.
+///
+/// Two requests that come first both load it: one must never wait for a future of the other, which the platform
+/// forbids.
+///
+/// # Errors
+/// A sentence for the operator: what is missing or does not fit.
+pub async fn load(env: &Env) -> Result<SharedConfig, String> {
+    if let Some(loaded) = LOADED.with_borrow(Clone::clone) {
+        return Ok(loaded);
+    }
+    let value = |name: &str| env.var(name).ok().map(|value| value.to_string()).filter(|value| !value.is_empty());
+    let settings = Settings::read(&value, now())?;
+    let resolver = settings.resolver.clone();
+    let pem = value("ISSUER_KEY").ok_or_else(|| Settings::missing("ISSUER_KEY"))?;
+    let issuer_key = import(&settings, &pem).await?;
+    let loaded = Rc::new(Loaded { settings, issuer_key, resolver });
+    LOADED.with_borrow_mut(|slot| *slot = Some(loaded.clone()));
+    Ok(loaded)
+}
+
+/// Imports the issuer's key and proves, by a signature, that it is the one in the issuer's certificate.
+async fn import(settings: &Settings, pem: &str) -> Result<SigningKey, String> {
+    let algorithm = settings.issuer.algorithm();
+    let (label, der) = der::pem::decode_vec(pem.trim().as_bytes())
+        .map_err(|e| format!("ISSUER_KEY is not PEM ({e}). It has to be a PKCS#8 private key."))?;
+    if label != "PRIVATE KEY" {
+        return Err(format!("ISSUER_KEY is a PEM \"{label}\"; it has to be an unencrypted PKCS#8 \"PRIVATE KEY\"."));
+    }
+    let mismatch =
+        "ISSUER_KEY is not the key of the first certificate in ISSUER_CHAIN. Set both from the same ceremony.";
+    let key = SigningKey::import(&der, algorithm).await.map_err(|_| mismatch.to_owned())?;
+    let probe = b"selvedge: does this key belong to this certificate?";
+    let signature = key.sign(probe).await.map_err(|e| e.to_string())?;
+    let spki = settings.issuer.public_key().spki_der();
+    match crypto::verify(algorithm, spki, probe, &signature).await {
+        Ok(true) => Ok(key),
+        Ok(false) => Err(mismatch.to_owned()),
+        Err(e) => Err(e.to_string()),
+    }
+}

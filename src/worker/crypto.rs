@@ -1,0 +1,110 @@
+//! WebCrypto: fast, and private keys stay outside of the module's memory.
+
+use super::js;
+use crate::values::{CryptoFailure, SigAlg};
+use std::cell::RefCell;
+use std::collections::HashMap;
+use wasm_bindgen::{JsCast, JsValue};
+use worker::js_sys::{ArrayBuffer, Reflect, Uint8Array};
+use worker::wasm_bindgen;
+
+/// How many imported public keys are kept. An isolate may host many partitions, each with one account key.
+const CACHED_KEYS: usize = 256;
+
+thread_local! {
+    static KEYS: RefCell<HashMap<(SigAlg, Vec<u8>), JsValue>> = RefCell::new(HashMap::new());
+}
+
+fn failure(error: &JsValue) -> CryptoFailure {
+    CryptoFailure(js::text(error))
+}
+
+fn subtle() -> Result<JsValue, CryptoFailure> {
+    let global = worker::js_sys::global();
+    let crypto = Reflect::get(&global, &"crypto".into());
+    crypto.and_then(|crypto| Reflect::get(&crypto, &"subtle".into())).map_err(|e| failure(&e))
+}
+
+/// WebCrypto's parameters for an algorithm: for importing a key and for using it.
+fn parameters(alg: SigAlg) -> Result<JsValue, CryptoFailure> {
+    let (name, curve, hash) = match alg {
+        SigAlg::Es256 => ("ECDSA", Some("P-256"), Some("SHA-256")),
+        SigAlg::EcP256Sha384 => ("ECDSA", Some("P-256"), Some("SHA-384")),
+        SigAlg::Es384 => ("ECDSA", Some("P-384"), Some("SHA-384")),
+        SigAlg::EcP384Sha256 => ("ECDSA", Some("P-384"), Some("SHA-256")),
+        SigAlg::Rs256 => ("RSASSA-PKCS1-v1_5", None, Some("SHA-256")),
+        SigAlg::Rs384 => ("RSASSA-PKCS1-v1_5", None, Some("SHA-384")),
+        SigAlg::Rs512 => ("RSASSA-PKCS1-v1_5", None, Some("SHA-512")),
+        SigAlg::Ed25519 => ("Ed25519", None, None),
+    };
+    let mut members = vec![("name", JsValue::from_str(name))];
+    members.extend(curve.map(|curve| ("namedCurve", JsValue::from_str(curve))));
+    members.extend(hash.map(|hash| ("hash", JsValue::from_str(hash))));
+    js::object(&members).map_err(|e| failure(&e))
+}
+
+async fn import(format: &str, der: &[u8], alg: SigAlg, usage: &str) -> Result<JsValue, JsValue> {
+    let subtle = subtle().map_err(|e| JsValue::from_str(&e.0))?;
+    let parameters = parameters(alg).map_err(|e| JsValue::from_str(&e.0))?;
+    let usages: worker::js_sys::Array = [JsValue::from_str(usage)].iter().collect();
+    let arguments = [format.into(), js::bytes(der), parameters, JsValue::FALSE, usages.into()];
+    js::call_async(&subtle, "importKey", &arguments).await
+}
+
+/// Checks a signature; see [`crate::values::Verify`].
+///
+/// # Errors
+/// When WebCrypto fails at it.
+pub async fn verify(alg: SigAlg, spki: &[u8], message: &[u8], signature: &[u8]) -> Result<bool, CryptoFailure> {
+    let cached = KEYS.with_borrow(|keys| keys.get(&(alg, spki.to_vec())).cloned());
+    let key = match cached {
+        Some(key) => key,
+        None => {
+            // What WebCrypto does not take as a key has made no signature.
+            let Ok(key) = import("spki", spki, alg, "verify").await else { return Ok(false) };
+            remember(alg, spki, &key);
+            key
+        }
+    };
+    let arguments = [parameters(alg)?, key, js::bytes(signature), js::bytes(message)];
+    let holds = js::call_async(&subtle()?, "verify", &arguments).await.map_err(|e| failure(&e))?;
+    Ok(holds.is_truthy())
+}
+
+fn remember(alg: SigAlg, spki: &[u8], key: &JsValue) {
+    KEYS.with_borrow_mut(|keys| {
+        if keys.len() >= CACHED_KEYS {
+            keys.clear();
+        }
+        keys.insert((alg, spki.to_vec()), key.clone());
+    });
+}
+
+/// A private key that signs and cannot be read.
+#[derive(Clone, Debug)]
+pub struct SigningKey {
+    key: JsValue,
+    alg: SigAlg,
+}
+
+impl SigningKey {
+    /// Imports a PKCS#8 key, not extractable.
+    ///
+    /// # Errors
+    /// When it is no such key.
+    pub async fn import(pkcs8: &[u8], alg: SigAlg) -> Result<Self, CryptoFailure> {
+        let key = import("pkcs8", pkcs8, alg, "sign").await.map_err(|e| failure(&e))?;
+        Ok(Self { key, alg })
+    }
+
+    /// Signs; see [`crate::values::crypto::Sign`].
+    ///
+    /// # Errors
+    /// When WebCrypto fails at it.
+    pub async fn sign(&self, message: &[u8]) -> Result<Vec<u8>, CryptoFailure> {
+        let arguments = [parameters(self.alg)?, self.key.clone(), js::bytes(message)];
+        let signature = js::call_async(&subtle()?, "sign", &arguments).await.map_err(|e| failure(&e))?;
+        let buffer: ArrayBuffer = signature.dyn_into().map_err(|e| failure(&e))?;
+        Ok(Uint8Array::new(&buffer).to_vec())
+    }
+}

@@ -1,0 +1,171 @@
+//! The network: DNS over HTTPS, plain sockets, and `fetch`.
+
+use super::js;
+use crate::validation::outbound::{FetchAnswer, Limits, OutboundFault};
+use core::future::{Future, poll_fn};
+use core::net::SocketAddr;
+use core::pin::{Pin, pin};
+use core::task::Poll;
+use core::time::Duration;
+use worker::{
+    AbortController, ByteStream, Delay, Fetch, Headers, Method, Request, RequestInit, RequestRedirect, Response, Socket,
+};
+
+/// Waits for `work` no longer than `limit`. `None` when that was too short; the work is dropped then.
+pub async fn within<T>(limit: Duration, work: impl Future<Output = T>) -> Option<T> {
+    let mut work = pin!(work);
+    let mut timer = pin!(Delay::from(limit));
+    poll_fn(|context| {
+        if let Poll::Ready(value) = work.as_mut().poll(context) {
+            return Poll::Ready(Some(value));
+        }
+        timer.as_mut().poll(context).map(|()| None)
+    })
+    .await
+}
+
+/// Reads a stream to its end. `None` when it is longer than `max`; the rest is not read.
+///
+/// # Errors
+/// When the stream breaks.
+pub async fn read_stream(mut stream: ByteStream, max: usize) -> worker::Result<Option<Vec<u8>>> {
+    let mut all = Vec::new();
+    let mut stream = Pin::new(&mut stream);
+    while let Some(chunk) = poll_fn(|context| futures_core::Stream::poll_next(stream.as_mut(), context)).await {
+        let chunk = chunk?;
+        if all.len() + chunk.len() > max {
+            return Ok(None);
+        }
+        all.extend(chunk);
+    }
+    Ok(Some(all))
+}
+
+/// One DNS query to the resolver at `url` (RFC 8484 §4.1: POST).
+///
+/// # Errors
+/// See [`crate::validation::outbound::Outbound::doh`].
+pub async fn doh(url: &str, query: &[u8], limits: Limits) -> Result<Vec<u8>, OutboundFault> {
+    let resolver = |why: String| OutboundFault::Resolver(why);
+    let request = doh_request(url, query).map_err(|e| resolver(e.to_string()))?;
+    let mut response = send(request, limits).await?.map_err(|e| resolver(e.to_string()))?;
+    if response.status_code() != 200 {
+        return Err(resolver(format!("HTTP status {}", response.status_code())));
+    }
+    body(&mut response, limits).await
+}
+
+fn doh_request(url: &str, query: &[u8]) -> worker::Result<Request> {
+    let headers = Headers::new();
+    headers.set("Content-Type", "application/dns-message")?;
+    headers.set("Accept", "application/dns-message")?;
+    let mut init = RequestInit::new();
+    init.with_method(Method::Post).with_headers(headers).with_body(Some(js::bytes(query)));
+    Request::new_with_init(url, &init)
+}
+
+/// Sends a request, with a signal that ends it when its time is over.
+async fn send(request: Request, limits: Limits) -> Result<worker::Result<Response>, OutboundFault> {
+    let controller = AbortController::default();
+    let signal = controller.signal();
+    let fetch = Fetch::Request(request);
+    match within(limits.timeout, fetch.send_with_signal(&signal)).await {
+        Some(response) => Ok(response),
+        None => {
+            controller.abort();
+            Err(OutboundFault::Timeout)
+        }
+    }
+}
+
+async fn body(response: &mut Response, limits: Limits) -> Result<Vec<u8>, OutboundFault> {
+    let Ok(stream) = response.stream() else { return Ok(Vec::new()) };
+    match within(limits.timeout, read_stream(stream, limits.max_bytes)).await {
+        None => Err(OutboundFault::Timeout),
+        Some(Ok(Some(body))) => Ok(body),
+        Some(Ok(None)) => Err(OutboundFault::TooLarge),
+        Some(Err(e)) => Err(OutboundFault::Closed(e.to_string())),
+    }
+}
+
+/// A GET without following redirects; see [`crate::validation::outbound::Outbound::fetch`].
+///
+/// # Errors
+/// As there.
+pub async fn fetch(url: &str, limits: Limits) -> Result<FetchAnswer, OutboundFault> {
+    let mut init = RequestInit::new();
+    init.with_method(Method::Get).with_redirect(RequestRedirect::Manual);
+    let request = Request::new_with_init(url, &init).map_err(|e| OutboundFault::Unreachable(e.to_string()))?;
+    let mut response = send(request, limits).await?.map_err(|e| refine(&e.to_string()))?;
+    let location = response.headers().get("Location").ok().flatten();
+    let status = response.status_code();
+    let body = body(&mut response, limits).await?;
+    Ok(FetchAnswer { status, location, body })
+}
+
+/// What `fetch` and `connect()` say in words only.
+fn refine(error: &str) -> OutboundFault {
+    let lower = error.to_ascii_lowercase();
+    let says = |words: &[&str]| words.iter().any(|word| lower.contains(word));
+    if says(&["cannot connect to the specified address", "not permitted", "proxy request failed", "disallowed"]) {
+        OutboundFault::AddressRefused(error.to_owned())
+    } else if says(&["certificate", "tls", "ssl"]) {
+        OutboundFault::Tls(error.to_owned())
+    } else {
+        OutboundFault::Unreachable(error.to_owned())
+    }
+}
+
+/// Connects to exactly `addr`; see [`crate::validation::outbound::Outbound::exchange`].
+///
+/// # Errors
+/// As there.
+pub async fn exchange(
+    addr: SocketAddr,
+    request: &[u8],
+    limits: Limits,
+    done: &mut dyn FnMut(&[u8]) -> bool,
+) -> Result<Vec<u8>, OutboundFault> {
+    let mut socket = connect(addr)?;
+    let talked = within(limits.timeout, talk(&mut socket, request, limits.max_bytes, done)).await;
+    // Whatever happened, the connection is not kept; the peer's view of the end is of no interest.
+    let _closed = within(Duration::from_millis(100), socket.close()).await;
+    talked.unwrap_or(Err(OutboundFault::Timeout))
+}
+
+fn connect(addr: SocketAddr) -> Result<Socket, OutboundFault> {
+    let host = match addr {
+        SocketAddr::V4(v4) => v4.ip().to_string(),
+        SocketAddr::V6(v6) => format!("[{}]", v6.ip()),
+    };
+    Socket::builder().connect(host, addr.port()).map_err(|e| refine(&e.to_string()))
+}
+
+async fn talk(
+    socket: &mut Socket,
+    request: &[u8],
+    max: usize,
+    done: &mut dyn FnMut(&[u8]) -> bool,
+) -> Result<Vec<u8>, OutboundFault> {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    socket.opened().await.map_err(|e| refine(&e.to_string()))?;
+    socket.write_all(request).await.map_err(|e| OutboundFault::Closed(e.to_string()))?;
+    let mut all = Vec::new();
+    let mut chunk = vec![0; 16 * 1024];
+    loop {
+        let read = match socket.read(&mut chunk).await {
+            // The peer is gone; what it said before counts.
+            Ok(0) => return Ok(all),
+            Err(_) if !all.is_empty() => return Ok(all),
+            Ok(n) => n,
+            Err(e) => return Err(OutboundFault::Closed(e.to_string())),
+        };
+        all.extend(chunk.iter().take(read));
+        if done(&all) {
+            return Ok(all);
+        }
+        if all.len() > max {
+            return Err(OutboundFault::TooLarge);
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! A partition's storage: one table in the Durable Object's SQLite database.
+
+use super::js;
+use crate::store::{Kv, StoreFailure, Write};
+use crate::values::Time;
+use std::cell::Cell;
+use std::rc::Rc;
+use wasm_bindgen::JsValue;
+use wasm_bindgen::closure::ScopedClosure;
+use worker::{SqlCursor, SqlStorage, SqlStorageValue, State, wasm_bindgen};
+
+/// SQLite in Durable Objects takes at most 100 bound parameters; a row has three.
+const ROWS_PER_STATEMENT: usize = 33;
+
+const CREATE: &str = "CREATE TABLE IF NOT EXISTS kv (key TEXT PRIMARY KEY, value TEXT NOT NULL, expires INTEGER) WITHOUT ROWID; \
+                      CREATE INDEX IF NOT EXISTS kv_expires ON kv (expires) WHERE expires IS NOT NULL;";
+
+/// The storage of the Durable Object that it is made in. Clones are handles to the same storage.
+#[derive(Clone)]
+pub struct SqlKv {
+    sql: SqlStorage,
+    storage: JsValue,
+    /// Whether the table is there. It is made by the first write: a request for an account that does not exist must
+    /// not make a database.
+    created: Rc<Cell<bool>>,
+}
+
+fn failure(error: impl std::fmt::Display) -> StoreFailure {
+    StoreFailure(error.to_string())
+}
+
+impl SqlKv {
+    /// The storage of this Durable Object.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn new(state: &State) -> Result<Self, StoreFailure> {
+        let storage = state.storage();
+        let sql = storage.sql();
+        let found = sql.exec("SELECT name FROM sqlite_master WHERE name = 'kv'", None).map_err(failure)?;
+        let created = Rc::new(Cell::new(found.raw().next().is_some()));
+        Ok(Self { sql, storage: storage.as_raw().into(), created })
+    }
+
+    fn query(&self, statement: &str, bindings: Vec<SqlStorageValue>) -> Result<SqlCursor, StoreFailure> {
+        self.sql.exec(statement, bindings).map_err(failure)
+    }
+
+    fn put(&self, rows: &[(String, String, Option<Time>)]) -> Result<(), StoreFailure> {
+        let places = vec!["(?,?,?)"; rows.len()].join(",");
+        let bindings = rows.iter().flat_map(|(key, value, expires)| {
+            let expires = expires.and_then(|at| i64::try_from(at.millis()).ok());
+            let expires = expires.map_or(SqlStorageValue::Null, SqlStorageValue::Integer);
+            [key.as_str().into(), value.as_str().into(), expires]
+        });
+        let statement = format!("INSERT OR REPLACE INTO kv (key, value, expires) VALUES {places}");
+        self.query(&statement, bindings.collect()).map(drop)
+    }
+
+    fn delete(&self, keys: &[String]) -> Result<(), StoreFailure> {
+        let places = vec!["?"; keys.len()].join(",");
+        let bindings = keys.iter().map(|key| key.as_str().into()).collect();
+        self.query(&format!("DELETE FROM kv WHERE key IN ({places})"), bindings).map(drop)
+    }
+
+    fn write(&self, puts: &[(String, String, Option<Time>)], deletes: &[String]) -> Result<(), StoreFailure> {
+        if !self.created.get() {
+            self.query(CREATE, Vec::new())?;
+        }
+        puts.chunks(ROWS_PER_STATEMENT).try_for_each(|rows| self.put(rows))?;
+        deletes.chunks(ROWS_PER_STATEMENT).try_for_each(|keys| self.delete(keys))
+    }
+
+    /// Runs several statements as one: when one fails, none has happened.
+    fn atomically(&self, act: impl FnOnce() -> Result<(), StoreFailure>) -> Result<(), StoreFailure> {
+        let mut act = Some(act);
+        let mut run = || -> Result<(), JsValue> {
+            let Some(act) = act.take() else { return Ok(()) };
+            act().map_err(|failure| JsValue::from_str(&failure.0))
+        };
+        // Lent to JavaScript for the time of this one call.
+        let closure = ScopedClosure::borrow_mut(&mut run);
+        js::call(&self.storage, "transactionSync", &[closure.as_ref().clone()])
+            .map(drop)
+            .map_err(|error| StoreFailure(js::text(&error)))
+    }
+}
+
+fn text(row: &mut impl Iterator<Item = SqlStorageValue>) -> Result<String, StoreFailure> {
+    match row.next() {
+        Some(SqlStorageValue::String(text)) => Ok(text),
+        other => Err(StoreFailure(format!("a row holds {other:?} where text belongs"))),
+    }
+}
+
+impl Kv for SqlKv {
+    fn get(&self, key: &str) -> Result<Option<String>, StoreFailure> {
+        if !self.created.get() {
+            return Ok(None);
+        }
+        let cursor = self.query("SELECT value FROM kv WHERE key = ?", vec![key.into()])?;
+        let row = cursor.raw().next().transpose().map_err(failure)?;
+        row.map(|row| text(&mut row.into_iter())).transpose()
+    }
+
+    fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Vec<(String, String)>, StoreFailure> {
+        if !self.created.get() {
+            return Ok(Vec::new());
+        }
+        // Keys are ASCII, so every key with this prefix is below prefix + DEL.
+        let end = format!("{prefix}\u{7f}");
+        let start = after.unwrap_or(prefix);
+        let statement = "SELECT key, value FROM kv WHERE key > ? AND key < ? ORDER BY key LIMIT ?";
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX).min(1 << 30);
+        let cursor = self.query(statement, vec![start.into(), end.into(), SqlStorageValue::Integer(limit)])?;
+        let rows = cursor.raw().map(|row| {
+            let mut row = row.map_err(failure)?.into_iter();
+            Ok((text(&mut row)?, text(&mut row)?))
+        });
+        rows.collect()
+    }
+
+    fn apply(&mut self, writes: Vec<(String, Write)>) -> Result<(), StoreFailure> {
+        let mut puts = Vec::new();
+        let mut deletes = Vec::new();
+        for (key, write) in writes {
+            match write {
+                Write::Put { value, expires } => puts.push((key, value, expires)),
+                Write::Delete => deletes.push(key),
+            }
+        }
+        let one_statement = self.created.get()
+            && (puts.len() <= ROWS_PER_STATEMENT && deletes.is_empty()
+                || puts.is_empty() && deletes.len() <= ROWS_PER_STATEMENT);
+        if one_statement {
+            self.write(&puts, &deletes)?;
+        } else {
+            self.atomically(|| self.write(&puts, &deletes))?;
+        }
+        self.created.set(true);
+        Ok(())
+    }
+
+    fn purge(&mut self, now: Time) -> Result<Option<Time>, StoreFailure> {
+        if !self.created.get() {
+            return Ok(None);
+        }
+        let now = i64::try_from(now.millis()).map_err(failure)?;
+        self.query("DELETE FROM kv WHERE expires <= ?", vec![SqlStorageValue::Integer(now)])?;
+        let cursor = self.query("SELECT MIN(expires) FROM kv WHERE expires IS NOT NULL", Vec::new())?;
+        let row = cursor.raw().next().transpose().map_err(failure)?;
+        Ok(match row.and_then(|row| row.into_iter().next()) {
+            Some(SqlStorageValue::Integer(at)) => u64::try_from(at).ok().map(Time::from_millis),
+            Some(SqlStorageValue::Float(at)) if at >= 0.0 => Some(Time::from_millis(at as u64)),
+            _ => None,
+        })
+    }
+}

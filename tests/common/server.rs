@@ -1,0 +1,112 @@
+//! A CA started as a user starts it: the companion's `dev`, with its real wasm on real workerd.
+
+use serde_json::Value;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
+
+/// A running `dev`. Ended, with its workerd, when dropped.
+pub struct Server {
+    child: Child,
+    /// Its state folder.
+    pub state: PathBuf,
+    /// What it wrote to `dev.json`.
+    pub facts: Value,
+    /// Where it validates http-01.
+    pub http01: u16,
+}
+
+/// A port that is free now.
+pub fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+impl Server {
+    /// Starts `dev` with this state folder at a free port, or at the one that it had before.
+    pub fn start(state: &Path, listen: u16) -> Self {
+        let http01 = free_port();
+        let log = std::fs::File::options().create(true).append(true).open(state.join("dev.log")).unwrap();
+        let child = Command::new(env!("CARGO_BIN_EXE_selvedge"))
+            .args(["dev", "--listen", &format!("127.0.0.1:{listen}"), "--http01-port", &http01.to_string()])
+            .arg("--state")
+            .arg(state.join("ca"))
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        let mut server = Self { child, state: state.to_owned(), facts: Value::Null, http01 };
+        server.wait();
+        server
+    }
+
+    /// `dev.json` appears when the directory answers. On a fresh machine all tools are fetched and built before that.
+    fn wait(&mut self) {
+        let file = self.state.join("ca/dev.json");
+        for _ in 0..36_000 {
+            if let Ok(text) = std::fs::read_to_string(&file) {
+                self.facts = serde_json::from_str(&text).unwrap();
+                return;
+            }
+            if let Some(status) = self.child.try_wait().unwrap() {
+                panic!("dev ended with {status}:\n{}", self.log());
+            }
+            sleep(Duration::from_millis(50));
+        }
+        panic!("dev did not come up in half an hour:\n{}", self.log());
+    }
+
+    /// What it printed.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.state.join("dev.log")).unwrap_or_default()
+    }
+
+    /// One of the texts in `dev.json`.
+    pub fn fact(&self, name: &str) -> &str {
+        self.facts[name].as_str().unwrap()
+    }
+
+    /// The port of the directory.
+    pub fn port(&self) -> u16 {
+        let directory = self.fact("directory");
+        directory.rsplit(':').next().unwrap().split('/').next().unwrap().parse().unwrap()
+    }
+
+    /// Kills workerd without a warning, as a power cut would, waits until `dev` noticed, and starts again.
+    pub fn crash(self) -> Self {
+        let (state, port) = (self.state.clone(), self.port());
+        signal("KILL", self.facts["workerd_pid"].as_u64().unwrap());
+        drop(self);
+        Self::start(&state, port)
+    }
+
+    /// Stops it as a user does and starts it again.
+    pub fn restart(self) -> Self {
+        let (state, port) = (self.state.clone(), self.port());
+        drop(self);
+        Self::start(&state, port)
+    }
+}
+
+fn signal(name: &str, pid: u64) {
+    let _ = Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).stderr(Stdio::null()).status();
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        signal("TERM", u64::from(self.child.id()));
+        for _ in 0..200 {
+            if matches!(self.child.try_wait(), Ok(Some(_)) | Err(_)) {
+                return;
+            }
+            sleep(Duration::from_millis(50));
+        }
+        if let Some(pid) = self.facts["workerd_pid"].as_u64() {
+            signal("KILL", pid);
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,153 @@
+//! End to end: the companion, the real wasm on real workerd, its state on disk, and clients over https.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
+
+#[path = "common/clients.rs"]
+mod clients;
+#[path = "common/server.rs"]
+mod server;
+#[path = "common/venv.rs"]
+mod venv;
+#[path = "common/wire.rs"]
+mod wire;
+
+use clients::{certbot, lego};
+use serde_json::json;
+use server::Server;
+use std::process::Command;
+use wire::{Wire, body, header};
+
+fn start() -> (tempfile::TempDir, Server) {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), 0);
+    (folder, server)
+}
+
+fn client(server: &Server) -> Wire {
+    let mut wire = Wire::new(server.fact("directory"), server.fact("root"));
+    wire.register();
+    wire
+}
+
+#[test]
+fn an_issuance_takes_few_calls_and_openssl_accepts_it() {
+    let (folder, server) = start();
+    let wire = client(&server);
+    *wire.calls.borrow_mut() = 0;
+    let (url, order) = wire.ready_order("one.test", server.http01);
+    let finalized = wire.post(order["finalize"].as_str().unwrap(), Some(wire.csr("one.test")));
+    assert_eq!(body(&finalized)["status"], "valid", "{}", finalized.body());
+    assert_eq!(header(&finalized, "location"), url, "t01");
+    let pem = wire.post(body(&finalized)["certificate"].as_str().unwrap(), None);
+    assert_eq!(header(&pem, "content-type"), "application/pem-certificate-chain");
+    let calls = *wire.calls.borrow();
+    println!("Durable Object calls per issuance: {calls}");
+    assert!((1..=12).contains(&calls), "{calls}");
+    let file = folder.path().join("chain.pem");
+    std::fs::write(&file, pem.body()).unwrap();
+    let verified = Command::new("openssl")
+        .args(["verify", "-x509_strict", "-purpose", "sslserver", "-verify_hostname", "one.test", "-CAfile"])
+        .args([server.fact("root"), "-untrusted", file.to_str().unwrap(), file.to_str().unwrap()])
+        .output()
+        .expect("openssl has to be installed");
+    assert!(verified.status.success(), "{verified:?}");
+}
+
+#[test]
+fn h11_n01_headers_on_the_wire() {
+    let (_folder, server) = start();
+    let wire = client(&server);
+    let (_, order) = wire.ready_order("links.test", server.http01);
+    let authorization = body(&wire.post(order["authorizations"][0].as_str().unwrap(), None));
+    let challenge = wire.post(authorization["challenges"][0]["url"].as_str().unwrap(), None);
+    let links: Vec<&str> = challenge.headers().get_all("link").iter().map(|v| v.to_str().unwrap()).collect();
+    assert_eq!(links.len(), 2, "{links:?}");
+    assert!(links.iter().all(|link| !link.contains(", <")), "{links:?}");
+    let nonce = wire.get(&wire.url("/acme/new-nonce"));
+    assert_eq!((nonce.status().as_u16(), header(&nonce, "cache-control").as_str()), (204, "no-store"));
+    let long = wire.send(&wire.url("/acme/new-order"), "application/jose+json", &vec![b'x'; 70_000]);
+    assert_eq!(long.status(), 413, "h12: {}", long.body());
+    header(&long, "replay-nonce");
+}
+
+#[test]
+fn n04_one_of_fifty_equal_requests_succeeds() {
+    let (_folder, server) = start();
+    let wire = client(&server);
+    let url = wire.url("/acme/new-order");
+    let request = wire.sign(&url, Some(json!({ "identifiers": [{ "type": "dns", "value": "race.test" }] })));
+    let statuses: Vec<u16> = std::thread::scope(|scope| {
+        let racers: Vec<_> = (0..50)
+            .map(|_| {
+                let (url, request) = (url.clone(), request.clone());
+                let (directory, root) = (server.fact("directory"), server.fact("root"));
+                scope.spawn(move || {
+                    let racer = Wire::new(directory, root);
+                    racer.send(&url, "application/jose+json", &request).status().as_u16()
+                })
+            })
+            .collect();
+        racers.into_iter().map(|racer| racer.join().unwrap()).collect()
+    });
+    assert_eq!(statuses.iter().filter(|status| **status == 201).count(), 1, "{statuses:?}");
+    assert_eq!(statuses.iter().filter(|status| **status == 400).count(), 49, "{statuses:?}");
+}
+
+#[test]
+fn a_killed_workerd_loses_no_certificate_and_leaves_no_order_stuck() {
+    let (_folder, mut server) = start();
+    let wire = client(&server);
+    for round in 0..5 {
+        let name = format!("kill{round}.test");
+        let (url, order) = wire.ready_order(&name, server.http01);
+        let csr = wire.csr(&name);
+        let finalized = wire.post(order["finalize"].as_str().unwrap(), Some(csr.clone()));
+        assert_eq!(body(&finalized)["status"], "valid");
+        let certificate = body(&finalized)["certificate"].as_str().unwrap().to_owned();
+        let before = wire.post(&certificate, None).body().clone();
+        let (ready, open) = wire.ready_order(&format!("open{round}.test"), server.http01);
+        server = server.crash();
+        assert_eq!(body(&wire.post(&url, None))["status"], "valid");
+        assert_eq!(wire.post(&certificate, None).body(), &before, "the same certificate");
+        assert_eq!(body(&wire.post(&ready, None))["status"], "ready");
+        let late = wire.csr(&format!("open{round}.test"));
+        let late = wire.post(open["finalize"].as_str().unwrap(), Some(late));
+        assert_eq!(body(&late)["status"], "valid", "{}", late.body());
+    }
+}
+
+#[test]
+fn certbot_obtains_renews_and_revokes_also_after_a_restart() {
+    let (_folder, server) = start();
+    let http01 = server.http01.to_string();
+    let standalone = ["--standalone", "--http-01-port", &http01, "--http-01-address", "127.0.0.1"];
+    let obtain = ["certonly", "--agree-tos", "--register-unsafely-without-email"];
+    certbot(&server, &[&obtain[..], &standalone, &["-d", "a.test", "-d", "b.test"]].concat());
+    let hook = |path: &str| {
+        let body = r#"{\"fqdn\":\"_acme-challenge.$CERTBOT_DOMAIN\",\"value\":\"$CERTBOT_VALIDATION\"}"#;
+        format!("curl -sf -o /dev/null -d \"{body}\" {}{path}", server.fact("management"))
+    };
+    let (present, cleanup) = (hook("/present"), hook("/cleanup"));
+    let manual = ["--manual", "--preferred-challenges", "dns", "--manual-auth-hook", &present];
+    let names = ["--manual-cleanup-hook", &cleanup, "-d", "w.test", "-d", "*.w.test"];
+    certbot(&server, &[&obtain[..], &manual, &names].concat());
+    let server = server.restart();
+    let http01 = server.http01.to_string();
+    let renew = ["renew", "--force-renewal", "--no-random-sleep-on-renew", "--cert-name", "a.test"];
+    certbot(&server, &[&renew[..], &["--http-01-port", &http01]].concat());
+    certbot(&server, &["revoke", "--cert-name", "a.test", "--no-delete-after-revoke"]);
+}
+
+#[test]
+fn lego_obtains_renews_and_revokes_also_after_a_restart() {
+    let (_folder, server) = start();
+    let port = format!(":{}", server.http01);
+    lego(&server, &["-d", "l.test", "--http", "--http.port", &port, "run"]);
+    let dns = server.fact("dns").to_owned();
+    let by_dns = ["--dns", "httpreq", "--dns.resolvers", &dns, "--dns.disable-cp", "run"];
+    lego(&server, &[&["-d", "m.test", "-d", "*.m.test"][..], &by_dns].concat());
+    let server = server.restart();
+    let port = format!(":{}", server.http01);
+    let renew = ["-d", "l.test", "--http", "--http.port", &port, "renew", "--days", "999", "--no-random-sleep"];
+    lego(&server, &renew);
+    lego(&server, &["-d", "l.test", "revoke"]);
+}

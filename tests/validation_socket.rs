@@ -1,0 +1,216 @@
+//! http-01 over real sockets on the loopback interface: what the scripted network of the unit tests cannot
+//! show, such as how connections are refused, reset and left hanging.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "a test: it may fail at any line and has a clock of its own"
+)]
+
+use hickory_proto::op::{Message, OpCode, ResponseCode};
+use hickory_proto::rr::rdata::{A, AAAA};
+use hickory_proto::rr::{RData, Record, RecordType};
+use selvedge::validation::guard::AddressPolicy;
+use selvedge::validation::outbound::{FetchAnswer, Limits, Outbound, OutboundFault};
+use selvedge::validation::{Config, Failure, FailureKind, Method, Outcome, validate};
+use selvedge::values::Time;
+use selvedge::values::identifier::DnsName;
+use std::io::ErrorKind;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+/// Its clock runs this many times as fast as the wall's: time-outs are shorter to wait for, and still seconds.
+const SPEED: u32 = 4;
+
+/// Sockets of this machine, and a resolver that knows these addresses for every name.
+struct Sockets {
+    addresses: Vec<IpAddr>,
+    started: Instant,
+}
+
+impl Sockets {
+    fn new(addresses: &[IpAddr]) -> Self {
+        Self { addresses: addresses.to_vec(), started: Instant::now() }
+    }
+}
+
+fn fault(error: &std::io::Error) -> OutboundFault {
+    match error.kind() {
+        ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => OutboundFault::Closed(error.to_string()),
+        _ => OutboundFault::Unreachable(error.to_string()),
+    }
+}
+
+async fn talk(
+    addr: SocketAddr,
+    request: &[u8],
+    max_bytes: usize,
+    done: &mut dyn FnMut(&[u8]) -> bool,
+) -> Result<Vec<u8>, OutboundFault> {
+    let mut stream = TcpStream::connect(addr).await.map_err(|error| fault(&error))?;
+    stream.write_all(request).await.map_err(|error| fault(&error))?;
+    let mut bytes = Vec::new();
+    while stream.read_buf(&mut bytes).await.map_err(|error| fault(&error))? > 0 {
+        if done(&bytes) {
+            break;
+        }
+        if bytes.len() > max_bytes {
+            return Err(OutboundFault::TooLarge);
+        }
+    }
+    Ok(bytes)
+}
+
+impl Outbound for Sockets {
+    fn now(&self) -> Time {
+        Time::from_millis(0).plus(self.started.elapsed() * SPEED)
+    }
+
+    async fn doh(&self, query: &[u8], _: Limits) -> Result<Vec<u8>, OutboundFault> {
+        let query = Message::from_vec(query).unwrap();
+        let question = query.queries[0].clone();
+        let mut answer = Message::response(query.id, OpCode::Query);
+        answer.metadata.response_code = ResponseCode::NoError;
+        for address in &self.addresses {
+            let data = match (question.query_type(), address) {
+                (RecordType::A, IpAddr::V4(address)) => RData::A(A(*address)),
+                (RecordType::AAAA, IpAddr::V6(address)) => RData::AAAA(AAAA(*address)),
+                _ => continue,
+            };
+            answer.add_answer(Record::from_rdata(question.name().clone(), 0, data));
+        }
+        answer.add_query(question);
+        Ok(answer.to_vec().unwrap())
+    }
+
+    async fn exchange(
+        &self,
+        addr: SocketAddr,
+        request: &[u8],
+        limits: Limits,
+        done: &mut dyn FnMut(&[u8]) -> bool,
+    ) -> Result<Vec<u8>, OutboundFault> {
+        tokio::time::timeout(limits.timeout / SPEED, talk(addr, request, limits.max_bytes, done))
+            .await
+            .unwrap_or(Err(OutboundFault::Timeout))
+    }
+
+    async fn fetch(&self, _: &str, _: Limits) -> Result<FetchAnswer, OutboundFault> {
+        Err(OutboundFault::Tls("there is no TLS in this test".to_owned()))
+    }
+}
+
+/// What a server does once it has read the request.
+#[derive(Clone)]
+enum Act {
+    Send(&'static str),
+    /// One byte at a time.
+    Drip(&'static str),
+    /// Sends the same again until the peer has enough.
+    Flood(&'static str),
+    /// Keeps the connection open.
+    Hang,
+    /// Closes with a reset: there is something unread.
+    Reset,
+}
+
+/// Serves connections on 127.0.0.1 until the test ends; says on which port.
+async fn serve(act: Act) -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            tokio::spawn(answer(stream, act.clone()));
+        }
+    });
+    port
+}
+
+async fn answer(mut stream: TcpStream, act: Act) {
+    if matches!(act, Act::Reset) {
+        // Until the request has come, so that there is something to leave unread.
+        stream.readable().await.unwrap();
+        return;
+    }
+    let mut request = Vec::new();
+    while !request.ends_with(b"\r\n\r\n") {
+        assert!(stream.read_buf(&mut request).await.unwrap() > 0, "the request ends early");
+    }
+    let text = String::from_utf8(request).unwrap();
+    assert!(text.starts_with("GET /.well-known/acme-challenge/tok HTTP/1.1\r\nHost: a.test:"), "{text}");
+    match act {
+        Act::Send(text) => stream.write_all(text.as_bytes()).await.unwrap(),
+        Act::Drip(text) => {
+            stream.set_nodelay(true).unwrap();
+            for byte in text.as_bytes() {
+                stream.write_all(&[*byte]).await.unwrap();
+                tokio::task::yield_now().await;
+            }
+        }
+        Act::Flood(text) => while stream.write_all(text.as_bytes()).await.is_ok() {},
+        Act::Hang => tokio::time::sleep(Duration::from_secs(60)).await,
+        Act::Reset => {}
+    }
+}
+
+async fn run(addresses: &[IpAddr], port: u16) -> Outcome {
+    let config = Config { http01_port: port, policy: AddressPolicy { allow_private: true } };
+    let name = DnsName::parse("a.test").unwrap();
+    validate(&Sockets::new(addresses), &config, Method::Http01, &name, "tok", "tok.thumb").await
+}
+
+async fn failure(act: Act) -> Failure {
+    match run(&[Ipv4Addr::LOCALHOST.into()], serve(act).await).await {
+        Outcome::Failed(failure) => failure,
+        Outcome::Valid => panic!("valid"),
+    }
+}
+
+#[tokio::test]
+async fn z10_a_file_served_over_a_socket_proves_control() {
+    for act in [
+        Act::Send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\ntok.thumb\n"),
+        Act::Send("HTTP/1.0 200 OK\r\n\r\ntok.thumb"),
+        Act::Drip("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\ntok.\r\n5\r\nthumb\r\n0\r\n\r\n"),
+    ] {
+        let port = serve(act).await;
+        assert_eq!(run(&[Ipv4Addr::LOCALHOST.into()], port).await, Outcome::Valid);
+    }
+}
+
+#[tokio::test]
+async fn t26_a_refused_ipv6_connection_falls_back_to_ipv4() {
+    let port = serve(Act::Send("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\ntok.thumb")).await;
+    // The server listens on 127.0.0.1 only.
+    let addresses = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
+    assert_eq!(run(&addresses, port).await, Outcome::Valid);
+}
+
+#[tokio::test]
+async fn z10_nobody_listening_is_a_connection_failure() {
+    // Bound and dropped again: a port that was free a moment ago.
+    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap().local_addr().unwrap().port();
+    let Outcome::Failed(failure) = run(&[Ipv4Addr::LOCALHOST.into()], port).await else { panic!("valid") };
+    assert_eq!((failure.kind, failure.retry), (FailureKind::Connection, true), "{failure:?}");
+    assert!(failure.detail.contains("at 127.0.0.1: could not connect (Connection refused"), "{failure:?}");
+}
+
+#[tokio::test]
+async fn z10_servers_that_hang_reset_or_never_stop_are_left() {
+    for (act, kind, words) in [
+        (Act::Hang, FailureKind::Connection, "no complete answer in time"),
+        (Act::Reset, FailureKind::Connection, "the connection broke before the answer was complete"),
+        (Act::Flood("HTTP/1.1 200 OK\r\n\r\n "), FailureKind::IncorrectResponse, "a body of more than 131072 bytes"),
+        (Act::Flood("x"), FailureKind::IncorrectResponse, "headers of more than 16384 bytes"),
+        (Act::Send("not HTTP\r\n\r\n"), FailureKind::IncorrectResponse, "no HTTP/1.1 response"),
+        (Act::Send("HTTP/1.1 404 Not Found\r\n\r\n"), FailureKind::Unauthorized, "answered 404 instead of 200"),
+    ] {
+        let failure = failure(act).await;
+        assert_eq!(failure.kind, kind, "{failure:?}");
+        assert!(failure.detail.contains(words), "{failure:?} should say {words:?}");
+    }
+}
