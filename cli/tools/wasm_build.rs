@@ -98,9 +98,10 @@ impl Toolbox {
             command.env("CARGO_PROFILE_RELEASE_LTO", "off").env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16");
             command.env("CARGO_PROFILE_RELEASE_INCREMENTAL", "true");
         }
+        let how = if fast { "the quick way, large" } else { "optimised as a whole for its size" };
         let step = Step {
             what: "building the wasm module".into(),
-            why: format!("optimised as a whole for its size; {first} on 2 cores, whenever sources change"),
+            why: format!("{how}; {first} on 2 cores, whenever sources change"),
             log: self.log("wasm-build"),
             ..Step::default()
         };
