@@ -17,7 +17,7 @@ use tools::{Built, Toolbox, say};
 
 /// Selvedge, an ACME certificate authority that runs at the edge: the companion for one's own machine.
 #[derive(Parser)]
-#[command(version, propagate_version = true)]
+#[command(version)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

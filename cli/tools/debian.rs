@@ -26,10 +26,9 @@ pub fn fetch_library(toolbox: &Toolbox, folder: &Path, release: &str) -> Result<
     for program in ["apt-get", "apt-cache", "dpkg-deb"] {
         if find_program(program).is_none() {
             bail!(
-                "{program} is missing, so Debian's source of it cannot be had either: run `rustup target add \
-                 wasm32-unknown-unknown` where rustup's server can be reached, or install your system's package \
-                 of the {} standard library for Rust {release}",
-                super::wasm_std::TARGET
+                "this system has no {program}: run `rustup target add {target}` where rustup's server can be reached, \
+                 or install your system's package of that library for Rust {release}",
+                target = super::wasm_std::TARGET
             );
         }
     }
@@ -42,7 +41,8 @@ pub fn fetch_library(toolbox: &Toolbox, folder: &Path, release: &str) -> Result<
         what: format!("fetching {PACKAGE} {version} from Debian's {suite}"),
         why: "the source of Rust's library for exactly this compiler, about 45 MB, once".into(),
         log: toolbox.log("apt-download"),
-        limit: None,
+        reaches: Some(MIRROR),
+        ..Step::default()
     };
     step.run(apt.command("apt-get").args(["download", &format!("{PACKAGE}={version}")]).current_dir(folder))?;
     apt.unpack(toolbox)
@@ -90,7 +90,8 @@ impl Apt {
                 what: format!("asking Debian's {suite} for {PACKAGE} {release}"),
                 why: "fetches that suite's list of packages, up to 10 MB".into(),
                 log: toolbox.log("apt-update"),
-                limit: None,
+                reaches: Some(MIRROR),
+                ..Step::default()
             };
             let asked = step.run(self.command("apt-get").args(["update", "--error-on=any"]));
             if super::interrupt::requested() {
@@ -122,7 +123,7 @@ impl Apt {
             what: "unpacking the source of Rust's library".into(),
             why: "seconds".into(),
             log: toolbox.log("unpack"),
-            limit: None,
+            ..Step::default()
         };
         let unpacked = self.folder.join("unpacked");
         fs::create_dir_all(&unpacked).with_context(|| format!("cannot make the folder {}", unpacked.display()))?;

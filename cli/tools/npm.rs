@@ -139,11 +139,12 @@ impl Toolbox {
             what: format!("fetching {name} packages from npm"),
             why: why.to_owned(),
             log: self.log(name),
-            limit: None,
+            reaches: Some("npm's registry"),
+            ..Step::default()
         };
         let mut command = Command::new(npm);
         command.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(folder);
-        step.run(&mut command).context("npm must reach its registry for this")?;
+        step.run(&mut command)?;
         stamp.write()
     }
 }

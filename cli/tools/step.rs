@@ -20,6 +20,7 @@ const QUIET_REPORT: Duration = Duration::from_secs(15);
 const TAIL_LINES: usize = 40;
 
 /// What is about to be done.
+#[derive(Default)]
 pub struct Step {
     /// What, in a few words that fit before "failed": "installing worker-build 0.8.7".
     pub what: String,
@@ -29,6 +30,10 @@ pub struct Step {
     pub log: PathBuf,
     /// When to give up.
     pub limit: Option<Duration>,
+    /// Is there another way, so that a failure is not worth the end of the log?
+    pub optional: bool,
+    /// What it must reach, for the sentence about a failure: "crates.io".
+    pub reaches: Option<&'static str>,
 }
 
 impl Step {
@@ -50,10 +55,15 @@ impl Step {
             say(format!("done in {} s", began.elapsed().as_secs()));
             return Ok(());
         }
+        if self.optional {
+            bail!("{} failed ({status}; what it printed is in {})", self.what, self.log.display());
+        }
         for line in tail(&self.log) {
             show(&format!("  | {line}\n"));
         }
-        bail!("{} failed ({status}): its last lines are above, all of them in {}", self.what, self.log.display());
+        let reaches = self.reaches.map_or(String::new(), |host| format!("; check that {host} can be reached"));
+        let (what, log) = (&self.what, self.log.display());
+        bail!("{what} failed ({status}): its last lines are above, all of them in {log}{reaches}");
     }
 
     fn start(&self, command: &mut Command) -> Result<Child> {
@@ -62,6 +72,8 @@ impl Step {
         }
         let log = File::create(&self.log).with_context(|| format!("cannot write {}", self.log.display()))?;
         let program = command.get_program().to_string_lossy().into_owned();
+        // Of use to whoever develops that program, not to who reads its log here.
+        command.env_remove("RUST_BACKTRACE");
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).process_group(0);
         command.spawn().with_context(|| format!("{}: cannot start {program}", self.what))
     }
@@ -166,7 +178,7 @@ mod tests {
     use super::*;
 
     fn step(folder: &Path, limit: Option<Duration>) -> Step {
-        Step { what: "trying".into(), why: "a test".into(), log: folder.join("logs/try.log"), limit }
+        Step { what: "trying".into(), why: "a test".into(), log: folder.join("logs/try.log"), limit, ..Step::default() }
     }
 
     #[test]
@@ -196,9 +208,17 @@ mod tests {
         assert!(error.contains("gave no result within"), "{error}");
         assert!(began.elapsed() < Duration::from_secs(20));
         let child: i32 = tail(&step.log).remove(0).parse().unwrap();
-        let alive = rustix::process::test_kill_process(rustix::process::Pid::from_raw(child).unwrap());
-        let state = fs::read_to_string(format!("/proc/{child}/stat")).unwrap_or_default();
-        assert!(alive.is_err() || state.contains(") Z "), "the child still runs");
+        assert!(is_gone(child), "the child still runs");
+    }
+
+    /// Waits until a process has ended, for a while; whoever inherited it may not have taken note of it yet.
+    fn is_gone(process: i32) -> bool {
+        let process = rustix::process::Pid::from_raw(process).unwrap();
+        (0..100).any(|_| {
+            std::thread::sleep(Duration::from_millis(20));
+            let state = fs::read_to_string(format!("/proc/{}/stat", process.as_raw_nonzero())).unwrap_or_default();
+            rustix::process::test_kill_process(process).is_err() || state.contains(") Z ")
+        })
     }
 
     #[test]

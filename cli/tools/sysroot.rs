@@ -126,7 +126,7 @@ impl PrivateSysroot {
             what: format!("compiling the {TARGET} standard library"),
             why: "from source, since no compiled one could be had; about a minute on 2 cores, once".into(),
             log: toolbox.log("wasm-std"),
-            limit: None,
+            ..Step::default()
         };
         let mut cargo = installs::cargo(&empty)?;
         cargo.args(["build", "--release", "--target", TARGET, "-Zbuild-std=std,panic_abort,panic_unwind"]);

@@ -1,7 +1,7 @@
 //! The build of the wasm module, done only when something that it depends on has changed.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
@@ -23,6 +23,20 @@ pub struct Built {
     pub wasm_bytes: u64,
 }
 
+/// What wasm-opt does. The smallest module, without the names of functions: they are a seventh of it and serve
+/// only the traces of panics. The features are those of the compiler's output; wasm-opt must not use newer ones,
+/// which the runtime may not know.
+const WASM_OPT: [&str; 8] = [
+    "-Oz",
+    "--enable-mutable-globals",
+    "--enable-sign-ext",
+    "--enable-nontrapping-float-to-int",
+    "--enable-bulk-memory",
+    "--enable-multivalue",
+    "--enable-reference-types",
+    "--enable-exception-handling",
+];
+
 impl Toolbox {
     /// Builds the wasm module into ./build unless its sources are those of the last build; makes sure of every
     /// tool that it needs for that.
@@ -34,7 +48,7 @@ impl Toolbox {
     /// When a tool cannot be had, or the sources do not compile.
     pub fn build_wasm(&self) -> Result<Built> {
         let fast = std::env::var("SELVEDGE_FAST_WASM").is_ok_and(|value| value == "1");
-        let settings = format!("{}fast {fast}\nstd {:?}\n", installs::versions(), Way::forced()?);
+        let settings = format!("{}{WASM_OPT:?}\nfast {fast}\nstd {:?}\n", installs::versions(), Way::forced()?);
         let stamp = |sources| self.stamp("wasm-build", sources);
         let wasm = self.root.join("build/index_bg.wasm");
         if stamp(fingerprint::of_sources(&self.root, &settings)?).holds(&wasm) {
@@ -48,6 +62,9 @@ impl Toolbox {
         }
         stamp.clear();
         self.run_worker_build(fast)?;
+        if !fast {
+            self.run_wasm_opt(&wasm)?;
+        }
         let built = self.built()?;
         stamp.write()?;
         Ok(built)
@@ -75,19 +92,32 @@ impl Toolbox {
         let cached = self.wasm_target(&wasm_std, fast);
         let first =
             if cached.is_dir() { "about a minute" } else { "every library too, the first time: 2 to 4 minutes" };
-        command.current_dir(&self.root).env("CARGO_TARGET_DIR", &cached).arg("--release");
+        // Its own run of wasm-opt always keeps the names.
+        command.current_dir(&self.root).env("CARGO_TARGET_DIR", &cached).args(["--release", "--no-opt"]);
         if fast {
-            command.arg("--no-opt");
             command.env("CARGO_PROFILE_RELEASE_LTO", "off").env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16");
             command.env("CARGO_PROFILE_RELEASE_INCREMENTAL", "true");
         }
+        let how = if fast { "the quick way, large" } else { "optimised as a whole for its size" };
         let step = Step {
             what: "building the wasm module".into(),
-            why: format!("optimised as a whole for its size; {first} on 2 cores, whenever sources change"),
+            why: format!("{how}; {first} on 2 cores, whenever sources change"),
             log: self.log("wasm-build"),
-            limit: None,
+            ..Step::default()
         };
         step.run(&mut command)
+    }
+
+    fn run_wasm_opt(&self, wasm: &Path) -> Result<()> {
+        let smaller = wasm.with_extension("smaller");
+        let step = Step {
+            what: "making the wasm module smaller".into(),
+            why: "wasm-opt; about half a minute".into(),
+            log: self.log("wasm-opt"),
+            ..Step::default()
+        };
+        step.run(Command::new(self.wasm_opt()).args(WASM_OPT).arg(wasm).arg("-o").arg(&smaller))?;
+        fs::rename(&smaller, wasm).with_context(|| format!("cannot replace {}", wasm.display()))
     }
 
     fn built(&self) -> Result<Built> {

@@ -102,20 +102,23 @@ impl Toolbox {
             return Ok(WasmStd::Private(private));
         }
         let _turn = self.lock("wasm-std")?;
-        let mut refusal = None;
+        let mut refused = false;
         if way != Some(Way::Debian) {
             match self.rustup_target_add(&sysroot) {
                 Ok(()) => return Ok(WasmStd::Toolchain),
                 Err(error) if way.is_some() || super::interrupt::requested() => return Err(error),
                 Err(error) => {
                     say(format!("{error:#}; trying the other way, Debian's source of the library"));
-                    refusal = Some(error);
+                    refused = true;
                 }
             }
         }
         if !private.is_ready() {
-            let why = refusal.map_or(String::new(), |error| format!("; {error:#}"));
-            private.make(self).with_context(|| format!("the {TARGET} standard library cannot be had{why}"))?;
+            let context = || match refused {
+                true => format!("Rust's {TARGET} library could be had neither from rustup nor from Debian"),
+                false => format!("Rust's {TARGET} library could not be had from Debian"),
+            };
+            private.make(self).with_context(context)?;
         }
         Ok(WasmStd::Private(private))
     }
@@ -139,10 +142,12 @@ impl Toolbox {
             why: format!("about 20 MB, once; given up after {} s", RUSTUP_LIMIT.as_secs()),
             log: self.log("rustup"),
             limit: Some(RUSTUP_LIMIT),
+            optional: true,
+            ..Step::default()
         };
         step.run(Command::new(rustup).args(["target", "add", TARGET]).current_dir(&self.root))?;
         if !has_wasm(sysroot) {
-            bail!("rustup added {TARGET}, but to another toolchain than the one in use, {}", sysroot.display());
+            bail!("rustup says that {TARGET} is there, but the toolchain in use, {}, lacks it", sysroot.display());
         }
         Ok(())
     }
