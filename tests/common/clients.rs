@@ -68,7 +68,7 @@ fn fetch(folder: &Path) {
     apt(&["update"]);
     apt(&["download", "lego"]);
     let package = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let package = package.filter(|path| path.extension().is_some_and(|e| e == "deb")).next().unwrap();
+    let package = package.into_iter().find(|path| path.extension().is_some_and(|e| e == "deb")).unwrap();
     let unpacked = Command::new("dpkg").arg("-x").arg(package).arg(folder.join("unpacked")).status().unwrap();
     assert!(unpacked.success());
 }
