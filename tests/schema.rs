@@ -1,0 +1,104 @@
+//! Holds the stored records against `kv-schema/`.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
+
+use selvedge::acme::account::{KeyOwner, VoidAccount};
+use selvedge::acme::ledger::LedgerEntry;
+use selvedge::acme::nonce::RedeemedNonce;
+use selvedge::acme::order::CertificateRecord;
+use selvedge::acme::{AccountRecord, AuthorizationRecord, OrderRecord};
+use selvedge::ca::jobs::JobRecord;
+use selvedge::ca::testing::{Client, World, new_key};
+use selvedge::jose::testing::ClientKey;
+use selvedge::store::Record;
+use selvedge::values::SigAlg;
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+fn folder() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/kv-schema"))
+}
+
+fn read(prefix: &str, file: &str) -> Value {
+    let path = folder().join(prefix).join(file);
+    serde_json::from_str(&fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path:?}: {e}"))).unwrap()
+}
+
+fn check(prefix: &str, record: &Value) {
+    let schema = jsonschema::validator_for(&read(prefix, "schema.json")).unwrap();
+    let faults: Vec<String> = schema.iter_errors(record).map(|e| format!("{}: {e}", e.instance_path())).collect();
+    assert!(faults.is_empty(), "{prefix} {record}: {faults:?}");
+}
+
+/// Reads a golden example as its type and writes it back.
+fn golden<R: Record>() -> String {
+    let example = read(R::PREFIX, "golden.json");
+    check(R::PREFIX, &example);
+    let record: R = serde_json::from_value(example.clone()).unwrap();
+    assert_eq!(serde_json::to_value(&record).unwrap(), example, "{}", R::PREFIX);
+    R::PREFIX.to_owned()
+}
+
+#[test]
+fn golden_examples_are_read_and_written_back_and_no_record_is_without_one() {
+    let held = BTreeSet::from([
+        golden::<AccountRecord>(),
+        golden::<KeyOwner>(),
+        golden::<VoidAccount>(),
+        golden::<OrderRecord>(),
+        golden::<AuthorizationRecord>(),
+        golden::<CertificateRecord>(),
+        golden::<LedgerEntry>(),
+        golden::<RedeemedNonce>(),
+        golden::<JobRecord>(),
+    ]);
+    let folders = fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap());
+    let folders = folders.filter(|entry| entry.path().is_dir()).map(|entry| entry.file_name().into_string().unwrap());
+    assert_eq!(folders.collect::<BTreeSet<_>>(), held);
+    assert_eq!(prefixes(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src"))), held, "in the sources");
+}
+
+/// The prefixes of all record types in the sources; those of tests are made up.
+fn prefixes(folder: &Path) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for entry in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        if entry.is_dir() {
+            found.extend(prefixes(&entry));
+        } else {
+            let text = fs::read_to_string(&entry).unwrap();
+            let code = text.split("#[cfg(test)]").next().unwrap();
+            let lines = code.lines().filter_map(|line| line.trim().strip_prefix("const PREFIX: &'static str = \""));
+            found.extend(lines.map(|rest| rest.trim_end_matches("\";").to_owned()));
+        }
+    }
+    found
+}
+
+#[test]
+fn what_is_stored_fits_its_schema() {
+    let world = World::new();
+    let mut client = Client::registered(&world);
+    let leaf = client.issue(&["example.test"], &new_key(SigAlg::Es256));
+    client.revoke(&leaf, Some(4)).is(200);
+    client.new_order(&["*.pending.test"]).is(201);
+    let new = ClientKey::generate(SigAlg::Es256);
+    client.key_change(&new).is(200);
+    client.key = new;
+    let mut seen = BTreeSet::new();
+    for ((_, key), json) in world.rows() {
+        let prefix = key.split('/').next().unwrap().to_owned();
+        check(&prefix, &serde_json::from_str(&json).unwrap());
+        seen.insert(prefix);
+    }
+    let wanted = ["account", "authz", "cert", "nonce", "order", "owner", "serial"].map(str::to_owned);
+    assert_eq!(seen, BTreeSet::from(wanted));
+}
+
+#[test]
+fn a_record_that_does_not_fit_is_noticed() {
+    let schema = jsonschema::validator_for(&read("owner", "schema.json")).unwrap();
+    for bad in [r#"{}"#, r#"{"account":"short"}"#, r#"{"account":"1WiKUtVaAuxK6l7B6t__4Q","more":1}"#] {
+        assert!(!schema.is_valid(&serde_json::from_str(bad).unwrap()), "{bad}");
+    }
+}
