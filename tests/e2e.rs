@@ -8,6 +8,7 @@ mod server;
 #[path = "common/venv.rs"]
 mod venv;
 #[path = "common/wire.rs"]
+#[allow(dead_code, reason = "shared with other tests")]
 mod wire;
 
 use clients::{certbot, lego};

@@ -30,7 +30,15 @@ impl Wire {
     pub fn new(directory: &str, root: &str) -> Self {
         let root = Certificate::from_pem(&std::fs::read(root).unwrap()).unwrap().to_owned();
         let tls = TlsConfig::builder().root_certs(RootCerts::new_with_certs(&[root])).build();
-        let agent = Agent::config_builder().tls_config(tls).http_status_as_error(false).build().new_agent();
+        Self::over(directory, Agent::config_builder().tls_config(tls).http_status_as_error(false).build().new_agent())
+    }
+
+    /// A client of a CA that serves plain http.
+    pub fn plain(directory: &str) -> Self {
+        Self::over(directory, Agent::config_builder().http_status_as_error(false).build().new_agent())
+    }
+
+    fn over(directory: &str, agent: Agent) -> Self {
         let base = directory.trim_end_matches("/directory").to_owned();
         let key = ClientKey::generate(SigAlg::Es256);
         Self { agent, base, key, kid: None, nonce: RefCell::new(None), calls: RefCell::new(0) }
