@@ -126,6 +126,64 @@ fn a_killed_workerd_loses_no_certificate_and_leaves_no_order_stuck() {
 }
 
 #[test]
+fn a_workerd_killed_while_it_finalizes_leaves_the_order_to_be_finished() {
+    let (_folder, mut server) = start();
+    let wire = client(&server);
+    for round in 0..10_u64 {
+        let name = format!("mid{round}.test");
+        let (url, order) = wire.ready_order(&name, server.http01);
+        let csr = wire.csr(&name);
+        let finalize = order["finalize"].as_str().unwrap();
+        let request = wire.sign(finalize, Some(csr.clone()));
+        let racer = Wire::new(server.fact("directory"), server.fact("root"));
+        let (target, workerd) = (finalize.to_owned(), server.facts["workerd_pid"].as_u64().unwrap());
+        let sender = std::thread::spawn(move || racer.try_send(&target, &request).is_some());
+        // From before the request arrives to after it is answered, which takes some ten milliseconds.
+        std::thread::sleep(std::time::Duration::from_millis(round * 2));
+        server::signal("KILL", workerd);
+        let answered = sender.join().unwrap();
+        server = server.restart();
+        wire.forget_nonce();
+        let mut seen = body(&wire.post(&url, None));
+        assert!(!answered || seen["status"] == "valid", "what was answered is kept: {seen}");
+        while seen["status"] != "valid" {
+            match seen["status"].as_str() {
+                Some("ready") => drop(wire.post(finalize, Some(csr.clone()))),
+                Some("processing") => std::thread::sleep(std::time::Duration::from_millis(200)),
+                _ => panic!("stuck: {seen}"),
+            }
+            seen = body(&wire.post(&url, None));
+        }
+        let chain = wire.post(seen["certificate"].as_str().unwrap(), None);
+        assert!(chain.body().starts_with("-----BEGIN CERTIFICATE-----\n"));
+    }
+}
+
+#[test]
+fn z06_the_alarm_tries_a_failed_validation_again() {
+    let (_folder, server) = start();
+    let wire = client(&server);
+    let wanted = json!({ "identifiers": [{ "type": "dns", "value": "late.test" }] });
+    let order = body(&wire.post(&wire.url("/acme/new-order"), Some(wanted)));
+    let authorization = order["authorizations"][0].as_str().unwrap();
+    let challenge = wire.challenge(authorization);
+    let url = challenge["url"].as_str().unwrap();
+    // Nobody listens yet.
+    let first = wire.post(url, Some(json!({})));
+    assert_eq!(body(&first)["status"], "processing", "{}", first.body());
+    header(&first, "retry-after");
+    let responder = wire.serve(server.http01, &challenge);
+    let mut seen = body(&wire.post(url, None));
+    assert_eq!(seen["error"]["type"], "urn:ietf:params:acme:error:connection", "{seen}");
+    while seen["status"] == "processing" {
+        std::thread::sleep(std::time::Duration::from_millis(200));
+        seen = body(&wire.post(url, None));
+    }
+    assert_eq!(seen["status"], "valid", "{seen}");
+    responder.join().unwrap();
+}
+
+#[test]
 fn certbot_obtains_renews_and_revokes_also_after_a_restart() {
     let (_folder, server) = start();
     let http01 = server.http01.to_string();

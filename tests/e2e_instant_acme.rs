@@ -170,16 +170,12 @@ async fn a_wrong_proof_says_what_was_found() {
     let scene = scene().await;
     let identifiers = [Identifier::Dns("wrong.test".to_owned())];
     let mut order = scene.account.new_order(&NewOrder::new(&identifiers)).await.unwrap();
-    {
-        let mut authorizations = order.authorizations();
-        let mut authorization = authorizations.next().await.unwrap().unwrap();
-        let mut challenge = authorization.challenge(ChallengeType::Http01).unwrap();
-        scene.proofs.lock().unwrap().insert(challenge.token.clone(), "not the proof".to_owned());
-        challenge.set_ready().await.unwrap();
-    }
-    let patience = RetryPolicy::default().timeout(Duration::from_secs(60));
-    // instant-acme gives the `error` of an invalid order as its own.
-    let failed = order.poll_ready(&patience).await;
+    let mut authorizations = order.authorizations();
+    let mut authorization = authorizations.next().await.unwrap().unwrap();
+    let mut challenge = authorization.challenge(ChallengeType::Http01).unwrap();
+    scene.proofs.lock().unwrap().insert(challenge.token.clone(), "not the proof".to_owned());
+    // instant-acme gives the `error` of a challenge as its own.
+    let failed = challenge.set_ready().await;
     let Err(instant_acme::Error::Api(problem)) = failed else { panic!("{failed:?}") };
     let detail = problem.detail.unwrap();
     assert!(detail.contains("wrong.test") && detail.contains("not the proof"), "t25: {detail}");

@@ -1,5 +1,5 @@
 //! `wrangler.toml` as wrangler reads it: the Worker under `wrangler dev`.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, reason = "a test")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::disallowed_methods, reason = "a test")]
 
 #[path = "common/server.rs"]
 #[allow(dead_code, reason = "shared with other tests")]
@@ -33,27 +33,26 @@ impl Drop for Wrangler {
     }
 }
 
-/// Secrets as wrangler reads them from a file, from a ceremony of this moment.
-fn write_secrets(file: &Path) {
+/// Secrets as wrangler reads them from a file, from a ceremony of this moment; with a key that fits, or another.
+fn write_secrets(file: &Path, fitting: bool) {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
     let now = Time::from_secs(now.as_secs());
     let root = create_root("wrangler test root", now, 1).unwrap();
     let issuer = create_intermediate(&root, "wrangler test issuer", now, 1).unwrap();
+    let other = create_intermediate(&root, "wrangler test issuer", now, 1).unwrap();
+    let key = if fitting { &issuer.key } else { &other.key };
     let line = |name: &str, value: &str| format!("{name}=\"{}\"\n", value.trim_end().replace('\n', "\\n"));
-    let secrets = [
-        line("ISSUER_KEY", &issuer.key),
-        line("ISSUER_CHAIN", &issuer.certificate),
-        line("NONCE_KEY", &b64::encode(&[9; 32])),
-    ];
+    let secrets =
+        [line("ISSUER_KEY", key), line("ISSUER_CHAIN", &issuer.certificate), line("NONCE_KEY", &b64::encode(&[9; 32]))];
     std::fs::write(file, secrets.concat()).unwrap();
 }
 
-#[test]
-fn the_worker_serves_under_wrangler_dev() {
+/// Starts wrangler on a free port and waits for an answer to GET directory. Gives its status and body.
+fn run(fitting: bool, act: impl FnOnce(&str, u16, &str)) {
     use std::os::unix::process::CommandExt;
     let folder = tempfile::tempdir().unwrap();
     let (secrets, log) = (folder.path().join("secrets"), folder.path().join("log"));
-    write_secrets(&secrets);
+    write_secrets(&secrets, fitting);
     let port = server::free_port();
     let base = format!("http://127.0.0.1:{port}");
     let output = std::fs::File::create(&log).unwrap();
@@ -72,19 +71,29 @@ fn the_worker_serves_under_wrangler_dev() {
         .spawn()
         .unwrap();
     let mut wrangler = Wrangler(child);
-    let mut answered = String::new();
+    let agent = ureq::Agent::config_builder().http_status_as_error(false).build().new_agent();
     for _ in 0..12_000 {
-        match ureq::get(format!("{base}/directory")).call() {
-            Ok(mut answer) => {
-                answered = answer.body_mut().read_to_string().unwrap();
-                break;
-            }
-            Err(_) => sleep(Duration::from_millis(100)),
+        if let Ok(mut answer) = agent.get(format!("{base}/directory")).call() {
+            let body = answer.body_mut().read_to_string().unwrap();
+            return act(&base, answer.status().as_u16(), &body);
         }
         let ended = wrangler.0.try_wait().unwrap();
         assert!(ended.is_none(), "{ended:?}: {}", std::fs::read_to_string(&log).unwrap());
+        sleep(Duration::from_millis(100));
     }
-    assert!(answered.contains(&format!("{base}/acme/new-order")), "{answered}");
-    let mut client = wire::Wire::plain(&format!("{base}/directory"));
-    client.register();
+    panic!("no answer: {}", std::fs::read_to_string(&log).unwrap());
+}
+
+/// One after the other: each wrangler runs the build, and opens ports of its own choice.
+#[test]
+fn the_worker_under_wrangler_dev_serves_and_refuses_a_key_that_does_not_fit() {
+    run(true, |base, status, directory| {
+        assert_eq!(status, 200, "{directory}");
+        assert!(directory.contains(&format!("{base}/acme/new-order")), "{directory}");
+        wire::Wire::plain(&format!("{base}/directory")).register();
+    });
+    run(false, |_, status, problem| {
+        assert_eq!(status, 500, "{problem}");
+        assert!(problem.contains("ISSUER_KEY is not the key of the first certificate in ISSUER_CHAIN"), "{problem}");
+    });
 }

@@ -90,7 +90,8 @@ impl Server {
     }
 }
 
-fn signal(name: &str, pid: u64) {
+/// Sends a signal to a process.
+pub fn signal(name: &str, pid: u64) {
     let _ = Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).stderr(Stdio::null()).status();
 }
 

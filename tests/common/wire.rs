@@ -102,11 +102,8 @@ impl Wire {
         let answer = self.post(&self.url("/acme/new-order"), Some(wanted));
         assert_eq!(answer.status(), 201, "{}", answer.body());
         let (url, order) = (header(&answer, "location"), body(&answer));
-        let authorization = body(&self.post(order["authorizations"][0].as_str().unwrap(), None));
-        let challenges = authorization["challenges"].as_array().unwrap();
-        let challenge = challenges.iter().find(|c| c["type"] == "http-01").unwrap();
-        let proof = key_authorization(challenge["token"].as_str().unwrap(), &self.key.thumbprint());
-        let responder = serve_once(http01, proof);
+        let challenge = self.challenge(order["authorizations"][0].as_str().unwrap());
+        let responder = self.serve(http01, &challenge);
         let mut answer = self.post(challenge["url"].as_str().unwrap(), Some(json!({})));
         // Most are valid at once; on a busy machine it may take longer than the answer waits.
         while body(&answer)["status"] == "processing" {
@@ -116,6 +113,29 @@ impl Wire {
         assert_eq!(body(&answer)["status"], "valid", "{}", answer.body());
         responder.join().unwrap();
         (url, order)
+    }
+
+    /// The http-01 challenge of an authorization.
+    pub fn challenge(&self, authorization: &str) -> Value {
+        let authorization = body(&self.post(authorization, None));
+        let challenges = authorization["challenges"].as_array().unwrap();
+        challenges.iter().find(|c| c["type"] == "http-01").unwrap().clone()
+    }
+
+    /// Answers one request for the proof of an http-01 challenge.
+    pub fn serve(&self, port: u16, challenge: &Value) -> std::thread::JoinHandle<()> {
+        serve_once(port, key_authorization(challenge["token"].as_str().unwrap(), &self.key.thumbprint()))
+    }
+
+    /// Sends a signed request to a server that may go away. `None` when no answer came.
+    pub fn try_send(&self, url: &str, body: &[u8]) -> Option<u16> {
+        let answer = self.agent.post(url).header("Content-Type", "application/jose+json").send(body).ok()?;
+        (answer.status() == 200).then(|| answer.status().as_u16())
+    }
+
+    /// Takes a new nonce for the next request.
+    pub fn forget_nonce(&self) {
+        self.nonce.borrow_mut().take();
     }
 
     /// The finalize payload for `name`.
