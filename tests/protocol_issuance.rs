@@ -220,3 +220,19 @@ fn r04_to_r08_who_may_revoke_and_how() {
     let own = client.issue(&["b.test"], &new_key(SigAlg::Es256));
     client.revoke(&own, None).is(200);
 }
+
+#[test]
+fn o04_e02_several_bad_identifiers_are_told_apart_in_subproblems() {
+    let client = Client::registered(&World::new());
+    let identifiers = json!([
+        { "type": "ip", "value": "10.0.0.1" }, { "type": "dns", "value": "good.test" }, { "type": "dns", "value": "a..b" },
+    ]);
+    let refused = client.post(&client.url("new-order"), json!({ "identifiers": identifiers })).is(400).json();
+    assert_eq!(refused["type"], "urn:ietf:params:acme:error:compound");
+    let subproblems = refused["subproblems"].as_array().unwrap();
+    assert_eq!(subproblems.len(), 2);
+    assert_eq!(subproblems[0]["identifier"], identifiers[0]);
+    assert_eq!(subproblems[0]["type"], "urn:ietf:params:acme:error:unsupportedIdentifier");
+    assert_eq!(subproblems[1]["identifier"]["value"], "a..b");
+    assert_eq!(subproblems[1]["type"], "urn:ietf:params:acme:error:malformed");
+}

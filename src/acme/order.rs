@@ -1,6 +1,7 @@
 //! Orders ([RFC 8555 §7.1.3](https://www.rfc-editor.org/rfc/rfc8555#section-7.1.3)).
 
 use super::authorization::{AuthorizationStatus, GRACE};
+use super::problem::Named;
 use super::{AuthorizationRecord, Kind, Problem};
 use crate::store::Record;
 use crate::values::{Id, Identifier, Time};
@@ -135,7 +136,7 @@ impl OrderRecord {
         let failed = authorizations.iter().flat_map(|a| {
             a.challenges.iter().filter(|_| a.state == AuthorizationStatus::Invalid).filter_map(|c| {
                 let error = c.error.clone()?;
-                Some((a.identifier.clone(), error))
+                Some((Named::from(&a.identifier), error))
             })
         });
         let generic = || Problem::new(Kind::Unauthorized, self.generic_failure(authorizations, now));
@@ -220,25 +221,20 @@ impl NewOrder {
             match wire.checked() {
                 Ok(identifier) if good.contains(&identifier) => {}
                 Ok(identifier) => good.push(identifier),
-                Err(problem) => bad.push(problem),
+                Err(problem) => bad.push((wire.named(), problem)),
             }
         }
-        join_wire_problems(bad).map_or(Ok(good), Err)
+        Problem::join(bad).map_or(Ok(good), Err)
     }
-}
-
-/// Identifiers that cannot be read cannot stand in `subproblems` as identifiers, so their details are joined.
-fn join_wire_problems(mut bad: Vec<Problem>) -> Option<Problem> {
-    let first = bad.first()?.clone();
-    if bad.len() == 1 {
-        return bad.pop();
-    }
-    let kind = if bad.iter().all(|p| p.kind == first.kind) { first.kind } else { Kind::Compound };
-    let details: Vec<String> = bad.into_iter().take(10).map(|p| p.detail).collect();
-    Some(Problem::new(kind, details.join(" ")))
 }
 
 impl WireIdentifier {
+    /// As it is shown in a subproblem; what is overlong is cut.
+    fn named(&self) -> Named {
+        let shown = |text: &str| text.chars().take(253).collect();
+        Named { kind: shown(&self.kind), value: shown(&self.value) }
+    }
+
     fn checked(&self) -> Result<Identifier, Problem> {
         let shown: String = self.value.chars().take(80).collect();
         match self.kind.as_str() {

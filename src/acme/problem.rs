@@ -72,6 +72,22 @@ kinds! {
     UserActionRequired = "userActionRequired", 403;
 }
 
+/// An identifier as the client wrote it, which may be one that cannot be read: what a subproblem is about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Named {
+    /// The identifier's type.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The identifier's value.
+    pub value: String,
+}
+
+impl From<&Identifier> for Named {
+    fn from(identifier: &Identifier) -> Self {
+        Self { kind: identifier.kind().to_owned(), value: identifier.value().to_owned() }
+    }
+}
+
 /// What is sent, or kept in an order or challenge, when something is refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
@@ -86,7 +102,7 @@ pub struct Problem {
     pub algorithms: Vec<String>,
     /// One problem per identifier (RFC 8555 §6.7.1).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub subproblems: Vec<(Identifier, Problem)>,
+    pub subproblems: Vec<(Named, Problem)>,
     /// For `Location`: the account that holds a key already (RFC 8555 §7.3.5).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<String>,
@@ -163,7 +179,7 @@ impl Problem {
 
     /// One problem out of several, each about an identifier: itself where there is one, `compound` where they
     /// differ in kind (RFC 8555 §6.7.1). `None` where there is none.
-    pub fn join(mut problems: Vec<(Identifier, Problem)>) -> Option<Self> {
+    pub fn join(mut problems: Vec<(Named, Problem)>) -> Option<Self> {
         let (_, first) = problems.first()?.clone();
         if problems.len() == 1 {
             return problems.pop().map(|(_, problem)| problem);
@@ -236,8 +252,9 @@ mod tests {
 
     #[test]
     fn e02_identifiers_stand_only_in_subproblems() {
-        let a = (Identifier::dns("a.test").unwrap(), Problem::new(Kind::RejectedIdentifier, "no a"));
-        let b = (Identifier::dns("b.test").unwrap(), Problem::new(Kind::UnsupportedIdentifier, "no b"));
+        let named = |name: &str| Named::from(&Identifier::dns(name).unwrap());
+        let a = (named("a.test"), Problem::new(Kind::RejectedIdentifier, "no a"));
+        let b = (named("b.test"), Problem::new(Kind::UnsupportedIdentifier, "no b"));
         let doc = Problem::join(vec![a.clone(), b]).unwrap().document();
         assert_eq!(doc["type"], "urn:ietf:params:acme:error:compound");
         assert_eq!(doc["status"], 400);
