@@ -1,0 +1,87 @@
+//! What the operator configures: each value that is missing or wrong is named, with what to do.
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+use selvedge::ca::settings::Settings;
+use selvedge::pki::ceremony::{create_intermediate, create_root};
+use selvedge::values::{Time, b64};
+use std::collections::BTreeMap;
+
+const NOW: Time = Time::from_secs(1_800_000_000);
+
+fn good() -> BTreeMap<&'static str, String> {
+    let root = create_root("root", NOW, 10).unwrap();
+    let issuer = create_intermediate(&root, "issuer", NOW, 5).unwrap();
+    BTreeMap::from([
+        ("MODE", "production".to_owned()),
+        ("BASE_URL", "https://ca.example.org".to_owned()),
+        ("RESOLVER_URL", "https://dns.example.org/dns-query".to_owned()),
+        ("ISSUER_CHAIN", issuer.certificate),
+        ("NONCE_KEY", b64::encode(&[1; 32])),
+    ])
+}
+
+fn read(values: &BTreeMap<&'static str, String>, now: Time) -> Result<Settings, String> {
+    Settings::read(&|name| values.get(name).cloned(), now)
+}
+
+#[test]
+fn what_is_set_right_is_taken() {
+    let settings = read(&good(), NOW).unwrap();
+    assert_eq!(settings.urls.directory(), "https://ca.example.org/directory");
+    assert_eq!(settings.validation.http01_port, 80);
+    assert!(!settings.validation.policy.allow_private && !settings.dev);
+    let issuer = settings.ca_issuers.unwrap();
+    assert!(issuer.starts_with("http://ca.example.org/issuer/"), "verifiers fetch it by plain http: {issuer}");
+    let mut values = good();
+    values.insert("BASE_URL", "https://ca.example.org/".to_owned());
+    assert_eq!(read(&values, NOW).unwrap().urls.directory(), "https://ca.example.org/directory");
+}
+
+#[test]
+fn what_is_missing_is_named_with_what_to_do() {
+    for name in good().keys() {
+        let mut values = good();
+        values.remove(name);
+        let refusal = read(&values, NOW).unwrap_err();
+        assert!(refusal.starts_with(name), "{refusal}");
+        assert!(refusal.contains("wrangler"), "{refusal}");
+    }
+}
+
+#[test]
+fn what_is_wrong_is_named() {
+    let root = create_root("root", NOW, 10).unwrap();
+    for (name, value) in [
+        ("MODE", "test".to_owned()),
+        ("BASE_URL", "http://ca.example.org".to_owned()),
+        ("BASE_URL", "https://ca.example.org/acme".to_owned()),
+        ("BASE_URL", "https://CA.example.org".to_owned()),
+        ("BASE_URL", "https://user@ca.example.org".to_owned()),
+        ("BASE_URL", "ca.example.org".to_owned()),
+        ("RESOLVER_URL", "dns.example.org".to_owned()),
+        ("RESOLVER_URL", "ftp://dns.example.org".to_owned()),
+        ("NONCE_KEY", "short".to_owned()),
+        ("NONCE_KEY", format!("{}=", b64::encode(&[1; 32]))),
+        ("ISSUER_CHAIN", "no PEM".to_owned()),
+        ("ISSUER_CHAIN", root.certificate),
+        ("HTTP01_PORT", "0".to_owned()),
+        ("HTTP01_PORT", "65536".to_owned()),
+        ("ALLOW_PRIVATE", "yes".to_owned()),
+        ("TERMS_OF_SERVICE", "terms".to_owned()),
+    ] {
+        let mut values = good();
+        values.insert(name, value.clone());
+        let refusal = read(&values, NOW).unwrap_err();
+        assert!(refusal.starts_with(name), "{name}={value}: {refusal}");
+    }
+}
+
+#[test]
+fn plain_http_is_for_dev_only_and_an_issuer_that_is_over_is_refused() {
+    let mut values = good();
+    values.insert("MODE", "dev".to_owned());
+    values.insert("BASE_URL", "http://127.0.0.1:14000".to_owned());
+    assert!(read(&values, NOW).is_ok());
+    let later = Time::from_secs(NOW.secs() + 6 * 366 * 86_400);
+    assert!(read(&good(), later).unwrap_err().starts_with("ISSUER_CHAIN"));
+}
