@@ -12,6 +12,10 @@ mod venv;
 mod wire;
 
 use clients::{certbot, lego};
+use selvedge::ca::testing::CsrShape;
+use selvedge::jose::testing::ClientKey;
+use selvedge::pki::pem;
+use selvedge::values::{SigAlg, b64};
 use serde_json::json;
 use server::Server;
 use std::process::Command;
@@ -156,6 +160,33 @@ fn a_workerd_killed_while_it_finalizes_leaves_the_order_to_be_finished() {
         }
         let chain = wire.post(seen["certificate"].as_str().unwrap(), None);
         assert!(chain.body().starts_with("-----BEGIN CERTIFICATE-----\n"));
+    }
+}
+
+#[test]
+fn j05_c02_r04_every_kind_of_key_works_with_webcrypto() {
+    let (_folder, server) = start();
+    for (round, account) in [SigAlg::Es256, SigAlg::Es384, SigAlg::Rs256, SigAlg::Ed25519].into_iter().enumerate() {
+        let mut wire = Wire::new(server.fact("directory"), server.fact("root"));
+        wire.key = ClientKey::generate(account);
+        wire.register();
+        let name = format!("key{round}.test");
+        for certificate in [SigAlg::Es256, SigAlg::Es384, SigAlg::Rs256, SigAlg::Ed25519] {
+            let key = ClientKey::generate(certificate);
+            let (_, order) = wire.ready_order(&name, server.http01);
+            let csr = CsrShape::dns(&[&name]).build(key.native());
+            let csr = json!({ "csr": b64::encode(&csr) });
+            let finalized = body(&wire.post(order["finalize"].as_str().unwrap(), Some(csr)));
+            assert_eq!(finalized["status"], "valid", "{account:?} {certificate:?}: {finalized}");
+            let chain = wire.post(finalized["certificate"].as_str().unwrap(), None);
+            let leaf = pem::read_certificates(chain.body()).unwrap().remove(0);
+            // Revoked by the certificate's own key.
+            let mut holder = Wire::new(server.fact("directory"), server.fact("root"));
+            holder.key = key;
+            let revoked =
+                holder.post(&holder.url("/acme/revoke-cert"), Some(json!({ "certificate": b64::encode(&leaf) })));
+            assert_eq!(revoked.status(), 200, "{certificate:?}: {}", revoked.body());
+        }
     }
 }
 
