@@ -107,8 +107,13 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
                 let update: AccountUpdate = payload(admitted)?;
                 self.update(txn, &mut account, update)?;
             }
-            Ok(Response::json(200, &self.object(&account)).located(&self.ports.settings().urls.account(id)))
+            Ok(self.account_response(&account))
         })
+    }
+
+    /// The response that shows the account.
+    pub fn account_response(&self, account: &AccountRecord) -> Response {
+        Response::json(200, &self.object(account)).located(&self.ports.settings().urls.account(&account.id))
     }
 
     fn update(&self, txn: &mut Txn<'_, K>, account: &mut AccountRecord, wanted: AccountUpdate) -> Result<(), Problem> {

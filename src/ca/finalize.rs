@@ -13,15 +13,16 @@ use super::ladder;
 use super::message::{Message, Partition, Reply};
 use super::ports::PartitionPorts;
 use super::registration::owner;
+use super::settings::Settings;
 use crate::acme::ledger::LedgerEntry;
 use crate::acme::order::{CertificateRecord, Issuance, OrderStatus};
 use crate::acme::{Kind, OrderRecord, Problem};
 use crate::jose::Jwk;
 use crate::pki::csr::{self, CsrFault, VerifiedCsr};
 use crate::pki::leaf::{self, LeafRequest};
-use crate::pki::{Serial, key, lint, profile};
+use crate::pki::{Profile, PublicKey, Serial, key, lint, profile};
 use crate::store::Kv;
-use crate::values::{Id, Identifier, b64};
+use crate::values::{Id, Identifier, Time, b64};
 use core::time::Duration;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
@@ -112,16 +113,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         let profile = profile::find(&order.profile)
             .ok_or_else(|| Problem::internal(format!("the order's profile {} is gone", order.profile)))?;
         let serial = Serial::from_random(self.ports.random()?);
-        let request = LeafRequest {
-            issuer: &settings.issuer,
-            profile,
-            public_key: presented.csr.public_key(),
-            names: &wanted,
-            serial: &serial,
-            now,
-            ca_issuers: settings.ca_issuers.as_deref(),
-            crl: None,
-        };
+        let request = leaf_request(settings, profile, presented.csr.public_key(), &wanted, &serial, now);
         let tbs = leaf::build_tbs(&request).map_err(|fault| Problem::internal(fault.to_string()))?;
         let linted = lint::check(&tbs, &request).map_err(lint_failed)?;
         Ok(Issuance {
@@ -199,12 +191,11 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             revoked: None,
         };
         let message = Message::Record { serial: issuance.serial.clone(), entry: Box::new(entry) };
-        match self.ports.call(&Partition::Ledger(settings.issuer.id()), &message).await? {
+        match self.ports.ask(&Partition::Ledger(settings.issuer.id()), &message).await? {
             Reply::Recorded(true) => {}
             Reply::Recorded(false) => {
                 return Err(Problem::internal("the serial number is taken by another certificate"));
             }
-            Reply::Refused(problem) => return Err(problem),
             other => return Err(ladder::unexpected(&other)),
         }
         let signature = self.ports.sign(tbs.as_bytes()).await?;
@@ -221,18 +212,24 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         let spki = b64::decode(&issuance.spki).ok_or_else(|| broken("spki"))?;
         let serial = Serial::from_hex(&issuance.serial).ok_or_else(|| broken("serial"))?;
         let profile = profile::find(&order.profile).ok_or_else(|| broken("profile"))?;
-        let request = LeafRequest {
-            issuer: &settings.issuer,
-            profile,
-            public_key: &key::check_spki(&spki).map_err(|fault| Problem::internal(fault.to_string()))?,
-            names: &order.identifiers.iter().cloned().collect(),
-            serial: &serial,
-            now: issuance.prepared,
-            ca_issuers: settings.ca_issuers.as_deref(),
-            crl: None,
-        };
+        let key = key::check_spki(&spki).map_err(|fault| Problem::internal(fault.to_string()))?;
+        let names = order.identifiers.iter().cloned().collect();
+        let request = leaf_request(settings, profile, &key, &names, &serial, issuance.prepared);
         lint::check(&tbs, &request).map_err(lint_failed)
     }
+}
+
+/// A certificate of the active issuer. What is prepared and what is checked again are described by this one request.
+fn leaf_request<'a>(
+    settings: &'a Settings,
+    profile: &'a Profile,
+    public_key: &'a PublicKey,
+    names: &'a BTreeSet<Identifier>,
+    serial: &'a Serial,
+    now: Time,
+) -> LeafRequest<'a> {
+    let ca_issuers = settings.ca_issuers.as_deref();
+    LeafRequest { issuer: &settings.issuer, profile, public_key, names, serial, now, ca_issuers, crl: None }
 }
 
 fn lint_failed(faults: Vec<lint::LintFault>) -> Problem {

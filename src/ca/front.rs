@@ -108,9 +108,8 @@ impl<P: Ports> Front<P> {
         let body = request.body.clone().and_then(|body| String::from_utf8(body).ok());
         let Some(body) = body else { return Err(Problem::malformed("The request body is not UTF-8.")) };
         let message = Message::Post { path: request.path.clone(), body };
-        match self.ports.call(&Partition::Account(id), &message).await? {
+        match self.ports.ask(&Partition::Account(id), &message).await? {
             Reply::Response(response) => Ok(*response),
-            Reply::Refused(problem) => Err(problem),
             other => Err(ladder::unexpected(&other)),
         }
     }

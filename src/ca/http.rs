@@ -85,7 +85,8 @@ impl Response {
         self.with("Location", url)
     }
 
-    /// With a `Link` line of its own for this relation: acme.sh reads lines, so relations are never merged into one.
+    /// With a `Link` header of its own for this relation: acme.sh reads lines, so relations are not merged here. What
+    /// the runtime does with them on the wire, docs/DIVERGENCES.md says.
     pub fn linked(self, url: &str, relation: &str) -> Self {
         self.with("Link", &format!("<{url}>;rel=\"{relation}\""))
     }

@@ -7,11 +7,11 @@
 //! newer claim has come and leaves it alone, and a change that was called off cannot be completed by a later one.
 
 use super::cell::{Admitted, Cell};
-use super::http::{Answer, Response};
+use super::http::Answer;
 use super::ladder;
-use super::message::{Holding, Message, Partition, Reply};
+use super::message::{Message, Partition};
 use super::ports::PartitionPorts;
-use super::registration::owner;
+use super::registration::{ask_account, owner};
 use crate::acme::account::KeyOwner;
 use crate::acme::{AccountRecord, Problem};
 use crate::jose::{Jwk, KeyChange, KeyChangeFault};
@@ -53,18 +53,14 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             None => return Err(Problem::internal("a claimed key has no owner")),
         };
         let question = Message::Yield { thumbprint: thumbprint.clone() };
-        match self.ports.call(&Partition::Account(other.account.clone()), &question).await? {
-            Reply::Account(Holding::Has { .. }) => Err(self.conflict(&other.account)),
-            Reply::Account(_) => {
-                let reassign = Message::Reassign { from: other, to: claim.clone() };
-                match owner(&self.ports, &thumbprint, &reassign).await? {
-                    Some(owner) if owner.account == claim.account => Ok(()),
-                    Some(owner) => Err(self.conflict(&owner.account)),
-                    None => Err(Problem::internal("a reassigned key has no owner")),
-                }
-            }
-            Reply::Refused(problem) => Err(problem),
-            other => Err(ladder::unexpected(&other)),
+        if ask_account(&self.ports, &other.account, &question).await?.has() {
+            return Err(self.conflict(&other.account));
+        }
+        let reassign = Message::Reassign { from: other, to: claim.clone() };
+        match owner(&self.ports, &thumbprint, &reassign).await? {
+            Some(owner) if owner.account == claim.account => Ok(()),
+            Some(owner) => Err(self.conflict(&owner.account)),
+            None => Err(Problem::internal("a reassigned key has no owner")),
         }
     }
 
@@ -78,7 +74,6 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
 
     fn take_over(&self, old: &str, claim: &KeyOwner, key: &Jwk) -> Answer {
         let thumbprint = key.thumbprint().as_str().to_owned();
-        let urls = &self.ports.settings().urls;
         self.transact(|txn| {
             let mut account: AccountRecord = self.account(txn)?;
             let pending =
@@ -92,8 +87,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             account.thumbprint = thumbprint;
             account.pending_thumbprint = None;
             txn.put("", &account)?;
-            let object = account.wire(&urls.orders(&account.id, None));
-            Ok(Response::json(200, &object).located(&urls.account(&account.id)))
+            Ok(self.account_response(&account))
         })
     }
 }

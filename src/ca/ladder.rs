@@ -109,10 +109,9 @@ pub fn used_nonce() -> Problem {
 /// # Errors
 /// `badNonce` when it was used, `serverInternal` when its home cannot be asked.
 pub async fn redeem_remotely<P: Ports>(ports: &P, nonce: &Nonce) -> Result<(), Problem> {
-    match ports.call(&Partition::from(&nonce.home), &Message::Redeem(Redemption::from(nonce))).await? {
+    match ports.ask(&Partition::from(&nonce.home), &Message::Redeem(Redemption::from(nonce))).await? {
         Reply::Redeemed(true) => Ok(()),
         Reply::Redeemed(false) => Err(used_nonce()),
-        Reply::Refused(problem) => Err(problem),
         other => Err(unexpected(&other)),
     }
 }

@@ -42,6 +42,17 @@ pub trait Ports: Verify + Outbound {
     /// Writes a line for the operator.
     fn log(&self, line: &str);
 
+    /// Asks another partition, and takes its refusal as one's own.
+    ///
+    /// # Errors
+    /// What the partition refuses with; as [`Ports::call`].
+    async fn ask(&self, to: &Partition, message: &Message) -> Result<Reply, Problem> {
+        match self.call(to, message).await? {
+            Reply::Refused(problem) => Err(problem),
+            reply => Ok(reply),
+        }
+    }
+
     /// Random bytes.
     ///
     /// # Errors

@@ -89,17 +89,19 @@ fn fresh_claim<P: Ports>(ports: &P) -> Result<KeyOwner, Problem> {
 /// # Errors
 /// `serverInternal` when it does not answer.
 pub async fn owner<P: Ports>(ports: &P, thumbprint: &str, message: &Message) -> Result<Option<KeyOwner>, Problem> {
-    match ports.call(&Partition::Key(thumbprint.to_owned()), message).await? {
+    match ports.ask(&Partition::Key(thumbprint.to_owned()), message).await? {
         Reply::Owner(owner) => Ok(owner),
-        Reply::Refused(problem) => Err(problem),
         other => Err(ladder::unexpected(&other)),
     }
 }
 
-async fn ask_account<P: Ports>(ports: &P, id: &Id, message: &Message) -> Result<Holding, Problem> {
-    match ports.call(&Partition::Account(id.clone()), message).await? {
+/// Asks an account whether it has a key.
+///
+/// # Errors
+/// `serverInternal` when it does not answer.
+pub async fn ask_account<P: Ports>(ports: &P, id: &Id, message: &Message) -> Result<Holding, Problem> {
+    match ports.ask(&Partition::Account(id.clone()), message).await? {
         Reply::Account(holding) => Ok(holding),
-        Reply::Refused(problem) => Err(problem),
         other => Err(ladder::unexpected(&other)),
     }
 }

@@ -60,9 +60,8 @@ async fn tell_ledger<P: Ports>(ports: &P, wish: &Wish, by: Requester) -> Answer 
         by,
     };
     let ledger = Partition::Ledger(ports.settings().issuer.id());
-    match ports.call(&ledger, &Message::Revoke(Box::new(request))).await? {
+    match ports.ask(&ledger, &Message::Revoke(Box::new(request))).await? {
         Reply::Done => Ok(Response::empty(200)),
-        Reply::Refused(problem) => Err(problem),
         other => Err(ladder::unexpected(&other)),
     }
 }

@@ -14,8 +14,6 @@ pub struct Loaded {
     pub settings: Settings,
     /// The issuer's key.
     pub issuer_key: SigningKey,
-    /// The DoH resolver's URL.
-    pub resolver: String,
 }
 
 thread_local! {
@@ -40,10 +38,9 @@ pub async fn load(env: &Env) -> Result<SharedConfig, String> {
     }
     let value = |name: &str| env.var(name).ok().map(|value| value.to_string()).filter(|value| !value.is_empty());
     let settings = Settings::read(&value, now())?;
-    let resolver = settings.resolver.clone();
     let pem = value("ISSUER_KEY").ok_or_else(|| Settings::missing("ISSUER_KEY"))?;
     let issuer_key = import(&settings, &pem).await?;
-    let loaded = Rc::new(Loaded { settings, issuer_key, resolver });
+    let loaded = Rc::new(Loaded { settings, issuer_key });
     LOADED.with_borrow_mut(|slot| *slot = Some(loaded.clone()));
     Ok(loaded)
 }

@@ -65,7 +65,7 @@ async fn read_body(request: &mut Request) -> Result<Option<Vec<u8>>> {
     }
 }
 
-/// Writes a response, each header as a line of its own.
+/// Writes a response. Each header is appended by itself; workerd joins those of one name (docs/DIVERGENCES.md).
 fn write(response: http::Response) -> Result<Response> {
     let headers = Headers::new();
     for (name, value) in &response.headers {

@@ -82,7 +82,7 @@ impl Outbound for HostPorts {
     }
 
     async fn doh(&self, query: &[u8], limits: Limits) -> Result<Vec<u8>, OutboundFault> {
-        outbound::doh(&self.config.resolver, query, limits).await
+        outbound::doh(&self.config.settings.resolver, query, limits).await
     }
 
     async fn exchange(
