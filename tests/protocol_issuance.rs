@@ -54,7 +54,7 @@ fn o03_o04_o05_orders_that_cannot_be_fulfilled_are_refused() {
         (json!({ "identifiers": [] }), Kind::Malformed),
         (json!({}), Kind::Malformed),
         (json!({ "identifiers": [dns("a.test")], "notAfter": "2030-01-01T00:00:00Z" }), Kind::Malformed),
-        (json!({ "identifiers": [{ "type": "ip", "value": "10.0.0.1" }] }), Kind::UnsupportedIdentifier),
+        (json!({ "identifiers": [{ "type": "email", "value": "a@a.test" }] }), Kind::UnsupportedIdentifier),
         (json!({ "identifiers": [dns("a.test."), dns("b.test")] }), Kind::Malformed),
         (json!({ "identifiers": [dns("10.0.0.1")] }), Kind::Malformed),
         (json!({ "identifiers": [dns("b\u{fc}cher.test")] }), Kind::Malformed),
@@ -225,7 +225,7 @@ fn r04_to_r08_who_may_revoke_and_how() {
 fn o04_e02_several_bad_identifiers_are_told_apart_in_subproblems() {
     let client = Client::registered(&World::new());
     let identifiers = json!([
-        { "type": "ip", "value": "10.0.0.1" }, { "type": "dns", "value": "good.test" }, { "type": "dns", "value": "a..b" },
+        { "type": "email", "value": "a@a.test" }, { "type": "dns", "value": "good.test" }, { "type": "dns", "value": "a..b" },
     ]);
     let refused = client.post(&client.url("new-order"), json!({ "identifiers": identifiers })).is(400).json();
     assert_eq!(refused["type"], "urn:ietf:params:acme:error:compound");

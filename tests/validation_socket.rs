@@ -13,9 +13,8 @@ use hickory_proto::rr::rdata::{A, AAAA};
 use hickory_proto::rr::{RData, Record, RecordType};
 use selvedge::validation::guard::AddressPolicy;
 use selvedge::validation::outbound::{FetchAnswer, Limits, Outbound, OutboundFault};
-use selvedge::validation::{Config, Failure, FailureKind, Method, Outcome, validate};
-use selvedge::values::Time;
-use selvedge::values::identifier::DnsName;
+use selvedge::validation::{Config, Failure, FailureKind, Method, Outcome, Subject, validate};
+use selvedge::values::{Identifier, Time};
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
@@ -159,8 +158,15 @@ async fn answer(mut stream: TcpStream, act: Act) {
 
 async fn run(addresses: &[IpAddr], port: u16) -> Outcome {
     let config = Config { http01_port: port, policy: AddressPolicy { allow_private: true } };
-    let name = DnsName::parse("a.test").unwrap();
-    validate(&Sockets::new(addresses), &config, Method::Http01, &name, "tok", "tok.thumb").await
+    let identifier = Identifier::dns("a.test").unwrap();
+    let subject = Subject {
+        identifier: &identifier,
+        wildcard: false,
+        token: "tok",
+        key_authorization: "tok.thumb",
+        account: "https://ca.test/acme/account/a",
+    };
+    validate(&Sockets::new(addresses), &config, Method::Http01, &subject).await
 }
 
 async fn failure(act: Act) -> Failure {

@@ -240,9 +240,11 @@ impl WireIdentifier {
         match self.kind.as_str() {
             "dns" => Identifier::dns(&self.value)
                 .map_err(|fault| Problem::malformed(format!("The dns identifier {shown:?} {fault}."))),
+            "ip" => Identifier::ip(&self.value)
+                .map_err(|fault| Problem::malformed(format!("The ip identifier {shown:?} {fault}."))),
             other => {
                 let other: String = other.chars().take(40).collect();
-                let detail = format!("Identifier type {other:?} (for {shown:?}) is not supported; only dns is.");
+                let detail = format!("Identifier type {other:?} (for {shown:?}) is not supported; dns and ip are.");
                 Err(Problem::new(Kind::UnsupportedIdentifier, detail))
             }
         }

@@ -28,6 +28,8 @@ macro_rules! kinds {
 kinds! {
     /// The request names an account that does not exist.
     AccountDoesNotExist = "accountDoesNotExist", 400;
+    /// Another order replaces the certificate already (RFC 9773 §7.4).
+    AlreadyReplaced = "alreadyReplaced", 409;
     /// The certificate is revoked already.
     AlreadyRevoked = "alreadyRevoked", 400;
     /// The CSR is unacceptable.
@@ -40,16 +42,22 @@ kinds! {
     BadRevocationReason = "badRevocationReason", 400;
     /// The JWS is signed with an algorithm that is not supported.
     BadSignatureAlgorithm = "badSignatureAlgorithm", 400;
+    /// CAA records forbid this CA to issue.
+    Caa = "caa", 403;
     /// Several errors, told apart in `subproblems`.
     Compound = "compound", 400;
     /// The server could not connect to the host that is being validated.
     Connection = "connection", 400;
     /// A DNS query failed during validation.
     Dns = "dns", 400;
+    /// An account needs an external account binding here.
+    ExternalAccountRequired = "externalAccountRequired", 403;
     /// The response to a challenge was not the expected one.
     IncorrectResponse = "incorrectResponse", 403;
     /// A contact URL is invalid.
     InvalidContact = "invalidContact", 400;
+    /// The profile is not offered, or not to this order (draft-ietf-acme-profiles §4).
+    InvalidProfile = "invalidProfile", 400;
     /// The request is malformed.
     Malformed = "malformed", 400;
     /// The order is in no state to be finalized.
@@ -84,7 +92,7 @@ pub struct Named {
 
 impl From<&Identifier> for Named {
     fn from(identifier: &Identifier) -> Self {
-        Self { kind: identifier.kind().to_owned(), value: identifier.value().to_owned() }
+        Self { kind: identifier.kind().to_owned(), value: identifier.value().into_owned() }
     }
 }
 
@@ -206,7 +214,7 @@ impl From<CryptoFailure> for Problem {
 mod tests {
     use super::*;
 
-    /// The IANA registry "ACME Error Types" of August 2026.
+    /// The IANA registry "ACME Error Types" of August 2026, and `invalidProfile`, which an adopted draft brings.
     const REGISTERED: &[&str] = &[
         "accountDoesNotExist",
         "alreadyReplaced",
@@ -228,6 +236,7 @@ mod tests {
         "externalAccountRequired",
         "incorrectResponse",
         "invalidContact",
+        "invalidProfile",
         "malformed",
         "onionCAARequired",
         "orderNotReady",

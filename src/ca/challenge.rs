@@ -27,8 +27,9 @@ const RETRY: Duration = Duration::from_secs(5);
 const ATTEMPTS: u32 = 3;
 
 /// What a validation needs to know.
-struct Subject {
+struct Question {
     identifier: Identifier,
+    wildcard: bool,
     token: String,
     key_authorization: String,
 }
@@ -104,31 +105,39 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// When the storage fails.
     pub async fn validate(self: &Rc<Self>, id: &Id, kind: &str, attempt: u32) -> Result<(), Problem> {
         let work = Work::Validate(id.clone(), kind.to_owned());
-        let subject = self.transact(|txn| {
-            let subject = self.subject(txn, id, kind)?;
-            if subject.is_none() {
+        let question = self.transact(|txn| {
+            let question = self.question(txn, id, kind)?;
+            if question.is_none() {
                 txn.delete::<JobRecord>(&work.name());
             }
-            Ok(subject)
+            Ok(question)
         })?;
-        let (Some(subject), Some(method)) = (subject, Method::from_name(kind)) else { return Ok(()) };
-        let Identifier::Dns(name) = &subject.identifier;
-        let config = &self.ports.settings().validation;
-        let outcome =
-            validation::validate(&self.ports, config, method, name, &subject.token, &subject.key_authorization).await;
+        let (Some(question), Some(method)) = (question, Method::from_name(kind)) else { return Ok(()) };
+        let settings = self.ports.settings();
+        let account = settings.urls.account(self.account_id()?);
+        let subject = validation::Subject {
+            identifier: &question.identifier,
+            wildcard: question.wildcard,
+            token: &question.token,
+            key_authorization: &question.key_authorization,
+            account: &account,
+        };
+        let outcome = validation::validate(&self.ports, &settings.validation, method, &subject).await;
         self.transact(|txn| self.conclude(txn, &work, id, kind, attempt, outcome))
     }
 
     /// What is to be validated; `None` when that has been decided, or given up, meanwhile.
-    fn subject(&self, txn: &Txn<'_, K>, id: &Id, kind: &str) -> Result<Option<Subject>, Problem> {
+    fn question(&self, txn: &Txn<'_, K>, id: &Id, kind: &str) -> Result<Option<Question>, Problem> {
         let Some(authorization) = txn.get::<AuthorizationRecord>(id.as_str())? else { return Ok(None) };
         let challenge = authorization.challenge(kind).filter(|c| c.status == ChallengeStatus::Processing);
-        let subject = challenge.and_then(|challenge| {
-            let key_authorization = challenge.key_authorization.clone()?;
-            let token = challenge.token.clone();
-            Some(Subject { identifier: authorization.identifier.clone(), token, key_authorization })
-        });
-        Ok(subject)
+        Ok(challenge.and_then(|challenge| {
+            Some(Question {
+                identifier: authorization.identifier.clone(),
+                wildcard: authorization.wildcard,
+                token: challenge.token.clone(),
+                key_authorization: challenge.key_authorization.clone()?,
+            })
+        }))
     }
 
     fn conclude(

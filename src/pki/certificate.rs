@@ -2,6 +2,7 @@
 
 use super::parts::Parts;
 use super::serial::Serial;
+use crate::values::identifier::IpName;
 use crate::values::{Identifier, Time};
 use core::fmt;
 use sha2::{Digest, Sha256};
@@ -97,12 +98,12 @@ pub fn parse_presented(der: &[u8]) -> Result<Presented, CertificateFault> {
 fn identifier(name: &GeneralName) -> Option<Identifier> {
     match name {
         GeneralName::DnsName(name) => Identifier::dns(name.as_str()).ok(),
+        GeneralName::IpAddress(octets) => IpName::from_octets(octets.as_bytes()).map(Identifier::Ip),
         GeneralName::OtherName(_)
         | GeneralName::Rfc822Name(_)
         | GeneralName::DirectoryName(_)
         | GeneralName::EdiPartyName(_)
         | GeneralName::UniformResourceIdentifier(_)
-        | GeneralName::IpAddress(_)
         | GeneralName::RegisteredId(_) => None,
     }
 }

@@ -51,9 +51,7 @@ pub enum CsrFault {
     CommonName(String, NameFault),
     /// A common name in a character set that is not read.
     CommonNameEncoding,
-    /// A common name that is an IP address; identifiers of type `ip` are not issued.
-    CommonNameIp(String),
-    /// A subject alternative name that is an IP address.
+    /// An IP address that cannot be in a certificate, in hex or as text: of a wrong length, or IPv4 within IPv6.
     Ip(String),
     /// A subject alternative name of another kind; what kind.
     OtherName(&'static str),
@@ -80,17 +78,11 @@ impl fmt::Display for CsrFault {
                 beginning(name)
             ),
             Self::CommonNameEncoding => f.write_str("the CSR's common name is in an encoding that is not read"),
-            Self::CommonNameIp(address) => write!(
+            Self::Ip(address) => write!(f, "the CSR asks for the IP address {address}, which no certificate can have"),
+            Self::OtherName(kind) => write!(
                 f,
-                "the CSR's common name is the IP address {address}, which is not one of the order's names; leave the \
-                 common name empty"
+                "the CSR asks for a subjectAltName of kind {kind}; certificates here are for DNS names and IP addresses"
             ),
-            Self::Ip(address) => {
-                write!(f, "the CSR asks for the IP address {address}; certificates here are for DNS names only")
-            }
-            Self::OtherName(kind) => {
-                write!(f, "the CSR asks for a subjectAltName of kind {kind}; certificates here are for DNS names only")
-            }
         }
     }
 }

@@ -194,6 +194,7 @@ fn extensions(request: &LeafRequest<'_>) -> der::Result<Extensions> {
 fn general_name(name: &Identifier) -> der::Result<GeneralName> {
     match name {
         Identifier::Dns(name) => tbs::dns_name(name.as_str()),
+        Identifier::Ip(name) => tbs::ip_address(*name),
     }
 }
 

@@ -13,6 +13,7 @@ use const_oid::db::rfc5280::{
     ID_CE_KEY_USAGE, ID_CE_SUBJECT_ALT_NAME, ID_CE_SUBJECT_KEY_IDENTIFIER, ID_PE_AUTHORITY_INFO_ACCESS,
 };
 use core::fmt;
+use core::net::Ipv6Addr;
 use der::{Decode, Encode};
 use sha2::{Digest, Sha256};
 use spki::SubjectPublicKeyInfoRef;
@@ -271,6 +272,11 @@ fn wanted_name(name: &Identifier) -> String {
 fn found_name(name: &GeneralName) -> String {
     match name {
         GeneralName::DnsName(name) => format!("dns {}", name.as_str()),
+        GeneralName::IpAddress(octets) => match *octets.as_bytes() {
+            [a, b, c, d] => format!("ip {a}.{b}.{c}.{d}"),
+            ref long => <[u8; 16]>::try_from(long)
+                .map_or_else(|_| format!("ip of {} octets", long.len()), |v6| format!("ip {}", Ipv6Addr::from(v6))),
+        },
         other => format!("{other:?}"),
     }
 }

@@ -3,6 +3,7 @@
 use super::key::KeyKind;
 use super::serial::Serial;
 use crate::values::Time;
+use crate::values::identifier::IpName;
 use const_oid::AssociatedOid;
 use const_oid::db::rfc5280::{ID_AD_CA_ISSUERS, ID_CE_SUBJECT_ALT_NAME};
 use core::time::Duration;
@@ -164,6 +165,11 @@ fn uri(url: &str) -> der::Result<GeneralName> {
 /// A dNSName.
 pub(super) fn dns_name(name: &str) -> der::Result<GeneralName> {
     Ia5String::new(name).map(GeneralName::DnsName)
+}
+
+/// An iPAddress: 4 or 16 octets.
+pub(super) fn ip_address(name: IpName) -> der::Result<GeneralName> {
+    OctetString::new(name.octets()).map(GeneralName::IpAddress)
 }
 
 /// `Certificate` from its signed parts; `signature` in X.509's form.

@@ -5,7 +5,7 @@ use super::dns::{Answer, Content, Kind, Record};
 use super::outbound::Outbound;
 use super::probe::Probe;
 use super::quote::quote_some;
-use super::{Failure, FailureKind};
+use super::{Failure, FailureKind, Subject};
 use crate::values::b64;
 use crate::values::identifier::DnsName;
 use sha2::{Digest, Sha256};
@@ -22,11 +22,11 @@ pub fn expected(key_authorization: &str) -> String {
 pub(super) async fn validate<O: Outbound>(
     probe: &Probe<'_, O>,
     name: &DnsName,
-    key_authorization: &str,
+    subject: &Subject<'_>,
 ) -> Result<(), Failure> {
     let owner = format!("_acme-challenge.{name}");
     let answer = probe.lookup(&owner, Kind::Txt).await?;
-    judge(&owner, &answer, &expected(key_authorization))
+    judge(&owner, &answer, &expected(subject.key_authorization))
 }
 
 /// Whether any of the TXT records in `answer` is `expected`. A name and its wildcard have two at one owner.

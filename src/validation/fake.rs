@@ -1,8 +1,9 @@
 //! A network that follows a script and a clock of its own, for native tests.
 
+use super::Subject;
 use super::dns::{DOH_ID, Kind};
 use super::outbound::{FetchAnswer, Limits, Outbound, OutboundFault};
-use crate::values::Time;
+use crate::values::{Identifier, Time};
 use core::cell::{Cell, RefCell};
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
@@ -196,4 +197,9 @@ impl Outbound for Fake {
         let page = page.unwrap_or_else(|| Err(OutboundFault::Unreachable("connection refused".to_owned())))?;
         if page.body.len() > limits.max_bytes { Err(OutboundFault::TooLarge) } else { Ok(page) }
     }
+}
+
+/// A subject of an account that does not matter.
+pub fn subject<'a>(identifier: &'a Identifier, token: &'a str, key_authorization: &'a str) -> Subject<'a> {
+    Subject { identifier, wildcard: false, token, key_authorization, account: "https://ca.test/acme/account/a" }
 }

@@ -6,8 +6,7 @@ use super::outbound::{FetchAnswer, Outbound, OutboundFault};
 use super::probe::{Addresses, Probe, refused};
 use super::quote::quote;
 use super::target::{Host, Target};
-use super::{Failure, FailureKind};
-use crate::values::identifier::DnsName;
+use super::{Failure, FailureKind, Subject};
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 
@@ -21,24 +20,19 @@ const HTTP_TIMEOUT: Duration = Duration::from_secs(10);
 /// validation still holds a full try over IPv4.
 const IPV6_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Fetches the challenge's file from `name`, following redirects, and judges it.
+/// Fetches the challenge's file from the identifier's host, following redirects, and judges it.
 ///
 /// # Errors
 /// Where the fetch ended, or how the file differs.
-pub(super) async fn validate<O: Outbound>(
-    probe: &Probe<'_, O>,
-    name: &DnsName,
-    token: &str,
-    key_authorization: &str,
-) -> Result<(), Failure> {
+pub(super) async fn validate<O: Outbound>(probe: &Probe<'_, O>, subject: &Subject<'_>) -> Result<(), Failure> {
     let port = probe.config().http01_port;
-    let first = Target::first(name, token, port)
+    let first = Target::first(subject.identifier, subject.token, port)
         .map_err(|fault| unusable(format!("the challenge would be at a URL {fault}")))?;
     let mut at = first.clone();
     let mut visited = Vec::new();
     loop {
         let elsewhere = |failure| after(visited.len(), &first, failure);
-        let Some(next) = step(probe, &at, key_authorization).await.map_err(elsewhere)? else { return Ok(()) };
+        let Some(next) = step(probe, &at, subject.key_authorization).await.map_err(elsewhere)? else { return Ok(()) };
         if next == at || visited.contains(&next) {
             return Err(elsewhere(unusable(format!("{at} redirects in a circle, to {next}"))));
         }

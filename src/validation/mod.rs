@@ -20,7 +20,7 @@ pub mod quote;
 pub mod target;
 
 use crate::values::Identifier;
-use crate::values::identifier::DnsName;
+use crate::values::identifier::IpName;
 use guard::AddressPolicy;
 use outbound::Outbound;
 use std::fmt;
@@ -74,7 +74,9 @@ impl Method {
     pub fn fits(self, identifier: &Identifier) -> bool {
         match (self, identifier) {
             (Self::Http01, Identifier::Dns(name)) => !name.is_wildcard(),
-            (Self::Dns01, Identifier::Dns(_)) => true,
+            (Self::Http01, Identifier::Ip(_)) | (Self::Dns01, Identifier::Dns(_)) => true,
+            // RFC 8738 §7
+            (Self::Dns01, Identifier::Ip(_)) => false,
         }
     }
 }
@@ -123,27 +125,39 @@ pub enum FailureKind {
     Tls,
 }
 
-/// Tries once to validate control of `name` by `method`. Takes at most about 20 s.
-///
-/// `name` is without `*.`; `key_authorization` is `token` `.` thumbprint
-/// ([RFC 8555 §8.1](https://www.rfc-editor.org/rfc/rfc8555#section-8.1)).
-pub async fn validate<O: Outbound>(
-    outbound: &O,
-    config: &Config,
-    method: Method,
-    name: &DnsName,
-    token: &str,
-    key_authorization: &str,
-) -> Outcome {
+/// What is to be validated, and for whom.
+#[derive(Clone, Copy, Debug)]
+pub struct Subject<'a> {
+    /// The identifier as in its authorization: without `*.`.
+    pub identifier: &'a Identifier,
+    /// Whether the wildcard below the identifier is meant.
+    pub wildcard: bool,
+    /// The challenge's token; empty for a challenge that has none.
+    pub token: &'a str,
+    /// `token` `.` thumbprint ([RFC 8555 §8.1](https://www.rfc-editor.org/rfc/rfc8555#section-8.1)).
+    pub key_authorization: &'a str,
+    /// The URL of the account that asks.
+    pub account: &'a str,
+}
+
+/// Tries once to validate control of an identifier by `method`. Takes at most about 20 s.
+pub async fn validate<O: Outbound>(outbound: &O, config: &Config, method: Method, subject: &Subject<'_>) -> Outcome {
     let probe = probe::Probe::start(outbound, config);
-    let result = match method {
-        Method::Http01 => http01::validate(&probe, name, token, key_authorization).await,
-        Method::Dns01 => dns01::validate(&probe, name, key_authorization).await,
+    let result = match (method, subject.identifier) {
+        (Method::Http01, _) => http01::validate(&probe, subject).await,
+        (Method::Dns01, Identifier::Dns(name)) => dns01::validate(&probe, name, subject).await,
+        (Method::Dns01, Identifier::Ip(address)) => Err(unfit(method, address)),
     };
     match result {
         Ok(()) => Outcome::Valid,
         Err(failure) => Outcome::Failed(failure),
     }
+}
+
+/// A challenge that was never offered for an address ([Method::fits]).
+fn unfit(method: Method, address: &IpName) -> Failure {
+    let detail = format!("{method} cannot prove control of the IP address {address}");
+    Failure { kind: FailureKind::IncorrectResponse, detail, retry: false }
 }
 
 #[cfg(test)]

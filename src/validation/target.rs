@@ -1,6 +1,7 @@
 //! Where an http-01 validation goes next: the first URL, and what redirects make of it.
 
 use super::quote::excerpt;
+use crate::values::Identifier;
 use crate::values::identifier::{DnsName, NameFault};
 use core::net::IpAddr;
 use std::fmt;
@@ -76,9 +77,14 @@ impl Target {
     /// ([RFC 8555 §8.3](https://www.rfc-editor.org/rfc/rfc8555#section-8.3)); `port` is 80 outside tests.
     ///
     /// # Errors
-    /// A [`TargetFault`] when `name` is no host to URLs, which no name in an order should be.
-    pub fn first(name: &DnsName, token: &str, port: u16) -> Result<Self, TargetFault> {
-        let url = format!("http://{name}:{port}/.well-known/acme-challenge/{token}");
+    /// A [`TargetFault`] when `identifier` is no host to URLs, which no name in an order should be.
+    pub fn first(identifier: &Identifier, token: &str, port: u16) -> Result<Self, TargetFault> {
+        // RFC 8738 §4: the address is the host, as URLs and Host headers have it.
+        let host = match identifier {
+            Identifier::Ip(name) if name.address().is_ipv6() => format!("[{name}]"),
+            Identifier::Ip(_) | Identifier::Dns(_) => identifier.to_string(),
+        };
+        let url = format!("http://{host}:{port}/.well-known/acme-challenge/{token}");
         Self::accept(Url::parse(&url).map_err(|error| TargetFault::Invalid(error.to_string()))?, port)
     }
 
@@ -170,7 +176,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn first(port: u16) -> Target {
-        Target::first(&DnsName::parse("a.example.test").unwrap(), "tok-en_1", port).unwrap()
+        Target::first(&Identifier::dns("a.example.test").unwrap(), "tok-en_1", port).unwrap()
     }
 
     #[test]
@@ -190,10 +196,20 @@ mod tests {
     }
 
     #[test]
+    fn rfc8738_an_address_is_the_host_of_the_request() {
+        for (address, host) in [("192.0.2.1", "192.0.2.1"), ("2001:db8::1", "[2001:db8::1]")] {
+            let target = Target::first(&Identifier::ip(address).unwrap(), "t", 80).unwrap();
+            assert_eq!(target.host(), &Host::Address(address.parse().unwrap()));
+            let request = String::from_utf8(target.request()).unwrap();
+            assert!(request.contains(&format!("\r\nHost: {host}\r\n")), "{request}");
+        }
+    }
+
+    #[test]
     fn t25_the_challenges_url_is_shown_whole_and_a_redirects_in_part() {
-        let name = DnsName::parse(&format!("{}test1", "abcdefg.".repeat(31))).unwrap();
+        let name = Identifier::dns(&format!("{}test1", "abcdefg.".repeat(31))).unwrap();
         let own = Target::first(&name, &"t".repeat(43), 65_535).unwrap();
-        assert_eq!((name.as_str().len(), own.to_string().as_str()), (253, own.url()));
+        assert_eq!((name.value().len(), own.to_string().as_str()), (253, own.url()));
         let foreign = own.redirected(&format!("/?{}", "x".repeat(1_000)), 65_535).unwrap();
         assert_eq!(foreign.to_string().chars().count(), 341);
     }
@@ -248,7 +264,7 @@ mod tests {
         /// Whatever is in a Location or a token, a request stays one request.
         #[test]
         fn z10_nothing_can_be_smuggled_into_the_request(location in "(?s).{0,60}", token in "(?s).{0,20}") {
-            let name = DnsName::parse("a.test").unwrap();
+            let name = Identifier::dns("a.test").unwrap();
             let targets = [Target::first(&name, &token, 80), first(80).redirected(&location, 80)];
             for target in targets.into_iter().flatten() {
                 let request = String::from_utf8(target.request()).unwrap();

@@ -1,4 +1,4 @@
-use super::fake::{Fake, Zone, http};
+use super::fake::{Fake, Zone, http, subject};
 use super::*;
 use dns::Kind;
 use outbound::OutboundFault;
@@ -11,6 +11,8 @@ fn z12_wildcards_are_for_dns_alone() {
     };
     assert_eq!(fitting("a.test"), ["http-01", "dns-01"]);
     assert_eq!(fitting("*.a.test"), ["dns-01"]);
+    let address = Identifier::ip("192.0.2.1").unwrap();
+    assert!(Method::Http01.fits(&address) && !Method::Dns01.fits(&address), "RFC 8738 section 7");
 }
 
 #[test]
@@ -28,13 +30,17 @@ fn z03_challenge_types_have_the_registered_names() {
 
 #[tokio::test]
 async fn z10_z11_each_method_asks_its_own_place() {
-    let name = DnsName::parse("a.test").unwrap();
+    let name = Identifier::dns("a.test").unwrap();
     let fake = Fake::default()
         .name("a.test", &["1.1.1.1"])
         .host("1.1.1.1:80", http("200 OK", "", "t.k"))
         .txt("_acme-challenge.a.test", &[&[&dns01::expected("t.k")]]);
     for method in Method::ALL {
-        assert_eq!(validate(&fake, &Config::default(), method, &name, "t", "t.k").await, Outcome::Valid, "{method}");
+        assert_eq!(
+            validate(&fake, &Config::default(), method, &subject(&name, "t", "t.k")).await,
+            Outcome::Valid,
+            "{method}"
+        );
     }
     let log = fake.log.borrow();
     assert_eq!(
@@ -50,7 +56,7 @@ async fn z10_z11_each_method_asks_its_own_place() {
 
 #[tokio::test]
 async fn z06_what_the_resolver_cannot_say_is_worth_a_retry_for_each_method() {
-    let name = DnsName::parse("a.test").unwrap();
+    let name = Identifier::dns("a.test").unwrap();
     let malformed = || Zone::Raw(b"<html>".to_vec());
     let unreachable = || Zone::Fault(OutboundFault::Resolver("HTTP status 502".into()));
     let servfail = || Zone::Code(hickory_proto::op::ResponseCode::ServFail);
@@ -68,7 +74,7 @@ async fn z06_what_the_resolver_cannot_say_is_worth_a_retry_for_each_method() {
             zone(),
         );
         for method in Method::ALL {
-            let outcome = validate(&fake, &Config::default(), method, &name, "t", "t.k").await;
+            let outcome = validate(&fake, &Config::default(), method, &subject(&name, "t", "t.k")).await;
             let Outcome::Failed(failure) = outcome else { panic!("{method} {words}") };
             assert_eq!((failure.kind, failure.retry), (FailureKind::Dns, true), "{failure:?}");
             assert!(failure.detail.contains(words), "{failure:?}");
@@ -78,8 +84,8 @@ async fn z06_what_the_resolver_cannot_say_is_worth_a_retry_for_each_method() {
 
 #[tokio::test]
 async fn t28_a_name_that_does_not_exist_yet_is_worth_a_retry() {
-    let name = DnsName::parse("a.test").unwrap();
-    let outcome = validate(&Fake::default(), &Config::default(), Method::Http01, &name, "t", "t.k").await;
+    let name = Identifier::dns("a.test").unwrap();
+    let outcome = validate(&Fake::default(), &Config::default(), Method::Http01, &subject(&name, "t", "t.k")).await;
     let detail = "looked up A and AAAA of a.test: the name does not exist (NXDOMAIN)".to_owned();
     assert_eq!(outcome, Outcome::Failed(Failure { kind: FailureKind::Dns, detail, retry: true }));
 }

@@ -1,17 +1,111 @@
 //! What a certificate is for: ACME identifiers ([RFC 8555 §9.7.7](https://www.rfc-editor.org/rfc/rfc8555#section-9.7.7)).
 
+use core::net::IpAddr;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::fmt;
 
 /// A name that an order asks for, in the form it will have in the certificate.
 ///
-/// Its wire form is RFC 8555's `{"type":"dns","value":"www.example.org"}`. IP identifiers (RFC 8738) join as
-/// a second variant.
+/// Its wire form is RFC 8555's `{"type":"dns","value":"www.example.org"}`, or RFC 8738's
+/// `{"type":"ip","value":"192.0.2.1"}`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(tag = "type", content = "value", rename_all = "lowercase")]
 pub enum Identifier {
     /// A DNS name in lower case, perhaps beginning with `*.`.
     Dns(DnsName),
+    /// An IP address ([RFC 8738 §3](https://www.rfc-editor.org/rfc/rfc8738#section-3)).
+    Ip(IpName),
+}
+
+/// An IP address as it is an identifier: never an IPv4 address in IPv6 clothes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct IpName(IpAddr);
+
+/// Why a text is no IP identifier; [`fmt::Display`] says it in a clause that follows the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IpFault {
+    /// No IP address: a range, a zone, a port, a name.
+    NotAnAddress,
+    /// An address in another spelling than the one that RFC 8738 asks for, which is given.
+    Spelling(IpAddr),
+    /// An IPv4-mapped IPv6 address; the IPv4 address in it.
+    Mapped(IpAddr),
+}
+
+impl fmt::Display for IpFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotAnAddress => f.write_str("is not one IPv4 or IPv6 address"),
+            Self::Spelling(address) => write!(f, "is not in canonical form (RFC 5952); write {address}"),
+            Self::Mapped(address) => write!(f, "is an IPv4 address within IPv6; write {address}"),
+        }
+    }
+}
+
+impl IpName {
+    /// Reads an address: dotted decimal, or the text of RFC 5952 §4 and no other.
+    ///
+    /// # Errors
+    /// [`IpFault`].
+    pub fn parse(text: &str) -> Result<Self, IpFault> {
+        let address: IpAddr = text.parse().map_err(|_| IpFault::NotAnAddress)?;
+        let name = Self::try_from(address)?;
+        if address.to_string() == text { Ok(name) } else { Err(IpFault::Spelling(address)) }
+    }
+
+    /// The address of an iPAddress's octets (RFC 5280 §4.2.1.6); `None` for a wrong number of them, and for an IPv4
+    /// address within IPv6.
+    pub fn from_octets(octets: &[u8]) -> Option<Self> {
+        let v4 = <[u8; 4]>::try_from(octets).map(IpAddr::from);
+        let address = v4.or_else(|_| <[u8; 16]>::try_from(octets).map(IpAddr::from)).ok()?;
+        Self::try_from(address).ok()
+    }
+
+    /// The address.
+    pub fn address(self) -> IpAddr {
+        self.0
+    }
+
+    /// The address as an iPAddress has it: 4 or 16 octets.
+    pub fn octets(self) -> Vec<u8> {
+        match self.0 {
+            IpAddr::V4(v4) => v4.octets().to_vec(),
+            IpAddr::V6(v6) => v6.octets().to_vec(),
+        }
+    }
+}
+
+impl TryFrom<IpAddr> for IpName {
+    type Error = IpFault;
+
+    fn try_from(address: IpAddr) -> Result<Self, IpFault> {
+        match address {
+            IpAddr::V6(v6) => v6.to_ipv4_mapped().map_or(Ok(Self(address)), |v4| Err(IpFault::Mapped(v4.into()))),
+            IpAddr::V4(_) => Ok(Self(address)),
+        }
+    }
+}
+
+impl TryFrom<String> for IpName {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::parse(&text).map_err(|fault| format!("{text:?} {fault}"))
+    }
+}
+
+impl From<IpName> for String {
+    fn from(name: IpName) -> String {
+        name.0.to_string()
+    }
+}
+
+impl fmt::Display for IpName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
 }
 
 /// A DNS name as it may stand in a certificate: lower-case A-labels, no trailing dot, perhaps a leading `*.`.
@@ -169,17 +263,27 @@ impl Identifier {
         DnsName::parse(text).map(Self::Dns)
     }
 
+    /// The `ip` identifier for `text`.
+    ///
+    /// # Errors
+    /// As [`IpName::parse`].
+    pub fn ip(text: &str) -> Result<Self, IpFault> {
+        IpName::parse(text).map(Self::Ip)
+    }
+
     /// The identifier type's name on the wire.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Dns(_) => "dns",
+            Self::Ip(_) => "ip",
         }
     }
 
     /// The identifier's value on the wire.
-    pub fn value(&self) -> &str {
+    pub fn value(&self) -> Cow<'_, str> {
         match self {
-            Self::Dns(name) => name.as_str(),
+            Self::Dns(name) => name.as_str().into(),
+            Self::Ip(name) => name.to_string().into(),
         }
     }
 
@@ -187,6 +291,7 @@ impl Identifier {
     pub fn is_wildcard(&self) -> bool {
         match self {
             Self::Dns(name) => name.is_wildcard(),
+            Self::Ip(_) => false,
         }
     }
 
@@ -194,13 +299,14 @@ impl Identifier {
     pub fn base(&self) -> Identifier {
         match self {
             Self::Dns(name) => Self::Dns(name.base()),
+            Self::Ip(name) => Self::Ip(*name),
         }
     }
 }
 
 impl fmt::Display for Identifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.value())
+        f.write_str(&self.value())
     }
 }
 
@@ -248,6 +354,26 @@ mod tests {
             (long_name.as_str(), NameFault::TooLong),
         ] {
             assert_eq!(DnsName::parse(text), Err(fault), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn rfc8738_addresses_are_read_in_their_canonical_form_only() {
+        for good in ["192.0.2.1", "2001:db8::1", "::1", "fe80::1:2"] {
+            let identifier = Identifier::ip(good).unwrap();
+            assert_eq!((identifier.kind(), identifier.value().as_ref()), ("ip", good));
+            let json = format!(r#"{{"type":"ip","value":"{good}"}}"#);
+            assert_eq!(serde_json::to_string(&identifier).unwrap(), json);
+            assert_eq!(serde_json::from_str::<Identifier>(&json).unwrap(), identifier);
+        }
+        for bad in ["2001:DB8::1", "2001:db8:0:0::1", "0:0:0:0:0:0:0:1", "2001:0db8::1"] {
+            assert!(matches!(Identifier::ip(bad), Err(IpFault::Spelling(_))), "{bad}");
+        }
+        assert!(
+            matches!(Identifier::ip("::ffff:192.0.2.1"), Err(IpFault::Mapped(v4)) if v4.to_string() == "192.0.2.1")
+        );
+        for bad in ["", "192.0.2", "192.0.2.01", "192.0.2.0/24", "fe80::1%eth0", "[::1]", "192.0.2.1:80", "a.test"] {
+            assert_eq!(Identifier::ip(bad), Err(IpFault::NotAnAddress), "{bad}");
         }
     }
 

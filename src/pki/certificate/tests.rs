@@ -4,6 +4,7 @@ use crate::pki::pem;
 use crate::pki::testing::{NOW, authority, issuer, order};
 use crate::values::SigAlg;
 use core::net::Ipv4Addr;
+use der::asn1::Ia5String;
 use proptest::prelude::*;
 
 #[test]
@@ -24,12 +25,14 @@ fn r04_what_was_issued_is_read_back() {
 }
 
 #[test]
-fn r04_names_that_no_order_can_have_are_told_apart() {
+fn r04_names_of_both_types_are_read_and_others_told_apart() {
     let address = [Ipv4Addr::LOCALHOST.into()];
     let leaf = create_server_leaf(&authority().1, &["a.test"], &address, NOW, 1).unwrap();
     let presented = parse_presented(&pem::read_certificates(&leaf.certificate).unwrap()[0]).unwrap();
-    assert!(presented.has_other_names);
-    assert_eq!(presented.names.len(), 1);
+    assert!(!presented.has_other_names);
+    let names = [Identifier::dns("a.test").unwrap(), Identifier::ip("127.0.0.1").unwrap()];
+    assert_eq!(presented.names, names.into());
+    assert_eq!(identifier(&GeneralName::Rfc822Name(Ia5String::new("a@a.test").unwrap())), None);
     let root = parse_presented(&pem::read_certificates(&authority().0.certificate).unwrap()[0]).unwrap();
     assert!(root.names.is_empty() && !root.has_other_names);
 }

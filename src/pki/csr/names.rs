@@ -1,12 +1,14 @@
 //! The names that a CSR asks for: those of its subject alternative names, and its common name.
 
 use super::{CsrFault, MAX_CSR_NAMES};
+use crate::pki::serial::hex;
 use crate::values::Identifier;
+use crate::values::identifier::IpName;
 use const_oid::ObjectIdentifier;
 use const_oid::db::rfc4519::COMMON_NAME;
 use const_oid::db::rfc5280::ID_CE_SUBJECT_ALT_NAME;
 use const_oid::db::rfc5912::ID_EXTENSION_REQ;
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::net::IpAddr;
 use der::asn1::{AnyRef, OctetStringRef};
 use der::{Decode, Header, Reader, SliceReader, Tag, TagNumber, Tagged};
 use std::collections::BTreeSet;
@@ -22,7 +24,8 @@ pub(super) struct Requested {
 #[derive(Clone, Debug)]
 enum AltName {
     Dns(String),
-    Ip(String),
+    /// Its octets.
+    Ip(Vec<u8>),
     /// Its kind.
     Other(&'static str),
 }
@@ -50,15 +53,16 @@ impl Requested {
 fn alt_name(name: &AltName) -> Result<Identifier, CsrFault> {
     match name {
         AltName::Dns(name) => Identifier::dns(name).map_err(|fault| CsrFault::Name(name.clone(), fault)),
-        AltName::Ip(address) => Err(CsrFault::Ip(address.clone())),
+        AltName::Ip(octets) => IpName::from_octets(octets).map(Identifier::Ip).ok_or_else(|| CsrFault::Ip(hex(octets))),
         AltName::Other(kind) => Err(CsrFault::OtherName(kind)),
     }
 }
 
 fn common_name(name: &CommonName) -> Result<Identifier, CsrFault> {
     let CommonName::Text(name) = name else { return Err(CsrFault::CommonNameEncoding) };
-    if name.parse::<IpAddr>().is_ok() {
-        return Err(CsrFault::CommonNameIp(name.clone()));
+    // Clients put the address of an IP certificate here as well (checklist C-03), in whatever spelling.
+    if let Ok(address) = name.parse::<IpAddr>() {
+        return IpName::try_from(address).map(Identifier::Ip).map_err(|_| CsrFault::Ip(name.clone()));
     }
     Identifier::dns(name).map_err(|fault| CsrFault::CommonName(name.clone(), fault))
 }
@@ -151,23 +155,13 @@ fn general_names(bytes: &[u8]) -> der::Result<Vec<AltName>> {
             4 => AltName::Other("directory name"),
             5 => AltName::Other("ediPartyName"),
             6 => AltName::Other("URI"),
-            7 => AltName::Ip(address(name.value())),
+            7 => AltName::Ip(name.value().to_vec()),
             8 => AltName::Other("registered ID"),
             _ => return Err(name.tag().value_error().into()),
         });
         Ok(())
     })?;
     Ok(names)
-}
-
-/// An iPAddress as text.
-fn address(octets: &[u8]) -> String {
-    let v4 = <[u8; 4]>::try_from(octets).map(|octets| IpAddr::V4(Ipv4Addr::from(octets)));
-    let v6 = <[u8; 16]>::try_from(octets).map(|octets| IpAddr::V6(Ipv6Addr::from(octets)));
-    match v4.or(v6) {
-        Ok(address) => address.to_string(),
-        Err(_) => format!("of {} bytes", octets.len()),
-    }
 }
 
 /// The common names of a `Name`, in order, without empty ones: `CN=` means that there is none.

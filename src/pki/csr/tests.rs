@@ -86,13 +86,14 @@ fn c03_the_common_name_joins_the_set() {
     assert_eq!(names(&with("CN=", &["a.test"])), Ok(vec!["a.test".to_owned()]));
     assert_eq!(names(&with("O=Example", &["a.test"])), Ok(vec!["a.test".to_owned()]));
     assert_eq!(names(&with("CN=a.test,CN=b.test", &[])).unwrap().len(), 2);
+    assert_eq!(names(&with("CN=192.0.2.1", &[])), Ok(vec!["192.0.2.1".to_owned()]));
+    assert_eq!(names(&with("CN=2001:DB8:0::1", &["a.test"])).unwrap(), ["a.test", "2001:db8::1"]);
 }
 
 #[test]
 fn c03_a_common_name_that_is_no_host_name_is_refused_with_advice() {
     let with = |subject| CsrShape { subject, ..CsrShape::dns(&["a.test"]) };
-    assert_eq!(fault(with("CN=192.0.2.1")), CsrFault::CommonNameIp("192.0.2.1".to_owned()));
-    assert_eq!(fault(with("CN=2001:db8::1")), CsrFault::CommonNameIp("2001:db8::1".to_owned()));
+    assert_eq!(fault(with("CN=::ffff:192.0.2.1")), CsrFault::Ip("::ffff:192.0.2.1".to_owned()));
     let fault = fault(with("CN=My Server"));
     assert_eq!(
         fault.to_string(),
@@ -136,9 +137,9 @@ fn c05_names_of_other_kinds_are_refused_by_kind() {
     let id = GeneralName::RegisteredId(ObjectIdentifier::new_unwrap("1.2.3"));
     assert_eq!(fault(with(id)), CsrFault::OtherName("registered ID"));
     let v4 = GeneralName::from(core::net::IpAddr::from([192, 0, 2, 1]));
-    assert_eq!(fault(with(v4)), CsrFault::Ip("192.0.2.1".to_owned()));
+    assert_eq!(names(&with(v4).build()).unwrap(), ["a.test", "192.0.2.1"], "an address is an identifier");
     let odd = GeneralName::IpAddress(OctetString::new(&[1, 2, 3][..]).unwrap());
-    assert_eq!(fault(with(odd)), CsrFault::Ip("of 3 bytes".to_owned()));
+    assert_eq!(fault(with(odd)), CsrFault::Ip("010203".to_owned()));
     for bad in ["a_b.test", "a.test.", "", "192.0.2.1", "*.*.test"] {
         assert!(matches!(fault(with(dns(bad))), CsrFault::Name(name, _) if name == bad), "{bad}");
     }

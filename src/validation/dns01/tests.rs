@@ -1,6 +1,7 @@
-use super::super::fake::{Fake, Zone};
+use super::super::fake::{Fake, Zone, subject};
 use super::super::{Config, Method, Outcome, validate};
 use super::*;
+use crate::values::Identifier;
 use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::rdata::{CNAME, TXT};
 use hickory_proto::rr::{Name, RData};
@@ -9,8 +10,8 @@ const OWNER: &str = "_acme-challenge.a.test";
 const KEY_AUTHORIZATION: &str = "tok.thumb";
 
 async fn run(fake: &Fake) -> Outcome {
-    let name = DnsName::parse("a.test").unwrap();
-    validate(fake, &Config::default(), Method::Dns01, &name, "tok", KEY_AUTHORIZATION).await
+    let name = Identifier::dns("a.test").unwrap();
+    validate(fake, &Config::default(), Method::Dns01, &subject(&name, "tok", KEY_AUTHORIZATION)).await
 }
 
 async fn failure(fake: &Fake) -> Failure {
@@ -103,8 +104,9 @@ async fn t28_no_record_yet_is_worth_a_retry() {
 
 #[tokio::test]
 async fn z11_a_name_with_no_room_for_the_label_fails_for_good() {
-    let name = DnsName::parse(&format!("{}test", "abcdefg.".repeat(30))).unwrap();
-    let outcome = validate(&Fake::default(), &Config::default(), Method::Dns01, &name, "tok", "tok.thumb").await;
+    let name = Identifier::dns(&format!("{}test", "abcdefg.".repeat(30))).unwrap();
+    let subject = subject(&name, "tok", KEY_AUTHORIZATION);
+    let outcome = validate(&Fake::default(), &Config::default(), Method::Dns01, &subject).await;
     let Outcome::Failed(failure) = outcome else { panic!("valid") };
     assert_eq!((failure.kind, failure.retry), (FailureKind::Dns, false));
     assert!(failure.detail.contains("cannot be looked up"), "{}", failure.detail);

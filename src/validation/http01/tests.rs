@@ -1,7 +1,8 @@
-use super::super::fake::{Fake, Host as FakeHost, Zone, http, redirect as redirecting};
+use super::super::fake::{Fake, Host as FakeHost, Zone, http, redirect as redirecting, subject};
 use super::super::guard::AddressPolicy;
 use super::super::{Config, Method, Outcome, dns::Kind, validate};
 use super::*;
+use crate::values::Identifier;
 use hickory_proto::op::ResponseCode;
 
 const KEY_AUTHORIZATION: &str = "tok.thumb";
@@ -28,8 +29,8 @@ fn page(status: u16, location: Option<&str>, body: &str) -> FetchAnswer {
 }
 
 async fn run_with(fake: &Fake, config: Config) -> Outcome {
-    let name = DnsName::parse("a.test").unwrap();
-    validate(fake, &config, Method::Http01, &name, "tok", KEY_AUTHORIZATION).await
+    let name = Identifier::dns("a.test").unwrap();
+    validate(fake, &config, Method::Http01, &subject(&name, "tok", KEY_AUTHORIZATION)).await
 }
 
 async fn run(fake: &Fake) -> Outcome {
