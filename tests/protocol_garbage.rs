@@ -33,7 +33,7 @@ fn payload() -> impl Strategy<Value = String> {
     prop_oneof![
         any::<String>(),
         "[\\[\\]{}\":,a-z0-9]{0,60}",
-        Just(r#"{"identifiers":[{"type":"ip","value":"1.2.3.4"}]}"#.to_owned()),
+        Just(r#"{"identifiers":[{"type":"ip","value":"1.2.3.4.5"}]}"#.to_owned()),
         Just(r#"{"csr":"AAAA","certificate":"AAAA","reason":99}"#.to_owned()),
         Just("[[[[[[[[[[".repeat(200)),
     ]
