@@ -6,13 +6,13 @@
 
 mod fault;
 
-use super::parts::Parts;
 use super::pem::{self, PemFault};
 use super::profile::default_profile;
 use super::serial::Serial;
 use super::{sigalg, tbs};
 use crate::values::identifier::DnsName;
 use crate::values::native_crypto::NativeKey;
+use crate::values::x509::Parts;
 use crate::values::{SigAlg, Time};
 use const_oid::db::rfc4519::COMMON_NAME;
 use const_oid::db::rfc5280::ID_KP_SERVER_AUTH;
@@ -152,7 +152,7 @@ pub fn create_csr(key: &NativeKey, dns_names: &[&str]) -> Result<Vec<u8>, Ceremo
     };
     let raw = key.sign(key.algorithm(), &info.to_der()?)?;
     let signature = sigalg::to_x509(key.algorithm(), &raw).unwrap_or_default();
-    let algorithm = sigalg::identifier(key.algorithm());
+    let algorithm = sigalg::identifier(key.algorithm())?;
     Ok(CertReq { info, algorithm, signature: BitString::from_bytes(&signature)? }.to_der()?)
 }
 
@@ -227,7 +227,7 @@ impl Signer {
         let algorithm = self.key.algorithm();
         let fields = tbs::Fields {
             serial: &Serial::from_random(random()?),
-            algorithm: sigalg::identifier(algorithm),
+            algorithm: sigalg::identifier(algorithm)?,
             issuer: &self.subject,
             not_before,
             not_after,
@@ -238,7 +238,7 @@ impl Signer {
         let tbs = fields.encode()?;
         let raw = self.key.sign(algorithm, &tbs)?;
         let signature = sigalg::to_x509(algorithm, &raw).unwrap_or_default();
-        Ok(pem::write_certificate(&tbs::seal(&tbs, sigalg::identifier(algorithm), &signature)?)?)
+        Ok(pem::write_certificate(&tbs::seal(&tbs, sigalg::identifier(algorithm)?, &signature)?)?)
     }
 }
 

@@ -4,7 +4,7 @@
 //! back is judged by pure functions. Nothing here knows an ACME record: names, tokens and key authorizations
 //! come in as values, and an [`Outcome`] goes out, which `ca` turns into challenge state and problems.
 //!
-//! A new challenge type is a module beside [`http01`] and [`dns01`], and a row in [`Method`]: the compiler
+//! A new challenge type is a module beside [`http01`], [`dns01`] and [`tlsalpn01`], and a row in [`Method`]: the compiler
 //! names every place. CAA (RFC 8659) will use [`probe::Probe::lookup`] with [`dns::Kind::Caa`] the same way.
 
 pub mod dns;
@@ -17,10 +17,15 @@ pub mod http1;
 pub mod outbound;
 pub mod probe;
 pub mod quote;
+pub mod reach;
 pub mod target;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod testing;
+pub mod tls;
+pub mod tlsalpn01;
 
-use crate::values::Identifier;
 use crate::values::identifier::IpName;
+use crate::values::{Identifier, Verify};
 use guard::AddressPolicy;
 use outbound::Outbound;
 use std::fmt;
@@ -30,14 +35,16 @@ use std::fmt;
 pub struct Config {
     /// The port of http-01. RFC 8555 knows 80 only; tests use others.
     pub http01_port: u16,
+    /// The port of tls-alpn-01. RFC 8737 knows 443 only; tests use others.
+    pub tls_alpn_port: u16,
     /// Which addresses may be connected to.
     pub policy: AddressPolicy,
 }
 
 impl Default for Config {
-    /// What a CA on the Internet has: port 80, public addresses.
+    /// What a CA on the Internet has: ports 80 and 443, public addresses.
     fn default() -> Self {
-        Self { http01_port: 80, policy: AddressPolicy::default() }
+        Self { http01_port: 80, tls_alpn_port: 443, policy: AddressPolicy::default() }
     }
 }
 
@@ -48,11 +55,13 @@ pub enum Method {
     Http01,
     /// [RFC 8555 §8.4](https://www.rfc-editor.org/rfc/rfc8555#section-8.4)
     Dns01,
+    /// [RFC 8737](https://www.rfc-editor.org/rfc/rfc8737)
+    TlsAlpn01,
 }
 
 impl Method {
     /// All of them, in the order in which they are offered.
-    pub const ALL: [Self; 2] = [Self::Http01, Self::Dns01];
+    pub const ALL: [Self; 3] = [Self::Http01, Self::Dns01, Self::TlsAlpn01];
 
     /// The challenge type's name
     /// ([IANA's registry](https://www.iana.org/assignments/acme#acme-validation-methods)).
@@ -60,6 +69,7 @@ impl Method {
         match self {
             Self::Http01 => "http-01",
             Self::Dns01 => "dns-01",
+            Self::TlsAlpn01 => "tls-alpn-01",
         }
     }
 
@@ -73,8 +83,8 @@ impl Method {
     /// A host under a name says nothing about the names beside it, so wildcards are for DNS alone.
     pub fn fits(self, identifier: &Identifier) -> bool {
         match (self, identifier) {
-            (Self::Http01, Identifier::Dns(name)) => !name.is_wildcard(),
-            (Self::Http01, Identifier::Ip(_)) | (Self::Dns01, Identifier::Dns(_)) => true,
+            (Self::Http01 | Self::TlsAlpn01, Identifier::Dns(name)) => !name.is_wildcard(),
+            (Self::Http01 | Self::TlsAlpn01, Identifier::Ip(_)) | (Self::Dns01, Identifier::Dns(_)) => true,
             // RFC 8738 §7
             (Self::Dns01, Identifier::Ip(_)) => false,
         }
@@ -121,7 +131,7 @@ pub enum FailureKind {
     IncorrectResponse,
     /// `unauthorized`: a proper answer that is not the proof. Clients try another challenge type on this one.
     Unauthorized,
-    /// `tls`: a redirect led to an https server whose TLS failed.
+    /// `tls`: no TLS handshake, of tls-alpn-01 or with an https server that a redirect led to.
     Tls,
 }
 
@@ -141,11 +151,17 @@ pub struct Subject<'a> {
 }
 
 /// Tries once to validate control of an identifier by `method`. Takes at most about 20 s.
-pub async fn validate<O: Outbound>(outbound: &O, config: &Config, method: Method, subject: &Subject<'_>) -> Outcome {
+pub async fn validate<O: Outbound + Verify>(
+    outbound: &O,
+    config: &Config,
+    method: Method,
+    subject: &Subject<'_>,
+) -> Outcome {
     let probe = probe::Probe::start(outbound, config);
     let result = match (method, subject.identifier) {
         (Method::Http01, _) => http01::validate(&probe, subject).await,
         (Method::Dns01, Identifier::Dns(name)) => dns01::validate(&probe, name, subject).await,
+        (Method::TlsAlpn01, _) => tlsalpn01::validate(&probe, subject).await,
         (Method::Dns01, Identifier::Ip(address)) => Err(unfit(method, address)),
     };
     match result {

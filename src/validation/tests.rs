@@ -1,5 +1,8 @@
-use super::fake::{Fake, Zone, http, subject};
+use super::fake::{Fake, Host, Zone, http, subject};
+use super::testing::TlsServer;
 use super::*;
+use crate::values::SigAlg;
+use crate::values::native_crypto::NativeKey;
 use dns::Kind;
 use outbound::OutboundFault;
 
@@ -9,10 +12,11 @@ fn z12_wildcards_are_for_dns_alone() {
         let identifier = Identifier::dns(name).unwrap();
         Method::ALL.into_iter().filter(|method| method.fits(&identifier)).map(Method::name).collect()
     };
-    assert_eq!(fitting("a.test"), ["http-01", "dns-01"]);
+    assert_eq!(fitting("a.test"), ["http-01", "dns-01", "tls-alpn-01"]);
     assert_eq!(fitting("*.a.test"), ["dns-01"]);
     let address = Identifier::ip("192.0.2.1").unwrap();
-    assert!(Method::Http01.fits(&address) && !Method::Dns01.fits(&address), "RFC 8738 section 7");
+    assert!(!Method::Dns01.fits(&address), "RFC 8738 section 7");
+    assert!(Method::Http01.fits(&address) && Method::TlsAlpn01.fits(&address));
 }
 
 #[test]
@@ -20,7 +24,7 @@ fn z03_challenge_types_have_the_registered_names() {
     for (name, method) in [
         ("http-01", Some(Method::Http01)),
         ("dns-01", Some(Method::Dns01)),
-        ("tls-alpn-01", None),
+        ("tls-alpn-01", Some(Method::TlsAlpn01)),
         ("HTTP-01", None),
         ("", None),
     ] {
@@ -31,9 +35,11 @@ fn z03_challenge_types_have_the_registered_names() {
 #[tokio::test]
 async fn z10_z11_each_method_asks_its_own_place() {
     let name = Identifier::dns("a.test").unwrap();
+    let key = NativeKey::generate(SigAlg::Es256, &mut |bytes| bytes.fill(7)).unwrap();
     let fake = Fake::default()
         .name("a.test", &["1.1.1.1"])
         .host("1.1.1.1:80", http("200 OK", "", "t.k"))
+        .host("1.1.1.1:443", Host::Tls(TlsServer::proper(&name, "t.k", &key)))
         .txt("_acme-challenge.a.test", &[&[&dns01::expected("t.k")]]);
     for method in Method::ALL {
         assert_eq!(
@@ -49,7 +55,10 @@ async fn z10_z11_each_method_asks_its_own_place() {
             "AAAA a.test",
             "A a.test",
             "1.1.1.1:80 GET /.well-known/acme-challenge/t HTTP/1.1",
-            "TXT _acme-challenge.a.test"
+            "TXT _acme-challenge.a.test",
+            "AAAA a.test",
+            "A a.test",
+            "1.1.1.1:443 TLS"
         ]
     );
 }
