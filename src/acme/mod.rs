@@ -9,6 +9,7 @@ pub mod ledger;
 pub mod nonce;
 pub mod order;
 pub mod problem;
+pub mod terms;
 
 pub use account::{AccountRecord, AccountStatus};
 pub use authorization::{AuthorizationRecord, ChallengeRecord};

@@ -3,11 +3,13 @@
 use super::account::payload;
 use super::cell::{Admitted, Cell};
 use super::http::{Answer, Response};
+use super::permission::Permits;
 use super::ports::PartitionPorts;
 use crate::acme::authorization::{self, AuthorizationStatus, ChallengeRecord};
 use crate::acme::order::{self, CertificateRecord, NewOrder, OrderStatus, OrderUrls};
 use crate::acme::{AuthorizationRecord, OrderRecord, Problem};
 use crate::pki::profile;
+use crate::policy::Permit;
 use crate::store::{Kv, Txn};
 use crate::validation::Method;
 use crate::values::{Id, Identifier, b64};
@@ -20,10 +22,11 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// newOrder.
     ///
     /// # Errors
-    /// `malformed`, `unsupportedIdentifier`, `compound`: see [`NewOrder::checked`]; `malformed` for notBefore or
+    /// `malformed`, `unsupportedIdentifier`, `compound`: see [`NewOrder::checked`]; `rejectedIdentifier`, `unauthorized`:
+    /// see [`permit`](super::permission::permit); `malformed` for notBefore or
     /// notAfter, which no profile allows to choose (RFC 8555 §7.4: not to be ignored).
     pub fn post_new_order(&self, admitted: &Admitted) -> Answer {
-        self.enter(admitted, |txn, _account| {
+        self.enter(admitted, |txn, account| {
             let wanted: NewOrder = payload(admitted)?;
             let identifiers = wanted.checked()?;
             if wanted.not_before.is_some() || wanted.not_after.is_some() {
@@ -31,17 +34,23 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
                               profile here; leave both out.";
                 return Err(Problem::malformed(detail));
             }
-            let order = self.place(txn, identifiers)?;
+            let permits = self.permits(&account, &identifiers)?;
+            let order = self.place(txn, identifiers, &permits)?;
             self.order_response(txn, 201, &order)
         })
     }
 
-    fn place(&self, txn: &mut Txn<'_, K>, identifiers: Vec<Identifier>) -> Result<OrderRecord, Problem> {
+    fn place(
+        &self,
+        txn: &mut Txn<'_, K>,
+        identifiers: Vec<Identifier>,
+        permits: &Permits<'_>,
+    ) -> Result<OrderRecord, Problem> {
         let now = self.ports.now();
         let id = self.fresh_id()?;
         let mut authorizations = Vec::new();
         for identifier in &identifiers {
-            let authorization = self.authorization_for(identifier, &id)?;
+            let authorization = self.authorization_for(identifier, &id, permits.of(identifier)?)?;
             txn.put(authorization.id.as_str(), &authorization)?;
             authorizations.push(authorization.id);
         }
@@ -61,18 +70,31 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         Ok(order)
     }
 
-    fn authorization_for(&self, identifier: &Identifier, order: &Id) -> Result<AuthorizationRecord, Problem> {
+    /// A new authorization. A pre-authorised one is born valid, and has no challenges: none was validated (RFC 8555
+    /// §7.1.4).
+    fn authorization_for(
+        &self,
+        identifier: &Identifier,
+        order: &Id,
+        permit: &Permit,
+    ) -> Result<AuthorizationRecord, Problem> {
         let mut challenges = Vec::new();
-        for method in Method::ALL.iter().filter(|method| method.fits(identifier)) {
+        let offered = |method: &Method| method.fits(identifier) && permit.offers(method.name());
+        for method in Method::ALL.into_iter().filter(|method| !permit.preauthorized && offered(method)) {
             let token: [u8; 16] = self.ports.random()?;
             challenges.push(ChallengeRecord::new(method.name(), b64::encode(&token)));
         }
+        let (state, lifetime) = if permit.preauthorized {
+            (AuthorizationStatus::Valid, authorization::VALID_LIFETIME)
+        } else {
+            (AuthorizationStatus::Pending, authorization::PENDING_LIFETIME)
+        };
         Ok(AuthorizationRecord {
             id: self.fresh_id()?,
             identifier: identifier.base(),
             wildcard: identifier.is_wildcard(),
-            state: AuthorizationStatus::Pending,
-            expires: self.ports.now().plus(authorization::PENDING_LIFETIME),
+            state,
+            expires: self.ports.now().plus(lifetime),
             order: order.clone(),
             challenges,
         })

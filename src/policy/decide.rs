@@ -14,7 +14,7 @@ use std::fmt;
 /// The key's policy narrows the CA's: both must allow. Two things a key adds: what it pre-authorises need not stand
 /// in the CA's `allow`, and challenge types that it names are offered to it even if they are not offered by default.
 /// What either denies is denied.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Rules<'a> {
     /// The CA's policy.
     pub ca: &'a Policy,
@@ -23,7 +23,7 @@ pub struct Rules<'a> {
     /// Whether the CA's own `preauthorized` is for this account.
     pub trusted: bool,
     /// Challenge types and profiles.
-    pub known: Known<'a>,
+    pub known: Known,
 }
 
 /// What an identifier may have.
@@ -123,7 +123,7 @@ impl<'a> Rules<'a> {
     /// The challenge types that are offered, in the order in which they are known.
     fn challenges(&self) -> Vec<String> {
         let named = self.both().any(|(_, policy)| policy.challenges.is_some());
-        let pool = if named { self.known.challenges } else { self.known.offered };
+        let pool = if named { &self.known.challenges } else { &self.known.offered };
         let in_all = |name: &str| {
             let allows =
                 |policy: &Policy| policy.challenges.as_ref().is_none_or(|list| list.iter().any(|one| one == name));

@@ -59,14 +59,14 @@ impl Default for Policy {
 }
 
 /// What a document may name.
-#[derive(Clone, Copy, Debug)]
-pub struct Known<'a> {
+#[derive(Clone, Debug)]
+pub struct Known {
     /// All challenge types.
-    pub challenges: &'a [&'a str],
+    pub challenges: Vec<&'static str>,
     /// Those of them that are offered where no policy says which.
-    pub offered: &'a [&'a str],
+    pub offered: Vec<&'static str>,
     /// All profiles.
-    pub profiles: &'a [&'a str],
+    pub profiles: Vec<&'static str>,
 }
 
 /// Endings of names that only a private network knows: RFC 6761 (`test`, `localhost`, `invalid`), RFC 6762 (`local`,

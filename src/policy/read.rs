@@ -48,7 +48,7 @@ impl Policy {
     /// # Errors
     /// The first [`PolicyFault`]: a member that is unknown or of another type, a pattern that is none, a challenge
     /// type or profile that does not exist, or members that contradict each other.
-    pub fn read(path: &str, value: &Value, known: &Known<'_>) -> Result<Self, PolicyFault> {
+    pub fn read(path: &str, value: &Value, known: &Known) -> Result<Self, PolicyFault> {
         let Value::Object(members) = value else {
             return fault(path, format!("is {}; it has to be an object with members like \"allow\"", type_name(value)));
         };
@@ -68,8 +68,8 @@ impl Policy {
             wildcards: document.flag("wildcards", open.wildcards)?,
             single_label_names: document.flag("single_label_names", open.single_label_names)?,
             internal_names: document.flag("internal_names", open.internal_names)?,
-            challenges: document.names("challenges", "challenge type", known.challenges)?,
-            profiles: document.names("profiles", "profile", known.profiles)?,
+            challenges: document.names("challenges", "challenge type", &known.challenges)?,
+            profiles: document.names("profiles", "profile", &known.profiles)?,
             max_lifetime: document.lifetime("max_lifetime")?,
         };
         policy.check(path)?;

@@ -1,14 +1,16 @@
 use super::*;
 use serde_json::{Value, json};
 
-const KNOWN: Known<'static> = Known {
-    challenges: &["http-01", "dns-01", "dns-persist-01"],
-    offered: &["http-01", "dns-01"],
-    profiles: &["default", "shortlived"],
-};
+fn known() -> Known {
+    Known {
+        challenges: vec!["http-01", "dns-01", "dns-persist-01"],
+        offered: vec!["http-01", "dns-01"],
+        profiles: vec!["default", "shortlived"],
+    }
+}
 
 fn policy(value: Value) -> Policy {
-    Policy::read("POLICY", &value, &KNOWN).unwrap_or_else(|fault| panic!("{fault}"))
+    Policy::read("POLICY", &value, &known()).unwrap_or_else(|fault| panic!("{fault}"))
 }
 
 fn identifier(text: &str) -> Identifier {
@@ -33,7 +35,7 @@ impl Asked {
 
     fn rules(&self) -> Rules<'_> {
         let key = self.key.as_ref().map(|policy| ("team-a", policy));
-        Rules { ca: &self.ca, key, trusted: self.trusted, known: KNOWN }
+        Rules { ca: &self.ca, key, trusted: self.trusted, known: known() }
     }
 
     /// `offered`, `preauthorized`, or the refusal.
