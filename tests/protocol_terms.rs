@@ -73,7 +73,7 @@ fn a08_after_a_change_requests_are_refused_with_terms_and_a_page_for_a_person() 
         later.post(order.json()["finalize"].as_str().unwrap(), json!({ "csr": "AA" })),
         later.post(later.account(), json!({ "contact": ["mailto:a@a.test"] })),
         later.key_change(&ClientKey::generate(SigAlg::Es256)),
-        later.get(&client.get(client.account()).json()["orders"].as_str().unwrap().to_owned()),
+        later.get(client.get(client.account()).json()["orders"].as_str().unwrap()),
     ];
     for refused in refusals {
         let refused = refused.refused(403, Kind::UserActionRequired);

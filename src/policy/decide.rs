@@ -95,8 +95,8 @@ impl<'a> Rules<'a> {
         let by_key = self.key.is_some_and(|(_, policy)| covers(&policy.preauthorized));
         let by_ca = self.trusted && covers(&self.ca.preauthorized);
         for (source, policy) in self.both() {
-            let listed = policy.allow.as_deref().is_none_or(covers);
-            if !listed && !by_key && !(by_ca && source == Source::Ca) {
+            let granted = by_key || (by_ca && source == Source::Ca);
+            if !granted && !policy.allow.as_deref().is_none_or(covers) {
                 return refuse(Rule::NotAllowed, source);
             }
         }
