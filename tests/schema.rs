@@ -4,8 +4,7 @@
 use selvedge::acme::account::{ExternalUse, KeyOwner, VoidAccount};
 use selvedge::acme::ledger::LedgerEntry;
 use selvedge::acme::nonce::RedeemedNonce;
-use selvedge::acme::order::CertificateRecord;
-use selvedge::acme::{AccountRecord, AuthorizationRecord, OrderRecord};
+use selvedge::acme::{AccountRecord, AuthorizationRecord, CertificateRecord, OrderRecord};
 use selvedge::ca::external::ExternalAccounts;
 use selvedge::ca::jobs::JobRecord;
 use selvedge::ca::testing::{Client, World, new_key};

@@ -31,6 +31,9 @@ pub struct Rules<'a> {
 pub struct Permit {
     /// The challenge types that are offered for it.
     pub challenges: Vec<String>,
+    /// The challenge types that no policy excludes: beside those that are offered, those that are not by default, which
+    /// a caller may have a reason of its own to offer.
+    pub possible: Vec<String>,
     /// Whether its authorization is born valid.
     pub preauthorized: bool,
 }
@@ -39,6 +42,11 @@ impl Permit {
     /// Whether this challenge type is offered.
     pub fn offers(&self, challenge: &str) -> bool {
         self.challenges.iter().any(|offered| offered == challenge)
+    }
+
+    /// Whether this challenge type may be offered, though it need not be.
+    pub fn allows(&self, challenge: &str) -> bool {
+        self.possible.iter().any(|possible| possible == challenge)
     }
 }
 
@@ -100,13 +108,17 @@ impl<'a> Rules<'a> {
                 return refuse(Rule::NotAllowed, source);
             }
         }
-        let (preauthorized, challenges) = (by_key || by_ca, self.challenges());
+        let possible = self.within(&self.known.challenges);
+        // What a policy names is offered; where none names any, what is offered by default.
+        let named = self.both().any(|(_, policy)| policy.challenges.is_some());
+        let challenges = if named { possible.clone() } else { self.within(&self.known.offered) };
+        let preauthorized = by_key || by_ca;
         if challenges.is_empty() && !preauthorized {
             let closed = |policy: &Policy| policy.challenges.as_ref().is_some_and(Vec::is_empty);
             let source = self.both().find(|(_, policy)| closed(policy)).map_or(Source::Ca, |(source, _)| source);
             return refuse(Rule::NoChallenge, source);
         }
-        Ok(Permit { challenges, preauthorized })
+        Ok(Permit { challenges, possible, preauthorized })
     }
 
     /// Whether certificates of this profile are issued.
@@ -120,16 +132,13 @@ impl<'a> Rules<'a> {
         self.both().filter_map(|(_, policy)| policy.max_lifetime).min()
     }
 
-    /// The challenge types that are offered, in the order in which they are known.
-    fn challenges(&self) -> Vec<String> {
-        let named = self.both().any(|(_, policy)| policy.challenges.is_some());
-        let pool = if named { &self.known.challenges } else { &self.known.offered };
-        let in_all = |name: &str| {
-            let allows =
-                |policy: &Policy| policy.challenges.as_ref().is_none_or(|list| list.iter().any(|one| one == name));
-            self.both().all(|(_, policy)| allows(policy))
+    /// Those of these challenge types that no policy excludes.
+    fn within(&self, names: &[&str]) -> Vec<String> {
+        let allows = |policy: &Policy, name: &str| {
+            policy.challenges.as_ref().is_none_or(|list| list.iter().any(|listed| listed == name))
         };
-        pool.iter().filter(|name| in_all(name)).map(|name| (*name).to_owned()).collect()
+        let in_all = |name: &&&str| self.both().all(|(_, policy)| allows(policy, name));
+        names.iter().filter(in_all).map(|name| (*name).to_owned()).collect()
     }
 
     fn both(&self) -> impl Iterator<Item = (Source, &'a Policy)> {

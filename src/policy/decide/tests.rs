@@ -142,6 +142,9 @@ fn challenge_types_are_those_that_both_offer() {
     ] {
         assert_eq!(Asked::with_key(ca.clone(), key.clone()).says("a.test"), offered, "{ca} {key}");
     }
+    let allows = |ca: Value| Asked::of(ca).rules().permit(&identifier("a.test")).unwrap().allows("dns-persist-01");
+    assert!(allows(json!({})), "not offered by default, yet not excluded");
+    assert!(!allows(json!({ "challenges": ["dns-01"] })));
     let key = json!({ "challenges": [], "preauthorized": ["*.corp.example"] });
     let asked = Asked::with_key(json!({}), key);
     assert_eq!(asked.says("a.corp.example"), "preauthorized");
