@@ -68,6 +68,7 @@ fn what_is_wrong_is_named() {
         ("HTTP01_PORT", "0".to_owned()),
         ("HTTP01_PORT", "65536".to_owned()),
         ("ALLOW_PRIVATE", "yes".to_owned()),
+        ("REFUSE_NONCES", "5".to_owned()),
         ("TERMS_OF_SERVICE", "terms".to_owned()),
         ("TERMS_OF_SERVICE", "javascript:alert(1)".to_owned()),
         ("TERMS_CHANGE", "deny".to_owned()),

@@ -3,7 +3,7 @@
 use super::agreement;
 use super::front;
 use super::http::{Answer, Response};
-use super::ladder;
+use super::ladder::{self, Fresh};
 use super::message::{Holding, Message, Partition, Redemption, Reply};
 use super::order::only_read;
 use super::ports::PartitionPorts;
@@ -115,17 +115,20 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             Ok(admitted) => self.dispatch(&admitted, path).await,
             Err(problem) => Err(problem),
         };
-        let response = answer.unwrap_or_else(|problem| {
-            self.log(&problem);
-            Response::problem(&problem)
-        });
-        self.complete(response)
+        match answer {
+            Ok(response) => self.complete(response, Fresh::Any),
+            Err(problem) => {
+                self.log(&problem);
+                self.complete(Response::problem(&problem), Fresh::after(&problem))
+            }
+        }
     }
 
     /// Adds what every response to a POST carries: the index link and a nonce whose home is here.
-    pub fn complete(&self, response: Response) -> Response {
+    fn complete(&self, response: Response, fresh: Fresh) -> Response {
         let response = response.indexed(&self.ports.settings().urls);
-        let nonce = self.account_id().and_then(|id| ladder::fresh_nonce(&self.ports, &Home::Account(id.clone())));
+        let id = self.account_id();
+        let nonce = id.and_then(|id| ladder::fresh_nonce(&self.ports, &Home::Account(id.clone()), fresh));
         match nonce {
             Ok(nonce) => response.with_nonce(&nonce),
             Err(problem) => {

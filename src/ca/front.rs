@@ -1,7 +1,7 @@
 //! The stateless entrance: answers what needs no state, and passes the rest to the partition that owns the answer.
 
 use super::http::{Answer, Body, Request, Response};
-use super::ladder;
+use super::ladder::{self, Fresh};
 use super::message::{Message, NONCE_SHARDS, Partition, Reply};
 use super::ports::Ports;
 use super::routes::Route;
@@ -50,7 +50,7 @@ impl<P: Ports> Front<P> {
             Some(Route::NewNonce) => {
                 // RFC 8555 §7.2: 200 to HEAD, 204 to GET.
                 let status = if method == "HEAD" { 200 } else { 204 };
-                Ok(Response::empty(status).indexed(&settings.urls).with_nonce(&self.nonce()?))
+                Ok(Response::empty(status).indexed(&settings.urls).with_nonce(&self.nonce(Fresh::Any)?))
             }
             Some(_) => Err(method_not_allowed(method)),
         }
@@ -59,10 +59,10 @@ impl<P: Ports> Front<P> {
     async fn post(&self, request: &Request, route: Option<Route>) -> Response {
         match self.post_answer(request, route).await {
             Ok(Passed::On(response)) => response,
-            Ok(Passed::Own(response)) => self.complete(response),
+            Ok(Passed::Own(response)) => self.complete(response, Fresh::Any),
             Err(problem) => {
                 self.log(&problem);
-                self.complete(Response::problem(&problem))
+                self.complete(Response::problem(&problem), Fresh::after(&problem))
             }
         }
     }
@@ -118,9 +118,9 @@ impl<P: Ports> Front<P> {
         }
     }
 
-    fn nonce(&self) -> Result<String, Problem> {
+    fn nonce(&self, fresh: Fresh) -> Result<String, Problem> {
         let [random] = self.ports.random()?;
-        ladder::fresh_nonce(&self.ports, &Home::Shard(random % NONCE_SHARDS))
+        ladder::fresh_nonce(&self.ports, &Home::Shard(random % NONCE_SHARDS), fresh)
     }
 
     /// A problem in answer to anything but a POST.
@@ -130,9 +130,9 @@ impl<P: Ports> Front<P> {
     }
 
     /// Adds what every response to a POST carries.
-    fn complete(&self, response: Response) -> Response {
+    fn complete(&self, response: Response, fresh: Fresh) -> Response {
         let response = response.indexed(&self.ports.settings().urls);
-        match self.nonce() {
+        match self.nonce(fresh) {
             Ok(nonce) => response.with_nonce(&nonce),
             Err(problem) => {
                 self.log(&problem);

@@ -38,7 +38,12 @@ pub struct Settings {
     pub external: ExternalAccounts,
     /// On a test machine: responses say how many Durable Object calls they took.
     pub dev: bool,
+    /// On a test machine: how many of a hundred good nonces are refused, 0 to [`MAX_REFUSED_NONCES`].
+    pub refuse_nonces: u8,
 }
+
+/// The most good nonces of a hundred that a test machine refuses; a retry's nonce is one that is taken.
+pub const MAX_REFUSED_NONCES: u8 = 50;
 
 /// What happens when the terms of service are not those that an account agreed to (RFC 8555 §7.3.3).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -102,6 +107,7 @@ impl Settings {
             urls,
             issuer,
             dev,
+            refuse_nonces: refuse_nonces(value, dev)?,
         })
     }
 
@@ -128,6 +134,16 @@ fn base_url(text: &str, dev: bool) -> Result<String, String> {
         return Err(says("it has to be scheme, host and perhaps port, in lower case and nothing more"));
     }
     Ok(origin)
+}
+
+fn refuse_nonces(value: Values<'_>, dev: bool) -> Result<u8, String> {
+    let Some(text) = value("REFUSE_NONCES") else { return Ok(0) };
+    if !dev {
+        return Err("REFUSE_NONCES is for tests of clients; it has no place where MODE is \"production\".".to_owned());
+    }
+    text.parse().ok().filter(|percent| *percent <= MAX_REFUSED_NONCES).ok_or_else(|| {
+        format!("REFUSE_NONCES is {text:?}; it has to be a whole number of percent, 0 to {MAX_REFUSED_NONCES}.")
+    })
 }
 
 fn nonce_key(text: &str) -> Result<[u8; 32], String> {

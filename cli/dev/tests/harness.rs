@@ -56,7 +56,8 @@ new_sqlite_classes = ["Partition"]
 "#;
 
 #[derive(Parser)]
-struct Line {
+/// The command line, as `main` has it.
+pub struct Line {
     #[command(flatten)]
     options: Options,
 }

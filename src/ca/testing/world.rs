@@ -93,6 +93,7 @@ impl World {
             policy: Policy::default(),
             external: ExternalAccounts::default(),
             dev: false,
+            refuse_nonces: 0,
         };
         let store = Rc::new(Fault::default());
         let state = State {
