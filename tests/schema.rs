@@ -4,13 +4,14 @@
 use selvedge::acme::account::{KeyOwner, VoidAccount};
 use selvedge::acme::ledger::LedgerEntry;
 use selvedge::acme::nonce::RedeemedNonce;
+use selvedge::acme::reuse::{PlacedRecord, ProofRecord};
 use selvedge::acme::{AccountRecord, AuthorizationRecord, CertificateRecord, OrderRecord};
 use selvedge::ca::jobs::JobRecord;
 use selvedge::ca::testing::{Client, World, new_key};
 use selvedge::jose::testing::ClientKey;
 use selvedge::store::Record;
 use selvedge::values::SigAlg;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
@@ -51,6 +52,8 @@ fn golden_examples_are_read_and_written_back_and_no_record_is_without_one() {
         golden::<LedgerEntry>(),
         golden::<RedeemedNonce>(),
         golden::<JobRecord>(),
+        golden::<ProofRecord>(),
+        golden::<PlacedRecord>(),
     ]);
     let folders = fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap());
     let folders = folders.filter(|entry| entry.path().is_dir()).map(|entry| entry.file_name().into_string().unwrap());
@@ -81,6 +84,12 @@ fn what_is_stored_fits_its_schema() {
     let leaf = client.issue(&["example.test"], &new_key(SigAlg::Es256));
     client.revoke(&leaf, Some(4)).is(200);
     client.new_order(&["*.pending.test"]).is(201);
+    let wish = json!({
+        "identifiers": [{ "type": "dns", "value": "example.test" }],
+        "profile": "tlsserver", "notAfter": "2026-12-01T00:00:00Z", "replaces": client.cert_id(&leaf),
+    });
+    client.post(&client.url("new-order"), wish).is(201);
+    client.new_authz("alone.test").is(201);
     let new = ClientKey::generate(SigAlg::Es256);
     client.key_change(&new).is(200);
     client.key = new;
@@ -90,7 +99,8 @@ fn what_is_stored_fits_its_schema() {
         check(&prefix, &serde_json::from_str(&json).unwrap());
         seen.insert(prefix);
     }
-    let wanted = ["account", "authz", "cert", "nonce", "order", "owner", "serial"].map(str::to_owned);
+    let wanted =
+        ["account", "authz", "cert", "nonce", "order", "owner", "placed", "proof", "serial"].map(str::to_owned);
     assert_eq!(seen, BTreeSet::from(wanted));
 }
 

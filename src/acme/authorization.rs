@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 /// How long a client may take to answer a challenge; a day is far more than any needs.
 pub const PENDING_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 
-/// How long a proof may be used to issue. It is used by its own order within that order's life of a day.
+/// How long a proof may be used to issue: by its own order, which lives a day, and by others until then.
 pub const VALID_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 
 /// How long records stay readable after they are over, so that a late client still learns why.
@@ -81,8 +81,9 @@ pub struct AuthorizationRecord {
     pub state: AuthorizationStatus,
     /// When it is over.
     pub expires: Time,
-    /// The order that it was made for.
-    pub order: Id,
+    /// The order that it was made for; none for one that was asked for by itself (RFC 8555 §7.4.1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<Id>,
     /// Ways to prove the identifier.
     pub challenges: Vec<ChallengeRecord>,
 }
@@ -132,6 +133,14 @@ impl AuthorizationRecord {
             AuthorizationStatus::Valid if now >= self.expires => AuthorizationStatus::Expired,
             state => state,
         }
+    }
+
+    /// Whether orders other than its own may rest on it once it is valid: on a proof that the client gave, in answer
+    /// to a challenge. Not on a dns-persist-01 record, which is looked up afresh for each order, nor on what was granted
+    /// without a challenge, which is granted afresh for each order or not at all.
+    pub fn reusable(&self) -> bool {
+        let proven = |c: &&ChallengeRecord| c.status == ChallengeStatus::Valid;
+        self.challenges.iter().find(proven).is_some_and(|c| c.kind != "dns-persist-01")
     }
 
     /// The challenge of this type.

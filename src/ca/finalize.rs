@@ -17,7 +17,8 @@ use crate::acme::order::{Issuance, OrderStatus};
 use crate::acme::{Kind, OrderRecord, Problem};
 use crate::jose::Jwk;
 use crate::pki::csr::{self, CsrFault, VerifiedCsr};
-use crate::pki::{Serial, leaf, lint, profile};
+use crate::pki::validity::Wish;
+use crate::pki::{Serial, leaf, lint};
 use crate::store::Kv;
 use crate::values::{Id, Identifier, b64};
 use core::time::Duration;
@@ -44,7 +45,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// finalize. Repeated with the same CSR, it answers the order as it is.
     ///
     /// # Errors
-    /// `orderNotReady`; `badCSR` or `badPublicKey`, with the order left ready; 404 for an unknown order.
+    /// `orderNotReady`; `badCSR`, `badPublicKey` or `invalidProfile`, with the order left ready; 404 for an unknown
+    /// order.
     pub async fn post_finalize(self: &Rc<Self>, admitted: &Admitted, id: &Id) -> Answer {
         let presented = self.presented(admitted).await;
         let work = Work::Issue(id.clone());
@@ -101,10 +103,13 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         }
         let settings = self.ports.settings();
         let now = self.ports.now();
-        let profile = profile::find(&order.profile)
-            .ok_or_else(|| Problem::internal(format!("the order's profile {} is gone", order.profile)))?;
+        // The draft on profiles, §4: what is no longer offered is refused here too.
+        let profile = self.profile(Some(&order.profile))?;
+        let wish = Wish { not_before: order.not_before, not_after: order.not_after };
+        let period = self.terms(profile, order.created).period(wish, now);
+        let period = period.map_err(|fault| Problem::malformed(fault.to_string()))?;
         let serial = Serial::from_random(self.ports.random()?);
-        let request = leaf_request(settings, profile, presented.csr.public_key(), &wanted, &serial, now);
+        let request = leaf_request(settings, profile, presented.csr.public_key(), &wanted, &serial, (now, period));
         let tbs = leaf::build_tbs(&request).map_err(|fault| Problem::internal(fault.to_string()))?;
         let linted = lint::check(&tbs, &request).map_err(lint_failed)?;
         Ok(Issuance {
@@ -113,7 +118,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             tbs: b64::encode(linted.as_bytes()),
             spki: b64::encode(presented.csr.public_key().spki_der()),
             prepared: now,
-            not_after: request.validity().1,
+            not_before: period.not_before,
+            not_after: period.not_after,
         })
     }
 }

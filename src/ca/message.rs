@@ -3,7 +3,7 @@
 use super::http::Response;
 use crate::acme::account::{AccountStatus, KeyOwner, NewAccount};
 use crate::acme::ledger::{Authority, LedgerEntry};
-use crate::acme::{Home, Nonce, Problem};
+use crate::acme::{Home, Nonce, Problem, Renewable};
 use crate::values::Id;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -103,6 +103,11 @@ pub enum Message {
         /// What is entered.
         entry: Box<LedgerEntry>,
     },
+    /// To a ledger: when is a certificate to be renewed?
+    RenewalInfo {
+        /// The serial number in hex.
+        serial: String,
+    },
     /// To a ledger: revoke.
     Revoke(Box<RevocationRequest>),
 }
@@ -185,6 +190,8 @@ pub enum Reply {
     Account(Holding),
     /// Whether a serial number was entered (or is, with the same content).
     Recorded(bool),
+    /// What decides when a certificate is to be renewed; `None` for one that is not in the ledger.
+    Renewable(Option<Renewable>),
     /// It is done.
     Done,
     /// It is refused, or failed.

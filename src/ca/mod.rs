@@ -23,6 +23,8 @@ pub mod order;
 pub mod placing;
 pub mod ports;
 pub mod registration;
+pub mod renewal;
+mod reuse;
 pub mod revocation;
 pub mod routes;
 pub mod settings;

@@ -4,59 +4,130 @@ use super::account::payload;
 use super::cell::{Admitted, Cell};
 use super::http::Answer;
 use super::ports::PartitionPorts;
+use super::renewal::CertId;
 use crate::acme::authorization::{self, AuthorizationStatus, ChallengeRecord};
-use crate::acme::{AuthorizationRecord, NewOrder, OrderRecord, Problem, order};
-use crate::pki::profile;
+use crate::acme::{AuthorizationRecord, Kind, NewOrder, OrderRecord, Problem, order};
+use crate::pki::validity::{Terms, Wish};
+use crate::pki::{Profile, profile};
 use crate::store::{Kv, Txn};
 use crate::validation::Method;
-use crate::values::{Id, Identifier, b64};
+use crate::values::{Id, Identifier, Time, b64};
+
+/// What a newOrder request asks for, read and found to be possible.
+pub(super) struct Wanted {
+    pub identifiers: Vec<Identifier>,
+    pub profile: &'static Profile,
+    pub validity: Wish,
+    pub replaces: Option<CertId>,
+}
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
-    /// newOrder.
+    /// newOrder. An open order for exactly the same is answered again; names that the account has proven lately need no
+    /// new proof.
     ///
     /// # Errors
-    /// `malformed`, `unsupportedIdentifier`, `compound`: see [`NewOrder::checked`]; `malformed` for notBefore or
-    /// notAfter, which no profile allows to choose (RFC 8555 §7.4: not to be ignored).
+    /// `malformed`, `unsupportedIdentifier`, `compound`: see [`NewOrder::checked`]; `malformed` for a notBefore or
+    /// notAfter that cannot be had (RFC 8555 §7.4: as asked, or not at all) and for a `replaces` that is no certID or
+    /// of a certificate with other names; `invalidProfile`; 409 `alreadyReplaced` (RFC 9773 §5).
     pub fn post_new_order(&self, admitted: &Admitted) -> Answer {
         self.enter(admitted, |txn, _account| {
-            let wanted: NewOrder = payload(admitted)?;
-            let identifiers = wanted.checked()?;
-            if wanted.not_before.is_some() || wanted.not_after.is_some() {
-                let detail = "The order has notBefore or notAfter. The validity of certificates follows from their \
-                              profile here; leave both out.";
-                return Err(Problem::malformed(detail));
-            }
-            let order = self.place(txn, identifiers)?;
+            let wanted = self.wanted(admitted)?;
+            let order = match self.placed(txn, &wanted)? {
+                Some(order) => order,
+                None => self.place(txn, wanted)?,
+            };
             self.order_response(txn, 201, &order)
         })
     }
 
-    fn place(&self, txn: &mut Txn<'_, K>, identifiers: Vec<Identifier>) -> Result<OrderRecord, Problem> {
+    fn wanted(&self, admitted: &Admitted) -> Result<Wanted, Problem> {
+        let asked: NewOrder = payload(admitted)?;
+        let identifiers = asked.checked()?;
+        let profile = self.profile(asked.profile.as_deref())?;
+        let (not_before, not_after) = asked.validity()?;
+        let validity = Wish { not_before, not_after };
+        let now = self.ports.now();
+        self.terms(profile, now).period(validity, now).map_err(|fault| Problem::malformed(fault.to_string()))?;
+        let replaces = asked.replaces.as_deref().map(CertId::parse).transpose()?;
+        Ok(Wanted { identifiers, profile, validity, replaces })
+    }
+
+    /// The profile of this name, or the default, if certificates are issued under it
+    /// ([draft-ietf-acme-profiles §4](https://datatracker.ietf.org/doc/html/draft-ietf-acme-profiles)).
+    ///
+    /// # Errors
+    /// `invalidProfile`, naming those that are offered.
+    pub(super) fn profile(&self, name: Option<&str>) -> Result<&'static Profile, Problem> {
+        let issuer = &self.ports.settings().issuer;
+        let mut offered = profile::offered(issuer);
+        let found = match name {
+            Some(name) => offered.find(|profile| profile.name == name),
+            None => offered.next(),
+        };
+        found.ok_or_else(|| {
+            let shown: String = name.unwrap_or("default").chars().take(40).collect();
+            let names: Vec<&str> = profile::offered(issuer).map(|profile| profile.name).collect();
+            let detail = format!("Profile {shown:?} is not offered; offered are: {}.", names.join(", "));
+            Problem::new(Kind::InvalidProfile, detail)
+        })
+    }
+
+    /// What an order's validity has to keep to. A policy that allows less than the profile does says so here.
+    pub(super) fn terms(&self, profile: &'static Profile, ordered: Time) -> Terms<'_> {
+        Terms { issuer: &self.ports.settings().issuer, profile, longest: profile.validity, ordered }
+    }
+
+    fn place(&self, txn: &mut Txn<'_, K>, wanted: Wanted) -> Result<OrderRecord, Problem> {
         let now = self.ports.now();
         let id = self.fresh_id()?;
+        let replaced = self.replaced(txn, &wanted)?;
+        let mut expires =
+            now.plus(order::LIFETIME).min(wanted.validity.not_after.unwrap_or(Time::from_millis(u64::MAX)));
         let mut authorizations = Vec::new();
-        for identifier in &identifiers {
-            let authorization = self.authorization_for(identifier, &id)?;
-            txn.put(authorization.id.as_str(), &authorization)?;
+        for identifier in &wanted.identifiers {
+            let authorization = match self.proven(txn, identifier)? {
+                Some(authorization) => authorization,
+                None => {
+                    let fresh = self.authorization_for(identifier, Some(&id))?;
+                    txn.put(fresh.id.as_str(), &fresh)?;
+                    fresh
+                }
+            };
+            expires = expires.min(authorization.expires);
             authorizations.push(authorization.id);
         }
         let order = OrderRecord {
             id,
-            identifiers,
             authorizations,
-            profile: profile::default_profile().name.to_owned(),
+            profile: wanted.profile.name.to_owned(),
+            not_before: wanted.validity.not_before,
+            not_after: wanted.validity.not_after,
+            replaces: wanted.replaces.as_ref().map(ToString::to_string),
             created: now,
-            expires: now.plus(order::LIFETIME),
+            expires,
             issuance: None,
             certificate: None,
             error: None,
             canceled: false,
+            identifiers: wanted.identifiers.clone(),
         };
         txn.put(order.id.as_str(), &order)?;
+        self.note_placed(txn, &wanted, &order)?;
+        if let Some(certificate) = replaced {
+            self.mark_replaced(txn, certificate, &order)?;
+        }
         Ok(order)
     }
 
-    fn authorization_for(&self, identifier: &Identifier, order: &Id) -> Result<AuthorizationRecord, Problem> {
+    /// A pending authorization for this identifier.
+    ///
+    /// # Errors
+    /// `serverInternal` without randomness.
+    pub(super) fn authorization_for(
+        &self,
+        identifier: &Identifier,
+        order: Option<&Id>,
+    ) -> Result<AuthorizationRecord, Problem> {
         let mut challenges = Vec::new();
         for method in Method::ALL.iter().filter(|method| method.fits(identifier)) {
             let token: [u8; 16] = self.ports.random()?;
@@ -68,7 +139,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             wildcard: identifier.is_wildcard(),
             state: AuthorizationStatus::Pending,
             expires: self.ports.now().plus(authorization::PENDING_LIFETIME),
-            order: order.clone(),
+            order: order.cloned(),
             challenges,
         })
     }

@@ -1,7 +1,7 @@
 //! What the operator configures, checked.
 
 use super::routes::Urls;
-use crate::pki::Issuer;
+use crate::pki::{Issuer, profile};
 use crate::validation;
 use crate::validation::guard::AddressPolicy;
 use crate::values::{Time, b64};
@@ -25,6 +25,8 @@ pub struct Settings {
     pub resolver: String,
     /// The directory's `meta` members that are set: terms of service, website, CAA identities.
     pub meta: Meta,
+    /// URL of a page about revocations, shown to those whose certificate was revoked (`explanationURL`, RFC 9773 §4.2).
+    pub revocation_page: Option<String>,
     /// On a test machine: responses say how many Durable Object calls they took.
     pub dev: bool,
 }
@@ -60,6 +62,11 @@ impl Settings {
         let issuer = Issuer::from_pem_chain(&required("ISSUER_CHAIN")?)
             .map_err(|fault| format!("ISSUER_CHAIN cannot be used: {fault}."))?;
         issuer.check_time(now).map_err(|fault| format!("ISSUER_CHAIN cannot be used: {fault}."))?;
+        if profile::offered(&issuer).next().is_none() {
+            let detail = "its extended key usage allows neither serverAuth nor clientAuth";
+            return Err(format!("ISSUER_CHAIN cannot be used: {detail}."));
+        }
+        let issuer = alternates(issuer, value, now)?;
         let issuer_url = urls.issuer(&issuer.id());
         let ca_issuers = match issuer_url.strip_prefix("https://") {
             None => Some(issuer_url),
@@ -72,6 +79,7 @@ impl Settings {
             validation: validation_config(value)?,
             resolver: resolver(&required("RESOLVER_URL")?)?,
             meta: meta(value)?,
+            revocation_page: url(value, "REVOCATION_PAGE")?,
             urls,
             issuer,
             dev,
@@ -136,16 +144,30 @@ fn validation_config(value: Values<'_>) -> Result<validation::Config, String> {
     Ok(validation::Config { http01_port, policy: AddressPolicy { allow_private } })
 }
 
-fn meta(value: Values<'_>) -> Result<Meta, String> {
-    let url = |name: &str| match value(name) {
+/// The issuer with its alternate chains, if there are any, all of them valid now.
+fn alternates(issuer: Issuer, value: Values<'_>, now: Time) -> Result<Issuer, String> {
+    let Some(pem) = value("ALTERNATE_CHAINS") else { return Ok(issuer) };
+    let says = |what: &str| format!("ALTERNATE_CHAINS cannot be used: {what}.");
+    let issuer = issuer.with_alternates(&pem).map_err(|fault| says(&fault.to_string()))?;
+    for (at, chain) in issuer.alternates().iter().enumerate() {
+        chain.check_time(now).map_err(|fault| says(&format!("in alternate chain {}, {fault}", at + 1)))?;
+    }
+    Ok(issuer)
+}
+
+fn url(value: Values<'_>, name: &str) -> Result<Option<String>, String> {
+    match value(name) {
         Some(text) if Url::parse(&text).is_err() => Err(format!("{name} is {text:?}; it has to be a URL.")),
         other => Ok(other),
-    };
+    }
+}
+
+fn meta(value: Values<'_>) -> Result<Meta, String> {
     let identities = value("CAA_IDENTITIES").unwrap_or_default();
     let identities = identities.split(',').map(str::trim).filter(|name| !name.is_empty());
     Ok(Meta {
-        terms_of_service: url("TERMS_OF_SERVICE")?,
-        website: url("WEBSITE")?,
+        terms_of_service: url(value, "TERMS_OF_SERVICE")?,
+        website: url(value, "WEBSITE")?,
         caa_identities: identities.map(str::to_owned).collect(),
     })
 }

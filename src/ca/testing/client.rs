@@ -5,6 +5,7 @@ use super::csr::CsrShape;
 use super::world::{BASE, World};
 use crate::ca::http::Request;
 use crate::jose::testing::ClientKey;
+use crate::pki::certificate::parse_presented;
 use crate::pki::pem;
 use crate::validation::dns01;
 use crate::values::native_crypto::NativeKey;
@@ -152,6 +153,26 @@ impl Client {
     pub fn new_order(&self, names: &[&str]) -> Answered {
         let identifiers: Vec<Value> = names.iter().map(|name| json!({ "type": "dns", "value": name })).collect();
         self.post(&self.url("new-order"), json!({ "identifiers": identifiers }))
+    }
+
+    /// POST to newOrder for these DNS names, with further members.
+    pub fn new_order_with(&self, names: &[&str], members: Value) -> Answered {
+        let identifiers: Vec<Value> = names.iter().map(|name| json!({ "type": "dns", "value": name })).collect();
+        let mut payload = members;
+        payload["identifiers"] = identifiers.into();
+        self.post(&self.url("new-order"), payload)
+    }
+
+    /// POST to newAuthz for this DNS name.
+    pub fn new_authz(&self, name: &str) -> Answered {
+        self.post(&self.url("new-authz"), json!({ "identifier": { "type": "dns", "value": name } }))
+    }
+
+    /// The certID of a certificate, DER (RFC 9773 §4.1).
+    pub fn cert_id(&self, certificate: &[u8]) -> String {
+        let read = parse_presented(certificate).expect("a certificate");
+        let key_id = read.authority_key_id.expect("an authority key identifier");
+        format!("{}.{}", b64::encode(&key_id), b64::encode(read.serial.octets()))
     }
 
     /// The authorization objects of an order object, with their URLs.

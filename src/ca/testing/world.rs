@@ -87,6 +87,7 @@ impl World {
             validation: validation::Config { http01_port: 80, policy: AddressPolicy { allow_private: true } },
             resolver: "https://resolver.test/dns-query".to_owned(),
             meta: Meta::default(),
+            revocation_page: None,
             dev: false,
         };
         let store = Rc::new(Fault::default());
