@@ -226,3 +226,32 @@ impl AuthorizationRecord {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn proven_by(kind: &str) -> AuthorizationRecord {
+        let mut challenge = ChallengeRecord::new(kind, "token".into());
+        challenge.status = ChallengeStatus::Valid;
+        AuthorizationRecord {
+            id: Id::from_random([1; 16]),
+            identifier: Identifier::dns("a.test").unwrap(),
+            wildcard: false,
+            state: AuthorizationStatus::Valid,
+            expires: Time::from_secs(10),
+            order: None,
+            challenges: vec![ChallengeRecord::new("http-01", "other".into()), challenge],
+        }
+    }
+
+    #[test]
+    fn o06_only_a_proof_that_was_given_once_and_for_all_is_used_again() {
+        for kind in ["http-01", "dns-01", "tls-alpn-01", "dns-account-01"] {
+            assert!(proven_by(kind).reusable(), "{kind}");
+        }
+        assert!(!proven_by("dns-persist-01").reusable(), "looked up afresh for each order");
+        let granted = AuthorizationRecord { challenges: vec![], ..proven_by("http-01") };
+        assert!(!granted.reusable(), "granted afresh for each order");
+    }
+}

@@ -2,7 +2,7 @@
 //! valid authorizations for new orders, and open orders for requests that come again.
 //!
 //! It costs one row written for each name that is proven and one for each order that is placed, both small, and one
-//! row read for each name and order. It saves, for each name that need not be proven again, the four rows that an
+//! row read for each name and order. It saves, for each name that need not be proven again, the six rows that an
 //! authorization and its validation write, and three or more of the client's requests, each with its nonce.
 
 use super::cell::Cell;

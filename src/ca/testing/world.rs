@@ -13,7 +13,7 @@ use crate::ca::ports::Task;
 use crate::ca::routes::Urls;
 use crate::ca::settings::{Meta, Settings};
 use crate::pki::Issuer;
-use crate::pki::ceremony::{CertAndKey, create_intermediate, create_root};
+use crate::pki::ceremony::{CertAndKey, create_intermediate, create_root, cross_sign};
 use crate::store::MemoryKv;
 use crate::validation;
 use crate::validation::guard::AddressPolicy;
@@ -156,6 +156,13 @@ impl World {
     /// The root certificate, PEM.
     pub fn root(&self) -> &'static str {
         &authority().0.certificate
+    }
+
+    /// Another root, and the issuer's certificate as signed by it, both PEM.
+    pub fn cross_signed(&self) -> (String, String) {
+        let root = create_root("Other Root", START, 10).expect("a root");
+        let cross = cross_sign(&root, &authority().1, "Test Issuer", START, 5).expect("a certificate");
+        (root.certificate, cross.certificate)
     }
 
     /// The network.
