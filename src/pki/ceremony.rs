@@ -5,6 +5,7 @@
 //! Requirements.
 
 mod fault;
+mod request;
 
 use super::parts::Parts;
 use super::pem::{self, PemFault};
@@ -20,16 +21,15 @@ use const_oid::db::rfc5280::{ID_KP_CLIENT_AUTH, ID_KP_SERVER_AUTH};
 use core::fmt;
 use core::net::IpAddr;
 use core::time::Duration;
-use der::asn1::{Any, BitString, SetOfVec};
-use der::{Decode, Encode};
+use der::Encode;
+use der::asn1::{Any, SetOfVec};
 pub use fault::CeremonyFault;
-use spki::SubjectPublicKeyInfoOwned;
+pub use request::create_csr;
 use x509_cert::attr::AttributeTypeAndValue;
 use x509_cert::ext::Extensions;
 use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::ext::pkix::{BasicConstraints, SubjectKeyIdentifier};
-use x509_cert::name::{Name, RdnSequence, RelativeDistinguishedName};
-use x509_cert::request::{CertReq, CertReqInfo, ExtensionReq, Version};
+use x509_cert::name::{RdnSequence, RelativeDistinguishedName};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -176,24 +176,6 @@ pub fn create_server_leaf(
         }
     }
     Ok(CertAndKey { certificate, key: key.to_pkcs8_pem()? })
-}
-
-/// Makes the CSR of a client for these DNS names, in DER: no subject, one extension, signed by `key`.
-///
-/// # Errors
-/// [`CeremonyFault::Name`], and failures of the machinery.
-pub fn create_csr(key: &NativeKey, dns_names: &[&str]) -> Result<Vec<u8>, CeremonyFault> {
-    let extensions = ExtensionReq(vec![tbs::critical_alt_names(general_names(dns_names)?)?]);
-    let info = CertReqInfo {
-        version: Version::V1,
-        subject: Name::default(),
-        public_key: SubjectPublicKeyInfoOwned::from_der(&key.spki_der()?)?,
-        attributes: SetOfVec::from_iter([extensions.try_into()?])?,
-    };
-    let raw = key.sign(key.algorithm(), &info.to_der()?)?;
-    let signature = sigalg::to_x509(key.algorithm(), &raw).unwrap_or_default();
-    let algorithm = sigalg::identifier(key.algorithm());
-    Ok(CertReq { info, algorithm, signature: BitString::from_bytes(&signature)? }.to_der()?)
 }
 
 fn general_names(dns_names: &[&str]) -> Result<Vec<GeneralName>, CeremonyFault> {

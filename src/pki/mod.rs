@@ -28,7 +28,7 @@ mod tbs;
 mod testing;
 pub mod validity;
 
-pub use alternates::AlternateFault;
+pub use alternates::{AlternateFault, MAX_ALTERNATES};
 pub use chain::Chain;
 pub use csr::{Csr, CsrFault, VerifiedCsr};
 pub use issuer::{Issuer, IssuerFault};
