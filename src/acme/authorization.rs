@@ -139,8 +139,13 @@ impl AuthorizationRecord {
     /// to a challenge. Not on a dns-persist-01 record, which is looked up afresh for each order, nor on what was granted
     /// without a challenge, which is granted afresh for each order or not at all.
     pub fn reusable(&self) -> bool {
-        let proven = |c: &&ChallengeRecord| c.status == ChallengeStatus::Valid;
-        self.challenges.iter().find(proven).is_some_and(|c| c.kind != "dns-persist-01")
+        self.proof().is_some_and(|kind| kind != "dns-persist-01")
+    }
+
+    /// The type of the challenge that proved it.
+    pub fn proof(&self) -> Option<&str> {
+        let proven = self.challenges.iter().find(|challenge| challenge.status == ChallengeStatus::Valid);
+        proven.map(|challenge| challenge.kind.as_str())
     }
 
     /// The challenge of this type.

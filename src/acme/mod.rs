@@ -13,6 +13,7 @@ pub mod order;
 pub mod problem;
 pub mod renewal;
 pub mod reuse;
+pub mod terms;
 
 pub use account::{AccountRecord, AccountStatus};
 pub use authorization::{AuthorizationRecord, ChallengeRecord};

@@ -7,6 +7,7 @@ use super::ports::PartitionPorts;
 use crate::acme::authorization::{AuthorizationStatus, ChallengeStatus};
 use crate::acme::new_order::NewAuthorization;
 use crate::acme::{AuthorizationRecord, Kind, Problem};
+use crate::policy::Permit;
 use crate::store::{Kv, Txn};
 use crate::values::Id;
 use serde::Deserialize;
@@ -36,31 +37,38 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// `malformed`, also for a wildcard; `unsupportedIdentifier`; 403 `rejectedIdentifier` for one that would not be
     /// certified.
     pub fn post_new_authorization(&self, admitted: &Admitted) -> Answer {
-        self.enter(admitted, |txn, _account| {
+        self.enter(admitted, |txn, account| {
             let wanted: NewAuthorization = payload(admitted)?;
             let identifier = wanted.checked()?;
-            let noted = self.noted_for(txn, &identifier)?.filter(|authorization| self.stands_alone(authorization));
-            if let Some(authorization) = noted {
-                return Ok(self.authorization_response(200, &authorization));
-            }
             // Unlike newOrder, newAuthz refuses with 403.
             let unwilling = |problem: Problem| match problem.kind {
                 Kind::RejectedIdentifier => problem.with_status(403),
                 _ => problem,
             };
-            let authorization = self.authorization_for(&identifier, None).map_err(unwilling)?;
+            let permits = self.permits(&account, core::slice::from_ref(&identifier)).map_err(unwilling)?;
+            let permit = permits.of(&identifier)?;
+            let noted = self.noted_for(txn, &identifier)?.filter(|noted| self.stands_alone(noted, permit));
+            if let Some(authorization) = noted {
+                return Ok(self.authorization_response(200, &authorization));
+            }
+            let authorization = self.authorization_for(&identifier, None, permit)?;
             txn.put(authorization.id.as_str(), &authorization)?;
             self.note_authorization(txn, &authorization)?;
             Ok(self.authorization_response(201, &authorization))
         })
     }
 
-    /// Whether a further newAuthz is answered with this one: a proof that orders may rest on, or one still to be given
-    /// that is no order's own.
-    fn stands_alone(&self, authorization: &AuthorizationRecord) -> bool {
+    /// Whether a further newAuthz is answered with this one: a proof that orders may rest on, one that was granted and
+    /// still is, or one still to be proven that is no order's own, in ways that still are open.
+    fn stands_alone(&self, authorization: &AuthorizationRecord, permit: &Permit) -> bool {
+        let granted = authorization.challenges.is_empty();
         match authorization.status(self.ports.now()) {
-            AuthorizationStatus::Valid => authorization.reusable(),
-            AuthorizationStatus::Pending => authorization.order.is_none(),
+            AuthorizationStatus::Valid if granted || permit.preauthorized => granted && permit.preauthorized,
+            AuthorizationStatus::Valid => self.is_reusable(authorization, permit),
+            AuthorizationStatus::Pending => {
+                let open = authorization.challenges.iter().all(|challenge| permit.allows(&challenge.kind));
+                authorization.order.is_none() && open && !permit.preauthorized
+            }
             AuthorizationStatus::Invalid | AuthorizationStatus::Deactivated | AuthorizationStatus::Expired => false,
         }
     }

@@ -11,6 +11,7 @@ use super::http::Answer;
 use super::issuing::{leaf_request, lint_failed};
 use super::jobs::Work;
 use super::message::Message;
+use super::permission::Permits;
 use super::ports::PartitionPorts;
 use super::registration::owner;
 use crate::acme::order::{Issuance, OrderStatus};
@@ -45,12 +46,12 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// finalize. Repeated with the same CSR, it answers the order as it is.
     ///
     /// # Errors
-    /// `orderNotReady`; `badCSR`, `badPublicKey` or `invalidProfile`, with the order left ready; 404 for an unknown
-    /// order.
+    /// `orderNotReady`; `rejectedIdentifier` or `unauthorized` when the policy has changed since the order; `badCSR`,
+    /// `badPublicKey` or `invalidProfile`, with the order left ready; 404 for an unknown order.
     pub async fn post_finalize(self: &Rc<Self>, admitted: &Admitted, id: &Id) -> Answer {
         let presented = self.presented(admitted).await;
         let work = Work::Issue(id.clone());
-        let fresh = self.enter(admitted, |txn, _account| {
+        let fresh = self.enter(admitted, |txn, account| {
             let mut order = self.order(txn, id)?;
             let presented = presented?;
             let authorizations = self.authorizations_of(txn, &order)?;
@@ -60,7 +61,9 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
                 None if status == OrderStatus::Ready => {}
                 _ => return Err(not_ready(status)),
             }
-            order.issuance = Some(self.prepare(&order, &presented)?);
+            self.check_still_permitted(&account, &order, &authorizations)?;
+            let permits = self.permits(&account, &order.identifiers)?;
+            order.issuance = Some(self.prepare(&order, &presented, &permits)?);
             txn.put(id.as_str(), &order)?;
             self.schedule(txn, work.clone(), self.ports.now())?;
             Ok(true)
@@ -95,7 +98,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     }
 
     /// Decides what will be signed.
-    fn prepare(&self, order: &OrderRecord, presented: &Presented) -> Result<Issuance, Problem> {
+    fn prepare(&self, order: &OrderRecord, presented: &Presented, permits: &Permits<'_>) -> Result<Issuance, Problem> {
         let wanted: BTreeSet<Identifier> = order.identifiers.iter().cloned().collect();
         let found = presented.csr.names().map_err(refuse_csr)?;
         if found != wanted {
@@ -104,9 +107,9 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         let settings = self.ports.settings();
         let now = self.ports.now();
         // The draft on profiles, §4: what is no longer offered is refused here too.
-        let profile = self.profile(Some(&order.profile))?;
+        let profile = self.profile(permits, Some(&order.profile))?;
         let wish = Wish { not_before: order.not_before, not_after: order.not_after };
-        let period = self.terms(profile, order.created).period(wish, now);
+        let period = self.terms(permits, profile, order.created).period(wish, now);
         let period = period.map_err(|fault| Problem::malformed(fault.to_string()))?;
         let serial = Serial::from_random(self.ports.random()?);
         let request = leaf_request(settings, profile, presented.csr.public_key(), &wanted, &serial, (now, period));

@@ -6,7 +6,7 @@ use super::message::{Message, NONCE_SHARDS, Partition, Reply};
 use super::ports::Ports;
 use super::routes::Route;
 use super::settings::Settings;
-use super::{registration, renewal, revocation};
+use super::{agreement, registration, renewal, revocation};
 use crate::acme::{Home, Kind, Problem};
 use crate::jose::{Jwk, KeyRef, Unverified, Verified};
 use crate::pki::profile;
@@ -51,6 +51,7 @@ impl<P: Ports> Front<P> {
             Some(Route::Issuer(id)) if id == settings.issuer.id() => Ok(issuer(settings)),
             Some(Route::Issuer(_)) => Err(Problem::malformed("There is no issuer of this name.").with_status(404)),
             Some(Route::RenewalInfo(id)) => renewal::renewal_info(&self.ports, &id).await,
+            Some(Route::Agreement(account, proof)) => agreement::page(settings, &account, &proof),
             Some(Route::NewNonce) => {
                 // RFC 8555 §7.2: 200 to HEAD, 204 to GET.
                 let status = if method == "HEAD" { 200 } else { 204 };
@@ -72,6 +73,9 @@ impl<P: Ports> Front<P> {
     }
 
     async fn post_answer(&self, request: &Request, route: Option<Route>) -> Result<Passed, Problem> {
+        if let Some(Route::Agreement(account, proof)) = &route {
+            return agreement::agree(&self.ports, request, account, proof).await.map(Passed::Own);
+        }
         let jws = ladder::read(request)?;
         let route = match route {
             None => return Err(unknown_path()),
@@ -215,8 +219,13 @@ pub fn directory(settings: &Settings) -> Response {
     if !settings.meta.caa_identities.is_empty() {
         meta.insert("caaIdentities".into(), settings.meta.caa_identities.clone().into());
     }
-    let profiles = profile::offered(&settings.issuer);
-    let profiles = profiles.map(|profile| (profile.name.to_owned(), Value::from(profile.description)));
+    if settings.external.required {
+        meta.insert("externalAccountRequired".into(), true.into());
+    }
+    let offered = settings.policy.profiles.as_ref();
+    let profiles = profile::offered(&settings.issuer)
+        .filter(|profile| offered.is_none_or(|names| names.iter().any(|name| name == profile.name)))
+        .map(|profile| (profile.name.to_owned(), Value::from(profile.description)));
     meta.insert("profiles".into(), Value::Object(profiles.collect()));
     if let Some(members) = directory.as_object_mut() {
         members.insert("meta".into(), Value::Object(meta));

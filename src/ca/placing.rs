@@ -3,19 +3,22 @@
 use super::account::payload;
 use super::cell::{Admitted, Cell};
 use super::http::Answer;
+use super::permission::Permits;
 use super::ports::PartitionPorts;
 use super::renewal::CertId;
 use crate::acme::authorization::{self, AuthorizationStatus, ChallengeRecord};
-use crate::acme::{AuthorizationRecord, Kind, NewOrder, OrderRecord, Problem, order};
+use crate::acme::{AccountRecord, AuthorizationRecord, Kind, NewOrder, OrderRecord, Problem, order};
 use crate::pki::validity::{Terms, Wish};
 use crate::pki::{Profile, profile};
+use crate::policy::Permit;
 use crate::store::{Kv, Txn};
 use crate::validation::Method;
 use crate::values::{Id, Identifier, Time, b64};
 
 /// What a newOrder request asks for, read and found to be possible.
-pub(super) struct Wanted {
+pub(super) struct Wanted<'a> {
     pub identifiers: Vec<Identifier>,
+    pub permits: Permits<'a>,
     pub profile: &'static Profile,
     pub validity: Wish,
     pub replaces: Option<CertId>,
@@ -26,69 +29,73 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// new proof.
     ///
     /// # Errors
-    /// `malformed`, `unsupportedIdentifier`, `compound`: see [`NewOrder::checked`]; `malformed` for a notBefore or
-    /// notAfter that cannot be had (RFC 8555 §7.4: as asked, or not at all) and for a `replaces` that is no certID or
-    /// of a certificate with other names; `invalidProfile`; 409 `alreadyReplaced` (RFC 9773 §5).
+    /// `malformed`, `unsupportedIdentifier`, `compound`: see [`NewOrder::checked`]; `rejectedIdentifier`, `unauthorized`:
+    /// see [`permit`](super::permission::permit); `malformed` for a notBefore or notAfter that cannot be had (RFC 8555
+    /// §7.4: as asked, or not at all) and for a `replaces` that is no certID or of a certificate with other names;
+    /// `invalidProfile`; 409 `alreadyReplaced` (RFC 9773 §5).
     pub fn post_new_order(&self, admitted: &Admitted) -> Answer {
-        self.enter(admitted, |txn, _account| {
-            let wanted = self.wanted(admitted)?;
+        self.enter(admitted, |txn, account| {
+            let wanted = self.wanted(admitted, &account)?;
             let order = match self.placed(txn, &wanted)? {
                 Some(order) => order,
-                None => self.place(txn, wanted)?,
+                None => self.place(txn, &wanted)?,
             };
             self.order_response(txn, 201, &order)
         })
     }
 
-    fn wanted(&self, admitted: &Admitted) -> Result<Wanted, Problem> {
+    fn wanted<'a>(&'a self, admitted: &Admitted, account: &'a AccountRecord) -> Result<Wanted<'a>, Problem> {
         let asked: NewOrder = payload(admitted)?;
         let identifiers = asked.checked()?;
-        let profile = self.profile(asked.profile.as_deref())?;
+        let permits = self.permits(account, &identifiers)?;
+        let profile = self.profile(&permits, asked.profile.as_deref())?;
         let (not_before, not_after) = asked.validity()?;
         let validity = Wish { not_before, not_after };
-        let now = self.ports.now();
-        self.terms(profile, now).period(validity, now).map_err(|fault| Problem::malformed(fault.to_string()))?;
+        let terms = self.terms(&permits, profile, self.ports.now());
+        terms.period(validity, self.ports.now()).map_err(|fault| Problem::malformed(fault.to_string()))?;
         let replaces = asked.replaces.as_deref().map(CertId::parse).transpose()?;
-        Ok(Wanted { identifiers, profile, validity, replaces })
+        Ok(Wanted { identifiers, permits, profile, validity, replaces })
     }
 
-    /// The profile of this name, or the default, if certificates are issued under it
+    /// The profile of this name, or the default, if certificates are issued under it to the account
     /// ([draft-ietf-acme-profiles §4](https://datatracker.ietf.org/doc/html/draft-ietf-acme-profiles)).
     ///
     /// # Errors
     /// `invalidProfile`, naming those that are offered.
-    pub(super) fn profile(&self, name: Option<&str>) -> Result<&'static Profile, Problem> {
-        let issuer = &self.ports.settings().issuer;
-        let mut offered = profile::offered(issuer);
+    pub(super) fn profile(&self, permits: &Permits<'_>, name: Option<&str>) -> Result<&'static Profile, Problem> {
+        let offered = profile::offered(&self.ports.settings().issuer);
+        let offered: Vec<_> = offered.filter(|profile| permits.profile_allowed(profile.name)).collect();
         let found = match name {
-            Some(name) => offered.find(|profile| profile.name == name),
-            None => offered.next(),
+            Some(name) => offered.iter().find(|profile| profile.name == name),
+            None => offered.first(),
         };
-        found.ok_or_else(|| {
+        found.copied().ok_or_else(|| {
             let shown: String = name.unwrap_or("default").chars().take(40).collect();
-            let names: Vec<&str> = profile::offered(issuer).map(|profile| profile.name).collect();
+            let names: Vec<&str> = offered.iter().map(|profile| profile.name).collect();
             let detail = format!("Profile {shown:?} is not offered; offered are: {}.", names.join(", "));
             Problem::new(Kind::InvalidProfile, detail)
         })
     }
 
-    /// What an order's validity has to keep to. A policy that allows less than the profile does says so here.
-    pub(super) fn terms(&self, profile: &'static Profile, ordered: Time) -> Terms<'_> {
-        Terms { issuer: &self.ports.settings().issuer, profile, longest: profile.validity, ordered }
+    /// What an order's validity has to keep to.
+    pub(super) fn terms(&self, permits: &Permits<'_>, profile: &'static Profile, ordered: Time) -> Terms<'_> {
+        let longest = permits.max_lifetime().unwrap_or(profile.validity).min(profile.validity);
+        Terms { issuer: &self.ports.settings().issuer, profile, longest, ordered }
     }
 
-    fn place(&self, txn: &mut Txn<'_, K>, wanted: Wanted) -> Result<OrderRecord, Problem> {
+    fn place(&self, txn: &mut Txn<'_, K>, wanted: &Wanted<'_>) -> Result<OrderRecord, Problem> {
         let now = self.ports.now();
         let id = self.fresh_id()?;
-        let replaced = self.replaced(txn, &wanted)?;
-        let mut expires =
-            now.plus(order::LIFETIME).min(wanted.validity.not_after.unwrap_or(Time::from_millis(u64::MAX)));
+        let replaced = self.replaced(txn, wanted)?;
+        let Wish { not_before, not_after } = wanted.validity;
+        let mut expires = now.plus(order::LIFETIME).min(not_after.unwrap_or(Time::from_millis(u64::MAX)));
         let mut authorizations = Vec::new();
         for identifier in &wanted.identifiers {
-            let authorization = match self.proven(txn, identifier)? {
+            let permit = wanted.permits.of(identifier)?;
+            let authorization = match self.proven(txn, identifier, permit)? {
                 Some(authorization) => authorization,
                 None => {
-                    let fresh = self.authorization_for(identifier, Some(&id))?;
+                    let fresh = self.authorization_for(identifier, Some(&id), permit)?;
                     txn.put(fresh.id.as_str(), &fresh)?;
                     fresh
                 }
@@ -98,10 +105,11 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         }
         let order = OrderRecord {
             id,
+            identifiers: wanted.identifiers.clone(),
             authorizations,
             profile: wanted.profile.name.to_owned(),
-            not_before: wanted.validity.not_before,
-            not_after: wanted.validity.not_after,
+            not_before,
+            not_after,
             replaces: wanted.replaces.as_ref().map(ToString::to_string),
             created: now,
             expires,
@@ -109,17 +117,17 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             certificate: None,
             error: None,
             canceled: false,
-            identifiers: wanted.identifiers.clone(),
         };
         txn.put(order.id.as_str(), &order)?;
-        self.note_placed(txn, &wanted, &order)?;
+        self.note_placed(txn, wanted, &order)?;
         if let Some(certificate) = replaced {
             self.mark_replaced(txn, certificate, &order)?;
         }
         Ok(order)
     }
 
-    /// A pending authorization for this identifier.
+    /// A new authorization. A pre-authorised one is born valid, and has no challenges: none was validated (RFC 8555
+    /// §7.1.4).
     ///
     /// # Errors
     /// `serverInternal` without randomness.
@@ -127,18 +135,25 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         &self,
         identifier: &Identifier,
         order: Option<&Id>,
+        permit: &Permit,
     ) -> Result<AuthorizationRecord, Problem> {
         let mut challenges = Vec::new();
-        for method in Method::ALL.iter().filter(|method| method.fits(identifier)) {
+        let offered = |method: &Method| method.fits(identifier) && permit.offers(method.name());
+        for method in Method::ALL.into_iter().filter(|method| !permit.preauthorized && offered(method)) {
             let token: [u8; 16] = self.ports.random()?;
             challenges.push(ChallengeRecord::new(method.name(), b64::encode(&token)));
         }
+        let (state, lifetime) = if permit.preauthorized {
+            (AuthorizationStatus::Valid, authorization::VALID_LIFETIME)
+        } else {
+            (AuthorizationStatus::Pending, authorization::PENDING_LIFETIME)
+        };
         Ok(AuthorizationRecord {
             id: self.fresh_id()?,
             identifier: identifier.base(),
             wildcard: identifier.is_wildcard(),
-            state: AuthorizationStatus::Pending,
-            expires: self.ports.now().plus(authorization::PENDING_LIFETIME),
+            state,
+            expires: self.ports.now().plus(lifetime),
             order: order.cloned(),
             challenges,
         })

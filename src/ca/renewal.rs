@@ -110,7 +110,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// # Errors
     /// 409 `alreadyReplaced` while another order that is not invalid replaces it; `malformed` for a certificate that
     /// has no identifier in common with the order (RFC 9773 §5).
-    pub(super) fn replaced(&self, txn: &Txn<'_, K>, wanted: &Wanted) -> Result<Option<CertificateRecord>, Problem> {
+    pub(super) fn replaced(&self, txn: &Txn<'_, K>, wanted: &Wanted<'_>) -> Result<Option<CertificateRecord>, Problem> {
         let issuer = &self.ports.settings().issuer;
         let Some(id) = wanted.replaces.as_ref().filter(|id| id.is_of(issuer)) else { return Ok(None) };
         let Some(found) = txn.get::<CertificateRecord>(&id.serial.hex())?.filter(|c| c.issuer == issuer.id()) else {

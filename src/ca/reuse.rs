@@ -12,6 +12,8 @@ use crate::acme::authorization::AuthorizationStatus;
 use crate::acme::order::OrderStatus;
 use crate::acme::reuse::{MARGIN, PlacedRecord, ProofRecord, proof_id};
 use crate::acme::{AuthorizationRecord, OrderRecord, Problem};
+use crate::pki::validity::Wish;
+use crate::policy::Permit;
 use crate::store::{Kv, Txn};
 use crate::values::{Identifier, Time, b64};
 use serde_json::json;
@@ -19,7 +21,8 @@ use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
-    /// A valid authorization for exactly this identifier that a new order may rest on.
+    /// A valid authorization for exactly this identifier that a new order may rest on. Not one by a challenge type that
+    /// no policy would offer any more, and none where the policy grants the name itself.
     ///
     /// # Errors
     /// When the storage fails.
@@ -27,10 +30,20 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         &self,
         txn: &Txn<'_, K>,
         identifier: &Identifier,
+        permit: &Permit,
     ) -> Result<Option<AuthorizationRecord>, Problem> {
+        if permit.preauthorized {
+            return Ok(None);
+        }
         let noted = self.noted_for(txn, identifier)?;
-        let valid = |a: &AuthorizationRecord| a.status(self.ports.now()) == AuthorizationStatus::Valid;
-        Ok(noted.filter(|authorization| valid(authorization) && authorization.reusable()))
+        Ok(noted.filter(|authorization| self.is_reusable(authorization, permit)))
+    }
+
+    /// Whether it is valid and new orders may rest on it.
+    pub(super) fn is_reusable(&self, authorization: &AuthorizationRecord, permit: &Permit) -> bool {
+        authorization.status(self.ports.now()) == AuthorizationStatus::Valid
+            && authorization.reusable()
+            && authorization.proof().is_some_and(|kind| permit.allows(kind))
     }
 
     /// The authorization that is noted for this identifier, if it lasts for a while, whatever it is worth.
@@ -65,7 +78,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     ///
     /// # Errors
     /// When the storage fails.
-    pub(super) fn placed(&self, txn: &Txn<'_, K>, wanted: &Wanted) -> Result<Option<OrderRecord>, Problem> {
+    pub(super) fn placed(&self, txn: &Txn<'_, K>, wanted: &Wanted<'_>) -> Result<Option<OrderRecord>, Problem> {
         let Some(placed) = txn.get::<PlacedRecord>(&wanted.digest())? else { return Ok(None) };
         let Some(order) = txn.get::<OrderRecord>(placed.order.as_str())? else { return Ok(None) };
         let status = order.status(&self.authorizations_of(txn, &order)?, self.ports.now());
@@ -80,7 +93,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     pub(super) fn note_placed(
         &self,
         txn: &mut Txn<'_, K>,
-        wanted: &Wanted,
+        wanted: &Wanted<'_>,
         order: &OrderRecord,
     ) -> Result<(), Problem> {
         Ok(txn.put(&wanted.digest(), &PlacedRecord { order: order.id.clone(), expires: order.expires })?)
@@ -91,12 +104,16 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     }
 }
 
-impl Wanted {
-    /// The same for requests that ask for the same: the order of the identifiers says nothing.
+impl Wanted<'_> {
+    /// The same for requests that ask for the same, and get the same under the policies that they are under: the order
+    /// of the identifiers says nothing.
     fn digest(&self) -> String {
         let identifiers: BTreeSet<&Identifier> = self.identifiers.iter().collect();
+        let permits = identifiers.iter().filter_map(|identifier| self.permits.of(identifier).ok());
+        let permits: Vec<_> = permits.map(|permit| (&permit.challenges, permit.preauthorized)).collect();
         let replaces = self.replaces.as_ref().map(ToString::to_string);
-        let all = json!([identifiers, self.profile.name, self.validity.not_before, self.validity.not_after, replaces]);
+        let Wish { not_before, not_after } = self.validity;
+        let all = json!([identifiers, permits, self.profile.name, not_before, not_after, replaces]);
         b64::encode(&Sha256::digest(all.to_string()))
     }
 }

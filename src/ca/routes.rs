@@ -41,6 +41,8 @@ pub enum Route {
     Certificate(Serial, usize),
     /// The renewal information of a certificate (RFC 9773 §4.1), by what should be its certID.
     RenewalInfo(String),
+    /// The page where a person agrees to new terms of service for this account; with the proof that it was asked.
+    Agreement(Id, String),
     /// The issuer's certificate, DER, for `caIssuers` (RFC 5280 §4.2.2.1).
     Issuer(String),
 }
@@ -53,6 +55,7 @@ impl Route {
             ("", None) => Self::Home,
             ("directory", None) => Self::Directory,
             ("issuer", Some(file)) => Self::Issuer(issuer_id(file)?),
+            ("terms", Some(account)) => Self::Agreement(Id::parse(account)?, parts.next()?.to_owned()),
             ("acme", Some(resource)) => Self::parse_resource(resource, &mut parts)?,
             _ => return None,
         };
@@ -188,6 +191,11 @@ impl Urls {
         }
     }
 
+    /// The page where a person agrees to new terms of service for an account.
+    pub fn agreement(&self, account: &Id, proof: &str) -> String {
+        self.of_path(&format!("/terms/{account}/{proof}"))
+    }
+
     /// The issuer's certificate.
     pub fn issuer(&self, id: &str) -> String {
         self.of_path(&format!("/issuer/{id}.crt"))
@@ -221,6 +229,7 @@ mod tests {
             (urls.certificate(&serial.hex(), 12), Route::Certificate(serial.clone(), 12)),
             (urls.resource("new-authz"), Route::NewAuthorization),
             (urls.resource("renewal-info") + "/a.b", Route::RenewalInfo("a.b".into())),
+            (urls.agreement(&a, "proof"), Route::Agreement(a.clone(), "proof".into())),
             (urls.issuer("00ff"), Route::Issuer("00ff".into())),
         ] {
             assert_eq!(Route::parse(url.strip_prefix("https://ca.test").unwrap()), Some(route), "{url}");
@@ -273,6 +282,8 @@ mod tests {
             "/issuer/x.crt",
             "/issuer/.crt",
             "/issuer/00",
+            "/terms/short/x",
+            "/terms/AAAAAAAAAAAAAAAAAAAAAA",
             "//directory",
             "/acme/../directory",
         ] {

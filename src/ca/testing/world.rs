@@ -6,14 +6,16 @@ use super::faults::{Fault, SharedKv};
 use super::host::WorldPorts;
 use super::network::Network;
 use crate::ca::cell::Cell as PartitionCell;
+use crate::ca::external::ExternalAccounts;
 use crate::ca::front::Front;
 use crate::ca::http::{Request, Response};
 use crate::ca::message::Partition;
 use crate::ca::ports::Task;
 use crate::ca::routes::Urls;
-use crate::ca::settings::{Meta, Settings};
+use crate::ca::settings::{Meta, Settings, TermsChange};
 use crate::pki::Issuer;
 use crate::pki::ceremony::{CertAndKey, create_intermediate, create_root, cross_sign};
+use crate::policy::Policy;
 use crate::store::MemoryKv;
 use crate::validation;
 use crate::validation::guard::AddressPolicy;
@@ -88,6 +90,9 @@ impl World {
             resolver: "https://resolver.test/dns-query".to_owned(),
             meta: Meta::default(),
             revocation_page: None,
+            terms_change: TermsChange::default(),
+            policy: Policy::default(),
+            external: ExternalAccounts::default(),
             dev: false,
         };
         let store = Rc::new(Fault::default());
