@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 /// How long a client may take to answer a challenge; a day is far more than any needs.
 pub const PENDING_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 
-/// How long a proof may be used to issue. It is used by its own order within that order's life of a day.
+/// How long a proof may be used to issue: by its own order, which lives a day, and by others until then.
 pub const VALID_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 
 /// How long records stay readable after they are over, so that a late client still learns why.
@@ -81,8 +81,9 @@ pub struct AuthorizationRecord {
     pub state: AuthorizationStatus,
     /// When it is over.
     pub expires: Time,
-    /// The order that it was made for.
-    pub order: Id,
+    /// The order that it was made for; none for one that was asked for by itself (RFC 8555 §7.4.1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<Id>,
     /// Ways to prove the identifier.
     pub challenges: Vec<ChallengeRecord>,
 }
@@ -132,6 +133,19 @@ impl AuthorizationRecord {
             AuthorizationStatus::Valid if now >= self.expires => AuthorizationStatus::Expired,
             state => state,
         }
+    }
+
+    /// Whether orders other than its own may rest on it once it is valid: on a proof that the client gave, in answer
+    /// to a challenge. Not on a dns-persist-01 record, which is looked up afresh for each order, nor on what was granted
+    /// without a challenge, which is granted afresh for each order or not at all.
+    pub fn reusable(&self) -> bool {
+        self.proof().is_some_and(|kind| kind != "dns-persist-01")
+    }
+
+    /// The type of the challenge that proved it.
+    pub fn proof(&self) -> Option<&str> {
+        let proven = self.challenges.iter().find(|challenge| challenge.status == ChallengeStatus::Valid);
+        proven.map(|challenge| challenge.kind.as_str())
     }
 
     /// The challenge of this type.
@@ -215,5 +229,34 @@ impl AuthorizationRecord {
             challenge.status = ChallengeStatus::Invalid;
             self.state = AuthorizationStatus::Invalid;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn proven_by(kind: &str) -> AuthorizationRecord {
+        let mut challenge = ChallengeRecord::new(kind, "token".into());
+        challenge.status = ChallengeStatus::Valid;
+        AuthorizationRecord {
+            id: Id::from_random([1; 16]),
+            identifier: Identifier::dns("a.test").unwrap(),
+            wildcard: false,
+            state: AuthorizationStatus::Valid,
+            expires: Time::from_secs(10),
+            order: None,
+            challenges: vec![ChallengeRecord::new("http-01", "other".into()), challenge],
+        }
+    }
+
+    #[test]
+    fn o06_only_a_proof_that_was_given_once_and_for_all_is_used_again() {
+        for kind in ["http-01", "dns-01", "tls-alpn-01", "dns-account-01"] {
+            assert!(proven_by(kind).reusable(), "{kind}");
+        }
+        assert!(!proven_by("dns-persist-01").reusable(), "looked up afresh for each order");
+        let granted = AuthorizationRecord { challenges: vec![], ..proven_by("http-01") };
+        assert!(!granted.reusable(), "granted afresh for each order");
     }
 }

@@ -11,6 +11,8 @@ pub mod new_order;
 pub mod nonce;
 pub mod order;
 pub mod problem;
+pub mod renewal;
+pub mod reuse;
 pub mod terms;
 
 pub use account::{AccountRecord, AccountStatus};
@@ -20,3 +22,4 @@ pub use new_order::NewOrder;
 pub use nonce::{Home, Nonce};
 pub use order::OrderRecord;
 pub use problem::{Kind, Problem};
+pub use renewal::Renewable;

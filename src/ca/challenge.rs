@@ -6,7 +6,7 @@ use super::cell::{Admitted, Cell};
 use super::http::{Answer, Response};
 use super::jobs::{JobRecord, Work};
 use super::ports::PartitionPorts;
-use crate::acme::authorization::ChallengeStatus;
+use crate::acme::authorization::{AuthorizationStatus, ChallengeStatus};
 use crate::acme::{AuthorizationRecord, Kind, Problem};
 use crate::jose::key_authorization;
 use crate::store::{Kv, Txn};
@@ -160,6 +160,9 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         match outcome {
             Outcome::Valid => authorization.succeed(kind, now),
             Outcome::Failed(failure) => authorization.fail(kind, problem_of(failure), !again),
+        }
+        if authorization.state == AuthorizationStatus::Valid && authorization.reusable() {
+            self.note_authorization(txn, &authorization)?;
         }
         Ok(txn.put(id.as_str(), &authorization)?)
     }

@@ -4,7 +4,7 @@ use super::external::ExternalAccounts;
 use super::permission;
 use super::routes::Urls;
 use crate::jose;
-use crate::pki::Issuer;
+use crate::pki::{Issuer, profile};
 use crate::policy::Policy;
 use crate::validation;
 use crate::validation::guard::AddressPolicy;
@@ -30,6 +30,8 @@ pub struct Settings {
     pub resolver: String,
     /// The directory's `meta` members that are set: terms of service, website, CAA identities.
     pub meta: Meta,
+    /// URL of a page about revocations, shown to those whose certificate was revoked (`explanationURL`, RFC 9773 §4.2).
+    pub revocation_page: Option<String>,
     /// Whether accounts have to agree when the terms of service change.
     pub terms_change: TermsChange,
     /// For what this CA issues.
@@ -86,6 +88,11 @@ impl Settings {
         let issuer = Issuer::from_pem_chain(&required("ISSUER_CHAIN")?)
             .map_err(|fault| format!("ISSUER_CHAIN cannot be used: {fault}."))?;
         issuer.check_time(now).map_err(|fault| format!("ISSUER_CHAIN cannot be used: {fault}."))?;
+        if profile::offered(&issuer).next().is_none() {
+            let detail = "its extended key usage allows neither serverAuth nor clientAuth";
+            return Err(format!("ISSUER_CHAIN cannot be used: {detail}."));
+        }
+        let issuer = alternates(issuer, value, now)?;
         let issuer_url = urls.issuer(&issuer.id());
         let ca_issuers = match issuer_url.strip_prefix("https://") {
             None => Some(issuer_url),
@@ -101,6 +108,7 @@ impl Settings {
             validation: validation_config(value)?,
             resolver: resolver(&required("RESOLVER_URL")?)?,
             meta: meta(value)?,
+            revocation_page: page(value, "REVOCATION_PAGE")?,
             terms_change: terms_change(value)?,
             external: ExternalAccounts::read(keys.as_deref(), bound_only, &policy)?,
             policy,
@@ -175,6 +183,17 @@ fn validation_config(value: Values<'_>) -> Result<validation::Config, String> {
     Ok(validation::Config { http01_port, policy: AddressPolicy { allow_private } })
 }
 
+/// The issuer with its alternate chains, if there are any, all of them valid now.
+fn alternates(issuer: Issuer, value: Values<'_>, now: Time) -> Result<Issuer, String> {
+    let Some(pem) = value("ALTERNATE_CHAINS") else { return Ok(issuer) };
+    let says = |what: &str| format!("ALTERNATE_CHAINS cannot be used: {what}.");
+    let issuer = issuer.with_alternates(&pem).map_err(|fault| says(&fault.to_string()))?;
+    for (at, chain) in issuer.alternates().iter().enumerate() {
+        chain.check_time(now).map_err(|fault| says(&format!("in alternate chain {}, {fault}", at + 1)))?;
+    }
+    Ok(issuer)
+}
+
 /// A variable that is `true`, `false`, or not set, which is as `false`.
 fn flag(value: Values<'_>, name: &str) -> Result<bool, String> {
     match value(name).as_deref() {
@@ -199,19 +218,22 @@ fn terms_change(value: Values<'_>) -> Result<TermsChange, String> {
     }
 }
 
-fn meta(value: Values<'_>) -> Result<Meta, String> {
+fn page(value: Values<'_>, name: &str) -> Result<Option<String>, String> {
     let is_page = |text: &str| Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "https" | "http"));
-    let url = |name: &str| match value(name) {
+    match value(name) {
         Some(text) if !is_page(&text) => {
             Err(format!("{name} is {text:?}; it has to be the URL of a web page, like https://example.org/page."))
         }
         other => Ok(other),
-    };
+    }
+}
+
+fn meta(value: Values<'_>) -> Result<Meta, String> {
     let identities = value("CAA_IDENTITIES").unwrap_or_default();
     let identities = identities.split(',').map(str::trim).filter(|name| !name.is_empty());
     Ok(Meta {
-        terms_of_service: url("TERMS_OF_SERVICE")?,
-        website: url("WEBSITE")?,
+        terms_of_service: page(value, "TERMS_OF_SERVICE")?,
+        website: page(value, "WEBSITE")?,
         caa_identities: identities.map(str::to_owned).collect(),
     })
 }

@@ -14,7 +14,7 @@ use crate::ca::ports::Task;
 use crate::ca::routes::Urls;
 use crate::ca::settings::{Meta, Settings, TermsChange};
 use crate::pki::Issuer;
-use crate::pki::ceremony::{CertAndKey, create_intermediate, create_root};
+use crate::pki::ceremony::{CertAndKey, create_intermediate, create_root, cross_sign};
 use crate::policy::Policy;
 use crate::store::MemoryKv;
 use crate::validation;
@@ -89,6 +89,7 @@ impl World {
             validation: validation::Config { http01_port: 80, policy: AddressPolicy { allow_private: true } },
             resolver: "https://resolver.test/dns-query".to_owned(),
             meta: Meta::default(),
+            revocation_page: None,
             terms_change: TermsChange::default(),
             policy: Policy::default(),
             external: ExternalAccounts::default(),
@@ -161,6 +162,13 @@ impl World {
     /// The root certificate, PEM.
     pub fn root(&self) -> &'static str {
         &authority().0.certificate
+    }
+
+    /// Another root, and the issuer's certificate as signed by it, both PEM.
+    pub fn cross_signed(&self) -> (String, String) {
+        let root = create_root("Other Root", START, 10).expect("a root");
+        let cross = cross_sign(&root, &authority().1, "Test Issuer", START, 5).expect("a certificate");
+        (root.certificate, cross.certificate)
     }
 
     /// The network.
