@@ -55,8 +55,8 @@ tag = "v1"
 new_sqlite_classes = ["Partition"]
 "#;
 
-#[derive(Parser)]
 /// The command line, as `main` has it.
+#[derive(Debug, Parser)]
 pub struct Line {
     #[command(flatten)]
     options: Options,
