@@ -17,7 +17,9 @@ mod csr;
 mod executor;
 mod faults;
 mod host;
+mod invariants;
 mod network;
+mod running;
 mod world;
 
 pub use answered::Answered;
@@ -27,5 +29,6 @@ pub use csr::CsrShape;
 pub use executor::{Race, poll_some};
 pub use faults::Fault;
 pub use host::WorldPorts;
+pub use invariants::{check_certificates, check_key_works, check_keys};
 pub use network::Network;
 pub use world::{BASE, START, World};

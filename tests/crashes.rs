@@ -1,0 +1,192 @@
+//! Requests that are dropped at every step, or whose every store operation, call and signature fails: what must hold
+//! afterwards.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
+
+use core::time::Duration;
+use selvedge::ca::http::Request;
+use selvedge::ca::testing::{
+    Client, CsrShape, Fault, Race, World, check_certificates, check_key_works, check_keys, new_key,
+};
+use selvedge::jose::testing::ClientKey;
+use selvedge::values::SigAlg;
+use serde_json::json;
+
+/// More steps than any request has.
+const STEPS: usize = 60;
+
+fn fresh_key() -> ClientKey {
+    ClientKey::generate(SigAlg::Es256)
+}
+
+/// A world in which each step of a request lets others come in between.
+fn world() -> World {
+    let world = World::new();
+    world.set_cooperative(true);
+    world
+}
+
+/// One of a world's faults.
+type FaultOf = fn(&World) -> &Fault;
+
+/// A request that is to be broken, and what must hold once the world is healed.
+struct Ordeal<'a> {
+    start: &'a World,
+    request: &'a dyn Fn(&World) -> Request,
+    after: &'a dyn Fn(&World, &str),
+}
+
+impl Ordeal<'_> {
+    /// Drops the request at each of its awaits in turn, with all that it started.
+    fn crash_everywhere(&self) {
+        for k in 0..STEPS {
+            let world = self.start.fork();
+            let mut race = Race::new(&world);
+            race.enter(world.serve((self.request)(&world)));
+            let done = (0..k).any(|_| !race.step(0));
+            drop(race);
+            world.drop_tasks();
+            self.heal(&world, &format!("dropped after {k} steps"));
+            if done {
+                return;
+            }
+        }
+        panic!("the request has more than {STEPS} steps");
+    }
+
+    /// Fails each step of each kind in turn: that one only, and that one and all after it.
+    fn fail_everywhere(&self) {
+        let kinds: [(&str, FaultOf); 4] = [
+            ("store", World::store_fault),
+            ("call", World::call_fault),
+            ("reply", World::reply_fault),
+            ("sign", World::sign_fault),
+        ];
+        for (name, fault) in kinds {
+            for (n, lasting) in (0..200).flat_map(|n| [(n, false), (n, true)]) {
+                let world = self.start.fork();
+                let request = (self.request)(&world);
+                let fault = fault(&world);
+                if lasting {
+                    fault.from(n)
+                } else {
+                    fault.once(n)
+                }
+                let answered = world.send(request);
+                let struck = fault.count() > n;
+                let what = format!(
+                    "{name} {n} failed{}, answered {}",
+                    if lasting { " and after" } else { "" },
+                    answered.status()
+                );
+                assert!(answered.status() < 500 || struck, "{what}: {}", answered.text());
+                self.heal(&world, &what);
+                if !struck {
+                    break;
+                }
+            }
+        }
+    }
+
+    fn heal(&self, world: &World, what: &str) {
+        world.heal();
+        world.live(Duration::from_secs(60));
+        check_keys(world, what);
+        check_certificates(world, what);
+        (self.after)(world, what);
+        assert_eq!(world.records("job/"), vec![], "{what}: nothing is left to do");
+    }
+}
+
+#[test]
+fn finalize_survives_crashes_and_faults() {
+    let world = world();
+    let client = Client::registered(&world);
+    let (url, order) = client.ready_order(&["a.test", "b.test"]);
+    let csr = CsrShape::dns(&["a.test", "b.test"]).build(&new_key(SigAlg::Es256));
+    let ordeal = Ordeal {
+        start: &world,
+        request: &|world| client.at(world).finalize_request(&order, &csr),
+        after: &|world, what| {
+            let client = client.at(world);
+            let found = client.get(&url).is(200).json();
+            let finished = match found["status"].as_str().unwrap() {
+                "ready" => client.finalize(&order, &csr).is(200).json(),
+                "valid" => found,
+                other => panic!("{what}: the order is {other}"),
+            };
+            assert_eq!(finished["status"], "valid", "{what}");
+            let again = client.finalize(&order, &csr).is(200).json();
+            assert_eq!(again["certificate"], finished["certificate"], "{what}");
+            client.download(&finished);
+            check_certificates(world, what);
+            assert_eq!((world.records("cert/").len(), world.records("serial/").len()), (1, 1), "{what}");
+        },
+    };
+    ordeal.crash_everywhere();
+    ordeal.fail_everywhere();
+}
+
+#[test]
+fn key_change_survives_crashes_and_faults() {
+    let world = world();
+    let (client, new) = (Client::registered(&world), fresh_key());
+    let request = |world: &World| client.at(world).key_change_request(&new);
+    let after = |world: &World, what: &str| {
+        // Either key works, and only one of them.
+        let lookups = [&client.key, &new].map(|key| {
+            let answered = Client::with_key(world, key.clone()).new_account(json!({ "onlyReturnExisting": true }));
+            answered.header("Location") == Some(client.account())
+        });
+        assert!(lookups[0] != lookups[1], "{what}: old key {}, new key {}", lookups[0], lookups[1]);
+        if lookups[0] {
+            client.at(world).key_change(&new).is(200);
+        }
+        check_key_works(world, &new, what);
+        check_key_works(world, &client.key, what);
+    };
+    let ordeal = Ordeal { start: &world, request: &request, after: &after };
+    ordeal.crash_everywhere();
+    ordeal.fail_everywhere();
+}
+
+#[test]
+fn new_account_survives_crashes_and_faults() {
+    let world = world();
+    let client = Client::new(&world);
+    let (url, other) = (client.url("new-account"), Client::registered(&world));
+    let request = |world: &World| client.at(world).sign(&url, Some(json!({})));
+    let after = |world: &World, what: &str| {
+        // The key can still go to another account, or get its own.
+        let forked = world.fork();
+        let changed = other.at(&forked).key_change(&client.key);
+        assert!([200, 409].contains(&changed.status()), "{what}: {}", changed.text());
+        check_keys(&forked, what);
+        check_key_works(&forked, &client.key, what);
+        check_key_works(world, &client.key, what);
+    };
+    let ordeal = Ordeal { start: &world, request: &request, after: &after };
+    ordeal.crash_everywhere();
+    ordeal.fail_everywhere();
+}
+
+#[test]
+fn challenge_survives_crashes_and_faults() {
+    let world = world();
+    let client = Client::registered(&world);
+    let placed = client.new_order(&["a.test"]).is(201);
+    let (_, authorization) = client.authorizations(&placed.json()).remove(0);
+    let challenge = client.prove(&authorization, selvedge::ca::testing::Proof::Http);
+    let url = challenge["url"].as_str().unwrap();
+    let request = |world: &World| client.at(world).sign(url, Some(json!({})));
+    let after = |world: &World, what: &str| {
+        let client = client.at(world);
+        if client.get(url).is(200).json()["status"] == "pending" {
+            client.post(url, json!({})).is(200);
+        }
+        assert_eq!(client.get(url).is(200).json()["status"], "valid", "{what}");
+        assert_eq!(client.get(&placed.location()).is(200).json()["status"], "ready", "{what}");
+    };
+    let ordeal = Ordeal { start: &world, request: &request, after: &after };
+    ordeal.crash_everywhere();
+    ordeal.fail_everywhere();
+}
