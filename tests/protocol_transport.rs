@@ -76,7 +76,29 @@ fn h08_other_gets_are_refused_with_405() {
     }
     for method in ["PUT", "DELETE", "PATCH", "TRACE", "get", ""] {
         world.ask(method, "/acme/new-order").refused(405, Kind::Malformed);
+        world.ask(method, "/nothing").refused(404, Kind::Malformed);
     }
+}
+
+#[test]
+fn h08_h03_allow_says_what_the_resource_takes() {
+    let world = World::new();
+    let issuer = world.urls().issuer(&world.settings().issuer.id());
+    for (path, allowed) in [
+        ("/directory", "GET, HEAD, POST"),
+        ("/acme/new-nonce", "GET, HEAD, POST"),
+        ("/acme/new-account", "POST"),
+        ("/acme/order/AAAAAAAAAAAAAAAAAAAAAA/finalize", "POST"),
+        ("/", "GET, HEAD"),
+        (issuer.strip_prefix(BASE).unwrap(), "GET, HEAD"),
+    ] {
+        assert_eq!(world.ask("DELETE", path).refused(405, Kind::Malformed).header("Allow"), Some(allowed), "{path}");
+        assert_eq!(world.ask("OPTIONS", path).is(204).header("Allow"), Some(allowed), "{path}");
+        let client = Client::new(&world);
+        let posted = client.get(&format!("{BASE}{path}"));
+        assert_eq!(posted.status() == 405, !allowed.contains("POST"), "{path}: {}", posted.text());
+    }
+    assert_eq!(world.ask("OPTIONS", "/nothing").is(204).header("Allow"), None);
 }
 
 #[test]

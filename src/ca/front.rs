@@ -23,9 +23,16 @@ impl<P: Ports> Front<P> {
         let route = Route::parse(&request.path);
         let response = match request.method.as_str() {
             "OPTIONS" => preflight(),
-            "POST" => self.post(&request, route).await,
-            "GET" | "HEAD" => self.get(&request.method, route).unwrap_or_else(|problem| self.refuse(&problem)),
-            other => self.refuse(&method_not_allowed(other)),
+            "POST" => self.post(&request, route.as_ref()).await,
+            "GET" | "HEAD" => self.get(&request.method, route.as_ref()).unwrap_or_else(|problem| self.refuse(&problem)),
+            other => self.refuse(&route.as_ref().map_or_else(unknown_path, |_| method_not_allowed(other))),
+        };
+        let response = match &route {
+            // RFC 9110 §10.2.1: a 405 has to say what is allowed, and an answer to OPTIONS may.
+            Some(route) if response.status == 405 || request.method == "OPTIONS" => {
+                response.with("Allow", route.allowed_methods())
+            }
+            _ => response,
         };
         // RFC 8555 §6.1: browser clients may read everything here; there are no cookies to protect.
         let response = response.with("Access-Control-Allow-Origin", "*");
@@ -38,13 +45,13 @@ impl<P: Ports> Front<P> {
     }
 
     /// What may be had without a signature (RFC 8555 §6.3).
-    fn get(&self, method: &str, route: Option<Route>) -> Answer {
+    fn get(&self, method: &str, route: Option<&Route>) -> Answer {
         let settings = self.ports.settings();
         match route {
             None => Err(unknown_path()),
             Some(Route::Directory) => Ok(directory(settings)),
             Some(Route::Home) => Ok(home(settings).indexed(&settings.urls)),
-            Some(Route::Issuer(id)) if id == settings.issuer.id() => Ok(issuer(settings)),
+            Some(Route::Issuer(id)) if *id == settings.issuer.id() => Ok(issuer(settings)),
             Some(Route::Issuer(_)) => Err(Problem::malformed("There is no issuer of this name.").with_status(404)),
             Some(Route::NewNonce) => {
                 // RFC 8555 §7.2: 200 to HEAD, 204 to GET.
@@ -55,7 +62,7 @@ impl<P: Ports> Front<P> {
         }
     }
 
-    async fn post(&self, request: &Request, route: Option<Route>) -> Response {
+    async fn post(&self, request: &Request, route: Option<&Route>) -> Response {
         match self.post_answer(request, route).await {
             Ok(Passed::On(response)) => response,
             Ok(Passed::Own(response)) => self.complete(response),
@@ -66,7 +73,7 @@ impl<P: Ports> Front<P> {
         }
     }
 
-    async fn post_answer(&self, request: &Request, route: Option<Route>) -> Result<Passed, Problem> {
+    async fn post_answer(&self, request: &Request, route: Option<&Route>) -> Result<Passed, Problem> {
         let jws = ladder::read(request)?;
         let route = match route {
             None => return Err(unknown_path()),

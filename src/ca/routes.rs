@@ -86,6 +86,27 @@ impl Route {
     }
 }
 
+impl Route {
+    /// The methods that the resource answers, for `Allow`. Only what RFC 8555 §6.3 lets anybody read takes a GET.
+    pub fn allowed_methods(&self) -> &'static str {
+        match self {
+            Self::Home | Self::Issuer(_) => "GET, HEAD",
+            Self::Directory | Self::NewNonce => "GET, HEAD, POST",
+            Self::NewAccount
+            | Self::NewOrder
+            | Self::RevokeCert
+            | Self::KeyChange
+            | Self::Account(_)
+            | Self::Orders(..)
+            | Self::Order(_)
+            | Self::Finalize(_)
+            | Self::Authorization(_)
+            | Self::Challenge(..)
+            | Self::Certificate(_) => "POST",
+        }
+    }
+}
+
 /// The name of an issuer in `/issuer/{id}.crt`: lower-case hex.
 fn issuer_id(file: &str) -> Option<String> {
     let id = file.strip_suffix(".crt")?;

@@ -1,0 +1,201 @@
+//! The table of refusals: each error type, provoked by a request, checked for what every refusal has to have
+//! (E-05, T-32, H-05, H-06, H-07). A new kind does not compile here until it has its row.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
+
+use selvedge::acme::Kind;
+use selvedge::ca::http::Request;
+use selvedge::ca::testing::{Client, CsrShape, Proof, World, new_key};
+use selvedge::values::SigAlg;
+use serde_json::{Value, json};
+use std::fs;
+use std::path::Path;
+
+/// How a kind is provoked.
+enum Row {
+    /// By a request, which is answered with this status. The function prepares the world and gives the request.
+    Request(u16, fn(&Client) -> Request),
+    /// By a validation that fails: the kind stands in the challenge's `error`, whose status is this.
+    Validation(u16, fn(&World, &Value)),
+    /// Nothing provokes it yet; the source must not make it either.
+    Coming,
+}
+
+fn row(kind: Kind) -> Row {
+    match kind {
+        Kind::AccountDoesNotExist => {
+            Row::Request(400, |client| newcomer(client, json!({ "onlyReturnExisting": true })))
+        }
+        Kind::AlreadyRevoked => Row::Request(400, |client| {
+            let certificate = client.issue(&["a.test"], &new_key(SigAlg::Es256));
+            client.revoke(&certificate, None).is(200);
+            client.revoke_request(&certificate, None)
+        }),
+        Kind::BadCsr => Row::Request(400, |client| {
+            let (_, order) = client.ready_order(&["a.test"]);
+            client.finalize_request(&order, &CsrShape::dns(&["b.test"]).build(&new_key(SigAlg::Es256)))
+        }),
+        Kind::BadNonce => Row::Request(400, |client| {
+            let used = client.sign(client.account(), None);
+            client.send(used.clone()).is(200);
+            used
+        }),
+        Kind::BadPublicKey => Row::Request(400, |client| {
+            let nobody = Client::new(&client.world);
+            let mut jwk = nobody.key.jwk_json();
+            jwk["x"] = jwk["y"].clone();
+            let url = client.url("new-account");
+            let protected = json!({ "jwk": jwk, "nonce": client.fresh_nonce(), "url": url });
+            client.request(&url, nobody.key.sign_jws(protected, Some(json!({}))))
+        }),
+        Kind::BadRevocationReason => Row::Request(400, |client| {
+            client.revoke_request(&client.issue(&["a.test"], &new_key(SigAlg::Es256)), Some(6))
+        }),
+        Kind::BadSignatureAlgorithm => Row::Request(400, |client| {
+            let mut protected = client.protected(client.account());
+            protected["alg"] = json!("none");
+            client.request(client.account(), client.key.sign_jws(protected, None))
+        }),
+        Kind::Compound => Row::Request(400, |client| {
+            order(client, json!([{ "type": "dns", "value": "a..b" }, { "type": "email", "value": "a@b.test" }]))
+        }),
+        Kind::Connection => Row::Validation(400, |world, _| world.network().address("a.test", &["224.0.0.1"])),
+        Kind::Dns => Row::Validation(400, |world, _| world.network().set_resolver_down(true)),
+        Kind::IncorrectResponse => Row::Validation(403, |world, challenge| {
+            let path = format!("/.well-known/acme-challenge/{}", challenge["token"].as_str().unwrap());
+            world.network().page("a.test", &path, &"x".repeat(200_000));
+        }),
+        Kind::InvalidContact => Row::Request(400, |client| newcomer(client, json!({ "contact": ["mailto:"] }))),
+        Kind::Malformed => Row::Request(400, |client| client.sign(&client.url("new-order"), Some(json!([])))),
+        Kind::OrderNotReady => Row::Request(403, |client| {
+            let pending = client.new_order(&["a.test"]).is(201).json();
+            client.finalize_request(&pending, &CsrShape::dns(&["a.test"]).build(&new_key(SigAlg::Es256)))
+        }),
+        Kind::ServerInternal => Row::Request(500, |client| {
+            let request = order(client, json!([{ "type": "dns", "value": "a.test" }]));
+            client.world.store_fault().from(1);
+            request
+        }),
+        Kind::Unauthorized => Row::Request(403, |client| {
+            let other = Client::registered(&client.world);
+            client.revoke_request(&other.issue(&["a.test"], &new_key(SigAlg::Es256)), None)
+        }),
+        Kind::UnsupportedContact => Row::Request(400, |client| newcomer(client, json!({ "contact": ["tel:+1"] }))),
+        Kind::UnsupportedIdentifier => {
+            Row::Request(400, |client| order(client, json!([{ "type": "email", "value": "a@b.test" }])))
+        }
+        Kind::UserActionRequired => Row::Request(403, |client| {
+            let terms = |meta: &mut selvedge::ca::settings::Settings| {
+                meta.meta.terms_of_service = Some("https://ca.test/terms".to_owned());
+            };
+            newcomer(&client.at(&client.world.reconfigured(terms)), json!({}))
+        }),
+        Kind::AlreadyReplaced
+        | Kind::Caa
+        | Kind::ExternalAccountRequired
+        | Kind::InvalidProfile
+        | Kind::RateLimited
+        | Kind::RejectedIdentifier
+        | Kind::Tls => Row::Coming,
+    }
+}
+
+/// A newAccount request with a fresh key.
+fn newcomer(client: &Client, payload: Value) -> Request {
+    let newcomer = Client::new(&client.world);
+    newcomer.sign(&client.url("new-account"), Some(payload))
+}
+
+fn order(client: &Client, identifiers: Value) -> Request {
+    client.sign(&client.url("new-order"), Some(json!({ "identifiers": identifiers })))
+}
+
+/// Sends a request and checks that it is refused so, and changes nothing.
+fn refuse(kind: Kind, status: u16, request: fn(&Client) -> Request) {
+    let client = Client::registered(&World::new());
+    let request = request(&client);
+    // The terms are the one setting that a row changes.
+    let world = if kind == Kind::UserActionRequired {
+        client.world.reconfigured(|s| s.meta.terms_of_service = Some("https://ca.test/terms".to_owned()))
+    } else {
+        client.world.clone()
+    };
+    let before = world.rows_but_nonces();
+    let answered = world.send(request).refused(status, kind);
+    world.heal();
+    assert_eq!(world.rows_but_nonces(), before, "{kind:?} changes nothing");
+    assert_eq!(answered.json()["status"], status, "T-32, {kind:?}");
+    assert!(answered.header("Replay-Nonce").is_some(), "H-06, {kind:?}");
+    assert!(answered.link("index").is_some(), "H-05, {kind:?}");
+    assert!(answered.detail().len() > 20 && answered.detail().ends_with('.'), "{kind:?}: {}", answered.detail());
+    // The nonce that came with the refusal is good.
+    let protected = json!({
+        "kid": client.account(), "nonce": answered.header("Replay-Nonce"), "url": client.account(),
+    });
+    world.send(client.request(client.account(), client.key.sign_jws(protected, None))).is(200);
+}
+
+/// Answers a challenge in a world in which it must fail, and checks its error.
+fn fail(kind: Kind, status: u16, prepare: fn(&World, &Value)) {
+    let world = World::new();
+    let client = Client::registered(&world);
+    let placed = client.new_order(&["a.test"]).is(201).json();
+    let (url, authorization) = client.authorizations(&placed).remove(0);
+    let challenge = client.prove(&authorization, Proof::Http);
+    prepare(&world, &challenge);
+    client.post(challenge["url"].as_str().unwrap(), json!({})).is(200);
+    world.live(core::time::Duration::from_secs(60));
+    let shown = client.get(&url).is(200).json();
+    assert_eq!(shown["status"], "invalid", "{kind:?}");
+    let error = shown["challenges"][0]["error"].clone();
+    assert_eq!(error["type"], format!("urn:ietf:params:acme:error:{}", kind.token()), "{error}");
+    assert_eq!(error["status"], status, "{kind:?}");
+    assert!(error["detail"].as_str().unwrap().contains("a.test"), "T-25, {kind:?}: {error}");
+}
+
+#[test]
+fn e05_t32_every_kind_of_refusal() {
+    for kind in Kind::ALL {
+        match row(*kind) {
+            Row::Request(status, request) => refuse(*kind, status, request),
+            Row::Validation(status, prepare) => fail(*kind, status, prepare),
+            Row::Coming => assert_eq!(makers(*kind), Vec::<String>::new(), "{kind:?} is made there: it needs its row"),
+        }
+    }
+}
+
+/// The source files that make a problem of this kind, tests and those that only translate a kind aside.
+fn makers(kind: Kind) -> Vec<String> {
+    let mut found = Vec::new();
+    // `validation` has kinds of its own, of DNS records.
+    let mut folders: Vec<_> =
+        ["acme", "ca", "policy"].map(|name| Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(name)).into();
+    folders.retain(|folder| folder.is_dir());
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let text = fs::read_to_string(&path).unwrap();
+            let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
+            let wanted = format!("Kind::{kind:?}");
+            let made = code.lines().filter(|line| !line.contains(&format!("FailureKind::{kind:?} =>")));
+            let is_test =
+                path.components().any(|part| ["tests", "testing"].iter().any(|name| part.as_os_str() == *name));
+            if !is_test && !path.ends_with("tests.rs") && made.clone().any(|line| mentions(line, &wanted)) {
+                found.push(path.display().to_string());
+            }
+        }
+    }
+    found
+}
+
+/// Whether `line` has `wanted` as a whole word.
+fn mentions(line: &str, wanted: &str) -> bool {
+    line.match_indices(wanted).any(|(at, _)| {
+        let before = line[..at].chars().next_back();
+        let after = line[at + wanted.len()..].chars().next();
+        !before.is_some_and(char::is_alphanumeric) && !after.is_some_and(char::is_alphanumeric)
+    })
+}
