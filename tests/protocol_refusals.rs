@@ -22,31 +22,18 @@ enum Row {
 
 fn row(kind: Kind) -> Row {
     match kind {
-        Kind::AccountDoesNotExist => {
-            Row::Request(400, |client| newcomer(client, json!({ "onlyReturnExisting": true })))
-        }
-        Kind::AlreadyRevoked => Row::Request(400, |client| {
-            let certificate = client.issue(&["a.test"], &new_key(SigAlg::Es256));
-            client.revoke(&certificate, None).is(200);
-            client.revoke_request(&certificate, None)
-        }),
+        Kind::AccountDoesNotExist => Row::Request(400, |c| newcomer(c, json!({ "onlyReturnExisting": true }))),
+        Kind::AlreadyRevoked => Row::Request(400, revoked_twice),
         Kind::BadCsr => Row::Request(400, |client| {
             let (_, order) = client.ready_order(&["a.test"]);
-            client.finalize_request(&order, &CsrShape::dns(&["b.test"]).build(&new_key(SigAlg::Es256)))
+            client.finalize_request(&order, &csr("b.test"))
         }),
         Kind::BadNonce => Row::Request(400, |client| {
             let used = client.sign(client.account(), None);
             client.send(used.clone()).is(200);
             used
         }),
-        Kind::BadPublicKey => Row::Request(400, |client| {
-            let nobody = Client::new(&client.world);
-            let mut jwk = nobody.key.jwk_json();
-            jwk["x"] = jwk["y"].clone();
-            let url = client.url("new-account");
-            let protected = json!({ "jwk": jwk, "nonce": client.fresh_nonce(), "url": url });
-            client.request(&url, nobody.key.sign_jws(protected, Some(json!({}))))
-        }),
+        Kind::BadPublicKey => Row::Request(400, key_off_its_curve),
         Kind::BadRevocationReason => Row::Request(400, |client| {
             client.revoke_request(&client.issue(&["a.test"], &new_key(SigAlg::Es256)), Some(6))
         }),
@@ -55,23 +42,18 @@ fn row(kind: Kind) -> Row {
             protected["alg"] = json!("none");
             client.request(client.account(), client.key.sign_jws(protected, None))
         }),
-        Kind::Compound => Row::Request(400, |client| {
-            order(client, json!([{ "type": "dns", "value": "a..b" }, { "type": "email", "value": "a@b.test" }]))
-        }),
+        Kind::Compound => Row::Request(400, |c| order(c, &[("dns", "a..b"), ("email", "a@b.test")])),
         Kind::Connection => Row::Validation(400, |world, _| world.network().address("a.test", &["224.0.0.1"])),
         Kind::Dns => Row::Validation(400, |world, _| world.network().set_resolver_down(true)),
-        Kind::IncorrectResponse => Row::Validation(403, |world, challenge| {
-            let path = format!("/.well-known/acme-challenge/{}", challenge["token"].as_str().unwrap());
-            world.network().page("a.test", &path, &"x".repeat(200_000));
-        }),
+        Kind::IncorrectResponse => Row::Validation(403, page_without_end),
         Kind::InvalidContact => Row::Request(400, |client| newcomer(client, json!({ "contact": ["mailto:"] }))),
         Kind::Malformed => Row::Request(400, |client| client.sign(&client.url("new-order"), Some(json!([])))),
         Kind::OrderNotReady => Row::Request(403, |client| {
             let pending = client.new_order(&["a.test"]).is(201).json();
-            client.finalize_request(&pending, &CsrShape::dns(&["a.test"]).build(&new_key(SigAlg::Es256)))
+            client.finalize_request(&pending, &csr("a.test"))
         }),
         Kind::ServerInternal => Row::Request(500, |client| {
-            let request = order(client, json!([{ "type": "dns", "value": "a.test" }]));
+            let request = order(client, &[("dns", "a.test")]);
             client.world.store_fault().from(1);
             request
         }),
@@ -80,15 +62,8 @@ fn row(kind: Kind) -> Row {
             client.revoke_request(&other.issue(&["a.test"], &new_key(SigAlg::Es256)), None)
         }),
         Kind::UnsupportedContact => Row::Request(400, |client| newcomer(client, json!({ "contact": ["tel:+1"] }))),
-        Kind::UnsupportedIdentifier => {
-            Row::Request(400, |client| order(client, json!([{ "type": "email", "value": "a@b.test" }])))
-        }
-        Kind::UserActionRequired => Row::Request(403, |client| {
-            let terms = |meta: &mut selvedge::ca::settings::Settings| {
-                meta.meta.terms_of_service = Some("https://ca.test/terms".to_owned());
-            };
-            newcomer(&client.at(&client.world.reconfigured(terms)), json!({}))
-        }),
+        Kind::UnsupportedIdentifier => Row::Request(400, |client| order(client, &[("email", "a@b.test")])),
+        Kind::UserActionRequired => Row::Request(403, |client| newcomer(client, json!({}))),
         Kind::AlreadyReplaced
         | Kind::Caa
         | Kind::ExternalAccountRequired
@@ -99,26 +74,55 @@ fn row(kind: Kind) -> Row {
     }
 }
 
+/// The world of a row: a fresh one, with what its refusal needs to be configured.
+fn world_of(kind: Kind) -> World {
+    World::new().reconfigured(|settings| {
+        if kind == Kind::UserActionRequired {
+            settings.meta.terms_of_service = Some("https://ca.test/terms".to_owned());
+        }
+    })
+}
+
+fn csr(name: &str) -> Vec<u8> {
+    CsrShape::dns(&[name]).build(&new_key(SigAlg::Es256))
+}
+
+fn revoked_twice(client: &Client) -> Request {
+    let certificate = client.issue(&["a.test"], &new_key(SigAlg::Es256));
+    client.revoke(&certificate, None).is(200);
+    client.revoke_request(&certificate, None)
+}
+
+fn key_off_its_curve(client: &Client) -> Request {
+    let nobody = Client::new(&client.world);
+    let mut jwk = nobody.key.jwk_json();
+    jwk["x"] = jwk["y"].clone();
+    let url = client.url("new-account");
+    let protected = json!({ "jwk": jwk, "nonce": client.fresh_nonce(), "url": url });
+    client.request(&url, nobody.key.sign_jws(protected, Some(json!({}))))
+}
+
+fn page_without_end(world: &World, challenge: &Value) {
+    let path = format!("/.well-known/acme-challenge/{}", challenge["token"].as_str().unwrap());
+    world.network().page("a.test", &path, &"x".repeat(200_000));
+}
+
 /// A newAccount request with a fresh key.
 fn newcomer(client: &Client, payload: Value) -> Request {
     let newcomer = Client::new(&client.world);
     newcomer.sign(&client.url("new-account"), Some(payload))
 }
 
-fn order(client: &Client, identifiers: Value) -> Request {
+fn order(client: &Client, identifiers: &[(&str, &str)]) -> Request {
+    let identifiers: Vec<Value> = identifiers.iter().map(|(kind, v)| json!({ "type": kind, "value": v })).collect();
     client.sign(&client.url("new-order"), Some(json!({ "identifiers": identifiers })))
 }
 
 /// Sends a request and checks that it is refused so, and changes nothing.
 fn refuse(kind: Kind, status: u16, request: fn(&Client) -> Request) {
-    let client = Client::registered(&World::new());
+    let world = world_of(kind);
+    let client = Client::registered(&world);
     let request = request(&client);
-    // The terms are the one setting that a row changes.
-    let world = if kind == Kind::UserActionRequired {
-        client.world.reconfigured(|s| s.meta.terms_of_service = Some("https://ca.test/terms".to_owned()))
-    } else {
-        client.world.clone()
-    };
     let before = world.rows_but_nonces();
     let answered = world.send(request).refused(status, kind);
     world.heal();
