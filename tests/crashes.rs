@@ -3,10 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 use core::time::Duration;
+use selvedge::acme::Kind;
 use selvedge::ca::http::Request;
-use selvedge::ca::testing::{
-    Client, CsrShape, Fault, Race, World, check_certificates, check_key_works, check_keys, new_key,
-};
+use selvedge::ca::testing::{Client, CsrShape, Fault, Race, World, check_all, check_key_works, new_key};
 use selvedge::jose::testing::ClientKey;
 use selvedge::values::SigAlg;
 use serde_json::json;
@@ -27,6 +26,13 @@ fn world() -> World {
 
 /// One of a world's faults.
 type FaultOf = fn(&World) -> &Fault;
+
+const KINDS: [(&str, FaultOf); 4] = [
+    ("store", World::store_fault),
+    ("call", World::call_fault),
+    ("reply", World::reply_fault),
+    ("sign", World::sign_fault),
+];
 
 /// A request that is to be broken, and what must hold once the world is healed.
 struct Ordeal<'a> {
@@ -55,13 +61,7 @@ impl Ordeal<'_> {
 
     /// Fails each step of each kind in turn: that one only, and that one and all after it.
     fn fail_everywhere(&self) {
-        let kinds: [(&str, FaultOf); 4] = [
-            ("store", World::store_fault),
-            ("call", World::call_fault),
-            ("reply", World::reply_fault),
-            ("sign", World::sign_fault),
-        ];
-        for (name, fault) in kinds {
+        for (name, fault) in KINDS {
             for (n, lasting) in (0..200).flat_map(|n| [(n, false), (n, true)]) {
                 let world = self.start.fork();
                 let request = (self.request)(&world);
@@ -87,11 +87,39 @@ impl Ordeal<'_> {
         }
     }
 
+    /// Breaks the first try at every signature and look-up, so that the alarm takes the work up, and then fails each
+    /// step of the alarm in turn.
+    fn fail_the_alarm_everywhere(&self, broken: fn(&World), mended: fn(&World)) {
+        for (name, fault) in KINDS {
+            for (n, lasting) in (0..300).flat_map(|n| [(n, false), (n, true)]) {
+                let world = self.start.fork();
+                broken(&world);
+                world.send((self.request)(&world)).is(200);
+                mended(&world);
+                let fault = fault(&world);
+                if lasting {
+                    fault.from(n);
+                } else {
+                    fault.once(n);
+                }
+                world.live(Duration::from_secs(10));
+                let struck = fault.count() > n;
+                self.heal(
+                    &world,
+                    &format!("{name} {n} failed in the alarm{}", if lasting { " and after" } else { "" }),
+                );
+                if !struck {
+                    break;
+                }
+            }
+        }
+    }
+
     fn heal(&self, world: &World, what: &str) {
+        check_all(world, what);
         world.heal();
         world.live(Duration::from_secs(60));
-        check_keys(world, what);
-        check_certificates(world, what);
+        check_all(world, what);
         (self.after)(world, what);
         assert_eq!(world.records("job/"), vec![], "{what}: nothing is left to do");
     }
@@ -118,12 +146,13 @@ fn finalize_survives_crashes_and_faults() {
             let again = client.finalize(&order, &csr).is(200).json();
             assert_eq!(again["certificate"], finished["certificate"], "{what}");
             client.download(&finished);
-            check_certificates(world, what);
+            check_all(world, what);
             assert_eq!((world.records("cert/").len(), world.records("serial/").len()), (1, 1), "{what}");
         },
     };
     ordeal.crash_everywhere();
     ordeal.fail_everywhere();
+    ordeal.fail_the_alarm_everywhere(|world| world.sign_fault().from(0), World::heal);
 }
 
 #[test]
@@ -160,7 +189,7 @@ fn new_account_survives_crashes_and_faults() {
         let forked = world.fork();
         let changed = other.at(&forked).key_change(&client.key);
         assert!([200, 409].contains(&changed.status()), "{what}: {}", changed.text());
-        check_keys(&forked, what);
+        check_all(&forked, what);
         check_key_works(&forked, &client.key, what);
         check_key_works(world, &client.key, what);
     };
@@ -185,6 +214,72 @@ fn challenge_survives_crashes_and_faults() {
         }
         assert_eq!(client.get(url).is(200).json()["status"], "valid", "{what}");
         assert_eq!(client.get(&placed.location()).is(200).json()["status"], "ready", "{what}");
+    };
+    let ordeal = Ordeal { start: &world, request: &request, after: &after };
+    ordeal.crash_everywhere();
+    ordeal.fail_everywhere();
+    let down = |world: &World| world.network().set_resolver_down(true);
+    ordeal.fail_the_alarm_everywhere(down, |world| world.network().set_resolver_down(false));
+}
+
+#[test]
+fn new_order_survives_crashes_and_faults() {
+    let world = world();
+    let client = Client::registered(&world);
+    let identifiers = json!([{ "type": "dns", "value": "a.test" }, { "type": "dns", "value": "b.test" }]);
+    let request = |world: &World| {
+        let client = client.at(world);
+        client.sign(&client.url("new-order"), Some(json!({ "identifiers": identifiers })))
+    };
+    let after = |world: &World, what: &str| {
+        let placed = (world.records("order/").len(), world.records("authz/").len());
+        assert!([(0, 0), (1, 2)].contains(&placed), "{what}: {placed:?} orders and authorizations");
+        client.at(world).issue(&["a.test", "b.test"], &new_key(SigAlg::Es256));
+    };
+    let ordeal = Ordeal { start: &world, request: &request, after: &after };
+    ordeal.crash_everywhere();
+    ordeal.fail_everywhere();
+}
+
+#[test]
+fn revocation_survives_crashes_and_faults() {
+    let world = world();
+    let client = Client::registered(&world);
+    let certificate = client.issue(&["a.test"], &new_key(SigAlg::Es256));
+    let request = |world: &World| client.at(world).revoke_request(&certificate, Some(4));
+    let after = |world: &World, what: &str| {
+        let revoked = world.records("serial/")[0].1["revoked"].is_object();
+        let again = client.at(world).revoke(&certificate, Some(4));
+        if revoked {
+            again.refused(400, Kind::AlreadyRevoked);
+        } else {
+            again.is(200);
+        }
+        assert_eq!(world.records("serial/")[0].1["revoked"]["reason"], 4, "{what}");
+    };
+    let ordeal = Ordeal { start: &world, request: &request, after: &after };
+    ordeal.crash_everywhere();
+    ordeal.fail_everywhere();
+}
+
+#[test]
+fn deactivation_survives_crashes_and_faults() {
+    let world = world();
+    let client = Client::registered(&world);
+    client.new_order(&["a.test"]).is(201);
+    let deactivate = json!({ "status": "deactivated" });
+    let request = |world: &World| client.at(world).sign(client.account(), Some(deactivate.clone()));
+    let after = |world: &World, what: &str| {
+        let client = client.at(world);
+        let (dead, canceled) = (
+            world.records("account")[0].1["status"] == "deactivated",
+            world.records("order/")[0].1["canceled"] == true,
+        );
+        assert_eq!(dead, canceled, "{what}: both or neither");
+        if !dead {
+            client.post(client.account(), deactivate.clone()).is(200);
+        }
+        client.get(client.account()).refused(401, Kind::Unauthorized);
     };
     let ordeal = Ordeal { start: &world, request: &request, after: &after };
     ordeal.crash_everywhere();

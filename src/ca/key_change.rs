@@ -81,7 +81,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             if account.thumbprint != old || !pending {
                 let detail = "Another request changed this account's key, or took the new key, at the same time. Ask \
                               again, signed with the key that is the account's now.";
-                return Err(Problem::malformed(detail).with_status(409));
+                // No 409: that one is for a key of another account, and clients read its Location.
+                return Err(Problem::malformed(detail));
             }
             account.key = serde_json::from_str(&key.to_json()).map_err(|e| Problem::internal(e.to_string()))?;
             account.thumbprint = thumbprint;
