@@ -157,7 +157,7 @@ fn fail(kind: Kind, status: u16, prepare: fn(&World, &Value)) {
 }
 
 #[test]
-fn e05_t32_every_kind_of_refusal() {
+fn e05_t06_t32_every_kind_of_refusal() {
     for kind in Kind::ALL {
         match row(*kind) {
             Row::Request(status, request) => refuse(*kind, status, request),

@@ -166,6 +166,33 @@ fn h10_no_user_agent_is_asked_for_and_h11_relations_have_lines_of_their_own() {
     assert_eq!(client.get(&challenge).is(200).headers("Link").len(), 2, "index and up");
 }
 
+/// What a client sends besides, a Replay-Nonce or no User-Agent, cannot matter: it does not get this far.
+#[test]
+fn n07_h10_no_other_header_of_a_request_reaches_the_ca() {
+    let client = Client::registered(&World::new());
+    let Request { method: _, path: _, content_type: _, body } = client.sign(client.account(), None);
+    let path = client.account().strip_prefix(BASE).unwrap().to_owned();
+    let content_type = Some("application/jose+json".to_owned());
+    client.send(Request { method: "POST".to_owned(), path, content_type, body }).is(200);
+}
+
+#[test]
+fn h01_every_url_is_https_and_json_is_utf_8() {
+    let client = Client::registered(&World::new());
+    let order = client.new_order(&["a.test"]).is(201).json();
+    let authorizations = client.authorizations(&order);
+    let account = client.get(client.account()).json();
+    let directory = client.world.ask("GET", "/directory").json();
+    for object in [&order, &authorizations[0].1, &account, &directory] {
+        for url in object.to_string().split('"').filter(|text| text.contains("://")) {
+            assert!(url.starts_with("https://"), "{url}");
+        }
+    }
+    // A body that is not UTF-8 is refused.
+    let latin = [b"{\"protected\":\"\xfc\"}".as_slice(), &[0xff]].concat();
+    client.send(client.request(client.account(), latin)).refused(400, Kind::Malformed);
+}
+
 #[test]
 fn the_issuer_certificate_is_served() {
     let world = World::new();
