@@ -115,6 +115,23 @@ impl Ordeal<'_> {
         }
     }
 
+    /// As before, but the alarm that takes the work up is dropped at each of its awaits in turn.
+    fn crash_the_alarm_everywhere(&self, broken: fn(&World), mended: fn(&World)) {
+        for k in 0..STEPS {
+            let world = self.start.fork();
+            broken(&world);
+            world.send((self.request)(&world)).is(200);
+            mended(&world);
+            world.pass(Duration::from_secs(10));
+            let dropped = world.break_due_alarms(k);
+            self.heal(&world, &format!("the alarm was dropped after {k} steps"));
+            if !dropped {
+                return;
+            }
+        }
+        panic!("the alarm has more than {STEPS} steps");
+    }
+
     fn heal(&self, world: &World, what: &str) {
         check_all(world, what);
         world.heal();
@@ -153,6 +170,7 @@ fn finalize_survives_crashes_and_faults() {
     ordeal.crash_everywhere();
     ordeal.fail_everywhere();
     ordeal.fail_the_alarm_everywhere(|world| world.sign_fault().from(0), World::heal);
+    ordeal.crash_the_alarm_everywhere(|world| world.sign_fault().from(0), World::heal);
 }
 
 #[test]
@@ -219,7 +237,9 @@ fn challenge_survives_crashes_and_faults() {
     ordeal.crash_everywhere();
     ordeal.fail_everywhere();
     let down = |world: &World| world.network().set_resolver_down(true);
-    ordeal.fail_the_alarm_everywhere(down, |world| world.network().set_resolver_down(false));
+    let up = |world: &World| world.network().set_resolver_down(false);
+    ordeal.fail_the_alarm_everywhere(down, up);
+    ordeal.crash_the_alarm_everywhere(down, up);
 }
 
 #[test]

@@ -90,17 +90,33 @@ impl World {
     /// Runs the alarms that are due. One that fails is tried again when this is called again, as the platform does.
     pub fn run_due_alarms(&self) {
         let now = self.now();
-        let due: Vec<String> = {
-            let alarms = self.state.alarms.borrow();
-            alarms.iter().filter(|(_, at)| **at <= now).map(|(name, _)| name.clone()).collect()
-        };
-        for name in due {
+        for name in self.due_alarms() {
             self.state.alarms.borrow_mut().remove(&name);
             if self.run(self.cell(&name).alarm()).is_err() {
                 self.state.alarms.borrow_mut().entry(name).or_insert(now);
             }
         }
         self.run_tasks();
+    }
+
+    fn due_alarms(&self) -> Vec<String> {
+        let alarms = self.state.alarms.borrow();
+        alarms.iter().filter(|(_, at)| **at <= self.now()).map(|(name, _)| name.clone()).collect()
+    }
+
+    /// Runs the alarms that are due for so many steps, and drops them there with all that they started, as when the
+    /// machine is lost; they are due again at once. `false` when they came to their ends before.
+    pub fn break_due_alarms(&self, steps: usize) -> bool {
+        let mut broken = false;
+        for name in self.due_alarms() {
+            self.state.alarms.borrow_mut().remove(&name);
+            if super::poll_some(self.cell(&name).alarm(), steps).is_none() {
+                broken = true;
+                self.state.alarms.borrow_mut().insert(name, self.now());
+            }
+        }
+        self.drop_tasks();
+        broken
     }
 
     /// Lets `time` pass in steps of a second, with all alarms on time.
