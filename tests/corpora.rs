@@ -47,9 +47,9 @@ fn inputs_spoiled_at_every_place_end_well() {
     for (target, run) in TARGETS.iter().filter(|(target, _)| !["requests", "payloads"].contains(target)) {
         for file in corpus(target) {
             let input = fs::read(&file).unwrap();
-            let step = input.len() / 60 + 1;
+            let step = input.len() / 30 + 1;
             for at in (0..input.len()).step_by(step) {
-                for change in [0x01, 0x20, 0x80, 0xff] {
+                for change in [0x01, 0x20, 0xff] {
                     let mut other = input.clone();
                     other[at] ^= change;
                     run(&other);
