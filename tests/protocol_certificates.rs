@@ -103,6 +103,18 @@ fn c05_names_that_the_order_does_not_have_are_refused_or_not_there() {
     assert_eq!(san, vec![GeneralName::DnsName(text("a.test"))].to_der().unwrap(), "once, in lower case");
 }
 
+#[test]
+fn c02_a_key_that_is_none_is_said_to_be_the_keys_fault() {
+    let client = Client::registered(&World::new());
+    let (url, order) = client.ready_order(&["a.test"]);
+    let mut csr = CsrShape::dns(&["a.test"]).build(&new_key(SigAlg::Es256));
+    // The uncompressed point behind the bit string's header: changed, it is off the curve.
+    let point = csr.windows(4).position(|window| window == [3, 66, 0, 4]).unwrap() + 4;
+    csr[point + 40] ^= 1;
+    client.finalize(&order, &csr).refused(400, Kind::BadPublicKey);
+    assert_eq!(client.get(&url).is(200).json()["status"], "ready", "O-09");
+}
+
 /// C-06: digests of the past are refused, whatever they sign.
 #[test]
 fn c06_csrs_signed_with_sha_1_or_md5_are_refused() {

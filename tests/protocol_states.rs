@@ -146,6 +146,7 @@ fn a13_j11_accounts_in_each_state() {
         }
     }
     client.revoke(&certificate, None).refused(401, Kind::Unauthorized);
+    assert!(client.world.records("serial/")[0].1.get("revoked").is_none(), "A-13: certificates outlive their account");
     client.new_account(json!({ "onlyReturnExisting": true })).refused(401, Kind::Unauthorized);
 }
 

@@ -210,6 +210,34 @@ fn s01_key_change_against_new_account_at_every_interleaving() {
     }
 }
 
+/// The account dies with the key that it has then, which is nobody else's afterwards.
+#[test]
+fn a13_key_change_against_deactivation_at_every_interleaving() {
+    let world = world();
+    let (a, new) = (Client::registered(&world), fresh_key());
+    let requests = |world: &World| {
+        let a = a.at(world);
+        let deactivate = a.sign(a.account(), Some(json!({ "status": "deactivated" })));
+        [a.key_change_request(&new), deactivate]
+    };
+    every_interleaving(&world, requests, |world, answers, what| {
+        let (changed, deactivated) = (answers[0].status() == 200, answers[1].status() == 200);
+        // Both are signed with the old key, so only the one that comes first can be right.
+        assert!(changed != deactivated, "{what}: {answers:?}");
+        assert!(changed || refused(answers, 401, Kind::Unauthorized) == 1, "{what}: {answers:?}");
+        assert!(answers.iter().all(|answer| answer.status() < 500), "{what}: {answers:?}");
+        check_all(world, what);
+        let key = if changed { &new } else { &a.key };
+        let found = Client::with_key(world, key.clone()).new_account(json!({}));
+        if deactivated {
+            found.refused(401, Kind::Unauthorized);
+        } else {
+            assert_eq!(found.is(200).location(), a.account(), "{what}");
+        }
+        check_key_works(world, if changed { &a.key } else { &new }, what);
+    });
+}
+
 /// The key goes away from the account and back to it, while somebody else asks for it.
 #[test]
 fn s01_key_change_back_against_a_release_that_is_late() {

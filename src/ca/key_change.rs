@@ -6,14 +6,14 @@
 //! two accounts. Claims carry the number of their change: what is late (a release, or a claim handed on) finds that a
 //! newer claim has come and leaves it alone, and a change that was called off cannot be completed by a later one.
 
-use super::cell::{Admitted, Cell};
+use super::cell::{Admitted, Cell, dead_account};
 use super::http::Answer;
 use super::ladder;
 use super::message::{Message, Partition};
 use super::ports::PartitionPorts;
 use super::registration::{ask_account, owner};
 use crate::acme::account::KeyOwner;
-use crate::acme::{AccountRecord, Problem};
+use crate::acme::{AccountRecord, AccountStatus, Problem};
 use crate::jose::{Jwk, KeyChange, KeyChangeFault};
 use crate::store::Kv;
 use crate::values::Id;
@@ -76,6 +76,10 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         let thumbprint = key.thumbprint().as_str().to_owned();
         self.transact(|txn| {
             let mut account: AccountRecord = self.account(txn)?;
+            if account.status != AccountStatus::Valid {
+                // Deactivated meanwhile: its key stays the one that it died with.
+                return Err(dead_account());
+            }
             let pending =
                 account.key_changes == claim.change && account.pending_thumbprint.as_deref() == Some(&thumbprint);
             if account.thumbprint != old || !pending {
