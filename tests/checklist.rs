@@ -28,9 +28,6 @@ const EXTENSIONS: &[&str] = &["caa", "ari", "profiles", "rfc8737", "rfc8738", "d
 /// What is being worked on and has no test yet. An item that has one must not stand here.
 const COMING: &[&str] = &[
     "D-03",
-    "A-08",
-    "A-10",
-    "O-06",
     "Z-09",
     "R-02",
     "S-03",
@@ -99,12 +96,15 @@ fn covered() -> BTreeSet<String> {
         sources(&root.join(folder), &mut files);
     }
     let items = items();
-    let mut covered = BTreeSet::new();
+    let (mut covered, mut named) = (BTreeSet::new(), Vec::new());
     for file in files {
         let text = test_code(&file);
-        covered.extend(text.split("fn ").skip(1).filter_map(|rest| rest.split('(').next()).flat_map(named_by));
+        named.extend(text.split("fn ").skip(1).filter_map(|rest| rest.split('(').next()).flat_map(named_by));
         covered.extend(mentioned_in(&text, &items));
     }
+    // One test does not cover an extension.
+    let often = |id: &String| id.contains('-') || named.iter().filter(|other| *other == id).count() > 2;
+    covered.extend(named.iter().filter(|id| often(id)).cloned());
     covered
 }
 

@@ -3,9 +3,12 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 use selvedge::acme::Kind;
+use selvedge::ca::external::ExternalAccounts;
 use selvedge::ca::http::Request;
+use selvedge::ca::permission;
 use selvedge::ca::testing::{Client, CsrShape, Proof, World, new_key};
-use selvedge::values::SigAlg;
+use selvedge::policy::Policy;
+use selvedge::values::{SigAlg, b64};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
@@ -46,12 +49,14 @@ fn row(kind: Kind) -> Row {
         Kind::Connection => Row::Validation(400, |world, _| world.network().address("a.test", &["224.0.0.1"])),
         Kind::Dns => Row::Validation(400, |world, _| world.network().set_resolver_down(true)),
         Kind::IncorrectResponse => Row::Validation(403, page_without_end),
+        Kind::ExternalAccountRequired => Row::Request(403, |client| newcomer(client, json!({}))),
         Kind::InvalidContact => Row::Request(400, |client| newcomer(client, json!({ "contact": ["mailto:"] }))),
         Kind::Malformed => Row::Request(400, |client| client.sign(&client.url("new-order"), Some(json!([])))),
         Kind::OrderNotReady => Row::Request(403, |client| {
             let pending = client.new_order(&["a.test"]).is(201).json();
             client.finalize_request(&pending, &csr("a.test"))
         }),
+        Kind::RejectedIdentifier => Row::Request(400, |client| order(client, &[("dns", "a.denied.test")])),
         Kind::ServerInternal => Row::Request(500, |client| {
             let request = order(client, &[("dns", "a.test")]);
             client.world.store_fault().from(1);
@@ -64,22 +69,22 @@ fn row(kind: Kind) -> Row {
         Kind::UnsupportedContact => Row::Request(400, |client| newcomer(client, json!({ "contact": ["tel:+1"] }))),
         Kind::UnsupportedIdentifier => Row::Request(400, |client| order(client, &[("email", "a@b.test")])),
         Kind::UserActionRequired => Row::Request(403, |client| newcomer(client, json!({}))),
-        Kind::AlreadyReplaced
-        | Kind::Caa
-        | Kind::ExternalAccountRequired
-        | Kind::InvalidProfile
-        | Kind::RateLimited
-        | Kind::RejectedIdentifier
-        | Kind::Tls => Row::Coming,
+        Kind::AlreadyReplaced | Kind::Caa | Kind::InvalidProfile | Kind::RateLimited | Kind::Tls => Row::Coming,
     }
 }
 
 /// The world of a row: a fresh one, with what its refusal needs to be configured.
-fn world_of(kind: Kind) -> World {
-    World::new().reconfigured(|settings| {
-        if kind == Kind::UserActionRequired {
-            settings.meta.terms_of_service = Some("https://ca.test/terms".to_owned());
+fn world_of(world: &World, kind: Kind) -> World {
+    world.reconfigured(|settings| match kind {
+        Kind::UserActionRequired => settings.meta.terms_of_service = Some("https://ca.test/terms".to_owned()),
+        Kind::ExternalAccountRequired => {
+            let keys = json!({ "a": { "key": b64::encode(&[1; 32]), "uses": "once" } }).to_string();
+            settings.external = ExternalAccounts::read(Some(&keys), true, &Policy::default()).unwrap();
         }
+        Kind::RejectedIdentifier => {
+            settings.policy = permission::read_policy("POLICY", &json!({ "deny": ["*.denied.test"] })).unwrap();
+        }
+        _ => {}
     })
 }
 
@@ -120,8 +125,11 @@ fn order(client: &Client, identifiers: &[(&str, &str)]) -> Request {
 
 /// Sends a request and checks that it is refused so, and changes nothing.
 fn refuse(kind: Kind, status: u16, request: fn(&Client) -> Request) {
-    let world = world_of(kind);
-    let client = Client::registered(&world);
+    let plain = World::new();
+    // The account is from before, when nothing was asked for.
+    let client = Client::registered(&plain);
+    let world = world_of(&plain, kind);
+    let client = client.at(&world);
     let request = request(&client);
     let before = world.rows_but_nonces();
     let answered = world.send(request).refused(status, kind);

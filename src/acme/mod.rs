@@ -4,14 +4,19 @@
 
 pub mod account;
 pub mod authorization;
+pub mod certificate;
 pub mod contact;
 pub mod ledger;
+pub mod new_order;
 pub mod nonce;
 pub mod order;
 pub mod problem;
+pub mod terms;
 
 pub use account::{AccountRecord, AccountStatus};
 pub use authorization::{AuthorizationRecord, ChallengeRecord};
+pub use certificate::CertificateRecord;
+pub use new_order::NewOrder;
 pub use nonce::{Home, Nonce};
 pub use order::OrderRecord;
 pub use problem::{Kind, Problem};

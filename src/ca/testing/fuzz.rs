@@ -241,6 +241,7 @@ pub fn url_of(urls: &Urls, route: &Route) -> String {
         Route::Challenge(id, kind) => urls.challenge(id, kind),
         Route::Certificate(id) => urls.certificate(id),
         Route::Issuer(id) => urls.issuer(id),
+        Route::Agreement(account, proof) => urls.agreement(account, proof),
     }
 }
 

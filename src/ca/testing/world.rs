@@ -2,11 +2,13 @@
 
 use super::faults::{Fault, SharedKv};
 use super::network::Network;
+use crate::ca::external::ExternalAccounts;
 use crate::ca::ports::Task;
 use crate::ca::routes::Urls;
-use crate::ca::settings::{Meta, Settings};
+use crate::ca::settings::{Meta, Settings, TermsChange};
 use crate::pki::Issuer;
 use crate::pki::ceremony::{CertAndKey, create_intermediate, create_root};
+use crate::policy::Policy;
 use crate::validation;
 use crate::validation::guard::AddressPolicy;
 use crate::values::Time;
@@ -77,6 +79,9 @@ impl World {
             validation: validation::Config { http01_port: 80, policy: AddressPolicy { allow_private: true } },
             resolver: "https://resolver.test/dns-query".to_owned(),
             meta: Meta::default(),
+            terms_change: TermsChange::default(),
+            policy: Policy::default(),
+            external: ExternalAccounts::default(),
             dev: false,
         };
         let store = Rc::new(Fault::default());
