@@ -199,35 +199,34 @@ impl AuthorizationRecord {
         true
     }
 
-    /// Records a successful validation; the authorization is valid with it (RFC 8555 §7.1.6). Ignored unless the
-    /// challenge is being validated and the authorization undecided.
+    /// Records a successful validation, unless the challenge is decided. An authorization that is still pending is valid
+    /// with it (RFC 8555 §7.1.6); one that was decided or given up meanwhile stays as it is.
     pub fn succeed(&mut self, kind: &str, now: Time) {
-        if self.status(now) != AuthorizationStatus::Pending {
-            return;
-        }
+        let undecided = self.status(now) == AuthorizationStatus::Pending;
         let Some(challenge) = self.challenge_mut(kind).filter(|c| c.status == ChallengeStatus::Processing) else {
             return;
         };
         challenge.status = ChallengeStatus::Valid;
         challenge.validated = Some(now);
         challenge.error = None;
-        self.state = AuthorizationStatus::Valid;
-        self.expires = now.plus(VALID_LIFETIME);
+        if undecided {
+            self.state = AuthorizationStatus::Valid;
+            self.expires = now.plus(VALID_LIFETIME);
+        }
     }
 
-    /// Records a failed validation. With `finally` the challenge and its authorization are invalid, otherwise the
-    /// error is kept beside `processing` while it is tried again (RFC 8555 §8.2, erratum 5732).
+    /// Records a failed validation. With `finally` the challenge and its pending authorization are invalid, otherwise
+    /// the error is kept beside `processing` while it is tried again (RFC 8555 §8.2, erratum 5732).
     pub fn fail(&mut self, kind: &str, error: Problem, finally: bool) {
-        if self.state != AuthorizationStatus::Pending {
-            return;
-        }
         let Some(challenge) = self.challenge_mut(kind).filter(|c| c.status == ChallengeStatus::Processing) else {
             return;
         };
         challenge.error = Some(error);
         if finally {
             challenge.status = ChallengeStatus::Invalid;
-            self.state = AuthorizationStatus::Invalid;
+            if self.state == AuthorizationStatus::Pending {
+                self.state = AuthorizationStatus::Invalid;
+            }
         }
     }
 }
