@@ -13,8 +13,8 @@ fn d01_the_directory_names_the_five_resources_and_no_other() {
     let answered = World::new().ask("GET", "/directory").is(200);
     let directory = answered.json();
     let members: Vec<&str> = directory.as_object().unwrap().keys().map(String::as_str).collect();
-    assert_eq!(members, ["newNonce", "newAccount", "newOrder", "revokeCert", "keyChange"]);
-    let mut urls: BTreeSet<&str> = directory.as_object().unwrap().values().map(|url| url.as_str().unwrap()).collect();
+    assert_eq!(members, ["newNonce", "newAccount", "newOrder", "revokeCert", "keyChange", "meta"]);
+    let mut urls: BTreeSet<&str> = directory.as_object().unwrap().values().filter_map(|url| url.as_str()).collect();
     assert!(urls.iter().all(|url| url.starts_with(&format!("{BASE}/"))));
     assert!(urls.insert("https://ca.test/directory"), "D-05: the directory's URL is no other resource's");
     assert_eq!(urls.len(), 6);
@@ -25,12 +25,21 @@ fn d02_meta_says_what_is_configured() {
     let world = World::new().reconfigured(|settings| {
         settings.meta.terms_of_service = Some("https://ca.test/terms".to_owned());
         settings.meta.website = Some("https://ca.test/about".to_owned());
-        settings.meta.caa_identities = vec!["ca.test".to_owned()];
     });
     let meta = world.ask("GET", "/directory").json()["meta"].clone();
     assert_eq!(meta["termsOfService"], "https://ca.test/terms");
     assert_eq!(meta["website"], "https://ca.test/about");
     assert_eq!(meta["caaIdentities"], json!(["ca.test"]));
+    let world = world.reconfigured(|settings| settings.caa.checked = false);
+    let meta = world.ask("GET", "/directory").json()["meta"].clone();
+    assert!(meta.get("caaIdentities").is_none(), "what is not checked is not advertised: {meta}");
+}
+
+#[test]
+fn dns_persist_meta_says_what_a_record_made_in_advance_needs() {
+    let meta = World::new().ask("GET", "/directory").json()["meta"].clone();
+    assert_eq!(meta["issuerDomainNames"], json!(["ca.test"]));
+    assert_eq!(meta["accountHashPrefix"], "https://ca.test/acme/account-hash/");
 }
 
 #[test]

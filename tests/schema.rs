@@ -5,6 +5,7 @@ use selvedge::acme::account::{KeyOwner, VoidAccount};
 use selvedge::acme::ledger::LedgerEntry;
 use selvedge::acme::nonce::RedeemedNonce;
 use selvedge::acme::order::CertificateRecord;
+use selvedge::acme::persist::PersistRecord;
 use selvedge::acme::{AccountRecord, AuthorizationRecord, OrderRecord};
 use selvedge::ca::jobs::JobRecord;
 use selvedge::ca::testing::{Client, World, new_key};
@@ -52,6 +53,7 @@ fn golden_examples_are_read_and_written_back_and_no_record_is_without_one() {
         golden::<LedgerEntry>(),
         golden::<RedeemedNonce>(),
         golden::<JobRecord>(),
+        golden::<PersistRecord>(),
     ]);
     let folders = fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap());
     let folders = folders.filter(|entry| entry.path().is_dir()).map(|entry| entry.file_name().into_string().unwrap());

@@ -8,6 +8,7 @@ pub mod contact;
 pub mod ledger;
 pub mod nonce;
 pub mod order;
+pub mod persist;
 pub mod problem;
 
 pub use account::{AccountRecord, AccountStatus};

@@ -185,6 +185,27 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         })?
     }
 
+    /// Looks at what a request is about, before a step that takes time: what [`Cell::enter`] would refuse is refused here
+    /// already, and nothing is changed.
+    ///
+    /// # Errors
+    /// As [`Cell::enter`].
+    pub fn consider<T>(
+        &self,
+        admitted: &Admitted,
+        look: impl FnOnce(&Txn<'_, K>, AccountRecord) -> Result<T, Problem>,
+    ) -> Result<T, Problem> {
+        self.transact(|txn| {
+            if let Some(nonce) = &admitted.nonce
+                && txn.get::<RedeemedNonce>(&Redemption::from(nonce).name)?.is_some()
+            {
+                return Err(ladder::used_nonce());
+            }
+            let account = self.living(txn, admitted)?;
+            look(txn, account)
+        })
+    }
+
     fn living(&self, txn: &Txn<'_, K>, admitted: &Admitted) -> Result<AccountRecord, Problem> {
         let account = self.account(txn)?;
         if account.thumbprint != admitted.jws.thumbprint().as_str() {

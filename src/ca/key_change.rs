@@ -83,9 +83,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
                               again, signed with the key that is the account's now.";
                 return Err(Problem::malformed(detail).with_status(409));
             }
-            account.key = serde_json::from_str(&key.to_json()).map_err(|e| Problem::internal(e.to_string()))?;
-            account.thumbprint = thumbprint;
-            account.pending_thumbprint = None;
+            let json = serde_json::from_str(&key.to_json()).map_err(|e| Problem::internal(e.to_string()))?;
+            account.change_key(json, thumbprint);
             txn.put("", &account)?;
             Ok(self.account_response(&account))
         })

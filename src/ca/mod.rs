@@ -7,6 +7,7 @@
 pub mod account;
 pub mod alarm;
 pub mod authorization;
+pub mod caa;
 pub mod cell;
 pub mod challenge;
 pub mod finalize;

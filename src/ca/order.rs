@@ -63,7 +63,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
 
     fn authorization_for(&self, identifier: &Identifier, order: &Id) -> Result<AuthorizationRecord, Problem> {
         let mut challenges = Vec::new();
-        for method in Method::ALL.iter().filter(|method| method.fits(identifier)) {
+        for method in Method::ALL.iter().filter(|method| method.fits(identifier) && method.offered_by_default()) {
             let token: [u8; 16] = self.ports.random()?;
             challenges.push(ChallengeRecord::new(method.name(), b64::encode(&token)));
         }
@@ -75,6 +75,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             expires: self.ports.now().plus(authorization::PENDING_LIFETIME),
             order: order.clone(),
             challenges,
+            caa_checked: None,
         })
     }
 

@@ -1,5 +1,6 @@
 //! What the operator configures, checked.
 
+use super::caa;
 use super::routes::Urls;
 use crate::pki::Issuer;
 use crate::validation;
@@ -23,7 +24,9 @@ pub struct Settings {
     pub validation: validation::Config,
     /// URL of the DNS-over-HTTPS resolver.
     pub resolver: String,
-    /// The directory's `meta` members that are set: terms of service, website, CAA identities.
+    /// Whose CAA records are looked for, and the names that stand for this CA in DNS.
+    pub caa: validation::caa::Config,
+    /// The directory's `meta` members that are set: terms of service, website.
     pub meta: Meta,
     /// On a test machine: responses say how many Durable Object calls they took.
     pub dev: bool,
@@ -36,12 +39,10 @@ pub struct Meta {
     pub terms_of_service: Option<String>,
     /// URL of a page about this CA.
     pub website: Option<String>,
-    /// Names that stand for this CA in CAA records.
-    pub caa_identities: Vec<String>,
 }
 
 /// Gives the value of a variable or secret, `None` where it is not set.
-type Values<'a> = &'a dyn Fn(&str) -> Option<String>;
+pub type Values<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 impl Settings {
     /// Reads and checks all values but the issuer's key, which the host keeps to itself.
@@ -71,6 +72,7 @@ impl Settings {
             nonce_key: nonce_key(&required("NONCE_KEY")?)?,
             validation: validation_config(value)?,
             resolver: resolver(&required("RESOLVER_URL")?)?,
+            caa: caa::config(value, &base, dev)?,
             meta: meta(value)?,
             urls,
             issuer,
@@ -141,11 +143,5 @@ fn meta(value: Values<'_>) -> Result<Meta, String> {
         Some(text) if Url::parse(&text).is_err() => Err(format!("{name} is {text:?}; it has to be a URL.")),
         other => Ok(other),
     };
-    let identities = value("CAA_IDENTITIES").unwrap_or_default();
-    let identities = identities.split(',').map(str::trim).filter(|name| !name.is_empty());
-    Ok(Meta {
-        terms_of_service: url("TERMS_OF_SERVICE")?,
-        website: url("WEBSITE")?,
-        caa_identities: identities.map(str::to_owned).collect(),
-    })
+    Ok(Meta { terms_of_service: url("TERMS_OF_SERVICE")?, website: url("WEBSITE")? })
 }

@@ -15,8 +15,8 @@ use crate::ca::settings::{Meta, Settings};
 use crate::pki::Issuer;
 use crate::pki::ceremony::{CertAndKey, create_intermediate, create_root};
 use crate::store::MemoryKv;
-use crate::validation;
 use crate::validation::guard::AddressPolicy;
+use crate::validation::{self, caa};
 use crate::values::Time;
 use core::time::Duration;
 use std::cell::{Cell, RefCell};
@@ -86,6 +86,11 @@ impl World {
             issuer: Issuer::from_pem_chain(&authority().1.certificate).expect("the issuer"),
             validation: validation::Config { http01_port: 80, policy: AddressPolicy { allow_private: true } },
             resolver: "https://resolver.test/dns-query".to_owned(),
+            caa: caa::Config {
+                checked: true,
+                identities: vec!["ca.test".to_owned()],
+                internal: caa::INTERNAL.map(str::to_owned).to_vec(),
+            },
             meta: Meta::default(),
             dev: false,
         };
