@@ -4,9 +4,8 @@
 use selvedge::acme::account::{KeyOwner, VoidAccount};
 use selvedge::acme::ledger::LedgerEntry;
 use selvedge::acme::nonce::RedeemedNonce;
-use selvedge::acme::order::CertificateRecord;
 use selvedge::acme::persist::PersistRecord;
-use selvedge::acme::{AccountRecord, AuthorizationRecord, OrderRecord};
+use selvedge::acme::{AccountRecord, AuthorizationRecord, CertificateRecord, OrderRecord};
 use selvedge::ca::jobs::JobRecord;
 use selvedge::ca::testing::{Client, World, new_key};
 use selvedge::jose::testing::ClientKey;

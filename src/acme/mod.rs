@@ -4,8 +4,10 @@
 
 pub mod account;
 pub mod authorization;
+pub mod certificate;
 pub mod contact;
 pub mod ledger;
+pub mod new_order;
 pub mod nonce;
 pub mod order;
 pub mod persist;
@@ -13,6 +15,8 @@ pub mod problem;
 
 pub use account::{AccountRecord, AccountStatus};
 pub use authorization::{AuthorizationRecord, ChallengeRecord};
+pub use certificate::CertificateRecord;
+pub use new_order::NewOrder;
 pub use nonce::{Home, Nonce};
 pub use order::OrderRecord;
 pub use problem::{Kind, Problem};

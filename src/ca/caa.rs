@@ -87,7 +87,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// Notes that the records were looked for.
     ///
     /// # Errors
-    /// When an authorization is due that was not looked after: it has become so meanwhile.
+    /// `caa` when an authorization is due that was not looked after, as it or the order has become ready meanwhile.
     pub fn note_caa(
         &self,
         txn: &mut Txn<'_, K>,
@@ -96,7 +96,9 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     ) -> Result<(), Problem> {
         for authorization in authorizations.iter().filter(|authorization| self.is_due(authorization)) {
             if !looked.contains(&authorization.id) {
-                return Err(Problem::internal("CAA records became due while an order was finalized"));
+                let detail = "The order became ready while this was looked into, and the names' CAA records have to be \
+                              looked for yet. Finalize again.";
+                return Err(Problem { retry_after: Some(1), ..Problem::new(Kind::Caa, detail) });
             }
             let checked = AuthorizationRecord { caa_checked: Some(self.ports.now()), ..authorization.clone() };
             txn.put(authorization.id.as_str(), &checked)?;

@@ -228,7 +228,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         match Route::parse(path) {
             Some(Route::Account(id)) => self.post_account(admitted, &id),
             Some(Route::Orders(id, after)) => self.post_orders(admitted, &id, after.as_ref()),
-            Some(Route::NewOrder) => self.post_new_order(admitted),
+            Some(Route::NewOrder) => self.post_new_order(admitted).await,
             Some(Route::Order(id)) => self.post_order(admitted, &id),
             Some(Route::Finalize(id)) => self.post_finalize(admitted, &id).await,
             Some(Route::Authorization(id)) => self.post_authorization(admitted, &id),

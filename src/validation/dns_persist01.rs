@@ -39,7 +39,7 @@ pub struct Expected<'a> {
 ///
 /// # Errors
 /// That they cannot be looked up, or what is wrong with them.
-pub(super) async fn validate<O: Outbound>(
+pub async fn validate<O: Outbound>(
     probe: &Probe<'_, O>,
     name: &DnsName,
     subject: &Subject<'_>,
