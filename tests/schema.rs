@@ -82,7 +82,8 @@ fn what_is_stored_fits_its_schema() {
     let mut client = Client::registered(&world);
     let leaf = client.issue(&["example.test"], &new_key(SigAlg::Es256));
     client.revoke(&leaf, Some(4)).is(200);
-    client.new_order(&["*.pending.test"]).is(201);
+    world.put(&client.partition(), "persist.test", &PersistRecord::new(world.now()));
+    client.new_order(&["*.pending.test", "persist.test"]).is(201);
     let new = ClientKey::generate(SigAlg::Es256);
     client.key_change(&new).is(200);
     client.key = new;
@@ -92,7 +93,7 @@ fn what_is_stored_fits_its_schema() {
         check(&prefix, &serde_json::from_str(&json).unwrap());
         seen.insert(prefix);
     }
-    let wanted = ["account", "authz", "cert", "nonce", "order", "owner", "serial"].map(str::to_owned);
+    let wanted = ["account", "authz", "cert", "nonce", "order", "owner", "persist", "serial"].map(str::to_owned);
     assert_eq!(seen, BTreeSet::from(wanted));
 }
 

@@ -14,7 +14,7 @@ use crate::ca::routes::Urls;
 use crate::ca::settings::{Meta, Settings};
 use crate::pki::Issuer;
 use crate::pki::ceremony::{CertAndKey, create_intermediate, create_root};
-use crate::store::MemoryKv;
+use crate::store::{MemoryKv, Record};
 use crate::validation::guard::AddressPolicy;
 use crate::validation::{self, caa};
 use crate::values::Time;
@@ -247,6 +247,11 @@ impl World {
     pub fn records(&self, prefix: &str) -> Vec<(String, serde_json::Value)> {
         let rows = self.rows().into_iter().filter(|((_, key), _)| key.starts_with(prefix));
         rows.map(|((name, _), json)| (name, serde_json::from_str(&json).expect("JSON"))).collect()
+    }
+
+    /// Stores a record in a partition, as if something had done so before.
+    pub fn put<R: Record>(&self, partition: &str, id: &str, record: &R) {
+        self.cell(partition).transact(|txn| Ok(txn.put(id, record)?)).expect("the record is stored");
     }
 
     /// Notes a nonce that was issued. `false` when it was issued before.

@@ -1,8 +1,8 @@
 use super::*;
 use proptest::prelude::*;
 
-fn read(text: &str) -> Option<(Option<&str>, Vec<(&str, &str)>)> {
-    issue_value(text.as_bytes()).map(|value| (value.issuer, value.parameters))
+fn read(text: &str) -> Option<IssueValue<'_>> {
+    issue_value(text.as_bytes())
 }
 
 #[test]
@@ -27,7 +27,7 @@ fn caa_the_grammar_of_an_issue_value_is_kept() {
         ("ca.example; a-b=!:=<~", Some("ca.example"), vec![("a-b", "!:=<~")]),
         (&with_account, Some("ca.example"), vec![("accounturi", account), ("policy", "wildcard")]),
     ] {
-        assert_eq!(read(text), Some((issuer, parameters)), "{text:?}");
+        assert_eq!(read(text), Some(IssueValue { issuer, parameters }), "{text:?}");
     }
 }
 
