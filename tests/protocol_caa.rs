@@ -3,6 +3,7 @@
 
 use core::time::Duration;
 use selvedge::acme::Kind;
+use selvedge::ca::permission;
 use selvedge::ca::testing::{Answered, Client, CsrShape, Proof, World, challenge, new_key};
 use selvedge::values::SigAlg;
 use serde_json::{Value, json};
@@ -214,4 +215,24 @@ fn caa_nothing_is_looked_for_on_behalf_of_who_may_not_finalize() {
     client.post(client.account(), json!({ "status": "deactivated" })).is(200);
     finalize(&client, &order, &["a.example"]).refused(401, Kind::Unauthorized);
     assert_eq!(world.network().asked(), Vec::<String>::new());
+}
+
+#[test]
+fn caa_pre_authorised_names_are_looked_after_before_the_certificate() {
+    let policy = permission::read_policy("POLICY", &json!({ "preauthorized": ["a.example", "b.example"] })).unwrap();
+    let world = World::new().reconfigured(|settings| {
+        settings.policy = policy;
+        settings.dev = true;
+    });
+    let client = Client::registered(&world);
+    world.network().caa("b.example", "issue", "ca.test; validationmethods=http-01,dns-01");
+    for (name, allowed) in [("a.example", true), ("b.example", false)] {
+        let order = client.new_order(&[name]).is(201).json();
+        assert_eq!(order["status"], "ready");
+        let answered = finalize(&client, &order, &[name]);
+        match allowed {
+            true => assert_eq!(answered.is(200).json()["status"], "valid"),
+            false => assert!(answered.refused(403, Kind::Caa).detail().contains("none was used"), "RFC 8657 section 4"),
+        }
+    }
 }

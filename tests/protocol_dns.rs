@@ -4,6 +4,7 @@
 use core::time::Duration;
 use selvedge::acme::Kind;
 use selvedge::acme::persist::PersistRecord;
+use selvedge::ca::permission;
 use selvedge::ca::testing::{Answered, Client, CsrShape, World, challenge, new_key};
 use selvedge::jose::testing::ClientKey;
 use selvedge::validation::dns_persist01::hashed_uri;
@@ -89,6 +90,29 @@ fn t34_dns_persist_is_offered_to_who_used_it_before_and_to_nobody_else() {
     let client = later(&client, DAY * 401);
     client.world.run_due_alarms();
     assert!(!offered(&client, "a.test"));
+}
+
+#[test]
+fn t34_dns_persist_is_offered_where_the_policy_names_it_and_not_where_it_names_others() {
+    let world = World::new();
+    let offers = |challenges: Value, client: &Client, name: &str| {
+        let policy = permission::read_policy("POLICY", &json!({ "challenges": challenges })).unwrap();
+        let client = client.at(&world.reconfigured(|settings| settings.policy = policy));
+        let placed = client.new_order(&[name]).is(201);
+        let authorization = only_authorization(&client, &placed);
+        kinds(&authorization).into_iter().map(str::to_owned).collect::<Vec<String>>()
+    };
+    let client = Client::registered(&world);
+    assert_eq!(offers(json!(["dns-persist-01", "dns-01"]), &client, "a.test"), ["dns-01", "dns-persist-01"]);
+    remember(&client, "a.test");
+    publish(&client, "a.test", "");
+    world.network().asked();
+    assert_eq!(offers(json!(["dns-01"]), &client, "a.test"), ["dns-01"], "whatever was before");
+    assert_eq!(world.network().asked(), Vec::<String>::new());
+    // Named by the policy and used before for another name: looked up just in time for this one.
+    publish(&client, "b.test", "");
+    assert_eq!(offers(json!(["dns-persist-01"]), &client, "b.test"), ["dns-persist-01"]);
+    assert_eq!(world.network().asked(), ["TXT _validation-persist.b.test"]);
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! What the operator configures: each value that is missing or wrong is named, with what to do.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
 
-use selvedge::ca::settings::Settings;
+use selvedge::ca::settings::{Settings, TermsChange};
 use selvedge::pki::ceremony::{create_intermediate, create_root};
+use selvedge::policy::Policy;
 use selvedge::values::{Time, b64};
 use std::collections::BTreeMap;
 
@@ -76,11 +77,24 @@ fn what_is_wrong_is_named() {
         ("CAA_IDENTITIES", "a.example.org,".repeat(11)),
         ("CAA_INTERNAL", "corp, *.lan".to_owned()),
         ("CAA_INTERNAL", "corp lan".to_owned()),
+        ("TERMS_OF_SERVICE", "javascript:alert(1)".to_owned()),
+        ("TERMS_CHANGE", "deny".to_owned()),
+        ("TERMS_CHANGE", "refuse".to_owned()),
+        ("POLICY", "allow everything".to_owned()),
+        ("POLICY", "[]".to_owned()),
+        ("POLICY", r#"{"deny":["a.test"],"deny":[]}"#.to_owned()),
+        ("POLICY.deny[0]", r#"{"deny":["a..test"]}"#.to_owned()),
+        ("POLICY.challenges[1]", r#"{"challenges":["dns-01","dns-1"]}"#.to_owned()),
+        ("EXTERNAL_ACCOUNT_REQUIRED", "yes".to_owned()),
+        ("EXTERNAL_ACCOUNT_REQUIRED", "true".to_owned()),
+        ("EAB_KEYS", "team-a".to_owned()),
+        ("EAB_KEYS.team-a.uses", r#"{"team-a":{"key":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"}}"#.to_owned()),
     ] {
         let mut values = good();
-        values.insert(name, value.clone());
+        // What is wrong within a document is named by its path.
+        values.insert(name.split('.').next().unwrap(), value.clone());
         let refusal = read(&values, NOW).unwrap_err();
-        assert!(refusal.starts_with(name), "{name}={value}: {refusal}");
+        assert!(refusal.starts_with(name) && refusal.ends_with('.'), "{name}={value}: {refusal}");
     }
 }
 
@@ -111,6 +125,33 @@ fn caa_is_on_under_the_name_of_the_host_unless_something_else_is_said() {
     assert!(caa(&address).unwrap_err().starts_with("CAA_IDENTITIES"));
     assert_eq!(caa(&[address[0], ("CAA_IDENTITIES", "ca.example.org")]).unwrap().identities, ["ca.example.org"]);
     assert_eq!(caa(&[address[0], ("MODE", "dev")]).unwrap().identities, ["selvedge.test"]);
+}
+
+#[test]
+fn policy_and_external_account_keys_are_read_and_stay_secret() {
+    let mut values = good();
+    let key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
+    values.insert("POLICY", r#"{"allow":["*.example.org"],"max_lifetime":"45d"}"#.to_owned());
+    let keys =
+        format!(r#"{{"team-a":{{"key":"{key}=","uses":"once","policy":{{"preauthorized":["*.corp.example"]}}}}}}"#);
+    values.insert("EAB_KEYS", keys);
+    values.insert("EXTERNAL_ACCOUNT_REQUIRED", "true".to_owned());
+    values.insert("TERMS_OF_SERVICE", "https://ca.example.org/terms".to_owned());
+    values.insert("TERMS_CHANGE", "refuse".to_owned());
+    let settings = read(&values, NOW).unwrap();
+    assert_eq!(settings.policy.allow.as_ref().unwrap()[0].to_string(), "*.example.org");
+    assert_eq!(settings.external.keys["team-a"].policy.preauthorized[0].to_string(), "*.corp.example");
+    assert!(settings.external.required);
+    assert_eq!(settings.terms_change, TermsChange::Refuse);
+    assert!(!format!("{settings:?}").contains("AAECAwQF") && !format!("{settings:?}").contains("0, 1, 2, 3"));
+    let unset = read(&good(), NOW).unwrap();
+    assert_eq!((unset.policy, unset.terms_change), (Policy::default(), TermsChange::Accept));
+    assert!(unset.external.keys.is_empty() && !unset.external.required);
+    // A key's policy that leaves nothing beside the CA's.
+    values.insert("POLICY", r#"{"challenges":["dns-01"]}"#.to_owned());
+    let narrow = format!(r#"{{"b":{{"key":"{key}","uses":"many","policy":{{"challenges":["http-01"]}}}}}}"#);
+    values.insert("EAB_KEYS", narrow);
+    assert!(read(&values, NOW).unwrap_err().starts_with("EAB_KEYS.b.policy.challenges"));
 }
 
 #[test]

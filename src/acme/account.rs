@@ -44,9 +44,15 @@ pub struct AccountRecord {
     pub key_changes: u64,
     /// Contact URLs.
     pub contact: Vec<String>,
-    /// Whether the terms of service were agreed to.
+    /// Whether terms of service were agreed to.
     #[serde(default)]
     pub terms_agreed: bool,
+    /// The URL of the terms of service that were agreed to, the latest if there were several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terms: Option<String>,
+    /// The external account that it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external: Option<ExternalBinding>,
     /// When it was made.
     pub created: Time,
 }
@@ -78,12 +84,41 @@ impl AccountRecord {
     /// The account object (RFC 8555 §7.1.2); `orders_url` is where its orders are listed.
     pub fn wire(&self, orders_url: &str) -> Value {
         let mut object = json!({ "status": self.status, "contact": self.contact, "orders": orders_url });
-        if self.terms_agreed
-            && let Some(members) = object.as_object_mut()
-        {
-            members.insert("termsOfServiceAgreed".into(), true.into());
+        if let Some(members) = object.as_object_mut() {
+            if self.terms_agreed {
+                members.insert("termsOfServiceAgreed".into(), true.into());
+            }
+            if let Some(external) = &self.external {
+                members.insert("externalAccountBinding".into(), external.binding.clone());
+            }
         }
         object
+    }
+}
+
+/// An external account binding that was verified (RFC 8555 §7.3.4).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ExternalBinding {
+    /// The external account key's name.
+    pub kid: String,
+    /// The binding as the client sent it, which the account object has to show.
+    pub binding: Value,
+}
+
+/// Stored as `use/{thumbprint}` in the partition of an external account key: an account key that was bound with it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExternalUse {
+    /// The account that was made, or about to be made, for the account key.
+    pub account: Id,
+    /// When.
+    pub at: Time,
+}
+
+impl Record for ExternalUse {
+    const PREFIX: &'static str = "use";
+
+    fn expires(&self) -> Option<Time> {
+        None
     }
 }
 
@@ -97,6 +132,9 @@ pub struct NewAccount {
     pub terms_of_service_agreed: bool,
     /// Find the account, never create one.
     pub only_return_existing: bool,
+    /// The external account binding, unread.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub external_account_binding: Option<Value>,
 }
 
 /// The payload of an account update (RFC 8555 §7.3.2). `status` other than `deactivated` is ignored.

@@ -12,6 +12,7 @@ pub mod nonce;
 pub mod order;
 pub mod persist;
 pub mod problem;
+pub mod terms;
 
 pub use account::{AccountRecord, AccountStatus};
 pub use authorization::{AuthorizationRecord, ChallengeRecord};

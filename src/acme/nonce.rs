@@ -17,6 +17,9 @@ pub const LIFETIME: Duration = Duration::from_secs(2 * 3600);
 /// How far a clock may run ahead of the one that issued the nonce: isolates run on many machines.
 const SKEW: Duration = Duration::from_secs(60);
 
+/// What the key is used for here.
+const PURPOSE: &[u8] = b"selvedge nonce v1\0";
+
 const TIME_BYTES: usize = 8;
 const RANDOM_BYTES: usize = 16;
 const MAC_BYTES: usize = 16;
@@ -62,7 +65,7 @@ pub fn issue(key: &[u8; 32], home: &Home, now: Time, random: [u8; RANDOM_BYTES])
     }
     bytes.extend(now.millis().to_be_bytes());
     bytes.extend(random);
-    let tag = mac(key, &bytes).finalize().into_bytes();
+    let tag = mac(key, PURPOSE).chain_update(&bytes).finalize().into_bytes();
     bytes.extend(tag.iter().take(MAC_BYTES));
     b64::encode(&bytes)
 }
@@ -74,7 +77,7 @@ pub fn issue(key: &[u8; 32], home: &Home, now: Time, random: [u8; RANDOM_BYTES])
 pub fn check(key: &[u8; 32], text: &str, now: Time) -> Result<Nonce, NonceFault> {
     let bytes = b64::decode(text).ok_or(NonceFault::Unknown)?;
     let (signed, tag) = bytes.split_at_checked(bytes.len().saturating_sub(MAC_BYTES)).ok_or(NonceFault::Unknown)?;
-    mac(key, signed).verify_truncated_left(tag).map_err(|_| NonceFault::Unknown)?;
+    mac(key, PURPOSE).chain_update(signed).verify_truncated_left(tag).map_err(|_| NonceFault::Unknown)?;
     let (home, rest) = split_home(signed).ok_or(NonceFault::Unknown)?;
     let (time, random) = rest.split_first_chunk::<TIME_BYTES>().ok_or(NonceFault::Unknown)?;
     let issued = Time::from_millis(u64::from_be_bytes(*time));
@@ -93,14 +96,14 @@ fn split_home(bytes: &[u8]) -> Option<(Home, &[u8])> {
     }
 }
 
-fn mac(key: &[u8; 32], message: &[u8]) -> Hmac<Sha256> {
+/// A MAC, yet without message, under a key that serves several purposes: `purpose` separates them, and ends with a zero
+/// octet so that none is the beginning of another.
+pub(super) fn mac(key: &[u8; 32], purpose: &[u8]) -> Hmac<Sha256> {
     // RFC 2104 §2: a key shorter than the hash's block is filled up with zeros.
     let mut block = [0; 64];
     block.iter_mut().zip(key).for_each(|(to, from)| *to = *from);
     let mut mac = Hmac::<Sha256>::new(&block.into());
-    // Separates this use of the key from any other.
-    mac.update(b"selvedge nonce v1\0");
-    mac.update(message);
+    mac.update(purpose);
     mac
 }
 

@@ -1,5 +1,6 @@
 //! A partition at work: its storage, its host, and the entrance for messages.
 
+use super::agreement;
 use super::front;
 use super::http::{Answer, Response};
 use super::ladder;
@@ -35,6 +36,7 @@ pub struct Admitted {
     pub account: Id,
     nonce: Option<Nonce>,
     url: Result<(), Problem>,
+    needs_agreement: bool,
 }
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
@@ -55,6 +57,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             Message::Find { thumbprint } => self.find(&thumbprint).map(Reply::Account),
             Message::Yield { thumbprint } => self.give_up(&thumbprint).map(Reply::Account),
             Message::Create(creation) => self.create(*creation).map(Reply::Account),
+            Message::Agree { terms } => self.agree(terms).map(|()| Reply::Done),
+            Message::Bind { thumbprint, account } => self.bind(&thumbprint, account).map(Reply::Bound),
             Message::Record { serial, entry } => self.record(&serial, &entry),
             Message::Revoke(request) => self.revoke_entry(*request),
         };
@@ -146,7 +150,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             None
         };
         let url = ladder::check_url(&self.ports, &jws, path);
-        Ok(Admitted { jws, account: id, nonce, url })
+        let needs_agreement = !agreement::needs_no_agreement(path, &jws);
+        Ok(Admitted { jws, account: id, nonce, url, needs_agreement })
     }
 
     /// The account of this partition.
@@ -164,7 +169,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// nothing of it is stored, but the nonce stays redeemed (RFC 8555 §6.5: once seen, invalid).
     ///
     /// # Errors
-    /// `badNonce`; `unauthorized` with 401 for a dead account; what `act` returns.
+    /// `badNonce`; `unauthorized` with 401 for a dead account; `userActionRequired` for one that has to agree to new
+    /// terms of service; what `act` returns.
     pub fn enter<T>(
         &self,
         admitted: &Admitted,
@@ -215,7 +221,11 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         if account.status != AccountStatus::Valid {
             return Err(dead_account());
         }
-        admitted.url.clone().map(|()| account)
+        admitted.url.clone()?;
+        if admitted.needs_agreement {
+            agreement::check(self.ports.settings(), &account)?;
+        }
+        Ok(account)
     }
 
     /// What anybody may GET is also had by POST-as-GET (RFC 8555 §6.3).
@@ -238,7 +248,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             Some(Route::KeyChange) => self.post_key_change(admitted).await,
             Some(Route::Directory) => self.read_only(admitted, || front::directory(self.ports.settings())),
             Some(Route::NewNonce) => self.read_only(admitted, || Response::empty(204)),
-            Some(Route::NewAccount | Route::Home | Route::Issuer(_)) | None => {
+            Some(Route::NewAccount | Route::Home | Route::Issuer(_) | Route::Agreement(..)) | None => {
                 Err(Problem::internal(format!("{path:?} was passed to an account")))
             }
         }

@@ -44,12 +44,13 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// finalize. Repeated with the same CSR, it answers the order as it is.
     ///
     /// # Errors
-    /// `orderNotReady`; `badCSR`, `badPublicKey` or `caa`, with the order left ready; 404 for an unknown order.
+    /// `orderNotReady`; `rejectedIdentifier` or `unauthorized` when the policy has changed since the order; `badCSR`,
+    /// `badPublicKey` or `caa`, with the order left ready; 404 for an unknown order.
     pub async fn post_finalize(self: &Rc<Self>, admitted: &Admitted, id: &Id) -> Answer {
         let presented = self.presented(admitted).await;
         let looked = self.look_for_caa(admitted, id).await;
         let work = Work::Issue(id.clone());
-        let fresh = self.enter(admitted, |txn, _account| {
+        let fresh = self.enter(admitted, |txn, account| {
             let mut order = self.order(txn, id)?;
             let presented = presented?;
             let authorizations = self.authorizations_of(txn, &order)?;
@@ -59,6 +60,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
                 None if status == OrderStatus::Ready => {}
                 _ => return Err(not_ready(status)),
             }
+            self.check_still_permitted(&account, &order, &authorizations)?;
             order.issuance = Some(self.prepare(&order, &presented)?);
             self.note_caa(txn, &authorizations, &looked?)?;
             txn.put(id.as_str(), &order)?;

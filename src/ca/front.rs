@@ -6,7 +6,7 @@ use super::message::{Message, NONCE_SHARDS, Partition, Reply};
 use super::ports::Ports;
 use super::routes::Route;
 use super::settings::Settings;
-use super::{registration, revocation};
+use super::{agreement, registration, revocation};
 use crate::acme::{Home, Kind, Problem};
 use crate::jose::{Jwk, KeyRef, Unverified, Verified};
 use serde_json::{Value, json};
@@ -46,6 +46,7 @@ impl<P: Ports> Front<P> {
             Some(Route::Home) => Ok(home(settings).indexed(&settings.urls)),
             Some(Route::Issuer(id)) if id == settings.issuer.id() => Ok(issuer(settings)),
             Some(Route::Issuer(_)) => Err(Problem::malformed("There is no issuer of this name.").with_status(404)),
+            Some(Route::Agreement(account, proof)) => agreement::page(settings, &account, &proof),
             Some(Route::NewNonce) => {
                 // RFC 8555 §7.2: 200 to HEAD, 204 to GET.
                 let status = if method == "HEAD" { 200 } else { 204 };
@@ -67,6 +68,9 @@ impl<P: Ports> Front<P> {
     }
 
     async fn post_answer(&self, request: &Request, route: Option<Route>) -> Result<Passed, Problem> {
+        if let Some(Route::Agreement(account, proof)) = &route {
+            return agreement::agree(&self.ports, request, account, proof).await.map(Passed::Own);
+        }
         let jws = ladder::read(request)?;
         let route = match route {
             None => return Err(unknown_path()),
@@ -204,6 +208,9 @@ pub fn directory(settings: &Settings) -> Response {
     // draft-ietf-acme-dns-persist-02 §3.2, §4.1: for records that are made before any order.
     meta.insert("issuerDomainNames".into(), names.clone().into());
     meta.insert("accountHashPrefix".into(), urls.account_hash_prefix().into());
+    if settings.external.required {
+        meta.insert("externalAccountRequired".into(), true.into());
+    }
     if let Some(members) = directory.as_object_mut().filter(|_| !meta.is_empty()) {
         members.insert("meta".into(), Value::Object(meta));
     }

@@ -8,6 +8,7 @@ use super::ports::PartitionPorts;
 use crate::acme::authorization::PersistentOffer;
 use crate::acme::persist::PersistRecord;
 use crate::acme::{AuthorizationRecord, ChallengeRecord, NewOrder, Problem};
+use crate::policy::Permit;
 use crate::store::{Kv, Txn};
 use crate::validation::dns_persist01::{self, Expected};
 use crate::validation::probe::Probe;
@@ -40,14 +41,18 @@ struct Search {
 }
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
-    /// The challenge types that an identifier is offered: those that every client understands, and dns-persist-01 to an
-    /// account that proved the name by it before.
+    /// The challenge types that an identifier is offered: those that the policy says, or that every client understands;
+    /// and dns-persist-01 to an account that proved the name by it before, unless the policy excludes it. None for one
+    /// that is pre-authorised.
     ///
     /// # Errors
     /// When the storage fails.
-    pub fn offered(&self, txn: &Txn<'_, K>, identifier: &Identifier) -> Result<Vec<Method>, Problem> {
+    pub fn offered(&self, txn: &Txn<'_, K>, identifier: &Identifier, permit: &Permit) -> Result<Vec<Method>, Problem> {
         let known = txn.get::<PersistRecord>(&identifier.base().value())?.is_some();
-        let wanted = |method: &Method| method.fits(identifier) && (method.offered_by_default() || known);
+        let offers = |method: Method| {
+            permit.offers(method.name()) || (!method.has_token() && known && permit.allows(method.name()))
+        };
+        let wanted = |method: &Method| !permit.preauthorized && method.fits(identifier) && offers(*method);
         Ok(Method::ALL.into_iter().filter(wanted).collect())
     }
 
@@ -75,10 +80,13 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             if txn.list::<PersistRecord>(None, 1)?.is_empty() {
                 return Ok(Search::default());
             }
+            let identifiers = payload::<NewOrder>(admitted)?.checked()?;
+            let permits = self.permits(&account, &identifiers)?;
             let mut search = Search { identifiers: Vec::new(), thumbprints: account.thumbprints() };
-            for identifier in payload::<NewOrder>(admitted)?.checked()? {
-                if search.identifiers.len() < MOST && self.offered(txn, &identifier)?.contains(&Method::DnsPersist01) {
-                    search.identifiers.push(identifier);
+            for identifier in &identifiers {
+                let offered = self.offered(txn, identifier, permits.of(identifier)?)?;
+                if search.identifiers.len() < MOST && offered.contains(&Method::DnsPersist01) {
+                    search.identifiers.push(identifier.clone());
                 }
             }
             Ok(search)

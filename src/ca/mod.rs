@@ -5,12 +5,15 @@
 //! asynchronous steps stand before and between transactions.
 
 pub mod account;
+pub mod agreement;
 pub mod alarm;
 pub mod authorization;
+pub mod binding;
 pub mod caa;
 pub mod cell;
 pub mod certificate;
 pub mod challenge;
+pub mod external;
 pub mod finalize;
 pub mod front;
 pub mod http;
@@ -22,6 +25,7 @@ pub mod ladder;
 pub mod ledger;
 pub mod message;
 pub mod order;
+pub mod permission;
 pub mod placing;
 pub mod ports;
 pub mod registration;

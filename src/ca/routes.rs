@@ -36,6 +36,8 @@ pub enum Route {
     Challenge(Id, String),
     /// A certificate.
     Certificate(Id),
+    /// The page where a person agrees to new terms of service for this account; with the proof that it was asked.
+    Agreement(Id, String),
     /// The issuer's certificate, DER, for `caIssuers` (RFC 5280 §4.2.2.1).
     Issuer(String),
 }
@@ -48,6 +50,7 @@ impl Route {
             ("", None) => Self::Home,
             ("directory", None) => Self::Directory,
             ("issuer", Some(file)) => Self::Issuer(issuer_id(file)?),
+            ("terms", Some(account)) => Self::Agreement(Id::parse(account)?, parts.next()?.to_owned()),
             ("acme", Some(resource)) => Self::parse_resource(resource, &mut parts)?,
             _ => return None,
         };
@@ -172,6 +175,11 @@ impl Urls {
         self.resource(&format!("cert/{id}"))
     }
 
+    /// The page where a person agrees to new terms of service for an account.
+    pub fn agreement(&self, account: &Id, proof: &str) -> String {
+        self.of_path(&format!("/terms/{account}/{proof}"))
+    }
+
     /// The issuer's certificate.
     pub fn issuer(&self, id: &str) -> String {
         self.of_path(&format!("/issuer/{id}.crt"))
@@ -201,6 +209,7 @@ mod tests {
             (urls.authorization(&a), Route::Authorization(a.clone())),
             (urls.challenge(&a, "http-01"), Route::Challenge(a.clone(), "http-01".into())),
             (urls.certificate(&a), Route::Certificate(a.clone())),
+            (urls.agreement(&a, "proof"), Route::Agreement(a.clone(), "proof".into())),
             (urls.issuer("00ff"), Route::Issuer("00ff".into())),
         ] {
             assert_eq!(Route::parse(url.strip_prefix("https://ca.test").unwrap()), Some(route), "{url}");
@@ -241,6 +250,8 @@ mod tests {
             "/issuer/x.crt",
             "/issuer/.crt",
             "/issuer/00",
+            "/terms/short/x",
+            "/terms/AAAAAAAAAAAAAAAAAAAAAA",
             "//directory",
             "/acme/../directory",
         ] {

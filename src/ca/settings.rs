@@ -1,11 +1,16 @@
 //! What the operator configures, checked.
 
 use super::caa;
+use super::external::ExternalAccounts;
+use super::permission;
 use super::routes::Urls;
+use crate::jose;
 use crate::pki::Issuer;
+use crate::policy::Policy;
 use crate::validation;
 use crate::validation::guard::AddressPolicy;
 use crate::values::{Time, b64};
+use serde_json::Value;
 use url::Url;
 
 /// The CA's configuration, made by the host from its variables and secrets.
@@ -28,8 +33,24 @@ pub struct Settings {
     pub caa: validation::caa::Config,
     /// The directory's `meta` members that are set: terms of service, website.
     pub meta: Meta,
+    /// Whether accounts have to agree when the terms of service change.
+    pub terms_change: TermsChange,
+    /// For what this CA issues.
+    pub policy: Policy,
+    /// The external account keys.
+    pub external: ExternalAccounts,
     /// On a test machine: responses say how many Durable Object calls they took.
     pub dev: bool,
+}
+
+/// What happens when the terms of service are not those that an account agreed to (RFC 8555 §7.3.3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TermsChange {
+    /// Nothing: the account goes on. Clients run unattended, and a change must not stop them by surprise.
+    #[default]
+    Accept,
+    /// Its requests are refused until a person agrees.
+    Refuse,
 }
 
 /// Members of the directory's `meta` object (RFC 8555 §9.7.6).
@@ -67,6 +88,9 @@ impl Settings {
             Some(_) if dev => None,
             Some(rest) => Some(format!("http://{rest}")),
         };
+        let policy = policy(value)?;
+        let keys = value("EAB_KEYS");
+        let bound_only = flag(value, "EXTERNAL_ACCOUNT_REQUIRED")?;
         Ok(Self {
             ca_issuers,
             nonce_key: nonce_key(&required("NONCE_KEY")?)?,
@@ -74,6 +98,9 @@ impl Settings {
             resolver: resolver(&required("RESOLVER_URL")?)?,
             caa: caa::config(value, &base, dev)?,
             meta: meta(value)?,
+            terms_change: terms_change(value)?,
+            external: ExternalAccounts::read(keys.as_deref(), bound_only, &policy)?,
+            policy,
             urls,
             issuer,
             dev,
@@ -122,11 +149,7 @@ fn resolver(text: &str) -> Result<String, String> {
 }
 
 fn validation_config(value: Values<'_>) -> Result<validation::Config, String> {
-    let allow_private = match value("ALLOW_PRIVATE").as_deref() {
-        None | Some("false") => false,
-        Some("true") => true,
-        Some(other) => return Err(format!("ALLOW_PRIVATE is {other:?}; it has to be \"true\" or \"false\".")),
-    };
+    let allow_private = flag(value, "ALLOW_PRIVATE")?;
     let http01_port = match value("HTTP01_PORT") {
         None => 80,
         Some(text) => text
@@ -138,9 +161,36 @@ fn validation_config(value: Values<'_>) -> Result<validation::Config, String> {
     Ok(validation::Config { http01_port, policy: AddressPolicy { allow_private } })
 }
 
+/// A variable that is `true`, `false`, or not set, which is as `false`.
+fn flag(value: Values<'_>, name: &str) -> Result<bool, String> {
+    match value(name).as_deref() {
+        None | Some("false") => Ok(false),
+        Some("true") => Ok(true),
+        Some(other) => Err(format!("{name} is {other:?}; it has to be \"true\" or \"false\".")),
+    }
+}
+
+fn policy(value: Values<'_>) -> Result<Policy, String> {
+    let Some(text) = value("POLICY") else { return Ok(Policy::default()) };
+    let document = jose::read_object("POLICY", &text).map_err(|fault| format!("{fault}."))?;
+    permission::read_policy("POLICY", &Value::Object(document))
+}
+
+fn terms_change(value: Values<'_>) -> Result<TermsChange, String> {
+    match value("TERMS_CHANGE").as_deref() {
+        None | Some("accept") => Ok(TermsChange::Accept),
+        Some("refuse") if value("TERMS_OF_SERVICE").is_some() => Ok(TermsChange::Refuse),
+        Some("refuse") => Err("TERMS_CHANGE is \"refuse\", but there are no TERMS_OF_SERVICE to agree to.".to_owned()),
+        Some(other) => Err(format!("TERMS_CHANGE is {other:?}; it has to be \"accept\" or \"refuse\".")),
+    }
+}
+
 fn meta(value: Values<'_>) -> Result<Meta, String> {
+    let is_page = |text: &str| Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "https" | "http"));
     let url = |name: &str| match value(name) {
-        Some(text) if Url::parse(&text).is_err() => Err(format!("{name} is {text:?}; it has to be a URL.")),
+        Some(text) if !is_page(&text) => {
+            Err(format!("{name} is {text:?}; it has to be the URL of a web page, like https://example.org/page."))
+        }
         other => Ok(other),
     };
     Ok(Meta { terms_of_service: url("TERMS_OF_SERVICE")?, website: url("WEBSITE")? })

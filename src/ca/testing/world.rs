@@ -6,14 +6,16 @@ use super::faults::{Fault, SharedKv};
 use super::host::WorldPorts;
 use super::network::Network;
 use crate::ca::cell::Cell as PartitionCell;
+use crate::ca::external::ExternalAccounts;
 use crate::ca::front::Front;
 use crate::ca::http::{Request, Response};
 use crate::ca::message::Partition;
 use crate::ca::ports::Task;
 use crate::ca::routes::Urls;
-use crate::ca::settings::{Meta, Settings};
+use crate::ca::settings::{Meta, Settings, TermsChange};
 use crate::pki::Issuer;
 use crate::pki::ceremony::{CertAndKey, create_intermediate, create_root};
+use crate::policy::Policy;
 use crate::store::{MemoryKv, Record};
 use crate::validation::guard::AddressPolicy;
 use crate::validation::{self, caa};
@@ -92,6 +94,9 @@ impl World {
                 internal: caa::INTERNAL.map(str::to_owned).to_vec(),
             },
             meta: Meta::default(),
+            terms_change: TermsChange::default(),
+            policy: Policy::default(),
+            external: ExternalAccounts::default(),
             dev: false,
         };
         let store = Rc::new(Fault::default());
