@@ -73,6 +73,14 @@ pub struct Options {
     /// Serve http instead of https. Some clients refuse that.
     #[arg(long)]
     plain_http: bool,
+    /// A setting of the Worker beside, or in place of, those in wrangler.toml.
+    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = variable)]
+    vars: Vec<(String, String)>,
+}
+
+fn variable(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("it has to be like CAA=off")?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 /// The programs and files that make up the server.
@@ -209,7 +217,8 @@ fn bindings(options: &Options, state: &State, origin: &str, management: &str) ->
         ("ALLOW_PRIVATE", "true".to_owned()),
     ];
     let files = [("ISSUER_KEY", pki::ISSUER_KEY), ("ISSUER_CHAIN", pki::ISSUER), ("NONCE_KEY", pki::NONCE_KEY)];
-    let vars = vars.into_iter().map(|(name, value)| (name.to_owned(), Binding::Var(Var::Text(value))));
+    let vars = vars.into_iter().map(|(name, value)| (name.to_owned(), value)).chain(options.vars.clone());
+    let vars = vars.map(|(name, value)| (name, Binding::Var(Var::Text(value))));
     vars.chain(files.into_iter().map(|(name, file)| (name.to_owned(), Binding::File(state.path(file))))).collect()
 }
 

@@ -12,7 +12,8 @@ use super::harness::{COUNTER, Place, is_gone, wait_for};
 #[test]
 fn it_serves_what_it_prints_and_leaves_nothing_behind() {
     let place = Place::new(COUNTER);
-    let dev = place.up(&["--http01-port", "6002", "--tls-alpn-port", "6001"]);
+    let told = ["--var", "CAA=off", "--var", "ALLOW_PRIVATE=a=b"];
+    let dev = place.up(&[&["--http01-port", "6002", "--tls-alpn-port", "6001"][..], &told].concat());
     let printed = place.read("stdout");
     let directory = dev.text("directory");
     assert!(directory.starts_with("https://127.0.0.1:") && directory.ends_with("/directory"), "{directory}");
@@ -28,7 +29,8 @@ fn it_serves_what_it_prints_and_leaves_nothing_behind() {
         ("MODE", "dev"),
         ("HTTP01_PORT", "6002"),
         ("TLS_ALPN_PORT", "6001"),
-        ("ALLOW_PRIVATE", "true"),
+        ("ALLOW_PRIVATE", "a=b"),
+        ("CAA", "off"),
         ("ISSUER_KEY", &place.read("state/intermediate.key")),
         ("ISSUER_CHAIN", &place.read("state/intermediate.pem")),
         ("NONCE_KEY", &place.read("state/nonce.key")),
