@@ -244,6 +244,34 @@ fn dns_persist_a_record_that_is_gone_ends_it_with_the_next_order() {
 }
 
 #[test]
+fn dns_persist_o06_the_same_order_again_is_as_good_as_its_record_is_now() {
+    let client = client();
+    remember(&client, "a.test");
+    let pending = client.new_order(&["a.test"]).is(201);
+    assert_eq!(pending.json()["status"], "pending");
+    // The record appears: the open order is proven by it.
+    publish(&client, "a.test", "");
+    let ready = client.new_order(&["a.test"]).is(201);
+    assert_eq!((ready.location(), &ready.json()["status"]), (pending.location(), &json!("ready")));
+    assert_eq!(client.new_order(&["a.test"]).is(201).location(), pending.location());
+    // It disappears: the order of before is not answered again.
+    client.world.network().clear_txt("_validation-persist.a.test");
+    let other = client.new_order(&["a.test"]).is(201);
+    assert_ne!(other.location(), pending.location());
+    assert_eq!(other.json()["status"], "pending");
+}
+
+#[test]
+fn dns_persist_o06_what_is_proven_otherwise_is_not_looked_up() {
+    let client = client();
+    client.ready_order(&["a.test"]);
+    remember(&client, "a.test");
+    client.world.network().asked();
+    assert_eq!(client.new_order(&["a.test", "b.test"]).is(201).json()["status"], "pending");
+    assert_eq!(client.world.network().asked(), Vec::<String>::new());
+}
+
+#[test]
 fn dns_persist_just_in_time_only_for_accounts_that_used_it_before() {
     let client = client();
     publish(&client, "a.test", "");

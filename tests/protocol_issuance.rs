@@ -55,6 +55,8 @@ fn o03_o04_o05_orders_that_cannot_be_fulfilled_are_refused() {
         (json!({ "identifiers": [] }), Kind::Malformed),
         (json!({}), Kind::Malformed),
         (json!({ "identifiers": [dns("a.test")], "notAfter": "2030-01-01T00:00:00Z" }), Kind::Malformed),
+        (json!({ "identifiers": [dns("a.test")], "notAfter": "tomorrow" }), Kind::Malformed),
+        (json!({ "identifiers": [dns("a.test")], "profile": "gold" }), Kind::InvalidProfile),
         (json!({ "identifiers": [{ "type": "email", "value": "a@a.test" }] }), Kind::UnsupportedIdentifier),
         (json!({ "identifiers": [dns("a.test."), dns("b.test")] }), Kind::Malformed),
         (json!({ "identifiers": [dns("10.0.0.1")] }), Kind::Malformed),

@@ -1,10 +1,12 @@
 //! Policy as requests meet it: what is refused, by which rule, and what needs no challenge (RFC 8555 §7.1.3, §7.4).
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
+use core::time::Duration;
 use selvedge::acme::Kind;
 use selvedge::ca::external::ExternalAccounts;
 use selvedge::ca::permission;
 use selvedge::ca::testing::{Client, CsrShape, Proof, World, new_key};
+use selvedge::pki::certificate::parse_presented;
 use selvedge::values::{SigAlg, b64};
 use serde_json::{Value, json};
 
@@ -158,4 +160,79 @@ fn a_policy_that_is_tightened_holds_for_orders_that_are_open() {
     let client = client.at(&world);
     client.finalize(&proven, &csr("a.test")).is(200);
     client.finalize(&granted, &csr("a.corp.example")).is(200);
+}
+
+#[test]
+fn profiles_that_a_policy_excludes_are_neither_offered_nor_given() {
+    let ca = json!({ "profiles": ["tlsserver", "client", "shortlived"] });
+    let world = under(&World::new(), &ca, &json!({ "profiles": ["client"] }));
+    let advertised = world.ask("GET", "/directory").json()["meta"]["profiles"].clone();
+    assert_eq!(advertised.as_object().unwrap().keys().collect::<Vec<_>>(), ["shortlived", "tlsserver", "client"]);
+    let (anybody, member) = (Client::registered(&world), member(&world));
+    anybody.new_order_with(&["a.test"], json!({ "profile": "default" })).refused(400, Kind::InvalidProfile);
+    assert_eq!(anybody.new_order(&["a.test"]).is(201).json()["profile"], "shortlived", "the first that is allowed");
+    let refused = member.new_order_with(&["a.test"], json!({ "profile": "shortlived" }));
+    assert!(refused.refused(400, Kind::InvalidProfile).detail().ends_with("offered are: client."));
+    // Taken away between order and finalize.
+    let (url, order) = member.ready_order(&["b.test"]);
+    assert_eq!(order["profile"], "client");
+    let later = member.at(&under(&world, &json!({}), &json!({ "profiles": ["default"] })));
+    let csr = CsrShape::dns(&["b.test"]).build(&new_key(SigAlg::Es256));
+    later.finalize(&order, &csr).refused(400, Kind::InvalidProfile);
+    assert_eq!(later.get(&url).is(200).json()["status"], "ready");
+}
+
+#[test]
+fn o03_the_longest_life_that_a_policy_allows_holds_for_what_is_asked_and_what_is_not() {
+    let world = under(&World::new(), &json!({ "max_lifetime": "10d" }), &json!({}));
+    let client = Client::registered(&world);
+    let until = |days: u64| json!({ "notAfter": world.now().plus(Duration::from_secs(days * 86_400 - 1)).rfc3339() });
+    let refused = client.new_order_with(&["a.test"], until(11)).refused(400, Kind::Malformed);
+    assert!(refused.detail().contains("10 days"), "{}", refused.detail());
+    client.new_order_with(&["a.test"], until(10)).is(201);
+    let presented = parse_presented(&client.issue(&["a.test"], &new_key(SigAlg::Es256))).unwrap();
+    let end = world.now().plus(Duration::from_secs(10 * 86_400 - 3600 - 1));
+    assert_eq!(presented.not_after, end, "an hour of it is before the issue");
+}
+
+#[test]
+fn z09_new_authz_is_under_the_policy() {
+    let ca = json!({ "deny": ["b.test"], "challenges": ["dns-01"] });
+    let world = under(&World::new(), &ca, &json!({ "preauthorized": ["*.corp.test"] }));
+    let (anybody, member) = (Client::registered(&world), member(&world));
+    let refused = anybody.new_authz("b.test").refused(403, Kind::RejectedIdentifier);
+    assert!(refused.detail().contains("deny \"b.test\""), "{}", refused.detail());
+    let pending = anybody.new_authz("a.test").is(201);
+    assert_eq!(pending.json()["challenges"].as_array().unwrap().len(), 1);
+    let granted = member.new_authz("db.corp.test").is(201);
+    assert_eq!(granted.json()["status"], "valid");
+    assert_eq!(member.new_authz("db.corp.test").is(200).location(), granted.location());
+    // The ways to prove it have changed; what was granted is not any more.
+    let later = under(&world, &json!({ "challenges": ["http-01"] }), &json!({}));
+    let again = anybody.at(&later).new_authz("a.test").is(201);
+    assert_ne!(again.location(), pending.location());
+    let again = member.at(&later).new_authz("db.corp.test").is(201);
+    assert_eq!(again.json()["status"], "pending");
+}
+
+#[test]
+fn o06_reuse_keeps_to_the_policy_of_today() {
+    let world = World::new();
+    let client = member(&under(&world, &json!({}), &json!({})));
+    client.issue(&["a.test"], &new_key(SigAlg::Es256));
+    let open = client.new_order(&["a.test"]).is(201);
+    assert_eq!(open.json()["status"], "ready", "proven by http-01");
+    let dns_only = client.at(&under(&world, &json!({ "challenges": ["dns-01"] }), &json!({})));
+    let order = dns_only.new_order(&["a.test"]).is(201);
+    assert_eq!(order.json()["status"], "pending", "such a proof would not be taken any more");
+    let granting = client.at(&under(&world, &json!({}), &json!({ "preauthorized": ["b.test", "*.b.test"] })));
+    let granted = granting.new_order(&["b.test"]).is(201);
+    assert_eq!(granted.json()["status"], "ready");
+    assert_eq!(granting.new_order(&["b.test"]).is(201).location(), granted.location());
+    let order = client.new_order(&["b.test"]).is(201);
+    assert_eq!(order.json()["status"], "pending", "what was granted is not reused when it is not granted any more");
+    let pending = client.new_order(&["c.b.test"]).is(201);
+    let order = granting.new_order(&["c.b.test"]).is(201);
+    assert_ne!(order.location(), pending.location(), "nor is proof asked of what is granted now");
+    assert_eq!(order.json()["status"], "ready");
 }

@@ -9,15 +9,17 @@ use serde_json::json;
 use std::collections::BTreeSet;
 
 #[test]
-fn d01_the_directory_names_the_five_resources_and_no_other() {
+fn d01_the_directory_names_the_resources_that_work_and_no_other() {
     let answered = World::new().ask("GET", "/directory").is(200);
     let directory = answered.json();
     let members: Vec<&str> = directory.as_object().unwrap().keys().map(String::as_str).collect();
-    assert_eq!(members, ["newNonce", "newAccount", "newOrder", "revokeCert", "keyChange", "meta"]);
+    let resources =
+        ["newNonce", "newAccount", "newOrder", "newAuthz", "revokeCert", "keyChange", "renewalInfo", "meta"];
+    assert_eq!(members, resources);
     let mut urls: BTreeSet<&str> = directory.as_object().unwrap().values().filter_map(|url| url.as_str()).collect();
     assert!(urls.iter().all(|url| url.starts_with(&format!("{BASE}/"))));
     assert!(urls.insert("https://ca.test/directory"), "D-05: the directory's URL is no other resource's");
-    assert_eq!(urls.len(), 6);
+    assert_eq!(urls.len(), 8);
 }
 
 #[test]

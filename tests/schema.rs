@@ -5,6 +5,7 @@ use selvedge::acme::account::{ExternalUse, KeyOwner, VoidAccount};
 use selvedge::acme::ledger::LedgerEntry;
 use selvedge::acme::nonce::RedeemedNonce;
 use selvedge::acme::persist::PersistRecord;
+use selvedge::acme::reuse::{PlacedRecord, ProofRecord};
 use selvedge::acme::{AccountRecord, AuthorizationRecord, CertificateRecord, OrderRecord};
 use selvedge::ca::external::ExternalAccounts;
 use selvedge::ca::jobs::JobRecord;
@@ -56,6 +57,8 @@ fn golden_examples_are_read_and_written_back_and_no_record_is_without_one() {
         golden::<RedeemedNonce>(),
         golden::<JobRecord>(),
         golden::<PersistRecord>(),
+        golden::<ProofRecord>(),
+        golden::<PlacedRecord>(),
     ]);
     let folders = fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap());
     let folders = folders.filter(|entry| entry.path().is_dir()).map(|entry| entry.file_name().into_string().unwrap());
@@ -95,6 +98,12 @@ fn what_is_stored_fits_its_schema() {
     client.revoke(&leaf, Some(4)).is(200);
     world.put(&client.partition(), "persist.test", &PersistRecord::new(world.now()));
     client.new_order(&["*.pending.test", "persist.test"]).is(201);
+    let wish = json!({
+        "identifiers": [{ "type": "dns", "value": "example.test" }],
+        "profile": "tlsserver", "notAfter": "2026-12-01T00:00:00Z", "replaces": client.cert_id(&leaf),
+    });
+    client.post(&client.url("new-order"), wish).is(201);
+    client.new_authz("alone.test").is(201);
     let new = ClientKey::generate(SigAlg::Es256);
     client.key_change(&new).is(200);
     client.key = new;
@@ -104,7 +113,8 @@ fn what_is_stored_fits_its_schema() {
         check(&prefix, &serde_json::from_str(&json).unwrap());
         seen.insert(prefix);
     }
-    let wanted = ["account", "authz", "cert", "nonce", "order", "owner", "persist", "serial", "use"].map(str::to_owned);
+    let wanted = ["account", "authz", "cert", "nonce", "order", "owner", "persist", "placed", "proof", "serial", "use"];
+    let wanted = wanted.map(str::to_owned);
     assert_eq!(seen, BTreeSet::from(wanted));
 }
 

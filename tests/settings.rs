@@ -1,8 +1,9 @@
 //! What the operator configures: each value that is missing or wrong is named, with what to do.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
 
+use const_oid::db::rfc5280::ID_KP_EMAIL_PROTECTION;
 use selvedge::ca::settings::{Settings, TermsChange};
-use selvedge::pki::ceremony::{create_intermediate, create_root};
+use selvedge::pki::ceremony::{create_intermediate, create_intermediate_for, create_root, cross_sign};
 use selvedge::policy::Policy;
 use selvedge::values::{Time, b64};
 use std::collections::BTreeMap;
@@ -52,6 +53,8 @@ fn what_is_missing_is_named_with_what_to_do() {
 #[test]
 fn what_is_wrong_is_named() {
     let root = create_root("root", NOW, 10).unwrap();
+    let other_root = create_root("other", NOW, 10).unwrap();
+    let mail = create_intermediate_for(&root, "mail", &[ID_KP_EMAIL_PROTECTION], NOW, 5).unwrap();
     for (name, value) in [
         ("MODE", "test".to_owned()),
         ("BASE_URL", "http://ca.example.org".to_owned()),
@@ -68,6 +71,7 @@ fn what_is_wrong_is_named() {
         ("HTTP01_PORT", "0".to_owned()),
         ("HTTP01_PORT", "65536".to_owned()),
         ("ALLOW_PRIVATE", "yes".to_owned()),
+        ("REFUSE_NONCES", "5".to_owned()),
         ("TERMS_OF_SERVICE", "terms".to_owned()),
         ("CAA", "yes".to_owned()),
         ("CAA_IDENTITIES", "ca_1.example.org".to_owned()),
@@ -77,6 +81,10 @@ fn what_is_wrong_is_named() {
         ("CAA_IDENTITIES", "a.example.org,".repeat(11)),
         ("CAA_INTERNAL", "corp, *.lan".to_owned()),
         ("CAA_INTERNAL", "corp lan".to_owned()),
+        ("REVOCATION_PAGE", "why".to_owned()),
+        ("ALTERNATE_CHAINS", "no PEM".to_owned()),
+        ("ALTERNATE_CHAINS", other_root.certificate),
+        ("ISSUER_CHAIN", mail.certificate),
         ("TERMS_OF_SERVICE", "javascript:alert(1)".to_owned()),
         ("TERMS_CHANGE", "deny".to_owned()),
         ("TERMS_CHANGE", "refuse".to_owned()),
@@ -162,4 +170,21 @@ fn plain_http_is_for_dev_only_and_an_issuer_that_is_over_is_refused() {
     assert!(read(&values, NOW).is_ok());
     let later = Time::from_secs(NOW.secs() + 6 * 366 * 86_400);
     assert!(read(&good(), later).unwrap_err().starts_with("ISSUER_CHAIN"));
+}
+
+#[test]
+fn r02_alternate_chains_are_taken_while_they_are_valid() {
+    let root = create_root("root", NOW, 10).unwrap();
+    let issuer = create_intermediate(&root, "issuer", NOW, 5).unwrap();
+    let other_root = create_root("other", NOW, 10).unwrap();
+    let cross = cross_sign(&other_root, &issuer, "issuer", NOW, 1).unwrap();
+    let mut values = good();
+    values.insert("ISSUER_CHAIN", issuer.certificate.clone());
+    assert_eq!(read(&values, NOW).unwrap().issuer.alternates().len(), 0);
+    let all = format!("{}{}{}{}", cross.certificate, other_root.certificate, issuer.certificate, root.certificate);
+    values.insert("ALTERNATE_CHAINS", all);
+    assert_eq!(read(&values, NOW).unwrap().issuer.alternates().len(), 2);
+    let later = Time::from_secs(NOW.secs() + 2 * 366 * 86_400);
+    let refusal = read(&values, later).unwrap_err();
+    assert!(refusal.starts_with("ALTERNATE_CHAINS") && refusal.contains("alternate chain 1"), "{refusal}");
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 /// How long a client may take to answer a challenge; a day is far more than any needs.
 pub const PENDING_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 
-/// How long a proof may be used to issue. It is used by its own order within that order's life of a day.
+/// How long a proof may be used to issue: by its own order, which lives a day, and by others until then.
 pub const VALID_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 
 /// How long records stay readable after they are over, so that a late client still learns why.
@@ -94,8 +94,9 @@ pub struct AuthorizationRecord {
     pub state: AuthorizationStatus,
     /// When it is over.
     pub expires: Time,
-    /// The order that it was made for.
-    pub order: Id,
+    /// The order that it was made for; none for one that was asked for by itself (RFC 8555 §7.4.1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<Id>,
     /// Ways to prove the identifier.
     pub challenges: Vec<ChallengeRecord>,
     /// When CAA records last allowed the issuance, if they were looked for.
@@ -166,6 +167,19 @@ impl AuthorizationRecord {
         }
     }
 
+    /// Whether orders other than its own may rest on it once it is valid: on a proof that the client gave, in answer
+    /// to a challenge. Not on a dns-persist-01 record, which is looked up afresh for each order, nor on what was granted
+    /// without a challenge, which is granted afresh for each order or not at all.
+    pub fn reusable(&self) -> bool {
+        self.proof().is_some_and(|kind| kind != "dns-persist-01")
+    }
+
+    /// The type of the challenge that proved it.
+    pub fn proof(&self) -> Option<&str> {
+        let proven = self.challenges.iter().find(|challenge| challenge.status == ChallengeStatus::Valid);
+        proven.map(|challenge| challenge.kind.as_str())
+    }
+
     /// The challenge of this type.
     pub fn challenge(&self, kind: &str) -> Option<&ChallengeRecord> {
         self.challenges.iter().find(|challenge| challenge.kind == kind)
@@ -203,17 +217,6 @@ impl AuthorizationRecord {
         self.challenges.iter().filter(move |c| decided.is_none_or(|status| c.status == status))
     }
 
-    /// The challenge that was answered successfully. None, in one that is valid, where it was born so.
-    pub fn proof(&self) -> Option<&ChallengeRecord> {
-        self.challenges.iter().find(|challenge| challenge.status == ChallengeStatus::Valid)
-    }
-
-    /// Whether other orders than its own may use it. What was proven by a record that stays is looked up again each
-    /// time, so that taking the record away ends it.
-    pub fn reusable(&self) -> bool {
-        self.proof().is_none_or(|challenge| challenge.persistent.is_none())
-    }
-
     /// Marks a challenge answered: from now on it is being validated. `false` when it was answered before, or the
     /// authorization is decided: then nothing changes.
     pub fn respond(&mut self, kind: &str, key_authorization: String, now: Time) -> bool {
@@ -231,13 +234,13 @@ impl AuthorizationRecord {
     /// Records a successful validation; the authorization is valid with it (RFC 8555 §7.1.6). Ignored unless the
     /// challenge is being validated and the authorization undecided.
     ///
-    /// The authorization ends at `until` at the latest, where the proof has an end.
-    pub fn succeed(&mut self, kind: &str, now: Time, until: Option<Time>) {
+    /// The authorization ends at `until` at the latest, where the proof has an end. `false` when it was ignored.
+    pub fn succeed(&mut self, kind: &str, now: Time, until: Option<Time>) -> bool {
         if self.status(now) != AuthorizationStatus::Pending {
-            return;
+            return false;
         }
         let Some(challenge) = self.challenge_mut(kind).filter(|c| c.status == ChallengeStatus::Processing) else {
-            return;
+            return false;
         };
         challenge.status = ChallengeStatus::Valid;
         challenge.validated = Some(now);
@@ -245,6 +248,7 @@ impl AuthorizationRecord {
         self.state = AuthorizationStatus::Valid;
         let end = now.plus(VALID_LIFETIME);
         self.expires = until.map_or(end, |until| until.min(end));
+        true
     }
 
     /// Records a failed validation. With `finally` the challenge and its authorization are invalid, otherwise the
@@ -261,5 +265,35 @@ impl AuthorizationRecord {
             challenge.status = ChallengeStatus::Invalid;
             self.state = AuthorizationStatus::Invalid;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn proven_by(kind: &str) -> AuthorizationRecord {
+        let mut challenge = ChallengeRecord::new(kind, "token".into());
+        challenge.status = ChallengeStatus::Valid;
+        AuthorizationRecord {
+            id: Id::from_random([1; 16]),
+            identifier: Identifier::dns("a.test").unwrap(),
+            wildcard: false,
+            state: AuthorizationStatus::Valid,
+            expires: Time::from_secs(10),
+            order: None,
+            challenges: vec![ChallengeRecord::new("http-01", "other".into()), challenge],
+            caa_checked: None,
+        }
+    }
+
+    #[test]
+    fn o06_only_a_proof_that_was_given_once_and_for_all_is_used_again() {
+        for kind in ["http-01", "dns-01", "tls-alpn-01", "dns-account-01"] {
+            assert!(proven_by(kind).reusable(), "{kind}");
+        }
+        assert!(!proven_by("dns-persist-01").reusable(), "looked up afresh for each order");
+        let granted = AuthorizationRecord { challenges: vec![], ..proven_by("http-01") };
+        assert!(!granted.reusable(), "granted afresh for each order");
     }
 }

@@ -12,6 +12,8 @@ pub mod nonce;
 pub mod order;
 pub mod persist;
 pub mod problem;
+pub mod renewal;
+pub mod reuse;
 pub mod terms;
 
 pub use account::{AccountRecord, AccountStatus};
@@ -21,3 +23,4 @@ pub use new_order::NewOrder;
 pub use nonce::{Home, Nonce};
 pub use order::OrderRecord;
 pub use problem::{Kind, Problem};
+pub use renewal::Renewable;

@@ -2,9 +2,8 @@
 
 use super::problem::Named;
 use super::{Kind, Problem};
-use crate::values::Identifier;
+use crate::values::{Identifier, Time};
 use serde::Deserialize;
-use serde_json::Value;
 
 /// The most names in one order, as many as Let's Encrypt's classic profile has.
 pub const MAX_IDENTIFIERS: usize = 100;
@@ -15,12 +14,41 @@ pub const MAX_IDENTIFIERS: usize = 100;
 pub struct NewOrder {
     /// The identifiers as the client wrote them.
     pub identifiers: Vec<WireIdentifier>,
-    /// The wished beginning of validity.
+    /// The wished beginning of validity, RFC 3339.
     #[serde(default)]
-    pub not_before: Option<Value>,
-    /// The wished end of validity.
+    pub not_before: Option<String>,
+    /// The wished end of validity, RFC 3339.
     #[serde(default)]
-    pub not_after: Option<Value>,
+    pub not_after: Option<String>,
+    /// The wished profile (draft-ietf-acme-profiles §4).
+    #[serde(default)]
+    pub profile: Option<String>,
+    /// The certificate that the order's will replace (RFC 9773 §5).
+    #[serde(default)]
+    pub replaces: Option<String>,
+}
+
+/// The payload of new-authz (RFC 8555 §7.4.1).
+#[derive(Clone, Debug, Deserialize)]
+pub struct NewAuthorization {
+    /// The identifier as the client wrote it.
+    pub identifier: WireIdentifier,
+}
+
+impl NewAuthorization {
+    /// The identifier in certificate form.
+    ///
+    /// # Errors
+    /// `unsupportedIdentifier` or `malformed` for one that cannot be read; `malformed` for a wildcard.
+    pub fn checked(&self) -> Result<Identifier, Problem> {
+        let identifier = self.identifier.checked()?;
+        if identifier.is_wildcard() {
+            let detail =
+                "An authorization cannot be asked for a wildcard (RFC 8555 section 7.4.1). Ask with new-order.";
+            return Err(Problem::malformed(detail));
+        }
+        Ok(identifier)
+    }
 }
 
 /// An identifier as it came in, unchecked.
@@ -34,6 +62,14 @@ pub struct WireIdentifier {
 }
 
 impl NewOrder {
+    /// The wished first and last second of the validity.
+    ///
+    /// # Errors
+    /// `malformed` for what is no RFC 3339 date and time in whole seconds (RFC 8555 §7.1.3).
+    pub fn validity(&self) -> Result<(Option<Time>, Option<Time>), Problem> {
+        Ok((instant("notBefore", self.not_before.as_deref())?, instant("notAfter", self.not_after.as_deref())?))
+    }
+
     /// The identifiers in certificate form, in the client's order, duplicates dropped.
     ///
     /// # Errors
@@ -58,6 +94,15 @@ impl NewOrder {
         }
         Problem::join(bad).map_or(Ok(good), Err)
     }
+}
+
+fn instant(name: &str, text: Option<&str>) -> Result<Option<Time>, Problem> {
+    let Some(text) = text else { return Ok(None) };
+    Time::parse_rfc3339(text).map(Some).ok_or_else(|| {
+        let shown: String = text.chars().take(60).collect();
+        let detail = format!("{name} is {shown:?}; it has to be like 2026-11-24T13:00:00Z (RFC 3339, whole seconds).");
+        Problem::malformed(detail)
+    })
 }
 
 impl WireIdentifier {

@@ -44,6 +44,19 @@ pub struct Nonce {
     pub expires: Time,
 }
 
+impl Nonce {
+    /// A number below 100 that the nonce's random bits decide; for faults that take a share of all nonces.
+    pub fn lot(&self) -> u8 {
+        lot(&b64::decode(&self.name).unwrap_or_default())
+    }
+}
+
+/// The lot of a nonce that is made of these random bytes.
+pub fn lot(random: &[u8]) -> u8 {
+    let number = random.iter().take(2).fold(0_u16, |number, byte| number << 8 | u16::from(*byte));
+    u8::try_from(number % 100).unwrap_or_default()
+}
+
 /// Why a nonce is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NonceFault {
@@ -138,6 +151,7 @@ mod tests {
             let nonce = check(&KEY, &text, NOW).unwrap();
             assert_eq!(nonce.home, home);
             assert_eq!(nonce.name, b64::encode(&[1; 16]));
+            assert_eq!((nonce.lot(), lot(&[1; 16])), (57, 57), "0x0101 = 257");
         }
     }
 

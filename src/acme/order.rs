@@ -42,6 +42,8 @@ pub struct Issuance {
     pub spki: String,
     /// When it was prepared: its times count from here.
     pub prepared: Time,
+    /// When the certificate begins.
+    pub not_before: Time,
     /// When the certificate ends.
     pub not_after: Time,
 }
@@ -57,6 +59,15 @@ pub struct OrderRecord {
     pub authorizations: Vec<Id>,
     /// The profile it is issued under.
     pub profile: String,
+    /// The first second of the certificate's validity, where the client chose it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<Time>,
+    /// The last second of the certificate's validity, where the client chose it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_after: Option<Time>,
+    /// The certificate that it replaces, as the client named it (RFC 9773 §5).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<String>,
     /// When it was made.
     pub created: Time,
     /// When it is over.
@@ -64,9 +75,9 @@ pub struct OrderRecord {
     /// What is being or was signed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub issuance: Option<Issuance>,
-    /// The certificate, once there is one.
+    /// The certificate's serial number in hex, once there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub certificate: Option<Id>,
+    pub certificate: Option<String>,
     /// Why it failed, where the server found out outside an authorization.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<Problem>,
@@ -89,8 +100,8 @@ pub struct OrderUrls<'a> {
     pub authorization: &'a dyn Fn(&Id) -> String,
     /// Of the order's finalize resource.
     pub finalize: String,
-    /// Of a certificate.
-    pub certificate: &'a dyn Fn(&Id) -> String,
+    /// Of the certificate with this serial number in hex.
+    pub certificate: &'a dyn Fn(&str) -> String,
 }
 
 impl OrderRecord {
@@ -152,7 +163,7 @@ impl OrderRecord {
         }
     }
 
-    /// The order object (RFC 8555 §7.1.3).
+    /// The order object (RFC 8555 §7.1.3), with `profile` (draft-ietf-acme-profiles §4) and `replaces` (RFC 9773 §5).
     pub fn wire(&self, authorizations: &[AuthorizationRecord], now: Time, urls: &OrderUrls) -> Value {
         let authorization_urls: Vec<String> = self.authorizations.iter().map(urls.authorization).collect();
         let mut object = json!({
@@ -163,8 +174,17 @@ impl OrderRecord {
             "finalize": urls.finalize,
         });
         if let Some(members) = object.as_object_mut() {
-            if let Some(id) = &self.certificate {
-                members.insert("certificate".into(), (urls.certificate)(id).into());
+            members.insert("profile".into(), self.profile.as_str().into());
+            for (name, time) in [("notBefore", self.not_before), ("notAfter", self.not_after)] {
+                if let Some(time) = time {
+                    members.insert(name.into(), time.rfc3339().into());
+                }
+            }
+            if let Some(replaces) = &self.replaces {
+                members.insert("replaces".into(), replaces.as_str().into());
+            }
+            if let Some(serial) = &self.certificate {
+                members.insert("certificate".into(), (urls.certificate)(serial).into());
             }
             if let Some(error) = self.failure(authorizations, now) {
                 members.insert("error".into(), error.document());

@@ -134,7 +134,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
 /// What CAA records are asked about an authorization.
 fn question<'a>(authorization: &'a AuthorizationRecord, account: &'a str) -> Option<Question<'a>> {
     let Identifier::Dns(name) = &authorization.identifier else { return None };
-    let method = authorization.proof().and_then(|challenge| Method::from_name(&challenge.kind));
+    let method = authorization.proof().and_then(Method::from_name);
     Some(Question { name, wildcard: authorization.wildcard, account, method })
 }
 

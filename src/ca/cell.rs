@@ -3,7 +3,7 @@
 use super::agreement;
 use super::front;
 use super::http::{Answer, Response};
-use super::ladder;
+use super::ladder::{self, Fresh};
 use super::message::{Holding, Message, Partition, Redemption, Reply};
 use super::order::only_read;
 use super::ports::PartitionPorts;
@@ -60,6 +60,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             Message::Agree { terms } => self.agree(terms).map(|()| Reply::Done),
             Message::Bind { thumbprint, account } => self.bind(&thumbprint, account).map(Reply::Bound),
             Message::Record { serial, entry } => self.record(&serial, &entry),
+            Message::RenewalInfo { serial } => self.renewable(&serial),
             Message::Revoke(request) => self.revoke_entry(*request),
         };
         answer.unwrap_or_else(|problem| {
@@ -115,17 +116,20 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             Ok(admitted) => self.dispatch(&admitted, path).await,
             Err(problem) => Err(problem),
         };
-        let response = answer.unwrap_or_else(|problem| {
-            self.log(&problem);
-            Response::problem(&problem)
-        });
-        self.complete(response)
+        match answer {
+            Ok(response) => self.complete(response, Fresh::Any),
+            Err(problem) => {
+                self.log(&problem);
+                self.complete(Response::problem(&problem), Fresh::after(&problem))
+            }
+        }
     }
 
     /// Adds what every response to a POST carries: the index link and a nonce whose home is here.
-    pub fn complete(&self, response: Response) -> Response {
+    fn complete(&self, response: Response, fresh: Fresh) -> Response {
         let response = response.indexed(&self.ports.settings().urls);
-        let nonce = self.account_id().and_then(|id| ladder::fresh_nonce(&self.ports, &Home::Account(id.clone())));
+        let id = self.account_id();
+        let nonce = id.and_then(|id| ladder::fresh_nonce(&self.ports, &Home::Account(id.clone()), fresh));
         match nonce {
             Ok(nonce) => response.with_nonce(&nonce),
             Err(problem) => {
@@ -239,18 +243,18 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             Some(Route::Account(id)) => self.post_account(admitted, &id),
             Some(Route::Orders(id, after)) => self.post_orders(admitted, &id, after.as_ref()),
             Some(Route::NewOrder) => self.post_new_order(admitted).await,
+            Some(Route::NewAuthorization) => self.post_new_authorization(admitted),
             Some(Route::Order(id)) => self.post_order(admitted, &id),
             Some(Route::Finalize(id)) => self.post_finalize(admitted, &id).await,
             Some(Route::Authorization(id)) => self.post_authorization(admitted, &id),
             Some(Route::Challenge(id, kind)) => self.post_challenge(admitted, &id, &kind).await,
-            Some(Route::Certificate(id)) => self.post_certificate(admitted, &id),
+            Some(Route::Certificate(serial, chain)) => self.post_certificate(admitted, &serial, chain),
             Some(Route::RevokeCert) => self.post_revoke(admitted).await,
             Some(Route::KeyChange) => self.post_key_change(admitted).await,
             Some(Route::Directory) => self.read_only(admitted, || front::directory(self.ports.settings())),
             Some(Route::NewNonce) => self.read_only(admitted, || Response::empty(204)),
-            Some(Route::NewAccount | Route::Home | Route::Issuer(_) | Route::Agreement(..)) | None => {
-                Err(Problem::internal(format!("{path:?} was passed to an account")))
-            }
+            Some(Route::NewAccount | Route::Home | Route::Issuer(_) | Route::RenewalInfo(_) | Route::Agreement(..))
+            | None => Err(Problem::internal(format!("{path:?} was passed to an account"))),
         }
     }
 }

@@ -6,8 +6,7 @@ use super::cell::{Admitted, Cell};
 use super::http::{Answer, Response};
 use super::jobs::{JobRecord, Work};
 use super::ports::PartitionPorts;
-use crate::acme::authorization::ChallengeStatus;
-use crate::acme::persist::PersistRecord;
+use crate::acme::authorization::{AuthorizationStatus, ChallengeStatus};
 use crate::acme::{AccountStatus, AuthorizationRecord, Kind, Problem};
 use crate::jose::key_authorization;
 use crate::store::{Kv, Txn};
@@ -194,13 +193,15 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         let Some(mut authorization) = txn.get::<AuthorizationRecord>(id.as_str())? else { return Ok(()) };
         match outcome {
             Ok(proof) => {
-                authorization.succeed(kind, now, proof.until);
-                authorization.caa_checked = proof.caa_checked;
-                if !method.has_token() {
-                    txn.put(&authorization.identifier.value(), &PersistRecord::new(now))?;
+                if authorization.succeed(kind, now, proof.until) {
+                    authorization.caa_checked = proof.caa_checked;
+                    self.remember(txn, &authorization, method)?;
                 }
             }
             Err(failure) => authorization.fail(kind, problem_of(failure), !again),
+        }
+        if authorization.state == AuthorizationStatus::Valid && authorization.reusable() {
+            self.note_authorization(txn, &authorization)?;
         }
         Ok(txn.put(id.as_str(), &authorization)?)
     }

@@ -11,13 +11,15 @@ use super::http::Answer;
 use super::issuing::{leaf_request, lint_failed};
 use super::jobs::Work;
 use super::message::Message;
+use super::permission::Permits;
 use super::ports::PartitionPorts;
 use super::registration::owner;
 use crate::acme::order::{Issuance, OrderStatus};
 use crate::acme::{Kind, OrderRecord, Problem};
 use crate::jose::Jwk;
 use crate::pki::csr::{self, CsrFault, VerifiedCsr};
-use crate::pki::{Serial, leaf, lint, profile};
+use crate::pki::validity::Wish;
+use crate::pki::{Serial, leaf, lint};
 use crate::store::Kv;
 use crate::values::{Id, Identifier, b64};
 use core::time::Duration;
@@ -45,7 +47,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     ///
     /// # Errors
     /// `orderNotReady`; `rejectedIdentifier` or `unauthorized` when the policy has changed since the order; `badCSR`,
-    /// `badPublicKey` or `caa`, with the order left ready; 404 for an unknown order.
+    /// `badPublicKey`, `invalidProfile` or `caa`, with the order left ready; 404 for an unknown order.
     pub async fn post_finalize(self: &Rc<Self>, admitted: &Admitted, id: &Id) -> Answer {
         let presented = self.presented(admitted).await;
         let looked = self.look_for_caa(admitted, id).await;
@@ -61,7 +63,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
                 _ => return Err(not_ready(status)),
             }
             self.check_still_permitted(&account, &order, &authorizations)?;
-            order.issuance = Some(self.prepare(&order, &presented)?);
+            let permits = self.permits(&account, &order.identifiers)?;
+            order.issuance = Some(self.prepare(&order, &presented, &permits)?);
             self.note_caa(txn, &authorizations, &looked?)?;
             txn.put(id.as_str(), &order)?;
             self.schedule(txn, work.clone(), self.ports.now())?;
@@ -97,7 +100,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     }
 
     /// Decides what will be signed.
-    fn prepare(&self, order: &OrderRecord, presented: &Presented) -> Result<Issuance, Problem> {
+    fn prepare(&self, order: &OrderRecord, presented: &Presented, permits: &Permits<'_>) -> Result<Issuance, Problem> {
         let wanted: BTreeSet<Identifier> = order.identifiers.iter().cloned().collect();
         let found = presented.csr.names().map_err(refuse_csr)?;
         if found != wanted {
@@ -105,10 +108,13 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         }
         let settings = self.ports.settings();
         let now = self.ports.now();
-        let profile = profile::find(&order.profile)
-            .ok_or_else(|| Problem::internal(format!("the order's profile {} is gone", order.profile)))?;
+        // The draft on profiles, §4: what is no longer offered is refused here too.
+        let profile = self.profile(permits, Some(&order.profile))?;
+        let wish = Wish { not_before: order.not_before, not_after: order.not_after };
+        let period = self.terms(permits, profile, order.created).period(wish, now);
+        let period = period.map_err(|fault| Problem::malformed(fault.to_string()))?;
         let serial = Serial::from_random(self.ports.random()?);
-        let request = leaf_request(settings, profile, presented.csr.public_key(), &wanted, &serial, now);
+        let request = leaf_request(settings, profile, presented.csr.public_key(), &wanted, &serial, (now, period));
         let tbs = leaf::build_tbs(&request).map_err(|fault| Problem::internal(fault.to_string()))?;
         let linted = lint::check(&tbs, &request).map_err(lint_failed)?;
         Ok(Issuance {
@@ -117,7 +123,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             tbs: b64::encode(linted.as_bytes()),
             spki: b64::encode(presented.csr.public_key().spki_der()),
             prepared: now,
-            not_after: request.validity().1,
+            not_before: period.not_before,
+            not_after: period.not_after,
         })
     }
 }

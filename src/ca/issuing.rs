@@ -12,8 +12,8 @@ use crate::acme::ledger::LedgerEntry;
 use crate::acme::order::Issuance;
 use crate::acme::{CertificateRecord, OrderRecord, Problem};
 use crate::pki::leaf::{self, LeafRequest};
-use crate::pki::{Profile, PublicKey, Serial, key, lint, profile};
-use crate::store::Kv;
+use crate::pki::{Period, Profile, PublicKey, Serial, key, lint, profile};
+use crate::store::{Kv, Txn};
 use crate::values::{Id, Identifier, Time, b64};
 use core::time::Duration;
 use sha2::{Digest, Sha256};
@@ -48,10 +48,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
                 // Somebody else was faster: theirs is the one.
                 Ok(_) if order.certificate.is_some() => txn.delete::<JobRecord>(&work.name()),
                 Ok(pem) => {
-                    let certificate = self.certificate(id, &issuance, pem)?;
-                    order.certificate = Some(certificate.id.clone());
-                    txn.put(certificate.id.as_str(), &certificate)?;
-                    txn.put(id.as_str(), &order)?;
+                    self.finish(txn, order, &issuance, pem)?;
                     txn.delete::<JobRecord>(&work.name());
                 }
                 Err(_) if attempt < ATTEMPTS => {
@@ -68,14 +65,27 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         issued.map(|_| ())
     }
 
-    fn certificate(&self, order: &Id, issuance: &Issuance, pem: &str) -> Result<CertificateRecord, Problem> {
-        Ok(CertificateRecord {
-            id: self.fresh_id()?,
-            order: order.clone(),
+    /// Stores the certificate of an order, which is valid with it.
+    fn finish(
+        &self,
+        txn: &mut Txn<'_, K>,
+        mut order: OrderRecord,
+        issuance: &Issuance,
+        pem: &str,
+    ) -> Result<(), Problem> {
+        let certificate = CertificateRecord {
             serial: issuance.serial.clone(),
+            issuer: self.ports.settings().issuer.id(),
+            order: order.id.clone(),
             pem: pem.to_owned(),
+            not_before: issuance.not_before,
             not_after: issuance.not_after,
-        })
+            replaced: None,
+        };
+        order.certificate = Some(issuance.serial.clone());
+        txn.put(&certificate.serial, &certificate)?;
+        txn.put(order.id.as_str(), &order)?;
+        self.seal_replaced(txn, &order)
     }
 
     /// Enters an issuance in the ledger and signs it. Gives the PEM chain.
@@ -88,6 +98,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             tbs_digest: b64::encode(&Sha256::digest(tbs.as_bytes())),
             names: order.identifiers.iter().map(Identifier::to_string).collect(),
             recorded: self.ports.now(),
+            not_before: issuance.not_before,
             not_after: issuance.not_after,
             revoked: None,
         };
@@ -115,7 +126,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         let profile = profile::find(&order.profile).ok_or_else(|| broken("profile"))?;
         let key = key::check_spki(&spki).map_err(|fault| Problem::internal(fault.to_string()))?;
         let names = order.identifiers.iter().cloned().collect();
-        let request = leaf_request(settings, profile, &key, &names, &serial, issuance.prepared);
+        let period = Period { not_before: issuance.not_before, not_after: issuance.not_after };
+        let request = leaf_request(settings, profile, &key, &names, &serial, (issuance.prepared, period));
         lint::check(&tbs, &request).map_err(lint_failed)
     }
 }
@@ -127,10 +139,11 @@ pub(super) fn leaf_request<'a>(
     public_key: &'a PublicKey,
     names: &'a BTreeSet<Identifier>,
     serial: &'a Serial,
-    now: Time,
+    (now, period): (Time, Period),
 ) -> LeafRequest<'a> {
     let ca_issuers = settings.ca_issuers.as_deref();
-    LeafRequest { issuer: &settings.issuer, profile, public_key, names, serial, now, ca_issuers, crl: None }
+    let issuer = &settings.issuer;
+    LeafRequest { issuer, profile, public_key, names, serial, now, period, ca_issuers, crl: None }
 }
 
 pub(super) fn lint_failed(faults: Vec<lint::LintFault>) -> Problem {

@@ -7,7 +7,7 @@ use super::cell::{Admitted, Cell};
 use super::ports::PartitionPorts;
 use crate::acme::authorization::PersistentOffer;
 use crate::acme::persist::PersistRecord;
-use crate::acme::{AuthorizationRecord, ChallengeRecord, NewOrder, Problem};
+use crate::acme::{AuthorizationRecord, ChallengeRecord, NewOrder, OrderRecord, Problem};
 use crate::policy::Permit;
 use crate::store::{Kv, Txn};
 use crate::validation::dns_persist01::{self, Expected};
@@ -84,8 +84,11 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             let permits = self.permits(&account, &identifiers)?;
             let mut search = Search { identifiers: Vec::new(), thumbprints: account.thumbprints() };
             for identifier in &identifiers {
-                let offered = self.offered(txn, identifier, permits.of(identifier)?)?;
-                if search.identifiers.len() < MOST && offered.contains(&Method::DnsPersist01) {
+                let permit = permits.of(identifier)?;
+                if search.identifiers.len() < MOST
+                    && self.offered(txn, identifier, permit)?.contains(&Method::DnsPersist01)
+                    && self.proven(txn, identifier, permit)?.is_none()
+                {
                     search.identifiers.push(identifier.clone());
                 }
             }
@@ -102,7 +105,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         stream::iter(lookups).buffered(PARALLEL).filter_map(|proof| async { proof }).collect().await
     }
 
-    /// Has an authorization born valid when there is a proof of its identifier.
+    /// Has an authorization valid when there is a proof of its identifier. Whether that changed it.
     ///
     /// # Errors
     /// When the storage fails.
@@ -111,20 +114,60 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         txn: &mut Txn<'_, K>,
         authorization: &mut AuthorizationRecord,
         proofs: &[Proof],
-    ) -> Result<(), Problem> {
-        let proves = |proof: &&Proof| {
-            proof.identifier.is_wildcard() == authorization.wildcard
-                && proof.identifier.base() == authorization.identifier
-        };
-        let (now, kind) = (self.ports.now(), Method::DnsPersist01.name());
+    ) -> Result<bool, Problem> {
+        let (now, method) = (self.ports.now(), Method::DnsPersist01);
         // Pending, processing, valid, all in one moment; nothing happens where the challenge is not offered.
-        if let Some(proof) = proofs.iter().find(proves)
-            && authorization.respond(kind, String::new(), now)
+        if let Some(proof) = proofs.iter().find(|proof| proof.is_of(authorization))
+            && authorization.respond(method.name(), String::new(), now)
+            && authorization.succeed(method.name(), now, proof.until)
         {
-            authorization.succeed(kind, now, proof.until);
-            txn.put(&authorization.identifier.value(), &PersistRecord::new(now))?;
+            self.remember(txn, authorization, method)?;
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
+    /// Whether an open order may be answered again: what was proven by records that stay in DNS is so now. What is proven
+    /// by now and was not then becomes valid.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub fn hold_still(&self, txn: &mut Txn<'_, K>, order: &OrderRecord, proofs: &[Proof]) -> Result<bool, Problem> {
+        let authorizations = self.authorizations_of(txn, order)?;
+        let persistent = |found: &&AuthorizationRecord| found.proof() == Some(Method::DnsPersist01.name());
+        let mut claimed = authorizations.iter().filter(persistent);
+        if !claimed.all(|authorization| proofs.iter().any(|proof| proof.is_of(authorization))) {
+            return Ok(false);
+        }
+        for mut authorization in authorizations {
+            if self.prove(txn, &mut authorization, proofs)? {
+                txn.put(authorization.id.as_str(), &authorization)?;
+            }
+        }
+        Ok(true)
+    }
+
+    /// Remembers that the account proved a name by a record that stays, if it was such a method.
+    ///
+    /// # Errors
+    /// When it cannot be stored.
+    pub fn remember(
+        &self,
+        txn: &mut Txn<'_, K>,
+        authorization: &AuthorizationRecord,
+        method: Method,
+    ) -> Result<(), Problem> {
+        if !method.has_token() {
+            txn.put(&authorization.identifier.value(), &PersistRecord::new(self.ports.now()))?;
         }
         Ok(())
+    }
+}
+
+impl Proof {
+    /// Whether it proves what this authorization is for.
+    fn is_of(&self, authorization: &AuthorizationRecord) -> bool {
+        self.identifier.is_wildcard() == authorization.wildcard && self.identifier.base() == authorization.identifier
     }
 }
 

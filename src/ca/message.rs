@@ -3,7 +3,7 @@
 use super::http::Response;
 use crate::acme::account::{AccountStatus, ExternalBinding, KeyOwner, NewAccount};
 use crate::acme::ledger::{Authority, LedgerEntry};
-use crate::acme::{Home, Nonce, Problem};
+use crate::acme::{Home, Nonce, Problem, Renewable};
 use crate::values::Id;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -119,6 +119,11 @@ pub enum Message {
         /// What is entered.
         entry: Box<LedgerEntry>,
     },
+    /// To a ledger: when is a certificate to be renewed?
+    RenewalInfo {
+        /// The serial number in hex.
+        serial: String,
+    },
     /// To a ledger: revoke.
     Revoke(Box<RevocationRequest>),
 }
@@ -205,6 +210,8 @@ pub enum Reply {
     Bound(bool),
     /// Whether a serial number was entered (or is, with the same content).
     Recorded(bool),
+    /// What decides when a certificate is to be renewed; `None` for one that is not in the ledger.
+    Renewable(Option<Renewable>),
     /// It is done.
     Done,
     /// It is refused, or failed.

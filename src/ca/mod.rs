@@ -29,6 +29,8 @@ pub mod permission;
 pub mod placing;
 pub mod ports;
 pub mod registration;
+pub mod renewal;
+mod reuse;
 pub mod revocation;
 pub mod routes;
 pub mod settings;

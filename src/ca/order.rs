@@ -49,7 +49,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         let order_urls = OrderUrls {
             authorization: &|id| urls.authorization(id),
             finalize: urls.finalize(&order.id),
-            certificate: &|id| urls.certificate(id),
+            certificate: &|serial| urls.certificate(serial, 0),
         };
         let response = Response::json(status, &order.wire(&authorizations, now, &order_urls));
         let response = response.located(&urls.order(&order.id));

@@ -5,7 +5,7 @@ use super::external::ExternalAccounts;
 use super::permission;
 use super::routes::Urls;
 use crate::jose;
-use crate::pki::Issuer;
+use crate::pki::{Issuer, profile};
 use crate::policy::Policy;
 use crate::validation;
 use crate::validation::guard::AddressPolicy;
@@ -33,6 +33,8 @@ pub struct Settings {
     pub caa: validation::caa::Config,
     /// The directory's `meta` members that are set: terms of service, website.
     pub meta: Meta,
+    /// URL of a page about revocations, shown to those whose certificate was revoked (`explanationURL`, RFC 9773 §4.2).
+    pub revocation_page: Option<String>,
     /// Whether accounts have to agree when the terms of service change.
     pub terms_change: TermsChange,
     /// For what this CA issues.
@@ -41,7 +43,12 @@ pub struct Settings {
     pub external: ExternalAccounts,
     /// On a test machine: responses say how many Durable Object calls they took.
     pub dev: bool,
+    /// On a test machine: how many of a hundred good nonces are refused, 0 to [`MAX_REFUSED_NONCES`].
+    pub refuse_nonces: u8,
 }
+
+/// The most good nonces of a hundred that a test machine refuses; a retry's nonce is one that is taken.
+pub const MAX_REFUSED_NONCES: u8 = 50;
 
 /// What happens when the terms of service are not those that an account agreed to (RFC 8555 §7.3.3).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -82,6 +89,11 @@ impl Settings {
         let issuer = Issuer::from_pem_chain(&required("ISSUER_CHAIN")?)
             .map_err(|fault| format!("ISSUER_CHAIN cannot be used: {fault}."))?;
         issuer.check_time(now).map_err(|fault| format!("ISSUER_CHAIN cannot be used: {fault}."))?;
+        if profile::offered(&issuer).next().is_none() {
+            let detail = "its extended key usage allows neither serverAuth nor clientAuth";
+            return Err(format!("ISSUER_CHAIN cannot be used: {detail}."));
+        }
+        let issuer = alternates(issuer, value, now)?;
         let issuer_url = urls.issuer(&issuer.id());
         let ca_issuers = match issuer_url.strip_prefix("https://") {
             None => Some(issuer_url),
@@ -98,12 +110,14 @@ impl Settings {
             resolver: resolver(&required("RESOLVER_URL")?)?,
             caa: caa::config(value, &base, dev)?,
             meta: meta(value)?,
+            revocation_page: page(value, "REVOCATION_PAGE")?,
             terms_change: terms_change(value)?,
             external: ExternalAccounts::read(keys.as_deref(), bound_only, &policy)?,
             policy,
             urls,
             issuer,
             dev,
+            refuse_nonces: refuse_nonces(value, dev)?,
         })
     }
 
@@ -130,6 +144,16 @@ fn base_url(text: &str, dev: bool) -> Result<String, String> {
         return Err(says("it has to be scheme, host and perhaps port, in lower case and nothing more"));
     }
     Ok(origin)
+}
+
+fn refuse_nonces(value: Values<'_>, dev: bool) -> Result<u8, String> {
+    let Some(text) = value("REFUSE_NONCES") else { return Ok(0) };
+    if !dev {
+        return Err("REFUSE_NONCES is for tests of clients; it has no place where MODE is \"production\".".to_owned());
+    }
+    text.parse().ok().filter(|percent| *percent <= MAX_REFUSED_NONCES).ok_or_else(|| {
+        format!("REFUSE_NONCES is {text:?}; it has to be a whole number of percent, 0 to {MAX_REFUSED_NONCES}.")
+    })
 }
 
 fn nonce_key(text: &str) -> Result<[u8; 32], String> {
@@ -161,6 +185,17 @@ fn validation_config(value: Values<'_>) -> Result<validation::Config, String> {
     Ok(validation::Config { http01_port, policy: AddressPolicy { allow_private } })
 }
 
+/// The issuer with its alternate chains, if there are any, all of them valid now.
+fn alternates(issuer: Issuer, value: Values<'_>, now: Time) -> Result<Issuer, String> {
+    let Some(pem) = value("ALTERNATE_CHAINS") else { return Ok(issuer) };
+    let says = |what: &str| format!("ALTERNATE_CHAINS cannot be used: {what}.");
+    let issuer = issuer.with_alternates(&pem).map_err(|fault| says(&fault.to_string()))?;
+    for (at, chain) in issuer.alternates().iter().enumerate() {
+        chain.check_time(now).map_err(|fault| says(&format!("in alternate chain {}, {fault}", at + 1)))?;
+    }
+    Ok(issuer)
+}
+
 /// A variable that is `true`, `false`, or not set, which is as `false`.
 fn flag(value: Values<'_>, name: &str) -> Result<bool, String> {
     match value(name).as_deref() {
@@ -185,13 +220,16 @@ fn terms_change(value: Values<'_>) -> Result<TermsChange, String> {
     }
 }
 
-fn meta(value: Values<'_>) -> Result<Meta, String> {
+fn page(value: Values<'_>, name: &str) -> Result<Option<String>, String> {
     let is_page = |text: &str| Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "https" | "http"));
-    let url = |name: &str| match value(name) {
+    match value(name) {
         Some(text) if !is_page(&text) => {
             Err(format!("{name} is {text:?}; it has to be the URL of a web page, like https://example.org/page."))
         }
         other => Ok(other),
-    };
-    Ok(Meta { terms_of_service: url("TERMS_OF_SERVICE")?, website: url("WEBSITE")? })
+    }
+}
+
+fn meta(value: Values<'_>) -> Result<Meta, String> {
+    Ok(Meta { terms_of_service: page(value, "TERMS_OF_SERVICE")?, website: page(value, "WEBSITE")? })
 }

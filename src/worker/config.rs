@@ -1,7 +1,7 @@
 //! The configuration: read from vars and secrets, checked once per isolate.
 
 use super::SharedConfig;
-use super::crypto::{self, SigningKey};
+use super::crypto::{self, SigningKey, WebCrypto};
 use crate::ca::settings::Settings;
 use crate::values::Time;
 use std::cell::RefCell;
@@ -40,6 +40,8 @@ pub async fn load(env: &Env) -> Result<SharedConfig, String> {
     }
     let value = |name: &str| text_of(env, name);
     let settings = Settings::read(&value, now())?;
+    let chains = settings.issuer.check_signatures(&WebCrypto).await;
+    chains.map_err(|fault| format!("ISSUER_CHAIN or ALTERNATE_CHAINS cannot be used: {fault}."))?;
     let pem = value("ISSUER_KEY").ok_or_else(|| Settings::missing("ISSUER_KEY"))?;
     let issuer_key = import(&settings, &pem).await?;
     let loaded = Rc::new(Loaded { settings, issuer_key });

@@ -37,7 +37,7 @@ impl Server {
             .args(["dev", "--listen", &format!("127.0.0.1:{listen}"), "--http01-port", &http01.to_string()])
             .arg("--state")
             .arg(state.join("ca"))
-            .args(settings.iter().flat_map(|setting| ["--var", setting]))
+            .args(settings.iter().flat_map(|setting| ["--set", setting]))
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log)

@@ -7,13 +7,13 @@ use std::time::Instant;
 use rustix::process::{Signal, kill_process};
 use serde_json::Value;
 
-use super::harness::{COUNTER, Place, is_gone, wait_for};
+use super::harness::{COUNTER, Line, Place, is_gone, wait_for};
+use clap::Parser;
 
 #[test]
 fn it_serves_what_it_prints_and_leaves_nothing_behind() {
     let place = Place::new(COUNTER);
-    let told = ["--var", "CAA=off", "--var", "ALLOW_PRIVATE=a=b"];
-    let dev = place.up(&[&["--http01-port", "6002", "--tls-alpn-port", "6001"][..], &told].concat());
+    let dev = place.up(&["--http01-port", "6002", "--tls-alpn-port", "6001"]);
     let printed = place.read("stdout");
     let directory = dev.text("directory");
     assert!(directory.starts_with("https://127.0.0.1:") && directory.ends_with("/directory"), "{directory}");
@@ -29,8 +29,7 @@ fn it_serves_what_it_prints_and_leaves_nothing_behind() {
         ("MODE", "dev"),
         ("HTTP01_PORT", "6002"),
         ("TLS_ALPN_PORT", "6001"),
-        ("ALLOW_PRIVATE", "a=b"),
-        ("CAA", "off"),
+        ("ALLOW_PRIVATE", "true"),
         ("ISSUER_KEY", &place.read("state/intermediate.key")),
         ("ISSUER_CHAIN", &place.read("state/intermediate.pem")),
         ("NONCE_KEY", &place.read("state/nonce.key")),
@@ -68,6 +67,22 @@ fn plain_http_is_served_on_request() {
     let printed = place.read("stdout");
     assert!(!printed.contains("REQUESTS_CA_BUNDLE") && printed.contains("https://dns.example/dns-query"), "{printed}");
     dev.stop(Signal::TERM);
+}
+
+#[test]
+fn variables_are_set_on_request() {
+    let place = Place::new(COUNTER);
+    let set = ["--set", "POLICY={\"wildcards\":false}", "--set", "MODE=test=1", "--refuse-nonces", "5"];
+    let dev = place.up(&set);
+    let env: Value = serde_json::from_str(&dev.get("/env").1).unwrap();
+    assert_eq!(env["POLICY"], "{\"wildcards\":false}");
+    assert_eq!((&env["MODE"], &env["REFUSE_NONCES"]), (&"test=1".into(), &"5".into()));
+    dev.stop(Signal::TERM);
+    for wrong in ["policy=1", "=1", "POLICY"] {
+        let said = Line::try_parse_from(["dev", "--set", wrong]).unwrap_err().to_string();
+        assert!(said.contains("--set"), "{said}");
+    }
+    assert!(Line::try_parse_from(["dev", "--refuse-nonces", "51"]).is_err());
 }
 
 #[test]

@@ -14,7 +14,7 @@ use crate::ca::ports::Task;
 use crate::ca::routes::Urls;
 use crate::ca::settings::{Meta, Settings, TermsChange};
 use crate::pki::Issuer;
-use crate::pki::ceremony::{CertAndKey, create_intermediate, create_root};
+use crate::pki::ceremony::{CertAndKey, create_intermediate, create_root, cross_sign};
 use crate::policy::Policy;
 use crate::store::{MemoryKv, Record};
 use crate::validation::guard::AddressPolicy;
@@ -94,10 +94,12 @@ impl World {
                 internal: caa::INTERNAL.map(str::to_owned).to_vec(),
             },
             meta: Meta::default(),
+            revocation_page: None,
             terms_change: TermsChange::default(),
             policy: Policy::default(),
             external: ExternalAccounts::default(),
             dev: false,
+            refuse_nonces: 0,
         };
         let store = Rc::new(Fault::default());
         let state = State {
@@ -165,6 +167,13 @@ impl World {
     /// The root certificate, PEM.
     pub fn root(&self) -> &'static str {
         &authority().0.certificate
+    }
+
+    /// Another root, and the issuer's certificate as signed by it, both PEM.
+    pub fn cross_signed(&self) -> (String, String) {
+        let root = create_root("Other Root", START, 10).expect("a root");
+        let cross = cross_sign(&root, &authority().1, "Test Issuer", START, 5).expect("a certificate");
+        (root.certificate, cross.certificate)
     }
 
     /// The network.
