@@ -76,7 +76,8 @@ fn dns_account_dns_persist_and_caa_end_to_end() {
     assert_eq!(proven["status"], "valid", "{proven}");
     assert_eq!(finalize(&wire, &placed, name)["status"], "valid");
 
-    // The same by dns-01: the CAA records do not allow it.
+    // By dns-01: the CAA records do not allow it.
+    let name = "pay.shop.example";
     let placed = order(&wire, name);
     let proof = challenge(&wire, &placed, "dns-01");
     let text = key_authorization(proof["token"].as_str().unwrap(), &wire.key.thumbprint());
