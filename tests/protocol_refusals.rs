@@ -2,6 +2,7 @@
 //! (E-05, T-32, H-05, H-06, H-07). A new kind does not compile here until it has its row.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
+use core::time::Duration;
 use selvedge::acme::Kind;
 use selvedge::ca::external::ExternalAccounts;
 use selvedge::ca::http::Request;
@@ -29,6 +30,7 @@ fn row(kind: Kind) -> Row {
         Kind::AlreadyReplaced => Row::Request(409, replaced_twice),
         Kind::AlreadyRevoked => Row::Request(400, revoked_twice),
         Kind::InvalidProfile => Row::Request(400, |client| new_order(client, json!({ "profile": "gold" }))),
+        Kind::Caa => Row::Request(403, forbidden_by_caa),
         Kind::BadCsr => Row::Request(400, |client| {
             let (_, order) = client.ready_order(&["a.test"]);
             client.finalize_request(&order, &csr("b.test"))
@@ -71,7 +73,7 @@ fn row(kind: Kind) -> Row {
         Kind::UnsupportedContact => Row::Request(400, |client| newcomer(client, json!({ "contact": ["tel:+1"] }))),
         Kind::UnsupportedIdentifier => Row::Request(400, |client| order(client, &[("email", "a@b.test")])),
         Kind::UserActionRequired => Row::Request(403, |client| newcomer(client, json!({}))),
-        Kind::Caa | Kind::RateLimited | Kind::Tls => Row::Coming,
+        Kind::RateLimited | Kind::Tls => Row::Coming,
     }
 }
 
@@ -98,6 +100,13 @@ fn revoked_twice(client: &Client) -> Request {
     let certificate = client.issue(&["a.test"], &new_key(SigAlg::Es256));
     client.revoke(&certificate, None).is(200);
     client.revoke_request(&certificate, None)
+}
+
+fn forbidden_by_caa(client: &Client) -> Request {
+    let (_, order) = client.ready_order(&["a.example"]);
+    client.world.network().caa("a.example", "issue", "other.example");
+    client.world.pass(Duration::from_secs(8 * 3600));
+    client.at(&client.world).finalize_request(&order, &csr("a.example"))
 }
 
 fn replaced_twice(client: &Client) -> Request {
@@ -171,7 +180,7 @@ fn fail(kind: Kind, status: u16, prepare: fn(&World, &Value)) {
     let challenge = client.prove(&authorization, Proof::Http);
     prepare(&world, &challenge);
     client.post(challenge["url"].as_str().unwrap(), json!({})).is(200);
-    world.live(core::time::Duration::from_secs(60));
+    world.live(Duration::from_secs(60));
     let shown = client.get(&url).is(200).json();
     assert_eq!(shown["status"], "invalid", "{kind:?}");
     let error = shown["challenges"][0]["error"].clone();

@@ -27,12 +27,21 @@ fn d02_meta_says_what_is_configured() {
     let world = World::new().reconfigured(|settings| {
         settings.meta.terms_of_service = Some("https://ca.test/terms".to_owned());
         settings.meta.website = Some("https://ca.test/about".to_owned());
-        settings.meta.caa_identities = vec!["ca.test".to_owned()];
     });
     let meta = world.ask("GET", "/directory").json()["meta"].clone();
     assert_eq!(meta["termsOfService"], "https://ca.test/terms");
     assert_eq!(meta["website"], "https://ca.test/about");
     assert_eq!(meta["caaIdentities"], json!(["ca.test"]));
+    let world = world.reconfigured(|settings| settings.caa.checked = false);
+    let meta = world.ask("GET", "/directory").json()["meta"].clone();
+    assert!(meta.get("caaIdentities").is_none(), "what is not checked is not advertised: {meta}");
+}
+
+#[test]
+fn dns_persist_meta_says_what_a_record_made_in_advance_needs() {
+    let meta = World::new().ask("GET", "/directory").json()["meta"].clone();
+    assert_eq!(meta["issuerDomainNames"], json!(["ca.test"]));
+    assert_eq!(meta["accountHashPrefix"], "https://ca.test/acme/account-hash/");
 }
 
 #[test]

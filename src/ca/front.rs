@@ -220,9 +220,13 @@ pub fn directory(settings: &Settings) -> Response {
     if let Some(url) = &settings.meta.website {
         meta.insert("website".into(), Value::from(url.as_str()));
     }
-    if !settings.meta.caa_identities.is_empty() {
-        meta.insert("caaIdentities".into(), settings.meta.caa_identities.clone().into());
+    let names = &settings.caa.identities;
+    if settings.caa.checked {
+        meta.insert("caaIdentities".into(), names.clone().into());
     }
+    // draft-ietf-acme-dns-persist-02 §3.2, §4.1: for records that are made before any order.
+    meta.insert("issuerDomainNames".into(), names.clone().into());
+    meta.insert("accountHashPrefix".into(), urls.account_hash_prefix().into());
     if settings.external.required {
         meta.insert("externalAccountRequired".into(), true.into());
     }

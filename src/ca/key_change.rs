@@ -88,9 +88,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
                 // No 409: that one is for a key of another account, and clients read its Location.
                 return Err(Problem::malformed(detail));
             }
-            account.key = serde_json::from_str(&key.to_json()).map_err(|e| Problem::internal(e.to_string()))?;
-            account.thumbprint = thumbprint;
-            account.pending_thumbprint = None;
+            let json = serde_json::from_str(&key.to_json()).map_err(|e| Problem::internal(e.to_string()))?;
+            account.change_key(json, thumbprint);
             txn.put("", &account)?;
             Ok(self.account_response(&account))
         })

@@ -169,6 +169,12 @@ impl Urls {
         self.resource(&format!("account/{id}"))
     }
 
+    /// What hashed account URIs in DNS begin with (draft-ietf-acme-dns-persist-02 §4.1). Stable as account URLs are;
+    /// nothing is served there.
+    pub fn account_hash_prefix(&self) -> String {
+        self.resource("account-hash/")
+    }
+
     /// The account in this `kid`; `None` for any string that is not exactly an account URL of ours.
     pub fn account_of(&self, kid: &str) -> Option<Id> {
         match Route::parse(kid.strip_prefix(&self.base)?)? {

@@ -100,3 +100,24 @@ pub const PAYLOADS: Texts = &[
     ("duplicate", "/acme/new-order\n{\"identifiers\":[],\"identifiers\":[]}"),
     ("array", "/acme/new-order\n[[[[[[[[[[[[[[[["),
 ];
+
+/// Values of CAA records (RFC 8659 §4.2, RFC 8657).
+pub const CAA: &[(&str, &str)] = &[
+    ("us", "ca.test"),
+    ("nobody", ";"),
+    ("empty", ""),
+    ("other", "letsencrypt.org"),
+    ("account", "ca.test; accounturi=https://ca.test/acme/account/a"),
+    ("account_twice", "ca.test; accounturi=https://ca.test/acme/account/a; accounturi=https://ca.test/acme/account/a"),
+    ("methods", "ca.test; validationmethods=dns-01,http-01"),
+    ("methods_empty", "ca.test; validationmethods="),
+    ("methods_other", "ca.test; validationmethods=dns-01"),
+    ("persist", "ca.test; accounturi=https://ca.test/acme/account/a; policy=wildcard; persistUntil=1800000000"),
+    ("unknown", "ca.test; x=1; y=2"),
+    ("semicolons", "ca.test;;;;"),
+    ("spaces", " \t ca.test \t ; \t a=b \t "),
+    ("equals", "ca.test; a==b; =c; d"),
+    ("dots", "ca..test; a=b"),
+    ("not_ascii", "c\u{e4}.test; a=\u{1f600}"),
+    ("nul", "ca.test\0; a=b"),
+];

@@ -11,7 +11,7 @@ use selvedge::jose::testing::ClientKey;
 use selvedge::values::SigAlg;
 use serde_json::{Value, json};
 use std::str::FromStr;
-use texts::{HTTP, IDENTIFIERS, PAYLOADS, REQUESTS, ROUTES};
+use texts::{CAA, HTTP, IDENTIFIERS, PAYLOADS, REQUESTS, ROUTES};
 
 /// Target, name, input.
 pub type Seed = (&'static str, String, Vec<u8>);
@@ -30,6 +30,7 @@ pub fn all() -> Vec<Seed> {
     add("revocation", revocation());
     add("dns", dns());
     add("http", texts(HTTP));
+    add("caa", texts(CAA));
     add("identifiers", texts(IDENTIFIERS));
     add("nonces", nonces());
     add("routes", texts(ROUTES));

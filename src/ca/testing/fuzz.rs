@@ -4,6 +4,8 @@
 //! A target ends quietly when its parser gave a value, or a refusal that can be shown: short, and a problem document
 //! where the parser's faults become one. Anything else is a panic, which both runners report.
 
+mod network;
+
 use super::answered::{Answered, check_problem};
 use super::client::Client;
 use super::executor::poll_some;
@@ -15,9 +17,9 @@ use crate::ca::routes::{Route, Urls};
 use crate::jose::testing::ClientKey;
 use crate::jose::{EabUnverified, Jwk, KeyChange, KeyRef, Unverified};
 use crate::pki::{certificate, csr};
-use crate::validation::{dns, http1};
 use crate::values::native_crypto::{NativeCrypto, NativeKey};
 use crate::values::{Identifier, SigAlg};
+pub use network::{caa, dns, http};
 use std::fmt::Display;
 use std::future::Future;
 
@@ -34,6 +36,7 @@ pub const TARGETS: &[Target] = &[
     ("revocation", revocation),
     ("dns", dns),
     ("http", http),
+    ("caa", caa),
     ("identifiers", identifiers),
     ("nonces", nonces),
     ("routes", routes),
@@ -145,36 +148,6 @@ pub fn revocation(data: &[u8]) {
             assert!(presented.tbs_der.len() < data.len() && presented.serial.hex().len() <= 40);
         }
         Err(fault) => drop(shown(&fault)),
-    }
-}
-
-/// A DNS message, as the answer to the question with the id in its own first two bytes.
-pub fn dns(data: &[u8]) {
-    let id = data.first_chunk::<2>().map_or(0, |id| u16::from_be_bytes(*id));
-    for kind in [dns::Kind::A, dns::Kind::Aaaa, dns::Kind::Txt, dns::Kind::Caa] {
-        match dns::read(data, "a.test", kind, id) {
-            Ok(answer) => drop(answer.explanation.inspect(|text| drop(shown(text)))),
-            Err(fault) => drop(shown(&fault)),
-        }
-    }
-}
-
-/// An HTTP/1.1 response, in two pieces: reading it step by step and at once gives the same.
-pub fn http(data: &[u8]) {
-    let read = |steps: &[usize]| {
-        let mut reader = http1::Reader::default();
-        for step in steps {
-            if reader.advance(&data[..*step])? {
-                break;
-            }
-        }
-        reader.finish(data)
-    };
-    let (at_once, in_steps) = (read(&[]), read(&[data.len() / 3, data.len() / 2, data.len()]));
-    match (at_once, in_steps) {
-        (Ok(a), Ok(b)) => assert_eq!((a.status, a.location, a.body), (b.status, b.location, b.body)),
-        (Err(fault), Err(_)) => drop(shown(&fault)),
-        (a, b) => panic!("at once {:?}, in steps {:?}", a.err(), b.err()),
     }
 }
 

@@ -9,8 +9,9 @@ use crate::ca::settings::{Meta, Settings, TermsChange};
 use crate::pki::Issuer;
 use crate::pki::ceremony::{CertAndKey, create_intermediate, create_root, cross_sign};
 use crate::policy::Policy;
-use crate::validation;
+use crate::store::Record;
 use crate::validation::guard::AddressPolicy;
+use crate::validation::{self, caa};
 use crate::values::Time;
 use core::time::Duration;
 use std::cell::{Cell, RefCell};
@@ -78,6 +79,11 @@ impl World {
             issuer: Issuer::from_pem_chain(&authority().1.certificate).expect("the issuer"),
             validation: validation::Config { http01_port: 80, policy: AddressPolicy { allow_private: true } },
             resolver: "https://resolver.test/dns-query".to_owned(),
+            caa: caa::Config {
+                checked: true,
+                identities: vec!["ca.test".to_owned()],
+                internal: caa::INTERNAL.map(str::to_owned).to_vec(),
+            },
             meta: Meta::default(),
             revocation_page: None,
             terms_change: TermsChange::default(),
@@ -246,6 +252,11 @@ impl World {
     pub fn records(&self, prefix: &str) -> Vec<(String, serde_json::Value)> {
         let rows = self.rows().into_iter().filter(|((_, key), _)| key.starts_with(prefix));
         rows.map(|((name, _), json)| (name, serde_json::from_str(&json).expect("JSON"))).collect()
+    }
+
+    /// Stores a record in a partition, as if something had done so before.
+    pub fn put<R: Record>(&self, partition: &str, id: &str, record: &R) {
+        self.cell(partition).transact(|txn| Ok(txn.put(id, record)?)).expect("the record is stored");
     }
 
     /// Notes a nonce that was issued. `false` when it was issued before.
