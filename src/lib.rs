@@ -7,13 +7,14 @@
 //! HTTP, signing, calls to another partition) happens before or between such functions, never inside one.
 //!
 //! Layers, and the only direction in which they may use each other:
-//! `worker -> ca -> {acme, jose, pki, validation, store} -> values`.
+//! `worker -> ca -> {acme, jose, pki, validation, store, policy} -> values`.
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
 
 pub mod acme;
 pub mod ca;
 pub mod jose;
 pub mod pki;
+pub mod policy;
 pub mod store;
 pub mod validation;
 pub mod values;

@@ -7,7 +7,8 @@ mod venv;
 
 use selvedge::pki::ceremony::{CertAndKey, create_csr, create_intermediate, create_root};
 use selvedge::pki::leaf::{LeafRequest, assemble, build_tbs, pem_chain};
-use selvedge::pki::{Issuer, Serial, csr, lint, pem, profile};
+use selvedge::pki::validity::{Terms, Wish};
+use selvedge::pki::{Issuer, Profile, Serial, csr, lint, pem, profile};
 use selvedge::values::native_crypto::{NativeCrypto, NativeKey};
 use selvedge::values::{SigAlg, Time};
 use std::collections::BTreeSet;
@@ -22,7 +23,7 @@ const NOW: Time = Time::from_secs(1_795_521_600);
 const MEANT: &[(&str, &[&str], &str)] = &[
     (
         "pkix.certificate_skid_end_entity_missing",
-        &["p256", "p384", "rsa", "ed25519", "wildcard", "hundred"],
+        &["p256", "p384", "rsa", "ed25519", "wildcard", "hundred", "default", "shortlived", "tlsserver"],
         "RFC 5280 4.2.1.2 only recommends it for leaves, and the Baseline Requirements (7.1.2.7.6) recommend against",
     ),
     (
@@ -55,11 +56,25 @@ impl Corpus {
         corpus.add(&intermediate, "ed25519", SigAlg::Ed25519, &["ed25519.example.test"]);
         corpus.add(&intermediate, "wildcard", SigAlg::Es256, &["*.example.test", "example.test"]);
         corpus.add(&intermediate, "hundred", SigAlg::Es256, &hundred);
+        for profile in profile::all() {
+            corpus.add_under(&intermediate, profile.name, profile, SigAlg::Es256, &["profile.example.test"]);
+        }
         corpus
     }
 
-    /// Issues a leaf by the whole path, from the CSR to the chain.
     fn add(&mut self, intermediate: &CertAndKey, name: &'static str, alg: SigAlg, names: &[&str]) {
+        self.add_under(intermediate, name, profile::default_profile(), alg, names);
+    }
+
+    /// Issues a leaf by the whole path, from the CSR to the chain.
+    fn add_under(
+        &mut self,
+        intermediate: &CertAndKey,
+        name: &'static str,
+        profile: &Profile,
+        alg: SigAlg,
+        names: &[&str],
+    ) {
         let key = NativeKey::generate(alg, &mut |bytes| getrandom::fill(bytes).unwrap()).unwrap();
         let csr = csr::parse(&create_csr(&key, names).unwrap()).unwrap();
         let csr = block_on(csr.verify(&NativeCrypto)).unwrap();
@@ -69,11 +84,14 @@ impl Corpus {
         let names: BTreeSet<_> = csr.names().unwrap();
         let request = LeafRequest {
             issuer: &issuer,
-            profile: profile::default_profile(),
+            profile,
             public_key: csr.public_key(),
             names: &names,
             serial: &Serial::from_random(random),
             now: NOW,
+            period: Terms { issuer: &issuer, profile, longest: profile.validity, ordered: NOW }
+                .period(Wish::default(), NOW)
+                .unwrap(),
             ca_issuers: Some("http://ca.example.test/issuer.cer"),
             crl: None,
         };
@@ -118,10 +136,15 @@ fn openssl_accepts_every_certificate_strictly() {
     for (name, host) in &corpus.leaves {
         let file = corpus.file(name);
         let server = ["-purpose", "sslserver", "-untrusted", untrusted, "-verify_hostname"];
+        let client = ["-purpose", "sslclient", "-untrusted", untrusted];
+        if *name == "client" {
+            openssl_verify(&corpus, &client, &file).unwrap();
+            assert!(openssl_verify(&corpus, &[&server[..], &[host.as_str()]].concat(), &file).is_err(), "clients only");
+            continue;
+        }
         let check = |host| openssl_verify(&corpus, &[&server[..], &[host]].concat(), &file);
         check(host).unwrap_or_else(|text| panic!("{name} for {host}: {text}"));
         assert!(check("other.test").is_err(), "{name} is not for other.test");
-        let client = ["-purpose", "sslclient", "-untrusted", untrusted];
         assert!(openssl_verify(&corpus, &client, &file).is_err(), "{name} is for servers only");
     }
 }

@@ -1,17 +1,20 @@
 //! Holds the stored records against `kv-schema/`.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
 
-use selvedge::acme::account::{KeyOwner, VoidAccount};
+use selvedge::acme::account::{ExternalUse, KeyOwner, VoidAccount};
 use selvedge::acme::ledger::LedgerEntry;
 use selvedge::acme::nonce::RedeemedNonce;
-use selvedge::acme::order::CertificateRecord;
-use selvedge::acme::{AccountRecord, AuthorizationRecord, OrderRecord};
+use selvedge::acme::persist::PersistRecord;
+use selvedge::acme::reuse::{PlacedRecord, ProofRecord};
+use selvedge::acme::{AccountRecord, AuthorizationRecord, CertificateRecord, OrderRecord};
+use selvedge::ca::external::ExternalAccounts;
 use selvedge::ca::jobs::JobRecord;
 use selvedge::ca::testing::{Client, World, new_key};
 use selvedge::jose::testing::ClientKey;
+use selvedge::policy::Policy;
 use selvedge::store::Record;
-use selvedge::values::SigAlg;
-use serde_json::Value;
+use selvedge::values::{SigAlg, b64};
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
@@ -46,12 +49,16 @@ fn golden_examples_are_read_and_written_back_and_no_record_is_without_one() {
         golden::<AccountRecord>(),
         golden::<KeyOwner>(),
         golden::<VoidAccount>(),
+        golden::<ExternalUse>(),
         golden::<OrderRecord>(),
         golden::<AuthorizationRecord>(),
         golden::<CertificateRecord>(),
         golden::<LedgerEntry>(),
         golden::<RedeemedNonce>(),
         golden::<JobRecord>(),
+        golden::<PersistRecord>(),
+        golden::<ProofRecord>(),
+        golden::<PlacedRecord>(),
     ]);
     let folders = fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap());
     let folders = folders.filter(|entry| entry.path().is_dir()).map(|entry| entry.file_name().into_string().unwrap());
@@ -77,11 +84,26 @@ fn prefixes(folder: &Path) -> BTreeSet<String> {
 
 #[test]
 fn what_is_stored_fits_its_schema() {
-    let world = World::new();
-    let mut client = Client::registered(&world);
+    let keys = format!(r#"{{"team-a":{{"key":"{}","uses":"once"}}}}"#, b64::encode(&[5; 32]));
+    let external = ExternalAccounts::read(Some(&keys), true, &Policy::default()).unwrap();
+    let world = World::new().reconfigured(|settings| {
+        settings.meta.terms_of_service = Some("https://ca.test/terms".to_owned());
+        settings.external = external;
+    });
+    let mut client = Client::new(&world);
+    let binding = client.key.external_account("HS256", &[5; 32], "team-a", &client.url("new-account"));
+    let made = client.new_account(json!({ "termsOfServiceAgreed": true, "externalAccountBinding": binding }));
+    client.account = Some(made.is(201).location());
     let leaf = client.issue(&["example.test"], &new_key(SigAlg::Es256));
     client.revoke(&leaf, Some(4)).is(200);
-    client.new_order(&["*.pending.test"]).is(201);
+    world.put(&client.partition(), "persist.test", &PersistRecord::new(world.now()));
+    client.new_order(&["*.pending.test", "persist.test"]).is(201);
+    let wish = json!({
+        "identifiers": [{ "type": "dns", "value": "example.test" }],
+        "profile": "tlsserver", "notAfter": "2026-12-01T00:00:00Z", "replaces": client.cert_id(&leaf),
+    });
+    client.post(&client.url("new-order"), wish).is(201);
+    client.new_authz("alone.test").is(201);
     let new = ClientKey::generate(SigAlg::Es256);
     client.key_change(&new).is(200);
     client.key = new;
@@ -91,7 +113,8 @@ fn what_is_stored_fits_its_schema() {
         check(&prefix, &serde_json::from_str(&json).unwrap());
         seen.insert(prefix);
     }
-    let wanted = ["account", "authz", "cert", "nonce", "order", "owner", "serial"].map(str::to_owned);
+    let wanted = ["account", "authz", "cert", "nonce", "order", "owner", "persist", "placed", "proof", "serial", "use"];
+    let wanted = wanted.map(str::to_owned);
     assert_eq!(seen, BTreeSet::from(wanted));
 }
 

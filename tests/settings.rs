@@ -1,8 +1,10 @@
 //! What the operator configures: each value that is missing or wrong is named, with what to do.
-#![allow(clippy::unwrap_used, reason = "a test")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
 
-use selvedge::ca::settings::Settings;
-use selvedge::pki::ceremony::{create_intermediate, create_root};
+use const_oid::db::rfc5280::ID_KP_EMAIL_PROTECTION;
+use selvedge::ca::settings::{Settings, TermsChange};
+use selvedge::pki::ceremony::{create_intermediate, create_intermediate_for, create_root, cross_sign};
+use selvedge::policy::Policy;
 use selvedge::values::{Time, b64};
 use std::collections::BTreeMap;
 
@@ -51,6 +53,8 @@ fn what_is_missing_is_named_with_what_to_do() {
 #[test]
 fn what_is_wrong_is_named() {
     let root = create_root("root", NOW, 10).unwrap();
+    let other_root = create_root("other", NOW, 10).unwrap();
+    let mail = create_intermediate_for(&root, "mail", &[ID_KP_EMAIL_PROTECTION], NOW, 5).unwrap();
     for (name, value) in [
         ("MODE", "test".to_owned()),
         ("BASE_URL", "http://ca.example.org".to_owned()),
@@ -69,13 +73,95 @@ fn what_is_wrong_is_named() {
         ("TLS_ALPN_PORT", "0".to_owned()),
         ("TLS_ALPN_PORT", "https".to_owned()),
         ("ALLOW_PRIVATE", "yes".to_owned()),
+        ("REFUSE_NONCES", "5".to_owned()),
         ("TERMS_OF_SERVICE", "terms".to_owned()),
+        ("CAA", "yes".to_owned()),
+        ("CAA_IDENTITIES", "ca_1.example.org".to_owned()),
+        ("CAA_IDENTITIES", "*.example.org".to_owned()),
+        ("CAA_IDENTITIES", "ca.example.org.".to_owned()),
+        ("CAA_IDENTITIES", " , ".to_owned()),
+        ("CAA_IDENTITIES", "a.example.org,".repeat(11)),
+        ("CAA_INTERNAL", "corp, *.lan".to_owned()),
+        ("CAA_INTERNAL", "corp lan".to_owned()),
+        ("REVOCATION_PAGE", "why".to_owned()),
+        ("ALTERNATE_CHAINS", "no PEM".to_owned()),
+        ("ALTERNATE_CHAINS", other_root.certificate),
+        ("ISSUER_CHAIN", mail.certificate),
+        ("TERMS_OF_SERVICE", "javascript:alert(1)".to_owned()),
+        ("TERMS_CHANGE", "deny".to_owned()),
+        ("TERMS_CHANGE", "refuse".to_owned()),
+        ("POLICY", "allow everything".to_owned()),
+        ("POLICY", "[]".to_owned()),
+        ("POLICY", r#"{"deny":["a.test"],"deny":[]}"#.to_owned()),
+        ("POLICY.deny[0]", r#"{"deny":["a..test"]}"#.to_owned()),
+        ("POLICY.challenges[1]", r#"{"challenges":["dns-01","dns-1"]}"#.to_owned()),
+        ("EXTERNAL_ACCOUNT_REQUIRED", "yes".to_owned()),
+        ("EXTERNAL_ACCOUNT_REQUIRED", "true".to_owned()),
+        ("EAB_KEYS", "team-a".to_owned()),
+        ("EAB_KEYS.team-a.uses", r#"{"team-a":{"key":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"}}"#.to_owned()),
     ] {
         let mut values = good();
-        values.insert(name, value.clone());
+        // What is wrong within a document is named by its path.
+        values.insert(name.split('.').next().unwrap(), value.clone());
         let refusal = read(&values, NOW).unwrap_err();
-        assert!(refusal.starts_with(name), "{name}={value}: {refusal}");
+        assert!(refusal.starts_with(name) && refusal.ends_with('.'), "{name}={value}: {refusal}");
     }
+}
+
+#[test]
+fn caa_is_on_under_the_name_of_the_host_unless_something_else_is_said() {
+    let caa = |settings: &[(&'static str, &str)]| {
+        let mut values = good();
+        values.extend(settings.iter().map(|(name, value)| (*name, (*value).to_owned())));
+        read(&values, NOW).map(|settings| settings.caa)
+    };
+    let usual = caa(&[]).unwrap();
+    assert!(usual.checked && usual.internal.contains(&"home.arpa".to_owned()));
+    assert_eq!(usual.identities, ["ca.example.org"]);
+    assert!(!caa(&[("CAA", "off")]).unwrap().checked);
+    assert!(caa(&[("CAA", "on")]).unwrap().checked);
+    let named =
+        caa(&[("CAA_IDENTITIES", "CA.example.org, example.net"), ("CAA_INTERNAL", "Corp.example , lan")]).unwrap();
+    assert_eq!(
+        (named.identities, named.internal),
+        (
+            vec!["ca.example.org".to_owned(), "example.net".to_owned()],
+            vec!["corp.example".to_owned(), "lan".to_owned()],
+        )
+    );
+    assert!(caa(&[("CAA_INTERNAL", "none")]).unwrap().internal.is_empty());
+    // An address is no name: in production somebody has to give one.
+    let address = [("BASE_URL", "https://192.0.2.1")];
+    assert!(caa(&address).unwrap_err().starts_with("CAA_IDENTITIES"));
+    assert_eq!(caa(&[address[0], ("CAA_IDENTITIES", "ca.example.org")]).unwrap().identities, ["ca.example.org"]);
+    assert_eq!(caa(&[address[0], ("MODE", "dev")]).unwrap().identities, ["selvedge.test"]);
+}
+
+#[test]
+fn policy_and_external_account_keys_are_read_and_stay_secret() {
+    let mut values = good();
+    let key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
+    values.insert("POLICY", r#"{"allow":["*.example.org"],"max_lifetime":"45d"}"#.to_owned());
+    let keys =
+        format!(r#"{{"team-a":{{"key":"{key}=","uses":"once","policy":{{"preauthorized":["*.corp.example"]}}}}}}"#);
+    values.insert("EAB_KEYS", keys);
+    values.insert("EXTERNAL_ACCOUNT_REQUIRED", "true".to_owned());
+    values.insert("TERMS_OF_SERVICE", "https://ca.example.org/terms".to_owned());
+    values.insert("TERMS_CHANGE", "refuse".to_owned());
+    let settings = read(&values, NOW).unwrap();
+    assert_eq!(settings.policy.allow.as_ref().unwrap()[0].to_string(), "*.example.org");
+    assert_eq!(settings.external.keys["team-a"].policy.preauthorized[0].to_string(), "*.corp.example");
+    assert!(settings.external.required);
+    assert_eq!(settings.terms_change, TermsChange::Refuse);
+    assert!(!format!("{settings:?}").contains("AAECAwQF") && !format!("{settings:?}").contains("0, 1, 2, 3"));
+    let unset = read(&good(), NOW).unwrap();
+    assert_eq!((unset.policy, unset.terms_change), (Policy::default(), TermsChange::Accept));
+    assert!(unset.external.keys.is_empty() && !unset.external.required);
+    // A key's policy that leaves nothing beside the CA's.
+    values.insert("POLICY", r#"{"challenges":["dns-01"]}"#.to_owned());
+    let narrow = format!(r#"{{"b":{{"key":"{key}","uses":"many","policy":{{"challenges":["http-01"]}}}}}}"#);
+    values.insert("EAB_KEYS", narrow);
+    assert!(read(&values, NOW).unwrap_err().starts_with("EAB_KEYS.b.policy.challenges"));
 }
 
 #[test]
@@ -86,4 +172,21 @@ fn plain_http_is_for_dev_only_and_an_issuer_that_is_over_is_refused() {
     assert!(read(&values, NOW).is_ok());
     let later = Time::from_secs(NOW.secs() + 6 * 366 * 86_400);
     assert!(read(&good(), later).unwrap_err().starts_with("ISSUER_CHAIN"));
+}
+
+#[test]
+fn r02_alternate_chains_are_taken_while_they_are_valid() {
+    let root = create_root("root", NOW, 10).unwrap();
+    let issuer = create_intermediate(&root, "issuer", NOW, 5).unwrap();
+    let other_root = create_root("other", NOW, 10).unwrap();
+    let cross = cross_sign(&other_root, &issuer, "issuer", NOW, 1).unwrap();
+    let mut values = good();
+    values.insert("ISSUER_CHAIN", issuer.certificate.clone());
+    assert_eq!(read(&values, NOW).unwrap().issuer.alternates().len(), 0);
+    let all = format!("{}{}{}{}", cross.certificate, other_root.certificate, issuer.certificate, root.certificate);
+    values.insert("ALTERNATE_CHAINS", all);
+    assert_eq!(read(&values, NOW).unwrap().issuer.alternates().len(), 2);
+    let later = Time::from_secs(NOW.secs() + 2 * 366 * 86_400);
+    let refusal = read(&values, later).unwrap_err();
+    assert!(refusal.starts_with("ALTERNATE_CHAINS") && refusal.contains("alternate chain 1"), "{refusal}");
 }

@@ -11,6 +11,7 @@
 use hickory_proto::op::{Message, OpCode, ResponseCode};
 use hickory_proto::rr::rdata::{A, AAAA};
 use hickory_proto::rr::{RData, Record, RecordType};
+use selvedge::validation::dns_persist01::Expected;
 use selvedge::validation::guard::AddressPolicy;
 use selvedge::validation::outbound::{FetchAnswer, Limits, Outbound, OutboundFault, Reaction};
 use selvedge::validation::testing::{Shape, TlsServer};
@@ -181,6 +182,7 @@ async fn run_method(method: Method, addresses: &[IpAddr], port: u16) -> Outcome 
         token: "tok",
         key_authorization: "tok.thumb",
         account: "https://ca.test/acme/account/a",
+        persist: Expected::default(),
     };
     validate(&Sockets::new(addresses), &config, method, &subject).await
 }
@@ -188,7 +190,7 @@ async fn run_method(method: Method, addresses: &[IpAddr], port: u16) -> Outcome 
 async fn failure(act: Act) -> Failure {
     match run(&[Ipv4Addr::LOCALHOST.into()], serve(act).await).await {
         Outcome::Failed(failure) => failure,
-        Outcome::Valid => panic!("valid"),
+        outcome => panic!("{outcome:?}"),
     }
 }
 

@@ -73,6 +73,14 @@ pub struct Options {
     /// Serve http instead of https. Some clients refuse that.
     #[arg(long)]
     plain_http: bool,
+    /// Sets a variable or secret of the Worker, in place of what wrangler.toml and `dev` say: POLICY, say, or
+    /// TERMS_OF_SERVICE. May be given several times.
+    #[arg(long, value_name = "NAME=VALUE", value_parser = assignment)]
+    set: Vec<(String, String)>,
+    /// Refuses this share of good nonces, as a CA with several data centres may, to see what clients make of it. The
+    /// nonce in the refusal is taken.
+    #[arg(long, value_name = "PERCENT", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=50))]
+    refuse_nonces: u8,
 }
 
 /// The programs and files that make up the server.
@@ -152,7 +160,8 @@ async fn serve(options: &Options, state: &State, authority: &Authority, program:
         objects: &state.objects(),
         keypair: (!options.plain_http).then_some(&authority.keypair),
     };
-    state.write(CONFIG, &served.config()?, Readers::Everyone)?;
+    // What was set may be a secret.
+    state.write(CONFIG, &served.config()?, Readers::Owner)?;
     let management = sockets.serve(Arc::new(Resolver::new(dns::ask_system)));
     let mut workerd = Workerd::start(&program.workerd, &state.path(CONFIG), listener, &state.path(LOG))?;
     let ended = tokio::select! {
@@ -207,10 +216,22 @@ fn bindings(options: &Options, state: &State, origin: &str, management: &str) ->
         ("TLS_ALPN_PORT", options.tls_alpn_port.to_string()),
         ("RESOLVER_URL", resolver),
         ("ALLOW_PRIVATE", "true".to_owned()),
+        ("REFUSE_NONCES", options.refuse_nonces.to_string()),
     ];
     let files = [("ISSUER_KEY", pki::ISSUER_KEY), ("ISSUER_CHAIN", pki::ISSUER), ("NONCE_KEY", pki::NONCE_KEY)];
     let vars = vars.into_iter().map(|(name, value)| (name.to_owned(), Binding::Var(Var::Text(value))));
-    vars.chain(files.into_iter().map(|(name, file)| (name.to_owned(), Binding::File(state.path(file))))).collect()
+    let files = files.into_iter().map(|(name, file)| (name.to_owned(), Binding::File(state.path(file))));
+    let set = options.set.iter().map(|(name, value)| (name.clone(), Binding::Var(Var::Text(value.clone()))));
+    vars.chain(files).chain(set).collect()
+}
+
+fn assignment(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("a variable is set as NAME=VALUE")?;
+    let letter = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_';
+    if name.is_empty() || !name.bytes().all(letter) {
+        return Err(format!("{name:?} is no name of a variable: they are upper-case letters, digits and _"));
+    }
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 fn resolver_url(text: &str) -> Result<Url, String> {

@@ -5,6 +5,10 @@ use crate::values::{Id, Time};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+/// How many former keys an account remembers. A change a day for nearly three years; a bound all the same, for the record
+/// is read with every request.
+const MAX_FORMER_KEYS: usize = 1_000;
+
 /// Where an account is in its life; none of the final states is ever left (RFC 8555 §7.1.6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -31,14 +35,24 @@ pub struct AccountRecord {
     /// A key that a running key change wants to give this account; see [`AccountRecord::key`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pending_thumbprint: Option<String>,
+    /// The thumbprints of the keys that it had before, the last one first: records that stay in DNS may have been made
+    /// with any of them (draft-ietf-acme-dns-persist-02 §4.2).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub former_thumbprints: Vec<String>,
     /// How many key changes were begun; the number of the last one, whose key is the pending one.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub key_changes: u64,
     /// Contact URLs.
     pub contact: Vec<String>,
-    /// Whether the terms of service were agreed to.
+    /// Whether terms of service were agreed to.
     #[serde(default)]
     pub terms_agreed: bool,
+    /// The URL of the terms of service that were agreed to, the latest if there were several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terms: Option<String>,
+    /// The external account that it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external: Option<ExternalBinding>,
     /// When it was made.
     pub created: Time,
 }
@@ -52,15 +66,59 @@ impl Record for AccountRecord {
 }
 
 impl AccountRecord {
+    /// Gives the account another key, the one that was pending.
+    pub fn change_key(&mut self, key: Value, thumbprint: String) {
+        let former = core::mem::replace(&mut self.thumbprint, thumbprint);
+        self.former_thumbprints.retain(|known| *known != former);
+        self.former_thumbprints.insert(0, former);
+        self.former_thumbprints.truncate(MAX_FORMER_KEYS);
+        self.key = key;
+        self.pending_thumbprint = None;
+    }
+
+    /// The thumbprints of all keys that it ever had, the present one first.
+    pub fn thumbprints(&self) -> Vec<String> {
+        core::iter::once(&self.thumbprint).chain(&self.former_thumbprints).cloned().collect()
+    }
+
     /// The account object (RFC 8555 §7.1.2); `orders_url` is where its orders are listed.
     pub fn wire(&self, orders_url: &str) -> Value {
         let mut object = json!({ "status": self.status, "contact": self.contact, "orders": orders_url });
-        if self.terms_agreed
-            && let Some(members) = object.as_object_mut()
-        {
-            members.insert("termsOfServiceAgreed".into(), true.into());
+        if let Some(members) = object.as_object_mut() {
+            if self.terms_agreed {
+                members.insert("termsOfServiceAgreed".into(), true.into());
+            }
+            if let Some(external) = &self.external {
+                members.insert("externalAccountBinding".into(), external.binding.clone());
+            }
         }
         object
+    }
+}
+
+/// An external account binding that was verified (RFC 8555 §7.3.4).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ExternalBinding {
+    /// The external account key's name.
+    pub kid: String,
+    /// The binding as the client sent it, which the account object has to show.
+    pub binding: Value,
+}
+
+/// Stored as `use/{thumbprint}` in the partition of an external account key: an account key that was bound with it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExternalUse {
+    /// The account that was made, or about to be made, for the account key.
+    pub account: Id,
+    /// When.
+    pub at: Time,
+}
+
+impl Record for ExternalUse {
+    const PREFIX: &'static str = "use";
+
+    fn expires(&self) -> Option<Time> {
+        None
     }
 }
 
@@ -74,6 +132,9 @@ pub struct NewAccount {
     pub terms_of_service_agreed: bool,
     /// Find the account, never create one.
     pub only_return_existing: bool,
+    /// The external account binding, unread.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub external_account_binding: Option<Value>,
 }
 
 /// The payload of an account update (RFC 8555 §7.3.2). `status` other than `deactivated` is ignored.

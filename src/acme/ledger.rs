@@ -1,6 +1,6 @@
 //! The ledger of an issuer: every serial number it ever gave out, and what became of it.
 
-use super::{Kind, Problem};
+use super::{Kind, Problem, Renewable};
 use crate::store::Record;
 use crate::values::{Id, Time};
 use serde::{Deserialize, Serialize};
@@ -18,6 +18,8 @@ pub struct LedgerEntry {
     pub names: Vec<String>,
     /// When it was entered, which is before it was signed.
     pub recorded: Time,
+    /// When the certificate begins.
+    pub not_before: Time,
     /// When the certificate ends.
     pub not_after: Time,
     /// Its revocation, if it was revoked.
@@ -85,6 +87,12 @@ pub fn check_reason(reason: Option<i64>) -> Result<Option<u8>, Problem> {
 }
 
 impl LedgerEntry {
+    /// What decides when the certificate is to be renewed.
+    pub fn renewable(&self) -> Renewable {
+        let revoked = self.revoked.as_ref().map(|revocation| revocation.at);
+        Renewable { not_before: self.not_before, not_after: self.not_after, revoked }
+    }
+
     /// Revokes the certificate.
     ///
     /// A request by the certificate's own key proves that whoever has the key wants it gone: its reason is
@@ -123,6 +131,7 @@ mod tests {
             tbs_digest: String::new(),
             names: vec!["a.test".into()],
             recorded: Time::from_secs(10),
+            not_before: Time::from_secs(5),
             not_after: Time::from_secs(100),
             revoked: None,
         }

@@ -4,14 +4,23 @@
 
 pub mod account;
 pub mod authorization;
+pub mod certificate;
 pub mod contact;
 pub mod ledger;
+pub mod new_order;
 pub mod nonce;
 pub mod order;
+pub mod persist;
 pub mod problem;
+pub mod renewal;
+pub mod reuse;
+pub mod terms;
 
 pub use account::{AccountRecord, AccountStatus};
 pub use authorization::{AuthorizationRecord, ChallengeRecord};
+pub use certificate::CertificateRecord;
+pub use new_order::NewOrder;
 pub use nonce::{Home, Nonce};
 pub use order::OrderRecord;
 pub use problem::{Kind, Problem};
+pub use renewal::Renewable;

@@ -17,6 +17,9 @@ pub const LIFETIME: Duration = Duration::from_secs(2 * 3600);
 /// How far a clock may run ahead of the one that issued the nonce: isolates run on many machines.
 const SKEW: Duration = Duration::from_secs(60);
 
+/// What the key is used for here.
+const PURPOSE: &[u8] = b"selvedge nonce v1\0";
+
 const TIME_BYTES: usize = 8;
 const RANDOM_BYTES: usize = 16;
 const MAC_BYTES: usize = 16;
@@ -41,6 +44,19 @@ pub struct Nonce {
     pub expires: Time,
 }
 
+impl Nonce {
+    /// A number below 100 that the nonce's random bits decide; for faults that take a share of all nonces.
+    pub fn lot(&self) -> u8 {
+        lot(&b64::decode(&self.name).unwrap_or_default())
+    }
+}
+
+/// The lot of a nonce that is made of these random bytes.
+pub fn lot(random: &[u8]) -> u8 {
+    let number = random.iter().take(2).fold(0_u16, |number, byte| number << 8 | u16::from(*byte));
+    u8::try_from(number % 100).unwrap_or_default()
+}
+
 /// Why a nonce is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NonceFault {
@@ -62,7 +78,7 @@ pub fn issue(key: &[u8; 32], home: &Home, now: Time, random: [u8; RANDOM_BYTES])
     }
     bytes.extend(now.millis().to_be_bytes());
     bytes.extend(random);
-    let tag = mac(key, &bytes).finalize().into_bytes();
+    let tag = mac(key, PURPOSE).chain_update(&bytes).finalize().into_bytes();
     bytes.extend(tag.iter().take(MAC_BYTES));
     b64::encode(&bytes)
 }
@@ -74,7 +90,7 @@ pub fn issue(key: &[u8; 32], home: &Home, now: Time, random: [u8; RANDOM_BYTES])
 pub fn check(key: &[u8; 32], text: &str, now: Time) -> Result<Nonce, NonceFault> {
     let bytes = b64::decode(text).ok_or(NonceFault::Unknown)?;
     let (signed, tag) = bytes.split_at_checked(bytes.len().saturating_sub(MAC_BYTES)).ok_or(NonceFault::Unknown)?;
-    mac(key, signed).verify_truncated_left(tag).map_err(|_| NonceFault::Unknown)?;
+    mac(key, PURPOSE).chain_update(signed).verify_truncated_left(tag).map_err(|_| NonceFault::Unknown)?;
     let (home, rest) = split_home(signed).ok_or(NonceFault::Unknown)?;
     let (time, random) = rest.split_first_chunk::<TIME_BYTES>().ok_or(NonceFault::Unknown)?;
     let issued = Time::from_millis(u64::from_be_bytes(*time));
@@ -93,14 +109,14 @@ fn split_home(bytes: &[u8]) -> Option<(Home, &[u8])> {
     }
 }
 
-fn mac(key: &[u8; 32], message: &[u8]) -> Hmac<Sha256> {
+/// A MAC, yet without message, under a key that serves several purposes: `purpose` separates them, and ends with a zero
+/// octet so that none is the beginning of another.
+pub(super) fn mac(key: &[u8; 32], purpose: &[u8]) -> Hmac<Sha256> {
     // RFC 2104 §2: a key shorter than the hash's block is filled up with zeros.
     let mut block = [0; 64];
     block.iter_mut().zip(key).for_each(|(to, from)| *to = *from);
     let mut mac = Hmac::<Sha256>::new(&block.into());
-    // Separates this use of the key from any other.
-    mac.update(b"selvedge nonce v1\0");
-    mac.update(message);
+    mac.update(purpose);
     mac
 }
 
@@ -135,6 +151,7 @@ mod tests {
             let nonce = check(&KEY, &text, NOW).unwrap();
             assert_eq!(nonce.home, home);
             assert_eq!(nonce.name, b64::encode(&[1; 16]));
+            assert_eq!((nonce.lot(), lot(&[1; 16])), (57, 57), "0x0101 = 257");
         }
     }
 

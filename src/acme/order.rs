@@ -12,9 +12,6 @@ use serde_json::{Value, json};
 /// How long a client may take from order to finalize.
 pub const LIFETIME: Duration = Duration::from_secs(24 * 3600);
 
-/// The most names in one order, as many as Let's Encrypt's classic profile has.
-pub const MAX_IDENTIFIERS: usize = 100;
-
 /// Status of an order (RFC 8555 §7.1.6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -45,6 +42,8 @@ pub struct Issuance {
     pub spki: String,
     /// When it was prepared: its times count from here.
     pub prepared: Time,
+    /// When the certificate begins.
+    pub not_before: Time,
     /// When the certificate ends.
     pub not_after: Time,
 }
@@ -60,6 +59,15 @@ pub struct OrderRecord {
     pub authorizations: Vec<Id>,
     /// The profile it is issued under.
     pub profile: String,
+    /// The first second of the certificate's validity, where the client chose it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<Time>,
+    /// The last second of the certificate's validity, where the client chose it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_after: Option<Time>,
+    /// The certificate that it replaces, as the client named it (RFC 9773 §5).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<String>,
     /// When it was made.
     pub created: Time,
     /// When it is over.
@@ -67,9 +75,9 @@ pub struct OrderRecord {
     /// What is being or was signed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub issuance: Option<Issuance>,
-    /// The certificate, once there is one.
+    /// The certificate's serial number in hex, once there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub certificate: Option<Id>,
+    pub certificate: Option<String>,
     /// Why it failed, where the server found out outside an authorization.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<Problem>,
@@ -92,8 +100,8 @@ pub struct OrderUrls<'a> {
     pub authorization: &'a dyn Fn(&Id) -> String,
     /// Of the order's finalize resource.
     pub finalize: String,
-    /// Of a certificate.
-    pub certificate: &'a dyn Fn(&Id) -> String,
+    /// Of the certificate with this serial number in hex.
+    pub certificate: &'a dyn Fn(&str) -> String,
 }
 
 impl OrderRecord {
@@ -155,7 +163,7 @@ impl OrderRecord {
         }
     }
 
-    /// The order object (RFC 8555 §7.1.3).
+    /// The order object (RFC 8555 §7.1.3), with `profile` (draft-ietf-acme-profiles §4) and `replaces` (RFC 9773 §5).
     pub fn wire(&self, authorizations: &[AuthorizationRecord], now: Time, urls: &OrderUrls) -> Value {
         let authorization_urls: Vec<String> = self.authorizations.iter().map(urls.authorization).collect();
         let mut object = json!({
@@ -166,110 +174,22 @@ impl OrderRecord {
             "finalize": urls.finalize,
         });
         if let Some(members) = object.as_object_mut() {
-            if let Some(id) = &self.certificate {
-                members.insert("certificate".into(), (urls.certificate)(id).into());
+            members.insert("profile".into(), self.profile.as_str().into());
+            for (name, time) in [("notBefore", self.not_before), ("notAfter", self.not_after)] {
+                if let Some(time) = time {
+                    members.insert(name.into(), time.rfc3339().into());
+                }
+            }
+            if let Some(replaces) = &self.replaces {
+                members.insert("replaces".into(), replaces.as_str().into());
+            }
+            if let Some(serial) = &self.certificate {
+                members.insert("certificate".into(), (urls.certificate)(serial).into());
             }
             if let Some(error) = self.failure(authorizations, now) {
                 members.insert("error".into(), error.document());
             }
         }
         object
-    }
-}
-
-/// The payload of new-order (RFC 8555 §7.4). Unknown members are ignored.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct NewOrder {
-    /// The identifiers as the client wrote them.
-    pub identifiers: Vec<WireIdentifier>,
-    /// The wished beginning of validity.
-    #[serde(default)]
-    pub not_before: Option<Value>,
-    /// The wished end of validity.
-    #[serde(default)]
-    pub not_after: Option<Value>,
-}
-
-/// An identifier as it came in, unchecked.
-#[derive(Clone, Debug, Deserialize)]
-pub struct WireIdentifier {
-    /// `dns`, or something else.
-    #[serde(rename = "type")]
-    pub kind: String,
-    /// The name.
-    pub value: String,
-}
-
-impl NewOrder {
-    /// The identifiers in certificate form, in the client's order, duplicates dropped.
-    ///
-    /// # Errors
-    /// `malformed` when there are none or too many; `unsupportedIdentifier`, `malformed` or `compound` for those
-    /// that cannot be read.
-    pub fn checked(&self) -> Result<Vec<Identifier>, Problem> {
-        if self.identifiers.is_empty() {
-            return Err(Problem::malformed("The order has no identifiers; name at least one."));
-        }
-        if self.identifiers.len() > MAX_IDENTIFIERS {
-            let n = self.identifiers.len();
-            return Err(Problem::malformed(format!("The order has {n} identifiers; at most {MAX_IDENTIFIERS} fit.")));
-        }
-        let mut good: Vec<Identifier> = Vec::new();
-        let mut bad = Vec::new();
-        for wire in &self.identifiers {
-            match wire.checked() {
-                Ok(identifier) if good.contains(&identifier) => {}
-                Ok(identifier) => good.push(identifier),
-                Err(problem) => bad.push((wire.named(), problem)),
-            }
-        }
-        Problem::join(bad).map_or(Ok(good), Err)
-    }
-}
-
-impl WireIdentifier {
-    /// As it is shown in a subproblem; what is overlong is cut.
-    fn named(&self) -> Named {
-        let shown = |text: &str| text.chars().take(253).collect();
-        Named { kind: shown(&self.kind), value: shown(&self.value) }
-    }
-
-    fn checked(&self) -> Result<Identifier, Problem> {
-        let shown: String = self.value.chars().take(80).collect();
-        match self.kind.as_str() {
-            "dns" => Identifier::dns(&self.value)
-                .map_err(|fault| Problem::malformed(format!("The dns identifier {shown:?} {fault}."))),
-            "ip" => Identifier::ip(&self.value)
-                .map_err(|fault| Problem::malformed(format!("The ip identifier {shown:?} {fault}."))),
-            other => {
-                let other: String = other.chars().take(40).collect();
-                let detail = format!("Identifier type {other:?} (for {shown:?}) is not supported; dns and ip are.");
-                Err(Problem::new(Kind::UnsupportedIdentifier, detail))
-            }
-        }
-    }
-}
-
-/// A certificate, stored as `cert/{id}` in the partition of the account that it was issued to. Kept for good.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct CertificateRecord {
-    /// Name in its URL.
-    pub id: Id,
-    /// The order that it was issued for.
-    pub order: Id,
-    /// Serial number in hex.
-    pub serial: String,
-    /// The certificate and its chain without the root, PEM as it is served.
-    pub pem: String,
-    /// When it ends.
-    pub not_after: Time,
-}
-
-impl Record for CertificateRecord {
-    const PREFIX: &'static str = "cert";
-
-    fn expires(&self) -> Option<Time> {
-        None
     }
 }

@@ -114,6 +114,12 @@ pub struct Problem {
     /// For `Location`: the account that holds a key already (RFC 8555 §7.3.5).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<String>,
+    /// A URL for the person behind the client (RFC 8555 §7.3.3).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance: Option<String>,
+    /// For `Link` with the relation `terms-of-service`: what has to be agreed to (RFC 8555 §7.3.3).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terms: Option<String>,
     /// Whole seconds for `Retry-After`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<u32>,
@@ -132,6 +138,8 @@ impl Problem {
             algorithms: Vec::new(),
             subproblems: Vec::new(),
             location: None,
+            instance: None,
+            terms: None,
             retry_after: None,
             log: None,
         }
@@ -166,6 +174,9 @@ impl Problem {
     pub fn document(&self) -> serde_json::Value {
         let mut doc = serde_json::json!({ "type": self.type_uri(), "detail": self.detail, "status": self.status });
         if let Some(members) = doc.as_object_mut() {
+            if let Some(instance) = &self.instance {
+                members.insert("instance".into(), instance.as_str().into());
+            }
             if !self.algorithms.is_empty() {
                 members.insert("algorithms".into(), self.algorithms.clone().into());
             }

@@ -77,15 +77,20 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             if txn.get::<VoidAccount>("")?.is_some() {
                 return Ok(Holding::Nobody);
             }
+            let agreed = creation.wanted.terms_of_service_agreed;
+            let terms = self.ports.settings().meta.terms_of_service.clone();
             let account = AccountRecord {
                 id,
                 status: AccountStatus::Valid,
                 key: creation.key,
                 thumbprint: creation.thumbprint,
                 pending_thumbprint: None,
+                former_thumbprints: Vec::new(),
                 key_changes: 0,
                 contact: creation.wanted.contact.unwrap_or_default(),
-                terms_agreed: creation.wanted.terms_of_service_agreed,
+                terms_agreed: agreed,
+                terms: terms.filter(|_| agreed),
+                external: creation.external,
                 created: self.ports.now(),
             };
             txn.put("", &account)?;

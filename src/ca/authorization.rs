@@ -5,7 +5,9 @@ use super::cell::{Admitted, Cell};
 use super::http::{Answer, Response};
 use super::ports::PartitionPorts;
 use crate::acme::authorization::{AuthorizationStatus, ChallengeStatus};
-use crate::acme::{AuthorizationRecord, Problem};
+use crate::acme::new_order::NewAuthorization;
+use crate::acme::{AuthorizationRecord, Kind, Problem};
+use crate::policy::Permit;
 use crate::store::{Kv, Txn};
 use crate::values::Id;
 use serde::Deserialize;
@@ -27,6 +29,50 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         txn.get::<AuthorizationRecord>(id.as_str())?.ok_or_else(|| Problem::not_found("authorization"))
     }
 
+    /// newAuthz ([RFC 8555 §7.4.1](https://www.rfc-editor.org/rfc/rfc8555#section-7.4.1)): an authorization that belongs
+    /// to no order; once it is valid, orders rest on it. One that is there already, valid or asked for before, is
+    /// answered with 200.
+    ///
+    /// # Errors
+    /// `malformed`, also for a wildcard; `unsupportedIdentifier`; 403 `rejectedIdentifier` for one that would not be
+    /// certified.
+    pub fn post_new_authorization(&self, admitted: &Admitted) -> Answer {
+        self.enter(admitted, |txn, account| {
+            let wanted: NewAuthorization = payload(admitted)?;
+            let identifier = wanted.checked()?;
+            // Unlike newOrder, newAuthz refuses with 403.
+            let unwilling = |problem: Problem| match problem.kind {
+                Kind::RejectedIdentifier => problem.with_status(403),
+                _ => problem,
+            };
+            let permits = self.permits(&account, core::slice::from_ref(&identifier)).map_err(unwilling)?;
+            let permit = permits.of(&identifier)?;
+            let noted = self.noted_for(txn, &identifier)?.filter(|noted| self.stands_alone(noted, permit));
+            if let Some(authorization) = noted {
+                return Ok(self.authorization_response(200, &authorization));
+            }
+            let authorization = self.authorization_for(txn, &identifier, None, permit)?;
+            txn.put(authorization.id.as_str(), &authorization)?;
+            self.note_authorization(txn, &authorization)?;
+            Ok(self.authorization_response(201, &authorization))
+        })
+    }
+
+    /// Whether a further newAuthz is answered with this one: a proof that orders may rest on, one that was granted and
+    /// still is, or one still to be proven that is no order's own, in ways that still are open.
+    fn stands_alone(&self, authorization: &AuthorizationRecord, permit: &Permit) -> bool {
+        let granted = authorization.challenges.is_empty();
+        match authorization.status(self.ports.now()) {
+            AuthorizationStatus::Valid if granted || permit.preauthorized => granted && permit.preauthorized,
+            AuthorizationStatus::Valid => self.is_reusable(authorization, permit),
+            AuthorizationStatus::Pending => {
+                let open = authorization.challenges.iter().all(|challenge| permit.allows(&challenge.kind));
+                authorization.order.is_none() && open && !permit.preauthorized
+            }
+            AuthorizationStatus::Invalid | AuthorizationStatus::Deactivated | AuthorizationStatus::Expired => false,
+        }
+    }
+
     /// POST-as-GET of an authorization, or its deactivation (RFC 8555 §7.5.2).
     ///
     /// # Errors
@@ -43,7 +89,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
                 }
                 self.deactivate(txn, &mut authorization)?;
             }
-            Ok(self.authorization_response(&authorization))
+            Ok(self.authorization_response(200, &authorization))
         })
     }
 
@@ -57,10 +103,10 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         Ok(())
     }
 
-    fn authorization_response(&self, authorization: &AuthorizationRecord) -> Response {
+    fn authorization_response(&self, status: u16, authorization: &AuthorizationRecord) -> Response {
         let urls = &self.ports.settings().urls;
         let object = authorization.wire(self.ports.now(), |kind| urls.challenge(&authorization.id, kind));
-        let response = Response::json(200, &object).located(&urls.authorization(&authorization.id));
+        let response = Response::json(status, &object).located(&urls.authorization(&authorization.id));
         let running = authorization.challenges.iter().any(|c| c.status == ChallengeStatus::Processing);
         if running && authorization.state == AuthorizationStatus::Pending {
             response.retry_after(VALIDATION_RETRY)

@@ -1,8 +1,9 @@
 //! A partition at work: its storage, its host, and the entrance for messages.
 
+use super::agreement;
 use super::front;
 use super::http::{Answer, Response};
-use super::ladder;
+use super::ladder::{self, Fresh};
 use super::message::{Holding, Message, Partition, Redemption, Reply};
 use super::order::only_read;
 use super::ports::PartitionPorts;
@@ -35,6 +36,7 @@ pub struct Admitted {
     pub account: Id,
     nonce: Option<Nonce>,
     url: Result<(), Problem>,
+    needs_agreement: bool,
 }
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
@@ -55,7 +57,10 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             Message::Find { thumbprint } => self.find(&thumbprint).map(Reply::Account),
             Message::Yield { thumbprint } => self.give_up(&thumbprint).map(Reply::Account),
             Message::Create(creation) => self.create(*creation).map(Reply::Account),
+            Message::Agree { terms } => self.agree(terms).map(|()| Reply::Done),
+            Message::Bind { thumbprint, account } => self.bind(&thumbprint, account).map(Reply::Bound),
             Message::Record { serial, entry } => self.record(&serial, &entry),
+            Message::RenewalInfo { serial } => self.renewable(&serial),
             Message::Revoke(request) => self.revoke_entry(*request),
         };
         answer.unwrap_or_else(|problem| {
@@ -111,17 +116,20 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             Ok(admitted) => self.dispatch(&admitted, path).await,
             Err(problem) => Err(problem),
         };
-        let response = answer.unwrap_or_else(|problem| {
-            self.log(&problem);
-            Response::problem(&problem)
-        });
-        self.complete(response)
+        match answer {
+            Ok(response) => self.complete(response, Fresh::Any),
+            Err(problem) => {
+                self.log(&problem);
+                self.complete(Response::problem(&problem), Fresh::after(&problem))
+            }
+        }
     }
 
     /// Adds what every response to a POST carries: the index link and a nonce whose home is here.
-    pub fn complete(&self, response: Response) -> Response {
+    fn complete(&self, response: Response, fresh: Fresh) -> Response {
         let response = response.indexed(&self.ports.settings().urls);
-        let nonce = self.account_id().and_then(|id| ladder::fresh_nonce(&self.ports, &Home::Account(id.clone())));
+        let id = self.account_id();
+        let nonce = id.and_then(|id| ladder::fresh_nonce(&self.ports, &Home::Account(id.clone()), fresh));
         match nonce {
             Ok(nonce) => response.with_nonce(&nonce),
             Err(problem) => {
@@ -146,7 +154,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             None
         };
         let url = ladder::check_url(&self.ports, &jws, path);
-        Ok(Admitted { jws, account: id, nonce, url })
+        let needs_agreement = !agreement::needs_no_agreement(path, &jws);
+        Ok(Admitted { jws, account: id, nonce, url, needs_agreement })
     }
 
     /// The account of this partition.
@@ -164,7 +173,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// nothing of it is stored, but the nonce stays redeemed (RFC 8555 §6.5: once seen, invalid).
     ///
     /// # Errors
-    /// `badNonce`; `unauthorized` with 401 for a dead account; what `act` returns.
+    /// `badNonce`; `unauthorized` with 401 for a dead account; `userActionRequired` for one that has to agree to new
+    /// terms of service; what `act` returns.
     pub fn enter<T>(
         &self,
         admitted: &Admitted,
@@ -185,6 +195,27 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         })?
     }
 
+    /// Looks at what a request is about, before a step that takes time: what [`Cell::enter`] would refuse is refused here
+    /// already, and nothing is changed.
+    ///
+    /// # Errors
+    /// As [`Cell::enter`].
+    pub fn consider<T>(
+        &self,
+        admitted: &Admitted,
+        look: impl FnOnce(&Txn<'_, K>, AccountRecord) -> Result<T, Problem>,
+    ) -> Result<T, Problem> {
+        self.transact(|txn| {
+            if let Some(nonce) = &admitted.nonce
+                && txn.get::<RedeemedNonce>(&Redemption::from(nonce).name)?.is_some()
+            {
+                return Err(ladder::used_nonce());
+            }
+            let account = self.living(txn, admitted)?;
+            look(txn, account)
+        })
+    }
+
     fn living(&self, txn: &Txn<'_, K>, admitted: &Admitted) -> Result<AccountRecord, Problem> {
         let account = self.account(txn)?;
         if account.thumbprint != admitted.jws.thumbprint().as_str() {
@@ -194,7 +225,11 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         if account.status != AccountStatus::Valid {
             return Err(dead_account());
         }
-        admitted.url.clone().map(|()| account)
+        admitted.url.clone()?;
+        if admitted.needs_agreement {
+            agreement::check(self.ports.settings(), &account)?;
+        }
+        Ok(account)
     }
 
     /// What anybody may GET is also had by POST-as-GET (RFC 8555 §6.3).
@@ -207,19 +242,19 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         match Route::parse(path) {
             Some(Route::Account(id)) => self.post_account(admitted, &id),
             Some(Route::Orders(id, after)) => self.post_orders(admitted, &id, after.as_ref()),
-            Some(Route::NewOrder) => self.post_new_order(admitted),
+            Some(Route::NewOrder) => self.post_new_order(admitted).await,
+            Some(Route::NewAuthorization) => self.post_new_authorization(admitted),
             Some(Route::Order(id)) => self.post_order(admitted, &id),
             Some(Route::Finalize(id)) => self.post_finalize(admitted, &id).await,
             Some(Route::Authorization(id)) => self.post_authorization(admitted, &id),
             Some(Route::Challenge(id, kind)) => self.post_challenge(admitted, &id, &kind).await,
-            Some(Route::Certificate(id)) => self.post_certificate(admitted, &id),
+            Some(Route::Certificate(serial, chain)) => self.post_certificate(admitted, &serial, chain),
             Some(Route::RevokeCert) => self.post_revoke(admitted).await,
             Some(Route::KeyChange) => self.post_key_change(admitted).await,
             Some(Route::Directory) => self.read_only(admitted, || front::directory(self.ports.settings())),
             Some(Route::NewNonce) => self.read_only(admitted, || Response::empty(204)),
-            Some(Route::NewAccount | Route::Home | Route::Issuer(_)) | None => {
-                Err(Problem::internal(format!("{path:?} was passed to an account")))
-            }
+            Some(Route::NewAccount | Route::Home | Route::Issuer(_) | Route::RenewalInfo(_) | Route::Agreement(..))
+            | None => Err(Problem::internal(format!("{path:?} was passed to an account"))),
         }
     }
 }

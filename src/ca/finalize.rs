@@ -8,21 +8,20 @@
 use super::account::payload;
 use super::cell::{Admitted, Cell};
 use super::http::Answer;
-use super::jobs::{JobRecord, Work};
-use super::ladder;
-use super::message::{Message, Partition, Reply};
+use super::issuing::{leaf_request, lint_failed};
+use super::jobs::Work;
+use super::message::Message;
+use super::permission::Permits;
 use super::ports::PartitionPorts;
 use super::registration::owner;
-use super::settings::Settings;
-use crate::acme::ledger::LedgerEntry;
-use crate::acme::order::{CertificateRecord, Issuance, OrderStatus};
+use crate::acme::order::{Issuance, OrderStatus};
 use crate::acme::{Kind, OrderRecord, Problem};
 use crate::jose::Jwk;
 use crate::pki::csr::{self, CsrFault, VerifiedCsr};
-use crate::pki::leaf::{self, LeafRequest};
-use crate::pki::{Profile, PublicKey, Serial, key, lint, profile};
+use crate::pki::validity::Wish;
+use crate::pki::{Serial, leaf, lint};
 use crate::store::Kv;
-use crate::values::{Id, Identifier, Time, b64};
+use crate::values::{Id, Identifier, b64};
 use core::time::Duration;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
@@ -31,12 +30,6 @@ use std::rc::Rc;
 
 /// How long the finalize request waits for ledger and signature before it answers `processing`.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// How long until an issuance that failed is taken up again.
-const RETRY: Duration = Duration::from_secs(5);
-
-/// How often an issuance is tried before its order is given up.
-const ATTEMPTS: u32 = 12;
 
 #[derive(Deserialize)]
 struct Finalize {
@@ -53,11 +46,13 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// finalize. Repeated with the same CSR, it answers the order as it is.
     ///
     /// # Errors
-    /// `orderNotReady`; `badCSR` or `badPublicKey`, with the order left ready; 404 for an unknown order.
+    /// `orderNotReady`; `rejectedIdentifier` or `unauthorized` when the policy has changed since the order; `badCSR`,
+    /// `badPublicKey`, `invalidProfile` or `caa`, with the order left ready; 404 for an unknown order.
     pub async fn post_finalize(self: &Rc<Self>, admitted: &Admitted, id: &Id) -> Answer {
         let presented = self.presented(admitted).await;
+        let looked = self.look_for_caa(admitted, id).await;
         let work = Work::Issue(id.clone());
-        let fresh = self.enter(admitted, |txn, _account| {
+        let fresh = self.enter(admitted, |txn, account| {
             let mut order = self.order(txn, id)?;
             let presented = presented?;
             let authorizations = self.authorizations_of(txn, &order)?;
@@ -67,7 +62,10 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
                 None if status == OrderStatus::Ready => {}
                 _ => return Err(not_ready(status)),
             }
-            order.issuance = Some(self.prepare(&order, &presented)?);
+            self.check_still_permitted(&account, &order, &authorizations)?;
+            let permits = self.permits(&account, &order.identifiers)?;
+            order.issuance = Some(self.prepare(&order, &presented, &permits)?);
+            self.note_caa(txn, &authorizations, &looked?)?;
             txn.put(id.as_str(), &order)?;
             self.schedule(txn, work.clone(), self.ports.now())?;
             Ok(true)
@@ -102,7 +100,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     }
 
     /// Decides what will be signed.
-    fn prepare(&self, order: &OrderRecord, presented: &Presented) -> Result<Issuance, Problem> {
+    fn prepare(&self, order: &OrderRecord, presented: &Presented, permits: &Permits<'_>) -> Result<Issuance, Problem> {
         let wanted: BTreeSet<Identifier> = order.identifiers.iter().cloned().collect();
         let found = presented.csr.names().map_err(refuse_csr)?;
         if found != wanted {
@@ -110,10 +108,13 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         }
         let settings = self.ports.settings();
         let now = self.ports.now();
-        let profile = profile::find(&order.profile)
-            .ok_or_else(|| Problem::internal(format!("the order's profile {} is gone", order.profile)))?;
+        // The draft on profiles, §4: what is no longer offered is refused here too.
+        let profile = self.profile(permits, Some(&order.profile))?;
+        let wish = Wish { not_before: order.not_before, not_after: order.not_after };
+        let period = self.terms(permits, profile, order.created).period(wish, now);
+        let period = period.map_err(|fault| Problem::malformed(fault.to_string()))?;
         let serial = Serial::from_random(self.ports.random()?);
-        let request = leaf_request(settings, profile, presented.csr.public_key(), &wanted, &serial, now);
+        let request = leaf_request(settings, profile, presented.csr.public_key(), &wanted, &serial, (now, period));
         let tbs = leaf::build_tbs(&request).map_err(|fault| Problem::internal(fault.to_string()))?;
         let linted = lint::check(&tbs, &request).map_err(lint_failed)?;
         Ok(Issuance {
@@ -122,119 +123,10 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             tbs: b64::encode(linted.as_bytes()),
             spki: b64::encode(presented.csr.public_key().spki_der()),
             prepared: now,
-            not_after: request.validity().1,
+            not_before: period.not_before,
+            not_after: period.not_after,
         })
     }
-
-    /// Brings an issuance that is recorded to its end: ledger, signature, certificate.
-    ///
-    /// # Errors
-    /// When a step fails; the job is scheduled again, or the order given up after many tries.
-    pub async fn finish_issuance(self: &Rc<Self>, id: &Id, attempt: u32) -> Result<(), Problem> {
-        let work = Work::Issue(id.clone());
-        let order = self.transact(|txn| Ok(txn.get::<OrderRecord>(id.as_str())?))?;
-        let open = order.filter(|order| order.certificate.is_none() && order.error.is_none());
-        let Some((order, issuance)) = open.and_then(|order| order.issuance.clone().map(|i| (order, i))) else {
-            return self.transact(|txn| {
-                txn.delete::<JobRecord>(&work.name());
-                Ok(())
-            });
-        };
-        let issued = self.issue(&order, &issuance).await;
-        self.transact(|txn| {
-            let mut order = self.order(txn, id)?;
-            match &issued {
-                // Somebody else was faster: theirs is the one.
-                Ok(_) if order.certificate.is_some() => txn.delete::<JobRecord>(&work.name()),
-                Ok(pem) => {
-                    let certificate = self.certificate(id, &issuance, pem)?;
-                    order.certificate = Some(certificate.id.clone());
-                    txn.put(certificate.id.as_str(), &certificate)?;
-                    txn.put(id.as_str(), &order)?;
-                    txn.delete::<JobRecord>(&work.name());
-                }
-                Err(_) if attempt < ATTEMPTS => {
-                    self.schedule(txn, work.clone(), self.ports.now().plus(RETRY))?;
-                }
-                Err(problem) => {
-                    order.error = Some(problem.clone());
-                    txn.put(id.as_str(), &order)?;
-                    txn.delete::<JobRecord>(&work.name());
-                }
-            }
-            Ok(())
-        })?;
-        issued.map(|_| ())
-    }
-
-    fn certificate(&self, order: &Id, issuance: &Issuance, pem: &str) -> Result<CertificateRecord, Problem> {
-        Ok(CertificateRecord {
-            id: self.fresh_id()?,
-            order: order.clone(),
-            serial: issuance.serial.clone(),
-            pem: pem.to_owned(),
-            not_after: issuance.not_after,
-        })
-    }
-
-    /// Enters an issuance in the ledger and signs it. Gives the PEM chain.
-    async fn issue(&self, order: &OrderRecord, issuance: &Issuance) -> Result<String, Problem> {
-        let settings = self.ports.settings();
-        let tbs = self.relint(order, issuance)?;
-        let entry = LedgerEntry {
-            account: self.account_id()?.clone(),
-            order: order.id.clone(),
-            tbs_digest: b64::encode(&Sha256::digest(tbs.as_bytes())),
-            names: order.identifiers.iter().map(Identifier::to_string).collect(),
-            recorded: self.ports.now(),
-            not_after: issuance.not_after,
-            revoked: None,
-        };
-        let message = Message::Record { serial: issuance.serial.clone(), entry: Box::new(entry) };
-        match self.ports.ask(&Partition::Ledger(settings.issuer.id()), &message).await? {
-            Reply::Recorded(true) => {}
-            Reply::Recorded(false) => {
-                return Err(Problem::internal("the serial number is taken by another certificate"));
-            }
-            other => return Err(ladder::unexpected(&other)),
-        }
-        let signature = self.ports.sign(tbs.as_bytes()).await?;
-        leaf::assemble(&tbs, &signature)
-            .and_then(|certificate| leaf::pem_chain(&certificate, &settings.issuer))
-            .map_err(|fault| Problem::internal(fault.to_string()))
-    }
-
-    /// The recorded bytes, checked once more: they may come from before a crash, or an upgrade.
-    fn relint(&self, order: &OrderRecord, issuance: &Issuance) -> Result<lint::LintedTbs, Problem> {
-        let broken = |what: &str| Problem::internal(format!("order {} has a broken {what}", order.id));
-        let settings = self.ports.settings();
-        let tbs = b64::decode(&issuance.tbs).ok_or_else(|| broken("tbs"))?;
-        let spki = b64::decode(&issuance.spki).ok_or_else(|| broken("spki"))?;
-        let serial = Serial::from_hex(&issuance.serial).ok_or_else(|| broken("serial"))?;
-        let profile = profile::find(&order.profile).ok_or_else(|| broken("profile"))?;
-        let key = key::check_spki(&spki).map_err(|fault| Problem::internal(fault.to_string()))?;
-        let names = order.identifiers.iter().cloned().collect();
-        let request = leaf_request(settings, profile, &key, &names, &serial, issuance.prepared);
-        lint::check(&tbs, &request).map_err(lint_failed)
-    }
-}
-
-/// A certificate of the active issuer. What is prepared and what is checked again are described by this one request.
-fn leaf_request<'a>(
-    settings: &'a Settings,
-    profile: &'a Profile,
-    public_key: &'a PublicKey,
-    names: &'a BTreeSet<Identifier>,
-    serial: &'a Serial,
-    now: Time,
-) -> LeafRequest<'a> {
-    let ca_issuers = settings.ca_issuers.as_deref();
-    LeafRequest { issuer: &settings.issuer, profile, public_key, names, serial, now, ca_issuers, crl: None }
-}
-
-fn lint_failed(faults: Vec<lint::LintFault>) -> Problem {
-    let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
-    Problem::internal(format!("the certificate about to be signed is not as it should be: {}", faults.join("; ")))
 }
 
 fn not_ready(status: OrderStatus) -> Problem {

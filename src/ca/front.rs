@@ -1,14 +1,15 @@
 //! The stateless entrance: answers what needs no state, and passes the rest to the partition that owns the answer.
 
 use super::http::{Answer, Body, Request, Response};
-use super::ladder;
+use super::ladder::{self, Fresh};
 use super::message::{Message, NONCE_SHARDS, Partition, Reply};
 use super::ports::Ports;
 use super::routes::Route;
 use super::settings::Settings;
-use super::{registration, revocation};
+use super::{agreement, registration, renewal, revocation};
 use crate::acme::{Home, Kind, Problem};
 use crate::jose::{Jwk, KeyRef, Unverified, Verified};
+use crate::pki::profile;
 use serde_json::{Value, json};
 
 /// The front over its host.
@@ -23,9 +24,19 @@ impl<P: Ports> Front<P> {
         let route = Route::parse(&request.path);
         let response = match request.method.as_str() {
             "OPTIONS" => preflight(),
-            "POST" => self.post(&request, route).await,
-            "GET" | "HEAD" => self.get(&request.method, route).unwrap_or_else(|problem| self.refuse(&problem)),
-            other => self.refuse(&method_not_allowed(other)),
+            "POST" => self.post(&request, route.as_ref()).await,
+            "GET" | "HEAD" => match self.get(&request.method, route.as_ref()).await {
+                Ok(response) => response,
+                Err(problem) => self.refuse(&problem),
+            },
+            other => self.refuse(&route.as_ref().map_or_else(unknown_path, |_| method_not_allowed(other))),
+        };
+        let response = match &route {
+            // RFC 9110 §10.2.1: a 405 has to say what is allowed, and an answer to OPTIONS may.
+            Some(route) if response.status == 405 || request.method == "OPTIONS" => {
+                response.with("Allow", route.allowed_methods())
+            }
+            _ => response,
         };
         // RFC 8555 §6.1: browser clients may read everything here; there are no cookies to protect.
         let response = response.with("Access-Control-Allow-Origin", "*");
@@ -38,39 +49,44 @@ impl<P: Ports> Front<P> {
     }
 
     /// What may be had without a signature (RFC 8555 §6.3).
-    fn get(&self, method: &str, route: Option<Route>) -> Answer {
+    async fn get(&self, method: &str, route: Option<&Route>) -> Answer {
         let settings = self.ports.settings();
         match route {
             None => Err(unknown_path()),
             Some(Route::Directory) => Ok(directory(settings)),
             Some(Route::Home) => Ok(home(settings).indexed(&settings.urls)),
-            Some(Route::Issuer(id)) if id == settings.issuer.id() => Ok(issuer(settings)),
+            Some(Route::Issuer(id)) if *id == settings.issuer.id() => Ok(issuer(settings)),
             Some(Route::Issuer(_)) => Err(Problem::malformed("There is no issuer of this name.").with_status(404)),
+            Some(Route::RenewalInfo(id)) => renewal::renewal_info(&self.ports, id).await,
+            Some(Route::Agreement(account, proof)) => agreement::page(settings, account, proof),
             Some(Route::NewNonce) => {
                 // RFC 8555 §7.2: 200 to HEAD, 204 to GET.
                 let status = if method == "HEAD" { 200 } else { 204 };
-                Ok(Response::empty(status).indexed(&settings.urls).with_nonce(&self.nonce()?))
+                Ok(Response::empty(status).indexed(&settings.urls).with_nonce(&self.nonce(Fresh::Any)?))
             }
             Some(_) => Err(method_not_allowed(method)),
         }
     }
 
-    async fn post(&self, request: &Request, route: Option<Route>) -> Response {
+    async fn post(&self, request: &Request, route: Option<&Route>) -> Response {
         match self.post_answer(request, route).await {
             Ok(Passed::On(response)) => response,
-            Ok(Passed::Own(response)) => self.complete(response),
+            Ok(Passed::Own(response)) => self.complete(response, Fresh::Any),
             Err(problem) => {
                 self.log(&problem);
-                self.complete(Response::problem(&problem))
+                self.complete(Response::problem(&problem), Fresh::after(&problem))
             }
         }
     }
 
-    async fn post_answer(&self, request: &Request, route: Option<Route>) -> Result<Passed, Problem> {
+    async fn post_answer(&self, request: &Request, route: Option<&Route>) -> Result<Passed, Problem> {
+        if let Some(Route::Agreement(account, proof)) = route {
+            return agreement::agree(&self.ports, request, account, proof).await.map(Passed::Own);
+        }
         let jws = ladder::read(request)?;
         let route = match route {
             None => return Err(unknown_path()),
-            Some(Route::Home | Route::Issuer(_)) => return Err(method_not_allowed("POST")),
+            Some(Route::Home | Route::Issuer(_) | Route::RenewalInfo(_)) => return Err(only_get()),
             Some(route) => route,
         };
         match (jws.header().key(), route) {
@@ -114,9 +130,9 @@ impl<P: Ports> Front<P> {
         }
     }
 
-    fn nonce(&self) -> Result<String, Problem> {
+    fn nonce(&self, fresh: Fresh) -> Result<String, Problem> {
         let [random] = self.ports.random()?;
-        ladder::fresh_nonce(&self.ports, &Home::Shard(random % NONCE_SHARDS))
+        ladder::fresh_nonce(&self.ports, &Home::Shard(random % NONCE_SHARDS), fresh)
     }
 
     /// A problem in answer to anything but a POST.
@@ -126,9 +142,9 @@ impl<P: Ports> Front<P> {
     }
 
     /// Adds what every response to a POST carries.
-    fn complete(&self, response: Response) -> Response {
+    fn complete(&self, response: Response, fresh: Fresh) -> Response {
         let response = response.indexed(&self.ports.settings().urls);
-        match self.nonce() {
+        match self.nonce(fresh) {
             Ok(nonce) => response.with_nonce(&nonce),
             Err(problem) => {
                 self.log(&problem);
@@ -162,6 +178,11 @@ fn method_not_allowed(method: &str) -> Problem {
     .with_status(405)
 }
 
+/// The answer to a POST where only GET is possible.
+fn only_get() -> Problem {
+    Problem::malformed("POST is not allowed here. Anybody may GET this resource, without a signature.").with_status(405)
+}
+
 /// A kid that no account of this server can have. One below our base URL looks like an account that is gone (of a
 /// disposable CA before its reset, say): its client should register again, which this error type makes it do.
 fn unknown_account(kid: &str, base: &str) -> Problem {
@@ -180,15 +201,17 @@ fn preflight() -> Response {
         .with("Access-Control-Max-Age", "86400")
 }
 
-/// The directory (RFC 8555 §7.1.1). newAuthz is left out: pre-authorization is not offered.
+/// The directory (RFC 8555 §7.1.1), with `renewalInfo` (RFC 9773 §3) and `profiles` (draft-ietf-acme-profiles §3).
 pub fn directory(settings: &Settings) -> Response {
     let urls = &settings.urls;
     let mut directory = json!({
         "newNonce": urls.resource("new-nonce"),
         "newAccount": urls.resource("new-account"),
         "newOrder": urls.resource("new-order"),
+        "newAuthz": urls.resource("new-authz"),
         "revokeCert": urls.resource("revoke-cert"),
         "keyChange": urls.resource("key-change"),
+        "renewalInfo": urls.resource("renewal-info"),
     });
     let mut meta = serde_json::Map::new();
     if let Some(url) = &settings.meta.terms_of_service {
@@ -197,10 +220,22 @@ pub fn directory(settings: &Settings) -> Response {
     if let Some(url) = &settings.meta.website {
         meta.insert("website".into(), Value::from(url.as_str()));
     }
-    if !settings.meta.caa_identities.is_empty() {
-        meta.insert("caaIdentities".into(), settings.meta.caa_identities.clone().into());
+    let names = &settings.caa.identities;
+    if settings.caa.checked {
+        meta.insert("caaIdentities".into(), names.clone().into());
     }
-    if let Some(members) = directory.as_object_mut().filter(|_| !meta.is_empty()) {
+    // draft-ietf-acme-dns-persist-02 §3.2, §4.1: for records that are made before any order.
+    meta.insert("issuerDomainNames".into(), names.clone().into());
+    meta.insert("accountHashPrefix".into(), urls.account_hash_prefix().into());
+    if settings.external.required {
+        meta.insert("externalAccountRequired".into(), true.into());
+    }
+    let offered = settings.policy.profiles.as_ref();
+    let profiles = profile::offered(&settings.issuer)
+        .filter(|profile| offered.is_none_or(|names| names.iter().any(|name| name == profile.name)))
+        .map(|profile| (profile.name.to_owned(), Value::from(profile.description)));
+    meta.insert("profiles".into(), Value::Object(profiles.collect()));
+    if let Some(members) = directory.as_object_mut() {
         members.insert("meta".into(), Value::Object(meta));
     }
     Response::json(200, &directory).with("Cache-Control", "public, max-age=60")

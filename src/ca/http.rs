@@ -65,11 +65,11 @@ impl Response {
         if let Some(location) = &problem.location {
             response = response.with("Location", location);
         }
+        if let Some(terms) = &problem.terms {
+            response = response.linked(terms, "terms-of-service");
+        }
         if let Some(seconds) = problem.retry_after {
             response = response.with("Retry-After", &seconds.to_string());
-        }
-        if problem.status == 405 {
-            response = response.with("Allow", "POST");
         }
         response
     }

@@ -86,10 +86,14 @@ pub async fn verify<P: Ports>(ports: &P, jws: &Unverified, key: &Jwk) -> Result<
 /// `badNonce`, or `malformed` when it is missing or no base64url (RFC 8555 §6.5.2).
 pub fn nonce_of<P: Ports>(ports: &P, verified: &Verified) -> Result<Nonce, Problem> {
     let text = verified.header().require_nonce().map_err(|fault| refuse_jws(&fault))?;
-    nonce::check(&ports.settings().nonce_key, text, ports.now()).map_err(|fault| match fault {
+    let nonce = nonce::check(&ports.settings().nonce_key, text, ports.now()).map_err(|fault| match fault {
         NonceFault::Unknown => bad_nonce("it was not issued by this server"),
         NonceFault::TooOld => bad_nonce("it is too old"),
-    })
+    })?;
+    if nonce.lot() < ports.settings().refuse_nonces {
+        return Err(bad_nonce("this test server refuses some good ones, to see what the client makes of it"));
+    }
+    Ok(nonce)
 }
 
 /// The `badNonce` problem. Its first words are those that acme.sh looks for before it tries again.
@@ -125,13 +129,40 @@ pub fn check_url<P: Ports>(ports: &P, verified: &Verified, path: &str) -> Result
     verified.header().require_url(&asked).map_err(|fault| refuse_jws(&fault))
 }
 
+/// Which nonce a response gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fresh {
+    /// Any.
+    Any,
+    /// One for the retry after `badNonce`: not among those that a test server refuses, since certbot tries once more
+    /// only.
+    ForRetry,
+}
+
+impl Fresh {
+    /// What goes with this problem.
+    pub fn after(problem: &Problem) -> Self {
+        if problem.kind == Kind::BadNonce { Self::ForRetry } else { Self::Any }
+    }
+}
+
+/// How often a nonce for a retry is drawn. At most half of them are refused, so this is plenty.
+const DRAWS: usize = 64;
+
 /// A fresh nonce for `home`.
 ///
 /// # Errors
 /// `serverInternal` without randomness.
-pub fn fresh_nonce<P: Ports>(ports: &P, home: &Home) -> Result<String, Problem> {
-    let random = ports.random()?;
-    Ok(nonce::issue(&ports.settings().nonce_key, home, ports.now(), random))
+pub fn fresh_nonce<P: Ports>(ports: &P, home: &Home, fresh: Fresh) -> Result<String, Problem> {
+    let settings = ports.settings();
+    let mut random = ports.random()?;
+    for _ in 0..DRAWS {
+        if fresh == Fresh::Any || nonce::lot(&random) >= settings.refuse_nonces {
+            break;
+        }
+        random = ports.random()?;
+    }
+    Ok(nonce::issue(&settings.nonce_key, home, ports.now(), random))
 }
 
 /// A partition answered something that does not fit the question.

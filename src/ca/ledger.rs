@@ -77,6 +77,14 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         })
     }
 
+    /// What decides when the certificate of this serial number is to be renewed, if there is one.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub fn renewable(&self, serial: &str) -> Result<Reply, Problem> {
+        self.transact(|txn| Ok(Reply::Renewable(txn.get::<LedgerEntry>(serial)?.map(|entry| entry.renewable()))))
+    }
+
     /// Revokes a certificate, if the one presented is ours and the requester has a right to (RFC 8555 §7.6).
     ///
     /// # Errors

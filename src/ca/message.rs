@@ -1,9 +1,9 @@
 //! What partitions say to each other and the front to them. Crosses the wire as JSON.
 
 use super::http::Response;
-use crate::acme::account::{AccountStatus, KeyOwner, NewAccount};
+use crate::acme::account::{AccountStatus, ExternalBinding, KeyOwner, NewAccount};
 use crate::acme::ledger::{Authority, LedgerEntry};
-use crate::acme::{Home, Nonce, Problem};
+use crate::acme::{Home, Nonce, Problem, Renewable};
 use crate::values::Id;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -23,6 +23,8 @@ pub enum Partition {
     Nonce(u8),
     /// The ledger of the issuer of this id.
     Ledger(String),
+    /// The uses of the external account key of this name.
+    Eab(String),
 }
 
 impl Partition {
@@ -33,6 +35,7 @@ impl Partition {
             Self::Key(thumbprint) => format!("key/{thumbprint}"),
             Self::Nonce(n) => format!("nonce/{n}"),
             Self::Ledger(issuer) => format!("ledger/{issuer}"),
+            Self::Eab(kid) => format!("eab/{kid}"),
         }
     }
 
@@ -44,6 +47,7 @@ impl Partition {
             "key" => Some(Self::Key(rest.to_owned())),
             "nonce" => rest.parse().ok().map(Self::Nonce),
             "ledger" => Some(Self::Ledger(rest.to_owned())),
+            "eab" => Some(Self::Eab(rest.to_owned())),
             _ => None,
         }
     }
@@ -96,12 +100,29 @@ pub enum Message {
     },
     /// To an account: come into being, unless you exist.
     Create(Box<Creation>),
+    /// To an account: a person agreed to these terms of service for you.
+    Agree {
+        /// The URL of the terms.
+        terms: String,
+    },
+    /// To an external account key: you are used by an account key for an account; without an account: may you be?
+    Bind {
+        /// The account key's thumbprint.
+        thumbprint: String,
+        /// The account that is being made.
+        account: Option<Id>,
+    },
     /// To a ledger: enter a certificate before it is signed.
     Record {
         /// The serial number in hex.
         serial: String,
         /// What is entered.
         entry: Box<LedgerEntry>,
+    },
+    /// To a ledger: when is a certificate to be renewed?
+    RenewalInfo {
+        /// The serial number in hex.
+        serial: String,
     },
     /// To a ledger: revoke.
     Revoke(Box<RevocationRequest>),
@@ -131,6 +152,8 @@ pub struct Creation {
     pub thumbprint: String,
     /// What the client asked for, checked.
     pub wanted: NewAccount,
+    /// The external account that it will belong to.
+    pub external: Option<ExternalBinding>,
 }
 
 /// A verified wish to revoke.
@@ -183,8 +206,12 @@ pub enum Reply {
     Owner(Option<KeyOwner>),
     /// Whether, and how, an account has a key.
     Account(Holding),
+    /// Whether an external account key may be used so.
+    Bound(bool),
     /// Whether a serial number was entered (or is, with the same content).
     Recorded(bool),
+    /// What decides when a certificate is to be renewed; `None` for one that is not in the ledger.
+    Renewable(Option<Renewable>),
     /// It is done.
     Done,
     /// It is refused, or failed.

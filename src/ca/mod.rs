@@ -5,21 +5,32 @@
 //! asynchronous steps stand before and between transactions.
 
 pub mod account;
+pub mod agreement;
 pub mod alarm;
 pub mod authorization;
+pub mod binding;
+pub mod caa;
 pub mod cell;
+pub mod certificate;
 pub mod challenge;
+pub mod external;
 pub mod finalize;
 pub mod front;
 pub mod http;
+pub mod issuing;
 pub mod jobs;
+pub mod just_in_time;
 pub mod key_change;
 pub mod ladder;
 pub mod ledger;
 pub mod message;
 pub mod order;
+pub mod permission;
+pub mod placing;
 pub mod ports;
 pub mod registration;
+pub mod renewal;
+mod reuse;
 pub mod revocation;
 pub mod routes;
 pub mod settings;

@@ -6,14 +6,16 @@
 //! key (a key change that never finished, or one whose old key was not released) is handed on, which only the
 //! account itself can decide: it is asked first, and calls off its own pending change in the same step.
 
+use super::binding;
 use super::http::{Answer, Response};
 use super::ladder;
 use super::message::{Creation, Holding, Message, Partition, Reply};
 use super::ports::Ports;
-use crate::acme::account::{AccountStatus, KeyOwner, NewAccount};
+use crate::acme::account::{AccountStatus, ExternalBinding, KeyOwner, NewAccount};
 use crate::acme::{Kind, Problem, contact};
 use crate::jose::Verified;
 use crate::values::Id;
+use serde_json::Value;
 
 /// How often a claim is handed on before giving up: each time, another request must have come in between.
 const TRIES: usize = 4;
@@ -22,36 +24,49 @@ const TRIES: usize = 4;
 ///
 /// # Errors
 /// `accountDoesNotExist` for an unknown key with `onlyReturnExisting`; `userActionRequired` without agreement to the
-/// terms; `invalidContact`, `unsupportedContact`; `unauthorized` with 401 for a key whose account was deactivated.
+/// terms; `externalAccountRequired`, and `unauthorized` or `malformed` for a binding that does not hold or is spent;
+/// `invalidContact`, `unsupportedContact`; `unauthorized` with 401 for a key whose account was deactivated.
 pub async fn register<P: Ports>(ports: &P, verified: &Verified) -> Answer {
-    let wanted: NewAccount = verified.payload_json().map_err(|fault| ladder::refuse_jws(&fault))?;
+    let mut wanted: NewAccount = verified.payload_json().map_err(|fault| ladder::refuse_jws(&fault))?;
     let thumbprint = verified.thumbprint().as_str().to_owned();
-    let acceptable = check(ports, &wanted);
-    if wanted.only_return_existing || acceptable.is_err() {
-        // RFC 8555 §7.3.1: for a key that has an account, all else in the request is ignored.
-        return match find(ports, &thumbprint).await? {
-            Some((id, holding)) => respond(ports, &id, holding),
-            None if wanted.only_return_existing => Err(Problem::new(
-                Kind::AccountDoesNotExist,
-                "There is no account for this key, and onlyReturnExisting forbids to create one.",
-            )),
-            None => Err(acceptable.err().unwrap_or_else(|| Problem::internal("a refusal without a reason"))),
-        };
+    let sent = wanted.external_account_binding.take();
+    let acceptable = check(ports, verified, &wanted, sent.as_ref());
+    if wanted.only_return_existing || !matches!(acceptable, Ok(None)) {
+        // RFC 8555 §7.3.1: for a key that has an account, all else in the request is ignored. So what could be refused,
+        // a binding that was used up by this very account among it, waits for the look for one.
+        if let Some((id, holding)) = find(ports, &thumbprint).await? {
+            return respond(ports, &id, holding);
+        }
+    }
+    if wanted.only_return_existing {
+        let detail = "There is no account for this key, and onlyReturnExisting forbids to create one.";
+        return Err(Problem::new(Kind::AccountDoesNotExist, detail));
+    }
+    let external = acceptable?;
+    if let Some(binding) = &external {
+        // Asked before the key is claimed, so that who comes with a spent one changes nothing.
+        binding::spend(ports, &binding.kid, &thumbprint, None).await?;
     }
     let key = serde_json::to_value(verified.key()).map_err(|e| Problem::internal(e.to_string()))?;
-    let (id, holding) = create(ports, Creation { key, thumbprint, wanted }).await?;
+    let (id, holding) = create(ports, Creation { key, thumbprint, wanted, external }).await?;
     respond(ports, &id, holding)
 }
 
-fn check<P: Ports>(ports: &P, wanted: &NewAccount) -> Result<(), Problem> {
+/// Whether an account may be made so; with the external account that it will belong to.
+fn check<P: Ports>(
+    ports: &P,
+    verified: &Verified,
+    wanted: &NewAccount,
+    sent: Option<&Value>,
+) -> Result<Option<ExternalBinding>, Problem> {
     contact::check(wanted.contact.as_deref().unwrap_or_default())?;
-    match &ports.settings().meta.terms_of_service {
-        Some(terms) if !wanted.terms_of_service_agreed => Err(Problem::new(
-            Kind::UserActionRequired,
-            format!("Read the terms of service at {terms} and send termsOfServiceAgreed: true."),
-        )),
-        _ => Ok(()),
+    if let Some(terms) = &ports.settings().meta.terms_of_service
+        && !wanted.terms_of_service_agreed
+    {
+        let detail = format!("Read the terms of service at {terms} and send termsOfServiceAgreed: true.");
+        return Err(Problem { terms: Some(terms.clone()), ..Problem::new(Kind::UserActionRequired, detail) });
     }
+    binding::verify(ports.settings(), verified, sent)
 }
 
 /// The account that has this key, if any.
@@ -64,19 +79,42 @@ async fn find<P: Ports>(ports: &P, thumbprint: &str) -> Result<Option<(Id, Holdi
 
 async fn create<P: Ports>(ports: &P, creation: Creation) -> Result<(Id, Holding), Problem> {
     let thumbprint = creation.thumbprint.clone();
+    let kid = creation.external.as_ref().map(|binding| binding.kid.clone());
     let message = Message::Create(Box::new(creation));
     let mut claim = Message::Claim(fresh_claim(ports)?);
     for _ in 0..TRIES {
         let Some(owner) = owner(ports, &thumbprint, &claim).await? else {
             return Err(Problem::internal("a claimed key has no owner"));
         };
-        let holding = ask_account(ports, &owner.account, &message).await?;
+        let holding = match &kid {
+            None => ask_account(ports, &owner.account, &message).await?,
+            Some(kid) => create_bound(ports, kid, &thumbprint, &owner.account, &message).await?,
+        };
         if holding.has() {
             return Ok((owner.account, holding));
         }
         claim = Message::Reassign { from: owner, to: fresh_claim(ports)? };
     }
     Err(Problem::internal(format!("key {thumbprint} changed hands {TRIES} times during one request")))
+}
+
+/// Has an account made that belongs to an external account. The external account key is spent on it in the last moment,
+/// and only where there is no account yet: an old claim may name one that has another key by now.
+async fn create_bound<P: Ports>(
+    ports: &P,
+    kid: &str,
+    thumbprint: &str,
+    account: &Id,
+    message: &Message,
+) -> Result<Holding, Problem> {
+    let question = Message::Find { thumbprint: thumbprint.to_owned() };
+    match ask_account(ports, account, &question).await? {
+        Holding::Nobody => {
+            binding::spend(ports, kid, thumbprint, Some(account)).await?;
+            ask_account(ports, account, message).await
+        }
+        holding => Ok(holding),
+    }
 }
 
 /// A claim for an account that nobody knows of yet.

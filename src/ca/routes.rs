@@ -3,6 +3,7 @@
 //! One configured base URL is the source of all of them: clients sign the URL they ask, and account URLs stand in
 //! DNS for years, so they must not depend on what a proxy makes of the `Host` header.
 
+use crate::pki::Serial;
 use crate::values::Id;
 
 /// What a path names.
@@ -18,6 +19,8 @@ pub enum Route {
     NewAccount,
     /// newOrder (RFC 8555 §7.4).
     NewOrder,
+    /// newAuthz (RFC 8555 §7.4.1).
+    NewAuthorization,
     /// revokeCert (RFC 8555 §7.6).
     RevokeCert,
     /// keyChange (RFC 8555 §7.3.5).
@@ -34,8 +37,12 @@ pub enum Route {
     Authorization(Id),
     /// The challenge of this type of an authorization.
     Challenge(Id, String),
-    /// A certificate.
-    Certificate(Id),
+    /// The certificate of this serial number with its usual chain (0) or an alternate one (from 1).
+    Certificate(Serial, usize),
+    /// The renewal information of a certificate (RFC 9773 §4.1), by what should be its certID.
+    RenewalInfo(String),
+    /// The page where a person agrees to new terms of service for this account; with the proof that it was asked.
+    Agreement(Id, String),
     /// The issuer's certificate, DER, for `caIssuers` (RFC 5280 §4.2.2.1).
     Issuer(String),
 }
@@ -48,6 +55,7 @@ impl Route {
             ("", None) => Self::Home,
             ("directory", None) => Self::Directory,
             ("issuer", Some(file)) => Self::Issuer(issuer_id(file)?),
+            ("terms", Some(account)) => Self::Agreement(Id::parse(account)?, parts.next()?.to_owned()),
             ("acme", Some(resource)) => Self::parse_resource(resource, &mut parts)?,
             _ => return None,
         };
@@ -60,6 +68,7 @@ impl Route {
             "new-nonce" => Self::NewNonce,
             "new-account" => Self::NewAccount,
             "new-order" => Self::NewOrder,
+            "new-authz" => Self::NewAuthorization,
             "revoke-cert" => Self::RevokeCert,
             "key-change" => Self::KeyChange,
             "account" => Self::Account(id()?),
@@ -72,7 +81,14 @@ impl Route {
             }
             "authz" => Self::Authorization(id()?),
             "challenge" => Self::Challenge(id()?, parts.next()?.to_owned()),
-            "cert" => Self::Certificate(id()?),
+            "cert" => Self::Certificate(
+                Serial::from_hex(parts.next()?)?,
+                match parts.next() {
+                    None => 0,
+                    Some(chain) => chain_number(chain)?,
+                },
+            ),
+            "renewal-info" => Self::RenewalInfo(parts.next()?.to_owned()),
             "order" => {
                 let order = id()?;
                 match parts.next() {
@@ -84,6 +100,34 @@ impl Route {
             _ => return None,
         })
     }
+}
+
+impl Route {
+    /// The methods that the resource answers, for `Allow`. Only what RFC 8555 §6.3 lets anybody read takes a GET.
+    pub fn allowed_methods(&self) -> &'static str {
+        match self {
+            Self::Home | Self::Issuer(_) | Self::RenewalInfo(_) => "GET, HEAD",
+            Self::Directory | Self::NewNonce | Self::Agreement(..) => "GET, HEAD, POST",
+            Self::NewAccount
+            | Self::NewOrder
+            | Self::NewAuthorization
+            | Self::RevokeCert
+            | Self::KeyChange
+            | Self::Account(_)
+            | Self::Orders(..)
+            | Self::Order(_)
+            | Self::Finalize(_)
+            | Self::Authorization(_)
+            | Self::Challenge(..)
+            | Self::Certificate(..) => "POST",
+        }
+    }
+}
+
+/// The number of an alternate chain: one or two digits, no zero before them.
+fn chain_number(text: &str) -> Option<usize> {
+    let number = text.parse().ok().filter(|n| (1..100).contains(n))?;
+    (text == usize::to_string(&number)).then_some(number)
 }
 
 /// The name of an issuer in `/issuer/{id}.crt`: lower-case hex.
@@ -125,6 +169,12 @@ impl Urls {
         self.resource(&format!("account/{id}"))
     }
 
+    /// What hashed account URIs in DNS begin with (draft-ietf-acme-dns-persist-02 §4.1). Stable as account URLs are;
+    /// nothing is served there.
+    pub fn account_hash_prefix(&self) -> String {
+        self.resource("account-hash/")
+    }
+
     /// The account in this `kid`; `None` for any string that is not exactly an account URL of ours.
     pub fn account_of(&self, kid: &str) -> Option<Id> {
         match Route::parse(kid.strip_prefix(&self.base)?)? {
@@ -161,9 +211,17 @@ impl Urls {
         self.resource(&format!("challenge/{authorization}/{kind}"))
     }
 
-    /// A certificate.
-    pub fn certificate(&self, id: &Id) -> String {
-        self.resource(&format!("cert/{id}"))
+    /// The certificate of this serial number in hex, with its usual chain (0) or an alternate one (from 1).
+    pub fn certificate(&self, serial: &str, chain: usize) -> String {
+        match chain {
+            0 => self.resource(&format!("cert/{serial}")),
+            n => self.resource(&format!("cert/{serial}/{n}")),
+        }
+    }
+
+    /// The page where a person agrees to new terms of service for an account.
+    pub fn agreement(&self, account: &Id, proof: &str) -> String {
+        self.of_path(&format!("/terms/{account}/{proof}"))
     }
 
     /// The issuer's certificate.
@@ -180,6 +238,7 @@ mod tests {
     fn every_url_is_read_back() {
         let urls = Urls::new("https://ca.test/");
         let (a, b) = (Id::from_random([1; 16]), Id::from_random([2; 16]));
+        let serial = Serial::from_random([3; 18]);
         for (url, route) in [
             (urls.directory(), Route::Directory),
             (urls.resource("new-nonce"), Route::NewNonce),
@@ -194,7 +253,11 @@ mod tests {
             (urls.finalize(&a), Route::Finalize(a.clone())),
             (urls.authorization(&a), Route::Authorization(a.clone())),
             (urls.challenge(&a, "http-01"), Route::Challenge(a.clone(), "http-01".into())),
-            (urls.certificate(&a), Route::Certificate(a.clone())),
+            (urls.certificate(&serial.hex(), 0), Route::Certificate(serial.clone(), 0)),
+            (urls.certificate(&serial.hex(), 12), Route::Certificate(serial.clone(), 12)),
+            (urls.resource("new-authz"), Route::NewAuthorization),
+            (urls.resource("renewal-info") + "/a.b", Route::RenewalInfo("a.b".into())),
+            (urls.agreement(&a, "proof"), Route::Agreement(a.clone(), "proof".into())),
             (urls.issuer("00ff"), Route::Issuer("00ff".into())),
         ] {
             assert_eq!(Route::parse(url.strip_prefix("https://ca.test").unwrap()), Some(route), "{url}");
@@ -232,9 +295,23 @@ mod tests {
             "/acme/order",
             "/acme/order/short",
             "/acme/new-order/x",
+            "/acme/cert",
+            "/acme/cert/",
+            "/acme/cert/0G",
+            "/acme/cert/01AB",
+            "/acme/cert/01/",
+            "/acme/cert/01/0",
+            "/acme/cert/01/01",
+            "/acme/cert/01/+1",
+            "/acme/cert/01/100",
+            "/acme/cert/01/1/",
+            "/acme/renewal-info",
+            "/acme/renewal-info/a.b/",
             "/issuer/x.crt",
             "/issuer/.crt",
             "/issuer/00",
+            "/terms/short/x",
+            "/terms/AAAAAAAAAAAAAAAAAAAAAA",
             "//directory",
             "/acme/../directory",
         ] {

@@ -1,10 +1,16 @@
 //! What the operator configures, checked.
 
+use super::caa;
+use super::external::ExternalAccounts;
+use super::permission;
 use super::routes::Urls;
-use crate::pki::Issuer;
+use crate::jose;
+use crate::pki::{Issuer, profile};
+use crate::policy::Policy;
 use crate::validation;
 use crate::validation::guard::AddressPolicy;
 use crate::values::{Time, b64};
+use serde_json::Value;
 use url::Url;
 
 /// The CA's configuration, made by the host from its variables and secrets.
@@ -23,10 +29,35 @@ pub struct Settings {
     pub validation: validation::Config,
     /// URL of the DNS-over-HTTPS resolver.
     pub resolver: String,
-    /// The directory's `meta` members that are set: terms of service, website, CAA identities.
+    /// Whose CAA records are looked for, and the names that stand for this CA in DNS.
+    pub caa: validation::caa::Config,
+    /// The directory's `meta` members that are set: terms of service, website.
     pub meta: Meta,
+    /// URL of a page about revocations, shown to those whose certificate was revoked (`explanationURL`, RFC 9773 §4.2).
+    pub revocation_page: Option<String>,
+    /// Whether accounts have to agree when the terms of service change.
+    pub terms_change: TermsChange,
+    /// For what this CA issues.
+    pub policy: Policy,
+    /// The external account keys.
+    pub external: ExternalAccounts,
     /// On a test machine: responses say how many Durable Object calls they took.
     pub dev: bool,
+    /// On a test machine: how many of a hundred good nonces are refused, 0 to [`MAX_REFUSED_NONCES`].
+    pub refuse_nonces: u8,
+}
+
+/// The most good nonces of a hundred that a test machine refuses; a retry's nonce is one that is taken.
+pub const MAX_REFUSED_NONCES: u8 = 50;
+
+/// What happens when the terms of service are not those that an account agreed to (RFC 8555 §7.3.3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TermsChange {
+    /// Nothing: the account goes on. Clients run unattended, and a change must not stop them by surprise.
+    #[default]
+    Accept,
+    /// Its requests are refused until a person agrees.
+    Refuse,
 }
 
 /// Members of the directory's `meta` object (RFC 8555 §9.7.6).
@@ -36,12 +67,10 @@ pub struct Meta {
     pub terms_of_service: Option<String>,
     /// URL of a page about this CA.
     pub website: Option<String>,
-    /// Names that stand for this CA in CAA records.
-    pub caa_identities: Vec<String>,
 }
 
 /// Gives the value of a variable or secret, `None` where it is not set.
-type Values<'a> = &'a dyn Fn(&str) -> Option<String>;
+pub type Values<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 impl Settings {
     /// Reads and checks all values but the issuer's key, which the host keeps to itself.
@@ -60,21 +89,35 @@ impl Settings {
         let issuer = Issuer::from_pem_chain(&required("ISSUER_CHAIN")?)
             .map_err(|fault| format!("ISSUER_CHAIN cannot be used: {fault}."))?;
         issuer.check_time(now).map_err(|fault| format!("ISSUER_CHAIN cannot be used: {fault}."))?;
+        if profile::offered(&issuer).next().is_none() {
+            let detail = "its extended key usage allows neither serverAuth nor clientAuth";
+            return Err(format!("ISSUER_CHAIN cannot be used: {detail}."));
+        }
+        let issuer = alternates(issuer, value, now)?;
         let issuer_url = urls.issuer(&issuer.id());
         let ca_issuers = match issuer_url.strip_prefix("https://") {
             None => Some(issuer_url),
             Some(_) if dev => None,
             Some(rest) => Some(format!("http://{rest}")),
         };
+        let policy = policy(value)?;
+        let keys = value("EAB_KEYS");
+        let bound_only = flag(value, "EXTERNAL_ACCOUNT_REQUIRED")?;
         Ok(Self {
             ca_issuers,
             nonce_key: nonce_key(&required("NONCE_KEY")?)?,
             validation: validation_config(value)?,
             resolver: resolver(&required("RESOLVER_URL")?)?,
+            caa: caa::config(value, &base, dev)?,
             meta: meta(value)?,
+            revocation_page: page(value, "REVOCATION_PAGE")?,
+            terms_change: terms_change(value)?,
+            external: ExternalAccounts::read(keys.as_deref(), bound_only, &policy)?,
+            policy,
             urls,
             issuer,
             dev,
+            refuse_nonces: refuse_nonces(value, dev)?,
         })
     }
 
@@ -103,6 +146,16 @@ fn base_url(text: &str, dev: bool) -> Result<String, String> {
     Ok(origin)
 }
 
+fn refuse_nonces(value: Values<'_>, dev: bool) -> Result<u8, String> {
+    let Some(text) = value("REFUSE_NONCES") else { return Ok(0) };
+    if !dev {
+        return Err("REFUSE_NONCES is for tests of clients; it has no place where MODE is \"production\".".to_owned());
+    }
+    text.parse().ok().filter(|percent| *percent <= MAX_REFUSED_NONCES).ok_or_else(|| {
+        format!("REFUSE_NONCES is {text:?}; it has to be a whole number of percent, 0 to {MAX_REFUSED_NONCES}.")
+    })
+}
+
 fn nonce_key(text: &str) -> Result<[u8; 32], String> {
     b64::decode(text.trim())
         .and_then(|bytes| bytes.try_into().ok())
@@ -120,11 +173,7 @@ fn resolver(text: &str) -> Result<String, String> {
 }
 
 fn validation_config(value: Values<'_>) -> Result<validation::Config, String> {
-    let allow_private = match value("ALLOW_PRIVATE").as_deref() {
-        None | Some("false") => false,
-        Some("true") => true,
-        Some(other) => return Err(format!("ALLOW_PRIVATE is {other:?}; it has to be \"true\" or \"false\".")),
-    };
+    let allow_private = flag(value, "ALLOW_PRIVATE")?;
     Ok(validation::Config {
         http01_port: port(value, "HTTP01_PORT", 80)?,
         tls_alpn_port: port(value, "TLS_ALPN_PORT", 443)?,
@@ -138,16 +187,51 @@ fn port(value: Values<'_>, name: &str, default: u16) -> Result<u16, String> {
     port.ok_or_else(|| format!("{name} is {text:?}; it has to be a port between 1 and 65535."))
 }
 
-fn meta(value: Values<'_>) -> Result<Meta, String> {
-    let url = |name: &str| match value(name) {
-        Some(text) if Url::parse(&text).is_err() => Err(format!("{name} is {text:?}; it has to be a URL.")),
+/// The issuer with its alternate chains, if there are any, all of them valid now.
+fn alternates(issuer: Issuer, value: Values<'_>, now: Time) -> Result<Issuer, String> {
+    let Some(pem) = value("ALTERNATE_CHAINS") else { return Ok(issuer) };
+    let says = |what: &str| format!("ALTERNATE_CHAINS cannot be used: {what}.");
+    let issuer = issuer.with_alternates(&pem).map_err(|fault| says(&fault.to_string()))?;
+    for (at, chain) in issuer.alternates().iter().enumerate() {
+        chain.check_time(now).map_err(|fault| says(&format!("in alternate chain {}, {fault}", at + 1)))?;
+    }
+    Ok(issuer)
+}
+
+/// A variable that is `true`, `false`, or not set, which is as `false`.
+fn flag(value: Values<'_>, name: &str) -> Result<bool, String> {
+    match value(name).as_deref() {
+        None | Some("false") => Ok(false),
+        Some("true") => Ok(true),
+        Some(other) => Err(format!("{name} is {other:?}; it has to be \"true\" or \"false\".")),
+    }
+}
+
+fn policy(value: Values<'_>) -> Result<Policy, String> {
+    let Some(text) = value("POLICY") else { return Ok(Policy::default()) };
+    let document = jose::read_object("POLICY", &text).map_err(|fault| format!("{fault}."))?;
+    permission::read_policy("POLICY", &Value::Object(document))
+}
+
+fn terms_change(value: Values<'_>) -> Result<TermsChange, String> {
+    match value("TERMS_CHANGE").as_deref() {
+        None | Some("accept") => Ok(TermsChange::Accept),
+        Some("refuse") if value("TERMS_OF_SERVICE").is_some() => Ok(TermsChange::Refuse),
+        Some("refuse") => Err("TERMS_CHANGE is \"refuse\", but there are no TERMS_OF_SERVICE to agree to.".to_owned()),
+        Some(other) => Err(format!("TERMS_CHANGE is {other:?}; it has to be \"accept\" or \"refuse\".")),
+    }
+}
+
+fn page(value: Values<'_>, name: &str) -> Result<Option<String>, String> {
+    let is_page = |text: &str| Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "https" | "http"));
+    match value(name) {
+        Some(text) if !is_page(&text) => {
+            Err(format!("{name} is {text:?}; it has to be the URL of a web page, like https://example.org/page."))
+        }
         other => Ok(other),
-    };
-    let identities = value("CAA_IDENTITIES").unwrap_or_default();
-    let identities = identities.split(',').map(str::trim).filter(|name| !name.is_empty());
-    Ok(Meta {
-        terms_of_service: url("TERMS_OF_SERVICE")?,
-        website: url("WEBSITE")?,
-        caa_identities: identities.map(str::to_owned).collect(),
-    })
+    }
+}
+
+fn meta(value: Values<'_>) -> Result<Meta, String> {
+    Ok(Meta { terms_of_service: page(value, "TERMS_OF_SERVICE")?, website: page(value, "WEBSITE")? })
 }

@@ -35,3 +35,11 @@ pub use jws::{Unverified, Verified};
 pub use key_authorization::{dns01_value, key_authorization};
 pub use key_change::{KeyChange, KeyChangeFault};
 pub use thumbprint::Thumbprint;
+
+/// Reads the text of a JSON object, called `part` in faults, that has no member twice at any depth.
+///
+/// # Errors
+/// A [`JwsFault`] that never quotes a value.
+pub fn read_object(part: &'static str, text: &str) -> Result<serde_json::Map<String, serde_json::Value>, JwsFault> {
+    json::parse_object(text.as_bytes()).map_err(|fault| JwsFault::of_json(part, fault))
+}

@@ -5,6 +5,7 @@
 //! Requirements.
 
 mod fault;
+mod request;
 
 use super::pem::{self, PemFault};
 use super::profile::default_profile;
@@ -14,21 +15,21 @@ use crate::values::identifier::DnsName;
 use crate::values::native_crypto::NativeKey;
 use crate::values::x509::Parts;
 use crate::values::{SigAlg, Time};
+use const_oid::ObjectIdentifier;
 use const_oid::db::rfc4519::COMMON_NAME;
-use const_oid::db::rfc5280::ID_KP_SERVER_AUTH;
+use const_oid::db::rfc5280::{ID_KP_CLIENT_AUTH, ID_KP_SERVER_AUTH};
 use core::fmt;
 use core::net::IpAddr;
 use core::time::Duration;
-use der::asn1::{Any, BitString, SetOfVec};
-use der::{Decode, Encode};
+use der::Encode;
+use der::asn1::{Any, SetOfVec};
 pub use fault::CeremonyFault;
-use spki::SubjectPublicKeyInfoOwned;
+pub use request::create_csr;
 use x509_cert::attr::AttributeTypeAndValue;
 use x509_cert::ext::Extensions;
 use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::ext::pkix::{BasicConstraints, SubjectKeyIdentifier};
-use x509_cert::name::{Name, RdnSequence, RelativeDistinguishedName};
-use x509_cert::request::{CertReq, CertReqInfo, ExtensionReq, Version};
+use x509_cert::name::{RdnSequence, RelativeDistinguishedName};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -74,7 +75,7 @@ pub fn create_root(common_name: &str, now: Time, years: u32) -> Result<CertAndKe
     Ok(CertAndKey { certificate, key: key.to_pkcs8_pem()? })
 }
 
-/// Makes an intermediate below `root`, for TLS servers and with no CA below it.
+/// Makes an intermediate below `root`, for TLS servers and clients and with no CA below it.
 ///
 /// # Errors
 /// [`CeremonyFault::CommonName`], [`CeremonyFault::Outlives`], what is wrong with `root`, and failures of the
@@ -85,15 +86,54 @@ pub fn create_intermediate(
     now: Time,
     years: u32,
 ) -> Result<CertAndKey, CeremonyFault> {
+    create_intermediate_for(root, common_name, &[ID_KP_SERVER_AUTH, ID_KP_CLIENT_AUTH], now, years)
+}
+
+/// As [`create_intermediate`], for these extended key usages.
+///
+/// # Errors
+/// As [`create_intermediate`].
+pub fn create_intermediate_for(
+    root: &CertAndKey,
+    common_name: &str,
+    purposes: &[ObjectIdentifier],
+    now: Time,
+    years: u32,
+) -> Result<CertAndKey, CeremonyFault> {
+    intermediate(root, new_key()?, common_name, purposes, (now, years))
+}
+
+/// Makes another certificate for the intermediate `of`, with its name and key, below another root: a cross-signed
+/// variant, with which its leaves are good for those who trust that root.
+///
+/// # Errors
+/// As [`create_intermediate`].
+pub fn cross_sign(
+    root: &CertAndKey,
+    of: &CertAndKey,
+    common_name: &str,
+    now: Time,
+    years: u32,
+) -> Result<CertAndKey, CeremonyFault> {
+    let key = NativeKey::from_pkcs8_pem(&of.key)?;
+    intermediate(root, key, common_name, &[ID_KP_SERVER_AUTH, ID_KP_CLIENT_AUTH], (now, years))
+}
+
+fn intermediate(
+    root: &CertAndKey,
+    key: NativeKey,
+    common_name: &str,
+    purposes: &[ObjectIdentifier],
+    (now, years): (Time, u32),
+) -> Result<CertAndKey, CeremonyFault> {
     let issuer = Signer::read(root)?;
-    let key = new_key()?;
     let spki = key.spki_der()?;
     let extensions = vec![
         tbs::authority_key_id(&issuer.key_id)?,
         tbs::subject_key_id(&tbs::key_id(&spki)?)?,
         tbs::ca_key_usage()?,
         tbs::ca_constraints(Some(0))?,
-        tbs::extended_key_usage(&[ID_KP_SERVER_AUTH])?,
+        tbs::extended_key_usage(purposes)?,
     ];
     let period = issuer.period(now, DAY.saturating_mul(365).saturating_mul(years))?;
     let certificate = issuer.issue(&subject(common_name)?, &spki, period, extensions)?;
@@ -136,24 +176,6 @@ pub fn create_server_leaf(
         }
     }
     Ok(CertAndKey { certificate, key: key.to_pkcs8_pem()? })
-}
-
-/// Makes the CSR of a client for these DNS names, in DER: no subject, one extension, signed by `key`.
-///
-/// # Errors
-/// [`CeremonyFault::Name`], and failures of the machinery.
-pub fn create_csr(key: &NativeKey, dns_names: &[&str]) -> Result<Vec<u8>, CeremonyFault> {
-    let extensions = ExtensionReq(vec![tbs::critical_alt_names(general_names(dns_names)?)?]);
-    let info = CertReqInfo {
-        version: Version::V1,
-        subject: Name::default(),
-        public_key: SubjectPublicKeyInfoOwned::from_der(&key.spki_der()?)?,
-        attributes: SetOfVec::from_iter([extensions.try_into()?])?,
-    };
-    let raw = key.sign(key.algorithm(), &info.to_der()?)?;
-    let signature = sigalg::to_x509(key.algorithm(), &raw).unwrap_or_default();
-    let algorithm = sigalg::identifier(key.algorithm())?;
-    Ok(CertReq { info, algorithm, signature: BitString::from_bytes(&signature)? }.to_der()?)
 }
 
 fn general_names(dns_names: &[&str]) -> Result<Vec<GeneralName>, CeremonyFault> {

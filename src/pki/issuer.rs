@@ -1,18 +1,18 @@
 //! The issuer: the intermediate certificate whose key signs leaves, and what is served after each leaf.
 
+use super::alternates::{self, AlternateFault};
+use super::chain::{Chain, Root};
 use super::key::{KeyFault, KeyKind, PublicKey, check_spki};
 use super::pem::{self, PemFault};
 use super::serial::hex;
-use super::sigalg::{self, AlgorithmFault};
+use super::sigalg::AlgorithmFault;
 use crate::values::x509::Parts;
 use crate::values::{CryptoFailure, SigAlg, Time, Verify};
 use const_oid::ObjectIdentifier;
 use core::fmt;
 use der::Decode;
 use sha2::{Digest, Sha256};
-use x509_cert::ext::pkix::{
-    AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectKeyIdentifier,
-};
+use x509_cert::ext::pkix::{ExtendedKeyUsage, SubjectKeyIdentifier};
 use x509_cert::name::Name;
 
 /// Bytes of the key's hash in [`Issuer::id`]: enough to tell the issuers of one CA apart.
@@ -95,65 +95,52 @@ impl std::error::Error for IssuerFault {}
 /// A CA certificate that passed the checks for being an issuer, with those above it but without the root.
 #[derive(Clone, Debug)]
 pub struct Issuer {
-    links: Vec<Link>,
+    chain: Chain,
+    alternates: Vec<Chain>,
     subject: Vec<u8>,
     key: PublicKey,
     key_id: Vec<u8>,
     purposes: Option<Vec<ObjectIdentifier>>,
-    chain_pem: String,
     name: String,
-}
-
-/// One certificate of the chain.
-#[derive(Clone, Debug)]
-struct Link {
-    der: Vec<u8>,
-    not_before: Time,
-    not_after: Time,
 }
 
 impl Issuer {
     /// Reads a PEM chain: the issuer's certificate first, each next one the issuer of the one before, no root.
     ///
-    /// Neither the time nor signatures are checked; see [`Issuer::check_time`] and [`Issuer::check_chain`].
+    /// Neither the time nor signatures are checked; see [`Issuer::check_time`] and [`Issuer::check_signatures`].
     ///
     /// # Errors
     /// The first [`IssuerFault`] found.
     pub fn from_pem_chain(chain_pem: &str) -> Result<Self, IssuerFault> {
         let ders = pem::read_certificates(chain_pem).map_err(IssuerFault::Pem)?;
-        let chain = ders.iter().enumerate().map(|(at, der)| read(at + 1, der)).collect::<Result<Vec<_>, _>>()?;
-        for (at, pair) in chain.windows(2).enumerate() {
-            if let [below, above] = pair {
-                check_link(at + 1, below, above)?;
-            }
-        }
-        let first = chain.first().ok_or(IssuerFault::Pem(PemFault::Empty))?;
+        let chain = Chain::read(&ders, Root::Refused)?;
+        let unreadable = |error: der::Error| IssuerFault::Unreadable(1, error.to_string());
+        let first = Parts::read(chain.first_der()).map_err(unreadable)?;
         let key = check_spki(first.spki).map_err(|fault| IssuerFault::Key(1, fault))?;
         if key.kind() != KeyKind::EcP256 {
             return Err(IssuerFault::KeyKind(key.kind()));
         }
-        let unreadable = |error: der::Error| IssuerFault::Unreadable(1, error.to_string());
         let key_id: SubjectKeyIdentifier =
             first.extension().map_err(unreadable)?.filter(has_bytes).ok_or(IssuerFault::NoKeyId)?;
         let purposes: Option<ExtendedKeyUsage> = first.extension().map_err(unreadable)?;
-        let links = chain.iter().zip(&ders).map(|(parts, der)| Link {
-            der: der.clone(),
-            not_before: parts.not_before,
-            not_after: parts.not_after,
-        });
         Ok(Self {
-            links: links.collect(),
             subject: first.subject.to_vec(),
             key,
             key_id: key_id.0.into_bytes().into(),
             purposes: purposes.map(|usage| usage.0),
-            chain_pem: ders
-                .iter()
-                .map(|der| pem::write_certificate(der))
-                .collect::<Result<_, _>>()
-                .map_err(unreadable)?,
             name: readable_name(first.subject).map_err(unreadable)?,
+            chain,
+            alternates: Vec::new(),
         })
+    }
+
+    /// The same issuer with alternate chains, read from PEM: every certificate with the issuer's key begins a new one.
+    ///
+    /// # Errors
+    /// The first [`AlternateFault`] found.
+    pub fn with_alternates(mut self, pem: &str) -> Result<Self, AlternateFault> {
+        self.alternates = alternates::read(&self, pem)?;
+        Ok(self)
     }
 
     /// Whether every certificate of the chain is valid at `now`.
@@ -161,33 +148,16 @@ impl Issuer {
     /// # Errors
     /// [`IssuerFault::NotYetValid`] or [`IssuerFault::Expired`].
     pub fn check_time(&self, now: Time) -> Result<(), IssuerFault> {
-        for (at, link) in self.links.iter().enumerate() {
-            if now < link.not_before {
-                return Err(IssuerFault::NotYetValid(at + 1, link.not_before));
-            }
-            // notAfter is the last second in which it is valid.
-            if now.secs() > link.not_after.secs() {
-                return Err(IssuerFault::Expired(at + 1, link.not_after));
-            }
-        }
-        Ok(())
+        self.chain.check_time(now)
     }
 
-    /// Checks the signature of each certificate of the chain by the one after it.
+    /// Checks the signature of each certificate, also of the alternate chains, by the one after it.
     ///
     /// # Errors
     /// [`IssuerFault::Signature`], [`IssuerFault::Algorithm`], [`IssuerFault::Key`] or [`IssuerFault::Provider`].
-    pub async fn check_chain(&self, crypto: &impl Verify) -> Result<(), IssuerFault> {
-        for (at, pair) in self.links.windows(2).enumerate() {
-            let [below, above] = pair else { continue };
-            let (below, above) = (read(at + 1, &below.der)?, read(at + 2, &above.der)?);
-            let key = check_spki(above.spki).map_err(|fault| IssuerFault::Key(at + 2, fault))?;
-            let alg =
-                sigalg::read(&below.algorithm, key.kind()).map_err(|fault| IssuerFault::Algorithm(at + 1, fault))?;
-            let raw = sigalg::from_x509(alg, below.signature).ok_or(IssuerFault::Signature(at + 1))?;
-            if !crypto.verify(alg, above.spki, below.tbs, &raw).await.map_err(IssuerFault::Provider)? {
-                return Err(IssuerFault::Signature(at + 1));
-            }
+    pub async fn check_signatures(&self, crypto: &impl Verify) -> Result<(), IssuerFault> {
+        for chain in core::iter::once(&self.chain).chain(&self.alternates) {
+            chain.check_signatures(crypto).await?;
         }
         Ok(())
     }
@@ -224,22 +194,27 @@ impl Issuer {
 
     /// The chain that follows each leaf, as strict PEM: the issuer certificate first, no root.
     pub fn chain_pem(&self) -> &str {
-        &self.chain_pem
+        self.chain.pem()
+    }
+
+    /// The alternate chains, each of which may follow a leaf instead.
+    pub fn alternates(&self) -> &[Chain] {
+        &self.alternates
     }
 
     /// The issuer certificate in DER, which the caIssuers URL serves.
     pub fn certificate_der(&self) -> &[u8] {
-        self.links.first().map_or(&[], |link| &link.der)
+        self.chain.first_der()
     }
 
     /// The first second in which the whole chain is valid.
     pub fn not_before(&self) -> Time {
-        self.links.iter().map(|link| link.not_before).max().unwrap_or(Time::from_millis(0))
+        self.chain.not_before()
     }
 
     /// The last second in which the whole chain is valid.
     pub fn not_after(&self) -> Time {
-        self.links.iter().map(|link| link.not_after).min().unwrap_or(Time::from_millis(0))
+        self.chain.not_after()
     }
 
     /// A short name made of the key: 16 characters of hexadecimal. It survives a renewal of the certificate.
@@ -253,36 +228,6 @@ impl Issuer {
     pub fn name(&self) -> &str {
         &self.name
     }
-}
-
-/// Reads the `nth` certificate and checks that it is a CA's and no root.
-fn read(nth: usize, der: &[u8]) -> Result<Parts<'_>, IssuerFault> {
-    let unreadable = |error: der::Error| IssuerFault::Unreadable(nth, error.to_string());
-    let parts = Parts::read(der).map_err(unreadable)?;
-    if parts.issuer == parts.subject {
-        return Err(IssuerFault::Root(nth));
-    }
-    let constraints: Option<BasicConstraints> = parts.extension().map_err(unreadable)?;
-    if !constraints.is_some_and(|constraints| constraints.ca) {
-        return Err(IssuerFault::NotCa(nth));
-    }
-    let usage: Option<KeyUsage> = parts.extension().map_err(unreadable)?;
-    if !usage.is_some_and(|usage| usage.key_cert_sign()) {
-        return Err(IssuerFault::NoCertSign(nth));
-    }
-    Ok(parts)
-}
-
-/// Whether `above` is, by name and key identifier, the issuer of `below`, the `nth` certificate.
-fn check_link(nth: usize, below: &Parts<'_>, above: &Parts<'_>) -> Result<(), IssuerFault> {
-    let unreadable = |error: der::Error| IssuerFault::Unreadable(nth, error.to_string());
-    let authority: Option<AuthorityKeyIdentifier> = below.extension().map_err(unreadable)?;
-    let key_id: Option<SubjectKeyIdentifier> = above.extension().map_err(unreadable)?;
-    let ids_differ = match (authority.and_then(|authority| authority.key_identifier), key_id) {
-        (Some(wanted), Some(has)) => wanted != has.0,
-        _ => false,
-    };
-    if below.issuer != above.subject || ids_differ { Err(IssuerFault::Order(nth)) } else { Ok(()) }
 }
 
 fn has_bytes(key_id: &SubjectKeyIdentifier) -> bool {

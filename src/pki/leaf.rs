@@ -9,6 +9,7 @@ use super::lint::LintedTbs;
 use super::pem;
 use super::profile::Profile;
 use super::serial::Serial;
+use super::validity::Period;
 use super::{sigalg, tbs};
 use crate::values::{Identifier, Time};
 use const_oid::ObjectIdentifier;
@@ -37,21 +38,15 @@ pub struct LeafRequest<'a> {
     pub serial: &'a Serial,
     /// The time of issue.
     pub now: Time,
+    /// First and last second of its validity: see [`Terms::period`](super::validity::Terms::period).
+    pub period: Period,
     /// The `http` URL of the issuer certificate (caIssuers), where it is published.
     pub ca_issuers: Option<&'a str>,
-    /// The `http` URL of the CRL; used by profiles that point to it, and needed by them.
+    /// The `http` URL of the CRL, where there is one; used by profiles that point to it.
     pub crl: Option<&'a str>,
 }
 
 impl LeafRequest<'_> {
-    /// First and last second of the certificate's validity.
-    ///
-    /// It begins before `now` by the profile's backdate, but never before the issuer's own.
-    pub fn validity(&self) -> (Time, Time) {
-        let not_before = self.now.minus(self.profile.backdate).max(self.issuer.not_before());
-        (not_before, not_before.plus(self.profile.validity.saturating_sub(Duration::from_secs(1))))
-    }
-
     /// The URL that goes into the CRL distribution point, if one does.
     pub(super) fn crl_pointer(&self) -> Option<&str> {
         self.crl.filter(|_| self.profile.crl_pointer)
@@ -67,12 +62,12 @@ pub enum LeafFault {
     TooManyNames(usize, usize),
     /// It would be valid longer than its issuer: its end, and the issuer's.
     Outlives(Time, Time),
-    /// The issuer is not valid at the time of issue.
+    /// The issuer is not valid at the time of issue, or when the certificate begins.
     IssuerNotValid(Time),
+    /// Its validity is empty or longer than the profile's: how long, and the profile's name.
+    Length(Duration, &'static str),
     /// The issuer certificate forbids an extended key usage of the profile.
     Purpose(ObjectIdentifier),
-    /// The profile points to a CRL and no URL of one is configured; the profile's name.
-    NoCrlUrl(&'static str),
     /// A URL that cannot stand in a certificate: `http` only, since `https` would need a certificate to check
     /// a certificate.
     Url(String),
@@ -97,10 +92,10 @@ impl fmt::Display for LeafFault {
                 issuer_end.rfc3339()
             ),
             Self::IssuerNotValid(now) => write!(f, "the issuer is not valid at {}", now.rfc3339()),
-            Self::Purpose(oid) => write!(f, "the issuer certificate does not allow the extended key usage {oid}"),
-            Self::NoCrlUrl(profile) => {
-                write!(f, "the profile {profile:?} points to a CRL, but no CRL URL is configured")
+            Self::Length(length, profile) => {
+                write!(f, "a validity of {} seconds is none that the profile {profile:?} allows", length.as_secs())
             }
+            Self::Purpose(oid) => write!(f, "the issuer certificate does not allow the extended key usage {oid}"),
             Self::Url(url) => write!(f, "{url:?} cannot stand in a certificate; it has to be an http URL in ASCII"),
             Self::Signature(length) => write!(f, "the signer gave {length} bytes, which is no signature of the issuer"),
             Self::Encoding(error) => write!(f, "the certificate could not be encoded: {error}"),
@@ -122,7 +117,7 @@ impl From<der::Error> for LeafFault {
 /// The first [`LeafFault`] found.
 pub fn build_tbs(request: &LeafRequest<'_>) -> Result<Vec<u8>, LeafFault> {
     check(request)?;
-    let (not_before, not_after) = request.validity();
+    let Period { not_before, not_after } = request.period;
     let fields = tbs::Fields {
         serial: request.serial,
         algorithm: sigalg::identifier(request.issuer.algorithm())?,
@@ -145,18 +140,21 @@ fn check(request: &LeafRequest<'_>) -> Result<(), LeafFault> {
     if request.names.len() > profile.max_names {
         return Err(LeafFault::TooManyNames(request.names.len(), profile.max_names));
     }
+    let Period { not_before, not_after } = request.period;
     if issuer.check_time(request.now).is_err() {
         return Err(LeafFault::IssuerNotValid(request.now));
     }
-    let (_, not_after) = request.validity();
+    if not_before.secs() < issuer.not_before().secs() {
+        return Err(LeafFault::IssuerNotValid(not_before));
+    }
+    if request.period.length() > profile.validity || not_after < not_before {
+        return Err(LeafFault::Length(request.period.length(), profile.name));
+    }
     if not_after.secs() > issuer.not_after().secs() {
         return Err(LeafFault::Outlives(not_after, issuer.not_after()));
     }
     if let Some(purpose) = profile.purposes.iter().find(|purpose| !issuer.allows(**purpose)) {
         return Err(LeafFault::Purpose(*purpose));
-    }
-    if profile.crl_pointer && request.crl.is_none() {
-        return Err(LeafFault::NoCrlUrl(profile.name));
     }
     match [request.ca_issuers, request.crl_pointer()].into_iter().flatten().find(|url| !is_http(url)) {
         Some(url) => Err(LeafFault::Url(url.to_owned())),

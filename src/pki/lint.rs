@@ -6,6 +6,7 @@
 use super::key::KeyKind;
 use super::leaf::LeafRequest;
 use super::serial::hex;
+use super::validity::MAX_AHEAD;
 use crate::values::{Identifier, SigAlg, Time};
 use const_oid::ObjectIdentifier;
 use const_oid::db::rfc5280::{
@@ -157,12 +158,16 @@ fn validity(lint: &mut Lint, tbs: &TbsCertificate, request: &LeafRequest<'_>) {
         lint.holds("validity", "UTCTime before 2050, GeneralizedTime from then", time, utc == early);
     }
     let (from, until) = (seconds(from), seconds(until));
+    let wanted = request.period;
+    lint.same("notBefore", wanted.not_before.rfc3339(), from.rfc3339());
+    lint.same("notAfter", wanted.not_after.rfc3339(), until.rfc3339());
     // Both the first and the last second count.
     let length = (until.secs() + 1).saturating_sub(from.secs());
-    lint.same("length of validity in seconds", request.profile.validity.as_secs(), length);
-    let (now, earliest) = (request.now.secs(), request.now.minus(request.profile.backdate).secs());
-    let close = (earliest..=now).contains(&from.secs());
-    lint.holds("notBefore", "the time of issue less at most the backdate", from.rfc3339(), close);
+    let allowed = (1..=request.profile.validity.as_secs()).contains(&length);
+    lint.holds("length of validity in seconds", "no more than the profile's", length, allowed);
+    let (now, latest) = (request.now.secs(), request.now.plus(MAX_AHEAD).secs());
+    let useful = from.secs() <= latest && until.secs() >= now;
+    lint.holds("validity", "one that begins soon and is not over", format!("{} at {now}", until.rfc3339()), useful);
     let issuer = request.issuer;
     let within = from.secs() >= issuer.not_before().secs() && until.secs() <= issuer.not_after().secs();
     lint.holds("validity", "within the issuer's", format!("{} to {}", from.rfc3339(), until.rfc3339()), within);

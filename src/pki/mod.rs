@@ -8,9 +8,11 @@
 //! leaf::build_tbs -> bytes -> lint::check -> LintedTbs -> (sign) -> leaf::assemble -> certificate
 //! ```
 
+mod alternates;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod ceremony;
 pub mod certificate;
+mod chain;
 pub mod csr;
 pub mod issuer;
 pub mod key;
@@ -23,7 +25,10 @@ pub mod sigalg;
 mod tbs;
 #[cfg(test)]
 mod testing;
+pub mod validity;
 
+pub use alternates::{AlternateFault, MAX_ALTERNATES};
+pub use chain::Chain;
 pub use csr::{Csr, CsrFault, VerifiedCsr};
 pub use issuer::{Issuer, IssuerFault};
 pub use key::{KeyFault, KeyKind, PublicKey};
@@ -31,3 +36,4 @@ pub use leaf::{LeafFault, LeafRequest};
 pub use lint::{LintFault, LintedTbs};
 pub use profile::Profile;
 pub use serial::Serial;
+pub use validity::Period;

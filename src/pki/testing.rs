@@ -1,10 +1,11 @@
 //! What the tests of several modules here need: keys, CSRs of any shape, an issuer, and a verifier.
 
-use super::ceremony::{CertAndKey, create_intermediate, create_root};
+use super::ceremony::{CertAndKey, create_intermediate, create_intermediate_for, create_root, cross_sign};
 use super::key::check_spki;
 use super::leaf::{LeafFault, LeafRequest, assemble, build_tbs};
 use super::profile::{Profile, default_profile};
-use super::{Issuer, PublicKey, Serial, lint, pem, sigalg};
+use super::validity::{Terms, Wish};
+use super::{Issuer, Period, PublicKey, Serial, lint, pem, sigalg};
 use crate::values::crypto::Sign;
 use crate::values::native_crypto::{NativeKey, NativeSigner};
 use crate::values::{Identifier, SigAlg, Time};
@@ -61,6 +62,25 @@ pub(super) fn issuer() -> Issuer {
     Issuer::from_pem_chain(&authority().1.certificate).unwrap()
 }
 
+/// Another root, and [`authority`]'s intermediate as certified by it, PEM.
+pub(super) fn cross_signed() -> (CertAndKey, String) {
+    let root = create_root("Other Root", NOW, 10).unwrap();
+    let cross = cross_sign(&root, &authority().1, "Test Intermediate", NOW, 5).unwrap();
+    (root, cross.certificate)
+}
+
+/// The intermediate's key under another name, PEM.
+pub(super) fn renamed_issuer() -> String {
+    cross_sign(&authority().0, &authority().1, "Another Name", NOW, 5).unwrap().certificate
+}
+
+/// An issuer whose certificate allows this extended key usage only.
+pub(super) fn narrow_issuer(purpose: ObjectIdentifier) -> Issuer {
+    let root = create_root("Test Root", NOW, 10).unwrap();
+    let narrow = create_intermediate_for(&root, "Test Intermediate", &[purpose], NOW, 5).unwrap();
+    Issuer::from_pem_chain(&narrow.certificate).unwrap()
+}
+
 pub(super) fn block_on<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
 }
@@ -100,9 +120,18 @@ impl Order {
             names: &self.names,
             serial: &self.serial,
             now: self.now,
+            period: self.period(),
             ca_issuers: self.ca_issuers,
             crl: self.crl,
         }
+    }
+
+    /// The validity of the order that asks for none.
+    pub(super) fn period(&self) -> Period {
+        let (issuer, profile) = (&self.issuer, &self.profile);
+        Terms { issuer, profile, longest: profile.validity, ordered: self.now }
+            .period(Wish::default(), self.now)
+            .unwrap()
     }
 
     pub(super) fn fault(&self) -> LeafFault {

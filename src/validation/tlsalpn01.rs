@@ -2,7 +2,7 @@
 //! ([RFC 8737](https://www.rfc-editor.org/rfc/rfc8737)), for names and for IP addresses
 //! ([RFC 8738 §6](https://www.rfc-editor.org/rfc/rfc8738#section-6)).
 
-mod certificate;
+pub mod certificate;
 
 use super::outbound::{Outbound, OutboundFault};
 use super::probe::Probe;

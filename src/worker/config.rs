@@ -1,11 +1,13 @@
 //! The configuration: read from vars and secrets, checked once per isolate.
 
 use super::SharedConfig;
-use super::crypto::{self, SigningKey};
+use super::crypto::{self, SigningKey, WebCrypto};
 use crate::ca::settings::Settings;
 use crate::values::Time;
 use std::cell::RefCell;
 use std::rc::Rc;
+use worker::js_sys::{JSON, Reflect};
+use worker::wasm_bindgen::JsValue;
 use worker::{Date, Env};
 
 /// The configuration, usable: the issuer's key is imported and known to be the one in its certificate.
@@ -36,13 +38,26 @@ pub async fn load(env: &Env) -> Result<SharedConfig, String> {
     if let Some(loaded) = LOADED.with_borrow(Clone::clone) {
         return Ok(loaded);
     }
-    let value = |name: &str| env.var(name).ok().map(|value| value.to_string()).filter(|value| !value.is_empty());
+    let value = |name: &str| text_of(env, name);
     let settings = Settings::read(&value, now())?;
+    let chains = settings.issuer.check_signatures(&WebCrypto).await;
+    chains.map_err(|fault| format!("ISSUER_CHAIN or ALTERNATE_CHAINS cannot be used: {fault}."))?;
     let pem = value("ISSUER_KEY").ok_or_else(|| Settings::missing("ISSUER_KEY"))?;
     let issuer_key = import(&settings, &pem).await?;
     let loaded = Rc::new(Loaded { settings, issuer_key });
     LOADED.with_borrow_mut(|slot| *slot = Some(loaded.clone()));
     Ok(loaded)
+}
+
+/// The text of a variable or secret; of a variable that is no text (a table of `wrangler.toml`, a number, `true`) its
+/// JSON. `None` where it is not set, or empty.
+fn text_of(env: &Env, name: &str) -> Option<String> {
+    let value = Reflect::get(env, &JsValue::from_str(name)).ok()?;
+    if value.is_undefined() || value.is_null() {
+        return None;
+    }
+    let text = value.as_string().or_else(|| JSON::stringify(&value).ok()?.as_string())?;
+    (!text.is_empty()).then_some(text)
 }
 
 /// Imports the issuer's key and proves, by a signature, that it is the one in the issuer's certificate.

@@ -1,7 +1,7 @@
 //! WebCrypto: fast, and private keys stay outside of the module's memory.
 
 use super::js;
-use crate::values::{CryptoFailure, SigAlg};
+use crate::values::{CryptoFailure, SigAlg, Verify};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use wasm_bindgen::{JsCast, JsValue};
@@ -60,6 +60,15 @@ async fn import(format: &str, der: &[u8], alg: SigAlg, usage: &str) -> Result<Js
     let usages: worker::js_sys::Array = [JsValue::from_str(usage)].iter().collect();
     let arguments = [format.into(), js::bytes(der), parameters, JsValue::FALSE, usages.into()];
     js::call_async(&subtle, "importKey", &arguments).await
+}
+
+/// WebCrypto as the port for verification, where there are no other ports.
+pub struct WebCrypto;
+
+impl Verify for WebCrypto {
+    async fn verify(&self, alg: SigAlg, spki: &[u8], message: &[u8], sig: &[u8]) -> Result<bool, CryptoFailure> {
+        verify(alg, spki, message, sig).await
+    }
 }
 
 /// Checks a signature; see [`crate::values::Verify`].

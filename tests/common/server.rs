@@ -26,12 +26,18 @@ pub fn free_port() -> u16 {
 impl Server {
     /// Starts `dev` with this state folder at a free port, or at the one that it had before.
     pub fn start(state: &Path, listen: u16) -> Self {
+        Self::start_with(state, listen, &[])
+    }
+
+    /// As [`Server::start`], with these settings (`NAME=VALUE`).
+    pub fn start_with(state: &Path, listen: u16, settings: &[&str]) -> Self {
         let http01 = free_port();
         let log = std::fs::File::options().create(true).append(true).open(state.join("dev.log")).unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_selvedge"))
             .args(["dev", "--listen", &format!("127.0.0.1:{listen}"), "--http01-port", &http01.to_string()])
             .arg("--state")
             .arg(state.join("ca"))
+            .args(settings.iter().flat_map(|setting| ["--set", setting]))
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log)

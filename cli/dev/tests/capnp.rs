@@ -20,6 +20,8 @@ new_sqlite_classes = ["Partition"]
 [vars]
 MODE = "production"
 ORDERS = 3
+[vars.POLICY]
+deny = ["*.a.test"]
 "#;
 
 const GOLDEN: &str = r#"# Written by `selvedge dev` at each start; changes to it are lost.
@@ -38,6 +40,7 @@ const config :Workerd.Config = (
         (name = "ISSUER_KEY", text = embed "/s \"x\"/intermediate.key"),
         (name = "MODE", text = "dev\\\n"),
         (name = "ORDERS", json = "3"),
+        (name = "POLICY", json = "{\"deny\":[\"*.a.test\"]}"),
         (name = "PARTITION", durableObjectNamespace = "Partition"),
       ],
       durableObjectNamespaces = [

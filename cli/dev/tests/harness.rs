@@ -55,8 +55,9 @@ tag = "v1"
 new_sqlite_classes = ["Partition"]
 "#;
 
-#[derive(Parser)]
-struct Line {
+/// The command line, as `main` has it.
+#[derive(Debug, Parser)]
+pub struct Line {
     #[command(flatten)]
     options: Options,
 }

@@ -7,7 +7,8 @@ use std::time::Instant;
 use rustix::process::{Signal, kill_process};
 use serde_json::Value;
 
-use super::harness::{COUNTER, Place, is_gone, wait_for};
+use super::harness::{COUNTER, Line, Place, is_gone, wait_for};
+use clap::Parser;
 
 #[test]
 fn it_serves_what_it_prints_and_leaves_nothing_behind() {
@@ -56,7 +57,7 @@ fn a_second_start_finds_the_same_ca_and_the_same_state() {
 }
 
 #[test]
-fn plain_http_is_served_on_request() {
+fn t36_plain_http_is_served_on_request_only() {
     let place = Place::new(COUNTER);
     let dev = place.up(&["--plain-http", "--resolver", "https://dns.example/dns-query"]);
     assert!(dev.text("directory").starts_with("http://127.0.0.1:"));
@@ -66,6 +67,26 @@ fn plain_http_is_served_on_request() {
     let printed = place.read("stdout");
     assert!(!printed.contains("REQUESTS_CA_BUNDLE") && printed.contains("https://dns.example/dns-query"), "{printed}");
     dev.stop(Signal::TERM);
+    // Who does not ask for it gets https, as lego and instant-acme demand.
+    let dev = place.up(&[]);
+    assert!(dev.text("directory").starts_with("https://127.0.0.1:"));
+    dev.stop(Signal::TERM);
+}
+
+#[test]
+fn variables_are_set_on_request() {
+    let place = Place::new(COUNTER);
+    let set = ["--set", "POLICY={\"wildcards\":false}", "--set", "MODE=test=1", "--refuse-nonces", "5"];
+    let dev = place.up(&set);
+    let env: Value = serde_json::from_str(&dev.get("/env").1).unwrap();
+    assert_eq!(env["POLICY"], "{\"wildcards\":false}");
+    assert_eq!((&env["MODE"], &env["REFUSE_NONCES"]), (&"test=1".into(), &"5".into()));
+    dev.stop(Signal::TERM);
+    for wrong in ["policy=1", "=1", "POLICY"] {
+        let said = Line::try_parse_from(["dev", "--set", wrong]).unwrap_err().to_string();
+        assert!(said.contains("--set"), "{said}");
+    }
+    assert!(Line::try_parse_from(["dev", "--refuse-nonces", "51"]).is_err());
 }
 
 #[test]

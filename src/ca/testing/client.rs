@@ -5,6 +5,7 @@ use super::csr::CsrShape;
 use super::world::{BASE, World};
 use crate::ca::http::Request;
 use crate::jose::testing::ClientKey;
+use crate::pki::certificate::parse_presented;
 use crate::pki::pem;
 use crate::validation::dns01;
 use crate::values::native_crypto::NativeKey;
@@ -150,8 +151,27 @@ impl Client {
 
     /// POST to newOrder for these DNS names.
     pub fn new_order(&self, names: &[&str]) -> Answered {
+        self.new_order_with(names, json!({}))
+    }
+
+    /// POST to newOrder for these DNS names, with further members.
+    pub fn new_order_with(&self, names: &[&str], members: Value) -> Answered {
         let identifiers: Vec<Value> = names.iter().map(|name| json!({ "type": "dns", "value": name })).collect();
-        self.post(&self.url("new-order"), json!({ "identifiers": identifiers }))
+        let mut payload = members;
+        payload["identifiers"] = identifiers.into();
+        self.post(&self.url("new-order"), payload)
+    }
+
+    /// POST to newAuthz for this DNS name.
+    pub fn new_authz(&self, name: &str) -> Answered {
+        self.post(&self.url("new-authz"), json!({ "identifier": { "type": "dns", "value": name } }))
+    }
+
+    /// The certID of a certificate, DER (RFC 9773 §4.1).
+    pub fn cert_id(&self, certificate: &[u8]) -> String {
+        let read = parse_presented(certificate).expect("a certificate");
+        let key_id = read.authority_key_id.expect("an authority key identifier");
+        format!("{}.{}", b64::encode(&key_id), b64::encode(read.serial.octets()))
     }
 
     /// The authorization objects of an order object, with their URLs.
@@ -196,8 +216,13 @@ impl Client {
 
     /// Places an order and proves its names; wildcards by DNS. Gives the order's URL and object.
     pub fn ready_order(&self, names: &[&str]) -> (String, Value) {
+        self.ready_order_with(names, json!({}))
+    }
+
+    /// As [`Client::ready_order`], with further members in the request.
+    pub fn ready_order_with(&self, names: &[&str], members: Value) -> (String, Value) {
         let proof = if names.iter().any(|name| name.starts_with("*.")) { Proof::Dns } else { Proof::Http };
-        let placed = self.new_order(names).is(201);
+        let placed = self.new_order_with(names, members).is(201);
         self.authorize(&placed.json(), proof);
         let order = self.get(&placed.location()).is(200).json();
         assert_eq!(order["status"], "ready", "{order}");
@@ -223,7 +248,12 @@ impl Client {
 
     /// The whole way to a certificate for `key`; gives its DER.
     pub fn issue(&self, names: &[&str], key: &NativeKey) -> Vec<u8> {
-        let (_, order) = self.ready_order(names);
+        self.issue_with(names, json!({}), key)
+    }
+
+    /// As [`Client::issue`], with further members in the order.
+    pub fn issue_with(&self, names: &[&str], members: Value, key: &NativeKey) -> Vec<u8> {
+        let (_, order) = self.ready_order_with(names, members);
         let finished = self.finalize(&order, &CsrShape::dns(names).build(key)).is(200).json();
         assert_eq!(finished["status"], "valid", "{finished}");
         pem::read_certificates(&self.download(&finished)).expect("PEM").remove(0)

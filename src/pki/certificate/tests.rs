@@ -17,7 +17,7 @@ fn r04_what_was_issued_is_read_back() {
     assert_eq!(presented.spki_der, order.key.spki_der());
     assert_eq!(presented.names, order.names);
     assert!(!presented.has_other_names);
-    assert_eq!(presented.not_after, order.request().validity().1);
+    assert_eq!(presented.not_after, order.request().period.not_after);
     let tbs = crate::pki::leaf::build_tbs(&order.request()).unwrap();
     assert_eq!(presented.tbs_der, tbs);
     assert_eq!(presented.tbs_hash(), sha256(&tbs));

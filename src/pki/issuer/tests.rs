@@ -1,7 +1,7 @@
 use super::*;
 use crate::pki::ceremony::create_root;
 use crate::pki::testing::{NOW, authority, block_on, issuer, key};
-use crate::pki::{Serial, tbs};
+use crate::pki::{Serial, sigalg, tbs};
 use crate::values::native_crypto::{NativeCrypto, NativeKey};
 use core::time::Duration;
 use der::Encode;
@@ -78,7 +78,7 @@ fn an_intermediate_gives_what_leaves_need() {
     assert_eq!(issuer.chain_pem(), authority().1.certificate);
     assert_eq!((issuer.id().len(), issuer.id()), (16, hex(&Sha256::digest(key.spki_der().unwrap()))[..16].to_owned()));
     assert_eq!(issuer.not_after().secs() + 1 - issuer.not_before().secs(), 5 * YEAR.as_secs());
-    block_on(issuer.check_chain(&NativeCrypto)).unwrap();
+    block_on(issuer.check_signatures(&NativeCrypto)).unwrap();
 }
 
 #[test]
@@ -128,15 +128,15 @@ fn each_certificate_is_issued_by_the_next() {
     let issuer = Issuer::from_pem_chain(&format!("{two}{one}")).unwrap();
     assert_eq!(issuer.name(), "Two");
     assert_eq!(issuer.chain_pem(), format!("{two}{one}"));
-    block_on(issuer.check_chain(&NativeCrypto)).unwrap();
+    block_on(issuer.check_signatures(&NativeCrypto)).unwrap();
     assert_eq!(fault(&format!("{one}{two}")), IssuerFault::Order(1));
 
     // The right name, but another key: only the signature tells.
     let stranger = NativeKey::generate(SigAlg::Es384, &mut crate::pki::testing::random).unwrap();
     let issuer = Issuer::from_pem_chain(&format!("{two}{}", above(&stranger).pem())).unwrap();
-    assert_eq!(block_on(issuer.check_chain(&NativeCrypto)), Err(IssuerFault::Signature(1)));
+    assert_eq!(block_on(issuer.check_signatures(&NativeCrypto)), Err(IssuerFault::Signature(1)));
     let p256 = Issuer::from_pem_chain(&format!("{two}{}", above(key(SigAlg::Ed25519)).pem())).unwrap();
-    assert!(matches!(block_on(p256.check_chain(&NativeCrypto)), Err(IssuerFault::Algorithm(1, _))));
+    assert!(matches!(block_on(p256.check_signatures(&NativeCrypto)), Err(IssuerFault::Algorithm(1, _))));
 
     // And where a key identifier says so, it tells too.
     let mut pointing = ca("CN=Two", "CN=One");

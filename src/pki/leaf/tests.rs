@@ -1,5 +1,5 @@
 use super::*;
-use crate::pki::testing::{NOW, Order, authority, block_on, hex, issuer, order, verify_server};
+use crate::pki::testing::{NOW, Order, authority, block_on, hex, issuer, narrow_issuer, order, verify_server};
 use crate::pki::{csr, lint};
 use crate::values::SigAlg;
 use crate::values::native_crypto::NativeCrypto;
@@ -95,7 +95,12 @@ fn optional_extensions_come_with_their_url_or_profile() {
     let url = hex(b"http://ca.test/issuer.cer");
     let expected = format!("3027302506082b060105050730028619{url}");
     assert_eq!(extension::<AuthorityInfoAccessSyntax>(&certificate), (false, expected));
-    assert_eq!(oids(&certificate).len(), 6, "this profile points to no CRL");
+    assert_eq!(oids(&certificate).len(), 7, "a CRL that is there");
+    order.crl = None;
+    assert_eq!(oids(&order.certificate()).len(), 6, "no CRL is there yet");
+    order.crl = Some("http://ca.test/1.crl");
+    order.profile.crl_pointer = false;
+    assert_eq!(oids(&order.certificate()).len(), 6, "this profile points to no CRL");
     order.profile.crl_pointer = true;
     order.profile.subject_key_id = true;
     let certificate = order.certificate();
@@ -131,9 +136,9 @@ fn times_are_utctime_through_2049_and_generalizedtime_from_2050() {
     assert!(text(&order).contains("\u{17}\r491231220000Z\u{18}\u{f}20500331215959Z"));
     order.now = new_year_2050.plus(Duration::from_secs(3600));
     assert!(text(&order).contains("\u{18}\u{f}20500101000000Z"));
-    order.profile.validity = Duration::from_secs(3600);
+    order.profile.validity = Duration::from_secs(7200);
     order.now = now;
-    assert!(text(&order).contains("\u{17}\r491231220000Z\u{17}\r491231225959Z"));
+    assert!(text(&order).contains("\u{17}\r491231220000Z\u{17}\r491231235959Z"));
 }
 
 #[test]
@@ -166,12 +171,19 @@ fn a_leaf_that_cannot_be_is_refused_with_its_reason() {
     assert!(build_tbs(&just.request()).is_ok(), "to the very second of its issuer's end");
     let over = Order { now: end.plus(Duration::from_secs(1)), ..good() };
     assert_eq!(over.fault(), LeafFault::IssuerNotValid(over.now));
-    let mut client = good();
+    let mut client = Order { issuer: narrow_issuer(ID_KP_SERVER_AUTH), ..good() };
     client.profile.purposes = &[ID_KP_SERVER_AUTH, ID_KP_CLIENT_AUTH];
     assert_eq!(client.fault(), LeafFault::Purpose(ID_KP_CLIENT_AUTH));
-    let mut pointing = good();
-    pointing.profile.crl_pointer = true;
-    assert_eq!(pointing.fault(), LeafFault::NoCrlUrl("default"));
+    let mut longer = good();
+    let period = longer.period();
+    longer.profile.validity -= Duration::from_secs(1);
+    let request = LeafRequest { period, ..longer.request() };
+    assert_eq!(build_tbs(&request), Err(LeafFault::Length(period.length(), "default")));
+    let early = Period { not_before: issuer().not_before().minus(Duration::from_secs(1)), ..good().period() };
+    let good = good();
+    let request = LeafRequest { period: early, now: issuer().not_before(), ..good.request() };
+    assert_eq!(build_tbs(&request), Err(LeafFault::IssuerNotValid(early.not_before)));
+    let good = || order(SigAlg::Es256, &["a.test"]);
     for url in ["https://ca.test/i.cer", "http://", "http:///x", "ca.test", "http://ca.test/ü", "http://ca.test/a b"] {
         assert_eq!(Order { ca_issuers: Some(url), ..good() }.fault(), LeafFault::Url(url.to_owned()));
     }
@@ -180,7 +192,7 @@ fn a_leaf_that_cannot_be_is_refused_with_its_reason() {
 #[test]
 fn a_young_issuer_bounds_the_backdate() {
     let order = Order { now: issuer().not_before(), ..order(SigAlg::Es256, &["a.test"]) };
-    assert_eq!(order.request().validity().0, issuer().not_before());
+    assert_eq!(order.request().period.not_before, issuer().not_before());
     order.issue();
 }
 

@@ -1,7 +1,7 @@
 use super::*;
 use crate::pki::leaf::build_tbs;
 use crate::pki::testing::{NOW, Order, issuer, order};
-use crate::pki::{Serial, sigalg, tbs};
+use crate::pki::{Period, Serial, sigalg, tbs};
 use const_oid::db::rfc5280::{ID_KP_CLIENT_AUTH, ID_KP_CODE_SIGNING, ID_KP_SERVER_AUTH};
 use core::time::Duration;
 use der::asn1::OctetString;
@@ -46,14 +46,10 @@ fn each_difference_is_found_and_named() {
     assert_eq!(parts(&order(SigAlg::Es256, &["a.test", "b.test", "c.test"])), ["subjectAltName"]);
     let rsa = order(SigAlg::Rs256, &["a.test", "b.test"]);
     assert_eq!(parts(&rsa), ["public key", "public key algorithm", "keyUsage"]);
-    assert_eq!(parts(&Order { now: NOW.plus(Duration::from_secs(7200)), ..good() }), ["notBefore"]);
+    assert_eq!(parts(&Order { now: NOW.plus(Duration::from_secs(7200)), ..good() }), ["notBefore", "notAfter"]);
     let mut longer = good();
     longer.profile.validity += Duration::from_secs(1);
-    assert_eq!(parts(&longer), ["length of validity in seconds"]);
-    let mut early = good();
-    early.now = NOW.plus(Duration::from_secs(60));
-    early.profile.backdate = Duration::ZERO;
-    assert_eq!(parts(&early), ["notBefore"], "after the time of issue");
+    assert_eq!(parts(&longer), ["notAfter", "length of validity in seconds"]);
     let mut signing = good();
     signing.profile.purposes = &[ID_KP_SERVER_AUTH];
     assert_eq!(check(&build_tbs(&signing.request()).unwrap(), &good().request()).map(|_| ()), Ok(()));
@@ -77,7 +73,7 @@ fn faults(change: impl FnOnce(&mut Extensions), alg: SigAlg, subject: &str) -> V
     let mut extensions = TbsCertificate::from_der(&tbs).unwrap().extensions().unwrap().clone();
     change(&mut extensions);
     let subject = if subject.is_empty() { Name::default() } else { subject.parse().unwrap() };
-    let (not_before, not_after) = request.validity();
+    let Period { not_before, not_after } = request.period;
     let fields = tbs::Fields {
         serial: request.serial,
         algorithm: sigalg::identifier(alg).unwrap(),
@@ -145,4 +141,23 @@ fn nothing_outside_the_issuers_validity_passes() {
     let order = Order { issuer: younger, ..good() };
     let faults = check(&tbs, &order.request()).unwrap_err();
     assert!(faults.iter().any(|fault| fault.part == "validity" && fault.expected == "within the issuer's"));
+}
+
+#[test]
+fn o03_a_chosen_validity_is_checked_to_the_second_and_bounded() {
+    let order = good();
+    let day = Duration::from_secs(86_400);
+    let chosen = Period { not_before: NOW.plus(day), not_after: NOW.plus(day * 2) };
+    let request = LeafRequest { period: chosen, ..order.request() };
+    let tbs = build_tbs(&request).unwrap();
+    assert!(check(&tbs, &request).is_ok());
+    let faults = |period: Period, now: Time| {
+        let request = LeafRequest { period, now, ..request };
+        check(&tbs, &request).unwrap_err().into_iter().map(|fault| fault.part).collect::<Vec<_>>()
+    };
+    let second = Duration::from_secs(1);
+    assert_eq!(faults(Period { not_before: chosen.not_before.plus(second), ..chosen }, NOW), ["notBefore"]);
+    assert_eq!(faults(Period { not_after: chosen.not_after.minus(second), ..chosen }, NOW), ["notAfter"]);
+    assert_eq!(faults(chosen, NOW.plus(day * 3)), ["validity"], "over");
+    assert_eq!(faults(chosen, NOW.minus(day * 30)), ["validity"], "too far ahead");
 }

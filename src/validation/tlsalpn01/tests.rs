@@ -44,7 +44,7 @@ async fn run(fake: &Fake, identifier: &Identifier) -> Outcome {
 async fn failure(fake: &Fake) -> Failure {
     match run(fake, &a_test()).await {
         Outcome::Failed(failure) => failure,
-        Outcome::Valid => panic!("valid"),
+        valid => panic!("{valid:?}"),
     }
 }
 

@@ -1,0 +1,129 @@
+//! The payload of newOrder ([RFC 8555 §7.4](https://www.rfc-editor.org/rfc/rfc8555#section-7.4)), read and checked.
+
+use super::problem::Named;
+use super::{Kind, Problem};
+use crate::values::{Identifier, Time};
+use serde::Deserialize;
+
+/// The most names in one order, as many as Let's Encrypt's classic profile has.
+pub const MAX_IDENTIFIERS: usize = 100;
+
+/// The payload of new-order (RFC 8555 §7.4). Unknown members are ignored.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NewOrder {
+    /// The identifiers as the client wrote them.
+    pub identifiers: Vec<WireIdentifier>,
+    /// The wished beginning of validity, RFC 3339.
+    #[serde(default)]
+    pub not_before: Option<String>,
+    /// The wished end of validity, RFC 3339.
+    #[serde(default)]
+    pub not_after: Option<String>,
+    /// The wished profile (draft-ietf-acme-profiles §4).
+    #[serde(default)]
+    pub profile: Option<String>,
+    /// The certificate that the order's will replace (RFC 9773 §5).
+    #[serde(default)]
+    pub replaces: Option<String>,
+}
+
+/// The payload of new-authz (RFC 8555 §7.4.1).
+#[derive(Clone, Debug, Deserialize)]
+pub struct NewAuthorization {
+    /// The identifier as the client wrote it.
+    pub identifier: WireIdentifier,
+}
+
+impl NewAuthorization {
+    /// The identifier in certificate form.
+    ///
+    /// # Errors
+    /// `unsupportedIdentifier` or `malformed` for one that cannot be read; `malformed` for a wildcard.
+    pub fn checked(&self) -> Result<Identifier, Problem> {
+        let identifier = self.identifier.checked()?;
+        if identifier.is_wildcard() {
+            let detail =
+                "An authorization cannot be asked for a wildcard (RFC 8555 section 7.4.1). Ask with new-order.";
+            return Err(Problem::malformed(detail));
+        }
+        Ok(identifier)
+    }
+}
+
+/// An identifier as it came in, unchecked.
+#[derive(Clone, Debug, Deserialize)]
+pub struct WireIdentifier {
+    /// `dns`, or something else.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The name.
+    pub value: String,
+}
+
+impl NewOrder {
+    /// The wished first and last second of the validity.
+    ///
+    /// # Errors
+    /// `malformed` for what is no RFC 3339 date and time in whole seconds (RFC 8555 §7.1.3).
+    pub fn validity(&self) -> Result<(Option<Time>, Option<Time>), Problem> {
+        Ok((instant("notBefore", self.not_before.as_deref())?, instant("notAfter", self.not_after.as_deref())?))
+    }
+
+    /// The identifiers in certificate form, in the client's order, duplicates dropped.
+    ///
+    /// # Errors
+    /// `malformed` when there are none or too many; `unsupportedIdentifier`, `malformed` or `compound` for those
+    /// that cannot be read.
+    pub fn checked(&self) -> Result<Vec<Identifier>, Problem> {
+        if self.identifiers.is_empty() {
+            return Err(Problem::malformed("The order has no identifiers; name at least one."));
+        }
+        if self.identifiers.len() > MAX_IDENTIFIERS {
+            let n = self.identifiers.len();
+            return Err(Problem::malformed(format!("The order has {n} identifiers; at most {MAX_IDENTIFIERS} fit.")));
+        }
+        let mut good: Vec<Identifier> = Vec::new();
+        let mut bad = Vec::new();
+        for wire in &self.identifiers {
+            match wire.checked() {
+                Ok(identifier) if good.contains(&identifier) => {}
+                Ok(identifier) => good.push(identifier),
+                Err(problem) => bad.push((wire.named(), problem)),
+            }
+        }
+        Problem::join(bad).map_or(Ok(good), Err)
+    }
+}
+
+fn instant(name: &str, text: Option<&str>) -> Result<Option<Time>, Problem> {
+    let Some(text) = text else { return Ok(None) };
+    Time::parse_rfc3339(text).map(Some).ok_or_else(|| {
+        let shown: String = text.chars().take(60).collect();
+        let detail = format!("{name} is {shown:?}; it has to be like 2026-11-24T13:00:00Z (RFC 3339, whole seconds).");
+        Problem::malformed(detail)
+    })
+}
+
+impl WireIdentifier {
+    /// As it is shown in a subproblem; what is overlong is cut.
+    fn named(&self) -> Named {
+        let shown = |text: &str| text.chars().take(253).collect();
+        Named { kind: shown(&self.kind), value: shown(&self.value) }
+    }
+
+    fn checked(&self) -> Result<Identifier, Problem> {
+        let shown: String = self.value.chars().take(80).collect();
+        match self.kind.as_str() {
+            "dns" => Identifier::dns(&self.value)
+                .map_err(|fault| Problem::malformed(format!("The dns identifier {shown:?} {fault}."))),
+            "ip" => Identifier::ip(&self.value)
+                .map_err(|fault| Problem::malformed(format!("The ip identifier {shown:?} {fault}."))),
+            other => {
+                let other: String = other.chars().take(40).collect();
+                let detail = format!("Identifier type {other:?} (for {shown:?}) is not supported; dns and ip are.");
+                Err(Problem::new(Kind::UnsupportedIdentifier, detail))
+            }
+        }
+    }
+}

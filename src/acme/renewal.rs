@@ -1,0 +1,115 @@
+//! When a certificate should be renewed ([RFC 9773](https://www.rfc-editor.org/rfc/rfc9773)).
+
+use crate::values::Time;
+use core::time::Duration;
+use serde::{Deserialize, Serialize};
+
+/// Below this lifetime a certificate is renewed at half of it, above at two thirds.
+const SHORT: u64 = 10 * 24 * 3600;
+
+/// How long a client waits at most until it asks again, in seconds: a revocation is known within so long.
+const RETRY: u64 = 6 * 3600;
+
+/// How the window of a revoked certificate lies before its revocation: always in the past, so that its client renews
+/// at once (RFC 9773 §4.2), and the same whenever it is asked for.
+const REVOKED: (Duration, Duration) = (Duration::from_secs(60 * 60), Duration::from_secs(30 * 60));
+
+/// What of a certificate decides when to renew it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Renewable {
+    /// When it begins.
+    pub not_before: Time,
+    /// When it ends.
+    pub not_after: Time,
+    /// When it was revoked, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoked: Option<Time>,
+}
+
+impl Renewable {
+    /// Lifetime in seconds, at least one.
+    fn lifetime(&self) -> u64 {
+        // Both ends count.
+        (self.not_after.secs() + 1).saturating_sub(self.not_before.secs()).max(1)
+    }
+
+    /// The suggested window (RFC 9773 §4.2), whole seconds, its start before its end.
+    ///
+    /// Its middle is a third of the lifetime before the end, a half for short ones, and moved by up to a hundredth to
+    /// either side as `spread` has it, any number that is another for each certificate: certificates that were issued
+    /// together are not renewed together. To either side of the middle it is a hundredth of the lifetime long.
+    pub fn window(&self, spread: u64) -> (Time, Time) {
+        if let Some(at) = self.revoked {
+            let at = Time::from_secs(at.secs());
+            return (at.minus(REVOKED.0), at.minus(REVOKED.1));
+        }
+        let lifetime = self.lifetime();
+        let before_end = if lifetime < SHORT { lifetime / 2 } else { lifetime / 3 };
+        let side = (lifetime / 100).max(1);
+        let middle = self.not_after.secs().saturating_sub(before_end + side) + spread % (2 * side + 1);
+        (Time::from_secs(middle.saturating_sub(side)), Time::from_secs(middle + side))
+    }
+
+    /// When to ask again (RFC 9773 §4.3.2), in seconds: about six hours, more often for what lives shortly, spread by
+    /// up to a tenth, and between the minute and the day to which clients keep.
+    pub fn retry_after(&self, spread: u64) -> u64 {
+        let base = RETRY.min(self.lifetime() / 24);
+        let tenth = base / 10;
+        (base - tenth + spread % (2 * tenth + 1)).max(60)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const DAY: u64 = 86_400;
+
+    fn renewable(lifetime: u64) -> Renewable {
+        let from = 1_795_521_600;
+        let (not_before, not_after) = (Time::from_secs(from), Time::from_secs(from + lifetime - 1));
+        Renewable { not_before, not_after, revoked: None }
+    }
+
+    #[test]
+    fn ari_the_window_lies_around_two_thirds_or_half_of_the_lifetime() {
+        for (lifetime, part) in [(90 * DAY, 60 * DAY), (45 * DAY, 30 * DAY), (160 * 3600, 80 * 3600), (DAY, DAY / 2)] {
+            let certificate = renewable(lifetime);
+            let side = lifetime / 100;
+            let middle = certificate.not_before.secs() + part - 1;
+            // The spread that does not move it.
+            let (start, end) = certificate.window(side);
+            assert_eq!((start.secs(), end.secs()), (middle - side, middle + side), "{lifetime}");
+            assert_eq!(certificate.window(0).0.secs(), middle - 2 * side);
+            assert_eq!(certificate.window(2 * side).1.secs(), middle + 2 * side);
+        }
+    }
+
+    #[test]
+    fn ari_a_revoked_certificate_has_its_window_in_the_past() {
+        let at = Time::from_millis(1_795_600_000_123);
+        let revoked = Renewable { revoked: Some(at), ..renewable(90 * DAY) };
+        let (start, end) = revoked.window(5);
+        assert_eq!((start.secs(), end.secs()), (at.secs() - 3600, at.secs() - 1800));
+    }
+
+    #[test]
+    fn ari_clients_ask_again_after_six_hours_or_less() {
+        for spread in [0, 1, u64::MAX] {
+            let long = renewable(90 * DAY).retry_after(spread);
+            assert!((RETRY - RETRY / 10..=RETRY + RETRY / 10).contains(&long), "{long}");
+            assert!(renewable(DAY).retry_after(spread) <= 3960);
+            assert_eq!(renewable(2).retry_after(spread), 60);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn ari_a_window_always_begins_before_it_ends(lifetime in 1u64..400 * DAY, spread in any::<u64>()) {
+            let (start, end) = renewable(lifetime).window(spread);
+            prop_assert!(start < end && start.millis() % 1000 == 0 && end.millis() % 1000 == 0);
+            prop_assert!((60..=DAY).contains(&renewable(lifetime).retry_after(spread)));
+        }
+    }
+}

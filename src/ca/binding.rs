@@ -1,0 +1,108 @@
+//! External account bindings ([RFC 8555 §7.3.4](https://www.rfc-editor.org/rfc/rfc8555#section-7.3.4)): verified at the
+//! front, counted in the partition of the external account key, which is where single use is decided.
+
+use super::cell::Cell;
+use super::external::Uses;
+use super::ladder;
+use super::message::{Message, Partition, Reply};
+use super::ports::{PartitionPorts, Ports};
+use super::settings::Settings;
+use crate::acme::account::{ExternalBinding, ExternalUse};
+use crate::acme::{Kind, Problem};
+use crate::jose::{EabFault, EabUnverified, Verified};
+use crate::store::Kv;
+use crate::values::Id;
+use serde_json::Value;
+
+/// Verifies the binding in a newAccount request, if one is wanted or sent. `None` where none counts: a CA without
+/// external account keys verifies nothing, and so must not show the member either.
+///
+/// # Errors
+/// `externalAccountRequired` where it is missing; `malformed` for one of the wrong form; `unauthorized` for a MAC that
+/// is by no key of ours (the same for an unknown `kid`, and at the same cost), for another `url` and another key.
+pub fn verify(settings: &Settings, jws: &Verified, sent: Option<&Value>) -> Result<Option<ExternalBinding>, Problem> {
+    let accounts = &settings.external;
+    let binding = match sent {
+        Some(_) if accounts.keys.is_empty() => return Ok(None),
+        Some(binding) => binding,
+        None if accounts.required => return Err(required()),
+        None => return Ok(None),
+    };
+    let unverified = EabUnverified::parse(binding).map_err(|fault| refuse(&fault))?;
+    let known = accounts.keys.get(unverified.kid());
+    // The stand-in for an unknown key must be one that nobody can make a MAC with: the time taken would tell.
+    let key = known.map_or(settings.nonce_key.as_slice(), |key| key.key.bytes());
+    let verified = unverified.verify(key, &settings.urls.resource("new-account"), jws.key());
+    match (known, verified) {
+        (Some(_), Ok(account)) => Ok(Some(ExternalBinding { kid: account.kid().to_owned(), binding: binding.clone() })),
+        (Some(_), Err(EabFault::MacWrong)) | (None, _) => Err(unknown()),
+        (Some(_), Err(fault)) => Err(refuse(&fault)),
+    }
+}
+
+fn required() -> Problem {
+    let detail = "New accounts need an external account binding here. Ask the operator of this CA for a key identifier \
+                  and a MAC key, and give them to your ACME client (certbot: --eab-kid and --eab-hmac-key).";
+    Problem::new(Kind::ExternalAccountRequired, detail)
+}
+
+fn unknown() -> Problem {
+    let detail = "The external account binding is refused: its kid is no key of this CA, or its MAC is not by that key. \
+                  Check both; the MAC key is base64url, to be decoded once.";
+    Problem::new(Kind::Unauthorized, detail)
+}
+
+fn refuse(fault: &EabFault) -> Problem {
+    ladder::refuse(Some(fault.kind()), format!("The external account binding is refused: {fault}."))
+}
+
+/// What a binding with a key says that is spent.
+fn spent() -> Problem {
+    let detail = "The external account binding is refused: its key is good for one account key, and another has used it. \
+                  Ask the operator of this CA for a key of your own.";
+    Problem::new(Kind::Unauthorized, detail)
+}
+
+/// Has the use of an external account key recorded, by the account key of this thumbprint for `account`. Without an
+/// account it is only asked whether that would be refused. May be repeated.
+///
+/// # Errors
+/// `unauthorized` when the key is spent; `serverInternal` when its partition does not answer.
+pub async fn spend<P: Ports>(ports: &P, kid: &str, thumbprint: &str, account: Option<&Id>) -> Result<(), Problem> {
+    let message = Message::Bind { thumbprint: thumbprint.to_owned(), account: account.cloned() };
+    match ports.ask(&Partition::Eab(kid.to_owned()), &message).await? {
+        Reply::Bound(true) => Ok(()),
+        Reply::Bound(false) => Err(spent()),
+        other => Err(ladder::unexpected(&other)),
+    }
+}
+
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+    /// Records the use of this external account key: see [`spend`]. `false` when it is spent, or is no key any more.
+    ///
+    /// A key for one use is bound to the account too: once that account has changed its key, the old account key cannot
+    /// come back for a second account.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub fn bind(&self, thumbprint: &str, account: Option<Id>) -> Result<bool, Problem> {
+        let Partition::Eab(kid) = &self.name else {
+            return Err(Problem::internal(format!("{} is no external account key", self.name.name())));
+        };
+        let Some(key) = self.ports.settings().external.keys.get(kid) else { return Ok(false) };
+        self.transact(|txn| {
+            let same = |found: &ExternalUse| account.as_ref().is_none_or(|account| *account == found.account);
+            if key.uses == Uses::Once {
+                let used = txn.list::<ExternalUse>(None, 2)?;
+                if used.iter().any(|(by, found)| by != thumbprint || !same(found)) {
+                    return Ok(false);
+                }
+            }
+            let recorded = txn.get::<ExternalUse>(thumbprint)?.is_some_and(|found| same(&found));
+            if let Some(account) = account.clone().filter(|_| !recorded) {
+                txn.put(thumbprint, &ExternalUse { account, at: self.ports.now() })?;
+            }
+            Ok(true)
+        })
+    }
+}

@@ -1,0 +1,48 @@
+//! Certificates as they are downloaded ([RFC 8555 §7.4.2](https://www.rfc-editor.org/rfc/rfc8555#section-7.4.2)).
+
+use super::cell::{Admitted, Cell};
+use super::http::{Answer, Response};
+use super::order::only_read;
+use super::ports::PartitionPorts;
+use crate::acme::{CertificateRecord, Problem};
+use crate::pki::{Issuer, Serial, pem};
+use crate::store::Kv;
+
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+    /// POST-as-GET of a certificate: the leaf first, then its chain; the usual one without the root for 0, or the
+    /// alternate chain of this number, counted from 1. The other ways to have it are in `alternate` links.
+    ///
+    /// # Errors
+    /// 404 for an unknown one, `malformed` with a payload.
+    pub fn post_certificate(&self, admitted: &Admitted, serial: &Serial, chain: usize) -> Answer {
+        self.enter(admitted, |txn, _account| {
+            only_read(admitted)?;
+            let unknown = || Problem::not_found("certificate");
+            let certificate = txn.get::<CertificateRecord>(&serial.hex())?.ok_or_else(unknown)?;
+            let settings = self.ports.settings();
+            // What another issuer signed does not go with the chains of this one.
+            let issuer = Some(&settings.issuer).filter(|issuer| issuer.id() == certificate.issuer);
+            let count = issuer.map_or(0, |issuer| issuer.alternates().len());
+            let pem = match chain.checked_sub(1) {
+                None => certificate.pem,
+                Some(n) => alternate(&certificate, issuer, n)?.ok_or_else(unknown)?,
+            };
+            let response = Response::text(200, "application/pem-certificate-chain", pem);
+            // Before all other links: workerd writes them as one line, of which acme.sh takes the first URL.
+            Ok((0..=count).filter(|n| *n != chain).fold(response, |response, n| {
+                response.linked(&settings.urls.certificate(&certificate.serial, n), "alternate")
+            }))
+        })
+    }
+}
+
+/// The leaf with the `n`th alternate chain, counted from 0.
+fn alternate(certificate: &CertificateRecord, issuer: Option<&Issuer>, n: usize) -> Result<Option<String>, Problem> {
+    let Some(chain) = issuer.and_then(|issuer| issuer.alternates().get(n)) else { return Ok(None) };
+    let broken = |what: &dyn ToString| {
+        Problem::internal(format!("certificate {} is broken: {}", certificate.serial, what.to_string()))
+    };
+    let ders = pem::read_certificates(&certificate.pem).map_err(|fault| broken(&fault))?;
+    let leaf = ders.first().ok_or_else(|| broken(&"no leaf"))?;
+    Ok(Some(pem::write_certificate(leaf).map_err(|error| broken(&error))? + chain.pem()))
+}

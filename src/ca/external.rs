@@ -1,0 +1,199 @@
+//! External account keys ([RFC 8555 §7.3.4](https://www.rfc-editor.org/rfc/rfc8555#section-7.3.4)): what the operator
+//! hands out, one for each person or team that may have accounts here.
+
+use super::permission;
+use crate::jose;
+use crate::policy::{Policy, type_name};
+use crate::values::b64;
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// The shortest MAC key: a key of the size of the hash is what HS256 needs at least (RFC 7518 §3.2).
+const MIN_KEY: usize = 32;
+
+/// The longest name of a key.
+const MAX_KID: usize = 128;
+
+/// Who may create accounts.
+#[derive(Clone, Debug, Default)]
+pub struct ExternalAccounts {
+    /// Whether new accounts need an external account binding.
+    pub required: bool,
+    /// The keys by their `kid`.
+    pub keys: BTreeMap<String, ExternalKey>,
+}
+
+/// An external account key.
+#[derive(Clone, Debug)]
+pub struct ExternalKey {
+    /// The MAC key.
+    pub key: MacKey,
+    /// For how many account keys it is good.
+    pub uses: Uses,
+    /// What accounts bound to it may have, on top of the CA's policy.
+    pub policy: Policy,
+}
+
+/// For how many account keys an external account key is good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Uses {
+    /// For the first that comes.
+    Once,
+    /// For any number.
+    Many,
+}
+
+/// A MAC key, which shows itself to nobody.
+#[derive(Clone, PartialEq, Eq)]
+pub struct MacKey(Vec<u8>);
+
+impl MacKey {
+    /// Reads a key as operators paste it: base64url, or standard base64, with or without padding. It is decoded once,
+    /// whatever comes out.
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = text.trim().trim_end_matches('=').replace('+', "-").replace('/', "_");
+        b64::decode(&text).filter(|key| key.len() >= MIN_KEY).map(Self)
+    }
+
+    /// The octets of the key.
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for MacKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MacKey(secret)")
+    }
+}
+
+impl ExternalAccounts {
+    /// Reads `EAB_KEYS`, a JSON object from `kid` to key, `None` where it is not set; keys' policies are held against
+    /// the CA's.
+    ///
+    /// # Errors
+    /// A sentence for the operator that begins with the place of the fault and never shows a key.
+    pub fn read(text: Option<&str>, required: bool, ca: &Policy) -> Result<Self, String> {
+        let entries = match text {
+            None => Map::new(),
+            Some(text) => jose::read_object("EAB_KEYS", text).map_err(|fault| format!("{fault}."))?,
+        };
+        let keys = entries.iter().map(|(kid, entry)| Ok((kid.clone(), ExternalKey::read(kid, entry, ca)?)));
+        let keys: BTreeMap<String, ExternalKey> = keys.collect::<Result<_, String>>()?;
+        if required && keys.is_empty() {
+            return Err("EXTERNAL_ACCOUNT_REQUIRED is true, but EAB_KEYS has no key, so that nobody could create an \
+                        account; set EAB_KEYS with `wrangler secret put EAB_KEYS`."
+                .to_owned());
+        }
+        Ok(Self { required, keys })
+    }
+}
+
+impl ExternalKey {
+    fn read(kid: &str, entry: &Value, ca: &Policy) -> Result<Self, String> {
+        if kid.is_empty() || kid.len() > MAX_KID || !kid.bytes().all(|b| b.is_ascii_graphic()) {
+            let shown: String = kid.chars().take(MAX_KID).collect();
+            let what = format!("1 to {MAX_KID} ASCII characters without spaces");
+            return Err(format!("EAB_KEYS has a key named {shown:?}; a name has to be {what}."));
+        }
+        let path = format!("EAB_KEYS.{kid}");
+        let Value::Object(members) = entry else {
+            let found = type_name(entry);
+            return Err(format!("{path} is {found}; it has to be an object with \"key\" and \"uses\"."));
+        };
+        if let Some(odd) = members.keys().find(|name| !["key", "uses", "policy"].contains(&name.as_str())) {
+            let odd: String = odd.chars().take(40).collect();
+            return Err(format!("{path} has the member {odd:?}, which means nothing; there are key, uses, policy."));
+        }
+        let key = members.get("key").and_then(Value::as_str).and_then(MacKey::parse).ok_or_else(|| {
+            let how = "`openssl rand 32 | basenc --base64url` makes one";
+            format!("{path}.key has to be a text, {MIN_KEY} random bytes or more in base64url; {how}.")
+        })?;
+        let uses = match members.get("uses").and_then(Value::as_str) {
+            Some("once") => Uses::Once,
+            Some("many") => Uses::Many,
+            _ => {
+                let choice = "\"once\" (for one account key) or \"many\" (for any number)";
+                return Err(format!("{path}.uses has to be {choice}."));
+            }
+        };
+        let policy_path = format!("{path}.policy");
+        let policy = match members.get("policy") {
+            None => Policy::default(),
+            Some(document) => permission::read_policy(&policy_path, document)?,
+        };
+        policy.check_against(ca, &policy_path).map_err(|fault| format!("{fault}."))?;
+        Ok(Self { key, uses, policy })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn read(entries: &Value) -> Result<ExternalAccounts, String> {
+        ExternalAccounts::read(Some(&entries.to_string()), true, &Policy::default())
+    }
+
+    #[test]
+    fn a10_keys_are_decoded_once_in_any_base64() {
+        let bytes: Vec<u8> = (0..33).map(|n| 0xff - n * 5).collect();
+        let url = b64::encode(&bytes);
+        let standard = url.replace('-', "+").replace('_', "/");
+        assert_ne!(url, standard, "the example has characters that differ");
+        for text in [url.clone(), standard.clone(), format!("{url}="), format!(" {standard}==\n")] {
+            assert_eq!(MacKey::parse(&text).map(|key| key.0), Some(bytes.clone()), "{text}");
+        }
+        // A key that looks like base64 itself stays as it is.
+        let text_key = b64::encode(b"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA");
+        assert_eq!(MacKey::parse(&text_key).unwrap().bytes().len(), 43);
+        for bad in ["", "short", "not base64 at all, but long enough for a key", &b64::encode(&[1; 31])] {
+            assert_eq!(MacKey::parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a10_faults_name_the_place_and_never_the_key() {
+        let secret = b64::encode(&[7; 32]);
+        for (entries, place) in [
+            (json!({ "a": { "key": format!("{secret}!"), "uses": "once" } }), "EAB_KEYS.a.key "),
+            (json!({ "a": { "uses": "once" } }), "EAB_KEYS.a.key "),
+            (json!({ "a": { "key": [secret], "uses": "once" } }), "EAB_KEYS.a.key "),
+            (json!({ "a": { "key": secret } }), "EAB_KEYS.a.uses "),
+            (json!({ "a": { "key": secret, "uses": "twice" } }), "EAB_KEYS.a.uses "),
+            (json!({ "a": { "key": secret, "uses": "once", "polcy": {} } }), "EAB_KEYS.a has the member \"polcy\""),
+            (json!({ "a": secret }), "EAB_KEYS.a is a text"),
+            (json!({ "a b": { "key": secret, "uses": "once" } }), "EAB_KEYS has a key named \"a b\""),
+            (json!({ "": { "key": secret, "uses": "once" } }), "EAB_KEYS has a key named \"\""),
+            (
+                json!({ "a": { "key": secret, "uses": "many", "policy": { "challenges": ["dns"] } } }),
+                "EAB_KEYS.a.policy.challenges[0] is \"dns\"",
+            ),
+            (json!({ "a": { "key": secret, "uses": "many", "policy": { "key": secret } } }), "EAB_KEYS.a.policy has"),
+            (json!([secret]), "EAB_KEYS is"),
+        ] {
+            let said = read(&entries).unwrap_err();
+            assert!(said.starts_with(place), "{said}");
+            assert!(!said.contains(&secret), "{said}");
+        }
+        let twice = format!(r#"{{"a":{{"key":"{secret}","uses":"once"}},"a":{{}}}}"#);
+        let said = ExternalAccounts::read(Some(&twice), true, &Policy::default()).unwrap_err();
+        assert!(said.contains("twice") && !said.contains(&secret), "{said}");
+        let cut = format!(r#"{{"a":{{"key":"{secret}"#);
+        let said = ExternalAccounts::read(Some(&cut), true, &Policy::default()).unwrap_err();
+        assert!(said.starts_with("EAB_KEYS is not JSON") && !said.contains(&secret), "{said}");
+    }
+
+    #[test]
+    fn keys_show_themselves_to_nobody_and_requiring_needs_some() {
+        let secret = [0x5a; 32];
+        let accounts = read(&json!({ "a": { "key": b64::encode(&secret), "uses": "once" } })).unwrap();
+        assert!(accounts.required && accounts.keys["a"].uses == Uses::Once);
+        let shown = format!("{accounts:?}");
+        assert!(!shown.contains(&b64::encode(&secret)) && !shown.contains("90, 90"), "{shown}");
+        assert!(read(&json!({})).unwrap_err().starts_with("EXTERNAL_ACCOUNT_REQUIRED"));
+        assert!(ExternalAccounts::read(None, false, &Policy::default()).unwrap().keys.is_empty());
+    }
+}

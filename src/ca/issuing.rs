@@ -1,0 +1,152 @@
+//! From an issuance that is recorded to its certificate: the ledger is told, then it is signed, then it is stored.
+//!
+//! A crash at any point resumes from the record with the same bytes.
+
+use super::cell::Cell;
+use super::jobs::{JobRecord, Work};
+use super::ladder;
+use super::message::{Message, Partition, Reply};
+use super::ports::PartitionPorts;
+use super::settings::Settings;
+use crate::acme::ledger::LedgerEntry;
+use crate::acme::order::Issuance;
+use crate::acme::{CertificateRecord, OrderRecord, Problem};
+use crate::pki::leaf::{self, LeafRequest};
+use crate::pki::{Period, Profile, PublicKey, Serial, key, lint, profile};
+use crate::store::{Kv, Txn};
+use crate::values::{Id, Identifier, Time, b64};
+use core::time::Duration;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+/// How long until an issuance that failed is taken up again.
+const RETRY: Duration = Duration::from_secs(5);
+
+/// How often an issuance is tried before its order is given up.
+const ATTEMPTS: u32 = 12;
+
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+    /// Brings an issuance that is recorded to its end: ledger, signature, certificate.
+    ///
+    /// # Errors
+    /// When a step fails; the job is scheduled again, or the order given up after many tries.
+    pub async fn finish_issuance(self: &Rc<Self>, id: &Id, attempt: u32) -> Result<(), Problem> {
+        let work = Work::Issue(id.clone());
+        let order = self.transact(|txn| Ok(txn.get::<OrderRecord>(id.as_str())?))?;
+        let open = order.filter(|order| order.certificate.is_none() && order.error.is_none());
+        let Some((order, issuance)) = open.and_then(|order| order.issuance.clone().map(|i| (order, i))) else {
+            return self.transact(|txn| {
+                txn.delete::<JobRecord>(&work.name());
+                Ok(())
+            });
+        };
+        let issued = self.issue(&order, &issuance).await;
+        self.transact(|txn| {
+            let mut order = self.order(txn, id)?;
+            match &issued {
+                // Somebody else was faster: theirs is the one.
+                Ok(_) if order.certificate.is_some() => txn.delete::<JobRecord>(&work.name()),
+                Ok(pem) => {
+                    self.finish(txn, order, &issuance, pem)?;
+                    txn.delete::<JobRecord>(&work.name());
+                }
+                Err(_) if attempt < ATTEMPTS => {
+                    self.schedule(txn, work.clone(), self.ports.now().plus(RETRY))?;
+                }
+                Err(problem) => {
+                    order.error = Some(problem.clone());
+                    txn.put(id.as_str(), &order)?;
+                    txn.delete::<JobRecord>(&work.name());
+                }
+            }
+            Ok(())
+        })?;
+        issued.map(|_| ())
+    }
+
+    /// Stores the certificate of an order, which is valid with it.
+    fn finish(
+        &self,
+        txn: &mut Txn<'_, K>,
+        mut order: OrderRecord,
+        issuance: &Issuance,
+        pem: &str,
+    ) -> Result<(), Problem> {
+        let certificate = CertificateRecord {
+            serial: issuance.serial.clone(),
+            issuer: self.ports.settings().issuer.id(),
+            order: order.id.clone(),
+            pem: pem.to_owned(),
+            not_before: issuance.not_before,
+            not_after: issuance.not_after,
+            replaced: None,
+        };
+        order.certificate = Some(issuance.serial.clone());
+        txn.put(&certificate.serial, &certificate)?;
+        txn.put(order.id.as_str(), &order)?;
+        self.seal_replaced(txn, &order)
+    }
+
+    /// Enters an issuance in the ledger and signs it. Gives the PEM chain.
+    async fn issue(&self, order: &OrderRecord, issuance: &Issuance) -> Result<String, Problem> {
+        let settings = self.ports.settings();
+        let tbs = self.relint(order, issuance)?;
+        let entry = LedgerEntry {
+            account: self.account_id()?.clone(),
+            order: order.id.clone(),
+            tbs_digest: b64::encode(&Sha256::digest(tbs.as_bytes())),
+            names: order.identifiers.iter().map(Identifier::to_string).collect(),
+            recorded: self.ports.now(),
+            not_before: issuance.not_before,
+            not_after: issuance.not_after,
+            revoked: None,
+        };
+        let message = Message::Record { serial: issuance.serial.clone(), entry: Box::new(entry) };
+        match self.ports.ask(&Partition::Ledger(settings.issuer.id()), &message).await? {
+            Reply::Recorded(true) => {}
+            Reply::Recorded(false) => {
+                return Err(Problem::internal("the serial number is taken by another certificate"));
+            }
+            other => return Err(ladder::unexpected(&other)),
+        }
+        let signature = self.ports.sign(tbs.as_bytes()).await?;
+        leaf::assemble(&tbs, &signature)
+            .and_then(|certificate| leaf::pem_chain(&certificate, &settings.issuer))
+            .map_err(|fault| Problem::internal(fault.to_string()))
+    }
+
+    /// The recorded bytes, checked once more: they may come from before a crash, or an upgrade.
+    fn relint(&self, order: &OrderRecord, issuance: &Issuance) -> Result<lint::LintedTbs, Problem> {
+        let broken = |what: &str| Problem::internal(format!("order {} has a broken {what}", order.id));
+        let settings = self.ports.settings();
+        let tbs = b64::decode(&issuance.tbs).ok_or_else(|| broken("tbs"))?;
+        let spki = b64::decode(&issuance.spki).ok_or_else(|| broken("spki"))?;
+        let serial = Serial::from_hex(&issuance.serial).ok_or_else(|| broken("serial"))?;
+        let profile = profile::find(&order.profile).ok_or_else(|| broken("profile"))?;
+        let key = key::check_spki(&spki).map_err(|fault| Problem::internal(fault.to_string()))?;
+        let names = order.identifiers.iter().cloned().collect();
+        let period = Period { not_before: issuance.not_before, not_after: issuance.not_after };
+        let request = leaf_request(settings, profile, &key, &names, &serial, (issuance.prepared, period));
+        lint::check(&tbs, &request).map_err(lint_failed)
+    }
+}
+
+/// A certificate of the active issuer. What is prepared and what is checked again are described by this one request.
+pub(super) fn leaf_request<'a>(
+    settings: &'a Settings,
+    profile: &'a Profile,
+    public_key: &'a PublicKey,
+    names: &'a BTreeSet<Identifier>,
+    serial: &'a Serial,
+    (now, period): (Time, Period),
+) -> LeafRequest<'a> {
+    let ca_issuers = settings.ca_issuers.as_deref();
+    let issuer = &settings.issuer;
+    LeafRequest { issuer, profile, public_key, names, serial, now, period, ca_issuers, crl: None }
+}
+
+pub(super) fn lint_failed(faults: Vec<lint::LintFault>) -> Problem {
+    let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
+    Problem::internal(format!("the certificate about to be signed is not as it should be: {}", faults.join("; ")))
+}

@@ -1,0 +1,217 @@
+//! Renewal information and replacement ([RFC 9773](https://www.rfc-editor.org/rfc/rfc9773)): when a certificate should
+//! be renewed, and which order does so.
+
+use super::cell::Cell;
+use super::http::{Answer, Response};
+use super::ladder;
+use super::message::{Message, Partition, Reply};
+use super::placing::Wanted;
+use super::ports::{PartitionPorts, Ports};
+use crate::acme::certificate::Replacement;
+use crate::acme::order::OrderStatus;
+use crate::acme::{CertificateRecord, Kind, OrderRecord, Problem};
+use crate::pki::{Issuer, Serial, certificate, pem};
+use crate::store::{Kv, Txn};
+use crate::values::{Identifier, b64};
+use core::fmt;
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
+
+/// How long an answer may be kept by caches on the way, in seconds: short, for a revocation changes it, and long enough
+/// to take a flood of requests for one certificate off the ledger.
+const CACHED: u32 = 300;
+
+/// The longest certID that is read, in characters: key identifiers of 64 bytes and serial numbers of 21 fit.
+const MAX_CERT_ID: usize = 128;
+
+/// Names a certificate: its authority key identifier and its serial number
+/// ([RFC 9773 §4.1](https://www.rfc-editor.org/rfc/rfc9773#section-4.1)).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertId {
+    /// The keyIdentifier of the authority key identifier.
+    pub key_id: Vec<u8>,
+    /// The serial number.
+    pub serial: Serial,
+}
+
+impl CertId {
+    /// Reads the text: both parts in unpadded base64url, a dot between them.
+    ///
+    /// # Errors
+    /// `malformed`.
+    pub fn parse(text: &str) -> Result<Self, Problem> {
+        Self::read(text).ok_or_else(|| {
+            let shown: String = text.chars().take(MAX_CERT_ID).collect();
+            Problem::malformed(format!(
+                "{shown:?} is no certID. It has to be the authority key identifier and the serial number of a \
+                 certificate, each in base64url without padding, with a dot between them (RFC 9773 section 4.1)."
+            ))
+        })
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        let (key_id, serial) = Some(text).filter(|text| text.len() <= MAX_CERT_ID)?.split_once('.')?;
+        let key_id = b64::decode(key_id).filter(|bytes| !bytes.is_empty())?;
+        Some(Self { key_id, serial: Serial::from_octets(&b64::decode(serial)?)? })
+    }
+
+    /// Whether it names a certificate of this issuer, if there is one of that serial number.
+    pub fn is_of(&self, issuer: &Issuer) -> bool {
+        self.key_id == issuer.key_id()
+    }
+}
+
+impl fmt::Display for CertId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", b64::encode(&self.key_id), b64::encode(self.serial.octets()))
+    }
+}
+
+/// The RenewalInfo of the certificate with this certID
+/// ([RFC 9773 §4.2](https://www.rfc-editor.org/rfc/rfc9773#section-4.2)), for anybody who asks.
+///
+/// # Errors
+/// `malformed` for a text that is no certID; 404 `malformed` for a certificate that was not issued here.
+pub async fn renewal_info<P: Ports>(ports: &P, text: &str) -> Answer {
+    let id = CertId::parse(text)?;
+    let settings = ports.settings();
+    let unknown = || Problem::malformed("This certificate was not issued here.").with_status(404);
+    if !id.is_of(&settings.issuer) {
+        return Err(unknown());
+    }
+    let message = Message::RenewalInfo { serial: id.serial.hex() };
+    let found = match ports.ask(&Partition::Ledger(settings.issuer.id()), &message).await? {
+        Reply::Renewable(found) => found.ok_or_else(unknown)?,
+        other => return Err(ladder::unexpected(&other)),
+    };
+    let spread = spread(&id.serial);
+    let (start, end) = found.window(spread);
+    let mut object = json!({ "suggestedWindow": { "start": start.rfc3339(), "end": end.rfc3339() } });
+    let page = settings.revocation_page.as_deref().filter(|_| found.revoked.is_some());
+    if let (Some(page), Some(members)) = (page, object.as_object_mut()) {
+        members.insert("explanationURL".into(), page.into());
+    }
+    let response = Response::json(200, &object).retry_after(found.retry_after(spread));
+    Ok(response.with("Cache-Control", &format!("public, max-age={CACHED}")).indexed(&settings.urls))
+}
+
+/// A number that is another for each certificate, and the same for the same.
+fn spread(serial: &Serial) -> u64 {
+    let digest = Sha256::digest(serial.octets());
+    digest.iter().take(7).fold(0, |sum, byte| sum << 8 | u64::from(*byte))
+}
+
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+    /// The certificate that a new order replaces, to be marked as such; `None` without `replaces`, and also for a
+    /// certificate that is none of this account's: who moves to another account, or here from another CA, does not
+    /// wait for a certificate because of that.
+    ///
+    /// # Errors
+    /// 409 `alreadyReplaced` while another order that is not invalid replaces it; `malformed` for a certificate that
+    /// has no identifier in common with the order (RFC 9773 §5).
+    pub(super) fn replaced(&self, txn: &Txn<'_, K>, wanted: &Wanted<'_>) -> Result<Option<CertificateRecord>, Problem> {
+        let issuer = &self.ports.settings().issuer;
+        let Some(id) = wanted.replaces.as_ref().filter(|id| id.is_of(issuer)) else { return Ok(None) };
+        let Some(found) = txn.get::<CertificateRecord>(&id.serial.hex())?.filter(|c| c.issuer == issuer.id()) else {
+            return Ok(None);
+        };
+        let names = names_of(&found)?;
+        if !wanted.identifiers.iter().any(|identifier| names.contains(identifier)) {
+            let detail = "The certificate in replaces has no identifier in common with the order. Leave replaces out \
+                          for a certificate that is no successor.";
+            return Err(Problem::malformed(detail));
+        }
+        match &found.replaced {
+            Some(replacement) if self.holds(txn, replacement)? => {
+                let detail = "Another order replaces the certificate in replaces already. Finish that order, or place \
+                              this one without replaces.";
+                Err(Problem::new(Kind::AlreadyReplaced, detail))
+            }
+            _ => Ok(Some(found)),
+        }
+    }
+
+    /// Whether a replacement still is one: its order is there and not invalid, or has its certificate.
+    fn holds(&self, txn: &Txn<'_, K>, replacement: &Replacement) -> Result<bool, Problem> {
+        if replacement.certificate.is_some() {
+            return Ok(true);
+        }
+        let Some(order) = txn.get::<OrderRecord>(replacement.order.as_str())? else { return Ok(false) };
+        let authorizations = self.authorizations_of(txn, &order)?;
+        Ok(order.status(&authorizations, self.ports.now()) != OrderStatus::Invalid)
+    }
+
+    /// Marks a certificate as replaced by this order.
+    ///
+    /// # Errors
+    /// When it cannot be stored.
+    pub(super) fn mark_replaced(
+        &self,
+        txn: &mut Txn<'_, K>,
+        mut certificate: CertificateRecord,
+        order: &OrderRecord,
+    ) -> Result<(), Problem> {
+        certificate.replaced = Some(Replacement { order: order.id.clone(), certificate: order.certificate.clone() });
+        Ok(txn.put(&certificate.serial, &certificate)?)
+    }
+
+    /// Makes the mark of a finished order's predecessor one for good.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub(super) fn seal_replaced(&self, txn: &mut Txn<'_, K>, order: &OrderRecord) -> Result<(), Problem> {
+        let Some(id) = order.replaces.as_deref().and_then(CertId::read) else { return Ok(()) };
+        let found = txn.get::<CertificateRecord>(&id.serial.hex())?;
+        let marked = |c: &CertificateRecord| c.replaced.as_ref().is_some_and(|mark| mark.order == order.id);
+        match found.filter(marked) {
+            Some(certificate) => self.mark_replaced(txn, certificate, order),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The names in a certificate.
+fn names_of(record: &CertificateRecord) -> Result<BTreeSet<Identifier>, Problem> {
+    let broken = |what: String| Problem::internal(format!("certificate {} is broken: {what}", record.serial));
+    let ders = pem::read_certificates(&record.pem).map_err(|fault| broken(fault.to_string()))?;
+    let leaf = ders.first().map(Vec::as_slice).unwrap_or_default();
+    certificate::parse_presented(leaf).map(|leaf| leaf.names).map_err(|fault| broken(fault.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ari_the_rfcs_own_cert_id_is_read_and_written() {
+        let text = "aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE";
+        let id = CertId::parse(text).unwrap();
+        assert_eq!(id.key_id.len(), 20);
+        assert_eq!(id.key_id[..4], [0x69, 0x88, 0x5b, 0x6b]);
+        assert_eq!(id.serial.octets(), [0, 0x87, 0x65, 0x43, 0x21], "the leading zero stays");
+        assert_eq!(id.to_string(), text);
+    }
+
+    #[test]
+    fn ari_other_texts_are_no_cert_id() {
+        let long = format!("{}.AIdlQyE", "A".repeat(124));
+        for bad in [
+            "",
+            ".",
+            "aYhba4dGQEHhs3uEe6CuLN4ByNQ",
+            "aYhba4dGQEHhs3uEe6CuLN4ByNQ.",
+            ".AIdlQyE",
+            "aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE.",
+            "aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE=",
+            "aYhba4dGQEHhs3uEe6CuLN4ByNR.AIdlQyE",
+            "aYhba4dGQEHhs3uEe6CuLN4ByNQ.h2VDIQ",
+            "aYhba4dGQEHhs3uEe6CuLN4ByNQ.AA",
+            "aYhba4dGQEHhs3uEe6CuLN4ByNQ AIdlQyE",
+            "aYhba4dGQEHhs3uEe6CuLN4ByNQ.\u{e9}",
+            long.as_str(),
+        ] {
+            assert_eq!(CertId::parse(bad).unwrap_err().kind, Kind::Malformed, "{bad}");
+        }
+    }
+}

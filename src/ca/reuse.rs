@@ -1,0 +1,119 @@
+//! Using again what an account has ([RFC 8555 §7.1.3](https://www.rfc-editor.org/rfc/rfc8555#section-7.1.3), §7.4):
+//! valid authorizations for new orders, and open orders for requests that come again.
+//!
+//! It costs one row written for each name that is proven and one for each order that is placed, both small, and one
+//! row read for each name and order. It saves, for each name that need not be proven again, the six rows that an
+//! authorization and its validation write, and three or more of the client's requests, each with its nonce.
+
+use super::cell::Cell;
+use super::placing::Wanted;
+use super::ports::PartitionPorts;
+use crate::acme::authorization::AuthorizationStatus;
+use crate::acme::order::OrderStatus;
+use crate::acme::reuse::{MARGIN, PlacedRecord, ProofRecord, proof_id};
+use crate::acme::{AuthorizationRecord, OrderRecord, Problem};
+use crate::pki::validity::Wish;
+use crate::policy::Permit;
+use crate::store::{Kv, Txn};
+use crate::values::{Identifier, Time, b64};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
+
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+    /// A valid authorization for exactly this identifier that a new order may rest on. Not one by a challenge type that
+    /// no policy would offer any more, and none where the policy grants the name itself.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub(super) fn proven(
+        &self,
+        txn: &Txn<'_, K>,
+        identifier: &Identifier,
+        permit: &Permit,
+    ) -> Result<Option<AuthorizationRecord>, Problem> {
+        if permit.preauthorized {
+            return Ok(None);
+        }
+        let noted = self.noted_for(txn, identifier)?;
+        Ok(noted.filter(|authorization| self.is_reusable(authorization, permit)))
+    }
+
+    /// Whether it is valid and new orders may rest on it.
+    pub(super) fn is_reusable(&self, authorization: &AuthorizationRecord, permit: &Permit) -> bool {
+        authorization.status(self.ports.now()) == AuthorizationStatus::Valid
+            && authorization.reusable()
+            && authorization.proof().is_some_and(|kind| permit.allows(kind))
+    }
+
+    /// The authorization that is noted for this identifier, if it lasts for a while, whatever it is worth.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub(super) fn noted_for(
+        &self,
+        txn: &Txn<'_, K>,
+        identifier: &Identifier,
+    ) -> Result<Option<AuthorizationRecord>, Problem> {
+        let id = proof_id(&identifier.base(), identifier.is_wildcard());
+        let Some(proof) = txn.get::<ProofRecord>(&id)? else { return Ok(None) };
+        let found = txn.get::<AuthorizationRecord>(proof.authorization.as_str())?;
+        Ok(found.filter(|authorization| self.lasts(authorization.expires)))
+    }
+
+    /// Notes an authorization under its identifier, so that later requests find it.
+    ///
+    /// # Errors
+    /// When it cannot be stored.
+    pub(super) fn note_authorization(
+        &self,
+        txn: &mut Txn<'_, K>,
+        authorization: &AuthorizationRecord,
+    ) -> Result<(), Problem> {
+        let proof = ProofRecord { authorization: authorization.id.clone(), expires: authorization.expires };
+        Ok(txn.put(&proof_id(&authorization.identifier, authorization.wildcard), &proof)?)
+    }
+
+    /// The open order that was made for exactly this.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub(super) fn placed(&self, txn: &Txn<'_, K>, wanted: &Wanted<'_>) -> Result<Option<OrderRecord>, Problem> {
+        let Some(placed) = txn.get::<PlacedRecord>(&wanted.digest())? else { return Ok(None) };
+        let Some(order) = txn.get::<OrderRecord>(placed.order.as_str())? else { return Ok(None) };
+        let status = order.status(&self.authorizations_of(txn, &order)?, self.ports.now());
+        let open = matches!(status, OrderStatus::Pending | OrderStatus::Ready) && self.lasts(order.expires);
+        Ok(Some(order).filter(|_| open))
+    }
+
+    /// Notes which order was made for this.
+    ///
+    /// # Errors
+    /// When it cannot be stored.
+    pub(super) fn note_placed(
+        &self,
+        txn: &mut Txn<'_, K>,
+        wanted: &Wanted<'_>,
+        order: &OrderRecord,
+    ) -> Result<(), Problem> {
+        Ok(txn.put(&wanted.digest(), &PlacedRecord { order: order.id.clone(), expires: order.expires })?)
+    }
+
+    fn lasts(&self, expires: Time) -> bool {
+        expires >= self.ports.now().plus(MARGIN)
+    }
+}
+
+impl Wanted<'_> {
+    /// The same for requests that ask for the same, and get the same under the policies that they are under: the order
+    /// of the identifiers says nothing.
+    fn digest(&self) -> String {
+        let identifiers: BTreeSet<&Identifier> = self.identifiers.iter().collect();
+        let permits = identifiers.iter().filter_map(|identifier| self.permits.of(identifier).ok());
+        let permits: Vec<_> = permits.map(|permit| (&permit.challenges, permit.preauthorized)).collect();
+        let replaces = self.replaces.as_ref().map(ToString::to_string);
+        let Wish { not_before, not_after } = self.validity;
+        let all = json!([identifiers, permits, self.profile.name, not_before, not_after, replaces]);
+        b64::encode(&Sha256::digest(all.to_string()))
+    }
+}

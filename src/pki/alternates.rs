@@ -1,0 +1,131 @@
+//! Alternate chains: other ways from the same leaf to other roots
+//! ([RFC 8555 §7.4.2](https://www.rfc-editor.org/rfc/rfc8555#section-7.4.2)).
+
+use super::chain::{Chain, Root};
+use super::issuer::{Issuer, IssuerFault};
+use super::pem::{self, PemFault};
+use crate::values::x509::Parts;
+use core::fmt;
+use x509_cert::ext::pkix::SubjectKeyIdentifier;
+
+/// The most alternate chains. Each is one more request for a client that looks for the one it likes.
+pub const MAX_ALTERNATES: usize = 8;
+
+/// Why alternate chains cannot be used; [`fmt::Display`] is a sentence. Chains are counted from 1.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AlternateFault {
+    /// The text is no PEM file of certificates.
+    Pem(PemFault),
+    /// More than [`MAX_ALTERNATES`]; how many.
+    TooMany(usize),
+    /// The first certificate is not one for the issuer's key.
+    OtherKey,
+    /// A chain begins with a certificate of another name than the issuer's, which leaves name.
+    OtherName(usize),
+    /// A chain begins with a certificate of another subject key identifier than the issuer's, to which leaves point.
+    OtherKeyId(usize),
+    /// A chain is no chain.
+    Chain(usize, IssuerFault),
+}
+
+impl fmt::Display for AlternateFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Pem(fault) => write!(f, "the alternate chains are unreadable: {fault}"),
+            Self::TooMany(count) => write!(f, "{count} alternate chains are more than the {MAX_ALTERNATES} allowed"),
+            Self::OtherKey => f.write_str(
+                "the first certificate is not one for the issuer's key; each alternate chain begins with a \
+                 certificate for that key, signed by another CA",
+            ),
+            Self::OtherName(nth) => {
+                write!(f, "alternate chain {nth} begins with a certificate whose subject is not the issuer's")
+            }
+            Self::OtherKeyId(nth) => write!(
+                f,
+                "alternate chain {nth} begins with a certificate whose subjectKeyIdentifier is not the issuer's"
+            ),
+            Self::Chain(nth, fault) => write!(f, "alternate chain {nth} cannot be one: {fault}"),
+        }
+    }
+}
+
+impl std::error::Error for AlternateFault {}
+
+/// Reads alternate chains: every certificate with the issuer's key begins a new one, the certificates above it follow,
+/// perhaps with a root at the end.
+///
+/// # Errors
+/// The first [`AlternateFault`] found.
+pub(super) fn read(issuer: &Issuer, text: &str) -> Result<Vec<Chain>, AlternateFault> {
+    let mut chains: Vec<Vec<Vec<u8>>> = Vec::new();
+    for der in pem::read_certificates(text).map_err(AlternateFault::Pem)? {
+        let begins = Parts::read(&der).is_ok_and(|parts| issuer.matches_public_key(parts.spki));
+        match chains.last_mut() {
+            Some(chain) if !begins => chain.push(der),
+            _ if begins => chains.push(vec![der]),
+            _ => return Err(AlternateFault::OtherKey),
+        }
+    }
+    if chains.len() > MAX_ALTERNATES {
+        return Err(AlternateFault::TooMany(chains.len()));
+    }
+    chains.iter().enumerate().map(|(at, ders)| alternate(issuer, at + 1, ders)).collect()
+}
+
+fn alternate(issuer: &Issuer, nth: usize, ders: &[Vec<u8>]) -> Result<Chain, AlternateFault> {
+    let chain = Chain::read(ders, Root::Allowed).map_err(|fault| AlternateFault::Chain(nth, fault))?;
+    let unreadable = |error: der::Error| AlternateFault::Chain(nth, IssuerFault::Unreadable(1, error.to_string()));
+    let first = Parts::read(chain.first_der()).map_err(unreadable)?;
+    if first.subject != issuer.subject() {
+        return Err(AlternateFault::OtherName(nth));
+    }
+    let key_id: Option<SubjectKeyIdentifier> = first.extension().map_err(unreadable)?;
+    if key_id.is_none_or(|key_id| key_id.0.as_bytes() != issuer.key_id()) {
+        return Err(AlternateFault::OtherKeyId(nth));
+    }
+    Ok(chain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pki::testing::{authority, block_on, cross_signed, issuer};
+    use crate::values::native_crypto::NativeCrypto;
+
+    #[test]
+    fn r02_each_certificate_of_the_issuers_key_begins_a_chain() {
+        let (root, intermediate) = authority();
+        let (other_root, cross) = cross_signed();
+        let text =
+            format!("{}{}{}{cross}{}", intermediate.certificate, root.certificate, cross, other_root.certificate);
+        let issuer = issuer().with_alternates(&text).unwrap();
+        let pems: Vec<_> = issuer.alternates().iter().map(|chain| chain.pem().to_owned()).collect();
+        assert_eq!(
+            pems,
+            [
+                format!("{}{}", intermediate.certificate, root.certificate),
+                cross.clone(),
+                format!("{cross}{}", other_root.certificate)
+            ]
+        );
+        block_on(issuer.check_signatures(&NativeCrypto)).unwrap();
+    }
+
+    #[test]
+    fn r02_chains_that_do_not_fit_are_refused_with_their_number() {
+        let (root, intermediate) = authority();
+        let (other_root, cross) = cross_signed();
+        let fault = |text: &str| issuer().with_alternates(text).unwrap_err();
+        assert!(matches!(fault(""), AlternateFault::Pem(_)));
+        assert_eq!(fault(&root.certificate), AlternateFault::OtherKey);
+        let wrong_root = format!("{cross}{}", root.certificate);
+        assert_eq!(fault(&wrong_root), AlternateFault::Chain(1, IssuerFault::Order(1)));
+        let root_within = format!("{cross}{}{}", other_root.certificate, other_root.certificate);
+        assert_eq!(fault(&root_within), AlternateFault::Chain(1, IssuerFault::Root(2)));
+        assert_eq!(fault(&cross.repeat(9)), AlternateFault::TooMany(9));
+        let renamed = crate::pki::testing::renamed_issuer();
+        assert_eq!(fault(&format!("{cross}{renamed}")), AlternateFault::OtherName(2));
+        assert!(fault(&renamed).to_string().contains("alternate chain 1"));
+        assert!(issuer().with_alternates(&intermediate.certificate).is_ok());
+    }
+}

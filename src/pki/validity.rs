@@ -1,0 +1,217 @@
+//! From when until when a certificate is valid: what its order asks for, within what profile and issuer allow
+//! ([RFC 8555 §7.4](https://www.rfc-editor.org/rfc/rfc8555#section-7.4): as asked, or not at all).
+
+use super::issuer::Issuer;
+use super::profile::Profile;
+use crate::values::Time;
+use core::fmt;
+use core::time::Duration;
+
+/// How far ahead of its order a certificate may begin. Names are proven at the time of the order; a certificate that
+/// is kept for later says so of a time at which nobody looked.
+pub const MAX_AHEAD: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// First and last second of a validity, both counted (RFC 5280 §4.1.2.5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Period {
+    /// The first second.
+    pub not_before: Time,
+    /// The last second.
+    pub not_after: Time,
+}
+
+impl Period {
+    /// How long it is.
+    pub fn length(&self) -> Duration {
+        // Both ends count.
+        Duration::from_secs((self.not_after.secs() + 1).saturating_sub(self.not_before.secs()))
+    }
+}
+
+/// What an order asks for, in whole seconds; `None` leaves it to the profile.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wish {
+    /// The first second.
+    pub not_before: Option<Time>,
+    /// The last second.
+    pub not_after: Option<Time>,
+}
+
+/// What a validity has to keep to.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms<'a> {
+    /// Who signs.
+    pub issuer: &'a Issuer,
+    /// The profile that was ordered.
+    pub profile: &'a Profile,
+    /// The longest validity, at most the profile's.
+    pub longest: Duration,
+    /// When it was ordered: what was allowed then is allowed as long as the order lives.
+    pub ordered: Time,
+}
+
+/// Why a validity cannot be had; [`fmt::Display`] is a sentence that names the limit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PeriodFault {
+    /// The end is not after the beginning; both.
+    Empty(Time, Time),
+    /// It ends before it could be issued; its end.
+    Over(Time),
+    /// Longer than it may be: how long that is, and the profile's name.
+    TooLong(Duration, &'static str),
+    /// It begins earlier than this.
+    TooEarly(Time),
+    /// It begins later than this.
+    TooLate(Time),
+    /// It ends after this, the issuer's end.
+    Outlives(Time),
+}
+
+impl fmt::Display for PeriodFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty(from, until) => {
+                write!(f, "notAfter {} is not after notBefore {}.", until.rfc3339(), from.rfc3339())
+            }
+            Self::Over(until) => write!(f, "notAfter {} has passed.", until.rfc3339()),
+            Self::TooLong(longest, profile) => write!(
+                f,
+                "The validity asked for by notBefore and notAfter is longer than the {} seconds ({} days) that a \
+                 certificate of profile {profile:?} may have here.",
+                longest.as_secs(),
+                longest.as_secs() / 86_400
+            ),
+            Self::TooEarly(earliest) => write!(f, "notBefore may be {} at the earliest.", earliest.rfc3339()),
+            Self::TooLate(latest) => write!(f, "notBefore may be {} at the latest.", latest.rfc3339()),
+            Self::Outlives(end) => {
+                write!(f, "notAfter may be {} at the latest: the issuer's own certificate ends then.", end.rfc3339())
+            }
+        }
+    }
+}
+
+impl Terms<'_> {
+    /// The validity of a certificate that is issued at `now`.
+    ///
+    /// What the wish names is had to the second. A beginning that it leaves open is before `now` by the profile's
+    /// backdate, or by less where the end that it names would be too far away then; an open end is as late as the
+    /// longest validity allows, and may be after the issuer's, which makes the certificate fail and not get shorter.
+    ///
+    /// # Errors
+    /// [`PeriodFault`], for a wish that cannot be fulfilled; never without a wish.
+    pub fn period(&self, wish: Wish, now: Time) -> Result<Period, PeriodFault> {
+        let second = Duration::from_secs(1);
+        let start = |at: Time| whole(at.minus(self.profile.backdate)).max(self.issuer.not_before());
+        let not_before = match (wish.not_before, wish.not_after) {
+            (Some(from), _) => {
+                let (earliest, latest) = (start(self.ordered), whole(self.ordered.plus(MAX_AHEAD)));
+                if from < earliest {
+                    return Err(PeriodFault::TooEarly(earliest));
+                }
+                if from > latest {
+                    return Err(PeriodFault::TooLate(latest));
+                }
+                from
+            }
+            (None, Some(until)) => start(now).max(until.plus(second).minus(self.longest)).min(whole(now)),
+            (None, None) => start(now),
+        };
+        let open = not_before.plus(self.longest.saturating_sub(second));
+        let period = Period { not_before, not_after: wish.not_after.unwrap_or(open) };
+        if wish == Wish::default() { Ok(period) } else { self.check(period, now) }
+    }
+
+    fn check(&self, period: Period, now: Time) -> Result<Period, PeriodFault> {
+        let Period { not_before, not_after } = period;
+        if not_after <= now {
+            return Err(PeriodFault::Over(not_after));
+        }
+        if not_after <= not_before {
+            return Err(PeriodFault::Empty(not_before, not_after));
+        }
+        if period.length() > self.longest {
+            return Err(PeriodFault::TooLong(self.longest, self.profile.name));
+        }
+        if not_after > self.issuer.not_after() {
+            return Err(PeriodFault::Outlives(self.issuer.not_after()));
+        }
+        Ok(period)
+    }
+}
+
+/// Certificates count whole seconds.
+fn whole(time: Time) -> Time {
+    Time::from_secs(time.secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pki::profile::{default_profile, find};
+    use crate::pki::testing::{NOW, issuer};
+
+    const HOUR: Duration = Duration::from_secs(3600);
+    const DAY: Duration = Duration::from_secs(86_400);
+
+    fn period(profile: &str, from: Option<Time>, until: Option<Time>, now: Time) -> Result<Period, PeriodFault> {
+        let (profile, issuer) = (find(profile).unwrap(), issuer());
+        let terms = Terms { issuer: &issuer, profile, longest: profile.validity, ordered: NOW };
+        terms.period(Wish { not_before: from, not_after: until }, now)
+    }
+
+    #[test]
+    fn o03_without_a_wish_it_is_the_profiles() {
+        let later = NOW.plus(HOUR).plus(HOUR).plus(Duration::from_millis(700));
+        let found = period("default", None, None, later).unwrap();
+        assert_eq!((found.not_before, found.length()), (NOW.plus(HOUR), default_profile().validity));
+    }
+
+    #[test]
+    fn o03_a_wish_is_had_to_the_second_also_when_time_has_passed() {
+        let (from, until) = (NOW.minus(HOUR), NOW.plus(DAY));
+        for now in [NOW, NOW.plus(DAY).minus(HOUR)] {
+            let found = period("default", Some(from), Some(until), now).unwrap();
+            assert_eq!(found, Period { not_before: from, not_after: until });
+        }
+        let ahead = NOW.plus(MAX_AHEAD);
+        let found = period("shortlived", Some(ahead), None, NOW).unwrap();
+        assert_eq!((found.not_before, found.length()), (ahead, HOUR * 160));
+    }
+
+    #[test]
+    fn o03_an_open_beginning_gives_way_to_the_end() {
+        let whole_length = NOW.plus(default_profile().validity).minus(Duration::from_secs(1));
+        let found = period("default", None, Some(whole_length), NOW).unwrap();
+        assert_eq!(found, Period { not_before: NOW, not_after: whole_length });
+        let found = period("default", None, Some(NOW.plus(DAY)), NOW).unwrap();
+        assert_eq!(found.not_before, NOW.minus(HOUR));
+    }
+
+    #[test]
+    fn o03_limits_are_kept_and_named() {
+        let second = Duration::from_secs(1);
+        let limit = default_profile().validity;
+        let fault = |from, until| period("default", from, until, NOW).unwrap_err();
+        assert_eq!(fault(None, Some(NOW.plus(limit))), PeriodFault::TooLong(limit, "default"));
+        assert_eq!(fault(Some(NOW), Some(NOW.plus(limit))), PeriodFault::TooLong(limit, "default"));
+        assert_eq!(fault(None, Some(NOW)), PeriodFault::Over(NOW));
+        let (from, until) = (NOW.plus(DAY), NOW.plus(HOUR));
+        assert_eq!(fault(Some(from), Some(until)), PeriodFault::Empty(from, until));
+        assert_eq!(fault(Some(from), Some(from)), PeriodFault::Empty(from, from));
+        let earliest = NOW.minus(HOUR);
+        let older = Terms { issuer: &issuer(), profile: default_profile(), longest: limit, ordered: NOW.plus(DAY) };
+        let wish = Wish { not_before: Some(NOW.plus(DAY).minus(HOUR).minus(second)), not_after: None };
+        assert_eq!(older.period(wish, NOW.plus(DAY)), Err(PeriodFault::TooEarly(earliest.plus(DAY))));
+        let latest = NOW.plus(MAX_AHEAD);
+        assert_eq!(fault(Some(latest.plus(second)), None), PeriodFault::TooLate(latest));
+        let short = Terms { issuer: &issuer(), profile: default_profile(), longest: DAY, ordered: NOW };
+        let wish = Wish { not_before: None, not_after: Some(NOW.plus(DAY)) };
+        assert_eq!(short.period(wish, NOW), Err(PeriodFault::TooLong(DAY, "default")), "a policy's own limit");
+        let end = issuer().not_after();
+        let near = Terms { issuer: &issuer(), profile: default_profile(), longest: limit, ordered: end.minus(DAY) };
+        let wish = Wish { not_before: None, not_after: Some(end.plus(second)) };
+        assert_eq!(near.period(wish, end.minus(DAY)), Err(PeriodFault::Outlives(end)));
+        assert!(near.period(Wish { not_after: Some(end), ..wish }, end.minus(DAY)).is_ok());
+        assert!(fault(None, Some(NOW.plus(limit))).to_string().contains("90 days"));
+    }
+}
