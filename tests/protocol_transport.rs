@@ -9,7 +9,7 @@ use serde_json::json;
 use std::collections::BTreeSet;
 
 #[test]
-fn d01_the_directory_names_the_resources_that_work_and_no_other() {
+fn d01_d03_the_directory_names_the_resources_that_work_and_no_other() {
     let answered = World::new().ask("GET", "/directory").is(200);
     let directory = answered.json();
     let members: Vec<&str> = directory.as_object().unwrap().keys().map(String::as_str).collect();
@@ -27,12 +27,21 @@ fn d02_meta_says_what_is_configured() {
     let world = World::new().reconfigured(|settings| {
         settings.meta.terms_of_service = Some("https://ca.test/terms".to_owned());
         settings.meta.website = Some("https://ca.test/about".to_owned());
-        settings.meta.caa_identities = vec!["ca.test".to_owned()];
     });
     let meta = world.ask("GET", "/directory").json()["meta"].clone();
     assert_eq!(meta["termsOfService"], "https://ca.test/terms");
     assert_eq!(meta["website"], "https://ca.test/about");
     assert_eq!(meta["caaIdentities"], json!(["ca.test"]));
+    let world = world.reconfigured(|settings| settings.caa.checked = false);
+    let meta = world.ask("GET", "/directory").json()["meta"].clone();
+    assert!(meta.get("caaIdentities").is_none(), "what is not checked is not advertised: {meta}");
+}
+
+#[test]
+fn dns_persist_meta_says_what_a_record_made_in_advance_needs() {
+    let meta = World::new().ask("GET", "/directory").json()["meta"].clone();
+    assert_eq!(meta["issuerDomainNames"], json!(["ca.test"]));
+    assert_eq!(meta["accountHashPrefix"], "https://ca.test/acme/account-hash/");
 }
 
 #[test]
@@ -78,7 +87,29 @@ fn h08_other_gets_are_refused_with_405() {
     }
     for method in ["PUT", "DELETE", "PATCH", "TRACE", "get", ""] {
         world.ask(method, "/acme/new-order").refused(405, Kind::Malformed);
+        world.ask(method, "/nothing").refused(404, Kind::Malformed);
     }
+}
+
+#[test]
+fn h08_h03_allow_says_what_the_resource_takes() {
+    let world = World::new();
+    let issuer = world.urls().issuer(&world.settings().issuer.id());
+    for (path, allowed) in [
+        ("/directory", "GET, HEAD, POST"),
+        ("/acme/new-nonce", "GET, HEAD, POST"),
+        ("/acme/new-account", "POST"),
+        ("/acme/order/AAAAAAAAAAAAAAAAAAAAAA/finalize", "POST"),
+        ("/", "GET, HEAD"),
+        (issuer.strip_prefix(BASE).unwrap(), "GET, HEAD"),
+    ] {
+        assert_eq!(world.ask("DELETE", path).refused(405, Kind::Malformed).header("Allow"), Some(allowed), "{path}");
+        assert_eq!(world.ask("OPTIONS", path).is(204).header("Allow"), Some(allowed), "{path}");
+        let client = Client::new(&world);
+        let posted = client.get(&format!("{BASE}{path}"));
+        assert_eq!(posted.status() == 405, !allowed.contains("POST"), "{path}: {}", posted.text());
+    }
+    assert_eq!(world.ask("OPTIONS", "/nothing").is(204).header("Allow"), None);
 }
 
 #[test]
@@ -144,6 +175,33 @@ fn h10_no_user_agent_is_asked_for_and_h11_relations_have_lines_of_their_own() {
     let (_, authorization) = client.authorizations(&order).remove(0);
     let challenge = authorization["challenges"][0]["url"].as_str().unwrap().to_owned();
     assert_eq!(client.get(&challenge).is(200).headers("Link").len(), 2, "index and up");
+}
+
+/// What a client sends besides, a Replay-Nonce or no User-Agent, cannot matter: it does not get this far.
+#[test]
+fn n07_h10_no_other_header_of_a_request_reaches_the_ca() {
+    let client = Client::registered(&World::new());
+    let Request { method: _, path: _, content_type: _, body } = client.sign(client.account(), None);
+    let path = client.account().strip_prefix(BASE).unwrap().to_owned();
+    let content_type = Some("application/jose+json".to_owned());
+    client.send(Request { method: "POST".to_owned(), path, content_type, body }).is(200);
+}
+
+#[test]
+fn h01_every_url_is_https_and_json_is_utf_8() {
+    let client = Client::registered(&World::new());
+    let order = client.new_order(&["a.test"]).is(201).json();
+    let authorizations = client.authorizations(&order);
+    let account = client.get(client.account()).json();
+    let directory = client.world.ask("GET", "/directory").json();
+    for object in [&order, &authorizations[0].1, &account, &directory] {
+        for url in object.to_string().split('"').filter(|text| text.contains("://")) {
+            assert!(url.starts_with("https://"), "{url}");
+        }
+    }
+    // A body that is not UTF-8 is refused.
+    let latin = [b"{\"protected\":\"\xfc\"}".as_slice(), &[0xff]].concat();
+    client.send(client.request(client.account(), latin)).refused(400, Kind::Malformed);
 }
 
 #[test]

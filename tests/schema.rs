@@ -4,6 +4,7 @@
 use selvedge::acme::account::{ExternalUse, KeyOwner, VoidAccount};
 use selvedge::acme::ledger::LedgerEntry;
 use selvedge::acme::nonce::RedeemedNonce;
+use selvedge::acme::persist::PersistRecord;
 use selvedge::acme::reuse::{PlacedRecord, ProofRecord};
 use selvedge::acme::{AccountRecord, AuthorizationRecord, CertificateRecord, OrderRecord};
 use selvedge::ca::external::ExternalAccounts;
@@ -55,6 +56,7 @@ fn golden_examples_are_read_and_written_back_and_no_record_is_without_one() {
         golden::<LedgerEntry>(),
         golden::<RedeemedNonce>(),
         golden::<JobRecord>(),
+        golden::<PersistRecord>(),
         golden::<ProofRecord>(),
         golden::<PlacedRecord>(),
     ]);
@@ -94,7 +96,8 @@ fn what_is_stored_fits_its_schema() {
     client.account = Some(made.is(201).location());
     let leaf = client.issue(&["example.test"], &new_key(SigAlg::Es256));
     client.revoke(&leaf, Some(4)).is(200);
-    client.new_order(&["*.pending.test"]).is(201);
+    world.put(&client.partition(), "persist.test", &PersistRecord::new(world.now()));
+    client.new_order(&["*.pending.test", "persist.test"]).is(201);
     let wish = json!({
         "identifiers": [{ "type": "dns", "value": "example.test" }],
         "profile": "tlsserver", "notAfter": "2026-12-01T00:00:00Z", "replaces": client.cert_id(&leaf),
@@ -110,7 +113,7 @@ fn what_is_stored_fits_its_schema() {
         check(&prefix, &serde_json::from_str(&json).unwrap());
         seen.insert(prefix);
     }
-    let wanted = ["account", "authz", "cert", "nonce", "order", "owner", "placed", "proof", "serial", "use"];
+    let wanted = ["account", "authz", "cert", "nonce", "order", "owner", "persist", "placed", "proof", "serial", "use"];
     let wanted = wanted.map(str::to_owned);
     assert_eq!(seen, BTreeSet::from(wanted));
 }

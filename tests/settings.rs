@@ -1,5 +1,5 @@
 //! What the operator configures: each value that is missing or wrong is named, with what to do.
-#![allow(clippy::unwrap_used, reason = "a test")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
 
 use const_oid::db::rfc5280::ID_KP_EMAIL_PROTECTION;
 use selvedge::ca::settings::{Settings, TermsChange};
@@ -73,6 +73,14 @@ fn what_is_wrong_is_named() {
         ("ALLOW_PRIVATE", "yes".to_owned()),
         ("REFUSE_NONCES", "5".to_owned()),
         ("TERMS_OF_SERVICE", "terms".to_owned()),
+        ("CAA", "yes".to_owned()),
+        ("CAA_IDENTITIES", "ca_1.example.org".to_owned()),
+        ("CAA_IDENTITIES", "*.example.org".to_owned()),
+        ("CAA_IDENTITIES", "ca.example.org.".to_owned()),
+        ("CAA_IDENTITIES", " , ".to_owned()),
+        ("CAA_IDENTITIES", "a.example.org,".repeat(11)),
+        ("CAA_INTERNAL", "corp, *.lan".to_owned()),
+        ("CAA_INTERNAL", "corp lan".to_owned()),
         ("REVOCATION_PAGE", "why".to_owned()),
         ("ALTERNATE_CHAINS", "no PEM".to_owned()),
         ("ALTERNATE_CHAINS", other_root.certificate),
@@ -96,6 +104,35 @@ fn what_is_wrong_is_named() {
         let refusal = read(&values, NOW).unwrap_err();
         assert!(refusal.starts_with(name) && refusal.ends_with('.'), "{name}={value}: {refusal}");
     }
+}
+
+#[test]
+fn caa_is_on_under_the_name_of_the_host_unless_something_else_is_said() {
+    let caa = |settings: &[(&'static str, &str)]| {
+        let mut values = good();
+        values.extend(settings.iter().map(|(name, value)| (*name, (*value).to_owned())));
+        read(&values, NOW).map(|settings| settings.caa)
+    };
+    let usual = caa(&[]).unwrap();
+    assert!(usual.checked && usual.internal.contains(&"home.arpa".to_owned()));
+    assert_eq!(usual.identities, ["ca.example.org"]);
+    assert!(!caa(&[("CAA", "off")]).unwrap().checked);
+    assert!(caa(&[("CAA", "on")]).unwrap().checked);
+    let named =
+        caa(&[("CAA_IDENTITIES", "CA.example.org, example.net"), ("CAA_INTERNAL", "Corp.example , lan")]).unwrap();
+    assert_eq!(
+        (named.identities, named.internal),
+        (
+            vec!["ca.example.org".to_owned(), "example.net".to_owned()],
+            vec!["corp.example".to_owned(), "lan".to_owned()],
+        )
+    );
+    assert!(caa(&[("CAA_INTERNAL", "none")]).unwrap().internal.is_empty());
+    // An address is no name: in production somebody has to give one.
+    let address = [("BASE_URL", "https://192.0.2.1")];
+    assert!(caa(&address).unwrap_err().starts_with("CAA_IDENTITIES"));
+    assert_eq!(caa(&[address[0], ("CAA_IDENTITIES", "ca.example.org")]).unwrap().identities, ["ca.example.org"]);
+    assert_eq!(caa(&[address[0], ("MODE", "dev")]).unwrap().identities, ["selvedge.test"]);
 }
 
 #[test]

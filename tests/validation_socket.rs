@@ -11,6 +11,7 @@
 use hickory_proto::op::{Message, OpCode, ResponseCode};
 use hickory_proto::rr::rdata::{A, AAAA};
 use hickory_proto::rr::{RData, Record, RecordType};
+use selvedge::validation::dns_persist01::Expected;
 use selvedge::validation::guard::AddressPolicy;
 use selvedge::validation::outbound::{FetchAnswer, Limits, Outbound, OutboundFault};
 use selvedge::validation::{Config, Failure, FailureKind, Method, Outcome, Subject, validate};
@@ -165,6 +166,7 @@ async fn run(addresses: &[IpAddr], port: u16) -> Outcome {
         token: "tok",
         key_authorization: "tok.thumb",
         account: "https://ca.test/acme/account/a",
+        persist: Expected::default(),
     };
     validate(&Sockets::new(addresses), &config, Method::Http01, &subject).await
 }
@@ -172,7 +174,7 @@ async fn run(addresses: &[IpAddr], port: u16) -> Outcome {
 async fn failure(act: Act) -> Failure {
     match run(&[Ipv4Addr::LOCALHOST.into()], serve(act).await).await {
         Outcome::Failed(failure) => failure,
-        Outcome::Valid => panic!("valid"),
+        outcome => panic!("{outcome:?}"),
     }
 }
 

@@ -5,6 +5,10 @@ use crate::values::{Id, Time};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+/// How many former keys an account remembers. A change a day for nearly three years; a bound all the same, for the record
+/// is read with every request.
+const MAX_FORMER_KEYS: usize = 1_000;
+
 /// Where an account is in its life; none of the final states is ever left (RFC 8555 §7.1.6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -31,6 +35,10 @@ pub struct AccountRecord {
     /// A key that a running key change wants to give this account; see [`AccountRecord::key`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pending_thumbprint: Option<String>,
+    /// The thumbprints of the keys that it had before, the last one first: records that stay in DNS may have been made
+    /// with any of them (draft-ietf-acme-dns-persist-02 §4.2).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub former_thumbprints: Vec<String>,
     /// How many key changes were begun; the number of the last one, whose key is the pending one.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub key_changes: u64,
@@ -58,6 +66,21 @@ impl Record for AccountRecord {
 }
 
 impl AccountRecord {
+    /// Gives the account another key, the one that was pending.
+    pub fn change_key(&mut self, key: Value, thumbprint: String) {
+        let former = core::mem::replace(&mut self.thumbprint, thumbprint);
+        self.former_thumbprints.retain(|known| *known != former);
+        self.former_thumbprints.insert(0, former);
+        self.former_thumbprints.truncate(MAX_FORMER_KEYS);
+        self.key = key;
+        self.pending_thumbprint = None;
+    }
+
+    /// The thumbprints of all keys that it ever had, the present one first.
+    pub fn thumbprints(&self) -> Vec<String> {
+        core::iter::once(&self.thumbprint).chain(&self.former_thumbprints).cloned().collect()
+    }
+
     /// The account object (RFC 8555 §7.1.2); `orders_url` is where its orders are listed.
     pub fn wire(&self, orders_url: &str) -> Value {
         let mut object = json!({ "status": self.status, "contact": self.contact, "orders": orders_url });

@@ -51,7 +51,8 @@ pub enum ChallengeStatus {
 pub struct ChallengeRecord {
     /// The challenge type, `http-01` and the like.
     pub kind: String,
-    /// The token, 128 random bits in base64url.
+    /// The token, 128 random bits in base64url; empty for a challenge that has none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub token: String,
     /// Where it is in its life.
     pub status: ChallengeStatus,
@@ -65,6 +66,18 @@ pub struct ChallengeRecord {
     /// running validation (RFC 8555 §8.3, §8.4).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_authorization: Option<String>,
+    /// What a challenge without a token says instead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub persistent: Option<PersistentOffer>,
+}
+
+/// What a record that stays may say (draft-ietf-acme-dns-persist §3.1).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PersistentOffer {
+    /// Names of this CA, one of which the record has to name.
+    pub issuer_domain_names: Vec<String>,
+    /// The account's URL.
+    pub account_uri: String,
 }
 
 /// An authorization, stored as `authz/{id}` in its account's partition.
@@ -86,6 +99,9 @@ pub struct AuthorizationRecord {
     pub order: Option<Id>,
     /// Ways to prove the identifier.
     pub challenges: Vec<ChallengeRecord>,
+    /// When CAA records last allowed the issuance, if they were looked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caa_checked: Option<Time>,
 }
 
 impl Record for AuthorizationRecord {
@@ -106,14 +122,30 @@ impl ChallengeRecord {
             validated: None,
             error: None,
             key_authorization: None,
+            persistent: None,
         }
+    }
+
+    /// A fresh challenge of this type without a token.
+    pub fn persistent(kind: &str, offer: PersistentOffer) -> Self {
+        Self { persistent: Some(offer), ..Self::new(kind, String::new()) }
     }
 
     /// The challenge object (RFC 8555 §8) with `type` first and `error`, the only nested object, last: acme.sh reads
     /// this with regular expressions.
+    ///
+    /// One without a token has the issuer domain names, under the name that draft -02 gives them and under that of -00
+    /// and -01, which clients know, and the account URL of -01.
     pub fn wire(&self, url: &str) -> Value {
         let mut object = json!({ "type": self.kind, "url": url, "token": self.token, "status": self.status });
         if let Some(members) = object.as_object_mut() {
+            if let Some(offer) = &self.persistent {
+                members.shift_remove("token");
+                members.insert("accounturi".into(), offer.account_uri.clone().into());
+                for name in ["issuerDomainNames", "issuer-domain-names"] {
+                    members.insert(name.into(), offer.issuer_domain_names.clone().into());
+                }
+            }
             if let Some(at) = self.validated {
                 members.insert("validated".into(), at.rfc3339().into());
             }
@@ -195,39 +227,41 @@ impl AuthorizationRecord {
             return false;
         };
         challenge.status = ChallengeStatus::Processing;
-        challenge.key_authorization = Some(key_authorization);
+        challenge.key_authorization = Some(key_authorization).filter(|_| challenge.persistent.is_none());
         true
     }
 
-    /// Records a successful validation; the authorization is valid with it (RFC 8555 §7.1.6). Ignored unless the
-    /// challenge is being validated and the authorization undecided.
-    pub fn succeed(&mut self, kind: &str, now: Time) {
-        if self.status(now) != AuthorizationStatus::Pending {
-            return;
-        }
+    /// Records a successful validation, unless the challenge is decided. An authorization that is still pending is valid
+    /// with it (RFC 8555 §7.1.6), until `until` at the latest where the proof has an end; one that was decided or given
+    /// up meanwhile stays as it is, and `false` is returned.
+    pub fn succeed(&mut self, kind: &str, now: Time, until: Option<Time>) -> bool {
+        let undecided = self.status(now) == AuthorizationStatus::Pending;
         let Some(challenge) = self.challenge_mut(kind).filter(|c| c.status == ChallengeStatus::Processing) else {
-            return;
+            return false;
         };
         challenge.status = ChallengeStatus::Valid;
         challenge.validated = Some(now);
         challenge.error = None;
-        self.state = AuthorizationStatus::Valid;
-        self.expires = now.plus(VALID_LIFETIME);
+        if undecided {
+            self.state = AuthorizationStatus::Valid;
+            let end = now.plus(VALID_LIFETIME);
+            self.expires = until.map_or(end, |until| until.min(end));
+        }
+        undecided
     }
 
-    /// Records a failed validation. With `finally` the challenge and its authorization are invalid, otherwise the
-    /// error is kept beside `processing` while it is tried again (RFC 8555 §8.2, erratum 5732).
+    /// Records a failed validation. With `finally` the challenge and its pending authorization are invalid, otherwise
+    /// the error is kept beside `processing` while it is tried again (RFC 8555 §8.2, erratum 5732).
     pub fn fail(&mut self, kind: &str, error: Problem, finally: bool) {
-        if self.state != AuthorizationStatus::Pending {
-            return;
-        }
         let Some(challenge) = self.challenge_mut(kind).filter(|c| c.status == ChallengeStatus::Processing) else {
             return;
         };
         challenge.error = Some(error);
         if finally {
             challenge.status = ChallengeStatus::Invalid;
-            self.state = AuthorizationStatus::Invalid;
+            if self.state == AuthorizationStatus::Pending {
+                self.state = AuthorizationStatus::Invalid;
+            }
         }
     }
 }
@@ -247,6 +281,7 @@ mod tests {
             expires: Time::from_secs(10),
             order: None,
             challenges: vec![ChallengeRecord::new("http-01", "other".into()), challenge],
+            caa_checked: None,
         }
     }
 

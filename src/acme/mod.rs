@@ -10,6 +10,7 @@ pub mod ledger;
 pub mod new_order;
 pub mod nonce;
 pub mod order;
+pub mod persist;
 pub mod problem;
 pub mod renewal;
 pub mod reuse;

@@ -85,6 +85,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
                 key: creation.key,
                 thumbprint: creation.thumbprint,
                 pending_thumbprint: None,
+                former_thumbprints: Vec::new(),
                 key_changes: 0,
                 contact: creation.wanted.contact.unwrap_or_default(),
                 terms_agreed: agreed,

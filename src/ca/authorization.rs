@@ -51,7 +51,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             if let Some(authorization) = noted {
                 return Ok(self.authorization_response(200, &authorization));
             }
-            let authorization = self.authorization_for(&identifier, None, permit)?;
+            let authorization = self.authorization_for(txn, &identifier, None, permit)?;
             txn.put(authorization.id.as_str(), &authorization)?;
             self.note_authorization(txn, &authorization)?;
             Ok(self.authorization_response(201, &authorization))

@@ -195,6 +195,27 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         })?
     }
 
+    /// Looks at what a request is about, before a step that takes time: what [`Cell::enter`] would refuse is refused here
+    /// already, and nothing is changed.
+    ///
+    /// # Errors
+    /// As [`Cell::enter`].
+    pub fn consider<T>(
+        &self,
+        admitted: &Admitted,
+        look: impl FnOnce(&Txn<'_, K>, AccountRecord) -> Result<T, Problem>,
+    ) -> Result<T, Problem> {
+        self.transact(|txn| {
+            if let Some(nonce) = &admitted.nonce
+                && txn.get::<RedeemedNonce>(&Redemption::from(nonce).name)?.is_some()
+            {
+                return Err(ladder::used_nonce());
+            }
+            let account = self.living(txn, admitted)?;
+            look(txn, account)
+        })
+    }
+
     fn living(&self, txn: &Txn<'_, K>, admitted: &Admitted) -> Result<AccountRecord, Problem> {
         let account = self.account(txn)?;
         if account.thumbprint != admitted.jws.thumbprint().as_str() {
@@ -221,7 +242,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         match Route::parse(path) {
             Some(Route::Account(id)) => self.post_account(admitted, &id),
             Some(Route::Orders(id, after)) => self.post_orders(admitted, &id, after.as_ref()),
-            Some(Route::NewOrder) => self.post_new_order(admitted),
+            Some(Route::NewOrder) => self.post_new_order(admitted).await,
             Some(Route::NewAuthorization) => self.post_new_authorization(admitted),
             Some(Route::Order(id)) => self.post_order(admitted, &id),
             Some(Route::Finalize(id)) => self.post_finalize(admitted, &id).await,

@@ -7,11 +7,12 @@ use super::http::{Answer, Response};
 use super::jobs::{JobRecord, Work};
 use super::ports::PartitionPorts;
 use crate::acme::authorization::{AuthorizationStatus, ChallengeStatus};
-use crate::acme::{AuthorizationRecord, Kind, Problem};
+use crate::acme::{AccountStatus, AuthorizationRecord, Kind, Problem};
 use crate::jose::key_authorization;
 use crate::store::{Kv, Txn};
+use crate::validation::dns_persist01::Expected;
 use crate::validation::{self, Failure, FailureKind, Method, Outcome};
-use crate::values::{Id, Identifier};
+use crate::values::{Id, Identifier, Time};
 use core::time::Duration;
 use serde_json::{Map, Value};
 use std::rc::Rc;
@@ -32,6 +33,17 @@ struct Question {
     wildcard: bool,
     token: String,
     key_authorization: String,
+    /// For a challenge without a token: what the record may name as issuer and as account.
+    issuers: Vec<String>,
+    thumbprints: Vec<String>,
+}
+
+/// What came of a validation that succeeded.
+struct Proof {
+    /// Its end, where it has one.
+    until: Option<Time>,
+    /// When CAA records were looked for, if they were.
+    caa_checked: Option<Time>,
 }
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
@@ -113,6 +125,12 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             Ok(question)
         })?;
         let (Some(question), Some(method)) = (question, Method::from_name(kind)) else { return Ok(()) };
+        let outcome = self.attempt(&question, method).await?;
+        self.transact(|txn| self.conclude(txn, &work, id, method, attempt, outcome))
+    }
+
+    /// Validates, and looks for CAA records once control is proven.
+    async fn attempt(&self, question: &Question, method: Method) -> Result<Result<Proof, Failure>, Problem> {
         let settings = self.ports.settings();
         let account = settings.urls.account(self.account_id()?);
         let subject = validation::Subject {
@@ -121,22 +139,35 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             token: &question.token,
             key_authorization: &question.key_authorization,
             account: &account,
+            persist: Expected {
+                issuers: &question.issuers,
+                hash_prefix: &settings.urls.account_hash_prefix(),
+                thumbprints: &question.thumbprints,
+            },
         };
-        let outcome = validation::validate(&self.ports, &settings.validation, method, &subject).await;
-        self.transact(|txn| self.conclude(txn, &work, id, kind, attempt, outcome))
+        let until = match validation::validate(&self.ports, &settings.validation, method, &subject).await {
+            Outcome::Valid => None,
+            Outcome::ValidUntil(until) => Some(until),
+            Outcome::Failed(failure) => return Ok(Err(failure)),
+        };
+        let looked = self.look_after_validation(&question.identifier, question.wildcard, &account, method).await;
+        Ok(looked.map(|caa_checked| Proof { until, caa_checked }))
     }
 
     /// What is to be validated; `None` when that has been decided, or given up, meanwhile.
     fn question(&self, txn: &Txn<'_, K>, id: &Id, kind: &str) -> Result<Option<Question>, Problem> {
         let Some(authorization) = txn.get::<AuthorizationRecord>(id.as_str())? else { return Ok(None) };
         let challenge = authorization.challenge(kind).filter(|c| c.status == ChallengeStatus::Processing);
-        Ok(challenge.and_then(|challenge| {
-            Some(Question {
-                identifier: authorization.identifier.clone(),
-                wildcard: authorization.wildcard,
-                token: challenge.token.clone(),
-                key_authorization: challenge.key_authorization.clone()?,
-            })
+        let Some(challenge) = challenge.cloned() else { return Ok(None) };
+        let offer = challenge.persistent;
+        let thumbprints = if offer.is_some() { self.account(txn)?.thumbprints() } else { Vec::new() };
+        Ok(Some(Question {
+            identifier: authorization.identifier,
+            wildcard: authorization.wildcard,
+            token: challenge.token,
+            key_authorization: challenge.key_authorization.unwrap_or_default(),
+            issuers: offer.map(|offer| offer.issuer_domain_names).unwrap_or_default(),
+            thumbprints,
         }))
     }
 
@@ -145,12 +176,15 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         txn: &mut Txn<'_, K>,
         work: &Work,
         id: &Id,
-        kind: &str,
+        method: Method,
         attempt: u32,
-        outcome: Outcome,
+        outcome: Result<Proof, Failure>,
     ) -> Result<(), Problem> {
-        let now = self.ports.now();
-        let again = matches!(&outcome, Outcome::Failed(failure) if failure.retry && attempt < ATTEMPTS);
+        let (now, kind) = (self.ports.now(), method.name());
+        // What is proven is proven to an account that lives now (draft-ietf-acme-dns-persist-02 §4.2).
+        let alive = self.account(txn)?.status == AccountStatus::Valid;
+        let outcome = if alive { outcome } else { Err(deactivated()) };
+        let again = matches!(&outcome, Err(failure) if failure.retry && attempt < ATTEMPTS);
         if again {
             self.schedule(txn, work.clone(), now.plus(RETRY))?;
         } else {
@@ -158,14 +192,24 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         }
         let Some(mut authorization) = txn.get::<AuthorizationRecord>(id.as_str())? else { return Ok(()) };
         match outcome {
-            Outcome::Valid => authorization.succeed(kind, now),
-            Outcome::Failed(failure) => authorization.fail(kind, problem_of(failure), !again),
+            Ok(proof) => {
+                if authorization.succeed(kind, now, proof.until) {
+                    authorization.caa_checked = proof.caa_checked;
+                    self.remember(txn, &authorization, method)?;
+                }
+            }
+            Err(failure) => authorization.fail(kind, problem_of(failure), !again),
         }
         if authorization.state == AuthorizationStatus::Valid && authorization.reusable() {
             self.note_authorization(txn, &authorization)?;
         }
         Ok(txn.put(id.as_str(), &authorization)?)
     }
+}
+
+fn deactivated() -> Failure {
+    let detail = "the account was deactivated while this was validated".to_owned();
+    Failure { kind: FailureKind::Unauthorized, detail, retry: false }
 }
 
 /// The ACME error type of a failed validation (RFC 8555 §6.7).
@@ -176,6 +220,8 @@ fn problem_of(failure: Failure) -> Problem {
         FailureKind::Tls => Kind::Tls,
         FailureKind::IncorrectResponse => Kind::IncorrectResponse,
         FailureKind::Unauthorized => Kind::Unauthorized,
+        FailureKind::Malformed => Kind::Malformed,
+        FailureKind::Caa => Kind::Caa,
     };
     Problem::new(kind, failure.detail)
 }

@@ -24,12 +24,19 @@ impl<P: Ports> Front<P> {
         let route = Route::parse(&request.path);
         let response = match request.method.as_str() {
             "OPTIONS" => preflight(),
-            "POST" => self.post(&request, route).await,
-            "GET" | "HEAD" => match self.get(&request.method, route).await {
+            "POST" => self.post(&request, route.as_ref()).await,
+            "GET" | "HEAD" => match self.get(&request.method, route.as_ref()).await {
                 Ok(response) => response,
                 Err(problem) => self.refuse(&problem),
             },
-            other => self.refuse(&method_not_allowed(other)),
+            other => self.refuse(&route.as_ref().map_or_else(unknown_path, |_| method_not_allowed(other))),
+        };
+        let response = match &route {
+            // RFC 9110 §10.2.1: a 405 has to say what is allowed, and an answer to OPTIONS may.
+            Some(route) if response.status == 405 || request.method == "OPTIONS" => {
+                response.with("Allow", route.allowed_methods())
+            }
+            _ => response,
         };
         // RFC 8555 §6.1: browser clients may read everything here; there are no cookies to protect.
         let response = response.with("Access-Control-Allow-Origin", "*");
@@ -42,16 +49,16 @@ impl<P: Ports> Front<P> {
     }
 
     /// What may be had without a signature (RFC 8555 §6.3).
-    async fn get(&self, method: &str, route: Option<Route>) -> Answer {
+    async fn get(&self, method: &str, route: Option<&Route>) -> Answer {
         let settings = self.ports.settings();
         match route {
             None => Err(unknown_path()),
             Some(Route::Directory) => Ok(directory(settings)),
             Some(Route::Home) => Ok(home(settings).indexed(&settings.urls)),
-            Some(Route::Issuer(id)) if id == settings.issuer.id() => Ok(issuer(settings)),
+            Some(Route::Issuer(id)) if *id == settings.issuer.id() => Ok(issuer(settings)),
             Some(Route::Issuer(_)) => Err(Problem::malformed("There is no issuer of this name.").with_status(404)),
-            Some(Route::RenewalInfo(id)) => renewal::renewal_info(&self.ports, &id).await,
-            Some(Route::Agreement(account, proof)) => agreement::page(settings, &account, &proof),
+            Some(Route::RenewalInfo(id)) => renewal::renewal_info(&self.ports, id).await,
+            Some(Route::Agreement(account, proof)) => agreement::page(settings, account, proof),
             Some(Route::NewNonce) => {
                 // RFC 8555 §7.2: 200 to HEAD, 204 to GET.
                 let status = if method == "HEAD" { 200 } else { 204 };
@@ -61,7 +68,7 @@ impl<P: Ports> Front<P> {
         }
     }
 
-    async fn post(&self, request: &Request, route: Option<Route>) -> Response {
+    async fn post(&self, request: &Request, route: Option<&Route>) -> Response {
         match self.post_answer(request, route).await {
             Ok(Passed::On(response)) => response,
             Ok(Passed::Own(response)) => self.complete(response, Fresh::Any),
@@ -72,14 +79,14 @@ impl<P: Ports> Front<P> {
         }
     }
 
-    async fn post_answer(&self, request: &Request, route: Option<Route>) -> Result<Passed, Problem> {
-        if let Some(Route::Agreement(account, proof)) = &route {
+    async fn post_answer(&self, request: &Request, route: Option<&Route>) -> Result<Passed, Problem> {
+        if let Some(Route::Agreement(account, proof)) = route {
             return agreement::agree(&self.ports, request, account, proof).await.map(Passed::Own);
         }
         let jws = ladder::read(request)?;
         let route = match route {
             None => return Err(unknown_path()),
-            Some(Route::Home | Route::Issuer(_) | Route::RenewalInfo(_)) => return Ok(Passed::Own(only_get())),
+            Some(Route::Home | Route::Issuer(_) | Route::RenewalInfo(_)) => return Err(only_get()),
             Some(route) => route,
         };
         match (jws.header().key(), route) {
@@ -172,11 +179,8 @@ fn method_not_allowed(method: &str) -> Problem {
 }
 
 /// The answer to a POST where only GET is possible.
-fn only_get() -> Response {
-    let detail = "POST is not allowed here. Anybody may GET this resource, without a signature.";
-    let mut response = Response::problem(&Problem::malformed(detail).with_status(405));
-    response.headers.retain(|(name, _)| name != "Allow");
-    response.with("Allow", "GET, HEAD")
+fn only_get() -> Problem {
+    Problem::malformed("POST is not allowed here. Anybody may GET this resource, without a signature.").with_status(405)
 }
 
 /// A kid that no account of this server can have. One below our base URL looks like an account that is gone (of a
@@ -216,9 +220,13 @@ pub fn directory(settings: &Settings) -> Response {
     if let Some(url) = &settings.meta.website {
         meta.insert("website".into(), Value::from(url.as_str()));
     }
-    if !settings.meta.caa_identities.is_empty() {
-        meta.insert("caaIdentities".into(), settings.meta.caa_identities.clone().into());
+    let names = &settings.caa.identities;
+    if settings.caa.checked {
+        meta.insert("caaIdentities".into(), names.clone().into());
     }
+    // draft-ietf-acme-dns-persist-02 §3.2, §4.1: for records that are made before any order.
+    meta.insert("issuerDomainNames".into(), names.clone().into());
+    meta.insert("accountHashPrefix".into(), urls.account_hash_prefix().into());
     if settings.external.required {
         meta.insert("externalAccountRequired".into(), true.into());
     }

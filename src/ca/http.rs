@@ -71,9 +71,6 @@ impl Response {
         if let Some(seconds) = problem.retry_after {
             response = response.with("Retry-After", &seconds.to_string());
         }
-        if problem.status == 405 {
-            response = response.with("Allow", "POST");
-        }
         response
     }
 

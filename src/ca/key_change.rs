@@ -6,14 +6,14 @@
 //! two accounts. Claims carry the number of their change: what is late (a release, or a claim handed on) finds that a
 //! newer claim has come and leaves it alone, and a change that was called off cannot be completed by a later one.
 
-use super::cell::{Admitted, Cell};
+use super::cell::{Admitted, Cell, dead_account};
 use super::http::Answer;
 use super::ladder;
 use super::message::{Message, Partition};
 use super::ports::PartitionPorts;
 use super::registration::{ask_account, owner};
 use crate::acme::account::KeyOwner;
-use crate::acme::{AccountRecord, Problem};
+use crate::acme::{AccountRecord, AccountStatus, Problem};
 use crate::jose::{Jwk, KeyChange, KeyChangeFault};
 use crate::store::Kv;
 use crate::values::Id;
@@ -76,16 +76,20 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         let thumbprint = key.thumbprint().as_str().to_owned();
         self.transact(|txn| {
             let mut account: AccountRecord = self.account(txn)?;
+            if account.status != AccountStatus::Valid {
+                // Deactivated meanwhile: its key stays the one that it died with.
+                return Err(dead_account());
+            }
             let pending =
                 account.key_changes == claim.change && account.pending_thumbprint.as_deref() == Some(&thumbprint);
             if account.thumbprint != old || !pending {
                 let detail = "Another request changed this account's key, or took the new key, at the same time. Ask \
                               again, signed with the key that is the account's now.";
-                return Err(Problem::malformed(detail).with_status(409));
+                // No 409: that one is for a key of another account, and clients read its Location.
+                return Err(Problem::malformed(detail));
             }
-            account.key = serde_json::from_str(&key.to_json()).map_err(|e| Problem::internal(e.to_string()))?;
-            account.thumbprint = thumbprint;
-            account.pending_thumbprint = None;
+            let json = serde_json::from_str(&key.to_json()).map_err(|e| Problem::internal(e.to_string()))?;
+            account.change_key(json, thumbprint);
             txn.put("", &account)?;
             Ok(self.account_response(&account))
         })

@@ -18,15 +18,8 @@ use std::collections::BTreeMap;
 fn known() -> Known {
     Known {
         challenges: Method::ALL.into_iter().map(Method::name).collect(),
-        offered: Method::ALL.into_iter().filter(|method| offered_by_default(*method)).map(Method::name).collect(),
+        offered: Method::ALL.into_iter().filter(|method| method.offered_by_default()).map(Method::name).collect(),
         profiles: profile::all().iter().map(|profile| profile.name).collect(),
-    }
-}
-
-/// Whether a challenge type is offered where no policy says which are.
-fn offered_by_default(method: Method) -> bool {
-    match method {
-        Method::Http01 | Method::Dns01 => true,
     }
 }
 

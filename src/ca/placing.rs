@@ -3,17 +3,17 @@
 use super::account::payload;
 use super::cell::{Admitted, Cell};
 use super::http::Answer;
+use super::just_in_time::Proof;
 use super::permission::Permits;
 use super::ports::PartitionPorts;
 use super::renewal::CertId;
-use crate::acme::authorization::{self, AuthorizationStatus, ChallengeRecord};
+use crate::acme::authorization::{self, AuthorizationStatus};
 use crate::acme::{AccountRecord, AuthorizationRecord, Kind, NewOrder, OrderRecord, Problem, order};
 use crate::pki::validity::{Terms, Wish};
 use crate::pki::{Profile, profile};
 use crate::policy::Permit;
 use crate::store::{Kv, Txn};
-use crate::validation::Method;
-use crate::values::{Id, Identifier, Time, b64};
+use crate::values::{Id, Identifier, Time};
 
 /// What a newOrder request asks for, read and found to be possible.
 pub(super) struct Wanted<'a> {
@@ -33,12 +33,13 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// see [`permit`](super::permission::permit); `malformed` for a notBefore or notAfter that cannot be had (RFC 8555
     /// §7.4: as asked, or not at all) and for a `replaces` that is no certID or of a certificate with other names;
     /// `invalidProfile`; 409 `alreadyReplaced` (RFC 9773 §5).
-    pub fn post_new_order(&self, admitted: &Admitted) -> Answer {
+    pub async fn post_new_order(&self, admitted: &Admitted) -> Answer {
+        let proofs = self.just_in_time(admitted).await;
         self.enter(admitted, |txn, account| {
             let wanted = self.wanted(admitted, &account)?;
             let order = match self.placed(txn, &wanted)? {
-                Some(order) => order,
-                None => self.place(txn, &wanted)?,
+                Some(order) if self.hold_still(txn, &order, &proofs)? => order,
+                _ => self.place(txn, &wanted, &proofs)?,
             };
             self.order_response(txn, 201, &order)
         })
@@ -83,7 +84,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         Terms { issuer: &self.ports.settings().issuer, profile, longest, ordered }
     }
 
-    fn place(&self, txn: &mut Txn<'_, K>, wanted: &Wanted<'_>) -> Result<OrderRecord, Problem> {
+    fn place(&self, txn: &mut Txn<'_, K>, wanted: &Wanted<'_>, proofs: &[Proof]) -> Result<OrderRecord, Problem> {
         let now = self.ports.now();
         let id = self.fresh_id()?;
         let replaced = self.replaced(txn, wanted)?;
@@ -95,7 +96,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             let authorization = match self.proven(txn, identifier, permit)? {
                 Some(authorization) => authorization,
                 None => {
-                    let fresh = self.authorization_for(identifier, Some(&id), permit)?;
+                    let mut fresh = self.authorization_for(txn, identifier, Some(&id), permit)?;
+                    self.prove(txn, &mut fresh, proofs)?;
                     txn.put(fresh.id.as_str(), &fresh)?;
                     fresh
                 }
@@ -133,15 +135,14 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// `serverInternal` without randomness.
     pub(super) fn authorization_for(
         &self,
+        txn: &Txn<'_, K>,
         identifier: &Identifier,
         order: Option<&Id>,
         permit: &Permit,
     ) -> Result<AuthorizationRecord, Problem> {
         let mut challenges = Vec::new();
-        let offered = |method: &Method| method.fits(identifier) && permit.offers(method.name());
-        for method in Method::ALL.into_iter().filter(|method| !permit.preauthorized && offered(method)) {
-            let token: [u8; 16] = self.ports.random()?;
-            challenges.push(ChallengeRecord::new(method.name(), b64::encode(&token)));
+        for method in self.offered(txn, identifier, permit)? {
+            challenges.push(self.challenge(method)?);
         }
         let (state, lifetime) = if permit.preauthorized {
             (AuthorizationStatus::Valid, authorization::VALID_LIFETIME)
@@ -156,6 +157,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             expires: self.ports.now().plus(lifetime),
             order: order.cloned(),
             challenges,
+            caa_checked: None,
         })
     }
 

@@ -102,6 +102,28 @@ impl Route {
     }
 }
 
+impl Route {
+    /// The methods that the resource answers, for `Allow`. Only what RFC 8555 §6.3 lets anybody read takes a GET.
+    pub fn allowed_methods(&self) -> &'static str {
+        match self {
+            Self::Home | Self::Issuer(_) | Self::RenewalInfo(_) => "GET, HEAD",
+            Self::Directory | Self::NewNonce | Self::Agreement(..) => "GET, HEAD, POST",
+            Self::NewAccount
+            | Self::NewOrder
+            | Self::NewAuthorization
+            | Self::RevokeCert
+            | Self::KeyChange
+            | Self::Account(_)
+            | Self::Orders(..)
+            | Self::Order(_)
+            | Self::Finalize(_)
+            | Self::Authorization(_)
+            | Self::Challenge(..)
+            | Self::Certificate(..) => "POST",
+        }
+    }
+}
+
 /// The number of an alternate chain: one or two digits, no zero before them.
 fn chain_number(text: &str) -> Option<usize> {
     let number = text.parse().ok().filter(|n| (1..100).contains(n))?;
@@ -145,6 +167,12 @@ impl Urls {
     /// An account: the `kid` of its requests.
     pub fn account(&self, id: &Id) -> String {
         self.resource(&format!("account/{id}"))
+    }
+
+    /// What hashed account URIs in DNS begin with (draft-ietf-acme-dns-persist-02 §4.1). Stable as account URLs are;
+    /// nothing is served there.
+    pub fn account_hash_prefix(&self) -> String {
+        self.resource("account-hash/")
     }
 
     /// The account in this `kid`; `None` for any string that is not exactly an account URL of ours.

@@ -1,5 +1,6 @@
 //! What the operator configures, checked.
 
+use super::caa;
 use super::external::ExternalAccounts;
 use super::permission;
 use super::routes::Urls;
@@ -28,7 +29,9 @@ pub struct Settings {
     pub validation: validation::Config,
     /// URL of the DNS-over-HTTPS resolver.
     pub resolver: String,
-    /// The directory's `meta` members that are set: terms of service, website, CAA identities.
+    /// Whose CAA records are looked for, and the names that stand for this CA in DNS.
+    pub caa: validation::caa::Config,
+    /// The directory's `meta` members that are set: terms of service, website.
     pub meta: Meta,
     /// URL of a page about revocations, shown to those whose certificate was revoked (`explanationURL`, RFC 9773 §4.2).
     pub revocation_page: Option<String>,
@@ -64,12 +67,10 @@ pub struct Meta {
     pub terms_of_service: Option<String>,
     /// URL of a page about this CA.
     pub website: Option<String>,
-    /// Names that stand for this CA in CAA records.
-    pub caa_identities: Vec<String>,
 }
 
 /// Gives the value of a variable or secret, `None` where it is not set.
-type Values<'a> = &'a dyn Fn(&str) -> Option<String>;
+pub type Values<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 impl Settings {
     /// Reads and checks all values but the issuer's key, which the host keeps to itself.
@@ -107,6 +108,7 @@ impl Settings {
             nonce_key: nonce_key(&required("NONCE_KEY")?)?,
             validation: validation_config(value)?,
             resolver: resolver(&required("RESOLVER_URL")?)?,
+            caa: caa::config(value, &base, dev)?,
             meta: meta(value)?,
             revocation_page: page(value, "REVOCATION_PAGE")?,
             terms_change: terms_change(value)?,
@@ -229,11 +231,5 @@ fn page(value: Values<'_>, name: &str) -> Result<Option<String>, String> {
 }
 
 fn meta(value: Values<'_>) -> Result<Meta, String> {
-    let identities = value("CAA_IDENTITIES").unwrap_or_default();
-    let identities = identities.split(',').map(str::trim).filter(|name| !name.is_empty());
-    Ok(Meta {
-        terms_of_service: page(value, "TERMS_OF_SERVICE")?,
-        website: page(value, "WEBSITE")?,
-        caa_identities: identities.map(str::to_owned).collect(),
-    })
+    Ok(Meta { terms_of_service: page(value, "TERMS_OF_SERVICE")?, website: page(value, "WEBSITE")? })
 }

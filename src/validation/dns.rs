@@ -136,6 +136,11 @@ impl fmt::Display for DnsFault {
 
 impl std::error::Error for DnsFault {}
 
+/// A name and its parents up to the top-level domain.
+pub fn climb(name: &str) -> impl Iterator<Item = &str> {
+    core::iter::successors(Some(name), |name| name.split_once('.').map(|(_, parent)| parent))
+}
+
 /// Some of the library's texts show a piece of the message, hence quoted.
 fn malformed(error: impl fmt::Display) -> DnsFault {
     DnsFault::Malformed(quote(error.to_string().as_bytes()))

@@ -2,6 +2,7 @@
 
 use super::Subject;
 use super::dns::{DOH_ID, Kind};
+use super::dns_persist01::Expected;
 use super::outbound::{FetchAnswer, Limits, Outbound, OutboundFault};
 use crate::values::{Identifier, Time};
 use core::cell::{Cell, RefCell};
@@ -201,5 +202,6 @@ impl Outbound for Fake {
 
 /// A subject of an account that does not matter.
 pub fn subject<'a>(identifier: &'a Identifier, token: &'a str, key_authorization: &'a str) -> Subject<'a> {
-    Subject { identifier, wildcard: false, token, key_authorization, account: "https://ca.test/acme/account/a" }
+    let (account, persist) = ("https://ca.test/acme/account/a", Expected::default());
+    Subject { identifier, wildcard: false, token, key_authorization, account, persist }
 }

@@ -5,22 +5,27 @@
 //! come in as values, and an [`Outcome`] goes out, which `ca` turns into challenge state and problems.
 //!
 //! A new challenge type is a module beside [`http01`] and [`dns01`], and a row in [`Method`]: the compiler
-//! names every place. CAA (RFC 8659) will use [`probe::Probe::lookup`] with [`dns::Kind::Caa`] the same way.
+//! names every place. [`caa`] asks the other question: whether the name's owner lets this CA issue at all.
 
+pub mod caa;
 pub mod dns;
 pub mod dns01;
+pub mod dns_account01;
+pub mod dns_persist01;
 #[cfg(test)]
 pub(crate) mod fake;
 pub mod guard;
 pub mod http01;
 pub mod http1;
+pub mod issue_value;
 pub mod outbound;
 pub mod probe;
 pub mod quote;
 pub mod target;
+pub mod txt;
 
-use crate::values::Identifier;
 use crate::values::identifier::IpName;
+use crate::values::{Identifier, Time};
 use guard::AddressPolicy;
 use outbound::Outbound;
 use std::fmt;
@@ -48,11 +53,15 @@ pub enum Method {
     Http01,
     /// [RFC 8555 §8.4](https://www.rfc-editor.org/rfc/rfc8555#section-8.4)
     Dns01,
+    /// [draft-ietf-acme-dns-account-label](https://datatracker.ietf.org/doc/draft-ietf-acme-dns-account-label/03/)
+    DnsAccount01,
+    /// [draft-ietf-acme-dns-persist](https://datatracker.ietf.org/doc/draft-ietf-acme-dns-persist/02/)
+    DnsPersist01,
 }
 
 impl Method {
     /// All of them, in the order in which they are offered.
-    pub const ALL: [Self; 2] = [Self::Http01, Self::Dns01];
+    pub const ALL: [Self; 4] = [Self::Http01, Self::Dns01, Self::DnsAccount01, Self::DnsPersist01];
 
     /// The challenge type's name
     /// ([IANA's registry](https://www.iana.org/assignments/acme#acme-validation-methods)).
@@ -60,6 +69,8 @@ impl Method {
         match self {
             Self::Http01 => "http-01",
             Self::Dns01 => "dns-01",
+            Self::DnsAccount01 => "dns-account-01",
+            Self::DnsPersist01 => "dns-persist-01",
         }
     }
 
@@ -74,9 +85,24 @@ impl Method {
     pub fn fits(self, identifier: &Identifier) -> bool {
         match (self, identifier) {
             (Self::Http01, Identifier::Dns(name)) => !name.is_wildcard(),
-            (Self::Http01, Identifier::Ip(_)) | (Self::Dns01, Identifier::Dns(_)) => true,
+            (Self::Http01, Identifier::Ip(_))
+            | (Self::Dns01 | Self::DnsAccount01 | Self::DnsPersist01, Identifier::Dns(_)) => true,
             // RFC 8738 §7
-            (Self::Dns01, Identifier::Ip(_)) => false,
+            (Self::Dns01 | Self::DnsAccount01 | Self::DnsPersist01, Identifier::Ip(_)) => false,
+        }
+    }
+
+    /// Whether it is offered where nothing asks for it in particular. A challenge without a token makes some shipped
+    /// clients give up on the whole authorization.
+    pub fn offered_by_default(self) -> bool {
+        self.has_token()
+    }
+
+    /// Whether its challenges have a token, and thus a key authorization.
+    pub fn has_token(self) -> bool {
+        match self {
+            Self::Http01 | Self::Dns01 | Self::DnsAccount01 => true,
+            Self::DnsPersist01 => false,
         }
     }
 }
@@ -92,6 +118,8 @@ impl fmt::Display for Method {
 pub enum Outcome {
     /// Control is proven.
     Valid,
+    /// Control is proven, and the proof must not be relied on from then on.
+    ValidUntil(Time),
     /// It is not, this time.
     Failed(Failure),
 }
@@ -123,6 +151,10 @@ pub enum FailureKind {
     Unauthorized,
     /// `tls`: a redirect led to an https server whose TLS failed.
     Tls,
+    /// `malformed`: a record that is meant as the proof breaks its syntax.
+    Malformed,
+    /// `caa`: the name's owner lets others issue and not this CA, or whether that is so cannot be found out.
+    Caa,
 }
 
 /// What is to be validated, and for whom.
@@ -138,18 +170,27 @@ pub struct Subject<'a> {
     pub key_authorization: &'a str,
     /// The URL of the account that asks.
     pub account: &'a str,
+    /// What a persistent record may say.
+    pub persist: dns_persist01::Expected<'a>,
 }
 
 /// Tries once to validate control of an identifier by `method`. Takes at most about 20 s.
 pub async fn validate<O: Outbound>(outbound: &O, config: &Config, method: Method, subject: &Subject<'_>) -> Outcome {
     let probe = probe::Probe::start(outbound, config);
     let result = match (method, subject.identifier) {
-        (Method::Http01, _) => http01::validate(&probe, subject).await,
-        (Method::Dns01, Identifier::Dns(name)) => dns01::validate(&probe, name, subject).await,
-        (Method::Dns01, Identifier::Ip(address)) => Err(unfit(method, address)),
+        (Method::Http01, _) => http01::validate(&probe, subject).await.map(|()| None),
+        (Method::Dns01, Identifier::Dns(name)) => dns01::validate(&probe, name, subject).await.map(|()| None),
+        (Method::DnsAccount01, Identifier::Dns(name)) => {
+            dns_account01::validate(&probe, name, subject).await.map(|()| None)
+        }
+        (Method::DnsPersist01, Identifier::Dns(name)) => dns_persist01::validate(&probe, name, subject).await,
+        (Method::Dns01 | Method::DnsAccount01 | Method::DnsPersist01, Identifier::Ip(address)) => {
+            Err(unfit(method, address))
+        }
     };
     match result {
-        Ok(()) => Outcome::Valid,
+        Ok(None) => Outcome::Valid,
+        Ok(Some(until)) => Outcome::ValidUntil(until),
         Err(failure) => Outcome::Failed(failure),
     }
 }

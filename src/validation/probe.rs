@@ -23,6 +23,7 @@ const TOTAL: Duration = Duration::from_secs(20);
 pub struct Probe<'a, O> {
     outbound: &'a O,
     config: &'a Config,
+    budget: Duration,
     deadline: Time,
 }
 
@@ -38,7 +39,12 @@ pub struct Addresses {
 impl<'a, O: Outbound> Probe<'a, O> {
     /// Starts the clock.
     pub fn start(outbound: &'a O, config: &'a Config) -> Self {
-        Self { outbound, config, deadline: outbound.now().plus(TOTAL) }
+        Self::within(outbound, config, TOTAL)
+    }
+
+    /// Starts the clock with another budget than a validation has.
+    pub fn within(outbound: &'a O, config: &'a Config, budget: Duration) -> Self {
+        Self { outbound, config, budget, deadline: outbound.now().plus(budget) }
     }
 
     /// What to connect with.
@@ -58,7 +64,7 @@ impl<'a, O: Outbound> Probe<'a, O> {
     pub fn limits(&self, at_most: Duration, max_bytes: usize) -> Result<Limits, Failure> {
         let left = self.outbound.now().until(self.deadline);
         if left.is_zero() {
-            let detail = format!("the validation was not done after {} seconds", TOTAL.as_secs());
+            let detail = format!("the validation was not done after {} seconds", self.budget.as_secs());
             return Err(Failure { kind: FailureKind::Connection, detail, retry: true });
         }
         Ok(Limits { max_bytes, timeout: at_most.min(left) })

@@ -9,10 +9,18 @@ fn z12_wildcards_are_for_dns_alone() {
         let identifier = Identifier::dns(name).unwrap();
         Method::ALL.into_iter().filter(|method| method.fits(&identifier)).map(Method::name).collect()
     };
-    assert_eq!(fitting("a.test"), ["http-01", "dns-01"]);
-    assert_eq!(fitting("*.a.test"), ["dns-01"]);
+    assert_eq!(fitting("a.test"), ["http-01", "dns-01", "dns-account-01", "dns-persist-01"]);
+    assert_eq!(fitting("*.a.test"), ["dns-01", "dns-account-01", "dns-persist-01"]);
     let address = Identifier::ip("192.0.2.1").unwrap();
-    assert!(Method::Http01.fits(&address) && !Method::Dns01.fits(&address), "RFC 8738 section 7");
+    let fitting: Vec<Method> = Method::ALL.into_iter().filter(|method| method.fits(&address)).collect();
+    assert_eq!(fitting, [Method::Http01], "RFC 8738 section 7");
+}
+
+#[test]
+fn t34_a_challenge_without_a_token_is_not_offered_unasked() {
+    for method in Method::ALL {
+        assert_eq!(method.offered_by_default(), method != Method::DnsPersist01, "{method}");
+    }
 }
 
 #[test]
@@ -20,6 +28,8 @@ fn z03_challenge_types_have_the_registered_names() {
     for (name, method) in [
         ("http-01", Some(Method::Http01)),
         ("dns-01", Some(Method::Dns01)),
+        ("dns-account-01", Some(Method::DnsAccount01)),
+        ("dns-persist-01", Some(Method::DnsPersist01)),
         ("tls-alpn-01", None),
         ("HTTP-01", None),
         ("", None),
@@ -31,16 +41,18 @@ fn z03_challenge_types_have_the_registered_names() {
 #[tokio::test]
 async fn z10_z11_each_method_asks_its_own_place() {
     let name = Identifier::dns("a.test").unwrap();
+    let account = format!("{}._acme-challenge.a.test", dns_account01::label("https://ca.test/acme/account/a"));
     let fake = Fake::default()
         .name("a.test", &["1.1.1.1"])
         .host("1.1.1.1:80", http("200 OK", "", "t.k"))
-        .txt("_acme-challenge.a.test", &[&[&dns01::expected("t.k")]]);
+        .txt("_acme-challenge.a.test", &[&[&dns01::expected("t.k")]])
+        .txt(&account, &[&[&dns01::expected("t.k")]])
+        .txt("_validation-persist.a.test", &[&["ca.test; accounturi=https://ca.test/acme/account/a"]]);
+    let issuers = ["ca.test".to_owned()];
     for method in Method::ALL {
-        assert_eq!(
-            validate(&fake, &Config::default(), method, &subject(&name, "t", "t.k")).await,
-            Outcome::Valid,
-            "{method}"
-        );
+        let persist = dns_persist01::Expected { issuers: &issuers, ..dns_persist01::Expected::default() };
+        let subject = Subject { persist, ..subject(&name, "t", "t.k") };
+        assert_eq!(validate(&fake, &Config::default(), method, &subject).await, Outcome::Valid, "{method}");
     }
     let log = fake.log.borrow();
     assert_eq!(
@@ -49,7 +61,9 @@ async fn z10_z11_each_method_asks_its_own_place() {
             "AAAA a.test",
             "A a.test",
             "1.1.1.1:80 GET /.well-known/acme-challenge/t HTTP/1.1",
-            "TXT _acme-challenge.a.test"
+            "TXT _acme-challenge.a.test",
+            &format!("TXT {account}"),
+            "TXT _validation-persist.a.test"
         ]
     );
 }
@@ -68,11 +82,10 @@ async fn z06_what_the_resolver_cannot_say_is_worth_a_retry_for_each_method() {
         (&refused, "response code 5"),
         (&|| Zone::Silence, "no complete answer in time"),
     ] {
-        let fake = Fake::default().zone("a.test", Kind::A, zone()).zone("a.test", Kind::Aaaa, zone()).zone(
-            "_acme-challenge.a.test",
-            Kind::Txt,
-            zone(),
-        );
+        let account = format!("{}._acme-challenge.a.test", dns_account01::label("https://ca.test/acme/account/a"));
+        let owners = ["_acme-challenge.a.test", &account, "_validation-persist.a.test"];
+        let fake = Fake::default().zone("a.test", Kind::A, zone()).zone("a.test", Kind::Aaaa, zone());
+        let fake = owners.iter().fold(fake, |fake, owner| fake.zone(owner, Kind::Txt, zone()));
         for method in Method::ALL {
             let outcome = validate(&fake, &Config::default(), method, &subject(&name, "t", "t.k")).await;
             let Outcome::Failed(failure) = outcome else { panic!("{method} {words}") };

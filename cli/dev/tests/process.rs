@@ -57,7 +57,7 @@ fn a_second_start_finds_the_same_ca_and_the_same_state() {
 }
 
 #[test]
-fn plain_http_is_served_on_request() {
+fn t36_plain_http_is_served_on_request_only() {
     let place = Place::new(COUNTER);
     let dev = place.up(&["--plain-http", "--resolver", "https://dns.example/dns-query"]);
     assert!(dev.text("directory").starts_with("http://127.0.0.1:"));
@@ -66,6 +66,10 @@ fn plain_http_is_served_on_request() {
     assert_eq!(format!("{}/directory", env["BASE_URL"].as_str().unwrap()), dev.text("directory"));
     let printed = place.read("stdout");
     assert!(!printed.contains("REQUESTS_CA_BUNDLE") && printed.contains("https://dns.example/dns-query"), "{printed}");
+    dev.stop(Signal::TERM);
+    // Who does not ask for it gets https, as lego and instant-acme demand.
+    let dev = place.up(&[]);
+    assert!(dev.text("directory").starts_with("https://127.0.0.1:"));
     dev.stop(Signal::TERM);
 }
 

@@ -82,6 +82,9 @@ impl Answered {
             check_problem(asked, &self.json(), true);
             assert_eq!(self.json()["status"], self.status(), "{asked}: status in the problem and of the response");
             assert_eq!(self.status() == 405, self.header("Allow").is_some(), "{asked}: Allow");
+            // T-03: certbot reads the Location of any 409 to newAccount or keyChange.
+            let conflict = self.status() == 409 && self.json()["type"] == "urn:ietf:params:acme:error:malformed";
+            assert!(!conflict || self.header("Location").is_some(), "{asked}: 409 without a Location");
             assert!(self.status() < 500 || self.header("Retry-After").is_some(), "{asked}: Retry-After with 5xx");
         } else if self.header("Content-Type").is_some_and(|kind| kind.contains("json")) {
             assert_eq!(self.header("Content-Type"), Some("application/json"), "{asked}");
@@ -158,6 +161,11 @@ pub fn check_problem(asked: &str, problem: &Value, top: bool) {
     let token = kind.strip_prefix("urn:ietf:params:acme:error:").unwrap_or_default();
     assert!(Kind::ALL.iter().any(|kind| kind.token() == token), "{asked}: type {kind:?}");
     assert!(problem["detail"].as_str().is_some_and(|detail| !detail.is_empty()), "{asked}: a detail: {problem}");
+    // What a detail quotes of a request has to be cut.
+    assert!(
+        problem["detail"].as_str().is_some_and(|detail| detail.len() <= 1_000),
+        "{asked}: a detail too long: {problem}"
+    );
     assert!(!top || problem.get("identifier").is_none(), "{asked}: identifier at the top: {problem}");
     let subproblems = problem.get("subproblems").and_then(Value::as_array).cloned().unwrap_or_default();
     assert!(token != "compound" || !subproblems.is_empty(), "{asked}: compound of nothing: {problem}");

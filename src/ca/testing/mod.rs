@@ -16,8 +16,11 @@ mod client;
 mod csr;
 mod executor;
 mod faults;
+pub mod fuzz;
 mod host;
+mod invariants;
 mod network;
+mod running;
 mod world;
 
 pub use answered::Answered;
@@ -27,5 +30,6 @@ pub use csr::CsrShape;
 pub use executor::{Race, poll_some};
 pub use faults::Fault;
 pub use host::WorldPorts;
+pub use invariants::{check_all, check_key_works};
 pub use network::Network;
 pub use world::{BASE, START, World};

@@ -2,7 +2,7 @@
 
 use crate::validation::outbound::OutboundFault;
 use hickory_proto::op::{Message, OpCode, ResponseCode};
-use hickory_proto::rr::rdata::{A, AAAA, TXT};
+use hickory_proto::rr::rdata::{A, AAAA, CAA, TXT};
 use hickory_proto::rr::{Name, RData, Record};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -14,6 +14,10 @@ use std::net::IpAddr;
 pub struct Network {
     addresses: RefCell<BTreeMap<String, Vec<IpAddr>>>,
     texts: RefCell<BTreeMap<String, Vec<String>>>,
+    /// Tag and value.
+    policies: RefCell<BTreeMap<String, Vec<(String, String)>>>,
+    /// Kinds and names that the resolver answers with SERVFAIL, and how often it does so yet.
+    troubles: RefCell<BTreeMap<String, u32>>,
     /// By host and path.
     pages: RefCell<BTreeMap<(String, String), String>>,
     resolver_down: Cell<bool>,
@@ -31,6 +35,26 @@ impl Network {
     /// Adds a TXT record.
     pub fn txt(&self, name: &str, text: &str) {
         self.texts.borrow_mut().entry(name.to_owned()).or_default().push(text.to_owned());
+    }
+
+    /// Takes the TXT records of `name` away.
+    pub fn clear_txt(&self, name: &str) {
+        self.texts.borrow_mut().remove(name);
+    }
+
+    /// Adds a CAA record, not critical.
+    pub fn caa(&self, name: &str, tag: &str, value: &str) {
+        self.policies.borrow_mut().entry(name.to_owned()).or_default().push((tag.to_owned(), value.to_owned()));
+    }
+
+    /// Takes the CAA records of `name` away.
+    pub fn clear_caa(&self, name: &str) {
+        self.policies.borrow_mut().remove(name);
+    }
+
+    /// Has the next `times` questions for this kind of records of `name` answered with SERVFAIL.
+    pub fn servfail(&self, kind: &str, name: &str, times: u32) {
+        self.troubles.borrow_mut().insert(format!("{kind} {name}"), times);
     }
 
     /// Has the host `name`, which gets an address if it has none, answer `body` at `path`.
@@ -79,6 +103,11 @@ impl Network {
             return Err(OutboundFault::Resolver("it is down".to_owned()));
         }
         let mut answer = Message::response(query.metadata.id, OpCode::Query);
+        if self.is_in_trouble(&format!("{kind} {name}")) {
+            answer.metadata.response_code = ResponseCode::ServFail;
+            answer.add_query(question);
+            return Ok(answer.to_vec().expect("a DNS answer"));
+        }
         let owner = Name::from_ascii(format!("{name}.")).expect("a name");
         for data in self.records(&name, &kind) {
             answer.add_answer(Record::from_rdata(owner.clone(), 60, data));
@@ -90,8 +119,16 @@ impl Network {
         Ok(answer.to_vec().expect("a DNS answer"))
     }
 
+    fn is_in_trouble(&self, asked: &str) -> bool {
+        let mut troubles = self.troubles.borrow_mut();
+        let left = troubles.get_mut(asked).filter(|left| **left > 0);
+        left.map(|left| *left -= 1).is_some()
+    }
+
     fn exists(&self, name: &str) -> bool {
-        self.addresses.borrow().contains_key(name) || self.texts.borrow().contains_key(name)
+        self.addresses.borrow().contains_key(name)
+            || self.texts.borrow().contains_key(name)
+            || self.policies.borrow().contains_key(name)
     }
 
     fn records(&self, name: &str, kind: &str) -> Vec<RData> {
@@ -108,6 +145,10 @@ impl Network {
             "TXT" => {
                 let texts = self.texts.borrow().get(name).cloned().unwrap_or_default();
                 texts.into_iter().map(|text| RData::TXT(TXT::new(vec![text]))).collect()
+            }
+            "CAA" => {
+                let policies = self.policies.borrow().get(name).cloned().unwrap_or_default();
+                policies.iter().map(|(tag, value)| RData::CAA(caa(tag, value))).collect()
             }
             _ => Vec::new(),
         }
@@ -126,4 +167,10 @@ impl Network {
         };
         format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n{body}", body.len()).into_bytes()
     }
+}
+
+fn caa(tag: &str, value: &str) -> CAA {
+    let mut record = CAA::new_issue(false, None, Vec::new());
+    (record.tag, record.value) = (tag.to_owned(), value.as_bytes().to_vec());
+    record
 }

@@ -1,32 +1,23 @@
 //! The host: partitions in a map, alarms in another, time by hand.
 
-use super::answered::Answered;
-use super::executor::Race;
 use super::faults::{Fault, SharedKv};
-use super::host::WorldPorts;
 use super::network::Network;
-use crate::ca::cell::Cell as PartitionCell;
 use crate::ca::external::ExternalAccounts;
-use crate::ca::front::Front;
-use crate::ca::http::{Request, Response};
-use crate::ca::message::Partition;
 use crate::ca::ports::Task;
 use crate::ca::routes::Urls;
 use crate::ca::settings::{Meta, Settings, TermsChange};
 use crate::pki::Issuer;
 use crate::pki::ceremony::{CertAndKey, create_intermediate, create_root, cross_sign};
 use crate::policy::Policy;
-use crate::store::MemoryKv;
-use crate::validation;
+use crate::store::Record;
 use crate::validation::guard::AddressPolicy;
+use crate::validation::{self, caa};
 use crate::values::Time;
 use core::time::Duration;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
-use std::future::{Future, poll_fn};
 use std::rc::Rc;
 use std::sync::LazyLock;
-use std::task::Poll;
 
 /// The CA's base URL.
 pub const BASE: &str = "https://ca.test";
@@ -50,24 +41,24 @@ pub(super) fn authority() -> &'static (CertAndKey, CertAndKey) {
 /// A CA with all around it. Clones are handles to the same one.
 #[derive(Clone)]
 pub struct World {
-    settings: Rc<Settings>,
+    pub(super) settings: Rc<Settings>,
     pub(super) state: Rc<State>,
 }
 
 pub(super) struct State {
     now: Cell<Time>,
-    partitions: RefCell<BTreeMap<String, SharedKv>>,
+    pub(super) partitions: RefCell<BTreeMap<String, SharedKv>>,
     pub(super) alarms: RefCell<BTreeMap<String, Time>>,
     pub(super) timers: RefCell<BTreeSet<Time>>,
     pub(super) tasks: RefCell<Vec<Task>>,
     network: Network,
-    store: Rc<Fault>,
+    pub(super) store: Rc<Fault>,
     calls: Fault,
     replies: Fault,
     signatures: Fault,
     pub(super) random: Cell<u64>,
-    cooperative: Cell<bool>,
-    progress: Cell<u64>,
+    pub(super) cooperative: Cell<bool>,
+    pub(super) progress: Cell<u64>,
     pub(super) log: RefCell<Vec<String>>,
     nonces: RefCell<BTreeSet<String>>,
 }
@@ -88,6 +79,11 @@ impl World {
             issuer: Issuer::from_pem_chain(&authority().1.certificate).expect("the issuer"),
             validation: validation::Config { http01_port: 80, policy: AddressPolicy { allow_private: true } },
             resolver: "https://resolver.test/dns-query".to_owned(),
+            caa: caa::Config {
+                checked: true,
+                identities: vec!["ca.test".to_owned()],
+                internal: caa::INTERNAL.map(str::to_owned).to_vec(),
+            },
             meta: Meta::default(),
             revocation_page: None,
             terms_change: TermsChange::default(),
@@ -258,127 +254,13 @@ impl World {
         rows.map(|((name, _), json)| (name, serde_json::from_str(&json).expect("JSON"))).collect()
     }
 
+    /// Stores a record in a partition, as if something had done so before.
+    pub fn put<R: Record>(&self, partition: &str, id: &str, record: &R) {
+        self.cell(partition).transact(|txn| Ok(txn.put(id, record)?)).expect("the record is stored");
+    }
+
     /// Notes a nonce that was issued. `false` when it was issued before.
     pub fn note_nonce(&self, nonce: &str) -> bool {
         self.state.nonces.borrow_mut().insert(nonce.to_owned())
-    }
-
-    /// The answer to a request, unchecked, as a future of its own.
-    pub fn serve(&self, request: Request) -> impl Future<Output = Response> + use<> {
-        let front = Front { ports: WorldPorts::new(self, None) };
-        async move { front.handle(request).await }
-    }
-
-    /// Sends a request and checks what every answer has to have.
-    pub fn send(&self, request: Request) -> Answered {
-        let response = self.run(self.serve(request.clone()));
-        Answered::checked(self, &request, response)
-    }
-
-    /// A GET, or another method without a body.
-    pub fn ask(&self, method: &str, path: &str) -> Answered {
-        let body = Some(Vec::new());
-        self.send(Request { method: method.to_owned(), path: path.to_owned(), content_type: None, body })
-    }
-
-    /// Runs a future to its end; when it waits for time, time passes.
-    pub fn run<T>(&self, future: impl Future<Output = T>) -> T {
-        let mut future = Box::pin(future);
-        loop {
-            let before = self.progress();
-            if let Some(value) = super::poll_some(future.as_mut(), 1) {
-                return value;
-            }
-            assert!(self.progress() != before || self.pass_to_timer(), "it waits for something that never comes");
-        }
-    }
-
-    /// Runs two futures: the first for `k` steps, then the second to its end, then the first to its end.
-    pub fn interrupt<T: 'static>(
-        &self,
-        first: impl Future<Output = T> + 'static,
-        k: usize,
-        second: impl Future<Output = T> + 'static,
-    ) -> Vec<T> {
-        let mut race = Race::new(self);
-        race.enter(first);
-        race.enter(second);
-        for _ in 0..k {
-            race.step(0);
-        }
-        race.run(|running| running - 1)
-    }
-
-    /// Runs what was spawned, as far as it goes without time passing.
-    pub fn run_tasks(&self) {
-        loop {
-            let before = self.progress();
-            let mut waiting = Vec::new();
-            for mut task in self.state.tasks.take() {
-                if super::poll_some(task.as_mut(), 1).is_none() {
-                    waiting.push(task);
-                }
-            }
-            let idle = self.progress() == before && self.state.tasks.borrow().is_empty();
-            self.state.tasks.borrow_mut().extend(waiting);
-            if idle {
-                return;
-            }
-        }
-    }
-
-    /// Ends what was spawned, wherever it is.
-    pub fn drop_tasks(&self) {
-        self.state.tasks.take();
-    }
-
-    /// Runs the alarms that are due. One that fails is tried again when this is called again, as the platform does.
-    pub fn run_due_alarms(&self) {
-        let now = self.now();
-        let due: Vec<String> = {
-            let alarms = self.state.alarms.borrow();
-            alarms.iter().filter(|(_, at)| **at <= now).map(|(name, _)| name.clone()).collect()
-        };
-        for name in due {
-            self.state.alarms.borrow_mut().remove(&name);
-            if self.run(self.cell(&name).alarm()).is_err() {
-                self.state.alarms.borrow_mut().entry(name).or_insert(now);
-            }
-        }
-        self.run_tasks();
-    }
-
-    /// Lets `time` pass in steps of a second, with all alarms on time.
-    pub fn live(&self, time: Duration) {
-        let end = self.now().plus(time);
-        while self.now() < end {
-            self.run_due_alarms();
-            self.pass(Duration::from_secs(1));
-        }
-        self.run_due_alarms();
-    }
-
-    /// When the alarms of the partitions go off.
-    pub fn alarms(&self) -> BTreeMap<String, Time> {
-        self.state.alarms.borrow().clone()
-    }
-
-    pub(super) fn cell(&self, name: &str) -> Rc<PartitionCell<WorldPorts, SharedKv>> {
-        let kv = self.state.partitions.borrow_mut().entry(name.to_owned()).or_insert_with(|| self.empty()).clone();
-        let ports = WorldPorts::new(self, Some(name));
-        Rc::new(PartitionCell::new(ports, Partition::parse(name).expect("a partition's name"), kv))
-    }
-
-    fn empty(&self) -> SharedKv {
-        SharedKv::new(MemoryKv::default(), self.state.store.clone())
-    }
-
-    /// One step: others may come in between when the world is cooperative.
-    pub(super) async fn step(&self) {
-        let state = &self.state;
-        state.progress.set(state.progress.get() + 1);
-        let mut waited = !state.cooperative.get();
-        poll_fn(|_| if std::mem::replace(&mut waited, true) { Poll::Ready(()) } else { Poll::Pending }).await;
-        state.progress.set(state.progress.get() + 1);
     }
 }

@@ -1,5 +1,5 @@
 use super::super::fake::{Fake, Zone, subject};
-use super::super::{Config, Method, Outcome, validate};
+use super::super::{Config, FailureKind, Method, Outcome, validate};
 use super::*;
 use crate::values::Identifier;
 use hickory_proto::op::ResponseCode;
@@ -17,7 +17,7 @@ async fn run(fake: &Fake) -> Outcome {
 async fn failure(fake: &Fake) -> Failure {
     match run(fake).await {
         Outcome::Failed(failure) => failure,
-        Outcome::Valid => panic!("valid"),
+        outcome => panic!("{outcome:?}"),
     }
 }
 

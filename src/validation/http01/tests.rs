@@ -40,7 +40,7 @@ async fn run(fake: &Fake) -> Outcome {
 async fn failure(fake: &Fake) -> Failure {
     match run(fake).await {
         Outcome::Failed(failure) => failure,
-        Outcome::Valid => panic!("valid"),
+        outcome => panic!("{outcome:?}"),
     }
 }
 

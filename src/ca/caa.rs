@@ -1,0 +1,195 @@
+//! CAA at work: which names the configuration has records looked for, and the look before a certificate is issued.
+//!
+//! A validation looks for the records itself. What it found holds for some hours; an authorization that is used after
+//! that, or that came about without a validation, is looked after when the order is finalized.
+
+use super::cell::{Admitted, Cell};
+use super::ports::PartitionPorts;
+use super::settings::Values;
+use crate::acme::order::OrderStatus;
+use crate::acme::problem::Named;
+use crate::acme::{AuthorizationRecord, Kind, Problem};
+use crate::store::{Kv, Txn};
+use crate::validation::caa::{self, Config, Question};
+use crate::validation::probe::Probe;
+use crate::validation::{Failure, Method};
+use crate::values::identifier::DnsName;
+use crate::values::{Id, Identifier, Time};
+use core::time::Duration;
+use url::{Host, Url};
+
+/// For how long a look holds. The Baseline Requirements (§3.2.2.8) say eight hours; the certificate is signed some time
+/// after the look.
+const FRESH: Duration = Duration::from_secs(7 * 3600);
+
+/// How often records are looked for within one finalize request while the resolver has trouble.
+const TRIES: u32 = 3;
+
+/// Between two of them.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// For one of them. Together with the issuance that follows it has to fit into what the request may take.
+const BUDGET: Duration = Duration::from_secs(4);
+
+/// How long a client should wait when the resolver goes on having trouble, in seconds.
+const RETRY: u32 = 30;
+
+/// The most names that a challenge may have of its issuer (draft-ietf-acme-dns-persist-02 §3.1).
+const MAX_IDENTITIES: usize = 10;
+
+/// The name of a disposable CA, whose address is none.
+const DEV_IDENTITY: &str = "selvedge.test";
+
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+    /// Whether an authorization has to be looked after before it is used.
+    fn is_due(&self, authorization: &AuthorizationRecord) -> bool {
+        let now = self.ports.now();
+        self.ports.settings().caa.applies_to(&authorization.identifier)
+            && authorization.caa_checked.is_none_or(|at| at.plus(FRESH) <= now)
+    }
+
+    /// Looks for the CAA records of an order that is ready, as far as that is due. Gives the authorizations that they
+    /// allow to use, for [`Cell::note_caa`].
+    ///
+    /// # Errors
+    /// `caa`, with Retry-After where the resolver is at fault; what [`Cell::enter`] refuses.
+    pub async fn look_for_caa(&self, admitted: &Admitted, order: &Id) -> Result<Vec<Id>, Problem> {
+        let due = self.consider(admitted, |txn, _account| {
+            let order = self.order(txn, order)?;
+            let mut authorizations = self.authorizations_of(txn, &order)?;
+            if order.status(&authorizations, self.ports.now()) != OrderStatus::Ready {
+                return Ok(Vec::new());
+            }
+            authorizations.retain(|authorization| self.is_due(authorization));
+            Ok(authorizations)
+        })?;
+        let account = self.ports.settings().urls.account(&admitted.account);
+        let questions: Vec<Question<'_>> = due.iter().filter_map(|due| question(due, &account)).collect();
+        let mut tries = 1;
+        loop {
+            let probe = Probe::within(&self.ports, &self.ports.settings().validation, BUDGET);
+            let answers = caa::check(&probe, &self.ports.settings().caa.identities, &questions).await;
+            let refused = |(question, answer): (&Question<'_>, Result<(), Failure>)| {
+                answer.err().map(|failure| (question.name.clone(), failure))
+            };
+            let failures: Vec<(DnsName, Failure)> = questions.iter().zip(answers).filter_map(refused).collect();
+            if failures.is_empty() {
+                return Ok(due.into_iter().map(|authorization| authorization.id).collect());
+            }
+            if tries == TRIES || failures.iter().any(|(_, failure)| !failure.retry) {
+                return Err(refusal(failures));
+            }
+            tries += 1;
+            self.ports.sleep(PAUSE).await;
+        }
+    }
+
+    /// Notes that the records were looked for.
+    ///
+    /// # Errors
+    /// `caa` when an authorization is due that was not looked after, as it or the order has become ready meanwhile.
+    pub fn note_caa(
+        &self,
+        txn: &mut Txn<'_, K>,
+        authorizations: &[AuthorizationRecord],
+        looked: &[Id],
+    ) -> Result<(), Problem> {
+        for authorization in authorizations.iter().filter(|authorization| self.is_due(authorization)) {
+            if !looked.contains(&authorization.id) {
+                let detail = "The order became ready while this was looked into, and the names' CAA records have to be \
+                              looked for yet. Finalize again.";
+                return Err(Problem { retry_after: Some(1), ..Problem::new(Kind::Caa, detail) });
+            }
+            let checked = AuthorizationRecord { caa_checked: Some(self.ports.now()), ..authorization.clone() };
+            txn.put(authorization.id.as_str(), &checked)?;
+        }
+        Ok(())
+    }
+
+    /// Looks for the CAA records of a name that was just proven by `method`. Gives the time of the look, if there was
+    /// one.
+    ///
+    /// # Errors
+    /// A failure of the validation.
+    pub async fn look_after_validation(
+        &self,
+        identifier: &Identifier,
+        wildcard: bool,
+        account: &str,
+        method: Method,
+    ) -> Result<Option<Time>, Failure> {
+        let settings = self.ports.settings();
+        let Identifier::Dns(name) = identifier else { return Ok(None) };
+        if !settings.caa.applies_to(identifier) {
+            return Ok(None);
+        }
+        let at = self.ports.now();
+        let question = Question { name, wildcard, account, method: Some(method) };
+        let probe = Probe::start(&self.ports, &settings.validation);
+        let answers = caa::check(&probe, &settings.caa.identities, &[question]).await;
+        answers.into_iter().collect::<Result<Vec<()>, Failure>>().map(|_| Some(at))
+    }
+}
+
+/// What CAA records are asked about an authorization.
+fn question<'a>(authorization: &'a AuthorizationRecord, account: &'a str) -> Option<Question<'a>> {
+    let Identifier::Dns(name) = &authorization.identifier else { return None };
+    let method = authorization.proof().and_then(Method::from_name);
+    Some(Question { name, wildcard: authorization.wildcard, account, method })
+}
+
+/// The order stays ready.
+fn refusal(failures: Vec<(DnsName, Failure)>) -> Problem {
+    let passing = failures.iter().all(|(_, failure)| failure.retry);
+    let advice = if passing { "Finalize again later" } else { "Change them and finalize again" };
+    let problems = failures.into_iter().map(|(name, failure)| {
+        let problem = Problem::new(Kind::Caa, format!("No certificate: {}. {advice}.", failure.detail));
+        (Named::from(&Identifier::Dns(name)), problem)
+    });
+    let problem = Problem::join(problems.collect()).unwrap_or_else(|| Problem::internal("a refusal without a reason"));
+    Problem { retry_after: passing.then_some(RETRY), ..problem }
+}
+
+/// Reads CAA, CAA_IDENTITIES and CAA_INTERNAL. `base` is the CA's base URL, whose host is its name by default.
+///
+/// # Errors
+/// A sentence for the operator.
+pub fn config(value: Values<'_>, base: &str, dev: bool) -> Result<Config, String> {
+    let checked = match value("CAA").as_deref() {
+        None | Some("on") => true,
+        Some("off") => false,
+        Some(other) => return Err(format!("CAA is {other:?}; it has to be \"on\" or \"off\".")),
+    };
+    let host = || match Url::parse(base).ok()?.host()? {
+        Host::Domain(name) => Some(name.to_owned()),
+        Host::Ipv4(_) | Host::Ipv6(_) => None,
+    };
+    let identities = match value("CAA_IDENTITIES") {
+        Some(list) => names("CAA_IDENTITIES", &list)?,
+        None => vec![host().or_else(|| dev.then(|| DEV_IDENTITY.to_owned())).ok_or(
+            "CAA_IDENTITIES is not set, and the host of BASE_URL is an address; set it to a domain name of yours that \
+             stands for this CA in DNS.",
+        )?],
+    };
+    if identities.is_empty() || identities.len() > MAX_IDENTITIES {
+        let n = identities.len();
+        return Err(format!("CAA_IDENTITIES has {n} names; it has to have between 1 and {MAX_IDENTITIES}."));
+    }
+    let internal = match value("CAA_INTERNAL") {
+        None => caa::INTERNAL.map(str::to_owned).to_vec(),
+        Some(none) if none.trim() == "none" => Vec::new(),
+        Some(list) => names("CAA_INTERNAL", &list)?,
+    };
+    Ok(Config { checked, identities, internal })
+}
+
+/// A comma-separated list of domain names, in lower case.
+fn names(variable: &str, list: &str) -> Result<Vec<String>, String> {
+    let parts = list.split(',').map(str::trim).filter(|part| !part.is_empty());
+    let read = |part: &str| match DnsName::parse(part) {
+        Ok(name) if !name.is_wildcard() => Ok(name.as_str().to_owned()),
+        Ok(_) => Err(format!("{variable} has {part:?}; leave the `*.` out.")),
+        Err(fault) => Err(format!("{variable} has {part:?}, which {fault}.")),
+    };
+    parts.map(read).collect()
+}

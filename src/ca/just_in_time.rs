@@ -1,0 +1,192 @@
+//! Which challenges a name is offered, and names that need none because a record that stays in DNS proves them while
+//! the order is placed
+//! ([draft-ietf-acme-dns-persist-02 §4.4](https://datatracker.ietf.org/doc/html/draft-ietf-acme-dns-persist-02#section-4.4)).
+
+use super::account::payload;
+use super::cell::{Admitted, Cell};
+use super::ports::PartitionPorts;
+use crate::acme::authorization::PersistentOffer;
+use crate::acme::persist::PersistRecord;
+use crate::acme::{AuthorizationRecord, ChallengeRecord, NewOrder, OrderRecord, Problem};
+use crate::policy::Permit;
+use crate::store::{Kv, Txn};
+use crate::validation::dns_persist01::{self, Expected};
+use crate::validation::probe::Probe;
+use crate::validation::{Method, Subject};
+use crate::values::{Identifier, Time, b64};
+use core::time::Duration;
+use futures_util::{StreamExt, stream};
+
+/// The most names of one order whose records are looked up. The others get their challenges as usual.
+const MOST: usize = 20;
+
+/// How many look-ups run side by side.
+const PARALLEL: usize = 6;
+
+/// For all of them: the client waits for its order.
+const BUDGET: Duration = Duration::from_secs(4);
+
+/// A record was found that proves an identifier.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proof {
+    identifier: Identifier,
+    until: Option<Time>,
+}
+
+/// What is looked up for an order.
+#[derive(Default)]
+struct Search {
+    identifiers: Vec<Identifier>,
+    thumbprints: Vec<String>,
+}
+
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+    /// The challenge types that an identifier is offered: those that the policy says, or that every client understands;
+    /// and dns-persist-01 to an account that proved the name by it before, unless the policy excludes it. None for one
+    /// that is pre-authorised.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub fn offered(&self, txn: &Txn<'_, K>, identifier: &Identifier, permit: &Permit) -> Result<Vec<Method>, Problem> {
+        let known = txn.get::<PersistRecord>(&identifier.base().value())?.is_some();
+        let offers = |method: Method| {
+            permit.offers(method.name()) || (!method.has_token() && known && permit.allows(method.name()))
+        };
+        let wanted = |method: &Method| !permit.preauthorized && method.fits(identifier) && offers(*method);
+        Ok(Method::ALL.into_iter().filter(wanted).collect())
+    }
+
+    /// A fresh challenge of this type.
+    ///
+    /// # Errors
+    /// `serverInternal` without randomness.
+    pub fn challenge(&self, method: Method) -> Result<ChallengeRecord, Problem> {
+        if method.has_token() {
+            let token: [u8; 16] = self.ports.random()?;
+            return Ok(ChallengeRecord::new(method.name(), b64::encode(&token)));
+        }
+        let settings = self.ports.settings();
+        let issuer_domain_names = settings.caa.identities.clone();
+        let account_uri = settings.urls.account(self.account_id()?);
+        Ok(ChallengeRecord::persistent(method.name(), PersistentOffer { issuer_domain_names, account_uri }))
+    }
+
+    /// Looks up the records of the names of a new order, for an account that proved names by such records before.
+    ///
+    /// Whatever goes wrong, in the request, the storage or the network, is no proof and nothing else: the order is
+    /// placed, or refused, as usual.
+    pub async fn just_in_time(&self, admitted: &Admitted) -> Vec<Proof> {
+        let Ok(search) = self.consider(admitted, |txn, account| {
+            if txn.list::<PersistRecord>(None, 1)?.is_empty() {
+                return Ok(Search::default());
+            }
+            let identifiers = payload::<NewOrder>(admitted)?.checked()?;
+            let permits = self.permits(&account, &identifiers)?;
+            let mut search = Search { identifiers: Vec::new(), thumbprints: account.thumbprints() };
+            for identifier in &identifiers {
+                let permit = permits.of(identifier)?;
+                if search.identifiers.len() < MOST
+                    && self.offered(txn, identifier, permit)?.contains(&Method::DnsPersist01)
+                    && self.proven(txn, identifier, permit)?.is_none()
+                {
+                    search.identifiers.push(identifier.clone());
+                }
+            }
+            Ok(search)
+        }) else {
+            return Vec::new();
+        };
+        let settings = self.ports.settings();
+        let (account, prefix) = (settings.urls.account(&admitted.account), settings.urls.account_hash_prefix());
+        let expected =
+            Expected { issuers: &settings.caa.identities, hash_prefix: &prefix, thumbprints: &search.thumbprints };
+        let probe = Probe::within(&self.ports, &settings.validation, BUDGET);
+        let lookups = search.identifiers.into_iter().map(|identifier| look_up(&probe, identifier, &account, expected));
+        stream::iter(lookups).buffered(PARALLEL).filter_map(|proof| async { proof }).collect().await
+    }
+
+    /// Has an authorization valid when there is a proof of its identifier. Whether that changed it.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub fn prove(
+        &self,
+        txn: &mut Txn<'_, K>,
+        authorization: &mut AuthorizationRecord,
+        proofs: &[Proof],
+    ) -> Result<bool, Problem> {
+        let (now, method) = (self.ports.now(), Method::DnsPersist01);
+        // Pending, processing, valid, all in one moment; nothing happens where the challenge is not offered.
+        if let Some(proof) = proofs.iter().find(|proof| proof.is_of(authorization))
+            && authorization.respond(method.name(), String::new(), now)
+            && authorization.succeed(method.name(), now, proof.until)
+        {
+            self.remember(txn, authorization, method)?;
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
+    /// Whether an open order may be answered again: what was proven by records that stay in DNS is so now. What is proven
+    /// by now and was not then becomes valid.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub fn hold_still(&self, txn: &mut Txn<'_, K>, order: &OrderRecord, proofs: &[Proof]) -> Result<bool, Problem> {
+        let authorizations = self.authorizations_of(txn, order)?;
+        let persistent = |found: &&AuthorizationRecord| found.proof() == Some(Method::DnsPersist01.name());
+        let mut claimed = authorizations.iter().filter(persistent);
+        if !claimed.all(|authorization| proofs.iter().any(|proof| proof.is_of(authorization))) {
+            return Ok(false);
+        }
+        for mut authorization in authorizations {
+            if self.prove(txn, &mut authorization, proofs)? {
+                txn.put(authorization.id.as_str(), &authorization)?;
+            }
+        }
+        Ok(true)
+    }
+
+    /// Remembers that the account proved a name by a record that stays, if it was such a method.
+    ///
+    /// # Errors
+    /// When it cannot be stored.
+    pub fn remember(
+        &self,
+        txn: &mut Txn<'_, K>,
+        authorization: &AuthorizationRecord,
+        method: Method,
+    ) -> Result<(), Problem> {
+        if !method.has_token() {
+            txn.put(&authorization.identifier.value(), &PersistRecord::new(self.ports.now()))?;
+        }
+        Ok(())
+    }
+}
+
+impl Proof {
+    /// Whether it proves what this authorization is for.
+    fn is_of(&self, authorization: &AuthorizationRecord) -> bool {
+        self.identifier.is_wildcard() == authorization.wildcard && self.identifier.base() == authorization.identifier
+    }
+}
+
+async fn look_up<P: PartitionPorts>(
+    probe: &Probe<'_, P>,
+    identifier: Identifier,
+    account: &str,
+    expected: Expected<'_>,
+) -> Option<Proof> {
+    let base = identifier.base();
+    let Identifier::Dns(name) = &base else { return None };
+    let subject = Subject {
+        identifier: &base,
+        wildcard: identifier.is_wildcard(),
+        token: "",
+        key_authorization: "",
+        account,
+        persist: expected,
+    };
+    let until = dns_persist01::validate(probe, name, &subject).await.ok()?;
+    Some(Proof { identifier, until })
+}

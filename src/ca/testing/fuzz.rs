@@ -1,0 +1,264 @@
+//! What is fed with any bytes whatever: by `cargo fuzz` (the crate in `fuzz/`), and by plain `cargo test`, which
+//! replays `fuzz/corpus/`.
+//!
+//! A target ends quietly when its parser gave a value, or a refusal that can be shown: short, and a problem document
+//! where the parser's faults become one. Anything else is a panic, which both runners report.
+
+mod network;
+
+use super::answered::{Answered, check_problem};
+use super::client::Client;
+use super::executor::poll_some;
+use super::world::{BASE, START, World};
+use crate::acme::{Problem, nonce};
+use crate::ca::http::{MAX_BODY, Request};
+use crate::ca::ladder;
+use crate::ca::routes::{Route, Urls};
+use crate::jose::testing::ClientKey;
+use crate::jose::{EabUnverified, Jwk, KeyChange, KeyRef, Unverified};
+use crate::pki::{certificate, csr};
+use crate::values::native_crypto::{NativeCrypto, NativeKey};
+use crate::values::{Identifier, SigAlg};
+pub use network::{caa, dns, http};
+use std::fmt::Display;
+use std::future::Future;
+
+/// A target: its name, which is that of its corpus, and what it does with an input.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// All targets.
+pub const TARGETS: &[Target] = &[
+    ("jws", jws),
+    ("jwk", jwk),
+    ("eab", eab),
+    ("key_change", key_change),
+    ("csr", csr),
+    ("revocation", revocation),
+    ("dns", dns),
+    ("http", http),
+    ("caa", caa),
+    ("identifiers", identifiers),
+    ("nonces", nonces),
+    ("routes", routes),
+    ("requests", requests),
+    ("payloads", payloads),
+];
+
+/// The longest clause that a fault may say of itself: what it quotes of an input has to be cut.
+const LONGEST_FAULT: usize = 1_000;
+
+/// Checks that a fault can be shown.
+fn shown(fault: &impl Display) -> String {
+    let text = fault.to_string();
+    assert!(!text.is_empty() && text.len() <= LONGEST_FAULT, "a fault of {} bytes: {text:.200}", text.len());
+    text
+}
+
+fn shown_problem(problem: &Problem) {
+    check_problem("fuzz", &problem.document(), true);
+    shown(&problem.detail);
+}
+
+/// Native crypto never waits.
+fn done<T>(future: impl Future<Output = T>) -> T {
+    poll_some(future, 1).expect("native crypto never waits")
+}
+
+/// An account key, the same in each run.
+fn account_key() -> ClientKey {
+    let mut fill = |bytes: &mut [u8]| bytes.fill(7);
+    ClientKey::from_native(NativeKey::generate(SigAlg::Es256, &mut fill).expect("a key"))
+}
+
+/// The body of a request. Nobody's signature holds but that of the key in it.
+pub fn jws(data: &[u8]) {
+    if data.len() > MAX_BODY {
+        return;
+    }
+    let parsed = match Unverified::parse(data) {
+        Ok(parsed) => parsed,
+        Err(fault) => return shown_problem(&ladder::refuse_jws(&fault)),
+    };
+    let stranger = account_key().jwk();
+    let key = match parsed.header().key() {
+        KeyRef::Jwk(key) => key.clone(),
+        KeyRef::Kid(_) => stranger.clone(),
+    };
+    match done(parsed.verify(&key, &NativeCrypto)) {
+        Ok(verified) => {
+            assert!(key != stranger || parsed.header().key() == &KeyRef::Jwk(stranger), "a forged signature");
+            let payload = verified.payload_json::<serde_json::Value>();
+            payload.map_or_else(|fault| shown_problem(&ladder::refuse_jws(&fault)), drop);
+        }
+        Err(fault) => shown_problem(&ladder::refuse_signature(&fault)),
+    }
+}
+
+/// A public key as JSON. One that is read can be written, and is the same when it is read again, from either form.
+pub fn jwk(data: &[u8]) {
+    let Ok(text) = core::str::from_utf8(data) else { return };
+    let key = match Jwk::from_json(text) {
+        Ok(key) => key,
+        Err(fault) => return drop(shown(&fault)),
+    };
+    assert_eq!(Jwk::from_json(&key.to_json()).as_ref(), Ok(&key));
+    assert_eq!(Jwk::from_spki(key.spki_der()).map(|again| again.thumbprint()), Some(key.thumbprint()));
+}
+
+/// An `externalAccountBinding`. No MAC holds: the key is not known to whoever wrote the input.
+pub fn eab(data: &[u8]) {
+    let Ok(value) = serde_json::from_slice(data) else { return };
+    let fault = match EabUnverified::parse(&value) {
+        Ok(binding) => binding.verify(&[9; 32], "https://ca.test/acme/new-account", &account_key().jwk()).err(),
+        Err(fault) => Some(fault),
+    };
+    shown(&fault.expect("a forged binding"));
+}
+
+/// The payload of a keyChange request.
+pub fn key_change(data: &[u8]) {
+    let key = account_key();
+    let url = format!("{BASE}/acme/key-change");
+    let protected = serde_json::json!({ "alg": "ES256", "kid": format!("{BASE}/acme/account/x"), "url": url });
+    let outer = Unverified::parse(&key.sign_raw(&protected.to_string(), data)).expect("a request");
+    let outer = done(outer.verify(&key.jwk(), &NativeCrypto)).expect("a signature");
+    match done(KeyChange::verify(&outer, &NativeCrypto)) {
+        Ok(change) => assert_ne!(change.new_key().thumbprint(), key.thumbprint()),
+        Err(fault) => drop(shown(&fault)),
+    }
+}
+
+/// A CSR. What comes of it is names that an order can have, and a key that can be written.
+pub fn csr(data: &[u8]) {
+    let parsed = match csr::parse(data) {
+        Ok(parsed) => parsed,
+        Err(fault) => return drop(shown(&fault)),
+    };
+    match done(parsed.verify(&NativeCrypto)).and_then(|verified| verified.names()) {
+        Ok(names) => names.iter().for_each(read_back),
+        Err(fault) => drop(shown(&fault)),
+    }
+}
+
+/// The certificate of a revocation request.
+pub fn revocation(data: &[u8]) {
+    match certificate::parse_presented(data) {
+        Ok(presented) => {
+            presented.names.iter().for_each(read_back);
+            assert!(presented.tbs_der.len() < data.len() && presented.serial.hex().len() <= 40);
+        }
+        Err(fault) => drop(shown(&fault)),
+    }
+}
+
+/// An identifier's value, as either type.
+pub fn identifiers(data: &[u8]) {
+    let Ok(text) = core::str::from_utf8(data) else { return };
+    match Identifier::dns(text) {
+        Ok(name) => {
+            assert!(name.value().eq_ignore_ascii_case(text) && name.value().len() <= 253);
+            assert!(Identifier::ip(text).is_err(), "{text:?} is a name and an address");
+            assert!(!name.base().is_wildcard());
+            read_back(&name);
+        }
+        Err(fault) => drop(shown(&fault)),
+    }
+    match Identifier::ip(text) {
+        Ok(address) => {
+            assert_eq!(address.value(), text);
+            read_back(&address);
+        }
+        Err(fault) => drop(shown(&fault)),
+    }
+}
+
+/// An identifier is the same after its wire form and after being read again.
+fn read_back(identifier: &Identifier) {
+    let json = serde_json::to_string(identifier).expect("JSON");
+    assert_eq!(serde_json::from_str::<Identifier>(&json).as_ref().ok(), Some(identifier), "{json}");
+}
+
+/// A nonce that was not issued here.
+pub fn nonces(data: &[u8]) {
+    let Ok(text) = core::str::from_utf8(data) else { return };
+    assert!(nonce::check(&[7; 32], text, START).is_err(), "a forged nonce: {text}");
+}
+
+/// A path: one that is read names one resource, whose URL is this path and no other.
+pub fn routes(data: &[u8]) {
+    let Ok(path) = core::str::from_utf8(data) else { return };
+    let urls = Urls::new(BASE);
+    let Some(route) = Route::parse(path) else {
+        assert_eq!(urls.account_of(&urls.of_path(path)), None);
+        return;
+    };
+    assert_eq!(url_of(&urls, &route), urls.of_path(path));
+    assert!(!route.allowed_methods().is_empty());
+}
+
+/// The URL of a resource.
+pub fn url_of(urls: &Urls, route: &Route) -> String {
+    match route {
+        Route::Home => urls.of_path("/"),
+        Route::Directory => urls.directory(),
+        Route::NewNonce => urls.resource("new-nonce"),
+        Route::NewAccount => urls.resource("new-account"),
+        Route::NewOrder => urls.resource("new-order"),
+        Route::NewAuthorization => urls.resource("new-authz"),
+        Route::RevokeCert => urls.resource("revoke-cert"),
+        Route::KeyChange => urls.resource("key-change"),
+        Route::Account(id) => urls.account(id),
+        Route::Orders(id, after) => urls.orders(id, after.as_ref()),
+        Route::Order(id) => urls.order(id),
+        Route::Finalize(id) => urls.finalize(id),
+        Route::Authorization(id) => urls.authorization(id),
+        Route::Challenge(id, kind) => urls.challenge(id, kind),
+        Route::Certificate(serial, chain) => urls.certificate(&serial.hex(), *chain),
+        Route::RenewalInfo(id) => urls.resource(&format!("renewal-info/{id}")),
+        Route::Issuer(id) => urls.issuer(id),
+        Route::Agreement(account, proof) => urls.agreement(account, proof),
+    }
+}
+
+/// An unsigned request: method, path and media type in its first three lines, then the body. It is answered as every
+/// request has to be, and changes nothing.
+pub fn requests(data: &[u8]) {
+    let mut parts = data.splitn(4, |byte| *byte == b'\n');
+    let mut line = || String::from_utf8_lossy(parts.next().unwrap_or_default()).into_owned();
+    let (method, path, content_type) = (line(), line(), Some(line()));
+    let body = parts.next().map(<[u8]>::to_vec).filter(|body| body.len() <= MAX_BODY);
+    let world = World::new();
+    let request = Request { method, path, content_type, body };
+    let answered = world.send(request);
+    assert!(answered.status() < 500, "{}: {}", answered.asked, answered.text());
+    assert!(world.rows_but_nonces().is_empty() || answered.status() < 300, "{}", answered.asked);
+}
+
+/// A payload, signed by an account that has an order: the path in its first line, then the payload. A refusal changes
+/// nothing.
+pub fn payloads(data: &[u8]) {
+    let (path, payload) = match data.iter().position(|byte| *byte == b'\n') {
+        Some(at) => (&data[..at], &data[at + 1..]),
+        None => (data, &data[..0]),
+    };
+    if payload.len() > MAX_BODY / 2 {
+        return;
+    }
+    let world = World::new();
+    let mut client = Client::with_key(&world, account_key());
+    client.register();
+    let order = client.new_order(&["a.test", "*.a.test"]).is(201).location();
+    // `{order}` and the like stand for ids, which differ between runs.
+    let id = |url: &str| url.rsplit('/').next().unwrap_or_default().to_owned();
+    let authorization = client.get(&order).json()["authorizations"][0].as_str().map(id).unwrap_or_default();
+    let path = String::from_utf8_lossy(path).replace("{account}", &id(client.account()));
+    let path = path.replace("{order}", &id(&order)).replace("{authz}", &authorization);
+    let url = format!("{BASE}{path}");
+    let mut protected = client.protected(&url);
+    protected["alg"] = "ES256".into();
+    let before = world.rows_but_nonces();
+    let answered: Answered = client.send(client.request(&url, client.key.sign_raw(&protected.to_string(), payload)));
+    assert!(answered.status() < 500, "{}: {}", answered.asked, answered.text());
+    assert!(answered.text().len() <= 2 * MAX_BODY, "{}: an answer of {} bytes", answered.asked, answered.text().len());
+    assert!(answered.status() < 300 || world.rows_but_nonces() == before, "{}: {}", answered.asked, answered.text());
+}

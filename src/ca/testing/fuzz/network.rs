@@ -1,0 +1,62 @@
+//! What comes from the network while a name is validated.
+
+use super::shown;
+use crate::validation::caa::{self, Question};
+use crate::validation::dns::{self, Record};
+use crate::validation::issue_value::issue_value;
+use crate::validation::{Method, http1};
+use crate::values::identifier::DnsName;
+
+/// A DNS message, as the answer to the question with the id in its own first two bytes.
+pub fn dns(data: &[u8]) {
+    let id = data.first_chunk::<2>().map_or(0, |id| u16::from_be_bytes(*id));
+    for kind in [dns::Kind::A, dns::Kind::Aaaa, dns::Kind::Txt, dns::Kind::Caa] {
+        match dns::read(data, "a.test", kind, id) {
+            Ok(answer) => drop(answer.explanation.inspect(|text| drop(shown(text)))),
+            Err(fault) => drop(shown(&fault)),
+        }
+    }
+}
+
+/// An HTTP/1.1 response, in two pieces: reading it step by step and at once gives the same.
+pub fn http(data: &[u8]) {
+    let read = |steps: &[usize]| {
+        let mut reader = http1::Reader::default();
+        for step in steps {
+            if reader.advance(&data[..*step])? {
+                break;
+            }
+        }
+        reader.finish(data)
+    };
+    let (at_once, in_steps) = (read(&[]), read(&[data.len() / 3, data.len() / 2, data.len()]));
+    match (at_once, in_steps) {
+        (Ok(a), Ok(b)) => assert_eq!((a.status, a.location, a.body), (b.status, b.location, b.body)),
+        (Err(fault), Err(_)) => drop(shown(&fault)),
+        (a, b) => panic!("at once {:?}, in steps {:?}", a.err(), b.err()),
+    }
+}
+
+/// The value of a CAA record, which is also the text of a record for dns-persist-01. Whoever it lets issue is named in it.
+pub fn caa(data: &[u8]) {
+    let name = DnsName::parse("a.example").expect("a name");
+    let question = |wildcard| Question {
+        name: &name,
+        wildcard,
+        account: "https://ca.test/acme/account/a",
+        method: Some(Method::Http01),
+    };
+    let us = ["ca.test".to_owned()];
+    for (tag, wildcard) in [("issue", false), ("issuewild", true), ("iodef", false)] {
+        let record = Record::Caa { critical: true, tag: tag.to_owned(), value: data.to_vec() };
+        match caa::judge("a.example", &[record], &us, &question(wildcard)) {
+            Ok(()) if tag == "iodef" => {}
+            Ok(()) => assert!(issue_value(data).is_some_and(|value| value.names_any(&us)), "{data:?}"),
+            Err(failure) => drop(shown(&failure.detail)),
+        }
+    }
+    if let Some(value) = issue_value(data) {
+        let twice = value.parameters.iter().any(|(tag, _)| value.parameter(&tag.to_ascii_lowercase()).is_err());
+        assert_eq!(value.repeats(), twice);
+    }
+}

@@ -1,0 +1,155 @@
+//! A world at work: requests, tasks and alarms, step by step.
+
+use super::answered::Answered;
+use super::executor::Race;
+use super::faults::SharedKv;
+use super::host::WorldPorts;
+use super::world::World;
+use crate::ca::cell::Cell as PartitionCell;
+use crate::ca::front::Front;
+use crate::ca::http::{Request, Response};
+use crate::ca::message::Partition;
+use crate::store::MemoryKv;
+use crate::values::Time;
+use core::time::Duration;
+use std::collections::BTreeMap;
+use std::future::{Future, poll_fn};
+use std::rc::Rc;
+use std::task::Poll;
+
+impl World {
+    /// The answer to a request, unchecked, as a future of its own.
+    pub fn serve(&self, request: Request) -> impl Future<Output = Response> + use<> {
+        let front = Front { ports: WorldPorts::new(self, None) };
+        async move { front.handle(request).await }
+    }
+
+    /// Sends a request and checks what every answer has to have.
+    pub fn send(&self, request: Request) -> Answered {
+        let response = self.run(self.serve(request.clone()));
+        Answered::checked(self, &request, response)
+    }
+
+    /// A GET, or another method without a body.
+    pub fn ask(&self, method: &str, path: &str) -> Answered {
+        let body = Some(Vec::new());
+        self.send(Request { method: method.to_owned(), path: path.to_owned(), content_type: None, body })
+    }
+
+    /// Runs a future to its end; when it waits for time, time passes.
+    pub fn run<T>(&self, future: impl Future<Output = T>) -> T {
+        let mut future = Box::pin(future);
+        loop {
+            let before = self.progress();
+            if let Some(value) = super::poll_some(future.as_mut(), 1) {
+                return value;
+            }
+            assert!(self.progress() != before || self.pass_to_timer(), "it waits for something that never comes");
+        }
+    }
+
+    /// Runs two futures: the first for `k` steps, then the second to its end, then the first to its end.
+    pub fn interrupt<T: 'static>(
+        &self,
+        first: impl Future<Output = T> + 'static,
+        k: usize,
+        second: impl Future<Output = T> + 'static,
+    ) -> Vec<T> {
+        let mut race = Race::new(self);
+        race.enter(first);
+        race.enter(second);
+        for _ in 0..k {
+            race.step(0);
+        }
+        race.run(|running| running - 1)
+    }
+
+    /// Runs what was spawned, as far as it goes without time passing.
+    pub fn run_tasks(&self) {
+        loop {
+            let before = self.progress();
+            let mut waiting = Vec::new();
+            for mut task in self.state.tasks.take() {
+                if super::poll_some(task.as_mut(), 1).is_none() {
+                    waiting.push(task);
+                }
+            }
+            let idle = self.progress() == before && self.state.tasks.borrow().is_empty();
+            self.state.tasks.borrow_mut().extend(waiting);
+            if idle {
+                return;
+            }
+        }
+    }
+
+    /// Ends what was spawned, wherever it is.
+    pub fn drop_tasks(&self) {
+        self.state.tasks.take();
+    }
+
+    /// Runs the alarms that are due. One that fails is tried again when this is called again, as the platform does.
+    pub fn run_due_alarms(&self) {
+        let now = self.now();
+        for name in self.due_alarms() {
+            self.state.alarms.borrow_mut().remove(&name);
+            if self.run(self.cell(&name).alarm()).is_err() {
+                self.state.alarms.borrow_mut().entry(name).or_insert(now);
+            }
+        }
+        self.run_tasks();
+    }
+
+    fn due_alarms(&self) -> Vec<String> {
+        let alarms = self.state.alarms.borrow();
+        alarms.iter().filter(|(_, at)| **at <= self.now()).map(|(name, _)| name.clone()).collect()
+    }
+
+    /// Runs the alarms that are due for so many steps, and drops them there with all that they started, as when the
+    /// machine is lost; they are due again at once. `false` when they came to their ends before.
+    pub fn break_due_alarms(&self, steps: usize) -> bool {
+        let mut broken = false;
+        for name in self.due_alarms() {
+            self.state.alarms.borrow_mut().remove(&name);
+            if super::poll_some(self.cell(&name).alarm(), steps).is_none() {
+                broken = true;
+                self.state.alarms.borrow_mut().insert(name, self.now());
+            }
+        }
+        self.drop_tasks();
+        broken
+    }
+
+    /// Lets `time` pass in steps of a second, with all alarms on time.
+    pub fn live(&self, time: Duration) {
+        let end = self.now().plus(time);
+        while self.now() < end {
+            self.run_due_alarms();
+            self.pass(Duration::from_secs(1));
+        }
+        self.run_due_alarms();
+    }
+
+    /// When the alarms of the partitions go off.
+    pub fn alarms(&self) -> BTreeMap<String, Time> {
+        self.state.alarms.borrow().clone()
+    }
+
+    pub(super) fn cell(&self, name: &str) -> Rc<PartitionCell<WorldPorts, SharedKv>> {
+        let kv = self.state.partitions.borrow_mut().entry(name.to_owned()).or_insert_with(|| self.empty()).clone();
+        let ports = WorldPorts::new(self, Some(name));
+        Rc::new(PartitionCell::new(ports, Partition::parse(name).expect("a partition's name"), kv))
+    }
+
+    fn empty(&self) -> SharedKv {
+        SharedKv::new(MemoryKv::default(), self.state.store.clone())
+    }
+
+    /// One step: others may come in between when the world is cooperative.
+    pub(super) async fn step(&self) {
+        let state = &self.state;
+        state.progress.set(state.progress.get() + 1);
+        let mut waited = !state.cooperative.get();
+        poll_fn(|_| if std::mem::replace(&mut waited, true) { Poll::Ready(()) } else { Poll::Pending }).await;
+        state.progress.set(state.progress.get() + 1);
+    }
+}

@@ -1,0 +1,286 @@
+use super::super::Config as Network;
+use super::super::fake::{Fake, Zone};
+use super::super::outbound::OutboundFault;
+use super::*;
+use hickory_proto::op::ResponseCode;
+use hickory_proto::rr::rdata::{CAA, CNAME};
+use hickory_proto::rr::{Name, RData};
+use proptest::prelude::*;
+
+const ACCOUNT: &str = "https://ca.example/acme/account/a";
+
+fn identities() -> Vec<String> {
+    vec!["ca.example".to_owned(), "other-name.example".to_owned()]
+}
+
+fn name(text: &str) -> DnsName {
+    DnsName::parse(text).unwrap()
+}
+
+fn question(name: &DnsName) -> Question<'_> {
+    Question { name, wildcard: false, account: ACCOUNT, method: Some(Method::Http01) }
+}
+
+fn property(tag: &str, value: &str) -> Record {
+    Record::Caa { critical: false, tag: tag.to_owned(), value: value.as_bytes().to_vec() }
+}
+
+fn allowed(records: &[(&str, &str)], question: &Question<'_>) -> bool {
+    let records: Vec<Record> = records.iter().map(|(tag, value)| property(tag, value)).collect();
+    judge("a.example", &records, &identities(), question).is_ok()
+}
+
+#[test]
+fn caa_one_issue_property_that_names_this_ca_is_enough() {
+    let name = name("a.example");
+    for (records, expected) in [
+        (&[("issue", "ca.example")][..], true),
+        (&[("issue", "CA.Example")], true),
+        (&[("ISSUE", "ca.example")], true),
+        (&[("issue", "other-name.example; a=1")], true),
+        (&[("issue", "wrong.example"), ("issue", "ca.example")], true),
+        (&[("issue", ";"), ("issue", "ca.example")], true),
+        (&[("issue", "wrong.example")], false),
+        (&[("issue", "sub.ca.example")], false),
+        (&[("issue", "ca.example.")], false),
+        (&[("issue", "ca.example; a")], false),
+        (&[("issue", "")], false),
+        (&[("issue", ";")], false),
+        (&[("issue", "; a=1")], false),
+        (&[("iodef", "mailto:a@a.example")], true),
+        (&[("iodef", "mailto:a@a.example"), ("issue", ";")], false),
+        (&[("issuemail", ";")], true),
+        (&[("unheard-of", "x")], true),
+        (&[("unheard-of", "x"), ("issue", "wrong.example")], false),
+        (&[], true),
+    ] {
+        assert_eq!(allowed(records, &question(&name)), expected, "{records:?}");
+    }
+}
+
+#[test]
+fn caa_issuewild_stands_in_the_place_of_issue_for_wildcards_and_says_nothing_of_others() {
+    let name = name("a.example");
+    for (records, plain, wildcard) in [
+        (&[("issue", "ca.example")][..], true, true),
+        (&[("issue", "wrong.example")], false, false),
+        (&[("issuewild", "ca.example")], true, true),
+        (&[("issuewild", ";")], true, false),
+        (&[("issuewild", "wrong.example")], true, false),
+        (&[("issue", "ca.example"), ("issuewild", ";")], true, false),
+        (&[("issue", ";"), ("issuewild", "ca.example")], false, true),
+        (&[("issue", "ca.example"), ("IssueWild", "ca.example")], true, true),
+        (&[("issuewild", ";"), ("issuewild", "ca.example")], true, true),
+        (&[("issuewild", "a b")], true, false),
+    ] {
+        assert_eq!(allowed(records, &question(&name)), plain, "{records:?}");
+        assert_eq!(allowed(records, &Question { wildcard: true, ..question(&name) }), wildcard, "*. {records:?}");
+    }
+}
+
+#[test]
+fn caa_an_unknown_property_forbids_when_it_is_critical() {
+    let name = name("a.example");
+    let judged = |tag: &str| {
+        let critical = Record::Caa { critical: true, tag: tag.to_owned(), value: b"ca.example".to_vec() };
+        judge("a.example", &[property("issue", "ca.example"), critical], &identities(), &question(&name))
+    };
+    for known in ["issue", "issuewild", "iodef", "IODEF", "issuemail"] {
+        assert_eq!(judged(known), Ok(()), "{known}");
+    }
+    let refused = judged("tbs").unwrap_err();
+    assert_eq!((refused.kind, refused.retry), (FailureKind::Caa, false));
+    assert!(refused.detail.ends_with("the property \"tbs\" is critical and not known here"), "{}", refused.detail);
+    judged("issuer").unwrap_err();
+}
+
+#[test]
+fn caa_accounturi_binds_to_one_account() {
+    let name = name("a.example");
+    for (parameters, expected) in [
+        (format!("accounturi={ACCOUNT}"), true),
+        (format!("AccountURI={ACCOUNT}"), true),
+        (format!("accounturi={ACCOUNT}; other=1"), true),
+        (format!("accounturi={ACCOUNT}/"), false),
+        ("accounturi=https://CA.example/acme/account/a".to_owned(), false),
+        ("accounturi=https://ca.example/acme/account/b".to_owned(), false),
+        ("accounturi=".to_owned(), false),
+        ("accounturi=nonsense".to_owned(), false),
+        (format!("accounturi={ACCOUNT}; accounturi={ACCOUNT}"), false),
+        (format!("accounturi={ACCOUNT}; accounturi=https://ca.example/acme/account/b"), false),
+        ("account-uri=other".to_owned(), true),
+    ] {
+        let value = format!("ca.example; {parameters}");
+        assert_eq!(allowed(&[("issue", &value)], &question(&name)), expected, "{value}");
+        // Another record that allows it does so whatever this one says.
+        assert!(allowed(&[("issue", &value), ("issue", "ca.example")], &question(&name)), "{value}");
+        let foreign = value.replace("ca.example;", "wrong.example;");
+        assert!(!allowed(&[("issue", &foreign)], &question(&name)), "{foreign}");
+    }
+}
+
+#[test]
+fn caa_validationmethods_names_the_methods_that_will_do() {
+    let name = name("a.example");
+    for (list, http, dns, none) in [
+        ("http-01", true, false, false),
+        ("http-01,dns-01", true, true, false),
+        ("ca-own,dns-01", false, true, false),
+        ("tls-alpn-01", false, false, false),
+        ("", false, false, false),
+        ("HTTP-01", false, false, false),
+        ("http-01,", false, false, false),
+        ("http-01,,dns-01", false, false, false),
+        ("http_01,http-01", false, false, false),
+        ("http-01; validationmethods=dns-01", false, false, false),
+        ("http-01; accounturi=https://ca.example/acme/account/b", false, false, false),
+    ] {
+        let value = format!("ca.example; validationmethods={list}");
+        for (method, expected) in [(Some(Method::Http01), http), (Some(Method::Dns01), dns), (None, none)] {
+            let question = Question { method, ..question(&name) };
+            assert_eq!(allowed(&[("issue", &value)], &question), expected, "{value} {method:?}");
+        }
+    }
+    assert!(allowed(&[("issue", "ca.example")], &Question { method: None, ..question(&name) }));
+}
+
+#[test]
+fn t25_a_refusal_names_what_was_found_and_where() {
+    let name = name("www.a.example");
+    let records = [property("issue", "wrong.example\u{1b}"), property("issue", "ca.example; accounturi=x")];
+    let question = Question { wildcard: true, ..question(&name) };
+    let refused = judge("a.example", &records, &identities(), &question).unwrap_err();
+    assert_eq!(
+        refused.detail,
+        "the CAA records of a.example do not let this CA (ca.example, other-name.example) issue for *.www.a.example: \
+         issue \"wrong.example\\x1b\" cannot be read, issue \"ca.example; accounturi=x\" is for another account"
+    );
+}
+
+fn caa(tag: &str, value: &str) -> RData {
+    let mut record = CAA::new_issue(false, None, Vec::new());
+    (record.tag, record.value) = (tag.to_owned(), value.as_bytes().to_vec());
+    RData::CAA(record)
+}
+
+fn set(value: &str) -> Zone {
+    Zone::Records(vec![caa("issue", value)])
+}
+
+async fn look(fake: &Fake, text: &str) -> Result<(), Failure> {
+    let (name, network) = (name(text), Network::default());
+    check(&Probe::start(fake, &network), &identities(), &[question(&name)]).await.remove(0)
+}
+
+#[tokio::test]
+async fn caa_the_first_records_on_the_way_up_decide_and_the_root_is_not_asked() {
+    let zone = |at: &str, value: &str| Fake::default().zone(at, Kind::Caa, set(value));
+    for (fake, expected, asked) in [
+        (zone("w.a.example", "ca.example").zone("a.example", Kind::Caa, set(";")), true, 1),
+        (zone("w.a.example", ";").zone("a.example", Kind::Caa, set("ca.example")), false, 1),
+        (zone("a.example", ";"), false, 2),
+        (zone("example", ";"), false, 3),
+        (zone("example", "ca.example"), true, 3),
+        (zone("x.w.a.example", ";"), true, 3),
+        (Fake::default(), true, 3),
+    ] {
+        assert_eq!(look(&fake, "w.a.example").await.is_ok(), expected);
+        let asked: Vec<&str> = ["CAA w.a.example", "CAA a.example", "CAA example"].into_iter().take(asked).collect();
+        assert_eq!(*fake.log.borrow(), asked);
+    }
+    // Records that restrict nothing end the way up all the same: the set is not empty.
+    let report = || Zone::Records(vec![caa("iodef", "mailto:a@a.example")]);
+    let fake = Fake::default().zone("a.example", Kind::Caa, report()).zone("example", Kind::Caa, set(";"));
+    assert_eq!(look(&fake, "a.example").await, Ok(()));
+}
+
+#[tokio::test]
+async fn caa_aliases_are_followed_and_where_they_lead_is_not_climbed() {
+    let target = || Name::from_ascii("host.cdn.test.").unwrap();
+    let alias = |with: &[RData]| Zone::Records([&[RData::CNAME(CNAME(target()))], with].concat());
+    let fake = Fake::default().zone("a.example", Kind::Caa, alias(&[caa("issue", ";")]));
+    look(&fake, "a.example").await.unwrap_err();
+    let fake = Fake::default().zone("a.example", Kind::Caa, alias(&[])).zone("cdn.test", Kind::Caa, set(";")).zone(
+        "example",
+        Kind::Caa,
+        set("ca.example"),
+    );
+    assert_eq!(look(&fake, "a.example").await, Ok(()));
+    assert_eq!(*fake.log.borrow(), ["CAA a.example", "CAA example"]);
+}
+
+#[tokio::test]
+async fn caa_a_resolver_that_cannot_tell_never_means_that_there_is_no_record() {
+    let zones: [&dyn Fn() -> Zone; 5] = [
+        &|| Zone::Code(ResponseCode::ServFail),
+        &|| Zone::Code(ResponseCode::Refused),
+        &|| Zone::Raw(b"<html>".to_vec()),
+        &|| Zone::Fault(OutboundFault::Resolver("HTTP status 502".to_owned())),
+        &|| Zone::Silence,
+    ];
+    for zone in zones {
+        for at in ["w.a.example", "a.example", "example"] {
+            let fake = Fake::default().zone(at, Kind::Caa, zone());
+            let failure = look(&fake, "w.a.example").await.unwrap_err();
+            assert_eq!((failure.kind, failure.retry), (FailureKind::Caa, true), "{failure:?}");
+            assert!(failure.detail.starts_with(&format!("whether {at} lets this CA issue")), "{failure:?}");
+        }
+        // Above the records that decide, nobody needs an answer.
+        let fake = Fake::default().zone("w.a.example", Kind::Caa, set("ca.example")).zone("example", Kind::Caa, zone());
+        assert_eq!(look(&fake, "w.a.example").await, Ok(()));
+    }
+}
+
+#[tokio::test]
+async fn caa_many_names_are_asked_for_together_and_each_once() {
+    let fake = Fake::default().zone("bad.a.example", Kind::Caa, set(";"));
+    let names = ["w.a.example", "a.example", "bad.a.example", "x.bad.a.example", "w.a.example"].map(name);
+    let network = Network::default();
+    let questions: Vec<Question<'_>> = names.iter().map(question).collect();
+    let answers = check(&Probe::start(&fake, &network), &identities(), &questions).await;
+    let allowed: Vec<bool> = answers.iter().map(Result::is_ok).collect();
+    assert_eq!(allowed, [true, true, false, false, true]);
+    let mut asked = fake.log.borrow().clone();
+    asked.sort();
+    assert_eq!(asked, ["CAA a.example", "CAA bad.a.example", "CAA example", "CAA w.a.example", "CAA x.bad.a.example"]);
+}
+
+#[test]
+fn caa_internal_suffixes_and_addresses_have_none() {
+    let internal = INTERNAL.map(str::to_owned).to_vec();
+    let on = Config { checked: true, identities: identities(), internal };
+    for (name, applies) in [
+        ("a.example", true),
+        ("test.example", true),
+        ("mytest", true),
+        ("a.nottest", true),
+        ("printer", true),
+        ("arpa", true),
+        ("test", false),
+        ("a.b.test", false),
+        ("*.corp", false),
+        ("*.a.corp", false),
+        ("nas.home.arpa", false),
+    ] {
+        let identifier = Identifier::dns(name).unwrap();
+        assert_eq!(on.applies_to(&identifier), applies, "{name}");
+        assert!(!Config { checked: false, ..on.clone() }.applies_to(&identifier), "{name}");
+    }
+    assert!(!on.applies_to(&Identifier::ip("192.0.2.1").unwrap()));
+}
+
+proptest! {
+    #[test]
+    fn caa_any_records_are_judged_without_a_panic(
+        records in proptest::collection::vec((any::<bool>(), "[a-zA-Z]{0,10}|issue|issuewild", any::<Vec<u8>>()), 0..5),
+        wildcard: bool,
+    ) {
+        let records: Vec<Record> =
+            records.into_iter().map(|(critical, tag, value)| Record::Caa { critical, tag, value }).collect();
+        let name = name("a.example");
+        let question = Question { wildcard, ..question(&name) };
+        if let Err(failure) = judge("a.example", &records, &identities(), &question) {
+            prop_assert!(failure.detail.len() < 2_500, "{}", failure.detail);
+        }
+    }
+}

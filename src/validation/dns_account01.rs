@@ -1,0 +1,39 @@
+//! The DNS challenge at a name of the account's own, so that several clients can prove one name side by side
+//! ([draft-ietf-acme-dns-account-label-03](https://datatracker.ietf.org/doc/draft-ietf-acme-dns-account-label/03/)).
+
+use super::outbound::Outbound;
+use super::probe::Probe;
+use super::{Failure, Subject, dns01};
+use crate::values::identifier::DnsName;
+use data_encoding::BASE32_NOPAD;
+use sha2::{Digest, Sha256};
+
+/// How many bytes of the digest the label shows: 80 bits, 16 characters.
+const DIGEST_BYTES: usize = 10;
+
+/// The label of the account with this URL: an underscore and the beginning of the URL's SHA-256 in lower-case base32.
+pub fn label(account: &str) -> String {
+    let digest = Sha256::digest(account.as_bytes());
+    let shown: Vec<u8> = digest.iter().take(DIGEST_BYTES).copied().collect();
+    format!("_{}", BASE32_NOPAD.encode(&shown).to_ascii_lowercase())
+}
+
+/// The name of the TXT record that proves `name` for the account with this URL.
+pub fn owner(account: &str, name: &DnsName) -> String {
+    format!("{}._acme-challenge.{name}", label(account))
+}
+
+/// Looks up the challenge's TXT records and judges them as dns-01 does.
+///
+/// # Errors
+/// That they cannot be looked up, or what is there instead.
+pub(super) async fn validate<O: Outbound>(
+    probe: &Probe<'_, O>,
+    name: &DnsName,
+    subject: &Subject<'_>,
+) -> Result<(), Failure> {
+    dns01::validate_at(probe, &owner(subject.account, name), subject).await
+}
+
+#[cfg(test)]
+mod tests;

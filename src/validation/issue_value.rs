@@ -1,0 +1,87 @@
+//! The `issue-value` of [RFC 8659 §4.2](https://www.rfc-editor.org/rfc/rfc8659#section-4.2): an issuer's domain name and
+//! parameters. CAA records have it, and the TXT records of dns-persist-01.
+
+use std::collections::BTreeSet;
+
+/// An issue-value that follows the grammar.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IssueValue<'a> {
+    /// The issuer's domain name as it was written; `None` where there is none, which names nobody.
+    pub issuer: Option<&'a str>,
+    /// Tags and values, in their order, as they were written.
+    pub parameters: Vec<(&'a str, &'a str)>,
+}
+
+/// A parameter that stands there more than once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Repeated;
+
+impl IssueValue<'_> {
+    /// Whether the issuer is one of `names`, which are in lower case without trailing dots.
+    pub fn names_any(&self, names: &[String]) -> bool {
+        self.issuer.is_some_and(|issuer| names.iter().any(|name| issuer.eq_ignore_ascii_case(name)))
+    }
+
+    /// The value of the parameter `tag` (in lower case), `None` where there is none.
+    ///
+    /// # Errors
+    /// [`Repeated`].
+    pub fn parameter(&self, tag: &str) -> Result<Option<&str>, Repeated> {
+        let mut found = self.parameters.iter().filter(|(name, _)| name.eq_ignore_ascii_case(tag));
+        let first = found.next().map(|(_, value)| *value);
+        if found.next().is_some() { Err(Repeated) } else { Ok(first) }
+    }
+
+    /// Whether any parameter stands there more than once.
+    pub fn repeats(&self) -> bool {
+        let mut seen = BTreeSet::new();
+        !self.parameters.iter().all(|(tag, _)| seen.insert(tag.to_ascii_lowercase()))
+    }
+}
+
+/// Reads an issue-value; `None` for what breaks the grammar.
+///
+/// That is strict: a `;` behind the last parameter, a trailing dot, or white space within a value break it too.
+pub fn issue_value(bytes: &[u8]) -> Option<IssueValue<'_>> {
+    let text = str::from_utf8(bytes).ok()?;
+    // No part can have a semicolon within it.
+    let (issuer, rest) = text.split_once(';').map_or((text, None), |(issuer, rest)| (issuer, Some(rest)));
+    let issuer = Some(trim(issuer)).filter(|issuer| !issuer.is_empty());
+    if issuer.is_some_and(|name| !name.split('.').all(is_word)) {
+        return None;
+    }
+    let mut parameters = Vec::new();
+    if let Some(rest) = rest.filter(|rest| !trim(rest).is_empty()) {
+        for part in rest.split(';') {
+            let (tag, value) = part.split_once('=')?;
+            let (tag, value) = (trim(tag), trim(value));
+            if !is_word(tag) || !value.bytes().all(|b| b.is_ascii_graphic()) {
+                return None;
+            }
+            parameters.push((tag, value));
+        }
+    }
+    Some(IssueValue { issuer, parameters })
+}
+
+/// What stands before the first semicolon, white space around it removed: for a value that breaks the grammar, whom it
+/// was meant for.
+pub fn addressee(bytes: &[u8]) -> &[u8] {
+    bytes.split(|b| *b == b';').next().unwrap_or_default().trim_ascii()
+}
+
+/// `WSP` of RFC 5234: space and tab.
+fn trim(text: &str) -> &str {
+    text.trim_matches([' ', '\t'])
+}
+
+/// A `label` or `tag`: letters, digits and inner hyphens.
+fn is_word(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+        && !text.is_empty()
+        && !text.starts_with('-')
+        && !text.ends_with('-')
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,36 @@
+//! TXT records as proofs: what the DNS challenges have in common.
+
+use super::FailureKind;
+use super::dns::{Answer, Content, Record};
+use super::quote::quote_some;
+
+/// The texts of an answer, each with its strings joined.
+pub fn texts(answer: &Answer) -> Vec<&[u8]> {
+    match &answer.content {
+        Content::Records(records) => records.iter().filter_map(text).collect(),
+        Content::NoData | Content::NxDomain | Content::ServFail | Content::Other(_) => Vec::new(),
+    }
+}
+
+/// What was looked up at `owner`, with the name that it led to.
+pub fn looked_up(owner: &str, answer: &Answer) -> String {
+    let alias = answer.alias.as_ref().map(|target| format!(" (an alias of {target})")).unwrap_or_default();
+    format!("looked up TXT of {owner}{alias}")
+}
+
+/// What is there in place of the proof, in a clause that begins with "but", and how that is called.
+pub fn instead(answer: &Answer) -> (FailureKind, String) {
+    let texts = texts(answer);
+    match answer.content {
+        Content::NxDomain => (FailureKind::Dns, "but the name does not exist (NXDOMAIN)".to_owned()),
+        _ if texts.is_empty() => (FailureKind::Unauthorized, "but there is no TXT record".to_owned()),
+        _ => (FailureKind::Unauthorized, format!("but found {}", quote_some(&texts))),
+    }
+}
+
+fn text(record: &Record) -> Option<&[u8]> {
+    match record {
+        Record::Txt(text) => Some(text),
+        Record::A(_) | Record::Aaaa(_) | Record::Caa { .. } => None,
+    }
+}

@@ -1,0 +1,123 @@
+//! The seeds that are text, with their names.
+
+/// Names and inputs.
+type Texts = &'static [(&'static str, &'static str)];
+
+pub const HTTP: Texts = &[
+    ("length", "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc"),
+    ("close", "HTTP/1.0 200 OK\r\n\r\nabc"),
+    ("chunks", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x=y\r\nde\r\n0\r\n\r\n"),
+    ("chunk-overflow", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\nabc"),
+    ("both", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n3\r\nabc\r\n0\r\n\r\n"),
+    ("lengths", "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd"),
+    ("length-overflow", "HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\n"),
+    ("interim", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n"),
+    ("redirect", "HTTP/1.1 302 Found\r\nLocation: http://b.test/\r\nContent-Length: 0\r\n\r\n"),
+    ("no-http", "SSH-2.0-OpenSSH_9.6\r\n"),
+];
+
+pub const IDENTIFIERS: Texts = &[
+    ("name", "www.example.org"),
+    ("wildcard", "*.Example.ORG"),
+    ("idn", "xn--bcher-kva.example"),
+    ("idn-false", "xn--a.example"),
+    ("idn-overlong", "xn--99999999999999999999999999999999999999999999999999999999999.example"),
+    ("u-label", "b\u{fc}cher.example"),
+    ("kelvin", "\u{212a}.example"),
+    ("dot", "a.example."),
+    ("dots", "a..example"),
+    ("star", "a.*.example"),
+    ("port", "a.example:80"),
+    ("nul", "a\0.example"),
+    ("v4", "192.0.2.1"),
+    ("v4-octal", "0300.0.2.1"),
+    ("v6", "2001:db8::1"),
+    ("v6-long", "2001:0db8:0:0:0:0:0:1"),
+    ("v6-zone", "fe80::1%eth0"),
+    ("mapped", "::ffff:192.0.2.1"),
+    ("digits", "a.1"),
+    ("hex", "0x7f000001"),
+    ("hyphens", "a--b.example"),
+    ("empty", ""),
+];
+
+pub const ROUTES: Texts = &[
+    ("directory", "/directory"),
+    ("home", "/"),
+    ("order", "/acme/order/AAAAAAAAAAAAAAAAAAAAAA"),
+    ("finalize", "/acme/order/AAAAAAAAAAAAAAAAAAAAAA/finalize"),
+    ("challenge", "/acme/challenge/AAAAAAAAAAAAAAAAAAAAAA/http-01"),
+    ("challenge-odd", "/acme/challenge/AAAAAAAAAAAAAAAAAAAAAA/%2e%2e"),
+    ("orders", "/acme/orders/AAAAAAAAAAAAAAAAAAAAAA/AAAAAAAAAAAAAAAAAAAAAA"),
+    ("loose-bits", "/acme/order/AAAAAAAAAAAAAAAAAAAAAB"),
+    ("issuer", "/issuer/00ff.crt"),
+    ("agreement", "/terms/AAAAAAAAAAAAAAAAAAAAAA/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"),
+    ("agreement-odd", "/terms/AAAAAAAAAAAAAAAAAAAAAA/<b>"),
+    ("dots", "/acme/../directory"),
+    ("query", "/directory?x"),
+    ("slashes", "//directory"),
+];
+
+pub const REQUESTS: Texts = &[
+    ("directory", "GET\n/directory\n\n"),
+    ("nonce", "HEAD\n/acme/new-nonce\n\n"),
+    ("options", "OPTIONS\n/acme/new-order\n\n"),
+    ("agreement", "POST\n/terms/AAAAAAAAAAAAAAAAAAAAAA/AAAA\napplication/x-www-form-urlencoded\nagree=yes"),
+    ("agreement-page", "GET\n/terms/AAAAAAAAAAAAAAAAAAAAAA/<script>\n\n"),
+    ("put", "PUT\n/acme/new-order\napplication/jose+json\n{}"),
+    ("post-empty", "POST\n/acme/new-order\napplication/jose+json\n"),
+    ("post-form", "POST\n/acme/new-order\napplication/x-www-form-urlencoded\na=b"),
+    (
+        "post-object",
+        "POST\n/acme/new-account\napplication/jose+json; charset=utf-8\n{\"protected\":\"e30\",\"payload\":\"\",\"signature\":\"\"}",
+    ),
+    (
+        "post-kid",
+        "POST\n/acme/new-order\napplication/jose+json\n{\"protected\":\"eyJhbGciOiJFUzI1NiIsImtpZCI6Imh0dHBzOi8vY2EudGVzdC9hY21lL2FjY291bnQvQUFBQUFBQUFBQUFBQUFBQUFBQUFBQSIsIm5vbmNlIjoiQUEiLCJ1cmwiOiJodHRwczovL2NhLnRlc3QvYWNtZS9uZXctb3JkZXIifQ\",\"payload\":\"\",\"signature\":\"\"}",
+    ),
+    ("unknown", "POST\n/nothing\napplication/jose+json\n{}"),
+];
+
+pub const PAYLOADS: Texts = &[
+    ("new-order", "/acme/new-order\n{\"identifiers\":[{\"type\":\"dns\",\"value\":\"a.test\"}]}"),
+    (
+        "compound",
+        "/acme/new-order\n{\"identifiers\":[{\"type\":\"dns\",\"value\":\"a..b\"},{\"type\":\"x\",\"value\":\"y\"}]}",
+    ),
+    (
+        "not-after",
+        "/acme/new-order\n{\"identifiers\":[{\"type\":\"ip\",\"value\":\"::1\"}],\"notAfter\":\"2030-02-30T25:61:61Z\"}",
+    ),
+    ("read", "/acme/order/{order}\n"),
+    ("account", "/acme/account/{account}\n{\"contact\":[\"mailto:a@a.test\"],\"status\":\"deactivated\"}"),
+    ("contacts", "/acme/account/{account}\n{\"contact\":[\"mailto:a@a.test?x\",\"tel:1\",\"\",\"mailto:\u{fc}@\"]}"),
+    ("orders", "/acme/orders/{account}\n"),
+    ("authz", "/acme/authz/{authz}\n{\"status\":\"deactivated\"}"),
+    ("challenge", "/acme/challenge/{authz}/http-01\n{}"),
+    ("challenge-unknown", "/acme/challenge/{authz}/\u{fc}\n{}"),
+    ("revoke", "/acme/revoke-cert\n{\"certificate\":\"MAAA\",\"reason\":99999999999999999999}"),
+    ("key-change", "/acme/key-change\n{\"protected\":\"e30\",\"payload\":\"\",\"signature\":\"\"}"),
+    ("duplicate", "/acme/new-order\n{\"identifiers\":[],\"identifiers\":[]}"),
+    ("array", "/acme/new-order\n[[[[[[[[[[[[[[[["),
+];
+
+/// Values of CAA records (RFC 8659 §4.2, RFC 8657).
+pub const CAA: &[(&str, &str)] = &[
+    ("us", "ca.test"),
+    ("nobody", ";"),
+    ("empty", ""),
+    ("other", "letsencrypt.org"),
+    ("account", "ca.test; accounturi=https://ca.test/acme/account/a"),
+    ("account_twice", "ca.test; accounturi=https://ca.test/acme/account/a; accounturi=https://ca.test/acme/account/a"),
+    ("methods", "ca.test; validationmethods=dns-01,http-01"),
+    ("methods_empty", "ca.test; validationmethods="),
+    ("methods_other", "ca.test; validationmethods=dns-01"),
+    ("persist", "ca.test; accounturi=https://ca.test/acme/account/a; policy=wildcard; persistUntil=1800000000"),
+    ("unknown", "ca.test; x=1; y=2"),
+    ("semicolons", "ca.test;;;;"),
+    ("spaces", " \t ca.test \t ; \t a=b \t "),
+    ("equals", "ca.test; a==b; =c; d"),
+    ("dots", "ca..test; a=b"),
+    ("not_ascii", "c\u{e4}.test; a=\u{1f600}"),
+    ("nul", "ca.test\0; a=b"),
+];
