@@ -1,17 +1,13 @@
-//! End to end: the companion, the real wasm on real workerd, its state on disk, and clients over https.
+//! End to end: the companion, the real wasm on real workerd, its state on disk, and a strict client over https.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
 
-#[path = "common/clients.rs"]
-mod clients;
 #[path = "common/server.rs"]
+#[allow(dead_code, reason = "shared with other tests")]
 mod server;
-#[path = "common/venv.rs"]
-mod venv;
 #[path = "common/wire.rs"]
 #[allow(dead_code, reason = "shared with other tests")]
 mod wire;
 
-use clients::{certbot, lego};
 use selvedge::ca::testing::CsrShape;
 use selvedge::jose::testing::ClientKey;
 use selvedge::pki::pem;
@@ -211,42 +207,5 @@ fn z06_the_alarm_tries_a_failed_validation_again() {
         seen = body(&wire.post(url, None));
     }
     assert_eq!(seen["status"], "valid", "{seen}");
-    responder.join().unwrap();
-}
-
-#[test]
-fn certbot_obtains_renews_and_revokes_also_after_a_restart() {
-    let (_folder, server) = start();
-    let http01 = server.http01.to_string();
-    let standalone = ["--standalone", "--http-01-port", &http01, "--http-01-address", "127.0.0.1"];
-    let obtain = ["certonly", "--agree-tos", "--register-unsafely-without-email"];
-    certbot(&server, &[&obtain[..], &standalone, &["-d", "a.test", "-d", "b.test"]].concat());
-    let hook = |path: &str| {
-        let body = r#"{\"fqdn\":\"_acme-challenge.$CERTBOT_DOMAIN\",\"value\":\"$CERTBOT_VALIDATION\"}"#;
-        format!("curl -sf -o /dev/null -d \"{body}\" {}{path}", server.fact("management"))
-    };
-    let (present, cleanup) = (hook("/present"), hook("/cleanup"));
-    let manual = ["--manual", "--preferred-challenges", "dns", "--manual-auth-hook", &present];
-    let names = ["--manual-cleanup-hook", &cleanup, "-d", "w.test", "-d", "*.w.test"];
-    certbot(&server, &[&obtain[..], &manual, &names].concat());
-    let server = server.restart();
-    let http01 = server.http01.to_string();
-    let renew = ["renew", "--force-renewal", "--no-random-sleep-on-renew", "--cert-name", "a.test"];
-    certbot(&server, &[&renew[..], &["--http-01-port", &http01]].concat());
-    certbot(&server, &["revoke", "--cert-name", "a.test", "--no-delete-after-revoke"]);
-}
-
-#[test]
-fn lego_obtains_renews_and_revokes_also_after_a_restart() {
-    let (_folder, server) = start();
-    let port = format!(":{}", server.http01);
-    lego(&server, &["-d", "l.test", "--http", "--http.port", &port, "run"]);
-    let dns = server.fact("dns").to_owned();
-    let by_dns = ["--dns", "httpreq", "--dns.resolvers", &dns, "--dns.disable-cp", "run"];
-    lego(&server, &[&["-d", "m.test", "-d", "*.m.test"][..], &by_dns].concat());
-    let server = server.restart();
-    let port = format!(":{}", server.http01);
-    let renew = ["-d", "l.test", "--http", "--http.port", &port, "renew", "--days", "999", "--no-random-sleep"];
-    lego(&server, &renew);
-    lego(&server, &["-d", "l.test", "revoke"]);
+    drop(responder);
 }

@@ -56,7 +56,7 @@ fn finalize(wire: &Wire, order: &Value, name: &str) -> Value {
 #[test]
 fn dns_account_dns_persist_and_caa_end_to_end() {
     let folder = tempfile::tempdir().unwrap();
-    let server = Server::start_with(folder.path(), 0, &[ALL]);
+    let server = Server::start_with(folder.path(), 0, &["--set", ALL]);
     let mut wire = Wire::new(server.fact("directory"), server.fact("root"));
     wire.register();
     let account = wire.kid.clone().unwrap();

@@ -62,7 +62,7 @@ impl<P: Ports> Front<P> {
             Some(Route::NewNonce) => {
                 // RFC 8555 §7.2: 200 to HEAD, 204 to GET.
                 let status = if method == "HEAD" { 200 } else { 204 };
-                Ok(Response::empty(status).indexed(&settings.urls).with_nonce(&self.nonce(Fresh::Any)?))
+                Ok(Response::empty(status).indexed(&settings.urls).with_nonce(&self.nonce(Fresh::ForRetry)?))
             }
             Some(_) => Err(method_not_allowed(method)),
         }

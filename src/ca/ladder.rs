@@ -135,7 +135,7 @@ pub enum Fresh {
     /// Any.
     Any,
     /// One for the retry after `badNonce`: not among those that a test server refuses, since certbot tries once more
-    /// only.
+    /// only. It takes that nonce from new-nonce, so what is given there is of this kind too.
     ForRetry,
 }
 

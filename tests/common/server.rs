@@ -4,6 +4,7 @@ use serde_json::Value;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -16,11 +17,22 @@ pub struct Server {
     pub facts: Value,
     /// Where it validates http-01.
     pub http01: u16,
+    /// Where it validates tls-alpn-01.
+    pub tls_alpn: u16,
+    arguments: Vec<String>,
 }
 
-/// A port that is free now.
+/// A port that is free now, and that the system gives to no outgoing connection: those have ports from 32768 on.
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    // Each test process begins elsewhere.
+    let first = std::process::id().wrapping_mul(97) % 20_000;
+    loop {
+        let port = 10_000 + (first as u16 + NEXT.fetch_add(1, Ordering::Relaxed)) % 20_000;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 impl Server {
@@ -29,21 +41,23 @@ impl Server {
         Self::start_with(state, listen, &[])
     }
 
-    /// As [`Server::start`], with these settings (`NAME=VALUE`).
-    pub fn start_with(state: &Path, listen: u16, settings: &[&str]) -> Self {
-        let http01 = free_port();
+    /// As [`Server::start`], with these options of `dev` too.
+    pub fn start_with(state: &Path, listen: u16, arguments: &[&str]) -> Self {
+        let (http01, tls_alpn) = (free_port(), free_port());
         let log = std::fs::File::options().create(true).append(true).open(state.join("dev.log")).unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_selvedge"))
             .args(["dev", "--listen", &format!("127.0.0.1:{listen}"), "--http01-port", &http01.to_string()])
+            .args(["--tls-alpn-port", &tls_alpn.to_string()])
+            .args(arguments)
             .arg("--state")
             .arg(state.join("ca"))
-            .args(settings.iter().flat_map(|setting| ["--set", setting]))
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log)
             .spawn()
             .unwrap();
-        let mut server = Self { child, state: state.to_owned(), facts: Value::Null, http01 };
+        let arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();
+        let mut server = Self { child, state: state.to_owned(), facts: Value::Null, http01, tls_alpn, arguments };
         server.wait();
         server
     }
@@ -82,17 +96,16 @@ impl Server {
 
     /// Kills workerd without a warning, as a power cut would, waits until `dev` noticed, and starts again.
     pub fn crash(self) -> Self {
-        let (state, port) = (self.state.clone(), self.port());
         signal("KILL", self.facts["workerd_pid"].as_u64().unwrap());
-        drop(self);
-        Self::start(&state, port)
+        self.restart()
     }
 
     /// Stops it as a user does and starts it again.
     pub fn restart(self) -> Self {
-        let (state, port) = (self.state.clone(), self.port());
+        let (state, port, arguments) = (self.state.clone(), self.port(), self.arguments.clone());
         drop(self);
-        Self::start(&state, port)
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        Self::start_with(&state, port, &arguments)
     }
 }
 

@@ -7,7 +7,11 @@ use selvedge::values::{SigAlg, b64};
 use serde_json::{Value, json};
 use std::cell::RefCell;
 use std::io::{Read, Write};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
 use ureq::Agent;
 use ureq::http::Response;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
@@ -107,11 +111,11 @@ impl Wire {
         let mut answer = self.post(challenge["url"].as_str().unwrap(), Some(json!({})));
         // Most are valid at once; on a busy machine it may take longer than the answer waits.
         while body(&answer)["status"] == "processing" {
-            std::thread::sleep(std::time::Duration::from_millis(100));
+            thread::sleep(Duration::from_millis(100));
             answer = self.post(challenge["url"].as_str().unwrap(), None);
         }
         assert_eq!(body(&answer)["status"], "valid", "{}", answer.body());
-        responder.join().unwrap();
+        drop(responder);
         (url, order)
     }
 
@@ -122,9 +126,10 @@ impl Wire {
         challenges.iter().find(|c| c["type"] == "http-01").unwrap().clone()
     }
 
-    /// Answers one request for the proof of an http-01 challenge.
-    pub fn serve(&self, port: u16, challenge: &Value) -> std::thread::JoinHandle<()> {
-        serve_once(port, key_authorization(challenge["token"].as_str().unwrap(), &self.key.thumbprint()))
+    /// Answers requests for the proof of an http-01 challenge until what it gives is dropped: on a busy machine one
+    /// may be given up by the server, which then tries again.
+    pub fn serve(&self, port: u16, challenge: &Value) -> Responder {
+        Responder::start(port, key_authorization(challenge["token"].as_str().unwrap(), &self.key.thumbprint()))
     }
 
     /// Sends a signed request to a server that may go away. `None` when no answer came.
@@ -155,14 +160,42 @@ pub fn body(answer: &Answer) -> Value {
     serde_json::from_str(answer.body()).unwrap()
 }
 
-/// Answers one http-01 request.
-fn serve_once(port: u16, proof: String) -> std::thread::JoinHandle<()> {
-    let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
-    std::thread::spawn(move || {
-        let (mut stream, _) = listener.accept().unwrap();
-        let mut request = [0; 4096];
-        let _ = stream.read(&mut request).unwrap();
-        write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{proof}", proof.len())
-            .unwrap();
-    })
+/// Answers every request with the same proof until it is dropped.
+pub struct Responder {
+    port: u16,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Responder {
+    fn start(port: u16, proof: String) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let thread = thread::spawn(move || {
+            for stream in listener.incoming() {
+                if stopped.load(Ordering::Relaxed) {
+                    return;
+                }
+                // Who gave up is the server's to notice.
+                let _ = stream.and_then(|stream| answer(stream, &proof));
+            }
+        });
+        Self { port, stop, thread: Some(thread) }
+    }
+}
+
+fn answer(mut stream: TcpStream, proof: &str) -> std::io::Result<()> {
+    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+    let mut request = [0; 4096];
+    let _ = stream.read(&mut request)?;
+    write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{proof}", proof.len())
+}
+
+impl Drop for Responder {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        let _ = TcpStream::connect(("127.0.0.1", self.port));
+        let _ = self.thread.take().unwrap().join();
+    }
 }

@@ -1,0 +1,89 @@
+//! acme-client, a library from npm, driven by `tests/clients/acme-client/drive.mjs`.
+
+use super::scene::{KID, MAC_KEY, Scene};
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Where package.json, its lock file and the script are.
+fn source() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/acme-client")
+}
+
+/// The folder with the package, installed once as the lock file says, without its install scripts.
+fn installed() -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("acme-client");
+    let lock = File::create(folder.with_extension("lock")).unwrap();
+    lock.lock().unwrap();
+    let (wanted, finished) = (fs::read(source().join("package-lock.json")).unwrap(), folder.join("finished"));
+    if fs::read(&finished).is_ok_and(|installed| installed == wanted) {
+        return folder;
+    }
+    eprintln!("installing acme-client from npm into the target folder, once");
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).unwrap();
+    for name in ["package.json", "package-lock.json"] {
+        fs::copy(source().join(name), folder.join(name)).unwrap();
+    }
+    let mut npm = Command::new("npm");
+    npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(&folder);
+    let output = npm.output().expect("npm has to be installed");
+    assert!(output.status.success(), "{output:?}");
+    // Last, so that only a finished folder has it.
+    fs::write(&finished, wanted).unwrap();
+    folder
+}
+
+/// The script with these steps; its chains are in `folder`.
+fn drive(scene: &mut Scene, folder: &str, account_key: &str, steps: &str) -> Command {
+    let installed = installed();
+    let package = fs::read_to_string(installed.join("node_modules/acme-client/package.json")).unwrap();
+    let package: serde_json::Value = serde_json::from_str(&package).unwrap();
+    scene.version(package["version"].as_str().unwrap());
+    let out = scene.path(folder);
+    fs::create_dir_all(&out).unwrap();
+    let mut command = Command::new("node");
+    command.arg(source().join("drive.mjs")).current_dir(installed).env("OUT", out);
+    for fact in ["directory", "management"] {
+        command.env(fact.to_uppercase(), scene.server.fact(fact));
+    }
+    command.env("NODE_EXTRA_CA_CERTS", scene.server.fact("root")).env("CHALLENGES", scene.challenges());
+    command.env("ACCOUNT_KEY", account_key).env("STEPS", steps);
+    command
+}
+
+const ALL: &str = "http dns ip authz update rollover revokeByKey revoke deactivate";
+
+fn journey(scene: &mut Scene, folder: &str, account_key: &str) {
+    let mut command = drive(scene, folder, account_key, ALL);
+    scene.run(&mut command);
+    let chain = |name: &str| scene.path(folder).join(format!("{name}.pem"));
+    scene.judge(&chain("n.test"), &["n.test", "nn.test"]);
+    scene.judge(&chain("o.test"), &["o.test", "any.o.test"]);
+    scene.judge(&chain("127.0.0.1"), &["127.0.0.1"]);
+    scene.did("http-01, dns-01, wildcard, IP address, authorization deactivation, account update, new account key");
+    scene.did("revocation by account and by key, deactivation");
+}
+
+#[test]
+fn acme_client_does_all_that_it_can() {
+    let mut scene = Scene::start("acme-client", &[]);
+    scene.serve_webroot();
+    for account_key in ["ECDSA", "RSA"] {
+        journey(&mut scene, account_key, account_key);
+    }
+    scene.did("ECDSA and RSA account keys");
+    let mut bound = drive(&mut scene, "bound", "ECDSA", "bound");
+    scene.run(bound.env("KID", KID).env("MAC_KEY", MAC_KEY));
+    scene.judge(&scene.path("bound/x.corp.test.pem"), &["x.corp.test"]);
+    scene.did("external account");
+    scene.report("each twice");
+}
+
+#[test]
+fn acme_client_takes_refused_nonces() {
+    let mut scene = Scene::start("acme-client", &["--refuse-nonces", "50"]);
+    scene.serve_webroot();
+    journey(&mut scene, "one", "ECDSA");
+    scene.report("half of the nonces refused");
+}

@@ -1,0 +1,107 @@
+//! dehydrated, a shell script, from Debian's packages.
+
+use super::debian;
+use super::scene::{KID, MAC_KEY, Scene};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::process::Command;
+
+/// Sets the records of dns-01.
+const HOOK: &str = r#"#!/bin/sh
+record() { curl -sf -o /dev/null -d "{\"fqdn\":\"_acme-challenge.$2\",\"value\":\"$3\"}" "$MANAGEMENT/$1"; }
+case "$1" in
+  deploy_challenge) record present "$2" "$4" ;;
+  clean_challenge) record cleanup "$2" "$4" ;;
+esac
+"#;
+
+/// dehydrated with files of its own in this folder.
+struct Dehydrated {
+    program: PathBuf,
+    folder: PathBuf,
+}
+
+impl Dehydrated {
+    fn new(scene: &mut Scene, folder: &str, settings: &str) -> Self {
+        let package = debian::release("dehydrated", "0.7.");
+        scene.version(package.version.as_str());
+        let (program, folder) = (package.root.join("usr/bin/dehydrated"), scene.path(folder));
+        fs::create_dir_all(&folder).unwrap();
+        let (root, challenges) = (scene.server.fact("root"), scene.challenges());
+        let hook = folder.join("hook.sh");
+        fs::write(&hook, HOOK).unwrap();
+        fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).unwrap();
+        let config = format!(
+            "CA={}\nCURL_OPTS=\"--cacert {root}\"\nBASEDIR={}\nWELLKNOWN={}\nCONTACT_EMAIL=you@example.test\n{settings}",
+            scene.server.fact("directory"),
+            folder.display(),
+            challenges.display()
+        );
+        fs::write(folder.join("config"), config).unwrap();
+        Self { program, folder }
+    }
+
+    fn run(&self, scene: &Scene, arguments: &[&str]) -> String {
+        let mut command = Command::new("bash");
+        command.arg(&self.program).args(arguments).arg("--config").arg(self.folder.join("config"));
+        command.env("MANAGEMENT", scene.server.fact("management"));
+        scene.run(&mut command)
+    }
+
+    fn file(&self, name: &str, file: &str) -> PathBuf {
+        self.folder.join("certs").join(name).join(file)
+    }
+}
+
+#[test]
+fn dehydrated_does_all_that_it_can() {
+    let mut scene = Scene::start("dehydrated", &[]);
+    scene.serve_webroot();
+    for (folder, settings, key) in [
+        ("ec", "ACCOUNT_KEY_ALGO=prime256v1\n", "P-256 account key"),
+        ("rsa", "ACCOUNT_KEY_ALGO=rsa\nACCOUNT_KEYSIZE=2048\nKEY_ALGO=rsa\nKEYSIZE=2048\n", "RSA account key"),
+    ] {
+        let dehydrated = Dehydrated::new(&mut scene, folder, settings);
+        journey(&mut scene, &dehydrated);
+        scene.did(key);
+    }
+    let settings = format!("ACCOUNT_KEY_ALGO=secp384r1\nEAB_KID={KID}\nEAB_HMAC_KEY={MAC_KEY}\n");
+    let bound = Dehydrated::new(&mut scene, "bound", &settings);
+    bound.run(&scene, &["--register", "--accept-terms"]);
+    bound.run(&scene, &["--cron", "-d", "x.corp.test"]);
+    scene.judge(&bound.file("x.corp.test", "fullchain.pem"), &["x.corp.test"]);
+    scene.did("external account, P-384 account key");
+    scene.report("each twice");
+}
+
+fn journey(scene: &mut Scene, dehydrated: &Dehydrated) {
+    dehydrated.run(scene, &["--register", "--accept-terms"]);
+    dehydrated.run(scene, &["--cron", "-d", "d.test dd.test"]);
+    scene.judge(&dehydrated.file("d.test", "fullchain.pem"), &["d.test", "dd.test"]);
+    scene.did("http-01");
+    let hook = dehydrated.folder.join("hook.sh");
+    let by_dns = ["--cron", "-d", "e.test *.e.test", "--alias", "wild", "-t", "dns-01", "-k", hook.to_str().unwrap()];
+    dehydrated.run(scene, &by_dns);
+    scene.judge(&dehydrated.file("wild", "fullchain.pem"), &["e.test", "any.e.test"]);
+    scene.did("dns-01, wildcard");
+    dehydrated.run(scene, &["--cron", "-d", "ip:127.0.0.1"]);
+    scene.judge(&dehydrated.file("ip:127.0.0.1", "fullchain.pem"), &["127.0.0.1"]);
+    scene.did("IP address");
+    dehydrated.run(scene, &["--account"]);
+    scene.did("account update");
+    // By the certificate's key it cannot: it looks for an account of that key first.
+    dehydrated.run(scene, &["--revoke", dehydrated.file("wild", "cert.pem").to_str().unwrap()]);
+    scene.did("revocation by account");
+    dehydrated.run(scene, &["--deactivate"]);
+    scene.did("deactivation");
+}
+
+#[test]
+fn dehydrated_takes_refused_nonces() {
+    let mut scene = Scene::start("dehydrated", &["--refuse-nonces", "50"]);
+    scene.serve_webroot();
+    let dehydrated = Dehydrated::new(&mut scene, "ec", "ACCOUNT_KEY_ALGO=prime256v1\n");
+    journey(&mut scene, &dehydrated);
+    scene.report("half of the nonces refused");
+}

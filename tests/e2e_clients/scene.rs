@@ -1,0 +1,182 @@
+//! What every client needs: a server, a web server for http-01, a judge of what was obtained, and a line of the table.
+
+use super::server::{Server, free_port};
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+/// The key identifier of the external account key that every server knows.
+pub const KID: &str = "team";
+/// Its MAC key: base64url of the octets 0 to 31.
+pub const MAC_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
+/// What its accounts get without any challenge: proof that the binding was understood.
+const KEYS: &str = r#"EAB_KEYS={"team":{"key":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8","uses":"many","policy":{"preauthorized":["*.corp.test"]}}}"#;
+
+/// How long a client may take for one command: far more than any does.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A server with what its clients need.
+pub struct Scene {
+    /// The server.
+    pub server: Server,
+    /// Where clients keep their files, and what they print.
+    pub folder: PathBuf,
+    /// The folder that is served where http-01 is asked for.
+    pub webroot: PathBuf,
+    client: &'static str,
+    done: Vec<&'static str>,
+    version: String,
+    began: Instant,
+    web: Option<WebServer>,
+    _state: tempfile::TempDir,
+}
+
+impl Scene {
+    /// Starts a server for this client, with these further options of `dev`.
+    pub fn start(client: &'static str, options: &[&str]) -> Self {
+        let state = tempfile::tempdir().unwrap();
+        let began = Instant::now();
+        let server = Server::start_with(state.path(), 0, &[&["--set", KEYS], options].concat());
+        let (folder, webroot) = (state.path().join("clients"), state.path().join("webroot"));
+        fs::create_dir_all(&folder).unwrap();
+        fs::create_dir_all(webroot.join(".well-known/acme-challenge")).unwrap();
+        let (done, version) = (Vec::new(), String::new());
+        Self { server, folder, webroot, client, done, version, began, web: None, _state: state }
+    }
+
+    /// Serves the files of the web root where http-01 is asked for, from now on.
+    pub fn serve_webroot(&mut self) {
+        self.web = Some(WebServer::start(self.server.http01, self.webroot.clone()));
+    }
+
+    /// Stops the server as a user does and starts it again.
+    pub fn restart(mut self) -> Self {
+        let web = self.web.take().is_some();
+        self.server = self.server.restart();
+        if web {
+            self.serve_webroot();
+        }
+        self
+    }
+
+    /// The line of the table gets this version.
+    pub fn version(&mut self, version: impl Into<String>) {
+        self.version = version.into();
+    }
+
+    /// The line of the table gets this feature.
+    pub fn did(&mut self, what: &'static str) {
+        if !self.done.contains(&what) {
+            self.done.push(what);
+        }
+    }
+
+    /// Prints the line of the table.
+    pub fn report(self, how: &str) {
+        let (client, version, done) = (self.client, &self.version, self.done.join(", "));
+        println!("| {client} {version} | {how} | {done} | {:.1} s |", self.began.elapsed().as_secs_f32());
+    }
+
+    /// The folder in which the challenges of http-01 are put.
+    pub fn challenges(&self) -> PathBuf {
+        self.webroot.join(".well-known/acme-challenge")
+    }
+
+    /// Runs a client to its end; it has to succeed. Gives what it printed.
+    pub fn run(&self, command: &mut Command) -> String {
+        let (succeeded, printed) = self.try_run(command);
+        assert!(succeeded, "{}", self.told(command, &printed));
+        printed
+    }
+
+    fn told(&self, command: &Command, printed: &str) -> String {
+        let log = fs::read_to_string(self.server.fact("workerd_log")).unwrap_or_default();
+        format!("{command:?}\n{printed}\n--- dev:\n{}\n--- workerd:\n{log}", self.server.log())
+    }
+
+    fn try_run(&self, command: &mut Command) -> (bool, String) {
+        let path = self.folder.join(format!("printed-{}", free_port()));
+        let file = File::create(&path).unwrap();
+        command.stdin(Stdio::null()).stdout(file.try_clone().unwrap()).stderr(file);
+        let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        let began = Instant::now();
+        let status = loop {
+            match child.try_wait().unwrap() {
+                Some(status) => break status,
+                None if began.elapsed() < PATIENCE => thread::sleep(Duration::from_millis(20)),
+                None => {
+                    let _ = child.kill();
+                    break child.wait().unwrap();
+                }
+            }
+        };
+        (status.success(), fs::read_to_string(path).unwrap_or_default())
+    }
+
+    /// Has OpenSSL judge a chain for each of these names and addresses.
+    pub fn judge(&self, chain: &Path, names: &[&str]) {
+        for name in names {
+            let kind = if name.parse::<std::net::IpAddr>().is_ok() { "-verify_ip" } else { "-verify_hostname" };
+            let mut command = Command::new("openssl");
+            command.args(["verify", "-x509_strict", "-purpose", "sslserver", kind, name]);
+            command.args(["-CAfile", self.server.fact("root"), "-untrusted"]).args([chain, chain]);
+            self.run(&mut command);
+        }
+    }
+
+    /// A file that the client made.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+}
+
+/// Serves the files of a folder over HTTP until it is dropped.
+struct WebServer {
+    port: u16,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl WebServer {
+    fn start(port: u16, root: PathBuf) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let thread = thread::spawn(move || {
+            for stream in listener.incoming() {
+                if stopped.load(Ordering::Relaxed) {
+                    return;
+                }
+                let root = root.clone();
+                thread::spawn(move || answer(stream.unwrap(), &root));
+            }
+        });
+        Self { port, stop, thread: Some(thread) }
+    }
+}
+
+/// Failures are the asker's to notice.
+fn answer(mut stream: TcpStream, root: &Path) {
+    let mut request = [0; 4096];
+    let read = stream.read(&mut request).unwrap_or(0);
+    let request = String::from_utf8_lossy(&request[..read]);
+    let path = request.split(' ').nth(1).unwrap_or_default();
+    let found = fs::read_to_string(root.join(path.trim_start_matches('/'))).ok();
+    let (status, body) = found.map_or(("404 Not Found", String::new()), |body| ("200 OK", body));
+    let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+    let _ = stream.write_all(format!("{head}{body}").as_bytes());
+}
+
+impl Drop for WebServer {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        let _ = TcpStream::connect(("127.0.0.1", self.port));
+        let _ = self.thread.take().unwrap().join();
+    }
+}
