@@ -38,6 +38,11 @@ impl Lego {
         scene.run(&mut self.command(scene, &[names, &dns, &["run"]].concat()));
     }
 
+    fn by_tls(&self, scene: &Scene, names: &[&str]) {
+        let port = format!("127.0.0.1:{}", scene.server.tls_alpn);
+        scene.run(&mut self.command(scene, &[names, &["--tls", "--tls.port", &port, "run"]].concat()));
+    }
+
     /// The chain for the certificate whose first name is `name`.
     fn chain(&self, scene: &Scene, name: &str) -> PathBuf {
         scene.path(self.folder).join(format!("certificates/{name}.crt"))
@@ -57,6 +62,9 @@ fn lego_does_all_that_it_can() {
     lego.by_http(&scene, &["-d", "127.0.0.1", "--disable-cn"]);
     scene.judge(&lego.chain(&scene, "127.0.0.1"), &["127.0.0.1"]);
     scene.did("IP address");
+    lego.by_tls(&scene, &["-d", "t.test", "-d", "tt.test"]);
+    scene.judge(&lego.chain(&scene, "t.test"), &["t.test", "tt.test"]);
+    scene.did("tls-alpn-01");
     let mut scene = scene.restart();
     renewal(&mut scene, &lego);
     scene.run(&mut lego.command(&scene, &["-d", "m.test", "revoke"]));
@@ -64,6 +72,9 @@ fn lego_does_all_that_it_can() {
     let rsa = Lego::new(&mut scene, "rsa", "rsa2048");
     rsa.by_http(&scene, &["-d", "r.test"]);
     scene.judge(&rsa.chain(&scene, "r.test"), &["r.test"]);
+    rsa.by_tls(&scene, &["-d", "127.0.0.1", "--disable-cn"]);
+    scene.judge(&rsa.chain(&scene, "127.0.0.1"), &["127.0.0.1"]);
+    scene.did("IP address by tls-alpn-01");
     scene.run(&mut rsa.command(&scene, &["-d", "r.test", "revoke"]));
     scene.did("RSA account key");
     let bound = Lego::new(&mut scene, "bound", "ec384");
