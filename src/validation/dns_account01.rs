@@ -5,7 +5,7 @@ use super::outbound::Outbound;
 use super::probe::Probe;
 use super::{Failure, Subject, dns01};
 use crate::values::identifier::DnsName;
-use data_encoding::BASE32_NOPAD;
+use base32ct::{Base32Unpadded, Encoding};
 use sha2::{Digest, Sha256};
 
 /// How many bytes of the digest the label shows: 80 bits, 16 characters.
@@ -15,7 +15,7 @@ const DIGEST_BYTES: usize = 10;
 pub fn label(account: &str) -> String {
     let digest = Sha256::digest(account.as_bytes());
     let shown: Vec<u8> = digest.iter().take(DIGEST_BYTES).copied().collect();
-    format!("_{}", BASE32_NOPAD.encode(&shown).to_ascii_lowercase())
+    format!("_{}", Base32Unpadded::encode_string(&shown))
 }
 
 /// The name of the TXT record that proves `name` for the account with this URL.
