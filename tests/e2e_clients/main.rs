@@ -13,6 +13,7 @@ mod certbot;
 #[path = "../common/debian.rs"]
 mod debian;
 mod dehydrated;
+mod instant_acme;
 mod lego;
 mod scene;
 #[path = "../common/server.rs"]
