@@ -29,7 +29,7 @@ fn by_http(scene: &Scene, folder: &str, arguments: &[&str]) {
 }
 
 /// Obtains by dns-01.
-fn by_dns(scene: &Scene, folder: &str, arguments: &[&str]) {
+pub fn by_dns(scene: &Scene, folder: &str, arguments: &[&str]) {
     let hook = |operation: &str| {
         let body = r#"{\"fqdn\":\"_acme-challenge.$CERTBOT_DOMAIN\",\"value\":\"$CERTBOT_VALIDATION\"}"#;
         format!("curl -sf -o /dev/null -d \"{body}\" {}/{operation}", scene.server.fact("management"))
@@ -40,7 +40,7 @@ fn by_dns(scene: &Scene, folder: &str, arguments: &[&str]) {
     scene.run(&mut certbot(scene, folder, &manual));
 }
 
-fn live(scene: &Scene, folder: &str, name: &str, file: &str) -> PathBuf {
+pub fn live(scene: &Scene, folder: &str, name: &str, file: &str) -> PathBuf {
     scene.path(folder).join("live").join(name).join(file)
 }
 
@@ -56,6 +56,7 @@ fn certbot_does_all_that_it_can() {
     scene.did("dns-01, wildcard");
     by_http(&scene, "one", &["--ip-address", "127.0.0.1", "--preferred-profile", "shortlived"]);
     scene.judge(&live(&scene, "one", "127.0.0.1", "fullchain.pem"), &["127.0.0.1"]);
+    scene.ends_within(&live(&scene, "one", "127.0.0.1", "fullchain.pem"), 7);
     scene.did("IP address, profile");
     let mut scene = scene.restart();
     scene.run(&mut certbot(&scene, "one", &["update_account", "-m", "you@example.test"]));

@@ -2,7 +2,7 @@
 //!
 //! It signs with P-256 account keys only, and always by the account's URL, so it revokes by account only.
 
-use super::scene::{KID, Scene};
+use super::scene::{CHALLENGES, KID, Scene};
 use der::Decode;
 use der::asn1::{Ia5String, OctetString};
 use instant_acme::{
@@ -15,7 +15,6 @@ use selvedge::ca::testing::{CsrShape, new_key};
 use selvedge::pki::pem;
 use selvedge::validation::dns_account01;
 use selvedge::values::{SigAlg, identifier::DnsName};
-use serde_json::json;
 use std::fs;
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
@@ -23,13 +22,11 @@ use x509_cert::Certificate;
 use x509_cert::ext::pkix::{AuthorityKeyIdentifier, name::GeneralName};
 
 const VERSION: &str = "0.8.5";
-/// All that this CA knows, also what is not offered by default.
-const CHALLENGES: &str = r#"POLICY={"challenges":["http-01","dns-01","dns-account-01","dns-persist-01"]}"#;
 const NEW: NewAccount<'static> =
     NewAccount { contact: &["mailto:ops@example.test"], terms_of_service_agreed: true, only_return_existing: false };
 
 fn start(options: &[&str]) -> Scene {
-    let mut scene = Scene::start("instant-acme", &[&["--set", CHALLENGES], options].concat());
+    let mut scene = Scene::start("instant-acme", &[&CHALLENGES, options].concat());
     scene.version(VERSION);
     scene.serve_webroot();
     scene
@@ -70,25 +67,20 @@ impl<'a> Client<'a> {
                 fs::write(self.scene.challenges().join(&challenge.token), proof.as_str()).unwrap();
             }
             (ChallengeType::Dns01, Identifier::Dns(name)) => {
-                self.set_txt(&format!("_acme-challenge.{name}"), &proof.dns_value());
+                self.scene.set_txt(&format!("_acme-challenge.{name}"), &proof.dns_value());
             }
             // What it does not know, it can be told.
             (ChallengeType::Unknown(kind), Identifier::Dns(name)) if kind == "dns-account-01" => {
                 let owner = dns_account01::owner(self.account.id(), &DnsName::parse(&name).unwrap());
-                self.set_txt(&owner.to_string(), &proof.dns_value());
+                self.scene.set_txt(&owner.to_string(), &proof.dns_value());
             }
             (ChallengeType::Unknown(kind), Identifier::Dns(name)) if kind == "dns-persist-01" => {
                 let record = format!("selvedge.test; accounturi={}; policy=wildcard", self.account.id());
-                self.set_txt(&format!("_validation-persist.{name}"), &record);
+                self.scene.set_txt(&format!("_validation-persist.{name}"), &record);
             }
             other => panic!("{other:?}"),
         }
         challenge.set_ready().await.unwrap();
-    }
-
-    fn set_txt(&self, host: &str, value: &str) {
-        let url = format!("{}/set-txt", self.scene.server.fact("management"));
-        ureq::post(url).send(json!({ "host": host, "value": value }).to_string()).unwrap();
     }
 
     /// Obtains a certificate for these names. Gives its chain as PEM.

@@ -10,6 +10,7 @@
 mod acme_client;
 mod acme_sh;
 mod certbot;
+mod chains;
 #[path = "../common/debian.rs"]
 mod debian;
 mod dehydrated;

@@ -18,6 +18,10 @@ pub const MAC_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
 /// What its accounts get without any challenge: proof that the binding was understood.
 const KEYS: &str = r#"EAB_KEYS={"team":{"key":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8","uses":"many","policy":{"preauthorized":["*.corp.test"]}}}"#;
 
+/// An option of `dev` that has all kinds of challenges offered, also those that are not by default.
+pub const CHALLENGES: [&str; 2] =
+    ["--set", r#"POLICY={"challenges":["http-01","dns-01","dns-account-01","dns-persist-01"]}"#];
+
 /// How long a client may take for one command: far more than any does.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -56,8 +60,14 @@ impl Scene {
     }
 
     /// Stops the server as a user does and starts it again.
-    pub fn restart(mut self) -> Self {
+    pub fn restart(self) -> Self {
+        self.restart_with(&[])
+    }
+
+    /// As [`Scene::restart`], with these further options of `dev` from now on.
+    pub fn restart_with(mut self, options: &[&str]) -> Self {
         let web = self.web.take().is_some();
+        self.server.add_arguments(options);
         self.server = self.server.restart();
         if web {
             self.serve_webroot();
@@ -90,8 +100,13 @@ impl Scene {
 
     /// Runs a client to its end; it has to succeed. Gives what it printed.
     pub fn run(&self, command: &mut Command) -> String {
-        let (succeeded, printed) = self.try_run(command);
-        assert!(succeeded, "{}", self.told(command, &printed));
+        self.run_until(command, 0)
+    }
+
+    /// Runs a client to its end, with which it has to give this exit status. Gives what it printed.
+    pub fn run_until(&self, command: &mut Command, wanted: i32) -> String {
+        let (status, printed) = self.try_run(command);
+        assert_eq!(status, Some(wanted), "{}", self.told(command, &printed));
         printed
     }
 
@@ -100,7 +115,7 @@ impl Scene {
         format!("{command:?}\n{printed}\n--- dev:\n{}\n--- workerd:\n{log}", self.server.log())
     }
 
-    fn try_run(&self, command: &mut Command) -> (bool, String) {
+    fn try_run(&self, command: &mut Command) -> (Option<i32>, String) {
         let path = self.folder.join(format!("printed-{}", free_port()));
         let file = File::create(&path).unwrap();
         command.stdin(Stdio::null()).stdout(file.try_clone().unwrap()).stderr(file);
@@ -116,18 +131,36 @@ impl Scene {
                 }
             }
         };
-        (status.success(), fs::read_to_string(path).unwrap_or_default())
+        (status.code(), fs::read_to_string(path).unwrap_or_default())
     }
 
     /// Has OpenSSL judge a chain for each of these names and addresses.
     pub fn judge(&self, chain: &Path, names: &[&str]) {
+        self.judge_by(Path::new(self.server.fact("root")), chain, names);
+    }
+
+    /// As [`Scene::judge`], with another root.
+    pub fn judge_by(&self, root: &Path, chain: &Path, names: &[&str]) {
         for name in names {
             let kind = if name.parse::<std::net::IpAddr>().is_ok() { "-verify_ip" } else { "-verify_hostname" };
             let mut command = Command::new("openssl");
             command.args(["verify", "-x509_strict", "-purpose", "sslserver", kind, name]);
-            command.args(["-CAfile", self.server.fact("root"), "-untrusted"]).args([chain, chain]);
+            command.arg("-CAfile").arg(root).arg("-untrusted").args([chain, chain]);
             self.run(&mut command);
         }
+    }
+
+    /// Has OpenSSL look whether a certificate ends before so many days are over, which says that its profile was heard.
+    pub fn ends_within(&self, chain: &Path, days: u32) {
+        let mut command = Command::new("openssl");
+        command.args(["x509", "-noout", "-checkend", &(days * 86_400).to_string(), "-in"]).arg(chain);
+        self.run_until(&mut command, 1);
+    }
+
+    /// Sets a TXT record.
+    pub fn set_txt(&self, host: &str, value: &str) {
+        let url = format!("{}/set-txt", self.server.fact("management"));
+        ureq::post(url).send(serde_json::json!({ "host": host, "value": value }).to_string()).unwrap();
     }
 
     /// A file that the client made.
