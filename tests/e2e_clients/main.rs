@@ -9,6 +9,7 @@
 
 mod acme_client;
 mod acme_sh;
+mod caddy;
 mod certbot;
 mod chains;
 #[path = "../common/debian.rs"]
