@@ -7,7 +7,7 @@ mod ordeal;
 
 use ordeal::Ordeal;
 use selvedge::acme::Kind;
-use selvedge::ca::testing::{Client, CsrShape, World, check_all, check_key_works, new_key};
+use selvedge::ca::testing::{Client, CsrShape, Race, World, check_all, check_key_works, new_key};
 use selvedge::jose::testing::ClientKey;
 use selvedge::values::SigAlg;
 use serde_json::json;
@@ -52,6 +52,34 @@ fn finalize_survives_crashes_and_faults() {
     ordeal.fail_everywhere();
     ordeal.fail_the_alarm_everywhere(|world| world.sign_fault().from(0), World::heal);
     ordeal.crash_the_alarm_everywhere(|world| world.sign_fault().from(0), World::heal);
+}
+
+#[test]
+fn a_restart_takes_up_at_once_what_was_under_way() {
+    let start = world();
+    let client = Client::registered(&start);
+    let (url, order) = client.ready_order(&["a.test"]);
+    let csr = CsrShape::dns(&["a.test"]).build(&new_key(SigAlg::Es256));
+    let mut taken_up = 0;
+    for k in 0..60 {
+        let world = start.fork();
+        let mut race = Race::new(&world);
+        race.enter(world.serve(client.at(&world).finalize_request(&order, &csr)));
+        let done = (0..k).any(|_| !race.step(0));
+        drop(race);
+        world.restart();
+        let interrupted = world.records("job/").len();
+        let now = world.now();
+        world.run_due_alarms();
+        assert_eq!((world.now(), world.records("job/").len()), (now, 0), "{k} steps: nothing waits for a lease");
+        let status = client.at(&world).get(&url).is(200).json()["status"].clone();
+        assert!(status == "valid" || (status == "ready" && interrupted == 0), "{k} steps: {status}");
+        taken_up += interrupted;
+        if done {
+            break;
+        }
+    }
+    assert!(taken_up > 2, "the issuance was interrupted {taken_up} times");
 }
 
 #[test]

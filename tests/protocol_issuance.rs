@@ -30,7 +30,7 @@ fn o01_o02_z01_z12_an_order_and_its_authorizations() {
             .map(|c| c["type"].as_str().unwrap().to_owned())
             .collect()
     };
-    assert_eq!(kinds(0), ["http-01", "dns-01", "dns-account-01"]);
+    assert_eq!(kinds(0), ["http-01", "dns-01", "tls-alpn-01", "dns-account-01"]);
     assert_eq!(kinds(1), ["dns-01", "dns-account-01"]);
     assert!(authorizations[0].1.get("wildcard").is_none());
     assert_eq!(

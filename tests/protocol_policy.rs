@@ -106,7 +106,7 @@ fn z_nobody_else_has_what_is_pre_authorised_for_a_key() {
     let stranger = Client::registered(&world);
     let placed = stranger.new_order(&["a.corp.example"]).is(201).json();
     assert_eq!(placed["status"], "pending");
-    assert_eq!(offered(&stranger, &placed), [["http-01", "dns-01", "dns-account-01"]]);
+    assert_eq!(offered(&stranger, &placed), [["http-01", "dns-01", "tls-alpn-01", "dns-account-01"]]);
 }
 
 #[test]

@@ -30,7 +30,7 @@ fn read(values: &BTreeMap<&'static str, String>, now: Time) -> Result<Settings, 
 fn what_is_set_right_is_taken() {
     let settings = read(&good(), NOW).unwrap();
     assert_eq!(settings.urls.directory(), "https://ca.example.org/directory");
-    assert_eq!(settings.validation.http01_port, 80);
+    assert_eq!((settings.validation.http01_port, settings.validation.tls_alpn_port), (80, 443));
     assert!(!settings.validation.policy.allow_private && !settings.dev);
     let issuer = settings.ca_issuers.unwrap();
     assert!(issuer.starts_with("http://ca.example.org/issuer/"), "verifiers fetch it by plain http: {issuer}");
@@ -70,6 +70,8 @@ fn what_is_wrong_is_named() {
         ("ISSUER_CHAIN", root.certificate),
         ("HTTP01_PORT", "0".to_owned()),
         ("HTTP01_PORT", "65536".to_owned()),
+        ("TLS_ALPN_PORT", "0".to_owned()),
+        ("TLS_ALPN_PORT", "https".to_owned()),
         ("ALLOW_PRIVATE", "yes".to_owned()),
         ("REFUSE_NONCES", "5".to_owned()),
         ("TERMS_OF_SERVICE", "terms".to_owned()),

@@ -1,4 +1,4 @@
-//! http-01 over real sockets on the loopback interface: what the scripted network of the unit tests cannot
+//! http-01 and tls-alpn-01 over real sockets on the loopback interface: what the scripted network of the unit tests cannot
 //! show, such as how connections are refused, reset and left hanging.
 #![allow(
     clippy::unwrap_used,
@@ -13,10 +13,12 @@ use hickory_proto::rr::rdata::{A, AAAA};
 use hickory_proto::rr::{RData, Record, RecordType};
 use selvedge::validation::dns_persist01::Expected;
 use selvedge::validation::guard::AddressPolicy;
-use selvedge::validation::outbound::{FetchAnswer, Limits, Outbound, OutboundFault};
+use selvedge::validation::outbound::{FetchAnswer, Limits, Outbound, OutboundFault, Reaction};
+use selvedge::validation::testing::{Shape, TlsServer};
 use selvedge::validation::{Config, Failure, FailureKind, Method, Outcome, Subject, validate};
-use selvedge::values::{Identifier, Time};
-use std::io::ErrorKind;
+use selvedge::values::native_crypto::{NativeCrypto, NativeKey};
+use selvedge::values::{CryptoFailure, Identifier, SigAlg, Time, Verify};
+use std::io::{ErrorKind, Read as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -46,22 +48,32 @@ fn fault(error: &std::io::Error) -> OutboundFault {
 
 async fn talk(
     addr: SocketAddr,
-    request: &[u8],
+    opening: &[u8],
     max_bytes: usize,
-    done: &mut dyn FnMut(&[u8]) -> bool,
-) -> Result<Vec<u8>, OutboundFault> {
+    react: &mut dyn FnMut(&[u8]) -> Reaction,
+) -> Result<(), OutboundFault> {
     let mut stream = TcpStream::connect(addr).await.map_err(|error| fault(&error))?;
-    stream.write_all(request).await.map_err(|error| fault(&error))?;
-    let mut bytes = Vec::new();
-    while stream.read_buf(&mut bytes).await.map_err(|error| fault(&error))? > 0 {
-        if done(&bytes) {
-            break;
+    stream.write_all(opening).await.map_err(|error| fault(&error))?;
+    let mut total = 0;
+    let mut chunk = vec![0; 16 * 1024];
+    loop {
+        let read = stream.read(&mut chunk).await.map_err(|error| fault(&error))?;
+        total += read;
+        if read == 0 {
+            return Ok(());
         }
-        if bytes.len() > max_bytes {
-            return Err(OutboundFault::TooLarge);
+        match react(&chunk[..read]) {
+            Reaction::Close(last) => return stream.write_all(&last).await.map_err(|error| fault(&error)),
+            Reaction::Send(_) if total > max_bytes => return Err(OutboundFault::TooLarge),
+            Reaction::Send(bytes) => stream.write_all(&bytes).await.map_err(|error| fault(&error))?,
         }
     }
-    Ok(bytes)
+}
+
+impl Verify for Sockets {
+    async fn verify(&self, alg: SigAlg, spki: &[u8], message: &[u8], signature: &[u8]) -> Result<bool, CryptoFailure> {
+        NativeCrypto.verify(alg, spki, message, signature).await
+    }
 }
 
 impl Outbound for Sockets {
@@ -86,14 +98,14 @@ impl Outbound for Sockets {
         Ok(answer.to_vec().unwrap())
     }
 
-    async fn exchange(
+    async fn converse(
         &self,
         addr: SocketAddr,
-        request: &[u8],
+        opening: &[u8],
         limits: Limits,
-        done: &mut dyn FnMut(&[u8]) -> bool,
-    ) -> Result<Vec<u8>, OutboundFault> {
-        tokio::time::timeout(limits.timeout / SPEED, talk(addr, request, limits.max_bytes, done))
+        react: &mut dyn FnMut(&[u8]) -> Reaction,
+    ) -> Result<(), OutboundFault> {
+        tokio::time::timeout(limits.timeout / SPEED, talk(addr, opening, limits.max_bytes, react))
             .await
             .unwrap_or(Err(OutboundFault::Timeout))
     }
@@ -158,7 +170,11 @@ async fn answer(mut stream: TcpStream, act: Act) {
 }
 
 async fn run(addresses: &[IpAddr], port: u16) -> Outcome {
-    let config = Config { http01_port: port, policy: AddressPolicy { allow_private: true } };
+    run_method(Method::Http01, addresses, port).await
+}
+
+async fn run_method(method: Method, addresses: &[IpAddr], port: u16) -> Outcome {
+    let config = Config { http01_port: port, tls_alpn_port: port, policy: AddressPolicy { allow_private: true } };
     let identifier = Identifier::dns("a.test").unwrap();
     let subject = Subject {
         identifier: &identifier,
@@ -168,7 +184,7 @@ async fn run(addresses: &[IpAddr], port: u16) -> Outcome {
         account: "https://ca.test/acme/account/a",
         persist: Expected::default(),
     };
-    validate(&Sockets::new(addresses), &config, Method::Http01, &subject).await
+    validate(&Sockets::new(addresses), &config, method, &subject).await
 }
 
 async fn failure(act: Act) -> Failure {
@@ -218,6 +234,70 @@ async fn z10_servers_that_hang_reset_or_never_stop_are_left() {
         (Act::Send("HTTP/1.1 404 Not Found\r\n\r\n"), FailureKind::Unauthorized, "answered 404 instead of 200"),
     ] {
         let failure = failure(act).await;
+        assert_eq!(failure.kind, kind, "{failure:?}");
+        assert!(failure.detail.contains(words), "{failure:?} should say {words:?}");
+    }
+}
+
+/// Serves TLS on 127.0.0.1 until the test ends; says on which port. Gives what clients sent after the handshake.
+fn serve_tls(server: TlsServer) -> (u16, std::sync::mpsc::Receiver<Vec<u8>>) {
+    let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (sender, receiver) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut connection = server.connection();
+            let mut data = Vec::new();
+            while connection.is_handshaking() && connection.complete_io(&mut stream).is_ok() {}
+            let _ = rustls::Stream::new(&mut connection, &mut stream).read_to_end(&mut data);
+            if sender.send(data).is_err() {
+                return;
+            }
+        }
+    });
+    (port, receiver)
+}
+
+fn key(alg: SigAlg) -> NativeKey {
+    NativeKey::generate(alg, &mut |bytes| getrandom::fill(bytes).unwrap()).unwrap()
+}
+
+#[tokio::test]
+async fn rfc8737_a_certificate_shown_over_a_socket_proves_control_and_nothing_follows() {
+    let name = Identifier::dns("a.test").unwrap();
+    for alg in [SigAlg::Es256, SigAlg::Rs256] {
+        let key = key(alg);
+        for versions in [&[&rustls::version::TLS12], &[&rustls::version::TLS13]] {
+            let certificate = Shape::proper(&name, "tok.thumb").certificate(&key);
+            let (port, data) = serve_tls(TlsServer::new(certificate, &key, versions, &["acme-tls/1"]));
+            let outcome = run_method(Method::TlsAlpn01, &[Ipv4Addr::LOCALHOST.into()], port).await;
+            assert_eq!(outcome, Outcome::Valid, "{alg:?} {versions:?}");
+            assert_eq!(data.recv_timeout(Duration::from_secs(10)).unwrap(), b"", "no data after the handshake");
+        }
+    }
+}
+
+#[tokio::test]
+async fn rfc8737_a_wrong_certificate_and_no_tls_over_a_socket() {
+    let name = Identifier::dns("b.test").unwrap();
+    let server = TlsServer::proper(&name, "tok.thumb", &key(SigAlg::Es256));
+    let (port, _data) = serve_tls(server);
+    let here = [Ipv4Addr::LOCALHOST.into()];
+    let Outcome::Failed(failure) = run_method(Method::TlsAlpn01, &here, port).await else { panic!("valid") };
+    assert_eq!((failure.kind, failure.retry), (FailureKind::Unauthorized, false), "{failure:?}");
+    for (greeting, kind, words) in [
+        (&b"SSH-2.0-x\r\n"[..], FailureKind::Tls, "no TLS handshake"),
+        (b"", FailureKind::Connection, "no complete answer in time"),
+    ] {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            stream.write_all(greeting).await.unwrap();
+            tokio::time::sleep(Duration::from_secs(60)).await;
+        });
+        let Outcome::Failed(failure) = run_method(Method::TlsAlpn01, &here, port).await else { panic!("valid") };
         assert_eq!(failure.kind, kind, "{failure:?}");
         assert!(failure.detail.contains(words), "{failure:?} should say {words:?}");
     }

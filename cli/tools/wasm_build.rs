@@ -94,6 +94,9 @@ impl Toolbox {
             if cached.is_dir() { "about a minute" } else { "every library too, the first time: 2 to 4 minutes" };
         // Its own run of wasm-opt always keeps the names.
         command.current_dir(&self.root).env("CARGO_TARGET_DIR", &cached).args(["--release", "--no-opt"]);
+        if let Some(flags) = short_paths() {
+            command.env("CARGO_ENCODED_RUSTFLAGS", flags);
+        }
         if fast {
             command.env("CARGO_PROFILE_RELEASE_LTO", "off").env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16");
             command.env("CARGO_PROFILE_RELEASE_INCREMENTAL", "true");
@@ -128,4 +131,17 @@ impl Toolbox {
         };
         Ok(Built { js_bytes: size(&js)?, wasm_bytes: size(&wasm)?, js, wasm })
     }
+}
+
+/// Flags with which the places in libraries that panics name do not begin with this machine's folders: 15 kB less, and
+/// nobody learns where the module was built. `None` where somebody has set flags of their own.
+fn short_paths() -> Option<String> {
+    if ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS"].iter().any(|name| std::env::var_os(name).is_some()) {
+        return None;
+    }
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cargo")))?;
+    let registries = fs::read_dir(home.join("registry/src")).ok()?;
+    let flags = registries.flatten().map(|registry| format!("--remap-path-prefix={}=", registry.path().display()));
+    Some(flags.collect::<Vec<_>>().join("\u{1f}"))
 }

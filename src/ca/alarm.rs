@@ -1,7 +1,7 @@
 //! The alarm of a partition: deletes what is over and does what is due.
 
 use super::cell::Cell;
-use super::jobs::JobRecord;
+use super::jobs::{JOBS, JobRecord};
 use super::ports::PartitionPorts;
 use crate::acme::Problem;
 use crate::store::Kv;
@@ -11,9 +11,6 @@ use std::rc::Rc;
 
 /// How long what is over may lie around: deleting in batches saves alarms, each of which is a write.
 const SLACK: Duration = Duration::from_secs(300);
-
-/// How many jobs are looked at in one go. A partition has a handful.
-const JOBS: usize = 200;
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// Runs when the alarm goes off. May run twice for one alarm, and at any time.

@@ -17,6 +17,9 @@ use std::rc::Rc;
 /// seconds or so.
 const LEASE: Duration = Duration::from_secs(45);
 
+/// How many jobs are looked at in one go. A partition has a handful.
+pub const JOBS: usize = 200;
+
 /// What is to be done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -83,6 +86,24 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             txn.put(name, &job)?;
             txn.wake_at(job.due);
             Ok(Some(job))
+        })
+    }
+
+    /// For a partition that has just come into memory, before anything else: whoever had a job went down with the
+    /// memory from before, whatever the lease says, so all are due now. A crash costs no more than a restart then.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub fn resume(&self) -> Result<(), Problem> {
+        let now = self.ports.now();
+        self.transact(|txn| {
+            for (name, job) in txn.list::<JobRecord>(None, JOBS)? {
+                if job.due > now {
+                    txn.put(&name, &JobRecord { due: now, ..job })?;
+                }
+                txn.wake_at(now);
+            }
+            Ok(())
         })
     }
 

@@ -174,15 +174,17 @@ fn resolver(text: &str) -> Result<String, String> {
 
 fn validation_config(value: Values<'_>) -> Result<validation::Config, String> {
     let allow_private = flag(value, "ALLOW_PRIVATE")?;
-    let http01_port = match value("HTTP01_PORT") {
-        None => 80,
-        Some(text) => text
-            .parse()
-            .ok()
-            .filter(|port| *port != 0)
-            .ok_or_else(|| format!("HTTP01_PORT is {text:?}; it has to be a port between 1 and 65535."))?,
-    };
-    Ok(validation::Config { http01_port, policy: AddressPolicy { allow_private } })
+    Ok(validation::Config {
+        http01_port: port(value, "HTTP01_PORT", 80)?,
+        tls_alpn_port: port(value, "TLS_ALPN_PORT", 443)?,
+        policy: AddressPolicy { allow_private },
+    })
+}
+
+fn port(value: Values<'_>, name: &str, default: u16) -> Result<u16, String> {
+    let Some(text) = value(name) else { return Ok(default) };
+    let port = text.parse().ok().filter(|port| *port != 0);
+    port.ok_or_else(|| format!("{name} is {text:?}; it has to be a port between 1 and 65535."))
 }
 
 /// The issuer with its alternate chains, if there are any, all of them valid now.

@@ -30,6 +30,9 @@ pub(super) fn name(alg: SigAlg) -> &'static str {
         SigAlg::Rs256 => "RS256",
         SigAlg::Rs384 => "RS384",
         SigAlg::Rs512 => "RS512",
+        SigAlg::Ps256 => "PS256",
+        SigAlg::Ps384 => "PS384",
+        SigAlg::Ps512 => "PS512",
         SigAlg::Ed25519 => "EdDSA",
     }
 }

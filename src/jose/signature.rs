@@ -24,7 +24,13 @@ pub(super) fn readings(alg: SigAlg, signature: &[u8]) -> Result<Vec<Vec<u8>>, Ve
         SigAlg::Ed25519 if signature.len() != 64 => {
             Err(VerifyFault::SignatureLength { alg, found: signature.len(), wanted: 64 })
         }
-        SigAlg::Ed25519 | SigAlg::Rs256 | SigAlg::Rs384 | SigAlg::Rs512 => Ok(vec![signature.to_vec()]),
+        SigAlg::Ed25519
+        | SigAlg::Rs256
+        | SigAlg::Rs384
+        | SigAlg::Rs512
+        | SigAlg::Ps256
+        | SigAlg::Ps384
+        | SigAlg::Ps512 => Ok(vec![signature.to_vec()]),
     }
 }
 

@@ -118,7 +118,7 @@ fn jws_name(alg: SigAlg) -> &'static str {
     match alg {
         SigAlg::Es256 | SigAlg::EcP256Sha384 => "ES256",
         SigAlg::Es384 | SigAlg::EcP384Sha256 => "ES384",
-        SigAlg::Rs256 | SigAlg::Rs384 | SigAlg::Rs512 => "RS256",
+        SigAlg::Rs256 | SigAlg::Rs384 | SigAlg::Rs512 | SigAlg::Ps256 | SigAlg::Ps384 | SigAlg::Ps512 => "RS256",
         SigAlg::Ed25519 => "EdDSA",
     }
 }
@@ -142,7 +142,7 @@ fn jwk_of_spki(alg: SigAlg, spki: &[u8]) -> Value {
         SigAlg::Es256 | SigAlg::EcP256Sha384 => ec("P-256", 32),
         SigAlg::Es384 | SigAlg::EcP384Sha256 => ec("P-384", 48),
         SigAlg::Ed25519 => json!({ "kty": "OKP", "crv": "Ed25519", "x": b64::encode(key) }),
-        SigAlg::Rs256 | SigAlg::Rs384 | SigAlg::Rs512 => {
+        SigAlg::Rs256 | SigAlg::Rs384 | SigAlg::Rs512 | SigAlg::Ps256 | SigAlg::Ps384 | SigAlg::Ps512 => {
             let key = RsaPublicKey::from_der(key).expect("an RSAPublicKey");
             let (n, e) = (b64::encode(key.modulus.as_bytes()), b64::encode(key.public_exponent.as_bytes()));
             json!({ "kty": "RSA", "n": n, "e": e })

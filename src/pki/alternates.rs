@@ -3,8 +3,8 @@
 
 use super::chain::{Chain, Root};
 use super::issuer::{Issuer, IssuerFault};
-use super::parts::Parts;
 use super::pem::{self, PemFault};
+use crate::values::x509::Parts;
 use core::fmt;
 use x509_cert::ext::pkix::SubjectKeyIdentifier;
 

@@ -7,13 +7,13 @@
 mod fault;
 mod request;
 
-use super::parts::Parts;
 use super::pem::{self, PemFault};
 use super::profile::default_profile;
 use super::serial::Serial;
 use super::{sigalg, tbs};
 use crate::values::identifier::DnsName;
 use crate::values::native_crypto::NativeKey;
+use crate::values::x509::Parts;
 use crate::values::{SigAlg, Time};
 use const_oid::ObjectIdentifier;
 use const_oid::db::rfc4519::COMMON_NAME;
@@ -249,7 +249,7 @@ impl Signer {
         let algorithm = self.key.algorithm();
         let fields = tbs::Fields {
             serial: &Serial::from_random(random()?),
-            algorithm: sigalg::identifier(algorithm),
+            algorithm: sigalg::identifier(algorithm)?,
             issuer: &self.subject,
             not_before,
             not_after,
@@ -260,7 +260,7 @@ impl Signer {
         let tbs = fields.encode()?;
         let raw = self.key.sign(algorithm, &tbs)?;
         let signature = sigalg::to_x509(algorithm, &raw).unwrap_or_default();
-        Ok(pem::write_certificate(&tbs::seal(&tbs, sigalg::identifier(algorithm), &signature)?)?)
+        Ok(pem::write_certificate(&tbs::seal(&tbs, sigalg::identifier(algorithm)?, &signature)?)?)
     }
 }
 

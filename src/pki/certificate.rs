@@ -1,8 +1,8 @@
 //! Certificates that come back: what a revocation request presents.
 
-use super::parts::Parts;
 use super::serial::Serial;
 use crate::values::identifier::IpName;
+use crate::values::x509::Parts;
 use crate::values::{Identifier, Time};
 use core::fmt;
 use sha2::{Digest, Sha256};

@@ -2,9 +2,9 @@
 
 use super::issuer::IssuerFault;
 use super::key::check_spki;
-use super::parts::Parts;
 use super::pem::{self, PemFault};
 use super::sigalg;
+use crate::values::x509::Parts;
 use crate::values::{Time, Verify};
 use x509_cert::ext::pkix::{AuthorityKeyIdentifier, BasicConstraints, KeyUsage, SubjectKeyIdentifier};
 

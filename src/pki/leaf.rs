@@ -120,7 +120,7 @@ pub fn build_tbs(request: &LeafRequest<'_>) -> Result<Vec<u8>, LeafFault> {
     let Period { not_before, not_after } = request.period;
     let fields = tbs::Fields {
         serial: request.serial,
-        algorithm: sigalg::identifier(request.issuer.algorithm()),
+        algorithm: sigalg::identifier(request.issuer.algorithm())?,
         issuer: request.issuer.subject(),
         not_before,
         not_after,
@@ -203,7 +203,7 @@ fn general_name(name: &Identifier) -> der::Result<GeneralName> {
 pub fn assemble(tbs: &LintedTbs, signature: &[u8]) -> Result<Vec<u8>, LeafFault> {
     let algorithm = tbs.algorithm();
     let value = sigalg::to_x509(algorithm, signature).ok_or(LeafFault::Signature(signature.len()))?;
-    Ok(tbs::seal(tbs.as_bytes(), sigalg::identifier(algorithm), &value)?)
+    Ok(tbs::seal(tbs.as_bytes(), sigalg::identifier(algorithm)?, &value)?)
 }
 
 /// What an order's certificate URL serves: the leaf, then the issuer's chain, without the root, as strict PEM

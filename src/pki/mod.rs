@@ -18,7 +18,6 @@ pub mod issuer;
 pub mod key;
 pub mod leaf;
 pub mod lint;
-mod parts;
 pub mod pem;
 pub mod profile;
 pub mod serial;

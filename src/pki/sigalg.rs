@@ -1,10 +1,8 @@
-//! Signature algorithms as X.509 writes them, and ECDSA signatures between their two forms.
-//!
-//! X.509 carries an ECDSA signature as a DER SEQUENCE of two INTEGERs; JWS, WebCrypto and the crypto ports
-//! carry it as raw `r || s` of fixed width.
+//! Signature algorithms as X.509 writes them.
 
 use super::key::KeyKind;
 use crate::values::SigAlg;
+pub use crate::values::ecdsa::{from_x509, to_x509};
 use const_oid::ObjectIdentifier;
 use const_oid::db::rfc5912::{
     ECDSA_WITH_SHA_256, ECDSA_WITH_SHA_384, SHA_256_WITH_RSA_ENCRYPTION, SHA_384_WITH_RSA_ENCRYPTION,
@@ -12,8 +10,8 @@ use const_oid::db::rfc5912::{
 };
 use const_oid::db::rfc8410::ID_ED_25519;
 use core::fmt;
-use der::asn1::{Any, AnyRef, UintRef};
-use der::{Decode, Encode, Sequence};
+use der::Tag;
+use der::asn1::{Any, AnyRef};
 use spki::{AlgorithmIdentifierOwned, AlgorithmIdentifierRef};
 
 /// Why a signature algorithm is not accepted.
@@ -104,7 +102,10 @@ fn refuse(oid: ObjectIdentifier) -> AlgorithmFault {
 }
 
 /// The AlgorithmIdentifier of signatures under `alg`: NULL parameters for RSA, none for the others.
-pub fn identifier(alg: SigAlg) -> AlgorithmIdentifierOwned {
+///
+/// # Errors
+/// For RSASSA-PSS, which no certificate or CSR has here.
+pub fn identifier(alg: SigAlg) -> der::Result<AlgorithmIdentifierOwned> {
     let (oid, parameters) = match alg {
         SigAlg::Es256 | SigAlg::EcP384Sha256 => (ECDSA_WITH_SHA_256, None),
         SigAlg::Es384 | SigAlg::EcP256Sha384 => (ECDSA_WITH_SHA_384, None),
@@ -112,47 +113,11 @@ pub fn identifier(alg: SigAlg) -> AlgorithmIdentifierOwned {
         SigAlg::Rs384 => (SHA_384_WITH_RSA_ENCRYPTION, Some(Any::null())),
         SigAlg::Rs512 => (SHA_512_WITH_RSA_ENCRYPTION, Some(Any::null())),
         SigAlg::Ed25519 => (ID_ED_25519, None),
+        SigAlg::Ps256 | SigAlg::Ps384 | SigAlg::Ps512 => {
+            return Err(Tag::ObjectIdentifier.value_error().into());
+        }
     };
-    AlgorithmIdentifierOwned { oid, parameters }
-}
-
-/// `ECDSA-Sig-Value` of [RFC 3279 §2.2.3](https://www.rfc-editor.org/rfc/rfc3279#section-2.2.3).
-#[derive(Sequence)]
-struct EcdsaSigValue<'a> {
-    r: UintRef<'a>,
-    s: UintRef<'a>,
-}
-
-/// Bytes of `r`, and of `s`, in the raw form; `None` for algorithms with one form only.
-fn ecdsa_width(alg: SigAlg) -> Option<usize> {
-    match alg {
-        SigAlg::Es256 | SigAlg::EcP256Sha384 => Some(32),
-        SigAlg::Es384 | SigAlg::EcP384Sha256 => Some(48),
-        SigAlg::Rs256 | SigAlg::Rs384 | SigAlg::Rs512 | SigAlg::Ed25519 => None,
-    }
-}
-
-/// A signature as the ports carry it, turned into what X.509 carries; `None` when its length is wrong.
-pub fn to_x509(alg: SigAlg, raw: &[u8]) -> Option<Vec<u8>> {
-    let Some(width) = ecdsa_width(alg) else { return Some(raw.to_vec()) };
-    let (r, s) = raw.split_at_checked(width).filter(|(_, s)| s.len() == width)?;
-    EcdsaSigValue { r: UintRef::new(r).ok()?, s: UintRef::new(s).ok()? }.to_der().ok()
-}
-
-/// A signature as X.509 carries it, turned into what the ports carry; `None` when it is no signature of `alg`.
-pub fn from_x509(alg: SigAlg, signature: &[u8]) -> Option<Vec<u8>> {
-    let Some(width) = ecdsa_width(alg) else { return Some(signature.to_vec()) };
-    let value = EcdsaSigValue::from_der(signature).ok()?;
-    let mut raw = pad(value.r.as_bytes(), width)?;
-    raw.extend(pad(value.s.as_bytes(), width)?);
-    Some(raw)
-}
-
-/// `bytes` with zeros before them, up to `width` bytes.
-fn pad(bytes: &[u8], width: usize) -> Option<Vec<u8>> {
-    let mut padded = vec![0; width.checked_sub(bytes.len())?];
-    padded.extend_from_slice(bytes);
-    Some(padded)
+    Ok(AlgorithmIdentifierOwned { oid, parameters })
 }
 
 /// Whether AlgorithmIdentifier parameters are the OID `oid`.
@@ -163,6 +128,7 @@ pub(super) fn is_oid(parameters: Option<AnyRef<'_>>, oid: ObjectIdentifier) -> b
 #[cfg(test)]
 mod tests {
     use super::*;
+    use der::{Decode, Encode};
 
     fn hex(bytes: &[u8]) -> String {
         bytes.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -179,7 +145,7 @@ mod tests {
             (SigAlg::Rs512, "300d06092a864886f70d01010d0500"),
             (SigAlg::Ed25519, "300506032b6570"),
         ] {
-            assert_eq!(hex(&identifier(alg).to_der().unwrap()), der, "{alg:?}");
+            assert_eq!(hex(&identifier(alg).unwrap().to_der().unwrap()), der, "{alg:?}");
         }
     }
 
@@ -195,7 +161,7 @@ mod tests {
             (SigAlg::Rs512, KeyKind::Rsa { bits: 2048 }),
             (SigAlg::Ed25519, KeyKind::Ed25519),
         ] {
-            let der = identifier(alg).to_der().unwrap();
+            let der = identifier(alg).unwrap().to_der().unwrap();
             assert_eq!(read(&AlgorithmIdentifierRef::from_der(&der).unwrap(), kind), Ok(alg));
         }
         for (oid, _, weak) in REFUSED {
@@ -208,25 +174,5 @@ mod tests {
         assert_eq!(fault.to_string(), "the signature algorithm is sha256WithRSAEncryption, but the key is P-256");
         let ecdsa = AlgorithmIdentifierRef { oid: ECDSA_WITH_SHA_256, parameters: Some(AnyRef::NULL) };
         assert_eq!(read(&ecdsa, KeyKind::EcP256), Err(AlgorithmFault::Parameters("ecdsa-with-SHA256")));
-    }
-
-    #[test]
-    fn ecdsa_signatures_change_form_and_back() {
-        let mut raw = [0x11; 64];
-        raw[0] = 0x80; // r needs a leading zero in DER
-        raw[32] = 0;
-        raw[33] = 0; // s is shorter in DER
-        let der = to_x509(SigAlg::Es256, &raw).unwrap();
-        assert_eq!(hex(&der[..6]), "304302210080");
-        assert_eq!(der.len(), 2 + 2 + 33 + 2 + 30);
-        assert_eq!(from_x509(SigAlg::Es256, &der), Some(raw.to_vec()));
-        assert_eq!(to_x509(SigAlg::Es256, &raw[1..]), None);
-        assert_eq!(to_x509(SigAlg::Es384, &raw), None);
-        assert_eq!(to_x509(SigAlg::Rs256, &raw), Some(raw.to_vec()));
-        for bad in [&b""[..], &[0x30, 0], &der[1..], &[&der[..], &[0]].concat(), &[0x30, 6, 2, 1, 0x80, 2, 1, 1]] {
-            assert_eq!(from_x509(SigAlg::Es256, bad), None);
-        }
-        let p384 = to_x509(SigAlg::Es384, &[0x7f; 96]).unwrap();
-        assert_eq!(from_x509(SigAlg::Es256, &p384), None, "too wide for P-256");
     }
 }

@@ -43,7 +43,7 @@ pub(super) fn key(alg: SigAlg) -> &'static NativeKey {
     match alg {
         SigAlg::Es256 | SigAlg::EcP256Sha384 => &P256,
         SigAlg::Es384 | SigAlg::EcP384Sha256 => &P384,
-        SigAlg::Rs256 | SigAlg::Rs384 | SigAlg::Rs512 => &RSA,
+        SigAlg::Rs256 | SigAlg::Rs384 | SigAlg::Rs512 | SigAlg::Ps256 | SigAlg::Ps384 | SigAlg::Ps512 => &RSA,
         SigAlg::Ed25519 => &ED25519,
     }
 }
@@ -197,7 +197,7 @@ fn sign_csr(subject: Name, attributes: Vec<Attribute>, alg: SigAlg) -> Vec<u8> {
     };
     let raw = key(alg).sign(alg, &info.to_der().unwrap()).unwrap();
     let signature = BitString::from_bytes(&sigalg::to_x509(alg, &raw).unwrap()).unwrap();
-    CertReq { info, algorithm: sigalg::identifier(alg), signature }.to_der().unwrap()
+    CertReq { info, algorithm: sigalg::identifier(alg).unwrap(), signature }.to_der().unwrap()
 }
 
 pub(super) fn dns(name: &str) -> GeneralName {

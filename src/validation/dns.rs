@@ -1,12 +1,15 @@
 //! DNS messages in wire format: queries out, answers in. Carries nothing itself.
 
+mod wire;
+
 use super::quote::quote;
 use core::net::{Ipv4Addr, Ipv6Addr};
-use hickory_proto::op::{Edns, Header, Message, MessageType, OpCode, Query, ResponseCode};
-use hickory_proto::rr::rdata::opt::{EdnsCode, EdnsOption};
-use hickory_proto::rr::{DNSClass, Name, RData, Record as RawRecord, RecordType};
-use hickory_proto::serialize::binary::{BinDecodable, BinDecoder};
+use hickory_proto::ProtoError;
+use hickory_proto::op::{Header, Message, MessageType, OpCode, Query, ResponseCode};
+use hickory_proto::rr::{Name, RecordType};
+use hickory_proto::serialize::binary::{BinDecodable, BinDecoder, BinEncodable};
 use std::fmt;
+use wire::RawRecord;
 
 /// The id of a query that goes over HTTPS: always 0, so that equal questions are equal to caches
 /// ([RFC 8484 §4.1](https://www.rfc-editor.org/rfc/rfc8484#section-4.1)).
@@ -20,6 +23,15 @@ const MAX_ALIASES: usize = 16;
 
 /// The UDP size that fits every path unfragmented (DNS flag day 2020); over HTTPS it only has to be there.
 const EDNS_SIZE: u16 = 1232;
+
+/// Recursion desired ([RFC 1035 §4.1.1](https://www.rfc-editor.org/rfc/rfc1035#section-4.1.1)).
+const FLAG_RD: u16 = 0x0100;
+
+/// Authentic data ([RFC 4035 §3.2.3](https://www.rfc-editor.org/rfc/rfc4035#section-3.2.3)).
+const FLAG_AD: u16 = 0x0020;
+
+/// DNSSEC OK, in the flags of EDNS ([RFC 3225 §3](https://www.rfc-editor.org/rfc/rfc3225#section-3)).
+const EDNS_DO: u16 = 0x8000;
 
 /// Extended DNS errors ([RFC 8914](https://www.rfc-editor.org/rfc/rfc8914)).
 const EDE: u16 = 15;
@@ -159,14 +171,13 @@ fn absolute(text: &str) -> Result<Name, DnsFault> {
 /// # Errors
 /// [`DnsFault::Name`] for a name that is no DNS name, e.g. one of more than 253 characters.
 pub fn query(name: &str, kind: Kind, id: u16, dnssec_ok: bool) -> Result<Vec<u8>, DnsFault> {
-    let mut message = Message::new(id, MessageType::Query, OpCode::Query);
-    message.metadata.recursion_desired = true;
-    message.metadata.authentic_data = true;
-    message.add_query(Query::query(absolute(name)?, kind.record_type()));
-    let mut edns = Edns::new();
-    edns.set_max_payload(EDNS_SIZE).set_dnssec_ok(dnssec_ok);
-    message.set_edns(edns);
-    message.to_vec().map_err(|error| DnsFault::Name(quote(error.to_string().as_bytes())))
+    let unwritable = |error: ProtoError| DnsFault::Name(quote(error.to_string().as_bytes()));
+    let question = Query::query(absolute(name)?, kind.record_type()).to_bytes().map_err(unwritable)?;
+    let flags = FLAG_RD | FLAG_AD;
+    let header = [id, flags, 1, 0, 0, 1].map(u16::to_be_bytes);
+    // The root's name, type, UDP size; extended response code and version; flags; no options.
+    let opt = [wire::OPT, EDNS_SIZE, 0, if dnssec_ok { EDNS_DO } else { 0 }, 0].map(u16::to_be_bytes);
+    Ok([header.as_flattened(), &question, &[0], opt.as_flattened()].concat())
 }
 
 /// Reads the answer to the query for `kind` of `name` with `id`.
@@ -192,8 +203,7 @@ pub fn read(message: &[u8], name: &str, kind: Kind, id: u16) -> Result<Answer, D
     if metadata.truncation {
         return Err(DnsFault::Truncated);
     }
-    let (records, _, _) =
-        Message::read_records(&mut decoder, usize::from(counts.answers), false, metadata.op_code).map_err(malformed)?;
+    let records = wire::records(&mut decoder, usize::from(counts.answers)).map_err(malformed)?;
     let (records, alias) = follow(&records, absolute(name)?, kind)?;
     let content = match metadata.response_code {
         ResponseCode::NoError if records.is_empty() => Content::NoData,
@@ -211,16 +221,17 @@ pub fn read(message: &[u8], name: &str, kind: Kind, id: u16) -> Result<Answer, D
 }
 
 /// The records of `kind` at the end of the aliases that start at `name`, and that end when it is another name.
-fn follow(answers: &[RawRecord], name: Name, kind: Kind) -> Result<(Vec<Record>, Option<Name>), DnsFault> {
+fn follow(answers: &[RawRecord<'_>], name: Name, kind: Kind) -> Result<(Vec<Record>, Option<Name>), DnsFault> {
     let mut at = &name;
     for _ in 0..=MAX_ALIASES {
-        let here = || answers.iter().filter(|record| record.dns_class == DNSClass::IN && record.name == *at);
-        let found: Vec<Record> = here().filter_map(|record| wanted(&record.data, kind)).collect();
-        let next = here().find_map(|record| match &record.data {
-            RData::CNAME(target) => Some(&target.0),
-            _ => None,
+        let here = || answers.iter().filter(|record| record.class == wire::INTERNET && record.owner == *at);
+        let wanted = here().filter(|record| record.kind == wire::number(kind));
+        let found = wanted.map(|record| {
+            let unreadable = || DnsFault::Malformed(format!("a record of type {kind} of another form"));
+            wire::parse(kind, record.data).ok_or_else(unreadable)
         });
-        match next {
+        let found = found.collect::<Result<Vec<Record>, _>>()?;
+        match here().find_map(|record| record.alias.as_ref()) {
             Some(target) if found.is_empty() => at = target,
             _ => return Ok((found, (*at != name).then(|| at.clone()))),
         }
@@ -228,31 +239,14 @@ fn follow(answers: &[RawRecord], name: Name, kind: Kind) -> Result<(Vec<Record>,
     Err(DnsFault::Aliases)
 }
 
-/// The record behind `data` when it is of `kind`.
-fn wanted(data: &RData, kind: Kind) -> Option<Record> {
-    match (kind, data) {
-        (Kind::A, RData::A(address)) => Some(Record::A(address.0)),
-        (Kind::Aaaa, RData::AAAA(address)) => Some(Record::Aaaa(address.0)),
-        (Kind::Txt, RData::TXT(text)) => Some(Record::Txt(text.txt_data.concat())),
-        (Kind::Caa, RData::CAA(caa)) => {
-            Some(Record::Caa { critical: caa.issuer_critical, tag: caa.tag.clone(), value: caa.value.clone() })
-        }
-        _ => None,
-    }
-}
-
 /// The text of the first extended DNS error, or its number where it has no text.
 fn explanation(decoder: &mut BinDecoder<'_>, authorities: usize, additionals: usize) -> Option<String> {
-    Message::read_records(decoder, authorities, false, OpCode::Query).ok()?;
-    let (_, edns, _) = Message::read_records(decoder, additionals, true, OpCode::Query).ok()?;
-    match edns?.option(EdnsCode::Unknown(EDE))? {
-        EdnsOption::Unknown(_, bytes) => {
-            let (code, text) = bytes.split_first_chunk::<2>()?;
-            let code = u16::from_be_bytes(*code);
-            Some(if text.is_empty() { format!("extended DNS error {code}") } else { quote(text) })
-        }
-        _ => None,
-    }
+    wire::records(decoder, authorities).ok()?;
+    let additionals = wire::records(decoder, additionals).ok()?;
+    let opt = additionals.iter().find(|record| record.kind == wire::OPT)?;
+    let (code, text) = wire::option(opt.data, EDE)?.split_first_chunk::<2>()?;
+    let code = u16::from_be_bytes(*code);
+    Some(if text.is_empty() { format!("extended DNS error {code}") } else { quote(text) })
 }
 
 #[cfg(test)]

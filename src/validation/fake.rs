@@ -3,8 +3,10 @@
 use super::Subject;
 use super::dns::{DOH_ID, Kind};
 use super::dns_persist01::Expected;
-use super::outbound::{FetchAnswer, Limits, Outbound, OutboundFault};
-use crate::values::{Identifier, Time};
+use super::outbound::{FetchAnswer, Limits, Outbound, OutboundFault, Reaction};
+use super::testing::TlsServer;
+use crate::values::native_crypto::NativeCrypto;
+use crate::values::{CryptoFailure, Identifier, SigAlg, Time, Verify};
 use core::cell::{Cell, RefCell};
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
@@ -32,6 +34,8 @@ pub(crate) enum Host {
     /// Sends this again and again.
     Endless(Vec<u8>, Vec<u8>),
     Fault(OutboundFault),
+    /// Speaks TLS.
+    Tls(TlsServer),
     /// Accepts and says nothing.
     Silence,
 }
@@ -112,23 +116,28 @@ impl Fake {
     }
 }
 
-/// Feeds `pieces` to `done` as a socket would.
+/// Feeds `pieces` to `react` as a socket would.
 fn receive(
     pieces: impl Iterator<Item = Vec<u8>>,
     limits: Limits,
-    done: &mut dyn FnMut(&[u8]) -> bool,
-) -> Result<Vec<u8>, OutboundFault> {
-    let mut bytes = Vec::new();
-    for piece in pieces {
-        bytes.extend(piece);
-        if done(&bytes) {
-            break;
-        }
-        if bytes.len() > limits.max_bytes {
-            return Err(OutboundFault::TooLarge);
+    react: &mut dyn FnMut(&[u8]) -> Reaction,
+) -> Result<(), OutboundFault> {
+    let mut total = 0;
+    for piece in pieces.filter(|piece| !piece.is_empty()) {
+        total += piece.len();
+        match react(&piece) {
+            Reaction::Close(_) => break,
+            Reaction::Send(_) if total > limits.max_bytes => return Err(OutboundFault::TooLarge),
+            Reaction::Send(_) => {}
         }
     }
-    Ok(bytes)
+    Ok(())
+}
+
+impl Verify for Fake {
+    async fn verify(&self, alg: SigAlg, spki: &[u8], message: &[u8], signature: &[u8]) -> Result<bool, CryptoFailure> {
+        NativeCrypto.verify(alg, spki, message, signature).await
+    }
 }
 
 impl Outbound for Fake {
@@ -164,14 +173,15 @@ impl Outbound for Fake {
         Ok(answer.to_vec().unwrap())
     }
 
-    async fn exchange(
+    async fn converse(
         &self,
         addr: SocketAddr,
-        request: &[u8],
+        opening: &[u8],
         limits: Limits,
-        done: &mut dyn FnMut(&[u8]) -> bool,
-    ) -> Result<Vec<u8>, OutboundFault> {
-        let request = String::from_utf8(request.to_vec()).unwrap();
+        react: &mut dyn FnMut(&[u8]) -> Reaction,
+    ) -> Result<(), OutboundFault> {
+        // A ClientHello is no text.
+        let request = String::from_utf8(opening.to_vec()).unwrap_or_else(|_| "TLS".to_owned());
         self.log.borrow_mut().push(format!("{addr} {}", request.lines().next().unwrap()));
         self.requests.borrow_mut().push(request);
         self.pass(Duration::from_millis(1));
@@ -181,10 +191,11 @@ impl Outbound for Fake {
             None => None,
         };
         match host {
-            Some(Host::Sends(pieces)) => receive(pieces.into_iter(), limits, done),
+            Some(Host::Sends(pieces)) => receive(pieces.into_iter(), limits, react),
             Some(Host::Endless(first, more)) => {
-                receive(core::iter::once(first).chain(core::iter::repeat(more)), limits, done)
+                receive(core::iter::once(first).chain(core::iter::repeat(more)), limits, react)
             }
+            Some(Host::Tls(server)) => server.converse(opening, react),
             Some(Host::Fault(fault)) => Err(fault),
             Some(Host::Silence) => self.time_out(limits),
             None => Err(OutboundFault::Unreachable("connection refused".to_owned())),

@@ -5,6 +5,7 @@ use super::http1::{self, HttpFault, MAX_BODY, MAX_RESPONSE, Response};
 use super::outbound::{FetchAnswer, Outbound, OutboundFault};
 use super::probe::{Addresses, Probe, refused};
 use super::quote::quote;
+use super::reach::{TIMEOUT, first_reached, outward};
 use super::target::{Host, Target};
 use super::{Failure, FailureKind, Subject};
 use core::net::{IpAddr, SocketAddr};
@@ -12,13 +13,6 @@ use core::time::Duration;
 
 /// Redirects followed, as Let's Encrypt has it.
 pub const MAX_REDIRECTS: usize = 10;
-
-/// For one request to one address.
-const HTTP_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// For a request over IPv6 when there is an IPv4 address to fall back to: half, so that the budget of the whole
-/// validation still holds a full try over IPv4.
-const IPV6_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Fetches the challenge's file from the identifier's host, following redirects, and judges it.
 ///
@@ -117,30 +111,12 @@ async fn request<O: Outbound>(probe: &Probe<'_, O>, target: &Target) -> Result<R
     if target.is_https() {
         return fetch(probe, target, &addresses).await;
     }
-    let mut failed = Vec::new();
-    let tries = tries(&addresses.usable);
-    for (n, address) in tries.iter().enumerate() {
-        let timeout = if n + 1 < tries.len() { IPV6_TIMEOUT } else { HTTP_TIMEOUT };
-        match exchange(probe, target, *address, timeout).await? {
-            Ok(response) => return Ok(response),
-            Err(OutboundFault::AddressRefused(_)) => return fetch(probe, target, &addresses).await,
-            Err(fault) => {
-                let final_try = !fault.is_connection();
-                failed.push((*address, fault));
-                if final_try {
-                    break;
-                }
-            }
-        }
+    let attempt = async |address, timeout| exchange(probe, target, address, timeout).await;
+    match first_reached(&addresses.usable, attempt).await? {
+        Ok(response) => Ok(response),
+        Err(unreached) if unreached.is_refused() => fetch(probe, target, &addresses).await,
+        Err(unreached) => Err(unreached.failure(&format!("asked for {target}"))),
     }
-    Err(unreached(target, &failed))
-}
-
-/// The addresses to try: the first of IPv6, and the first of IPv4 should that not come to a connection.
-fn tries(usable: &[IpAddr]) -> Vec<IpAddr> {
-    let v6 = usable.iter().find(|address| address.is_ipv6());
-    let v4 = usable.iter().find(|address| address.is_ipv4());
-    v6.into_iter().chain(v4).copied().collect()
 }
 
 /// One request to one address. A fault of the network is the inner error, what another address cannot mend the
@@ -172,33 +148,12 @@ async fn fetch<O: Outbound>(probe: &Probe<'_, O>, target: &Target, addresses: &A
     if !addresses.refused.is_empty() {
         return Err(refused(&target.to_string(), &addresses.refused));
     }
-    let limits = probe.limits(HTTP_TIMEOUT, MAX_BODY)?;
+    let limits = probe.limits(TIMEOUT, MAX_BODY)?;
     match probe.outbound().fetch(target.url(), limits).await {
         Ok(FetchAnswer { status, location, body }) => Ok(Response { status, location, body }),
         Err(OutboundFault::TooLarge) => Err(unusable(format!("asked for {target}: it {}", HttpFault::BodyTooLarge))),
         Err(fault) => Err(Failure { detail: format!("asked for {target}: {fault}"), ..outward(&fault) }),
     }
-}
-
-/// The failure after all addresses that were tried, in order.
-fn unreached(target: &Target, failed: &[(IpAddr, OutboundFault)]) -> Failure {
-    let tried: Vec<String> = failed.iter().map(|(address, fault)| format!("{address}: {fault}")).collect();
-    let failure = failed.last().map_or(outward(&OutboundFault::Timeout), |(_, fault)| outward(fault));
-    Failure { detail: format!("asked for {target} at {}", tried.join("; then at ")), ..failure }
-}
-
-/// Kind and prospects of a fault; the detail is the caller's.
-fn outward(fault: &OutboundFault) -> Failure {
-    let (kind, retry) = match fault {
-        OutboundFault::Timeout | OutboundFault::Unreachable(_) | OutboundFault::Closed(_) => {
-            (FailureKind::Connection, true)
-        }
-        OutboundFault::AddressRefused(_) => (FailureKind::Connection, false),
-        OutboundFault::TooLarge => (FailureKind::IncorrectResponse, false),
-        OutboundFault::Tls(_) => (FailureKind::Tls, false),
-        OutboundFault::Resolver(_) => (FailureKind::Dns, true),
-    };
-    Failure { kind, detail: String::new(), retry }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! back is judged by pure functions. Nothing here knows an ACME record: names, tokens and key authorizations
 //! come in as values, and an [`Outcome`] goes out, which `ca` turns into challenge state and problems.
 //!
-//! A new challenge type is a module beside [`http01`] and [`dns01`], and a row in [`Method`]: the compiler
+//! A new challenge type is a module beside [`http01`], [`dns01`] and [`tlsalpn01`], and a row in [`Method`]: the compiler
 //! names every place. [`caa`] asks the other question: whether the name's owner lets this CA issue at all.
 
 pub mod caa;
@@ -21,11 +21,16 @@ pub mod issue_value;
 pub mod outbound;
 pub mod probe;
 pub mod quote;
+pub mod reach;
 pub mod target;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod testing;
+pub mod tls;
+pub mod tlsalpn01;
 pub mod txt;
 
 use crate::values::identifier::IpName;
-use crate::values::{Identifier, Time};
+use crate::values::{Identifier, Time, Verify};
 use guard::AddressPolicy;
 use outbound::Outbound;
 use std::fmt;
@@ -35,14 +40,16 @@ use std::fmt;
 pub struct Config {
     /// The port of http-01. RFC 8555 knows 80 only; tests use others.
     pub http01_port: u16,
+    /// The port of tls-alpn-01. RFC 8737 knows 443 only; tests use others.
+    pub tls_alpn_port: u16,
     /// Which addresses may be connected to.
     pub policy: AddressPolicy,
 }
 
 impl Default for Config {
-    /// What a CA on the Internet has: port 80, public addresses.
+    /// What a CA on the Internet has: ports 80 and 443, public addresses.
     fn default() -> Self {
-        Self { http01_port: 80, policy: AddressPolicy::default() }
+        Self { http01_port: 80, tls_alpn_port: 443, policy: AddressPolicy::default() }
     }
 }
 
@@ -53,6 +60,8 @@ pub enum Method {
     Http01,
     /// [RFC 8555 §8.4](https://www.rfc-editor.org/rfc/rfc8555#section-8.4)
     Dns01,
+    /// [RFC 8737](https://www.rfc-editor.org/rfc/rfc8737)
+    TlsAlpn01,
     /// [draft-ietf-acme-dns-account-label](https://datatracker.ietf.org/doc/draft-ietf-acme-dns-account-label/03/)
     DnsAccount01,
     /// [draft-ietf-acme-dns-persist](https://datatracker.ietf.org/doc/draft-ietf-acme-dns-persist/02/)
@@ -61,7 +70,7 @@ pub enum Method {
 
 impl Method {
     /// All of them, in the order in which they are offered.
-    pub const ALL: [Self; 4] = [Self::Http01, Self::Dns01, Self::DnsAccount01, Self::DnsPersist01];
+    pub const ALL: [Self; 5] = [Self::Http01, Self::Dns01, Self::TlsAlpn01, Self::DnsAccount01, Self::DnsPersist01];
 
     /// The challenge type's name
     /// ([IANA's registry](https://www.iana.org/assignments/acme#acme-validation-methods)).
@@ -69,6 +78,7 @@ impl Method {
         match self {
             Self::Http01 => "http-01",
             Self::Dns01 => "dns-01",
+            Self::TlsAlpn01 => "tls-alpn-01",
             Self::DnsAccount01 => "dns-account-01",
             Self::DnsPersist01 => "dns-persist-01",
         }
@@ -84,8 +94,8 @@ impl Method {
     /// A host under a name says nothing about the names beside it, so wildcards are for DNS alone.
     pub fn fits(self, identifier: &Identifier) -> bool {
         match (self, identifier) {
-            (Self::Http01, Identifier::Dns(name)) => !name.is_wildcard(),
-            (Self::Http01, Identifier::Ip(_))
+            (Self::Http01 | Self::TlsAlpn01, Identifier::Dns(name)) => !name.is_wildcard(),
+            (Self::Http01 | Self::TlsAlpn01, Identifier::Ip(_))
             | (Self::Dns01 | Self::DnsAccount01 | Self::DnsPersist01, Identifier::Dns(_)) => true,
             // RFC 8738 §7
             (Self::Dns01 | Self::DnsAccount01 | Self::DnsPersist01, Identifier::Ip(_)) => false,
@@ -101,7 +111,7 @@ impl Method {
     /// Whether its challenges have a token, and thus a key authorization.
     pub fn has_token(self) -> bool {
         match self {
-            Self::Http01 | Self::Dns01 | Self::DnsAccount01 => true,
+            Self::Http01 | Self::Dns01 | Self::TlsAlpn01 | Self::DnsAccount01 => true,
             Self::DnsPersist01 => false,
         }
     }
@@ -149,7 +159,7 @@ pub enum FailureKind {
     IncorrectResponse,
     /// `unauthorized`: a proper answer that is not the proof. Clients try another challenge type on this one.
     Unauthorized,
-    /// `tls`: a redirect led to an https server whose TLS failed.
+    /// `tls`: no TLS handshake, of tls-alpn-01 or with an https server that a redirect led to.
     Tls,
     /// `malformed`: a record that is meant as the proof breaks its syntax.
     Malformed,
@@ -175,11 +185,17 @@ pub struct Subject<'a> {
 }
 
 /// Tries once to validate control of an identifier by `method`. Takes at most about 20 s.
-pub async fn validate<O: Outbound>(outbound: &O, config: &Config, method: Method, subject: &Subject<'_>) -> Outcome {
+pub async fn validate<O: Outbound + Verify>(
+    outbound: &O,
+    config: &Config,
+    method: Method,
+    subject: &Subject<'_>,
+) -> Outcome {
     let probe = probe::Probe::start(outbound, config);
     let result = match (method, subject.identifier) {
         (Method::Http01, _) => http01::validate(&probe, subject).await.map(|()| None),
         (Method::Dns01, Identifier::Dns(name)) => dns01::validate(&probe, name, subject).await.map(|()| None),
+        (Method::TlsAlpn01, _) => tlsalpn01::validate(&probe, subject).await.map(|()| None),
         (Method::DnsAccount01, Identifier::Dns(name)) => {
             dns_account01::validate(&probe, name, subject).await.map(|()| None)
         }

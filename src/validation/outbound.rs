@@ -17,6 +17,15 @@ pub struct Limits {
     pub timeout: Duration,
 }
 
+/// How a conversation goes on after something was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reaction {
+    /// Send this, if it is anything, and read on.
+    Send(Vec<u8>),
+    /// Send this, if it is anything, and close the connection.
+    Close(Vec<u8>),
+}
+
 /// What `fetch` brought back, redirects not followed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FetchAnswer {
@@ -86,21 +95,41 @@ pub trait Outbound {
     /// [`OutboundFault::Resolver`] when the resolver answers with anything but a DNS message.
     async fn doh(&self, query: &[u8], limits: Limits) -> Result<Vec<u8>, OutboundFault>;
 
-    /// Connects by TCP to exactly `addr`, sends `request` and gives what the peer sent back.
-    ///
-    /// Reads until `done` says of all bytes so far that they are enough, or until the peer closes; `done`
-    /// is asked after each read. A peer that closes early is no fault: what came until then is the answer.
+    /// Connects by TCP to exactly `addr`, sends `opening`, and hands what the peer sends to `react`, read by read, which
+    /// says how to go on; never nothing. It ends when `react` wants it to, or when the peer closes, which is no fault:
+    /// what was read until then counts.
     ///
     /// # Errors
-    /// [`OutboundFault::TooLarge`] when more than `limits.max_bytes` came without `done` saying so;
+    /// [`OutboundFault::TooLarge`] when more than `limits.max_bytes` came and `react` wants more;
     /// [`OutboundFault::AddressRefused`] when the platform refuses this address as such.
+    async fn converse(
+        &self,
+        addr: SocketAddr,
+        opening: &[u8],
+        limits: Limits,
+        react: &mut dyn FnMut(&[u8]) -> Reaction,
+    ) -> Result<(), OutboundFault>;
+
+    /// Sends `request` to exactly `addr` and gives what came back, until `done` says of all bytes so far that they are
+    /// enough, or the peer closes.
+    ///
+    /// # Errors
+    /// As [`Outbound::converse`].
     async fn exchange(
         &self,
         addr: SocketAddr,
         request: &[u8],
         limits: Limits,
         done: &mut dyn FnMut(&[u8]) -> bool,
-    ) -> Result<Vec<u8>, OutboundFault>;
+    ) -> Result<Vec<u8>, OutboundFault> {
+        let mut all = Vec::new();
+        let mut react = |bytes: &[u8]| {
+            all.extend_from_slice(bytes);
+            if done(&all) { Reaction::Close(Vec::new()) } else { Reaction::Send(Vec::new()) }
+        };
+        self.converse(addr, request, limits, &mut react).await?;
+        Ok(all)
+    }
 
     /// A GET of `url` (http or https) by the platform's own HTTP client, which resolves the host itself. It
     /// neither follows redirects nor uses a cache.

@@ -1,5 +1,8 @@
-use super::fake::{Fake, Zone, http, subject};
+use super::fake::{Fake, Host, Zone, http, subject};
+use super::testing::TlsServer;
 use super::*;
+use crate::values::SigAlg;
+use crate::values::native_crypto::NativeKey;
 use dns::Kind;
 use outbound::OutboundFault;
 
@@ -9,11 +12,11 @@ fn z12_wildcards_are_for_dns_alone() {
         let identifier = Identifier::dns(name).unwrap();
         Method::ALL.into_iter().filter(|method| method.fits(&identifier)).map(Method::name).collect()
     };
-    assert_eq!(fitting("a.test"), ["http-01", "dns-01", "dns-account-01", "dns-persist-01"]);
+    assert_eq!(fitting("a.test"), ["http-01", "dns-01", "tls-alpn-01", "dns-account-01", "dns-persist-01"]);
     assert_eq!(fitting("*.a.test"), ["dns-01", "dns-account-01", "dns-persist-01"]);
     let address = Identifier::ip("192.0.2.1").unwrap();
     let fitting: Vec<Method> = Method::ALL.into_iter().filter(|method| method.fits(&address)).collect();
-    assert_eq!(fitting, [Method::Http01], "RFC 8738 section 7");
+    assert_eq!(fitting, [Method::Http01, Method::TlsAlpn01], "RFC 8738 section 7");
 }
 
 #[test]
@@ -30,7 +33,7 @@ fn z03_challenge_types_have_the_registered_names() {
         ("dns-01", Some(Method::Dns01)),
         ("dns-account-01", Some(Method::DnsAccount01)),
         ("dns-persist-01", Some(Method::DnsPersist01)),
-        ("tls-alpn-01", None),
+        ("tls-alpn-01", Some(Method::TlsAlpn01)),
         ("HTTP-01", None),
         ("", None),
     ] {
@@ -41,10 +44,12 @@ fn z03_challenge_types_have_the_registered_names() {
 #[tokio::test]
 async fn z10_z11_each_method_asks_its_own_place() {
     let name = Identifier::dns("a.test").unwrap();
+    let key = NativeKey::generate(SigAlg::Es256, &mut |bytes| bytes.fill(7)).unwrap();
     let account = format!("{}._acme-challenge.a.test", dns_account01::label("https://ca.test/acme/account/a"));
     let fake = Fake::default()
         .name("a.test", &["1.1.1.1"])
         .host("1.1.1.1:80", http("200 OK", "", "t.k"))
+        .host("1.1.1.1:443", Host::Tls(TlsServer::proper(&name, "t.k", &key)))
         .txt("_acme-challenge.a.test", &[&[&dns01::expected("t.k")]])
         .txt(&account, &[&[&dns01::expected("t.k")]])
         .txt("_validation-persist.a.test", &[&["ca.test; accounturi=https://ca.test/acme/account/a"]]);
@@ -62,6 +67,9 @@ async fn z10_z11_each_method_asks_its_own_place() {
             "A a.test",
             "1.1.1.1:80 GET /.well-known/acme-challenge/t HTTP/1.1",
             "TXT _acme-challenge.a.test",
+            "AAAA a.test",
+            "A a.test",
+            "1.1.1.1:443 TLS",
             &format!("TXT {account}"),
             "TXT _validation-persist.a.test"
         ]

@@ -1,11 +1,11 @@
 //! Signatures as the rest of the library sees them: one port for checking, one for signing.
 //!
 //! On Workers both are WebCrypto, in native tests RustCrypto. ECDSA signatures cross these ports as raw
-//! `r || s` of fixed width (the form of JWS and WebCrypto); X.509's DER form is converted by `pki`.
+//! `r || s` of fixed width (the form of JWS and WebCrypto); [`super::ecdsa`] converts X.509's DER form.
 
 use std::fmt;
 
-/// A signature algorithm with its hash, the union of what JWS and CSRs may use here.
+/// A signature algorithm with its hash, the union of what JWS, CSRs and TLS servers may use here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SigAlg {
     /// ECDSA on P-256 with SHA-256.
@@ -22,6 +22,12 @@ pub enum SigAlg {
     Rs384,
     /// RSASSA-PKCS1-v1_5 with SHA-512.
     Rs512,
+    /// RSASSA-PSS with SHA-256, a salt of the hash's length: TLS, never JWS or CSRs.
+    Ps256,
+    /// RSASSA-PSS with SHA-384, likewise.
+    Ps384,
+    /// RSASSA-PSS with SHA-512, likewise.
+    Ps512,
     /// Ed25519.
     Ed25519,
 }

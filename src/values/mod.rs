@@ -2,11 +2,13 @@
 
 pub mod b64;
 pub mod crypto;
+pub mod ecdsa;
 pub mod id;
 pub mod identifier;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod native_crypto;
 pub mod time;
+pub mod x509;
 
 pub use crypto::{CryptoFailure, SigAlg, Verify};
 pub use id::Id;

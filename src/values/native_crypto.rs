@@ -9,7 +9,7 @@ use p256::ecdsa::signature::hazmat::{PrehashSigner, PrehashVerifier};
 use p256::elliptic_curve::Generate;
 use p256::pkcs8::{DecodePrivateKey, DecodePublicKey, EncodePrivateKey, EncodePublicKey, LineEnding};
 use rsa::rand_core::{Infallible, TryCryptoRng, TryRng};
-use rsa::{Pkcs1v15Sign, traits::PublicKeyParts};
+use rsa::{Pkcs1v15Sign, Pss, traits::PublicKeyParts};
 use sha2::{Digest, Sha256, Sha384, Sha512};
 
 /// Size of the RSA keys that [`NativeKey::generate`] makes: the smallest that is accepted, so the fastest.
@@ -37,10 +37,10 @@ fn holds(alg: SigAlg, spki: &[u8], message: &[u8], signature: &[u8]) -> Option<(
             let key = p384::ecdsa::VerifyingKey::from_public_key_der(spki).ok()?;
             key.verify_prehash(&digest, &p384::ecdsa::Signature::from_slice(signature).ok()?).ok()
         }
-        SigAlg::Rs256 | SigAlg::Rs384 | SigAlg::Rs512 => {
-            let key = rsa::PublicKey::from_public_key_der(spki).ok()?;
-            key.verify(pkcs1v15(alg)?, &digest, signature).ok()
-        }
+        SigAlg::Rs256 | SigAlg::Rs384 | SigAlg::Rs512 => rsa_key(spki)?.verify(pkcs1v15(alg)?, &digest, signature).ok(),
+        SigAlg::Ps256 => rsa_key(spki)?.verify(Pss::<Sha256>::new(), &digest, signature).ok(),
+        SigAlg::Ps384 => rsa_key(spki)?.verify(Pss::<Sha384>::new(), &digest, signature).ok(),
+        SigAlg::Ps512 => rsa_key(spki)?.verify(Pss::<Sha512>::new(), &digest, signature).ok(),
         SigAlg::Ed25519 => {
             let key = ed25519_dalek::VerifyingKey::from_public_key_der(spki).ok()?;
             key.verify_strict(message, &ed25519_dalek::Signature::from_slice(signature).ok()?).ok()
@@ -48,23 +48,27 @@ fn holds(alg: SigAlg, spki: &[u8], message: &[u8], signature: &[u8]) -> Option<(
     }
 }
 
+fn rsa_key(spki: &[u8]) -> Option<rsa::PublicKey> {
+    rsa::PublicKey::from_public_key_der(spki).ok()
+}
+
 /// The digest that `alg` signs; for Ed25519, which signs the message itself, the message.
 fn digest(alg: SigAlg, message: &[u8]) -> Vec<u8> {
     match alg {
-        SigAlg::Es256 | SigAlg::EcP384Sha256 | SigAlg::Rs256 => Sha256::digest(message).to_vec(),
-        SigAlg::Es384 | SigAlg::EcP256Sha384 | SigAlg::Rs384 => Sha384::digest(message).to_vec(),
-        SigAlg::Rs512 => Sha512::digest(message).to_vec(),
+        SigAlg::Es256 | SigAlg::EcP384Sha256 | SigAlg::Rs256 | SigAlg::Ps256 => Sha256::digest(message).to_vec(),
+        SigAlg::Es384 | SigAlg::EcP256Sha384 | SigAlg::Rs384 | SigAlg::Ps384 => Sha384::digest(message).to_vec(),
+        SigAlg::Rs512 | SigAlg::Ps512 => Sha512::digest(message).to_vec(),
         SigAlg::Ed25519 => message.to_vec(),
     }
 }
 
-/// The RSASSA-PKCS1-v1_5 scheme with the hash of `alg`; `None` when `alg` is not RSA.
+/// The RSASSA-PKCS1-v1_5 scheme with the hash of `alg`; `None` when `alg` is another.
 fn pkcs1v15(alg: SigAlg) -> Option<Pkcs1v15Sign> {
     match alg {
         SigAlg::Rs256 => Some(Pkcs1v15Sign::new::<Sha256>()),
         SigAlg::Rs384 => Some(Pkcs1v15Sign::new::<Sha384>()),
         SigAlg::Rs512 => Some(Pkcs1v15Sign::new::<Sha512>()),
-        SigAlg::Es256 | SigAlg::Es384 | SigAlg::EcP256Sha384 | SigAlg::EcP384Sha256 | SigAlg::Ed25519 => None,
+        _ => None,
     }
 }
 
@@ -96,7 +100,9 @@ impl NativeKey {
             SigAlg::Es384 | SigAlg::EcP384Sha256 => {
                 Ok(Self(Inner::P384(p384::SecretKey::generate_from_rng(&mut bytes))))
             }
-            SigAlg::Rs256 | SigAlg::Rs384 | SigAlg::Rs512 => Self::generate_rsa(DEFAULT_RSA_BITS, fill),
+            SigAlg::Rs256 | SigAlg::Rs384 | SigAlg::Rs512 | SigAlg::Ps256 | SigAlg::Ps384 | SigAlg::Ps512 => {
+                Self::generate_rsa(DEFAULT_RSA_BITS, fill)
+            }
             SigAlg::Ed25519 => {
                 let mut seed = [0; 32];
                 fill(&mut seed);

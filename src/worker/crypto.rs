@@ -35,11 +35,22 @@ fn parameters(alg: SigAlg) -> Result<JsValue, CryptoFailure> {
         SigAlg::Rs256 => ("RSASSA-PKCS1-v1_5", None, Some("SHA-256")),
         SigAlg::Rs384 => ("RSASSA-PKCS1-v1_5", None, Some("SHA-384")),
         SigAlg::Rs512 => ("RSASSA-PKCS1-v1_5", None, Some("SHA-512")),
+        SigAlg::Ps256 => ("RSA-PSS", None, Some("SHA-256")),
+        SigAlg::Ps384 => ("RSA-PSS", None, Some("SHA-384")),
+        SigAlg::Ps512 => ("RSA-PSS", None, Some("SHA-512")),
         SigAlg::Ed25519 => ("Ed25519", None, None),
     };
     let mut members = vec![("name", JsValue::from_str(name))];
     members.extend(curve.map(|curve| ("namedCurve", JsValue::from_str(curve))));
     members.extend(hash.map(|hash| ("hash", JsValue::from_str(hash))));
+    // As long as the hash (RFC 8446 §4.2.3).
+    let salt = match alg {
+        SigAlg::Ps256 => Some(32),
+        SigAlg::Ps384 => Some(48),
+        SigAlg::Ps512 => Some(64),
+        _ => None,
+    };
+    members.extend(salt.map(|bytes| ("saltLength", JsValue::from_f64(f64::from(bytes)))));
     js::object(&members).map_err(|e| failure(&e))
 }
 

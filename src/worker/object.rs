@@ -6,7 +6,6 @@ use super::sql::SqlKv;
 use crate::acme::Problem;
 use crate::ca::cell::Cell as PartitionCell;
 use crate::ca::message::{Message, Partition as Name, Reply};
-use crate::store::StoreFailure;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use worker::wasm_bindgen;
@@ -76,16 +75,16 @@ impl Partition {
         let settings = config::load(&self.env).await.map_err(Problem::internal)?;
         self.learn_alarm().await?;
         let ports = HostPorts::new(settings, self.env.clone(), Some(self.object.clone()));
-        Ok(Rc::new(PartitionCell::new(ports, name, self.storage()?)))
-    }
-
-    fn storage(&self) -> std::result::Result<SqlKv, StoreFailure> {
-        if let Some(kv) = self.kv.borrow().as_ref() {
-            return Ok(kv.clone());
+        let known = self.kv.borrow().clone();
+        if let Some(kv) = known {
+            return Ok(Rc::new(PartitionCell::new(ports, name, kv)));
         }
         let kv = SqlKv::new(&self.object.state)?;
-        *self.kv.borrow_mut() = Some(kv.clone());
-        Ok(kv)
+        let cell = PartitionCell::new(ports, name, kv.clone());
+        // Without an await since it was found that this is the first message: nobody has begun a job yet.
+        cell.resume()?;
+        *self.kv.borrow_mut() = Some(kv);
+        Ok(Rc::new(cell))
     }
 
     /// Asks once when the alarm goes off.

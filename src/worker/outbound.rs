@@ -1,7 +1,7 @@
 //! The network: DNS over HTTPS, plain sockets, and `fetch`.
 
 use super::js;
-use crate::validation::outbound::{FetchAnswer, Limits, OutboundFault};
+use crate::validation::outbound::{FetchAnswer, Limits, OutboundFault, Reaction};
 use core::future::{Future, poll_fn};
 use core::net::SocketAddr;
 use core::pin::{Pin, pin};
@@ -116,18 +116,18 @@ fn refine(error: &str) -> OutboundFault {
     }
 }
 
-/// Connects to exactly `addr`; see [`crate::validation::outbound::Outbound::exchange`].
+/// Connects to exactly `addr`; see [`crate::validation::outbound::Outbound::converse`].
 ///
 /// # Errors
 /// As there.
-pub async fn exchange(
+pub async fn converse(
     addr: SocketAddr,
-    request: &[u8],
+    opening: &[u8],
     limits: Limits,
-    done: &mut dyn FnMut(&[u8]) -> bool,
-) -> Result<Vec<u8>, OutboundFault> {
+    react: &mut dyn FnMut(&[u8]) -> Reaction,
+) -> Result<(), OutboundFault> {
     let mut socket = connect(addr)?;
-    let talked = within(limits.timeout, talk(&mut socket, request, limits.max_bytes, done)).await;
+    let talked = within(limits.timeout, talk(&mut socket, opening, limits.max_bytes, react)).await;
     // Whatever happened, the connection is not kept; the peer's view of the end is of no interest.
     let _closed = within(Duration::from_millis(100), socket.close()).await;
     talked.unwrap_or(Err(OutboundFault::Timeout))
@@ -143,29 +143,34 @@ fn connect(addr: SocketAddr) -> Result<Socket, OutboundFault> {
 
 async fn talk(
     socket: &mut Socket,
-    request: &[u8],
+    opening: &[u8],
     max: usize,
-    done: &mut dyn FnMut(&[u8]) -> bool,
-) -> Result<Vec<u8>, OutboundFault> {
+    react: &mut dyn FnMut(&[u8]) -> Reaction,
+) -> Result<(), OutboundFault> {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let closed = |e: std::io::Error| OutboundFault::Closed(e.to_string());
     socket.opened().await.map_err(|e| refine(&e.to_string()))?;
-    socket.write_all(request).await.map_err(|e| OutboundFault::Closed(e.to_string()))?;
-    let mut all = Vec::new();
+    socket.write_all(opening).await.map_err(closed)?;
+    let mut total = 0;
     let mut chunk = vec![0; 16 * 1024];
     loop {
         let read = match socket.read(&mut chunk).await {
             // The peer is gone; what it said before counts.
-            Ok(0) => return Ok(all),
-            Err(_) if !all.is_empty() => return Ok(all),
-            Ok(n) => n,
-            Err(e) => return Err(OutboundFault::Closed(e.to_string())),
+            Ok(0) => return Ok(()),
+            Err(_) if total > 0 => return Ok(()),
+            Ok(read) => read,
+            Err(e) => return Err(closed(e)),
         };
-        all.extend(chunk.iter().take(read));
-        if done(&all) {
-            return Ok(all);
-        }
-        if all.len() > max {
-            return Err(OutboundFault::TooLarge);
+        total += read;
+        match react(chunk.get(..read).unwrap_or_default()) {
+            Reaction::Close(last) => {
+                // The outcome is known already: whether the peer takes this does not matter.
+                let _sent = socket.write_all(&last).await;
+                return Ok(());
+            }
+            Reaction::Send(_) if total > max => return Err(OutboundFault::TooLarge),
+            // What the peer said before it went away may still be there to be read.
+            Reaction::Send(bytes) => drop(socket.write_all(&bytes).await),
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::acme::Problem;
 use crate::ca::message::{Message, Partition, Reply};
 use crate::ca::ports::{PartitionPorts, Ports, Task};
 use crate::ca::settings::Settings;
-use crate::validation::outbound::{FetchAnswer, Limits, Outbound, OutboundFault};
+use crate::validation::outbound::{FetchAnswer, Limits, Outbound, OutboundFault, Reaction};
 use crate::values::{CryptoFailure, SigAlg, Time, Verify};
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -85,14 +85,14 @@ impl Outbound for HostPorts {
         outbound::doh(&self.config.settings.resolver, query, limits).await
     }
 
-    async fn exchange(
+    async fn converse(
         &self,
         addr: SocketAddr,
-        request: &[u8],
+        opening: &[u8],
         limits: Limits,
-        done: &mut dyn FnMut(&[u8]) -> bool,
-    ) -> Result<Vec<u8>, OutboundFault> {
-        outbound::exchange(addr, request, limits, done).await
+        react: &mut dyn FnMut(&[u8]) -> Reaction,
+    ) -> Result<(), OutboundFault> {
+        outbound::converse(addr, opening, limits, react).await
     }
 
     async fn fetch(&self, url: &str, limits: Limits) -> Result<FetchAnswer, OutboundFault> {

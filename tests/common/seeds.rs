@@ -2,6 +2,8 @@
 
 #[path = "seed_texts.rs"]
 mod texts;
+#[path = "seed_tls.rs"]
+mod tls;
 
 use hickory_proto::op::{Message, MessageType, OpCode, Query};
 use hickory_proto::rr::rdata::{A, CNAME, TXT};
@@ -31,6 +33,8 @@ pub fn all() -> Vec<Seed> {
     add("dns", dns());
     add("http", texts(HTTP));
     add("caa", texts(CAA));
+    add("tls_certificate", tls::certificates());
+    add("tls_server", tls::servers());
     add("identifiers", texts(IDENTIFIERS));
     add("nonces", nonces());
     add("routes", texts(ROUTES));

@@ -59,7 +59,9 @@ impl CsrShape {
         }
         let signature = sigalg::to_x509(alg, &raw).expect("a signature in X.509 form");
         let signature = BitString::from_bytes(&signature).expect("a bit string");
-        CertReq { info, algorithm: sigalg::identifier(alg), signature }.to_der().expect("DER")
+        CertReq { info, algorithm: sigalg::identifier(alg).expect("an X.509 algorithm"), signature }
+            .to_der()
+            .expect("DER")
     }
 }
 

@@ -19,7 +19,7 @@ use crate::jose::{EabUnverified, Jwk, KeyChange, KeyRef, Unverified};
 use crate::pki::{certificate, csr};
 use crate::values::native_crypto::{NativeCrypto, NativeKey};
 use crate::values::{Identifier, SigAlg};
-pub use network::{caa, dns, http};
+pub use network::{caa, dns, http, tls_certificate, tls_server};
 use std::fmt::Display;
 use std::future::Future;
 
@@ -37,6 +37,8 @@ pub const TARGETS: &[Target] = &[
     ("dns", dns),
     ("http", http),
     ("caa", caa),
+    ("tls_certificate", tls_certificate),
+    ("tls_server", tls_server),
     ("identifiers", identifiers),
     ("nonces", nonces),
     ("routes", routes),

@@ -5,7 +5,7 @@ use crate::acme::Problem;
 use crate::ca::message::{Message, Partition, Reply};
 use crate::ca::ports::{PartitionPorts, Ports, Task};
 use crate::ca::settings::Settings;
-use crate::validation::outbound::{FetchAnswer, Limits, Outbound, OutboundFault};
+use crate::validation::outbound::{FetchAnswer, Limits, Outbound, OutboundFault, Reaction};
 use crate::values::crypto::Sign;
 use crate::values::native_crypto::{NativeCrypto, NativeSigner};
 use crate::values::{CryptoFailure, SigAlg, Time, Verify};
@@ -58,21 +58,19 @@ impl Outbound for WorldPorts {
         self.world.network().resolve(query)
     }
 
-    async fn exchange(
+    async fn converse(
         &self,
         _addr: SocketAddr,
-        request: &[u8],
+        opening: &[u8],
         limits: Limits,
-        done: &mut dyn FnMut(&[u8]) -> bool,
-    ) -> Result<Vec<u8>, OutboundFault> {
+        react: &mut dyn FnMut(&[u8]) -> Reaction,
+    ) -> Result<(), OutboundFault> {
         self.world.step().await;
         if self.world.network().hangs() {
             self.sleep(limits.timeout).await;
             return Err(OutboundFault::Timeout);
         }
-        let response = self.world.network().respond(request);
-        done(&response);
-        Ok(response)
+        self.world.network().converse(opening, react)
     }
 
     async fn fetch(&self, _url: &str, _limits: Limits) -> Result<FetchAnswer, OutboundFault> {

@@ -1,6 +1,7 @@
 //! A network that says what it was told to say.
 
-use crate::validation::outbound::OutboundFault;
+use crate::validation::outbound::{OutboundFault, Reaction};
+use crate::validation::testing::TlsServer;
 use hickory_proto::op::{Message, OpCode, ResponseCode};
 use hickory_proto::rr::rdata::{A, AAAA, CAA, TXT};
 use hickory_proto::rr::{Name, RData, Record};
@@ -8,8 +9,11 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+/// The first byte of a ClientHello's record.
+const TLS_HANDSHAKE: u8 = 22;
+
 /// The hosts and records that validations find. Every name in it resolves to one address, where an http-01 host
-/// answers for all of them.
+/// and a TLS server answer for all of them.
 #[derive(Clone, Debug, Default)]
 pub struct Network {
     addresses: RefCell<BTreeMap<String, Vec<IpAddr>>>,
@@ -20,6 +24,7 @@ pub struct Network {
     troubles: RefCell<BTreeMap<String, u32>>,
     /// By host and path.
     pages: RefCell<BTreeMap<(String, String), String>>,
+    tls: RefCell<Option<TlsServer>>,
     resolver_down: Cell<bool>,
     hanging: Cell<bool>,
     asked: RefCell<Vec<String>>,
@@ -63,8 +68,14 @@ impl Network {
         self.pages.borrow_mut().insert((name.to_owned(), path.to_owned()), body.to_owned());
     }
 
-    /// Takes all pages and TXT records away.
+    /// Has every host answer TLS as this server does.
+    pub fn tls(&self, server: TlsServer) {
+        self.tls.replace(Some(server));
+    }
+
+    /// Takes all pages, TXT records and the TLS server away.
     pub fn clear(&self) {
+        self.tls.take();
         self.texts.borrow_mut().clear();
         self.pages.borrow_mut().clear();
     }
@@ -84,7 +95,7 @@ impl Network {
         self.hanging.get()
     }
 
-    /// What was asked since the last call, in order: `TXT name`, `GET host path`.
+    /// What was asked since the last call, in order: `TXT name`, `GET host path`, `TLS`.
     pub fn asked(&self) -> Vec<String> {
         self.asked.take()
     }
@@ -154,8 +165,22 @@ impl Network {
         }
     }
 
+    /// A conversation with a host, of HTTP or TLS, as the client begins it.
+    ///
+    /// # Errors
+    /// When TLS is spoken to, and no host has it.
+    pub fn converse(&self, opening: &[u8], react: &mut dyn FnMut(&[u8]) -> Reaction) -> Result<(), OutboundFault> {
+        if opening.first() != Some(&TLS_HANDSHAKE) {
+            react(&self.respond(opening));
+            return Ok(());
+        }
+        self.asked.borrow_mut().push("TLS".to_owned());
+        let server = self.tls.borrow().clone();
+        server.ok_or_else(|| OutboundFault::Unreachable("connection refused".to_owned()))?.converse(opening, react)
+    }
+
     /// The HTTP response to a request, all of it as bytes.
-    pub fn respond(&self, request: &[u8]) -> Vec<u8> {
+    fn respond(&self, request: &[u8]) -> Vec<u8> {
         let request = String::from_utf8_lossy(request).into_owned();
         let path = request.split_ascii_whitespace().nth(1).unwrap_or_default().to_owned();
         let host = request.lines().find_map(|line| line.strip_prefix("Host: ").or(line.strip_prefix("host: ")));

@@ -119,6 +119,15 @@ impl World {
         broken
     }
 
+    /// Throws all partitions out of memory, with what runs in them, as a restart of the host does.
+    pub fn restart(&self) {
+        self.drop_tasks();
+        let names: Vec<String> = self.state.partitions.borrow().keys().cloned().collect();
+        for name in names {
+            self.cell(&name).resume().expect("the storage works");
+        }
+    }
+
     /// Lets `time` pass in steps of a second, with all alarms on time.
     pub fn live(&self, time: Duration) {
         let end = self.now().plus(time);

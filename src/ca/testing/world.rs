@@ -77,7 +77,11 @@ impl World {
             ca_issuers: Some("http://ca.test/issuer/it.crt".to_owned()),
             nonce_key: [7; 32],
             issuer: Issuer::from_pem_chain(&authority().1.certificate).expect("the issuer"),
-            validation: validation::Config { http01_port: 80, policy: AddressPolicy { allow_private: true } },
+            validation: validation::Config {
+                http01_port: 80,
+                tls_alpn_port: 443,
+                policy: AddressPolicy { allow_private: true },
+            },
             resolver: "https://resolver.test/dns-query".to_owned(),
             caa: caa::Config {
                 checked: true,

@@ -23,6 +23,6 @@ pub fn create_csr(key: &NativeKey, dns_names: &[&str]) -> Result<Vec<u8>, Ceremo
     };
     let raw = key.sign(key.algorithm(), &info.to_der()?)?;
     let signature = sigalg::to_x509(key.algorithm(), &raw).unwrap_or_default();
-    let algorithm = sigalg::identifier(key.algorithm());
+    let algorithm = sigalg::identifier(key.algorithm())?;
     Ok(CertReq { info, algorithm, signature: BitString::from_bytes(&signature)? }.to_der()?)
 }

@@ -1,5 +1,8 @@
 use super::*;
+use hickory_proto::op::Edns;
+use hickory_proto::rr::rdata::opt::EdnsOption;
 use hickory_proto::rr::rdata::{A, AAAA, CAA, CNAME, NULL, TXT};
+use hickory_proto::rr::{DNSClass, RData, Record as RawRecord};
 use proptest::prelude::*;
 
 fn name(text: &str) -> Name {
@@ -197,4 +200,46 @@ proptest! {
         let content = read_message(&message, "a.test", Kind::Txt).unwrap().content;
         prop_assert_eq!(content, Content::Records(vec![Record::Txt(strings.concat().into_bytes())]));
     }
+}
+
+#[test]
+fn z11_caa_a_record_of_another_form_is_malformed() {
+    let with = |kind: Kind, data: &[u8]| {
+        let mut message = query("a.test", kind, DOH_ID, false).unwrap();
+        message[2] |= 0x80; // a response
+        message[7] = 1; // with an answer
+        message.truncate(message.len() - 11);
+        message[11] = 0; // and no OPT
+        message.extend([0xc0, 12]);
+        message.extend(kind_number(kind).to_be_bytes());
+        message.extend([0, 1, 0, 0, 0, 60, 0, u8::try_from(data.len()).unwrap()]);
+        message.extend(data);
+        read(&message, "a.test", kind, DOH_ID)
+    };
+    for (kind, data) in [
+        (Kind::A, &[192, 0, 2, 1, 1][..]),
+        (Kind::A, &[]),
+        (Kind::Aaaa, &[192, 0, 2, 1]),
+        (Kind::Txt, b"\x03ab"),
+        (Kind::Txt, b"\x01a\xff"),
+        (Kind::Caa, b"\x80"),
+        (Kind::Caa, b"\x80\x00ca.test"),
+        (Kind::Caa, b"\x80\x09issue"),
+        (Kind::Caa, b"\x00\x05is ueca.test"),
+    ] {
+        assert!(matches!(with(kind, data), Err(DnsFault::Malformed(_))), "{kind} {data:?}");
+    }
+    let records = |answer: Result<Answer, DnsFault>| match answer.unwrap().content {
+        Content::Records(records) => records,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(records(with(Kind::Txt, b"\x01a\x00\x02bc")), [Record::Txt(b"abc".to_vec())]);
+    let property =
+        |critical, tag: &str, value: &[u8]| Record::Caa { critical, tag: tag.to_owned(), value: value.to_vec() };
+    assert_eq!(records(with(Kind::Caa, b"\x80\x05Issueca.test")), [property(true, "Issue", b"ca.test")]);
+    assert_eq!(records(with(Kind::Caa, b"\x7f\x05iodef")), [property(false, "iodef", b"")]);
+}
+
+fn kind_number(kind: Kind) -> u16 {
+    u16::from(kind.record_type())
 }

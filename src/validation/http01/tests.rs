@@ -224,7 +224,7 @@ async fn z10_private_addresses_only_where_the_operator_allows_them() {
     let fake = || Fake::default().name("a.test", &["127.0.0.1"]).host("127.0.0.1:5002", proof());
     let words = "a.test leads to addresses that this CA does not connect to: 127.0.0.1 (a loopback address)";
     fails(fake(), FailureKind::Connection, false, words).await;
-    let config = Config { http01_port: 5002, policy: AddressPolicy { allow_private: true } };
+    let config = Config { http01_port: 5002, policy: AddressPolicy { allow_private: true }, ..Config::default() };
     let open = fake();
     assert_eq!(run_with(&open, config).await, Outcome::Valid);
     assert!(open.requests.borrow()[0].contains("\r\nHost: a.test:5002\r\n"));

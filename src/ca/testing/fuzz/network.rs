@@ -4,8 +4,13 @@ use super::shown;
 use crate::validation::caa::{self, Question};
 use crate::validation::dns::{self, Record};
 use crate::validation::issue_value::issue_value;
+use crate::validation::outbound::Reaction;
+use crate::validation::tls::handshake::Handshake;
+use crate::validation::tlsalpn01::certificate::Proof;
 use crate::validation::{Method, http1};
 use crate::values::identifier::DnsName;
+use crate::values::{Identifier, Time};
+use sha2::{Digest, Sha256};
 
 /// A DNS message, as the answer to the question with the id in its own first two bytes.
 pub fn dns(data: &[u8]) {
@@ -58,5 +63,38 @@ pub fn caa(data: &[u8]) {
     if let Some(value) = issue_value(data) {
         let twice = value.parameters.iter().any(|(tag, _)| value.parameter(&tag.to_ascii_lowercase()).is_err());
         assert_eq!(value.repeats(), twice);
+    }
+}
+
+/// The certificate that a host shows for a tls-alpn-01 challenge. Nobody's is taken whose digest is another.
+pub fn tls_certificate(data: &[u8]) {
+    let proof = match Proof::read(data) {
+        Ok(proof) => proof,
+        Err(fault) => return drop(shown(&fault)),
+    };
+    for identifier in [Identifier::dns("a.test").expect("a name"), Identifier::ip("192.0.2.1").expect("an address")] {
+        let [wanted, other] = ["t.k", "t.l"].map(|text| Sha256::digest(text).into());
+        if let Err(fault) = proof.judge(&identifier, &wanted) {
+            shown(&fault);
+        }
+        assert!(proof.judge(&identifier, &other).is_err(), "{identifier}");
+    }
+    if let Err(fault) = proof.self_signature() {
+        shown(&fault);
+    }
+}
+
+/// What a host sends that is asked for TLS, whole and byte by byte: never a complete handshake, for its signature would
+/// have to be over this very ClientHello.
+pub fn tls_server(data: &[u8]) {
+    for size in [data.len().max(1), 1] {
+        let started = Handshake::start("a.test", b"acme-tls/1", Time::from_secs(1_800_000_000));
+        let (mut handshake, _hello) = started.expect("a ClientHello");
+        for piece in data.chunks(size) {
+            if let Reaction::Close(_) = handshake.receive(piece) {
+                break;
+            }
+        }
+        shown(&handshake.finish().err().expect("no handshake"));
     }
 }

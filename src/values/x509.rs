@@ -2,7 +2,7 @@
 //!
 //! Names and keys are compared and copied as bytes; decoding and encoding again could change them.
 
-use crate::values::Time;
+use super::Time;
 use const_oid::AssociatedOid;
 use der::asn1::{AnyRef, BitStringRef};
 use der::{Decode, ErrorKind, Reader, SliceReader, Tag, TagMode, TagNumber, Tagged};
@@ -13,20 +13,24 @@ use x509_cert::ext::Extensions;
 const VERSION_3: u8 = 2;
 
 /// The parts of a v3 certificate ([RFC 5280 §4.1](https://www.rfc-editor.org/rfc/rfc5280#section-4.1)).
-pub(super) struct Parts<'a> {
+pub struct Parts<'a> {
     /// TBSCertificate, with its header.
     pub tbs: &'a [u8],
     /// Content octets of the serial number.
     pub serial: &'a [u8],
     /// The issuer's Name, with its header.
     pub issuer: &'a [u8],
+    /// The first second of its validity.
     pub not_before: Time,
+    /// The last second of its validity.
     pub not_after: Time,
     /// The subject's Name, with its header.
     pub subject: &'a [u8],
     /// SubjectPublicKeyInfo, with its header.
     pub spki: &'a [u8],
+    /// All extensions, in their order.
     pub extensions: Extensions,
+    /// The signature's algorithm, the same inside and outside of the signed part.
     pub algorithm: AlgorithmIdentifierRef<'a>,
     /// The signature as X.509 carries it.
     pub signature: &'a [u8],
@@ -34,6 +38,9 @@ pub(super) struct Parts<'a> {
 
 impl<'a> Parts<'a> {
     /// Takes a DER certificate apart.
+    ///
+    /// # Errors
+    /// When it is none, or none of version 3.
     pub fn read(der: &'a [u8]) -> der::Result<Self> {
         let mut reader = SliceReader::new(der)?;
         let (tbs, algorithm, signature) = reader.sequence(|r| {
@@ -78,7 +85,10 @@ impl<'a> Parts<'a> {
 }
 
 impl Parts<'_> {
-    /// The value of the extension `T`; `None` when it is absent, an error when it is there twice or unreadable.
+    /// The value of the extension `T`; `None` when it is absent.
+    ///
+    /// # Errors
+    /// When it is there twice or unreadable.
     pub fn extension<'s, T: Decode<'s, Error = der::Error> + AssociatedOid>(&'s self) -> der::Result<Option<T>> {
         let mut found = self.extensions.iter().filter(|extension| extension.extn_id == T::OID);
         match (found.next(), found.next()) {

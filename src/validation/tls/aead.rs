@@ -1,0 +1,181 @@
+//! AES-128-GCM in TLS records: [RFC 8446 §5.2](https://www.rfc-editor.org/rfc/rfc8446#section-5.2) for TLS 1.3,
+//! [RFC 5288 §3](https://www.rfc-editor.org/rfc/rfc5288#section-3) for TLS 1.2.
+
+use aes_gcm::aead::AeadInOut;
+use aes_gcm::{Aes128Gcm as Cipher, KeyInit};
+use rustls::crypto::cipher::{
+    AeadKey, InboundOpaqueMessage, InboundPlainMessage, Iv, KeyBlockShape, MessageDecrypter, MessageEncrypter, Nonce,
+    OutboundOpaqueMessage, OutboundPlainMessage, PrefixedPayload, Tls12AeadAlgorithm, Tls13AeadAlgorithm,
+    UnsupportedOperationError, make_tls12_aad, make_tls13_aad,
+};
+use rustls::{ConnectionTrafficSecrets, ContentType, Error, ProtocolVersion};
+
+/// Bytes of a key.
+const KEY: usize = 16;
+
+/// Bytes of a tag.
+const TAG: usize = 16;
+
+/// Bytes of the nonce that TLS 1.2 sends along with each record.
+const EXPLICIT: usize = 8;
+
+/// The most bytes in a record ([RFC 8446 §5.1](https://www.rfc-editor.org/rfc/rfc8446#section-5.1)).
+const MAX_PLAIN: usize = 1 << 14;
+
+/// The algorithm, for both versions.
+pub struct Aes128Gcm;
+
+impl Tls13AeadAlgorithm for Aes128Gcm {
+    fn encrypter(&self, key: AeadKey, iv: Iv) -> Box<dyn MessageEncrypter> {
+        Box::new(Records13 { cipher: cipher(&key), iv })
+    }
+
+    fn decrypter(&self, key: AeadKey, iv: Iv) -> Box<dyn MessageDecrypter> {
+        Box::new(Records13 { cipher: cipher(&key), iv })
+    }
+
+    fn key_len(&self) -> usize {
+        KEY
+    }
+
+    fn extract_keys(&self, _: AeadKey, _: Iv) -> Result<ConnectionTrafficSecrets, UnsupportedOperationError> {
+        Err(UnsupportedOperationError)
+    }
+}
+
+impl Tls12AeadAlgorithm for Aes128Gcm {
+    fn encrypter(&self, key: AeadKey, iv: &[u8], _: &[u8]) -> Box<dyn MessageEncrypter> {
+        Box::new(Records12 { cipher: cipher(&key), salt: salt(iv) })
+    }
+
+    fn decrypter(&self, key: AeadKey, iv: &[u8]) -> Box<dyn MessageDecrypter> {
+        Box::new(Records12 { cipher: cipher(&key), salt: salt(iv) })
+    }
+
+    /// Nothing is derived for the explicit part of nonces: it is the record's number, as RFC 5288 §3 allows.
+    fn key_block_shape(&self) -> KeyBlockShape {
+        KeyBlockShape { enc_key_len: KEY, fixed_iv_len: 4, explicit_nonce_len: 0 }
+    }
+
+    fn extract_keys(
+        &self,
+        _: AeadKey,
+        _: &[u8],
+        _: &[u8],
+    ) -> Result<ConnectionTrafficSecrets, UnsupportedOperationError> {
+        Err(UnsupportedOperationError)
+    }
+}
+
+/// `None` for a key of another length, which rustls does not give.
+fn cipher(key: &AeadKey) -> Option<Cipher> {
+    Cipher::new_from_slice(key.as_ref()).ok()
+}
+
+fn salt(iv: &[u8]) -> [u8; 4] {
+    iv.try_into().unwrap_or_default()
+}
+
+/// Encrypts `bytes` where they are, and gives the tag.
+fn seal(cipher: &Option<Cipher>, nonce: [u8; 12], aad: &[u8], bytes: &mut [u8]) -> Result<[u8; TAG], Error> {
+    let cipher = cipher.as_ref().ok_or(Error::EncryptError)?;
+    let tag = cipher.encrypt_inout_detached(&nonce.into(), aad, bytes.into());
+    tag.map(Into::into).map_err(|_| Error::EncryptError)
+}
+
+/// Decrypts what is before the tag at the end of `bytes`, where it is, and gives its length.
+fn open(cipher: &Option<Cipher>, nonce: [u8; 12], aad: &[u8], bytes: &mut [u8]) -> Result<usize, Error> {
+    let cipher = cipher.as_ref().ok_or(Error::DecryptError)?;
+    let (text, tag) = bytes.split_last_chunk_mut::<TAG>().ok_or(Error::DecryptError)?;
+    let opened = cipher.decrypt_inout_detached(&nonce.into(), aad, (&mut *text).into(), &(*tag).into());
+    opened.map(|()| text.len()).map_err(|_| Error::DecryptError)
+}
+
+/// One direction of a TLS 1.3 connection.
+struct Records13 {
+    cipher: Option<Cipher>,
+    iv: Iv,
+}
+
+impl MessageEncrypter for Records13 {
+    fn encrypt(&mut self, message: OutboundPlainMessage<'_>, seq: u64) -> Result<OutboundOpaqueMessage, Error> {
+        let length = self.encrypted_payload_len(message.payload.len());
+        let mut payload = PrefixedPayload::with_capacity(length);
+        payload.extend_from_chunks(&message.payload);
+        payload.extend_from_slice(&[message.typ.into()]);
+        let nonce = Nonce::new(&self.iv, seq).0;
+        let tag = seal(&self.cipher, nonce, &make_tls13_aad(length), payload.as_mut())?;
+        payload.extend_from_slice(&tag);
+        Ok(OutboundOpaqueMessage::new(ContentType::ApplicationData, ProtocolVersion::TLSv1_2, payload))
+    }
+
+    /// The type of the content is encrypted too, and is one byte more.
+    fn encrypted_payload_len(&self, length: usize) -> usize {
+        length + 1 + TAG
+    }
+}
+
+impl MessageDecrypter for Records13 {
+    fn decrypt<'a>(
+        &mut self,
+        mut message: InboundOpaqueMessage<'a>,
+        seq: u64,
+    ) -> Result<InboundPlainMessage<'a>, Error> {
+        let aad = make_tls13_aad(message.payload.len());
+        let length = open(&self.cipher, Nonce::new(&self.iv, seq).0, &aad, &mut message.payload)?;
+        message.payload.truncate(length);
+        message.into_tls13_unpadded_message()
+    }
+}
+
+/// One direction of a TLS 1.2 connection.
+struct Records12 {
+    cipher: Option<Cipher>,
+    salt: [u8; 4],
+}
+
+impl Records12 {
+    fn nonce(&self, explicit: [u8; EXPLICIT]) -> [u8; 12] {
+        let mut nonce = [0; 12];
+        for (to, from) in nonce.iter_mut().zip(self.salt.iter().chain(&explicit)) {
+            *to = *from;
+        }
+        nonce
+    }
+}
+
+impl MessageEncrypter for Records12 {
+    fn encrypt(&mut self, message: OutboundPlainMessage<'_>, seq: u64) -> Result<OutboundOpaqueMessage, Error> {
+        let plain = message.payload.len();
+        let mut payload = PrefixedPayload::with_capacity(self.encrypted_payload_len(plain));
+        let explicit = seq.to_be_bytes();
+        payload.extend_from_slice(&explicit);
+        payload.extend_from_chunks(&message.payload);
+        let text = payload.as_mut().get_mut(EXPLICIT..).ok_or(Error::EncryptError)?;
+        let aad = make_tls12_aad(seq, message.typ, message.version, plain);
+        let tag = seal(&self.cipher, self.nonce(explicit), &aad, text)?;
+        payload.extend_from_slice(&tag);
+        Ok(OutboundOpaqueMessage::new(message.typ, message.version, payload))
+    }
+
+    fn encrypted_payload_len(&self, length: usize) -> usize {
+        EXPLICIT + length + TAG
+    }
+}
+
+impl MessageDecrypter for Records12 {
+    fn decrypt<'a>(
+        &mut self,
+        mut message: InboundOpaqueMessage<'a>,
+        seq: u64,
+    ) -> Result<InboundPlainMessage<'a>, Error> {
+        let plain = message.payload.len().checked_sub(EXPLICIT + TAG).ok_or(Error::DecryptError)?;
+        if plain > MAX_PLAIN {
+            return Err(Error::PeerSentOversizedRecord);
+        }
+        let aad = make_tls12_aad(seq, message.typ, message.version, plain);
+        let (explicit, text) = message.payload.split_first_chunk_mut::<EXPLICIT>().ok_or(Error::DecryptError)?;
+        open(&self.cipher, self.nonce(*explicit), &aad, text)?;
+        Ok(message.into_plain_message_range(EXPLICIT..EXPLICIT + plain))
+    }
+}

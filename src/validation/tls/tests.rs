@@ -1,0 +1,209 @@
+use super::handshake::{Handshake, MAX_BYTES, Shown, TlsFault};
+use super::signature::KeyKind;
+use crate::validation::outbound::Reaction;
+use crate::validation::testing::{Shape, TlsServer};
+use crate::values::native_crypto::{NativeCrypto, NativeKey};
+use crate::values::{Identifier, SigAlg, Time, Verify, x509::Parts};
+use proptest::prelude::*;
+use rustls::version::{TLS12, TLS13};
+use rustls::{AlertDescription, SignatureScheme, SupportedProtocolVersion};
+use std::sync::LazyLock;
+
+static RSA: LazyLock<NativeKey> = LazyLock::new(|| key(SigAlg::Rs256));
+static P256: LazyLock<NativeKey> = LazyLock::new(|| key(SigAlg::Es256));
+
+#[allow(clippy::disallowed_methods, reason = "a test makes keys")]
+fn key(alg: SigAlg) -> NativeKey {
+    NativeKey::generate(alg, &mut |bytes| getrandom::fill(bytes).unwrap()).unwrap()
+}
+
+fn start() -> (Handshake, Vec<u8>) {
+    Handshake::start("a.test", b"proto/1", Time::from_secs(1_800_000_000)).unwrap()
+}
+
+fn certificate(key: &NativeKey) -> Vec<u8> {
+    Shape::proper(&Identifier::dns("a.test").unwrap(), "t.k").certificate(key)
+}
+
+fn shake_hands(server: &TlsServer) -> Result<Shown, TlsFault> {
+    let (mut handshake, hello) = start();
+    server.converse(&hello, &mut |bytes| handshake.receive(bytes)).unwrap();
+    handshake.finish()
+}
+
+async fn holds(shown: &Shown) -> bool {
+    let spki = Parts::read(&shown.certificate).unwrap().spki;
+    let claim = shown.claim(spki).unwrap();
+    NativeCrypto.verify(claim.algorithm, spki, &claim.message, &claim.signature).await.unwrap()
+}
+
+/// What a server says that sends these bytes.
+fn fault(bytes: &[u8]) -> (TlsFault, Vec<u8>) {
+    let (mut handshake, _) = start();
+    match handshake.receive(bytes) {
+        Reaction::Close(alert) => (handshake.finish().err().unwrap(), alert),
+        Reaction::Send(_) => (handshake.finish().err().unwrap(), Vec::new()),
+    }
+}
+
+#[tokio::test]
+async fn rfc8737_every_kind_of_key_in_either_version_of_tls() {
+    let versions: [&[&'static SupportedProtocolVersion]; 2] = [&[&TLS12], &[&TLS13]];
+    for key in [&*P256, &key(SigAlg::Es384), &*RSA, &key(SigAlg::Ed25519)] {
+        for versions in versions {
+            let server = TlsServer::new(certificate(key), key, versions, &["proto/1"]);
+            let shown = shake_hands(&server).unwrap_or_else(|fault| panic!("{key:?} {versions:?}: it {fault}"));
+            assert_eq!(shown.protocol.as_deref(), Some(&b"proto/1"[..]));
+            assert_eq!(shown.certificate, certificate_of(&shown));
+            assert!(holds(&shown).await, "{key:?} {versions:?}");
+            let hellos = server.hellos();
+            assert_eq!(hellos.len(), 1);
+            assert_eq!(hellos[0].name.as_deref(), Some("a.test"));
+            assert_eq!(hellos[0].protocols, ["proto/1"], "rfc8737: the only protocol");
+        }
+    }
+}
+
+/// As it is read: whole, with nothing behind it.
+fn certificate_of(shown: &Shown) -> Vec<u8> {
+    Parts::read(&shown.certificate).unwrap();
+    shown.certificate.clone()
+}
+
+#[tokio::test]
+async fn rfc8737_a_certificate_of_another_key_is_noticed() {
+    let versions: [&[&'static SupportedProtocolVersion]; 2] = [&[&TLS12], &[&TLS13]];
+    for (owner, thief) in [(&*P256, &key(SigAlg::Es256)), (&*RSA, &key(SigAlg::Rs256))] {
+        for versions in versions {
+            let server = TlsServer::new(certificate(owner), thief, versions, &["proto/1"]);
+            let shown = shake_hands(&server).unwrap();
+            assert!(!holds(&shown).await, "{owner:?} {versions:?}");
+        }
+    }
+    // A signature that no such key makes is not even checked.
+    let server = TlsServer::new(certificate(&RSA), &P256, &[&TLS13], &["proto/1"]);
+    let shown = shake_hands(&server).unwrap();
+    let spki = RSA.spki_der().unwrap();
+    assert_eq!(shown.claim(&spki), Err(TlsFault::Scheme));
+    assert_eq!(shown.claim(b"no key"), Err(TlsFault::Scheme));
+}
+
+#[test]
+fn rfc8446_a_scheme_fits_its_keys_and_no_others() {
+    use SignatureScheme as S;
+    for (kind, scheme, in12, in13) in [
+        (KeyKind::P256, S::ECDSA_NISTP256_SHA256, Some(SigAlg::Es256), Some(SigAlg::Es256)),
+        (KeyKind::P256, S::ECDSA_NISTP384_SHA384, Some(SigAlg::EcP256Sha384), None),
+        (KeyKind::P384, S::ECDSA_NISTP384_SHA384, Some(SigAlg::Es384), Some(SigAlg::Es384)),
+        (KeyKind::P384, S::ECDSA_NISTP256_SHA256, Some(SigAlg::EcP384Sha256), None),
+        (KeyKind::Rsa, S::RSA_PKCS1_SHA256, Some(SigAlg::Rs256), None),
+        (KeyKind::Rsa, S::RSA_PKCS1_SHA512, Some(SigAlg::Rs512), None),
+        (KeyKind::Rsa, S::RSA_PSS_SHA256, Some(SigAlg::Ps256), Some(SigAlg::Ps256)),
+        (KeyKind::Rsa, S::RSA_PSS_SHA384, Some(SigAlg::Ps384), Some(SigAlg::Ps384)),
+        (KeyKind::Ed25519, S::ED25519, Some(SigAlg::Ed25519), Some(SigAlg::Ed25519)),
+        (KeyKind::Rsa, S::RSA_PKCS1_SHA1, None, None),
+        (KeyKind::Rsa, S::ECDSA_NISTP256_SHA256, None, None),
+        (KeyKind::Ed25519, S::RSA_PSS_SHA256, None, None),
+        (KeyKind::P256, S::ECDSA_SHA1_Legacy, None, None),
+    ] {
+        assert_eq!(kind.handshake_algorithm(scheme, false), in12, "{kind:?} {scheme:?}");
+        assert_eq!(kind.handshake_algorithm(scheme, true), in13, "{kind:?} {scheme:?}");
+    }
+}
+
+#[test]
+fn rfc8737_a_server_without_the_protocol_refuses_or_shows_none() {
+    let other = TlsServer::new(certificate(&P256), &P256, rustls::ALL_VERSIONS, &["h2", "http/1.1"]);
+    assert_eq!(shake_hands(&other).err(), Some(TlsFault::ProtocolRefused));
+    let none = TlsServer::new(certificate(&P256), &P256, rustls::ALL_VERSIONS, &[]);
+    assert_eq!(shake_hands(&none).unwrap().protocol, None);
+}
+
+#[test]
+fn rfc8737_no_version_below_tls_1_2() {
+    // A ServerHello of TLS 1.1 (RFC 4346 §7.4.1.3), with the cipher suite that every such server has.
+    let hello = [&[2, 0, 0, 38, 3, 2][..], &[7; 32], &[0, 0, 0x2f, 0]].concat();
+    let record = [&[22, 3, 2, 0, 42][..], &hello].concat();
+    let (fault, alert) = fault(&record);
+    assert_eq!(fault, TlsFault::Incompatible);
+    assert_eq!(alert, [21, 3, 3, 0, 2, 2, 70], "a fatal protocol_version alert");
+    // The ClientHello offers 1.3 and 1.2: supported_versions (RFC 8446 §4.2.1).
+    let (_, hello) = start();
+    assert!(hello.windows(9).any(|w| w == [0, 43, 0, 5, 4, 3, 4, 3, 3]), "{hello:02x?}");
+}
+
+#[test]
+fn rfc8737_what_is_no_tls_ends_the_handshake() {
+    for (bytes, expected) in [
+        (&b"HTTP/1.1 400 Bad Request\r\n\r\n"[..], TlsFault::NoTls),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", TlsFault::NoTls),
+        (&[0; 64], TlsFault::NoTls),
+        (&[22, 3, 3, 0, 4, 2, 0, 0, 0], TlsFault::NoTls),
+        (&[21, 3, 3, 0, 2, 2, 40], TlsFault::Alert(AlertDescription::HandshakeFailure)),
+        (&[21, 3, 3, 0, 2, 2, 112], TlsFault::Alert(AlertDescription::UnrecognisedName)),
+        (&[21, 3, 3, 0, 2, 2, 120], TlsFault::ProtocolRefused),
+        (&[21, 3, 3, 0, 2, 1, 0], TlsFault::Closed),
+        (&[22, 3, 3], TlsFault::Closed),
+        (b"", TlsFault::Closed),
+    ] {
+        assert_eq!(fault(bytes).0, expected, "{bytes:02x?}");
+    }
+    assert!(TlsFault::ProtocolRefused.is_passing() && TlsFault::Closed.is_passing() && !TlsFault::NoTls.is_passing());
+    let alert = TlsFault::Alert(AlertDescription::UnrecognisedName).to_string();
+    assert_eq!(alert, "ended the handshake with the TLS alert UnrecognisedName (112)");
+}
+
+#[test]
+fn rfc8737_nothing_is_sent_after_the_handshake() {
+    let server = TlsServer::new(certificate(&P256), &P256, &[&TLS13], &["proto/1"]);
+    let (mut handshake, hello) = start();
+    let mut reactions = Vec::new();
+    let mut react = |bytes: &[u8]| {
+        let reaction = handshake.receive(bytes);
+        reactions.push(reaction.clone());
+        reaction
+    };
+    server.converse(&hello, &mut react).unwrap();
+    assert!(matches!(reactions.last(), Some(Reaction::Close(last)) if !last.is_empty()), "Finished, and the alert");
+    assert!(handshake.finish().is_ok());
+}
+
+/// A whole flight of a server, for a client whose randomness is another: the client may read up to where that shows.
+fn flight() -> Vec<u8> {
+    let server = TlsServer::new(certificate(&P256), &P256, &[&TLS12], &["proto/1"]);
+    let (_, hello) = start();
+    let mut flight = Vec::new();
+    let mut react = |bytes: &[u8]| {
+        flight.extend_from_slice(bytes);
+        Reaction::Close(Vec::new())
+    };
+    server.converse(&hello, &mut react).unwrap();
+    flight
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn rfc8737_no_bytes_of_a_server_panic(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
+        fault(&bytes);
+        let framed = [&[22, 3, 3, (bytes.len() >> 8) as u8, bytes.len() as u8][..], &bytes].concat();
+        fault(&framed);
+    }
+
+    #[test]
+    fn rfc8737_no_change_to_a_servers_flight_panics_or_succeeds(at: prop::sample::Index, with: u8, cut in 1_usize..400) {
+        let mut bytes = flight();
+        let at = at.index(bytes.len());
+        bytes[at] ^= with;
+        let (mut handshake, _) = start();
+        let mut sent = 0;
+        for piece in bytes.chunks(cut) {
+            sent += piece.len();
+            if let Reaction::Close(_) = handshake.receive(piece) {
+                break;
+            }
+        }
+        prop_assert!(sent < MAX_BYTES && handshake.finish().is_err());
+    }
+}

@@ -1,0 +1,147 @@
+//! The TLS challenge: a certificate that says what the client promised, shown to whoever asks for it by ALPN
+//! ([RFC 8737](https://www.rfc-editor.org/rfc/rfc8737)), for names and for IP addresses
+//! ([RFC 8738 §6](https://www.rfc-editor.org/rfc/rfc8738#section-6)).
+
+pub mod certificate;
+
+use super::outbound::{Outbound, OutboundFault};
+use super::probe::Probe;
+use super::quote::quote;
+use super::reach::first_reached;
+use super::tls::handshake::{Handshake, MAX_BYTES, Shown, TlsFault};
+use super::tls::signature::Claim;
+use super::{Failure, FailureKind, Subject};
+use crate::values::{Identifier, Verify};
+use certificate::{CertificateFault, Proof};
+use core::fmt;
+use core::net::{IpAddr, SocketAddr};
+use core::time::Duration;
+use sha2::{Digest, Sha256};
+
+/// The protocol that is offered, alone, and has to be selected.
+pub const PROTOCOL: &str = "acme-tls/1";
+
+/// Shakes hands with the identifier's host and judges the certificate that it shows.
+///
+/// # Errors
+/// Where the handshake ended, or how the certificate differs.
+pub(super) async fn validate<O: Outbound + Verify>(probe: &Probe<'_, O>, subject: &Subject<'_>) -> Result<(), Failure> {
+    let identifier = subject.identifier;
+    let addresses = match identifier {
+        Identifier::Dns(name) => probe.addresses(name).await?,
+        Identifier::Ip(address) => probe.guard(&address.to_string(), vec![address.address()])?,
+    };
+    let name = server_name(identifier);
+    let attempt = async |address, timeout| shake_hands(probe, identifier, &name, address, timeout).await;
+    match first_reached(&addresses.usable, attempt).await? {
+        Ok((asked, shown)) => judge(probe.outbound(), &asked, &shown, subject).await,
+        Err(unreached) => Err(unreached.failure(&format!("asked for the {PROTOCOL} certificate of {identifier}"))),
+    }
+}
+
+/// The name of `identifier`'s host in the ClientHello: the name itself, or the name under which an address is looked
+/// up ([RFC 8738 §6](https://www.rfc-editor.org/rfc/rfc8738#section-6)), for SNI takes no addresses.
+fn server_name(identifier: &Identifier) -> String {
+    match identifier {
+        Identifier::Dns(name) => name.as_str().to_owned(),
+        Identifier::Ip(name) => match name.address() {
+            IpAddr::V4(address) => {
+                let [a, b, c, d] = address.octets();
+                format!("{d}.{c}.{b}.{a}.in-addr.arpa")
+            }
+            IpAddr::V6(address) => {
+                let nibbles = address.octets().into_iter().rev().flat_map(|octet| [octet & 15, octet >> 4]);
+                nibbles.map(|nibble| format!("{nibble:x}.")).collect::<String>() + "ip6.arpa"
+            }
+        },
+    }
+}
+
+/// Who was asked for what; begins the details of failures.
+struct Asked<'a> {
+    at: SocketAddr,
+    identifier: &'a Identifier,
+}
+
+impl fmt::Display for Asked<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (address, port) = (self.at.ip(), self.at.port());
+        write!(f, "asked {address} port {port} for the {PROTOCOL} certificate of {}", self.identifier)
+    }
+}
+
+impl Asked<'_> {
+    fn failure(&self, kind: FailureKind, retry: bool, why: impl fmt::Display) -> Failure {
+        Failure { kind, retry, detail: format!("{self}: {why}") }
+    }
+
+    fn tls(&self, fault: TlsFault) -> Failure {
+        self.failure(FailureKind::Tls, fault.is_passing(), format_args!("it {fault}"))
+    }
+
+    fn certificate(&self, fault: &CertificateFault) -> Failure {
+        let kind = match fault {
+            CertificateFault::Unreadable(_) => FailureKind::IncorrectResponse,
+            _ => FailureKind::Unauthorized,
+        };
+        self.failure(kind, false, format_args!("its certificate {fault}"))
+    }
+}
+
+/// One handshake with one address. A fault of the network is the inner error, what another address cannot mend the
+/// outer one.
+async fn shake_hands<'a, O: Outbound>(
+    probe: &Probe<'_, O>,
+    identifier: &'a Identifier,
+    name: &str,
+    address: IpAddr,
+    timeout: Duration,
+) -> Result<Result<(Asked<'a>, Shown), OutboundFault>, Failure> {
+    let limits = probe.limits(timeout, MAX_BYTES)?;
+    let asked = Asked { at: SocketAddr::new(address, probe.config().tls_alpn_port), identifier };
+    let now = probe.outbound().now();
+    let started = Handshake::start(name, PROTOCOL.as_bytes(), now);
+    let (mut handshake, hello) = started.map_err(|fault| asked.tls(fault))?;
+    let mut react = |bytes: &[u8]| handshake.receive(bytes);
+    match probe.outbound().converse(asked.at, &hello, limits, &mut react).await {
+        Ok(()) => match handshake.finish() {
+            Ok(shown) => Ok(Ok((asked, shown))),
+            Err(fault) => Err(asked.tls(fault)),
+        },
+        Err(fault) => Ok(Err(fault)),
+    }
+}
+
+/// Whether what the server showed proves control
+/// ([RFC 8737 §3](https://www.rfc-editor.org/rfc/rfc8737#section-3)).
+async fn judge<V: Verify>(crypto: &V, asked: &Asked<'_>, shown: &Shown, subject: &Subject<'_>) -> Result<(), Failure> {
+    if shown.protocol.as_deref() != Some(PROTOCOL.as_bytes()) {
+        let selected = match &shown.protocol {
+            Some(other) => format!("it selected the protocol {} by ALPN, not {PROTOCOL}", quote(other)),
+            None => format!("it speaks TLS, but did not select the protocol {PROTOCOL} by ALPN"),
+        };
+        // As with a file that is not there yet: whoever answers now does not know of the challenge.
+        return Err(asked.failure(FailureKind::Unauthorized, true, selected));
+    }
+    let expected = Sha256::digest(subject.key_authorization).into();
+    let proof = Proof::read(&shown.certificate).map_err(|fault| asked.certificate(&fault))?;
+    proof.judge(asked.identifier, &expected).map_err(|fault| asked.certificate(&fault))?;
+    let handshake = shown.claim(proof.spki()).map_err(|fault| asked.tls(fault))?;
+    if !holds(crypto, asked, proof.spki(), &handshake).await? {
+        return Err(asked.failure(FailureKind::Tls, false, "it did not prove to have the key of its certificate"));
+    }
+    let itself = proof.self_signature().map_err(|fault| asked.certificate(&fault))?;
+    if !holds(crypto, asked, proof.spki(), &itself).await? {
+        return Err(asked.certificate(&CertificateFault::SelfSignature));
+    }
+    Ok(())
+}
+
+async fn holds<V: Verify>(crypto: &V, asked: &Asked<'_>, spki: &[u8], claim: &Claim) -> Result<bool, Failure> {
+    let Claim { algorithm, message, signature } = claim;
+    let verified = crypto.verify(*algorithm, spki, message, signature).await;
+    verified.map_err(|_| asked.failure(FailureKind::Tls, true, "its signature could not be checked just now"))
+}
+
+#[cfg(test)]
+mod tests;

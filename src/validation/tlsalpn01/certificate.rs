@@ -1,0 +1,157 @@
+//! What the certificate of a tls-alpn-01 challenge has to say
+//! ([RFC 8737 §3](https://www.rfc-editor.org/rfc/rfc8737#section-3)).
+
+use crate::validation::quote::{excerpt, list_some, quote};
+use crate::validation::tls::signature::{Claim, KeyKind};
+use crate::values::Identifier;
+use crate::values::identifier::IpName;
+use crate::values::x509::Parts;
+use const_oid::ObjectIdentifier;
+use der::Decode;
+use der::asn1::OctetStringRef;
+use std::fmt;
+use x509_cert::ext::pkix::SubjectAltName;
+use x509_cert::ext::pkix::name::GeneralName;
+
+/// acmeIdentifier ([RFC 8737 §6.1](https://www.rfc-editor.org/rfc/rfc8737#section-6.1)).
+pub const ACME_IDENTIFIER: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.1.31");
+
+/// Why a certificate proves nothing; a clause that follows "its certificate".
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CertificateFault {
+    /// No DER X.509 certificate of version 3; the parser's reason.
+    Unreadable(der::Error),
+    /// Its issuer is somebody else than its subject.
+    Issued,
+    /// Its signature is not by its own key.
+    SelfSignature,
+    /// It is signed by an algorithm that is not checked, or that is not one of its key's.
+    Algorithm(ObjectIdentifier),
+    /// It does not have exactly one subjectAltName, the identifier: what it has, what it has to have.
+    Names(String, String),
+    /// It has no acmeIdentifier extension, or several.
+    Extension(usize),
+    /// The acmeIdentifier extension is not critical.
+    NotCritical,
+    /// The value of the acmeIdentifier extension is no OCTET STRING of 32 bytes; the value, in part.
+    Value(String),
+    /// The digest that is in the extension, and the one that has to be, in hexadecimal.
+    Digest(String, String),
+}
+
+impl fmt::Display for CertificateFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreadable(error) => write!(f, "is no DER X.509 certificate of version 3 ({error})"),
+            Self::Issued => f.write_str("is not self-signed: its issuer is not its subject"),
+            Self::SelfSignature => f.write_str("is not self-signed: its signature does not hold with its own key"),
+            Self::Algorithm(oid) => write!(
+                f,
+                "is signed with the algorithm {oid}; that has to be ECDSA with SHA-256 or SHA-384, RSA (PKCS#1 v1.5) \
+                 with SHA-256, SHA-384 or SHA-512, or Ed25519, as fits its key"
+            ),
+            Self::Names(found, wanted) => {
+                write!(f, "is for {found}; it has to have one subject alternative name, {wanted}")
+            }
+            Self::Extension(0) => write!(f, "has no acmeIdentifier extension ({ACME_IDENTIFIER})"),
+            Self::Extension(count) => write!(f, "has {count} acmeIdentifier extensions instead of one"),
+            Self::NotCritical => f.write_str("has an acmeIdentifier extension that is not critical"),
+            Self::Value(found) => {
+                write!(f, "has an acmeIdentifier extension whose value is no OCTET STRING of 32 bytes, but {found}")
+            }
+            Self::Digest(found, wanted) => {
+                write!(f, "has the acmeIdentifier {found}; the SHA-256 digest of the key authorization is {wanted}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for CertificateFault {}
+
+/// A certificate that may be the proof.
+pub struct Proof<'a>(Parts<'a>);
+
+impl<'a> Proof<'a> {
+    /// Reads a DER certificate.
+    ///
+    /// # Errors
+    /// [`CertificateFault::Unreadable`].
+    pub fn read(der: &'a [u8]) -> Result<Self, CertificateFault> {
+        Parts::read(der).map(Self).map_err(CertificateFault::Unreadable)
+    }
+
+    /// Its public key, DER SubjectPublicKeyInfo.
+    pub fn spki(&self) -> &[u8] {
+        self.0.spki
+    }
+
+    /// Whether it says that whoever has its key controls `identifier`, for the key authorization of this SHA-256
+    /// `digest`. Its signature is for the caller to check: [`Proof::self_signature`].
+    ///
+    /// # Errors
+    /// What it has to say and does not.
+    pub fn judge(&self, identifier: &Identifier, digest: &[u8; 32]) -> Result<(), CertificateFault> {
+        if self.0.issuer != self.0.subject {
+            return Err(CertificateFault::Issued);
+        }
+        let names = self.0.extension::<SubjectAltName>().map_err(CertificateFault::Unreadable)?;
+        let names = names.map(|names| names.0).unwrap_or_default();
+        match names.as_slice() {
+            [only] if is(only, identifier) => {}
+            other => return Err(CertificateFault::Names(show(other), identifier.to_string())),
+        }
+        let found = self.digest()?;
+        if found == *digest { Ok(()) } else { Err(CertificateFault::Digest(hex(&found), hex(digest))) }
+    }
+
+    fn digest(&self) -> Result<[u8; 32], CertificateFault> {
+        let found: Vec<_> = self.0.extensions.iter().filter(|one| one.extn_id == ACME_IDENTIFIER).collect();
+        let [only] = found.as_slice() else { return Err(CertificateFault::Extension(found.len())) };
+        if !only.critical {
+            return Err(CertificateFault::NotCritical);
+        }
+        let value = only.extn_value.as_bytes();
+        let octets = <&OctetStringRef>::from_der(value).ok().and_then(|octets| octets.as_bytes().try_into().ok());
+        octets.ok_or_else(|| CertificateFault::Value(quote(value)))
+    }
+
+    /// The signature on it, which has to be by its own key.
+    ///
+    /// # Errors
+    /// [`CertificateFault::Algorithm`] and [`CertificateFault::SelfSignature`] when such a key does not make such
+    /// signatures.
+    pub fn self_signature(&self) -> Result<Claim, CertificateFault> {
+        let Parts { spki, algorithm, tbs, signature, .. } = &self.0;
+        let known = KeyKind::of(spki).and_then(|kind| kind.certificate_algorithm(algorithm.oid));
+        let known = known.ok_or(CertificateFault::Algorithm(algorithm.oid))?;
+        Claim::new(known, tbs, signature).ok_or(CertificateFault::SelfSignature)
+    }
+}
+
+/// Whether a subjectAltName is `identifier`: names without regard to case, addresses as octets
+/// ([RFC 8738 §6](https://www.rfc-editor.org/rfc/rfc8738#section-6)).
+fn is(name: &GeneralName, identifier: &Identifier) -> bool {
+    match (name, identifier) {
+        (GeneralName::DnsName(name), Identifier::Dns(wanted)) => name.as_str().eq_ignore_ascii_case(wanted.as_str()),
+        (GeneralName::IpAddress(octets), Identifier::Ip(wanted)) => octets.as_bytes() == wanted.octets(),
+        _ => false,
+    }
+}
+
+fn show(names: &[GeneralName]) -> String {
+    if names.is_empty() {
+        return "no subject alternative name".to_owned();
+    }
+    list_some(names.iter().map(|name| match name {
+        GeneralName::DnsName(name) => quote(name.as_str().as_bytes()),
+        GeneralName::IpAddress(octets) => match IpName::from_octets(octets.as_bytes()) {
+            Some(address) => address.to_string(),
+            None => format!("an iPAddress of octets \"{}\"", excerpt(octets.as_bytes(), 64)),
+        },
+        _ => "a name that is neither dNSName nor iPAddress".to_owned(),
+    }))
+}
+
+fn hex(bytes: &[u8; 32]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
