@@ -47,12 +47,13 @@ fn drive(scene: &mut Scene, folder: &str, account_key: &str, steps: &str) -> Com
     for fact in ["directory", "management"] {
         command.env(fact.to_uppercase(), scene.server.fact(fact));
     }
+    command.env("TLS_ALPN_PORT", scene.server.tls_alpn.to_string());
     command.env("NODE_EXTRA_CA_CERTS", scene.server.fact("root")).env("CHALLENGES", scene.challenges());
     command.env("ACCOUNT_KEY", account_key).env("STEPS", steps);
     command
 }
 
-const ALL: &str = "http dns ip authz update rollover revokeByKey revoke deactivate";
+const ALL: &str = "http dns alpn ip authz update rollover revokeByKey revoke deactivate";
 
 fn journey(scene: &mut Scene, folder: &str, account_key: &str) {
     let mut command = drive(scene, folder, account_key, ALL);
@@ -60,8 +61,9 @@ fn journey(scene: &mut Scene, folder: &str, account_key: &str) {
     let chain = |name: &str| scene.path(folder).join(format!("{name}.pem"));
     scene.judge(&chain("n.test"), &["n.test", "nn.test"]);
     scene.judge(&chain("o.test"), &["o.test", "any.o.test"]);
+    scene.judge(&chain("tls.test"), &["tls.test", "stls.test"]);
     scene.judge(&chain("127.0.0.1"), &["127.0.0.1"]);
-    scene.did("http-01, dns-01, wildcard, IP address, authorization deactivation, account update, new account key");
+    scene.did("http-01, dns-01, wildcard, tls-alpn-01, IP address, authorization deactivation, account update, new account key");
     scene.did("revocation by account and by key, deactivation");
 }
 

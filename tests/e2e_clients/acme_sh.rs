@@ -55,6 +55,7 @@ fn acme_sh_does_all_that_it_can() {
     scene.serve_webroot();
     let ec = AcmeSh::new(&mut scene, "ec", "ec-256");
     journey(&mut scene, &ec);
+    by_tls(&mut scene, &ec);
     addresses_and_profiles(&mut scene, &ec);
     persistent_record(&mut scene, &ec);
     renewal(&mut scene, &ec);
@@ -85,6 +86,15 @@ fn journey(scene: &mut Scene, acme_sh: &AcmeSh) {
     let revoked = acme_sh.run(scene, &["--revoke", "-d", "t.test", "--ecc"]);
     assert!(!revoked.contains("domain key"), "{revoked}");
     scene.did("revocation by account");
+}
+
+/// It answers with OpenSSL's s_server.
+fn by_tls(scene: &mut Scene, acme_sh: &AcmeSh) {
+    let port = scene.server.tls_alpn.to_string();
+    let alpn = ["--issue", "--alpn", "--tlsport", &port, "--local-address", "127.0.0.1", "-d"];
+    acme_sh.run(scene, &[&alpn[..], &["tls.test"]].concat());
+    scene.judge(&acme_sh.chain("tls.test"), &["tls.test"]);
+    scene.did("tls-alpn-01");
 }
 
 fn addresses_and_profiles(scene: &mut Scene, acme_sh: &AcmeSh) {

@@ -85,9 +85,12 @@ fn journey(scene: &mut Scene, dehydrated: &Dehydrated) {
     dehydrated.run(scene, &by_dns);
     scene.judge(&dehydrated.file("wild", "fullchain.pem"), &["e.test", "any.e.test"]);
     scene.did("dns-01, wildcard");
-    dehydrated.run(scene, &["--cron", "-d", "ip:127.0.0.1"]);
-    scene.judge(&dehydrated.file("ip:127.0.0.1", "fullchain.pem"), &["127.0.0.1"]);
-    scene.did("IP address");
+    let (alpn, responder) = scene.serve_alpn();
+    let by_tls = ["--cron", "-d", "tls.test ip:127.0.0.1", "-t", "tls-alpn-01", "--alpn", alpn.to_str().unwrap()];
+    dehydrated.run(scene, &by_tls);
+    drop(responder);
+    scene.judge(&dehydrated.file("tls.test", "fullchain.pem"), &["tls.test", "127.0.0.1"]);
+    scene.did("tls-alpn-01, IP address");
     dehydrated.run(scene, &["--account"]);
     scene.did("account update");
     // By the certificate's key it cannot: it looks for an account of that key first.

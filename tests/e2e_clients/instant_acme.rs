@@ -10,6 +10,7 @@ use instant_acme::{
     ExternalAccountKey, Identifier, NewAccount, NewOrder, Order, OrderStatus, Problem, RetryPolicy, RevocationReason,
     RevocationRequest,
 };
+use rcgen::{CertificateParams, CustomExtension, KeyPair};
 use rustls_pki_types::{CertificateDer, Der, UnixTime};
 use selvedge::ca::testing::{CsrShape, new_key};
 use selvedge::pki::pem;
@@ -69,6 +70,7 @@ impl<'a> Client<'a> {
             (ChallengeType::Dns01, Identifier::Dns(name)) => {
                 self.scene.set_txt(&format!("_acme-challenge.{name}"), &proof.dns_value());
             }
+            (ChallengeType::TlsAlpn01, name) => self.serve_proof(&name, proof.digest().as_ref()),
             // What it does not know, it can be told.
             (ChallengeType::Unknown(kind), Identifier::Dns(name)) if kind == "dns-account-01" => {
                 let owner = dns_account01::owner(self.account.id(), &DnsName::parse(&name).unwrap());
@@ -81,6 +83,24 @@ impl<'a> Client<'a> {
             other => panic!("{other:?}"),
         }
         challenge.set_ready().await.unwrap();
+    }
+
+    /// A self-signed certificate by rcgen where the responder looks for it.
+    fn serve_proof(&self, name: &Identifier, digest: &[u8]) {
+        let (name, sni) = match name {
+            Identifier::Ip(IpAddr::V4(ip)) => {
+                let [a, b, c, d] = ip.octets();
+                (ip.to_string(), format!("{d}.{c}.{b}.{a}.in-addr.arpa"))
+            }
+            Identifier::Dns(name) => (name.clone(), name.clone()),
+            other => panic!("{other:?}"),
+        };
+        let mut wanted = CertificateParams::new(vec![name]).unwrap();
+        wanted.custom_extensions.push(CustomExtension::new_acme_identifier(digest));
+        let key = KeyPair::generate().unwrap();
+        let file = |kind: &str| self.scene.path("alpn").join(format!("{sni}.{kind}.pem"));
+        fs::write(file("crt"), wanted.self_signed(&key).unwrap().pem()).unwrap();
+        fs::write(file("key"), key.serialize_pem()).unwrap();
     }
 
     /// Obtains a certificate for these names. Gives its chain as PEM.
@@ -179,13 +199,15 @@ async fn validation(scene: &mut Scene) {
     let client = Client::new(scene, None).await;
     client.obtain(&["a.test", "b.test"], ChallengeType::Http01).await;
     client.obtain(&["w.test", "*.w.test"], ChallengeType::Dns01).await;
-    client.obtain(&["127.0.0.1"], ChallengeType::Http01).await;
+    let (_, responder) = scene.serve_alpn();
+    client.obtain(&["tls.test", "127.0.0.1"], ChallengeType::TlsAlpn01).await;
+    drop(responder);
     for kind in ["dns-account-01", "dns-persist-01"] {
         client
             .obtain(&[&format!("{kind}.test"), &format!("*.{kind}.test")], ChallengeType::Unknown(kind.to_owned()))
             .await;
     }
-    scene.did("http-01, dns-01, wildcard, IP address, dns-account-01, dns-persist-01");
+    scene.did("http-01, dns-01, wildcard, tls-alpn-01, IP address, dns-account-01, dns-persist-01");
 }
 
 async fn account(scene: &mut Scene) {

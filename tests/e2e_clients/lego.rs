@@ -35,6 +35,12 @@ impl Lego {
         scene.run(&mut self.command(scene, &[names, &["--http", "--http.port", &port, "run"], options].concat()));
     }
 
+    /// Obtains by tls-alpn-01.
+    fn by_tls(&self, scene: &Scene, names: &[&str], options: &[&str]) {
+        let port = format!("127.0.0.1:{}", scene.server.tls_alpn);
+        scene.run(&mut self.command(scene, &[names, &["--tls", "--tls.port", &port, "run"], options].concat()));
+    }
+
     /// Obtains by dns-01.
     pub fn by_dns(&self, scene: &Scene, names: &[&str], options: &[&str]) {
         let dns = ["--dns", "httpreq", "--dns.resolvers", scene.server.fact("dns"), "--dns.propagation-disable-ans"];
@@ -57,7 +63,10 @@ fn lego_does_all_that_it_can() {
     lego.by_dns(&scene, &["-d", "m.test", "-d", "*.m.test"], &[]);
     scene.judge(&lego.chain(&scene, "m.test"), &["m.test", "any.m.test"]);
     scene.did("dns-01, wildcard");
-    lego.by_http(&scene, &["-d", "127.0.0.1", "--disable-cn"], &["--profile", "shortlived"]);
+    lego.by_tls(&scene, &["-d", "tls.test"], &[]);
+    scene.judge(&lego.chain(&scene, "tls.test"), &["tls.test"]);
+    scene.did("tls-alpn-01");
+    lego.by_tls(&scene, &["-d", "127.0.0.1", "--disable-cn"], &["--profile", "shortlived"]);
     let chain = lego.chain(&scene, "127.0.0.1");
     scene.judge(&chain, &["127.0.0.1"]);
     scene.ends_within(&chain, 7);
@@ -101,7 +110,8 @@ fn lego_takes_refused_nonces() {
     let lego = Lego::new(&mut scene, "ec", "ec256");
     lego.by_http(&scene, &["-d", "l.test"], &[]);
     lego.by_dns(&scene, &["-d", "m.test", "-d", "*.m.test"], &[]);
+    lego.by_tls(&scene, &["-d", "tls.test"], &[]);
     scene.run(&mut lego.command(&scene, &["-d", "m.test", "revoke"]));
-    scene.did("http-01, dns-01, revocation");
+    scene.did("http-01, dns-01, tls-alpn-01, revocation");
     scene.report("half of the nonces refused");
 }

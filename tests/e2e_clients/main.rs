@@ -17,6 +17,7 @@ mod debian;
 mod dehydrated;
 mod instant_acme;
 mod lego;
+mod responder;
 mod scene;
 #[path = "../common/server.rs"]
 #[allow(dead_code, reason = "shared with other tests")]

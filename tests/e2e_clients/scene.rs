@@ -1,5 +1,6 @@
 //! What every client needs: a server, a web server for http-01, a judge of what was obtained, and a line of the table.
 
+use super::responder::AlpnResponder;
 use super::server::{Server, free_port};
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -20,7 +21,7 @@ const KEYS: &str = r#"EAB_KEYS={"team":{"key":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXG
 
 /// An option of `dev` that has all kinds of challenges offered, also those that are not by default.
 pub const CHALLENGES: [&str; 2] =
-    ["--set", r#"POLICY={"challenges":["http-01","dns-01","dns-account-01","dns-persist-01"]}"#];
+    ["--set", r#"POLICY={"challenges":["http-01","dns-01","tls-alpn-01","dns-account-01","dns-persist-01"]}"#];
 
 /// How long a client may take for one command: far more than any does.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -57,6 +58,13 @@ impl Scene {
     /// Serves the files of the web root where http-01 is asked for, from now on.
     pub fn serve_webroot(&mut self) {
         self.web = Some(WebServer::start(self.server.http01, self.webroot.clone()));
+    }
+
+    /// Serves the certificates of the folder it gives where tls-alpn-01 is asked for, until what it gives is dropped.
+    pub fn serve_alpn(&self) -> (PathBuf, AlpnResponder) {
+        let folder = self.path("alpn");
+        fs::create_dir_all(&folder).unwrap();
+        (folder.clone(), AlpnResponder::start(self.server.tls_alpn, folder))
     }
 
     /// Stops the server as a user does and starts it again.
