@@ -35,7 +35,7 @@ fn installed() -> PathBuf {
 }
 
 /// The script with these steps; its chains are in `folder`.
-fn drive(scene: &mut Scene, folder: &str, account_key: &str, steps: &str) -> Command {
+fn drive(scene: &Scene, folder: &str, account_key: &str, steps: &str) -> Command {
     let installed = installed();
     let package = fs::read_to_string(installed.join("node_modules/acme-client/package.json")).unwrap();
     let package: serde_json::Value = serde_json::from_str(&package).unwrap();
@@ -55,7 +55,7 @@ fn drive(scene: &mut Scene, folder: &str, account_key: &str, steps: &str) -> Com
 
 const ALL: &str = "http dns alpn ip authz update rollover revokeByKey revoke deactivate";
 
-fn journey(scene: &mut Scene, folder: &str, account_key: &str) {
+fn journey(scene: &Scene, folder: &str, account_key: &str) {
     let mut command = drive(scene, folder, account_key, ALL);
     scene.run(&mut command);
     let chain = |name: &str| scene.path(folder).join(format!("{name}.pem"));
@@ -72,10 +72,10 @@ fn acme_client_does_all_that_it_can() {
     let mut scene = Scene::start("acme-client", &[]);
     scene.serve_webroot();
     for account_key in ["ECDSA", "RSA"] {
-        journey(&mut scene, account_key, account_key);
+        journey(&scene, account_key, account_key);
     }
     scene.did("ECDSA and RSA account keys");
-    let mut bound = drive(&mut scene, "bound", "ECDSA", "bound");
+    let mut bound = drive(&scene, "bound", "ECDSA", "bound");
     scene.run(bound.env("KID", KID).env("MAC_KEY", MAC_KEY));
     scene.judge(&scene.path("bound/x.corp.test.pem"), &["x.corp.test"]);
     scene.did("external account");
@@ -86,6 +86,6 @@ fn acme_client_does_all_that_it_can() {
 fn acme_client_takes_refused_nonces() {
     let mut scene = Scene::start("acme-client", &["--refuse-nonces", "50"]);
     scene.serve_webroot();
-    journey(&mut scene, "one", "ECDSA");
+    journey(&scene, "one", "ECDSA");
     scene.report("half of the nonces refused");
 }

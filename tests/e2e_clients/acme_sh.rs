@@ -5,6 +5,7 @@ use super::scene::{CHALLENGES, KID, MAC_KEY, Scene};
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
+use std::thread;
 
 /// acme.sh with files of its own in this folder.
 pub struct AcmeSh {
@@ -14,7 +15,7 @@ pub struct AcmeSh {
 }
 
 impl AcmeSh {
-    pub fn new(scene: &mut Scene, folder: &str, account_key: &'static str) -> Self {
+    pub fn new(scene: &Scene, folder: &str, account_key: &'static str) -> Self {
         let package = debian::release("acme.sh", "3.");
         scene.version(package.version.as_str());
         let folder = scene.path(folder);
@@ -53,28 +54,45 @@ impl AcmeSh {
 fn acme_sh_does_all_that_it_can() {
     let mut scene = Scene::start("acme.sh", &CHALLENGES);
     scene.serve_webroot();
-    let ec = AcmeSh::new(&mut scene, "ec", "ec-256");
-    journey(&mut scene, &ec);
-    by_tls(&mut scene, &ec);
-    addresses_and_profiles(&mut scene, &ec);
-    persistent_record(&mut scene, &ec);
-    renewal(&mut scene, &ec);
-    let rsa = AcmeSh::new(&mut scene, "rsa", "2048");
-    rsa.register(&scene, &[]);
-    rsa.by_http(&scene, &["-d", "r.test"]);
-    scene.judge(&rsa.chain("r.test"), &["r.test"]);
-    scene.did("RSA account key");
-    revocation_by_key(&mut scene, &rsa);
-    account(&mut scene, &rsa);
-    let bound = AcmeSh::new(&mut scene, "bound", "ec-384");
-    bound.register(&scene, &["--eab-kid", KID, "--eab-hmac-key", MAC_KEY]);
-    bound.by_http(&scene, &["-d", "x.corp.test"]);
-    scene.judge(&bound.chain("x.corp.test"), &["x.corp.test"]);
-    scene.did("external account, P-384 account key");
+    // Mostly it waits, so it does so side by side.
+    thread::scope(|scope| {
+        scope.spawn(|| first(&scene));
+        scope.spawn(|| second(&scene));
+        scope.spawn(|| other_accounts(&scene));
+    });
     scene.report("P-256 account key");
 }
 
-fn journey(scene: &mut Scene, acme_sh: &AcmeSh) {
+fn first(scene: &Scene) {
+    let ec = AcmeSh::new(scene, "ec", "ec-256");
+    journey(scene, &ec);
+    renewal(scene, &ec);
+}
+
+fn second(scene: &Scene) {
+    let ec = AcmeSh::new(scene, "second", "ec-256");
+    ec.register(scene, &[]);
+    by_tls(scene, &ec);
+    addresses_and_profiles(scene, &ec);
+    persistent_record(scene, &ec);
+}
+
+fn other_accounts(scene: &Scene) {
+    let rsa = AcmeSh::new(scene, "rsa", "2048");
+    rsa.register(scene, &[]);
+    rsa.by_http(scene, &["-d", "r.test"]);
+    scene.judge(&rsa.chain("r.test"), &["r.test"]);
+    scene.did("RSA account key");
+    revocation_by_key(scene, &rsa);
+    account(scene, &rsa);
+    let bound = AcmeSh::new(scene, "bound", "ec-384");
+    bound.register(scene, &["--eab-kid", KID, "--eab-hmac-key", MAC_KEY]);
+    bound.by_http(scene, &["-d", "x.corp.test"]);
+    scene.judge(&bound.chain("x.corp.test"), &["x.corp.test"]);
+    scene.did("external account, P-384 account key");
+}
+
+fn journey(scene: &Scene, acme_sh: &AcmeSh) {
     acme_sh.register(scene, &[]);
     acme_sh.by_http(scene, &["-d", "s.test", "-d", "ss.test"]);
     scene.judge(&acme_sh.chain("s.test"), &["s.test", "ss.test"]);
@@ -89,7 +107,7 @@ fn journey(scene: &mut Scene, acme_sh: &AcmeSh) {
 }
 
 /// It answers with OpenSSL's s_server.
-fn by_tls(scene: &mut Scene, acme_sh: &AcmeSh) {
+fn by_tls(scene: &Scene, acme_sh: &AcmeSh) {
     let port = scene.server.tls_alpn.to_string();
     let alpn = ["--issue", "--alpn", "--tlsport", &port, "--local-address", "127.0.0.1", "-d"];
     acme_sh.run(scene, &[&alpn[..], &["tls.test"]].concat());
@@ -97,7 +115,7 @@ fn by_tls(scene: &mut Scene, acme_sh: &AcmeSh) {
     scene.did("tls-alpn-01");
 }
 
-fn addresses_and_profiles(scene: &mut Scene, acme_sh: &AcmeSh) {
+fn addresses_and_profiles(scene: &Scene, acme_sh: &AcmeSh) {
     acme_sh.by_http(scene, &["-d", "127.0.0.1", "--cert-profile", "shortlived", "--days", "3"]);
     let chain = acme_sh.chain("127.0.0.1");
     scene.judge(&chain, &["127.0.0.1"]);
@@ -106,7 +124,7 @@ fn addresses_and_profiles(scene: &mut Scene, acme_sh: &AcmeSh) {
 }
 
 /// It tells the record, which a person sets.
-fn persistent_record(scene: &mut Scene, acme_sh: &AcmeSh) {
+fn persistent_record(scene: &Scene, acme_sh: &AcmeSh) {
     let told = acme_sh.run(scene, &["--make-dns-persist-value", "-d", "*.p.test"]);
     let after = |label: &str| told.split_once(label).unwrap().1.lines().next().unwrap().trim_matches('"').to_owned();
     scene.set_txt(&after("TXT persist domain:"), &after("TXT persist value :"));
@@ -116,7 +134,7 @@ fn persistent_record(scene: &mut Scene, acme_sh: &AcmeSh) {
 }
 
 /// A certificate is renewed when its renewal information says so: not while it is new, at once when it was revoked.
-fn renewal(scene: &mut Scene, acme_sh: &AcmeSh) {
+fn renewal(scene: &Scene, acme_sh: &AcmeSh) {
     let renew = |name| acme_sh.command(scene, &["--renew", "--ecc", "-d", name, "--debug"]);
     let early = scene.run_until(&mut renew("s.test"), 2);
     assert!(early.contains("ARI suggestedWindow.start") && early.contains("Skipping. Next renewal"), "{early}");
@@ -133,7 +151,7 @@ fn renewal(scene: &mut Scene, acme_sh: &AcmeSh) {
 }
 
 /// Somebody with an account of their own has the certificate and its key.
-fn revocation_by_key(scene: &mut Scene, acme_sh: &AcmeSh) {
+fn revocation_by_key(scene: &Scene, acme_sh: &AcmeSh) {
     let finder = AcmeSh::new(scene, "finder", "ec-256");
     finder.register(scene, &[]);
     let [from, to] = [acme_sh, &finder].map(|home| home.folder.join("r.test_ecc"));
@@ -143,7 +161,7 @@ fn revocation_by_key(scene: &mut Scene, acme_sh: &AcmeSh) {
     scene.did("revocation by certificate key");
 }
 
-fn account(scene: &mut Scene, acme_sh: &AcmeSh) {
+fn account(scene: &Scene, acme_sh: &AcmeSh) {
     acme_sh.run(scene, &["--update-account", "-m", "other@example.test"]);
     let changed = acme_sh.run(scene, &["--update-account-key", "--accountkeylength", "ec-256"]);
     assert!(changed.contains("Account key rotation success"), "{changed}");
@@ -157,7 +175,7 @@ fn acme_sh_takes_refused_nonces() {
     // It waits two seconds and more after each.
     let mut scene = Scene::start("acme.sh", &["--refuse-nonces", "10"]);
     scene.serve_webroot();
-    let acme_sh = AcmeSh::new(&mut scene, "ec", "ec-256");
-    journey(&mut scene, &acme_sh);
+    let acme_sh = AcmeSh::new(&scene, "ec", "ec-256");
+    journey(&scene, &acme_sh);
     scene.report("a tenth of the nonces refused");
 }

@@ -25,7 +25,7 @@ fn site(scene: &Scene, name: &str, issuer: &str) -> String {
 }
 
 /// Starts Caddy with these sites and waits until each answers over https with a good certificate. Gives its log.
-fn serve(scene: &mut Scene, sites: &[(&str, &str)]) -> String {
+fn serve(scene: &Scene, sites: &[(&str, &str)]) -> String {
     let package = debian::release("caddy", "2.");
     scene.version(package.version.as_str());
     let (storage, file, log) = (scene.path("storage"), scene.path("Caddyfile"), scene.path("caddy.log"));
@@ -87,8 +87,8 @@ fn caddy_serves_what_it_obtains() {
 
 #[test]
 fn caddy_takes_refused_nonces() {
-    let mut scene = Scene::start("Caddy", &["--refuse-nonces", "50"]);
-    serve(&mut scene, &[("www.test", HTTP)]);
+    let scene = Scene::start("Caddy", &["--refuse-nonces", "50"]);
+    serve(&scene, &[("www.test", HTTP)]);
     scene.did("http-01, ARI");
     scene.report("half of the nonces refused");
 }

@@ -43,9 +43,9 @@ fn alternate_chains_are_found() {
     let (first, first_cross) = cross_signed(&scene, "FirstRoot");
     let (second, second_cross) = cross_signed(&scene, "SecondRoot");
     scene.serve_webroot();
-    let mut scene = scene.restart_with(&["--set", &format!("ALTERNATE_CHAINS={first_cross}{second_cross}")]);
+    let scene = scene.restart_with(&["--set", &format!("ALTERNATE_CHAINS={first_cross}{second_cross}")]);
     // All alternates stand in one Link line, of which acme.sh reads the first.
-    let acme_sh = AcmeSh::new(&mut scene, "acme.sh", "ec-256");
+    let acme_sh = AcmeSh::new(&scene, "acme.sh", "ec-256");
     acme_sh.register(&scene, &[]);
     acme_sh.by_http(&scene, &["-d", "s.test", "--preferred-chain", "FirstRoot"]);
     scene.judge_by(&first, &acme_sh.chain("s.test"), &["s.test"]);
@@ -54,7 +54,7 @@ fn alternate_chains_are_found() {
     let dns = ["--preferred-chain", "SecondRoot", "-d", "c.test"];
     certbot::by_dns(&scene, "certbot", &dns);
     scene.judge_by(&second, &certbot::live(&scene, "certbot", "c.test", "fullchain.pem"), &["c.test"]);
-    let lego = Lego::new(&mut scene, "lego", "ec256");
+    let lego = Lego::new(&scene, "lego", "ec256");
     lego.by_dns(&scene, &["-d", "l.test"], &["--preferred-chain", "SecondRoot"]);
     scene.judge_by(&second, &lego.chain(&scene, "l.test"), &["l.test"]);
     scene.version("");

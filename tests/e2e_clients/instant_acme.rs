@@ -183,10 +183,10 @@ fn certificate_id(chain: &str) -> CertificateIdentifier<'static> {
 
 #[tokio::test]
 async fn instant_acme_does_all_that_it_can() {
-    let mut scene = start(&[]);
-    validation(&mut scene).await;
-    account(&mut scene).await;
-    renewal(&mut scene).await;
+    let scene = start(&[]);
+    validation(&scene).await;
+    account(&scene).await;
+    renewal(&scene).await;
     refusals(&scene).await;
     let key = ExternalAccountKey::new(KID.to_owned(), &(0..32).collect::<Vec<u8>>());
     let bound = Client::new(&scene, Some(&key)).await;
@@ -195,7 +195,7 @@ async fn instant_acme_does_all_that_it_can() {
     scene.report("P-256 account key");
 }
 
-async fn validation(scene: &mut Scene) {
+async fn validation(scene: &Scene) {
     let client = Client::new(scene, None).await;
     client.obtain(&["a.test", "b.test"], ChallengeType::Http01).await;
     client.obtain(&["w.test", "*.w.test"], ChallengeType::Dns01).await;
@@ -210,7 +210,7 @@ async fn validation(scene: &mut Scene) {
     scene.did("http-01, dns-01, wildcard, tls-alpn-01, IP address, dns-account-01, dns-persist-01");
 }
 
-async fn account(scene: &mut Scene) {
+async fn account(scene: &Scene) {
     let mut client = Client::new(scene, None).await;
     client.account.update_contacts(&["mailto:other@example.test"]).await.unwrap();
     let id = client.account.id().to_owned();
@@ -229,7 +229,7 @@ async fn account(scene: &mut Scene) {
 }
 
 /// Renewal information before and after a revocation, and an order that replaces.
-async fn renewal(scene: &mut Scene) {
+async fn renewal(scene: &Scene) {
     let client = Client::new(scene, None).await;
     assert!(client.account.profiles().any(|profile| profile.name == "shortlived"));
     let wanted = [identifier("s.test")];
@@ -273,8 +273,8 @@ async fn refusals(scene: &Scene) {
 
 #[tokio::test]
 async fn instant_acme_takes_refused_nonces() {
-    let mut scene = start(&["--refuse-nonces", "50"]);
-    validation(&mut scene).await;
-    account(&mut scene).await;
+    let scene = start(&["--refuse-nonces", "50"]);
+    validation(&scene).await;
+    account(&scene).await;
     scene.report("half of the nonces refused");
 }

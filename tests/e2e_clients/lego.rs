@@ -14,7 +14,7 @@ pub struct Lego {
 }
 
 impl Lego {
-    pub fn new(scene: &mut Scene, folder: &'static str, key_type: &'static str) -> Self {
+    pub fn new(scene: &Scene, folder: &'static str, key_type: &'static str) -> Self {
         let package = debian::release("lego", "4.");
         scene.version(package.version.as_str());
         Self { program: package.root.join("usr/bin/lego"), folder, key_type }
@@ -55,8 +55,8 @@ impl Lego {
 
 #[test]
 fn lego_does_all_that_it_can() {
-    let mut scene = Scene::start("lego", &[]);
-    let lego = Lego::new(&mut scene, "ec", "ec256");
+    let scene = Scene::start("lego", &[]);
+    let lego = Lego::new(&scene, "ec", "ec256");
     lego.by_http(&scene, &["-d", "l.test", "-d", "ll.test"], &[]);
     scene.judge(&lego.chain(&scene, "l.test"), &["l.test", "ll.test"]);
     scene.did("http-01");
@@ -71,16 +71,16 @@ fn lego_does_all_that_it_can() {
     scene.judge(&chain, &["127.0.0.1"]);
     scene.ends_within(&chain, 7);
     scene.did("IP address, profile");
-    let mut scene = scene.restart();
-    renewal(&mut scene, &lego);
+    let scene = scene.restart();
+    renewal(&scene, &lego);
     scene.run(&mut lego.command(&scene, &["-d", "m.test", "revoke"]));
     scene.did("revocation");
-    let rsa = Lego::new(&mut scene, "rsa", "rsa2048");
+    let rsa = Lego::new(&scene, "rsa", "rsa2048");
     rsa.by_http(&scene, &["-d", "r.test"], &[]);
     scene.judge(&rsa.chain(&scene, "r.test"), &["r.test"]);
     scene.run(&mut rsa.command(&scene, &["-d", "r.test", "revoke"]));
     scene.did("RSA account key");
-    let bound = Lego::new(&mut scene, "bound", "ec384");
+    let bound = Lego::new(&scene, "bound", "ec384");
     bound.by_http(&scene, &["-d", "x.corp.test", "--eab", "--kid", KID, "--hmac", MAC_KEY], &[]);
     scene.judge(&bound.chain(&scene, "x.corp.test"), &["x.corp.test"]);
     scene.did("external account, P-384 account key");
@@ -88,7 +88,7 @@ fn lego_does_all_that_it_can() {
 }
 
 /// A certificate is renewed when its renewal information says so: not while it is new, at once when it was revoked.
-fn renewal(scene: &mut Scene, lego: &Lego) {
+fn renewal(scene: &Scene, lego: &Lego) {
     let port = format!("127.0.0.1:{}", scene.server.http01);
     let names = ["-d", "l.test", "-d", "ll.test"];
     let renew = [&names[..], &["--http", "--http.port", &port, "renew", "--no-random-sleep", "--dynamic"]].concat();
@@ -106,8 +106,8 @@ fn renewal(scene: &mut Scene, lego: &Lego) {
 
 #[test]
 fn lego_takes_refused_nonces() {
-    let mut scene = Scene::start("lego", &["--refuse-nonces", "50"]);
-    let lego = Lego::new(&mut scene, "ec", "ec256");
+    let scene = Scene::start("lego", &["--refuse-nonces", "50"]);
+    let lego = Lego::new(&scene, "ec", "ec256");
     lego.by_http(&scene, &["-d", "l.test"], &[]);
     lego.by_dns(&scene, &["-d", "m.test", "-d", "*.m.test"], &[]);
     lego.by_tls(&scene, &["-d", "tls.test"], &[]);

@@ -7,8 +7,8 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -35,8 +35,8 @@ pub struct Scene {
     /// The folder that is served where http-01 is asked for.
     pub webroot: PathBuf,
     client: &'static str,
-    done: Vec<&'static str>,
-    version: String,
+    done: Mutex<Vec<&'static str>>,
+    version: Mutex<String>,
     began: Instant,
     web: Option<WebServer>,
     _state: tempfile::TempDir,
@@ -51,7 +51,7 @@ impl Scene {
         let (folder, webroot) = (state.path().join("clients"), state.path().join("webroot"));
         fs::create_dir_all(&folder).unwrap();
         fs::create_dir_all(webroot.join(".well-known/acme-challenge")).unwrap();
-        let (done, version) = (Vec::new(), String::new());
+        let (done, version) = (Mutex::default(), Mutex::default());
         Self { server, folder, webroot, client, done, version, began, web: None, _state: state }
     }
 
@@ -84,20 +84,21 @@ impl Scene {
     }
 
     /// The line of the table gets this version.
-    pub fn version(&mut self, version: impl Into<String>) {
-        self.version = version.into();
+    pub fn version(&self, version: impl Into<String>) {
+        *self.version.lock().unwrap() = version.into();
     }
 
     /// The line of the table gets this feature.
-    pub fn did(&mut self, what: &'static str) {
-        if !self.done.contains(&what) {
-            self.done.push(what);
+    pub fn did(&self, what: &'static str) {
+        let mut done = self.done.lock().unwrap();
+        if !done.contains(&what) {
+            done.push(what);
         }
     }
 
     /// Prints the line of the table.
     pub fn report(self, how: &str) {
-        let (client, version, done) = (self.client, &self.version, self.done.join(", "));
+        let (client, version, done) = (self.client, self.version.lock().unwrap(), self.done.lock().unwrap().join(", "));
         println!("| {client} {version} | {how} | {done} | {:.1} s |", self.began.elapsed().as_secs_f32());
     }
 

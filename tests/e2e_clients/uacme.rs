@@ -37,7 +37,7 @@ struct Uacme {
 }
 
 impl Uacme {
-    fn new(scene: &mut Scene, folder: &'static str, key_type: &'static str) -> Self {
+    fn new(scene: &Scene, folder: &'static str, key_type: &'static str) -> Self {
         let package = debian::native("uacme");
         scene.version(package.version.as_str());
         let hook = scene.path("hook.sh");
@@ -108,11 +108,11 @@ fn uacme_does_all_that_it_can() {
     let mut scene = Scene::start("uacme", PLAIN);
     scene.serve_webroot();
     for (folder, key_type) in [("ec", "EC"), ("rsa", "RSA")] {
-        let uacme = Uacme::new(&mut scene, folder, key_type);
-        journey(&mut scene, &uacme);
+        let uacme = Uacme::new(&scene, folder, key_type);
+        journey(&scene, &uacme);
         scene.did(if key_type == "EC" { "ECDSA account key" } else { "RSA account key" });
     }
-    let bound = Uacme::new(&mut scene, "bound", "EC");
+    let bound = Uacme::new(&scene, "bound", "EC");
     bound.run(&scene, "http-01", &["-e", &format!("{KID}:{MAC_KEY}"), "new", "you@example.test"]);
     bound.run(&scene, "none", &["issue", "x.corp.test"]);
     scene.judge(&bound.chain(&scene, "x.corp.test"), &["x.corp.test"]);
@@ -120,7 +120,7 @@ fn uacme_does_all_that_it_can() {
     scene.report("each twice");
 }
 
-fn journey(scene: &mut Scene, uacme: &Uacme) {
+fn journey(scene: &Scene, uacme: &Uacme) {
     uacme.run(scene, "none", &["new", "you@example.test"]);
     uacme.run(scene, "http-01", &["issue", "u.test", "uu.test"]);
     scene.judge(&uacme.chain(scene, "u.test"), &["u.test", "uu.test"]);
@@ -149,7 +149,7 @@ fn journey(scene: &mut Scene, uacme: &Uacme) {
 fn uacme_takes_refused_nonces() {
     let mut scene = Scene::start("uacme", &[PLAIN, &["--refuse-nonces", "50"]].concat());
     scene.serve_webroot();
-    let uacme = Uacme::new(&mut scene, "ec", "EC");
-    journey(&mut scene, &uacme);
+    let uacme = Uacme::new(&scene, "ec", "EC");
+    journey(&scene, &uacme);
     scene.report("half of the nonces refused");
 }
