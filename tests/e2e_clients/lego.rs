@@ -36,9 +36,9 @@ impl Lego {
     }
 
     /// Obtains by tls-alpn-01.
-    fn by_tls(&self, scene: &Scene, names: &[&str], options: &[&str]) {
+    fn by_tls(&self, scene: &Scene, names: &[&str]) {
         let port = format!("127.0.0.1:{}", scene.server.tls_alpn);
-        scene.run(&mut self.command(scene, &[names, &["--tls", "--tls.port", &port, "run"], options].concat()));
+        scene.run(&mut self.command(scene, &[names, &["--tls", "--tls.port", &port, "run"]].concat()));
     }
 
     /// Obtains by dns-01.
@@ -63,10 +63,10 @@ fn lego_does_all_that_it_can() {
     lego.by_dns(&scene, &["-d", "m.test", "-d", "*.m.test"], &[]);
     scene.judge(&lego.chain(&scene, "m.test"), &["m.test", "any.m.test"]);
     scene.did("dns-01, wildcard");
-    lego.by_tls(&scene, &["-d", "tls.test"], &[]);
-    scene.judge(&lego.chain(&scene, "tls.test"), &["tls.test"]);
+    lego.by_tls(&scene, &["-d", "tls.test", "-d", "stls.test"]);
+    scene.judge(&lego.chain(&scene, "tls.test"), &["tls.test", "stls.test"]);
     scene.did("tls-alpn-01");
-    lego.by_tls(&scene, &["-d", "127.0.0.1", "--disable-cn"], &["--profile", "shortlived"]);
+    lego.by_http(&scene, &["-d", "127.0.0.1", "--disable-cn"], &["--profile", "shortlived"]);
     let chain = lego.chain(&scene, "127.0.0.1");
     scene.judge(&chain, &["127.0.0.1"]);
     scene.ends_within(&chain, 7);
@@ -78,6 +78,9 @@ fn lego_does_all_that_it_can() {
     let rsa = Lego::new(&scene, "rsa", "rsa2048");
     rsa.by_http(&scene, &["-d", "r.test"], &[]);
     scene.judge(&rsa.chain(&scene, "r.test"), &["r.test"]);
+    rsa.by_tls(&scene, &["-d", "127.0.0.1", "--disable-cn"]);
+    scene.judge(&rsa.chain(&scene, "127.0.0.1"), &["127.0.0.1"]);
+    scene.did("IP address by tls-alpn-01");
     scene.run(&mut rsa.command(&scene, &["-d", "r.test", "revoke"]));
     scene.did("RSA account key");
     let bound = Lego::new(&scene, "bound", "ec384");
@@ -110,7 +113,7 @@ fn lego_takes_refused_nonces() {
     let lego = Lego::new(&scene, "ec", "ec256");
     lego.by_http(&scene, &["-d", "l.test"], &[]);
     lego.by_dns(&scene, &["-d", "m.test", "-d", "*.m.test"], &[]);
-    lego.by_tls(&scene, &["-d", "tls.test"], &[]);
+    lego.by_tls(&scene, &["-d", "tls.test"]);
     scene.run(&mut lego.command(&scene, &["-d", "m.test", "revoke"]));
     scene.did("http-01, dns-01, tls-alpn-01, revocation");
     scene.report("half of the nonces refused");
