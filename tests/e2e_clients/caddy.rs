@@ -69,14 +69,12 @@ const HTTP: &str = "email you@example.test\ndisable_tlsalpn_challenge";
 
 #[test]
 fn caddy_serves_what_it_obtains() {
-    let mut scene = Scene::start("Caddy", &[]);
+    let scene = Scene::start("Caddy", &[]);
     let address = format!("{HTTP}\nprofile shortlived");
     let by_tls = "email you@example.test\ndisable_http_challenge";
     let bound = format!("email bound@example.test\neab {KID} {MAC_KEY}");
-    let log = serve(
-        &mut scene,
-        &[("www.test", HTTP), ("tls.test", by_tls), ("127.0.0.1", &address), ("x.corp.test", &bound)],
-    );
+    let log =
+        serve(&scene, &[("www.test", HTTP), ("tls.test", by_tls), ("127.0.0.1", &address), ("x.corp.test", &bound)]);
     let tried = |line: &&str| line.contains("trying to solve challenge");
     let tried: Vec<&str> = log.lines().filter(tried).collect();
     assert_eq!(tried.len(), 3, "the bound account needs no challenge: {tried:?}");
