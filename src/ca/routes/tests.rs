@@ -1,0 +1,86 @@
+use super::*;
+
+#[test]
+fn every_url_is_read_back() {
+    let urls = Urls::new("https://ca.test/");
+    let (a, b) = (Id::from_random([1; 16]), Id::from_random([2; 16]));
+    let serial = Serial::from_random([3; 18]);
+    for (url, route) in [
+        (urls.directory(), Route::Directory),
+        (urls.resource("new-nonce"), Route::NewNonce),
+        (urls.resource("new-account"), Route::NewAccount),
+        (urls.resource("new-order"), Route::NewOrder),
+        (urls.resource("revoke-cert"), Route::RevokeCert),
+        (urls.resource("key-change"), Route::KeyChange),
+        (urls.account(&a), Route::Account(a.clone())),
+        (urls.orders(&a, None), Route::Orders(a.clone(), None)),
+        (urls.orders(&a, Some(&b)), Route::Orders(a.clone(), Some(b.clone()))),
+        (urls.order(&a), Route::Order(a.clone())),
+        (urls.finalize(&a), Route::Finalize(a.clone())),
+        (urls.authorization(&a), Route::Authorization(a.clone())),
+        (urls.challenge(&a, "http-01"), Route::Challenge(a.clone(), "http-01".into())),
+        (urls.certificate(&serial.hex(), 0), Route::Certificate(serial.clone(), 0)),
+        (urls.certificate(&serial.hex(), 12), Route::Certificate(serial.clone(), 12)),
+        (urls.resource("new-authz"), Route::NewAuthorization),
+        (urls.resource("renewal-info") + "/a.b", Route::RenewalInfo("a.b".into())),
+        (urls.agreement(&a, "proof"), Route::Agreement(a.clone(), "proof".into())),
+        (urls.issuer("00ff"), Route::Issuer("00ff".into())),
+    ] {
+        assert_eq!(Route::parse(url.strip_prefix("https://ca.test").unwrap()), Some(route), "{url}");
+    }
+    assert_eq!(urls.account_of(&urls.account(&a)), Some(a));
+}
+
+#[test]
+fn t27_only_the_exact_url_is_an_account() {
+    let urls = Urls::new("https://ca.test");
+    let good = urls.account(&Id::from_random([1; 16]));
+    for bad in [
+        good.replace("https", "http"),
+        good.replace("ca.test", "CA.test"),
+        good.replace("ca.test", "ca.test:443"),
+        format!("{good}/"),
+        format!("{good}?"),
+        good.replace("account", "order"),
+        good.replace("/acme", "//acme"),
+        String::new(),
+    ] {
+        assert_eq!(urls.account_of(&bad), None, "{bad}");
+    }
+}
+
+#[test]
+fn other_paths_are_no_route() {
+    for bad in [
+        "",
+        "/x",
+        "/directory/",
+        "/directory?x",
+        "/acme",
+        "/acme/",
+        "/acme/order",
+        "/acme/order/short",
+        "/acme/new-order/x",
+        "/acme/cert",
+        "/acme/cert/",
+        "/acme/cert/0G",
+        "/acme/cert/01AB",
+        "/acme/cert/01/",
+        "/acme/cert/01/0",
+        "/acme/cert/01/01",
+        "/acme/cert/01/+1",
+        "/acme/cert/01/100",
+        "/acme/cert/01/1/",
+        "/acme/renewal-info",
+        "/acme/renewal-info/a.b/",
+        "/issuer/x.crt",
+        "/issuer/.crt",
+        "/issuer/00",
+        "/terms/short/x",
+        "/terms/AAAAAAAAAAAAAAAAAAAAAA",
+        "//directory",
+        "/acme/../directory",
+    ] {
+        assert_eq!(Route::parse(bad), None, "{bad}");
+    }
+}
