@@ -137,6 +137,27 @@ fn r06_two_revocations_at_once_are_one() {
     }
 }
 
+#[test]
+fn ari_t13_of_fifty_orders_that_replace_one_certificate_one_is_placed() {
+    let start = world();
+    let client = Client::registered(&start);
+    let replaces = client.cert_id(&client.issue(&["a.test"], &new_key(SigAlg::Es256)));
+    for seed in 0..5 {
+        let world = start.fork();
+        let client = client.at(&world);
+        let order = |n: usize| {
+            // Each for another name besides, so that none is the same order once more.
+            let identifiers =
+                json!([{ "type": "dns", "value": "a.test" }, { "type": "dns", "value": format!("n{n}.test") }]);
+            let wanted = json!({ "identifiers": identifiers, "replaces": replaces });
+            client.at(&world).sign(&client.url("new-order"), Some(wanted))
+        };
+        let answers = race(&world, &(0..50).map(order).collect::<Vec<_>>(), seed);
+        assert_eq!((count(&answers, 201), refused(&answers, 409, Kind::AlreadyReplaced)), (1, 49));
+        check_all(&world, "50 replacements");
+    }
+}
+
 /// Runs `first` for `k` steps, `second` for `j`, `first` to its end, then `second` to its end; and so for all `k`, `j`.
 fn every_interleaving(
     start: &World,

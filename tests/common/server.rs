@@ -100,6 +100,11 @@ impl Server {
         self.restart()
     }
 
+    /// Starts with these options of `dev` too, from the next start on.
+    pub fn add_arguments(&mut self, arguments: &[&str]) {
+        self.arguments.extend(arguments.iter().map(|argument| (*argument).to_owned()));
+    }
+
     /// Stops it as a user does and starts it again.
     pub fn restart(self) -> Self {
         let (state, port, arguments) = (self.state.clone(), self.port(), self.arguments.clone());

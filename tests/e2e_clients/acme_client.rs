@@ -35,7 +35,7 @@ fn installed() -> PathBuf {
 }
 
 /// The script with these steps; its chains are in `folder`.
-fn drive(scene: &mut Scene, folder: &str, account_key: &str, steps: &str) -> Command {
+fn drive(scene: &Scene, folder: &str, account_key: &str, steps: &str) -> Command {
     let installed = installed();
     let package = fs::read_to_string(installed.join("node_modules/acme-client/package.json")).unwrap();
     let package: serde_json::Value = serde_json::from_str(&package).unwrap();
@@ -47,21 +47,23 @@ fn drive(scene: &mut Scene, folder: &str, account_key: &str, steps: &str) -> Com
     for fact in ["directory", "management"] {
         command.env(fact.to_uppercase(), scene.server.fact(fact));
     }
+    command.env("TLS_ALPN_PORT", scene.server.tls_alpn.to_string());
     command.env("NODE_EXTRA_CA_CERTS", scene.server.fact("root")).env("CHALLENGES", scene.challenges());
     command.env("ACCOUNT_KEY", account_key).env("STEPS", steps);
     command
 }
 
-const ALL: &str = "http dns ip authz update rollover revokeByKey revoke deactivate";
+const ALL: &str = "http dns alpn ip authz update rollover revokeByKey revoke deactivate";
 
-fn journey(scene: &mut Scene, folder: &str, account_key: &str) {
+fn journey(scene: &Scene, folder: &str, account_key: &str) {
     let mut command = drive(scene, folder, account_key, ALL);
     scene.run(&mut command);
     let chain = |name: &str| scene.path(folder).join(format!("{name}.pem"));
     scene.judge(&chain("n.test"), &["n.test", "nn.test"]);
     scene.judge(&chain("o.test"), &["o.test", "any.o.test"]);
+    scene.judge(&chain("tls.test"), &["tls.test", "stls.test"]);
     scene.judge(&chain("127.0.0.1"), &["127.0.0.1"]);
-    scene.did("http-01, dns-01, wildcard, IP address, authorization deactivation, account update, new account key");
+    scene.did("http-01, dns-01, wildcard, tls-alpn-01, IP address, authorization deactivation, account update, new account key");
     scene.did("revocation by account and by key, deactivation");
 }
 
@@ -70,10 +72,10 @@ fn acme_client_does_all_that_it_can() {
     let mut scene = Scene::start("acme-client", &[]);
     scene.serve_webroot();
     for account_key in ["ECDSA", "RSA"] {
-        journey(&mut scene, account_key, account_key);
+        journey(&scene, account_key, account_key);
     }
     scene.did("ECDSA and RSA account keys");
-    let mut bound = drive(&mut scene, "bound", "ECDSA", "bound");
+    let mut bound = drive(&scene, "bound", "ECDSA", "bound");
     scene.run(bound.env("KID", KID).env("MAC_KEY", MAC_KEY));
     scene.judge(&scene.path("bound/x.corp.test.pem"), &["x.corp.test"]);
     scene.did("external account");
@@ -84,6 +86,6 @@ fn acme_client_does_all_that_it_can() {
 fn acme_client_takes_refused_nonces() {
     let mut scene = Scene::start("acme-client", &["--refuse-nonces", "50"]);
     scene.serve_webroot();
-    journey(&mut scene, "one", "ECDSA");
+    journey(&scene, "one", "ECDSA");
     scene.report("half of the nonces refused");
 }

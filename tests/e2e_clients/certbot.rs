@@ -29,7 +29,7 @@ fn by_http(scene: &Scene, folder: &str, arguments: &[&str]) {
 }
 
 /// Obtains by dns-01.
-fn by_dns(scene: &Scene, folder: &str, arguments: &[&str]) {
+pub fn by_dns(scene: &Scene, folder: &str, arguments: &[&str]) {
     let hook = |operation: &str| {
         let body = r#"{\"fqdn\":\"_acme-challenge.$CERTBOT_DOMAIN\",\"value\":\"$CERTBOT_VALIDATION\"}"#;
         format!("curl -sf -o /dev/null -d \"{body}\" {}/{operation}", scene.server.fact("management"))
@@ -40,13 +40,13 @@ fn by_dns(scene: &Scene, folder: &str, arguments: &[&str]) {
     scene.run(&mut certbot(scene, folder, &manual));
 }
 
-fn live(scene: &Scene, folder: &str, name: &str, file: &str) -> PathBuf {
+pub fn live(scene: &Scene, folder: &str, name: &str, file: &str) -> PathBuf {
     scene.path(folder).join("live").join(name).join(file)
 }
 
 #[test]
 fn certbot_does_all_that_it_can() {
-    let mut scene = Scene::start("certbot", &[]);
+    let scene = Scene::start("certbot", &[]);
     scene.version(VERSION);
     by_http(&scene, "one", &["-d", "a.test", "-d", "b.test"]);
     scene.judge(&live(&scene, "one", "a.test", "fullchain.pem"), &["a.test", "b.test"]);
@@ -56,11 +56,12 @@ fn certbot_does_all_that_it_can() {
     scene.did("dns-01, wildcard");
     by_http(&scene, "one", &["--ip-address", "127.0.0.1", "--preferred-profile", "shortlived"]);
     scene.judge(&live(&scene, "one", "127.0.0.1", "fullchain.pem"), &["127.0.0.1"]);
+    scene.ends_within(&live(&scene, "one", "127.0.0.1", "fullchain.pem"), 7);
     scene.did("IP address, profile");
-    let mut scene = scene.restart();
+    let scene = scene.restart();
     scene.run(&mut certbot(&scene, "one", &["update_account", "-m", "you@example.test"]));
     scene.did("account update");
-    renewal(&mut scene);
+    renewal(&scene);
     scene.run(&mut certbot(&scene, "one", &["revoke", "--cert-name", "w.test", "--no-delete-after-revoke"]));
     let (cert, key) = (live(&scene, "one", "a.test", "cert.pem"), live(&scene, "one", "a.test", "privkey.pem"));
     let by_key = ["revoke", "--cert-path", cert.to_str().unwrap(), "--key-path", key.to_str().unwrap()];
@@ -76,7 +77,7 @@ fn certbot_does_all_that_it_can() {
 }
 
 /// A certificate is renewed when its renewal information says so: not while it is new, at once when it was revoked.
-fn renewal(scene: &mut Scene) {
+fn renewal(scene: &Scene) {
     let port = scene.server.http01.to_string();
     let renew = |name| ["renew", "--no-random-sleep-on-renew", "--cert-name", name, "--http-01-port", &port];
     let early = scene.run(&mut certbot(scene, "one", &renew("w.test")));
@@ -92,7 +93,7 @@ fn renewal(scene: &mut Scene) {
 
 #[test]
 fn certbot_takes_refused_nonces() {
-    let mut scene = Scene::start("certbot", &["--refuse-nonces", "50"]);
+    let scene = Scene::start("certbot", &["--refuse-nonces", "50"]);
     scene.version(VERSION);
     by_http(&scene, "one", &["-d", "a.test", "-d", "b.test"]);
     by_dns(&scene, "one", &["-d", "w.test", "-d", "*.w.test"]);

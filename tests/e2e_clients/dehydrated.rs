@@ -6,6 +6,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Command;
+use std::thread;
 
 /// Sets the records of dns-01.
 const HOOK: &str = r#"#!/bin/sh
@@ -16,14 +17,17 @@ case "$1" in
 esac
 "#;
 
-/// dehydrated with files of its own in this folder.
+const EC: &str = "ACCOUNT_KEY_ALGO=prime256v1\n";
+const RSA: &str = "ACCOUNT_KEY_ALGO=rsa\nACCOUNT_KEYSIZE=2048\nKEY_ALGO=rsa\nKEYSIZE=2048\n";
+
+/// dehydrated with an account, its files in this folder.
 struct Dehydrated {
     program: PathBuf,
     folder: PathBuf,
 }
 
 impl Dehydrated {
-    fn new(scene: &mut Scene, folder: &str, settings: &str) -> Self {
+    fn new(scene: &Scene, folder: &str, settings: &str) -> Self {
         let package = debian::release("dehydrated", "0.7.");
         scene.version(package.version.as_str());
         let (program, folder) = (package.root.join("usr/bin/dehydrated"), scene.path(folder));
@@ -39,7 +43,9 @@ impl Dehydrated {
             challenges.display()
         );
         fs::write(folder.join("config"), config).unwrap();
-        Self { program, folder }
+        let dehydrated = Self { program, folder };
+        dehydrated.run(scene, &["--register", "--accept-terms"]);
+        dehydrated
     }
 
     fn run(&self, scene: &Scene, arguments: &[&str]) -> String {
@@ -58,25 +64,42 @@ impl Dehydrated {
 fn dehydrated_does_all_that_it_can() {
     let mut scene = Scene::start("dehydrated", &[]);
     scene.serve_webroot();
-    for (folder, settings, key) in [
-        ("ec", "ACCOUNT_KEY_ALGO=prime256v1\n", "P-256 account key"),
-        ("rsa", "ACCOUNT_KEY_ALGO=rsa\nACCOUNT_KEYSIZE=2048\nKEY_ALGO=rsa\nKEYSIZE=2048\n", "RSA account key"),
-    ] {
-        let dehydrated = Dehydrated::new(&mut scene, folder, settings);
-        journey(&mut scene, &dehydrated);
-        scene.did(key);
-    }
-    let settings = format!("ACCOUNT_KEY_ALGO=secp384r1\nEAB_KID={KID}\nEAB_HMAC_KEY={MAC_KEY}\n");
-    let bound = Dehydrated::new(&mut scene, "bound", &settings);
-    bound.run(&scene, &["--register", "--accept-terms"]);
-    bound.run(&scene, &["--cron", "-d", "x.corp.test"]);
-    scene.judge(&bound.file("x.corp.test", "fullchain.pem"), &["x.corp.test"]);
-    scene.did("external account, P-384 account key");
+    // Mostly it waits, so it does so side by side.
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let ec = Dehydrated::new(&scene, "ec", EC);
+            by_tls(&scene, &ec);
+            journey(&scene, &ec);
+            scene.did("P-256 account key");
+        });
+        scope.spawn(|| {
+            journey(&scene, &Dehydrated::new(&scene, "rsa", RSA));
+            scene.did("RSA account key");
+        });
+        scope.spawn(|| bound(&scene));
+    });
     scene.report("each twice");
 }
 
-fn journey(scene: &mut Scene, dehydrated: &Dehydrated) {
-    dehydrated.run(scene, &["--register", "--accept-terms"]);
+fn bound(scene: &Scene) {
+    let settings = format!("ACCOUNT_KEY_ALGO=secp384r1\nEAB_KID={KID}\nEAB_HMAC_KEY={MAC_KEY}\n");
+    let bound = Dehydrated::new(scene, "bound", &settings);
+    bound.run(scene, &["--cron", "-d", "x.corp.test"]);
+    scene.judge(&bound.file("x.corp.test", "fullchain.pem"), &["x.corp.test"]);
+    scene.did("external account, P-384 account key");
+}
+
+/// It puts its certificates into a folder.
+fn by_tls(scene: &Scene, dehydrated: &Dehydrated) {
+    let (alpn, responder) = scene.serve_alpn();
+    let by_tls = ["--cron", "-d", "tls.test ip:127.0.0.1", "-t", "tls-alpn-01", "--alpn", alpn.to_str().unwrap()];
+    dehydrated.run(scene, &by_tls);
+    drop(responder);
+    scene.judge(&dehydrated.file("tls.test", "fullchain.pem"), &["tls.test", "127.0.0.1"]);
+    scene.did("tls-alpn-01, IP address");
+}
+
+fn journey(scene: &Scene, dehydrated: &Dehydrated) {
     dehydrated.run(scene, &["--cron", "-d", "d.test dd.test"]);
     scene.judge(&dehydrated.file("d.test", "fullchain.pem"), &["d.test", "dd.test"]);
     scene.did("http-01");
@@ -85,9 +108,6 @@ fn journey(scene: &mut Scene, dehydrated: &Dehydrated) {
     dehydrated.run(scene, &by_dns);
     scene.judge(&dehydrated.file("wild", "fullchain.pem"), &["e.test", "any.e.test"]);
     scene.did("dns-01, wildcard");
-    dehydrated.run(scene, &["--cron", "-d", "ip:127.0.0.1"]);
-    scene.judge(&dehydrated.file("ip:127.0.0.1", "fullchain.pem"), &["127.0.0.1"]);
-    scene.did("IP address");
     dehydrated.run(scene, &["--account"]);
     scene.did("account update");
     // By the certificate's key it cannot: it looks for an account of that key first.
@@ -101,7 +121,8 @@ fn journey(scene: &mut Scene, dehydrated: &Dehydrated) {
 fn dehydrated_takes_refused_nonces() {
     let mut scene = Scene::start("dehydrated", &["--refuse-nonces", "50"]);
     scene.serve_webroot();
-    let dehydrated = Dehydrated::new(&mut scene, "ec", "ACCOUNT_KEY_ALGO=prime256v1\n");
-    journey(&mut scene, &dehydrated);
+    let dehydrated = Dehydrated::new(&scene, "ec", EC);
+    by_tls(&scene, &dehydrated);
+    journey(&scene, &dehydrated);
     scene.report("half of the nonces refused");
 }

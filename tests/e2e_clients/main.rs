@@ -9,11 +9,15 @@
 
 mod acme_client;
 mod acme_sh;
+mod caddy;
 mod certbot;
+mod chains;
 #[path = "../common/debian.rs"]
 mod debian;
 mod dehydrated;
+mod instant_acme;
 mod lego;
+mod responder;
 mod scene;
 #[path = "../common/server.rs"]
 #[allow(dead_code, reason = "shared with other tests")]

@@ -1,13 +1,14 @@
 //! What every client needs: a server, a web server for http-01, a judge of what was obtained, and a line of the table.
 
+use super::responder::AlpnResponder;
 use super::server::{Server, free_port};
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -17,6 +18,10 @@ pub const KID: &str = "team";
 pub const MAC_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
 /// What its accounts get without any challenge: proof that the binding was understood.
 const KEYS: &str = r#"EAB_KEYS={"team":{"key":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8","uses":"many","policy":{"preauthorized":["*.corp.test"]}}}"#;
+
+/// An option of `dev` that has all kinds of challenges offered, also those that are not by default.
+pub const CHALLENGES: [&str; 2] =
+    ["--set", r#"POLICY={"challenges":["http-01","dns-01","tls-alpn-01","dns-account-01","dns-persist-01"]}"#];
 
 /// How long a client may take for one command: far more than any does.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -30,8 +35,8 @@ pub struct Scene {
     /// The folder that is served where http-01 is asked for.
     pub webroot: PathBuf,
     client: &'static str,
-    done: Vec<&'static str>,
-    version: String,
+    done: Mutex<Vec<&'static str>>,
+    version: Mutex<String>,
     began: Instant,
     web: Option<WebServer>,
     _state: tempfile::TempDir,
@@ -46,7 +51,7 @@ impl Scene {
         let (folder, webroot) = (state.path().join("clients"), state.path().join("webroot"));
         fs::create_dir_all(&folder).unwrap();
         fs::create_dir_all(webroot.join(".well-known/acme-challenge")).unwrap();
-        let (done, version) = (Vec::new(), String::new());
+        let (done, version) = (Mutex::default(), Mutex::default());
         Self { server, folder, webroot, client, done, version, began, web: None, _state: state }
     }
 
@@ -55,9 +60,22 @@ impl Scene {
         self.web = Some(WebServer::start(self.server.http01, self.webroot.clone()));
     }
 
+    /// Serves the certificates of the folder it gives where tls-alpn-01 is asked for, until what it gives is dropped.
+    pub fn serve_alpn(&self) -> (PathBuf, AlpnResponder) {
+        let folder = self.path("alpn");
+        fs::create_dir_all(&folder).unwrap();
+        (folder.clone(), AlpnResponder::start(self.server.tls_alpn, folder))
+    }
+
     /// Stops the server as a user does and starts it again.
-    pub fn restart(mut self) -> Self {
+    pub fn restart(self) -> Self {
+        self.restart_with(&[])
+    }
+
+    /// As [`Scene::restart`], with these further options of `dev` from now on.
+    pub fn restart_with(mut self, options: &[&str]) -> Self {
         let web = self.web.take().is_some();
+        self.server.add_arguments(options);
         self.server = self.server.restart();
         if web {
             self.serve_webroot();
@@ -66,20 +84,21 @@ impl Scene {
     }
 
     /// The line of the table gets this version.
-    pub fn version(&mut self, version: impl Into<String>) {
-        self.version = version.into();
+    pub fn version(&self, version: impl Into<String>) {
+        *self.version.lock().unwrap() = version.into();
     }
 
     /// The line of the table gets this feature.
-    pub fn did(&mut self, what: &'static str) {
-        if !self.done.contains(&what) {
-            self.done.push(what);
+    pub fn did(&self, what: &'static str) {
+        let mut done = self.done.lock().unwrap();
+        if !done.contains(&what) {
+            done.push(what);
         }
     }
 
     /// Prints the line of the table.
     pub fn report(self, how: &str) {
-        let (client, version, done) = (self.client, &self.version, self.done.join(", "));
+        let (client, version, done) = (self.client, self.version.lock().unwrap(), self.done.lock().unwrap().join(", "));
         println!("| {client} {version} | {how} | {done} | {:.1} s |", self.began.elapsed().as_secs_f32());
     }
 
@@ -90,8 +109,13 @@ impl Scene {
 
     /// Runs a client to its end; it has to succeed. Gives what it printed.
     pub fn run(&self, command: &mut Command) -> String {
-        let (succeeded, printed) = self.try_run(command);
-        assert!(succeeded, "{}", self.told(command, &printed));
+        self.run_until(command, 0)
+    }
+
+    /// Runs a client to its end, with which it has to give this exit status. Gives what it printed.
+    pub fn run_until(&self, command: &mut Command, wanted: i32) -> String {
+        let (status, printed) = self.try_run(command);
+        assert_eq!(status, Some(wanted), "{}", self.told(command, &printed));
         printed
     }
 
@@ -100,7 +124,7 @@ impl Scene {
         format!("{command:?}\n{printed}\n--- dev:\n{}\n--- workerd:\n{log}", self.server.log())
     }
 
-    fn try_run(&self, command: &mut Command) -> (bool, String) {
+    fn try_run(&self, command: &mut Command) -> (Option<i32>, String) {
         let path = self.folder.join(format!("printed-{}", free_port()));
         let file = File::create(&path).unwrap();
         command.stdin(Stdio::null()).stdout(file.try_clone().unwrap()).stderr(file);
@@ -116,18 +140,36 @@ impl Scene {
                 }
             }
         };
-        (status.success(), fs::read_to_string(path).unwrap_or_default())
+        (status.code(), fs::read_to_string(path).unwrap_or_default())
     }
 
     /// Has OpenSSL judge a chain for each of these names and addresses.
     pub fn judge(&self, chain: &Path, names: &[&str]) {
+        self.judge_by(Path::new(self.server.fact("root")), chain, names);
+    }
+
+    /// As [`Scene::judge`], with another root.
+    pub fn judge_by(&self, root: &Path, chain: &Path, names: &[&str]) {
         for name in names {
             let kind = if name.parse::<std::net::IpAddr>().is_ok() { "-verify_ip" } else { "-verify_hostname" };
             let mut command = Command::new("openssl");
             command.args(["verify", "-x509_strict", "-purpose", "sslserver", kind, name]);
-            command.args(["-CAfile", self.server.fact("root"), "-untrusted"]).args([chain, chain]);
+            command.arg("-CAfile").arg(root).arg("-untrusted").args([chain, chain]);
             self.run(&mut command);
         }
+    }
+
+    /// Has OpenSSL look whether a certificate ends before so many days are over, which says that its profile was heard.
+    pub fn ends_within(&self, chain: &Path, days: u32) {
+        let mut command = Command::new("openssl");
+        command.args(["x509", "-noout", "-checkend", &(days * 86_400).to_string(), "-in"]).arg(chain);
+        self.run_until(&mut command, 1);
+    }
+
+    /// Sets a TXT record.
+    pub fn set_txt(&self, host: &str, value: &str) {
+        let url = format!("{}/set-txt", self.server.fact("management"));
+        ureq::post(url).send(serde_json::json!({ "host": host, "value": value }).to_string()).unwrap();
     }
 
     /// A file that the client made.

@@ -2,10 +2,13 @@
 
 use super::debian;
 use super::scene::{KID, MAC_KEY, Scene};
+use super::server::signal;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
 
 /// Accepts the kind of challenge in $WANTED and puts its proof where it is looked for.
 const HOOK: &str = r#"#!/bin/sh
@@ -16,6 +19,8 @@ case "$method $type" in
   "begin http-01") printf %s "$auth" > "$CHALLENGES/$token" ;;
   *" http-01") rm -f "$CHALLENGES/$token" ;;
   "begin dns-01") curl -sf -o /dev/null -d "$record" "$MANAGEMENT/present" ;;
+  "begin tls-alpn-01") echo "auth $ident $auth" | $UALPN | grep -q ^OK ;;
+  *" tls-alpn-01") echo "unauth $ident" | $UALPN | grep -q ^OK ;;
   *" dns-01") curl -sf -o /dev/null -d "$record" "$MANAGEMENT/cleanup" ;;
   *) exit 1 ;;
 esac
@@ -32,7 +37,7 @@ struct Uacme {
 }
 
 impl Uacme {
-    fn new(scene: &mut Scene, folder: &'static str, key_type: &'static str) -> Self {
+    fn new(scene: &Scene, folder: &'static str, key_type: &'static str) -> Self {
         let package = debian::native("uacme");
         scene.version(package.version.as_str());
         let hook = scene.path("hook.sh");
@@ -47,7 +52,11 @@ impl Uacme {
         command.args(["-v", "-y", "-a", scene.server.fact("directory"), "-t", self.key_type, "-c"]);
         command.arg(scene.path(self.folder)).arg("-h").arg(scene.path("hook.sh")).args(arguments);
         command.env("LD_LIBRARY_PATH", libraries(&self.root)).env("WANTED", wanted);
-        command.env("CHALLENGES", scene.challenges()).env("MANAGEMENT", scene.server.fact("management"));
+        let ualpn = format!("{} -s {}", self.root.join("usr/bin/ualpn").display(), scene.path("ualpn.sock").display());
+        command
+            .env("UALPN", ualpn)
+            .env("CHALLENGES", scene.challenges())
+            .env("MANAGEMENT", scene.server.fact("management"));
         command
     }
 
@@ -57,6 +66,34 @@ impl Uacme {
 
     fn chain(&self, scene: &Scene, name: &str) -> PathBuf {
         scene.path(self.folder).join(name).join("cert.pem")
+    }
+}
+
+/// A running ualpn, uacme's responder for tls-alpn-01. Ended when dropped.
+struct Ualpn(Child);
+
+impl Ualpn {
+    fn start(scene: &Scene, uacme: &Uacme) -> Self {
+        let (socket, pid) = (scene.path("ualpn.sock"), scene.path("ualpn.pid"));
+        let mut command = Command::new(uacme.root.join("usr/bin/ualpn"));
+        command.arg("-b").arg(format!("127.0.0.1@{}", scene.server.tls_alpn)).args(["-c", "127.0.0.1@9", "-n", "1"]);
+        command.arg("-s").arg(&socket).arg("-p").arg(pid).env("LD_LIBRARY_PATH", libraries(&uacme.root));
+        let running = Self(command.stdin(Stdio::null()).spawn().unwrap());
+        for _ in 0..100 {
+            if socket.exists() {
+                return running;
+            }
+            sleep(Duration::from_millis(50));
+        }
+        panic!("ualpn does not come up");
+    }
+}
+
+impl Drop for Ualpn {
+    /// With its workers: it ends them when it is asked to end.
+    fn drop(&mut self) {
+        signal("TERM", u64::from(self.0.id()));
+        let _ = self.0.wait();
     }
 }
 
@@ -71,11 +108,11 @@ fn uacme_does_all_that_it_can() {
     let mut scene = Scene::start("uacme", PLAIN);
     scene.serve_webroot();
     for (folder, key_type) in [("ec", "EC"), ("rsa", "RSA")] {
-        let uacme = Uacme::new(&mut scene, folder, key_type);
-        journey(&mut scene, &uacme);
+        let uacme = Uacme::new(&scene, folder, key_type);
+        journey(&scene, &uacme);
         scene.did(if key_type == "EC" { "ECDSA account key" } else { "RSA account key" });
     }
-    let bound = Uacme::new(&mut scene, "bound", "EC");
+    let bound = Uacme::new(&scene, "bound", "EC");
     bound.run(&scene, "http-01", &["-e", &format!("{KID}:{MAC_KEY}"), "new", "you@example.test"]);
     bound.run(&scene, "none", &["issue", "x.corp.test"]);
     scene.judge(&bound.chain(&scene, "x.corp.test"), &["x.corp.test"]);
@@ -83,7 +120,7 @@ fn uacme_does_all_that_it_can() {
     scene.report("each twice");
 }
 
-fn journey(scene: &mut Scene, uacme: &Uacme) {
+fn journey(scene: &Scene, uacme: &Uacme) {
     uacme.run(scene, "none", &["new", "you@example.test"]);
     uacme.run(scene, "http-01", &["issue", "u.test", "uu.test"]);
     scene.judge(&uacme.chain(scene, "u.test"), &["u.test", "uu.test"]);
@@ -91,9 +128,11 @@ fn journey(scene: &mut Scene, uacme: &Uacme) {
     uacme.run(scene, "dns-01", &["issue", "v.test", "*.v.test"]);
     scene.judge(&uacme.chain(scene, "v.test"), &["v.test", "any.v.test"]);
     scene.did("dns-01, wildcard");
-    uacme.run(scene, "http-01", &["issue", "127.0.0.1"]);
-    scene.judge(&uacme.chain(scene, "127.0.0.1"), &["127.0.0.1"]);
-    scene.did("IP address");
+    let ualpn = Ualpn::start(scene, uacme);
+    uacme.run(scene, "tls-alpn-01", &["issue", "tls.test", "127.0.0.1"]);
+    drop(ualpn);
+    scene.judge(&uacme.chain(scene, "tls.test"), &["tls.test", "127.0.0.1"]);
+    scene.did("tls-alpn-01, IP address");
     uacme.run(scene, "none", &["update", "other@example.test"]);
     uacme.run(scene, "none", &["newkey"]);
     scene.did("account update, new account key");
@@ -110,7 +149,7 @@ fn journey(scene: &mut Scene, uacme: &Uacme) {
 fn uacme_takes_refused_nonces() {
     let mut scene = Scene::start("uacme", &[PLAIN, &["--refuse-nonces", "50"]].concat());
     scene.serve_webroot();
-    let uacme = Uacme::new(&mut scene, "ec", "EC");
-    journey(&mut scene, &uacme);
+    let uacme = Uacme::new(&scene, "ec", "EC");
+    journey(&scene, &uacme);
     scene.report("half of the nonces refused");
 }

@@ -3,8 +3,9 @@
 import fs from "node:fs";
 import { createRequire } from "node:module";
 import path from "node:path";
+import tls from "node:tls";
 
-const { DIRECTORY, MANAGEMENT, CHALLENGES, OUT, ACCOUNT_KEY, STEPS, KID, MAC_KEY } = process.env;
+const { DIRECTORY, MANAGEMENT, CHALLENGES, TLS_ALPN_PORT, OUT, ACCOUNT_KEY, STEPS, KID, MAC_KEY } = process.env;
 const acme = createRequire(path.join(process.cwd(), "index.js"))("acme-client");
 
 const newKey = () => (ACCOUNT_KEY === "RSA" ? acme.crypto.createPrivateRsaKey(2048) : acme.crypto.createPrivateEcdsaKey());
@@ -13,6 +14,25 @@ async function record(operation, name, value) {
   const body = JSON.stringify({ fqdn: `_acme-challenge.${name}`, value });
   const answer = await fetch(`${MANAGEMENT}/${operation}`, { method: "POST", body });
   if (!answer.ok) throw new Error(`${operation}: ${answer.status}`);
+}
+
+// One server for all names, from the first proof to the last.
+const contexts = new Map();
+let server;
+async function present(authz, proof) {
+  const [key, cert] = await acme.crypto.createAlpnCertificate(authz, proof, await acme.crypto.createPrivateEcdsaKey());
+  contexts.set(authz.identifier.value, tls.createSecureContext({ key, cert }));
+  if (server) return;
+  server = tls.createServer({ ALPNProtocols: ["acme-tls/1"], SNICallback: (name, found) => found(null, contexts.get(name)) });
+  server.on("tlsClientError", () => {});
+  server.on("secureConnection", (socket) => socket.on("error", () => {}));
+  await new Promise((resolve) => server.listen(TLS_ALPN_PORT, "127.0.0.1", resolve));
+}
+function withdraw(authz) {
+  contexts.delete(authz.identifier.value);
+  if (contexts.size > 0) return;
+  server?.close();
+  server = undefined;
 }
 
 const file = (challenge) => path.join(CHALLENGES, challenge.token);
@@ -25,6 +45,11 @@ const proofs = {
     create: (authz, challenge, proof) => record("present", authz.identifier.value, proof),
     remove: (authz, challenge, proof) => record("cleanup", authz.identifier.value, proof),
   },
+};
+
+proofs["tls-alpn-01"] = {
+  create: (authz, challenge, proof) => present(authz, proof),
+  remove: (authz) => withdraw(authz),
 };
 
 // Its automatic mode knows DNS names only.
@@ -63,6 +88,7 @@ const issued = {};
 const steps = {
   async http() { issued.http = await auto(client, ["n.test", "nn.test"], "http-01"); },
   async dns() { issued.dns = await auto(client, ["o.test", "*.o.test"], "dns-01"); },
+  alpn: () => auto(client, ["tls.test", "stls.test"], "tls-alpn-01"),
   ip: () => address(client, "127.0.0.1"),
   bound: () => auto(client, ["x.corp.test"], "none"),
   async authz() {
