@@ -16,16 +16,9 @@ fn fresh_key() -> ClientKey {
     ClientKey::generate(SigAlg::Es256)
 }
 
-/// A world in which each step of a request lets others come in between.
-fn world() -> World {
-    let world = World::new();
-    world.set_cooperative(true);
-    world
-}
-
 #[test]
 fn finalize_survives_crashes_and_faults() {
-    let world = world();
+    let world = World::cooperative();
     let client = Client::registered(&world);
     let (url, order) = client.ready_order(&["a.test", "b.test"]);
     let csr = CsrShape::dns(&["a.test", "b.test"]).build(&new_key(SigAlg::Es256));
@@ -56,7 +49,7 @@ fn finalize_survives_crashes_and_faults() {
 
 #[test]
 fn a_restart_takes_up_at_once_what_was_under_way() {
-    let start = world();
+    let start = World::cooperative();
     let client = Client::registered(&start);
     let (url, order) = client.ready_order(&["a.test"]);
     let csr = CsrShape::dns(&["a.test"]).build(&new_key(SigAlg::Es256));
@@ -84,7 +77,7 @@ fn a_restart_takes_up_at_once_what_was_under_way() {
 
 #[test]
 fn key_change_survives_crashes_and_faults() {
-    let world = world();
+    let world = World::cooperative();
     let (client, new) = (Client::registered(&world), fresh_key());
     let request = |world: &World| client.at(world).key_change_request(&new);
     let after = |world: &World, what: &str| {
@@ -107,7 +100,7 @@ fn key_change_survives_crashes_and_faults() {
 
 #[test]
 fn new_account_survives_crashes_and_faults() {
-    let world = world();
+    let world = World::cooperative();
     let client = Client::new(&world);
     let (url, other) = (client.url("new-account"), Client::registered(&world));
     let request = |world: &World| client.at(world).sign(&url, Some(json!({})));
@@ -127,7 +120,7 @@ fn new_account_survives_crashes_and_faults() {
 
 #[test]
 fn challenge_survives_crashes_and_faults() {
-    let world = world();
+    let world = World::cooperative();
     let client = Client::registered(&world);
     let placed = client.new_order(&["a.test"]).is(201);
     let (_, authorization) = client.authorizations(&placed.json()).remove(0);
@@ -153,7 +146,7 @@ fn challenge_survives_crashes_and_faults() {
 
 #[test]
 fn new_order_survives_crashes_and_faults() {
-    let world = world();
+    let world = World::cooperative();
     let client = Client::registered(&world);
     let identifiers = json!([{ "type": "dns", "value": "a.test" }, { "type": "dns", "value": "b.test" }]);
     let request = |world: &World| {
@@ -172,7 +165,7 @@ fn new_order_survives_crashes_and_faults() {
 
 #[test]
 fn revocation_survives_crashes_and_faults() {
-    let world = world();
+    let world = World::cooperative();
     let client = Client::registered(&world);
     let certificate = client.issue(&["a.test"], &new_key(SigAlg::Es256));
     let request = |world: &World| client.at(world).revoke_request(&certificate, Some(4));
@@ -193,7 +186,7 @@ fn revocation_survives_crashes_and_faults() {
 
 #[test]
 fn deactivation_survives_crashes_and_faults() {
-    let world = world();
+    let world = World::cooperative();
     let client = Client::registered(&world);
     client.new_order(&["a.test"]).is(201);
     let deactivate = json!({ "status": "deactivated" });

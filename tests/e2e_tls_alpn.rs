@@ -26,10 +26,11 @@ use selvedge::values::{Identifier, SigAlg, b64};
 use serde_json::{Value, json};
 use server::Server;
 use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
+use wire::listening::Listening;
 use wire::{Wire, body};
 
 /// What a host does with each connection.
@@ -41,46 +42,30 @@ enum Host {
 
 /// A host at the port where tls-alpn-01 is asked for; gives what clients sent behind the handshake. Until it is dropped.
 struct Serving {
-    port: u16,
-    thread: Option<thread::JoinHandle<()>>,
     data: Receiver<Vec<u8>>,
+    _host: Listening,
 }
 
 impl Serving {
     fn start(port: u16, host: Host) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
         let (sender, data) = channel();
-        let thread = thread::spawn(move || {
-            for stream in listener.incoming() {
-                let mut stream = stream.unwrap();
-                stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-                let mut data = Vec::new();
-                match &host {
-                    Host::Says(bytes) => drop(stream.write_all(bytes)),
-                    Host::Tls(server) => {
-                        let mut connection = server.connection();
-                        while connection.is_handshaking()
-                            && connection.complete_io(&mut stream).is_ok_and(|io| io != (0, 0))
-                        {
-                        }
-                        let _ = rustls::Stream::new(&mut connection, &mut stream).read_to_end(&mut data);
-                    }
-                }
-                if sender.send(data).is_err() {
-                    return;
+        let serve = move |mut stream: TcpStream| {
+            stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+            let mut data = Vec::new();
+            match &host {
+                Host::Says(bytes) => drop(stream.write_all(bytes)),
+                Host::Tls(server) => {
+                    let mut connection = server.connection();
+                    while connection.is_handshaking()
+                        && connection.complete_io(&mut stream).is_ok_and(|io| io != (0, 0))
+                    {}
+                    let _ = rustls::Stream::new(&mut connection, &mut stream).read_to_end(&mut data);
                 }
             }
-        });
-        Self { port, thread: Some(thread), data }
-    }
-}
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        // Nobody takes what is sent from now on: the next connection is the last.
-        self.data = channel().1;
-        drop(TcpStream::connect(("127.0.0.1", self.port)));
-        self.thread.take().unwrap().join().unwrap();
+            // Not every test looks.
+            let _ = sender.send(data);
+        };
+        Self { data, _host: Listening::start(port, serve) }
     }
 }
 

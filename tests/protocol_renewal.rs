@@ -168,8 +168,7 @@ fn ari_replaces_of_what_is_not_the_accounts_own_is_echoed_and_marks_nothing() {
 
 #[test]
 fn ari_s01_of_two_orders_that_replace_one_certificate_one_wins() {
-    let world = World::new();
-    world.set_cooperative(true);
+    let world = World::cooperative();
     let client = Client::registered(&world);
     let old = client.cert_id(&issue(&client, &["a.test"], json!({})));
     for seed in 0..40 {

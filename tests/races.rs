@@ -15,13 +15,6 @@ fn fresh_key() -> ClientKey {
     ClientKey::generate(SigAlg::Es256)
 }
 
-/// A world in which each step of a request lets others come in between.
-fn world() -> World {
-    let world = World::new();
-    world.set_cooperative(true);
-    world
-}
-
 fn race(world: &World, requests: &[Request], seed: u64) -> Vec<Answered> {
     let mut race = Race::new(world);
     for request in requests {
@@ -46,7 +39,7 @@ fn refused(answers: &[Answered], status: u16, kind: Kind) -> usize {
 
 #[test]
 fn n04_the_same_request_50_times_succeeds_once() {
-    let world = world();
+    let world = World::cooperative();
     let client = Client::registered(&world);
     for (seed, nonce) in [(1, client.nonce()), (2, client.fresh_nonce())] {
         let url = client.url("new-order");
@@ -61,7 +54,7 @@ fn n04_the_same_request_50_times_succeeds_once() {
 
 #[test]
 fn o12_the_same_finalize_50_times_issues_one_certificate() {
-    let world = world();
+    let world = World::cooperative();
     let client = Client::registered(&world);
     let (url, order) = client.ready_order(&["a.test"]);
     let key = new_key(SigAlg::Es256);
@@ -90,7 +83,7 @@ fn o12_the_same_finalize_50_times_issues_one_certificate() {
 
 #[test]
 fn o12_finalize_with_50_csrs_issues_one_certificate() {
-    let world = world();
+    let world = World::cooperative();
     let client = Client::registered(&world);
     let (_, order) = client.ready_order(&["a.test"]);
     let requests: Vec<Request> = (0..50)
@@ -109,7 +102,7 @@ fn o12_finalize_with_50_csrs_issues_one_certificate() {
 #[test]
 fn s01_the_same_new_key_50_times_makes_one_account() {
     for seed in 0..5 {
-        let world = world();
+        let world = World::cooperative();
         let client = Client::new(&world);
         let requests: Vec<Request> =
             (0..50).map(|_| client.sign(&client.url("new-account"), Some(json!({})))).collect();
@@ -123,7 +116,7 @@ fn s01_the_same_new_key_50_times_makes_one_account() {
 
 #[test]
 fn r06_two_revocations_at_once_are_one() {
-    let world = world();
+    let world = World::cooperative();
     let client = Client::registered(&world);
     let certificate = client.issue(&["a.test"], &new_key(SigAlg::Es256));
     for seed in 0..20 {
@@ -139,7 +132,7 @@ fn r06_two_revocations_at_once_are_one() {
 
 #[test]
 fn ari_t13_of_fifty_orders_that_replace_one_certificate_one_is_placed() {
-    let start = world();
+    let start = World::cooperative();
     let client = Client::registered(&start);
     let replaces = client.cert_id(&client.issue(&["a.test"], &new_key(SigAlg::Es256)));
     for seed in 0..5 {
@@ -195,7 +188,7 @@ fn every_interleaving(
 
 #[test]
 fn s01_two_key_changes_to_one_key_at_every_interleaving() {
-    let world = world();
+    let world = World::cooperative();
     let (a, b, wanted) = (Client::registered(&world), Client::registered(&world), fresh_key());
     let requests = |world: &World| [a.at(world).key_change_request(&wanted), b.at(world).key_change_request(&wanted)];
     every_interleaving(&world, requests, |world, answers, what| {
@@ -211,7 +204,7 @@ fn s01_two_key_changes_to_one_key_at_every_interleaving() {
 
 #[test]
 fn s01_key_change_against_new_account_at_every_interleaving() {
-    let world = world();
+    let world = World::cooperative();
     let (a, wanted) = (Client::registered(&world), fresh_key());
     let newcomer = Client::with_key(&world, wanted.clone());
     for order in [[0, 1], [1, 0]] {
@@ -234,7 +227,7 @@ fn s01_key_change_against_new_account_at_every_interleaving() {
 /// The account dies with the key that it has then, which is nobody else's afterwards.
 #[test]
 fn a13_key_change_against_deactivation_at_every_interleaving() {
-    let world = world();
+    let world = World::cooperative();
     let (a, new) = (Client::registered(&world), fresh_key());
     let requests = |world: &World| {
         let a = a.at(world);
@@ -262,7 +255,7 @@ fn a13_key_change_against_deactivation_at_every_interleaving() {
 /// The key goes away from the account and back to it, while somebody else asks for it.
 #[test]
 fn s01_key_change_back_against_a_release_that_is_late() {
-    let world = world();
+    let world = World::cooperative();
     let mut a = Client::registered(&world);
     let (old, new) = (a.key.clone(), fresh_key());
     for k in 0..STEPS {
@@ -284,7 +277,7 @@ fn s01_key_change_back_against_a_release_that_is_late() {
 /// Three at once over one key, and one of them twice: orders of steps by chance.
 #[test]
 fn s01_many_requests_over_few_keys_in_random_orders() {
-    let world = world();
+    let world = World::cooperative();
     let (a, b) = (Client::registered(&world), Client::registered(&world));
     let wanted = [fresh_key(), fresh_key()];
     for seed in 0..300 {

@@ -38,8 +38,7 @@ struct Start {
 }
 
 fn start() -> Start {
-    let world = World::new();
-    world.set_cooperative(true);
+    let world = World::cooperative();
     let (client, other) = (Client::registered(&world), Client::registered(&world));
     let placed = client.new_order(&["p.test"]).is(201);
     let (authorization, object) = client.authorizations(&placed.json()).remove(0);

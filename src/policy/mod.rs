@@ -77,8 +77,5 @@ const INTERNAL: [&str; 11] =
 /// The ending by which a name belongs to a private network; `None` for a name of the public DNS. A name of a single
 /// label is not judged by it, unless it is such an ending.
 pub fn internal_suffix(name: &DnsName) -> Option<&'static str> {
-    let name = name.as_str();
-    INTERNAL
-        .into_iter()
-        .find(|suffix| name.strip_suffix(suffix).is_some_and(|head| head.is_empty() || head.ends_with('.')))
+    INTERNAL.into_iter().find(|suffix| name.ends_in(suffix))
 }

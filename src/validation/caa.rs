@@ -48,17 +48,10 @@ impl Config {
     /// Whether an identifier's records are looked for. CAA is about domain names; IP addresses have none.
     pub fn applies_to(&self, identifier: &Identifier) -> bool {
         match identifier {
-            Identifier::Dns(name) => {
-                self.checked && !self.internal.iter().any(|suffix| is_below(name.as_str(), suffix))
-            }
+            Identifier::Dns(name) => self.checked && !self.internal.iter().any(|suffix| name.ends_in(suffix)),
             Identifier::Ip(_) => false,
         }
     }
-}
-
-/// Whether `name` is `suffix` or below it.
-fn is_below(name: &str, suffix: &str) -> bool {
-    name.strip_suffix(suffix).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }
 
 /// May a certificate be issued?

@@ -183,6 +183,17 @@ impl TlsServer {
         self.hellos.lock().expect("a lock").clone()
     }
 
+    /// What it sends first to a client that says `hello`.
+    pub fn flight(&self, hello: &[u8]) -> Vec<u8> {
+        let mut flight = Vec::new();
+        let mut react = |bytes: &[u8]| {
+            flight.extend_from_slice(bytes);
+            Reaction::Close(Vec::new())
+        };
+        self.converse(hello, &mut react).expect("nothing can fail in memory");
+        flight
+    }
+
     /// Has a whole conversation with a client, as [`Outbound::converse`](super::outbound::Outbound::converse) has it
     /// over a socket.
     ///

@@ -194,6 +194,11 @@ impl DnsName {
         &self.0
     }
 
+    /// Whether the name is `suffix` or below it.
+    pub fn ends_in(&self, suffix: &str) -> bool {
+        self.0.strip_suffix(suffix).is_some_and(|head| head.is_empty() || head.ends_with('.'))
+    }
+
     /// Whether the name begins with `*.`.
     pub fn is_wildcard(&self) -> bool {
         self.0.starts_with("*.")

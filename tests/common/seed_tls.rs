@@ -1,7 +1,6 @@
 //! What hosts answer that are asked for tls-alpn-01.
 
 use selvedge::ca::testing::new_key;
-use selvedge::validation::outbound::Reaction;
 use selvedge::validation::testing::{Shape, TlsServer};
 use selvedge::validation::tls::handshake::Handshake;
 use selvedge::values::{Identifier, SigAlg, Time};
@@ -35,13 +34,7 @@ pub fn servers() -> Vec<(&'static str, Vec<u8>)> {
         let server = TlsServer::new(certificate, &key, versions, &[protocol]);
         let now = Time::from_secs(1_800_000_000);
         let (_, hello) = Handshake::start("a.test", b"acme-tls/1", now).unwrap();
-        let mut flight = Vec::new();
-        let mut react = |bytes: &[u8]| {
-            flight.extend_from_slice(bytes);
-            Reaction::Close(Vec::new())
-        };
-        server.converse(&hello, &mut react).unwrap();
-        flight
+        server.flight(&hello)
     };
     vec![
         ("tls12", flight(&[&rustls::version::TLS12], "acme-tls/1")),

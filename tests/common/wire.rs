@@ -1,5 +1,9 @@
 //! A strict ACME client over real https, for what has to be seen on the wire.
 
+#[path = "listening.rs"]
+pub mod listening;
+
+use listening::Listening;
 use selvedge::ca::testing::CsrShape;
 use selvedge::jose::key_authorization;
 use selvedge::jose::testing::ClientKey;
@@ -7,10 +11,8 @@ use selvedge::values::{SigAlg, b64};
 use serde_json::{Value, json};
 use std::cell::RefCell;
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{self, JoinHandle};
+use std::net::TcpStream;
+use std::thread;
 use std::time::Duration;
 use ureq::Agent;
 use ureq::http::Response;
@@ -128,8 +130,10 @@ impl Wire {
 
     /// Answers requests for the proof of an http-01 challenge until what it gives is dropped: on a busy machine one
     /// may be given up by the server, which then tries again.
-    pub fn serve(&self, port: u16, challenge: &Value) -> Responder {
-        Responder::start(port, key_authorization(challenge["token"].as_str().unwrap(), &self.key.thumbprint()))
+    pub fn serve(&self, port: u16, challenge: &Value) -> Listening {
+        let proof = key_authorization(challenge["token"].as_str().unwrap(), &self.key.thumbprint());
+        // Who gave up is the server's to notice.
+        Listening::start(port, move |stream| drop(answer(stream, &proof)))
     }
 
     /// Sends a signed request to a server that may go away. `None` when no answer came.
@@ -160,42 +164,9 @@ pub fn body(answer: &Answer) -> Value {
     serde_json::from_str(answer.body()).unwrap()
 }
 
-/// Answers every request with the same proof until it is dropped.
-pub struct Responder {
-    port: u16,
-    stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Responder {
-    fn start(port: u16, proof: String) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
-        let stop = Arc::new(AtomicBool::new(false));
-        let stopped = Arc::clone(&stop);
-        let thread = thread::spawn(move || {
-            for stream in listener.incoming() {
-                if stopped.load(Ordering::Relaxed) {
-                    return;
-                }
-                // Who gave up is the server's to notice.
-                let _ = stream.and_then(|stream| answer(stream, &proof));
-            }
-        });
-        Self { port, stop, thread: Some(thread) }
-    }
-}
-
 fn answer(mut stream: TcpStream, proof: &str) -> std::io::Result<()> {
     stream.set_read_timeout(Some(Duration::from_secs(5)))?;
     let mut request = [0; 4096];
     let _ = stream.read(&mut request)?;
     write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{proof}", proof.len())
-}
-
-impl Drop for Responder {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        let _ = TcpStream::connect(("127.0.0.1", self.port));
-        let _ = self.thread.take().unwrap().join();
-    }
 }

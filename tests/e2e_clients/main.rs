@@ -17,6 +17,8 @@ mod debian;
 mod dehydrated;
 mod instant_acme;
 mod lego;
+#[path = "../common/listening.rs"]
+mod listening;
 mod responder;
 mod scene;
 #[path = "../common/server.rs"]

@@ -1,5 +1,6 @@
 //! Answers tls-alpn-01 with the certificates that lie in a folder, for clients that put them there and go on.
 
+use super::listening::Listening;
 use rustls::crypto::ring;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
@@ -7,11 +8,9 @@ use rustls::{ServerConfig, ServerConnection};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use std::io;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{self, JoinHandle};
 
 /// A folder with `{name}.crt.pem` and `{name}.key.pem`, named by what comes as server name.
 #[derive(Debug)]
@@ -27,35 +26,15 @@ impl ResolvesServerCert for Folder {
     }
 }
 
-/// A server that knows `acme-tls/1` only. Ended when dropped.
-pub struct AlpnResponder {
-    port: u16,
-    stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl AlpnResponder {
-    /// Answers at this port with the certificates in this folder.
-    pub fn start(port: u16, folder: PathBuf) -> Self {
-        let versions = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()));
-        let builder = versions.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
-        let mut config = builder.with_cert_resolver(Arc::new(Folder(folder)));
-        config.alpn_protocols = vec![b"acme-tls/1".to_vec()];
-        let config = Arc::new(config);
-        let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
-        let stop = Arc::new(AtomicBool::new(false));
-        let stopped = Arc::clone(&stop);
-        let thread = thread::spawn(move || {
-            for stream in listener.incoming() {
-                if stopped.load(Ordering::Relaxed) {
-                    return;
-                }
-                // Failures are the asker's to notice.
-                let _ = shake_hands(stream.unwrap(), &config);
-            }
-        });
-        Self { port, stop, thread: Some(thread) }
-    }
+/// Answers at this port with the certificates in this folder, as a server that knows `acme-tls/1` only.
+pub fn serve_certificates(port: u16, folder: PathBuf) -> Listening {
+    let versions = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()));
+    let builder = versions.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
+    let mut config = builder.with_cert_resolver(Arc::new(Folder(folder)));
+    config.alpn_protocols = vec![b"acme-tls/1".to_vec()];
+    let config = Arc::new(config);
+    // Failures are the asker's to notice.
+    Listening::start(port, move |stream| drop(shake_hands(stream, &config)))
 }
 
 /// Up to the other side's end.
@@ -63,12 +42,4 @@ fn shake_hands(mut stream: TcpStream, config: &Arc<ServerConfig>) -> io::Result<
     let mut connection = ServerConnection::new(Arc::clone(config)).map_err(io::Error::other)?;
     while connection.complete_io(&mut stream)?.0 > 0 {}
     Ok(())
-}
-
-impl Drop for AlpnResponder {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        let _ = TcpStream::connect(("127.0.0.1", self.port));
-        let _ = self.thread.take().unwrap().join();
-    }
 }

@@ -1,15 +1,15 @@
 //! What every client needs: a server, a web server for http-01, a judge of what was obtained, and a line of the table.
 
-use super::responder::AlpnResponder;
+use super::listening::Listening;
+use super::responder::serve_certificates;
 use super::server::{Server, free_port};
 use std::fs::{self, File};
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
-use std::thread::{self, JoinHandle};
+use std::sync::Mutex;
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// The key identifier of the external account key that every server knows.
@@ -38,7 +38,7 @@ pub struct Scene {
     done: Mutex<Vec<&'static str>>,
     version: Mutex<String>,
     began: Instant,
-    web: Option<WebServer>,
+    web: Option<Listening>,
     _state: tempfile::TempDir,
 }
 
@@ -57,14 +57,20 @@ impl Scene {
 
     /// Serves the files of the web root where http-01 is asked for, from now on.
     pub fn serve_webroot(&mut self) {
-        self.web = Some(WebServer::start(self.server.http01, self.webroot.clone()));
+        let root = self.webroot.clone();
+        // A connection that says nothing must not hold up the others.
+        let serve = move |stream| {
+            let root = root.clone();
+            drop(thread::spawn(move || answer(stream, &root)));
+        };
+        self.web = Some(Listening::start(self.server.http01, serve));
     }
 
     /// Serves the certificates of the folder it gives where tls-alpn-01 is asked for, until what it gives is dropped.
-    pub fn serve_alpn(&self) -> (PathBuf, AlpnResponder) {
+    pub fn serve_alpn(&self) -> (PathBuf, Listening) {
         let folder = self.path("alpn");
         fs::create_dir_all(&folder).unwrap();
-        (folder.clone(), AlpnResponder::start(self.server.tls_alpn, folder))
+        (folder.clone(), serve_certificates(self.server.tls_alpn, folder))
     }
 
     /// Stops the server as a user does and starts it again.
@@ -178,31 +184,6 @@ impl Scene {
     }
 }
 
-/// Serves the files of a folder over HTTP until it is dropped.
-struct WebServer {
-    port: u16,
-    stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl WebServer {
-    fn start(port: u16, root: PathBuf) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
-        let stop = Arc::new(AtomicBool::new(false));
-        let stopped = Arc::clone(&stop);
-        let thread = thread::spawn(move || {
-            for stream in listener.incoming() {
-                if stopped.load(Ordering::Relaxed) {
-                    return;
-                }
-                let root = root.clone();
-                thread::spawn(move || answer(stream.unwrap(), &root));
-            }
-        });
-        Self { port, stop, thread: Some(thread) }
-    }
-}
-
 /// Failures are the asker's to notice.
 fn answer(mut stream: TcpStream, root: &Path) {
     let mut request = [0; 4096];
@@ -213,12 +194,4 @@ fn answer(mut stream: TcpStream, root: &Path) {
     let (status, body) = found.map_or(("404 Not Found", String::new()), |body| ("200 OK", body));
     let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
     let _ = stream.write_all(format!("{head}{body}").as_bytes());
-}
-
-impl Drop for WebServer {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        let _ = TcpStream::connect(("127.0.0.1", self.port));
-        let _ = self.thread.take().unwrap().join();
-    }
 }

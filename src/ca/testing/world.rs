@@ -117,6 +117,13 @@ impl World {
         Self { settings: Rc::new(settings), state: Rc::new(state) }
     }
 
+    /// An empty CA in which each step of a request lets others come in between.
+    pub fn cooperative() -> Self {
+        let world = Self::new();
+        world.set_cooperative(true);
+        world
+    }
+
     /// The same CA, started again with other settings.
     pub fn reconfigured(&self, change: impl FnOnce(&mut Settings)) -> Self {
         let mut settings = (*self.settings).clone();
