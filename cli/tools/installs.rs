@@ -79,7 +79,7 @@ impl Toolbox {
         stamp.clear();
         let step = Step {
             what: format!("compiling {package} {version}"),
-            why: format!("crates.io has its source only, so it is compiled once: about {takes} on 2 cores").into(),
+            why: format!("crates.io has its source only, so it is compiled once: about {takes} on 2 cores"),
             log: self.log(package),
             reaches: Some("crates.io"),
             ..Step::default()
