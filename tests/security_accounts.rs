@@ -124,13 +124,16 @@ fn h13_s01_what_is_anothers_is_as_if_it_did_not_exist() {
             let (one, two) = (one.world.fork(), two.world.fork());
             let answered = one.send(request);
             assert!(!answered.text().contains("badNonce"), "{what}: {}", answered.text());
-            statuses.insert(answered.status());
+            let status = answered.status();
+            statuses.insert(status);
             let (found, wanted) = (seen(&answered, &victim), seen(&two.send(same), &nobody));
             if !is_public(&what) {
                 assert_eq!(found, wanted, "{state}: {what}: another's is told from nobody's");
             }
             assert_eq!(of_others(&one, &attacker), before, "{state}: {what}: changes what is not the attacker's");
-            check_all(&one, &what);
+            if (200..300).contains(&status) {
+                check_all(&one, &what);
+            }
         }
     }
     // The requests came as far as they can: to what anybody may, to what is missing, and to what is not understood.
@@ -165,7 +168,7 @@ fn h13_the_owner_is_told_more() {
         assert_eq!(one != two, owned, "{route:?}: {one}");
         told += usize::from(owned);
     }
-    assert_eq!(told, 8);
+    assert_eq!(told, 9);
 }
 
 /// The certificate proves by itself that it was issued, so RFC 8555 §7.6 has `unauthorized` said; but not what became of
