@@ -15,7 +15,7 @@ const MOST: usize = 10_000;
 const FLUSH: Duration = Duration::from_secs(10);
 
 /// The memory of one isolate.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Memory {
     tats: RefCell<BTreeMap<String, Time>>,
     counts: RefCell<Counts>,

@@ -159,7 +159,7 @@ impl World {
             progress: Cell::new(0),
             log: RefCell::default(),
             nonces: old.nonces.clone(),
-            memory: Memory::default(),
+            memory: old.memory.clone(),
         };
         Self { settings: self.settings.clone(), state: Rc::new(state) }
     }
