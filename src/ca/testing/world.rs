@@ -3,6 +3,8 @@
 use super::faults::{Fault, SharedKv};
 use super::network::Network;
 use crate::ca::external::ExternalAccounts;
+use crate::ca::limits::Limits;
+use crate::ca::memory::Memory;
 use crate::ca::ports::Task;
 use crate::ca::routes::Urls;
 use crate::ca::settings::{Meta, Settings, TermsChange};
@@ -61,6 +63,7 @@ pub(super) struct State {
     pub(super) progress: Cell<u64>,
     pub(super) log: RefCell<Vec<String>>,
     nonces: RefCell<BTreeSet<String>>,
+    pub(super) memory: Memory,
 }
 
 impl Default for World {
@@ -93,6 +96,9 @@ impl World {
             terms_change: TermsChange::default(),
             policy: Policy::default(),
             external: ExternalAccounts::default(),
+            limits: Limits::off(),
+            address_header: None,
+            metrics_token: None,
             dev: false,
             refuse_nonces: 0,
         };
@@ -113,6 +119,7 @@ impl World {
             progress: Cell::new(0),
             log: RefCell::default(),
             nonces: RefCell::default(),
+            memory: Memory::default(),
         };
         Self { settings: Rc::new(settings), state: Rc::new(state) }
     }
@@ -152,6 +159,7 @@ impl World {
             progress: Cell::new(0),
             log: RefCell::default(),
             nonces: old.nonces.clone(),
+            memory: old.memory.clone(),
         };
         Self { settings: self.settings.clone(), state: Rc::new(state) }
     }
