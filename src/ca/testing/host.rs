@@ -136,6 +136,7 @@ impl Ports for WorldPorts {
     }
 
     fn log(&self, line: &str) {
+        self.world.secrets().check("the log", line);
         self.world.state.log.borrow_mut().push(line.to_owned());
     }
 }

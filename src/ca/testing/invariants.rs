@@ -40,6 +40,16 @@ pub fn check_all(world: &World, what: &str) {
     check_certificates(world, what);
     check_ledger(world, what);
     check_work(world, what);
+    check_secrets(world, what);
+}
+
+/// S-04: what is stored has no secret in it, nor has the log.
+fn check_secrets(world: &World, what: &str) {
+    let secrets = world.secrets();
+    for ((partition, key), record) in world.rows() {
+        secrets.check(&format!("{what}: {partition}, {key}"), &record);
+    }
+    world.log().iter().for_each(|line| secrets.check(&format!("{what}: the log"), line));
 }
 
 /// The stored records of a type: partition, id, record.

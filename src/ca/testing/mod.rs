@@ -21,6 +21,7 @@ mod host;
 mod invariants;
 mod network;
 mod running;
+mod secrets;
 mod world;
 
 pub use answered::Answered;
@@ -32,4 +33,5 @@ pub use faults::Fault;
 pub use host::WorldPorts;
 pub use invariants::{check_all, check_key_works};
 pub use network::Network;
+pub use secrets::Secrets;
 pub use world::{BASE, START, World};

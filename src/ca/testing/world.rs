@@ -2,6 +2,7 @@
 
 use super::faults::{Fault, SharedKv};
 use super::network::Network;
+use super::secrets::Secrets;
 use crate::ca::external::ExternalAccounts;
 use crate::ca::limits::Limits;
 use crate::ca::memory::Memory;
@@ -162,6 +163,22 @@ impl World {
             memory: old.memory.clone(),
         };
         Self { settings: self.settings.clone(), state: Rc::new(state) }
+    }
+
+    /// What must not stand in a log line, a response or a record.
+    pub fn secrets(&self) -> Secrets {
+        static ISSUER_KEY: LazyLock<Secrets> = LazyLock::new(|| {
+            let mut secrets = Secrets::default();
+            secrets.add_key("the issuer's key", &authority().1.key);
+            secrets.add_key("the root's key", &authority().0.key);
+            secrets
+        });
+        let mut secrets = ISSUER_KEY.clone();
+        secrets.add("the nonce key", &self.settings.nonce_key);
+        for (kid, external) in &self.settings.external.keys {
+            secrets.add(&format!("the external account key {kid}"), external.key.bytes());
+        }
+        secrets
     }
 
     /// The configuration.
