@@ -196,9 +196,16 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
                 if authorization.succeed(kind, now, proof.until) {
                     authorization.caa_checked = proof.caa_checked;
                     self.remember(txn, &authorization, method)?;
+                    self.forget_failures(txn, &authorization.identifier)?;
                 }
             }
-            Err(failure) => authorization.fail(kind, problem_of(failure), !again),
+            Err(failure) => {
+                let open = authorization.state == AuthorizationStatus::Pending;
+                authorization.fail(kind, problem_of(failure), !again);
+                if open && authorization.state == AuthorizationStatus::Invalid && alive {
+                    self.count_failure(txn, &authorization.identifier)?;
+                }
+            }
         }
         if authorization.state == AuthorizationStatus::Valid && authorization.reusable() {
             self.note_authorization(txn, &authorization)?;

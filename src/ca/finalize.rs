@@ -47,7 +47,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     ///
     /// # Errors
     /// `orderNotReady`; `rejectedIdentifier` or `unauthorized` when the policy has changed since the order; `badCSR`,
-    /// `badPublicKey`, `invalidProfile` or `caa`, with the order left ready; 404 for an unknown order.
+    /// `badPublicKey`, `invalidProfile`, `rateLimited` or `caa`, with the order left ready; 404 for an unknown order.
     pub async fn post_finalize(self: &Rc<Self>, admitted: &Admitted, id: &Id) -> Answer {
         let presented = self.presented(admitted).await;
         let looked = self.look_for_caa(admitted, id).await;
@@ -65,6 +65,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             self.check_still_permitted(&account, &order, &authorizations)?;
             let permits = self.permits(&account, &order.identifiers)?;
             order.issuance = Some(self.prepare(&order, &presented, &permits)?);
+            self.count_certificate(txn, &order)?;
             self.note_caa(txn, &authorizations, &looked?)?;
             txn.put(id.as_str(), &order)?;
             self.schedule(txn, work.clone(), self.ports.now())?;

@@ -2,11 +2,12 @@
 
 use super::http::{Answer, Body, Request, Response};
 use super::ladder::{self, Fresh};
+use super::limiting::{self, When};
 use super::message::{Message, NONCE_SHARDS, Partition, Reply};
 use super::ports::Ports;
 use super::routes::Route;
 use super::settings::Settings;
-use super::{agreement, registration, renewal, revocation};
+use super::{agreement, metrics, pausing, registration, renewal, revocation};
 use crate::acme::{Home, Kind, Problem};
 use crate::jose::{Jwk, KeyRef, Unverified, Verified};
 use crate::pki::profile;
@@ -25,12 +26,13 @@ impl<P: Ports> Front<P> {
         let response = match request.method.as_str() {
             "OPTIONS" => preflight(),
             "POST" => self.post(&request, route.as_ref()).await,
-            "GET" | "HEAD" => match self.get(&request.method, route.as_ref()).await {
+            "GET" | "HEAD" => match self.get(&request, route.as_ref()).await {
                 Ok(response) => response,
                 Err(problem) => self.refuse(&problem),
             },
             other => self.refuse(&route.as_ref().map_or_else(unknown_path, |_| method_not_allowed(other))),
         };
+        metrics::tally(&self.ports, route.as_ref(), &response);
         let response = match &route {
             // RFC 9110 §10.2.1: a 405 has to say what is allowed, and an answer to OPTIONS may.
             Some(route) if response.status == 405 || request.method == "OPTIONS" => {
@@ -48,17 +50,32 @@ impl<P: Ports> Front<P> {
         response
     }
 
+    /// Whether it is time for [`Front::flush`]. Whoever is told so once is to do it.
+    pub fn flush_is_due(&self) -> bool {
+        self.ports.memory().flush_is_due(self.ports.now())
+    }
+
+    /// Sends what was counted to where it is summed: off the path of any request.
+    pub async fn flush(&self) {
+        if let Err(problem) = metrics::flush(&self.ports).await {
+            self.log(&problem);
+        }
+    }
+
     /// What may be had without a signature (RFC 8555 §6.3).
-    async fn get(&self, method: &str, route: Option<&Route>) -> Answer {
-        let settings = self.ports.settings();
+    async fn get(&self, request: &Request, route: Option<&Route>) -> Answer {
+        limiting::count_unauthenticated(&self.ports, request.address, When::Now)?;
+        let (settings, method) = (self.ports.settings(), request.method.as_str());
         match route {
             None => Err(unknown_path()),
+            Some(Route::Metrics) => metrics::show(&self.ports, request).await.unwrap_or_else(|| Err(unknown_path())),
             Some(Route::Directory) => Ok(directory(settings)),
             Some(Route::Home) => Ok(home(settings).indexed(&settings.urls)),
             Some(Route::Issuer(id)) if *id == settings.issuer.id() => Ok(issuer(settings)),
             Some(Route::Issuer(_)) => Err(Problem::malformed("There is no issuer of this name.").with_status(404)),
             Some(Route::RenewalInfo(id)) => renewal::renewal_info(&self.ports, id).await,
             Some(Route::Agreement(account, proof)) => agreement::page(settings, account, proof),
+            Some(Route::Resumption(pause, proof)) => pausing::page(settings, pause, proof),
             Some(Route::NewNonce) => {
                 // RFC 8555 §7.2: 200 to HEAD, 204 to GET.
                 let status = if method == "HEAD" { 200 } else { 204 };
@@ -69,8 +86,21 @@ impl<P: Ports> Front<P> {
     }
 
     async fn post(&self, request: &Request, route: Option<&Route>) -> Response {
-        match self.post_answer(request, route).await {
-            Ok(Passed::On(response)) => response,
+        let answer = match limiting::count_unauthenticated(&self.ports, request.address, When::Later) {
+            Ok(()) => self.post_answer(request, route).await,
+            Err(problem) => Err(problem),
+        };
+        let by_nobody = match &answer {
+            Ok(Passed::Unsigned(response)) => response.status < 500,
+            Ok(Passed::On(_) | Passed::Own(_)) => false,
+            Err(problem) => problem.status < 500,
+        };
+        if by_nobody {
+            // It has happened already: nothing is left to refuse.
+            let _ = limiting::count_unauthenticated(&self.ports, request.address, When::Happened);
+        }
+        match answer {
+            Ok(Passed::On(response) | Passed::Unsigned(response)) => response,
             Ok(Passed::Own(response)) => self.complete(response, Fresh::Any),
             Err(problem) => {
                 self.log(&problem);
@@ -83,16 +113,19 @@ impl<P: Ports> Front<P> {
         if let Some(Route::Agreement(account, proof)) = route {
             return agreement::agree(&self.ports, request, account, proof).await.map(Passed::Own);
         }
+        if let Some(Route::Resumption(pause, proof)) = route {
+            return pausing::resume(&self.ports, request, pause, proof).await.map(Passed::Own);
+        }
         let jws = ladder::read(request)?;
         let route = match route {
-            None => return Err(unknown_path()),
+            None | Some(Route::Metrics) => return Err(unknown_path()),
             Some(Route::Home | Route::Issuer(_) | Route::RenewalInfo(_)) => return Err(only_get()),
             Some(route) => route,
         };
         match (jws.header().key(), route) {
             (KeyRef::Jwk(key), Route::NewAccount) => {
                 let verified = self.admit(request, &jws, key).await?;
-                registration::register(&self.ports, &verified).await.map(Passed::Own)
+                registration::register(&self.ports, &verified, request.address).await.map(Passed::Own)
             }
             (KeyRef::Jwk(key), Route::RevokeCert) => {
                 let verified = self.admit(request, &jws, key).await?;
@@ -104,7 +137,7 @@ impl<P: Ports> Front<P> {
             (KeyRef::Kid(_), Route::NewAccount) => Err(Problem::malformed(
                 "The JWS has a kid header; new-account takes the new account's key in a jwk header.",
             )),
-            (KeyRef::Kid(kid), _) => self.pass_on(request, kid).await.map(Passed::On),
+            (KeyRef::Kid(kid), _) => self.pass_on(request, kid).await,
         }
     }
 
@@ -118,14 +151,15 @@ impl<P: Ports> Front<P> {
     }
 
     /// Passes a request to its account.
-    async fn pass_on(&self, request: &Request, kid: &str) -> Result<Response, Problem> {
+    async fn pass_on(&self, request: &Request, kid: &str) -> Result<Passed, Problem> {
         let urls = &self.ports.settings().urls;
         let Some(id) = urls.account_of(kid) else { return Err(unknown_account(kid, &urls.of_path("/"))) };
         let body = request.body.clone().and_then(|body| String::from_utf8(body).ok());
         let Some(body) = body else { return Err(Problem::malformed("The request body is not UTF-8.")) };
         let message = Message::Post { path: request.path.clone(), body };
         match self.ports.ask(&Partition::Account(id), &message).await? {
-            Reply::Response(response) => Ok(*response),
+            Reply::Response(response) => Ok(Passed::On(*response)),
+            Reply::Unsigned(response) => Ok(Passed::Unsigned(*response)),
             other => Err(ladder::unexpected(&other)),
         }
     }
@@ -164,6 +198,8 @@ impl<P: Ports> Front<P> {
 enum Passed {
     Own(Response),
     On(Response),
+    /// On, though no account signed the request.
+    Unsigned(Response),
 }
 
 fn unknown_path() -> Problem {

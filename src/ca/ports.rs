@@ -1,5 +1,6 @@
 //! What the CA needs from its host.
 
+use super::memory::Memory;
 use super::message::{Message, Partition, Reply};
 use super::settings::Settings;
 use crate::acme::Problem;
@@ -38,6 +39,9 @@ pub trait Ports: Verify + Outbound {
 
     /// Waits.
     async fn sleep(&self, time: Duration);
+
+    /// What is counted in memory, of all that runs in the same isolate.
+    fn memory(&self) -> &Memory;
 
     /// Writes a line for the operator.
     fn log(&self, line: &str);

@@ -12,6 +12,7 @@ mod ports;
 mod sql;
 
 use crate::acme::Problem;
+use crate::ca::address::ClientAddress;
 use crate::ca::front::Front;
 use crate::ca::http::{self, Body, MAX_BODY};
 use ports::HostPorts;
@@ -20,16 +21,17 @@ use worker::{Context, Env, Headers, Request, Response, Result, event};
 
 /// Entry of every request from outside.
 #[event(fetch)]
-async fn fetch(request: Request, env: Env, _context: Context) -> Result<Response> {
+async fn fetch(request: Request, env: Env, context: Context) -> Result<Response> {
     let response = match config::load(&env).await {
         Ok(settings) => {
             let front = Front { ports: HostPorts::new(settings.clone(), env, None) };
-            let response = front.handle(read(request).await?).await;
-            if settings.settings.dev {
-                response.with("Selvedge-Calls", &front.ports.calls().to_string())
-            } else {
-                response
+            let header = settings.settings.address_header.as_deref();
+            let response = front.handle(read(request, header).await?).await;
+            let calls = front.ports.calls();
+            if front.flush_is_due() {
+                context.wait_until(async move { front.flush().await });
             }
+            if settings.settings.dev { response.with("Selvedge-Calls", &calls.to_string()) } else { response }
         }
         Err(refusal) => refuse(&refusal),
     };
@@ -45,13 +47,16 @@ fn refuse(refusal: &str) -> http::Response {
 }
 
 /// Reads a request; of a body that is too long, no more than the limit.
-async fn read(mut request: Request) -> Result<http::Request> {
+/// `address` names the header that has the client's address.
+async fn read(mut request: Request, address: Option<&str>) -> Result<http::Request> {
     let url = request.inner().url();
     let path = url.splitn(4, '/').nth(3).map_or_else(|| "/".to_owned(), |path| format!("/{path}"));
     let method = request.inner().method();
-    let content_type = request.headers().get("Content-Type")?;
+    let header = |name: &str| request.headers().get(name);
+    let (content_type, authorization) = (header("Content-Type")?, header("Authorization")?);
+    let address = address.map(header).transpose()?.flatten().as_deref().and_then(ClientAddress::from_header);
     let body = if method == "POST" { read_body(&mut request).await? } else { Some(Vec::new()) };
-    Ok(http::Request { method, path, content_type, body })
+    Ok(http::Request { method, path, content_type, authorization, address, body })
 }
 
 async fn read_body(request: &mut Request) -> Result<Option<Vec<u8>>> {

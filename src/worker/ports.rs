@@ -3,6 +3,7 @@
 use super::crypto;
 use super::{SharedConfig, config, outbound};
 use crate::acme::Problem;
+use crate::ca::memory::Memory;
 use crate::ca::message::{Message, Partition, Reply};
 use crate::ca::ports::{PartitionPorts, Ports, Task};
 use crate::ca::settings::Settings;
@@ -121,6 +122,10 @@ impl Ports for HostPorts {
 
     async fn sleep(&self, time: Duration) {
         Delay::from(time).await;
+    }
+
+    fn memory(&self) -> &Memory {
+        &self.config.memory
     }
 
     fn log(&self, line: &str) {

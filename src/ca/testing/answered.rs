@@ -52,7 +52,12 @@ impl Answered {
             let seconds: u64 = seconds.parse().expect("Retry-After is whole seconds");
             // RFC 9773 §4.3.2: clients take up to a day from renewalInfo; elsewhere acme.sh takes ten minutes.
             let renewal = matches!(Route::parse(&request.path), Some(Route::RenewalInfo(_)));
-            let most = if renewal { 86_400 } else { 600 };
+            // A limit says when it allows the next one, which may be days.
+            let most = match self.status() {
+                429 => 366 * 86_400,
+                _ if renewal => 86_400,
+                _ => 600,
+            };
             assert!((1..=most).contains(&seconds), "{asked}: Retry-After {seconds}");
         }
         if let Some(location) = self.header("Location") {

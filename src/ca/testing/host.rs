@@ -2,6 +2,7 @@
 
 use super::world::{World, authority};
 use crate::acme::Problem;
+use crate::ca::memory::Memory;
 use crate::ca::message::{Message, Partition, Reply};
 use crate::ca::ports::{PartitionPorts, Ports, Task};
 use crate::ca::settings::Settings;
@@ -128,6 +129,10 @@ impl Ports for WorldPorts {
             Poll::Pending
         })
         .await;
+    }
+
+    fn memory(&self) -> &Memory {
+        &self.world.state.memory
     }
 
     fn log(&self, line: &str) {

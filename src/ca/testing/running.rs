@@ -20,8 +20,14 @@ use std::task::Poll;
 impl World {
     /// The answer to a request, unchecked, as a future of its own.
     pub fn serve(&self, request: Request) -> impl Future<Output = Response> + use<> {
-        let front = Front { ports: WorldPorts::new(self, None) };
-        async move { front.handle(request).await }
+        let (front, state) = (Front { ports: WorldPorts::new(self, None) }, self.state.clone());
+        async move {
+            let response = front.handle(request).await;
+            if front.flush_is_due() {
+                state.tasks.borrow_mut().push(Box::pin(async move { front.flush().await }));
+            }
+            response
+        }
     }
 
     /// Sends a request and checks what every answer has to have.
@@ -32,8 +38,8 @@ impl World {
 
     /// A GET, or another method without a body.
     pub fn ask(&self, method: &str, path: &str) -> Answered {
-        let body = Some(Vec::new());
-        self.send(Request { method: method.to_owned(), path: path.to_owned(), content_type: None, body })
+        let (method, path) = (method.to_owned(), path.to_owned());
+        self.send(Request { method, path, body: Some(Vec::new()), ..Request::default() })
     }
 
     /// Runs a future to its end; when it waits for time, time passes.

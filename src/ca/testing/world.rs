@@ -4,6 +4,8 @@ use super::faults::{Fault, SharedKv};
 use super::network::Network;
 use super::secrets::Secrets;
 use crate::ca::external::ExternalAccounts;
+use crate::ca::limits::Limits;
+use crate::ca::memory::Memory;
 use crate::ca::ports::Task;
 use crate::ca::routes::Urls;
 use crate::ca::settings::{Meta, Settings, TermsChange};
@@ -62,6 +64,7 @@ pub(super) struct State {
     pub(super) progress: Cell<u64>,
     pub(super) log: RefCell<Vec<String>>,
     nonces: RefCell<BTreeSet<String>>,
+    pub(super) memory: Memory,
 }
 
 impl Default for World {
@@ -94,6 +97,9 @@ impl World {
             terms_change: TermsChange::default(),
             policy: Policy::default(),
             external: ExternalAccounts::default(),
+            limits: Limits::off(),
+            address_header: None,
+            metrics_token: None,
             dev: false,
             refuse_nonces: 0,
         };
@@ -114,6 +120,7 @@ impl World {
             progress: Cell::new(0),
             log: RefCell::default(),
             nonces: RefCell::default(),
+            memory: Memory::default(),
         };
         Self { settings: Rc::new(settings), state: Rc::new(state) }
     }
@@ -153,6 +160,7 @@ impl World {
             progress: Cell::new(0),
             log: RefCell::default(),
             nonces: old.nonces.clone(),
+            memory: old.memory.clone(),
         };
         Self { settings: self.settings.clone(), state: Rc::new(state) }
     }
