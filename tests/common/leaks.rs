@@ -49,15 +49,19 @@ fn written(state: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Searches all that a CA wrote for its secrets, and adds these to the list that the environment's `SELVEDGE_SECRETS`
-/// names, for whoever has the output of the whole run. Gives what was found.
+/// Adds the secrets of a CA to the list that the environment's `SELVEDGE_SECRETS` names, for whoever has the output of
+/// the whole run.
+pub fn list(state: &Path) {
+    let Some(list) = std::env::var_os("SELVEDGE_SECRETS") else { return };
+    let (_, texts) = secrets(&state.join("ca"), &[]);
+    // One write, so that those of several servers do not mix.
+    let lines: String = texts.iter().map(|text| format!("{text}\n")).collect();
+    fs::File::options().create(true).append(true).open(list).unwrap().write_all(lines.as_bytes()).unwrap();
+}
+
+/// Searches all that a CA wrote for its secrets. Gives what was found.
 pub fn search(state: &Path, arguments: &[String]) -> Vec<String> {
-    let (secrets, texts) = secrets(&state.join("ca"), arguments);
-    if let Some(list) = std::env::var_os("SELVEDGE_SECRETS") {
-        // One write, so that those of several servers do not mix.
-        let lines: String = texts.iter().map(|text| format!("{text}\n")).collect();
-        fs::File::options().create(true).append(true).open(list).unwrap().write_all(lines.as_bytes()).unwrap();
-    }
+    let (secrets, _) = secrets(&state.join("ca"), arguments);
     let leak = |path: &PathBuf| {
         let text = String::from_utf8_lossy(&fs::read(path).ok()?).into_owned();
         secrets.found_in(&text).map(|what| format!("{} gives away {what}", path.display()))
