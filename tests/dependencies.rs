@@ -1,5 +1,5 @@
 //! The tables of docs/DEPENDENCIES.md against the manifests and the lock files.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
