@@ -188,7 +188,7 @@ fn seconds(text: &str) -> Option<u64> {
 fn spoken(period: Duration) -> String {
     let seconds = period.as_secs();
     let units = [(DAY, "day"), (HOUR, "hour"), (MINUTE, "minute"), (1, "second")];
-    let (length, unit) = units.into_iter().find(|(length, _)| seconds % length == 0).unwrap_or((1, "second"));
+    let (length, unit) = units.into_iter().find(|(length, _)| seconds.is_multiple_of(*length)).unwrap_or((1, "second"));
     match seconds / length {
         1 => unit.to_owned(),
         n => format!("{n} {unit}s"),
