@@ -1,8 +1,9 @@
 //! An attacker, a victim, and a resource of every kind: for the tests of what accounts see of each other.
 
+use selvedge::ca::pausing::Pause;
 use selvedge::ca::routes::Route;
 use selvedge::ca::settings::TermsChange;
-use selvedge::ca::testing::{Client, CsrShape, Proof, World, new_key};
+use selvedge::ca::testing::{Client, CsrShape, Proof, START, World, new_key};
 use selvedge::jose::testing::ClientKey;
 use selvedge::pki::Serial;
 use selvedge::pki::certificate::parse_presented;
@@ -107,7 +108,7 @@ pub fn scene(state: &str) -> Scene {
 /// The routes one after the other, each to something of `things`. A new one does not compile until it stands here, and
 /// so in the table below.
 fn after(last: Option<&Route>, things: &Things) -> Option<Route> {
-    let Things { account, order, authorization, serial, cert_id, .. } = things.clone();
+    let Things { account, order, authorization, serial, cert_id, name, .. } = things.clone();
     let proof = || "A".repeat(43);
     Some(match last {
         None => Route::Home,
@@ -130,7 +131,11 @@ fn after(last: Option<&Route>, things: &Things) -> Option<Route> {
         Some(Route::Certificate(_, 0)) => Route::Certificate(serial, 1),
         Some(Route::Certificate(..)) => Route::RenewalInfo(cert_id),
         Some(Route::RenewalInfo(_)) => Route::Agreement(account, proof()),
-        Some(Route::Agreement(..)) => Route::Issuer("00".to_owned()),
+        Some(Route::Agreement(..)) => {
+            Route::Resumption(Pause { account, subject: format!("dns:{name}"), since: START }, proof())
+        }
+        Some(Route::Resumption(..)) => Route::Metrics,
+        Some(Route::Metrics) => Route::Issuer("00".to_owned()),
         Some(Route::Issuer(_)) => return None,
     })
 }
@@ -159,6 +164,8 @@ pub fn url(world: &World, route: &Route) -> String {
         Route::Certificate(serial, chain) => urls.certificate(&serial.hex(), *chain),
         Route::RenewalInfo(id) => urls.resource(&format!("renewal-info/{id}")),
         Route::Agreement(id, proof) => urls.agreement(id, proof),
+        Route::Resumption(pause, proof) => urls.resumption(pause, proof),
+        Route::Metrics => urls.of_path("/metrics"),
         Route::Issuer(id) => urls.issuer(id),
     }
 }
