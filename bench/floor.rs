@@ -73,10 +73,7 @@ const config :Workerd.Config = (
             task.await.unwrap();
         }
         let requests = u32::try_from(total).unwrap();
-        FloorOutcome {
-            per_second: total as f64 / start.elapsed().as_secs_f64(),
-            cpu: (process.cpu() - cpu) / requests,
-        }
+        FloorOutcome { per_second: total as f64 / start.elapsed().as_secs_f64(), cpu: (process.cpu() - cpu) / requests }
     }
 }
 

@@ -74,7 +74,7 @@ pub fn page(settings: &Settings, account: &Id, proof: &str) -> Answer {
 /// Takes the agreement that the page's form sends.
 ///
 /// # Errors
-/// As [`page`]; 415 and 400 for anything but that form; `unauthorized` with 401 for an account that is no more.
+/// As [`page()`]; 415 and 400 for anything but that form; `unauthorized` with 401 for an account that is no more.
 pub async fn agree<P: Ports>(ports: &P, request: &Request, account: &Id, proof: &str) -> Answer {
     let terms = asked(ports.settings(), account, proof)?.to_owned();
     page::check_form(request, "agree=yes")?;

@@ -3,8 +3,8 @@
 use super::http::{Answer, Body, Request, Response};
 use super::ladder::{self, Fresh};
 use super::limiting::{self, When};
-use super::message::{Message, NONCE_SHARDS, Partition, Reply};
-use super::ports::Ports;
+use super::message::{NONCE_SHARDS, Reply};
+use super::ports::{Handed, Ports};
 use super::routes::Route;
 use super::settings::Settings;
 use super::{agreement, metrics, pausing, registration, renewal, revocation};
@@ -21,18 +21,24 @@ pub struct Front<P> {
 
 impl<P: Ports> Front<P> {
     /// Answers any request whatever.
-    pub async fn handle(&self, request: Request) -> Response {
+    pub async fn handle(&self, request: Request) -> Handled<P::Passed> {
         let route = Route::parse(&request.path);
         let response = match request.method.as_str() {
             "OPTIONS" => preflight(),
-            "POST" => self.post(&request, route.as_ref()).await,
+            "POST" => match self.post(&request, route.as_ref()).await {
+                Handled::Own(response) => response,
+                Handled::Passed(status, passed) => {
+                    metrics::tally(&self.ports, route.as_ref(), status, None);
+                    return Handled::Passed(status, passed);
+                }
+            },
             "GET" | "HEAD" => match self.get(&request, route.as_ref()).await {
                 Ok(response) => response,
                 Err(problem) => self.refuse(&problem),
             },
             other => self.refuse(&route.as_ref().map_or_else(unknown_path, |_| method_not_allowed(other))),
         };
-        metrics::tally(&self.ports, route.as_ref(), &response);
+        metrics::tally(&self.ports, route.as_ref(), response.status, Some(&response));
         let response = match &route {
             // RFC 9110 §10.2.1: a 405 has to say what is allowed, and an answer to OPTIONS may.
             Some(route) if response.status == 405 || request.method == "OPTIONS" => {
@@ -40,14 +46,11 @@ impl<P: Ports> Front<P> {
             }
             _ => response,
         };
-        // RFC 8555 §6.1: browser clients may read everything here; there are no cookies to protect.
-        let response = response.with("Access-Control-Allow-Origin", "*");
-        let exposed = "Link, Replay-Nonce, Location, Retry-After";
-        let mut response = response.with("Access-Control-Expose-Headers", exposed);
+        let mut response = response.exposed();
         if request.method == "HEAD" {
             response.body = Body::Text(String::new());
         }
-        response
+        Handled::Own(response)
     }
 
     /// Whether it is time for [`Front::flush`]. Whoever is told so once is to do it.
@@ -85,31 +88,32 @@ impl<P: Ports> Front<P> {
         }
     }
 
-    async fn post(&self, request: &Request, route: Option<&Route>) -> Response {
+    async fn post(&self, request: &Request, route: Option<&Route>) -> Handled<P::Passed> {
         let answer = match limiting::count_unauthenticated(&self.ports, request.address, When::Later) {
             Ok(()) => self.post_answer(request, route).await,
             Err(problem) => Err(problem),
         };
         let by_nobody = match &answer {
             Ok(Passed::Unsigned(response)) => response.status < 500,
-            Ok(Passed::On(_) | Passed::Own(_)) => false,
+            Ok(Passed::Done(..) | Passed::On(_) | Passed::Own(_)) => false,
             Err(problem) => problem.status < 500,
         };
         if by_nobody {
             // It has happened already: nothing is left to refuse.
             let _ = limiting::count_unauthenticated(&self.ports, request.address, When::Happened);
         }
-        match answer {
+        Handled::Own(match answer {
+            Ok(Passed::Done(status, passed)) => return Handled::Passed(status, passed),
             Ok(Passed::On(response) | Passed::Unsigned(response)) => response,
             Ok(Passed::Own(response)) => self.complete(response, Fresh::Any),
             Err(problem) => {
                 self.log(&problem);
                 self.complete(Response::problem(&problem), Fresh::after(&problem))
             }
-        }
+        })
     }
 
-    async fn post_answer(&self, request: &Request, route: Option<&Route>) -> Result<Passed, Problem> {
+    async fn post_answer(&self, request: &Request, route: Option<&Route>) -> Result<Passed<P::Passed>, Problem> {
         if let Some(Route::Agreement(account, proof)) = route {
             return agreement::agree(&self.ports, request, account, proof).await.map(Passed::Own);
         }
@@ -151,16 +155,17 @@ impl<P: Ports> Front<P> {
     }
 
     /// Passes a request to its account.
-    async fn pass_on(&self, request: &Request, kid: &str) -> Result<Passed, Problem> {
+    async fn pass_on(&self, request: &Request, kid: &str) -> Result<Passed<P::Passed>, Problem> {
         let urls = &self.ports.settings().urls;
         let Some(id) = urls.account_of(kid) else { return Err(unknown_account(kid, &urls.of_path("/"))) };
-        let body = request.body.clone().and_then(|body| String::from_utf8(body).ok());
+        let body = request.body.as_deref().and_then(|body| core::str::from_utf8(body).ok());
         let Some(body) = body else { return Err(Problem::malformed("The request body is not UTF-8.")) };
-        let message = Message::Post { path: request.path.clone(), body };
-        match self.ports.ask(&Partition::Account(id), &message).await? {
-            Reply::Response(response) => Ok(Passed::On(*response)),
-            Reply::Unsigned(response) => Ok(Passed::Unsigned(*response)),
-            other => Err(ladder::unexpected(&other)),
+        match self.ports.pass(&id, &request.path, body).await? {
+            Handed::Done(status, passed) => Ok(Passed::Done(status, passed)),
+            Handed::Answered(Reply::Response(response)) => Ok(Passed::On(*response)),
+            Handed::Answered(Reply::Unsigned(response)) => Ok(Passed::Unsigned(*response)),
+            Handed::Answered(Reply::Refused(problem)) => Err(problem),
+            Handed::Answered(other) => Err(ladder::unexpected(&other)),
         }
     }
 
@@ -194,9 +199,18 @@ impl<P: Ports> Front<P> {
     }
 }
 
-/// Who made a response: the front itself, or a partition that completed it.
-enum Passed {
+/// What the front made of a request.
+pub enum Handled<R> {
+    /// A response.
     Own(Response),
+    /// The account's success, as the host has it, with its status.
+    Passed(u16, R),
+}
+
+/// Who made a response: the front itself, or a partition that completed it.
+enum Passed<R> {
+    Own(Response),
+    Done(u16, R),
     On(Response),
     /// On, though no account signed the request.
     Unsigned(Response),

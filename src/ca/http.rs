@@ -115,6 +115,17 @@ impl Response {
         self.with("Replay-Nonce", nonce).with("Cache-Control", "no-store")
     }
 
+    /// For scripts of other origins too (RFC 8555 §6.1): there are no cookies to protect, so they may read everything.
+    pub fn exposed(self) -> Self {
+        self.with("Access-Control-Allow-Origin", "*")
+            .with("Access-Control-Expose-Headers", "Link, Replay-Nonce, Location, Retry-After")
+    }
+
+    /// Whether it tells of success.
+    pub fn is_success(&self) -> bool {
+        self.status < 300
+    }
+
     /// The first value of a header.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())

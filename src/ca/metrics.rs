@@ -14,14 +14,14 @@ use serde_json::Value;
 /// The partition that sums.
 const SUMS: Partition = Partition::Metrics(0);
 
-/// Counts a response.
-pub fn tally<P: Ports>(ports: &P, route: Option<&Route>, response: &Response) {
+/// Counts a response of this status, and the limit that it names, if one refuses.
+pub fn tally<P: Ports>(ports: &P, route: Option<&Route>, status: u16, refusal: Option<&Response>) {
     if ports.settings().metrics_token.is_none() {
         return;
     }
-    let (resource, status) = (route.map_or("none", Route::resource), response.status);
+    let resource = route.map_or("none", Route::resource);
     ports.memory().tally(format!("selvedge_responses_total{{resource=\"{resource}\",status=\"{status}\"}}"));
-    if let Some(limit) = limit_of(response) {
+    if let Some(limit) = refusal.and_then(limit_of) {
         ports.memory().tally(format!("selvedge_rate_limited_total{{limit=\"{limit}\"}}"));
     }
 }

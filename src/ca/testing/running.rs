@@ -6,7 +6,7 @@ use super::faults::SharedKv;
 use super::host::WorldPorts;
 use super::world::World;
 use crate::ca::cell::Cell as PartitionCell;
-use crate::ca::front::Front;
+use crate::ca::front::{Front, Handled};
 use crate::ca::http::{Request, Response};
 use crate::ca::message::Partition;
 use crate::store::MemoryKv;
@@ -22,7 +22,9 @@ impl World {
     pub fn serve(&self, request: Request) -> impl Future<Output = Response> + use<> {
         let (front, state) = (Front { ports: WorldPorts::new(self, None) }, self.state.clone());
         async move {
-            let response = front.handle(request).await;
+            let response = match front.handle(request).await {
+                Handled::Own(response) | Handled::Passed(_, response) => response,
+            };
             if front.flush_is_due() {
                 state.tasks.borrow_mut().push(Box::pin(async move { front.flush().await }));
             }

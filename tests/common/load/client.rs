@@ -52,7 +52,6 @@ pub struct Client {
     connection: Connection,
     key: EcdsaKeyPair,
     random: SystemRandom,
-    certificate_key: rcgen::KeyPair,
     base: String,
     kid: Option<String>,
     nonce: Option<String>,
@@ -72,7 +71,6 @@ impl Client {
             connection: Connection::to(endpoint),
             key,
             random,
-            certificate_key: rcgen::KeyPair::generate().unwrap(),
             base: format!("{scheme}://{}", endpoint.authority),
             kid: None,
             nonce: None,
@@ -148,7 +146,7 @@ impl Client {
 
     /// Asks for the certificate, and looks until the order has it.
     pub async fn finalize(&mut self, name: &str, order: &Value, url: &str) -> Result<Value, Failure> {
-        let csr = json!({ "csr": b64::encode(&self.csr(name)) }).to_string();
+        let csr = json!({ "csr": b64::encode(&Self::csr(name)) }).to_string();
         let answer = self.post(STEPS[3], text(&order["finalize"]), &csr).await?;
         self.settled(STEPS[3], url, answer, &["valid"]).await
     }
@@ -174,10 +172,11 @@ impl Client {
         Err(unexpected(step, &answer))
     }
 
-    fn csr(&self, name: &str) -> Vec<u8> {
+    /// A request for `name`, with a key of its own.
+    fn csr(name: &str) -> Vec<u8> {
         let mut wanted = rcgen::CertificateParams::new([name.to_owned()]).unwrap();
         wanted.distinguished_name = rcgen::DistinguishedName::new();
-        wanted.serialize_request(&self.certificate_key).unwrap().der().to_vec()
+        wanted.serialize_request(&rcgen::KeyPair::generate().unwrap()).unwrap().der().to_vec()
     }
 
     /// A signed POST that is answered with success; `""` is the payload of a POST-as-GET. A nonce that the server does
