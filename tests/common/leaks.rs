@@ -4,6 +4,7 @@ use selvedge::ca::testing::Secrets;
 use serde_json::Value;
 use std::fs;
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 /// The keys that `dev` keeps in its state folder.
@@ -61,9 +62,15 @@ pub fn list(state: &Path) {
 
 /// Searches all that a CA wrote for its secrets. Gives what was found.
 pub fn search(state: &Path, arguments: &[String]) -> Vec<String> {
-    let (secrets, _) = secrets(&state.join("ca"), arguments);
+    let ca = state.join("ca");
+    let (all, _) = secrets(&ca, arguments);
+    // What `--set` gives stands in the runtime's configuration, which is its owner's alone to read.
+    let (own, _) = secrets(&ca, &[]);
+    let configuration = ca.join("workerd.capnp");
+    let private = |path: &Path| path.metadata().is_ok_and(|found| found.permissions().mode() & 0o077 == 0);
     let leak = |path: &PathBuf| {
         let text = String::from_utf8_lossy(&fs::read(path).ok()?).into_owned();
+        let secrets = if *path == configuration && private(path) { &own } else { &all };
         secrets.found_in(&text).map(|what| format!("{} gives away {what}", path.display()))
     };
     written(state).iter().filter_map(leak).collect()
@@ -88,5 +95,12 @@ fn s04_a_secret_planted_beside_a_server_is_found() {
         fs::write(place, [b"\xff before ", secret.as_bytes(), b" after"].concat()).unwrap();
         assert_eq!(search(state, &arguments).len(), 1, "{} {secret}", place.display());
         fs::remove_file(place).unwrap();
+    }
+    // The configuration may have what was set, if nobody else can read it; and never the CA's keys.
+    let configuration = ca.join("workerd.capnp");
+    for (mode, secret, leaks) in [(0o600, mac, 0), (0o640, mac, 1), (0o600, nonce_key, 1)] {
+        fs::write(&configuration, secret).unwrap();
+        fs::set_permissions(&configuration, fs::Permissions::from_mode(mode)).unwrap();
+        assert_eq!(search(state, &arguments).len(), leaks, "{mode:o} {secret}");
     }
 }
