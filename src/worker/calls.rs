@@ -91,7 +91,7 @@ pub async fn pass(
 ) -> Result<(Handed<web_sys::Response>, Spent), String> {
     let response = fetch(env, to, &format!("{POSTS}{path}"), body.as_bytes()).await?;
     match response.status() {
-        ENVELOPED => open(&response).await.map(|Envelope { reply, spent }| (Handed::Answered(reply), spent)),
+        ENVELOPED => open(&response).await.map(|Envelope { reply, spent }| (Handed::Answered(Box::new(reply)), spent)),
         status => Ok((Handed::Done(status, response), Spent::default())),
     }
 }
