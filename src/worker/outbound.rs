@@ -7,8 +7,14 @@ use core::net::SocketAddr;
 use core::pin::{Pin, pin};
 use core::task::Poll;
 use core::time::Duration;
+use wasm_bindgen::{JsCast, JsValue};
+use worker::js_sys::{IteratorNext, Uint8Array};
+use worker::wasm_bindgen;
+use worker::wasm_bindgen_futures::JsFuture;
+use worker::web_sys::{ReadableStreamDefaultReader, WritableStreamDefaultWriter};
+use worker::worker_sys::Socket;
 use worker::{
-    AbortController, ByteStream, Delay, Fetch, Headers, Method, Request, RequestInit, RequestRedirect, Response, Socket,
+    AbortController, ByteStream, Delay, Fetch, Headers, Method, Request, RequestInit, RequestRedirect, Response,
 };
 
 /// Waits for `work` no longer than `limit`. `None` when that was too short; the work is dropped then.
@@ -146,10 +152,12 @@ pub async fn converse(
     limits: Limits,
     react: &mut dyn FnMut(&[u8]) -> Reaction,
 ) -> Result<(), OutboundFault> {
-    let mut socket = connect(addr)?;
-    let talked = within(limits.timeout, talk(&mut socket, opening, limits.max_bytes, react)).await;
+    let socket = connect(addr)?;
+    let talked = within(limits.timeout, talk(&socket, opening, limits.max_bytes, react)).await;
     // Whatever happened, the connection is not kept; the peer's view of the end is of no interest.
-    let _closed = within(Duration::from_millis(100), socket.close()).await;
+    if let Ok(closed) = socket.close() {
+        worker::wasm_bindgen_futures::spawn_local(async move { drop(JsFuture::from(closed).await) });
+    }
     talked.unwrap_or(Err(OutboundFault::Timeout))
 }
 
@@ -158,39 +166,60 @@ fn connect(addr: SocketAddr) -> Result<Socket, OutboundFault> {
         SocketAddr::V4(v4) => v4.ip().to_string(),
         SocketAddr::V6(v6) => format!("[{}]", v6.ip()),
     };
-    Socket::builder().connect(host, addr.port()).map_err(|e| refine(&e.to_string()))
+    let address = js::object(&[("hostname", host.into()), ("port", addr.port().into())]);
+    let options = js::object(&[("allowHalfOpen", JsValue::TRUE), ("secureTransport", "off".into())]);
+    let socket = address.and_then(|address| worker::worker_sys::connect(address, options?));
+    socket.map_err(|e| refine(&js::text(&e)))
 }
 
 async fn talk(
-    socket: &mut Socket,
+    socket: &Socket,
     opening: &[u8],
     max: usize,
     react: &mut dyn FnMut(&[u8]) -> Reaction,
 ) -> Result<(), OutboundFault> {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    let closed = |e: std::io::Error| OutboundFault::Closed(e.to_string());
-    socket.opened().await.map_err(|e| refine(&e.to_string()))?;
-    socket.write_all(opening).await.map_err(closed)?;
+    let opened = async { JsFuture::from(socket.opened()?).await };
+    opened.await.map_err(|e| refine(&js::text(&e)))?;
+    let closed = |e: JsValue| OutboundFault::Closed(js::text(&e));
+    let writer = socket.writable().and_then(|stream| stream.get_writer()).map_err(closed)?;
+    let reader: ReadableStreamDefaultReader = socket.readable().map_err(closed)?.get_reader().unchecked_into();
+    write(&writer, opening).await.map_err(closed)?;
     let mut total = 0;
-    let mut chunk = vec![0; 16 * 1024];
     loop {
-        let read = match socket.read(&mut chunk).await {
+        let chunk = match read(&reader).await {
             // The peer is gone; what it said before counts.
-            Ok(0) => return Ok(()),
+            Ok(None) => return Ok(()),
             Err(_) if total > 0 => return Ok(()),
-            Ok(read) => read,
+            Ok(Some(chunk)) => chunk,
             Err(e) => return Err(closed(e)),
         };
-        total += read;
-        match react(chunk.get(..read).unwrap_or_default()) {
+        total += chunk.len();
+        match react(&chunk) {
             Reaction::Close(last) => {
                 // The outcome is known already: whether the peer takes this does not matter.
-                let _sent = socket.write_all(&last).await;
+                if !last.is_empty() {
+                    let _sent = write(&writer, &last).await;
+                }
                 return Ok(());
             }
             Reaction::Send(_) if total > max => return Err(OutboundFault::TooLarge),
             // What the peer said before it went away may still be there to be read.
-            Reaction::Send(bytes) => drop(socket.write_all(&bytes).await),
+            Reaction::Send(bytes) if bytes.is_empty() => {}
+            Reaction::Send(bytes) => drop(write(&writer, &bytes).await),
         }
     }
+}
+
+async fn write(writer: &WritableStreamDefaultWriter, bytes: &[u8]) -> Result<(), JsValue> {
+    JsFuture::from(writer.write_with_chunk(&js::bytes(bytes))).await.map(drop)
+}
+
+/// The next bytes; `None` at the end.
+async fn read(reader: &ReadableStreamDefaultReader) -> Result<Option<Vec<u8>>, JsValue> {
+    let next: IteratorNext = JsFuture::from(reader.read()).await?.unchecked_into();
+    if next.done() {
+        return Ok(None);
+    }
+    let chunk: Uint8Array = next.value().dyn_into()?;
+    Ok(Some(chunk.to_vec()))
 }
