@@ -20,6 +20,7 @@ pub mod fuzz;
 mod host;
 mod invariants;
 mod network;
+mod operations;
 mod running;
 mod world;
 
@@ -30,6 +31,7 @@ pub use csr::CsrShape;
 pub use executor::{Race, poll_some};
 pub use faults::Fault;
 pub use host::WorldPorts;
-pub use invariants::{check_all, check_key_works};
+pub use invariants::{check_all, check_key_works, violations};
 pub use network::Network;
+pub use operations::{Mishap, Operations};
 pub use world::{BASE, START, World};
