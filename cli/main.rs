@@ -37,6 +37,16 @@ enum Command {
         #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
+    /// Hold the dependencies against deny.toml with cargo-deny: licences, sources, duplicates, bans.
+    Deny {
+        /// Other arguments of cargo-deny than `check licenses bans sources`.
+        #[arg(
+            trailing_var_arg = true,
+            allow_hyphen_values = true,
+            default_values = ["check", "licenses", "bans", "sources"]
+        )]
+        args: Vec<String>,
+    },
     /// Run one of the npm tools at its pinned version: `wrangler` or `workerd`.
     Tool {
         /// Its name.
@@ -72,6 +82,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             say(describe(&toolbox, &toolbox.build_wasm()?));
         }
         Command::Wasm { args } => return toolbox.wasm_cargo(&args),
+        Command::Deny { args } => return toolbox.cargo_deny(&args),
         Command::Tool { name, args } => return toolbox.run_npm_tool(name, &args),
     }
     Ok(ExitCode::SUCCESS)

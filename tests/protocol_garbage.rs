@@ -50,7 +50,7 @@ proptest! {
         body in prop::option::of(prop::collection::vec(any::<u8>(), 0..200)),
     ) {
         let world = World::new();
-        let request = Request { method, path, content_type, body };
+        let request = Request { method, path, content_type, body, ..Request::default() };
         world.send(request);
         prop_assert!(world.rows().is_empty());
     }

@@ -6,6 +6,7 @@ use core::time::Duration;
 use selvedge::acme::Kind;
 use selvedge::ca::external::ExternalAccounts;
 use selvedge::ca::http::Request;
+use selvedge::ca::limits::Limits;
 use selvedge::ca::permission;
 use selvedge::ca::testing::{Client, CsrShape, Proof, World, new_key};
 use selvedge::policy::Policy;
@@ -73,7 +74,11 @@ fn row(kind: Kind) -> Row {
         Kind::UnsupportedContact => Row::Request(400, |client| newcomer(client, json!({ "contact": ["tel:+1"] }))),
         Kind::UnsupportedIdentifier => Row::Request(400, |client| order(client, &[("email", "a@b.test")])),
         Kind::UserActionRequired => Row::Request(403, |client| newcomer(client, json!({}))),
-        Kind::RateLimited | Kind::Tls => Row::Coming,
+        Kind::RateLimited => Row::Request(429, |client| {
+            client.new_order(&["a.test"]).is(201);
+            order(client, &[("dns", "b.test")])
+        }),
+        Kind::Tls => Row::Coming,
     }
 }
 
@@ -84,6 +89,9 @@ fn world_of(world: &World, kind: Kind) -> World {
         Kind::ExternalAccountRequired => {
             let keys = json!({ "a": { "key": b64::encode(&[1; 32]), "uses": "once" } }).to_string();
             settings.external = ExternalAccounts::read(Some(&keys), true, &Policy::default()).unwrap();
+        }
+        Kind::RateLimited => {
+            settings.limits = Limits::read(Some(r#"{"new_orders":{"count":1,"period":"1h"}}"#)).unwrap();
         }
         Kind::RejectedIdentifier => {
             settings.policy = permission::read_policy("POLICY", &json!({ "deny": ["*.denied.test"] })).unwrap();

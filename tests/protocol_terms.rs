@@ -33,6 +33,7 @@ fn form(world: &World, url: &str, content_type: &str, body: &str) -> Answered {
         path: url.strip_prefix(BASE).unwrap().to_owned(),
         content_type: Some(content_type.to_owned()),
         body: Some(body.as_bytes().to_vec()),
+        ..Request::default()
     })
 }
 

@@ -3,12 +3,16 @@
 
 use selvedge::acme::account::{ExternalUse, KeyOwner, VoidAccount};
 use selvedge::acme::ledger::LedgerEntry;
+use selvedge::acme::limit::{FailingRecord, LimitRecord};
+use selvedge::acme::metrics::CountersRecord;
 use selvedge::acme::nonce::RedeemedNonce;
 use selvedge::acme::persist::PersistRecord;
 use selvedge::acme::reuse::{PlacedRecord, ProofRecord};
 use selvedge::acme::{AccountRecord, AuthorizationRecord, CertificateRecord, OrderRecord};
 use selvedge::ca::external::ExternalAccounts;
 use selvedge::ca::jobs::JobRecord;
+use selvedge::ca::limits::Limits;
+use selvedge::ca::metrics::Token;
 use selvedge::ca::testing::{Client, World, new_key};
 use selvedge::jose::testing::ClientKey;
 use selvedge::policy::Policy;
@@ -56,6 +60,9 @@ fn golden_examples_are_read_and_written_back_and_no_record_is_without_one() {
         golden::<LedgerEntry>(),
         golden::<RedeemedNonce>(),
         golden::<JobRecord>(),
+        golden::<LimitRecord>(),
+        golden::<FailingRecord>(),
+        golden::<CountersRecord>(),
         golden::<PersistRecord>(),
         golden::<ProofRecord>(),
         golden::<PlacedRecord>(),
@@ -89,6 +96,8 @@ fn what_is_stored_fits_its_schema() {
     let world = World::new().reconfigured(|settings| {
         settings.meta.terms_of_service = Some("https://ca.test/terms".to_owned());
         settings.external = external;
+        settings.limits = Limits::default();
+        settings.metrics_token = Some(Token::read("a-token-of-some-length").unwrap());
     });
     let mut client = Client::new(&world);
     let binding = client.key.external_account("HS256", &[5; 32], "team-a", &client.url("new-account"));
@@ -104,6 +113,8 @@ fn what_is_stored_fits_its_schema() {
     });
     client.post(&client.url("new-order"), wish).is(201);
     client.new_authz("alone.test").is(201);
+    client.fail("failing.test");
+    world.run_tasks();
     let new = ClientKey::generate(SigAlg::Es256);
     client.key_change(&new).is(200);
     client.key = new;
@@ -113,9 +124,9 @@ fn what_is_stored_fits_its_schema() {
         check(&prefix, &serde_json::from_str(&json).unwrap());
         seen.insert(prefix);
     }
-    let wanted = ["account", "authz", "cert", "nonce", "order", "owner", "persist", "placed", "proof", "serial", "use"];
-    let wanted = wanted.map(str::to_owned);
-    assert_eq!(seen, BTreeSet::from(wanted));
+    let wanted = "account authz cert counters failing limit nonce order owner persist placed proof serial use";
+    let wanted: BTreeSet<String> = wanted.split(' ').map(str::to_owned).collect();
+    assert_eq!(seen, wanted);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
 
 use const_oid::db::rfc5280::ID_KP_EMAIL_PROTECTION;
+use selvedge::ca::limits::Limits;
 use selvedge::ca::settings::{Settings, TermsChange};
 use selvedge::pki::ceremony::{create_intermediate, create_intermediate_for, create_root, cross_sign};
 use selvedge::policy::Policy;
@@ -74,6 +75,11 @@ fn what_is_wrong_is_named() {
         ("TLS_ALPN_PORT", "https".to_owned()),
         ("ALLOW_PRIVATE", "yes".to_owned()),
         ("REFUSE_NONCES", "5".to_owned()),
+        ("RATE_LIMITS", "some".to_owned()),
+        ("RATE_LIMITS.new_orders.count", r#"{"new_orders":{"count":"many","period":"3h"}}"#.to_owned()),
+        ("CLIENT_ADDRESS_HEADER", "X Real IP".to_owned()),
+        ("METRICS_TOKEN", "short".to_owned()),
+        ("METRICS_TOKEN", "a token with spaces in it".to_owned()),
         ("TERMS_OF_SERVICE", "terms".to_owned()),
         ("CAA", "yes".to_owned()),
         ("CAA_IDENTITIES", "ca_1.example.org".to_owned()),
@@ -162,6 +168,22 @@ fn policy_and_external_account_keys_are_read_and_stay_secret() {
     let narrow = format!(r#"{{"b":{{"key":"{key}","uses":"many","policy":{{"challenges":["http-01"]}}}}}}"#);
     values.insert("EAB_KEYS", narrow);
     assert!(read(&values, NOW).unwrap_err().starts_with("EAB_KEYS.b.policy.challenges"));
+}
+
+#[test]
+fn s02_limits_are_in_force_unless_something_else_is_said() {
+    let mut values = good();
+    let settings = read(&values, NOW).unwrap();
+    assert_eq!((settings.limits, settings.address_header.as_deref()), (Limits::default(), Some("CF-Connecting-IP")));
+    assert!(settings.metrics_token.is_none());
+    values.insert("RATE_LIMITS", "off".to_owned());
+    values.insert("CLIENT_ADDRESS_HEADER", "none".to_owned());
+    values.insert("METRICS_TOKEN", "0123456789abcdef".to_owned());
+    let settings = read(&values, NOW).unwrap();
+    assert_eq!((&settings.limits, &settings.address_header), (&Limits::off(), &None));
+    assert!(settings.metrics_token.is_some() && !format!("{settings:?}").contains("0123456789abcdef"));
+    values.insert("CLIENT_ADDRESS_HEADER", "X-Real-IP".to_owned());
+    assert_eq!(read(&values, NOW).unwrap().address_header.as_deref(), Some("X-Real-IP"));
 }
 
 #[test]

@@ -14,14 +14,33 @@ struct Tool {
     package: &'static str,
     program: &'static str,
     version: &'static str,
+    /// What is left out of it, as an argument of `cargo install`.
+    features: Option<&'static str>,
+    /// About how long it takes on 2 cores.
+    takes: &'static str,
 }
 
 /// Builds the wasm module and its JavaScript shell; its minor version must equal that of the `worker` library.
-const WORKER_BUILD: Tool = Tool { package: "worker-build", program: "worker-build", version: "0.8.7" };
+const WORKER_BUILD: Tool =
+    Tool { package: "worker-build", program: "worker-build", version: "0.8.7", features: None, takes: "2 minutes" };
 /// Must equal the `wasm-bindgen` library's version in Cargo.lock.
-const WASM_BINDGEN: Tool = Tool { package: "wasm-bindgen-cli", program: "wasm-bindgen", version: "0.2.129" };
+const WASM_BINDGEN: Tool = Tool {
+    package: "wasm-bindgen-cli",
+    program: "wasm-bindgen",
+    version: "0.2.129",
+    features: None,
+    takes: "2 minutes",
+};
+/// Holds the dependencies against deny.toml. Without its features it calls cargo for what it would do itself otherwise.
+const CARGO_DENY: Tool = Tool {
+    package: "cargo-deny",
+    program: "cargo-deny",
+    version: "0.20.2",
+    features: Some("--no-default-features"),
+    takes: "1 minute",
+};
 
-/// The tools' versions, for whatever depends on them.
+/// The build tools' versions, for whatever depends on them.
 pub(super) fn versions() -> String {
     [WORKER_BUILD, WASM_BINDGEN].map(|tool| format!("{} {}\n", tool.package, tool.version)).concat()
 }
@@ -47,7 +66,7 @@ impl Toolbox {
     }
 
     fn ensure_installed(&self, tool: &Tool) -> Result<()> {
-        let Tool { package, program, version } = tool;
+        let Tool { package, program, version, features, takes } = tool;
         let stamp = self.stamp(package, *version);
         let product = self.dir.join("bin").join(program);
         if stamp.holds(&product) {
@@ -60,14 +79,17 @@ impl Toolbox {
         stamp.clear();
         let step = Step {
             what: format!("compiling {package} {version}"),
-            why: "crates.io has its source only, so it is compiled once: about 2 minutes on 2 cores".into(),
+            why: format!("crates.io has its source only, so it is compiled once: about {takes} on 2 cores"),
             log: self.log(package),
             reaches: Some("crates.io"),
             ..Step::default()
         };
         let scratch = self.dir.join("compile");
         let mut command = cargo(&self.root)?;
-        command.args(["install", "--locked", "--force", "--version", version, package, "--root"]).arg(&self.dir);
+        command
+            .args(["install", "--locked", "--force", "--version", version, package, "--root"])
+            .arg(&self.dir)
+            .args(*features);
         command.env("CARGO_TARGET_DIR", &scratch);
         // Fast enough unoptimised, and ready in a third of the time.
         for (setting, value) in [("OPT_LEVEL", "0"), ("LTO", "off"), ("CODEGEN_UNITS", "16"), ("DEBUG", "0")] {
@@ -80,6 +102,19 @@ impl Toolbox {
             let _ = fs::remove_dir_all(scratch);
         }
         Ok(())
+    }
+
+    /// Runs cargo-deny in the repository; its exit code.
+    ///
+    /// # Errors
+    /// When it cannot be compiled or started.
+    pub fn cargo_deny(&self, args: &[String]) -> Result<ExitCode> {
+        self.ensure_installed(&CARGO_DENY)?;
+        let mut command = Command::new(self.dir.join("bin").join(CARGO_DENY.program));
+        // It asks cargo about the dependencies, and is not to change what is locked.
+        command.current_dir(&self.root).arg("--locked").args(args);
+        remove_outer_cargo(&mut command);
+        Ok(exit_code(command.status().context("cannot start cargo-deny")?))
     }
 
     /// Runs a cargo command for the wasm target; its exit code.

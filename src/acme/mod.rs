@@ -7,14 +7,16 @@ pub mod authorization;
 pub mod certificate;
 pub mod contact;
 pub mod ledger;
+pub mod limit;
+pub mod metrics;
 pub mod new_order;
 pub mod nonce;
 pub mod order;
 pub mod persist;
 pub mod problem;
+pub mod proof;
 pub mod renewal;
 pub mod reuse;
-pub mod terms;
 
 pub use account::{AccountRecord, AccountStatus};
 pub use authorization::{AuthorizationRecord, ChallengeRecord};

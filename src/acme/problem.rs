@@ -120,6 +120,12 @@ pub struct Problem {
     /// For `Link` with the relation `terms-of-service`: what has to be agreed to (RFC 8555 §7.3.3).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub terms: Option<String>,
+    /// For `Link` with the relation `help`: a page that explains (RFC 8555 §6.6).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub help: Option<String>,
+    /// Which rate limit was exceeded, with `rateLimited` only: a member of ours (RFC 9457 §3.2), for machines.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<String>,
     /// Whole seconds for `Retry-After`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<u32>,
@@ -140,6 +146,8 @@ impl Problem {
             location: None,
             instance: None,
             terms: None,
+            help: None,
+            limit: None,
             retry_after: None,
             log: None,
         }
@@ -176,6 +184,9 @@ impl Problem {
         if let Some(members) = doc.as_object_mut() {
             if let Some(instance) = &self.instance {
                 members.insert("instance".into(), instance.as_str().into());
+            }
+            if let Some(limit) = &self.limit {
+                members.insert("limit".into(), limit.as_str().into());
             }
             if !self.algorithms.is_empty() {
                 members.insert("algorithms".into(), self.algorithms.clone().into());

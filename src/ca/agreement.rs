@@ -2,20 +2,19 @@
 //! refusal of an account that has not agreed to those of today, and the page where a person does.
 
 use super::cell::{Cell, dead_account};
-use super::http::{Answer, Request, Response};
+use super::http::{Answer, Request};
 use super::ladder;
 use super::message::{Message, Partition, Reply};
+use super::page;
 use super::ports::{PartitionPorts, Ports};
 use super::routes::Route;
 use super::settings::{Settings, TermsChange};
 use crate::acme::account::AccountUpdate;
-use crate::acme::{AccountRecord, AccountStatus, Kind, Problem, terms};
+use crate::acme::proof::{self, Purpose};
+use crate::acme::{AccountRecord, AccountStatus, Kind, Problem};
 use crate::jose::Verified;
 use crate::store::Kv;
 use crate::values::Id;
-
-/// Nothing is loaded, run or framed; the form goes back to where it came from.
-const CONTENT_POLICY: &str = "default-src 'none'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 
 /// Whether a request is served to an account that has not agreed: reading the account and ending it, which are its
 /// holder's right, and revocation, which is in everybody's interest.
@@ -38,7 +37,8 @@ pub fn check(settings: &Settings, account: &AccountRecord) -> Result<(), Problem
     if settings.terms_change == TermsChange::Accept || account.terms.as_ref() == Some(terms) {
         return Ok(());
     }
-    let page = settings.urls.agreement(&account.id, &terms::proof(&settings.nonce_key, &account.id, terms));
+    let proof = proof::proof(&settings.nonce_key, Purpose::Terms, &account.id, terms);
+    let page = settings.urls.agreement(&account.id, &proof);
     let detail =
         format!("The terms of service have changed. Read them at {terms}, agree to them at {page}, and try again.");
     Err(Problem { instance: Some(page), terms: Some(terms.clone()), ..Problem::new(Kind::UserActionRequired, detail) })
@@ -47,7 +47,7 @@ pub fn check(settings: &Settings, account: &AccountRecord) -> Result<(), Problem
 /// The terms that this URL asks to agree to.
 fn asked<'a>(settings: &'a Settings, account: &Id, proof: &str) -> Result<&'a str, Problem> {
     let terms = settings.meta.terms_of_service.as_deref();
-    terms.filter(|terms| terms::proves(proof, &settings.nonce_key, account, terms)).ok_or_else(|| {
+    terms.filter(|terms| proof::proves(proof, &settings.nonce_key, Purpose::Terms, account, terms)).ok_or_else(|| {
         let detail = "There is nothing at this URL, or not any more: the terms of service may have changed again. Run \
                       your ACME client once more; its error has the right URL.";
         Problem::malformed(detail).with_status(404)
@@ -59,8 +59,8 @@ fn asked<'a>(settings: &'a Settings, account: &Id, proof: &str) -> Result<&'a st
 /// # Errors
 /// 404 for a URL that was not handed out for the terms of today.
 pub fn page(settings: &Settings, account: &Id, proof: &str) -> Answer {
-    let terms = escaped(asked(settings, account, proof)?);
-    let account = escaped(&settings.urls.account(account));
+    let terms = page::escaped(asked(settings, account, proof)?);
+    let account = page::escaped(&settings.urls.account(account));
     let body = format!(
         "<h1>New terms of service</h1>\
          <p>The terms of service of this certificate authority have changed. The ACME account <code>{account}</code> \
@@ -68,49 +68,23 @@ pub fn page(settings: &Settings, account: &Id, proof: &str) -> Answer {
          <p><a href=\"{terms}\" rel=\"noreferrer\">Read the terms of service: {terms}</a></p>\
          <form method=\"post\"><button name=\"agree\" value=\"yes\">I agree to these terms of service</button></form>"
     );
-    Ok(html("New terms of service", &body).indexed(&settings.urls))
+    Ok(page::html("New terms of service", &body).indexed(&settings.urls))
 }
 
 /// Takes the agreement that the page's form sends.
 ///
 /// # Errors
-/// As [`page`]; 415 and 400 for anything but that form; `unauthorized` with 401 for an account that is no more.
+/// As [`page()`]; 415 and 400 for anything but that form; `unauthorized` with 401 for an account that is no more.
 pub async fn agree<P: Ports>(ports: &P, request: &Request, account: &Id, proof: &str) -> Answer {
     let terms = asked(ports.settings(), account, proof)?.to_owned();
-    let media_type = request.content_type.as_deref().unwrap_or_default().split(';').next().unwrap_or_default();
-    if !media_type.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded") {
-        let detail = "This URL is for a person with a web browser: open it and agree with the button there.";
-        return Err(Problem::malformed(detail).with_status(415));
-    }
-    let form = request.body.as_deref().unwrap_or_default();
-    if !form.split(|byte| *byte == b'&').any(|field| field == b"agree=yes") {
-        return Err(Problem::malformed("The form does not say agree=yes; nothing was changed."));
-    }
+    page::check_form(request, "agree=yes")?;
     match ports.ask(&Partition::Account(account.clone()), &Message::Agree { terms }).await? {
         Reply::Done => {
             let body = "<h1>Thank you</h1><p>You agreed to the terms of service. Run your ACME client again.</p>";
-            Ok(html("Thank you", body))
+            Ok(page::html("Thank you", body))
         }
         other => Err(ladder::unexpected(&other)),
     }
-}
-
-fn html(title: &str, body: &str) -> Response {
-    let page = format!(
-        "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\">\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>{title}</title></head>\
-         <body><main>{body}</main></body></html>"
-    );
-    Response::text(200, "text/html; charset=utf-8", page)
-        .with("Content-Security-Policy", CONTENT_POLICY)
-        .with("X-Content-Type-Options", "nosniff")
-        // The URL is the proof; it is not to be told to the terms' host.
-        .with("Referrer-Policy", "no-referrer")
-        .with("Cache-Control", "no-store")
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
 }
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {

@@ -35,7 +35,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     ///
     /// # Errors
     /// `malformed`, also for a wildcard; `unsupportedIdentifier`; 403 `rejectedIdentifier` for one that would not be
-    /// certified.
+    /// certified; `rateLimited`.
     pub fn post_new_authorization(&self, admitted: &Admitted) -> Answer {
         self.enter(admitted, |txn, account| {
             let wanted: NewAuthorization = payload(admitted)?;
@@ -51,6 +51,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             if let Some(authorization) = noted {
                 return Ok(self.authorization_response(200, &authorization));
             }
+            self.count_authorization(txn, &identifier)?;
             let authorization = self.authorization_for(txn, &identifier, None, permit)?;
             txn.put(authorization.id.as_str(), &authorization)?;
             self.note_authorization(txn, &authorization)?;

@@ -67,7 +67,7 @@ fn spent() -> Problem {
 /// account it is only asked whether that would be refused. May be repeated.
 ///
 /// # Errors
-/// `unauthorized` when the key is spent; `serverInternal` when its partition does not answer.
+/// `unauthorized` when the key is spent; `rateLimited` when it made too many accounts lately; `serverInternal` when its partition does not answer.
 pub async fn spend<P: Ports>(ports: &P, kid: &str, thumbprint: &str, account: Option<&Id>) -> Result<(), Problem> {
     let message = Message::Bind { thumbprint: thumbprint.to_owned(), account: account.cloned() };
     match ports.ask(&Partition::Eab(kid.to_owned()), &message).await? {
@@ -84,7 +84,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// come back for a second account.
     ///
     /// # Errors
-    /// When the storage fails.
+    /// `rateLimited` when too many accounts were bound with it lately; when the storage fails.
     pub fn bind(&self, thumbprint: &str, account: Option<Id>) -> Result<bool, Problem> {
         let Partition::Eab(kid) = &self.name else {
             return Err(Problem::internal(format!("{} is no external account key", self.name.name())));
@@ -99,6 +99,9 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
                 }
             }
             let recorded = txn.get::<ExternalUse>(thumbprint)?.is_some_and(|found| same(&found));
+            if !recorded {
+                self.count_bound(txn, account.is_some())?;
+            }
             if let Some(account) = account.clone().filter(|_| !recorded) {
                 txn.put(thumbprint, &ExternalUse { account, at: self.ports.now() })?;
             }

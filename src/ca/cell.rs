@@ -35,6 +35,7 @@ pub struct Admitted {
     /// The account's id.
     pub account: Id,
     nonce: Option<Nonce>,
+    /// Whether the URL is the one that was asked, and the account has requests left.
     url: Result<(), Problem>,
     needs_agreement: bool,
 }
@@ -48,7 +49,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// Answers a message.
     pub async fn handle(self: Rc<Self>, message: Message) -> Reply {
         let answer = match message {
-            Message::Post { path, body } => Ok(Reply::Response(Box::new(self.post(&path, &body).await))),
+            Message::Post { path, body } => Ok(self.post(&path, &body).await),
             Message::Redeem(nonce) => self.transact(|txn| redeem(txn, &nonce)).map(Reply::Redeemed),
             Message::WhoOwns => self.who_owns(),
             Message::Claim(account) => self.claim(account),
@@ -58,6 +59,9 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             Message::Yield { thumbprint } => self.give_up(&thumbprint).map(Reply::Account),
             Message::Create(creation) => self.create(*creation).map(Reply::Account),
             Message::Agree { terms } => self.agree(terms).map(|()| Reply::Done),
+            Message::Resume { subject, since } => self.go_on(&subject, since).map(|()| Reply::Done),
+            Message::CountAccount => self.count_address().map(|()| Reply::Done),
+            Message::Sum(counts) => self.sum(&counts).map(Reply::Sums),
             Message::Bind { thumbprint, account } => self.bind(&thumbprint, account).map(Reply::Bound),
             Message::Record { serial, entry } => self.record(&serial, &entry),
             Message::RenewalInfo { serial } => self.renewable(&serial),
@@ -111,18 +115,20 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     }
 
     /// A request signed with the account's key.
-    async fn post(self: &Rc<Self>, path: &str, body: &str) -> Response {
-        let answer = match self.admit(path, body).await {
+    async fn post(self: &Rc<Self>, path: &str, body: &str) -> Reply {
+        let mut signed = false;
+        let answer = match self.admit(path, body, &mut signed).await {
             Ok(admitted) => self.dispatch(&admitted, path).await,
             Err(problem) => Err(problem),
         };
-        match answer {
+        let response = match answer {
             Ok(response) => self.complete(response, Fresh::Any),
             Err(problem) => {
                 self.log(&problem);
                 self.complete(Response::problem(&problem), Fresh::after(&problem))
             }
-        }
+        };
+        if signed { Reply::Response(Box::new(response)) } else { Reply::Unsigned(Box::new(response)) }
     }
 
     /// Adds what every response to a POST carries: the index link and a nonce whose home is here.
@@ -139,13 +145,16 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         }
     }
 
-    async fn admit(&self, path: &str, body: &str) -> Result<Admitted, Problem> {
+    /// Verifies a request; `signed` says whether its signature is that of the account, whatever becomes of it.
+    async fn admit(&self, path: &str, body: &str, signed: &mut bool) -> Result<Admitted, Problem> {
         let jws = ladder::parse(body.as_bytes())?;
         let id = self.account_id()?.clone();
         let account = self.transact(|txn| self.account(txn))?;
         let key: Jwk = serde_json::from_value(account.key)
             .map_err(|e| Problem::internal(format!("the stored account key cannot be read: {e}")))?;
         let jws = ladder::verify(&self.ports, &jws, &key).await?;
+        *signed = true;
+        let counted = self.count_request();
         let nonce = ladder::nonce_of(&self.ports, &jws)?;
         let nonce = if nonce.home == Home::Account(id.clone()) {
             Some(nonce)
@@ -153,7 +162,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             ladder::redeem_remotely(&self.ports, &nonce).await?;
             None
         };
-        let url = ladder::check_url(&self.ports, &jws, path);
+        let url = counted.and_then(|()| ladder::check_url(&self.ports, &jws, path));
         let needs_agreement = !agreement::needs_no_agreement(path, &jws);
         Ok(Admitted { jws, account: id, nonce, url, needs_agreement })
     }
@@ -253,7 +262,15 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             Some(Route::KeyChange) => self.post_key_change(admitted).await,
             Some(Route::Directory) => self.read_only(admitted, || front::directory(self.ports.settings())),
             Some(Route::NewNonce) => self.read_only(admitted, || Response::empty(204)),
-            Some(Route::NewAccount | Route::Home | Route::Issuer(_) | Route::RenewalInfo(_) | Route::Agreement(..))
+            Some(
+                Route::NewAccount
+                | Route::Home
+                | Route::Issuer(_)
+                | Route::RenewalInfo(_)
+                | Route::Agreement(..)
+                | Route::Resumption(..)
+                | Route::Metrics,
+            )
             | None => Err(Problem::internal(format!("{path:?} was passed to an account"))),
         }
     }

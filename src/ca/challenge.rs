@@ -54,17 +54,17 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// 404 for an unknown one; `malformed` for a payload that is no JSON object.
     pub async fn post_challenge(self: &Rc<Self>, admitted: &Admitted, id: &Id, kind: &str) -> Answer {
         let work = Work::Validate(id.clone(), kind.to_owned());
-        let answered = self.enter(admitted, |txn, _account| {
+        let begun = self.enter(admitted, |txn, _account| {
             let mut authorization = self.authorization(txn, id)?;
             authorization.challenge(kind).ok_or_else(|| Problem::not_found("challenge"))?;
             if admitted.jws.is_post_as_get() {
-                return Ok(false);
+                return Ok(None);
             }
             let _members: Map<String, Value> = payload(admitted)?;
             self.respond(txn, &mut authorization, &work, kind, admitted)
         })?;
-        if answered {
-            self.run_now(&work.name(), PATIENCE).await?;
+        if let Some(job) = begun {
+            self.run_now(job, PATIENCE).await;
         }
         self.transact(|txn| {
             let authorization = self.authorization(txn, id)?;
@@ -72,7 +72,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         })
     }
 
-    /// Records the response, with the key authorization as it is now. `true` when there is a validation to run.
+    /// Records the response, with the key authorization as it is now. Gives the validation that is to be run, if any.
     fn respond(
         &self,
         txn: &mut Txn<'_, K>,
@@ -80,20 +80,16 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         work: &Work,
         kind: &str,
         admitted: &Admitted,
-    ) -> Result<bool, Problem> {
+    ) -> Result<Option<JobRecord>, Problem> {
         let now = self.ports.now();
         let token = authorization.challenge(kind).map(|c| c.token.clone()).unwrap_or_default();
         if authorization.respond(kind, key_authorization(&token, admitted.jws.thumbprint()), now) {
             txn.put(authorization.id.as_str(), authorization)?;
-            self.schedule(txn, work.clone(), now)?;
-            return Ok(true);
+            return self.begin(txn, work.clone()).map(Some);
         }
         // Waiting for its next try: the client says that it is ready now. One that is running has its lease.
         let waiting = txn.get::<JobRecord>(&work.name())?.filter(|job| job.due > now && job.due <= now.plus(RETRY));
-        if waiting.is_some() {
-            self.schedule(txn, work.clone(), now)?;
-        }
-        Ok(waiting.is_some())
+        waiting.map(|_| self.begin(txn, work.clone())).transpose()
     }
 
     fn challenge_response(&self, authorization: &AuthorizationRecord, kind: &str) -> Answer {
@@ -196,9 +192,16 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
                 if authorization.succeed(kind, now, proof.until) {
                     authorization.caa_checked = proof.caa_checked;
                     self.remember(txn, &authorization, method)?;
+                    self.forget_failures(txn, &authorization.identifier)?;
                 }
             }
-            Err(failure) => authorization.fail(kind, problem_of(failure), !again),
+            Err(failure) => {
+                let open = authorization.state == AuthorizationStatus::Pending;
+                authorization.fail(kind, problem_of(failure), !again);
+                if open && authorization.state == AuthorizationStatus::Invalid && alive {
+                    self.count_failure(txn, &authorization.identifier)?;
+                }
+            }
         }
         if authorization.state == AuthorizationStatus::Valid && authorization.reusable() {
             self.note_authorization(txn, &authorization)?;

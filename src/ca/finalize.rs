@@ -47,31 +47,30 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     ///
     /// # Errors
     /// `orderNotReady`; `rejectedIdentifier` or `unauthorized` when the policy has changed since the order; `badCSR`,
-    /// `badPublicKey`, `invalidProfile` or `caa`, with the order left ready; 404 for an unknown order.
+    /// `badPublicKey`, `invalidProfile`, `rateLimited` or `caa`, with the order left ready; 404 for an unknown order.
     pub async fn post_finalize(self: &Rc<Self>, admitted: &Admitted, id: &Id) -> Answer {
         let presented = self.presented(admitted).await;
         let looked = self.look_for_caa(admitted, id).await;
-        let work = Work::Issue(id.clone());
-        let fresh = self.enter(admitted, |txn, account| {
+        let begun = self.enter(admitted, |txn, account| {
             let mut order = self.order(txn, id)?;
             let presented = presented?;
             let authorizations = self.authorizations_of(txn, &order)?;
             let status = order.status(&authorizations, self.ports.now());
             match &order.issuance {
-                Some(issuance) if issuance.csr_digest == presented.digest && order.error.is_none() => return Ok(false),
+                Some(issuance) if issuance.csr_digest == presented.digest && order.error.is_none() => return Ok(None),
                 None if status == OrderStatus::Ready => {}
                 _ => return Err(not_ready(status)),
             }
             self.check_still_permitted(&account, &order, &authorizations)?;
             let permits = self.permits(&account, &order.identifiers)?;
             order.issuance = Some(self.prepare(&order, &presented, &permits)?);
+            self.count_certificate(txn, &order)?;
             self.note_caa(txn, &authorizations, &looked?)?;
             txn.put(id.as_str(), &order)?;
-            self.schedule(txn, work.clone(), self.ports.now())?;
-            Ok(true)
+            self.begin(txn, Work::Issue(id.clone())).map(Some)
         })?;
-        if fresh {
-            self.run_now(&work.name(), PATIENCE).await?;
+        if let Some(job) = begun {
+            self.run_now(job, PATIENCE).await;
         }
         self.transact(|txn| {
             let order = self.order(txn, id)?;

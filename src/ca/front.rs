@@ -2,11 +2,12 @@
 
 use super::http::{Answer, Body, Request, Response};
 use super::ladder::{self, Fresh};
-use super::message::{Message, NONCE_SHARDS, Partition, Reply};
-use super::ports::Ports;
+use super::limiting::{self, When};
+use super::message::{NONCE_SHARDS, Reply};
+use super::ports::{Handed, Ports};
 use super::routes::Route;
 use super::settings::Settings;
-use super::{agreement, registration, renewal, revocation};
+use super::{agreement, metrics, pausing, registration, renewal, revocation};
 use crate::acme::{Home, Kind, Problem};
 use crate::jose::{Jwk, KeyRef, Unverified, Verified};
 use crate::pki::profile;
@@ -20,17 +21,24 @@ pub struct Front<P> {
 
 impl<P: Ports> Front<P> {
     /// Answers any request whatever.
-    pub async fn handle(&self, request: Request) -> Response {
+    pub async fn handle(&self, request: Request) -> Handled<P::Passed> {
         let route = Route::parse(&request.path);
         let response = match request.method.as_str() {
             "OPTIONS" => preflight(),
-            "POST" => self.post(&request, route.as_ref()).await,
-            "GET" | "HEAD" => match self.get(&request.method, route.as_ref()).await {
+            "POST" => match self.post(&request, route.as_ref()).await {
+                Handled::Own(response) => response,
+                Handled::Passed(status, passed) => {
+                    metrics::tally(&self.ports, route.as_ref(), status, None);
+                    return Handled::Passed(status, passed);
+                }
+            },
+            "GET" | "HEAD" => match self.get(&request, route.as_ref()).await {
                 Ok(response) => response,
                 Err(problem) => self.refuse(&problem),
             },
             other => self.refuse(&route.as_ref().map_or_else(unknown_path, |_| method_not_allowed(other))),
         };
+        metrics::tally(&self.ports, route.as_ref(), response.status, Some(&response));
         let response = match &route {
             // RFC 9110 §10.2.1: a 405 has to say what is allowed, and an answer to OPTIONS may.
             Some(route) if response.status == 405 || request.method == "OPTIONS" => {
@@ -38,27 +46,39 @@ impl<P: Ports> Front<P> {
             }
             _ => response,
         };
-        // RFC 8555 §6.1: browser clients may read everything here; there are no cookies to protect.
-        let response = response.with("Access-Control-Allow-Origin", "*");
-        let exposed = "Link, Replay-Nonce, Location, Retry-After";
-        let mut response = response.with("Access-Control-Expose-Headers", exposed);
+        let mut response = response.exposed();
         if request.method == "HEAD" {
             response.body = Body::Text(String::new());
         }
-        response
+        Handled::Own(response)
+    }
+
+    /// Whether it is time for [`Front::flush`]. Whoever is told so once is to do it.
+    pub fn flush_is_due(&self) -> bool {
+        self.ports.memory().flush_is_due(self.ports.now())
+    }
+
+    /// Sends what was counted to where it is summed: off the path of any request.
+    pub async fn flush(&self) {
+        if let Err(problem) = metrics::flush(&self.ports).await {
+            self.log(&problem);
+        }
     }
 
     /// What may be had without a signature (RFC 8555 §6.3).
-    async fn get(&self, method: &str, route: Option<&Route>) -> Answer {
-        let settings = self.ports.settings();
+    async fn get(&self, request: &Request, route: Option<&Route>) -> Answer {
+        limiting::count_unauthenticated(&self.ports, request.address, When::Now)?;
+        let (settings, method) = (self.ports.settings(), request.method.as_str());
         match route {
             None => Err(unknown_path()),
+            Some(Route::Metrics) => metrics::show(&self.ports, request).await.unwrap_or_else(|| Err(unknown_path())),
             Some(Route::Directory) => Ok(directory(settings)),
             Some(Route::Home) => Ok(home(settings).indexed(&settings.urls)),
             Some(Route::Issuer(id)) if *id == settings.issuer.id() => Ok(issuer(settings)),
             Some(Route::Issuer(_)) => Err(Problem::malformed("There is no issuer of this name.").with_status(404)),
             Some(Route::RenewalInfo(id)) => renewal::renewal_info(&self.ports, id).await,
             Some(Route::Agreement(account, proof)) => agreement::page(settings, account, proof),
+            Some(Route::Resumption(pause, proof)) => pausing::page(settings, pause, proof),
             Some(Route::NewNonce) => {
                 // RFC 8555 §7.2: 200 to HEAD, 204 to GET.
                 let status = if method == "HEAD" { 200 } else { 204 };
@@ -68,31 +88,48 @@ impl<P: Ports> Front<P> {
         }
     }
 
-    async fn post(&self, request: &Request, route: Option<&Route>) -> Response {
-        match self.post_answer(request, route).await {
-            Ok(Passed::On(response)) => response,
+    async fn post(&self, request: &Request, route: Option<&Route>) -> Handled<P::Passed> {
+        let answer = match limiting::count_unauthenticated(&self.ports, request.address, When::Later) {
+            Ok(()) => self.post_answer(request, route).await,
+            Err(problem) => Err(problem),
+        };
+        let by_nobody = match &answer {
+            Ok(Passed::Unsigned(response)) => response.status < 500,
+            Ok(Passed::Done(..) | Passed::On(_) | Passed::Own(_)) => false,
+            Err(problem) => problem.status < 500,
+        };
+        if by_nobody {
+            // It has happened already: nothing is left to refuse.
+            let _ = limiting::count_unauthenticated(&self.ports, request.address, When::Happened);
+        }
+        Handled::Own(match answer {
+            Ok(Passed::Done(status, passed)) => return Handled::Passed(status, passed),
+            Ok(Passed::On(response) | Passed::Unsigned(response)) => response,
             Ok(Passed::Own(response)) => self.complete(response, Fresh::Any),
             Err(problem) => {
                 self.log(&problem);
                 self.complete(Response::problem(&problem), Fresh::after(&problem))
             }
-        }
+        })
     }
 
-    async fn post_answer(&self, request: &Request, route: Option<&Route>) -> Result<Passed, Problem> {
+    async fn post_answer(&self, request: &Request, route: Option<&Route>) -> Result<Passed<P::Passed>, Problem> {
         if let Some(Route::Agreement(account, proof)) = route {
             return agreement::agree(&self.ports, request, account, proof).await.map(Passed::Own);
         }
+        if let Some(Route::Resumption(pause, proof)) = route {
+            return pausing::resume(&self.ports, request, pause, proof).await.map(Passed::Own);
+        }
         let jws = ladder::read(request)?;
         let route = match route {
-            None => return Err(unknown_path()),
+            None | Some(Route::Metrics) => return Err(unknown_path()),
             Some(Route::Home | Route::Issuer(_) | Route::RenewalInfo(_)) => return Err(only_get()),
             Some(route) => route,
         };
         match (jws.header().key(), route) {
             (KeyRef::Jwk(key), Route::NewAccount) => {
                 let verified = self.admit(request, &jws, key).await?;
-                registration::register(&self.ports, &verified).await.map(Passed::Own)
+                registration::register(&self.ports, &verified, request.address).await.map(Passed::Own)
             }
             (KeyRef::Jwk(key), Route::RevokeCert) => {
                 let verified = self.admit(request, &jws, key).await?;
@@ -104,7 +141,7 @@ impl<P: Ports> Front<P> {
             (KeyRef::Kid(_), Route::NewAccount) => Err(Problem::malformed(
                 "The JWS has a kid header; new-account takes the new account's key in a jwk header.",
             )),
-            (KeyRef::Kid(kid), _) => self.pass_on(request, kid).await.map(Passed::On),
+            (KeyRef::Kid(kid), _) => self.pass_on(request, kid).await,
         }
     }
 
@@ -118,15 +155,17 @@ impl<P: Ports> Front<P> {
     }
 
     /// Passes a request to its account.
-    async fn pass_on(&self, request: &Request, kid: &str) -> Result<Response, Problem> {
+    async fn pass_on(&self, request: &Request, kid: &str) -> Result<Passed<P::Passed>, Problem> {
         let urls = &self.ports.settings().urls;
         let Some(id) = urls.account_of(kid) else { return Err(unknown_account(kid, &urls.of_path("/"))) };
-        let body = request.body.clone().and_then(|body| String::from_utf8(body).ok());
+        let body = request.body.as_deref().and_then(|body| core::str::from_utf8(body).ok());
         let Some(body) = body else { return Err(Problem::malformed("The request body is not UTF-8.")) };
-        let message = Message::Post { path: request.path.clone(), body };
-        match self.ports.ask(&Partition::Account(id), &message).await? {
-            Reply::Response(response) => Ok(*response),
-            other => Err(ladder::unexpected(&other)),
+        match self.ports.pass(&id, &request.path, body).await? {
+            Handed::Done(status, passed) => Ok(Passed::Done(status, passed)),
+            Handed::Answered(Reply::Response(response)) => Ok(Passed::On(*response)),
+            Handed::Answered(Reply::Unsigned(response)) => Ok(Passed::Unsigned(*response)),
+            Handed::Answered(Reply::Refused(problem)) => Err(problem),
+            Handed::Answered(other) => Err(ladder::unexpected(&other)),
         }
     }
 
@@ -160,10 +199,21 @@ impl<P: Ports> Front<P> {
     }
 }
 
-/// Who made a response: the front itself, or a partition that completed it.
-enum Passed {
+/// What the front made of a request.
+pub enum Handled<R> {
+    /// A response.
     Own(Response),
+    /// The account's success, as the host has it, with its status.
+    Passed(u16, R),
+}
+
+/// Who made a response: the front itself, or a partition that completed it.
+enum Passed<R> {
+    Own(Response),
+    Done(u16, R),
     On(Response),
+    /// On, though no account signed the request.
+    Unsigned(Response),
 }
 
 fn unknown_path() -> Problem {

@@ -1,5 +1,6 @@
 //! Requests and responses as the CA sees them, whatever the host speaks.
 
+use super::address::ClientAddress;
 use super::routes::Urls;
 use crate::acme::Problem;
 use serde::{Deserialize, Serialize};
@@ -10,7 +11,7 @@ use serde_json::Value;
 pub const MAX_BODY: usize = 64 * 1024;
 
 /// A request as it came in.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Request {
     /// `GET`, `HEAD`, `POST`, `OPTIONS` or another, upper case.
     pub method: String,
@@ -18,6 +19,10 @@ pub struct Request {
     pub path: String,
     /// The `Content-Type` header.
     pub content_type: Option<String>,
+    /// The `Authorization` header; nothing of ACME looks at it.
+    pub authorization: Option<String>,
+    /// Where it comes from, as far as that is known.
+    pub address: Option<ClientAddress>,
     /// The body; `None` when it was longer than [`MAX_BODY`] and not read to its end.
     pub body: Option<Vec<u8>>,
 }
@@ -68,6 +73,9 @@ impl Response {
         if let Some(terms) = &problem.terms {
             response = response.linked(terms, "terms-of-service");
         }
+        if let Some(help) = &problem.help {
+            response = response.linked(help, "help");
+        }
         if let Some(seconds) = problem.retry_after {
             response = response.with("Retry-After", &seconds.to_string());
         }
@@ -105,6 +113,17 @@ impl Response {
     pub fn with_nonce(mut self, nonce: &str) -> Self {
         self.headers.retain(|(name, _)| name != "Cache-Control");
         self.with("Replay-Nonce", nonce).with("Cache-Control", "no-store")
+    }
+
+    /// For scripts of other origins too (RFC 8555 §6.1): there are no cookies to protect, so they may read everything.
+    pub fn exposed(self) -> Self {
+        self.with("Access-Control-Allow-Origin", "*")
+            .with("Access-Control-Expose-Headers", "Link, Replay-Nonce, Location, Retry-After")
+    }
+
+    /// Whether it tells of success.
+    pub fn is_success(&self) -> bool {
+        self.status < 300
     }
 
     /// The first value of a header.

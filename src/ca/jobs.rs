@@ -72,6 +72,26 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         Ok(())
     }
 
+    /// Records a job whose doer is the caller, from now on and for as long as the lease: no alarm is set for what is done
+    /// at once, and there is no second transaction to take it.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub fn begin(&self, txn: &mut Txn<'_, K>, work: Work) -> Result<JobRecord, Problem> {
+        let name = work.name();
+        let attempts = txn.get::<JobRecord>(&name)?.map_or(0, |job| job.attempts);
+        self.hold(txn, &name, JobRecord { work, due: self.ports.now(), attempts })
+    }
+
+    /// Gives the job to the caller for as long as the lease.
+    fn hold(&self, txn: &mut Txn<'_, K>, name: &str, job: JobRecord) -> Result<JobRecord, Problem> {
+        let due = self.ports.now().plus(LEASE);
+        let job = JobRecord { due, attempts: job.attempts.saturating_add(1), ..job };
+        txn.put(name, &job)?;
+        txn.wake_at(due);
+        Ok(job)
+    }
+
     /// Takes a job that is due: from now on it is the caller's for as long as the lease. `None` when there is none of
     /// this name, or it is somebody's, or not due.
     ///
@@ -80,12 +100,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     pub fn take(&self, name: &str) -> Result<Option<JobRecord>, Problem> {
         let now = self.ports.now();
         self.transact(|txn| {
-            let Some(mut job) = txn.get::<JobRecord>(name)?.filter(|job| job.due <= now) else { return Ok(None) };
-            job.due = now.plus(LEASE);
-            job.attempts = job.attempts.saturating_add(1);
-            txn.put(name, &job)?;
-            txn.wake_at(job.due);
-            Ok(Some(job))
+            let job = txn.get::<JobRecord>(name)?.filter(|job| job.due <= now);
+            job.map(|job| self.hold(txn, name, job)).transpose()
         })
     }
 
@@ -119,12 +135,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         }
     }
 
-    /// Runs a job of this name at once, if it is due, for up to `patience`; what takes longer goes on by itself.
-    ///
-    /// # Errors
-    /// When the storage fails.
-    pub async fn run_now(self: &Rc<Self>, name: &str, patience: Duration) -> Result<(), Problem> {
-        let Some(job) = self.take(name)? else { return Ok(()) };
+    /// Runs a job that was begun, for up to `patience`; what takes longer goes on by itself.
+    pub async fn run_now(self: &Rc<Self>, job: JobRecord, patience: Duration) {
         let mut task: Task = Box::pin(self.clone().run(job));
         let mut timer = pin!(self.ports.sleep(patience));
         let finished = poll_fn(|context| {
@@ -136,6 +148,5 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         if !finished.await {
             self.ports.spawn(task);
         }
-        Ok(())
     }
 }

@@ -80,7 +80,11 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             if txn.list::<PersistRecord>(None, 1)?.is_empty() {
                 return Ok(Search::default());
             }
-            let identifiers = payload::<NewOrder>(admitted)?.checked()?;
+            let asked = payload::<NewOrder>(admitted)?;
+            let identifiers = asked.checked()?;
+            if self.will_refuse(txn, &identifiers, asked.replaces.is_some())? {
+                return Ok(Search::default());
+            }
             let permits = self.permits(&account, &identifiers)?;
             let mut search = Search { identifiers: Vec::new(), thumbprints: account.thumbprints() };
             for identifier in &identifiers {
@@ -122,6 +126,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             && authorization.succeed(method.name(), now, proof.until)
         {
             self.remember(txn, authorization, method)?;
+            self.forget_failures(txn, &authorization.identifier)?;
             return Ok(true);
         }
         Ok(false)

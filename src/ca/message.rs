@@ -1,8 +1,10 @@
 //! What partitions say to each other and the front to them. Crosses the wire as JSON.
 
+use super::address::ClientAddress;
 use super::http::Response;
 use crate::acme::account::{AccountStatus, ExternalBinding, KeyOwner, NewAccount};
 use crate::acme::ledger::{Authority, LedgerEntry};
+use crate::acme::metrics::Counts;
 use crate::acme::{Home, Nonce, Problem, Renewable};
 use crate::values::Id;
 use serde::{Deserialize, Serialize};
@@ -25,6 +27,10 @@ pub enum Partition {
     Ledger(String),
     /// The uses of the external account key of this name.
     Eab(String),
+    /// How many accounts were made from this client address lately.
+    Address(ClientAddress),
+    /// Sums for the operator.
+    Metrics(u8),
 }
 
 impl Partition {
@@ -36,6 +42,8 @@ impl Partition {
             Self::Nonce(n) => format!("nonce/{n}"),
             Self::Ledger(issuer) => format!("ledger/{issuer}"),
             Self::Eab(kid) => format!("eab/{kid}"),
+            Self::Address(address) => format!("address/{address}"),
+            Self::Metrics(n) => format!("metrics/{n}"),
         }
     }
 
@@ -48,6 +56,8 @@ impl Partition {
             "nonce" => rest.parse().ok().map(Self::Nonce),
             "ledger" => Some(Self::Ledger(rest.to_owned())),
             "eab" => Some(Self::Eab(rest.to_owned())),
+            "address" => ClientAddress::parse(rest).map(Self::Address),
+            "metrics" => rest.parse().ok().map(Self::Metrics),
             _ => None,
         }
     }
@@ -105,6 +115,17 @@ pub enum Message {
         /// The URL of the terms.
         terms: String,
     },
+    /// To an account: a person ended the pause of this name since then.
+    Resume {
+        /// The name, as `{type}:{value}`.
+        subject: String,
+        /// When the pause began.
+        since: crate::values::Time,
+    },
+    /// To a client address: an account is being made from there.
+    CountAccount,
+    /// To the metrics: add these.
+    Sum(Counts),
     /// To an external account key: you are used by an account key for an account; without an account: may you be?
     Bind {
         /// The account key's thumbprint.
@@ -200,6 +221,10 @@ impl Requester {
 pub enum Reply {
     /// The response to pass on to the client.
     Response(Box<Response>),
+    /// The response to pass on to the client, whose request turned out not to be signed by the account.
+    Unsigned(Box<Response>),
+    /// The sums so far.
+    Sums(Counts),
     /// Whether a nonce was redeemed just now for the first time.
     Redeemed(bool),
     /// Who owns a key (after the request).

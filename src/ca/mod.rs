@@ -5,6 +5,7 @@
 //! asynchronous steps stand before and between transactions.
 
 pub mod account;
+pub mod address;
 pub mod agreement;
 pub mod alarm;
 pub mod authorization;
@@ -23,8 +24,14 @@ pub mod just_in_time;
 pub mod key_change;
 pub mod ladder;
 pub mod ledger;
+pub mod limiting;
+pub mod limits;
+pub mod memory;
 pub mod message;
+pub mod metrics;
 pub mod order;
+pub mod page;
+pub mod pausing;
 pub mod permission;
 pub mod placing;
 pub mod ports;

@@ -32,13 +32,16 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// `malformed`, `unsupportedIdentifier`, `compound`: see [`NewOrder::checked`]; `rejectedIdentifier`, `unauthorized`:
     /// see [`permit`](super::permission::permit); `malformed` for a notBefore or notAfter that cannot be had (RFC 8555
     /// §7.4: as asked, or not at all) and for a `replaces` that is no certID or of a certificate with other names;
-    /// `invalidProfile`; 409 `alreadyReplaced` (RFC 9773 §5).
+    /// `invalidProfile`; 409 `alreadyReplaced` (RFC 9773 §5); `rateLimited` (RFC 8555 §6.6).
     pub async fn post_new_order(&self, admitted: &Admitted) -> Answer {
         let proofs = self.just_in_time(admitted).await;
         self.enter(admitted, |txn, account| {
             let wanted = self.wanted(admitted, &account)?;
             let order = match self.placed(txn, &wanted)? {
-                Some(order) if self.hold_still(txn, &order, &proofs)? => order,
+                Some(order) if self.hold_still(txn, &order, &proofs)? => {
+                    self.failing(txn, &wanted.identifiers)?.refuse()?;
+                    order
+                }
                 _ => self.place(txn, &wanted, &proofs)?,
             };
             self.order_response(txn, 201, &order)
@@ -88,6 +91,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         let now = self.ports.now();
         let id = self.fresh_id()?;
         let replaced = self.replaced(txn, wanted)?;
+        self.count_order(txn, wanted, replaced.as_ref())?;
         let Wish { not_before, not_after } = wanted.validity;
         let mut expires = now.plus(order::LIFETIME).min(not_after.unwrap_or(Time::from_millis(u64::MAX)));
         let mut authorizations = Vec::new();

@@ -1,13 +1,23 @@
 //! What the CA needs from its host.
 
+use super::memory::Memory;
 use super::message::{Message, Partition, Reply};
 use super::settings::Settings;
 use crate::acme::Problem;
 use crate::validation::outbound::Outbound;
-use crate::values::{CryptoFailure, Time, Verify};
+use crate::values::{CryptoFailure, Id, Time, Verify};
 use core::future::Future;
 use core::pin::Pin;
 use core::time::Duration;
+
+/// What an account made of a request that was passed to it.
+#[derive(Debug)]
+pub enum Handed<R> {
+    /// A success, on its way to the client as the host has it: nobody looks into it. With its status.
+    Done(u16, R),
+    /// Anything else.
+    Answered(Reply),
+}
 
 /// A future that is run beside the request that started it.
 pub type Task = Pin<Box<dyn Future<Output = ()>>>;
@@ -15,6 +25,9 @@ pub type Task = Pin<Box<dyn Future<Output = ()>>>;
 /// The host of the stateless front and of partitions.
 #[allow(async_fn_in_trait, reason = "futures on wasm are not Send; callers are generic, never dyn")]
 pub trait Ports: Verify + Outbound {
+    /// A successful response as the host has it.
+    type Passed;
+
     /// The configuration.
     fn settings(&self) -> &Settings;
 
@@ -36,8 +49,17 @@ pub trait Ports: Verify + Outbound {
     /// `serverInternal` when it cannot be reached or does not answer in time. It may have done what it was asked.
     async fn call(&self, to: &Partition, message: &Message) -> Result<Reply, Problem>;
 
+    /// Passes a POST to its account: the path that was asked, and the JWS.
+    ///
+    /// # Errors
+    /// As [`Ports::call`].
+    async fn pass(&self, to: &Id, path: &str, body: &str) -> Result<Handed<Self::Passed>, Problem>;
+
     /// Waits.
     async fn sleep(&self, time: Duration);
+
+    /// What is counted in memory, of all that runs in the same isolate.
+    fn memory(&self) -> &Memory;
 
     /// Writes a line for the operator.
     fn log(&self, line: &str);

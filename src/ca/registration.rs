@@ -6,9 +6,11 @@
 //! key (a key change that never finished, or one whose old key was not released) is handed on, which only the
 //! account itself can decide: it is asked first, and calls off its own pending change in the same step.
 
+use super::address::ClientAddress;
 use super::binding;
 use super::http::{Answer, Response};
 use super::ladder;
+use super::limiting;
 use super::message::{Creation, Holding, Message, Partition, Reply};
 use super::ports::Ports;
 use crate::acme::account::{AccountStatus, ExternalBinding, KeyOwner, NewAccount};
@@ -25,13 +27,15 @@ const TRIES: usize = 4;
 /// # Errors
 /// `accountDoesNotExist` for an unknown key with `onlyReturnExisting`; `userActionRequired` without agreement to the
 /// terms; `externalAccountRequired`, and `unauthorized` or `malformed` for a binding that does not hold or is spent;
-/// `invalidContact`, `unsupportedContact`; `unauthorized` with 401 for a key whose account was deactivated.
-pub async fn register<P: Ports>(ports: &P, verified: &Verified) -> Answer {
+/// `rateLimited`, by client address or external account key; `invalidContact`, `unsupportedContact`; `unauthorized` with 401 for a key whose account was deactivated.
+pub async fn register<P: Ports>(ports: &P, verified: &Verified, address: Option<ClientAddress>) -> Answer {
     let mut wanted: NewAccount = verified.payload_json().map_err(|fault| ladder::refuse_jws(&fault))?;
     let thumbprint = verified.thumbprint().as_str().to_owned();
     let sent = wanted.external_account_binding.take();
     let acceptable = check(ports, verified, &wanted, sent.as_ref());
-    if wanted.only_return_existing || !matches!(acceptable, Ok(None)) {
+    // Only accounts that do not exist yet are counted.
+    let limited = limiting::limited(ports, address);
+    if wanted.only_return_existing || limited.is_some() || !matches!(acceptable, Ok(None)) {
         // RFC 8555 §7.3.1: for a key that has an account, all else in the request is ignored. So what could be refused,
         // a binding that was used up by this very account among it, waits for the look for one.
         if let Some((id, holding)) = find(ports, &thumbprint).await? {
@@ -47,6 +51,7 @@ pub async fn register<P: Ports>(ports: &P, verified: &Verified) -> Answer {
         // Asked before the key is claimed, so that who comes with a spent one changes nothing.
         binding::spend(ports, &binding.kid, &thumbprint, None).await?;
     }
+    limiting::count_account(ports, limited).await?;
     let key = serde_json::to_value(verified.key()).map_err(|e| Problem::internal(e.to_string()))?;
     let (id, holding) = create(ports, Creation { key, thumbprint, wanted, external }).await?;
     respond(ports, &id, holding)

@@ -9,10 +9,10 @@ use super::placing::Wanted;
 use super::ports::{PartitionPorts, Ports};
 use crate::acme::certificate::Replacement;
 use crate::acme::order::OrderStatus;
-use crate::acme::{CertificateRecord, Kind, OrderRecord, Problem};
+use crate::acme::{CertificateRecord, Kind, OrderRecord, Problem, Renewable};
 use crate::pki::{Issuer, Serial, certificate, pem};
 use crate::store::{Kv, Txn};
-use crate::values::{Identifier, b64};
+use crate::values::{Identifier, Time, b64};
 use core::fmt;
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -132,6 +132,17 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         }
     }
 
+    /// Whether an order renews a certificate of this account when it is time: see [`is_due`].
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub(super) fn renews(&self, txn: &Txn<'_, K>, order: &OrderRecord) -> Result<bool, Problem> {
+        let Some(id) = order.replaces.as_deref().and_then(CertId::read) else { return Ok(false) };
+        let found = txn.get::<CertificateRecord>(&id.serial.hex())?;
+        let marked = |c: &CertificateRecord| c.replaced.as_ref().is_some_and(|mark| mark.order == order.id);
+        Ok(found.is_some_and(|certificate| marked(&certificate) && is_due(&certificate, order.created)))
+    }
+
     /// Whether a replacement still is one: its order is there and not invalid, or has its certificate.
     fn holds(&self, txn: &Txn<'_, K>, replacement: &Replacement) -> Result<bool, Problem> {
         if replacement.certificate.is_some() {
@@ -169,6 +180,15 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             None => Ok(()),
         }
     }
+}
+
+/// Whether it is time to renew a certificate: its suggested window has begun. An order that renews then is exempt from
+/// limits (RFC 9773 §5); one that comes earlier is not, or a chain of orders, each replacing the one before it, would
+/// be without any limit. The ledger knows of a revocation, not this partition, so that is no reason here.
+pub(super) fn is_due(certificate: &CertificateRecord, now: Time) -> bool {
+    let renewable = Renewable { not_before: certificate.not_before, not_after: certificate.not_after, revoked: None };
+    let serial = Serial::from_hex(&certificate.serial);
+    serial.is_some_and(|serial| renewable.window(spread(&serial)).0 <= now)
 }
 
 /// The names in a certificate.

@@ -3,8 +3,9 @@
 //! One configured base URL is the source of all of them: clients sign the URL they ask, and account URLs stand in
 //! DNS for years, so they must not depend on what a proxy makes of the `Host` header.
 
+use super::pausing::Pause;
 use crate::pki::Serial;
-use crate::values::Id;
+use crate::values::{Id, Time};
 
 /// What a path names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +44,10 @@ pub enum Route {
     RenewalInfo(String),
     /// The page where a person agrees to new terms of service for this account; with the proof that it was asked.
     Agreement(Id, String),
+    /// The page where a person ends the pause of a name; with the proof that it was handed out.
+    Resumption(Pause, String),
+    /// Counts for the operator.
+    Metrics,
     /// The issuer's certificate, DER, for `caIssuers` (RFC 5280 §4.2.2.1).
     Issuer(String),
 }
@@ -54,8 +59,10 @@ impl Route {
         let route = match (parts.next()?, parts.next()) {
             ("", None) => Self::Home,
             ("directory", None) => Self::Directory,
+            ("metrics", None) => Self::Metrics,
             ("issuer", Some(file)) => Self::Issuer(issuer_id(file)?),
             ("terms", Some(account)) => Self::Agreement(Id::parse(account)?, parts.next()?.to_owned()),
+            ("resume", Some(account)) => Self::Resumption(pause(account, &mut parts)?, parts.next()?.to_owned()),
             ("acme", Some(resource)) => Self::parse_resource(resource, &mut parts)?,
             _ => return None,
         };
@@ -106,8 +113,8 @@ impl Route {
     /// The methods that the resource answers, for `Allow`. Only what RFC 8555 §6.3 lets anybody read takes a GET.
     pub fn allowed_methods(&self) -> &'static str {
         match self {
-            Self::Home | Self::Issuer(_) | Self::RenewalInfo(_) => "GET, HEAD",
-            Self::Directory | Self::NewNonce | Self::Agreement(..) => "GET, HEAD, POST",
+            Self::Home | Self::Issuer(_) | Self::RenewalInfo(_) | Self::Metrics => "GET, HEAD",
+            Self::Directory | Self::NewNonce | Self::Agreement(..) | Self::Resumption(..) => "GET, HEAD, POST",
             Self::NewAccount
             | Self::NewOrder
             | Self::NewAuthorization
@@ -122,6 +129,42 @@ impl Route {
             | Self::Certificate(..) => "POST",
         }
     }
+}
+
+impl Route {
+    /// What it is, in metrics.
+    pub fn resource(&self) -> &'static str {
+        match self {
+            Self::Home => "home",
+            Self::Directory => "directory",
+            Self::NewNonce => "new-nonce",
+            Self::NewAccount => "new-account",
+            Self::NewOrder => "new-order",
+            Self::NewAuthorization => "new-authz",
+            Self::RevokeCert => "revoke-cert",
+            Self::KeyChange => "key-change",
+            Self::Account(_) => "account",
+            Self::Orders(..) => "orders",
+            Self::Order(_) => "order",
+            Self::Finalize(_) => "finalize",
+            Self::Authorization(_) => "authz",
+            Self::Challenge(..) => "challenge",
+            Self::Certificate(..) => "cert",
+            Self::RenewalInfo(_) => "renewal-info",
+            Self::Agreement(..) => "terms",
+            Self::Resumption(..) => "resume",
+            Self::Metrics => "metrics",
+            Self::Issuer(_) => "issuer",
+        }
+    }
+}
+
+/// What a pause's page is about: `{account}/{since}/{type}:{value}`.
+fn pause<'a>(account: &str, parts: &mut impl Iterator<Item = &'a str>) -> Option<Pause> {
+    let (account, since) = (Id::parse(account)?, parts.next()?);
+    let millis: u64 = since.parse().ok()?;
+    let subject = parts.next()?.to_owned();
+    (millis.to_string() == since).then_some(Pause { account, subject, since: Time::from_millis(millis) })
 }
 
 /// The number of an alternate chain: one or two digits, no zero before them.
@@ -222,6 +265,12 @@ impl Urls {
     /// The page where a person agrees to new terms of service for an account.
     pub fn agreement(&self, account: &Id, proof: &str) -> String {
         self.of_path(&format!("/terms/{account}/{proof}"))
+    }
+
+    /// The page where a person ends a pause.
+    pub fn resumption(&self, pause: &Pause, proof: &str) -> String {
+        let Pause { account, subject, since } = pause;
+        self.of_path(&format!("/resume/{account}/{}/{subject}/{proof}", since.millis()))
     }
 
     /// The issuer's certificate.

@@ -2,6 +2,8 @@
 
 use super::caa;
 use super::external::ExternalAccounts;
+use super::limits::Limits;
+use super::metrics::Token;
 use super::permission;
 use super::routes::Urls;
 use crate::jose;
@@ -41,6 +43,12 @@ pub struct Settings {
     pub policy: Policy,
     /// The external account keys.
     pub external: ExternalAccounts,
+    /// The rate limits.
+    pub limits: Limits,
+    /// The request header that has the client's address; `None` where no header can be trusted.
+    pub address_header: Option<String>,
+    /// Who has it may read the metrics; without one there are none.
+    pub metrics_token: Option<Token>,
     /// On a test machine: responses say how many Durable Object calls they took.
     pub dev: bool,
     /// On a test machine: how many of a hundred good nonces are refused, 0 to [`MAX_REFUSED_NONCES`].
@@ -113,6 +121,9 @@ impl Settings {
             revocation_page: page(value, "REVOCATION_PAGE")?,
             terms_change: terms_change(value)?,
             external: ExternalAccounts::read(keys.as_deref(), bound_only, &policy)?,
+            limits: Limits::read(value("RATE_LIMITS").as_deref())?,
+            address_header: address_header(value)?,
+            metrics_token: value("METRICS_TOKEN").map(|token| Token::read(&token)).transpose()?,
             policy,
             urls,
             issuer,
@@ -128,6 +139,18 @@ impl Settings {
             _ => "set it under [vars] in wrangler.toml".to_owned(),
         };
         format!("{name} is not set; {how}.")
+    }
+}
+
+/// The header that Cloudflare sets, whatever the client sends.
+const ADDRESS_HEADER: &str = "CF-Connecting-IP";
+
+fn address_header(value: Values<'_>) -> Result<Option<String>, String> {
+    let name = value("CLIENT_ADDRESS_HEADER").unwrap_or_else(|| ADDRESS_HEADER.to_owned());
+    match name.as_str() {
+        "none" => Ok(None),
+        name if name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') => Ok(Some(name.to_owned())),
+        other => Err(format!("CLIENT_ADDRESS_HEADER is {other:?}; it has to be the name of a header, or none.")),
     }
 }
 

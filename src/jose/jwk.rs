@@ -1,5 +1,6 @@
 //! Public keys of accounts, as JSON Web Keys ([RFC 7517](https://www.rfc-editor.org/rfc/rfc7517)).
 
+mod edwards;
 mod fault;
 mod from_spki;
 mod spki;
@@ -107,6 +108,7 @@ impl Jwk {
     }
 
     fn ed25519(x: [u8; 32]) -> Result<Self, JwkFault> {
+        edwards::check(&x)?;
         Ok(Self { parts: Parts::Ed25519 { x }, spki: spki::ed25519(&x)? })
     }
 

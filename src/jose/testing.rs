@@ -95,6 +95,11 @@ impl ClientKey {
     }
 }
 
+/// A flattened JWS with a MAC where a signature belongs; `alg` is HS256, HS384 or HS512.
+pub fn mac_jws(alg: &str, secret: &[u8], protected: &str, payload: &[u8]) -> Value {
+    flatten(protected, payload, |input| mac(alg, secret, input))
+}
+
 /// The flattened JSON serialization, with a signature by `sign` over the signing input.
 fn flatten(protected: &str, payload: &[u8], sign: impl Fn(&[u8]) -> Vec<u8>) -> Value {
     let (protected, payload) = (b64::encode(protected.as_bytes()), b64::encode(payload));

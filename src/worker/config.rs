@@ -2,6 +2,7 @@
 
 use super::SharedConfig;
 use super::crypto::{self, SigningKey, WebCrypto};
+use crate::ca::memory::Memory;
 use crate::ca::settings::Settings;
 use crate::values::Time;
 use std::cell::RefCell;
@@ -16,6 +17,8 @@ pub struct Loaded {
     pub settings: Settings,
     /// The issuer's key.
     pub issuer_key: SigningKey,
+    /// What is counted in this isolate.
+    pub memory: Memory,
 }
 
 thread_local! {
@@ -44,9 +47,9 @@ pub async fn load(env: &Env) -> Result<SharedConfig, String> {
     chains.map_err(|fault| format!("ISSUER_CHAIN or ALTERNATE_CHAINS cannot be used: {fault}."))?;
     let pem = value("ISSUER_KEY").ok_or_else(|| Settings::missing("ISSUER_KEY"))?;
     let issuer_key = import(&settings, &pem).await?;
-    let loaded = Rc::new(Loaded { settings, issuer_key });
-    LOADED.with_borrow_mut(|slot| *slot = Some(loaded.clone()));
-    Ok(loaded)
+    let loaded = Rc::new(Loaded { settings, issuer_key, memory: Memory::default() });
+    // One of two that loaded it at the same time is kept, for its memory.
+    Ok(LOADED.with_borrow_mut(|slot| slot.get_or_insert(loaded).clone()))
 }
 
 /// The text of a variable or secret; of a variable that is no text (a table of `wrangler.toml`, a number, `true`) its

@@ -12,6 +12,8 @@ use worker::wasm_bindgen;
 const CACHED_KEYS: usize = 256;
 
 thread_local! {
+    static SUBTLE: RefCell<Option<JsValue>> = const { RefCell::new(None) };
+    static PARAMETERS: RefCell<HashMap<SigAlg, JsValue>> = RefCell::new(HashMap::new());
     static KEYS: RefCell<HashMap<(SigAlg, Vec<u8>), JsValue>> = RefCell::new(HashMap::new());
 }
 
@@ -20,13 +22,27 @@ fn failure(error: &JsValue) -> CryptoFailure {
 }
 
 fn subtle() -> Result<JsValue, CryptoFailure> {
+    if let Some(subtle) = SUBTLE.with_borrow(Clone::clone) {
+        return Ok(subtle);
+    }
     let global = worker::js_sys::global();
     let crypto = Reflect::get(&global, &"crypto".into());
-    crypto.and_then(|crypto| Reflect::get(&crypto, &"subtle".into())).map_err(|e| failure(&e))
+    let subtle = crypto.and_then(|crypto| Reflect::get(&crypto, &"subtle".into())).map_err(|e| failure(&e))?;
+    SUBTLE.set(Some(subtle.clone()));
+    Ok(subtle)
 }
 
-/// WebCrypto's parameters for an algorithm: for importing a key and for using it.
+/// WebCrypto's parameters for an algorithm: for importing a key and for using it. Made once: nobody changes them.
 fn parameters(alg: SigAlg) -> Result<JsValue, CryptoFailure> {
+    if let Some(known) = PARAMETERS.with_borrow(|all| all.get(&alg).cloned()) {
+        return Ok(known);
+    }
+    let made = make_parameters(alg)?;
+    PARAMETERS.with_borrow_mut(|all| all.insert(alg, made.clone()));
+    Ok(made)
+}
+
+fn make_parameters(alg: SigAlg) -> Result<JsValue, CryptoFailure> {
     let (name, curve, hash) = match alg {
         SigAlg::Es256 => ("ECDSA", Some("P-256"), Some("SHA-256")),
         SigAlg::EcP256Sha384 => ("ECDSA", Some("P-256"), Some("SHA-384")),

@@ -3,6 +3,7 @@
 //! Nothing here decides anything about ACME: requests are read and written, the ports filled with what the platform
 //! has, and the rest is `ca`.
 
+mod calls;
 mod config;
 mod crypto;
 mod js;
@@ -12,23 +13,31 @@ mod ports;
 mod sql;
 
 use crate::acme::Problem;
-use crate::ca::front::Front;
+use crate::ca::address::ClientAddress;
+use crate::ca::front::{Front, Handled};
 use crate::ca::http::{self, Body, MAX_BODY};
 use ports::HostPorts;
 use std::rc::Rc;
-use worker::{Context, Env, Headers, Request, Response, Result, event};
+use wasm_bindgen::JsCast;
+use worker::{Context, Env, Request, Result, event, wasm_bindgen, web_sys};
 
 /// Entry of every request from outside.
 #[event(fetch)]
-async fn fetch(request: Request, env: Env, _context: Context) -> Result<Response> {
+async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<web_sys::Response> {
     let response = match config::load(&env).await {
         Ok(settings) => {
             let front = Front { ports: HostPorts::new(settings.clone(), env, None) };
-            let response = front.handle(read(request).await?).await;
-            if settings.settings.dev {
-                response.with("Selvedge-Calls", &front.ports.calls().to_string())
-            } else {
-                response
+            let header = settings.settings.address_header.as_deref();
+            let handled = front.handle(read(request, header).await?).await;
+            let spent = front.ports.spent();
+            if front.flush_is_due() {
+                context.wait_until(async move { front.flush().await });
+            }
+            match handled {
+                // It goes out as the account made it.
+                Handled::Passed(_, response) => return Ok(response),
+                Handled::Own(response) if settings.settings.dev => spent.shown(response),
+                Handled::Own(response) => response,
             }
         }
         Err(refusal) => refuse(&refusal),
@@ -45,18 +54,22 @@ fn refuse(refusal: &str) -> http::Response {
 }
 
 /// Reads a request; of a body that is too long, no more than the limit.
-async fn read(mut request: Request) -> Result<http::Request> {
-    let url = request.inner().url();
+/// `address` names the header that has the client's address.
+async fn read(request: web_sys::Request, address: Option<&str>) -> Result<http::Request> {
+    let url = request.url();
     let path = url.splitn(4, '/').nth(3).map_or_else(|| "/".to_owned(), |path| format!("/{path}"));
-    let method = request.inner().method();
-    let content_type = request.headers().get("Content-Type")?;
-    let body = if method == "POST" { read_body(&mut request).await? } else { Some(Vec::new()) };
-    Ok(http::Request { method, path, content_type, body })
+    let (method, headers) = (request.method(), request.headers());
+    let header = |name: &str| headers.get(name);
+    let content_type = header("Content-Type")?;
+    let authorization = if method == "POST" { None } else { header("Authorization")? };
+    let address = address.map(header).transpose()?.flatten().as_deref().and_then(ClientAddress::from_header);
+    let length = if method == "POST" { header("Content-Length")? } else { None };
+    let body = if method == "POST" { read_body(request.into(), length).await? } else { Some(Vec::new()) };
+    Ok(http::Request { method, path, content_type, authorization, address, body })
 }
 
-async fn read_body(request: &mut Request) -> Result<Option<Vec<u8>>> {
-    let length = request.headers().get("Content-Length")?.and_then(|length| length.parse::<usize>().ok());
-    match length {
+async fn read_body(mut request: Request, length: Option<String>) -> Result<Option<Vec<u8>>> {
+    match length.and_then(|length| length.parse::<usize>().ok()) {
         // The runtime holds the sender to the length it gave.
         Some(length) if length <= MAX_BODY => request.bytes().await.map(Some),
         Some(_) => Ok(None),
@@ -65,18 +78,19 @@ async fn read_body(request: &mut Request) -> Result<Option<Vec<u8>>> {
     }
 }
 
-/// Writes a response. Each header is appended by itself; workerd joins those of one name (docs/DIVERGENCES.md).
-fn write(response: http::Response) -> Result<Response> {
-    let headers = Headers::new();
-    for (name, value) in &response.headers {
-        headers.append(name, value)?;
-    }
-    let builder = Response::builder().with_status(response.status).with_headers(headers);
-    Ok(match response.body {
-        Body::Text(text) if text.is_empty() => builder.empty(),
-        Body::Text(text) => builder.fixed(text.into_bytes()),
-        Body::Bytes(bytes) => builder.fixed(bytes),
-    })
+/// Writes a response.
+fn write(response: http::Response) -> Result<web_sys::Response> {
+    let init = web_sys::ResponseInit::new();
+    init.set_status(response.status);
+    init.set_headers(&calls::headers(&response)?.0);
+    let made = match response.body {
+        Body::Text(text) if text.is_empty() => web_sys::Response::new_with_opt_str_and_init(None, &init),
+        Body::Text(text) => web_sys::Response::new_with_opt_str_and_init(Some(&text), &init),
+        Body::Bytes(bytes) => {
+            web_sys::Response::new_with_opt_buffer_source_and_init(Some(js::bytes(&bytes).unchecked_ref()), &init)
+        }
+    };
+    Ok(made?)
 }
 
 /// The configuration as it is shared within an isolate.

@@ -1,11 +1,13 @@
 //! The one Durable Object class: whichever partition its name says.
 
+use super::calls::{self, Incoming};
 use super::config;
-use super::ports::{Envelope, HostPorts, Object};
+use super::ports::{HostPorts, Object};
 use super::sql::SqlKv;
 use crate::acme::Problem;
 use crate::ca::cell::Cell as PartitionCell;
 use crate::ca::message::{Message, Partition as Name, Reply};
+use crate::ca::ports::Ports;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use worker::wasm_bindgen;
@@ -17,30 +19,31 @@ use worker::{DurableObject, Env, Request, Response, Result, State, durable_objec
 pub struct Partition {
     object: Rc<Object>,
     env: Env,
-    kv: RefCell<Option<SqlKv>>,
+    known: RefCell<Option<(Name, SqlKv)>>,
     alarm_known: Cell<bool>,
 }
 
 impl DurableObject for Partition {
     fn new(state: State, env: Env) -> Self {
-        let object = Rc::new(Object { state, alarm: Cell::new(None) });
-        Self { object, env, kv: RefCell::new(None), alarm_known: Cell::new(false) }
+        let object = Rc::new(Object { state, alarm: Cell::new(None), rows: Cell::new(0) });
+        Self { object, env, known: RefCell::new(None), alarm_known: Cell::new(false) }
     }
 
     async fn fetch(&self, mut request: Request) -> Result<Response> {
-        let name = request.path();
-        let text = request.text().await?;
-        let envelope = self.answer(name.trim_start_matches('/'), &text).await;
-        let body = serde_json::to_string(&envelope).map_err(|e| worker::Error::RustError(e.to_string()))?;
-        Response::ok(body)
+        let incoming = calls::read(&mut request).await?;
+        let (cell, reply) = match self.cell().await {
+            Ok(cell) => (Some(cell.clone()), answer(cell, incoming).await),
+            Err(problem) => (None, Reply::Refused(problem)),
+        };
+        let spent = cell.as_ref().map(|cell| cell.ports.spent()).unwrap_or_default();
+        calls::write(reply, spent, cell.is_some_and(|cell| cell.ports.settings().dev))
     }
 
     async fn alarm(&self) -> Result<Response> {
         // It has gone off, so none is set; what is left to do sets the next one.
         self.object.alarm.set(None);
         self.alarm_known.set(true);
-        let name = self.object.state.id().name().unwrap_or_default();
-        let outcome = match self.cell(&name).await {
+        let outcome = match self.cell().await {
             Ok(cell) => cell.alarm().await,
             Err(problem) => Err(problem),
         };
@@ -53,37 +56,22 @@ impl DurableObject for Partition {
 }
 
 impl Partition {
-    async fn answer(&self, name: &str, text: &str) -> Envelope {
-        let message: std::result::Result<Message, _> = serde_json::from_str(text);
-        let refused = |problem: Problem| Envelope { reply: Reply::Refused(problem), calls: 0 };
-        let message = match message {
-            Ok(message) => message,
-            Err(e) => return refused(Problem::internal(format!("a message that cannot be read: {e}"))),
-        };
-        match self.cell(name).await {
-            Ok(cell) => {
-                let reply = cell.clone().handle(message).await;
-                Envelope { reply, calls: cell.ports.calls() }
-            }
-            Err(problem) => refused(problem),
-        }
-    }
-
     /// The partition, for one message.
-    async fn cell(&self, name: &str) -> std::result::Result<Rc<PartitionCell<HostPorts, SqlKv>>, Problem> {
-        let name = Name::parse(name).ok_or_else(|| Problem::internal(format!("{name:?} names no partition")))?;
+    async fn cell(&self) -> std::result::Result<Rc<PartitionCell<HostPorts, SqlKv>>, Problem> {
         let settings = config::load(&self.env).await.map_err(Problem::internal)?;
         self.learn_alarm().await?;
         let ports = HostPorts::new(settings, self.env.clone(), Some(self.object.clone()));
-        let known = self.kv.borrow().clone();
-        if let Some(kv) = known {
+        let known = self.known.borrow().clone();
+        if let Some((name, kv)) = known {
             return Ok(Rc::new(PartitionCell::new(ports, name, kv)));
         }
-        let kv = SqlKv::new(&self.object.state)?;
-        let cell = PartitionCell::new(ports, name, kv.clone());
+        let name = self.object.state.id().name().unwrap_or_default();
+        let name = Name::parse(&name).ok_or_else(|| Problem::internal(format!("{name:?} names no partition")))?;
+        let kv = SqlKv::new(&self.object)?;
+        let cell = PartitionCell::new(ports, name.clone(), kv.clone());
         // Without an await since it was found that this is the first message: nobody has begun a job yet.
         cell.resume()?;
-        *self.kv.borrow_mut() = Some(kv);
+        *self.known.borrow_mut() = Some((name, kv));
         Ok(Rc::new(cell))
     }
 
@@ -99,4 +87,15 @@ impl Partition {
         }
         Ok(())
     }
+}
+
+async fn answer(cell: Rc<PartitionCell<HostPorts, SqlKv>>, incoming: Incoming) -> Reply {
+    let message = match incoming {
+        Incoming::Post(path, body) => Message::Post { path, body },
+        Incoming::Message(text) => match serde_json::from_str(&text) {
+            Ok(message) => message,
+            Err(e) => return Reply::Refused(Problem::internal(format!("a message that cannot be read: {e}"))),
+        },
+    };
+    cell.handle(message).await
 }

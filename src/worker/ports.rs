@@ -1,41 +1,26 @@
 //! The ports of `ca`, filled with what the platform has.
 
+use super::calls::{self, Spent};
 use super::crypto;
 use super::{SharedConfig, config, outbound};
 use crate::acme::Problem;
+use crate::ca::memory::Memory;
 use crate::ca::message::{Message, Partition, Reply};
-use crate::ca::ports::{PartitionPorts, Ports, Task};
+use crate::ca::ports::{Handed, PartitionPorts, Ports, Task};
 use crate::ca::settings::Settings;
 use crate::validation::outbound::{FetchAnswer, Limits, Outbound, OutboundFault, Reaction};
-use crate::values::{CryptoFailure, SigAlg, Time, Verify};
+use crate::values::{CryptoFailure, Id, SigAlg, Time, Verify};
 use core::net::SocketAddr;
 use core::time::Duration;
-use serde::{Deserialize, Serialize};
 use std::cell::Cell;
 use std::rc::Rc;
-use worker::{Delay, Env, Method, Request, RequestInit, State};
-
-/// The binding of the Durable Object namespace.
-const NAMESPACE: &str = "PARTITION";
-
-/// How long a partition is waited for. A panic in a Durable Object leaves its callers without any answer; a validation
-/// within a request takes half a second, an issuance ten at most.
-const CALL_LIMIT: Duration = Duration::from_secs(25);
-
-/// What a partition sends back: its reply, and how many calls to others it made for it.
-#[derive(Serialize, Deserialize)]
-pub struct Envelope {
-    /// The reply.
-    pub reply: Reply,
-    /// Calls to other partitions.
-    pub calls: u32,
-}
+use worker::{Delay, Env, State, web_sys};
 
 /// The host for one request, in the front or in a partition.
 pub struct HostPorts {
     config: SharedConfig,
     env: Env,
-    calls: Cell<u32>,
+    spent: Cell<Spent>,
     /// The partition's Durable Object; the front has none.
     object: Option<Rc<Object>>,
 }
@@ -43,30 +28,17 @@ pub struct HostPorts {
 impl HostPorts {
     /// A host with this configuration and these bindings.
     pub fn new(config: SharedConfig, env: Env, object: Option<Rc<Object>>) -> Self {
-        Self { config, env, calls: Cell::new(0), object }
+        Self { config, env, spent: Cell::default(), object }
     }
 
-    /// How many Durable Object calls were made, with those that the called made.
-    pub fn calls(&self) -> u32 {
-        self.calls.get()
+    /// What was spent so far, with what the called spent.
+    pub fn spent(&self) -> Spent {
+        let rows = self.object.as_ref().map_or(0, |object| object.rows.take());
+        self.spent.get().plus(Spent { calls: 0, rows })
     }
 
-    async fn exchange(&self, to: &Partition, message: &Message) -> Result<Reply, String> {
-        let name = to.name();
-        let stub = self.env.durable_object(NAMESPACE).and_then(|namespace| namespace.get_by_name(&name));
-        let stub = stub.map_err(|e| e.to_string())?;
-        let body = serde_json::to_string(message).map_err(|e| e.to_string())?;
-        let mut init = RequestInit::new();
-        init.with_method(Method::Post).with_body(Some(body.into()));
-        let request = Request::new_with_init(&format!("https://partition/{name}"), &init).map_err(|e| e.to_string())?;
-        let work = async {
-            let mut response = stub.fetch_with_request(request).await?;
-            response.text().await
-        };
-        let text = outbound::within(CALL_LIMIT, work).await.ok_or("no answer in time")?.map_err(|e| e.to_string())?;
-        let envelope: Envelope = serde_json::from_str(&text).map_err(|e| format!("{e} in {text:?}"))?;
-        self.calls.set(self.calls.get() + 1 + envelope.calls);
-        Ok(envelope.reply)
+    fn spend(&self, spent: Spent) {
+        self.spent.set(self.spent.get().plus(spent).plus(Spent { calls: 1, rows: 0 }));
     }
 }
 
@@ -100,7 +72,13 @@ impl Outbound for HostPorts {
     }
 }
 
+fn unanswered(to: &Partition, why: &str) -> Problem {
+    Problem::internal(format!("calling {}: {why}", to.name()))
+}
+
 impl Ports for HostPorts {
+    type Passed = web_sys::Response;
+
     fn settings(&self) -> &Settings {
         &self.config.settings
     }
@@ -115,12 +93,25 @@ impl Ports for HostPorts {
     }
 
     async fn call(&self, to: &Partition, message: &Message) -> Result<Reply, Problem> {
-        let answer = HostPorts::exchange(self, to, message).await;
-        answer.map_err(|why| Problem::internal(format!("calling {}: {why}", to.name())))
+        let envelope = calls::send(&self.env, to, message).await.map_err(|why| unanswered(to, &why))?;
+        self.spend(envelope.spent);
+        Ok(envelope.reply)
+    }
+
+    async fn pass(&self, to: &Id, path: &str, body: &str) -> Result<Handed<web_sys::Response>, Problem> {
+        let to = Partition::Account(to.clone());
+        let passed = calls::pass(&self.env, &to, path, body).await;
+        let (handed, spent) = passed.map_err(|why| unanswered(&to, &why))?;
+        self.spend(spent);
+        Ok(handed)
     }
 
     async fn sleep(&self, time: Duration) {
         Delay::from(time).await;
+    }
+
+    fn memory(&self) -> &Memory {
+        &self.config.memory
     }
 
     fn log(&self, line: &str) {
@@ -149,6 +140,8 @@ pub struct Object {
     pub state: State,
     /// When its alarm will go off, in milliseconds; `None` when none is set.
     pub alarm: Cell<Option<u64>>,
+    /// Rows written since they were last asked for.
+    pub rows: Cell<u32>,
 }
 
 impl Object {

@@ -1,13 +1,14 @@
 //! A partition's storage: one table in the Durable Object's SQLite database.
 
 use super::js;
+use super::ports::Object;
 use crate::store::{Kv, StoreFailure, Write};
 use crate::values::Time;
 use std::cell::Cell;
 use std::rc::Rc;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::closure::ScopedClosure;
-use worker::{SqlCursor, SqlStorage, SqlStorageValue, State, wasm_bindgen};
+use worker::{SqlCursor, SqlStorage, SqlStorageValue, wasm_bindgen};
 
 /// SQLite in Durable Objects takes at most 100 bound parameters; a row has three.
 const ROWS_PER_STATEMENT: usize = 33;
@@ -20,6 +21,8 @@ const CREATE: &str = "CREATE TABLE IF NOT EXISTS kv (key TEXT PRIMARY KEY, value
 pub struct SqlKv {
     sql: SqlStorage,
     storage: JsValue,
+    /// Counts rows written.
+    object: Rc<Object>,
     /// Whether the table is there. It is made by the first write: a request for an account that does not exist must
     /// not make a database.
     created: Rc<Cell<bool>>,
@@ -34,12 +37,12 @@ impl SqlKv {
     ///
     /// # Errors
     /// When it cannot be read.
-    pub fn new(state: &State) -> Result<Self, StoreFailure> {
-        let storage = state.storage();
+    pub fn new(object: &Rc<Object>) -> Result<Self, StoreFailure> {
+        let storage = object.state.storage();
         let sql = storage.sql();
         let found = sql.exec("SELECT name FROM sqlite_master WHERE name = 'kv'", None).map_err(failure)?;
         let created = Rc::new(Cell::new(found.raw().next().is_some()));
-        Ok(Self { sql, storage: storage.as_raw().into(), created })
+        Ok(Self { sql, storage: storage.as_raw().into(), object: object.clone(), created })
     }
 
     fn query(&self, statement: &str, bindings: Vec<SqlStorageValue>) -> Result<SqlCursor, StoreFailure> {
@@ -54,13 +57,21 @@ impl SqlKv {
             [key.as_str().into(), value.as_str().into(), expires]
         });
         let statement = format!("INSERT OR REPLACE INTO kv (key, value, expires) VALUES {places}");
-        self.query(&statement, bindings.collect()).map(drop)
+        self.change(&statement, bindings.collect())
+    }
+
+    /// Runs a statement that writes.
+    fn change(&self, statement: &str, bindings: Vec<SqlStorageValue>) -> Result<(), StoreFailure> {
+        let cursor = self.query(statement, bindings)?;
+        let rows = u32::try_from(cursor.rows_written()).unwrap_or(u32::MAX);
+        self.object.rows.set(self.object.rows.get().saturating_add(rows));
+        Ok(())
     }
 
     fn delete(&self, keys: &[String]) -> Result<(), StoreFailure> {
         let places = vec!["?"; keys.len()].join(",");
         let bindings = keys.iter().map(|key| key.as_str().into()).collect();
-        self.query(&format!("DELETE FROM kv WHERE key IN ({places})"), bindings).map(drop)
+        self.change(&format!("DELETE FROM kv WHERE key IN ({places})"), bindings)
     }
 
     fn write(&self, puts: &[(String, String, Option<Time>)], deletes: &[String]) -> Result<(), StoreFailure> {

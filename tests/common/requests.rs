@@ -1,7 +1,8 @@
 //! A request of every kind, and what else a CA does: its alarms.
 
-use super::scene::{SECRET, Scene};
+use super::scene::{SECRET, Scene, TOKEN};
 use selvedge::acme::Kind;
+use selvedge::ca::address::ClientAddress;
 use selvedge::ca::http::Request;
 use selvedge::ca::testing::{BASE, Client, World};
 use selvedge::jose::testing::ClientKey;
@@ -38,6 +39,7 @@ pub fn cases(scene: &Scene) -> Vec<Case<'_>> {
     all.extend(certificates(scene));
     all.extend(reads(scene));
     all.extend(agreement(scene));
+    all.extend(resumption(scene));
     let mut alarms = case(scene, "alarms", 0, &[], |_| unreachable!());
     (alarms.start, alarms.act) = (scene.overdue(), Act::Alarms);
     alarms.after = Box::new(|world, what| {
@@ -76,13 +78,14 @@ fn post<'a>(
 
 fn bare(method: &str, url: &str) -> Request {
     let path = url.strip_prefix(BASE).unwrap_or(url).to_owned();
-    Request { method: method.to_owned(), path, content_type: None, body: Some(Vec::new()) }
+    Request { method: method.to_owned(), path, body: Some(Vec::new()), ..Request::default() }
 }
 
 fn new_account<'a>(scene: &Scene, name: &str, status: u16, key: ClientKey, payload: Value) -> Case<'a> {
     let known = key.clone();
     let request = move |world: &World| {
-        let client = Client::with_key(world, key.clone());
+        let mut client = Client::with_key(world, key.clone());
+        client.address = Some(ClientAddress::of("192.0.2.1".parse().unwrap()));
         client.sign(&client.url("new-account"), Some(payload.clone()))
     };
     let mut case = case(scene, name, status, &[200], request);
@@ -267,16 +270,31 @@ fn reads(scene: &Scene) -> Vec<Case<'_>> {
         let request = bare(method, url);
         all.push(case(scene, name, status, &[], move |_| request.clone()));
     }
+    let metrics = Request { authorization: Some(format!("Bearer {TOKEN}")), ..bare("GET", "/metrics") };
+    all.push(case(scene, "metrics", 200, &[], move |_| metrics.clone()));
     all
+}
+
+/// The page of a name that is paused, and what its form says.
+fn resumption(scene: &Scene) -> Vec<Case<'_>> {
+    let (paused, page) = scene.paused();
+    let shown = bare("GET", &page);
+    let form = form(&page, "resume=yes");
+    let read = Case { start: paused.fork(), ..case(scene, "resumption page", 200, &[], move |_| shown.clone()) };
+    let mut resumed = case(scene, "resumption", 200, &[], move |_| form.clone());
+    resumed.start = paused;
+    resumed.after = Box::new(|world, _| drop(scene.client.at(world).new_order(&["z.test"]).is(201)));
+    vec![read, resumed]
+}
+
+fn form(url: &str, body: &str) -> Request {
+    let content_type = Some("application/x-www-form-urlencoded".to_owned());
+    Request { content_type, body: Some(body.as_bytes().to_vec()), ..bare("POST", url) }
 }
 
 fn agreement(scene: &Scene) -> Vec<Case<'_>> {
     let (surprised, page) = scene.surprised();
-    let form = Request {
-        content_type: Some("application/x-www-form-urlencoded".to_owned()),
-        body: Some(b"agree=yes".to_vec()),
-        ..bare("POST", &page)
-    };
+    let form = form(&page, "agree=yes");
     let shown = bare("GET", &page);
     let read = Case { start: surprised.fork(), ..case(scene, "agreement page", 200, &[], move |_| shown.clone()) };
     let mut agreed = case(scene, "agreement", 200, &[], move |_| form.clone());

@@ -3,6 +3,8 @@
 use core::time::Duration;
 use selvedge::acme::persist::PersistRecord;
 use selvedge::ca::external::ExternalAccounts;
+use selvedge::ca::limits::Limits;
+use selvedge::ca::metrics::Token;
 use selvedge::ca::permission::read_policy;
 use selvedge::ca::settings::TermsChange;
 use selvedge::ca::testing::{Client, CsrShape, Mishap, Proof, World, challenge, new_key};
@@ -15,6 +17,8 @@ use selvedge::values::identifier::DnsName;
 use selvedge::values::{Identifier, SigAlg, b64};
 use serde_json::{Value, json};
 
+/// Who has this may read the metrics.
+pub const TOKEN: &str = "a-token-of-some-length";
 pub const SECRET: &[u8] = b"0123456789abcdef0123456789abcdef";
 const TERMS: &str = "https://ca.test/terms/1";
 const NEW_TERMS: &str = "https://ca.test/terms/2";
@@ -53,6 +57,8 @@ fn configured() -> World {
         settings.external = ExternalAccounts::read(Some(&keys), false, &Policy::default()).unwrap();
         settings.policy = read_policy("POLICY", &json!({ "challenges": all })).unwrap();
         settings.meta.terms_of_service = Some(TERMS.to_owned());
+        settings.metrics_token = Some(Token::read(TOKEN).unwrap());
+        settings.limits = Limits::read(Some(r#"{"failed_validations":"off","pause_after":3}"#)).unwrap();
     })
 }
 
@@ -103,6 +109,17 @@ impl Scene {
     /// The URL of the challenge of this type for p.test.
     pub fn challenge_url(&self, method: Method) -> String {
         challenge(&self.authorization.1, method.name())["url"].as_str().unwrap().to_owned()
+    }
+
+    /// The scene in which validations of z.test have failed until it was paused, and the page where that is ended.
+    pub fn paused(&self) -> (World, String) {
+        let world = self.world.fork();
+        let client = self.client.at(&world);
+        for _ in 0..3 {
+            client.fail("z.test");
+        }
+        let refused = client.new_order(&["z.test"]).is(429).json();
+        (world, refused["instance"].as_str().unwrap().to_owned())
     }
 
     /// The scene with the proof of this challenge type in place.

@@ -1,5 +1,8 @@
 //! A CA started as a user starts it: the companion's `dev`, with its real wasm on real workerd.
 
+#[path = "leaks.rs"]
+mod leaks;
+
 use serde_json::Value;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -121,6 +124,18 @@ pub fn signal(name: &str, pid: u64) {
 
 impl Drop for Server {
     fn drop(&mut self) {
+        self.end();
+        let leaks = leaks::search(&self.state, &self.arguments);
+        if std::thread::panicking() {
+            leaks.iter().for_each(|leak| eprintln!("{leak}"));
+        } else {
+            assert!(leaks.is_empty(), "S-04: {leaks:?}");
+        }
+    }
+}
+
+impl Server {
+    fn end(&mut self) {
         signal("TERM", u64::from(self.child.id()));
         for _ in 0..200 {
             if matches!(self.child.try_wait(), Ok(Some(_)) | Err(_)) {

@@ -30,6 +30,7 @@ fn it_serves_what_it_prints_and_leaves_nothing_behind() {
         ("HTTP01_PORT", "6002"),
         ("TLS_ALPN_PORT", "6001"),
         ("ALLOW_PRIVATE", "true"),
+        ("RATE_LIMITS", "off"),
         ("ISSUER_KEY", &place.read("state/intermediate.key")),
         ("ISSUER_CHAIN", &place.read("state/intermediate.pem")),
         ("NONCE_KEY", &place.read("state/nonce.key")),

@@ -1,10 +1,13 @@
 use super::*;
+use crate::ca::pausing::Pause;
 
 #[test]
 fn every_url_is_read_back() {
     let urls = Urls::new("https://ca.test/");
     let (a, b) = (Id::from_random([1; 16]), Id::from_random([2; 16]));
     let serial = Serial::from_random([3; 18]);
+    let pause =
+        Pause { account: a.clone(), subject: "ip:2001:db8::1".to_owned(), since: Time::from_millis(1_795_521_600_123) };
     for (url, route) in [
         (urls.directory(), Route::Directory),
         (urls.resource("new-nonce"), Route::NewNonce),
@@ -24,6 +27,8 @@ fn every_url_is_read_back() {
         (urls.resource("new-authz"), Route::NewAuthorization),
         (urls.resource("renewal-info") + "/a.b", Route::RenewalInfo("a.b".into())),
         (urls.agreement(&a, "proof"), Route::Agreement(a.clone(), "proof".into())),
+        (urls.resumption(&pause, "proof"), Route::Resumption(pause.clone(), "proof".into())),
+        (urls.of_path("/metrics"), Route::Metrics),
         (urls.issuer("00ff"), Route::Issuer("00ff".into())),
     ] {
         assert_eq!(Route::parse(url.strip_prefix("https://ca.test").unwrap()), Some(route), "{url}");

@@ -21,6 +21,7 @@ impl Answered {
         let answered = Self { asked: format!("{} {}", request.method, request.path), response };
         answered.check_headers(world, request);
         answered.check_nonce(world, request);
+        answered.check_secrets(world, request);
         if request.method != "HEAD" {
             answered.check_body();
         }
@@ -51,7 +52,12 @@ impl Answered {
             let seconds: u64 = seconds.parse().expect("Retry-After is whole seconds");
             // RFC 9773 §4.3.2: clients take up to a day from renewalInfo; elsewhere acme.sh takes ten minutes.
             let renewal = matches!(Route::parse(&request.path), Some(Route::RenewalInfo(_)));
-            let most = if renewal { 86_400 } else { 600 };
+            // A limit says when it allows the next one, which may be days.
+            let most = match self.status() {
+                429 => 366 * 86_400,
+                _ if renewal => 86_400,
+                _ => 600,
+            };
             assert!((1..=most).contains(&seconds), "{asked}: Retry-After {seconds}");
         }
         if let Some(location) = self.header("Location") {
@@ -71,6 +77,26 @@ impl Answered {
             assert!(nonce.len() >= 22, "{asked}: 128 bits and more");
             assert!(world.note_nonce(nonce), "{asked}: nonce issued twice");
             assert_eq!(self.header("Cache-Control"), Some("no-store"), "{asked}");
+        }
+    }
+
+    /// S-04: no secret stands in an answer, nor what was signed in an answer or the log.
+    fn check_secrets(&self, world: &World, request: &Request) {
+        let mut secrets = world.secrets();
+        secrets.check(&self.asked, &format!("{:?} {}", self.response.headers, self.text()));
+        let body = request.body.as_deref().and_then(|body| serde_json::from_slice::<Value>(body).ok());
+        let mut sent = false;
+        for part in ["protected", "payload", "signature"] {
+            let text = body.as_ref().and_then(|body| body[part].as_str()).unwrap_or_default();
+            // What is shorter stands in other texts by chance.
+            if text.len() >= 40 {
+                secrets.add_text(&format!("the request's {part}"), text);
+                sent = true;
+            }
+        }
+        if sent {
+            secrets.check(&self.asked, self.text());
+            world.log().iter().for_each(|line| secrets.check("the log", line));
         }
     }
 

@@ -3,6 +3,7 @@
 use super::answered::Answered;
 use super::csr::CsrShape;
 use super::world::{BASE, World};
+use crate::ca::address::ClientAddress;
 use crate::ca::http::Request;
 use crate::jose::testing::ClientKey;
 use crate::pki::certificate::parse_presented;
@@ -22,6 +23,8 @@ pub struct Client {
     pub key: ClientKey,
     /// The account's URL.
     pub account: Option<String>,
+    /// Where its requests come from, if that is known.
+    pub address: Option<ClientAddress>,
     nonce: RefCell<Option<String>>,
 }
 
@@ -49,7 +52,7 @@ impl Client {
 
     /// A client without an account.
     pub fn with_key(world: &World, key: ClientKey) -> Self {
-        Self { world: world.clone(), key, account: None, nonce: RefCell::new(None) }
+        Self { world: world.clone(), key, account: None, address: None, nonce: RefCell::new(None) }
     }
 
     /// A client with an account.
@@ -116,6 +119,8 @@ impl Client {
             path: url.strip_prefix(BASE).unwrap_or(url).to_owned(),
             content_type: Some("application/jose+json".to_owned()),
             body: Some(body),
+            address: self.address,
+            ..Request::default()
         }
     }
 
@@ -212,6 +217,16 @@ impl Client {
             assert_eq!(answered.json()["status"], "valid", "{}", answered.text());
             assert_eq!(answered.link("up"), Some(url));
         }
+    }
+
+    /// Places an order for this name and has its validation fail for good.
+    pub fn fail(&self, name: &str) {
+        let placed = self.new_order(&[name]).is(201);
+        let (url, authorization) = self.authorizations(&placed.json()).remove(0);
+        let challenge = self.prove(&authorization, Proof::WrongHttp);
+        self.post(challenge["url"].as_str().expect("a URL"), json!({})).is(200);
+        let shown = self.get(&url).is(200).json();
+        assert_eq!(shown["status"], "invalid", "{shown}");
     }
 
     /// Places an order and proves its names; wildcards by DNS. Gives the order's URL and object.

@@ -219,6 +219,8 @@ pub fn url_of(urls: &Urls, route: &Route) -> String {
         Route::RenewalInfo(id) => urls.resource(&format!("renewal-info/{id}")),
         Route::Issuer(id) => urls.issuer(id),
         Route::Agreement(account, proof) => urls.agreement(account, proof),
+        Route::Resumption(pause, proof) => urls.resumption(pause, proof),
+        Route::Metrics => urls.of_path("/metrics"),
     }
 }
 
@@ -230,7 +232,7 @@ pub fn requests(data: &[u8]) {
     let (method, path, content_type) = (line(), line(), Some(line()));
     let body = parts.next().map(<[u8]>::to_vec).filter(|body| body.len() <= MAX_BODY);
     let world = World::new();
-    let request = Request { method, path, content_type, body };
+    let request = Request { method, path, content_type, body, ..Request::default() };
     let answered = world.send(request);
     assert!(answered.status() < 500, "{}: {}", answered.asked, answered.text());
     assert!(world.rows_but_nonces().is_empty() || answered.status() < 300, "{}", answered.asked);

@@ -3,13 +3,15 @@
 use super::operations::{Injected, Underway, catch_loss};
 use super::world::{World, authority};
 use crate::acme::Problem;
+use crate::ca::http::Response;
+use crate::ca::memory::Memory;
 use crate::ca::message::{Message, Partition, Reply};
-use crate::ca::ports::{PartitionPorts, Ports, Task};
+use crate::ca::ports::{Handed, PartitionPorts, Ports, Task};
 use crate::ca::settings::Settings;
 use crate::validation::outbound::{FetchAnswer, Limits, Outbound, OutboundFault, Reaction};
 use crate::values::crypto::Sign;
 use crate::values::native_crypto::{NativeCrypto, NativeSigner};
-use crate::values::{CryptoFailure, SigAlg, Time, Verify};
+use crate::values::{CryptoFailure, Id, SigAlg, Time, Verify};
 use core::net::SocketAddr;
 use core::time::Duration;
 use sha2::{Digest, Sha256};
@@ -110,6 +112,8 @@ impl Outbound for WorldPorts {
 }
 
 impl Ports for WorldPorts {
+    type Passed = Response;
+
     fn settings(&self) -> &Settings {
         self.world.settings()
     }
@@ -156,6 +160,15 @@ impl Ports for WorldPorts {
         Ok(reply)
     }
 
+    /// As a host does it: a success goes to the client as it is.
+    async fn pass(&self, to: &Id, path: &str, body: &str) -> Result<Handed<Response>, Problem> {
+        let message = Message::Post { path: path.to_owned(), body: body.to_owned() };
+        Ok(match self.call(&Partition::Account(to.clone()), &message).await? {
+            Reply::Response(response) if response.is_success() => Handed::Done(response.status, response.exposed()),
+            reply => Handed::Answered(reply),
+        })
+    }
+
     async fn sleep(&self, time: Duration) {
         let until = self.world.now().plus(time);
         poll_fn(|_| {
@@ -168,7 +181,12 @@ impl Ports for WorldPorts {
         .await;
     }
 
+    fn memory(&self) -> &Memory {
+        &self.world.state.memory
+    }
+
     fn log(&self, line: &str) {
+        self.world.secrets().check("the log", line);
         self.world.state.log.borrow_mut().push(line.to_owned());
     }
 }

@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub fn check_all(world: &World, what: &str) {
     let found = violations(world);
     assert!(found.is_empty(), "{what}: {}", found.join("; "));
+    check_secrets(world, what);
 }
 
 /// Each key finds its account, or gets one, and keeps it.
@@ -39,6 +40,15 @@ pub fn violations(world: &World) -> Vec<String> {
         stored.jobs(world),
     ]
     .concat()
+}
+
+/// S-04: what is stored has no secret in it, nor has the log.
+fn check_secrets(world: &World, what: &str) {
+    let secrets = world.secrets();
+    for ((partition, key), record) in world.rows() {
+        secrets.check(&format!("{what}: {partition}, {key}"), &record);
+    }
+    world.log().iter().for_each(|line| secrets.check(&format!("{what}: the log"), line));
 }
 
 /// Records of a type: partition, id, record.

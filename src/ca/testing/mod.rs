@@ -22,6 +22,7 @@ mod invariants;
 mod network;
 mod operations;
 mod running;
+mod secrets;
 mod world;
 
 pub use answered::Answered;
@@ -34,4 +35,5 @@ pub use host::WorldPorts;
 pub use invariants::{check_all, check_key_works, violations};
 pub use network::Network;
 pub use operations::{Mishap, Operations};
+pub use secrets::Secrets;
 pub use world::{BASE, START, World};

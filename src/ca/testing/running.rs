@@ -8,7 +8,7 @@ use super::operations::{Loss, catch_loss};
 use super::world::World;
 use crate::acme::Problem;
 use crate::ca::cell::Cell as PartitionCell;
-use crate::ca::front::Front;
+use crate::ca::front::{Front, Handled};
 use crate::ca::http::{Request, Response};
 use crate::ca::message::Partition;
 use crate::store::MemoryKv;
@@ -22,8 +22,16 @@ use std::task::Poll;
 impl World {
     /// The answer to a request, unchecked, as a future of its own.
     pub fn serve(&self, request: Request) -> impl Future<Output = Response> + use<> {
-        let front = Front { ports: WorldPorts::new(self, None) };
-        async move { front.handle(request).await }
+        let (front, state) = (Front { ports: WorldPorts::new(self, None) }, self.state.clone());
+        async move {
+            let response = match front.handle(request).await {
+                Handled::Own(response) | Handled::Passed(_, response) => response,
+            };
+            if front.flush_is_due() {
+                state.tasks.borrow_mut().push((None, Box::pin(async move { front.flush().await })));
+            }
+            response
+        }
     }
 
     /// Sends a request and checks what every answer has to have.
@@ -46,8 +54,8 @@ impl World {
 
     /// A GET, or another method without a body.
     pub fn ask(&self, method: &str, path: &str) -> Answered {
-        let body = Some(Vec::new());
-        self.send(Request { method: method.to_owned(), path: path.to_owned(), content_type: None, body })
+        let (method, path) = (method.to_owned(), path.to_owned());
+        self.send(Request { method, path, body: Some(Vec::new()), ..Request::default() })
     }
 
     /// Runs a future to its end; when it waits for time, time passes.

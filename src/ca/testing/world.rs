@@ -3,7 +3,10 @@
 use super::faults::{Fault, SharedKv};
 use super::network::Network;
 use super::operations::Operations;
+use super::secrets::Secrets;
 use crate::ca::external::ExternalAccounts;
+use crate::ca::limits::Limits;
+use crate::ca::memory::Memory;
 use crate::ca::ports::Task;
 use crate::ca::routes::Urls;
 use crate::ca::settings::{Meta, Settings, TermsChange};
@@ -66,6 +69,7 @@ pub(super) struct State {
     pub(super) progress: Cell<u64>,
     pub(super) log: RefCell<Vec<String>>,
     nonces: RefCell<BTreeSet<String>>,
+    pub(super) memory: Memory,
 }
 
 impl Default for World {
@@ -98,6 +102,9 @@ impl World {
             terms_change: TermsChange::default(),
             policy: Policy::default(),
             external: ExternalAccounts::default(),
+            limits: Limits::off(),
+            address_header: None,
+            metrics_token: None,
             dev: false,
             refuse_nonces: 0,
         };
@@ -120,6 +127,7 @@ impl World {
             progress: Cell::new(0),
             log: RefCell::default(),
             nonces: RefCell::default(),
+            memory: Memory::default(),
         };
         Self { settings: Rc::new(settings), state: Rc::new(state) }
     }
@@ -165,8 +173,25 @@ impl World {
             progress: Cell::new(0),
             log: RefCell::default(),
             nonces: old.nonces.clone(),
+            memory: old.memory.clone(),
         };
         Self { settings: self.settings.clone(), state: Rc::new(state) }
+    }
+
+    /// What must not stand in a log line, a response or a record.
+    pub fn secrets(&self) -> Secrets {
+        static ISSUER_KEY: LazyLock<Secrets> = LazyLock::new(|| {
+            let mut secrets = Secrets::default();
+            secrets.add_key("the issuer's key", &authority().1.key);
+            secrets.add_key("the root's key", &authority().0.key);
+            secrets
+        });
+        let mut secrets = ISSUER_KEY.clone();
+        secrets.add("the nonce key", &self.settings.nonce_key);
+        for (kid, external) in &self.settings.external.keys {
+            secrets.add(&format!("the external account key {kid}"), external.key.bytes());
+        }
+        secrets
     }
 
     /// The configuration.

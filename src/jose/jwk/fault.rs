@@ -28,6 +28,8 @@ pub enum JwkFault {
     Width { member: &'static str, curve: &'static str, found: usize, wanted: usize },
     /// `x` and `y` are no point of the curve.
     NotOnCurve(&'static str),
+    /// An Ed25519 point of small order, or one that is written in another than its one way.
+    WeakPoint,
     /// An RSA modulus of that many bits.
     RsaSize(usize),
     /// An even RSA modulus, which is no product of two primes.
@@ -53,6 +55,7 @@ impl JwkFault {
             | Self::Unsupported { .. }
             | Self::Width { .. }
             | Self::NotOnCurve(_)
+            | Self::WeakPoint
             | Self::RsaSize(_)
             | Self::RsaEven
             | Self::RsaExponent
@@ -87,6 +90,10 @@ impl fmt::Display for JwkFault {
                  (RFC 7518 section 6.2.1.2); update the client or make a new key"
             ),
             Self::NotOnCurve(curve) => write!(f, "`x` and `y` of the JWK are not a point on {curve}"),
+            Self::WeakPoint => f.write_str(
+                "`x` of the JWK is an Ed25519 point of small order, or not written canonically (RFC 8032 section 5.1.3); \
+                 signatures of such a key prove nothing: make a new key",
+            ),
             Self::RsaSize(bits) => {
                 write!(f, "the RSA key has {bits} bits; 2048 to 4096, in whole bytes, are accepted")
             }

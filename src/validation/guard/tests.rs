@@ -133,6 +133,59 @@ fn t25_a_refusal_names_the_address_and_its_kind() {
     assert_eq!(fault.to_string(), "::ffff:127.0.0.1 is a loopback address, which this CA does not connect to");
 }
 
+/// The first and the last address of every special range, and their neighbours.
+#[test]
+fn z10_every_range_ends_where_its_registry_says() {
+    let v4 = |bits: u32| classify(Ipv4Addr::from_bits(bits).into());
+    for (net, length, expected) in V4 {
+        let (first, size) = (net.to_bits(), u32::MAX.checked_shr(length).unwrap_or(0));
+        let expected = if net == Ipv4Addr::new(240, 0, 0, 0) { Reserved } else { expected };
+        assert_eq!(v4(first), Some(expected), "{net}/{length}");
+        // 255.255.255.255 is a range of its own within the last one.
+        let last = (first | size) - u32::from(net == Ipv4Addr::new(240, 0, 0, 0));
+        assert_eq!(v4(last), Some(expected), "{net}/{length}, its last");
+        for neighbour in [first.checked_sub(1), (first | size).checked_add(1)].into_iter().flatten() {
+            let within =
+                |other: &(Ipv4Addr, u32, AddressClass)| (neighbour ^ other.0.to_bits()).leading_zeros() >= other.1;
+            assert_eq!(v4(neighbour).is_some(), V4.iter().any(within), "beside {net}/{length}");
+        }
+    }
+    for (net, length, expected) in V6 {
+        let (first, size) = (net.to_bits(), u128::MAX.checked_shr(length).unwrap_or(0));
+        let v6 = |bits: u128| classify(Ipv6Addr::from_bits(bits).into());
+        assert!(v6(first).is_some() && v6(first | size).is_some(), "{net}/{length}");
+        // A range that holds narrower ones has the class of those where they are.
+        assert!(V6.iter().any(|(inner, _, class)| *inner == net && v6(first) == Some(*class)), "{net}/{length}");
+        assert_eq!(v6(first | size), Some(expected), "{net}/{length}, its last");
+    }
+}
+
+/// Each special IPv4 range in each form that packets to it can take in IPv6.
+#[test]
+fn z10_every_ipv4_range_in_every_ipv6_form() {
+    for (net, length, _) in V4 {
+        for v4 in [net.to_bits(), net.to_bits() | u32::MAX.checked_shr(length).unwrap_or(0)] {
+            let (low, expected) = (u128::from(v4), classify_v4(Ipv4Addr::from_bits(v4)));
+            assert!(expected.is_some());
+            let mapped = (0xffff_u128 << 32) | low;
+            let nat64 = (0x0064_ff9b_u128 << 96) | low;
+            let six_to_four = (0x2002_u128 << 112) | (low << 80) | 1;
+            for bits in [mapped, nat64, six_to_four] {
+                let v6 = Ipv6Addr::from_bits(bits);
+                assert_eq!(classify_v6(v6), expected, "{v6}");
+                let open = AddressPolicy { allow_private: true }.check(v6.into()).is_ok();
+                assert_eq!(open, expected.is_some_and(AddressClass::is_private), "{v6}");
+                assert!(AddressPolicy::default().check(v6.into()).is_err(), "{v6}");
+            }
+            // ISATAP, RFC 8215 and IPv4-translated (RFC 2765) say where they lead, too; none is used.
+            for bits in [(0xfe80_u128 << 112) | (0x5efe_u128 << 32) | low, (0x0064_ff9b_0001_u128 << 80) | low] {
+                assert!(classify_v6(Ipv6Addr::from_bits(bits)).is_some());
+            }
+            assert!(classify_v6(Ipv6Addr::from_bits((0xffff_u128 << 48) | low)).is_some(), "IPv4-translated");
+        }
+    }
+}
+
 proptest! {
     /// The standard library knows these kinds too; whatever it calls so is never public here.
     #[test]

@@ -1,0 +1,93 @@
+//! The floor: bare requests with one durable write each, on the same workerd, the same disk and the same clients.
+
+use crate::load::http::{Connection, Endpoint};
+use crate::load::process::Process;
+use crate::server::free_port;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// About as long as a signed request is.
+const BODY: usize = 640;
+
+/// A workerd that serves `floor.js`. Killed when dropped.
+pub struct Floor {
+    child: Child,
+    endpoint: Endpoint,
+    _folder: tempfile::TempDir,
+}
+
+/// What the bare requests came to.
+pub struct FloorOutcome {
+    /// Requests in a second.
+    pub per_second: f64,
+    /// CPU time of workerd per request.
+    pub cpu: Duration,
+}
+
+impl Floor {
+    /// Starts it with this program.
+    pub async fn start(workerd: &Path) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("objects")).unwrap();
+        let module = concat!(env!("CARGO_MANIFEST_DIR"), "/bench/floor.js");
+        let port = free_port();
+        let config = format!(
+            r#"using Workerd = import "/workerd/workerd.capnp";
+const config :Workerd.Config = (
+  services = [
+    (name = "worker", worker = (
+      modules = [(name = "floor.js", esModule = embed "{module}")],
+      compatibilityDate = "2026-11-01",
+      bindings = [(name = "FLOOR", durableObjectNamespace = "Floor")],
+      durableObjectNamespaces = [(className = "Floor", uniqueKey = "floor", enableSql = true)],
+      durableObjectStorage = (localDisk = "objects"),
+    )),
+    (name = "objects", disk = (path = "{}/objects", writable = true)),
+  ],
+  sockets = [(name = "http", address = "127.0.0.1:{port}", http = (), service = "worker")]
+);"#,
+            folder.path().display()
+        );
+        let file = folder.path().join("floor.capnp");
+        std::fs::write(&file, config).unwrap();
+        let mut command = Command::new(workerd);
+        command.args(["serve", "--import-path", "/"]).arg(&file).stdin(Stdio::null());
+        let child = command.spawn().unwrap();
+        let floor =
+            Self { child, endpoint: Endpoint { authority: format!("127.0.0.1:{port}"), tls: None }, _folder: folder };
+        while Connection::to(&floor.endpoint).send("POST", "/warm", b"{}").await.is_err() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        floor
+    }
+
+    /// `total` requests by `clients` clients, each to an object of its own.
+    pub async fn run(&self, clients: usize, total: u64) -> FloorOutcome {
+        let process = Process(self.child.id().into());
+        let (start, cpu, left) = (Instant::now(), process.cpu(), Arc::new(AtomicU64::new(total)));
+        let tasks: Vec<_> = (0..clients).map(|n| tokio::spawn(work(self.endpoint.clone(), n, left.clone()))).collect();
+        for task in tasks {
+            task.await.unwrap();
+        }
+        let requests = u32::try_from(total).unwrap();
+        FloorOutcome { per_second: total as f64 / start.elapsed().as_secs_f64(), cpu: (process.cpu() - cpu) / requests }
+    }
+}
+
+async fn work(endpoint: Endpoint, client: usize, left: Arc<AtomicU64>) {
+    let (mut connection, path, body) = (Connection::to(&endpoint), format!("/{client}"), vec![b'x'; BODY]);
+    while left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok() {
+        let answer = connection.send("POST", &path, &body).await.unwrap();
+        assert_eq!(answer.status, 200, "{}", answer.text());
+    }
+}
+
+impl Drop for Floor {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,79 @@
+//! Proofs within URLs: that the URL of a page, where a person agrees to something for an account, was handed out to
+//! that account and for that very thing. Nothing has to be stored for them.
+
+use super::nonce;
+use crate::values::{Id, b64};
+use hmac::Mac;
+
+/// Length of the proof in octets, before encoding.
+const PROOF_BYTES: usize = 16;
+
+/// What a page is for: a proof for one is none for another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Agreeing to changed terms of service ([RFC 8555 §7.3.3](https://www.rfc-editor.org/rfc/rfc8555#section-7.3.3)).
+    Terms,
+    /// Ending the pause of a name.
+    Resume,
+}
+
+impl Purpose {
+    fn label(self) -> &'static [u8] {
+        match self {
+            Self::Terms => b"selvedge terms v1\0",
+            Self::Resume => b"selvedge resume v1\0",
+        }
+    }
+}
+
+/// The proof that this account was asked to agree to this: 22 characters of base64url.
+pub fn proof(key: &[u8; 32], purpose: Purpose, account: &Id, what: &str) -> String {
+    let tag = keyed(key, purpose, account, what).finalize().into_bytes();
+    b64::encode(tag.get(..PROOF_BYTES).unwrap_or(&tag))
+}
+
+/// Whether `proof` is that of [`proof`]; compared in constant time. One of anything else is none.
+pub fn proves(proof: &str, key: &[u8; 32], purpose: Purpose, account: &Id, what: &str) -> bool {
+    let tag = b64::decode(proof).filter(|tag| tag.len() == PROOF_BYTES);
+    tag.is_some_and(|tag| keyed(key, purpose, account, what).verify_truncated_left(&tag).is_ok())
+}
+
+fn keyed(key: &[u8; 32], purpose: Purpose, account: &Id, what: &str) -> impl Mac {
+    // An account id has a fixed length, so that no two pairs give the same octets.
+    nonce::mac(key, purpose.label()).chain_update(account.bytes()).chain_update(what)
+}
+
+/// Whether a secret that was sent is the one that is expected, in a time that tells nothing of either but the length of
+/// what was sent. `key` is any that the sender does not have.
+pub fn same_secret(key: &[u8; 32], sent: &str, expected: &str) -> bool {
+    let tag = |text: &str| nonce::mac(key, b"selvedge secret v1\0").chain_update(text).finalize();
+    tag(sent) == tag(expected)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a08_a_proof_is_for_one_account_one_text_and_one_purpose() {
+        let (key, account, terms) = ([7; 32], Id::from_random([1; 16]), Purpose::Terms);
+        let good = proof(&key, terms, &account, "https://ca.test/terms/2");
+        assert_eq!(good.len(), 22);
+        assert!(proves(&good, &key, terms, &account, "https://ca.test/terms/2"));
+        assert!(!proves(&good, &key, terms, &account, "https://ca.test/terms/1"));
+        assert!(!proves(&good, &key, terms, &Id::from_random([2; 16]), "https://ca.test/terms/2"));
+        assert!(!proves(&good, &[8; 32], terms, &account, "https://ca.test/terms/2"));
+        assert!(!proves(&good, &key, Purpose::Resume, &account, "https://ca.test/terms/2"));
+        for bad in ["", "AAAA", &good[..21], &format!("{good}="), "AAAAAAAAAAAAAAAAAAAAAA"] {
+            assert!(!proves(bad, &key, terms, &account, "https://ca.test/terms/2"), "{bad}");
+        }
+    }
+
+    #[test]
+    fn only_the_same_secret_is_the_same() {
+        assert!(same_secret(&[7; 32], "secret", "secret"));
+        for other in ["", "secre", "secret ", "Secret"] {
+            assert!(!same_secret(&[7; 32], other, "secret"), "{other}");
+        }
+    }
+}

@@ -1,0 +1,292 @@
+//! Rate limits at work in the partitions: each is counted where what it limits happens anyway, within the same
+//! transaction, so that there is no lock, no call and no race more. docs/LIMITS.md tells them apart.
+
+use super::address::ClientAddress;
+use super::cell::Cell;
+use super::ladder;
+use super::limits::{self, Name};
+use super::message::{Message, Partition, Reply};
+use super::pausing;
+use super::placing::Wanted;
+use super::ports::{PartitionPorts, Ports};
+use super::renewal::is_due;
+use crate::acme::limit::{FailingRecord, LimitRecord};
+use crate::acme::problem::Named;
+use crate::acme::reuse::proof_id;
+use crate::acme::{CertificateRecord, OrderRecord, Problem};
+use crate::store::{Kv, Txn};
+use crate::values::{Identifier, Time, b64};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
+
+/// The one limit of a partition that has no other.
+const ACCOUNTS: &str = "accounts";
+
+/// New orders of an account.
+const ORDERS: &str = "orders";
+
+/// Refusals that were collected, of identifiers and of the request as a whole.
+#[derive(Default)]
+pub(super) struct Refusals(Vec<(Option<Named>, Problem)>);
+
+impl Refusals {
+    /// Whether there is none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn push(&mut self, about: Option<&Identifier>, problem: Problem) {
+        self.0.push((about.map(Named::from), problem));
+    }
+
+    /// One problem of all: with the `Retry-After` after which all limits allow the request (RFC 8555 §6.6), and, where
+    /// there are several, each identifier's own in a subproblem (§6.7.1).
+    ///
+    /// # Errors
+    /// That problem, unless there is none.
+    pub(super) fn refuse(self) -> Result<(), Problem> {
+        let several = self.0.len();
+        let Some((_, last)) = self.0.iter().max_by_key(|(_, problem)| problem.retry_after).cloned() else {
+            return Ok(());
+        };
+        if several == 1 {
+            return Err(last);
+        }
+        let detail = format!("{several} limits refuse this request. The last to allow it: {}", last.detail);
+        let subproblems = self.0.into_iter().filter_map(|(about, problem)| Some((about?, problem))).collect();
+        Err(Problem { detail, subproblems, ..last })
+    }
+}
+
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+    /// Counts one more under this limit, if it allows.
+    ///
+    /// # Errors
+    /// `rateLimited`; when the storage fails.
+    fn use_up(&self, txn: &mut Txn<'_, K>, name: Name, id: &str) -> Result<(), Problem> {
+        if let Some(tat) = self.look(txn, name, id)? {
+            txn.put(id, &LimitRecord { tat })?;
+        }
+        Ok(())
+    }
+
+    /// The TAT with one more; `None` where there is no limit.
+    fn look(&self, txn: &Txn<'_, K>, name: Name, id: &str) -> Result<Option<Time>, Problem> {
+        let Some(limit) = self.ports.settings().limits.get(name) else { return Ok(None) };
+        let (found, now) = (txn.get::<LimitRecord>(id)?, self.ports.now());
+        let next = limit.take(found.map(|record| record.tat), now);
+        next.map(Some).map_err(|at| limits::exceeded(name, limit, at, now))
+    }
+
+    /// To the partition of a client address: one more account is being made from there.
+    ///
+    /// # Errors
+    /// `rateLimited`; when the storage fails.
+    pub fn count_address(&self) -> Result<(), Problem> {
+        self.transact(|txn| self.use_up(txn, Name::NewAccounts, ACCOUNTS))
+    }
+
+    /// One more account with this external account key, if `made`; else whether there may be.
+    ///
+    /// # Errors
+    /// `rateLimited`; when the storage fails.
+    pub(super) fn count_bound(&self, txn: &mut Txn<'_, K>, made: bool) -> Result<(), Problem> {
+        if made {
+            return self.use_up(txn, Name::BoundAccounts, ACCOUNTS);
+        }
+        self.look(txn, Name::BoundAccounts, ACCOUNTS).map(|_| ())
+    }
+
+    /// One more request of an account, whose signature holds. In memory only: a row for each request would cost more
+    /// than what it saves.
+    pub(super) fn count_request(&self) -> Result<(), Problem> {
+        let Some(limit) = self.ports.settings().limits.get(Name::Requests) else { return Ok(()) };
+        let now = self.ports.now();
+        let counted = self.ports.memory().take(limit, &self.name.name(), now);
+        counted.map_err(|at| limits::exceeded(Name::Requests, limit, at, now))
+    }
+
+    /// The names among these whose validations failed too often lately, or that are paused.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub(super) fn failing(&self, txn: &Txn<'_, K>, identifiers: &[Identifier]) -> Result<Refusals, Problem> {
+        let (settings, now) = (self.ports.settings(), self.ports.now());
+        let limit = settings.limits.get(Name::FailedValidations);
+        let mut refusals = Refusals::default();
+        if limit.is_none() && settings.limits.pause_after.is_none() {
+            return Ok(refusals);
+        }
+        let mut seen = BTreeSet::new();
+        for identifier in identifiers.iter().filter(|identifier| seen.insert(identifier.base())) {
+            let subject = proof_id(&identifier.base(), false);
+            let Some(record) = txn.get::<FailingRecord>(&subject)? else { continue };
+            if let Some(since) = record.paused.filter(|_| settings.limits.pause_after.is_some()) {
+                refusals
+                    .push(Some(identifier), pausing::paused(settings, self.account_id()?, &subject, since, &record));
+            } else if let Some(limit) = limit
+                && let Err(at) = limit.take(Some(record.tat), now)
+            {
+                let problem = limits::exceeded(Name::FailedValidations, limit, at, now);
+                let detail = format!("{} The name is {}.", problem.detail, identifier.base());
+                refusals.push(Some(identifier), Problem { detail, ..problem });
+            }
+        }
+        Ok(refusals)
+    }
+
+    /// Counts a new order, if all limits allow it. One that renews is not counted: `replaced` is the certificate of this
+    /// account that it replaces.
+    ///
+    /// # Errors
+    /// `rateLimited`; when the storage fails.
+    pub(super) fn count_order(
+        &self,
+        txn: &mut Txn<'_, K>,
+        wanted: &Wanted<'_>,
+        replaced: Option<&CertificateRecord>,
+    ) -> Result<(), Problem> {
+        let mut refusals = self.failing(txn, &wanted.identifiers)?;
+        let next = if replaced.is_some_and(|certificate| is_due(certificate, self.ports.now())) {
+            None
+        } else {
+            if let Err(problem) = self.look(txn, Name::Certificates, &set_of(&wanted.identifiers)) {
+                refusals.push(None, problem);
+            }
+            self.look(txn, Name::NewOrders, ORDERS).unwrap_or_else(|problem| {
+                refusals.push(None, problem);
+                None
+            })
+        };
+        refusals.refuse()?;
+        if let Some(tat) = next {
+            txn.put(ORDERS, &LimitRecord { tat })?;
+        }
+        Ok(())
+    }
+
+    /// Counts an authorization that is asked for by itself as an order, and asks about its name.
+    ///
+    /// # Errors
+    /// `rateLimited`; when the storage fails.
+    pub(super) fn count_authorization(&self, txn: &mut Txn<'_, K>, identifier: &Identifier) -> Result<(), Problem> {
+        self.failing(txn, core::slice::from_ref(identifier))?.refuse()?;
+        self.use_up(txn, Name::NewOrders, ORDERS)
+    }
+
+    /// Counts a certificate that is about to be issued, once and for all.
+    ///
+    /// # Errors
+    /// `rateLimited`; when the storage fails.
+    pub(super) fn count_certificate(&self, txn: &mut Txn<'_, K>, order: &OrderRecord) -> Result<(), Problem> {
+        if self.ports.settings().limits.get(Name::Certificates).is_none() || self.renews(txn, order)? {
+            return Ok(());
+        }
+        self.use_up(txn, Name::Certificates, &set_of(&order.identifiers))
+    }
+
+    /// Counts a validation that failed for good, and pauses a name that always fails.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub(super) fn count_failure(&self, txn: &mut Txn<'_, K>, identifier: &Identifier) -> Result<(), Problem> {
+        let (settings, now) = (self.ports.settings(), self.ports.now());
+        let limit = settings.limits.get(Name::FailedValidations);
+        if limit.is_none() && settings.limits.pause_after.is_none() {
+            return Ok(());
+        }
+        let subject = proof_id(&identifier.base(), false);
+        let found = txn.get::<FailingRecord>(&subject)?;
+        let (record, pauses) = FailingRecord::fail(found, limit, settings.limits.pause_after, now);
+        if pauses {
+            let account = self.account_id()?;
+            let page = pausing::page_of(settings, account, &subject, now);
+            self.ports.log(&format!(
+                "{}: {subject} is paused after {} failed validations; to go on: {page}",
+                self.name.name(),
+                record.streak
+            ));
+        }
+        Ok(txn.put(&subject, &record)?)
+    }
+
+    /// Forgets failures: the name was proven.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub(super) fn forget_failures(&self, txn: &mut Txn<'_, K>, identifier: &Identifier) -> Result<(), Problem> {
+        let subject = proof_id(&identifier.base(), false);
+        if txn.get::<FailingRecord>(&subject)?.is_some() {
+            txn.delete::<FailingRecord>(&subject);
+        }
+        Ok(())
+    }
+
+    /// Whether look-ups for a new order would be for nothing, since it will be refused.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub(super) fn will_refuse(
+        &self,
+        txn: &Txn<'_, K>,
+        identifiers: &[Identifier],
+        replaces: bool,
+    ) -> Result<bool, Problem> {
+        let orders = replaces || self.look(txn, Name::NewOrders, ORDERS).is_ok();
+        Ok(!orders || !self.failing(txn, identifiers)?.is_empty())
+    }
+}
+
+/// The id of the limit of certificates for exactly these names.
+fn set_of(identifiers: &[Identifier]) -> String {
+    let names: BTreeSet<&Identifier> = identifiers.iter().collect();
+    format!("set:{}", b64::encode(&Sha256::digest(json!(names).to_string())))
+}
+
+/// Has the partition of a client address count one more account. Nothing is counted for an address that is not known.
+///
+/// # Errors
+/// `rateLimited`; `serverInternal` when it does not answer.
+pub async fn count_account<P: Ports>(ports: &P, address: Option<ClientAddress>) -> Result<(), Problem> {
+    let Some(address) = limited(ports, address) else { return Ok(()) };
+    match ports.ask(&Partition::Address(address), &Message::CountAccount).await? {
+        Reply::Done => Ok(()),
+        other => Err(ladder::unexpected(&other)),
+    }
+}
+
+/// The address, if accounts made from it are limited.
+pub fn limited<P: Ports>(ports: &P, address: Option<ClientAddress>) -> Option<ClientAddress> {
+    address.filter(|_| ports.settings().limits.get(Name::NewAccounts).is_some())
+}
+
+/// Counts an unauthenticated request from this address, in memory, if the limit allows.
+///
+/// # Errors
+/// `rateLimited`.
+pub fn count_unauthenticated<P: Ports>(ports: &P, address: Option<ClientAddress>, when: When) -> Result<(), Problem> {
+    let limit = ports.settings().limits.get(Name::Unauthenticated);
+    let (Some(address), Some(limit)) = (address, limit) else { return Ok(()) };
+    let (who, now, memory) = (format!("address/{address}"), ports.now(), ports.memory());
+    let counted = match when {
+        When::Now => memory.take(limit, &who, now),
+        When::Later => memory.look(limit, &who, now),
+        When::Happened => {
+            memory.count(limit, &who, now);
+            Ok(())
+        }
+    };
+    counted.map_err(|at| limits::exceeded(Name::Unauthenticated, limit, at, now))
+}
+
+/// When an unauthenticated request is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    /// It is one.
+    Now,
+    /// It may turn out to be one.
+    Later,
+    /// It has turned out to be one.
+    Happened,
+}

@@ -1,0 +1,139 @@
+//! What is counted in memory. Memory is a cache: it is one isolate's, and may be lost at any time. So it holds only
+//! limits that are there to keep load away, and counts on their way to the partition that sums them.
+
+use crate::acme::limit::Limit;
+use crate::acme::metrics::{self, Counts};
+use crate::values::Time;
+use core::time::Duration;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+
+/// How many of those who are counted are remembered: a megabyte or so.
+const MOST: usize = 10_000;
+
+/// How long counts wait for others before they are sent, at least.
+const FLUSH: Duration = Duration::from_secs(10);
+
+/// The memory of one isolate.
+#[derive(Clone, Debug, Default)]
+pub struct Memory {
+    tats: RefCell<BTreeMap<String, Time>>,
+    counts: RefCell<Counts>,
+    flushed: Cell<Option<Time>>,
+}
+
+impl Memory {
+    /// Counts one of `who`, if the limit allows.
+    ///
+    /// # Errors
+    /// When there may be one.
+    pub fn take(&self, limit: Limit, who: &str, now: Time) -> Result<(), Time> {
+        let tat = limit.take(self.tat(who), now)?;
+        self.put(who, tat, now);
+        Ok(())
+    }
+
+    /// Whether the limit allows one of `who`; nothing is counted.
+    ///
+    /// # Errors
+    /// When there may be one.
+    pub fn look(&self, limit: Limit, who: &str, now: Time) -> Result<(), Time> {
+        limit.take(self.tat(who), now).map(|_| ())
+    }
+
+    /// Counts one of `who` that has happened.
+    pub fn count(&self, limit: Limit, who: &str, now: Time) {
+        self.put(who, limit.count(self.tat(who), now), now);
+    }
+
+    fn tat(&self, who: &str) -> Option<Time> {
+        self.tats.borrow().get(who).copied()
+    }
+
+    /// When it is full, those are forgotten whose limits are full again, and if they are few, the half that has used the
+    /// least.
+    fn put(&self, who: &str, tat: Time, now: Time) {
+        let mut tats = self.tats.borrow_mut();
+        if tats.len() >= MOST {
+            tats.retain(|_, tat| *tat > now);
+            if tats.len() > MOST / 2 {
+                let mut all: Vec<Time> = tats.values().copied().collect();
+                let middle = all.len() / 2;
+                let median = *all.select_nth_unstable(middle).1;
+                // Of those with the same instant any may go.
+                let mut excess = tats.len().saturating_sub(MOST / 2);
+                tats.retain(|_, tat| {
+                    let goes = excess > 0 && *tat <= median;
+                    excess -= usize::from(goes);
+                    !goes
+                });
+            }
+        }
+        tats.insert(who.to_owned(), tat);
+    }
+
+    /// Counts one more of a series.
+    pub fn tally(&self, series: String) {
+        let mut counts = self.counts.borrow_mut();
+        let n = counts.entry(series).or_default();
+        *n = n.saturating_add(1);
+    }
+
+    /// Whether counts have waited for long enough. Whoever is told so is to send them.
+    pub fn flush_is_due(&self, now: Time) -> bool {
+        let due = self.flushed.get().is_none_or(|at| now >= at.plus(FLUSH)) && !self.counts.borrow().is_empty();
+        if due {
+            self.flushed.set(Some(now));
+        }
+        due
+    }
+
+    /// Takes the counts, to be sent.
+    pub fn take_counts(&self) -> Counts {
+        self.counts.take()
+    }
+
+    /// Puts back counts that could not be sent.
+    pub fn put_back(&self, counts: &Counts) {
+        metrics::add(&mut self.counts.borrow_mut(), counts);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Time = Time::from_secs(1_800_000_000);
+
+    #[test]
+    fn s02_memory_is_bounded_and_forgets_first_who_used_least() {
+        let (memory, limit) = (Memory::default(), Limit { count: 3, period: Duration::from_secs(30) });
+        for _ in 0..3 {
+            memory.take(limit, "busy", NOW).unwrap();
+        }
+        for n in 0..30_000 {
+            memory.count(limit, &format!("idle{n}"), NOW);
+            assert!(memory.tats.borrow().len() <= MOST);
+        }
+        assert_eq!(memory.take(limit, "busy", NOW), Err(NOW.plus(Duration::from_secs(10))), "it is remembered");
+        let later = NOW.plus(Duration::from_secs(31));
+        for n in 0..MOST {
+            memory.count(limit, &format!("new{n}"), later);
+        }
+        assert!(!memory.tats.borrow().contains_key("busy"), "what says nothing any more is forgotten");
+    }
+
+    #[test]
+    fn counts_are_sent_every_ten_seconds_at_most_and_come_back_when_that_fails() {
+        let memory = Memory::default();
+        assert!(!memory.flush_is_due(NOW), "there is nothing to send");
+        memory.tally("a".to_owned());
+        assert!(memory.flush_is_due(NOW));
+        let sent = memory.take_counts();
+        memory.tally("a".to_owned());
+        assert!(!memory.flush_is_due(NOW.plus(Duration::from_millis(9_999))));
+        memory.put_back(&sent);
+        assert!(memory.flush_is_due(NOW.plus(FLUSH)));
+        assert_eq!(memory.take_counts()["a"], 2);
+    }
+}

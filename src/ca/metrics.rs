@@ -1,0 +1,117 @@
+//! Counts for the operator: made at the front from what is answered, kept in memory, summed in a partition.
+
+use super::cell::Cell;
+use super::http::{Answer, Body, Request, Response};
+use super::ladder;
+use super::message::{Message, Partition, Reply};
+use super::ports::{PartitionPorts, Ports};
+use super::routes::Route;
+use crate::acme::metrics::{self, CountersRecord, Counts};
+use crate::acme::{Problem, proof};
+use crate::store::Kv;
+use serde_json::Value;
+
+/// The partition that sums.
+const SUMS: Partition = Partition::Metrics(0);
+
+/// Counts a response of this status, and the limit that it names, if one refuses.
+pub fn tally<P: Ports>(ports: &P, route: Option<&Route>, status: u16, refusal: Option<&Response>) {
+    if ports.settings().metrics_token.is_none() {
+        return;
+    }
+    let resource = route.map_or("none", Route::resource);
+    ports.memory().tally(format!("selvedge_responses_total{{resource=\"{resource}\",status=\"{status}\"}}"));
+    if let Some(limit) = refusal.and_then(limit_of) {
+        ports.memory().tally(format!("selvedge_rate_limited_total{{limit=\"{limit}\"}}"));
+    }
+}
+
+/// The limit that a refusal names. Only our own names get so far; nothing that a client wrote does.
+fn limit_of(response: &Response) -> Option<String> {
+    let Body::Text(text) = &response.body else { return None };
+    let document: Value = serde_json::from_str(text).ok().filter(|_| response.status == 429)?;
+    document.get("limit")?.as_str().map(str::to_owned)
+}
+
+/// Sends what was counted to be summed, and gets the sums. What cannot be sent is kept; when only the answer was lost it
+/// is counted twice.
+///
+/// # Errors
+/// `serverInternal` when the partition does not answer.
+pub async fn flush<P: Ports>(ports: &P) -> Result<Counts, Problem> {
+    let counts = ports.memory().take_counts();
+    let answer = ports.ask(&SUMS, &Message::Sum(counts.clone())).await;
+    if answer.is_err() {
+        ports.memory().put_back(&counts);
+    }
+    match answer? {
+        Reply::Sums(sums) => Ok(sums),
+        other => Err(ladder::unexpected(&other)),
+    }
+}
+
+/// GET of the metrics, for who has the token; `None`, as if there were nothing, for others.
+pub async fn show<P: Ports>(ports: &P, request: &Request) -> Option<Answer> {
+    let settings = ports.settings();
+    let token = settings.metrics_token.as_ref()?;
+    let sent = request.authorization.as_deref()?;
+    let (scheme, sent) = sent.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("Bearer") || !proof::same_secret(&settings.nonce_key, sent.trim(), token.text()) {
+        return None;
+    }
+    let sums = flush(ports).await;
+    Some(sums.map(|sums| {
+        Response::text(200, "text/plain; version=0.0.4; charset=utf-8", metrics::text(&sums))
+            .with("Cache-Control", "no-store")
+            .indexed(&settings.urls)
+    }))
+}
+
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+    /// Adds counts to the sums.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub fn sum(&self, counts: &Counts) -> Result<Counts, Problem> {
+        self.transact(|txn| {
+            let mut record = txn.get::<CountersRecord>("")?.unwrap_or_default();
+            if !counts.is_empty() {
+                metrics::add(&mut record.counts, counts);
+                txn.put("", &record)?;
+            }
+            Ok(record.counts)
+        })
+    }
+}
+
+/// The secret of who may read the metrics, which shows itself to nobody.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Token(String);
+
+/// The shortest token, in characters.
+const MIN_TOKEN: usize = 16;
+
+impl Token {
+    /// Reads `METRICS_TOKEN`.
+    ///
+    /// # Errors
+    /// A sentence for the operator, without the token.
+    pub fn read(text: &str) -> Result<Self, String> {
+        let text = text.trim();
+        if text.len() < MIN_TOKEN || !text.bytes().all(|b| b.is_ascii_graphic()) {
+            let what = "has to be a text of 16 ASCII characters or more, without spaces";
+            return Err(format!("METRICS_TOKEN {what}; `openssl rand -hex 16` makes one."));
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    fn text(&self) -> &str {
+        &self.0
+    }
+}
+
+impl core::fmt::Debug for Token {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Token(secret)")
+    }
+}

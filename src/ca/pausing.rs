@@ -1,0 +1,126 @@
+//! Names whose validations always fail: paused for their account, and how a person has them go on.
+
+use super::cell::{Cell, dead_account};
+use super::http::{Answer, Request};
+use super::ladder;
+use super::limits::PAUSED;
+use super::message::{Message, Partition, Reply};
+use super::page;
+use super::ports::{PartitionPorts, Ports};
+use super::settings::Settings;
+use crate::acme::limit::FailingRecord;
+use crate::acme::proof::{self, Purpose};
+use crate::acme::{AccountRecord, AccountStatus, Kind, Problem};
+use crate::store::Kv;
+use crate::values::{Id, Time};
+
+/// How long a client should wait that asks for a paused name, in seconds: a day. A person has to act first.
+const RETRY: u32 = 86_400;
+
+/// What the page of a pause is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pause {
+    /// The account.
+    pub account: Id,
+    /// The name, as `{type}:{value}`.
+    pub subject: String,
+    /// When it was paused: the page of another pause is another.
+    pub since: Time,
+}
+
+impl Pause {
+    fn what(&self) -> String {
+        format!("{} {}", self.since.millis(), self.subject)
+    }
+
+    /// # Errors
+    /// 404 for a URL that was not handed out.
+    fn check(&self, settings: &Settings, proof: &str) -> Result<(), Problem> {
+        if proof::proves(proof, &settings.nonce_key, Purpose::Resume, &self.account, &self.what()) {
+            return Ok(());
+        }
+        let detail = "There is nothing at this URL. Run your ACME client once more; its error has the right URL.";
+        Err(Problem::malformed(detail).with_status(404))
+    }
+}
+
+/// The URL of the page where a person ends this pause.
+pub fn page_of(settings: &Settings, account: &Id, subject: &str, since: Time) -> String {
+    let pause = Pause { account: account.clone(), subject: subject.to_owned(), since };
+    let proof = proof::proof(&settings.nonce_key, Purpose::Resume, account, &pause.what());
+    settings.urls.resumption(&pause, &proof)
+}
+
+/// The refusal of an order for a paused name.
+pub fn paused(settings: &Settings, account: &Id, subject: &str, since: Time, record: &FailingRecord) -> Problem {
+    let page = page_of(settings, account, subject, since);
+    let name = subject.split_once(':').map_or(subject, |(_, name)| name);
+    let detail = format!(
+        "\"{name}\" is paused for this account since {}: {} validations of it have failed, and none has succeeded since \
+         {}. Find out why (the last order's authorization has the error) or take the name out of your client; then go on \
+         at {page} with a web browser, or ask the operator of this CA to.",
+        since.rfc3339(),
+        record.streak,
+        record.since.rfc3339(),
+    );
+    Problem {
+        retry_after: Some(RETRY),
+        limit: Some(PAUSED.to_owned()),
+        instance: Some(page.clone()),
+        help: Some(page),
+        ..Problem::new(Kind::RateLimited, detail)
+    }
+}
+
+/// The page that asks whether to go on.
+///
+/// # Errors
+/// 404 for a URL that was not handed out.
+pub fn page(settings: &Settings, pause: &Pause, proof: &str) -> Answer {
+    pause.check(settings, proof)?;
+    let (name, account) = (page::escaped(&pause.subject), page::escaped(&settings.urls.account(&pause.account)));
+    let body = format!(
+        "<h1>A name is paused</h1>\
+         <p>The ACME account <code>{account}</code> has asked for certificates for <code>{name}</code> over and over, and \
+         could never prove that it controls it. Since {} it is not asked any more.</p>\
+         <p>Find the cause first: does the name still point to the machine that asks? If it is mended, go on.</p>\
+         <form method=\"post\"><button name=\"resume\" value=\"yes\">Let the account ask for this name again</button></form>",
+        pause.since.rfc3339(),
+    );
+    Ok(page::html("A name is paused", &body).indexed(&settings.urls))
+}
+
+/// Takes the word that the page's form sends.
+///
+/// # Errors
+/// As [`page()`]; 415 and 400 for anything but that form; `unauthorized` with 401 for an account that is no more.
+pub async fn resume<P: Ports>(ports: &P, request: &Request, pause: &Pause, proof: &str) -> Answer {
+    pause.check(ports.settings(), proof)?;
+    page::check_form(request, "resume=yes")?;
+    let message = Message::Resume { subject: pause.subject.clone(), since: pause.since };
+    match ports.ask(&Partition::Account(pause.account.clone()), &message).await? {
+        Reply::Done => {
+            Ok(page::html("Thank you", "<h1>Thank you</h1><p>The name is not paused. Run your ACME client again.</p>"))
+        }
+        other => Err(ladder::unexpected(&other)),
+    }
+}
+
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+    /// Ends this pause of a name, if it still lasts; of another pause nothing is changed.
+    ///
+    /// # Errors
+    /// 404 without the account, `unauthorized` with 401 when it is no more.
+    pub fn go_on(&self, subject: &str, since: Time) -> Result<(), Problem> {
+        self.transact(|txn| {
+            let account = txn.get::<AccountRecord>("")?.ok_or_else(|| Problem::not_found("account"))?;
+            if account.status != AccountStatus::Valid {
+                return Err(dead_account());
+            }
+            if txn.get::<FailingRecord>(subject)?.is_some_and(|record| record.paused == Some(since)) {
+                txn.delete::<FailingRecord>(subject);
+            }
+            Ok(())
+        })
+    }
+}

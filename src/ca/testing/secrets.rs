@@ -1,0 +1,129 @@
+//! A search for secrets, in every form in which one gets into a text by mistake.
+
+use base64ct::{Base64Unpadded, Base64UrlUnpadded, Encoding};
+
+/// Secrets that must not stand in any text.
+#[derive(Clone, Debug, Default)]
+pub struct Secrets {
+    /// What it is, and a text that gives it away.
+    forms: Vec<(String, String)>,
+}
+
+/// As many characters of a secret's text are enough to find it by; less would be found by chance.
+const ENOUGH: usize = 24;
+
+impl Secrets {
+    /// Adds bytes: they are found as hexadecimal, as base64 and base64url wherever in a longer text they begin, and as a
+    /// list of numbers.
+    pub fn add(&mut self, what: &str, bytes: &[u8]) {
+        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let numbers: Vec<String> = bytes.iter().take(ENOUGH).map(u8::to_string).collect();
+        let mut forms = vec![hex.to_uppercase(), hex, numbers.join(","), numbers.join(", ")];
+        // Within a longer text, base64 may begin at each of three places of a group.
+        for skipped in 0..3.min(bytes.len()) {
+            let groups = &bytes[skipped..bytes.len() - (bytes.len() - skipped) % 3];
+            forms.extend([Base64Unpadded::encode_string(groups), Base64UrlUnpadded::encode_string(groups)]);
+        }
+        self.forms.extend(forms.into_iter().filter(|form| form.len() >= ENOUGH).map(|form| {
+            let cut = form.len().min(4 * ENOUGH);
+            (what.to_owned(), form[..cut].to_owned())
+        }));
+    }
+
+    /// Adds a text, as it stands and within JSON.
+    pub fn add_text(&mut self, what: &str, text: &str) {
+        assert!(text.len() >= ENOUGH, "{what} is too short to look for");
+        self.forms.push((what.to_owned(), text.to_owned()));
+        self.add(what, text.as_bytes());
+    }
+
+    /// Adds an unencrypted PKCS#8 key, PEM: each of its lines, and the bytes in it.
+    ///
+    /// # Panics
+    /// When it is no PEM.
+    pub fn add_key(&mut self, what: &str, pem: &str) {
+        let (_, der) = der::pem::decode_vec(pem.trim().as_bytes()).expect("a PEM");
+        for line in pem.lines().filter(|line| !line.contains("-----") && line.len() >= ENOUGH) {
+            self.forms.push((what.to_owned(), line.to_owned()));
+        }
+        self.add(what, &der);
+        // PKCS#8 of a P-256 key has its number at a fixed place.
+        if let Some(number) = der.get(36..68) {
+            self.add(what, number);
+        }
+    }
+
+    /// What this text gives away: the first secret in it.
+    pub fn found_in(&self, text: &str) -> Option<&str> {
+        if text.contains("PRIVATE KEY-----") {
+            return Some("a private key");
+        }
+        self.forms.iter().find(|(_, form)| text.contains(form.as_str())).map(|(what, _)| what.as_str())
+    }
+
+    /// # Panics
+    /// When the text has a secret in it.
+    pub fn check(&self, place: &str, text: &str) {
+        if let Some(what) = self.found_in(text) {
+            panic!("{place} gives away {what}: {text}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::values::native_crypto::NativeKey;
+    use crate::values::{SigAlg, b64};
+
+    /// That the search finds what it is for.
+    #[test]
+    fn s04_a_planted_secret_is_found_in_every_form() {
+        let mut counter = 0;
+        let mut fill = |bytes: &mut [u8]| {
+            bytes.fill_with(|| {
+                counter += 37;
+                counter as u8
+            });
+        };
+        let key = NativeKey::generate(SigAlg::Es256, &mut fill).unwrap();
+        let pem = key.to_pkcs8_pem().unwrap();
+        let mac: Vec<u8> = (100..132).collect();
+        let mut secrets = Secrets::default();
+        secrets.add_key("the issuer's key", &pem);
+        secrets.add("the nonce key", &mac);
+        secrets.add_text("a request", "eyJhbGciOiJFUzI1NiIsImtpZCI6");
+        let (_, der) = der::pem::decode_vec(pem.as_bytes()).unwrap();
+        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02X}")).collect::<String>();
+        let planted = [
+            pem.clone(),
+            pem.lines().nth(1).unwrap().to_owned(),
+            b64::encode(&der),
+            hex(&der),
+            b64::encode(&der[36..68]),
+            format!("{:?}", &der[36..68]),
+            b64::encode(&mac),
+            hex(&mac).to_lowercase(),
+            format!("{mac:?}"),
+            b64::encode(&[b"x", &mac[..]].concat()),
+            b64::encode(&[b"xy", &mac[..], b"z"].concat()),
+            "eyJhbGciOiJFUzI1NiIsImtpZCI6".to_owned(),
+        ];
+        for text in planted {
+            assert!(secrets.found_in(&format!("a line with {text} in it")).is_some(), "{text}");
+        }
+        for text in ["", "nothing", &b64::encode(&key.spki_der().unwrap()), &hex(&[7; 32])] {
+            assert_eq!(secrets.found_in(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "the log gives away the nonce key")]
+    fn s04_a_secret_in_a_worlds_log_ends_its_test() {
+        use crate::ca::ports::Ports;
+        let world = crate::ca::testing::World::new();
+        let ports = crate::ca::testing::WorldPorts::new(&world, None);
+        ports.log("an ordinary line");
+        ports.log(&format!("settings: {:?}", world.settings().nonce_key));
+    }
+}

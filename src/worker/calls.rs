@@ -1,0 +1,164 @@
+//! Calls from the front and from partitions to partitions, and how a partition answers them.
+//!
+//! A message and its reply cross as JSON. A client's POST crosses as it is: its path is the request's, its body the
+//! JWS; and if it succeeds, the partition's response is the client's, which nobody reads or copies on the way.
+
+use super::{js, outbound};
+use crate::ca::http::{Body, Response};
+use crate::ca::message::{Message, Partition, Reply};
+use crate::ca::ports::Handed;
+use core::time::Duration;
+use serde::{Deserialize, Serialize};
+use wasm_bindgen::JsCast;
+use worker::js_sys::{JSON, Promise, Uint8Array};
+use worker::wasm_bindgen;
+use worker::wasm_bindgen_futures::JsFuture;
+use worker::{Env, web_sys};
+
+/// The binding of the Durable Object namespace.
+const NAMESPACE: &str = "PARTITION";
+
+/// Where messages go; the host is never looked up.
+const MESSAGES: &str = "https://message/";
+
+/// Where clients' POSTs go, with the path that the client asked.
+const POSTS: &str = "https://post";
+
+/// How long a partition is waited for. A panic in a Durable Object leaves its callers without any answer; a validation
+/// within a request takes half a second, an issuance ten at most.
+const CALL_LIMIT: Duration = Duration::from_secs(25);
+
+/// The status of a partition's answer that is an [`Envelope`]: no client's response of success has it.
+const ENVELOPED: u16 = 400;
+
+/// What a partition sends back: its reply, and what it cost.
+#[derive(Serialize, Deserialize)]
+pub struct Envelope {
+    /// The reply.
+    pub reply: Reply,
+    /// What the partition spent on it.
+    pub spent: Spent,
+}
+
+/// What requests cost the platform.
+#[derive(Clone, Copy, Default, Serialize, Deserialize)]
+pub struct Spent {
+    /// Durable Object calls.
+    pub calls: u32,
+    /// Rows written, indexes included.
+    pub rows: u32,
+}
+
+impl Spent {
+    /// Both together.
+    pub fn plus(self, other: Self) -> Self {
+        Self { calls: self.calls + other.calls, rows: self.rows + other.rows }
+    }
+
+    /// The response with headers that tell: for whoever measures a CA of their own.
+    pub fn shown(self, response: Response) -> Response {
+        response.with("Selvedge-Calls", &self.calls.to_string()).with("Selvedge-Rows", &self.rows.to_string())
+    }
+}
+
+/// What a partition was sent.
+pub enum Incoming {
+    /// A client's POST: path and JWS.
+    Post(String, String),
+    /// A message.
+    Message(String),
+}
+
+/// Sends a message to a partition.
+///
+/// # Errors
+/// A sentence for the log.
+pub async fn send(env: &Env, to: &Partition, message: &Message) -> Result<Envelope, String> {
+    let body = serde_json::to_string(message).map_err(|e| e.to_string())?;
+    let response = fetch(env, to, MESSAGES, body.as_bytes()).await?;
+    open(&response).await
+}
+
+/// Passes a POST to a partition.
+///
+/// # Errors
+/// A sentence for the log.
+pub async fn pass(
+    env: &Env,
+    to: &Partition,
+    path: &str,
+    body: &str,
+) -> Result<(Handed<web_sys::Response>, Spent), String> {
+    let response = fetch(env, to, &format!("{POSTS}{path}"), body.as_bytes()).await?;
+    match response.status() {
+        ENVELOPED => open(&response).await.map(|Envelope { reply, spent }| (Handed::Answered(reply), spent)),
+        status => Ok((Handed::Done(status, response), Spent::default())),
+    }
+}
+
+async fn fetch(env: &Env, to: &Partition, url: &str, body: &[u8]) -> Result<web_sys::Response, String> {
+    let stub = env.durable_object(NAMESPACE).and_then(|namespace| namespace.get_by_name(&to.name()));
+    let stub: worker::worker_sys::DurableObject = stub.map_err(|e| e.to_string())?.into_rpc();
+    let init = web_sys::RequestInit::new();
+    init.set_method("POST");
+    init.set_body(&js::bytes(body));
+    let request = web_sys::Request::new_with_str_and_init(url, &init).map_err(|e| js::text(&e))?;
+    let promise: Promise = stub.fetch_with_request(&request).map_err(|e| js::text(&e))?;
+    let response = outbound::within(CALL_LIMIT, JsFuture::from(promise)).await.ok_or("no answer in time")?;
+    response.and_then(JsCast::dyn_into).map_err(|e| js::text(&e))
+}
+
+async fn open(response: &web_sys::Response) -> Result<Envelope, String> {
+    let bytes = response.array_buffer().map_err(|e| js::text(&e))?;
+    let bytes = outbound::within(CALL_LIMIT, JsFuture::from(bytes)).await.ok_or("no whole answer in time")?;
+    let bytes = Uint8Array::new(&bytes.map_err(|e| js::text(&e))?).to_vec();
+    serde_json::from_slice(&bytes).map_err(|e| format!("{e} in {:?}", String::from_utf8_lossy(&bytes)))
+}
+
+/// Reads what a partition was sent.
+///
+/// # Errors
+/// When the body does not arrive, or is no text.
+pub async fn read(request: &mut worker::Request) -> worker::Result<Incoming> {
+    let url = request.inner().url();
+    let body = request.bytes().await?;
+    let body = String::from_utf8(body).map_err(|e| worker::Error::RustError(e.to_string()))?;
+    Ok(match url.strip_prefix(POSTS) {
+        Some(path) => Incoming::Post(path.to_owned(), body),
+        None => Incoming::Message(body),
+    })
+}
+
+/// A partition's answer.
+///
+/// # Errors
+/// When it cannot be made into a response.
+pub fn write(reply: Reply, spent: Spent, dev: bool) -> worker::Result<worker::Response> {
+    match reply {
+        Reply::Response(response) if response.is_success() => {
+            let calls = Spent { calls: spent.calls + 1, ..spent };
+            let response = response.exposed();
+            let response = if dev { calls.shown(response) } else { response };
+            let builder = worker::Response::builder().with_status(response.status);
+            let builder = builder.with_headers(headers(&response).map_err(|e| worker::Error::RustError(js::text(&e)))?);
+            Ok(builder.body(match response.body {
+                Body::Text(text) => worker::ResponseBody::Body(text.into_bytes()),
+                Body::Bytes(bytes) => worker::ResponseBody::Body(bytes),
+            }))
+        }
+        reply => {
+            let body =
+                serde_json::to_vec(&Envelope { reply, spent }).map_err(|e| worker::Error::RustError(e.to_string()))?;
+            Ok(worker::Response::builder().with_status(ENVELOPED).fixed(body))
+        }
+    }
+}
+
+/// The headers, all in one crossing; workerd joins lines of one name (docs/DIVERGENCES.md).
+///
+/// # Errors
+/// When the platform takes one for invalid.
+pub fn headers(response: &Response) -> Result<worker::Headers, wasm_bindgen::JsValue> {
+    let lines = serde_json::to_string(&response.headers).unwrap_or_default();
+    web_sys::Headers::new_with_str_sequence_sequence(&JSON::parse(&lines)?).map(worker::Headers)
+}

@@ -1,0 +1,88 @@
+//! A search for a CA's secrets in what it wrote: its own logs, and its database.
+
+use selvedge::ca::testing::Secrets;
+use serde_json::Value;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// The keys that `dev` keeps in its state folder.
+const KEYS: [&str; 4] = ["root.key", "intermediate.key", "nonce.key", "server.key"];
+
+/// The secrets of a state folder, and those set by these options of `dev`.
+fn secrets(ca: &Path, arguments: &[String]) -> (Secrets, Vec<String>) {
+    let (mut secrets, mut texts) = (Secrets::default(), Vec::new());
+    for name in KEYS {
+        let Ok(text) = fs::read_to_string(ca.join(name)) else { continue };
+        if text.contains("-----BEGIN") {
+            secrets.add_key(name, &text);
+            texts.extend(text.lines().filter(|line| !line.contains("-----") && line.len() > 40).map(str::to_owned));
+        } else {
+            secrets.add_text(name, text.trim());
+            texts.push(text.trim().to_owned());
+        }
+    }
+    for keys in arguments.iter().filter_map(|argument| argument.strip_prefix("EAB_KEYS=")) {
+        let keys: Value = serde_json::from_str(keys).unwrap();
+        for (kid, entry) in keys.as_object().unwrap() {
+            let key = entry["key"].as_str().or(entry.as_str()).unwrap();
+            secrets.add_text(&format!("the external account key {kid}"), key);
+        }
+    }
+    (secrets, texts)
+}
+
+/// What the CA wrote besides its keys: what it printed, the runtime's logs, `dev.json`, the databases.
+fn written(state: &Path) -> Vec<PathBuf> {
+    let mut found = vec![state.join("dev.log")];
+    let mut folders = vec![state.join("ca")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            let (path, name) = (entry.path(), entry.file_name());
+            if path.is_dir() {
+                folders.push(path);
+            } else if !KEYS.iter().any(|key| name == *key) {
+                found.push(path);
+            }
+        }
+    }
+    found
+}
+
+/// Searches all that a CA wrote for its secrets, and adds these to the list that the environment's `SELVEDGE_SECRETS`
+/// names, for whoever has the output of the whole run. Gives what was found.
+pub fn search(state: &Path, arguments: &[String]) -> Vec<String> {
+    let (secrets, texts) = secrets(&state.join("ca"), arguments);
+    if let Some(list) = std::env::var_os("SELVEDGE_SECRETS") {
+        // One write, so that those of several servers do not mix.
+        let lines: String = texts.iter().map(|text| format!("{text}\n")).collect();
+        fs::File::options().create(true).append(true).open(list).unwrap().write_all(lines.as_bytes()).unwrap();
+    }
+    let leak = |path: &PathBuf| {
+        let text = String::from_utf8_lossy(&fs::read(path).ok()?).into_owned();
+        secrets.found_in(&text).map(|what| format!("{} gives away {what}", path.display()))
+    };
+    written(state).iter().filter_map(leak).collect()
+}
+
+/// That the search sees what stands in any of these files, whichever secret it is.
+#[test]
+fn s04_a_secret_planted_beside_a_server_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let (state, ca) = (folder.path(), folder.path().join("ca"));
+    fs::create_dir_all(ca.join("do")).unwrap();
+    let key = selvedge::ca::testing::new_key(selvedge::values::SigAlg::Es256).to_pkcs8_pem().unwrap();
+    let nonce_key = "c29tZSByYW5kb20gYnl0ZXMgb2YgdGhlIG5vbmNlcw";
+    let mac = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
+    fs::write(ca.join("intermediate.key"), &key).unwrap();
+    fs::write(ca.join("nonce.key"), nonce_key).unwrap();
+    let arguments = [format!(r#"EAB_KEYS={{"team":{{"key":"{mac}"}}}}"#)];
+    assert!(search(state, &arguments).is_empty());
+    let places = [state.join("dev.log"), ca.join("workerd.log"), ca.join("dev.json"), ca.join("do/x.sqlite")];
+    let line = key.lines().nth(1).unwrap();
+    for (place, secret) in places.iter().flat_map(|place| [line, nonce_key, mac].map(|secret| (place, secret))) {
+        fs::write(place, [b"\xff before ", secret.as_bytes(), b" after"].concat()).unwrap();
+        assert_eq!(search(state, &arguments).len(), 1, "{} {secret}", place.display());
+        fs::remove_file(place).unwrap();
+    }
+}
