@@ -10,13 +10,10 @@ use super::cell::{Admitted, Cell};
 use super::http::Answer;
 use super::issuing::{leaf_request, lint_failed};
 use super::jobs::Work;
-use super::message::Message;
 use super::permission::Permits;
 use super::ports::PartitionPorts;
-use super::registration::owner;
 use crate::acme::order::{Issuance, OrderStatus};
 use crate::acme::{Kind, OrderRecord, Problem};
-use crate::jose::Jwk;
 use crate::pki::csr::{self, CsrFault, VerifiedCsr};
 use crate::pki::validity::Wish;
 use crate::pki::{Serial, leaf, lint};
@@ -78,7 +75,10 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         })
     }
 
-    /// Reads the CSR and checks its self-signature, and that its key is no account's (RFC 8555 §11.1).
+    /// Reads the CSR and checks its self-signature, and that its key is not the account's (RFC 8555 §11.1).
+    ///
+    /// Whether it is another account's is not asked: the answer would tell a stranger of that account, and asking would
+    /// make a partition for each key that ever gets a certificate.
     async fn presented(&self, admitted: &Admitted) -> Result<Presented, Problem> {
         let Finalize { csr } = payload(admitted)?;
         let der = b64::decode(&csr)
@@ -87,13 +87,6 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         let csr = csr::parse(&der).map_err(refuse_csr)?.verify(&self.ports).await.map_err(refuse_csr)?;
         if csr.public_key().spki_der() == admitted.jws.key().spki_der() {
             return Err(account_key());
-        }
-        // A key that could not be an account key has no thumbprint to look for.
-        if let Some(jwk) = Jwk::from_spki(csr.public_key().spki_der()) {
-            let thumbprint = jwk.thumbprint().as_str().to_owned();
-            if owner(&self.ports, &thumbprint, &Message::WhoOwns).await?.is_some() {
-                return Err(account_key());
-            }
         }
         Ok(Presented { csr, digest })
     }
@@ -140,7 +133,7 @@ fn not_ready(status: OrderStatus) -> Problem {
 }
 
 fn account_key() -> Problem {
-    let detail = "The CSR's key is an account key. Make a key of its own for the certificate.";
+    let detail = "The CSR's key is this account's key. Make a key of its own for the certificate.";
     Problem::new(Kind::BadCsr, detail)
 }
 

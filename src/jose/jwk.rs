@@ -2,7 +2,6 @@
 
 mod edwards;
 mod fault;
-mod from_spki;
 mod spki;
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,7 @@ use selvedge::ca::testing::Secrets;
 use serde_json::Value;
 use std::fs;
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 /// The keys that `dev` keeps in its state folder.
@@ -49,17 +50,27 @@ fn written(state: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Searches all that a CA wrote for its secrets, and adds these to the list that the environment's `SELVEDGE_SECRETS`
-/// names, for whoever has the output of the whole run. Gives what was found.
+/// Adds the secrets of a CA to the list that the environment's `SELVEDGE_SECRETS` names, for whoever has the output of
+/// the whole run.
+pub fn list(state: &Path) {
+    let Some(list) = std::env::var_os("SELVEDGE_SECRETS") else { return };
+    let (_, texts) = secrets(&state.join("ca"), &[]);
+    // One write, so that those of several servers do not mix.
+    let lines: String = texts.iter().map(|text| format!("{text}\n")).collect();
+    fs::File::options().create(true).append(true).open(list).unwrap().write_all(lines.as_bytes()).unwrap();
+}
+
+/// Searches all that a CA wrote for its secrets. Gives what was found.
 pub fn search(state: &Path, arguments: &[String]) -> Vec<String> {
-    let (secrets, texts) = secrets(&state.join("ca"), arguments);
-    if let Some(list) = std::env::var_os("SELVEDGE_SECRETS") {
-        // One write, so that those of several servers do not mix.
-        let lines: String = texts.iter().map(|text| format!("{text}\n")).collect();
-        fs::File::options().create(true).append(true).open(list).unwrap().write_all(lines.as_bytes()).unwrap();
-    }
+    let ca = state.join("ca");
+    let (all, _) = secrets(&ca, arguments);
+    // What `--set` gives stands in the runtime's configuration, which is its owner's alone to read.
+    let (own, _) = secrets(&ca, &[]);
+    let configuration = ca.join("workerd.capnp");
+    let private = |path: &Path| path.metadata().is_ok_and(|found| found.permissions().mode() & 0o077 == 0);
     let leak = |path: &PathBuf| {
         let text = String::from_utf8_lossy(&fs::read(path).ok()?).into_owned();
+        let secrets = if *path == configuration && private(path) { &own } else { &all };
         secrets.found_in(&text).map(|what| format!("{} gives away {what}", path.display()))
     };
     written(state).iter().filter_map(leak).collect()
@@ -84,5 +95,12 @@ fn s04_a_secret_planted_beside_a_server_is_found() {
         fs::write(place, [b"\xff before ", secret.as_bytes(), b" after"].concat()).unwrap();
         assert_eq!(search(state, &arguments).len(), 1, "{} {secret}", place.display());
         fs::remove_file(place).unwrap();
+    }
+    // The configuration may have what was set, if nobody else can read it; and never the CA's keys.
+    let configuration = ca.join("workerd.capnp");
+    for (mode, secret, leaks) in [(0o600, mac, 0), (0o640, mac, 1), (0o600, nonce_key, 1)] {
+        fs::write(&configuration, secret).unwrap();
+        fs::set_permissions(&configuration, fs::Permissions::from_mode(mode)).unwrap();
+        assert_eq!(search(state, &arguments).len(), leaks, "{mode:o} {secret}");
     }
 }

@@ -125,6 +125,7 @@ pub fn signal(name: &str, pid: u64) {
 impl Drop for Server {
     fn drop(&mut self) {
         self.end();
+        leaks::list(&self.state);
         let leaks = leaks::search(&self.state, &self.arguments);
         if std::thread::panicking() {
             leaks.iter().for_each(|leak| eprintln!("{leak}"));
