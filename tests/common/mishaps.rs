@@ -79,7 +79,7 @@ impl Trial<'_> {
             world.live(LONG);
         }
         (self.case.after)(world, what);
-        if let Some(first) = first.filter(|first| is_signed(first)) {
+        if let Some(first) = first.filter(is_signed) {
             replay(world, &first, what);
         }
         finish_what_changed(self.scene, &self.case.start, world, what);

@@ -18,6 +18,9 @@ pub enum Act<'a> {
     Alarms,
 }
 
+/// What is checked of a world, whose story the text tells.
+pub type After<'a> = Box<dyn Fn(&World, &str) + 'a>;
+
 /// A kind of request, from a start in which it succeeds.
 pub struct Case<'a> {
     pub name: String,
@@ -28,7 +31,7 @@ pub struct Case<'a> {
     /// What the same request, signed anew, may be answered besides `status` when the first had its effect.
     pub again: &'static [u16],
     /// What has to hold when the client came through with its retry.
-    pub after: Box<dyn Fn(&World, &str) + 'a>,
+    pub after: After<'a>,
 }
 
 /// All cases.
@@ -40,15 +43,14 @@ pub fn cases(scene: &Scene) -> Vec<Case<'_>> {
     all.extend(reads(scene));
     all.extend(agreement(scene));
     all.extend(resumption(scene));
-    let mut alarms = case(scene, "alarms", 0, &[], |_| unreachable!());
-    (alarms.start, alarms.act) = (scene.overdue(), Act::Alarms);
-    alarms.after = Box::new(|world, what| {
+    let after: After<'_> = Box::new(|world, what| {
         let client = scene.client.at(world);
         for url in [&scene.ready.0, &scene.challenge_url(Method::Dns01)] {
             assert_eq!(client.get(url).is(200).json()["status"], "valid", "{what}: {url}");
         }
     });
-    all.push(alarms);
+    let (name, start) = ("alarms".to_owned(), scene.overdue());
+    all.push(Case { name, start, act: Act::Alarms, status: 0, again: &[], after });
     all
 }
 
@@ -101,7 +103,7 @@ fn key_change<'a>(scene: &'a Scene, name: &str) -> Case<'a> {
     let mut case =
         case(scene, name, 200, &[400, 401], |world| scene.client.at(world).key_change_request(&scene.new_key));
     case.after = Box::new(|world, what| {
-        let found = scene.survivor(world).expect("the account lives");
+        let found = scene.survivor(world).unwrap();
         assert_eq!(found.key.thumbprint(), scene.new_key.thumbprint(), "{what}");
         let url = found.new_account(json!({ "onlyReturnExisting": true })).is(200).location();
         assert_eq!(url, scene.client.account(), "{what}");
