@@ -1,6 +1,7 @@
 //! What the authority costs, on real workerd with its state on disk: `cargo bench`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a measurement")]
 #![allow(clippy::cast_precision_loss, reason = "figures are rounded anyway")]
+#![allow(clippy::disallowed_methods, reason = "it measures time, natively")]
 
 mod floor;
 #[path = "../tests/common/load/mod.rs"]

@@ -162,10 +162,12 @@ impl<P: Ports> Front<P> {
         let Some(body) = body else { return Err(Problem::malformed("The request body is not UTF-8.")) };
         match self.ports.pass(&id, &request.path, body).await? {
             Handed::Done(status, passed) => Ok(Passed::Done(status, passed)),
-            Handed::Answered(Reply::Response(response)) => Ok(Passed::On(*response)),
-            Handed::Answered(Reply::Unsigned(response)) => Ok(Passed::Unsigned(*response)),
-            Handed::Answered(Reply::Refused(problem)) => Err(problem),
-            Handed::Answered(other) => Err(ladder::unexpected(&other)),
+            Handed::Answered(reply) => match *reply {
+                Reply::Response(response) => Ok(Passed::On(*response)),
+                Reply::Unsigned(response) => Ok(Passed::Unsigned(*response)),
+                Reply::Refused(problem) => Err(problem),
+                other => Err(ladder::unexpected(&other)),
+            },
         }
     }
 

@@ -16,7 +16,7 @@ pub enum Handed<R> {
     /// A success, on its way to the client as the host has it: nobody looks into it. With its status.
     Done(u16, R),
     /// Anything else.
-    Answered(Reply),
+    Answered(Box<Reply>),
 }
 
 /// A future that is run beside the request that started it.

@@ -46,13 +46,19 @@ pub async fn read_stream(mut stream: ByteStream, max: usize) -> worker::Result<O
 /// # Errors
 /// See [`crate::validation::outbound::Outbound::doh`].
 pub async fn doh(url: &str, query: &[u8], limits: Limits) -> Result<Vec<u8>, OutboundFault> {
-    let resolver = |why: String| OutboundFault::Resolver(why);
-    let request = doh_request(url, query).map_err(|e| resolver(e.to_string()))?;
-    let mut response = send(request, limits).await?.map_err(|e| resolver(e.to_string()))?;
-    if response.status_code() != 200 {
-        return Err(resolver(format!("HTTP status {}", response.status_code())));
-    }
-    body(&mut response, limits).await
+    let request = doh_request(url, query).map_err(|e| OutboundFault::Resolver(e.to_string()))?;
+    in_time(
+        request,
+        limits,
+        |e| OutboundFault::Resolver(e.to_owned()),
+        async |response| {
+            if response.status_code() != 200 {
+                return Err(OutboundFault::Resolver(format!("HTTP status {}", response.status_code())));
+            }
+            body(response, limits.max_bytes).await
+        },
+    )
+    .await
 }
 
 fn doh_request(url: &str, query: &[u8]) -> worker::Result<Request> {
@@ -64,27 +70,39 @@ fn doh_request(url: &str, query: &[u8]) -> worker::Result<Request> {
     Request::new_with_init(url, &init)
 }
 
-/// Sends a request, with a signal that ends it when its time is over.
-async fn send(request: Request, limits: Limits) -> Result<worker::Result<Response>, OutboundFault> {
+/// Sends a request and reads its answer, both together within their time; what is not done then is ended.
+async fn in_time<T>(
+    request: Request,
+    limits: Limits,
+    refused: impl Fn(&str) -> OutboundFault,
+    read: impl AsyncFnOnce(&mut Response) -> Result<T, OutboundFault>,
+) -> Result<T, OutboundFault> {
     let controller = AbortController::default();
     let signal = controller.signal();
-    let fetch = Fetch::Request(request);
-    match within(limits.timeout, fetch.send_with_signal(&signal)).await {
-        Some(response) => Ok(response),
-        None => {
-            controller.abort();
-            Err(OutboundFault::Timeout)
-        }
-    }
+    let work = async {
+        let fetched = Fetch::Request(request).send_with_signal(&signal).await;
+        read(&mut fetched.map_err(|e| refused(&e.to_string()))?).await
+    };
+    let done = within(limits.timeout, work).await;
+    done.unwrap_or_else(|| {
+        controller.abort();
+        Err(OutboundFault::Timeout)
+    })
 }
 
-async fn body(response: &mut Response, limits: Limits) -> Result<Vec<u8>, OutboundFault> {
-    let Ok(stream) = response.stream() else { return Ok(Vec::new()) };
-    match within(limits.timeout, read_stream(stream, limits.max_bytes)).await {
-        None => Err(OutboundFault::Timeout),
-        Some(Ok(Some(body))) => Ok(body),
-        Some(Ok(None)) => Err(OutboundFault::TooLarge),
-        Some(Err(e)) => Err(OutboundFault::Closed(e.to_string())),
+/// The body, if it is not too long. One whose length is known is read in one piece; of one that is compressed it is not.
+async fn body(response: &mut Response, max: usize) -> Result<Vec<u8>, OutboundFault> {
+    let closed = |e: worker::Error| OutboundFault::Closed(e.to_string());
+    let length =
+        response.headers().get("Content-Length").ok().flatten().and_then(|length| length.parse::<usize>().ok());
+    match length {
+        Some(length) if length > max => Err(OutboundFault::TooLarge),
+        // The runtime holds the sender to it.
+        Some(_) => response.bytes().await.map_err(closed),
+        None => {
+            let Ok(stream) = response.stream() else { return Ok(Vec::new()) };
+            read_stream(stream, max).await.map_err(closed)?.ok_or(OutboundFault::TooLarge)
+        }
     }
 }
 
@@ -96,11 +114,13 @@ pub async fn fetch(url: &str, limits: Limits) -> Result<FetchAnswer, OutboundFau
     let mut init = RequestInit::new();
     init.with_method(Method::Get).with_redirect(RequestRedirect::Manual);
     let request = Request::new_with_init(url, &init).map_err(|e| OutboundFault::Unreachable(e.to_string()))?;
-    let mut response = send(request, limits).await?.map_err(|e| refine(&e.to_string()))?;
-    let location = response.headers().get("Location").ok().flatten();
-    let status = response.status_code();
-    let body = body(&mut response, limits).await?;
-    Ok(FetchAnswer { status, location, body })
+    in_time(request, limits, refine, async |response| {
+        let location = response.headers().get("Location").ok().flatten();
+        let status = response.status_code();
+        let body = body(response, limits.max_bytes).await?;
+        Ok(FetchAnswer { status, location, body })
+    })
+    .await
 }
 
 /// What `fetch` and `connect()` say in words only.

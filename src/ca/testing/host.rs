@@ -165,7 +165,7 @@ impl Ports for WorldPorts {
         let message = Message::Post { path: path.to_owned(), body: body.to_owned() };
         Ok(match self.call(&Partition::Account(to.clone()), &message).await? {
             Reply::Response(response) if response.is_success() => Handed::Done(response.status, response.exposed()),
-            reply => Handed::Answered(reply),
+            reply => Handed::Answered(Box::new(reply)),
         })
     }
 
