@@ -5,8 +5,8 @@
 //!
 //! | what goes wrong | scripted | sockets and workerd |
 //! |---|---|---|
-//! | resolver down | `tests::z06_what_the_resolver_cannot_say_…`, `caa::tests`, `tests/faults.rs` | `e2e_faults::a_resolver_that_is_down_…` |
-//! | resolver that never answers | the same | `e2e_faults::a_resolver_that_never_answers_…` |
+//! | resolver down | `tests::z06_what_the_resolver_cannot_say_…`, `caa::tests`, `tests/faults.rs` | `e2e_faults::resolvers_that_are_down_…` |
+//! | resolver that never answers | the same | the same |
 //! | answers another question, with another id, cut, empty, garbage, truncated, more than a message | `z11_a_resolver_that_lies_…` here; `dns::tests` for each part | |
 //! | aliases in a circle | `z11_a_resolver_that_lies_…` here | |
 //! | NXDOMAIN, SERVFAIL, REFUSED | `tests::t28_…`, `tests::z06_…`, `dns::tests::z11_response_codes_…` | `e2e_dns` |
