@@ -31,7 +31,7 @@ impl Bound {
 
     /// `met`, or by how much it is missed.
     fn judge(self, measured: f64) -> String {
-        let gap = |excess: f64, word: &str| format!("**missed**: {:.0} % too {word}", excess * 100.0);
+        let gap = |excess: f64, word: &str| format!("**missed**: {:.1} % too {word}", excess * 100.0);
         match self {
             Self::AtLeast(bound) if measured < bound => gap(1.0 - measured / bound, "low"),
             Self::AtMost(bound) if measured > bound => gap(measured / bound - 1.0, "high"),
