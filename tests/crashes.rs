@@ -5,6 +5,7 @@
 #[path = "common/ordeal.rs"]
 mod ordeal;
 
+use core::time::Duration;
 use ordeal::Ordeal;
 use selvedge::acme::Kind;
 use selvedge::ca::testing::{Client, CsrShape, Race, World, check_all, check_key_works, new_key};
@@ -73,6 +74,32 @@ fn a_restart_takes_up_at_once_what_was_under_way() {
         }
     }
     assert!(taken_up > 2, "the issuance was interrupted {taken_up} times");
+}
+
+#[test]
+fn an_alarm_that_fails_midway_comes_again_soon_for_what_else_was_due() {
+    let world = World::new();
+    let client = Client::registered(&world);
+    let (_, order) = client.ready_order(&["a.test"]);
+    let placed = client.new_order(&["b.test"]).is(201).json();
+    let challenge = client.prove(&client.authorizations(&placed).remove(0).1, selvedge::ca::testing::Proof::Http);
+    let csr = CsrShape::dns(&["a.test"]).build(&new_key(SigAlg::Es256));
+    world.sign_fault().from(0);
+    world.network().set_resolver_down(true);
+    client.finalize(&order, &csr).is(200);
+    client.post(challenge["url"].as_str().unwrap(), json!({})).is(200);
+    world.heal();
+    world.network().set_resolver_down(false);
+    world.pass(Duration::from_secs(10));
+    // The first of the two jobs is taken, and then the storage fails.
+    world.store_fault().from(4);
+    world.run_due_alarms();
+    world.heal();
+    let soon = world.now().plus(Duration::from_secs(5));
+    assert!(world.alarms()[&client.partition()] <= soon, "the second job waits for the first one's lease");
+    world.live(Duration::from_secs(60));
+    assert_eq!(world.records("job/"), vec![]);
+    check_all(&world, "after all");
 }
 
 #[test]

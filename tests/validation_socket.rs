@@ -20,6 +20,7 @@ use selvedge::values::native_crypto::{NativeCrypto, NativeKey};
 use selvedge::values::{CryptoFailure, Identifier, SigAlg, Time, Verify};
 use std::io::{ErrorKind, Read as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -30,12 +31,15 @@ const SPEED: u32 = 4;
 /// Sockets of this machine, and a resolver that knows these addresses for every name.
 struct Sockets {
     addresses: Vec<IpAddr>,
+    /// The only address of every name once each kind of address was asked for once.
+    later: Option<IpAddr>,
+    asked: AtomicUsize,
     started: Instant,
 }
 
 impl Sockets {
     fn new(addresses: &[IpAddr]) -> Self {
-        Self { addresses: addresses.to_vec(), started: Instant::now() }
+        Self { addresses: addresses.to_vec(), later: None, asked: AtomicUsize::new(0), started: Instant::now() }
     }
 }
 
@@ -86,10 +90,11 @@ impl Outbound for Sockets {
         let question = query.queries[0].clone();
         let mut answer = Message::response(query.id, OpCode::Query);
         answer.metadata.response_code = ResponseCode::NoError;
-        for address in &self.addresses {
+        let later = self.later.filter(|_| self.asked.fetch_add(1, Ordering::Relaxed) >= 2);
+        for address in later.map_or_else(|| self.addresses.clone(), |later| vec![later]) {
             let data = match (question.query_type(), address) {
-                (RecordType::A, IpAddr::V4(address)) => RData::A(A(*address)),
-                (RecordType::AAAA, IpAddr::V6(address)) => RData::AAAA(AAAA(*address)),
+                (RecordType::A, IpAddr::V4(address)) => RData::A(A(address)),
+                (RecordType::AAAA, IpAddr::V6(address)) => RData::AAAA(AAAA(address)),
                 _ => continue,
             };
             answer.add_answer(Record::from_rdata(question.name().clone(), 0, data));
@@ -121,6 +126,8 @@ enum Act {
     Send(&'static str),
     /// One byte at a time.
     Drip(&'static str),
+    /// This, and then a byte now and then for ever.
+    Trickle(&'static str),
     /// Sends the same again until the peer has enough.
     Flood(&'static str),
     /// Keeps the connection open.
@@ -163,6 +170,13 @@ async fn answer(mut stream: TcpStream, act: Act) {
                 tokio::task::yield_now().await;
             }
         }
+        Act::Trickle(text) => {
+            stream.set_nodelay(true).unwrap();
+            stream.write_all(text.as_bytes()).await.unwrap();
+            while stream.write_all(b"x").await.is_ok() {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
         Act::Flood(text) => while stream.write_all(text.as_bytes()).await.is_ok() {},
         Act::Hang => tokio::time::sleep(Duration::from_secs(60)).await,
         Act::Reset => {}
@@ -174,6 +188,10 @@ async fn run(addresses: &[IpAddr], port: u16) -> Outcome {
 }
 
 async fn run_method(method: Method, addresses: &[IpAddr], port: u16) -> Outcome {
+    run_over(&Sockets::new(addresses), method, port).await
+}
+
+async fn run_over(sockets: &Sockets, method: Method, port: u16) -> Outcome {
     let config = Config { http01_port: port, tls_alpn_port: port, policy: AddressPolicy { allow_private: true } };
     let identifier = Identifier::dns("a.test").unwrap();
     let subject = Subject {
@@ -184,7 +202,7 @@ async fn run_method(method: Method, addresses: &[IpAddr], port: u16) -> Outcome 
         account: "https://ca.test/acme/account/a",
         persist: Expected::default(),
     };
-    validate(&Sockets::new(addresses), &config, method, &subject).await
+    validate(sockets, &config, method, &subject).await
 }
 
 async fn failure(act: Act) -> Failure {
@@ -237,6 +255,52 @@ async fn z10_servers_that_hang_reset_or_never_stop_are_left() {
         assert_eq!(failure.kind, kind, "{failure:?}");
         assert!(failure.detail.contains(words), "{failure:?} should say {words:?}");
     }
+}
+
+#[tokio::test]
+async fn z10_a_byte_at_a_time_for_ever_is_left_when_the_time_is_over() {
+    for text in ["HTTP/1.1 200 OK\r\n\r\n", ""] {
+        let failure = failure(Act::Trickle(text)).await;
+        assert_eq!((failure.kind, failure.retry), (FailureKind::Connection, true), "{failure:?}");
+        assert!(failure.detail.contains("no complete answer in time"), "{failure:?}");
+    }
+}
+
+#[tokio::test]
+async fn z10_a_host_that_never_takes_the_connection_is_left_when_the_time_is_over() {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let address = listener.local_addr().unwrap();
+    // Whoever comes first fills the queue; from then on the system does not answer.
+    let mut waiting = Vec::new();
+    while let Ok(Ok(stream)) = tokio::time::timeout(Duration::from_millis(200), TcpStream::connect(address)).await {
+        waiting.push(stream);
+    }
+    let Outcome::Failed(failure) = run(&[Ipv4Addr::LOCALHOST.into()], address.port()).await else { panic!("valid") };
+    assert_eq!((failure.kind, failure.retry), (FailureKind::Connection, true), "{failure:?}");
+    assert!(failure.detail.contains("no complete answer in time"), "{failure:?}");
+}
+
+#[tokio::test]
+async fn z10_redirects_in_a_circle_over_sockets_are_left() {
+    let circle = "HTTP/1.1 302 Found\r\nLocation: /.well-known/acme-challenge/tok\r\nContent-Length: 0\r\n\r\n";
+    let failure = failure(Act::Send(circle)).await;
+    assert_eq!((failure.kind, failure.retry), (FailureKind::IncorrectResponse, false), "{failure:?}");
+    assert!(failure.detail.contains("redirects in a circle"), "{failure:?}");
+}
+
+/// Two hosts at one port: the name is 127.0.0.1 when it is checked, and 127.0.0.2, with the right file, ever after.
+#[tokio::test]
+async fn z10_the_connection_goes_to_the_address_that_was_checked() {
+    let port = serve(Act::Send("HTTP/1.1 404 Not Found\r\nContent-Length: 7\r\n\r\nchecked")).await;
+    let other = TcpListener::bind((Ipv4Addr::new(127, 0, 0, 2), port)).await.unwrap();
+    let turning =
+        Sockets { later: Some(Ipv4Addr::new(127, 0, 0, 2).into()), ..Sockets::new(&[Ipv4Addr::LOCALHOST.into()]) };
+    let Outcome::Failed(failure) = run_over(&turning, Method::Http01, port).await else { panic!("valid") };
+    assert!(failure.detail.contains("answered 404 instead of 200, with \"checked\""), "{failure:?}");
+    let visited = tokio::time::timeout(Duration::from_millis(100), other.accept()).await;
+    assert!(visited.is_err(), "nobody comes to the other address");
 }
 
 /// Serves TLS on 127.0.0.1 until the test ends; says on which port. Gives what clients sent after the handshake.

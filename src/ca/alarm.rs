@@ -12,12 +12,25 @@ use std::rc::Rc;
 /// How long what is over may lie around: deleting in batches saves alarms, each of which is a write.
 const SLACK: Duration = Duration::from_secs(300);
 
+/// How long until an alarm that failed goes off again.
+pub const RETRY: Duration = Duration::from_secs(5);
+
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// Runs when the alarm goes off. May run twice for one alarm, and at any time.
     ///
     /// # Errors
     /// When the storage fails: the host tries again.
     pub async fn alarm(self: Rc<Self>) -> Result<(), Problem> {
+        let done = self.clone().work_off().await;
+        if done.is_err() {
+            // The end of a lease that was taken before it failed would come instead of the host's own next try, and what
+            // else is due would wait for that.
+            self.ports.wake_at(self.ports.now().plus(RETRY));
+        }
+        done
+    }
+
+    async fn work_off(self: Rc<Self>) -> Result<(), Problem> {
         let next_expiry = self.with_storage(|kv| kv.purge(self.ports.now()))?;
         for (name, job) in self.jobs()? {
             if job.due <= self.ports.now()

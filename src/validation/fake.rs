@@ -18,6 +18,8 @@ use std::collections::{HashMap, VecDeque};
 /// What a resolver says about one name and kind.
 pub(crate) enum Zone {
     Records(Vec<RData>),
+    /// These one after the other; the last for all further questions.
+    Turns(RefCell<VecDeque<Vec<RData>>>),
     Code(ResponseCode),
     /// These bytes.
     Raw(Vec<u8>),
@@ -36,6 +38,8 @@ pub(crate) enum Host {
     Fault(OutboundFault),
     /// Speaks TLS.
     Tls(TlsServer),
+    /// Sends one byte of this again and again, with this time before each.
+    Drip(u8, Duration),
     /// Accepts and says nothing.
     Silence,
 }
@@ -116,6 +120,16 @@ impl Fake {
     }
 }
 
+fn add_answers(answer: &mut Message, name: &str, records: &[RData]) {
+    let mut owner = fqdn(name);
+    for data in records {
+        answer.add_answer(Record::from_rdata(owner.clone(), 60, data.clone()));
+        if let RData::CNAME(CNAME(target)) = data {
+            owner = target.clone();
+        }
+    }
+}
+
 /// Feeds `pieces` to `react` as a socket would.
 fn receive(
     pieces: impl Iterator<Item = Vec<u8>>,
@@ -155,14 +169,11 @@ impl Outbound for Fake {
         let mut answer = Message::response(DOH_ID, OpCode::Query);
         answer.add_query(question);
         match self.zone.get(&(name.clone(), kind)) {
-            Some(Zone::Records(records)) => {
-                let mut owner = fqdn(&name);
-                for data in records {
-                    answer.add_answer(Record::from_rdata(owner.clone(), 60, data.clone()));
-                    if let RData::CNAME(CNAME(target)) = data {
-                        owner = target.clone();
-                    }
-                }
+            Some(Zone::Records(records)) => add_answers(&mut answer, &name, records),
+            Some(Zone::Turns(turns)) => {
+                let mut turns = turns.borrow_mut();
+                let records = if turns.len() > 1 { turns.pop_front() } else { turns.front().cloned() };
+                add_answers(&mut answer, &name, &records.unwrap());
             }
             Some(Zone::Code(code)) => answer.metadata.response_code = *code,
             Some(Zone::Raw(bytes)) => return Ok(bytes.clone()),
@@ -194,6 +205,17 @@ impl Outbound for Fake {
             Some(Host::Sends(pieces)) => receive(pieces.into_iter(), limits, react),
             Some(Host::Endless(first, more)) => {
                 receive(core::iter::once(first).chain(core::iter::repeat(more)), limits, react)
+            }
+            Some(Host::Drip(byte, every)) => {
+                let mut spent = Duration::ZERO;
+                while spent < limits.timeout {
+                    self.pass(every);
+                    spent += every;
+                    if matches!(react(&[byte]), Reaction::Close(_)) {
+                        return Ok(());
+                    }
+                }
+                Err(OutboundFault::Timeout)
             }
             Some(Host::Tls(server)) => server.converse(opening, react),
             Some(Host::Fault(fault)) => Err(fault),

@@ -18,6 +18,8 @@ pub mod guard;
 pub mod http01;
 pub mod http1;
 pub mod issue_value;
+#[cfg(test)]
+mod network_faults;
 pub mod outbound;
 pub mod probe;
 pub mod quote;

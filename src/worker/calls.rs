@@ -9,11 +9,12 @@ use crate::ca::message::{Message, Partition, Reply};
 use crate::ca::ports::Handed;
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
+use std::cell::RefCell;
 use wasm_bindgen::JsCast;
 use worker::js_sys::{JSON, Promise, Uint8Array};
 use worker::wasm_bindgen;
 use worker::wasm_bindgen_futures::JsFuture;
-use worker::{Env, web_sys};
+use worker::{Env, ObjectNamespace, Stub, web_sys};
 
 /// The binding of the Durable Object namespace.
 const NAMESPACE: &str = "PARTITION";
@@ -96,9 +97,23 @@ pub async fn pass(
     }
 }
 
+thread_local! {
+    /// The namespace, once it was found: a binding is the same for all requests of an isolate.
+    static FOUND: RefCell<Option<ObjectNamespace>> = const { RefCell::new(None) };
+}
+
+fn stub(env: &Env, to: &Partition) -> worker::Result<Stub> {
+    FOUND.with_borrow_mut(|found| {
+        let namespace = match found {
+            Some(namespace) => namespace,
+            None => found.insert(env.durable_object(NAMESPACE)?),
+        };
+        namespace.get_by_name(&to.name())
+    })
+}
+
 async fn fetch(env: &Env, to: &Partition, url: &str, body: &[u8]) -> Result<web_sys::Response, String> {
-    let stub = env.durable_object(NAMESPACE).and_then(|namespace| namespace.get_by_name(&to.name()));
-    let stub: worker::worker_sys::DurableObject = stub.map_err(|e| e.to_string())?.into_rpc();
+    let stub: worker::worker_sys::DurableObject = stub(env, to).map_err(|e| e.to_string())?.into_rpc();
     let init = web_sys::RequestInit::new();
     init.set_method("POST");
     init.set_body(&js::bytes(body));

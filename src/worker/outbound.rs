@@ -7,8 +7,14 @@ use core::net::SocketAddr;
 use core::pin::{Pin, pin};
 use core::task::Poll;
 use core::time::Duration;
+use wasm_bindgen::{JsCast, JsValue};
+use worker::js_sys::{IteratorNext, Uint8Array};
+use worker::wasm_bindgen;
+use worker::wasm_bindgen_futures::JsFuture;
+use worker::web_sys::{ReadableStreamDefaultReader, WritableStreamDefaultWriter};
+use worker::worker_sys::Socket;
 use worker::{
-    AbortController, ByteStream, Delay, Fetch, Headers, Method, Request, RequestInit, RequestRedirect, Response, Socket,
+    AbortController, ByteStream, Delay, Fetch, Headers, Method, Request, RequestInit, RequestRedirect, Response,
 };
 
 /// Waits for `work` no longer than `limit`. `None` when that was too short; the work is dropped then.
@@ -46,13 +52,19 @@ pub async fn read_stream(mut stream: ByteStream, max: usize) -> worker::Result<O
 /// # Errors
 /// See [`crate::validation::outbound::Outbound::doh`].
 pub async fn doh(url: &str, query: &[u8], limits: Limits) -> Result<Vec<u8>, OutboundFault> {
-    let resolver = |why: String| OutboundFault::Resolver(why);
-    let request = doh_request(url, query).map_err(|e| resolver(e.to_string()))?;
-    let mut response = send(request, limits).await?.map_err(|e| resolver(e.to_string()))?;
-    if response.status_code() != 200 {
-        return Err(resolver(format!("HTTP status {}", response.status_code())));
-    }
-    body(&mut response, limits).await
+    let request = doh_request(url, query).map_err(|e| OutboundFault::Resolver(e.to_string()))?;
+    in_time(
+        request,
+        limits,
+        |e| OutboundFault::Resolver(e.to_owned()),
+        async |response| {
+            if response.status_code() != 200 {
+                return Err(OutboundFault::Resolver(format!("HTTP status {}", response.status_code())));
+            }
+            body(response, limits.max_bytes).await
+        },
+    )
+    .await
 }
 
 fn doh_request(url: &str, query: &[u8]) -> worker::Result<Request> {
@@ -64,27 +76,39 @@ fn doh_request(url: &str, query: &[u8]) -> worker::Result<Request> {
     Request::new_with_init(url, &init)
 }
 
-/// Sends a request, with a signal that ends it when its time is over.
-async fn send(request: Request, limits: Limits) -> Result<worker::Result<Response>, OutboundFault> {
+/// Sends a request and reads its answer, both together within their time; what is not done then is ended.
+async fn in_time<T>(
+    request: Request,
+    limits: Limits,
+    refused: impl Fn(&str) -> OutboundFault,
+    read: impl AsyncFnOnce(&mut Response) -> Result<T, OutboundFault>,
+) -> Result<T, OutboundFault> {
     let controller = AbortController::default();
     let signal = controller.signal();
-    let fetch = Fetch::Request(request);
-    match within(limits.timeout, fetch.send_with_signal(&signal)).await {
-        Some(response) => Ok(response),
-        None => {
-            controller.abort();
-            Err(OutboundFault::Timeout)
-        }
-    }
+    let work = async {
+        let fetched = Fetch::Request(request).send_with_signal(&signal).await;
+        read(&mut fetched.map_err(|e| refused(&e.to_string()))?).await
+    };
+    let done = within(limits.timeout, work).await;
+    done.unwrap_or_else(|| {
+        controller.abort();
+        Err(OutboundFault::Timeout)
+    })
 }
 
-async fn body(response: &mut Response, limits: Limits) -> Result<Vec<u8>, OutboundFault> {
-    let Ok(stream) = response.stream() else { return Ok(Vec::new()) };
-    match within(limits.timeout, read_stream(stream, limits.max_bytes)).await {
-        None => Err(OutboundFault::Timeout),
-        Some(Ok(Some(body))) => Ok(body),
-        Some(Ok(None)) => Err(OutboundFault::TooLarge),
-        Some(Err(e)) => Err(OutboundFault::Closed(e.to_string())),
+/// The body, if it is not too long. One whose length is known is read in one piece; of one that is compressed it is not.
+async fn body(response: &mut Response, max: usize) -> Result<Vec<u8>, OutboundFault> {
+    let closed = |e: worker::Error| OutboundFault::Closed(e.to_string());
+    let length =
+        response.headers().get("Content-Length").ok().flatten().and_then(|length| length.parse::<usize>().ok());
+    match length {
+        Some(length) if length > max => Err(OutboundFault::TooLarge),
+        // The runtime holds the sender to it.
+        Some(_) => response.bytes().await.map_err(closed),
+        None => {
+            let Ok(stream) = response.stream() else { return Ok(Vec::new()) };
+            read_stream(stream, max).await.map_err(closed)?.ok_or(OutboundFault::TooLarge)
+        }
     }
 }
 
@@ -96,11 +120,13 @@ pub async fn fetch(url: &str, limits: Limits) -> Result<FetchAnswer, OutboundFau
     let mut init = RequestInit::new();
     init.with_method(Method::Get).with_redirect(RequestRedirect::Manual);
     let request = Request::new_with_init(url, &init).map_err(|e| OutboundFault::Unreachable(e.to_string()))?;
-    let mut response = send(request, limits).await?.map_err(|e| refine(&e.to_string()))?;
-    let location = response.headers().get("Location").ok().flatten();
-    let status = response.status_code();
-    let body = body(&mut response, limits).await?;
-    Ok(FetchAnswer { status, location, body })
+    in_time(request, limits, refine, async |response| {
+        let location = response.headers().get("Location").ok().flatten();
+        let status = response.status_code();
+        let body = body(response, limits.max_bytes).await?;
+        Ok(FetchAnswer { status, location, body })
+    })
+    .await
 }
 
 /// What `fetch` and `connect()` say in words only.
@@ -126,10 +152,12 @@ pub async fn converse(
     limits: Limits,
     react: &mut dyn FnMut(&[u8]) -> Reaction,
 ) -> Result<(), OutboundFault> {
-    let mut socket = connect(addr)?;
-    let talked = within(limits.timeout, talk(&mut socket, opening, limits.max_bytes, react)).await;
+    let socket = connect(addr)?;
+    let talked = within(limits.timeout, talk(&socket, opening, limits.max_bytes, react)).await;
     // Whatever happened, the connection is not kept; the peer's view of the end is of no interest.
-    let _closed = within(Duration::from_millis(100), socket.close()).await;
+    if let Ok(closed) = socket.close() {
+        worker::wasm_bindgen_futures::spawn_local(async move { drop(JsFuture::from(closed).await) });
+    }
     talked.unwrap_or(Err(OutboundFault::Timeout))
 }
 
@@ -138,39 +166,60 @@ fn connect(addr: SocketAddr) -> Result<Socket, OutboundFault> {
         SocketAddr::V4(v4) => v4.ip().to_string(),
         SocketAddr::V6(v6) => format!("[{}]", v6.ip()),
     };
-    Socket::builder().connect(host, addr.port()).map_err(|e| refine(&e.to_string()))
+    let address = js::object(&[("hostname", host.into()), ("port", addr.port().into())]);
+    let options = js::object(&[("allowHalfOpen", JsValue::TRUE), ("secureTransport", "off".into())]);
+    let socket = address.and_then(|address| worker::worker_sys::connect(address, options?));
+    socket.map_err(|e| refine(&js::text(&e)))
 }
 
 async fn talk(
-    socket: &mut Socket,
+    socket: &Socket,
     opening: &[u8],
     max: usize,
     react: &mut dyn FnMut(&[u8]) -> Reaction,
 ) -> Result<(), OutboundFault> {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    let closed = |e: std::io::Error| OutboundFault::Closed(e.to_string());
-    socket.opened().await.map_err(|e| refine(&e.to_string()))?;
-    socket.write_all(opening).await.map_err(closed)?;
+    let opened = async { JsFuture::from(socket.opened()?).await };
+    opened.await.map_err(|e| refine(&js::text(&e)))?;
+    let closed = |e: JsValue| OutboundFault::Closed(js::text(&e));
+    let writer = socket.writable().and_then(|stream| stream.get_writer()).map_err(closed)?;
+    let reader: ReadableStreamDefaultReader = socket.readable().map_err(closed)?.get_reader().unchecked_into();
+    write(&writer, opening).await.map_err(closed)?;
     let mut total = 0;
-    let mut chunk = vec![0; 16 * 1024];
     loop {
-        let read = match socket.read(&mut chunk).await {
+        let chunk = match read(&reader).await {
             // The peer is gone; what it said before counts.
-            Ok(0) => return Ok(()),
+            Ok(None) => return Ok(()),
             Err(_) if total > 0 => return Ok(()),
-            Ok(read) => read,
+            Ok(Some(chunk)) => chunk,
             Err(e) => return Err(closed(e)),
         };
-        total += read;
-        match react(chunk.get(..read).unwrap_or_default()) {
+        total += chunk.len();
+        match react(&chunk) {
             Reaction::Close(last) => {
                 // The outcome is known already: whether the peer takes this does not matter.
-                let _sent = socket.write_all(&last).await;
+                if !last.is_empty() {
+                    let _sent = write(&writer, &last).await;
+                }
                 return Ok(());
             }
             Reaction::Send(_) if total > max => return Err(OutboundFault::TooLarge),
             // What the peer said before it went away may still be there to be read.
-            Reaction::Send(bytes) => drop(socket.write_all(&bytes).await),
+            Reaction::Send(bytes) if bytes.is_empty() => {}
+            Reaction::Send(bytes) => drop(write(&writer, &bytes).await),
         }
     }
+}
+
+async fn write(writer: &WritableStreamDefaultWriter, bytes: &[u8]) -> Result<(), JsValue> {
+    JsFuture::from(writer.write_with_chunk(&js::bytes(bytes))).await.map(drop)
+}
+
+/// The next bytes; `None` at the end.
+async fn read(reader: &ReadableStreamDefaultReader) -> Result<Option<Vec<u8>>, JsValue> {
+    let next: IteratorNext = JsFuture::from(reader.read()).await?.unchecked_into();
+    if next.done() {
+        return Ok(None);
+    }
+    let chunk: Uint8Array = next.value().dyn_into()?;
+    Ok(Some(chunk.to_vec()))
 }

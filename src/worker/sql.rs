@@ -4,11 +4,17 @@ use super::js;
 use super::ports::Object;
 use crate::store::{Kv, StoreFailure, Write};
 use crate::values::Time;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::rc::Rc;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::closure::ScopedClosure;
 use worker::{SqlCursor, SqlStorage, SqlStorageValue, wasm_bindgen};
+
+/// How many rows of a partition are kept in memory, and how long one may be, in bytes. An isolate may host thousands of
+/// partitions.
+const KEPT: usize = 24;
+const KEPT_LENGTH: usize = 4096;
 
 /// SQLite in Durable Objects takes at most 100 bound parameters; a row has three.
 const ROWS_PER_STATEMENT: usize = 33;
@@ -26,6 +32,10 @@ pub struct SqlKv {
     /// Whether the table is there. It is made by the first write: a request for an account that does not exist must
     /// not make a database.
     created: Rc<Cell<bool>>,
+    /// Rows that were read, as they are now: an account is read several times for each of its requests. Nobody else
+    /// writes to this storage, and when a write turns out not to be on the disk, the platform throws the object away,
+    /// memory and all.
+    known: Rc<RefCell<HashMap<String, String>>>,
 }
 
 fn failure(error: impl std::fmt::Display) -> StoreFailure {
@@ -42,7 +52,7 @@ impl SqlKv {
         let sql = storage.sql();
         let found = sql.exec("SELECT name FROM sqlite_master WHERE name = 'kv'", None).map_err(failure)?;
         let created = Rc::new(Cell::new(found.raw().next().is_some()));
-        Ok(Self { sql, storage: storage.as_raw().into(), object: object.clone(), created })
+        Ok(Self { sql, storage: storage.as_raw().into(), object: object.clone(), created, known: Rc::default() })
     }
 
     fn query(&self, statement: &str, bindings: Vec<SqlStorageValue>) -> Result<SqlCursor, StoreFailure> {
@@ -82,6 +92,31 @@ impl SqlKv {
         deletes.chunks(ROWS_PER_STATEMENT).try_for_each(|keys| self.delete(keys))
     }
 
+    fn keep(&self, key: &str, value: &str) {
+        let mut known = self.known.borrow_mut();
+        if known.len() >= KEPT {
+            known.clear();
+        }
+        if value.len() <= KEPT_LENGTH {
+            known.insert(key.to_owned(), value.to_owned());
+        }
+    }
+
+    /// Brings the rows that are known up to date. What was never read, most of it redeemed nonces, is not kept.
+    fn learn(&self, puts: Vec<(String, String, Option<Time>)>, deletes: &[String]) {
+        let mut known = self.known.borrow_mut();
+        for (key, value, _) in puts {
+            if value.len() > KEPT_LENGTH {
+                known.remove(&key);
+            } else if let Some(row) = known.get_mut(&key) {
+                *row = value;
+            }
+        }
+        for key in deletes {
+            known.remove(key);
+        }
+    }
+
     /// Runs several statements as one: when one fails, none has happened.
     fn atomically(&self, act: impl FnOnce() -> Result<(), StoreFailure>) -> Result<(), StoreFailure> {
         let mut act = Some(act);
@@ -109,9 +144,16 @@ impl Kv for SqlKv {
         if !self.created.get() {
             return Ok(None);
         }
+        if let Some(value) = self.known.borrow().get(key) {
+            return Ok(Some(value.clone()));
+        }
         let cursor = self.query("SELECT value FROM kv WHERE key = ?", vec![key.into()])?;
         let row = cursor.raw().next().transpose().map_err(failure)?;
-        row.map(|row| text(&mut row.into_iter())).transpose()
+        let value = row.map(|row| text(&mut row.into_iter())).transpose()?;
+        if let Some(value) = &value {
+            self.keep(key, value);
+        }
+        Ok(value)
     }
 
     fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Vec<(String, String)>, StoreFailure> {
@@ -143,13 +185,14 @@ impl Kv for SqlKv {
         let one_statement = self.created.get()
             && (puts.len() <= ROWS_PER_STATEMENT && deletes.is_empty()
                 || puts.is_empty() && deletes.len() <= ROWS_PER_STATEMENT);
-        if one_statement {
-            self.write(&puts, &deletes)?;
-        } else {
-            self.atomically(|| self.write(&puts, &deletes))?;
+        let written =
+            if one_statement { self.write(&puts, &deletes) } else { self.atomically(|| self.write(&puts, &deletes)) };
+        match &written {
+            Ok(()) => self.learn(puts, &deletes),
+            Err(_) => self.known.borrow_mut().clear(),
         }
-        self.created.set(true);
-        Ok(())
+        self.created.set(self.created.get() || written.is_ok());
+        written
     }
 
     fn purge(&mut self, now: Time) -> Result<Option<Time>, StoreFailure> {
@@ -157,6 +200,7 @@ impl Kv for SqlKv {
             return Ok(None);
         }
         let now = i64::try_from(now.millis()).map_err(failure)?;
+        self.known.borrow_mut().clear();
         self.query("DELETE FROM kv WHERE expires <= ?", vec![SqlStorageValue::Integer(now)])?;
         let cursor = self.query("SELECT MIN(expires) FROM kv WHERE expires IS NOT NULL", Vec::new())?;
         let row = cursor.raw().next().transpose().map_err(failure)?;

@@ -1,5 +1,6 @@
 //! Switches that make a step of the host fail.
 
+use super::operations::{Injected, Operations};
 use crate::store::{Kv, MemoryKv, StoreFailure, Write};
 use crate::values::Time;
 use std::cell::{Cell, RefCell};
@@ -48,17 +49,19 @@ impl Fault {
     }
 }
 
-/// A handle to a partition's storage; all handles see the same rows and share one fault.
+/// A handle to a partition's storage; all handles see the same rows, and share faults with the whole world.
 #[derive(Clone, Debug)]
 pub struct SharedKv {
+    name: Rc<str>,
     rows: Rc<RefCell<MemoryKv>>,
     fault: Rc<Fault>,
+    operations: Rc<Operations>,
 }
 
 impl SharedKv {
-    /// Storage with these rows.
-    pub fn new(rows: MemoryKv, fault: Rc<Fault>) -> Self {
-        Self { rows: Rc::new(RefCell::new(rows)), fault }
+    /// The storage of the partition of this name, with these rows.
+    pub fn new(name: &str, rows: MemoryKv, fault: Rc<Fault>, operations: Rc<Operations>) -> Self {
+        Self { name: name.into(), rows: Rc::new(RefCell::new(rows)), fault, operations }
     }
 
     /// A copy of what is stored.
@@ -66,29 +69,51 @@ impl SharedKv {
         self.rows.borrow().clone()
     }
 
-    fn operate(&self, what: &str) -> Result<(), StoreFailure> {
-        if self.fault.strikes() { Err(StoreFailure(format!("injected fault at {what}"))) } else { Ok(()) }
+    /// Stores a row, or deletes it, as nothing of the CA would: no fault strikes and nothing is noticed.
+    pub fn plant(&self, key: &str, write: Write) {
+        self.rows.borrow_mut().apply(vec![(key.to_owned(), write)]).expect("a map takes everything");
+    }
+
+    fn operate<T>(
+        &self,
+        what: &str,
+        act: impl FnOnce(&mut MemoryKv) -> Result<T, StoreFailure>,
+    ) -> Result<T, StoreFailure> {
+        if self.fault.strikes() {
+            return Err(StoreFailure(format!("injected fault at {what}")));
+        }
+        let underway = self.operations.begin(what, Some(&*self.name)).map_err(|Injected(why)| StoreFailure(why))?;
+        let done = act(&mut self.rows.borrow_mut());
+        underway.done();
+        done
+    }
+
+    /// A redemption that is stored over another is a nonce accepted twice.
+    fn watch(&self, writes: &[(String, Write)]) {
+        for (key, write) in writes.iter().filter(|(key, _)| key.starts_with("nonce/")) {
+            let known = self.rows.borrow().rows().any(|(stored, _, _)| stored == key);
+            if known && matches!(write, Write::Put { .. }) {
+                self.operations.accepted_twice.borrow_mut().push(format!("{} {key}", self.name));
+            }
+        }
     }
 }
 
 impl Kv for SharedKv {
     fn get(&self, key: &str) -> Result<Option<String>, StoreFailure> {
-        self.operate("get")?;
-        self.rows.borrow().get(key)
+        self.operate("get", |rows| rows.get(key))
     }
 
     fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Vec<(String, String)>, StoreFailure> {
-        self.operate("list")?;
-        self.rows.borrow().list(prefix, after, limit)
+        self.operate("list", |rows| rows.list(prefix, after, limit))
     }
 
     fn apply(&mut self, writes: Vec<(String, Write)>) -> Result<(), StoreFailure> {
-        self.operate("apply")?;
-        self.rows.borrow_mut().apply(writes)
+        self.watch(&writes);
+        self.operate("apply", |rows| rows.apply(writes))
     }
 
     fn purge(&mut self, now: Time) -> Result<Option<Time>, StoreFailure> {
-        self.operate("purge")?;
-        self.rows.borrow_mut().purge(now)
+        self.operate("purge", |rows| rows.purge(now))
     }
 }

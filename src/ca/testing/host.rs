@@ -1,5 +1,6 @@
 //! The ports of `ca`, filled with what a world has.
 
+use super::operations::{Injected, Underway, catch_loss};
 use super::world::{World, authority};
 use crate::acme::Problem;
 use crate::ca::http::Response;
@@ -15,7 +16,8 @@ use core::net::SocketAddr;
 use core::time::Duration;
 use sha2::{Digest, Sha256};
 use std::future::{Future, poll_fn};
-use std::pin::Pin;
+use std::panic::resume_unwind;
+use std::pin::{Pin, pin};
 use std::task::Poll;
 
 /// The host of the front, or of a partition, in a world.
@@ -30,23 +32,46 @@ impl WorldPorts {
         Self { world: world.clone(), partition: partition.map(str::to_owned) }
     }
 
+    fn begin(&self, what: &str) -> Result<Underway, Injected> {
+        self.world.operations().begin(what, self.partition.as_deref())
+    }
+
     /// Boxed, because a partition may call another, whose host this is too.
-    fn dispatch(&self, to: &Partition, message: &Message) -> Pin<Box<dyn Future<Output = Reply>>> {
+    fn dispatch(&self, to: &Partition, message: &Message) -> Pin<Box<dyn Future<Output = Result<Reply, Problem>>>> {
         // As on the wire: what cannot be written and read back gets lost.
         let json = serde_json::to_string(message).expect("a message is JSON");
-        let cell = self.world.cell(&to.name());
+        let (world, name) = (self.world.clone(), to.name());
         Box::pin(async move {
-            let reply = cell.handle(serde_json::from_str(&json).expect("a message is read back")).await;
-            let json = serde_json::to_string(&reply).expect("a reply is JSON");
-            serde_json::from_str(&json).expect("a reply is read back")
+            let cell = world.woken(&name)?;
+            let mut work = pin!(cell.handle(serde_json::from_str(&json).expect("a message is read back")));
+            let reply = poll_fn(|context| match catch_loss(|| work.as_mut().poll(context)) {
+                Ok(poll) => poll.map(Ok),
+                Err(loss) if loss.partition.as_deref() == Some(&*name) => {
+                    world.lose(&loss);
+                    Poll::Ready(Err(Problem::internal("injected fault: the partition was lost")))
+                }
+                Err(loss) => resume_unwind(Box::new(loss)),
+            });
+            let json = serde_json::to_string(&reply.await?).expect("a reply is JSON");
+            Ok(serde_json::from_str(&json).expect("a reply is read back"))
         })
     }
+}
+
+/// What a message is called: its JSON's only member, or all of it.
+fn label(message: &Message) -> String {
+    let json = serde_json::to_value(message).expect("a message is JSON");
+    let member = json.as_object().and_then(|members| members.keys().next().cloned());
+    member.or_else(|| json.as_str().map(str::to_owned)).expect("a name")
 }
 
 impl Verify for WorldPorts {
     async fn verify(&self, alg: SigAlg, spki: &[u8], message: &[u8], signature: &[u8]) -> Result<bool, CryptoFailure> {
         self.world.step().await;
-        NativeCrypto.verify(alg, spki, message, signature).await
+        let underway = self.begin("verify").map_err(|Injected(why)| CryptoFailure(why))?;
+        let verified = NativeCrypto.verify(alg, spki, message, signature).await;
+        underway.done();
+        verified
     }
 }
 
@@ -57,7 +82,10 @@ impl Outbound for WorldPorts {
 
     async fn doh(&self, query: &[u8], _limits: Limits) -> Result<Vec<u8>, OutboundFault> {
         self.world.step().await;
-        self.world.network().resolve(query)
+        let underway = self.begin("look up").map_err(|Injected(why)| OutboundFault::Resolver(why))?;
+        let answer = self.world.network().resolve(query);
+        underway.done();
+        answer
     }
 
     async fn converse(
@@ -68,11 +96,14 @@ impl Outbound for WorldPorts {
         react: &mut dyn FnMut(&[u8]) -> Reaction,
     ) -> Result<(), OutboundFault> {
         self.world.step().await;
+        let underway = self.begin("converse").map_err(|Injected(why)| OutboundFault::Unreachable(why))?;
         if self.world.network().hangs() {
             self.sleep(limits.timeout).await;
             return Err(OutboundFault::Timeout);
         }
-        self.world.network().converse(opening, react)
+        let talked = self.world.network().converse(opening, react);
+        underway.done();
+        talked
     }
 
     async fn fetch(&self, _url: &str, _limits: Limits) -> Result<FetchAnswer, OutboundFault> {
@@ -103,9 +134,11 @@ impl Ports for WorldPorts {
         if self.world.sign_fault().strikes() {
             return Err(CryptoFailure("injected fault at sign".to_owned()));
         }
+        let underway = self.begin("sign").map_err(|Injected(why)| CryptoFailure(why))?;
         let signer = NativeSigner::from_pkcs8_pem(&authority().1.key)?;
         let signature = signer.sign(message).await;
         self.world.step().await;
+        underway.done();
         signature
     }
 
@@ -114,11 +147,16 @@ impl Ports for WorldPorts {
         if self.world.call_fault().strikes() {
             return Err(Problem::internal("injected fault: the call did not arrive"));
         }
-        let reply = self.dispatch(to, message).await;
+        let label = label(message);
+        let arrives = self.begin(&format!("call {label}")).map_err(|Injected(why)| Problem::internal(why))?;
+        let reply = self.dispatch(to, message).await?;
+        arrives.done();
         self.world.step().await;
         if self.world.reply_fault().strikes() {
             return Err(Problem::internal("injected fault: the reply was lost"));
         }
+        let heard = self.begin(&format!("reply {label}")).map_err(|Injected(why)| Problem::internal(why))?;
+        heard.done();
         Ok(reply)
     }
 
@@ -162,6 +200,6 @@ impl PartitionPorts for WorldPorts {
     }
 
     fn spawn(&self, task: Task) {
-        self.world.state.tasks.borrow_mut().push(task);
+        self.world.state.tasks.borrow_mut().push((self.partition.clone(), task));
     }
 }

@@ -2,27 +2,19 @@
 
 use super::client::Client;
 use super::world::World;
+use crate::acme::authorization::GRACE;
+use crate::ca::alarm::RETRY;
 use crate::jose::testing::ClientKey;
 use crate::pki::{certificate, pem};
 use crate::values::{Time, b64};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// No key has two accounts, and each account is found by its key.
-pub fn check_keys(world: &World, what: &str) {
-    let mut accounts: BTreeMap<String, String> = BTreeMap::new();
-    for (partition, account) in world.records("account") {
-        let thumbprint = account["thumbprint"].as_str().unwrap().to_owned();
-        if let Some(other) = accounts.insert(thumbprint, partition.clone()) {
-            panic!("{what}: {other} and {partition} have the same key");
-        }
-    }
-    let owners: BTreeMap<String, Value> = world.records("owner").into_iter().collect();
-    for (thumbprint, partition) in accounts {
-        let owner =
-            owners.get(&format!("key/{thumbprint}")).unwrap_or_else(|| panic!("{what}: {partition} has no claim"));
-        assert_eq!(format!("account/{}", owner["account"].as_str().unwrap()), partition, "{what}");
-    }
+/// All that holds at every moment, whatever was broken off and wherever: S-01, N-04, O-12, and that nothing is stuck.
+pub fn check_all(world: &World, what: &str) {
+    let found = violations(world);
+    assert!(found.is_empty(), "{what}: {}", found.join("; "));
+    check_secrets(world, what);
 }
 
 /// Each key finds its account, or gets one, and keeps it.
@@ -31,16 +23,23 @@ pub fn check_key_works(world: &World, key: &ClientKey, what: &str) {
     let first = client.new_account(json!({}));
     assert!([200, 201].contains(&first.status()), "{what}: {}", first.text());
     assert_eq!(client.new_account(json!({})).is(200).location(), first.location(), "{what}");
-    check_keys(world, what);
+    let found = Stored::of(world).keys();
+    assert!(found.is_empty(), "{what}: {}", found.join("; "));
 }
 
-/// All that holds at every moment, whatever was broken off and wherever: S-01, O-12, and that nothing is stuck.
-pub fn check_all(world: &World, what: &str) {
-    check_keys(world, what);
-    check_certificates(world, what);
-    check_ledger(world, what);
-    check_work(world, what);
-    check_secrets(world, what);
+/// What is wrong with all that is stored; nothing, whatever happened.
+pub fn violations(world: &World) -> Vec<String> {
+    let stored = Stored::of(world);
+    [
+        stored.keys(),
+        stored.nonces(world),
+        stored.certificates(),
+        stored.orders(),
+        stored.entries(world.now()),
+        stored.work(),
+        stored.jobs(world),
+    ]
+    .concat()
 }
 
 /// S-04: what is stored has no secret in it, nor has the log.
@@ -52,80 +51,206 @@ fn check_secrets(world: &World, what: &str) {
     world.log().iter().for_each(|line| secrets.check(&format!("{what}: the log"), line));
 }
 
-/// The stored records of a type: partition, id, record.
-fn rows(world: &World, prefix: &str) -> Vec<(String, String, Value)> {
-    let rows = world.rows().into_iter();
-    let rows = rows.filter_map(|((partition, key), json)| {
-        let id = key.strip_prefix(prefix)?.strip_prefix('/')?.to_owned();
-        Some((partition, id, serde_json::from_str(&json).expect("a record is JSON")))
-    });
-    rows.collect()
+/// Records of a type: partition, id, record.
+type Records = Vec<(String, String, Value)>;
+
+/// All records that invariants speak of.
+struct Stored {
+    accounts: Records,
+    owners: Records,
+    nonces: Records,
+    orders: Records,
+    authorizations: Records,
+    certificates: Records,
+    entries: Records,
+    jobs: Records,
 }
 
-fn find<'a>(rows: &'a [(String, String, Value)], partition: &str, id: &Value) -> Option<&'a Value> {
-    rows.iter().find(|(at, found, _)| at == partition && found == id).map(|(_, _, record)| record)
+fn find<'a>(records: &'a Records, partition: &str, id: &str) -> Option<&'a Value> {
+    records.iter().find(|(at, found, _)| at == partition && found == id).map(|(_, _, record)| record)
 }
 
-/// No order has two certificates; each certificate is that of its order, and is in the ledger byte for byte.
-fn check_certificates(world: &World, what: &str) {
-    let (orders, certificates) = (rows(world, "order"), rows(world, "cert"));
-    let entries: BTreeMap<String, Value> =
-        rows(world, "serial").into_iter().map(|(_, id, entry)| (id, entry)).collect();
-    let mut issued = BTreeSet::new();
-    for (partition, id, certificate) in &certificates {
-        let (order, serial) = (&certificate["order"], certificate["serial"].as_str().unwrap());
-        assert!(issued.insert(order.to_string()), "{what}: an order with two certificates");
-        let entry = entries.get(serial).unwrap_or_else(|| panic!("{what}: serial {serial} is not in the ledger"));
-        assert_eq!(
-            (&entry["order"], format!("account/{}", entry["account"].as_str().unwrap())),
-            (order, partition.clone())
-        );
-        let der = pem::read_certificates(certificate["pem"].as_str().unwrap()).expect("PEM").remove(0);
-        let tbs = certificate::parse_presented(&der).expect("a certificate").tbs_hash();
-        assert_eq!(entry["tbs_digest"], b64::encode(&tbs), "{what}: another certificate than the ledger's");
-        // Orders are deleted some time after they are over; certificates stay.
-        if let Some(order) = find(&orders, partition, order) {
-            assert_eq!(order["certificate"], *id, "{what}: a certificate that its order does not know");
+fn text<'a>(record: &'a Value, member: &str) -> &'a str {
+    record[member].as_str().unwrap_or_default()
+}
+
+impl Stored {
+    fn of(world: &World) -> Self {
+        let rows = world.rows();
+        let of = |prefix: &str| {
+            let records = rows.iter().filter_map(|((partition, key), json)| {
+                // The account's own record has no id.
+                let id = key.strip_prefix(prefix)?;
+                let id = if id.is_empty() { id } else { id.strip_prefix('/')? };
+                Some((partition.clone(), id.to_owned(), serde_json::from_str(json).expect("a record is JSON")))
+            });
+            records.collect()
+        };
+        Self {
+            accounts: of("account"),
+            owners: of("owner"),
+            nonces: of("nonce"),
+            orders: of("order"),
+            authorizations: of("authz"),
+            certificates: of("cert"),
+            entries: of("serial"),
+            jobs: of("job"),
         }
     }
-    for (partition, id, order) in &orders {
-        let certificate = &order["certificate"];
-        let there = certificate.is_null() || find(&certificates, partition, certificate).is_some();
-        assert!(there, "{what}: order {id} has a certificate that is not there");
-    }
-}
 
-/// No order has two entries in the ledger. An entry without a certificate is one whose order is still being processed,
-/// or was given up: what was entered may have been signed, so it stays entered.
-fn check_ledger(world: &World, what: &str) {
-    let orders = rows(world, "order");
-    let mut entered = BTreeSet::new();
-    for (_, serial, entry) in rows(world, "serial") {
-        let partition = format!("account/{}", entry["account"].as_str().unwrap());
-        assert!(entered.insert(entry["order"].to_string()), "{what}: an order with two serial numbers");
-        let Some(order) = find(&orders, &partition, &entry["order"]) else { continue };
-        assert_eq!(order["issuance"]["serial"], serial, "{what}: an entry that its order does not know");
+    /// No key has two accounts, and each account is found by its key.
+    fn keys(&self) -> Vec<String> {
+        let mut wrong = Vec::new();
+        let mut seen: BTreeMap<&str, &str> = BTreeMap::new();
+        for (partition, _, account) in &self.accounts {
+            let thumbprint = text(account, "thumbprint");
+            if let Some(other) = seen.insert(thumbprint, partition) {
+                wrong.push(format!("{other} and {partition} have the same key"));
+            }
+            match self.owners.iter().find(|(at, _, _)| *at == format!("key/{thumbprint}")) {
+                None => wrong.push(format!("{partition} has a key that nobody owns")),
+                Some((_, _, owner)) if format!("account/{}", text(owner, "account")) != *partition => {
+                    wrong.push(format!("{partition} has a key that another account owns"));
+                }
+                Some(_) => {}
+            }
+        }
+        wrong
     }
-}
 
-/// Nothing is stuck: whatever is being processed has a job, and each job's partition is woken in time for it.
-fn check_work(world: &World, what: &str) {
-    let jobs = rows(world, "job");
-    let has = |partition: &str, name: String| find(&jobs, partition, &name.into()).is_some();
-    for (partition, id, order) in rows(world, "order") {
-        let open = !order["issuance"].is_null() && order["certificate"].is_null() && order["error"].is_null();
-        assert!(!open || has(&partition, format!("issue-{id}")), "{what}: order {id} is stuck");
+    /// No nonce is accepted twice: not at its home, nor at two homes.
+    fn nonces(&self, world: &World) -> Vec<String> {
+        let twice = world.operations().accepted_twice.borrow();
+        let mut wrong: Vec<String> = twice.iter().map(|nonce| format!("{nonce} was accepted twice")).collect();
+        let mut seen = BTreeSet::new();
+        let again = self.nonces.iter().filter(|(_, name, _)| !seen.insert(name));
+        wrong.extend(again.map(|(partition, name, _)| format!("nonce {name} of {partition} has two homes")));
+        wrong
     }
-    for (partition, id, authorization) in rows(world, "authz") {
-        for challenge in authorization["challenges"].as_array().unwrap() {
-            let job = format!("validate-{id}-{}", challenge["kind"].as_str().unwrap());
-            assert!(challenge["status"] != "processing" || has(&partition, job), "{what}: {id} is stuck");
+
+    /// No order has two certificates; each certificate is that of its order, and is in the ledger byte for byte.
+    fn certificates(&self) -> Vec<String> {
+        let mut wrong = Vec::new();
+        let (mut issued, mut numbers) = (BTreeSet::new(), BTreeSet::new());
+        for (partition, id, certificate) in &self.certificates {
+            let (order, serial) = (text(certificate, "order"), text(certificate, "serial"));
+            if !issued.insert((partition, order)) {
+                wrong.push(format!("order {order} has two certificates"));
+            }
+            if !numbers.insert(serial) {
+                wrong.push(format!("two certificates have the serial number {serial}"));
+            }
+            wrong.extend(self.certificate_and_entry(partition, certificate));
+            // Orders are deleted some time after they are over; certificates stay.
+            if let Some(order) = find(&self.orders, partition, order)
+                && order["certificate"] != *id
+            {
+                wrong.push(format!("certificate {serial} is one that its order does not know"));
+            }
+        }
+        wrong
+    }
+
+    fn certificate_and_entry(&self, partition: &str, certificate: &Value) -> Option<String> {
+        let (order, serial) = (text(certificate, "order"), text(certificate, "serial"));
+        let Some((_, _, entry)) = self.entries.iter().find(|(_, id, _)| id == serial) else {
+            return Some(format!("certificate {serial} is not in the ledger"));
+        };
+        let holder = format!("account/{}", text(entry, "account"));
+        if (text(entry, "order"), holder.as_str()) != (order, partition) {
+            return Some(format!("certificate {serial} is in the ledger for another order"));
+        }
+        let der = pem::read_certificates(text(certificate, "pem")).ok().and_then(|ders| ders.into_iter().next());
+        let read = der.and_then(|der| certificate::parse_presented(&der).ok());
+        match read {
+            None => Some(format!("certificate {serial} cannot be read")),
+            Some(read) if text(entry, "tbs_digest") != b64::encode(&read.tbs_hash()) => {
+                Some(format!("certificate {serial} is another than the ledger's"))
+            }
+            Some(_) => None,
         }
     }
-    let alarms = world.alarms();
-    for (partition, name, job) in &jobs {
-        let due: Time = serde_json::from_value(job["due"].clone()).expect("an instant");
-        let latest = due.max(world.now());
-        assert!(alarms.get(partition).is_some_and(|at| *at <= latest), "{what}: nobody wakes {partition} for {name}");
+
+    /// An order with a certificate has it.
+    fn orders(&self) -> Vec<String> {
+        let with = self.orders.iter().filter(|(_, _, order)| !order["certificate"].is_null());
+        let without = with.filter(|(at, _, order)| find(&self.certificates, at, text(order, "certificate")).is_none());
+        without.map(|(_, id, _)| format!("order {id} has a certificate that is not there")).collect()
     }
+
+    /// No order has two entries in the ledger, no serial number is in two ledgers, and each entry is its order's. One
+    /// without a certificate is one whose order is being processed still, or was given up: what was entered may have been
+    /// signed, so it stays.
+    fn entries(&self, now: Time) -> Vec<String> {
+        let mut wrong = Vec::new();
+        let (mut entered, mut numbers) = (BTreeSet::new(), BTreeSet::new());
+        for (_, serial, entry) in &self.entries {
+            let (id, partition) = (text(entry, "order"), format!("account/{}", text(entry, "account")));
+            if !entered.insert((partition.clone(), id)) {
+                wrong.push(format!("order {id} has two serial numbers"));
+            }
+            if !numbers.insert(serial) {
+                wrong.push(format!("serial number {serial} is in two ledgers"));
+            }
+            let certificate = find(&self.certificates, &partition, serial);
+            match find(&self.orders, &partition, id) {
+                Some(order) if text(&order["issuance"], "serial") != serial => {
+                    wrong.push(format!("entry {serial} is one that its order does not know"));
+                }
+                Some(_) => {}
+                None => {
+                    let recorded: Time = serde_json::from_value(entry["recorded"].clone()).expect("an instant");
+                    // A young one has its order still.
+                    if certificate.is_none() && now < recorded.plus(GRACE) {
+                        wrong.push(format!("entry {serial} has neither a certificate nor an order"));
+                    }
+                }
+            }
+        }
+        wrong
+    }
+
+    /// Nothing is stuck: whatever is being processed has a job.
+    fn work(&self) -> Vec<String> {
+        let has = |partition: &str, name: String| find(&self.jobs, partition, &name).is_some();
+        let mut wrong = Vec::new();
+        for (partition, id, order) in &self.orders {
+            if being_issued(order) && !has(partition, format!("issue-{id}")) {
+                wrong.push(format!("order {id} is stuck: it is being processed by nobody"));
+            }
+        }
+        for (partition, id, authorization) in &self.authorizations {
+            for challenge in authorization["challenges"].as_array().expect("challenges") {
+                let kind = text(challenge, "kind");
+                if challenge["status"] == "processing" && !has(partition, format!("validate-{id}-{kind}")) {
+                    wrong.push(format!("authorization {id} is stuck: its {kind} is being processed by nobody"));
+                }
+            }
+        }
+        wrong
+    }
+
+    /// No job is an orphan: there is what it is about, and its partition is woken in time for it.
+    fn jobs(&self, world: &World) -> Vec<String> {
+        let alarms = world.alarms();
+        let mut wrong = Vec::new();
+        for (partition, name, job) in &self.jobs {
+            let due: Time = serde_json::from_value(job["due"].clone()).expect("an instant");
+            let latest = due.max(world.now()).plus(RETRY);
+            if alarms.get(partition).is_none_or(|at| *at > latest) {
+                wrong.push(format!("nobody wakes {partition} for {name}"));
+            }
+            let (issued, validated) = (&job["work"]["issue"], &job["work"]["validate"][0]);
+            let order = issued.as_str().and_then(|id| find(&self.orders, partition, id));
+            let authorization = validated.as_str().and_then(|id| find(&self.authorizations, partition, id));
+            if order.is_none_or(|order| order["issuance"].is_null()) && authorization.is_none() {
+                wrong.push(format!("job {name} of {partition} is an orphan"));
+            }
+        }
+        wrong
+    }
+}
+
+fn being_issued(order: &Value) -> bool {
+    !order["issuance"].is_null() && order["certificate"].is_null() && order["error"].is_null()
 }

@@ -4,7 +4,9 @@ use super::answered::Answered;
 use super::executor::Race;
 use super::faults::SharedKv;
 use super::host::WorldPorts;
+use super::operations::{Loss, catch_loss};
 use super::world::World;
+use crate::acme::Problem;
 use crate::ca::cell::Cell as PartitionCell;
 use crate::ca::front::{Front, Handled};
 use crate::ca::http::{Request, Response};
@@ -26,7 +28,7 @@ impl World {
                 Handled::Own(response) | Handled::Passed(_, response) => response,
             };
             if front.flush_is_due() {
-                state.tasks.borrow_mut().push(Box::pin(async move { front.flush().await }));
+                state.tasks.borrow_mut().push((None, Box::pin(async move { front.flush().await })));
             }
             response
         }
@@ -36,6 +38,18 @@ impl World {
     pub fn send(&self, request: Request) -> Answered {
         let response = self.run(self.serve(request.clone()));
         Answered::checked(self, &request, response)
+    }
+
+    /// As [`World::send`], where an operation may be the end of the machine; `None` when it was. Who restarts it, and
+    /// what was planned to go wrong, is the caller's.
+    pub fn try_send(&self, request: Request) -> Option<Answered> {
+        match catch_loss(|| self.run(self.serve(request.clone()))) {
+            Ok(response) => Some(Answered::checked(self, &request, response)),
+            Err(loss) => {
+                self.lose(&loss);
+                None
+            }
+        }
     }
 
     /// A GET, or another method without a body.
@@ -77,9 +91,14 @@ impl World {
         loop {
             let before = self.progress();
             let mut waiting = Vec::new();
-            for mut task in self.state.tasks.take() {
-                if super::poll_some(task.as_mut(), 1).is_none() {
-                    waiting.push(task);
+            for (whose, mut task) in self.state.tasks.take() {
+                match catch_loss(|| super::poll_some(task.as_mut(), 1)) {
+                    Ok(Some(())) => {}
+                    Ok(None) => waiting.push((whose, task)),
+                    Err(loss) => {
+                        waiting.retain(|(whose, _)| !loss.takes(whose.as_deref()));
+                        self.lose(&loss);
+                    }
                 }
             }
             let idle = self.progress() == before && self.state.tasks.borrow().is_empty();
@@ -100,7 +119,14 @@ impl World {
         let now = self.now();
         for name in self.due_alarms() {
             self.state.alarms.borrow_mut().remove(&name);
-            if self.run(self.cell(&name).alarm()).is_err() {
+            let ran = catch_loss(|| match self.woken(&name) {
+                Ok(cell) => self.run(cell.alarm()),
+                Err(problem) => Err(problem),
+            });
+            if let Err(loss) = &ran {
+                self.lose(loss);
+            }
+            if !matches!(ran, Ok(Ok(()))) {
                 self.state.alarms.borrow_mut().entry(name).or_insert(now);
             }
         }
@@ -130,10 +156,19 @@ impl World {
     /// Throws all partitions out of memory, with what runs in them, as a restart of the host does.
     pub fn restart(&self) {
         self.drop_tasks();
+        self.state.lost.take();
         let names: Vec<String> = self.state.partitions.borrow().keys().cloned().collect();
         for name in names {
             self.cell(&name).resume().expect("the storage works");
         }
+    }
+
+    /// Throws out of memory what a loss takes with it; it comes back with the next message to it, or its alarm.
+    pub(super) fn lose(&self, loss: &Loss) {
+        let mut names: Vec<String> = self.state.partitions.borrow().keys().cloned().collect();
+        names.retain(|name| loss.takes(Some(name)));
+        self.state.lost.borrow_mut().extend(names);
+        self.state.tasks.borrow_mut().retain(|(whose, _)| !loss.takes(whose.as_deref()));
     }
 
     /// Lets `time` pass in steps of a second, with all alarms on time.
@@ -151,14 +186,30 @@ impl World {
         self.state.alarms.borrow().clone()
     }
 
-    pub(super) fn cell(&self, name: &str) -> Rc<PartitionCell<WorldPorts, SharedKv>> {
-        let kv = self.state.partitions.borrow_mut().entry(name.to_owned()).or_insert_with(|| self.empty()).clone();
-        let ports = WorldPorts::new(self, Some(name));
-        Rc::new(PartitionCell::new(ports, Partition::parse(name).expect("a partition's name"), kv))
+    /// Takes all alarms away, which no host does.
+    pub fn forget_alarms(&self) {
+        self.state.alarms.borrow_mut().clear();
     }
 
-    fn empty(&self) -> SharedKv {
-        SharedKv::new(MemoryKv::default(), self.state.store.clone())
+    pub(super) fn cell(&self, name: &str) -> Rc<PartitionCell<WorldPorts, SharedKv>> {
+        let ports = WorldPorts::new(self, Some(name));
+        Rc::new(PartitionCell::new(ports, Partition::parse(name).expect("a partition's name"), self.storage(name)))
+    }
+
+    /// As [`World::cell`], brought back into memory first where it was lost.
+    pub(super) fn woken(&self, name: &str) -> Result<Rc<PartitionCell<WorldPorts, SharedKv>>, Problem> {
+        let cell = self.cell(name);
+        if self.state.lost.borrow().contains(name) {
+            cell.resume()?;
+            self.state.lost.borrow_mut().remove(name);
+        }
+        Ok(cell)
+    }
+
+    pub(super) fn storage(&self, name: &str) -> SharedKv {
+        let empty =
+            || SharedKv::new(name, MemoryKv::default(), self.state.store.clone(), self.state.operations.clone());
+        self.state.partitions.borrow_mut().entry(name.to_owned()).or_insert_with(empty).clone()
     }
 
     /// One step: others may come in between when the world is cooperative.
@@ -166,7 +217,15 @@ impl World {
         let state = &self.state;
         state.progress.set(state.progress.get() + 1);
         let mut waited = !state.cooperative.get();
-        poll_fn(|_| if std::mem::replace(&mut waited, true) { Poll::Ready(()) } else { Poll::Pending }).await;
+        poll_fn(|context| {
+            if std::mem::replace(&mut waited, true) {
+                return Poll::Ready(());
+            }
+            // For futures between here and the executor that poll only what woke them.
+            context.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
         state.progress.set(state.progress.get() + 1);
     }
 }

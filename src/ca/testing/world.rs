@@ -2,6 +2,7 @@
 
 use super::faults::{Fault, SharedKv};
 use super::network::Network;
+use super::operations::Operations;
 use super::secrets::Secrets;
 use crate::ca::external::ExternalAccounts;
 use crate::ca::limits::Limits;
@@ -12,7 +13,7 @@ use crate::ca::settings::{Meta, Settings, TermsChange};
 use crate::pki::Issuer;
 use crate::pki::ceremony::{CertAndKey, create_intermediate, create_root, cross_sign};
 use crate::policy::Policy;
-use crate::store::Record;
+use crate::store::{Record, Write};
 use crate::validation::guard::AddressPolicy;
 use crate::validation::{self, caa};
 use crate::values::Time;
@@ -53,9 +54,13 @@ pub(super) struct State {
     pub(super) partitions: RefCell<BTreeMap<String, SharedKv>>,
     pub(super) alarms: RefCell<BTreeMap<String, Time>>,
     pub(super) timers: RefCell<BTreeSet<Time>>,
-    pub(super) tasks: RefCell<Vec<Task>>,
+    /// What was spawned, and by which partition.
+    pub(super) tasks: RefCell<Vec<(Option<String>, Task)>>,
+    /// Partitions that are not in memory any more.
+    pub(super) lost: RefCell<BTreeSet<String>>,
     network: Network,
     pub(super) store: Rc<Fault>,
+    pub(super) operations: Rc<Operations>,
     calls: Fault,
     replies: Fault,
     signatures: Fault,
@@ -111,7 +116,9 @@ impl World {
             timers: RefCell::default(),
             tasks: RefCell::default(),
             network: Network::default(),
+            lost: RefCell::default(),
             store,
+            operations: Rc::default(),
             calls: Fault::default(),
             replies: Fault::default(),
             signatures: Fault::default(),
@@ -142,8 +149,12 @@ impl World {
     /// A copy of this world as it is now, which goes its own way. Tasks that still run stay behind.
     pub fn fork(&self) -> Self {
         let (old, store) = (&*self.state, Rc::new(Fault::default()));
-        let copy = |kv: &SharedKv| SharedKv::new(kv.copy(), store.clone());
-        let partitions = old.partitions.borrow().iter().map(|(name, kv)| (name.clone(), copy(kv))).collect();
+        let operations = Rc::new(Operations::default());
+        operations.accepted_twice.replace(old.operations.accepted_twice.borrow().clone());
+        let copy = |(name, kv): (&String, &SharedKv)| {
+            (name.clone(), SharedKv::new(name, kv.copy(), store.clone(), operations.clone()))
+        };
+        let partitions = old.partitions.borrow().iter().map(copy).collect();
         let state = State {
             now: old.now.clone(),
             partitions: RefCell::new(partitions),
@@ -151,7 +162,9 @@ impl World {
             timers: RefCell::default(),
             tasks: RefCell::default(),
             network: old.network.clone(),
+            lost: old.lost.clone(),
             store: store.clone(),
+            operations: operations.clone(),
             calls: Fault::default(),
             replies: Fault::default(),
             signatures: Fault::default(),
@@ -228,8 +241,14 @@ impl World {
         &self.state.signatures
     }
 
+    /// All operations in one row, and what is to go wrong at which.
+    pub fn operations(&self) -> &Operations {
+        &self.state.operations
+    }
+
     /// Ends all faults.
     pub fn heal(&self) {
+        self.state.operations.plan(&[]);
         for fault in [&*self.state.store, &self.state.calls, &self.state.replies, &self.state.signatures] {
             fault.heal();
         }
@@ -293,6 +312,15 @@ impl World {
     /// Stores a record in a partition, as if something had done so before.
     pub fn put<R: Record>(&self, partition: &str, id: &str, record: &R) {
         self.cell(partition).transact(|txn| Ok(txn.put(id, record)?)).expect("the record is stored");
+    }
+
+    /// Stores a row in a partition that need not make any sense, or takes it away: for tests of tests.
+    pub fn plant(&self, partition: &str, key: &str, row: Option<&serde_json::Value>) {
+        let write = match row {
+            Some(row) => Write::Put { value: row.to_string(), expires: None },
+            None => Write::Delete,
+        };
+        self.storage(partition).plant(key, write);
     }
 
     /// Notes a nonce that was issued. `false` when it was issued before.

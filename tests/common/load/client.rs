@@ -78,6 +78,12 @@ impl Client {
         }
     }
 
+    /// Begins with a new connection, and no cost so far.
+    pub fn refresh(&mut self) {
+        self.connection.reopen();
+        self.cost = Cost::default();
+    }
+
     fn jwk(&self) -> String {
         let point = self.key.public_key().as_ref();
         let (x, y) = (b64::encode(&point[1..33]), b64::encode(&point[33..]));

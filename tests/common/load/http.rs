@@ -78,6 +78,11 @@ impl Connection {
         answered
     }
 
+    /// Opens anew for the next request: a server closes connections on which nothing comes.
+    pub fn reopen(&mut self) {
+        self.stream = None;
+    }
+
     async fn exchange(&mut self, method: &str, path: &str, body: &[u8]) -> io::Result<Answer> {
         if self.stream.is_none() {
             self.buffer.clear();

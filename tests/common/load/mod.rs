@@ -96,7 +96,7 @@ async fn work(
     keep: impl Fn(Issued),
 ) -> (Client, Vec<[Duration; 5]>, Vec<Failure>, Cost) {
     let (mut steps, mut failures) = (Vec::new(), Vec::new());
-    client.cost = Cost::default();
+    client.refresh();
     while left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok() {
         let name = client.name(next.fetch_add(1, Ordering::Relaxed));
         match client.issue(&name).await {
