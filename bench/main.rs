@@ -87,29 +87,27 @@ fn main() {
     assert!(built.success(), "the module cannot be built");
     let mut figures = Figures { quick: options.quick, ..Figures::default() };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    if options.wants(Part::Size) {
-        figures.size = Some(size::measure());
-    }
-    if options.wants(Part::Rounds) {
-        figures.rounds = runtime.block_on(round::all(&options));
-    }
-    if options.wants(Part::Start) {
-        figures.start = Some(start::measure(&options));
-    }
-    if options.wants(Part::Ledger) {
-        figures.ledgers = runtime.block_on(ledger::all(&options));
-    }
-    if options.wants(Part::Worst) {
-        figures.singles = worst::all(&options);
-    }
-    let text = report::text(&figures);
-    println!("\n{text}");
-    if options.save {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/performance");
-        std::fs::create_dir_all(&folder).unwrap();
-        std::fs::write(folder.join("results.md"), text).unwrap();
-        if !figures.rounds.is_empty() {
-            plot::draw(&figures.rounds, &folder.join("throughput.svg"));
+    for part in Part::value_variants().iter().filter(|part| options.wants(**part)) {
+        match part {
+            Part::Size => figures.size = Some(size::measure()),
+            Part::Rounds => figures.rounds = runtime.block_on(round::all(&options)),
+            Part::Start => figures.start = Some(start::measure(&options)),
+            Part::Ledger => figures.ledgers = runtime.block_on(ledger::all(&options)),
+            Part::Worst => figures.singles = worst::all(&options),
         }
+        // After each part: what is measured is not lost when a later one fails.
+        if options.save {
+            save(&figures);
+        }
+    }
+    println!("\n{}", report::text(&figures));
+}
+
+fn save(figures: &Figures) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/performance");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("results.md"), report::text(figures)).unwrap();
+    if !figures.rounds.is_empty() {
+        plot::draw(&figures.rounds, &folder.join("throughput.svg"));
     }
 }

@@ -13,7 +13,7 @@ pub fn draw(rounds: &[Round], file: &Path) {
     root.fill(&WHITE).unwrap();
     let issuances: Vec<f64> = rounds.iter().map(|round| round.outcome.per_second()).collect();
     let floor: Vec<f64> = rounds.iter().map(|round| round.floor / round.posts()).collect();
-    let top = issuances.iter().chain(&floor).copied().fold(1.0, f64::max) * 1.15;
+    let top = issuances.iter().chain(&floor).copied().fold(1.0, f64::max) * 1.35;
     let mut chart = ChartBuilder::on(&root)
         .margin(18)
         .x_label_area_size(46)
@@ -31,8 +31,8 @@ pub fn draw(rounds: &[Round], file: &Path) {
         .light_line_style(TRANSPARENT)
         .bold_line_style(BLACK.mix(0.1))
         .axis_style(BLACK.mix(0.5))
-        .label_style(("sans-serif", 14))
-        .axis_desc_style(("sans-serif", 15))
+        .label_style(("sans-serif", 17))
+        .axis_desc_style(("sans-serif", 18))
         .x_labels(rounds.len() * 2)
         .x_label_formatter(&label)
         .y_label_formatter(&|value| format!("{value:.0}"))
@@ -50,17 +50,17 @@ pub fn draw(rounds: &[Round], file: &Path) {
         chart.draw_series(line).unwrap().label(name).legend(key);
         chart.draw_series(points.iter().map(|point| Circle::new(*point, 4, color.filled()))).unwrap();
         let texts = points.iter().map(|(x, y)| {
-            let size = ("sans-serif", 13).into_font().color(&color);
+            let size = ("sans-serif", 16).into_font().color(&color);
             EmptyElement::at((*x, *y)) + Text::new(format!("{y:.0}"), (-8, -20), size)
         });
         chart.draw_series(texts).unwrap();
     }
     chart
         .configure_series_labels()
-        .position(SeriesLabelPosition::LowerRight)
+        .position(SeriesLabelPosition::UpperLeft)
         .background_style(WHITE.mix(0.9))
         .border_style(TRANSPARENT)
-        .label_font(("sans-serif", 14))
+        .label_font(("sans-serif", 17))
         .draw()
         .unwrap();
     root.present().unwrap();
