@@ -114,7 +114,7 @@ fn every_request_is_delayed_at_every_step_by_one_that_matters() {
 }
 
 #[test]
-#[ignore = "some minutes: every request delayed by every other"]
+#[ignore = "minutes: every request delayed by every other"]
 fn every_request_is_delayed_at_every_step_by_every_other() {
     let scene = Scene::new();
     let all = cases(&scene);
@@ -124,9 +124,9 @@ fn every_request_is_delayed_at_every_step_by_every_other() {
 }
 
 #[test]
-#[ignore = "some minutes: all pairs of two mishaps, of three sorts each"]
+#[ignore = "five minutes: all pairs of two mishaps, of two sorts each"]
 fn any_two_operations_of_every_request_go_wrong() {
-    const SORTS: [Mishap; 3] = [Mishap::Fails, Mishap::MachineDiesBefore, Mishap::PartitionDiesAfter];
+    const SORTS: [Mishap; 2] = [Mishap::Fails, Mishap::PartitionDiesAfter];
     let scene = Scene::new();
     for_each_case(&scene, |case| {
         let trial = Trial { scene: &scene, case };

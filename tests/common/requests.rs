@@ -45,9 +45,11 @@ pub fn cases(scene: &Scene) -> Vec<Case<'_>> {
     all.extend(resumption(scene));
     let after: After<'_> = Box::new(|world, what| {
         let client = scene.client.at(world);
-        for url in [&scene.ready.0, &scene.challenge_url(Method::Dns01)] {
-            assert_eq!(client.get(url).is(200).json()["status"], "valid", "{what}: {url}");
-        }
+        assert_eq!(client.get(&scene.ready.0).is(200).json()["status"], "valid", "{what}");
+        let challenge = client.get(&scene.challenge_url(Method::Dns01)).is(200).json();
+        // One try was in vain before all this; two more that are make three, which are all that there are.
+        let used_up = challenge["status"] == "invalid" && challenge["error"].is_object();
+        assert!(challenge["status"] == "valid" || used_up, "{what}: {challenge}");
     });
     let (name, start) = ("alarms".to_owned(), scene.overdue());
     all.push(Case { name, start, act: Act::Alarms, status: 0, again: &[], after });
