@@ -95,7 +95,6 @@ fn o09_c01_to_c06_bad_csrs_leave_the_order_ready() {
     let key = new_key(SigAlg::Es256);
     client.finalize(&pending, &CsrShape::dns(&["z.test"]).build(&key)).refused(403, Kind::OrderNotReady);
     let (url, order) = client.ready_order(&["a.test"]);
-    let stranger = Client::registered(&client.world);
     for (csr, kind) in [
         (CsrShape::dns(&["b.test"]).build(&key), Kind::BadCsr),
         (CsrShape::dns(&["a.test", "b.test"]).build(&key), Kind::BadCsr),
@@ -103,7 +102,6 @@ fn o09_c01_to_c06_bad_csrs_leave_the_order_ready() {
         (CsrShape { subject: "CN=b.test".into(), ..CsrShape::dns(&["a.test"]) }.build(&key), Kind::BadCsr),
         (CsrShape { spoiled: true, ..CsrShape::dns(&["a.test"]) }.build(&key), Kind::BadCsr),
         (CsrShape::dns(&["a.test"]).build(client.key.native()), Kind::BadCsr),
-        (CsrShape::dns(&["a.test"]).build(stranger.key.native()), Kind::BadCsr),
         (b"no DER".to_vec(), Kind::BadCsr),
     ] {
         client.finalize(&order, &csr).refused(400, kind);
@@ -113,6 +111,16 @@ fn o09_c01_to_c06_bad_csrs_leave_the_order_ready() {
     client.post(order["finalize"].as_str().unwrap(), json!({})).refused(400, Kind::Malformed);
     let common_name_only = CsrShape { subject: "CN=A.test".into(), ..CsrShape::default() };
     assert_eq!(client.finalize(&order, &common_name_only.build(&key)).is(200).json()["status"], "valid");
+}
+
+#[test]
+fn c01_s01_whose_account_key_a_csr_has_is_told_to_its_owner_only() {
+    let client = Client::registered(&World::new());
+    let stranger = Client::registered(&client.world);
+    // Refusing it would tell that there is an account with this key.
+    client.issue(&["a.test"], stranger.key.native());
+    let (_, order) = stranger.ready_order(&["b.test"]);
+    stranger.finalize(&order, &CsrShape::dns(&["b.test"]).build(stranger.key.native())).refused(400, Kind::BadCsr);
 }
 
 #[test]

@@ -61,6 +61,11 @@ impl Load {
         }
     }
 
+    /// The first client, for what is to be asked one by one.
+    pub fn first(&mut self) -> &mut Client {
+        &mut self.clients[0]
+    }
+
     /// Has all clients obtain certificates at once, `total` together. Each goes to `keep`.
     pub async fn run(&mut self, total: u64, keep: impl Fn(Issued) + Clone + Send + 'static) -> Outcome {
         let (start, left) = (Instant::now(), Arc::new(AtomicU64::new(total)));

@@ -1,0 +1,131 @@
+//! The tables, in Markdown: the same on the terminal and in `docs/performance/results.md`.
+
+use crate::figures::{Figures, ms, percentile};
+use crate::load::client::STEPS;
+use crate::round::Round;
+use crate::size::Size;
+use crate::{machine, targets};
+use std::fmt::Write;
+use std::time::Duration;
+
+/// All that was measured.
+pub fn text(figures: &Figures) -> String {
+    let mut out = String::from(
+        "# Measured\n\nWritten by `cargo bench --profile dev -- --save`; [../PERFORMANCE.md](../PERFORMANCE.md) says what each figure is.\n",
+    );
+    if figures.quick {
+        out.push_str("\n**A quick run, for a first look: its figures are rough.**\n");
+    }
+    let lines = machine::lines().into_iter().map(|(name, value)| vec![name.to_owned(), value]);
+    table(&mut out, "The machine", &["", ""], lines);
+    if !figures.rounds.is_empty() {
+        rounds(&mut out, &figures.rounds);
+    }
+    if let Some(size) = &figures.size {
+        table(&mut out, "The module", &["", "bytes"], size_rows(size));
+    }
+    if let Some(starts) = &figures.start {
+        let row = [percentile(starts, 0.5), percentile(starts, 0.0), percentile(starts, 1.0)];
+        let row = row.map(|start| format!("{:.0} ms", ms(start))).to_vec();
+        let title = format!("From the start of workerd to the first answer, {} starts", starts.len());
+        table(&mut out, &title, &["median", "shortest", "longest"], [row]);
+    }
+    ledgers(&mut out, figures);
+    let singles = figures.singles.iter();
+    let singles = singles.map(|single| {
+        let spent = single.spent;
+        vec![single.what.to_owned(), number(spent.cpu_each(), 2), number(spent.time_each(), 2), spent.count.to_string()]
+    });
+    table(&mut out, "Each request alone, one after the other", &["request", "CPU ms", "ms", "of so many"], singles);
+    table(&mut out, "Targets", &["target", "wanted", "measured", ""], targets::rows(figures));
+    out
+}
+
+/// A table with a heading; nothing without rows.
+fn table(out: &mut String, title: &str, head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) {
+    let rows: Vec<Vec<String>> = rows.into_iter().collect();
+    if rows.is_empty() {
+        return;
+    }
+    let _ = writeln!(out, "\n## {title}\n\n| {} |\n|{}", head.join(" | "), "---|".repeat(head.len()));
+    for row in rows {
+        let _ = writeln!(out, "| {} |", row.join(" | "));
+    }
+}
+
+fn number(value: f64, decimals: usize) -> String {
+    format!("{value:.decimals$}")
+}
+
+const ROUND: [&str; 12] = [
+    "clients",
+    "issuances/s",
+    "failed",
+    "CPU ms",
+    "POSTs",
+    "Durable Object calls",
+    "rows written",
+    "bytes stored",
+    "peak memory",
+    "floor requests/s",
+    "floor CPU ms",
+    "times the floor",
+];
+
+fn rounds(out: &mut String, rounds: &[Round]) {
+    let rows = rounds.iter().map(|round| {
+        let outcome = &round.outcome;
+        let done = outcome.steps.len().max(1) as f64;
+        vec![
+            round.clients.to_string(),
+            number(outcome.per_second(), 1),
+            outcome.failures.len().to_string(),
+            number(ms(round.cpu), 2),
+            number(round.posts(), 2),
+            number(outcome.cost.calls as f64 / done, 2),
+            number(outcome.cost.rows as f64 / done, 2),
+            number(round.bytes, 0),
+            format!("{} MiB", round.peak_memory >> 20),
+            number(round.floor, 0),
+            number(ms(round.floor_cpu), 3),
+            number(round.over_floor(), 2),
+        ]
+    });
+    table(out, "Issuances", &ROUND, rows);
+    out.push_str("\nCPU, POSTs, calls, rows and bytes are per issuance; the floor's CPU is per request.\n");
+    out.push_str("\n![issuances per second over clients](throughput.svg)\n");
+    let rows = rounds.iter().flat_map(|round| {
+        STEPS.iter().enumerate().map(|(n, step)| {
+            let mut times: Vec<Duration> = round.outcome.steps.iter().map(|steps| steps[n]).collect();
+            times.sort();
+            let shares = [0.5, 0.9, 0.99].map(|share| number(ms(percentile(&times, share)), 1));
+            [&[round.clients.to_string(), (*step).to_owned()], &shares[..]].concat()
+        })
+    });
+    table(out, "How long each step takes, ms", &["clients", "step", "p50", "p90", "p99"], rows);
+}
+
+fn size_rows(size: &Size) -> Vec<Vec<String>> {
+    let note = if size.fast { " (a fast build: this size does not count)" } else { "" };
+    let zipped = size.zipped.map_or("not measured: there is no gzip".to_owned(), |zipped| zipped.to_string());
+    vec![vec!["index_bg.wasm".to_owned(), format!("{}{note}", size.raw)], vec!["after gzip -9".to_owned(), zipped]]
+}
+
+const LEDGER: [&str; 7] = [
+    "certificates stored",
+    "issuance CPU ms",
+    "issuance ms",
+    "renewalInfo CPU ms",
+    "renewalInfo ms",
+    "revocation CPU ms",
+    "revocation ms",
+];
+
+fn ledgers(out: &mut String, figures: &Figures) {
+    let rows = figures.ledgers.iter().map(|ledger| {
+        let spent = [ledger.issuance, ledger.renewal, ledger.revocation];
+        let each = spent.iter().flat_map(|spent| [number(spent.cpu_each(), 3), number(spent.time_each(), 2)]);
+        std::iter::once(ledger.stored.to_string()).chain(each).collect()
+    });
+    table(out, "With a full ledger", &LEDGER, rows);
+}
