@@ -24,13 +24,15 @@ impl Found {
     pub fn read(state: &Path, check: bool, kinds: &[&str]) -> Self {
         let output = Command::new("python3")
             .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/rows.py"))
-            .arg(state.join("ca/objects"))
+            .arg(state.join("ca/do"))
             .arg(if check { "check" } else { "count" })
             .args(kinds)
             .output()
             .expect("python3 has to be installed");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        serde_json::from_slice(&output.stdout).unwrap()
+        let found: Self = serde_json::from_slice(&output.stdout).unwrap();
+        assert!(found.files > 0, "no databases below {}", state.display());
+        found
     }
 
     /// The records of a kind: the key's second part, and the record.
