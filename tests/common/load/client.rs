@@ -23,6 +23,19 @@ pub struct Failure {
     pub what: String,
     /// The order, if there is one.
     pub order: Option<String>,
+    /// Whether the connection broke before there was an answer.
+    pub lost: bool,
+}
+
+/// A signed request as it was sent.
+#[derive(Clone)]
+pub struct Sent {
+    /// The path.
+    pub path: String,
+    /// The JWS.
+    pub body: String,
+    /// Whether it was answered, so that its nonce is used up.
+    pub answered: bool,
 }
 
 /// A certificate that was obtained.
@@ -57,6 +70,8 @@ pub struct Client {
     nonce: Option<String>,
     /// What it cost so far.
     pub cost: Cost,
+    /// The last signed request.
+    pub sent: Option<Sent>,
 }
 
 impl Client {
@@ -75,6 +90,7 @@ impl Client {
             kid: None,
             nonce: None,
             cost: Cost::default(),
+            sent: None,
         }
     }
 
@@ -94,6 +110,11 @@ impl Client {
     /// The thumbprint of its account key (RFC 7638).
     pub fn thumbprint(&self) -> String {
         b64::encode(&Sha256::digest(self.jwk()))
+    }
+
+    /// The URL of a path of the server.
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
     }
 
     /// A name that only this client asks for.
@@ -152,8 +173,7 @@ impl Client {
 
     /// Asks for the certificate, and looks until the order has it.
     pub async fn finalize(&mut self, name: &str, order: &Value, url: &str) -> Result<Value, Failure> {
-        let csr = json!({ "csr": b64::encode(&Self::csr(name)) }).to_string();
-        let answer = self.post(STEPS[3], text(&order["finalize"]), &csr).await?;
+        let answer = self.post(STEPS[3], text(&order["finalize"]), &Self::request(name)).await?;
         self.settled(STEPS[3], url, answer, &["valid"]).await
     }
 
@@ -178,7 +198,11 @@ impl Client {
         Err(unexpected(step, &answer))
     }
 
-    /// A request for `name`, with a key of its own.
+    /// The payload of finalize, with a key of its own.
+    pub fn request(name: &str) -> String {
+        json!({ "csr": b64::encode(&Self::csr(name)) }).to_string()
+    }
+
     fn csr(name: &str) -> Vec<u8> {
         let mut wanted = rcgen::CertificateParams::new([name.to_owned()]).unwrap();
         wanted.distinguished_name = rcgen::DistinguishedName::new();
@@ -195,15 +219,22 @@ impl Client {
         if answer.status >= 300 { Err(unexpected(step, &answer)) } else { Ok(answer) }
     }
 
+    /// Sends a signed request once more as it was, nonce and all.
+    pub async fn replay(&mut self, sent: &Sent) -> std::io::Result<Answer> {
+        self.connection.send("POST", &sent.path, sent.body.as_bytes()).await
+    }
+
     async fn try_post(&mut self, step: &'static str, url: &str, payload: &str) -> Result<Answer, Failure> {
-        let lost = |error: std::io::Error| Failure { step, what: error.to_string(), order: None };
+        let lost = |error: std::io::Error| Failure { step, what: error.to_string(), order: None, lost: true };
         if self.nonce.is_none() {
             let answer = self.connection.send("HEAD", "/acme/new-nonce", b"").await.map_err(lost)?;
             self.nonce = answer.header("replay-nonce").map(str::to_owned);
         }
         let body = self.sign(url, payload);
-        let path = url.strip_prefix(&self.base).unwrap_or(url);
-        let answer = self.connection.send("POST", path, body.as_bytes()).await.map_err(lost)?;
+        let path = url.strip_prefix(&self.base).unwrap_or(url).to_owned();
+        let sent = self.sent.insert(Sent { path, body, answered: false });
+        let answer = self.connection.send("POST", &sent.path, sent.body.as_bytes()).await.map_err(lost)?;
+        sent.answered = true;
         self.nonce = answer.header("replay-nonce").map(str::to_owned);
         self.cost.posts += 1;
         self.cost.calls += answer.count("selvedge-calls");
@@ -225,7 +256,8 @@ impl Client {
     }
 }
 
-fn object(step: &'static str, answer: &Answer) -> Result<Value, Failure> {
+/// The body as JSON.
+pub fn object(step: &'static str, answer: &Answer) -> Result<Value, Failure> {
     serde_json::from_slice(&answer.body).map_err(|_| unexpected(step, answer))
 }
 
@@ -234,12 +266,14 @@ pub fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
-fn http01(authorization: &Value) -> String {
+/// The URL of the http-01 challenge; empty where there is none.
+pub fn http01(authorization: &Value) -> String {
     let challenges = authorization["challenges"].as_array().into_iter().flatten();
     let mut found = challenges.filter(|challenge| challenge["type"] == "http-01");
     found.next().map(|challenge| text(&challenge["url"]).to_owned()).unwrap_or_default()
 }
 
-fn unexpected(step: &'static str, answer: &Answer) -> Failure {
-    Failure { step, what: format!("{} {}", answer.status, answer.text()), order: None }
+/// An answer that was not the one wanted.
+pub fn unexpected(step: &'static str, answer: &Answer) -> Failure {
+    Failure { step, what: format!("{} {}", answer.status, answer.text()), order: None, lost: false }
 }
