@@ -1,4 +1,5 @@
 //! A load on a real server: many clients at once, each obtaining certificates one after the other by http-01.
+#![allow(clippy::disallowed_methods, reason = "it measures time, natively")]
 
 pub mod client;
 pub mod http;
