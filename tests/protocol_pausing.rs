@@ -3,9 +3,8 @@
 
 use core::time::Duration;
 use selvedge::acme::Kind;
-use selvedge::ca::http::Request;
 use selvedge::ca::limits::Limits;
-use selvedge::ca::testing::{Answered, BASE, Client, World};
+use selvedge::ca::testing::{Answered, BASE, Client, World, form};
 
 fn client(limits: &str) -> Client {
     Client::registered(&limited(&World::new(), limits))
@@ -125,13 +124,7 @@ fn s02_e03_a_name_that_always_fails_is_paused_and_its_client_told_so() {
 }
 
 fn press(world: &World, page: &str, body: &str) -> Answered {
-    world.send(Request {
-        method: "POST".to_owned(),
-        path: page.strip_prefix(BASE).unwrap().to_owned(),
-        content_type: Some("application/x-www-form-urlencoded".to_owned()),
-        body: Some(body.as_bytes().to_vec()),
-        ..Request::default()
-    })
+    world.send(form(page, body))
 }
 
 #[test]

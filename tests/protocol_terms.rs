@@ -4,7 +4,7 @@
 use selvedge::acme::Kind;
 use selvedge::ca::http::Request;
 use selvedge::ca::settings::TermsChange;
-use selvedge::ca::testing::{Answered, BASE, Client, CsrShape, World, new_key};
+use selvedge::ca::testing::{Answered, BASE, Client, CsrShape, World, form, new_key};
 use selvedge::jose::testing::ClientKey;
 use selvedge::values::SigAlg;
 use serde_json::json;
@@ -27,17 +27,9 @@ fn surprised() -> (Client, Client) {
     (client, later)
 }
 
-fn form(world: &World, url: &str, content_type: &str, body: &str) -> Answered {
-    world.send(Request {
-        method: "POST".to_owned(),
-        path: url.strip_prefix(BASE).unwrap().to_owned(),
-        content_type: Some(content_type.to_owned()),
-        body: Some(body.as_bytes().to_vec()),
-        ..Request::default()
-    })
+fn press(world: &World, url: &str, body: &str) -> Answered {
+    world.send(form(url, body))
 }
-
-const FORM: &str = "application/x-www-form-urlencoded";
 
 #[test]
 fn a06_terms_are_advertised_and_the_refusal_links_to_them() {
@@ -112,12 +104,13 @@ fn a08_a_person_agrees_on_the_page_and_the_account_goes_on() {
     assert!(html.contains("href=\"https://ca.test/terms/2?a=1&amp;b=&quot;&lt;2&gt;&quot;\""), "{html}");
     // Looking is not agreeing.
     later.new_order(&["a.test"]).refused(403, Kind::UserActionRequired);
-    form(world, &url, FORM, "").refused(400, Kind::Malformed);
-    form(world, &url, FORM, "agree=no").refused(400, Kind::Malformed);
-    form(world, &url, "application/jose+json", "agree=yes").refused(415, Kind::Malformed);
+    press(world, &url, "").refused(400, Kind::Malformed);
+    press(world, &url, "agree=no").refused(400, Kind::Malformed);
+    let jose = Request { content_type: Some("application/jose+json".to_owned()), ..form(&url, "agree=yes") };
+    world.send(jose).refused(415, Kind::Malformed);
     later.new_order(&["a.test"]).refused(403, Kind::UserActionRequired);
     for _ in 0..2 {
-        assert!(form(world, &url, FORM, "agree=yes").is(200).text().contains("Thank you"));
+        assert!(press(world, &url, "agree=yes").is(200).text().contains("Thank you"));
     }
     assert_eq!(world.records("account")[0].1["terms"], NEW);
     let names = ["a.test"];
@@ -143,15 +136,15 @@ fn a08_only_the_url_of_the_refusal_agrees() {
     ] {
         world.ask("GET", bad.strip_prefix(BASE).unwrap()).refused(404, Kind::Malformed);
         // Where there is no page, a POST is one like any other.
-        assert!(form(world, &bad, FORM, "agree=yes").status() >= 400, "{bad}");
+        assert!(press(world, &bad, "agree=yes").status() >= 400, "{bad}");
     }
     // The terms changed again meanwhile: what was agreed to has to be what is shown.
     let newer = terms(world, "https://ca.test/terms/3", TermsChange::Refuse);
-    form(&newer, &url, FORM, "agree=yes").refused(404, Kind::Malformed);
+    press(&newer, &url, "agree=yes").refused(404, Kind::Malformed);
     let none = world.reconfigured(|settings| settings.meta.terms_of_service = None);
-    form(&none, &url, FORM, "agree=yes").refused(404, Kind::Malformed);
+    press(&none, &url, "agree=yes").refused(404, Kind::Malformed);
     assert_eq!(world.rows_but_nonces(), before);
     // A dead account agrees to nothing.
     later.post(later.account(), json!({ "status": "deactivated" })).is(200);
-    form(world, &url, FORM, "agree=yes").refused(401, Kind::Unauthorized);
+    press(world, &url, "agree=yes").refused(401, Kind::Unauthorized);
 }

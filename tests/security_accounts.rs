@@ -12,11 +12,12 @@ mod strangers;
 use selvedge::acme::Kind;
 use selvedge::ca::http::Request;
 use selvedge::ca::routes::Route;
-use selvedge::ca::testing::{Answered, BASE, Client, CsrShape, World, check_all, new_key};
+use selvedge::ca::testing::fuzz::url_of;
+use selvedge::ca::testing::{Answered, BASE, Client, CsrShape, World, check_all, form, new_key};
 use selvedge::values::{SigAlg, b64};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-use strangers::{Scene, TERMS, Things, routes, scene, url};
+use strangers::{Scene, TERMS, Things, routes, scene};
 
 /// What an attacker sends to every URL; `None` is a POST-as-GET.
 fn payloads(attacker: &Client, things: &Things) -> Vec<Option<Value>> {
@@ -57,7 +58,7 @@ fn requests(attacker: &Client, things: &Things) -> Vec<(String, Request)> {
     let world = &attacker.world;
     let mut found = Vec::new();
     for route in routes(things) {
-        let url = url(world, &route);
+        let url = url_of(world.urls(), &route);
         let path = url.strip_prefix(BASE).unwrap().to_owned();
         for (n, payload) in payloads(attacker, things).into_iter().enumerate() {
             found.push((format!("{route:?}, payload {n}"), attacker.sign(&url, payload.clone())));
@@ -73,14 +74,7 @@ fn requests(attacker: &Client, things: &Things) -> Vec<(String, Request)> {
                 Request { method: method.to_owned(), path: path.clone(), body: Some(Vec::new()), ..Request::default() };
             found.push((format!("{method} {route:?}"), request));
         }
-        let form = Request {
-            method: "POST".to_owned(),
-            path: path.clone(),
-            content_type: Some("application/x-www-form-urlencoded".to_owned()),
-            body: Some(b"agree=yes".to_vec()),
-            ..Request::default()
-        };
-        found.push((format!("a form to {route:?}"), form));
+        found.push((format!("a form to {route:?}"), form(&path, "agree=yes")));
     }
     found
 }
@@ -149,7 +143,7 @@ fn h13_the_owner_is_told_more() {
     for ((route, theirs), nobodys) in routes(&victim).iter().map(|r| (r, r)).zip(routes(&nobody)) {
         let [one, two] = [(theirs, &victim), (&nobodys, &nobody)].map(|(route, things)| {
             let client = owner.at(&owner.world.fork());
-            seen(&client.get(&url(&client.world, route)), things)
+            seen(&client.get(&url_of(client.world.urls(), route)), things)
         });
         let owned = matches!(
             route,
@@ -194,7 +188,7 @@ fn j11_n04_anothers_account_url_in_kid_is_nothing_without_its_key() {
     let kid = world.urls().account(&victim.account);
     let before = world.rows_but_nonces();
     for route in routes(&victim) {
-        let url = url(world, &route);
+        let url = url_of(world.urls(), &route);
         for payload in payloads(&attacker, &victim) {
             let protected = json!({ "kid": kid, "nonce": attacker.fresh_nonce(), "url": url });
             let refused = attacker.send(attacker.request(&url, attacker.key.sign_jws(protected, payload)));
@@ -216,14 +210,8 @@ fn a08_the_agreement_of_one_account_is_not_anothers() {
     let before = of_others(&changed, &attacker);
     let answers = [&victim, &nobody].map(|things| {
         let path = format!("/terms/{}/{proof}", things.account.as_str());
-        let form = Request {
-            method: "POST".to_owned(),
-            path: path.clone(),
-            content_type: Some("application/x-www-form-urlencoded".to_owned()),
-            body: Some(b"agree=yes".to_vec()),
-            ..Request::default()
-        };
-        [changed.ask("GET", &path), changed.send(form)].map(|answered| seen(&answered.is(404), things))
+        [changed.ask("GET", &path), changed.send(form(&path, "agree=yes"))]
+            .map(|answered| seen(&answered.is(404), things))
     });
     assert_eq!(answers[0], answers[1]);
     assert_eq!(of_others(&changed, &attacker), before);

@@ -4,7 +4,7 @@ use super::scene::{SECRET, Scene, TOKEN};
 use selvedge::acme::Kind;
 use selvedge::ca::address::ClientAddress;
 use selvedge::ca::http::Request;
-use selvedge::ca::testing::{BASE, Client, World};
+use selvedge::ca::testing::{BASE, Client, World, form};
 use selvedge::jose::testing::ClientKey;
 use selvedge::validation::Method;
 use selvedge::values::SigAlg;
@@ -289,11 +289,6 @@ fn resumption(scene: &Scene) -> Vec<Case<'_>> {
     resumed.start = paused;
     resumed.after = Box::new(|world, _| drop(scene.client.at(world).new_order(&["z.test"]).is(201)));
     vec![read, resumed]
-}
-
-fn form(url: &str, body: &str) -> Request {
-    let content_type = Some("application/x-www-form-urlencoded".to_owned());
-    Request { content_type, body: Some(body.as_bytes().to_vec()), ..bare("POST", url) }
 }
 
 fn agreement(scene: &Scene) -> Vec<Case<'_>> {

@@ -143,29 +143,3 @@ fn after(last: Option<&Route>, things: &Things) -> Option<Route> {
 pub fn routes(things: &Things) -> Vec<Route> {
     std::iter::successors(after(None, things), |last| after(Some(last), things)).collect()
 }
-
-pub fn url(world: &World, route: &Route) -> String {
-    let urls = world.urls();
-    match route {
-        Route::Home => urls.of_path("/"),
-        Route::Directory => urls.directory(),
-        Route::NewNonce => urls.resource("new-nonce"),
-        Route::NewAccount => urls.resource("new-account"),
-        Route::NewOrder => urls.resource("new-order"),
-        Route::NewAuthorization => urls.resource("new-authz"),
-        Route::RevokeCert => urls.resource("revoke-cert"),
-        Route::KeyChange => urls.resource("key-change"),
-        Route::Account(id) => urls.account(id),
-        Route::Orders(id, after) => urls.orders(id, after.as_ref()),
-        Route::Order(id) => urls.order(id),
-        Route::Finalize(id) => urls.finalize(id),
-        Route::Authorization(id) => urls.authorization(id),
-        Route::Challenge(id, kind) => urls.challenge(id, kind),
-        Route::Certificate(serial, chain) => urls.certificate(&serial.hex(), *chain),
-        Route::RenewalInfo(id) => urls.resource(&format!("renewal-info/{id}")),
-        Route::Agreement(id, proof) => urls.agreement(id, proof),
-        Route::Resumption(pause, proof) => urls.resumption(pause, proof),
-        Route::Metrics => urls.of_path("/metrics"),
-        Route::Issuer(id) => urls.issuer(id),
-    }
-}

@@ -300,6 +300,17 @@ impl Client {
     }
 }
 
+/// What a web browser sends when the button of the page at this URL is pressed: `agree=yes`, say.
+pub fn form(url: &str, body: &str) -> Request {
+    Request {
+        method: "POST".to_owned(),
+        path: url.strip_prefix(BASE).unwrap_or(url).to_owned(),
+        content_type: Some("application/x-www-form-urlencoded".to_owned()),
+        body: Some(body.as_bytes().to_vec()),
+        ..Request::default()
+    }
+}
+
 /// The challenge of this type in an authorization object.
 pub fn challenge(authorization: &Value, kind: &str) -> Value {
     let challenges = authorization["challenges"].as_array().expect("challenges");
