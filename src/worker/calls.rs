@@ -4,6 +4,7 @@
 //! JWS; and if it succeeds, the partition's response is the client's, which nobody reads or copies on the way.
 
 use super::{js, outbound};
+use crate::acme::Problem;
 use crate::ca::http::{Body, Response};
 use crate::ca::message::{Message, Partition, Reply};
 use crate::ca::ports::Handed;
@@ -60,14 +61,6 @@ impl Spent {
     pub fn shown(self, response: Response) -> Response {
         response.with("Selvedge-Calls", &self.calls.to_string()).with("Selvedge-Rows", &self.rows.to_string())
     }
-}
-
-/// What a partition was sent.
-pub enum Incoming {
-    /// A client's POST: path and JWS.
-    Post(String, String),
-    /// A message.
-    Message(String),
 }
 
 /// Sends a message to a partition.
@@ -130,17 +123,19 @@ async fn open(response: &web_sys::Response) -> Result<Envelope, String> {
     serde_json::from_slice(&bytes).map_err(|e| format!("{e} in {:?}", String::from_utf8_lossy(&bytes)))
 }
 
-/// Reads what a partition was sent.
+/// Reads what a partition was sent. `serverInternal` for a message that cannot be read.
 ///
 /// # Errors
 /// When the body does not arrive, or is no text.
-pub async fn read(request: &mut worker::Request) -> worker::Result<Incoming> {
+pub async fn read(request: &mut worker::Request) -> worker::Result<Result<Message, Problem>> {
     let url = request.inner().url();
     let body = request.bytes().await?;
     let body = String::from_utf8(body).map_err(|e| worker::Error::RustError(e.to_string()))?;
     Ok(match url.strip_prefix(POSTS) {
-        Some(path) => Incoming::Post(path.to_owned(), body),
-        None => Incoming::Message(body),
+        Some(path) => Ok(Message::Post { path: path.to_owned(), body }),
+        None => {
+            serde_json::from_str(&body).map_err(|e| Problem::internal(format!("a message that cannot be read: {e}")))
+        }
     })
 }
 

@@ -1,12 +1,12 @@
 //! The one Durable Object class: whichever partition its name says.
 
-use super::calls::{self, Incoming};
+use super::calls::{self, Spent};
 use super::config;
 use super::ports::{HostPorts, Object};
 use super::sql::SqlKv;
 use crate::acme::Problem;
 use crate::ca::cell::Cell as PartitionCell;
-use crate::ca::message::{Message, Partition as Name, Reply};
+use crate::ca::message::{Partition as Name, Reply};
 use crate::ca::ports::Ports;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -30,13 +30,16 @@ impl DurableObject for Partition {
     }
 
     async fn fetch(&self, mut request: Request) -> Result<Response> {
-        let incoming = calls::read(&mut request).await?;
-        let (cell, reply) = match self.cell().await {
-            Ok(cell) => (Some(cell.clone()), answer(cell, incoming).await),
-            Err(problem) => (None, Reply::Refused(problem)),
+        let message = calls::read(&mut request).await?;
+        let cell = match self.cell().await {
+            Ok(cell) => cell,
+            Err(problem) => return calls::write(Reply::Refused(problem), Spent::default(), false),
         };
-        let spent = cell.as_ref().map(|cell| cell.ports.spent()).unwrap_or_default();
-        calls::write(reply, spent, cell.is_some_and(|cell| cell.ports.settings().dev))
+        let reply = match message {
+            Ok(message) => cell.clone().handle(message).await,
+            Err(problem) => Reply::Refused(problem),
+        };
+        calls::write(reply, cell.ports.spent(), cell.ports.settings().dev)
     }
 
     async fn alarm(&self) -> Result<Response> {
@@ -87,15 +90,4 @@ impl Partition {
         }
         Ok(())
     }
-}
-
-async fn answer(cell: Rc<PartitionCell<HostPorts, SqlKv>>, incoming: Incoming) -> Reply {
-    let message = match incoming {
-        Incoming::Post(path, body) => Message::Post { path, body },
-        Incoming::Message(text) => match serde_json::from_str(&text) {
-            Ok(message) => message,
-            Err(e) => return Reply::Refused(Problem::internal(format!("a message that cannot be read: {e}"))),
-        },
-    };
-    cell.handle(message).await
 }
