@@ -28,8 +28,11 @@ pub fn tally<P: Ports>(ports: &P, route: Option<&Route>, status: u16, refusal: O
 
 /// The limit that a refusal names. Only our own names get so far; nothing that a client wrote does.
 fn limit_of(response: &Response) -> Option<String> {
+    if response.status != 429 {
+        return None;
+    }
     let Body::Text(text) = &response.body else { return None };
-    let document: Value = serde_json::from_str(text).ok().filter(|_| response.status == 429)?;
+    let document: Value = serde_json::from_str(text).ok()?;
     document.get("limit")?.as_str().map(str::to_owned)
 }
 
