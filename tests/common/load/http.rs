@@ -50,19 +50,6 @@ impl Answer {
     }
 }
 
-/// How the body of an answer ends.
-enum Framing {
-    Length(usize),
-    Chunked,
-}
-
-/// A head that has been read.
-struct Head {
-    status: u16,
-    headers: Vec<(String, String)>,
-    length: usize,
-}
-
 impl Connection {
     /// A connection to `endpoint`, not open yet.
     pub fn to(endpoint: &Endpoint) -> Self {
@@ -97,9 +84,11 @@ impl Connection {
         request.extend(b"\r\n");
         request.extend(body);
         self.stream()?.write_all(&request).await?;
-        let head = self.head().await?;
-        let body = if method == "HEAD" { Vec::new() } else { self.body(&head).await? };
-        Ok(Answer { status: head.status, headers: head.headers, body })
+        let mut answer = self.head().await?;
+        if method != "HEAD" {
+            answer.body = self.body(&answer).await?;
+        }
+        Ok(answer)
     }
 
     fn stream(&mut self) -> io::Result<&mut Box<dyn Stream>> {
@@ -117,7 +106,8 @@ impl Connection {
         Ok(())
     }
 
-    async fn head(&mut self) -> io::Result<Head> {
+    /// An answer without its body.
+    async fn head(&mut self) -> io::Result<Answer> {
         loop {
             let mut lines = [httparse::EMPTY_HEADER; 32];
             let mut response = httparse::Response::new(&mut lines);
@@ -128,24 +118,17 @@ impl Connection {
                 });
                 let (status, headers) = (response.code.unwrap_or(0), headers.collect());
                 self.buffer.drain(..length);
-                let head = Head { status, headers, length };
-                debug_assert!(head.length > 0);
-                return Ok(head);
+                return Ok(Answer { status, headers, body: Vec::new() });
             }
             self.more().await?;
         }
     }
 
-    async fn body(&mut self, head: &Head) -> io::Result<Vec<u8>> {
-        let value = |name: &str| head.headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str());
-        let framing = match (value("content-length").and_then(|value| value.parse().ok()), value("transfer-encoding")) {
-            (Some(length), _) => Framing::Length(length),
-            (None, Some(_)) => Framing::Chunked,
-            (None, None) => Framing::Length(0),
-        };
-        match framing {
-            Framing::Length(length) => self.take(length).await,
-            Framing::Chunked => self.chunks().await,
+    async fn body(&mut self, head: &Answer) -> io::Result<Vec<u8>> {
+        match head.header("content-length").and_then(|value| value.parse().ok()) {
+            Some(length) => self.take(length).await,
+            None if head.header("transfer-encoding").is_some() => self.chunks().await,
+            None => Ok(Vec::new()),
         }
     }
 

@@ -1,7 +1,6 @@
 //! What a process costs, by the word of the operating system (Linux's /proc).
 
 use std::fs;
-use std::path::Path;
 use std::time::Duration;
 
 /// A process that is watched.
@@ -36,15 +35,4 @@ impl Process {
         let kibibytes = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
         kibibytes.unwrap_or(0) * 1024
     }
-}
-
-/// The bytes of all files below a folder.
-pub fn bytes_below(folder: &Path) -> u64 {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let sizes = entries.map(|entry| match entry.metadata() {
-        Ok(data) if data.is_dir() => bytes_below(&entry.path()),
-        Ok(data) => data.len(),
-        Err(_) => 0,
-    });
-    sizes.sum()
 }
