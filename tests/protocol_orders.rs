@@ -11,6 +11,7 @@ use selvedge::pki::ceremony::{create_intermediate_for, create_root};
 use selvedge::pki::{Issuer, profile};
 use selvedge::values::{SigAlg, Time};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use x509_cert::Certificate;
 use x509_cert::ext::pkix::{CrlDistributionPoints, ExtendedKeyUsage};
 
@@ -222,4 +223,26 @@ fn a14_the_orders_list_is_paged_and_every_page_leads_on() {
     let orders = account["orders"].as_str().unwrap();
     Client::registered(&world).get(orders).refused(404, Kind::Malformed);
     assert_eq!(world.ask("GET", orders.strip_prefix("https://ca.test").unwrap()).status(), 405);
+}
+
+#[test]
+fn on_a_test_machine_all_that_ends_may_end_soon_and_is_deleted() {
+    let life = Duration::from_secs(20);
+    let world = World::new().reconfigured(|settings| settings.longest_life = Some(life));
+    let client = Client::registered(&world);
+    let kinds =
+        || -> BTreeSet<_> { world.rows().keys().map(|(_, key)| key.split('/').next().unwrap().to_owned()).collect() };
+    let account = kinds();
+    client.issue(&["a.test"], &new_key(SigAlg::Es256));
+    let left = client.new_order(&["b.test"]).is(201);
+    let late = client.sign(client.account(), None);
+    assert_eq!(left.json()["expires"], world.now().plus(life).rfc3339());
+    world.pass(life);
+    assert_eq!(client.get(&left.location()).is(200).json()["status"], "invalid");
+    world.pass(Duration::from_secs(1));
+    client.send(late).refused(400, Kind::BadNonce);
+    world.live(life * 4);
+    let kept = kinds();
+    assert!(account.contains("nonce") && !kept.contains("nonce"));
+    assert!(kept.difference(&account).eq(["cert", "serial"]), "{kept:?}");
 }

@@ -8,6 +8,7 @@ use selvedge::pki::ceremony::{create_intermediate, create_intermediate_for, crea
 use selvedge::policy::Policy;
 use selvedge::values::{Time, b64};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 const NOW: Time = Time::from_secs(1_800_000_000);
 
@@ -75,6 +76,7 @@ fn what_is_wrong_is_named() {
         ("TLS_ALPN_PORT", "https".to_owned()),
         ("ALLOW_PRIVATE", "yes".to_owned()),
         ("REFUSE_NONCES", "5".to_owned()),
+        ("LONGEST_LIFE", "20".to_owned()),
         ("RATE_LIMITS", "some".to_owned()),
         ("RATE_LIMITS.new_orders.count", r#"{"new_orders":{"count":"many","period":"3h"}}"#.to_owned()),
         ("CLIENT_ADDRESS_HEADER", "X Real IP".to_owned()),
@@ -184,6 +186,21 @@ fn s02_limits_are_in_force_unless_something_else_is_said() {
     assert!(settings.metrics_token.is_some() && !format!("{settings:?}").contains("0123456789abcdef"));
     values.insert("CLIENT_ADDRESS_HEADER", "X-Real-IP".to_owned());
     assert_eq!(read(&values, NOW).unwrap().address_header.as_deref(), Some("X-Real-IP"));
+}
+
+#[test]
+fn short_lives_are_for_dev_only() {
+    let mut values = good();
+    assert_eq!(read(&values, NOW).unwrap().life(Duration::from_secs(7200)), Duration::from_secs(7200));
+    values.insert("MODE", "dev".to_owned());
+    values.insert("LONGEST_LIFE", "20".to_owned());
+    let settings = read(&values, NOW).unwrap();
+    assert_eq!(settings.life(Duration::from_secs(7200)), Duration::from_secs(20));
+    assert_eq!(settings.life(Duration::from_secs(5)), Duration::from_secs(5));
+    for wrong in ["0", "-1", "20s", ""] {
+        values.insert("LONGEST_LIFE", wrong.to_owned());
+        assert!(read(&values, NOW).unwrap_err().starts_with("LONGEST_LIFE"), "{wrong}");
+    }
 }
 
 #[test]

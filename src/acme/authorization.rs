@@ -232,9 +232,9 @@ impl AuthorizationRecord {
     }
 
     /// Records a successful validation, unless the challenge is decided. An authorization that is still pending is valid
-    /// with it (RFC 8555 §7.1.6), until `until` at the latest where the proof has an end; one that was decided or given
+    /// with it (RFC 8555 §7.1.6), until `until` at the latest; one that was decided or given
     /// up meanwhile stays as it is, and `false` is returned.
-    pub fn succeed(&mut self, kind: &str, now: Time, until: Option<Time>) -> bool {
+    pub fn succeed(&mut self, kind: &str, now: Time, until: Time) -> bool {
         let undecided = self.status(now) == AuthorizationStatus::Pending;
         let Some(challenge) = self.challenge_mut(kind).filter(|c| c.status == ChallengeStatus::Processing) else {
             return false;
@@ -244,8 +244,7 @@ impl AuthorizationRecord {
         challenge.error = None;
         if undecided {
             self.state = AuthorizationStatus::Valid;
-            let end = now.plus(VALID_LIFETIME);
-            self.expires = until.map_or(end, |until| until.min(end));
+            self.expires = until;
         }
         undecided
     }

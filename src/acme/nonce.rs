@@ -83,18 +83,18 @@ pub fn issue(key: &[u8; 32], home: &Home, now: Time, random: [u8; RANDOM_BYTES])
     b64::encode(&bytes)
 }
 
-/// Reads a nonce back.
+/// Reads a nonce back; `lifetime` is how long it is good.
 ///
 /// # Errors
 /// When it was not issued with this key, or is over.
-pub fn check(key: &[u8; 32], text: &str, now: Time) -> Result<Nonce, NonceFault> {
+pub fn check(key: &[u8; 32], text: &str, now: Time, lifetime: Duration) -> Result<Nonce, NonceFault> {
     let bytes = b64::decode(text).ok_or(NonceFault::Unknown)?;
     let (signed, tag) = bytes.split_at_checked(bytes.len().saturating_sub(MAC_BYTES)).ok_or(NonceFault::Unknown)?;
     mac(key, PURPOSE).chain_update(signed).verify_truncated_left(tag).map_err(|_| NonceFault::Unknown)?;
     let (home, rest) = split_home(signed).ok_or(NonceFault::Unknown)?;
     let (time, random) = rest.split_first_chunk::<TIME_BYTES>().ok_or(NonceFault::Unknown)?;
     let issued = Time::from_millis(u64::from_be_bytes(*time));
-    let expires = issued.plus(LIFETIME);
+    let expires = issued.plus(lifetime);
     if now > expires || issued > now.plus(SKEW) {
         return Err(NonceFault::TooOld);
     }
@@ -148,7 +148,7 @@ mod tests {
         for home in [Home::Shard(3), Home::Account(Id::from_random([9; 16]))] {
             let text = issue(&KEY, &home, NOW, [1; 16]);
             assert!(text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_'));
-            let nonce = check(&KEY, &text, NOW).unwrap();
+            let nonce = check(&KEY, &text, NOW, LIFETIME).unwrap();
             assert_eq!(nonce.home, home);
             assert_eq!(nonce.name, b64::encode(&[1; 16]));
             assert_eq!((nonce.lot(), lot(&[1; 16])), (57, 57), "0x0101 = 257");
@@ -158,17 +158,20 @@ mod tests {
     #[test]
     fn n03_nonces_of_others_altered_ones_and_old_ones_are_refused() {
         let text = issue(&KEY, &Home::Shard(3), NOW, [1; 16]);
-        assert_eq!(check(&[8; 32], &text, NOW), Err(NonceFault::Unknown));
+        assert_eq!(check(&[8; 32], &text, NOW, LIFETIME), Err(NonceFault::Unknown));
         for i in 0..text.len() {
             let mut other = text.clone().into_bytes();
             other[i] = if other[i] == b'A' { b'B' } else { b'A' };
-            assert!(check(&KEY, &String::from_utf8(other).unwrap(), NOW).is_err(), "altered at {i}");
+            assert!(check(&KEY, &String::from_utf8(other).unwrap(), NOW, LIFETIME).is_err(), "altered at {i}");
         }
         for bad in ["", "AAAA", "!", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"] {
-            assert_eq!(check(&KEY, bad, NOW), Err(NonceFault::Unknown));
+            assert_eq!(check(&KEY, bad, NOW, LIFETIME), Err(NonceFault::Unknown));
         }
-        assert!(check(&KEY, &text, NOW.plus(LIFETIME)).is_ok());
-        assert_eq!(check(&KEY, &text, NOW.plus(LIFETIME + Duration::from_millis(1))), Err(NonceFault::TooOld));
-        assert_eq!(check(&KEY, &text, NOW.minus(Duration::from_secs(61))), Err(NonceFault::TooOld));
+        assert!(check(&KEY, &text, NOW.plus(LIFETIME), LIFETIME).is_ok());
+        assert_eq!(
+            check(&KEY, &text, NOW.plus(LIFETIME + Duration::from_millis(1)), LIFETIME),
+            Err(NonceFault::TooOld)
+        );
+        assert_eq!(check(&KEY, &text, NOW.minus(Duration::from_secs(61)), LIFETIME), Err(NonceFault::TooOld));
     }
 }

@@ -9,8 +9,8 @@ use crate::values::Time;
 use core::time::Duration;
 use std::rc::Rc;
 
-/// How long what is over may lie around: deleting in batches saves alarms, each of which is a write.
-const SLACK: Duration = Duration::from_secs(300);
+/// How long what is over may lie around. Deleting looks through all that is not there for good, and each alarm is a write.
+const SLACK: Duration = Duration::from_secs(3600);
 
 /// How long until an alarm that failed goes off again.
 pub const RETRY: Duration = Duration::from_secs(5);
@@ -40,7 +40,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             }
         }
         let next_job = self.jobs()?.into_iter().map(|(_, job)| job.due).min();
-        let next: Option<Time> = next_expiry.map(|at| at.plus(SLACK)).into_iter().chain(next_job).min();
+        let next: Option<Time> =
+            next_expiry.map(|at| at.plus(self.ports.settings().life(SLACK))).into_iter().chain(next_job).min();
         if let Some(at) = next {
             self.ports.wake_at(at);
         }

@@ -85,11 +85,11 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         let token = authorization.challenge(kind).map(|c| c.token.clone()).unwrap_or_default();
         if authorization.respond(kind, key_authorization(&token, admitted.jws.thumbprint()), now) {
             txn.put(authorization.id.as_str(), authorization)?;
-            return self.begin(txn, work.clone()).map(Some);
+            return self.begin(txn, work.clone(), 0).map(Some);
         }
         // Waiting for its next try: the client says that it is ready now. One that is running has its lease.
         let waiting = txn.get::<JobRecord>(&work.name())?.filter(|job| job.due > now && job.due <= now.plus(RETRY));
-        waiting.map(|_| self.begin(txn, work.clone())).transpose()
+        waiting.map(|job| self.begin(txn, work.clone(), job.attempts)).transpose()
     }
 
     fn challenge_response(&self, authorization: &AuthorizationRecord, kind: &str) -> Answer {
@@ -189,7 +189,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         let Some(mut authorization) = txn.get::<AuthorizationRecord>(id.as_str())? else { return Ok(()) };
         match outcome {
             Ok(proof) => {
-                if authorization.succeed(kind, now, proof.until) {
+                if authorization.succeed(kind, now, self.proven_until(proof.until)) {
                     authorization.caa_checked = proof.caa_checked;
                     self.remember(txn, &authorization, method)?;
                     self.forget_failures(txn, &authorization.identifier)?;

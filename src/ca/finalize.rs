@@ -64,7 +64,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             self.count_certificate(txn, &order)?;
             self.note_caa(txn, &authorizations, &looked?)?;
             txn.put(id.as_str(), &order)?;
-            self.begin(txn, Work::Issue(id.clone())).map(Some)
+            self.begin(txn, Work::Issue(id.clone()), 0).map(Some)
         })?;
         if let Some(job) = begun {
             self.run_now(job, PATIENCE).await;

@@ -73,13 +73,12 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     }
 
     /// Records a job whose doer is the caller, from now on and for as long as the lease: no alarm is set for what is done
-    /// at once, and there is no second transaction to take it.
+    /// at once, and there is no second transaction to take it. `attempts` is how often it was begun before.
     ///
     /// # Errors
     /// When the storage fails.
-    pub fn begin(&self, txn: &mut Txn<'_, K>, work: Work) -> Result<JobRecord, Problem> {
+    pub fn begin(&self, txn: &mut Txn<'_, K>, work: Work, attempts: u32) -> Result<JobRecord, Problem> {
         let name = work.name();
-        let attempts = txn.get::<JobRecord>(&name)?.map_or(0, |job| job.attempts);
         self.hold(txn, &name, JobRecord { work, due: self.ports.now(), attempts })
     }
 

@@ -123,7 +123,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         // Pending, processing, valid, all in one moment; nothing happens where the challenge is not offered.
         if let Some(proof) = proofs.iter().find(|proof| proof.is_of(authorization))
             && authorization.respond(method.name(), String::new(), now)
-            && authorization.succeed(method.name(), now, proof.until)
+            && authorization.succeed(method.name(), now, self.proven_until(proof.until))
         {
             self.remember(txn, authorization, method)?;
             self.forget_failures(txn, &authorization.identifier)?;

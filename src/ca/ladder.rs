@@ -86,11 +86,13 @@ pub async fn verify<P: Ports>(ports: &P, jws: &Unverified, key: &Jwk) -> Result<
 /// `badNonce`, or `malformed` when it is missing or no base64url (RFC 8555 §6.5.2).
 pub fn nonce_of<P: Ports>(ports: &P, verified: &Verified) -> Result<Nonce, Problem> {
     let text = verified.header().require_nonce().map_err(|fault| refuse_jws(&fault))?;
-    let nonce = nonce::check(&ports.settings().nonce_key, text, ports.now()).map_err(|fault| match fault {
+    let settings = ports.settings();
+    let lifetime = settings.life(nonce::LIFETIME);
+    let nonce = nonce::check(&settings.nonce_key, text, ports.now(), lifetime).map_err(|fault| match fault {
         NonceFault::Unknown => bad_nonce("it was not issued by this server"),
         NonceFault::TooOld => bad_nonce("it is too old"),
     })?;
-    if nonce.lot() < ports.settings().refuse_nonces {
+    if nonce.lot() < settings.refuse_nonces {
         return Err(bad_nonce("this test server refuses some good ones, to see what the client makes of it"));
     }
     Ok(nonce)

@@ -93,7 +93,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         let replaced = self.replaced(txn, wanted)?;
         self.count_order(txn, wanted, replaced.as_ref())?;
         let Wish { not_before, not_after } = wanted.validity;
-        let mut expires = now.plus(order::LIFETIME).min(not_after.unwrap_or(Time::from_millis(u64::MAX)));
+        let mut expires =
+            now.plus(self.ports.settings().life(order::LIFETIME)).min(not_after.unwrap_or(Time::from_millis(u64::MAX)));
         let mut authorizations = Vec::new();
         for identifier in &wanted.identifiers {
             let permit = wanted.permits.of(identifier)?;
@@ -158,7 +159,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             identifier: identifier.base(),
             wildcard: identifier.is_wildcard(),
             state,
-            expires: self.ports.now().plus(lifetime),
+            expires: self.ports.now().plus(self.ports.settings().life(lifetime)),
             order: order.cloned(),
             challenges,
             caa_checked: None,

@@ -8,7 +8,7 @@
 use super::cell::Cell;
 use super::placing::Wanted;
 use super::ports::PartitionPorts;
-use crate::acme::authorization::AuthorizationStatus;
+use crate::acme::authorization::{AuthorizationStatus, VALID_LIFETIME};
 use crate::acme::order::OrderStatus;
 use crate::acme::reuse::{MARGIN, PlacedRecord, ProofRecord, proof_id};
 use crate::acme::{AuthorizationRecord, OrderRecord, Problem};
@@ -97,6 +97,12 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         order: &OrderRecord,
     ) -> Result<(), Problem> {
         Ok(txn.put(&wanted.digest(), &PlacedRecord { order: order.id.clone(), expires: order.expires })?)
+    }
+
+    /// Until when a proof may be used that is made now; `until` is when it ends by its own word.
+    pub(super) fn proven_until(&self, until: Option<Time>) -> Time {
+        let end = self.ports.now().plus(self.ports.settings().life(VALID_LIFETIME));
+        until.map_or(end, |until| until.min(end))
     }
 
     fn lasts(&self, expires: Time) -> bool {

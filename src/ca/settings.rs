@@ -12,6 +12,7 @@ use crate::policy::Policy;
 use crate::validation;
 use crate::validation::guard::AddressPolicy;
 use crate::values::{Time, b64};
+use core::time::Duration;
 use serde_json::Value;
 use url::Url;
 
@@ -53,6 +54,8 @@ pub struct Settings {
     pub dev: bool,
     /// On a test machine: how many of a hundred good nonces are refused, 0 to [`MAX_REFUSED_NONCES`].
     pub refuse_nonces: u8,
+    /// On a test machine: how long nonces, orders and authorizations last at most, so that all of them end within a test.
+    pub longest_life: Option<Duration>,
 }
 
 /// The most good nonces of a hundred that a test machine refuses; a retry's nonce is one that is taken.
@@ -129,7 +132,19 @@ impl Settings {
             issuer,
             dev,
             refuse_nonces: refuse_nonces(value, dev)?,
+            longest_life: longest_life(value, dev)?,
         })
+    }
+
+    /// How long something lasts here that usually lasts `usual`.
+    pub fn life(&self, usual: Duration) -> Duration {
+        self.longest_life.map_or(usual, |longest| usual.min(longest))
+    }
+
+    /// When a record is deleted at the latest that was written at `now` and is not for good; `None` where its own word
+    /// counts. What outlives itself for a while does so for as long as it lived.
+    pub fn deleted_by(&self, now: Time) -> Option<Time> {
+        self.longest_life.map(|longest| now.plus(longest).plus(longest))
     }
 
     /// What is said of a value that is not set.
@@ -177,6 +192,17 @@ fn refuse_nonces(value: Values<'_>, dev: bool) -> Result<u8, String> {
     text.parse().ok().filter(|percent| *percent <= MAX_REFUSED_NONCES).ok_or_else(|| {
         format!("REFUSE_NONCES is {text:?}; it has to be a whole number of percent, 0 to {MAX_REFUSED_NONCES}.")
     })
+}
+
+fn longest_life(value: Values<'_>, dev: bool) -> Result<Option<Duration>, String> {
+    let Some(text) = value("LONGEST_LIFE") else { return Ok(None) };
+    if !dev {
+        return Err("LONGEST_LIFE is for tests; it has no place where MODE is \"production\".".to_owned());
+    }
+    let seconds = text.parse().ok().filter(|seconds| *seconds > 0);
+    let seconds =
+        seconds.ok_or_else(|| format!("LONGEST_LIFE is {text:?}; it has to be a whole number of seconds."))?;
+    Ok(Some(Duration::from_secs(seconds)))
 }
 
 fn nonce_key(text: &str) -> Result<[u8; 32], String> {

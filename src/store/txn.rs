@@ -9,6 +9,7 @@ pub struct Txn<'a, K: Kv> {
     kv: &'a mut K,
     writes: BTreeMap<String, Write>,
     wake: Option<Time>,
+    deleted_by: Option<Time>,
 }
 
 /// A point in a transaction to which it can be rolled back.
@@ -17,7 +18,12 @@ pub struct Mark(BTreeMap<String, Write>, Option<Time>);
 impl<'a, K: Kv> Txn<'a, K> {
     /// Begins a transaction.
     pub fn begin(kv: &'a mut K) -> Self {
-        Self { kv, writes: BTreeMap::new(), wake: None }
+        Self { kv, writes: BTreeMap::new(), wake: None, deleted_by: None }
+    }
+
+    /// Has the records that are written, but for those for good, deleted at this instant at the latest.
+    pub fn delete_by(&mut self, at: Option<Time>) {
+        self.deleted_by = at;
     }
 
     /// The record of type `R` with this id.
@@ -66,7 +72,7 @@ impl<'a, K: Kv> Txn<'a, K> {
     pub fn put<R: Record>(&mut self, id: &str, record: &R) -> Result<(), StoreFailure> {
         let key = key_of::<R>(id);
         let value = serde_json::to_string(record).map_err(|e| StoreFailure(format!("writing {key}: {e}")))?;
-        let expires = record.expires();
+        let expires = record.expires().map(|at| self.deleted_by.map_or(at, |latest| at.min(latest)));
         self.wake = earliest(self.wake, expires);
         self.writes.insert(key, Write::Put { value, expires });
         Ok(())

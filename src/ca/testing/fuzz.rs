@@ -182,7 +182,7 @@ fn read_back(identifier: &Identifier) {
 /// A nonce that was not issued here.
 pub fn nonces(data: &[u8]) {
     let Ok(text) = core::str::from_utf8(data) else { return };
-    assert!(nonce::check(&[7; 32], text, START).is_err(), "a forged nonce: {text}");
+    assert!(nonce::check(&[7; 32], text, START, nonce::LIFETIME).is_err(), "a forged nonce: {text}");
 }
 
 /// A path: one that is read names one resource, whose URL is this path and no other.

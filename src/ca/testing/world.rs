@@ -107,6 +107,7 @@ impl World {
             metrics_token: None,
             dev: false,
             refuse_nonces: 0,
+            longest_life: None,
         };
         let store = Rc::new(Fault::default());
         let state = State {
