@@ -1,6 +1,7 @@
 //! What a process costs, by the word of the operating system (Linux's /proc).
 
 use std::fs;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// A process that is watched.
@@ -17,6 +18,11 @@ impl Process {
             text.split_whitespace().next()?.parse::<u64>().ok()
         });
         Duration::from_nanos(spent.sum())
+    }
+
+    /// The file that it runs.
+    pub fn program(self) -> PathBuf {
+        fs::read_link(format!("/proc/{}/exe", self.0)).unwrap()
     }
 
     /// The most memory that it held at once, in bytes.
