@@ -77,6 +77,14 @@ pub trait Record: Serialize + DeserializeOwned {
     fn expires(&self) -> Option<Time>;
 }
 
+/// The kinds of records that are there for good and grow with each certificate: certificates, and the ledger.
+pub const LASTING: [&str; 2] = ["cert", "serial"];
+
+/// Whether a key, or a prefix of keys up to its `/`, is one of [`LASTING`].
+pub fn lasts(key: &str) -> bool {
+    LASTING.iter().any(|kind| key.strip_prefix(kind).is_some_and(|rest| rest.starts_with('/')))
+}
+
 /// The key of the record of type `R` with this id; the bare prefix for an empty id.
 pub fn key_of<R: Record>(id: &str) -> String {
     if id.is_empty() { R::PREFIX.to_owned() } else { format!("{}/{id}", R::PREFIX) }

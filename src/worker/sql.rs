@@ -1,41 +1,76 @@
-//! A partition's storage: one table in the Durable Object's SQLite database.
+//! A partition's storage: two tables in the Durable Object's SQLite database. `kept` holds the kinds that are there for
+//! good and grow without end, `kv` everything else: it stays small, so what is over is found by looking through it, and no
+//! row needs an entry in an index, which would be as many rows written again.
 
-use super::js;
+use super::js::{self, Storage};
 use super::ports::Object;
-use crate::store::{Kv, StoreFailure, Write};
+use crate::store::{Kv, StoreFailure, Write, lasts};
 use crate::values::Time;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
-use wasm_bindgen::JsValue;
 use wasm_bindgen::closure::ScopedClosure;
+use wasm_bindgen::{JsCast, JsValue};
 use worker::{SqlCursor, SqlStorage, SqlStorageValue, wasm_bindgen};
 
-/// How many rows of a partition are kept in memory, and how long one may be, in bytes. An isolate may host thousands of
-/// partitions.
-const KEPT: usize = 24;
-const KEPT_LENGTH: usize = 4096;
+/// How many bytes of a partition's rows are kept in memory. An isolate may host thousands of partitions.
+const KNOWN: usize = 24 * 1024;
 
 /// SQLite in Durable Objects takes at most 100 bound parameters; a row has three.
 const ROWS_PER_STATEMENT: usize = 33;
 
-const CREATE: &str = "CREATE TABLE IF NOT EXISTS kv (key TEXT PRIMARY KEY, value TEXT NOT NULL, expires INTEGER) WITHOUT ROWID; \
-                      CREATE INDEX IF NOT EXISTS kv_expires ON kv (expires) WHERE expires IS NOT NULL;";
+/// `expires` comes before `value`: whoever looks for what is over need not read on.
+const CREATE: &str = "CREATE TABLE IF NOT EXISTS kv (key TEXT PRIMARY KEY, expires INTEGER, value TEXT NOT NULL) WITHOUT ROWID; \
+                      CREATE TABLE IF NOT EXISTS kept (key TEXT PRIMARY KEY, expires INTEGER, value TEXT NOT NULL) WITHOUT ROWID;";
 
 /// The storage of the Durable Object that it is made in. Clones are handles to the same storage.
 #[derive(Clone)]
 pub struct SqlKv {
     sql: SqlStorage,
-    storage: JsValue,
+    storage: Storage,
     /// Counts rows written.
     object: Rc<Object>,
     /// Whether the table is there. It is made by the first write: a request for an account that does not exist must
     /// not make a database.
     created: Rc<Cell<bool>>,
-    /// Rows that were read, as they are now: an account is read several times for each of its requests. Nobody else
-    /// writes to this storage, and when a write turns out not to be on the disk, the platform throws the object away,
-    /// memory and all.
-    known: Rc<RefCell<HashMap<String, String>>>,
+    /// Rows as they are: an account is read several times for each of its requests, an order in all that follow the one
+    /// that made it. Nobody else writes to this storage, and when a write turns out not to be on the disk, the platform
+    /// throws the object away, memory and all.
+    known: Rc<RefCell<Known>>,
+}
+
+/// Rows of a partition that are in memory.
+#[derive(Default)]
+struct Known {
+    rows: HashMap<String, String>,
+    /// Bytes of their keys and values together.
+    length: usize,
+}
+
+impl Known {
+    /// Remembers a row as it is now. Who has too much forgets all of it, and begins again with what is asked for.
+    fn learn(&mut self, key: String, value: String) {
+        self.forget(&key);
+        let length = key.len() + value.len();
+        if self.length + length > KNOWN {
+            *self = Self::default();
+        }
+        if length <= KNOWN {
+            self.length += length;
+            self.rows.insert(key, value);
+        }
+    }
+
+    fn forget(&mut self, key: &str) {
+        if let Some(value) = self.rows.remove(key) {
+            self.length -= key.len() + value.len();
+        }
+    }
+}
+
+/// The table that a key, or a prefix of keys, belongs to.
+fn table(key: &str) -> &'static str {
+    if lasts(key) { "kept" } else { "kv" }
 }
 
 fn failure(error: impl std::fmt::Display) -> StoreFailure {
@@ -52,21 +87,28 @@ impl SqlKv {
         let sql = storage.sql();
         let found = sql.exec("SELECT name FROM sqlite_master WHERE name = 'kv'", None).map_err(failure)?;
         let created = Rc::new(Cell::new(found.raw().next().is_some()));
-        Ok(Self { sql, storage: storage.as_raw().into(), object: object.clone(), created, known: Rc::default() })
+        Ok(Self {
+            sql,
+            storage: JsValue::from(storage.as_raw()).unchecked_into(),
+            object: object.clone(),
+            created,
+            known: Rc::default(),
+        })
     }
 
     fn query(&self, statement: &str, bindings: Vec<SqlStorageValue>) -> Result<SqlCursor, StoreFailure> {
         self.sql.exec(statement, bindings).map_err(failure)
     }
 
-    fn put(&self, rows: &[(String, String, Option<Time>)]) -> Result<(), StoreFailure> {
+    fn put(&self, rows: &[&Row]) -> Result<(), StoreFailure> {
+        let Some((first, ..)) = rows.first() else { return Ok(()) };
         let places = vec!["(?,?,?)"; rows.len()].join(",");
         let bindings = rows.iter().flat_map(|(key, value, expires)| {
             let expires = expires.and_then(|at| i64::try_from(at.millis()).ok());
             let expires = expires.map_or(SqlStorageValue::Null, SqlStorageValue::Integer);
             [key.as_str().into(), value.as_str().into(), expires]
         });
-        let statement = format!("INSERT OR REPLACE INTO kv (key, value, expires) VALUES {places}");
+        let statement = format!("INSERT OR REPLACE INTO {} (key, value, expires) VALUES {places}", table(first));
         self.change(&statement, bindings.collect())
     }
 
@@ -78,43 +120,19 @@ impl SqlKv {
         Ok(())
     }
 
-    fn delete(&self, keys: &[String]) -> Result<(), StoreFailure> {
+    fn delete(&self, keys: &[&String]) -> Result<(), StoreFailure> {
+        let Some(first) = keys.first() else { return Ok(()) };
         let places = vec!["?"; keys.len()].join(",");
         let bindings = keys.iter().map(|key| key.as_str().into()).collect();
-        self.change(&format!("DELETE FROM kv WHERE key IN ({places})"), bindings)
+        self.change(&format!("DELETE FROM {} WHERE key IN ({places})", table(first)), bindings)
     }
 
-    fn write(&self, puts: &[(String, String, Option<Time>)], deletes: &[String]) -> Result<(), StoreFailure> {
+    fn write(&self, puts: &[Vec<&Row>], deletes: &[Vec<&String>]) -> Result<(), StoreFailure> {
         if !self.created.get() {
             self.query(CREATE, Vec::new())?;
         }
-        puts.chunks(ROWS_PER_STATEMENT).try_for_each(|rows| self.put(rows))?;
-        deletes.chunks(ROWS_PER_STATEMENT).try_for_each(|keys| self.delete(keys))
-    }
-
-    fn keep(&self, key: &str, value: &str) {
-        let mut known = self.known.borrow_mut();
-        if known.len() >= KEPT {
-            known.clear();
-        }
-        if value.len() <= KEPT_LENGTH {
-            known.insert(key.to_owned(), value.to_owned());
-        }
-    }
-
-    /// Brings the rows that are known up to date. What was never read, most of it redeemed nonces, is not kept.
-    fn learn(&self, puts: Vec<(String, String, Option<Time>)>, deletes: &[String]) {
-        let mut known = self.known.borrow_mut();
-        for (key, value, _) in puts {
-            if value.len() > KEPT_LENGTH {
-                known.remove(&key);
-            } else if let Some(row) = known.get_mut(&key) {
-                *row = value;
-            }
-        }
-        for key in deletes {
-            known.remove(key);
-        }
+        puts.iter().try_for_each(|rows| self.put(rows))?;
+        deletes.iter().try_for_each(|keys| self.delete(keys))
     }
 
     /// Runs several statements as one: when one fails, none has happened.
@@ -126,16 +144,23 @@ impl SqlKv {
         };
         // Lent to JavaScript for the time of this one call.
         let closure = ScopedClosure::borrow_mut(&mut run);
-        js::call(&self.storage, "transactionSync", &[closure.as_ref().clone()])
-            .map(drop)
-            .map_err(|error| StoreFailure(js::text(&error)))
+        self.storage.transaction_sync(closure.as_ref()).map(drop).map_err(|error| StoreFailure(js::text(&error)))
     }
+}
+
+/// A row to be written: key, value, when it is over.
+type Row = (String, String, Option<Time>);
+
+/// What goes into one statement each: of one table, and not more than fits.
+fn in_statements<T>(all: &[T], key: impl Fn(&T) -> &String) -> Vec<Vec<&T>> {
+    let (kept, passing): (Vec<&T>, Vec<&T>) = all.iter().partition(|one| lasts(key(one)));
+    [passing, kept].iter().flat_map(|of_table| of_table.chunks(ROWS_PER_STATEMENT).map(<[&T]>::to_vec)).collect()
 }
 
 fn text(row: &mut impl Iterator<Item = SqlStorageValue>) -> Result<String, StoreFailure> {
     match row.next() {
         Some(SqlStorageValue::String(text)) => Ok(text),
-        other => Err(StoreFailure(format!("a row holds {other:?} where text belongs"))),
+        _ => Err(StoreFailure("a row holds something else where text belongs".to_owned())),
     }
 }
 
@@ -144,14 +169,14 @@ impl Kv for SqlKv {
         if !self.created.get() {
             return Ok(None);
         }
-        if let Some(value) = self.known.borrow().get(key) {
+        if let Some(value) = self.known.borrow().rows.get(key) {
             return Ok(Some(value.clone()));
         }
-        let cursor = self.query("SELECT value FROM kv WHERE key = ?", vec![key.into()])?;
+        let cursor = self.query(&format!("SELECT value FROM {} WHERE key = ?", table(key)), vec![key.into()])?;
         let row = cursor.raw().next().transpose().map_err(failure)?;
         let value = row.map(|row| text(&mut row.into_iter())).transpose()?;
         if let Some(value) = &value {
-            self.keep(key, value);
+            self.known.borrow_mut().learn(key.to_owned(), value.clone());
         }
         Ok(value)
     }
@@ -163,9 +188,10 @@ impl Kv for SqlKv {
         // Keys are ASCII, so every key with this prefix is below prefix + DEL.
         let end = format!("{prefix}\u{7f}");
         let start = after.unwrap_or(prefix);
-        let statement = "SELECT key, value FROM kv WHERE key > ? AND key < ? ORDER BY key LIMIT ?";
+        let statement =
+            format!("SELECT key, value FROM {} WHERE key > ? AND key < ? ORDER BY key LIMIT ?", table(prefix));
         let limit = i64::try_from(limit).unwrap_or(i64::MAX).min(1 << 30);
-        let cursor = self.query(statement, vec![start.into(), end.into(), SqlStorageValue::Integer(limit)])?;
+        let cursor = self.query(&statement, vec![start.into(), end.into(), SqlStorageValue::Integer(limit)])?;
         let rows = cursor.raw().map(|row| {
             let mut row = row.map_err(failure)?.into_iter();
             Ok((text(&mut row)?, text(&mut row)?))
@@ -182,14 +208,18 @@ impl Kv for SqlKv {
                 Write::Delete => deletes.push(key),
             }
         }
-        let one_statement = self.created.get()
-            && (puts.len() <= ROWS_PER_STATEMENT && deletes.is_empty()
-                || puts.is_empty() && deletes.len() <= ROWS_PER_STATEMENT);
-        let written =
-            if one_statement { self.write(&puts, &deletes) } else { self.atomically(|| self.write(&puts, &deletes)) };
+        let put = in_statements(&puts, |(key, ..)| key);
+        let delete = in_statements(&deletes, |key| key);
+        // One statement happens or does not; only several need more.
+        let one = self.created.get() && put.len() + delete.len() <= 1;
+        let written = if one { self.write(&put, &delete) } else { self.atomically(|| self.write(&put, &delete)) };
+        let mut known = self.known.borrow_mut();
         match &written {
-            Ok(()) => self.learn(puts, &deletes),
-            Err(_) => self.known.borrow_mut().clear(),
+            Ok(()) => {
+                deletes.iter().for_each(|key| known.forget(key));
+                puts.into_iter().for_each(|(key, value, _)| known.learn(key, value));
+            }
+            Err(_) => *known = Known::default(),
         }
         self.created.set(self.created.get() || written.is_ok());
         written
@@ -200,7 +230,7 @@ impl Kv for SqlKv {
             return Ok(None);
         }
         let now = i64::try_from(now.millis()).map_err(failure)?;
-        self.known.borrow_mut().clear();
+        *self.known.borrow_mut() = Known::default();
         self.query("DELETE FROM kv WHERE expires <= ?", vec![SqlStorageValue::Integer(now)])?;
         let cursor = self.query("SELECT MIN(expires) FROM kv WHERE expires IS NOT NULL", Vec::new())?;
         let row = cursor.raw().next().transpose().map_err(failure)?;

@@ -13,7 +13,7 @@ for path in sorted(pathlib.Path(folder).rglob("*.sqlite")):
         if verdict != [("ok",)]:
             found["damaged"].append([path.name, verdict])
     if database.execute("SELECT 1 FROM sqlite_master WHERE name = 'kv'").fetchone():
-        for key, value in database.execute("SELECT key, value FROM kv"):
+        for key, value in database.execute("SELECT key, value FROM kv UNION ALL SELECT key, value FROM kept"):
             kind = key.split("/")[0]
             count = found["kinds"].setdefault(kind, [0, 0])
             count[0] += 1
