@@ -11,8 +11,8 @@ use crate::ca::ports::Handed;
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
-use wasm_bindgen::JsCast;
-use worker::js_sys::{JSON, Promise, Uint8Array};
+use wasm_bindgen::{JsCast, JsValue};
+use worker::js_sys::JSON;
 use worker::wasm_bindgen;
 use worker::wasm_bindgen_futures::JsFuture;
 use worker::{Env, ObjectNamespace, Stub, web_sys};
@@ -29,6 +29,9 @@ const POSTS: &str = "https://post";
 /// How long a partition is waited for. A panic in a Durable Object leaves its callers without any answer; a validation
 /// within a request takes half a second, an issuance ten at most.
 const CALL_LIMIT: Duration = Duration::from_secs(25);
+
+/// What is said when it was too short.
+const LATE: &str = "no whole answer in time";
 
 /// The status of a partition's answer that is an [`Envelope`]: no client's response of success has it.
 const ENVELOPED: u16 = 400;
@@ -69,8 +72,8 @@ impl Spent {
 /// A sentence for the log.
 pub async fn send(env: &Env, to: &Partition, message: &Message) -> Result<Envelope, String> {
     let body = serde_json::to_string(message).map_err(|e| e.to_string())?;
-    let response = fetch(env, to, MESSAGES, body.as_bytes()).await?;
-    open(&response).await
+    let answered = async { open(&fetch(env, to, MESSAGES, body.as_bytes()).await?).await };
+    outbound::within(CALL_LIMIT, answered).await.ok_or(LATE)?
 }
 
 /// Passes a POST to a partition.
@@ -83,11 +86,16 @@ pub async fn pass(
     path: &str,
     body: &str,
 ) -> Result<(Handed<web_sys::Response>, Spent), String> {
-    let response = fetch(env, to, &format!("{POSTS}{path}"), body.as_bytes()).await?;
-    match response.status() {
-        ENVELOPED => open(&response).await.map(|Envelope { reply, spent }| (Handed::Answered(Box::new(reply)), spent)),
-        status => Ok((Handed::Done(status, response), Spent::default())),
-    }
+    let answered = async {
+        let response = fetch(env, to, &format!("{POSTS}{path}"), body.as_bytes()).await?;
+        match response.status() {
+            ENVELOPED => {
+                open(&response).await.map(|Envelope { reply, spent }| (Handed::Answered(Box::new(reply)), spent))
+            }
+            status => Ok((Handed::Done(status, response), Spent::default())),
+        }
+    };
+    outbound::within(CALL_LIMIT, answered).await.ok_or(LATE)?
 }
 
 thread_local! {
@@ -106,31 +114,26 @@ fn stub(env: &Env, to: &Partition) -> worker::Result<Stub> {
 }
 
 async fn fetch(env: &Env, to: &Partition, url: &str, body: &[u8]) -> Result<web_sys::Response, String> {
-    let stub: worker::worker_sys::DurableObject = stub(env, to).map_err(|e| e.to_string())?.into_rpc();
+    let stub: js::Fetcher = stub(env, to).map_err(|e| e.to_string())?.into_rpc();
     let init = web_sys::RequestInit::new();
     init.set_method("POST");
     init.set_body(&js::bytes(body));
-    let request = web_sys::Request::new_with_str_and_init(url, &init).map_err(|e| js::text(&e))?;
-    let promise: Promise = stub.fetch_with_request(&request).map_err(|e| js::text(&e))?;
-    let response = outbound::within(CALL_LIMIT, JsFuture::from(promise)).await.ok_or("no answer in time")?;
-    response.and_then(JsCast::dyn_into).map_err(|e| js::text(&e))
+    let promise = stub.fetch(url, &init).map_err(|e| js::text(&e))?;
+    JsFuture::from(promise).await.and_then(JsCast::dyn_into).map_err(|e| js::text(&e))
 }
 
 async fn open(response: &web_sys::Response) -> Result<Envelope, String> {
-    let bytes = response.array_buffer().map_err(|e| js::text(&e))?;
-    let bytes = outbound::within(CALL_LIMIT, JsFuture::from(bytes)).await.ok_or("no whole answer in time")?;
-    let bytes = Uint8Array::new(&bytes.map_err(|e| js::text(&e))?).to_vec();
+    let bytes = js::body(response).await.map_err(|e| js::text(&e))?;
     serde_json::from_slice(&bytes).map_err(|e| format!("{e} in {:?}", String::from_utf8_lossy(&bytes)))
 }
 
 /// Reads what a partition was sent. `serverInternal` for a message that cannot be read.
 ///
 /// # Errors
-/// When the body does not arrive, or is no text.
-pub async fn read(request: &mut worker::Request) -> worker::Result<Result<Message, Problem>> {
-    let url = request.inner().url();
-    let body = request.bytes().await?;
-    let body = String::from_utf8(body).map_err(|e| worker::Error::RustError(e.to_string()))?;
+/// When the body does not arrive.
+pub async fn read(request: &web_sys::Request) -> Result<Result<Message, Problem>, JsValue> {
+    let url = request.url();
+    let body = JsFuture::from(request.text()?).await?.as_string().unwrap_or_default();
     Ok(match url.strip_prefix(POSTS) {
         Some(path) => Ok(Message::Post { path: path.to_owned(), body }),
         None => {
@@ -143,32 +146,35 @@ pub async fn read(request: &mut worker::Request) -> worker::Result<Result<Messag
 ///
 /// # Errors
 /// When it cannot be made into a response.
-pub fn write(reply: Reply, spent: Spent, dev: bool) -> worker::Result<worker::Response> {
+pub fn write(reply: Reply, spent: Spent, dev: bool) -> Result<web_sys::Response, JsValue> {
     match reply {
         Reply::Response(response) if response.is_success() => {
             let calls = Spent { calls: spent.calls + 1, ..spent };
             let response = response.exposed();
-            let response = if dev { calls.shown(response) } else { response };
-            let builder = worker::Response::builder().with_status(response.status);
-            let builder = builder.with_headers(headers(&response).map_err(|e| worker::Error::RustError(js::text(&e)))?);
-            Ok(builder.body(match response.body {
-                Body::Text(text) => worker::ResponseBody::Body(text.into_bytes()),
-                Body::Bytes(bytes) => worker::ResponseBody::Body(bytes),
-            }))
+            respond(&if dev { calls.shown(response) } else { response })
         }
         reply => {
-            let body =
-                serde_json::to_vec(&Envelope { reply, spent }).map_err(|e| worker::Error::RustError(e.to_string()))?;
-            Ok(worker::Response::builder().with_status(ENVELOPED).fixed(body))
+            let body = serde_json::to_string(&Envelope { reply, spent }).map_err(|e| e.to_string())?;
+            let init = web_sys::ResponseInit::new();
+            init.set_status(ENVELOPED);
+            web_sys::Response::new_with_opt_str_and_init(Some(&body), &init)
         }
     }
 }
 
-/// The headers, all in one crossing; workerd joins lines of one name (docs/DIVERGENCES.md).
+/// A response, with its headers all in one crossing; workerd joins lines of one name (docs/DIVERGENCES.md).
 ///
 /// # Errors
-/// When the platform takes one for invalid.
-pub fn headers(response: &Response) -> Result<worker::Headers, wasm_bindgen::JsValue> {
-    let lines = serde_json::to_string(&response.headers).unwrap_or_default();
-    web_sys::Headers::new_with_str_sequence_sequence(&JSON::parse(&lines)?).map(worker::Headers)
+/// When the platform takes one of them for invalid.
+pub fn respond(response: &Response) -> Result<web_sys::Response, JsValue> {
+    let init = web_sys::ResponseInit::new();
+    init.set_status(response.status);
+    init.set_headers(&JSON::parse(&serde_json::to_string(&response.headers).unwrap_or_default())?);
+    match &response.body {
+        Body::Text(text) if text.is_empty() => web_sys::Response::new_with_opt_str_and_init(None, &init),
+        Body::Text(text) => web_sys::Response::new_with_opt_str_and_init(Some(text), &init),
+        Body::Bytes(bytes) => {
+            web_sys::Response::new_with_opt_buffer_source_and_init(Some(js::bytes(bytes).unchecked_ref()), &init)
+        }
+    }
 }

@@ -7,9 +7,9 @@ use crate::ca::settings::Settings;
 use crate::values::Time;
 use std::cell::RefCell;
 use std::rc::Rc;
-use worker::js_sys::{JSON, Reflect};
+use worker::Env;
+use worker::js_sys::{Date, JSON, Reflect};
 use worker::wasm_bindgen::JsValue;
-use worker::{Date, Env};
 
 /// The configuration, usable: the issuer's key is imported and known to be the one in its certificate.
 pub struct Loaded {
@@ -27,7 +27,7 @@ thread_local! {
 
 /// The present.
 pub fn now() -> Time {
-    Time::from_millis(Date::now().as_millis())
+    Time::from_millis(Date::now() as u64)
 }
 
 /// The isolate's configuration.

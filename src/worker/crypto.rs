@@ -1,18 +1,18 @@
 //! WebCrypto: fast, and private keys stay outside of the module's memory.
 
-use super::js;
+use super::js::{self, SUBTLE};
 use crate::values::{CryptoFailure, SigAlg, Verify};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use wasm_bindgen::{JsCast, JsValue};
-use worker::js_sys::{ArrayBuffer, Reflect, Uint8Array};
+use worker::js_sys::{ArrayBuffer, Promise, Uint8Array};
 use worker::wasm_bindgen;
+use worker::wasm_bindgen_futures::JsFuture;
 
 /// How many imported public keys are kept. An isolate may host many partitions, each with one account key.
 const CACHED_KEYS: usize = 256;
 
 thread_local! {
-    static SUBTLE: RefCell<Option<JsValue>> = const { RefCell::new(None) };
     static PARAMETERS: RefCell<HashMap<SigAlg, JsValue>> = RefCell::new(HashMap::new());
     static KEYS: RefCell<HashMap<(SigAlg, Vec<u8>), JsValue>> = RefCell::new(HashMap::new());
 }
@@ -21,15 +21,9 @@ fn failure(error: &JsValue) -> CryptoFailure {
     CryptoFailure(js::text(error))
 }
 
-fn subtle() -> Result<JsValue, CryptoFailure> {
-    if let Some(subtle) = SUBTLE.with_borrow(Clone::clone) {
-        return Ok(subtle);
-    }
-    let global = worker::js_sys::global();
-    let crypto = Reflect::get(&global, &"crypto".into());
-    let subtle = crypto.and_then(|crypto| Reflect::get(&crypto, &"subtle".into())).map_err(|e| failure(&e))?;
-    SUBTLE.set(Some(subtle.clone()));
-    Ok(subtle)
+/// What WebCrypto says to a question.
+async fn answered(asked: Result<Promise, JsValue>) -> Result<JsValue, JsValue> {
+    JsFuture::from(asked?).await
 }
 
 /// WebCrypto's parameters for an algorithm: for importing a key and for using it. Made once: nobody changes them.
@@ -71,11 +65,9 @@ fn make_parameters(alg: SigAlg) -> Result<JsValue, CryptoFailure> {
 }
 
 async fn import(format: &str, der: &[u8], alg: SigAlg, usage: &str) -> Result<JsValue, JsValue> {
-    let subtle = subtle().map_err(|e| JsValue::from_str(&e.0))?;
     let parameters = parameters(alg).map_err(|e| JsValue::from_str(&e.0))?;
     let usages: worker::js_sys::Array = [JsValue::from_str(usage)].iter().collect();
-    let arguments = [format.into(), js::bytes(der), parameters, JsValue::FALSE, usages.into()];
-    js::call_async(&subtle, "importKey", &arguments).await
+    answered(SUBTLE.with(|subtle| subtle.import_key(format, der, &parameters, false, &usages))).await
 }
 
 /// WebCrypto as the port for verification, where there are no other ports.
@@ -102,8 +94,9 @@ pub async fn verify(alg: SigAlg, spki: &[u8], message: &[u8], signature: &[u8]) 
             key
         }
     };
-    let arguments = [parameters(alg)?, key, js::bytes(signature), js::bytes(message)];
-    let holds = js::call_async(&subtle()?, "verify", &arguments).await.map_err(|e| failure(&e))?;
+    let parameters = parameters(alg)?;
+    let asked = SUBTLE.with(|subtle| subtle.verify(&parameters, &key, signature, message));
+    let holds = answered(asked).await.map_err(|e| failure(&e))?;
     Ok(holds.is_truthy())
 }
 
@@ -138,8 +131,9 @@ impl SigningKey {
     /// # Errors
     /// When WebCrypto fails at it.
     pub async fn sign(&self, message: &[u8]) -> Result<Vec<u8>, CryptoFailure> {
-        let arguments = [parameters(self.alg)?, self.key.clone(), js::bytes(message)];
-        let signature = js::call_async(&subtle()?, "sign", &arguments).await.map_err(|e| failure(&e))?;
+        let parameters = parameters(self.alg)?;
+        let asked = SUBTLE.with(|subtle| subtle.sign(&parameters, &self.key, message));
+        let signature = answered(asked).await.map_err(|e| failure(&e))?;
         let buffer: ArrayBuffer = signature.dyn_into().map_err(|e| failure(&e))?;
         Ok(Uint8Array::new(&buffer).to_vec())
     }

@@ -1,27 +1,70 @@
-//! What the platform offers and no crate wraps, called by name.
+//! What the platform offers and no crate wraps, or none without copies and objects that nobody needs.
 
+use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
-use worker::js_sys::{Array, Function, Object, Promise, Reflect, Uint8Array};
+use worker::js_sys::{Array, Object, Promise, Reflect, Uint8Array};
 use worker::wasm_bindgen;
 use worker::wasm_bindgen_futures::JsFuture;
+use worker::web_sys::{RequestInit, Response};
 
-/// Calls the method `name` of `target`.
-///
-/// # Errors
-/// What it throws.
-pub fn call(target: &JsValue, name: &str, arguments: &[JsValue]) -> Result<JsValue, JsValue> {
-    let method: Function = Reflect::get(target, &name.into())?.dyn_into()?;
-    let list: Array = arguments.iter().collect();
-    Reflect::apply(&method, target, &list)
-}
+#[wasm_bindgen]
+extern "C" {
+    /// WebCrypto's `SubtleCrypto`. Its methods copy the bytes that they are lent before they return (W3C Web Cryptography
+    /// §14.3).
+    #[derive(Clone)]
+    pub type SubtleCrypto;
 
-/// Calls the method `name` of `target`, which gives a promise, and awaits it.
-///
-/// # Errors
-/// What it throws or rejects with.
-pub async fn call_async(target: &JsValue, name: &str, arguments: &[JsValue]) -> Result<JsValue, JsValue> {
-    let promise: Promise = call(target, name, arguments)?.dyn_into()?;
-    JsFuture::from(promise).await
+    /// The one of this isolate.
+    #[wasm_bindgen(thread_local_v2, js_namespace = crypto, js_name = subtle)]
+    pub static SUBTLE: SubtleCrypto;
+
+    /// `importKey`.
+    #[wasm_bindgen(method, catch, js_name = importKey)]
+    pub fn import_key(
+        this: &SubtleCrypto,
+        format: &str,
+        key: &[u8],
+        parameters: &JsValue,
+        extractable: bool,
+        usages: &Array,
+    ) -> Result<Promise, JsValue>;
+
+    /// `verify`.
+    #[wasm_bindgen(method, catch)]
+    pub fn verify(
+        this: &SubtleCrypto,
+        parameters: &JsValue,
+        key: &JsValue,
+        signature: &[u8],
+        message: &[u8],
+    ) -> Result<Promise, JsValue>;
+
+    /// `sign`.
+    #[wasm_bindgen(method, catch)]
+    pub fn sign(this: &SubtleCrypto, parameters: &JsValue, key: &JsValue, message: &[u8]) -> Result<Promise, JsValue>;
+
+    /// A stub of a Durable Object, or of another Worker.
+    pub type Fetcher;
+
+    /// `fetch`.
+    #[wasm_bindgen(method, catch)]
+    pub fn fetch(this: &Fetcher, url: &str, init: &RequestInit) -> Result<Promise, JsValue>;
+
+    /// The storage of a Durable Object.
+    #[derive(Clone)]
+    pub type Storage;
+
+    /// `transactionSync`.
+    #[wasm_bindgen(method, catch, js_name = transactionSync)]
+    pub fn transaction_sync(this: &Storage, act: &JsValue) -> Result<JsValue, JsValue>;
+
+    /// `setAlarm`, in milliseconds.
+    #[wasm_bindgen(method, catch, js_name = setAlarm)]
+    pub fn set_alarm(this: &Storage, at: f64) -> Result<Promise, JsValue>;
+
+    /// `fetch` of the global scope.
+    #[wasm_bindgen(catch, js_name = fetch)]
+    pub fn global_fetch(url: &str, init: &RequestInit) -> Result<Promise, JsValue>;
 }
 
 /// An object with these members.
@@ -46,5 +89,14 @@ pub fn text(error: &JsValue) -> String {
     error
         .as_string()
         .or_else(|| error.dyn_ref::<worker::js_sys::Error>().map(|e| String::from(e.to_string())))
-        .unwrap_or_else(|| format!("{error:?}"))
+        .unwrap_or_else(|| "something that is no Error was thrown".to_owned())
+}
+
+/// The whole body of a response.
+///
+/// # Errors
+/// When it does not arrive.
+pub async fn body(response: &Response) -> Result<Vec<u8>, JsValue> {
+    let buffer = JsFuture::from(response.array_buffer()?).await?;
+    Ok(Uint8Array::new(&buffer).to_vec())
 }

@@ -15,11 +15,12 @@ mod sql;
 use crate::acme::Problem;
 use crate::ca::address::ClientAddress;
 use crate::ca::front::{Front, Handled};
-use crate::ca::http::{self, Body, MAX_BODY};
+use crate::ca::http::{self, MAX_BODY};
 use ports::HostPorts;
 use std::rc::Rc;
-use wasm_bindgen::JsCast;
-use worker::{Context, Env, Request, Result, event, wasm_bindgen, web_sys};
+use worker::js_sys::Uint8Array;
+use worker::wasm_bindgen_futures::JsFuture;
+use worker::{Context, Env, Result, event, web_sys};
 
 /// Entry of every request from outside.
 #[event(fetch)]
@@ -42,7 +43,7 @@ async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<
         }
         Err(refusal) => refuse(&refusal),
     };
-    write(response)
+    Ok(calls::respond(&response)?)
 }
 
 /// The answer while the configuration is not usable: what is wrong, for the operator who sees it first.
@@ -64,33 +65,23 @@ async fn read(request: web_sys::Request, address: Option<&str>) -> Result<http::
     let authorization = if method == "POST" { None } else { header("Authorization")? };
     let address = address.map(header).transpose()?.flatten().as_deref().and_then(ClientAddress::from_header);
     let length = if method == "POST" { header("Content-Length")? } else { None };
-    let body = if method == "POST" { read_body(request.into(), length).await? } else { Some(Vec::new()) };
+    let body = if method == "POST" { read_body(&request, length).await? } else { Some(Vec::new()) };
     Ok(http::Request { method, path, content_type, authorization, address, body })
 }
 
-async fn read_body(mut request: Request, length: Option<String>) -> Result<Option<Vec<u8>>> {
+async fn read_body(request: &web_sys::Request, length: Option<String>) -> Result<Option<Vec<u8>>> {
     match length.and_then(|length| length.parse::<usize>().ok()) {
         // The runtime holds the sender to the length it gave.
-        Some(length) if length <= MAX_BODY => request.bytes().await.map(Some),
-        Some(_) => Ok(None),
-        None if request.inner().body().is_none() => Ok(Some(Vec::new())),
-        None => outbound::read_stream(request.stream()?, MAX_BODY).await,
-    }
-}
-
-/// Writes a response.
-fn write(response: http::Response) -> Result<web_sys::Response> {
-    let init = web_sys::ResponseInit::new();
-    init.set_status(response.status);
-    init.set_headers(&calls::headers(&response)?.0);
-    let made = match response.body {
-        Body::Text(text) if text.is_empty() => web_sys::Response::new_with_opt_str_and_init(None, &init),
-        Body::Text(text) => web_sys::Response::new_with_opt_str_and_init(Some(&text), &init),
-        Body::Bytes(bytes) => {
-            web_sys::Response::new_with_opt_buffer_source_and_init(Some(js::bytes(&bytes).unchecked_ref()), &init)
+        Some(length) if length <= MAX_BODY => {
+            let buffer = JsFuture::from(request.array_buffer()?).await?;
+            Ok(Some(Uint8Array::new(&buffer).to_vec()))
         }
-    };
-    Ok(made?)
+        Some(_) => Ok(None),
+        None => match request.body() {
+            Some(stream) => Ok(outbound::read_stream(&stream, MAX_BODY).await?),
+            None => Ok(Some(Vec::new())),
+        },
+    }
 }
 
 /// The configuration as it is shared within an isolate.

@@ -10,27 +10,50 @@ use crate::ca::message::{Partition as Name, Reply};
 use crate::ca::ports::Ports;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
-use worker::wasm_bindgen;
-use worker::{DurableObject, Env, Request, Response, Result, State, durable_object};
+use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::wasm_bindgen;
+use worker::js_sys::{self, Promise};
+use worker::wasm_bindgen_futures::future_to_promise;
+use worker::worker_sys::DurableObjectState;
+use worker::{Env, wasm_bindgen, web_sys};
 
 /// A partition as a Durable Object. In memory it keeps handles and when its alarm goes off, nothing else: it may be
 /// thrown out at any time.
-#[durable_object]
-pub struct Partition {
+#[wasm_bindgen]
+pub struct Partition(Rc<Inner>);
+
+struct Inner {
     object: Rc<Object>,
     env: Env,
     known: RefCell<Option<(Name, SqlKv)>>,
     alarm_known: Cell<bool>,
 }
 
-impl DurableObject for Partition {
-    fn new(state: State, env: Env) -> Self {
-        let object = Rc::new(Object { state, alarm: Cell::new(None), rows: Cell::new(0) });
-        Self { object, env, known: RefCell::new(None), alarm_known: Cell::new(false) }
+#[wasm_bindgen]
+impl Partition {
+    /// One that has just come into memory.
+    #[wasm_bindgen(constructor)]
+    pub fn new(state: DurableObjectState, env: Env) -> Self {
+        let object = Rc::new(Object { state: state.into(), alarm: Cell::new(None), rows: Cell::new(0) });
+        Self(Rc::new(Inner { object, env, known: RefCell::new(None), alarm_known: Cell::new(false) }))
     }
 
-    async fn fetch(&self, mut request: Request) -> Result<Response> {
-        let message = calls::read(&mut request).await?;
+    /// Answers what it was sent with a response.
+    pub fn fetch(&self, request: web_sys::Request) -> Promise {
+        let inner = self.0.clone();
+        future_to_promise(async move { inner.fetch(&request).await.map(JsValue::from) })
+    }
+
+    /// Does what is due.
+    pub fn alarm(&self) -> Promise {
+        let inner = self.0.clone();
+        future_to_promise(async move { inner.alarm().await.map(|()| JsValue::UNDEFINED) })
+    }
+}
+
+impl Inner {
+    async fn fetch(&self, request: &web_sys::Request) -> Result<web_sys::Response, JsValue> {
+        let message = calls::read(request).await?;
         let cell = match self.cell().await {
             Ok(cell) => cell,
             Err(problem) => return calls::write(Reply::Refused(problem), Spent::default(), false),
@@ -42,7 +65,7 @@ impl DurableObject for Partition {
         calls::write(reply, cell.ports.spent(), cell.ports.settings().dev)
     }
 
-    async fn alarm(&self) -> Result<Response> {
+    async fn alarm(&self) -> Result<(), JsValue> {
         // It has gone off, so none is set; what is left to do sets the next one.
         self.object.alarm.set(None);
         self.alarm_known.set(true);
@@ -50,17 +73,12 @@ impl DurableObject for Partition {
             Ok(cell) => cell.alarm().await,
             Err(problem) => Err(problem),
         };
-        match outcome {
-            Ok(()) => Response::empty(),
-            // The platform tries again, later and later.
-            Err(problem) => Err(worker::Error::RustError(problem.log.unwrap_or(problem.detail))),
-        }
+        // The platform tries again, later and later.
+        outcome.map_err(|problem| js_sys::Error::new(&problem.log.unwrap_or(problem.detail)).into())
     }
-}
 
-impl Partition {
     /// The partition, for one message.
-    async fn cell(&self) -> std::result::Result<Rc<PartitionCell<HostPorts, SqlKv>>, Problem> {
+    async fn cell(&self) -> Result<Rc<PartitionCell<HostPorts, SqlKv>>, Problem> {
         let settings = config::load(&self.env).await.map_err(Problem::internal)?;
         self.learn_alarm().await?;
         let ports = HostPorts::new(settings, self.env.clone(), Some(self.object.clone()));
@@ -79,7 +97,7 @@ impl Partition {
     }
 
     /// Asks once when the alarm goes off.
-    async fn learn_alarm(&self) -> std::result::Result<(), Problem> {
+    async fn learn_alarm(&self) -> Result<(), Problem> {
         if self.alarm_known.get() {
             return Ok(());
         }

@@ -4,18 +4,19 @@ use super::js;
 use crate::validation::outbound::{FetchAnswer, Limits, OutboundFault, Reaction};
 use core::future::{Future, poll_fn};
 use core::net::SocketAddr;
-use core::pin::{Pin, pin};
+use core::pin::pin;
 use core::task::Poll;
 use core::time::Duration;
 use wasm_bindgen::{JsCast, JsValue};
+use worker::Delay;
 use worker::js_sys::{IteratorNext, Uint8Array};
 use worker::wasm_bindgen;
 use worker::wasm_bindgen_futures::JsFuture;
-use worker::web_sys::{ReadableStreamDefaultReader, WritableStreamDefaultWriter};
-use worker::worker_sys::Socket;
-use worker::{
-    AbortController, ByteStream, Delay, Fetch, Headers, Method, Request, RequestInit, RequestRedirect, Response,
+use worker::web_sys::{
+    AbortController, ReadableStream, ReadableStreamDefaultReader, RequestInit, RequestRedirect, Response,
+    WritableStreamDefaultWriter,
 };
+use worker::worker_sys::Socket;
 
 /// Waits for `work` no longer than `limit`. `None` when that was too short; the work is dropped then.
 pub async fn within<T>(limit: Duration, work: impl Future<Output = T>) -> Option<T> {
@@ -34,11 +35,10 @@ pub async fn within<T>(limit: Duration, work: impl Future<Output = T>) -> Option
 ///
 /// # Errors
 /// When the stream breaks.
-pub async fn read_stream(mut stream: ByteStream, max: usize) -> worker::Result<Option<Vec<u8>>> {
+pub async fn read_stream(stream: &ReadableStream, max: usize) -> Result<Option<Vec<u8>>, JsValue> {
+    let reader: ReadableStreamDefaultReader = stream.get_reader().unchecked_into();
     let mut all = Vec::new();
-    let mut stream = Pin::new(&mut stream);
-    while let Some(chunk) = poll_fn(|context| futures_core::Stream::poll_next(stream.as_mut(), context)).await {
-        let chunk = chunk?;
+    while let Some(chunk) = read(&reader).await? {
         if all.len() + chunk.len() > max {
             return Ok(None);
         }
@@ -52,42 +52,39 @@ pub async fn read_stream(mut stream: ByteStream, max: usize) -> worker::Result<O
 /// # Errors
 /// See [`crate::validation::outbound::Outbound::doh`].
 pub async fn doh(url: &str, query: &[u8], limits: Limits) -> Result<Vec<u8>, OutboundFault> {
-    let request = doh_request(url, query).map_err(|e| OutboundFault::Resolver(e.to_string()))?;
-    in_time(
-        request,
-        limits,
-        |e| OutboundFault::Resolver(e.to_owned()),
-        async |response| {
-            if response.status_code() != 200 {
-                return Err(OutboundFault::Resolver(format!("HTTP status {}", response.status_code())));
-            }
-            body(response, limits.max_bytes).await
-        },
-    )
+    let refused = |error: &str| OutboundFault::Resolver(error.to_owned());
+    let init = doh_request(query).map_err(|e| refused(&js::text(&e)))?;
+    in_time(url, init, limits, refused, async |response| {
+        if response.status() != 200 {
+            return Err(OutboundFault::Resolver(format!("HTTP status {}", response.status())));
+        }
+        body(response, limits.max_bytes).await
+    })
     .await
 }
 
-fn doh_request(url: &str, query: &[u8]) -> worker::Result<Request> {
-    let headers = Headers::new();
-    headers.set("Content-Type", "application/dns-message")?;
-    headers.set("Accept", "application/dns-message")?;
-    let mut init = RequestInit::new();
-    init.with_method(Method::Post).with_headers(headers).with_body(Some(js::bytes(query)));
-    Request::new_with_init(url, &init)
+fn doh_request(query: &[u8]) -> Result<RequestInit, JsValue> {
+    let kind = JsValue::from_str("application/dns-message");
+    let init = RequestInit::new();
+    init.set_method("POST");
+    init.set_headers(&js::object(&[("Content-Type", kind.clone()), ("Accept", kind)])?);
+    init.set_body(&js::bytes(query));
+    Ok(init)
 }
 
 /// Sends a request and reads its answer, both together within their time; what is not done then is ended.
 async fn in_time<T>(
-    request: Request,
+    url: &str,
+    init: RequestInit,
     limits: Limits,
     refused: impl Fn(&str) -> OutboundFault,
-    read: impl AsyncFnOnce(&mut Response) -> Result<T, OutboundFault>,
+    read: impl AsyncFnOnce(&Response) -> Result<T, OutboundFault>,
 ) -> Result<T, OutboundFault> {
-    let controller = AbortController::default();
-    let signal = controller.signal();
+    let controller = AbortController::new().map_err(|e| refused(&js::text(&e)))?;
+    init.set_signal(Some(&controller.signal()));
     let work = async {
-        let fetched = Fetch::Request(request).send_with_signal(&signal).await;
-        read(&mut fetched.map_err(|e| refused(&e.to_string()))?).await
+        let fetched = async { JsFuture::from(js::global_fetch(url, &init)?).await?.dyn_into::<Response>() };
+        read(&fetched.await.map_err(|e| refused(&js::text(&e)))?).await
     };
     let done = within(limits.timeout, work).await;
     done.unwrap_or_else(|| {
@@ -97,17 +94,17 @@ async fn in_time<T>(
 }
 
 /// The body, if it is not too long. One whose length is known is read in one piece; of one that is compressed it is not.
-async fn body(response: &mut Response, max: usize) -> Result<Vec<u8>, OutboundFault> {
-    let closed = |e: worker::Error| OutboundFault::Closed(e.to_string());
+async fn body(response: &Response, max: usize) -> Result<Vec<u8>, OutboundFault> {
+    let closed = |e: JsValue| OutboundFault::Closed(js::text(&e));
     let length =
         response.headers().get("Content-Length").ok().flatten().and_then(|length| length.parse::<usize>().ok());
     match length {
         Some(length) if length > max => Err(OutboundFault::TooLarge),
         // The runtime holds the sender to it.
-        Some(_) => response.bytes().await.map_err(closed),
+        Some(_) => js::body(response).await.map_err(closed),
         None => {
-            let Ok(stream) = response.stream() else { return Ok(Vec::new()) };
-            read_stream(stream, max).await.map_err(closed)?.ok_or(OutboundFault::TooLarge)
+            let Some(stream) = response.body() else { return Ok(Vec::new()) };
+            read_stream(&stream, max).await.map_err(closed)?.ok_or(OutboundFault::TooLarge)
         }
     }
 }
@@ -117,12 +114,12 @@ async fn body(response: &mut Response, max: usize) -> Result<Vec<u8>, OutboundFa
 /// # Errors
 /// As there.
 pub async fn fetch(url: &str, limits: Limits) -> Result<FetchAnswer, OutboundFault> {
-    let mut init = RequestInit::new();
-    init.with_method(Method::Get).with_redirect(RequestRedirect::Manual);
-    let request = Request::new_with_init(url, &init).map_err(|e| OutboundFault::Unreachable(e.to_string()))?;
-    in_time(request, limits, refine, async |response| {
+    let init = RequestInit::new();
+    init.set_method("GET");
+    init.set_redirect(RequestRedirect::Manual);
+    in_time(url, init, limits, refine, async |response| {
         let location = response.headers().get("Location").ok().flatten();
-        let status = response.status_code();
+        let status = response.status();
         let body = body(response, limits.max_bytes).await?;
         Ok(FetchAnswer { status, location, body })
     })

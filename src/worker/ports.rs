@@ -14,6 +14,8 @@ use core::net::SocketAddr;
 use core::time::Duration;
 use std::cell::Cell;
 use std::rc::Rc;
+use wasm_bindgen::{JsCast, JsValue};
+use worker::wasm_bindgen;
 use worker::{Delay, Env, State, web_sys};
 
 /// The host for one request, in the front or in a partition.
@@ -154,13 +156,11 @@ impl Object {
             return;
         }
         self.alarm.set(Some(at.millis()));
-        let storage = self.state.storage().as_raw().into();
-        let promise = super::js::call(&storage, "setAlarm", &[(at.millis() as f64).into()]);
+        let storage: super::js::Storage = JsValue::from(self.state.storage().as_raw()).unchecked_into();
+        let promise = storage.set_alarm(at.millis() as f64);
         worker::wasm_bindgen_futures::spawn_local(async move {
             let set = match promise {
-                Ok(promise) => {
-                    worker::wasm_bindgen_futures::JsFuture::from(worker::js_sys::Promise::from(promise)).await
-                }
+                Ok(promise) => worker::wasm_bindgen_futures::JsFuture::from(promise).await,
                 Err(error) => Err(error),
             };
             if let Err(error) = set {
