@@ -1,10 +1,10 @@
 //! base64url without padding, as [RFC 8555 §6.1](https://www.rfc-editor.org/rfc/rfc8555#section-6.1) wants it.
 
-use base64ct::{Base64UrlUnpadded, Encoding};
+use data_encoding::BASE64URL_NOPAD;
 
 /// The unpadded base64url text of `bytes`.
 pub fn encode(bytes: &[u8]) -> String {
-    Base64UrlUnpadded::encode_string(bytes)
+    BASE64URL_NOPAD.encode(bytes)
 }
 
 /// The bytes that `text` stands for.
@@ -12,7 +12,7 @@ pub fn encode(bytes: &[u8]) -> String {
 /// `None` for anything but canonical unpadded base64url: a trailing `=` (RFC 8555 §6.1 says it MUST be
 /// rejected), a character of another alphabet, white space, or non-zero bits after the last byte.
 pub fn decode(text: &str) -> Option<Vec<u8>> {
-    Base64UrlUnpadded::decode_vec(text).ok()
+    BASE64URL_NOPAD.decode(text.as_bytes()).ok()
 }
 
 #[cfg(test)]

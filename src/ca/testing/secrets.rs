@@ -1,6 +1,6 @@
 //! A search for secrets, in every form in which one gets into a text by mistake.
 
-use base64ct::{Base64Unpadded, Base64UrlUnpadded, Encoding};
+use data_encoding::{BASE64_NOPAD, BASE64URL_NOPAD};
 
 /// Secrets that must not stand in any text.
 #[derive(Clone, Debug, Default)]
@@ -22,7 +22,7 @@ impl Secrets {
         // Within a longer text, base64 may begin at each of three places of a group.
         for skipped in 0..3.min(bytes.len()) {
             let groups = &bytes[skipped..bytes.len() - (bytes.len() - skipped) % 3];
-            forms.extend([Base64Unpadded::encode_string(groups), Base64UrlUnpadded::encode_string(groups)]);
+            forms.extend([BASE64_NOPAD.encode(groups), BASE64URL_NOPAD.encode(groups)]);
         }
         self.forms.extend(forms.into_iter().filter(|form| form.len() >= ENOUGH).map(|form| {
             let cut = form.len().min(4 * ENOUGH);
