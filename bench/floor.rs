@@ -1,4 +1,5 @@
-//! The floor: bare requests with one durable write each, on the same workerd, the same disk and the same clients.
+//! The floor: bare requests, on the same workerd, the same disk and with the same clients. What counts as the floor of an
+//! issuance are those with one durable write each; the other kinds tell what else the platform takes.
 
 use crate::load::http::{Connection, Endpoint};
 use crate::load::process::Process;
@@ -8,6 +9,49 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
+
+/// What a bare request does: `floor.js` has a part of each name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bare {
+    /// Nothing: the Worker answers.
+    Answer,
+    /// A signature is checked.
+    Verify,
+    /// A signature is made.
+    Sign,
+    /// A DNS query is answered.
+    Query,
+    /// A host is connected to, asked, and answers.
+    Connection,
+    /// A Durable Object answers.
+    Hop,
+    /// A Durable Object writes a row, and answers when it is on the disk.
+    Write,
+}
+
+impl Bare {
+    fn path(self, client: usize) -> String {
+        let part = match self {
+            Self::Answer => "bare",
+            Self::Verify => "verify",
+            Self::Sign => "sign",
+            Self::Query => "query",
+            Self::Connection => "connection",
+            Self::Hop => "hop",
+            Self::Write => "write",
+        };
+        format!("/{part}/{client}")
+    }
+}
+
+/// What bare requests reach outside.
+#[derive(Default)]
+pub struct Outside {
+    /// The URL of a DNS-over-HTTPS resolver.
+    pub resolver: String,
+    /// `host:port` of a host that answers http-01.
+    pub host: String,
+}
 
 /// About as long as a signed request is.
 const BODY: usize = 640;
@@ -29,11 +73,12 @@ pub struct FloorOutcome {
 
 impl Floor {
     /// Starts it with this program.
-    pub async fn start(workerd: &Path) -> Self {
+    pub async fn start(workerd: &Path, outside: &Outside) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("objects")).unwrap();
         let module = concat!(env!("CARGO_MANIFEST_DIR"), "/bench/floor.js");
         let port = free_port();
+        let Outside { resolver, host } = outside;
         let config = format!(
             r#"using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
@@ -41,10 +86,15 @@ const config :Workerd.Config = (
     (name = "worker", worker = (
       modules = [(name = "floor.js", esModule = embed "{module}")],
       compatibilityDate = "2026-11-01",
-      bindings = [(name = "FLOOR", durableObjectNamespace = "Floor")],
+      bindings = [
+        (name = "FLOOR", durableObjectNamespace = "Floor"),
+        (name = "RESOLVER", text = "{resolver}"),
+        (name = "HOST", text = "{host}"),
+      ],
       durableObjectNamespaces = [(className = "Floor", uniqueKey = "floor", enableSql = true)],
       durableObjectStorage = (localDisk = "objects"),
     )),
+    (name = "internet", network = (allow = ["private"])),
     (name = "objects", disk = (path = "{}/objects", writable = true)),
   ],
   sockets = [(name = "http", address = "127.0.0.1:{port}", http = (), service = "worker")]
@@ -58,17 +108,18 @@ const config :Workerd.Config = (
         let child = command.spawn().unwrap();
         let floor =
             Self { child, endpoint: Endpoint { authority: format!("127.0.0.1:{port}"), tls: None }, _folder: folder };
-        while Connection::to(&floor.endpoint).send("POST", "/warm", b"{}").await.is_err() {
+        while Connection::to(&floor.endpoint).send("POST", &Bare::Write.path(0), b"{}").await.is_err() {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         floor
     }
 
-    /// `total` requests by `clients` clients, each to an object of its own.
-    pub async fn run(&self, clients: usize, total: u64) -> FloorOutcome {
+    /// `total` requests of a kind by `clients` clients, each to an object of its own.
+    pub async fn run(&self, kind: Bare, clients: usize, total: u64) -> FloorOutcome {
         let process = Process(self.child.id().into());
         let (start, cpu, left) = (Instant::now(), process.cpu(), Arc::new(AtomicU64::new(total)));
-        let tasks: Vec<_> = (0..clients).map(|n| tokio::spawn(work(self.endpoint.clone(), n, left.clone()))).collect();
+        let tasks: Vec<_> =
+            (0..clients).map(|n| tokio::spawn(work(self.endpoint.clone(), kind.path(n), left.clone()))).collect();
         for task in tasks {
             task.await.unwrap();
         }
@@ -77,8 +128,8 @@ const config :Workerd.Config = (
     }
 }
 
-async fn work(endpoint: Endpoint, client: usize, left: Arc<AtomicU64>) {
-    let (mut connection, path, body) = (Connection::to(&endpoint), format!("/{client}"), vec![b'x'; BODY]);
+async fn work(endpoint: Endpoint, path: String, left: Arc<AtomicU64>) {
+    let (mut connection, body) = (Connection::to(&endpoint), vec![b'x'; BODY]);
     while left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok() {
         let answer = connection.send("POST", &path, &body).await.unwrap();
         assert_eq!(answer.status, 200, "{}", answer.text());

@@ -10,6 +10,7 @@ mod ledger;
 #[allow(dead_code, reason = "shared with tests")]
 mod load;
 mod machine;
+mod parts;
 mod plot;
 mod report;
 mod round;
@@ -18,6 +19,7 @@ mod round;
 mod server;
 mod size;
 mod start;
+#[path = "../tests/common/stored.rs"]
 mod stored;
 mod targets;
 #[path = "../tests/common/wire.rs"]
@@ -35,6 +37,8 @@ use std::process::Command;
 enum Part {
     /// Issuances by so many clients at once, and the floor below them.
     Rounds,
+    /// What the platform itself takes of an issuance.
+    Parts,
     /// The size of the module.
     Size,
     /// From the start of workerd to the first answer.
@@ -91,6 +95,7 @@ fn main() {
         match part {
             Part::Size => figures.size = Some(size::measure()),
             Part::Rounds => figures.rounds = runtime.block_on(round::all(&options)),
+            Part::Parts => figures.parts = runtime.block_on(parts::all(&options)),
             Part::Start => figures.start = Some(start::measure(&options)),
             Part::Ledger => figures.ledgers = runtime.block_on(ledger::all(&options)),
             Part::Worst => figures.singles = worst::all(&options),

@@ -2,9 +2,10 @@
 
 use crate::figures::{Figures, ms, percentile};
 use crate::load::client::STEPS;
+use crate::parts::Taken;
 use crate::round::Round;
 use crate::size::Size;
-use crate::{machine, targets};
+use crate::{machine, parts, targets};
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ pub fn text(figures: &Figures) -> String {
     if !figures.rounds.is_empty() {
         rounds(&mut out, &figures.rounds);
     }
+    parts(&mut out, figures);
     if let Some(size) = &figures.size {
         table(&mut out, "The module", &["", "bytes"], size_rows(size));
     }
@@ -103,6 +105,25 @@ fn rounds(out: &mut String, rounds: &[Round]) {
         })
     });
     table(out, "How long each step takes, ms", &["clients", "step", "p50", "p90", "p99"], rows);
+}
+
+/// What the platform takes of an issuance, and what is left for the module and what it needs of JavaScript.
+fn parts(out: &mut String, figures: &Figures) {
+    let Some(round) = figures.rounds.iter().find(|round| round.clients == parts::CLIENTS) else { return };
+    if figures.parts.is_empty() {
+        return;
+    }
+    let sum: f64 = figures.parts.iter().map(Taken::of_an_issuance).sum();
+    let row = |part: &Taken| {
+        vec![part.what.to_owned(), number(ms(part.each), 3), part.times.to_string(), number(part.of_an_issuance(), 2)]
+    };
+    let mut rows: Vec<Vec<String>> = figures.parts.iter().map(row).collect();
+    let total = |what: &str, ms: f64| vec![what.to_owned(), String::new(), String::new(), number(ms, 2)];
+    rows.push(total("all that the platform takes", sum));
+    rows.push(total("the rest: the module, and what crosses between it and JavaScript", ms(round.cpu) - sum));
+    rows.push(total("an issuance", ms(round.cpu)));
+    let title = format!("What an issuance is made of, {} clients, CPU ms", parts::CLIENTS);
+    table(out, &title, &["part", "each", "times", "together"], rows);
 }
 
 fn size_rows(size: &Size) -> Vec<Vec<String>> {

@@ -1,6 +1,6 @@
 //! The rounds: so many clients at once, and below each the floor for the same number of POSTs.
 
-use crate::floor::Floor;
+use crate::floor::{Bare, Floor, Outside};
 use crate::load::http::Endpoint;
 use crate::load::process::Process;
 use crate::load::{Load, Outcome};
@@ -41,14 +41,13 @@ pub async fn all(options: &Options) -> Vec<Round> {
     let authority = format!("127.0.0.1:{}", server.port());
     let endpoint = Endpoint { authority, tls: None };
     let workerd = Process(server.facts["workerd_pid"].as_u64().unwrap());
-    let program = std::fs::read_link(format!("/proc/{}/exe", workerd.0)).unwrap();
     let objects = server.state.join("ca/do");
     let mut load = Load::new(server.http01).await;
     load.register(&endpoint, 8).await;
     // V8 compiles functions of the module again, better, when they have run often: by then it has.
     load.run(options.number(1500, 300), drop).await;
-    let floor = Floor::start(&program).await;
-    floor.run(8, 2000).await;
+    let floor = Floor::start(&workerd.program(), &Outside::default()).await;
+    floor.run(Bare::Write, 8, 2000).await;
     let mut rounds = Vec::new();
     for clients in &options.clients {
         load.register(&endpoint, *clients).await;
@@ -59,7 +58,7 @@ pub async fn all(options: &Options) -> Vec<Round> {
         let done = outcome.steps.len().max(1);
         let cpu = (workerd.cpu() - cpu) / u32::try_from(done).unwrap();
         let bytes = (stored::bytes(&objects) as f64 - bytes as f64) / done as f64;
-        let bare = floor.run(*clients, outcome.cost.posts).await;
+        let bare = floor.run(Bare::Write, *clients, outcome.cost.posts).await;
         let round = Round {
             clients: *clients,
             outcome,
