@@ -17,9 +17,10 @@ use core::time::Duration;
 use serde_json::{Map, Value};
 use std::rc::Rc;
 
-/// How long the answer to a challenge waits for the validation: most are done by then, and the client sees `valid`
-/// without a single poll.
-const PATIENCE: Duration = Duration::from_millis(500);
+/// How long the answer to a challenge waits for the validation: most are done by then, also where many run at once, and the
+/// client sees `valid` without a single poll, each of which would be a request with its nonce. Clients wait as long before
+/// they look again.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// How long until a validation that failed for a passing reason is tried again (RFC 8555 §8.2: 5 to 10 seconds).
 const RETRY: Duration = Duration::from_secs(5);

@@ -27,7 +27,7 @@ const MESSAGES: &str = "https://message/";
 const POSTS: &str = "https://post";
 
 /// How long a partition is waited for. A panic in a Durable Object leaves its callers without any answer; a validation
-/// within a request takes half a second, an issuance ten at most.
+/// within a request takes three seconds, an issuance ten at most.
 const CALL_LIMIT: Duration = Duration::from_secs(25);
 
 /// What is said when it was too short.
