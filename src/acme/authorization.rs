@@ -232,8 +232,8 @@ impl AuthorizationRecord {
     }
 
     /// Records a successful validation, unless the challenge is decided. An authorization that is still pending is valid
-    /// with it (RFC 8555 §7.1.6), until `until` at the latest; one that was decided or given
-    /// up meanwhile stays as it is, and `false` is returned.
+    /// with it (RFC 8555 §7.1.6), until `until`; one that was decided or given up meanwhile stays as it is, and `false` is
+    /// returned.
     pub fn succeed(&mut self, kind: &str, now: Time, until: Time) -> bool {
         let undecided = self.status(now) == AuthorizationStatus::Pending;
         let Some(challenge) = self.challenge_mut(kind).filter(|c| c.status == ChallengeStatus::Processing) else {

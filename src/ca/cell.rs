@@ -80,7 +80,10 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     pub fn transact<T>(&self, act: impl FnOnce(&mut Txn<'_, K>) -> Result<T, Problem>) -> Result<T, Problem> {
         let mut kv = self.kv.try_borrow_mut().map_err(|_| Problem::internal("a transaction within a transaction"))?;
         let mut txn = Txn::begin(&mut *kv);
-        txn.delete_by(self.ports.settings().deleted_by(self.ports.now()));
+        if let Some(longest) = self.ports.settings().longest_life {
+            // What stays readable for a while after its end does so for as long as it lived.
+            txn.delete_by(self.ports.now().plus(longest).plus(longest));
+        }
         let value = act(&mut txn)?;
         if let Some(at) = txn.commit()? {
             self.ports.wake_at(at);

@@ -141,12 +141,6 @@ impl Settings {
         self.longest_life.map_or(usual, |longest| usual.min(longest))
     }
 
-    /// When a record is deleted at the latest that was written at `now` and is not for good; `None` where its own word
-    /// counts. What outlives itself for a while does so for as long as it lived.
-    pub fn deleted_by(&self, now: Time) -> Option<Time> {
-        self.longest_life.map(|longest| now.plus(longest).plus(longest))
-    }
-
     /// What is said of a value that is not set.
     pub fn missing(name: &str) -> String {
         let how = match name {

@@ -22,8 +22,8 @@ impl<'a, K: Kv> Txn<'a, K> {
     }
 
     /// Has the records that are written, but for those for good, deleted at this instant at the latest.
-    pub fn delete_by(&mut self, at: Option<Time>) {
-        self.deleted_by = at;
+    pub fn delete_by(&mut self, at: Time) {
+        self.deleted_by = Some(at);
     }
 
     /// The record of type `R` with this id.
