@@ -60,7 +60,7 @@ fn for_each_case(scene: &Scene, mut try_one: impl FnMut(&Case<'_>)) {
 /// Has each operation of each case go wrong in these ways, in turn. Gives all operations that were seen.
 fn everywhere(mishaps: &[Mishap]) -> BTreeSet<String> {
     let scene = Scene::new();
-    let mut seen = BTreeSet::new();
+    let (mut seen, mut kinds, mut runs) = (BTreeSet::new(), 0, 0);
     for_each_case(&scene, |case| {
         let trial = Trial { scene: &scene, case };
         for mishap in mishaps {
@@ -68,8 +68,11 @@ fn everywhere(mishaps: &[Mishap]) -> BTreeSet<String> {
             while trial.run(&[(n, *mishap)], &mut seen) {
                 n += 1;
             }
+            runs += n;
         }
+        kinds += 1;
     });
+    println!("{kinds} kinds of request, {runs} times one operation gone wrong: {mishaps:?}");
     seen
 }
 
@@ -101,16 +104,18 @@ const RIVALS: &[&str] = &["finalize", "keyChange", "account deactivation", "http
 fn every_request_is_delayed_at_every_step_by_one_that_matters() {
     let scene = Scene::new();
     let all = cases(&scene);
+    let mut runs = 0;
     for case in &all {
         let changes = changes_something(case);
         for rival in all.iter().filter(|rival| RIVALS.contains(&rival.name.as_str())) {
-            interrupt_everywhere(&scene, case, rival);
+            runs += interrupt_everywhere(&scene, case, rival);
             // Who only reads stands in nobody's way.
             if changes {
-                interrupt_everywhere(&scene, rival, case);
+                runs += interrupt_everywhere(&scene, rival, case);
             }
         }
     }
+    println!("{} kinds of request, {runs} times one delayed by another", all.len());
 }
 
 #[test]

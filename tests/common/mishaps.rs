@@ -168,8 +168,8 @@ pub fn changes_something(case: &Case<'_>) -> bool {
     world.rows_but_nonces() != before
 }
 
-/// Delays a request at each of its steps in turn, until another was done from its beginning to its end.
-pub fn interrupt_everywhere(scene: &Scene, delayed: &Case<'_>, other: &Case<'_>) {
+/// Delays a request at each of its steps in turn, until another was done from its beginning to its end. Gives how often.
+pub fn interrupt_everywhere(scene: &Scene, delayed: &Case<'_>, other: &Case<'_>) -> usize {
     let (Act::Request(slow), Act::Request(quick)) = (&delayed.act, &other.act) else {
         return interrupt_with_alarms(scene, delayed, other);
     };
@@ -190,15 +190,15 @@ pub fn interrupt_everywhere(scene: &Scene, delayed: &Case<'_>, other: &Case<'_>)
         }
         settle(scene, delayed, &world, &what);
         if done {
-            return;
+            return k + 1;
         }
     }
     panic!("{} has more than {STEPS} steps", delayed.name);
 }
 
 /// As [`interrupt_everywhere`], where one of the two is no request but what the alarms do.
-fn interrupt_with_alarms(scene: &Scene, delayed: &Case<'_>, other: &Case<'_>) {
-    let (Act::Request(slow), Act::Alarms) = (&delayed.act, &other.act) else { return };
+fn interrupt_with_alarms(scene: &Scene, delayed: &Case<'_>, other: &Case<'_>) -> usize {
+    let (Act::Request(slow), Act::Alarms) = (&delayed.act, &other.act) else { return 0 };
     for k in 0..STEPS {
         let world = other.start.fork();
         world.set_cooperative(true);
@@ -213,7 +213,7 @@ fn interrupt_with_alarms(scene: &Scene, delayed: &Case<'_>, other: &Case<'_>) {
         assert!(answered.status() < 500, "{what}: {}", answered.text());
         settle(scene, other, &world, &what);
         if done {
-            return;
+            return k + 1;
         }
     }
     panic!("{} has more than {STEPS} steps", delayed.name);
