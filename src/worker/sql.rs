@@ -1,6 +1,6 @@
 //! A partition's storage: two tables in the Durable Object's SQLite database. `kept` holds the kinds that are there for
-//! good and grow without end, `kv` everything else: it stays small, so what is over is found by looking through it, and no
-//! row needs an entry in an index, which would be as many rows written again.
+//! good and grow without end, `kv` everything else: it stays small, so what is over is found by looking through it, and none
+//! of its rows needs an entry in an index, which would be as many rows written again.
 
 use super::js::{self, Storage};
 use super::ports::Object;
@@ -19,9 +19,10 @@ const KNOWN: usize = 24 * 1024;
 /// SQLite in Durable Objects takes at most 100 bound parameters; a row has three.
 const ROWS_PER_STATEMENT: usize = 33;
 
-/// `expires` comes before `value`: whoever looks for what is over need not read on.
+/// `expires` comes before `value`: whoever looks for what is over need not read on. Without a rowid there is no second row
+/// for each, but what is longer than a kilobyte takes a page of its own: too much for certificates, which stay.
 const CREATE: &str = "CREATE TABLE IF NOT EXISTS kv (key TEXT PRIMARY KEY, expires INTEGER, value TEXT NOT NULL) WITHOUT ROWID; \
-                      CREATE TABLE IF NOT EXISTS kept (key TEXT PRIMARY KEY, expires INTEGER, value TEXT NOT NULL) WITHOUT ROWID;";
+                      CREATE TABLE IF NOT EXISTS kept (key TEXT PRIMARY KEY, expires INTEGER, value TEXT NOT NULL);";
 
 /// The storage of the Durable Object that it is made in. Clones are handles to the same storage.
 #[derive(Clone)]
