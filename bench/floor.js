@@ -1,5 +1,6 @@
 // What the platform itself costs: bare requests to a Worker, and to a Durable Object behind it, each of which does one
 // thing of what an issuance is made of. No parsing, no decisions, no module.
+import { connect } from "cloudflare:sockets";
 import { DurableObject } from "cloudflare:workers";
 
 const ECDSA = { name: "ECDSA", hash: "SHA-256" };
@@ -50,7 +51,6 @@ const parts = {
   },
   // As http-01 is looked at: a socket, a request, and all that comes back until the host closes.
   connection: async (_body, env) => {
-    const { connect } = await import("cloudflare:sockets");
     const socket = connect(env.HOST, { allowHalfOpen: true, secureTransport: "off" });
     await socket.opened;
     const writer = socket.writable.getWriter();

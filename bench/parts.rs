@@ -7,11 +7,9 @@ use crate::floor::{Bare, Floor, Outside};
 use crate::load::process::Process;
 use crate::load::responder::Responder;
 use crate::server::{Server, free_port};
+use crate::targets::CLIENTS;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
-
-/// How many clients there are: as in the round that it is held against.
-pub const CLIENTS: usize = 8;
 
 /// A part of an issuance.
 pub struct Taken {

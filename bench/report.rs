@@ -5,7 +5,7 @@ use crate::load::client::STEPS;
 use crate::parts::Taken;
 use crate::round::Round;
 use crate::size::Size;
-use crate::{machine, parts, targets};
+use crate::{machine, targets};
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -109,7 +109,7 @@ fn rounds(out: &mut String, rounds: &[Round]) {
 
 /// What the platform takes of an issuance, and what is left for the module and what it needs of JavaScript.
 fn parts(out: &mut String, figures: &Figures) {
-    let Some(round) = figures.rounds.iter().find(|round| round.clients == parts::CLIENTS) else { return };
+    let Some(round) = targets::at(&figures.rounds, targets::CLIENTS) else { return };
     if figures.parts.is_empty() {
         return;
     }
@@ -122,7 +122,7 @@ fn parts(out: &mut String, figures: &Figures) {
     rows.push(total("all that the platform takes", sum));
     rows.push(total("the rest: the module, and what crosses between it and JavaScript", ms(round.cpu) - sum));
     rows.push(total("an issuance", ms(round.cpu)));
-    let title = format!("What an issuance is made of, {} clients, CPU ms", parts::CLIENTS);
+    let title = format!("What an issuance is made of, {} clients, CPU ms", targets::CLIENTS);
     table(out, &title, &["part", "each", "times", "together"], rows);
 }
 

@@ -8,7 +8,7 @@ const STEP_CA: (f64, [f64; 2]) = (69.0, [10.0, 14.0]);
 /// Pebble with 8 clients, in memory: CPU milliseconds of each.
 const PEBBLE_CPU: [f64; 2] = [3.5, 4.7];
 /// At so many clients the two were measured.
-const CLIENTS: usize = 8;
+pub const CLIENTS: usize = 8;
 /// At so many nothing may fail.
 const MANY: usize = 128;
 /// So many certificates may not be felt.
@@ -73,7 +73,8 @@ pub fn rows(figures: &Figures) -> Vec<Vec<String>> {
     rows
 }
 
-fn at(rounds: &[Round], clients: usize) -> Option<&Round> {
+/// The round of so many clients.
+pub fn at(rounds: &[Round], clients: usize) -> Option<&Round> {
     rounds.iter().find(|round| round.clients == clients)
 }
 
