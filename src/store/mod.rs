@@ -78,9 +78,9 @@ pub trait Record: Serialize + DeserializeOwned {
 }
 
 /// The kinds of records that are there for good and grow with each certificate: certificates, and the ledger.
-pub const LASTING: [&str; 2] = ["cert", "serial"];
+const LASTING: [&str; 2] = ["cert", "serial"];
 
-/// Whether a key, or a prefix of keys up to its `/`, is one of [`LASTING`].
+/// Whether a key, or a prefix of keys up to its `/`, is of a kind that is there for good and grows with each certificate.
 pub fn lasts(key: &str) -> bool {
     LASTING.iter().any(|kind| key.strip_prefix(kind).is_some_and(|rest| rest.starts_with('/')))
 }

@@ -14,7 +14,6 @@ use std::cell::RefCell;
 use wasm_bindgen::{JsCast, JsValue};
 use worker::js_sys::JSON;
 use worker::wasm_bindgen;
-use worker::wasm_bindgen_futures::JsFuture;
 use worker::{Env, ObjectNamespace, Stub, web_sys};
 
 /// The binding of the Durable Object namespace.
@@ -118,12 +117,11 @@ async fn fetch(env: &Env, to: &Partition, url: &str, body: &[u8]) -> Result<web_
     let init = web_sys::RequestInit::new();
     init.set_method("POST");
     init.set_body(&js::bytes(body));
-    let promise = stub.fetch(url, &init).map_err(|e| js::text(&e))?;
-    JsFuture::from(promise).await.and_then(JsCast::dyn_into).map_err(|e| js::text(&e))
+    js::answer(stub.fetch(url, &init)).await.and_then(JsCast::dyn_into).map_err(|e| js::text(&e))
 }
 
 async fn open(response: &web_sys::Response) -> Result<Envelope, String> {
-    let bytes = js::body(response).await.map_err(|e| js::text(&e))?;
+    let bytes = js::buffer(response.array_buffer()).await.map_err(|e| js::text(&e))?;
     serde_json::from_slice(&bytes).map_err(|e| format!("{e} in {:?}", String::from_utf8_lossy(&bytes)))
 }
 
@@ -133,7 +131,7 @@ async fn open(response: &web_sys::Response) -> Result<Envelope, String> {
 /// When the body does not arrive.
 pub async fn read(request: &web_sys::Request) -> Result<Result<Message, Problem>, JsValue> {
     let url = request.url();
-    let body = JsFuture::from(request.text()?).await?.as_string().unwrap_or_default();
+    let body = js::answer(request.text()).await?.as_string().unwrap_or_default();
     Ok(match url.strip_prefix(POSTS) {
         Some(path) => Ok(Message::Post { path: path.to_owned(), body }),
         None => {

@@ -4,10 +4,8 @@ use super::js::{self, SUBTLE};
 use crate::values::{CryptoFailure, SigAlg, Verify};
 use std::cell::RefCell;
 use std::collections::HashMap;
-use wasm_bindgen::{JsCast, JsValue};
-use worker::js_sys::{ArrayBuffer, Promise, Uint8Array};
+use wasm_bindgen::JsValue;
 use worker::wasm_bindgen;
-use worker::wasm_bindgen_futures::JsFuture;
 
 /// How many imported public keys are kept. An isolate may host many partitions, each with one account key.
 const CACHED_KEYS: usize = 256;
@@ -19,11 +17,6 @@ thread_local! {
 
 fn failure(error: &JsValue) -> CryptoFailure {
     CryptoFailure(js::text(error))
-}
-
-/// What WebCrypto says to a question.
-async fn answered(asked: Result<Promise, JsValue>) -> Result<JsValue, JsValue> {
-    JsFuture::from(asked?).await
 }
 
 /// WebCrypto's parameters for an algorithm: for importing a key and for using it. Made once: nobody changes them.
@@ -67,7 +60,7 @@ fn make_parameters(alg: SigAlg) -> Result<JsValue, CryptoFailure> {
 async fn import(format: &str, der: &[u8], alg: SigAlg, usage: &str) -> Result<JsValue, JsValue> {
     let parameters = parameters(alg).map_err(|e| JsValue::from_str(&e.0))?;
     let usages: worker::js_sys::Array = [JsValue::from_str(usage)].iter().collect();
-    answered(SUBTLE.with(|subtle| subtle.import_key(format, der, &parameters, false, &usages))).await
+    js::answer(SUBTLE.with(|subtle| subtle.import_key(format, der, &parameters, false, &usages))).await
 }
 
 /// WebCrypto as the port for verification, where there are no other ports.
@@ -96,7 +89,7 @@ pub async fn verify(alg: SigAlg, spki: &[u8], message: &[u8], signature: &[u8]) 
     };
     let parameters = parameters(alg)?;
     let asked = SUBTLE.with(|subtle| subtle.verify(&parameters, &key, signature, message));
-    let holds = answered(asked).await.map_err(|e| failure(&e))?;
+    let holds = js::answer(asked).await.map_err(|e| failure(&e))?;
     Ok(holds.is_truthy())
 }
 
@@ -133,8 +126,6 @@ impl SigningKey {
     pub async fn sign(&self, message: &[u8]) -> Result<Vec<u8>, CryptoFailure> {
         let parameters = parameters(self.alg)?;
         let asked = SUBTLE.with(|subtle| subtle.sign(&parameters, &self.key, message));
-        let signature = answered(asked).await.map_err(|e| failure(&e))?;
-        let buffer: ArrayBuffer = signature.dyn_into().map_err(|e| failure(&e))?;
-        Ok(Uint8Array::new(&buffer).to_vec())
+        js::buffer(asked).await.map_err(|e| failure(&e))
     }
 }

@@ -2,10 +2,10 @@
 
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
-use worker::js_sys::{Array, Object, Promise, Reflect, Uint8Array};
+use worker::js_sys::{Array, ArrayBuffer, Object, Promise, Reflect, Uint8Array};
 use worker::wasm_bindgen;
 use worker::wasm_bindgen_futures::JsFuture;
-use worker::web_sys::{RequestInit, Response};
+use worker::web_sys::RequestInit;
 
 #[wasm_bindgen]
 extern "C" {
@@ -92,11 +92,19 @@ pub fn text(error: &JsValue) -> String {
         .unwrap_or_else(|| "something that is no Error was thrown".to_owned())
 }
 
-/// The whole body of a response.
+/// What the platform answers to a question, once it does.
 ///
 /// # Errors
-/// When it does not arrive.
-pub async fn body(response: &Response) -> Result<Vec<u8>, JsValue> {
-    let buffer = JsFuture::from(response.array_buffer()?).await?;
+/// What it throws or rejects with.
+pub async fn answer(asked: Result<Promise, JsValue>) -> Result<JsValue, JsValue> {
+    JsFuture::from(asked?).await
+}
+
+/// As [`answer`], where that is an `ArrayBuffer`: the bytes in it.
+///
+/// # Errors
+/// As [`answer`].
+pub async fn buffer(asked: Result<Promise, JsValue>) -> Result<Vec<u8>, JsValue> {
+    let buffer: ArrayBuffer = answer(asked).await?.dyn_into()?;
     Ok(Uint8Array::new(&buffer).to_vec())
 }

@@ -18,8 +18,6 @@ use crate::ca::front::{Front, Handled};
 use crate::ca::http::{self, MAX_BODY};
 use ports::HostPorts;
 use std::rc::Rc;
-use worker::js_sys::Uint8Array;
-use worker::wasm_bindgen_futures::JsFuture;
 use worker::{Context, Env, Result, event, web_sys};
 
 /// Entry of every request from outside.
@@ -72,10 +70,7 @@ async fn read(request: web_sys::Request, address: Option<&str>) -> Result<http::
 async fn read_body(request: &web_sys::Request, length: Option<String>) -> Result<Option<Vec<u8>>> {
     match length.and_then(|length| length.parse::<usize>().ok()) {
         // The runtime holds the sender to the length it gave.
-        Some(length) if length <= MAX_BODY => {
-            let buffer = JsFuture::from(request.array_buffer()?).await?;
-            Ok(Some(Uint8Array::new(&buffer).to_vec()))
-        }
+        Some(length) if length <= MAX_BODY => Ok(Some(js::buffer(request.array_buffer()).await?)),
         Some(_) => Ok(None),
         None => match request.body() {
             Some(stream) => Ok(outbound::read_stream(&stream, MAX_BODY).await?),

@@ -9,7 +9,7 @@ use core::task::Poll;
 use core::time::Duration;
 use wasm_bindgen::{JsCast, JsValue};
 use worker::Delay;
-use worker::js_sys::{IteratorNext, Uint8Array};
+use worker::js_sys::{IteratorNext, Promise, Uint8Array};
 use worker::wasm_bindgen;
 use worker::wasm_bindgen_futures::JsFuture;
 use worker::web_sys::{
@@ -31,7 +31,7 @@ pub async fn within<T>(limit: Duration, work: impl Future<Output = T>) -> Option
     .await
 }
 
-/// Reads a stream to its end. `None` when it is longer than `max`; the rest is not read.
+/// Reads a stream to its end. `None` when it is longer than `max`; the sender is told that the rest is not wanted.
 ///
 /// # Errors
 /// When the stream breaks.
@@ -40,11 +40,17 @@ pub async fn read_stream(stream: &ReadableStream, max: usize) -> Result<Option<V
     let mut all = Vec::new();
     while let Some(chunk) = read(&reader).await? {
         if all.len() + chunk.len() > max {
+            settle(reader.cancel());
             return Ok(None);
         }
         all.extend(chunk);
     }
     Ok(Some(all))
+}
+
+/// Lets something come to its end by itself, whatever that is.
+fn settle(end: Promise) {
+    worker::wasm_bindgen_futures::spawn_local(async move { drop(JsFuture::from(end).await) });
 }
 
 /// One DNS query to the resolver at `url` (RFC 8484 §4.1: POST).
@@ -83,8 +89,9 @@ async fn in_time<T>(
     let controller = AbortController::new().map_err(|e| refused(&js::text(&e)))?;
     init.set_signal(Some(&controller.signal()));
     let work = async {
-        let fetched = async { JsFuture::from(js::global_fetch(url, &init)?).await?.dyn_into::<Response>() };
-        read(&fetched.await.map_err(|e| refused(&js::text(&e)))?).await
+        let fetched = js::answer(js::global_fetch(url, &init));
+        let response = fetched.await.and_then(JsCast::dyn_into).map_err(|e| refused(&js::text(&e)))?;
+        read(&response).await
     };
     let done = within(limits.timeout, work).await;
     done.unwrap_or_else(|| {
@@ -101,7 +108,7 @@ async fn body(response: &Response, max: usize) -> Result<Vec<u8>, OutboundFault>
     match length {
         Some(length) if length > max => Err(OutboundFault::TooLarge),
         // The runtime holds the sender to it.
-        Some(_) => js::body(response).await.map_err(closed),
+        Some(_) => js::buffer(response.array_buffer()).await.map_err(closed),
         None => {
             let Some(stream) = response.body() else { return Ok(Vec::new()) };
             read_stream(&stream, max).await.map_err(closed)?.ok_or(OutboundFault::TooLarge)
@@ -153,7 +160,7 @@ pub async fn converse(
     let talked = within(limits.timeout, talk(&socket, opening, limits.max_bytes, react)).await;
     // Whatever happened, the connection is not kept; the peer's view of the end is of no interest.
     if let Ok(closed) = socket.close() {
-        worker::wasm_bindgen_futures::spawn_local(async move { drop(JsFuture::from(closed).await) });
+        settle(closed);
     }
     talked.unwrap_or(Err(OutboundFault::Timeout))
 }
@@ -175,8 +182,7 @@ async fn talk(
     max: usize,
     react: &mut dyn FnMut(&[u8]) -> Reaction,
 ) -> Result<(), OutboundFault> {
-    let opened = async { JsFuture::from(socket.opened()?).await };
-    opened.await.map_err(|e| refine(&js::text(&e)))?;
+    js::answer(socket.opened()).await.map_err(|e| refine(&js::text(&e)))?;
     let closed = |e: JsValue| OutboundFault::Closed(js::text(&e));
     let writer = socket.writable().and_then(|stream| stream.get_writer()).map_err(closed)?;
     let reader: ReadableStreamDefaultReader = socket.readable().map_err(closed)?.get_reader().unchecked_into();

@@ -2,6 +2,7 @@
 
 use super::calls::{self, Spent};
 use super::crypto;
+use super::js::{self, Storage};
 use super::{SharedConfig, config, outbound};
 use crate::acme::Problem;
 use crate::ca::memory::Memory;
@@ -147,6 +148,11 @@ pub struct Object {
 }
 
 impl Object {
+    /// Its storage.
+    pub fn storage(&self) -> Storage {
+        JsValue::from(self.state.storage().as_raw()).unchecked_into()
+    }
+
     /// Sets the alarm to go off at `at`, unless it goes off before that.
     ///
     /// The call into the storage is made at once, without an await before it, so that it is stored together with what
@@ -156,15 +162,11 @@ impl Object {
             return;
         }
         self.alarm.set(Some(at.millis()));
-        let storage: super::js::Storage = JsValue::from(self.state.storage().as_raw()).unchecked_into();
-        let promise = storage.set_alarm(at.millis() as f64);
+        let asked = self.storage().set_alarm(at.millis() as f64);
         worker::wasm_bindgen_futures::spawn_local(async move {
-            let set = match promise {
-                Ok(promise) => worker::wasm_bindgen_futures::JsFuture::from(promise).await,
-                Err(error) => Err(error),
-            };
+            let set = js::answer(asked).await;
             if let Err(error) = set {
-                worker::console_error!("setting an alarm failed: {}", super::js::text(&error));
+                worker::console_error!("setting an alarm failed: {}", js::text(&error));
             }
         });
     }

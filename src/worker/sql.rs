@@ -2,15 +2,15 @@
 //! good and grow without end, `kv` everything else: it stays small, so what is over is found by looking through it, and none
 //! of its rows needs an entry in an index, which would be as many rows written again.
 
-use super::js::{self, Storage};
+use super::js;
 use super::ports::Object;
 use crate::store::{Kv, StoreFailure, Write, lasts};
 use crate::values::Time;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
+use wasm_bindgen::JsValue;
 use wasm_bindgen::closure::ScopedClosure;
-use wasm_bindgen::{JsCast, JsValue};
 use worker::{SqlCursor, SqlStorage, SqlStorageValue, wasm_bindgen};
 
 /// How many bytes of a partition's rows are kept in memory. An isolate may host thousands of partitions.
@@ -28,7 +28,6 @@ const CREATE: &str = "CREATE TABLE IF NOT EXISTS kv (key TEXT PRIMARY KEY, expir
 #[derive(Clone)]
 pub struct SqlKv {
     sql: SqlStorage,
-    storage: Storage,
     /// Counts rows written.
     object: Rc<Object>,
     /// Whether the table is there. It is made by the first write: a request for an account that does not exist must
@@ -84,17 +83,10 @@ impl SqlKv {
     /// # Errors
     /// When it cannot be read.
     pub fn new(object: &Rc<Object>) -> Result<Self, StoreFailure> {
-        let storage = object.state.storage();
-        let sql = storage.sql();
+        let sql = object.state.storage().sql();
         let found = sql.exec("SELECT name FROM sqlite_master WHERE name = 'kv'", None).map_err(failure)?;
         let created = Rc::new(Cell::new(found.raw().next().is_some()));
-        Ok(Self {
-            sql,
-            storage: JsValue::from(storage.as_raw()).unchecked_into(),
-            object: object.clone(),
-            created,
-            known: Rc::default(),
-        })
+        Ok(Self { sql, object: object.clone(), created, known: Rc::default() })
     }
 
     fn query(&self, statement: &str, bindings: Vec<SqlStorageValue>) -> Result<SqlCursor, StoreFailure> {
@@ -145,7 +137,11 @@ impl SqlKv {
         };
         // Lent to JavaScript for the time of this one call.
         let closure = ScopedClosure::borrow_mut(&mut run);
-        self.storage.transaction_sync(closure.as_ref()).map(drop).map_err(|error| StoreFailure(js::text(&error)))
+        self.object
+            .storage()
+            .transaction_sync(closure.as_ref())
+            .map(drop)
+            .map_err(|error| StoreFailure(js::text(&error)))
     }
 }
 
