@@ -34,7 +34,7 @@ fn what_is_set_right_is_taken() {
     assert_eq!(settings.urls.directory(), "https://ca.example.org/directory");
     assert_eq!((settings.validation.http01_port, settings.validation.tls_alpn_port), (80, 443));
     assert!(!settings.validation.policy.allow_private && !settings.dev);
-    let issuer = settings.ca_issuers.unwrap();
+    let issuer = settings.published.unwrap().issuer("00");
     assert!(issuer.starts_with("http://ca.example.org/issuer/"), "verifiers fetch it by plain http: {issuer}");
     let mut values = good();
     values.insert("BASE_URL", "https://ca.example.org/".to_owned());
@@ -221,10 +221,10 @@ fn r02_alternate_chains_are_taken_while_they_are_valid() {
     let cross = cross_sign(&other_root, &issuer, "issuer", NOW, 1).unwrap();
     let mut values = good();
     values.insert("ISSUER_CHAIN", issuer.certificate.clone());
-    assert_eq!(read(&values, NOW).unwrap().issuer.alternates().len(), 0);
+    assert_eq!(read(&values, NOW).unwrap().issuers.active(NOW).alternates().len(), 0);
     let all = format!("{}{}{}{}", cross.certificate, other_root.certificate, issuer.certificate, root.certificate);
     values.insert("ALTERNATE_CHAINS", all);
-    assert_eq!(read(&values, NOW).unwrap().issuer.alternates().len(), 2);
+    assert_eq!(read(&values, NOW).unwrap().issuers.active(NOW).alternates().len(), 2);
     let later = Time::from_secs(NOW.secs() + 2 * 366 * 86_400);
     let refusal = read(&values, later).unwrap_err();
     assert!(refusal.starts_with("ALTERNATE_CHAINS") && refusal.contains("alternate chain 1"), "{refusal}");

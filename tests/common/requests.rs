@@ -258,7 +258,7 @@ fn certificates(scene: &Scene) -> Vec<Case<'_>> {
 fn reads(scene: &Scene) -> Vec<Case<'_>> {
     let client = &scene.client;
     let info = format!("{}/{}", client.url("renewal-info"), client.cert_id(&scene.certificate));
-    let issuer = client.world.urls().issuer(&client.world.settings().issuer.id());
+    let issuer = client.world.urls().issuer(&client.world.issuer().id());
     let nonce = client.url("new-nonce");
     let mut all = vec![
         post(scene, "directory by POST-as-GET", 200, &[], "https://ca.test/directory", None),

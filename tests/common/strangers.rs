@@ -31,7 +31,7 @@ impl Things {
     }
 
     fn cert_id_of(world: &World, serial: &Serial) -> String {
-        format!("{}.{}", b64::encode(world.settings().issuer.key_id()), b64::encode(serial.octets()))
+        format!("{}.{}", b64::encode(world.issuer().key_id()), b64::encode(serial.octets()))
     }
 }
 
