@@ -4,6 +4,7 @@ use super::faults::{Fault, SharedKv};
 use super::network::Network;
 use super::operations::Operations;
 use super::secrets::Secrets;
+use crate::ca::blocked::BlockedKeys;
 use crate::ca::external::ExternalAccounts;
 use crate::ca::limits::Limits;
 use crate::ca::memory::Memory;
@@ -101,6 +102,7 @@ impl World {
             revocation_page: None,
             terms_change: TermsChange::default(),
             policy: Policy::default(),
+            blocked_keys: BlockedKeys::default(),
             external: ExternalAccounts::default(),
             limits: Limits::off(),
             address_header: None,
