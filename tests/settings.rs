@@ -103,6 +103,7 @@ fn what_is_wrong_is_named() {
         ("POLICY", r#"{"deny":["a.test"],"deny":[]}"#.to_owned()),
         ("POLICY.deny[0]", r#"{"deny":["a..test"]}"#.to_owned()),
         ("POLICY.challenges[1]", r#"{"challenges":["dns-01","dns-1"]}"#.to_owned()),
+        ("BLOCKED_KEYS", "abc".to_owned()),
         ("EXTERNAL_ACCOUNT_REQUIRED", "yes".to_owned()),
         ("EXTERNAL_ACCOUNT_REQUIRED", "true".to_owned()),
         ("EAB_KEYS", "team-a".to_owned()),
@@ -170,6 +171,19 @@ fn policy_and_external_account_keys_are_read_and_stay_secret() {
     let narrow = format!(r#"{{"b":{{"key":"{key}","uses":"many","policy":{{"challenges":["http-01"]}}}}}}"#);
     values.insert("EAB_KEYS", narrow);
     assert!(read(&values, NOW).unwrap_err().starts_with("EAB_KEYS.b.policy.challenges"));
+}
+
+#[test]
+fn c02_blocked_keys_are_taken_as_text_and_as_an_array() {
+    let mut values = good();
+    assert!(!read(&values, NOW).unwrap().blocked_keys.contains(b"abc"));
+    // SHA-256 of "abc", the example of FIPS 180.
+    let hash = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    for text in [hash.to_owned(), format!("{}\n{hash},", "0f".repeat(32)), format!("[\"{hash}\"]")] {
+        values.insert("BLOCKED_KEYS", text);
+        let blocked = read(&values, NOW).unwrap().blocked_keys;
+        assert!(blocked.contains(b"abc") && !blocked.contains(b"abd"));
+    }
 }
 
 #[test]

@@ -57,7 +57,8 @@ pub async fn show<P: Ports>(ports: &P, request: &Request, issuer: &str, shard: u
         Response { body: Body::Bytes(der), ..Response::empty(200) }.with("Content-Type", "application/pkix-crl")
     };
     let fresh = ports.now().until(found.next_update).as_secs().min(CACHED);
-    Ok(response.with("Cache-Control", &format!("public, max-age={fresh}")).with("ETag", &tag))
+    let response = response.with("Cache-Control", &format!("public, max-age={fresh}")).with("ETag", &tag);
+    Ok(response.indexed(&settings.urls))
 }
 
 /// A list that is about to be signed.

@@ -10,6 +10,7 @@ use super::cell::{Admitted, Cell};
 use super::http::Answer;
 use super::issuing::{Links, lint_failed};
 use super::jobs::Work;
+use super::new_key;
 use super::permission::Permits;
 use super::ports::PartitionPorts;
 use crate::acme::order::{Issuance, OrderStatus};
@@ -93,6 +94,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
 
     /// Decides what will be signed.
     fn prepare(&self, order: &OrderRecord, presented: &Presented, permits: &Permits<'_>) -> Result<Issuance, Problem> {
+        // Here, not where the CSR is read: an order that has its certificate is still answered as it is.
+        new_key::check(self.ports.settings(), "the CSR's key", presented.csr.public_key())?;
         let wanted: BTreeSet<Identifier> = order.identifiers.iter().cloned().collect();
         let found = presented.csr.names().map_err(refuse_csr)?;
         if found != wanted {

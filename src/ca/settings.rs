@@ -1,6 +1,7 @@
 //! What the operator configures, checked.
 
 use super::authority::{Configured, Published, Root};
+use super::blocked::BlockedKeys;
 use super::caa;
 use super::external::ExternalAccounts;
 use super::limits::Limits;
@@ -46,6 +47,8 @@ pub struct Settings {
     pub terms_change: TermsChange,
     /// For what this CA issues.
     pub policy: Policy,
+    /// Keys that are refused.
+    pub blocked_keys: BlockedKeys,
     /// The external account keys.
     pub external: ExternalAccounts,
     /// The rate limits.
@@ -115,6 +118,7 @@ impl Settings {
             meta: meta(value)?,
             revocation_page: page(value, "REVOCATION_PAGE")?,
             terms_change: terms_change(value)?,
+            blocked_keys: BlockedKeys::read(value("BLOCKED_KEYS").as_deref())?,
             external: ExternalAccounts::read(keys.as_deref(), bound_only, &policy)?,
             limits: Limits::read(value("RATE_LIMITS").as_deref())?,
             address_header: address_header(value)?,

@@ -3,6 +3,7 @@
 pub mod b64;
 pub mod crypto;
 pub mod ecdsa;
+pub mod edwards;
 pub mod id;
 pub mod identifier;
 #[cfg(not(target_arch = "wasm32"))]

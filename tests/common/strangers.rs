@@ -136,7 +136,9 @@ fn after(last: Option<&Route>, things: &Things) -> Option<Route> {
         }
         Some(Route::Resumption(..)) => Route::Metrics,
         Some(Route::Metrics) => Route::Issuer("00".to_owned()),
-        Some(Route::Issuer(_)) => return None,
+        Some(Route::Issuer(_)) => Route::Issuers,
+        Some(Route::Issuers) => Route::Crl("00".to_owned(), 0),
+        Some(Route::Crl(..)) => return None,
     })
 }
 

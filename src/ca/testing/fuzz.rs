@@ -16,6 +16,7 @@ use crate::ca::ladder;
 use crate::ca::routes::{Route, Urls};
 use crate::jose::testing::ClientKey;
 use crate::jose::{EabUnverified, Jwk, KeyChange, KeyRef, Unverified};
+use crate::pki::key::check_spki;
 use crate::pki::{certificate, csr};
 use crate::values::native_crypto::{NativeCrypto, NativeKey};
 use crate::values::{Identifier, SigAlg};
@@ -104,6 +105,10 @@ pub fn jwk(data: &[u8]) {
         Err(fault) => return drop(shown(&fault)),
     };
     assert_eq!(Jwk::from_json(&key.to_json()).as_ref(), Ok(&key));
+    // Both layers that read keys take the same ones.
+    if let Err(fault) = check_spki(key.spki_der()).expect("the policy of CSRs").check_new() {
+        shown(&fault);
+    }
 }
 
 /// An `externalAccountBinding`. No MAC holds: the key is not known to whoever wrote the input.
@@ -135,6 +140,9 @@ pub fn csr(data: &[u8]) {
         Ok(parsed) => parsed,
         Err(fault) => return drop(shown(&fault)),
     };
+    if let Err(fault) = parsed.public_key().check_new() {
+        shown(&fault);
+    }
     match done(parsed.verify(&NativeCrypto)).and_then(|verified| verified.names()) {
         Ok(names) => names.iter().for_each(read_back),
         Err(fault) => drop(shown(&fault)),

@@ -5,6 +5,7 @@ use super::network::Network;
 use super::operations::Operations;
 use super::secrets::Secrets;
 use crate::ca::authority::Published;
+use crate::ca::blocked::BlockedKeys;
 use crate::ca::external::ExternalAccounts;
 use crate::ca::limits::Limits;
 use crate::ca::memory::Memory;
@@ -107,6 +108,7 @@ impl World {
             revocation_page: None,
             terms_change: TermsChange::default(),
             policy: Policy::default(),
+            blocked_keys: BlockedKeys::default(),
             external: ExternalAccounts::default(),
             limits: Limits::off(),
             address_header: None,
