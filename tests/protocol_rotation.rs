@@ -48,7 +48,7 @@ fn a_new_issuer_takes_over_at_its_time_and_no_client_notices() {
     assert_eq!(issued_by(&new), world.issuer().key_id());
     // Both can be revoked, by account, each in its issuer's ledger, and both have renewal information and lists.
     for leaf in [&old, &new] {
-        let info = format!("{}/{}", client.url("renewal-info"), client.cert_id(leaf));
+        let info = format!("/acme/renewal-info/{}", client.cert_id(leaf));
         world.ask("GET", &info).is(200);
         client.revoke(leaf, Some(4)).is(200);
         client.revoke(leaf, Some(4)).refused(400, Kind::AlreadyRevoked);
@@ -113,9 +113,7 @@ fn a_retired_issuer_that_is_not_configured_any_more_is_unknown() {
     let world = old.with_only(&another());
     let client = client.at(&world);
     client.revoke(&leaf, None).refused(404, Kind::Malformed);
-    world
-        .ask("GET", &format!("{}/{}", client.url("renewal-info"), client.cert_id(&leaf)))
-        .refused(404, Kind::Malformed);
+    world.ask("GET", &format!("/acme/renewal-info/{}", client.cert_id(&leaf))).refused(404, Kind::Malformed);
     // Its certificates are still downloaded, and a certificate that it signed is replaced without any ado.
     let replaces = client.cert_id(&leaf);
     client.new_order_with(&["a.test"], json!({ "replaces": replaces })).is(201);
