@@ -63,15 +63,12 @@ pub fn is_encrypted(pem: &str) -> Result<bool, KeyFileFault> {
 }
 
 /// The key as encrypted PKCS#8, PEM: PBES2 with PBKDF2-HMAC-SHA256, [`ROUNDS`] and AES-256-CBC
-/// ([RFC 8018 §6.2](https://www.rfc-editor.org/rfc/rfc8018#section-6.2)), with salt and IV from `fill`.
+/// ([RFC 8018 §6.2](https://www.rfc-editor.org/rfc/rfc8018#section-6.2)). Salt and IV have to be random and new.
 ///
 /// # Errors
 /// Failures of the encoding, which do not happen.
-pub fn encrypt(key: &NativeKey, passphrase: &str, fill: &mut impl FnMut(&mut [u8])) -> Result<String, CryptoFailure> {
+pub fn encrypt(key: &NativeKey, passphrase: &str, salt: [u8; 16], iv: [u8; 16]) -> Result<String, CryptoFailure> {
     let failure = |error: &dyn fmt::Display| CryptoFailure(error.to_string());
-    let (mut salt, mut iv) = ([0; 16], [0; 16]);
-    fill(&mut salt);
-    fill(&mut iv);
     let plain = Zeroizing::new(key.to_pkcs8_pem()?);
     let (_, plain) = der::pem::decode_vec(plain.as_bytes()).map_err(|e| failure(&e))?;
     let plain = Zeroizing::new(plain);
@@ -122,7 +119,7 @@ mod tests {
     #[test]
     fn a_key_comes_back_with_its_passphrase_and_no_other() {
         let key = NativeKey::generate(SigAlg::Es384, &mut fill).unwrap();
-        let pem = encrypt(&key, PASSPHRASE, &mut fill).unwrap();
+        let pem = encrypt(&key, PASSPHRASE, [1; 16], [2; 16]).unwrap();
         assert!(pem.starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----\n"));
         assert_eq!(is_encrypted(&pem), Ok(true));
         assert_eq!(decrypt(&pem, PASSPHRASE).unwrap().spki_der().unwrap(), key.spki_der().unwrap());
