@@ -9,7 +9,7 @@ use selvedge::values::{SigAlg, Time, b64, encrypted_key};
 use zeroize::Zeroizing;
 
 use super::folder::{CaFolder, NONCE_KEY, NewFile, ROOT, ROOT_KEY, issuer_file, public_settings, setting};
-use super::names::{Algorithm, Permits, base_url, issuer_name};
+use super::names::{Algorithm, Permits, base_url, ca_name, issuer_name};
 use super::passphrase::{Passphrase, open_key};
 use super::settings::Settings;
 use super::{FIRST, Place, report};
@@ -25,7 +25,7 @@ pub struct Options {
     place: Place,
     /// What the certificates of the CA are called by: "NAME Root" and "NAME Issuing CA". Without it, the host of
     /// --base-url.
-    #[arg(long)]
+    #[arg(long, value_parser = ca_name)]
     name: Option<String>,
     /// The root's key.
     #[arg(long, value_name = "ALGORITHM", default_value = "p384", conflicts_with = "root_certificate")]

@@ -99,6 +99,17 @@ pub fn instant(text: &str) -> Result<Time, String> {
     Time::parse_rfc3339(text).ok_or_else(|| format!("{text:?} is no instant; write it as 2027-01-31T00:00:00Z"))
 }
 
+/// What a CA is called by.
+///
+/// # Errors
+/// A sentence for the operator.
+pub fn ca_name(text: &str) -> Result<String, String> {
+    if text.trim() != text || text.is_empty() || text.chars().any(char::is_control) {
+        return Err("a name is wanted that people know the CA by, as \"Example\"".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
 /// The common name of an issuer: no two of one CA have the same.
 pub fn issuer_name(name: &str, slot: u8) -> String {
     if slot == FIRST { format!("{name} Issuing CA") } else { format!("{name} Issuing CA {slot}") }

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use super::folder::{CaFolder, NewFile, ROOT, ROOT_KEY, Slot, issuer_file, setting};
 use super::init::set_issuer;
-use super::names::{Permits, instant, issuer_name, next_name};
+use super::names::{Permits, ca_name, instant, issuer_name, next_name};
 use super::passphrase::open_key;
 use super::settings::Settings;
 use super::{FIRST, Place, report};
@@ -26,7 +26,7 @@ pub struct Options {
     #[command(flatten)]
     place: Place,
     /// What it is called by: "NAME Issuing CA N". Without it, as the present one.
-    #[arg(long)]
+    #[arg(long, value_parser = ca_name)]
     name: Option<String>,
     /// Years that it lives, from now on.
     #[arg(long, value_name = "YEARS", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=30))]

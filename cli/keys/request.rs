@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::folder::{CaFolder, NONCE_KEY, NewFile, issuer_file};
 use super::init::new_nonce_key;
-use super::names::{Permits, issuer_name};
+use super::names::{Permits, ca_name, issuer_name};
 use super::{FIRST, Place, report};
 use crate::dev;
 
@@ -19,7 +19,7 @@ pub struct Options {
     #[command(flatten)]
     place: Place,
     /// What the issuer is called by: "NAME Issuing CA", from the second on with its number.
-    #[arg(long)]
+    #[arg(long, value_parser = ca_name)]
     name: String,
     #[command(flatten)]
     permits: Permits,
