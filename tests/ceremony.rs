@@ -251,3 +251,55 @@ fn issuers_follow_each_other_under_the_same_root() {
     }
     assert_eq!(desk.files("ca"), before);
 }
+
+/// Runs a program on a terminal of its own, answers each prompt with a line, prints all that came.
+const TERMINAL: &str = r#"
+import os, pty, sys, termios, time
+answers, command = sys.argv[1].split("|"), sys.argv[2:]
+pid, terminal = pty.fork()
+if pid == 0:
+    os.execvp(command[0], command)
+seen = b""
+while True:
+    try:
+        some = os.read(terminal, 1024)
+    except OSError:
+        break
+    if not some:
+        break
+    seen += some
+    if seen.endswith(b": ") and answers:
+        # As a person would: not in the very moment in which the prompt appears.
+        while termios.tcgetattr(terminal)[3] & termios.ECHO:
+            time.sleep(0.01)
+        os.write(terminal, answers.pop(0).encode() + b"\n")
+sys.stdout.buffer.write(seen)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+"#;
+
+#[test]
+fn on_a_terminal_the_passphrase_is_asked_for_twice_and_not_shown() {
+    let desk = Desk::new();
+    let on_terminal = |answers: &str, line: &str| {
+        let mut command = std::process::Command::new("python3");
+        command.args(["-c", TERMINAL, answers, env!("CARGO_BIN_EXE_selvedge")]).args(line.split(' '));
+        let out = command.current_dir(desk.path(".")).output().unwrap();
+        let seen = String::from_utf8(out.stdout).unwrap();
+        assert!(!seen.contains(PASSPHRASE) && !seen.contains("something else"), "{seen}");
+        (out.status.success(), seen)
+    };
+    let init = "init --base-url https://ca.corp.example";
+    let (good, seen) = on_terminal(&format!("{PASSPHRASE}|something else"), init);
+    assert!(!good && seen.contains("the two passphrases differ"), "{seen}");
+    let (good, seen) = on_terminal("short", init);
+    assert!(!good && seen.contains("this one has 5") && !seen.contains("again"), "{seen}");
+    assert!(!desk.path("ca").exists());
+    let (good, seen) = on_terminal(&format!("{PASSPHRASE}|{PASSPHRASE}"), init);
+    assert!(good && seen.contains("The same again: "), "{seen}");
+    desk.openssl("pkey -in ca/root.key -passin file:passphrase -noout").unwrap();
+    let next = "issuer new --takes-over 2028-01-31T00:00:00Z";
+    let (good, seen) = on_terminal("something else", next);
+    assert!(!good && seen.contains("the passphrase is wrong, or the file is damaged"), "{seen}");
+    let (good, seen) = on_terminal(PASSPHRASE, next);
+    assert!(good && seen.contains("Passphrase of ca/root.key: "), "{seen}");
+}

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use super::capnp::Binding;
 use super::wrangler::Var;
-use crate::keys::{CaFolder, FIRST, NONCE_KEY, ROOT, issuer_file, setting};
+use crate::keys::{CaFolder, NONCE_KEY, ROOT, issuer_file, setting};
 
 /// A CA that is kept: its root, and what the Worker is told of it.
 #[derive(Clone, Debug)]
@@ -23,21 +23,22 @@ pub struct Kept {
 }
 
 impl Kept {
-    /// Reads the CA of a folder, and checks that each issuer has its key and is not over.
+    /// Reads the CA of a folder, and checks that each issuer has its key, and that the one that signs is valid.
     ///
     /// # Errors
     /// With what does not fit.
     pub fn read(dir: &Path, now: Time) -> Result<Self> {
         let folder = CaFolder::existing(dir)?;
         let slots = folder.slots()?;
-        if slots.first().is_none_or(|slot| slot.number != FIRST) {
-            let wanted = folder.path(&issuer_file(FIRST, "pem"));
+        // Others may be over, or not valid yet: the Worker gets along with them.
+        let active = slots.iter().filter(|slot| slot.from.is_none_or(|from| from <= now)).max_by_key(|slot| slot.from);
+        let Some(active) = active.map(|slot| slot.number) else {
             bail!(
-                "there is no {}: the CA's first issuer is missing; make one with `selvedge init` or import it with \
-                 `selvedge issuer import`",
-                wanted.display()
+                "{} has no issuer that signs at present; make one with `selvedge init` or import it with `selvedge \
+                 issuer import`",
+                dir.display()
             );
-        }
+        };
         let root = folder.need(ROOT)?;
         let mut bindings = BTreeMap::from([
             ("ROOT_CERTIFICATE".to_owned(), text(&root)),
@@ -49,9 +50,11 @@ impl Kept {
             ceremony::check_pair(&slot.chain, &secret).with_context(|| {
                 format!("{} and {}", folder.path(&certificate).display(), folder.path(&key).display())
             })?;
-            let issuer = Issuer::from_pem_chain(&slot.chain);
-            let checked = issuer.and_then(|issuer| issuer.check_time(now));
-            checked.with_context(|| folder.path(&certificate).display().to_string())?;
+            let named = || folder.path(&certificate).display().to_string();
+            let issuer = Issuer::from_pem_chain(&slot.chain).with_context(named)?;
+            if slot.number == active {
+                issuer.check_time(now).with_context(named)?;
+            }
             bindings.insert(setting("ISSUER_CHAIN", slot.number), text(&slot.chain));
             bindings.insert(setting("ISSUER_KEY", slot.number), Binding::File(folder.path(&key)));
             if let Some(from) = slot.from {

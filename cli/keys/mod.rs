@@ -24,7 +24,7 @@ pub use folder::{CaFolder, NONCE_KEY, ROOT, issuer_file, public_settings, settin
 pub use init::Options as InitOptions;
 
 /// The first issuer, in the names of files and settings that have no number.
-pub const FIRST: u8 = 1;
+const FIRST: u8 = 1;
 
 /// What can be done with issuers.
 #[derive(Clone, Debug, clap::Subcommand)]

@@ -103,7 +103,7 @@ fn a_folder_that_does_not_fit_is_refused_with_the_file() {
     for (said, wanted) in [
         (refused(&swapped, now()), "issuer.key: the private key does not belong to the certificate"),
         (refused(&swap, now()), "issuer-2.key is missing"),
-        (refused(&remove("issuer.pem"), now()), "the CA's first issuer is missing"),
+        (refused(&remove("issuer.pem"), now()), "no issuer that signs at present"),
         (refused(&remove("nonce.key"), now()), "nonce.key is missing"),
         (refused(&remove("root.pem"), now()), "root.pem is missing"),
         (refused(&remove("issuer-2.from"), now()), "issuer-2.from is missing"),
@@ -115,6 +115,14 @@ fn a_folder_that_does_not_fit_is_refused_with_the_file() {
     ] {
         assert!(said.contains(wanted), "{wanted}: {said}");
     }
+    // The second one has taken over: that the first is over stops nothing any more.
+    let (dir, root, _) = folder();
+    let after = Time::from_secs(now().secs() + 4 * 365 * 86_400);
+    let second = create_intermediate(&root, "Second", after, 5).unwrap();
+    fs::write(dir.path().join("issuer-2.pem"), &second.certificate).unwrap();
+    fs::write(dir.path().join("issuer-2.key"), &second.key).unwrap();
+    Kept::read(dir.path(), late).unwrap();
+
     let said = format!("{:#}", Kept::read(Path::new("/no/such/folder"), now()).unwrap_err());
     assert!(said.contains("selvedge init"), "{said}");
 }
