@@ -194,7 +194,7 @@ fn a_ca_that_exists_signs_the_first_issuer() {
         ("leaf.pem", "leaf.key", "no CA certificate"),
         ("over.pem", "over.key", "was valid until 2021-01-01T00:00:00Z"),
         ("soon.pem", "soon.key", "is valid from 2090-01-01T00:00:00Z only"),
-        ("own.pem", "own.pem", "\"CERTIFICATE\" where PKCS#8 belongs"),
+        ("own.pem", "own.pem", "own.pem is a PEM of kind \"CERTIFICATE\" where PKCS#8 belongs"),
         ("own.pem", "none.key", "cannot read the root's key"),
         ("wrangler.toml", "own.enc", "text outside the certificates"),
     ] {
@@ -209,6 +209,9 @@ fn a_ca_that_exists_signs_the_first_issuer() {
     desk.ok(&with("own.pem", "own.enc"));
     assert_eq!(desk.files("ca"), ["issuer.key", "issuer.pem", "nonce.key", "root.pem"]);
     desk.openssl("verify -x509_strict -purpose any -CAfile own.pem ca/issuer.pem").unwrap();
+    // A key that is not encrypted is taken, too.
+    desk.ok(&desk.line(&["issuer", "new"], &["--takes-over", "2028-01-01T00:00:00Z", "--root-key", "own.key"]));
+    desk.openssl("verify -x509_strict -purpose any -CAfile own.pem ca/issuer-2.pem").unwrap();
 }
 
 #[test]
@@ -302,4 +305,28 @@ fn on_a_terminal_the_passphrase_is_asked_for_twice_and_not_shown() {
     assert!(!good && seen.contains("the passphrase is wrong, or the file is damaged"), "{seen}");
     let (good, seen) = on_terminal(PASSPHRASE, next);
     assert!(good && seen.contains("Passphrase of ca/root.key: "), "{seen}");
+}
+
+#[test]
+fn a_root_that_stays_where_it_is_signs_a_request_that_is_carried_to_it() {
+    let (vault, desk) = (Desk::new(), Desk::new());
+    vault.init(&["--permit-dns", "corp.example"]);
+    let request = ["issuer", "request", "--name", "Example", "--permit-dns", "corp.example"].map(str::to_owned);
+    desk.ok(&request);
+    vault.write("issuer.csr", &desk.read("ca/issuer.csr"));
+    let sign = |options: &[&str]| {
+        let root = ["--root-certificate", "ca/root.pem", "--root-key", "ca/root.key", "--request", "issuer.csr"];
+        vault.line(&["issuer", "sign"], &[&root[..], options].concat())
+    };
+    assert!(vault.refused(&sign(&["--out", "ca/root.pem"])).contains("nothing is overwritten"));
+    assert!(vault.refused(&sign(&["--out", "signed.pem", "--years", "25"])).contains("choose a shorter life"));
+    vault.ok(&sign(&["--out", "signed.pem", "--years", "2"]));
+    desk.write("signed.pem", &vault.read("signed.pem"));
+    desk.write("root.pem", &vault.read("ca/root.pem"));
+    desk.ok(&["issuer", "import", "--certificate", "signed.pem", "--root", "root.pem"].map(str::to_owned));
+    desk.openssl("verify -x509_strict -purpose any -CAfile ca/root.pem ca/issuer.pem").unwrap();
+    // Changed on its way, or no request at all.
+    vault.write("issuer.csr", &vault.read("ca/root.pem"));
+    assert!(vault.refused(&sign(&["--out", "other.pem"])).contains("no request that can be signed"));
+    assert!(!vault.path("other.pem").exists());
 }

@@ -96,12 +96,13 @@ fn make_root(options: &Options, folder: &CaFolder, name: &str, now: Time) -> Res
     let passphrase_file = options.passphrase_file.as_deref();
     // Before a passphrase is asked for.
     folder.refuse_existing(&[ROOT, ROOT_KEY, &issuer_file(FIRST, "pem"), &issuer_file(FIRST, "key"), NONCE_KEY])?;
-    if let (Some(certificate), Some(key)) = (&options.root_certificate, &options.root_key) {
+    if let (Some(certificate), Some(key_file)) = (&options.root_certificate, &options.root_key) {
         let pem = std::fs::read_to_string(certificate)
             .with_context(|| format!("cannot read the root's certificate {}", certificate.display()))?;
-        let key = open_key(key, passphrase_file)?;
-        let root = Root::read(&pem, key, now);
-        return Ok((root.with_context(|| format!("{} cannot be the root", certificate.display()))?, None));
+        let key = open_key(key_file, passphrase_file)?;
+        let root = Root::read(&pem, key, now)
+            .with_context(|| format!("{} with {} cannot be the root", certificate.display(), key_file.display()))?;
+        return Ok((root, None));
     }
     let passphrase = Passphrase::new(passphrase_file)?;
     let root = Root::create(options.root_algorithm.alg(), &format!("{name} Root"), now, options.root_years);
@@ -141,7 +142,7 @@ fn text(
     let _ = writeln!(out, "  root      {}\n            {}", folder.path(ROOT).display(), report::certificate(root)?);
     let file = folder.path(&issuer_file(FIRST, "pem"));
     let _ = writeln!(out, "  issuer    {}\n            {}", file.display(), report::certificate(issuer)?);
-    let _ = writeln!(out, "            good for {}", report::constraints(constraints));
+    let _ = writeln!(out, "            permits {}", report::constraints(constraints));
     let _ = writeln!(out, "  settings  {}: BASE_URL, ISSUER_CHAIN, ROOT_CERTIFICATE", settings.path().display());
     if options.root_key.is_none() {
         let key = folder.path(ROOT_KEY);
@@ -154,6 +155,11 @@ fn text(
             folder.path(ROOT).display()
         );
     }
+    let _ = writeln!(
+        out,
+        "\nKeep {} out of version control, and a copy of it in a safe place: a secret cannot be read back.",
+        options.place.dir.display()
+    );
     let _ = writeln!(out, "\nTo try it on this machine:\n\n{}", report::try_here(&options.place.dir));
     let _ = write!(out, "To deploy it to Cloudflare:\n\n{}", report::deploy(folder, FIRST));
     Ok(out)

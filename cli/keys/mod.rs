@@ -12,6 +12,7 @@ mod passphrase;
 mod report;
 mod request;
 mod settings;
+mod sign;
 #[cfg(test)]
 mod tests;
 
@@ -33,7 +34,9 @@ pub enum IssuerCommand {
     New(new::Options),
     /// Make a key and a request (CSR) for it, to be signed by a company's CA.
     Request(request::Options),
-    /// Take in the certificate that a company's CA signed, once it has passed every check.
+    /// Sign a request with the own root, on the machine where its key is.
+    Sign(sign::Options),
+    /// Take in the certificate that was made of a request, once it has passed every check.
     Import(import::Options),
 }
 
@@ -66,6 +69,7 @@ pub fn issuer(command: &IssuerCommand) -> Result<()> {
     match command {
         IssuerCommand::New(options) => new::run(options),
         IssuerCommand::Request(options) => request::run(options),
+        IssuerCommand::Sign(options) => sign::run(options),
         IssuerCommand::Import(options) => import::run(options),
     }
 }

@@ -142,7 +142,7 @@ fn text(
     let mut out = format!("Issuer {slot} is made; it signs from {}.\n\n", from.rfc3339());
     let file = folder.path(&issuer_file(slot, "pem"));
     let _ = writeln!(out, "  issuer    {}\n            {}", file.display(), report::certificate(issuer)?);
-    let _ = writeln!(out, "            good for {}", report::constraints(constraints));
+    let _ = writeln!(out, "            permits {}", report::constraints(constraints));
     let (chain, start) = (setting("ISSUER_CHAIN", slot), setting("ISSUER_FROM", slot));
     let _ = writeln!(out, "  settings  {}: {chain}, {start}", settings.path().display());
     let _ = writeln!(

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail};
-use selvedge::values::encrypted_key;
+use selvedge::values::encrypted_key::{self, KeyFileFault};
 use selvedge::values::native_crypto::NativeKey;
 use zeroize::Zeroizing;
 
@@ -105,11 +105,13 @@ pub fn open_key(file: &Path, passphrase_file: Option<&Path>) -> Result<NativeKey
     })?;
     let text = Zeroizing::new(text);
     let text = std::str::from_utf8(&text).map_err(|_| anyhow!("the root's key {} is no PEM file", file.display()))?;
-    let about = || format!("the root's key {}", file.display());
-    if !encrypted_key::is_encrypted(text).with_context(about)? {
-        say(format!("{} is not encrypted; `openssl pkcs8 -topk8 -v2 aes-256-cbc` encrypts it", about()));
-        return NativeKey::from_pkcs8_pem(text).with_context(about);
+    let about = format!("the root's key {}", file.display());
+    // The fault is a clause about the key.
+    let refuse = |fault: KeyFileFault| anyhow!("{about} {fault}");
+    if !encrypted_key::is_encrypted(text).map_err(refuse)? {
+        say(format!("{about} is not encrypted; `openssl pkcs8 -topk8 -v2 aes-256-cbc` encrypts it"));
+        return NativeKey::from_pkcs8_pem(text).context(about);
     }
     let passphrase = Passphrase::of(file, passphrase_file)?;
-    encrypted_key::decrypt(text, passphrase.expose()).with_context(about)
+    encrypted_key::decrypt(text, passphrase.expose()).map_err(refuse)
 }

@@ -60,7 +60,7 @@ fn text(options: &Options, folder: &CaFolder, slot: u8, constraints: &Constraint
     let file = folder.path(&issuer_file(slot, "csr"));
     let mut out = String::from("The request is made.\n\n");
     let _ = writeln!(out, "  request   {}  (for the company's CA)", file.display());
-    let _ = writeln!(out, "            asks for {}", report::constraints(constraints));
+    let _ = writeln!(out, "            to permit {}", report::constraints(constraints));
     let _ = writeln!(out, "  key       {}  (stays here)", folder.path(&issuer_file(slot, "key")).display());
     let _ = writeln!(
         out,

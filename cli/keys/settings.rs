@@ -1,6 +1,7 @@
 //! The Worker's settings in `wrangler.toml`, changed in place: comments and order stay.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -107,6 +108,8 @@ impl Settings {
         if again.to_string() != text {
             bail!("the changed settings read otherwise than they were written");
         }
-        Staged::write(&self.path, &text, Readers::Everyone)
+        let mode = fs::metadata(&self.path).map_or(0o644, |found| found.permissions().mode());
+        let readers = if mode & 0o077 == 0 { Readers::Owner } else { Readers::Everyone };
+        Staged::write(&self.path, &text, readers)
     }
 }

@@ -28,6 +28,15 @@ fn banner(scheme: &str) -> String {
     text(&running(scheme), PORTS, Names::Ours, &Path::new(AWKWARD).join("clients"))
 }
 
+#[test]
+fn what_is_issued_below_another_root_is_said() {
+    let mut running = running("https");
+    assert!(!banner("https").contains("issues"));
+    running.issued_below = Some("ca/root.pem".into());
+    let text = text(&running, PORTS, Names::Ours, Path::new("clients"));
+    assert!(text.contains("(for this server; what it issues is below ca/root.pem)"), "{text}");
+}
+
 /// Runs the part of the banner that can be pasted, and returns a line of words for each program that it starts.
 fn pasted(banner: &str) -> Vec<String> {
     let dir = tempfile::tempdir().unwrap();

@@ -61,7 +61,8 @@ impl fmt::Display for CeremonyFault {
             Self::Csr(fault) => fault.fmt(f),
             Self::Outlives(end, issuer_end) => write!(
                 f,
-                "the certificate would be valid until {}, longer than its issuer, which ends {}",
+                "the certificate would be valid until {}, longer than its issuer, which ends {}; choose a \
+                 shorter life",
                 end.rfc3339(),
                 issuer_end.rfc3339()
             ),
