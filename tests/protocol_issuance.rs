@@ -81,7 +81,7 @@ fn o08_o09_o10_r01_t14_t17_t18_from_order_to_certificate() {
     let chain = answered.text();
     assert!(chain.ends_with("-----\n") && !chain.contains("\n\n") && !chain.contains('\r'));
     let certificates = pem::read_certificates(chain).unwrap();
-    assert_eq!((certificates.len(), certificates[1].as_slice()), (2, world.settings().issuer.certificate_der()));
+    assert_eq!((certificates.len(), certificates[1].as_slice()), (2, world.issuer().certificate_der()));
     // O-12: the same CSR again is the same request, another one is refused.
     assert_eq!(client.finalize(&order, &csr).is(200).json(), finished.json());
     let other = CsrShape::dns(&["a.test", "*.a.test"]).build(&new_key(SigAlg::Es256));
@@ -220,7 +220,7 @@ fn r04_to_r08_who_may_revoke_and_how() {
     Client::new(&world).revoke(&certificate, None).refused(403, Kind::Unauthorized);
     client.revoke(&certificate, Some(2)).refused(400, Kind::BadRevocationReason);
     client.revoke(b"no DER", None).refused(400, Kind::Malformed);
-    client.revoke(world.settings().issuer.certificate_der(), None).refused(404, Kind::Malformed);
+    client.revoke(world.issuer().certificate_der(), None).refused(404, Kind::Malformed);
     other.ready_order(&["a.test"]);
     assert_eq!(other.revoke(&certificate, Some(4)).is(200).text(), "", "authorizations for all names");
     client.revoke(&certificate, None).refused(400, Kind::AlreadyRevoked);

@@ -8,7 +8,7 @@ use der::Decode;
 use selvedge::acme::Kind;
 use selvedge::ca::testing::{Client, CsrShape, Proof, START, World, new_key};
 use selvedge::pki::ceremony::{create_intermediate_for, create_root};
-use selvedge::pki::{Issuer, profile};
+use selvedge::pki::profile;
 use selvedge::values::{SigAlg, Time};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -36,7 +36,7 @@ fn expires(object: &Value) -> Time {
 fn narrow(world: &World, purpose: ObjectIdentifier) -> World {
     let root = create_root("Narrow Root", START, 10).unwrap();
     let issuer = create_intermediate_for(&root, "Narrow Issuer", &[purpose], START, 5).unwrap();
-    world.reconfigured(|settings| settings.issuer = Issuer::from_pem_chain(&issuer.certificate).unwrap())
+    world.with_only(&issuer)
 }
 
 #[test]
@@ -175,7 +175,7 @@ fn o03_a_validity_that_cannot_be_had_is_refused_with_the_limit() {
     }
     // The issuer's end.
     world.pass(DAY * 365 * 5 - DAY * 2);
-    let (client, end) = (client.at(&world), world.settings().issuer.not_after());
+    let (client, end) = (client.at(&world), world.issuer().not_after());
     let late = client.new_order_with(&["a.test"], json!({ "notAfter": at(end.plus(second)) }));
     assert!(late.refused(400, Kind::Malformed).detail().contains("the issuer's own certificate ends then"));
     client.new_order_with(&["a.test"], json!({ "notAfter": at(end) })).is(201);

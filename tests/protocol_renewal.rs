@@ -5,7 +5,7 @@
 use core::time::Duration;
 use selvedge::acme::Kind;
 use selvedge::ca::testing::{Answered, BASE, Client, CsrShape, Race, START, World, new_key};
-use selvedge::pki::pem;
+use selvedge::pki::{Issuer, Issuers, pem};
 use selvedge::values::{SigAlg, Time};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -193,7 +193,8 @@ fn world_with_alternates() -> (World, Vec<String>) {
     let world = World::new();
     let (root, cross) = world.cross_signed();
     let all = format!("{cross}{cross}{root}");
-    let world = world.reconfigured(|settings| settings.issuer = settings.issuer.clone().with_alternates(&all).unwrap());
+    let issuer = world.issuer().clone().with_alternates(&all).unwrap();
+    let world = world.reconfigured(|settings| settings.issuers = Issuers::one(issuer));
     (world, vec![cross.clone(), format!("{cross}{root}")])
 }
 
@@ -218,7 +219,7 @@ fn r02_r03_alternate_chains_are_announced_on_each_and_begin_with_the_same_leaf()
     let usual = client.get(&url).is(200);
     assert_eq!(alternates(&usual), [format!("{url}/1"), format!("{url}/2")]);
     let leaf = pem::write_certificate(&pem::read_certificates(usual.text()).unwrap()[0]).unwrap();
-    assert_eq!(usual.text(), format!("{leaf}{}", world.settings().issuer.chain_pem()));
+    assert_eq!(usual.text(), format!("{leaf}{}", world.issuer().chain_pem()));
     for (n, chain) in chains.iter().enumerate() {
         let answered = client.get(&format!("{url}/{}", n + 1)).is(200);
         assert_eq!(answered.text(), format!("{leaf}{chain}"));
@@ -232,7 +233,7 @@ fn r02_r03_alternate_chains_are_announced_on_each_and_begin_with_the_same_leaf()
     stranger.get(&url).refused(404, Kind::Malformed);
     stranger.get(&format!("{url}/1")).refused(404, Kind::Malformed);
     let plain = client.at(&World::reconfigured(&world, |s| {
-        s.issuer = selvedge::pki::Issuer::from_pem_chain(s.issuer.chain_pem()).unwrap();
+        s.issuers = Issuers::one(Issuer::from_pem_chain(world.issuer().chain_pem()).unwrap());
     }));
     assert_eq!(alternates(&plain.get(&url).is(200)), Vec::<String>::new());
     plain.get(&format!("{url}/1")).refused(404, Kind::Malformed);

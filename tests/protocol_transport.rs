@@ -94,7 +94,7 @@ fn h08_other_gets_are_refused_with_405() {
 #[test]
 fn h08_h03_allow_says_what_the_resource_takes() {
     let world = World::new();
-    let issuer = world.urls().issuer(&world.settings().issuer.id());
+    let issuer = world.urls().issuer(world.issuer().id());
     for (path, allowed) in [
         ("/directory", "GET, HEAD, POST"),
         ("/acme/new-nonce", "GET, HEAD, POST"),
@@ -182,7 +182,7 @@ fn h10_no_user_agent_is_asked_for_and_h11_relations_have_lines_of_their_own() {
 fn n07_h10_no_other_header_of_a_request_reaches_the_ca() {
     let client = Client::registered(&World::new());
     // The other two are for limits and for the operator: they decide nothing of ACME.
-    let Request { method: _, path: _, content_type: _, authorization: _, address: _, body } =
+    let Request { method: _, path: _, content_type: _, authorization: _, if_none_match: _, address: _, body } =
         client.sign(client.account(), None);
     let path = client.account().strip_prefix(BASE).unwrap().to_owned();
     let content_type = Some("application/jose+json".to_owned());
@@ -210,10 +210,10 @@ fn h01_every_url_is_https_and_json_is_utf_8() {
 #[test]
 fn the_issuer_certificate_is_served() {
     let world = World::new();
-    let path = world.urls().issuer(&world.settings().issuer.id());
+    let path = world.urls().issuer(world.issuer().id());
     let answered = world.ask("GET", path.strip_prefix(BASE).unwrap()).is(200);
     assert_eq!(answered.header("Content-Type"), Some("application/pkix-cert"));
-    assert_eq!(answered.response.body, Body::Bytes(world.settings().issuer.certificate_der().to_vec()));
+    assert_eq!(answered.response.body, Body::Bytes(world.issuer().certificate_der().to_vec()));
     world.ask("GET", "/issuer/00.crt").refused(404, Kind::Malformed);
     world.ask("GET", "/").is(200);
     world.ask("GET", "/nothing").refused(404, Kind::Malformed);

@@ -97,9 +97,9 @@ fn t17_t18_the_chain_is_strict_pem_without_its_root() {
     assert!(!chain.contains('\r') && !chain.ends_with("\n\n"));
     assert!(!chain.contains(world.root().trim()));
     // Who wants the issuer finds it under a URL of its own.
-    let issuer = world.urls().issuer(&world.settings().issuer.id());
+    let issuer = world.urls().issuer(world.issuer().id());
     let served = world.ask("GET", issuer.strip_prefix("https://ca.test").unwrap()).is(200);
-    assert!(matches!(served.response.body, Body::Bytes(der) if der == world.settings().issuer.certificate_der()));
+    assert!(matches!(served.response.body, Body::Bytes(der) if der == world.issuer().certificate_der()));
 }
 
 /// traefik and others take 90 days for granted.

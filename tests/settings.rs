@@ -34,7 +34,7 @@ fn what_is_set_right_is_taken() {
     assert_eq!(settings.urls.directory(), "https://ca.example.org/directory");
     assert_eq!((settings.validation.http01_port, settings.validation.tls_alpn_port), (80, 443));
     assert!(!settings.validation.policy.allow_private && !settings.dev);
-    let issuer = settings.ca_issuers.unwrap();
+    let issuer = settings.published.unwrap().issuer("00");
     assert!(issuer.starts_with("http://ca.example.org/issuer/"), "verifiers fetch it by plain http: {issuer}");
     let mut values = good();
     values.insert("BASE_URL", "https://ca.example.org/".to_owned());
@@ -103,6 +103,7 @@ fn what_is_wrong_is_named() {
         ("POLICY", r#"{"deny":["a.test"],"deny":[]}"#.to_owned()),
         ("POLICY.deny[0]", r#"{"deny":["a..test"]}"#.to_owned()),
         ("POLICY.challenges[1]", r#"{"challenges":["dns-01","dns-1"]}"#.to_owned()),
+        ("BLOCKED_KEYS", "abc".to_owned()),
         ("EXTERNAL_ACCOUNT_REQUIRED", "yes".to_owned()),
         ("EXTERNAL_ACCOUNT_REQUIRED", "true".to_owned()),
         ("EAB_KEYS", "team-a".to_owned()),
@@ -173,6 +174,19 @@ fn policy_and_external_account_keys_are_read_and_stay_secret() {
 }
 
 #[test]
+fn c02_blocked_keys_are_taken_as_text_and_as_an_array() {
+    let mut values = good();
+    assert!(!read(&values, NOW).unwrap().blocked_keys.contains(b"abc"));
+    // SHA-256 of "abc", the example of FIPS 180.
+    let hash = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    for text in [hash.to_owned(), format!("{}\n{hash},", "0f".repeat(32)), format!("[\"{hash}\"]")] {
+        values.insert("BLOCKED_KEYS", text);
+        let blocked = read(&values, NOW).unwrap().blocked_keys;
+        assert!(blocked.contains(b"abc") && !blocked.contains(b"abd"));
+    }
+}
+
+#[test]
 fn s02_limits_are_in_force_unless_something_else_is_said() {
     let mut values = good();
     let settings = read(&values, NOW).unwrap();
@@ -221,10 +235,10 @@ fn r02_alternate_chains_are_taken_while_they_are_valid() {
     let cross = cross_sign(&other_root, &issuer, "issuer", NOW, 1).unwrap();
     let mut values = good();
     values.insert("ISSUER_CHAIN", issuer.certificate.clone());
-    assert_eq!(read(&values, NOW).unwrap().issuer.alternates().len(), 0);
+    assert_eq!(read(&values, NOW).unwrap().issuers.active(NOW).alternates().len(), 0);
     let all = format!("{}{}{}{}", cross.certificate, other_root.certificate, issuer.certificate, root.certificate);
     values.insert("ALTERNATE_CHAINS", all);
-    assert_eq!(read(&values, NOW).unwrap().issuer.alternates().len(), 2);
+    assert_eq!(read(&values, NOW).unwrap().issuers.active(NOW).alternates().len(), 2);
     let later = Time::from_secs(NOW.secs() + 2 * 366 * 86_400);
     let refusal = read(&values, later).unwrap_err();
     assert!(refusal.starts_with("ALTERNATE_CHAINS") && refusal.contains("alternate chain 1"), "{refusal}");

@@ -13,7 +13,11 @@ use super::names::{Algorithm, Permits, base_url, ca_name, issuer_name};
 use super::passphrase::{Passphrase, open_key};
 use super::settings::Settings;
 use super::{FIRST, Place, report};
+use crate::tools::say;
 use crate::{dev, host};
+
+/// Longest variable or secret of a Worker, in bytes.
+const LONGEST_VARIABLE: usize = 5_000;
 
 /// What `init` can be told.
 #[derive(Clone, Debug, clap::Args)]
@@ -119,7 +123,15 @@ pub fn new_nonce_key() -> Result<Zeroizing<String>> {
 /// Sets the chain of an issuer, and from when it signs.
 pub fn set_issuer(settings: &mut Settings, slot: u8, chain: &str, from: Option<Time>) -> Result<()> {
     let comment = "The certificates that clients get below theirs: the issuer's first, no root (`selvedge init`).";
-    settings.set(&setting("ISSUER_CHAIN", slot), chain, comment)?;
+    let name = setting("ISSUER_CHAIN", slot);
+    if chain.len() > LONGEST_VARIABLE {
+        say(format!(
+            "{name} is {} bytes long, and Cloudflare takes {LONGEST_VARIABLE}: it cannot be deployed. Certificates with \
+             ECDSA keys are a third as long; leave out what clients have already",
+            chain.len()
+        ));
+    }
+    settings.set(&name, chain, comment)?;
     if let Some(from) = from {
         settings.set(&setting("ISSUER_FROM", slot), &from.rfc3339(), "From when this issuer signs.")?;
     }

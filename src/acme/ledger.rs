@@ -16,6 +16,9 @@ pub struct LedgerEntry {
     pub tbs_digest: String,
     /// The names in it.
     pub names: Vec<String>,
+    /// The shard of CRLs to which it points, if it points to one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shard: Option<u16>,
     /// When it was entered, which is before it was signed.
     pub recorded: Time,
     /// When the certificate begins.
@@ -65,6 +68,11 @@ pub const KEY_COMPROMISE: u8 = 1;
 /// The reasons that a client may give: unspecified, keyCompromise, affiliationChanged, superseded,
 /// cessationOfOperation.
 pub const ALLOWED_REASONS: &[u8] = &[0, 1, 3, 4, 5];
+
+/// What is said of a certificate that no ledger has.
+pub fn not_issued_here() -> Problem {
+    Problem::malformed("The certificate was not issued by this server.").with_status(404)
+}
 
 /// Reads the `reason` of a revocation request.
 ///
@@ -130,6 +138,7 @@ mod tests {
             order: Id::from_random([2; 16]),
             tbs_digest: String::new(),
             names: vec!["a.test".into()],
+            shard: None,
             recorded: Time::from_secs(10),
             not_before: Time::from_secs(5),
             not_after: Time::from_secs(100),

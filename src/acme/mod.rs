@@ -6,6 +6,7 @@ pub mod account;
 pub mod authorization;
 pub mod certificate;
 pub mod contact;
+pub mod crl;
 pub mod ledger;
 pub mod limit;
 pub mod metrics;

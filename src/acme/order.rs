@@ -34,6 +34,11 @@ pub enum OrderStatus {
 pub struct Issuance {
     /// SHA-256 of the CSR's DER, base64url: a repeated finalize with the same CSR is the same request.
     pub csr_digest: String,
+    /// The id of the issuer that signs it: another may have taken over before it does.
+    pub issuer: String,
+    /// The shard of the issuer's CRLs to which it points, if it points to one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shard: Option<u16>,
     /// The serial number in hex.
     pub serial: String,
     /// The linted to-be-signed certificate, DER in base64url.

@@ -66,6 +66,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             Message::Record { serial, entry } => self.record(&serial, &entry),
             Message::RenewalInfo { serial } => self.renewable(&serial),
             Message::Revoke(request) => self.revoke_entry(*request),
+            Message::Crl { shard } => self.current_crl(shard).await.map(Reply::Crl),
+            Message::Standing => self.standing().map(Reply::Standing),
         };
         answer.unwrap_or_else(|problem| {
             self.log(&problem);
@@ -264,12 +266,16 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             Some(Route::Certificate(serial, chain)) => self.post_certificate(admitted, &serial, chain),
             Some(Route::RevokeCert) => self.post_revoke(admitted).await,
             Some(Route::KeyChange) => self.post_key_change(admitted).await,
-            Some(Route::Directory) => self.read_only(admitted, || front::directory(self.ports.settings())),
+            Some(Route::Directory) => {
+                self.read_only(admitted, || front::directory(self.ports.settings(), self.ports.issuer()))
+            }
             Some(Route::NewNonce) => self.read_only(admitted, || Response::empty(204)),
             Some(
                 Route::NewAccount
                 | Route::Home
                 | Route::Issuer(_)
+                | Route::Issuers
+                | Route::Crl(..)
                 | Route::RenewalInfo(_)
                 | Route::Agreement(..)
                 | Route::Resumption(..)

@@ -20,8 +20,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             let unknown = || Problem::not_found("certificate");
             let certificate = txn.get::<CertificateRecord>(&serial.hex())?.ok_or_else(unknown)?;
             let settings = self.ports.settings();
-            // What another issuer signed does not go with the chains of this one.
-            let issuer = Some(&settings.issuer).filter(|issuer| issuer.id() == certificate.issuer);
+            // The chains of the issuer that signed it, which need not be the one that signs now.
+            let issuer = settings.issuers.find(&certificate.issuer);
             let count = issuer.map_or(0, |issuer| issuer.alternates().len());
             let pem = match chain.checked_sub(1) {
                 None => certificate.pem,

@@ -8,15 +8,16 @@
 use super::account::payload;
 use super::cell::{Admitted, Cell};
 use super::http::Answer;
-use super::issuing::{leaf_request, lint_failed};
+use super::issuing::{Links, lint_failed};
 use super::jobs::Work;
+use super::new_key;
 use super::permission::Permits;
 use super::ports::PartitionPorts;
 use crate::acme::order::{Issuance, OrderStatus};
 use crate::acme::{Kind, OrderRecord, Problem};
 use crate::pki::csr::{self, CsrFault, VerifiedCsr};
 use crate::pki::validity::Wish;
-use crate::pki::{Serial, leaf, lint};
+use crate::pki::{LeafRequest, Serial, leaf, lint};
 use crate::store::Kv;
 use crate::values::{Id, Identifier, b64};
 use core::time::Duration;
@@ -93,6 +94,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
 
     /// Decides what will be signed.
     fn prepare(&self, order: &OrderRecord, presented: &Presented, permits: &Permits<'_>) -> Result<Issuance, Problem> {
+        // Here, not where the CSR is read: an order that has its certificate is still answered as it is.
+        new_key::check(self.ports.settings(), "the CSR's key", presented.csr.public_key())?;
         let wanted: BTreeSet<Identifier> = order.identifiers.iter().cloned().collect();
         let found = presented.csr.names().map_err(refuse_csr)?;
         if found != wanted {
@@ -106,11 +109,27 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         let period = self.terms(permits, profile, order.created).period(wish, now);
         let period = period.map_err(|fault| Problem::malformed(fault.to_string()))?;
         let serial = Serial::from_random(self.ports.random()?);
-        let request = leaf_request(settings, profile, presented.csr.public_key(), &wanted, &serial, (now, period));
+        let issuer = self.ports.issuer();
+        let published = settings.published.as_ref();
+        let shard = published.filter(|_| profile.crl_pointer).map(|published| published.shard_of(&serial));
+        let links = Links::of(published, issuer.id(), shard);
+        let request = LeafRequest {
+            issuer,
+            profile,
+            public_key: presented.csr.public_key(),
+            names: &wanted,
+            serial: &serial,
+            now,
+            period,
+            ca_issuers: links.ca_issuers.as_deref(),
+            crl: links.crl.as_deref(),
+        };
         let tbs = leaf::build_tbs(&request).map_err(|fault| Problem::internal(fault.to_string()))?;
         let linted = lint::check(&tbs, &request).map_err(lint_failed)?;
         Ok(Issuance {
             csr_digest: presented.digest.clone(),
+            issuer: issuer.id().to_owned(),
+            shard,
             serial: serial.hex(),
             tbs: b64::encode(linted.as_bytes()),
             spki: b64::encode(presented.csr.public_key().spki_der()),

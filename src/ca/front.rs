@@ -7,10 +7,10 @@ use super::message::{NONCE_SHARDS, Reply};
 use super::ports::{Handed, Ports};
 use super::routes::Route;
 use super::settings::Settings;
-use super::{agreement, metrics, pausing, registration, renewal, revocation};
+use super::{agreement, crl, issuers, metrics, pausing, registration, renewal, revocation};
 use crate::acme::{Home, Kind, Problem};
 use crate::jose::{Jwk, KeyRef, Unverified, Verified};
-use crate::pki::profile;
+use crate::pki::{Issuer, profile};
 use serde_json::{Value, json};
 
 /// The front over its host.
@@ -67,15 +67,19 @@ impl<P: Ports> Front<P> {
 
     /// What may be had without a signature (RFC 8555 §6.3).
     async fn get(&self, request: &Request, route: Option<&Route>) -> Answer {
-        limiting::count_unauthenticated(&self.ports, request.address, When::Now)?;
+        // Who verifies certificates is not stopped: many of them may share an address.
+        if !matches!(route, Some(Route::Crl(..) | Route::Issuer(_))) {
+            limiting::count_unauthenticated(&self.ports, request.address, When::Now)?;
+        }
         let (settings, method) = (self.ports.settings(), request.method.as_str());
         match route {
             None => Err(unknown_path()),
             Some(Route::Metrics) => metrics::show(&self.ports, request).await.unwrap_or_else(|| Err(unknown_path())),
-            Some(Route::Directory) => Ok(directory(settings)),
-            Some(Route::Home) => Ok(home(settings).indexed(&settings.urls)),
-            Some(Route::Issuer(id)) if *id == settings.issuer.id() => Ok(issuer(settings)),
-            Some(Route::Issuer(_)) => Err(Problem::malformed("There is no issuer of this name.").with_status(404)),
+            Some(Route::Directory) => Ok(directory(settings, self.ports.issuer())),
+            Some(Route::Home) => Ok(home(settings, self.ports.issuer()).indexed(&settings.urls)),
+            Some(Route::Issuer(id)) => issuers::certificate(settings, id),
+            Some(Route::Issuers) => issuers::overview(&self.ports).await,
+            Some(Route::Crl(issuer, shard)) => crl::show(&self.ports, request, issuer, *shard).await,
             Some(Route::RenewalInfo(id)) => renewal::renewal_info(&self.ports, id).await,
             Some(Route::Agreement(account, proof)) => agreement::page(settings, account, proof),
             Some(Route::Resumption(pause, proof)) => pausing::page(settings, pause, proof),
@@ -123,7 +127,9 @@ impl<P: Ports> Front<P> {
         let jws = ladder::read(request)?;
         let route = match route {
             None | Some(Route::Metrics) => return Err(unknown_path()),
-            Some(Route::Home | Route::Issuer(_) | Route::RenewalInfo(_)) => return Err(only_get()),
+            Some(Route::Home | Route::Issuer(_) | Route::Issuers | Route::Crl(..) | Route::RenewalInfo(_)) => {
+                return Err(only_get());
+            }
             Some(route) => route,
         };
         match (jws.header().key(), route) {
@@ -254,7 +260,7 @@ fn preflight() -> Response {
 }
 
 /// The directory (RFC 8555 §7.1.1), with `renewalInfo` (RFC 9773 §3) and `profiles` (draft-ietf-acme-profiles §3).
-pub fn directory(settings: &Settings) -> Response {
+pub fn directory(settings: &Settings, issuer: &Issuer) -> Response {
     let urls = &settings.urls;
     let mut directory = json!({
         "newNonce": urls.resource("new-nonce"),
@@ -283,7 +289,7 @@ pub fn directory(settings: &Settings) -> Response {
         meta.insert("externalAccountRequired".into(), true.into());
     }
     let offered = settings.policy.profiles.as_ref();
-    let profiles = profile::offered(&settings.issuer)
+    let profiles = profile::offered(issuer)
         .filter(|profile| offered.is_none_or(|names| names.iter().any(|name| name == profile.name)))
         .map(|profile| (profile.name.to_owned(), Value::from(profile.description)));
     meta.insert("profiles".into(), Value::Object(profiles.collect()));
@@ -293,18 +299,11 @@ pub fn directory(settings: &Settings) -> Response {
     Response::json(200, &directory).with("Cache-Control", "public, max-age=60")
 }
 
-fn home(settings: &Settings) -> Response {
+fn home(settings: &Settings, issuer: &Issuer) -> Response {
     let text = format!(
         "This is a certificate authority. Point an ACME client at its directory:\n{}\n\nIts issuing certificate:\n{}\n",
         settings.urls.directory(),
-        settings.urls.issuer(&settings.issuer.id()),
+        settings.urls.issuer(issuer.id()),
     );
     Response::text(200, "text/plain; charset=utf-8", text).with("Cache-Control", "public, max-age=60")
-}
-
-fn issuer(settings: &Settings) -> Response {
-    Response { body: Body::Bytes(settings.issuer.certificate_der().to_vec()), ..Response::empty(200) }
-        .with("Content-Type", "application/pkix-cert")
-        .with("Cache-Control", "public, max-age=3600")
-        .indexed(&settings.urls)
 }

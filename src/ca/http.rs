@@ -21,6 +21,8 @@ pub struct Request {
     pub content_type: Option<String>,
     /// The `Authorization` header; nothing of ACME looks at it.
     pub authorization: Option<String>,
+    /// The `If-None-Match` header of a GET.
+    pub if_none_match: Option<String>,
     /// Where it comes from, as far as that is known.
     pub address: Option<ClientAddress>,
     /// The body; `None` when it was longer than [`MAX_BODY`] and not read to its end.

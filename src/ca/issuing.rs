@@ -2,22 +2,21 @@
 //!
 //! A crash at any point resumes from the record with the same bytes.
 
+use super::authority::Published;
 use super::cell::Cell;
 use super::jobs::{JobRecord, Work};
 use super::ladder;
 use super::message::{Message, Partition, Reply};
 use super::ports::PartitionPorts;
-use super::settings::Settings;
 use crate::acme::ledger::LedgerEntry;
 use crate::acme::order::Issuance;
 use crate::acme::{CertificateRecord, OrderRecord, Problem};
 use crate::pki::leaf::{self, LeafRequest};
-use crate::pki::{Period, Profile, PublicKey, Serial, key, lint, profile};
+use crate::pki::{Issuer, Period, Serial, key, lint, profile};
 use crate::store::{Kv, Txn};
-use crate::values::{Id, Identifier, Time, b64};
+use crate::values::{Id, Identifier, b64};
 use core::time::Duration;
 use sha2::{Digest, Sha256};
-use std::collections::BTreeSet;
 use std::rc::Rc;
 
 /// How long until an issuance that failed is taken up again.
@@ -75,7 +74,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     ) -> Result<(), Problem> {
         let certificate = CertificateRecord {
             serial: issuance.serial.clone(),
-            issuer: self.ports.settings().issuer.id(),
+            issuer: issuance.issuer.clone(),
             order: order.id.clone(),
             pem: pem.to_owned(),
             not_before: issuance.not_before,
@@ -90,30 +89,38 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
 
     /// Enters an issuance in the ledger and signs it. Gives the PEM chain.
     async fn issue(&self, order: &OrderRecord, issuance: &Issuance) -> Result<String, Problem> {
-        let settings = self.ports.settings();
+        let issuer = self.issuer_of(issuance)?;
         let tbs = self.relint(order, issuance)?;
         let entry = LedgerEntry {
             account: self.account_id()?.clone(),
             order: order.id.clone(),
             tbs_digest: b64::encode(&Sha256::digest(tbs.as_bytes())),
             names: order.identifiers.iter().map(Identifier::to_string).collect(),
+            shard: issuance.shard,
             recorded: self.ports.now(),
             not_before: issuance.not_before,
             not_after: issuance.not_after,
             revoked: None,
         };
         let message = Message::Record { serial: issuance.serial.clone(), entry: Box::new(entry) };
-        match self.ports.ask(&Partition::Ledger(settings.issuer.id()), &message).await? {
+        match self.ports.ask(&Partition::Ledger(issuance.issuer.clone()), &message).await? {
             Reply::Recorded(true) => {}
             Reply::Recorded(false) => {
                 return Err(Problem::internal("the serial number is taken by another certificate"));
             }
             other => return Err(ladder::unexpected(&other)),
         }
-        let signature = self.ports.sign(tbs.as_bytes()).await?;
+        let signature = self.ports.sign(issuer, tbs.as_bytes()).await?;
         leaf::assemble(&tbs, &signature)
-            .and_then(|certificate| leaf::pem_chain(&certificate, &settings.issuer))
+            .and_then(|certificate| leaf::pem_chain(&certificate, issuer))
             .map_err(|fault| Problem::internal(fault.to_string()))
+    }
+
+    /// The issuer that an issuance was prepared for.
+    fn issuer_of(&self, issuance: &Issuance) -> Result<&Issuer, Problem> {
+        self.ports.settings().issuers.find(&issuance.issuer).ok_or_else(|| {
+            Problem::internal(format!("the issuer {} of an order is not configured any more", issuance.issuer))
+        })
     }
 
     /// The recorded bytes, checked once more: they may come from before a crash, or an upgrade.
@@ -127,23 +134,37 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         let key = key::check_spki(&spki).map_err(|fault| Problem::internal(fault.to_string()))?;
         let names = order.identifiers.iter().cloned().collect();
         let period = Period { not_before: issuance.not_before, not_after: issuance.not_after };
-        let request = leaf_request(settings, profile, &key, &names, &serial, (issuance.prepared, period));
+        let links = Links::of(settings.published.as_ref(), &issuance.issuer, issuance.shard);
+        let request = LeafRequest {
+            issuer: self.issuer_of(issuance)?,
+            profile,
+            public_key: &key,
+            names: &names,
+            serial: &serial,
+            now: issuance.prepared,
+            period,
+            ca_issuers: links.ca_issuers.as_deref(),
+            crl: links.crl.as_deref(),
+        };
         lint::check(&tbs, &request).map_err(lint_failed)
     }
 }
 
-/// A certificate of the active issuer. What is prepared and what is checked again are described by this one request.
-pub(super) fn leaf_request<'a>(
-    settings: &'a Settings,
-    profile: &'a Profile,
-    public_key: &'a PublicKey,
-    names: &'a BTreeSet<Identifier>,
-    serial: &'a Serial,
-    (now, period): (Time, Period),
-) -> LeafRequest<'a> {
-    let ca_issuers = settings.ca_issuers.as_deref();
-    let issuer = &settings.issuer;
-    LeafRequest { issuer, profile, public_key, names, serial, now, period, ca_issuers, crl: None }
+/// What a certificate points to. What is prepared and what is checked again take it from here.
+#[derive(Debug, Default)]
+pub(super) struct Links {
+    /// Where its issuer's certificate is.
+    pub ca_issuers: Option<String>,
+    /// Where the CRL of its shard is.
+    pub crl: Option<String>,
+}
+
+impl Links {
+    /// The links of a certificate of this issuer and shard.
+    pub fn of(published: Option<&Published>, issuer: &str, shard: Option<u16>) -> Self {
+        let Some(published) = published else { return Self::default() };
+        Self { ca_issuers: Some(published.issuer(issuer)), crl: shard.map(|shard| published.crl(issuer, shard)) }
+    }
 }
 
 pub(super) fn lint_failed(faults: Vec<lint::LintFault>) -> Problem {

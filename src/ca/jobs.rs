@@ -119,7 +119,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
                 txn.wake_at(now);
             }
             Ok(())
-        })
+        })?;
+        self.expect_lists()
     }
 
     /// Does a job that was taken.

@@ -10,6 +10,7 @@ use super::cell::{Admitted, Cell, dead_account};
 use super::http::Answer;
 use super::ladder;
 use super::message::{Message, Partition};
+use super::new_key;
 use super::ports::PartitionPorts;
 use super::registration::{ask_account, owner};
 use crate::acme::account::KeyOwner;
@@ -25,7 +26,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// `malformed`, `badPublicKey` or `badSignatureAlgorithm` for a faulty inner JWS; `malformed` with 409 and the
     /// other account's URL in `Location` for a key that has an account.
     pub async fn post_key_change(&self, admitted: &Admitted) -> Answer {
-        let change = KeyChange::verify(&admitted.jws, &self.ports).await.map_err(refuse);
+        let change = self.key_change(admitted).await;
         let old = admitted.jws.thumbprint().as_str().to_owned();
         let (new_key, claim) = self.enter(admitted, |txn, mut account| {
             let new_key = change?.new_key().clone();
@@ -42,6 +43,13 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             self.log(&problem);
         }
         Ok(response)
+    }
+
+    /// The change that both keys have signed, to a key that an account may have.
+    async fn key_change(&self, admitted: &Admitted) -> Result<KeyChange, Problem> {
+        let change = KeyChange::verify(&admitted.jws, &self.ports).await.map_err(refuse)?;
+        new_key::check_account_key(self.ports.settings(), "the new key", change.new_key())?;
+        Ok(change)
     }
 
     /// Has the new key claimed for this account.

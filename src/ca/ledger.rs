@@ -4,7 +4,7 @@ use super::cell::Cell;
 use super::message::{Reply, RevocationRequest};
 use super::ports::PartitionPorts;
 use crate::acme::account::KeyOwner;
-use crate::acme::ledger::LedgerEntry;
+use crate::acme::ledger::{LedgerEntry, not_issued_here};
 use crate::acme::{Kind, Problem};
 use crate::store::Kv;
 
@@ -72,6 +72,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             Some(old) => Ok(Reply::Recorded(old.order == entry.order && old.tbs_digest == entry.tbs_digest)),
             None => {
                 txn.put(serial, entry)?;
+                self.note_in_shard(txn, entry)?;
                 Ok(Reply::Recorded(true))
             }
         })
@@ -93,8 +94,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         self.transact(|txn| {
             let entry = txn.get::<LedgerEntry>(&request.serial)?;
             let Some(mut entry) = entry.filter(|entry| entry.tbs_digest == request.tbs_digest) else {
-                let detail = "The certificate was not issued by this server.";
-                return Err(Problem::malformed(detail).with_status(404));
+                return Err(not_issued_here());
             };
             let Some(authority) = request.by.authority(&entry.account) else {
                 let detail = "A certificate is revoked by the account that it was issued to, by an account that holds \
@@ -104,6 +104,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             };
             entry.revoke(authority, request.reason, self.ports.now())?;
             txn.put(&request.serial, &entry)?;
+            self.note_revoked(txn, &request.serial, &entry)?;
             Ok(Reply::Done)
         })
     }

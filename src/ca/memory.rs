@@ -1,6 +1,7 @@
 //! What is counted in memory. Memory is a cache: it is one isolate's, and may be lost at any time. So it holds only
-//! limits that are there to keep load away, and counts on their way to the partition that sums them.
+//! limits that are there to keep load away, counts on their way to the partition that sums them, and CRLs for a moment.
 
+use crate::acme::crl::CrlRecord;
 use crate::acme::limit::Limit;
 use crate::acme::metrics::{self, Counts};
 use crate::values::Time;
@@ -14,12 +15,19 @@ const MOST: usize = 10_000;
 /// How long counts wait for others before they are sent, at least.
 const FLUSH: Duration = Duration::from_secs(10);
 
+/// How long a CRL is kept: far shorter than the caches on the way may.
+const KEPT: Duration = Duration::from_secs(5);
+
+/// How many characters of CRLs are kept at most.
+const LISTS: usize = 4 << 20;
+
 /// The memory of one isolate.
 #[derive(Clone, Debug, Default)]
 pub struct Memory {
     tats: RefCell<BTreeMap<String, Time>>,
     counts: RefCell<Counts>,
     flushed: Cell<Option<Time>>,
+    lists: RefCell<BTreeMap<(String, u16), (Time, CrlRecord)>>,
 }
 
 impl Memory {
@@ -86,6 +94,24 @@ impl Memory {
             self.flushed.set(Some(now));
         }
         due
+    }
+
+    /// The CRL of this issuer's shard, if it was asked for just now: a crowd that verifies certificates at the same time
+    /// does not reach the ledger.
+    pub fn list(&self, issuer: &str, shard: u16, now: Time) -> Option<CrlRecord> {
+        let lists = self.lists.borrow();
+        let (at, list) = lists.get(&(issuer.to_owned(), shard))?;
+        (now < at.plus(KEPT)).then(|| list.clone())
+    }
+
+    /// Keeps the CRL of this issuer's shard for a moment.
+    pub fn keep_list(&self, issuer: &str, shard: u16, list: &CrlRecord, now: Time) {
+        let mut lists = self.lists.borrow_mut();
+        lists.retain(|_, (at, _)| now < at.plus(KEPT));
+        let size: usize = lists.values().map(|(_, list)| list.der.len()).sum();
+        if size + list.der.len() <= LISTS {
+            lists.insert((issuer.to_owned(), shard), (now, list.clone()));
+        }
     }
 
     /// Takes the counts, to be sent.

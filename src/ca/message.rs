@@ -3,6 +3,7 @@
 use super::address::ClientAddress;
 use super::http::Response;
 use crate::acme::account::{AccountStatus, ExternalBinding, KeyOwner, NewAccount};
+use crate::acme::crl::{CrlRecord, ShardStanding};
 use crate::acme::ledger::{Authority, LedgerEntry};
 use crate::acme::metrics::Counts;
 use crate::acme::{Home, Nonce, Problem, Renewable};
@@ -147,6 +148,13 @@ pub enum Message {
     },
     /// To a ledger: revoke.
     Revoke(Box<RevocationRequest>),
+    /// To a ledger: the CRL of this shard.
+    Crl {
+        /// The shard.
+        shard: u16,
+    },
+    /// To a ledger: how things stand with the issuer.
+    Standing,
 }
 
 /// A nonce to redeem.
@@ -237,6 +245,10 @@ pub enum Reply {
     Recorded(bool),
     /// What decides when a certificate is to be renewed; `None` for one that is not in the ledger.
     Renewable(Option<Renewable>),
+    /// The CRL of a shard; `None` where it has no certificates.
+    Crl(Option<CrlRecord>),
+    /// How things stand with an issuer.
+    Standing(Vec<ShardStanding>),
     /// It is done.
     Done,
     /// It is refused, or failed.

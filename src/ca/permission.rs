@@ -5,6 +5,7 @@ use super::ports::PartitionPorts;
 use super::settings::Settings;
 use crate::acme::problem::Named;
 use crate::acme::{AccountRecord, AuthorizationRecord, Kind, OrderRecord, Problem};
+use crate::pki::Issuer;
 use crate::pki::profile;
 use crate::policy::{Known, Permit, Policy, Rules};
 use crate::store::Kv;
@@ -86,16 +87,22 @@ fn retired(kid: &str) -> Problem {
 /// What `account` may have for these identifiers.
 ///
 /// # Errors
-/// `rejectedIdentifier`, saying which rule decided; of several identifiers each in a subproblem. `unauthorized`: see
+/// `rejectedIdentifier`, saying which rule, or which name constraint of the issuer's certificate, decided; of several identifiers each in a subproblem. `unauthorized`: see
 /// [`rules_of`].
 pub fn permit<'a>(
     settings: &'a Settings,
+    issuer: &Issuer,
     account: &'a AccountRecord,
     identifiers: &[Identifier],
 ) -> Result<Permits<'a>, Problem> {
     let rules = rules_of(settings, account)?;
     let (mut each, mut refused) = (BTreeMap::new(), Vec::new());
     for identifier in identifiers {
+        if let Err(outside) = issuer.permits(identifier) {
+            let problem = Problem::new(Kind::RejectedIdentifier, format!("{outside}."));
+            refused.push((Named::from(identifier), problem));
+            continue;
+        }
         match rules.permit(identifier) {
             Ok(permit) if permit.preauthorized || provable(identifier, &permit) => {
                 each.insert(identifier.clone(), permit);
@@ -133,7 +140,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         account: &'a AccountRecord,
         identifiers: &[Identifier],
     ) -> Result<Permits<'a>, Problem> {
-        permit(self.ports.settings(), account, identifiers)
+        permit(self.ports.settings(), self.ports.issuer(), account, identifiers)
     }
 
     /// Whether an order that was permitted when it was placed would be today: a policy that an operator tightens holds

@@ -67,7 +67,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// # Errors
     /// `invalidProfile`, naming those that are offered.
     pub(super) fn profile(&self, permits: &Permits<'_>, name: Option<&str>) -> Result<&'static Profile, Problem> {
-        let offered = profile::offered(&self.ports.settings().issuer);
+        let offered = profile::offered(self.ports.issuer());
         let offered: Vec<_> = offered.filter(|profile| permits.profile_allowed(profile.name)).collect();
         let found = match name {
             Some(name) => offered.iter().find(|profile| profile.name == name),
@@ -84,7 +84,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// What an order's validity has to keep to.
     pub(super) fn terms(&self, permits: &Permits<'_>, profile: &'static Profile, ordered: Time) -> Terms<'_> {
         let longest = permits.max_lifetime().unwrap_or(profile.validity).min(profile.validity);
-        Terms { issuer: &self.ports.settings().issuer, profile, longest, ordered }
+        Terms { issuer: self.ports.issuer(), profile, longest, ordered }
     }
 
     fn place(&self, txn: &mut Txn<'_, K>, wanted: &Wanted<'_>, proofs: &[Proof]) -> Result<OrderRecord, Problem> {

@@ -4,6 +4,7 @@ use super::memory::Memory;
 use super::message::{Message, Partition, Reply};
 use super::settings::Settings;
 use crate::acme::Problem;
+use crate::pki::Issuer;
 use crate::validation::outbound::Outbound;
 use crate::values::{CryptoFailure, Id, Time, Verify};
 use core::future::Future;
@@ -37,11 +38,11 @@ pub trait Ports: Verify + Outbound {
     /// When the host has no randomness to give.
     fn fill_random(&self, bytes: &mut [u8]) -> Result<(), CryptoFailure>;
 
-    /// Signs with the issuer's key; ECDSA as raw `r || s`.
+    /// Signs with the key of this issuer, one of those that are configured; ECDSA as raw `r || s`.
     ///
     /// # Errors
     /// When the provider fails.
-    async fn sign(&self, message: &[u8]) -> Result<Vec<u8>, CryptoFailure>;
+    async fn sign(&self, issuer: &Issuer, message: &[u8]) -> Result<Vec<u8>, CryptoFailure>;
 
     /// Asks another partition.
     ///
@@ -73,6 +74,11 @@ pub trait Ports: Verify + Outbound {
             Reply::Refused(problem) => Err(problem),
             reply => Ok(reply),
         }
+    }
+
+    /// The issuer that signs new leaves at present.
+    fn issuer(&self) -> &Issuer {
+        self.settings().issuers.active(self.now())
     }
 
     /// Random bytes.

@@ -12,6 +12,7 @@ use super::http::{Answer, Response};
 use super::ladder;
 use super::limiting;
 use super::message::{Creation, Holding, Message, Partition, Reply};
+use super::new_key;
 use super::ports::Ports;
 use crate::acme::account::{AccountStatus, ExternalBinding, KeyOwner, NewAccount};
 use crate::acme::{Kind, Problem, contact};
@@ -25,8 +26,8 @@ const TRIES: usize = 4;
 /// Answers a new-account request whose signature, nonce and URL are good.
 ///
 /// # Errors
-/// `accountDoesNotExist` for an unknown key with `onlyReturnExisting`; `userActionRequired` without agreement to the
-/// terms; `externalAccountRequired`, and `unauthorized` or `malformed` for a binding that does not hold or is spent;
+/// `accountDoesNotExist` for an unknown key with `onlyReturnExisting`; `badPublicKey` for a key that is weak or blocked;
+/// `userActionRequired` without agreement to the terms; `externalAccountRequired`, and `unauthorized` or `malformed` for a binding that does not hold or is spent;
 /// `rateLimited`, by client address or external account key; `invalidContact`, `unsupportedContact`; `unauthorized` with 401 for a key whose account was deactivated.
 pub async fn register<P: Ports>(ports: &P, verified: &Verified, address: Option<ClientAddress>) -> Answer {
     let mut wanted: NewAccount = verified.payload_json().map_err(|fault| ladder::refuse_jws(&fault))?;
@@ -64,6 +65,7 @@ fn check<P: Ports>(
     wanted: &NewAccount,
     sent: Option<&Value>,
 ) -> Result<Option<ExternalBinding>, Problem> {
+    new_key::check_account_key(ports.settings(), "the account key", verified.key())?;
     contact::check(wanted.contact.as_deref().unwrap_or_default())?;
     if let Some(terms) = &ports.settings().meta.terms_of_service
         && !wanted.terms_of_service_agreed

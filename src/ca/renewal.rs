@@ -10,7 +10,7 @@ use super::ports::{PartitionPorts, Ports};
 use crate::acme::certificate::Replacement;
 use crate::acme::order::OrderStatus;
 use crate::acme::{CertificateRecord, Kind, OrderRecord, Problem, Renewable};
-use crate::pki::{Issuer, Serial, certificate, pem};
+use crate::pki::{Serial, certificate, pem};
 use crate::store::{Kv, Txn};
 use crate::values::{Identifier, Time, b64};
 use core::fmt;
@@ -55,11 +55,6 @@ impl CertId {
         let key_id = b64::decode(key_id).filter(|bytes| !bytes.is_empty())?;
         Some(Self { key_id, serial: Serial::from_octets(&b64::decode(serial)?)? })
     }
-
-    /// Whether it names a certificate of this issuer, if there is one of that serial number.
-    pub fn is_of(&self, issuer: &Issuer) -> bool {
-        self.key_id == issuer.key_id()
-    }
 }
 
 impl fmt::Display for CertId {
@@ -77,11 +72,9 @@ pub async fn renewal_info<P: Ports>(ports: &P, text: &str) -> Answer {
     let id = CertId::parse(text)?;
     let settings = ports.settings();
     let unknown = || Problem::malformed("This certificate was not issued here.").with_status(404);
-    if !id.is_of(&settings.issuer) {
-        return Err(unknown());
-    }
+    let issuer = settings.issuers.with_key_id(&id.key_id).ok_or_else(unknown)?;
     let message = Message::RenewalInfo { serial: id.serial.hex() };
-    let found = match ports.ask(&Partition::Ledger(settings.issuer.id()), &message).await? {
+    let found = match ports.ask(&Partition::Ledger(issuer.id().to_owned()), &message).await? {
         Reply::Renewable(found) => found.ok_or_else(unknown)?,
         other => return Err(ladder::unexpected(&other)),
     };
@@ -111,8 +104,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// 409 `alreadyReplaced` while another order that is not invalid replaces it; `malformed` for a certificate that
     /// has no identifier in common with the order (RFC 9773 §5).
     pub(super) fn replaced(&self, txn: &Txn<'_, K>, wanted: &Wanted<'_>) -> Result<Option<CertificateRecord>, Problem> {
-        let issuer = &self.ports.settings().issuer;
-        let Some(id) = wanted.replaces.as_ref().filter(|id| id.is_of(issuer)) else { return Ok(None) };
+        let Some(id) = wanted.replaces.as_ref() else { return Ok(None) };
+        let Some(issuer) = self.ports.settings().issuers.with_key_id(&id.key_id) else { return Ok(None) };
         let Some(found) = txn.get::<CertificateRecord>(&id.serial.hex())?.filter(|c| c.issuer == issuer.id()) else {
             return Ok(None);
         };

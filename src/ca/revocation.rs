@@ -59,8 +59,9 @@ async fn tell_ledger<P: Ports>(ports: &P, wish: &Wish, by: Requester) -> Answer 
         reason: wish.reason,
         by,
     };
-    let ledger = Partition::Ledger(ports.settings().issuer.id());
-    match ports.ask(&ledger, &Message::Revoke(Box::new(request))).await? {
+    let issuer = wish.presented.authority_key_id.as_deref().and_then(|id| ports.settings().issuers.with_key_id(id));
+    let issuer = issuer.ok_or_else(ledger::not_issued_here)?;
+    match ports.ask(&Partition::Ledger(issuer.id().to_owned()), &Message::Revoke(Box::new(request))).await? {
         Reply::Done => Ok(Response::empty(200)),
         other => Err(ladder::unexpected(&other)),
     }

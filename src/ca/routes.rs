@@ -48,8 +48,12 @@ pub enum Route {
     Resumption(Pause, String),
     /// Counts for the operator.
     Metrics,
-    /// The issuer's certificate, DER, for `caIssuers` (RFC 5280 §4.2.2.1).
+    /// An issuer's certificate, DER, for `caIssuers` (RFC 5280 §4.2.2.1).
     Issuer(String),
+    /// All issuers, and what is to be done about them.
+    Issuers,
+    /// The CRL of an issuer's shard, DER (RFC 5280 §4.2.1.13).
+    Crl(String, u16),
 }
 
 impl Route {
@@ -60,7 +64,9 @@ impl Route {
             ("", None) => Self::Home,
             ("directory", None) => Self::Directory,
             ("metrics", None) => Self::Metrics,
-            ("issuer", Some(file)) => Self::Issuer(issuer_id(file)?),
+            ("issuer", Some(file)) => Self::Issuer(issuer_id(file.strip_suffix(".crt")?)?),
+            ("issuers", None) => Self::Issuers,
+            ("crl", Some(issuer)) => Self::Crl(issuer_id(issuer)?, shard(parts.next()?)?),
             ("terms", Some(account)) => Self::Agreement(Id::parse(account)?, parts.next()?.to_owned()),
             ("resume", Some(account)) => Self::Resumption(pause(account, &mut parts)?, parts.next()?.to_owned()),
             ("acme", Some(resource)) => Self::parse_resource(resource, &mut parts)?,
@@ -113,7 +119,9 @@ impl Route {
     /// The methods that the resource answers, for `Allow`. Only what RFC 8555 §6.3 lets anybody read takes a GET.
     pub fn allowed_methods(&self) -> &'static str {
         match self {
-            Self::Home | Self::Issuer(_) | Self::RenewalInfo(_) | Self::Metrics => "GET, HEAD",
+            Self::Home | Self::Issuer(_) | Self::Issuers | Self::Crl(..) | Self::RenewalInfo(_) | Self::Metrics => {
+                "GET, HEAD"
+            }
             Self::Directory | Self::NewNonce | Self::Agreement(..) | Self::Resumption(..) => "GET, HEAD, POST",
             Self::NewAccount
             | Self::NewOrder
@@ -155,6 +163,8 @@ impl Route {
             Self::Resumption(..) => "resume",
             Self::Metrics => "metrics",
             Self::Issuer(_) => "issuer",
+            Self::Issuers => "issuers",
+            Self::Crl(..) => "crl",
         }
     }
 }
@@ -173,9 +183,14 @@ fn chain_number(text: &str) -> Option<usize> {
     (text == usize::to_string(&number)).then_some(number)
 }
 
-/// The name of an issuer in `/issuer/{id}.crt`: lower-case hex.
-fn issuer_id(file: &str) -> Option<String> {
-    let id = file.strip_suffix(".crt")?;
+/// The shard in `{shard}.crl`: digits, no zero before them.
+fn shard(file: &str) -> Option<u16> {
+    let text = file.strip_suffix(".crl")?;
+    text.parse().ok().filter(|shard| u16::to_string(shard) == text)
+}
+
+/// The name of an issuer in a URL: lower-case hex.
+fn issuer_id(id: &str) -> Option<String> {
     let hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
     (!id.is_empty() && id.len() <= 64 && id.bytes().all(hex)).then(|| id.to_owned())
 }
@@ -273,7 +288,12 @@ impl Urls {
         self.of_path(&format!("/resume/{account}/{}/{subject}/{proof}", since.millis()))
     }
 
-    /// The issuer's certificate.
+    /// The overview of all issuers.
+    pub fn issuers(&self) -> String {
+        self.of_path("/issuers")
+    }
+
+    /// An issuer's certificate.
     pub fn issuer(&self, id: &str) -> String {
         self.of_path(&format!("/issuer/{id}.crt"))
     }

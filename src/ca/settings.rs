@@ -1,5 +1,7 @@
 //! What the operator configures, checked.
 
+use super::authority::{Configured, Published, Root};
+use super::blocked::BlockedKeys;
 use super::caa;
 use super::external::ExternalAccounts;
 use super::limits::Limits;
@@ -7,7 +9,7 @@ use super::metrics::Token;
 use super::permission;
 use super::routes::Urls;
 use crate::jose;
-use crate::pki::{Issuer, profile};
+use crate::pki::Issuers;
 use crate::policy::Policy;
 use crate::validation;
 use crate::validation::guard::AddressPolicy;
@@ -21,13 +23,16 @@ use url::Url;
 pub struct Settings {
     /// Where the CA is reached.
     pub urls: Urls,
-    /// The URL of the issuer certificate for `caIssuers`. Verifiers fetch it by plain http (RFC 5280 §4.2.2.1), so it
-    /// is `None` on a test machine that serves https only.
-    pub ca_issuers: Option<String>,
+    /// Where issuer certificates and CRLs are published; `None` on a test machine that serves https only.
+    pub published: Option<Published>,
+    /// The root that clients trust.
+    pub root: Option<Root>,
     /// The key under nonces' MACs.
     pub nonce_key: [u8; 32],
     /// Who signs.
-    pub issuer: Issuer,
+    pub issuers: Issuers,
+    /// What is wrong with issuers that are configured and not used; sentences for the operator.
+    pub problems: Vec<String>,
     /// How names are validated.
     pub validation: validation::Config,
     /// URL of the DNS-over-HTTPS resolver.
@@ -42,6 +47,8 @@ pub struct Settings {
     pub terms_change: TermsChange,
     /// For what this CA issues.
     pub policy: Policy,
+    /// Keys that are refused.
+    pub blocked_keys: BlockedKeys,
     /// The external account keys.
     pub external: ExternalAccounts,
     /// The rate limits.
@@ -84,7 +91,7 @@ pub struct Meta {
 pub type Values<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 impl Settings {
-    /// Reads and checks all values but the issuer's key, which the host keeps to itself.
+    /// Reads and checks all values but the issuers' keys, which the host keeps to itself.
     ///
     /// # Errors
     /// A sentence for the operator: which value is missing or wrong, and what to do.
@@ -97,25 +104,13 @@ impl Settings {
         };
         let base = base_url(&required("BASE_URL")?, dev)?;
         let urls = Urls::new(&base);
-        let issuer = Issuer::from_pem_chain(&required("ISSUER_CHAIN")?)
-            .map_err(|fault| format!("ISSUER_CHAIN cannot be used: {fault}."))?;
-        issuer.check_time(now).map_err(|fault| format!("ISSUER_CHAIN cannot be used: {fault}."))?;
-        if profile::offered(&issuer).next().is_none() {
-            let detail = "its extended key usage allows neither serverAuth nor clientAuth";
-            return Err(format!("ISSUER_CHAIN cannot be used: {detail}."));
-        }
-        let issuer = alternates(issuer, value, now)?;
-        let issuer_url = urls.issuer(&issuer.id());
-        let ca_issuers = match issuer_url.strip_prefix("https://") {
-            None => Some(issuer_url),
-            Some(_) if dev => None,
-            Some(rest) => Some(format!("http://{rest}")),
-        };
+        let Configured { issuers, problems } = Configured::read(value, now)?;
         let policy = policy(value)?;
         let keys = value("EAB_KEYS");
         let bound_only = flag(value, "EXTERNAL_ACCOUNT_REQUIRED")?;
         Ok(Self {
-            ca_issuers,
+            published: Published::read(value, &base, dev)?,
+            root: value("ROOT_CERTIFICATE").map(|pem| Root::read(&pem)).transpose()?,
             nonce_key: nonce_key(&required("NONCE_KEY")?)?,
             validation: validation_config(value)?,
             resolver: resolver(&required("RESOLVER_URL")?)?,
@@ -123,13 +118,15 @@ impl Settings {
             meta: meta(value)?,
             revocation_page: page(value, "REVOCATION_PAGE")?,
             terms_change: terms_change(value)?,
+            blocked_keys: BlockedKeys::read(value("BLOCKED_KEYS").as_deref())?,
             external: ExternalAccounts::read(keys.as_deref(), bound_only, &policy)?,
             limits: Limits::read(value("RATE_LIMITS").as_deref())?,
             address_header: address_header(value)?,
             metrics_token: value("METRICS_TOKEN").map(|token| Token::read(&token)).transpose()?,
             policy,
             urls,
-            issuer,
+            issuers,
+            problems,
             dev,
             refuse_nonces: refuse_nonces(value, dev)?,
             longest_life: longest_life(value, dev)?,
@@ -144,7 +141,8 @@ impl Settings {
     /// What is said of a value that is not set.
     pub fn missing(name: &str) -> String {
         let how = match name {
-            "ISSUER_KEY" | "ISSUER_CHAIN" | "NONCE_KEY" => format!("set it with `wrangler secret put {name}`"),
+            "NONCE_KEY" => format!("set it with `wrangler secret put {name}`"),
+            key if key.starts_with("ISSUER_KEY") => format!("set it with `wrangler secret put {name}`"),
             _ => "set it under [vars] in wrangler.toml".to_owned(),
         };
         format!("{name} is not set; {how}.")
@@ -228,17 +226,6 @@ fn port(value: Values<'_>, name: &str, default: u16) -> Result<u16, String> {
     let Some(text) = value(name) else { return Ok(default) };
     let port = text.parse().ok().filter(|port| *port != 0);
     port.ok_or_else(|| format!("{name} is {text:?}; it has to be a port between 1 and 65535."))
-}
-
-/// The issuer with its alternate chains, if there are any, all of them valid now.
-fn alternates(issuer: Issuer, value: Values<'_>, now: Time) -> Result<Issuer, String> {
-    let Some(pem) = value("ALTERNATE_CHAINS") else { return Ok(issuer) };
-    let says = |what: &str| format!("ALTERNATE_CHAINS cannot be used: {what}.");
-    let issuer = issuer.with_alternates(&pem).map_err(|fault| says(&fault.to_string()))?;
-    for (at, chain) in issuer.alternates().iter().enumerate() {
-        chain.check_time(now).map_err(|fault| says(&format!("in alternate chain {}, {fault}", at + 1)))?;
-    }
-    Ok(issuer)
 }
 
 /// A variable that is `true`, `false`, or not set, which is as `false`.

@@ -1,6 +1,5 @@
 //! Public keys of accounts, as JSON Web Keys ([RFC 7517](https://www.rfc-editor.org/rfc/rfc7517)).
 
-mod edwards;
 mod fault;
 mod spki;
 #[cfg(test)]
@@ -9,7 +8,7 @@ mod tests;
 use super::encoding;
 use super::json::{self, JsonFault};
 use super::thumbprint::Thumbprint;
-use crate::values::{SigAlg, b64};
+use crate::values::{SigAlg, b64, edwards};
 pub use fault::JwkFault;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, ser::SerializeMap};
 use serde_json::{Map, Value};
@@ -107,7 +106,9 @@ impl Jwk {
     }
 
     fn ed25519(x: [u8; 32]) -> Result<Self, JwkFault> {
-        edwards::check(&x)?;
+        if !edwards::is_canonical(&x) || edwards::has_small_order(&x) {
+            return Err(JwkFault::WeakPoint);
+        }
         Ok(Self { parts: Parts::Ed25519 { x }, spki: spki::ed25519(&x)? })
     }
 

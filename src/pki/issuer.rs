@@ -2,17 +2,18 @@
 
 use super::alternates::{self, AlternateFault};
 use super::chain::{Chain, Root};
+use super::constraints::{Constraints, Outside};
 use super::key::{KeyFault, KeyKind, PublicKey, check_spki};
 use super::pem::{self, PemFault};
 use super::serial::hex;
 use super::sigalg::AlgorithmFault;
 use crate::values::x509::Parts;
-use crate::values::{CryptoFailure, SigAlg, Time, Verify};
+use crate::values::{CryptoFailure, Identifier, SigAlg, Time, Verify};
 use const_oid::ObjectIdentifier;
 use core::fmt;
 use der::Decode;
 use sha2::{Digest, Sha256};
-use x509_cert::ext::pkix::{ExtendedKeyUsage, SubjectKeyIdentifier};
+use x509_cert::ext::pkix::{ExtendedKeyUsage, KeyUsage, SubjectKeyIdentifier};
 use x509_cert::name::Name;
 
 /// Bytes of the key's hash in [`Issuer::id`]: enough to tell the issuers of one CA apart.
@@ -30,11 +31,13 @@ pub enum IssuerFault {
     NotCa(usize),
     /// A CA certificate's key may not sign certificates.
     NoCertSign(usize),
+    /// The issuer certificate's key may not sign CRLs.
+    NoCrlSign,
     /// The issuer certificate has no subject key identifier, to which leaves have to point.
     NoKeyId,
     /// A key is refused by the key policy.
     Key(usize, KeyFault),
-    /// The issuer's key is of an accepted kind, but issuers sign with P-256.
+    /// The issuer's key is of an accepted kind, but issuers sign with P-256, P-384 or RSA.
     KeyKind(KeyKind),
     /// A certificate is self-signed, and the chain is served without its root.
     Root(usize),
@@ -61,9 +64,14 @@ impl fmt::Display for IssuerFault {
                 write!(f, "certificate {nth} of the issuer chain is no CA certificate (basicConstraints CA:TRUE)")
             }
             Self::NoCertSign(nth) => write!(f, "certificate {nth} of the issuer chain lacks the key usage keyCertSign"),
+            Self::NoCrlSign => f.write_str(
+                "the issuer certificate lacks the key usage cRLSign, without which revocations cannot be told",
+            ),
             Self::NoKeyId => f.write_str("the issuer certificate has no subjectKeyIdentifier, to which leaves point"),
             Self::Key(nth, fault) => write!(f, "the key of certificate {nth} of the issuer chain {fault}"),
-            Self::KeyKind(kind) => write!(f, "the issuer certificate's key is {kind}; issuers sign with P-256"),
+            Self::KeyKind(kind) => {
+                write!(f, "the issuer certificate's key is {kind}; issuers sign with P-256, P-384 or RSA")
+            }
             Self::Root(nth) => write!(
                 f,
                 "certificate {nth} of the issuer chain is self-signed; give the intermediate and leave the root out, \
@@ -99,8 +107,11 @@ pub struct Issuer {
     alternates: Vec<Chain>,
     subject: Vec<u8>,
     key: PublicKey,
+    algorithm: SigAlg,
+    id: String,
     key_id: Vec<u8>,
     purposes: Option<Vec<ObjectIdentifier>>,
+    constraints: Constraints,
     name: String,
 }
 
@@ -117,17 +128,22 @@ impl Issuer {
         let unreadable = |error: der::Error| IssuerFault::Unreadable(1, error.to_string());
         let first = Parts::read(chain.first_der()).map_err(unreadable)?;
         let key = check_spki(first.spki).map_err(|fault| IssuerFault::Key(1, fault))?;
-        if key.kind() != KeyKind::EcP256 {
-            return Err(IssuerFault::KeyKind(key.kind()));
+        let algorithm = signs_with(key.kind()).ok_or(IssuerFault::KeyKind(key.kind()))?;
+        let usage: Option<KeyUsage> = first.extension().map_err(unreadable)?;
+        if !usage.is_some_and(|usage| usage.crl_sign()) {
+            return Err(IssuerFault::NoCrlSign);
         }
         let key_id: SubjectKeyIdentifier =
             first.extension().map_err(unreadable)?.filter(has_bytes).ok_or(IssuerFault::NoKeyId)?;
         let purposes: Option<ExtendedKeyUsage> = first.extension().map_err(unreadable)?;
         Ok(Self {
             subject: first.subject.to_vec(),
+            id: id_of(&key),
             key,
+            algorithm,
             key_id: key_id.0.into_bytes().into(),
             purposes: purposes.map(|usage| usage.0),
+            constraints: Constraints::read(&ders)?,
             name: readable_name(first.subject).map_err(unreadable)?,
             chain,
             alternates: Vec::new(),
@@ -141,6 +157,12 @@ impl Issuer {
     pub fn with_alternates(mut self, pem: &str) -> Result<Self, AlternateFault> {
         self.alternates = alternates::read(&self, pem)?;
         Ok(self)
+    }
+
+    /// The same issuer without the alternate chains that are not valid at `now`.
+    pub fn with_alternates_at(mut self, now: Time) -> Self {
+        self.alternates.retain(|chain| chain.check_time(now).is_ok());
+        self
     }
 
     /// Whether every certificate of the chain is valid at `now`.
@@ -174,7 +196,7 @@ impl Issuer {
 
     /// The algorithm with which the issuer signs.
     pub fn algorithm(&self) -> SigAlg {
-        SigAlg::Es256
+        self.algorithm
     }
 
     /// The subject of the issuer certificate, in DER, which is every leaf's issuer field.
@@ -190,6 +212,14 @@ impl Issuer {
     /// Whether the issuer certificate lets its leaves have this extended key usage.
     pub fn allows(&self, purpose: ObjectIdentifier) -> bool {
         self.purposes.as_ref().is_none_or(|purposes| purposes.contains(&purpose))
+    }
+
+    /// Whether the name constraints of the chain let a leaf have this name (RFC 5280 §4.2.1.10).
+    ///
+    /// # Errors
+    /// [`Outside`], which names the constraint.
+    pub fn permits(&self, name: &Identifier) -> Result<(), Outside> {
+        self.constraints.check(name)
     }
 
     /// The chain that follows each leaf, as strict PEM: the issuer certificate first, no root.
@@ -218,16 +248,31 @@ impl Issuer {
     }
 
     /// A short name made of the key: 16 characters of hexadecimal. It survives a renewal of the certificate.
-    pub fn id(&self) -> String {
-        let mut hash = Sha256::digest(self.key.spki_der()).to_vec();
-        hash.truncate(ID_HASH_BYTES);
-        hex(&hash)
+    pub fn id(&self) -> &str {
+        &self.id
     }
 
     /// The subject's common name, or its organization where it has none.
     pub fn name(&self) -> &str {
         &self.name
     }
+}
+
+/// The algorithm with which a key of this kind signs leaves and CRLs; `None` for a kind that none of the usual clients
+/// verify.
+fn signs_with(kind: KeyKind) -> Option<SigAlg> {
+    match kind {
+        KeyKind::EcP256 => Some(SigAlg::Es256),
+        KeyKind::EcP384 => Some(SigAlg::Es384),
+        KeyKind::Rsa { .. } => Some(SigAlg::Rs256),
+        KeyKind::Ed25519 => None,
+    }
+}
+
+fn id_of(key: &PublicKey) -> String {
+    let mut hash = Sha256::digest(key.spki_der()).to_vec();
+    hash.truncate(ID_HASH_BYTES);
+    hex(&hash)
 }
 
 fn has_bytes(key_id: &SubjectKeyIdentifier) -> bool {

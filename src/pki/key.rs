@@ -1,6 +1,12 @@
 //! Which public keys are accepted, in account keys and in CSRs alike.
+//!
+//! [`check_spki`] is what holds for every key, always; [`PublicKey::check_new`] is asked once, where a key comes in.
+
+mod natural;
+mod weak;
 
 use super::sigalg::is_oid;
+use crate::values::edwards;
 use const_oid::ObjectIdentifier;
 use const_oid::db::rfc5912::{ID_EC_PUBLIC_KEY, RSA_ENCRYPTION, SECP_256_R_1, SECP_384_R_1};
 use const_oid::db::rfc8410::ID_ED_25519;
@@ -44,6 +50,9 @@ pub const RSA_BITS: RangeInclusive<usize> = 2048..=4096;
 /// What is accepted, for the end of a refusal.
 const ACCEPTED: &str = "accepted are RSA of 2048 to 4096 bits, P-256, P-384 and Ed25519";
 
+/// What to do about a key that is no secret, for the end of a refusal.
+const NEW_KEY: &str = "make a new key with a current library";
+
 /// Why a public key is refused; [`fmt::Display`] is a clause about "the key".
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeyFault {
@@ -65,8 +74,16 @@ pub enum KeyFault {
     RsaModulus,
     /// An RSA exponent that is even, below 3 or above 2^32.
     RsaExponent,
+    /// An RSA modulus with this small factor.
+    SmallFactor(u32),
+    /// An RSA modulus with the fingerprint of CVE-2017-15361.
+    Roca,
+    /// An RSA modulus of two primes that lie close together.
+    ClosePrimes,
     /// An Ed25519 key that is not 32 bytes of a canonical point encoding.
     Ed25519,
+    /// An Ed25519 point of small order.
+    SmallOrder,
 }
 
 impl fmt::Display for KeyFault {
@@ -83,11 +100,26 @@ impl fmt::Display for KeyFault {
                 write!(f, "is RSA with a modulus of {bits} bits, which is not a multiple of 8")
             }
             Self::RsaSize(bits) => write!(f, "is RSA with a modulus of {bits} bits; {ACCEPTED}"),
-            Self::RsaModulus => f.write_str("is RSA with an even modulus"),
+            Self::RsaModulus => write!(f, "is RSA with an even modulus; {NEW_KEY}"),
             Self::RsaExponent => {
                 f.write_str("is RSA with an unusable public exponent; it has to be odd and from 3 to below 2^32")
             }
+            Self::SmallFactor(factor) => {
+                write!(f, "is RSA with a modulus that {factor} divides, so that anybody can factor it; {NEW_KEY}")
+            }
+            Self::Roca => write!(
+                f,
+                "is RSA from a smart card, TPM or token with the ROCA fault (CVE-2017-15361), so that others can factor \
+                 it; update the device, or make a new key with a current library outside it"
+            ),
+            Self::ClosePrimes => write!(
+                f,
+                "is RSA with two primes so close together that anybody can find them (CVE-2022-26320); {NEW_KEY}"
+            ),
             Self::Ed25519 => f.write_str("is Ed25519 but not the 32 bytes of a canonical point"),
+            Self::SmallOrder => {
+                write!(f, "is an Ed25519 point of small order, whose signatures anybody can make; {NEW_KEY}")
+            }
         }
     }
 }
@@ -110,6 +142,21 @@ impl PublicKey {
     /// The kind of the key.
     pub fn kind(&self) -> KeyKind {
         self.kind
+    }
+
+    /// Looks for what makes a private key known to others, beyond what [`check_spki`] sees: RSA moduli with a small
+    /// factor, of a faulty generator (ROCA), or of close primes.
+    ///
+    /// For an RSA key that costs 0.3 to 0.6 milliseconds, so it is for keys that come in new (in a CSR, for an
+    /// account), not for those that are read with each request.
+    ///
+    /// # Errors
+    /// The first [`KeyFault`] found.
+    pub fn check_new(&self) -> Result<(), KeyFault> {
+        let KeyKind::Rsa { .. } = self.kind else { return Ok(()) };
+        let spki = SubjectPublicKeyInfoRef::from_der(&self.spki_der).map_err(|_| KeyFault::Encoding)?;
+        let key = RsaPublicKey::from_der(spki.subject_public_key.raw_bytes()).map_err(|_| KeyFault::Encoding)?;
+        weak::check(key.modulus.as_bytes())
     }
 }
 
@@ -172,7 +219,9 @@ fn check_rsa(key: &[u8]) -> Result<KeyKind, KeyFault> {
     if !RSA_BITS.contains(&bits) || !bits.is_multiple_of(8) {
         return Err(KeyFault::RsaSize(bits));
     }
-    check_modulus(key.modulus.as_bytes())?;
+    if key.modulus.as_bytes().last().is_none_or(|last| last.is_multiple_of(2)) {
+        return Err(KeyFault::RsaModulus);
+    }
     let exponent = key.exponent.as_bytes();
     let value = exponent.iter().fold(0_u64, |value, byte| value << 8 | u64::from(*byte));
     if exponent.len() > 4 || value < 3 || value.is_multiple_of(2) {
@@ -181,42 +230,21 @@ fn check_rsa(key: &[u8]) -> Result<KeyKind, KeyFault> {
     Ok(KeyKind::Rsa { bits })
 }
 
-/// What can be told from the modulus (big-endian, no leading zeros) alone.
-///
-/// The place for the checks of known bad generators (Debian 2008, ROCA) and of close primes.
-fn check_modulus(modulus: &[u8]) -> Result<(), KeyFault> {
-    match modulus.last() {
-        Some(last) if last % 2 == 1 => Ok(()),
-        _ => Err(KeyFault::RsaModulus),
-    }
-}
-
 /// The length in bits of a big-endian number without leading zero bytes.
 fn bit_length(number: &[u8]) -> usize {
     let zeros = number.first().map_or(0, |first| first.leading_zeros());
     (number.len() * 8).saturating_sub(zeros as usize)
 }
 
-/// The prime of Curve25519's field, 2^255 − 19, little-endian.
-const P25519: [u8; 32] = {
-    let mut bytes = [0xff; 32];
-    bytes[0] = 0xed;
-    bytes[31] = 0x7f;
-    bytes
-};
-
-/// Length and a reduced coordinate ([RFC 8032 §5.1.3](https://www.rfc-editor.org/rfc/rfc8032#section-5.1.3)).
+/// Length, a reduced coordinate and no small order ([`edwards`]).
 ///
 /// Whether the point exists needs curve arithmetic, which the signature check that follows does anyway.
 fn check_ed25519(key: &[u8]) -> Result<KeyKind, KeyFault> {
-    let mut y: [u8; 32] = key.try_into().map_err(|_| KeyFault::Ed25519)?;
-    if let Some(top) = y.last_mut() {
-        *top &= 0x7f; // the top bit is the sign of x
-    }
-    if y.iter().rev().ge(P25519.iter().rev()) {
+    let key: [u8; 32] = key.try_into().map_err(|_| KeyFault::Ed25519)?;
+    if !edwards::is_canonical(&key) {
         return Err(KeyFault::Ed25519);
     }
-    Ok(KeyKind::Ed25519)
+    if edwards::has_small_order(&key) { Err(KeyFault::SmallOrder) } else { Ok(KeyKind::Ed25519) }
 }
 
 #[cfg(test)]

@@ -163,7 +163,7 @@ fn check(request: &LeafRequest<'_>) -> Result<(), LeafFault> {
 }
 
 /// Printable ASCII without spaces that begins with `http://` and a host.
-fn is_http(url: &str) -> bool {
+pub(super) fn is_http(url: &str) -> bool {
     url.bytes().all(|byte| byte.is_ascii_graphic())
         && url.strip_prefix("http://").is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'))
 }

@@ -3,6 +3,8 @@
 //! It shares no code with the builder but the request: parsing is x509-cert's, and what RFC 5280 fixes is
 //! written here as bytes. A key signs nothing else than a [`LintedTbs`].
 
+pub mod crl;
+
 use super::key::KeyKind;
 use super::leaf::LeafRequest;
 use super::serial::hex;
@@ -31,6 +33,10 @@ const GENERALIZED_FROM: u16 = 2050;
 
 /// `ecdsa-with-SHA256` without parameters ([RFC 5758 §3.2](https://www.rfc-editor.org/rfc/rfc5758#section-3.2)).
 const ECDSA_SHA256: &str = "300a06082a8648ce3d040302";
+/// `ecdsa-with-SHA384`, the same.
+const ECDSA_SHA384: &str = "300a06082a8648ce3d040303";
+/// `sha256WithRSAEncryption` with NULL ([RFC 4055 §5](https://www.rfc-editor.org/rfc/rfc4055#section-5)).
+const RSA_SHA256: &str = "300d06092a864886f70d01010b0500";
 /// digitalSignature.
 const KEY_USAGE_SIGN: &str = "03020780";
 /// digitalSignature and keyEncipherment.
@@ -110,6 +116,10 @@ pub fn check(tbs_der: &[u8], request: &LeafRequest<'_>) -> Result<LintedTbs, Vec
     fields(&mut lint, &tbs, request).map_err(unreadable)?;
     validity(&mut lint, &tbs, request);
     extensions(&mut lint, &tbs, request).map_err(unreadable)?;
+    for name in request.names {
+        let permitted = request.issuer.permits(name);
+        lint.holds("subjectAltName", "within the issuer's name constraints", name, permitted.is_ok());
+    }
     if lint.0.is_empty() {
         Ok(LintedTbs { der: tbs_der.to_vec(), algorithm: request.issuer.algorithm() })
     } else {
@@ -124,11 +134,8 @@ fn fields(lint: &mut Lint, tbs: &TbsCertificate, request: &LeafRequest<'_>) -> d
     lint.same("serial number", request.serial.hex(), hex(serial));
     let positive = serial.first().is_some_and(|first| (1..0x80).contains(first));
     lint.holds("serial number", "8 to 20 octets, positive", hex(serial), positive && (8..=20).contains(&serial.len()));
-    let algorithm = match request.issuer.algorithm() {
-        SigAlg::Es256 => ECDSA_SHA256,
-        _ => "none: issuers sign with P-256",
-    };
-    lint.same("signature algorithm", algorithm, hex(&tbs.signature().to_der()?));
+    let algorithm = hex(&tbs.signature().to_der()?);
+    lint.same("signature algorithm", signature_algorithm(request.issuer.public_key().kind()), algorithm);
     lint.same("issuer", hex(request.issuer.subject()), hex(&tbs.issuer().to_der()?));
     // As bytes: to write a name out takes a table of all attributes' names, 90 kB of it.
     lint.holds("subject", "an empty one", hex(&tbs.subject().to_der()?), tbs.subject().is_empty());
@@ -138,6 +145,16 @@ fn fields(lint: &mut Lint, tbs: &TbsCertificate, request: &LeafRequest<'_>) -> d
     let unique = tbs.issuer_unique_id().is_some() || tbs.subject_unique_id().is_some();
     lint.holds("unique identifiers", "none", "one", !unique);
     Ok(())
+}
+
+/// The AlgorithmIdentifier with which an issuer's key of this kind signs.
+fn signature_algorithm(kind: KeyKind) -> &'static str {
+    match kind {
+        KeyKind::EcP256 => ECDSA_SHA256,
+        KeyKind::EcP384 => ECDSA_SHA384,
+        KeyKind::Rsa { .. } => RSA_SHA256,
+        KeyKind::Ed25519 => "none: issuers sign with P-256, P-384 or RSA",
+    }
 }
 
 /// The AlgorithmIdentifier of a public key (RFC 3279 §2.3, RFC 5480 §2.1.1, RFC 8410 §3).
@@ -180,13 +197,23 @@ fn seconds(time: X509Time) -> Time {
 /// Each expected extension exactly once, with its criticality and value, and no other.
 fn extensions(lint: &mut Lint, tbs: &TbsCertificate, request: &LeafRequest<'_>) -> der::Result<()> {
     let found = tbs.extensions().map_or(&[][..], |extensions| extensions);
-    let expected = expected_extensions(request)?;
-    for (oid, part, critical, value) in &expected {
+    compare(lint, found, &expected_extensions(request)?, read_value);
+    Ok(())
+}
+
+/// Compares the extensions found with those expected; `read` gives a value in the form in which it is compared.
+fn compare(
+    lint: &mut Lint,
+    found: &[Extension],
+    expected: &[Expected],
+    read: impl Fn(&Extension) -> der::Result<String>,
+) {
+    for (oid, part, critical, value) in expected {
         let all: Vec<_> = found.iter().filter(|extension| extension.extn_id == *oid).collect();
         match all.as_slice() {
             [one] => {
                 lint.same(part, criticality(*critical), criticality(one.critical));
-                lint.same(part, value, read_value(one).unwrap_or_else(|error| error.to_string()));
+                lint.same(part, value, read(one).unwrap_or_else(|error| error.to_string()));
             }
             _ => lint.same(part, "it once", format!("it {} times", all.len())),
         }
@@ -194,7 +221,6 @@ fn extensions(lint: &mut Lint, tbs: &TbsCertificate, request: &LeafRequest<'_>) 
     for extension in found.iter().filter(|extension| expected.iter().all(|(oid, ..)| *oid != extension.extn_id)) {
         lint.same("extensions", "no other", extension.extn_id);
     }
-    Ok(())
 }
 
 /// An extension as it should be: OID, name, criticality, and its value as [`read_value`] gives it.

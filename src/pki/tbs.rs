@@ -77,11 +77,11 @@ impl Fields<'_> {
 }
 
 /// UTCTime through 2049, GeneralizedTime from 2050 (RFC 5280 §4.1.2.5).
-fn time(time: Time) -> der::Result<X509Time> {
+pub(super) fn time(time: Time) -> der::Result<X509Time> {
     DateTime::from_unix_duration(Duration::from_secs(time.secs())).map(X509Time::from)
 }
 
-fn extension<T: AssociatedOid + Encode>(critical: bool, value: &T) -> der::Result<Extension> {
+pub(super) fn extension<T: AssociatedOid + Encode>(critical: bool, value: &T) -> der::Result<Extension> {
     Ok(Extension { extn_id: T::OID, critical, extn_value: OctetString::new(value.to_der()?)? })
 }
 
@@ -164,7 +164,7 @@ pub(super) fn crl_pointer(url: &str) -> der::Result<Extension> {
     extension(false, &CrlDistributionPoints(vec![point]))
 }
 
-fn uri(url: &str) -> der::Result<GeneralName> {
+pub(super) fn uri(url: &str) -> der::Result<GeneralName> {
     Ia5String::new(url).map(GeneralName::UniformResourceIdentifier)
 }
 

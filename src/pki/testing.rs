@@ -74,6 +74,13 @@ pub(super) fn renamed_issuer() -> String {
     cross_sign(&authority().0, &authority().1, "Another Name", NOW, 5).unwrap().certificate
 }
 
+/// An issuer with this key.
+pub(super) fn issuer_of(key: &NativeKey) -> Issuer {
+    let of = CertAndKey { certificate: String::new(), key: key.to_pkcs8_pem().unwrap() };
+    let certificate = cross_sign(&authority().0, &of, "Test Intermediate", NOW, 5).unwrap().certificate;
+    Issuer::from_pem_chain(&certificate).unwrap()
+}
+
 /// An issuer whose certificate allows this extended key usage only.
 pub(super) fn narrow_issuer(purpose: ObjectIdentifier) -> Issuer {
     let root = create_root("Test Root", NOW, 10).unwrap();

@@ -45,8 +45,30 @@ impl<'a, K: Kv> Txn<'a, K> {
     /// # Errors
     /// As [`Txn::get`].
     pub fn list<R: Record>(&self, after: Option<&str>, limit: usize) -> Result<Vec<(String, R)>, StoreFailure> {
-        let prefix = format!("{}/", R::PREFIX);
-        let start = after.map(|id| key_of::<R>(id));
+        self.list_of(format!("{}/", R::PREFIX), after, limit)
+    }
+
+    /// As [`Txn::list`], of those whose ids begin with `group` and a slash; without that in the ids that are given, taken
+    /// and compared.
+    ///
+    /// # Errors
+    /// As [`Txn::get`].
+    pub fn list_below<R: Record>(
+        &self,
+        group: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<(String, R)>, StoreFailure> {
+        self.list_of(format!("{}/{group}/", R::PREFIX), after, limit)
+    }
+
+    fn list_of<R: Record>(
+        &self,
+        prefix: String,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<(String, R)>, StoreFailure> {
+        let start = after.map(|id| format!("{prefix}{id}"));
         // Records this transaction deletes are still in the store and must not eat up the limit.
         let stored = self.kv.list(&prefix, start.as_deref(), limit + self.writes.len())?;
         let mut merged: BTreeMap<String, String> = stored.into_iter().collect();

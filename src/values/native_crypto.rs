@@ -216,15 +216,15 @@ impl fmt::Debug for NativeKey {
     }
 }
 
-/// [`Sign`] with a P-256 key: what signs certificates outside the Worker.
+/// [`Sign`]: what signs certificates and CRLs outside the Worker.
 #[derive(Clone, Debug)]
 pub struct NativeSigner(NativeKey);
 
 impl NativeSigner {
-    /// The signer with the P-256 key of an unencrypted PKCS#8 PEM.
+    /// The signer with the key of an unencrypted PKCS#8 PEM.
     ///
     /// # Errors
-    /// As [`NativeKey::from_pkcs8_pem`], and for a key of another kind.
+    /// As [`NativeKey::from_pkcs8_pem`], and for a key of a kind that issuers do not have.
     pub fn from_pkcs8_pem(pem: &str) -> Result<Self, CryptoFailure> {
         Self::new(NativeKey::from_pkcs8_pem(pem)?)
     }
@@ -232,11 +232,13 @@ impl NativeSigner {
     /// The signer with this key.
     ///
     /// # Errors
-    /// When the key is not P-256.
+    /// When the key is of a kind that issuers do not have: Ed25519, which the usual clients do not verify.
     pub fn new(key: NativeKey) -> Result<Self, CryptoFailure> {
         match &key.0 {
-            Inner::P256(_) => Ok(Self(key)),
-            _ => Err(CryptoFailure(format!("{key:?} cannot be an issuer key: P-256 is what issuers have"))),
+            Inner::P256(_) | Inner::P384(_) | Inner::Rsa(_) => Ok(Self(key)),
+            Inner::Ed25519(_) => {
+                Err(CryptoFailure(format!("{key:?} cannot be an issuer key: P-256, P-384 or RSA is what issuers have")))
+            }
         }
     }
 
@@ -251,11 +253,11 @@ impl NativeSigner {
 
 impl Sign for NativeSigner {
     fn algorithm(&self) -> SigAlg {
-        SigAlg::Es256
+        self.0.algorithm()
     }
 
     async fn sign(&self, message: &[u8]) -> Result<Vec<u8>, CryptoFailure> {
-        self.0.sign(SigAlg::Es256, message)
+        self.0.sign(self.0.algorithm(), message)
     }
 }
 

@@ -2,21 +2,25 @@
 
 use super::SharedConfig;
 use super::crypto::{self, SigningKey, WebCrypto};
+use super::js;
+use crate::ca::authority::{Configured, name_of};
 use crate::ca::memory::Memory;
 use crate::ca::settings::Settings;
-use crate::values::Time;
+use crate::pki::Slot;
+use crate::values::{SigAlg, Time};
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::rc::Rc;
 use worker::Env;
 use worker::js_sys::{Date, JSON, Reflect};
 use worker::wasm_bindgen::JsValue;
 
-/// The configuration, usable: the issuer's key is imported and known to be the one in its certificate.
+/// The configuration, usable: each issuer's key is imported and known to be the one in its certificate.
 pub struct Loaded {
     /// What was configured.
     pub settings: Settings,
-    /// The issuer's key.
-    pub issuer_key: SigningKey,
+    /// The issuers' keys, by [`Issuer::id`](crate::pki::Issuer::id).
+    pub issuer_keys: HashMap<String, SigningKey>,
     /// What is counted in this isolate.
     pub memory: Memory,
 }
@@ -41,15 +45,35 @@ pub async fn load(env: &Env) -> Result<SharedConfig, String> {
     if let Some(loaded) = LOADED.with_borrow(Clone::clone) {
         return Ok(loaded);
     }
-    let value = |name: &str| text_of(env, name);
-    let settings = Settings::read(&value, now())?;
-    let chains = settings.issuer.check_signatures(&WebCrypto).await;
-    chains.map_err(|fault| format!("ISSUER_CHAIN or ALTERNATE_CHAINS cannot be used: {fault}."))?;
-    let pem = value("ISSUER_KEY").ok_or_else(|| Settings::missing("ISSUER_KEY"))?;
-    let issuer_key = import(&settings, &pem).await?;
-    let loaded = Rc::new(Loaded { settings, issuer_key, memory: Memory::default() });
+    let loaded = Rc::new(read(env).await?);
+    for problem in &loaded.settings.problems {
+        worker::console_error!("configuration: {problem}");
+    }
     // One of two that loaded it at the same time is kept, for its memory.
     Ok(LOADED.with_borrow_mut(|slot| slot.get_or_insert(loaded).clone()))
+}
+
+/// Reads the configuration and imports the issuers' keys. An issuer whose key or chain is not as it should be is left out
+/// while another can sign.
+async fn read(env: &Env) -> Result<Loaded, String> {
+    let value = |name: &str| text_of(env, name);
+    let mut settings = Settings::read(&value, now())?;
+    let mut issuer_keys = HashMap::new();
+    let slots: Vec<Slot> = settings.issuers.slots().cloned().collect();
+    for slot in slots {
+        match key_of(env, &settings, &slot).await {
+            Ok(key) => {
+                issuer_keys.insert(slot.issuer.id().to_owned(), key);
+            }
+            Err(reason) => {
+                let configured = Configured { issuers: settings.issuers, problems: settings.problems };
+                let Configured { issuers, problems } = configured.without(slot.number, reason, now())?;
+                settings.issuers = issuers;
+                settings.problems = problems;
+            }
+        }
+    }
+    Ok(Loaded { settings, issuer_keys, memory: Memory::default() })
 }
 
 /// The text of a variable or secret; of a variable that is no text (a table of `wrangler.toml`, a number, `true`) its
@@ -63,23 +87,57 @@ fn text_of(env: &Env, name: &str) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
-/// Imports the issuer's key and proves, by a signature, that it is the one in the issuer's certificate.
-async fn import(settings: &Settings, pem: &str) -> Result<SigningKey, String> {
-    let algorithm = settings.issuer.algorithm();
-    let (label, der) = der::pem::decode_vec(pem.trim().as_bytes())
-        .map_err(|e| format!("ISSUER_KEY is not PEM ({e}). It has to be a PKCS#8 private key."))?;
-    if label != "PRIVATE KEY" {
-        return Err(format!("ISSUER_KEY is a PEM \"{label}\"; it has to be an unencrypted PKCS#8 \"PRIVATE KEY\"."));
-    }
-    let mismatch =
-        "ISSUER_KEY is not the key of the first certificate in ISSUER_CHAIN. Set both from the same ceremony.";
-    let key = SigningKey::import(&der, algorithm).await.map_err(|_| mismatch.to_owned())?;
+/// The key of an issuer, known by a signature to be the one in its certificate, and its chains checked.
+async fn key_of(env: &Env, settings: &Settings, slot: &Slot) -> Result<SigningKey, String> {
+    let (chain, name) = (name_of("ISSUER_CHAIN", slot.number), name_of("ISSUER_KEY", slot.number));
+    let chains = slot.issuer.check_signatures(&WebCrypto).await;
+    chains.map_err(|fault| format!("{chain} or its alternate chains cannot be used: {fault}."))?;
+    let key = find_key(env, &name, slot.issuer.algorithm()).await?;
     let probe = b"selvedge: does this key belong to this certificate?";
-    let signature = key.sign(probe).await.map_err(|e| e.to_string())?;
-    let spki = settings.issuer.public_key().spki_der();
-    match crypto::verify(algorithm, spki, probe, &signature).await {
-        Ok(true) => Ok(key),
-        Ok(false) => Err(mismatch.to_owned()),
-        Err(e) => Err(e.to_string()),
+    let signature = key.sign(probe).await.map_err(|e| format!("{name} does not sign: {e}"))?;
+    let fits = async |spki: &[u8]| crypto::verify(slot.issuer.algorithm(), spki, probe, &signature).await;
+    let failed = |e: crate::values::CryptoFailure| e.to_string();
+    if fits(slot.issuer.public_key().spki_der()).await.map_err(failed)? {
+        return Ok(key);
     }
+    if let Some(root) = &settings.root
+        && fits(root.spki_der()).await.map_err(failed)?
+    {
+        return Err(format!(
+            "{name} is the key of the ROOT. It has to stay offline: delete the secret at once (`wrangler secret delete \
+             {name}`), set the issuer's key instead, and see docs/OPERATIONS.md about a root key that was in the cloud."
+        ));
+    }
+    Err(mismatch(&name, &chain))
+}
+
+fn mismatch(name: &str, chain: &str) -> String {
+    format!("{name} is not the key of the first certificate in {chain}. Set both from the same ceremony.")
+}
+
+/// The key under this name: a key that the platform holds and never shows, or the text of a PKCS#8 PEM.
+async fn find_key(env: &Env, name: &str, algorithm: SigAlg) -> Result<SigningKey, String> {
+    let value = Reflect::get(env, &JsValue::from_str(name)).unwrap_or(JsValue::UNDEFINED);
+    if js::is_crypto_key(&value) {
+        return SigningKey::bound(value, algorithm).map_err(|why| format!("{name} cannot be used: {why}."));
+    }
+    let pem = text_of(env, name).ok_or_else(|| Settings::missing(name))?;
+    let (label, der) = der::pem::decode_vec(pem.trim().as_bytes())
+        .map_err(|e| format!("{name} is not PEM ({e}). It has to be a PKCS#8 private key."))?;
+    if label != "PRIVATE KEY" {
+        let encrypted = if label.starts_with("ENCRYPTED") {
+            " An encrypted key is the root's, as a rule: never put that here."
+        } else {
+            ""
+        };
+        return Err(format!(
+            "{name} is a PEM \"{label}\"; it has to be an unencrypted PKCS#8 \"PRIVATE KEY\".{encrypted}"
+        ));
+    }
+    let other = |_| {
+        format!(
+            "{name} is no {algorithm:?} key, which the first certificate of its chain has. Set both from the same ceremony."
+        )
+    };
+    SigningKey::import(&der, algorithm).await.map_err(other)
 }

@@ -119,6 +119,42 @@ impl SigningKey {
         Ok(Self { key, alg })
     }
 
+    /// A key that the platform holds: a `secret_key` binding of Workers, a `cryptoKey` one of workerd. It never was in the
+    /// memory of this module.
+    ///
+    /// # Errors
+    /// What is wrong with it, as a clause about the key.
+    pub fn bound(key: JsValue, alg: SigAlg) -> Result<Self, String> {
+        let wanted = parameters(alg).map_err(|e| e.0)?;
+        let found = js::member(&key, "algorithm");
+        for name in ["name", "namedCurve"] {
+            let (wanted, found) = (js::member(&wanted, name), js::member(&found, name));
+            if !wanted.is_undefined() && wanted != found {
+                return Err(format!("it is bound for {found:?}, and its certificate has a key for {wanted:?}"));
+            }
+        }
+        let hash = |of: &JsValue| {
+            let hash = js::member(of, "hash");
+            // A key's has a name, a parameter's is one.
+            hash.as_string().or_else(|| js::member(&hash, "name").as_string())
+        };
+        // An elliptic curve's key is for any hash.
+        if hash(&found).is_some() && hash(&found) != hash(&wanted) {
+            return Err(format!("it is bound for the hash {:?}; issuers sign with {:?}", hash(&found), hash(&wanted)));
+        }
+        if js::member(&key, "type").as_string().as_deref() != Some("private") {
+            return Err("it is bound as a public key; a private key signs".to_owned());
+        }
+        if js::member(&key, "extractable").is_truthy() {
+            return Err("it is bound as an extractable key; bind it so that it can never be read".to_owned());
+        }
+        let usages = worker::js_sys::Array::from(&js::member(&key, "usages"));
+        if !usages.includes(&JsValue::from_str("sign"), 0) {
+            return Err("it is not bound for the usage \"sign\"".to_owned());
+        }
+        Ok(Self { key, alg })
+    }
+
     /// Signs; see [`crate::values::crypto::Sign`].
     ///
     /// # Errors

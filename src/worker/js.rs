@@ -79,6 +79,16 @@ pub fn object(members: &[(&str, JsValue)]) -> Result<JsValue, JsValue> {
     Ok(object.into())
 }
 
+/// The member of this name; undefined where there is none, or no object.
+pub fn member(of: &JsValue, name: &str) -> JsValue {
+    Reflect::get(of, &JsValue::from_str(name)).unwrap_or(JsValue::UNDEFINED)
+}
+
+/// Whether it is a `CryptoKey`.
+pub fn is_crypto_key(value: &JsValue) -> bool {
+    member(&member(value, "constructor"), "name").as_string().as_deref() == Some("CryptoKey")
+}
+
 /// A copy of `bytes` that JavaScript can read.
 pub fn bytes(bytes: &[u8]) -> JsValue {
     Uint8Array::from(bytes).into()

@@ -9,6 +9,7 @@ use crate::ca::memory::Memory;
 use crate::ca::message::{Message, Partition, Reply};
 use crate::ca::ports::{Handed, PartitionPorts, Ports, Task};
 use crate::ca::settings::Settings;
+use crate::pki::Issuer;
 use crate::validation::outbound::{FetchAnswer, Limits, Outbound, OutboundFault, Reaction};
 use crate::values::{CryptoFailure, Id, SigAlg, Time, Verify};
 use core::net::SocketAddr;
@@ -91,8 +92,10 @@ impl Ports for HostPorts {
         getrandom::fill(bytes).map_err(|e| CryptoFailure(e.to_string()))
     }
 
-    async fn sign(&self, message: &[u8]) -> Result<Vec<u8>, CryptoFailure> {
-        self.config.issuer_key.sign(message).await
+    async fn sign(&self, issuer: &Issuer, message: &[u8]) -> Result<Vec<u8>, CryptoFailure> {
+        let key = self.config.issuer_keys.get(issuer.id());
+        let missing = || CryptoFailure(format!("there is no key for the issuer {}", issuer.id()));
+        key.ok_or_else(missing)?.sign(message).await
     }
 
     async fn call(&self, to: &Partition, message: &Message) -> Result<Reply, Problem> {

@@ -128,7 +128,8 @@ impl Apt {
             command.args(["-o", option]);
         }
         let output = command.args(arguments).current_dir(folder).output();
-        let output = output.expect("the tests take ACME clients from Debian's packages, by apt; this system has none");
+        let output = output
+            .expect("the tests take ACME clients and GnuTLS from Debian's packages, by apt; this system has none");
         assert!(output.status.success(), "{command:?}\n{output:?}");
         output
     }

@@ -258,7 +258,9 @@ fn certificates(scene: &Scene) -> Vec<Case<'_>> {
 fn reads(scene: &Scene) -> Vec<Case<'_>> {
     let client = &scene.client;
     let info = format!("{}/{}", client.url("renewal-info"), client.cert_id(&scene.certificate));
-    let issuer = client.world.urls().issuer(&client.world.settings().issuer.id());
+    let issuer = client.world.urls().issuer(&client.world.issuer().id());
+    let (_, entry) = client.world.records("serial/").remove(0);
+    let list = format!("/crl/{}/{}.crl", client.world.issuer().id(), entry["shard"]);
     let nonce = client.url("new-nonce");
     let mut all = vec![
         post(scene, "directory by POST-as-GET", 200, &[], "https://ca.test/directory", None),
@@ -269,6 +271,8 @@ fn reads(scene: &Scene) -> Vec<Case<'_>> {
         ("directory", "GET", "/directory", 200),
         ("newNonce", "HEAD", &nonce, 200),
         ("issuer", "GET", &issuer, 200),
+        ("issuers", "GET", "/issuers", 200),
+        ("crl", "GET", &list, 200),
         ("renewalInfo", "GET", &info, 200),
     ] {
         let request = bare(method, url);

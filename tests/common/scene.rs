@@ -9,7 +9,7 @@ use selvedge::ca::permission::read_policy;
 use selvedge::ca::settings::TermsChange;
 use selvedge::ca::testing::{Client, CsrShape, Mishap, Proof, World, challenge, new_key};
 use selvedge::jose::testing::ClientKey;
-use selvedge::pki::pem;
+use selvedge::pki::{Issuers, pem};
 use selvedge::policy::Policy;
 use selvedge::validation::testing::TlsServer;
 use selvedge::validation::{Method, dns_account01, dns01};
@@ -53,7 +53,7 @@ fn configured() -> World {
     let keys = json!({ "once": { "key": b64::encode(SECRET), "uses": "once" } }).to_string();
     let all: Vec<&str> = Method::ALL.iter().map(|method| method.name()).collect();
     plain.reconfigured(|settings| {
-        settings.issuer = settings.issuer.clone().with_alternates(&cross).unwrap();
+        settings.issuers = Issuers::one(plain.issuer().clone().with_alternates(&cross).unwrap());
         settings.external = ExternalAccounts::read(Some(&keys), false, &Policy::default()).unwrap();
         settings.policy = read_policy("POLICY", &json!({ "challenges": all })).unwrap();
         settings.meta.terms_of_service = Some(TERMS.to_owned());

@@ -177,7 +177,7 @@ fn csr() -> Vec<(&'static str, Vec<u8>)> {
 fn revocation() -> Vec<(&'static str, Vec<u8>)> {
     let world = World::new();
     let leaf = Client::registered(&world).issue(&["a.test", "b.test"], &new_key(SigAlg::Es384));
-    let issuer = world.settings().issuer.certificate_der().to_vec();
+    let issuer = world.issuer().certificate_der().to_vec();
     let mut odd_version = leaf.clone();
     odd_version[12] = 9;
     vec![

@@ -31,7 +31,7 @@ impl Things {
     }
 
     fn cert_id_of(world: &World, serial: &Serial) -> String {
-        format!("{}.{}", b64::encode(world.settings().issuer.key_id()), b64::encode(serial.octets()))
+        format!("{}.{}", b64::encode(world.issuer().key_id()), b64::encode(serial.octets()))
     }
 }
 
@@ -136,7 +136,9 @@ fn after(last: Option<&Route>, things: &Things) -> Option<Route> {
         }
         Some(Route::Resumption(..)) => Route::Metrics,
         Some(Route::Metrics) => Route::Issuer("00".to_owned()),
-        Some(Route::Issuer(_)) => return None,
+        Some(Route::Issuer(_)) => Route::Issuers,
+        Some(Route::Issuers) => Route::Crl("00".to_owned(), 0),
+        Some(Route::Crl(..)) => return None,
     })
 }
 

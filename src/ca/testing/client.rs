@@ -44,6 +44,14 @@ pub fn new_key(alg: SigAlg) -> NativeKey {
     ClientKey::generate(alg).native().clone()
 }
 
+/// A key of tests/fixtures/keys that works, and that others can find.
+pub fn weak_key(name: &str) -> NativeKey {
+    let file = format!("{}/tests/fixtures/keys/{name}.der", env!("CARGO_MANIFEST_DIR"));
+    let der = std::fs::read(file).expect("the fixture");
+    let pem = der::pem::encode_string("PRIVATE KEY", der::pem::LineEnding::LF, &der).expect("PEM");
+    NativeKey::from_pkcs8_pem(&pem).expect("a private key")
+}
+
 impl Client {
     /// A client without an account, with a fresh P-256 key.
     pub fn new(world: &World) -> Self {

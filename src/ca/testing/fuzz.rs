@@ -16,6 +16,7 @@ use crate::ca::ladder;
 use crate::ca::routes::{Route, Urls};
 use crate::jose::testing::ClientKey;
 use crate::jose::{EabUnverified, Jwk, KeyChange, KeyRef, Unverified};
+use crate::pki::key::check_spki;
 use crate::pki::{certificate, csr};
 use crate::values::native_crypto::{NativeCrypto, NativeKey};
 use crate::values::{Identifier, SigAlg};
@@ -104,6 +105,10 @@ pub fn jwk(data: &[u8]) {
         Err(fault) => return drop(shown(&fault)),
     };
     assert_eq!(Jwk::from_json(&key.to_json()).as_ref(), Ok(&key));
+    // Both layers that read keys take the same ones.
+    if let Err(fault) = check_spki(key.spki_der()).expect("the policy of CSRs").check_new() {
+        shown(&fault);
+    }
 }
 
 /// An `externalAccountBinding`. No MAC holds: the key is not known to whoever wrote the input.
@@ -135,6 +140,9 @@ pub fn csr(data: &[u8]) {
         Ok(parsed) => parsed,
         Err(fault) => return drop(shown(&fault)),
     };
+    if let Err(fault) = parsed.public_key().check_new() {
+        shown(&fault);
+    }
     match done(parsed.verify(&NativeCrypto)).and_then(|verified| verified.names()) {
         Ok(names) => names.iter().for_each(read_back),
         Err(fault) => drop(shown(&fault)),
@@ -217,6 +225,8 @@ pub fn url_of(urls: &Urls, route: &Route) -> String {
         Route::Certificate(serial, chain) => urls.certificate(&serial.hex(), *chain),
         Route::RenewalInfo(id) => urls.resource(&format!("renewal-info/{id}")),
         Route::Issuer(id) => urls.issuer(id),
+        Route::Issuers => urls.issuers(),
+        Route::Crl(id, shard) => urls.of_path(&format!("/crl/{id}/{shard}.crl")),
         Route::Agreement(account, proof) => urls.agreement(account, proof),
         Route::Resumption(pause, proof) => urls.resumption(pause, proof),
         Route::Metrics => urls.of_path("/metrics"),

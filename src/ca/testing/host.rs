@@ -1,16 +1,17 @@
 //! The ports of `ca`, filled with what a world has.
 
 use super::operations::{Injected, Underway, catch_loss};
-use super::world::{World, authority};
+use super::world::World;
 use crate::acme::Problem;
 use crate::ca::http::Response;
 use crate::ca::memory::Memory;
 use crate::ca::message::{Message, Partition, Reply};
 use crate::ca::ports::{Handed, PartitionPorts, Ports, Task};
 use crate::ca::settings::Settings;
+use crate::pki::Issuer;
 use crate::validation::outbound::{FetchAnswer, Limits, Outbound, OutboundFault, Reaction};
 use crate::values::crypto::Sign;
-use crate::values::native_crypto::{NativeCrypto, NativeSigner};
+use crate::values::native_crypto::NativeCrypto;
 use crate::values::{CryptoFailure, Id, SigAlg, Time, Verify};
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -129,13 +130,13 @@ impl Ports for WorldPorts {
         Ok(())
     }
 
-    async fn sign(&self, message: &[u8]) -> Result<Vec<u8>, CryptoFailure> {
+    async fn sign(&self, issuer: &Issuer, message: &[u8]) -> Result<Vec<u8>, CryptoFailure> {
         self.world.step().await;
         if self.world.sign_fault().strikes() {
             return Err(CryptoFailure("injected fault at sign".to_owned()));
         }
         let underway = self.begin("sign").map_err(|Injected(why)| CryptoFailure(why))?;
-        let signer = NativeSigner::from_pkcs8_pem(&authority().1.key)?;
+        let signer = self.world.signer(issuer)?;
         let signature = signer.sign(message).await;
         self.world.step().await;
         underway.done();

@@ -27,7 +27,7 @@ mod world;
 
 pub use answered::Answered;
 pub use answered::check_problem;
-pub use client::{Client, Proof, challenge, form, new_key};
+pub use client::{Client, Proof, challenge, form, new_key, weak_key};
 pub use csr::CsrShape;
 pub use executor::{Race, poll_some};
 pub use faults::Fault;

@@ -4,19 +4,22 @@ use super::faults::{Fault, SharedKv};
 use super::network::Network;
 use super::operations::Operations;
 use super::secrets::Secrets;
+use crate::ca::authority::Published;
+use crate::ca::blocked::BlockedKeys;
 use crate::ca::external::ExternalAccounts;
 use crate::ca::limits::Limits;
 use crate::ca::memory::Memory;
 use crate::ca::ports::Task;
 use crate::ca::routes::Urls;
 use crate::ca::settings::{Meta, Settings, TermsChange};
-use crate::pki::Issuer;
 use crate::pki::ceremony::{CertAndKey, create_intermediate, create_root, cross_sign};
+use crate::pki::{Issuer, Issuers, Slot};
 use crate::policy::Policy;
 use crate::store::{Record, Write};
 use crate::validation::guard::AddressPolicy;
 use crate::validation::{self, caa};
-use crate::values::Time;
+use crate::values::native_crypto::NativeSigner;
+use crate::values::{CryptoFailure, Time};
 use core::time::Duration;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -47,6 +50,8 @@ pub(super) fn authority() -> &'static (CertAndKey, CertAndKey) {
 pub struct World {
     pub(super) settings: Rc<Settings>,
     pub(super) state: Rc<State>,
+    /// The issuers' keys, PEM.
+    keys: Rc<Vec<String>>,
 }
 
 pub(super) struct State {
@@ -83,9 +88,11 @@ impl World {
     pub fn new() -> Self {
         let settings = Settings {
             urls: Urls::new(BASE),
-            ca_issuers: Some("http://ca.test/issuer/it.crt".to_owned()),
+            published: Some(Published::new("http://ca.test", 4)),
+            root: None,
             nonce_key: [7; 32],
-            issuer: Issuer::from_pem_chain(&authority().1.certificate).expect("the issuer"),
+            issuers: Issuers::one(Issuer::from_pem_chain(&authority().1.certificate).expect("the issuer")),
+            problems: Vec::new(),
             validation: validation::Config {
                 http01_port: 80,
                 tls_alpn_port: 443,
@@ -101,6 +108,7 @@ impl World {
             revocation_page: None,
             terms_change: TermsChange::default(),
             policy: Policy::default(),
+            blocked_keys: BlockedKeys::default(),
             external: ExternalAccounts::default(),
             limits: Limits::off(),
             address_header: None,
@@ -130,7 +138,8 @@ impl World {
             nonces: RefCell::default(),
             memory: Memory::default(),
         };
-        Self { settings: Rc::new(settings), state: Rc::new(state) }
+        let keys = Rc::new(vec![authority().1.key.clone()]);
+        Self { settings: Rc::new(settings), state: Rc::new(state), keys }
     }
 
     /// An empty CA in which each step of a request lets others come in between.
@@ -144,7 +153,46 @@ impl World {
     pub fn reconfigured(&self, change: impl FnOnce(&mut Settings)) -> Self {
         let mut settings = (*self.settings).clone();
         change(&mut settings);
-        Self { settings: Rc::new(settings), state: self.state.clone() }
+        Self { settings: Rc::new(settings), state: self.state.clone(), keys: self.keys.clone() }
+    }
+
+    /// The same CA with one more issuer, which takes over at this time.
+    pub fn with_issuer(&self, issuer: &CertAndKey, takes_over: Time) -> Self {
+        let added = Issuer::from_pem_chain(&issuer.certificate).expect("an issuer");
+        let mut world = self.reconfigured(|settings| {
+            let mut slots: Vec<Slot> = settings.issuers.slots().cloned().collect();
+            slots.push(Slot { number: slots.len() as u8 + 1, issuer: added, takes_over });
+            settings.issuers = Issuers::new(slots, self.now()).expect("issuers that go together");
+        });
+        world.keys = Rc::new(world.keys.iter().chain([&issuer.key]).cloned().collect());
+        world
+    }
+
+    /// The same CA with this only issuer.
+    pub fn with_only(&self, issuer: &CertAndKey) -> Self {
+        let only = Issuer::from_pem_chain(&issuer.certificate).expect("an issuer");
+        let mut world = self.reconfigured(|settings| settings.issuers = Issuers::one(only));
+        world.keys = Rc::new(vec![issuer.key.clone()]);
+        world
+    }
+
+    /// The issuer that signs new leaves at present.
+    pub fn issuer(&self) -> &Issuer {
+        self.settings.issuers.active(self.now())
+    }
+
+    /// Who signs for this issuer.
+    ///
+    /// # Errors
+    /// When there is no key for it.
+    pub fn signer(&self, issuer: &Issuer) -> Result<NativeSigner, CryptoFailure> {
+        for key in self.keys.iter() {
+            let signer = NativeSigner::from_pkcs8_pem(key)?;
+            if issuer.matches_public_key(&signer.spki_der()?) {
+                return Ok(signer);
+            }
+        }
+        Err(CryptoFailure("there is no key for this issuer".to_owned()))
     }
 
     /// A copy of this world as it is now, which goes its own way. Tasks that still run stay behind.
@@ -176,7 +224,7 @@ impl World {
             nonces: old.nonces.clone(),
             memory: old.memory.clone(),
         };
-        Self { settings: self.settings.clone(), state: Rc::new(state) }
+        Self { settings: self.settings.clone(), state: Rc::new(state), keys: self.keys.clone() }
     }
 
     /// What must not stand in a log line, a response or a record.

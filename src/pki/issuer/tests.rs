@@ -7,6 +7,7 @@ use core::time::Duration;
 use der::Encode;
 use std::str::FromStr;
 use x509_cert::ext::Extensions;
+use x509_cert::ext::pkix::KeyUsages;
 
 const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
@@ -76,7 +77,7 @@ fn an_intermediate_gives_what_leaves_need() {
     assert_eq!(issuer.certificate_der(), der);
     assert_eq!(Name::from_der(issuer.subject()).unwrap().to_string(), "CN=Test Intermediate");
     assert_eq!(issuer.chain_pem(), authority().1.certificate);
-    assert_eq!((issuer.id().len(), issuer.id()), (16, hex(&Sha256::digest(key.spki_der().unwrap()))[..16].to_owned()));
+    assert_eq!((issuer.id().len(), issuer.id()), (16, &hex(&Sha256::digest(key.spki_der().unwrap()))[..16]));
     assert_eq!(issuer.not_after().secs() + 1 - issuer.not_before().secs(), 5 * YEAR.as_secs());
     block_on(issuer.check_signatures(&NativeCrypto)).unwrap();
 }
@@ -101,9 +102,15 @@ fn only_a_ca_that_may_sign_and_can_be_pointed_to_is_an_issuer() {
     assert_eq!(fault(&without(0)), IssuerFault::NoKeyId);
     assert_eq!(fault(&without(1)), IssuerFault::NoCertSign(1));
     assert_eq!(fault(&without(2)), IssuerFault::NotCa(1));
-    let rsa = key(SigAlg::Rs256);
-    let of_rsa = Ca { key: rsa, extensions: ca_extensions(rsa), ..ca("CN=Two", "CN=One") };
-    assert_eq!(fault(&of_rsa.pem()), IssuerFault::KeyKind(KeyKind::Rsa { bits: 2048 }));
+    let of = |alg| Ca { key: key(alg), extensions: ca_extensions(key(alg)), ..ca("CN=Two", "CN=One") }.pem();
+    assert_eq!(fault(&of(SigAlg::Ed25519)), IssuerFault::KeyKind(KeyKind::Ed25519));
+    for alg in [SigAlg::Es256, SigAlg::Es384, SigAlg::Rs256] {
+        assert_eq!(Issuer::from_pem_chain(&of(alg)).unwrap().algorithm(), alg);
+    }
+    let mut no_lists = ca("CN=Two", "CN=One");
+    let usage = KeyUsage(KeyUsages::KeyCertSign.into());
+    no_lists.extensions[1] = tbs::extension(true, &usage).unwrap();
+    assert_eq!(fault(&no_lists.pem()), IssuerFault::NoCrlSign);
     let mut leaf = ca("CN=Two", "CN=One");
     leaf.extensions[2] = tbs::leaf_constraints().unwrap();
     assert_eq!(fault(&leaf.pem()), IssuerFault::NotCa(1));

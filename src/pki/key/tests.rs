@@ -28,6 +28,10 @@ fn rsa_spki(bits: usize, last: u8, exponent: &[u8]) -> Vec<u8> {
     spki(RSA_ENCRYPTION, Some(AnyRef::NULL), &key.to_der().unwrap())
 }
 
+fn unhex(text: &str) -> [u8; 32] {
+    core::array::from_fn(|at| u8::from_str_radix(&text[2 * at..2 * at + 2], 16).unwrap())
+}
+
 /// The point or key inside an SPKI.
 fn inside(spki: &[u8]) -> Vec<u8> {
     SubjectPublicKeyInfoRef::from_der(spki).unwrap().subject_public_key.raw_bytes().to_vec()
@@ -60,6 +64,7 @@ fn c02_rsa_sizes_and_exponents_have_limits() {
     for exponent in [&[3][..], &[17], &[1, 0, 1], &[0xff, 0xff, 0xff, 0xff]] {
         assert!(check_spki(&rsa_spki(2048, 1, exponent)).is_ok());
     }
+    // 0, 1, 2, even ones, 2^32 + 1 and more.
     for exponent in [&[0][..], &[1], &[2], &[1, 0, 0], &[1, 0, 0, 0, 1], &[1, 0, 0, 0, 0, 0, 0, 0, 3]] {
         assert_eq!(check_spki(&rsa_spki(2048, 1, exponent)), Err(KeyFault::RsaExponent), "{exponent:?}");
     }
@@ -84,7 +89,13 @@ fn c02_points_are_uncompressed_and_on_their_curve() {
     for point in [&compressed[..], &[0], &[], &p384, &p256[..64], &[&[4; 1][..], &[0; 65]].concat()] {
         assert_eq!(check_spki(&ec_spki(SECP_256_R_1, point)), Err(KeyFault::PointForm(KeyKind::EcP256)));
     }
-    assert_eq!(check_spki(&ec_spki(SECP_384_R_1, &p256)), Err(KeyFault::PointForm(KeyKind::EcP384)));
+    for point in [&[0][..], &[], &p256, &p384[..96]] {
+        assert_eq!(check_spki(&ec_spki(SECP_384_R_1, point)), Err(KeyFault::PointForm(KeyKind::EcP384)));
+    }
+    // The point at infinity has no coordinates; written as zeros it is no point of either curve.
+    let zeros = |width: usize| [&[4][..], &vec![0; 2 * width]].concat();
+    assert_eq!(check_spki(&ec_spki(SECP_256_R_1, &zeros(32))), Err(KeyFault::OffCurve(KeyKind::EcP256)));
+    assert_eq!(check_spki(&ec_spki(SECP_384_R_1, &zeros(48))), Err(KeyFault::OffCurve(KeyKind::EcP384)));
     assert_eq!(check_spki(&ec_spki(P521, &p256)), Err(KeyFault::Curve(Some(P521))));
     assert_eq!(check_spki(&spki(ID_EC_PUBLIC_KEY, None, &p256)), Err(KeyFault::Curve(None)));
     assert_eq!(check_spki(&spki(ID_EC_PUBLIC_KEY, Some(AnyRef::NULL), &p256)), Err(KeyFault::Curve(None)));
@@ -94,17 +105,35 @@ fn c02_points_are_uncompressed_and_on_their_curve() {
 fn c02_ed25519_keys_are_32_canonical_bytes() {
     let good = inside(&key(SigAlg::Ed25519).spki_der().unwrap());
     assert!(check_spki(&spki(ID_ED_25519, None, &good)).is_ok());
-    let mut above_p = [0xff; 32];
-    above_p[0] = 0xee;
-    for bad in [&good[..31], &[&good[..], &[0]].concat(), &[0xff; 32], &P25519, &above_p] {
+    // The field's prime 2^255 - 19 and its neighbours, little-endian.
+    let near_p = |last: u8| [&[last][..], &[0xff; 30], &[0x7f]].concat();
+    for bad in [&good[..31], &[&good[..], &[0]].concat(), &[0xff; 32], &near_p(0xed), &near_p(0xee)] {
         assert_eq!(check_spki(&spki(ID_ED_25519, None, bad)), Err(KeyFault::Ed25519));
     }
-    let mut below_p = P25519;
-    below_p[0] -= 1;
-    assert!(check_spki(&spki(ID_ED_25519, None, &below_p)).is_ok());
+    assert!(check_spki(&spki(ID_ED_25519, None, &near_p(0xeb))).is_ok());
     let null = spki(ID_ED_25519, Some(AnyRef::NULL), &good);
     assert_eq!(check_spki(&null), Err(KeyFault::Parameters("Ed25519")));
     assert_eq!(check_spki(&spki(X25519, None, &good)), Err(KeyFault::Algorithm(X25519)));
+}
+
+#[test]
+fn c02_ed25519_points_of_small_order_are_refused() {
+    use ed25519_dalek::VerifyingKey;
+    let text = [
+        "0100000000000000000000000000000000000000000000000000000000000000",
+        "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+        "0000000000000000000000000000000000000000000000000000000000000000",
+        "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+        "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+    ];
+    for mut point in text.map(unhex) {
+        for sign in [0, 0x80] {
+            point[31] = point[31] & 0x7f | sign;
+            assert_eq!(check_spki(&spki(ID_ED_25519, None, &point)), Err(KeyFault::SmallOrder), "{}", hex(&point));
+            // An implementation that knows the curve says the same of those that are points.
+            assert!(VerifyingKey::from_bytes(&point).is_ok_and(|key| key.is_weak()), "{}", hex(&point));
+        }
+    }
 }
 
 #[test]

@@ -1,6 +1,4 @@
-//! Ed25519 keys that prove nothing.
-
-use super::JwkFault;
+//! Ed25519 keys that prove nothing: verifiers differ in what they make of them, so none is asked.
 
 /// The `y` of the points of order 1, 2, 4 and 8 on edwards25519, little-endian.
 const SMALL_ORDER: [[u8; 32]; 5] = [
@@ -23,15 +21,28 @@ const fn numbers(first: u8, between: u8, last: u8) -> [u8; 32] {
     [first, m, m, m, m, m, m, m, m, m, m, m, m, m, m, m, m, m, m, m, m, m, m, m, m, m, m, m, m, m, m, last]
 }
 
-/// No point of small order, whose signatures anybody can make, and one way to write each point: `y` below the field's
-/// 2^255 - 19 ([RFC 8032 §5.1.3](https://www.rfc-editor.org/rfc/rfc8032#section-5.1.3)).
-/// Verifiers differ in what they make of these, so none is asked; that `y` has a point at all, each sees for itself.
-pub(super) fn check(x: &[u8; 32]) -> Result<(), JwkFault> {
-    let mut y = *x;
+/// The prime of the field, 2^255 - 19, little-endian.
+const PRIME: [u8; 32] = numbers(0xed, 0xff, 0x7f);
+
+/// Whether a key is written in the one way of its point: `y` below the field's prime
+/// ([RFC 8032 §5.1.3](https://www.rfc-editor.org/rfc/rfc8032#section-5.1.3)).
+///
+/// That there is a point with this `y`, each verifier sees for itself.
+pub fn is_canonical(key: &[u8; 32]) -> bool {
+    // Little-endian, so compared from the end.
+    y_of(key).iter().rev().lt(PRIME.iter().rev())
+}
+
+/// Whether a key, written canonically, is a point of small order, whose signatures anybody can make.
+pub fn has_small_order(key: &[u8; 32]) -> bool {
+    SMALL_ORDER.contains(&y_of(key))
+}
+
+/// The key without its top bit, which is the sign of `x`.
+fn y_of(key: &[u8; 32]) -> [u8; 32] {
+    let mut y = *key;
     if let Some(last) = y.last_mut() {
         *last &= 0x7f;
     }
-    // Little-endian, so compared from the end.
-    let below_prime = y.iter().rev().lt(numbers(0xed, 0xff, 0x7f).iter().rev());
-    if below_prime && !SMALL_ORDER.contains(&y) { Ok(()) } else { Err(JwkFault::WeakPoint) }
+    y
 }

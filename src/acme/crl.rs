@@ -1,0 +1,162 @@
+//! What an issuer's ledger keeps for its CRLs ([RFC 5280 §5](https://www.rfc-editor.org/rfc/rfc5280#section-5)): per shard
+//! how things stand, which certificates are revoked, and the list as it was last signed.
+
+use crate::store::Record;
+use crate::values::Time;
+use core::time::Duration;
+use serde::{Deserialize, Serialize};
+
+/// How often a list is signed anew, revocations or not: well before the last one is over, so that a day or two without
+/// an issuer key, or without the platform, is not noticed.
+pub const RENEWED: Duration = Duration::from_secs(24 * 3600);
+
+/// How long a list is good for: Boulder's 216 hours, below the ten days of the Baseline Requirements (4.9.7).
+pub const VALIDITY: Duration = Duration::from_secs(216 * 3600);
+
+/// How long before it is signed a list begins, for verifiers whose clocks are late.
+pub const BACKDATE: Duration = Duration::from_secs(5 * 60);
+
+/// Revocations that follow each other more closely than this are put on one list.
+pub const GATHERED: Duration = Duration::from_secs(10);
+
+/// A shard whose certificates were issued until lately will have more: by how much [`ShardRecord::until`] is ahead of what
+/// is known, so that it is not written with each certificate.
+pub const AHEAD: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// How things stand with a shard, stored as `shard/{shard}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShardRecord {
+    /// All of its certificates are over then.
+    pub until: Time,
+    /// When a list is to be signed next; none any more when all of its certificates are over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due: Option<Time>,
+    /// The highest number that was given to a list, whether or not it was signed. Milliseconds since 1970, or one more
+    /// than the last: so it rises also when the store is put back to an earlier state.
+    pub number: u64,
+    /// When the present list was signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed: Option<Time>,
+    /// Until when the present list is good.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_update: Option<Time>,
+}
+
+impl Record for ShardRecord {
+    const PREFIX: &'static str = "shard";
+
+    fn expires(&self) -> Option<Time> {
+        None
+    }
+}
+
+impl ShardRecord {
+    /// What it is after a certificate that ends at `not_after` was entered at `now`; `None` when that changes nothing.
+    pub fn with_certificate(found: Option<Self>, not_after: Time, now: Time) -> Option<Self> {
+        let until = not_after.plus(AHEAD);
+        match found {
+            None => Some(Self { until, due: Some(now), number: 0, signed: None, next_update: None }),
+            Some(shard) if shard.until >= not_after && shard.due.is_some() => None,
+            Some(shard) => Some(Self { until: shard.until.max(until), due: shard.due.or(Some(now)), ..shard }),
+        }
+    }
+
+    /// What it is after a certificate was revoked at `now`: a list is due at once, or soon when the present one is
+    /// younger than [`GATHERED`].
+    pub fn with_revocation(self, now: Time) -> Self {
+        let soon = self.signed.map_or(now, |at| at.plus(GATHERED).max(now));
+        Self { due: Some(self.due.map_or(soon, |due| due.min(soon))), ..self }
+    }
+
+    /// The number of a list that is signed at `now`.
+    pub fn next_number(&self, now: Time) -> u64 {
+        self.number.saturating_add(1).max(now.millis())
+    }
+}
+
+/// A revoked certificate, stored as `revoked/{shard}/{serial}` for as long as it stands on its shard's lists.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RevokedRecord {
+    /// When it was revoked.
+    pub at: Time,
+    /// The CRLReason, absent when none was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<u8>,
+    /// When the certificate ends.
+    pub not_after: Time,
+}
+
+impl Record for RevokedRecord {
+    const PREFIX: &'static str = "revoked";
+
+    /// RFC 5280 §3.3: not before it has stood on a list that was signed after the certificate's end.
+    fn expires(&self) -> Option<Time> {
+        Some(self.not_after.plus(RENEWED).plus(RENEWED))
+    }
+}
+
+/// The list of a shard as it was last signed, stored as `crl/{shard}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CrlRecord {
+    /// Its number.
+    pub number: u64,
+    /// How many certificates stand on it.
+    pub entries: usize,
+    /// Until when it is good.
+    pub next_update: Time,
+    /// The list, DER in base64url.
+    pub der: String,
+}
+
+impl Record for CrlRecord {
+    const PREFIX: &'static str = "crl";
+
+    fn expires(&self) -> Option<Time> {
+        None
+    }
+}
+
+/// How things stand with a shard of this number.
+pub type ShardStanding = (u16, ShardRecord);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Time = Time::from_secs(1_795_521_600);
+    const DAY: Duration = Duration::from_secs(86_400);
+
+    fn shard() -> ShardRecord {
+        ShardRecord::with_certificate(None, NOW.plus(DAY * 90), NOW).unwrap()
+    }
+
+    #[test]
+    fn the_first_certificate_makes_a_list_due_and_later_ones_are_rarely_written() {
+        let first = shard();
+        assert_eq!((first.due, first.until), (Some(NOW), NOW.plus(DAY * 97)));
+        assert_eq!(ShardRecord::with_certificate(Some(first.clone()), NOW.plus(DAY * 97), NOW), None);
+        let later = ShardRecord::with_certificate(Some(first.clone()), NOW.plus(DAY * 98), NOW).unwrap();
+        assert_eq!((later.due, later.until), (Some(NOW), NOW.plus(DAY * 105)));
+        let ended = ShardRecord { due: None, ..first };
+        let again = ShardRecord::with_certificate(Some(ended), NOW.plus(DAY), NOW.plus(DAY)).unwrap();
+        assert_eq!((again.due, again.until), (Some(NOW.plus(DAY)), NOW.plus(DAY * 97)));
+    }
+
+    #[test]
+    fn a_revocation_makes_a_list_due_within_seconds() {
+        let signed = ShardRecord { signed: Some(NOW), due: Some(NOW.plus(RENEWED)), ..shard() };
+        let hour = NOW.plus(Duration::from_secs(3600));
+        assert_eq!(signed.clone().with_revocation(hour).due, Some(hour));
+        let second = NOW.plus(Duration::from_secs(1));
+        assert_eq!(signed.with_revocation(second).due, Some(NOW.plus(GATHERED)));
+        assert_eq!(ShardRecord { due: Some(NOW), ..shard() }.with_revocation(second).due, Some(NOW), "not later");
+    }
+
+    #[test]
+    fn numbers_rise_whatever_the_clock_does() {
+        let shard = ShardRecord { number: NOW.millis(), ..shard() };
+        assert_eq!(shard.next_number(NOW.minus(DAY)), NOW.millis() + 1);
+        assert_eq!(shard.next_number(NOW), NOW.millis() + 1);
+        assert_eq!(shard.next_number(NOW.plus(DAY)), NOW.plus(DAY).millis());
+    }
+}

@@ -1,0 +1,235 @@
+//! Who signs, as the operator configures it: issuers in numbered places, one of them active, and where that which
+//! verifiers fetch of them is published.
+
+use super::settings::Values;
+use crate::pki::{Issuer, Issuers, Serial, Slot, pem, profile};
+use crate::values::Time;
+use crate::values::x509::Parts;
+use url::Url;
+
+/// How many places there are. An operator rotates every few years, and reuses the places of issuers that are over.
+pub const PLACES: u8 = 9;
+
+/// Shards of CRLs where none are configured: 100,000 revocations make lists of some 3,000 entries each.
+const SHARDS: u16 = 32;
+
+/// The most shards that may be configured: each list is signed afresh every day.
+const MAX_SHARDS: u16 = 128;
+
+/// The name of a variable or secret of the issuer in this place: the first place's has no number.
+pub fn name_of(what: &str, place: u8) -> String {
+    if place == 1 { what.to_owned() } else { format!("{what}_{place}") }
+}
+
+/// The issuers, and what is wrong with those that are configured and cannot be used.
+#[derive(Clone, Debug)]
+pub struct Configured {
+    /// The issuers that can be used; one of them is active.
+    pub issuers: Issuers,
+    /// Sentences for the operator. They do not stop the CA: while an issuer is added or taken away, step by step, the
+    /// others go on.
+    pub problems: Vec<String>,
+}
+
+impl Configured {
+    /// Reads all places.
+    ///
+    /// # Errors
+    /// What is wrong, where that leaves no issuer that could sign at `now`.
+    pub fn read(value: Values<'_>, now: Time) -> Result<Self, String> {
+        let (mut slots, mut problems) = (Vec::new(), Vec::new());
+        for place in 1..=PLACES {
+            match slot(value, place, now, &mut problems) {
+                Ok(found) => slots.extend(found),
+                Err(problem) => problems.push(problem),
+            }
+        }
+        Self::of(slots, problems, now)
+    }
+
+    /// The same without the issuer in this place, for this reason.
+    ///
+    /// # Errors
+    /// As [`Configured::read`].
+    pub fn without(self, place: u8, reason: String, now: Time) -> Result<Self, String> {
+        let slots = self.issuers.slots().filter(|slot| slot.number != place).cloned().collect();
+        let mut problems = self.problems;
+        problems.push(reason);
+        Self::of(slots, problems, now)
+    }
+
+    fn of(slots: Vec<Slot>, problems: Vec<String>, now: Time) -> Result<Self, String> {
+        match Issuers::new(slots, now) {
+            Ok(issuers) => Ok(Self { issuers, problems }),
+            Err(fault) => Err(problems.into_iter().next().unwrap_or_else(|| refusal(&fault, now))),
+        }
+    }
+}
+
+fn refusal(fault: &crate::pki::IssuersFault, now: Time) -> String {
+    use crate::pki::IssuersFault;
+    match fault {
+        IssuersFault::None => "ISSUER_CHAIN is not set; `selvedge init` makes one and writes it under [vars] in \
+                               wrangler.toml (or set it with `wrangler secret put ISSUER_CHAIN`)."
+            .to_owned(),
+        IssuersFault::Unusable(place, fault) => {
+            format!("{} cannot be used: {fault} (it is {} now).", name_of("ISSUER_CHAIN", *place), now.rfc3339())
+        }
+        other => format!("The issuers cannot be used: {other}."),
+    }
+}
+
+/// The issuer in this place, if there is one.
+fn slot(value: Values<'_>, place: u8, now: Time, problems: &mut Vec<String>) -> Result<Option<Slot>, String> {
+    let (chain_name, key_name, from_name) =
+        (name_of("ISSUER_CHAIN", place), name_of("ISSUER_KEY", place), name_of("ISSUER_FROM", place));
+    let says = |what: &str| format!("{chain_name} cannot be used: {what}.");
+    let Some(chain) = value(&chain_name) else {
+        return match value(&key_name) {
+            Some(_) if place > 1 => Err(format!(
+                "{key_name} is set and {chain_name} is not: the issuer is half configured and not used. Set \
+                 {chain_name} under [vars] in wrangler.toml and deploy, or delete {key_name}."
+            )),
+            _ => Ok(None),
+        };
+    };
+    let issuer = Issuer::from_pem_chain(&chain).map_err(|fault| says(&fault.to_string()))?;
+    if profile::offered(&issuer).next().is_none() {
+        return Err(says("its extended key usage allows neither serverAuth nor clientAuth"));
+    }
+    let issuer = alternates(issuer, value, &name_of("ALTERNATE_CHAINS", place), now, problems)?;
+    let takes_over = match value(&from_name) {
+        Some(text) => Time::parse_rfc3339(&text).ok_or_else(|| {
+            format!(
+                "{from_name} is {text:?}; it has to be a time like 2027-01-31T00:00:00Z, from which the issuer signs."
+            )
+        })?,
+        None if place == 1 => Time::from_millis(0),
+        None => {
+            return Err(format!(
+                "{chain_name} is set and {from_name} is not; set it to the time from which the issuer signs, like \
+                 2027-01-31T00:00:00Z."
+            ));
+        }
+    };
+    Ok(Some(Slot { number: place, issuer, takes_over }))
+}
+
+/// The issuer with its alternate chains, if there are any. One that is over, of a root that goes out of use perhaps, is
+/// left out: it must not stop the CA.
+fn alternates(
+    issuer: Issuer,
+    value: Values<'_>,
+    name: &str,
+    now: Time,
+    problems: &mut Vec<String>,
+) -> Result<Issuer, String> {
+    let Some(pem) = value(name) else { return Ok(issuer) };
+    let says = |what: &str| format!("{name} cannot be used: {what}.");
+    let issuer = issuer.with_alternates(&pem).map_err(|fault| says(&fault.to_string()))?;
+    let faults = issuer.alternates().iter().enumerate().filter_map(|(at, chain)| {
+        let fault = chain.check_time(now).err()?;
+        Some(format!("Of {name} chain {} is left out: {fault}. Take it out, or renew it.", at + 1))
+    });
+    problems.extend(faults);
+    Ok(issuer.with_alternates_at(now))
+}
+
+/// Where issuer certificates and CRLs are published, by plain http: who fetches them to verify a certificate cannot need
+/// one to be verified for that (RFC 5280 §8).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Published {
+    base: String,
+    shards: u16,
+}
+
+impl Published {
+    /// Reads `STATUS_URL` and `CRL_SHARDS`. `None` on a test machine that serves https only.
+    ///
+    /// # Errors
+    /// A sentence that names the value.
+    pub fn read(value: Values<'_>, base: &str, dev: bool) -> Result<Option<Self>, String> {
+        let shards = match value("CRL_SHARDS") {
+            None => SHARDS,
+            Some(text) => text.parse().ok().filter(|n| (1..=MAX_SHARDS).contains(n)).ok_or_else(|| {
+                format!("CRL_SHARDS is {text:?}; it has to be a whole number from 1 to {MAX_SHARDS}.")
+            })?,
+        };
+        let base = match (value("STATUS_URL"), base.strip_prefix("https://")) {
+            (Some(text), _) => Some(status_url(&text)?),
+            (None, None) => Some(base.to_owned()),
+            (None, Some(_)) if dev => None,
+            (None, Some(rest)) => Some(format!("http://{rest}")),
+        };
+        Ok(base.map(|base| Self::new(&base, shards)))
+    }
+
+    /// Below this URL, which has no path; CRLs in this many shards.
+    pub fn new(base: &str, shards: u16) -> Self {
+        Self { base: base.to_owned(), shards: shards.clamp(1, MAX_SHARDS) }
+    }
+
+    /// The issuer certificate (caIssuers, RFC 5280 §4.2.2.1).
+    pub fn issuer(&self, id: &str) -> String {
+        format!("{}/issuer/{id}.crt", self.base)
+    }
+
+    /// The CRL of an issuer's shard.
+    pub fn crl(&self, id: &str, shard: u16) -> String {
+        format!("{}/crl/{id}/{shard}.crl", self.base)
+    }
+
+    /// The shard that the certificate of this serial number goes to. Serial numbers are random, so shards fill evenly.
+    pub fn shard_of(&self, serial: &Serial) -> u16 {
+        let last = serial.octets().iter().rev().take(2).fold(0_u16, |sum, octet| sum << 8 | u16::from(*octet));
+        last % self.shards
+    }
+}
+
+fn status_url(text: &str) -> Result<String, String> {
+    let says = |what: &str| format!("STATUS_URL is {text:?}; {what}, like http://ca.example.org.");
+    let url = Url::parse(text).map_err(|e| says(&format!("it has to be a URL ({e})")))?;
+    if url.scheme() != "http" {
+        return Err(says("it has to begin with http://: verifiers fetch CRLs without TLS"));
+    }
+    let origin = url.origin().ascii_serialization();
+    if text.trim_end_matches('/') != origin {
+        return Err(says("it has to be scheme, host and perhaps port, in lower case and nothing more"));
+    }
+    Ok(origin)
+}
+
+/// The root certificate that clients trust, where it is configured: by it a root's key in the place of an issuer's is
+/// known as such.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Root {
+    der: Vec<u8>,
+}
+
+impl Root {
+    /// Reads `ROOT_CERTIFICATE`, PEM.
+    ///
+    /// # Errors
+    /// A sentence that names the value.
+    pub fn read(text: &str) -> Result<Self, String> {
+        let says = |what: &str| format!("ROOT_CERTIFICATE cannot be used: {what}.");
+        let ders = pem::read_certificates(text).map_err(|fault| says(&fault.to_string()))?;
+        let [der] =
+            <[Vec<u8>; 1]>::try_from(ders).map_err(|all| says(&format!("it has {} certificates", all.len())))?;
+        let parts = Parts::read(&der).map_err(|error| says(&error.to_string()))?;
+        if parts.issuer != parts.subject {
+            return Err(says("the certificate is not self-signed; the root is what clients trust"));
+        }
+        Ok(Self { der })
+    }
+
+    /// The certificate in DER.
+    pub fn der(&self) -> &[u8] {
+        &self.der
+    }
+
+    /// Its public key, DER SubjectPublicKeyInfo.
+    pub fn spki_der(&self) -> &[u8] {
+        Parts::read(&self.der).map_or(&[], |parts| parts.spki)
+    }
+}

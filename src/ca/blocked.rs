@@ -1,0 +1,131 @@
+//! Keys that the operator refuses: compromised ones, or those of a faulty generator, that no rule here knows.
+
+use crate::policy::type_name;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
+
+/// The setting.
+const NAME: &str = "BLOCKED_KEYS";
+
+/// The most characters of a wrong entry that are repeated.
+const MAX_SHOWN: usize = 80;
+
+/// The operator's list of blocked keys, each by the SHA-256 of its DER SubjectPublicKeyInfo: the fingerprint that
+/// RFC 7469 §2.4 made common, since it is the same in whatever certificate, CSR or account the key is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BlockedKeys(BTreeSet<[u8; 32]>);
+
+impl BlockedKeys {
+    /// Reads `BLOCKED_KEYS`, `None` where it is not set: hashes of 64 hexadecimal digits in either case, as a JSON array of
+    /// texts, or in a text with white space or commas between them.
+    ///
+    /// # Errors
+    /// A sentence for the operator that names the entry that is wrong.
+    pub fn read(text: Option<&str>) -> Result<Self, String> {
+        let text = text.unwrap_or_default().trim();
+        if text.starts_with('[') {
+            let entries: Vec<Value> =
+                serde_json::from_str(text).map_err(|e| format!("{NAME} is no JSON array ({e})."))?;
+            return entries
+                .iter()
+                .enumerate()
+                .map(|(at, entry)| of_json(at, entry))
+                .collect::<Result<_, _>>()
+                .map(Self);
+        }
+        let entries = text.split(|c: char| c == ',' || c.is_whitespace()).filter(|entry| !entry.is_empty());
+        entries.enumerate().map(|(at, entry)| hash(at, entry)).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Whether the key with this DER SubjectPublicKeyInfo is blocked.
+    pub fn contains(&self, spki_der: &[u8]) -> bool {
+        // Most lists are empty: then nothing is hashed.
+        !self.0.is_empty() && self.0.contains(&<[u8; 32]>::from(Sha256::digest(spki_der)))
+    }
+}
+
+fn of_json(at: usize, entry: &Value) -> Result<[u8; 32], String> {
+    match entry {
+        Value::String(text) => hash(at, text),
+        other => {
+            Err(format!("{NAME} has {} as entry {}; it has to be a text of 64 hex digits.", type_name(other), at + 1))
+        }
+    }
+}
+
+/// The hash in an entry, which is counted from 0.
+fn hash(at: usize, entry: &str) -> Result<[u8; 32], String> {
+    let digits: Option<Vec<u8>> = entry.chars().map(|c| c.to_digit(16).map(|digit| digit as u8)).collect();
+    let bytes = digits.map(|digits| {
+        let pairs = digits.chunks(2).map(|pair| pair.iter().fold(0_u8, |byte, digit| byte << 4 | digit));
+        pairs.collect::<Vec<u8>>()
+    });
+    bytes.filter(|_| entry.len() == 64).and_then(|bytes| bytes.try_into().ok()).ok_or_else(|| {
+        let shown: String = entry.chars().take(MAX_SHOWN).collect();
+        format!(
+            "{NAME} has {shown:?} as entry {}; it has to be 64 hex digits, the SHA-256 of a key's DER \
+             SubjectPublicKeyInfo, as `openssl pkey -pubin -in key.pem -outform DER | sha256sum` prints it.",
+            at + 1
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &[u8] = b"the DER of a key";
+    const OTHER: &[u8] = b"the DER of another key";
+
+    fn hex(der: &[u8]) -> String {
+        Sha256::digest(der).iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    #[test]
+    fn c02_blocked_keys_are_read_from_text_and_json() {
+        let (key, other) = (hex(KEY), hex(OTHER));
+        for text in [
+            format!("{key} {other}"),
+            format!("{key},{other}"),
+            format!("\n  {key} ,\n\t{other},\n"),
+            format!("{},{other},{key}", key.to_uppercase()),
+            format!(r#"["{key}","{other}"]"#),
+            format!("  [ \"{other}\",\n \"{}\" ]\n", key.to_uppercase()),
+        ] {
+            let blocked = BlockedKeys::read(Some(&text)).unwrap();
+            assert!(blocked.contains(KEY) && blocked.contains(OTHER) && !blocked.contains(b"a third"), "{text}");
+            assert_eq!(blocked.0.len(), 2, "{text}");
+        }
+        for nothing in [None, Some(""), Some(" \n"), Some("[]"), Some(" , ")] {
+            let blocked = BlockedKeys::read(nothing).unwrap();
+            assert_eq!(blocked, BlockedKeys::default(), "{nothing:?}");
+            assert!(!blocked.contains(KEY));
+        }
+    }
+
+    #[test]
+    fn c02_a_wrong_entry_of_the_blocked_keys_is_named() {
+        let key = hex(KEY);
+        let colons = key.as_bytes().chunks(2).map(|pair| String::from_utf8_lossy(pair)).collect::<Vec<_>>().join(":");
+        for (text, named) in [
+            (format!("{key} {}", &key[1..]), format!("{:?} as entry 2", &key[1..])),
+            (format!("{key}0"), format!("\"{key}0\" as entry 1")),
+            (format!("{}g", &key[1..]), format!("\"{}g\" as entry 1", &key[1..])),
+            (colons.clone(), format!("{:?} as entry 1", &colons[..MAX_SHOWN])),
+            (format!("sha256:{key}"), format!("\"sha256:{key}\" as entry 1")),
+            (format!(r#"["{key}",""]"#), "\"\" as entry 2".to_owned()),
+            (format!(r#"["{key} {key}"]"#), "as entry 1".to_owned()),
+            (format!(r#"["{key}",7]"#), "a number as entry 2".to_owned()),
+            (format!(r#"["{key}""#), "no JSON array".to_owned()),
+            (format!(r#"{{"keys":["{key}"]}}"#), "as entry 1".to_owned()),
+            ("ü".repeat(32), "as entry 1".to_owned()),
+        ] {
+            let said = BlockedKeys::read(Some(&text)).unwrap_err();
+            assert!(
+                said.starts_with("BLOCKED_KEYS ") && said.ends_with('.') && said.contains(&named),
+                "{text}: {said}"
+            );
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! The CRLs of an issuer, one for each shard of its certificates: when they are signed, by whom they are read.
+//!
+//! Its ledger keeps them. The first list of a shard is signed with the shard's first certificate, the next one a day
+//! later, or within seconds of a revocation, until the shard's last certificate is over. The ledger's alarm does it, and
+//! whoever asks for a list that is due.
+
+use super::cell::Cell;
+use super::http::{Answer, Body, Request, Response};
+use super::ladder;
+use super::message::{Message, Partition, Reply};
+use super::ports::{PartitionPorts, Ports};
+use crate::acme::Problem;
+use crate::acme::crl::{BACKDATE, CrlRecord, RENEWED, RevokedRecord, ShardRecord, ShardStanding, VALIDITY};
+use crate::acme::ledger::LedgerEntry;
+use crate::pki::{CrlEntry, CrlRequest, Issuer, Serial, crl, lint};
+use crate::store::{Kv, Txn};
+use crate::values::{Time, b64};
+use core::time::Duration;
+
+/// How long after a list was begun it is begun again, when nobody has finished it.
+const LEASE: Duration = Duration::from_secs(30);
+
+/// How many records are read in one go.
+const PAGE: usize = 500;
+
+/// How many shards a ledger can have, of all numbers of shards that were ever configured.
+const SHARDS: usize = 256;
+
+/// How long caches on the way may keep a list, in seconds: a revocation is to be known within minutes.
+const CACHED: u64 = 60;
+
+/// The CRL of this issuer's shard, for anybody who asks.
+///
+/// # Errors
+/// 404 `malformed` for an issuer or a shard that has no certificates.
+pub async fn show<P: Ports>(ports: &P, request: &Request, issuer: &str, shard: u16) -> Answer {
+    let settings = ports.settings();
+    let unknown = || Problem::malformed("There is no CRL at this URL.").with_status(404);
+    let issuer = settings.issuers.find(issuer).ok_or_else(unknown)?;
+    let found = match ports.memory().list(issuer.id(), shard, ports.now()) {
+        Some(kept) => kept,
+        None => match ports.ask(&Partition::Ledger(issuer.id().to_owned()), &Message::Crl { shard }).await? {
+            Reply::Crl(found) => {
+                let found = found.ok_or_else(unknown)?;
+                ports.memory().keep_list(issuer.id(), shard, &found, ports.now());
+                found
+            }
+            other => return Err(ladder::unexpected(&other)),
+        },
+    };
+    let tag = format!("\"{}\"", found.number);
+    let unchanged = request.if_none_match.as_deref().is_some_and(|tags| tags.split(',').any(|one| one.trim() == tag));
+    let response = if unchanged {
+        Response::empty(304)
+    } else {
+        let der = b64::decode(&found.der).ok_or_else(|| Problem::internal("a stored CRL is broken"))?;
+        Response { body: Body::Bytes(der), ..Response::empty(200) }.with("Content-Type", "application/pkix-crl")
+    };
+    let fresh = ports.now().until(found.next_update).as_secs().min(CACHED);
+    let response = response.with("Cache-Control", &format!("public, max-age={fresh}")).with("ETag", &tag);
+    Ok(response.indexed(&settings.urls))
+}
+
+/// A list that is about to be signed.
+struct Begun {
+    shard: u16,
+    number: u64,
+    /// Until when it is nobody else's to do.
+    lease: Time,
+    entries: Vec<CrlEntry>,
+}
+
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+    /// The issuer of this ledger; `None` in other partitions, and for an issuer that is not configured any more.
+    fn issuer_here(&self) -> Option<&Issuer> {
+        match &self.name {
+            Partition::Ledger(id) => self.ports.settings().issuers.find(id),
+            _ => None,
+        }
+    }
+
+    /// Notes in its shard a certificate that was entered.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub(super) fn note_in_shard(&self, txn: &mut Txn<'_, K>, entry: &LedgerEntry) -> Result<(), Problem> {
+        let Some(name) = entry.shard.map(|shard| shard.to_string()) else { return Ok(()) };
+        let found = txn.get::<ShardRecord>(&name)?;
+        if let Some(changed) = ShardRecord::with_certificate(found, entry.not_after, self.ports.now()) {
+            put_shard(txn, &name, &changed)?;
+        }
+        Ok(())
+    }
+
+    /// Puts a certificate that was revoked onto its shard's next list.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub(super) fn note_revoked(&self, txn: &mut Txn<'_, K>, serial: &str, entry: &LedgerEntry) -> Result<(), Problem> {
+        let (Some(shard), Some(revocation)) = (entry.shard, &entry.revoked) else { return Ok(()) };
+        let record = RevokedRecord { at: revocation.at, reason: revocation.reason, not_after: entry.not_after };
+        txn.put(&format!("{shard}/{serial}"), &record)?;
+        let name = shard.to_string();
+        match txn.get::<ShardRecord>(&name)? {
+            Some(found) => put_shard(txn, &name, &found.with_revocation(self.ports.now())),
+            None => self.note_in_shard(txn, entry),
+        }
+    }
+
+    /// The list of a shard, signed now if it is due.
+    ///
+    /// # Errors
+    /// When there is none that is still good, and none can be signed.
+    pub(super) async fn current_crl(&self, shard: u16) -> Result<Option<CrlRecord>, Problem> {
+        let name = shard.to_string();
+        let Some(found) = self.transact(|txn| Ok(txn.get::<ShardRecord>(&name)?))? else { return Ok(None) };
+        let signed = match found.due {
+            Some(due) if due <= self.ports.now() => self.sign_list(shard).await,
+            _ => Ok(()),
+        };
+        let list = self.transact(|txn| Ok(txn.get::<CrlRecord>(&name)?))?;
+        match (list, signed) {
+            (Some(list), Err(problem)) if list.next_update > self.ports.now() => {
+                self.log(&problem);
+                Ok(Some(list))
+            }
+            (_, Err(problem)) => Err(problem),
+            (None, Ok(())) => Err(Problem::internal(format!("the first CRL of shard {shard} is being signed"))),
+            (list, Ok(())) => Ok(list),
+        }
+    }
+
+    /// How things stand with all shards.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub(super) fn standing(&self) -> Result<Vec<ShardStanding>, Problem> {
+        self.transact(|txn| {
+            let shards = txn.list::<ShardRecord>(None, SHARDS)?.into_iter();
+            Ok(shards.filter_map(|(name, shard)| Some((name.parse().ok()?, shard))).collect())
+        })
+    }
+
+    /// Has the alarm set for the lists that are due next: when this ledger comes into memory, perhaps with another
+    /// configuration.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub(super) fn expect_lists(&self) -> Result<(), Problem> {
+        if self.issuer_here().is_some()
+            && let Some(due) = self.standing()?.into_iter().filter_map(|(_, shard)| shard.due).min()
+        {
+            self.ports.wake_at(due);
+        }
+        Ok(())
+    }
+
+    /// Signs the lists that are due. Says when the next one is; one that fails is tried again after its lease.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub(super) async fn renew_lists(&self) -> Result<Option<Time>, Problem> {
+        if self.issuer_here().is_none() {
+            return Ok(None);
+        }
+        for (shard, record) in self.standing()? {
+            if record.due.is_some_and(|due| due <= self.ports.now())
+                && let Err(problem) = self.sign_list(shard).await
+            {
+                self.log(&problem);
+            }
+        }
+        Ok(self.standing()?.into_iter().filter_map(|(_, shard)| shard.due).min())
+    }
+
+    /// Signs the list of a shard and stores it. Its number is stored before it is signed, so no two lists ever have the
+    /// same.
+    async fn sign_list(&self, shard: u16) -> Result<(), Problem> {
+        let settings = self.ports.settings();
+        let missing = || Problem::internal("a CRL is due, but its issuer or STATUS_URL is not configured any more");
+        let (Some(issuer), Some(published)) = (self.issuer_here(), &settings.published) else { return Err(missing()) };
+        let now = self.ports.now();
+        let Some(begun) = self.transact(|txn| self.begin_list(txn, issuer, shard, now))? else { return Ok(()) };
+        let url = published.crl(issuer.id(), shard);
+        let this_update = now.minus(BACKDATE).max(issuer.not_before());
+        let next_update = now.plus(VALIDITY).min(issuer.not_after());
+        let (number, entries) = (begun.number, &begun.entries);
+        let request = CrlRequest { issuer, number, this_update, next_update, url: &url, entries };
+        let tbs = crl::build_tbs(&request).map_err(|fault| Problem::internal(fault.to_string()))?;
+        let linted = lint::crl::check(&tbs, &request).map_err(|faults| {
+            let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
+            Problem::internal(format!("the CRL about to be signed is not as it should be: {}", faults.join("; ")))
+        })?;
+        let signature = self.ports.sign(issuer, linted.as_bytes()).await?;
+        let der = crl::assemble(&linted, &signature).map_err(|fault| Problem::internal(fault.to_string()))?;
+        let list = CrlRecord { number, entries: begun.entries.len(), next_update, der: b64::encode(&der) };
+        self.transact(|txn| finish_list(txn, &begun, list, now))
+    }
+
+    /// Gives the list a number and gathers what stands on it; `None` where no list is needed any more.
+    fn begin_list(
+        &self,
+        txn: &mut Txn<'_, K>,
+        issuer: &Issuer,
+        shard: u16,
+        now: Time,
+    ) -> Result<Option<Begun>, Problem> {
+        let name = shard.to_string();
+        let Some(record) = txn.get::<ShardRecord>(&name)? else { return Ok(None) };
+        // After the last certificate's end there is one list more, on which every entry has stood after its end.
+        if now > record.until.plus(RENEWED).plus(RENEWED) || issuer.check_time(now).is_err() {
+            txn.put(&name, &ShardRecord { due: None, ..record })?;
+            return Ok(None);
+        }
+        let (number, lease) = (record.next_number(now), now.plus(LEASE));
+        put_shard(txn, &name, &ShardRecord { number, due: Some(lease), ..record })?;
+        Ok(Some(Begun { shard, number, lease, entries: revoked_in(txn, shard)? }))
+    }
+}
+
+fn put_shard<K: Kv>(txn: &mut Txn<'_, K>, name: &str, shard: &ShardRecord) -> Result<(), Problem> {
+    txn.put(name, shard)?;
+    if let Some(due) = shard.due {
+        txn.wake_at(due);
+    }
+    Ok(())
+}
+
+/// Every certificate of a shard that is revoked, by serial number.
+fn revoked_in<K: Kv>(txn: &Txn<'_, K>, shard: u16) -> Result<Vec<CrlEntry>, Problem> {
+    let (mut entries, mut after) = (Vec::new(), None);
+    loop {
+        let page = txn.list_below::<RevokedRecord>(&shard.to_string(), after.as_deref(), PAGE)?;
+        let full = page.len() == PAGE;
+        after = page.last().map(|(serial, _)| serial.clone());
+        for (serial, record) in page {
+            let broken = || Problem::internal(format!("a revocation is stored for {serial:?}"));
+            let serial = Serial::from_hex(&serial).ok_or_else(broken)?;
+            entries.push(CrlEntry { serial, at: record.at, reason: record.reason });
+        }
+        if !full {
+            return Ok(entries);
+        }
+    }
+}
+
+/// Stores a list, unless a newer one was faster. A revocation that came while it was being signed keeps its due time.
+fn finish_list<K: Kv>(txn: &mut Txn<'_, K>, begun: &Begun, list: CrlRecord, now: Time) -> Result<(), Problem> {
+    let name = begun.shard.to_string();
+    let (Some(record), present) = (txn.get::<ShardRecord>(&name)?, txn.get::<CrlRecord>(&name)?) else {
+        return Ok(());
+    };
+    if present.is_some_and(|present| present.number > list.number) {
+        return Ok(());
+    }
+    let due = if record.due == Some(begun.lease) { Some(now.plus(RENEWED)) } else { record.due };
+    let next_update = Some(list.next_update);
+    txn.put(&name, &list)?;
+    put_shard(txn, &name, &ShardRecord { due, signed: Some(now), next_update, ..record })
+}

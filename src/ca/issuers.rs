@@ -1,0 +1,77 @@
+//! The issuers as the world sees them: their certificates, and how things stand with them.
+
+use super::authority::name_of;
+use super::http::{Answer, Body, Response};
+use super::ladder;
+use super::message::{Message, Partition, Reply};
+use super::ports::Ports;
+use super::settings::Settings;
+use crate::acme::Problem;
+use crate::acme::crl::ShardStanding;
+use crate::pki::{Slot, profile};
+use serde_json::{Value, json};
+
+/// The certificate of the issuer with this id, DER (RFC 5280 §4.2.2.1).
+///
+/// # Errors
+/// 404 `malformed` for one that there is not.
+pub fn certificate(settings: &Settings, id: &str) -> Answer {
+    let unknown = || Problem::malformed("There is no issuer of this name.").with_status(404);
+    let issuer = settings.issuers.find(id).ok_or_else(unknown)?;
+    let response = Response { body: Body::Bytes(issuer.certificate_der().to_vec()), ..Response::empty(200) };
+    Ok(response
+        .with("Content-Type", "application/pkix-cert")
+        .with("Cache-Control", "public, max-age=3600")
+        .indexed(&settings.urls))
+}
+
+/// All issuers: which one is active, when each began and ends, until when it has certificates, and its CRLs. Nothing that
+/// certificates and CRLs do not tell anyway.
+///
+/// # Errors
+/// When a ledger does not answer.
+pub async fn overview<P: Ports>(ports: &P) -> Answer {
+    let (settings, now) = (ports.settings(), ports.now());
+    let mut all = Vec::new();
+    for slot in settings.issuers.slots() {
+        let ledger = Partition::Ledger(slot.issuer.id().to_owned());
+        match ports.ask(&ledger, &Message::Standing).await? {
+            Reply::Standing(shards) => {
+                let active = settings.issuers.active(now).id() == slot.issuer.id();
+                all.push(shown(settings, slot, active, &shards));
+            }
+            other => return Err(ladder::unexpected(&other)),
+        }
+    }
+    let longest = profile::all().iter().map(|profile| profile.validity.as_secs()).max();
+    let overview = json!({ "longest_lifetime": longest, "problems": settings.problems, "issuers": all });
+    Ok(Response::json(200, &overview).with("Cache-Control", "no-store").indexed(&settings.urls))
+}
+
+fn shown(settings: &Settings, slot: &Slot, active: bool, shards: &[ShardStanding]) -> Value {
+    let issuer = &slot.issuer;
+    let crls: Vec<Value> = shards
+        .iter()
+        .map(|(shard, record)| {
+            json!({
+                "url": settings.published.as_ref().map(|published| published.crl(issuer.id(), *shard)),
+                "signed": record.signed.map(|at| at.rfc3339()),
+                "next_update": record.next_update.map(|at| at.rfc3339()),
+                "due": record.due.map(|at| at.rfc3339()),
+            })
+        })
+        .collect();
+    json!({
+        "place": slot.number,
+        "variable": name_of("ISSUER_CHAIN", slot.number),
+        "id": issuer.id(),
+        "name": issuer.name(),
+        "active": active,
+        "takes_over": slot.takes_over.rfc3339(),
+        "not_before": issuer.not_before().rfc3339(),
+        "not_after": issuer.not_after().rfc3339(),
+        "certificate": settings.urls.issuer(issuer.id()),
+        "certificates_until": shards.iter().map(|(_, record)| record.until).max().map(|at| at.rfc3339()),
+        "crls": crls,
+    })
+}

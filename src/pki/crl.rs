@@ -1,0 +1,195 @@
+//! Certificate revocation lists ([RFC 5280 §5](https://www.rfc-editor.org/rfc/rfc5280#section-5)): the to-be-signed bytes,
+//! and the list once they are linted ([`lint::crl`](super::lint::crl)) and signed.
+//!
+//! The certificates of an issuer are dealt out to shards. Each shard has a list of its own, which says by a critical
+//! issuingDistributionPoint for which certificates it is complete: those that point to its very URL.
+
+use super::issuer::Issuer;
+use super::leaf::is_http;
+use super::lint::LintedTbs;
+use super::serial::Serial;
+use super::{sigalg, tbs};
+use crate::values::Time;
+use const_oid::db::rfc5280::ID_CE_ISSUING_DISTRIBUTION_POINT;
+use core::fmt;
+use der::asn1::{Any, OctetString, Uint, UintRef};
+use der::{Decode, Encode, Enumerated, Sequence};
+use spki::AlgorithmIdentifierOwned;
+use x509_cert::ext::pkix::crl::{CrlNumber, CrlReason, IssuingDistributionPoint};
+use x509_cert::ext::pkix::name::DistributionPointName;
+use x509_cert::ext::{Extension, Extensions};
+use x509_cert::time::Time as X509Time;
+
+/// A revoked certificate on a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CrlEntry {
+    /// Its serial number.
+    pub serial: Serial,
+    /// When it was revoked.
+    pub at: Time,
+    /// The CRLReason (RFC 5280 §5.3.1): 1, 3, 4 or 5; none for "unspecified".
+    pub reason: Option<u8>,
+}
+
+/// What a list is made of. The same request gives the same bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct CrlRequest<'a> {
+    /// The issuer, which signs the list as it signed the certificates.
+    pub issuer: &'a Issuer,
+    /// The list's number, higher than that of every list of the shard before it.
+    pub number: u64,
+    /// When it is made.
+    pub this_update: Time,
+    /// By when there will be another.
+    pub next_update: Time,
+    /// The `http` URL to which the shard's certificates point, byte by byte.
+    pub url: &'a str,
+    /// The revoked certificates.
+    pub entries: &'a [CrlEntry],
+}
+
+/// Why a list cannot be made; [`fmt::Display`] is a sentence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CrlFault {
+    /// The issuer is not valid when the list is made.
+    IssuerNotValid(Time),
+    /// The list would be over before it begins.
+    Empty(Time, Time),
+    /// A URL that cannot stand in a list.
+    Url(String),
+    /// A reason that is none of those that a list may give.
+    Reason(u8),
+    /// A signature of the wrong length for the issuer's algorithm.
+    Signature(usize),
+    /// DER encoding failed.
+    Encoding(der::Error),
+}
+
+impl fmt::Display for CrlFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::IssuerNotValid(at) => write!(f, "the issuer is not valid at {}", at.rfc3339()),
+            Self::Empty(from, until) => {
+                write!(f, "nextUpdate {} is not after thisUpdate {}", until.rfc3339(), from.rfc3339())
+            }
+            Self::Url(url) => write!(f, "{url:?} cannot stand in a CRL; it has to be an http URL in ASCII"),
+            Self::Reason(code) => write!(f, "revocation reason {code} cannot stand in a CRL"),
+            Self::Signature(length) => write!(f, "the signer gave {length} bytes, which is no signature of the issuer"),
+            Self::Encoding(error) => write!(f, "the CRL could not be encoded: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for CrlFault {}
+
+impl From<der::Error> for CrlFault {
+    fn from(error: der::Error) -> Self {
+        Self::Encoding(error)
+    }
+}
+
+/// `TBSCertList` (RFC 5280 §5.1) as it is written here: version 2, the issuer's name as the bytes it already is.
+#[derive(Sequence)]
+struct Tbs<'a> {
+    version: Version,
+    signature: AlgorithmIdentifierOwned,
+    issuer: Any,
+    this_update: X509Time,
+    next_update: X509Time,
+    // §5.1.2.6: absent where nothing is revoked.
+    #[asn1(optional = "true")]
+    revoked: Option<Vec<Revoked<'a>>>,
+    #[asn1(context_specific = "0", tag_mode = "EXPLICIT")]
+    extensions: Extensions,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Enumerated)]
+#[asn1(type = "INTEGER")]
+#[repr(u8)]
+enum Version {
+    V2 = 1,
+}
+
+#[derive(Sequence)]
+struct Revoked<'a> {
+    serial: UintRef<'a>,
+    at: X509Time,
+    #[asn1(optional = "true")]
+    extensions: Option<Extensions>,
+}
+
+/// Builds the to-be-signed list in DER.
+///
+/// # Errors
+/// The first [`CrlFault`] found.
+pub fn build_tbs(request: &CrlRequest<'_>) -> Result<Vec<u8>, CrlFault> {
+    if request.issuer.check_time(request.this_update).is_err() {
+        return Err(CrlFault::IssuerNotValid(request.this_update));
+    }
+    if request.next_update.secs() <= request.this_update.secs() {
+        return Err(CrlFault::Empty(request.this_update, request.next_update));
+    }
+    if !is_http(request.url) {
+        return Err(CrlFault::Url(request.url.to_owned()));
+    }
+    let revoked = request.entries.iter().map(revoked).collect::<Result<Vec<_>, CrlFault>>()?;
+    let list = Tbs {
+        version: Version::V2,
+        signature: sigalg::identifier(request.issuer.algorithm())?,
+        issuer: Any::from_der(request.issuer.subject())?,
+        this_update: tbs::time(request.this_update)?,
+        next_update: tbs::time(request.next_update)?,
+        revoked: (!revoked.is_empty()).then_some(revoked),
+        extensions: vec![
+            tbs::authority_key_id(request.issuer.key_id())?,
+            tbs::extension(false, &CrlNumber(Uint::new(&request.number.to_be_bytes())?))?,
+            distribution_point(request.url)?,
+        ],
+    };
+    Ok(list.to_der()?)
+}
+
+fn revoked(entry: &CrlEntry) -> Result<Revoked<'_>, CrlFault> {
+    let reason = entry.reason.map(reason).transpose()?;
+    let extensions = reason.map(|reason| Ok::<_, der::Error>(vec![tbs::extension(false, &reason)?])).transpose()?;
+    Ok(Revoked { serial: UintRef::new(entry.serial.octets())?, at: tbs::time(entry.at)?, extensions })
+}
+
+/// The reasons that a certificate of a subscriber is revoked for here (RFC 5280 §5.3.1).
+fn reason(code: u8) -> Result<CrlReason, CrlFault> {
+    match code {
+        1 => Ok(CrlReason::KeyCompromise),
+        3 => Ok(CrlReason::AffiliationChanged),
+        4 => Ok(CrlReason::Superseded),
+        5 => Ok(CrlReason::CessationOfOperation),
+        other => Err(CrlFault::Reason(other)),
+    }
+}
+
+/// issuingDistributionPoint (RFC 5280 §5.2.5), critical: this URL, and certificates of subscribers only.
+fn distribution_point(url: &str) -> der::Result<Extension> {
+    let value = IssuingDistributionPoint {
+        distribution_point: Some(DistributionPointName::FullName(vec![tbs::uri(url)?])),
+        only_contains_user_certs: true,
+        only_contains_ca_certs: false,
+        only_some_reasons: None,
+        indirect_crl: false,
+        only_contains_attribute_certs: false,
+    };
+    // Not the OID that x509-cert 0.3 gives it, which is subjectInfoAccess.
+    let extn_value = OctetString::new(value.to_der()?)?;
+    Ok(Extension { extn_id: ID_CE_ISSUING_DISTRIBUTION_POINT, critical: true, extn_value })
+}
+
+/// The list in DER: linted bytes and the issuer's signature over them, as the signing port gives it.
+///
+/// # Errors
+/// [`CrlFault::Signature`] when the signature's length is not that of the issuer's algorithm.
+pub fn assemble(tbs: &LintedTbs, signature: &[u8]) -> Result<Vec<u8>, CrlFault> {
+    let algorithm = tbs.algorithm();
+    let value = sigalg::to_x509(algorithm, signature).ok_or(CrlFault::Signature(signature.len()))?;
+    Ok(tbs::seal(tbs.as_bytes(), sigalg::identifier(algorithm)?, &value)?)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,183 @@
+//! All issuers of a CA: one of them signs new leaves at any time, the others look after those that they signed.
+
+use super::issuer::{Issuer, IssuerFault};
+use crate::values::Time;
+use core::fmt;
+
+/// An issuer in its place.
+#[derive(Clone, Debug)]
+pub struct Slot {
+    /// The place's number, by which the operator knows it.
+    pub number: u8,
+    /// The issuer.
+    pub issuer: Issuer,
+    /// From when it signs new leaves, until the next one does.
+    pub takes_over: Time,
+}
+
+/// The issuers, in the order in which they take over; at least one.
+#[derive(Clone, Debug)]
+pub struct Issuers {
+    first: Slot,
+    later: Vec<Slot>,
+}
+
+/// Why issuers do not go together; [`fmt::Display`] is a sentence. Issuers are named by the numbers of their places.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum IssuersFault {
+    /// There is none.
+    None,
+    /// None takes over before this time; the first that will, and when.
+    NotYet(u8, Time),
+    /// Two have the same key, or key identifier.
+    Same(u8, u8),
+    /// Two take over at the same time.
+    Together(u8, u8),
+    /// The one that is to sign at present cannot.
+    Unusable(u8, IssuerFault),
+    /// One takes over when its chain is not valid yet, or any more: when the chain is.
+    Outside(u8, Time, Time),
+}
+
+impl fmt::Display for IssuersFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => f.write_str("there is no issuer"),
+            Self::NotYet(number, at) => {
+                write!(f, "no issuer has taken over yet: the first to do so is number {number}, at {}", at.rfc3339())
+            }
+            Self::Same(one, other) => write!(
+                f,
+                "the issuers {one} and {other} have the same key; another certificate for a key belongs into the \
+                 alternate chains of its issuer"
+            ),
+            Self::Together(one, other) => write!(f, "the issuers {one} and {other} take over at the same time"),
+            Self::Unusable(_, fault) => fault.fmt(f),
+            Self::Outside(number, from, until) => write!(
+                f,
+                "issuer {number} would take over when its chain is not valid, which it is from {} until {}",
+                from.rfc3339(),
+                until.rfc3339()
+            ),
+        }
+    }
+}
+
+impl std::error::Error for IssuersFault {}
+
+impl Issuers {
+    /// These issuers, in whatever order.
+    ///
+    /// # Errors
+    /// The first [`IssuersFault`] found, at `now`.
+    pub fn new(mut slots: Vec<Slot>, now: Time) -> Result<Self, IssuersFault> {
+        slots.sort_by_key(|slot| slot.takes_over);
+        for (at, one) in slots.iter().enumerate() {
+            for other in slots.iter().skip(at + 1) {
+                if one.issuer.id() == other.issuer.id() || one.issuer.key_id() == other.issuer.key_id() {
+                    return Err(IssuersFault::Same(one.number, other.number));
+                }
+                if one.takes_over == other.takes_over {
+                    return Err(IssuersFault::Together(one.number, other.number));
+                }
+            }
+        }
+        let mut slots = slots.into_iter();
+        let all = Self { first: slots.next().ok_or(IssuersFault::None)?, later: slots.collect() };
+        if all.first.takes_over > now {
+            return Err(IssuersFault::NotYet(all.first.number, all.first.takes_over));
+        }
+        let active = all.active_slot(now);
+        active.issuer.check_time(now).map_err(|fault| IssuersFault::Unusable(active.number, fault))?;
+        let ahead = all.later.iter().filter(|slot| slot.takes_over > now);
+        for Slot { number, issuer, takes_over } in ahead {
+            if issuer.check_time(*takes_over).is_err() {
+                return Err(IssuersFault::Outside(*number, issuer.not_before(), issuer.not_after()));
+            }
+        }
+        Ok(all)
+    }
+
+    /// An only issuer.
+    pub fn one(issuer: Issuer) -> Self {
+        Self { first: Slot { number: 1, issuer, takes_over: Time::from_millis(0) }, later: Vec::new() }
+    }
+
+    /// All of them, in the order in which they take over.
+    pub fn slots(&self) -> impl Iterator<Item = &Slot> {
+        core::iter::once(&self.first).chain(&self.later)
+    }
+
+    /// The one that signs new leaves at `now`: the last that has taken over.
+    pub fn active_slot(&self, now: Time) -> &Slot {
+        self.later.iter().rev().find(|slot| slot.takes_over <= now).unwrap_or(&self.first)
+    }
+
+    /// As [`Issuers::active_slot`], without its place.
+    pub fn active(&self, now: Time) -> &Issuer {
+        &self.active_slot(now).issuer
+    }
+
+    /// The one with this [`Issuer::id`].
+    pub fn find(&self, id: &str) -> Option<&Issuer> {
+        self.slots().map(|slot| &slot.issuer).find(|issuer| issuer.id() == id)
+    }
+
+    /// The one whose leaves have this authority key identifier.
+    pub fn with_key_id(&self, key_id: &[u8]) -> Option<&Issuer> {
+        self.slots().map(|slot| &slot.issuer).find(|issuer| issuer.key_id() == key_id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pki::ceremony::{create_intermediate, create_root};
+    use crate::pki::testing::NOW;
+    use core::time::Duration;
+
+    const DAY: Duration = Duration::from_secs(86_400);
+
+    fn issuer() -> Issuer {
+        let root = create_root("root", NOW, 10).unwrap();
+        Issuer::from_pem_chain(&create_intermediate(&root, "issuer", NOW, 1).unwrap().certificate).unwrap()
+    }
+
+    fn slot(number: u8, issuer: &Issuer, takes_over: Time) -> Slot {
+        Slot { number, issuer: issuer.clone(), takes_over }
+    }
+
+    #[test]
+    fn the_last_that_has_taken_over_is_active() {
+        let (old, new) = (issuer(), issuer());
+        let tomorrow = NOW.plus(DAY);
+        let slots = vec![slot(2, &new, tomorrow), slot(1, &old, Time::from_millis(0))];
+        let issuers = Issuers::new(slots, NOW).unwrap();
+        assert_eq!(issuers.active(NOW).id(), old.id());
+        assert_eq!(issuers.active(tomorrow.minus(Duration::from_millis(1))).id(), old.id());
+        assert_eq!(issuers.active_slot(tomorrow).number, 2);
+        assert_eq!(issuers.find(new.id()).unwrap().key_id(), new.key_id());
+        assert_eq!(issuers.with_key_id(old.key_id()).unwrap().id(), old.id());
+        assert!(issuers.find("00").is_none() && issuers.with_key_id(&[1]).is_none());
+    }
+
+    #[test]
+    fn what_does_not_go_together_is_refused() {
+        let (old, new) = (issuer(), issuer());
+        let fault = |slots| Issuers::new(slots, NOW).unwrap_err();
+        let (day, year) = (NOW.plus(DAY), NOW.plus(DAY * 365));
+        assert_eq!(fault(vec![]), IssuersFault::None);
+        assert_eq!(fault(vec![slot(1, &old, day)]), IssuersFault::NotYet(1, day));
+        assert_eq!(fault(vec![slot(1, &old, NOW), slot(2, &old, day)]), IssuersFault::Same(1, 2));
+        assert_eq!(fault(vec![slot(1, &old, NOW), slot(2, &new, NOW)]), IssuersFault::Together(1, 2));
+        let late = fault(vec![slot(1, &old, NOW), slot(3, &new, year)]);
+        assert_eq!(late, IssuersFault::Outside(3, new.not_before(), new.not_after()));
+        let over = Issuers::new(vec![slot(1, &old, NOW)], year).unwrap_err();
+        assert!(matches!(over, IssuersFault::Unusable(1, IssuerFault::Expired(..))), "{over}");
+        // One that is over and has been followed by another is none that signs.
+        let root = create_root("root", NOW, 10).unwrap();
+        let next = create_intermediate(&root, "next", year, 1).unwrap();
+        let next = Issuer::from_pem_chain(&next.certificate).unwrap();
+        assert!(Issuers::new(vec![slot(1, &old, NOW), slot(2, &next, year)], year.plus(DAY)).is_ok());
+    }
+}

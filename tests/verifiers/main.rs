@@ -1,0 +1,114 @@
+//! What is issued, before independent judges: four verifiers and pkilint's lints. See [`corpus`] for what is judged,
+//! [`questions`] for what is asked, [`allowed`] for the findings of linters that are meant.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+#![allow(clippy::disallowed_methods, reason = "tests draw their own randomness, and one asks the clock")]
+
+mod allowed;
+mod corpus;
+mod crls;
+#[path = "../common/debian.rs"]
+#[allow(dead_code, reason = "shared with other tests")]
+mod debian;
+mod hierarchy;
+mod judges;
+mod lints;
+mod openssl_ca;
+mod questions;
+#[path = "../common/venv.rs"]
+mod venv;
+
+use lints::Linter;
+use questions::{Corpus, Question, compare, questions};
+use selvedge::values::Time;
+use std::fs;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::{Duration, SystemTime};
+
+/// 24 November 2026, noon: what linters demand depends on the date.
+const NOW: Time = Time::from_secs(1_795_521_600);
+
+/// The corpus at [`NOW`], one for the tests that run at the same time; its files go with the last of them.
+fn corpus() -> Arc<Corpus> {
+    static SHARED: Mutex<Weak<Corpus>> = Mutex::new(Weak::new());
+    let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+    shared.upgrade().unwrap_or_else(|| {
+        let made = Arc::new(Corpus::make(NOW));
+        *shared = Arc::downgrade(&made);
+        made
+    })
+}
+
+#[test]
+fn openssl_accepts_strictly_what_is_good_and_nothing_else() {
+    let corpus = corpus();
+    let questions = questions(&corpus);
+    compare(&questions, &judges::openssl(&questions));
+}
+
+#[test]
+fn webpki_accepts_what_is_good_and_nothing_else() {
+    let corpus = corpus();
+    let questions = questions(&corpus);
+    compare(&questions, &judges::webpki(&questions));
+}
+
+#[test]
+fn cryptography_accepts_what_is_good_and_nothing_else() {
+    let corpus = corpus();
+    let questions = questions(&corpus);
+    compare(&questions, &judges::cryptography(&questions));
+}
+
+/// certtool 3.7 cannot be told the time: good certificates are issued now, and the same long ago are over.
+#[test]
+fn gnutls_accepts_what_is_good_and_nothing_else() {
+    let clock = Time::from_secs(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs());
+    let corpus = Corpus::make(clock);
+    let now: Vec<_> = questions(&corpus).into_iter().filter(|question| question.at == clock).collect();
+    compare(&now, &judges::gnutls(&now));
+
+    let half_a_year = Duration::from_secs(180 * 86_400);
+    let old = Corpus::make(clock.minus(half_a_year));
+    let was_good = |question: &Question<'_>| question.accept && question.about == "now";
+    let over: Vec<_> = questions(&old).into_iter().filter(was_good).collect();
+    let answers = judges::gnutls(&over);
+    assert!(answers.iter().all(|answer| answer.as_ref().is_err_and(|text| text.contains("expired"))), "{answers:?}");
+}
+
+#[test]
+fn linters_find_what_is_meant_and_nothing_else() {
+    let corpus = corpus();
+    let jobs = lints::jobs(&corpus);
+    lints::compare(&jobs, &lints::lint(&jobs));
+}
+
+#[test]
+fn linters_would_find_bad_certificates() {
+    let (corpus, folder) = (corpus(), tempfile::tempdir().unwrap());
+    let leaf = corpus.leaves.iter().find(|leaf| !leaf.case.is_client()).unwrap();
+    let issuer = corpus.intermediate(leaf.case.issuer);
+    let write = |name: &str, der: &[u8]| {
+        let file = folder.path().join(name);
+        fs::write(&file, der).unwrap();
+        file
+    };
+    // The serial number's tag, length and first octet, which its top bit makes negative.
+    let mut negative = leaf.der.clone();
+    let at = negative.windows(3).position(|bytes| bytes == [2, 19, 1]).unwrap();
+    negative[at + 2] = 0x81;
+    // The last octet of the purpose serverAuth, which makes it clientAuth.
+    let mut client = leaf.der.clone();
+    let at = client.windows(8).position(|bytes| bytes == [0x2b, 6, 1, 5, 5, 7, 3, 1]).unwrap();
+    client[at + 7] = 2;
+    let jobs = [
+        (Linter::Pkix, vec![write("negative.der", &negative)], "serial_number"),
+        (Linter::Serverauth, vec![write("client.der", &client)], "eku"),
+        // Signed over other bytes, and below another issuer.
+        (Linter::Chain, vec![issuer.with_extension("der"), write("forged.der", &client)], "signature"),
+        (Linter::Chain, vec![corpus.stranger().with_extension("der"), write("leaf.der", &leaf.der)], "key_identifier"),
+    ];
+    let asked: Vec<_> = jobs.iter().map(|(linter, files, _)| (*linter, files.as_slice())).collect();
+    for (found, (linter, _, wanted)) in lints::lint_files(&asked).iter().zip(&jobs) {
+        assert!(found.iter().any(|code| code.contains(wanted)), "{linter:?}, {wanted}: {found:?}");
+    }
+}
