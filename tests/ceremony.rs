@@ -7,6 +7,9 @@ mod company;
 mod desk;
 
 use desk::{Desk, PASSPHRASE, WRANGLER};
+use selvedge::ca::settings::Settings;
+use selvedge::values::Time;
+use std::collections::BTreeMap;
 use std::fs;
 
 #[test]
@@ -210,7 +213,7 @@ fn a_ca_that_exists_signs_the_first_issuer() {
     assert_eq!(desk.files("ca"), ["issuer.key", "issuer.pem", "nonce.key", "root.pem"]);
     desk.openssl("verify -x509_strict -purpose any -CAfile own.pem ca/issuer.pem").unwrap();
     // A key that is not encrypted is taken, too.
-    desk.ok(&desk.line(&["issuer", "new"], &["--takes-over", "2028-01-01T00:00:00Z", "--root-key", "own.key"]));
+    desk.ok(&desk.line(&["issuer", "new"], &["--takes-over", &desk.in_days(400), "--root-key", "own.key"]));
     desk.openssl("verify -x509_strict -purpose any -CAfile own.pem ca/issuer-2.pem").unwrap();
 }
 
@@ -219,23 +222,24 @@ fn issuers_follow_each_other_under_the_same_root() {
     let desk = Desk::new();
     desk.init(&["--name", "Example", "--permit-dns", "corp.example"]);
     let next = |options: &[&str]| desk.line(&["issuer", "new"], options);
-    let said = desk.ok(&next(&["--takes-over", "2028-01-31T01:00:00+01:00"]));
+    let (second, third) = (desk.in_days(430), desk.in_days(800));
+    let said = desk.ok(&next(&["--takes-over", &second]));
     assert!(said.contains("secret put ISSUER_KEY_2 < ca/issuer-2.key"), "{said}");
     // The root's key is offline by now, and comes back under another name.
     fs::rename(desk.path("ca/root.key"), desk.path("stick.key")).unwrap();
-    let third = ["--takes-over", "2029-01-31T00:00:00Z", "--permit-ip", "10.0.0.0/8"];
-    let said = desk.refused(&next(&third));
+    let other = ["--takes-over", &third, "--permit-ip", "10.0.0.0/8"];
+    let said = desk.refused(&next(&other));
     assert!(said.contains("ca/root.key") && said.contains("--root-key"), "{said}");
-    desk.ok(&next(&[&third[..], &["--root-key", "stick.key", "--name", "Renamed", "--years", "9"]].concat()));
+    desk.ok(&next(&[&other[..], &["--root-key", "stick.key", "--name", "Renamed", "--years", "9"]].concat()));
     let vars = desk.vars();
     for (n, name, from, constraint) in [
-        (2, "Example Issuing CA 2", "2028-01-31T00:00:00Z", "DNS:corp.example"),
-        (3, "Renamed Issuing CA 3", "2029-01-31T00:00:00Z", "IP:10.0.0.0/255.0.0.0"),
+        (2, "Example Issuing CA 2", &second, "DNS:corp.example"),
+        (3, "Renamed Issuing CA 3", &third, "IP:10.0.0.0/255.0.0.0"),
     ] {
         let chain = desk.read(&format!("ca/issuer-{n}.pem"));
         assert_eq!(vars[&format!("ISSUER_CHAIN_{n}")].as_str().unwrap(), chain);
-        assert_eq!(vars[&format!("ISSUER_FROM_{n}")].as_str().unwrap(), from);
-        assert_eq!(desk.read(&format!("ca/issuer-{n}.from")).trim(), from);
+        assert_eq!(vars[&format!("ISSUER_FROM_{n}")].as_str().unwrap(), *from);
+        assert_eq!(desk.read(&format!("ca/issuer-{n}.from")).trim(), *from);
         assert_eq!(desk.mode(&format!("ca/issuer-{n}.key")), 0o600);
         let text = desk.openssl(&format!("x509 -in ca/issuer-{n}.pem -noout -text")).unwrap();
         assert!(text.contains(&format!("CN = {name}\n")) && text.contains(constraint), "{text}");
@@ -244,15 +248,26 @@ fn issuers_follow_each_other_under_the_same_root() {
     let before = desk.files("ca");
     for (options, says) in [
         (&["--takes-over", "2020-01-01T00:00:00Z"][..], "choose a time"),
-        (&["--takes-over", "2029-01-31T00:00:00Z"], "issuer 3 takes over at"),
-        (&["--takes-over", "2045-01-31T00:00:00Z"], "nothing could be issued between"),
-        (&["--takes-over", "2030-01-31T00:00:00Z", "--years", "2"], "could not take over"),
+        (&["--takes-over", &third], "issuer 3 takes over at"),
+        (&["--takes-over", &desk.in_days(15 * 365)], "nothing could be issued between"),
+        (&["--takes-over", &desk.in_days(1200), "--years", "2"], "could not take over"),
         (&["--takes-over", "tomorrow"], "no instant"),
     ] {
         let said = desk.refused(&next(&[options, &["--root-key", "stick.key"]].concat()));
         assert!(said.contains(says), "{options:?}: {said}");
     }
     assert_eq!(desk.files("ca"), before);
+
+    // The Worker takes them as they are, now and when they take over.
+    let mut values: BTreeMap<_, _> =
+        vars.into_iter().filter_map(|(name, value)| Some((name, value.as_str()?.to_owned()))).collect();
+    values.insert("RESOLVER_URL".to_owned(), "https://dns.example.org/dns-query".to_owned());
+    values.insert("NONCE_KEY".to_owned(), desk.read("ca/nonce.key"));
+    for days in [0, 500, 900] {
+        let now = Time::from_secs(desk.now().secs() + days * 86_400);
+        let settings = Settings::read(&|name| values.get(name).cloned(), now).unwrap();
+        assert_eq!((settings.problems, settings.issuers.slots().count()), (vec![], 3));
+    }
 }
 
 /// Runs a program on a terminal of its own, answers each prompt with a line, prints all that came.
@@ -300,10 +315,10 @@ fn on_a_terminal_the_passphrase_is_asked_for_twice_and_not_shown() {
     let (good, seen) = on_terminal(&format!("{PASSPHRASE}|{PASSPHRASE}"), init);
     assert!(good && seen.contains("The same again: "), "{seen}");
     desk.openssl("pkey -in ca/root.key -passin file:passphrase -noout").unwrap();
-    let next = "issuer new --takes-over 2028-01-31T00:00:00Z";
-    let (good, seen) = on_terminal("something else", next);
+    let next = format!("issuer new --takes-over {}", desk.in_days(400));
+    let (good, seen) = on_terminal("something else", &next);
     assert!(!good && seen.contains("the passphrase is wrong, or the file is damaged"), "{seen}");
-    let (good, seen) = on_terminal(PASSPHRASE, next);
+    let (good, seen) = on_terminal(PASSPHRASE, &next);
     assert!(good && seen.contains("Passphrase of ca/root.key: "), "{seen}");
 }
 

@@ -9,7 +9,7 @@ const ASKED: &str = "basicConstraints=critical,CA:TRUE,pathlen:0\nkeyUsage=criti
 const CONSTRAINTS: &str = "nameConstraints=critical,@nc\n[nc]\npermitted;DNS.1=corp.example\n\
                            excluded;IP.1=0.0.0.0/0.0.0.0\nexcluded;IP.2=::/::\n";
 
-const SOON: (&str, &str) = ("20250101000000Z", "20350101000000Z");
+const SOON: (&str, &str) = ("20250101000000Z", "20990101000000Z");
 
 /// A company with a root and a CA below it, and a request.
 fn company() -> Desk {
@@ -79,10 +79,11 @@ fn an_issuer_below_a_companys_root_is_taken_in() {
     desk.ok(&owned(&["issuer", "request", "--name", "Example"]));
     sign(&desk, "ca/issuer-2.csr", &format!("{ASKED}{CONSTRAINTS}"), SOON);
     assert!(desk.refused(&import(&[])).contains("--takes-over"));
-    let said = desk.refused(&import(&["--takes-over", "2028-01-01T00:00:00Z", "--root", "other.pem"]));
+    let from = desk.in_days(400);
+    let said = desk.refused(&import(&["--takes-over", &from, "--root", "other.pem"]));
     assert!(said.contains("another root"), "{said}");
-    desk.ok(&import(&["--takes-over", "2028-01-01T00:00:00Z"]));
-    assert_eq!(desk.vars()["ISSUER_FROM_2"].as_str().unwrap(), "2028-01-01T00:00:00Z");
+    desk.ok(&import(&["--takes-over", &from]));
+    assert_eq!(desk.vars()["ISSUER_FROM_2"].as_str().unwrap(), from);
     assert_eq!(desk.vars()["ISSUER_CHAIN_2"].as_str().unwrap(), desk.read("ca/issuer-2.pem"));
 }
 
@@ -113,8 +114,8 @@ fn what_is_not_as_asked_for_is_refused_and_changes_nothing() {
     }
     sign(&desk, "ca/issuer.csr", &whole, ("20240101000000Z", "20250101000000Z"));
     refused(root, "was valid until 2025-01-01T00:00:00Z");
-    sign(&desk, "ca/issuer.csr", &whole, ("20330101000000Z", "20340101000000Z"));
-    refused(root, "valid from 2033-01-01T00:00:00Z only");
+    sign(&desk, "ca/issuer.csr", &whole, ("20950101000000Z", "20960101000000Z"));
+    refused(root, "valid from 2095-01-01T00:00:00Z only");
     desk.openssl("req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -config req.cnf -subj /CN=x -keyout x.key -out x.csr").unwrap();
     sign(&desk, "x.csr", &whole, SOON);
     refused(root, "no certificate of the chain has the key of the request");
@@ -123,7 +124,7 @@ fn what_is_not_as_asked_for_is_refused_and_changes_nothing() {
     refused(&[], "--root FILE");
     refused(&["--root", "other.pem"], "not signed by the root");
     refused(&["--root", "mid.pem"], "not self-signed");
-    refused(&["--root", "root.pem", "--takes-over", "2028-01-01T00:00:00Z"], "leave --takes-over out");
+    refused(&["--root", "root.pem", "--takes-over", "2999-01-01T00:00:00Z"], "leave --takes-over out");
     let (signed, mid) = (desk.read("signed.pem"), desk.read("mid.pem"));
     for (chain, says) in [
         (format!("{mid}{signed}"), "out of order: the certificate of the request's key is number 2"),

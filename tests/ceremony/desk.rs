@@ -1,5 +1,6 @@
 //! A folder to hold a ceremony in, with the two programs that are used there.
 
+use selvedge::values::Time;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -37,6 +38,17 @@ impl Desk {
 
     pub fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
+    }
+
+    /// Now, as this machine's files have it.
+    pub fn now(&self) -> Time {
+        let since = fs::metadata(self.path("wrangler.toml")).unwrap().modified().unwrap();
+        Time::from_secs(since.duration_since(std::time::UNIX_EPOCH).unwrap().as_secs())
+    }
+
+    /// An instant so many days ahead, as RFC 3339 writes it.
+    pub fn in_days(&self, days: u64) -> String {
+        Time::from_secs(self.now().secs() + days * 86_400).rfc3339()
     }
 
     pub fn read(&self, name: &str) -> String {

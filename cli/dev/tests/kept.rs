@@ -34,7 +34,7 @@ fn folder() -> (TempDir, CertAndKey, [CertAndKey; 2]) {
     write("issuer.key", &issuers[0].key);
     write("issuer-2.pem", &issuers[1].certificate);
     write("issuer-2.key", &issuers[1].key);
-    write("issuer-2.from", "2028-01-31T01:00:00+01:00\n");
+    write("issuer-2.from", "2999-01-31T01:00:00+01:00\n");
     write("nonce.key", &b64::encode(&[7; 32]));
     (dir, root, issuers)
 }
@@ -51,7 +51,7 @@ fn the_worker_gets_every_issuer_of_the_folder() {
     let wanted = [
         ("ISSUER_CHAIN", text(&issuers[0].certificate)),
         ("ISSUER_CHAIN_2", text(&issuers[1].certificate)),
-        ("ISSUER_FROM_2", text("2028-01-31T00:00:00Z")),
+        ("ISSUER_FROM_2", text("2999-01-31T00:00:00Z")),
         ("ISSUER_KEY", file("issuer.key")),
         ("ISSUER_KEY_2", file("issuer-2.key")),
         ("NONCE_KEY", file("nonce.key")),
@@ -121,6 +121,7 @@ fn a_folder_that_does_not_fit_is_refused_with_the_file() {
     let second = create_intermediate(&root, "Second", after, 5).unwrap();
     fs::write(dir.path().join("issuer-2.pem"), &second.certificate).unwrap();
     fs::write(dir.path().join("issuer-2.key"), &second.key).unwrap();
+    fs::write(dir.path().join("issuer-2.from"), after.rfc3339()).unwrap();
     Kept::read(dir.path(), late).unwrap();
 
     let said = format!("{:#}", Kept::read(Path::new("/no/such/folder"), now()).unwrap_err());
