@@ -7,6 +7,7 @@
 compile_error!("The companion runs on Linux and macOS; on Windows use it inside WSL.");
 
 mod dev;
+mod operate;
 mod tools;
 
 use std::path::Path;
@@ -27,6 +28,12 @@ struct Cli {
 enum Command {
     /// Run the whole authority on this machine: the same wasm module, on the same runtime.
     Dev(dev::Options),
+    /// Check a CA, store its secrets and deploy the Worker to Cloudflare.
+    Deploy(operate::DeployOptions),
+    /// Store an issuer's key at Cloudflare as a key that signs and that nobody can read, not even the Worker.
+    SecretKey(operate::SecretKeyOptions),
+    /// Ask an authority how it stands, and say what has to be renewed when.
+    Status(operate::StatusOptions),
     /// Fetch and compile every tool that the project needs, now instead of at first use.
     Setup,
     /// Build the wasm module into ./build (what `wrangler deploy` uploads).
@@ -71,6 +78,9 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
     let toolbox = Toolbox::locate()?;
     match command {
         Command::Dev(options) => dev::run(&options, || dev::Program::build(&toolbox))?,
+        Command::Deploy(options) => return operate::deploy(&options, &toolbox),
+        Command::SecretKey(options) => operate::secret_key(&options)?,
+        Command::Status(options) => return Ok(operate::status(&options)),
         Command::Setup => {
             toolbox.ensure_npm_runtime()?;
             toolbox.ensure_wasm_std()?;
