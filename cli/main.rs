@@ -7,6 +7,9 @@
 compile_error!("The companion runs on Linux and macOS; on Windows use it inside WSL.");
 
 mod dev;
+mod files;
+mod host;
+mod keys;
 mod operate;
 mod tools;
 
@@ -28,6 +31,13 @@ struct Cli {
 enum Command {
     /// Run the whole authority on this machine: the same wasm module, on the same runtime.
     Dev(dev::Options),
+    /// Make a CA that is kept: a root, its key encrypted, and an issuer below it; set wrangler.toml to it.
+    Init(keys::InitOptions),
+    /// The issuers of a CA that is kept: the next one, or one below a company's root.
+    Issuer {
+        #[command(subcommand)]
+        command: keys::IssuerCommand,
+    },
     /// Check a CA, store its secrets and deploy the Worker to Cloudflare.
     Deploy(operate::DeployOptions),
     /// Store an issuer's key at Cloudflare as a key that signs and that nobody can read, not even the Worker.
@@ -75,12 +85,19 @@ fn main() -> ExitCode {
 }
 
 fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match &command {
+        Command::Init(options) => return keys::init(options).map(|()| ExitCode::SUCCESS),
+        Command::Issuer { command } => return keys::issuer(command).map(|()| ExitCode::SUCCESS),
+        Command::SecretKey(options) => return operate::secret_key(options).map(|()| ExitCode::SUCCESS),
+        Command::Status(options) => return Ok(operate::status(options)),
+        _ => {}
+    }
     let toolbox = Toolbox::locate()?;
     match command {
+        // Done above: they need none of the tools.
+        Command::Init(_) | Command::Issuer { .. } | Command::SecretKey(_) | Command::Status(_) => {}
         Command::Dev(options) => dev::run(&options, || dev::Program::build(&toolbox))?,
         Command::Deploy(options) => return operate::deploy(&options, &toolbox),
-        Command::SecretKey(options) => operate::secret_key(&options)?,
-        Command::Status(options) => return Ok(operate::status(&options)),
         Command::Setup => {
             toolbox.ensure_npm_runtime()?;
             toolbox.ensure_wasm_std()?;

@@ -6,10 +6,11 @@
 //! goes with it. Nothing stands between the clients and workerd: TLS is workerd's too.
 
 mod banner;
+mod bound;
 mod capnp;
 mod databases;
 mod dns;
-mod host;
+mod kept;
 mod listen;
 mod management;
 mod pki;
@@ -32,10 +33,12 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use url::Url;
 
 use crate::tools::{Built, Toolbox, interrupt};
+use crate::{host, keys};
 use banner::{Names, Ports, Running};
 use capnp::{Binding, Served};
 pub use capnp::{Module, ModuleKind};
 use dns::Resolver;
+use kept::Kept;
 use listen::Listen;
 use management::{DOH_PATH, Sockets};
 use pki::Authority;
@@ -61,6 +64,10 @@ pub struct Options {
     /// have to trust.
     #[arg(long, value_name = "DIR", default_value = ".selvedge")]
     state: PathBuf,
+    /// The folder of a CA that is kept, made by `init`: its issuers sign, in place of the disposable one. DIR/root.pem is
+    /// what those trust who trust its certificates; the server itself is still below the root of the state folder.
+    #[arg(long, value_name = "DIR")]
+    ca: Option<PathBuf>,
     /// The port at which http-01 challenges are looked for.
     #[arg(long, value_name = "PORT", default_value_t = 5002)]
     http01_port: u16,
@@ -73,6 +80,9 @@ pub struct Options {
     /// Serve http instead of https. Some clients refuse that.
     #[arg(long)]
     plain_http: bool,
+    /// Bind the issuers' keys as Cloudflare's `secret_key` does: the Worker has them sign and can never read them.
+    #[arg(long)]
+    key_binding: bool,
     /// Sets a variable or secret of the Worker, in place of what wrangler.toml and `dev` say: POLICY, say, or
     /// TERMS_OF_SERVICE. May be given several times.
     #[arg(long, value_name = "NAME=VALUE", value_parser = assignment)]
@@ -108,7 +118,8 @@ impl Program {
         Ok(Self {
             workerd: toolbox.workerd()?,
             modules: vec![module("index.js", ModuleKind::Es, js), module("index_bg.wasm", ModuleKind::Wasm, wasm)],
-            wrangler: Wrangler::parse(&text)?,
+            // They are of the CA that is deployed.
+            wrangler: Wrangler::parse(&text)?.without(&keys::public_settings()),
         })
     }
 }
@@ -120,21 +131,29 @@ impl Program {
 /// # Errors
 /// When the server cannot be started, or ends by itself. Nothing that was started is left then.
 pub fn run(options: &Options, prepare: impl FnOnce() -> Result<Program>) -> Result<()> {
+    keys::leave_no_core()?;
     let state = State::open(&options.state)?;
     drop(options.listen.bind()?);
-    let authority = Authority::of(&state, &options.listen, host::now()?)?;
+    let now = host::now()?;
+    let authority = Authority::of(&state, &options.listen, now)?;
+    let kept = options.ca.as_deref().map(|dir| Kept::read(dir, now)).transpose()?;
     databases::check(&state.objects())?;
     let program = prepare()?;
     // One thread: it starts workerd, and workerd is to die with the thread that started it.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start")?;
-    let ended = runtime.block_on(serve(options, &state, &authority, &program));
+    let ended = runtime.block_on(serve(options, &state, (&authority, kept.as_ref()), &program));
     // A look-up that the system takes its time for is not waited for.
     runtime.shutdown_background();
     ended
 }
 
 /// Starts everything, waits for a reason to stop, and stops everything.
-async fn serve(options: &Options, state: &State, authority: &Authority, program: &Program) -> Result<()> {
+async fn serve(
+    options: &Options,
+    state: &State,
+    (authority, kept): (&Authority, Option<&Kept>),
+    program: &Program,
+) -> Result<()> {
     let mut stop = Stop::watch()?;
     if interrupt::requested() {
         return Ok(());
@@ -143,22 +162,28 @@ async fn serve(options: &Options, state: &State, authority: &Authority, program:
     let listen = options.listen.at(&listener)?;
     let sockets = Sockets::bind(listen.loopback(), listen.port.checked_add(1)).await?;
     let origin = listen.origin(if options.plain_http { "http" } else { "https" });
+    // Verifiers fetch CRLs and issuer certificates by plain http, also where clients have to use https.
+    let plain = if options.plain_http { None } else { Some(listen.plain_beside()?) };
     let running = Running {
         directory: format!("{origin}/directory"),
         root: state.path(pki::ROOT).display().to_string(),
+        issued_below: kept.map(|kept| kept.root.clone()),
+        status: plain.as_ref().map_or_else(|| origin.clone(), |plain| plain.origin("http")),
         management: format!("http://{}", sockets.address),
         dns: sockets.address.to_string(),
         pid: std::process::id(),
         workerd_pid: None,
         workerd_log: state.path(LOG).display().to_string(),
     };
-    let bindings = bindings(options, state, &origin, &running.management);
+    let bindings = bindings(options, (state, kept), (&origin, &running.status, &running.management))?;
+    let plain = plain.map(|plain| plain.to_string());
     let served = Served {
         wrangler: &program.wrangler,
         modules: &program.modules,
         bindings: &bindings,
         objects: &state.objects(),
         keypair: (!options.plain_http).then_some(&authority.keypair),
+        plain: plain.as_deref(),
     };
     // What was set may be a secret.
     state.write(CONFIG, &served.config()?, Readers::Owner)?;
@@ -207,10 +232,16 @@ async fn work(
 }
 
 /// What the Worker is told beyond its `wrangler.toml`.
-fn bindings(options: &Options, state: &State, origin: &str, management: &str) -> BTreeMap<String, Binding> {
-    let resolver = options.resolver.as_ref().map_or_else(|| format!("{management}{DOH_PATH}"), Url::to_string);
+fn bindings(
+    options: &Options,
+    (state, kept): (&State, Option<&Kept>),
+    (origin, status, management): (&str, &str, &str),
+) -> Result<BTreeMap<String, Binding>> {
+    let own_resolver = || format!("{management}{DOH_PATH}");
+    let resolver = options.resolver.as_ref().map_or_else(own_resolver, Url::to_string);
     let vars = [
         ("BASE_URL", origin.to_owned()),
+        ("STATUS_URL", status.to_owned()),
         ("MODE", "dev".to_owned()),
         ("HTTP01_PORT", options.http01_port.to_string()),
         ("TLS_ALPN_PORT", options.tls_alpn_port.to_string()),
@@ -220,11 +251,17 @@ fn bindings(options: &Options, state: &State, origin: &str, management: &str) ->
         ("RATE_LIMITS", "off".to_owned()),
         ("REFUSE_NONCES", options.refuse_nonces.to_string()),
     ];
-    let files = [("ISSUER_KEY", pki::ISSUER_KEY), ("ISSUER_CHAIN", pki::ISSUER), ("NONCE_KEY", pki::NONCE_KEY)];
+    let disposable = [("ISSUER_KEY", pki::ISSUER_KEY), ("ISSUER_CHAIN", pki::ISSUER), ("NONCE_KEY", pki::NONCE_KEY)];
+    let disposable = disposable.map(|(name, file)| (name.to_owned(), Binding::File(state.path(file))));
+    let keys = kept.map_or_else(|| disposable.into(), |kept| kept.bindings.clone());
     let vars = vars.into_iter().map(|(name, value)| (name.to_owned(), Binding::Var(Var::Text(value))));
-    let files = files.into_iter().map(|(name, file)| (name.to_owned(), Binding::File(state.path(file))));
     let set = options.set.iter().map(|(name, value)| (name.clone(), Binding::Var(Var::Text(value.clone()))));
-    vars.chain(files).chain(set).collect()
+    let mut all: BTreeMap<String, Binding> = vars.chain(keys).collect();
+    if options.key_binding {
+        bound::bind_keys(&mut all)?;
+    }
+    all.extend(set);
+    Ok(all)
 }
 
 fn assignment(text: &str) -> Result<(String, String), String> {
@@ -243,7 +280,7 @@ fn resolver_url(text: &str) -> Result<Url, String> {
 }
 
 /// Prints for the user. A terminal that has gone away is no reason to stop serving.
-fn say(text: &str) {
+pub fn say(text: &str) {
     let mut out = std::io::stdout().lock();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }

@@ -13,6 +13,7 @@ use super::files::CaFiles;
 use super::secret::{KeyFault, PrivateKey, Secret};
 use super::worker::Worker;
 use super::{Place, check, now, web};
+use crate::keys::{leave_no_core, quoted};
 use crate::tools::say;
 
 /// The variable with the API token.
@@ -52,6 +53,7 @@ pub struct ApiOptions {
 /// When the key or the chain is not as it should be, when the token or the account is missing, and when Cloudflare
 /// refuses.
 pub fn run(options: &Options) -> Result<()> {
+    leave_no_core()?;
     let files = CaFiles::read(&options.place.ca)?;
     let wrong = check::key(&files, options.number, now()?);
     if !wrong.is_empty() {
@@ -216,7 +218,7 @@ fn advice(status: u16, codes: &[i64], name: &str) -> String {
 /// The command that stores this issuer's key.
 pub fn line(place: &Place, number: u8) -> String {
     let number = if number == 1 { String::new() } else { format!(" --place {number}") };
-    format!("cargo run -- secret-key --ca {} --wrangler {}{number}", place.ca.display(), place.wrangler.display())
+    format!("cargo run -- secret-key --ca {} --wrangler {}{number}", quoted(&place.ca), quoted(&place.wrangler))
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ use super::status::{self, facts::Authority};
 use super::worker::Worker;
 use super::wrangler::{Listed, Wrangler};
 use super::{Place, now, print, web};
+use crate::keys::{leave_no_core, quoted};
 use crate::tools::{Toolbox, say};
 
 /// What `deploy` can be told.
@@ -85,6 +86,7 @@ enum Step {
 /// When something is wrong, each thing with what to do about it; then nothing was done. When wrangler or Cloudflare
 /// refuses: what was done until then is said.
 pub fn run(options: &Options, toolbox: &Toolbox) -> Result<ExitCode> {
+    leave_no_core()?;
     let worker = Worker::read(&options.place.wrangler)?;
     let files = CaFiles::read(&options.place.ca)?;
     if !tell(&check::deployment(&files, &worker, now()?)) {
@@ -247,14 +249,14 @@ fn so_far(stored: &[String]) -> String {
 fn commands(options: &Options, wanted: &[Wanted<'_>]) -> String {
     let settings = match options.place.wrangler.to_str() {
         Some("wrangler.toml") => String::new(),
-        _ => format!(" --config {}", options.place.wrangler.display()),
+        _ => format!(" --config {}", quoted(&options.place.wrangler)),
     };
     let mut out = "\nThe checks are passed. A deployment would run, for secrets that the Worker lacks:\n\n".to_owned();
     for secret in wanted {
         let line = match &secret.issuer {
             Some((place, _)) if secret.as_key => binding::line(&options.place, *place),
             _ => {
-                let (name, file) = (&secret.name, secret.file.path.display());
+                let (name, file) = (&secret.name, quoted(&secret.file.path));
                 format!("cargo run -- tool wrangler secret put {name}{settings} < {file}")
             }
         };
@@ -267,7 +269,7 @@ fn commands(options: &Options, wanted: &[Wanted<'_>]) -> String {
 /// What to try now.
 fn next(options: &Options, worker: &Worker) -> String {
     let base = worker.var("BASE_URL").unwrap_or_default();
-    let (ca, settings) = (options.place.ca.display(), options.place.wrangler.display());
+    let (ca, settings) = (quoted(&options.place.ca), quoted(&options.place.wrangler));
     format!(
         "\nDeployed. To see whether it is up, and what has to be renewed when:\n\n  curl {base}/directory\n  cargo run -- \
          status --ca {ca} --wrangler {settings}\n\nTo get a certificate, on a machine that the authority can reach:\n\n  \

@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail};
 use selvedge::ca::authority::PLACES;
 
 use super::secret::Secret;
+use crate::keys::issuer_file;
 
 /// The files of a CA.
 #[derive(Debug)]
@@ -47,11 +48,6 @@ pub struct SecretFile {
     pub mode: u32,
     /// What is in it.
     pub text: Secret,
-}
-
-/// The name of a file of the issuer in this place: the first place's has no number.
-pub fn issuer_file(place: u8, kind: &str) -> String {
-    if place == 1 { format!("issuer.{kind}") } else { format!("issuer-{place}.{kind}") }
 }
 
 impl CaFiles {
@@ -124,8 +120,13 @@ fn mode(path: &Path) -> Result<Option<u32>> {
 /// The text of a file. Bytes that are no text are replaced: whoever reads the PEM in it will say what is wrong.
 fn text_of(path: &Path) -> Result<Option<String>> {
     match fs::read(path) {
-        Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
+        // Without a copy, which nobody would wipe.
+        Ok(bytes) => Ok(Some(String::from_utf8(bytes).unwrap_or_else(|error| lossy(error.as_bytes())))),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
     }
+}
+
+fn lossy(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
 }

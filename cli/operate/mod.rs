@@ -16,10 +16,10 @@ mod x509;
 
 use std::io::Write;
 use std::path::PathBuf;
-use std::time::SystemTime;
 
-use anyhow::{Context, Result};
 use selvedge::values::Time;
+
+use crate::host::now;
 
 pub use binding::{Options as SecretKeyOptions, run as secret_key};
 pub use deploy::{Options as DeployOptions, run as deploy};
@@ -34,13 +34,6 @@ pub struct Place {
     /// The Worker's settings.
     #[arg(long, value_name = "FILE", default_value = "wrangler.toml")]
     wrangler: PathBuf,
-}
-
-/// The machine's clock, read now.
-fn now() -> Result<Time> {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    let since = since.context("this machine's clock stands before 1970; set it")?;
-    Ok(Time::from_millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX)))
 }
 
 /// Prints what a command was asked for. A terminal that has gone away is no reason to stop.

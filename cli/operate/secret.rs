@@ -4,14 +4,15 @@ use std::fmt;
 
 use selvedge::pki::key::{KeyKind, check_spki};
 use selvedge::values::native_crypto::NativeKey;
+use zeroize::Zeroizing;
 
-/// A text that is not to be shown.
-pub struct Secret(String);
+/// A text that is not to be shown, and is wiped from memory when it is no longer needed.
+pub struct Secret(Zeroizing<String>);
 
 impl Secret {
     /// Takes a text in.
     pub fn new(text: String) -> Self {
-        Self(text)
+        Self(Zeroizing::new(text))
     }
 
     /// The text, for whom it is meant.
@@ -28,7 +29,7 @@ impl fmt::Debug for Secret {
 
 /// A private key with which an issuer could sign.
 pub struct PrivateKey {
-    der: Vec<u8>,
+    der: Zeroizing<Vec<u8>>,
     spki: Vec<u8>,
     kind: KeyKind,
 }
@@ -54,6 +55,7 @@ impl PrivateKey {
     pub fn read(text: &Secret) -> Result<Self, KeyFault> {
         let text = text.reveal().trim();
         let (label, der) = der::pem::decode_vec(text.as_bytes()).map_err(|_| KeyFault::Unreadable)?;
+        let der = Zeroizing::new(der);
         // The older form of an encrypted key (RFC 1421) says so in a header, which `der` refuses to read.
         match label {
             "PRIVATE KEY" => {}

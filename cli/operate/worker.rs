@@ -57,6 +57,11 @@ impl Worker {
         &self.file
     }
 
+    /// All variables that are set.
+    pub fn vars(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.vars.iter().map(|(name, text)| (name.as_str(), text.as_str()))
+    }
+
     /// A variable, as the Worker reads it: `None` where it is not set, or empty.
     pub fn var(&self, name: &str) -> Option<&str> {
         self.vars.get(name).map(String::as_str).filter(|text| !text.is_empty())

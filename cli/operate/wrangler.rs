@@ -76,7 +76,12 @@ impl<'a> Wrangler<'a> {
     pub fn secrets(&self, worker: &str) -> Result<Option<Vec<Listed>>> {
         let args = ["secret", "list"];
         let mut command = self.command(&args)?;
-        let output = command.env("NO_COLOR", "1").stdin(Stdio::null()).output().with_context(|| started(&args))?;
+        let output = command
+            .env("FORCE_COLOR", "0")
+            .env("NO_COLOR", "1")
+            .stdin(Stdio::null())
+            .output()
+            .with_context(|| started(&args))?;
         read_list(worker, &output)
     }
 

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
-/// The kinds of records that have no end: accounts, whose a key is, certificates, the ledger, sums for the operator.
-const LASTING: [&str; 5] = ["account", "owner", "cert", "serial", "counters"];
+/// The kinds of records that have no end: accounts, whose a key is, certificates, the ledger, CRLs, sums for the operator.
+const LASTING: [&str; 7] = ["account", "owner", "cert", "serial", "shard", "crl", "counters"];
 
 /// What was found.
 #[derive(Deserialize)]

@@ -2,11 +2,13 @@
 
 use super::desk::{Desk, Ended, now};
 use super::server::{Asked, Server, nobody};
+use selvedge::ca::http::Body;
+use selvedge::ca::testing::{Client, START, World, new_key};
 use selvedge::pki::ceremony::create_server_leaf;
 use selvedge::pki::{CrlRequest, Issuer, crl, lint, pem};
-use selvedge::values::Time;
 use selvedge::values::crypto::Sign;
 use selvedge::values::native_crypto::NativeSigner;
+use selvedge::values::{SigAlg, Time};
 use serde_json::{Value, json};
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -169,6 +171,36 @@ fn what_could_not_be_found_out_is_another_exit_code() {
     desk.set("MODE", "production");
     unknown(&desk, &[], "has no BASE_URL");
     unknown(&desk, &["--url", &gone, "--root", "/nowhere"], "cannot read /nowhere");
+}
+
+/// The authority's own code answers; only its addresses are changed to where it is served here.
+#[test]
+fn what_an_authority_really_answers_is_understood() {
+    let world = World::new();
+    world.pass(START.until(now()));
+    let client = Client::registered(&world);
+    client.issue(&["a.test"], &new_key(SigAlg::Es256));
+    world.run_due_alarms();
+    let overview = world.ask("GET", "/issuers").is(200).json();
+    let issuer = &overview["issuers"][0];
+    let bytes = |url: &Value| {
+        let url = url::Url::parse(url.as_str().unwrap()).unwrap();
+        match world.ask("GET", url.path()).is(200).response.body {
+            Body::Bytes(bytes) => bytes,
+            other => panic!("{other:?}"),
+        }
+    };
+    let (certificate, list) = (bytes(&issuer["certificate"]), bytes(&issuer["crls"][0]["url"]));
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let here = format!("http://{}", listener.local_addr().unwrap());
+    let overview = overview.to_string().replace("https://ca.test", &here).replace("http://ca.test", &here);
+    let authority = Authority { overview: serde_json::from_str(&overview).unwrap(), certificate, list };
+    let _server = Server::on(listener, None, Arc::new(move |asked: &Asked| authority.answer(asked)));
+    let ended = Desk::new().run(&["status", "--url", &here, "--json"], &[]);
+    // What is due depends on the day on which this test is run.
+    let told = json_of(&ended);
+    assert!(told["issuers"][0]["fetched"]["number"].is_string() && told["issuers"][0]["state"] == "signs", "{told:#}");
+    assert_eq!(told["longest_lifetime"], 7_776_000);
 }
 
 #[test]

@@ -4,11 +4,12 @@ use selvedge::pki::{Issuer, pem};
 use selvedge::values::native_crypto::NativeCrypto;
 use selvedge::values::x509::Parts;
 
-use super::super::files::{CaFiles, IssuerFiles, issuer_file};
+use super::super::files::{CaFiles, IssuerFiles};
 use super::super::secret::{KeyFault, PrivateKey};
 use super::super::x509::{Signed, called, ready};
 use super::root::Root;
 use super::{Finding, closed};
+use crate::keys::issuer_file;
 
 /// Looks at the files of an issuer.
 pub fn check(files: &CaFiles, issuer: &IssuerFiles, root: Option<&Root>, found: &mut Vec<Finding>) {

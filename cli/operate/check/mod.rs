@@ -15,6 +15,7 @@ use selvedge::values::{Time, b64};
 
 use super::files::{CaFiles, SecretFile, is_open};
 use super::worker::Worker;
+use crate::keys::quoted;
 use root::Root;
 
 /// How much a finding matters.
@@ -83,7 +84,7 @@ pub fn key(files: &CaFiles, place: u8, now: Time) -> Vec<Finding> {
 }
 
 fn no_issuer(files: &CaFiles, place: u8) -> Finding {
-    let name = super::files::issuer_file(place, "key");
+    let name = crate::keys::issuer_file(place, "key");
     let todo = match place {
         1 => "Make a CA with `selvedge init`, or name the folder where it is with --ca DIR",
         _ => "Make the issuer with `selvedge issuer new`, or name another place with --place",
@@ -95,8 +96,9 @@ fn nonce_key(files: &CaFiles, found: &mut Vec<Finding>) {
     let path = files.path("nonce.key");
     let shown = path.display();
     let todo = format!(
-        "Make one with `(umask 077; openssl rand 32 | basenc --base64url | tr -d '=\\n' > {shown})`; clients whose nonces \
-         are refused ask for another"
+        "Make one with `(umask 077; openssl rand 32 | basenc --base64url | tr -d '=\\n' > {})`; clients whose nonces are \
+         refused ask for another",
+        quoted(&path)
     );
     let Some(file) = &files.nonce else {
         found.push(Finding::wrong(format!("There is no {shown}, with which nonces are protected"), todo));
@@ -118,10 +120,9 @@ fn closed(file: &SecretFile, found: &mut Vec<Finding>) {
 
 fn closed_path(path: &Path, mode: u32, found: &mut Vec<Finding>) {
     if is_open(mode) {
-        let path = path.display();
         found.push(Finding::wrong(
-            format!("{path} is open to others than its owner (mode {mode:03o})"),
-            format!("Close it with `chmod 600 {path}`; if others use this machine, take the key for stolen"),
+            format!("{} is open to others than its owner (mode {mode:03o})", path.display()),
+            format!("Close it with `chmod 600 {}`; if others use this machine, take the key for stolen", quoted(path)),
         ));
     }
 }

@@ -5,13 +5,17 @@ use selvedge::ca::settings::Settings;
 use selvedge::pki::{Issuer, IssuerFault, pem};
 use selvedge::values::Time;
 
-use super::super::files::{CaFiles, issuer_file};
+use super::super::files::CaFiles;
 use super::super::worker::Worker;
 use super::root::Root;
 use super::{Finding, no_issuer};
+use crate::keys::issuer_file;
 
 /// What stands in `wrangler.toml` until somebody puts an address there.
 const EXAMPLE: &str = "https://ca.example.org";
+
+/// The longest variable that Cloudflare takes, in bytes.
+const LONGEST: usize = 5 * 1024;
 
 /// Looks at the settings that belong to the issuers, and at those that a person has to have changed.
 pub fn check(files: &CaFiles, worker: &Worker, now: Time, found: &mut Vec<Finding>) {
@@ -36,6 +40,12 @@ pub fn check(files: &CaFiles, worker: &Worker, now: Time, found: &mut Vec<Findin
                 "Take it out, take what it protects for stolen, and make a new one",
             ));
         }
+    }
+    for (name, text) in worker.vars().filter(|(_, text)| text.len() > LONGEST) {
+        found.push(Finding::wrong(
+            format!("{name} in {file} is {} bytes long, and Cloudflare takes {LONGEST}", text.len()),
+            "Make it shorter; of a chain, by shorter names and elliptic curves instead of RSA",
+        ));
     }
     if files.issuers.is_empty() {
         found.push(no_issuer(files, 1));

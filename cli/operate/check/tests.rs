@@ -37,7 +37,7 @@ impl Scene {
 
     /// Puts an issuer's files and its chain's setting in their places.
     fn add(&mut self, place: u8, issuer: &CertAndKey) {
-        let file = |kind| crate::operate::files::issuer_file(place, kind);
+        let file = |kind| crate::keys::issuer_file(place, kind);
         self.write(&file("pem"), &issuer.certificate);
         self.write(&file("key"), &issuer.key);
         self.set(&selvedge::ca::authority::name_of("ISSUER_CHAIN", place), &issuer.certificate);
@@ -137,6 +137,10 @@ fn settings_that_are_left_as_they_were_are_wrong() {
     let other = create_root("Other", NOW, 1).unwrap().certificate;
     wrong(|s| s.set("ROOT_CERTIFICATE", &other), &["ROOT_CERTIFICATE in w.toml is another than"]);
     wrong(|s| s.set("NONCE_KEY", "x"), &["NONCE_KEY stands in w.toml", "Take it out"]);
+    wrong(
+        |s| s.set("WEBSITE", &"x".repeat(5121)),
+        &["WEBSITE in w.toml is 5121 bytes long, and Cloudflare takes 5120"],
+    );
     wrong(|s| s.set("MODE", "prod"), &["The Worker would refuse to work: MODE is \"prod\""]);
     let mut scene = Scene::new();
     scene.vars.remove("ROOT_CERTIFICATE");

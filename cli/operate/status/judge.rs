@@ -7,8 +7,8 @@ use selvedge::ca::authority::name_of;
 use selvedge::values::Time;
 
 use super::super::day;
-use super::super::files::issuer_file;
 use super::facts::{Authority, Crl, Facts, Issuer, Overview, Root};
+use crate::keys::issuer_file;
 
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
