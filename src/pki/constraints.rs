@@ -29,6 +29,9 @@ enum Base {
     Ip(Vec<u8>, Vec<u8>),
 }
 
+/// How many subtrees a refusal names.
+const SHOWN: usize = 5;
+
 /// That a name is outside of an issuer's name constraints; [`fmt::Display`] is a sentence without its full stop.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outside {
@@ -43,8 +46,9 @@ impl fmt::Display for Outside {
         match self {
             Self::NotPermitted(name, permitted) => write!(
                 f,
-                "\"{name}\" is outside of what this CA's own certificate lets it issue for (name constraints: {})",
-                permitted.join(", ")
+                "\"{name}\" is outside of what this CA's own certificate lets it issue for (name constraints: {}{})",
+                permitted.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", "),
+                if permitted.len() > SHOWN { ", …" } else { "" }
             ),
             Self::Excluded(name, excluded) => {
                 write!(f, "\"{name}\" is among what this CA's own certificate excludes (name constraints: {excluded})")
