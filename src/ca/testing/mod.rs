@@ -19,6 +19,7 @@ mod faults;
 pub mod fuzz;
 mod host;
 mod invariants;
+mod issuers;
 mod network;
 mod operations;
 mod running;

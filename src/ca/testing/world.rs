@@ -1,6 +1,7 @@
 //! The host: partitions in a map, alarms in another, time by hand.
 
 use super::faults::{Fault, SharedKv};
+use super::issuers::authority;
 use super::network::Network;
 use super::operations::Operations;
 use super::secrets::Secrets;
@@ -12,14 +13,12 @@ use crate::ca::memory::Memory;
 use crate::ca::ports::Task;
 use crate::ca::routes::Urls;
 use crate::ca::settings::{Meta, Settings, TermsChange};
-use crate::pki::ceremony::{CertAndKey, create_intermediate, create_root, cross_sign};
-use crate::pki::{Issuer, Issuers, Slot};
+use crate::pki::{Issuer, Issuers};
 use crate::policy::Policy;
 use crate::store::{Record, Write};
 use crate::validation::guard::AddressPolicy;
 use crate::validation::{self, caa};
-use crate::values::native_crypto::NativeSigner;
-use crate::values::{CryptoFailure, Time};
+use crate::values::Time;
 use core::time::Duration;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -35,23 +34,13 @@ pub const START: Time = Time::from_secs(1_795_521_600);
 /// All that was ever stored: partition, key, JSON.
 pub type Rows = BTreeMap<(String, String), String>;
 
-/// A root and an issuer below it, one pair for all tests.
-pub(super) fn authority() -> &'static (CertAndKey, CertAndKey) {
-    static AUTHORITY: LazyLock<(CertAndKey, CertAndKey)> = LazyLock::new(|| {
-        let root = create_root("Test Root", START, 10).expect("a root");
-        let issuer = create_intermediate(&root, "Test Issuer", START, 5).expect("an issuer");
-        (root, issuer)
-    });
-    &AUTHORITY
-}
-
 /// A CA with all around it. Clones are handles to the same one.
 #[derive(Clone)]
 pub struct World {
     pub(super) settings: Rc<Settings>,
     pub(super) state: Rc<State>,
     /// The issuers' keys, PEM.
-    keys: Rc<Vec<String>>,
+    pub(super) keys: Rc<Vec<String>>,
 }
 
 pub(super) struct State {
@@ -156,45 +145,6 @@ impl World {
         Self { settings: Rc::new(settings), state: self.state.clone(), keys: self.keys.clone() }
     }
 
-    /// The same CA with one more issuer, which takes over at this time.
-    pub fn with_issuer(&self, issuer: &CertAndKey, takes_over: Time) -> Self {
-        let added = Issuer::from_pem_chain(&issuer.certificate).expect("an issuer");
-        let mut world = self.reconfigured(|settings| {
-            let mut slots: Vec<Slot> = settings.issuers.slots().cloned().collect();
-            slots.push(Slot { number: slots.len() as u8 + 1, issuer: added, takes_over });
-            settings.issuers = Issuers::new(slots, self.now()).expect("issuers that go together");
-        });
-        world.keys = Rc::new(world.keys.iter().chain([&issuer.key]).cloned().collect());
-        world
-    }
-
-    /// The same CA with this only issuer.
-    pub fn with_only(&self, issuer: &CertAndKey) -> Self {
-        let only = Issuer::from_pem_chain(&issuer.certificate).expect("an issuer");
-        let mut world = self.reconfigured(|settings| settings.issuers = Issuers::one(only));
-        world.keys = Rc::new(vec![issuer.key.clone()]);
-        world
-    }
-
-    /// The issuer that signs new leaves at present.
-    pub fn issuer(&self) -> &Issuer {
-        self.settings.issuers.active(self.now())
-    }
-
-    /// Who signs for this issuer.
-    ///
-    /// # Errors
-    /// When there is no key for it.
-    pub fn signer(&self, issuer: &Issuer) -> Result<NativeSigner, CryptoFailure> {
-        for key in self.keys.iter() {
-            let signer = NativeSigner::from_pkcs8_pem(key)?;
-            if issuer.matches_public_key(&signer.spki_der()?) {
-                return Ok(signer);
-            }
-        }
-        Err(CryptoFailure("there is no key for this issuer".to_owned()))
-    }
-
     /// A copy of this world as it is now, which goes its own way. Tasks that still run stay behind.
     pub fn fork(&self) -> Self {
         let (old, store) = (&*self.state, Rc::new(Fault::default()));
@@ -251,18 +201,6 @@ impl World {
     /// The URLs.
     pub fn urls(&self) -> &Urls {
         &self.settings.urls
-    }
-
-    /// The root certificate, PEM.
-    pub fn root(&self) -> &'static str {
-        &authority().0.certificate
-    }
-
-    /// Another root, and the issuer's certificate as signed by it, both PEM.
-    pub fn cross_signed(&self) -> (String, String) {
-        let root = create_root("Other Root", START, 10).expect("a root");
-        let cross = cross_sign(&root, &authority().1, "Test Issuer", START, 5).expect("a certificate");
-        (root.certificate, cross.certificate)
     }
 
     /// The network.

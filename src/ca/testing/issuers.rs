@@ -1,0 +1,72 @@
+//! The issuers of a world: the one that all have, and those that tests put beside it or in its place.
+
+use super::world::{START, World};
+use crate::pki::ceremony::{CertAndKey, create_intermediate, create_root, cross_sign};
+use crate::pki::{Issuer, Issuers, Slot};
+use crate::values::native_crypto::NativeSigner;
+use crate::values::{CryptoFailure, Time};
+use std::rc::Rc;
+use std::sync::LazyLock;
+
+/// A root and an issuer below it, one pair for all tests.
+pub(super) fn authority() -> &'static (CertAndKey, CertAndKey) {
+    static AUTHORITY: LazyLock<(CertAndKey, CertAndKey)> = LazyLock::new(|| {
+        let root = create_root("Test Root", START, 10).expect("a root");
+        let issuer = create_intermediate(&root, "Test Issuer", START, 5).expect("an issuer");
+        (root, issuer)
+    });
+    &AUTHORITY
+}
+
+impl World {
+    /// The root certificate, PEM.
+    pub fn root(&self) -> &'static str {
+        &authority().0.certificate
+    }
+
+    /// Another root, and the issuer's certificate as signed by it, both PEM.
+    pub fn cross_signed(&self) -> (String, String) {
+        let root = create_root("Other Root", START, 10).expect("a root");
+        let cross = cross_sign(&root, &authority().1, "Test Issuer", START, 5).expect("a certificate");
+        (root.certificate, cross.certificate)
+    }
+
+    /// The same CA with one more issuer, which takes over at this time.
+    pub fn with_issuer(&self, issuer: &CertAndKey, takes_over: Time) -> Self {
+        let added = Issuer::from_pem_chain(&issuer.certificate).expect("an issuer");
+        let mut world = self.reconfigured(|settings| {
+            let mut slots: Vec<Slot> = settings.issuers.slots().cloned().collect();
+            slots.push(Slot { number: slots.len() as u8 + 1, issuer: added, takes_over });
+            settings.issuers = Issuers::new(slots, self.now()).expect("issuers that go together");
+        });
+        world.keys = Rc::new(world.keys.iter().chain([&issuer.key]).cloned().collect());
+        world
+    }
+
+    /// The same CA with this only issuer.
+    pub fn with_only(&self, issuer: &CertAndKey) -> Self {
+        let only = Issuer::from_pem_chain(&issuer.certificate).expect("an issuer");
+        let mut world = self.reconfigured(|settings| settings.issuers = Issuers::one(only));
+        world.keys = Rc::new(vec![issuer.key.clone()]);
+        world
+    }
+
+    /// The issuer that signs new leaves at present.
+    pub fn issuer(&self) -> &Issuer {
+        self.settings.issuers.active(self.now())
+    }
+
+    /// Who signs for this issuer.
+    ///
+    /// # Errors
+    /// When there is no key for it.
+    pub fn signer(&self, issuer: &Issuer) -> Result<NativeSigner, CryptoFailure> {
+        for key in self.keys.iter() {
+            let signer = NativeSigner::from_pkcs8_pem(key)?;
+            if issuer.matches_public_key(&signer.spki_der()?) {
+                return Ok(signer);
+            }
+        }
+        Err(CryptoFailure("there is no key for this issuer".to_owned()))
+    }
+}
