@@ -233,6 +233,10 @@ fn a_newcomer_sets_up_a_ca_revokes_and_rotates() {
         held.verified(desk.0.path(), &root).unwrap();
         assert_eq!(wire.post(&held.url, None).body(), &held.chain, "it is there still, with its own chain");
     }
+    let url = server.fact("directory").trim_end_matches("/directory").to_owned();
+    let status = desk.selvedge(&["status", "--url", &url, "--root", server.fact("root"), "--ca", "ca"]);
+    let status = String::from_utf8(status.stdout).unwrap();
+    assert!(status.contains("retired") && status.contains("Nothing is due"), "{status}");
     revoke(&wire, &other);
     until("a revocation by the old issuer", || other.verified(desk.0.path(), &root).is_err());
     new.verified(desk.0.path(), &root).unwrap();

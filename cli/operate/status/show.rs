@@ -70,8 +70,11 @@ fn rows(out: &mut String, overview: &Overview, issuer: &Issuer, now: Time) {
         let by = handover(issuer.not_after, overview.longest());
         let _ = writeln!(out, "            the next has to have taken over by {}", when(by, now));
     }
-    let until = issuer.certificates_until.map_or_else(|| "none that name a CRL".to_owned(), |at| when(at, now));
-    let _ = writeln!(out, "            last certificates until {until}");
+    let until = issuer.certificates_until.map_or_else(
+        || "no certificate yet that names a CRL".to_owned(),
+        |at| format!("last certificates until {}", when(at, now)),
+    );
+    let _ = writeln!(out, "            {until}");
     let lists = match issuer.crls.len() {
         1 => "1 CRL".to_owned(),
         n => format!("{n} CRLs"),
