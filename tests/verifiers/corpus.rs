@@ -13,10 +13,10 @@
 //! - name constraints × names: within them of every kind that they allow, and outside by name and by address.
 
 use crate::hierarchy::{ISSUERS, IssuerKind};
+use der::{Decode, Encode};
 use selvedge::pki::key::check_spki;
 use selvedge::pki::leaf::{LeafRequest, assemble, build_tbs};
 use selvedge::pki::validity::{Terms, Wish};
-use der::{Decode, Encode};
 use selvedge::pki::{Issuer, Period, Profile, PublicKey, Serial, lint, profile, sigalg};
 use selvedge::values::identifier::IpName;
 use selvedge::values::native_crypto::NativeKey;
