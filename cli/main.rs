@@ -7,6 +7,9 @@
 compile_error!("The companion runs on Linux and macOS; on Windows use it inside WSL.");
 
 mod dev;
+mod files;
+mod host;
+mod keys;
 mod tools;
 
 use std::path::Path;
@@ -27,6 +30,13 @@ struct Cli {
 enum Command {
     /// Run the whole authority on this machine: the same wasm module, on the same runtime.
     Dev(dev::Options),
+    /// Make a CA that is kept: a root, its key encrypted, and an issuer below it; set wrangler.toml to it.
+    Init(keys::InitOptions),
+    /// The issuers of a CA that is kept: the next one, or one below a company's root.
+    Issuer {
+        #[command(subcommand)]
+        command: keys::IssuerCommand,
+    },
     /// Fetch and compile every tool that the project needs, now instead of at first use.
     Setup,
     /// Build the wasm module into ./build (what `wrangler deploy` uploads).
@@ -68,8 +78,15 @@ fn main() -> ExitCode {
 }
 
 fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match &command {
+        Command::Init(options) => return keys::init(options).map(|()| ExitCode::SUCCESS),
+        Command::Issuer { command } => return keys::issuer(command).map(|()| ExitCode::SUCCESS),
+        _ => {}
+    }
     let toolbox = Toolbox::locate()?;
     match command {
+        // Done above: they need none of the tools.
+        Command::Init(_) | Command::Issuer { .. } => {}
         Command::Dev(options) => dev::run(&options, || dev::Program::build(&toolbox))?,
         Command::Setup => {
             toolbox.ensure_npm_runtime()?;

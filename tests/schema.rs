@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
 
 use selvedge::acme::account::{ExternalUse, KeyOwner, VoidAccount};
+use selvedge::acme::crl::{CrlRecord, RevokedRecord, ShardRecord};
 use selvedge::acme::ledger::{CompromisedKey, LedgerEntry};
 use selvedge::acme::limit::{FailingRecord, LimitRecord};
 use selvedge::acme::metrics::CountersRecord;
@@ -61,6 +62,9 @@ fn golden_examples_are_read_and_written_back_and_no_record_is_without_one() {
         golden::<CertificateRecord>(),
         golden::<LedgerEntry>(),
         golden::<CompromisedKey>(),
+        golden::<ShardRecord>(),
+        golden::<RevokedRecord>(),
+        golden::<CrlRecord>(),
         golden::<RedeemedNonce>(),
         golden::<JobRecord>(),
         golden::<LimitRecord>(),
@@ -121,14 +125,15 @@ fn what_is_stored_fits_its_schema() {
     let new = ClientKey::generate(SigAlg::Es256);
     client.key_change(&new).is(200);
     client.key = new;
+    world.run_due_alarms();
     let mut seen = BTreeSet::new();
     for ((_, key), json) in world.rows() {
         let prefix = key.split('/').next().unwrap().to_owned();
         check(&prefix, &serde_json::from_str(&json).unwrap());
         seen.insert(prefix);
     }
-    let wanted =
-        "account authz cert compromised counters failing limit nonce order owner persist placed proof serial use";
+    let wanted = "account authz cert compromised counters crl failing limit nonce order owner persist placed proof \
+                   revoked serial shard use";
     let wanted: BTreeSet<String> = wanted.split(' ').map(str::to_owned).collect();
     assert_eq!(seen, wanted);
 }

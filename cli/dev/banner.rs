@@ -12,6 +12,9 @@ pub struct Running {
     pub directory: String,
     /// The root certificate that they have to trust.
     pub root: String,
+    /// The root of the certificates that are issued, where it is another.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub issued_below: Option<String>,
     /// Where DNS records are set; the origin of an HTTP address.
     pub management: String,
     /// Where plain DNS answers, over UDP: `ADDRESS:PORT`.
@@ -49,6 +52,9 @@ pub fn text(running: &Running, ports: Ports, names: Names<'_>, clients: &Path) -
     let mut out = String::from("Selvedge is ready.\n\n");
     let _ = writeln!(out, "  directory   {}", running.directory);
     let _ = writeln!(out, "  root        {}", running.root);
+    if let Some(root) = &running.issued_below {
+        let _ = writeln!(out, "              (for this server; what it issues is below {root})");
+    }
     let _ = writeln!(
         out,
         "  management  {}  (DNS records are set here; plain DNS on UDP {})",

@@ -9,7 +9,7 @@ mod banner;
 mod capnp;
 mod databases;
 mod dns;
-mod host;
+mod kept;
 mod listen;
 mod management;
 mod pki;
@@ -32,10 +32,12 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use url::Url;
 
 use crate::tools::{Built, Toolbox, interrupt};
+use crate::{host, keys};
 use banner::{Names, Ports, Running};
 use capnp::{Binding, Served};
 pub use capnp::{Module, ModuleKind};
 use dns::Resolver;
+use kept::Kept;
 use listen::Listen;
 use management::{DOH_PATH, Sockets};
 use pki::Authority;
@@ -61,6 +63,10 @@ pub struct Options {
     /// have to trust.
     #[arg(long, value_name = "DIR", default_value = ".selvedge")]
     state: PathBuf,
+    /// The folder of a CA that is kept, made by `init`: its issuers sign, in place of the disposable one. DIR/root.pem is
+    /// what those trust who trust its certificates; the server itself is still below the root of the state folder.
+    #[arg(long, value_name = "DIR")]
+    ca: Option<PathBuf>,
     /// The port at which http-01 challenges are looked for.
     #[arg(long, value_name = "PORT", default_value_t = 5002)]
     http01_port: u16,
@@ -108,7 +114,8 @@ impl Program {
         Ok(Self {
             workerd: toolbox.workerd()?,
             modules: vec![module("index.js", ModuleKind::Es, js), module("index_bg.wasm", ModuleKind::Wasm, wasm)],
-            wrangler: Wrangler::parse(&text)?,
+            // They are of the CA that is deployed.
+            wrangler: Wrangler::parse(&text)?.without(&keys::public_settings()),
         })
     }
 }
@@ -120,21 +127,29 @@ impl Program {
 /// # Errors
 /// When the server cannot be started, or ends by itself. Nothing that was started is left then.
 pub fn run(options: &Options, prepare: impl FnOnce() -> Result<Program>) -> Result<()> {
+    keys::leave_no_core()?;
     let state = State::open(&options.state)?;
     drop(options.listen.bind()?);
-    let authority = Authority::of(&state, &options.listen, host::now()?)?;
+    let now = host::now()?;
+    let authority = Authority::of(&state, &options.listen, now)?;
+    let kept = options.ca.as_deref().map(|dir| Kept::read(dir, now)).transpose()?;
     databases::check(&state.objects())?;
     let program = prepare()?;
     // One thread: it starts workerd, and workerd is to die with the thread that started it.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start")?;
-    let ended = runtime.block_on(serve(options, &state, &authority, &program));
+    let ended = runtime.block_on(serve(options, &state, (&authority, kept.as_ref()), &program));
     // A look-up that the system takes its time for is not waited for.
     runtime.shutdown_background();
     ended
 }
 
 /// Starts everything, waits for a reason to stop, and stops everything.
-async fn serve(options: &Options, state: &State, authority: &Authority, program: &Program) -> Result<()> {
+async fn serve(
+    options: &Options,
+    state: &State,
+    (authority, kept): (&Authority, Option<&Kept>),
+    program: &Program,
+) -> Result<()> {
     let mut stop = Stop::watch()?;
     if interrupt::requested() {
         return Ok(());
@@ -146,13 +161,14 @@ async fn serve(options: &Options, state: &State, authority: &Authority, program:
     let running = Running {
         directory: format!("{origin}/directory"),
         root: state.path(pki::ROOT).display().to_string(),
+        issued_below: kept.map(|kept| kept.root.clone()),
         management: format!("http://{}", sockets.address),
         dns: sockets.address.to_string(),
         pid: std::process::id(),
         workerd_pid: None,
         workerd_log: state.path(LOG).display().to_string(),
     };
-    let bindings = bindings(options, state, &origin, &running.management);
+    let bindings = bindings(options, (state, kept), &origin, &running.management);
     let served = Served {
         wrangler: &program.wrangler,
         modules: &program.modules,
@@ -207,7 +223,12 @@ async fn work(
 }
 
 /// What the Worker is told beyond its `wrangler.toml`.
-fn bindings(options: &Options, state: &State, origin: &str, management: &str) -> BTreeMap<String, Binding> {
+fn bindings(
+    options: &Options,
+    (state, kept): (&State, Option<&Kept>),
+    origin: &str,
+    management: &str,
+) -> BTreeMap<String, Binding> {
     let resolver = options.resolver.as_ref().map_or_else(|| format!("{management}{DOH_PATH}"), Url::to_string);
     let vars = [
         ("BASE_URL", origin.to_owned()),
@@ -220,11 +241,12 @@ fn bindings(options: &Options, state: &State, origin: &str, management: &str) ->
         ("RATE_LIMITS", "off".to_owned()),
         ("REFUSE_NONCES", options.refuse_nonces.to_string()),
     ];
-    let files = [("ISSUER_KEY", pki::ISSUER_KEY), ("ISSUER_CHAIN", pki::ISSUER), ("NONCE_KEY", pki::NONCE_KEY)];
+    let disposable = [("ISSUER_KEY", pki::ISSUER_KEY), ("ISSUER_CHAIN", pki::ISSUER), ("NONCE_KEY", pki::NONCE_KEY)];
+    let disposable = disposable.map(|(name, file)| (name.to_owned(), Binding::File(state.path(file))));
+    let keys = kept.map_or_else(|| disposable.into(), |kept| kept.bindings.clone());
     let vars = vars.into_iter().map(|(name, value)| (name.to_owned(), Binding::Var(Var::Text(value))));
-    let files = files.into_iter().map(|(name, file)| (name.to_owned(), Binding::File(state.path(file))));
     let set = options.set.iter().map(|(name, value)| (name.clone(), Binding::Var(Var::Text(value.clone()))));
-    vars.chain(files).chain(set).collect()
+    vars.chain(keys).chain(set).collect()
 }
 
 fn assignment(text: &str) -> Result<(String, String), String> {
@@ -243,7 +265,7 @@ fn resolver_url(text: &str) -> Result<Url, String> {
 }
 
 /// Prints for the user. A terminal that has gone away is no reason to stop serving.
-fn say(text: &str) {
+pub fn say(text: &str) {
     let mut out = std::io::stdout().lock();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }

@@ -10,9 +10,9 @@ use selvedge::values::native_crypto::NativeCrypto;
 use selvedge::values::{SigAlg, Time, Verify, b64};
 
 use super::capnp::Keypair;
-use super::host;
 use super::listen::{Host, Listen};
 use super::state::{Readers, State};
+use crate::host;
 
 /// The root certificate, which clients have to trust.
 pub const ROOT: &str = "root.pem";
@@ -61,7 +61,7 @@ impl Authority {
     /// # Errors
     /// When what is there is incomplete or damaged: nothing is replaced then. And when files cannot be written.
     pub fn of(state: &State, listen: &Listen, now: Time) -> Result<Self> {
-        state.finish_set(SET)?;
+        state.set(SET).finish()?;
         let files = match Files::read(state)? {
             Some(files) => files,
             None => Files::create(state, now)?,
@@ -118,16 +118,13 @@ impl Files {
         let issuer = ceremony::create_intermediate(&root, &name, now, ISSUER_YEARS);
         let issuer = issuer.context("cannot make the intermediate")?;
         let nonce_key = b64::encode(&host::random::<32>()?);
-        state.write_set(
-            SET,
-            &[
-                (ROOT, &root.certificate, Readers::Everyone),
-                (ROOT_KEY, &root.key, Readers::Owner),
-                (ISSUER, &issuer.certificate, Readers::Everyone),
-                (ISSUER_KEY, &issuer.key, Readers::Owner),
-                (NONCE_KEY, &nonce_key, Readers::Owner),
-            ],
-        )?;
+        state.set(SET).write(&[
+            (ROOT, &root.certificate, Readers::Everyone),
+            (ROOT_KEY, &root.key, Readers::Owner),
+            (ISSUER, &issuer.certificate, Readers::Everyone),
+            (ISSUER_KEY, &issuer.key, Readers::Owner),
+            (NONCE_KEY, &nonce_key, Readers::Owner),
+        ])?;
         Ok(Self { root, issuer, nonce_key })
     }
 

@@ -2,24 +2,18 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read, Seek, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+
+pub use crate::files::Readers;
+use crate::files::{self, Set, Staged};
 
 /// The file that tells tests and scripts where the running `dev` is.
 pub const RUNNING: &str = "dev.json";
 const LOCK: &str = "lock";
 const OBJECTS: &str = "do";
-
-/// Who may read a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Readers {
-    /// Its owner.
-    Owner,
-    /// Everyone who gets into the folder.
-    Everyone,
-}
 
 /// The state folder, ours as long as this value lives.
 #[derive(Debug)]
@@ -94,11 +88,7 @@ impl State {
     /// # Errors
     /// When it exists and cannot be read, or is not text.
     pub fn read(&self, name: &str) -> Result<Option<String>> {
-        match fs::read_to_string(self.path(name)) {
-            Ok(text) => Ok(Some(text)),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error).with_context(|| format!("cannot read {}", self.path(name).display())),
-        }
+        files::read(&self.path(name))
     }
 
     /// Writes a file so that at every moment, also after a crash, it has its old content or its new one.
@@ -106,13 +96,12 @@ impl State {
     /// # Errors
     /// When the system refuses.
     pub fn write(&self, name: &str, content: &str, readers: Readers) -> Result<()> {
-        let path = self.path(name);
-        let mut part = path.clone().into_os_string();
-        part.push(".part");
-        write_through(Path::new(&part), content, readers)
-            .and_then(|()| fs::rename(&part, &path))
-            .and_then(|()| sync_folder(&path))
-            .with_context(|| format!("cannot write {}", path.display()))
+        Staged::write(&self.path(name), content, readers)?.commit()
+    }
+
+    /// Files of this folder that come into being together, under this name.
+    pub fn set<'a>(&'a self, name: &'a str) -> Set<'a> {
+        Set { dir: &self.dir, name }
     }
 
     /// Removes a file; one that is not there is fine.
@@ -126,76 +115,5 @@ impl State {
             }
             _ => Ok(()),
         }
-    }
-}
-
-/// Writes a file and waits until it is on the disk.
-fn write_through(path: &Path, content: &str, readers: Readers) -> std::io::Result<()> {
-    let mode = match readers {
-        Readers::Owner => 0o600,
-        Readers::Everyone => 0o644,
-    };
-    // The mode counts only when the file is made: a leftover of a crash must not lend it another.
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
-    file.write_all(content.as_bytes())?;
-    file.sync_all()
-}
-
-/// Waits until the names in the folder of `path` are on the disk.
-fn sync_folder(path: &Path) -> std::io::Result<()> {
-    path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
-}
-
-/// A set of files that comes into being whole: all of them, or after a crash at any moment none or, at the
-/// next start, all.
-impl State {
-    /// Writes the files, none of which may exist, under the name `set`.
-    ///
-    /// They are written into a folder aside; its renaming is the moment from which the set exists, and
-    /// [`State::finish_set`] may be interrupted and called again.
-    ///
-    /// # Errors
-    /// When the system refuses.
-    pub fn write_set(&self, set: &str, files: &[(&str, &str, Readers)]) -> Result<()> {
-        let part = self.path(&format!("{set}.part"));
-        let whole = self.path(set);
-        let build = || -> std::io::Result<()> {
-            if part.exists() {
-                fs::remove_dir_all(&part)?;
-            }
-            DirBuilder::new().mode(0o700).create(&part)?;
-            for (name, content, readers) in files {
-                write_through(&part.join(name), content, *readers)?;
-            }
-            File::open(&part)?.sync_all()?;
-            fs::rename(&part, &whole)?;
-            sync_folder(&whole)
-        };
-        build().with_context(|| format!("cannot write the new files in {}", self.dir.display()))?;
-        self.finish_set(set)
-    }
-
-    /// Moves the files of a set that was written to their places; does nothing when there is none.
-    ///
-    /// # Errors
-    /// When the system refuses.
-    pub fn finish_set(&self, set: &str) -> Result<()> {
-        let whole = self.path(set);
-        if !whole.is_dir() {
-            return Ok(());
-        }
-        let place = || -> std::io::Result<()> {
-            for entry in fs::read_dir(&whole)? {
-                let entry = entry?;
-                fs::rename(entry.path(), self.dir.join(entry.file_name()))?;
-            }
-            File::open(&self.dir)?.sync_all()?;
-            fs::remove_dir(&whole)
-        };
-        place().with_context(|| format!("cannot move the files of {} to their places", whole.display()))
     }
 }

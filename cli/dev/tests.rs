@@ -5,6 +5,7 @@ mod capnp;
 mod databases;
 mod dns;
 mod harness;
+mod kept;
 mod management;
 mod pki;
 mod process;

@@ -123,6 +123,14 @@ impl Wrangler {
     }
 }
 
+impl Wrangler {
+    /// The same Worker without these variables.
+    pub fn without(mut self, names: &[String]) -> Self {
+        self.vars.retain(|name, _| !names.contains(name));
+        self
+    }
+}
+
 impl Var {
     fn read(value: toml::Value) -> Result<Self> {
         Ok(match value {

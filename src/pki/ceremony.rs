@@ -1,11 +1,15 @@
 //! Key ceremonies of the companion: a root, an intermediate below it, a server's own certificate.
 //!
-//! Native only, and the only place of the library that draws its own randomness. Every key is P-256; what the
-//! certificates contain follows RFC 5280 and, where a private CA can, the CA/Browser Forum's Baseline
-//! Requirements.
+//! Native only, and the only place of the library that draws its own randomness. What the certificates contain
+//! follows RFC 5280 and, where a private CA can, the CA/Browser Forum's Baseline Requirements. The functions here make
+//! what tests and a disposable CA need, with P-256 keys; [`Root`] is a CA that is kept, [`IssuerRequest`] and
+//! [`Returned`] are for an intermediate below another's root.
 
+mod constraints;
 mod fault;
 mod request;
+mod returned;
+mod root;
 
 use super::pem::{self, PemFault};
 use super::profile::default_profile;
@@ -18,13 +22,16 @@ use crate::values::{SigAlg, Time};
 use const_oid::ObjectIdentifier;
 use const_oid::db::rfc4519::COMMON_NAME;
 use const_oid::db::rfc5280::{ID_KP_CLIENT_AUTH, ID_KP_SERVER_AUTH};
+pub use constraints::{Constraints, IpRange};
 use core::fmt;
 use core::net::IpAddr;
 use core::time::Duration;
 use der::Encode;
 use der::asn1::{Any, SetOfVec};
-pub use fault::CeremonyFault;
-pub use request::create_csr;
+pub use fault::{CeremonyFault, RootFault};
+pub use request::{IssuerRequest, create_csr, create_issuer_csr};
+pub use returned::{Returned, ReturnedFault};
+pub use root::{IssuerPlan, Root};
 use x509_cert::attr::AttributeTypeAndValue;
 use x509_cert::ext::Extensions;
 use x509_cert::ext::pkix::name::GeneralName;
@@ -59,20 +66,8 @@ impl fmt::Debug for CertAndKey {
 /// # Errors
 /// [`CeremonyFault::CommonName`], and failures of the machinery.
 pub fn create_root(common_name: &str, now: Time, years: u32) -> Result<CertAndKey, CeremonyFault> {
-    let key = new_key()?;
-    let spki = key.spki_der()?;
-    let subject = subject(common_name)?;
-    let key_id = tbs::key_id(&spki)?;
-    let (not_before, not_after) = period(now, DAY.saturating_mul(365).saturating_mul(years));
-    let issuer = Signer { subject: subject.clone(), key_id: key_id.clone(), key: key.clone(), not_before, not_after };
-    let extensions = vec![
-        tbs::authority_key_id(&key_id)?,
-        tbs::subject_key_id(&key_id)?,
-        tbs::ca_key_usage()?,
-        tbs::ca_constraints(None)?,
-    ];
-    let certificate = issuer.issue(&subject, &spki, (not_before, not_after), extensions)?;
-    Ok(CertAndKey { certificate, key: key.to_pkcs8_pem()? })
+    let root = Root::create(ALGORITHM, common_name, now, years)?;
+    Ok(CertAndKey { certificate: root.certificate().to_owned(), key: root.key().to_pkcs8_pem()? })
 }
 
 /// Makes an intermediate below `root`, for TLS servers and clients and with no CA below it.
@@ -100,7 +95,7 @@ pub fn create_intermediate_for(
     now: Time,
     years: u32,
 ) -> Result<CertAndKey, CeremonyFault> {
-    intermediate(root, new_key()?, common_name, purposes, (now, years))
+    intermediate(root, new_key(ALGORITHM)?, common_name, purposes, (now, years))
 }
 
 /// Makes another certificate for the intermediate `of`, with its name and key, below another root: a cross-signed
@@ -128,16 +123,27 @@ fn intermediate(
 ) -> Result<CertAndKey, CeremonyFault> {
     let issuer = Signer::read(root)?;
     let spki = key.spki_der()?;
-    let extensions = vec![
-        tbs::authority_key_id(&issuer.key_id)?,
-        tbs::subject_key_id(&tbs::key_id(&spki)?)?,
+    let mut extensions = vec![tbs::authority_key_id(&issuer.key_id)?];
+    extensions.extend(intermediate_extensions(&spki, purposes, &Constraints::default())?);
+    let period = issuer.period(now, DAY.saturating_mul(365).saturating_mul(years))?;
+    let certificate = issuer.issue(&subject(common_name)?, &spki, period, extensions)?;
+    Ok(CertAndKey { certificate, key: key.to_pkcs8_pem()? })
+}
+
+/// What an intermediate has of its own, and what its CSR asks for: all extensions but the one that names its issuer.
+fn intermediate_extensions(
+    spki: &[u8],
+    purposes: &[ObjectIdentifier],
+    constraints: &Constraints,
+) -> Result<Extensions, CeremonyFault> {
+    let mut extensions = vec![
+        tbs::subject_key_id(&tbs::key_id(spki)?)?,
         tbs::ca_key_usage()?,
         tbs::ca_constraints(Some(0))?,
         tbs::extended_key_usage(purposes)?,
     ];
-    let period = issuer.period(now, DAY.saturating_mul(365).saturating_mul(years))?;
-    let certificate = issuer.issue(&subject(common_name)?, &spki, period, extensions)?;
-    Ok(CertAndKey { certificate, key: key.to_pkcs8_pem()? })
+    extensions.extend(constraints.extension()?);
+    Ok(extensions)
 }
 
 /// Makes a TLS server certificate for these DNS names and addresses, below `issuer`, valid for `days` days.
@@ -158,7 +164,7 @@ pub fn create_server_leaf(
     if names.is_empty() {
         return Err(CeremonyFault::NoNames);
     }
-    let key = new_key()?;
+    let key = new_key(ALGORITHM)?;
     let spki = key.spki_der()?;
     let extensions = vec![
         tbs::authority_key_id(&signer.key_id)?,
@@ -202,6 +208,7 @@ fn first_certificate(pem: &str) -> Result<Vec<u8>, CeremonyFault> {
 }
 
 /// A CA that signs: what it puts into the certificates below it.
+#[derive(Clone)]
 struct Signer {
     subject: Vec<u8>,
     key_id: Vec<u8>,
@@ -214,7 +221,11 @@ impl Signer {
     fn read(ca: &CertAndKey) -> Result<Self, CeremonyFault> {
         check_pair(&ca.certificate, &ca.key)?;
         let der = first_certificate(&ca.certificate)?;
-        let parts = Parts::read(&der)?;
+        Self::of(&Parts::read(&der)?, NativeKey::from_pkcs8_pem(&ca.key)?)
+    }
+
+    /// The CA of a certificate and its key.
+    fn of(parts: &Parts<'_>, key: NativeKey) -> Result<Self, CeremonyFault> {
         let constraints: Option<BasicConstraints> = parts.extension()?;
         let key_id: Option<SubjectKeyIdentifier> = parts.extension()?;
         let (true, Some(key_id)) = (constraints.is_some_and(|constraints| constraints.ca), key_id) else {
@@ -223,7 +234,7 @@ impl Signer {
         Ok(Self {
             subject: parts.subject.to_vec(),
             key_id: key_id.0.as_bytes().to_vec(),
-            key: NativeKey::from_pkcs8_pem(&ca.key)?,
+            key,
             not_before: parts.not_before,
             not_after: parts.not_after,
         })
@@ -293,10 +304,14 @@ fn random<const N: usize>() -> Result<[u8; N], CeremonyFault> {
     Ok(bytes)
 }
 
-fn new_key() -> Result<NativeKey, CeremonyFault> {
+/// A new key that signs under `algorithm`.
+///
+/// # Errors
+/// [`CeremonyFault::Randomness`], and failures of the machinery.
+pub fn new_key(algorithm: SigAlg) -> Result<NativeKey, CeremonyFault> {
     // Fails here when there is no randomness; an operating system that has given some does not run out of it.
     fill(&mut [0; 1])?;
-    Ok(NativeKey::generate(ALGORITHM, &mut |bytes| while fill(bytes).is_err() {})?)
+    Ok(NativeKey::generate(algorithm, &mut |bytes| while fill(bytes).is_err() {})?)
 }
 
 #[cfg(test)]

@@ -136,6 +136,12 @@ pub(super) fn ca_constraints(path_len: Option<u8>) -> der::Result<Extension> {
     extension(true, &BasicConstraints { ca: true, path_len_constraint: path_len })
 }
 
+/// Name constraints, which are always critical (RFC 5280 §4.2.1.10).
+#[cfg(not(target_arch = "wasm32"))]
+pub(super) fn name_constraints(value: &x509_cert::ext::pkix::NameConstraints) -> der::Result<Extension> {
+    extension(true, value)
+}
+
 /// Subject alternative names; critical, because the subject is empty (RFC 5280 §4.2.1.6).
 pub(super) fn critical_alt_names(names: GeneralNames) -> der::Result<Extension> {
     let value = OctetString::new(names.to_der()?)?;

@@ -4,6 +4,8 @@ pub mod b64;
 pub mod crypto;
 pub mod ecdsa;
 pub mod edwards;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod encrypted_key;
 pub mod id;
 pub mod identifier;
 #[cfg(not(target_arch = "wasm32"))]

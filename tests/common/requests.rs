@@ -266,7 +266,7 @@ fn certificates(scene: &Scene) -> Vec<Case<'_>> {
 fn reads(scene: &Scene) -> Vec<Case<'_>> {
     let client = &scene.client;
     let info = format!("{}/{}", client.url("renewal-info"), client.cert_id(&scene.certificate));
-    let issuer = client.world.urls().issuer(&client.world.issuer().id());
+    let issuer = client.world.urls().issuer(client.world.issuer().id());
     let (_, entry) = client.world.records("serial/").remove(0);
     let list = format!("/crl/{}/{}.crl", client.world.issuer().id(), entry["shard"]);
     let nonce = client.url("new-nonce");

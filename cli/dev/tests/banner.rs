@@ -15,6 +15,7 @@ fn running(scheme: &str) -> Running {
     Running {
         directory: format!("{scheme}://127.0.0.1:14000/directory"),
         root: format!("{AWKWARD}/root.pem"),
+        issued_below: None,
         management: "http://127.0.0.1:14001".into(),
         dns: "127.0.0.1:14001".into(),
         pid: 1,
@@ -25,6 +26,15 @@ fn running(scheme: &str) -> Running {
 
 fn banner(scheme: &str) -> String {
     text(&running(scheme), PORTS, Names::Ours, &Path::new(AWKWARD).join("clients"))
+}
+
+#[test]
+fn what_is_issued_below_another_root_is_said() {
+    let mut running = running("https");
+    assert!(!banner("https").contains("issues"));
+    running.issued_below = Some("ca/root.pem".into());
+    let text = text(&running, PORTS, Names::Ours, Path::new("clients"));
+    assert!(text.contains("(for this server; what it issues is below ca/root.pem)"), "{text}");
 }
 
 /// Runs the part of the banner that can be pasted, and returns a line of words for each program that it starts.

@@ -59,7 +59,7 @@ new_sqlite_classes = ["Partition"]
 #[derive(Debug, Parser)]
 pub struct Line {
     #[command(flatten)]
-    options: Options,
+    pub options: Options,
 }
 
 /// The process that the other tests start; by itself it does nothing.

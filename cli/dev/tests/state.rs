@@ -61,9 +61,9 @@ fn a_set_of_files_is_there_whole_or_not_at_all() {
     // Killed while writing: nothing of it counts, and the next try is not in its way.
     fs::create_dir(state.path("set.part")).unwrap();
     fs::write(state.path("set.part/a"), "half").unwrap();
-    state.finish_set("set").unwrap();
+    state.set("set").finish().unwrap();
     assert_eq!(state.read("a").unwrap(), None);
-    state.write_set("set", &[("a", "1", Readers::Owner), ("b", "2", Readers::Everyone)]).unwrap();
+    state.set("set").write(&[("a", "1", Readers::Owner), ("b", "2", Readers::Everyone)]).unwrap();
     assert_eq!((state.read("a").unwrap().as_deref(), state.read("b").unwrap().as_deref()), (Some("1"), Some("2")));
     assert_eq!(mode(&state.path("a")), 0o600);
     assert!(!state.path("set").exists() && !state.path("set.part").exists());
@@ -77,7 +77,7 @@ fn a_set_that_was_written_is_put_in_place_by_the_next_start() {
     fs::create_dir(state.path("set")).unwrap();
     fs::write(state.path("a"), "1").unwrap();
     fs::write(state.path("set/b"), "2").unwrap();
-    state.finish_set("set").unwrap();
+    state.set("set").finish().unwrap();
     assert_eq!((state.read("a").unwrap().as_deref(), state.read("b").unwrap().as_deref()), (Some("1"), Some("2")));
     assert!(!state.path("set").exists());
 }

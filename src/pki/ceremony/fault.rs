@@ -1,6 +1,7 @@
 //! Why a ceremony stopped.
 
 use super::MAX_COMMON_NAME;
+use crate::pki::CsrFault;
 use crate::pki::pem::PemFault;
 use crate::values::identifier::NameFault;
 use crate::values::{CryptoFailure, Time};
@@ -21,6 +22,14 @@ pub enum CeremonyFault {
     NotCa,
     /// A private key does not belong to its certificate.
     KeyMismatch,
+    /// A wildcard where a suffix belongs: the suffix.
+    WildcardSuffix(String),
+    /// Name constraints of a form that is not written here: what they say.
+    Constraints(String),
+    /// What is wrong with a root that is to sign.
+    Root(RootFault),
+    /// What is wrong with a CSR.
+    Csr(CsrFault),
     /// The certificate would outlive its issuer: its end, and the issuer's.
     Outlives(Time, Time),
     /// The key could not be read, made or used.
@@ -42,9 +51,18 @@ impl fmt::Display for CeremonyFault {
             Self::Pem(fault) => write!(f, "the certificate is unreadable: {fault}"),
             Self::NotCa => f.write_str("the issuing certificate is no CA certificate"),
             Self::KeyMismatch => f.write_str("the private key does not belong to the certificate"),
+            Self::WildcardSuffix(suffix) => {
+                write!(f, "a permitted name covers all names below it: write {suffix:?}, without the `*.`")
+            }
+            Self::Constraints(found) => {
+                write!(f, "its name constraints are not of the form that is asked for: {found}")
+            }
+            Self::Root(fault) => fault.fmt(f),
+            Self::Csr(fault) => fault.fmt(f),
             Self::Outlives(end, issuer_end) => write!(
                 f,
-                "the certificate would be valid until {}, longer than its issuer, which ends {}",
+                "the certificate would be valid until {}, longer than its issuer, which ends {}; choose a \
+                 shorter life",
                 end.rfc3339(),
                 issuer_end.rfc3339()
             ),
@@ -56,6 +74,68 @@ impl fmt::Display for CeremonyFault {
 }
 
 impl std::error::Error for CeremonyFault {}
+
+/// Why a certificate is no root under which an intermediate can be; a sentence about "the root".
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RootFault {
+    /// More than one certificate in the file.
+    Several(usize),
+    /// Issued by another.
+    NotSelfSigned,
+    /// Its signature is not by its own key.
+    Signature,
+    /// No CA certificate.
+    NotCa,
+    /// Its key may not sign certificates.
+    NoCertSign,
+    /// Its path length: fewer CAs may be below it than there are to be.
+    PathLength {
+        /// What it allows.
+        allowed: u8,
+        /// How many there are to be.
+        wanted: usize,
+    },
+    /// Not valid yet: from when.
+    NotYetValid(Time),
+    /// Over: since when.
+    Expired(Time),
+}
+
+impl fmt::Display for RootFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Several(count) => write!(f, "the root's file has {count} certificates; give the root alone"),
+            Self::NotSelfSigned => f.write_str(
+                "the root is not self-signed: it is another's intermediate; give the certificate at the top, or have \
+                 that CA sign a request (`selvedge issuer request`)",
+            ),
+            Self::Signature => f.write_str("the root's signature is not by its own key: the file is damaged"),
+            Self::NotCa => f.write_str("the root is no CA certificate (basicConstraints CA:TRUE)"),
+            Self::NoCertSign => f.write_str("the root's key may not sign certificates (keyUsage keyCertSign)"),
+            Self::PathLength { allowed, wanted } => write!(
+                f,
+                "the root allows {allowed} CAs below it (its pathLen), but {wanted} would be; a root with another \
+                 pathLen, or none, is needed"
+            ),
+            Self::NotYetValid(from) => write!(f, "the root is valid from {} only", from.rfc3339()),
+            Self::Expired(until) => {
+                write!(f, "the root was valid until {}; it cannot be used any more", until.rfc3339())
+            }
+        }
+    }
+}
+
+impl From<RootFault> for CeremonyFault {
+    fn from(fault: RootFault) -> Self {
+        Self::Root(fault)
+    }
+}
+
+impl From<CsrFault> for CeremonyFault {
+    fn from(fault: CsrFault) -> Self {
+        Self::Csr(fault)
+    }
+}
 
 impl From<CryptoFailure> for CeremonyFault {
     fn from(failure: CryptoFailure) -> Self {

@@ -1,28 +1,105 @@
-//! The CSR of a client.
+//! CSRs ([RFC 2986](https://www.rfc-editor.org/rfc/rfc2986)): a client's, and that of an intermediate for another's
+//! root.
 
-use super::{CeremonyFault, general_names};
-use crate::pki::{sigalg, tbs};
-use crate::values::native_crypto::NativeKey;
+use super::root::PURPOSES;
+use super::{CeremonyFault, Constraints, general_names, intermediate_extensions, subject};
+use crate::pki::{CsrFault, csr, sigalg, tbs};
+use crate::values::native_crypto::{NativeCrypto, NativeKey};
+use const_oid::AssociatedOid;
 use der::asn1::{BitString, SetOfVec};
+use der::pem::LineEnding;
 use der::{Decode, Encode};
+use futures_util::FutureExt;
 use spki::SubjectPublicKeyInfoOwned;
+use x509_cert::ext::Extensions;
 use x509_cert::name::Name;
 use x509_cert::request::{CertReq, CertReqInfo, ExtensionReq, Version};
+
+/// The label of a CSR ([RFC 7468 §7](https://www.rfc-editor.org/rfc/rfc7468#section-7)).
+const LABEL: &str = "CERTIFICATE REQUEST";
 
 /// Makes the CSR of a client for these DNS names, in DER: no subject, one extension, signed by `key`.
 ///
 /// # Errors
 /// [`CeremonyFault::Name`], and failures of the machinery.
 pub fn create_csr(key: &NativeKey, dns_names: &[&str]) -> Result<Vec<u8>, CeremonyFault> {
-    let extensions = ExtensionReq(vec![tbs::critical_alt_names(general_names(dns_names)?)?]);
+    sign(key, Name::default(), vec![tbs::critical_alt_names(general_names(dns_names)?)?])
+}
+
+/// Makes the CSR of an intermediate, as PEM, for a CA that is not ours: it asks for all extensions that the certificate
+/// has to have, the name constraints among them.
+///
+/// # Errors
+/// [`CeremonyFault::CommonName`], and failures of the machinery.
+pub fn create_issuer_csr(
+    key: &NativeKey,
+    common_name: &str,
+    constraints: &Constraints,
+) -> Result<String, CeremonyFault> {
+    let subject = Name::from_der(&subject(common_name)?)?;
+    let der = sign(key, subject, intermediate_extensions(&key.spki_der()?, PURPOSES, constraints)?)?;
+    Ok(der::pem::encode_string(LABEL, LineEnding::LF, &der).map_err(der::Error::from)?)
+}
+
+fn sign(key: &NativeKey, subject: Name, extensions: Extensions) -> Result<Vec<u8>, CeremonyFault> {
     let info = CertReqInfo {
         version: Version::V1,
-        subject: Name::default(),
+        subject,
         public_key: SubjectPublicKeyInfoOwned::from_der(&key.spki_der()?)?,
-        attributes: SetOfVec::from_iter([extensions.try_into()?])?,
+        attributes: SetOfVec::from_iter([ExtensionReq(extensions).try_into()?])?,
     };
     let raw = key.sign(key.algorithm(), &info.to_der()?)?;
     let signature = sigalg::to_x509(key.algorithm(), &raw).unwrap_or_default();
     let algorithm = sigalg::identifier(key.algorithm())?;
     Ok(CertReq { info, algorithm, signature: BitString::from_bytes(&signature)? }.to_der()?)
+}
+
+/// An intermediate's CSR that was read: signed by its own key, with a key that is accepted.
+#[derive(Clone, Debug)]
+pub struct IssuerRequest {
+    subject: Vec<u8>,
+    spki: Vec<u8>,
+    constraints: Constraints,
+}
+
+impl IssuerRequest {
+    /// Reads a CSR from PEM.
+    ///
+    /// # Errors
+    /// [`CeremonyFault::Csr`], [`CeremonyFault::Constraints`] and [`CeremonyFault::Encoding`].
+    pub fn read(pem: &str) -> Result<Self, CeremonyFault> {
+        let (label, der) = der::pem::decode_vec(pem.trim().as_bytes()).map_err(der::Error::from)?;
+        if label != LABEL {
+            return Err(der::Error::from(der::pem::Error::Label).into());
+        }
+        // Native verification never waits for anything.
+        csr::parse(&der)?.verify(&NativeCrypto).now_or_never().ok_or(CsrFault::Signature)??;
+        let info = CertReq::from_der(&der)?.info;
+        let mut extensions = Extensions::new();
+        for attribute in info.attributes.iter().filter(|attribute| attribute.oid == ExtensionReq::OID) {
+            for value in attribute.values.iter() {
+                extensions.extend(value.decode_as::<ExtensionReq>()?.0);
+            }
+        }
+        Ok(Self {
+            subject: info.subject.to_der()?,
+            spki: info.public_key.to_der()?,
+            constraints: Constraints::in_extensions(&extensions)?,
+        })
+    }
+
+    /// The subject that it asks for, in DER.
+    pub fn subject(&self) -> &[u8] {
+        &self.subject
+    }
+
+    /// Its public key as DER SubjectPublicKeyInfo.
+    pub fn spki_der(&self) -> &[u8] {
+        &self.spki
+    }
+
+    /// The name constraints that it asks for.
+    pub fn constraints(&self) -> &Constraints {
+        &self.constraints
+    }
 }

@@ -100,7 +100,10 @@ fn the_lint_finds_each_difference() {
     assert_eq!(linted(|list| list.version = x509_cert::Version::V1), ["version"]);
     assert_eq!(linted(|list| list.signature = sigalg::identifier(SigAlg::Es384).unwrap()), ["signature algorithm"]);
     assert_eq!(linted(|list| list.issuer = Default::default()), ["issuer"]);
-    assert_eq!(linted(|list| list.this_update = tbs::time(NOW.minus(Duration::from_secs(60))).unwrap()), ["thisUpdate"]);
+    assert_eq!(
+        linted(|list| list.this_update = tbs::time(NOW.minus(Duration::from_secs(60))).unwrap()),
+        ["thisUpdate"]
+    );
     assert_eq!(linted(|list| list.next_update = None), ["nextUpdate", "nextUpdate"]);
     let late = |list: &mut x509_cert::crl::TbsCertList| list.next_update = Some(tbs::time(NOW.plus(DAY * 11)).unwrap());
     assert_eq!(linted(late), ["nextUpdate", "nextUpdate"]);

@@ -1,0 +1,129 @@
+//! `dev --ca`: what the Worker is told of a CA that is kept.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use clap::Parser;
+use selvedge::pki::ceremony::{CertAndKey, create_intermediate, create_root};
+use selvedge::values::{Time, b64};
+use tempfile::TempDir;
+
+use super::harness::Line;
+use crate::dev::capnp::Binding;
+use crate::dev::kept::Kept;
+use crate::dev::state::State;
+use crate::dev::wrangler::{Var, Wrangler};
+use crate::dev::{bindings, pki};
+use crate::{host, keys};
+
+fn now() -> Time {
+    host::now().unwrap()
+}
+
+/// A CA of two issuers, in a folder.
+fn folder() -> (TempDir, CertAndKey, [CertAndKey; 2]) {
+    let dir = tempfile::tempdir().unwrap();
+    fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o700)).unwrap();
+    let root = create_root("Root", now(), 10).unwrap();
+    let issuers = ["First", "Second"].map(|name| create_intermediate(&root, name, now(), 5).unwrap());
+    let write = |name: &str, text: &str| fs::write(dir.path().join(name), text).unwrap();
+    write("root.pem", &root.certificate);
+    write("issuer.pem", &issuers[0].certificate);
+    write("issuer.key", &issuers[0].key);
+    write("issuer-2.pem", &issuers[1].certificate);
+    write("issuer-2.key", &issuers[1].key);
+    write("issuer-2.from", "2999-01-31T01:00:00+01:00\n");
+    write("nonce.key", &b64::encode(&[7; 32]));
+    (dir, root, issuers)
+}
+
+fn text(value: &str) -> Binding {
+    Binding::Var(Var::Text(value.to_owned()))
+}
+
+#[test]
+fn the_worker_gets_every_issuer_of_the_folder() {
+    let (dir, root, issuers) = folder();
+    let file = |name: &str| Binding::File(dir.path().join(name));
+    let kept = Kept::read(dir.path(), now()).unwrap();
+    let wanted = [
+        ("ISSUER_CHAIN", text(&issuers[0].certificate)),
+        ("ISSUER_CHAIN_2", text(&issuers[1].certificate)),
+        ("ISSUER_FROM_2", text("2999-01-31T00:00:00Z")),
+        ("ISSUER_KEY", file("issuer.key")),
+        ("ISSUER_KEY_2", file("issuer-2.key")),
+        ("NONCE_KEY", file("nonce.key")),
+        ("ROOT_CERTIFICATE", text(&root.certificate)),
+    ];
+    assert_eq!(kept.bindings, wanted.map(|(name, value)| (name.to_owned(), value)).into());
+
+    let state_dir = tempfile::tempdir().unwrap();
+    let state = State::open(state_dir.path()).unwrap();
+    let options = |line: &[&str]| Line::try_parse_from([&["dev"], line].concat()).unwrap().options;
+    let told = |kept, line: &[&str]| bindings(&options(line), (&state, kept), "https://x", "http://y");
+    let mine = told(Some(&kept), &["--ca", "ca"]);
+    assert!(kept.bindings.iter().all(|binding| mine.get(binding.0) == Some(binding.1)));
+    assert_eq!((&mine["MODE"], &mine["BASE_URL"]), (&text("dev"), &text("https://x")));
+    let disposable = told(None, &[]);
+    assert_eq!(disposable["ISSUER_KEY"], Binding::File(state.path(pki::ISSUER_KEY)));
+    assert!(!disposable.contains_key("ISSUER_CHAIN_2") && !disposable.contains_key("ROOT_CERTIFICATE"));
+    assert_eq!(told(Some(&kept), &["--set", "ISSUER_FROM_2=x"])["ISSUER_FROM_2"], text("x"));
+}
+
+#[test]
+fn what_was_deployed_is_not_what_dev_runs_with() {
+    let text = "name='a'\nmain='b'\ncompatibility_date='c'\n[vars]\nISSUER_CHAIN='1'\nISSUER_FROM_9='2'\nMODE='3'\n\
+                ROOT_CERTIFICATE='4'\nALTERNATE_CHAINS_2='5'\n";
+    let left = Wrangler::parse(text).unwrap().without(&keys::public_settings()).vars;
+    assert_eq!(left, BTreeMap::from([("MODE".to_owned(), Var::Text("3".into()))]));
+}
+
+#[test]
+fn a_folder_that_does_not_fit_is_refused_with_the_file() {
+    let refused = |change: &dyn Fn(&Path), at: Time| {
+        let (dir, ..) = folder();
+        change(dir.path());
+        format!("{:#}", Kept::read(dir.path(), at).unwrap_err())
+    };
+    let change = |name: &'static str, text: &'static str| move |dir: &Path| fs::write(dir.join(name), text).unwrap();
+    let swap = |dir: &Path| fs::rename(dir.join("issuer-2.key"), dir.join("issuer.key")).unwrap();
+    let remove = |name: &'static str| move |dir: &Path| fs::remove_file(dir.join(name)).unwrap();
+    let swapped = |dir: &Path| {
+        swap(dir);
+        fs::copy(dir.join("issuer.key"), dir.join("issuer-2.key")).unwrap();
+    };
+    let a_root = |dir: &Path| {
+        let root = create_root("Root", now(), 10).unwrap();
+        fs::write(dir.join("issuer.pem"), &root.certificate).unwrap();
+        fs::write(dir.join("issuer.key"), &root.key).unwrap();
+    };
+    let late = Time::from_secs(now().secs() + 6 * 365 * 86_400);
+    for (said, wanted) in [
+        (refused(&swapped, now()), "issuer.key: the private key does not belong to the certificate"),
+        (refused(&swap, now()), "issuer-2.key is missing"),
+        (refused(&remove("issuer.pem"), now()), "no issuer that signs at present"),
+        (refused(&remove("nonce.key"), now()), "nonce.key is missing"),
+        (refused(&remove("root.pem"), now()), "root.pem is missing"),
+        (refused(&remove("issuer-2.from"), now()), "issuer-2.from is missing"),
+        (refused(&change("issuer-2.from", "soon"), now()), "issuer-2.from has no instant"),
+        (refused(&change("nonce.key", "short"), now()), "nonce.key is not 32 bytes"),
+        (refused(&a_root, now()), "self-signed"),
+        (refused(&|_| (), late), "was valid until"),
+        (refused(&|_| (), Time::from_secs(now().secs() - 86_400)), "is valid from"),
+    ] {
+        assert!(said.contains(wanted), "{wanted}: {said}");
+    }
+    // The second one has taken over: that the first is over stops nothing any more.
+    let (dir, root, _) = folder();
+    let after = Time::from_secs(now().secs() + 4 * 365 * 86_400);
+    let second = create_intermediate(&root, "Second", after, 5).unwrap();
+    fs::write(dir.path().join("issuer-2.pem"), &second.certificate).unwrap();
+    fs::write(dir.path().join("issuer-2.key"), &second.key).unwrap();
+    fs::write(dir.path().join("issuer-2.from"), after.rfc3339()).unwrap();
+    Kept::read(dir.path(), late).unwrap();
+
+    let said = format!("{:#}", Kept::read(Path::new("/no/such/folder"), now()).unwrap_err());
+    assert!(said.contains("selvedge init"), "{said}");
+}

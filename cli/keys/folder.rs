@@ -1,0 +1,288 @@
+//! The folder of a CA's keys: what lies in it, and how it is written.
+
+use std::fs::{self, DirBuilder, Permissions};
+use std::io::ErrorKind;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use selvedge::pki::pem;
+use selvedge::values::Time;
+use zeroize::Zeroizing;
+
+use super::FIRST;
+use super::settings::Settings;
+use crate::files::{self, Readers, Set};
+
+/// How many issuers there can be.
+pub const ISSUERS: u8 = 9;
+/// The root certificate.
+pub const ROOT: &str = "root.pem";
+/// The root's private key, encrypted.
+pub const ROOT_KEY: &str = "root.key";
+/// What protects replay nonces.
+pub const NONCE_KEY: &str = "nonce.key";
+/// The name under which files are written together.
+const SET: &str = "new-keys";
+
+/// The file of an issuer: `issuer.pem`, `issuer-2.pem`.
+pub fn issuer_file(slot: u8, extension: &str) -> String {
+    if slot == FIRST { format!("issuer.{extension}") } else { format!("issuer-{slot}.{extension}") }
+}
+
+/// The setting of an issuer: `ISSUER_KEY`, `ISSUER_KEY_2`.
+pub fn setting(name: &str, slot: u8) -> String {
+    if slot == FIRST { name.to_owned() } else { format!("{name}_{slot}") }
+}
+
+/// The settings, none of them secret, that belong to one CA and to no other.
+pub fn public_settings() -> Vec<String> {
+    let of = |slot| ["ISSUER_CHAIN", "ISSUER_FROM", "ALTERNATE_CHAINS"].map(|name| setting(name, slot));
+    (FIRST..=ISSUERS).flat_map(of).chain(["ROOT_CERTIFICATE".to_owned()]).collect()
+}
+
+/// An issuer with key and certificate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Slot {
+    /// Its number, 1 to [`ISSUERS`].
+    pub number: u8,
+    /// From when it signs; the first one from the beginning.
+    pub from: Option<Time>,
+    /// Its chain as PEM.
+    pub chain: String,
+}
+
+impl Slot {
+    /// Its own certificate in DER.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn certificate(&self) -> Result<Vec<u8>> {
+        let ders = pem::read_certificates(&self.chain).with_context(|| issuer_file(self.number, "pem"))?;
+        ders.into_iter().next().context("an issuer's file has no certificate")
+    }
+}
+
+/// A request that no certificate came back for yet.
+#[derive(Clone, Debug)]
+pub struct Pending {
+    /// The number that the issuer will have.
+    pub number: u8,
+    /// The request as PEM.
+    pub request: String,
+}
+
+/// A file to be written.
+#[derive(Debug)]
+pub struct NewFile {
+    name: String,
+    content: Zeroizing<String>,
+    readers: Readers,
+}
+
+impl NewFile {
+    /// One that holds a secret.
+    pub fn secret(name: impl Into<String>, content: impl Into<Zeroizing<String>>) -> Self {
+        Self { name: name.into(), content: content.into(), readers: Readers::Owner }
+    }
+
+    /// One that everybody may see.
+    pub fn public(name: impl Into<String>, content: impl Into<String>) -> Self {
+        Self { name: name.into(), content: Zeroizing::new(content.into()), readers: Readers::Everyone }
+    }
+}
+
+/// The folder.
+#[derive(Clone, Debug)]
+pub struct CaFolder {
+    dir: PathBuf,
+}
+
+impl CaFolder {
+    /// A folder that may not exist yet.
+    ///
+    /// # Errors
+    /// When files of an earlier command that was interrupted cannot be put in their places, or when others than its
+    /// owner can look into it.
+    pub fn at(dir: &Path) -> Result<Self> {
+        let folder = Self { dir: dir.to_path_buf() };
+        match fs::metadata(dir) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(folder),
+            Err(error) => return Err(error).with_context(|| format!("cannot look into the folder {}", dir.display())),
+            Ok(found) if !found.is_dir() => bail!("{} is no folder; name another with --ca DIR", dir.display()),
+            Ok(found) => {
+                let mode = found.permissions().mode() & 0o777;
+                if mode & 0o077 != 0 && !folder.is_empty()? {
+                    bail!(
+                        "the folder {} is open to others (mode {mode:03o}), and keys are in it or will be; close it with \
+                         `chmod 700 {}`, or name another with --ca DIR",
+                        dir.display(),
+                        dir.display()
+                    );
+                }
+            }
+        }
+        folder.set().finish()?;
+        Ok(folder)
+    }
+
+    /// A folder with a CA in it.
+    ///
+    /// # Errors
+    /// As [`CaFolder::at`], and when it does not exist.
+    pub fn existing(dir: &Path) -> Result<Self> {
+        if !dir.exists() {
+            bail!(
+                "there is no folder {}: make a CA with `selvedge init`, or name the folder where it is with --ca DIR",
+                dir.display()
+            );
+        }
+        Self::at(dir)
+    }
+
+    fn is_empty(&self) -> Result<bool> {
+        let mut entries = fs::read_dir(&self.dir).with_context(|| format!("cannot read {}", self.dir.display()))?;
+        Ok(entries.next().is_none())
+    }
+
+    fn set(&self) -> Set<'_> {
+        Set { dir: &self.dir, name: SET }
+    }
+
+    /// The path of a file in it.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.join(name)
+    }
+
+    /// The text of a file in it; `None` when there is none.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn read(&self, name: &str) -> Result<Option<String>> {
+        files::read(&self.path(name))
+    }
+
+    /// As [`CaFolder::read`], of a file that has to be there.
+    ///
+    /// # Errors
+    /// When it is not.
+    pub fn need(&self, name: &str) -> Result<String> {
+        self.read(name)?.with_context(|| format!("{} is missing; restore it from a copy", self.path(name).display()))
+    }
+
+    /// Whether there is a file.
+    pub fn has(&self, name: &str) -> bool {
+        self.path(name).exists()
+    }
+
+    /// The issuers that have key and certificate, in their order.
+    ///
+    /// # Errors
+    /// When a file is missing or cannot be read.
+    pub fn slots(&self) -> Result<Vec<Slot>> {
+        let mut slots = Vec::new();
+        for number in FIRST..=ISSUERS {
+            let Some(chain) = self.read(&issuer_file(number, "pem"))? else { continue };
+            let key = issuer_file(number, "key");
+            if !self.has(&key) {
+                bail!("{} is missing, and its certificate is there; restore it from a copy", self.path(&key).display());
+            }
+            let from = if number == FIRST { None } else { Some(self.read_from(number)?) };
+            slots.push(Slot { number, from, chain });
+        }
+        Ok(slots)
+    }
+
+    fn read_from(&self, number: u8) -> Result<Time> {
+        let name = issuer_file(number, "from");
+        let text = self.need(&name)?;
+        Time::parse_rfc3339(text.trim())
+            .with_context(|| format!("{} has no instant as 2027-01-31T00:00:00Z", self.path(&name).display()))
+    }
+
+    /// The request that is waiting for its certificate.
+    ///
+    /// # Errors
+    /// When files cannot be read.
+    pub fn pending(&self) -> Result<Option<Pending>> {
+        for number in FIRST..=ISSUERS {
+            if !self.has(&issuer_file(number, "pem"))
+                && self.has(&issuer_file(number, "key"))
+                && let Some(request) = self.read(&issuer_file(number, "csr"))?
+            {
+                return Ok(Some(Pending { number, request }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The next number that no issuer has; the first one's only where there is no issuer yet.
+    ///
+    /// # Errors
+    /// When all are taken.
+    pub fn free_slot(&self) -> Result<u8> {
+        let taken = |number: &u8| ["pem", "key"].iter().any(|kind| self.has(&issuer_file(*number, kind)));
+        let first = if (FIRST..=ISSUERS).any(|number| taken(&number)) { FIRST + 1 } else { FIRST };
+        (first..=ISSUERS).find(|number| !taken(number)).with_context(|| {
+            format!("all {ISSUERS} issuers are taken; remove the files and settings of one that is over for good")
+        })
+    }
+
+    /// Refuses when there is one of these files.
+    ///
+    /// # Errors
+    /// With the first that there is.
+    pub fn refuse_existing(&self, names: &[&str]) -> Result<()> {
+        match names.iter().find(|name| self.has(name)) {
+            None => Ok(()),
+            Some(name) => bail!(
+                "{} exists, and nothing is overwritten; name another folder with --ca DIR, or move it away",
+                self.path(name).display()
+            ),
+        }
+    }
+
+    /// Writes files, none of which may exist, and then the settings: all of it, or nothing.
+    ///
+    /// # Errors
+    /// When one of them exists, or the system refuses.
+    pub fn write(&self, new: &[NewFile], settings: Option<&Settings>) -> Result<()> {
+        self.refuse_existing(&new.iter().map(|file| file.name.as_str()).collect::<Vec<_>>())?;
+        let staged = settings.map(Settings::stage).transpose()?;
+        let made = self.make()?;
+        let new_files: Vec<_> =
+            new.iter().map(|file| (file.name.as_str(), file.content.as_str(), file.readers)).collect();
+        let written = self.set().write(&new_files);
+        // Whatever may fail for the settings but the renaming has been done.
+        let done = written.and_then(|()| staged.map_or(Ok(()), files::Staged::commit));
+        if done.is_err() {
+            self.undo(new, made);
+        }
+        done
+    }
+
+    /// Makes the folder, its owner's alone; whether there was none.
+    fn make(&self) -> Result<bool> {
+        let context = || format!("cannot make the folder {}", self.dir.display());
+        if self.dir.is_dir() {
+            // It is empty, or is closed already.
+            fs::set_permissions(&self.dir, Permissions::from_mode(0o700)).with_context(context)?;
+            return Ok(false);
+        }
+        DirBuilder::new().recursive(true).mode(0o700).create(&self.dir).with_context(context)?;
+        Ok(true)
+    }
+
+    /// Takes back what was written. None of the files existed, so none that is older is lost.
+    fn undo(&self, new: &[NewFile], made: bool) {
+        for file in new {
+            let _ = fs::remove_file(self.path(&file.name));
+        }
+        for leftover in [SET.to_owned(), format!("{SET}.part")] {
+            let _ = fs::remove_dir_all(self.path(&leftover));
+        }
+        if made {
+            let _ = fs::remove_dir(&self.dir);
+        }
+    }
+}

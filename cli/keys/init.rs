@@ -1,0 +1,178 @@
+//! `init`: a root, the first issuer below it, and the settings of the Worker.
+
+use std::fmt::Write;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use selvedge::pki::ceremony::{Constraints, IssuerPlan, Root};
+use selvedge::values::{SigAlg, Time, b64, encrypted_key};
+use zeroize::Zeroizing;
+
+use super::folder::{CaFolder, NONCE_KEY, NewFile, ROOT, ROOT_KEY, issuer_file, public_settings, setting};
+use super::names::{Algorithm, Permits, base_url, ca_name, issuer_name};
+use super::passphrase::{Passphrase, open_key};
+use super::settings::Settings;
+use super::{FIRST, Place, report};
+use crate::tools::say;
+use crate::{dev, host};
+
+/// Longest variable or secret of a Worker, in bytes.
+const LONGEST_VARIABLE: usize = 5_000;
+
+/// What `init` can be told.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Options {
+    /// Where clients will reach the CA, as https://ca.example.org. It can never change: account URLs begin with it.
+    #[arg(long, value_name = "URL", value_parser = base_url)]
+    base_url: String,
+    #[command(flatten)]
+    place: Place,
+    /// What the certificates of the CA are called by: "NAME Root" and "NAME Issuing CA". Without it, the host of
+    /// --base-url.
+    #[arg(long, value_parser = ca_name)]
+    name: Option<String>,
+    /// The root's key.
+    #[arg(long, value_name = "ALGORITHM", default_value = "p384", conflicts_with = "root_certificate")]
+    root_algorithm: Algorithm,
+    /// Years that the root lives.
+    #[arg(
+        long,
+        value_name = "YEARS",
+        default_value_t = 20,
+        value_parser = clap::value_parser!(u32).range(1..=50),
+        conflicts_with = "root_certificate"
+    )]
+    root_years: u32,
+    /// Years that the issuer lives.
+    #[arg(long, value_name = "YEARS", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=30))]
+    issuer_years: u32,
+    #[command(flatten)]
+    permits: Permits,
+    /// The root of a CA that exists already, instead of a new one (PEM).
+    #[arg(long, value_name = "FILE", requires = "root_key")]
+    root_certificate: Option<PathBuf>,
+    /// The private key of that root (PKCS#8, PEM). It stays where it is.
+    #[arg(long, value_name = "FILE", requires = "root_certificate")]
+    root_key: Option<PathBuf>,
+    /// A file with the passphrase of the root's key, instead of asking for it.
+    #[arg(long, value_name = "FILE")]
+    passphrase_file: Option<PathBuf>,
+}
+
+/// Makes everything, writes everything, says what comes next.
+pub fn run(options: &Options) -> Result<()> {
+    let now = host::now()?;
+    let mut settings = Settings::read(&options.place.wrangler)?;
+    settings.refuse_any(&public_settings())?;
+    let folder = CaFolder::at(&options.place.dir)?;
+    let constraints = options.permits.constraints()?;
+    let name = match &options.name {
+        Some(name) => name.clone(),
+        None => options.base_url.trim_start_matches("https://").to_owned(),
+    };
+    let (root, root_key) = make_root(options, &folder, &name, now)?;
+    let common_name = issuer_name(&name, FIRST);
+    let plan = IssuerPlan {
+        common_name: &common_name,
+        algorithm: SigAlg::Es256,
+        constraints: &constraints,
+        years: options.issuer_years,
+    };
+    let issuer = root.create_issuer(plan, now).context("cannot make the issuer")?;
+    let key = Zeroizing::new(issuer.key);
+    let mut files = vec![
+        NewFile::public(ROOT, root.certificate()),
+        NewFile::public(issuer_file(FIRST, "pem"), &issuer.certificate),
+        NewFile::secret(issuer_file(FIRST, "key"), key),
+        NewFile::secret(NONCE_KEY, new_nonce_key()?),
+    ];
+    files.extend(root_key.map(|pem| NewFile::secret(ROOT_KEY, pem)));
+    settings.set("BASE_URL", &options.base_url, "Where clients reach the authority; it can never change.")?;
+    set_issuer(&mut settings, FIRST, &issuer.certificate, None)?;
+    set_root(&mut settings, root.certificate())?;
+    folder.write(&files, Some(&settings))?;
+    dev::say(&text(options, &folder, &settings, root.certificate(), (&issuer.certificate, &constraints))?);
+    Ok(())
+}
+
+/// The root, and its key as it is to be written: not for a root that was there before.
+fn make_root(options: &Options, folder: &CaFolder, name: &str, now: Time) -> Result<(Root, Option<String>)> {
+    let passphrase_file = options.passphrase_file.as_deref();
+    // Before a passphrase is asked for.
+    folder.refuse_existing(&[ROOT, ROOT_KEY, &issuer_file(FIRST, "pem"), &issuer_file(FIRST, "key"), NONCE_KEY])?;
+    if let (Some(certificate), Some(key_file)) = (&options.root_certificate, &options.root_key) {
+        let pem = std::fs::read_to_string(certificate)
+            .with_context(|| format!("cannot read the root's certificate {}", certificate.display()))?;
+        let key = open_key(key_file, passphrase_file)?;
+        let root = Root::read(&pem, key, now)
+            .with_context(|| format!("{} with {} cannot be the root", certificate.display(), key_file.display()))?;
+        return Ok((root, None));
+    }
+    let passphrase = Passphrase::new(passphrase_file)?;
+    let root = Root::create(options.root_algorithm.alg(), &format!("{name} Root"), now, options.root_years);
+    let root = root.context("cannot make the root")?;
+    let encrypted = encrypted_key::encrypt(root.key(), passphrase.expose(), host::random()?, host::random()?);
+    Ok((root, Some(encrypted.context("cannot encrypt the root's key")?)))
+}
+
+/// What protects replay nonces: 32 random bytes.
+pub fn new_nonce_key() -> Result<Zeroizing<String>> {
+    Ok(Zeroizing::new(b64::encode(&*Zeroizing::new(host::random::<32>()?))))
+}
+
+/// Sets the chain of an issuer, and from when it signs.
+pub fn set_issuer(settings: &mut Settings, slot: u8, chain: &str, from: Option<Time>) -> Result<()> {
+    let comment = "The certificates that clients get below theirs: the issuer's first, no root (`selvedge init`).";
+    let name = setting("ISSUER_CHAIN", slot);
+    if chain.len() > LONGEST_VARIABLE {
+        say(format!(
+            "{name} is {} bytes long, and Cloudflare takes {LONGEST_VARIABLE}: it cannot be deployed. Certificates with \
+             ECDSA keys are a third as long; leave out what clients have already",
+            chain.len()
+        ));
+    }
+    settings.set(&name, chain, comment)?;
+    if let Some(from) = from {
+        settings.set(&setting("ISSUER_FROM", slot), &from.rfc3339(), "From when this issuer signs.")?;
+    }
+    Ok(())
+}
+
+/// Sets the root.
+pub fn set_root(settings: &mut Settings, root: &str) -> Result<()> {
+    settings.set("ROOT_CERTIFICATE", root, "The root that those trust who trust this CA.")
+}
+
+fn text(
+    options: &Options,
+    folder: &CaFolder,
+    settings: &Settings,
+    root: &str,
+    (issuer, constraints): (&str, &Constraints),
+) -> Result<String> {
+    let mut out = String::from("The CA is made.\n\n");
+    let _ = writeln!(out, "  root      {}\n            {}", folder.path(ROOT).display(), report::certificate(root)?);
+    let file = folder.path(&issuer_file(FIRST, "pem"));
+    let _ = writeln!(out, "  issuer    {}\n            {}", file.display(), report::certificate(issuer)?);
+    let _ = writeln!(out, "            permits {}", report::constraints(constraints));
+    let _ = writeln!(out, "  settings  {}: BASE_URL, ISSUER_CHAIN, ROOT_CERTIFICATE", settings.path().display());
+    if options.root_key.is_none() {
+        let key = folder.path(ROOT_KEY);
+        let _ = writeln!(
+            out,
+            "\n{} is the root's key, encrypted. Take it offline now: copy it to two media that are kept apart, the\n\
+             passphrase kept elsewhere, and delete it here. It is needed again for the next issuer only\n\
+             (`selvedge issuer new`). Everybody who trusts the CA needs {}.",
+            key.display(),
+            folder.path(ROOT).display()
+        );
+    }
+    let _ = writeln!(
+        out,
+        "\nKeep {} out of version control, and a copy of it in a safe place: a secret cannot be read back.",
+        options.place.dir.display()
+    );
+    let _ = writeln!(out, "\nTo try it on this machine:\n\n{}", report::try_here(&options.place.dir));
+    let _ = write!(out, "To deploy it to Cloudflare:\n\n{}", report::deploy(folder, FIRST));
+    Ok(out)
+}

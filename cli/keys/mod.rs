@@ -1,0 +1,84 @@
+//! The key ceremony: the root and the issuers of a CA that is kept, and the settings that go with them.
+//!
+//! All keys lie in one folder, which is its owner's alone. The root's is encrypted and belongs offline; an issuer's is
+//! what goes into the secret of the Worker. Nothing is overwritten, and nothing is half-written.
+
+mod folder;
+mod import;
+mod init;
+mod names;
+mod new;
+mod passphrase;
+mod report;
+mod request;
+mod settings;
+mod sign;
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use rustix::process::{Resource, Rlimit, setrlimit};
+
+pub use folder::{CaFolder, NONCE_KEY, ROOT, issuer_file, public_settings, setting};
+pub use init::Options as InitOptions;
+
+/// The first issuer, in the names of files and settings that have no number.
+const FIRST: u8 = 1;
+
+/// What can be done with issuers.
+#[derive(Clone, Debug, clap::Subcommand)]
+pub enum IssuerCommand {
+    /// Make the next issuer under the own root; it takes over at a time that is chosen.
+    New(new::Options),
+    /// Make a key and a request (CSR) for it, to be signed by a company's CA.
+    Request(request::Options),
+    /// Sign a request with the own root, on the machine where its key is.
+    Sign(sign::Options),
+    /// Take in the certificate that was made of a request, once it has passed every check.
+    Import(import::Options),
+}
+
+/// Where the keys and the settings are.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Place {
+    /// The folder of the CA's keys and certificates.
+    #[arg(long = "ca", value_name = "DIR", default_value = "ca")]
+    dir: PathBuf,
+    /// The Worker's settings.
+    #[arg(long, value_name = "FILE", default_value = "wrangler.toml")]
+    wrangler: PathBuf,
+}
+
+/// Makes a root and the first issuer.
+///
+/// # Errors
+/// With what was asked, what was found and what to do; nothing is written then.
+pub fn init(options: &InitOptions) -> Result<()> {
+    leave_no_core()?;
+    init::run(options)
+}
+
+/// Does something with issuers.
+///
+/// # Errors
+/// As [`init`].
+pub fn issuer(command: &IssuerCommand) -> Result<()> {
+    leave_no_core()?;
+    match command {
+        IssuerCommand::New(options) => new::run(options),
+        IssuerCommand::Request(options) => request::run(options),
+        IssuerCommand::Sign(options) => sign::run(options),
+        IssuerCommand::Import(options) => import::run(options),
+    }
+}
+
+/// From now on neither this process nor one that it starts leaves its memory on a disk when it crashes: keys are in it.
+///
+/// # Errors
+/// When the system refuses, which it does not.
+pub fn leave_no_core() -> Result<()> {
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    setrlimit(Resource::Core, none).context("cannot switch core dumps off")
+}

@@ -1,0 +1,141 @@
+//! What the commands are told of names: the CA's own, and those that it may issue for.
+
+use anyhow::{Context, Result};
+use selvedge::pki::ceremony::{Constraints, IpRange};
+use selvedge::values::identifier::DnsName;
+use selvedge::values::x509::Parts;
+use selvedge::values::{SigAlg, Time};
+use url::Url;
+use x509_cert::der::Decode;
+use x509_cert::name::Name;
+
+use super::FIRST;
+
+/// For what names an issuer is to be good.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct Permits {
+    /// A DNS name that certificates may be for, with all names below it; one or several. Nothing else is good then:
+    /// IP addresses need a `--permit-ip`.
+    #[arg(long = "permit-dns", value_name = "NAME", num_args = 1.., value_parser = suffix)]
+    dns: Vec<DnsName>,
+    /// A range of IP addresses that certificates may be for, as 10.0.0.0/8; one or several. Nothing else is good then:
+    /// DNS names need a `--permit-dns`.
+    #[arg(long = "permit-ip", value_name = "RANGE", num_args = 1..)]
+    ip: Vec<IpRange>,
+}
+
+impl Permits {
+    /// The constraints; none when nothing was given.
+    ///
+    /// # Errors
+    /// For a wildcard.
+    pub fn constraints(&self) -> Result<Constraints> {
+        Ok(Constraints::new(&self.dns, &self.ip)?)
+    }
+
+    /// The constraints, or those of this certificate (DER) when nothing was given.
+    ///
+    /// # Errors
+    /// When the certificate's are of a form that cannot be repeated.
+    pub fn or_those_of(&self, certificate: &[u8]) -> Result<Constraints> {
+        let given = self.constraints()?;
+        if !given.is_none() {
+            return Ok(given);
+        }
+        Constraints::of(&Parts::read(certificate).context("the present issuer's certificate")?).context(
+            "the present issuer's constraints cannot be repeated; say with --permit-dns and --permit-ip what to permit",
+        )
+    }
+}
+
+fn suffix(text: &str) -> Result<DnsName, String> {
+    let name = DnsName::parse(text).map_err(|fault| format!("{text:?} {fault}"))?;
+    if name.is_wildcard() {
+        return Err(format!("{text:?}: a permitted name covers all names below it; write {}", name.base()));
+    }
+    Ok(name)
+}
+
+/// What a key can be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Algorithm {
+    /// ECDSA on P-384.
+    P384,
+    /// ECDSA on P-256.
+    P256,
+}
+
+impl Algorithm {
+    /// What it signs under.
+    pub fn alg(self) -> SigAlg {
+        match self {
+            Self::P384 => SigAlg::Es384,
+            Self::P256 => SigAlg::Es256,
+        }
+    }
+}
+
+/// The address of the CA: scheme and host, as the Worker takes it.
+///
+/// # Errors
+/// A sentence for the operator.
+pub fn base_url(text: &str) -> Result<String, String> {
+    let url = Url::parse(text).map_err(|error| format!("{error}; write it as https://ca.example.org"))?;
+    if url.scheme() != "https" || !url.has_host() {
+        return Err("clients speak https with the CA; write it as https://ca.example.org".to_owned());
+    }
+    let origin = url.origin().ascii_serialization();
+    if origin != text {
+        return Err(format!("it is scheme and host, with no slash at the end; write {origin}"));
+    }
+    Ok(origin)
+}
+
+/// An instant, as RFC 3339 writes it.
+///
+/// # Errors
+/// A sentence for the operator.
+pub fn instant(text: &str) -> Result<Time, String> {
+    Time::parse_rfc3339(text).ok_or_else(|| format!("{text:?} is no instant; write it as 2027-01-31T00:00:00Z"))
+}
+
+/// What a CA is called by.
+///
+/// # Errors
+/// A sentence for the operator.
+pub fn ca_name(text: &str) -> Result<String, String> {
+    if text.trim() != text || text.is_empty() || text.chars().any(char::is_control) {
+        return Err("a name is wanted that people know the CA by, as \"Example\"".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+/// The common name of an issuer: no two of one CA have the same.
+pub fn issuer_name(name: &str, slot: u8) -> String {
+    if slot == FIRST { format!("{name} Issuing CA") } else { format!("{name} Issuing CA {slot}") }
+}
+
+/// The common name of the issuer that follows the one of this certificate (DER).
+///
+/// # Errors
+/// When it has no common name to make one of.
+pub fn next_name(certificate: &[u8], slot: u8) -> Result<String> {
+    let present =
+        common_name(certificate)?.context("the present issuer has no common name; give one with --name NAME")?;
+    let base = match present.rsplit_once(' ') {
+        Some((base, number)) if !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()) => base,
+        _ => &present,
+    };
+    Ok(format!("{base} {slot}"))
+}
+
+/// The common name of a certificate (DER).
+///
+/// # Errors
+/// When it cannot be read.
+pub fn common_name(certificate: &[u8]) -> Result<Option<String>> {
+    let parts = Parts::read(certificate).context("a certificate is unreadable")?;
+    let name = Name::from_der(parts.subject).context("a certificate's name is unreadable")?;
+    let called = name.common_name().context("a certificate's name is unreadable")?;
+    Ok(called.map(|text| text.value().into_owned()))
+}

@@ -1,0 +1,155 @@
+//! `issuer new`: the next issuer under the own root.
+
+use std::fmt::Write;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+use selvedge::pki::Issuer;
+use selvedge::pki::ceremony::{Constraints, IssuerPlan, Root};
+use selvedge::values::{SigAlg, Time};
+use zeroize::Zeroizing;
+
+use super::folder::{CaFolder, NewFile, ROOT, ROOT_KEY, Slot, issuer_file, setting};
+use super::init::set_issuer;
+use super::names::{Permits, ca_name, instant, issuer_name, next_name};
+use super::passphrase::open_key;
+use super::settings::Settings;
+use super::{FIRST, Place, report};
+use crate::{dev, host};
+
+/// What `issuer new` can be told.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Options {
+    /// From when the new issuer signs, as 2027-01-31T00:00:00Z. The present one does until then.
+    #[arg(long, value_name = "TIME", value_parser = instant)]
+    takes_over: Time,
+    #[command(flatten)]
+    place: Place,
+    /// What it is called by: "NAME Issuing CA N". Without it, as the present one.
+    #[arg(long, value_parser = ca_name)]
+    name: Option<String>,
+    /// Years that it lives, from now on.
+    #[arg(long, value_name = "YEARS", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=30))]
+    years: u32,
+    #[command(flatten)]
+    permits: Permits,
+    /// The root's private key, where it is not DIR/root.key.
+    #[arg(long, value_name = "FILE")]
+    root_key: Option<PathBuf>,
+    /// A file with the passphrase of the root's key, instead of asking for it.
+    #[arg(long, value_name = "FILE")]
+    passphrase_file: Option<PathBuf>,
+}
+
+/// Makes it, writes it, says what comes next.
+pub fn run(options: &Options) -> Result<()> {
+    let now = host::now()?;
+    let folder = CaFolder::existing(&options.place.dir)?;
+    let mut settings = Settings::read(&options.place.wrangler)?;
+    let slots = folder.slots()?;
+    let present = present(&folder, &slots)?;
+    let slot = folder.free_slot()?;
+    settings.refuse_any(&[setting("ISSUER_CHAIN", slot), setting("ISSUER_FROM", slot)])?;
+    check_takeover(&slots, options.takes_over, now)?;
+    let certificate = present.certificate()?;
+    let constraints = options.permits.or_those_of(&certificate)?;
+    let common_name = match &options.name {
+        Some(name) => issuer_name(name, slot),
+        None => next_name(&certificate, slot)?,
+    };
+    let key_file = options.root_key.clone().unwrap_or_else(|| folder.path(ROOT_KEY));
+    let root_pem = folder.need(ROOT)?;
+    let key = open_key(&key_file, options.passphrase_file.as_deref())?;
+    let root = Root::read(&root_pem, key, now)
+        .with_context(|| format!("{} with {}", folder.path(ROOT).display(), key_file.display()))?;
+    let plan = IssuerPlan {
+        common_name: &common_name,
+        algorithm: SigAlg::Es256,
+        constraints: &constraints,
+        years: options.years,
+    };
+    let issuer = root.create_issuer(plan, now).context("cannot make the issuer")?;
+    let key = Zeroizing::new(issuer.key);
+    check_reach(&issuer.certificate, options.takes_over)?;
+    set_issuer(&mut settings, slot, &issuer.certificate, Some(options.takes_over))?;
+    let files = [
+        NewFile::public(issuer_file(slot, "pem"), &issuer.certificate),
+        NewFile::secret(issuer_file(slot, "key"), key),
+        NewFile::public(issuer_file(slot, "from"), format!("{}\n", options.takes_over.rfc3339())),
+    ];
+    folder.write(&files, Some(&settings))?;
+    dev::say(&text(&folder, &settings, slot, options.takes_over, (&issuer.certificate, &constraints))?);
+    Ok(())
+}
+
+/// The issuer that signs last of those that there are.
+fn present<'a>(folder: &CaFolder, slots: &'a [Slot]) -> Result<&'a Slot> {
+    slots.iter().max_by_key(|slot| slot.from).with_context(|| {
+        format!(
+            "there is no {}: make the first issuer with `selvedge init`",
+            folder.path(&issuer_file(FIRST, "pem")).display()
+        )
+    })
+}
+
+/// Checks the time at which an issuer is to take over: that it lies ahead, and that those before it last until then.
+///
+/// # Errors
+/// With what there is.
+pub fn check_takeover(slots: &[Slot], from: Time, now: Time) -> Result<()> {
+    if from <= now {
+        bail!(
+            "the issuer is to take over at {}, and it is {} already; choose a time that leaves you days to deploy it",
+            from.rfc3339(),
+            now.rfc3339()
+        );
+    }
+    if let Some(same) = slots.iter().find(|slot| slot.from == Some(from)) {
+        bail!("issuer {} takes over at {} already; choose another time", same.number, from.rfc3339());
+    }
+    let before = slots.iter().filter(|slot| slot.from.is_none_or(|other| other < from)).max_by_key(|slot| slot.from);
+    if let Some(before) = before {
+        let issuer = Issuer::from_pem_chain(&before.chain).with_context(|| format!("issuer {}", before.number))?;
+        if issuer.not_after() < from {
+            bail!(
+                "issuer {} ends at {}, before the next is to take over at {}; nothing could be issued between: choose \
+                 an earlier time",
+                before.number,
+                issuer.not_after().rfc3339(),
+                from.rfc3339()
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Checks that an issuer is valid when it is to take over.
+///
+/// # Errors
+/// When it is not.
+pub fn check_reach(chain: &str, from: Time) -> Result<()> {
+    let issuer = Issuer::from_pem_chain(chain).context("the new issuer")?;
+    issuer.check_time(from).with_context(|| format!("it could not take over at {}", from.rfc3339()))
+}
+
+fn text(
+    folder: &CaFolder,
+    settings: &Settings,
+    slot: u8,
+    from: Time,
+    (issuer, constraints): (&str, &Constraints),
+) -> Result<String> {
+    let mut out = format!("Issuer {slot} is made; it signs from {}.\n\n", from.rfc3339());
+    let file = folder.path(&issuer_file(slot, "pem"));
+    let _ = writeln!(out, "  issuer    {}\n            {}", file.display(), report::certificate(issuer)?);
+    let _ = writeln!(out, "            permits {}", report::constraints(constraints));
+    let (chain, start) = (setting("ISSUER_CHAIN", slot), setting("ISSUER_FROM", slot));
+    let _ = writeln!(out, "  settings  {}: {chain}, {start}", settings.path().display());
+    let _ = writeln!(
+        out,
+        "\nTake the root's key offline again. Leave the present issuer's key and settings as they are: it signs until\n\
+         then, and what it has signed stays below it. Deploy before then:\n\n{}  cargo run -- deploy",
+        report::secret_line(folder, slot)
+    );
+    Ok(out)
+}

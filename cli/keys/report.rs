@@ -1,0 +1,75 @@
+//! What the commands say when they are done: what was made, and the very lines that come next.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use selvedge::pki::ceremony::Constraints;
+use selvedge::pki::key::check_spki;
+use selvedge::pki::pem;
+use selvedge::values::x509::Parts;
+use sha2::{Digest, Sha256};
+
+use super::folder::{self, CaFolder, issuer_file, setting};
+use super::names;
+
+/// A certificate (the first of a PEM) in two lines: name, key, dates; the fingerprint by which people compare it.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn certificate(pem: &str) -> Result<String> {
+    let der = pem::read_certificates(pem)?.into_iter().next().context("no certificate")?;
+    let parts = Parts::read(&der)?;
+    let name = names::common_name(&der)?.unwrap_or_else(|| "without a name".to_owned());
+    let kind = check_spki(parts.spki).map_or_else(|_| "another kind of key".to_owned(), |key| key.kind().to_string());
+    Ok(format!(
+        "{name:?}, {kind}, from {} to {}\n            SHA-256 {}",
+        parts.not_before.rfc3339(),
+        parts.not_after.rfc3339(),
+        fingerprint(&der)
+    ))
+}
+
+/// As OpenSSL writes it: pairs of hexadecimal digits.
+fn fingerprint(der: &[u8]) -> String {
+    Sha256::digest(der).iter().map(|byte| format!("{byte:02X}")).collect::<Vec<_>>().join(":")
+}
+
+/// What an issuer is good for, with a word on what that means where it is everything.
+pub fn constraints(constraints: &Constraints) -> String {
+    if constraints.is_none() {
+        "any name and address: whoever steals its key can be anybody towards those who trust the root \
+         (--permit-dns and --permit-ip limit that)"
+            .to_owned()
+    } else {
+        constraints.to_string()
+    }
+}
+
+/// How to try it on this machine.
+pub fn try_here(ca: &Path) -> String {
+    format!("  cargo run -- dev --ca {}\n", quoted(ca))
+}
+
+/// The lines that put an issuer's key into the Worker's secret.
+pub fn secret_line(folder: &CaFolder, slot: u8) -> String {
+    let file = folder.path(&issuer_file(slot, "key"));
+    format!("  cargo run -- tool wrangler secret put {} < {}\n", setting("ISSUER_KEY", slot), quoted(&file))
+}
+
+/// All lines up to a Worker that runs.
+pub fn deploy(folder: &CaFolder, slot: u8) -> String {
+    let nonce = folder.path(folder::NONCE_KEY);
+    let mut out = String::from("  cargo run -- tool wrangler login\n");
+    out.push_str(&secret_line(folder, slot));
+    let _ = writeln!(out, "  cargo run -- tool wrangler secret put NONCE_KEY < {}", quoted(&nonce));
+    out.push_str("  cargo run -- deploy\n");
+    out
+}
+
+/// A path as a shell reads it.
+pub fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@%".contains(c);
+    if !text.is_empty() && text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}

@@ -1,0 +1,65 @@
+//! `issuer sign`: an issuer's request, signed with the own root on the machine where that is, which needs nothing else.
+
+use std::fmt::Write;
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+use selvedge::pki::ceremony::{IssuerRequest, Root};
+
+use super::passphrase::open_key;
+use super::report;
+use crate::files::{Readers, Staged};
+use crate::{dev, host};
+
+/// What `issuer sign` can be told.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Options {
+    /// The request, as `issuer request` makes it; for a renewal, the one that was signed before.
+    #[arg(long, value_name = "FILE")]
+    request: PathBuf,
+    /// The root (PEM).
+    #[arg(long, value_name = "FILE")]
+    root_certificate: PathBuf,
+    /// The root's private key (PKCS#8, PEM).
+    #[arg(long, value_name = "FILE")]
+    root_key: PathBuf,
+    /// Where the certificate is to be written.
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// Years that the issuer lives, from now on.
+    #[arg(long, value_name = "YEARS", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=30))]
+    years: u32,
+    /// A file with the passphrase of the root's key, instead of asking for it.
+    #[arg(long, value_name = "FILE")]
+    passphrase_file: Option<PathBuf>,
+}
+
+/// Signs it, writes it, says what comes next.
+pub fn run(options: &Options) -> Result<()> {
+    let now = host::now()?;
+    if options.out.exists() {
+        bail!("{} exists, and nothing is overwritten; name another file with --out", options.out.display());
+    }
+    let read = |file: &PathBuf| fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()));
+    let request = IssuerRequest::read(&read(&options.request)?)
+        .with_context(|| format!("{} is no request that can be signed", options.request.display()))?;
+    let root_pem = read(&options.root_certificate)?;
+    let key = open_key(&options.root_key, options.passphrase_file.as_deref())?;
+    let (certificate, key_file) = (options.root_certificate.display(), options.root_key.display());
+    let root = Root::read(&root_pem, key, now).with_context(|| format!("{certificate} with {key_file}"))?;
+    let signed = root.sign_request(&request, now, options.years).context("cannot sign the request")?;
+    Staged::write(&options.out, &signed, Readers::Everyone)?.commit()?;
+    let mut out = String::from("The request is signed.\n\n");
+    let _ = writeln!(out, "  issuer    {}\n            {}", options.out.display(), report::certificate(&signed)?);
+    let _ = writeln!(out, "            permits {}", report::constraints(request.constraints()));
+    let _ = writeln!(
+        out,
+        "\nOn the machine where the request was made, with both certificates (and --takes-over for every issuer but the\n\
+         first):\n\n  cargo run -- issuer import --certificate {} --root {}",
+        report::quoted(&options.out),
+        report::quoted(&options.root_certificate)
+    );
+    dev::say(&out);
+    Ok(())
+}

@@ -1,0 +1,246 @@
+//! The certificate of an intermediate as it comes back from another's CA: nothing of it is believed before it is
+//! checked against what was asked for.
+
+use super::root::{check_root, is_issued_by};
+use super::{CeremonyFault, Constraints};
+use crate::pki::chain::{Chain, Root as Ending};
+use crate::pki::issuer::IssuerFault;
+use crate::pki::pem;
+use crate::values::Time;
+use crate::values::native_crypto::NativeCrypto;
+use crate::values::x509::Parts;
+use const_oid::ObjectIdentifier;
+use const_oid::db::rfc5280::{ID_KP_CLIENT_AUTH, ID_KP_SERVER_AUTH};
+use core::fmt;
+use futures_util::FutureExt;
+use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectKeyIdentifier};
+
+/// A chain from a company's CA that passed every check.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Returned {
+    /// The issuer's certificate first, those above it, no root; PEM.
+    pub chain: String,
+    /// The root, PEM.
+    pub root: String,
+    /// The last second in which the chain is valid.
+    pub not_after: Time,
+}
+
+/// Why a chain is not what was asked for; [`fmt::Display`] is a sentence for the operator, with what was wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReturnedFault {
+    /// The chain's first certificate is self-signed.
+    Root,
+    /// The key's certificate is not the first; which one it is, counted from 1.
+    Order(usize),
+    /// No certificate is of the key.
+    Key,
+    /// The chain does not end with its root, and no root was given.
+    NoRoot,
+    /// The chain ends with another root than the one that was given.
+    OtherRoot,
+    /// The chain's last certificate is not signed by the root.
+    NotByRoot,
+    /// The path length is not 0; what it is.
+    PathLength(Option<u8>),
+    /// A certificate above allows fewer CAs below it than there are: which one, and how many it allows.
+    TooDeep(usize, u8),
+    /// The key may not sign CRLs.
+    NoCrlSign,
+    /// No subject key identifier.
+    NoKeyId,
+    /// Extended key usages without the two that TLS has.
+    Purposes(Vec<ObjectIdentifier>),
+    /// Other name constraints than those that were asked for.
+    Constraints {
+        /// What was asked for.
+        wanted: String,
+        /// What there is.
+        found: String,
+    },
+    /// What is wrong with a certificate of the chain, or with their order.
+    Chain(IssuerFault),
+    /// What is wrong with the root, or unreadable.
+    Ceremony(CeremonyFault),
+}
+
+impl fmt::Display for ReturnedFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Root => f.write_str(
+                "the first certificate is self-signed, a root, where the intermediate that was asked for belongs; ask the \
+                 CA for the certificate of the request, and give the root with --root",
+            ),
+            Self::Order(nth) => write!(
+                f,
+                "the chain is out of order: the certificate of the request's key is number {nth}; put it first, then \
+                 the one that issued it, and so on"
+            ),
+            Self::Key => f.write_str(
+                "no certificate of the chain has the key of the request: it was made for another request; send the CA \
+                 the right one",
+            ),
+            Self::NoRoot => {
+                f.write_str("the chain does not end with a self-signed root; give the CA's root with --root FILE")
+            }
+            Self::OtherRoot => f.write_str("the chain ends with another root than the one given with --root"),
+            Self::NotByRoot => f.write_str(
+                "the last certificate of the chain is not signed by the root: a certificate in between is missing, or \
+                 it is another root; ask the CA for the whole chain",
+            ),
+            Self::PathLength(found) => write!(
+                f,
+                "asked for was a pathLen of 0 (no CA below it), found is {}; have the CA sign the request as it is",
+                found.map_or_else(|| "none".to_owned(), |found| found.to_string())
+            ),
+            Self::TooDeep(nth, allowed) => write!(
+                f,
+                "certificate {nth} of the chain allows {allowed} CAs below it (its pathLen), fewer than there are; \
+                 another CA of the company has to sign"
+            ),
+            Self::NoCrlSign => f.write_str(
+                "asked for were the key usages keyCertSign and cRLSign, found is no cRLSign; have the CA sign the \
+                 request as it is",
+            ),
+            Self::NoKeyId => f.write_str(
+                "the certificate has no subjectKeyIdentifier, to which all others would point; have the CA sign the \
+                 request as it is",
+            ),
+            Self::Purposes(found) => write!(
+                f,
+                "asked for were the extended key usages serverAuth and clientAuth, found are neither but {}; have the \
+                 CA sign the request as it is",
+                found.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+            ),
+            Self::Constraints { wanted, found } => write!(
+                f,
+                "asked for were these name constraints: {wanted}; found: {found}; have the CA sign the request as it is"
+            ),
+            Self::Chain(fault) => fault.fmt(f),
+            Self::Ceremony(fault) => fault.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for ReturnedFault {}
+
+impl From<CeremonyFault> for ReturnedFault {
+    fn from(fault: CeremonyFault) -> Self {
+        Self::Ceremony(fault)
+    }
+}
+
+impl From<der::Error> for ReturnedFault {
+    fn from(error: der::Error) -> Self {
+        Self::Ceremony(error.into())
+    }
+}
+
+impl Returned {
+    /// Checks the chain (PEM) that was returned for a request with this key (DER SubjectPublicKeyInfo) and these
+    /// constraints, up to the root: the one given (PEM), else the one at the chain's end.
+    ///
+    /// # Errors
+    /// The first [`ReturnedFault`] found.
+    pub fn check(
+        chain_pem: &str,
+        root_pem: Option<&str>,
+        spki: &[u8],
+        wanted: &Constraints,
+        now: Time,
+    ) -> Result<Self, ReturnedFault> {
+        let mut ders = pem::read_certificates(chain_pem).map_err(CeremonyFault::Pem)?;
+        check_first(&ders, spki)?;
+        let root = take_root(&mut ders, root_pem)?;
+        let chain = Chain::read(&ders, Ending::Refused).map_err(ReturnedFault::Chain)?;
+        chain.check_time(now).map_err(ReturnedFault::Chain)?;
+        let root = check_root(&root, ders.len(), now)?;
+        let issuer = Parts::read(chain.first_der())?;
+        check_issuer(&issuer, wanted)?;
+        check_depth(&ders)?;
+        // Native verification never waits for anything.
+        let signatures = chain.check_signatures(&NativeCrypto).now_or_never();
+        signatures.unwrap_or(Err(IssuerFault::Signature(1))).map_err(ReturnedFault::Chain)?;
+        let above = Parts::read(&root)?;
+        let last = ders.last().map(|der| Parts::read(der)).transpose()?;
+        if last.is_none_or(|last| !is_issued_by(&last, &above)) {
+            return Err(ReturnedFault::NotByRoot);
+        }
+        Ok(Self {
+            chain: chain.pem().to_owned(),
+            not_after: chain.not_after().min(above.not_after),
+            root: pem::write_certificate(&root)?,
+        })
+    }
+}
+
+/// The first certificate has to be the key's.
+fn check_first(ders: &[Vec<u8>], spki: &[u8]) -> Result<(), ReturnedFault> {
+    let parts = ders.iter().map(|der| Parts::read(der)).collect::<Result<Vec<_>, _>>()?;
+    match parts.iter().position(|parts| parts.spki == spki) {
+        // A self-signed certificate of the key is a root just the same.
+        Some(0) if parts.first().is_some_and(|first| first.issuer == first.subject) => Err(ReturnedFault::Root),
+        Some(0) => Ok(()),
+        Some(at) => Err(ReturnedFault::Order(at + 1)),
+        None if parts.first().is_some_and(|first| first.issuer == first.subject) => Err(ReturnedFault::Root),
+        None => Err(ReturnedFault::Key),
+    }
+}
+
+/// The root, taken from the end of the chain if it is there; PEM.
+fn take_root(ders: &mut Vec<Vec<u8>>, given: Option<&str>) -> Result<String, ReturnedFault> {
+    let last = ders.last().map(|der| Parts::read(der)).transpose()?;
+    let ends = last.is_some_and(|last| last.issuer == last.subject);
+    let own = ends.then(|| ders.pop()).flatten();
+    match (given, own) {
+        (None, None) => Err(ReturnedFault::NoRoot),
+        (None, Some(own)) => Ok(pem::write_certificate(&own)?),
+        (Some(given), None) => Ok(given.to_owned()),
+        (Some(given), Some(own)) => {
+            let same = pem::read_certificates(given).map_err(CeremonyFault::Pem)?.contains(&own);
+            if same { Ok(given.to_owned()) } else { Err(ReturnedFault::OtherRoot) }
+        }
+    }
+}
+
+/// What the issuer's own certificate has to say.
+fn check_issuer(issuer: &Parts<'_>, wanted: &Constraints) -> Result<(), ReturnedFault> {
+    let length = issuer.extension::<BasicConstraints>()?.and_then(|constraints| constraints.path_len_constraint);
+    if length != Some(0) {
+        return Err(ReturnedFault::PathLength(length));
+    }
+    if !issuer.extension::<KeyUsage>()?.is_some_and(|usage| usage.crl_sign()) {
+        return Err(ReturnedFault::NoCrlSign);
+    }
+    if issuer.extension::<SubjectKeyIdentifier>()?.is_none_or(|id| id.0.as_bytes().is_empty()) {
+        return Err(ReturnedFault::NoKeyId);
+    }
+    let purposes: Option<ExtendedKeyUsage> = issuer.extension()?;
+    if let Some(ExtendedKeyUsage(found)) = purposes
+        && ![ID_KP_SERVER_AUTH, ID_KP_CLIENT_AUTH].iter().any(|purpose| found.contains(purpose))
+    {
+        return Err(ReturnedFault::Purposes(found));
+    }
+    let found = match Constraints::of(issuer) {
+        Ok(found) if found == *wanted => return Ok(()),
+        Ok(found) => found.to_string(),
+        Err(CeremonyFault::Constraints(found)) => found,
+        Err(fault) => return Err(fault.into()),
+    };
+    Err(ReturnedFault::Constraints { wanted: wanted.to_string(), found })
+}
+
+/// Each certificate above has to allow as many CAs below it as there are (RFC 5280 §4.2.1.9).
+fn check_depth(ders: &[Vec<u8>]) -> Result<(), ReturnedFault> {
+    for (below, der) in ders.iter().enumerate() {
+        let constraints: Option<BasicConstraints> = Parts::read(der)?.extension()?;
+        match constraints.and_then(|constraints| constraints.path_len_constraint) {
+            Some(allowed) if usize::from(allowed) < below => return Err(ReturnedFault::TooDeep(below + 1, allowed)),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,180 @@
+//! A root that is kept: what makes it, what it is held to before it signs, and what it signs.
+
+use super::{
+    CeremonyFault, CertAndKey, Constraints, DAY, IssuerRequest, RootFault, Signer, intermediate_extensions, new_key,
+    period, subject,
+};
+use crate::pki::key::check_spki;
+use crate::pki::{pem, sigalg, tbs};
+use crate::values::native_crypto::{NativeCrypto, NativeKey};
+use crate::values::x509::Parts;
+use crate::values::{SigAlg, Time, Verify};
+use const_oid::ObjectIdentifier;
+use const_oid::db::rfc5280::{ID_KP_CLIENT_AUTH, ID_KP_SERVER_AUTH};
+use core::fmt;
+use futures_util::FutureExt;
+use x509_cert::ext::pkix::{BasicConstraints, KeyUsage};
+
+/// What the leaves below an intermediate may be for.
+pub(super) const PURPOSES: &[ObjectIdentifier] = &[ID_KP_SERVER_AUTH, ID_KP_CLIENT_AUTH];
+
+/// A self-signed certificate that may sign intermediates, with its private key.
+#[derive(Clone)]
+pub struct Root {
+    certificate: String,
+    signer: Signer,
+}
+
+impl fmt::Debug for Root {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Root").field("certificate", &self.certificate).finish_non_exhaustive()
+    }
+}
+
+/// What an intermediate is to be.
+#[derive(Clone, Copy, Debug)]
+pub struct IssuerPlan<'a> {
+    /// Its common name.
+    pub common_name: &'a str,
+    /// What its key signs under.
+    pub algorithm: SigAlg,
+    /// For what names it is good.
+    pub constraints: &'a Constraints,
+    /// How long it lives, in years of 365 days.
+    pub years: u32,
+}
+
+impl Root {
+    /// Makes a root whose key signs under `algorithm`, valid for `years` of 365 days from an hour before `now`.
+    ///
+    /// # Errors
+    /// [`CeremonyFault::CommonName`], and failures of the machinery.
+    pub fn create(algorithm: SigAlg, common_name: &str, now: Time, years: u32) -> Result<Self, CeremonyFault> {
+        let key = new_key(algorithm)?;
+        let spki = key.spki_der()?;
+        let subject = subject(common_name)?;
+        let key_id = tbs::key_id(&spki)?;
+        let (not_before, not_after) = period(now, DAY.saturating_mul(365).saturating_mul(years));
+        let signer = Signer { subject: subject.clone(), key_id: key_id.clone(), key, not_before, not_after };
+        let extensions = vec![
+            tbs::authority_key_id(&key_id)?,
+            tbs::subject_key_id(&key_id)?,
+            tbs::ca_key_usage()?,
+            tbs::ca_constraints(None)?,
+        ];
+        let certificate = signer.issue(&subject, &spki, (not_before, not_after), extensions)?;
+        Ok(Self { certificate, signer })
+    }
+
+    /// A root that exists: its certificate (PEM, alone) and its key, of any kind.
+    ///
+    /// # Errors
+    /// [`CeremonyFault::KeyMismatch`], [`CeremonyFault::Root`], [`CeremonyFault::NotCa`] without a subject key
+    /// identifier, and what cannot be read.
+    pub fn read(certificate_pem: &str, key: NativeKey, now: Time) -> Result<Self, CeremonyFault> {
+        let der = check_root(certificate_pem, 1, now)?;
+        let parts = Parts::read(&der)?;
+        if parts.spki != key.spki_der()? {
+            return Err(CeremonyFault::KeyMismatch);
+        }
+        Ok(Self { certificate: pem::write_certificate(&der)?, signer: Signer::of(&parts, key)? })
+    }
+
+    /// The certificate as PEM.
+    pub fn certificate(&self) -> &str {
+        &self.certificate
+    }
+
+    /// The private key.
+    pub fn key(&self) -> &NativeKey {
+        &self.signer.key
+    }
+
+    /// The last second in which it is valid.
+    pub fn not_after(&self) -> Time {
+        self.signer.not_after
+    }
+
+    /// Makes an intermediate with a new key, for TLS servers and clients and with no CA below it
+    /// ([RFC 5280 §4.2.1.9](https://www.rfc-editor.org/rfc/rfc5280#section-4.2.1.9)).
+    ///
+    /// # Errors
+    /// [`CeremonyFault::CommonName`], [`CeremonyFault::Outlives`], and failures of the machinery.
+    pub fn create_issuer(&self, plan: IssuerPlan<'_>, now: Time) -> Result<CertAndKey, CeremonyFault> {
+        let key = new_key(plan.algorithm)?;
+        let subject = subject(plan.common_name)?;
+        let certificate = self.certify(&subject, &key.spki_der()?, plan.constraints, now, plan.years)?;
+        Ok(CertAndKey { certificate, key: key.to_pkcs8_pem()? })
+    }
+
+    /// The intermediate (PEM) that a request asks for, valid for `years` of 365 days. For a renewal it is made of a new
+    /// request with the same key and name.
+    ///
+    /// # Errors
+    /// [`CeremonyFault::Outlives`], and failures of the machinery.
+    pub fn sign_request(&self, request: &IssuerRequest, now: Time, years: u32) -> Result<String, CeremonyFault> {
+        self.certify(request.subject(), request.spki_der(), request.constraints(), now, years)
+    }
+
+    fn certify(
+        &self,
+        subject: &[u8],
+        spki: &[u8],
+        constraints: &Constraints,
+        now: Time,
+        years: u32,
+    ) -> Result<String, CeremonyFault> {
+        let period = self.signer.period(now, DAY.saturating_mul(365).saturating_mul(years))?;
+        let mut extensions = vec![tbs::authority_key_id(&self.signer.key_id)?];
+        extensions.extend(intermediate_extensions(spki, PURPOSES, constraints)?);
+        self.signer.issue(subject, spki, period, extensions)
+    }
+}
+
+/// Checks that a PEM file is one root, valid at `now`, that may have `below` CAs below it; gives its DER.
+pub(super) fn check_root(certificate_pem: &str, below: usize, now: Time) -> Result<Vec<u8>, CeremonyFault> {
+    let ders = pem::read_certificates(certificate_pem)?;
+    let count = ders.len();
+    let der = ders.into_iter().next().filter(|_| count == 1).ok_or(RootFault::Several(count))?;
+    let parts = Parts::read(&der)?;
+    if parts.issuer != parts.subject {
+        return Err(RootFault::NotSelfSigned.into());
+    }
+    let constraints: Option<BasicConstraints> = parts.extension()?;
+    let constraints = constraints.filter(|constraints| constraints.ca).ok_or(RootFault::NotCa)?;
+    // RFC 5280 §4.2.1.3 wants a key usage in CA certificates; a root without it is not restricted.
+    let usage: Option<KeyUsage> = parts.extension()?;
+    if usage.is_some_and(|usage| !usage.key_cert_sign()) {
+        return Err(RootFault::NoCertSign.into());
+    }
+    if let Some(allowed) = constraints.path_len_constraint
+        && usize::from(allowed) < below
+    {
+        return Err(RootFault::PathLength { allowed, wanted: below }.into());
+    }
+    if now < parts.not_before {
+        return Err(RootFault::NotYetValid(parts.not_before).into());
+    }
+    if now.secs() > parts.not_after.secs() {
+        return Err(RootFault::Expired(parts.not_after).into());
+    }
+    if !is_issued_by(&parts, &parts) {
+        return Err(RootFault::Signature.into());
+    }
+    Ok(der)
+}
+
+/// Whether `below` is, by name and signature, issued by `above`; algorithms that are not checked here do not count.
+pub(super) fn is_issued_by(below: &Parts<'_>, above: &Parts<'_>) -> bool {
+    let verify = || {
+        let key = check_spki(above.spki).ok()?;
+        let algorithm = sigalg::read(&below.algorithm, key.kind()).ok()?;
+        let raw = sigalg::from_x509(algorithm, below.signature)?;
+        // Native verification never waits for anything.
+        NativeCrypto.verify(algorithm, above.spki, below.tbs, &raw).now_or_never()?.ok()
+    };
+    below.issuer == above.subject && verify().unwrap_or(false)
+}
+
+#[cfg(test)]
+mod tests;

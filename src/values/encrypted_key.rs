@@ -1,0 +1,140 @@
+//! Private keys that lie encrypted on a disk: PKCS#8 under a passphrase
+//! ([RFC 5958 §3](https://www.rfc-editor.org/rfc/rfc5958#section-3)), as OpenSSL reads and writes it.
+
+use super::CryptoFailure;
+use super::native_crypto::NativeKey;
+use core::fmt;
+use der::pem::LineEnding;
+use der::{Decode, Encode};
+use pkcs8::EncryptedPrivateKeyInfoRef;
+use pkcs8::pkcs5::pbes2::Parameters;
+use zeroize::Zeroizing;
+
+/// Rounds of PBKDF2-HMAC-SHA256: what OWASP recommends for passwords.
+pub const ROUNDS: u32 = 600_000;
+
+/// The label of an encrypted key ([RFC 7468 §11](https://www.rfc-editor.org/rfc/rfc7468#section-11)).
+const ENCRYPTED: &str = "ENCRYPTED PRIVATE KEY";
+const PLAIN: &str = "PRIVATE KEY";
+
+/// Why a private key cannot be had from a file; [`fmt::Display`] is a clause about "the key".
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeyFileFault {
+    /// No PEM, or one of another kind; its label, if it has one.
+    Kind(Option<String>),
+    /// Encrypted in a way that is not read.
+    Scheme,
+    /// It does not open: the passphrase is another, or the file is damaged.
+    Passphrase,
+    /// The key itself: none of the kinds that are read.
+    Key(CryptoFailure),
+}
+
+impl fmt::Display for KeyFileFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Kind(None) => f.write_str("is no PEM file"),
+            Self::Kind(Some(label)) => write!(
+                f,
+                "is a PEM of kind {label:?} where PKCS#8 belongs; `openssl pkcs8 -topk8 -v2 aes-256-cbc` makes one of it"
+            ),
+            Self::Scheme => f.write_str(
+                "is encrypted in a way that is not read here; `openssl pkcs8 -topk8 -v2 aes-256-cbc` encrypts it anew",
+            ),
+            Self::Passphrase => f.write_str("does not open: the passphrase is wrong, or the file is damaged"),
+            Self::Key(failure) => write!(f, "cannot be read: {failure}"),
+        }
+    }
+}
+
+impl std::error::Error for KeyFileFault {}
+
+/// Whether a PEM file is an encrypted PKCS#8 key; `false` for one that is not encrypted.
+///
+/// # Errors
+/// [`KeyFileFault::Kind`] for anything else.
+pub fn is_encrypted(pem: &str) -> Result<bool, KeyFileFault> {
+    match der::pem::decode_label(pem.trim_start().as_bytes()) {
+        Ok(ENCRYPTED) => Ok(true),
+        Ok(PLAIN) => Ok(false),
+        Ok(label) => Err(KeyFileFault::Kind(Some(label.chars().take(40).collect()))),
+        Err(_) => Err(KeyFileFault::Kind(None)),
+    }
+}
+
+/// The key as encrypted PKCS#8, PEM: PBES2 with PBKDF2-HMAC-SHA256, [`ROUNDS`] and AES-256-CBC
+/// ([RFC 8018 §6.2](https://www.rfc-editor.org/rfc/rfc8018#section-6.2)). Salt and IV have to be random and new.
+///
+/// # Errors
+/// Failures of the encoding, which do not happen.
+pub fn encrypt(key: &NativeKey, passphrase: &str, salt: [u8; 16], iv: [u8; 16]) -> Result<String, CryptoFailure> {
+    let failure = |error: &dyn fmt::Display| CryptoFailure(error.to_string());
+    let plain = Zeroizing::new(key.to_pkcs8_pem()?);
+    let (_, plain) = der::pem::decode_vec(plain.as_bytes()).map_err(|e| failure(&e))?;
+    let plain = Zeroizing::new(plain);
+    let scheme = Parameters::generate_pbkdf2_sha256_aes256cbc(ROUNDS, &salt, iv).map_err(|e| failure(&e))?;
+    let encrypted = scheme.encrypt(passphrase, plain.as_slice()).map_err(|e| failure(&e))?;
+    let encrypted_data = der::asn1::OctetStringRef::new(&encrypted).map_err(|e| failure(&e))?;
+    let info = EncryptedPrivateKeyInfoRef { encryption_algorithm: scheme.into(), encrypted_data };
+    let der = info.to_der().map_err(|e| failure(&e))?;
+    der::pem::encode_string(ENCRYPTED, LineEnding::LF, &der).map_err(|e| failure(&e))
+}
+
+/// The key in an encrypted PKCS#8 file (PEM).
+///
+/// # Errors
+/// [`KeyFileFault`].
+pub fn decrypt(pem: &str, passphrase: &str) -> Result<NativeKey, KeyFileFault> {
+    if !is_encrypted(pem)? {
+        return Err(KeyFileFault::Kind(Some(PLAIN.to_owned())));
+    }
+    let (_, der) = der::pem::decode_vec(pem.trim().as_bytes()).map_err(|_| KeyFileFault::Kind(None))?;
+    let info = EncryptedPrivateKeyInfoRef::from_der(&der).map_err(|_| KeyFileFault::Scheme)?;
+    let plain = info.encryption_algorithm.decrypt(passphrase, info.encrypted_data.as_bytes()).map_err(|e| match e {
+        pkcs8::pkcs5::Error::UnsupportedAlgorithm { .. } | pkcs8::pkcs5::Error::AlgorithmParametersInvalid { .. } => {
+            KeyFileFault::Scheme
+        }
+        _ => KeyFileFault::Passphrase,
+    })?;
+    let plain = Zeroizing::new(plain);
+    // One wrong passphrase in 256 leaves a padding that looks right.
+    if der::asn1::AnyRef::from_der(&plain).is_err() {
+        return Err(KeyFileFault::Passphrase);
+    }
+    let text = der::pem::encode_string(PLAIN, LineEnding::LF, &plain).map_err(|_| KeyFileFault::Passphrase)?;
+    NativeKey::from_pkcs8_pem(&Zeroizing::new(text)).map_err(KeyFileFault::Key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::values::SigAlg;
+
+    const PASSPHRASE: &str = "correct horse battery staple";
+
+    fn fill(bytes: &mut [u8]) {
+        getrandom::fill(bytes).unwrap();
+    }
+
+    #[test]
+    fn a_key_comes_back_with_its_passphrase_and_no_other() {
+        let key = NativeKey::generate(SigAlg::Es384, &mut fill).unwrap();
+        let pem = encrypt(&key, PASSPHRASE, [1; 16], [2; 16]).unwrap();
+        assert!(pem.starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----\n"));
+        assert_eq!(is_encrypted(&pem), Ok(true));
+        assert_eq!(decrypt(&pem, PASSPHRASE).unwrap().spki_der().unwrap(), key.spki_der().unwrap());
+        assert_eq!(decrypt(&pem, "another passphrase").unwrap_err(), KeyFileFault::Passphrase);
+    }
+
+    #[test]
+    fn what_is_no_encrypted_key_is_refused_with_what_it_is() {
+        let plain = NativeKey::generate(SigAlg::Es256, &mut fill).unwrap().to_pkcs8_pem().unwrap();
+        assert_eq!(is_encrypted(&plain), Ok(false));
+        assert_eq!(decrypt(&plain, PASSPHRASE).unwrap_err(), KeyFileFault::Kind(Some("PRIVATE KEY".to_owned())));
+        assert_eq!(is_encrypted("hello"), Err(KeyFileFault::Kind(None)));
+        let sec1 = plain.replace("PRIVATE KEY", "EC PRIVATE KEY");
+        assert_eq!(is_encrypted(&sec1), Err(KeyFileFault::Kind(Some("EC PRIVATE KEY".to_owned()))));
+        let noise = plain.replace("PRIVATE KEY", ENCRYPTED);
+        assert_eq!(decrypt(&noise, PASSPHRASE).unwrap_err(), KeyFileFault::Scheme);
+    }
+}

@@ -1,0 +1,145 @@
+//! An intermediate below a company's root, which here is OpenSSL's.
+
+use crate::desk::Desk;
+use std::fs;
+
+/// What the request asks for, as OpenSSL writes extensions.
+const ASKED: &str = "basicConstraints=critical,CA:TRUE,pathlen:0\nkeyUsage=critical,keyCertSign,cRLSign\n\
+                     extendedKeyUsage=serverAuth,clientAuth\nsubjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n";
+const CONSTRAINTS: &str = "nameConstraints=critical,@nc\n[nc]\npermitted;DNS.1=corp.example\n\
+                           excluded;IP.1=0.0.0.0/0.0.0.0\nexcluded;IP.2=::/::\n";
+
+const SOON: (&str, &str) = ("20250101000000Z", "20990101000000Z");
+
+/// A company with a root and a CA below it, and a request.
+fn company() -> Desk {
+    let desk = Desk::new();
+    desk.openssl_root("root", "ec", 4000, "critical,CA:TRUE");
+    desk.openssl_root("other", "ec", 4000, "critical,CA:TRUE");
+    desk.write(
+        "ext.cnf",
+        "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\nsubjectKeyIdentifier=hash\n",
+    );
+    let new = "req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -config req.cnf -subj /CN=Company";
+    desk.openssl(&format!("{new} -keyout mid.key -out mid.csr")).unwrap();
+    desk.ca("mid.csr", "mid.pem", SOON, &["-cert", "root.pem", "-keyfile", "root.key"]);
+    desk.ok(&request(&desk, &[]));
+    desk
+}
+
+fn owned(line: &[&str]) -> Vec<String> {
+    line.iter().map(|word| (*word).to_owned()).collect()
+}
+
+fn request(_: &Desk, options: &[&str]) -> Vec<String> {
+    owned(&[&["issuer", "request", "--name", "Example", "--permit-dns", "corp.example"], options].concat())
+}
+
+fn import(options: &[&str]) -> Vec<String> {
+    owned(&[&["issuer", "import", "--certificate", "chain.pem"], options].concat())
+}
+
+/// Has the company's CA sign a request, and puts the chain into `chain.pem`.
+fn sign(desk: &Desk, csr: &str, extensions: &str, dates: (&str, &str)) {
+    desk.write("ext.cnf", extensions);
+    desk.ca(csr, "signed.pem", dates, &["-cert", "mid.pem", "-keyfile", "mid.key"]);
+    desk.write("chain.pem", &format!("{}{}", desk.read("signed.pem"), desk.read("mid.pem")));
+}
+
+#[test]
+fn an_issuer_below_a_companys_root_is_taken_in() {
+    let desk = company();
+    assert_eq!(
+        (desk.files("ca"), desk.mode("ca/issuer.key")),
+        (vec!["issuer.csr".into(), "issuer.key".into(), "nonce.key".into()], 0o600)
+    );
+    let asked = desk.openssl("req -in ca/issuer.csr -noout -text -verify").unwrap();
+    for part in [
+        "CN = Example Issuing CA",
+        "CA:TRUE, pathlen:0",
+        "Certificate Sign, CRL Sign",
+        "DNS:corp.example",
+        "IP:0.0.0.0/0.0.0.0",
+    ] {
+        assert!(asked.contains(part), "{part}: {asked}");
+    }
+    assert!(desk.refused(&request(&desk, &[])).contains("still waits for its certificate"));
+    sign(&desk, "ca/issuer.csr", &format!("{ASKED}{CONSTRAINTS}"), SOON);
+    let said = desk.ok(&import(&["--root", "root.pem", "--base-url", "https://ca.corp.example"]));
+    assert!(said.contains("secret put ISSUER_KEY < ca/issuer.key"), "{said}");
+    desk.openssl("verify -x509_strict -purpose any -CAfile ca/root.pem -untrusted mid.pem ca/issuer.pem").unwrap();
+    let vars = desk.vars();
+    assert_eq!(vars["ISSUER_CHAIN"].as_str().unwrap(), desk.read("ca/issuer.pem"));
+    assert_eq!(desk.read("ca/issuer.pem"), desk.read("chain.pem"));
+    assert_eq!(vars["ROOT_CERTIFICATE"].as_str().unwrap(), desk.read("root.pem"));
+    assert_eq!(vars["BASE_URL"].as_str().unwrap(), "https://ca.corp.example");
+    assert!(desk.refused(&import(&[])).contains("selvedge issuer request"));
+
+    // The next one: the constraints are those of the present one, the root is known.
+    desk.ok(&owned(&["issuer", "request", "--name", "Example"]));
+    sign(&desk, "ca/issuer-2.csr", &format!("{ASKED}{CONSTRAINTS}"), SOON);
+    assert!(desk.refused(&import(&[])).contains("--takes-over"));
+    let from = desk.in_days(400);
+    let said = desk.refused(&import(&["--takes-over", &from, "--root", "other.pem"]));
+    assert!(said.contains("another root"), "{said}");
+    desk.ok(&import(&["--takes-over", &from]));
+    assert_eq!(desk.vars()["ISSUER_FROM_2"].as_str().unwrap(), from);
+    assert_eq!(desk.vars()["ISSUER_CHAIN_2"].as_str().unwrap(), desk.read("ca/issuer-2.pem"));
+}
+
+#[test]
+fn what_is_not_as_asked_for_is_refused_and_changes_nothing() {
+    let desk = company();
+    let settings = desk.read("wrangler.toml");
+    let whole = format!("{ASKED}{CONSTRAINTS}");
+    let refused = |options: &[&str], says: &str| {
+        let said = desk.refused(&import(options));
+        assert!(said.contains(says), "{says}: {said}");
+        assert_eq!((desk.files("ca").len(), desk.read("wrangler.toml")), (3, settings.clone()));
+    };
+    let root = &["--root", "root.pem"][..];
+    for (extensions, says) in [
+        (ASKED.to_owned(), "found: no name constraints"),
+        (whole.replace("corp.example", "example"), "only corp.example and no IP addresses; found: only example and"),
+        (whole.replace("excluded;IP.2=::/::\n", ""), "excluded IP 0.0.0.0/0"),
+        (whole.replace("pathlen:0", "pathlen:1"), "asked for was a pathLen of 0 (no CA below it), found is 1"),
+        (whole.replace("CA:TRUE,pathlen:0", "CA:FALSE"), "no CA certificate"),
+        (whole.replace(",cRLSign", ""), "found is no cRLSign"),
+        (whole.replace("keyCertSign,", ""), "keyCertSign"),
+        (whole.replace("serverAuth,clientAuth", "codeSigning"), "asked for were the extended key usages"),
+        (whole.replace("subjectKeyIdentifier=hash", "subjectKeyIdentifier=none"), "no subjectKeyIdentifier"),
+    ] {
+        sign(&desk, "ca/issuer.csr", &extensions, SOON);
+        refused(root, says);
+    }
+    sign(&desk, "ca/issuer.csr", &whole, ("20240101000000Z", "20250101000000Z"));
+    refused(root, "was valid until 2025-01-01T00:00:00Z");
+    sign(&desk, "ca/issuer.csr", &whole, ("20950101000000Z", "20960101000000Z"));
+    refused(root, "valid from 2095-01-01T00:00:00Z only");
+    desk.openssl("req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -config req.cnf -subj /CN=x -keyout x.key -out x.csr").unwrap();
+    sign(&desk, "x.csr", &whole, SOON);
+    refused(root, "no certificate of the chain has the key of the request");
+
+    sign(&desk, "ca/issuer.csr", &whole, SOON);
+    refused(&[], "--root FILE");
+    refused(&["--root", "other.pem"], "not signed by the root");
+    refused(&["--root", "mid.pem"], "not self-signed");
+    refused(&["--root", "root.pem", "--takes-over", "2999-01-01T00:00:00Z"], "leave --takes-over out");
+    let (signed, mid) = (desk.read("signed.pem"), desk.read("mid.pem"));
+    for (chain, says) in [
+        (format!("{mid}{signed}"), "out of order: the certificate of the request's key is number 2"),
+        (signed.clone(), "not signed by the root"),
+        (desk.read("root.pem"), "a root, where the intermediate that was asked for belongs"),
+        (desk.read("ca/issuer.key"), "only certificates belong"),
+        (String::new(), "no \"BEGIN CERTIFICATE\""),
+    ] {
+        desk.write("chain.pem", &chain);
+        refused(root, says);
+    }
+    fs::write(desk.path("chain.pem"), [0x30, 0x82, 0xff]).unwrap();
+    refused(root, "is no PEM");
+    // And the same, as it should be, with its root at the end.
+    desk.write("chain.pem", &format!("{signed}{mid}{}", desk.read("root.pem")));
+    desk.ok(&import(&[]));
+    assert_eq!(desk.read("ca/issuer.pem"), format!("{signed}{mid}"));
+}

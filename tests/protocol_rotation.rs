@@ -1,0 +1,145 @@
+//! Rotation of issuers: a new one takes over at a set time, and what the old one signed is looked after until it is over.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
+
+use core::time::Duration;
+use selvedge::acme::Kind;
+use selvedge::ca::http::Body;
+use selvedge::ca::testing::{Client, CsrShape, START, World, new_key};
+use selvedge::pki::ceremony::{CertAndKey, create_intermediate, create_root};
+use selvedge::pki::{certificate, pem};
+use selvedge::values::SigAlg;
+use serde_json::{Value, json};
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+fn another() -> CertAndKey {
+    let root = create_root("Another Root", START, 10).unwrap();
+    create_intermediate(&root, "Another Issuer", START, 5).unwrap()
+}
+
+fn issued_by(leaf: &[u8]) -> Vec<u8> {
+    certificate::parse_presented(leaf).unwrap().authority_key_id.unwrap()
+}
+
+fn overview(world: &World) -> Value {
+    world.ask("GET", "/issuers").is(200).json()
+}
+
+#[test]
+fn a_new_issuer_takes_over_at_its_time_and_no_client_notices() {
+    let first = World::new();
+    let takes_over = START.plus(DAY);
+    let world = first.with_issuer(&another(), takes_over);
+    let client = Client::registered(&world);
+    let old = client.issue(&["a.test"], &new_key(SigAlg::Es256));
+    let old_id = world.issuer().key_id().to_vec();
+    assert_eq!(issued_by(&old), old_id);
+    world.pass(DAY - Duration::from_secs(60));
+    let client = client.at(&world);
+    let still = client.issue(&["a.test"], &new_key(SigAlg::Es256));
+    assert_eq!(issued_by(&still), old_id, "a minute before");
+    let (_, order) = client.ready_order(&["b.test"]);
+    world.pass(Duration::from_secs(60));
+    // An order from before is finalized by the new issuer: that is none of the client's business.
+    let csr = CsrShape::dns(&["b.test"]).build(&new_key(SigAlg::Es256));
+    assert_eq!(client.finalize(&order, &csr).is(200).json()["status"], "valid");
+    let new = client.issue(&["a.test"], &new_key(SigAlg::Es256));
+    assert_ne!(issued_by(&new), old_id);
+    assert_eq!(issued_by(&new), world.issuer().key_id());
+    // Both can be revoked, by account, each in its issuer's ledger, and both have renewal information and lists.
+    for leaf in [&old, &new] {
+        let info = format!("/acme/renewal-info/{}", client.cert_id(leaf));
+        world.ask("GET", &info).is(200);
+        client.revoke(leaf, Some(4)).is(200);
+        client.revoke(leaf, Some(4)).refused(400, Kind::AlreadyRevoked);
+    }
+    let revoked: Vec<String> = world.records("revoked/").into_iter().map(|(ledger, _)| ledger).collect();
+    assert_eq!(revoked.len(), 2);
+    assert_ne!(revoked[0], revoked[1]);
+    world.run_due_alarms();
+    for (ledger, list) in world.records("crl/") {
+        assert!(list["entries"].as_u64().unwrap() <= 1, "{ledger}");
+    }
+}
+
+#[test]
+fn an_issuance_that_began_before_the_change_ends_with_its_issuer() {
+    let world = World::new().with_issuer(&another(), START.plus(Duration::from_secs(30)));
+    let client = Client::registered(&world);
+    let (url, order) = client.ready_order(&["a.test"]);
+    let old_id = world.issuer().key_id().to_vec();
+    world.sign_fault().from(0);
+    let csr = CsrShape::dns(&["a.test"]).build(&new_key(SigAlg::Es256));
+    assert_eq!(client.finalize(&order, &csr).is(200).json()["status"], "processing");
+    world.heal();
+    world.live(Duration::from_secs(60));
+    assert_ne!(world.issuer().key_id(), old_id, "the new one has taken over");
+    let order = client.get(&url).is(200).json();
+    let chain = client.get(order["certificate"].as_str().unwrap()).is(200);
+    let ders = pem::read_certificates(chain.text()).unwrap();
+    assert_eq!(issued_by(&ders[0]), old_id);
+    let old = world.settings().issuers.with_key_id(&old_id).unwrap();
+    assert_eq!(ders[1], old.certificate_der(), "with the chain of its issuer");
+}
+
+#[test]
+fn both_issuers_certificates_are_served_and_the_overview_tells_how_things_stand() {
+    let takes_over = START.plus(DAY);
+    let world = World::new().with_issuer(&another(), takes_over);
+    let client = Client::registered(&world);
+    client.issue(&["a.test"], &new_key(SigAlg::Es256));
+    world.run_due_alarms();
+    for slot in world.settings().issuers.slots() {
+        let served = world.ask("GET", &format!("/issuer/{}.crt", slot.issuer.id())).is(200);
+        assert_eq!(served.response.body, Body::Bytes(slot.issuer.certificate_der().to_vec()));
+    }
+    let before = overview(&world);
+    let [old, new] = before["issuers"].as_array().unwrap().as_slice() else { panic!("{before}") };
+    assert_eq!((&old["active"], &new["active"]), (&json!(true), &json!(false)));
+    assert_eq!(new["takes_over"], takes_over.rfc3339());
+    assert_eq!((old["crls"].as_array().unwrap().len(), new["crls"].as_array().unwrap().len()), (1, 0));
+    assert!(old["certificates_until"].is_string() && new["certificates_until"].is_null());
+    assert_eq!(before["longest_lifetime"], 90 * 86_400);
+    world.pass(DAY);
+    let after = overview(&world);
+    assert_eq!((&after["issuers"][0]["active"], &after["issuers"][1]["active"]), (&json!(false), &json!(true)));
+}
+
+#[test]
+fn a_retired_issuer_that_is_not_configured_any_more_is_unknown() {
+    let old = World::new();
+    let client = Client::registered(&old);
+    let leaf = client.issue(&["a.test"], &new_key(SigAlg::Es256));
+    let world = old.with_only(&another());
+    let client = client.at(&world);
+    client.revoke(&leaf, None).refused(404, Kind::Malformed);
+    world.ask("GET", &format!("/acme/renewal-info/{}", client.cert_id(&leaf))).refused(404, Kind::Malformed);
+    // Its certificates are still downloaded, and a certificate that it signed is replaced without any ado.
+    let replaces = client.cert_id(&leaf);
+    client.new_order_with(&["a.test"], json!({ "replaces": replaces })).is(201);
+}
+
+#[test]
+fn issuers_of_rsa_and_p384_issue_and_sign_lists() {
+    use selvedge::values::native_crypto::NativeKey;
+    let root = create_root("Root", START, 10).unwrap();
+    for name in ["rsa-2048", "rsa-3072", "p384"] {
+        let key = match name {
+            "p384" => new_key(SigAlg::Es384),
+            rsa => {
+                let file = format!("{}/tests/fixtures/keys/{rsa}.pem", env!("CARGO_MANIFEST_DIR"));
+                NativeKey::from_pkcs8_pem(&std::fs::read_to_string(file).unwrap()).unwrap()
+            }
+        };
+        let of = CertAndKey { certificate: String::new(), key: key.to_pkcs8_pem().unwrap() };
+        let issuer = selvedge::pki::ceremony::cross_sign(&root, &of, "Issuer", START, 5).unwrap();
+        let world = World::new().with_only(&issuer);
+        let client = Client::registered(&world);
+        let leaf = client.issue(&["a.test"], &new_key(SigAlg::Es256));
+        client.revoke(&leaf, None).is(200);
+        world.run_due_alarms();
+        let lists = world.records("crl/");
+        assert_eq!((lists.len(), &lists[0].1["entries"]), (1, &json!(1)), "{name}");
+        assert_eq!(world.issuer().algorithm(), key.algorithm());
+    }
+}
