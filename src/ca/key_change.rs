@@ -46,8 +46,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         Ok(response)
     }
 
-    /// The change that both keys have signed, to a key that an account may have.
-    /// A key that is condemned after this look was an account's before.
+    /// The change that both keys have signed, to a key that an account may have. One that is condemned after this counts as
+    /// one that an account had before.
     async fn key_change(&self, admitted: &Admitted) -> Result<KeyChange, Problem> {
         let change = KeyChange::verify(&admitted.jws, &self.ports).await.map_err(refuse)?;
         new_key::check_account_key(self.ports.settings(), "the new key", change.new_key())?;
