@@ -115,7 +115,6 @@ fn r07_c02_the_accounts_word_condemns_the_key() {
     let scene = scene();
     scene.client.revoke(&scene.certificate, Some(1)).is(200);
     scene.is_condemned();
-    // Another certificate with the key goes on until it is revoked itself, as does an account's.
     scene.client.revoke(&scene.certificate, Some(1)).refused(400, Kind::AlreadyRevoked);
     scene.holder.revoke(&scene.certificate, None).refused(400, Kind::AlreadyRevoked);
     scene.is_condemned();
@@ -194,7 +193,8 @@ fn r07_c02_a_key_stays_refused_when_the_issuer_is_another() {
     assert!(world.records("serial/").iter().any(|(ledger, _)| *ledger == format!("ledger/{}", world.issuer().id())));
 }
 
-/// A finalize request that is answered already is answered so again; what was there before goes on.
+/// A finalize request that is answered already is answered so again. An account with the key goes on, and so does another
+/// certificate with it, until it is revoked itself.
 #[test]
 fn r07_a02_o12_what_is_there_already_is_left_alone() {
     let world = World::new();
