@@ -1,6 +1,7 @@
 //! What was measured, all of it. What was not is empty.
 
 use crate::ledger::Ledger;
+use crate::lists::Lists;
 use crate::parts::Taken;
 use crate::round::Round;
 use crate::size::Size;
@@ -19,6 +20,7 @@ pub struct Figures {
     /// From the start of workerd to the first answer: all starts, the shortest first.
     pub start: Option<Vec<Duration>>,
     pub ledgers: Vec<Ledger>,
+    pub lists: Vec<Lists>,
     pub singles: Vec<Single>,
 }
 

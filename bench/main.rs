@@ -6,6 +6,7 @@
 mod figures;
 mod floor;
 mod ledger;
+mod lists;
 #[path = "../tests/common/load/mod.rs"]
 #[allow(dead_code, reason = "shared with tests")]
 mod load;
@@ -45,12 +46,14 @@ enum Part {
     Start,
     /// What an issuance and a look into the ledger cost when it is full.
     Ledger,
+    /// From revocations to signed CRLs.
+    Lists,
     /// Each kind of request alone.
     Worst,
 }
 
-/// Measures issuances, the floor of bare durable requests below them, size, start-up, a full ledger, and each kind of
-/// request alone.
+/// Measures issuances, the floor of bare durable requests below them, size, start-up, a full ledger, CRLs, and each kind
+/// of request alone.
 #[derive(Parser)]
 pub struct Options {
     /// Fewer of everything, for a first look.
@@ -98,6 +101,7 @@ fn main() {
             Part::Parts => figures.parts = runtime.block_on(parts::all(&options)),
             Part::Start => figures.start = Some(start::measure(&options)),
             Part::Ledger => figures.ledgers = runtime.block_on(ledger::all(&options)),
+            Part::Lists => figures.lists = runtime.block_on(lists::all(&options)),
             Part::Worst => figures.singles = worst::all(&options),
         }
         // After each part: what is measured is not lost when a later one fails.

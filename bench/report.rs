@@ -33,6 +33,7 @@ pub fn text(figures: &Figures) -> String {
         table(&mut out, &title, &["median", "shortest", "longest"], [row]);
     }
     ledgers(&mut out, figures);
+    lists(&mut out, figures);
     let singles = figures.singles.iter();
     let singles = singles.map(|single| {
         let spent = single.spent;
@@ -53,6 +54,20 @@ fn table(out: &mut String, title: &str, head: &[&str], rows: impl IntoIterator<I
     for row in rows {
         let _ = writeln!(out, "| {} |", row.join(" | "));
     }
+}
+
+fn lists(out: &mut String, figures: &Figures) {
+    let rows = figures.lists.iter().map(|lists| {
+        vec![
+            lists.revoked.to_string(),
+            lists.shards.to_string(),
+            lists.bytes.to_string(),
+            number(lists.signed.cpu_each(), 2),
+            number(lists.signed.time_each(), 2),
+        ]
+    });
+    let head = ["revoked certificates", "shards", "bytes of a CRL", "CPU ms", "ms"];
+    table(out, "CRLs: read, built, linted, signed and stored, one after the other", &head, rows);
 }
 
 fn number(value: f64, decimals: usize) -> String {

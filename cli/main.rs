@@ -10,6 +10,7 @@ mod dev;
 mod files;
 mod host;
 mod keys;
+mod operate;
 mod tools;
 
 use std::path::Path;
@@ -37,6 +38,12 @@ enum Command {
         #[command(subcommand)]
         command: keys::IssuerCommand,
     },
+    /// Check a CA, store its secrets and deploy the Worker to Cloudflare.
+    Deploy(operate::DeployOptions),
+    /// Store an issuer's key at Cloudflare as a key that signs and that nobody can read, not even the Worker.
+    SecretKey(operate::SecretKeyOptions),
+    /// Ask an authority how it stands, and say what has to be renewed when.
+    Status(operate::StatusOptions),
     /// Fetch and compile every tool that the project needs, now instead of at first use.
     Setup,
     /// Build the wasm module into ./build (what `wrangler deploy` uploads).
@@ -81,13 +88,16 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
     match &command {
         Command::Init(options) => return keys::init(options).map(|()| ExitCode::SUCCESS),
         Command::Issuer { command } => return keys::issuer(command).map(|()| ExitCode::SUCCESS),
+        Command::SecretKey(options) => return operate::secret_key(options).map(|()| ExitCode::SUCCESS),
+        Command::Status(options) => return Ok(operate::status(options)),
         _ => {}
     }
     let toolbox = Toolbox::locate()?;
     match command {
         // Done above: they need none of the tools.
-        Command::Init(_) | Command::Issuer { .. } => {}
+        Command::Init(_) | Command::Issuer { .. } | Command::SecretKey(_) | Command::Status(_) => {}
         Command::Dev(options) => dev::run(&options, || dev::Program::build(&toolbox))?,
+        Command::Deploy(options) => return operate::deploy(&options, &toolbox),
         Command::Setup => {
             toolbox.ensure_npm_runtime()?;
             toolbox.ensure_wasm_std()?;

@@ -33,17 +33,27 @@ impl Drop for Wrangler {
     }
 }
 
-/// Secrets as wrangler reads them from a file, from a ceremony of this moment; with a key that fits, or another.
+/// Secrets as wrangler reads them from a file, from a ceremony of this moment; with a key that fits, or with the root's, and
+/// a further issuer with a key of neither.
 fn write_secrets(file: &Path, fitting: bool) {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
     let now = Time::from_secs(now.as_secs());
     let root = create_root("wrangler test root", now, 1).unwrap();
     let issuer = create_intermediate(&root, "wrangler test issuer", now, 1).unwrap();
     let other = create_intermediate(&root, "wrangler test issuer", now, 1).unwrap();
-    let key = if fitting { &issuer.key } else { &other.key };
+    let key = if fitting { &issuer.key } else { &root.key };
     let line = |name: &str, value: &str| format!("{name}=\"{}\"\n", value.trim_end().replace('\n', "\\n"));
-    let secrets =
-        [line("ISSUER_KEY", key), line("ISSUER_CHAIN", &issuer.certificate), line("NONCE_KEY", &b64::encode(&[9; 32]))];
+    let mut secrets = vec![
+        line("ISSUER_KEY", key),
+        line("ISSUER_CHAIN", &issuer.certificate),
+        line("NONCE_KEY", &b64::encode(&[9; 32])),
+        line("ROOT_CERTIFICATE", &root.certificate),
+    ];
+    if !fitting {
+        secrets.push(line("ISSUER_CHAIN_2", &other.certificate));
+        secrets.push(line("ISSUER_KEY_2", &issuer.key));
+        secrets.push(line("ISSUER_FROM_2", "2026-01-01T00:00:00Z"));
+    }
     std::fs::write(file, secrets.concat()).unwrap();
 }
 
@@ -86,7 +96,7 @@ fn run(fitting: bool, act: impl FnOnce(&str, u16, &str)) {
 
 /// One after the other: each wrangler runs the build, and opens ports of its own choice.
 #[test]
-fn the_worker_under_wrangler_dev_serves_and_refuses_a_key_that_does_not_fit() {
+fn the_worker_under_wrangler_dev_serves_and_refuses_keys_that_do_not_fit() {
     run(true, |base, status, directory| {
         assert_eq!(status, 200, "{directory}");
         assert!(directory.contains(&format!("{base}/acme/new-order")), "{directory}");
@@ -94,6 +104,10 @@ fn the_worker_under_wrangler_dev_serves_and_refuses_a_key_that_does_not_fit() {
     });
     run(false, |_, status, problem| {
         assert_eq!(status, 500, "{problem}");
-        assert!(problem.contains("ISSUER_KEY is not the key of the first certificate in ISSUER_CHAIN"), "{problem}");
+        assert!(problem.contains("ISSUER_KEY is the key of the ROOT. It has to stay offline"), "{problem}");
+        assert!(
+            problem.contains("ISSUER_KEY_2 is not the key of the first certificate in ISSUER_CHAIN_2"),
+            "{problem}"
+        );
     });
 }

@@ -41,7 +41,7 @@ fn path(url: &str) -> String {
 
 fn fetch(world: &World, url: &str) -> Answered {
     // What was kept in memory is for a crowd of the same moment.
-    world.pass(Duration::from_secs(6));
+    world.pass(Duration::from_secs(1));
     world.ask("GET", &path(url))
 }
 
@@ -149,6 +149,7 @@ fn revocations_that_come_together_share_a_list_within_seconds() {
     let signed = world.sign_fault().count();
     client.revoke(&leaves[0], None).is(200);
     world.run_due_alarms();
+    world.pass(Duration::from_secs(1));
     for leaf in &leaves[1..] {
         client.revoke(leaf, None).is(200);
         world.run_due_alarms();
@@ -250,7 +251,7 @@ fn a_list_that_cannot_be_signed_is_tried_again_and_the_last_one_served_while_it_
         world.run_due_alarms();
         list(&world, &url)
     });
-    let after = after.take(10).find(|list| list.number > first.number).unwrap();
+    let after = after.take(60).find(|list| list.number > first.number).unwrap();
     assert_eq!(after.serials, [serial(&leaf)]);
 }
 

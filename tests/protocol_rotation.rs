@@ -4,10 +4,11 @@
 use core::time::Duration;
 use selvedge::acme::Kind;
 use selvedge::ca::http::Body;
-use selvedge::ca::testing::{Client, CsrShape, START, World, new_key};
-use selvedge::pki::ceremony::{CertAndKey, create_intermediate, create_root};
+use selvedge::ca::testing::{Answered, Client, CsrShape, START, World, new_key};
+use selvedge::pki::ceremony::{CertAndKey, Constraints, IssuerPlan, Root, create_intermediate, create_root};
 use selvedge::pki::{certificate, pem};
 use selvedge::values::SigAlg;
+use selvedge::values::identifier::DnsName;
 use serde_json::{Value, json};
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -15,6 +16,15 @@ const DAY: Duration = Duration::from_secs(86_400);
 fn another() -> CertAndKey {
     let root = create_root("Another Root", START, 10).unwrap();
     create_intermediate(&root, "Another Issuer", START, 5).unwrap()
+}
+
+/// One whose certificate permits these names, and these ranges of addresses.
+fn constrained(dns: &[&str], ips: &[&str]) -> CertAndKey {
+    let dns: Vec<_> = dns.iter().map(|name| DnsName::parse(name).unwrap()).collect();
+    let ips: Vec<_> = ips.iter().map(|range| range.parse().unwrap()).collect();
+    let constraints = &Constraints::new(&dns, &ips).unwrap();
+    let plan = IssuerPlan { common_name: "Constrained Issuer", algorithm: SigAlg::Es256, constraints, years: 5 };
+    Root::create(SigAlg::Es384, "Another Root", START, 10).unwrap().create_issuer(plan, START).unwrap()
 }
 
 fn issued_by(leaf: &[u8]) -> Vec<u8> {
@@ -142,4 +152,81 @@ fn issuers_of_rsa_and_p384_issue_and_sign_lists() {
         assert_eq!((lists.len(), &lists[0].1["entries"]), (1, &json!(1)), "{name}");
         assert_eq!(world.issuer().algorithm(), key.algorithm());
     }
+}
+
+fn order(client: &Client, kind: &str, value: &str) -> Answered {
+    client.post(&client.url("new-order"), json!({ "identifiers": [{ "type": kind, "value": value }] }))
+}
+
+#[test]
+fn names_outside_of_the_issuers_name_constraints_are_refused_when_they_are_ordered() {
+    let world = World::new().with_only(&constrained(&["in.test"], &["10.0.0.0/9"]));
+    let client = Client::registered(&world);
+    let before = world.rows_but_nonces();
+    for (kind, value) in [
+        ("dns", "a.test"),
+        ("dns", "test"),
+        ("dns", "xin.test"),
+        ("dns", "*.test"),
+        ("dns", "*.a.test"),
+        ("ip", "10.128.0.0"),
+        ("ip", "2001:db8::1"),
+    ] {
+        let detail = order(&client, kind, value).refused(400, Kind::RejectedIdentifier).detail();
+        assert!(detail.contains("name constraints") && detail.contains(value), "{detail}");
+    }
+    // Of several each that is outside is named.
+    let refused = client.new_order(&["a.test", "www.in.test", "b.test"]).refused(400, Kind::RejectedIdentifier);
+    let subproblems = refused.json()["subproblems"].clone();
+    let named: Vec<_> = subproblems.as_array().unwrap().iter().map(|one| &one["identifier"]["value"]).collect();
+    assert_eq!(named, ["a.test", "b.test"]);
+    assert_eq!(world.rows_but_nonces(), before, "nothing is kept of them");
+
+    for (kind, value) in [("dns", "*.in.test"), ("ip", "10.127.255.255")] {
+        order(&client, kind, value).is(201);
+    }
+    let leaf = client.issue(&["in.test", "www.in.test"], &new_key(SigAlg::Es256));
+    assert_eq!(issued_by(&leaf), world.issuer().key_id());
+
+    // Where nothing of a kind is permitted, all of it is excluded.
+    for (issuer, kind, value) in [
+        (constrained(&["in.test"], &[]), "ip", "10.0.0.1"),
+        (constrained(&[], &["10.0.0.0/9"]), "dns", "in.test"),
+        (constrained(&[], &["10.0.0.0/9"]), "dns", "*.in.test"),
+        (constrained(&[], &["10.0.0.0/9"]), "ip", "::1"),
+    ] {
+        let client = Client::registered(&World::new().with_only(&issuer));
+        let detail = order(&client, kind, value).refused(400, Kind::RejectedIdentifier).detail();
+        assert!(detail.contains("name constraints"), "{detail}");
+    }
+}
+
+#[test]
+fn an_order_that_the_next_issuers_name_constraints_forbid_is_refused_once_that_has_taken_over() {
+    let hour = Duration::from_secs(3600);
+    let world = World::new().with_issuer(&constrained(&["in.test"], &[]), START.plus(hour));
+    let client = Client::registered(&world);
+    let csr = |name| CsrShape::dns(&[name]).build(&new_key(SigAlg::Es256));
+    let ready = |name| {
+        let (url, order) = client.ready_order(&[name]);
+        (url, order, csr(name))
+    };
+    let (_, before, before_csr) = ready("a.test");
+    let (url, outside, outside_csr) = ready("b.test");
+    let (_, within, within_csr) = ready("www.in.test");
+    world.pass(hour - Duration::from_secs(60));
+    let client = client.at(&world);
+    assert_eq!(client.finalize(&before, &before_csr).is(200).json()["status"], "valid", "a minute before");
+    world.pass(Duration::from_secs(60));
+    for _ in 0..2 {
+        let refused = client.finalize(&outside, &outside_csr).refused(400, Kind::RejectedIdentifier);
+        assert!(refused.detail().contains("name constraints"), "{}", refused.detail());
+        let order = client.get(&url).is(200).json();
+        assert_eq!((&order["status"], order.get("error")), (&json!("ready"), None));
+    }
+    assert_eq!(client.finalize(&within, &within_csr).is(200).json()["status"], "valid");
+    client.new_order(&["b.test"]).refused(400, Kind::RejectedIdentifier);
+    // Back with the old issuer, it is issued as if nothing had been.
+    let client = client.at(&world.reconfigured(|settings| settings.issuers = World::new().settings().issuers.clone()));
+    assert_eq!(client.finalize(&outside, &outside_csr).is(200).json()["status"], "valid");
 }

@@ -15,6 +15,8 @@ pub struct Running {
     /// The root of the certificates that are issued, where it is another.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub issued_below: Option<String>,
+    /// Where CRLs and issuer certificates are fetched by plain http: an origin.
+    pub status: String,
     /// Where DNS records are set; the origin of an HTTP address.
     pub management: String,
     /// Where plain DNS answers, over UDP: `ADDRESS:PORT`.
@@ -55,6 +57,7 @@ pub fn text(running: &Running, ports: Ports, names: Names<'_>, clients: &Path) -
     if let Some(root) = &running.issued_below {
         let _ = writeln!(out, "              (for this server; what it issues is below {root})");
     }
+    let _ = writeln!(out, "  status      {}  (CRLs and issuer certificates, by plain http)", running.status);
     let _ = writeln!(
         out,
         "  management  {}  (DNS records are set here; plain DNS on UDP {})",

@@ -40,6 +40,9 @@ pub enum Binding {
     Var(Var),
     /// The text of a file, read when workerd starts: secrets stay out of the configuration.
     File(PathBuf),
+    /// The private key in a file (PKCS#8 PEM), for this algorithm of WebCrypto (JSON): what a `secret_key` binding is on
+    /// Cloudflare. The Worker has it sign, and can never read it.
+    Key(PathBuf, String),
 }
 
 /// The certificate that the socket presents.
@@ -63,6 +66,8 @@ pub struct Served<'a> {
     pub objects: &'a Path,
     /// The certificate; plain HTTP without one.
     pub keypair: Option<&'a Keypair>,
+    /// Another address, `HOST:PORT`, at which it is served by plain HTTP.
+    pub plain: Option<&'a str>,
 }
 
 impl Served<'_> {
@@ -90,7 +95,10 @@ impl Served<'_> {
                 embed(&pair.chain)?
             ),
         };
-        let _ = writeln!(out, "  ],\n  sockets = [(name = \"{SOCKET}\", {protocol}, service = \"worker\")]\n);");
+        let plain = self.plain.map_or_else(String::new, |address| {
+            format!(",\n    (name = \"status\", address = {}, http = (), service = \"worker\")", text(address))
+        });
+        let _ = writeln!(out, "  ],\n  sockets = [(name = \"{SOCKET}\", {protocol}, service = \"worker\"){plain}]\n);");
         Ok(out)
     }
 
@@ -124,6 +132,11 @@ impl Served<'_> {
                 Binding::Var(Var::Text(value)) => format!("text = {}", text(value)),
                 Binding::Var(Var::Json(value)) => format!("json = {}", text(value.to_string())),
                 Binding::File(file) => format!("text = {}", embed(file)?),
+                Binding::Key(file, algorithm) => format!(
+                    "cryptoKey = (pkcs8 = {}, algorithm = (json = {}), usages = [sign])",
+                    embed(file)?,
+                    text(algorithm)
+                ),
             };
             Ok(format!("(name = {}, {value})", text(name)))
         });

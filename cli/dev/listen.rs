@@ -60,6 +60,18 @@ impl Listen {
         Ok(Self { host: self.host.clone(), port })
     }
 
+    /// The same host at another port that is free now: two further on, one after the management address, where that is.
+    /// The port is known before it is bound again; should somebody take it in between, the start fails and says so.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn plain_beside(&self) -> Result<Self> {
+        let beside = self.port.checked_add(2).map(|port| Self { host: self.host.clone(), port });
+        let any = Self { host: self.host.clone(), port: 0 };
+        let listener = beside.and_then(|beside| beside.bind().ok()).map_or_else(|| any.bind(), Ok)?;
+        self.at(&listener)
+    }
+
     /// The address for what only this machine is to reach: the same one when it is that already.
     pub fn loopback(&self) -> IpAddr {
         match self.host {

@@ -6,6 +6,7 @@
 //! goes with it. Nothing stands between the clients and workerd: TLS is workerd's too.
 
 mod banner;
+mod bound;
 mod capnp;
 mod databases;
 mod dns;
@@ -79,6 +80,9 @@ pub struct Options {
     /// Serve http instead of https. Some clients refuse that.
     #[arg(long)]
     plain_http: bool,
+    /// Bind the issuers' keys as Cloudflare's `secret_key` does: the Worker has them sign and can never read them.
+    #[arg(long)]
+    key_binding: bool,
     /// Sets a variable or secret of the Worker, in place of what wrangler.toml and `dev` say: POLICY, say, or
     /// TERMS_OF_SERVICE. May be given several times.
     #[arg(long, value_name = "NAME=VALUE", value_parser = assignment)]
@@ -158,23 +162,28 @@ async fn serve(
     let listen = options.listen.at(&listener)?;
     let sockets = Sockets::bind(listen.loopback(), listen.port.checked_add(1)).await?;
     let origin = listen.origin(if options.plain_http { "http" } else { "https" });
+    // Verifiers fetch CRLs and issuer certificates by plain http, also where clients have to use https.
+    let plain = if options.plain_http { None } else { Some(listen.plain_beside()?) };
     let running = Running {
         directory: format!("{origin}/directory"),
         root: state.path(pki::ROOT).display().to_string(),
         issued_below: kept.map(|kept| kept.root.clone()),
+        status: plain.as_ref().map_or_else(|| origin.clone(), |plain| plain.origin("http")),
         management: format!("http://{}", sockets.address),
         dns: sockets.address.to_string(),
         pid: std::process::id(),
         workerd_pid: None,
         workerd_log: state.path(LOG).display().to_string(),
     };
-    let bindings = bindings(options, (state, kept), &origin, &running.management);
+    let bindings = bindings(options, (state, kept), (&origin, &running.status, &running.management))?;
+    let plain = plain.map(|plain| plain.to_string());
     let served = Served {
         wrangler: &program.wrangler,
         modules: &program.modules,
         bindings: &bindings,
         objects: &state.objects(),
         keypair: (!options.plain_http).then_some(&authority.keypair),
+        plain: plain.as_deref(),
     };
     // What was set may be a secret.
     state.write(CONFIG, &served.config()?, Readers::Owner)?;
@@ -226,12 +235,13 @@ async fn work(
 fn bindings(
     options: &Options,
     (state, kept): (&State, Option<&Kept>),
-    origin: &str,
-    management: &str,
-) -> BTreeMap<String, Binding> {
-    let resolver = options.resolver.as_ref().map_or_else(|| format!("{management}{DOH_PATH}"), Url::to_string);
+    (origin, status, management): (&str, &str, &str),
+) -> Result<BTreeMap<String, Binding>> {
+    let own_resolver = || format!("{management}{DOH_PATH}");
+    let resolver = options.resolver.as_ref().map_or_else(own_resolver, Url::to_string);
     let vars = [
         ("BASE_URL", origin.to_owned()),
+        ("STATUS_URL", status.to_owned()),
         ("MODE", "dev".to_owned()),
         ("HTTP01_PORT", options.http01_port.to_string()),
         ("TLS_ALPN_PORT", options.tls_alpn_port.to_string()),
@@ -246,7 +256,12 @@ fn bindings(
     let keys = kept.map_or_else(|| disposable.into(), |kept| kept.bindings.clone());
     let vars = vars.into_iter().map(|(name, value)| (name.to_owned(), Binding::Var(Var::Text(value))));
     let set = options.set.iter().map(|(name, value)| (name.clone(), Binding::Var(Var::Text(value.clone()))));
-    vars.chain(keys).chain(set).collect()
+    let mut all: BTreeMap<String, Binding> = vars.chain(keys).collect();
+    if options.key_binding {
+        bound::bind_keys(&mut all)?;
+    }
+    all.extend(set);
+    Ok(all)
 }
 
 fn assignment(text: &str) -> Result<(String, String), String> {

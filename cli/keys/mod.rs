@@ -23,6 +23,7 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 
 pub use folder::{CaFolder, NONCE_KEY, ROOT, issuer_file, public_settings, setting};
 pub use init::Options as InitOptions;
+pub use report::quoted;
 
 /// The first issuer, in the names of files and settings that have no number.
 const FIRST: u8 = 1;

@@ -94,15 +94,15 @@ impl Toolbox {
         self.root.join("node_modules/binaryen/bin/wasm-opt")
     }
 
-    /// Becomes the tool, with the arguments; returns only when that fails.
+    /// The tool, made sure of, for arguments to be added.
     ///
     /// # Errors
-    /// When the tool cannot be had or started.
-    pub fn run_npm_tool(&self, tool: NpmTool, args: &[String]) -> Result<ExitCode> {
-        let mut command = match tool {
+    /// When the tool cannot be had.
+    pub fn npm_tool(&self, tool: NpmTool) -> Result<Command> {
+        match tool {
             NpmTool::Workerd => {
                 self.ensure_npm_runtime()?;
-                Command::new(self.workerd()?)
+                Ok(Command::new(self.workerd()?))
             }
             NpmTool::Wrangler => {
                 let (node, wrangler) = self.ensure_npm_deploy()?;
@@ -111,9 +111,17 @@ impl Toolbox {
                 if let Some(folder) = node.parent() {
                     prepend_path(&mut command, folder)?;
                 }
-                command
+                Ok(command)
             }
-        };
+        }
+    }
+
+    /// Becomes the tool, with the arguments; returns only when that fails.
+    ///
+    /// # Errors
+    /// When the tool cannot be had or started.
+    pub fn run_npm_tool(&self, tool: NpmTool, args: &[String]) -> Result<ExitCode> {
+        let mut command = self.npm_tool(tool)?;
         let error = command.args(args).exec();
         Err(error).with_context(|| format!("cannot start {}", command.get_program().display()))
     }

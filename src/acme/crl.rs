@@ -16,7 +16,7 @@ pub const VALIDITY: Duration = Duration::from_secs(216 * 3600);
 /// How long before it is signed a list begins, for verifiers whose clocks are late.
 pub const BACKDATE: Duration = Duration::from_secs(5 * 60);
 
-/// Revocations that follow each other more closely than this are put on one list.
+/// Revocations that follow each other more closely than this are put on one list, but for the first of a shard.
 pub const GATHERED: Duration = Duration::from_secs(10);
 
 /// A shard whose certificates were issued until lately will have more: by how much [`ShardRecord::until`] is ahead of what
@@ -34,6 +34,9 @@ pub struct ShardRecord {
     /// The highest number that was given to a list, whether or not it was signed. Milliseconds since 1970, or one more
     /// than the last: so it rises also when the store is put back to an earlier state.
     pub number: u64,
+    /// How many certificates stand on the present list.
+    #[serde(default)]
+    pub entries: usize,
     /// When the present list was signed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signed: Option<Time>,
@@ -55,16 +58,17 @@ impl ShardRecord {
     pub fn with_certificate(found: Option<Self>, not_after: Time, now: Time) -> Option<Self> {
         let until = not_after.plus(AHEAD);
         match found {
-            None => Some(Self { until, due: Some(now), number: 0, signed: None, next_update: None }),
+            None => Some(Self { until, due: Some(now), number: 0, entries: 0, signed: None, next_update: None }),
             Some(shard) if shard.until >= not_after && shard.due.is_some() => None,
             Some(shard) => Some(Self { until: shard.until.max(until), due: shard.due.or(Some(now)), ..shard }),
         }
     }
 
     /// What it is after a certificate was revoked at `now`: a list is due at once, or soon when the present one is
-    /// younger than [`GATHERED`].
+    /// younger than [`GATHERED`] and has others on it, which may have come a moment ago.
     pub fn with_revocation(self, now: Time) -> Self {
-        let soon = self.signed.map_or(now, |at| at.plus(GATHERED).max(now));
+        let others = self.signed.filter(|_| self.entries > 0);
+        let soon = others.map_or(now, |at| at.plus(GATHERED).max(now));
         Self { due: Some(self.due.map_or(soon, |due| due.min(soon))), ..self }
     }
 
@@ -144,11 +148,13 @@ mod tests {
 
     #[test]
     fn a_revocation_makes_a_list_due_within_seconds() {
-        let signed = ShardRecord { signed: Some(NOW), due: Some(NOW.plus(RENEWED)), ..shard() };
+        let signed = ShardRecord { signed: Some(NOW), due: Some(NOW.plus(RENEWED)), entries: 1, ..shard() };
         let hour = NOW.plus(Duration::from_secs(3600));
         assert_eq!(signed.clone().with_revocation(hour).due, Some(hour));
         let second = NOW.plus(Duration::from_secs(1));
-        assert_eq!(signed.with_revocation(second).due, Some(NOW.plus(GATHERED)));
+        assert_eq!(signed.clone().with_revocation(second).due, Some(NOW.plus(GATHERED)));
+        let first = ShardRecord { entries: 0, ..signed };
+        assert_eq!(first.with_revocation(second).due, Some(second), "the first waits for no others");
         assert_eq!(ShardRecord { due: Some(NOW), ..shard() }.with_revocation(second).due, Some(NOW), "not later");
     }
 

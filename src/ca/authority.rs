@@ -61,7 +61,8 @@ impl Configured {
     fn of(slots: Vec<Slot>, problems: Vec<String>, now: Time) -> Result<Self, String> {
         match Issuers::new(slots, now) {
             Ok(issuers) => Ok(Self { issuers, problems }),
-            Err(fault) => Err(problems.into_iter().next().unwrap_or_else(|| refusal(&fault, now))),
+            Err(fault) if problems.is_empty() => Err(refusal(&fault, now)),
+            Err(_) => Err(problems.join(" ")),
         }
     }
 }

@@ -254,7 +254,7 @@ fn finish_list<K: Kv>(txn: &mut Txn<'_, K>, begun: &Begun, list: CrlRecord, now:
         return Ok(());
     }
     let due = if record.due == Some(begun.lease) { Some(now.plus(RENEWED)) } else { record.due };
-    let next_update = Some(list.next_update);
+    let (next_update, entries) = (Some(list.next_update), list.entries);
     txn.put(&name, &list)?;
-    put_shard(txn, &name, &ShardRecord { due, signed: Some(now), next_update, ..record })
+    put_shard(txn, &name, &ShardRecord { due, entries, signed: Some(now), next_update, ..record })
 }

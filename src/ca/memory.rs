@@ -16,7 +16,7 @@ const MOST: usize = 10_000;
 const FLUSH: Duration = Duration::from_secs(10);
 
 /// How long a CRL is kept: far shorter than the caches on the way may.
-const KEPT: Duration = Duration::from_secs(5);
+const KEPT: Duration = Duration::from_secs(1);
 
 /// How many characters of CRLs are kept at most.
 const LISTS: usize = 4 << 20;

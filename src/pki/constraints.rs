@@ -194,6 +194,7 @@ impl fmt::Display for Base {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pki::testing::constrained_issuer;
 
     fn dns(base: &str) -> Base {
         Base::Dns(base.to_owned())
@@ -252,5 +253,30 @@ mod tests {
         let everything = [Base::Ip(vec![0; 4], vec![0; 4]), Base::Ip(vec![0; 16], vec![0; 16])];
         assert!(!allows(&[], &everything, "10.1.2.3") && !allows(&[], &everything, "2001:db8::1"));
         assert_eq!(everything[0].to_string(), "0.0.0.0/0");
+    }
+
+    #[test]
+    fn an_issuer_permits_what_the_ceremony_wrote_into_its_certificate() {
+        let name = |text: &str| Identifier::ip(text).unwrap_or_else(|_| Identifier::dns(text).unwrap());
+        let (dns, ips) = (&["example.org"][..], &["10.0.0.0/9", "2001:db8::/33"][..]);
+        for (permitted, within, outside) in [
+            ((dns, &[][..]), &["example.org", "*.www.example.org"][..], &["10.0.0.1", "::1", "example.com"][..]),
+            ((&[][..], &ips[..1]), &["10.127.255.255"], &["10.128.0.0", "2001:db8::1", "example.org", "*.example.org"]),
+            (
+                (dns, ips),
+                &["www.example.org", "10.0.0.0", "2001:db8::"],
+                &["*.org", "9.255.255.255", "2001:db8:8000::"],
+            ),
+            ((&[], &[]), &["example.org", "10.0.0.1", "2001:db8::1"], &[]),
+        ] {
+            let issuer = constrained_issuer(permitted.0, permitted.1);
+            for text in within {
+                assert_eq!(issuer.permits(&name(text)), Ok(()), "{permitted:?}");
+            }
+            for text in outside {
+                let fault = issuer.permits(&name(text)).unwrap_err().to_string();
+                assert!(fault.contains(&format!("\"{text}\"")) && fault.contains("name constraints: "), "{fault}");
+            }
+        }
     }
 }

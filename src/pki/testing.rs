@@ -1,12 +1,15 @@
 //! What the tests of several modules here need: keys, CSRs of any shape, an issuer, and a verifier.
 
-use super::ceremony::{CertAndKey, create_intermediate, create_intermediate_for, create_root, cross_sign};
+use super::ceremony::{
+    CertAndKey, Constraints, IssuerPlan, Root, create_intermediate, create_intermediate_for, create_root, cross_sign,
+};
 use super::key::check_spki;
 use super::leaf::{LeafFault, LeafRequest, assemble, build_tbs};
 use super::profile::{Profile, default_profile};
 use super::validity::{Terms, Wish};
 use super::{Issuer, Period, PublicKey, Serial, lint, pem, sigalg};
 use crate::values::crypto::Sign;
+use crate::values::identifier::DnsName;
 use crate::values::native_crypto::{NativeKey, NativeSigner};
 use crate::values::{Identifier, SigAlg, Time};
 use core::time::Duration;
@@ -86,6 +89,16 @@ pub(super) fn narrow_issuer(purpose: ObjectIdentifier) -> Issuer {
     let root = create_root("Test Root", NOW, 10).unwrap();
     let narrow = create_intermediate_for(&root, "Test Intermediate", &[purpose], NOW, 5).unwrap();
     Issuer::from_pem_chain(&narrow.certificate).unwrap()
+}
+
+/// An issuer whose certificate permits these DNS names and ranges of addresses only; with neither, all.
+pub(super) fn constrained_issuer(dns: &[&str], ips: &[&str]) -> Issuer {
+    let dns: Vec<_> = dns.iter().map(|name| DnsName::parse(name).unwrap()).collect();
+    let ips: Vec<_> = ips.iter().map(|range| range.parse().unwrap()).collect();
+    let constraints = &Constraints::new(&dns, &ips).unwrap();
+    let plan = IssuerPlan { common_name: "Test Intermediate", algorithm: SigAlg::Es256, constraints, years: 5 };
+    let root = Root::create(SigAlg::Es384, "Test Root", NOW, 10).unwrap();
+    Issuer::from_pem_chain(&root.create_issuer(plan, NOW).unwrap().certificate).unwrap()
 }
 
 pub(super) fn block_on<T>(future: impl Future<Output = T>) -> T {

@@ -66,7 +66,7 @@ pub const ALLOWED: &[Allowed] = &[
     Allowed {
         linter: Linter::Serverauth,
         code: "cabf.internal_ip_address",
-        concerned: Leaves(|case| ["ipv4", "ipv6", "mixed"].contains(&case.names)),
+        concerned: Leaves(Case::has_address),
         why: "BR 4.2.2 forbids reserved addresses; those of private networks are reserved",
     },
     Allowed {
@@ -142,7 +142,7 @@ pub const ALLOWED: &[Allowed] = &[
     Allowed {
         linter: Linter::Serverauth,
         code: "cabf.serverauth.ca.incomplete_name_constraints",
-        concerned: Intermediates(|kind| kind.constrained),
+        concerned: Intermediates(|kind| kind.is_constrained()),
         why: "BR 7.1.2.5.2 wants directoryNames constrained too; leaves have none, for their subject is empty",
     },
 ];

@@ -7,10 +7,11 @@
 //!
 //! - profile × leaf key: purposes and key usage have to fit each other, and the subject key identifier, which some
 //!   profiles have, is made of the key;
-//! - issuer × leaf key: nobody may take the one's algorithm for the other's;
+//! - issuer key × leaf key: nobody may take the one's algorithm for the other's;
 //! - names × what is asked of them: servers are asked by name, clients are not, so all for servers and two for clients;
 //! - pointers × profile: one profile leaves its CRL out though it is given one;
-//! - name constraints × names: within them of every kind that they allow, and outside by name and by address.
+//! - name constraints × names: within them of every kind that they allow, and outside by name and by address, also the
+//!   first address after a range.
 
 use crate::hierarchy::{ISSUERS, IssuerKind};
 use der::{Decode, Encode};
@@ -64,11 +65,14 @@ fn generated(alg: SigAlg) -> NativeKey {
 
 /// The kinds of names. Those below `example.com` could be anybody's; `inner` and the addresses could not: only a
 /// private CA certifies them.
-const NAMES: [(&str, &[&str]); 9] = [
+const NAMES: [(&str, &[&str]); 11] = [
     ("single", &["www.example.com"]),
     ("wildcard", &["*.example.com", "example.com"]),
     ("ipv4", &["192.0.2.1"]),
     ("ipv6", &["2001:db8::1"]),
+    // The first address after a permitted range.
+    ("ipv4-beyond", &["192.0.2.128"]),
+    ("ipv6-beyond", &["2001:db8:8000::"]),
     ("mixed", &["192.0.2.1", "2001:db8::1", "example.com", "www.example.com"]),
     // bücher, and a name in Chinese.
     ("idn", &["xn--bcher-kva.example.com", "xn--fsqu00a.example.com"]),
@@ -123,6 +127,11 @@ impl Case {
         self.profile.name == "client"
     }
 
+    /// Whether it has IP addresses.
+    pub fn has_address(&self) -> bool {
+        names(self.names).iter().any(|name| matches!(name, Identifier::Ip(_)))
+    }
+
     /// Whether a DNS name of it is a wildcard.
     pub fn has_wildcard(&self) -> bool {
         self.names == "wildcard"
@@ -154,18 +163,19 @@ pub fn cases() -> Vec<Case> {
         cases.push(Case { names, profile, ..Case::new(&["names", names, "client"], usual) });
     }
     for issuer in ISSUERS.iter().skip(1) {
-        for (name, key) in KEYS {
-            cases.push(Case { key, ..Case::new(&["issuer", issuer.name, name], issuer) });
+        let (names, more) = issuer.within.split_first().unwrap();
+        // Issuers with constraints have keys that others have too.
+        let keys = if issuer.is_constrained() { &KEYS[..1] } else { &KEYS };
+        for (name, key) in keys {
+            cases.push(Case { names, key: *key, ..Case::new(&["issuer", issuer.name, name], issuer) });
         }
         let profile = profile::find("client").unwrap();
-        cases.push(Case { profile, ..Case::new(&["issuer", issuer.name, "client"], issuer) });
-        if issuer.constrained {
-            for names in ["wildcard", "long", "hundred"] {
-                cases.push(Case { names, ..Case::new(&["within", issuer.name, names], issuer) });
-            }
-            for names in ["ipv4", "ipv6", "mixed", "inner"] {
-                cases.push(Case { names, outside: true, ..Case::new(&["outside", issuer.name, names], issuer) });
-            }
+        cases.push(Case { names, profile, ..Case::new(&["issuer", issuer.name, "client"], issuer) });
+        for names in more {
+            cases.push(Case { names, ..Case::new(&["within", issuer.name, names], issuer) });
+        }
+        for names in issuer.outside {
+            cases.push(Case { names, outside: true, ..Case::new(&["outside", issuer.name, names], issuer) });
         }
     }
     cases

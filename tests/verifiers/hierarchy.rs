@@ -1,28 +1,72 @@
 //! The issuers below which the corpus is: each a root and an intermediate.
 
 use crate::openssl_ca::{KeyOption, OpensslCa, P256};
-use selvedge::pki::ceremony::{CertAndKey, create_intermediate, create_root};
-use selvedge::values::Time;
+use selvedge::pki::ceremony::{
+    CertAndKey, Constraints, IssuerPlan, Root, create_intermediate, create_root, cross_sign,
+};
+use selvedge::values::identifier::DnsName;
+use selvedge::values::{SigAlg, Time};
 
 /// A kind of issuer.
 pub struct IssuerKind {
     pub name: &'static str,
     /// Makes one that is valid from this time on.
     pub make: fn(Time) -> Hierarchy,
-    /// Whether the intermediate has name constraints: DNS names in `example.com`, and no IP addresses.
-    pub constrained: bool,
+    /// The kinds of names that its leaves may have, of all that are there to be told apart by its name constraints; the
+    /// first is that of most leaves.
+    pub within: &'static [&'static str],
+    /// Those that its name constraints forbid; none where it has no constraints.
+    pub outside: &'static [&'static str],
 }
 
-/// Every kind; the first has the most leaves. A further one is one more row here (of another key as soon as [`Issuer`]
-/// takes it): all leaf keys are issued below it, every verifier judges them, and
-/// [`ALLOWED`](crate::allowed::ALLOWED) says what linters may find.
-///
-/// [`Issuer`]: selvedge::pki::Issuer
+impl IssuerKind {
+    const fn unconstrained(name: &'static str, make: fn(Time) -> Hierarchy) -> Self {
+        Self { name, make, within: &["single"], outside: &[] }
+    }
+
+    /// Whether the intermediate has name constraints.
+    pub fn is_constrained(&self) -> bool {
+        !self.outside.is_empty()
+    }
+}
+
+/// Every kind; the first has the most leaves. A further one is one more row here: its leaves and its CRLs are made,
+/// every verifier judges them, and [`ALLOWED`](crate::allowed::ALLOWED) says what linters may find.
 pub const ISSUERS: &[IssuerKind] = &[
-    IssuerKind { name: "p256", make: from_ceremony, constrained: false },
-    IssuerKind { name: "openssl", make: |now| from_openssl(now, P256, ""), constrained: false },
-    IssuerKind { name: "constrained", make: |now| from_openssl(now, P256, CONSTRAINTS), constrained: true },
+    IssuerKind::unconstrained("p256", from_ceremony),
+    IssuerKind::unconstrained("p384", |now| planned(now, SigAlg::Es384, &[], &[])),
+    IssuerKind::unconstrained("rsa-2048", |now| with_key(now, include_str!("../fixtures/keys/rsa-2048.pem"))),
+    IssuerKind::unconstrained("rsa-3072", |now| with_key(now, include_str!("../fixtures/keys/rsa-3072.pem"))),
+    IssuerKind::unconstrained("openssl", |now| from_openssl(now, P256, "")),
+    IssuerKind {
+        name: "dns-openssl",
+        make: |now| from_openssl(now, P256, CONSTRAINTS),
+        within: DNS_WITHIN,
+        outside: DNS_OUTSIDE,
+    },
+    IssuerKind {
+        name: "dns",
+        make: |now| planned(now, SigAlg::Es256, &["example.com"], &[]),
+        within: DNS_WITHIN,
+        outside: DNS_OUTSIDE,
+    },
+    // A range that does not end where an octet does.
+    IssuerKind {
+        name: "ip",
+        make: |now| planned(now, SigAlg::Es256, &[], &["192.0.2.0/25"]),
+        within: &["ipv4"],
+        outside: &["ipv4-beyond", "ipv6", "single", "wildcard", "mixed"],
+    },
+    IssuerKind {
+        name: "dns-and-ip",
+        make: |now| planned(now, SigAlg::Es256, &["example.com"], &["192.0.2.0/25", "2001:db8::/33"]),
+        within: &["single", "wildcard", "ipv4", "ipv6", "mixed"],
+        outside: &["ipv4-beyond", "ipv6-beyond", "inner"],
+    },
 ];
+
+const DNS_WITHIN: &[&str] = &["single", "wildcard", "long", "hundred"];
+const DNS_OUTSIDE: &[&str] = &["ipv4", "ipv6", "mixed", "inner"];
 
 /// In the words of OpenSSL's configuration.
 const CONSTRAINTS: &str = "nameConstraints = critical, permitted;DNS:example.com, \
@@ -35,10 +79,34 @@ pub struct Hierarchy {
     pub intermediate: CertAndKey,
 }
 
-/// As the companion makes them.
+/// As the companion makes them for a CA that is thrown away.
 fn from_ceremony(now: Time) -> Hierarchy {
     let root = create_root("Example Root", now, 10).unwrap();
     let intermediate = create_intermediate(&root, "Example Issuing CA", now, 5).unwrap();
+    Hierarchy { root: root.certificate, intermediate }
+}
+
+/// A root as the companion makes it for a CA that is kept.
+fn kept_root(now: Time) -> Root {
+    Root::create(SigAlg::Es384, "Example Root", now, 20).unwrap()
+}
+
+/// Below such a root, with a new key, and permitted these names and ranges; with neither, all.
+fn planned(now: Time, algorithm: SigAlg, dns: &[&str], ips: &[&str]) -> Hierarchy {
+    let dns: Vec<_> = dns.iter().map(|name| DnsName::parse(name).unwrap()).collect();
+    let ips: Vec<_> = ips.iter().map(|range| range.parse().unwrap()).collect();
+    let constraints = &Constraints::new(&dns, &ips).unwrap();
+    let plan = IssuerPlan { common_name: "Example Issuing CA", algorithm, constraints, years: 5 };
+    let root = kept_root(now);
+    Hierarchy { root: root.certificate().to_owned(), intermediate: root.create_issuer(plan, now).unwrap() }
+}
+
+/// Below such a root, with this key: a ceremony makes none of RSA, but certifies one.
+fn with_key(now: Time, key: &str) -> Hierarchy {
+    let root = kept_root(now);
+    let root = CertAndKey { certificate: root.certificate().to_owned(), key: root.key().to_pkcs8_pem().unwrap() };
+    let of = CertAndKey { certificate: String::new(), key: key.to_owned() };
+    let intermediate = cross_sign(&root, &of, "Example Issuing CA", now, 5).unwrap();
     Hierarchy { root: root.certificate, intermediate }
 }
 

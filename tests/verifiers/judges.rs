@@ -39,12 +39,10 @@ pub fn openssl(questions: &[Question<'_>]) -> Vec<Answer> {
 
 /// `certtool --verify` of GnuTLS, which asks the clock of the system: of the questions' time it is not told.
 pub fn gnutls(questions: &[Question<'_>]) -> Vec<Answer> {
-    let unpacked = debian::native("gnutls-bin").root;
-    let libraries = unpacked.join("usr/lib").join(format!("{}-linux-gnu", std::env::consts::ARCH));
     let ask = |question: &Question<'_>| {
         let chain = [&question.leaf, &question.intermediate].map(|path| fs::read(path).unwrap()).concat();
-        let mut command = Command::new(unpacked.join("usr/bin/certtool"));
-        command.env("LD_LIBRARY_PATH", &libraries).arg("--verify").arg("--load-ca-certificate").arg(&question.root);
+        let mut command = certtool();
+        command.arg("--verify").arg("--load-ca-certificate").arg(&question.root);
         match &question.asked {
             Use::Host(name) => command.args(["--verify-hostname", name, "--verify-purpose", SERVER_AUTH]),
             Use::Address(address) => {
@@ -55,6 +53,15 @@ pub fn gnutls(questions: &[Question<'_>]) -> Vec<Answer> {
         answer(&with_input(&mut command, &chain))
     };
     questions.iter().map(ask).collect()
+}
+
+/// GnuTLS's program for certificates.
+pub fn certtool() -> Command {
+    let unpacked = debian::native("gnutls-bin").root;
+    let libraries = unpacked.join("usr/lib").join(format!("{}-linux-gnu", std::env::consts::ARCH));
+    let mut command = Command::new(unpacked.join("usr/bin/certtool"));
+    command.env("LD_LIBRARY_PATH", libraries);
+    command
 }
 
 const SERVER_AUTH: &str = "1.3.6.1.5.5.7.3.1";
@@ -107,7 +114,8 @@ pub fn python(script: &str, input: &Value) -> Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-fn with_input(command: &mut Command, input: &[u8]) -> Output {
+/// Runs a program that reads this.
+pub fn with_input(command: &mut Command, input: &[u8]) -> Output {
     let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     // All of it is read before anything of length is written. A program that ends early shows it by its status.

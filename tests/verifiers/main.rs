@@ -1,5 +1,6 @@
 //! What is issued, before independent judges: four verifiers and pkilint's lints. See [`corpus`] for what is judged,
-//! [`questions`] for what is asked, [`allowed`] for the findings of linters that are meant.
+//! [`questions`] for what is asked, [`allowed`] for the findings of linters that are meant; [`our_crls`] is the same for
+//! CRLs.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 #![allow(clippy::disallowed_methods, reason = "tests draw their own randomness, and one asks the clock")]
 
@@ -13,6 +14,7 @@ mod hierarchy;
 mod judges;
 mod lints;
 mod openssl_ca;
+mod our_crls;
 mod questions;
 #[path = "../common/venv.rs"]
 mod venv;
@@ -59,10 +61,15 @@ fn cryptography_accepts_what_is_good_and_nothing_else() {
     compare(&questions, &judges::cryptography(&questions));
 }
 
+/// What certtool goes by.
+fn system_clock() -> Time {
+    Time::from_secs(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs())
+}
+
 /// certtool 3.7 cannot be told the time: good certificates are issued now, and the same long ago are over.
 #[test]
 fn gnutls_accepts_what_is_good_and_nothing_else() {
-    let clock = Time::from_secs(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs());
+    let clock = system_clock();
     let corpus = Corpus::make(clock);
     let now: Vec<_> = questions(&corpus).into_iter().filter(|question| question.at == clock).collect();
     compare(&now, &judges::gnutls(&now));

@@ -20,6 +20,7 @@ fn running(scheme: &str) -> Running {
         dns: "127.0.0.1:14001".into(),
         pid: 1,
         workerd_pid: Some(2),
+        status: String::new(),
         workerd_log: String::new(),
     }
 }

@@ -72,6 +72,7 @@ fn the_configuration_says_what_wrangler_toml_says_and_what_dev_adds() {
         bindings: &bindings,
         objects: Path::new("/s/do"),
         keypair: Some(&Keypair { key: "/s/server.key".into(), chain: "/s/server.pem".into() }),
+        plain: None,
     };
     assert_eq!(served.config().unwrap(), GOLDEN);
 }
@@ -84,6 +85,7 @@ fn without_a_certificate_it_is_plain_http() {
         bindings: &BTreeMap::new(),
         objects: Path::new("/s/do"),
         keypair: None,
+        plain: None,
     };
     let config = served.config().unwrap();
     assert!(config.contains(r#"sockets = [(name = "acme", http = (), service = "worker")]"#), "{config}");
@@ -91,11 +93,35 @@ fn without_a_certificate_it_is_plain_http() {
 }
 
 #[test]
+fn keys_are_bound_so_that_the_worker_cannot_read_them_and_a_second_socket_speaks_plain_http() {
+    let key = Binding::Key("/s/issuer.key".into(), r#"{"name":"ECDSA"}"#.to_owned());
+    let served = Served {
+        wrangler: &Wrangler::parse(WORKER).unwrap(),
+        modules: &modules(),
+        bindings: &BTreeMap::from([("ISSUER_KEY".to_owned(), key)]),
+        objects: Path::new("/s/do"),
+        keypair: None,
+        plain: Some("127.0.0.1:14002"),
+    };
+    let config = served.config().unwrap();
+    let bound = r#"(name = "ISSUER_KEY", cryptoKey = (pkcs8 = embed "/s/issuer.key", algorithm = (json = "{\"name\":\"ECDSA\"}"), usages = [sign]))"#;
+    assert!(config.contains(bound), "{config}");
+    let socket = r#"(name = "status", address = "127.0.0.1:14002", http = (), service = "worker")"#;
+    assert!(config.contains(socket), "{config}");
+}
+
+#[test]
 fn a_path_that_cannot_be_written_down_is_refused() {
     use std::os::unix::ffi::OsStrExt;
     let objects = Path::new(std::ffi::OsStr::from_bytes(b"/s/\xff"));
     let wrangler = Wrangler::parse(WORKER).unwrap();
-    let served =
-        Served { wrangler: &wrangler, modules: &modules(), bindings: &BTreeMap::new(), objects, keypair: None };
+    let served = Served {
+        wrangler: &wrangler,
+        modules: &modules(),
+        bindings: &BTreeMap::new(),
+        objects,
+        keypair: None,
+        plain: None,
+    };
     assert!(served.config().unwrap_err().to_string().contains("not UTF-8"));
 }

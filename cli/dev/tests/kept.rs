@@ -62,7 +62,8 @@ fn the_worker_gets_every_issuer_of_the_folder() {
     let state_dir = tempfile::tempdir().unwrap();
     let state = State::open(state_dir.path()).unwrap();
     let options = |line: &[&str]| Line::try_parse_from([&["dev"], line].concat()).unwrap().options;
-    let told = |kept, line: &[&str]| bindings(&options(line), (&state, kept), "https://x", "http://y");
+    let told =
+        |kept, line: &[&str]| bindings(&options(line), (&state, kept), ("https://x", "http://s", "http://y")).unwrap();
     let mine = told(Some(&kept), &["--ca", "ca"]);
     assert!(kept.bindings.iter().all(|binding| mine.get(binding.0) == Some(binding.1)));
     assert_eq!((&mine["MODE"], &mine["BASE_URL"]), (&text("dev"), &text("https://x")));

@@ -1,6 +1,6 @@
 use super::*;
 use crate::pki::leaf::build_tbs;
-use crate::pki::testing::{NOW, Order, issuer, order};
+use crate::pki::testing::{NOW, Order, constrained_issuer, issuer, order};
 use crate::pki::{Period, Serial, sigalg, tbs};
 use const_oid::db::rfc5280::{ID_KP_CLIENT_AUTH, ID_KP_CODE_SIGNING, ID_KP_SERVER_AUTH};
 use core::time::Duration;
@@ -141,6 +141,26 @@ fn nothing_outside_the_issuers_validity_passes() {
     let order = Order { issuer: younger, ..good() };
     let faults = check(&tbs, &order.request()).unwrap_err();
     assert!(faults.iter().any(|fault| fault.part == "validity" && fault.expected == "within the issuer's"));
+}
+
+#[test]
+fn names_outside_the_issuers_name_constraints_are_found() {
+    // The builder leaves them to those who take the order; here is the last chance.
+    let lint = |dns: &[&str], ips: &[&str], names: &[&str]| {
+        let mut order = Order { issuer: constrained_issuer(dns, ips), ..good() };
+        order.names =
+            names.iter().map(|name| Identifier::ip(name).unwrap_or_else(|_| Identifier::dns(name).unwrap())).collect();
+        let found = check(&build_tbs(&order.request()).unwrap(), &order.request());
+        found.map_or_else(|faults| faults.iter().map(ToString::to_string).collect(), |_| vec![])
+    };
+    let found = |name| format!("subjectAltName: expected within the issuer's name constraints, found {name}");
+    let both = (&["in.test"], &["10.0.0.0/9"]);
+    assert_eq!(lint(both.0, both.1, &["in.test", "*.in.test", "www.in.test", "10.1.2.3"]), [""; 0]);
+    assert_eq!(lint(both.0, both.1, &["in.test", "*.test"]), [found("*.test")]);
+    let outside = lint(both.0, both.1, &["a.test", "in.test", "10.128.0.0", "2001:db8::1"]);
+    assert_eq!(outside, ["a.test", "10.128.0.0", "2001:db8::1"].map(found));
+    assert_eq!(lint(&["in.test"], &[], &["in.test", "10.1.2.3"]), [found("10.1.2.3")]);
+    assert_eq!(lint(&[], &["10.0.0.0/9"], &["in.test", "10.1.2.3"]), [found("in.test")]);
 }
 
 #[test]

@@ -1,0 +1,38 @@
+//! `dev --key-binding`: issuers' keys as keys that the runtime holds, in place of texts.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use anyhow::{Context, Result};
+use selvedge::values::SigAlg;
+use selvedge::values::native_crypto::NativeKey;
+use zeroize::Zeroizing;
+
+use super::capnp::Binding;
+
+/// Binds every issuer's key (`ISSUER_KEY`, `ISSUER_KEY_2`, …) that is the text of a file as a key.
+///
+/// # Errors
+/// When a file is unreadable, or no issuer's key.
+pub fn bind_keys(bindings: &mut BTreeMap<String, Binding>) -> Result<()> {
+    for (name, binding) in bindings.iter_mut().filter(|(name, _)| name.starts_with("ISSUER_KEY")) {
+        let Binding::File(file) = binding else { continue };
+        let pem =
+            Zeroizing::new(fs::read_to_string(&*file).with_context(|| format!("cannot read {}", file.display()))?);
+        let key = NativeKey::from_pkcs8_pem(&pem).with_context(|| file.display().to_string())?;
+        let algorithm =
+            webcrypto(key.algorithm()).with_context(|| format!("{name} is of a kind that issuers do not have"))?;
+        *binding = Binding::Key(file.clone(), algorithm.to_owned());
+    }
+    Ok(())
+}
+
+/// What WebCrypto calls the algorithm with which such a key signs certificates (W3C Web Cryptography §20, §23), as JSON.
+pub fn webcrypto(algorithm: SigAlg) -> Option<&'static str> {
+    match algorithm {
+        SigAlg::Es256 => Some(r#"{"name":"ECDSA","namedCurve":"P-256"}"#),
+        SigAlg::Es384 => Some(r#"{"name":"ECDSA","namedCurve":"P-384"}"#),
+        SigAlg::Rs256 => Some(r#"{"name":"RSASSA-PKCS1-v1_5","hash":"SHA-256"}"#),
+        _ => None,
+    }
+}

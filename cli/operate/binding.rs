@@ -1,0 +1,264 @@
+//! An issuer's key as a binding of Cloudflare's kind `secret_key`: the Worker gets a key that signs, and nobody can read
+//! it again. Wrangler has no command for that; the API has.
+
+use anyhow::{Context, Result, bail};
+use data_encoding::BASE64;
+use selvedge::ca::authority::{PLACES, name_of};
+use selvedge::pki::key::KeyKind;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use url::Url;
+
+use super::files::CaFiles;
+use super::secret::{KeyFault, PrivateKey, Secret};
+use super::worker::Worker;
+use super::{Place, check, now, web};
+use crate::keys::{leave_no_core, quoted};
+use crate::tools::say;
+
+/// The variable with the API token.
+const TOKEN: &str = "CLOUDFLARE_API_TOKEN";
+/// The variable with the account.
+const ACCOUNT: &str = "CLOUDFLARE_ACCOUNT_ID";
+
+/// What `secret-key` can be told.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Options {
+    #[command(flatten)]
+    place: Place,
+    /// The place of the issuer whose key it is.
+    #[arg(long = "place", value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=i64::from(PLACES)))]
+    number: u8,
+    /// The Worker's name, in place of the one in wrangler.toml.
+    #[arg(long, value_name = "NAME")]
+    script: Option<String>,
+    #[command(flatten)]
+    api: ApiOptions,
+}
+
+/// Where the API is, and for whom.
+#[derive(Clone, Debug, clap::Args)]
+pub struct ApiOptions {
+    /// The Cloudflare account, in place of CLOUDFLARE_ACCOUNT_ID and of account_id in wrangler.toml.
+    #[arg(long, value_name = "ID")]
+    account: Option<String>,
+    /// Cloudflare's API.
+    #[arg(long, value_name = "URL", default_value = "https://api.cloudflare.com/client/v4")]
+    api: String,
+}
+
+/// Stores the key of one issuer.
+///
+/// # Errors
+/// When the key or the chain is not as it should be, when the token or the account is missing, and when Cloudflare
+/// refuses.
+pub fn run(options: &Options) -> Result<()> {
+    leave_no_core()?;
+    let files = CaFiles::read(&options.place.ca)?;
+    let wrong = check::key(&files, options.number, now()?);
+    if !wrong.is_empty() {
+        let list: Vec<String> = wrong.iter().map(|finding| format!("\n  - {finding}")).collect();
+        bail!("nothing was sent:{}", list.concat());
+    }
+    let (script, account) = match (&options.script, Worker::read(&options.place.wrangler)) {
+        (Some(script), worker) => (script.clone(), worker.ok().and_then(|worker| worker.account)),
+        (None, worker) => worker.map(|worker| (worker.name, worker.account))?,
+    };
+    let api = Api::new(&options.api, account, &script)?;
+    let file = files.issuer(options.number).and_then(|issuer| issuer.key.as_ref()).context("there is no key")?;
+    api.put_key(&name_of("ISSUER_KEY", options.number), &file.text)
+}
+
+/// The API, for one Worker.
+pub struct Api {
+    url: Url,
+    script: String,
+    token: Secret,
+}
+
+/// What the API answers ([envelope](https://developers.cloudflare.com/fundamentals/api/how-to/make-api-calls/)).
+#[derive(Deserialize)]
+struct Envelope {
+    success: bool,
+    #[serde(default)]
+    errors: Vec<ApiError>,
+}
+
+#[derive(Deserialize)]
+struct ApiError {
+    #[serde(default)]
+    code: i64,
+    #[serde(default)]
+    message: String,
+}
+
+impl Api {
+    /// The API for the Worker `script`, with the token of the environment; `account` is the one that `wrangler.toml`
+    /// names.
+    ///
+    /// # Errors
+    /// When token or account is missing, or the URL is not safe.
+    pub fn new(options: &ApiOptions, account: Option<String>, script: &str) -> Result<Self> {
+        let set =
+            |name: &str| std::env::var(name).ok().map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+        let token = set(TOKEN).with_context(|| {
+            format!(
+                "{TOKEN} is not set: make a token with the permission \"Workers Scripts: Edit\" for your account (in \
+                 Cloudflare's dashboard, under My Profile, API Tokens), and set it in the environment, not on the command \
+                 line"
+            )
+        })?;
+        let account = options.account.clone().or_else(|| set(ACCOUNT)).or(account).with_context(|| {
+            format!(
+                "the Cloudflare account is not known: give its ID with --account, in {ACCOUNT}, or as account_id in \
+                 wrangler.toml (`cargo run -- tool wrangler whoami` shows it)"
+            )
+        })?;
+        for (what, text) in [("account ID", account.as_str()), ("name of a Worker", script)] {
+            let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+            if text.is_empty() || !text.bytes().all(plain) {
+                bail!("{text:?} is no {what}");
+            }
+        }
+        let base = web::safe_url(&options.api).context("--api")?;
+        let base = base.as_str().trim_end_matches('/');
+        let url = Url::parse(&format!("{base}/accounts/{account}/workers/scripts/{script}/secrets"))?;
+        Ok(Self { url, script: script.to_owned(), token: Secret::new(token) })
+    }
+
+    /// Stores a private key (PKCS#8 PEM) under this name.
+    ///
+    /// # Errors
+    /// When it is no key of an issuer, and when Cloudflare does not answer or refuses.
+    pub fn put_key(&self, name: &str, pem: &Secret) -> Result<()> {
+        let key = PrivateKey::read(pem).map_err(|fault: KeyFault| anyhow::anyhow!("{name} is unusable: {fault:?}"))?;
+        let der = Secret::new(BASE64.encode(key.der()));
+        let agent = web::agent(None)?;
+        let request = agent.put(self.url.as_str()).config();
+        let request = if web::is_here(&self.url) { request.proxy(None) } else { request };
+        let request = request.build().header("Authorization", format!("Bearer {}", self.token.reveal()));
+        let asked = format!("storing {name} for the Worker {:?}", self.script);
+        let request = request.header("Content-Type", "application/json");
+        let sent = request.send(body(name, key.kind(), &der).to_string());
+        // The library's errors say what failed, never what was sent.
+        let sent = sent.with_context(|| format!("{asked}: Cloudflare's API does not answer at {}", self.url))?;
+        let answer = web::answer(sent).with_context(|| format!("{asked}: the answer cannot be read"))?;
+        if let Err(refusal) = judge(answer.status, &answer.body, name) {
+            // Whoever answers may repeat what was sent.
+            let shown = refusal.replace(self.token.reveal(), "…").replace(der.reveal(), "…");
+            bail!("{asked}: {shown}");
+        }
+        say(format!("{name} is stored as a key ({}) that signs and that nobody can read", key.kind()));
+        Ok(())
+    }
+}
+
+/// The request that stores a key.
+fn body(name: &str, kind: KeyKind, der: &Secret) -> Value {
+    let algorithm = match kind {
+        KeyKind::EcP384 => json!({ "name": "ECDSA", "namedCurve": "P-384" }),
+        KeyKind::Rsa { .. } => json!({ "name": "RSASSA-PKCS1-v1_5", "hash": "SHA-256" }),
+        // Ed25519 keys are refused where keys are read.
+        KeyKind::EcP256 | KeyKind::Ed25519 => json!({ "name": "ECDSA", "namedCurve": "P-256" }),
+    };
+    json!({
+        "type": "secret_key",
+        "name": name,
+        "format": "pkcs8",
+        "algorithm": algorithm,
+        "usages": ["sign"],
+        "key_base64": der.reveal(),
+    })
+}
+
+/// Whether the API did it; else what it said, and what to do.
+fn judge(status: u16, body: &[u8], name: &str) -> Result<(), String> {
+    let envelope: Envelope = match serde_json::from_slice(body) {
+        Ok(envelope) => envelope,
+        Err(_) => {
+            let shown: String = web::plain(&String::from_utf8_lossy(body)).chars().take(200).collect();
+            return Err(format!("status {status}, and no answer of Cloudflare's API: {shown:?}; check --api"));
+        }
+    };
+    if envelope.success && (200..300).contains(&status) {
+        return Ok(());
+    }
+    let said: Vec<String> =
+        envelope.errors.iter().map(|error| format!("{} (code {})", web::plain(&error.message), error.code)).collect();
+    let said = if said.is_empty() { "no reason given".to_owned() } else { said.join("; ") };
+    let codes: Vec<i64> = envelope.errors.iter().map(|error| error.code).collect();
+    let todo = advice(status, &codes, name);
+    Err(format!("Cloudflare refused (status {status}): {said}. {todo}"))
+}
+
+fn advice(status: u16, codes: &[i64], name: &str) -> String {
+    if codes.iter().any(|code| [10007, 10090].contains(code)) {
+        return "There is no such Worker: `selvedge deploy` makes it; or check --script and --account".to_owned();
+    }
+    if codes.contains(&10053) {
+        return format!("The name is taken by a variable: take {name} out of [vars] in wrangler.toml and deploy first");
+    }
+    if codes.iter().any(|code| [10214, 10215].contains(code)) {
+        return "A newer version of the Worker waits to be deployed: deploy that first (`selvedge deploy`)".to_owned();
+    }
+    match status {
+        401 | 403 => format!(
+            "The token in {TOKEN} has to be valid, and to have the permission \"Workers Scripts: Edit\" for this account"
+        ),
+        404 => "Check --account and --api".to_owned(),
+        429 => "Too many requests: try again in a few minutes".to_owned(),
+        500.. => "That is Cloudflare's fault, as a rule: try again in a few minutes (https://www.cloudflarestatus.com)"
+            .to_owned(),
+        _ => "Nothing was stored; set it as a text instead (`selvedge deploy` without --key-binding) if this does not \
+              go away"
+            .to_owned(),
+    }
+}
+
+/// The command that stores this issuer's key.
+pub fn line(place: &Place, number: u8) -> String {
+    let number = if number == 1 { String::new() } else { format!(" --place {number}") };
+    format!("cargo run -- secret-key --ca {} --wrangler {}{number}", quoted(&place.ca), quoted(&place.wrangler))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_of_key_is_sent_as_what_it_is() {
+        let sent = |kind| body("ISSUER_KEY_2", kind, &Secret::new("AAAA".to_owned()));
+        assert_eq!(
+            sent(KeyKind::EcP256),
+            json!({"type": "secret_key", "name": "ISSUER_KEY_2", "format": "pkcs8",
+                   "algorithm": {"name": "ECDSA", "namedCurve": "P-256"}, "usages": ["sign"], "key_base64": "AAAA"})
+        );
+        assert_eq!(sent(KeyKind::EcP384)["algorithm"]["namedCurve"], "P-384");
+        assert_eq!(
+            sent(KeyKind::Rsa { bits: 3072 })["algorithm"],
+            json!({"name": "RSASSA-PKCS1-v1_5", "hash": "SHA-256"})
+        );
+    }
+
+    #[test]
+    fn a_refusal_is_told_with_what_to_do() {
+        let refused = |status, body: &str| judge(status, body.as_bytes(), "ISSUER_KEY").unwrap_err();
+        let with = |code: i64| format!("{{\"success\":false,\"errors\":[{{\"code\":{code},\"message\":\"Says\"}}]}}");
+        assert_eq!(judge(200, br#"{"success":true,"errors":[],"result":{}}"#, "X"), Ok(()));
+        for (status, code, todo) in [
+            (404, 10007, "selvedge deploy"),
+            (400, 10053, "take ISSUER_KEY out of [vars]"),
+            (400, 10215, "deploy that first"),
+            (403, 10000, "Workers Scripts: Edit"),
+            (429, 971, "try again"),
+            (502, 0, "Cloudflare's fault"),
+            (400, 1, "without --key-binding"),
+        ] {
+            let said = refused(status, &with(code));
+            assert!(said.contains("Says") && said.contains(&format!("code {code}")) && said.contains(todo), "{said}");
+        }
+        assert!(refused(200, &with(1)).contains("Cloudflare refused"));
+        assert!(refused(403, r#"{"success":false}"#).contains("no reason given"));
+        assert!(refused(502, "<html>").contains("no answer of Cloudflare's API: \"<html>\""));
+    }
+}

@@ -1,0 +1,128 @@
+//! An issuer's chain and key, against each other and the root.
+
+use selvedge::pki::{Issuer, pem};
+use selvedge::values::native_crypto::NativeCrypto;
+use selvedge::values::x509::Parts;
+
+use super::super::files::{CaFiles, IssuerFiles};
+use super::super::secret::{KeyFault, PrivateKey};
+use super::super::x509::{Signed, called, ready};
+use super::root::Root;
+use super::{Finding, closed};
+use crate::keys::issuer_file;
+
+/// Looks at the files of an issuer.
+pub fn check(files: &CaFiles, issuer: &IssuerFiles, root: Option<&Root>, found: &mut Vec<Finding>) {
+    let path = |kind: &str| files.path(&issuer_file(issuer.place, kind)).display().to_string();
+    let spki = issuer.chain.as_deref().and_then(|text| chain(&path("pem"), text, root, found));
+    if let Some(file) = &issuer.key {
+        closed(file, found);
+        let read = PrivateKey::read(&file.text);
+        found.extend(key_finding(&path("key"), &path("pem"), &read, spki.as_deref(), root));
+    }
+    match (&issuer.chain, &issuer.key) {
+        (None, Some(_)) if issuer.requested => found.push(Finding::warning(
+            format!("{} waits for its certificate, so that issuer is not deployed", path("csr")),
+            "Have it signed, then `selvedge issuer import`",
+        )),
+        (None, Some(_)) => found.push(Finding::wrong(
+            format!("{} is there, and its certificate {} is not: the issuer is half made", path("key"), path("pem")),
+            "Restore the certificate from a copy, or move the key out of the folder",
+        )),
+        (Some(_), None) => found.push(Finding::wrong(
+            format!("{} is there, and its key {} is not", path("pem"), path("key")),
+            "Restore the key from a copy; without one, make the next issuer with `selvedge issuer new`",
+        )),
+        _ => {}
+    }
+}
+
+/// Looks at a chain; gives the issuer's public key where it can be read.
+fn chain(path: &str, text: &str, root: Option<&Root>, found: &mut Vec<Finding>) -> Option<Vec<u8>> {
+    let again = "Restore it from a copy, or take the chain as it came from the CA above with `selvedge issuer import`";
+    let issuer = match Issuer::from_pem_chain(text) {
+        Ok(issuer) => issuer,
+        Err(fault) => {
+            found.push(Finding::wrong(format!("{path} cannot be used: {fault}"), again));
+            return None;
+        }
+    };
+    if let Some(Err(fault)) = ready(issuer.check_signatures(&NativeCrypto)) {
+        found.push(Finding::wrong(format!("{path} cannot be used: {fault}"), again));
+    }
+    if let Some(what) = root.and_then(|root| unrooted(text, root)) {
+        found.push(Finding::wrong(
+            format!("{path} {what}"),
+            "Add the certificates that are missing in between, the one above each after it and without the root; or put \
+             the root that belongs to it into root.pem",
+        ));
+    }
+    Some(issuer.public_key().spki_der().to_vec())
+}
+
+/// Why the last certificate of a chain is not issued by the root, as a clause about the file.
+fn unrooted(text: &str, root: &Root) -> Option<String> {
+    let ders = pem::read_certificates(text).ok()?;
+    let last = Parts::read(ders.last()?).ok()?;
+    if last.issuer != root.subject() {
+        return Some(format!(
+            "does not lead to the root: its last certificate, {}, is issued by {}, and root.pem is {}",
+            called(last.subject),
+            called(last.issuer),
+            root.name()
+        ));
+    }
+    (!Signed::from(&last).is_by(root.spki())).then(|| {
+        format!(
+            "does not lead to the root: its last certificate, {}, names {} as its issuer, but is not signed by the key of \
+             root.pem",
+            called(last.subject),
+            root.name()
+        )
+    })
+}
+
+/// What is wrong with a key, as it was read.
+fn key_finding(
+    path: &str,
+    chain: &str,
+    read: &Result<PrivateKey, KeyFault>,
+    spki: Option<&[u8]>,
+    root: Option<&Root>,
+) -> Option<Finding> {
+    let key = match read {
+        Ok(key) => key,
+        Err(fault) => return Some(unusable(path, fault)),
+    };
+    if root.is_some_and(|root| root.spki() == key.spki()) {
+        return Some(Finding::wrong(format!("{path} is the key of the ROOT"), Root::KEY_TODO));
+    }
+    spki.is_some_and(|spki| spki != key.spki()).then(|| {
+        Finding::wrong(
+            format!("{path} is not the key of the first certificate in {chain}"),
+            "Take both from the same `selvedge init` or `selvedge issuer`; restore the one that was replaced",
+        )
+    })
+}
+
+fn unusable(path: &str, fault: &KeyFault) -> Finding {
+    match fault {
+        KeyFault::Encrypted => Finding::wrong(
+            format!("{path} is an encrypted key, as the root's is; an issuer's is not, for the Worker has to use it"),
+            Root::KEY_TODO,
+        ),
+        KeyFault::Form(label) => Finding::wrong(
+            format!("{path} is a PEM {label:?}; a key has to be PKCS#8, \"PRIVATE KEY\""),
+            format!(
+                "Convert it with `openssl pkcs8 -topk8 -nocrypt -in {path} -out {path}.new`, and put that in its place"
+            ),
+        ),
+        KeyFault::Unreadable => Finding::wrong(
+            format!("{path} cannot be read as a private key (PKCS#8 in PEM)"),
+            "Restore it from a copy; without one, make the next issuer with `selvedge issuer new`",
+        ),
+        KeyFault::Kind(what) => {
+            Finding::wrong(format!("the key {path} {what}"), "Make an issuer with another key: `selvedge issuer new`")
+        }
+    }
+}

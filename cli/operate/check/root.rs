@@ -1,0 +1,97 @@
+//! The root: its certificate, and that its key is elsewhere.
+
+use selvedge::pki::pem;
+use selvedge::values::Time;
+use selvedge::values::x509::Parts;
+
+use super::super::files::CaFiles;
+use super::super::x509::{Signed, called};
+use super::{Finding, closed_path};
+
+/// The root certificate.
+pub struct Root {
+    der: Vec<u8>,
+    spki: Vec<u8>,
+    subject: Vec<u8>,
+    name: String,
+}
+
+impl Root {
+    /// The certificate in DER.
+    pub fn der(&self) -> &[u8] {
+        &self.der
+    }
+
+    /// Its public key.
+    pub fn spki(&self) -> &[u8] {
+        &self.spki
+    }
+
+    /// Its name in DER.
+    pub fn subject(&self) -> &[u8] {
+        &self.subject
+    }
+
+    /// Its name for people.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+/// Looks at `root.pem` and `root.key`; gives the root where it can be read.
+pub fn check(files: &CaFiles, now: Time, found: &mut Vec<Finding>) -> Option<Root> {
+    if let Some((path, mode)) = &files.root_key {
+        closed_path(path, *mode, found);
+        found.push(Finding::warning(
+            format!("{} lies beside the keys that are in use", path.display()),
+            "Take it offline, with a copy elsewhere: it is needed for the next issuer only, and whoever has it and its \
+             passphrase can be any CA below this root",
+        ));
+    }
+    let path = files.path("root.pem");
+    let shown = path.display();
+    let Some(text) = &files.root else {
+        found.push(Finding::wrong(
+            format!("There is no {shown}, to which the issuers' chains have to lead"),
+            "Put the root certificate there; `selvedge init` and `selvedge issuer import` do",
+        ));
+        return None;
+    };
+    match read(text, now) {
+        Ok((root, None)) => Some(root),
+        Ok((root, Some((what, todo)))) => {
+            found.push(Finding::wrong(format!("{shown} {what}"), todo));
+            Some(root)
+        }
+        Err(what) => {
+            found.push(Finding::wrong(format!("{shown} {what}"), "Put the root certificate there, alone, as PEM"));
+            None
+        }
+    }
+}
+
+/// Something wrong and what to do, as clauses.
+type Fault = (String, &'static str);
+
+fn read(text: &str, now: Time) -> Result<(Root, Option<Fault>), String> {
+    let ders = pem::read_certificates(text).map_err(|fault| format!("is no root certificate: {fault}"))?;
+    let [der] =
+        <[Vec<u8>; 1]>::try_from(ders).map_err(|all| format!("has {} certificates instead of one", all.len()))?;
+    let parts = Parts::read(&der).map_err(|error| format!("cannot be read: {error}"))?;
+    if parts.issuer != parts.subject {
+        return Err(format!("is no root: {} is issued by {}", called(parts.subject), called(parts.issuer)));
+    }
+    if !Signed::from(&parts).is_by(parts.spki) {
+        return Err("is no root: it is not signed by its own key".to_owned());
+    }
+    let fault = if now < parts.not_before {
+        Some((format!("is valid from {} only", parts.not_before.rfc3339()), "Check this machine's clock"))
+    } else if now.secs() > parts.not_after.secs() {
+        let what = format!("was valid until {}", parts.not_after.rfc3339());
+        Some((what, "Nobody can verify a certificate below it any more: make a new CA with `selvedge init`"))
+    } else {
+        None
+    };
+    let (spki, subject, name) = (parts.spki.to_vec(), parts.subject.to_vec(), called(parts.subject));
+    Ok((Root { der, spki, subject, name }, fault))
+}

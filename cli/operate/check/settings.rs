@@ -1,0 +1,189 @@
+//! What `wrangler.toml` says, against the folder, and as the Worker would read it.
+
+use selvedge::ca::authority::{PLACES, name_of};
+use selvedge::ca::settings::Settings;
+use selvedge::pki::{Issuer, IssuerFault, pem};
+use selvedge::values::Time;
+
+use super::super::files::CaFiles;
+use super::super::worker::Worker;
+use super::root::Root;
+use super::{Finding, no_issuer};
+use crate::keys::issuer_file;
+
+/// What stands in `wrangler.toml` until somebody puts an address there.
+const EXAMPLE: &str = "https://ca.example.org";
+
+/// The longest variable that Cloudflare takes, in bytes.
+const LONGEST: usize = 5 * 1024;
+
+/// Looks at the settings that belong to the issuers, and at those that a person has to have changed.
+pub fn check(files: &CaFiles, worker: &Worker, now: Time, found: &mut Vec<Finding>) {
+    let file = worker.file().display();
+    match worker.var("BASE_URL") {
+        Some(EXAMPLE) => found.push(Finding::wrong(
+            format!("BASE_URL in {file} is the example, {EXAMPLE}"),
+            "Set it to the address of your Worker; it can never change, for account URLs begin with it",
+        )),
+        Some(_) => {}
+        None => found.push(Finding::wrong(
+            format!("{file} has no BASE_URL under [vars]"),
+            "Set it to the address of your Worker, like https://ca.corp.example",
+        )),
+    }
+    for name in secret_names() {
+        if worker.var(&name).is_some() {
+            found.push(Finding::wrong(
+                format!(
+                    "{name} stands in {file}, where everybody can read it who sees the file or the Worker's settings"
+                ),
+                "Take it out, take what it protects for stolen, and make a new one",
+            ));
+        }
+    }
+    for (name, text) in worker.vars().filter(|(_, text)| text.len() > LONGEST) {
+        found.push(Finding::wrong(
+            format!("{name} in {file} is {} bytes long, and Cloudflare takes {LONGEST}", text.len()),
+            "Make it shorter; of a chain, by shorter names and elliptic curves instead of RSA",
+        ));
+    }
+    if files.issuers.is_empty() {
+        found.push(no_issuer(files, 1));
+    }
+    for place in 1..=PLACES {
+        place_of(files, worker, place, now, found);
+    }
+}
+
+/// The names of the secrets that `deploy` stores.
+fn secret_names() -> impl Iterator<Item = String> {
+    (1..=PLACES).map(|place| name_of("ISSUER_KEY", place)).chain(["NONCE_KEY".to_owned()])
+}
+
+/// Looks at the settings of one issuer.
+fn place_of(files: &CaFiles, worker: &Worker, place: u8, now: Time, found: &mut Vec<Finding>) {
+    let (chain, from) = (name_of("ISSUER_CHAIN", place), name_of("ISSUER_FROM", place));
+    let file = worker.file().display();
+    let pem = files.path(&issuer_file(place, "pem")).display().to_string();
+    let there = files.issuer(place).and_then(|issuer| issuer.chain.as_deref());
+    match (there, worker.var(&chain)) {
+        (None, None) => return,
+        (None, Some(_)) => {
+            found.push(Finding::warning(
+                format!("{file} has {chain}, and there is no {pem} to hold it against"),
+                format!("Restore that file from a copy, or take {chain} out if its issuer is retired and over"),
+            ));
+            return;
+        }
+        (Some(_), None) => found.push(Finding::wrong(
+            format!("{pem} is there, and {file} has no {chain}"),
+            format!(
+                "Set {chain} under [vars] to what is in that file, as `selvedge init` and `selvedge issuer` do; or move \
+                 that issuer's files out of the folder if it is over"
+            ),
+        )),
+        (Some(there), Some(set)) if !same(there, set) => found.push(Finding::wrong(
+            format!("{chain} in {file} is another chain than {pem}"),
+            format!("Set it to what is in that file, or name the folder of the CA that {file} belongs to with --ca DIR"),
+        )),
+        _ => {}
+    }
+    let takes_over = worker.var(&from).map(Time::parse_rfc3339);
+    match takes_over {
+        None if place > 1 => found.push(Finding::wrong(
+            format!("{file} has no {from}, so the issuer of {pem} would never sign"),
+            format!("Set {from} under [vars] to the time from which it signs, like 2027-01-31T00:00:00Z"),
+        )),
+        Some(None) => found.push(Finding::wrong(
+            format!("{from} in {file} is {:?}, which is no time", worker.var(&from).unwrap_or_default()),
+            "Write it like 2027-01-31T00:00:00Z",
+        )),
+        _ => {}
+    }
+    if let Some(issuer) = there.and_then(|text| Issuer::from_pem_chain(text).ok()) {
+        let from = takes_over.flatten().unwrap_or(Time::from_millis(0));
+        found.extend(time(&pem, &issuer, from, is_followed(worker, place, from, now), now));
+    }
+}
+
+/// Whether two PEM texts have the same certificates.
+fn same(one: &str, other: &str) -> bool {
+    matches!((pem::read_certificates(one), pem::read_certificates(other)), (Ok(one), Ok(other)) if one == other)
+}
+
+/// Whether another issuer has taken over since the one in this place did.
+fn is_followed(worker: &Worker, place: u8, from: Time, now: Time) -> bool {
+    (1..=PLACES).filter(|other| *other != place && worker.var(&name_of("ISSUER_CHAIN", *other)).is_some()).any(
+        |other| {
+            let later = worker.var(&name_of("ISSUER_FROM", other)).and_then(Time::parse_rfc3339);
+            later.is_some_and(|later| later > from && later <= now)
+        },
+    )
+}
+
+/// What the clock says about a chain.
+fn time(path: &str, issuer: &Issuer, takes_over: Time, followed: bool, now: Time) -> Option<Finding> {
+    match issuer.check_time(now) {
+        // One that is over and was followed by another harms nobody.
+        Err(IssuerFault::Expired(..)) if followed => Some(Finding::warning(
+            format!("{path} is over, and another issuer has taken over from it"),
+            "`selvedge status` says when it may be taken away",
+        )),
+        // One that is made for later has to begin only before it takes over.
+        Err(IssuerFault::NotYetValid(..)) if takes_over > now && takes_over >= issuer.not_before() => None,
+        Err(fault @ IssuerFault::Expired(..)) => Some(Finding::wrong(
+            format!("{path} cannot be used: {fault}"),
+            "Make the next issuer with `selvedge issuer new`",
+        )),
+        Err(fault) => Some(Finding::wrong(
+            format!("{path} cannot be used: {fault}"),
+            "Check this machine's clock, or let the issuer take over later (ISSUER_FROM)",
+        )),
+        Ok(()) => None,
+    }
+}
+
+/// Looks at `ROOT_CERTIFICATE`.
+pub fn root(files: &CaFiles, root: Option<&Root>, worker: &Worker, found: &mut Vec<Finding>) {
+    let Some(root) = root else { return };
+    let (file, path) = (worker.file().display(), files.path("root.pem"));
+    let path = path.display();
+    match worker.var("ROOT_CERTIFICATE") {
+        None => found.push(Finding::warning(
+            format!(
+                "{file} has no ROOT_CERTIFICATE, so the Worker would not know the root's key if it were given that"
+            ),
+            format!("Set it under [vars] to what is in {path}"),
+        )),
+        Some(text) if pem::read_certificates(text).is_ok_and(|ders| ders == [root.der()]) => {}
+        Some(_) => found.push(Finding::wrong(
+            format!("ROOT_CERTIFICATE in {file} is another than {path}"),
+            format!(
+                "Set it to what is in that file, or name the folder of the CA that {file} belongs to with --ca DIR"
+            ),
+        )),
+    }
+}
+
+/// Has the Worker's own code read the settings: what it refuses would be an authority that answers 500.
+pub fn as_the_worker(files: &CaFiles, worker: &Worker, now: Time, found: &mut Vec<Finding>) {
+    let nonce_key = files.nonce.as_ref().map(|file| file.text.reveal());
+    let value = |name: &str| match name {
+        "NONCE_KEY" => nonce_key.map(str::to_owned),
+        // Whether there are keys, a secret says that is not here.
+        "EXTERNAL_ACCOUNT_REQUIRED" if worker.var("EAB_KEYS").is_none() => None,
+        name => worker.var(name).map(str::to_owned),
+    };
+    let file = worker.file().display();
+    let todo = format!("Set it right in {file}");
+    match Settings::read(&value, now) {
+        Ok(settings) => {
+            let sentences = settings.problems.into_iter().map(|text| text.trim_end_matches('.').to_owned());
+            found.extend(sentences.map(|text| Finding::warning(text, todo.clone())));
+        }
+        Err(text) => {
+            let what = format!("The Worker would refuse to work: {}", text.trim_end_matches('.'));
+            found.push(Finding::wrong(what, todo));
+        }
+    }
+}

@@ -1,0 +1,315 @@
+//! `deploy`: checks all, stores the secrets that the Worker lacks, then has wrangler deploy it.
+//!
+//! The secrets come first, for the deployment brings the chains: a Worker that has a key and not yet its chain goes on as
+//! before, and one with a chain whose key is missing would not. On a first deployment wrangler makes an empty Worker for
+//! the first secret.
+//!
+//! A secret that is there is not put again, which would be wrong where another issuer's key lies in that place. What the
+//! Worker has nobody can read; so the authority itself is asked which issuers it has.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use selvedge::ca::authority::{PLACES, name_of};
+use selvedge::pki::Issuer;
+
+use super::binding::{self, Api, ApiOptions};
+use super::check::{self, Finding, Weight};
+use super::files::{CaFiles, SecretFile};
+use super::status::{self, facts::Authority};
+use super::worker::Worker;
+use super::wrangler::{Listed, Wrangler};
+use super::{Place, now, print, web};
+use crate::keys::{leave_no_core, quoted};
+use crate::tools::{Toolbox, say};
+
+/// What `deploy` can be told.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Options {
+    #[command(flatten)]
+    place: Place,
+    /// Check everything, have wrangler build without uploading, and print what would be run.
+    #[arg(long)]
+    dry_run: bool,
+    /// Store the secrets also where the Worker has some of these names already.
+    #[arg(long)]
+    replace_secrets: bool,
+    /// Store issuers' keys as keys that nobody can read (see `secret-key`), not as texts.
+    #[arg(long)]
+    key_binding: bool,
+    #[command(flatten)]
+    api: ApiOptions,
+    /// A program to run in place of the pinned wrangler.
+    #[arg(long, value_name = "PROGRAM", hide = true)]
+    wrangler_program: Option<PathBuf>,
+}
+
+/// A secret that the Worker has to have.
+struct Wanted<'a> {
+    name: String,
+    file: &'a SecretFile,
+    /// The issuer whose key it is: its place, and the authority's name for it.
+    issuer: Option<(u8, String)>,
+    /// Whether it is stored as a key, not as a text.
+    as_key: bool,
+}
+
+/// The issuers of the authority as it runs: place and name for the key.
+type Running = Vec<(u8, String)>;
+
+impl Wanted<'_> {
+    /// What Cloudflare calls its kind.
+    fn kind(&self) -> &'static str {
+        if self.as_key { "secret_key" } else { "secret_text" }
+    }
+}
+
+/// What is done with a secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    Store,
+    Replace,
+    /// It is there, and no issuer of the running authority uses it: whose key it is cannot be known.
+    Again,
+    /// It is there, and stays.
+    Keep,
+    /// It is there as another kind, and stays.
+    KeepOther,
+    /// It is there, and is the key of another issuer.
+    Clash,
+}
+
+/// Deploys the CA.
+///
+/// # Errors
+/// When something is wrong, each thing with what to do about it; then nothing was done. When wrangler or Cloudflare
+/// refuses: what was done until then is said.
+pub fn run(options: &Options, toolbox: &Toolbox) -> Result<ExitCode> {
+    leave_no_core()?;
+    let worker = Worker::read(&options.place.wrangler)?;
+    let files = CaFiles::read(&options.place.ca)?;
+    if !tell(&check::deployment(&files, &worker, now()?)) {
+        return Ok(ExitCode::FAILURE);
+    }
+    let program = options.wrangler_program.as_deref();
+    let program = program.map(Path::canonicalize).transpose().context("--wrangler-program")?;
+    let wrangler = Wrangler::new(toolbox, program.as_deref(), worker.file())?;
+    let wanted = wanted(&files, options.key_binding)?;
+    if options.dry_run {
+        wrangler.run(&["deploy", "--dry-run"])?;
+        print(&commands(options, &wanted));
+        return Ok(ExitCode::SUCCESS);
+    }
+    // What is missing for the last step is to be known before the first.
+    let api = options.key_binding.then(|| Api::new(&options.api, worker.account.clone(), &worker.name)).transpose()?;
+    let listed = wrangler.secrets(&worker.name)?.unwrap_or_default();
+    check_unseen(&files, &worker, &listed)?;
+    let running = if listed.is_empty() { None } else { running(&worker) };
+    let steps = wanted.iter().map(|secret| (secret, step(secret, &listed, running.as_ref(), options.replace_secrets)));
+    let steps: Vec<_> = steps.collect();
+    if let Some((secret, _)) = steps.iter().find(|(_, step)| *step == Step::Clash) {
+        bail!(clash(&secret.name, worker.file()));
+    }
+    let mut stored = Vec::new();
+    for (secret, step) in steps {
+        store(secret, step, &wrangler, api.as_ref()).with_context(|| so_far(&stored))?;
+        if !matches!(step, Step::Keep | Step::KeepOther) {
+            stored.push(secret.name.clone());
+        }
+    }
+    wrangler.run(&["deploy"]).with_context(|| so_far(&stored))?;
+    print(&next(options, &worker));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Says what was found; whether the CA may be deployed.
+fn tell(findings: &[Finding]) -> bool {
+    let (wrong, warnings): (Vec<_>, Vec<_>) = findings.iter().partition(|finding| finding.weight == Weight::Wrong);
+    for warning in warnings {
+        say(format!("warning: {warning}"));
+    }
+    for finding in &wrong {
+        say(format!("wrong: {finding}"));
+    }
+    match wrong.len() {
+        0 => return true,
+        1 => say("nothing was done: set this right, then deploy again"),
+        n => say(format!("nothing was done: set these {n} things right, then deploy again")),
+    }
+    false
+}
+
+/// The secrets that the Worker has to have. The first one is a text: for it wrangler makes a Worker where there is none,
+/// which Cloudflare's API for keys does not.
+fn wanted(files: &CaFiles, key_binding: bool) -> Result<Vec<Wanted<'_>>> {
+    let nonce = files.nonce.as_ref().context("there is no nonce.key")?;
+    let mut all = vec![Wanted { name: "NONCE_KEY".to_owned(), file: nonce, issuer: None, as_key: false }];
+    for issuer in &files.issuers {
+        if let (Some(chain), Some(file)) = (&issuer.chain, &issuer.key) {
+            let id = Issuer::from_pem_chain(chain)?.id().to_owned();
+            let name = name_of("ISSUER_KEY", issuer.place);
+            all.push(Wanted { name, file, issuer: Some((issuer.place, id)), as_key: key_binding });
+        }
+    }
+    Ok(all)
+}
+
+/// The issuers of the authority as it runs; `None` where it does not answer, which is said.
+fn running(worker: &Worker) -> Option<Running> {
+    let base = worker.var("BASE_URL")?;
+    let asked = web::agent(None).and_then(|agent| status::authority(&agent, base));
+    match asked {
+        Ok(Authority::Works(overview)) => Some(overview.issuers.into_iter().map(|one| (one.place, one.id)).collect()),
+        Ok(Authority::Refuses(why)) => {
+            say(format!("warning: the authority that runs now does not work ({why})"));
+            None
+        }
+        Err(error) => {
+            say(format!("warning: which issuers the authority has now could not be asked: {error:#}"));
+            None
+        }
+    }
+}
+
+fn step(secret: &Wanted<'_>, listed: &[Listed], running: Option<&Running>, replace: bool) -> Step {
+    let there = listed.iter().find(|one| one.name == secret.name);
+    let used = match (&secret.issuer, running) {
+        (Some((place, id)), Some(running)) => {
+            Some(running.iter().find(|(used, _)| used == place).map(|(_, used)| used == id))
+        }
+        _ => None,
+    };
+    match there {
+        None => Step::Store,
+        Some(_) if replace => Step::Replace,
+        Some(_) if used == Some(None) => Step::Again,
+        Some(_) if used == Some(Some(false)) => Step::Clash,
+        // A key that is there as a key need not become a text again.
+        Some(one) if one.kind == secret.kind() || one.kind == "secret_key" => Step::Keep,
+        Some(_) => Step::KeepOther,
+    }
+}
+
+/// Refuses when an issuer is in `wrangler.toml` whose key is neither here nor at Cloudflare.
+fn check_unseen(files: &CaFiles, worker: &Worker, listed: &[Listed]) -> Result<()> {
+    for place in 1..=PLACES {
+        let (chain, key) = (name_of("ISSUER_CHAIN", place), name_of("ISSUER_KEY", place));
+        let here = files.issuer(place).is_some_and(|issuer| issuer.chain.is_some());
+        if worker.var(&chain).is_some() && !here && !listed.iter().any(|one| one.name == key) {
+            bail!(
+                "nothing was done: {} has {chain}, and {key} is neither in {} nor a secret of the Worker; restore the \
+                 issuer's files from a copy, or take {chain} out",
+                worker.file().display(),
+                files.dir.display()
+            );
+        }
+    }
+    Ok(())
+}
+
+fn clash(name: &str, settings: &Path) -> String {
+    format!(
+        "nothing was done: the authority that runs has another issuer in the place of {name}. If that one is to stay, give \
+         the new one a place of its own (`selvedge issuer new`); if it is to go, with all certificates that it issued, \
+         deploy with --replace-secrets: from then until {} is deployed, moments later, nothing can be issued",
+        settings.display()
+    )
+}
+
+fn store(secret: &Wanted<'_>, step: Step, wrangler: &Wrangler<'_>, api: Option<&Api>) -> Result<()> {
+    let name = &secret.name;
+    match step {
+        Step::Keep => say(format!("{name}: the Worker has it already; it stays (--replace-secrets puts it again)")),
+        Step::KeepOther => say(format!(
+            "{name}: the Worker has it already, as a text; it stays (--replace-secrets makes it a key that nobody can read)"
+        )),
+        Step::Store | Step::Replace | Step::Again | Step::Clash => {
+            let verb = if step == Step::Store { "storing it" } else { "storing it again" };
+            say(format!("{name}: {verb}, from {}", secret.file.path.display()));
+            match api {
+                Some(api) if secret.as_key => api.put_key(name, &secret.file.text)?,
+                _ => wrangler.put_secret(name, &secret.file.text)?,
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What a failure leaves behind.
+fn so_far(stored: &[String]) -> String {
+    let done = match stored {
+        [] => "no secret was changed".to_owned(),
+        names => format!("{} stored", names.join(" and ")),
+    };
+    format!("stopped: {done}, the Worker's code and settings are as they were; set it right and deploy again")
+}
+
+/// What a deployment would run.
+fn commands(options: &Options, wanted: &[Wanted<'_>]) -> String {
+    let settings = match options.place.wrangler.to_str() {
+        Some("wrangler.toml") => String::new(),
+        _ => format!(" --config {}", quoted(&options.place.wrangler)),
+    };
+    let mut out = "\nThe checks are passed. A deployment would run, for secrets that the Worker lacks:\n\n".to_owned();
+    for secret in wanted {
+        let line = match &secret.issuer {
+            Some((place, _)) if secret.as_key => binding::line(&options.place, *place),
+            _ => {
+                let (name, file) = (&secret.name, quoted(&secret.file.path));
+                format!("cargo run -- tool wrangler secret put {name}{settings} < {file}")
+            }
+        };
+        out.push_str(&format!("  {line}\n"));
+    }
+    out.push_str(&format!("\nand then:\n\n  cargo run -- tool wrangler deploy{settings}\n"));
+    out
+}
+
+/// What to try now.
+fn next(options: &Options, worker: &Worker) -> String {
+    let base = worker.var("BASE_URL").unwrap_or_default();
+    let (ca, settings) = (quoted(&options.place.ca), quoted(&options.place.wrangler));
+    format!(
+        "\nDeployed. To see whether it is up, and what has to be renewed when:\n\n  curl {base}/directory\n  cargo run -- \
+         status --ca {ca} --wrangler {settings}\n\nTo get a certificate, on a machine that the authority can reach:\n\n  \
+         certbot certonly --standalone --server {base}/directory -d NAME\n\nClients have to trust {ca}/root.pem for what \
+         it issues.\n"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::operate::secret::Secret;
+
+    fn file() -> SecretFile {
+        SecretFile { path: "x".into(), mode: 0o600, text: Secret::new(String::new()) }
+    }
+
+    #[test]
+    fn a_secret_that_is_there_stays_unless_it_is_to_be_replaced_or_is_not_used() {
+        let file = file();
+        let listed = |kind: &str| vec![Listed { name: "ISSUER_KEY_2".into(), kind: kind.into() }];
+        let wanted =
+            |as_key| Wanted { name: "ISSUER_KEY_2".into(), file: &file, issuer: Some((2, "ab".into())), as_key };
+        let (text, key) = (wanted(false), wanted(true));
+        assert_eq!(step(&text, &[], None, false), Step::Store);
+        assert_eq!(step(&text, &listed("secret_text"), None, false), Step::Keep);
+        assert_eq!(step(&text, &listed("secret_key"), None, false), Step::Keep);
+        assert_eq!(step(&key, &listed("secret_text"), None, false), Step::KeepOther);
+        assert_eq!(step(&key, &listed("secret_key"), None, false), Step::Keep);
+        assert_eq!(step(&key, &listed("secret_key"), None, true), Step::Replace);
+        let with = |issuers: &[(u8, &str)], replace| {
+            let running: Running = issuers.iter().map(|(place, id)| (*place, (*id).to_owned())).collect();
+            step(&text, &listed("secret_text"), Some(&running), replace)
+        };
+        assert_eq!(with(&[(1, "cd"), (2, "ab")], false), Step::Keep);
+        assert_eq!(with(&[(1, "cd")], false), Step::Again, "a leftover, or of a deployment that was interrupted");
+        assert_eq!(with(&[(1, "ab"), (2, "cd")], false), Step::Clash);
+        assert_eq!(with(&[(2, "cd")], true), Step::Replace);
+        let nonce = Wanted { name: "NONCE_KEY".into(), file: &file, issuer: None, as_key: false };
+        let listed = [Listed { name: "NONCE_KEY".into(), kind: "secret_text".into() }];
+        assert_eq!(step(&nonce, &listed, Some(&vec![]), false), Step::Keep);
+    }
+}

@@ -1,0 +1,48 @@
+//! What an operator does with an authority that runs elsewhere: deploys it, stores its keys there, asks how it stands.
+//!
+//! No key and no token is ever on a command line, where every process of the machine could read it, nor in what is
+//! printed.
+
+mod binding;
+mod check;
+mod deploy;
+mod files;
+mod secret;
+mod status;
+mod web;
+mod worker;
+mod wrangler;
+mod x509;
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use selvedge::values::Time;
+
+use crate::host::now;
+
+pub use binding::{Options as SecretKeyOptions, run as secret_key};
+pub use deploy::{Options as DeployOptions, run as deploy};
+pub use status::{Options as StatusOptions, run as status};
+
+/// Where a CA and its Worker are described.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Place {
+    /// The folder with the CA's certificates and keys.
+    #[arg(long, value_name = "DIR", default_value = "ca")]
+    ca: PathBuf,
+    /// The Worker's settings.
+    #[arg(long, value_name = "FILE", default_value = "wrangler.toml")]
+    wrangler: PathBuf,
+}
+
+/// Prints what a command was asked for. A terminal that has gone away is no reason to stop.
+fn print(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// The day of a time: `2027-01-31`.
+fn day(at: Time) -> String {
+    at.rfc3339().chars().take(10).collect()
+}

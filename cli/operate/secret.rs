@@ -1,0 +1,117 @@
+//! Secrets in memory, and private keys read from the text of a file.
+
+use std::fmt;
+
+use selvedge::pki::key::{KeyKind, check_spki};
+use selvedge::values::native_crypto::NativeKey;
+use zeroize::Zeroizing;
+
+/// A text that is not to be shown, and is wiped from memory when it is no longer needed.
+pub struct Secret(Zeroizing<String>);
+
+impl Secret {
+    /// Takes a text in.
+    pub fn new(text: String) -> Self {
+        Self(Zeroizing::new(text))
+    }
+
+    /// The text, for whom it is meant.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
+/// A private key with which an issuer could sign.
+pub struct PrivateKey {
+    der: Zeroizing<Vec<u8>>,
+    spki: Vec<u8>,
+    kind: KeyKind,
+}
+
+/// Why a text is no private key of an issuer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeyFault {
+    /// It is encrypted.
+    Encrypted,
+    /// It is another form of a key, or no key; the label of the PEM.
+    Form(String),
+    /// It is no PEM, or not what its label says; without the reason, which could quote it.
+    Unreadable,
+    /// It is a key that issuers cannot have.
+    Kind(String),
+}
+
+impl PrivateKey {
+    /// Reads an unencrypted PKCS#8 key in PEM.
+    ///
+    /// # Errors
+    /// [`KeyFault`]
+    pub fn read(text: &Secret) -> Result<Self, KeyFault> {
+        let text = text.reveal().trim();
+        let (label, der) = der::pem::decode_vec(text.as_bytes()).map_err(|_| KeyFault::Unreadable)?;
+        let der = Zeroizing::new(der);
+        // The older form of an encrypted key (RFC 1421) says so in a header, which `der` refuses to read.
+        match label {
+            "PRIVATE KEY" => {}
+            "ENCRYPTED PRIVATE KEY" => return Err(KeyFault::Encrypted),
+            other => return Err(KeyFault::Form(other.to_owned())),
+        }
+        let key = NativeKey::from_pkcs8_pem(text).map_err(|_| KeyFault::Unreadable)?;
+        let spki = key.spki_der().map_err(|_| KeyFault::Unreadable)?;
+        let kind = check_spki(&spki).map_err(|fault| KeyFault::Kind(fault.to_string()))?.kind();
+        if kind == KeyKind::Ed25519 {
+            return Err(KeyFault::Kind("is Ed25519; issuers sign with P-256, P-384 or RSA".to_owned()));
+        }
+        Ok(Self { der, spki, kind })
+    }
+
+    /// The key as PKCS#8.
+    pub fn der(&self) -> &[u8] {
+        &self.der
+    }
+
+    /// The public key, DER SubjectPublicKeyInfo.
+    pub fn spki(&self) -> &[u8] {
+        &self.spki
+    }
+
+    /// Its kind.
+    pub fn kind(&self) -> KeyKind {
+        self.kind
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use selvedge::values::SigAlg;
+
+    fn pem(alg: SigAlg) -> String {
+        NativeKey::generate(alg, &mut |bytes| getrandom::fill(bytes).unwrap()).unwrap().to_pkcs8_pem().unwrap()
+    }
+
+    fn fault(text: String) -> KeyFault {
+        PrivateKey::read(&Secret::new(text)).err().unwrap()
+    }
+
+    #[test]
+    fn issuers_keys_are_read_and_others_refused_by_what_they_are() {
+        let good = pem(SigAlg::Es384);
+        assert_eq!(PrivateKey::read(&Secret::new(good.clone())).unwrap().kind(), KeyKind::EcP384);
+        assert_eq!(fault(good.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY")), KeyFault::Encrypted);
+        assert_eq!(fault(good.replace("PRIVATE KEY", "EC PRIVATE KEY")), KeyFault::Form("EC PRIVATE KEY".to_owned()));
+        assert_eq!(fault("43 characters".to_owned()), KeyFault::Unreadable);
+        assert!(matches!(fault(pem(SigAlg::Ed25519)), KeyFault::Kind(_)));
+    }
+
+    #[test]
+    fn a_secret_that_is_printed_says_nothing() {
+        assert_eq!(format!("{:?}", Some(Secret::new("hush".to_owned()))), "Some(Secret)");
+    }
+}

@@ -1,0 +1,258 @@
+//! What the facts mean at a time: a pure function.
+
+use core::time::Duration;
+
+use selvedge::acme::crl::RENEWED;
+use selvedge::ca::authority::name_of;
+use selvedge::values::Time;
+
+use super::super::day;
+use super::facts::{Authority, Crl, Facts, Issuer, Overview, Root};
+use crate::keys::issuer_file;
+
+const HOUR: Duration = Duration::from_secs(3600);
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// How long before the next issuer has to have taken over its making is due: a company's CA may take weeks to sign one.
+pub const AHEAD: Duration = DAY.saturating_mul(90);
+/// The same for the root: every client has to come to trust the next one.
+pub const ROOT_AHEAD: Duration = DAY.saturating_mul(365);
+/// How long an issuer lives that `selvedge issuer new` makes.
+pub const ISSUER_LIFE: Duration = DAY.saturating_mul(5 * 365);
+/// A CRL is signed by an alarm; alarms may be late, but not by this much.
+pub const LATE: Duration = HOUR;
+/// A CRL is renewed eight days before it is over; when this is left, renewing it has failed for days.
+pub const SOON: Duration = HOUR.saturating_mul(48);
+
+/// How much a finding matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// It does not work as it should.
+    Wrong,
+    /// Something has to be done now, so that it goes on working.
+    Due,
+    /// Something to know, or to plan.
+    Note,
+}
+
+/// Something that a person should know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// How much it matters.
+    pub severity: Severity,
+    /// What is so.
+    pub what: String,
+    /// What to do.
+    pub todo: String,
+}
+
+fn finding(severity: Severity, what: impl Into<String>, todo: impl Into<String>) -> Finding {
+    Finding { severity, what: what.into(), todo: todo.into() }
+}
+
+/// All findings, the worst first.
+pub fn judge(facts: &Facts, now: Time) -> Vec<Finding> {
+    let mut found: Vec<Finding> = facts.root.iter().filter_map(|root| judge_root(root, now)).collect();
+    match &facts.authority {
+        Authority::Refuses(why) => found.push(finding(
+            Severity::Wrong,
+            format!("the authority does not work: {why}"),
+            "set it right in wrangler.toml or the secrets, then `selvedge deploy`",
+        )),
+        Authority::Works(overview) => {
+            found.extend(overview.problems.iter().map(|problem| {
+                let what = problem.trim_end_matches('.');
+                finding(
+                    Severity::Wrong,
+                    format!("the authority reports: {what}"),
+                    "set it right, then `selvedge deploy`",
+                )
+            }));
+            issuers(overview, now, &mut found);
+        }
+    }
+    found.sort_by_key(|finding| finding.severity);
+    found
+}
+
+fn judge_root(root: &Root, now: Time) -> Option<Finding> {
+    let (name, end) = (&root.name, day(root.not_after));
+    let todo = "make a new root with `selvedge init` in another folder, and bring it to all clients before the present one \
+                ends";
+    if is_over(root.not_after, now) {
+        return Some(finding(
+            Severity::Wrong,
+            format!("the root {name} ended {end}: nobody can verify a certificate below it"),
+            "make a new CA with `selvedge init`, and bring its root to all clients",
+        ));
+    }
+    let left = now.until(root.not_after);
+    if left <= ROOT_AHEAD {
+        return Some(finding(Severity::Due, format!("the root {name} ends {end}, in less than a year"), todo));
+    }
+    (left < ISSUER_LIFE).then(|| {
+        let what = format!("the root {name} ends {end}: an issuer of five years does not fit below it any more");
+        finding(Severity::Note, what, todo)
+    })
+}
+
+fn is_over(not_after: Time, now: Time) -> bool {
+    // notAfter is the last second in which it is valid.
+    now.secs() > not_after.secs()
+}
+
+/// By when another has to have taken over from an issuer that ends at `not_after`: later it could not give a certificate
+/// of the longest kind its whole life.
+pub fn handover(not_after: Time, longest: Duration) -> Time {
+    not_after.minus(longest)
+}
+
+/// What an issuer does at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// It signs new certificates.
+    Active,
+    /// It will.
+    Next,
+    /// It did, and looks after those that it signed.
+    Retired,
+}
+
+/// What this issuer does at `now`.
+pub fn state(issuer: &Issuer, now: Time) -> State {
+    match issuer.active {
+        true => State::Active,
+        false if issuer.takes_over > now => State::Next,
+        false => State::Retired,
+    }
+}
+
+fn issuers(overview: &Overview, now: Time, found: &mut Vec<Finding>) {
+    let longest = overview.longest();
+    let mut all: Vec<&Issuer> = overview.issuers.iter().collect();
+    all.sort_by_key(|issuer| issuer.takes_over);
+    let active = all.iter().find(|issuer| issuer.active);
+    if active.is_none() {
+        found.push(finding(Severity::Wrong, "no issuer signs", "look at wrangler.toml, and at the Worker's log"));
+    }
+    let signing: Vec<&&Issuer> = all.iter().filter(|issuer| state(issuer, now) != State::Retired).collect();
+    for (at, issuer) in signing.iter().enumerate() {
+        found.extend(succession(issuer, signing.get(at + 1).map(|next| **next), longest, now));
+    }
+    for (at, issuer) in all.iter().enumerate() {
+        if state(issuer, now) == State::Retired {
+            let followed = all.get(at + 1).map_or(now, |next| next.takes_over);
+            found.extend(retired(issuer, followed, longest, now));
+        }
+        lists(issuer, now, found);
+    }
+}
+
+fn named(issuer: &Issuer) -> String {
+    format!("issuer {} ({})", issuer.place, issuer.name)
+}
+
+/// Whether another takes over from this issuer in time.
+fn succession(issuer: &Issuer, next: Option<&Issuer>, longest: Duration, now: Time) -> Option<Finding> {
+    let by = handover(issuer.not_after, longest);
+    let (who, end, last) = (named(issuer), day(issuer.not_after), day(by));
+    let make = "make the next one with `selvedge issuer new` (or `issuer request`), then `selvedge deploy`";
+    if let Some(next) = next {
+        let (when, from) = (day(next.takes_over), name_of("ISSUER_FROM", next.place));
+        return (next.takes_over > by).then(|| {
+            let severity = if issuer.active && now > by { Severity::Wrong } else { Severity::Due };
+            let what = format!(
+                "{who} ends {end}, and {} takes over on {when}, after {last}: in between the longest certificates cannot \
+                 be issued",
+                named(next)
+            );
+            finding(severity, what, format!("set {from} in wrangler.toml to an earlier time, then `selvedge deploy`"))
+        });
+    }
+    if is_over(issuer.not_after, now) {
+        return Some(finding(Severity::Wrong, format!("{who} ended {end}"), make));
+    }
+    if now > by {
+        let what = format!("{who} ends {end}: since {last} it cannot issue the longest certificates any more");
+        return Some(finding(Severity::Wrong, what, make));
+    }
+    (now >= by.minus(AHEAD)).then(|| {
+        let what = format!("{who} ends {end}, and no other follows; one has to have taken over by {last}");
+        finding(Severity::Due, what, make)
+    })
+}
+
+/// Whether an issuer that signs no more may be taken away. Short-lived certificates stand in no count, so it is also
+/// waited until the longest that it could have signed last is over.
+fn retired(issuer: &Issuer, followed: Time, longest: Duration, now: Time) -> Option<Finding> {
+    // After the last certificate's end its CRL is signed once more (RFC 5280 §3.3).
+    let counted = issuer.certificates_until.map_or(followed, |until| until.plus(RENEWED).plus(RENEWED));
+    let over = counted.max(followed.plus(longest)).min(issuer.not_after);
+    (now > over).then(|| {
+        let name = |what: &str| name_of(what, issuer.place);
+        let file = |kind: &str| issuer_file(issuer.place, kind);
+        finding(
+            Severity::Note,
+            format!("{} is retired, and all of its certificates are over: it may be taken away", named(issuer)),
+            format!(
+                "take {}, {} and {} out of wrangler.toml, move {} and {} out of the CA's folder, `selvedge deploy`, then \
+                 delete the secret: `cargo run -- tool wrangler secret delete {}`",
+                name("ISSUER_CHAIN"),
+                name("ISSUER_FROM"),
+                name("ALTERNATE_CHAINS"),
+                file("pem"),
+                file("key"),
+                name("ISSUER_KEY")
+            ),
+        )
+    })
+}
+
+/// How the issuer's CRLs stand, those only that are still renewed.
+fn lists(issuer: &Issuer, now: Time, found: &mut Vec<Finding>) {
+    let who = named(issuer);
+    let todo = "look at the Worker's log (`cargo run -- tool wrangler tail`): is the issuer's key there, does Cloudflare run \
+                its alarms?";
+    let renewed: Vec<&Crl> = issuer.crls.iter().filter(|list| list.due.is_some()).collect();
+    let count = |is: &dyn Fn(&Crl) -> bool| renewed.iter().filter(|list| is(list)).count();
+    let late = count(&|list| list.due.is_some_and(|due| due.plus(LATE) < now));
+    let over = count(&|list| list.next_update.is_some_and(|until| until <= now));
+    // A list cannot outlive its issuer: that it ends then is no sign of anything.
+    let soon = count(&|list| {
+        list.next_update.is_some_and(|until| until > now && until < now.plus(SOON) && until < issuer.not_after)
+    });
+    let of = |n: usize| format!("{n} of {} CRLs of {who}", renewed.len());
+    if over > 0 {
+        let what = format!("{} over: verifiers may refuse its certificates", is_or_are(&of(over), over));
+        found.push(finding(Severity::Wrong, what, todo));
+    }
+    if late > 0 {
+        let what = format!("{} due for more than an hour and not signed", is_or_are(&of(late), late));
+        found.push(finding(Severity::Wrong, what, todo));
+    }
+    if soon > 0 {
+        let what = format!("{} over within 48 hours and not renewed", is_or_are(&of(soon), soon));
+        found.push(finding(Severity::Due, what, todo));
+    }
+    match &issuer.fetched {
+        Some(Err(what)) => found.push(finding(
+            Severity::Wrong,
+            format!("of {who}, {what}"),
+            "verifiers have to find it there, by plain http: check the route, and that nothing redirects or challenges \
+             requests below /crl/ and /issuer/",
+        )),
+        Some(Ok(list)) if list.next_update <= now => found.push(finding(
+            Severity::Wrong,
+            format!("the CRL at {} is over since {}", list.url, list.next_update.rfc3339()),
+            "if others are not, a cache on the way keeps it too long",
+        )),
+        _ => {}
+    }
+}
+
+fn is_or_are(subject: &str, n: usize) -> String {
+    format!("{subject} {}", if n == 1 { "is" } else { "are" })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,185 @@
+use super::*;
+use crate::operate::status::facts::Fetched;
+
+const NOW: Time = Time::from_secs(1_795_521_600);
+const SECOND: Duration = Duration::from_secs(1);
+const LONGEST: Duration = DAY.saturating_mul(90);
+
+fn overview(issuers: Vec<Issuer>) -> Overview {
+    let empty = r#"{"longest_lifetime": 7776000, "problems": [], "issuers": []}"#;
+    Overview { issuers, ..serde_json::from_str(empty).unwrap() }
+}
+
+fn issuer(place: u8, active: bool, takes_over: Time, not_after: Time) -> Issuer {
+    Issuer {
+        place,
+        id: format!("{place:016}"),
+        name: format!("Issuing {place}"),
+        active,
+        takes_over,
+        not_after,
+        certificate: "https://ca.test/issuer/1.crt".to_owned(),
+        certificates_until: None,
+        crls: vec![],
+        fetched: None,
+    }
+}
+
+/// The findings about these issuers, each as its severity and what it says.
+fn of(issuers: Vec<Issuer>) -> Vec<(Severity, String)> {
+    let facts = Facts { url: "https://ca.test".into(), root: None, authority: Authority::Works(overview(issuers)) };
+    judge(&facts, NOW).into_iter().map(|one| (one.severity, one.what)).collect()
+}
+
+/// An active issuer that ends at this time.
+fn ending(not_after: Time) -> Issuer {
+    issuer(1, true, Time::from_millis(0), not_after)
+}
+
+/// One that is good for years.
+fn good() -> Issuer {
+    ending(NOW.plus(DAY * 1000))
+}
+
+#[track_caller]
+fn only(found: Vec<(Severity, String)>, severity: Severity, says: &str) {
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].0 == severity && found[0].1.contains(says), "{found:?}");
+}
+
+fn root_of(not_after: Time) -> Option<Severity> {
+    judge_root(&Root { name: "Root".into(), not_after }, NOW).map(|one| one.severity)
+}
+
+#[test]
+fn the_root_is_told_of_five_years_before_and_due_one_year_before() {
+    assert_eq!(root_of(NOW.plus(ISSUER_LIFE)), None);
+    assert_eq!(root_of(NOW.plus(ISSUER_LIFE).minus(SECOND)), Some(Severity::Note));
+    assert_eq!(root_of(NOW.plus(ROOT_AHEAD).plus(SECOND)), Some(Severity::Note));
+    assert_eq!(root_of(NOW.plus(ROOT_AHEAD)), Some(Severity::Due));
+    assert_eq!(root_of(NOW), Some(Severity::Due), "its last second");
+    assert_eq!(root_of(NOW.minus(SECOND)), Some(Severity::Wrong));
+}
+
+#[test]
+fn the_next_issuer_is_due_90_days_before_it_has_to_have_taken_over() {
+    let by = |by: Time| of(vec![ending(by.plus(LONGEST))]);
+    assert_eq!(by(NOW.plus(AHEAD).plus(SECOND)), []);
+    only(by(NOW.plus(AHEAD)), Severity::Due, "no other follows; one has to have taken over by 2027-02-22");
+    only(by(NOW), Severity::Due, "no other follows");
+    only(by(NOW.minus(SECOND)), Severity::Wrong, "cannot issue the longest certificates any more");
+    only(of(vec![ending(NOW)]), Severity::Wrong, "cannot issue the longest");
+    only(of(vec![ending(NOW.minus(SECOND))]), Severity::Wrong, "issuer 1 (Issuing 1) ended 2026-11-24");
+}
+
+#[test]
+fn an_issuer_that_is_followed_in_time_is_not_due() {
+    let first = ending(NOW.plus(LONGEST).plus(DAY));
+    let next = |at: Time| vec![issuer(2, false, at, NOW.plus(DAY * 1000)), first.clone()];
+    assert_eq!(of(next(NOW.plus(DAY))), []);
+    only(
+        of(next(NOW.plus(DAY).plus(SECOND))),
+        Severity::Due,
+        "issuer 2 (Issuing 2) takes over on 2026-11-25, after 2026-11-25",
+    );
+    // The one that follows has to be followed in its turn.
+    let short = vec![first.clone(), issuer(2, false, NOW.plus(DAY), NOW.plus(LONGEST).plus(AHEAD))];
+    only(of(short), Severity::Due, "issuer 2 (Issuing 2) ends");
+    // Too late already.
+    let late = vec![ending(NOW.plus(LONGEST).minus(SECOND)), issuer(2, false, NOW.plus(DAY), NOW.plus(DAY * 1000))];
+    only(of(late), Severity::Wrong, "in between the longest certificates cannot be issued");
+}
+
+#[test]
+fn that_nobody_signs_is_wrong() {
+    only(of(vec![]), Severity::Wrong, "no issuer signs");
+}
+
+#[test]
+fn a_retired_issuer_may_go_when_all_of_its_certificates_are_over() {
+    let with = |followed: Time, until: Option<Time>, end: Time| {
+        let old = Issuer { certificates_until: until, ..issuer(2, false, Time::from_millis(0), end) };
+        of(vec![old, issuer(3, true, followed, NOW.plus(DAY * 1000))])
+    };
+    let (long_ago, later) = (NOW.minus(DAY * 400), NOW.plus(DAY * 500));
+    // The last CRL is signed within two days after the last certificate's end.
+    assert_eq!(with(long_ago, Some(NOW.minus(DAY * 2)), later), []);
+    only(
+        with(long_ago, Some(NOW.minus(DAY * 2).minus(SECOND)), later),
+        Severity::Note,
+        "issuer 2 (Issuing 2) is retired",
+    );
+    // Certificates without a CRL are waited for as long as any can live.
+    assert_eq!(with(NOW.minus(LONGEST), None, later), []);
+    only(with(NOW.minus(LONGEST).minus(SECOND), None, later), Severity::Note, "may be taken away");
+    // None outlives its issuer.
+    assert_eq!(with(NOW.minus(DAY), Some(later), NOW), []);
+    only(with(NOW.minus(DAY), Some(later), NOW.minus(SECOND)), Severity::Note, "may be taken away");
+    let old = issuer(2, false, Time::from_millis(0), later);
+    let told = retired(&old, long_ago, LONGEST, NOW).unwrap().todo;
+    for name in ["ISSUER_CHAIN_2", "ISSUER_FROM_2", "secret delete ISSUER_KEY_2", "issuer-2.key"] {
+        assert!(told.contains(name), "{told}");
+    }
+}
+
+fn with_list(next_update: Option<Time>, due: Option<Time>) -> Vec<(Severity, String)> {
+    let url = Some("http://ca.test/crl/1/0.crl".to_owned());
+    of(vec![Issuer { crls: vec![Crl { url, next_update, due }], ..good() }])
+}
+
+#[test]
+fn a_crl_is_late_an_hour_after_it_was_due() {
+    let fine = Some(NOW.plus(DAY * 8));
+    assert_eq!(with_list(fine, Some(NOW.minus(LATE))), []);
+    only(
+        with_list(fine, Some(NOW.minus(LATE).minus(SECOND))),
+        Severity::Wrong,
+        "1 of 1 CRLs of issuer 1 (Issuing 1) is due",
+    );
+    assert_eq!(with_list(None, Some(NOW)), [], "the first is about to be signed");
+    only(with_list(None, Some(NOW.minus(DAY))), Severity::Wrong, "not signed");
+}
+
+#[test]
+fn a_crl_that_is_not_renewed_is_told_of_two_days_before_it_is_over() {
+    let due = Some(NOW);
+    assert_eq!(with_list(Some(NOW.plus(SOON)), due), []);
+    only(with_list(Some(NOW.plus(SOON).minus(SECOND)), due), Severity::Due, "over within 48 hours");
+    only(with_list(Some(NOW.plus(SECOND)), due), Severity::Due, "over within 48 hours");
+    only(with_list(Some(NOW), due), Severity::Wrong, "1 of 1 CRLs of issuer 1 (Issuing 1) is over");
+    assert_eq!(with_list(Some(NOW.minus(DAY)), None), [], "its certificates are all over, so it is not renewed");
+}
+
+#[test]
+fn a_crl_that_ends_with_its_issuer_is_no_sign_of_anything() {
+    let crl = |until| Crl { url: None, next_update: Some(until), due: Some(NOW) };
+    let end = NOW.plus(DAY);
+    let old = |until| Issuer { crls: vec![crl(until)], ..issuer(1, false, Time::from_millis(0), end) };
+    let now = || issuer(2, true, NOW.minus(DAY), NOW.plus(DAY * 1000));
+    assert_eq!(of(vec![old(end), now()]), []);
+    only(of(vec![old(end.minus(SECOND)), now()]), Severity::Due, "over within 48 hours");
+}
+
+#[test]
+fn what_was_fetched_is_judged_too() {
+    let fetched = |found| of(vec![Issuer { fetched: Some(found), ..good() }]);
+    let list = |next_update| {
+        Ok(Fetched { url: "http://x".into(), number: "7".into(), this_update: NOW, next_update, entries: 0 })
+    };
+    assert_eq!(fetched(list(NOW.plus(SECOND))), []);
+    only(fetched(list(NOW)), Severity::Wrong, "the CRL at http://x is over");
+    only(fetched(Err("a CRL is not there".into())), Severity::Wrong, "of issuer 1 (Issuing 1), a CRL is not there");
+}
+
+#[test]
+fn what_the_authority_says_itself_comes_with_the_worst() {
+    let root = Some(Root { name: "Root".into(), not_after: NOW.plus(DAY * 2) });
+    let overview = Overview { problems: vec!["ISSUER_KEY_2 is set.".into()], ..overview(vec![good()]) };
+    let facts = Facts { url: String::new(), root: root.clone(), authority: Authority::Works(overview) };
+    let found: Vec<_> = judge(&facts, NOW).into_iter().map(|one| (one.severity, one.what)).collect();
+    assert_eq!(found[0], (Severity::Wrong, "the authority reports: ISSUER_KEY_2 is set".to_owned()));
+    assert_eq!(found[1].0, Severity::Due);
+    let refuses = Facts { url: String::new(), root, authority: Authority::Refuses("BASE_URL is not set".into()) };
+    let found = judge(&refuses, NOW);
+    assert!(found[0].severity == Severity::Wrong && found[0].what.contains("BASE_URL is not set"), "{found:?}");
+}

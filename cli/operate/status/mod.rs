@@ -1,0 +1,109 @@
+//! `status`: how an authority stands, and what has to be renewed when.
+
+mod ask;
+mod crl;
+pub mod facts;
+mod judge;
+mod show;
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use selvedge::pki::pem;
+use selvedge::values::x509::Parts;
+
+pub use ask::authority;
+
+use super::worker::Worker;
+use super::x509::called;
+use super::{Place, now, print, web};
+use crate::tools::say;
+use facts::{Authority, Facts, Root};
+use judge::{Severity, judge};
+
+/// What is answered when something is due, or wrong.
+const DUE: u8 = 1;
+/// What is answered when it could not be found out.
+const UNKNOWN: u8 = 2;
+
+/// What `status` can be told.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Options {
+    /// The authority, in place of BASE_URL in wrangler.toml.
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+    /// A root certificate to trust for https, in place of those that browsers trust: for `dev`, DIR/root.pem of its
+    /// state.
+    #[arg(long, value_name = "FILE")]
+    root: Option<PathBuf>,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    place: Place,
+}
+
+/// Prints how the authority stands. Gives 0 when nothing is due, 1 when something is due or wrong, 2 when it could not be
+/// found out.
+pub fn run(options: &Options) -> ExitCode {
+    match report(options) {
+        Ok(false) => ExitCode::SUCCESS,
+        Ok(true) => ExitCode::from(DUE),
+        Err(error) => {
+            say(format!("it could not be found out: {error:#}"));
+            ExitCode::from(UNKNOWN)
+        }
+    }
+}
+
+/// Prints; whether something is due, or wrong.
+fn report(options: &Options) -> Result<bool> {
+    let url = match &options.url {
+        Some(url) => url.clone(),
+        None => base_url(&options.place.wrangler)?,
+    };
+    let trusted = options.root.as_deref().map(read).transpose()?;
+    let agent = web::agent(trusted.as_deref())?;
+    let root = root(&options.place.ca.join("root.pem"))?;
+    let mut authority = ask::authority(&agent, &url)?;
+    if let Authority::Works(overview) = &mut authority {
+        for issuer in &mut overview.issuers {
+            issuer.fetched = ask::list(&agent, issuer);
+        }
+    }
+    let (facts, now) = (Facts { url, root, authority }, now()?);
+    let findings = judge(&facts, now);
+    if options.json {
+        let text = serde_json::to_string_pretty(&show::json(&facts, &findings, now))?;
+        print(&format!("{text}\n"));
+    } else {
+        print(&show::table(&facts, &findings, now));
+    }
+    Ok(findings.iter().any(|finding| finding.severity != Severity::Note))
+}
+
+fn base_url(settings: &Path) -> Result<String> {
+    let worker =
+        Worker::read(settings).context("where the authority is, say with --url, or have it in wrangler.toml")?;
+    let url = worker.var("BASE_URL").map(str::to_owned);
+    url.with_context(|| format!("{} has no BASE_URL; say with --url where the authority is", settings.display()))
+}
+
+fn read(file: &Path) -> Result<String> {
+    fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))
+}
+
+fn root(file: &Path) -> Result<Option<Root>> {
+    let text = match fs::read_to_string(file) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        text => text.with_context(|| format!("cannot read {}", file.display()))?,
+    };
+    let unreadable = || format!("{} is no root certificate", file.display());
+    let ders = pem::read_certificates(&text).with_context(unreadable)?;
+    let der = ders.first().with_context(unreadable)?;
+    let parts = Parts::read(der).with_context(unreadable)?;
+    Ok(Some(Root { name: called(parts.subject), not_after: parts.not_after }))
+}

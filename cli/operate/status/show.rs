@@ -1,0 +1,160 @@
+//! The facts and what they mean, for people and for programs.
+
+use std::fmt::Write;
+
+use selvedge::values::Time;
+use serde_json::{Value, json};
+
+use super::super::day;
+use super::facts::{Authority, Facts, Fetched, Issuer, Overview};
+use super::judge::{Finding, Severity, State, handover, state};
+
+/// A time as a day, and how far away it is: `2027-01-31, in 66 days`.
+pub fn when(at: Time, now: Time) -> String {
+    let days = |time: Time| i64::try_from(time.secs() / 86_400).unwrap_or(i64::MAX);
+    let away = match days(at).saturating_sub(days(now)) {
+        0 => "today".to_owned(),
+        1 => "in 1 day".to_owned(),
+        -1 => "1 day ago".to_owned(),
+        n if n > 0 => format!("in {n} days"),
+        n => format!("{} days ago", n.saturating_neg()),
+    };
+    format!("{}, {away}", day(at))
+}
+
+fn state_name(issuer: &Issuer, now: Time) -> &'static str {
+    match state(issuer, now) {
+        State::Active => "signs",
+        State::Next => "next",
+        State::Retired => "retired",
+    }
+}
+
+fn severity_name(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Wrong => "wrong",
+        Severity::Due => "due",
+        Severity::Note => "note",
+    }
+}
+
+/// The table.
+pub fn table(facts: &Facts, findings: &[Finding], now: Time) -> String {
+    let mut out = format!("{}\n\n", facts.url);
+    let _ = match &facts.root {
+        Some(root) => writeln!(out, "  root      {}\n            ends {}", root.name, when(root.not_after, now)),
+        None => writeln!(out, "  root      not looked at: there is no root.pem (name its folder with --ca DIR)"),
+    };
+    if let Authority::Works(overview) = &facts.authority {
+        for issuer in &overview.issuers {
+            rows(&mut out, overview, issuer, now);
+        }
+    }
+    out.push('\n');
+    if findings.is_empty() {
+        out.push_str("Nothing is due.\n");
+    }
+    for Finding { severity, what, todo } in findings {
+        let _ = writeln!(out, "{}: {what}\n      {todo}", severity_name(*severity));
+    }
+    out
+}
+
+fn rows(out: &mut String, overview: &Overview, issuer: &Issuer, now: Time) {
+    let _ = writeln!(out, "  issuer {}  {}, {}", issuer.place, issuer.name, state_name(issuer, now));
+    if state(issuer, now) == State::Next {
+        let _ = writeln!(out, "            takes over {}", when(issuer.takes_over, now));
+    }
+    let _ = writeln!(out, "            ends {}", when(issuer.not_after, now));
+    if state(issuer, now) != State::Retired {
+        let by = handover(issuer.not_after, overview.longest());
+        let _ = writeln!(out, "            the next has to have taken over by {}", when(by, now));
+    }
+    let until = issuer.certificates_until.map_or_else(|| "none that name a CRL".to_owned(), |at| when(at, now));
+    let _ = writeln!(out, "            last certificates until {until}");
+    let lists = match issuer.crls.len() {
+        1 => "1 CRL".to_owned(),
+        n => format!("{n} CRLs"),
+    };
+    let _ = match &issuer.fetched {
+        Some(Ok(list)) => {
+            let (number, entries, until) = (&list.number, list.entries, when(list.next_update, now));
+            writeln!(
+                out,
+                "            {lists}; {} has number {number}, {entries} entries, good until {until}",
+                list.url
+            )
+        }
+        _ => writeln!(out, "            {lists}"),
+    };
+}
+
+/// The same as JSON.
+pub fn json(facts: &Facts, findings: &[Finding], now: Time) -> Value {
+    let (works, refuses) = match &facts.authority {
+        Authority::Works(overview) => (Some(overview), None),
+        Authority::Refuses(why) => (None, Some(why)),
+    };
+    let issuers =
+        |overview: &Overview| overview.issuers.iter().map(|one| of_issuer(overview, one, now)).collect::<Vec<_>>();
+    let findings: Vec<Value> = findings
+        .iter()
+        .map(|one| json!({ "severity": severity_name(one.severity), "what": one.what, "todo": one.todo }))
+        .collect();
+    json!({
+        "url": facts.url,
+        "at": now.rfc3339(),
+        "root": facts.root.as_ref().map(|root| json!({ "name": root.name, "not_after": root.not_after.rfc3339() })),
+        "refuses": refuses,
+        "longest_lifetime": works.map(|overview| overview.longest().as_secs()),
+        "problems": works.map(|overview| &overview.problems),
+        "issuers": works.map(issuers),
+        "findings": findings,
+    })
+}
+
+fn of_issuer(overview: &Overview, issuer: &Issuer, now: Time) -> Value {
+    let signs = state(issuer, now) != State::Retired;
+    json!({
+        "place": issuer.place,
+        "id": issuer.id,
+        "name": issuer.name,
+        "state": state_name(issuer, now),
+        "takes_over": issuer.takes_over.rfc3339(),
+        "not_after": issuer.not_after.rfc3339(),
+        "next_by": signs.then(|| handover(issuer.not_after, overview.longest()).rfc3339()),
+        "certificates_until": issuer.certificates_until.map(Time::rfc3339),
+        "crls": issuer.crls.len(),
+        "fetched": issuer.fetched.as_ref().map(|found| match found {
+            Ok(list) => of_list(list),
+            Err(what) => json!({ "fault": what }),
+        }),
+    })
+}
+
+fn of_list(list: &Fetched) -> Value {
+    json!({
+        "url": list.url,
+        "number": list.number,
+        "this_update": list.this_update.rfc3339(),
+        "next_update": list.next_update.rfc3339(),
+        "entries": list.entries,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_are_counted_by_the_calendar() {
+        let noon = Time::from_secs(1_795_521_600);
+        let after = |hours: u64| Time::from_secs(noon.secs() + hours * 3600);
+        assert_eq!(when(noon, noon), "2026-11-24, today");
+        assert_eq!(when(after(12), noon), "2026-11-25, in 1 day");
+        assert_eq!(when(after(11), noon), "2026-11-24, today");
+        assert_eq!(when(after(24 * 66), noon), "2027-01-29, in 66 days");
+        assert_eq!(when(noon, after(13)), "2026-11-24, 1 day ago");
+        assert_eq!(when(noon, after(48)), "2026-11-24, 2 days ago");
+    }
+}

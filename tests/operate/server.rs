@@ -1,0 +1,97 @@
+//! A server that answers as a test says, and remembers what it was asked.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+
+/// What it was asked.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// Method and path.
+    pub line: String,
+    /// The headers, in lower case but for their values.
+    pub headers: Vec<(String, String)>,
+    pub body: String,
+}
+
+impl Asked {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(one, _)| one == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// What answers: a status and a body, from method and path.
+type Answering = dyn Fn(&Asked) -> (u16, Vec<u8>) + Send + Sync;
+
+pub struct Server {
+    pub address: String,
+    asked: Arc<Mutex<Vec<Asked>>>,
+}
+
+impl Server {
+    /// Plain http.
+    pub fn start(answer: impl Fn(&Asked) -> (u16, Vec<u8>) + Send + Sync + 'static) -> Self {
+        Self::on(TcpListener::bind("127.0.0.1:0").unwrap(), None, Arc::new(answer))
+    }
+
+    /// On a port that is known before, and by TLS where there is a configuration for it.
+    pub fn on(listener: TcpListener, tls: Option<Arc<rustls::ServerConfig>>, answer: Arc<Answering>) -> Self {
+        let address = listener.local_addr().unwrap().to_string();
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&asked);
+        // It ends with the process.
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let (log, answer, tls) = (Arc::clone(&log), Arc::clone(&answer), tls.clone());
+                std::thread::spawn(move || match tls {
+                    None => serve(stream.unwrap(), &log, &*answer),
+                    Some(config) => {
+                        let connection = rustls::ServerConnection::new(config).unwrap();
+                        serve(rustls::StreamOwned::new(connection, stream.unwrap()), &log, &*answer);
+                    }
+                });
+            }
+        });
+        Self { address, asked }
+    }
+
+    pub fn asked(&self) -> Vec<Asked> {
+        self.asked.lock().unwrap().clone()
+    }
+}
+
+/// One request and its answer; whoever hangs up before is no concern.
+fn serve(stream: impl Read + Write, log: &Mutex<Vec<Asked>>, answer: &Answering) {
+    let mut reader = BufReader::new(stream);
+    let mut lines = Vec::new();
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line).unwrap_or(0) == 0 {
+            return;
+        }
+        match line.trim_end() {
+            "" => break,
+            line => lines.push(line.to_owned()),
+        }
+    }
+    let headers = lines.iter().skip(1).filter_map(|line| line.split_once(": "));
+    let headers: Vec<_> = headers.map(|(name, value)| (name.to_lowercase(), value.to_owned())).collect();
+    let mut asked = Asked { line: lines[0].replace(" HTTP/1.1", ""), headers, body: String::new() };
+    let mut body = vec![0; asked.header("content-length").map_or(0, |length| length.parse().unwrap())];
+    reader.read_exact(&mut body).unwrap();
+    asked.body = String::from_utf8(body).unwrap();
+    log.lock().unwrap().push(asked.clone());
+    let (status, body) = answer(&asked);
+    let head = format!("HTTP/1.1 {status} X\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+    let mut stream = reader.into_inner();
+    let _ = stream.write_all(&[head.as_bytes(), &body].concat()).and_then(|()| stream.flush());
+}
+
+/// A port at which nobody listens.
+pub fn nobody() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    drop(listener);
+    assert!(TcpStream::connect(&address).is_err());
+    address
+}
