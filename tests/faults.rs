@@ -32,7 +32,7 @@ names_of!(route_name, ROUTES, Route: Home Directory NewNonce NewAccount NewOrder
     Account Orders Order Finalize Authorization Challenge Certificate RenewalInfo Agreement Resumption Metrics Issuer
     Issuers Crl);
 names_of!(message_name, MESSAGES, Message: Post Redeem WhoOwns Claim Reassign Release Find Yield Create Agree Resume CountAccount Sum Bind Record
-    RenewalInfo Revoke Crl Standing);
+    RenewalInfo Revoke Condemn IsCompromised Crl Standing);
 
 #[test]
 fn every_route_and_every_challenge_type_is_among_the_requests() {

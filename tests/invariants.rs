@@ -166,6 +166,18 @@ fn an_order_with_two_entries_is_found() {
 }
 
 #[test]
+fn a_compromised_key_that_is_not_refused_and_one_that_is_refused_for_nothing_are_found() {
+    let sound = sound();
+    let revoked = json!({ "at": sound.world.now(), "reason": 1, "by": "key" });
+    sound.world.plant(&sound.ledger, &sound.entry_key(), Some(&with(&sound.entry, "revoked", revoked)));
+    sound.is_found("was compromised and is not refused");
+    let key = format!("compromised/{}", "ab".repeat(32));
+    let record = json!({ "issuer": "x", "serial": sound.certificate["serial"], "since": sound.world.now() });
+    sound.world.plant("compromised/keys", &key, Some(&record));
+    sound.is_found("is refused, and no certificate was revoked for that");
+}
+
+#[test]
 fn an_order_that_is_stuck_is_found() {
     let sound = sound();
     let mut order = sound.order.clone();
@@ -193,6 +205,10 @@ fn an_orphaned_job_and_one_that_nobody_is_woken_for_are_found() {
     sound.is_found("job issue-x");
     sound.is_found("is an orphan");
     sound.plant("job/issue-x", job(json!({ "validate": ["x", "http-01"] })));
+    sound.is_found("is an orphan");
+    sound.world.plant(&sound.client.partition(), "job/issue-x", None);
+    let condemn = job(json!({ "condemn": ["ab".repeat(32), sound.certificate["serial"]] }));
+    sound.world.plant(&sound.ledger, "job/condemn-x", Some(&condemn));
     sound.is_found("is an orphan");
     // One that is due has to have an alarm, whatever it is about.
     let start = World::new();

@@ -3,7 +3,7 @@
 
 use selvedge::acme::account::{ExternalUse, KeyOwner, VoidAccount};
 use selvedge::acme::crl::{CrlRecord, RevokedRecord, ShardRecord};
-use selvedge::acme::ledger::LedgerEntry;
+use selvedge::acme::ledger::{CompromisedKey, LedgerEntry};
 use selvedge::acme::limit::{FailingRecord, LimitRecord};
 use selvedge::acme::metrics::CountersRecord;
 use selvedge::acme::nonce::RedeemedNonce;
@@ -11,14 +11,14 @@ use selvedge::acme::persist::PersistRecord;
 use selvedge::acme::reuse::{PlacedRecord, ProofRecord};
 use selvedge::acme::{AccountRecord, AuthorizationRecord, CertificateRecord, OrderRecord};
 use selvedge::ca::external::ExternalAccounts;
-use selvedge::ca::jobs::JobRecord;
+use selvedge::ca::jobs::{JobRecord, Work};
 use selvedge::ca::limits::Limits;
 use selvedge::ca::metrics::Token;
 use selvedge::ca::testing::{Client, World, new_key};
 use selvedge::jose::testing::ClientKey;
 use selvedge::policy::Policy;
 use selvedge::store::{Record, key_of, lasts};
-use selvedge::values::{SigAlg, b64};
+use selvedge::values::{Id, SigAlg, Time, b64};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fs;
@@ -61,6 +61,7 @@ fn golden_examples_are_read_and_written_back_and_no_record_is_without_one() {
         golden::<AuthorizationRecord>(),
         golden::<CertificateRecord>(),
         golden::<LedgerEntry>(),
+        golden::<CompromisedKey>(),
         golden::<ShardRecord>(),
         golden::<RevokedRecord>(),
         golden::<CrlRecord>(),
@@ -110,7 +111,7 @@ fn what_is_stored_fits_its_schema() {
     let made = client.new_account(json!({ "termsOfServiceAgreed": true, "externalAccountBinding": binding }));
     client.account = Some(made.is(201).location());
     let leaf = client.issue(&["example.test"], &new_key(SigAlg::Es256));
-    client.revoke(&leaf, Some(4)).is(200);
+    client.revoke(&leaf, Some(1)).is(200);
     world.put(&client.partition(), "persist.test", &PersistRecord::new(world.now()));
     client.new_order(&["*.pending.test", "persist.test"]).is(201);
     let wish = json!({
@@ -131,10 +132,19 @@ fn what_is_stored_fits_its_schema() {
         check(&prefix, &serde_json::from_str(&json).unwrap());
         seen.insert(prefix);
     }
-    let wanted = "account authz cert counters crl failing limit nonce order owner persist placed proof revoked serial \
-                  shard use";
+    let wanted = "account authz cert compromised counters crl failing limit nonce order owner persist placed proof \
+                   revoked serial shard use";
     let wanted: BTreeSet<String> = wanted.split(' ').map(str::to_owned).collect();
     assert_eq!(seen, wanted);
+}
+
+#[test]
+fn every_kind_of_job_fits_the_schema() {
+    let id = || Id::from_random([1; 16]);
+    let key = "ab".repeat(32);
+    for work in [Work::Validate(id(), "dns-01".into()), Work::Issue(id()), Work::Condemn(key, "0a".into())] {
+        check("job", &serde_json::to_value(JobRecord { work, due: Time::from_secs(1), attempts: 1 }).unwrap());
+    }
 }
 
 #[test]

@@ -42,6 +42,21 @@ pub struct Revocation {
     pub by: Authority,
 }
 
+impl Revocation {
+    /// Whether the certificate's key is to be refused from now on: it is said to be compromised, by somebody who has
+    /// proven to have it. That is its holder, or the account, whose CSR it signed; who only holds authorizations for the
+    /// names has nothing to say about a key that may be in use elsewhere.
+    pub fn condemns_key(&self) -> bool {
+        self.reason == Some(KEY_COMPROMISE) && !matches!(self.by, Authority::Authorizations(_))
+    }
+
+    /// Whether it may take the place of an earlier one.
+    fn outdoes(&self, old: &Self) -> bool {
+        let more = self.condemns_key() && !old.condemns_key();
+        more && (self.by == Authority::Key || old.reason == Some(KEY_COMPROMISE))
+    }
+}
+
 /// By which right a certificate is revoked (RFC 8555 §7.6).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -52,6 +67,26 @@ pub enum Authority {
     Authorizations(Id),
     /// The holder of the certificate's own key.
     Key,
+}
+
+/// A key that is refused for good, since a certificate with it was revoked for keyCompromise; stored as
+/// `compromised/{SHA-256 of its DER SubjectPublicKeyInfo in hex}` in the one partition of all issuers' compromised keys.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CompromisedKey {
+    /// The issuer of the certificate that was revoked, the first one if there were several.
+    pub issuer: String,
+    /// Its serial number in hex.
+    pub serial: String,
+    /// Since when the key is refused.
+    pub since: Time,
+}
+
+impl Record for CompromisedKey {
+    const PREFIX: &'static str = "compromised";
+
+    fn expires(&self) -> Option<Time> {
+        None
+    }
 }
 
 impl Record for LedgerEntry {
@@ -104,7 +139,8 @@ impl LedgerEntry {
     /// Revokes the certificate.
     ///
     /// A request by the certificate's own key proves that whoever has the key wants it gone: its reason is
-    /// keyCompromise, and it turns an earlier revocation for another reason into one for that.
+    /// keyCompromise, and it turns an earlier revocation for another reason into one for that. One for keyCompromise that
+    /// condemns no key turns into one that does, when somebody asks who may have that.
     ///
     /// # Errors
     /// `alreadyRevoked`; `unauthorized` for a certificate that is over.
@@ -115,14 +151,14 @@ impl LedgerEntry {
             return Err(Problem::new(Kind::Unauthorized, detail));
         }
         let reason = if by == Authority::Key { Some(KEY_COMPROMISE) } else { reason };
-        let worsens = |old: &Revocation| by == Authority::Key && old.reason != Some(KEY_COMPROMISE);
+        let new = Revocation { at: now, reason, by };
         match &self.revoked {
-            Some(old) if !worsens(old) => {
+            Some(old) if !new.outdoes(old) => {
                 let detail = format!("The certificate was revoked at {}.", old.at.rfc3339());
                 return Err(Problem::new(Kind::AlreadyRevoked, detail));
             }
-            Some(old) => self.revoked = Some(Revocation { at: old.at, reason, by }),
-            None => self.revoked = Some(Revocation { at: now, reason, by }),
+            Some(old) => self.revoked = Some(Revocation { at: old.at, ..new }),
+            None => self.revoked = Some(new),
         }
         Ok(())
     }
@@ -178,6 +214,31 @@ mod tests {
         let revoked = entry.revoked.clone().unwrap();
         assert_eq!((revoked.reason, revoked.at), (Some(1), Time::from_secs(20)));
         assert_eq!(entry.revoke(Authority::Key, None, Time::from_secs(31)).unwrap_err().kind, Kind::AlreadyRevoked);
+    }
+
+    #[test]
+    fn r07_only_who_has_proven_to_have_the_key_condemns_it() {
+        let account = Authority::Account(entry().account);
+        let other = Authority::Authorizations(Id::from_random([3; 16]));
+        let revoked = |steps: &[(&Authority, Option<u8>)]| {
+            let mut entry = entry();
+            let answers: Vec<bool> = steps
+                .iter()
+                .map(|(by, reason)| entry.revoke((*by).clone(), *reason, Time::from_secs(20)).is_ok())
+                .collect();
+            (entry.revoked.is_some_and(|revocation| revocation.condemns_key()), answers)
+        };
+        assert_eq!(revoked(&[(&account, Some(1))]), (true, vec![true]));
+        assert_eq!(revoked(&[(&Authority::Key, Some(4))]), (true, vec![true]));
+        assert_eq!(revoked(&[(&account, Some(4)), (&account, Some(1))]), (false, vec![true, false]));
+        // Another account cannot keep the key's holder from having it condemned by being first.
+        assert_eq!(revoked(&[(&other, Some(1))]), (false, vec![true]));
+        assert_eq!(revoked(&[(&other, Some(1)), (&other, Some(1))]), (false, vec![true, false]));
+        for holder in [&account, &Authority::Key] {
+            let steps = [(&other, Some(1)), (holder, Some(1)), (holder, Some(1)), (&other, Some(1))];
+            assert_eq!(revoked(&steps), (true, vec![true, true, false, false]), "{holder:?}");
+        }
+        assert_eq!(revoked(&[(&other, Some(1)), (&account, Some(4))]), (false, vec![true, false]));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::ports::PartitionPorts;
 use super::settings::Values;
 use crate::acme::order::OrderStatus;
 use crate::acme::problem::Named;
-use crate::acme::{AuthorizationRecord, Kind, Problem};
+use crate::acme::{AuthorizationRecord, Kind, OrderRecord, Problem};
 use crate::store::{Kv, Txn};
 use crate::validation::caa::{self, Config, Question};
 use crate::validation::probe::Probe;
@@ -48,21 +48,25 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             && authorization.caa_checked.is_none_or(|at| at.plus(FRESH) <= now)
     }
 
-    /// Looks for the CAA records of an order that is ready, as far as that is due. Gives the authorizations that they
-    /// allow to use, for [`Cell::note_caa`].
+    /// Those of an order's authorizations that are to be looked after before it is finalized.
+    pub fn due_for_caa(
+        &self,
+        order: &OrderRecord,
+        mut authorizations: Vec<AuthorizationRecord>,
+    ) -> Vec<AuthorizationRecord> {
+        if order.status(&authorizations, self.ports.now()) != OrderStatus::Ready {
+            return Vec::new();
+        }
+        authorizations.retain(|authorization| self.is_due(authorization));
+        authorizations
+    }
+
+    /// Looks for the CAA records of authorizations that are due. Gives those that they allow to use, for
+    /// [`Cell::note_caa`].
     ///
     /// # Errors
-    /// `caa`, with Retry-After where the resolver is at fault; what [`Cell::enter`] refuses.
-    pub async fn look_for_caa(&self, admitted: &Admitted, order: &Id) -> Result<Vec<Id>, Problem> {
-        let due = self.consider(admitted, |txn, _account| {
-            let order = self.order(txn, order)?;
-            let mut authorizations = self.authorizations_of(txn, &order)?;
-            if order.status(&authorizations, self.ports.now()) != OrderStatus::Ready {
-                return Ok(Vec::new());
-            }
-            authorizations.retain(|authorization| self.is_due(authorization));
-            Ok(authorizations)
-        })?;
+    /// `caa`, with Retry-After where the resolver is at fault.
+    pub async fn look_for_caa(&self, admitted: &Admitted, due: Vec<AuthorizationRecord>) -> Result<Vec<Id>, Problem> {
         let account = self.ports.settings().urls.account(&admitted.account);
         let questions: Vec<Question<'_>> = due.iter().filter_map(|due| question(due, &account)).collect();
         let mut tries = 1;

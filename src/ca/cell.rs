@@ -65,7 +65,9 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             Message::Bind { thumbprint, account } => self.bind(&thumbprint, account).map(Reply::Bound),
             Message::Record { serial, entry } => self.record(&serial, &entry),
             Message::RenewalInfo { serial } => self.renewable(&serial),
-            Message::Revoke(request) => self.revoke_entry(*request),
+            Message::Revoke(request) => self.revoke_entry(&request).await,
+            Message::Condemn { key, compromised } => self.condemn(&key, &compromised).map(|()| Reply::Done),
+            Message::IsCompromised { key } => self.is_compromised(&key).map(Reply::Compromised),
             Message::Crl { shard } => self.current_crl(shard).await.map(Reply::Crl),
             Message::Standing => self.standing().map(Reply::Standing),
         };

@@ -7,6 +7,7 @@
 
 use super::account::payload;
 use super::cell::{Admitted, Cell};
+use super::compromise;
 use super::http::Answer;
 use super::issuing::{Links, lint_failed};
 use super::jobs::Work;
@@ -21,6 +22,7 @@ use crate::pki::{LeafRequest, Serial, leaf, lint};
 use crate::store::Kv;
 use crate::values::{Id, Identifier, b64};
 use core::time::Duration;
+use futures_util::future::join;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
@@ -32,6 +34,14 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Deserialize)]
 struct Finalize {
     csr: String,
+}
+
+/// What others said before an order is finalized.
+struct Asked {
+    /// The authorizations that CAA records allow to use.
+    caa: Result<Vec<Id>, Problem>,
+    /// Whether the CSR's key may be used.
+    key: Result<(), Problem>,
 }
 
 /// A CSR whose self-signature holds, with the digest by which it is known again.
@@ -48,7 +58,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// `badPublicKey`, `invalidProfile`, `rateLimited` or `caa`, with the order left ready; 404 for an unknown order.
     pub async fn post_finalize(self: &Rc<Self>, admitted: &Admitted, id: &Id) -> Answer {
         let presented = self.presented(admitted).await;
-        let looked = self.look_for_caa(admitted, id).await;
+        let asked = self.ask_around(admitted, id, presented.as_ref().ok()).await;
         let begun = self.enter(admitted, |txn, account| {
             let mut order = self.order(txn, id)?;
             let presented = presented?;
@@ -61,9 +71,10 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             }
             self.check_still_permitted(&account, &order, &authorizations)?;
             let permits = self.permits(&account, &order.identifiers)?;
+            asked.key?;
             order.issuance = Some(self.prepare(&order, &presented, &permits)?);
             self.count_certificate(txn, &order)?;
-            self.note_caa(txn, &authorizations, &looked?)?;
+            self.note_caa(txn, &authorizations, &asked.caa?)?;
             txn.put(id.as_str(), &order)?;
             self.begin(txn, Work::Issue(id.clone()), 0).map(Some)
         })?;
@@ -74,6 +85,34 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             let order = self.order(txn, id)?;
             self.order_response(txn, 200, &order)
         })
+    }
+
+    /// Asks what does not stand here, all of it at once: the names' CAA records, and whether the CSR's key was compromised.
+    ///
+    /// A key that is condemned between this and what is recorded after it gets its certificate still, as it would have by
+    /// a request that came a moment earlier.
+    async fn ask_around(&self, admitted: &Admitted, id: &Id, presented: Option<&Presented>) -> Asked {
+        let found = self.consider(admitted, |txn, _account| {
+            let order = self.order(txn, id)?;
+            let authorizations = self.authorizations_of(txn, &order)?;
+            Ok((order.issuance.is_none(), self.due_for_caa(&order, authorizations)))
+        });
+        let (open, due) = match found {
+            Ok(found) => found,
+            Err(problem) => return Asked { caa: Err(problem.clone()), key: Err(problem) },
+        };
+        let key = async {
+            match presented.filter(|_| open) {
+                Some(presented) => {
+                    let spki_der = presented.csr.public_key().spki_der();
+                    compromise::check(&self.ports, "the CSR's key", spki_der).await
+                }
+                // What the CSR is refused for is known, or the outcome is decided.
+                None => Ok(()),
+            }
+        };
+        let (caa, key) = join(self.look_for_caa(admitted, due), key).await;
+        Asked { caa, key }
     }
 
     /// Reads the CSR and checks its self-signature, and that its key is not the account's (RFC 8555 §11.1).

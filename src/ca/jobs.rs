@@ -28,6 +28,8 @@ pub enum Work {
     Validate(Id, String),
     /// Finish the issuance of this order.
     Issue(Id),
+    /// Have the key of this SHA-256 refused everywhere, since the certificate of this serial number was revoked for that.
+    Condemn(String, String),
 }
 
 /// A job, stored as `job/{name}`.
@@ -55,6 +57,7 @@ impl Work {
         match self {
             Self::Validate(authorization, kind) => format!("validate-{authorization}-{kind}"),
             Self::Issue(order) => format!("issue-{order}"),
+            Self::Condemn(key, _) => format!("condemn-{key}"),
         }
     }
 }
@@ -128,6 +131,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         let done = match &job.work {
             Work::Validate(authorization, kind) => self.validate(authorization, kind, job.attempts).await,
             Work::Issue(order) => self.finish_issuance(order, job.attempts).await,
+            Work::Condemn(key, serial) => self.have_condemned(key, serial, job.attempts).await,
         };
         if let Err(problem) = done {
             // The job stays recorded; the alarm takes it up again when its lease is over.

@@ -7,6 +7,7 @@
 //! newer claim has come and leaves it alone, and a change that was called off cannot be completed by a later one.
 
 use super::cell::{Admitted, Cell, dead_account};
+use super::compromise;
 use super::http::Answer;
 use super::ladder;
 use super::message::{Message, Partition};
@@ -45,10 +46,12 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         Ok(response)
     }
 
-    /// The change that both keys have signed, to a key that an account may have.
+    /// The change that both keys have signed, to a key that an account may have. One that is condemned after this counts as
+    /// one that an account had before.
     async fn key_change(&self, admitted: &Admitted) -> Result<KeyChange, Problem> {
         let change = KeyChange::verify(&admitted.jws, &self.ports).await.map_err(refuse)?;
         new_key::check_account_key(self.ports.settings(), "the new key", change.new_key())?;
+        compromise::check(&self.ports, "the new key", change.new_key().spki_der()).await?;
         Ok(change)
     }
 

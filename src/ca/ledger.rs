@@ -1,12 +1,13 @@
 //! The sides of the key partitions and of the ledger: small, synchronous, each request one transaction.
 
 use super::cell::Cell;
+use super::jobs::Work;
 use super::message::{Reply, RevocationRequest};
 use super::ports::PartitionPorts;
 use crate::acme::account::KeyOwner;
-use crate::acme::ledger::{LedgerEntry, not_issued_here};
+use crate::acme::ledger::{LedgerEntry, Revocation, not_issued_here};
 use crate::acme::{Kind, Problem};
-use crate::store::Kv;
+use crate::store::{Kv, Txn};
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// Whose this key is.
@@ -86,26 +87,48 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         self.transact(|txn| Ok(Reply::Renewable(txn.get::<LedgerEntry>(serial)?.map(|entry| entry.renewable()))))
     }
 
-    /// Revokes a certificate, if the one presented is ours and the requester has a right to (RFC 8555 §7.6).
+    /// Revokes a certificate, if the one presented is ours and the requester has a right to (RFC 8555 §7.6). A key that
+    /// is condemned by that is refused everywhere before there is an answer.
     ///
     /// # Errors
-    /// 404 `malformed` for one that was not issued here; `unauthorized`; `alreadyRevoked`.
-    pub fn revoke_entry(&self, request: RevocationRequest) -> Result<Reply, Problem> {
-        self.transact(|txn| {
-            let entry = txn.get::<LedgerEntry>(&request.serial)?;
-            let Some(mut entry) = entry.filter(|entry| entry.tbs_digest == request.tbs_digest) else {
-                return Err(not_issued_here());
-            };
-            let Some(authority) = request.by.authority(&entry.account) else {
-                let detail = "A certificate is revoked by the account that it was issued to, by an account that holds \
-                              valid authorizations for all of its names, or with the certificate's own key. The \
-                              request has none of these.";
-                return Err(Problem::new(Kind::Unauthorized, detail));
-            };
-            entry.revoke(authority, request.reason, self.ports.now())?;
+    /// 404 `malformed` for one that was not issued here; `unauthorized`; `alreadyRevoked`; `serverInternal` when it is
+    /// revoked, but the key is not refused yet.
+    pub async fn revoke_entry(&self, request: &RevocationRequest) -> Result<Reply, Problem> {
+        let (revoked, condemned) = self.transact(|txn| self.revoke_in(txn, request))?;
+        if condemned {
+            // Also when it was revoked before: who asks once more, since an answer was lost, hears nothing else than what
+            // holds by then.
+            self.have_condemned(&request.key, &request.serial, 1).await?;
+        }
+        revoked.map(|()| Reply::Done)
+    }
+
+    /// Revokes a certificate within a transaction. Gives what is answered, and whether the certificate's key is condemned.
+    fn revoke_in(
+        &self,
+        txn: &mut Txn<'_, K>,
+        request: &RevocationRequest,
+    ) -> Result<(Result<(), Problem>, bool), Problem> {
+        let entry = txn.get::<LedgerEntry>(&request.serial)?;
+        let Some(mut entry) = entry.filter(|entry| entry.tbs_digest == request.tbs_digest) else {
+            return Err(not_issued_here());
+        };
+        let Some(authority) = request.by.authority(&entry.account) else {
+            let detail = "A certificate is revoked by the account that it was issued to, by an account that holds \
+                          valid authorizations for all of its names, or with the certificate's own key. The \
+                          request has none of these.";
+            return Err(Problem::new(Kind::Unauthorized, detail));
+        };
+        let revoked = entry.revoke(authority, request.reason, self.ports.now());
+        let condemned = entry.revoked.as_ref().is_some_and(Revocation::condemns_key);
+        if revoked.is_ok() {
             txn.put(&request.serial, &entry)?;
             self.note_revoked(txn, &request.serial, &entry)?;
-            Ok(Reply::Done)
-        })
+            if condemned {
+                // Together with the revocation: whatever happens now, the key will be refused.
+                self.begin(txn, Work::Condemn(request.key.clone(), request.serial.clone()), 0)?;
+            }
+        }
+        Ok((revoked, condemned))
     }
 }

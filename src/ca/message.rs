@@ -4,7 +4,7 @@ use super::address::ClientAddress;
 use super::http::Response;
 use crate::acme::account::{AccountStatus, ExternalBinding, KeyOwner, NewAccount};
 use crate::acme::crl::{CrlRecord, ShardStanding};
-use crate::acme::ledger::{Authority, LedgerEntry};
+use crate::acme::ledger::{Authority, CompromisedKey, LedgerEntry};
 use crate::acme::metrics::Counts;
 use crate::acme::{Home, Nonce, Problem, Renewable};
 use crate::values::Id;
@@ -26,6 +26,9 @@ pub enum Partition {
     Nonce(u8),
     /// The ledger of the issuer of this id.
     Ledger(String),
+    /// The keys that are refused for good, whichever issuer's certificate they were revoked with. One for all: it is read
+    /// once for each issuance, where the ledger is written.
+    Compromised,
     /// The uses of the external account key of this name.
     Eab(String),
     /// How many accounts were made from this client address lately.
@@ -42,6 +45,7 @@ impl Partition {
             Self::Key(thumbprint) => format!("key/{thumbprint}"),
             Self::Nonce(n) => format!("nonce/{n}"),
             Self::Ledger(issuer) => format!("ledger/{issuer}"),
+            Self::Compromised => "compromised/keys".to_owned(),
             Self::Eab(kid) => format!("eab/{kid}"),
             Self::Address(address) => format!("address/{address}"),
             Self::Metrics(n) => format!("metrics/{n}"),
@@ -56,6 +60,7 @@ impl Partition {
             "key" => Some(Self::Key(rest.to_owned())),
             "nonce" => rest.parse().ok().map(Self::Nonce),
             "ledger" => Some(Self::Ledger(rest.to_owned())),
+            "compromised" => (rest == "keys").then_some(Self::Compromised),
             "eab" => Some(Self::Eab(rest.to_owned())),
             "address" => ClientAddress::parse(rest).map(Self::Address),
             "metrics" => rest.parse().ok().map(Self::Metrics),
@@ -148,6 +153,18 @@ pub enum Message {
     },
     /// To a ledger: revoke.
     Revoke(Box<RevocationRequest>),
+    /// To the compromised keys: from now on this one is refused.
+    Condemn {
+        /// The SHA-256 of its DER SubjectPublicKeyInfo, in hex.
+        key: String,
+        /// Why.
+        compromised: CompromisedKey,
+    },
+    /// To the compromised keys: is this one refused?
+    IsCompromised {
+        /// As in [`Message::Condemn`].
+        key: String,
+    },
     /// To a ledger: the CRL of this shard.
     Crl {
         /// The shard.
@@ -192,6 +209,8 @@ pub struct RevocationRequest {
     pub serial: String,
     /// SHA-256 of the presented certificate's to-be-signed part, base64url.
     pub tbs_digest: String,
+    /// SHA-256 of its DER SubjectPublicKeyInfo, in hex. It is the certificate's when the digest is.
+    pub key: String,
     /// The given reason.
     pub reason: Option<u8>,
     /// Who asks.
@@ -245,6 +264,8 @@ pub enum Reply {
     Recorded(bool),
     /// What decides when a certificate is to be renewed; `None` for one that is not in the ledger.
     Renewable(Option<Renewable>),
+    /// Whether a key is refused for good.
+    Compromised(bool),
     /// The CRL of a shard; `None` where it has no certificates.
     Crl(Option<CrlRecord>),
     /// How things stand with an issuer.

@@ -16,6 +16,7 @@ pub mod caa;
 pub mod cell;
 pub mod certificate;
 pub mod challenge;
+pub mod compromise;
 pub mod crl;
 pub mod external;
 pub mod finalize;

@@ -1,5 +1,7 @@
 //! What is asked of a key that comes in new: in a CSR, for a new account, or to take the place of an account's key.
 //!
+//! Whether it was compromised, [`super::compromise`] asks, which takes a call.
+//!
 //! A key that is in use already is not asked again. Its requests would each cost the arithmetic of [`PublicKey::check_new`],
 //! and an account whose key the operator blocks later has to be able to change that key, or to deactivate itself.
 
@@ -29,6 +31,7 @@ pub fn check_account_key(settings: &Settings, whose: &str, key: &Jwk) -> Result<
     check(settings, whose, &key)
 }
 
-fn refuse(why: String) -> Problem {
+/// The refusal of a key, with a clause that says why.
+pub(super) fn refuse(why: String) -> Problem {
     Problem::new(Kind::BadPublicKey, format!("The request is refused: {why}."))
 }

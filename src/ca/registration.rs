@@ -8,6 +8,7 @@
 
 use super::address::ClientAddress;
 use super::binding;
+use super::compromise;
 use super::http::{Answer, Response};
 use super::ladder;
 use super::limiting;
@@ -20,20 +21,28 @@ use crate::jose::Verified;
 use crate::values::Id;
 use serde_json::Value;
 
-/// How often a claim is handed on before giving up: each time, another request must have come in between.
-const TRIES: usize = 4;
+/// How often a claim is handed on before giving up: each time, another request must have come in between. Each of those takes
+/// the key at most twice.
+const TRIES: usize = 8;
 
 /// Answers a new-account request whose signature, nonce and URL are good.
 ///
 /// # Errors
-/// `accountDoesNotExist` for an unknown key with `onlyReturnExisting`; `badPublicKey` for a key that is weak or blocked;
-/// `userActionRequired` without agreement to the terms; `externalAccountRequired`, and `unauthorized` or `malformed` for a binding that does not hold or is spent;
-/// `rateLimited`, by client address or external account key; `invalidContact`, `unsupportedContact`; `unauthorized` with 401 for a key whose account was deactivated.
+/// `accountDoesNotExist` for an unknown key with `onlyReturnExisting`; `badPublicKey` for a key that is weak,
+/// blocked or compromised; `userActionRequired` without agreement to the terms; `externalAccountRequired`, and
+/// `unauthorized` or `malformed` for a binding that does not hold or is spent; `rateLimited`, by client address or external
+/// account key; `invalidContact`, `unsupportedContact`; `unauthorized` with 401 for a key whose account was deactivated.
 pub async fn register<P: Ports>(ports: &P, verified: &Verified, address: Option<ClientAddress>) -> Answer {
     let mut wanted: NewAccount = verified.payload_json().map_err(|fault| ladder::refuse_jws(&fault))?;
     let thumbprint = verified.thumbprint().as_str().to_owned();
     let sent = wanted.external_account_binding.take();
-    let acceptable = check(ports, verified, &wanted, sent.as_ref());
+    let mut acceptable = check(ports, verified, &wanted, sent.as_ref());
+    if acceptable.is_ok()
+        && !wanted.only_return_existing
+        && let Err(problem) = compromise::check(ports, "the account key", verified.key().spki_der()).await
+    {
+        acceptable = Err(problem);
+    }
     // Only accounts that do not exist yet are counted.
     let limited = limiting::limited(ports, address);
     if wanted.only_return_existing || limited.is_some() || !matches!(acceptable, Ok(None)) {

@@ -242,16 +242,26 @@ fn certificates(scene: &Scene) -> Vec<Case<'_>> {
         post(scene, "certificate", 200, &[], url, None),
         post(scene, "certificate with an alternate chain", 200, &[], &format!("{url}/1"), None),
     ];
-    for (authority, client) in authorities {
-        let request = move |world: &World| client.at(world).revoke_request(&scene.certificate, Some(4));
+    let by = |(authority, client): (&str, Client), reason: i64, condemned: bool| {
+        let request = move |world: &World| client.at(world).revoke_request(&scene.certificate, Some(reason));
         // Already revoked, after the first.
-        let mut case = case(scene, &format!("revokeCert by {authority}"), 200, &[400], request);
-        case.after = Box::new(|world, what| {
+        let mut case = case(scene, &format!("revokeCert by {authority}, reason {reason}"), 200, &[400], request);
+        case.after = Box::new(move |world, what| {
             let entries = world.records("serial/");
             assert_eq!(entries.iter().filter(|(_, entry)| entry["revoked"].is_object()).count(), 1, "{what}");
+            // A key that is not refused gets an account.
+            let wanted = json!({ "termsOfServiceAgreed": true });
+            let answered = Client::with_key(world, scene.certificate_key.clone()).new_account(wanted);
+            assert_eq!(answered.status(), if condemned { 400 } else { 201 }, "{what}: {}", answered.text());
         });
-        all.push(case);
-    }
+        case
+    };
+    let [owner, other, holder] = authorities;
+    all.push(by(owner.clone(), 4, false));
+    all.push(by(other.clone(), 4, false));
+    all.push(by(holder, 4, true));
+    all.push(by(owner, 1, true));
+    all.push(by(other, 1, false));
     all
 }
 

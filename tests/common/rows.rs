@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
-/// The kinds of records that have no end: accounts, whose a key is, certificates, the ledger, CRLs, sums for the operator.
-const LASTING: [&str; 7] = ["account", "owner", "cert", "serial", "shard", "crl", "counters"];
+/// The kinds of records that have no end: accounts, whose a key is, certificates, the ledger, CRLs, compromised keys, sums
+/// for the operator.
+const LASTING: [&str; 8] = ["account", "owner", "cert", "serial", "shard", "crl", "compromised", "counters"];
 
 /// What was found.
 #[derive(Deserialize)]

@@ -3,7 +3,9 @@
 use super::client::Client;
 use super::world::World;
 use crate::acme::authorization::GRACE;
+use crate::acme::ledger::Revocation;
 use crate::ca::alarm::RETRY;
+use crate::ca::compromise;
 use crate::jose::testing::ClientKey;
 use crate::pki::{certificate, pem};
 use crate::values::{Time, b64};
@@ -36,6 +38,7 @@ pub fn violations(world: &World) -> Vec<String> {
         stored.certificates(),
         stored.orders(),
         stored.entries(world.now()),
+        stored.compromised_keys(),
         stored.work(),
         stored.jobs(world),
     ]
@@ -63,6 +66,7 @@ struct Stored {
     authorizations: Records,
     certificates: Records,
     entries: Records,
+    condemned: Records,
     jobs: Records,
 }
 
@@ -94,6 +98,7 @@ impl Stored {
             authorizations: of("authz"),
             certificates: of("cert"),
             entries: of("serial"),
+            condemned: of("compromised"),
             jobs: of("job"),
         }
     }
@@ -210,6 +215,34 @@ impl Stored {
         wrong
     }
 
+    /// The key of each certificate that was revoked for keyCompromise, by somebody who has proven to have it, is refused,
+    /// or about to be; and no other key is.
+    fn compromised_keys(&self) -> Vec<String> {
+        let mut wrong = Vec::new();
+        let condemned = |entry: &Value| {
+            let revocation: Option<Revocation> =
+                serde_json::from_value(entry["revoked"].clone()).expect("a revocation");
+            revocation.is_some_and(|revocation| revocation.condemns_key())
+        };
+        for (ledger, serial, _) in self.entries.iter().filter(|(_, _, entry)| condemned(entry)) {
+            let certificate = self.certificates.iter().find(|(_, id, _)| id == serial);
+            let ders = certificate.and_then(|(_, _, record)| pem::read_certificates(text(record, "pem")).ok());
+            let read = ders.and_then(|ders| certificate::parse_presented(ders.first()?).ok());
+            let Some(key) = read.map(|read| compromise::fingerprint(&read.spki_der)) else { continue };
+            let refused = self.condemned.iter().any(|(_, id, _)| *id == key);
+            if !refused && find(&self.jobs, ledger, &format!("condemn-{key}")).is_none() {
+                wrong.push(format!("the key of certificate {serial} was compromised and is not refused"));
+            }
+        }
+        for (_, key, record) in &self.condemned {
+            let ledger = format!("ledger/{}", text(record, "issuer"));
+            if !find(&self.entries, &ledger, text(record, "serial")).is_some_and(condemned) {
+                wrong.push(format!("key {key} is refused, and no certificate was revoked for that"));
+            }
+        }
+        wrong
+    }
+
     /// Nothing is stuck: whatever is being processed has a job.
     fn work(&self) -> Vec<String> {
         let has = |partition: &str, name: String| find(&self.jobs, partition, &name).is_some();
@@ -243,7 +276,9 @@ impl Stored {
             let (issued, validated) = (&job["work"]["issue"], &job["work"]["validate"][0]);
             let order = issued.as_str().and_then(|id| find(&self.orders, partition, id));
             let authorization = validated.as_str().and_then(|id| find(&self.authorizations, partition, id));
-            if order.is_none_or(|order| order["issuance"].is_null()) && authorization.is_none() {
+            let entry = job["work"]["condemn"][1].as_str().and_then(|serial| find(&self.entries, partition, serial));
+            let revoked = entry.is_some_and(|entry| entry["revoked"].is_object());
+            if order.is_none_or(|order| order["issuance"].is_null()) && authorization.is_none() && !revoked {
                 wrong.push(format!("job {name} of {partition} is an orphan"));
             }
         }
