@@ -1,4 +1,6 @@
-//! What only the machine knows: the time, and bytes that nobody can guess.
+//! What only the machine has: the time, bytes that nobody can guess, and a terminal.
+
+use std::io::Write;
 
 use anyhow::{Context, Result};
 use selvedge::values::Time;
@@ -24,4 +26,10 @@ pub fn random<const N: usize>() -> Result<[u8; N]> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).context("this machine gives no random bytes")?;
     Ok(bytes)
+}
+
+/// Prints for the user. A terminal that has gone away is no reason to stop.
+pub fn print(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }

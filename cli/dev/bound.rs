@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use anyhow::{Context, Result};
-use selvedge::values::SigAlg;
+use selvedge::pki::key;
 use selvedge::values::native_crypto::NativeKey;
 use zeroize::Zeroizing;
 
 use super::capnp::Binding;
+use crate::keys::webcrypto;
 
 /// Binds every issuer's key (`ISSUER_KEY`, `ISSUER_KEY_2`, …) that is the text of a file as a key.
 ///
@@ -20,19 +21,9 @@ pub fn bind_keys(bindings: &mut BTreeMap<String, Binding>) -> Result<()> {
         let pem =
             Zeroizing::new(fs::read_to_string(&*file).with_context(|| format!("cannot read {}", file.display()))?);
         let key = NativeKey::from_pkcs8_pem(&pem).with_context(|| file.display().to_string())?;
-        let algorithm =
-            webcrypto(key.algorithm()).with_context(|| format!("{name} is of a kind that issuers do not have"))?;
-        *binding = Binding::Key(file.clone(), algorithm.to_owned());
+        let algorithm = webcrypto(key::check_spki(&key.spki_der()?)?.kind())
+            .with_context(|| format!("{name} is of a kind that issuers do not have"))?;
+        *binding = Binding::Key(file.clone(), algorithm.to_string());
     }
     Ok(())
-}
-
-/// What WebCrypto calls the algorithm with which such a key signs certificates (W3C Web Cryptography §20, §23), as JSON.
-pub fn webcrypto(algorithm: SigAlg) -> Option<&'static str> {
-    match algorithm {
-        SigAlg::Es256 => Some(r#"{"name":"ECDSA","namedCurve":"P-256"}"#),
-        SigAlg::Es384 => Some(r#"{"name":"ECDSA","namedCurve":"P-384"}"#),
-        SigAlg::Rs256 => Some(r#"{"name":"RSASSA-PKCS1-v1_5","hash":"SHA-256"}"#),
-        _ => None,
-    }
 }

@@ -23,7 +23,6 @@ mod wrangler;
 mod zone;
 
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -226,7 +225,7 @@ async fn work(
     workerd.be_heard();
     let names = options.resolver.as_ref().map_or(Names::Ours, |url| Names::Of(url.as_str()));
     let ports = Ports { http01: options.http01_port, tls_alpn: options.tls_alpn_port };
-    say(&banner::text(&running, ports, names, &state.path("clients")));
+    host::print(&banner::text(&running, ports, names, &state.path("clients")));
     state.write(RUNNING, &serde_json::to_string_pretty(&running)?, Readers::Everyone)?;
     Err(workerd.ended().await)
 }
@@ -277,12 +276,6 @@ fn resolver_url(text: &str) -> Result<Url, String> {
     let url = Url::parse(text).map_err(|error| error.to_string())?;
     let usable = matches!(url.scheme(), "https" | "http") && url.has_host();
     usable.then_some(url).ok_or_else(|| "a DNS-over-HTTPS resolver is an https URL".to_owned())
-}
-
-/// Prints for the user. A terminal that has gone away is no reason to stop serving.
-pub fn say(text: &str) {
-    let mut out = std::io::stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
 /// The signals that ask to stop.

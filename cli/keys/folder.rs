@@ -6,6 +6,8 @@ use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use selvedge::ca::authority::PLACES;
+pub use selvedge::ca::authority::name_of as setting;
 use selvedge::pki::pem;
 use selvedge::values::Time;
 use zeroize::Zeroizing;
@@ -14,8 +16,6 @@ use super::FIRST;
 use super::settings::Settings;
 use crate::files::{self, Readers, Set};
 
-/// How many issuers there can be.
-pub const ISSUERS: u8 = 9;
 /// The root certificate.
 pub const ROOT: &str = "root.pem";
 /// The root's private key, encrypted.
@@ -30,21 +30,16 @@ pub fn issuer_file(slot: u8, extension: &str) -> String {
     if slot == FIRST { format!("issuer.{extension}") } else { format!("issuer-{slot}.{extension}") }
 }
 
-/// The setting of an issuer: `ISSUER_KEY`, `ISSUER_KEY_2`.
-pub fn setting(name: &str, slot: u8) -> String {
-    if slot == FIRST { name.to_owned() } else { format!("{name}_{slot}") }
-}
-
 /// The settings, none of them secret, that belong to one CA and to no other.
 pub fn public_settings() -> Vec<String> {
     let of = |slot| ["ISSUER_CHAIN", "ISSUER_FROM", "ALTERNATE_CHAINS"].map(|name| setting(name, slot));
-    (FIRST..=ISSUERS).flat_map(of).chain(["ROOT_CERTIFICATE".to_owned()]).collect()
+    (FIRST..=PLACES).flat_map(of).chain(["ROOT_CERTIFICATE".to_owned()]).collect()
 }
 
 /// An issuer with key and certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Slot {
-    /// Its number, 1 to [`ISSUERS`].
+    /// Its number, 1 to [`PLACES`].
     pub number: u8,
     /// From when it signs; the first one from the beginning.
     pub from: Option<Time>,
@@ -181,7 +176,7 @@ impl CaFolder {
     /// When a file is missing or cannot be read.
     pub fn slots(&self) -> Result<Vec<Slot>> {
         let mut slots = Vec::new();
-        for number in FIRST..=ISSUERS {
+        for number in FIRST..=PLACES {
             let Some(chain) = self.read(&issuer_file(number, "pem"))? else { continue };
             let key = issuer_file(number, "key");
             if !self.has(&key) {
@@ -205,7 +200,7 @@ impl CaFolder {
     /// # Errors
     /// When files cannot be read.
     pub fn pending(&self) -> Result<Option<Pending>> {
-        for number in FIRST..=ISSUERS {
+        for number in FIRST..=PLACES {
             if !self.has(&issuer_file(number, "pem"))
                 && self.has(&issuer_file(number, "key"))
                 && let Some(request) = self.read(&issuer_file(number, "csr"))?
@@ -222,9 +217,9 @@ impl CaFolder {
     /// When all are taken.
     pub fn free_slot(&self) -> Result<u8> {
         let taken = |number: &u8| ["pem", "key"].iter().any(|kind| self.has(&issuer_file(*number, kind)));
-        let first = if (FIRST..=ISSUERS).any(|number| taken(&number)) { FIRST + 1 } else { FIRST };
-        (first..=ISSUERS).find(|number| !taken(number)).with_context(|| {
-            format!("all {ISSUERS} issuers are taken; remove the files and settings of one that is over for good")
+        let first = if (FIRST..=PLACES).any(|number| taken(&number)) { FIRST + 1 } else { FIRST };
+        (first..=PLACES).find(|number| !taken(number)).with_context(|| {
+            format!("all {PLACES} places are taken; remove the files and settings of one that is over for good")
         })
     }
 

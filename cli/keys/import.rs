@@ -17,7 +17,7 @@ use super::names::{base_url, instant};
 use super::new::{check_reach, check_takeover};
 use super::settings::Settings;
 use super::{FIRST, Place, report};
-use crate::{dev, host};
+use crate::host;
 
 /// What `issuer import` can be told.
 #[derive(Clone, Debug, clap::Args)]
@@ -73,7 +73,7 @@ pub fn run(options: &Options) -> Result<()> {
         settings.set("BASE_URL", url, "Where clients reach the authority; it can never change.")?;
     }
     folder.write(&files, Some(&settings))?;
-    dev::say(&text(options, &folder, &settings, slot, &returned)?);
+    host::print(&text(options, &folder, &settings, slot, &returned)?);
     Ok(())
 }
 

@@ -13,8 +13,8 @@ use super::names::{Algorithm, Permits, base_url, ca_name, issuer_name};
 use super::passphrase::{Passphrase, open_key};
 use super::settings::Settings;
 use super::{FIRST, Place, report};
+use crate::host;
 use crate::tools::say;
-use crate::{dev, host};
 
 /// Longest variable or secret of a Worker, in bytes.
 const LONGEST_VARIABLE: usize = 5_000;
@@ -91,7 +91,7 @@ pub fn run(options: &Options) -> Result<()> {
     set_issuer(&mut settings, FIRST, &issuer.certificate, None)?;
     set_root(&mut settings, root.certificate())?;
     folder.write(&files, Some(&settings))?;
-    dev::say(&text(options, &folder, &settings, root.certificate(), (&issuer.certificate, &constraints))?);
+    host::print(&text(options, &folder, &settings, root.certificate(), (&issuer.certificate, &constraints))?);
     Ok(())
 }
 

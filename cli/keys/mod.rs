@@ -15,6 +15,7 @@ mod settings;
 mod sign;
 #[cfg(test)]
 mod tests;
+mod webcrypto;
 
 use std::path::PathBuf;
 
@@ -24,6 +25,7 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 pub use folder::{CaFolder, NONCE_KEY, ROOT, issuer_file, public_settings, setting};
 pub use init::Options as InitOptions;
 pub use report::quoted;
+pub use webcrypto::webcrypto;
 
 /// The first issuer, in the names of files and settings that have no number.
 const FIRST: u8 = 1;

@@ -15,7 +15,7 @@ use super::names::{Permits, ca_name, instant, issuer_name, next_name};
 use super::passphrase::open_key;
 use super::settings::Settings;
 use super::{FIRST, Place, report};
-use crate::{dev, host};
+use crate::host;
 
 /// What `issuer new` can be told.
 #[derive(Clone, Debug, clap::Args)]
@@ -78,7 +78,7 @@ pub fn run(options: &Options) -> Result<()> {
         NewFile::public(issuer_file(slot, "from"), format!("{}\n", options.takes_over.rfc3339())),
     ];
     folder.write(&files, Some(&settings))?;
-    dev::say(&text(&folder, &settings, slot, options.takes_over, (&issuer.certificate, &constraints))?);
+    host::print(&text(&folder, &settings, slot, options.takes_over, (&issuer.certificate, &constraints))?);
     Ok(())
 }
 

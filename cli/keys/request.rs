@@ -11,7 +11,7 @@ use super::folder::{CaFolder, NONCE_KEY, NewFile, issuer_file};
 use super::init::new_nonce_key;
 use super::names::{Permits, ca_name, issuer_name};
 use super::{FIRST, Place, report};
-use crate::dev;
+use crate::host;
 
 /// What `issuer request` can be told.
 #[derive(Clone, Debug, clap::Args)]
@@ -52,7 +52,7 @@ pub fn run(options: &Options) -> Result<()> {
         files.push(NewFile::secret(NONCE_KEY, new_nonce_key()?));
     }
     folder.write(&files, None)?;
-    dev::say(&text(options, &folder, slot, &constraints));
+    host::print(&text(options, &folder, slot, &constraints));
     Ok(())
 }
 

@@ -10,7 +10,7 @@ use selvedge::pki::ceremony::{IssuerRequest, Root};
 use super::passphrase::open_key;
 use super::report;
 use crate::files::{Readers, Staged};
-use crate::{dev, host};
+use crate::host;
 
 /// What `issuer sign` can be told.
 #[derive(Clone, Debug, clap::Args)]
@@ -60,6 +60,6 @@ pub fn run(options: &Options) -> Result<()> {
         report::quoted(&options.out),
         report::quoted(&options.root_certificate)
     );
-    dev::say(&out);
+    host::print(&out);
     Ok(())
 }

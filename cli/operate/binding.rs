@@ -13,7 +13,7 @@ use super::files::CaFiles;
 use super::secret::{KeyFault, PrivateKey, Secret};
 use super::worker::Worker;
 use super::{Place, check, now, web};
-use crate::keys::{leave_no_core, quoted};
+use crate::keys::{leave_no_core, quoted, webcrypto};
 use crate::tools::say;
 
 /// The variable with the API token.
@@ -155,17 +155,12 @@ impl Api {
 
 /// The request that stores a key.
 fn body(name: &str, kind: KeyKind, der: &Secret) -> Value {
-    let algorithm = match kind {
-        KeyKind::EcP384 => json!({ "name": "ECDSA", "namedCurve": "P-384" }),
-        KeyKind::Rsa { .. } => json!({ "name": "RSASSA-PKCS1-v1_5", "hash": "SHA-256" }),
-        // Ed25519 keys are refused where keys are read.
-        KeyKind::EcP256 | KeyKind::Ed25519 => json!({ "name": "ECDSA", "namedCurve": "P-256" }),
-    };
     json!({
         "type": "secret_key",
         "name": name,
         "format": "pkcs8",
-        "algorithm": algorithm,
+        // Keys of other kinds are refused where keys are read.
+        "algorithm": webcrypto(kind),
         "usages": ["sign"],
         "key_base64": der.reveal(),
     })

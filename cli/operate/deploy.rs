@@ -20,7 +20,8 @@ use super::files::{CaFiles, SecretFile};
 use super::status::{self, facts::Authority};
 use super::worker::Worker;
 use super::wrangler::{Listed, Wrangler};
-use super::{Place, now, print, web};
+use super::{Place, now, web};
+use crate::host::print;
 use crate::keys::{leave_no_core, quoted};
 use crate::tools::{Toolbox, say};
 

@@ -14,7 +14,6 @@ mod worker;
 mod wrangler;
 mod x509;
 
-use std::io::Write;
 use std::path::PathBuf;
 
 use selvedge::values::Time;
@@ -34,12 +33,6 @@ pub struct Place {
     /// The Worker's settings.
     #[arg(long, value_name = "FILE", default_value = "wrangler.toml")]
     wrangler: PathBuf,
-}
-
-/// Prints what a command was asked for. A terminal that has gone away is no reason to stop.
-fn print(text: &str) {
-    let mut out = std::io::stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
 /// The day of a time: `2027-01-31`.

@@ -113,20 +113,19 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// When there is none that is still good, and none can be signed.
     pub(super) async fn current_crl(&self, shard: u16) -> Result<Option<CrlRecord>, Problem> {
         let name = shard.to_string();
-        let Some(found) = self.transact(|txn| Ok(txn.get::<ShardRecord>(&name)?))? else { return Ok(None) };
-        let signed = match found.due {
-            Some(due) if due <= self.ports.now() => self.sign_list(shard).await,
-            _ => Ok(()),
-        };
-        let list = self.transact(|txn| Ok(txn.get::<CrlRecord>(&name)?))?;
-        match (list, signed) {
-            (Some(list), Err(problem)) if list.next_update > self.ports.now() => {
+        let (found, list) = self.transact(|txn| Ok((txn.get::<ShardRecord>(&name)?, txn.get::<CrlRecord>(&name)?)))?;
+        let Some(due) = found.and_then(|found| found.due) else { return Ok(list) };
+        // The first list is not waited for, whoever may be about to sign it.
+        if due > self.ports.now() && list.is_some() {
+            return Ok(list);
+        }
+        match (self.sign_list(shard).await, list) {
+            (Ok(()), _) => self.transact(|txn| Ok(txn.get::<CrlRecord>(&name)?)),
+            (Err(problem), Some(list)) if list.next_update > self.ports.now() => {
                 self.log(&problem);
                 Ok(Some(list))
             }
-            (_, Err(problem)) => Err(problem),
-            (None, Ok(())) => Err(Problem::internal(format!("the first CRL of shard {shard} is being signed"))),
-            (list, Ok(())) => Ok(list),
+            (Err(problem), _) => Err(problem),
         }
     }
 

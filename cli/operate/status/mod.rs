@@ -19,7 +19,8 @@ pub use ask::authority;
 
 use super::worker::Worker;
 use super::x509::called;
-use super::{Place, now, print, web};
+use super::{Place, now, web};
+use crate::host::print;
 use crate::tools::say;
 use facts::{Authority, Facts, Root};
 use judge::{Severity, judge};
