@@ -284,4 +284,14 @@ fn verifiers_are_not_limited() {
     };
     assert!((0..2000).all(|_| get(path(&url)) == 200));
     assert!((0..2000).any(|_| get("/".to_owned()) == 429), "others are");
+    // They do not get at the ledger with that, also not where there is nothing.
+    let id = world.issuer().id();
+    let calls = world.operations().log().len();
+    for shard in (0..2000).chain(0..2000) {
+        let status = get(format!("/crl/{id}/{shard}.crl"));
+        assert!(matches!(status, 200 | 404), "{status}");
+    }
+    let asked = world.operations().log().split_off(calls);
+    let asked = asked.iter().filter(|line| line.ends_with("call Crl")).count();
+    assert!((100..=128).contains(&asked), "{asked}");
 }

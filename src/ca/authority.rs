@@ -14,7 +14,7 @@ pub const PLACES: u8 = 9;
 const SHARDS: u16 = 32;
 
 /// The most shards that may be configured: each list is signed afresh every day.
-const MAX_SHARDS: u16 = 128;
+pub const MAX_SHARDS: u16 = 128;
 
 /// The name of a variable or secret of the issuer in this place: the first place's has no number.
 pub fn name_of(what: &str, place: u8) -> String {

@@ -27,7 +27,7 @@ pub struct Memory {
     tats: RefCell<BTreeMap<String, Time>>,
     counts: RefCell<Counts>,
     flushed: Cell<Option<Time>>,
-    lists: RefCell<BTreeMap<(String, u16), (Time, CrlRecord)>>,
+    lists: RefCell<BTreeMap<(String, u16), (Time, Option<CrlRecord>)>>,
 }
 
 impl Memory {
@@ -96,21 +96,22 @@ impl Memory {
         due
     }
 
-    /// The CRL of this issuer's shard, if it was asked for just now: a crowd that verifies certificates at the same time
-    /// does not reach the ledger.
-    pub fn list(&self, issuer: &str, shard: u16, now: Time) -> Option<CrlRecord> {
+    /// The CRL of this issuer's shard, or that there is none, if it was asked for just now: a crowd that verifies
+    /// certificates at the same time does not reach the ledger.
+    pub fn list(&self, issuer: &str, shard: u16, now: Time) -> Option<Option<CrlRecord>> {
         let lists = self.lists.borrow();
         let (at, list) = lists.get(&(issuer.to_owned(), shard))?;
         (now < at.plus(KEPT)).then(|| list.clone())
     }
 
-    /// Keeps the CRL of this issuer's shard for a moment.
-    pub fn keep_list(&self, issuer: &str, shard: u16, list: &CrlRecord, now: Time) {
+    /// Keeps the CRL of this issuer's shard, or that there is none, for a moment.
+    pub fn keep_list(&self, issuer: &str, shard: u16, list: Option<&CrlRecord>, now: Time) {
         let mut lists = self.lists.borrow_mut();
         lists.retain(|_, (at, _)| now < at.plus(KEPT));
-        let size: usize = lists.values().map(|(_, list)| list.der.len()).sum();
-        if size + list.der.len() <= LISTS {
-            lists.insert((issuer.to_owned(), shard), (now, list.clone()));
+        let length = |list: Option<&CrlRecord>| list.map_or(0, |list| list.der.len());
+        let size: usize = lists.values().map(|(_, list)| length(list.as_ref())).sum();
+        if size + length(list) <= LISTS {
+            lists.insert((issuer.to_owned(), shard), (now, list.cloned()));
         }
     }
 
