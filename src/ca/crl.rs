@@ -24,8 +24,8 @@ const LEASE: Duration = Duration::from_secs(30);
 /// How many records are read in one go.
 const PAGE: usize = 500;
 
-/// How many shards a ledger can have, of all numbers of shards that were ever configured.
-const SHARDS: usize = 256;
+/// How many shards a ledger can have.
+const SHARDS: usize = MAX_SHARDS as usize;
 
 /// How long caches on the way may keep a list, in seconds: a revocation is to be known within minutes.
 const CACHED: u64 = 60;
