@@ -27,8 +27,11 @@ pub struct Memory {
     tats: RefCell<BTreeMap<String, Time>>,
     counts: RefCell<Counts>,
     flushed: Cell<Option<Time>>,
-    lists: RefCell<BTreeMap<(String, u16), (Time, Option<CrlRecord>)>>,
+    lists: RefCell<BTreeMap<(String, u16), KeptList>>,
 }
+
+/// A CRL, or that there is none, and since when that is kept.
+type KeptList = (Time, Option<CrlRecord>);
 
 impl Memory {
     /// Counts one of `who`, if the limit allows.
