@@ -5,9 +5,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use anyhow::{Context, Error, Result, anyhow, bail};
 use selvedge::pki::ceremony::{self, CertAndKey};
-use selvedge::pki::{Issuer, certificate, pem, sigalg};
-use selvedge::values::native_crypto::NativeCrypto;
-use selvedge::values::{SigAlg, Time, Verify, b64};
+use selvedge::pki::{Issuer, pem};
+use selvedge::values::x509::Parts;
+use selvedge::values::{Time, b64};
 
 use super::capnp::Keypair;
 use super::listen::{Host, Listen};
@@ -149,14 +149,9 @@ impl Files {
 
 /// Whether `root`, a CA made here, signed this certificate.
 fn is_signed_by(certificate: &[u8], root: &str) -> Result<bool> {
-    let below = certificate::parse_presented(certificate).context(ISSUER)?;
     let above = pem::read_certificates(root).context(ROOT)?.into_iter().next().unwrap_or_default();
-    let above = certificate::parse_presented(&above).context(ROOT)?;
-    let Some(signature) = sigalg::from_x509(SigAlg::Es256, &below.signature) else { return Ok(false) };
-    let verified = NativeCrypto.verify(SigAlg::Es256, &above.spki_der, &below.tbs_der, &signature);
-    // Native verification never waits for anything.
-    let runtime = tokio::runtime::Builder::new_current_thread().build().context("cannot verify a signature")?;
-    Ok(runtime.block_on(verified)?)
+    let (below, above) = (Parts::read(certificate).context(ISSUER)?, Parts::read(&above).context(ROOT)?);
+    Ok(ceremony::is_issued_by(&below, &above))
 }
 
 /// A certificate for the server, below an intermediate that exists for it alone: the issuer's ledger knows

@@ -22,7 +22,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use rustix::process::{Resource, Rlimit, setrlimit};
 
-pub use folder::{CaFolder, NONCE_KEY, ROOT, issuer_file, public_settings, setting};
+pub use folder::{CaFolder, NONCE_KEY, ROOT, ROOT_KEY, issuer_file, public_settings, setting};
 pub use init::Options as InitOptions;
 pub use report::quoted;
 pub use webcrypto::webcrypto;

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use selvedge::ca::authority::PLACES;
 
 use super::secret::Secret;
-use crate::keys::issuer_file;
+use crate::keys::{NONCE_KEY, ROOT, ROOT_KEY, issuer_file};
 
 /// The files of a CA.
 #[derive(Debug)]
@@ -64,12 +64,12 @@ impl CaFiles {
         }
         let issuers = (1..=PLACES).map(|place| IssuerFiles::read(dir, place));
         let issuers = issuers.filter_map(Result::transpose).collect::<Result<_>>()?;
-        let root_key = dir.join("root.key");
+        let root_key = dir.join(ROOT_KEY);
         let mode = mode(&root_key)?;
         Ok(Self {
-            root: text_of(&dir.join("root.pem"))?,
+            root: text_of(&dir.join(ROOT))?,
             root_key: mode.map(|mode| (root_key, mode)),
-            nonce: SecretFile::read(dir.join("nonce.key"))?,
+            nonce: SecretFile::read(dir.join(NONCE_KEY))?,
             issuers,
             dir: dir.to_path_buf(),
         })

@@ -1,11 +1,11 @@
 //! Who signs, as the operator configures it: issuers in numbered places, one of them active, and where that which
 //! verifiers fetch of them is published.
 
-use super::settings::Values;
+use super::routes::Urls;
+use super::settings::{Values, origin};
 use crate::pki::{Issuer, Issuers, Serial, Slot, pem, profile};
 use crate::values::Time;
 use crate::values::x509::Parts;
-use url::Url;
 
 /// How many places there are. An operator rotates every few years, and reuses the places of issuers that are over.
 pub const PLACES: u8 = 9;
@@ -140,7 +140,7 @@ fn alternates(
 /// one to be verified for that (RFC 5280 §8).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Published {
-    base: String,
+    urls: Urls,
     shards: u16,
 }
 
@@ -167,17 +167,17 @@ impl Published {
 
     /// Below this URL, which has no path; CRLs in this many shards.
     pub fn new(base: &str, shards: u16) -> Self {
-        Self { base: base.to_owned(), shards: shards.clamp(1, MAX_SHARDS) }
+        Self { urls: Urls::new(base), shards: shards.clamp(1, MAX_SHARDS) }
     }
 
     /// The issuer certificate (caIssuers, RFC 5280 §4.2.2.1).
     pub fn issuer(&self, id: &str) -> String {
-        format!("{}/issuer/{id}.crt", self.base)
+        self.urls.issuer(id)
     }
 
     /// The CRL of an issuer's shard.
     pub fn crl(&self, id: &str, shard: u16) -> String {
-        format!("{}/crl/{id}/{shard}.crl", self.base)
+        self.urls.crl(id, shard)
     }
 
     /// The shard that the certificate of this serial number goes to. Serial numbers are random, so shards fill evenly.
@@ -188,16 +188,10 @@ impl Published {
 }
 
 fn status_url(text: &str) -> Result<String, String> {
-    let says = |what: &str| format!("STATUS_URL is {text:?}; {what}, like http://ca.example.org.");
-    let url = Url::parse(text).map_err(|e| says(&format!("it has to be a URL ({e})")))?;
-    if url.scheme() != "http" {
-        return Err(says("it has to begin with http://: verifiers fetch CRLs without TLS"));
-    }
-    let origin = url.origin().ascii_serialization();
-    if text.trim_end_matches('/') != origin {
-        return Err(says("it has to be scheme, host and perhaps port, in lower case and nothing more"));
-    }
-    Ok(origin)
+    origin("STATUS_URL", text, "http://ca.example.org", |scheme| match scheme {
+        "http" => Ok(()),
+        _ => Err("it has to begin with http://: verifiers fetch CRLs without TLS"),
+    })
 }
 
 /// The root certificate that clients trust, where it is configured: by it a root's key in the place of an issuer's is

@@ -7,6 +7,7 @@
 use super::authority::MAX_SHARDS;
 use super::cell::Cell;
 use super::http::{Answer, Body, Request, Response};
+use super::issuing::lint_failed;
 use super::ladder;
 use super::message::{Message, Partition, Reply};
 use super::ports::{PartitionPorts, Ports};
@@ -188,10 +189,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         let (number, entries) = (begun.number, &begun.entries);
         let request = CrlRequest { issuer, number, this_update, next_update, url: &url, entries };
         let tbs = crl::build_tbs(&request).map_err(|fault| Problem::internal(fault.to_string()))?;
-        let linted = lint::crl::check(&tbs, &request).map_err(|faults| {
-            let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
-            Problem::internal(format!("the CRL about to be signed is not as it should be: {}", faults.join("; ")))
-        })?;
+        let linted = lint::crl::check(&tbs, &request).map_err(|faults| lint_failed("CRL", &faults))?;
         let signature = self.ports.sign(issuer, linted.as_bytes()).await?;
         let der = crl::assemble(&linted, &signature).map_err(|fault| Problem::internal(fault.to_string()))?;
         let list = CrlRecord { number, entries: begun.entries.len(), next_update, der: b64::encode(&der) };

@@ -9,7 +9,7 @@ use super::account::payload;
 use super::cell::{Admitted, Cell};
 use super::compromise;
 use super::http::Answer;
-use super::issuing::{Links, lint_failed};
+use super::issuing::{Links, leaf_request, lint_failed};
 use super::jobs::Work;
 use super::new_key;
 use super::permission::Permits;
@@ -18,7 +18,7 @@ use crate::acme::order::{Issuance, OrderStatus};
 use crate::acme::{Kind, OrderRecord, Problem};
 use crate::pki::csr::{self, CsrFault, VerifiedCsr};
 use crate::pki::validity::Wish;
-use crate::pki::{LeafRequest, Serial, leaf, lint};
+use crate::pki::{Serial, leaf, lint};
 use crate::store::Kv;
 use crate::values::{Id, Identifier, b64};
 use core::time::Duration;
@@ -152,19 +152,10 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         let published = settings.published.as_ref();
         let shard = published.filter(|_| profile.crl_pointer).map(|published| published.shard_of(&serial));
         let links = Links::of(published, issuer.id(), shard);
-        let request = LeafRequest {
-            issuer,
-            profile,
-            public_key: presented.csr.public_key(),
-            names: &wanted,
-            serial: &serial,
-            now,
-            period,
-            ca_issuers: links.ca_issuers.as_deref(),
-            crl: links.crl.as_deref(),
-        };
+        let key = presented.csr.public_key();
+        let request = leaf_request(issuer, &links, profile, key, (&wanted, &serial), (now, period));
         let tbs = leaf::build_tbs(&request).map_err(|fault| Problem::internal(fault.to_string()))?;
-        let linted = lint::check(&tbs, &request).map_err(lint_failed)?;
+        let linted = lint::check(&tbs, &request).map_err(|faults| lint_failed("certificate", &faults))?;
         Ok(Issuance {
             csr_digest: presented.digest.clone(),
             issuer: issuer.id().to_owned(),

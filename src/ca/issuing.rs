@@ -12,11 +12,12 @@ use crate::acme::ledger::LedgerEntry;
 use crate::acme::order::Issuance;
 use crate::acme::{CertificateRecord, OrderRecord, Problem};
 use crate::pki::leaf::{self, LeafRequest};
-use crate::pki::{Issuer, Period, Serial, key, lint, profile};
+use crate::pki::{Issuer, Period, Profile, PublicKey, Serial, key, lint, profile};
 use crate::store::{Kv, Txn};
-use crate::values::{Id, Identifier, b64};
+use crate::values::{Id, Identifier, Time, b64};
 use core::time::Duration;
 use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 /// How long until an issuance that failed is taken up again.
@@ -135,18 +136,15 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         let names = order.identifiers.iter().cloned().collect();
         let period = Period { not_before: issuance.not_before, not_after: issuance.not_after };
         let links = Links::of(settings.published.as_ref(), &issuance.issuer, issuance.shard);
-        let request = LeafRequest {
-            issuer: self.issuer_of(issuance)?,
+        let request = leaf_request(
+            self.issuer_of(issuance)?,
+            &links,
             profile,
-            public_key: &key,
-            names: &names,
-            serial: &serial,
-            now: issuance.prepared,
-            period,
-            ca_issuers: links.ca_issuers.as_deref(),
-            crl: links.crl.as_deref(),
-        };
-        lint::check(&tbs, &request).map_err(lint_failed)
+            &key,
+            (&names, &serial),
+            (issuance.prepared, period),
+        );
+        lint::check(&tbs, &request).map_err(|faults| lint_failed("certificate", &faults))
     }
 }
 
@@ -167,7 +165,21 @@ impl Links {
     }
 }
 
-pub(super) fn lint_failed(faults: Vec<lint::LintFault>) -> Problem {
+/// A certificate. What is prepared and what is checked again are described by this one request.
+pub(super) fn leaf_request<'a>(
+    issuer: &'a Issuer,
+    links: &'a Links,
+    profile: &'a Profile,
+    public_key: &'a PublicKey,
+    (names, serial): (&'a BTreeSet<Identifier>, &'a Serial),
+    (now, period): (Time, Period),
+) -> LeafRequest<'a> {
+    let (ca_issuers, crl) = (links.ca_issuers.as_deref(), links.crl.as_deref());
+    LeafRequest { issuer, profile, public_key, names, serial, now, period, ca_issuers, crl }
+}
+
+/// What is said when a `what`, a certificate or a CRL, does not pass the lint.
+pub(super) fn lint_failed(what: &str, faults: &[lint::LintFault]) -> Problem {
     let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
-    Problem::internal(format!("the certificate about to be signed is not as it should be: {}", faults.join("; ")))
+    Problem::internal(format!("the {what} about to be signed is not as it should be: {}", faults.join("; ")))
 }

@@ -196,7 +196,7 @@ fn issuer_id(id: &str) -> Option<String> {
 }
 
 /// Writes URLs.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Urls {
     base: String,
 }
@@ -296,6 +296,11 @@ impl Urls {
     /// An issuer's certificate.
     pub fn issuer(&self, id: &str) -> String {
         self.of_path(&format!("/issuer/{id}.crt"))
+    }
+
+    /// The CRL of an issuer's shard.
+    pub fn crl(&self, issuer: &str, shard: u16) -> String {
+        self.of_path(&format!("/crl/{issuer}/{shard}.crl"))
     }
 }
 

@@ -162,13 +162,27 @@ fn address_header(value: Values<'_>) -> Result<Option<String>, String> {
 }
 
 fn base_url(text: &str, dev: bool) -> Result<String, String> {
-    let says = |what: &str| format!("BASE_URL is {text:?}; {what}, like https://ca.example.org.");
+    origin("BASE_URL", text, "https://ca.example.org", |scheme| match scheme {
+        "https" => Ok(()),
+        "http" if dev => Ok(()),
+        _ => Err("it has to begin with https://: ACME clients trust nothing else"),
+    })
+}
+
+/// Reads the URL `text` of the variable `name`, which is an origin and nothing more, `like` an example; `allowed` says what is
+/// wrong with its scheme.
+///
+/// # Errors
+/// A sentence that names the variable.
+pub(super) fn origin(
+    name: &str,
+    text: &str,
+    like: &str,
+    allowed: impl FnOnce(&str) -> Result<(), &'static str>,
+) -> Result<String, String> {
+    let says = |what: &str| format!("{name} is {text:?}; {what}, like {like}.");
     let url = Url::parse(text).map_err(|e| says(&format!("it has to be a URL ({e})")))?;
-    match url.scheme() {
-        "https" => {}
-        "http" if dev => {}
-        _ => return Err(says("it has to begin with https://: ACME clients trust nothing else")),
-    }
+    allowed(url.scheme()).map_err(says)?;
     let origin = url.origin().ascii_serialization();
     if text.trim_end_matches('/') != origin {
         return Err(says("it has to be scheme, host and perhaps port, in lower case and nothing more"));

@@ -31,7 +31,7 @@ use der::asn1::{Any, SetOfVec};
 pub use fault::{CeremonyFault, RootFault};
 pub use request::{IssuerRequest, create_csr, create_issuer_csr};
 pub use returned::{Returned, ReturnedFault};
-pub use root::{IssuerPlan, Root};
+pub use root::{IssuerPlan, Root, is_issued_by, is_signed_by};
 use x509_cert::attr::AttributeTypeAndValue;
 use x509_cert::ext::Extensions;
 use x509_cert::ext::pkix::name::GeneralName;

@@ -279,7 +279,11 @@ fn has_bytes(key_id: &SubjectKeyIdentifier) -> bool {
     !key_id.0.as_bytes().is_empty()
 }
 
-fn readable_name(subject: &[u8]) -> der::Result<String> {
+/// What people call the owner of this Name (DER): its common name, or its organization where it has none.
+///
+/// # Errors
+/// When it is no Name.
+pub fn readable_name(subject: &[u8]) -> der::Result<String> {
     let name = Name::from_der(subject)?;
     // Not `to_string`: it knows every attribute by name, by a table of 90 kB.
     let called = name.common_name()?.or(name.organization()?);

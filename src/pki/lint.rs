@@ -98,6 +98,18 @@ impl Lint {
             self.0.push(LintFault { part, expected: expected.to_owned(), found: found.to_string() });
         }
     }
+
+    /// How a time is written (RFC 5280 §4.1.2.5, §5.1.2.4).
+    fn time_form(&mut self, part: &'static str, time: X509Time) {
+        let utc = matches!(time, X509Time::UtcTime(_));
+        let early = time.to_date_time().year() < GENERALIZED_FROM;
+        self.holds(part, "UTCTime before 2050, GeneralizedTime from then", time, utc == early);
+    }
+
+    /// The proof that nothing differs, or what does.
+    fn verdict(self, der: &[u8], algorithm: SigAlg) -> Result<LintedTbs, Vec<LintFault>> {
+        if self.0.is_empty() { Ok(LintedTbs { der: der.to_vec(), algorithm }) } else { Err(self.0) }
+    }
 }
 
 /// Checks that `tbs_der` is the to-be-signed certificate that `request` asks for, in every part.
@@ -120,11 +132,7 @@ pub fn check(tbs_der: &[u8], request: &LeafRequest<'_>) -> Result<LintedTbs, Vec
         let permitted = request.issuer.permits(name);
         lint.holds("subjectAltName", "within the issuer's name constraints", name, permitted.is_ok());
     }
-    if lint.0.is_empty() {
-        Ok(LintedTbs { der: tbs_der.to_vec(), algorithm: request.issuer.algorithm() })
-    } else {
-        Err(lint.0)
-    }
+    lint.verdict(tbs_der, request.issuer.algorithm())
 }
 
 /// Everything but validity and extensions.
@@ -169,11 +177,8 @@ fn key_algorithm(kind: KeyKind) -> &'static str {
 
 fn validity(lint: &mut Lint, tbs: &TbsCertificate, request: &LeafRequest<'_>) {
     let (from, until) = (tbs.validity().not_before, tbs.validity().not_after);
-    for time in [from, until] {
-        let utc = matches!(time, X509Time::UtcTime(_));
-        let early = time.to_date_time().year() < GENERALIZED_FROM;
-        lint.holds("validity", "UTCTime before 2050, GeneralizedTime from then", time, utc == early);
-    }
+    lint.time_form("validity", from);
+    lint.time_form("validity", until);
     let (from, until) = (seconds(from), seconds(until));
     let wanted = request.period;
     lint.same("notBefore", wanted.not_before.rfc3339(), from.rfc3339());

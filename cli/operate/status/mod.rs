@@ -21,6 +21,7 @@ use super::worker::Worker;
 use super::x509::called;
 use super::{Place, now, web};
 use crate::host::print;
+use crate::keys::ROOT;
 use crate::tools::say;
 use facts::{Authority, Facts, Root};
 use judge::{Severity, judge};
@@ -68,7 +69,7 @@ fn report(options: &Options) -> Result<bool> {
     };
     let trusted = options.root.as_deref().map(read).transpose()?;
     let agent = web::agent(trusted.as_deref())?;
-    let root = root(&options.place.ca.join("root.pem"))?;
+    let root = root(&options.place.ca.join(ROOT))?;
     let mut authority = ask::authority(&agent, &url)?;
     if let Authority::Works(overview) = &mut authority {
         for issuer in &mut overview.issuers {

@@ -226,7 +226,7 @@ pub fn url_of(urls: &Urls, route: &Route) -> String {
         Route::RenewalInfo(id) => urls.resource(&format!("renewal-info/{id}")),
         Route::Issuer(id) => urls.issuer(id),
         Route::Issuers => urls.issuers(),
-        Route::Crl(id, shard) => urls.of_path(&format!("/crl/{id}/{shard}.crl")),
+        Route::Crl(id, shard) => urls.crl(id, *shard),
         Route::Agreement(account, proof) => urls.agreement(account, proof),
         Route::Resumption(pause, proof) => urls.resumption(pause, proof),
         Route::Metrics => urls.of_path("/metrics"),

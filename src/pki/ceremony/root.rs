@@ -13,6 +13,7 @@ use const_oid::ObjectIdentifier;
 use const_oid::db::rfc5280::{ID_KP_CLIENT_AUTH, ID_KP_SERVER_AUTH};
 use core::fmt;
 use futures_util::FutureExt;
+use spki::AlgorithmIdentifierRef;
 use x509_cert::ext::pkix::{BasicConstraints, KeyUsage};
 
 /// What the leaves below an intermediate may be for.
@@ -165,15 +166,21 @@ pub(super) fn check_root(certificate_pem: &str, below: usize, now: Time) -> Resu
 }
 
 /// Whether `below` is, by name and signature, issued by `above`; algorithms that are not checked here do not count.
-pub(super) fn is_issued_by(below: &Parts<'_>, above: &Parts<'_>) -> bool {
+pub fn is_issued_by(below: &Parts<'_>, above: &Parts<'_>) -> bool {
+    below.issuer == above.subject && is_signed_by(below.tbs, &below.algorithm, below.signature, above.spki)
+}
+
+/// Whether these bytes are signed by this key (DER SubjectPublicKeyInfo), with the algorithm and the signature as X.509
+/// writes them. A key or an algorithm that is not accepted signs nothing.
+pub fn is_signed_by(tbs: &[u8], algorithm: &AlgorithmIdentifierRef<'_>, signature: &[u8], spki: &[u8]) -> bool {
     let verify = || {
-        let key = check_spki(above.spki).ok()?;
-        let algorithm = sigalg::read(&below.algorithm, key.kind()).ok()?;
-        let raw = sigalg::from_x509(algorithm, below.signature)?;
+        let key = check_spki(spki).ok()?;
+        let algorithm = sigalg::read(algorithm, key.kind()).ok()?;
+        let raw = sigalg::from_x509(algorithm, signature)?;
         // Native verification never waits for anything.
-        NativeCrypto.verify(algorithm, above.spki, below.tbs, &raw).now_or_never()?.ok()
+        NativeCrypto.verify(algorithm, spki, tbs, &raw).now_or_never()?.ok()
     };
-    below.issuer == above.subject && verify().unwrap_or(false)
+    verify().unwrap_or(false)
 }
 
 #[cfg(test)]

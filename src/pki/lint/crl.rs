@@ -1,8 +1,6 @@
 //! The lint of revocation lists: reads the to-be-signed bytes afresh and compares each part with what was meant.
 
-use super::{
-    Expected, GENERALIZED_FROM, Lint, LintFault, LintedTbs, authority_key_id, found_url, seconds, signature_algorithm,
-};
+use super::{Expected, Lint, LintFault, LintedTbs, authority_key_id, found_url, list, seconds, signature_algorithm};
 use crate::pki::crl::{CrlEntry, CrlRequest};
 use crate::pki::serial::hex;
 use const_oid::db::rfc5280::{
@@ -15,7 +13,6 @@ use x509_cert::crl::{RevokedCert, TbsCertList};
 use x509_cert::ext::pkix::crl::IssuingDistributionPoint;
 use x509_cert::ext::pkix::name::DistributionPointName;
 use x509_cert::ext::{Extension, Extensions};
-use x509_cert::time::Time as X509Time;
 
 /// The longest that a list may be good for (Baseline Requirements 4.9.7: ten days for those of subscribers).
 pub const MAX_VALIDITY: Duration = Duration::from_secs(10 * 24 * 60 * 60);
@@ -40,19 +37,13 @@ pub fn check(tbs_der: &[u8], request: &CrlRequest<'_>) -> Result<LintedTbs, Vec<
     times(&mut lint, &tbs, request);
     entries(&mut lint, &tbs, request);
     extensions(&mut lint, &tbs, request).map_err(unreadable)?;
-    if lint.0.is_empty() {
-        Ok(LintedTbs { der: tbs_der.to_vec(), algorithm: request.issuer.algorithm() })
-    } else {
-        Err(lint.0)
-    }
+    lint.verdict(tbs_der, request.issuer.algorithm())
 }
 
 fn times(lint: &mut Lint, tbs: &TbsCertList, request: &CrlRequest<'_>) {
     let all = tbs.revoked_certificates.iter().flatten().map(|entry| entry.revocation_date);
     for time in [tbs.this_update].into_iter().chain(tbs.next_update).chain(all) {
-        let utc = matches!(time, X509Time::UtcTime(_));
-        let early = time.to_date_time().year() < GENERALIZED_FROM;
-        lint.holds("time", "UTCTime before 2050, GeneralizedTime from then", time, utc == early);
+        lint.time_form("time", time);
     }
     let this = seconds(tbs.this_update);
     let next = tbs.next_update.map(seconds);
@@ -137,7 +128,7 @@ fn read_point(der: &[u8]) -> der::Result<String> {
         && !point.only_contains_attribute_certs
         && point.only_some_reasons.is_none();
     let url = match point.distribution_point {
-        Some(DistributionPointName::FullName(names)) => names.iter().map(found_url).collect::<Vec<_>>().join(", "),
+        Some(DistributionPointName::FullName(names)) => list(names.iter().map(found_url)),
         _ => "nowhere".to_owned(),
     };
     Ok(match (plain, point.only_contains_user_certs) {
