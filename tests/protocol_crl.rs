@@ -39,6 +39,10 @@ fn path(url: &str) -> String {
     url.strip_prefix("http://ca.test").unwrap().to_owned()
 }
 
+fn get(path: String) -> Request {
+    Request { method: "GET".to_owned(), path, body: Some(vec![]), ..Request::default() }
+}
+
 fn fetch(world: &World, url: &str) -> Answered {
     // What was kept in memory is for a crowd of the same moment.
     world.pass(Duration::from_secs(1));
@@ -223,10 +227,7 @@ fn a_list_is_cacheable_and_known_again() {
     assert_eq!(first.header("Content-Type"), Some("application/pkix-crl"));
     assert_eq!(first.header("Cache-Control"), Some("public, max-age=60"));
     let tag = first.header("ETag").unwrap().to_owned();
-    let again = |tag: &str| {
-        let get = Request { method: "GET".to_owned(), path: path(&url), body: Some(vec![]), ..Request::default() };
-        world.send(Request { if_none_match: Some(tag.to_owned()), ..get })
-    };
+    let again = |tag: &str| world.send(Request { if_none_match: Some(tag.to_owned()), ..get(path(&url)) });
     assert_eq!(again(&tag).is(304).response.body, Body::Text(String::new()));
     assert_eq!(again(&format!("\"1\", {tag}")).is(304).header("ETag"), Some(&*tag));
     again("\"1\"").is(200);
@@ -278,17 +279,14 @@ fn verifiers_are_not_limited() {
     let world = World::new().reconfigured(|s| s.limits = selvedge::ca::limits::Limits::default());
     let url = pointer(&issue(&Client::registered(&world), "default")).unwrap();
     let address = selvedge::ca::address::ClientAddress::from_header("192.0.2.7");
-    let get = |path: String| {
-        let get = Request { method: "GET".to_owned(), path, body: Some(vec![]), ..Request::default() };
-        world.send(Request { address, ..get }).status()
-    };
-    assert!((0..2000).all(|_| get(path(&url)) == 200));
-    assert!((0..2000).any(|_| get("/".to_owned()) == 429), "others are");
+    let status = |path: String| world.send(Request { address, ..get(path) }).status();
+    assert!((0..2000).all(|_| status(path(&url)) == 200));
+    assert!((0..2000).any(|_| status("/".to_owned()) == 429), "others are");
     // They do not get at the ledger with that, also not where there is nothing.
     let id = world.issuer().id();
     let calls = world.operations().log().len();
     for shard in (0..2000).chain(0..2000) {
-        let status = get(format!("/crl/{id}/{shard}.crl"));
+        let status = status(format!("/crl/{id}/{shard}.crl"));
         assert!(matches!(status, 200 | 404), "{status}");
     }
     let asked = world.operations().log().split_off(calls);

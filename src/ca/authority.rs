@@ -198,7 +198,7 @@ fn status_url(text: &str) -> Result<String, String> {
 /// known as such.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Root {
-    der: Vec<u8>,
+    spki_der: Vec<u8>,
 }
 
 impl Root {
@@ -215,16 +215,11 @@ impl Root {
         if parts.issuer != parts.subject {
             return Err(says("the certificate is not self-signed; the root is what clients trust"));
         }
-        Ok(Self { der })
-    }
-
-    /// The certificate in DER.
-    pub fn der(&self) -> &[u8] {
-        &self.der
+        Ok(Self { spki_der: parts.spki.to_vec() })
     }
 
     /// Its public key, DER SubjectPublicKeyInfo.
     pub fn spki_der(&self) -> &[u8] {
-        Parts::read(&self.der).map_or(&[], |parts| parts.spki)
+        &self.spki_der
     }
 }
