@@ -16,6 +16,9 @@ pub struct LedgerEntry {
     pub tbs_digest: String,
     /// The names in it.
     pub names: Vec<String>,
+    /// Its profile; `None` for one that was entered before profiles were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
     /// The shard of CRLs to which it points, if it points to one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shard: Option<u16>,
@@ -44,8 +47,8 @@ pub struct Revocation {
 
 impl Revocation {
     /// Whether the certificate's key is to be refused from now on: it is said to be compromised, by somebody who has
-    /// proven to have it. That is its holder, or the account, whose CSR it signed; who only holds authorizations for the
-    /// names has nothing to say about a key that may be in use elsewhere.
+    /// proven to have it, or by the operator. Who has proven it is its holder, or the account, whose CSR it signed; who only
+    /// holds authorizations for the names has nothing to say about a key that may be in use elsewhere.
     pub fn condemns_key(&self) -> bool {
         self.reason == Some(KEY_COMPROMISE) && !matches!(self.by, Authority::Authorizations(_))
     }
@@ -53,7 +56,8 @@ impl Revocation {
     /// Whether it may take the place of an earlier one.
     fn outdoes(&self, old: &Self) -> bool {
         let more = self.condemns_key() && !old.condemns_key();
-        more && (self.by == Authority::Key || old.reason == Some(KEY_COMPROMISE))
+        let heard = matches!(self.by, Authority::Key | Authority::Operator(_));
+        more && (heard || old.reason == Some(KEY_COMPROMISE))
     }
 }
 
@@ -67,6 +71,8 @@ pub enum Authority {
     Authorizations(Id),
     /// The holder of the certificate's own key.
     Key,
+    /// Whoever runs the CA: the name of an admin token, or the address of a person.
+    Operator(String),
 }
 
 /// A key that is refused for good, since a certificate with it was revoked for keyCompromise; stored as
@@ -133,7 +139,7 @@ impl LedgerEntry {
     /// What decides when the certificate is to be renewed.
     pub fn renewable(&self) -> Renewable {
         let revoked = self.revoked.as_ref().map(|revocation| revocation.at);
-        Renewable { not_before: self.not_before, not_after: self.not_after, revoked }
+        Renewable { revoked, ..Renewable::of(self.not_before, self.not_after) }
     }
 
     /// Revokes the certificate.
@@ -174,6 +180,7 @@ mod tests {
             order: Id::from_random([2; 16]),
             tbs_digest: String::new(),
             names: vec!["a.test".into()],
+            profile: Some("default".into()),
             shard: None,
             recorded: Time::from_secs(10),
             not_before: Time::from_secs(5),

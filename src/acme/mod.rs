@@ -3,10 +3,13 @@
 //! Pure data and rules; no keys are checked and nothing is fetched here.
 
 pub mod account;
+pub mod act;
 pub mod authorization;
 pub mod certificate;
 pub mod contact;
 pub mod crl;
+pub mod external_key;
+pub mod inventory;
 pub mod ledger;
 pub mod limit;
 pub mod metrics;
@@ -14,6 +17,7 @@ pub mod new_order;
 pub mod nonce;
 pub mod order;
 pub mod persist;
+pub mod policies;
 pub mod problem;
 pub mod proof;
 pub mod renewal;

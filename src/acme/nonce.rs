@@ -120,6 +120,12 @@ pub(super) fn mac(key: &[u8; 32], purpose: &[u8]) -> Hmac<Sha256> {
     mac
 }
 
+/// 32 octets that are made of a secret for one purpose and one name: who does not have the secret cannot make them.
+/// `purpose` ends with a zero octet.
+pub fn derived(secret: &[u8; 32], purpose: &[u8], name: &[u8]) -> [u8; 32] {
+    mac(secret, purpose).chain_update(name).finalize().into_bytes().into()
+}
+
 /// Stored at a nonce's home once it was used: `nonce/{name}`.
 #[derive(Serialize, Deserialize)]
 pub struct RedeemedNonce {

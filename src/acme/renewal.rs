@@ -10,12 +10,12 @@ const SHORT: u64 = 10 * 24 * 3600;
 /// How long a client waits at most until it asks again, in seconds: a revocation is known within so long.
 const RETRY: u64 = 6 * 3600;
 
-/// How the window of a revoked certificate lies before its revocation: always in the past, so that its client renews
-/// at once (RFC 9773 §4.2), and the same whenever it is asked for.
+/// How the window of a certificate that was revoked, or is to be replaced, lies before that: always in the past, so that its
+/// client renews at once (RFC 9773 §4.2), and the same whenever it is asked for.
 const REVOKED: (Duration, Duration) = (Duration::from_secs(60 * 60), Duration::from_secs(30 * 60));
 
 /// What of a certificate decides when to renew it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Renewable {
     /// When it begins.
     pub not_before: Time,
@@ -24,9 +24,20 @@ pub struct Renewable {
     /// When it was revoked, if it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revoked: Option<Time>,
+    /// When an operator had it replaced at once, if one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replace: Option<Time>,
+    /// A page that says why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub explanation: Option<String>,
 }
 
 impl Renewable {
+    /// A certificate that was neither revoked nor is to be replaced before its time.
+    pub fn of(not_before: Time, not_after: Time) -> Self {
+        Self { not_before, not_after, revoked: None, replace: None, explanation: None }
+    }
+
     /// Lifetime in seconds, at least one.
     fn lifetime(&self) -> u64 {
         // Both ends count.
@@ -39,7 +50,7 @@ impl Renewable {
     /// either side as `spread` has it, any number that is another for each certificate: certificates that were issued
     /// together are not renewed together. To either side of the middle it is a hundredth of the lifetime long.
     pub fn window(&self, spread: u64) -> (Time, Time) {
-        if let Some(at) = self.revoked {
+        if let Some(at) = self.revoked.or(self.replace) {
             let at = Time::from_secs(at.secs());
             return (at.minus(REVOKED.0), at.minus(REVOKED.1));
         }
@@ -69,7 +80,7 @@ mod tests {
     fn renewable(lifetime: u64) -> Renewable {
         let from = 1_795_521_600;
         let (not_before, not_after) = (Time::from_secs(from), Time::from_secs(from + lifetime - 1));
-        Renewable { not_before, not_after, revoked: None }
+        Renewable::of(not_before, not_after)
     }
 
     #[test]

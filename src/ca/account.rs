@@ -137,7 +137,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     }
 
     /// Cancels what is not finished yet: the account can do nothing for it any more (RFC 8555 §7.3.6).
-    fn cancel_orders(&self, txn: &mut Txn<'_, K>) -> Result<(), Problem> {
+    pub(super) fn cancel_orders(&self, txn: &mut Txn<'_, K>) -> Result<(), Problem> {
         let mut after: Option<String> = None;
         loop {
             let page = txn.list::<OrderRecord>(after.as_deref(), 100)?;

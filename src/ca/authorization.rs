@@ -37,7 +37,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// `malformed`, also for a wildcard; `unsupportedIdentifier`; 403 `rejectedIdentifier` for one that would not be
     /// certified; `rateLimited`.
     pub fn post_new_authorization(&self, admitted: &Admitted) -> Answer {
-        self.enter(admitted, |txn, account| {
+        self.enter(admitted, |txn, _account| {
             let wanted: NewAuthorization = payload(admitted)?;
             let identifier = wanted.checked()?;
             // Unlike newOrder, newAuthz refuses with 403.
@@ -45,7 +45,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
                 Kind::RejectedIdentifier => problem.with_status(403),
                 _ => problem,
             };
-            let permits = self.permits(&account, core::slice::from_ref(&identifier)).map_err(unwilling)?;
+            let permits = self.permits(admitted, core::slice::from_ref(&identifier)).map_err(unwilling)?;
             let permit = permits.of(&identifier)?;
             let noted = self.noted_for(txn, &identifier)?.filter(|noted| self.stands_alone(noted, permit));
             if let Some(authorization) = noted {

@@ -2,12 +2,13 @@
 //! front, counted in the partition of the external account key, which is where single use is decided.
 
 use super::cell::Cell;
-use super::external::Uses;
+use super::external;
 use super::ladder;
 use super::message::{Message, Partition, Reply};
 use super::ports::{PartitionPorts, Ports};
 use super::settings::Settings;
 use crate::acme::account::{ExternalBinding, ExternalUse};
+use crate::acme::external_key::{ExternalKeyRecord, Uses};
 use crate::acme::{Kind, Problem};
 use crate::jose::{EabFault, EabUnverified, Verified};
 use crate::store::Kv;
@@ -23,20 +24,25 @@ use serde_json::Value;
 pub fn verify(settings: &Settings, jws: &Verified, sent: Option<&Value>) -> Result<Option<ExternalBinding>, Problem> {
     let accounts = &settings.external;
     let binding = match sent {
-        Some(_) if accounts.keys.is_empty() => return Ok(None),
         Some(binding) => binding,
         None if accounts.required => return Err(required()),
         None => return Ok(None),
     };
-    let unverified = EabUnverified::parse(binding).map_err(|fault| refuse(&fault))?;
-    let known = accounts.keys.get(unverified.kid());
-    // The stand-in for an unknown key must be one that nobody can make a MAC with: the time taken would tell.
-    let key = known.map_or(settings.nonce_key.as_slice(), |key| key.key.bytes());
-    let verified = unverified.verify(key, &settings.urls.resource("new-account"), jws.key());
-    match (known, verified) {
-        (Some(_), Ok(account)) => Ok(Some(ExternalBinding { kid: account.kid().to_owned(), binding: binding.clone() })),
-        (Some(_), Err(EabFault::MacWrong)) | (None, _) => Err(unknown()),
-        (Some(_), Err(fault)) => Err(refuse(&fault)),
+    // Where nobody was ever given a key, what a client sends of one says nothing.
+    let ignored = accounts.keys.is_empty() && !accounts.more;
+    let unverified = match EabUnverified::parse(binding) {
+        Err(_) if ignored => return Ok(None),
+        parsed => parsed.map_err(|fault| refuse(&fault))?,
+    };
+    // That of an operator's key is made in any case: the time taken would tell which keys are of the configuration. Nobody
+    // else can make a MAC with one, so there is no need to ask whether there is such a key.
+    let made = external::made_key(&settings.nonce_key, unverified.kid());
+    let key = accounts.keys.get(unverified.kid()).map_or(&made, |known| &known.key);
+    match unverified.verify(key.bytes(), &settings.urls.resource("new-account"), jws.key()) {
+        Ok(account) => Ok(Some(ExternalBinding { kid: account.kid().to_owned(), binding: binding.clone() })),
+        Err(_) if ignored => Ok(None),
+        Err(EabFault::MacWrong) => Err(unknown()),
+        Err(fault) => Err(refuse(&fault)),
     }
 }
 
@@ -63,6 +69,14 @@ fn spent() -> Problem {
     Problem::new(Kind::Unauthorized, detail)
 }
 
+/// What a binding says with a key that an operator ended, or whose time is over.
+fn over(why: &str) -> Problem {
+    let detail = format!(
+        "The external account binding is refused: its key {why}. Ask the operator of this CA for another one."
+    );
+    Problem::new(Kind::Unauthorized, detail)
+}
+
 /// Has the use of an external account key recorded, by the account key of this thumbprint for `account`. Without an
 /// account it is only asked whether that would be refused. May be repeated.
 ///
@@ -84,15 +98,25 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// come back for a second account.
     ///
     /// # Errors
-    /// `rateLimited` when too many accounts were bound with it lately; when the storage fails.
+    /// `unauthorized` for one that was disabled or has expired; `rateLimited` when too many accounts were bound with it
+    /// lately; when the storage fails.
     pub fn bind(&self, thumbprint: &str, account: Option<Id>) -> Result<bool, Problem> {
         let Partition::Eab(kid) = &self.name else {
             return Err(Problem::internal(format!("{} is no external account key", self.name.name())));
         };
-        let Some(key) = self.ports.settings().external.keys.get(kid) else { return Ok(false) };
+        let configured = self.ports.settings().external.keys.get(kid).map(|key| key.uses);
         self.transact(|txn| {
+            let uses = match (configured, txn.get::<ExternalKeyRecord>("")?) {
+                (Some(uses), _) => uses,
+                (None, None) => return Ok(false),
+                (None, Some(key)) if key.disabled.is_some() => return Err(over("was disabled")),
+                (None, Some(key)) if key.expires.is_some_and(|at| at <= self.ports.now()) => {
+                    return Err(over("has expired"));
+                }
+                (None, Some(key)) => key.uses,
+            };
             let same = |found: &ExternalUse| account.as_ref().is_none_or(|account| *account == found.account);
-            if key.uses == Uses::Once {
+            if uses == Uses::Once {
                 let used = txn.list::<ExternalUse>(None, 2)?;
                 if used.iter().any(|(by, found)| by != thumbprint || !same(found)) {
                     return Ok(false);

@@ -2,6 +2,7 @@
 
 use super::agreement;
 use super::front;
+use super::governing::{self, Governing};
 use super::http::{Answer, Response};
 use super::ladder::{self, Fresh};
 use super::message::{Holding, Message, Partition, Redemption, Reply};
@@ -38,6 +39,8 @@ pub struct Admitted {
     /// Whether the URL is the one that was asked, and the account has requests left.
     url: Result<(), Problem>,
     needs_agreement: bool,
+    /// What decides about the account's orders; nothing where the request is about something else.
+    pub governing: Governing,
 }
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
@@ -70,6 +73,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             Message::IsCompromised { key } => self.is_compromised(&key).map(Reply::Compromised),
             Message::Crl { shard } => self.current_crl(shard).await.map(Reply::Crl),
             Message::Standing => self.standing().map(Reply::Standing),
+            Message::Operate(operation) => self.operate(operation).map(Reply::Shown),
         };
         answer.unwrap_or_else(|problem| {
             self.log(&problem);
@@ -158,7 +162,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         let jws = ladder::parse(body.as_bytes())?;
         let id = self.account_id()?.clone();
         let account = self.transact(|txn| self.account(txn))?;
-        let key: Jwk = serde_json::from_value(account.key)
+        let key: Jwk = serde_json::from_value(account.key.clone())
             .map_err(|e| Problem::internal(format!("the stored account key cannot be read: {e}")))?;
         let jws = ladder::verify(&self.ports, &jws, &key).await?;
         *signed = true;
@@ -172,7 +176,13 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         };
         let url = counted.and_then(|()| ladder::check_url(&self.ports, &jws, path));
         let needs_agreement = !agreement::needs_no_agreement(path, &jws);
-        Ok(Admitted { jws, account: id, nonce, url, needs_agreement })
+        let governing = match Route::parse(path) {
+            Some(Route::NewOrder | Route::NewAuthorization | Route::Finalize(_) | Route::Directory) => {
+                governing::governing(&self.ports, &account).await?
+            }
+            _ => Governing::default(),
+        };
+        Ok(Admitted { jws, account: id, nonce, url, needs_agreement, governing })
     }
 
     /// The account of this partition.
@@ -268,9 +278,10 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             Some(Route::Certificate(serial, chain)) => self.post_certificate(admitted, &serial, chain),
             Some(Route::RevokeCert) => self.post_revoke(admitted).await,
             Some(Route::KeyChange) => self.post_key_change(admitted).await,
-            Some(Route::Directory) => {
-                self.read_only(admitted, || front::directory(self.ports.settings(), self.ports.issuer()))
-            }
+            Some(Route::Directory) => self.read_only(admitted, || {
+                let settings = self.ports.settings();
+                front::directory(settings, admitted.governing.in_force.policy(settings), self.ports.issuer())
+            }),
             Some(Route::NewNonce) => self.read_only(admitted, || Response::empty(204)),
             Some(
                 Route::NewAccount
@@ -281,7 +292,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
                 | Route::RenewalInfo(_)
                 | Route::Agreement(..)
                 | Route::Resumption(..)
-                | Route::Metrics,
+                | Route::Metrics
+                | Route::Admin(_),
             )
             | None => Err(Problem::internal(format!("{path:?} was passed to an account"))),
         }

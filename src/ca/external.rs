@@ -2,10 +2,13 @@
 //! hands out, one for each person or team that may have accounts here.
 
 use super::permission;
+use crate::acme::external_key::Uses;
+use crate::acme::nonce;
 use crate::jose;
 use crate::policy::{Policy, type_name};
 use crate::values::b64;
 use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -20,8 +23,10 @@ const MAX_KID: usize = 128;
 pub struct ExternalAccounts {
     /// Whether new accounts need an external account binding.
     pub required: bool,
-    /// The keys by their `kid`.
+    /// The keys of the configuration by their `kid`.
     pub keys: BTreeMap<String, ExternalKey>,
+    /// Whether operators can make others.
+    pub more: bool,
 }
 
 /// An external account key.
@@ -33,15 +38,23 @@ pub struct ExternalKey {
     pub uses: Uses,
     /// What accounts bound to it may have, on top of the CA's policy.
     pub policy: Policy,
+    /// The policy as it was written; null for none.
+    pub document: Value,
 }
 
-/// For how many account keys an external account key is good.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Uses {
-    /// For the first that comes.
-    Once,
-    /// For any number.
-    Many,
+/// What the MAC keys of operators' external account keys are made for: no other secret is made with it.
+const MADE: &[u8] = b"selvedge external account key v1\0";
+
+/// The MAC key of the external account key of this kid that an operator makes, or made: 32 octets, HMAC-SHA256 of the kid
+/// under a secret of the CA. Nobody who has not been given it can make a MAC with it, whether there is such a key or not.
+pub fn made_key(secret: &[u8; 32], kid: &str) -> MacKey {
+    MacKey(nonce::derived(secret, MADE, kid.as_bytes()).to_vec())
+}
+
+/// By what a MAC key is known again: it tells nothing of it.
+pub fn check_of(key: &MacKey) -> String {
+    let digest = Sha256::new().chain_update(b"selvedge check v1\0").chain_update(&key.0).finalize();
+    b64::encode(digest.get(..6).unwrap_or_default())
 }
 
 /// A MAC key, which shows itself to nobody.
@@ -70,23 +83,24 @@ impl fmt::Debug for MacKey {
 
 impl ExternalAccounts {
     /// Reads `EAB_KEYS`, a JSON object from `kid` to key, `None` where it is not set; keys' policies are held against
-    /// the CA's.
+    /// the CA's. `more` says whether operators can make others.
     ///
     /// # Errors
     /// A sentence for the operator that begins with the place of the fault and never shows a key.
-    pub fn read(text: Option<&str>, required: bool, ca: &Policy) -> Result<Self, String> {
+    pub fn read(text: Option<&str>, required: bool, more: bool, ca: &Policy) -> Result<Self, String> {
         let entries = match text {
             None => Map::new(),
             Some(text) => jose::read_object("EAB_KEYS", text).map_err(|fault| format!("{fault}."))?,
         };
         let keys = entries.iter().map(|(kid, entry)| Ok((kid.clone(), ExternalKey::read(kid, entry, ca)?)));
         let keys: BTreeMap<String, ExternalKey> = keys.collect::<Result<_, String>>()?;
-        if required && keys.is_empty() {
-            return Err("EXTERNAL_ACCOUNT_REQUIRED is true, but EAB_KEYS has no key, so that nobody could create an \
-                        account; set EAB_KEYS with `wrangler secret put EAB_KEYS`."
+        if required && keys.is_empty() && !more {
+            return Err("EXTERNAL_ACCOUNT_REQUIRED is true, but EAB_KEYS has no key and there are no ADMIN_TOKENS to \
+                        make one with, so that nobody could create an account; set one of the two with `wrangler \
+                        secret put`."
                 .to_owned());
         }
-        Ok(Self { required, keys })
+        Ok(Self { required, keys, more })
     }
 }
 
@@ -124,7 +138,8 @@ impl ExternalKey {
             Some(document) => permission::read_policy(&policy_path, document)?,
         };
         policy.check_against(ca, &policy_path).map_err(|fault| format!("{fault}."))?;
-        Ok(Self { key, uses, policy })
+        let document = members.get("policy").cloned().unwrap_or_default();
+        Ok(Self { key, uses, policy, document })
     }
 }
 
@@ -134,7 +149,7 @@ mod tests {
     use serde_json::json;
 
     fn read(entries: &Value) -> Result<ExternalAccounts, String> {
-        ExternalAccounts::read(Some(&entries.to_string()), true, &Policy::default())
+        ExternalAccounts::read(Some(&entries.to_string()), true, false, &Policy::default())
     }
 
     #[test]
@@ -179,10 +194,10 @@ mod tests {
             assert!(!said.contains(&secret), "{said}");
         }
         let twice = format!(r#"{{"a":{{"key":"{secret}","uses":"once"}},"a":{{}}}}"#);
-        let said = ExternalAccounts::read(Some(&twice), true, &Policy::default()).unwrap_err();
+        let said = ExternalAccounts::read(Some(&twice), true, false, &Policy::default()).unwrap_err();
         assert!(said.contains("twice") && !said.contains(&secret), "{said}");
         let cut = format!(r#"{{"a":{{"key":"{secret}"#);
-        let said = ExternalAccounts::read(Some(&cut), true, &Policy::default()).unwrap_err();
+        let said = ExternalAccounts::read(Some(&cut), true, false, &Policy::default()).unwrap_err();
         assert!(said.starts_with("EAB_KEYS is not JSON") && !said.contains(&secret), "{said}");
     }
 
@@ -194,6 +209,7 @@ mod tests {
         let shown = format!("{accounts:?}");
         assert!(!shown.contains(&b64::encode(&secret)) && !shown.contains("90, 90"), "{shown}");
         assert!(read(&json!({})).unwrap_err().starts_with("EXTERNAL_ACCOUNT_REQUIRED"));
-        assert!(ExternalAccounts::read(None, false, &Policy::default()).unwrap().keys.is_empty());
+        assert!(ExternalAccounts::read(None, false, false, &Policy::default()).unwrap().keys.is_empty());
+        assert!(ExternalAccounts::read(None, true, true, &Policy::default()).unwrap().more);
     }
 }

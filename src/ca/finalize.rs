@@ -59,7 +59,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     pub async fn post_finalize(self: &Rc<Self>, admitted: &Admitted, id: &Id) -> Answer {
         let presented = self.presented(admitted).await;
         let asked = self.ask_around(admitted, id, presented.as_ref().ok()).await;
-        let begun = self.enter(admitted, |txn, account| {
+        let begun = self.enter(admitted, |txn, _account| {
             let mut order = self.order(txn, id)?;
             let presented = presented?;
             let authorizations = self.authorizations_of(txn, &order)?;
@@ -69,8 +69,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
                 None if status == OrderStatus::Ready => {}
                 _ => return Err(not_ready(status)),
             }
-            self.check_still_permitted(&account, &order, &authorizations)?;
-            let permits = self.permits(&account, &order.identifiers)?;
+            self.check_still_permitted(admitted, &order, &authorizations)?;
+            let permits = self.permits(admitted, &order.identifiers)?;
             asked.key?;
             order.issuance = Some(self.prepare(&order, &presented, &permits)?);
             self.count_certificate(txn, &order)?;

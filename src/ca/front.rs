@@ -7,10 +7,11 @@ use super::message::{NONCE_SHARDS, Reply};
 use super::ports::{Handed, Ports};
 use super::routes::Route;
 use super::settings::Settings;
-use super::{agreement, crl, issuers, metrics, pausing, registration, renewal, revocation};
+use super::{admin, agreement, crl, governing, issuers, metrics, pausing, registration, renewal, revocation};
 use crate::acme::{Home, Kind, Problem};
 use crate::jose::{Jwk, KeyRef, Unverified, Verified};
 use crate::pki::{Issuer, profile};
+use crate::policy::Policy;
 use serde_json::{Value, json};
 
 /// The front over its host.
@@ -23,6 +24,11 @@ impl<P: Ports> Front<P> {
     /// Answers any request whatever.
     pub async fn handle(&self, request: Request) -> Handled<P::Passed> {
         let route = Route::parse(&request.path);
+        if let Some(Route::Admin(route)) = &route
+            && request.method != "OPTIONS"
+        {
+            return Handled::Own(self.operate(&request, route).await);
+        }
         let response = match request.method.as_str() {
             "OPTIONS" => preflight(),
             "POST" => match self.post(&request, route.as_ref()).await {
@@ -53,6 +59,16 @@ impl<P: Ports> Front<P> {
         Handled::Own(response)
     }
 
+    /// An operator's request. It is for no script of another origin.
+    async fn operate(&self, request: &Request, route: &admin::routes::AdminRoute) -> Response {
+        let response = admin::answer(&self.ports, request, route).await;
+        metrics::tally(&self.ports, Some(&Route::Admin(route.clone())), response.status, Some(&response));
+        match request.method.as_str() {
+            "HEAD" => Response { body: Body::Text(String::new()), ..response },
+            _ => response,
+        }
+    }
+
     /// Whether it is time for [`Front::flush`]. Whoever is told so once is to do it.
     pub fn flush_is_due(&self) -> bool {
         self.ports.memory().flush_is_due(self.ports.now())
@@ -75,7 +91,10 @@ impl<P: Ports> Front<P> {
         match route {
             None => Err(unknown_path()),
             Some(Route::Metrics) => metrics::show(&self.ports, request).await.unwrap_or_else(|| Err(unknown_path())),
-            Some(Route::Directory) => Ok(directory(settings, self.ports.issuer())),
+            Some(Route::Directory) => {
+                let in_force = governing::in_force(&self.ports).await?;
+                Ok(directory(settings, in_force.policy(settings), self.ports.issuer()))
+            }
             Some(Route::Home) => Ok(home(settings, self.ports.issuer()).indexed(&settings.urls)),
             Some(Route::Issuer(id)) => issuers::certificate(settings, id),
             Some(Route::Issuers) => issuers::overview(&self.ports).await,
@@ -126,7 +145,7 @@ impl<P: Ports> Front<P> {
         }
         let jws = ladder::read(request)?;
         let route = match route {
-            None | Some(Route::Metrics) => return Err(unknown_path()),
+            None | Some(Route::Metrics | Route::Admin(_)) => return Err(unknown_path()),
             Some(Route::Home | Route::Issuer(_) | Route::Issuers | Route::Crl(..) | Route::RenewalInfo(_)) => {
                 return Err(only_get());
             }
@@ -224,7 +243,7 @@ enum Passed<R> {
     Unsigned(Response),
 }
 
-fn unknown_path() -> Problem {
+pub(super) fn unknown_path() -> Problem {
     Problem::malformed("There is nothing at this URL. Take the URLs from the directory.").with_status(404)
 }
 
@@ -260,7 +279,7 @@ fn preflight() -> Response {
 }
 
 /// The directory (RFC 8555 §7.1.1), with `renewalInfo` (RFC 9773 §3) and `profiles` (draft-ietf-acme-profiles §3).
-pub fn directory(settings: &Settings, issuer: &Issuer) -> Response {
+pub fn directory(settings: &Settings, policy: &Policy, issuer: &Issuer) -> Response {
     let urls = &settings.urls;
     let mut directory = json!({
         "newNonce": urls.resource("new-nonce"),
@@ -288,7 +307,7 @@ pub fn directory(settings: &Settings, issuer: &Issuer) -> Response {
     if settings.external.required {
         meta.insert("externalAccountRequired".into(), true.into());
     }
-    let offered = settings.policy.profiles.as_ref();
+    let offered = policy.profiles.as_ref();
     let profiles = profile::offered(issuer)
         .filter(|profile| offered.is_none_or(|names| names.iter().any(|name| name == profile.name)))
         .map(|profile| (profile.name.to_owned(), Value::from(profile.description)));

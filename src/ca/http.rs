@@ -19,8 +19,10 @@ pub struct Request {
     pub path: String,
     /// The `Content-Type` header.
     pub content_type: Option<String>,
-    /// The `Authorization` header; nothing of ACME looks at it.
+    /// The `Authorization` header of a GET, and where operators are asked for; nothing of ACME looks at it.
     pub authorization: Option<String>,
+    /// The `Cf-Access-Jwt-Assertion` header, where operators are asked for.
+    pub access: Option<String>,
     /// The `If-None-Match` header of a GET.
     pub if_none_match: Option<String>,
     /// Where it comes from, as far as that is known.

@@ -97,6 +97,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             order: order.id.clone(),
             tbs_digest: b64::encode(&Sha256::digest(tbs.as_bytes())),
             names: order.identifiers.iter().map(Identifier::to_string).collect(),
+            profile: Some(order.profile.clone()),
             shard: issuance.shard,
             recorded: self.ports.now(),
             not_before: issuance.not_before,

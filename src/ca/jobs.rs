@@ -30,6 +30,8 @@ pub enum Work {
     Issue(Id),
     /// Have the key of this SHA-256 refused everywhere, since the certificate of this serial number was revoked for that.
     Condemn(String, String),
+    /// Put certificates into the inventory that were entered before there was one.
+    Index,
 }
 
 /// A job, stored as `job/{name}`.
@@ -58,6 +60,7 @@ impl Work {
             Self::Validate(authorization, kind) => format!("validate-{authorization}-{kind}"),
             Self::Issue(order) => format!("issue-{order}"),
             Self::Condemn(key, _) => format!("condemn-{key}"),
+            Self::Index => "index".to_owned(),
         }
     }
 }
@@ -123,6 +126,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             }
             Ok(())
         })?;
+        self.expect_inventory()?;
         self.expect_lists()
     }
 
@@ -132,6 +136,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             Work::Validate(authorization, kind) => self.validate(authorization, kind, job.attempts).await,
             Work::Issue(order) => self.finish_issuance(order, job.attempts).await,
             Work::Condemn(key, serial) => self.have_condemned(key, serial, job.attempts).await,
+            Work::Index => self.index(),
         };
         if let Err(problem) = done {
             // The job stays recorded; the alarm takes it up again when its lease is over.

@@ -1,5 +1,6 @@
 //! The sides of the key partitions and of the ledger: small, synchronous, each request one transaction.
 
+use super::admin::inventory::rule_for;
 use super::cell::Cell;
 use super::jobs::Work;
 use super::message::{Reply, RevocationRequest};
@@ -74,6 +75,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             None => {
                 txn.put(serial, entry)?;
                 self.note_in_shard(txn, entry)?;
+                self.note_in_inventory(txn, serial, entry)?;
                 Ok(Reply::Recorded(true))
             }
         })
@@ -84,7 +86,14 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// # Errors
     /// When the storage fails.
     pub fn renewable(&self, serial: &str) -> Result<Reply, Problem> {
-        self.transact(|txn| Ok(Reply::Renewable(txn.get::<LedgerEntry>(serial)?.map(|entry| entry.renewable()))))
+        self.transact(|txn| {
+            let Some(entry) = txn.get::<LedgerEntry>(serial)? else { return Ok(Reply::Renewable(None)) };
+            let rules = self.rules_to_replace(txn)?;
+            let (mut renewable, rule) = (entry.renewable(), rule_for(&rules, &entry));
+            renewable.replace = rule.map(|rule| rule.made.at);
+            renewable.explanation = rule.and_then(|rule| rule.explanation.clone());
+            Ok(Reply::Renewable(Some(renewable)))
+        })
     }
 
     /// Revokes a certificate, if the one presented is ours and the requester has a right to (RFC 8555 §7.6). A key that
@@ -120,7 +129,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             return Err(Problem::new(Kind::Unauthorized, detail));
         };
         let revoked = entry.revoke(authority, request.reason, self.ports.now());
-        let condemned = entry.revoked.as_ref().is_some_and(Revocation::condemns_key);
+        let condemned = entry.revoked.as_ref().is_some_and(Revocation::condemns_key) && !request.key.is_empty();
         if revoked.is_ok() {
             txn.put(&request.serial, &entry)?;
             self.note_revoked(txn, &request.serial, &entry)?;

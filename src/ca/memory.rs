@@ -1,6 +1,8 @@
 //! What is counted in memory. Memory is a cache: it is one isolate's, and may be lost at any time. So it holds only
-//! limits that are there to keep load away, counts on their way to the partition that sums them, and CRLs for a moment.
+//! limits that are there to keep load away, counts on their way to the partition that sums them, and for a moment CRLs and
+//! the policies in force.
 
+use super::governing::{InForce, KeyRule, REMEMBERED};
 use crate::acme::crl::CrlRecord;
 use crate::acme::limit::Limit;
 use crate::acme::metrics::{self, Counts};
@@ -8,6 +10,7 @@ use crate::values::Time;
 use core::time::Duration;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 /// How many of those who are counted are remembered: a megabyte or so.
 const MOST: usize = 10_000;
@@ -21,9 +24,14 @@ const KEPT: Duration = Duration::from_secs(1);
 /// How many characters of CRLs are kept at most.
 const LISTS: usize = 4 << 20;
 
+/// How many external account keys are remembered.
+const KEYS: usize = 1_000;
+
 /// The memory of one isolate.
 #[derive(Clone, Debug, Default)]
 pub struct Memory {
+    policies: RefCell<Option<(Time, Rc<InForce>)>>,
+    key_rules: RefCell<BTreeMap<String, (Time, Rc<KeyRule>)>>,
     tats: RefCell<BTreeMap<String, Time>>,
     counts: RefCell<Counts>,
     flushed: Cell<Option<Time>>,
@@ -116,6 +124,43 @@ impl Memory {
         if size + length(list) <= LISTS {
             lists.insert((issuer.to_owned(), shard), (now, list.cloned()));
         }
+    }
+
+    /// The policies in force, as they were known when.
+    pub fn policies(&self) -> Option<(Time, Rc<InForce>)> {
+        self.policies.borrow().clone()
+    }
+
+    /// Remembers the policies in force.
+    pub fn keep_policies(&self, found: Rc<InForce>, now: Time) {
+        self.policies.replace(Some((now, found)));
+    }
+
+    /// Forgets the policies in force: they have just changed.
+    pub fn forget_policies(&self) {
+        self.policies.take();
+    }
+
+    /// What an external account key gives, if that was asked lately.
+    pub fn key_rule(&self, kid: &str, now: Time) -> Option<Rc<KeyRule>> {
+        let rules = self.key_rules.borrow();
+        rules.get(kid).filter(|(at, _)| now < at.plus(REMEMBERED)).map(|(_, rule)| rule.clone())
+    }
+
+    /// Remembers what an external account key gives.
+    pub fn keep_key_rule(&self, kid: &str, rule: Rc<KeyRule>, now: Time) {
+        let mut rules = self.key_rules.borrow_mut();
+        if rules.len() >= KEYS {
+            rules.retain(|_, (at, _)| now < at.plus(REMEMBERED));
+        }
+        if rules.len() < KEYS {
+            rules.insert(kid.to_owned(), (now, rule));
+        }
+    }
+
+    /// Forgets what an external account key gives: it has just changed.
+    pub fn forget_key_rule(&self, kid: &str) {
+        self.key_rules.borrow_mut().remove(kid);
     }
 
     /// Takes the counts, to be sent.

@@ -1,6 +1,7 @@
 //! What partitions say to each other and the front to them. Crosses the wire as JSON.
 
 use super::address::ClientAddress;
+use super::admin::operation::Operation;
 use super::http::Response;
 use crate::acme::account::{AccountStatus, ExternalBinding, KeyOwner, NewAccount};
 use crate::acme::crl::{CrlRecord, ShardStanding};
@@ -35,7 +36,15 @@ pub enum Partition {
     Address(ClientAddress),
     /// Sums for the operator.
     Metrics(u8),
+    /// What operators did and decided: the audit record, policies, what is to be replaced, the kids of their external
+    /// account keys.
+    Operations,
+    /// The ids of accounts: see [`ROSTERS`].
+    Roster(u8),
 }
+
+/// How many partitions share the list of accounts.
+pub const ROSTERS: u8 = 4;
 
 impl Partition {
     /// The partition's name: that of its Durable Object.
@@ -49,6 +58,8 @@ impl Partition {
             Self::Eab(kid) => format!("eab/{kid}"),
             Self::Address(address) => format!("address/{address}"),
             Self::Metrics(n) => format!("metrics/{n}"),
+            Self::Operations => "operations/ca".to_owned(),
+            Self::Roster(n) => format!("roster/{n}"),
         }
     }
 
@@ -64,6 +75,8 @@ impl Partition {
             "eab" => Some(Self::Eab(rest.to_owned())),
             "address" => ClientAddress::parse(rest).map(Self::Address),
             "metrics" => rest.parse().ok().map(Self::Metrics),
+            "operations" => (rest == "ca").then_some(Self::Operations),
+            "roster" => rest.parse().ok().map(Self::Roster),
             _ => None,
         }
     }
@@ -172,6 +185,8 @@ pub enum Message {
     },
     /// To a ledger: how things stand with the issuer.
     Standing,
+    /// To any: what operators ask for.
+    Operate(Operation),
 }
 
 /// A nonce to redeem.
@@ -229,6 +244,8 @@ pub enum Requester {
     },
     /// The holder of the certificate's key.
     Key,
+    /// Whoever runs the CA, by this name.
+    Operator(String),
 }
 
 impl Requester {
@@ -236,6 +253,7 @@ impl Requester {
     pub fn authority(&self, owner: &Id) -> Option<Authority> {
         match self {
             Self::Key => Some(Authority::Key),
+            Self::Operator(name) => Some(Authority::Operator(name.clone())),
             Self::Account { id, .. } if id == owner => Some(Authority::Account(id.clone())),
             Self::Account { id, authorized: true } => Some(Authority::Authorizations(id.clone())),
             Self::Account { .. } => None,
@@ -270,6 +288,8 @@ pub enum Reply {
     Crl(Option<CrlRecord>),
     /// How things stand with an issuer.
     Standing(Vec<ShardStanding>),
+    /// What operators asked for.
+    Shown(Value),
     /// It is done.
     Done,
     /// It is refused, or failed.

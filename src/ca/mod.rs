@@ -6,6 +6,7 @@
 
 pub mod account;
 pub mod address;
+pub mod admin;
 pub mod agreement;
 pub mod alarm;
 pub mod authority;
@@ -21,6 +22,7 @@ pub mod crl;
 pub mod external;
 pub mod finalize;
 pub mod front;
+pub mod governing;
 pub mod http;
 pub mod issuers;
 pub mod issuing;

@@ -1,10 +1,9 @@
 //! What an account may order: the policies that it is under, applied to the identifiers of an order.
 
-use super::cell::Cell;
+use super::cell::{Admitted, Cell};
 use super::ports::PartitionPorts;
-use super::settings::Settings;
 use crate::acme::problem::Named;
-use crate::acme::{AccountRecord, AuthorizationRecord, Kind, OrderRecord, Problem};
+use crate::acme::{AuthorizationRecord, Kind, OrderRecord, Problem};
 use crate::pki::Issuer;
 use crate::pki::profile;
 use crate::policy::{Known, Permit, Policy, Rules};
@@ -16,7 +15,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// The challenge types and profiles that there are, for policies to name.
-fn known() -> Known {
+pub(super) fn known() -> Known {
     Known {
         challenges: Method::ALL.into_iter().map(Method::name).collect(),
         offered: Method::ALL.into_iter().filter(|method| method.offered_by_default()).map(Method::name).collect(),
@@ -58,44 +57,12 @@ impl Permits<'_> {
     }
 }
 
-/// The policies that an account is under.
+/// What these rules give for these identifiers.
 ///
 /// # Errors
-/// `unauthorized` for an account whose external account key is not configured any more: taking a key away ends what
-/// accounts made with it can order.
-pub fn rules_of<'a>(settings: &'a Settings, account: &'a AccountRecord) -> Result<Rules<'a>, Problem> {
-    let key = match &account.external {
-        None => None,
-        Some(bound) => {
-            let key = settings.external.keys.get(&bound.kid).ok_or_else(|| retired(&bound.kid))?;
-            Some((bound.kid.as_str(), &key.policy))
-        }
-    };
-    // Anybody can have an account without external binding; only a test machine trusts it with names unproven.
-    let trusted = key.is_some() || settings.dev;
-    Ok(Rules { ca: &settings.policy, key, trusted, known: known() })
-}
-
-fn retired(kid: &str) -> Problem {
-    let detail = format!(
-        "This account was created with the external account key {kid:?}, which this CA does not accept any more, so it \
-         can order nothing. Ask the operator for another key and create an account with it and a new account key."
-    );
-    Problem::new(Kind::Unauthorized, detail)
-}
-
-/// What `account` may have for these identifiers.
-///
-/// # Errors
-/// `rejectedIdentifier`, saying which rule, or which name constraint of the issuer's certificate, decided; of several identifiers each in a subproblem. `unauthorized`: see
-/// [`rules_of`].
-pub fn permit<'a>(
-    settings: &'a Settings,
-    issuer: &Issuer,
-    account: &'a AccountRecord,
-    identifiers: &[Identifier],
-) -> Result<Permits<'a>, Problem> {
-    let rules = rules_of(settings, account)?;
+/// `rejectedIdentifier`, saying which rule, or which name constraint of the issuer's certificate, decided; of several
+/// identifiers each in a subproblem.
+pub fn permit<'a>(rules: Rules<'a>, issuer: &Issuer, identifiers: &[Identifier]) -> Result<Permits<'a>, Problem> {
     let (mut each, mut refused) = (BTreeMap::new(), Vec::new());
     for identifier in identifiers {
         if let Err(outside) = issuer.permits(identifier) {
@@ -131,16 +98,16 @@ fn unprovable(identifier: &Identifier, permit: &Permit) -> Problem {
 }
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
-    /// As [`permit`], by the configuration of today.
+    /// As [`permit`], by what the account is under today.
     ///
     /// # Errors
-    /// As [`permit`].
+    /// As [`permit`]; `unauthorized`: see [`super::governing::Governing::rules`].
     pub fn permits<'a>(
         &'a self,
-        account: &'a AccountRecord,
+        admitted: &'a Admitted,
         identifiers: &[Identifier],
     ) -> Result<Permits<'a>, Problem> {
-        permit(self.ports.settings(), self.ports.issuer(), account, identifiers)
+        permit(admitted.governing.rules(self.ports.settings())?, self.ports.issuer(), identifiers)
     }
 
     /// Whether an order that was permitted when it was placed would be today: a policy that an operator tightens holds
@@ -150,11 +117,11 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// As [`permit`]; `unauthorized` for an identifier that was pre-authorised and is not any more.
     pub fn check_still_permitted(
         &self,
-        account: &AccountRecord,
+        admitted: &Admitted,
         order: &OrderRecord,
         authorizations: &[AuthorizationRecord],
     ) -> Result<(), Problem> {
-        let permits = self.permits(account, &order.identifiers)?;
+        let permits = self.permits(admitted, &order.identifiers)?;
         for authorization in authorizations.iter().filter(|authorization| authorization.challenges.is_empty()) {
             let granted = order.identifiers.iter().filter(|identifier| {
                 identifier.base() == authorization.identifier && identifier.is_wildcard() == authorization.wildcard

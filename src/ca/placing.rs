@@ -8,7 +8,7 @@ use super::permission::Permits;
 use super::ports::PartitionPorts;
 use super::renewal::CertId;
 use crate::acme::authorization::{self, AuthorizationStatus};
-use crate::acme::{AccountRecord, AuthorizationRecord, Kind, NewOrder, OrderRecord, Problem, order};
+use crate::acme::{AuthorizationRecord, Kind, NewOrder, OrderRecord, Problem, order};
 use crate::pki::validity::{Terms, Wish};
 use crate::pki::{Profile, profile};
 use crate::policy::Permit;
@@ -35,8 +35,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// `invalidProfile`; 409 `alreadyReplaced` (RFC 9773 §5); `rateLimited` (RFC 8555 §6.6).
     pub async fn post_new_order(&self, admitted: &Admitted) -> Answer {
         let proofs = self.just_in_time(admitted).await;
-        self.enter(admitted, |txn, account| {
-            let wanted = self.wanted(admitted, &account)?;
+        self.enter(admitted, |txn, _account| {
+            let wanted = self.wanted(admitted)?;
             let order = match self.placed(txn, &wanted)? {
                 Some(order) if self.hold_still(txn, &order, &proofs)? => {
                     self.failing(txn, &wanted.identifiers)?.refuse()?;
@@ -48,10 +48,10 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         })
     }
 
-    fn wanted<'a>(&'a self, admitted: &Admitted, account: &'a AccountRecord) -> Result<Wanted<'a>, Problem> {
+    fn wanted<'a>(&'a self, admitted: &'a Admitted) -> Result<Wanted<'a>, Problem> {
         let asked: NewOrder = payload(admitted)?;
         let identifiers = asked.checked()?;
-        let permits = self.permits(account, &identifiers)?;
+        let permits = self.permits(admitted, &identifiers)?;
         let profile = self.profile(&permits, asked.profile.as_deref())?;
         let (not_before, not_after) = asked.validity()?;
         let validity = Wish { not_before, not_after };

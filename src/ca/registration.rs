@@ -7,6 +7,7 @@
 //! account itself can decide: it is asked first, and calls off its own pending change in the same step.
 
 use super::address::ClientAddress;
+use super::admin::accounts;
 use super::binding;
 use super::compromise;
 use super::http::{Answer, Response};
@@ -102,6 +103,7 @@ async fn create<P: Ports>(ports: &P, creation: Creation) -> Result<(Id, Holding)
         let Some(owner) = owner(ports, &thumbprint, &claim).await? else {
             return Err(Problem::internal("a claimed key has no owner"));
         };
+        accounts::enrol(ports, &owner.account).await?;
         let holding = match &kid {
             None => ask_account(ports, &owner.account, &message).await?,
             Some(kid) => create_bound(ports, kid, &thumbprint, &owner.account, &message).await?,

@@ -81,7 +81,8 @@ pub async fn renewal_info<P: Ports>(ports: &P, text: &str) -> Answer {
     let spread = spread(&id.serial);
     let (start, end) = found.window(spread);
     let mut object = json!({ "suggestedWindow": { "start": start.rfc3339(), "end": end.rfc3339() } });
-    let page = settings.revocation_page.as_deref().filter(|_| found.revoked.is_some());
+    let revoked = settings.revocation_page.as_deref().filter(|_| found.revoked.is_some());
+    let page = revoked.or(found.explanation.as_deref());
     if let (Some(page), Some(members)) = (page, object.as_object_mut()) {
         members.insert("explanationURL".into(), page.into());
     }
@@ -93,6 +94,11 @@ pub async fn renewal_info<P: Ports>(ports: &P, text: &str) -> Answer {
 fn spread(serial: &Serial) -> u64 {
     let digest = Sha256::digest(serial.octets());
     digest.iter().take(7).fold(0, |sum, byte| sum << 8 | u64::from(*byte))
+}
+
+/// As [`spread`], of a serial number in hex.
+pub(super) fn spread_of(serial: &str) -> u64 {
+    Serial::from_hex(serial).as_ref().map_or(0, spread)
 }
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
@@ -179,7 +185,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
 /// limits (RFC 9773 §5); one that comes earlier is not, or a chain of orders, each replacing the one before it, would
 /// be without any limit. The ledger knows of a revocation, not this partition, so that is no reason here.
 pub(super) fn is_due(certificate: &CertificateRecord, now: Time) -> bool {
-    let renewable = Renewable { not_before: certificate.not_before, not_after: certificate.not_after, revoked: None };
+    let renewable = Renewable::of(certificate.not_before, certificate.not_after);
     let serial = Serial::from_hex(&certificate.serial);
     serial.is_some_and(|serial| renewable.window(spread(&serial)).0 <= now)
 }

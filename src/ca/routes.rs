@@ -3,6 +3,7 @@
 //! One configured base URL is the source of all of them: clients sign the URL they ask, and account URLs stand in
 //! DNS for years, so they must not depend on what a proxy makes of the `Host` header.
 
+use super::admin::routes::{AdminRoute, PREFIX};
 use super::pausing::Pause;
 use crate::pki::Serial;
 use crate::values::{Id, Time};
@@ -54,11 +55,17 @@ pub enum Route {
     Issuers,
     /// The CRL of an issuer's shard, DER (RFC 5280 §4.2.1.13).
     Crl(String, u16),
+    /// What operators ask.
+    Admin(AdminRoute),
 }
 
 impl Route {
-    /// Reads a path. `None` for one that no URL of ours has; a query is never part of one.
+    /// Reads a path. `None` for one that no URL of ours has; a query is part of those for operators only.
     pub fn parse(path: &str) -> Option<Self> {
+        if let Some(rest) = path.strip_prefix(PREFIX) {
+            let rest = rest.split_once('?').map_or(rest, |(rest, _)| rest);
+            return AdminRoute::parse(rest).map(Self::Admin);
+        }
         let mut parts = path.strip_prefix('/')?.split('/');
         let route = match (parts.next()?, parts.next()) {
             ("", None) => Self::Home,
@@ -123,6 +130,7 @@ impl Route {
                 "GET, HEAD"
             }
             Self::Directory | Self::NewNonce | Self::Agreement(..) | Self::Resumption(..) => "GET, HEAD, POST",
+            Self::Admin(route) => route.described().0,
             Self::NewAccount
             | Self::NewOrder
             | Self::NewAuthorization
@@ -165,6 +173,7 @@ impl Route {
             Self::Issuer(_) => "issuer",
             Self::Issuers => "issuers",
             Self::Crl(..) => "crl",
+            Self::Admin(_) => "admin",
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What the operator configures, checked.
 
+use super::admin::tokens::AdminTokens;
 use super::authority::{Configured, Published, Root};
 use super::blocked::BlockedKeys;
 use super::caa;
@@ -55,6 +56,8 @@ pub struct Settings {
     pub limits: Limits,
     /// The request header that has the client's address; `None` where no header can be trusted.
     pub address_header: Option<String>,
+    /// Who may operate this CA; without any nobody may.
+    pub admin: AdminTokens,
     /// Who has it may read the metrics; without one there are none.
     pub metrics_token: Option<Token>,
     /// On a test machine: responses say how many Durable Object calls they took.
@@ -106,6 +109,7 @@ impl Settings {
         let urls = Urls::new(&base);
         let Configured { issuers, problems } = Configured::read(value, now)?;
         let policy = policy(value)?;
+        let admin = AdminTokens::read(value("ADMIN_TOKENS").as_deref())?;
         let keys = value("EAB_KEYS");
         let bound_only = flag(value, "EXTERNAL_ACCOUNT_REQUIRED")?;
         Ok(Self {
@@ -119,7 +123,8 @@ impl Settings {
             revocation_page: page(value, "REVOCATION_PAGE")?,
             terms_change: terms_change(value)?,
             blocked_keys: BlockedKeys::read(value("BLOCKED_KEYS").as_deref())?,
-            external: ExternalAccounts::read(keys.as_deref(), bound_only, &policy)?,
+            external: ExternalAccounts::read(keys.as_deref(), bound_only, !admin.is_empty(), &policy)?,
+            admin,
             limits: Limits::read(value("RATE_LIMITS").as_deref())?,
             address_header: address_header(value)?,
             metrics_token: value("METRICS_TOKEN").map(|token| Token::read(&token)).transpose()?,

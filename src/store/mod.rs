@@ -80,9 +80,35 @@ pub trait Record: Serialize + DeserializeOwned {
 /// The kinds of records that are there for good and grow with each certificate: certificates, and the ledger.
 const LASTING: [&str; 2] = ["cert", "serial"];
 
-/// Whether a key, or a prefix of keys up to its `/`, is of a kind that is there for good and grows with each certificate.
-pub fn lasts(key: &str) -> bool {
-    LASTING.iter().any(|kind| key.strip_prefix(kind).is_some_and(|rest| rest.starts_with('/')))
+/// The kinds of records that are there for good, grow without end, and are small: what is looked up in their order.
+const SORTED: [&str; 4] = ["ending", "latest", "member", "audit"];
+
+/// How a kind of record is kept, for a host that has more than one way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Keeping {
+    /// It is over some time, or there are few of it.
+    Passing,
+    /// It is there for good, and there are more and more of it.
+    Lasting,
+    /// As [`Keeping::Lasting`]; a row is a few hundred bytes at most.
+    Sorted,
+}
+
+impl Keeping {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Passing, Self::Lasting, Self::Sorted];
+
+    /// How a key, or a prefix of keys up to its `/`, is kept.
+    pub fn of(key: &str) -> Self {
+        let is = |kinds: &[&str]| kinds.iter().any(|kind| key.strip_prefix(kind).is_some_and(|rest| rest.starts_with('/')));
+        if is(&LASTING) {
+            Self::Lasting
+        } else if is(&SORTED) {
+            Self::Sorted
+        } else {
+            Self::Passing
+        }
+    }
 }
 
 /// The key of the record of type `R` with this id; the bare prefix for an empty id.

@@ -1,10 +1,10 @@
-//! A partition's storage: two tables in the Durable Object's SQLite database. `kept` holds the kinds that are there for
-//! good and grow without end, `kv` everything else: it stays small, so what is over is found by looking through it, and none
-//! of its rows needs an entry in an index, which would be as many rows written again.
+//! A partition's storage: three tables in the Durable Object's SQLite database. `kept` and `sorted` hold the kinds that are
+//! there for good and grow without end, `kv` everything else: it stays small, so what is over is found by looking through
+//! it, and none of its rows needs an entry in an index, which would be as many rows written again.
 
 use super::js;
 use super::ports::Object;
-use crate::store::{Kv, StoreFailure, Write, lasts};
+use crate::store::{Keeping, Kv, StoreFailure, Write};
 use crate::values::Time;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -22,7 +22,8 @@ const ROWS_PER_STATEMENT: usize = 33;
 /// `expires` comes before `value`: whoever looks for what is over need not read on. Without a rowid there is no second row
 /// for each, but what is longer than a kilobyte takes a page of its own: too much for certificates, which stay.
 const CREATE: &str = "CREATE TABLE IF NOT EXISTS kv (key TEXT PRIMARY KEY, expires INTEGER, value TEXT NOT NULL) WITHOUT ROWID; \
-                      CREATE TABLE IF NOT EXISTS kept (key TEXT PRIMARY KEY, expires INTEGER, value TEXT NOT NULL);";
+                      CREATE TABLE IF NOT EXISTS kept (key TEXT PRIMARY KEY, expires INTEGER, value TEXT NOT NULL); \
+                      CREATE TABLE IF NOT EXISTS sorted (key TEXT PRIMARY KEY, expires INTEGER, value TEXT NOT NULL) WITHOUT ROWID;";
 
 /// The storage of the Durable Object that it is made in. Clones are handles to the same storage.
 #[derive(Clone)]
@@ -70,7 +71,11 @@ impl Known {
 
 /// The table that a key, or a prefix of keys, belongs to.
 fn table(key: &str) -> &'static str {
-    if lasts(key) { "kept" } else { "kv" }
+    match Keeping::of(key) {
+        Keeping::Passing => "kv",
+        Keeping::Lasting => "kept",
+        Keeping::Sorted => "sorted",
+    }
 }
 
 fn failure(error: impl std::fmt::Display) -> StoreFailure {
@@ -84,9 +89,13 @@ impl SqlKv {
     /// When it cannot be read.
     pub fn new(object: &Rc<Object>) -> Result<Self, StoreFailure> {
         let sql = object.state.storage().sql();
-        let found = sql.exec("SELECT name FROM sqlite_master WHERE name = 'kv'", None).map_err(failure)?;
-        let created = Rc::new(Cell::new(found.raw().next().is_some()));
-        Ok(Self { sql, object: object.clone(), created, known: Rc::default() })
+        let statement = "SELECT name FROM sqlite_master WHERE name IN ('kv', 'sorted')";
+        let found = sql.exec(statement, None).map_err(failure)?.raw().count();
+        if found == 1 {
+            // It was made before there was `sorted`.
+            sql.exec(CREATE, None).map_err(failure)?;
+        }
+        Ok(Self { sql, object: object.clone(), created: Rc::new(Cell::new(found > 0)), known: Rc::default() })
     }
 
     fn query(&self, statement: &str, bindings: Vec<SqlStorageValue>) -> Result<SqlCursor, StoreFailure> {
@@ -149,9 +158,10 @@ impl SqlKv {
 type Row = (String, String, Option<Time>);
 
 /// What goes into one statement each: of one table, and not more than fits.
-fn in_statements<T>(all: &[T], key: impl Fn(&T) -> &String) -> Vec<Vec<&T>> {
-    let (kept, passing): (Vec<&T>, Vec<&T>) = all.iter().partition(|one| lasts(key(one)));
-    [passing, kept].iter().flat_map(|of_table| of_table.chunks(ROWS_PER_STATEMENT).map(<[&T]>::to_vec)).collect()
+fn in_statements<T>(all: &[T], key: impl Fn(&T) -> &String + Copy) -> Vec<Vec<&T>> {
+    let of_table = |keeping: Keeping| all.iter().filter(move |one| Keeping::of(key(one)) == keeping).collect::<Vec<_>>();
+    let chunks = |rows: Vec<&'_ T>| rows.chunks(ROWS_PER_STATEMENT).map(<[&T]>::to_vec).collect::<Vec<_>>();
+    Keeping::ALL.into_iter().map(of_table).flat_map(chunks).collect()
 }
 
 fn text(row: &mut impl Iterator<Item = SqlStorageValue>) -> Result<String, StoreFailure> {

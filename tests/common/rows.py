@@ -13,7 +13,9 @@ for path in sorted(pathlib.Path(folder).rglob("*.sqlite")):
         if verdict != [("ok",)]:
             found["damaged"].append([path.name, verdict])
     if database.execute("SELECT 1 FROM sqlite_master WHERE name = 'kv'").fetchone():
-        for key, value in database.execute("SELECT key, value FROM kv UNION ALL SELECT key, value FROM kept"):
+        tables = database.execute("SELECT name FROM sqlite_master WHERE name IN ('kv', 'kept', 'sorted')").fetchall()
+        rows = " UNION ALL ".join(f"SELECT key, value FROM {table}" for (table,) in tables)
+        for key, value in database.execute(rows):
             kind = key.split("/")[0]
             count = found["kinds"].setdefault(kind, [0, 0])
             count[0] += 1

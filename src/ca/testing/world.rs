@@ -5,6 +5,7 @@ use super::issuers::authority;
 use super::network::Network;
 use super::operations::Operations;
 use super::secrets::Secrets;
+use crate::ca::admin::tokens::AdminTokens;
 use crate::ca::authority::Published;
 use crate::ca::blocked::BlockedKeys;
 use crate::ca::external::ExternalAccounts;
@@ -101,6 +102,7 @@ impl World {
             external: ExternalAccounts::default(),
             limits: Limits::off(),
             address_header: None,
+            admin: AdminTokens::default(),
             metrics_token: None,
             dev: false,
             refuse_nonces: 0,
@@ -189,6 +191,9 @@ impl World {
         secrets.add("the nonce key", &self.settings.nonce_key);
         for (kid, external) in &self.settings.external.keys {
             secrets.add(&format!("the external account key {kid}"), external.key.bytes());
+        }
+        for (name, token) in self.settings.admin.texts() {
+            secrets.add(&format!("the admin token of {name}"), token.as_bytes());
         }
         secrets
     }

@@ -1,0 +1,168 @@
+//! By what certificates are found in a ledger beside their serial number, and what is to be replaced.
+
+use super::act::Act;
+use super::ledger::LedgerEntry;
+use crate::store::Record;
+use crate::values::{Id, Time, b64};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+/// That a certificate ends then, stored as `ending/{second, 12 digits}-{serial in hex}`. Kept for good.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndingRecord {}
+
+impl Record for EndingRecord {
+    const PREFIX: &'static str = "ending";
+
+    fn expires(&self) -> Option<Time> {
+        None
+    }
+}
+
+/// The id of the record that a certificate ends then; all of a moment begin with that of an empty serial number.
+pub fn ending_id(not_after: Time, serial: &str) -> String {
+    format!("{:012}-{serial}", not_after.secs())
+}
+
+/// The second and the serial number in such an id.
+pub fn parse_ending(id: &str) -> Option<(Time, &str)> {
+    let (second, serial) = id.split_once('-')?;
+    Some((Time::from_secs(second.parse().ok()?), serial))
+}
+
+/// The certificate of some names that ends last, stored as `latest/{digest of the names}`. Kept for good.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LatestRecord {
+    /// Its serial number in hex.
+    pub serial: String,
+    /// When it ends.
+    pub not_after: Time,
+}
+
+impl Record for LatestRecord {
+    const PREFIX: &'static str = "latest";
+
+    fn expires(&self) -> Option<Time> {
+        None
+    }
+}
+
+/// The name of a set of names, in whatever order they come. Certificates for servers and for clients with the same names
+/// are not each other's renewal, so `client` tells them apart.
+pub fn set_id(names: &[String], client: bool) -> String {
+    let mut names: Vec<&str> = names.iter().map(String::as_str).collect();
+    names.sort_unstable();
+    let text = format!("{}\n{}", if client { "client" } else { "server" }, names.join("\n"));
+    b64::encode(Sha256::digest(text).get(..16).unwrap_or_default())
+}
+
+/// How far the records of this file go, stored as `indexed`: those of a ledger from before they were there are made step by
+/// step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IndexedRecord {
+    /// The last serial number that was looked at; `None` when all have their records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
+}
+
+impl Record for IndexedRecord {
+    const PREFIX: &'static str = "indexed";
+
+    fn expires(&self) -> Option<Time> {
+        None
+    }
+}
+
+/// Which certificates are meant. All that is given has to fit.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Selection {
+    /// The id of their issuer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<String>,
+    /// Their profile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
+    /// The account that they were issued to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<Id>,
+    /// A pattern that one of their names fits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
+impl Selection {
+    /// Whether a certificate is meant, as far as issuer and names, which others know how to compare, do not say otherwise.
+    pub fn fits(&self, entry: &LedgerEntry) -> bool {
+        let profile = self.profile.as_ref().is_none_or(|wanted| entry.profile.as_ref() == Some(wanted));
+        profile && self.account.as_ref().is_none_or(|wanted| *wanted == entry.account)
+    }
+}
+
+/// That certificates which were issued until then are to be replaced at once, stored as `replace/{id}` in ledgers and in the
+/// partition of operations. Over when the last of them is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReplaceRecord {
+    /// Its name.
+    pub id: String,
+    /// Which.
+    pub selection: Selection,
+    /// Who said so, when.
+    pub made: Act,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// A page that clients show.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub explanation: Option<String>,
+    /// Who took it back, when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub withdrawn: Option<Act>,
+    /// When all that it means is over.
+    pub expires: Time,
+}
+
+impl Record for ReplaceRecord {
+    const PREFIX: &'static str = "replace";
+
+    fn expires(&self) -> Option<Time> {
+        Some(self.expires)
+    }
+}
+
+/// An account, stored as `member/{when, 16 digits}-{id}` in a partition that lists accounts. It is written before the
+/// account is made, so it may name one that never was.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemberRecord {
+    /// The account.
+    pub account: Id,
+}
+
+impl Record for MemberRecord {
+    const PREFIX: &'static str = "member";
+
+    fn expires(&self) -> Option<Time> {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn certificates_are_in_the_order_of_their_ends() {
+        let (early, late) = (Time::from_secs(999), Time::from_secs(1_795_521_600));
+        assert!(ending_id(early, "ff") < ending_id(late, "00"));
+        assert!(ending_id(late, "") < ending_id(late, "00"));
+        assert_eq!(parse_ending(&ending_id(late, "0a")), Some((late, "0a")));
+        assert_eq!(parse_ending("x"), None);
+    }
+
+    #[test]
+    fn a_set_of_names_is_the_same_in_any_order() {
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        assert_eq!(set_id(&names(&["a.test", "b.test"]), false), set_id(&names(&["b.test", "a.test"]), false));
+        assert_ne!(set_id(&names(&["a.test"]), false), set_id(&names(&["a.test"]), true));
+        assert_ne!(set_id(&names(&["a.test"]), false), set_id(&names(&["b.test"]), false));
+    }
+}

@@ -1,0 +1,163 @@
+//! The audit record: who did what, when, and what became of it; refusals too.
+//!
+//! An action stands there before it begins, and again with what became of it. So nothing is done that is not there, and
+//! where the second entry is missing, the first one says that something may have been done.
+
+use super::body::Query;
+use super::operation::Operation;
+use super::operator::Operator;
+use super::state::{ask, shown};
+use crate::acme::Problem;
+use crate::acme::act::{AuditEnd, AuditRecord, Event, Outcome, id_of};
+use crate::ca::cell::Cell;
+use crate::ca::http::{Answer, Request, Response};
+use crate::ca::message::Partition;
+use crate::ca::ports::{PartitionPorts, Ports};
+use crate::store::Kv;
+use core::future::Future;
+use serde_json::{Value, json};
+
+/// The most entries of a page, and how many there are when nothing is said.
+const MOST: usize = 200;
+const USUAL: usize = 50;
+
+/// The longest detail that is kept, in characters.
+const MAX_DETAIL: usize = 500;
+
+/// Does something for an operator, with an entry before and after it.
+///
+/// # Errors
+/// What `act` returns; `serverInternal` when the entry before it cannot be made: then nothing is done.
+pub async fn audited<P: Ports, T>(
+    ports: &P,
+    (operator, request): (&Operator, &Request),
+    (what, target): (&str, Option<&str>),
+    act: impl Future<Output = Result<Done<T>, Problem>>,
+) -> Result<T, Problem> {
+    let event = |outcome, of, detail: Option<String>| Event {
+        at: ports.now(),
+        who: operator.name.clone(),
+        by: operator.by,
+        what: what.to_owned(),
+        target: target.map(str::to_owned),
+        outcome,
+        of,
+        detail: detail.map(|detail| detail.chars().take(MAX_DETAIL).collect()),
+        address: request.address.map(|address| address.to_string()),
+    };
+    let number = note(ports, event(Outcome::Asked, None, None)).await?;
+    let done = act.await;
+    let (outcome, detail) = match &done {
+        Ok(done) => (Outcome::Done, done.detail.clone()),
+        Err(problem) if problem.status < 500 => (Outcome::Refused, Some(problem.detail.clone())),
+        Err(problem) => (Outcome::Failed, Some(problem.detail.clone())),
+    };
+    if let Err(problem) = note(ports, event(outcome, Some(number), detail)).await {
+        // It is done, and whoever asked is to know.
+        ports.log(&format!("the audit record: {}", problem.log.unwrap_or(problem.detail)));
+    }
+    done.map(|done| done.value)
+}
+
+/// What was done.
+pub struct Done<T> {
+    /// What comes of it.
+    pub value: T,
+    /// What the record says of it.
+    pub detail: Option<String>,
+}
+
+impl<T> Done<T> {
+    /// It is done, and this is said of it.
+    pub fn saying(value: T, detail: impl Into<String>) -> Self {
+        Self { value, detail: Some(detail.into()) }
+    }
+}
+
+impl<T> From<T> for Done<T> {
+    fn from(value: T) -> Self {
+        Self { value, detail: None }
+    }
+}
+
+/// Puts an event into the record. Answers its number.
+///
+/// # Errors
+/// `serverInternal`.
+pub async fn note<P: Ports>(ports: &P, event: Event) -> Result<u64, Problem> {
+    let number = ask(ports, &Partition::Operations, Operation::Note(event)).await?;
+    number.as_u64().ok_or_else(|| Problem::internal("the audit record answered no number"))
+}
+
+/// GET of the record, the newest first.
+///
+/// # Errors
+/// `malformed` for a query that is wrong.
+pub async fn list<P: Ports>(ports: &P, request: &Request) -> Answer {
+    let query = Query::read(request, &["cursor", "limit"])?;
+    let what = "the next of the page before";
+    let before = query.parsed("cursor", what, |text| text.parse::<u64>().ok().filter(|n| *n > 0))?;
+    let limit = query.limit(MOST, USUAL)?;
+    let page = ask(ports, &Partition::Operations, Operation::Audit { before, limit }).await?;
+    Ok(Response::json(200, &page))
+}
+
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+    /// Puts an event into the record.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub(super) fn note_event(&self, event: Event) -> Result<Value, Problem> {
+        self.transact(|txn| {
+            let end = txn.get::<AuditEnd>("")?.unwrap_or_default();
+            let entry = AuditRecord::after(&end, event);
+            txn.put(&entry.id(), &entry)?;
+            txn.put("", &AuditEnd { number: entry.number, chain: entry.chain })?;
+            Ok(entry.number.into())
+        })
+    }
+
+    /// A page of the record.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub(super) fn audit_page(&self, before: Option<u64>, limit: usize) -> Result<Value, Problem> {
+        self.transact(|txn| {
+            let last = txn.get::<AuditEnd>("")?.unwrap_or_default().number;
+            let last = before.map_or(last, |before| last.min(before.saturating_sub(1)));
+            let limit_there = u64::try_from(limit).unwrap_or(u64::MAX);
+            let first = last.saturating_sub(limit_there);
+            let wanted = usize::try_from(last - first).unwrap_or(limit);
+            let mut entries: Vec<Value> = txn
+                .list::<AuditRecord>(Some(&id_of(first)), wanted)?
+                .iter()
+                .map(|(_, entry)| entry.wire(true))
+                .collect();
+            entries.reverse();
+            let next = (first > 0).then(|| (first + 1).to_string());
+            Ok(json!({ "entries": entries, "next": next }))
+        })
+    }
+
+    /// How many entries there are, and the chain of the last one.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub(super) fn audit_end(&self) -> Result<AuditEnd, Problem> {
+        self.transact(|txn| Ok(txn.get::<AuditEnd>("")?.unwrap_or_default()))
+    }
+}
+
+/// As [`audited`], where what was done is shown with this status.
+///
+/// # Errors
+/// As [`audited`].
+pub async fn audited_answer<P: Ports>(
+    ports: &P,
+    who: (&Operator, &Request),
+    what: (&str, Option<&str>),
+    status: u16,
+    act: impl Future<Output = Result<Done<Value>, Problem>>,
+) -> Answer {
+    audited(ports, who, what, act).await.map(|value| shown(status, &value))
+}

@@ -1,0 +1,103 @@
+//! From an operator's request to its answer.
+
+use super::operation::Operation;
+use super::operator::{Operator, operator};
+use super::routes::AdminRoute;
+use super::state::{ask, shown};
+use super::{accounts, audit, certificates, external_keys, policies, replacements};
+use crate::acme::Problem;
+use crate::ca::http::{Answer, Request, Response};
+use crate::ca::message::Partition;
+use crate::ca::ports::Ports;
+use serde_json::json;
+
+/// Answers an operator's request, or whoever's it is.
+pub async fn answer<P: Ports>(ports: &P, request: &Request, route: &AdminRoute) -> Response {
+    let answer = match operator(ports, request).await {
+        Ok(operator) => act(ports, &operator, request, route).await,
+        Err(problem) => Err(problem),
+    };
+    let response = answer.unwrap_or_else(|problem| {
+        if let Some(line) = &problem.log {
+            ports.log(line);
+        }
+        Response::problem(&problem)
+    });
+    let response = match response.status {
+        401 => response.with("WWW-Authenticate", "Bearer realm=\"operations\""),
+        405 => response.with("Allow", route.described().0),
+        _ => response,
+    };
+    response.with("Cache-Control", "no-store").with("X-Content-Type-Options", "nosniff")
+}
+
+async fn act<P: Ports>(ports: &P, operator: &Operator, request: &Request, route: &AdminRoute) -> Answer {
+    let reads = match request.method.as_str() {
+        "GET" | "HEAD" => true,
+        "POST" => false,
+        _ => return Err(not_allowed(request)),
+    };
+    match (route, reads) {
+        (AdminRoute::Status, true) => status(ports, operator).await,
+        (AdminRoute::ExternalAccounts, true) => external_keys::list(ports, request).await,
+        (AdminRoute::ExternalAccounts, false) => external_keys::create(ports, operator, request).await,
+        (AdminRoute::ExternalAccount(kid), true) => external_keys::show(ports, kid).await,
+        (AdminRoute::ExternalAccount(kid), false) => external_keys::change(ports, operator, request, kid).await,
+        (AdminRoute::Certificates, true) => certificates::list(ports, request).await,
+        (AdminRoute::Certificate(serial), true) => certificates::show(ports, serial).await,
+        (AdminRoute::Pem(serial), true) => certificates::download(ports, serial).await,
+        (AdminRoute::Revoke(serial), false) => certificates::revoke(ports, operator, request, serial).await,
+        (AdminRoute::Accounts, true) => accounts::list(ports, request).await,
+        (AdminRoute::Account(id), true) => accounts::show(ports, id).await,
+        (AdminRoute::Deactivate(id), false) => accounts::deactivate(ports, operator, request, id).await,
+        (AdminRoute::Replacements, true) => replacements::list(ports).await,
+        (AdminRoute::Replacements, false) => replacements::create(ports, operator, request).await,
+        (AdminRoute::Withdraw(id), false) => replacements::withdraw(ports, operator, request, id).await,
+        (AdminRoute::Policy, true) => policies::show(ports).await,
+        (AdminRoute::Policy, false) => policies::put(ports, operator, request).await,
+        (AdminRoute::Restore, false) => policies::restore(ports, operator, request).await,
+        (AdminRoute::Check, false) => policies::check(ports, request).await,
+        (AdminRoute::Shadow, true) => policies::findings(ports).await,
+        (AdminRoute::Shadow, false) => policies::put_shadow(ports, operator, request).await,
+        (AdminRoute::Audit, true) => audit::list(ports, request).await,
+        (AdminRoute::Notices | AdminRoute::TestNotice | AdminRoute::Calendar, _) => Err(not_allowed(request)),
+        (
+            AdminRoute::Certificates
+            | AdminRoute::Status
+            | AdminRoute::Certificate(_)
+            | AdminRoute::Pem(_)
+            | AdminRoute::Accounts
+            | AdminRoute::Account(_)
+            | AdminRoute::Audit,
+            false,
+        )
+        | (
+            AdminRoute::Revoke(_)
+            | AdminRoute::Deactivate(_)
+            | AdminRoute::Withdraw(_)
+            | AdminRoute::Restore
+            | AdminRoute::Check,
+            true,
+        ) => Err(not_allowed(request)),
+    }
+}
+
+fn not_allowed(request: &Request) -> Problem {
+    let method: String = request.method.chars().take(20).collect();
+    Problem::malformed(format!("{method} is not allowed here; docs/openapi.json has what is.")).with_status(405)
+}
+
+/// GET of how the authority stands.
+async fn status<P: Ports>(ports: &P, operator: &Operator) -> Answer {
+    let settings = ports.settings();
+    let standing = ask(ports, &Partition::Operations, Operation::Standing).await?;
+    Ok(shown(
+        200,
+        &json!({
+            "version": env!("CARGO_PKG_VERSION"), "directory": settings.urls.directory(),
+            "policy": standing.get("policy"), "external_account_required": settings.external.required,
+            "webhook": { "configured": false, "waiting": 0, "given_up": 0 },
+            "audit": standing.get("audit"), "who": operator.name, "by": operator.by,
+        }),
+    ))
+}

@@ -1,0 +1,313 @@
+//! External account keys that operators make: what somebody is handed out to have accounts here.
+
+use super::audit::{Done, audited_answer};
+use super::body::{Members, Query};
+use super::operation::{KeyChange, Operation, Page};
+use super::operator::Operator;
+use super::routes::is_plain;
+use super::state::{ask, json_of, shown};
+use crate::acme::account::ExternalUse;
+use crate::acme::act::Act;
+use crate::acme::external_key::{ExternalKeyEntry, ExternalKeyRecord, Uses};
+use crate::acme::{Kind, Problem};
+use crate::ca::cell::Cell;
+use crate::ca::external;
+use crate::ca::governing;
+use crate::ca::http::{Answer, Request};
+use crate::ca::message::Partition;
+use crate::ca::permission;
+use crate::ca::ports::{PartitionPorts, Ports};
+use crate::store::Kv;
+use crate::values::{Time, b64};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+/// The longest kid, in characters.
+const MAX_KID: usize = 64;
+
+/// The longest note, in characters.
+const MAX_NOTE: usize = 200;
+
+/// How many accounts of a key are shown.
+const ACCOUNTS: usize = 100;
+
+/// The most keys of a page, each of which is asked for by itself, and how many there are when nothing is said.
+const MOST: usize = 200;
+const USUAL: usize = 50;
+
+/// An external account key as its partition has it.
+#[derive(Serialize, Deserialize)]
+pub struct Shown {
+    /// What an operator made; `None` when none did.
+    pub record: Option<ExternalKeyRecord>,
+    /// The accounts that were made with it.
+    pub accounts: Vec<String>,
+}
+
+/// GET of the list: those of the configuration first.
+///
+/// # Errors
+/// `malformed` for a query that is wrong.
+pub async fn list<P: Ports>(ports: &P, request: &Request) -> Answer {
+    let query = Query::read(request, &["cursor", "limit"])?;
+    let limit = query.limit(MOST, USUAL)?;
+    let after = query.get("cursor").map(str::to_owned);
+    let mut all = Vec::new();
+    if after.is_none() {
+        for kid in ports.settings().external.keys.keys() {
+            all.push(of_kid(ports, kid).await?);
+        }
+    }
+    let page = ask(ports, &Partition::Operations, Operation::Keys(Page { after, limit })).await?;
+    let kids = page.get("kids").and_then(Value::as_array).cloned().unwrap_or_default();
+    for kid in kids.iter().filter_map(Value::as_str) {
+        // One that was entered and never made is none.
+        if let Some(found) = of_kid(ports, kid).await? {
+            all.push(Some(found));
+        }
+    }
+    let all: Vec<Value> = all.into_iter().flatten().collect();
+    Ok(shown(200, &json!({ "external_accounts": all, "next": page.get("next") })))
+}
+
+/// GET of one.
+///
+/// # Errors
+/// 404 for one that there is not.
+pub async fn show<P: Ports>(ports: &P, kid: &str) -> Answer {
+    of_kid(ports, kid).await?.map(|found| shown(200, &found)).ok_or_else(|| Problem::not_found("external account key"))
+}
+
+/// What there is to show of a key; `None` when there is none.
+async fn of_kid<P: Ports>(ports: &P, kid: &str) -> Result<Option<Value>, Problem> {
+    let found = ask(ports, &Partition::Eab(kid.to_owned()), Operation::ShowKey).await?;
+    let found: Shown = serde_json::from_value(found).map_err(|e| Problem::internal(e.to_string()))?;
+    let settings = ports.settings();
+    if let Some(configured) = settings.external.keys.get(kid) {
+        let used = configured.uses == Uses::Once && !found.accounts.is_empty();
+        let policy = Some(&configured.document).filter(|document| !document.is_null());
+        return Ok(Some(json!({
+            "kid": kid, "note": null, "uses": configured.uses, "policy": policy, "created": null, "expires": null,
+            "disabled": null, "source": "secret", "status": if used { "used" } else { "usable" },
+            "accounts": found.accounts,
+        })));
+    }
+    let Some(record) = found.record else { return Ok(None) };
+    wire(ports, &record, &found.accounts).map(Some)
+}
+
+/// A key as it is shown.
+fn wire<P: Ports>(ports: &P, record: &ExternalKeyRecord, accounts: &[String]) -> Result<Value, Problem> {
+    let key = external::made_key(&ports.settings().nonce_key, &record.kid);
+    let status = if record.disabled.is_some() {
+        "disabled"
+    } else if record.check != external::check_of(&key) {
+        "unusable"
+    } else if record.uses == Uses::Once && !accounts.is_empty() {
+        "used"
+    } else if record.expires.is_some_and(|at| at <= ports.now()) {
+        "expired"
+    } else {
+        "usable"
+    };
+    Ok(json!({
+        "kid": record.kid, "note": record.note, "uses": record.uses, "policy": record.policy,
+        "created": act(&record.created), "expires": record.expires.map(Time::rfc3339),
+        "disabled": record.disabled.as_ref().map(act), "source": "api", "status": status, "accounts": accounts,
+    }))
+}
+
+/// Who did something when, as it is shown.
+pub fn act(act: &Act) -> Value {
+    json!({ "at": act.at.rfc3339(), "by": act.by })
+}
+
+/// POST to the list: a new key.
+///
+/// # Errors
+/// `malformed` for what cannot be; 409 for a kid that is taken.
+pub async fn create<P: Ports>(ports: &P, operator: &Operator, request: &Request) -> Answer {
+    // Before all else, for the record: its name.
+    let members = Members::read(request, &["kid", "note", "uses", "policy", "expires"]);
+    let asked = members.as_ref().ok().and_then(|members| members.text("kid", MAX_KID).ok().flatten());
+    let kid = match asked {
+        Some(kid) => kid.to_owned(),
+        None => b64::encode(&ports.random::<12>()?).replace('-', ".").to_owned(),
+    };
+    let who = (operator, request);
+    audited_answer(ports, who, ("external-account.create", Some(&kid)), 201, async {
+        let record = new_record(ports, operator, &members?, &kid).await?;
+        let uses = record.uses;
+        ask(ports, &Partition::Operations, Operation::EnterKey { kid: kid.clone() }).await?;
+        let created = Operation::CreateKey(Box::new(record.clone()));
+        if ask(ports, &Partition::Eab(kid.clone()), created).await? != Value::Bool(true) {
+            return Err(taken(&kid));
+        }
+        ports.memory().forget_key_rule(&kid);
+        let mut value = wire(ports, &record, &[])?;
+        if let Some(members) = value.as_object_mut() {
+            let key = external::made_key(&ports.settings().nonce_key, &kid);
+            members.insert("key".into(), b64::encode(key.bytes()).into());
+            members.insert("directory".into(), ports.settings().urls.directory().into());
+        }
+        Ok(Done::saying(value, if uses == Uses::Once { "for one account key" } else { "for any number of account keys" }))
+    })
+    .await
+}
+
+async fn new_record<P: Ports>(
+    ports: &P,
+    operator: &Operator,
+    members: &Members,
+    kid: &str,
+) -> Result<ExternalKeyRecord, Problem> {
+    if members.text("kid", MAX_KID)?.is_some_and(|kid| !is_plain(kid)) {
+        return Err(Problem::malformed("kid has other characters than A-Z a-z 0-9 . _ -, or none."));
+    }
+    if ports.settings().external.keys.contains_key(kid) {
+        return Err(taken(kid));
+    }
+    let uses = members.parsed("uses", "\"once\" or \"many\"", |text| match text {
+        "once" => Some(Uses::Once),
+        "many" => Some(Uses::Many),
+        _ => None,
+    })?;
+    let expires = members.parsed("expires", "a time like 2027-01-31T00:00:00Z", Time::parse_rfc3339)?;
+    if expires.is_some_and(|at| at <= ports.now()) {
+        return Err(Problem::malformed("expires is past already; the key would be good for nothing."));
+    }
+    let policy = members.value("policy").filter(|policy| !policy.is_null());
+    if let Some(document) = policy {
+        check_policy(ports, document).await?;
+    }
+    let key = external::made_key(&ports.settings().nonce_key, kid);
+    Ok(ExternalKeyRecord {
+        kid: kid.to_owned(),
+        note: note_of(members)?,
+        uses: uses.unwrap_or(Uses::Once),
+        policy: policy.cloned(),
+        created: operator.acts(ports),
+        expires,
+        disabled: None,
+        check: external::check_of(&key),
+    })
+}
+
+fn note_of(members: &Members) -> Result<Option<String>, Problem> {
+    Ok(members.text("note", MAX_NOTE)?.map(str::to_owned).filter(|note| !note.is_empty()))
+}
+
+/// Refuses the policy of a key that is wrong, or leaves nothing together with that of the CA.
+async fn check_policy<P: Ports>(ports: &P, document: &Value) -> Result<(), Problem> {
+    let policy = permission::read_policy("policy", document).map_err(Problem::malformed)?;
+    let in_force = governing::in_force(ports).await?;
+    let against = policy.check_against(in_force.policy(ports.settings()), "policy");
+    against.map_err(|fault| Problem::malformed(format!("{fault}.")))
+}
+
+fn taken(kid: &str) -> Problem {
+    let detail = format!("There is an external account key {kid:?} already, or was; a kid is never given out again.");
+    Problem { kind: Kind::Malformed, ..Problem::malformed(detail) }.with_status(409)
+}
+
+/// POST to a key: it is disabled or not, has another policy, another note.
+///
+/// # Errors
+/// 404 for one that there is not; `malformed`, also for one of the configuration.
+pub async fn change<P: Ports>(ports: &P, operator: &Operator, request: &Request, kid: &str) -> Answer {
+    let members = Members::read(request, &["disabled", "policy", "note"]);
+    let disabled = members.as_ref().ok().and_then(|members| members.flag("disabled").ok().flatten());
+    let what = match disabled {
+        Some(true) => "external-account.disable",
+        Some(false) => "external-account.enable",
+        None => "external-account.change",
+    };
+    audited_answer(ports, (operator, request), (what, Some(kid)), 200, async {
+        let members = members?;
+        if ports.settings().external.keys.contains_key(kid) {
+            let detail = "This key stands in the secret EAB_KEYS. Change it there, or take it out.";
+            return Err(Problem::malformed(detail));
+        }
+        let policy = members.value("policy").map(|policy| Some(policy.clone()).filter(|policy| !policy.is_null()));
+        if let Some(Some(document)) = &policy {
+            check_policy(ports, document).await?;
+        }
+        let note = members.text("note", MAX_NOTE)?.map(str::to_owned);
+        let change = KeyChange { disabled: members.flag("disabled")?, policy, note, by: operator.acts(ports) };
+        let changed = ask(ports, &Partition::Eab(kid.to_owned()), Operation::ChangeKey(Box::new(change))).await?;
+        ports.memory().forget_key_rule(kid);
+        if changed != Value::Bool(true) {
+            return Err(Problem::not_found("external account key"));
+        }
+        let found = of_kid(ports, kid).await?;
+        found.map(Done::from).ok_or_else(|| Problem::not_found("external account key"))
+    })
+    .await
+}
+
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+    /// Notes that there is a key of this kid.
+    pub(super) fn enter_key(&self, kid: &str) -> Result<Value, Problem> {
+        self.transact(|txn| {
+            let id = format!("{:016}-{kid}", self.ports.now().millis());
+            txn.put(&id, &ExternalKeyEntry { kid: kid.to_owned() })?;
+            Ok(true.into())
+        })
+    }
+
+    /// The kids of keys, the oldest first.
+    pub(super) fn keys(&self, page: &Page) -> Result<Value, Problem> {
+        self.transact(|txn| {
+            let mut found = txn.list::<ExternalKeyEntry>(page.after.as_deref(), page.limit.saturating_add(1))?;
+            let more = found.len() > page.limit;
+            found.truncate(page.limit);
+            let next = found.last().filter(|_| more).map(|(id, _)| id.clone());
+            let kids: Vec<String> = found.into_iter().map(|(_, entry)| entry.kid).collect();
+            Ok(json!({ "kids": kids, "next": next }))
+        })
+    }
+
+    /// Comes into being; `false` for a key that exists.
+    pub(super) fn create_key(&self, record: &ExternalKeyRecord) -> Result<Value, Problem> {
+        self.transact(|txn| {
+            if let Some(found) = txn.get::<ExternalKeyRecord>("")? {
+                // Asked twice for the very same.
+                return Ok((found == *record).into());
+            }
+            txn.put("", record)?;
+            Ok(true.into())
+        })
+    }
+
+    /// What the key is.
+    pub(super) fn show_key(&self) -> Result<Value, Problem> {
+        self.transact(|txn| {
+            let record = txn.get::<ExternalKeyRecord>("")?;
+            let uses = txn.list::<ExternalUse>(None, ACCOUNTS)?;
+            let mut accounts: Vec<String> = uses.into_iter().map(|(_, made)| made.account.to_string()).collect();
+            accounts.sort_unstable();
+            accounts.dedup();
+            json_of(&Shown { record, accounts })
+        })
+    }
+
+    /// Changes the key; `false` where there is none.
+    pub(super) fn change_key_record(&self, change: KeyChange) -> Result<Value, Problem> {
+        self.transact(|txn| {
+            let Some(mut record) = txn.get::<ExternalKeyRecord>("")? else { return Ok(false.into()) };
+            match change.disabled {
+                Some(true) if record.disabled.is_none() => record.disabled = Some(change.by),
+                Some(false) => record.disabled = None,
+                Some(true) | None => {}
+            }
+            if let Some(policy) = change.policy {
+                record.policy = policy;
+            }
+            if let Some(note) = change.note {
+                record.note = Some(note).filter(|note| !note.is_empty());
+            }
+            txn.put("", &record)?;
+            Ok(true.into())
+        })
+    }
+}

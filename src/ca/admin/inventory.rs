@@ -1,0 +1,269 @@
+//! A ledger's side of the inventory: finding certificates, and telling how they stand.
+
+use super::operation::{Query, Standing};
+use crate::acme::Problem;
+use crate::acme::inventory::{
+    EndingRecord, IndexedRecord, LatestRecord, ReplaceRecord, ending_id, parse_ending, set_id,
+};
+use crate::acme::ledger::{Authority, LedgerEntry};
+use crate::ca::cell::Cell;
+use crate::ca::jobs::{JobRecord, Work};
+use crate::ca::message::Partition;
+use crate::ca::ports::PartitionPorts;
+use crate::ca::renewal::spread_of;
+use crate::policy::Pattern;
+use crate::store::{Kv, Txn};
+use crate::values::{Identifier, Time};
+use serde_json::{Value, json};
+
+/// How many certificates are looked at for one page: some tens of milliseconds.
+const SCAN: usize = 2_000;
+
+/// How many records are read in one go.
+const PAGE: usize = 250;
+
+/// How many orders to replace hold at the same time. Each is looked at with each certificate.
+pub const REPLACEMENTS: usize = 50;
+
+/// How many entries from before there was an inventory are put into it in one go.
+const INDEXED: usize = 500;
+
+/// The profile whose certificates are for clients.
+const CLIENT: &str = "client";
+
+/// The name of the set of an entry's names.
+fn set_of(entry: &LedgerEntry) -> String {
+    set_id(&entry.names, entry.profile.as_deref() == Some(CLIENT))
+}
+
+/// A name in a ledger, as it was written there.
+pub fn identifier(name: &str) -> Option<Identifier> {
+    Identifier::ip(name).ok().or_else(|| Identifier::dns(name).ok())
+}
+
+/// Whether one of these names fits a pattern.
+pub fn covers(pattern: &Pattern, names: &[String]) -> bool {
+    names.iter().filter_map(|name| identifier(name)).any(|identifier| pattern.covers(&identifier))
+}
+
+/// A query, ready to be held against entries.
+struct Filter<'a> {
+    query: &'a Query,
+    pattern: Option<Pattern>,
+    now: Time,
+}
+
+impl Filter<'_> {
+    fn fits(&self, serial: &str, entry: &LedgerEntry) -> bool {
+        let expired = entry.not_after < self.now;
+        let stands = match self.query.standing {
+            Standing::All => true,
+            Standing::Current => !expired,
+            Standing::Valid => !expired && entry.revoked.is_none(),
+            Standing::Revoked => !expired && entry.revoked.is_some(),
+            Standing::Expired => expired,
+        };
+        let has = |text: &String| {
+            serial.contains(text.as_str())
+                || entry.names.iter().any(|name| name.contains(text.as_str()))
+                || entry.account.as_str().to_ascii_lowercase().contains(text.as_str())
+        };
+        stands
+            && self.query.serial.as_deref().is_none_or(|wanted| wanted == serial)
+            && self.query.selection.fits(entry)
+            && self.query.text.as_ref().is_none_or(has)
+            && self.pattern.as_ref().is_none_or(|pattern| covers(pattern, &entry.names))
+    }
+
+    /// From when the ends lie that are looked for.
+    fn from(&self) -> Time {
+        let expired = matches!(self.query.standing, Standing::All | Standing::Expired);
+        let from = self.query.ends_after.unwrap_or(Time::from_secs(0));
+        if expired { from } else { from.max(self.now) }
+    }
+
+    /// Before when they lie.
+    fn before(&self) -> Time {
+        let before = self.query.ends_before.unwrap_or(Time::from_millis(u64::MAX));
+        if self.query.standing == Standing::Expired { before.min(self.now) } else { before }
+    }
+}
+
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+    /// Enters a new certificate into the inventory.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub(crate) fn note_in_inventory(
+        &self,
+        txn: &mut Txn<'_, K>,
+        serial: &str,
+        entry: &LedgerEntry,
+    ) -> Result<(), Problem> {
+        txn.put(&ending_id(entry.not_after, serial), &EndingRecord {})?;
+        let set = set_of(entry);
+        if txn.get::<LatestRecord>(&set)?.is_none_or(|latest| latest.not_after <= entry.not_after) {
+            txn.put(&set, &LatestRecord { serial: serial.to_owned(), not_after: entry.not_after })?;
+        }
+        Ok(())
+    }
+
+    /// Sees to it that all of a ledger's certificates are in the inventory: a ledger that is older than that has some that
+    /// are not.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub(crate) fn expect_inventory(&self) -> Result<(), Problem> {
+        if !matches!(self.name, Partition::Ledger(_)) {
+            return Ok(());
+        }
+        self.transact(|txn| {
+            if txn.get::<IndexedRecord>("")?.is_some() || txn.list::<LedgerEntry>(None, 1)?.is_empty() {
+                return Ok(());
+            }
+            txn.put("", &IndexedRecord { after: Some(String::new()) })?;
+            self.schedule(txn, Work::Index, self.ports.now())
+        })
+    }
+
+    /// Puts some more of the certificates into the inventory that were entered before there was one.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub(crate) fn index(&self) -> Result<(), Problem> {
+        self.transact(|txn| {
+            let found = txn.get::<IndexedRecord>("")?;
+            let Some(after) = found.and_then(|record| record.after) else {
+                txn.delete::<JobRecord>(&Work::Index.name());
+                return Ok(());
+            };
+            let entries = txn.list::<LedgerEntry>(Some(&after), INDEXED)?;
+            for (serial, entry) in &entries {
+                self.note_in_inventory(txn, serial, entry)?;
+            }
+            let last = entries.last().filter(|_| entries.len() == INDEXED).map(|(serial, _)| serial.clone());
+            if last.is_none() {
+                txn.delete::<JobRecord>(&Work::Index.name());
+            } else {
+                self.schedule(txn, Work::Index, self.ports.now())?;
+            }
+            Ok(txn.put("", &IndexedRecord { after: last })?)
+        })
+    }
+
+    /// Looks for certificates, in the order of their ends.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub(super) fn search(&self, query: &Query) -> Result<Value, Problem> {
+        let pattern = query.selection.name.as_deref().map(Pattern::parse).transpose();
+        let pattern = pattern.map_err(|why| Problem::malformed(format!("name {why}.")))?;
+        let filter = Filter { query, pattern, now: self.ports.now() };
+        self.transact(|txn| {
+            let rules = self.rules_to_replace(txn)?;
+            let first = ending_id(filter.from(), "");
+            let mut at = query.after.clone().filter(|after| *after > first).unwrap_or(first);
+            let (mut found, mut seen) = (Vec::new(), 0);
+            loop {
+                let page = txn.list::<EndingRecord>(Some(&at), PAGE)?;
+                let more = page.len() == PAGE;
+                for (id, EndingRecord {}) in page {
+                    let Some((end, serial)) = parse_ending(&id) else { continue };
+                    if end >= filter.before() || found.len() == query.limit {
+                        return Ok(json!({ "found": found, "reached": at, "complete": end >= filter.before() }));
+                    }
+                    if let Some(entry) = txn.get::<LedgerEntry>(serial)?
+                        && filter.fits(serial, &entry)
+                    {
+                        found.push(json!({ "id": id, "shown": self.entry_shown(txn, serial, &entry, &rules)? }));
+                    }
+                    seen += 1;
+                    at = id;
+                }
+                if !more || seen >= SCAN {
+                    return Ok(json!({ "found": found, "reached": at, "complete": !more }));
+                }
+            }
+        })
+    }
+
+    /// A certificate, `null` for one that is not here: as it is shown, and what else the front needs of it.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub(super) fn show_entry(&self, serial: &str) -> Result<Value, Problem> {
+        self.transact(|txn| {
+            let Some(entry) = txn.get::<LedgerEntry>(serial)? else { return Ok(Value::Null) };
+            let rules = self.rules_to_replace(txn)?;
+            let shown = self.entry_shown(txn, serial, &entry, &rules)?;
+            Ok(json!({ "shown": shown, "tbs_digest": entry.tbs_digest, "account": entry.account }))
+        })
+    }
+
+    /// A certificate as the API shows it.
+    pub(crate) fn entry_shown(
+        &self,
+        txn: &Txn<'_, K>,
+        serial: &str,
+        entry: &LedgerEntry,
+        rules: &[ReplaceRecord],
+    ) -> Result<Value, Problem> {
+        let now = self.ports.now();
+        let latest = txn.get::<LatestRecord>(&set_of(entry))?;
+        let renewed = latest.is_some_and(|latest| latest.serial != serial && latest.not_after > entry.not_after);
+        let rule = rule_for(rules, entry);
+        let mut renewable = entry.renewable();
+        renewable.replace = rule.map(|rule| rule.made.at);
+        let (start, end) = renewable.window(spread_of(serial));
+        let status = match &entry.revoked {
+            _ if entry.not_after < now => "expired",
+            Some(_) => "revoked",
+            None => "valid",
+        };
+        let revoked = entry.revoked.as_ref().map(|revocation| {
+            let by = match &revocation.by {
+                Authority::Account(_) => "account".to_owned(),
+                Authority::Authorizations(_) => "authorizations".to_owned(),
+                Authority::Key => "key".to_owned(),
+                Authority::Operator(name) => format!("operator: {name}"),
+            };
+            json!({ "at": revocation.at.rfc3339(), "reason": revocation.reason, "by": by })
+        });
+        let Partition::Ledger(issuer) = &self.name else { return Err(Problem::internal("this is no ledger")) };
+        Ok(json!({
+            "serial": serial, "issuer": issuer, "account": entry.account, "order": entry.order,
+            "profile": entry.profile, "names": entry.names, "issued": entry.recorded.rfc3339(),
+            "not_before": entry.not_before.rfc3339(), "not_after": entry.not_after.rfc3339(), "status": status,
+            "revoked": revoked, "renewed": renewed,
+            "renewal": { "start": start.rfc3339(), "end": end.rfc3339() }, "replace_now": rule.is_some(),
+        }))
+    }
+
+    /// What is to be replaced by now, the newest first.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub(crate) fn rules_to_replace(&self, txn: &Txn<'_, K>) -> Result<Vec<ReplaceRecord>, Problem> {
+        let Partition::Ledger(issuer) = &self.name else { return Ok(Vec::new()) };
+        let rules = txn.list::<ReplaceRecord>(None, REPLACEMENTS)?.into_iter().map(|(_, rule)| rule);
+        let here = |rule: &ReplaceRecord| {
+            rule.withdrawn.is_none() && rule.selection.issuer.as_ref().is_none_or(|wanted| wanted == issuer)
+        };
+        let mut rules: Vec<ReplaceRecord> = rules.filter(here).collect();
+        rules.sort_by_key(|rule| core::cmp::Reverse(rule.made.at));
+        Ok(rules)
+    }
+}
+
+/// The rule by which a certificate is to be replaced at once. What was issued after it is not meant.
+pub fn rule_for<'a>(rules: &'a [ReplaceRecord], entry: &LedgerEntry) -> Option<&'a ReplaceRecord> {
+    rules.iter().find(|rule| {
+        let pattern = rule.selection.name.as_deref().map(Pattern::parse);
+        let named = match pattern {
+            None => true,
+            Some(Ok(pattern)) => covers(&pattern, &entry.names),
+            Some(Err(_)) => false,
+        };
+        entry.recorded <= rule.made.at && rule.selection.fits(entry) && named
+    })
+}

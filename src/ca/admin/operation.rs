@@ -1,0 +1,170 @@
+//! What partitions are asked for by operations. Only the front asks so, for somebody that it knows.
+
+use crate::acme::act::{Act, Event};
+use crate::acme::external_key::ExternalKeyRecord;
+use crate::acme::inventory::{ReplaceRecord, Selection};
+use crate::values::{Id, Time};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// What a partition is asked for.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Operation {
+    /// To operations: put this into the audit record. Answers its number.
+    Note(Event),
+    /// To operations: the audit record, the newest first, of entries before this number.
+    Audit {
+        /// Those before this one; `None` for all.
+        before: Option<u64>,
+        /// How many at most.
+        limit: usize,
+    },
+    /// To operations: what there is to say of it all.
+    Standing,
+    /// To operations: there is, or will be, this external account key.
+    EnterKey {
+        /// Its kid.
+        kid: String,
+    },
+    /// To operations: the kids of external account keys.
+    Keys(Page),
+    /// To operations: the policy in force, for whoever decides by it.
+    InForce,
+    /// To operations: all policies.
+    Policies,
+    /// To operations: a policy is in force from now on.
+    PutPolicy(NewPolicy),
+    /// To operations: a policy is in the shadow from now on; `None`: none is.
+    PutShadow {
+        /// The document.
+        document: Option<Value>,
+        /// Who.
+        by: Act,
+    },
+    /// To operations: this is what the policy in the shadow would have refused.
+    Found {
+        /// To which account.
+        account: Id,
+        /// Identifiers, each with the rule.
+        findings: Vec<(String, String)>,
+    },
+    /// To operations: what it would have refused.
+    Findings,
+    /// To operations and to ledgers: these are to be replaced, or not any more.
+    PutReplacement(ReplaceRecord),
+    /// To operations: what is to be replaced.
+    Replacements,
+    /// To operations: how often the calendar was given another URL; if `moved`, once more from now on.
+    Calendar {
+        /// Whether it is given another now.
+        moved: bool,
+    },
+    /// To an external account key: come into being, unless you exist.
+    CreateKey(Box<ExternalKeyRecord>),
+    /// To an external account key: what are you?
+    ShowKey,
+    /// To an external account key: you are different from now on.
+    ChangeKey(Box<KeyChange>),
+    /// To a ledger: certificates.
+    Search(Box<Query>),
+    /// To a ledger: the certificate of this serial number.
+    ShowEntry {
+        /// The serial number in hex.
+        serial: String,
+    },
+    /// To an account: what are you?
+    ShowAccount,
+    /// To an account: your end has come.
+    EndAccount,
+    /// To an account: a certificate with its chain.
+    Download {
+        /// The serial number in hex.
+        serial: String,
+    },
+    /// To a list of accounts: there will be this one.
+    Enrol(Id),
+    /// To a list of accounts: them.
+    Members(Page),
+}
+
+/// A part of a list.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Page {
+    /// What follows this; `None` for the beginning.
+    pub after: Option<String>,
+    /// How many at most.
+    pub limit: usize,
+}
+
+/// A policy to be put in force.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct NewPolicy {
+    /// The document; with `restores` it is the one of that version, and not given here.
+    pub document: Option<Value>,
+    /// The version that is to be in force again; 0 for the configuration.
+    pub restores: Option<Restored>,
+    /// What it is about.
+    pub note: Option<String>,
+    /// Who.
+    pub by: Act,
+}
+
+/// Which policy is to be in force again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Restored {
+    /// That of this version; 0 is the configuration.
+    Version(u32),
+    /// The one before the present one.
+    Before,
+}
+
+/// What changes about an external account key; `None` for what stays.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct KeyChange {
+    /// Whether it is disabled.
+    pub disabled: Option<bool>,
+    /// Its policy; `Some(None)` for none.
+    pub policy: Option<Option<Value>>,
+    /// What it is for.
+    pub note: Option<String>,
+    /// Who.
+    pub by: Act,
+}
+
+/// How a certificate has to stand to be found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Standing {
+    /// Not expired.
+    #[default]
+    Current,
+    /// Neither expired nor revoked.
+    Valid,
+    /// Revoked and not expired.
+    Revoked,
+    /// Expired.
+    Expired,
+    /// In any way.
+    All,
+}
+
+/// Which certificates are looked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Query {
+    /// A part of a name, of the serial number, or of the account's id; in lower case.
+    pub text: Option<String>,
+    /// The serial number in hex.
+    pub serial: Option<String>,
+    /// Which.
+    pub selection: Selection,
+    /// How they stand.
+    pub standing: Standing,
+    /// They end then or later.
+    pub ends_after: Option<Time>,
+    /// They end before then.
+    pub ends_before: Option<Time>,
+    /// What follows this, in the order of their ends: see [`crate::acme::inventory::ending_id`].
+    pub after: Option<String>,
+    /// How many at most.
+    pub limit: usize,
+}

@@ -1,0 +1,313 @@
+//! The policy in force: its versions, the way back, a dry run, and one in the shadow.
+
+use super::audit::{Done, audited_answer};
+use super::body::{self, Members, Query};
+use super::external_keys::act;
+use super::operation::{NewPolicy, Operation, Restored};
+use super::operator::Operator;
+use super::state::{ask, json_of, shown};
+use crate::acme::Problem;
+use crate::acme::act::Act;
+use crate::acme::inventory::set_id;
+use crate::acme::policies::{CalendarRecord, FindingRecord, PolicyRecord, ShadowRecord};
+use crate::ca::cell::Cell;
+use crate::ca::governing::{self, InForceDocuments};
+use crate::ca::http::{Answer, Request, Response};
+use crate::ca::message::Partition;
+use crate::ca::permission;
+use crate::ca::ports::{PartitionPorts, Ports};
+use crate::store::{Kv, Txn};
+use crate::values::{Id, Identifier};
+use serde_json::{Value, json};
+
+/// How many versions are shown.
+const VERSIONS: usize = 50;
+
+/// How many findings of a shadow are kept, and how many of one order are.
+const FINDINGS: usize = 200;
+pub const FOUND: usize = 10;
+
+/// The longest note, in characters.
+const MAX_NOTE: usize = 200;
+
+/// The most names of a dry run.
+const ASKED: usize = 100;
+
+/// What operations answer about policies.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Stored {
+    versions: Vec<PolicyRecord>,
+    shadow: Option<ShadowRecord>,
+}
+
+async fn stored<P: Ports>(ports: &P) -> Result<Stored, Problem> {
+    let found = ask(ports, &Partition::Operations, Operation::Policies).await?;
+    serde_json::from_value(found).map_err(|e| Problem::internal(e.to_string()))
+}
+
+/// A version as it is shown; `None` is the configuration, where nothing was ever put in force.
+fn version<P: Ports>(ports: &P, record: Option<&PolicyRecord>) -> Value {
+    let configured = || ports.settings().policy.document();
+    match record {
+        None => json!({ "version": 0, "made": null, "note": null, "restores": null, "document": configured() }),
+        Some(record) => json!({
+            "version": record.version, "made": act(&record.made), "note": record.note, "restores": record.restores,
+            "document": record.document.clone().unwrap_or_else(configured),
+        }),
+    }
+}
+
+/// GET of the policy.
+///
+/// # Errors
+/// `serverInternal`.
+pub async fn show<P: Ports>(ports: &P) -> Answer {
+    Ok(shown(200, &state(ports).await?))
+}
+
+async fn state<P: Ports>(ports: &P) -> Result<Value, Problem> {
+    let Stored { versions, shadow } = stored(ports).await?;
+    let all: Vec<Value> = versions.iter().map(|record| version(ports, Some(record))).collect();
+    let shadow = shadow.map(|shadow| json!({ "made": act(&shadow.made), "document": shadow.document }));
+    Ok(json!({ "in_force": version(ports, versions.first()), "versions": all, "shadow": shadow }))
+}
+
+/// Reads a document that was sent, and refuses one that is wrong, with line and reason.
+fn document(request: &Request) -> Result<Value, Problem> {
+    let (_, document) = permission::read_policy_text(body::text(request)?).map_err(Problem::malformed)?;
+    Ok(document)
+}
+
+/// POST of a policy: it is in force from now on.
+///
+/// # Errors
+/// `malformed` for a document that is wrong, with line and reason; the policy in force stays.
+pub async fn put<P: Ports>(ports: &P, operator: &Operator, request: &Request) -> Answer {
+    audited_answer(ports, (operator, request), ("policy.put", None), 201, async {
+        let note = Query::read(request, &["note"])?.parsed("note", "at most 200 characters long", |text| {
+            (text.chars().count() <= MAX_NOTE).then(|| text.to_owned())
+        })?;
+        let document = Some(document(request)?);
+        put_in_force(ports, NewPolicy { document, restores: None, note, by: operator.acts(ports) }).await
+    })
+    .await
+}
+
+async fn put_in_force<P: Ports>(ports: &P, policy: NewPolicy) -> Result<Done<Value>, Problem> {
+    let record = ask(ports, &Partition::Operations, Operation::PutPolicy(policy)).await?;
+    ports.memory().forget_policies();
+    let record: PolicyRecord = serde_json::from_value(record).map_err(|e| Problem::internal(e.to_string()))?;
+    Ok(Done::saying(version(ports, Some(&record)), format!("version {}", record.version)))
+}
+
+/// POST to put an earlier policy in force again.
+///
+/// # Errors
+/// `malformed` for a version that there is not.
+pub async fn restore<P: Ports>(ports: &P, operator: &Operator, request: &Request) -> Answer {
+    audited_answer(ports, (operator, request), ("policy.restore", None), 201, async {
+        let wanted = Members::read(request, &["version"])?.number("version")?;
+        let restores = match wanted {
+            None => Restored::Before,
+            Some(n) => Restored::Version(u32::try_from(n).map_err(|_| no_version())?),
+        };
+        let by = operator.acts(ports);
+        put_in_force(ports, NewPolicy { document: None, restores: Some(restores), note: None, by }).await
+    })
+    .await
+}
+
+fn no_version() -> Problem {
+    Problem::malformed("There is no such version of the policy; 0 is that of the configuration.")
+}
+
+/// POST of the policy in the shadow; `null` for none.
+///
+/// # Errors
+/// As [`put`].
+pub async fn put_shadow<P: Ports>(ports: &P, operator: &Operator, request: &Request) -> Answer {
+    audited_answer(ports, (operator, request), ("policy.shadow", None), 200, async {
+        let ends = body::text(request)?.trim() == "null";
+        let document = if ends { None } else { Some(document(request)?) };
+        let by = operator.acts(ports);
+        ask(ports, &Partition::Operations, Operation::PutShadow { document, by }).await?;
+        ports.memory().forget_policies();
+        Ok(Done::saying(state(ports).await?, if ends { "ended" } else { "put" }))
+    })
+    .await
+}
+
+/// GET of what the policy in the shadow would have refused.
+///
+/// # Errors
+/// `serverInternal`.
+pub async fn findings<P: Ports>(ports: &P) -> Answer {
+    Ok(shown(200, &ask(ports, &Partition::Operations, Operation::Findings).await?))
+}
+
+/// POST of a question: what would happen, and which rule decides. Nothing is changed.
+///
+/// # Errors
+/// `malformed` for a question that cannot be answered.
+pub async fn check<P: Ports>(ports: &P, request: &Request) -> Answer {
+    let settings = ports.settings();
+    let members = Members::read(request, &["identifiers", "external_account", "profile", "document"])?;
+    let names = members.value("identifiers").and_then(Value::as_array).filter(|names| names.len() <= ASKED);
+    let names = names.ok_or_else(|| Problem::malformed("identifiers has to be a list of 1 to 100 names and addresses."))?;
+    let identifiers = names.iter().map(asked).collect::<Result<Vec<Identifier>, Problem>>()?;
+    let kid = members.text("external_account", 128)?;
+    let governing = governing::of_key(ports, kid).await?;
+    let other = members.value("document").filter(|document| !document.is_null());
+    let other = other.map(|document| permission::read_policy("document", document)).transpose();
+    let other = other.map_err(Problem::malformed)?;
+    let ca = other.as_ref().unwrap_or_else(|| governing.in_force.policy(settings));
+    let rules = governing.rules_under(ca, settings).map_err(|problem| problem.with_status(400))?;
+    let verdicts = permission::verdicts(&rules, ports.issuer(), &identifiers);
+    let profile = members.text("profile", 40)?.map(|name| {
+        let (allowed, rule) = rules.explain_profile(name);
+        json!({ "name": name, "allowed": allowed, "rule": rule })
+    });
+    let version = if other.is_some() { Value::Null } else { governing.in_force.version.into() };
+    let answer = json!({
+        "version": version, "identifiers": json_of(&verdicts)?, "profile": profile,
+        "max_lifetime": rules.max_lifetime().map(|longest| longest.as_secs()),
+    });
+    Ok(Response::json(200, &answer))
+}
+
+fn asked(name: &Value) -> Result<Identifier, Problem> {
+    let text = name.as_str().unwrap_or_default();
+    let shown: String = text.chars().take(80).collect();
+    let named = |fault: String| Problem::malformed(format!("identifiers has {shown:?}, which {fault}."));
+    match Identifier::ip(text) {
+        Ok(address) => Ok(address),
+        Err(_) => Identifier::dns(text).map_err(|fault| named(fault.to_string())),
+    }
+}
+
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+    fn last_policy(&self, txn: &Txn<'_, K>) -> Result<Option<PolicyRecord>, Problem> {
+        Ok(txn.list::<PolicyRecord>(None, 1)?.into_iter().next().map(|(_, record)| record))
+    }
+
+    /// What is in force, for whoever decides.
+    pub(super) fn policies_in_force(&self) -> Result<Value, Problem> {
+        self.transact(|txn| {
+            let last = self.last_policy(txn)?;
+            json_of(&InForceDocuments {
+                version: last.as_ref().map_or(0, |record| record.version),
+                document: last.and_then(|record| record.document),
+                shadow: txn.get::<ShadowRecord>("")?.map(|shadow| shadow.document),
+            })
+        })
+    }
+
+    /// All versions, the newest first, and the shadow.
+    pub(super) fn policy_versions(&self) -> Result<Value, Problem> {
+        self.transact(|txn| {
+            let versions = txn.list::<PolicyRecord>(None, VERSIONS)?.into_iter().map(|(_, record)| record).collect();
+            json_of(&Stored { versions, shadow: txn.get::<ShadowRecord>("")? })
+        })
+    }
+
+    /// Puts a policy in force. Answers its record.
+    pub(super) fn put_policy(&self, policy: NewPolicy) -> Result<Value, Problem> {
+        self.transact(|txn| {
+            let last = self.last_policy(txn)?;
+            let present = last.as_ref().map_or(0, |record| record.version);
+            let restores = match policy.restores {
+                None => None,
+                Some(Restored::Version(n)) => Some(n),
+                Some(Restored::Before) => Some(present.checked_sub(1).ok_or_else(no_version)?),
+            };
+            let document = match restores {
+                None => policy.document,
+                Some(0) => None,
+                Some(n) => txn.get::<PolicyRecord>(&PolicyRecord::id_of(n))?.ok_or_else(no_version)?.document,
+            };
+            let version = present.saturating_add(1);
+            let record = PolicyRecord { version, made: policy.by, note: policy.note, restores, document };
+            txn.put(&PolicyRecord::id_of(version), &record)?;
+            json_of(&record)
+        })
+    }
+
+    /// Puts a policy in the shadow, or ends it; what the one before would have refused is forgotten.
+    pub(super) fn put_shadow(&self, document: Option<Value>, made: Act) -> Result<Value, Problem> {
+        self.transact(|txn| {
+            for (id, _) in txn.list::<FindingRecord>(None, FINDINGS)? {
+                txn.delete::<FindingRecord>(&id);
+            }
+            match document {
+                Some(document) => txn.put("", &ShadowRecord { made, document })?,
+                None => txn.delete::<ShadowRecord>(""),
+            }
+            Ok(true.into())
+        })
+    }
+
+    /// Notes what the policy in the shadow would have refused.
+    pub(super) fn put_findings(&self, account: &Id, findings: &[(String, String)]) -> Result<Value, Problem> {
+        let last = self.ports.now();
+        self.transact(|txn| {
+            if txn.get::<ShadowRecord>("")?.is_none() {
+                return Ok(false.into());
+            }
+            for (identifier, rule) in findings.iter().take(FOUND) {
+                let id = set_id(&[identifier.clone(), rule.clone()], false);
+                let found = txn.get::<FindingRecord>(&id)?;
+                if found.is_none() && txn.list::<FindingRecord>(None, FINDINGS)?.len() >= FINDINGS {
+                    continue;
+                }
+                let count = found.map_or(0, |found| found.count).saturating_add(1);
+                let (identifier, rule, account) = (identifier.clone(), rule.clone(), account.clone());
+                txn.put(&id, &FindingRecord { identifier, rule, account, count, last })?;
+            }
+            Ok(true.into())
+        })
+    }
+
+    /// What the policy in the shadow would have refused, the last first.
+    pub(super) fn shadow_findings(&self) -> Result<Value, Problem> {
+        self.transact(|txn| {
+            let mut found: Vec<FindingRecord> =
+                txn.list::<FindingRecord>(None, FINDINGS)?.into_iter().map(|(_, record)| record).collect();
+            found.sort_by_key(|record| core::cmp::Reverse(record.last));
+            let wire = |record: &FindingRecord| {
+                json!({
+                    "identifier": record.identifier, "rule": record.rule, "account": record.account,
+                    "count": record.count, "last": record.last.rfc3339(),
+                })
+            };
+            Ok(json!({ "findings": found.iter().map(wire).collect::<Vec<_>>() }))
+        })
+    }
+
+    /// How often the calendar was given another URL.
+    pub(super) fn calendar_moved(&self, moved: bool) -> Result<Value, Problem> {
+        self.transact(|txn| {
+            let mut record = txn.get::<CalendarRecord>("")?.unwrap_or_default();
+            if moved {
+                record.moved = record.moved.saturating_add(1);
+                txn.put("", &record)?;
+            }
+            Ok(record.moved.into())
+        })
+    }
+
+    /// What there is to say of operations as a whole.
+    pub(super) fn operations_standing(&self) -> Result<Value, Problem> {
+        let end = self.audit_end()?;
+        self.transact(|txn| {
+            let last = self.last_policy(txn)?;
+            Ok(json!({
+                "policy": {
+                    "version": last.as_ref().map_or(0, |record| record.version),
+                    "made": last.as_ref().map(|record| act(&record.made)),
+                    "shadow": txn.get::<ShadowRecord>("")?.is_some(),
+                },
+                "audit": { "entries": end.number, "chain": end.chain },
+            }))
+        })
+    }
+}

@@ -1,0 +1,170 @@
+//! Having certificates replaced now ([RFC 9773 §4.2](https://www.rfc-editor.org/rfc/rfc9773#section-4.2)): the suggested
+//! window of all that were issued until then, and fit, lies in the past, so that their clients renew when they ask next.
+//!
+//! It is one record in each ledger, however many certificates it is about: it holds at once, and can be taken back.
+
+use super::audit::{Done, audited_answer};
+use super::body::Members;
+use super::certificates::pattern;
+use super::external_keys::act;
+use super::inventory::REPLACEMENTS;
+use super::operation::Operation;
+use super::operator::Operator;
+use super::state::{ask, json_of, shown};
+use crate::acme::Problem;
+use crate::acme::inventory::{ReplaceRecord, Selection};
+use crate::ca::cell::Cell;
+use crate::ca::http::{Answer, Request};
+use crate::ca::message::Partition;
+use crate::ca::ports::{PartitionPorts, Ports};
+use crate::pki::profile;
+use crate::store::Kv;
+use crate::values::{Id, Time, b64};
+use core::time::Duration;
+use serde_json::{Value, json};
+use url::Url;
+
+/// The longest reason, and the longest URL of an explanation, in characters.
+const MAX_REASON: usize = 200;
+const MAX_URL: usize = 500;
+
+/// What holds still, in whichever order it comes.
+async fn all<P: Ports>(ports: &P) -> Result<Vec<ReplaceRecord>, Problem> {
+    let found = ask(ports, &Partition::Operations, Operation::Replacements).await?;
+    let mut found: Vec<ReplaceRecord> =
+        serde_json::from_value(found).map_err(|e| Problem::internal(e.to_string()))?;
+    found.sort_by_key(|record| core::cmp::Reverse(record.made.at));
+    Ok(found)
+}
+
+/// GET of the list.
+///
+/// # Errors
+/// `serverInternal`.
+pub async fn list<P: Ports>(ports: &P) -> Answer {
+    let all: Vec<Value> = all(ports).await?.iter().map(wire).collect();
+    Ok(shown(200, &json!({ "replacements": all })))
+}
+
+fn wire(record: &ReplaceRecord) -> Value {
+    json!({
+        "id": record.id, "selection": record.selection, "made": act(&record.made), "reason": record.reason,
+        "explanation": record.explanation, "withdrawn": record.withdrawn.as_ref().map(act),
+    })
+}
+
+/// POST to the list.
+///
+/// # Errors
+/// `malformed` for what selects nothing, or cannot be.
+pub async fn create<P: Ports>(ports: &P, operator: &Operator, request: &Request) -> Answer {
+    let known = ["issuer", "profile", "account", "name", "reason", "explanation"];
+    let members = Members::read(request, &known);
+    let selection = members.as_ref().map_err(Clone::clone).and_then(|members| selection(ports, members));
+    let target = selection.as_ref().ok().map(told);
+    audited_answer(ports, (operator, request), ("certificates.replace", target.as_deref()), 201, async {
+        let (members, selection) = (members?, selection?);
+        let explanation = members.parsed("explanation", "the URL of a web page", |text| {
+            let page = Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "https" | "http"));
+            (page && text.len() <= MAX_URL).then(|| text.to_owned())
+        })?;
+        let holding = all(ports).await?.iter().filter(|record| record.withdrawn.is_none()).count();
+        if holding >= REPLACEMENTS {
+            let detail = format!("{REPLACEMENTS} replacements hold already; withdraw those that are done.");
+            return Err(Problem::malformed(detail));
+        }
+        let longest = profile::all().iter().map(|profile| profile.validity).max().unwrap_or(Duration::ZERO);
+        let record = ReplaceRecord {
+            id: b64::encode(&ports.random::<9>()?).replace('-', "."),
+            selection,
+            made: operator.acts(ports),
+            reason: members.text("reason", MAX_REASON)?.map(str::to_owned),
+            explanation,
+            withdrawn: None,
+            // An issuance that has begun may end a little later.
+            expires: ports.now().plus(longest).plus(Duration::from_secs(24 * 3600)),
+        };
+        put(ports, &record).await?;
+        let reason = record.reason.clone();
+        Ok(Done { value: wire(&record), detail: reason })
+    })
+    .await
+}
+
+/// Has a record stored everywhere. Where that fails halfway, it may be done again.
+async fn put<P: Ports>(ports: &P, record: &ReplaceRecord) -> Result<(), Problem> {
+    let operation = || Operation::PutReplacement(record.clone());
+    ask(ports, &Partition::Operations, operation()).await?;
+    for slot in ports.settings().issuers.slots() {
+        ask(ports, &Partition::Ledger(slot.issuer.id().to_owned()), operation()).await?;
+    }
+    Ok(())
+}
+
+fn selection<P: Ports>(ports: &P, members: &Members) -> Result<Selection, Problem> {
+    let issuers = &ports.settings().issuers;
+    let selection = Selection {
+        issuer: members.parsed("issuer", "the id of an issuer of this CA", |text| {
+            issuers.find(text).map(|issuer| issuer.id().to_owned())
+        })?,
+        profile: members.parsed("profile", "a profile of this CA", |text| {
+            profile::find(text).map(|found| found.name.to_owned())
+        })?,
+        account: members.parsed("account", "the id of an account", Id::parse)?,
+        name: pattern(members.text("name", 255)?)?,
+    };
+    if selection == Selection::default() {
+        let detail = "Nothing is selected: give issuer, profile, account or name; the name \"*\" is everything.";
+        return Err(Problem::malformed(detail));
+    }
+    Ok(selection)
+}
+
+/// A selection in a few words.
+fn told(selection: &Selection) -> String {
+    let members = [
+        ("issuer", selection.issuer.clone()),
+        ("profile", selection.profile.clone()),
+        ("account", selection.account.as_ref().map(Id::to_string)),
+        ("name", selection.name.clone()),
+    ];
+    let given = members.into_iter().filter_map(|(name, value)| Some(format!("{name} {}", value?)));
+    given.collect::<Vec<_>>().join(", ")
+}
+
+/// POST to a replacement's withdrawal.
+///
+/// # Errors
+/// 404 for one that there is not.
+pub async fn withdraw<P: Ports>(ports: &P, operator: &Operator, request: &Request, id: &str) -> Answer {
+    audited_answer(ports, (operator, request), ("certificates.withdraw", Some(id)), 200, async {
+        Members::read(request, &[])?;
+        let found = all(ports).await?.into_iter().find(|record| record.id == id);
+        let mut record = found.ok_or_else(|| Problem::not_found("replacement"))?;
+        if record.withdrawn.is_none() {
+            record.withdrawn = Some(operator.acts(ports));
+        }
+        put(ports, &record).await?;
+        Ok(Done::saying(wire(&record), told(&record.selection)))
+    })
+    .await
+}
+
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+    /// Stores what is to be replaced.
+    pub(super) fn put_replacement(&self, record: &ReplaceRecord) -> Result<Value, Problem> {
+        self.transact(|txn| {
+            txn.put(&record.id, record)?;
+            Ok(true.into())
+        })
+    }
+
+    /// What is to be replaced, and what was.
+    pub(super) fn replacements(&self) -> Result<Value, Problem> {
+        let now: Time = self.ports.now();
+        self.transact(|txn| {
+            let found = txn.list::<ReplaceRecord>(None, 10 * REPLACEMENTS)?.into_iter().map(|(_, record)| record);
+            json_of(&found.filter(|record| record.expires > now).collect::<Vec<_>>())
+        })
+    }
+}

@@ -1,0 +1,70 @@
+//! Asking partitions for operations, and what they answer.
+
+use super::operation::Operation;
+use crate::acme::Problem;
+use crate::ca::cell::Cell;
+use crate::ca::http::Response;
+use crate::ca::ladder;
+use crate::ca::message::{Message, Partition, Reply};
+use crate::ca::ports::{PartitionPorts, Ports};
+use crate::store::Kv;
+use serde_json::Value;
+
+/// Asks a partition.
+///
+/// # Errors
+/// What it refuses with; `serverInternal` when it does not answer.
+pub async fn ask<P: Ports>(ports: &P, to: &Partition, operation: Operation) -> Result<Value, Problem> {
+    match ports.ask(to, &Message::Operate(operation)).await? {
+        Reply::Shown(shown) => Ok(shown),
+        other => Err(ladder::unexpected(&other)),
+    }
+}
+
+/// A response that shows this.
+pub fn shown(status: u16, value: &Value) -> Response {
+    Response::json(status, value)
+}
+
+/// A value as JSON.
+///
+/// # Errors
+/// `serverInternal` for one that is none.
+pub fn json_of<T: serde::Serialize>(value: &T) -> Result<Value, Problem> {
+    serde_json::to_value(value).map_err(|e| Problem::internal(e.to_string()))
+}
+
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+    /// Does what is asked for, and answers what there is to show.
+    ///
+    /// # Errors
+    /// What each operation refuses with.
+    pub(crate) fn operate(&self, operation: Operation) -> Result<Value, Problem> {
+        match operation {
+            Operation::Note(event) => self.note_event(event),
+            Operation::Audit { before, limit } => self.audit_page(before, limit),
+            Operation::Standing => self.operations_standing(),
+            Operation::EnterKey { kid } => self.enter_key(&kid),
+            Operation::Keys(page) => self.keys(&page),
+            Operation::InForce => self.policies_in_force(),
+            Operation::Policies => self.policy_versions(),
+            Operation::PutPolicy(policy) => self.put_policy(policy),
+            Operation::PutShadow { document, by } => self.put_shadow(document, by),
+            Operation::Found { account, findings } => self.put_findings(&account, &findings),
+            Operation::Findings => self.shadow_findings(),
+            Operation::PutReplacement(record) => self.put_replacement(&record),
+            Operation::Replacements => self.replacements(),
+            Operation::Calendar { moved } => self.calendar_moved(moved),
+            Operation::CreateKey(record) => self.create_key(&record),
+            Operation::ShowKey => self.show_key(),
+            Operation::ChangeKey(change) => self.change_key_record(*change),
+            Operation::Search(query) => self.search(&query),
+            Operation::ShowEntry { serial } => self.show_entry(&serial),
+            Operation::ShowAccount => self.show_account(),
+            Operation::EndAccount => self.end_account(),
+            Operation::Download { serial } => self.download(&serial),
+            Operation::Enrol(account) => self.enrol(account),
+            Operation::Members(page) => self.members(&page),
+        }
+    }
+}

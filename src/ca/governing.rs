@@ -1,0 +1,211 @@
+//! The policies that a request is under: what operators put in force, and what they gave an external account key.
+//!
+//! Both stand in partitions of their own. Whoever decides asks for them, and remembers the answer for some seconds: a change
+//! holds everywhere within that time, at once where it was made, and costs a call now and then instead of one with each
+//! order.
+
+use super::admin::operation::Operation;
+use super::ladder;
+use super::message::{Message, Partition, Reply};
+use super::permission::{self, known};
+use super::ports::Ports;
+use super::settings::Settings;
+use crate::acme::external_key::ExternalKeyRecord;
+use crate::acme::{AccountRecord, Kind, Problem};
+use crate::policy::{Policy, Rules};
+use core::time::Duration;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::rc::Rc;
+
+/// How long an answer is remembered. docs/POLICY.md promises it.
+pub const REMEMBERED: Duration = Duration::from_secs(5);
+
+/// How long the last known policy decides while nobody answers who knows better.
+const STALE: Duration = Duration::from_secs(600);
+
+/// The policies that operators put in force.
+#[derive(Clone, Debug, Default)]
+pub struct InForce {
+    /// Its version; 0 when none was ever put in force.
+    pub version: u32,
+    /// The policy; `None` for that of the configuration.
+    pub policy: Option<Policy>,
+    /// The one in the shadow.
+    pub shadow: Option<Policy>,
+}
+
+/// As [`InForce`], on its way.
+#[derive(Serialize, Deserialize)]
+pub struct InForceDocuments {
+    /// The version.
+    pub version: u32,
+    /// The document; `None` for that of the configuration.
+    pub document: Option<Value>,
+    /// The document in the shadow.
+    pub shadow: Option<Value>,
+}
+
+impl InForce {
+    /// The policy of the CA.
+    pub fn policy<'a>(&'a self, settings: &'a Settings) -> &'a Policy {
+        self.policy.as_ref().unwrap_or(&settings.policy)
+    }
+
+    fn read(documents: &InForceDocuments) -> Result<Self, Problem> {
+        let read = |document: &Option<Value>| {
+            let policy = document.as_ref().map(|document| permission::read_policy("the policy in force", document));
+            policy.transpose().map_err(Problem::internal)
+        };
+        let (policy, shadow) = (read(&documents.document)?, read(&documents.shadow)?);
+        Ok(Self { version: documents.version, policy, shadow })
+    }
+}
+
+/// What an external account key gives its accounts.
+#[derive(Clone, Debug)]
+pub enum KeyRule {
+    /// It is one of the configuration, which has its policy.
+    Configured,
+    /// It was made by an operator, with this policy.
+    Made(Policy),
+    /// It is not good any more, or never was.
+    Gone,
+}
+
+/// All that an account's requests are under.
+#[derive(Clone, Debug, Default)]
+pub struct Governing {
+    /// The CA's policies.
+    pub in_force: Rc<InForce>,
+    /// The external account key of the account, and what it gives.
+    pub key: Option<(String, Rc<KeyRule>)>,
+}
+
+impl Governing {
+    /// The rules that decide about an account's orders.
+    ///
+    /// # Errors
+    /// `unauthorized` for an account whose external account key is not good any more: taking a key away ends what accounts
+    /// made with it can order.
+    pub fn rules<'a>(&'a self, settings: &'a Settings) -> Result<Rules<'a>, Problem> {
+        self.rules_under(self.in_force.policy(settings), settings)
+    }
+
+    /// As [`Governing::rules`], with another policy of the CA.
+    ///
+    /// # Errors
+    /// As [`Governing::rules`].
+    pub fn rules_under<'a>(&'a self, ca: &'a Policy, settings: &'a Settings) -> Result<Rules<'a>, Problem> {
+        let key = match &self.key {
+            None => None,
+            Some((kid, rule)) => {
+                let policy = match &**rule {
+                    KeyRule::Configured => settings.external.keys.get(kid).map(|key| &key.policy),
+                    KeyRule::Made(policy) => Some(policy),
+                    KeyRule::Gone => None,
+                };
+                Some((kid.as_str(), policy.ok_or_else(|| retired(kid))?))
+            }
+        };
+        // Anybody can have an account without external binding; only a test machine trusts it with names unproven.
+        let trusted = key.is_some() || settings.dev;
+        Ok(Rules { ca, key, trusted, known: known() })
+    }
+}
+
+fn retired(kid: &str) -> Problem {
+    let detail = format!(
+        "This account was created with the external account key {kid:?}, which this CA does not accept any more, so it \
+         can order nothing. Ask the operator for another key and create an account with it and a new account key."
+    );
+    Problem::new(Kind::Unauthorized, detail)
+}
+
+/// What an account is under.
+///
+/// # Errors
+/// `serverInternal` when it cannot be found out.
+pub async fn governing<P: Ports>(ports: &P, account: &AccountRecord) -> Result<Governing, Problem> {
+    of_key(ports, account.external.as_ref().map(|bound| bound.kid.as_str())).await
+}
+
+/// What an account would be under that was made with this external account key, or without one.
+///
+/// # Errors
+/// `serverInternal` when it cannot be found out.
+pub async fn of_key<P: Ports>(ports: &P, kid: Option<&str>) -> Result<Governing, Problem> {
+    let in_force = in_force(ports).await?;
+    let key = match kid {
+        None => None,
+        Some(kid) => Some((kid.to_owned(), key_rule(ports, kid).await?)),
+    };
+    Ok(Governing { in_force, key })
+}
+
+/// The policies that are in force.
+///
+/// # Errors
+/// `serverInternal` when they cannot be found out, and are not remembered from minutes ago.
+pub async fn in_force<P: Ports>(ports: &P) -> Result<Rc<InForce>, Problem> {
+    let (memory, now) = (ports.memory(), ports.now());
+    let known = memory.policies();
+    if let Some((at, found)) = &known
+        && now < at.plus(REMEMBERED)
+    {
+        return Ok(found.clone());
+    }
+    let asked = async {
+        match ports.ask(&Partition::Operations, &Message::Operate(Operation::InForce)).await? {
+            Reply::Shown(shown) => {
+                let documents = serde_json::from_value(shown).map_err(|e| Problem::internal(e.to_string()))?;
+                InForce::read(&documents).map(Rc::new)
+            }
+            other => Err(ladder::unexpected(&other)),
+        }
+    };
+    match (asked.await, known) {
+        (Ok(found), _) => {
+            memory.keep_policies(found.clone(), now);
+            Ok(found)
+        }
+        (Err(problem), Some((at, found))) if now < at.plus(STALE) => {
+            ports.log(&format!("the policy of {} decides still: {}", at.rfc3339(), problem.log.unwrap_or_default()));
+            Ok(found)
+        }
+        (Err(problem), _) => Err(problem),
+    }
+}
+
+/// What an external account key gives its accounts.
+async fn key_rule<P: Ports>(ports: &P, kid: &str) -> Result<Rc<KeyRule>, Problem> {
+    if ports.settings().external.keys.contains_key(kid) {
+        return Ok(Rc::new(KeyRule::Configured));
+    }
+    let (memory, now) = (ports.memory(), ports.now());
+    if let Some(rule) = memory.key_rule(kid, now) {
+        return Ok(rule);
+    }
+    let found = match ports.ask(&Partition::Eab(kid.to_owned()), &Message::Operate(Operation::ShowKey)).await? {
+        Reply::Shown(shown) => shown,
+        other => return Err(ladder::unexpected(&other)),
+    };
+    let shown: super::admin::external_keys::Shown =
+        serde_json::from_value(found).map_err(|e| Problem::internal(e.to_string()))?;
+    let rule = Rc::new(match shown.record {
+        Some(record) if record.disabled.is_none() => KeyRule::Made(policy_of(&record)?),
+        Some(_) | None => KeyRule::Gone,
+    });
+    memory.keep_key_rule(kid, rule.clone(), now);
+    Ok(rule)
+}
+
+/// The policy of an external account key.
+///
+/// # Errors
+/// `serverInternal` for one that cannot be read any more.
+pub fn policy_of(record: &ExternalKeyRecord) -> Result<Policy, Problem> {
+    let path = format!("the policy of external account key {:?}", record.kid);
+    let policy = record.policy.as_ref().map(|document| permission::read_policy(&path, document));
+    policy.transpose().map(Option::unwrap_or_default).map_err(Problem::internal)
+}
