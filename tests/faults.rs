@@ -30,9 +30,9 @@ macro_rules! names_of {
 
 names_of!(route_name, ROUTES, Route: Home Directory NewNonce NewAccount NewOrder NewAuthorization RevokeCert KeyChange
     Account Orders Order Finalize Authorization Challenge Certificate RenewalInfo Agreement Resumption Metrics Issuer
-    Issuers Crl);
+    Issuers Crl Admin);
 names_of!(message_name, MESSAGES, Message: Post Redeem WhoOwns Claim Reassign Release Find Yield Create Agree Resume CountAccount Sum Bind Record
-    RenewalInfo Revoke Condemn IsCompromised Crl Standing);
+    RenewalInfo Revoke Condemn IsCompromised Crl Standing Operate);
 
 #[test]
 fn every_route_and_every_challenge_type_is_among_the_requests() {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use proptest::prelude::*;
+use selvedge::ca::admin::routes::AdminRoute;
 use selvedge::ca::routes::{Route, Urls};
 use selvedge::ca::testing::{BASE, CsrShape, fuzz, new_key};
 use selvedge::jose::testing::ClientKey;
@@ -36,6 +37,10 @@ fn route() -> impl Strategy<Value = Route> {
         (id(), "[A-Za-z0-9_-]{1,40}").prop_map(|(account, proof)| Route::Agreement(account, proof)),
         "[0-9a-f]{2,40}".prop_map(Route::Issuer),
         ("[0-9a-f]{2,40}", any::<u16>()).prop_map(|(issuer, shard)| Route::Crl(issuer, shard)),
+        Just(Route::Admin(AdminRoute::Certificates)),
+        "[A-Za-z0-9_.-]{1,40}".prop_map(|kid| Route::Admin(AdminRoute::ExternalAccount(kid))),
+        any::<[u8; 18]>().prop_map(|serial| Route::Admin(AdminRoute::Revoke(Serial::from_random(serial)))),
+        id().prop_map(|id| Route::Admin(AdminRoute::Deactivate(id))),
     ]
 }
 

@@ -22,7 +22,7 @@ fn world(required: bool) -> World {
 }
 
 fn with_keys(world: &World, keys: &Value, required: bool) -> World {
-    let external = ExternalAccounts::read(Some(&keys.to_string()), required, &Policy::default()).unwrap();
+    let external = ExternalAccounts::read(Some(&keys.to_string()), required, false, &Policy::default()).unwrap();
     world.reconfigured(|settings| settings.external = external)
 }
 

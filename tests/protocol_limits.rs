@@ -199,7 +199,7 @@ fn s02_accounts_bound_with_an_external_account_key_are_limited() {
     let keys = json!({ "team": { "key": b64::encode(&[5; 32]), "uses": "many" } }).to_string();
     let world = World::new().reconfigured(|settings| {
         settings.limits = limits(&json!({ "bound_accounts": { "count": 2, "period": "2d" } }));
-        settings.external = ExternalAccounts::read(Some(&keys), true, &Policy::default()).unwrap();
+        settings.external = ExternalAccounts::read(Some(&keys), true, false, &Policy::default()).unwrap();
     });
     let bind = |client: &Client| {
         let binding = client.key.external_account("HS256", &[5; 32], "team", &client.url("new-account"));

@@ -16,7 +16,7 @@ const SECRET: &[u8] = b"0123456789abcdef0123456789abcdef";
 fn under(world: &World, ca: &Value, key: &Value) -> World {
     let policy = permission::read_policy("POLICY", ca).unwrap();
     let keys = json!({ "team-a": { "key": b64::encode(SECRET), "uses": "many", "policy": key } });
-    let external = ExternalAccounts::read(Some(&keys.to_string()), false, &policy).unwrap();
+    let external = ExternalAccounts::read(Some(&keys.to_string()), false, false, &policy).unwrap();
     world.reconfigured(|settings| (settings.policy, settings.external) = (policy, external))
 }
 

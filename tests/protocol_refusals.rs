@@ -88,7 +88,7 @@ fn world_of(world: &World, kind: Kind) -> World {
         Kind::UserActionRequired => settings.meta.terms_of_service = Some("https://ca.test/terms".to_owned()),
         Kind::ExternalAccountRequired => {
             let keys = json!({ "a": { "key": b64::encode(&[1; 32]), "uses": "once" } }).to_string();
-            settings.external = ExternalAccounts::read(Some(&keys), true, &Policy::default()).unwrap();
+            settings.external = ExternalAccounts::read(Some(&keys), true, false, &Policy::default()).unwrap();
         }
         Kind::RateLimited => {
             settings.limits = Limits::read(Some(r#"{"new_orders":{"count":1,"period":"1h"}}"#)).unwrap();

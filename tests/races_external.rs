@@ -12,7 +12,7 @@ const SECRET: &[u8] = b"0123456789abcdef0123456789abcdef";
 
 fn world() -> World {
     let keys = json!({ "once": { "key": b64::encode(SECRET), "uses": "once" } }).to_string();
-    let external = ExternalAccounts::read(Some(&keys), true, &Policy::default()).unwrap();
+    let external = ExternalAccounts::read(Some(&keys), true, false, &Policy::default()).unwrap();
     let world = World::new().reconfigured(|settings| settings.external = external);
     world.set_cooperative(true);
     world

@@ -99,7 +99,7 @@ fn prefixes(folder: &Path) -> BTreeSet<String> {
 #[test]
 fn what_is_stored_fits_its_schema() {
     let keys = format!(r#"{{"team-a":{{"key":"{}","uses":"once"}}}}"#, b64::encode(&[5; 32]));
-    let external = ExternalAccounts::read(Some(&keys), true, &Policy::default()).unwrap();
+    let external = ExternalAccounts::read(Some(&keys), true, false, &Policy::default()).unwrap();
     let world = World::new().reconfigured(|settings| {
         settings.meta.terms_of_service = Some("https://ca.test/terms".to_owned());
         settings.external = external;

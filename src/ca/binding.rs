@@ -71,9 +71,8 @@ fn spent() -> Problem {
 
 /// What a binding says with a key that an operator ended, or whose time is over.
 fn over(why: &str) -> Problem {
-    let detail = format!(
-        "The external account binding is refused: its key {why}. Ask the operator of this CA for another one."
-    );
+    let detail =
+        format!("The external account binding is refused: its key {why}. Ask the operator of this CA for another one.");
     Problem::new(Kind::Unauthorized, detail)
 }
 

@@ -1,12 +1,15 @@
 //! What an account may order: the policies that it is under, applied to the identifiers of an order.
 
+#[cfg(test)]
+mod tests;
+
 use super::cell::{Admitted, Cell};
 use super::ports::PartitionPorts;
 use crate::acme::problem::Named;
 use crate::acme::{AuthorizationRecord, Kind, OrderRecord, Problem};
 use crate::pki::Issuer;
 use crate::pki::profile;
-use crate::policy::{Known, Permit, Policy, Rules};
+use crate::policy::{Known, Permit, Policy, Rules, TextFault, Verdict};
 use crate::store::Kv;
 use crate::validation::Method;
 use crate::values::Identifier;
@@ -29,6 +32,14 @@ pub(super) fn known() -> Known {
 /// A sentence for the operator that begins with the path of the faulty member.
 pub fn read_policy(path: &str, document: &Value) -> Result<Policy, String> {
     Policy::read(path, document, &known()).map_err(|fault| format!("{fault}."))
+}
+
+/// Reads the text of a policy document; with the policy comes the document as it was written.
+///
+/// # Errors
+/// What is wrong, and in which line.
+pub fn read_policy_text(text: &str) -> Result<(Policy, Value), TextFault> {
+    Policy::read_text(text, &known())
 }
 
 /// What an account may have for the identifiers of an order, all of which are allowed.
@@ -65,36 +76,49 @@ impl Permits<'_> {
 pub fn permit<'a>(rules: Rules<'a>, issuer: &Issuer, identifiers: &[Identifier]) -> Result<Permits<'a>, Problem> {
     let (mut each, mut refused) = (BTreeMap::new(), Vec::new());
     for identifier in identifiers {
-        if let Err(outside) = issuer.permits(identifier) {
-            let problem = Problem::new(Kind::RejectedIdentifier, format!("{outside}."));
-            refused.push((Named::from(identifier), problem));
-            continue;
-        }
-        match rules.permit(identifier) {
-            Ok(permit) if permit.preauthorized || provable(identifier, &permit) => {
+        match decide(&rules, issuer, identifier) {
+            Ok(permit) => {
                 each.insert(identifier.clone(), permit);
             }
-            Ok(permit) => refused.push((Named::from(identifier), unprovable(identifier, &permit))),
-            Err(refusal) => {
-                let problem = Problem::new(Kind::RejectedIdentifier, format!("{refusal}."));
-                refused.push((Named::from(identifier), problem));
-            }
+            Err(why) => refused.push((Named::from(identifier), Problem::new(Kind::RejectedIdentifier, why))),
         }
     }
     Problem::join(refused).map_or(Ok(Permits { rules, each }), Err)
+}
+
+/// What orders for these identifiers would meet: the same decisions as [`permit`]'s, of which nothing comes.
+pub fn verdicts(rules: &Rules<'_>, issuer: &Issuer, identifiers: &[Identifier]) -> Vec<Verdict> {
+    let verdict = |identifier: &Identifier| {
+        let mut verdict = Verdict::of(identifier, decide(rules, issuer, identifier));
+        let fitting = Method::ALL.into_iter().filter(|method| method.fits(identifier)).map(Method::name);
+        let fitting: Vec<_> = fitting.collect();
+        verdict.challenges.retain(|challenge| fitting.contains(&challenge.as_str()));
+        verdict
+    };
+    identifiers.iter().map(verdict).collect()
+}
+
+/// What an account under these rules may have for an identifier; else why nothing, in a sentence for the client.
+fn decide(rules: &Rules<'_>, issuer: &Issuer, identifier: &Identifier) -> Result<Permit, String> {
+    issuer.permits(identifier).map_err(|outside| format!("{outside}."))?;
+    let permit = rules.permit(identifier).map_err(|refusal| format!("{refusal}."))?;
+    if permit.preauthorized || provable(identifier, &permit) {
+        Ok(permit)
+    } else {
+        Err(unprovable(identifier, &permit))
+    }
 }
 
 fn provable(identifier: &Identifier, permit: &Permit) -> bool {
     Method::ALL.iter().any(|method| method.fits(identifier) && permit.offers(method.name()))
 }
 
-fn unprovable(identifier: &Identifier, permit: &Permit) -> Problem {
+fn unprovable(identifier: &Identifier, permit: &Permit) -> String {
     let offered = permit.challenges.join(", ");
-    let detail = format!(
-        "\"{identifier}\" is refused: none of the challenge types that are offered to this account \
-                          ({offered}) can prove it."
-    );
-    Problem::new(Kind::RejectedIdentifier, detail)
+    format!(
+        "\"{identifier}\" is refused: none of the challenge types that are offered to this account ({offered}) can \
+         prove it."
+    )
 }
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
@@ -102,11 +126,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     ///
     /// # Errors
     /// As [`permit`]; `unauthorized`: see [`super::governing::Governing::rules`].
-    pub fn permits<'a>(
-        &'a self,
-        admitted: &'a Admitted,
-        identifiers: &[Identifier],
-    ) -> Result<Permits<'a>, Problem> {
+    pub fn permits<'a>(&'a self, admitted: &'a Admitted, identifiers: &[Identifier]) -> Result<Permits<'a>, Problem> {
         permit(admitted.governing.rules(self.ports.settings())?, self.ports.issuer(), identifiers)
     }
 

@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use super::{Known, Pattern, Policy, internal_suffix};
+use super::{Grounds, Known, Pattern, Policy, internal_suffix};
 use crate::values::Identifier;
 use crate::values::identifier::DnsName;
 use core::time::Duration;
@@ -36,6 +36,8 @@ pub struct Permit {
     pub possible: Vec<String>,
     /// Whether its authorization is born valid.
     pub preauthorized: bool,
+    /// The rules by which it is permitted.
+    pub grounds: Grounds,
 }
 
 impl Permit {
@@ -94,42 +96,66 @@ impl<'a> Rules<'a> {
     /// The rule that forbids it; of several the first of these: denied, its form, not allowed, no challenge type.
     pub fn permit(&self, identifier: &Identifier) -> Result<Permit, Refusal> {
         let refuse = |rule, source| Err(Refusal { identifier: identifier.clone(), rule, source });
-        let covers = |list: &[Pattern]| list.iter().any(|pattern| pattern.covers(identifier));
+        let find = |list: &[Pattern]| list.iter().find(|pattern| pattern.covers(identifier)).cloned();
         for (source, policy) in self.both() {
             if let Some(rule) = policy.forbids(identifier) {
                 return refuse(rule, source);
             }
         }
-        let by_key = self.key.is_some_and(|(_, policy)| covers(&policy.preauthorized));
-        let by_ca = self.trusted && covers(&self.ca.preauthorized);
+        let by_key =
+            self.key.and_then(|(kid, policy)| Some((find(&policy.preauthorized)?, Source::Key(kid.to_owned()))));
+        let by_ca = if self.trusted { find(&self.ca.preauthorized) } else { None };
+        let mut allowed = Vec::new();
         for (source, policy) in self.both() {
-            let granted = by_key || (by_ca && source == Source::Ca);
-            if !granted && !policy.allow.as_deref().is_none_or(covers) {
-                return refuse(Rule::NotAllowed, source);
+            let granted = by_key.is_some() || (by_ca.is_some() && source == Source::Ca);
+            let Some(list) = policy.allow.as_deref().filter(|_| !granted) else { continue };
+            match find(list) {
+                Some(pattern) => allowed.push((pattern, source)),
+                None => return refuse(Rule::NotAllowed, source),
             }
         }
+        let grounds = Grounds { preauthorized: by_key.or_else(|| Some((by_ca?, Source::Ca))), allowed };
         let possible = self.within(&self.known.challenges);
         // What a policy names is offered; where none names any, what is offered by default.
         let named = self.both().any(|(_, policy)| policy.challenges.is_some());
         let challenges = if named { possible.clone() } else { self.within(&self.known.offered) };
-        let preauthorized = by_key || by_ca;
+        let preauthorized = grounds.preauthorized.is_some();
         if challenges.is_empty() && !preauthorized {
             let closed = |policy: &Policy| policy.challenges.as_ref().is_some_and(Vec::is_empty);
             let source = self.both().find(|(_, policy)| closed(policy)).map_or(Source::Ca, |(source, _)| source);
             return refuse(Rule::NoChallenge, source);
         }
-        Ok(Permit { challenges, possible, preauthorized })
+        Ok(Permit { challenges, possible, preauthorized, grounds })
     }
 
     /// Whether certificates of this profile are issued.
     pub fn profile_allowed(&self, name: &str) -> bool {
-        let allows = |policy: &Policy| policy.profiles.as_ref().is_none_or(|list| list.iter().any(|one| one == name));
-        self.known.profiles.contains(&name) && self.both().all(|(_, policy)| allows(policy))
+        self.check_profile(name).is_ok()
+    }
+
+    /// Whose lists have this profile; where there are none, every profile is issued.
+    ///
+    /// # Errors
+    /// Whose list leaves it out; `None` for a profile that does not exist.
+    pub(super) fn check_profile(&self, name: &str) -> Result<Vec<Source>, Option<Source>> {
+        if !self.known.profiles.contains(&name) {
+            return Err(None);
+        }
+        let listed = self.both().filter_map(|(source, policy)| Some((source, policy.profiles.as_ref()?)));
+        listed
+            .map(|(source, list)| if list.iter().any(|one| one == name) { Ok(source) } else { Err(Some(source)) })
+            .collect()
     }
 
     /// The longest life of a certificate; `None` for that of its profile.
     pub fn max_lifetime(&self) -> Option<Duration> {
-        self.both().filter_map(|(_, policy)| policy.max_lifetime).min()
+        self.shortest_limit().map(|(longest, _)| longest)
+    }
+
+    /// The longest life of a certificate, and who says so; of two that say the same, the CA.
+    pub fn shortest_limit(&self) -> Option<(Duration, Source)> {
+        let limits = self.both().filter_map(|(source, policy)| Some((policy.max_lifetime?, source)));
+        limits.min_by_key(|(longest, _)| *longest)
     }
 
     /// Those of these challenge types that no policy excludes.

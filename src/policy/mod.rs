@@ -2,18 +2,26 @@
 //!
 //! A [`Policy`] is a document that an operator writes ([`Policy::read`]); there is one for the whole CA and, within
 //! it, one for each external account key. [`Rules`] are the two together, and decide ([`Rules::permit`]) about one
-//! identifier at a time: a [`Permit`], or a [`Refusal`] that names the rule. Everything here is values in, values
-//! out: which challenge types and profiles there are, the caller says ([`Known`]).
+//! identifier at a time: a [`Permit`], or a [`Refusal`] that names the rule; [`Rules::explain`] tells it in a sentence.
+//! [`Policy::read_text`] reads what a person sends, and [`Policy::document`] writes it. Everything here is values in,
+//! values out: which challenge types and profiles there are, the caller says ([`Known`]).
 //!
 //! What the members of a document mean for operators is told in docs/POLICY.md.
 
 mod decide;
+mod explain;
 pub mod pattern;
 mod read;
+#[cfg(test)]
+mod testing;
+mod text;
+mod write;
 
 pub use decide::{Permit, Refusal, Rule, Rules, Source};
+pub use explain::{Grounds, ProfileVerdict, Verdict};
 pub use pattern::Pattern;
-pub use read::{PolicyFault, type_name};
+pub use read::{Place, PolicyFault, type_name};
+pub use text::{MAX_TEXT, TextFault};
 
 use crate::values::identifier::DnsName;
 use core::time::Duration;

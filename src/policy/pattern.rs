@@ -125,6 +125,11 @@ impl Range {
         if network == parsed { Ok(range) } else { Err(format!("has bits after its prefix; write {network}/{prefix}")) }
     }
 
+    /// Whether it has one address only.
+    fn is_lone(self) -> bool {
+        self.prefix == if self.network.is_ipv4() { 32 } else { 128 }
+    }
+
     fn masked(self, address: IpAddr) -> IpAddr {
         match address {
             IpAddr::V4(v4) => {
@@ -149,6 +154,7 @@ impl fmt::Display for Pattern {
             Self::Everything => f.write_str("*"),
             Self::Name(name) => name.fmt(f),
             Self::Below(base) => write!(f, "*.{base}"),
+            Self::Range(range) if range.is_lone() => range.network.fmt(f),
             Self::Range(Range { network, prefix }) => write!(f, "{network}/{prefix}"),
         }
     }
@@ -257,9 +263,9 @@ mod tests {
 
     #[test]
     fn a_pattern_is_written_as_it_is_read() {
-        for text in ["*", "a.test", "*.a.test", "10.0.0.0/8", "2001:db8::/32"] {
+        for text in ["*", "a.test", "*.a.test", "10.0.0.0/8", "2001:db8::/32", "192.0.2.7", "::1", "0.0.0.0/0"] {
             assert_eq!(pattern(text).to_string(), text);
         }
-        assert_eq!(pattern("192.0.2.7").to_string(), "192.0.2.7/32");
+        assert_eq!(pattern("192.0.2.7/32").to_string(), "192.0.2.7");
     }
 }

@@ -21,45 +21,84 @@ const MEMBERS: [&str; 9] = [
     "max_lifetime",
 ];
 
+/// More patterns in one list are refused: each order asks every one of them about each of its names.
+const MAX_ELEMENTS: usize = 1000;
+
 /// What is wrong with a document; one fault refuses the whole of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PolicyFault {
-    /// Where: `POLICY.allow[2]`.
-    pub path: String,
+    /// What the document is called: `POLICY`.
+    pub document: String,
+    /// Which part of it is wrong.
+    pub place: Place,
     /// What was found and what to write, a clause that follows the path.
     pub why: String,
 }
 
-impl fmt::Display for PolicyFault {
+/// A part of a document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// All of it.
+    Document,
+    /// A member that has no meaning, by its name.
+    Odd(String),
+    /// A member.
+    Member(&'static str),
+    /// An element of a member that is a list, counted from 0.
+    Element(&'static str, usize),
+}
+
+impl fmt::Display for Place {
+    /// The path within the document; of an odd member the document itself is at fault, and the reason names it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.path, self.why)
+        match self {
+            Self::Document | Self::Odd(_) => Ok(()),
+            Self::Member(member) => f.write_str(member),
+            Self::Element(member, n) => write!(f, "{member}[{n}]"),
+        }
     }
 }
 
-type Read<T> = Result<T, PolicyFault>;
+impl fmt::Display for PolicyFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { document, place, why } = self;
+        match place {
+            Place::Document | Place::Odd(_) => write!(f, "{document} {why}"),
+            Place::Member(_) | Place::Element(..) => write!(f, "{document}.{place} {why}"),
+        }
+    }
+}
 
-fn fault<T>(path: impl Into<String>, why: impl Into<String>) -> Read<T> {
-    Err(PolicyFault { path: path.into(), why: why.into() })
+/// What is wrong with a document that has no name yet.
+type Flaw = (Place, String);
+
+type Read<T> = Result<T, Flaw>;
+
+fn fault<T>(place: Place, why: impl Into<String>) -> Read<T> {
+    Err((place, why.into()))
 }
 
 impl Policy {
     /// Reads the document that is called `path` in faults.
     ///
     /// # Errors
-    /// The first [`PolicyFault`]: a member that is unknown or of another type, a pattern that is none, a challenge
-    /// type or profile that does not exist, or members that contradict each other.
+    /// The first [`PolicyFault`]: a member that is unknown or of another type, a list that is too long, a pattern that
+    /// is none, a challenge type or profile that does not exist, or members that contradict each other.
     pub fn read(path: &str, value: &Value, known: &Known) -> Result<Self, PolicyFault> {
+        Self::read_unnamed(value, known).map_err(|flaw| PolicyFault::named(path, flaw))
+    }
+
+    fn read_unnamed(value: &Value, known: &Known) -> Read<Self> {
         let Value::Object(members) = value else {
-            return fault(path, format!("is {}; it has to be an object with members like \"allow\"", type_name(value)));
+            let why = format!("is {}; it has to be an object with members like \"allow\"", type_name(value));
+            return fault(Place::Document, why);
         };
         if let Some(odd) = members.keys().find(|name| !MEMBERS.contains(&name.as_str())) {
-            let odd: String = odd.chars().take(40).collect();
-            return fault(
-                path,
-                format!("has the member {odd:?}, which means nothing; there are {}", MEMBERS.join(", ")),
-            );
+            let short: String = odd.chars().take(40).collect();
+            let why = format!("has the member {short:?}, which means nothing; there are {}", MEMBERS.join(", "));
+            return fault(Place::Odd(odd.clone()), why);
         }
-        let document = Document { path, members };
+        let document = Document { members };
         let open = Self::default();
         let policy = Self {
             allow: document.patterns("allow")?,
@@ -72,34 +111,34 @@ impl Policy {
             profiles: document.names("profiles", "profile", &known.profiles)?,
             max_lifetime: document.lifetime("max_lifetime")?,
         };
-        policy.check(path)?;
+        policy.check()?;
         Ok(policy)
     }
 
     /// Refuses what contradicts itself.
-    fn check(&self, path: &str) -> Result<(), PolicyFault> {
+    fn check(&self) -> Read<()> {
         let lists = [("allow", self.allow.as_deref().unwrap_or_default()), ("preauthorized", &self.preauthorized[..])];
         for (list, patterns) in lists {
             for (n, pattern) in patterns.iter().enumerate() {
-                self.check_use(&format!("{path}.{list}[{n}]"), pattern)?;
+                self.check_use(pattern).or_else(|why| fault(Place::Element(list, n), why))?;
             }
         }
         if self.profiles.as_ref().is_some_and(Vec::is_empty) {
-            return fault(format!("{path}.profiles"), "is empty, so that no order could be placed; name one at least");
+            let why = "is empty, so that no order could be placed; name one at least";
+            return fault(Place::Member("profiles"), why);
         }
         if self.challenges.as_ref().is_some_and(Vec::is_empty) && self.preauthorized.is_empty() {
             let why = "is empty, and so is preauthorized: nothing could ever be issued. Leave challenges out to offer \
                        all types, or say what needs none in preauthorized";
-            return fault(format!("{path}.challenges"), why);
+            return fault(Place::Member("challenges"), why);
         }
         Ok(())
     }
 
     /// Refuses a pattern that allows what another member forbids altogether.
-    fn check_use(&self, path: &str, pattern: &Pattern) -> Result<(), PolicyFault> {
+    fn check_use(&self, pattern: &Pattern) -> Result<(), String> {
         if let Some(denied) = self.deny.iter().find(|denied| denied.includes(pattern)) {
-            let why = format!("is \"{pattern}\", all of which deny \"{denied}\" forbids; take one of them out");
-            return fault(path, why);
+            return Err(format!("is \"{pattern}\", all of which deny \"{denied}\" forbids; take one of them out"));
         }
         let Some(name) = pattern.name() else { return Ok(()) };
         let forbidden = match (pattern, self.forbids_form(name)) {
@@ -107,7 +146,7 @@ impl Policy {
             (Pattern::Below(_), Some(Rule::SingleLabel)) | (_, None) => return Ok(()),
             (_, Some(rule)) => rule,
         };
-        fault(path, format!("is \"{pattern}\", which {forbidden} forbids; take one of them out"))
+        Err(format!("is \"{pattern}\", which {forbidden} forbids; take one of them out"))
     }
 
     /// Refuses the policy of an external account key, called `path`, that leaves nothing together with the CA's.
@@ -124,75 +163,74 @@ impl Policy {
                     ours.join(", "),
                     theirs.join(", ")
                 );
-                return fault(format!("{path}.{member}"), why);
+                return Err(PolicyFault::named(path, (Place::Member(member), why)));
             }
         }
         Ok(())
     }
 }
 
+impl PolicyFault {
+    fn named(document: &str, (place, why): Flaw) -> Self {
+        Self { document: document.to_owned(), place, why }
+    }
+}
+
 /// A document whose members are known.
 struct Document<'a> {
-    path: &'a str,
     members: &'a Map<String, Value>,
 }
 
-impl Document<'_> {
-    fn path(&self, member: &str) -> String {
-        format!("{}.{member}", self.path)
-    }
-
-    fn flag(&self, member: &str, default: bool) -> Read<bool> {
+impl<'a> Document<'a> {
+    fn flag(&self, member: &'static str, default: bool) -> Read<bool> {
         match self.members.get(member) {
             None => Ok(default),
             Some(Value::Bool(flag)) => Ok(*flag),
-            Some(other) => fault(self.path(member), format!("is {}; it has to be true or false", type_name(other))),
+            Some(other) => fault(Place::Member(member), format!("is {}; it has to be true or false", type_name(other))),
         }
     }
 
-    /// The texts of a list, with the path of each.
-    fn texts(&self, member: &str) -> Read<Option<Vec<(String, &str)>>> {
-        let path = self.path(member);
+    /// The elements of a list of texts, each read by `read`, which says what is wrong in a clause that follows the text.
+    fn list<T>(&self, member: &'static str, read: impl Fn(&'a str) -> Result<T, String>) -> Read<Option<Vec<T>>> {
         let list = match self.members.get(member) {
             None => return Ok(None),
             Some(Value::Array(list)) => list,
-            Some(other) => return fault(path, format!("is {}; it has to be a list of texts", type_name(other))),
-        };
-        let text = |(n, item): (usize, &'_ Value)| match item {
-            Value::String(_) => Ok(format!("{path}[{n}]")),
-            other => fault(format!("{path}[{n}]"), format!("is {}; it has to be a text", type_name(other))),
-        };
-        let paths: Vec<String> = list.iter().enumerate().map(text).collect::<Read<_>>()?;
-        Ok(Some(paths.into_iter().zip(list.iter().filter_map(Value::as_str)).collect()))
-    }
-
-    fn patterns(&self, member: &str) -> Read<Option<Vec<Pattern>>> {
-        let Some(texts) = self.texts(member)? else { return Ok(None) };
-        let read = |(path, text): (String, &str)| {
-            Pattern::parse(text).or_else(|why| fault(path, format!("is {text:?}, which {why}")))
-        };
-        texts.into_iter().map(read).collect::<Read<_>>().map(Some)
-    }
-
-    fn names(&self, member: &str, what: &str, known: &[&str]) -> Read<Option<Vec<String>>> {
-        let Some(texts) = self.texts(member)? else { return Ok(None) };
-        let read = |(path, text): (String, &str)| {
-            if known.contains(&text) {
-                return Ok(text.to_owned());
+            Some(other) => {
+                let why = format!("is {}; it has to be a list of texts", type_name(other));
+                return fault(Place::Member(member), why);
             }
-            fault(path, format!("is {text:?}, which is no {what} of this CA; there are {}", known.join(", ")))
         };
-        texts.into_iter().map(read).collect::<Read<_>>().map(Some)
+        if list.len() > MAX_ELEMENTS {
+            let why = format!("has {} elements, and {MAX_ELEMENTS} are the most; write wider patterns", list.len());
+            return fault(Place::Member(member), why);
+        }
+        let element = |(n, item): (usize, &'a Value)| match item {
+            Value::String(text) => {
+                read(text).or_else(|why| fault(Place::Element(member, n), format!("is {text:?}, which {why}")))
+            }
+            other => fault(Place::Element(member, n), format!("is {}; it has to be a text", type_name(other))),
+        };
+        list.iter().enumerate().map(element).collect::<Read<_>>().map(Some)
     }
 
-    fn lifetime(&self, member: &str) -> Read<Option<Duration>> {
-        let path = self.path(member);
+    fn patterns(&self, member: &'static str) -> Read<Option<Vec<Pattern>>> {
+        self.list(member, Pattern::parse)
+    }
+
+    fn names(&self, member: &'static str, what: &str, known: &[&str]) -> Read<Option<Vec<String>>> {
+        self.list(member, |text| {
+            let unknown = || format!("is no {what} of this CA; there are {}", known.join(", "));
+            if known.contains(&text) { Ok(text.to_owned()) } else { Err(unknown()) }
+        })
+    }
+
+    fn lifetime(&self, member: &'static str) -> Read<Option<Duration>> {
         let text = match self.members.get(member) {
             None => return Ok(None),
             Some(Value::String(text)) => text.as_str(),
             Some(other) => {
                 let why = format!("is {}; it has to be a text like \"90d\" or \"12h\"", type_name(other));
-                return fault(path, why);
+                return fault(Place::Member(member), why);
             }
         };
         let hours = match (text.strip_suffix('d'), text.strip_suffix('h')) {
@@ -202,7 +240,10 @@ impl Document<'_> {
         };
         match hours {
             Some(hours) if hours > 0 => Ok(Some(Duration::from_secs(hours * 3600))),
-            _ => fault(path, format!("is {text:?}; it has to be whole days or hours, like \"90d\" or \"12h\"")),
+            _ => {
+                let why = format!("is {text:?}; it has to be whole days or hours, like \"90d\" or \"12h\"");
+                fault(Place::Member(member), why)
+            }
         }
     }
 }

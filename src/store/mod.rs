@@ -100,7 +100,8 @@ impl Keeping {
 
     /// How a key, or a prefix of keys up to its `/`, is kept.
     pub fn of(key: &str) -> Self {
-        let is = |kinds: &[&str]| kinds.iter().any(|kind| key.strip_prefix(kind).is_some_and(|rest| rest.starts_with('/')));
+        let is =
+            |kinds: &[&str]| kinds.iter().any(|kind| key.strip_prefix(kind).is_some_and(|rest| rest.starts_with('/')));
         if is(&LASTING) {
             Self::Lasting
         } else if is(&SORTED) {

@@ -159,7 +159,8 @@ type Row = (String, String, Option<Time>);
 
 /// What goes into one statement each: of one table, and not more than fits.
 fn in_statements<T>(all: &[T], key: impl Fn(&T) -> &String + Copy) -> Vec<Vec<&T>> {
-    let of_table = |keeping: Keeping| all.iter().filter(move |one| Keeping::of(key(one)) == keeping).collect::<Vec<_>>();
+    let of_table =
+        |keeping: Keeping| all.iter().filter(move |one| Keeping::of(key(one)) == keeping).collect::<Vec<_>>();
     let chunks = |rows: Vec<&'_ T>| rows.chunks(ROWS_PER_STATEMENT).map(<[&T]>::to_vec).collect::<Vec<_>>();
     Keeping::ALL.into_iter().map(of_table).flat_map(chunks).collect()
 }

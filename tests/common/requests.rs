@@ -1,6 +1,6 @@
 //! A request of every kind, and what else a CA does: its alarms.
 
-use super::scene::{SECRET, Scene, TOKEN};
+use super::scene::{ADMIN, SECRET, Scene, TOKEN};
 use selvedge::acme::Kind;
 use selvedge::ca::address::ClientAddress;
 use selvedge::ca::http::Request;
@@ -43,6 +43,7 @@ pub fn cases(scene: &Scene) -> Vec<Case<'_>> {
     all.extend(reads(scene));
     all.extend(agreement(scene));
     all.extend(resumption(scene));
+    all.extend(operations(scene));
     let after: After<'_> = Box::new(|world, what| {
         let client = scene.client.at(world);
         assert_eq!(client.get(&scene.ready.0).is(200).json()["status"], "valid", "{what}");
@@ -291,6 +292,53 @@ fn reads(scene: &Scene) -> Vec<Case<'_>> {
     let metrics = Request { authorization: Some(format!("Bearer {TOKEN}")), ..bare("GET", "/metrics") };
     all.push(case(scene, "metrics", 200, &[], move |_| metrics.clone()));
     all
+}
+
+/// What operators ask for. Done once more, it has to come to the same, or to be refused since it is so already.
+fn operations(scene: &Scene) -> Vec<Case<'_>> {
+    let serial = scene.certificate_serial();
+    let account = scene.other.account().rsplit('/').next().unwrap().to_owned();
+    let mut all = Vec::new();
+    for (name, path) in [
+        ("operations: status", "status".to_owned()),
+        ("operations: certificates", "certificates?status=all".to_owned()),
+        ("operations: certificate", format!("certificates/{serial}/pem")),
+        ("operations: accounts", "accounts".to_owned()),
+        ("operations: external account keys", "external-accounts".to_owned()),
+        ("operations: audit record", "audit".to_owned()),
+    ] {
+        let request = operate("GET", &path, None);
+        all.push(case(scene, name, 200, &[], move |_| request.clone()));
+    }
+    for (name, path, status, again, body) in [
+        (
+            "operations: new key",
+            "external-accounts".to_owned(),
+            201,
+            &[409][..],
+            json!({ "kid": "team-a", "uses": "many" }),
+        ),
+        ("operations: revocation", format!("certificates/{serial}/revoke"), 200, &[409], json!({ "reason": 4 })),
+        ("operations: end of an account", format!("accounts/{account}/deactivate"), 200, &[], json!({})),
+        ("operations: replacement", "replacements".to_owned(), 201, &[], json!({ "name": "*" })),
+        ("operations: policy", "policy".to_owned(), 201, &[], json!({ "wildcards": false })),
+        ("operations: shadow", "policy/shadow".to_owned(), 200, &[], json!({ "allow": [] })),
+        ("operations: dry run", "policy/check".to_owned(), 200, &[], json!({ "identifiers": ["a.test"] })),
+    ] {
+        let request = operate("POST", &path, Some(&body));
+        all.push(case(scene, name, status, again, move |_| request.clone()));
+    }
+    all
+}
+
+/// An operator's request.
+fn operate(method: &str, path: &str, body: Option<&Value>) -> Request {
+    Request {
+        authorization: Some(format!("Bearer {ADMIN}")),
+        content_type: body.map(|_| "application/json".to_owned()),
+        body: Some(body.map_or(Vec::new(), |body| body.to_string().into_bytes())),
+        ..bare(method, &format!("/admin/v1/{path}"))
+    }
 }
 
 /// The page of a name that is paused, and what its form says.

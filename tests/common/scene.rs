@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 use selvedge::acme::persist::PersistRecord;
+use selvedge::ca::admin::tokens::AdminTokens;
 use selvedge::ca::external::ExternalAccounts;
 use selvedge::ca::limits::Limits;
 use selvedge::ca::metrics::Token;
@@ -9,6 +10,7 @@ use selvedge::ca::permission::read_policy;
 use selvedge::ca::settings::TermsChange;
 use selvedge::ca::testing::{Client, CsrShape, Mishap, Proof, World, challenge, new_key};
 use selvedge::jose::testing::ClientKey;
+use selvedge::pki::certificate::parse_presented;
 use selvedge::pki::{Issuers, pem};
 use selvedge::policy::Policy;
 use selvedge::validation::testing::TlsServer;
@@ -19,6 +21,8 @@ use serde_json::{Value, json};
 
 /// Who has this may read the metrics.
 pub const TOKEN: &str = "a-token-of-some-length";
+/// Who has this operates the CA.
+pub const ADMIN: &str = "an-admin-token-of-sufficient-length";
 pub const SECRET: &[u8] = b"0123456789abcdef0123456789abcdef";
 const TERMS: &str = "https://ca.test/terms/1";
 const NEW_TERMS: &str = "https://ca.test/terms/2";
@@ -54,9 +58,10 @@ fn configured() -> World {
     let all: Vec<&str> = Method::ALL.iter().map(|method| method.name()).collect();
     plain.reconfigured(|settings| {
         settings.issuers = Issuers::one(plain.issuer().clone().with_alternates(&cross).unwrap());
-        settings.external = ExternalAccounts::read(Some(&keys), false, &Policy::default()).unwrap();
+        settings.external = ExternalAccounts::read(Some(&keys), false, false, &Policy::default()).unwrap();
         settings.policy = read_policy("POLICY", &json!({ "challenges": all })).unwrap();
         settings.meta.terms_of_service = Some(TERMS.to_owned());
+        settings.admin = AdminTokens::read(Some(&json!({ "ada": ADMIN }).to_string())).unwrap();
         settings.metrics_token = Some(Token::read(TOKEN).unwrap());
         settings.limits = Limits::read(Some(r#"{"failed_validations":"off","pause_after":3}"#)).unwrap();
     })
@@ -104,6 +109,11 @@ impl Scene {
             certificate,
             certificate_key,
         }
+    }
+
+    /// The serial number of the certificate for c.test, in hex.
+    pub fn certificate_serial(&self) -> String {
+        parse_presented(&self.certificate).unwrap().serial.hex()
     }
 
     /// The URL of the challenge of this type for p.test.

@@ -1,5 +1,6 @@
 //! An attacker, a victim, and a resource of every kind: for the tests of what accounts see of each other.
 
+use selvedge::ca::admin::routes::AdminRoute;
 use selvedge::ca::pausing::Pause;
 use selvedge::ca::routes::Route;
 use selvedge::ca::settings::TermsChange;
@@ -138,7 +139,11 @@ fn after(last: Option<&Route>, things: &Things) -> Option<Route> {
         Some(Route::Metrics) => Route::Issuer("00".to_owned()),
         Some(Route::Issuer(_)) => Route::Issuers,
         Some(Route::Issuers) => Route::Crl("00".to_owned(), 0),
-        Some(Route::Crl(..)) => return None,
+        Some(Route::Crl(..)) => Route::Admin(AdminRoute::Account(account)),
+        Some(Route::Admin(AdminRoute::Account(_))) => Route::Admin(AdminRoute::Deactivate(account)),
+        Some(Route::Admin(AdminRoute::Deactivate(_))) => Route::Admin(AdminRoute::Pem(serial)),
+        Some(Route::Admin(AdminRoute::Pem(_))) => Route::Admin(AdminRoute::Revoke(serial)),
+        Some(Route::Admin(_)) => return None,
     })
 }
 

@@ -101,7 +101,9 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
 
     /// This account; `null` when there is none.
     pub(super) fn show_account(&self) -> Result<Value, Problem> {
-        self.transact(|txn| Ok(txn.get::<AccountRecord>("")?.map_or(Value::Null, |account| self.account_shown(&account))))
+        self.transact(|txn| {
+            Ok(txn.get::<AccountRecord>("")?.map_or(Value::Null, |account| self.account_shown(&account)))
+        })
     }
 
     fn account_shown(&self, account: &AccountRecord) -> Value {

@@ -48,7 +48,12 @@ impl Query {
     ///
     /// # Errors
     /// `malformed`.
-    pub fn parsed<T>(&self, name: &str, what: &str, read: impl FnOnce(&str) -> Option<T>) -> Result<Option<T>, Problem> {
+    pub fn parsed<T>(
+        &self,
+        name: &str,
+        what: &str,
+        read: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<Option<T>, Problem> {
         let Some(text) = self.get(name) else { return Ok(None) };
         let wrong = || Problem::malformed(format!("{name} is {text:?}; it has to be {what}."));
         read(text).map(Some).ok_or_else(wrong)
@@ -102,8 +107,7 @@ impl Members {
         if text.trim().is_empty() {
             return Ok(Self(Map::new()));
         }
-        let members =
-            jose::read_object("the body", text).map_err(|fault| Problem::malformed(format!("{fault}.")))?;
+        let members = jose::read_object("the body", text).map_err(|fault| Problem::malformed(format!("{fault}.")))?;
         if let Some(odd) = members.keys().find(|name| !known.contains(&name.as_str())) {
             let shown: String = odd.chars().take(40).collect();
             let there = if known.is_empty() { "there is none here".to_owned() } else { known.join(", ") };

@@ -27,7 +27,17 @@ const MAX_TEXT: usize = 100;
 
 /// What may stand in the query.
 const KNOWN: &[&str] = &[
-    "q", "name", "serial", "account", "profile", "issuer", "status", "ends_after", "ends_before", "format", "cursor",
+    "q",
+    "name",
+    "serial",
+    "account",
+    "profile",
+    "issuer",
+    "status",
+    "ends_after",
+    "ends_before",
+    "format",
+    "cursor",
     "limit",
 ];
 
@@ -72,7 +82,8 @@ fn query<P: Ports>(ports: &P, sent: &Sent) -> Result<Query, Problem> {
         issuer: sent.parsed("issuer", "the id of an issuer of this CA", |text| {
             settings.issuers.find(text).map(|issuer| issuer.id().to_owned())
         })?,
-        profile: sent.parsed("profile", "a profile of this CA", |text| profile::find(text).map(|p| p.name.to_owned()))?,
+        profile: sent
+            .parsed("profile", "a profile of this CA", |text| profile::find(text).map(|p| p.name.to_owned()))?,
         account: sent.parsed("account", "the id of an account", Id::parse)?,
         name: pattern(sent.get("name"))?,
     };

@@ -150,7 +150,10 @@ pub async fn create<P: Ports>(ports: &P, operator: &Operator, request: &Request)
             members.insert("key".into(), b64::encode(key.bytes()).into());
             members.insert("directory".into(), ports.settings().urls.directory().into());
         }
-        Ok(Done::saying(value, if uses == Uses::Once { "for one account key" } else { "for any number of account keys" }))
+        Ok(Done::saying(
+            value,
+            if uses == Uses::Once { "for one account key" } else { "for any number of account keys" },
+        ))
     })
     .await
 }

@@ -85,6 +85,7 @@ fn unauthorized() -> Problem {
 }
 
 fn too_many(seconds: u64) -> Problem {
+    let seconds = u32::try_from(seconds).unwrap_or(u32::MAX);
     let detail = "Too many wrong tokens came from this address; wait, and send one of ADMIN_TOKENS.";
     Problem { retry_after: Some(seconds.max(1)), ..Problem::new(Kind::RateLimited, detail) }
 }

@@ -25,6 +25,7 @@ const VERSIONS: usize = 50;
 
 /// How many findings of a shadow are kept, and how many of one order are.
 const FINDINGS: usize = 200;
+/// How many findings of one order are told.
 pub const FOUND: usize = 10;
 
 /// The longest note, in characters.
@@ -74,7 +75,8 @@ async fn state<P: Ports>(ports: &P) -> Result<Value, Problem> {
 
 /// Reads a document that was sent, and refuses one that is wrong, with line and reason.
 fn document(request: &Request) -> Result<Value, Problem> {
-    let (_, document) = permission::read_policy_text(body::text(request)?).map_err(Problem::malformed)?;
+    let (_, document) = permission::read_policy_text(body::text(request)?)
+        .map_err(|fault| Problem::malformed(format!("The policy is refused: {fault}.")))?;
     Ok(document)
 }
 
@@ -153,7 +155,8 @@ pub async fn check<P: Ports>(ports: &P, request: &Request) -> Answer {
     let settings = ports.settings();
     let members = Members::read(request, &["identifiers", "external_account", "profile", "document"])?;
     let names = members.value("identifiers").and_then(Value::as_array).filter(|names| names.len() <= ASKED);
-    let names = names.ok_or_else(|| Problem::malformed("identifiers has to be a list of 1 to 100 names and addresses."))?;
+    let names =
+        names.ok_or_else(|| Problem::malformed("identifiers has to be a list of 1 to 100 names and addresses."))?;
     let identifiers = names.iter().map(asked).collect::<Result<Vec<Identifier>, Problem>>()?;
     let kid = members.text("external_account", 128)?;
     let governing = governing::of_key(ports, kid).await?;
@@ -163,10 +166,7 @@ pub async fn check<P: Ports>(ports: &P, request: &Request) -> Answer {
     let ca = other.as_ref().unwrap_or_else(|| governing.in_force.policy(settings));
     let rules = governing.rules_under(ca, settings).map_err(|problem| problem.with_status(400))?;
     let verdicts = permission::verdicts(&rules, ports.issuer(), &identifiers);
-    let profile = members.text("profile", 40)?.map(|name| {
-        let (allowed, rule) = rules.explain_profile(name);
-        json!({ "name": name, "allowed": allowed, "rule": rule })
-    });
+    let profile = members.text("profile", 40)?.map(|name| json_of(&rules.explain_profile(name))).transpose()?;
     let version = if other.is_some() { Value::Null } else { governing.in_force.version.into() };
     let answer = json!({
         "version": version, "identifiers": json_of(&verdicts)?, "profile": profile,

@@ -31,8 +31,7 @@ const MAX_URL: usize = 500;
 /// What holds still, in whichever order it comes.
 async fn all<P: Ports>(ports: &P) -> Result<Vec<ReplaceRecord>, Problem> {
     let found = ask(ports, &Partition::Operations, Operation::Replacements).await?;
-    let mut found: Vec<ReplaceRecord> =
-        serde_json::from_value(found).map_err(|e| Problem::internal(e.to_string()))?;
+    let mut found: Vec<ReplaceRecord> = serde_json::from_value(found).map_err(|e| Problem::internal(e.to_string()))?;
     found.sort_by_key(|record| core::cmp::Reverse(record.made.at));
     Ok(found)
 }
@@ -107,9 +106,8 @@ fn selection<P: Ports>(ports: &P, members: &Members) -> Result<Selection, Proble
         issuer: members.parsed("issuer", "the id of an issuer of this CA", |text| {
             issuers.find(text).map(|issuer| issuer.id().to_owned())
         })?,
-        profile: members.parsed("profile", "a profile of this CA", |text| {
-            profile::find(text).map(|found| found.name.to_owned())
-        })?,
+        profile: members
+            .parsed("profile", "a profile of this CA", |text| profile::find(text).map(|found| found.name.to_owned()))?,
         account: members.parsed("account", "the id of an account", Id::parse)?,
         name: pattern(members.text("name", 255)?)?,
     };

@@ -11,6 +11,7 @@ use super::client::Client;
 use super::executor::poll_some;
 use super::world::{BASE, START, World};
 use crate::acme::{Problem, nonce};
+use crate::ca::admin::routes::{AdminRoute, PREFIX};
 use crate::ca::http::{MAX_BODY, Request};
 use crate::ca::ladder;
 use crate::ca::routes::{Route, Urls};
@@ -197,6 +198,8 @@ pub fn nonces(data: &[u8]) {
 pub fn routes(data: &[u8]) {
     let Ok(path) = core::str::from_utf8(data) else { return };
     let urls = Urls::new(BASE);
+    let query = path.starts_with(PREFIX).then(|| path.find('?')).flatten();
+    let path = query.map_or(path, |at| &path[..at]);
     let Some(route) = Route::parse(path) else {
         assert_eq!(urls.account_of(&urls.of_path(path)), None);
         return;
@@ -230,7 +233,22 @@ pub fn url_of(urls: &Urls, route: &Route) -> String {
         Route::Agreement(account, proof) => urls.agreement(account, proof),
         Route::Resumption(pause, proof) => urls.resumption(pause, proof),
         Route::Metrics => urls.of_path("/metrics"),
+        Route::Admin(route) => admin_url_of(urls, route),
     }
+}
+
+fn admin_url_of(urls: &Urls, route: &AdminRoute) -> String {
+    let (_, template) = route.described();
+    let (name, value) = match route {
+        AdminRoute::ExternalAccount(kid) => ("{kid}", kid.clone()),
+        AdminRoute::Certificate(serial) | AdminRoute::Pem(serial) | AdminRoute::Revoke(serial) => {
+            ("{serial}", serial.hex())
+        }
+        AdminRoute::Account(id) | AdminRoute::Deactivate(id) => ("{id}", id.to_string()),
+        AdminRoute::Withdraw(id) => ("{id}", id.clone()),
+        _ => ("", String::new()),
+    };
+    urls.of_path(&template.replace(name, &value))
 }
 
 /// An unsigned request: method, path and media type in its first three lines, then the body. It is answered as every

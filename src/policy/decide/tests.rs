@@ -1,21 +1,6 @@
+use super::super::testing::{identifier, known, policy};
 use super::*;
 use serde_json::{Value, json};
-
-fn known() -> Known {
-    Known {
-        challenges: vec!["http-01", "dns-01", "dns-persist-01"],
-        offered: vec!["http-01", "dns-01"],
-        profiles: vec!["default", "shortlived"],
-    }
-}
-
-fn policy(value: Value) -> Policy {
-    Policy::read("POLICY", &value, &known()).unwrap_or_else(|fault| panic!("{fault}"))
-}
-
-fn identifier(text: &str) -> Identifier {
-    Identifier::ip(text).or_else(|_| Identifier::dns(text)).unwrap()
-}
 
 /// Asks for identifiers under the policies of the CA and of a key.
 struct Asked {
@@ -26,11 +11,11 @@ struct Asked {
 
 impl Asked {
     fn of(ca: Value) -> Self {
-        Self { ca: policy(ca), key: None, trusted: true }
+        Self { ca: policy(&ca), key: None, trusted: true }
     }
 
     fn with_key(ca: Value, key: Value) -> Self {
-        Self { key: Some(policy(key)), ..Self::of(ca) }
+        Self { key: Some(policy(&key)), ..Self::of(ca) }
     }
 
     fn rules(&self) -> Rules<'_> {

@@ -52,6 +52,7 @@ fn a_fault_names_its_place_what_was_found_and_what_to_write() {
         (json!({ "internal_names": null }), "POLICY.internal_names ", &["null", "true or false"]),
         (json!({ "challenges": ["dns-01", "dns-1"] }), "POLICY.challenges[1] ", &["\"dns-1\"", "http-01, dns-01"]),
         (json!({ "profiles": ["long"] }), "POLICY.profiles[0] ", &["\"long\"", "default, shortlived"]),
+        (json!({ "deny": vec!["a.test"; 1001] }), "POLICY.deny ", &["1001 elements", "1000 are the most"]),
         (json!({ "max_lifetime": 90 }), "POLICY.max_lifetime ", &["a number", "\"90d\""]),
         (json!({ "max_lifetime": "90" }), "POLICY.max_lifetime ", &["\"90\"", "\"90d\""]),
         (json!({ "max_lifetime": "0d" }), "POLICY.max_lifetime ", &["\"12h\""]),
@@ -85,6 +86,7 @@ fn members_that_contradict_each_other_are_refused() {
         json!({ "allow": ["*.test"], "deny": ["a.test", "*.b.test"] }),
         json!({ "deny": ["*"] }),
         json!({ "allow": [] }),
+        json!({ "allow": vec!["a.test"; 1000] }),
         json!({ "allow": ["*.localhost"], "single_label_names": false }),
         json!({ "challenges": [], "preauthorized": ["*"] }),
     ] {
