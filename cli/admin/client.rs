@@ -14,7 +14,7 @@ use crate::files;
 use crate::host::print;
 use crate::keys::leave_no_core;
 use crate::operate::secret::Secret;
-use crate::operate::web::{self, Answer, plain};
+use crate::operate::web::{self, Answer, clean, plain};
 
 /// The most entries of a page.
 const PAGE: usize = 200;
@@ -225,7 +225,7 @@ impl Client {
             let shown: String = plain(&text).chars().take(SHOWN).collect();
             bail!(Unreachable(format!("{url} answers with status {status}: {shown:?}{hint}")));
         };
-        let detail = plain(&problem.detail);
+        let detail = clean(&problem.detail);
         match status {
             401 => bail!("{detail} (the token is from {})", self.token_from),
             429 => bail!(

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use serde_json::{Map, Value, json};
 
-use super::client::{Client, Document, Much};
+use super::client::{Client, Document, Much, escaped};
 use super::document;
 use super::moment::{Moment, moment};
 use super::place::At;
@@ -173,9 +173,11 @@ fn made(key: &Value) -> String {
 
 /// A key, without its secret.
 fn of_key(key: &Value, now: selvedge::values::Time) -> String {
-    let policy = match key.get("policy") {
-        Some(policy) if policy.is_object() => policy.to_string(),
-        _ => "that of the CA alone".to_owned(),
+    let (policy, document) = match key.get("policy") {
+        Some(policy) if policy.is_object() => {
+            ("its own, within the CA's:".to_owned(), escaped(&format!("{policy:#}\n")))
+        }
+        _ => ("that of the CA alone".to_owned(), String::new()),
     };
     let uses = match text(key, "/uses").as_str() {
         "once" => "once: for the first account key that comes".to_owned(),
@@ -187,12 +189,12 @@ fn of_key(key: &Value, now: selvedge::values::Time) -> String {
         ("status", text(key, "/status")),
         ("note", text(key, "/note")),
         ("uses", uses),
-        ("policy", policy),
         ("expires", day(key, "/expires", now)),
         ("made", made(key)),
         ("disabled", act(key, "/disabled")),
         ("accounts", some(key, "/accounts", 100)),
-    ])
+        ("policy", policy),
+    ]) + &document
 }
 
 /// A new key with its secret, and the lines for clients.

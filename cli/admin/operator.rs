@@ -6,7 +6,7 @@ use anyhow::Result;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::client::{Client, Unreachable};
+use super::client::Client;
 use super::place::At;
 use crate::operate::web::{plain, safe_url};
 
@@ -51,19 +51,19 @@ impl Operator {
     /// Asks, where there is a token for the authority at `url`.
     ///
     /// # Errors
-    /// When a file with a token is not as it should be, or the authority does not answer.
+    /// When a file with a token is not as it should be.
     pub fn ask(
         url: &str,
         token_file: Option<&Path>,
         root: Option<&Path>,
         (ca, wrangler): (&Path, &Path),
     ) -> Result<Option<Told>> {
-        let Some(token) = At::token_for(token_file, url, ca, wrangler)? else { return Ok(None) };
         crate::keys::leave_no_core()?;
+        let Some(token) = At::token_for(token_file, url, ca, wrangler)? else { return Ok(None) };
         let client = Client::new(safe_url(url)?, token, "its file".to_owned(), root.map(Path::to_path_buf))?;
         let answer = match client.get(&["status"], &[]) {
             Ok(answer) => answer.value,
-            Err(error) if error.downcast_ref::<Unreachable>().is_some() => return Err(error),
+            // That it works was asked before: a Worker of an earlier version has no operations.
             Err(refused) => return Ok(Some(Err(plain(&format!("{refused:#}"))))),
         };
         let read = Self::deserialize(&answer).map(|read| Self { answer, ..read });

@@ -3,7 +3,7 @@
 use selvedge::values::Time;
 use serde_json::Value;
 
-use crate::operate::web::plain;
+use crate::operate::web::clean;
 use crate::operate::when;
 
 /// The most characters of a cell that is not the last one.
@@ -46,14 +46,14 @@ fn aligned(rows: &[Vec<String>], indent: &str) -> String {
         false => cell.to_owned(),
     };
     let width = |at: usize| {
-        rows.iter().filter_map(|row| row.get(at)).map(|cell| short(&plain(cell)).chars().count()).max().unwrap_or(0)
+        rows.iter().filter_map(|row| row.get(at)).map(|cell| short(&clean(cell)).chars().count()).max().unwrap_or(0)
     };
     let widths: Vec<usize> = (0..columns).map(width).collect();
     let mut out = String::new();
     for row in rows {
         let mut line = indent.to_owned();
         for (at, (cell, width)) in row.iter().zip(&widths).enumerate() {
-            let cell = plain(cell);
+            let cell = clean(cell);
             match at + 1 == row.len() {
                 true => line.push_str(&cell),
                 false => line.push_str(&format!("{:width$}  ", short(&cell))),
@@ -69,10 +69,10 @@ fn aligned(rows: &[Vec<String>], indent: &str) -> String {
 pub fn text(value: &Value, pointer: &str) -> String {
     match value.pointer(pointer) {
         None | Some(Value::Null) => "-".to_owned(),
-        Some(Value::String(text)) => plain(text),
+        Some(Value::String(text)) => clean(text),
         Some(Value::Bool(true)) => "yes".to_owned(),
         Some(Value::Bool(false)) => "no".to_owned(),
-        Some(other) => plain(&other.to_string()),
+        Some(other) => clean(&other.to_string()),
     }
 }
 

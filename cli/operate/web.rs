@@ -124,9 +124,14 @@ pub fn answer(mut response: Response<ureq::Body>) -> Result<Answer> {
     Ok(Answer { status, body, retry_after })
 }
 
-/// A text from elsewhere, in one line without control characters, for a terminal.
+/// A text from elsewhere, in one line without control characters, for a terminal; the beginning of a long one.
 pub fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(500).collect()
+    clean(text).chars().take(500).collect()
+}
+
+/// As [`plain`], of any length: for what was asked for.
+pub fn clean(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 #[cfg(test)]

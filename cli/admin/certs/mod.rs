@@ -33,7 +33,7 @@ const REASONS: [(&str, u8); 5] = [
 pub enum Command {
     /// List certificates, the one that ends first at the front.
     #[command(
-        after_help = "Example: what ends within a month and has no successor yet:\n  selvedge certs list --status valid \
+        after_help = "Example: what ends within a month (`renewed` where a successor is there):\n  selvedge certs list --status valid \
                             --ends-within 30d\nAs a table for other programs: selvedge certs list --all --csv > all.csv"
     )]
     List(Box<list::Options>),
