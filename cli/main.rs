@@ -6,6 +6,7 @@
 #[cfg(not(unix))]
 compile_error!("The companion runs on Linux and macOS; on Windows use it inside WSL.");
 
+mod admin;
 mod dev;
 mod files;
 mod host;
@@ -44,6 +45,8 @@ enum Command {
     SecretKey(operate::SecretKeyOptions),
     /// Ask an authority how it stands, and say what has to be renewed when.
     Status(operate::StatusOptions),
+    #[command(flatten)]
+    Operations(admin::Command),
     /// Fetch and compile every tool that the project needs, now instead of at first use.
     Setup,
     /// Build the wasm module into ./build (what `wrangler deploy` uploads).
@@ -90,12 +93,17 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Issuer { command } => return keys::issuer(command).map(|()| ExitCode::SUCCESS),
         Command::SecretKey(options) => return operate::secret_key(options).map(|()| ExitCode::SUCCESS),
         Command::Status(options) => return Ok(operate::status(options)),
+        Command::Operations(command) => return Ok(admin::run(command)),
         _ => {}
     }
     let toolbox = Toolbox::locate()?;
     match command {
         // Done above: they need none of the tools.
-        Command::Init(_) | Command::Issuer { .. } | Command::SecretKey(_) | Command::Status(_) => {}
+        Command::Init(_)
+        | Command::Issuer { .. }
+        | Command::SecretKey(_)
+        | Command::Status(_)
+        | Command::Operations(_) => {}
         Command::Dev(options) => dev::run(&options, || dev::Program::build(&toolbox))?,
         Command::Deploy(options) => return operate::deploy(&options, &toolbox),
         Command::Setup => {

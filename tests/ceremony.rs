@@ -20,8 +20,8 @@ fn a_new_ca_is_whole_and_its_root_is_openssls_to_read() {
     for (file, mode) in [("root.pem", 0o644), ("root.key", 0o600), ("issuer.pem", 0o644), ("issuer.key", 0o600)] {
         assert_eq!(desk.mode(&format!("ca/{file}")), mode, "{file}");
     }
-    assert_eq!((desk.mode("ca"), desk.mode("ca/nonce.key")), (0o700, 0o600));
-    assert_eq!(desk.files("ca"), ["issuer.key", "issuer.pem", "nonce.key", "root.key", "root.pem"]);
+    assert_eq!((desk.mode("ca"), desk.mode("ca/nonce.key"), desk.mode("ca/admin.tokens")), (0o700, 0o600, 0o600));
+    assert_eq!(desk.files("ca"), ["admin.tokens", "issuer.key", "issuer.pem", "nonce.key", "root.key", "root.pem"]);
     desk.openssl("verify -x509_strict -purpose any -CAfile ca/root.pem ca/issuer.pem").unwrap();
     desk.openssl("pkey -in ca/root.key -passin file:passphrase -noout").unwrap();
     desk.openssl("pkey -in ca/root.key -passin pass:another -noout").unwrap_err();
@@ -43,10 +43,14 @@ fn a_new_ca_is_whole_and_its_root_is_openssls_to_read() {
         "cargo run -- dev --ca ca\n",
         "cargo run -- tool wrangler secret put ISSUER_KEY < ca/issuer.key\n",
         "cargo run -- tool wrangler secret put NONCE_KEY < ca/nonce.key\n",
+        "cargo run -- tool wrangler secret put ADMIN_TOKENS < ca/admin.tokens\n",
         "cargo run -- deploy\n",
     ] {
         assert!(said.contains(line), "{said}");
     }
+    let tokens: BTreeMap<String, String> = serde_json::from_str(&desk.read("ca/admin.tokens")).unwrap();
+    assert!(tokens.len() == 1 && tokens["operator"].len() == 43 && !said.contains(&tokens["operator"]), "{said}");
+    assert!(said.contains("ca/admin.tokens: one, named operator"), "{said}");
     assert!(!said.contains(PASSPHRASE) && !said.contains("PRIVATE"), "{said}");
 }
 
@@ -210,7 +214,7 @@ fn a_ca_that_exists_signs_the_first_issuer() {
     assert!(!desk.path("ca").exists());
     desk.write("passphrase", PASSPHRASE);
     desk.ok(&with("own.pem", "own.enc"));
-    assert_eq!(desk.files("ca"), ["issuer.key", "issuer.pem", "nonce.key", "root.pem"]);
+    assert_eq!(desk.files("ca"), ["admin.tokens", "issuer.key", "issuer.pem", "nonce.key", "root.pem"]);
     desk.openssl("verify -x509_strict -purpose any -CAfile own.pem ca/issuer.pem").unwrap();
     // A key that is not encrypted is taken, too.
     desk.ok(&desk.line(&["issuer", "new"], &["--takes-over", &desk.in_days(400), "--root-key", "own.key"]));

@@ -99,6 +99,28 @@ fn the_running_authority_tells_whose_keys_the_worker_has() {
 }
 
 #[test]
+fn admin_tokens_are_stored_where_there_are_some() {
+    let desk = Desk::new();
+    let ended = desk.run(&["deploy"], &[]);
+    fine(&ended);
+    assert!(ended.err.contains("operations") && ended.err.contains("token new operator --ca"), "{ended:?}");
+    let tokens = json!({"operator": "0123456789-0123456789-0123456789-01"}).to_string();
+    desk.put("admin.tokens", &tokens);
+    desk.listed(&["NONCE_KEY", "ISSUER_KEY"].map(|name| (name, "secret_text")));
+    let ended = desk.run(&["deploy"], &[]);
+    fine(&ended);
+    assert!(!ended.err.contains("token new"), "{ended:?}");
+    assert_eq!(desk.told()[4..], ["secret list", "secret put ADMIN_TOKENS", "deploy"]);
+    assert_eq!(desk.calls()[5].stdin.as_deref(), Some(tokens.as_str()));
+    // What is there stays, also where the folder has none.
+    desk.listed(&["NONCE_KEY", "ISSUER_KEY", "ADMIN_TOKENS"].map(|name| (name, "secret_text")));
+    fine(&desk.run(&["deploy"], &[]));
+    std::fs::remove_file(desk.path("ca/admin.tokens")).unwrap();
+    assert!(!desk.run(&["deploy"], &[]).err.contains("token new"));
+    assert_eq!(desk.told()[7..], ["secret list", "deploy", "secret list", "deploy"]);
+}
+
+#[test]
 fn a_dry_run_changes_nothing_and_shows_the_commands() {
     let desk = two();
     let ended = desk.run(&["deploy", "--dry-run"], &[]);
@@ -121,6 +143,9 @@ fn what_is_wrong_is_said_all_at_once_and_nothing_is_run() {
     desk.put("issuer.key", &root_key);
     desk.put("nonce.key", "short");
     desk.open("issuer-2.key", 0o644);
+    desk.put("admin.tokens", r#"{"operator":"short"}"#);
+    desk.open("admin.tokens", 0o640);
+    desk.set("ADMIN_TOKENS", "x");
     desk.vars.remove("ISSUER_FROM_2");
     desk.set("ISSUER_CHAIN", &desk.root.certificate.clone());
     let ended = desk.run(&["deploy"], &[]);
@@ -130,10 +155,13 @@ fn what_is_wrong_is_said_all_at_once_and_nothing_is_run() {
         "issuer.key is the key of the ROOT",
         "nonce.key is not 32 random bytes",
         "issuer-2.key is open to others than its owner",
+        "admin.tokens is open to others than its owner",
+        "admin.tokens cannot be used: the token \"operator\" is not 32",
+        "ADMIN_TOKENS stands in",
         "chmod 600",
         "has no ISSUER_FROM_2",
         "ISSUER_CHAIN in",
-        "nothing was done: set these 6 things right",
+        "nothing was done: set these 9 things right",
     ] {
         assert!(ended.err.contains(says), "{says}: {}", ended.err);
     }

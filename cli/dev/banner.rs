@@ -12,6 +12,8 @@ pub struct Running {
     pub directory: String,
     /// The root certificate that they have to trust.
     pub root: String,
+    /// The file with the token for those who run the authority.
+    pub admin_token: String,
     /// The root of the certificates that are issued, where it is another.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub issued_below: Option<String>,
@@ -57,6 +59,11 @@ pub fn text(running: &Running, ports: Ports, names: Names<'_>, clients: &Path) -
     if let Some(root) = &running.issued_below {
         let _ = writeln!(out, "              (for this server; what it issues is below {root})");
     }
+    let _ = writeln!(
+        out,
+        "  admin token {}  (`selvedge eab`, `certs`, `policy`, … find it by themselves)",
+        running.admin_token
+    );
     let _ = writeln!(out, "  status      {}  (CRLs and issuer certificates, by plain http)", running.status);
     let _ = writeln!(
         out,

@@ -5,6 +5,7 @@
 //! that resolve to this machine and DNS records that tests can set. All of it lies in the state folder and
 //! goes with it. Nothing stands between the clients and workerd: TLS is workerd's too.
 
+mod admin;
 mod banner;
 mod bound;
 mod capnp;
@@ -136,6 +137,7 @@ pub fn run(options: &Options, prepare: impl FnOnce() -> Result<Program>) -> Resu
     let now = host::now()?;
     let authority = Authority::of(&state, &options.listen, now)?;
     let kept = options.ca.as_deref().map(|dir| Kept::read(dir, now)).transpose()?;
+    admin::make(&state)?;
     databases::check(&state.objects())?;
     let program = prepare()?;
     // One thread: it starts workerd, and workerd is to die with the thread that started it.
@@ -166,6 +168,7 @@ async fn serve(
     let running = Running {
         directory: format!("{origin}/directory"),
         root: state.path(pki::ROOT).display().to_string(),
+        admin_token: state.path(admin::TOKEN).display().to_string(),
         issued_below: kept.map(|kept| kept.root.clone()),
         status: plain.as_ref().map_or_else(|| origin.clone(), |plain| plain.origin("http")),
         management: format!("http://{}", sockets.address),
@@ -252,7 +255,8 @@ fn bindings(
     ];
     let disposable = [("ISSUER_KEY", pki::ISSUER_KEY), ("ISSUER_CHAIN", pki::ISSUER), ("NONCE_KEY", pki::NONCE_KEY)];
     let disposable = disposable.map(|(name, file)| (name.to_owned(), Binding::File(state.path(file))));
-    let keys = kept.map_or_else(|| disposable.into(), |kept| kept.bindings.clone());
+    let mut keys = kept.map_or_else(|| disposable.into(), |kept| kept.bindings.clone());
+    keys.insert("ADMIN_TOKENS".to_owned(), Binding::File(state.path(admin::TOKENS)));
     let vars = vars.into_iter().map(|(name, value)| (name.to_owned(), Binding::Var(Var::Text(value))));
     let set = options.set.iter().map(|(name, value)| (name.clone(), Binding::Var(Var::Text(value.clone()))));
     let mut all: BTreeMap<String, Binding> = vars.chain(keys).collect();

@@ -12,6 +12,7 @@ use super::folder::{CaFolder, NONCE_KEY, NewFile, ROOT, ROOT_KEY, issuer_file, p
 use super::names::{Algorithm, Permits, base_url, ca_name, issuer_name};
 use super::passphrase::{Passphrase, open_key};
 use super::settings::Settings;
+use super::tokens::{ADMIN_TOKENS, OPERATOR, Tokens};
 use super::{FIRST, Place, report};
 use crate::host;
 use crate::tools::say;
@@ -85,6 +86,7 @@ pub fn run(options: &Options) -> Result<()> {
         NewFile::public(issuer_file(FIRST, "pem"), &issuer.certificate),
         NewFile::secret(issuer_file(FIRST, "key"), key),
         NewFile::secret(NONCE_KEY, new_nonce_key()?),
+        NewFile::secret(ADMIN_TOKENS, Tokens::first(OPERATOR)?.text()),
     ];
     files.extend(root_key.map(|pem| NewFile::secret(ROOT_KEY, pem)));
     settings.set("BASE_URL", &options.base_url, "Where clients reach the authority; it can never change.")?;
@@ -99,7 +101,8 @@ pub fn run(options: &Options) -> Result<()> {
 fn make_root(options: &Options, folder: &CaFolder, name: &str, now: Time) -> Result<(Root, Option<String>)> {
     let passphrase_file = options.passphrase_file.as_deref();
     // Before a passphrase is asked for.
-    folder.refuse_existing(&[ROOT, ROOT_KEY, &issuer_file(FIRST, "pem"), &issuer_file(FIRST, "key"), NONCE_KEY])?;
+    let (chain, key) = (issuer_file(FIRST, "pem"), issuer_file(FIRST, "key"));
+    folder.refuse_existing(&[ROOT, ROOT_KEY, &chain, &key, NONCE_KEY, ADMIN_TOKENS])?;
     if let (Some(certificate), Some(key_file)) = (&options.root_certificate, &options.root_key) {
         let pem = std::fs::read_to_string(certificate)
             .with_context(|| format!("cannot read the root's certificate {}", certificate.display()))?;
@@ -156,6 +159,11 @@ fn text(
     let _ = writeln!(out, "  issuer    {}\n            {}", file.display(), report::certificate(issuer)?);
     let _ = writeln!(out, "            permits {}", report::constraints(constraints));
     let _ = writeln!(out, "  settings  {}: BASE_URL, ISSUER_CHAIN, ROOT_CERTIFICATE", settings.path().display());
+    let _ = writeln!(
+        out,
+        "  tokens    {}: one, named {OPERATOR}, with which the CA is run (`eab`, `certs`, `policy`)",
+        folder.path(ADMIN_TOKENS).display()
+    );
     if options.root_key.is_none() {
         let key = folder.path(ROOT_KEY);
         let _ = writeln!(

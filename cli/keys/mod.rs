@@ -15,6 +15,7 @@ mod settings;
 mod sign;
 #[cfg(test)]
 mod tests;
+mod tokens;
 mod webcrypto;
 
 use std::path::PathBuf;
@@ -24,7 +25,8 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 
 pub use folder::{CaFolder, NONCE_KEY, ROOT, ROOT_KEY, issuer_file, public_settings, setting};
 pub use init::Options as InitOptions;
-pub use report::quoted;
+pub use report::{quoted, tokens_line};
+pub use tokens::{ADMIN_TOKENS, Tokens, is_token};
 pub use webcrypto::webcrypto;
 
 /// The first issuer, in the names of files and settings that have no number.

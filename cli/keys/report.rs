@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::folder::{self, CaFolder, issuer_file, setting};
 use super::names;
+use super::tokens::ADMIN_TOKENS;
 
 /// A certificate (the first of a PEM) in two lines: name, key, dates; the fingerprint by which people compare it.
 ///
@@ -63,8 +64,17 @@ pub fn deploy(folder: &CaFolder, slot: u8) -> String {
     let mut out = String::from("  cargo run -- tool wrangler login\n");
     out.push_str(&secret_line(folder, slot));
     let _ = writeln!(out, "  cargo run -- tool wrangler secret put NONCE_KEY < {}", quoted(&nonce));
+    let tokens = folder.path(ADMIN_TOKENS);
+    if tokens.exists() {
+        let _ = writeln!(out, "  {}", tokens_line(&tokens));
+    }
     out.push_str("  cargo run -- deploy\n");
     out
+}
+
+/// The line that stores the admin tokens.
+pub fn tokens_line(file: &Path) -> String {
+    format!("cargo run -- tool wrangler secret put ADMIN_TOKENS < {}", quoted(file))
 }
 
 /// A path as a shell reads it.

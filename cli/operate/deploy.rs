@@ -22,8 +22,11 @@ use super::worker::Worker;
 use super::wrangler::{Listed, Wrangler};
 use super::{Place, now, web};
 use crate::host::print;
-use crate::keys::{leave_no_core, quoted};
+use crate::keys::{ADMIN_TOKENS, leave_no_core, quoted};
 use crate::tools::{Toolbox, say};
+
+/// The secret with the admin tokens.
+const TOKENS: &str = "ADMIN_TOKENS";
 
 /// What `deploy` can be told.
 #[derive(Clone, Debug, clap::Args)]
@@ -106,6 +109,7 @@ pub fn run(options: &Options, toolbox: &Toolbox) -> Result<ExitCode> {
     let api = options.key_binding.then(|| Api::new(&options.api, worker.account.clone(), &worker.name)).transpose()?;
     let listed = wrangler.secrets(&worker.name)?.unwrap_or_default();
     check_unseen(&files, &worker, &listed)?;
+    note_operations(&files, &listed);
     let running = if listed.is_empty() { None } else { running(&worker) };
     let steps = wanted.iter().map(|secret| (secret, step(secret, &listed, running.as_ref(), options.replace_secrets)));
     let steps: Vec<_> = steps.collect();
@@ -153,7 +157,22 @@ fn wanted(files: &CaFiles, key_binding: bool) -> Result<Vec<Wanted<'_>>> {
             all.push(Wanted { name, file, issuer: Some((issuer.place, id)), as_key: key_binding });
         }
     }
+    if let Some(file) = &files.tokens {
+        all.push(Wanted { name: TOKENS.to_owned(), file, issuer: None, as_key: false });
+    }
     Ok(all)
+}
+
+/// Says how operations are switched on where they are off.
+fn note_operations(files: &CaFiles, listed: &[Listed]) {
+    if files.tokens.is_none() && !listed.iter().any(|one| one.name == TOKENS) {
+        say(format!(
+            "note: there is no {}, so the Worker's operations (`selvedge eab`, `certs`, `policy`, …) are off; `cargo run -- \
+             token new operator --ca {}` and another deployment switch them on",
+            files.path(ADMIN_TOKENS).display(),
+            quoted(&files.dir)
+        ));
+    }
 }
 
 /// The issuers of the authority as it runs; `None` where it does not answer, which is said.

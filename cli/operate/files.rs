@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use selvedge::ca::authority::PLACES;
 
 use super::secret::Secret;
-use crate::keys::{NONCE_KEY, ROOT, ROOT_KEY, issuer_file};
+use crate::keys::{ADMIN_TOKENS, NONCE_KEY, ROOT, ROOT_KEY, issuer_file};
 
 /// The files of a CA.
 #[derive(Debug)]
@@ -24,6 +24,8 @@ pub struct CaFiles {
     pub issuers: Vec<IssuerFiles>,
     /// What protects replay nonces.
     pub nonce: Option<SecretFile>,
+    /// The admin tokens; folders that were made before there were operations have none.
+    pub tokens: Option<SecretFile>,
 }
 
 /// The files of an issuer.
@@ -70,6 +72,7 @@ impl CaFiles {
             root: text_of(&dir.join(ROOT))?,
             root_key: mode.map(|mode| (root_key, mode)),
             nonce: SecretFile::read(dir.join(NONCE_KEY))?,
+            tokens: SecretFile::read(dir.join(ADMIN_TOKENS))?,
             issuers,
             dir: dir.to_path_buf(),
         })
@@ -97,7 +100,11 @@ impl IssuerFiles {
 }
 
 impl SecretFile {
-    fn read(path: PathBuf) -> Result<Option<Self>> {
+    /// Reads a file; `None` where there is none.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn read(path: PathBuf) -> Result<Option<Self>> {
         let Some(mode) = mode(&path)? else { return Ok(None) };
         let text = Secret::new(text_of(&path)?.unwrap_or_default());
         Ok(Some(Self { path, mode, text }))

@@ -6,11 +6,11 @@
 mod binding;
 mod check;
 mod deploy;
-mod files;
-mod secret;
+pub mod files;
+pub mod secret;
 mod status;
-mod web;
-mod worker;
+pub mod web;
+pub mod worker;
 mod wrangler;
 mod x509;
 
@@ -22,7 +22,7 @@ use crate::host::now;
 
 pub use binding::{Options as SecretKeyOptions, run as secret_key};
 pub use deploy::{Options as DeployOptions, run as deploy};
-pub use status::{Options as StatusOptions, run as status};
+pub use status::{Options as StatusOptions, run as status, when};
 
 /// Where a CA and its Worker are described.
 #[derive(Clone, Debug, clap::Args)]
@@ -36,6 +36,6 @@ pub struct Place {
 }
 
 /// The day of a time: `2027-01-31`.
-fn day(at: Time) -> String {
+pub fn day(at: Time) -> String {
     at.rfc3339().chars().take(10).collect()
 }

@@ -9,6 +9,8 @@ use ureq::http::Response;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 use url::{Host, Url};
 
+use super::secret::Secret;
+
 /// How long a request may take, all in all.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// The longest answer that is read: a list of 100,000 revoked certificates has 4 MB.
@@ -20,6 +22,8 @@ pub struct Answer {
     pub status: u16,
     /// Its body.
     pub body: Vec<u8>,
+    /// When to come again, where it says so.
+    pub retry_after: Option<String>,
 }
 
 /// Reads a URL that is asked for over https, or, on this machine, over http.
@@ -79,23 +83,55 @@ pub fn get(agent: &Agent, url: &Url) -> Result<Answer> {
     answer(response).with_context(|| format!("the answer of {url} cannot be read"))
 }
 
+/// Asks for a URL as the one who has this token.
+///
+/// # Errors
+/// As [`get`].
+pub fn get_as(agent: &Agent, url: &Url, token: &Secret) -> Result<Answer> {
+    let request = agent.get(url.as_str()).config();
+    let request = if is_here(url) { request.proxy(None) } else { request };
+    let request = request.build().header("Authorization", format!("Bearer {}", token.reveal()));
+    // The library's errors say what failed, never what was sent.
+    let response = request.call().map_err(|error| anyhow!("{url} does not answer: {error}"))?;
+    answer(response).with_context(|| format!("the answer of {url} cannot be read"))
+}
+
+/// Sends JSON to a URL as the one who has this token.
+///
+/// # Errors
+/// As [`get`].
+pub fn post_as(agent: &Agent, url: &Url, token: &Secret, json: &str) -> Result<Answer> {
+    let request = agent.post(url.as_str()).config();
+    let request = if is_here(url) { request.proxy(None) } else { request };
+    let request = request.build().header("Authorization", format!("Bearer {}", token.reveal()));
+    let request = request.header("Content-Type", "application/json");
+    let response = request.send(json).map_err(|error| anyhow!("{url} does not answer: {error}"))?;
+    answer(response).with_context(|| format!("the answer of {url} cannot be read"))
+}
+
 /// Reads an answer to its end.
 ///
 /// # Errors
 /// When it breaks off, or is too long.
 pub fn answer(mut response: Response<ureq::Body>) -> Result<Answer> {
     let status = response.status().as_u16();
+    let retry_after = response.headers().get("Retry-After").and_then(|value| value.to_str().ok()).map(str::to_owned);
     let mut body = Vec::new();
     response.body_mut().as_reader().take(LONGEST + 1).read_to_end(&mut body)?;
     if body.len() as u64 > LONGEST {
         bail!("it is longer than {LONGEST} bytes");
     }
-    Ok(Answer { status, body })
+    Ok(Answer { status, body, retry_after })
 }
 
-/// A text from elsewhere, in one line without control characters, for a terminal.
+/// A text from elsewhere, in one line without control characters, for a terminal; the beginning of a long one.
 pub fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(500).collect()
+    clean(text).chars().take(500).collect()
+}
+
+/// As [`plain`], of any length: for what was asked for.
+pub fn clean(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 #[cfg(test)]

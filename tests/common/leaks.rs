@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 /// The keys that `dev` keeps in its state folder.
-const KEYS: [&str; 4] = ["root.key", "intermediate.key", "nonce.key", "server.key"];
+const KEYS: [&str; 6] = ["root.key", "intermediate.key", "nonce.key", "server.key", "admin.token", "admin.tokens"];
 
 /// The secrets of a state folder, and those set by these options of `dev`.
 fn secrets(ca: &Path, arguments: &[String]) -> (Secrets, Vec<String>) {

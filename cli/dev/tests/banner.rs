@@ -15,6 +15,7 @@ fn running(scheme: &str) -> Running {
     Running {
         directory: format!("{scheme}://127.0.0.1:14000/directory"),
         root: format!("{AWKWARD}/root.pem"),
+        admin_token: format!("{AWKWARD}/admin.token"),
         issued_below: None,
         management: "http://127.0.0.1:14001".into(),
         dns: "127.0.0.1:14001".into(),

@@ -34,6 +34,7 @@ fn it_serves_what_it_prints_and_leaves_nothing_behind() {
         ("ISSUER_KEY", &place.read("state/intermediate.key")),
         ("ISSUER_CHAIN", &place.read("state/intermediate.pem")),
         ("NONCE_KEY", &place.read("state/nonce.key")),
+        ("ADMIN_TOKENS", &place.read("state/admin.tokens")),
     ] {
         assert_eq!(env[name], value, "{name}");
     }

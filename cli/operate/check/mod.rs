@@ -15,7 +15,7 @@ use selvedge::values::{Time, b64};
 
 use super::files::{CaFiles, SecretFile, is_open};
 use super::worker::Worker;
-use crate::keys::quoted;
+use crate::keys::{Tokens, quoted};
 use root::Root;
 
 /// How much a finding matters.
@@ -63,6 +63,7 @@ pub fn deployment(files: &CaFiles, worker: &Worker, now: Time) -> Vec<Finding> {
     }
     settings::check(files, worker, now, &mut found);
     nonce_key(files, &mut found);
+    admin_tokens(files, &mut found);
     // What the Worker itself would say is worth hearing when nothing is known to be wrong.
     if !found.iter().any(|finding| finding.weight == Weight::Wrong) {
         settings::as_the_worker(files, worker, now, &mut found);
@@ -109,6 +110,17 @@ fn nonce_key(files: &CaFiles, found: &mut Vec<Finding>) {
         found.push(Finding::wrong(
             format!("{shown} is not 32 random bytes in base64url without padding (43 characters)"),
             todo,
+        ));
+    }
+}
+
+fn admin_tokens(files: &CaFiles, found: &mut Vec<Finding>) {
+    let Some(file) = &files.tokens else { return };
+    closed(file, found);
+    if let Err(fault) = Tokens::read(file.text.reveal()) {
+        found.push(Finding::wrong(
+            format!("{} cannot be used: {fault}", file.path.display()),
+            "Move it away, and make tokens with `selvedge token new NAME`",
         ));
     }
 }

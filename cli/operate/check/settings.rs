@@ -57,7 +57,7 @@ pub fn check(files: &CaFiles, worker: &Worker, now: Time, found: &mut Vec<Findin
 
 /// The names of the secrets that `deploy` stores.
 fn secret_names() -> impl Iterator<Item = String> {
-    (1..=PLACES).map(|place| name_of("ISSUER_KEY", place)).chain(["NONCE_KEY".to_owned()])
+    (1..=PLACES).map(|place| name_of("ISSUER_KEY", place)).chain(["NONCE_KEY", "ADMIN_TOKENS"].map(str::to_owned))
 }
 
 /// Looks at the settings of one issuer.

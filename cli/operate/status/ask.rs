@@ -26,7 +26,7 @@ struct Problem {
 pub fn authority(agent: &Agent, base: &str) -> Result<Authority> {
     let url = format!("{}/issuers", base.trim_end_matches('/'));
     let url = Url::parse(&url).with_context(|| format!("{base:?} is no URL of an authority"))?;
-    let Answer { status, body } = web::get(agent, &url)?;
+    let Answer { status, body, .. } = web::get(agent, &url)?;
     if status == 200 {
         return serde_json::from_slice(&body).map(Authority::Works).with_context(|| {
             format!(
@@ -65,7 +65,7 @@ fn fetch(agent: &Agent, issuer: &Issuer, url: &str) -> Result<Fetched> {
 
 fn download(agent: &Agent, url: &str) -> Result<Vec<u8>> {
     let parsed = Url::parse(url).with_context(|| format!("{url:?} is no URL"))?;
-    let Answer { status, body } = web::get(agent, &parsed)?;
+    let Answer { status, body, .. } = web::get(agent, &parsed)?;
     if status != 200 {
         bail!("{url} answers with status {status}");
     }

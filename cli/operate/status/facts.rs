@@ -6,6 +6,7 @@ use selvedge::values::Time;
 use serde::{Deserialize, Deserializer, de};
 
 use super::super::web::plain;
+use crate::admin::Told;
 
 /// All that was found out.
 #[derive(Clone, Debug)]
@@ -16,6 +17,8 @@ pub struct Facts {
     pub root: Option<Root>,
     /// What the authority says.
     pub authority: Authority,
+    /// What it says to its operator, where a token was at hand.
+    pub operator: Option<Told>,
 }
 
 /// A root certificate.

@@ -8,6 +8,7 @@ use selvedge::values::Time;
 
 use super::super::day;
 use super::facts::{Authority, Crl, Facts, Issuer, Overview, Root};
+use crate::admin::Told;
 use crate::keys::issuer_file;
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -71,8 +72,26 @@ pub fn judge(facts: &Facts, now: Time) -> Vec<Finding> {
             issuers(overview, now, &mut found);
         }
     }
+    found.extend(facts.operator.as_ref().and_then(operator));
     found.sort_by_key(|finding| finding.severity);
     found
+}
+
+/// What whoever runs the authority should know.
+fn operator(told: &Told) -> Option<Finding> {
+    match told {
+        Err(why) => Some(finding(
+            Severity::Due,
+            format!("the authority does not tell its operator how it stands: {}", why.trim_end_matches('.')),
+            "make a token with `selvedge token new NAME`, store it, and give it with --token-file",
+        )),
+        Ok(told) if told.webhook.given_up > 0 => Some(finding(
+            Severity::Due,
+            format!("{} notices never arrived at the webhook", told.webhook.given_up),
+            "`selvedge notices list` says why, `selvedge notices test` whether it works now",
+        )),
+        Ok(_) => None,
+    }
 }
 
 fn judge_root(root: &Root, now: Time) -> Option<Finding> {

@@ -16,10 +16,12 @@ use selvedge::pki::pem;
 use selvedge::values::x509::Parts;
 
 pub use ask::authority;
+pub use show::when;
 
 use super::worker::Worker;
 use super::x509::called;
 use super::{Place, now, web};
+use crate::admin::Operator;
 use crate::host::print;
 use crate::keys::ROOT;
 use crate::tools::say;
@@ -41,6 +43,10 @@ pub struct Options {
     /// state.
     #[arg(long, value_name = "FILE")]
     root: Option<PathBuf>,
+    /// A file with the admin token; or set SELVEDGE_TOKEN. Without both, the CA's admin.tokens where the URL is BASE_URL.
+    /// With one, what the operator should know is added.
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -76,7 +82,14 @@ fn report(options: &Options) -> Result<bool> {
             issuer.fetched = ask::list(&agent, issuer);
         }
     }
-    let (facts, now) = (Facts { url, root, authority }, now()?);
+    let place = &options.place;
+    let operator = match &authority {
+        Authority::Works(_) => {
+            Operator::ask(&url, options.token_file.as_deref(), options.root.as_deref(), (&place.ca, &place.wrangler))?
+        }
+        Authority::Refuses(_) => None,
+    };
+    let (facts, now) = (Facts { url, root, authority, operator }, now()?);
     let findings = judge(&facts, now);
     if options.json {
         let text = serde_json::to_string_pretty(&show::json(&facts, &findings, now))?;

@@ -6,6 +6,8 @@ use selvedge::values::Time;
 use serde_json::{Value, json};
 
 use super::super::day;
+use crate::admin::Operator;
+
 use super::facts::{Authority, Facts, Fetched, Issuer, Overview};
 use super::judge::{Finding, Severity, State, handover, state};
 
@@ -50,6 +52,9 @@ pub fn table(facts: &Facts, findings: &[Finding], now: Time) -> String {
             rows(&mut out, overview, issuer, now);
         }
     }
+    if let Some(Ok(told)) = &facts.operator {
+        operator(&mut out, told);
+    }
     out.push('\n');
     if findings.is_empty() {
         out.push_str("Nothing is due.\n");
@@ -58,6 +63,22 @@ pub fn table(facts: &Facts, findings: &[Finding], now: Time) -> String {
         let _ = writeln!(out, "{}: {what}\n      {todo}", severity_name(*severity));
     }
     out
+}
+
+fn operator(out: &mut String, told: &Operator) {
+    let version = match told.policy.version {
+        0 => "that of the configuration".to_owned(),
+        n => format!("version {n}"),
+    };
+    let shadow = if told.policy.shadow { ", and another in its shadow" } else { "" };
+    let _ = writeln!(out, "  policy    {version}{shadow}");
+    let needed = if told.external_account_required { "needs" } else { "does not need" };
+    let _ = writeln!(out, "  accounts  making one {needed} an external account key");
+    let webhook = &told.webhook;
+    let _ = match webhook.configured {
+        true => writeln!(out, "  webhook   {} notices waiting, {} given up", webhook.waiting, webhook.given_up),
+        false => writeln!(out, "  webhook   none"),
+    };
 }
 
 fn rows(out: &mut String, overview: &Overview, issuer: &Issuer, now: Time) {
@@ -104,7 +125,7 @@ pub fn json(facts: &Facts, findings: &[Finding], now: Time) -> Value {
         .iter()
         .map(|one| json!({ "severity": severity_name(one.severity), "what": one.what, "todo": one.todo }))
         .collect();
-    json!({
+    let mut all = json!({
         "url": facts.url,
         "at": now.rfc3339(),
         "root": facts.root.as_ref().map(|root| json!({ "name": root.name, "not_after": root.not_after.rfc3339() })),
@@ -113,7 +134,12 @@ pub fn json(facts: &Facts, findings: &[Finding], now: Time) -> Value {
         "problems": works.map(|overview| &overview.problems),
         "issuers": works.map(issuers),
         "findings": findings,
-    })
+    });
+    // Without a token nothing is said of it.
+    if let (Some(told), Some(all)) = (&facts.operator, all.as_object_mut()) {
+        all.insert("operator".to_owned(), told.as_ref().map_or(Value::Null, |told| told.answer.clone()));
+    }
+    all
 }
 
 fn of_issuer(overview: &Overview, issuer: &Issuer, now: Time) -> Value {

@@ -27,7 +27,12 @@ fn issuer(place: u8, active: bool, takes_over: Time, not_after: Time) -> Issuer 
 
 /// The findings about these issuers, each as its severity and what it says.
 fn of(issuers: Vec<Issuer>) -> Vec<(Severity, String)> {
-    let facts = Facts { url: "https://ca.test".into(), root: None, authority: Authority::Works(overview(issuers)) };
+    let facts = Facts {
+        url: "https://ca.test".into(),
+        root: None,
+        authority: Authority::Works(overview(issuers)),
+        operator: None,
+    };
     judge(&facts, NOW).into_iter().map(|one| (one.severity, one.what)).collect()
 }
 
@@ -175,11 +180,12 @@ fn what_was_fetched_is_judged_too() {
 fn what_the_authority_says_itself_comes_with_the_worst() {
     let root = Some(Root { name: "Root".into(), not_after: NOW.plus(DAY * 2) });
     let overview = Overview { problems: vec!["ISSUER_KEY_2 is set.".into()], ..overview(vec![good()]) };
-    let facts = Facts { url: String::new(), root: root.clone(), authority: Authority::Works(overview) };
+    let facts = Facts { url: String::new(), root: root.clone(), authority: Authority::Works(overview), operator: None };
     let found: Vec<_> = judge(&facts, NOW).into_iter().map(|one| (one.severity, one.what)).collect();
     assert_eq!(found[0], (Severity::Wrong, "the authority reports: ISSUER_KEY_2 is set".to_owned()));
     assert_eq!(found[1].0, Severity::Due);
-    let refuses = Facts { url: String::new(), root, authority: Authority::Refuses("BASE_URL is not set".into()) };
+    let refuses =
+        Facts { url: String::new(), root, authority: Authority::Refuses("BASE_URL is not set".into()), operator: None };
     let found = judge(&refuses, NOW);
     assert!(found[0].severity == Severity::Wrong && found[0].what.contains("BASE_URL is not set"), "{found:?}");
 }

@@ -1,0 +1,80 @@
+//! `accounts`: the accounts of ACME clients.
+
+use anyhow::Result;
+use serde_json::{Value, json};
+
+use super::agreed;
+use super::client::{Client, Much};
+use super::place::At;
+use super::table::{Table, facts, minute, some, text};
+use crate::tools::say;
+
+/// Where they are.
+const PATH: &str = "accounts";
+
+/// What can be done with accounts.
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// List the accounts, the oldest first.
+    #[command(after_help = "Example: selvedge accounts list --all")]
+    List(Much),
+    /// Show an account.
+    #[command(
+        after_help = "Example: selvedge accounts show ID (`certs list` has the id of each certificate's account)"
+    )]
+    Show {
+        /// Its id.
+        id: String,
+    },
+    /// End an account for good: it can do nothing from then on. Its certificates stay valid.
+    #[command(after_help = "Example: selvedge accounts deactivate ID")]
+    Deactivate {
+        /// Its id.
+        id: String,
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+/// Does it; whether all is well.
+pub fn run(at: &At, command: &Command) -> Result<bool> {
+    let client = Client::open(at)?;
+    match command {
+        Command::List(much) => client.list(PATH, &[], "accounts", much.most())?.show(at, |all| {
+            let mut table = Table::new(&["ID", "STATUS", "MADE", "EXTERNAL ACCOUNT", "CONTACT"]);
+            for one in all {
+                table.row([
+                    text(one, "/id"),
+                    text(one, "/status"),
+                    minute(one, "/created"),
+                    text(one, "/external_account"),
+                    some(one, "/contact", 3),
+                ]);
+            }
+            table.text("There are no accounts yet.")
+        }),
+        Command::Show { id } => client.get(&[PATH, id], &[])?.show(at, one),
+        Command::Deactivate { id, yes } => {
+            if !yes {
+                let found = client.get(&[PATH, id], &[])?;
+                say(format!("this account is to be ended:\n{}", one(&found.value)));
+            }
+            agreed(*yes, "End it, for good?")?;
+            client.post(&[PATH, id, "deactivate"], &json!({}))?.show(at, one);
+        }
+    }
+    Ok(true)
+}
+
+fn one(account: &Value) -> String {
+    facts(&[
+        ("id", text(account, "/id")),
+        ("url", text(account, "/url")),
+        ("status", text(account, "/status")),
+        ("contact", some(account, "/contact", 100)),
+        ("external account", text(account, "/external_account")),
+        ("made", minute(account, "/created")),
+        ("key", text(account, "/thumbprint")),
+    ])
+}

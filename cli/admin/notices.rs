@@ -1,0 +1,77 @@
+//! `notices` and `calendar`: what the authority tells by itself.
+
+use anyhow::Result;
+use serde_json::{Value, json};
+
+use super::client::Client;
+use super::place::At;
+use super::table::{Table, facts, minute, some, text};
+
+/// Where they are.
+const PATH: &str = "notices";
+
+/// What can be done with notices.
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// List the notices of the last 90 days, and whether the webhook got them.
+    #[command(after_help = "Example: selvedge notices list")]
+    List,
+    /// Send a test notice to the webhook, and say what became of it. The exit code is 1 when it did not arrive.
+    #[command(after_help = "Example: selvedge notices test")]
+    Test,
+}
+
+/// Does it; whether all is well.
+pub fn run(at: &At, command: &Command) -> Result<bool> {
+    let client = Client::open(at)?;
+    match command {
+        Command::List => {
+            client.get(&[PATH], &[])?.show(at, |found| {
+                let mut table = Table::new(&["WHEN (UTC)", "WHAT", "ABOUT", "DELIVERY", "ERROR"]);
+                for one in found.get("notices").and_then(Value::as_array).into_iter().flatten() {
+                    let about = match one.pointer("/data/names") {
+                        Some(_) => some(one, "/data/names", 2),
+                        None => text(one, "/data/name"),
+                    };
+                    let (what, error) = (text(one, "/kind"), text(one, "/delivery/error"));
+                    table.row([minute(one, "/at"), what, about, delivery(one), error]);
+                }
+                table.text("There was nothing to tell.")
+            });
+            Ok(true)
+        }
+        Command::Test => {
+            let sent = client.post(&[PATH, "test"], &json!({}))?;
+            sent.show(at, |one| {
+                facts(&[
+                    ("notice", text(one, "/id")),
+                    ("delivery", delivery(one)),
+                    ("status", text(one, "/delivery/status")),
+                    ("error", text(one, "/delivery/error")),
+                    ("next try", minute(one, "/delivery/next")),
+                ])
+            });
+            Ok(text(&sent.value, "/delivery/state") == "delivered")
+        }
+    }
+}
+
+/// What became of a notice, in words.
+fn delivery(notice: &Value) -> String {
+    let attempts = text(notice, "/delivery/attempts");
+    match text(notice, "/delivery/state").as_str() {
+        "none" => "there is no webhook".to_owned(),
+        "waiting" => format!("waiting, after {attempts} tries"),
+        "given_up" => format!("given up, after {attempts} tries"),
+        other => other.to_owned(),
+    }
+}
+
+/// Prints the calendar's URL, or has it moved.
+pub fn calendar(at: &At, to_another: bool) -> Result<bool> {
+    let client = Client::open(at)?;
+    let path = ["calendar"];
+    let found = if to_another { client.post(&path, &json!({}))? } else { client.get(&path, &[])? };
+    found.show(at, |found| format!("{}\n", text(found, "/url")));
+    Ok(true)
+}

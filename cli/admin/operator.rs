@@ -1,0 +1,72 @@
+//! The operator's part of `status`.
+
+use std::path::Path;
+
+use anyhow::Result;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::client::Client;
+use super::place::At;
+use crate::operate::web::{plain, safe_url};
+
+/// How an authority stands for whoever runs it; what `GET /admin/v1/status` answers, as far as it is shown.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Operator {
+    /// The policy in force.
+    pub policy: Policy,
+    /// Whether accounts need an external account key.
+    pub external_account_required: bool,
+    /// The webhook.
+    pub webhook: Webhook,
+    /// All that was answered.
+    #[serde(skip)]
+    pub answer: Value,
+}
+
+/// The policy in force.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Policy {
+    /// Its version; 0 is the configuration's.
+    pub version: u64,
+    /// Whether there is a shadow policy.
+    pub shadow: bool,
+}
+
+/// The webhook.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub struct Webhook {
+    /// Whether there is one.
+    pub configured: bool,
+    /// Notices on their way.
+    pub waiting: u64,
+    /// Notices that never arrived.
+    pub given_up: u64,
+}
+
+/// What was asked for as the operator; or why it was not told.
+pub type Told = Result<Operator, String>;
+
+impl Operator {
+    /// Asks, where there is a token for the authority at `url`.
+    ///
+    /// # Errors
+    /// When a file with a token is not as it should be.
+    pub fn ask(
+        url: &str,
+        token_file: Option<&Path>,
+        root: Option<&Path>,
+        (ca, wrangler): (&Path, &Path),
+    ) -> Result<Option<Told>> {
+        crate::keys::leave_no_core()?;
+        let Some(token) = At::token_for(token_file, url, ca, wrangler)? else { return Ok(None) };
+        let client = Client::new(safe_url(url)?, token, "its file".to_owned(), root.map(Path::to_path_buf))?;
+        let answer = match client.get(&["status"], &[]) {
+            Ok(answer) => answer.value,
+            // That it works was asked before: a Worker of an earlier version has no operations.
+            Err(refused) => return Ok(Some(Err(plain(&format!("{refused:#}"))))),
+        };
+        let read = Self::deserialize(&answer).map(|read| Self { answer, ..read });
+        Ok(Some(read.map_err(|error| plain(&format!("what it answers is not understood: {error}")))))
+    }
+}

@@ -1,0 +1,223 @@
+//! `policy`: for which names certificates are issued.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use serde_json::{Map, Value, json};
+
+use super::client::{Client, escaped};
+use super::document;
+use super::place::At;
+use super::table::{Table, act, minute, some, text};
+use crate::host::print;
+
+/// Where it is.
+const PATH: &str = "policy";
+
+/// What can be done with the policy.
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// Show the policy in force, or an earlier version of it.
+    #[command(after_help = "Example: selvedge policy show")]
+    Show {
+        /// An earlier version; 0 is the POLICY of wrangler.toml.
+        version: Option<u64>,
+    },
+    /// List the versions that were in force: who made them when, and why.
+    #[command(after_help = "Example: selvedge policy versions")]
+    Versions,
+    /// Put a policy in force, everywhere within five seconds. One that is wrong is refused as a whole, with the line.
+    #[command(
+        after_help = "Example: selvedge policy check www.example.org --file policy.toml\n         selvedge policy put \
+                            policy.toml --note \"the web team has moved\""
+    )]
+    Put {
+        /// The policy document (docs/POLICY.md), JSON or, where its name ends in .toml, TOML; `-` is standard input.
+        file: PathBuf,
+        /// What it is about, for those who read the versions.
+        #[arg(long, value_name = "TEXT")]
+        note: Option<String>,
+    },
+    /// Put an earlier policy in force again.
+    #[command(after_help = "Example: selvedge policy restore (the one before), or selvedge policy restore 3")]
+    Restore {
+        /// The version; the one before the present one without it. 0 is the POLICY of wrangler.toml.
+        version: Option<u64>,
+    },
+    /// Ask what would happen to orders for these names, and which rule decides. Changes nothing. The exit code is 1 when
+    /// any of them would be refused.
+    #[command(after_help = "Example: selvedge policy check db.corp.example --key team-a --file policy.toml")]
+    Check {
+        /// Names and addresses.
+        #[arg(required = true)]
+        names: Vec<String>,
+        /// For an account with this external account key; without one otherwise.
+        #[arg(long, value_name = "KID")]
+        key: Option<String>,
+        /// For this profile.
+        #[arg(long, value_name = "NAME")]
+        profile: Option<String>,
+        /// Ask this policy document, not the one in force.
+        #[arg(long, value_name = "FILE")]
+        file: Option<PathBuf>,
+    },
+    /// A policy that decides nothing and tells what it would have refused: to see what a change would do.
+    #[command(subcommand)]
+    Shadow(Shadow),
+}
+
+/// What can be done with a shadow policy.
+#[derive(Debug, clap::Subcommand)]
+pub enum Shadow {
+    /// Put a policy in the shadow of the one in force.
+    #[command(
+        after_help = "Example: selvedge policy shadow put stricter.toml; a week later: selvedge policy shadow show"
+    )]
+    Put {
+        /// The policy document, JSON or, where its name ends in .toml, TOML; `-` is standard input.
+        file: PathBuf,
+    },
+    /// End it.
+    #[command(after_help = "Example: selvedge policy shadow off")]
+    Off,
+    /// Show what it would have refused.
+    #[command(after_help = "Example: selvedge policy shadow show")]
+    Show,
+}
+
+/// Does it; whether all is well.
+pub fn run(at: &At, command: &Command) -> Result<bool> {
+    let client = Client::open(at)?;
+    match command {
+        Command::Show { version } => show(&client, at, *version)?,
+        Command::Versions => client.get(&[PATH], &[])?.show(at, |state| {
+            let mut table = Table::new(&["VERSION", "MADE", "RESTORES", "NOTE"]);
+            for one in state.get("versions").and_then(Value::as_array).into_iter().flatten() {
+                let made =
+                    if one.get("made").is_some_and(Value::is_object) { act(one, "/made") } else { OWN.to_owned() };
+                table.row([text(one, "/version"), made, text(one, "/restores"), text(one, "/note")]);
+            }
+            table.text("There are no versions.")
+        }),
+        Command::Put { file, note } => {
+            let query: Vec<_> = note.iter().map(|note| ("note", note.clone())).collect();
+            client.send(&[PATH], &query, &document::read(file)?)?.show(at, in_force);
+        }
+        Command::Restore { version } => {
+            let body = version.map_or_else(|| json!({}), |version| json!({ "version": version }));
+            client.post(&[PATH, "restore"], &body)?.show(at, in_force);
+        }
+        Command::Check { names, key, profile, file } => {
+            let mut body = Map::from_iter([("identifiers".to_owned(), json!(names))]);
+            body.extend(key.as_ref().map(|key| ("external_account".to_owned(), json!(key))));
+            body.extend(profile.as_ref().map(|profile| ("profile".to_owned(), json!(profile))));
+            let document = file.as_deref().map(document::value).transpose()?;
+            body.extend(document.map(|document| ("document".to_owned(), document)));
+            let answer = client.post(&[PATH, "check"], &Value::Object(body))?;
+            answer.show(at, verdicts);
+            return Ok(all_allowed(&answer.value));
+        }
+        Command::Shadow(command) => shadow(&client, at, command)?,
+    }
+    Ok(true)
+}
+
+/// What is said in place of who made a version that nobody made.
+const OWN: &str = "the configuration's";
+
+fn show(client: &Client, at: &At, version: Option<u64>) -> Result<()> {
+    let state = client.get(&[PATH], &[])?;
+    let Some(version) = version else {
+        state.show(at, |state| {
+            let shadow = state.get("shadow").is_some_and(Value::is_object);
+            let shadow = if shadow { "There is a shadow policy: `selvedge policy shadow show`.\n" } else { "" };
+            format!("{}{shadow}", state.get("in_force").map(whole).unwrap_or_default())
+        });
+        return Ok(());
+    };
+    let versions = state.value.get("versions").and_then(Value::as_array).into_iter().flatten();
+    let mut all = versions.chain(state.value.get("in_force"));
+    let found = all.find(|one| one.get("version").and_then(Value::as_u64) == Some(version));
+    let found =
+        found.with_context(|| format!("there is no version {version}; `selvedge policy versions` lists them"))?;
+    print(&if at.json { format!("{}\n", escaped(&found.to_string())) } else { whole(found) });
+    Ok(())
+}
+
+/// A version with its document.
+fn whole(version: &Value) -> String {
+    let made = if version.get("made").is_some_and(Value::is_object) { act(version, "/made") } else { OWN.to_owned() };
+    let note = match text(version, "/note").as_str() {
+        "-" => String::new(),
+        note => format!(": {note}"),
+    };
+    let document = version.get("document").map(|document| format!("{document:#}")).unwrap_or_default();
+    format!("version {}, {made}{note}\n{}\n", text(version, "/version"), escaped(&document))
+}
+
+fn in_force(version: &Value) -> String {
+    let number = text(version, "/version");
+    let copy = match text(version, "/restores").as_str() {
+        "-" => String::new(),
+        earlier => format!(", a copy of version {earlier},"),
+    };
+    format!(
+        "Version {number}{copy} is in force, everywhere within five seconds.\nTo go back: selvedge policy restore\n"
+    )
+}
+
+fn verdicts(answer: &Value) -> String {
+    let mut table = Table::new(&["NAME", "ORDER", "CHALLENGES", "RULE"]);
+    for one in answer.get("identifiers").and_then(Value::as_array).into_iter().flatten() {
+        let is = |name: &str| one.get(name).and_then(Value::as_bool).unwrap_or_default();
+        let challenges = if is("preauthorized") { "none needed".to_owned() } else { some(one, "/challenges", 10) };
+        let order = if is("allowed") { "taken" } else { "refused" };
+        table.row([text(one, "/identifier"), order.to_owned(), challenges, text(one, "/rule")]);
+    }
+    let mut out = table.text("There is no answer.");
+    if let Some(profile) = answer.get("profile").filter(|profile| profile.is_object()) {
+        let allowed = profile.get("allowed").and_then(Value::as_bool).unwrap_or_default();
+        let verdict = if allowed { "issued" } else { "refused" };
+        out.push_str(&format!("profile {}: {verdict}; {}\n", text(profile, "/name"), text(profile, "/rule")));
+    }
+    if let Some(secs) = answer.get("max_lifetime").and_then(Value::as_u64) {
+        out.push_str(&format!("longest life: {} hours\n", secs / 3600));
+    }
+    match text(answer, "/version").as_str() {
+        "-" => out.push_str("by the document that was sent\n"),
+        version => out.push_str(&format!("by version {version}\n")),
+    }
+    out
+}
+
+fn all_allowed(answer: &Value) -> bool {
+    let allowed = |one: &Value| one.get("allowed").and_then(Value::as_bool).unwrap_or_default();
+    let names = answer.get("identifiers").and_then(Value::as_array).is_some_and(|all| all.iter().all(allowed));
+    names && answer.get("profile").filter(|profile| profile.is_object()).is_none_or(allowed)
+}
+
+fn shadow(client: &Client, at: &At, command: &Shadow) -> Result<()> {
+    let said = |text: &'static str| move |_: &Value| text.to_owned();
+    match command {
+        Shadow::Put { file } => client
+            .send(&[PATH, "shadow"], &[], &document::read(file)?)?
+            .show(at, said("It decides nothing; what it would have refused tells `selvedge policy shadow show`.\n")),
+        Shadow::Off => {
+            client.send(&[PATH, "shadow"], &[], "null")?.show(at, said("There is no shadow policy any more.\n"))
+        }
+        Shadow::Show => client.get(&[PATH, "shadow"], &[])?.show(at, |found| {
+            let mut table = Table::new(&["NAME", "TIMES", "LAST", "ACCOUNT", "RULE"]);
+            for one in found.get("findings").and_then(Value::as_array).into_iter().flatten() {
+                table.row([
+                    text(one, "/identifier"),
+                    text(one, "/count"),
+                    minute(one, "/last"),
+                    text(one, "/account"),
+                    text(one, "/rule"),
+                ]);
+            }
+            table.text("Nothing that was ordered would have been refused, or there is no shadow policy.")
+        }),
+    }
+    Ok(())
+}

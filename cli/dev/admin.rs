@@ -1,0 +1,35 @@
+//! The admin token of `dev`: made once, it lies in the state folder for the commands that run an authority.
+
+use anyhow::Result;
+use selvedge::values::b64;
+use zeroize::Zeroizing;
+
+use super::state::{Readers, State};
+use crate::host;
+use crate::keys::is_token;
+
+/// The token, alone in its file.
+pub const TOKEN: &str = "admin.token";
+/// The same as the Worker is told it, `ADMIN_TOKENS`: by a file, for secrets stay out of the configuration.
+pub const TOKENS: &str = "admin.tokens";
+/// The name that stands in the audit record.
+const NAME: &str = "dev";
+
+/// Makes the token where there is none, and the file for the Worker.
+///
+/// # Errors
+/// When the system refuses.
+pub fn make(state: &State) -> Result<()> {
+    let kept = state.read(TOKEN)?.map(|text| Zeroizing::new(text.trim().to_owned()));
+    // In JSON without escapes, which no token has that was made here.
+    let usable = |text: &Zeroizing<String>| is_token(text) && !text.contains(['"', '\\']);
+    let token = match kept.filter(usable) {
+        Some(token) => token,
+        None => {
+            let token = Zeroizing::new(b64::encode(&*Zeroizing::new(host::random::<32>()?)));
+            state.write(TOKEN, &format!("{}\n", *token), Readers::Owner)?;
+            token
+        }
+    };
+    state.write(TOKENS, &format!("{{\"{NAME}\":\"{}\"}}\n", *token), Readers::Owner)
+}

@@ -1,0 +1,169 @@
+//! The admin tokens, by which the operations API knows who asks: a file in the CA's folder that becomes the secret
+//! `ADMIN_TOKENS`.
+
+use std::fmt::Write;
+
+use anyhow::{Context, Result, bail};
+use selvedge::values::b64;
+use serde_json::{Map, Value};
+use zeroize::Zeroizing;
+
+use crate::host;
+
+/// The file.
+pub const ADMIN_TOKENS: &str = "admin.tokens";
+/// The name of the token that `init` makes.
+pub const OPERATOR: &str = "operator";
+/// The most tokens that the Worker takes.
+const MOST: usize = 20;
+/// The shortest token that the Worker takes, in characters.
+const SHORTEST: usize = 32;
+
+/// Tokens with their names, which stand in the audit record beside what was done with them.
+#[derive(Default)]
+pub struct Tokens(Vec<(String, Zeroizing<String>)>);
+
+impl Tokens {
+    /// One token, for whoever keeps the CA.
+    ///
+    /// # Errors
+    /// When this machine gives no random bytes.
+    pub fn first(name: &str) -> Result<Self> {
+        let mut tokens = Self::default();
+        tokens.add(name)?;
+        Ok(tokens)
+    }
+
+    /// Reads the text of the file, as the Worker reads the secret.
+    ///
+    /// # Errors
+    /// With what is wrong. No error quotes a token.
+    pub fn read(text: &str) -> Result<Self> {
+        let object: Map<String, Value> =
+            serde_json::from_str(text).ok().context("it is no JSON object from name to token")?;
+        let mut all = Vec::new();
+        for (name, token) in object {
+            check_name(&name)?;
+            let token = match token {
+                Value::String(token) if is_token(&token) => Zeroizing::new(token),
+                _ => bail!("the token {name:?} is not {SHORTEST} or more ASCII characters without spaces"),
+            };
+            all.push((name, token));
+        }
+        match all.len() {
+            0 => bail!("it has no token"),
+            n if n > MOST => bail!("it has {n} tokens, and {MOST} are the most"),
+            _ => Ok(Self(all)),
+        }
+    }
+
+    /// The text of the file.
+    pub fn text(&self) -> Zeroizing<String> {
+        // By hand, for serde_json would leave copies in memory; nothing in names and tokens needs more escaping.
+        let mut out = Zeroizing::new(String::from("{"));
+        for (at, (name, token)) in self.0.iter().enumerate() {
+            let comma = if at == 0 { "" } else { "," };
+            let _ = write!(out, "{comma}\"{name}\":\"");
+            token.chars().for_each(|c| {
+                if matches!(c, '"' | '\\') {
+                    out.push('\\');
+                }
+                out.push(c);
+            });
+            out.push('"');
+        }
+        out.push_str("}\n");
+        out
+    }
+
+    /// Makes a token under this name: 32 random bytes.
+    ///
+    /// # Errors
+    /// When the name is none, or taken, or there are too many.
+    pub fn add(&mut self, name: &str) -> Result<&str> {
+        check_name(name)?;
+        if self.get(name).is_some() {
+            bail!("there is a token with the name {name:?} already; remove that one first, or choose another name");
+        }
+        if self.0.len() >= MOST {
+            bail!("there are {MOST} tokens, which is the most; remove one first");
+        }
+        let token = Zeroizing::new(b64::encode(&*Zeroizing::new(host::random::<32>()?)));
+        self.0.push((name.to_owned(), token));
+        self.get(name).context("a token that was made is gone")
+    }
+
+    /// Takes the token with this name away.
+    ///
+    /// # Errors
+    /// When there is none, or no other.
+    pub fn remove(&mut self, name: &str) -> Result<()> {
+        if self.get(name).is_none() {
+            bail!("there is no token with the name {name:?}; there are: {}", self.names().join(", "));
+        }
+        if self.0.len() == 1 {
+            bail!(
+                "{name:?} is the only token. Make another first; or, to switch operations off, delete {ADMIN_TOKENS} and the \
+                 secret (`cargo run -- tool wrangler secret delete ADMIN_TOKENS`)"
+            );
+        }
+        self.0.retain(|(other, _)| other != name);
+        Ok(())
+    }
+
+    /// The token with this name.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(other, _)| other == name).map(|(_, token)| token.as_str())
+    }
+
+    /// All names.
+    pub fn names(&self) -> Vec<&str> {
+        self.0.iter().map(|(name, _)| name.as_str()).collect()
+    }
+}
+
+/// Whether the Worker takes this text for a token.
+pub fn is_token(text: &str) -> bool {
+    text.len() >= SHORTEST && text.bytes().all(|b| b.is_ascii_graphic())
+}
+
+fn check_name(name: &str) -> Result<()> {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"._-@".contains(&b);
+    if !(1..=40).contains(&name.len()) || !name.bytes().all(plain) {
+        bail!("{name:?} is no name of a token: 1 to 40 characters of A-Z a-z 0-9 . _ - @");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_are_written_as_they_are_read() {
+        let mut tokens = Tokens::first(OPERATOR).unwrap();
+        let made = tokens.add("ada@example.org").unwrap().to_owned();
+        assert!(made.len() == 43 && is_token(&made));
+        let again = Tokens::read(&tokens.text()).unwrap();
+        assert_eq!((again.names(), again.get("ada@example.org")), (vec![OPERATOR, "ada@example.org"], Some(&*made)));
+        assert!(tokens.add(OPERATOR).is_err() && tokens.add("a b").is_err() && tokens.add(&"x".repeat(41)).is_err());
+        tokens.remove(OPERATOR).unwrap();
+        assert!(tokens.remove(OPERATOR).is_err() && tokens.remove("ada@example.org").is_err());
+        for n in 1..20 {
+            tokens.add(&n.to_string()).unwrap();
+        }
+        assert!(tokens.add("20").is_err());
+        let awkward = r#"{"a":"0123456789\"0123456789\\0123456789"}"#;
+        assert_eq!(Tokens::read(awkward).unwrap().text().trim_end(), awkward);
+    }
+
+    #[test]
+    fn what_the_worker_would_refuse_is_refused_without_being_quoted() {
+        let short = r#"{"a":"short-secret"}"#;
+        let spaced = format!(r#"{{"a":"{}"}}"#, "secret ".repeat(10));
+        for bad in ["", "[]", "{}", short, spaced.as_str(), r#"{"a":1}"#, r#"{"a b":"x"}"#, "secret"] {
+            let said = format!("{:#}", Tokens::read(bad).err().unwrap());
+            assert!(!said.contains("secret"), "{said}");
+        }
+    }
+}

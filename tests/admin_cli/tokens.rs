@@ -1,0 +1,38 @@
+//! `token`: the admin tokens of a CA's folder.
+
+use super::double::{Double, Ended};
+use serde_json::Value;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+#[test]
+fn tokens_are_made_listed_and_removed_in_the_folder_of_the_ca() {
+    let double = Double::start();
+    let run = |args: &[&str]| -> Ended { double.run_with(&[&["token"], args].concat(), &[]) };
+    run(&["new", "ada"]).is(1, &["there is no folder ca", "selvedge init"]);
+    fs::create_dir(double.path("ca")).unwrap();
+    fs::set_permissions(double.path("ca"), fs::Permissions::from_mode(0o700)).unwrap();
+    run(&["list"]).is(1, &["selvedge token new NAME"]);
+    run(&["remove", "ada"]).is(1, &["there is no ca/admin.tokens"]);
+    let file = double.path("ca/admin.tokens");
+    let tokens = || serde_json::from_str::<Value>(&fs::read_to_string(&file).unwrap()).unwrap();
+    let made = run(&["new", "ada@a.test"]);
+    made.is(0, &["--replace-secrets", "tool wrangler secret put ADMIN_TOKENS < ca/admin.tokens"]);
+    assert_eq!(made.out.trim().len(), 43);
+    assert_eq!(tokens(), serde_json::json!({"ada@a.test": made.out.trim()}));
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    run(&["new", "ada@a.test"]).is(1, &["already"]);
+    run(&["new", "a b"]).is(1, &["is no name of a token"]);
+    run(&["remove", "ada@a.test"]).is(1, &["is the only token"]);
+    let bob = run(&["new", "bob"]);
+    assert_ne!(bob.out, made.out);
+    assert_eq!(run(&["list"]).is(0, &[]).out, "ada@a.test\nbob\n");
+    run(&["remove", "ada@a.test"]).is(0, &["is gone"]);
+    run(&["remove", "eve"]).is(1, &["there are: bob"]);
+    assert_eq!(tokens(), serde_json::json!({"bob": bob.out.trim()}));
+    fs::write(&file, "{\"bob\":\"short-secret\"}").unwrap();
+    let ended = run(&["list"]);
+    assert!(ended.is(1, &["cannot be used"]).err.contains("\"bob\"") && !ended.err.contains("short"), "{ended:?}");
+    fs::set_permissions(double.path("ca"), fs::Permissions::from_mode(0o755)).unwrap();
+    run(&["list"]).is(1, &["is open to others"]);
+}
