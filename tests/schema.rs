@@ -7,6 +7,7 @@ use selvedge::acme::ledger::{CompromisedKey, LedgerEntry};
 use selvedge::acme::limit::{FailingRecord, LimitRecord};
 use selvedge::acme::metrics::CountersRecord;
 use selvedge::acme::nonce::RedeemedNonce;
+use selvedge::acme::notice::{Failure, NoticeKind, NoticeRecord};
 use selvedge::acme::persist::PersistRecord;
 use selvedge::acme::reuse::{PlacedRecord, ProofRecord};
 use selvedge::acme::{AccountRecord, AuthorizationRecord, CertificateRecord, OrderRecord};
@@ -66,6 +67,7 @@ fn golden_examples_are_read_and_written_back_and_no_record_is_without_one() {
         golden::<RevokedRecord>(),
         golden::<CrlRecord>(),
         golden::<RedeemedNonce>(),
+        golden::<NoticeRecord>(),
         golden::<JobRecord>(),
         golden::<LimitRecord>(),
         golden::<FailingRecord>(),
@@ -144,6 +146,21 @@ fn every_kind_of_job_fits_the_schema() {
     let key = "ab".repeat(32);
     for work in [Work::Validate(id(), "dns-01".into()), Work::Issue(id()), Work::Condemn(key, "0a".into())] {
         check("job", &serde_json::to_value(JobRecord { work, due: Time::from_secs(1), attempts: 1 }).unwrap());
+    }
+}
+
+#[test]
+fn every_state_of_a_notice_fits_the_schema() {
+    let new = |webhook| NoticeRecord::new(NoticeKind::Test, json!({}), webhook, Time::from_secs(1));
+    let after = |status| {
+        let mut notice = new(true);
+        notice.answered(status, Time::from_secs(2));
+        notice
+    };
+    let mut unreached = new(true);
+    unreached.failed(Failure::Error("ü".repeat(1000)), Time::from_secs(2));
+    for notice in [new(false), new(true), after(200), after(410), after(500), unreached] {
+        check("notice", &serde_json::to_value(notice).unwrap());
     }
 }
 

@@ -15,6 +15,7 @@ pub mod limit;
 pub mod metrics;
 pub mod new_order;
 pub mod nonce;
+pub mod notice;
 pub mod order;
 pub mod persist;
 pub mod policies;

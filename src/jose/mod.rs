@@ -9,6 +9,7 @@
 //! Nothing here does I/O; the one asynchronous step is the signature check, behind
 //! [`Verify`](crate::values::Verify).
 
+pub mod access;
 mod alg;
 pub mod eab;
 mod encoding;

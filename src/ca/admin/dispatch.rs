@@ -28,7 +28,8 @@ pub async fn answer<P: Ports>(ports: &P, request: &Request, route: &AdminRoute) 
         405 => response.with("Allow", route.described().0),
         _ => response,
     };
-    response.with("Cache-Control", "no-store").with("X-Content-Type-Options", "nosniff")
+    let response = response.with("Cache-Control", "no-store").with("X-Content-Type-Options", "nosniff");
+    response.indexed(&ports.settings().urls)
 }
 
 async fn act<P: Ports>(ports: &P, operator: &Operator, request: &Request, route: &AdminRoute) -> Answer {

@@ -100,6 +100,10 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         serial: &str,
         entry: &LedgerEntry,
     ) -> Result<(), Problem> {
+        if txn.get::<IndexedRecord>("")?.is_none() && txn.list::<LedgerEntry>(None, 2)?.len() < 2 {
+            // It is the first one, so none is missing.
+            txn.put("", &IndexedRecord { after: None })?;
+        }
         txn.put(&ending_id(entry.not_after, serial), &EndingRecord {})?;
         let set = set_of(entry);
         if txn.get::<LatestRecord>(&set)?.is_none_or(|latest| latest.not_after <= entry.not_after) {

@@ -4,9 +4,11 @@
 //! changes something stands in the audit record before and after ([`audit`]). What a partition is asked for is an
 //! [`operation::Operation`]; its answer is the JSON that the API shows.
 
+pub mod access;
 pub mod accounts;
 pub mod audit;
 mod body;
+pub mod calendar;
 pub mod certificates;
 pub mod csv;
 mod dispatch;
@@ -19,5 +21,6 @@ pub mod replacements;
 pub mod routes;
 mod state;
 pub mod tokens;
+pub mod webhook;
 
 pub use dispatch::answer;

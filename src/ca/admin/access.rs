@@ -1,0 +1,129 @@
+//! Cloudflare Access in front of the operations API: whose assertions are taken.
+
+use crate::ca::settings::{Values, origin};
+use crate::jose::access::Expected;
+
+/// The Access team and application that stand in front.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Access {
+    /// What an assertion has to say.
+    pub expected: Expected,
+}
+
+/// How long the tag of an application is, in hex digits.
+const TAG: usize = 64;
+
+const TEAM_LIKE: &str = "https://TEAM.cloudflareaccess.com";
+
+impl Access {
+    /// Reads `ACCESS_TEAM` and `ACCESS_AUDIENCE`; `None` where neither is set. `dev` lets a test machine be a team.
+    ///
+    /// # Errors
+    /// A sentence for the operator.
+    pub fn read(value: Values<'_>, dev: bool) -> Result<Option<Self>, String> {
+        let missing = |name: &str, other: &str, what: &str| {
+            Err(format!("{other} is set, and {name} is not; it has to be {what}, set under [vars] in wrangler.toml."))
+        };
+        match (value("ACCESS_TEAM"), value("ACCESS_AUDIENCE")) {
+            (None, None) => Ok(None),
+            (Some(_), None) => missing("ACCESS_AUDIENCE", "ACCESS_TEAM", "the Access application's AUD tag"),
+            (None, Some(_)) => missing("ACCESS_TEAM", "ACCESS_AUDIENCE", "the URL of the Access team"),
+            (Some(team), Some(audience)) => {
+                Ok(Some(Self { expected: Expected { issuer: team_url(&team, dev)?, audience: tag(&audience)? } }))
+            }
+        }
+    }
+
+    /// Where the team's keys are.
+    pub fn keys_url(&self) -> String {
+        format!("{}/cdn-cgi/access/certs", self.expected.issuer)
+    }
+}
+
+fn team_url(text: &str, dev: bool) -> Result<String, String> {
+    let team = origin("ACCESS_TEAM", text, TEAM_LIKE, |scheme| match scheme {
+        "https" => Ok(()),
+        "http" if dev => Ok(()),
+        _ => Err("it has to begin with https://"),
+    })?;
+    // Another host would say who is an operator here.
+    let name = team.strip_prefix("https://").and_then(|host| host.strip_suffix(".cloudflareaccess.com"));
+    if !dev && name.is_none_or(|name| name.is_empty() || name.contains('.')) {
+        return Err(format!("ACCESS_TEAM is {text:?}; it has to be the URL of an Access team, like {TEAM_LIKE}."));
+    }
+    Ok(team)
+}
+
+fn tag(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    if text.len() != TAG || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return Err(format!(
+            "ACCESS_AUDIENCE is {text:?}; it has to be the application's AUD tag of {TAG} hex digits."
+        ));
+    }
+    Ok(text.to_ascii_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEAM: &str = "https://team-a.cloudflareaccess.com";
+
+    fn read(team: Option<&str>, audience: Option<&str>, dev: bool) -> Result<Option<Access>, String> {
+        let value = |name: &str| match name {
+            "ACCESS_TEAM" => team.map(str::to_owned),
+            "ACCESS_AUDIENCE" => audience.map(str::to_owned),
+            _ => None,
+        };
+        Access::read(&value, dev)
+    }
+
+    #[test]
+    fn both_or_none() {
+        let tag = "0a".repeat(32);
+        assert_eq!(read(None, None, false), Ok(None));
+        for (team, audience, missing) in
+            [(Some(TEAM), None, "ACCESS_AUDIENCE is not"), (None, Some(tag.as_str()), "ACCESS_TEAM is not")]
+        {
+            let refusal = read(team, audience, false).unwrap_err();
+            assert!(refusal.contains(missing) && refusal.contains("wrangler.toml"), "{refusal}");
+        }
+        let access = read(Some(&format!("{TEAM}/")), Some(&tag.to_uppercase()), false).unwrap().unwrap();
+        assert_eq!(access.expected, Expected { issuer: TEAM.to_owned(), audience: tag });
+        assert_eq!(access.keys_url(), format!("{TEAM}/cdn-cgi/access/certs"));
+    }
+
+    #[test]
+    fn a_team_is_one_of_cloudflares_but_on_a_test_machine() {
+        let tag = "0a".repeat(32);
+        for bad in [
+            "",
+            "team-a",
+            "team-a.cloudflareaccess.com",
+            "http://team-a.cloudflareaccess.com",
+            "https://cloudflareaccess.com",
+            "https://.cloudflareaccess.com",
+            "https://a.b.cloudflareaccess.com",
+            "https://team-a.cloudflareaccess.com:444",
+            "https://team-a.cloudflareaccess.com/x",
+            "https://team-a.cloudflareaccess.com.example.org",
+            "https://team-acloudflareaccess.com",
+            "https://example.org",
+            "https://Team-A.cloudflareaccess.com",
+        ] {
+            let refusal = read(Some(bad), Some(&tag), false).unwrap_err();
+            assert!(refusal.starts_with("ACCESS_TEAM is ") && refusal.contains(TEAM_LIKE), "{refusal}");
+        }
+        assert!(read(Some("http://127.0.0.1:8080"), Some(&tag), true).is_ok());
+        assert!(read(Some("http://127.0.0.1:8080/x"), Some(&tag), true).is_err());
+    }
+
+    #[test]
+    fn a_tag_has_64_hex_digits() {
+        for bad in ["", "0a", &"0a".repeat(33), &"0g".repeat(32), &format!("{}\u{e9}", "0a".repeat(31))] {
+            let refusal = read(Some(TEAM), Some(bad), false).unwrap_err();
+            assert!(refusal.starts_with("ACCESS_AUDIENCE is ") && refusal.contains("64 hex digits"), "{refusal}");
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! Content lines of iCalendar (RFC 5545 §3.1): how texts are escaped and lines are folded.
+
+use crate::values::Time;
+
+/// The most octets of a line, without its end (RFC 5545 §3.1).
+const WIDTH: usize = 75;
+
+/// Content lines, as they are written.
+#[derive(Debug, Default)]
+pub struct Lines(String);
+
+impl Lines {
+    /// A line that is in the form it has to have; it is folded where it is long.
+    pub fn raw(&mut self, line: &str) {
+        let (mut rest, mut width) = (line, WIDTH);
+        while rest.len() > width {
+            // Not within a character: RFC 5545 allows that, and warns of programs that do not.
+            let (head, tail) = rest.split_at_checked(rest.floor_char_boundary(width)).unwrap_or((rest, ""));
+            self.0.push_str(head);
+            self.0.push_str("\r\n ");
+            rest = tail;
+            // The space at the beginning counts.
+            width = WIDTH - 1;
+        }
+        self.0.push_str(rest);
+        self.0.push_str("\r\n");
+    }
+
+    /// A property whose value is a text.
+    pub fn text(&mut self, name: &str, value: &str) {
+        self.raw(&format!("{name}:{}", escape(value)));
+    }
+
+    /// All of the lines.
+    pub fn into_string(self) -> String {
+        self.0
+    }
+}
+
+/// A text as the value of a property (RFC 5545 §3.3.11). Line ends of all kinds are one; the control characters that no
+/// text may have are left out.
+pub fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.replace("\r\n", "\n").chars() {
+        match c {
+            '\\' | ';' | ',' => escaped.extend(['\\', c]),
+            '\n' | '\r' => escaped.push_str("\\n"),
+            '\t' => escaped.push(c),
+            c if c.is_control() => {}
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+/// A UTC date-time (RFC 5545 §3.3.5, form 2): RFC 3339 without the marks.
+pub fn instant(time: Time) -> String {
+    time.rfc3339().replace(['-', ':'], "")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// The reading side, apart from the writing one: RFC 5545 §3.1.
+    fn unfold(text: &str) -> String {
+        text.replace("\r\n ", "").replace("\r\n\t", "")
+    }
+
+    fn unescape(value: &str) -> String {
+        let (mut text, mut chars) = (String::new(), value.chars());
+        while let Some(c) = chars.next() {
+            match c {
+                '\\' => match chars.next().unwrap() {
+                    'n' | 'N' => text.push('\n'),
+                    other => text.push(other),
+                },
+                ';' | ',' => panic!("{c} is not escaped"),
+                other => text.push(other),
+            }
+        }
+        text
+    }
+
+    #[test]
+    fn texts_are_escaped() {
+        assert_eq!(escape("a;b,c\\d:e\"f"), r#"a\;b\,c\\d:e"f"#);
+        assert_eq!(escape("a\nb\r\nc\rd\n\re"), r"a\nb\nc\nd\n\ne");
+        assert_eq!(escape("a\tb\0c\u{1b}d\u{7f}e\u{85}f"), "a\tbcdef");
+    }
+
+    #[test]
+    fn lines_are_folded_at_75_octets() {
+        let folded = |line: &str| {
+            let mut lines = Lines::default();
+            lines.raw(line);
+            lines.into_string()
+        };
+        assert_eq!(folded(&"a".repeat(75)), format!("{}\r\n", "a".repeat(75)));
+        assert_eq!(folded(&"a".repeat(76)), format!("{}\r\n a\r\n", "a".repeat(75)));
+        let (first, second) = ("a".repeat(75), "a".repeat(74));
+        assert_eq!(folded(&"a".repeat(150)), format!("{first}\r\n {second}\r\n a\r\n"));
+        // Two octets each, of which the second would be the 76th.
+        let (first, rest) = ("ü".repeat(37), "ü".repeat(3));
+        assert_eq!(folded(&"ü".repeat(40)), format!("{first}\r\n {rest}\r\n"));
+    }
+
+    #[test]
+    fn instants_are_in_utc() {
+        assert_eq!(instant(Time::from_secs(1_795_521_600)), "20261124T120000Z");
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_what_is_read(text in r"([ -~]|[\\;,:\n\t]|\PC){0,300}") {
+            let mut lines = Lines::default();
+            lines.text("SUMMARY", &text);
+            let written = lines.into_string();
+            let whole = written.strip_suffix("\r\n").unwrap();
+            for line in whole.split("\r\n") {
+                prop_assert!(line.len() <= 75 && !line.contains(['\r', '\n']), "{line:?}");
+            }
+            let value = unfold(whole);
+            prop_assert_eq!(unescape(value.strip_prefix("SUMMARY:").unwrap()), text);
+        }
+
+        #[test]
+        fn no_text_breaks_out_of_its_line(text in any::<String>()) {
+            let mut lines = Lines::default();
+            lines.text("SUMMARY", &text);
+            let written = lines.into_string();
+            for (n, line) in written.strip_suffix("\r\n").unwrap().split("\r\n").enumerate() {
+                prop_assert!(line.starts_with(if n == 0 { "SUMMARY:" } else { " " }), "{line:?}");
+                prop_assert!(line.len() <= 75 && !line.chars().any(|c| c.is_control() && c != '\t'), "{line:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! The webhook: how a notice is sent to the operator's receiver, signed as the
+//! [Standard Webhooks](https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md)
+//! specification has it, for which there are libraries everywhere.
+
+#[cfg(test)]
+mod tests;
+
+use crate::acme::notice::NoticeRecord;
+use crate::ca::settings::Values;
+use crate::values::{Id, Time};
+use core::fmt;
+use data_encoding::BASE64;
+use hmac::{Hmac, KeyInit, Mac};
+use serde_json::json;
+use sha2::Sha256;
+use url::Url;
+
+/// How many octets a secret has: what the specification recommends.
+const SECRET_OCTETS: core::ops::RangeInclusive<usize> = 24..=64;
+
+/// What a secret begins with, so that people and programs know it when they see it.
+const SECRET_PREFIX: &str = "whsec_";
+
+/// Where notices are sent, and what they are signed with.
+#[derive(Clone)]
+pub struct Webhook {
+    url: Url,
+    secret: WebhookSecret,
+}
+
+/// The secret under the signatures, which shows itself to nobody.
+#[derive(Clone)]
+struct WebhookSecret(Hmac<Sha256>);
+
+/// A POST to the receiver.
+#[derive(Clone, PartialEq, Eq)]
+pub struct WebhookRequest {
+    /// Where to.
+    pub url: String,
+    /// Names and values of its headers.
+    pub headers: Vec<(&'static str, String)>,
+    /// Its body.
+    pub body: String,
+}
+
+impl Webhook {
+    /// Reads `WEBHOOK_URL` and `WEBHOOK_SECRET`; `None` where there is no URL.
+    ///
+    /// A secret without a URL is none yet: the one is set by a command of its own, before the other is deployed.
+    ///
+    /// # Errors
+    /// A sentence for the operator, without the secret, and without the URL: many receivers know their callers by it.
+    pub fn read(value: Values<'_>, dev: bool) -> Result<Option<Self>, String> {
+        let Some(url) = value("WEBHOOK_URL") else { return Ok(None) };
+        let url = read_url(&url, dev)?;
+        let missing = || format!("WEBHOOK_URL is set, and WEBHOOK_SECRET is not; {}.", how_to_set());
+        let secret = WebhookSecret::read(&value("WEBHOOK_SECRET").ok_or_else(missing)?)?;
+        Ok(Some(Self { url, secret }))
+    }
+
+    /// The request that delivers a notice, at its try at `now`.
+    ///
+    /// `webhook-id` is the same each time, so the receiver knows what it has had; `webhook-timestamp` is that of the
+    /// try, so that a receiver which refuses old messages takes a late one, and refuses one that was listened to.
+    pub fn request(&self, id: &Id, notice: &NoticeRecord, now: Time) -> WebhookRequest {
+        let body =
+            json!({ "type": notice.kind.name(), "timestamp": notice.at.rfc3339(), "data": notice.data }).to_string();
+        let timestamp = now.secs().to_string();
+        let signature = self.secret.sign(id.as_str(), &timestamp, &body);
+        let headers = vec![
+            ("content-type", "application/json".to_owned()),
+            ("webhook-id", id.as_str().to_owned()),
+            ("webhook-timestamp", timestamp),
+            ("webhook-signature", signature),
+        ];
+        WebhookRequest { url: self.url.as_str().to_owned(), headers, body }
+    }
+}
+
+impl WebhookSecret {
+    /// Reads `whsec_` and base64. Strictly, with its padding: the receiver reads the same text by a library of its own.
+    fn read(text: &str) -> Result<Self, String> {
+        let wrong = || {
+            format!(
+                "WEBHOOK_SECRET has to be {SECRET_PREFIX} and then {} to {} octets in base64; {}.",
+                SECRET_OCTETS.start(),
+                SECRET_OCTETS.end(),
+                how_to_set()
+            )
+        };
+        let encoded = text.trim().strip_prefix(SECRET_PREFIX).ok_or_else(wrong)?;
+        let octets = BASE64.decode(encoded.as_bytes()).ok().filter(|octets| SECRET_OCTETS.contains(&octets.len()));
+        Hmac::new_from_slice(&octets.ok_or_else(wrong)?).map(Self).map_err(|_| wrong())
+    }
+
+    /// The value of `webhook-signature`: version 1, a MAC over id, timestamp and body with dots between. Neither of the
+    /// first two has a dot in it.
+    fn sign(&self, id: &str, timestamp: &str, body: &str) -> String {
+        let mac = self.0.clone().chain_update(format!("{id}.{timestamp}.{body}"));
+        format!("v1,{}", BASE64.encode(&mac.finalize().into_bytes()))
+    }
+}
+
+fn how_to_set() -> &'static str {
+    "`echo whsec_$(openssl rand -base64 32)` makes one, `wrangler secret put WEBHOOK_SECRET` sets it"
+}
+
+fn read_url(text: &str, dev: bool) -> Result<Url, String> {
+    let says = |what: &str| format!("WEBHOOK_URL {what}, like https://hooks.example.org/selvedge.");
+    let url = Url::parse(text.trim()).map_err(|e| says(&format!("has to be a URL ({e})")))?;
+    match url.scheme() {
+        "https" => {}
+        "http" if dev => {}
+        _ => return Err(says("has to begin with https://: names and accounts are in what is sent")),
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(says("must have no user and password: the signature tells who sends"));
+    }
+    if url.fragment().is_some() {
+        return Err(says("must have no # part, which is never sent"));
+    }
+    Ok(url)
+}
+
+impl fmt::Debug for Webhook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Webhook({}, secret)", self.url.origin().ascii_serialization())
+    }
+}
+
+impl fmt::Debug for WebhookSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WebhookSecret(secret)")
+    }
+}
+
+impl fmt::Debug for WebhookRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "WebhookRequest({} octets)", self.body.len())
+    }
+}
