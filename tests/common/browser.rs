@@ -211,6 +211,7 @@ fn capabilities(place: &Place, home: &Path) -> Value {
     json!({ "capabilities": { "alwaysMatch": {
         "browserName": "chrome",
         "acceptInsecureCerts": false,
+        "timeouts": { "pageLoad": PATIENCE.as_millis() as u64, "script": PATIENCE.as_millis() as u64 },
         "goog:loggingPrefs": { "browser": "ALL" },
         "goog:chromeOptions": {
             "binary": place.root.join("usr/lib/chromium/chromium"),

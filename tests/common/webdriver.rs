@@ -37,7 +37,7 @@ impl Wire {
 
     fn command(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Value, String> {
         // A little more than what chromedriver gives a page, so that its own words about the delay are heard.
-        send(method, &format!("{}/{path}", self.session.as_ref().unwrap()), body, Duration::from_secs(330))
+        send(method, &format!("{}/{path}", self.session.as_ref().unwrap()), body, PATIENCE + Duration::from_secs(30))
     }
 }
 
