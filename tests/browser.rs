@@ -137,7 +137,7 @@ fn a_page_is_used_and_photographed() {
         assert_eq!(png[16..24], [width.to_be_bytes(), height.to_be_bytes()].concat());
         assert_eq!(browser.execute("return [innerWidth, innerHeight]", &[]), json!([width, height]));
     }
-    // There are fonts, and the names of kinds of fonts mean them: with none all words would be as wide.
+    // The names of kinds of fonts mean fonts of that kind.
     let script = "const pen = document.createElement('canvas').getContext('2d');
         pen.font = `40px ${arguments[0]}`;
         return ['iiii', 'WWWW'].map((word) => pen.measureText(word).width);";

@@ -30,7 +30,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use webdriver::Wire;
 
-/// certutil is among libnss3-tools. Without a font Chromium draws nothing.
+/// certutil is among libnss3-tools. Without a font Chromium ends at its first page.
 const PACKAGES: [&str; 4] = ["chromium", "chromium-driver", "libnss3-tools", "fonts-dejavu-core"];
 
 /// What is not fetched. The C library has to be the one that the system's loader belongs to. The others are what
