@@ -24,7 +24,7 @@ pub struct Unpacked {
 /// the newest suite that has one.
 pub fn release(package: &str, version: &str) -> Unpacked {
     fetched(package, |folder| {
-        let apt = Apt::of(&folder.with_file_name("debian-suites"), true);
+        let apt = Apt::of(&folder.with_file_name("debian-suites"), Over::Suites);
         let listed = String::from_utf8(apt.run("apt-cache", &["madison", package], folder).stdout).unwrap();
         let versions: Vec<(&str, &str)> = listed.lines().filter_map(|line| parse_madison(line)).collect();
         let found = SUITES.iter().find_map(|suite| {
@@ -40,13 +40,26 @@ pub fn release(package: &str, version: &str) -> Unpacked {
 /// A package of this very system with the libraries that it lacks.
 pub fn native(package: &str) -> Unpacked {
     fetched(package, |folder| {
-        let apt = Apt::of(&folder.with_file_name("debian-native"), false);
-        let only = ["install", "--yes", "--download-only", "--no-install-recommends", "--reinstall", package];
-        let archives = format!("Dir::Cache::archives={}", folder.display());
-        apt.run("apt-get", &[&["-o", &archives], &only[..]].concat(), folder);
-        let files: Vec<PathBuf> = packages(folder);
-        let file = files.iter().filter_map(|file| file.file_name()?.to_str()).find(|f| f.starts_with(package));
-        file.unwrap().split('_').nth(1).unwrap().to_owned()
+        let apt = Apt::of(&folder.with_file_name("debian-native"), Over::System);
+        apt.download(&["--reinstall", package], folder);
+        version_of(package, folder)
+    })
+}
+
+/// Packages of this very system in one folder, with everything below them, whatever this machine has installed; the
+/// version is the first one's.
+///
+/// What is installed differs from machine to machine, and a program that takes one library from here and one from
+/// there fails where nobody looks. So apt is told that nothing is installed but one package that stands in for those
+/// of `there`: what is on every Debian, above all the C library, and what the programs name but never open.
+pub fn whole(name: &str, programs: &[&str], there: &[&str]) -> Unpacked {
+    fetched(name, |folder| {
+        // Lists of its own: older ones would name versions that the mirror has replaced since.
+        let lists = folder.join("apt");
+        let apt = Apt::of(&lists, Over::Nothing { there });
+        apt.download(programs, folder);
+        fs::remove_dir_all(lists).unwrap();
+        version_of(programs[0], folder)
     })
 }
 
@@ -81,9 +94,37 @@ fn fetched(package: &str, fetch: impl FnOnce(&Path) -> String) -> Unpacked {
     Unpacked { root, version }
 }
 
+/// What dpkg would have noted of one package that provides all these, newer than any that is asked for.
+fn stand_in(packages: &[&str]) -> String {
+    let provides: Vec<String> = packages.iter().map(|package| format!("{package} (= 9999)")).collect();
+    format!(
+        "Package: stand-in\nStatus: install ok installed\nArchitecture: all\nMulti-Arch: foreign\n\
+         Maintainer: nobody\nVersion: 9999\nProvides: {}\nDescription: is there\n\n",
+        provides.join(", ")
+    )
+}
+
+/// The version in the name of a package's file, like `uacme_1.7.4-1_amd64.deb`.
+fn version_of(package: &str, folder: &Path) -> String {
+    let files = packages(folder);
+    let names = files.iter().filter_map(|file| file.file_name()?.to_str());
+    let version = names.filter_map(|name| name.strip_prefix(package)?.strip_prefix('_')?.split('_').next()).next();
+    version.unwrap_or_else(|| panic!("{package} is not in {}", folder.display())).to_owned()
+}
+
 fn packages(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     entries.filter(|path| path.extension().is_some_and(|e| e == "deb")).collect()
+}
+
+/// What apt looks at.
+enum Over<'a> {
+    /// [`SUITES`], with nothing installed.
+    Suites,
+    /// What the system is configured for, and what it has installed.
+    System,
+    /// What the system is configured for, with nothing installed but what stands in for these.
+    Nothing { there: &'a [&'a str] },
 }
 
 /// apt with lists of its own.
@@ -92,19 +133,26 @@ struct Apt {
 }
 
 impl Apt {
-    /// Over the suites of [`SUITES`], or over what the system is configured for; its lists are fetched once.
-    fn of(folder: &Path, suites: bool) -> Self {
+    /// Its lists are fetched once.
+    fn of(folder: &Path, over: Over<'_>) -> Self {
         for part in ["lists/partial", "cache/archives/partial", "state"] {
             fs::create_dir_all(folder.join(part)).unwrap();
         }
         let place = |setting: &str, part: &str| format!("Dir::{setting}={}", folder.join(part).display());
         let mut options = vec![place("State::Lists", "lists"), place("Cache", "cache")];
-        if suites {
-            let line = |suite| format!("deb [signed-by={KEYRING}] {MIRROR} {suite} main\n");
-            fs::write(folder.join("sources.list"), SUITES.map(line).concat()).unwrap();
-            fs::write(folder.join("status"), "").unwrap();
-            options.extend([place("Etc::SourceList", "sources.list"), place("State::status", "status")]);
-            options.push("Dir::Etc::SourceParts=-".to_owned());
+        let installed = match over {
+            Over::Suites => {
+                let line = |suite| format!("deb [signed-by={KEYRING}] {MIRROR} {suite} main\n");
+                fs::write(folder.join("sources.list"), SUITES.map(line).concat()).unwrap();
+                options.extend([place("Etc::SourceList", "sources.list"), "Dir::Etc::SourceParts=-".to_owned()]);
+                Some(String::new())
+            }
+            Over::System => None,
+            Over::Nothing { there } => Some(stand_in(there)),
+        };
+        if let Some(installed) = installed {
+            fs::write(folder.join("status"), installed).unwrap();
+            options.push(place("State::status", "status"));
         }
         let plain = ["APT::Sandbox::User=root", "Acquire::Languages=none", "Debug::NoLocking=1"];
         options.extend(plain.map(str::to_owned));
@@ -122,14 +170,22 @@ impl Apt {
         apt
     }
 
+    /// Puts what `wanted` asks for, and the packages that are not installed of those that it needs, into the folder.
+    fn download(&self, wanted: &[&str], folder: &Path) {
+        let archives = format!("Dir::Cache::archives={}", folder.display());
+        let only = ["-o", &archives, "install", "--yes", "--download-only", "--no-install-recommends"];
+        self.run("apt-get", &[&only, wanted].concat(), folder);
+    }
+
     fn run(&self, program: &str, arguments: &[&str], folder: &Path) -> std::process::Output {
         let mut command = Command::new(program);
         for option in &self.options {
             command.args(["-o", option]);
         }
         let output = command.args(arguments).current_dir(folder).output();
-        let output = output
-            .expect("the tests take ACME clients and GnuTLS from Debian's packages, by apt; this system has none");
+        let output = output.expect(
+            "the tests take ACME clients, GnuTLS and Chromium from Debian's packages, by apt; this system has none",
+        );
         assert!(output.status.success(), "{command:?}\n{output:?}");
         output
     }

@@ -1,7 +1,8 @@
 //! acme-client, a library from npm, driven by `tests/clients/acme-client/drive.mjs`.
 
+use super::npm;
 use super::scene::{KID, MAC_KEY, Scene};
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -10,33 +11,9 @@ fn source() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/acme-client")
 }
 
-/// The folder with the package, installed once as the lock file says, without its install scripts.
-fn installed() -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("acme-client");
-    let lock = File::create(folder.with_extension("lock")).unwrap();
-    lock.lock().unwrap();
-    let (wanted, finished) = (fs::read(source().join("package-lock.json")).unwrap(), folder.join("finished"));
-    if fs::read(&finished).is_ok_and(|installed| installed == wanted) {
-        return folder;
-    }
-    eprintln!("installing acme-client from npm into the target folder, once");
-    let _ = fs::remove_dir_all(&folder);
-    fs::create_dir_all(&folder).unwrap();
-    for name in ["package.json", "package-lock.json"] {
-        fs::copy(source().join(name), folder.join(name)).unwrap();
-    }
-    let mut npm = Command::new("npm");
-    npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(&folder);
-    let output = npm.output().expect("npm has to be installed");
-    assert!(output.status.success(), "{output:?}");
-    // Last, so that only a finished folder has it.
-    fs::write(&finished, wanted).unwrap();
-    folder
-}
-
 /// The script with these steps; its chains are in `folder`.
 fn drive(scene: &Scene, folder: &str, account_key: &str, steps: &str) -> Command {
-    let installed = installed();
+    let installed = npm::installed("acme-client", &source());
     let package = fs::read_to_string(installed.join("node_modules/acme-client/package.json")).unwrap();
     let package: serde_json::Value = serde_json::from_str(&package).unwrap();
     scene.version(package["version"].as_str().unwrap());

@@ -13,12 +13,15 @@ mod caddy;
 mod certbot;
 mod chains;
 #[path = "../common/debian.rs"]
+#[allow(dead_code, reason = "shared with other tests")]
 mod debian;
 mod dehydrated;
 mod instant_acme;
 mod lego;
 #[path = "../common/listening.rs"]
 mod listening;
+#[path = "../common/npm.rs"]
+mod npm;
 mod responder;
 mod scene;
 #[path = "../common/server.rs"]
