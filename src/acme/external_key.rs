@@ -57,6 +57,8 @@ impl Record for ExternalKeyRecord {
 pub struct ExternalKeyEntry {
     /// The key identifier.
     pub kid: String,
+    /// When it was made: another entry of the same kid tells of a try that failed.
+    pub created: Time,
 }
 
 impl Record for ExternalKeyEntry {

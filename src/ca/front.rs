@@ -24,9 +24,7 @@ impl<P: Ports> Front<P> {
     /// Answers any request whatever.
     pub async fn handle(&self, request: Request) -> Handled<P::Passed> {
         let route = Route::parse(&request.path);
-        if let Some(Route::Admin(route)) = &route
-            && request.method != "OPTIONS"
-        {
+        if let Some(Route::Admin(route)) = &route {
             return Handled::Own(self.operate(&request, route).await);
         }
         let response = match request.method.as_str() {

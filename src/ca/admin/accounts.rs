@@ -4,7 +4,7 @@ use super::audit::{Done, audited_answer};
 use super::body::{Members, Query};
 use super::operation::{Operation, Page};
 use super::operator::Operator;
-use super::state::{ask, shown};
+use super::state::{ask, not_found, shown};
 use crate::acme::inventory::MemberRecord;
 use crate::acme::{AccountRecord, AccountStatus, CertificateRecord, Problem};
 use crate::ca::cell::Cell;
@@ -65,7 +65,7 @@ async fn of_id<P: Ports>(ports: &P, id: &Id, operation: Operation) -> Result<Opt
 /// 404 for one that there is not.
 pub async fn show<P: Ports>(ports: &P, id: &Id) -> Answer {
     let found = of_id(ports, id, Operation::ShowAccount).await?;
-    found.map(|found| shown(200, &found)).ok_or_else(|| Problem::not_found("account"))
+    found.map(|found| shown(200, &found)).ok_or_else(|| not_found("account"))
 }
 
 /// POST to an account's end (RFC 8555 §7.1.6: `revoked`, ended by the server).
@@ -77,7 +77,7 @@ pub async fn deactivate<P: Ports>(ports: &P, operator: &Operator, request: &Requ
     audited_answer(ports, (operator, request), ("account.deactivate", Some(&target)), 200, async {
         Members::read(request, &[])?;
         let found = of_id(ports, id, Operation::EndAccount).await?;
-        found.map(Done::from).ok_or_else(|| Problem::not_found("account"))
+        found.map(Done::from).ok_or_else(|| not_found("account"))
     })
     .await
 }

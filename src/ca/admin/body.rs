@@ -9,7 +9,7 @@ use crate::values::Time;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
-/// The longest value in a query, in bytes.
+/// The longest value in a query, and of what a body has that is read further, in characters.
 const MAX_VALUE: usize = 255;
 
 /// The query of a request: names and values.
@@ -29,8 +29,9 @@ impl Query {
                 let there = if known.is_empty() { "there is none here".to_owned() } else { known.join(", ") };
                 return Err(Problem::malformed(format!("The query has {shown:?}, which means nothing: {there}.")));
             }
-            if value.len() > MAX_VALUE {
-                return Err(Problem::malformed(format!("{name} in the query is longer than {MAX_VALUE} bytes.")));
+            if value.chars().count() > MAX_VALUE {
+                let detail = format!("{name} in the query is longer than {MAX_VALUE} characters.");
+                return Err(Problem::malformed(detail));
             }
             if members.insert(name.to_string(), value.to_string()).is_some() {
                 return Err(Problem::malformed(format!("{name} stands in the query twice.")));
@@ -55,8 +56,7 @@ impl Query {
         read: impl FnOnce(&str) -> Option<T>,
     ) -> Result<Option<T>, Problem> {
         let Some(text) = self.get(name) else { return Ok(None) };
-        let wrong = || Problem::malformed(format!("{name} is {text:?}; it has to be {what}."));
-        read(text).map(Some).ok_or_else(wrong)
+        read(text).map(Some).ok_or_else(|| unread(name, text, what))
     }
 
     /// A time.
@@ -94,7 +94,8 @@ pub fn text(request: &Request) -> Result<&str, Problem> {
     core::str::from_utf8(body).map_err(|_| Problem::malformed("The body is not UTF-8."))
 }
 
-/// The members of a JSON body, of which only these may be there. An empty body is as an empty object.
+/// The members of a JSON body, of which only these may be there, below a path without a query. An empty body is as an empty
+/// object.
 pub struct Members(Map<String, Value>);
 
 impl Members {
@@ -104,6 +105,7 @@ impl Members {
     /// As [`text`]; `malformed`, naming what is wrong and what there is.
     pub fn read(request: &Request, known: &[&str]) -> Result<Self, Problem> {
         let text = text(request)?;
+        Query::read(request, &[])?;
         if text.trim().is_empty() {
             return Ok(Self(Map::new()));
         }
@@ -145,8 +147,7 @@ impl Members {
         read: impl FnOnce(&str) -> Option<T>,
     ) -> Result<Option<T>, Problem> {
         let Some(text) = self.text(name, MAX_VALUE)? else { return Ok(None) };
-        let wrong = || Problem::malformed(format!("{name} is {text:?}; it has to be {what}."));
-        read(text).map(Some).ok_or_else(wrong)
+        read(text).map(Some).ok_or_else(|| unread(name, text, what))
     }
 
     /// A flag.
@@ -175,6 +176,15 @@ impl Members {
 
 fn wrong(name: &str, found: &Value, wanted: &str) -> Problem {
     Problem::malformed(format!("{name} is {}; it has to be {wanted}.", type_name(found)))
+}
+
+fn unread(name: &str, text: &str, what: &str) -> Problem {
+    Problem::malformed(format!("{name} is {:?}; it has to be {what}.", cut(text)))
+}
+
+/// As much of a text as is quoted in an answer.
+pub fn cut(text: &str) -> String {
+    text.chars().take(60).collect()
 }
 
 /// The path of a request without its query, for people.

@@ -1,10 +1,10 @@
 //! The inventory as operators see it: certificates of all issuers, found, shown, downloaded, revoked.
 
 use super::audit::{Done, audited_answer};
-use super::body::{Members, Query as Sent};
+use super::body::{Members, Query as Sent, cut};
 use super::operation::{Operation, Query, Standing};
 use super::operator::Operator;
-use super::state::{ask, shown};
+use super::state::{ask, not_found, shown};
 use crate::acme::inventory::{Selection, parse_ending};
 use crate::acme::ledger::check_reason;
 use crate::acme::{Kind, Problem};
@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 const MOST: usize = 200;
 const USUAL: usize = 50;
 
-/// The longest text that is searched for, in bytes.
+/// The longest text that is searched for, in characters.
 const MAX_TEXT: usize = 100;
 
 /// What may stand in the query.
@@ -70,7 +70,9 @@ fn query<P: Ports>(ports: &P, sent: &Sent) -> Result<Query, Problem> {
     let standing = sent.parsed("status", "current, valid, revoked, expired or all", |text| {
         serde_json::from_value::<Standing>(text.into()).ok()
     })?;
-    let text = sent.parsed("q", "at most 100 bytes long", |text| (text.len() <= MAX_TEXT).then(|| text.to_owned()))?;
+    let text = sent.parsed("q", "at most 100 characters long", |text| {
+        (text.chars().count() <= MAX_TEXT).then(|| text.to_owned())
+    })?;
     let after = sent.parsed("cursor", "the next of the page before", |text| {
         let (_, serial) = parse_ending(text)?;
         Serial::from_hex(serial).map(|_| text.to_owned())
@@ -107,7 +109,7 @@ pub fn pattern(text: Option<&str>) -> Result<Option<String>, Problem> {
     let Some(text) = text else { return Ok(None) };
     match Pattern::parse(text) {
         Ok(_) => Ok(Some(text.to_owned())),
-        Err(why) => Err(Problem::malformed(format!("name is {text:?}, which {why}."))),
+        Err(why) => Err(Problem::malformed(format!("name is {:?}, which {why}.", cut(text)))),
     }
 }
 
@@ -191,7 +193,7 @@ pub async fn entry<P: Ports>(ports: &P, serial: &Serial) -> Result<Entry, Proble
             return Ok(Entry { issuer: slot.issuer.id().to_owned(), ..entry });
         }
     }
-    Err(Problem::not_found("certificate"))
+    Err(not_found("certificate"))
 }
 
 /// GET of one.
@@ -215,7 +217,7 @@ async fn chain<P: Ports>(ports: &P, entry: &Entry, serial: &Serial) -> Result<Op
 /// 404 for one that was not issued here, or not yet.
 pub async fn download<P: Ports>(ports: &P, serial: &Serial) -> Answer {
     let entry = entry(ports, serial).await?;
-    let pem = chain(ports, &entry, serial).await?.ok_or_else(|| Problem::not_found("certificate"))?;
+    let pem = chain(ports, &entry, serial).await?.ok_or_else(|| not_found("certificate"))?;
     Ok(Response::text(200, "application/pem-certificate-chain", pem))
 }
 

@@ -1,5 +1,6 @@
 //! From an operator's request to its answer.
 
+use super::body::Query;
 use super::operation::Operation;
 use super::operator::{Operator, operator};
 use super::routes::AdminRoute;
@@ -38,6 +39,14 @@ async fn act<P: Ports>(ports: &P, operator: &Operator, request: &Request, route:
         "POST" => false,
         _ => return Err(not_allowed(request)),
     };
+    if reads
+        && !matches!(
+            route,
+            AdminRoute::ExternalAccounts | AdminRoute::Certificates | AdminRoute::Accounts | AdminRoute::Audit
+        )
+    {
+        Query::read(request, &[])?;
+    }
     match (route, reads) {
         (AdminRoute::Status, true) => status(ports, operator).await,
         (AdminRoute::ExternalAccounts, true) => external_keys::list(ports, request).await,

@@ -5,11 +5,11 @@ use super::body::{Members, Query};
 use super::operation::{KeyChange, Operation, Page};
 use super::operator::Operator;
 use super::routes::is_plain;
-use super::state::{ask, json_of, shown};
+use super::state::{ask, json_of, not_found, shown};
+use crate::acme::Problem;
 use crate::acme::account::ExternalUse;
 use crate::acme::act::Act;
 use crate::acme::external_key::{ExternalKeyEntry, ExternalKeyRecord, Uses};
-use crate::acme::{Kind, Problem};
 use crate::ca::cell::Cell;
 use crate::ca::external;
 use crate::ca::governing;
@@ -59,11 +59,14 @@ pub async fn list<P: Ports>(ports: &P, request: &Request) -> Answer {
         }
     }
     let page = ask(ports, &Partition::Operations, Operation::Keys(Page { after, limit })).await?;
-    let kids = page.get("kids").and_then(Value::as_array).cloned().unwrap_or_default();
-    for kid in kids.iter().filter_map(Value::as_str) {
-        // One that was entered and never made is none.
-        if let Some(found) = of_kid(ports, kid).await? {
-            all.push(Some(found));
+    let entered = page.get("entered").cloned().unwrap_or_default();
+    let entered: Vec<(Time, String)> = serde_json::from_value(entered).map_err(|e| Problem::internal(e.to_string()))?;
+    for (created, kid) in entered {
+        let found = ask(ports, &Partition::Eab(kid), Operation::ShowKey).await?;
+        let found: Shown = serde_json::from_value(found).map_err(|e| Problem::internal(e.to_string()))?;
+        // One that was entered and never made is none, also when another of its kid was made later.
+        if let Some(record) = found.record.filter(|record| record.created.at == created) {
+            all.push(Some(wire(ports, &record, &found.accounts)?));
         }
     }
     let all: Vec<Value> = all.into_iter().flatten().collect();
@@ -75,7 +78,7 @@ pub async fn list<P: Ports>(ports: &P, request: &Request) -> Answer {
 /// # Errors
 /// 404 for one that there is not.
 pub async fn show<P: Ports>(ports: &P, kid: &str) -> Answer {
-    of_kid(ports, kid).await?.map(|found| shown(200, &found)).ok_or_else(|| Problem::not_found("external account key"))
+    of_kid(ports, kid).await?.map(|found| shown(200, &found)).ok_or_else(|| not_found("external account key"))
 }
 
 /// What there is to show of a key; `None` when there is none.
@@ -137,8 +140,11 @@ pub async fn create<P: Ports>(ports: &P, operator: &Operator, request: &Request)
     let who = (operator, request);
     audited_answer(ports, who, ("external-account.create", Some(&kid)), 201, async {
         let record = new_record(ports, operator, &members?, &kid).await?;
-        let uses = record.uses;
-        ask(ports, &Partition::Operations, Operation::EnterKey { kid: kid.clone() }).await?;
+        let (uses, created) = (record.uses, record.created.at);
+        if of_kid(ports, &kid).await?.is_some() {
+            return Err(taken(&kid));
+        }
+        ask(ports, &Partition::Operations, Operation::EnterKey { kid: kid.clone(), created }).await?;
         let created = Operation::CreateKey(Box::new(record.clone()));
         if ask(ports, &Partition::Eab(kid.clone()), created).await? != Value::Bool(true) {
             return Err(taken(&kid));
@@ -210,7 +216,7 @@ async fn check_policy<P: Ports>(ports: &P, document: &Value) -> Result<(), Probl
 
 fn taken(kid: &str) -> Problem {
     let detail = format!("There is an external account key {kid:?} already, or was; a kid is never given out again.");
-    Problem { kind: Kind::Malformed, ..Problem::malformed(detail) }.with_status(409)
+    Problem::malformed(detail).with_status(409)
 }
 
 /// POST to a key: it is disabled or not, has another policy, another note.
@@ -240,33 +246,33 @@ pub async fn change<P: Ports>(ports: &P, operator: &Operator, request: &Request,
         let changed = ask(ports, &Partition::Eab(kid.to_owned()), Operation::ChangeKey(Box::new(change))).await?;
         ports.memory().forget_key_rule(kid);
         if changed != Value::Bool(true) {
-            return Err(Problem::not_found("external account key"));
+            return Err(not_found("external account key"));
         }
         let found = of_kid(ports, kid).await?;
-        found.map(Done::from).ok_or_else(|| Problem::not_found("external account key"))
+        found.map(Done::from).ok_or_else(|| not_found("external account key"))
     })
     .await
 }
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
-    /// Notes that there is a key of this kid.
-    pub(super) fn enter_key(&self, kid: &str) -> Result<Value, Problem> {
+    /// Notes that there will be a key of this kid, made then.
+    pub(super) fn enter_key(&self, kid: String, created: Time) -> Result<Value, Problem> {
         self.transact(|txn| {
-            let id = format!("{:016}-{kid}", self.ports.now().millis());
-            txn.put(&id, &ExternalKeyEntry { kid: kid.to_owned() })?;
+            let id = format!("{:016}-{kid}", created.millis());
+            txn.put(&id, &ExternalKeyEntry { kid, created })?;
             Ok(true.into())
         })
     }
 
-    /// The kids of keys, the oldest first.
+    /// What was entered of keys, the oldest first.
     pub(super) fn keys(&self, page: &Page) -> Result<Value, Problem> {
         self.transact(|txn| {
             let mut found = txn.list::<ExternalKeyEntry>(page.after.as_deref(), page.limit.saturating_add(1))?;
             let more = found.len() > page.limit;
             found.truncate(page.limit);
             let next = found.last().filter(|_| more).map(|(id, _)| id.clone());
-            let kids: Vec<String> = found.into_iter().map(|(_, entry)| entry.kid).collect();
-            Ok(json!({ "kids": kids, "next": next }))
+            let entered: Vec<(Time, String)> = found.into_iter().map(|(_, entry)| (entry.created, entry.kid)).collect();
+            Ok(json!({ "entered": entered, "next": next }))
         })
     }
 

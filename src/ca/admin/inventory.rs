@@ -249,7 +249,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// When the storage fails.
     pub(crate) fn rules_to_replace(&self, txn: &Txn<'_, K>) -> Result<Vec<ReplaceRecord>, Problem> {
         let Partition::Ledger(issuer) = &self.name else { return Ok(Vec::new()) };
-        let rules = txn.list::<ReplaceRecord>(None, REPLACEMENTS)?.into_iter().map(|(_, rule)| rule);
+        // Some more than there may be: two may be made at the same time.
+        let rules = txn.list::<ReplaceRecord>(None, 2 * REPLACEMENTS)?.into_iter().map(|(_, rule)| rule);
         let here = |rule: &ReplaceRecord| {
             rule.withdrawn.is_none() && rule.selection.issuer.as_ref().is_none_or(|wanted| wanted == issuer)
         };

@@ -25,6 +25,8 @@ pub enum Operation {
     EnterKey {
         /// Its kid.
         kid: String,
+        /// When it was made.
+        created: Time,
     },
     /// To operations: the kids of external account keys.
     Keys(Page),

@@ -1,10 +1,11 @@
 //! The policy in force: its versions, the way back, a dry run, and one in the shadow.
 
 use super::audit::{Done, audited_answer};
-use super::body::{self, Members, Query};
+use super::body::{self, Members, Query, cut};
 use super::external_keys::act;
 use super::operation::{NewPolicy, Operation, Restored};
 use super::operator::Operator;
+use super::routes::is_plain;
 use super::state::{ask, json_of, shown};
 use crate::acme::Problem;
 use crate::acme::act::Act;
@@ -129,6 +130,7 @@ fn no_version() -> Problem {
 /// As [`put`].
 pub async fn put_shadow<P: Ports>(ports: &P, operator: &Operator, request: &Request) -> Answer {
     audited_answer(ports, (operator, request), ("policy.shadow", None), 200, async {
+        Query::read(request, &[])?;
         let ends = body::text(request)?.trim() == "null";
         let document = if ends { None } else { Some(document(request)?) };
         let by = operator.acts(ports);
@@ -154,17 +156,26 @@ pub async fn findings<P: Ports>(ports: &P) -> Answer {
 pub async fn check<P: Ports>(ports: &P, request: &Request) -> Answer {
     let settings = ports.settings();
     let members = Members::read(request, &["identifiers", "external_account", "profile", "document"])?;
-    let names = members.value("identifiers").and_then(Value::as_array).filter(|names| names.len() <= ASKED);
+    let names =
+        members.value("identifiers").and_then(Value::as_array).filter(|names| (1..=ASKED).contains(&names.len()));
     let names =
         names.ok_or_else(|| Problem::malformed("identifiers has to be a list of 1 to 100 names and addresses."))?;
     let identifiers = names.iter().map(asked).collect::<Result<Vec<Identifier>, Problem>>()?;
     let kid = members.text("external_account", 128)?;
+    let unknown = || {
+        let shown = cut(kid.unwrap_or_default());
+        Problem::malformed(format!("external_account is {shown:?}, which is no key of this CA, or none any more."))
+    };
+    // No partition is asked for a name that none can have.
+    if kid.is_some_and(|kid| !is_plain(kid) && !settings.external.keys.contains_key(kid)) {
+        return Err(unknown());
+    }
     let governing = governing::of_key(ports, kid).await?;
     let other = members.value("document").filter(|document| !document.is_null());
     let other = other.map(|document| permission::read_policy("document", document)).transpose();
     let other = other.map_err(Problem::malformed)?;
     let ca = other.as_ref().unwrap_or_else(|| governing.in_force.policy(settings));
-    let rules = governing.rules_under(ca, settings).map_err(|problem| problem.with_status(400))?;
+    let rules = governing.rules_under(ca, settings).map_err(|_| unknown())?;
     let verdicts = permission::verdicts(&rules, ports.issuer(), &identifiers);
     let profile = members.text("profile", 40)?.map(|name| json_of(&rules.explain_profile(name))).transpose()?;
     let version = if other.is_some() { Value::Null } else { governing.in_force.version.into() };

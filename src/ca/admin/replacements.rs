@@ -10,7 +10,7 @@ use super::external_keys::act;
 use super::inventory::REPLACEMENTS;
 use super::operation::Operation;
 use super::operator::Operator;
-use super::state::{ask, json_of, shown};
+use super::state::{ask, json_of, not_found, shown};
 use crate::acme::Problem;
 use crate::acme::inventory::{ReplaceRecord, Selection};
 use crate::ca::cell::Cell;
@@ -63,10 +63,10 @@ pub async fn create<P: Ports>(ports: &P, operator: &Operator, request: &Request)
     let target = selection.as_ref().ok().map(told);
     audited_answer(ports, (operator, request), ("certificates.replace", target.as_deref()), 201, async {
         let (members, selection) = (members?, selection?);
-        let explanation = members.parsed("explanation", "the URL of a web page", |text| {
-            let page = Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "https" | "http"));
-            (page && text.len() <= MAX_URL).then(|| text.to_owned())
-        })?;
+        let explanation = members.text("explanation", MAX_URL)?;
+        if explanation.is_some_and(|text| !Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "https" | "http"))) {
+            return Err(Problem::malformed("explanation is no URL of a web page."));
+        }
         let holding = all(ports).await?.iter().filter(|record| record.withdrawn.is_none()).count();
         if holding >= REPLACEMENTS {
             let detail = format!("{REPLACEMENTS} replacements hold already; withdraw those that are done.");
@@ -78,7 +78,7 @@ pub async fn create<P: Ports>(ports: &P, operator: &Operator, request: &Request)
             selection,
             made: operator.acts(ports),
             reason: members.text("reason", MAX_REASON)?.map(str::to_owned),
-            explanation,
+            explanation: explanation.map(str::to_owned),
             withdrawn: None,
             // An issuance that has begun may end a little later.
             expires: ports.now().plus(longest).plus(Duration::from_secs(24 * 3600)),
@@ -138,7 +138,7 @@ pub async fn withdraw<P: Ports>(ports: &P, operator: &Operator, request: &Reques
     audited_answer(ports, (operator, request), ("certificates.withdraw", Some(id)), 200, async {
         Members::read(request, &[])?;
         let found = all(ports).await?.into_iter().find(|record| record.id == id);
-        let mut record = found.ok_or_else(|| Problem::not_found("replacement"))?;
+        let mut record = found.ok_or_else(|| not_found("replacement"))?;
         if record.withdrawn.is_none() {
             record.withdrawn = Some(operator.acts(ports));
         }
@@ -149,10 +149,15 @@ pub async fn withdraw<P: Ports>(ports: &P, operator: &Operator, request: &Reques
 }
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
-    /// Stores what is to be replaced.
+    /// Stores what is to be replaced. Of what was taken back only operations keep something: a ledger looks at all that it
+    /// has with each certificate.
     pub(super) fn put_replacement(&self, record: &ReplaceRecord) -> Result<Value, Problem> {
         self.transact(|txn| {
-            txn.put(&record.id, record)?;
+            if record.withdrawn.is_some() && matches!(self.name, Partition::Ledger(_)) {
+                txn.delete::<ReplaceRecord>(&record.id);
+            } else {
+                txn.put(&record.id, record)?;
+            }
             Ok(true.into())
         })
     }

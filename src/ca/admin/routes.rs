@@ -116,7 +116,8 @@ fn kid(text: &str) -> Option<String> {
     (text.len() <= MAX_KID && is_plain(text)).then(|| text.to_owned())
 }
 
-/// Whether a name stands in URLs, file names and shells as it is.
+/// Whether a name stands in URLs, file names and shells as it is. Clients take `.` and `..` out of a path.
 pub fn is_plain(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
+    !matches!(text, "" | "." | "..")
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
 }

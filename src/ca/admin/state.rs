@@ -21,6 +21,11 @@ pub async fn ask<P: Ports>(ports: &P, to: &Partition, operation: Operation) -> R
     }
 }
 
+/// There is no such thing.
+pub fn not_found(what: &str) -> Problem {
+    Problem::malformed(format!("There is no such {what} here.")).with_status(404)
+}
+
 /// A response that shows this.
 pub fn shown(status: u16, value: &Value) -> Response {
     Response::json(status, value)
@@ -44,7 +49,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             Operation::Note(event) => self.note_event(event),
             Operation::Audit { before, limit } => self.audit_page(before, limit),
             Operation::Standing => self.operations_standing(),
-            Operation::EnterKey { kid } => self.enter_key(&kid),
+            Operation::EnterKey { kid, created } => self.enter_key(kid, created),
             Operation::Keys(page) => self.keys(&page),
             Operation::InForce => self.policies_in_force(),
             Operation::Policies => self.policy_versions(),
