@@ -1,7 +1,7 @@
 //! The operations commands, against a double of the API that holds every request against docs/openapi.json.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::disallowed_methods, reason = "a test")]
 
-#[path = "admin_cli/contract.rs"]
+#[path = "common/contract.rs"]
 mod contract;
 #[path = "admin_cli/double.rs"]
 mod double;

@@ -51,7 +51,7 @@ impl Double {
             if asked.header("authorization") != Some(&format!("Bearer {TOKEN}")) {
                 return problem(401, "The token is none of ours.");
             }
-            let request = match contract.request(asked) {
+            let request = match contract.request(&asked.line, asked.header("content-type"), &asked.body) {
                 Ok(request) => request,
                 Err(fault) => {
                     wrong.lock().unwrap().push(format!("{}: {fault}", asked.line));
@@ -60,7 +60,7 @@ impl Double {
             };
             let (status, body) = change(&request, asked).unwrap_or_else(|| answer(&request, asked));
             if status < 300 {
-                contract.answer(&request.operation, status, &body);
+                contract.answer(&request.operation, status, None, &body);
             }
             log.lock().unwrap().push(request);
             let text = body.as_str().map_or_else(|| body.to_string(), str::to_owned);

@@ -27,7 +27,7 @@ const MAX_DETAIL: usize = 500;
 /// Does something for an operator, with an entry before and after it.
 ///
 /// # Errors
-/// What `act` returns; `serverInternal` when the entry before it cannot be made: then nothing is done.
+/// What `act` returns, where it failed with the number of the entry; `serverInternal` when the entry before it cannot be made: then nothing is done.
 pub async fn audited<P: Ports, T>(
     ports: &P,
     (operator, request): (&Operator, &Request),
@@ -50,13 +50,20 @@ pub async fn audited<P: Ports, T>(
     let (outcome, detail) = match &done {
         Ok(done) => (Outcome::Done, done.detail.clone()),
         Err(problem) if problem.status < 500 => (Outcome::Refused, Some(problem.detail.clone())),
-        Err(problem) => (Outcome::Failed, Some(problem.detail.clone())),
+        Err(problem) => (Outcome::Failed, problem.log.clone()),
     };
     if let Err(problem) = note(ports, event(outcome, Some(number), detail)).await {
         // It is done, and whoever asked is to know.
         ports.log(&format!("the audit record: {}", problem.log.unwrap_or(problem.detail)));
     }
-    done.map(|done| done.value)
+    done.map(|done| done.value).map_err(|problem| match problem.status {
+        ..500 => problem,
+        // A client of ACME is told that nothing was changed. Here that is not known.
+        _ => Problem {
+            detail: format!("It failed on the way, and may have been done. See entry {number} of the audit record."),
+            ..problem
+        },
+    })
 }
 
 /// What was done.

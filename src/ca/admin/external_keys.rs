@@ -2,7 +2,7 @@
 
 use super::audit::{Done, audited_answer};
 use super::body::{Members, Query};
-use super::operation::{KeyChange, Operation, Page};
+use super::operation::{KeyChange, Operation, Page, PolicyChange};
 use super::operator::Operator;
 use super::routes::is_plain;
 use super::state::{ask, json_of, not_found, shown};
@@ -237,8 +237,12 @@ pub async fn change<P: Ports>(ports: &P, operator: &Operator, request: &Request,
             let detail = "This key stands in the secret EAB_KEYS. Change it there, or take it out.";
             return Err(Problem::malformed(detail));
         }
-        let policy = members.value("policy").map(|policy| Some(policy.clone()).filter(|policy| !policy.is_null()));
-        if let Some(Some(document)) = &policy {
+        let policy = match members.value("policy") {
+            None => PolicyChange::Stays,
+            Some(Value::Null) => PolicyChange::Ends,
+            Some(document) => PolicyChange::Is(document.clone()),
+        };
+        if let PolicyChange::Is(document) = &policy {
             check_policy(ports, document).await?;
         }
         let note = members.text("note", MAX_NOTE)?.map(str::to_owned);
@@ -309,8 +313,10 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
                 Some(false) => record.disabled = None,
                 Some(true) | None => {}
             }
-            if let Some(policy) = change.policy {
-                record.policy = policy;
+            match change.policy {
+                PolicyChange::Stays => {}
+                PolicyChange::Ends => record.policy = None,
+                PolicyChange::Is(document) => record.policy = Some(document),
             }
             if let Some(note) = change.note {
                 record.note = Some(note).filter(|note| !note.is_empty());

@@ -125,12 +125,23 @@ pub enum Restored {
 pub struct KeyChange {
     /// Whether it is disabled.
     pub disabled: Option<bool>,
-    /// Its policy; `Some(None)` for none.
-    pub policy: Option<Option<Value>>,
+    /// Its policy.
+    pub policy: PolicyChange,
     /// What it is for.
     pub note: Option<String>,
     /// Who.
     pub by: Act,
+}
+
+/// What becomes of the policy of an external account key. In JSON a `null` within an `Option` would be none.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum PolicyChange {
+    /// It stays.
+    Stays,
+    /// There is none any more.
+    Ends,
+    /// It is this document.
+    Is(Value),
 }
 
 /// How a certificate has to stand to be found.

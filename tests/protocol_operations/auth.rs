@@ -1,0 +1,168 @@
+//! Who may ask.
+
+use super::desk::{ADA, BEN, DAY, Desk, SECOND};
+use core::time::Duration;
+use selvedge::acme::Kind;
+use selvedge::ca::http::Request;
+use selvedge::ca::testing::{Answered, World};
+use std::collections::BTreeSet;
+
+const PATHS: [&str; 5] = ["status", "certificates", "external-accounts/none", "policy", "audit"];
+
+fn asked(desk: &Desk, authorization: Option<&str>) -> Answered {
+    let authorization = authorization.map(str::to_owned);
+    desk.send(Request { authorization, ..desk.request("GET", "status", None) })
+}
+
+#[test]
+fn only_the_whole_token_of_an_operator_lets_in() {
+    let desk = Desk::new();
+    for (authorization, name) in [
+        (format!("Bearer {ADA}"), "ada"),
+        (format!("Bearer {BEN}"), "ben"),
+        (format!("bearer {BEN}"), "ben"),
+        (format!("BEARER  {ADA} "), "ada"),
+    ] {
+        let status = asked(&desk, Some(&authorization)).is(200).json();
+        assert_eq!((&status["who"], &status["by"]), (&name.into(), &"token".into()));
+    }
+    let cut = &ADA[1..];
+    for wrong in [
+        None,
+        Some(String::new()),
+        Some(ADA.to_owned()),
+        Some("Bearer".to_owned()),
+        Some("Bearer ".to_owned()),
+        Some(format!("Bearer {cut}")),
+        Some(format!("Bearer {ADA}x")),
+        Some(format!("Bearer {}", ADA.to_uppercase())),
+        Some(format!("Bearer {ADA} {BEN}")),
+        Some(format!("Basic {ADA}")),
+        Some(format!("Bearer\t{ADA}")),
+        Some("Bearer ada".to_owned()),
+    ] {
+        let answered = asked(&desk, wrong.as_deref()).refused(401, Kind::Unauthorized);
+        assert_eq!(answered.header("WWW-Authenticate"), Some("Bearer realm=\"operations\""), "{wrong:?}");
+    }
+}
+
+#[test]
+fn without_tokens_there_is_nothing() {
+    let desk = Desk { world: World::new(), ..Desk::new() };
+    for path in PATHS {
+        for method in ["GET", "POST", "OPTIONS", "PUT"] {
+            desk.world.send(desk.request(method, path, Some("{}"))).refused(404, Kind::Malformed);
+        }
+    }
+    assert!(desk.world.rows().is_empty());
+}
+
+#[test]
+fn ten_wrong_tokens_shut_their_address_out_for_a_while_and_no_other() {
+    let desk = Desk::new();
+    let stranger = desk.with("a-token-that-nobody-was-ever-given-x", 1);
+    for _ in 0..10 {
+        stranger.get("status").refused(401, Kind::Unauthorized);
+    }
+    let refused = stranger.get("status").refused(429, Kind::RateLimited);
+    let wait: u64 = refused.header("Retry-After").unwrap().parse().unwrap();
+    assert!((1..=60).contains(&wait), "{wait}");
+    desk.get("status").refused(429, Kind::RateLimited);
+    desk.post("policy", &serde_json::json!({})).refused(429, Kind::RateLimited);
+    desk.with(ADA, 2).get("status").is(200);
+    Desk { address: None, ..desk.with(ADA, 2) }.get("status").is(200);
+    desk.world.pass(SECOND * u32::try_from(wait).unwrap());
+    desk.get("status").is(200);
+    stranger.get("status").refused(401, Kind::Unauthorized);
+    desk.get("status").refused(429, Kind::RateLimited);
+    desk.world.pass(Duration::from_secs(600));
+    for _ in 0..10 {
+        stranger.get("status").is(401);
+    }
+    stranger.get("status").is(429);
+}
+
+#[test]
+fn requests_without_a_token_and_with_a_right_one_shut_nobody_out() {
+    let desk = Desk::new();
+    for _ in 0..30 {
+        asked(&desk, None).is(401);
+        asked(&desk, Some(&format!("Basic {ADA}"))).is(401);
+        desk.get("status").is(200);
+    }
+    assert_eq!(desk.audit(), Vec::<serde_json::Value>::new());
+}
+
+#[test]
+fn wrong_tokens_stand_in_the_record_but_not_more_than_a_bound() {
+    let desk = Desk::new();
+    let wrong = "a-token-that-nobody-was-ever-given-x";
+    for n in 2..82 {
+        desk.with(wrong, n).get("certificates?q=secret.test").is(401);
+    }
+    let entries = desk.audit();
+    assert_eq!(entries.len(), 60);
+    for entry in &entries {
+        assert_eq!(
+            (&entry["what"], &entry["who"], &entry["by"]),
+            (&"sign-in".into(), &"nobody".into(), &"none".into())
+        );
+        assert_eq!((&entry["outcome"], &entry["target"]), (&"refused".into(), &"certificates".into()));
+        assert!(!entry.to_string().contains(wrong) && !entry.to_string().contains("secret.test"));
+    }
+    assert_eq!(entries[0]["address"], "192.0.2.2");
+    desk.world.pass(DAY);
+    desk.with(wrong, 2).get("status").is(401);
+    assert_eq!(desk.audit().len(), 61);
+}
+
+#[test]
+fn a_refusal_costs_the_same_whatever_is_asked_for() {
+    let desk = Desk::new();
+    let (client, key) = (desk.client(), desk.key(&serde_json::json!({ "kid": "team" })));
+    assert_eq!(key["kid"], "team");
+    let account = client.account().rsplit('/').next().unwrap().to_owned();
+    let mut works = BTreeSet::new();
+    for (n, path) in
+        ["status", "external-accounts/team", "external-accounts/none", &format!("accounts/{account}"), "policy"]
+            .into_iter()
+            .enumerate()
+    {
+        desk.world.operations().plan(&[]);
+        desk.with(&ADA[1..], 10 + u8::try_from(n).unwrap()).get(path).is(401);
+        works.insert(desk.world.operations().log());
+    }
+    assert_eq!(works.len(), 1, "{works:?}");
+    for path in PATHS {
+        desk.world.operations().plan(&[]);
+        desk.send(Request { authorization: None, ..desk.request("POST", path, Some("{}")) }).is(401);
+        assert!(desk.world.operations().log().is_empty(), "nobody is asked for who shows nothing");
+    }
+}
+
+#[test]
+fn a_record_that_cannot_be_made_refuses_nobody_less() {
+    let desk = Desk::new();
+    desk.world.call_fault().from(0);
+    desk.with(&ADA[1..], 9).get("status").refused(401, Kind::Unauthorized);
+    desk.world.heal();
+    assert!(desk.world.log().iter().any(|line| line.starts_with("the audit record: ")));
+}
+
+#[test]
+fn scripts_of_other_origins_are_told_nothing() {
+    let desk = Desk::new();
+    for token in [ADA, &ADA[1..]] {
+        for path in PATHS {
+            for method in ["OPTIONS", "GET", "HEAD", "POST", "PUT", "DELETE"] {
+                let answered = desk.with(token, 3).send(desk.with(token, 3).request(method, path, Some("{}")));
+                let exposes = answered.response.headers.iter().find(|(name, _)| name.starts_with("Access-Control"));
+                assert_eq!(exposes, None, "{method} {path}");
+                assert!(answered.header("Replay-Nonce").is_none(), "{method} {path}");
+            }
+        }
+        desk.world.pass(DAY);
+    }
+    let answered = desk.send(desk.request("OPTIONS", "policy", None)).refused(405, Kind::Malformed);
+    assert_eq!(answered.header("Allow"), Some("GET, HEAD, POST"));
+}

@@ -1,0 +1,174 @@
+//! What requests have to look like.
+
+use super::desk::Desk;
+use selvedge::acme::Kind;
+use selvedge::ca::http::Request;
+use selvedge::ca::testing::Answered;
+
+/// Those that take a body, and something that each takes.
+const POSTS: [(&str, &str); 8] = [
+    ("external-accounts", r#"{"kid":"a"}"#),
+    ("external-accounts/a", r#"{"note":"x"}"#),
+    ("replacements", r#"{"name":"*"}"#),
+    ("policy", r#"{"wildcards":true}"#),
+    ("policy/restore", r#"{"version":0}"#),
+    ("policy/check", r#"{"identifiers":["a.test"]}"#),
+    ("policy/shadow", r#"{"allow":["*"]}"#),
+    ("policy/shadow", "null"),
+];
+
+fn sent(desk: &Desk, path: &str, content_type: Option<&str>, body: &str) -> Answered {
+    let content_type = content_type.map(str::to_owned);
+    desk.send(Request { content_type, ..desk.request("POST", path, Some(body)) })
+}
+
+#[test]
+fn a_body_is_json_and_says_so() {
+    let desk = Desk::new();
+    for (path, body) in POSTS {
+        for other in [
+            None,
+            Some(""),
+            Some("text/plain"),
+            Some("application/x-www-form-urlencoded"),
+            Some("application/jose+json"),
+        ] {
+            sent(&desk, path, other, body).refused(415, Kind::Malformed);
+        }
+    }
+    for (path, body) in POSTS {
+        let status = sent(&desk, path, Some("Application/JSON; charset=utf-8"), body).status();
+        assert!((200..=201).contains(&status), "{path}: {status}");
+    }
+}
+
+#[test]
+fn a_body_that_means_something_else_is_refused_whole() {
+    let desk = Desk::new();
+    for (path, good) in POSTS {
+        let open = good.trim_end_matches('}');
+        let mut bad = vec!["{".to_owned(), "[]".to_owned(), "1".to_owned(), "\"x\"".to_owned(), good.to_owned() + "x"];
+        if good != "null" {
+            bad.extend([format!("{open},\"odd\":1}}"), format!("{open},{}", &good[1..])]);
+        }
+        for body in bad {
+            let before = desk.world.rows_but_nonces().keys().filter(|(_, key)| !key.starts_with("audit")).count();
+            let detail = desk.send(desk.request("POST", path, Some(&body))).refused(400, Kind::Malformed).detail();
+            let after = desk.world.rows_but_nonces().keys().filter(|(_, key)| !key.starts_with("audit")).count();
+            assert_eq!(before, after, "{path} {body}: {detail}");
+        }
+        let bytes = Request { body: Some(vec![b'{', 0xff, b'}']), ..desk.request("POST", path, Some("")) };
+        desk.send(bytes).refused(400, Kind::Malformed);
+        desk.send(Request { body: None, ..desk.request("POST", path, Some("")) }).refused(413, Kind::Malformed);
+    }
+}
+
+#[test]
+fn members_of_the_wrong_type_are_named() {
+    let desk = Desk::new();
+    let long = format!(r#"{{"note":"{}"}}"#, "\u{fc}".repeat(201));
+    let odd = format!(r#"{{"uses":"{}"}}"#, "\u{e000}".repeat(255));
+    for (path, body, named) in [
+        ("external-accounts", r#"{"kid":1}"#, "kid is"),
+        ("external-accounts", r#"{"uses":"twice"}"#, "uses is \"twice\""),
+        ("external-accounts", odd.as_str(), "uses is "),
+        ("external-accounts", r#"{"expires":1}"#, "expires is"),
+        ("external-accounts", r#"{"expires":"tomorrow"}"#, "expires is \"tomorrow\""),
+        ("external-accounts", r#"{"expires":"2020-01-01T00:00:00Z"}"#, "expires is past"),
+        ("external-accounts", r#"{"policy":[]}"#, "policy is"),
+        ("external-accounts", r#"{"policy":{"alow":[]}}"#, "policy has the member \"alow\""),
+        ("external-accounts", r#"{"policy":{"allow":["a"],"allow":["b"]}}"#, "twice"),
+        ("external-accounts", long.as_str(), "note is longer than 200"),
+        ("external-accounts/a", r#"{"disabled":"yes"}"#, "disabled is a text"),
+        ("replacements", r#"{"issuer":"none","name":"*"}"#, "issuer is \"none\""),
+        ("replacements", r#"{"profile":"none","name":"*"}"#, "profile is \"none\""),
+        ("replacements", r#"{"account":"none","name":"*"}"#, "account is \"none\""),
+        ("replacements", r#"{"name":"a b"}"#, "name is \"a b\""),
+        ("replacements", r#"{"name":"*","explanation":"javascript:alert(1)"}"#, "explanation is no URL"),
+        ("policy/restore", r#"{"version":"1"}"#, "version is a text"),
+        ("policy/restore", r#"{"version":1.5}"#, "version is"),
+        ("policy/restore", r#"{"version":-1}"#, "no such version"),
+        ("policy/restore", r#"{"version":99999999999}"#, "no such version"),
+        ("policy/check", r#"{"identifiers":[]}"#, "identifiers has to be"),
+        ("policy/check", r#"{"identifiers":"a.test"}"#, "identifiers has to be"),
+        ("policy/check", r#"{"identifiers":["a b"]}"#, "identifiers has \"a b\""),
+        ("policy/check", r#"{"identifiers":[1]}"#, "identifiers has"),
+        ("policy/check", r#"{"identifiers":["a.test"],"document":{"alow":[]}}"#, "document has the member"),
+        ("policy/check", r#"{"identifiers":["a.test"],"external_account":"none"}"#, "external_account is \"none\""),
+        ("policy/check", r#"{"identifiers":["a.test"],"external_account":"a/b"}"#, "external_account is \"a/b\""),
+    ] {
+        let detail = desk.send(desk.request("POST", path, Some(body))).refused(400, Kind::Malformed).detail();
+        assert!(detail.contains(named), "{body}: {detail}");
+    }
+    let many: Vec<String> = (0..101).map(|n| format!("n{n}.test")).collect();
+    desk.post("policy/check", &serde_json::json!({ "identifiers": many })).refused(400, Kind::Malformed);
+    desk.post("policy/check", &serde_json::json!({ "identifiers": many[..100] })).is(200);
+}
+
+#[test]
+fn queries_have_only_what_means_something() {
+    let desk = Desk::new();
+    let long = format!("certificates?q={}", "%C3%BC".repeat(101));
+    let odd = format!("certificates?name={}", "%EE%80%80".repeat(255));
+    for (path, said) in [
+        ("certificates?page=2", "\"page\""),
+        ("certificates?q=a&q=b", "twice"),
+        ("certificates?limit=0", "limit is \"0\""),
+        ("certificates?limit=201", "limit is"),
+        ("certificates?limit=x", "limit is"),
+        ("certificates?status=odd", "status is"),
+        ("certificates?format=xml", "format is"),
+        ("certificates?cursor=x", "cursor is"),
+        ("certificates?serial=xyz", "serial is"),
+        ("certificates?account=x", "account is"),
+        ("certificates?issuer=x", "issuer is"),
+        ("certificates?profile=x", "profile is"),
+        ("certificates?name=a%20b", "name is"),
+        ("certificates?ends_after=soon", "ends_after is"),
+        (long.as_str(), "q is"),
+        (odd.as_str(), "name is"),
+        ("accounts?limit=201", "limit is"),
+        ("accounts?q=x", "\"q\""),
+        ("external-accounts?limit=-1", "limit is"),
+        ("audit?cursor=0", "cursor is"),
+        ("audit?what=x", "\"what\""),
+        ("status?x", "\"x\""),
+        ("policy?note=x", "\"note\""),
+        ("replacements?limit=1", "\"limit\""),
+        ("policy/shadow?limit=1", "\"limit\""),
+    ] {
+        let detail = desk.get(path).refused(400, Kind::Malformed).detail();
+        assert!(detail.contains(said), "{path}: {detail}");
+    }
+    for (path, body) in POSTS {
+        desk.send(desk.request("POST", &format!("{path}?odd=1"), Some(body))).refused(400, Kind::Malformed);
+    }
+    let note = format!("policy?note={}", "%C3%BC".repeat(200));
+    assert_eq!(desk.post(&note, &serde_json::json!({})).is(201).json()["note"], "\u{fc}".repeat(200));
+    desk.post(&format!("{note}x"), &serde_json::json!({})).is(400);
+    desk.get("certificates?q=&name=&cursor=&limit=&status=").is(200);
+}
+
+#[test]
+fn head_is_get_without_the_body_and_other_methods_are_none() {
+    let desk = Desk::new();
+    for path in ["status", "certificates", "accounts", "policy", "audit", "replacements", "external-accounts"] {
+        let (get, head) = (desk.get(path).is(200), desk.send(desk.request("HEAD", path, None)).is(200));
+        assert_eq!((head.text(), &head.response.headers), ("", &get.response.headers), "{path}");
+        for method in ["PUT", "DELETE", "PATCH", "post"] {
+            let refused = desk.send(desk.request(method, path, Some("{}"))).refused(405, Kind::Malformed);
+            assert!(refused.header("Allow").unwrap().starts_with("GET, HEAD"), "{path}");
+        }
+    }
+    for path in [
+        "status/",
+        "nothing",
+        "certificates/xyz",
+        "certificates/0A",
+        "accounts/short",
+        "external-accounts/",
+        "external-accounts/.",
+    ] {
+        desk.world.send(desk.request("GET", path, None)).refused(404, Kind::Malformed);
+    }
+}

@@ -1,0 +1,225 @@
+//! The inventory: found, shown, downloaded, revoked.
+
+use super::desk::{DAY, Desk, issue, texts};
+use core::time::Duration;
+use selvedge::acme::Kind;
+use selvedge::ca::http::Body;
+use selvedge::ca::testing::{BASE, Client, CsrShape, new_key};
+use selvedge::pki::pem;
+use selvedge::values::SigAlg;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+/// Certificates of two accounts: `a.test` (default profile, with `*.a.test`), `b.test` (short-lived), `c.corp.test`
+/// (revoked) of the first, `d.test` of the second. Gives their serial numbers.
+fn stocked(desk: &Desk) -> (Client, Client, [String; 4]) {
+    let (one, two) = (desk.client(), desk.client());
+    let (_, a) = issue(&one, &["a.test", "*.a.test"], json!({}));
+    let (_, b) = issue(&one, &["b.test"], json!({ "profile": "shortlived" }));
+    let (leaf, c) = issue(&one, &["c.corp.test"], json!({ "profile": "tlsserver" }));
+    one.revoke(&leaf, Some(4)).is(200);
+    let (_, d) = issue(&two, &["d.test"], json!({}));
+    (one, two, [a, b, c, d])
+}
+
+fn found(desk: &Desk, query: &str) -> BTreeSet<String> {
+    let all = desk.pages(&format!("certificates?{query}"), "certificates", 50);
+    texts(&all, "serial").into_iter().collect()
+}
+
+#[test]
+fn every_filter_finds_what_fits_and_nothing_else() {
+    let desk = Desk::new();
+    let (one, two, [a, b, c, d]) = stocked(&desk);
+    let id = |client: &Client| client.account().rsplit('/').next().unwrap().to_owned();
+    let colons = a.as_bytes().chunks(2).map(|pair| String::from_utf8_lossy(pair)).collect::<Vec<_>>().join(":");
+    let issuer = desk.world.issuer().id().to_owned();
+    let middle = desk.world.now().plus(DAY * 30).rfc3339();
+    let set = |all: &[&String]| all.iter().map(|one| (*one).clone()).collect::<BTreeSet<_>>();
+    for (query, wanted) in [
+        (String::new(), set(&[&a, &b, &c, &d])),
+        ("q=corp".to_owned(), set(&[&c])),
+        ("q=CORP".to_owned(), set(&[&c])),
+        ("q=.test".to_owned(), set(&[&a, &b, &c, &d])),
+        (format!("q={}", &b[4..16].to_uppercase()), set(&[&b])),
+        (format!("q={}", &id(&two)[3..15]), set(&[&d])),
+        ("name=a.test".to_owned(), set(&[&a])),
+        ("name=*.test".to_owned(), set(&[&a, &b, &c, &d])),
+        ("name=*.corp.test".to_owned(), set(&[&c])),
+        ("name=corp.test".to_owned(), set(&[])),
+        ("name=10.0.0.0/8".to_owned(), set(&[])),
+        ("name=*".to_owned(), set(&[&a, &b, &c, &d])),
+        (format!("serial={}", colons.to_uppercase()), set(&[&a])),
+        (format!("account={}", id(&one)), set(&[&a, &b, &c])),
+        ("profile=shortlived".to_owned(), set(&[&b])),
+        ("profile=client".to_owned(), set(&[])),
+        (format!("issuer={issuer}"), set(&[&a, &b, &c, &d])),
+        ("status=current".to_owned(), set(&[&a, &b, &c, &d])),
+        ("status=valid".to_owned(), set(&[&a, &b, &d])),
+        ("status=revoked".to_owned(), set(&[&c])),
+        ("status=expired".to_owned(), set(&[])),
+        ("status=all".to_owned(), set(&[&a, &b, &c, &d])),
+        (format!("ends_before={middle}"), set(&[&b])),
+        (format!("ends_after={middle}&name=*"), set(&[&a, &c, &d])),
+        (format!("account={}&status=valid&ends_after={middle}&q=a.test", id(&one)), set(&[&a])),
+        (format!("account={}&name=a.test", id(&two)), set(&[])),
+    ] {
+        assert_eq!(found(&desk, &query), wanted, "{query}");
+    }
+    // The short-lived one ends.
+    desk.world.pass(DAY * 20);
+    for (query, wanted) in [
+        ("", set(&[&a, &c, &d])),
+        ("status=expired", set(&[&b])),
+        ("status=all", set(&[&a, &b, &c, &d])),
+        ("status=valid", set(&[&a, &d])),
+        ("status=expired&ends_after=2030-01-01T00:00:00Z", set(&[])),
+        ("status=all&q=b.test", set(&[&b])),
+    ] {
+        assert_eq!(found(&desk, query), wanted, "{query}");
+    }
+    assert_eq!(desk.see(&format!("certificates/{b}"))["status"], "expired");
+}
+
+#[test]
+fn the_ends_that_are_asked_for_are_those_seconds() {
+    let desk = Desk::new();
+    let (_, serial) = issue(&desk.client(), &["a.test"], json!({}));
+    let end = desk.see(&format!("certificates/{serial}"))["not_after"].as_str().unwrap().to_owned();
+    let later = selvedge::values::Time::parse_rfc3339(&end).unwrap().plus(Duration::from_secs(1)).rfc3339();
+    assert_eq!(found(&desk, &format!("ends_after={end}")).len(), 1, "then or later");
+    assert_eq!(found(&desk, &format!("ends_after={later}")).len(), 0);
+    assert_eq!(found(&desk, &format!("ends_before={end}")).len(), 0, "before then");
+    assert_eq!(found(&desk, &format!("ends_before={later}")).len(), 1);
+}
+
+#[test]
+fn a_certificate_is_shown_with_all_that_is_known_of_it() {
+    let desk = Desk::new();
+    let client = desk.client();
+    let (_, order) = client.ready_order(&["a.test"]);
+    let key = new_key(SigAlg::Es256);
+    let finished = client.finalize(&order, &CsrShape::dns(&["a.test"]).build(&key)).is(200).json();
+    let chain = client.download(&finished);
+    let leaf = pem::read_certificates(&chain).unwrap().remove(0);
+    let serial = selvedge::pki::certificate::parse_presented(&leaf).unwrap().serial.hex();
+    let shown = desk.see(&format!("certificates/{serial}"));
+    assert_eq!(shown["names"], json!(["a.test"]));
+    assert_eq!(shown["account"], client.account().rsplit('/').next().unwrap());
+    assert_eq!(
+        (&shown["status"], &shown["revoked"], &shown["renewed"]),
+        (&"valid".into(), &Value::Null, &false.into())
+    );
+    let info = desk.world.ask("GET", &format!("/acme/renewal-info/{}", client.cert_id(&leaf))).is(200).json();
+    assert_eq!(shown["renewal"], info["suggestedWindow"]);
+    let downloaded = desk.get(&format!("certificates/{serial}/pem")).is(200);
+    assert_eq!(downloaded.text(), chain);
+    // What renews it ends later.
+    desk.world.pass(DAY);
+    let (_, newer) = issue(&client, &["a.test"], json!({}));
+    assert_eq!(desk.see(&format!("certificates/{serial}"))["renewed"], true);
+    assert_eq!(desk.see(&format!("certificates/{newer}"))["renewed"], false);
+    let (_, other) = issue(&client, &["a.test", "b.test"], json!({}));
+    assert_eq!(desk.see(&format!("certificates/{other}"))["renewed"], false, "other names");
+    for unknown in ["certificates/0a", "certificates/0a/pem"] {
+        desk.get(unknown).refused(404, Kind::Malformed);
+    }
+    desk.post("certificates/0a/revoke", &json!({})).refused(404, Kind::Malformed);
+}
+
+#[test]
+fn a_table_has_the_same_page_by_page() {
+    let desk = Desk::new();
+    let (_, _, serials) = stocked(&desk);
+    let (mut lines, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let page = desk.get(&format!("certificates?format=csv&limit=3&cursor={cursor}")).is(200);
+        assert_eq!(page.header("Content-Type"), Some("text/csv; charset=utf-8"));
+        let mut rows = page.text().split_terminator("\r\n").map(str::to_owned);
+        assert!(rows.next().unwrap().starts_with("serial,names,"));
+        lines.extend(rows);
+        match page.header("Selvedge-Next") {
+            Some(next) => cursor = next.to_owned(),
+            None => break,
+        }
+    }
+    assert_eq!(lines.len(), 4);
+    for serial in serials {
+        assert!(lines.iter().any(|line| line.starts_with(&format!("\"{serial}\","))), "{lines:?}");
+    }
+    assert!(lines.iter().all(|line| line.split("\",\"").count() == 10), "{lines:?}");
+    desk.get("certificates?format=json").is(200).json();
+}
+
+#[test]
+fn a_certificate_is_revoked_once() {
+    let desk = Desk::new();
+    let client = desk.client();
+    for reason in [None, Some(0), Some(1), Some(3), Some(4), Some(5)] {
+        let (leaf, serial) = issue(&client, &["a.test"], json!({}));
+        let path = format!("certificates/{serial}/revoke");
+        for wrong in [json!({ "reason": 2 }), json!({ "reason": 6 }), json!({ "reason": 99 }), json!({ "reason": -1 })]
+        {
+            desk.post(&path, &wrong).refused(400, Kind::BadRevocationReason);
+        }
+        for wrong in [json!({ "reason": "1" }), json!({ "reason": null }), json!({ "reason": 1.5 })] {
+            desk.post(&path, &wrong).refused(400, Kind::Malformed);
+        }
+        let body = reason.map_or(json!({}), |reason| json!({ "reason": reason }));
+        let shown = desk.post(&path, &body).is(200).json();
+        let noted = reason.filter(|reason| *reason > 0);
+        assert_eq!((&shown["status"], shown["revoked"]["by"].as_str()), (&"revoked".into(), Some("operator: ada")));
+        assert_eq!(shown["revoked"]["reason"].as_i64().filter(|reason| *reason > 0), noted);
+        desk.post(&path, &body).refused(409, Kind::AlreadyRevoked);
+        client.revoke(&leaf, None).refused(400, Kind::AlreadyRevoked);
+    }
+    assert_eq!(desk.noted(2), ["certificate.revoke asked", "certificate.revoke refused"]);
+}
+
+#[test]
+fn what_has_expired_is_not_revoked() {
+    let desk = Desk::new();
+    let (_, serial) = issue(&desk.client(), &["a.test"], json!({ "profile": "shortlived" }));
+    desk.world.pass(DAY * 30);
+    desk.post(&format!("certificates/{serial}/revoke"), &json!({ "reason": 4 })).is(409);
+    assert_eq!(desk.see(&format!("certificates/{serial}"))["revoked"], Value::Null);
+}
+
+#[test]
+fn a_compromised_key_is_refused_from_then_on() {
+    let desk = Desk::new();
+    let (client, key) = (desk.client(), new_key(SigAlg::Es256));
+    let leaf = client.issue(&["a.test"], &key);
+    let serial = selvedge::pki::certificate::parse_presented(&leaf).unwrap().serial.hex();
+    desk.post(&format!("certificates/{serial}/revoke"), &json!({ "reason": 1 })).is(200);
+    let (_, order) = client.ready_order(&["b.test"]);
+    client.finalize(&order, &CsrShape::dns(&["b.test"]).build(&key)).refused(400, Kind::BadPublicKey);
+    client.finalize(&order, &CsrShape::dns(&["b.test"]).build(&new_key(SigAlg::Es256))).is(200);
+}
+
+#[test]
+fn the_list_of_its_shard_has_a_revoked_one() {
+    let desk = Desk::new();
+    let (leaf, serial) = issue(&desk.client(), &["a.test"], json!({}));
+    let url = selvedge::pki::certificate::parse_presented(&leaf).unwrap();
+    assert!(!url.spki_der.is_empty());
+    let lists = |desk: &Desk| -> Vec<Vec<u8>> {
+        desk.world.run_due_alarms();
+        let issuer = desk.world.issuer().id().to_owned();
+        let urls = (0..4).map(|shard| desk.world.urls().crl(&issuer, shard));
+        let path = |url: String| url.strip_prefix(BASE).or(url.strip_prefix("http://ca.test")).unwrap().to_owned();
+        urls.map(|url| desk.world.ask("GET", &path(url)))
+            .filter(|answered| answered.status() == 200)
+            .map(|answered| match answered.response.body {
+                Body::Bytes(der) => der,
+                Body::Text(_) => Vec::new(),
+            })
+            .collect()
+    };
+    let octets = data_encoding::HEXLOWER.decode(serial.as_bytes()).unwrap();
+    let listed = |desk: &Desk| lists(desk).iter().any(|der| der.windows(octets.len()).any(|part| part == octets));
+    assert!(!listed(&desk));
+    desk.post(&format!("certificates/{serial}/revoke"), &json!({})).is(200);
+    desk.world.live(Duration::from_secs(11));
+    assert!(listed(&desk));
+}

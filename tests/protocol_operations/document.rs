@@ -1,0 +1,161 @@
+//! docs/openapi.json held against the code.
+
+use super::desk::{CONTRACT, Desk, issue};
+use selvedge::acme::Kind;
+use selvedge::ca::admin::routes::{AdminRoute, PREFIX};
+use selvedge::pki::Serial;
+use selvedge::values::Id;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+
+fn document() -> Value {
+    serde_json::from_str(&fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/openapi.json")).unwrap())
+        .unwrap()
+}
+
+/// All routes.
+fn routes() -> Vec<AdminRoute> {
+    let (serial, id, name) = (Serial::from_hex("0a").unwrap(), Id::from_random([1; 16]), "x".to_owned());
+    let all = vec![
+        AdminRoute::Status,
+        AdminRoute::ExternalAccounts,
+        AdminRoute::ExternalAccount(name.clone()),
+        AdminRoute::Certificates,
+        AdminRoute::Certificate(serial.clone()),
+        AdminRoute::Pem(serial.clone()),
+        AdminRoute::Revoke(serial),
+        AdminRoute::Accounts,
+        AdminRoute::Account(id.clone()),
+        AdminRoute::Deactivate(id),
+        AdminRoute::Replacements,
+        AdminRoute::Withdraw(name),
+        AdminRoute::Policy,
+        AdminRoute::Restore,
+        AdminRoute::Check,
+        AdminRoute::Shadow,
+        AdminRoute::Audit,
+        AdminRoute::Notices,
+        AdminRoute::TestNotice,
+        AdminRoute::Calendar,
+    ];
+    // The compiler names a route that is missing here.
+    for route in &all {
+        match route {
+            AdminRoute::Status | AdminRoute::ExternalAccounts | AdminRoute::ExternalAccount(_) => {}
+            AdminRoute::Certificates | AdminRoute::Certificate(_) | AdminRoute::Pem(_) | AdminRoute::Revoke(_) => {}
+            AdminRoute::Accounts | AdminRoute::Account(_) | AdminRoute::Deactivate(_) => {}
+            AdminRoute::Replacements | AdminRoute::Withdraw(_) => {}
+            AdminRoute::Policy | AdminRoute::Restore | AdminRoute::Check | AdminRoute::Shadow => {}
+            AdminRoute::Audit | AdminRoute::Notices | AdminRoute::TestNotice | AdminRoute::Calendar => {}
+        }
+    }
+    all
+}
+
+#[test]
+fn the_document_has_the_paths_and_methods_of_the_code() {
+    let document = document();
+    let mut written = BTreeMap::new();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        let methods: BTreeSet<String> = methods.as_object().unwrap().keys().map(|name| name.to_uppercase()).collect();
+        written.insert(path.clone(), methods);
+    }
+    let known = routes().into_iter().map(|route| {
+        let (methods, path) = route.described();
+        assert!(path.starts_with(PREFIX), "{path}");
+        let methods = methods.split(", ").filter(|name| *name != "HEAD").map(str::to_owned).collect();
+        (path.to_owned(), methods)
+    });
+    assert_eq!(known.collect::<BTreeMap<String, BTreeSet<String>>>(), written);
+}
+
+/// What is put into action elsewhere, and is in the document already.
+fn elsewhere(path: &str) -> bool {
+    path.contains("/notices") || path.contains("/calendar")
+}
+
+#[test]
+fn every_operation_of_the_document_is_answered_and_takes_the_query_that_is_written_there() {
+    let desk = Desk::new();
+    let client = desk.client();
+    let account = client.account().rsplit('/').next().unwrap();
+    let (_, serial) = issue(&client, &["a.test"], json!({}));
+    desk.key(&json!({ "kid": "team" }));
+    let replacement = desk.post("replacements", &json!({ "name": "*" })).is(201).json();
+    desk.post("policy", &json!({})).is(201);
+    for (template, methods) in document()["paths"].as_object().unwrap() {
+        let id = if template.contains("/accounts/") { account } else { replacement["id"].as_str().unwrap() };
+        let path = template.replace("{kid}", "team").replace("{serial}", &serial).replace("{id}", id);
+        let path = path.strip_prefix(PREFIX).unwrap();
+        for (method, operation) in methods.as_object().unwrap() {
+            let body = match path {
+                "policy/check" => json!({ "identifiers": ["a.test"] }),
+                "replacements" => json!({ "name": "*" }),
+                _ => json!({}),
+            };
+            let body = (method == "post").then(|| body.to_string());
+            let ask = |query: &str| {
+                let path = format!("{path}{query}");
+                desk.world.send(desk.request(&method.to_uppercase(), &path, body.as_deref()))
+            };
+            if elsewhere(template) {
+                continue;
+            }
+            desk.send(desk.request(&method.to_uppercase(), path, body.as_deref()));
+            assert!(ask("").status() < 300 || template.ends_with("/revoke"), "{method} {template}: {}", ask("").text());
+            let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
+            for parameter in parameters.iter().filter(|parameter| parameter["in"] == "query") {
+                let name = parameter["name"].as_str().unwrap();
+                let answered = ask(&format!("?{name}=%01"));
+                assert!(!answered.text().contains("means nothing"), "{method} {template}: {name}");
+            }
+            let detail = ask("?unheard-of=1").refused(400, Kind::Malformed).detail();
+            let (_, there) = detail.split_once("means nothing: ").unwrap();
+            let there: BTreeSet<&str> =
+                there.trim_end_matches('.').split(", ").filter(|name| *name != "there is none here").collect();
+            let written = parameters.iter().filter(|parameter| parameter["in"] == "query");
+            assert_eq!(
+                there,
+                written.map(|parameter| parameter["name"].as_str().unwrap()).collect(),
+                "{method} {template}"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_reference_in_the_document_leads_somewhere_and_nothing_is_left_over() {
+    let document = document();
+    let text = document.to_string();
+    let mut used = BTreeSet::new();
+    for part in text.split("\"$ref\":\"#").skip(1) {
+        let at = part.split('"').next().unwrap();
+        assert!(document.pointer(at).is_some(), "{at}");
+        used.insert(at.to_owned());
+    }
+    for kind in ["schemas", "responses"] {
+        for name in document["components"][kind].as_object().unwrap().keys() {
+            assert!(used.contains(&format!("/components/{kind}/{name}")), "{kind} {name}");
+        }
+    }
+}
+
+#[test]
+fn every_post_of_the_document_says_what_a_body_is_refused_with() {
+    for (path, methods) in document()["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            let mut wanted = vec!["400", "401", "429", "5XX"];
+            if method == "post" {
+                wanted.extend(["413", "415"]);
+            }
+            if path.contains('{') {
+                wanted.push("404");
+            }
+            for status in wanted {
+                assert!(operation["responses"].get(status).is_some(), "{method} {path}: {status}");
+            }
+        }
+    }
+    assert!(CONTRACT.operation("GET /admin/v1/status").is_ok());
+}
