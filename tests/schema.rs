@@ -2,21 +2,29 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
 
 use selvedge::acme::account::{ExternalUse, KeyOwner, VoidAccount};
+use selvedge::acme::act::{AuditEnd, AuditRecord};
 use selvedge::acme::crl::{CrlRecord, RevokedRecord, ShardRecord};
+use selvedge::acme::external_key::{ExternalKeyEntry, ExternalKeyRecord};
+use selvedge::acme::inventory::{EndingRecord, IndexedRecord, LatestRecord, MemberRecord, ReplaceRecord};
 use selvedge::acme::ledger::{CompromisedKey, LedgerEntry};
 use selvedge::acme::limit::{FailingRecord, LimitRecord};
 use selvedge::acme::metrics::CountersRecord;
 use selvedge::acme::nonce::RedeemedNonce;
 use selvedge::acme::notice::{Failure, NoticeKind, NoticeRecord};
 use selvedge::acme::persist::PersistRecord;
+use selvedge::acme::policies::{CalendarRecord, FindingRecord, PolicyRecord, ShadowRecord};
 use selvedge::acme::reuse::{PlacedRecord, ProofRecord};
 use selvedge::acme::{AccountRecord, AuthorizationRecord, CertificateRecord, OrderRecord};
+use selvedge::ca::address::ClientAddress;
+use selvedge::ca::admin::tokens::AdminTokens;
 use selvedge::ca::external::ExternalAccounts;
+use selvedge::ca::http::Request;
 use selvedge::ca::jobs::{JobRecord, Work};
 use selvedge::ca::limits::Limits;
 use selvedge::ca::metrics::Token;
 use selvedge::ca::testing::{Client, World, new_key};
 use selvedge::jose::testing::ClientKey;
+use selvedge::pki::certificate::parse_presented;
 use selvedge::policy::Policy;
 use selvedge::store::{Keeping, Record, key_of};
 use selvedge::values::{Id, SigAlg, Time, b64};
@@ -75,6 +83,19 @@ fn golden_examples_are_read_and_written_back_and_no_record_is_without_one() {
         golden::<PersistRecord>(),
         golden::<ProofRecord>(),
         golden::<PlacedRecord>(),
+        golden::<AuditRecord>(),
+        golden::<AuditEnd>(),
+        golden::<ExternalKeyEntry>(),
+        golden::<ExternalKeyRecord>(),
+        golden::<EndingRecord>(),
+        golden::<LatestRecord>(),
+        golden::<IndexedRecord>(),
+        golden::<ReplaceRecord>(),
+        golden::<MemberRecord>(),
+        golden::<PolicyRecord>(),
+        golden::<ShadowRecord>(),
+        golden::<FindingRecord>(),
+        golden::<CalendarRecord>(),
     ]);
     let folders = fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap());
     let folders = folders.filter(|entry| entry.path().is_dir()).map(|entry| entry.file_name().into_string().unwrap());
@@ -134,17 +155,82 @@ fn what_is_stored_fits_its_schema() {
         check(&prefix, &serde_json::from_str(&json).unwrap());
         seen.insert(prefix);
     }
-    let wanted = "account authz cert compromised counters crl failing limit nonce order owner persist placed proof \
-                   revoked serial shard use";
+    let wanted = "account authz cert compromised counters crl ending failing indexed latest limit member nonce order \
+                  owner persist placed proof revoked serial shard use";
     let wanted: BTreeSet<String> = wanted.split(' ').map(str::to_owned).collect();
     assert_eq!(seen, wanted);
+}
+
+/// What an operator asks for, in this order: path and body. `{serial}` and `{replacement}` are of what was there before.
+const ASKED: &[(&str, &str)] = &[
+    ("external-accounts", r#"{"kid":"a"}"#),
+    (
+        "external-accounts",
+        r#"{"kid":"b","note":"x","uses":"many","policy":{"allow":["*"]},"expires":"2027-01-31T00:00:00Z"}"#,
+    ),
+    ("external-accounts", "{}"),
+    ("external-accounts/a", r#"{"disabled":true,"policy":{}}"#),
+    ("certificates/{serial}/revoke", r#"{"reason":1}"#),
+    ("replacements", r#"{"name":"*","profile":"default","reason":"x","explanation":"https://a.test/"}"#),
+    ("replacements/{replacement}/withdraw", "{}"),
+    ("replacements", r#"{"name":"*.test"}"#),
+    ("policy?note=x", r#"{"allow":["*"]}"#),
+    ("policy/restore", r#"{"version":0}"#),
+    ("policy/shadow", r#"{"deny":["*.shadow.test"]}"#),
+    ("policy", "{"),
+];
+
+#[test]
+fn what_operators_leave_behind_fits_its_schema() {
+    let token = "an-admin-token-of-sufficient-length";
+    let world = World::new().reconfigured(|settings| {
+        settings.admin = AdminTokens::read(Some(&json!({ "ada": token }).to_string())).unwrap();
+        settings.external.more = true;
+    });
+    let client = Client::registered(&world);
+    let leaf = client.issue(&["example.test"], &new_key(SigAlg::Es256));
+    let serial = parse_presented(&leaf).unwrap().serial.hex();
+    let mut replacement = String::new();
+    for (path, body) in ASKED {
+        let path = path.replace("{serial}", &serial).replace("{replacement}", &replacement);
+        let answered = world.send(Request {
+            method: "POST".to_owned(),
+            path: format!("/admin/v1/{path}"),
+            content_type: Some("application/json".to_owned()),
+            authorization: Some(format!("Bearer {token}")),
+            address: Some(ClientAddress::of([192, 0, 2, 1].into())),
+            body: Some(body.as_bytes().to_vec()),
+            ..Request::default()
+        });
+        assert_eq!(answered.status() < 300, *body != "{", "{path}: {}", answered.text());
+        replacement = answered.json()["id"].as_str().unwrap_or_default().to_owned();
+    }
+    let found = FindingRecord {
+        identifier: "a.shadow.test".to_owned(),
+        rule: "deny".to_owned(),
+        account: Id::from_random([1; 16]),
+        count: 1,
+        last: world.now(),
+    };
+    world.put("operations/ca", "x", &found);
+    world.put("operations/ca", "", &CalendarRecord { moved: 2 });
+    let mut seen = BTreeSet::new();
+    for ((_, key), json) in world.rows() {
+        let prefix = key.split('/').next().unwrap().to_owned();
+        check(&prefix, &serde_json::from_str(&json).unwrap());
+        seen.insert(prefix);
+    }
+    for wanted in "audit audited calendar external finding key policy replace shadow".split(' ') {
+        assert!(seen.contains(wanted), "{wanted}");
+    }
 }
 
 #[test]
 fn every_kind_of_job_fits_the_schema() {
     let id = || Id::from_random([1; 16]);
     let key = "ab".repeat(32);
-    for work in [Work::Validate(id(), "dns-01".into()), Work::Issue(id()), Work::Condemn(key, "0a".into())] {
+    let condemn = Work::Condemn(key, "0a".into());
+    for work in [Work::Validate(id(), "dns-01".into()), Work::Issue(id()), condemn, Work::Index] {
         check("job", &serde_json::to_value(JobRecord { work, due: Time::from_secs(1), attempts: 1 }).unwrap());
     }
 }

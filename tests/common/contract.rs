@@ -15,6 +15,9 @@ pub struct Request {
     pub query: Vec<(String, String)>,
 }
 
+/// An operation, what the path chooses, and the query.
+type Found<'a> = (&'a Value, String, Vec<(String, String)>);
+
 impl Request {
     pub fn query(&self, name: &str) -> Option<&str> {
         self.query.iter().find(|(one, _)| one == name).map(|(_, value)| value.as_str())
@@ -52,7 +55,7 @@ impl Contract {
     }
 
     /// The operation at a method and target, what its path chooses, and the query.
-    fn find(&self, line: &str) -> Result<(&Value, String, Vec<(String, String)>), String> {
+    fn find(&self, line: &str) -> Result<Found<'_>, String> {
         let (method, target) = line.split_once(' ').ok_or("no method")?;
         let url = url::Url::parse(&format!("http://x{target}")).map_err(|error| error.to_string())?;
         let parts: Vec<&str> = url.path().split('/').collect();
@@ -127,6 +130,7 @@ fn the_judge_refuses_what_the_contract_does_not_have() {
     let contract = Contract::read();
     let judged = |line: &str, body: &str| contract.request(line, Some("application/json"), body);
     assert_eq!(judged("GET /admin/v1/certificates/0a/pem", "").unwrap().operation, "downloadCertificate");
+    assert_eq!(contract.operation("GET /admin/v1/status").unwrap(), "status");
     assert_eq!(judged("POST /admin/v1/policy/check", r#"{"identifiers":["a"]}"#).unwrap().operation, "checkPolicy");
     for (line, body) in [
         ("GET /admin/v1/nothing", ""),

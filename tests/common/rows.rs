@@ -6,9 +6,30 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
-/// The kinds of records that have no end: accounts, whose a key is, certificates, the ledger, CRLs, compromised keys, sums
-/// for the operator.
-const LASTING: [&str; 8] = ["account", "owner", "cert", "serial", "shard", "crl", "compromised", "counters"];
+/// The kinds of records that have no end: accounts, whose a key is, certificates, the ledger with its inventory, CRLs,
+/// compromised keys, sums for the operator, what operators did and decided.
+const LASTING: [&str; 20] = [
+    "account",
+    "owner",
+    "cert",
+    "serial",
+    "ending",
+    "latest",
+    "indexed",
+    "shard",
+    "crl",
+    "compromised",
+    "counters",
+    "member",
+    "audit",
+    "audited",
+    "external",
+    "key",
+    "policy",
+    "shadow",
+    "finding",
+    "calendar",
+];
 
 /// What was found.
 #[derive(Deserialize)]

@@ -198,6 +198,20 @@ fn a_compromised_key_is_refused_from_then_on() {
 }
 
 #[test]
+fn a_key_that_turns_out_to_be_compromised_outdoes_another_reason() {
+    let desk = Desk::new();
+    let (client, key) = (desk.client(), new_key(SigAlg::Es256));
+    let leaf = client.issue(&["a.test"], &key);
+    let path =
+        format!("certificates/{}/revoke", selvedge::pki::certificate::parse_presented(&leaf).unwrap().serial.hex());
+    desk.post(&path, &json!({ "reason": 4 })).is(200);
+    assert_eq!(desk.post(&path, &json!({ "reason": 1 })).is(200).json()["revoked"]["reason"], 1);
+    desk.post(&path, &json!({ "reason": 4 })).refused(409, Kind::AlreadyRevoked);
+    let (_, order) = client.ready_order(&["b.test"]);
+    client.finalize(&order, &CsrShape::dns(&["b.test"]).build(&key)).refused(400, Kind::BadPublicKey);
+}
+
+#[test]
 fn the_list_of_its_shard_has_a_revoked_one() {
     let desk = Desk::new();
     let (leaf, serial) = issue(&desk.client(), &["a.test"], json!({}));
