@@ -78,6 +78,37 @@ pub const REQUESTS: Texts = &[
     ("unknown", "POST\n/nothing\napplication/jose+json\n{}"),
 ];
 
+pub const OPERATIONS: Texts = &[
+    ("status", "GET\nstatus\n"),
+    (
+        "certificates",
+        "GET\ncertificates?q=a&name=*.a.test&status=all&ends_after=2027-01-31T00:00:00Z&limit=3&format=csv\n",
+    ),
+    ("cursor", "GET\ncertificates?serial=0a:1b&cursor=001803294999-4a\n"),
+    ("query-odd", "GET\ncertificates?name=%EE%80%80%00&q=+%\n"),
+    ("lists", "HEAD\naccounts?limit=200&cursor=0001795521600000-x\n"),
+    ("audit", "GET\naudit?cursor=3&limit=1\n"),
+    (
+        "key",
+        "POST\nexternal-accounts\n{\"kid\":\"a\",\"uses\":\"many\",\"expires\":\"2027-01-31T00:00:00Z\",\"policy\":{}}",
+    ),
+    ("key-change", "POST\nexternal-accounts/team\n{\"disabled\":true,\"policy\":null,\"note\":\"\u{fc}\"}"),
+    ("kid-dots", "POST\nexternal-accounts\n{\"kid\":\"..\"}"),
+    ("revoke", "POST\ncertificates/0a/revoke\n{\"reason\":1}"),
+    ("replace", "POST\nreplacements\n{\"name\":\"10.0.0.0/8\",\"explanation\":\"https://a.test/\"}"),
+    ("policy", "POST\npolicy?note=x\n{\"allow\":[\"*.a.test\"],\"max_lifetime\":\"48h\"}"),
+    ("policy-twice", "POST\npolicy\n{\"allow\":[],\"allow\":[]}"),
+    ("restore", "POST\npolicy/restore\n{\"version\":0}"),
+    (
+        "check",
+        "POST\npolicy/check\n{\"identifiers\":[\"*.a.test\",\"::1\"],\"external_account\":\"team\",\"profile\":\"client\",\"document\":{\"deny\":[\"*\"]}}",
+    ),
+    ("shadow", "POST\npolicy/shadow\nnull"),
+    ("array", "POST\npolicy\n[[[[[[[[[[[[[[[["),
+    ("options", "OPTIONS\npolicy\n"),
+    ("unknown", "POST\nnothing\n{}"),
+];
+
 pub const PAYLOADS: Texts = &[
     ("new-order", "/acme/new-order\n{\"identifiers\":[{\"type\":\"dns\",\"value\":\"a.test\"}]}"),
     (

@@ -13,7 +13,7 @@ use selvedge::jose::testing::ClientKey;
 use selvedge::values::SigAlg;
 use serde_json::{Value, json};
 use std::str::FromStr;
-use texts::{CAA, HTTP, IDENTIFIERS, PAYLOADS, REQUESTS, ROUTES};
+use texts::{CAA, HTTP, IDENTIFIERS, OPERATIONS, PAYLOADS, REQUESTS, ROUTES};
 
 /// Target, name, input.
 pub type Seed = (&'static str, String, Vec<u8>);
@@ -39,6 +39,7 @@ pub fn all() -> Vec<Seed> {
     add("nonces", nonces());
     add("routes", texts(ROUTES));
     add("requests", texts(REQUESTS));
+    add("operations", texts(OPERATIONS));
     add("payloads", payloads());
     seeds
 }

@@ -5,6 +5,7 @@
 //! where the parser's faults become one. Anything else is a panic, which both runners report.
 
 mod network;
+mod operations;
 
 use super::answered::{Answered, check_problem};
 use super::client::Client;
@@ -22,6 +23,7 @@ use crate::pki::{certificate, csr};
 use crate::values::native_crypto::{NativeCrypto, NativeKey};
 use crate::values::{Identifier, SigAlg};
 pub use network::{caa, dns, http, tls_certificate, tls_server};
+pub use operations::operations;
 use std::fmt::Display;
 use std::future::Future;
 
@@ -46,6 +48,7 @@ pub const TARGETS: &[Target] = &[
     ("routes", routes),
     ("requests", requests),
     ("payloads", payloads),
+    ("operations", operations),
 ];
 
 /// The longest clause that a fault may say of itself: what it quotes of an input has to be cut.
