@@ -6,6 +6,7 @@
 
 pub mod account;
 pub mod address;
+pub mod admin;
 pub mod agreement;
 pub mod alarm;
 pub mod authority;

@@ -1,0 +1,3 @@
+//! Operations: what the operator sees and does while the CA runs.
+
+pub mod page;
