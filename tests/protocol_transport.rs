@@ -181,9 +181,17 @@ fn h10_no_user_agent_is_asked_for_and_h11_relations_have_lines_of_their_own() {
 #[test]
 fn n07_h10_no_other_header_of_a_request_reaches_the_ca() {
     let client = Client::registered(&World::new());
-    // The other two are for limits and for the operator: they decide nothing of ACME.
-    let Request { method: _, path: _, content_type: _, authorization: _, if_none_match: _, address: _, body } =
-        client.sign(client.account(), None);
+    // The others are for limits, for the operator and for people's browsers: they decide nothing of ACME.
+    let Request {
+        method: _,
+        path: _,
+        content_type: _,
+        authorization: _,
+        accept: _,
+        if_none_match: _,
+        address: _,
+        body,
+    } = client.sign(client.account(), None);
     let path = client.account().strip_prefix(BASE).unwrap().to_owned();
     let content_type = Some("application/jose+json".to_owned());
     let request = Request { method: "POST".to_owned(), path, content_type, body, ..Request::default() };

@@ -275,6 +275,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             Some(
                 Route::NewAccount
                 | Route::Home
+                | Route::Style
+                | Route::Root(_)
                 | Route::Issuer(_)
                 | Route::Issuers
                 | Route::Crl(..)

@@ -21,6 +21,8 @@ pub struct Request {
     pub content_type: Option<String>,
     /// The `Authorization` header; nothing of ACME looks at it.
     pub authorization: Option<String>,
+    /// The `Accept` header of a GET: a page is shown to browsers, which ask for one.
+    pub accept: Option<String>,
     /// The `If-None-Match` header of a GET.
     pub if_none_match: Option<String>,
     /// Where it comes from, as far as that is known.

@@ -10,8 +10,12 @@ use crate::values::{Id, Time};
 /// What a path names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Route {
-    /// `/`: a word to whoever opens it in a browser.
+    /// `/`: for people, how this CA is used.
     Home,
+    /// The style sheet of the pages.
+    Style,
+    /// The root certificate, where it is configured.
+    Root(Encoding),
     /// The directory (RFC 8555 §7.1.1).
     Directory,
     /// newNonce (RFC 8555 §7.2).
@@ -56,12 +60,24 @@ pub enum Route {
     Crl(String, u16),
 }
 
+/// How a certificate is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    /// As its octets are.
+    Der,
+    /// As text.
+    Pem,
+}
+
 impl Route {
     /// Reads a path. `None` for one that no URL of ours has; a query is never part of one.
     pub fn parse(path: &str) -> Option<Self> {
         let mut parts = path.strip_prefix('/')?.split('/');
         let route = match (parts.next()?, parts.next()) {
             ("", None) => Self::Home,
+            ("page.css", None) => Self::Style,
+            ("root.crt", None) => Self::Root(Encoding::Der),
+            ("root.pem", None) => Self::Root(Encoding::Pem),
             ("directory", None) => Self::Directory,
             ("metrics", None) => Self::Metrics,
             ("issuer", Some(file)) => Self::Issuer(issuer_id(file.strip_suffix(".crt")?)?),
@@ -119,9 +135,14 @@ impl Route {
     /// The methods that the resource answers, for `Allow`. Only what RFC 8555 §6.3 lets anybody read takes a GET.
     pub fn allowed_methods(&self) -> &'static str {
         match self {
-            Self::Home | Self::Issuer(_) | Self::Issuers | Self::Crl(..) | Self::RenewalInfo(_) | Self::Metrics => {
-                "GET, HEAD"
-            }
+            Self::Home
+            | Self::Style
+            | Self::Root(_)
+            | Self::Issuer(_)
+            | Self::Issuers
+            | Self::Crl(..)
+            | Self::RenewalInfo(_)
+            | Self::Metrics => "GET, HEAD",
             Self::Directory | Self::NewNonce | Self::Agreement(..) | Self::Resumption(..) => "GET, HEAD, POST",
             Self::NewAccount
             | Self::NewOrder
@@ -144,6 +165,8 @@ impl Route {
     pub fn resource(&self) -> &'static str {
         match self {
             Self::Home => "home",
+            Self::Style => "style",
+            Self::Root(_) => "root",
             Self::Directory => "directory",
             Self::NewNonce => "new-nonce",
             Self::NewAccount => "new-account",
@@ -286,6 +309,24 @@ impl Urls {
     pub fn resumption(&self, pause: &Pause, proof: &str) -> String {
         let Pause { account, subject, since } = pause;
         self.of_path(&format!("/resume/{account}/{}/{subject}/{proof}", since.millis()))
+    }
+
+    /// The page for people.
+    pub fn home(&self) -> String {
+        self.of_path("/")
+    }
+
+    /// The style sheet of the pages.
+    pub fn style(&self) -> String {
+        self.of_path("/page.css")
+    }
+
+    /// The root certificate.
+    pub fn root(&self, encoding: Encoding) -> String {
+        self.of_path(match encoding {
+            Encoding::Der => "/root.crt",
+            Encoding::Pem => "/root.pem",
+        })
     }
 
     /// The overview of all issuers.

@@ -61,11 +61,11 @@ async fn read(request: web_sys::Request, address: Option<&str>) -> Result<http::
     let header = |name: &str| headers.get(name);
     let content_type = header("Content-Type")?;
     let get = |name: &str| if method == "POST" { Ok(None) } else { header(name) };
-    let (authorization, if_none_match) = (get("Authorization")?, get("If-None-Match")?);
+    let (authorization, accept, if_none_match) = (get("Authorization")?, get("Accept")?, get("If-None-Match")?);
     let address = address.map(header).transpose()?.flatten().as_deref().and_then(ClientAddress::from_header);
     let length = if method == "POST" { header("Content-Length")? } else { None };
     let body = if method == "POST" { read_body(&request, length).await? } else { Some(Vec::new()) };
-    Ok(http::Request { method, path, content_type, authorization, if_none_match, address, body })
+    Ok(http::Request { method, path, content_type, authorization, accept, if_none_match, address, body })
 }
 
 async fn read_body(request: &web_sys::Request, length: Option<String>) -> Result<Option<Vec<u8>>> {

@@ -1,7 +1,7 @@
 //! An attacker, a victim, and a resource of every kind: for the tests of what accounts see of each other.
 
 use selvedge::ca::pausing::Pause;
-use selvedge::ca::routes::Route;
+use selvedge::ca::routes::{Encoding, Route};
 use selvedge::ca::settings::TermsChange;
 use selvedge::ca::testing::{Client, CsrShape, Proof, START, World, new_key};
 use selvedge::jose::testing::ClientKey;
@@ -112,7 +112,10 @@ fn after(last: Option<&Route>, things: &Things) -> Option<Route> {
     let proof = || "A".repeat(43);
     Some(match last {
         None => Route::Home,
-        Some(Route::Home) => Route::Directory,
+        Some(Route::Home) => Route::Style,
+        Some(Route::Style) => Route::Root(Encoding::Der),
+        Some(Route::Root(Encoding::Der)) => Route::Root(Encoding::Pem),
+        Some(Route::Root(Encoding::Pem)) => Route::Directory,
         Some(Route::Directory) => Route::NewNonce,
         Some(Route::NewNonce) => Route::NewAccount,
         Some(Route::NewAccount) => Route::NewOrder,

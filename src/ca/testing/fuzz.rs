@@ -208,7 +208,9 @@ pub fn routes(data: &[u8]) {
 /// The URL of a resource.
 pub fn url_of(urls: &Urls, route: &Route) -> String {
     match route {
-        Route::Home => urls.of_path("/"),
+        Route::Home => urls.home(),
+        Route::Style => urls.style(),
+        Route::Root(encoding) => urls.root(*encoding),
         Route::Directory => urls.directory(),
         Route::NewNonce => urls.resource("new-nonce"),
         Route::NewAccount => urls.resource("new-account"),
