@@ -213,6 +213,8 @@ function askRevocation() {
   id("question").textContent =
     `Revoke the certificate with serial number ${shown.serial} for ${shown.names.join(", ")}? This cannot be undone.`;
   id("revoke-yes").textContent = `Revoke ${title(shown)}`;
+  // Not what was chosen for another one.
+  id("reason").value = "0";
   id("revoke").hidden = false;
   id("revoke-ask").hidden = true;
   id("reason").focus();
@@ -226,13 +228,15 @@ function keep() {
 
 /** Does something for the dialog, with `button` out of reach meanwhile. */
 async function working(button, work) {
+  const about = shown;
   button.disabled = true;
   id("detail-error").textContent = "";
   try {
     await work();
   } catch (problem) {
     if (problem.status === 401) fail(problem);
-    else id("detail-error").textContent = problem.message;
+    else if (id("detail").open && shown?.serial === about.serial) id("detail-error").textContent = problem.message;
+    else say(`${title(about)}: ${problem.message}`);
   } finally {
     button.disabled = false;
   }
