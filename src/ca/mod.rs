@@ -50,5 +50,6 @@ mod reuse;
 pub mod revocation;
 pub mod routes;
 pub mod settings;
+mod shadow;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;

@@ -67,7 +67,7 @@ fn nothing_in_the_files_is_inline_or_from_elsewhere() {
     }
     assert_eq!(index.matches("<script").count(), 1);
     for link in [values(&index, "src"), values(&index, "href")].concat() {
-        let local = link.starts_with('#') || link == "data:," || link == "/page.css" || asset(link).is_some();
+        let local = link.starts_with('#') || link == "data:," || link == "/page.css" || File::at(link).is_some();
         assert!(local, "{link}");
     }
     for (file, banned) in [
