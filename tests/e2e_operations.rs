@@ -130,6 +130,7 @@ fn complaints(browser: &Browser) -> Vec<String> {
 fn walk(scene: &Scene) {
     let browser = Browser::start(&[Path::new(scene.server.fact("root"))]);
     let origin = scene.server.fact("directory").trim_end_matches("/directory").to_owned();
+    browser.set_window(1280, 900);
     browser.open(&origin);
     let landing = browser.find("main").text();
     let print = openssl(&["-fingerprint", "-sha256"], Path::new(scene.server.fact("root")));
