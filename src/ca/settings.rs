@@ -4,6 +4,7 @@ use super::admin::tokens::AdminTokens;
 use super::authority::{Configured, Published, Root};
 use super::blocked::BlockedKeys;
 use super::caa;
+use super::events::RequestLog;
 use super::external::ExternalAccounts;
 use super::limits::Limits;
 use super::metrics::Token;
@@ -60,6 +61,8 @@ pub struct Settings {
     pub admin: AdminTokens,
     /// Who has it may read the metrics; without one there are none.
     pub metrics_token: Option<Token>,
+    /// Which lines are written of what happens.
+    pub request_log: RequestLog,
     /// On a test machine: responses say how many Durable Object calls they took.
     pub dev: bool,
     /// On a test machine: how many of a hundred good nonces are refused, 0 to [`MAX_REFUSED_NONCES`].
@@ -128,6 +131,7 @@ impl Settings {
             limits: Limits::read(value("RATE_LIMITS").as_deref())?,
             address_header: address_header(value)?,
             metrics_token: value("METRICS_TOKEN").map(|token| Token::read(&token)).transpose()?,
+            request_log: RequestLog::read(value("REQUEST_LOG").as_deref())?,
             policy,
             urls,
             issuers,

@@ -60,6 +60,7 @@ pub async fn operator<P: Ports>(ports: &P, request: &Request) -> Result<Operator
 
 /// Puts a wrong token into the audit record, if there were not too many lately. What fails there refuses nobody less.
 async fn record<P: Ports>(ports: &P, request: &Request, address: Option<String>) {
+    audit::count(ports, "sign-in", Outcome::Refused);
     if ports.memory().take(RECORDED, "operators/refused", ports.now()).is_err() {
         return;
     }
