@@ -188,6 +188,8 @@ fn n07_h10_no_other_header_of_a_request_reaches_the_ca() {
         content_type: _,
         authorization: _,
         access: _,
+        origin: _,
+        fetch_site: _,
         if_none_match: _,
         address: _,
         body,

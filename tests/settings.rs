@@ -219,6 +219,30 @@ fn the_log_of_requests_is_on_unless_something_else_is_said() {
 }
 
 #[test]
+fn operations_are_on_with_tokens_or_with_access() {
+    let on = |more: &[&(&'static str, String)]| {
+        let mut values = good();
+        values.extend(more.iter().map(|(name, value)| (*name, value.clone())));
+        read(&values, NOW).map(|settings| settings.operations_on())
+    };
+    let tokens = ("ADMIN_TOKENS", format!(r#"{{"ada":"{}"}}"#, "a".repeat(32)));
+    let team = ("ACCESS_TEAM", "https://team-a.cloudflareaccess.com".to_owned());
+    let audience = ("ACCESS_AUDIENCE", "0a".repeat(32));
+    assert_eq!(on(&[]), Ok(false));
+    assert_eq!(on(&[&tokens]), Ok(true));
+    assert_eq!(on(&[&team, &audience]), Ok(true));
+    assert_eq!(on(&[&tokens, &team, &audience]), Ok(true));
+    // Either makes it possible to make the keys that accounts are asked for.
+    let bound = ("EXTERNAL_ACCOUNT_REQUIRED", "true".to_owned());
+    assert_eq!(on(&[&bound, &team, &audience]), Ok(true));
+    assert!(on(&[&bound]).is_err());
+    for half in [&team, &audience] {
+        let refusal = on(&[half]).unwrap_err();
+        assert!(refusal.starts_with(half.0) && refusal.ends_with('.'), "{refusal}");
+    }
+}
+
+#[test]
 fn short_lives_are_for_dev_only() {
     let mut values = good();
     assert_eq!(read(&values, NOW).unwrap().life(Duration::from_secs(7200)), Duration::from_secs(7200));

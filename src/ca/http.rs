@@ -23,6 +23,10 @@ pub struct Request {
     pub authorization: Option<String>,
     /// The `Cf-Access-Jwt-Assertion` header, where operators are asked for.
     pub access: Option<String>,
+    /// The `Origin` header, where operators are asked for.
+    pub origin: Option<String>,
+    /// The `Sec-Fetch-Site` header, where operators are asked for.
+    pub fetch_site: Option<String>,
     /// The `If-None-Match` header of a GET.
     pub if_none_match: Option<String>,
     /// Where it comes from, as far as that is known.

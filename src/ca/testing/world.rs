@@ -105,6 +105,7 @@ impl World {
             limits: Limits::off(),
             address_header: None,
             admin: AdminTokens::default(),
+            access: None,
             metrics_token: None,
             request_log: RequestLog::default(),
             dev: false,
