@@ -23,6 +23,8 @@ pub struct Request {
     pub authorization: Option<String>,
     /// The `Cf-Access-Jwt-Assertion` header, where operators are asked for.
     pub access: Option<String>,
+    /// The `Accept` header of a GET: a page is shown to browsers, which ask for one.
+    pub accept: Option<String>,
     /// The `Origin` header, where operators are asked for.
     pub origin: Option<String>,
     /// The `Sec-Fetch-Site` header, where operators are asked for.

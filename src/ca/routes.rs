@@ -3,6 +3,7 @@
 //! One configured base URL is the source of all of them: clients sign the URL they ask, and account URLs stand in
 //! DNS for years, so they must not depend on what a proxy makes of the `Host` header.
 
+use super::admin::page::File;
 use super::admin::routes::{AdminRoute, PREFIX};
 use super::pausing::Pause;
 use crate::pki::Serial;
@@ -11,8 +12,12 @@ use crate::values::{Id, Time};
 /// What a path names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Route {
-    /// `/`: a word to whoever opens it in a browser.
+    /// `/`: for people, how this CA is used.
     Home,
+    /// The style sheet of the pages.
+    Style,
+    /// The root certificate, where it is configured.
+    Root(Encoding),
     /// The directory (RFC 8555 §7.1.1).
     Directory,
     /// newNonce (RFC 8555 §7.2).
@@ -55,8 +60,19 @@ pub enum Route {
     Issuers,
     /// The CRL of an issuer's shard, DER (RFC 5280 §4.2.1.13).
     Crl(String, u16),
+    /// A file of the operators' page.
+    Inventory(File),
     /// What operators ask.
     Admin(AdminRoute),
+}
+
+/// How a certificate is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    /// As its octets are.
+    Der,
+    /// As text.
+    Pem,
 }
 
 impl Route {
@@ -66,9 +82,15 @@ impl Route {
             let rest = rest.split_once('?').map_or(rest, |(rest, _)| rest);
             return AdminRoute::parse(rest).map(Self::Admin);
         }
+        if let Some(file) = File::at(path) {
+            return Some(Self::Inventory(file));
+        }
         let mut parts = path.strip_prefix('/')?.split('/');
         let route = match (parts.next()?, parts.next()) {
             ("", None) => Self::Home,
+            ("page.css", None) => Self::Style,
+            ("root.crt", None) => Self::Root(Encoding::Der),
+            ("root.pem", None) => Self::Root(Encoding::Pem),
             ("directory", None) => Self::Directory,
             ("metrics", None) => Self::Metrics,
             ("issuer", Some(file)) => Self::Issuer(issuer_id(file.strip_suffix(".crt")?)?),
@@ -126,9 +148,15 @@ impl Route {
     /// The methods that the resource answers, for `Allow`. Only what RFC 8555 §6.3 lets anybody read takes a GET.
     pub fn allowed_methods(&self) -> &'static str {
         match self {
-            Self::Home | Self::Issuer(_) | Self::Issuers | Self::Crl(..) | Self::RenewalInfo(_) | Self::Metrics => {
-                "GET, HEAD"
-            }
+            Self::Home
+            | Self::Inventory(_)
+            | Self::Style
+            | Self::Root(_)
+            | Self::Issuer(_)
+            | Self::Issuers
+            | Self::Crl(..)
+            | Self::RenewalInfo(_)
+            | Self::Metrics => "GET, HEAD",
             Self::Directory | Self::NewNonce | Self::Agreement(..) | Self::Resumption(..) => "GET, HEAD, POST",
             Self::Admin(route) => route.described().0,
             Self::NewAccount
@@ -152,6 +180,8 @@ impl Route {
     pub fn resource(&self) -> &'static str {
         match self {
             Self::Home => "home",
+            Self::Style => "style",
+            Self::Root(_) => "root",
             Self::Directory => "directory",
             Self::NewNonce => "new-nonce",
             Self::NewAccount => "new-account",
@@ -173,6 +203,7 @@ impl Route {
             Self::Issuer(_) => "issuer",
             Self::Issuers => "issuers",
             Self::Crl(..) => "crl",
+            Self::Inventory(_) => "inventory",
             Self::Admin(_) => "admin",
         }
     }
@@ -295,6 +326,24 @@ impl Urls {
     pub fn resumption(&self, pause: &Pause, proof: &str) -> String {
         let Pause { account, subject, since } = pause;
         self.of_path(&format!("/resume/{account}/{}/{subject}/{proof}", since.millis()))
+    }
+
+    /// The page for people.
+    pub fn home(&self) -> String {
+        self.of_path("/")
+    }
+
+    /// The style sheet of the pages.
+    pub fn style(&self) -> String {
+        self.of_path("/page.css")
+    }
+
+    /// The root certificate.
+    pub fn root(&self, encoding: Encoding) -> String {
+        self.of_path(match encoding {
+            Encoding::Der => "/root.crt",
+            Encoding::Pem => "/root.pem",
+        })
     }
 
     /// The overview of all issuers.

@@ -66,7 +66,7 @@ async fn read(request: web_sys::Request, address: Option<&str>) -> Result<http::
     let of_operators = |name: &str| if operators { header(name) } else { Ok(None) };
     let access = of_operators("Cf-Access-Jwt-Assertion")?;
     let (origin, fetch_site) = (of_operators("Origin")?, of_operators("Sec-Fetch-Site")?);
-    let (authorization, if_none_match) = (get("Authorization")?, get("If-None-Match")?);
+    let (authorization, accept, if_none_match) = (get("Authorization")?, get("Accept")?, get("If-None-Match")?);
     let address = address.map(header).transpose()?.flatten().as_deref().and_then(ClientAddress::from_header);
     let length = if method == "POST" { header("Content-Length")? } else { None };
     let body = if method == "POST" { read_body(&request, length).await? } else { Some(Vec::new()) };
@@ -76,6 +76,7 @@ async fn read(request: web_sys::Request, address: Option<&str>) -> Result<http::
         content_type,
         authorization,
         access,
+        accept,
         origin,
         fetch_site,
         if_none_match,

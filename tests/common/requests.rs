@@ -279,10 +279,13 @@ fn reads(scene: &Scene) -> Vec<Case<'_>> {
     ];
     for (name, method, url, status) in [
         ("home", "GET", "/", 200),
+        ("style sheet", "GET", "/page.css", 200),
+        ("root", "GET", "/root.crt", 200),
         ("directory", "GET", "/directory", 200),
         ("newNonce", "HEAD", &nonce, 200),
         ("issuer", "GET", &issuer, 200),
         ("issuers", "GET", "/issuers", 200),
+        ("inventory", "GET", "/admin", 200),
         ("crl", "GET", &list, 200),
         ("renewalInfo", "GET", &info, 200),
     ] {

@@ -17,6 +17,7 @@ pub mod external_keys;
 pub mod inventory;
 pub mod operation;
 pub mod operator;
+pub mod page;
 pub mod policies;
 pub mod replacements;
 pub mod routes;

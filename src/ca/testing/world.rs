@@ -6,7 +6,7 @@ use super::network::Network;
 use super::operations::Operations;
 use super::secrets::Secrets;
 use crate::ca::admin::tokens::AdminTokens;
-use crate::ca::authority::Published;
+use crate::ca::authority::{Published, Root};
 use crate::ca::blocked::BlockedKeys;
 use crate::ca::events::RequestLog;
 use crate::ca::external::ExternalAccounts;
@@ -81,7 +81,7 @@ impl World {
         let settings = Settings {
             urls: Urls::new(BASE),
             published: Some(Published::new("http://ca.test", 4)),
-            root: None,
+            root: Some(Root::read(&authority().0.certificate).expect("the root")),
             nonce_key: [7; 32],
             issuers: Issuers::one(Issuer::from_pem_chain(&authority().1.certificate).expect("the issuer")),
             problems: Vec::new(),
