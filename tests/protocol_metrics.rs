@@ -3,12 +3,17 @@
 
 use core::time::Duration;
 use selvedge::acme::Kind;
+use selvedge::ca::admin::tokens::AdminTokens;
 use selvedge::ca::http::Request;
 use selvedge::ca::limits::Limits;
 use selvedge::ca::metrics::Token;
-use selvedge::ca::testing::{Answered, Client, World};
+use selvedge::ca::testing::{Answered, Client, CsrShape, Proof, World, new_key};
+use selvedge::pki::certificate::parse_presented;
+use selvedge::values::SigAlg;
+use serde_json::{Value, json};
 
 const TOKEN: &str = "a-token-of-some-length";
+const ADMIN: &str = "an-admin-token-of-sufficient-length";
 
 fn world() -> World {
     World::new().reconfigured(|settings| {
@@ -55,6 +60,77 @@ fn metrics_count_responses_by_what_became_of_them_and_refusals_by_their_limit() 
     }
     assert_eq!(text.matches("# TYPE ").count(), 2, "{text}");
     assert!(!text.contains("a.test") && !text.contains(client.account()), "it names nobody: {text}");
+}
+
+#[test]
+fn metrics_count_what_becomes_of_certificates_validations_and_operations() {
+    let world = world().reconfigured(|settings| {
+        settings.limits = Limits::off();
+        settings.admin = AdminTokens::read(Some(&json!({ "ada": ADMIN }).to_string())).unwrap();
+    });
+    let client = Client::registered(&world);
+    let key = new_key(SigAlg::Es256);
+    let first = client.issue(&["a.test"], &key);
+    let second = client.issue_with(&["b.test"], json!({ "profile": "shortlived" }), &new_key(SigAlg::Es256));
+    client.fail("z.test");
+    client.revoke(&first, None).is(200);
+    client.revoke(&first, None).refused(400, Kind::AlreadyRevoked);
+    let serial = parse_presented(&second).unwrap().serial.hex();
+    let operate = |path: &str, body: Value, token: &str| {
+        world.send(Request {
+            method: "POST".to_owned(),
+            path: format!("/admin/v1/{path}"),
+            content_type: Some("application/json".to_owned()),
+            authorization: Some(format!("Bearer {token}")),
+            body: Some(body.to_string().into_bytes()),
+            ..Request::default()
+        })
+    };
+    operate(&format!("certificates/{serial}/revoke"), json!({ "reason": 4 }), ADMIN).is(200);
+    operate("external-accounts", json!({ "kid": "a b" }), ADMIN).is(400);
+    operate("external-accounts", json!({}), "a-token-that-nobody-has-and-nobody-had").is(401);
+    let (_, order) = client.ready_order(&["a.test"]);
+    world.sign_fault().from(0);
+    client.finalize(&order, &CsrShape::dns(&["a.test"]).build(&new_key(SigAlg::Es256))).is(200);
+    world.live(Duration::from_secs(120));
+    world.heal();
+    let (text, issuer) = (show(&world), world.issuer().id());
+    for (series, n) in [
+        (format!(r#"selvedge_certificates_issued_total{{profile="default",issuer="{issuer}"}}"#), 1),
+        (format!(r#"selvedge_certificates_issued_total{{profile="shortlived",issuer="{issuer}"}}"#), 1),
+        ("selvedge_issuances_failed_total".to_owned(), 1),
+        (r#"selvedge_revocations_total{by="account"}"#.to_owned(), 1),
+        (r#"selvedge_revocations_total{by="operator"}"#.to_owned(), 1),
+        (r#"selvedge_validations_total{type="http-01",outcome="valid"}"#.to_owned(), 2),
+        (r#"selvedge_validations_total{type="http-01",outcome="invalid"}"#.to_owned(), 1),
+        (r#"selvedge_operations_total{action="certificate.revoke",outcome="done"}"#.to_owned(), 1),
+        (r#"selvedge_operations_total{action="external-account.create",outcome="refused"}"#.to_owned(), 1),
+        (r#"selvedge_operations_total{action="sign-in",outcome="refused"}"#.to_owned(), 1),
+    ] {
+        assert_eq!(count(&text, &series), n, "{series} in {text}");
+    }
+    for private in ["a.test", "z.test", "ada", &serial, client.partition().trim_start_matches("account/")] {
+        assert!(!text.contains(private), "it names nobody: {private} in {text}");
+    }
+}
+
+/// Where a partition is alone in its isolate, no front sends what it counted.
+#[test]
+fn metrics_of_a_partition_are_sent_by_itself_beside_its_work() {
+    let world = world().reconfigured(|settings| settings.limits = Limits::off());
+    let client = Client::registered(&world);
+    let placed = client.new_order(&["a.test"]).is(201).json();
+    world.network().set_resolver_down(true);
+    let challenge = client.prove(&client.authorizations(&placed).remove(0).1, Proof::Dns);
+    client.post(challenge["url"].as_str().unwrap(), json!({})).is(200);
+    world.network().set_resolver_down(false);
+    world.run_tasks();
+    let stored = || world.records("counters").iter().map(|(_, record)| record.to_string()).collect::<String>();
+    assert!(!stored().contains(r#"outcome=\"valid\""#));
+    // Nobody asks anything any more: the alarm has the next try, and nothing but it sends what it counted.
+    world.pass(Duration::from_secs(11));
+    world.run_due_alarms();
+    assert!(stored().contains(r#"selvedge_validations_total{type=\"dns-01\",outcome=\"valid\"}":1"#), "{}", stored());
 }
 
 #[test]

@@ -189,6 +189,8 @@ fn n07_h10_no_other_header_of_a_request_reaches_the_ca() {
         authorization: _,
         access: _,
         accept: _,
+        origin: _,
+        fetch_site: _,
         if_none_match: _,
         address: _,
         body,

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
 
 use const_oid::db::rfc5280::ID_KP_EMAIL_PROTECTION;
+use selvedge::ca::events::RequestLog;
 use selvedge::ca::limits::Limits;
 use selvedge::ca::settings::{Settings, TermsChange};
 use selvedge::pki::ceremony::{create_intermediate, create_intermediate_for, create_root, cross_sign};
@@ -200,6 +201,45 @@ fn s02_limits_are_in_force_unless_something_else_is_said() {
     assert!(settings.metrics_token.is_some() && !format!("{settings:?}").contains("0123456789abcdef"));
     values.insert("CLIENT_ADDRESS_HEADER", "X-Real-IP".to_owned());
     assert_eq!(read(&values, NOW).unwrap().address_header.as_deref(), Some("X-Real-IP"));
+}
+
+#[test]
+fn the_log_of_requests_is_on_unless_something_else_is_said() {
+    let mut values = good();
+    assert_eq!(read(&values, NOW).unwrap().request_log, RequestLog::On);
+    for (text, log) in [("on", RequestLog::On), ("errors", RequestLog::Errors), ("off", RequestLog::Off)] {
+        values.insert("REQUEST_LOG", text.to_owned());
+        assert_eq!(read(&values, NOW).unwrap().request_log, log);
+    }
+    for wrong in ["", "yes", "On"] {
+        values.insert("REQUEST_LOG", wrong.to_owned());
+        let refusal = read(&values, NOW).unwrap_err();
+        assert!(refusal.starts_with("REQUEST_LOG is") && refusal.ends_with('.'), "{refusal}");
+    }
+}
+
+#[test]
+fn operations_are_on_with_tokens_or_with_access() {
+    let on = |more: &[&(&'static str, String)]| {
+        let mut values = good();
+        values.extend(more.iter().map(|(name, value)| (*name, value.clone())));
+        read(&values, NOW).map(|settings| settings.operations_on())
+    };
+    let tokens = ("ADMIN_TOKENS", format!(r#"{{"ada":"{}"}}"#, "a".repeat(32)));
+    let team = ("ACCESS_TEAM", "https://team-a.cloudflareaccess.com".to_owned());
+    let audience = ("ACCESS_AUDIENCE", "0a".repeat(32));
+    assert_eq!(on(&[]), Ok(false));
+    assert_eq!(on(&[&tokens]), Ok(true));
+    assert_eq!(on(&[&team, &audience]), Ok(true));
+    assert_eq!(on(&[&tokens, &team, &audience]), Ok(true));
+    // Either makes it possible to make the keys that accounts are asked for.
+    let bound = ("EXTERNAL_ACCOUNT_REQUIRED", "true".to_owned());
+    assert_eq!(on(&[&bound, &team, &audience]), Ok(true));
+    assert!(on(&[&bound]).is_err());
+    for half in [&team, &audience] {
+        let refusal = on(&[half]).unwrap_err();
+        assert!(refusal.starts_with(half.0) && refusal.ends_with('.'), "{refusal}");
+    }
 }
 
 #[test]

@@ -167,6 +167,9 @@ impl Output {
         if is_error && self.aloud.load(Ordering::Relaxed) && is_worth_hearing(&shown) {
             let _ = writeln!(std::io::stderr(), "workerd: {shown}");
         }
+        if is_event(line) {
+            return;
+        }
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if last.len() == LAST_LINES {
             last.pop_front();
@@ -194,6 +197,12 @@ fn is_worth_hearing(line: &str) -> bool {
     !(line.trim().is_empty() || line.starts_with("stack:") || line.contains(": warning: ") || line.contains(": info: "))
 }
 
+/// Whether a line is one of those that the CA writes with each request: they stand in the log, and would push out what
+/// explains an end.
+fn is_event(line: &str) -> bool {
+    line.starts_with("{\"event\":\"")
+}
+
 /// Whether a line says that SQLite found its file damaged.
 fn tells_damage(line: &str) -> bool {
     line.contains("SQLITE_NOTADB") || line.contains("SQLITE_CORRUPT")
@@ -202,6 +211,18 @@ fn tells_damage(line: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_lines_of_requests_stand_in_the_log_and_explain_no_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("workerd.log");
+        let output = Output::open(&log).unwrap();
+        output.take("SQLITE_CORRUPT: what ended it", true);
+        let line = r#"{"event":"request","at":"2026-11-24T12:00:00Z","status":200}"#;
+        (0..2 * LAST_LINES).for_each(|_| output.take(line, false));
+        assert_eq!(output.last(), ["SQLITE_CORRUPT: what ended it"]);
+        assert_eq!(fs::read_to_string(&log).unwrap().matches(line).count(), 2 * LAST_LINES);
+    }
 
     #[test]
     fn errors_are_told_from_remarks() {

@@ -75,6 +75,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             Message::Standing => self.standing().map(Reply::Standing),
             Message::Operate(operation) => self.operate(operation).map(Reply::Shown),
         };
+        self.flush_if_due();
         answer.unwrap_or_else(|problem| {
             self.log(&problem);
             Reply::Refused(problem)

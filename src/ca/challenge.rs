@@ -3,6 +3,7 @@
 use super::account::payload;
 use super::authorization::VALIDATION_RETRY;
 use super::cell::{Admitted, Cell};
+use super::events::{self, Tried, Validated};
 use super::http::{Answer, Response};
 use super::jobs::{JobRecord, Work};
 use super::ports::PartitionPorts;
@@ -122,8 +123,12 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             Ok(question)
         })?;
         let (Some(question), Some(method)) = (question, Method::from_name(kind)) else { return Ok(()) };
+        let begun = self.ports.now();
         let outcome = self.attempt(&question, method).await?;
-        self.transact(|txn| self.conclude(txn, &work, id, method, attempt, outcome))
+        let outcome = self.transact(|txn| self.conclude(txn, &work, id, method, attempt, outcome))?;
+        let tried = Validated { identifier: &question.identifier, kind: method.name(), attempt, begun, outcome };
+        events::validated(&self.ports, self.account_id()?, &tried);
+        Ok(())
     }
 
     /// Validates, and looks for CAA records once control is proven.
@@ -168,6 +173,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         }))
     }
 
+    /// Records what came of a try.
     fn conclude(
         &self,
         txn: &mut Txn<'_, K>,
@@ -176,7 +182,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         method: Method,
         attempt: u32,
         outcome: Result<Proof, Failure>,
-    ) -> Result<(), Problem> {
+    ) -> Result<Tried, Problem> {
         let (now, kind) = (self.ports.now(), method.name());
         // What is proven is proven to an account that lives now (draft-ietf-acme-dns-persist-02 §4.2).
         let alive = self.account(txn)?.status == AccountStatus::Valid;
@@ -187,7 +193,12 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         } else {
             txn.delete::<JobRecord>(&work.name());
         }
-        let Some(mut authorization) = txn.get::<AuthorizationRecord>(id.as_str())? else { return Ok(()) };
+        let tried = match &outcome {
+            Ok(_) => Tried::Valid,
+            Err(failure) if again => Tried::Again(problem_of(failure.clone())),
+            Err(failure) => Tried::Invalid(problem_of(failure.clone())),
+        };
+        let Some(mut authorization) = txn.get::<AuthorizationRecord>(id.as_str())? else { return Ok(tried) };
         match outcome {
             Ok(proof) => {
                 if authorization.succeed(kind, now, self.proven_until(proof.until)) {
@@ -207,7 +218,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         if authorization.state == AuthorizationStatus::Valid && authorization.reusable() {
             self.note_authorization(txn, &authorization)?;
         }
-        Ok(txn.put(id.as_str(), &authorization)?)
+        txn.put(id.as_str(), &authorization)?;
+        Ok(tried)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The stateless entrance: answers what needs no state, and passes the rest to the partition that owns the answer.
 
+use super::events::{self, Told};
 use super::http::{Answer, Body, Request, Response};
 use super::ladder::{self, Fresh};
 use super::limiting::{self, When};
@@ -23,48 +24,32 @@ pub struct Front<P> {
 impl<P: Ports> Front<P> {
     /// Answers any request whatever.
     pub async fn handle(&self, request: Request) -> Handled<P::Passed> {
-        let route = Route::parse(&request.path);
-        if let Some(Route::Admin(route)) = &route {
-            return Handled::Own(self.operate(&request, route).await);
+        let (route, mut told) = (Route::parse(&request.path), Told::at(self.ports.now()));
+        let handled = self.answer(&request, route.as_ref(), &mut told).await;
+        let answer = match &handled {
+            Handled::Own(response) => (response.status, Some(response)),
+            Handled::Passed(status, _) => (*status, None),
+        };
+        metrics::tally(&self.ports, route.as_ref(), answer.0, answer.1);
+        events::answered(&self.ports, &request, route.as_ref(), answer, &told);
+        match handled {
+            Handled::Own(response) => Handled::Own(finished(&request, route.as_ref(), response)),
+            passed @ Handled::Passed(..) => passed,
         }
-        let response = match request.method.as_str() {
-            "OPTIONS" => preflight(),
-            "POST" => match self.post(&request, route.as_ref()).await {
-                Handled::Own(response) => response,
-                Handled::Passed(status, passed) => {
-                    metrics::tally(&self.ports, route.as_ref(), status, None);
-                    return Handled::Passed(status, passed);
-                }
-            },
-            "GET" | "HEAD" => match self.get(&request, route.as_ref()).await {
+    }
+
+    async fn answer(&self, request: &Request, route: Option<&Route>, told: &mut Told) -> Handled<P::Passed> {
+        Handled::Own(match (request.method.as_str(), route) {
+            // Also OPTIONS: scripts of other origins have no business there.
+            (_, Some(Route::Admin(route))) => admin::answer(&self.ports, request, route, told).await,
+            ("OPTIONS", _) => preflight(),
+            ("POST", _) => return self.post(request, route, told).await,
+            ("GET" | "HEAD", _) => match self.get(request, route).await {
                 Ok(response) => response,
                 Err(problem) => self.refuse(&problem),
             },
-            other => self.refuse(&route.as_ref().map_or_else(unknown_path, |_| method_not_allowed(other))),
-        };
-        metrics::tally(&self.ports, route.as_ref(), response.status, Some(&response));
-        let response = match &route {
-            // RFC 9110 §10.2.1: a 405 has to say what is allowed, and an answer to OPTIONS may.
-            Some(route) if response.status == 405 || request.method == "OPTIONS" => {
-                response.with("Allow", route.allowed_methods())
-            }
-            _ => response,
-        };
-        let mut response = response.exposed();
-        if request.method == "HEAD" {
-            response.body = Body::Text(String::new());
-        }
-        Handled::Own(response)
-    }
-
-    /// An operator's request. It is for no script of another origin.
-    async fn operate(&self, request: &Request, route: &admin::routes::AdminRoute) -> Response {
-        let response = admin::answer(&self.ports, request, route).await;
-        metrics::tally(&self.ports, Some(&Route::Admin(route.clone())), response.status, Some(&response));
-        match request.method.as_str() {
-            "HEAD" => Response { body: Body::Text(String::new()), ..response },
-            _ => response,
-        }
+            (other, _) => self.refuse(&route.map_or_else(unknown_path, |_| method_not_allowed(other))),
+        })
     }
 
     /// Whether it is time for [`Front::flush`]. Whoever is told so once is to do it.
@@ -94,12 +79,12 @@ impl<P: Ports> Front<P> {
                 Ok(directory(settings, in_force.policy(settings), self.ports.issuer()))
             }
             Some(Route::Home) => {
-                let operated = !settings.admin.is_empty();
+                let operated = settings.operations_on();
                 Ok(landing::home(settings, self.ports.issuer(), request.accept.as_deref(), operated))
             }
             Some(Route::Style) => Ok(landing::style(&settings.urls)),
             Some(Route::Root(encoding)) => landing::root(settings, *encoding),
-            Some(Route::Inventory(file)) if !settings.admin.is_empty() => {
+            Some(Route::Inventory(file)) if settings.operations_on() => {
                 Ok(admin::page::asset(*file).indexed(&settings.urls))
             }
             Some(Route::Inventory(_)) => Err(unknown_path()),
@@ -118,9 +103,9 @@ impl<P: Ports> Front<P> {
         }
     }
 
-    async fn post(&self, request: &Request, route: Option<&Route>) -> Handled<P::Passed> {
+    async fn post(&self, request: &Request, route: Option<&Route>, told: &mut Told) -> Handled<P::Passed> {
         let answer = match limiting::count_unauthenticated(&self.ports, request.address, When::Later) {
-            Ok(()) => self.post_answer(request, route).await,
+            Ok(()) => self.post_answer(request, route, told).await,
             Err(problem) => Err(problem),
         };
         let by_nobody = match &answer {
@@ -128,6 +113,7 @@ impl<P: Ports> Front<P> {
             Ok(Passed::Done(..) | Passed::On(_) | Passed::Own(_)) => false,
             Err(problem) => problem.status < 500,
         };
+        told.unsigned = told.account.is_some() && by_nobody;
         if by_nobody {
             // It has happened already: nothing is left to refuse.
             let _ = limiting::count_unauthenticated(&self.ports, request.address, When::Happened);
@@ -143,7 +129,12 @@ impl<P: Ports> Front<P> {
         })
     }
 
-    async fn post_answer(&self, request: &Request, route: Option<&Route>) -> Result<Passed<P::Passed>, Problem> {
+    async fn post_answer(
+        &self,
+        request: &Request,
+        route: Option<&Route>,
+        told: &mut Told,
+    ) -> Result<Passed<P::Passed>, Problem> {
         if let Some(Route::Agreement(account, proof)) = route {
             return agreement::agree(&self.ports, request, account, proof).await.map(Passed::Own);
         }
@@ -180,7 +171,7 @@ impl<P: Ports> Front<P> {
             (KeyRef::Kid(_), Route::NewAccount) => Err(Problem::malformed(
                 "The JWS has a kid header; new-account takes the new account's key in a jwk header.",
             )),
-            (KeyRef::Kid(kid), _) => self.pass_on(request, kid).await,
+            (KeyRef::Kid(kid), _) => self.pass_on(request, kid, told).await,
         }
     }
 
@@ -194,9 +185,10 @@ impl<P: Ports> Front<P> {
     }
 
     /// Passes a request to its account.
-    async fn pass_on(&self, request: &Request, kid: &str) -> Result<Passed<P::Passed>, Problem> {
+    async fn pass_on(&self, request: &Request, kid: &str, told: &mut Told) -> Result<Passed<P::Passed>, Problem> {
         let urls = &self.ports.settings().urls;
         let Some(id) = urls.account_of(kid) else { return Err(unknown_account(kid, &urls.of_path("/"))) };
+        told.account = Some(id.clone());
         let body = request.body.as_deref().and_then(|body| core::str::from_utf8(body).ok());
         let Some(body) = body else { return Err(Problem::malformed("The request body is not UTF-8.")) };
         match self.ports.pass(&id, &request.path, body).await? {
@@ -283,6 +275,21 @@ fn unknown_account(kid: &str, base: &str) -> Problem {
         return Problem::new(Kind::AccountDoesNotExist, detail);
     }
     Problem::malformed(format!("The kid {shown:?} is no account URL of this server, whose URLs begin with {base}."))
+}
+
+/// What every answer has beside what is in it. An operator's is for no script of another origin.
+fn finished(request: &Request, route: Option<&Route>, response: Response) -> Response {
+    let asks = request.method == "OPTIONS";
+    let mut response = match route {
+        Some(Route::Admin(_)) => response,
+        // RFC 9110 §10.2.1: a 405 has to say what is allowed, and an answer to OPTIONS may.
+        Some(route) if response.status == 405 || asks => response.with("Allow", route.allowed_methods()).exposed(),
+        _ => response.exposed(),
+    };
+    if request.method == "HEAD" {
+        response.body = Body::Text(String::new());
+    }
+    response
 }
 
 fn preflight() -> Response {

@@ -25,6 +25,10 @@ pub struct Request {
     pub access: Option<String>,
     /// The `Accept` header of a GET: a page is shown to browsers, which ask for one.
     pub accept: Option<String>,
+    /// The `Origin` header, where operators are asked for.
+    pub origin: Option<String>,
+    /// The `Sec-Fetch-Site` header, where operators are asked for.
+    pub fetch_site: Option<String>,
     /// The `If-None-Match` header of a GET.
     pub if_none_match: Option<String>,
     /// Where it comes from, as far as that is known.

@@ -4,6 +4,7 @@
 
 use super::authority::Published;
 use super::cell::Cell;
+use super::events;
 use super::jobs::{JobRecord, Work};
 use super::ladder;
 use super::message::{Message, Partition, Reply};
@@ -42,26 +43,30 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             });
         };
         let issued = self.issue(&order, &issuance).await;
-        self.transact(|txn| {
+        let ended = self.transact(|txn| {
             let mut order = self.order(txn, id)?;
             match &issued {
                 // Somebody else was faster: theirs is the one.
-                Ok(_) if order.certificate.is_some() => txn.delete::<JobRecord>(&work.name()),
-                Ok(pem) => {
-                    self.finish(txn, order, &issuance, pem)?;
+                _ if order.certificate.is_some() => {
                     txn.delete::<JobRecord>(&work.name());
+                    return Ok(false);
                 }
+                Ok(pem) => self.finish(txn, order, &issuance, pem)?,
                 Err(_) if attempt < ATTEMPTS => {
                     self.schedule(txn, work.clone(), self.ports.now().plus(RETRY))?;
+                    return Ok(false);
                 }
                 Err(problem) => {
                     order.error = Some(problem.clone());
                     txn.put(id.as_str(), &order)?;
-                    txn.delete::<JobRecord>(&work.name());
                 }
             }
-            Ok(())
+            txn.delete::<JobRecord>(&work.name());
+            Ok(true)
         })?;
+        if ended {
+            events::issued(&self.ports, self.account_id()?, (&order, &issuance), attempt, issued.as_ref().err());
+        }
         issued.map(|_| ())
     }
 

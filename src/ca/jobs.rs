@@ -142,6 +142,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             // The job stays recorded; the alarm takes it up again when its lease is over.
             self.log(&problem);
         }
+        self.flush_if_due();
     }
 
     /// Runs a job that was begun, for up to `patience`; what takes longer goes on by itself.

@@ -2,8 +2,9 @@
 
 use super::admin::inventory::rule_for;
 use super::cell::Cell;
+use super::events;
 use super::jobs::Work;
-use super::message::{Reply, RevocationRequest};
+use super::message::{Partition, Reply, RevocationRequest};
 use super::ports::PartitionPorts;
 use crate::acme::account::KeyOwner;
 use crate::acme::ledger::{LedgerEntry, Revocation, not_issued_here};
@@ -103,7 +104,10 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// 404 `malformed` for one that was not issued here; `unauthorized`; `alreadyRevoked`; `serverInternal` when it is
     /// revoked, but the key is not refused yet.
     pub async fn revoke_entry(&self, request: &RevocationRequest) -> Result<Reply, Problem> {
-        let (revoked, condemned) = self.transact(|txn| self.revoke_in(txn, request))?;
+        let (revoked, condemned, entry) = self.transact(|txn| self.revoke_in(txn, request))?;
+        if let (Ok(()), Partition::Ledger(issuer)) = (&revoked, &self.name) {
+            events::revoked(&self.ports, issuer, &request.serial, &entry);
+        }
         if condemned {
             // Also when it was revoked before: who asks once more, since an answer was lost, hears nothing else than what
             // holds by then.
@@ -112,12 +116,13 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         revoked.map(|()| Reply::Done)
     }
 
-    /// Revokes a certificate within a transaction. Gives what is answered, and whether the certificate's key is condemned.
+    /// Revokes a certificate within a transaction. Gives what is answered, and whether the certificate's key is condemned,
+    /// and the certificate's entry.
     fn revoke_in(
         &self,
         txn: &mut Txn<'_, K>,
         request: &RevocationRequest,
-    ) -> Result<(Result<(), Problem>, bool), Problem> {
+    ) -> Result<(Result<(), Problem>, bool, LedgerEntry), Problem> {
         let entry = txn.get::<LedgerEntry>(&request.serial)?;
         let Some(mut entry) = entry.filter(|entry| entry.tbs_digest == request.tbs_digest) else {
             return Err(not_issued_here());
@@ -138,6 +143,6 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
                 self.begin(txn, Work::Condemn(request.key.clone(), request.serial.clone()), 0)?;
             }
         }
-        Ok((revoked, condemned))
+        Ok((revoked, condemned, entry))
     }
 }

@@ -1,11 +1,12 @@
 //! What is counted in memory. Memory is a cache: it is one isolate's, and may be lost at any time. So it holds only
-//! limits that are there to keep load away, counts on their way to the partition that sums them, and for a moment CRLs and
-//! the policies in force.
+//! limits that are there to keep load away, counts on their way to the partition that sums them, and for a moment CRLs,
+//! the policies in force, and the keys of the Access team.
 
 use super::governing::{InForce, KeyRule, REMEMBERED};
 use crate::acme::crl::CrlRecord;
 use crate::acme::limit::Limit;
 use crate::acme::metrics::{self, Counts};
+use crate::jose::access::KeyCache;
 use crate::values::Time;
 use core::time::Duration;
 use std::cell::{Cell, RefCell};
@@ -36,6 +37,7 @@ pub struct Memory {
     counts: RefCell<Counts>,
     flushed: Cell<Option<Time>>,
     lists: RefCell<BTreeMap<(String, u16), KeptList>>,
+    access_keys: RefCell<KeyCache>,
 }
 
 /// A CRL, or that there is none, and since when that is kept.
@@ -161,6 +163,11 @@ impl Memory {
     /// Forgets what an external account key gives: it has just changed.
     pub fn forget_key_rule(&self, kid: &str) {
         self.key_rules.borrow_mut().remove(kid);
+    }
+
+    /// Looks into, or changes, the keys of the Access team.
+    pub fn access_keys<T>(&self, act: impl FnOnce(&mut KeyCache) -> T) -> T {
+        act(&mut self.access_keys.borrow_mut())
     }
 
     /// Takes the counts, to be sent.

@@ -10,6 +10,7 @@ use crate::acme::metrics::{self, CountersRecord, Counts};
 use crate::acme::{Problem, proof};
 use crate::store::Kv;
 use serde_json::Value;
+use std::rc::Rc;
 
 /// The partition that sums.
 const SUMS: Partition = Partition::Metrics(0);
@@ -23,6 +24,13 @@ pub fn tally<P: Ports>(ports: &P, route: Option<&Route>, status: u16, refusal: O
     ports.memory().tally(format!("selvedge_responses_total{{resource=\"{resource}\",status=\"{status}\"}}"));
     if let Some(limit) = refusal.and_then(limit_of) {
         ports.memory().tally(format!("selvedge_rate_limited_total{{limit=\"{limit}\"}}"));
+    }
+}
+
+/// Counts one more of a series, if anybody may read it.
+pub fn count<P: Ports>(ports: &P, series: impl FnOnce() -> String) {
+    if ports.settings().metrics_token.is_some() {
+        ports.memory().tally(series());
     }
 }
 
@@ -71,6 +79,21 @@ pub async fn show<P: Ports>(ports: &P, request: &Request) -> Option<Answer> {
 }
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+    /// Has what was counted in this isolate sent off, if it is time: it need not be one in which there is a front. Beside
+    /// what the partition does, which neither waits for it nor fails with it.
+    pub fn flush_if_due(self: &Rc<Self>) {
+        // Who sums would have to ask itself.
+        if matches!(self.name, Partition::Metrics(_)) || !self.ports.memory().flush_is_due(self.ports.now()) {
+            return;
+        }
+        let cell = self.clone();
+        self.ports.spawn(Box::pin(async move {
+            if let Err(problem) = flush(&cell.ports).await {
+                cell.log(&problem);
+            }
+        }));
+    }
+
     /// Adds counts to the sums.
     ///
     /// # Errors

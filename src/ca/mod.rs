@@ -19,6 +19,7 @@ pub mod certificate;
 pub mod challenge;
 pub mod compromise;
 pub mod crl;
+pub mod events;
 pub mod external;
 pub mod finalize;
 pub mod front;

@@ -65,6 +65,9 @@ pub trait Ports: Verify + Outbound {
     /// Writes a line for the operator.
     fn log(&self, line: &str);
 
+    /// Writes a line of what happened, for programs: JSON, see [`super::events`].
+    fn note(&self, line: &str);
+
     /// Asks another partition, and takes its refusal as one's own.
     ///
     /// # Errors

@@ -1,9 +1,11 @@
 //! What the operator configures, checked.
 
+use super::admin::access::Access;
 use super::admin::tokens::AdminTokens;
 use super::authority::{Configured, Published, Root};
 use super::blocked::BlockedKeys;
 use super::caa;
+use super::events::RequestLog;
 use super::external::ExternalAccounts;
 use super::limits::Limits;
 use super::metrics::Token;
@@ -56,10 +58,14 @@ pub struct Settings {
     pub limits: Limits,
     /// The request header that has the client's address; `None` where no header can be trusted.
     pub address_header: Option<String>,
-    /// Who may operate this CA; without any nobody may.
+    /// Who may operate this CA, by a token of their own.
     pub admin: AdminTokens,
+    /// By whose word somebody else may.
+    pub access: Option<Access>,
     /// Who has it may read the metrics; without one there are none.
     pub metrics_token: Option<Token>,
+    /// Which lines are written of what happens.
+    pub request_log: RequestLog,
     /// On a test machine: responses say how many Durable Object calls they took.
     pub dev: bool,
     /// On a test machine: how many of a hundred good nonces are refused, 0 to [`MAX_REFUSED_NONCES`].
@@ -110,6 +116,8 @@ impl Settings {
         let Configured { issuers, problems } = Configured::read(value, now)?;
         let policy = policy(value)?;
         let admin = AdminTokens::read(value("ADMIN_TOKENS").as_deref())?;
+        let access = Access::read(value, dev)?;
+        let operations = operations_on(&admin, access.as_ref());
         let keys = value("EAB_KEYS");
         let bound_only = flag(value, "EXTERNAL_ACCOUNT_REQUIRED")?;
         Ok(Self {
@@ -123,11 +131,13 @@ impl Settings {
             revocation_page: page(value, "REVOCATION_PAGE")?,
             terms_change: terms_change(value)?,
             blocked_keys: BlockedKeys::read(value("BLOCKED_KEYS").as_deref())?,
-            external: ExternalAccounts::read(keys.as_deref(), bound_only, !admin.is_empty(), &policy)?,
+            external: ExternalAccounts::read(keys.as_deref(), bound_only, operations, &policy)?,
             admin,
+            access,
             limits: Limits::read(value("RATE_LIMITS").as_deref())?,
             address_header: address_header(value)?,
             metrics_token: value("METRICS_TOKEN").map(|token| Token::read(&token)).transpose()?,
+            request_log: RequestLog::read(value("REQUEST_LOG").as_deref())?,
             policy,
             urls,
             issuers,
@@ -136,6 +146,11 @@ impl Settings {
             refuse_nonces: refuse_nonces(value, dev)?,
             longest_life: longest_life(value, dev)?,
         })
+    }
+
+    /// Whether anybody may operate this CA; otherwise there are no operations.
+    pub fn operations_on(&self) -> bool {
+        operations_on(&self.admin, self.access.as_ref())
     }
 
     /// How long something lasts here that usually lasts `usual`.
@@ -152,6 +167,10 @@ impl Settings {
         };
         format!("{name} is not set; {how}.")
     }
+}
+
+fn operations_on(admin: &AdminTokens, access: Option<&Access>) -> bool {
+    !admin.is_empty() || access.is_some()
 }
 
 /// The header that Cloudflare sets, whatever the client sends.

@@ -63,12 +63,26 @@ async fn read(request: web_sys::Request, address: Option<&str>) -> Result<http::
     let content_type = header("Content-Type")?;
     let operators = path.starts_with(PREFIX);
     let get = |name: &str| if method == "POST" && !operators { Ok(None) } else { header(name) };
-    let access = if operators { header("Cf-Access-Jwt-Assertion")? } else { None };
+    let of_operators = |name: &str| if operators { header(name) } else { Ok(None) };
+    let access = of_operators("Cf-Access-Jwt-Assertion")?;
+    let (origin, fetch_site) = (of_operators("Origin")?, of_operators("Sec-Fetch-Site")?);
     let (authorization, accept, if_none_match) = (get("Authorization")?, get("Accept")?, get("If-None-Match")?);
     let address = address.map(header).transpose()?.flatten().as_deref().and_then(ClientAddress::from_header);
     let length = if method == "POST" { header("Content-Length")? } else { None };
     let body = if method == "POST" { read_body(&request, length).await? } else { Some(Vec::new()) };
-    Ok(http::Request { method, path, content_type, authorization, access, accept, if_none_match, address, body })
+    Ok(http::Request {
+        method,
+        path,
+        content_type,
+        authorization,
+        access,
+        accept,
+        origin,
+        fetch_site,
+        if_none_match,
+        address,
+        body,
+    })
 }
 
 async fn read_body(request: &web_sys::Request, length: Option<String>) -> Result<Option<Vec<u8>>> {

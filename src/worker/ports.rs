@@ -123,6 +123,10 @@ impl Ports for HostPorts {
     fn log(&self, line: &str) {
         worker::console_error!("{line}");
     }
+
+    fn note(&self, line: &str) {
+        worker::console_log!("{line}");
+    }
 }
 
 impl PartitionPorts for HostPorts {

@@ -12,6 +12,7 @@ use crate::acme::act::{AuditEnd, AuditRecord, Event, Outcome, id_of};
 use crate::ca::cell::Cell;
 use crate::ca::http::{Answer, Request, Response};
 use crate::ca::message::Partition;
+use crate::ca::metrics;
 use crate::ca::ports::{PartitionPorts, Ports};
 use crate::store::Kv;
 use core::future::Future;
@@ -52,6 +53,7 @@ pub async fn audited<P: Ports, T>(
         Err(problem) if problem.status < 500 => (Outcome::Refused, Some(problem.detail.clone())),
         Err(problem) => (Outcome::Failed, problem.log.clone()),
     };
+    count(ports, what, outcome);
     if let Err(problem) = note(ports, event(outcome, Some(number), detail)).await {
         // It is done, and whoever asked is to know.
         ports.log(&format!("the audit record: {}", problem.log.unwrap_or(problem.detail)));
@@ -64,6 +66,17 @@ pub async fn audited<P: Ports, T>(
             ..problem
         },
     })
+}
+
+/// Counts what became of an action. `what` is a text of ours.
+pub fn count<P: Ports>(ports: &P, what: &str, outcome: Outcome) {
+    let outcome = match outcome {
+        Outcome::Asked => "asked",
+        Outcome::Done => "done",
+        Outcome::Refused => "refused",
+        Outcome::Failed => "failed",
+    };
+    metrics::count(ports, || format!("selvedge_operations_total{{action=\"{what}\",outcome=\"{outcome}\"}}"));
 }
 
 /// What was done.

@@ -7,15 +7,19 @@ use super::routes::AdminRoute;
 use super::state::{ask, shown};
 use super::{accounts, audit, certificates, external_keys, policies, replacements};
 use crate::acme::Problem;
+use crate::ca::events::Told;
 use crate::ca::http::{Answer, Request, Response};
 use crate::ca::message::Partition;
 use crate::ca::ports::Ports;
 use serde_json::json;
 
 /// Answers an operator's request, or whoever's it is.
-pub async fn answer<P: Ports>(ports: &P, request: &Request, route: &AdminRoute) -> Response {
+pub async fn answer<P: Ports>(ports: &P, request: &Request, route: &AdminRoute, told: &mut Told) -> Response {
     let answer = match operator(ports, request).await {
-        Ok(operator) => act(ports, &operator, request, route).await,
+        Ok(operator) => {
+            told.operator = Some(operator.name.clone());
+            act(ports, &operator, request, route).await
+        }
         Err(problem) => Err(problem),
     };
     let response = answer.unwrap_or_else(|problem| {

@@ -6,6 +6,7 @@
 
 pub mod access;
 pub mod accounts;
+mod assertion;
 pub mod audit;
 mod body;
 pub mod calendar;

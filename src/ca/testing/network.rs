@@ -1,6 +1,6 @@
 //! A network that says what it was told to say.
 
-use crate::validation::outbound::{OutboundFault, Reaction};
+use crate::validation::outbound::{FetchAnswer, OutboundFault, Reaction};
 use crate::validation::testing::TlsServer;
 use hickory_proto::op::{Message, OpCode, ResponseCode};
 use hickory_proto::rr::rdata::{A, AAAA, CAA, TXT};
@@ -24,6 +24,8 @@ pub struct Network {
     troubles: RefCell<BTreeMap<String, u32>>,
     /// By host and path.
     pages: RefCell<BTreeMap<(String, String), String>>,
+    /// Status and body by URL.
+    documents: RefCell<BTreeMap<String, (u16, String)>>,
     tls: RefCell<Option<TlsServer>>,
     resolver_down: Cell<bool>,
     hanging: Cell<bool>,
@@ -73,6 +75,23 @@ impl Network {
         self.tls.replace(Some(server));
     }
 
+    /// Has `fetch` of this URL answered with this status and document; another takes its place.
+    pub fn document(&self, url: &str, status: u16, body: &str) {
+        self.documents.borrow_mut().insert(url.to_owned(), (status, body.to_owned()));
+    }
+
+    /// The answer to `fetch`.
+    ///
+    /// # Errors
+    /// When there is nothing at that URL.
+    pub fn fetch(&self, url: &str) -> Result<FetchAnswer, OutboundFault> {
+        self.asked.borrow_mut().push(format!("FETCH {url}"));
+        match self.documents.borrow().get(url) {
+            Some((status, body)) => Ok(FetchAnswer { status: *status, location: None, body: body.as_bytes().to_vec() }),
+            None => Err(OutboundFault::Unreachable("connection refused".to_owned())),
+        }
+    }
+
     /// Takes all pages, TXT records and the TLS server away.
     pub fn clear(&self) {
         self.tls.take();
@@ -95,7 +114,8 @@ impl Network {
         self.hanging.get()
     }
 
-    /// What was asked since the last call, in order: `TXT name`, `GET host path`, `TLS`.
+    /// What was asked since the last call, in order: `TXT name`, `GET host path`, `TLS`,
+    /// `FETCH url`.
     pub fn asked(&self) -> Vec<String> {
         self.asked.take()
     }

@@ -8,6 +8,7 @@ use super::secrets::Secrets;
 use crate::ca::admin::tokens::AdminTokens;
 use crate::ca::authority::{Published, Root};
 use crate::ca::blocked::BlockedKeys;
+use crate::ca::events::RequestLog;
 use crate::ca::external::ExternalAccounts;
 use crate::ca::limits::Limits;
 use crate::ca::memory::Memory;
@@ -63,6 +64,7 @@ pub(super) struct State {
     pub(super) cooperative: Cell<bool>,
     pub(super) progress: Cell<u64>,
     pub(super) log: RefCell<Vec<String>>,
+    pub(super) lines: RefCell<Vec<String>>,
     nonces: RefCell<BTreeSet<String>>,
     pub(super) memory: Memory,
 }
@@ -103,7 +105,9 @@ impl World {
             limits: Limits::off(),
             address_header: None,
             admin: AdminTokens::default(),
+            access: None,
             metrics_token: None,
+            request_log: RequestLog::default(),
             dev: false,
             refuse_nonces: 0,
             longest_life: None,
@@ -126,6 +130,7 @@ impl World {
             cooperative: Cell::new(false),
             progress: Cell::new(0),
             log: RefCell::default(),
+            lines: RefCell::default(),
             nonces: RefCell::default(),
             memory: Memory::default(),
         };
@@ -173,6 +178,7 @@ impl World {
             cooperative: old.cooperative.clone(),
             progress: Cell::new(0),
             log: RefCell::default(),
+            lines: RefCell::default(),
             nonces: old.nonces.clone(),
             memory: old.memory.clone(),
         };
@@ -264,6 +270,11 @@ impl World {
     /// Lines written for the operator.
     pub fn log(&self) -> Vec<String> {
         self.state.log.borrow().clone()
+    }
+
+    /// Lines written of what happened.
+    pub fn lines(&self) -> Vec<String> {
+        self.state.lines.borrow().clone()
     }
 
     /// How many steps were taken; unchanged means that all wait.

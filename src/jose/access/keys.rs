@@ -108,6 +108,11 @@ impl KeyCache {
         }
     }
 
+    /// Whether there are keys that are good: what is not among them is none of the team's, as far as is known.
+    pub fn usable(&self, now: Time) -> bool {
+        self.fetched.is_some_and(|at| at.until(now) < STALE)
+    }
+
     /// Notes that the keys are being fetched, so that nobody else does for a minute.
     pub fn asking(&mut self, now: Time) {
         self.asked = Some(now);

@@ -65,7 +65,9 @@ fn keys_are_fresh_for_an_hour_and_good_for_another_while_there_are_no_others() {
     assert_eq!(cache.look_up("one", NOW), Lookup::Fetch);
     cache.asking(NOW);
     assert_eq!(cache.look_up("one", NOW), Lookup::None, "somebody asks already");
+    assert!(!cache.usable(NOW));
     cache.fetched(set(&["one"], &key), NOW);
+    assert!(cache.usable(at(7199)) && !cache.usable(at(7200)));
     assert_eq!(cache.look_up("one", at(3599)), found);
     assert_eq!(cache.look_up("one", at(3600)), Lookup::Fetch);
     // The fetch fails, or takes its time.

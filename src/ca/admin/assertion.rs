@@ -1,0 +1,94 @@
+//! Who is behind an assertion of Cloudflare Access, checked with the team's keys, which are fetched and kept in memory.
+
+use super::access::Access;
+use crate::ca::http::Request;
+use crate::ca::ports::Ports;
+use crate::ca::routes::Urls;
+use crate::jose::Jwk;
+use crate::jose::access::keys::MAX_DOCUMENT;
+use crate::jose::access::{AccessFault, AccessKeys, Assertion, Identity, Lookup};
+use crate::validation::outbound::Limits;
+use core::time::Duration;
+
+/// How long the team's keys are waited for: an operator waits with them.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Why an assertion says nothing about who it is.
+pub enum Unproven {
+    /// It is wrong.
+    Wrong(String),
+    /// It could not be checked: a line for the log.
+    Unchecked(String),
+}
+
+impl From<AccessFault> for Unproven {
+    fn from(fault: AccessFault) -> Self {
+        match fault {
+            AccessFault::Provider(failure) => Self::Unchecked(failure.to_string()),
+            fault => Self::Wrong(fault.to_string()),
+        }
+    }
+}
+
+/// Who it is.
+///
+/// # Errors
+/// [`Unproven`].
+pub async fn identity<P: Ports>(ports: &P, access: &Access, text: &str) -> Result<Identity, Unproven> {
+    let assertion = Assertion::parse(text)?;
+    let key = key(ports, access, assertion.kid()).await?;
+    let verified = assertion.verify(&key, ports).await?;
+    Ok(verified.identity(&access.expected, ports.now())?)
+}
+
+/// The team's key of this name.
+async fn key<P: Ports>(ports: &P, access: &Access, kid: &str) -> Result<Jwk, Unproven> {
+    let look_up = || ports.memory().access_keys(|keys| (keys.look_up(kid, ports.now()), keys.usable(ports.now())));
+    let (found, usable) = look_up();
+    match found {
+        Lookup::Key(key) => return Ok(*key),
+        Lookup::None if usable => return Err(unknown()),
+        // Somebody else has just asked for them, perhaps in vain.
+        Lookup::None => return Err(Unproven::Unchecked("the Access team's keys are not there yet".to_owned())),
+        Lookup::Fetch => {}
+    }
+    ports.memory().access_keys(|keys| keys.asking(ports.now()));
+    let fetched = fetch(ports, access).await;
+    if let Ok(keys) = &fetched {
+        ports.memory().access_keys(|kept| kept.fetched(keys.clone(), ports.now()));
+    }
+    match (look_up().0, fetched) {
+        (Lookup::Key(key), fetched) => {
+            // Keys that were fetched earlier are good for a while, in which somebody may look after this.
+            fetched.err().into_iter().for_each(|why| ports.log(&why));
+            Ok(*key)
+        }
+        (_, Ok(_)) => Err(unknown()),
+        (_, Err(why)) => Err(Unproven::Unchecked(why)),
+    }
+}
+
+fn unknown() -> Unproven {
+    Unproven::Wrong("`kid` of the Access assertion names none of the team's keys".to_owned())
+}
+
+async fn fetch<P: Ports>(ports: &P, access: &Access) -> Result<AccessKeys, String> {
+    let url = access.keys_url();
+    let says = |why: &str| format!("the Access team's keys cannot be fetched from {url}: {why}");
+    let limits = Limits { max_bytes: MAX_DOCUMENT, timeout: PATIENCE };
+    let answer = ports.fetch(&url, limits).await.map_err(|fault| says(&fault.to_string()))?;
+    if answer.status != 200 {
+        return Err(says(&format!("HTTP status {}", answer.status)));
+    }
+    AccessKeys::parse(&answer.body).map_err(|fault| says(&fault.to_string()))
+}
+
+/// Whether a page of another site made a browser send this. The browser adds to it what it has of Access, so that it looks
+/// like its operator's own; but it also says where it comes from, which no page can change. What says nothing is no browser.
+pub fn is_from_elsewhere(request: &Request, urls: &Urls) -> bool {
+    match (request.fetch_site.as_deref(), request.origin.as_deref()) {
+        (Some("same-origin"), _) => false,
+        (_, Some(origin)) => origin != urls.of_path(""),
+        (site, None) => site.is_some(),
+    }
+}

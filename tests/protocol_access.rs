@@ -1,0 +1,316 @@
+//! Operators by way of Cloudflare Access: whose word is taken, what a browser must not be made to send, and what happens
+//! while the team's keys cannot be had.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
+
+use core::time::Duration;
+use selvedge::acme::Kind;
+use selvedge::ca::admin::access::Access;
+use selvedge::ca::admin::tokens::AdminTokens;
+use selvedge::ca::http::Request;
+use selvedge::ca::testing::{Answered, BASE, World};
+use selvedge::jose::testing::ClientKey;
+use selvedge::values::{SigAlg, Time};
+use serde_json::{Value, json};
+
+const TEAM: &str = "https://team-a.cloudflareaccess.com";
+const CERTS: &str = "https://team-a.cloudflareaccess.com/cdn-cgi/access/certs";
+const ADMIN: &str = "an-admin-token-of-sufficient-length";
+const ANN: &str = "ann@example.org";
+
+fn tag() -> String {
+    "0a".repeat(32)
+}
+
+/// A CA behind Access, and a key of the team.
+struct Scene {
+    world: World,
+    key: ClientKey,
+}
+
+impl Scene {
+    fn new() -> Self {
+        Self::with(None)
+    }
+
+    fn with(tokens: Option<Value>) -> Self {
+        let world = World::new().reconfigured(|settings| {
+            let value = |name: &str| match name {
+                "ACCESS_TEAM" => Some(TEAM.to_owned()),
+                "ACCESS_AUDIENCE" => Some(tag()),
+                _ => None,
+            };
+            settings.access = Access::read(&value, false).unwrap();
+            settings.admin = AdminTokens::read(tokens.map(|tokens| tokens.to_string()).as_deref()).unwrap();
+        });
+        let key = ClientKey::generate(SigAlg::Es256);
+        let scene = Self { world, key };
+        scene.publish(&[("one", &scene.key)]);
+        scene
+    }
+
+    fn publish(&self, keys: &[(&str, &ClientKey)]) {
+        let keys = keys.iter().map(|(kid, key)| {
+            let mut jwk = key.jwk_json();
+            jwk["kid"] = (*kid).into();
+            jwk
+        });
+        self.world.network().document(CERTS, 200, &json!({ "keys": keys.collect::<Vec<_>>() }).to_string());
+    }
+
+    fn assertion(&self) -> String {
+        assertion(&self.key, "one", &claims(self.world.now()))
+    }
+
+    fn ask(&self, assertion: &str) -> Answered {
+        self.send(Request { access: Some(assertion.to_owned()), ..request("GET", "status") })
+    }
+
+    fn send(&self, request: Request) -> Answered {
+        self.world.send(request)
+    }
+
+    /// What the audit record has of refusals: who, how they are known, and why.
+    fn refusals(&self) -> Vec<(String, String, String)> {
+        let all = self.world.records("audit/").into_iter().map(|(_, entry)| entry);
+        let refused = all.filter(|entry| entry["what"] == "sign-in" && entry["outcome"] == "refused");
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        refused.map(|entry| (text(&entry["who"]), text(&entry["by"]), text(&entry["detail"]))).collect()
+    }
+
+    fn fetches(&self) -> usize {
+        self.world.network().asked().iter().filter(|asked| **asked == format!("FETCH {CERTS}")).count()
+    }
+}
+
+fn request(method: &str, path: &str) -> Request {
+    let body = if method == "POST" { json!({ "name": "*" }).to_string() } else { String::new() };
+    Request {
+        method: method.to_owned(),
+        path: format!("/admin/v1/{path}"),
+        content_type: (method == "POST").then(|| "application/json".to_owned()),
+        body: Some(body.into_bytes()),
+        ..Request::default()
+    }
+}
+
+fn claims(now: Time) -> Value {
+    json!({ "aud": [tag()], "email": ANN, "exp": now.secs() + 3600, "iat": now.secs(), "iss": TEAM })
+}
+
+fn assertion(key: &ClientKey, kid: &str, claims: &Value) -> String {
+    let header = json!({ "alg": "ES256", "kid": kid, "typ": "JWT" }).to_string();
+    let signed: Value = serde_json::from_slice(&key.sign_raw(&header, claims.to_string().as_bytes())).unwrap();
+    ["protected", "payload", "signature"].map(|part| signed[part].as_str().unwrap()).join(".")
+}
+
+fn bearer(token: &str) -> Option<String> {
+    Some(format!("Bearer {token}"))
+}
+
+#[test]
+fn who_access_vouches_for_is_an_operator() {
+    let scene = Scene::new();
+    let shown = scene.ask(&scene.assertion()).is(200).json();
+    assert_eq!((&shown["who"], &shown["by"]), (&json!(ANN), &json!("access")));
+    let mut service = claims(scene.world.now());
+    service["email"] = Value::Null;
+    service["common_name"] = "0123.access".into();
+    let shown = scene.ask(&assertion(&scene.key, "one", &service)).is(200).json();
+    assert_eq!((&shown["who"], &shown["by"]), (&json!("0123.access"), &json!("access")));
+    // What they do stands in the record by their name.
+    let made = Request { access: Some(scene.assertion()), ..request("POST", "replacements") };
+    scene.send(made).is(201);
+    let record = scene.world.records("audit/");
+    assert!(record.iter().all(|(_, entry)| entry["who"] == ANN && entry["by"] == "access") && record.len() == 2);
+    assert_eq!(scene.refusals(), []);
+    let lines = scene.world.lines().join("\n");
+    assert!(lines.contains(&format!("\"operator\":\"{ANN}\"")), "{lines}");
+    assert!(
+        !lines.contains(&scene.assertion()[..40]) && !scene.world.log().join("").contains(&scene.assertion()[..40])
+    );
+}
+
+#[test]
+fn nobody_is_known_by_access_where_it_is_not_configured() {
+    let scene = Scene::new();
+    let said = scene.assertion();
+    let closed = scene.world.reconfigured(|settings| settings.access = None);
+    let asked = Request { access: Some(said.clone()), ..request("GET", "status") };
+    closed.send(asked.clone()).refused(404, Kind::Malformed);
+    let by_token = closed.reconfigured(|settings| {
+        settings.admin = AdminTokens::read(Some(&json!({ "ada": ADMIN }).to_string())).unwrap();
+    });
+    by_token.send(asked).refused(401, Kind::Unauthorized);
+    assert_eq!(scene.fetches(), 0);
+    // And where it is, who brings nothing is nobody, but has sent nothing wrong either.
+    scene.send(request("GET", "status")).refused(401, Kind::Unauthorized);
+    assert_eq!(scene.refusals(), []);
+}
+
+#[test]
+fn a_wrong_assertion_is_refused_counted_and_recorded() {
+    let scene = Scene::new();
+    let now = scene.world.now();
+    let changed = |member: &str, value: Value| {
+        let mut claims = claims(now);
+        claims[member] = value;
+        assertion(&scene.key, "one", &claims)
+    };
+    let stranger = ClientKey::generate(SigAlg::Es256);
+    let wrong = [
+        (changed("aud", json!(["0b".repeat(32)])), "ACCESS_AUDIENCE"),
+        (changed("iss", json!("https://team-b.cloudflareaccess.com")), "ACCESS_TEAM"),
+        (changed("exp", json!(now.secs() - 61)), "over"),
+        (changed("email", json!("ann\nexample")), "email"),
+        (assertion(&stranger, "one", &claims(now)), "not by the team's key"),
+        (assertion(&stranger, "two", &claims(now)), "none of the team's keys"),
+        ("no.assertion".to_owned(), "three base64url texts"),
+    ];
+    let tried = wrong.len();
+    for (text, why) in wrong {
+        let refused = scene.ask(&text).refused(401, Kind::Unauthorized);
+        assert_eq!(refused.header("WWW-Authenticate"), Some("Bearer realm=\"operations\""));
+        assert!(refused.detail().contains(why) && !refused.detail().contains(ANN), "{}", refused.detail());
+    }
+    let refusals = scene.refusals();
+    assert_eq!(refusals.len(), tried);
+    assert!(
+        refusals.iter().all(|(who, by, why)| who == "nobody" && by == "none" && why.starts_with("a wrong assertion: "))
+    );
+    for _ in tried..10 {
+        scene.ask("x").refused(401, Kind::Unauthorized);
+    }
+    scene.ask(&scene.assertion()).refused(429, Kind::RateLimited);
+    scene.world.pass(Duration::from_secs(601));
+    scene.ask(&scene.assertion()).is(200);
+}
+
+#[test]
+fn a_token_that_is_sent_decides() {
+    let scene = Scene::with(Some(json!({ "ada": ADMIN })));
+    let with = |token: &str, assertion: &str| Request {
+        authorization: bearer(token),
+        access: Some(assertion.to_owned()),
+        ..request("GET", "status")
+    };
+    let good = scene.assertion();
+    for assertion in [good.as_str(), "a wrong one"] {
+        let shown = scene.send(with(ADMIN, assertion)).is(200).json();
+        assert_eq!((&shown["who"], &shown["by"]), (&json!("ada"), &json!("token")));
+    }
+    scene.send(with("a-token-that-nobody-has-and-nobody-had", &good)).refused(401, Kind::Unauthorized);
+    assert_eq!(scene.refusals(), [("nobody".to_owned(), "none".to_owned(), "a wrong token".to_owned())]);
+    assert_eq!(scene.fetches(), 0, "nobody is asked where it does not matter");
+}
+
+#[test]
+fn a_page_of_another_site_has_no_browser_act_for_its_operator() {
+    let scene = Scene::with(Some(json!({ "ada": ADMIN })));
+    let from = |method: &str, origin: Option<&str>, site: Option<&str>| Request {
+        access: Some(scene.assertion()),
+        origin: origin.map(str::to_owned),
+        fetch_site: site.map(str::to_owned),
+        ..request(method, "replacements")
+    };
+    let stored = || scene.world.records("replace/").len();
+    for (origin, site) in [
+        (Some("https://evil.test"), None),
+        (Some("https://evil.test"), Some("cross-site")),
+        (Some("https://ca.test.evil.test"), None),
+        (Some("https://ca.test:8443"), None),
+        (Some("http://ca.test"), None),
+        (Some("null"), None),
+        (Some(""), None),
+        (None, Some("cross-site")),
+        (None, Some("same-site")),
+        (None, Some("none")),
+    ] {
+        let before = stored();
+        let refused = scene.send(from("POST", origin, site)).refused(403, Kind::Unauthorized);
+        assert!(refused.detail().contains("another site"), "{origin:?} {site:?}");
+        assert_eq!(stored(), before);
+    }
+    let refusals = scene.refusals();
+    assert_eq!(refusals.len(), 10);
+    assert!(refusals.iter().all(|(who, by, _)| who == ANN && by == "access"), "{refusals:?}");
+    for (origin, site) in [
+        (Some(BASE), None),
+        (Some(BASE), Some("same-origin")),
+        // Reached by another name than BASE_URL.
+        (Some("https://selvedge.workers.test"), Some("same-origin")),
+        (None, Some("same-origin")),
+        // A program.
+        (None, None),
+    ] {
+        scene.send(from("POST", origin, site)).is(201);
+    }
+    // A page cannot read the answer to a GET, and a GET changes nothing; a token no browser adds by itself.
+    scene.send(from("GET", Some("https://evil.test"), Some("cross-site"))).is(200);
+    let by_token = Request { authorization: bearer(ADMIN), ..from("POST", Some("https://evil.test"), None) };
+    scene.send(by_token).is(201);
+}
+
+#[test]
+fn keys_are_fetched_once_an_hour_and_a_new_one_is_found() {
+    let scene = Scene::new();
+    for _ in 0..3 {
+        scene.ask(&scene.assertion()).is(200);
+    }
+    assert_eq!(scene.fetches(), 1);
+    scene.world.pass(Duration::from_secs(3600));
+    scene.ask(&scene.assertion()).is(200);
+    assert_eq!(scene.fetches(), 1);
+    // The team changes its key: the one before is gone, the new one is looked for at once.
+    let new = ClientKey::generate(SigAlg::Es256);
+    scene.publish(&[("two", &new)]);
+    scene.world.pass(Duration::from_secs(61));
+    scene.ask(&assertion(&new, "two", &claims(scene.world.now()))).is(200);
+    scene.ask(&scene.assertion()).refused(401, Kind::Unauthorized);
+    assert_eq!(scene.fetches(), 1);
+    // Anyone can make up names of keys: they are asked for once a minute at most.
+    for n in 0..5 {
+        scene
+            .ask(&assertion(&new, &format!("made-up-{n}"), &claims(scene.world.now())))
+            .refused(401, Kind::Unauthorized);
+    }
+    assert_eq!(scene.fetches(), 0);
+}
+
+#[test]
+fn while_keys_cannot_be_fetched_nobody_is_known_and_nobody_blamed() {
+    let scene = Scene::new();
+    for (status, document, why) in [
+        (404, "", "HTTP status 404"),
+        (200, "<html>", "the keys' document"),
+        (302, "{}", "HTTP status 302"),
+        (200, r#"{"keys":[]}"#, "none of them"),
+    ] {
+        scene.world.network().document(CERTS, status, document);
+        scene.ask(&scene.assertion()).refused(503, Kind::ServerInternal);
+        let said = scene.world.log().last().unwrap().clone();
+        assert!(said.contains(CERTS) && said.contains(why), "{said}");
+        // Within a minute they are not asked for again.
+        scene.ask(&scene.assertion()).refused(503, Kind::ServerInternal);
+        assert_eq!(scene.fetches(), 1, "{why}");
+        scene.world.pass(Duration::from_secs(61));
+    }
+    assert_eq!(scene.refusals(), []);
+    scene.publish(&[("one", &scene.key)]);
+    scene.ask(&scene.assertion()).is(200);
+    // Those that are there go on for two hours.
+    scene.world.network().document(CERTS, 500, "");
+    scene.world.pass(Duration::from_secs(2 * 3600 - 1));
+    scene.ask(&scene.assertion()).is(200);
+    scene.ask(&scene.assertion()).is(200);
+    assert!(scene.world.log().last().unwrap().contains("HTTP status 500"), "which is known in time");
+    scene.world.pass(Duration::from_secs(61));
+    scene.ask(&scene.assertion()).refused(503, Kind::ServerInternal);
+    // A signature that could not be checked is nobody's fault either.
+    scene.publish(&[("one", &scene.key)]);
+    scene.world.pass(Duration::from_secs(61));
+    scene.ask(&scene.assertion()).is(200);
+    scene.world.operations().plan(&[(0, selvedge::ca::testing::Mishap::Fails)]);
+    scene.ask(&scene.assertion()).refused(503, Kind::ServerInternal);
+    scene.world.heal();
+    assert_eq!(scene.refusals(), []);
+}
