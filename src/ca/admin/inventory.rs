@@ -69,7 +69,6 @@ impl Filter<'_> {
                 || entry.account.as_str().to_ascii_lowercase().contains(text.as_str())
         };
         stands
-            && self.query.serial.as_deref().is_none_or(|wanted| wanted == serial)
             && self.query.selection.fits(entry)
             && self.query.text.as_ref().is_none_or(has)
             && self.pattern.as_ref().is_none_or(|pattern| covers(pattern, &entry.names))
@@ -165,6 +164,10 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         let filter = Filter { query, pattern, now: self.ports.now() };
         self.transact(|txn| {
             let rules = self.rules_to_replace(txn)?;
+            if let Some(serial) = &query.serial {
+                let one = self.find_one(txn, serial, &filter, &rules)?;
+                return Ok(json!({ "found": one, "reached": "", "complete": true }));
+            }
             let first = ending_id(filter.from(), "");
             let mut at = query.after.clone().filter(|after| *after > first).unwrap_or(first);
             let (mut found, mut seen) = (Vec::new(), 0);
@@ -189,6 +192,24 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
                 }
             }
         })
+    }
+
+    /// The certificate of this serial number, if it is one of those that are looked for.
+    fn find_one(
+        &self,
+        txn: &Txn<'_, K>,
+        serial: &str,
+        filter: &Filter<'_>,
+        rules: &[ReplaceRecord],
+    ) -> Result<Vec<Value>, Problem> {
+        let Some(entry) = txn.get::<LedgerEntry>(serial)? else { return Ok(Vec::new()) };
+        let id = ending_id(entry.not_after, serial);
+        let lies = entry.not_after >= filter.from() && entry.not_after < filter.before();
+        let further = filter.query.after.as_ref().is_none_or(|after| id > *after);
+        if !(lies && further && filter.fits(serial, &entry)) {
+            return Ok(Vec::new());
+        }
+        Ok(vec![json!({ "id": id, "shown": self.entry_shown(txn, serial, &entry, rules)? })])
     }
 
     /// A certificate, `null` for one that is not here: as it is shown, and what else the front needs of it.
