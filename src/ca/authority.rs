@@ -199,6 +199,7 @@ fn status_url(text: &str) -> Result<String, String> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Root {
     spki_der: Vec<u8>,
+    not_after: Time,
 }
 
 impl Root {
@@ -215,7 +216,12 @@ impl Root {
         if parts.issuer != parts.subject {
             return Err(says("the certificate is not self-signed; the root is what clients trust"));
         }
-        Ok(Self { spki_der: parts.spki.to_vec() })
+        Ok(Self { spki_der: parts.spki.to_vec(), not_after: parts.not_after })
+    }
+
+    /// When it ends.
+    pub fn not_after(&self) -> Time {
+        self.not_after
     }
 
     /// Its public key, DER SubjectPublicKeyInfo.

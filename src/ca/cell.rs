@@ -73,7 +73,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             Message::IsCompromised { key } => self.is_compromised(&key).map(Reply::Compromised),
             Message::Crl { shard } => self.current_crl(shard).await.map(Reply::Crl),
             Message::Standing => self.standing().map(Reply::Standing),
-            Message::Operate(operation) => self.operate(operation).map(Reply::Shown),
+            Message::Operate(operation) => self.operate(operation).await.map(Reply::Shown),
         };
         answer.unwrap_or_else(|problem| {
             self.log(&problem);
@@ -292,6 +292,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
                 | Route::RenewalInfo(_)
                 | Route::Agreement(..)
                 | Route::Resumption(..)
+                | Route::Calendar(_)
                 | Route::Metrics
                 | Route::Admin(_),
             )

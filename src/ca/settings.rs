@@ -1,6 +1,7 @@
 //! What the operator configures, checked.
 
 use super::admin::tokens::AdminTokens;
+use super::admin::webhook::Webhook;
 use super::authority::{Configured, Published, Root};
 use super::blocked::BlockedKeys;
 use super::caa;
@@ -58,6 +59,8 @@ pub struct Settings {
     pub address_header: Option<String>,
     /// Who may operate this CA; without any nobody may.
     pub admin: AdminTokens,
+    /// Where notices are sent; without one nobody is told, and nobody looks for what ends.
+    pub webhook: Option<Webhook>,
     /// Who has it may read the metrics; without one there are none.
     pub metrics_token: Option<Token>,
     /// On a test machine: responses say how many Durable Object calls they took.
@@ -125,6 +128,7 @@ impl Settings {
             blocked_keys: BlockedKeys::read(value("BLOCKED_KEYS").as_deref())?,
             external: ExternalAccounts::read(keys.as_deref(), bound_only, !admin.is_empty(), &policy)?,
             admin,
+            webhook: Webhook::read(value, dev)?,
             limits: Limits::read(value("RATE_LIMITS").as_deref())?,
             address_header: address_header(value)?,
             metrics_token: value("METRICS_TOKEN").map(|token| Token::read(&token)).transpose()?,
