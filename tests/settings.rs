@@ -66,8 +66,6 @@ fn what_is_wrong_is_named() {
         ("BASE_URL", "ca.example.org".to_owned()),
         ("RESOLVER_URL", "dns.example.org".to_owned()),
         ("RESOLVER_URL", "ftp://dns.example.org".to_owned()),
-        ("WEBHOOK_URL", "http://hooks.example.org".to_owned()),
-        ("WEBHOOK_URL", "https://hooks.example.org".to_owned()),
         ("NONCE_KEY", "short".to_owned()),
         ("NONCE_KEY", format!("{}=", b64::encode(&[1; 32]))),
         ("ISSUER_CHAIN", "no PEM".to_owned()),
@@ -261,6 +259,10 @@ fn a_webhook_needs_its_secret_which_nothing_shows() {
     values.insert("WEBHOOK_SECRET", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".to_owned());
     let refusal = read(&values, NOW).unwrap_err();
     assert!(refusal.starts_with("WEBHOOK_SECRET") && !refusal.contains("MfKQ9r8G"), "{refusal}");
+    values.insert("WEBHOOK_URL", "http://hooks.example.org/a-token".to_owned());
+    let refusal = read(&values, NOW).unwrap_err();
+    assert!(refusal.starts_with("WEBHOOK_URL") && !refusal.contains("a-token"), "{refusal}");
+    values.insert("WEBHOOK_URL", "https://hooks.example.org/a-token".to_owned());
     values.remove("WEBHOOK_SECRET");
     let refusal = read(&values, NOW).unwrap_err();
     assert!(refusal.contains("WEBHOOK_SECRET is not") && !refusal.contains("a-token"), "{refusal}");
