@@ -4,6 +4,8 @@
 
 #[path = "common/mishaps.rs"]
 mod mishaps;
+#[path = "common/notices.rs"]
+mod notices;
 #[path = "common/requests.rs"]
 mod requests;
 #[path = "common/scene.rs"]
@@ -28,9 +30,9 @@ macro_rules! names_of {
     };
 }
 
-names_of!(route_name, ROUTES, Route: Home Directory NewNonce NewAccount NewOrder NewAuthorization RevokeCert KeyChange
-    Account Orders Order Finalize Authorization Challenge Certificate RenewalInfo Agreement Resumption Calendar Metrics Issuer
-    Issuers Crl Admin);
+names_of!(route_name, ROUTES, Route: Home Style Root Directory NewNonce NewAccount NewOrder NewAuthorization RevokeCert
+    KeyChange Account Orders Order Finalize Authorization Challenge Certificate RenewalInfo Agreement Resumption Calendar Metrics Issuer
+    Issuers Crl Inventory Admin);
 names_of!(message_name, MESSAGES, Message: Post Redeem WhoOwns Claim Reassign Release Find Yield Create Agree Resume CountAccount Sum Bind Record
     RenewalInfo Revoke Condemn IsCompromised Crl Standing Operate);
 

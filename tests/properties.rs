@@ -4,7 +4,7 @@
 
 use proptest::prelude::*;
 use selvedge::ca::admin::routes::AdminRoute;
-use selvedge::ca::routes::{Route, Urls};
+use selvedge::ca::routes::{Encoding, Route, Urls};
 use selvedge::ca::testing::{BASE, CsrShape, fuzz, new_key};
 use selvedge::jose::testing::ClientKey;
 use selvedge::pki::Serial;
@@ -22,6 +22,10 @@ fn id() -> impl Strategy<Value = Id> {
 
 fn route() -> impl Strategy<Value = Route> {
     prop_oneof![
+        Just(Route::Home),
+        Just(Route::Style),
+        Just(Route::Root(Encoding::Der)),
+        Just(Route::Root(Encoding::Pem)),
         Just(Route::Directory),
         Just(Route::NewNonce),
         Just(Route::NewOrder),

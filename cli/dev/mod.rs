@@ -253,7 +253,12 @@ fn bindings(
         ("RATE_LIMITS", "off".to_owned()),
         ("REFUSE_NONCES", options.refuse_nonces.to_string()),
     ];
-    let disposable = [("ISSUER_KEY", pki::ISSUER_KEY), ("ISSUER_CHAIN", pki::ISSUER), ("NONCE_KEY", pki::NONCE_KEY)];
+    let disposable = [
+        ("ISSUER_KEY", pki::ISSUER_KEY),
+        ("ISSUER_CHAIN", pki::ISSUER),
+        ("ROOT_CERTIFICATE", pki::ROOT),
+        ("NONCE_KEY", pki::NONCE_KEY),
+    ];
     let disposable = disposable.map(|(name, file)| (name.to_owned(), Binding::File(state.path(file))));
     let mut keys = kept.map_or_else(|| disposable.into(), |kept| kept.bindings.clone());
     keys.insert("ADMIN_TOKENS".to_owned(), Binding::File(state.path(admin::TOKENS)));

@@ -3,9 +3,11 @@
 
 use super::routes::Urls;
 use super::settings::{Values, origin};
+use crate::pki::issuer::readable_name;
 use crate::pki::{Issuer, Issuers, Serial, Slot, pem, profile};
 use crate::values::Time;
 use crate::values::x509::Parts;
+use sha2::{Digest, Sha256};
 
 /// How many places there are. An operator rotates every few years, and reuses the places of issuers that are over.
 pub const PLACES: u8 = 9;
@@ -194,10 +196,13 @@ fn status_url(text: &str) -> Result<String, String> {
     })
 }
 
-/// The root certificate that clients trust, where it is configured: by it a root's key in the place of an issuer's is
-/// known as such.
+/// The root certificate that clients trust, where it is configured: it is handed out, and by it a root's key in the place
+/// of an issuer's is known as such.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Root {
+    der: Vec<u8>,
+    pem: String,
+    name: String,
     spki_der: Vec<u8>,
     not_after: Time,
 }
@@ -216,12 +221,37 @@ impl Root {
         if parts.issuer != parts.subject {
             return Err(says("the certificate is not self-signed; the root is what clients trust"));
         }
-        Ok(Self { spki_der: parts.spki.to_vec(), not_after: parts.not_after })
+        let odd = |error: der::Error| says(&error.to_string());
+        let (name, spki_der) = (readable_name(parts.subject).map_err(odd)?, parts.spki.to_vec());
+        let not_after = parts.not_after;
+        // Written anew: what is handed out has nothing in it but the certificate.
+        let pem = pem::write_certificate(&der).map_err(odd)?;
+        Ok(Self { der, pem, name, spki_der, not_after })
     }
 
     /// When it ends.
     pub fn not_after(&self) -> Time {
         self.not_after
+    }
+
+    /// The certificate, DER.
+    pub fn der(&self) -> &[u8] {
+        &self.der
+    }
+
+    /// The certificate, PEM.
+    pub fn pem(&self) -> &str {
+        &self.pem
+    }
+
+    /// What people call it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its SHA-256 fingerprint as OpenSSL and browsers show it: `0A:1B:…`.
+    pub fn fingerprint(&self) -> String {
+        Sha256::digest(&self.der).iter().map(|octet| format!("{octet:02X}")).collect::<Vec<_>>().join(":")
     }
 
     /// Its public key, DER SubjectPublicKeyInfo.

@@ -286,6 +286,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             Some(
                 Route::NewAccount
                 | Route::Home
+                | Route::Style
+                | Route::Root(_)
                 | Route::Issuer(_)
                 | Route::Issuers
                 | Route::Crl(..)
@@ -294,6 +296,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
                 | Route::Resumption(..)
                 | Route::Calendar(_)
                 | Route::Metrics
+                | Route::Inventory(_)
                 | Route::Admin(_),
             )
             | None => Err(Problem::internal(format!("{path:?} was passed to an account"))),

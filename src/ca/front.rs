@@ -7,7 +7,7 @@ use super::message::{NONCE_SHARDS, Reply};
 use super::ports::{Handed, Ports};
 use super::routes::Route;
 use super::settings::Settings;
-use super::{admin, agreement, crl, governing, issuers, metrics, pausing, registration, renewal, revocation};
+use super::{admin, agreement, crl, governing, issuers, landing, metrics, pausing, registration, renewal, revocation};
 use crate::acme::{Home, Kind, Problem};
 use crate::jose::{Jwk, KeyRef, Unverified, Verified};
 use crate::pki::{Issuer, profile};
@@ -84,7 +84,7 @@ impl<P: Ports> Front<P> {
     /// What may be had without a signature (RFC 8555 §6.3).
     async fn get(&self, request: &Request, route: Option<&Route>) -> Answer {
         // Who verifies certificates is not stopped: many of them may share an address.
-        if !matches!(route, Some(Route::Crl(..) | Route::Issuer(_))) {
+        if !matches!(route, Some(Route::Crl(..) | Route::Issuer(_) | Route::Root(_))) {
             limiting::count_unauthenticated(&self.ports, request.address, When::Now)?;
         }
         let (settings, method) = (self.ports.settings(), request.method.as_str());
@@ -95,7 +95,16 @@ impl<P: Ports> Front<P> {
                 let in_force = governing::in_force(&self.ports).await?;
                 Ok(directory(settings, in_force.policy(settings), self.ports.issuer()))
             }
-            Some(Route::Home) => Ok(home(settings, self.ports.issuer()).indexed(&settings.urls)),
+            Some(Route::Home) => {
+                let operated = !settings.admin.is_empty();
+                Ok(landing::home(settings, self.ports.issuer(), request.accept.as_deref(), operated))
+            }
+            Some(Route::Style) => Ok(landing::style(&settings.urls)),
+            Some(Route::Root(encoding)) => landing::root(settings, *encoding),
+            Some(Route::Inventory(file)) if !settings.admin.is_empty() => {
+                Ok(admin::page::asset(*file).indexed(&settings.urls))
+            }
+            Some(Route::Inventory(_)) => Err(unknown_path()),
             Some(Route::Issuer(id)) => issuers::certificate(settings, id),
             Some(Route::Issuers) => issuers::overview(&self.ports).await,
             Some(Route::Crl(issuer, shard)) => crl::show(&self.ports, request, issuer, *shard).await,
@@ -149,6 +158,9 @@ impl<P: Ports> Front<P> {
             None | Some(Route::Metrics | Route::Admin(_)) => return Err(unknown_path()),
             Some(
                 Route::Home
+                | Route::Style
+                | Route::Root(_)
+                | Route::Inventory(_)
                 | Route::Issuer(_)
                 | Route::Issuers
                 | Route::Crl(..)
@@ -322,13 +334,4 @@ pub fn directory(settings: &Settings, policy: &Policy, issuer: &Issuer) -> Respo
         members.insert("meta".into(), Value::Object(meta));
     }
     Response::json(200, &directory).with("Cache-Control", "public, max-age=60")
-}
-
-fn home(settings: &Settings, issuer: &Issuer) -> Response {
-    let text = format!(
-        "This is a certificate authority. Point an ACME client at its directory:\n{}\n\nIts issuing certificate:\n{}\n",
-        settings.urls.directory(),
-        settings.urls.issuer(issuer.id()),
-    );
-    Response::text(200, "text/plain; charset=utf-8", text).with("Cache-Control", "public, max-age=60")
 }

@@ -23,6 +23,8 @@ pub struct Request {
     pub authorization: Option<String>,
     /// The `Cf-Access-Jwt-Assertion` header, where operators are asked for.
     pub access: Option<String>,
+    /// The `Accept` header of a GET: a page is shown to browsers, which ask for one.
+    pub accept: Option<String>,
     /// The `If-None-Match` header of a GET.
     pub if_none_match: Option<String>,
     /// Where it comes from, as far as that is known.

@@ -148,7 +148,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         replaced: Option<&CertificateRecord>,
     ) -> Result<(), Problem> {
         let mut refusals = self.failing(txn, &wanted.identifiers)?;
-        let next = if replaced.is_some_and(|certificate| is_due(certificate, self.ports.now())) {
+        let now = self.ports.now();
+        let next = if replaced.is_some_and(|certificate| wanted.urgent || is_due(certificate, now)) {
             None
         } else {
             if let Err(problem) = self.look(txn, Name::Certificates, &set_of(&wanted.identifiers)) {

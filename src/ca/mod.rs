@@ -31,6 +31,7 @@ pub mod jobs;
 pub mod just_in_time;
 pub mod key_change;
 pub mod ladder;
+pub mod landing;
 pub mod ledger;
 pub mod limiting;
 pub mod limits;
@@ -51,5 +52,6 @@ mod reuse;
 pub mod revocation;
 pub mod routes;
 pub mod settings;
+mod shadow;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;

@@ -1,4 +1,5 @@
-//! Pages for a person with a web browser: small, without anything to load or run, with one button at the most.
+//! Pages for a person with a web browser. Those made here are small, without anything to load or run, with one button at
+//! the most.
 
 use super::http::{Request, Response};
 use crate::acme::Problem;
@@ -13,12 +14,24 @@ pub fn html(title: &str, body: &str) -> Response {
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>{title}</title></head>\
          <body><main>{body}</main></body></html>"
     );
-    Response::text(200, "text/html; charset=utf-8", page)
-        .with("Content-Security-Policy", CONTENT_POLICY)
+    guarded(page, CONTENT_POLICY).with("Cache-Control", "no-store")
+}
+
+/// A whole document with the headers that every page has; of what it may load and do, this policy decides.
+pub fn guarded(document: String, content_policy: &str) -> Response {
+    Response::text(200, "text/html; charset=utf-8", document)
+        .with("Content-Security-Policy", content_policy)
         .with("X-Content-Type-Options", "nosniff")
-        // The URL is the proof; it is not to be told to the host of a link.
+        // The URL may be a proof; it is not to be told to the host of a link.
         .with("Referrer-Policy", "no-referrer")
-        .with("Cache-Control", "no-store")
+}
+
+/// A file that pages load. A new version is seen within minutes.
+pub fn asset(media_type: &str, text: &str) -> Response {
+    Response::text(200, media_type, text.to_owned())
+        .with("X-Content-Type-Options", "nosniff")
+        .with("Referrer-Policy", "no-referrer")
+        .with("Cache-Control", "public, max-age=300")
 }
 
 /// Text as it may stand in a page.

@@ -22,6 +22,8 @@ pub(super) struct Wanted<'a> {
     pub profile: &'static Profile,
     pub validity: Wish,
     pub replaces: Option<CertId>,
+    /// Whether what it replaces is to be replaced at once, by its ledger's word.
+    pub urgent: bool,
 }
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
@@ -35,8 +37,9 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// `invalidProfile`; 409 `alreadyReplaced` (RFC 9773 §5); `rateLimited` (RFC 8555 §6.6).
     pub async fn post_new_order(&self, admitted: &Admitted) -> Answer {
         let proofs = self.just_in_time(admitted).await;
-        self.enter(admitted, |txn, _account| {
-            let wanted = self.wanted(admitted)?;
+        let urgent = self.is_urgent(admitted).await;
+        let answer = self.enter(admitted, |txn, _account| {
+            let wanted = self.wanted(admitted, urgent)?;
             let order = match self.placed(txn, &wanted)? {
                 Some(order) if self.hold_still(txn, &order, &proofs)? => {
                     self.failing(txn, &wanted.identifiers)?.refuse()?;
@@ -45,10 +48,14 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
                 _ => self.place(txn, &wanted, &proofs)?,
             };
             self.order_response(txn, 201, &order)
-        })
+        });
+        if answer.is_ok() {
+            self.tell_shadow(admitted).await;
+        }
+        answer
     }
 
-    fn wanted<'a>(&'a self, admitted: &'a Admitted) -> Result<Wanted<'a>, Problem> {
+    fn wanted<'a>(&'a self, admitted: &'a Admitted, urgent: bool) -> Result<Wanted<'a>, Problem> {
         let asked: NewOrder = payload(admitted)?;
         let identifiers = asked.checked()?;
         let permits = self.permits(admitted, &identifiers)?;
@@ -58,7 +65,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         let terms = self.terms(&permits, profile, self.ports.now());
         terms.period(validity, self.ports.now()).map_err(|fault| Problem::malformed(fault.to_string()))?;
         let replaces = asked.replaces.as_deref().map(CertId::parse).transpose()?;
-        Ok(Wanted { identifiers, permits, profile, validity, replaces })
+        Ok(Wanted { identifiers, permits, profile, validity, replaces, urgent })
     }
 
     /// The profile of this name, or the default, if certificates are issued under it to the account
@@ -118,6 +125,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             not_before,
             not_after,
             replaces: wanted.replaces.as_ref().map(ToString::to_string),
+            urgent: wanted.urgent,
             created: now,
             expires,
             issuance: None,

@@ -98,41 +98,46 @@ async fn create<P: Ports>(ports: &P, creation: Creation) -> Result<(Id, Holding)
     let thumbprint = creation.thumbprint.clone();
     let kid = creation.external.as_ref().map(|binding| binding.kid.clone());
     let message = Message::Create(Box::new(creation));
-    let mut claim = Message::Claim(fresh_claim(ports)?);
+    let mut fresh = fresh_claim(ports)?;
+    let mut claim = Message::Claim(fresh.clone());
     for _ in 0..TRIES {
         let Some(owner) = owner(ports, &thumbprint, &claim).await? else {
             return Err(Problem::internal("a claimed key has no owner"));
         };
-        accounts::enrol(ports, &owner.account).await?;
-        let holding = match &kid {
-            None => ask_account(ports, &owner.account, &message).await?,
-            Some(kid) => create_bound(ports, kid, &thumbprint, &owner.account, &message).await?,
+        // Whose claim is older has an account, as a rule.
+        let found = match owner == fresh {
+            true => Holding::Nobody,
+            false => ask_account(ports, &owner.account, &Message::Find { thumbprint: thumbprint.clone() }).await?,
+        };
+        let holding = match found {
+            Holding::Nobody => make(ports, kid.as_deref(), &thumbprint, &owner.account, &message).await?,
+            // It makes none where there is one, and has that give up a change to this key.
+            Holding::OtherKey => ask_account(ports, &owner.account, &message).await?,
+            holding @ Holding::Has { .. } => holding,
         };
         if holding.has() {
             return Ok((owner.account, holding));
         }
-        claim = Message::Reassign { from: owner, to: fresh_claim(ports)? };
+        fresh = fresh_claim(ports)?;
+        claim = Message::Reassign { from: owner, to: fresh.clone() };
     }
     Err(Problem::internal(format!("key {thumbprint} changed hands {TRIES} times during one request")))
 }
 
-/// Has an account made that belongs to an external account. The external account key is spent on it in the last moment,
-/// and only where there is no account yet: an old claim may name one that has another key by now.
-async fn create_bound<P: Ports>(
+/// Has an account made, where there is none yet. It is put on the list of accounts before, so that none is missing there; and
+/// an external account key is spent on it in the last moment.
+async fn make<P: Ports>(
     ports: &P,
-    kid: &str,
+    kid: Option<&str>,
     thumbprint: &str,
     account: &Id,
     message: &Message,
 ) -> Result<Holding, Problem> {
-    let question = Message::Find { thumbprint: thumbprint.to_owned() };
-    match ask_account(ports, account, &question).await? {
-        Holding::Nobody => {
-            binding::spend(ports, kid, thumbprint, Some(account)).await?;
-            ask_account(ports, account, message).await
-        }
-        holding => Ok(holding),
+    accounts::enrol(ports, account).await?;
+    if let Some(kid) = kid {
+        binding::spend(ports, kid, thumbprint, Some(account)).await?;
     }
+    ask_account(ports, account, message).await
 }
 
 /// A claim for an account that nobody knows of yet.

@@ -1,15 +1,17 @@
 //! Renewal information and replacement ([RFC 9773](https://www.rfc-editor.org/rfc/rfc9773)): when a certificate should
 //! be renewed, and which order does so.
 
-use super::cell::Cell;
+use super::account::payload;
+use super::cell::{Admitted, Cell};
 use super::http::{Answer, Response};
 use super::ladder;
+use super::limits::Name;
 use super::message::{Message, Partition, Reply};
 use super::placing::Wanted;
 use super::ports::{PartitionPorts, Ports};
 use crate::acme::certificate::Replacement;
 use crate::acme::order::OrderStatus;
-use crate::acme::{CertificateRecord, Kind, OrderRecord, Problem, Renewable};
+use crate::acme::{CertificateRecord, Kind, NewOrder, OrderRecord, Problem, Renewable};
 use crate::pki::{Serial, certificate, pem};
 use crate::store::{Kv, Txn};
 use crate::values::{Identifier, Time, b64};
@@ -131,6 +133,33 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         }
     }
 
+    /// Whether the certificate that a new order replaces is to be replaced at once, though its time has not come: it was
+    /// revoked, or an operator wants it. Its ledger knows, and is asked only where that decides about a limit.
+    ///
+    /// Whatever goes wrong, the order is one like others.
+    pub(super) async fn is_urgent(&self, admitted: &Admitted) -> bool {
+        let limits = &self.ports.settings().limits;
+        if limits.get(Name::NewOrders).is_none() && limits.get(Name::Certificates).is_none() {
+            return false;
+        }
+        let found = self.consider(admitted, |txn, _account| {
+            let asked = payload::<NewOrder>(admitted)?;
+            let id = asked.replaces.as_deref().and_then(CertId::read);
+            let found = id.map(|id| txn.get::<CertificateRecord>(&id.serial.hex())).transpose()?.flatten();
+            Ok(found.filter(|certificate| !is_due(certificate, self.ports.now())))
+        });
+        let Ok(Some(certificate)) = found else { return false };
+        let message = Message::RenewalInfo { serial: certificate.serial };
+        match self.ports.ask(&Partition::Ledger(certificate.issuer), &message).await {
+            Ok(Reply::Renewable(Some(found))) => found.revoked.or(found.replace).is_some(),
+            Ok(_) => false,
+            Err(problem) => {
+                self.log(&problem);
+                false
+            }
+        }
+    }
+
     /// Whether an order renews a certificate of this account when it is time: see [`is_due`].
     ///
     /// # Errors
@@ -139,7 +168,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         let Some(id) = order.replaces.as_deref().and_then(CertId::read) else { return Ok(false) };
         let found = txn.get::<CertificateRecord>(&id.serial.hex())?;
         let marked = |c: &CertificateRecord| c.replaced.as_ref().is_some_and(|mark| mark.order == order.id);
-        Ok(found.is_some_and(|certificate| marked(&certificate) && is_due(&certificate, order.created)))
+        let is_time = |c: &CertificateRecord| order.urgent || is_due(c, order.created);
+        Ok(found.is_some_and(|certificate| marked(&certificate) && is_time(&certificate)))
     }
 
     /// Whether a replacement still is one: its order is there and not invalid, or has its certificate.
@@ -183,7 +213,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
 
 /// Whether it is time to renew a certificate: its suggested window has begun. An order that renews then is exempt from
 /// limits (RFC 9773 §5); one that comes earlier is not, or a chain of orders, each replacing the one before it, would
-/// be without any limit. The ledger knows of a revocation, not this partition, so that is no reason here.
+/// be without any limit. Of a revocation, and of what operators have replaced, the ledger knows: see [`Cell::is_urgent`].
 pub(super) fn is_due(certificate: &CertificateRecord, now: Time) -> bool {
     let renewable = Renewable::of(certificate.not_before, certificate.not_after);
     let serial = Serial::from_hex(&certificate.serial);

@@ -3,6 +3,7 @@
 //! One configured base URL is the source of all of them: clients sign the URL they ask, and account URLs stand in
 //! DNS for years, so they must not depend on what a proxy makes of the `Host` header.
 
+use super::admin::page::File;
 use super::admin::routes::{AdminRoute, PREFIX};
 use super::pausing::Pause;
 use crate::pki::Serial;
@@ -11,8 +12,12 @@ use crate::values::{Id, Time};
 /// What a path names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Route {
-    /// `/`: a word to whoever opens it in a browser.
+    /// `/`: for people, how this CA is used.
     Home,
+    /// The style sheet of the pages.
+    Style,
+    /// The root certificate, where it is configured.
+    Root(Encoding),
     /// The directory (RFC 8555 §7.1.1).
     Directory,
     /// newNonce (RFC 8555 §7.2).
@@ -57,8 +62,19 @@ pub enum Route {
     Issuers,
     /// The CRL of an issuer's shard, DER (RFC 5280 §4.2.1.13).
     Crl(String, u16),
+    /// A file of the operators' page.
+    Inventory(File),
     /// What operators ask.
     Admin(AdminRoute),
+}
+
+/// How a certificate is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    /// As its octets are.
+    Der,
+    /// As text.
+    Pem,
 }
 
 impl Route {
@@ -68,9 +84,15 @@ impl Route {
             let rest = rest.split_once('?').map_or(rest, |(rest, _)| rest);
             return AdminRoute::parse(rest).map(Self::Admin);
         }
+        if let Some(file) = File::at(path) {
+            return Some(Self::Inventory(file));
+        }
         let mut parts = path.strip_prefix('/')?.split('/');
         let route = match (parts.next()?, parts.next()) {
             ("", None) => Self::Home,
+            ("page.css", None) => Self::Style,
+            ("root.crt", None) => Self::Root(Encoding::Der),
+            ("root.pem", None) => Self::Root(Encoding::Pem),
             ("directory", None) => Self::Directory,
             ("metrics", None) => Self::Metrics,
             ("issuer", Some(file)) => Self::Issuer(issuer_id(file.strip_suffix(".crt")?)?),
@@ -130,6 +152,9 @@ impl Route {
     pub fn allowed_methods(&self) -> &'static str {
         match self {
             Self::Home
+            | Self::Inventory(_)
+            | Self::Style
+            | Self::Root(_)
             | Self::Issuer(_)
             | Self::Issuers
             | Self::Crl(..)
@@ -159,6 +184,8 @@ impl Route {
     pub fn resource(&self) -> &'static str {
         match self {
             Self::Home => "home",
+            Self::Style => "style",
+            Self::Root(_) => "root",
             Self::Directory => "directory",
             Self::NewNonce => "new-nonce",
             Self::NewAccount => "new-account",
@@ -181,6 +208,7 @@ impl Route {
             Self::Issuer(_) => "issuer",
             Self::Issuers => "issuers",
             Self::Crl(..) => "crl",
+            Self::Inventory(_) => "inventory",
             Self::Admin(_) => "admin",
         }
     }
@@ -315,6 +343,24 @@ impl Urls {
     /// The calendar.
     pub fn calendar(&self, proof: &str) -> String {
         self.of_path(&format!("/calendar/{proof}.ics"))
+    }
+
+    /// The page for people.
+    pub fn home(&self) -> String {
+        self.of_path("/")
+    }
+
+    /// The style sheet of the pages.
+    pub fn style(&self) -> String {
+        self.of_path("/page.css")
+    }
+
+    /// The root certificate.
+    pub fn root(&self, encoding: Encoding) -> String {
+        self.of_path(match encoding {
+            Encoding::Der => "/root.crt",
+            Encoding::Pem => "/root.pem",
+        })
     }
 
     /// The overview of all issuers.

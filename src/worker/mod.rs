@@ -64,11 +64,11 @@ async fn read(request: web_sys::Request, address: Option<&str>) -> Result<http::
     let operators = path.starts_with(PREFIX);
     let get = |name: &str| if method == "POST" && !operators { Ok(None) } else { header(name) };
     let access = if operators { header("Cf-Access-Jwt-Assertion")? } else { None };
-    let (authorization, if_none_match) = (get("Authorization")?, get("If-None-Match")?);
+    let (authorization, accept, if_none_match) = (get("Authorization")?, get("Accept")?, get("If-None-Match")?);
     let address = address.map(header).transpose()?.flatten().as_deref().and_then(ClientAddress::from_header);
     let length = if method == "POST" { header("Content-Length")? } else { None };
     let body = if method == "POST" { read_body(&request, length).await? } else { Some(Vec::new()) };
-    Ok(http::Request { method, path, content_type, authorization, access, if_none_match, address, body })
+    Ok(http::Request { method, path, content_type, authorization, access, accept, if_none_match, address, body })
 }
 
 async fn read_body(request: &web_sys::Request, length: Option<String>) -> Result<Option<Vec<u8>>> {

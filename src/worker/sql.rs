@@ -161,8 +161,11 @@ type Row = (String, String, Option<Time>);
 fn in_statements<T>(all: &[T], key: impl Fn(&T) -> &String + Copy) -> Vec<Vec<&T>> {
     let of_table =
         |keeping: Keeping| all.iter().filter(move |one| Keeping::of(key(one)) == keeping).collect::<Vec<_>>();
-    let chunks = |rows: Vec<&'_ T>| rows.chunks(ROWS_PER_STATEMENT).map(<[&T]>::to_vec).collect::<Vec<_>>();
-    Keeping::ALL.into_iter().map(of_table).flat_map(chunks).collect()
+    let mut statements = Vec::new();
+    for rows in Keeping::ALL.map(of_table) {
+        statements.extend(rows.chunks(ROWS_PER_STATEMENT).map(<[&T]>::to_vec));
+    }
+    statements
 }
 
 fn text(row: &mut impl Iterator<Item = SqlStorageValue>) -> Result<String, StoreFailure> {

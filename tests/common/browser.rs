@@ -9,7 +9,7 @@
 pub mod axe;
 #[path = "debian.rs"]
 #[allow(dead_code, reason = "shared with other tests")]
-mod debian;
+pub mod debian;
 #[path = "npm.rs"]
 mod npm;
 #[path = "processes.rs"]

@@ -1,5 +1,6 @@
 //! A request of every kind, and what else a CA does: its alarms.
 
+use super::notices::{reminding, telling};
 use super::scene::{ADMIN, SECRET, Scene, TOKEN};
 use selvedge::acme::Kind;
 use selvedge::ca::address::ClientAddress;
@@ -9,7 +10,6 @@ use selvedge::jose::testing::ClientKey;
 use selvedge::validation::Method;
 use selvedge::values::SigAlg;
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
 
 /// What is done.
 pub enum Act<'a> {
@@ -60,7 +60,8 @@ pub fn cases(scene: &Scene) -> Vec<Case<'_>> {
     all
 }
 
-fn case<'a>(
+/// A case from the scene as it is, in which nothing is checked afterwards.
+pub fn case<'a>(
     scene: &Scene,
     name: &str,
     status: u16,
@@ -84,7 +85,8 @@ fn post<'a>(
     case(scene, name, status, again, move |world| scene.client.at(world).sign(&url, payload.clone()))
 }
 
-fn bare(method: &str, url: &str) -> Request {
+/// A request without a body.
+pub fn bare(method: &str, url: &str) -> Request {
     let path = url.strip_prefix(BASE).unwrap_or(url).to_owned();
     Request { method: method.to_owned(), path, body: Some(Vec::new()), ..Request::default() }
 }
@@ -282,10 +284,13 @@ fn reads(scene: &Scene) -> Vec<Case<'_>> {
     ];
     for (name, method, url, status) in [
         ("home", "GET", "/", 200),
+        ("style sheet", "GET", "/page.css", 200),
+        ("root", "GET", "/root.crt", 200),
         ("directory", "GET", "/directory", 200),
         ("newNonce", "HEAD", &nonce, 200),
         ("issuer", "GET", &issuer, 200),
         ("issuers", "GET", "/issuers", 200),
+        ("inventory", "GET", "/admin", 200),
         ("crl", "GET", &list, 200),
         ("renewalInfo", "GET", &info, 200),
     ] {
@@ -334,49 +339,8 @@ fn operations(scene: &Scene) -> Vec<Case<'_>> {
     all
 }
 
-/// What is told of a revocation, and to whom.
-fn telling(scene: &Scene) -> Vec<Case<'_>> {
-    let owner = scene.client.clone();
-    let revoke = move |world: &World| owner.at(world).revoke_request(&scene.certificate, Some(4));
-    let mut revoked = case(scene, "revokeCert with a webhook", 200, &[400], revoke);
-    revoked.after = Box::new(|world, what| is_told_once(world, "certificate.revoked", what));
-    let test = operate("POST", "notices/test", Some(&json!({})));
-    let mut tested = case(scene, "operations: test of the webhook", 200, &[], move |_| test.clone());
-    tested.after = Box::new(|world, what| assert!(!world.receiver().arrived().is_empty(), "{what}: it arrives"));
-    let mut all = vec![revoked, tested];
-    for (name, path) in [("operations: notices", "notices"), ("operations: calendar", "calendar")] {
-        let request = operate("GET", path, None);
-        all.push(case(scene, name, 200, &[], move |_| request.clone()));
-    }
-    let moved = operate("POST", "calendar", Some(&json!({})));
-    all.push(case(scene, "operations: another calendar", 200, &[], move |_| moved.clone()));
-    let url =
-        scene.world.fork().send(operate("GET", "calendar", None)).is(200).json()["url"].as_str().unwrap().to_owned();
-    let calendar = bare("GET", &url);
-    all.push(case(scene, "calendar", 200, &[], move |_| calendar.clone()));
-    all.into_iter().map(|case| Case { start: case.start.with_webhook(), ..case }).collect()
-}
-
-/// The alarms when a certificate is near its end, and another issuer would have to have its renewal.
-fn reminding(scene: &Scene) -> Case<'_> {
-    let after: After<'_> = Box::new(|world, what| is_told_once(world, "certificate.ending", what));
-    let (name, start) = ("alarms that remind".to_owned(), scene.near_the_end());
-    Case { name, start, act: Act::Alarms, status: 0, again: &[], after }
-}
-
-/// There is one notice of this kind, and the receiver has it, perhaps more than once.
-fn is_told_once(world: &World, kind: &str, what: &str) {
-    let stored = world.records("notice/").into_iter().filter(|(_, notice)| notice["kind"] == kind);
-    let stored: Vec<Value> = stored.map(|(_, notice)| notice).collect();
-    assert_eq!(stored.len(), 1, "{what}: it is stored once");
-    assert_eq!(stored[0]["delivery"]["state"], "delivered", "{what}: {stored:?}");
-    let arrived = world.receiver().arrived().into_iter().filter(|one| one.kind == kind);
-    let ids: BTreeSet<String> = arrived.map(|one| one.id).collect();
-    assert_eq!(ids.len(), 1, "{what}: it arrives, always with the same id");
-}
-
 /// An operator's request.
-fn operate(method: &str, path: &str, body: Option<&Value>) -> Request {
+pub fn operate(method: &str, path: &str, body: Option<&Value>) -> Request {
     Request {
         authorization: Some(format!("Bearer {ADMIN}")),
         content_type: body.map(|_| "application/json".to_owned()),

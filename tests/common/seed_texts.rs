@@ -44,6 +44,7 @@ pub const IDENTIFIERS: Texts = &[
 pub const ROUTES: Texts = &[
     ("directory", "/directory"),
     ("home", "/"),
+    ("root", "/root.pem"),
     ("order", "/acme/order/AAAAAAAAAAAAAAAAAAAAAA"),
     ("finalize", "/acme/order/AAAAAAAAAAAAAAAAAAAAAA/finalize"),
     ("challenge", "/acme/challenge/AAAAAAAAAAAAAAAAAAAAAA/http-01"),

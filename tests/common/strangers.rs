@@ -1,8 +1,9 @@
 //! An attacker, a victim, and a resource of every kind: for the tests of what accounts see of each other.
 
+use selvedge::ca::admin::page::File;
 use selvedge::ca::admin::routes::AdminRoute;
 use selvedge::ca::pausing::Pause;
-use selvedge::ca::routes::Route;
+use selvedge::ca::routes::{Encoding, Route};
 use selvedge::ca::settings::TermsChange;
 use selvedge::ca::testing::{Client, CsrShape, Proof, START, World, new_key};
 use selvedge::jose::testing::ClientKey;
@@ -113,7 +114,10 @@ fn after(last: Option<&Route>, things: &Things) -> Option<Route> {
     let proof = || "A".repeat(43);
     Some(match last {
         None => Route::Home,
-        Some(Route::Home) => Route::Directory,
+        Some(Route::Home) => Route::Style,
+        Some(Route::Style) => Route::Root(Encoding::Der),
+        Some(Route::Root(Encoding::Der)) => Route::Root(Encoding::Pem),
+        Some(Route::Root(Encoding::Pem)) => Route::Directory,
         Some(Route::Directory) => Route::NewNonce,
         Some(Route::NewNonce) => Route::NewAccount,
         Some(Route::NewAccount) => Route::NewOrder,
@@ -140,7 +144,8 @@ fn after(last: Option<&Route>, things: &Things) -> Option<Route> {
         Some(Route::Metrics) => Route::Issuer("00".to_owned()),
         Some(Route::Issuer(_)) => Route::Issuers,
         Some(Route::Issuers) => Route::Crl("00".to_owned(), 0),
-        Some(Route::Crl(..)) => Route::Admin(AdminRoute::Account(account)),
+        Some(Route::Crl(..)) => Route::Inventory(File::Index),
+        Some(Route::Inventory(_)) => Route::Admin(AdminRoute::Account(account)),
         Some(Route::Admin(AdminRoute::Account(_))) => Route::Admin(AdminRoute::Deactivate(account)),
         Some(Route::Admin(AdminRoute::Deactivate(_))) => Route::Admin(AdminRoute::Pem(serial)),
         Some(Route::Admin(AdminRoute::Pem(_))) => Route::Admin(AdminRoute::Revoke(serial)),

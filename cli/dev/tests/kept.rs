@@ -69,7 +69,8 @@ fn the_worker_gets_every_issuer_of_the_folder() {
     assert_eq!((&mine["MODE"], &mine["BASE_URL"]), (&text("dev"), &text("https://x")));
     let disposable = told(None, &[]);
     assert_eq!(disposable["ISSUER_KEY"], Binding::File(state.path(pki::ISSUER_KEY)));
-    assert!(!disposable.contains_key("ISSUER_CHAIN_2") && !disposable.contains_key("ROOT_CERTIFICATE"));
+    assert_eq!(disposable["ROOT_CERTIFICATE"], Binding::File(state.path(pki::ROOT)));
+    assert!(!disposable.contains_key("ISSUER_CHAIN_2"));
     assert_eq!(told(Some(&kept), &["--set", "ISSUER_FROM_2=x"])["ISSUER_FROM_2"], text("x"));
 }
 

@@ -14,6 +14,7 @@ use crate::ca::ports::{PartitionPorts, Ports};
 use crate::store::Kv;
 use crate::values::Id;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 /// The most accounts of a page, each of which is asked for by itself, and how many there are when nothing is said.
 const MOST: usize = 200;
@@ -44,7 +45,9 @@ pub async fn list<P: Ports>(ports: &P, request: &Request) -> Answer {
     ids.sort_unstable();
     let next = ids.get(limit.saturating_sub(1)).filter(|_| ids.len() > limit).cloned();
     ids.truncate(limit);
-    let mut all = Vec::new();
+    let (mut all, mut seen) = (Vec::new(), BTreeSet::new());
+    // One whose making was broken off, and begun again, stands there twice.
+    ids.retain(|id| seen.insert(id.split_once('-').map(|(_, id)| id.to_owned())));
     for id in ids.iter().filter_map(|id| Id::parse(id.split_once('-')?.1)) {
         // One that was never made is none.
         if let Some(account) = of_id(ports, &id, Operation::ShowAccount).await? {

@@ -52,7 +52,7 @@ pub async fn show<P: Ports>(ports: &P, sent: &str) -> Answer {
     }
     let mut events: Vec<Event> = settings.issuers.slots().flat_map(|slot| issuer_days(settings, slot)).collect();
     events.extend(settings.root.as_ref().map(|root| {
-        let (id, name, at) = ("root".to_owned(), "the root".to_owned(), root.not_after());
+        let (id, name, at) = ("root".to_owned(), root.name().to_owned(), root.not_after());
         issuer_day(&IssuerDay { id, name, turn: Turn::RootEnds, at })
     }));
     for slot in settings.issuers.slots() {

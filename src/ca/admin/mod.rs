@@ -18,6 +18,7 @@ pub mod inventory;
 pub mod notices;
 pub mod operation;
 pub mod operator;
+pub mod page;
 pub mod policies;
 pub mod replacements;
 pub mod routes;

@@ -9,6 +9,10 @@ fn every_url_is_read_back() {
     let pause =
         Pause { account: a.clone(), subject: "ip:2001:db8::1".to_owned(), since: Time::from_millis(1_795_521_600_123) };
     for (url, route) in [
+        (urls.home(), Route::Home),
+        (urls.style(), Route::Style),
+        (urls.root(Encoding::Der), Route::Root(Encoding::Der)),
+        (urls.root(Encoding::Pem), Route::Root(Encoding::Pem)),
         (urls.directory(), Route::Directory),
         (urls.resource("new-nonce"), Route::NewNonce),
         (urls.resource("new-account"), Route::NewAccount),
@@ -60,6 +64,9 @@ fn other_paths_are_no_route() {
         "",
         "/x",
         "/directory/",
+        "/root",
+        "/root.crt/",
+        "/page.css?x",
         "/directory?x",
         "/acme",
         "/acme/",

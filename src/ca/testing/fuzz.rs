@@ -211,7 +211,9 @@ pub fn routes(data: &[u8]) {
 /// The URL of a resource.
 pub fn url_of(urls: &Urls, route: &Route) -> String {
     match route {
-        Route::Home => urls.of_path("/"),
+        Route::Home => urls.home(),
+        Route::Style => urls.style(),
+        Route::Root(encoding) => urls.root(*encoding),
         Route::Directory => urls.directory(),
         Route::NewNonce => urls.resource("new-nonce"),
         Route::NewAccount => urls.resource("new-account"),
@@ -234,6 +236,7 @@ pub fn url_of(urls: &Urls, route: &Route) -> String {
         Route::Resumption(pause, proof) => urls.resumption(pause, proof),
         Route::Calendar(proof) => urls.calendar(proof),
         Route::Metrics => urls.of_path("/metrics"),
+        Route::Inventory(file) => urls.of_path(file.path()),
         Route::Admin(route) => admin_url_of(urls, route),
     }
 }

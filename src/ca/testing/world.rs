@@ -8,7 +8,7 @@ use super::receiver;
 use super::receiver::Receiver;
 use super::secrets::Secrets;
 use crate::ca::admin::tokens::AdminTokens;
-use crate::ca::authority::Published;
+use crate::ca::authority::{Published, Root};
 use crate::ca::blocked::BlockedKeys;
 use crate::ca::external::ExternalAccounts;
 use crate::ca::limits::Limits;
@@ -82,7 +82,7 @@ impl World {
         let settings = Settings {
             urls: Urls::new(BASE),
             published: Some(Published::new("http://ca.test", 4)),
-            root: None,
+            root: Some(Root::read(&authority().0.certificate).expect("the root")),
             nonce_key: [7; 32],
             issuers: Issuers::one(Issuer::from_pem_chain(&authority().1.certificate).expect("the issuer")),
             problems: Vec::new(),

@@ -1,0 +1,131 @@
+use super::*;
+use crate::ca::http::Body;
+
+fn text(response: &Response) -> &str {
+    match &response.body {
+        Body::Text(text) => text,
+        Body::Bytes(_) => panic!("no text"),
+    }
+}
+
+/// The tags of a document: what stands between `<` and `>`.
+fn tags(document: &str) -> impl Iterator<Item = &str> {
+    document.split('<').skip(1).filter_map(|tag| tag.split_once('>')).map(|(tag, _)| tag)
+}
+
+/// The values of an attribute in all tags.
+fn values<'a>(document: &'a str, attribute: &str) -> Vec<&'a str> {
+    let begin = format!(" {attribute}=\"");
+    tags(document).filter_map(|tag| tag.split_once(&begin)?.1.split('"').next()).collect()
+}
+
+#[test]
+fn the_page_loads_and_asks_its_own_origin_only() {
+    let page = asset(File::Index);
+    let policy = page.header("Content-Security-Policy").unwrap();
+    let directives: Vec<&str> = policy.split(';').map(str::trim).collect();
+    assert_eq!(
+        directives,
+        [
+            "default-src 'none'",
+            "script-src 'self'",
+            "style-src 'self'",
+            "img-src 'self' data:",
+            "connect-src 'self'",
+            "form-action 'none'",
+            "frame-ancestors 'none'",
+            "base-uri 'none'",
+        ]
+    );
+    for (name, value) in [
+        ("Content-Type", "text/html; charset=utf-8"),
+        ("X-Content-Type-Options", "nosniff"),
+        ("Referrer-Policy", "no-referrer"),
+        ("Cache-Control", "no-store"),
+    ] {
+        assert_eq!(page.header(name), Some(value));
+    }
+    for (path, media_type) in [("/admin/page.css", "text/css"), ("/admin/page.js", "text/javascript")] {
+        let file = asset(File::at(path).unwrap());
+        assert_eq!(file.header("Content-Type"), Some(format!("{media_type}; charset=utf-8").as_str()));
+        assert_eq!(file.header("X-Content-Type-Options"), Some("nosniff"));
+        assert_eq!(file.header("Cache-Control"), Some("public, max-age=300"));
+    }
+    for path in ["/admin/", "/admin/page.html", "/admin/v1/status", "/page.js", ""] {
+        assert!(File::at(path).is_none(), "{path}");
+    }
+}
+
+#[test]
+fn nothing_in_the_files_is_inline_or_from_elsewhere() {
+    let index = text(&asset(File::Index)).to_owned();
+    for tag in tags(&index) {
+        let name = tag.split_whitespace().next().unwrap_or_default();
+        assert!(!["style", "iframe", "object", "embed", "base"].contains(&name), "<{tag}>");
+        assert!(!tag.contains(" style=") && !tag.contains(" on"), "<{tag}>");
+        assert!(name != "script" || tag.contains(" src=\"/admin/page.js\""), "<{tag}>");
+    }
+    assert_eq!(index.matches("<script").count(), 1);
+    for link in [values(&index, "src"), values(&index, "href")].concat() {
+        let local = link.starts_with('#') || link == "data:," || link == "/page.css" || File::at(link).is_some();
+        assert!(local, "{link}");
+    }
+    for (file, banned) in [
+        (&index, &["http:", "https:", "\"//"][..]),
+        (&STYLE.to_owned(), &["url(", "@import", "http:", "https:"]),
+        (
+            &SCRIPT.to_owned(),
+            &[
+                "http:",
+                "https:",
+                "innerHTML",
+                "outerHTML",
+                "insertAdjacentHTML",
+                "document.write",
+                "eval(",
+                "Function(",
+                "import(",
+                "style.",
+                "setAttribute(\"on",
+                "localStorage",
+            ],
+        ),
+    ] {
+        for text in banned {
+            assert!(!file.contains(text), "{text}");
+        }
+    }
+}
+
+#[test]
+fn everything_to_fill_in_has_a_label_and_every_column_a_scope() {
+    let labelled = values(INDEX, "for");
+    let fields = tags(INDEX).filter(|tag| tag.starts_with("input") || tag.starts_with("select"));
+    for field in fields {
+        let id = field.split_once("id=\"").unwrap().1.split('"').next().unwrap();
+        assert!(labelled.contains(&id), "{field}");
+    }
+    assert!(tags(INDEX).filter(|tag| tag.starts_with("th ") || *tag == "th").all(|tag| tag.contains("scope=\"col\"")));
+    assert_eq!(INDEX.matches("<table").count(), INDEX.matches("<caption").count());
+    let mut ids = values(INDEX, "id");
+    for named in [values(INDEX, "aria-labelledby"), values(INDEX, "aria-describedby"), labelled].concat() {
+        assert!(ids.contains(&named), "{named}");
+    }
+    ids.sort_unstable();
+    assert!(ids.windows(2).all(|two| two[0] != two[1]), "an id stands twice: {ids:?}");
+}
+
+#[test]
+fn the_script_finds_what_it_looks_for() {
+    let ids = values(INDEX, "id");
+    let asked = SCRIPT.split("id(\"").skip(1).filter_map(|rest| rest.split('"').next());
+    for name in asked.chain(["inside", "who", "who-text", "fields"]) {
+        assert!(ids.contains(&name), "{name}");
+    }
+    let views = values(INDEX, "data-view");
+    let links: Vec<&str> = values(INDEX, "href").into_iter().filter_map(|link| link.strip_prefix('#')).collect();
+    assert_eq!(views, links);
+    for view in views {
+        assert!(SCRIPT.contains(&format!("\n  {view}: {{ path: ")), "{view}");
+    }
+}

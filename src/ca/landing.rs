@@ -1,0 +1,166 @@
+//! The page at `/`, for people who have to use this CA: its directory, its root, lines to paste for their clients, and how
+//! their machines come to trust it. A program that does not ask for HTML gets a few lines of text.
+
+mod clients;
+#[cfg(test)]
+mod tests;
+mod trust;
+
+use super::http::{Answer, Body, Response};
+use super::page::{self, escaped};
+use super::routes::{Encoding, Urls};
+use super::settings::Settings;
+use crate::acme::Problem;
+use crate::pki::Issuer;
+
+/// Its style sheet is all that is loaded; `data:` is the icon that there is not.
+const CONTENT_POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'none'; \
+                              frame-ancestors 'none'; base-uri 'none'";
+
+/// The style sheet of all pages.
+const STYLE: &str = include_str!("landing/page.css");
+
+/// The page, or its text for who does not `accept` HTML. `operations`: whether there is a page for operators.
+pub fn home(settings: &Settings, issuer: &Issuer, accept: Option<&str>, operations: bool) -> Response {
+    let response = if wants_html(accept) {
+        page::guarded(document(settings, issuer, operations), CONTENT_POLICY)
+    } else {
+        Response::text(200, "text/plain; charset=utf-8", text(settings, issuer))
+    };
+    // Whoever keeps one of the two must not hand it to those who asked for the other.
+    response.with("Vary", "Accept").with("Cache-Control", "public, max-age=60").indexed(&settings.urls)
+}
+
+/// The style sheet.
+pub fn style(urls: &Urls) -> Response {
+    page::asset("text/css; charset=utf-8", STYLE).indexed(urls)
+}
+
+/// The root certificate.
+///
+/// # Errors
+/// 404 `malformed` when none is configured.
+pub fn root(settings: &Settings, encoding: Encoding) -> Answer {
+    let unknown = || {
+        let detail = "This CA was not told its root certificate (ROOT_CERTIFICATE). Its operator has it.";
+        Problem::malformed(detail).with_status(404)
+    };
+    let root = settings.root.as_ref().ok_or_else(unknown)?;
+    let (body, media_type) = match encoding {
+        Encoding::Der => (Body::Bytes(root.der().to_vec()), "application/pkix-cert"),
+        Encoding::Pem => (Body::Text(root.pem().to_owned()), "application/x-pem-file"),
+    };
+    Ok(Response { body, ..Response::empty(200) }
+        .with("Content-Type", media_type)
+        .with("X-Content-Type-Options", "nosniff")
+        .with("Cache-Control", "public, max-age=3600")
+        .indexed(&settings.urls))
+}
+
+/// Browsers say that they want HTML. curl and ACME clients say `*/*`, or nothing.
+fn wants_html(accept: Option<&str>) -> bool {
+    accept.unwrap_or_default().split(',').any(|range| {
+        let mut parts = range.split(';').map(str::trim);
+        let html = parts.next().is_some_and(|kind| kind.eq_ignore_ascii_case("text/html"));
+        let refused = |part: &str| {
+            let weight = part.strip_prefix("q=").or_else(|| part.strip_prefix("Q="));
+            weight.is_some_and(|weight| weight.parse() == Ok(0.0))
+        };
+        html && !parts.any(refused)
+    })
+}
+
+fn text(settings: &Settings, issuer: &Issuer) -> String {
+    let urls = &settings.urls;
+    let root = settings.root.as_ref().map_or_else(String::new, |root| {
+        let (url, fingerprint) = (urls.root(Encoding::Pem), root.fingerprint());
+        format!("\nIts root certificate, and the SHA-256 fingerprint to compare:\n{url}\n{fingerprint}\n")
+    });
+    format!(
+        "This is a certificate authority. Point an ACME client at its directory:\n{}\n\nIts issuing certificate:\n{}\n{root}",
+        urls.directory(),
+        urls.issuer(issuer.id()),
+    )
+}
+
+fn document(settings: &Settings, issuer: &Issuer, operations: bool) -> String {
+    let urls = &settings.urls;
+    let (name, directory) = (escaped(issuer.name()), escaped(&urls.directory()));
+    let body = [
+        format!(
+            "<header><h1>{name}</h1><p>This is a certificate authority. It issues certificates to ACME clients, which \
+             are given this URL, its directory:</p><p class=\"big\"><code>{directory}</code></p></header><main>"
+        ),
+        root_section(settings, issuer),
+        clients::section(settings),
+        trust::section(settings),
+        more(settings, operations),
+        "</main>".to_owned(),
+    ];
+    format!(
+        "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\">\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>{name}</title>\
+         <link rel=\"icon\" href=\"data:,\"><link rel=\"stylesheet\" href=\"/page.css\"></head><body>{}</body></html>",
+        body.concat()
+    )
+}
+
+/// A block to paste.
+fn block(text: &str) -> String {
+    format!("<pre><code>{}</code></pre>", escaped(text))
+}
+
+/// The name of this CA's host, where a file or an object has to have a name.
+fn label(urls: &Urls) -> String {
+    let host = urls.of_path("");
+    let host = host.split_once("://").map_or(host.as_str(), |(_, host)| host);
+    let plain = |c: char| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' };
+    host.chars().map(plain).collect::<String>().trim_matches('-').to_owned()
+}
+
+fn root_section(settings: &Settings, issuer: &Issuer) -> String {
+    let urls = &settings.urls;
+    let issued_by = format!(
+        "<p>Certificates are signed by the issuer <a href=\"{}\">{}</a>; clients get its certificate with theirs.</p>",
+        escaped(&urls.issuer(issuer.id())),
+        escaped(issuer.name())
+    );
+    let Some(root) = &settings.root else {
+        return format!(
+            "<section><h2>Root certificate</h2><p>Who trusts this CA trusts its root certificate. It cannot be had \
+             here: ask the operator of this CA for it and for its SHA-256 fingerprint.</p>{issued_by}</section>"
+        );
+    };
+    let (pem, der) = (urls.root(Encoding::Pem), urls.root(Encoding::Der));
+    let fingerprint = root.fingerprint();
+    let compare = format!(
+        "curl -o root.pem {pem}\nopenssl x509 -in root.pem -noout -fingerprint -sha256\n\n# the same of root.crt, without \
+         the colons:\nsha256sum root.crt                   # Linux\nshasum -a 256 root.crt               # macOS\n\
+         certutil -hashfile root.crt SHA256   # Windows"
+    );
+    format!(
+        "<section><h2>Root certificate</h2><p>Who trusts this CA trusts <strong>{}</strong>: \
+         <a href=\"{}\" download>root.crt</a> (DER), <a href=\"{}\" download>root.pem</a> (PEM).</p>\
+         <p>SHA-256 fingerprint:</p><p class=\"big\"><code>{fingerprint}</code></p>\
+         <p>Compare it with what the operator told you some other way, on paper or by telephone: whoever could change \
+         this page could change the fingerprint on it too. What you downloaded has the fingerprint that these say \
+         (<code>curl -k</code> where the machine does not trust this server yet):</p>\
+         {}{issued_by}</section>",
+        escaped(root.name()),
+        escaped(&der),
+        escaped(&pem),
+        block(&compare)
+    )
+}
+
+fn more(settings: &Settings, operations: bool) -> String {
+    let (urls, meta) = (&settings.urls, &settings.meta);
+    let mut links = vec![(urls.issuers(), "The issuers, and how things stand with them and their CRLs (JSON)")];
+    links.extend(meta.terms_of_service.clone().map(|url| (url, "Terms of service")));
+    links.extend(meta.website.clone().map(|url| (url, "About this CA")));
+    if operations {
+        links.push((urls.of_path("/admin"), "For operators: certificates, accounts, audit record"));
+    }
+    let items = links.iter().map(|(url, what)| format!("<li><a href=\"{}\">{what}</a></li>", escaped(url)));
+    format!("<section><h2>More</h2><ul>{}</ul></section>", items.collect::<String>())
+}

@@ -1,0 +1,142 @@
+//! Lines to paste for common ACME clients.
+
+use super::{block, label};
+use crate::ca::settings::Settings;
+
+/// What the lines are made of.
+struct Lines<'a> {
+    directory: String,
+    /// What this CA's objects and files are called at the client.
+    label: String,
+    /// Whether accounts need an external account key.
+    external: bool,
+    settings: &'a Settings,
+}
+
+/// Each client with its lines, and what people have to put in their place.
+pub(super) fn section(settings: &Settings) -> String {
+    let lines = Lines {
+        directory: settings.urls.directory(),
+        label: label(&settings.urls),
+        external: settings.external.required,
+        settings,
+    };
+    let mut out = String::from(
+        "<section><h2>Clients</h2><p>Put your own names and address in the place of <code>www.example.org</code> and \
+         <code>you@example.org</code>.",
+    );
+    if lines.external {
+        out.push_str(
+            " Accounts need an external account key here: the operator gives you its identifier (<code>KID</code>) and \
+             the key itself (<code>KEY</code>).",
+        );
+    }
+    out.push_str("</p>");
+    out.push_str(&lines.proof());
+    for (client, text) in lines.all() {
+        out.push_str(&format!("<h3>{client}</h3>{}", block(&text)));
+    }
+    out.push_str(
+        "<h3>If a client does not trust this server</h3><p>Then this server's own web certificate is below a root that \
+         your machine does not know. Tell the client where that root is:</p>",
+    );
+    out.push_str(&block(
+        "certbot        REQUESTS_CA_BUNDLE=root.pem certbot …\nlego           LEGO_CA_CERTIFICATES=root.pem lego …\n\
+         acme.sh        acme.sh --ca-bundle root.pem …\nCaddy          acme_ca_root root.pem      (beside acme_ca)\n\
+         cert-manager   caBundle: …               (beside server; root.pem in base64)\n\
+         win-acme       takes what Windows trusts",
+    ));
+    out.push_str("</section>");
+    out
+}
+
+impl Lines<'_> {
+    /// How the lines prove that the names are the client's.
+    fn proof(&self) -> String {
+        format!(
+            "<p>The lines prove names by http-01: this CA asks at port {} of each name. Where it cannot reach that, use \
+             your client's plugin for dns-01. Names that the operator pre-authorised need no proof.</p>",
+            self.settings.validation.http01_port
+        )
+    }
+
+    fn all(&self) -> [(&'static str, String); 6] {
+        [
+            ("certbot", self.certbot()),
+            ("lego 4", self.lego()),
+            ("acme.sh", self.acme_sh()),
+            ("Caddy (Caddyfile)", self.caddy()),
+            ("cert-manager (Kubernetes)", self.cert_manager()),
+            ("win-acme (Windows)", self.win_acme()),
+        ]
+    }
+
+    /// `options` where accounts need an external account key.
+    fn bound(&self, options: &'static str) -> &'static str {
+        if self.external { options } else { "" }
+    }
+
+    fn certbot(&self) -> String {
+        format!(
+            "certbot certonly --server {} --agree-tos -m you@example.org{} --standalone -d www.example.org",
+            self.directory,
+            self.bound(" --eab-kid KID --eab-hmac-key KEY")
+        )
+    }
+
+    fn lego(&self) -> String {
+        format!(
+            "lego --server {} --accept-tos --email you@example.org{} --http -d www.example.org run",
+            self.directory,
+            self.bound(" --eab --kid KID --hmac KEY")
+        )
+    }
+
+    fn acme_sh(&self) -> String {
+        let directory = &self.directory;
+        let bound = self.bound(" --eab-kid KID --eab-hmac-key KEY");
+        format!(
+            "acme.sh --register-account --server {directory} -m you@example.org{bound}\n\
+             acme.sh --issue --server {directory} --standalone -d www.example.org"
+        )
+    }
+
+    fn caddy(&self) -> String {
+        let bound = self.bound("\tacme_eab {\n\t\tkey_id KID\n\t\tmac_key KEY\n\t}\n");
+        format!(
+            "{{\n\tacme_ca {}\n{bound}\temail you@example.org\n}}\nwww.example.org {{\n\trespond \"hello\"\n}}",
+            self.directory
+        )
+    }
+
+    fn cert_manager(&self) -> String {
+        let Self { directory, label, .. } = self;
+        let (secret, binding) = if self.external {
+            (
+                format!(
+                    "# kubectl -n cert-manager create secret generic {label}-eab --from-literal key=KEY\n\
+                     # (KEY without = at its end)\n"
+                ),
+                format!(
+                    "    externalAccountBinding:\n      keyID: KID\n      keySecretRef:\n        name: {label}-eab\n        \
+                     key: key\n"
+                ),
+            )
+        } else {
+            (String::new(), String::new())
+        };
+        format!(
+            "{secret}apiVersion: cert-manager.io/v1\nkind: ClusterIssuer\nmetadata:\n  name: {label}\nspec:\n  acme:\n    \
+             server: {directory}\n    email: you@example.org\n    privateKeySecretRef:\n      name: {label}-account\n\
+             {binding}    solvers:\n    - http01:\n        ingress:\n          ingressClassName: nginx"
+        )
+    }
+
+    fn win_acme(&self) -> String {
+        format!(
+            "wacs.exe --source manual --host www.example.org --baseuri {} --accepttos --emailaddress you@example.org{}",
+            self.directory,
+            self.bound(" --eab-key-identifier KID --eab-key KEY")
+        )
+    }
+}

@@ -1,0 +1,47 @@
+//! A policy in the shadow of the one in force: it decides nothing, and operators are told what it would have refused.
+
+use super::admin::operation::Operation;
+use super::admin::policies::FOUND;
+use super::cell::{Admitted, Cell};
+use super::message::{Message, Partition};
+use super::permission::verdicts;
+use super::ports::PartitionPorts;
+use crate::acme::NewOrder;
+use crate::store::Kv;
+
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+    /// Tells operators what the policy in the shadow would have refused of an order that was taken. Whatever goes wrong with
+    /// that, the order is taken.
+    pub(super) async fn tell_shadow(&self, admitted: &Admitted) {
+        let findings = self.shadow_refuses(admitted);
+        if findings.is_empty() {
+            return;
+        }
+        for (identifier, rule) in &findings {
+            self.ports
+                .log(&format!("{}: the policy in the shadow would refuse {identifier}: {rule}", self.name.name()));
+        }
+        let found = Operation::Found { account: admitted.account.clone(), findings };
+        if let Err(problem) = self.ports.ask(&Partition::Operations, &Message::Operate(found)).await {
+            self.log(&problem);
+        }
+    }
+
+    /// What the policy in the shadow refuses of an order: what it is for, and the rule.
+    fn shadow_refuses(&self, admitted: &Admitted) -> Vec<(String, String)> {
+        let settings = self.ports.settings();
+        let Some(shadow) = &admitted.governing.in_force.shadow else { return Vec::new() };
+        let Ok(rules) = admitted.governing.rules_under(shadow, settings) else { return Vec::new() };
+        let Ok(asked) = admitted.jws.payload_json::<NewOrder>() else { return Vec::new() };
+        let identifiers = asked.checked().unwrap_or_default();
+        let refused =
+            verdicts(&rules, self.ports.issuer(), &identifiers).into_iter().filter(|verdict| !verdict.allowed);
+        let mut findings: Vec<(String, String)> =
+            refused.take(FOUND).map(|verdict| (verdict.identifier, verdict.rule)).collect();
+        let profile = asked.profile.as_deref().map(|name| rules.explain_profile(name));
+        if let Some(profile) = profile.filter(|profile| !profile.allowed) {
+            findings.push((format!("profile {}", profile.name), profile.rule));
+        }
+        findings
+    }
+}
