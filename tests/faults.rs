@@ -4,6 +4,8 @@
 
 #[path = "common/mishaps.rs"]
 mod mishaps;
+#[path = "common/notices.rs"]
+mod notices;
 #[path = "common/requests.rs"]
 mod requests;
 #[path = "common/scene.rs"]
@@ -29,7 +31,7 @@ macro_rules! names_of {
 }
 
 names_of!(route_name, ROUTES, Route: Home Style Root Directory NewNonce NewAccount NewOrder NewAuthorization RevokeCert
-    KeyChange Account Orders Order Finalize Authorization Challenge Certificate RenewalInfo Agreement Resumption Metrics Issuer
+    KeyChange Account Orders Order Finalize Authorization Challenge Certificate RenewalInfo Agreement Resumption Calendar Metrics Issuer
     Issuers Crl Inventory Admin);
 names_of!(message_name, MESSAGES, Message: Post Redeem WhoOwns Claim Reassign Release Find Yield Create Agree Resume CountAccount Sum Bind Record
     RenewalInfo Revoke Condemn IsCompromised Crl Standing Operate);
@@ -83,7 +85,7 @@ fn every_operation_of_every_request_fails_and_nothing_is_lost_or_stuck() {
     let called = |name: &&&str| seen.iter().any(|line| line.ends_with(&format!(": call {name}")));
     let missing: Vec<_> = MESSAGES.iter().filter(|name| !called(name)).collect();
     assert_eq!(missing, Vec::<&&str>::new(), "messages that no partition was sent");
-    for kind in ["get", "list", "apply", "purge", "sign", "verify", "look up", "converse"] {
+    for kind in ["get", "list", "apply", "purge", "sign", "verify", "look up", "converse", "deliver"] {
         assert!(seen.iter().any(|line| line.ends_with(&format!(": {kind}"))), "no {kind} in {seen:?}");
     }
 }

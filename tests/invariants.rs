@@ -210,6 +210,9 @@ fn an_orphaned_job_and_one_that_nobody_is_woken_for_are_found() {
     let condemn = job(json!({ "condemn": ["ab".repeat(32), sound.certificate["serial"]] }));
     sound.world.plant(&sound.ledger, "job/condemn-x", Some(&condemn));
     sound.is_found("is an orphan");
+    sound.world.plant(&sound.ledger, "job/condemn-x", None);
+    sound.world.plant(&sound.ledger, "job/notify", Some(&job(json!("notify"))));
+    sound.is_found("is an orphan");
     // One that is due has to have an alarm, whatever it is about.
     let start = World::new();
     let client = Client::registered(&start);
@@ -219,4 +222,38 @@ fn an_orphaned_job_and_one_that_nobody_is_woken_for_are_found() {
     check_all(&start, "a job with its alarm");
     start.forget_alarms();
     assert!(violations(&start).iter().any(|line| line.contains("nobody wakes account/")), "{:?}", violations(&start));
+}
+
+#[test]
+fn a_revocation_that_is_not_told_and_a_notice_that_nobody_sends_are_found() {
+    let sound = sound();
+    let mut entry = sound.entry.clone();
+    entry["revoked"] = json!({ "at": sound.world.now(), "by": "key" });
+    sound.world.plant(&sound.ledger, &sound.entry_key(), Some(&entry));
+    sound.is_found("nobody is told of the revocation");
+    let told = Client::registered(&World::new().with_webhook());
+    let leaf = told.issue(&["a.test"], &new_key(SigAlg::Es256));
+    told.revoke(&leaf, None).is(200);
+    let start = &told.world;
+    let ledger = record(start, "notice/").0;
+    check_all(start, "a notice on its way");
+    let (rows, found) = (start.rows(), |world: &World, words: &str| {
+        assert!(violations(world).iter().any(|line| line.contains(words)), "{words}: {:?}", violations(world));
+    });
+    let key = |prefix: &str| rows.keys().find(|(_, key)| key.starts_with(prefix)).unwrap().1.clone();
+    for (row, words) in [("outgoing/", "is not among those to be sent"), ("job/notify", "nobody sends it")] {
+        let world = start.fork();
+        world.plant(&ledger, &key(row), None);
+        found(&world, words);
+    }
+    let mut notice = record(start, "notice/").1;
+    let world = start.fork();
+    notice["delivery"] = json!({ "state": "none" });
+    world.plant(&ledger, &key("notice/"), Some(&notice));
+    found(&world, "is to be sent and does not wait");
+    let world = start.fork();
+    notice["kind"] = "certificate.ending".into();
+    world.plant(&ledger, "notice/one", Some(&notice));
+    world.plant(&ledger, "notice/two", Some(&notice));
+    found(&world, "tells of an end that was told before");
 }

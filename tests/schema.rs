@@ -10,7 +10,7 @@ use selvedge::acme::ledger::{CompromisedKey, LedgerEntry};
 use selvedge::acme::limit::{FailingRecord, LimitRecord};
 use selvedge::acme::metrics::CountersRecord;
 use selvedge::acme::nonce::RedeemedNonce;
-use selvedge::acme::notice::{Failure, NoticeKind, NoticeRecord};
+use selvedge::acme::notice::{Failure, LookedRecord, NoticeKind, NoticeRecord, OutgoingRecord};
 use selvedge::acme::persist::PersistRecord;
 use selvedge::acme::policies::{CalendarRecord, FindingRecord, PolicyRecord, ShadowRecord};
 use selvedge::acme::reuse::{PlacedRecord, ProofRecord};
@@ -76,6 +76,8 @@ fn golden_examples_are_read_and_written_back_and_no_record_is_without_one() {
         golden::<CrlRecord>(),
         golden::<RedeemedNonce>(),
         golden::<NoticeRecord>(),
+        golden::<OutgoingRecord>(),
+        golden::<LookedRecord>(),
         golden::<JobRecord>(),
         golden::<LimitRecord>(),
         golden::<FailingRecord>(),
@@ -129,6 +131,8 @@ fn what_is_stored_fits_its_schema() {
         settings.limits = Limits::default();
         settings.metrics_token = Some(Token::read("a-token-of-some-length").unwrap());
     });
+    let world = world.with_webhook();
+    world.receiver().answers(Ok(503));
     let mut client = Client::new(&world);
     let binding = client.key.external_account("HS256", &[5; 32], "team-a", &client.url("new-account"));
     let made = client.new_account(json!({ "termsOfServiceAgreed": true, "externalAccountBinding": binding }));
@@ -155,8 +159,8 @@ fn what_is_stored_fits_its_schema() {
         check(&prefix, &serde_json::from_str(&json).unwrap());
         seen.insert(prefix);
     }
-    let wanted = "account authz cert compromised counters crl ending failing indexed latest limit member nonce order \
-                  owner persist placed proof revoked serial shard use";
+    let wanted = "account authz cert compromised counters crl ending failing indexed job latest limit looked member nonce notice order \
+                  outgoing owner persist placed proof revoked serial shard use";
     let wanted: BTreeSet<String> = wanted.split(' ').map(str::to_owned).collect();
     assert_eq!(seen, wanted);
 }
@@ -229,8 +233,9 @@ fn what_operators_leave_behind_fits_its_schema() {
 fn every_kind_of_job_fits_the_schema() {
     let id = || Id::from_random([1; 16]);
     let key = "ab".repeat(32);
-    let condemn = Work::Condemn(key, "0a".into());
-    for work in [Work::Validate(id(), "dns-01".into()), Work::Issue(id()), condemn, Work::Index] {
+    let plain = [Work::Index, Work::Notify];
+    let named = [Work::Validate(id(), "dns-01".into()), Work::Issue(id()), Work::Condemn(key, "0a".into())];
+    for work in named.into_iter().chain(plain) {
         check("job", &serde_json::to_value(JobRecord { work, due: Time::from_secs(1), attempts: 1 }).unwrap());
     }
 }

@@ -285,3 +285,25 @@ fn r02_alternate_chains_are_taken_while_they_are_valid() {
     assert_eq!(settings.issuers.active(later).alternates().len(), 1);
     assert!(settings.problems[0].contains("ALTERNATE_CHAINS chain 1"), "{:?}", settings.problems);
 }
+
+#[test]
+fn a_webhook_needs_its_secret_which_nothing_shows() {
+    let mut values = good();
+    assert!(read(&values, NOW).unwrap().webhook.is_none());
+    // The secret is stored first.
+    values.insert("WEBHOOK_SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".to_owned());
+    assert!(read(&values, NOW).unwrap().webhook.is_none());
+    values.insert("WEBHOOK_URL", "https://hooks.example.org/a-token".to_owned());
+    let shown = format!("{:?}", read(&values, NOW).unwrap());
+    assert!(!shown.contains("a-token") && !shown.contains("MfKQ9r8G"), "{shown}");
+    values.insert("WEBHOOK_SECRET", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".to_owned());
+    let refusal = read(&values, NOW).unwrap_err();
+    assert!(refusal.starts_with("WEBHOOK_SECRET") && !refusal.contains("MfKQ9r8G"), "{refusal}");
+    values.insert("WEBHOOK_URL", "http://hooks.example.org/a-token".to_owned());
+    let refusal = read(&values, NOW).unwrap_err();
+    assert!(refusal.starts_with("WEBHOOK_URL") && !refusal.contains("a-token"), "{refusal}");
+    values.insert("WEBHOOK_URL", "https://hooks.example.org/a-token".to_owned());
+    values.remove("WEBHOOK_SECRET");
+    let refusal = read(&values, NOW).unwrap_err();
+    assert!(refusal.contains("WEBHOOK_SECRET is not") && !refusal.contains("a-token"), "{refusal}");
+}

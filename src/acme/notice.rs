@@ -1,10 +1,12 @@
 //! What there is to tell the operator: each notice is a record, which also says how its delivery to a webhook stands.
 
+mod outgoing;
 mod reminder;
 
 use crate::store::Record;
-use crate::values::{Id, Time};
+use crate::values::Time;
 use core::time::Duration;
+pub use outgoing::{Going, LookedRecord, OutgoingRecord, notice_id, outgoing_id, parse_outgoing};
 pub use reminder::{IssuerDates, IssuerNotice, IssuerTurn, issuer_notice_next, issuer_notices_due, remind_at};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -61,7 +63,7 @@ impl NoticeKind {
     }
 }
 
-/// A notice, stored as `notice/{id}`.
+/// A notice, stored as `notice/{id}`; see [`notice_id`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NoticeRecord {
     /// What it is about.
@@ -182,9 +184,9 @@ impl NoticeRecord {
     }
 
     /// The notice as the API shows it.
-    pub fn view(&self, id: &Id) -> Value {
+    pub fn view(&self, id: &str) -> Value {
         json!({
-            "id": id.as_str(),
+            "id": id,
             "at": self.at.rfc3339(),
             "kind": self.kind.name(),
             "data": self.data,

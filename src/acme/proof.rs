@@ -43,6 +43,12 @@ fn keyed(key: &[u8; 32], purpose: Purpose, account: &Id, what: &str) -> impl Mac
     nonce::mac(key, purpose.label()).chain_update(account.bytes()).chain_update(what)
 }
 
+/// What stands in the URL of the calendar after it was moved so often: 22 characters of base64url.
+pub fn calendar(key: &[u8; 32], moved: u64) -> String {
+    let tag = nonce::derived(key, b"selvedge calendar v1\0", &moved.to_be_bytes());
+    b64::encode(tag.get(..PROOF_BYTES).unwrap_or(&tag))
+}
+
 /// Whether a secret that was sent is the one that is expected, in a time that tells nothing of either but the length of
 /// what was sent. `key` is any that the sender does not have.
 pub fn same_secret(key: &[u8; 32], sent: &str, expected: &str) -> bool {
@@ -67,6 +73,13 @@ mod tests {
         for bad in ["", "AAAA", &good[..21], &format!("{good}="), "AAAAAAAAAAAAAAAAAAAAAA"] {
             assert!(!proves(bad, &key, terms, &account, "https://ca.test/terms/2"), "{bad}");
         }
+    }
+
+    #[test]
+    fn each_url_of_the_calendar_is_another() {
+        let first = calendar(&[7; 32], 0);
+        assert_eq!((first.len(), calendar(&[7; 32], 0)), (22, first.clone()));
+        assert!(first != calendar(&[7; 32], 1) && first != calendar(&[8; 32], 0));
     }
 
     #[test]

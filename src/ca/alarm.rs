@@ -40,9 +40,10 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             }
         }
         let next_list = self.renew_lists().await?;
+        let next_look = self.remind().await?;
         let next_job = self.jobs()?.into_iter().map(|(_, job)| job.due).min();
         let next_expiry = next_expiry.map(|at| at.plus(self.ports.settings().life(SLACK)));
-        let next: Option<Time> = [next_expiry, next_job, next_list].into_iter().flatten().min();
+        let next: Option<Time> = [next_expiry, next_job, next_list, next_look].into_iter().flatten().min();
         if let Some(at) = next {
             self.ports.wake_at(at);
         }

@@ -204,6 +204,7 @@ pub struct Root {
     pem: String,
     name: String,
     spki_der: Vec<u8>,
+    not_after: Time,
 }
 
 impl Root {
@@ -222,9 +223,15 @@ impl Root {
         }
         let odd = |error: der::Error| says(&error.to_string());
         let (name, spki_der) = (readable_name(parts.subject).map_err(odd)?, parts.spki.to_vec());
+        let not_after = parts.not_after;
         // Written anew: what is handed out has nothing in it but the certificate.
         let pem = pem::write_certificate(&der).map_err(odd)?;
-        Ok(Self { der, pem, name, spki_der })
+        Ok(Self { der, pem, name, spki_der, not_after })
+    }
+
+    /// When it ends.
+    pub fn not_after(&self) -> Time {
+        self.not_after
     }
 
     /// The certificate, DER.

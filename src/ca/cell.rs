@@ -73,7 +73,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             Message::IsCompromised { key } => self.is_compromised(&key).map(Reply::Compromised),
             Message::Crl { shard } => self.current_crl(shard).await.map(Reply::Crl),
             Message::Standing => self.standing().map(Reply::Standing),
-            Message::Operate(operation) => self.operate(operation).map(Reply::Shown),
+            Message::Operate(operation) => self.operate(operation).await.map(Reply::Shown),
         };
         self.flush_if_due();
         answer.unwrap_or_else(|problem| {
@@ -295,6 +295,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
                 | Route::RenewalInfo(_)
                 | Route::Agreement(..)
                 | Route::Resumption(..)
+                | Route::Calendar(_)
                 | Route::Metrics
                 | Route::Inventory(_)
                 | Route::Admin(_),

@@ -75,7 +75,7 @@ struct Begun {
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// The issuer of this ledger; `None` in other partitions, and for an issuer that is not configured any more.
-    fn issuer_here(&self) -> Option<&Issuer> {
+    pub(super) fn issuer_here(&self) -> Option<&Issuer> {
         match &self.name {
             Partition::Ledger(id) => self.ports.settings().issuers.find(id),
             _ => None,

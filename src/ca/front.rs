@@ -94,6 +94,7 @@ impl<P: Ports> Front<P> {
             Some(Route::RenewalInfo(id)) => renewal::renewal_info(&self.ports, id).await,
             Some(Route::Agreement(account, proof)) => agreement::page(settings, account, proof),
             Some(Route::Resumption(pause, proof)) => pausing::page(settings, pause, proof),
+            Some(Route::Calendar(proof)) => admin::feed::show(&self.ports, proof).await,
             Some(Route::NewNonce) => {
                 // RFC 8555 §7.2: 200 to HEAD, 204 to GET.
                 let status = if method == "HEAD" { 200 } else { 204 };
@@ -152,7 +153,8 @@ impl<P: Ports> Front<P> {
                 | Route::Issuer(_)
                 | Route::Issuers
                 | Route::Crl(..)
-                | Route::RenewalInfo(_),
+                | Route::RenewalInfo(_)
+                | Route::Calendar(_),
             ) => return Err(only_get()),
             Some(route) => route,
         };

@@ -32,6 +32,8 @@ pub enum Work {
     Condemn(String, String),
     /// Put certificates into the inventory that were entered before there was one.
     Index,
+    /// Send notices to the webhook.
+    Notify,
 }
 
 /// A job, stored as `job/{name}`.
@@ -61,6 +63,7 @@ impl Work {
             Self::Issue(order) => format!("issue-{order}"),
             Self::Condemn(key, _) => format!("condemn-{key}"),
             Self::Index => "index".to_owned(),
+            Self::Notify => "notify".to_owned(),
         }
     }
 }
@@ -127,6 +130,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             Ok(())
         })?;
         self.expect_inventory()?;
+        self.resume_deliveries()?;
+        self.resume_looking()?;
         self.expect_lists()
     }
 
@@ -137,6 +142,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             Work::Issue(order) => self.finish_issuance(order, job.attempts).await,
             Work::Condemn(key, serial) => self.have_condemned(key, serial, job.attempts).await,
             Work::Index => self.index(),
+            Work::Notify => self.deliver_due().await,
         };
         if let Err(problem) = done {
             // The job stays recorded; the alarm takes it up again when its lease is over.

@@ -2,12 +2,14 @@
 
 use super::admin::inventory::rule_for;
 use super::cell::Cell;
+use super::delivery::Told;
 use super::events;
 use super::jobs::Work;
 use super::message::{Partition, Reply, RevocationRequest};
 use super::ports::PartitionPorts;
 use crate::acme::account::KeyOwner;
 use crate::acme::ledger::{LedgerEntry, Revocation, not_issued_here};
+use crate::acme::notice::NoticeKind;
 use crate::acme::{Kind, Problem};
 use crate::store::{Kv, Txn};
 
@@ -77,6 +79,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
                 txn.put(serial, entry)?;
                 self.note_in_shard(txn, entry)?;
                 self.note_in_inventory(txn, serial, entry)?;
+                self.begin_looking(txn)?;
                 Ok(Reply::Recorded(true))
             }
         })
@@ -138,6 +141,9 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         if revoked.is_ok() {
             txn.put(&request.serial, &entry)?;
             self.note_revoked(txn, &request.serial, &entry)?;
+            let data = self.entry_shown(txn, &request.serial, &entry, &self.rules_to_replace(txn)?)?;
+            let what = format!("revoked-{}", request.serial);
+            self.tell(txn, Told { kind: NoticeKind::CertificateRevoked, what: &what, data })?;
             if condemned {
                 // Together with the revocation: whatever happens now, the key will be refused.
                 self.begin(txn, Work::Condemn(request.key.clone(), request.serial.clone()), 0)?;

@@ -1,5 +1,6 @@
 //! What the CA needs from its host.
 
+use super::admin::webhook::WebhookRequest;
 use super::memory::Memory;
 use super::message::{Message, Partition, Reply};
 use super::settings::Settings;
@@ -96,10 +97,18 @@ pub trait Ports: Verify + Outbound {
 }
 
 /// The host of a partition.
+#[allow(async_fn_in_trait, reason = "as above")]
 pub trait PartitionPorts: Ports {
     /// Has the partition's alarm go off at `at` or earlier.
     fn wake_at(&self, at: Time);
 
     /// Runs a task to its end, whatever becomes of the request that started it.
     fn spawn(&self, task: Task);
+
+    /// Sends a notice to the webhook, within ten seconds or so. Gives the status of the answer, of which nothing else is
+    /// read; a redirection is an answer like any other.
+    ///
+    /// # Errors
+    /// When there is no answer: why, as the platform has it.
+    async fn deliver(&self, request: &WebhookRequest) -> Result<u16, String>;
 }

@@ -52,6 +52,8 @@ pub enum Route {
     Agreement(Id, String),
     /// The page where a person ends the pause of a name; with the proof that it was handed out.
     Resumption(Pause, String),
+    /// The calendar of what ends and was revoked; with the proof that its URL was handed out.
+    Calendar(String),
     /// Counts for the operator.
     Metrics,
     /// An issuer's certificate, DER, for `caIssuers` (RFC 5280 §4.2.2.1).
@@ -98,6 +100,7 @@ impl Route {
             ("crl", Some(issuer)) => Self::Crl(issuer_id(issuer)?, shard(parts.next()?)?),
             ("terms", Some(account)) => Self::Agreement(Id::parse(account)?, parts.next()?.to_owned()),
             ("resume", Some(account)) => Self::Resumption(pause(account, &mut parts)?, parts.next()?.to_owned()),
+            ("calendar", Some(file)) => Self::Calendar(calendar_proof(file)?),
             ("acme", Some(resource)) => Self::parse_resource(resource, &mut parts)?,
             _ => return None,
         };
@@ -156,6 +159,7 @@ impl Route {
             | Self::Issuers
             | Self::Crl(..)
             | Self::RenewalInfo(_)
+            | Self::Calendar(_)
             | Self::Metrics => "GET, HEAD",
             Self::Directory | Self::NewNonce | Self::Agreement(..) | Self::Resumption(..) => "GET, HEAD, POST",
             Self::Admin(route) => route.described().0,
@@ -199,6 +203,7 @@ impl Route {
             Self::RenewalInfo(_) => "renewal-info",
             Self::Agreement(..) => "terms",
             Self::Resumption(..) => "resume",
+            Self::Calendar(_) => "calendar",
             Self::Metrics => "metrics",
             Self::Issuer(_) => "issuer",
             Self::Issuers => "issuers",
@@ -227,6 +232,13 @@ fn chain_number(text: &str) -> Option<usize> {
 fn shard(file: &str) -> Option<u16> {
     let text = file.strip_suffix(".crl")?;
     text.parse().ok().filter(|shard| u16::to_string(shard) == text)
+}
+
+/// The proof in `{proof}.ics`: 22 characters of base64url.
+fn calendar_proof(file: &str) -> Option<String> {
+    let proof = file.strip_suffix(".ics")?;
+    let known = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
+    (proof.len() == 22 && proof.bytes().all(known)).then(|| proof.to_owned())
 }
 
 /// The name of an issuer in a URL: lower-case hex.
@@ -326,6 +338,11 @@ impl Urls {
     pub fn resumption(&self, pause: &Pause, proof: &str) -> String {
         let Pause { account, subject, since } = pause;
         self.of_path(&format!("/resume/{account}/{}/{subject}/{proof}", since.millis()))
+    }
+
+    /// The calendar.
+    pub fn calendar(&self, proof: &str) -> String {
+        self.of_path(&format!("/calendar/{proof}.ics"))
     }
 
     /// The page for people.

@@ -2,6 +2,7 @@
 
 use super::admin::access::Access;
 use super::admin::tokens::AdminTokens;
+use super::admin::webhook::Webhook;
 use super::authority::{Configured, Published, Root};
 use super::blocked::BlockedKeys;
 use super::caa;
@@ -62,6 +63,8 @@ pub struct Settings {
     pub admin: AdminTokens,
     /// By whose word somebody else may.
     pub access: Option<Access>,
+    /// Where notices are sent; without one nobody is told, and nobody looks for what ends.
+    pub webhook: Option<Webhook>,
     /// Who has it may read the metrics; without one there are none.
     pub metrics_token: Option<Token>,
     /// Which lines are written of what happens.
@@ -134,6 +137,7 @@ impl Settings {
             external: ExternalAccounts::read(keys.as_deref(), bound_only, operations, &policy)?,
             admin,
             access,
+            webhook: Webhook::read(value, dev)?,
             limits: Limits::read(value("RATE_LIMITS").as_deref())?,
             address_header: address_header(value)?,
             metrics_token: value("METRICS_TOKEN").map(|token| Token::read(&token)).transpose()?,

@@ -1,6 +1,7 @@
 //! The network: DNS over HTTPS, plain sockets, and `fetch`.
 
 use super::js;
+use crate::ca::admin::webhook::WebhookRequest;
 use crate::validation::outbound::{FetchAnswer, Limits, OutboundFault, Reaction};
 use core::future::{Future, poll_fn};
 use core::net::SocketAddr;
@@ -131,6 +132,37 @@ pub async fn fetch(url: &str, limits: Limits) -> Result<FetchAnswer, OutboundFau
         Ok(FetchAnswer { status, location, body })
     })
     .await
+}
+
+/// How long a receiver of notices has for its answer.
+const DELIVERY: Limits = Limits { max_bytes: 0, timeout: Duration::from_secs(10) };
+
+/// Sends a notice; see [`crate::ca::ports::PartitionPorts::deliver`]. By `global_fetch_strictly_public` it goes over the
+/// public Internet whatever the URL, as validations do. Redirects are not followed: the signature is for one receiver.
+///
+/// # Errors
+/// As there.
+pub async fn deliver(request: &WebhookRequest) -> Result<u16, String> {
+    let init = delivery(request).map_err(|e| js::text(&e))?;
+    let sent = in_time(&request.url, init, DELIVERY, refine, async |response| {
+        // Nobody reads what it says; the connection is free when the body is given up.
+        if let Some(body) = response.body() {
+            settle(body.cancel());
+        }
+        Ok(response.status())
+    });
+    sent.await.map_err(|fault| fault.to_string())
+}
+
+fn delivery(request: &WebhookRequest) -> Result<RequestInit, JsValue> {
+    let headers: Vec<(&str, JsValue)> =
+        request.headers.iter().map(|(name, value)| (*name, JsValue::from_str(value))).collect();
+    let init = RequestInit::new();
+    init.set_method("POST");
+    init.set_redirect(RequestRedirect::Manual);
+    init.set_headers(&js::object(&headers)?);
+    init.set_body(&JsValue::from_str(&request.body));
+    Ok(init)
 }
 
 /// What `fetch` and `connect()` say in words only.

@@ -5,6 +5,7 @@ use super::crypto;
 use super::js::{self, Storage};
 use super::{SharedConfig, config, outbound};
 use crate::acme::Problem;
+use crate::ca::admin::webhook::WebhookRequest;
 use crate::ca::memory::Memory;
 use crate::ca::message::{Message, Partition, Reply};
 use crate::ca::ports::{Handed, PartitionPorts, Ports, Task};
@@ -141,6 +142,10 @@ impl PartitionPorts for HostPorts {
             Some(object) => object.state.wait_until(task),
             None => worker::wasm_bindgen_futures::spawn_local(task),
         }
+    }
+
+    async fn deliver(&self, request: &WebhookRequest) -> Result<u16, String> {
+        outbound::deliver(request).await
     }
 }
 

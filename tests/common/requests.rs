@@ -1,5 +1,6 @@
 //! A request of every kind, and what else a CA does: its alarms.
 
+use super::notices::{reminding, telling};
 use super::scene::{ADMIN, SECRET, Scene, TOKEN};
 use selvedge::acme::Kind;
 use selvedge::ca::address::ClientAddress;
@@ -44,6 +45,8 @@ pub fn cases(scene: &Scene) -> Vec<Case<'_>> {
     all.extend(agreement(scene));
     all.extend(resumption(scene));
     all.extend(operations(scene));
+    all.extend(telling(scene));
+    all.push(reminding(scene));
     let after: After<'_> = Box::new(|world, what| {
         let client = scene.client.at(world);
         assert_eq!(client.get(&scene.ready.0).is(200).json()["status"], "valid", "{what}");
@@ -57,7 +60,8 @@ pub fn cases(scene: &Scene) -> Vec<Case<'_>> {
     all
 }
 
-fn case<'a>(
+/// A case from the scene as it is, in which nothing is checked afterwards.
+pub fn case<'a>(
     scene: &Scene,
     name: &str,
     status: u16,
@@ -81,7 +85,8 @@ fn post<'a>(
     case(scene, name, status, again, move |world| scene.client.at(world).sign(&url, payload.clone()))
 }
 
-fn bare(method: &str, url: &str) -> Request {
+/// A request without a body.
+pub fn bare(method: &str, url: &str) -> Request {
     let path = url.strip_prefix(BASE).unwrap_or(url).to_owned();
     Request { method: method.to_owned(), path, body: Some(Vec::new()), ..Request::default() }
 }
@@ -335,7 +340,7 @@ fn operations(scene: &Scene) -> Vec<Case<'_>> {
 }
 
 /// An operator's request.
-fn operate(method: &str, path: &str, body: Option<&Value>) -> Request {
+pub fn operate(method: &str, path: &str, body: Option<&Value>) -> Request {
     Request {
         authorization: Some(format!("Bearer {ADMIN}")),
         content_type: body.map(|_| "application/json".to_owned()),

@@ -8,8 +8,9 @@ use selvedge::ca::limits::Limits;
 use selvedge::ca::metrics::Token;
 use selvedge::ca::permission::read_policy;
 use selvedge::ca::settings::TermsChange;
-use selvedge::ca::testing::{Client, CsrShape, Mishap, Proof, World, challenge, new_key};
+use selvedge::ca::testing::{Client, CsrShape, Mishap, Proof, START, World, challenge, new_key};
 use selvedge::jose::testing::ClientKey;
+use selvedge::pki::ceremony::{create_intermediate, create_root};
 use selvedge::pki::certificate::parse_presented;
 use selvedge::pki::{Issuers, pem};
 use selvedge::policy::Policy;
@@ -176,6 +177,17 @@ impl Scene {
         world.heal();
         assert_eq!(world.records("job/").len(), 2);
         world.pass(Duration::from_secs(3 * 3600));
+        world
+    }
+
+    /// The scene with a webhook and a second issuer, when the certificate is near its end.
+    pub fn near_the_end(&self) -> World {
+        let root = create_root("Another Root", START, 10).unwrap();
+        let other = create_intermediate(&root, "Another Issuer", START, 5).unwrap();
+        let days = |days: u64| Duration::from_secs(days * 86_400);
+        let world = self.world.fork().with_webhook().with_issuer(&other, START.plus(days(300)));
+        world.pass(days(80));
+        world.restart();
         world
     }
 

@@ -139,7 +139,8 @@ fn after(last: Option<&Route>, things: &Things) -> Option<Route> {
         Some(Route::Agreement(..)) => {
             Route::Resumption(Pause { account, subject: format!("dns:{name}"), since: START }, proof())
         }
-        Some(Route::Resumption(..)) => Route::Metrics,
+        Some(Route::Resumption(..)) => Route::Calendar("A".repeat(22)),
+        Some(Route::Calendar(_)) => Route::Metrics,
         Some(Route::Metrics) => Route::Issuer("00".to_owned()),
         Some(Route::Issuer(_)) => Route::Issuers,
         Some(Route::Issuers) => Route::Crl("00".to_owned(), 0),

@@ -55,9 +55,10 @@ pub fn check(files: &CaFiles, worker: &Worker, now: Time, found: &mut Vec<Findin
     }
 }
 
-/// The names of the secrets that `deploy` stores.
+/// The names of the secrets that `deploy` stores, and of the webhook's, which goes with a URL that stands in the file.
 fn secret_names() -> impl Iterator<Item = String> {
-    (1..=PLACES).map(|place| name_of("ISSUER_KEY", place)).chain(["NONCE_KEY", "ADMIN_TOKENS"].map(str::to_owned))
+    let others = ["NONCE_KEY", "ADMIN_TOKENS", "WEBHOOK_SECRET"].map(str::to_owned);
+    (1..=PLACES).map(|place| name_of("ISSUER_KEY", place)).chain(others)
 }
 
 /// Looks at the settings of one issuer.

@@ -97,7 +97,7 @@ fn an_error_is_short_and_on_one_line() {
 fn the_api_has_it_as_its_description_says() {
     let document: Value = serde_json::from_str(include_str!("../../../docs/openapi.json")).unwrap();
     let schema = jsonschema::validator_for(&document["components"]["schemas"]["Notice"]).unwrap();
-    let id = Id::from_random([1; 16]);
+    let id = notice_id(NOW, "test-x");
     let mut notices = vec![waiting(), NoticeRecord::new(NoticeKind::IssuerEnding, json!({}), false, NOW)];
     for status in [200, 410, 500] {
         let mut notice = NoticeRecord::new(NoticeKind::CertificateEnding, json!({}), true, NOW);
@@ -113,7 +113,7 @@ fn the_api_has_it_as_its_description_says() {
     assert_eq!(
         notices[4].view(&id),
         json!({
-            "id": id.as_str(), "at": "2026-11-24T12:00:00Z", "kind": "certificate.ending", "data": {},
+            "id": id, "at": "2026-11-24T12:00:00Z", "kind": "certificate.ending", "data": {},
             "delivery": {
                 "state": "waiting", "attempts": 1, "status": 500, "error": "The answer was 500.",
                 "last": "2026-11-24T12:00:00Z", "next": "2026-11-24T12:00:05Z",

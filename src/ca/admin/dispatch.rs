@@ -5,7 +5,7 @@ use super::operation::Operation;
 use super::operator::{Operator, operator};
 use super::routes::AdminRoute;
 use super::state::{ask, shown};
-use super::{accounts, audit, certificates, external_keys, policies, replacements};
+use super::{accounts, audit, certificates, external_keys, notices, policies, replacements};
 use crate::acme::Problem;
 use crate::ca::events::Told;
 use crate::ca::http::{Answer, Request, Response};
@@ -74,7 +74,10 @@ async fn act<P: Ports>(ports: &P, operator: &Operator, request: &Request, route:
         (AdminRoute::Shadow, true) => policies::findings(ports).await,
         (AdminRoute::Shadow, false) => policies::put_shadow(ports, operator, request).await,
         (AdminRoute::Audit, true) => audit::list(ports, request).await,
-        (AdminRoute::Notices | AdminRoute::TestNotice | AdminRoute::Calendar, _) => Err(not_allowed(request)),
+        (AdminRoute::Notices, true) => notices::list(ports).await,
+        (AdminRoute::TestNotice, false) => notices::test(ports, operator, request).await,
+        (AdminRoute::Calendar, true) => notices::calendar(ports).await,
+        (AdminRoute::Calendar, false) => notices::move_calendar(ports, operator, request).await,
         (
             AdminRoute::Certificates
             | AdminRoute::Status
@@ -82,7 +85,8 @@ async fn act<P: Ports>(ports: &P, operator: &Operator, request: &Request, route:
             | AdminRoute::Pem(_)
             | AdminRoute::Accounts
             | AdminRoute::Account(_)
-            | AdminRoute::Audit,
+            | AdminRoute::Audit
+            | AdminRoute::Notices,
             false,
         )
         | (
@@ -90,7 +94,8 @@ async fn act<P: Ports>(ports: &P, operator: &Operator, request: &Request, route:
             | AdminRoute::Deactivate(_)
             | AdminRoute::Withdraw(_)
             | AdminRoute::Restore
-            | AdminRoute::Check,
+            | AdminRoute::Check
+            | AdminRoute::TestNotice,
             true,
         ) => Err(not_allowed(request)),
     }
@@ -110,7 +115,7 @@ async fn status<P: Ports>(ports: &P, operator: &Operator) -> Answer {
         &json!({
             "version": env!("CARGO_PKG_VERSION"), "directory": settings.urls.directory(),
             "policy": standing.get("policy"), "external_account_required": settings.external.required,
-            "webhook": { "configured": false, "waiting": 0, "given_up": 0 },
+            "webhook": notices::standing(ports).await?,
             "audit": standing.get("audit"), "who": operator.name, "by": operator.by,
         }),
     ))

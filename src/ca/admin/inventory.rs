@@ -10,6 +10,7 @@ use crate::ca::cell::Cell;
 use crate::ca::jobs::{JobRecord, Work};
 use crate::ca::message::Partition;
 use crate::ca::ports::PartitionPorts;
+use crate::ca::reminding::is_renewed;
 use crate::ca::renewal::spread_of;
 use crate::policy::Pattern;
 use crate::store::{Kv, Txn};
@@ -32,7 +33,7 @@ const INDEXED: usize = 500;
 const CLIENT: &str = "client";
 
 /// The name of the set of an entry's names.
-fn set_of(entry: &LedgerEntry) -> String {
+pub fn set_of(entry: &LedgerEntry) -> String {
     set_id(&entry.names, entry.profile.as_deref() == Some(CLIENT))
 }
 
@@ -234,8 +235,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         rules: &[ReplaceRecord],
     ) -> Result<Value, Problem> {
         let now = self.ports.now();
-        let latest = txn.get::<LatestRecord>(&set_of(entry))?;
-        let renewed = latest.is_some_and(|latest| latest.serial != serial && latest.not_after > entry.not_after);
+        let renewed = is_renewed(txn, serial, entry)?;
         let rule = rule_for(rules, entry);
         let mut renewable = entry.renewable();
         renewable.replace = rule.map(|rule| rule.made.at);

@@ -14,14 +14,16 @@ pub mod certificates;
 pub mod csv;
 mod dispatch;
 pub mod external_keys;
+pub mod feed;
 pub mod inventory;
+pub mod notices;
 pub mod operation;
 pub mod operator;
 pub mod page;
 pub mod policies;
 pub mod replacements;
 pub mod routes;
-mod state;
+pub(super) mod state;
 pub mod tokens;
 pub mod webhook;
 

@@ -3,6 +3,7 @@
 use crate::acme::act::{Act, Event};
 use crate::acme::external_key::ExternalKeyRecord;
 use crate::acme::inventory::{ReplaceRecord, Selection};
+use crate::ca::reminding::Look;
 use crate::values::{Id, Time};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -61,6 +62,15 @@ pub enum Operation {
         /// Whether it is given another now.
         moved: bool,
     },
+    /// To operations: tell this for a test, and wait for what becomes of it.
+    TestNotice,
+    /// To operations and to ledgers: what there was to tell, the newest first.
+    Notices {
+        /// How many at most.
+        limit: usize,
+    },
+    /// To operations and to ledgers: how many notices are on their way, and how many never arrived.
+    NoticeCounts,
     /// To an external account key: come into being, unless you exist.
     CreateKey(Box<ExternalKeyRecord>),
     /// To an external account key: what are you?
@@ -73,6 +83,13 @@ pub enum Operation {
     ShowEntry {
         /// The serial number in hex.
         serial: String,
+    },
+    /// To a ledger: certificates that are near their end and were not renewed.
+    Near(Look),
+    /// To a ledger: when does the last certificate of each of these sets of names end?
+    Latest {
+        /// Their names: see [`crate::acme::inventory::set_id`].
+        sets: Vec<String>,
     },
     /// To an account: what are you?
     ShowAccount,

@@ -44,7 +44,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     ///
     /// # Errors
     /// What each operation refuses with.
-    pub(crate) fn operate(&self, operation: Operation) -> Result<Value, Problem> {
+    pub(crate) async fn operate(&self, operation: Operation) -> Result<Value, Problem> {
         match operation {
             Operation::Note(event) => self.note_event(event),
             Operation::Audit { before, limit } => self.audit_page(before, limit),
@@ -60,11 +60,16 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             Operation::PutReplacement(record) => self.put_replacement(&record),
             Operation::Replacements => self.replacements(),
             Operation::Calendar { moved } => self.calendar_moved(moved),
+            Operation::TestNotice => self.test_notice().await,
+            Operation::Notices { limit } => self.notices(limit),
+            Operation::NoticeCounts => self.notice_counts(),
             Operation::CreateKey(record) => self.create_key(&record),
             Operation::ShowKey => self.show_key(),
             Operation::ChangeKey(change) => self.change_key_record(*change),
             Operation::Search(query) => self.search(&query),
             Operation::ShowEntry { serial } => self.show_entry(&serial),
+            Operation::Near(look) => json_of(&self.near_their_end(&look)?),
+            Operation::Latest { sets } => self.latest(&sets),
             Operation::ShowAccount => self.show_account(),
             Operation::EndAccount => self.end_account(),
             Operation::Download { serial } => self.download(&serial),

@@ -7,7 +7,7 @@ mod tests;
 
 use crate::acme::notice::NoticeRecord;
 use crate::ca::settings::Values;
-use crate::values::{Id, Time};
+use crate::values::Time;
 use core::fmt;
 use data_encoding::BASE64;
 use hmac::{Hmac, KeyInit, Mac};
@@ -62,14 +62,14 @@ impl Webhook {
     ///
     /// `webhook-id` is the same each time, so the receiver knows what it has had; `webhook-timestamp` is that of the
     /// try, so that a receiver which refuses old messages takes a late one, and refuses one that was listened to.
-    pub fn request(&self, id: &Id, notice: &NoticeRecord, now: Time) -> WebhookRequest {
+    pub fn request(&self, id: &str, notice: &NoticeRecord, now: Time) -> WebhookRequest {
         let body =
             json!({ "type": notice.kind.name(), "timestamp": notice.at.rfc3339(), "data": notice.data }).to_string();
         let timestamp = now.secs().to_string();
-        let signature = self.secret.sign(id.as_str(), &timestamp, &body);
+        let signature = self.secret.sign(id, &timestamp, &body);
         let headers = vec![
             ("content-type", "application/json".to_owned()),
-            ("webhook-id", id.as_str().to_owned()),
+            ("webhook-id", id.to_owned()),
             ("webhook-timestamp", timestamp),
             ("webhook-signature", signature),
         ];

@@ -237,6 +237,7 @@ pub fn url_of(urls: &Urls, route: &Route) -> String {
         Route::Crl(id, shard) => urls.crl(id, *shard),
         Route::Agreement(account, proof) => urls.agreement(account, proof),
         Route::Resumption(pause, proof) => urls.resumption(pause, proof),
+        Route::Calendar(proof) => urls.calendar(proof),
         Route::Metrics => urls.of_path("/metrics"),
         Route::Inventory(file) => urls.of_path(file.path()),
         Route::Admin(route) => admin_url_of(urls, route),

@@ -3,6 +3,7 @@
 use super::operations::{Injected, Underway, catch_loss};
 use super::world::World;
 use crate::acme::Problem;
+use crate::ca::admin::webhook::WebhookRequest;
 use crate::ca::http::Response;
 use crate::ca::memory::Memory;
 use crate::ca::message::{Message, Partition, Reply};
@@ -211,5 +212,13 @@ impl PartitionPorts for WorldPorts {
 
     fn spawn(&self, task: Task) {
         self.world.state.tasks.borrow_mut().push((self.partition.clone(), task));
+    }
+
+    async fn deliver(&self, request: &WebhookRequest) -> Result<u16, String> {
+        self.world.step().await;
+        let underway = self.begin("deliver").map_err(|Injected(why)| why)?;
+        let answer = self.world.receiver().take(request);
+        underway.done();
+        answer
     }
 }

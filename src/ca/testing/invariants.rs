@@ -1,5 +1,7 @@
 //! What holds over all that is stored, whatever happened before.
 
+mod notices;
+
 use super::client::Client;
 use super::world::World;
 use crate::acme::authorization::GRACE;
@@ -41,6 +43,7 @@ pub fn violations(world: &World) -> Vec<String> {
         stored.compromised_keys(),
         stored.work(),
         stored.jobs(world),
+        stored.told(world),
     ]
     .concat()
 }
@@ -68,6 +71,8 @@ struct Stored {
     entries: Records,
     condemned: Records,
     jobs: Records,
+    notices: Records,
+    outgoing: Records,
 }
 
 fn find<'a>(records: &'a Records, partition: &str, id: &str) -> Option<&'a Value> {
@@ -100,6 +105,8 @@ impl Stored {
             entries: of("serial"),
             condemned: of("compromised"),
             jobs: of("job"),
+            notices: of("notice"),
+            outgoing: of("outgoing"),
         }
     }
 
@@ -278,7 +285,8 @@ impl Stored {
             let authorization = validated.as_str().and_then(|id| find(&self.authorizations, partition, id));
             let entry = job["work"]["condemn"][1].as_str().and_then(|serial| find(&self.entries, partition, serial));
             let revoked = entry.is_some_and(|entry| entry["revoked"].is_object());
-            if order.is_none_or(|order| order["issuance"].is_null()) && authorization.is_none() && !revoked {
+            let told = job["work"] == "notify" && self.has_notices(partition);
+            if order.is_none_or(|order| order["issuance"].is_null()) && authorization.is_none() && !revoked && !told {
                 wrong.push(format!("job {name} of {partition} is an orphan"));
             }
         }

@@ -4,6 +4,8 @@ use super::faults::{Fault, SharedKv};
 use super::issuers::authority;
 use super::network::Network;
 use super::operations::Operations;
+use super::receiver;
+use super::receiver::Receiver;
 use super::secrets::Secrets;
 use crate::ca::admin::tokens::AdminTokens;
 use crate::ca::authority::{Published, Root};
@@ -55,6 +57,7 @@ pub(super) struct State {
     /// Partitions that are not in memory any more.
     pub(super) lost: RefCell<BTreeSet<String>>,
     network: Network,
+    receiver: Receiver,
     pub(super) store: Rc<Fault>,
     pub(super) operations: Rc<Operations>,
     calls: Fault,
@@ -106,6 +109,7 @@ impl World {
             address_header: None,
             admin: AdminTokens::default(),
             access: None,
+            webhook: None,
             metrics_token: None,
             request_log: RequestLog::default(),
             dev: false,
@@ -120,6 +124,7 @@ impl World {
             timers: RefCell::default(),
             tasks: RefCell::default(),
             network: Network::default(),
+            receiver: Receiver::default(),
             lost: RefCell::default(),
             store,
             operations: Rc::default(),
@@ -168,6 +173,7 @@ impl World {
             timers: RefCell::default(),
             tasks: RefCell::default(),
             network: old.network.clone(),
+            receiver: old.receiver.clone(),
             lost: old.lost.clone(),
             store: store.clone(),
             operations: operations.clone(),
@@ -194,6 +200,8 @@ impl World {
             secrets
         });
         let mut secrets = ISSUER_KEY.clone();
+        secrets.add("the webhook's secret", &receiver::SECRET);
+        secrets.add_text("the path of the webhook", receiver::TOKEN);
         secrets.add("the nonce key", &self.settings.nonce_key);
         for (kid, external) in &self.settings.external.keys {
             secrets.add(&format!("the external account key {kid}"), external.key.bytes());
@@ -217,6 +225,11 @@ impl World {
     /// The network.
     pub fn network(&self) -> &Network {
         &self.state.network
+    }
+
+    /// What receives notices.
+    pub fn receiver(&self) -> &Receiver {
+        &self.state.receiver
     }
 
     /// The fault of store operations, in any partition.

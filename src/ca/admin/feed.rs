@@ -1,0 +1,125 @@
+//! The calendar as it is fetched: by whoever has its URL, whose last part is a MAC that nobody else can make.
+
+use super::calendar::events::{Ending, IssuerDay, Revoked, Turn, ending, issuer_day, revoked};
+use super::calendar::{self, Event, MAX_EVENTS};
+use super::notices;
+use super::operation::Operation;
+use super::state::ask;
+use crate::acme::notice::{IssuerTurn, NoticeKind};
+use crate::acme::{Problem, proof as acme_proof};
+use crate::ca::front::unknown_path;
+use crate::ca::http::{Answer, Response};
+use crate::ca::message::Partition;
+use crate::ca::ports::Ports;
+use crate::ca::reminding::{Candidate, Look, Near, dates, is_succeeded, not_renewed_elsewhere};
+use crate::ca::settings::Settings;
+use crate::pki::Slot;
+use crate::values::Time;
+use serde_json::Value;
+use std::collections::BTreeSet;
+use url::Url;
+
+/// How often a ledger is asked to go on: as many times some thousand certificates, of which those that end first are
+/// looked at first.
+const GOES: usize = 10;
+
+/// How long a program may keep what it was given, in seconds.
+const FRESH: u64 = 900;
+
+/// How often the calendar was given another URL; if `moved`, once more from now on.
+///
+/// # Errors
+/// When operations do not answer.
+pub async fn generation<P: Ports>(ports: &P, moved: bool) -> Result<u64, Problem> {
+    let generation = ask(ports, &Partition::Operations, Operation::Calendar { moved }).await?;
+    generation.as_u64().ok_or_else(|| Problem::internal("operations answered no number"))
+}
+
+/// What stands in the calendar's URL.
+pub fn proof(settings: &Settings, generation: u64) -> String {
+    acme_proof::calendar(&settings.nonce_key, generation)
+}
+
+/// GET of the calendar.
+///
+/// # Errors
+/// 404 as for any path where nothing is, for a proof that is none, or none any more; when a ledger does not answer.
+pub async fn show<P: Ports>(ports: &P, sent: &str) -> Answer {
+    let settings = ports.settings();
+    let right = proof(settings, generation(ports, false).await?);
+    if !acme_proof::same_secret(&settings.nonce_key, sent, &right) {
+        return Err(unknown_path());
+    }
+    let mut events: Vec<Event> = settings.issuers.slots().flat_map(|slot| issuer_days(settings, slot)).collect();
+    events.extend(settings.root.as_ref().map(|root| {
+        let (id, name, at) = ("root".to_owned(), root.name().to_owned(), root.not_after());
+        issuer_day(&IssuerDay { id, name, turn: Turn::RootEnds, at })
+    }));
+    for slot in settings.issuers.slots() {
+        events.extend(endings(ports, slot.issuer.id()).await?.iter().map(|one| ending(&shown(one))));
+    }
+    let mut seen = BTreeSet::new();
+    let revocations = notices::newest(ports, MAX_EVENTS).await?;
+    let revocations = revocations.iter().filter_map(revocation);
+    // The newest of a certificate's is what holds.
+    events.extend(revocations.filter(|one| seen.insert(one.serial.clone())).map(|one| revoked(&one)));
+    let host = Url::parse(&settings.urls.of_path("/")).ok().and_then(|url| url.host_str().map(str::to_owned));
+    let host = host.unwrap_or_default();
+    let text = calendar::write(&format!("Certificates of {host}"), &host, events, ports.now());
+    Ok(Response::text(200, "text/calendar; charset=utf-8", text)
+        .with("Cache-Control", &format!("private, max-age={FRESH}"))
+        .with("X-Content-Type-Options", "nosniff")
+        .indexed(&settings.urls))
+}
+
+/// The certificates of this issuer that are near their end, and not renewed by any.
+async fn endings<P: Ports>(ports: &P, issuer: &str) -> Result<Vec<Candidate>, Problem> {
+    let (ledger, mut all) = (Partition::Ledger(issuer.to_owned()), Vec::new());
+    let mut look = Look { at: ports.now(), since: None, after: None };
+    for _ in 0..GOES {
+        let near = ask(ports, &ledger, Operation::Near(look.clone())).await?;
+        let Near { found, after } = serde_json::from_value(near).map_err(|e| Problem::internal(e.to_string()))?;
+        all.extend(not_renewed_elsewhere(ports, issuer, found).await?);
+        look.after = after;
+        if look.after.is_none() || all.len() >= MAX_EVENTS {
+            break;
+        }
+    }
+    Ok(all)
+}
+
+fn shown(one: &Candidate) -> Ending {
+    let Candidate { serial, names, not_after, account, profile, .. } = one.clone();
+    Ending { serial, names, not_after, account: account.to_string(), profile }
+}
+
+/// The revocation that a notice is about; `None` for one about something else.
+fn revocation(notice: &Value) -> Option<Revoked> {
+    let text = |at: &str| notice.pointer(at).and_then(Value::as_str);
+    if text("/kind")? != NoticeKind::CertificateRevoked.name() {
+        return None;
+    }
+    let names = notice.pointer("/data/names")?.as_array()?.iter().filter_map(Value::as_str).map(str::to_owned);
+    Some(Revoked {
+        serial: text("/data/serial")?.to_owned(),
+        names: names.collect(),
+        at: Time::parse_rfc3339(text("/data/revoked/at")?)?,
+        reason: notice.pointer("/data/revoked/reason").and_then(Value::as_u64).and_then(|code| code.try_into().ok()),
+    })
+}
+
+/// The days of an issuer. That certificates get shorter tells nothing where another issues by then.
+fn issuer_days(settings: &Settings, slot: &Slot) -> Vec<Event> {
+    let (issuer, dates) = (&slot.issuer, dates(&slot.issuer));
+    let day =
+        |turn, at| issuer_day(&IssuerDay { id: issuer.id().to_owned(), name: issuer.name().to_owned(), turn, at });
+    let full = dates.at(IssuerTurn::LastFullLength);
+    let mut days = vec![day(Turn::Ends, dates.at(IssuerTurn::End))];
+    if !is_succeeded(settings, issuer, full) {
+        days.push(day(Turn::LastFullLength, full));
+    }
+    if settings.issuers.slots().count() > 1 {
+        days.push(day(Turn::TakesOver, slot.takes_over));
+    }
+    days
+}

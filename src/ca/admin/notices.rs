@@ -1,0 +1,104 @@
+//! Notices and the calendar's URL, as operators see them.
+
+use super::audit::{Done, audited_answer};
+use super::body::Members;
+use super::feed;
+use super::operation::Operation;
+use super::operator::Operator;
+use super::state::{ask, shown};
+use crate::acme::Problem;
+use crate::ca::http::{Answer, Request};
+use crate::ca::message::Partition;
+use crate::ca::ports::Ports;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+/// How many notices are shown.
+const MOST: usize = 200;
+
+/// Asks all who have notices for this: the ledgers, and the partition of operations.
+async fn ask_all<P: Ports, T: DeserializeOwned>(ports: &P, operation: Operation) -> Result<Vec<T>, Problem> {
+    let ledgers = ports.settings().issuers.slots().map(|slot| Partition::Ledger(slot.issuer.id().to_owned()));
+    let mut answers = Vec::new();
+    for partition in ledgers.chain([Partition::Operations]) {
+        let answer = ask(ports, &partition, operation.clone()).await?;
+        answers.push(serde_json::from_value(answer).map_err(|e| Problem::internal(e.to_string()))?);
+    }
+    Ok(answers)
+}
+
+/// The newest notices of all, as they are shown.
+///
+/// # Errors
+/// When a partition does not answer.
+pub async fn newest<P: Ports>(ports: &P, limit: usize) -> Result<Vec<Value>, Problem> {
+    let mut all: Vec<Value> = ask_all::<P, Vec<Value>>(ports, Operation::Notices { limit }).await?.concat();
+    let id = |notice: &Value| notice.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
+    all.sort_by_cached_key(id);
+    all.truncate(limit);
+    Ok(all)
+}
+
+/// GET of the notices.
+///
+/// # Errors
+/// As [`newest`].
+pub async fn list<P: Ports>(ports: &P) -> Answer {
+    Ok(shown(200, &json!({ "notices": newest(ports, MOST).await? })))
+}
+
+/// How it stands with the webhook.
+///
+/// # Errors
+/// When a partition does not answer.
+pub async fn standing<P: Ports>(ports: &P) -> Result<Value, Problem> {
+    #[derive(serde::Deserialize)]
+    struct Counts {
+        waiting: u64,
+        given_up: u64,
+    }
+    let all: Vec<Counts> = ask_all(ports, Operation::NoticeCounts).await?;
+    let sum = |of: fn(&Counts) -> u64| all.iter().map(of).fold(0, u64::saturating_add);
+    let configured = ports.settings().webhook.is_some();
+    Ok(json!({ "configured": configured, "waiting": sum(|one| one.waiting), "given_up": sum(|one| one.given_up) }))
+}
+
+/// POST of a notice for a test.
+///
+/// # Errors
+/// 409 where there is no webhook.
+pub async fn test<P: Ports>(ports: &P, operator: &Operator, request: &Request) -> Answer {
+    audited_answer(ports, (operator, request), ("notice.test", None), 200, async {
+        Members::read(request, &[])?;
+        let notice = ask(ports, &Partition::Operations, Operation::TestNotice).await?;
+        let state = notice.pointer("/delivery/state").and_then(Value::as_str).unwrap_or_default().to_owned();
+        Ok(Done::saying(notice, state))
+    })
+    .await
+}
+
+/// GET of where the calendar is.
+///
+/// # Errors
+/// When operations do not answer.
+pub async fn calendar<P: Ports>(ports: &P) -> Answer {
+    Ok(shown(200, &place(ports, false).await?))
+}
+
+/// POST that gives the calendar another URL.
+///
+/// # Errors
+/// When operations do not answer.
+pub async fn move_calendar<P: Ports>(ports: &P, operator: &Operator, request: &Request) -> Answer {
+    audited_answer(ports, (operator, request), ("calendar.move", None), 200, async {
+        Members::read(request, &[])?;
+        place(ports, true).await.map(Done::from)
+    })
+    .await
+}
+
+async fn place<P: Ports>(ports: &P, moved: bool) -> Result<Value, Problem> {
+    let settings = ports.settings();
+    let proof = feed::proof(settings, feed::generation(ports, moved).await?);
+    Ok(json!({ "url": settings.urls.calendar(&proof) }))
+}

@@ -1,0 +1,302 @@
+//! Looking for what ends: certificates that are near their end and were not renewed, and days of the issuer.
+//!
+//! Where there is a webhook, a ledger looks every hour, some thousand certificates a go. How far it has come stands in a
+//! record that changes in the same transaction as the notices are stored, so each is stored once, whatever is lost.
+
+use super::admin::operation::Operation;
+use super::admin::state::ask;
+use super::cell::Cell;
+use super::delivery::Told;
+use super::message::Partition;
+use super::ports::{PartitionPorts, Ports};
+use super::settings::Settings;
+use crate::acme::Problem;
+use crate::acme::inventory::{EndingRecord, LatestRecord, ending_id, parse_ending};
+use crate::acme::ledger::LedgerEntry;
+use crate::acme::notice::{Going, IssuerDates, IssuerNotice, LookedRecord, NoticeKind, issuer_notices_due, remind_at};
+use crate::ca::admin::inventory::set_of;
+use crate::pki::{Issuer, profile};
+use crate::store::{Kv, Txn};
+use crate::values::{Id, Time};
+use core::time::Duration;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// How often a ledger looks.
+const EVERY: Duration = Duration::from_secs(3600);
+
+/// How long until it goes on when another ledger did not answer.
+const RETRY: Duration = Duration::from_secs(60);
+
+/// How many certificates are looked at in one go, how many are found, and how many are read at once.
+const SCAN: usize = 2_000;
+const FOUND: usize = 200;
+const PAGE: usize = 250;
+
+/// A certificate that is near its end and was not renewed, as far as its own ledger knows.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Candidate {
+    /// Its serial number in hex.
+    pub serial: String,
+    /// The name of the set of its names.
+    pub set: String,
+    /// The names in it.
+    pub names: Vec<String>,
+    /// When it ends.
+    pub not_after: Time,
+    /// The account that it was issued to.
+    pub account: Id,
+    /// Its profile, if that is known.
+    pub profile: Option<String>,
+}
+
+/// A part of those that are near their end.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Near {
+    /// Those that were found.
+    pub found: Vec<Candidate>,
+    /// Behind which it goes on; `None` when that was all.
+    pub after: Option<String>,
+}
+
+/// Which are looked for.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Look {
+    /// Those that have not ended then, and of which to remind since.
+    pub at: Time,
+    /// Those of which to remind after that; `None` for all.
+    pub since: Option<Time>,
+    /// Behind which it goes on; `None` for the beginning.
+    pub after: Option<String>,
+}
+
+/// The lifetime of the longest profile that this issuer issues.
+fn longest(issuer: &Issuer) -> Duration {
+    profile::offered(issuer).map(|profile| profile.validity).max().unwrap_or_default()
+}
+
+/// What decides when there is something to tell of this issuer.
+pub fn dates(issuer: &Issuer) -> IssuerDates {
+    IssuerDates { not_after: issuer.not_after(), longest: longest(issuer) }
+}
+
+/// Whether another issuer takes the place of this one by then, so that nothing is to be done.
+pub fn is_succeeded(settings: &Settings, issuer: &Issuer, by: Time) -> bool {
+    let mut behind = settings.issuers.slots().skip_while(|slot| slot.issuer.id() != issuer.id()).skip(1);
+    behind.any(|slot| slot.takes_over <= by)
+}
+
+/// Leaves out those of which another issuer has a certificate with the same names that ends later.
+///
+/// # Errors
+/// When a ledger does not answer.
+pub async fn not_renewed_elsewhere<P: Ports>(
+    ports: &P,
+    issuer: &str,
+    mut found: Vec<Candidate>,
+) -> Result<Vec<Candidate>, Problem> {
+    let others = ports.settings().issuers.slots().map(|slot| slot.issuer.id()).filter(|id| *id != issuer);
+    for other in others {
+        if found.is_empty() {
+            break;
+        }
+        let sets = found.iter().map(|candidate| candidate.set.clone()).collect();
+        let latest = ask(ports, &Partition::Ledger(other.to_owned()), Operation::Latest { sets }).await?;
+        let latest: BTreeMap<String, Time> =
+            serde_json::from_value(latest).map_err(|e| Problem::internal(e.to_string()))?;
+        found.retain(|one| latest.get(&one.set).is_none_or(|not_after| *not_after <= one.not_after));
+    }
+    Ok(found)
+}
+
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+    /// When each of these sets of names has its last certificate of this ledger; those that have none are left out.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub(super) fn latest(&self, sets: &[String]) -> Result<Value, Problem> {
+        self.transact(|txn| {
+            let mut found = BTreeMap::new();
+            for set in sets {
+                if let Some(latest) = txn.get::<LatestRecord>(set)? {
+                    found.insert(set, latest.not_after);
+                }
+            }
+            super::admin::state::json_of(&found)
+        })
+    }
+
+    /// The certificates that are near their end, as far as one go comes.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub(super) fn near_their_end(&self, look: &Look) -> Result<Near, Problem> {
+        let longest = profile::all().iter().map(|profile| profile.validity).max().unwrap_or_default();
+        let before = look.at.plus(longest / 6);
+        self.transact(|txn| {
+            let mut at = look.after.clone().unwrap_or_else(|| ending_id(look.at, ""));
+            let (mut found, mut seen) = (Vec::new(), 0);
+            loop {
+                let page = txn.list::<EndingRecord>(Some(&at), PAGE)?;
+                let more = page.len() == PAGE;
+                for (id, EndingRecord {}) in page {
+                    let Some((end, serial)) = parse_ending(&id) else { continue };
+                    if end > before {
+                        return Ok(Near { found, after: None });
+                    }
+                    found.extend(near(txn, look, serial)?);
+                    seen += 1;
+                    at = id;
+                    if found.len() >= FOUND {
+                        return Ok(Near { found, after: Some(at) });
+                    }
+                }
+                if !more || seen >= SCAN {
+                    return Ok(Near { found, after: Some(at).filter(|_| more) });
+                }
+            }
+        })
+    }
+
+    /// Has this ledger look from now on, if it does not yet: with its first certificate.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub(super) fn begin_looking(&self, txn: &mut Txn<'_, K>) -> Result<(), Problem> {
+        if self.ports.settings().webhook.is_none() || txn.get::<LookedRecord>("")?.is_some() {
+            return Ok(());
+        }
+        put_looked(txn, &LookedRecord { until: None, going: None, due: self.ports.now().plus(EVERY) })
+    }
+
+    /// For a ledger that has just come into memory: there may be a webhook since.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub(super) fn resume_looking(&self) -> Result<(), Problem> {
+        if self.ports.settings().webhook.is_none() || self.issuer_here().is_none() {
+            return Ok(());
+        }
+        self.transact(|txn| match txn.get::<LookedRecord>("")? {
+            Some(looked) => {
+                txn.wake_at(looked.due);
+                Ok(())
+            }
+            None if txn.list::<LedgerEntry>(None, 1)?.is_empty() => Ok(()),
+            None => put_looked(txn, &LookedRecord { until: None, going: None, due: self.ports.now() }),
+        })
+    }
+
+    /// Looks for what ends, if it is time for that. Says when to go on.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub(super) async fn remind(&self) -> Result<Option<Time>, Problem> {
+        let Some(issuer) = self.issuer_here().filter(|_| self.ports.settings().webhook.is_some()) else {
+            return Ok(None);
+        };
+        let Some(looked) = self.transact(|txn| Ok(txn.get::<LookedRecord>("")?))? else { return Ok(None) };
+        let now = self.ports.now();
+        if looked.due > now {
+            return Ok(Some(looked.due));
+        }
+        let at = looked.going.as_ref().map_or(now, |going| going.at);
+        let after = looked.going.as_ref().map(|going| going.after.clone());
+        let Near { found, after } = self.near_their_end(&Look { at, since: looked.until, after })?;
+        match not_renewed_elsewhere(&self.ports, issuer.id(), found).await {
+            Ok(found) => {
+                let going = after.map(|after| Going { at, after });
+                self.transact(|txn| self.tell_found(txn, &looked, going, at, &found)).map(Some)
+            }
+            Err(problem) => {
+                // Nothing is stored, so it goes on from where it was.
+                self.log(&problem);
+                Ok(Some(now.plus(RETRY)))
+            }
+        }
+    }
+
+    /// Stores the notices of what was found, and how far the look has come. Says when it goes on.
+    fn tell_found(
+        &self,
+        txn: &mut Txn<'_, K>,
+        looked: &LookedRecord,
+        going: Option<Going>,
+        at: Time,
+        found: &[Candidate],
+    ) -> Result<Time, Problem> {
+        if txn.get::<LookedRecord>("")?.as_ref() != Some(looked) {
+            // Somebody else was faster, and has told what was found.
+            return Ok(looked.due);
+        }
+        let rules = self.rules_to_replace(txn)?;
+        for Candidate { serial, .. } in found {
+            let Some(entry) = txn.get::<LedgerEntry>(serial)? else { continue };
+            // Others were asked meanwhile.
+            if entry.revoked.is_some() || is_renewed(txn, serial, &entry)? {
+                continue;
+            }
+            let data = self.entry_shown(txn, serial, &entry, &rules)?;
+            self.tell(txn, Told { kind: NoticeKind::CertificateEnding, what: &format!("ending-{serial}"), data })?;
+        }
+        let now = self.ports.now();
+        let next = match going {
+            Some(going) => LookedRecord { going: Some(going), due: now, ..looked.clone() },
+            None => {
+                self.tell_issuer(txn, looked.until, at)?;
+                LookedRecord { until: Some(at), going: None, due: now.plus(EVERY) }
+            }
+        };
+        put_looked(txn, &next)?;
+        Ok(next.due)
+    }
+
+    /// Stores the notices of this ledger's issuer that are due at `at` and were not when it looked before.
+    fn tell_issuer(&self, txn: &mut Txn<'_, K>, since: Option<Time>, at: Time) -> Result<(), Problem> {
+        let (settings, Some(issuer)) = (self.ports.settings(), self.issuer_here()) else { return Ok(()) };
+        for notice in issuer_notices_due(since, at, &dates(issuer)) {
+            if !is_succeeded(settings, issuer, notice.at) {
+                let what = format!("issuer-{}-{}-{}", notice.turn.name(), notice.days, issuer.id());
+                self.tell(txn, Told { kind: NoticeKind::IssuerEnding, what: &what, data: shown(issuer, &notice) })?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The certificate of this serial number, if it is one of those that are looked for.
+fn near<K: Kv>(txn: &Txn<'_, K>, look: &Look, serial: &str) -> Result<Option<Candidate>, Problem> {
+    let Some(entry) = txn.get::<LedgerEntry>(serial)? else { return Ok(None) };
+    let remind = remind_at(entry.not_before, entry.not_after);
+    let wanted = remind <= look.at && look.since.is_none_or(|since| remind > since) && entry.not_after > look.at;
+    if !wanted || entry.revoked.is_some() || is_renewed(txn, serial, &entry)? {
+        return Ok(None);
+    }
+    let (serial, set) = (serial.to_owned(), set_of(&entry));
+    let LedgerEntry { names, not_after, account, profile, .. } = entry;
+    Ok(Some(Candidate { serial, set, names, not_after, account, profile }))
+}
+
+/// Whether this ledger has a certificate with the same names that ends later.
+///
+/// # Errors
+/// When the storage fails.
+pub(super) fn is_renewed<K: Kv>(txn: &Txn<'_, K>, serial: &str, entry: &LedgerEntry) -> Result<bool, Problem> {
+    let latest = txn.get::<LatestRecord>(&set_of(entry))?;
+    Ok(latest.is_some_and(|latest| latest.serial != serial && latest.not_after > entry.not_after))
+}
+
+fn put_looked<K: Kv>(txn: &mut Txn<'_, K>, looked: &LookedRecord) -> Result<(), Problem> {
+    txn.put("", looked)?;
+    txn.wake_at(looked.due);
+    Ok(())
+}
+
+/// An issuer that comes to a turn, as the API shows it.
+fn shown(issuer: &Issuer, notice: &IssuerNotice) -> Value {
+    json!({
+        "issuer": issuer.id(), "name": issuer.name(), "turn": notice.turn.name(), "at": notice.at.rfc3339(),
+        "days": notice.days, "not_after": issuer.not_after().rfc3339(),
+    })
+}

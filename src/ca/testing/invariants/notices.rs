@@ -1,0 +1,61 @@
+//! What holds over notices.
+
+use super::{Stored, World, find, text};
+use crate::acme::notice::{KEPT, parse_outgoing};
+use crate::values::Time;
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+fn time(value: &Value) -> Time {
+    serde_json::from_value(value.clone()).expect("an instant")
+}
+
+impl Stored {
+    /// Each revocation is told, no certificate's end is told twice, and what waits to be sent is sent sometime.
+    pub(super) fn told(&self, world: &World) -> Vec<String> {
+        let mut wrong = Vec::new();
+        let about = |kind: &str, partition: &str, serial: &str| {
+            let of = |notice: &Value| text(notice, "kind") == kind && text(&notice["data"], "serial") == serial;
+            self.notices.iter().any(|(at, _, notice)| at == partition && of(notice))
+        };
+        for (ledger, serial, entry) in self.entries.iter().filter(|(_, _, entry)| entry["revoked"].is_object()) {
+            // Older ones may be deleted.
+            let young = time(&entry["revoked"]["at"]).plus(KEPT) > world.now();
+            if young && !about("certificate.revoked", ledger, serial) {
+                wrong.push(format!("nobody is told of the revocation of {serial}"));
+            }
+        }
+        let mut ending = BTreeSet::new();
+        let endings = self.notices.iter().filter(|(_, _, notice)| text(notice, "kind") == "certificate.ending");
+        for (_, id, notice) in endings {
+            if !ending.insert(text(&notice["data"], "serial")) {
+                wrong.push(format!("notice {id} tells of an end that was told before"));
+            }
+        }
+        for (partition, id, notice) in self.notices.iter().filter(|(_, _, notice)| waits(notice)) {
+            let row = format!("{:015}-{id}", time(&notice["delivery"]["next"]).millis());
+            if find(&self.outgoing, partition, &row).is_none() {
+                wrong.push(format!("notice {id} waits and is not among those to be sent"));
+            }
+            if world.settings().webhook.is_some() && find(&self.jobs, partition, "notify").is_none() {
+                wrong.push(format!("notice {id} is stuck: nobody sends it"));
+            }
+        }
+        for (partition, row, _) in &self.outgoing {
+            let id = parse_outgoing(row).map_or("", |(_, id)| id);
+            if find(&self.notices, partition, id).is_some_and(|notice| !waits(notice)) {
+                wrong.push(format!("notice {id} is to be sent and does not wait"));
+            }
+        }
+        wrong
+    }
+
+    /// Whether this partition has something to tell.
+    pub(super) fn has_notices(&self, partition: &str) -> bool {
+        self.notices.iter().any(|(at, _, _)| at == partition)
+    }
+}
+
+fn waits(notice: &Value) -> bool {
+    notice["delivery"]["state"] == "waiting"
+}

@@ -1,0 +1,92 @@
+//! What receives notices: it keeps what arrives, checks signatures, and answers as it was told to.
+
+use super::world::World;
+use crate::ca::admin::webhook::{Webhook, WebhookRequest};
+use data_encoding::BASE64;
+use hmac::{Hmac, KeyInit, Mac};
+use serde_json::Value;
+use sha2::Sha256;
+use std::cell::RefCell;
+
+/// The secret under the signatures.
+pub(super) const SECRET: [u8; 32] = *b"the secret of a test's receiver.";
+
+/// By this part of its URL the receiver would know its callers, as many do.
+pub(super) const TOKEN: &str = "T01234567-hook-0123456789abcdef";
+
+/// Something that arrived.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivered {
+    /// The notice's id.
+    pub id: String,
+    /// When it was sent, in seconds.
+    pub timestamp: u64,
+    /// What it is about.
+    pub kind: String,
+    /// Its body.
+    pub body: Value,
+}
+
+/// A receiver. Without being told otherwise it answers 204.
+#[derive(Clone, Debug, Default)]
+pub struct Receiver {
+    arrived: RefCell<Vec<Delivered>>,
+    answer: RefCell<Option<Result<u16, String>>>,
+}
+
+impl Receiver {
+    /// Has it answer so from now on; an error is that of a host that got no answer, and nothing arrives.
+    pub fn answers(&self, answer: Result<u16, &str>) {
+        self.answer.replace(Some(answer.map_err(str::to_owned)));
+    }
+
+    /// What has arrived since the last call.
+    pub fn arrived(&self) -> Vec<Delivered> {
+        self.arrived.take()
+    }
+
+    /// Takes a request.
+    ///
+    /// # Errors
+    /// As it was told.
+    ///
+    /// # Panics
+    /// When the request is not signed as it has to be.
+    pub(super) fn take(&self, request: &WebhookRequest) -> Result<u16, String> {
+        let answer = self.answer.borrow().clone().unwrap_or(Ok(204))?;
+        let header = |wanted: &str| {
+            let found = request.headers.iter().find(|(name, _)| *name == wanted);
+            found.map(|(_, value)| value.clone()).expect("a header")
+        };
+        let (id, timestamp) = (header("webhook-id"), header("webhook-timestamp"));
+        let mut mac = Hmac::<Sha256>::new_from_slice(&SECRET).expect("a key");
+        mac.update(format!("{id}.{timestamp}.{}", request.body).as_bytes());
+        let signature = BASE64.encode(&mac.finalize().into_bytes());
+        assert_eq!(header("webhook-signature"), format!("v1,{signature}"));
+        assert_eq!(request.url, url());
+        let body: Value = serde_json::from_str(&request.body).expect("JSON");
+        let kind = body["type"].as_str().expect("a type").to_owned();
+        let timestamp = timestamp.parse().expect("seconds");
+        self.arrived.borrow_mut().push(Delivered { id, timestamp, kind, body });
+        Ok(answer)
+    }
+}
+
+/// Where notices are sent.
+fn url() -> String {
+    format!("https://hooks.test/{TOKEN}")
+}
+
+impl World {
+    /// The same CA with a webhook.
+    pub fn with_webhook(&self) -> Self {
+        let secret = format!("whsec_{}", BASE64.encode(&SECRET));
+        let value = |name: &str| match name {
+            "WEBHOOK_URL" => Some(url()),
+            "WEBHOOK_SECRET" => Some(secret.clone()),
+            _ => None,
+        };
+        let webhook = Webhook::read(&value, false).expect("a webhook");
+        self.reconfigured(|settings| settings.webhook = webhook)
+    }
+}

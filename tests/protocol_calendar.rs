@@ -1,0 +1,99 @@
+//! The calendar: who has its URL sees what ends, what was revoked and the issuers' days, and nobody else does.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
+
+#[path = "common/operating.rs"]
+mod operating;
+
+use operating::{DAY, another_issuer, let_pass, operate, operated};
+use selvedge::acme::Kind;
+use selvedge::ca::address::ClientAddress;
+use selvedge::ca::http::Request;
+use selvedge::ca::limits::Limits;
+use selvedge::ca::testing::{BASE, Client, START, World, check_all, new_key};
+use selvedge::values::SigAlg;
+use serde_json::json;
+
+fn path(world: &World) -> String {
+    let url = operate(world, "calendar", None).is(200).json()["url"].as_str().unwrap().to_owned();
+    url.strip_prefix(BASE).unwrap().to_owned()
+}
+
+/// The calendar with its folded lines unfolded.
+fn calendar(world: &World) -> String {
+    world.ask("GET", &path(world)).is(200).text().replace("\r\n ", "")
+}
+
+#[test]
+fn it_shows_what_ends_and_hides_what_is_renewed() {
+    // No webhook: who looks at a calendar needs none.
+    let world = operated().with_issuer(&another_issuer(), START.plus(78 * DAY));
+    let client = Client::registered(&world);
+    for name in ["here.test", "there.test", "nowhere.test"] {
+        client.issue(&[name], &new_key(SigAlg::Es256));
+    }
+    assert!(!calendar(&world).contains("Certificate ends"), "long before");
+    let_pass(&world, 76 * DAY);
+    let shown = calendar(&world);
+    for name in ["here.test", "there.test", "nowhere.test"] {
+        assert!(shown.contains(&format!("SUMMARY:Certificate ends: {name}")), "{shown}");
+    }
+    client.at(&world).issue(&["here.test"], &new_key(SigAlg::Es256));
+    let_pass(&world, 3 * DAY);
+    client.at(&world).issue(&["there.test"], &new_key(SigAlg::Es256));
+    let shown = calendar(&world);
+    let ends: Vec<&str> = shown.lines().filter(|line| line.starts_with("SUMMARY:Certificate ends")).collect();
+    assert_eq!(ends, ["SUMMARY:Certificate ends: nowhere.test"]);
+    let_pass(&world, 12 * DAY);
+    assert!(!calendar(&world).contains("nowhere.test"), "it is over");
+}
+
+#[test]
+fn it_shows_revocations_for_90_days_and_each_issuers_days() {
+    let world = operated().with_issuer(&another_issuer(), START.plus(400 * DAY));
+    let client = Client::registered(&world);
+    let leaf = client.issue(&["a.test"], &new_key(SigAlg::Es256));
+    client.revoke(&leaf, Some(4)).is(200);
+    let shown = calendar(&world);
+    assert_eq!(shown.matches("SUMMARY:Certificate revoked: a.test").count(), 1, "{shown}");
+    assert!(shown.contains("Reason: superseded"), "{shown}");
+    assert_eq!(shown.matches("SUMMARY:Issuer ends:").count(), 2);
+    assert_eq!(shown.matches("SUMMARY:Issuer takes over:").count(), 2);
+    assert_eq!(shown.matches("SUMMARY:Issuer can issue no full-length certificates any more:").count(), 1);
+    let_pass(&world, 91 * DAY);
+    assert!(!calendar(&world).contains("Certificate revoked"));
+}
+
+#[test]
+fn only_the_present_url_is_one() {
+    let world = operated();
+    let first = path(&world);
+    let answered = world.ask("GET", &first).is(200);
+    assert_eq!(answered.header("Content-Type"), Some("text/calendar; charset=utf-8"));
+    assert_eq!(answered.header("Cache-Control"), Some("private, max-age=900"));
+    assert!(answered.text().starts_with("BEGIN:VCALENDAR\r\n") && answered.text().ends_with("END:VCALENDAR\r\n"));
+    assert!(answered.text().contains("Certificates of ca.test"));
+    assert_eq!(world.ask("HEAD", &first).is(200).text(), "");
+    let moved = operate(&world, "calendar", Some(json!({}))).is(200).json()["url"].as_str().unwrap().to_owned();
+    assert_eq!(moved, format!("{BASE}{}", path(&world)));
+    world.ask("GET", &path(&world)).is(200);
+    let nothing = world.ask("GET", "/nothing").refused(404, Kind::Malformed);
+    for other in
+        [first, format!("/calendar/{}.ics", "A".repeat(22)), "/calendar/x.ics".to_owned(), "/calendar".to_owned()]
+    {
+        let refused = world.ask("GET", &other).refused(404, Kind::Malformed);
+        assert_eq!(refused.text(), nothing.text(), "{other}");
+    }
+    let audit = operate(&world, "audit", None).is(200).json();
+    assert_eq!(audit["entries"][0]["what"], "calendar.move");
+    check_all(&world, "after a move");
+}
+
+#[test]
+fn guesses_are_counted() {
+    let world = operated().reconfigured(|settings| settings.limits = Limits::default());
+    let address = ClientAddress::from_header("192.0.2.7");
+    let path = format!("/calendar/{}.ics", "A".repeat(22));
+    let guess =
+        || Request { method: "GET".into(), path: path.clone(), body: Some(vec![]), address, ..Request::default() };
+    assert!((0..2000).any(|_| world.send(guess()).status() == 429));
+}
