@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use proptest::prelude::*;
-use selvedge::ca::admin::routes::AdminRoute;
+use selvedge::ca::admin::routes::{AdminRoute, PREFIX};
 use selvedge::ca::routes::{Encoding, Route, Urls};
 use selvedge::ca::testing::{BASE, CsrShape, fuzz, new_key};
 use selvedge::jose::testing::ClientKey;
@@ -106,7 +106,9 @@ proptest! {
         prop_assert_eq!(Route::parse(path), Some(route));
         for other in [format!("{path}/"), format!("{path}?"), format!("/{path}"), format!("{path}%20"), path[1..].to_owned()] {
             let read = Route::parse(&other).map(|route| fuzz::url_of(&Urls::new(BASE), &route));
-            prop_assert!(read.is_none_or(|url| url == Urls::new(BASE).of_path(&other)));
+            // Operators' paths may have a query.
+            let asked = if other.starts_with(PREFIX) { other.trim_end_matches('?') } else { &other };
+            prop_assert!(read.is_none_or(|url| url == Urls::new(BASE).of_path(asked)));
         }
     }
 

@@ -243,5 +243,8 @@ fn on_a_test_machine_all_that_ends_may_end_soon_and_is_deleted() {
     world.live(life * 4);
     let kept = kinds();
     assert!(account.contains("nonce") && !kept.contains("nonce"));
-    assert!(kept.difference(&account).eq(["cert", "crl", "serial", "shard"]), "{kept:?}");
+    assert!(
+        kept.difference(&account).eq(["cert", "crl", "ending", "indexed", "latest", "serial", "shard"]),
+        "{kept:?}"
+    );
 }

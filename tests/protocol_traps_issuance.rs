@@ -140,7 +140,10 @@ fn t22_t23_what_is_abandoned_is_forgotten() {
     }
     let kinds: std::collections::BTreeSet<String> =
         world.rows().keys().map(|(_, key)| key.split('/').next().unwrap().to_owned()).collect();
-    assert_eq!(kinds.into_iter().collect::<Vec<_>>(), ["account", "cert", "crl", "owner", "serial", "shard"]);
+    assert_eq!(
+        kinds.into_iter().collect::<Vec<_>>(),
+        ["account", "cert", "crl", "ending", "indexed", "latest", "member", "owner", "serial", "shard"]
+    );
     let client = client.at(&world);
     client.get(&abandoned[0]).refused(404, Kind::Malformed);
     client.revoke(&certificate, None).is(200);
