@@ -49,7 +49,7 @@ pub enum Command {
         /// The key identifier.
         kid: String,
     },
-    /// Give a key another policy; it holds at once, also for orders that are open.
+    /// Give a key another policy; it holds within five seconds, also for orders that are open.
     #[command(
         after_help = "Example: selvedge eab policy team-a team-a.toml\nA file that holds `null` leaves the CA's policy \
                             alone in force."

@@ -26,7 +26,8 @@ pub enum Command {
     /// List the versions that were in force: who made them when, and why.
     #[command(after_help = "Example: selvedge policy versions")]
     Versions,
-    /// Put a policy in force, everywhere within five seconds. One that is wrong is refused as a whole, with the line.
+    /// Put a policy in force, everywhere within five seconds. One that is wrong is refused as a whole, with the line. From
+    /// then on the POLICY of wrangler.toml decides nothing; `policy restore 0` has it decide again.
     #[command(
         after_help = "Example: selvedge policy check www.example.org --file policy.toml\n         selvedge policy put \
                             policy.toml --note \"the web team has moved\""
