@@ -99,7 +99,7 @@ fn a_key_expires_and_its_accounts_stay() {
 fn another_nonce_key_makes_keys_unusable() {
     let desk = Desk::new();
     let key = desk.key(&json!({ "kid": "team" }));
-    let other = Desk { world: desk.world.reconfigured(|settings| settings.nonce_key = [8; 32]), ..Desk::new() };
+    let other = Desk { world: desk.world.reconfigured(|settings| settings.nonce_key = [8; 32].into()), ..Desk::new() };
     assert_eq!(status(&other, "team"), "unusable");
     other.bind(&key).1.refused(403, Kind::Unauthorized);
     assert_eq!(status(&desk, "team"), "usable");
