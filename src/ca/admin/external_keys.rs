@@ -61,7 +61,8 @@ pub async fn list<P: Ports>(ports: &P, request: &Request) -> Answer {
     let page = ask(ports, &Partition::Operations, Operation::Keys(Page { after, limit })).await?;
     let entered = page.get("entered").cloned().unwrap_or_default();
     let entered: Vec<(Time, String)> = serde_json::from_value(entered).map_err(|e| Problem::internal(e.to_string()))?;
-    for (created, kid) in entered {
+    // A kid of the configuration is that of no other key.
+    for (created, kid) in entered.into_iter().filter(|(_, kid)| !ports.settings().external.keys.contains_key(kid)) {
         let found = ask(ports, &Partition::Eab(kid), Operation::ShowKey).await?;
         let found: Shown = serde_json::from_value(found).map_err(|e| Problem::internal(e.to_string()))?;
         // One that was entered and never made is none, also when another of its kid was made later.
@@ -280,12 +281,15 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         })
     }
 
-    /// Comes into being; `false` for a key that exists.
+    /// Comes into being; `false` for a key that exists, and where a key of the configuration had the kid, and accounts.
     pub(super) fn create_key(&self, record: &ExternalKeyRecord) -> Result<Value, Problem> {
         self.transact(|txn| {
             if let Some(found) = txn.get::<ExternalKeyRecord>("")? {
                 // Asked twice for the very same.
                 return Ok((found == *record).into());
+            }
+            if !txn.list::<ExternalUse>(None, 1)?.is_empty() {
+                return Ok(false.into());
             }
             txn.put("", record)?;
             Ok(true.into())

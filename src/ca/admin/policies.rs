@@ -170,7 +170,8 @@ pub async fn check<P: Ports>(ports: &P, request: &Request) -> Answer {
     if kid.is_some_and(|kid| !is_plain(kid) && !settings.external.keys.contains_key(kid)) {
         return Err(unknown());
     }
-    let governing = governing::of_key(ports, kid).await?;
+    let key = kid.map(|kid| (kid, !settings.external.keys.contains_key(kid)));
+    let governing = governing::of_key(ports, key).await?;
     let other = members.value("document").filter(|document| !document.is_null());
     let other = other.map(|document| permission::read_policy("document", document)).transpose();
     let other = other.map_err(Problem::malformed)?;
