@@ -57,7 +57,8 @@ impl InForce {
             let policy = document.as_ref().map(|document| permission::read_policy("the policy in force", document));
             policy.transpose().map_err(Problem::internal)
         };
-        let (policy, shadow) = (read(&documents.document)?, read(&documents.shadow)?);
+        // One in the shadow stops nobody, also where this version cannot read it any more.
+        let (policy, shadow) = (read(&documents.document)?, read(&documents.shadow).unwrap_or_default());
         Ok(Self { version: documents.version, policy, shadow })
     }
 }
