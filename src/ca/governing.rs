@@ -5,14 +5,16 @@
 //! order.
 
 use super::admin::operation::Operation;
+use super::cell::Cell;
 use super::ladder;
 use super::message::{Message, Partition, Reply};
 use super::permission::{self, known};
-use super::ports::Ports;
+use super::ports::{PartitionPorts, Ports};
 use super::settings::Settings;
 use crate::acme::external_key::ExternalKeyRecord;
 use crate::acme::{AccountRecord, Kind, Problem};
 use crate::policy::{Policy, Rules};
+use crate::store::Kv;
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -213,4 +215,15 @@ pub fn policy_of(record: &ExternalKeyRecord) -> Result<Policy, Problem> {
     let path = format!("the policy of external account key {:?}", record.kid);
     let policy = record.policy.as_ref().map(|document| permission::read_policy(&path, document));
     policy.transpose().map(Option::unwrap_or_default).map_err(Problem::internal)
+}
+
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+    /// What the account of this partition is under by now.
+    ///
+    /// # Errors
+    /// `serverInternal` when it cannot be found out.
+    pub(super) async fn governing(&self) -> Result<Governing, Problem> {
+        let account = self.transact(|txn| self.account(txn))?;
+        governing(&self.ports, &account).await
+    }
 }
