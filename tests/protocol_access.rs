@@ -4,6 +4,7 @@
 
 use core::time::Duration;
 use selvedge::acme::Kind;
+use selvedge::ca::address::ClientAddress;
 use selvedge::ca::admin::access::Access;
 use selvedge::ca::admin::tokens::AdminTokens;
 use selvedge::ca::http::Request;
@@ -62,7 +63,8 @@ impl Scene {
     }
 
     fn ask(&self, assertion: &str) -> Answered {
-        self.send(Request { access: Some(assertion.to_owned()), ..request("GET", "status") })
+        let address = ClientAddress::from_header("192.0.2.7");
+        self.send(Request { access: Some(assertion.to_owned()), address, ..request("GET", "status") })
     }
 
     fn send(&self, request: Request) -> Answered {

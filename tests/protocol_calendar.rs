@@ -7,6 +7,7 @@ mod operating;
 use operating::{DAY, another_issuer, let_pass, operate, operated};
 use selvedge::acme::Kind;
 use selvedge::ca::address::ClientAddress;
+use selvedge::ca::admin::tokens::AdminTokens;
 use selvedge::ca::http::Request;
 use selvedge::ca::limits::Limits;
 use selvedge::ca::testing::{BASE, Client, START, World, check_all, new_key};
@@ -86,6 +87,15 @@ fn only_the_present_url_is_one() {
     let audit = operate(&world, "audit", None).is(200).json();
     assert_eq!(audit["entries"][0]["what"], "calendar.move");
     check_all(&world, "after a move");
+}
+
+#[test]
+fn without_operators_there_is_none() {
+    let world = operated();
+    let path = path(&world);
+    world.ask("GET", &path).is(200);
+    let unoperated = world.reconfigured(|settings| settings.admin = AdminTokens::default());
+    unoperated.ask("GET", &path).refused(404, Kind::Malformed);
 }
 
 #[test]

@@ -153,7 +153,7 @@ fn a09_an_unknown_kid_and_a_wrong_mac_are_told_in_the_same_words() {
     assert_eq!(unknown, said("once", OTHER).json());
     // The key that stands in for an unknown one opens nothing.
     let stand_in = world.settings().nonce_key;
-    assert_eq!(unknown, said("nobody", &stand_in).json());
+    assert_eq!(unknown, said("nobody", stand_in.as_slice()).json());
     assert_eq!(unknown, said("nobody", b"").json());
 }
 

@@ -8,6 +8,7 @@ use selvedge::ca::admin::tokens::AdminTokens;
 use selvedge::ca::http::Request;
 use selvedge::ca::limits::Limits;
 use selvedge::ca::testing::{Answered, Client, World, new_key};
+use selvedge::pki::certificate::parse_presented;
 use selvedge::values::SigAlg;
 use serde_json::{Value, json};
 
@@ -55,11 +56,20 @@ fn ari_what_is_to_be_replaced_now_is_under_no_limit_and_what_is_issued_then_is_a
 }
 
 #[test]
-fn ari_what_was_revoked_is_replaced_under_no_limit() {
+fn ari_what_an_operator_revoked_is_replaced_under_no_limit() {
+    let world = operated();
+    let (client, id, der) = used_up(&world);
+    let serial = parse_presented(&der).unwrap().serial.hex();
+    operate(&world, "POST", &format!("certificates/{serial}/revoke"), &json!({ "reason": 4 })).is(200);
+    client.new_order_with(&["a.test"], json!({ "replaces": id })).is(201);
+}
+
+#[test]
+fn ari_who_revokes_their_own_certificates_meets_the_limits_still() {
     let world = operated();
     let (client, id, der) = used_up(&world);
     client.revoke(&der, Some(4)).is(200);
-    client.new_order_with(&["a.test"], json!({ "replaces": id })).is(201);
+    client.new_order_with(&["a.test"], json!({ "replaces": id })).refused(429, Kind::RateLimited);
 }
 
 #[test]

@@ -235,7 +235,7 @@ fn n03_bad_nonces_are_refused_and_the_fresh_one_is_good() {
     let world = World::new();
     let client = Client::registered(&world);
     let url = client.account().to_owned();
-    let other_key = World::new().reconfigured(|settings| settings.nonce_key = [8; 32]);
+    let other_key = World::new().reconfigured(|settings| settings.nonce_key = [8; 32].into());
     let foreign = Client::new(&other_key).fresh_nonce();
     let long_ago = client.fresh_nonce();
     world.pass(Duration::from_secs(2 * 3600 + 1));

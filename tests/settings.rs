@@ -43,6 +43,12 @@ fn what_is_set_right_is_taken() {
 }
 
 #[test]
+fn settings_do_not_show_the_nonce_key() {
+    let shown = format!("{:?}", read(&good(), NOW).unwrap());
+    assert!(shown.contains("NonceKey(secret)") && !shown.contains("1, 1, 1"), "{shown}");
+}
+
+#[test]
 fn what_is_missing_is_named_with_what_to_do() {
     for name in good().keys() {
         let mut values = good();

@@ -101,6 +101,10 @@ impl AccountRecord {
 pub struct ExternalBinding {
     /// The external account key's name.
     pub kid: String,
+    /// Whether an operator made the key; else it is one of the configuration. A name alone does not tell them apart: it may
+    /// be that of the one today, and of the other tomorrow.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub made: bool,
     /// The binding as the client sent it, which the account object has to show.
     pub binding: Value,
 }

@@ -136,10 +136,12 @@ pub fn check_reason(reason: Option<i64>) -> Result<Option<u8>, Problem> {
 }
 
 impl LedgerEntry {
-    /// What decides when the certificate is to be renewed.
+    /// What decides when the certificate is to be renewed. What an operator revoked an operator wants replaced.
     pub fn renewable(&self) -> Renewable {
         let revoked = self.revoked.as_ref().map(|revocation| revocation.at);
-        Renewable { revoked, ..Renewable::of(self.not_before, self.not_after) }
+        let operator = self.revoked.as_ref().filter(|revocation| matches!(revocation.by, Authority::Operator(_)));
+        let replace = operator.map(|revocation| revocation.at);
+        Renewable { revoked, replace, ..Renewable::of(self.not_before, self.not_after) }
     }
 
     /// Revokes the certificate.

@@ -45,7 +45,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
                 Kind::RejectedIdentifier => problem.with_status(403),
                 _ => problem,
             };
-            let permits = self.permits(admitted, core::slice::from_ref(&identifier)).map_err(unwilling)?;
+            let permits = self.permits(&admitted.governing, core::slice::from_ref(&identifier)).map_err(unwilling)?;
             let permit = permits.of(&identifier)?;
             let noted = self.noted_for(txn, &identifier)?.filter(|noted| self.stands_alone(noted, permit));
             if let Some(authorization) = noted {

@@ -37,9 +37,13 @@ pub fn verify(settings: &Settings, jws: &Verified, sent: Option<&Value>) -> Resu
     // That of an operator's key is made in any case: the time taken would tell which keys are of the configuration. Nobody
     // else can make a MAC with one, so there is no need to ask whether there is such a key.
     let made = external::made_key(&settings.nonce_key, unverified.kid());
-    let key = accounts.keys.get(unverified.kid()).map_or(&made, |known| &known.key);
+    let configured = accounts.keys.get(unverified.kid());
+    let key = configured.map_or(&made, |known| &known.key);
     match unverified.verify(key.bytes(), &settings.urls.resource("new-account"), jws.key()) {
-        Ok(account) => Ok(Some(ExternalBinding { kid: account.kid().to_owned(), binding: binding.clone() })),
+        Ok(account) => {
+            let (kid, binding) = (account.kid().to_owned(), binding.clone());
+            Ok(Some(ExternalBinding { kid, made: configured.is_none(), binding }))
+        }
         Err(_) if ignored => Ok(None),
         Err(EabFault::MacWrong) => Err(unknown()),
         Err(fault) => Err(refuse(&fault)),

@@ -39,7 +39,7 @@ pub struct Admitted {
     /// Whether the URL is the one that was asked, and the account has requests left.
     url: Result<(), Problem>,
     needs_agreement: bool,
-    /// What decides about the account's orders; nothing where the request is about something else.
+    /// What decides about the account's new orders; nothing where the request is about something else.
     pub governing: Governing,
 }
 
@@ -178,7 +178,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         let url = counted.and_then(|()| ladder::check_url(&self.ports, &jws, path));
         let needs_agreement = !agreement::needs_no_agreement(path, &jws);
         let governing = match Route::parse(path) {
-            Some(Route::NewOrder | Route::NewAuthorization | Route::Finalize(_) | Route::Directory) => {
+            Some(Route::NewOrder | Route::NewAuthorization | Route::Directory) => {
                 governing::governing(&self.ports, &account).await?
             }
             _ => Governing::default(),

@@ -59,6 +59,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     pub async fn post_finalize(self: &Rc<Self>, admitted: &Admitted, id: &Id) -> Answer {
         let presented = self.presented(admitted).await;
         let asked = self.ask_around(admitted, id, presented.as_ref().ok()).await;
+        // Not as it was when the request came in: asking around takes its time, and what was taken away meanwhile is gone.
+        let governing = self.governing().await;
         let begun = self.enter(admitted, |txn, _account| {
             let mut order = self.order(txn, id)?;
             let presented = presented?;
@@ -69,8 +71,9 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
                 None if status == OrderStatus::Ready => {}
                 _ => return Err(not_ready(status)),
             }
-            self.check_still_permitted(admitted, &order, &authorizations)?;
-            let permits = self.permits(admitted, &order.identifiers)?;
+            let governing = governing.as_ref().map_err(Clone::clone)?;
+            self.check_still_permitted(governing, &order, &authorizations)?;
+            let permits = self.permits(governing, &order.identifiers)?;
             asked.key?;
             order.issuance = Some(self.prepare(&order, &presented, &permits)?);
             self.count_certificate(txn, &order)?;

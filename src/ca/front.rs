@@ -87,14 +87,15 @@ impl<P: Ports> Front<P> {
             Some(Route::Inventory(file)) if settings.operations_on() => {
                 Ok(admin::page::asset(*file).indexed(&settings.urls))
             }
-            Some(Route::Inventory(_)) => Err(unknown_path()),
+            // Where nobody is an operator, nobody could take the URL away from who has it.
+            Some(Route::Calendar(proof)) if settings.operations_on() => admin::feed::show(&self.ports, proof).await,
+            Some(Route::Inventory(_) | Route::Calendar(_)) => Err(unknown_path()),
             Some(Route::Issuer(id)) => issuers::certificate(settings, id),
             Some(Route::Issuers) => issuers::overview(&self.ports).await,
             Some(Route::Crl(issuer, shard)) => crl::show(&self.ports, request, issuer, *shard).await,
             Some(Route::RenewalInfo(id)) => renewal::renewal_info(&self.ports, id).await,
             Some(Route::Agreement(account, proof)) => agreement::page(settings, account, proof),
             Some(Route::Resumption(pause, proof)) => pausing::page(settings, pause, proof),
-            Some(Route::Calendar(proof)) => admin::feed::show(&self.ports, proof).await,
             Some(Route::NewNonce) => {
                 // RFC 8555 §7.2: 200 to HEAD, 204 to GET.
                 let status = if method == "HEAD" { 200 } else { 204 };

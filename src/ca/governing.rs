@@ -5,14 +5,16 @@
 //! order.
 
 use super::admin::operation::Operation;
+use super::cell::Cell;
 use super::ladder;
 use super::message::{Message, Partition, Reply};
 use super::permission::{self, known};
-use super::ports::Ports;
+use super::ports::{PartitionPorts, Ports};
 use super::settings::Settings;
 use crate::acme::external_key::ExternalKeyRecord;
 use crate::acme::{AccountRecord, Kind, Problem};
 use crate::policy::{Policy, Rules};
+use crate::store::Kv;
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -57,7 +59,8 @@ impl InForce {
             let policy = document.as_ref().map(|document| permission::read_policy("the policy in force", document));
             policy.transpose().map_err(Problem::internal)
         };
-        let (policy, shadow) = (read(&documents.document)?, read(&documents.shadow)?);
+        // One in the shadow stops nobody, also where this version cannot read it any more.
+        let (policy, shadow) = (read(&documents.document)?, read(&documents.shadow).unwrap_or_default());
         Ok(Self { version: documents.version, policy, shadow })
     }
 }
@@ -127,18 +130,19 @@ fn retired(kid: &str) -> Problem {
 /// # Errors
 /// `serverInternal` when it cannot be found out.
 pub async fn governing<P: Ports>(ports: &P, account: &AccountRecord) -> Result<Governing, Problem> {
-    of_key(ports, account.external.as_ref().map(|bound| bound.kid.as_str())).await
+    of_key(ports, account.external.as_ref().map(|bound| (bound.kid.as_str(), bound.made))).await
 }
 
-/// What an account would be under that was made with this external account key, or without one.
+/// What an account would be under that was made without an external account key, or with the one of this kid, which is one
+/// that an operator `made` or one of the configuration.
 ///
 /// # Errors
 /// `serverInternal` when it cannot be found out.
-pub async fn of_key<P: Ports>(ports: &P, kid: Option<&str>) -> Result<Governing, Problem> {
+pub async fn of_key<P: Ports>(ports: &P, key: Option<(&str, bool)>) -> Result<Governing, Problem> {
     let in_force = in_force(ports).await?;
-    let key = match kid {
+    let key = match key {
         None => None,
-        Some(kid) => Some((kid.to_owned(), key_rule(ports, kid).await?)),
+        Some((kid, made)) => Some((kid.to_owned(), key_rule(ports, kid, made).await?)),
     };
     Ok(Governing { in_force, key })
 }
@@ -177,10 +181,13 @@ pub async fn in_force<P: Ports>(ports: &P) -> Result<Rc<InForce>, Problem> {
     }
 }
 
-/// What an external account key gives its accounts.
-async fn key_rule<P: Ports>(ports: &P, kid: &str) -> Result<Rc<KeyRule>, Problem> {
-    if ports.settings().external.keys.contains_key(kid) {
-        return Ok(Rc::new(KeyRule::Configured));
+/// What an external account key gives its accounts. A kid of the configuration is that of no other key, and the accounts of
+/// a key never become those of another one with the same kid.
+async fn key_rule<P: Ports>(ports: &P, kid: &str, made: bool) -> Result<Rc<KeyRule>, Problem> {
+    match (ports.settings().external.keys.contains_key(kid), made) {
+        (true, false) => return Ok(Rc::new(KeyRule::Configured)),
+        (true, true) | (false, false) => return Ok(Rc::new(KeyRule::Gone)),
+        (false, true) => {}
     }
     let (memory, now) = (ports.memory(), ports.now());
     if let Some(rule) = memory.key_rule(kid, now) {
@@ -208,4 +215,15 @@ pub fn policy_of(record: &ExternalKeyRecord) -> Result<Policy, Problem> {
     let path = format!("the policy of external account key {:?}", record.kid);
     let policy = record.policy.as_ref().map(|document| permission::read_policy(&path, document));
     policy.transpose().map(Option::unwrap_or_default).map_err(Problem::internal)
+}
+
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+    /// What the account of this partition is under by now.
+    ///
+    /// # Errors
+    /// `serverInternal` when it cannot be found out.
+    pub(super) async fn governing(&self) -> Result<Governing, Problem> {
+        let account = self.transact(|txn| self.account(txn))?;
+        governing(&self.ports, &account).await
+    }
 }

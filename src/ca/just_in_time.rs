@@ -85,7 +85,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             if self.will_refuse(txn, &identifiers, asked.replaces.is_some())? {
                 return Ok(Search::default());
             }
-            let permits = self.permits(admitted, &identifiers)?;
+            let permits = self.permits(&admitted.governing, &identifiers)?;
             let mut search = Search { identifiers: Vec::new(), thumbprints: account.thumbprints() };
             for identifier in &identifiers {
                 let permit = permits.of(identifier)?;

@@ -94,7 +94,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             let Some(entry) = txn.get::<LedgerEntry>(serial)? else { return Ok(Reply::Renewable(None)) };
             let rules = self.rules_to_replace(txn)?;
             let (mut renewable, rule) = (entry.renewable(), rule_for(&rules, &entry));
-            renewable.replace = rule.map(|rule| rule.made.at);
+            renewable.replace = renewable.replace.or(rule.map(|rule| rule.made.at));
             renewable.explanation = rule.and_then(|rule| rule.explanation.clone());
             Ok(Reply::Renewable(Some(renewable)))
         })

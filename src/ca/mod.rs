@@ -40,6 +40,7 @@ pub mod memory;
 pub mod message;
 pub mod metrics;
 pub mod new_key;
+pub mod nonce_key;
 pub mod order;
 pub mod page;
 pub mod pausing;

@@ -3,7 +3,8 @@
 #[cfg(test)]
 mod tests;
 
-use super::cell::{Admitted, Cell};
+use super::cell::Cell;
+use super::governing::Governing;
 use super::ports::PartitionPorts;
 use crate::acme::problem::Named;
 use crate::acme::{AuthorizationRecord, Kind, OrderRecord, Problem};
@@ -125,9 +126,9 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// As [`permit`], by what the account is under today.
     ///
     /// # Errors
-    /// As [`permit`]; `unauthorized`: see [`super::governing::Governing::rules`].
-    pub fn permits<'a>(&'a self, admitted: &'a Admitted, identifiers: &[Identifier]) -> Result<Permits<'a>, Problem> {
-        permit(admitted.governing.rules(self.ports.settings())?, self.ports.issuer(), identifiers)
+    /// As [`permit`]; `unauthorized`: see [`Governing::rules`].
+    pub fn permits<'a>(&'a self, governing: &'a Governing, identifiers: &[Identifier]) -> Result<Permits<'a>, Problem> {
+        permit(governing.rules(self.ports.settings())?, self.ports.issuer(), identifiers)
     }
 
     /// Whether an order that was permitted when it was placed would be today: a policy that an operator tightens holds
@@ -137,11 +138,11 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// As [`permit`]; `unauthorized` for an identifier that was pre-authorised and is not any more.
     pub fn check_still_permitted(
         &self,
-        admitted: &Admitted,
+        governing: &Governing,
         order: &OrderRecord,
         authorizations: &[AuthorizationRecord],
     ) -> Result<(), Problem> {
-        let permits = self.permits(admitted, &order.identifiers)?;
+        let permits = self.permits(governing, &order.identifiers)?;
         for authorization in authorizations.iter().filter(|authorization| authorization.challenges.is_empty()) {
             let granted = order.identifiers.iter().filter(|identifier| {
                 identifier.base() == authorization.identifier && identifier.is_wildcard() == authorization.wildcard

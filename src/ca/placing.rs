@@ -58,7 +58,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     fn wanted<'a>(&'a self, admitted: &'a Admitted, urgent: bool) -> Result<Wanted<'a>, Problem> {
         let asked: NewOrder = payload(admitted)?;
         let identifiers = asked.checked()?;
-        let permits = self.permits(admitted, &identifiers)?;
+        let permits = self.permits(&admitted.governing, &identifiers)?;
         let profile = self.profile(&permits, asked.profile.as_deref())?;
         let (not_before, not_after) = asked.validity()?;
         let validity = Wish { not_before, not_after };

@@ -133,8 +133,9 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         }
     }
 
-    /// Whether the certificate that a new order replaces is to be replaced at once, though its time has not come: it was
-    /// revoked, or an operator wants it. Its ledger knows, and is asked only where that decides about a limit.
+    /// Whether the certificate that a new order replaces is to be replaced at once, though its time has not come: an operator
+    /// revoked it, or wants it replaced. Its ledger knows, and is asked only where that decides about a limit. What its
+    /// account revoked is none of these: revoking each certificate after the next would be a way around all limits.
     ///
     /// Whatever goes wrong, the order is one like others.
     pub(super) async fn is_urgent(&self, admitted: &Admitted) -> bool {
@@ -151,7 +152,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         let Ok(Some(certificate)) = found else { return false };
         let message = Message::RenewalInfo { serial: certificate.serial };
         match self.ports.ask(&Partition::Ledger(certificate.issuer), &message).await {
-            Ok(Reply::Renewable(Some(found))) => found.revoked.or(found.replace).is_some(),
+            Ok(Reply::Renewable(Some(found))) => found.replace.is_some(),
             Ok(_) => false,
             Err(problem) => {
                 self.log(&problem);
@@ -213,7 +214,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
 
 /// Whether it is time to renew a certificate: its suggested window has begun. An order that renews then is exempt from
 /// limits (RFC 9773 §5); one that comes earlier is not, or a chain of orders, each replacing the one before it, would
-/// be without any limit. Of a revocation, and of what operators have replaced, the ledger knows: see [`Cell::is_urgent`].
+/// be without any limit. Of what operators revoked or have replaced, the ledger knows: see [`Cell::is_urgent`].
 pub(super) fn is_due(certificate: &CertificateRecord, now: Time) -> bool {
     let renewable = Renewable::of(certificate.not_before, certificate.not_after);
     let serial = Serial::from_hex(&certificate.serial);

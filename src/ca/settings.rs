@@ -10,6 +10,7 @@ use super::events::RequestLog;
 use super::external::ExternalAccounts;
 use super::limits::Limits;
 use super::metrics::Token;
+use super::nonce_key::NonceKey;
 use super::permission;
 use super::routes::Urls;
 use crate::jose;
@@ -32,7 +33,7 @@ pub struct Settings {
     /// The root that clients trust.
     pub root: Option<Root>,
     /// The key under nonces' MACs.
-    pub nonce_key: [u8; 32],
+    pub nonce_key: NonceKey,
     /// Who signs.
     pub issuers: Issuers,
     /// What is wrong with issuers that are configured and not used; sentences for the operator.
@@ -239,9 +240,10 @@ fn longest_life(value: Values<'_>, dev: bool) -> Result<Option<Duration>, String
     Ok(Some(Duration::from_secs(seconds)))
 }
 
-fn nonce_key(text: &str) -> Result<[u8; 32], String> {
+fn nonce_key(text: &str) -> Result<NonceKey, String> {
     b64::decode(text.trim())
-        .and_then(|bytes| bytes.try_into().ok())
+        .and_then(|bytes| <[u8; 32]>::try_from(bytes).ok())
+        .map(NonceKey::from)
         .ok_or_else(|| "NONCE_KEY is not 32 random bytes in unpadded base64url (43 characters).".to_owned())
 }
 

@@ -228,7 +228,7 @@ fn dns() -> Vec<(&'static str, Vec<u8>)> {
 }
 
 fn nonces() -> Vec<(&'static str, Vec<u8>)> {
-    let other = World::new().reconfigured(|settings| settings.nonce_key = [8; 32]);
+    let other = World::new().reconfigured(|settings| settings.nonce_key = [8; 32].into());
     let foreign = Client::new(&other).fresh_nonce().into_bytes();
     let mut list =
         texts(&[("zeros", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"), ("short", "AA"), ("padded", "AA==")]);

@@ -83,6 +83,16 @@ fn ten_wrong_tokens_shut_their_address_out_for_a_while_and_no_other() {
 }
 
 #[test]
+fn an_address_that_is_not_known_shuts_nobody_out() {
+    let desk = Desk { address: None, ..Desk::new() };
+    let stranger = Desk { address: None, ..desk.with("a-token-that-nobody-was-ever-given-x", 1) };
+    for _ in 0..30 {
+        stranger.get("status").refused(401, Kind::Unauthorized);
+    }
+    desk.get("status").is(200);
+}
+
+#[test]
 fn requests_without_a_token_and_with_a_right_one_shut_nobody_out() {
     let desk = Desk::new();
     for _ in 0..30 {

@@ -99,7 +99,7 @@ fn a_key_expires_and_its_accounts_stay() {
 fn another_nonce_key_makes_keys_unusable() {
     let desk = Desk::new();
     let key = desk.key(&json!({ "kid": "team" }));
-    let other = Desk { world: desk.world.reconfigured(|settings| settings.nonce_key = [8; 32]), ..Desk::new() };
+    let other = Desk { world: desk.world.reconfigured(|settings| settings.nonce_key = [8; 32].into()), ..Desk::new() };
     assert_eq!(status(&other, "team"), "unusable");
     other.bind(&key).1.refused(403, Kind::Unauthorized);
     assert_eq!(status(&desk, "team"), "usable");
@@ -229,4 +229,38 @@ fn keys_are_listed_the_oldest_first_page_by_page() {
         assert_eq!(texts(&desk.pages("external-accounts", "external_accounts", limit), "kid"), all, "{limit}");
     }
     assert!(Client::new(&desk.world).account.is_none());
+}
+
+#[test]
+fn accounts_of_a_key_never_become_those_of_another_with_its_kid() {
+    let with = configured();
+    let without = Desk { world: with.world.reconfigured(|settings| settings.external.keys.clear()), ..Desk::new() };
+    let old = with.bound(&json!({ "kid": "configured", "key": b64::encode(&[5; 32]) }));
+    old.new_order(&["x.team.test"]).is(201);
+    // Taken out of the configuration: its kid is none that can be made, and its account stays without a key.
+    let orders = |desk: &Desk, client: &Client| client.at(&desk.world).new_order(&["x.team.test"]);
+    without.post("external-accounts", &json!({ "kid": "configured" })).refused(409, Kind::Malformed);
+    orders(&without, &old).refused(403, Kind::Unauthorized);
+    // One without accounts can be made; what is made with it is not that of the configuration later.
+    let mut made = without.key(&json!({ "kid": "a.b", "uses": "many" }));
+    let new = without.bound(&made);
+    orders(&without, &new).is(201);
+    let both = ExternalAccounts::read(
+        Some(&json!({ "a.b": { "key": b64::encode(&[5; 32]), "uses": "many" } }).to_string()),
+        false,
+        true,
+        &Policy::default(),
+    );
+    let both = both.unwrap();
+    let over = Desk { world: with.world.reconfigured(|settings| settings.external = both), ..Desk::new() };
+    orders(&over, &new).refused(403, Kind::Unauthorized);
+    over.bind(&made).1.refused(403, Kind::Unauthorized);
+    let listed = over.see("external-accounts")["external_accounts"].as_array().unwrap().clone();
+    assert_eq!((texts(&listed, "kid"), &listed[0]["source"]), (vec!["a.b".to_owned()], &json!("secret")));
+    made["key"] = b64::encode(&[5; 32]).into();
+    let third = over.bound(&made);
+    orders(&over, &third).is(201);
+    without.world.pass(SECOND * 6);
+    orders(&without, &new).is(201);
+    orders(&without, &third).refused(403, Kind::Unauthorized);
 }

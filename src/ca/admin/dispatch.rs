@@ -38,66 +38,64 @@ pub async fn answer<P: Ports>(ports: &P, request: &Request, route: &AdminRoute, 
 }
 
 async fn act<P: Ports>(ports: &P, operator: &Operator, request: &Request, route: &AdminRoute) -> Answer {
-    let reads = match request.method.as_str() {
-        "GET" | "HEAD" => true,
-        "POST" => false,
-        _ => return Err(not_allowed(request)),
-    };
-    if reads
-        && !matches!(
-            route,
-            AdminRoute::ExternalAccounts | AdminRoute::Certificates | AdminRoute::Accounts | AdminRoute::Audit
-        )
-    {
+    match request.method.as_str() {
+        "GET" | "HEAD" => read(ports, operator, request, route).await,
+        "POST" => change(ports, operator, request, route).await,
+        _ => Err(not_allowed(request)),
+    }
+}
+
+async fn read<P: Ports>(ports: &P, operator: &Operator, request: &Request, route: &AdminRoute) -> Answer {
+    let lists = [AdminRoute::ExternalAccounts, AdminRoute::Certificates, AdminRoute::Accounts, AdminRoute::Audit];
+    if !lists.contains(route) {
         Query::read(request, &[])?;
     }
-    match (route, reads) {
-        (AdminRoute::Status, true) => status(ports, operator).await,
-        (AdminRoute::ExternalAccounts, true) => external_keys::list(ports, request).await,
-        (AdminRoute::ExternalAccounts, false) => external_keys::create(ports, operator, request).await,
-        (AdminRoute::ExternalAccount(kid), true) => external_keys::show(ports, kid).await,
-        (AdminRoute::ExternalAccount(kid), false) => external_keys::change(ports, operator, request, kid).await,
-        (AdminRoute::Certificates, true) => certificates::list(ports, request).await,
-        (AdminRoute::Certificate(serial), true) => certificates::show(ports, serial).await,
-        (AdminRoute::Pem(serial), true) => certificates::download(ports, serial).await,
-        (AdminRoute::Revoke(serial), false) => certificates::revoke(ports, operator, request, serial).await,
-        (AdminRoute::Accounts, true) => accounts::list(ports, request).await,
-        (AdminRoute::Account(id), true) => accounts::show(ports, id).await,
-        (AdminRoute::Deactivate(id), false) => accounts::deactivate(ports, operator, request, id).await,
-        (AdminRoute::Replacements, true) => replacements::list(ports).await,
-        (AdminRoute::Replacements, false) => replacements::create(ports, operator, request).await,
-        (AdminRoute::Withdraw(id), false) => replacements::withdraw(ports, operator, request, id).await,
-        (AdminRoute::Policy, true) => policies::show(ports).await,
-        (AdminRoute::Policy, false) => policies::put(ports, operator, request).await,
-        (AdminRoute::Restore, false) => policies::restore(ports, operator, request).await,
-        (AdminRoute::Check, false) => policies::check(ports, request).await,
-        (AdminRoute::Shadow, true) => policies::findings(ports).await,
-        (AdminRoute::Shadow, false) => policies::put_shadow(ports, operator, request).await,
-        (AdminRoute::Audit, true) => audit::list(ports, request).await,
-        (AdminRoute::Notices, true) => notices::list(ports).await,
-        (AdminRoute::TestNotice, false) => notices::test(ports, operator, request).await,
-        (AdminRoute::Calendar, true) => notices::calendar(ports).await,
-        (AdminRoute::Calendar, false) => notices::move_calendar(ports, operator, request).await,
-        (
-            AdminRoute::Certificates
-            | AdminRoute::Status
-            | AdminRoute::Certificate(_)
-            | AdminRoute::Pem(_)
-            | AdminRoute::Accounts
-            | AdminRoute::Account(_)
-            | AdminRoute::Audit
-            | AdminRoute::Notices,
-            false,
-        )
-        | (
-            AdminRoute::Revoke(_)
-            | AdminRoute::Deactivate(_)
-            | AdminRoute::Withdraw(_)
-            | AdminRoute::Restore
-            | AdminRoute::Check
-            | AdminRoute::TestNotice,
-            true,
-        ) => Err(not_allowed(request)),
+    match route {
+        AdminRoute::Status => status(ports, operator).await,
+        AdminRoute::ExternalAccounts => external_keys::list(ports, request).await,
+        AdminRoute::ExternalAccount(kid) => external_keys::show(ports, kid).await,
+        AdminRoute::Certificates => certificates::list(ports, request).await,
+        AdminRoute::Certificate(serial) => certificates::show(ports, serial).await,
+        AdminRoute::Pem(serial) => certificates::download(ports, serial).await,
+        AdminRoute::Accounts => accounts::list(ports, request).await,
+        AdminRoute::Account(id) => accounts::show(ports, id).await,
+        AdminRoute::Replacements => replacements::list(ports).await,
+        AdminRoute::Policy => policies::show(ports).await,
+        AdminRoute::Shadow => policies::findings(ports).await,
+        AdminRoute::Audit => audit::list(ports, request).await,
+        AdminRoute::Notices => notices::list(ports).await,
+        AdminRoute::Calendar => notices::calendar(ports).await,
+        AdminRoute::Revoke(_)
+        | AdminRoute::Deactivate(_)
+        | AdminRoute::Withdraw(_)
+        | AdminRoute::Restore
+        | AdminRoute::Check
+        | AdminRoute::TestNotice => Err(not_allowed(request)),
+    }
+}
+
+async fn change<P: Ports>(ports: &P, operator: &Operator, request: &Request, route: &AdminRoute) -> Answer {
+    match route {
+        AdminRoute::ExternalAccounts => external_keys::create(ports, operator, request).await,
+        AdminRoute::ExternalAccount(kid) => external_keys::change(ports, operator, request, kid).await,
+        AdminRoute::Revoke(serial) => certificates::revoke(ports, operator, request, serial).await,
+        AdminRoute::Deactivate(id) => accounts::deactivate(ports, operator, request, id).await,
+        AdminRoute::Replacements => replacements::create(ports, operator, request).await,
+        AdminRoute::Withdraw(id) => replacements::withdraw(ports, operator, request, id).await,
+        AdminRoute::Policy => policies::put(ports, operator, request).await,
+        AdminRoute::Restore => policies::restore(ports, operator, request).await,
+        AdminRoute::Check => policies::check(ports, request).await,
+        AdminRoute::Shadow => policies::put_shadow(ports, operator, request).await,
+        AdminRoute::TestNotice => notices::test(ports, operator, request).await,
+        AdminRoute::Calendar => notices::move_calendar(ports, operator, request).await,
+        AdminRoute::Status
+        | AdminRoute::Certificates
+        | AdminRoute::Certificate(_)
+        | AdminRoute::Pem(_)
+        | AdminRoute::Accounts
+        | AdminRoute::Account(_)
+        | AdminRoute::Audit
+        | AdminRoute::Notices => Err(not_allowed(request)),
     }
 }
 

@@ -1,23 +1,22 @@
 //! External account keys that operators make: what somebody is handed out to have accounts here.
 
+mod stored;
+
 use super::audit::{Done, audited_answer};
 use super::body::{Members, Query};
 use super::operation::{KeyChange, Operation, Page, PolicyChange};
 use super::operator::Operator;
 use super::routes::is_plain;
-use super::state::{ask, json_of, not_found, shown};
+use super::state::{ask, not_found, shown};
 use crate::acme::Problem;
-use crate::acme::account::ExternalUse;
 use crate::acme::act::Act;
-use crate::acme::external_key::{ExternalKeyEntry, ExternalKeyRecord, Uses};
-use crate::ca::cell::Cell;
+use crate::acme::external_key::{ExternalKeyRecord, Uses};
 use crate::ca::external;
 use crate::ca::governing;
 use crate::ca::http::{Answer, Request};
 use crate::ca::message::Partition;
 use crate::ca::permission;
-use crate::ca::ports::{PartitionPorts, Ports};
-use crate::store::Kv;
+use crate::ca::ports::Ports;
 use crate::values::{Time, b64};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -27,9 +26,6 @@ const MAX_KID: usize = 64;
 
 /// The longest note, in characters.
 const MAX_NOTE: usize = 200;
-
-/// How many accounts of a key are shown.
-const ACCOUNTS: usize = 100;
 
 /// The most keys of a page, each of which is asked for by itself, and how many there are when nothing is said.
 const MOST: usize = 200;
@@ -61,7 +57,8 @@ pub async fn list<P: Ports>(ports: &P, request: &Request) -> Answer {
     let page = ask(ports, &Partition::Operations, Operation::Keys(Page { after, limit })).await?;
     let entered = page.get("entered").cloned().unwrap_or_default();
     let entered: Vec<(Time, String)> = serde_json::from_value(entered).map_err(|e| Problem::internal(e.to_string()))?;
-    for (created, kid) in entered {
+    // A kid of the configuration is that of no other key.
+    for (created, kid) in entered.into_iter().filter(|(_, kid)| !ports.settings().external.keys.contains_key(kid)) {
         let found = ask(ports, &Partition::Eab(kid), Operation::ShowKey).await?;
         let found: Shown = serde_json::from_value(found).map_err(|e| Problem::internal(e.to_string()))?;
         // One that was entered and never made is none, also when another of its kid was made later.
@@ -256,73 +253,4 @@ pub async fn change<P: Ports>(ports: &P, operator: &Operator, request: &Request,
         found.map(Done::from).ok_or_else(|| not_found("external account key"))
     })
     .await
-}
-
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
-    /// Notes that there will be a key of this kid, made then.
-    pub(super) fn enter_key(&self, kid: String, created: Time) -> Result<Value, Problem> {
-        self.transact(|txn| {
-            let id = format!("{:016}-{kid}", created.millis());
-            txn.put(&id, &ExternalKeyEntry { kid, created })?;
-            Ok(true.into())
-        })
-    }
-
-    /// What was entered of keys, the oldest first.
-    pub(super) fn keys(&self, page: &Page) -> Result<Value, Problem> {
-        self.transact(|txn| {
-            let mut found = txn.list::<ExternalKeyEntry>(page.after.as_deref(), page.limit.saturating_add(1))?;
-            let more = found.len() > page.limit;
-            found.truncate(page.limit);
-            let next = found.last().filter(|_| more).map(|(id, _)| id.clone());
-            let entered: Vec<(Time, String)> = found.into_iter().map(|(_, entry)| (entry.created, entry.kid)).collect();
-            Ok(json!({ "entered": entered, "next": next }))
-        })
-    }
-
-    /// Comes into being; `false` for a key that exists.
-    pub(super) fn create_key(&self, record: &ExternalKeyRecord) -> Result<Value, Problem> {
-        self.transact(|txn| {
-            if let Some(found) = txn.get::<ExternalKeyRecord>("")? {
-                // Asked twice for the very same.
-                return Ok((found == *record).into());
-            }
-            txn.put("", record)?;
-            Ok(true.into())
-        })
-    }
-
-    /// What the key is.
-    pub(super) fn show_key(&self) -> Result<Value, Problem> {
-        self.transact(|txn| {
-            let record = txn.get::<ExternalKeyRecord>("")?;
-            let uses = txn.list::<ExternalUse>(None, ACCOUNTS)?;
-            let mut accounts: Vec<String> = uses.into_iter().map(|(_, made)| made.account.to_string()).collect();
-            accounts.sort_unstable();
-            accounts.dedup();
-            json_of(&Shown { record, accounts })
-        })
-    }
-
-    /// Changes the key; `false` where there is none.
-    pub(super) fn change_key_record(&self, change: KeyChange) -> Result<Value, Problem> {
-        self.transact(|txn| {
-            let Some(mut record) = txn.get::<ExternalKeyRecord>("")? else { return Ok(false.into()) };
-            match change.disabled {
-                Some(true) if record.disabled.is_none() => record.disabled = Some(change.by),
-                Some(false) => record.disabled = None,
-                Some(true) | None => {}
-            }
-            match change.policy {
-                PolicyChange::Stays => {}
-                PolicyChange::Ends => record.policy = None,
-                PolicyChange::Is(document) => record.policy = Some(document),
-            }
-            if let Some(note) = change.note {
-                record.note = Some(note).filter(|note| !note.is_empty());
-            }
-            txn.put("", &record)?;
-            Ok(true.into())
-        })
-    }
 }

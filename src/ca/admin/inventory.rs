@@ -238,7 +238,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         let renewed = is_renewed(txn, serial, entry)?;
         let rule = rule_for(rules, entry);
         let mut renewable = entry.renewable();
-        renewable.replace = rule.map(|rule| rule.made.at);
+        renewable.replace = renewable.replace.or(rule.map(|rule| rule.made.at));
         let (start, end) = renewable.window(spread_of(serial));
         let status = match &entry.revoked {
             _ if entry.not_after < now => "expired",

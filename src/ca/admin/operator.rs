@@ -44,9 +44,12 @@ pub async fn operator<P: Ports>(ports: &P, request: &Request) -> Result<Operator
     if !settings.operations_on() {
         return Err(crate::ca::front::unknown_path());
     }
-    let address = request.address.map(|address| address.to_string());
-    let who = format!("operator/{}", address.as_deref().unwrap_or("-"));
-    ports.memory().look(WRONG, &who, ports.now()).map_err(|at| too_many(at.secs() - ports.now().secs()))?;
+    // As everywhere, one that is not known meets no limit: it would be one for all, and any stranger could use it up.
+    let who = request.address.map(|address| format!("operator/{address}"));
+    let now = ports.now();
+    if let Some(Err(at)) = who.as_ref().map(|who| ports.memory().look(WRONG, who, now)) {
+        return Err(too_many(now.until(at)));
+    }
     let sent = request.authorization.as_deref().and_then(|text| text.split_once(' '));
     let token = sent.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("Bearer")).map(|(_, token)| token.trim());
     // Compared also where none was sent, so that all refusals cost the same.
@@ -61,7 +64,9 @@ pub async fn operator<P: Ports>(ports: &P, request: &Request) -> Result<Operator
         },
         (None, ..) => return Err(unauthorized()),
     };
-    ports.memory().count(WRONG, &who, ports.now());
+    if let Some(who) = &who {
+        ports.memory().count(WRONG, who, ports.now());
+    }
     record(ports, request, &nobody(), wrong.clone()).await;
     let refused = unauthorized();
     Err(match token {
@@ -127,8 +132,8 @@ fn unauthorized() -> Problem {
     Problem::new(Kind::Unauthorized, detail).with_status(401)
 }
 
-fn too_many(seconds: u64) -> Problem {
-    let seconds = u32::try_from(seconds).unwrap_or(u32::MAX);
+fn too_many(wait: Duration) -> Problem {
+    let seconds = u32::try_from(wait.as_secs()).unwrap_or(u32::MAX);
     let detail = "Too many wrong tokens came from this address; wait, and send one of ADMIN_TOKENS.";
     Problem { retry_after: Some(seconds.max(1)), ..Problem::new(Kind::RateLimited, detail) }
 }

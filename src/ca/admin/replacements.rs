@@ -28,6 +28,11 @@ use url::Url;
 const MAX_REASON: usize = 200;
 const MAX_URL: usize = 500;
 
+/// How many are read at most, and how many of those that were withdrawn are kept: they must not hide any that hold, which
+/// nobody could withdraw then.
+const LISTED: usize = 10 * REPLACEMENTS;
+const WITHDRAWN: usize = 8 * REPLACEMENTS;
+
 /// What holds still, in whichever order it comes.
 async fn all<P: Ports>(ports: &P) -> Result<Vec<ReplaceRecord>, Problem> {
     let found = ask(ports, &Partition::Operations, Operation::Replacements).await?;
@@ -155,8 +160,14 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         self.transact(|txn| {
             if record.withdrawn.is_some() && matches!(self.name, Partition::Ledger(_)) {
                 txn.delete::<ReplaceRecord>(&record.id);
-            } else {
-                txn.put(&record.id, record)?;
+                return Ok(true.into());
+            }
+            txn.put(&record.id, record)?;
+            let found = txn.list::<ReplaceRecord>(None, LISTED)?.into_iter().map(|(_, record)| record);
+            let mut withdrawn: Vec<ReplaceRecord> = found.filter(|record| record.withdrawn.is_some()).collect();
+            withdrawn.sort_by_key(|record| core::cmp::Reverse(record.made.at));
+            for old in withdrawn.iter().skip(WITHDRAWN) {
+                txn.delete::<ReplaceRecord>(&old.id);
             }
             Ok(true.into())
         })
@@ -166,7 +177,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     pub(super) fn replacements(&self) -> Result<Value, Problem> {
         let now: Time = self.ports.now();
         self.transact(|txn| {
-            let found = txn.list::<ReplaceRecord>(None, 10 * REPLACEMENTS)?.into_iter().map(|(_, record)| record);
+            let found = txn.list::<ReplaceRecord>(None, LISTED)?.into_iter().map(|(_, record)| record);
             json_of(&found.filter(|record| record.expires > now).collect::<Vec<_>>())
         })
     }

@@ -124,6 +124,6 @@ mod tests {
         let world = crate::ca::testing::World::new();
         let ports = crate::ca::testing::WorldPorts::new(&world, None);
         ports.log("an ordinary line");
-        ports.log(&format!("settings: {:?}", world.settings().nonce_key));
+        ports.log(&format!("settings: {:?}", *world.settings().nonce_key));
     }
 }

@@ -85,7 +85,7 @@ impl World {
             urls: Urls::new(BASE),
             published: Some(Published::new("http://ca.test", 4)),
             root: Some(Root::read(&authority().0.certificate).expect("the root")),
-            nonce_key: [7; 32],
+            nonce_key: [7; 32].into(),
             issuers: Issuers::one(Issuer::from_pem_chain(&authority().1.certificate).expect("the issuer")),
             problems: Vec::new(),
             validation: validation::Config {
@@ -202,7 +202,7 @@ impl World {
         let mut secrets = ISSUER_KEY.clone();
         secrets.add("the webhook's secret", &receiver::SECRET);
         secrets.add_text("the path of the webhook", receiver::TOKEN);
-        secrets.add("the nonce key", &self.settings.nonce_key);
+        secrets.add("the nonce key", self.settings.nonce_key.as_slice());
         for (kid, external) in &self.settings.external.keys {
             secrets.add(&format!("the external account key {kid}"), external.key.bytes());
         }
