@@ -38,6 +38,20 @@ pub fn free_port() -> u16 {
     }
 }
 
+/// A port with two more after it that are free now, for `dev`: its own, its management's, and that of plain http, which is
+/// bound a moment after it was looked for. The system gives none of them to outgoing connections, nor is one of
+/// [`free_port`]'s.
+fn server_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = std::process::id().wrapping_mul(97) % 2_600;
+    loop {
+        let port = 30_000 + (first as u16 + 4 * NEXT.fetch_add(1, Ordering::Relaxed)) % 2_600;
+        if (port..port + 3).all(|port| TcpListener::bind(("127.0.0.1", port)).is_ok()) {
+            return port;
+        }
+    }
+}
+
 impl Server {
     /// Starts `dev` with this state folder at a free port, or at the one that it had before.
     pub fn start(state: &Path, listen: u16) -> Self {
@@ -47,6 +61,7 @@ impl Server {
     /// As [`Server::start`], with these options of `dev` too.
     pub fn start_with(state: &Path, listen: u16, arguments: &[&str]) -> Self {
         let (http01, tls_alpn) = (free_port(), free_port());
+        let listen = if listen == 0 { server_port() } else { listen };
         let log = std::fs::File::options().create(true).append(true).open(state.join("dev.log")).unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_selvedge"))
             .args(["dev", "--listen", &format!("127.0.0.1:{listen}"), "--http01-port", &http01.to_string()])
