@@ -26,7 +26,7 @@ use anyhow::{Result, bail};
 use crate::tools::say;
 use client::Unreachable;
 pub use operator::{Operator, Told};
-use place::At;
+pub use place::At;
 
 /// What is answered when the authority, or this command, refuses.
 const REFUSED: u8 = 1;

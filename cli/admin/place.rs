@@ -67,6 +67,17 @@ pub struct Found {
     pub root: Option<PathBuf>,
 }
 
+/// A `dev` that runs here.
+#[derive(Debug)]
+pub struct DevHere {
+    /// Where.
+    pub url: String,
+    /// The root to trust for https.
+    pub root: PathBuf,
+    /// The file with its admin token.
+    pub token_file: Option<PathBuf>,
+}
+
 /// What a running `dev` says of itself in `dev.json`.
 #[derive(Debug, Deserialize)]
 struct Dev {
@@ -84,7 +95,7 @@ impl At {
     pub fn find(&self) -> Result<Found> {
         let dev = Dev::running(self.state.as_deref().unwrap_or(Path::new(".selvedge")))?;
         let deployed = self.deployed();
-        let said = self.url.clone().or_else(|| set(URL));
+        let said = Self::said(self.url.as_deref());
         let said = said.or_else(|| dev.as_ref().map(|dev| dev.base().to_owned()));
         let base = said.or_else(|| deployed.clone()).ok_or_else(nowhere)?;
         let base = web::safe_url(&base)?;
@@ -100,6 +111,20 @@ impl At {
         };
         let root = self.root.clone().or_else(|| dev.map(|dev| dev.root));
         Ok(Found { base, token, token_from, root })
+    }
+
+    /// The URL that was said, as an option or in the environment.
+    pub fn said(url: Option<&str>) -> Option<String> {
+        url.map(str::to_owned).or_else(|| set(URL))
+    }
+
+    /// The `dev` of this state folder, if it runs: for a command that can do without a token.
+    ///
+    /// # Errors
+    /// When what it says of itself cannot be read.
+    pub fn dev(state: &Path) -> Result<Option<DevHere>> {
+        let here = |dev: Dev| DevHere { url: dev.base().to_owned(), root: dev.root, token_file: dev.admin_token };
+        Ok(Dev::running(state)?.map(here))
     }
 
     /// The token for the authority at `url`, as far as one is at hand: for a command that can do without.

@@ -15,9 +15,13 @@ fn close(double: &Double, name: &str, text: &str) {
 
 /// A state folder, as a `dev` leaves it that has this process id.
 fn dev(double: &Double, pid: u32) {
+    dev_at(double, &double.url(), pid);
+}
+
+fn dev_at(double: &Double, url: &str, pid: u32) {
     close(double, "state/admin.token", &format!("{TOKEN}\n"));
     close(double, "state/root.pem", &selvedge::pki::ceremony::create_root("R", now(), 5).unwrap().certificate);
-    let running = json!({"directory": format!("{}/directory", double.url()), "root": double.path("state/root.pem"),
+    let running = json!({"directory": format!("{url}/directory"), "root": double.path("state/root.pem"),
                          "admin_token": double.path("state/admin.token"), "pid": pid});
     close(double, "state/dev.json", &running.to_string());
 }
@@ -126,4 +130,7 @@ fn status_has_the_operators_part_where_there_is_a_token() {
     run(&[], &[]).is(0, &["Nothing is due."]);
     wrangler(&double, &url);
     run(&[], &[]).is(1, &["3 notices never arrived"]);
+    // A `dev` that runs here is found, with its token.
+    dev_at(&double, &url, std::process::id());
+    double.run_with(&["status", "--state", "state"], &[]).is(1, &[&url, "3 notices never arrived"]);
 }

@@ -21,7 +21,7 @@ pub use show::when;
 use super::worker::Worker;
 use super::x509::called;
 use super::{Place, now, web};
-use crate::admin::Operator;
+use crate::admin::{At, Operator};
 use crate::host::print;
 use crate::keys::ROOT;
 use crate::tools::say;
@@ -36,14 +36,17 @@ const UNKNOWN: u8 = 2;
 /// What `status` can be told.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
-    /// The authority, in place of BASE_URL in wrangler.toml.
+    /// The authority; or set SELVEDGE_URL. Without it: a `dev` that runs here, else BASE_URL in wrangler.toml.
     #[arg(long, value_name = "URL")]
     url: Option<String>,
-    /// A root certificate to trust for https, in place of those that browsers trust: for `dev`, DIR/root.pem of its
-    /// state.
+    /// The state folder of `dev`.
+    #[arg(long, value_name = "DIR", default_value = ".selvedge")]
+    state: PathBuf,
+    /// A root certificate to trust for https, in place of those that browsers trust.
     #[arg(long, value_name = "FILE")]
     root: Option<PathBuf>,
-    /// A file with the admin token; or set SELVEDGE_TOKEN. Without both, the CA's admin.tokens where the URL is BASE_URL.
+    /// A file with the admin token; or set SELVEDGE_TOKEN. Without both, that of `dev`, or the CA's admin.tokens where the
+    /// URL is BASE_URL.
     /// With one, what the operator should know is added.
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
@@ -69,11 +72,16 @@ pub fn run(options: &Options) -> ExitCode {
 
 /// Prints; whether something is due, or wrong.
 fn report(options: &Options) -> Result<bool> {
-    let url = match &options.url {
-        Some(url) => url.clone(),
-        None => base_url(&options.place.wrangler)?,
+    let said = At::said(options.url.as_deref());
+    let dev = if said.is_none() { At::dev(&options.state)? } else { None };
+    let url = match (said, &dev) {
+        (Some(url), _) => url,
+        (None, Some(dev)) => dev.url.clone(),
+        (None, None) => base_url(&options.place.wrangler)?,
     };
-    let trusted = options.root.as_deref().map(read).transpose()?;
+    let trusted_root = options.root.clone().or_else(|| dev.as_ref().map(|dev| dev.root.clone()));
+    let token_file = options.token_file.clone().or_else(|| dev.and_then(|dev| dev.token_file));
+    let trusted = trusted_root.as_deref().map(read).transpose()?;
     let agent = web::agent(trusted.as_deref())?;
     let root = root(&options.place.ca.join(ROOT))?;
     let mut authority = ask::authority(&agent, &url)?;
@@ -85,7 +93,7 @@ fn report(options: &Options) -> Result<bool> {
     let place = &options.place;
     let operator = match &authority {
         Authority::Works(_) => {
-            Operator::ask(&url, options.token_file.as_deref(), options.root.as_deref(), (&place.ca, &place.wrangler))?
+            Operator::ask(&url, token_file.as_deref(), trusted_root.as_deref(), (&place.ca, &place.wrangler))?
         }
         Authority::Refuses(_) => None,
     };
