@@ -1,6 +1,5 @@
 //! A line for each request, validation, issuance and revocation: what is in it, and that it is there once. That no secret of
 //! the CA and nothing of what was signed is in one, the world checks with each line and each answer.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 use core::time::Duration;
 use selvedge::acme::Kind;

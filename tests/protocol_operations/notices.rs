@@ -1,11 +1,7 @@
 //! Notices: what is told when, how it is sent to the webhook, and what the operator sees of it.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
-#[path = "common/operating.rs"]
-mod operating;
-
+use super::operating::{DAY, another_issuer, let_pass, operate, operated};
 use core::time::Duration;
-use operating::{DAY, another_issuer, let_pass, operate, operated};
 use selvedge::acme::Kind;
 use selvedge::acme::inventory::{EndingRecord, ending_id};
 use selvedge::acme::ledger::LedgerEntry;
@@ -39,7 +35,7 @@ fn notices(world: &World) -> Vec<Value> {
 }
 
 fn fits(schema: &str, value: &Value) {
-    let mut document: Value = serde_json::from_str(include_str!("../docs/openapi.json")).unwrap();
+    let mut document: Value = serde_json::from_str(include_str!("../../docs/openapi.json")).unwrap();
     let schema =
         json!({ "$ref": format!("#/components/schemas/{schema}"), "components": document["components"].take() });
     let faults: Vec<String> =

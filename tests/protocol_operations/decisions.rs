@@ -1,6 +1,5 @@
 //! What operators decide, as it meets the orders of accounts: limits of what is to be replaced now, and a policy that only
 //! looks on.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use core::time::Duration;
 use selvedge::acme::Kind;

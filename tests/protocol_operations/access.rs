@@ -1,6 +1,5 @@
 //! Operators by way of Cloudflare Access: whose word is taken, what a browser must not be made to send, and what happens
 //! while the team's keys cannot be had.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 use core::time::Duration;
 use selvedge::acme::Kind;

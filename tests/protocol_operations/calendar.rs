@@ -1,10 +1,6 @@
 //! The calendar: who has its URL sees what ends, what was revoked and the issuers' days, and nobody else does.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
-#[path = "common/operating.rs"]
-mod operating;
-
-use operating::{DAY, another_issuer, let_pass, operate, operated};
+use super::operating::{DAY, another_issuer, let_pass, operate, operated};
 use selvedge::acme::Kind;
 use selvedge::ca::address::ClientAddress;
 use selvedge::ca::admin::tokens::AdminTokens;
