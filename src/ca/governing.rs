@@ -4,10 +4,11 @@
 //! holds everywhere within that time, at once where it was made, and costs a call now and then instead of one with each
 //! order.
 
+use super::admin::external_keys::Shown;
 use super::admin::operation::Operation;
+use super::admin::state::ask_for;
 use super::cell::Cell;
-use super::ladder;
-use super::message::{Message, Partition, Reply};
+use super::message::Partition;
 use super::permission::{self, known};
 use super::ports::{PartitionPorts, Ports};
 use super::settings::Settings;
@@ -160,13 +161,8 @@ pub async fn in_force<P: Ports>(ports: &P) -> Result<Rc<InForce>, Problem> {
         return Ok(found.clone());
     }
     let asked = async {
-        match ports.ask(&Partition::Operations, &Message::Operate(Operation::InForce)).await? {
-            Reply::Shown(shown) => {
-                let documents = serde_json::from_value(shown).map_err(|e| Problem::internal(e.to_string()))?;
-                InForce::read(&documents).map(Rc::new)
-            }
-            other => Err(ladder::unexpected(&other)),
-        }
+        let documents = ask_for(ports, &Partition::Operations, Operation::InForce).await?;
+        InForce::read(&documents).map(Rc::new)
     };
     match (asked.await, known) {
         (Ok(found), _) => {
@@ -193,12 +189,7 @@ async fn key_rule<P: Ports>(ports: &P, kid: &str, made: bool) -> Result<Rc<KeyRu
     if let Some(rule) = memory.key_rule(kid, now) {
         return Ok(rule);
     }
-    let found = match ports.ask(&Partition::Eab(kid.to_owned()), &Message::Operate(Operation::ShowKey)).await? {
-        Reply::Shown(shown) => shown,
-        other => return Err(ladder::unexpected(&other)),
-    };
-    let shown: super::admin::external_keys::Shown =
-        serde_json::from_value(found).map_err(|e| Problem::internal(e.to_string()))?;
+    let shown: Shown = ask_for(ports, &Partition::Eab(kid.to_owned()), Operation::ShowKey).await?;
     let rule = Rc::new(match shown.record {
         Some(record) if record.disabled.is_none() => KeyRule::Made(policy_of(&record)?),
         Some(_) | None => KeyRule::Gone,

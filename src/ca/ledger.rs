@@ -1,6 +1,6 @@
 //! The sides of the key partitions and of the ledger: small, synchronous, each request one transaction.
 
-use super::admin::inventory::rule_for;
+use super::admin::inventory::{renewable_by, rule_for};
 use super::cell::Cell;
 use super::delivery::Told;
 use super::events;
@@ -93,10 +93,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         self.transact(|txn| {
             let Some(entry) = txn.get::<LedgerEntry>(serial)? else { return Ok(Reply::Renewable(None)) };
             let rules = self.rules_to_replace(txn)?;
-            let (mut renewable, rule) = (entry.renewable(), rule_for(&rules, &entry));
-            renewable.replace = renewable.replace.or(rule.map(|rule| rule.made.at));
-            renewable.explanation = rule.and_then(|rule| rule.explanation.clone());
-            Ok(Reply::Renewable(Some(renewable)))
+            Ok(Reply::Renewable(Some(renewable_by(rule_for(&rules, &entry), &entry))))
         })
     }
 

@@ -4,7 +4,7 @@
 //! record that changes in the same transaction as the notices are stored, so each is stored once, whatever is lost.
 
 use super::admin::operation::Operation;
-use super::admin::state::ask;
+use super::admin::state::ask_for;
 use super::cell::Cell;
 use super::delivery::Told;
 use super::message::Partition;
@@ -102,9 +102,8 @@ pub async fn not_renewed_elsewhere<P: Ports>(
             break;
         }
         let sets = found.iter().map(|candidate| candidate.set.clone()).collect();
-        let latest = ask(ports, &Partition::Ledger(other.to_owned()), Operation::Latest { sets }).await?;
-        let latest: BTreeMap<String, Time> =
-            serde_json::from_value(latest).map_err(|e| Problem::internal(e.to_string()))?;
+        let ledger = Partition::Ledger(other.to_owned());
+        let latest: BTreeMap<String, Time> = ask_for(ports, &ledger, Operation::Latest { sets }).await?;
         found.retain(|one| latest.get(&one.set).is_none_or(|not_after| *not_after <= one.not_after));
     }
     Ok(found)

@@ -4,7 +4,7 @@ use super::audit::{Done, audited_answer};
 use super::body::{Members, Query};
 use super::operation::{Operation, Page};
 use super::operator::Operator;
-use super::state::{ask, not_found, shown};
+use super::state::{ask, ask_for, not_found, shown};
 use crate::acme::inventory::MemberRecord;
 use crate::acme::{AccountRecord, AccountStatus, CertificateRecord, Problem};
 use crate::ca::cell::Cell;
@@ -39,8 +39,7 @@ pub async fn list<P: Ports>(ports: &P, request: &Request) -> Answer {
     let page = Page { after: query.get("cursor").map(str::to_owned), limit: limit.saturating_add(1) };
     let mut ids: Vec<String> = Vec::new();
     for n in 0..ROSTERS {
-        let found = ask(ports, &Partition::Roster(n), Operation::Members(page.clone())).await?;
-        ids.extend(serde_json::from_value::<Vec<String>>(found).map_err(|e| Problem::internal(e.to_string()))?);
+        ids.extend(ask_for::<P, Vec<String>>(ports, &Partition::Roster(n), Operation::Members(page.clone())).await?);
     }
     ids.sort_unstable();
     let next = ids.get(limit.saturating_sub(1)).filter(|_| ids.len() > limit).cloned();

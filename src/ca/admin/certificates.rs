@@ -4,7 +4,7 @@ use super::audit::{Done, audited_answer};
 use super::body::{Members, Query as Sent, cut};
 use super::operation::{Operation, Query, Standing};
 use super::operator::Operator;
-use super::state::{ask, not_found, shown};
+use super::state::{ask, ask_for, not_found, shown};
 use crate::acme::inventory::{Selection, parse_ending};
 use crate::acme::ledger::check_reason;
 use crate::acme::{Kind, Problem};
@@ -147,8 +147,7 @@ pub async fn search<P: Ports>(ports: &P, query: &Query) -> Result<Found, Problem
     let (mut all, mut bound) = (Vec::new(), None::<String>);
     for issuer in settings.issuers.slots().map(|slot| slot.issuer.id()).filter(|id| wanted(id)) {
         let operation = Operation::Search(Box::new(query.clone()));
-        let part = ask(ports, &Partition::Ledger(issuer.to_owned()), operation).await?;
-        let part: Part = serde_json::from_value(part).map_err(|e| Problem::internal(e.to_string()))?;
+        let part: Part = ask_for(ports, &Partition::Ledger(issuer.to_owned()), operation).await?;
         all.extend(part.found);
         if !part.complete {
             // What lies behind this is not known of this ledger.
@@ -187,8 +186,7 @@ pub struct Entry {
 pub async fn entry<P: Ports>(ports: &P, serial: &Serial) -> Result<Entry, Problem> {
     for slot in ports.settings().issuers.slots() {
         let ledger = Partition::Ledger(slot.issuer.id().to_owned());
-        let found = ask(ports, &ledger, Operation::ShowEntry { serial: serial.hex() }).await?;
-        let found: Option<Entry> = serde_json::from_value(found).map_err(|e| Problem::internal(e.to_string()))?;
+        let found: Option<Entry> = ask_for(ports, &ledger, Operation::ShowEntry { serial: serial.hex() }).await?;
         if let Some(entry) = found {
             return Ok(Entry { issuer: slot.issuer.id().to_owned(), ..entry });
         }

@@ -7,7 +7,7 @@ use super::body::{Members, Query};
 use super::operation::{KeyChange, Operation, Page, PolicyChange};
 use super::operator::Operator;
 use super::routes::is_plain;
-use super::state::{ask, not_found, shown};
+use super::state::{ask, ask_for, not_found, shown};
 use crate::acme::Problem;
 use crate::acme::act::Act;
 use crate::acme::external_key::{ExternalKeyRecord, Uses};
@@ -59,8 +59,7 @@ pub async fn list<P: Ports>(ports: &P, request: &Request) -> Answer {
     let entered: Vec<(Time, String)> = serde_json::from_value(entered).map_err(|e| Problem::internal(e.to_string()))?;
     // A kid of the configuration is that of no other key.
     for (created, kid) in entered.into_iter().filter(|(_, kid)| !ports.settings().external.keys.contains_key(kid)) {
-        let found = ask(ports, &Partition::Eab(kid), Operation::ShowKey).await?;
-        let found: Shown = serde_json::from_value(found).map_err(|e| Problem::internal(e.to_string()))?;
+        let found: Shown = ask_for(ports, &Partition::Eab(kid), Operation::ShowKey).await?;
         // One that was entered and never made is none, also when another of its kid was made later.
         if let Some(record) = found.record.filter(|record| record.created.at == created) {
             all.push(Some(wire(ports, &record, &found.accounts)?));
@@ -80,8 +79,7 @@ pub async fn show<P: Ports>(ports: &P, kid: &str) -> Answer {
 
 /// What there is to show of a key; `None` when there is none.
 async fn of_kid<P: Ports>(ports: &P, kid: &str) -> Result<Option<Value>, Problem> {
-    let found = ask(ports, &Partition::Eab(kid.to_owned()), Operation::ShowKey).await?;
-    let found: Shown = serde_json::from_value(found).map_err(|e| Problem::internal(e.to_string()))?;
+    let found: Shown = ask_for(ports, &Partition::Eab(kid.to_owned()), Operation::ShowKey).await?;
     let settings = ports.settings();
     if let Some(configured) = settings.external.keys.get(kid) {
         let used = configured.uses == Uses::Once && !found.accounts.is_empty();

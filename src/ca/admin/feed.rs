@@ -4,7 +4,7 @@ use super::calendar::events::{Ending, IssuerDay, Revoked, Turn, ending, issuer_d
 use super::calendar::{self, Event, MAX_EVENTS};
 use super::notices;
 use super::operation::Operation;
-use super::state::ask;
+use super::state::{ask, ask_for};
 use crate::acme::notice::{IssuerTurn, NoticeKind};
 use crate::acme::{Problem, proof as acme_proof};
 use crate::ca::front::unknown_path;
@@ -77,8 +77,7 @@ async fn endings<P: Ports>(ports: &P, issuer: &str) -> Result<Vec<Candidate>, Pr
     let (ledger, mut all) = (Partition::Ledger(issuer.to_owned()), Vec::new());
     let mut look = Look { at: ports.now(), since: None, after: None };
     for _ in 0..GOES {
-        let near = ask(ports, &ledger, Operation::Near(look.clone())).await?;
-        let Near { found, after } = serde_json::from_value(near).map_err(|e| Problem::internal(e.to_string()))?;
+        let Near { found, after } = ask_for(ports, &ledger, Operation::Near(look.clone())).await?;
         all.extend(not_renewed_elsewhere(ports, issuer, found).await?);
         look.after = after;
         if look.after.is_none() || all.len() >= MAX_EVENTS {

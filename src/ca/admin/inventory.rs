@@ -1,11 +1,11 @@
 //! A ledger's side of the inventory: finding certificates, and telling how they stand.
 
 use super::operation::{Query, Standing};
-use crate::acme::Problem;
 use crate::acme::inventory::{
     EndingRecord, IndexedRecord, LatestRecord, ReplaceRecord, ending_id, parse_ending, set_id,
 };
 use crate::acme::ledger::{Authority, LedgerEntry};
+use crate::acme::{Problem, Renewable};
 use crate::ca::cell::Cell;
 use crate::ca::jobs::{JobRecord, Work};
 use crate::ca::message::Partition;
@@ -237,9 +237,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         let now = self.ports.now();
         let renewed = is_renewed(txn, serial, entry)?;
         let rule = rule_for(rules, entry);
-        let mut renewable = entry.renewable();
-        renewable.replace = renewable.replace.or(rule.map(|rule| rule.made.at));
-        let (start, end) = renewable.window(spread_of(serial));
+        let (start, end) = renewable_by(rule, entry).window(spread_of(serial));
         let status = match &entry.revoked {
             _ if entry.not_after < now => "expired",
             Some(_) => "revoked",
@@ -279,6 +277,13 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         rules.sort_by_key(|rule| core::cmp::Reverse(rule.made.at));
         Ok(rules)
     }
+}
+
+/// What decides when a certificate is to be renewed, with the rule by which it is to be replaced at once, if there is one.
+pub fn renewable_by(rule: Option<&ReplaceRecord>, entry: &LedgerEntry) -> Renewable {
+    let renewable = entry.renewable();
+    let replace = renewable.replace.or(rule.map(|rule| rule.made.at));
+    Renewable { replace, explanation: rule.and_then(|rule| rule.explanation.clone()), ..renewable }
 }
 
 /// The rule by which a certificate is to be replaced at once. What was issued after it is not meant.

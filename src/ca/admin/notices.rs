@@ -5,7 +5,7 @@ use super::body::Members;
 use super::feed;
 use super::operation::Operation;
 use super::operator::Operator;
-use super::state::{ask, shown};
+use super::state::{ask, ask_for, shown};
 use crate::acme::Problem;
 use crate::ca::http::{Answer, Request};
 use crate::ca::message::Partition;
@@ -21,8 +21,7 @@ async fn ask_all<P: Ports, T: DeserializeOwned>(ports: &P, operation: Operation)
     let ledgers = ports.settings().issuers.slots().map(|slot| Partition::Ledger(slot.issuer.id().to_owned()));
     let mut answers = Vec::new();
     for partition in ledgers.chain([Partition::Operations]) {
-        let answer = ask(ports, &partition, operation.clone()).await?;
-        answers.push(serde_json::from_value(answer).map_err(|e| Problem::internal(e.to_string()))?);
+        answers.push(ask_for(ports, &partition, operation.clone()).await?);
     }
     Ok(answers)
 }

@@ -8,7 +8,7 @@ use super::external_keys::act;
 use super::operation::{NewPolicy, Operation, Restored};
 use super::operator::Operator;
 use super::routes::is_plain;
-use super::state::{ask, json_of, shown};
+use super::state::{ask, ask_for, json_of, shown};
 use crate::acme::Problem;
 use crate::acme::policies::{PolicyRecord, ShadowRecord};
 use crate::ca::governing;
@@ -36,8 +36,7 @@ struct Stored {
 }
 
 async fn stored<P: Ports>(ports: &P) -> Result<Stored, Problem> {
-    let found = ask(ports, &Partition::Operations, Operation::Policies).await?;
-    serde_json::from_value(found).map_err(|e| Problem::internal(e.to_string()))
+    ask_for(ports, &Partition::Operations, Operation::Policies).await
 }
 
 /// A version as it is shown; `None` is the configuration, where nothing was ever put in force.

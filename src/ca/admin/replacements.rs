@@ -10,7 +10,7 @@ use super::external_keys::act;
 use super::inventory::REPLACEMENTS;
 use super::operation::Operation;
 use super::operator::Operator;
-use super::state::{ask, json_of, not_found, shown};
+use super::state::{ask, ask_for, json_of, not_found, shown};
 use crate::acme::Problem;
 use crate::acme::inventory::{ReplaceRecord, Selection};
 use crate::ca::cell::Cell;
@@ -35,8 +35,7 @@ const WITHDRAWN: usize = 8 * REPLACEMENTS;
 
 /// What holds still, in whichever order it comes.
 async fn all<P: Ports>(ports: &P) -> Result<Vec<ReplaceRecord>, Problem> {
-    let found = ask(ports, &Partition::Operations, Operation::Replacements).await?;
-    let mut found: Vec<ReplaceRecord> = serde_json::from_value(found).map_err(|e| Problem::internal(e.to_string()))?;
+    let mut found: Vec<ReplaceRecord> = ask_for(ports, &Partition::Operations, Operation::Replacements).await?;
     found.sort_by_key(|record| core::cmp::Reverse(record.made.at));
     Ok(found)
 }

@@ -8,6 +8,7 @@ use crate::ca::ladder;
 use crate::ca::message::{Message, Partition, Reply};
 use crate::ca::ports::{PartitionPorts, Ports};
 use crate::store::Kv;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 /// Asks a partition.
@@ -19,6 +20,19 @@ pub async fn ask<P: Ports>(ports: &P, to: &Partition, operation: Operation) -> R
         Reply::Shown(shown) => Ok(shown),
         other => Err(ladder::unexpected(&other)),
     }
+}
+
+/// As [`ask`], with the answer read.
+///
+/// # Errors
+/// As [`ask`]; `serverInternal` for an answer that is something else.
+pub async fn ask_for<P: Ports, T: DeserializeOwned>(
+    ports: &P,
+    to: &Partition,
+    operation: Operation,
+) -> Result<T, Problem> {
+    let answer = ask(ports, to, operation).await?;
+    serde_json::from_value(answer).map_err(|e| Problem::internal(e.to_string()))
 }
 
 /// There is no such thing.
