@@ -64,7 +64,8 @@ fn interrupted(state: &Path) -> String {
 /// How many certificates stand on the lists of all issuers.
 fn listed(server: &Server) -> usize {
     let issuers = server.fact("directory").replace("/directory", "/issuers");
-    let issuers: Value = ureq::get(&issuers).call().unwrap().body_mut().read_json().unwrap();
+    let issuers = ureq::get(&issuers).call().unwrap().body_mut().read_to_string().unwrap();
+    let issuers: Value = serde_json::from_str(&issuers).unwrap();
     let lists = issuers["issuers"].as_array().unwrap().iter().flat_map(|one| one["crls"].as_array().unwrap());
     let entries = lists.map(|list| {
         let der = ureq::get(list["url"].as_str().unwrap()).call().unwrap().body_mut().read_to_vec().unwrap();
