@@ -96,6 +96,12 @@ pub const OPERATIONS: Texts = &[
     ("key-change", "POST\nexternal-accounts/team\n{\"disabled\":true,\"policy\":null,\"note\":\"\u{fc}\"}"),
     ("kid-dots", "POST\nexternal-accounts\n{\"kid\":\"..\"}"),
     ("revoke", "POST\ncertificates/0a/revoke\n{\"reason\":1}"),
+    (
+        "revoke-many",
+        "POST\nrevocations\n{\"name\":\"*.a.test\",\"reason\":4,\"issued_before\":\"2027-01-31T00:00:00Z\",\"limit\":7}",
+    ),
+    ("revoke-cursor", "POST\nrevocations\n{\"external_account\":\"team\",\"cursor\":\"00ff.001803294999-4a\"}"),
+    ("search-unicode", "GET\ncertificates?q=b%C3%BCch&name=*.b%C3%BCcher.test&external_account=team\n"),
     ("replace", "POST\nreplacements\n{\"name\":\"10.0.0.0/8\",\"explanation\":\"https://a.test/\"}"),
     ("policy", "POST\npolicy?note=x\n{\"allow\":[\"*.a.test\"],\"max_lifetime\":\"48h\"}"),
     ("policy-twice", "POST\npolicy\n{\"allow\":[],\"allow\":[]}"),

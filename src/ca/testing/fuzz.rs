@@ -21,7 +21,7 @@ use crate::jose::{EabUnverified, Jwk, KeyChange, KeyRef, Unverified};
 use crate::pki::key::check_spki;
 use crate::pki::{certificate, csr};
 use crate::values::native_crypto::{NativeCrypto, NativeKey};
-use crate::values::{Identifier, SigAlg};
+use crate::values::{Identifier, SigAlg, unicode};
 pub use network::{caa, dns, http, tls_certificate, tls_server};
 pub use operations::operations;
 use std::fmt::Display;
@@ -167,12 +167,16 @@ pub fn revocation(data: &[u8]) {
 /// An identifier's value, as either type.
 pub fn identifiers(data: &[u8]) {
     let Ok(text) = core::str::from_utf8(data) else { return };
+    let _ = (unicode::for_search(text), unicode::both(text));
     match Identifier::dns(text) {
         Ok(name) => {
             assert!(name.value().eq_ignore_ascii_case(text) && name.value().len() <= 253);
             assert!(Identifier::ip(text).is_err(), "{text:?} is a name and an address");
             assert!(!name.base().is_wildcard());
             read_back(&name);
+            let (ascii, read) = (name.value().into_owned(), unicode::shown(&name.value()));
+            assert_eq!(unicode::with_a_labels(&read).as_ref(), Some(&ascii), "{read:?}");
+            assert!(read.contains(&unicode::for_search(&ascii)), "{read:?}");
         }
         Err(fault) => drop(shown(&fault)),
     }
