@@ -48,6 +48,8 @@ pub enum HttpFault {
     HeadTooLarge,
     /// A transfer coding other than `chunked`.
     TransferCoding(String),
+    /// A content coding: how long the body is behind it cannot be known.
+    ContentCoding(String),
 }
 
 impl fmt::Display for HttpFault {
@@ -58,6 +60,12 @@ impl fmt::Display for HttpFault {
             Self::BodyTooLarge => write!(f, "sent a body of more than {MAX_BODY} bytes"),
             Self::HeadTooLarge => write!(f, "sent headers of more than {MAX_HEAD} bytes"),
             Self::TransferCoding(name) => write!(f, "used the transfer coding {name}, which was not asked for"),
+            Self::ContentCoding(name) => {
+                write!(
+                    f,
+                    "used the content coding {name}, although Accept-Encoding asks for identity; switch it off there"
+                )
+            }
         }
     }
 }
@@ -234,6 +242,11 @@ fn framing(status: u16, headers: &[httparse::Header<'_>]) -> Result<Framing, Htt
     if matches!(status, 100..200 | 204 | 304) || is_redirect(status) {
         return Ok(Framing::Empty);
     }
+    // RFC 9110 §8.4. A failure's status says enough.
+    if let Some(coding) = find(headers, "content-encoding").find(|coding| !is_identity(coding)) {
+        let success = (200..300).contains(&status);
+        return if success { Err(HttpFault::ContentCoding(quote(coding))) } else { Ok(Framing::Empty) };
+    }
     // A transfer coding overrides a length.
     let mut codings = find(headers, "transfer-encoding");
     if let Some(coding) = codings.next() {
@@ -253,6 +266,15 @@ fn framing(status: u16, headers: &[httparse::Header<'_>]) -> Result<Framing, Htt
         Ok(length) if length <= MAX_BODY => Ok(Framing::Length(length)),
         _ => Err(HttpFault::BodyTooLarge),
     }
+}
+
+/// Whether a `Content-Encoding` says that nothing was done: RFC 9110 §8.4.1 has no name to send for that, and some servers
+/// send one.
+pub fn is_identity(coding: &[u8]) -> bool {
+    coding
+        .split(|b| *b == b',')
+        .map(<[u8]>::trim_ascii)
+        .all(|one| one.is_empty() || one.eq_ignore_ascii_case(b"identity"))
 }
 
 #[cfg(test)]

@@ -50,6 +50,8 @@ pub enum OutboundFault {
     Closed(String),
     /// The peer sent more than [`Limits::max_bytes`].
     TooLarge,
+    /// The body is packed, in this content coding, although none was asked for: how long it is cannot be known.
+    Encoded(String),
     /// The TLS handshake failed or the certificate did not please the platform.
     Tls(String),
     /// The DNS resolver could not be reached or did not answer with a DNS message.
@@ -61,7 +63,7 @@ impl OutboundFault {
     pub fn is_connection(&self) -> bool {
         match self {
             Self::Timeout | Self::Unreachable(_) | Self::Closed(_) => true,
-            Self::AddressRefused(_) | Self::TooLarge | Self::Tls(_) | Self::Resolver(_) => false,
+            Self::AddressRefused(_) | Self::TooLarge | Self::Encoded(_) | Self::Tls(_) | Self::Resolver(_) => false,
         }
     }
 }
@@ -74,6 +76,11 @@ impl fmt::Display for OutboundFault {
             Self::AddressRefused(why) => write!(f, "the platform does not connect to that address ({why})"),
             Self::Closed(why) => write!(f, "the connection broke before the answer was complete ({why})"),
             Self::TooLarge => f.write_str("the answer is larger than is read"),
+            Self::Encoded(coding) => write!(
+                f,
+                "the answer came with the content coding {coding}, and without any was asked for (Accept-Encoding: \
+                 identity); switch off compression for this URL"
+            ),
             Self::Tls(why) => write!(f, "TLS failed ({why})"),
             Self::Resolver(why) => write!(f, "the DNS resolver did not answer ({why})"),
         }

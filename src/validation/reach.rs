@@ -72,7 +72,7 @@ pub fn outward(fault: &OutboundFault) -> Failure {
             (FailureKind::Connection, true)
         }
         OutboundFault::AddressRefused(_) => (FailureKind::Connection, false),
-        OutboundFault::TooLarge => (FailureKind::IncorrectResponse, false),
+        OutboundFault::TooLarge | OutboundFault::Encoded(_) => (FailureKind::IncorrectResponse, false),
         OutboundFault::Tls(_) => (FailureKind::Tls, false),
         OutboundFault::Resolver(_) => (FailureKind::Dns, true),
     };

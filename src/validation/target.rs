@@ -157,7 +157,7 @@ impl Target {
         let query = self.url.query().map(|query| format!("?{query}")).unwrap_or_default();
         format!(
             "GET {path}{query} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: {USER_AGENT}\r\nAccept: */*\r\n\
-             Connection: close\r\n\r\n"
+             Accept-Encoding: identity\r\nConnection: close\r\n\r\n"
         )
         .into_bytes()
     }

@@ -3,7 +3,8 @@
 //! A message and its reply cross as JSON. A client's POST crosses as it is: its path is the request's, its body the
 //! JWS; and if it succeeds, the partition's response is the client's, which nobody reads or copies on the way.
 
-use super::{js, outbound};
+use super::js;
+use super::timer::within;
 use crate::acme::Problem;
 use crate::ca::http::{Body, Response};
 use crate::ca::message::{Message, Partition, Reply};
@@ -72,7 +73,7 @@ impl Spent {
 pub async fn send(env: &Env, to: &Partition, message: &Message) -> Result<Envelope, String> {
     let body = serde_json::to_string(message).map_err(|e| e.to_string())?;
     let answered = async { open(&fetch(env, to, MESSAGES, body.as_bytes()).await?).await };
-    outbound::within(CALL_LIMIT, answered).await.ok_or(LATE)?
+    within(CALL_LIMIT, answered).await.ok_or(LATE)?
 }
 
 /// Passes a POST to a partition.
@@ -94,7 +95,7 @@ pub async fn pass(
             status => Ok((Handed::Done(status, response), Spent::default())),
         }
     };
-    outbound::within(CALL_LIMIT, answered).await.ok_or(LATE)?
+    within(CALL_LIMIT, answered).await.ok_or(LATE)?
 }
 
 thread_local! {

@@ -10,7 +10,9 @@ mod js;
 mod object;
 mod outbound;
 mod ports;
+mod reading;
 mod sql;
+mod timer;
 
 use crate::acme::Problem;
 use crate::ca::address::ClientAddress;
@@ -91,7 +93,7 @@ async fn read_body(request: &web_sys::Request, length: Option<String>) -> Result
         Some(length) if length <= MAX_BODY => Ok(Some(js::buffer(request.array_buffer()).await?)),
         Some(_) => Ok(None),
         None => match request.body() {
-            Some(stream) => Ok(outbound::read_stream(&stream, MAX_BODY).await?),
+            Some(stream) => Ok(reading::read_stream(&stream, MAX_BODY).await?),
             None => Ok(Some(Vec::new())),
         },
     }

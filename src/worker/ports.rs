@@ -3,6 +3,7 @@
 use super::calls::{self, Spent};
 use super::crypto;
 use super::js::{self, Storage};
+use super::timer::Timer;
 use super::{SharedConfig, config, outbound};
 use crate::acme::Problem;
 use crate::ca::admin::webhook::WebhookRequest;
@@ -19,7 +20,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use wasm_bindgen::{JsCast, JsValue};
 use worker::wasm_bindgen;
-use worker::{Delay, Env, State, web_sys};
+use worker::{Env, State, web_sys};
 
 /// The host for one request, in the front or in a partition.
 pub struct HostPorts {
@@ -114,7 +115,7 @@ impl Ports for HostPorts {
     }
 
     async fn sleep(&self, time: Duration) {
-        Delay::from(time).await;
+        Timer::set(time).await;
     }
 
     fn memory(&self) -> &Memory {

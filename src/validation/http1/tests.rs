@@ -41,6 +41,24 @@ fn z10_bodies_end_as_their_framing_says() {
 }
 
 #[test]
+fn z10_packed_bodies_are_refused_and_packed_failures_not_read() {
+    for coding in ["gzip", "br", "deflate", "zstd", "identity, gzip", "GZIP", "x"] {
+        let text = format!("HTTP/1.1 200 OK\r\nContent-Encoding: {coding}\r\nContent-Length: 3\r\n\r\nabc");
+        let fault = body_of(&text).unwrap_err();
+        assert_eq!(fault, HttpFault::ContentCoding(format!("{coding:?}")));
+        assert!(fault.to_string().contains("Accept-Encoding asks for identity"), "{fault}");
+        let failure = text.replace("200 OK", "404 Not Found");
+        assert_eq!(body_of(&failure), Ok(String::new()), "its status says enough");
+    }
+    for coding in ["identity", "Identity", ""] {
+        let text = format!("HTTP/1.1 200 OK\r\nContent-Encoding: {coding}\r\nContent-Length: 3\r\n\r\nabc");
+        assert_eq!(body_of(&text), Ok("abc".to_owned()), "{coding:?}");
+    }
+    let both = "HTTP/1.1 200 OK\r\nContent-Encoding: identity\r\nContent-Encoding: br\r\n\r\nabc";
+    assert_eq!(body_of(both), Err(HttpFault::ContentCoding("\"br\"".to_owned())));
+}
+
+#[test]
 fn z10_garbage_is_told_apart_from_http() {
     for text in [
         "SSH-2.0-OpenSSH_9.9\r\n\r\n",

@@ -14,7 +14,8 @@ fn z10_the_request_is_that_of_rfc_8555() {
         request,
         format!(
             "GET /.well-known/acme-challenge/tok-en_1 HTTP/1.1\r\nHost: a.example.test\r\n\
-             User-Agent: selvedge/{version} (ACME http-01 validation)\r\nAccept: */*\r\nConnection: close\r\n\r\n"
+             User-Agent: selvedge/{version} (ACME http-01 validation)\r\nAccept: */*\r\n\
+             Accept-Encoding: identity\r\nConnection: close\r\n\r\n"
         )
     );
     let request = String::from_utf8(first(5002).request()).unwrap();
