@@ -108,8 +108,15 @@ pub struct CrlRecord {
     pub entries: usize,
     /// Until when it is good.
     pub next_update: Time,
-    /// The list, DER in base64url.
+    /// The list, DER in base64url; as it is stored, what fits into a row of it.
     pub der: String,
+    /// How many [`CrlPieceRecord`]s the rest of it is in; none but where it is stored.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub pieces: usize,
+}
+
+fn is_none(pieces: &usize) -> bool {
+    *pieces == 0
 }
 
 impl Record for CrlRecord {
@@ -117,6 +124,48 @@ impl Record for CrlRecord {
 
     fn expires(&self) -> Option<Time> {
         None
+    }
+}
+
+/// The longest piece of a list in a row, in characters: half of what a row may have on Cloudflare.
+const PIECE: usize = 1_000_000;
+
+/// A further piece of a list that does not fit into a row, stored as `crlpiece/{shard}/{n, 6 digits}`, from 0.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CrlPieceRecord {
+    /// The number of the list.
+    pub number: u64,
+    /// DER in base64url.
+    pub der: String,
+}
+
+impl Record for CrlPieceRecord {
+    const PREFIX: &'static str = "crlpiece";
+
+    fn expires(&self) -> Option<Time> {
+        None
+    }
+}
+
+impl CrlRecord {
+    /// The list in what fits into a row each.
+    pub fn split(self) -> (Self, Vec<CrlPieceRecord>) {
+        let number = self.number;
+        // Base64url is ASCII.
+        let mut texts = self.der.as_bytes().chunks(PIECE).map(|piece| String::from_utf8_lossy(piece).into_owned());
+        let first = texts.next().unwrap_or_default();
+        let pieces: Vec<_> = texts.map(|der| CrlPieceRecord { number, der }).collect();
+        (Self { der: first, pieces: pieces.len(), ..self }, pieces)
+    }
+
+    /// The whole list again; `None` where a piece is missing, or is of another list.
+    pub fn joined(mut self, pieces: &[CrlPieceRecord]) -> Option<Self> {
+        let pieces = pieces.get(..self.pieces)?;
+        pieces.iter().all(|piece| piece.number == self.number).then(|| {
+            self.der.extend(pieces.iter().map(|piece| piece.der.as_str()));
+            self.pieces = 0;
+            self
+        })
     }
 }
 
@@ -156,6 +205,26 @@ mod tests {
         let first = ShardRecord { entries: 0, ..signed };
         assert_eq!(first.with_revocation(second).due, Some(second), "the first waits for no others");
         assert_eq!(ShardRecord { due: Some(NOW), ..shard() }.with_revocation(second).due, Some(NOW), "not later");
+    }
+
+    #[test]
+    fn a_list_of_any_length_is_stored_in_rows_of_a_bounded_one() {
+        let list = |length: usize| {
+            let der = "AZaz09-_".chars().cycle().take(length).collect();
+            CrlRecord { number: 7, entries: 1, next_update: NOW, der, pieces: 0 }
+        };
+        for (length, count) in [(0, 0), (1, 0), (PIECE, 0), (PIECE + 1, 1), (3 * PIECE, 2), (10 * PIECE + 5, 10)] {
+            let (first, mut pieces) = list(length).split();
+            assert_eq!((first.pieces, pieces.len()), (count, count));
+            assert!(first.der.len() <= PIECE && pieces.iter().all(|piece| piece.der.len() <= PIECE));
+            assert_eq!(first.clone().joined(&pieces), Some(list(length)));
+            if let Some(last) = pieces.last_mut() {
+                last.number = 6;
+                assert_eq!(first.clone().joined(&pieces), None, "a piece of another list");
+                pieces.pop();
+                assert_eq!(first.joined(&pieces), None, "a piece is missing");
+            }
+        }
     }
 
     #[test]

@@ -111,7 +111,7 @@ impl<P: Ports> Front<P> {
             Err(problem) => Err(problem),
         };
         let by_nobody = match &answer {
-            Ok(Passed::Unsigned(response)) => response.status < 500,
+            Ok(Passed::Unsigned(problem)) => problem.status < 500,
             Ok(Passed::Done(..) | Passed::On(_) | Passed::Own(_)) => false,
             Err(problem) => problem.status < 500,
         };
@@ -122,7 +122,9 @@ impl<P: Ports> Front<P> {
         }
         Handled::Own(match answer {
             Ok(Passed::Done(status, passed)) => return Handled::Passed(status, passed),
-            Ok(Passed::On(response) | Passed::Unsigned(response)) => response,
+            Ok(Passed::On(response)) => response,
+            // The account has logged it.
+            Ok(Passed::Unsigned(problem)) => self.complete(Response::problem(&problem), Fresh::after(&problem)),
             Ok(Passed::Own(response)) => self.complete(response, Fresh::Any),
             Err(problem) => {
                 self.log(&problem);
@@ -198,7 +200,7 @@ impl<P: Ports> Front<P> {
             Handed::Done(status, passed) => Ok(Passed::Done(status, passed)),
             Handed::Answered(reply) => match *reply {
                 Reply::Response(response) => Ok(Passed::On(*response)),
-                Reply::Unsigned(response) => Ok(Passed::Unsigned(*response)),
+                Reply::Unsigned(problem) => Ok(Passed::Unsigned(problem)),
                 Reply::Refused(problem) => Err(problem),
                 other => Err(ladder::unexpected(&other)),
             },
@@ -248,8 +250,8 @@ enum Passed<R> {
     Own(Response),
     Done(u16, R),
     On(Response),
-    /// On, though no account signed the request.
-    Unsigned(Response),
+    /// The front, as an account would have it that did not sign the request.
+    Unsigned(Problem),
 }
 
 pub(super) fn unknown_path() -> Problem {

@@ -83,9 +83,11 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             issuer: issuance.issuer.clone(),
             order: order.id.clone(),
             pem: pem.to_owned(),
+            issued: issuance.prepared,
             not_before: issuance.not_before,
             not_after: issuance.not_after,
             replaced: None,
+            exempted: None,
         };
         order.certificate = Some(issuance.serial.clone());
         txn.put(&certificate.serial, &certificate)?;
@@ -104,7 +106,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             names: order.identifiers.iter().map(Identifier::to_string).collect(),
             profile: Some(order.profile.clone()),
             shard: issuance.shard,
-            recorded: self.ports.now(),
+            recorded: issuance.prepared,
             not_before: issuance.not_before,
             not_after: issuance.not_after,
             revoked: None,

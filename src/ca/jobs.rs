@@ -34,6 +34,8 @@ pub enum Work {
     Index,
     /// Send notices to the webhook.
     Notify,
+    /// Have the list of accounts show this account as it is.
+    List,
 }
 
 /// A job, stored as `job/{name}`.
@@ -64,6 +66,7 @@ impl Work {
             Self::Condemn(key, _) => format!("condemn-{key}"),
             Self::Index => "index".to_owned(),
             Self::Notify => "notify".to_owned(),
+            Self::List => "list".to_owned(),
         }
     }
 }
@@ -143,6 +146,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             Work::Condemn(key, serial) => self.have_condemned(key, serial, job.attempts).await,
             Work::Index => self.index(),
             Work::Notify => self.deliver_due().await,
+            Work::List => self.tell_list(job.attempts).await,
         };
         if let Err(problem) = done {
             // The job stays recorded; the alarm takes it up again when its lease is over.

@@ -62,6 +62,14 @@ extern "C" {
     #[wasm_bindgen(method, catch, js_name = setAlarm)]
     pub fn set_alarm(this: &Storage, at: f64) -> Result<Promise, JsValue>;
 
+    /// `deleteAlarm`.
+    #[wasm_bindgen(method, catch, js_name = deleteAlarm)]
+    pub fn delete_alarm(this: &Storage) -> Result<Promise, JsValue>;
+
+    /// `deleteAll`.
+    #[wasm_bindgen(method, catch, js_name = deleteAll)]
+    pub fn delete_all(this: &Storage) -> Result<Promise, JsValue>;
+
     /// `fetch` of the global scope.
     #[wasm_bindgen(catch, js_name = fetch)]
     pub fn global_fetch(url: &str, init: &RequestInit) -> Result<Promise, JsValue>;

@@ -146,7 +146,7 @@ proptest! {
     #[test]
     fn the_reminder_comes_well_after_the_window(lifetime in 3600..=400 * DAY, spread in any::<u64>()) {
         let (not_before, not_after) = (NOW, NOW.plus(secs(lifetime - 1)));
-        let (_, end) = Renewable::of(not_before, not_after).window(spread);
+        let (_, end) = Renewable::of(not_before, not_before, not_after).window(spread);
         let reminder = remind_at(not_before, not_after);
         // By an eighth of the lifetime: whoever renews at the window's very end has time to fail a few times.
         prop_assert!(end.until(reminder).as_secs() >= lifetime / 8, "{lifetime}: {end:?} {reminder:?}");

@@ -210,6 +210,12 @@ impl PartitionPorts for WorldPorts {
         }
     }
 
+    fn cancel_alarm(&self) {
+        if let Some(name) = &self.partition {
+            self.world.state.alarms.borrow_mut().remove(name);
+        }
+    }
+
     fn spawn(&self, task: Task) {
         self.world.state.tasks.borrow_mut().push((self.partition.clone(), task));
     }

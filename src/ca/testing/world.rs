@@ -314,6 +314,18 @@ impl World {
         rows
     }
 
+    /// The partitions that have a database.
+    pub fn databases(&self) -> BTreeSet<String> {
+        let partitions = self.state.partitions.borrow();
+        partitions.iter().filter(|(_, kv)| kv.copy().is_database()).map(|(name, _)| name.clone()).collect()
+    }
+
+    /// How many rows were read from the databases of these partitions, ever.
+    pub fn rows_read(&self, prefix: &str) -> u64 {
+        let partitions = self.state.partitions.borrow();
+        partitions.iter().filter(|(name, _)| name.starts_with(prefix)).map(|(_, kv)| kv.copy().rows_read()).sum()
+    }
+
     /// All that is stored but redeemed nonces.
     pub fn rows_but_nonces(&self) -> Rows {
         self.rows().into_iter().filter(|((_, key), _)| !key.starts_with("nonce/")).collect()
