@@ -8,7 +8,9 @@ use super::message::{NONCE_SHARDS, Reply};
 use super::ports::{Handed, Ports};
 use super::routes::Route;
 use super::settings::Settings;
-use super::{admin, agreement, crl, governing, issuers, landing, metrics, pausing, registration, renewal, revocation};
+use super::{
+    admin, agreement, crl, governing, issuers, landing, metrics, pausing, registration, renewal, revocation, transport,
+};
 use crate::acme::{Home, Kind, Problem};
 use crate::jose::{Jwk, KeyRef, Unverified, Verified};
 use crate::pki::{Issuer, profile};
@@ -25,7 +27,10 @@ impl<P: Ports> Front<P> {
     /// Answers any request whatever.
     pub async fn handle(&self, request: Request) -> Handled<P::Passed> {
         let (route, mut told) = (Route::parse(&request.path), Told::at(self.ports.now()));
-        let handled = self.answer(&request, route.as_ref(), &mut told).await;
+        let handled = match transport::turned_away(&self.ports.settings().urls, &request, route.as_ref()) {
+            Some(refusal) => Handled::Own(refusal),
+            None => self.answer(&request, route.as_ref(), &mut told).await,
+        };
         let answer = match &handled {
             Handled::Own(response) => (response.status, Some(response)),
             Handled::Passed(status, _) => (*status, None),
@@ -80,7 +85,9 @@ impl<P: Ports> Front<P> {
             }
             Some(Route::Home) => {
                 let operated = settings.operations_on();
-                Ok(landing::home(settings, self.ports.issuer(), request.accept.as_deref(), operated))
+                let in_force = governing::in_force(&self.ports).await?;
+                let policy = in_force.policy(settings);
+                Ok(landing::home(settings, self.ports.issuer(), policy, request.accept.as_deref(), operated))
             }
             Some(Route::Style) => Ok(landing::style(&settings.urls)),
             Some(Route::Root(encoding)) => landing::root(settings, *encoding),
@@ -284,7 +291,7 @@ fn unknown_account(kid: &str, base: &str) -> Problem {
 
 /// What every answer has beside what is in it. An operator's is for no script of another origin.
 fn finished(request: &Request, route: Option<&Route>, response: Response) -> Response {
-    let asks = request.method == "OPTIONS";
+    let asks = request.method == "OPTIONS" && response.is_success();
     let mut response = match route {
         Some(Route::Admin(_)) => response,
         // RFC 9110 §10.2.1: a 405 has to say what is allowed, and an answer to OPTIONS may.
@@ -294,7 +301,7 @@ fn finished(request: &Request, route: Option<&Route>, response: Response) -> Res
     if request.method == "HEAD" {
         response.body = Body::Text(String::new());
     }
-    response
+    transport::strict(response, &request.asked)
 }
 
 fn preflight() -> Response {

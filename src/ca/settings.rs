@@ -127,7 +127,7 @@ impl Settings {
         Ok(Self {
             published: Published::read(value, &base, dev)?,
             root: value("ROOT_CERTIFICATE").map(|pem| Root::read(&pem)).transpose()?,
-            nonce_key: nonce_key(&required("NONCE_KEY")?)?,
+            nonce_key: nonce_key(&required("NONCE_KEY")?, &base)?,
             validation: validation_config(value)?,
             resolver: resolver(&required("RESOLVER_URL")?)?,
             caa: caa::config(value, &base, dev)?,
@@ -240,10 +240,10 @@ fn longest_life(value: Values<'_>, dev: bool) -> Result<Option<Duration>, String
     Ok(Some(Duration::from_secs(seconds)))
 }
 
-fn nonce_key(text: &str) -> Result<NonceKey, String> {
+fn nonce_key(text: &str, base: &str) -> Result<NonceKey, String> {
     b64::decode(text.trim())
         .and_then(|bytes| <[u8; 32]>::try_from(bytes).ok())
-        .map(NonceKey::from)
+        .map(|configured| NonceKey::of(&configured, base))
         .ok_or_else(|| "NONCE_KEY is not 32 random bytes in unpadded base64url (43 characters).".to_owned())
 }
 

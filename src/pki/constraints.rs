@@ -87,6 +87,31 @@ impl Constraints {
         Ok(Self(all))
     }
 
+    /// Where permitted subtrees of DNS names begin, without the dot that some have before them.
+    pub(super) fn permitted_dns(&self) -> impl Iterator<Item = String> + '_ {
+        self.0.iter().flat_map(|subtrees| &subtrees.permitted).filter_map(|base| match base {
+            Base::Dns(name) => Some(name.trim_start_matches('.').to_owned()),
+            Base::Ip(..) => None,
+        })
+    }
+
+    /// All of them as a clause: what is permitted, then what is not.
+    pub(super) fn text(&self) -> Option<String> {
+        let list = |bases: &[Base]| {
+            let more = if bases.len() > SHOWN { ", …" } else { "" };
+            let bases = bases.iter().take(SHOWN).map(ToString::to_string).collect::<Vec<_>>();
+            format!("{}{more}", bases.join(", "))
+        };
+        let clause = |subtrees: &Subtrees| match (subtrees.permitted.as_slice(), subtrees.excluded.as_slice()) {
+            ([], []) => None,
+            (permitted, []) => Some(format!("{} and what is below", list(permitted))),
+            ([], excluded) => Some(format!("all but {}", list(excluded))),
+            (permitted, excluded) => Some(format!("{} and what is below, but not {}", list(permitted), list(excluded))),
+        };
+        let clauses: Vec<String> = self.0.iter().filter_map(clause).collect();
+        (!clauses.is_empty()).then(|| clauses.join("; and within that "))
+    }
+
     /// Whether all of the chain's certificates let a leaf have this name.
     ///
     /// # Errors

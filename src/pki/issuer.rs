@@ -222,6 +222,16 @@ impl Issuer {
         self.constraints.check(name)
     }
 
+    /// The DNS names that the name constraints permit, with all names below them, as far as any are named.
+    pub fn permitted_dns(&self) -> impl Iterator<Item = String> + '_ {
+        self.constraints.permitted_dns()
+    }
+
+    /// What the name constraints permit and exclude, for people; `None` where there are none.
+    pub fn constraints_text(&self) -> Option<String> {
+        self.constraints.text()
+    }
+
     /// The chain that follows each leaf, as strict PEM: the issuer certificate first, no root.
     pub fn chain_pem(&self) -> &str {
         self.chain.pem()

@@ -9,6 +9,8 @@ use crate::acme::Problem;
 use crate::ca::http::{Body, Response};
 use crate::ca::message::{Message, Partition, Reply};
 use crate::ca::ports::Handed;
+use crate::ca::settings::Settings;
+use crate::ca::transport;
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
@@ -145,12 +147,14 @@ pub async fn read(request: &web_sys::Request) -> Result<Result<Message, Problem>
 ///
 /// # Errors
 /// When it cannot be made into a response.
-pub fn write(reply: Reply, spent: Spent, dev: bool) -> Result<web_sys::Response, JsValue> {
+pub fn write(reply: Reply, spent: Spent, settings: Option<&Settings>) -> Result<web_sys::Response, JsValue> {
     match reply {
         Reply::Response(response) if response.is_success() => {
             let calls = Spent { calls: spent.calls + 1, ..spent };
-            let response = response.exposed();
-            respond(&if dev { calls.shown(response) } else { response })
+            // A POST that gets here came as BASE_URL says.
+            let base = settings.map_or_else(String::new, |settings| settings.urls.of_path(""));
+            let response = transport::strict(response.exposed(), &base);
+            respond(&if settings.is_some_and(|settings| settings.dev) { calls.shown(response) } else { response })
         }
         reply => {
             let body = serde_json::to_string(&Envelope { reply, spent }).map_err(|e| e.to_string())?;

@@ -76,6 +76,11 @@ async fn read(env: &Env) -> Result<Loaded, String> {
     Ok(Loaded { settings, issuer_keys, memory: Memory::default() })
 }
 
+/// Whether this is a test machine, as far as can be told before the rest of the configuration is read.
+pub fn is_dev(env: &Env) -> bool {
+    text_of(env, "MODE").as_deref() == Some("dev")
+}
+
 /// The text of a variable or secret; of a variable that is no text (a table of `wrangler.toml`, a number, `true`) its
 /// JSON. `None` where it is not set, or empty.
 fn text_of(env: &Env, name: &str) -> Option<String> {

@@ -60,13 +60,13 @@ impl Inner {
         let message = calls::read(request).await?;
         let cell = match self.cell().await {
             Ok(cell) => cell,
-            Err(problem) => return calls::write(Reply::Refused(problem), Spent::default(), false),
+            Err(problem) => return calls::write(Reply::Refused(problem), Spent::default(), None),
         };
         let reply = match message {
             Ok(message) => cell.clone().handle(message).await,
             Err(problem) => Reply::Refused(problem),
         };
-        calls::write(reply, cell.ports.spent(), cell.ports.settings().dev)
+        calls::write(reply, cell.ports.spent(), Some(cell.ports.settings()))
     }
 
     async fn alarm(&self) -> Result<(), JsValue> {
