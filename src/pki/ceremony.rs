@@ -204,7 +204,7 @@ pub fn check_pair(certificate_pem: &str, key_pem: &str) -> Result<(), CeremonyFa
 }
 
 fn first_certificate(pem: &str) -> Result<Vec<u8>, CeremonyFault> {
-    pem::read_certificates(pem)?.into_iter().next().ok_or(CeremonyFault::Pem(PemFault::Empty))
+    pem::read_certificates(pem)?.into_iter().next().ok_or(CeremonyFault::Pem(PemFault::Empty(pem::CERTIFICATE)))
 }
 
 /// A CA that signs: what it puts into the certificates below it.

@@ -51,7 +51,7 @@ impl Chain {
             }
         }
         if parts.is_empty() {
-            return Err(IssuerFault::Pem(PemFault::Empty));
+            return Err(IssuerFault::Pem(PemFault::Empty(pem::CERTIFICATE)));
         }
         let pem = ders.iter().map(|der| pem::write_certificate(der)).collect::<Result<_, _>>();
         let links = parts.iter().zip(ders).map(|(parts, der)| Link {

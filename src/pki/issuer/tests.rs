@@ -117,7 +117,7 @@ fn only_a_ca_that_may_sign_and_can_be_pointed_to_is_an_issuer() {
     let mut twice = ca("CN=Two", "CN=One");
     twice.extensions.push(tbs::ca_constraints(None).unwrap());
     assert!(matches!(fault(&twice.pem()), IssuerFault::Unreadable(1, _)));
-    assert_eq!(fault(""), IssuerFault::Pem(PemFault::Empty));
+    assert_eq!(fault(""), IssuerFault::Pem(PemFault::Empty(pem::CERTIFICATE)));
     assert!(fault(&authority().1.key).to_string().contains("PRIVATE KEY"));
     let garbage = pem::write_certificate(&[0x30, 0]).unwrap();
     assert!(matches!(fault(&garbage), IssuerFault::Unreadable(1, _)));
