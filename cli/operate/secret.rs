@@ -112,7 +112,9 @@ mod tests {
         assert_eq!(PrivateKey::read(&Secret::new(good.clone())).unwrap().kind(), KeyKind::EcP384);
         assert_eq!(fault(good.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY")), KeyFault::Encrypted);
         assert_eq!(fault(good.replace("PRIVATE KEY", "EC PRIVATE KEY")), KeyFault::Form("EC PRIVATE KEY".to_owned()));
-        let older = good.replace("-----\nM", "-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: DES\n\nM").replace("PRIVATE", "EC PRIVATE");
+        let older = good
+            .replace("-----\nM", "-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: DES\n\nM")
+            .replace("PRIVATE", "EC PRIVATE");
         assert_eq!(fault(older), KeyFault::Encrypted);
         let parameters = "-----BEGIN EC PARAMETERS-----\nBgUrgQQAIg==\n-----END EC PARAMETERS-----\n";
         let with_text = format!("Private-Key: (384 bit)\r\n{parameters}{}", good.replace('\n', " \r\n"));

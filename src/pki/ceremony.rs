@@ -30,7 +30,7 @@ use der::Encode;
 use der::asn1::{Any, SetOfVec};
 pub use fault::{CeremonyFault, RootFault};
 pub use request::{IssuerRequest, create_csr, create_issuer_csr};
-pub use returned::{Returned, ReturnedFault};
+pub use returned::{NO_PATH_LENGTH, Returned, ReturnedFault};
 pub use root::{IssuerPlan, Root, is_issued_by, is_signed_by};
 use x509_cert::attr::AttributeTypeAndValue;
 use x509_cert::ext::Extensions;

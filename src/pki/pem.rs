@@ -121,7 +121,8 @@ mod tests {
     #[test]
     fn what_openssl_writes_around_certificates_is_passed_over() {
         let good = write_certificate(&[1; 100]).unwrap();
-        let text = format!("Certificate:\n    Data:\n        Version: 3 (0x2)\n{good}\nsubject=CN = x\nissuer=CN = y\n{good}");
+        let text =
+            format!("Certificate:\n    Data:\n        Version: 3 (0x2)\n{good}\nsubject=CN = x\nissuer=CN = y\n{good}");
         assert_eq!(read_certificates(&text), Ok(vec![vec![1; 100]; 2]));
         let blanks = good.replace('\n', "  \t\n");
         assert_eq!(read_certificates(&blanks), Ok(vec![vec![1; 100]]));

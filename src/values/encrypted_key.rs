@@ -44,10 +44,9 @@ impl fmt::Display for KeyFileFault {
                 "is a PEM of kind {label:?} where PKCS#8 belongs; `openssl pkcs8 -topk8 -v2 aes-256-cbc` makes one of it"
             ),
             Self::Several => f.write_str("has more than one private key in its file; give the one that is meant alone"),
-            Self::Block(fault) => write!(
-                f,
-                "is no PEM that is read: {fault}; `openssl pkcs8 -topk8 -v2 aes-256-cbc` writes one"
-            ),
+            Self::Block(fault) => {
+                write!(f, "is no PEM that is read: {fault}; `openssl pkcs8 -topk8 -v2 aes-256-cbc` writes one")
+            }
             Self::Scheme => f.write_str(
                 "is encrypted in a way that is not read here; `openssl pkcs8 -topk8 -v2 aes-256-cbc` encrypts it anew",
             ),

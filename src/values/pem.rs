@@ -135,7 +135,8 @@ fn split(after: &str) -> Result<(Block<'_>, &str), BlockFault> {
 /// Printable characters, between which single blanks and hyphens may stand (RFC 7468 §3).
 fn is_label(text: &str) -> bool {
     let parts = || text.split([' ', '-']);
-    (1..=MAX_LABEL).contains(&text.len()) && parts().all(|part| part.bytes().all(|b| b.is_ascii_graphic()) && !part.is_empty())
+    (1..=MAX_LABEL).contains(&text.len())
+        && parts().all(|part| part.bytes().all(|b| b.is_ascii_graphic()) && !part.is_empty())
 }
 
 /// Why a text is not that of one private key; [`fmt::Display`] is a clause about the file.

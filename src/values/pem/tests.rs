@@ -46,7 +46,10 @@ fn a_private_key_is_found_among_what_goes_with_it() {
     let parameters = strict("EC PARAMETERS", &[6, 1, 1]);
     let text = format!("Private-Key: (256 bit)\n{parameters}{key}{}", strict("CERTIFICATE", &[1]));
     assert_eq!(private_key(&text).unwrap().der(), Ok(vec![7; 48]));
-    assert_eq!(private_key(&format!("{parameters}{}", strict("EC PRIVATE KEY", &[7]))).unwrap().label(), "EC PRIVATE KEY");
+    assert_eq!(
+        private_key(&format!("{parameters}{}", strict("EC PRIVATE KEY", &[7]))).unwrap().label(),
+        "EC PRIVATE KEY"
+    );
     assert_eq!(private_key("hello"), Err(KeyBlockFault::None(None)));
     assert_eq!(private_key(&parameters), Err(KeyBlockFault::None(Some("EC PARAMETERS".to_owned()))));
     assert_eq!(private_key(&format!("{key}{key}")), Err(KeyBlockFault::Several));
