@@ -7,7 +7,7 @@ use crate::ca::authority::{Configured, name_of};
 use crate::ca::memory::Memory;
 use crate::ca::settings::Settings;
 use crate::pki::Slot;
-use crate::values::{SigAlg, Time};
+use crate::values::{SigAlg, Time, pem};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -126,9 +126,12 @@ async fn find_key(env: &Env, name: &str, algorithm: SigAlg) -> Result<SigningKey
     if js::is_crypto_key(&value) {
         return SigningKey::bound(value, algorithm).map_err(|why| format!("{name} cannot be used: {why}."));
     }
-    let pem = text_of(env, name).ok_or_else(|| Settings::missing(name))?;
-    let (label, der) = der::pem::decode_vec(pem.trim().as_bytes())
-        .map_err(|e| format!("{name} is not PEM ({e}). It has to be a PKCS#8 private key."))?;
+    let text = text_of(env, name).ok_or_else(|| Settings::missing(name))?;
+    let unreadable = |what: &dyn core::fmt::Display| {
+        format!("{name} cannot be read: {what}. It has to be a PKCS#8 private key, \"PRIVATE KEY\", in PEM.")
+    };
+    let block = pem::private_key(&text).map_err(|fault| unreadable(&fault))?;
+    let label = block.label();
     if label != "PRIVATE KEY" {
         let encrypted = if label.starts_with("ENCRYPTED") {
             " An encrypted key is the root's, as a rule: never put that here."
@@ -144,5 +147,6 @@ async fn find_key(env: &Env, name: &str, algorithm: SigAlg) -> Result<SigningKey
             "{name} is no {algorithm:?} key, which the first certificate of its chain has. Set both from the same ceremony."
         )
     };
+    let der = block.der().map_err(|fault| unreadable(&fault))?;
     SigningKey::import(&der, algorithm).await.map_err(other)
 }
