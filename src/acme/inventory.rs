@@ -86,6 +86,9 @@ pub struct Selection {
     /// The account that they were issued to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<Id>,
+    /// The external account key of the accounts that they were issued to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external_account: Option<String>,
     /// A pattern that one of their names fits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
@@ -94,8 +97,10 @@ pub struct Selection {
 impl Selection {
     /// Whether a certificate is meant, as far as issuer and names, which others know how to compare, do not say otherwise.
     pub fn fits(&self, entry: &LedgerEntry) -> bool {
-        let profile = self.profile.as_ref().is_none_or(|wanted| entry.profile.as_ref() == Some(wanted));
-        profile && self.account.as_ref().is_none_or(|wanted| *wanted == entry.account)
+        let has = |wanted: &Option<String>, found: &Option<String>| wanted.is_none() || wanted == found;
+        has(&self.profile, &entry.profile)
+            && has(&self.external_account, &entry.external_account)
+            && self.account.as_ref().is_none_or(|wanted| *wanted == entry.account)
     }
 }
 

@@ -61,17 +61,21 @@ fn shown(settings: &Settings, slot: &Slot, active: bool, shards: &[ShardStanding
             })
         })
         .collect();
-    json!({
+    let mut shown = json!({
         "place": slot.number,
         "variable": name_of("ISSUER_CHAIN", slot.number),
         "id": issuer.id(),
         "name": issuer.name(),
         "active": active,
-        "takes_over": slot.takes_over.rfc3339(),
         "not_before": issuer.not_before().rfc3339(),
         "not_after": issuer.not_after().rfc3339(),
         "certificate": settings.urls.issuer(issuer.id()),
         "certificates_until": shards.iter().map(|(_, record)| record.until).max().map(|at| at.rfc3339()),
         "crls": crls,
-    })
+    });
+    // The first issuer has no such day.
+    if let (Some(at), Some(members)) = (slot.takes_over_at(), shown.as_object_mut()) {
+        members.insert("takes_over".to_owned(), at.rfc3339().into());
+    }
+    shown
 }

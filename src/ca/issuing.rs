@@ -4,6 +4,7 @@
 
 use super::authority::Published;
 use super::cell::Cell;
+use super::compromise;
 use super::events;
 use super::jobs::{JobRecord, Work};
 use super::ladder;
@@ -99,9 +100,13 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     async fn issue(&self, order: &OrderRecord, issuance: &Issuance) -> Result<String, Problem> {
         let issuer = self.issuer_of(issuance)?;
         let tbs = self.relint(order, issuance)?;
+        let spki = b64::decode(&issuance.spki).ok_or_else(|| Problem::internal("a stored spki is broken"))?;
+        let account = self.transact(|txn| self.account(txn))?;
         let entry = LedgerEntry {
-            account: self.account_id()?.clone(),
+            account: account.id,
             order: order.id.clone(),
+            external_account: account.external.map(|bound| bound.kid),
+            key: compromise::fingerprint(&spki),
             tbs_digest: b64::encode(&Sha256::digest(tbs.as_bytes())),
             names: order.identifiers.iter().map(Identifier::to_string).collect(),
             profile: Some(order.profile.clone()),

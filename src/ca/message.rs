@@ -226,8 +226,6 @@ pub struct RevocationRequest {
     pub serial: String,
     /// SHA-256 of the presented certificate's to-be-signed part, base64url.
     pub tbs_digest: String,
-    /// SHA-256 of its DER SubjectPublicKeyInfo, in hex. It is the certificate's when the digest is.
-    pub key: String,
     /// The given reason.
     pub reason: Option<u8>,
     /// Who asks.

@@ -10,7 +10,7 @@ use crate::acme::problem::Named;
 use crate::acme::{AuthorizationRecord, Kind, OrderRecord, Problem};
 use crate::pki::Issuer;
 use crate::pki::profile;
-use crate::policy::{Known, Permit, Policy, Rules, TextFault, Verdict};
+use crate::policy::{Known, Pattern, Permit, Policy, Rules, TextFault, Verdict};
 use crate::store::Kv;
 use crate::validation::Method;
 use crate::values::Identifier;
@@ -97,6 +97,27 @@ pub fn verdicts(rules: &Rules<'_>, issuer: &Issuer, identifiers: &[Identifier]) 
         verdict
     };
     identifiers.iter().map(verdict).collect()
+}
+
+/// What of the policy of an external account key its accounts never get, though it is allowed or pre-authorised there:
+/// each a sentence, which says what the issuer's name constraints or the CA's policy exclude.
+pub fn warnings(ca: &Policy, (kid, policy): (&str, &Policy), issuer: &Issuer) -> Vec<String> {
+    let rules = Rules { ca, key: Some((kid, policy)), trusted: true, known: known() };
+    let lists =
+        [("preauthorized", &policy.preauthorized), ("allow", policy.allow.as_ref().unwrap_or(const { &Vec::new() }))];
+    let patterns = lists.into_iter().flat_map(|(list, patterns)| patterns.iter().map(move |pattern| (list, pattern)));
+    let warning = |(list, pattern): (&str, &Pattern)| {
+        let samples = pattern.samples();
+        let outside = samples.iter().find_map(|sample| issuer.permits(sample).err()).map(|outside| outside.to_string());
+        // One that is refused where another is not is an exception that the policy makes.
+        let refused = || {
+            let refusals: Option<Vec<_>> = samples.iter().map(|sample| rules.permit(sample).err()).collect();
+            refusals.and_then(|refusals| refusals.last().map(ToString::to_string))
+        };
+        let why = outside.or_else(refused)?;
+        Some(format!("{list} has \"{pattern}\", but orders for such names are refused: {why}."))
+    };
+    patterns.filter_map(warning).collect()
 }
 
 /// What an account under these rules may have for an identifier; else why nothing, in a sentence for the client.

@@ -12,6 +12,7 @@ pub mod identifier;
 pub mod native_crypto;
 pub mod pem;
 pub mod time;
+pub mod unicode;
 pub mod x509;
 
 pub use crypto::{CryptoFailure, SigAlg, Verify};

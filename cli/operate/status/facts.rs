@@ -70,9 +70,9 @@ pub struct Issuer {
     pub name: String,
     /// Whether it signs new certificates.
     pub active: bool,
-    /// From when it does.
-    #[serde(deserialize_with = "time")]
-    pub takes_over: Time,
+    /// From when it does; `None` where it did from the beginning.
+    #[serde(default, deserialize_with = "maybe_time")]
+    pub takes_over: Option<Time>,
     /// The last second of its chain.
     #[serde(deserialize_with = "time")]
     pub not_after: Time,

@@ -141,7 +141,7 @@ pub enum State {
 pub fn state(issuer: &Issuer, now: Time) -> State {
     match issuer.active {
         true => State::Active,
-        false if issuer.takes_over > now => State::Next,
+        false if issuer.takes_over.is_some_and(|at| at > now) => State::Next,
         false => State::Retired,
     }
 }
@@ -160,7 +160,7 @@ fn issuers(overview: &Overview, now: Time, found: &mut Vec<Finding>) {
     }
     for (at, issuer) in all.iter().enumerate() {
         if state(issuer, now) == State::Retired {
-            let followed = all.get(at + 1).map_or(now, |next| next.takes_over);
+            let followed = all.get(at + 1).and_then(|next| next.takes_over).unwrap_or(now);
             found.extend(retired(issuer, followed, longest, now));
         }
         lists(issuer, now, found);
@@ -176,9 +176,9 @@ fn succession(issuer: &Issuer, next: Option<&Issuer>, longest: Duration, now: Ti
     let by = handover(issuer.not_after, longest);
     let (who, end, last) = (named(issuer), day(issuer.not_after), day(by));
     let make = "make the next one with `selvedge issuer new` (or `issuer request`), then `selvedge deploy`";
-    if let Some(next) = next {
-        let (when, from) = (day(next.takes_over), name_of("ISSUER_FROM", next.place));
-        return (next.takes_over > by).then(|| {
+    if let Some((next, at)) = next.and_then(|next| Some((next, next.takes_over?))) {
+        let (when, from) = (day(at), name_of("ISSUER_FROM", next.place));
+        return (at > by).then(|| {
             let severity = if issuer.active && now > by { Severity::Wrong } else { Severity::Due };
             let what = format!(
                 "{who} ends {end}, and {} takes over on {when}, after {last}: in between the longest certificates cannot \

@@ -124,7 +124,7 @@ fn issuer_days(settings: &Settings, slot: &Slot) -> Vec<Event> {
         days.push(day(Turn::LastFullLength, full));
     }
     if settings.issuers.slots().count() > 1 {
-        days.push(day(Turn::TakesOver, slot.takes_over));
+        days.extend(slot.takes_over_at().map(|at| day(Turn::TakesOver, at)));
     }
     days
 }

@@ -82,6 +82,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             Operation::ShowKey => self.show_key(),
             Operation::ChangeKey(change) => self.change_key_record(*change),
             Operation::Search(query) => self.search(&query),
+            Operation::RevokeNext(step) => self.revoke_next(&step).await,
             Operation::ShowEntry { serial } => self.show_entry(&serial),
             Operation::Near(look) => json_of(&self.near_their_end(&look)?),
             Operation::Latest { sets } => self.latest(&sets),

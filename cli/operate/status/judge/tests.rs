@@ -16,7 +16,7 @@ fn issuer(place: u8, active: bool, takes_over: Time, not_after: Time) -> Issuer 
         id: format!("{place:016}"),
         name: format!("Issuing {place}"),
         active,
-        takes_over,
+        takes_over: Some(takes_over).filter(|at| at.secs() > 0),
         not_after,
         certificate: "https://ca.test/issuer/1.crt".to_owned(),
         certificates_until: None,
