@@ -1,7 +1,6 @@
 //! The alarm of a partition: deletes what is over and does what is due.
 
 use super::cell::Cell;
-use super::jobs::{JOBS, JobRecord};
 use super::ports::PartitionPorts;
 use crate::acme::Problem;
 use crate::store::Kv;
@@ -34,13 +33,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     async fn work_off(self: Rc<Self>) -> Result<(), Problem> {
         let slack = self.ports.settings().life(SLACK);
         let next_purge = self.with_storage(|kv| kv.purge(self.ports.now(), slack))?;
-        for (name, job) in self.jobs()? {
-            if job.due <= self.ports.now()
-                && let Some(job) = self.take(&name)?
-            {
-                self.clone().run(job).await;
-            }
-        }
+        self.do_due().await?;
         let next_list = self.renew_lists().await?;
         let next_look = self.remind().await?;
         let next_job = self.jobs()?.into_iter().map(|(_, job)| job.due).min();
@@ -66,9 +59,5 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         self.resume_deliveries()?;
         self.resume_looking()?;
         self.expect_lists()
-    }
-
-    fn jobs(&self) -> Result<Vec<(String, JobRecord)>, Problem> {
-        self.transact(|txn| Ok(txn.list::<JobRecord>(None, JOBS)?))
     }
 }

@@ -84,15 +84,14 @@ impl Constraints {
             let bases = bases.iter().take(SHOWN).map(ToString::to_string).collect::<Vec<_>>();
             format!("{}{more}", bases.join(", "))
         };
-        let clause = |subtrees: &Subtrees| {
-            match (of_leaves(&subtrees.permitted).as_slice(), of_leaves(&subtrees.excluded).as_slice()) {
-                ([], []) => None,
-                (permitted, []) => Some(format!("{} and what is below", list(permitted))),
-                ([], excluded) => Some(format!("all but {}", list(excluded))),
-                (permitted, excluded) => {
-                    Some(format!("{} and what is below, but not {}", list(permitted), list(excluded)))
-                }
-            }
+        let clause = |subtrees: &Subtrees| match (
+            of_leaves(&subtrees.permitted).as_slice(),
+            of_leaves(&subtrees.excluded).as_slice(),
+        ) {
+            ([], []) => None,
+            (permitted, []) => Some(format!("{} and what is below", list(permitted))),
+            ([], excluded) => Some(format!("all but {}", list(excluded))),
+            (permitted, excluded) => Some(format!("{} and what is below, but not {}", list(permitted), list(excluded))),
         };
         let clauses: Vec<String> = self.0.iter().filter_map(|(_, subtrees)| clause(subtrees)).collect();
         (!clauses.is_empty()).then(|| clauses.join("; and within that "))

@@ -174,7 +174,7 @@ proptest! {
         let targets = [Target::first(&name, &token, 80), first(80).redirected(&location, 80)];
         for target in targets.into_iter().flatten() {
             let request = String::from_utf8(target.request()).unwrap();
-            prop_assert_eq!(request.matches('\n').count(), 6);
+            prop_assert_eq!(request.matches('\n').count(), 7);
             prop_assert_eq!(request.lines().next().unwrap().split(' ').count(), 3);
         }
     }
