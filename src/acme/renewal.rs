@@ -128,7 +128,8 @@ mod tests {
     fn ari_the_window_is_measured_from_the_issue() {
         // Backdated by an hour, with five minutes to live: half of what is left, not of what is written.
         let issued = Time::from_millis(1_795_521_600_500);
-        let certificate = Renewable::of(issued, issued.minus(Duration::from_secs(3600)), issued.plus(Duration::from_secs(300)));
+        let certificate =
+            Renewable::of(issued, issued.minus(Duration::from_secs(3600)), issued.plus(Duration::from_secs(300)));
         for spread in 0..100 {
             let (start, end) = certificate.window(spread);
             assert!(start.secs() >= issued.secs() + 140 && end.secs() <= issued.secs() + 160, "{start:?} {end:?}");

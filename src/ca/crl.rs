@@ -12,7 +12,9 @@ use super::ladder;
 use super::message::{Message, Partition, Reply};
 use super::ports::{PartitionPorts, Ports};
 use crate::acme::Problem;
-use crate::acme::crl::{BACKDATE, CrlPieceRecord, CrlRecord, RENEWED, RevokedRecord, ShardRecord, ShardStanding, VALIDITY};
+use crate::acme::crl::{
+    BACKDATE, CrlPieceRecord, CrlRecord, RENEWED, RevokedRecord, ShardRecord, ShardStanding, VALIDITY,
+};
 use crate::acme::ledger::LedgerEntry;
 use crate::pki::{CrlEntry, CrlRequest, Issuer, Serial, crl, lint};
 use crate::store::{Kv, Txn};

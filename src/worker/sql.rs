@@ -185,12 +185,7 @@ impl SqlKv {
         Ok((keys, next))
     }
 
-    fn write(
-        &self,
-        puts: &[Vec<&Row>],
-        deletes: &[Vec<&String>],
-        due: Option<Due>,
-    ) -> Result<(), StoreFailure> {
+    fn write(&self, puts: &[Vec<&Row>], deletes: &[Vec<&String>], due: Option<Due>) -> Result<(), StoreFailure> {
         if !self.created.get() {
             self.query(CREATE, Vec::new())?;
         }
