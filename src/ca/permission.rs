@@ -99,8 +99,9 @@ pub fn verdicts(rules: &Rules<'_>, issuer: &Issuer, identifiers: &[Identifier]) 
     identifiers.iter().map(verdict).collect()
 }
 
-/// What of the policy of an external account key its accounts never get, though it is allowed or pre-authorised there:
-/// each a sentence, which says what the issuer's name constraints or the CA's policy exclude.
+/// What an external account key's policy grants and its accounts are refused.
+///
+/// Each is a sentence that names the pattern, and the issuer's name constraint or the rule of the CA's policy.
 pub fn warnings(ca: &Policy, (kid, policy): (&str, &Policy), issuer: &Issuer) -> Vec<String> {
     let rules = Rules { ca, key: Some((kid, policy)), trusted: true, known: known() };
     let lists =

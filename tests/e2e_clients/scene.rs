@@ -73,6 +73,16 @@ impl Scene {
         (folder.clone(), serve_certificates(self.server.tls_alpn, folder))
     }
 
+    /// Stops the server and starts it again with its keys and without anything that it had stored: all accounts are lost.
+    pub fn restart_without_accounts(mut self) -> Self {
+        let web = self.web.take().is_some();
+        self.server = self.server.restart_after(|state| fs::remove_dir_all(state.join("ca/do")).unwrap());
+        if web {
+            self.serve_webroot();
+        }
+        self
+    }
+
     /// Stops the server as a user does and starts it again.
     pub fn restart(self) -> Self {
         self.restart_with(&[])

@@ -108,7 +108,7 @@ fn a_short_text_is_no_part_of_a_random_number() {
     serials.push(db);
     for serial in &serials {
         assert_eq!(found(&desk, &format!("q={}", &serial[..7])).len(), 0);
-        let colons = serial[..16].as_bytes().chunks(2).map(|pair| String::from_utf8_lossy(pair));
+        let colons = serial.as_bytes()[..16].chunks(2).map(|pair| String::from_utf8_lossy(pair));
         let colons = colons.collect::<Vec<_>>().join(":").to_uppercase();
         for text in [&serial[..8], &serial[5..13], serial, &colons, &format!("0x{serial}")] {
             assert_eq!(found(&desk, &format!("q={text}")), BTreeSet::from([serial.clone()]), "{text}");

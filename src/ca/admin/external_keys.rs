@@ -104,7 +104,7 @@ fn wire<P: Ports>(
     record: &ExternalKeyRecord,
     accounts: &[String],
 ) -> Result<Value, Problem> {
-    // A policy that this version cannot read any more stands in nobody's way here.
+    // A policy that this version cannot read any more is shown without warnings.
     let policy = governing::policy_of(record).unwrap_or_default();
     let warnings = permission::warnings(in_force.policy(ports.settings()), (&record.kid, &policy), ports.issuer());
     let key = external::made_key(&ports.settings().nonce_key, &record.kid);

@@ -55,7 +55,7 @@ pub(super) fn section(settings: &Settings, issuer: &Issuer, policy: &Policy) -> 
     );
     out.push_str(&block(
         "certbot        REQUESTS_CA_BUNDLE=root.pem certbot …\nlego           LEGO_CA_CERTIFICATES=root.pem lego …\n\
-         acme.sh        acme.sh --ca-bundle root.pem …\nCaddy          acme_ca_root root.pem      (beside acme_ca)\n\
+         acme.sh        acme.sh --ca-bundle root.pem …\nCaddy          trusted_roots root.pem     (beside dir)\n\
          cert-manager   caBundle: …               (beside server; root.pem in base64)\n\
          win-acme       takes what Windows trusts",
     ));
@@ -117,10 +117,13 @@ impl Lines<'_> {
     }
 
     fn caddy(&self) -> String {
-        let bound = self.bound("\tacme_eab {\n\t\tkey_id KID\n\t\tmac_key KEY\n\t}\n");
+        // In the site, not as the global acme_ca: for names of private networks (.internal, .local, .home.arpa and others)
+        // Caddy asks its own CA unless the site itself names an issuer.
+        let bound = self.bound("\t\t\teab KID KEY\n");
         format!(
-            "{{\n\tacme_ca {}\n{bound}\temail you@example.org\n}}\n{} {{\n\trespond \"hello\"\n}}",
-            self.directory, self.name
+            "{} {{\n\ttls {{\n\t\tissuer acme {{\n\t\t\tdir {}\n\t\t\temail you@example.org\n{bound}\t\t}}\n\t}}\n\
+             \trespond \"hello\"\n}}",
+            self.name, self.directory
         )
     }
 

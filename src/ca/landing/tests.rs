@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 const BROWSER: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
 const CLIENTS: [&str; 6] =
-    ["certbot certonly ", "lego --server ", "acme.sh --issue ", "acme_ca ", "server: ", "wacs.exe "];
+    ["certbot certonly ", "lego --server ", "acme.sh --issue ", "issuer acme {", "server: ", "wacs.exe "];
 
 fn shown(world: &World, accept: Option<&str>) -> Answered {
     let get = Request { method: "GET".to_owned(), path: "/".to_owned(), body: Some(Vec::new()), ..Request::default() };
@@ -84,7 +84,7 @@ fn every_client_has_its_lines_and_the_external_account_where_one_is_needed() {
         "--eab-kid KID --eab-hmac-key KEY --standalone",
         "--eab --kid KID --hmac KEY",
         "-m you@example.org --eab-kid KID --eab-hmac-key KEY\n",
-        "acme_eab {\n\t\tkey_id KID\n\t\tmac_key KEY\n\t}",
+        "email you@example.org\n\t\t\teab KID KEY\n\t\t}",
         "externalAccountBinding:\n      keyID: KID\n      keySecretRef:\n        name: ca.test-eab\n        key: key\n",
         "--eab-key-identifier KID --eab-key KEY",
     ];
