@@ -48,6 +48,27 @@ fn what_is_set_right_is_taken() {
 }
 
 #[test]
+fn the_times_of_validations_and_lists_can_be_set() {
+    let usual = read(&good(), NOW).unwrap();
+    let seconds = Duration::from_secs;
+    let times = |settings: &Settings| {
+        let validation = &settings.validation;
+        (validation.time, validation.tries, validation.pause, settings.crl_gathering)
+    };
+    assert_eq!(times(&usual), (seconds(10), 3, seconds(5), seconds(10)));
+    let mut values = good();
+    for (name, value) in [
+        ("VALIDATION_SECONDS", "4"),
+        ("VALIDATION_TRIES", "1"),
+        ("VALIDATION_RETRY_SECONDS", "2"),
+        ("CRL_GATHERING_SECONDS", "0"),
+    ] {
+        values.insert(name, value.to_owned());
+    }
+    assert_eq!(times(&read(&values, NOW).unwrap()), (seconds(4), 1, seconds(2), seconds(0)));
+}
+
+#[test]
 fn settings_do_not_show_the_nonce_key() {
     let shown = format!("{:?}", read(&good(), NOW).unwrap());
     assert!(shown.contains("NonceKey(secret)") && !shown.contains("1, 1, 1"), "{shown}");
@@ -137,6 +158,14 @@ fn what_is_wrong_is_named() {
         ("TLS_ALPN_PORT", "0".to_owned()),
         ("TLS_ALPN_PORT", "https".to_owned()),
         ("ALLOW_PRIVATE", "yes".to_owned()),
+        ("VALIDATION_SECONDS", "0".to_owned()),
+        ("VALIDATION_SECONDS", "11".to_owned()),
+        ("VALIDATION_TRIES", "0".to_owned()),
+        ("VALIDATION_TRIES", "many".to_owned()),
+        ("VALIDATION_RETRY_SECONDS", "0.5".to_owned()),
+        ("VALIDATION_RETRY_SECONDS", "60".to_owned()),
+        ("CRL_GATHERING_SECONDS", "-1".to_owned()),
+        ("CRL_GATHERING_SECONDS", "3601".to_owned()),
         ("REFUSE_NONCES", "5".to_owned()),
         ("LONGEST_LIFE", "20".to_owned()),
         ("RATE_LIMITS", "some".to_owned()),

@@ -16,7 +16,8 @@ pub const VALIDITY: Duration = Duration::from_secs(216 * 3600);
 /// How long before it is signed a list begins, for verifiers whose clocks are late.
 pub const BACKDATE: Duration = Duration::from_secs(5 * 60);
 
-/// Revocations that follow each other more closely than this are put on one list, but for the first of a shard.
+/// Revocations that follow each other more closely than this are put on one list, but for the first of a shard, where the
+/// operator sets no other time.
 pub const GATHERED: Duration = Duration::from_secs(10);
 
 /// A shard whose certificates were issued until lately will have more: by how much [`ShardRecord::until`] is ahead of what
@@ -65,10 +66,10 @@ impl ShardRecord {
     }
 
     /// What it is after a certificate was revoked at `now`: a list is due at once, or soon when the present one is
-    /// younger than [`GATHERED`] and has others on it, which may have come a moment ago.
-    pub fn with_revocation(self, now: Time) -> Self {
+    /// younger than `gathering` and has others on it, which may have come a moment ago.
+    pub fn with_revocation(self, now: Time, gathering: Duration) -> Self {
         let others = self.signed.filter(|_| self.entries > 0);
-        let soon = others.map_or(now, |at| at.plus(GATHERED).max(now));
+        let soon = others.map_or(now, |at| at.plus(gathering).max(now));
         Self { due: Some(self.due.map_or(soon, |due| due.min(soon))), ..self }
     }
 
@@ -197,14 +198,21 @@ mod tests {
 
     #[test]
     fn a_revocation_makes_a_list_due_within_seconds() {
-        let signed = ShardRecord { signed: Some(NOW), due: Some(NOW.plus(RENEWED)), entries: 1, ..shard() };
+        let signed_with_one = || ShardRecord { signed: Some(NOW), due: Some(NOW.plus(RENEWED)), entries: 1, ..shard() };
+        let signed = signed_with_one();
         let hour = NOW.plus(Duration::from_secs(3600));
-        assert_eq!(signed.clone().with_revocation(hour).due, Some(hour));
+        assert_eq!(signed.clone().with_revocation(hour, GATHERED).due, Some(hour));
         let second = NOW.plus(Duration::from_secs(1));
-        assert_eq!(signed.clone().with_revocation(second).due, Some(NOW.plus(GATHERED)));
+        assert_eq!(signed.clone().with_revocation(second, GATHERED).due, Some(NOW.plus(GATHERED)));
         let first = ShardRecord { entries: 0, ..signed };
-        assert_eq!(first.with_revocation(second).due, Some(second), "the first waits for no others");
-        assert_eq!(ShardRecord { due: Some(NOW), ..shard() }.with_revocation(second).due, Some(NOW), "not later");
+        assert_eq!(first.with_revocation(second, GATHERED).due, Some(second), "the first waits for no others");
+        let at_once = signed_with_one().with_revocation(second, Duration::ZERO);
+        assert_eq!(at_once.due, Some(second), "nothing is gathered where that is set");
+        assert_eq!(
+            ShardRecord { due: Some(NOW), ..shard() }.with_revocation(second, GATHERED).due,
+            Some(NOW),
+            "not later"
+        );
     }
 
     #[test]

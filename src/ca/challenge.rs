@@ -23,12 +23,6 @@ use std::rc::Rc;
 /// they look again.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// How long until a validation that failed for a passing reason is tried again (RFC 8555 §8.2: 5 to 10 seconds).
-const RETRY: Duration = Duration::from_secs(5);
-
-/// How often a validation is tried in all.
-pub(super) const ATTEMPTS: u32 = 3;
-
 /// What a validation needs to know.
 struct Question {
     identifier: Identifier,
@@ -102,8 +96,9 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             txn.put(authorization.id.as_str(), authorization)?;
             return self.begin(txn, work.clone(), 0).map(Some);
         }
+        let pause = self.ports.settings().validation.pause;
         // Waiting for its next try: the client says that it is ready now. One that is running has its lease.
-        let waiting = txn.get::<JobRecord>(&work.name())?.filter(|job| job.due > now && job.due <= now.plus(RETRY));
+        let waiting = txn.get::<JobRecord>(&work.name())?.filter(|job| job.due > now && job.due <= now.plus(pause));
         waiting.map(|job| self.begin(txn, work.clone(), job.attempts)).transpose()
     }
 
@@ -202,8 +197,9 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         let alive = self.account(txn)?.status == AccountStatus::Valid;
         let outcome = if alive { outcome } else { Err(deactivated()) };
         let again = matches!(&outcome, Err(failure) if failure.retry && this_try.again);
+        let pause = self.ports.settings().validation.pause;
         if again {
-            self.schedule(txn, work.clone(), now.plus(RETRY))?;
+            self.schedule(txn, work.clone(), now.plus(pause))?;
         } else {
             txn.delete::<JobRecord>(&work.name());
         }

@@ -107,7 +107,10 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         txn.put(&format!("{shard}/{serial}"), &record)?;
         let name = shard.to_string();
         match txn.get::<ShardRecord>(&name)? {
-            Some(found) => put_shard(txn, &name, &found.with_revocation(self.ports.now())),
+            Some(found) => {
+                let gathering = self.ports.settings().crl_gathering;
+                put_shard(txn, &name, &found.with_revocation(self.ports.now(), gathering))
+            }
             None => self.note_in_shard(txn, entry),
         }
     }

@@ -3,7 +3,7 @@
 
 use super::cell::Cell;
 use super::ports::{PartitionPorts, Task};
-use super::{challenge, compromise, issuing};
+use super::{compromise, issuing};
 use crate::acme::Problem;
 use crate::store::{Kv, Record, Txn};
 use crate::values::{Id, Time};
@@ -120,7 +120,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// How often such a thing is tried; `None` for what is never given up.
     fn tries(&self, work: &Work) -> Option<u32> {
         match work {
-            Work::Validate(..) => Some(challenge::ATTEMPTS),
+            Work::Validate(..) => Some(self.ports.settings().validation.tries),
             Work::Issue(_) => Some(issuing::ATTEMPTS),
             Work::Condemn(..) | Work::Index | Work::Notify | Work::List => None,
         }

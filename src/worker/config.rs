@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use worker::Env;
 use worker::js_sys::{Date, JSON, Reflect};
-use worker::wasm_bindgen::JsValue;
+use worker::wasm_bindgen::{JsCast, JsValue};
 
 /// The configuration, usable: each issuer's key is imported and known to be the one in its certificate.
 pub struct Loaded {
@@ -24,6 +24,9 @@ pub struct Loaded {
     /// What is counted in this isolate.
     pub memory: Memory,
 }
+
+/// A service binding by which RESOLVER_URL is reached, where the Worker's own network ends before that.
+const RESOLVER_SERVICE: &str = "RESOLVER_SERVICE";
 
 thread_local! {
     static LOADED: RefCell<Option<SharedConfig>> = const { RefCell::new(None) };
@@ -72,6 +75,10 @@ async fn read(env: &Env) -> Result<Loaded, String> {
                 settings.problems = problems;
             }
         }
+    }
+    let resolver = js::member(env, RESOLVER_SERVICE);
+    if resolver.is_object() {
+        js::reach_by(&settings.resolver, resolver.unchecked_into());
     }
     Ok(Loaded { settings, issuer_keys, memory: Memory::default() })
 }

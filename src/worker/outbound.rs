@@ -5,7 +5,8 @@ use super::reading::{UNPACKED, body, in_time, read, settle};
 use super::timer::within;
 use crate::ca::admin::webhook::WebhookRequest;
 use crate::validation::http1::is_redirect;
-use crate::validation::outbound::{FetchAnswer, Limits, OutboundFault, Reaction};
+use crate::validation::outbound::{BROKEN, FetchAnswer, Limits, OutboundFault, Reaction};
+use core::cell::Cell;
 use core::net::SocketAddr;
 use core::time::Duration;
 use wasm_bindgen::{JsCast, JsValue};
@@ -34,6 +35,7 @@ fn doh_request(query: &[u8]) -> Result<RequestInit, JsValue> {
     let kind = JsValue::from_str("application/dns-message");
     let init = RequestInit::new();
     init.set_method("POST");
+    // The resolver that is configured is the one that is believed.
     init.set_redirect(RequestRedirect::Manual);
     init.set_headers(&js::object(&[("Content-Type", kind.clone()), ("Accept", kind), unpacked()])?);
     init.set_body(&js::bytes(query));
@@ -92,17 +94,9 @@ fn delivery(request: &WebhookRequest) -> Result<RequestInit, JsValue> {
     Ok(init)
 }
 
-/// What `fetch` and `connect()` say in words only.
+/// What `fetch` says in words only: those are the same for all that can go wrong before there is an answer.
 fn refine(error: &str) -> OutboundFault {
-    let lower = error.to_ascii_lowercase();
-    let says = |words: &[&str]| words.iter().any(|word| lower.contains(word));
-    if says(&["cannot connect to the specified address", "not permitted", "proxy request failed", "disallowed"]) {
-        OutboundFault::AddressRefused(error.to_owned())
-    } else if says(&["certificate", "tls", "ssl"]) {
-        OutboundFault::Tls(error.to_owned())
-    } else {
-        OutboundFault::Unreachable(error.to_owned())
-    }
+    OutboundFault::Unreachable(error.to_owned())
 }
 
 /// Connects to exactly `addr`; see [`crate::validation::outbound::Outbound::converse`].
@@ -116,12 +110,19 @@ pub async fn converse(
     react: &mut dyn FnMut(&[u8]) -> Reaction,
 ) -> Result<(), OutboundFault> {
     let socket = connect(addr)?;
-    let talked = within(limits.timeout, talk(&socket, opening, limits.max_bytes, react)).await;
+    let open = Cell::new(false);
+    let work = async {
+        // workerd has one text for all connections that it does not make: none of it is worth a look.
+        js::answer(socket.opened()).await.map_err(|_| OutboundFault::unreachable())?;
+        open.set(true);
+        talk(&socket, opening, limits.max_bytes, react).await
+    };
+    let talked = within(limits.timeout, work).await;
     // Whatever happened, the connection is not kept; the peer's view of the end is of no interest.
     if let Ok(closed) = socket.close() {
         settle(closed);
     }
-    talked.unwrap_or(Err(OutboundFault::Timeout))
+    talked.unwrap_or_else(|| Err(if open.get() { OutboundFault::Timeout } else { OutboundFault::Filtered }))
 }
 
 fn connect(addr: SocketAddr) -> Result<Socket, OutboundFault> {
@@ -132,7 +133,7 @@ fn connect(addr: SocketAddr) -> Result<Socket, OutboundFault> {
     let address = js::object(&[("hostname", host.into()), ("port", addr.port().into())]);
     let options = js::object(&[("allowHalfOpen", JsValue::TRUE), ("secureTransport", "off".into())]);
     let socket = address.and_then(|address| worker::worker_sys::connect(address, options?));
-    socket.map_err(|e| refine(&js::text(&e)))
+    socket.map_err(|_| OutboundFault::unreachable())
 }
 
 async fn talk(
@@ -141,8 +142,7 @@ async fn talk(
     max: usize,
     react: &mut dyn FnMut(&[u8]) -> Reaction,
 ) -> Result<(), OutboundFault> {
-    js::answer(socket.opened()).await.map_err(|e| refine(&js::text(&e)))?;
-    let closed = |e: JsValue| OutboundFault::Closed(js::text(&e));
+    let closed = |_: JsValue| OutboundFault::Closed(BROKEN.to_owned());
     let writer = socket.writable().and_then(|stream| stream.get_writer()).map_err(closed)?;
     let reader: ReadableStreamDefaultReader = socket.readable().map_err(closed)?.get_reader().unchecked_into();
     write(&writer, opening).await.map_err(closed)?;

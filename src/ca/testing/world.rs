@@ -7,6 +7,7 @@ use super::operations::Operations;
 use super::receiver;
 use super::receiver::Receiver;
 use super::secrets::Secrets;
+use crate::acme::crl::GATHERED;
 use crate::ca::admin::tokens::AdminTokens;
 use crate::ca::authority::{Published, Root};
 use crate::ca::blocked::BlockedKeys;
@@ -92,6 +93,7 @@ impl World {
                 http01_port: 80,
                 tls_alpn_port: 443,
                 policy: AddressPolicy { allow_private: true },
+                ..validation::Config::default()
             },
             resolver: "https://resolver.test/dns-query".to_owned(),
             caa: caa::Config {
@@ -112,6 +114,7 @@ impl World {
             webhook: None,
             metrics_token: None,
             request_log: RequestLog::default(),
+            crl_gathering: GATHERED,
             dev: false,
             refuse_nonces: 0,
             longest_life: None,

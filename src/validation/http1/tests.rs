@@ -80,6 +80,34 @@ fn z10_garbage_is_told_apart_from_http() {
 }
 
 #[test]
+fn z10_what_cannot_become_a_response_is_not_waited_for() {
+    // The SETTINGS frames of servers that speak HTTP/2 only, empty and as one has it; an alert and a ServerHello.
+    let settings = b"\x00\x00\x12\x04\x00\x00\x00\x00\x00\x00\x03\x00\x00\x00\x80\x00\x04\x00\x01\x00\x00";
+    for (bytes, fault) in [
+        (&b"\0\0\0\x04\0\0\0\0\0"[..], HttpFault::Http2),
+        (settings, HttpFault::Http2),
+        (b"\x15\x03\x01\x00\x02\x02\x16", HttpFault::Tls),
+        (b"\x16\x03\x03\x00\x7a\x02\x00\x00\x76", HttpFault::Tls),
+        (b"SSH-2.0-OpenSSH_9.9", HttpFault::Malformed("it begins \"SSH-2.0\"".into())),
+        (b"220 mail.test ESMTP", HttpFault::Malformed("it begins \"220 mai\"".into())),
+        (b"\0\0\0\x04\x01\0\0\0\0", HttpFault::Malformed("it begins \"\\x00\\x00\\x00\\x04\\x01\\x00\\x00\"".into())),
+        (b"\r\n\r\nhello, world", HttpFault::Malformed("it begins \"hello, \"".into())),
+    ] {
+        for step in [1, 3, 100] {
+            let mut reader = Reader::default();
+            let mut came = (1..=bytes.len()).step_by(step).chain([bytes.len()]).map(|length| &bytes[..length]);
+            assert!(came.any(|so_far| reader.advance(so_far) == Err(fault.clone())), "{fault:?} in steps of {step}");
+        }
+    }
+    assert!(HttpFault::Http2.to_string().contains("HTTP/1.1 is asked for"));
+    let mut slow = Reader::default();
+    assert!((1..15).all(|length| slow.advance(&b"\r\nHTTP/1.1 200 OK"[..length]) == Ok(false)), "what may is");
+    for quoting in [HttpFault::Malformed("secret".into()), HttpFault::TransferCoding("secret".into())] {
+        assert!(!quoting.unquoted().to_string().contains("secret"));
+    }
+}
+
+#[test]
 fn z10_what_ends_early_is_incomplete() {
     for text in [
         "",
