@@ -14,8 +14,8 @@ use super::passphrase::{Passphrase, open_key};
 use super::settings::Settings;
 use super::tokens::{ADMIN_TOKENS, OPERATOR, Tokens};
 use super::{FIRST, Place, report};
-use crate::host;
 use crate::tools::say;
+use crate::{files, host};
 
 /// Longest variable or secret of a Worker, in bytes.
 const LONGEST_VARIABLE: usize = 5_000;
@@ -81,18 +81,18 @@ pub fn run(options: &Options) -> Result<()> {
     };
     let issuer = root.create_issuer(plan, now).context("cannot make the issuer")?;
     let key = Zeroizing::new(issuer.key);
-    let mut files = vec![
+    let mut made = vec![
         NewFile::public(ROOT, root.certificate()),
         NewFile::public(issuer_file(FIRST, "pem"), &issuer.certificate),
         NewFile::secret(issuer_file(FIRST, "key"), key),
         NewFile::secret(NONCE_KEY, new_nonce_key()?),
         NewFile::secret(ADMIN_TOKENS, Tokens::first(OPERATOR)?.text()),
     ];
-    files.extend(root_key.map(|pem| NewFile::secret(ROOT_KEY, pem)));
+    made.extend(root_key.map(|pem| NewFile::secret(ROOT_KEY, pem)));
     settings.set("BASE_URL", &options.base_url, "Where clients reach the authority; it can never change.")?;
     set_issuer(&mut settings, FIRST, &issuer.certificate, None)?;
     set_root(&mut settings, root.certificate())?;
-    folder.write(&files, Some(&settings))?;
+    folder.write(&made, Some(&settings))?;
     host::print(&text(options, &folder, &settings, root.certificate(), (&issuer.certificate, &constraints))?);
     Ok(())
 }
@@ -104,8 +104,7 @@ fn make_root(options: &Options, folder: &CaFolder, name: &str, now: Time) -> Res
     let (chain, key) = (issuer_file(FIRST, "pem"), issuer_file(FIRST, "key"));
     folder.refuse_existing(&[ROOT, ROOT_KEY, &chain, &key, NONCE_KEY, ADMIN_TOKENS])?;
     if let (Some(certificate), Some(key_file)) = (&options.root_certificate, &options.root_key) {
-        let pem = std::fs::read_to_string(certificate)
-            .with_context(|| format!("cannot read the root's certificate {}", certificate.display()))?;
+        let pem = files::read_pem(certificate).context("the root's certificate")?;
         let key = open_key(key_file, passphrase_file)?;
         let root = Root::read(&pem, key, now)
             .with_context(|| format!("{} with {} cannot be the root", certificate.display(), key_file.display()))?;

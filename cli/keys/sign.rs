@@ -1,7 +1,6 @@
 //! `issuer sign`: an issuer's request, signed with the own root on the machine where that is, which needs nothing else.
 
 use std::fmt::Write;
-use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
@@ -9,7 +8,7 @@ use selvedge::pki::ceremony::{IssuerRequest, Root};
 
 use super::passphrase::open_key;
 use super::report;
-use crate::files::{Readers, Staged};
+use crate::files::{self, Readers, Staged};
 use crate::host;
 
 /// What `issuer sign` can be told.
@@ -41,10 +40,9 @@ pub fn run(options: &Options) -> Result<()> {
     if options.out.exists() {
         bail!("{} exists, and nothing is overwritten; name another file with --out", options.out.display());
     }
-    let read = |file: &PathBuf| fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()));
-    let request = IssuerRequest::read(&read(&options.request)?)
+    let request = IssuerRequest::read(&files::read_pem(&options.request)?)
         .with_context(|| format!("{} is no request that can be signed", options.request.display()))?;
-    let root_pem = read(&options.root_certificate)?;
+    let root_pem = files::read_pem(&options.root_certificate)?;
     let key = open_key(&options.root_key, options.passphrase_file.as_deref())?;
     let (certificate, key_file) = (options.root_certificate.display(), options.root_key.display());
     let root = Root::read(&root_pem, key, now).with_context(|| format!("{certificate} with {key_file}"))?;

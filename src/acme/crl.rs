@@ -16,7 +16,8 @@ pub const VALIDITY: Duration = Duration::from_secs(216 * 3600);
 /// How long before it is signed a list begins, for verifiers whose clocks are late.
 pub const BACKDATE: Duration = Duration::from_secs(5 * 60);
 
-/// Revocations that follow each other more closely than this are put on one list, but for the first of a shard.
+/// Revocations that follow each other more closely than this are put on one list, but for the first of a shard, where the
+/// operator sets no other time.
 pub const GATHERED: Duration = Duration::from_secs(10);
 
 /// A shard whose certificates were issued until lately will have more: by how much [`ShardRecord::until`] is ahead of what
@@ -65,10 +66,10 @@ impl ShardRecord {
     }
 
     /// What it is after a certificate was revoked at `now`: a list is due at once, or soon when the present one is
-    /// younger than [`GATHERED`] and has others on it, which may have come a moment ago.
-    pub fn with_revocation(self, now: Time) -> Self {
+    /// younger than `gathering` and has others on it, which may have come a moment ago.
+    pub fn with_revocation(self, now: Time, gathering: Duration) -> Self {
         let others = self.signed.filter(|_| self.entries > 0);
-        let soon = others.map_or(now, |at| at.plus(GATHERED).max(now));
+        let soon = others.map_or(now, |at| at.plus(gathering).max(now));
         Self { due: Some(self.due.map_or(soon, |due| due.min(soon))), ..self }
     }
 
@@ -108,8 +109,15 @@ pub struct CrlRecord {
     pub entries: usize,
     /// Until when it is good.
     pub next_update: Time,
-    /// The list, DER in base64url.
+    /// The list, DER in base64url; as it is stored, what fits into a row of it.
     pub der: String,
+    /// How many [`CrlPieceRecord`]s the rest of it is in; none but where it is stored.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub pieces: usize,
+}
+
+fn is_none(pieces: &usize) -> bool {
+    *pieces == 0
 }
 
 impl Record for CrlRecord {
@@ -117,6 +125,48 @@ impl Record for CrlRecord {
 
     fn expires(&self) -> Option<Time> {
         None
+    }
+}
+
+/// The longest piece of a list in a row, in characters: half of what a row may have on Cloudflare.
+const PIECE: usize = 1_000_000;
+
+/// A further piece of a list that does not fit into a row, stored as `crlpiece/{shard}/{n, 6 digits}`, from 0.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CrlPieceRecord {
+    /// The number of the list.
+    pub number: u64,
+    /// DER in base64url.
+    pub der: String,
+}
+
+impl Record for CrlPieceRecord {
+    const PREFIX: &'static str = "crlpiece";
+
+    fn expires(&self) -> Option<Time> {
+        None
+    }
+}
+
+impl CrlRecord {
+    /// The list in what fits into a row each.
+    pub fn split(self) -> (Self, Vec<CrlPieceRecord>) {
+        let number = self.number;
+        // Base64url is ASCII.
+        let mut texts = self.der.as_bytes().chunks(PIECE).map(|piece| String::from_utf8_lossy(piece).into_owned());
+        let first = texts.next().unwrap_or_default();
+        let pieces: Vec<_> = texts.map(|der| CrlPieceRecord { number, der }).collect();
+        (Self { der: first, pieces: pieces.len(), ..self }, pieces)
+    }
+
+    /// The whole list again; `None` where a piece is missing, or is of another list.
+    pub fn joined(mut self, pieces: &[CrlPieceRecord]) -> Option<Self> {
+        let pieces = pieces.get(..self.pieces)?;
+        pieces.iter().all(|piece| piece.number == self.number).then(|| {
+            self.der.extend(pieces.iter().map(|piece| piece.der.as_str()));
+            self.pieces = 0;
+            self
+        })
     }
 }
 
@@ -148,14 +198,41 @@ mod tests {
 
     #[test]
     fn a_revocation_makes_a_list_due_within_seconds() {
-        let signed = ShardRecord { signed: Some(NOW), due: Some(NOW.plus(RENEWED)), entries: 1, ..shard() };
+        let signed_with_one = || ShardRecord { signed: Some(NOW), due: Some(NOW.plus(RENEWED)), entries: 1, ..shard() };
+        let signed = signed_with_one();
         let hour = NOW.plus(Duration::from_secs(3600));
-        assert_eq!(signed.clone().with_revocation(hour).due, Some(hour));
+        assert_eq!(signed.clone().with_revocation(hour, GATHERED).due, Some(hour));
         let second = NOW.plus(Duration::from_secs(1));
-        assert_eq!(signed.clone().with_revocation(second).due, Some(NOW.plus(GATHERED)));
+        assert_eq!(signed.clone().with_revocation(second, GATHERED).due, Some(NOW.plus(GATHERED)));
         let first = ShardRecord { entries: 0, ..signed };
-        assert_eq!(first.with_revocation(second).due, Some(second), "the first waits for no others");
-        assert_eq!(ShardRecord { due: Some(NOW), ..shard() }.with_revocation(second).due, Some(NOW), "not later");
+        assert_eq!(first.with_revocation(second, GATHERED).due, Some(second), "the first waits for no others");
+        let at_once = signed_with_one().with_revocation(second, Duration::ZERO);
+        assert_eq!(at_once.due, Some(second), "nothing is gathered where that is set");
+        assert_eq!(
+            ShardRecord { due: Some(NOW), ..shard() }.with_revocation(second, GATHERED).due,
+            Some(NOW),
+            "not later"
+        );
+    }
+
+    #[test]
+    fn a_list_of_any_length_is_stored_in_rows_of_a_bounded_one() {
+        let list = |length: usize| {
+            let der = "AZaz09-_".chars().cycle().take(length).collect();
+            CrlRecord { number: 7, entries: 1, next_update: NOW, der, pieces: 0 }
+        };
+        for (length, count) in [(0, 0), (1, 0), (PIECE, 0), (PIECE + 1, 1), (3 * PIECE, 2), (10 * PIECE + 5, 10)] {
+            let (first, mut pieces) = list(length).split();
+            assert_eq!((first.pieces, pieces.len()), (count, count));
+            assert!(first.der.len() <= PIECE && pieces.iter().all(|piece| piece.der.len() <= PIECE));
+            assert_eq!(first.clone().joined(&pieces), Some(list(length)));
+            if let Some(last) = pieces.last_mut() {
+                last.number = 6;
+                assert_eq!(first.clone().joined(&pieces), None, "a piece of another list");
+                pieces.pop();
+                assert_eq!(first.joined(&pieces), None, "a piece is missing");
+            }
+        }
     }
 
     #[test]

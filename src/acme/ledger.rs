@@ -146,7 +146,7 @@ impl LedgerEntry {
         let revoked = self.revoked.as_ref().map(|revocation| revocation.at);
         let operator = self.revoked.as_ref().filter(|revocation| matches!(revocation.by, Authority::Operator(_)));
         let replace = operator.map(|revocation| revocation.at);
-        Renewable { revoked, replace, ..Renewable::of(self.not_before, self.not_after) }
+        Renewable { revoked, replace, ..Renewable::of(self.recorded, self.not_before, self.not_after) }
     }
 
     /// Whether the certificate is revoked in a way that has its key refused: see [`Revocation::condemns_key`].

@@ -12,7 +12,9 @@ use super::ladder;
 use super::message::{Message, Partition, Reply};
 use super::ports::{PartitionPorts, Ports};
 use crate::acme::Problem;
-use crate::acme::crl::{BACKDATE, CrlRecord, RENEWED, RevokedRecord, ShardRecord, ShardStanding, VALIDITY};
+use crate::acme::crl::{
+    BACKDATE, CrlPieceRecord, CrlRecord, RENEWED, RevokedRecord, ShardRecord, ShardStanding, VALIDITY,
+};
 use crate::acme::ledger::LedgerEntry;
 use crate::pki::{CrlEntry, CrlRequest, Issuer, Serial, crl, lint};
 use crate::store::{Kv, Txn};
@@ -105,7 +107,10 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         txn.put(&format!("{shard}/{serial}"), &record)?;
         let name = shard.to_string();
         match txn.get::<ShardRecord>(&name)? {
-            Some(found) => put_shard(txn, &name, &found.with_revocation(self.ports.now())),
+            Some(found) => {
+                let gathering = self.ports.settings().crl_gathering;
+                put_shard(txn, &name, &found.with_revocation(self.ports.now(), gathering))
+            }
             None => self.note_in_shard(txn, entry),
         }
     }
@@ -116,14 +121,14 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// When there is none that is still good, and none can be signed.
     pub(super) async fn current_crl(&self, shard: u16) -> Result<Option<CrlRecord>, Problem> {
         let name = shard.to_string();
-        let (found, list) = self.transact(|txn| Ok((txn.get::<ShardRecord>(&name)?, txn.get::<CrlRecord>(&name)?)))?;
+        let (found, list) = self.transact(|txn| Ok((txn.get::<ShardRecord>(&name)?, stored_list(txn, &name)?)))?;
         let Some(due) = found.and_then(|found| found.due) else { return Ok(list) };
         // The first list is not waited for, whoever may be about to sign it.
         if due > self.ports.now() && list.is_some() {
             return Ok(list);
         }
         match (self.sign_list(shard).await, list) {
-            (Ok(()), _) => self.transact(|txn| Ok(txn.get::<CrlRecord>(&name)?)),
+            (Ok(()), _) => self.transact(|txn| stored_list(txn, &name)),
             (Err(problem), Some(list)) if list.next_update > self.ports.now() => {
                 self.log(&problem);
                 Ok(Some(list))
@@ -192,7 +197,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         let linted = lint::crl::check(&tbs, &request).map_err(|faults| lint_failed("CRL", &faults))?;
         let signature = self.ports.sign(issuer, linted.as_bytes()).await?;
         let der = crl::assemble(&linted, &signature).map_err(|fault| Problem::internal(fault.to_string()))?;
-        let list = CrlRecord { number, entries: begun.entries.len(), next_update, der: b64::encode(&der) };
+        let list = CrlRecord { number, entries: begun.entries.len(), next_update, der: b64::encode(&der), pieces: 0 };
         self.transact(|txn| finish_list(txn, &begun, list, now))
     }
 
@@ -225,6 +230,32 @@ fn put_shard<K: Kv>(txn: &mut Txn<'_, K>, name: &str, shard: &ShardRecord) -> Re
     Ok(())
 }
 
+/// The list of a shard as it was last signed.
+fn stored_list<K: Kv>(txn: &Txn<'_, K>, name: &str) -> Result<Option<CrlRecord>, Problem> {
+    let Some(list) = txn.get::<CrlRecord>(name)? else { return Ok(None) };
+    let pieces = match list.pieces {
+        0 => Vec::new(),
+        count => txn.list_below::<CrlPieceRecord>(name, None, count)?,
+    };
+    let pieces: Vec<_> = pieces.into_iter().map(|(_, piece)| piece).collect();
+    let broken = || Problem::internal(format!("a piece of the CRL of shard {name} is missing"));
+    list.joined(&pieces).map(Some).ok_or_else(broken)
+}
+
+/// Stores the list of a shard in place of the one before: in several rows where it is too long for one.
+fn put_list<K: Kv>(txn: &mut Txn<'_, K>, name: &str, list: CrlRecord) -> Result<(), Problem> {
+    let before = txn.get::<CrlRecord>(name)?.map_or(0, |list| list.pieces);
+    let (list, pieces) = list.split();
+    let id = |n: usize| format!("{name}/{n:06}");
+    for (n, piece) in pieces.iter().enumerate() {
+        txn.put(&id(n), piece)?;
+    }
+    for n in pieces.len()..before {
+        txn.delete::<CrlPieceRecord>(&id(n));
+    }
+    Ok(txn.put(name, &list)?)
+}
+
 /// Every certificate of a shard that is revoked, by serial number.
 fn revoked_in<K: Kv>(txn: &Txn<'_, K>, shard: u16) -> Result<Vec<CrlEntry>, Problem> {
     let (mut entries, mut after) = (Vec::new(), None);
@@ -254,6 +285,6 @@ fn finish_list<K: Kv>(txn: &mut Txn<'_, K>, begun: &Begun, list: CrlRecord, now:
     }
     let due = if record.due == Some(begun.lease) { Some(now.plus(RENEWED)) } else { record.due };
     let (next_update, entries) = (Some(list.next_update), list.entries);
-    txn.put(&name, &list)?;
+    put_list(txn, &name, list)?;
     put_shard(txn, &name, &ShardRecord { due, entries, signed: Some(now), next_update, ..record })
 }

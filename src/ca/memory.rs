@@ -28,6 +28,12 @@ const LISTS: usize = 4 << 20;
 /// How many external account keys are remembered.
 const KEYS: usize = 1_000;
 
+/// How long it is remembered that there is nothing of some name.
+const ABSENT: Duration = Duration::from_secs(60);
+
+/// How many such names are remembered.
+const ABSENTEES: usize = 5_000;
+
 /// The memory of one isolate.
 #[derive(Clone, Debug, Default)]
 pub struct Memory {
@@ -38,6 +44,7 @@ pub struct Memory {
     flushed: Cell<Option<Time>>,
     lists: RefCell<BTreeMap<(String, u16), KeptList>>,
     access_keys: RefCell<KeyCache>,
+    absent: RefCell<BTreeMap<String, Time>>,
 }
 
 /// A CRL, or that there is none, and since when that is kept.
@@ -125,6 +132,23 @@ impl Memory {
         let size: usize = lists.values().map(|(_, list)| length(list.as_ref())).sum();
         if size + length(list) <= LISTS {
             lists.insert((issuer.to_owned(), shard), (now, list.cloned()));
+        }
+    }
+
+    /// Whether it was found lately that there is nothing of this name, which nothing can have come to be since.
+    pub fn is_absent(&self, name: &str, now: Time) -> bool {
+        self.absent.borrow().get(name).is_some_and(|at| now < at.plus(ABSENT))
+    }
+
+    /// Remembers for a minute that there is nothing of this name. Only for names that cannot be guessed before there is
+    /// something: what comes to be meanwhile is not seen.
+    pub fn keep_absent(&self, name: String, now: Time) {
+        let mut absent = self.absent.borrow_mut();
+        if absent.len() >= ABSENTEES {
+            absent.retain(|_, at| now < at.plus(ABSENT));
+        }
+        if absent.len() < ABSENTEES {
+            absent.insert(name, now);
         }
     }
 

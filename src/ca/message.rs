@@ -8,7 +8,7 @@ use crate::acme::crl::{CrlRecord, ShardStanding};
 use crate::acme::ledger::{Authority, CompromisedKey, LedgerEntry};
 use crate::acme::metrics::Counts;
 use crate::acme::{Home, Nonce, Problem, Renewable};
-use crate::values::Id;
+use crate::values::{Id, Time};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -139,7 +139,7 @@ pub enum Message {
         /// The name, as `{type}:{value}`.
         subject: String,
         /// When the pause began.
-        since: crate::values::Time,
+        since: Time,
     },
     /// To a client address: an account is being made from there.
     CountAccount,
@@ -195,7 +195,7 @@ pub struct Redemption {
     /// The nonce's name at its home.
     pub name: String,
     /// When it need not be remembered any longer.
-    pub expires: crate::values::Time,
+    pub expires: Time,
 }
 
 impl From<&Nonce> for Redemption {
@@ -215,6 +215,8 @@ pub struct Creation {
     pub wanted: NewAccount,
     /// The external account that it will belong to.
     pub external: Option<ExternalBinding>,
+    /// When it is made.
+    pub created: Time,
 }
 
 /// A verified wish to revoke.
@@ -264,8 +266,9 @@ impl Requester {
 pub enum Reply {
     /// The response to pass on to the client.
     Response(Box<Response>),
-    /// The response to pass on to the client, whose request turned out not to be signed by the account.
-    Unsigned(Box<Response>),
+    /// Why a client's request is refused that turned out not to be signed by the account. The front answers it: what is
+    /// the account's own, its nonces among it, is for none but the account.
+    Unsigned(Problem),
     /// The sums so far.
     Sums(Counts),
     /// Whether a nonce was redeemed just now for the first time.

@@ -53,7 +53,9 @@ pub mod renewal;
 mod reuse;
 pub mod revocation;
 pub mod routes;
+pub mod setting_names;
 pub mod settings;
 mod shadow;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
+pub mod transport;

@@ -148,8 +148,9 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// As [`permit`], by what the account is under today.
     ///
     /// # Errors
-    /// As [`permit`]; `unauthorized`: see [`Governing::rules`].
+    /// As [`permit`] and [`Cell::check_depth`]; `unauthorized`: see [`Governing::rules`].
     pub fn permits<'a>(&'a self, governing: &'a Governing, identifiers: &[Identifier]) -> Result<Permits<'a>, Problem> {
+        self.check_depth(identifiers)?;
         permit(governing.rules(self.ports.settings())?, self.ports.issuer(), identifiers)
     }
 

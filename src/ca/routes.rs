@@ -6,6 +6,7 @@
 use super::admin::page::File;
 use super::admin::routes::{AdminRoute, PREFIX};
 use super::pausing::Pause;
+use crate::acme::proof::CALENDAR;
 use crate::pki::Serial;
 use crate::values::{Id, Time};
 
@@ -234,11 +235,11 @@ fn shard(file: &str) -> Option<u16> {
     text.parse().ok().filter(|shard| u16::to_string(shard) == text)
 }
 
-/// The proof in `{proof}.ics`: 22 characters of base64url.
+/// The proof in `{proof}.ics`: base64url of its length.
 fn calendar_proof(file: &str) -> Option<String> {
     let proof = file.strip_suffix(".ics")?;
     let known = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
-    (proof.len() == 22 && proof.bytes().all(known)).then(|| proof.to_owned())
+    (proof.len() == CALENDAR && proof.bytes().all(known)).then(|| proof.to_owned())
 }
 
 /// The name of an issuer in a URL: lower-case hex.

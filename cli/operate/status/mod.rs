@@ -22,6 +22,7 @@ use super::worker::Worker;
 use super::x509::called;
 use super::{Place, now, web};
 use crate::admin::{At, Operator};
+use crate::files::read_pem;
 use crate::host::print;
 use crate::keys::ROOT;
 use crate::tools::say;
@@ -81,7 +82,7 @@ fn report(options: &Options) -> Result<bool> {
     };
     let trusted_root = options.root.clone().or_else(|| dev.as_ref().map(|dev| dev.root.clone()));
     let token_file = options.token_file.clone().or_else(|| dev.and_then(|dev| dev.token_file));
-    let trusted = trusted_root.as_deref().map(read).transpose()?;
+    let trusted = trusted_root.as_deref().map(read_pem).transpose()?;
     let agent = web::agent(trusted.as_deref())?;
     let root = root(&options.place.ca.join(ROOT))?;
     let mut authority = ask::authority(&agent, &url)?;
@@ -113,10 +114,6 @@ fn base_url(settings: &Path) -> Result<String> {
         Worker::read(settings).context("where the authority is, say with --url, or have it in wrangler.toml")?;
     let url = worker.var("BASE_URL").map(str::to_owned);
     url.with_context(|| format!("{} has no BASE_URL; say with --url where the authority is", settings.display()))
-}
-
-fn read(file: &Path) -> Result<String> {
-    fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))
 }
 
 fn root(file: &Path) -> Result<Option<Root>> {

@@ -2,7 +2,7 @@
 
 use crate::acme::act::{Act, Event};
 use crate::acme::external_key::ExternalKeyRecord;
-use crate::acme::inventory::{ReplaceRecord, Selection};
+use crate::acme::inventory::{MemberRecord, ReplaceRecord, Selection};
 use crate::ca::reminding::Look;
 use crate::values::{Id, Time};
 use serde::{Deserialize, Serialize};
@@ -95,6 +95,8 @@ pub enum Operation {
     },
     /// To an account: what are you?
     ShowAccount,
+    /// To an account: what has a list of you?
+    ListedAccount,
     /// To an account: your end has come.
     EndAccount,
     /// To an account: a certificate with its chain.
@@ -102,8 +104,8 @@ pub enum Operation {
         /// The serial number in hex.
         serial: String,
     },
-    /// To a list of accounts: there will be this one.
-    Enrol(Id),
+    /// To a list of accounts: there is, or will be, this one.
+    Enrol(Box<MemberRecord>),
     /// To a list of accounts: them.
     Members(Page),
 }

@@ -11,7 +11,8 @@
 
 use super::CeremonyFault;
 use crate::pki::tbs;
-use crate::values::identifier::DnsName;
+use crate::values::Identifier;
+use crate::values::identifier::{DnsName, IpName};
 use crate::values::x509::Parts;
 use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -137,6 +138,12 @@ impl Constraints {
     /// Whether it constrains nothing.
     pub fn is_none(&self) -> bool {
         self.dns.is_empty() && self.ips.is_empty()
+    }
+
+    /// A name of each subtree.
+    pub(super) fn samples(&self) -> Vec<Identifier> {
+        let ips = self.ips.iter().filter_map(|range| IpName::from_octets(&octets(range.first))).map(Identifier::Ip);
+        self.dns.iter().cloned().map(Identifier::Dns).chain(ips).collect()
     }
 
     /// The critical extension; `None` when it constrains nothing.

@@ -4,6 +4,8 @@ use super::{
     CeremonyFault, CertAndKey, Constraints, DAY, IssuerRequest, RootFault, Signer, intermediate_extensions, new_key,
     period, subject,
 };
+use crate::pki::chain::{Chain, Root as Ending};
+use crate::pki::issuer::IssuerFault;
 use crate::pki::key::check_spki;
 use crate::pki::{pem, sigalg, tbs};
 use crate::values::native_crypto::{NativeCrypto, NativeKey};
@@ -128,7 +130,20 @@ impl Root {
         let period = self.signer.period(now, DAY.saturating_mul(365).saturating_mul(years))?;
         let mut extensions = vec![tbs::authority_key_id(&self.signer.key_id)?];
         extensions.extend(intermediate_extensions(spki, PURPOSES, constraints)?);
-        self.signer.issue(subject, spki, period, extensions)
+        let made = self.signer.issue(subject, spki, period, extensions)?;
+        self.check(&made, constraints)?;
+        Ok(made)
+    }
+
+    /// Whether leaves below this intermediate (PEM) would be accepted by verifiers: a root that exists already may demand what
+    /// they cannot keep to.
+    fn check(&self, made: &str, wanted: &Constraints) -> Result<(), CeremonyFault> {
+        let root = pem::read_certificates(&self.certificate)?.into_iter().next().unwrap_or_default();
+        let chain = Chain::read(&pem::read_certificates(made)?, Ending::Known(&root))?;
+        // Native verification never waits for anything.
+        chain.check_signatures(&NativeCrypto).now_or_never().unwrap_or(Err(IssuerFault::NotByRoot(1)))?;
+        let refused = wanted.samples().iter().find_map(|name| chain.constraints().check(name).err());
+        refused.map_or(Ok(()), |outside| Err(CeremonyFault::Above(outside)))
     }
 }
 
@@ -159,9 +174,7 @@ pub(super) fn check_root(certificate_pem: &str, below: usize, now: Time) -> Resu
     if now.secs() > parts.not_after.secs() {
         return Err(RootFault::Expired(parts.not_after).into());
     }
-    if !is_issued_by(&parts, &parts) {
-        return Err(RootFault::Signature.into());
-    }
+    // Its own signature counts for nothing (RFC 5280 §6.1.1 (d)): whoever gives it trusts it, by whatever way it came.
     Ok(der)
 }
 
