@@ -235,11 +235,11 @@ fn shard(file: &str) -> Option<u16> {
     text.parse().ok().filter(|shard| u16::to_string(shard) == text)
 }
 
-/// The proof in `{proof}.ics`: base64url of its length.
+/// The proof in `{proof}.ics`: base64url, of which what is as long as a calendar's may be one.
 fn calendar_proof(file: &str) -> Option<String> {
     let proof = file.strip_suffix(".ics")?;
     let known = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
-    (proof.len() == CALENDAR && proof.bytes().all(known)).then(|| proof.to_owned())
+    ((22..=CALENDAR).contains(&proof.len()) && proof.bytes().all(known)).then(|| proof.to_owned())
 }
 
 /// The name of an issuer in a URL: lower-case hex.
