@@ -72,6 +72,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             Message::Condemn { key, compromised } => self.condemn(&key, &compromised).map(|()| Reply::Done),
             Message::IsCompromised { key } => self.is_compromised(&key).map(Reply::Compromised),
             Message::Crl { shard } => self.current_crl(shard).await.map(Reply::Crl),
+            Message::Lists { from } => self.lists(from).await.map(|(lists, next)| Reply::Lists { lists, next }),
             Message::Standing => self.standing().map(Reply::Standing),
             Message::Operate(operation) => self.operate(operation).await.map(Reply::Shown),
         };
@@ -292,6 +293,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
                 | Route::Issuer(_)
                 | Route::Issuers
                 | Route::Crl(..)
+                | Route::Lists(_)
                 | Route::RenewalInfo(_)
                 | Route::Agreement(..)
                 | Route::Resumption(..)
