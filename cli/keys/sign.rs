@@ -29,6 +29,10 @@ pub struct Options {
     /// Years that the issuer lives, from now on.
     #[arg(long, value_name = "YEARS", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=30))]
     years: u32,
+    /// Where the root's CRL is (http), as `http://HOST/crl/root.crl` of the CA that will have the issuer; it stands in the
+    /// certificate.
+    #[arg(long, value_name = "URL", value_parser = list_url)]
+    crl_url: Option<String>,
     /// A file with the passphrase of the root's key, instead of asking for it.
     #[arg(long, value_name = "FILE")]
     passphrase_file: Option<PathBuf>,
@@ -46,6 +50,10 @@ pub fn run(options: &Options) -> Result<()> {
     let key = open_key(&options.root_key, options.passphrase_file.as_deref())?;
     let (certificate, key_file) = (options.root_certificate.display(), options.root_key.display());
     let root = Root::read(&root_pem, key, now).with_context(|| format!("{certificate} with {key_file}"))?;
+    let root = match &options.crl_url {
+        Some(url) => root.with_list_at(url),
+        None => root,
+    };
     let signed = root.sign_request(&request, now, options.years).context("cannot sign the request")?;
     Staged::write(&options.out, &signed, Readers::Everyone)?.commit()?;
     let mut out = String::from("The request is signed.\n\n");
@@ -60,4 +68,11 @@ pub fn run(options: &Options) -> Result<()> {
     );
     host::print(&out);
     Ok(())
+}
+
+fn list_url(text: &str) -> Result<String, String> {
+    match url::Url::parse(text) {
+        Ok(url) if url.scheme() == "http" && url.as_str() == text => Ok(text.to_owned()),
+        _ => Err("verifiers fetch CRLs by plain http; write it as http://ca.example.org/crl/root.crl".to_owned()),
+    }
 }

@@ -24,6 +24,9 @@ pub const GATHERED: Duration = Duration::from_secs(10);
 /// is known, so that it is not written with each certificate.
 pub const AHEAD: Duration = Duration::from_secs(7 * 24 * 3600);
 
+/// The most URLs that a list names: no certificate outlives so many changes of `STATUS_URL`.
+pub const MAX_URLS: usize = 16;
+
 /// How things stand with a shard, stored as `shard/{shard}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ShardRecord {
@@ -44,6 +47,10 @@ pub struct ShardRecord {
     /// Until when the present list is good.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_update: Option<Time>,
+    /// The URLs to which the shard's certificates point, the oldest first: where it is served now, and where it was served when
+    /// some of them were issued. Its list names all of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub urls: Vec<String>,
 }
 
 impl Record for ShardRecord {
@@ -55,14 +62,35 @@ impl Record for ShardRecord {
 }
 
 impl ShardRecord {
-    /// What it is after a certificate that ends at `not_after` was entered at `now`; `None` when that changes nothing.
-    pub fn with_certificate(found: Option<Self>, not_after: Time, now: Time) -> Option<Self> {
+    /// What it is after a certificate that ends at `not_after` and points to `url` was entered at `now`; `None` when that
+    /// changes nothing.
+    pub fn with_certificate(found: Option<Self>, not_after: Time, url: Option<&str>, now: Time) -> Option<Self> {
         let until = not_after.plus(AHEAD);
-        match found {
-            None => Some(Self { until, due: Some(now), number: 0, entries: 0, signed: None, next_update: None }),
-            Some(shard) if shard.until >= not_after && shard.due.is_some() => None,
-            Some(shard) => Some(Self { until: shard.until.max(until), due: shard.due.or(Some(now)), ..shard }),
+        let Some(shard) = found else {
+            let urls = url.map(str::to_owned).into_iter().collect();
+            return Some(Self { until, due: Some(now), number: 0, entries: 0, signed: None, next_update: None, urls });
+        };
+        let elsewhere = url.is_some_and(|url| !shard.urls.iter().any(|known| known == url));
+        if shard.until >= not_after && shard.due.is_some() && !elsewhere {
+            return None;
         }
+        // The present list does not name the new place.
+        let due = if elsewhere { Some(now) } else { shard.due.or(Some(now)) };
+        let until = if shard.until >= not_after { shard.until } else { shard.until.max(until) };
+        Some(Self { until, due, ..shard }.served_at(url))
+    }
+
+    /// The same, known to be served at `url` too. The oldest of more than [`MAX_URLS`] are forgotten.
+    #[must_use]
+    pub fn served_at(mut self, url: Option<&str>) -> Self {
+        if let Some(url) = url
+            && !self.urls.iter().any(|known| known == url)
+        {
+            self.urls.push(url.to_owned());
+            let more = self.urls.len().saturating_sub(MAX_URLS);
+            self.urls.drain(..more);
+        }
+        self
     }
 
     /// What it is after a certificate was revoked at `now`: a list is due at once, or soon when the present one is
@@ -179,21 +207,35 @@ mod tests {
 
     const NOW: Time = Time::from_secs(1_795_521_600);
     const DAY: Duration = Duration::from_secs(86_400);
+    const URL: &str = "http://ca.test/crl/00/1.crl";
 
     fn shard() -> ShardRecord {
-        ShardRecord::with_certificate(None, NOW.plus(DAY * 90), NOW).unwrap()
+        ShardRecord::with_certificate(None, NOW.plus(DAY * 90), Some(URL), NOW).unwrap()
     }
 
     #[test]
     fn the_first_certificate_makes_a_list_due_and_later_ones_are_rarely_written() {
         let first = shard();
         assert_eq!((first.due, first.until), (Some(NOW), NOW.plus(DAY * 97)));
-        assert_eq!(ShardRecord::with_certificate(Some(first.clone()), NOW.plus(DAY * 97), NOW), None);
-        let later = ShardRecord::with_certificate(Some(first.clone()), NOW.plus(DAY * 98), NOW).unwrap();
+        assert_eq!(ShardRecord::with_certificate(Some(first.clone()), NOW.plus(DAY * 97), Some(URL), NOW), None);
+        let later = ShardRecord::with_certificate(Some(first.clone()), NOW.plus(DAY * 98), Some(URL), NOW).unwrap();
         assert_eq!((later.due, later.until), (Some(NOW), NOW.plus(DAY * 105)));
         let ended = ShardRecord { due: None, ..first };
-        let again = ShardRecord::with_certificate(Some(ended), NOW.plus(DAY), NOW.plus(DAY)).unwrap();
+        let again = ShardRecord::with_certificate(Some(ended), NOW.plus(DAY), Some(URL), NOW.plus(DAY)).unwrap();
         assert_eq!((again.due, again.until), (Some(NOW.plus(DAY)), NOW.plus(DAY * 97)));
+    }
+
+    #[test]
+    fn a_list_that_moves_is_signed_at_once_and_names_where_it_was() {
+        let signed = ShardRecord { due: Some(NOW.plus(RENEWED)), ..shard() };
+        let other = "http://lists.test/crl/00/1.crl";
+        let moved = ShardRecord::with_certificate(Some(signed.clone()), NOW, Some(other), NOW.plus(DAY)).unwrap();
+        assert_eq!((moved.due, moved.until), (Some(NOW.plus(DAY)), signed.until));
+        assert_eq!(moved.urls, [URL, other]);
+        assert_eq!(ShardRecord::with_certificate(Some(moved.clone()), NOW, Some(URL), NOW), None, "and back");
+        assert_eq!(moved.clone().served_at(Some(other)), moved);
+        let often = (0..20).fold(moved, |shard, n| shard.served_at(Some(&format!("http://{n}.test/"))));
+        assert_eq!((often.urls.len(), often.urls.last().unwrap().as_str()), (MAX_URLS, "http://19.test/"));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Who signs, as the operator configures it: issuers in numbered places, one of them active, and where that which
 //! verifiers fetch of them is published.
 
-use super::routes::Urls;
+use super::routes::{Lists, Urls};
 use super::settings::{Values, origin};
 use crate::pki::issuer::readable_name;
 use crate::pki::{Issuer, Issuers, Serial, Slot, pem, profile};
@@ -188,6 +188,11 @@ impl Published {
     /// The issuer certificate (caIssuers, RFC 5280 §4.2.2.1).
     pub fn issuer(&self, id: &str) -> String {
         self.urls.issuer(id)
+    }
+
+    /// Another file of CRLs.
+    pub fn lists(&self, which: Lists) -> String {
+        self.urls.lists(which)
     }
 
     /// The CRL of an issuer's shard.

@@ -77,6 +77,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             Message::Condemn { key, compromised } => self.condemn(&key, &compromised).map(|()| Reply::Done),
             Message::IsCompromised { key } => self.is_compromised(&key).map(Reply::Compromised),
             Message::Crl { shard } => self.current_crl(shard).await.map(Reply::Crl),
+            Message::Lists { from } => self.lists(from).await.map(|(lists, next)| Reply::Lists { lists, next }),
             Message::Standing => self.expect_all().and_then(|()| self.standing()).map(Reply::Standing),
             Message::Operate(operation) => self.operate(operation).await.map(Reply::Shown),
         };
@@ -333,6 +334,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
                 | Route::Issuer(_)
                 | Route::Issuers
                 | Route::Crl(..)
+                | Route::Lists(_)
                 | Route::RenewalInfo(_)
                 | Route::Agreement(..)
                 | Route::Resumption(..)

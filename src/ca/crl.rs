@@ -27,6 +27,9 @@ const LEASE: Duration = Duration::from_secs(30);
 /// How many records are read in one go.
 const PAGE: usize = 500;
 
+/// How long the lists of one answer are before it ends, in bytes of their text.
+const ANSWER: usize = 4 * 1024 * 1024;
+
 /// How many shards a ledger can have.
 const SHARDS: usize = MAX_SHARDS as usize;
 
@@ -72,6 +75,8 @@ struct Begun {
     number: u64,
     /// Until when it is nobody else's to do.
     lease: Time,
+    /// The URLs that it names.
+    urls: Vec<String>,
     entries: Vec<CrlEntry>,
 }
 
@@ -89,12 +94,20 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// # Errors
     /// When the storage fails.
     pub(super) fn note_in_shard(&self, txn: &mut Txn<'_, K>, entry: &LedgerEntry) -> Result<(), Problem> {
-        let Some(name) = entry.shard.map(|shard| shard.to_string()) else { return Ok(()) };
+        let Some(shard) = entry.shard else { return Ok(()) };
+        let (name, url) = (shard.to_string(), self.url_of(shard));
         let found = txn.get::<ShardRecord>(&name)?;
-        if let Some(changed) = ShardRecord::with_certificate(found, entry.not_after, self.ports.now()) {
+        let changed = ShardRecord::with_certificate(found, entry.not_after, url.as_deref(), self.ports.now());
+        if let Some(changed) = changed {
             put_shard(txn, &name, &changed)?;
         }
         Ok(())
+    }
+
+    /// Where the list of a shard is served now.
+    fn url_of(&self, shard: u16) -> Option<String> {
+        let published = self.ports.settings().published.as_ref()?;
+        Some(published.crl(self.issuer_here()?.id(), shard))
     }
 
     /// Puts a certificate that was revoked onto its shard's next list.
@@ -135,6 +148,27 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             }
             (Err(problem), _) => Err(problem),
         }
+    }
+
+    /// The lists of the shards from this one on, signed now where they are due, as many as go into an answer; and the shard to
+    /// go on from.
+    ///
+    /// # Errors
+    /// When the storage fails, or a list is due and cannot be signed.
+    pub(super) async fn lists(&self, from: u16) -> Result<(Vec<String>, Option<u16>), Problem> {
+        let mut shards: Vec<u16> = self.standing()?.into_iter().map(|(shard, _)| shard).collect();
+        shards.sort_unstable();
+        let (mut lists, mut size) = (Vec::new(), 0);
+        for shard in shards.into_iter().filter(|shard| *shard >= from) {
+            if size > ANSWER {
+                return Ok((lists, Some(shard)));
+            }
+            if let Some(list) = self.current_crl(shard).await?.filter(|list| list.next_update > self.ports.now()) {
+                size += list.der.len();
+                lists.push(list.der);
+            }
+        }
+        Ok((lists, None))
     }
 
     /// How things stand with all shards.
@@ -183,16 +217,14 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// Signs the list of a shard and stores it. Its number is stored before it is signed, so no two lists ever have the
     /// same.
     async fn sign_list(&self, shard: u16) -> Result<(), Problem> {
-        let settings = self.ports.settings();
         let missing = || Problem::internal("a CRL is due, but its issuer or STATUS_URL is not configured any more");
-        let (Some(issuer), Some(published)) = (self.issuer_here(), &settings.published) else { return Err(missing()) };
+        let (Some(issuer), Some(url)) = (self.issuer_here(), self.url_of(shard)) else { return Err(missing()) };
         let now = self.ports.now();
-        let Some(begun) = self.transact(|txn| self.begin_list(txn, issuer, shard, now))? else { return Ok(()) };
-        let url = published.crl(issuer.id(), shard);
+        let Some(begun) = self.transact(|txn| self.begin_list(txn, issuer, (shard, &url), now))? else { return Ok(()) };
         let this_update = now.minus(BACKDATE).max(issuer.not_before());
         let next_update = now.plus(VALIDITY).min(issuer.not_after());
-        let (number, entries) = (begun.number, &begun.entries);
-        let request = CrlRequest { issuer, number, this_update, next_update, url: &url, entries };
+        let (number, urls, entries) = (begun.number, &begun.urls, &begun.entries);
+        let request = CrlRequest { issuer, number, this_update, next_update, urls, entries };
         let tbs = crl::build_tbs(&request).map_err(|fault| Problem::internal(fault.to_string()))?;
         let linted = lint::crl::check(&tbs, &request).map_err(|faults| lint_failed("CRL", &faults))?;
         let signature = self.ports.sign(issuer, linted.as_bytes()).await?;
@@ -206,7 +238,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         &self,
         txn: &mut Txn<'_, K>,
         issuer: &Issuer,
-        shard: u16,
+        (shard, url): (u16, &str),
         now: Time,
     ) -> Result<Option<Begun>, Problem> {
         let name = shard.to_string();
@@ -217,8 +249,9 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             return Ok(None);
         }
         let (number, lease) = (record.next_number(now), now.plus(LEASE));
-        put_shard(txn, &name, &ShardRecord { number, due: Some(lease), ..record })?;
-        Ok(Some(Begun { shard, number, lease, entries: revoked_in(txn, shard)? }))
+        let record = ShardRecord { number, due: Some(lease), ..record }.served_at(Some(url));
+        put_shard(txn, &name, &record)?;
+        Ok(Some(Begun { shard, number, lease, urls: record.urls, entries: revoked_in(txn, shard)? }))
     }
 }
 

@@ -9,7 +9,8 @@ use super::ports::{Handed, Ports};
 use super::routes::Route;
 use super::settings::Settings;
 use super::{
-    admin, agreement, crl, governing, issuers, landing, metrics, pausing, registration, renewal, revocation, transport,
+    admin, agreement, crl, governing, issuers, landing, lists, metrics, pausing, registration, renewal, revocation,
+    transport,
 };
 use crate::acme::{Home, Kind, Problem};
 use crate::jose::{Jwk, KeyRef, Unverified, Verified};
@@ -72,7 +73,7 @@ impl<P: Ports> Front<P> {
     /// What may be had without a signature (RFC 8555 §6.3).
     async fn get(&self, request: &Request, route: Option<&Route>) -> Answer {
         // Who verifies certificates is not stopped: many of them may share an address.
-        if !matches!(route, Some(Route::Crl(..) | Route::Issuer(_) | Route::Root(_))) {
+        if !matches!(route, Some(Route::Crl(..) | Route::Lists(_) | Route::Issuer(_) | Route::Root(_))) {
             limiting::count_unauthenticated(&self.ports, request.address, When::Now)?;
         }
         let (settings, method) = (self.ports.settings(), request.method.as_str());
@@ -100,6 +101,7 @@ impl<P: Ports> Front<P> {
             Some(Route::Issuer(id)) => issuers::certificate(settings, id),
             Some(Route::Issuers) => issuers::overview(&self.ports).await,
             Some(Route::Crl(issuer, shard)) => crl::show(&self.ports, request, issuer, *shard).await,
+            Some(Route::Lists(which)) => lists::show(&self.ports, request, *which).await,
             Some(Route::RenewalInfo(id)) => renewal::renewal_info(&self.ports, id).await,
             Some(Route::Agreement(account, proof)) => agreement::page(settings, account, proof),
             Some(Route::Resumption(pause, proof)) => pausing::page(settings, pause, proof),
@@ -163,6 +165,7 @@ impl<P: Ports> Front<P> {
                 | Route::Issuer(_)
                 | Route::Issuers
                 | Route::Crl(..)
+                | Route::Lists(_)
                 | Route::RenewalInfo(_)
                 | Route::Calendar(_),
             ) => return Err(only_get()),

@@ -5,10 +5,12 @@ use super::http::{Answer, Body, Response};
 use super::ladder;
 use super::message::{Message, Partition, Reply};
 use super::ports::Ports;
+use super::routes::Lists;
 use super::settings::Settings;
 use crate::acme::Problem;
 use crate::acme::crl::ShardStanding;
 use crate::pki::{Slot, profile};
+use crate::values::Time;
 use serde_json::{Value, json};
 
 /// The certificate of the issuer with this id, DER (RFC 5280 §4.2.2.1).
@@ -44,7 +46,15 @@ pub async fn overview<P: Ports>(ports: &P) -> Answer {
         }
     }
     let longest = profile::all().iter().map(|profile| profile.validity.as_secs()).max();
-    let overview = json!({ "longest_lifetime": longest, "problems": settings.problems, "issuers": all });
+    let published = settings.published.as_ref();
+    let root_list = settings.root_list.as_ref();
+    let overview = json!({
+        "longest_lifetime": longest,
+        "problems": settings.problems,
+        "crls": published.map(|published| published.lists(Lists::All)),
+        "root_crl": root_list.map(|list| list.shown(published)),
+        "issuers": all,
+    });
     Ok(Response::json(200, &overview).with("Cache-Control", "no-store").indexed(&settings.urls))
 }
 
@@ -55,12 +65,14 @@ fn shown(settings: &Settings, slot: &Slot, active: bool, shards: &[ShardStanding
         .map(|(shard, record)| {
             json!({
                 "url": settings.published.as_ref().map(|published| published.crl(issuer.id(), *shard)),
+                "urls": record.urls,
                 "signed": record.signed.map(|at| at.rfc3339()),
                 "next_update": record.next_update.map(|at| at.rfc3339()),
                 "due": record.due.map(|at| at.rfc3339()),
             })
         })
         .collect();
+    let revoked = settings.root_list.as_ref().and_then(|list| list.revoked(issuer)).map(Time::rfc3339);
     let mut shown = json!({
         "place": slot.number,
         "variable": name_of("ISSUER_CHAIN", slot.number),
@@ -71,6 +83,7 @@ fn shown(settings: &Settings, slot: &Slot, active: bool, shards: &[ShardStanding
         "not_after": issuer.not_after().rfc3339(),
         "certificate": settings.urls.issuer(issuer.id()),
         "certificates_until": shards.iter().map(|(_, record)| record.until).max().map(|at| at.rfc3339()),
+        "revoked": revoked,
         "crls": crls,
     });
     // The first issuer has no such day.

@@ -45,10 +45,15 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         };
         match &response {
             Ok(_) => self.release_key(old, claim).await,
-            // A claim by this very change, which came to nothing; one by a later change stays.
+            // A claim by this very change, which came to nothing; one by a later change stays, and so does that of a key
+            // which the account has: it may have been asked to change to it once more.
             Err(_) => {
-                let next = KeyOwner { change: claim.change.saturating_add(1), ..claim };
-                self.release_key(new_key.thumbprint().as_str().to_owned(), next).await;
+                let new = new_key.thumbprint().as_str().to_owned();
+                let has = self.transact(|txn| Ok(self.account(txn)?.thumbprint == new));
+                if has.is_ok_and(|has| !has) {
+                    let next = KeyOwner { change: claim.change.saturating_add(1), ..claim };
+                    self.release_key(new, next).await;
+                }
             }
         }
         response

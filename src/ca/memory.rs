@@ -43,6 +43,7 @@ pub struct Memory {
     counts: RefCell<Counts>,
     flushed: Cell<Option<Time>>,
     lists: RefCell<BTreeMap<(String, u16), KeptList>>,
+    bundle: RefCell<Option<(Time, String)>>,
     access_keys: RefCell<KeyCache>,
     absent: RefCell<BTreeMap<String, Time>>,
 }
@@ -150,6 +151,16 @@ impl Memory {
         if absent.len() < ABSENTEES {
             absent.insert(name, now);
         }
+    }
+
+    /// The file of all CRLs, if it was made just now.
+    pub fn bundle(&self, now: Time) -> Option<String> {
+        self.bundle.borrow().as_ref().filter(|(at, _)| now < at.plus(KEPT)).map(|(_, text)| text.clone())
+    }
+
+    /// Keeps the file of all CRLs for a moment, unless it is too long for that.
+    pub fn keep_bundle(&self, text: &str, now: Time) {
+        self.bundle.replace((text.len() <= LISTS).then(|| (now, text.to_owned())));
     }
 
     /// The policies in force, as they were known when.

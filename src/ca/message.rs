@@ -183,6 +183,11 @@ pub enum Message {
         /// The shard.
         shard: u16,
     },
+    /// To a ledger: the CRLs of its shards from this one on, as many as go into an answer.
+    Lists {
+        /// The first shard.
+        from: u16,
+    },
     /// To a ledger: how things stand with the issuer.
     Standing,
     /// To any: what operators ask for.
@@ -287,6 +292,13 @@ pub enum Reply {
     Compromised(bool),
     /// The CRL of a shard; `None` where it has no certificates.
     Crl(Option<CrlRecord>),
+    /// CRLs of shards.
+    Lists {
+        /// Each in DER, base64url.
+        lists: Vec<String>,
+        /// The shard to go on from; `None` when there are no more.
+        next: Option<u16>,
+    },
     /// How things stand with an issuer.
     Standing(Vec<ShardStanding>),
     /// What operators asked for.

@@ -36,6 +36,7 @@ pub mod landing;
 pub mod ledger;
 pub mod limiting;
 pub mod limits;
+pub mod lists;
 pub mod memory;
 pub mod message;
 pub mod metrics;

@@ -9,6 +9,7 @@ use super::caa;
 use super::events::RequestLog;
 use super::external::ExternalAccounts;
 use super::limits::Limits;
+use super::lists::RootList;
 use super::metrics::Token;
 use super::nonce_key::NonceKey;
 use super::permission;
@@ -34,6 +35,8 @@ pub struct Settings {
     pub published: Option<Published>,
     /// The root that clients trust.
     pub root: Option<Root>,
+    /// The root's CRL, where it is published here.
+    pub root_list: Option<RootList>,
     /// The key under nonces' MACs.
     pub nonce_key: NonceKey,
     /// Who signs.
@@ -121,7 +124,9 @@ impl Settings {
         };
         let base = base_url(&required("BASE_URL")?, dev)?;
         let urls = Urls::new(&base);
-        let Configured { issuers, problems } = Configured::read(value, now)?;
+        let Configured { issuers, mut problems } = Configured::read(value, now)?;
+        let root = value("ROOT_CERTIFICATE").map(|pem| Root::read(&pem)).transpose()?;
+        let root_list = RootList::read(value, root.as_ref(), &issuers, now, &mut problems);
         let policy = policy(value)?;
         let admin = AdminTokens::read(value("ADMIN_TOKENS").as_deref())?;
         let access = Access::read(value, dev)?;
@@ -130,7 +135,8 @@ impl Settings {
         let bound_only = flag(value, "EXTERNAL_ACCOUNT_REQUIRED")?;
         Ok(Self {
             published: Published::read(value, &base, dev)?,
-            root: value("ROOT_CERTIFICATE").map(|pem| Root::read(&pem)).transpose()?,
+            root,
+            root_list,
             nonce_key: nonce_key(&required("NONCE_KEY")?, &base)?,
             validation: validation_config(value)?,
             resolver: resolver(&required("RESOLVER_URL")?)?,

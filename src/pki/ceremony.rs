@@ -7,6 +7,7 @@
 
 mod constraints;
 mod fault;
+mod list;
 mod request;
 mod returned;
 mod root;

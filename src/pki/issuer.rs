@@ -182,6 +182,12 @@ impl Issuer {
         self.chain.ders().last().is_some_and(|der| Parts::read(der).is_ok_and(|last| last.issuer == subject))
     }
 
+    /// The serial number of the chain's last certificate, the one that the root issued: the content octets of its INTEGER.
+    pub fn serial_below_root(&self) -> Option<Vec<u8>> {
+        let ders = self.chain.ders();
+        Some(Parts::read(ders.last()?).ok()?.serial.to_vec())
+    }
+
     /// How many CAs may be below the issuer (RFC 5280 §4.2.1.9); `None` for any number.
     pub fn path_length(&self) -> Option<u8> {
         self.path_length

@@ -76,6 +76,12 @@ async fn read(env: &Env) -> Result<Loaded, String> {
             }
         }
     }
+    if let (Some(list), Some(root)) = (&settings.root_list, &settings.root)
+        && list.is_by(root, &WebCrypto).await != Ok(true)
+    {
+        settings.problems.push("ROOT_CRL is not signed by the key of ROOT_CERTIFICATE, and not published.".to_owned());
+        settings.root_list = None;
+    }
     let resolver = js::member(env, RESOLVER_SERVICE);
     if resolver.is_object() {
         js::reach_by(&settings.resolver, resolver.unchecked_into());

@@ -18,8 +18,11 @@ use worker::wasm_bindgen_futures::future_to_promise;
 use worker::worker_sys::DurableObjectState;
 use worker::{Env, wasm_bindgen, web_sys};
 
-/// How long until an alarm goes off again for which the partition could not be made.
+/// How long until an alarm goes off again for which the partition could not be made, or that failed over and over.
 const RETRY: Duration = Duration::from_secs(300);
+
+/// How many alarms in a row may fail before they come that rarely.
+const AT_ONCE: u32 = 6;
 
 /// A partition as a Durable Object. In memory it keeps handles and when its alarm goes off, nothing else: it may be
 /// thrown out at any time.
@@ -31,6 +34,8 @@ struct Inner {
     env: Env,
     known: RefCell<Option<(Name, SqlKv)>>,
     alarm_known: Cell<bool>,
+    /// How many alarms in a row have failed.
+    failed_alarms: Cell<u32>,
 }
 
 #[wasm_bindgen]
@@ -39,7 +44,13 @@ impl Partition {
     #[wasm_bindgen(constructor)]
     pub fn new(state: DurableObjectState, env: Env) -> Self {
         let object = Rc::new(Object { state: state.into(), alarm: Cell::new(None), rows: Cell::new(0) });
-        Self(Rc::new(Inner { object, env, known: RefCell::new(None), alarm_known: Cell::new(false) }))
+        Self(Rc::new(Inner {
+            object,
+            env,
+            known: RefCell::new(None),
+            alarm_known: Cell::new(false),
+            failed_alarms: Cell::new(0),
+        }))
     }
 
     /// Answers what it was sent with a response.
@@ -75,8 +86,11 @@ impl Inner {
         self.alarm_known.set(true);
         let problem = match self.cell().await {
             Ok(cell) => match cell.alarm().await {
-                Ok(()) => return Ok(()),
-                // It has set the next one.
+                Ok(()) => {
+                    self.failed_alarms.set(0);
+                    return Ok(());
+                }
+                // It has set the next one, some seconds ahead.
                 Err(problem) => problem,
             },
             Err(problem) => {
@@ -85,6 +99,12 @@ impl Inner {
                 problem
             }
         };
+        let failed = self.failed_alarms.get().saturating_add(1);
+        self.failed_alarms.set(failed);
+        if failed > AT_ONCE {
+            self.object.cancel_alarm();
+            self.object.wake_at(config::now().plus(RETRY));
+        }
         // Not thrown: after six alarms that threw, the platform sets none any more, and what is due would be lost.
         worker::console_error!("an alarm failed: {}", problem.log.unwrap_or(problem.detail));
         Ok(())

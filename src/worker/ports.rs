@@ -186,7 +186,7 @@ impl Object {
     }
 
     /// Has the alarm not go off.
-    fn cancel_alarm(&self) {
+    pub fn cancel_alarm(&self) {
         if self.alarm.replace(None).is_some() {
             watch("deleting an alarm", self.storage().delete_alarm());
         }

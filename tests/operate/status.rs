@@ -55,7 +55,8 @@ impl Authority {
 fn signed(issuer: &Issuer, key: &str, next_update: Time) -> Vec<u8> {
     let this_update = now().minus(Duration::from_secs(300));
     let url = "http://ca.test/crl/0.crl";
-    let request = CrlRequest { issuer, number: 1234, this_update, next_update, url, entries: &[] };
+    let urls = &[url.to_owned()];
+    let request = CrlRequest { issuer, number: 1234, this_update, next_update, urls, entries: &[] };
     let tbs = lint::crl::check(&crl::build_tbs(&request).unwrap(), &request).unwrap();
     let signer = NativeSigner::from_pkcs8_pem(key).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();

@@ -71,7 +71,7 @@ fn ten_wrong_tokens_shut_out_wrong_tokens_and_never_a_right_one() {
     for _ in 0..20 {
         stranger.get("status").refused(429, Kind::RateLimited);
         desk.get("status").is(200);
-        desk.post("policy", &serde_json::json!({})).is(200);
+        assert!(desk.post("policy", &serde_json::json!({})).status() < 300);
         desk.with(BEN, 1).get("status").is(200);
     }
     desk.with("a-token-that-nobody-was-ever-given-x", 2).get("status").refused(401, Kind::Unauthorized);

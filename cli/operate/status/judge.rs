@@ -25,6 +25,9 @@ pub const LATE: Duration = HOUR;
 /// A CRL is renewed eight days before it is over; when this is left, renewing it has failed for days.
 pub const SOON: Duration = HOUR.saturating_mul(48);
 
+/// How long before the root's CRL is over another is due: the root's key has to be brought, and the CA deployed.
+pub const ROOT_LIST_AHEAD: Duration = DAY.saturating_mul(90);
+
 /// How much a finding matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
@@ -69,6 +72,7 @@ pub fn judge(facts: &Facts, now: Time) -> Vec<Finding> {
                     "set it right, then `selvedge deploy`",
                 )
             }));
+            found.extend(root_list(overview, now));
             issuers(overview, now, &mut found);
         }
     }
@@ -112,6 +116,21 @@ fn judge_root(root: &Root, now: Time) -> Option<Finding> {
     (left < ISSUER_LIFE).then(|| {
         let what = format!("the root {name} ends {end}: an issuer of five years does not fit below it any more");
         finding(Severity::Note, what, todo)
+    })
+}
+
+/// Whether the root's CRL is to be signed anew; that it is over, the authority reports itself.
+fn root_list(overview: &Overview, now: Time) -> Option<Finding> {
+    let end = overview.root_crl.as_ref()?.next_update;
+    (end > now && end <= now.plus(ROOT_LIST_AHEAD)).then(|| {
+        finding(
+            Severity::Due,
+            format!(
+                "the root's CRL is good until {}: after that, verifiers that check issuers refuse everything",
+                day(end)
+            ),
+            "sign another with `selvedge issuer crl`, where the root's key is, then `selvedge deploy`",
+        )
     })
 }
 
@@ -252,6 +271,21 @@ fn lists(issuer: &Issuer, now: Time, found: &mut Vec<Finding>) {
     if soon > 0 {
         let what = format!("{} over within 48 hours and not renewed", is_or_are(&of(soon), soon));
         found.push(finding(Severity::Due, what, todo));
+    }
+    for found_there in &issuer.elsewhere {
+        let (severity, what) = match found_there {
+            Err(what) => (Severity::Wrong, format!("of {who}, {what}")),
+            Ok(list) if list.next_update <= now => {
+                (Severity::Wrong, format!("the CRL at {} is over since {}", list.url, list.next_update.rfc3339()))
+            }
+            Ok(_) => continue,
+        };
+        found.push(finding(
+            severity,
+            what,
+            "certificates say that it is there, until the last of them ends: keep that address, with a route to this \
+             authority",
+        ));
     }
     match &issuer.fetched {
         Some(Err(what)) => found.push(finding(

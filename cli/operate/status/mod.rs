@@ -16,6 +16,7 @@ use selvedge::pki::pem;
 use selvedge::values::x509::Parts;
 
 pub use ask::authority;
+pub use judge::ROOT_LIST_AHEAD;
 pub use show::when;
 
 use super::worker::Worker;
@@ -89,6 +90,7 @@ fn report(options: &Options) -> Result<bool> {
     if let Authority::Works(overview) = &mut authority {
         for issuer in &mut overview.issuers {
             issuer.fetched = ask::list(&agent, issuer);
+            issuer.elsewhere = ask::elsewhere(&agent, issuer, root.as_ref().map(|root| root.der.as_slice()));
         }
     }
     let place = &options.place;
@@ -125,5 +127,5 @@ fn root(file: &Path) -> Result<Option<Root>> {
     let ders = pem::read_certificates(&text).with_context(unreadable)?;
     let der = ders.first().with_context(unreadable)?;
     let parts = Parts::read(der).with_context(unreadable)?;
-    Ok(Some(Root { name: called(parts.subject), not_after: parts.not_after }))
+    Ok(Some(Root { name: called(parts.subject), not_after: parts.not_after, der: der.clone() }))
 }

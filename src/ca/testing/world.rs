@@ -86,6 +86,7 @@ impl World {
             urls: Urls::new(BASE),
             published: Some(Published::new("http://ca.test", 4)),
             root: Some(Root::read(&authority().0.certificate).expect("the root")),
+            root_list: None,
             nonce_key: [7; 32].into(),
             issuers: Issuers::one(Issuer::from_pem_chain(&authority().1.certificate).expect("the issuer")),
             problems: Vec::new(),

@@ -25,7 +25,8 @@ pub(super) const PURPOSES: &[ObjectIdentifier] = &[ID_KP_SERVER_AUTH, ID_KP_CLIE
 #[derive(Clone)]
 pub struct Root {
     certificate: String,
-    signer: Signer,
+    pub(super) signer: Signer,
+    list_url: Option<String>,
 }
 
 impl fmt::Debug for Root {
@@ -66,7 +67,7 @@ impl Root {
             tbs::ca_constraints(None)?,
         ];
         let certificate = signer.issue(&subject, &spki, (not_before, not_after), extensions)?;
-        Ok(Self { certificate, signer })
+        Ok(Self { certificate, signer, list_url: None })
     }
 
     /// A root that exists: its certificate (PEM, alone) and its key, of any kind.
@@ -80,7 +81,13 @@ impl Root {
         if parts.spki != key.spki_der()? {
             return Err(CeremonyFault::KeyMismatch);
         }
-        Ok(Self { certificate: pem::write_certificate(&der)?, signer: Signer::of(&parts, key)? })
+        Ok(Self { certificate: pem::write_certificate(&der)?, signer: Signer::of(&parts, key)?, list_url: None })
+    }
+
+    /// The same root, whose intermediates say that its CRL is at this `http` URL (RFC 5280 §4.2.1.13).
+    #[must_use]
+    pub fn with_list_at(self, url: &str) -> Self {
+        Self { list_url: Some(url.to_owned()), ..self }
     }
 
     /// The certificate as PEM.
@@ -130,6 +137,7 @@ impl Root {
         let period = self.signer.period(now, DAY.saturating_mul(365).saturating_mul(years))?;
         let mut extensions = vec![tbs::authority_key_id(&self.signer.key_id)?];
         extensions.extend(intermediate_extensions(spki, PURPOSES, constraints)?);
+        extensions.extend(self.list_url.as_deref().map(tbs::crl_pointer).transpose()?);
         let made = self.signer.issue(subject, spki, period, extensions)?;
         self.check(&made, constraints)?;
         Ok(made)
