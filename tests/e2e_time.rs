@@ -36,7 +36,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 use wire::listening;
-use wire::{Wire, body};
+use wire::{Wire, body, header};
 
 /// For a try at one address, for one over IPv6 that has IPv4 to fall back to, for a whole try, for a look-up, and for a
 /// receiver of notices, in seconds.
@@ -319,6 +319,7 @@ fn every_verdict_comes_when_the_constants_say_so() {
     rows.extend(redirect_rows(server.http01));
     rows.extend(tls_rows(server.tls_alpn));
     rows.extend(resolver_rows(server.http01));
+    assert_eq!(timers(directory, root), 0, "before anything is asked");
     let wrong: Vec<String> = thread::scope(|scope| {
         let names = &names;
         let start = |row| {
@@ -326,9 +327,16 @@ fn every_verdict_comes_when_the_constants_say_so() {
             scope.spawn(move || run(&row, directory, root, names))
         };
         let running: Vec<_> = rows.into_iter().map(start).collect();
+        assert!(timers(directory, root) > 0, "those of what is under way");
         running.into_iter().filter_map(|row| row.join().unwrap().err()).collect()
     });
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert_eq!(timers(directory, root), 0, "an object that has a timer does not sleep");
+}
+
+/// How many timers run, by the server's own count.
+fn timers(directory: &str, root: &str) -> u32 {
+    header(&Wire::new(directory, root).get(directory), "selvedge-timers").parse().unwrap()
 }
 
 #[test]
