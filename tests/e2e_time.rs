@@ -57,12 +57,15 @@ const fn tries(each: u64) -> u64 {
     3 * each + 2 * 5
 }
 
+/// What a host does, given the key authorization.
+type Make = Box<dyn Fn(&str) -> Manner + Send>;
+
 /// A name, and what becomes of it.
 struct Row {
     name: &'static str,
     kind: &'static str,
-    /// Where the host is, and what it does, given the key authorization.
-    hosts: Vec<(SocketAddr, Box<dyn Fn(&str) -> Manner + Send>)>,
+    /// Where hosts are, and what they do.
+    hosts: Vec<(SocketAddr, Make)>,
     /// After so many seconds.
     due: u64,
     /// The problem's type, or "valid".
@@ -71,11 +74,11 @@ struct Row {
     span: u64,
 }
 
-fn fixed(manner: Manner) -> Box<dyn Fn(&str) -> Manner + Send> {
+fn fixed(manner: Manner) -> Make {
     Box::new(move |_| manner.clone())
 }
 
-fn late(seconds: u64) -> Box<dyn Fn(&str) -> Manner + Send> {
+fn late(seconds: u64) -> Make {
     Box::new(move |proof| {
         let length = proof.len().to_string();
         Manner::Late(Duration::from_secs(seconds), response("200 OK", &[("Content-Length", &length)], proof.as_bytes()))
@@ -166,7 +169,7 @@ fn tls_rows(port: u16) -> Vec<Row> {
         verdict,
         span,
     };
-    let shakes_late = |name: &'static str, seconds| -> Box<dyn Fn(&str) -> Manner + Send> {
+    let shakes_late = |name: &'static str, seconds| -> Make {
         Box::new(move |proof| {
             let identifier = Identifier::dns(name).unwrap();
             let server = TlsServer::proper(&identifier, proof, &new_key(SigAlg::Es256));
