@@ -1,8 +1,10 @@
 use super::*;
 use core::time::Duration;
 use selvedge::pki::ceremony::{CertAndKey, create_intermediate, create_root, create_server_leaf};
+use selvedge::pki::{pem, sigalg};
 use selvedge::values::SigAlg;
 use selvedge::values::native_crypto::NativeKey;
+use selvedge::values::x509::Parts;
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -115,7 +117,27 @@ fn a_ca_as_it_should_be_has_nothing_found() {
 
 /// A CA between the root and an issuer.
 fn pathless(root: &CertAndKey) -> CertAndKey {
-    create_intermediate(root, "Middle", NOW, 10).unwrap()
+    #[derive(der::Sequence)]
+    struct Sealed {
+        tbs: der::Any,
+        algorithm: spki::AlgorithmIdentifierOwned,
+        signature: der::asn1::BitString,
+    }
+    let made = create_intermediate(root, "Middle", NOW, 10).unwrap();
+    let der = pem::read_certificates(&made.certificate).unwrap().remove(0);
+    let mut tbs = Parts::read(&der).unwrap().tbs.to_vec();
+    // cA TRUE, pathLen 0: one with room below it.
+    let at = tbs.windows(6).position(|octets| octets == [1, 1, 0xff, 2, 1, 0]).unwrap();
+    tbs[at + 5] = 1;
+    let key = NativeKey::from_pkcs8_pem(&root.key).unwrap();
+    let signature = sigalg::to_x509(key.algorithm(), &key.sign(key.algorithm(), &tbs).unwrap()).unwrap();
+    let sealed = Sealed {
+        tbs: der::Decode::from_der(&tbs).unwrap(),
+        algorithm: sigalg::identifier(key.algorithm()).unwrap(),
+        signature: der::asn1::BitString::from_bytes(&signature).unwrap(),
+    };
+    let certificate = pem::write_certificate(&der::Encode::to_der(&sealed).unwrap()).unwrap();
+    CertAndKey { certificate, ..made }
 }
 
 #[test]
@@ -181,7 +203,10 @@ fn a_chain_that_does_not_lead_to_the_root_is_wrong() {
     );
     let twin = create_root("Test Root", NOW, 20).unwrap();
     let forged = create_intermediate(&twin, "Test Issuer", NOW, 5).unwrap();
-    wrong(|s| s.add(1, &forged), &["is not signed by the key of root.pem"]);
+    wrong(
+        |s| s.add(1, &forged),
+        &["cannot be used below root.pem: certificate 1", "the key of the root is", "§4.2.1.1"],
+    );
     let rooted = |s: &mut Scene| {
         let issuer = create_intermediate(&s.root, "I", NOW, 5).unwrap();
         let certificate = format!("{}{}", issuer.certificate, s.root.certificate);
