@@ -78,6 +78,11 @@ impl Default for World {
     }
 }
 
+fn caa_config() -> caa::Config {
+    let internal = caa::INTERNAL.map(str::to_owned).to_vec();
+    caa::Config { checked: true, identities: vec!["ca.test".to_owned()], internal }
+}
+
 impl World {
     /// An empty CA.
     pub fn new() -> Self {
@@ -95,11 +100,7 @@ impl World {
                 policy: AddressPolicy { allow_private: true },
             },
             resolver: "https://resolver.test/dns-query".to_owned(),
-            caa: caa::Config {
-                checked: true,
-                identities: vec!["ca.test".to_owned()],
-                internal: caa::INTERNAL.map(str::to_owned).to_vec(),
-            },
+            caa: caa_config(),
             meta: Meta::default(),
             revocation_page: None,
             terms_change: TermsChange::default(),
