@@ -292,6 +292,8 @@ fn reads(scene: &Scene) -> Vec<Case<'_>> {
         ("newNonce", "HEAD", &nonce, 200),
         ("issuer", "GET", &issuer, 200),
         ("issuers", "GET", "/issuers", 200),
+        ("all CRLs", "GET", "/crl/all.pem", 200),
+        ("the root's CRL, which is not published", "GET", "/crl/root.crl", 404),
         ("inventory", "GET", "/admin", 200),
         ("crl", "GET", &list, 200),
         ("renewalInfo", "GET", &info, 200),
