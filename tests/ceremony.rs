@@ -5,6 +5,8 @@
 mod company;
 #[path = "ceremony/desk.rs"]
 mod desk;
+#[path = "ceremony/terminal.rs"]
+mod terminal;
 
 use desk::{Desk, PASSPHRASE, WRANGLER};
 use selvedge::ca::settings::Settings;
