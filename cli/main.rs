@@ -11,6 +11,7 @@ mod dev;
 mod files;
 mod host;
 mod keys;
+mod number;
 mod operate;
 mod tools;
 

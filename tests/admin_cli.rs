@@ -307,7 +307,7 @@ fn a_policy_is_sent_byte_for_byte_and_toml_as_json() {
     assert_eq!(double.last().1, r#"{"version":0}"#);
     double.run(&["policy", "show", "1"]).is(0, &["version 1"]);
     double.run(&["policy", "show", "9"]).is(1, &["there is no version 9"]);
-    double.run(&["policy", "put", "nowhere.json"]).is(1, &["cannot read nowhere.json"]);
+    double.run(&["policy", "put", "nowhere.json"]).is(2, &["cannot read nowhere.json"]);
 }
 
 #[test]
@@ -342,6 +342,7 @@ fn refusals_are_told_in_the_authoritys_words_and_silence_is_another_exit_code() 
         (302, "", "Cloudflare Access"),
         (404, "not here", "is that the authority's address"),
         (502, "bad", "status 502"),
+        (503, r#"{"type":"x","status":503,"detail":"not now"}"#, "fails (status 503): not now"),
     ] {
         let other = Server::start(move |_| (status, body.into()));
         asks(&format!("http://{}", other.address), &[says]);

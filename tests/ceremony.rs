@@ -7,6 +7,8 @@ mod company;
 mod desk;
 #[path = "ceremony/lists.rs"]
 mod lists;
+#[path = "ceremony/terminal.rs"]
+mod terminal;
 
 use desk::{Desk, PASSPHRASE, WRANGLER};
 use selvedge::ca::settings::Settings;

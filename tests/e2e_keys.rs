@@ -61,7 +61,7 @@ impl Desk {
     fn start(&self, listen: u16, more: &[&str]) -> Server {
         let ca = self.path("ca").display().to_string();
         fs::create_dir_all(self.path("state")).unwrap();
-        Server::start_with(&self.path("state"), listen, &[&["--ca", &ca], more].concat())
+        Server::start_with(&self.path("state"), listen, &[&["--ca", &ca, "--sign-with-real-keys"], more].concat())
     }
 }
 

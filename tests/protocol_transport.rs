@@ -181,9 +181,10 @@ fn h10_no_user_agent_is_asked_for_and_h11_relations_have_lines_of_their_own() {
 #[test]
 fn n07_h10_no_other_header_of_a_request_reaches_the_ca() {
     let client = Client::registered(&World::new());
-    // The others are for limits, for the operator and for people's browsers: they decide nothing of ACME.
+    // The others are where it arrived, and for limits, for the operator and for people's browsers: they decide nothing of ACME.
     let Request {
         method: _,
+        asked: _,
         path: _,
         content_type: _,
         authorization: _,

@@ -23,7 +23,7 @@ pub const SOME: usize = 50;
 /// How much of an answer that makes no sense is shown.
 const SHOWN: usize = 200;
 
-/// That the authority could not be asked: another exit code than a refusal.
+/// That the authority was not asked, or did not answer as it should: another exit code than a refusal.
 #[derive(Debug)]
 pub struct Unreachable(pub String);
 
@@ -68,7 +68,7 @@ pub struct Listed {
 #[derive(Clone, Copy, Debug, Default, clap::Args)]
 pub struct Much {
     /// The most entries to list [default: 50].
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", value_parser = crate::number::range::<u32, 1, 4_294_967_295>)]
     limit: Option<u32>,
     /// List all.
     #[arg(long, conflicts_with = "limit")]
@@ -95,18 +95,19 @@ impl Client {
     /// When it is nowhere, or there is no token for it.
     pub fn open(at: &At) -> Result<Self> {
         leave_no_core()?;
-        let Found { base, token, token_from, root } = at.find()?;
-        Self::new(base, token, token_from, root)
+        // Nothing was asked yet, so nothing was refused.
+        at.find().and_then(Self::new).map_err(|error| Unreachable(format!("{error:#}")).into())
     }
 
     /// The client for this authority, with this token.
     ///
     /// # Errors
     /// When the root cannot be read.
-    pub fn new(base: Url, token: Secret, token_from: String, root: Option<PathBuf>) -> Result<Self> {
+    pub fn new(found: Found) -> Result<Self> {
+        let Found { base, token, token_from, root, address } = found;
         let pem =
             root.as_ref().map(|file| files::read(file)?.with_context(|| format!("there is no {}", file.display())));
-        let agent = web::agent(pem.transpose()?.as_deref())?;
+        let agent = web::agent(pem.transpose()?.as_deref(), address)?;
         Ok(Self { agent, base, token, token_from, root })
     }
 
@@ -232,6 +233,8 @@ impl Client {
                 "{detail}{}",
                 retry_after.map_or_else(String::new, |secs| format!(" (again in {} s)", plain(&secs)))
             ),
+            // It failed, which is no refusal.
+            500.. => bail!(Unreachable(format!("{url} fails (status {status}): {detail}"))),
             _ => bail!("{detail}"),
         }
     }

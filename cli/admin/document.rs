@@ -6,6 +6,8 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
+use super::client::Unreachable;
+
 /// The longest document that is read; the Worker takes far less.
 const LONGEST: u64 = 1024 * 1024;
 
@@ -19,7 +21,10 @@ pub fn read(file: &Path) -> Result<String> {
     let mut text = String::new();
     let from: Box<dyn Read> = match file.as_os_str() == "-" {
         true => Box::new(std::io::stdin()),
-        false => Box::new(std::fs::File::open(file).with_context(|| format!("cannot read {name}"))?),
+        // The command line names what is not there.
+        false => {
+            Box::new(std::fs::File::open(file).map_err(|error| Unreachable(format!("cannot read {name}: {error}")))?)
+        }
     };
     let read = from.take(LONGEST + 1).read_to_string(&mut text).with_context(|| format!("cannot read {name}"))?;
     if read as u64 > LONGEST {

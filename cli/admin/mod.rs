@@ -10,6 +10,7 @@ mod certs;
 mod client;
 mod document;
 mod eab;
+mod here;
 mod moment;
 mod notices;
 mod operator;
@@ -25,8 +26,9 @@ use anyhow::{Result, bail};
 
 use crate::tools::say;
 use client::Unreachable;
+pub use here::DevHere;
 pub use operator::{Operator, Told};
-pub use place::At;
+pub use place::{At, EXAMPLE, nowhere};
 
 /// What is answered when the authority, or this command, refuses.
 const REFUSED: u8 = 1;

@@ -1,5 +1,6 @@
 //! The operator's part of `status`.
 
+use std::net::SocketAddr;
 use std::path::Path;
 
 use anyhow::Result;
@@ -7,7 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::client::Client;
-use super::place::At;
+use super::place::{At, Found};
 use crate::operate::web::{plain, safe_url};
 
 /// How an authority stands for whoever runs it; what `GET /admin/v1/status` answers, as far as it is shown.
@@ -48,19 +49,20 @@ pub struct Webhook {
 pub type Told = Result<Operator, String>;
 
 impl Operator {
-    /// Asks, where there is a token for the authority at `url`.
+    /// Asks, where there is a token for the authority at `url`, which somebody `said` or which was found.
     ///
     /// # Errors
     /// When a file with a token is not as it should be.
     pub fn ask(
-        url: &str,
+        (url, said): (&str, bool),
         token_file: Option<&Path>,
-        root: Option<&Path>,
+        (root, address): (Option<&Path>, Option<SocketAddr>),
         (ca, wrangler): (&Path, &Path),
     ) -> Result<Option<Told>> {
         crate::keys::leave_no_core()?;
-        let Some(token) = At::token_for(token_file, url, ca, wrangler)? else { return Ok(None) };
-        let client = Client::new(safe_url(url)?, token, "its file".to_owned(), root.map(Path::to_path_buf))?;
+        let Some(token) = At::token_for(token_file, (url, said), ca, wrangler)? else { return Ok(None) };
+        let (base, root) = (safe_url(url)?, root.map(Path::to_path_buf));
+        let client = Client::new(Found { base, token, token_from: "its file".to_owned(), root, address })?;
         let answer = match client.get(&["status"], &[]) {
             Ok(answer) => answer.value,
             // That it works was asked before: a Worker of an earlier version has no operations.

@@ -1,14 +1,13 @@
 //! Where the authority is, and the token for it: what was said, else a running `dev`, else the CA that is deployed.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
-use rustix::process::{Pid, test_kill_process};
-use serde::Deserialize;
 use url::Url;
 
 use super::client::Unreachable;
-use crate::files;
+use super::here::DevHere;
 use crate::keys::{ADMIN_TOKENS, Tokens, is_token, quoted};
 use crate::operate::files::{SecretFile, is_open};
 use crate::operate::secret::Secret;
@@ -20,7 +19,7 @@ const URL: &str = "SELVEDGE_URL";
 /// The variable with the token.
 const TOKEN: &str = "SELVEDGE_TOKEN";
 /// What stands in `wrangler.toml` until somebody puts an address there.
-const EXAMPLE: &str = "https://ca.example.org";
+pub const EXAMPLE: &str = "https://ca.example.org";
 
 /// Where the authority is, and who asks.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -65,26 +64,8 @@ pub struct Found {
     pub token_from: String,
     /// The root to trust for https.
     pub root: Option<PathBuf>,
-}
-
-/// A `dev` that runs here.
-#[derive(Debug)]
-pub struct DevHere {
-    /// Where.
-    pub url: String,
-    /// The root to trust for https.
-    pub root: PathBuf,
-    /// The file with its admin token.
-    pub token_file: Option<PathBuf>,
-}
-
-/// What a running `dev` says of itself in `dev.json`.
-#[derive(Debug, Deserialize)]
-struct Dev {
-    directory: String,
-    root: PathBuf,
-    admin_token: Option<PathBuf>,
-    pid: i32,
+    /// Where to connect, where that is known without looking the host up.
+    pub address: Option<SocketAddr>,
 }
 
 impl At {
@@ -93,24 +74,29 @@ impl At {
     /// # Errors
     /// When it is nowhere, or there is no token; with all the ways to say them.
     pub fn find(&self) -> Result<Found> {
-        let dev = Dev::running(self.state.as_deref().unwrap_or(Path::new(".selvedge")))?;
-        let deployed = self.deployed();
         let said = Self::said(self.url.as_deref());
-        let said = said.or_else(|| dev.as_ref().map(|dev| dev.base().to_owned()));
-        let base = said.or_else(|| deployed.clone()).ok_or_else(nowhere)?;
+        let dev = match DevHere::running(self.state.as_deref().unwrap_or(Path::new(".selvedge"))) {
+            // Another is meant.
+            Err(_) if said.is_some() => None,
+            found => found?,
+        };
+        let (deployed, given) = (self.deployed(), self.given(said.is_some())?);
+        let base = said.or_else(|| dev.as_ref().map(|dev| dev.url.clone()));
+        let base = base.or_else(|| deployed.clone()).ok_or_else(nowhere)?;
         let base = web::safe_url(&base)?;
         let same = |other: &str| Url::parse(other).is_ok_and(|other| other == base);
-        let dev = dev.filter(|dev| same(dev.base()));
-        let (token, token_from) = match self.given()? {
+        let dev = dev.filter(|dev| same(&dev.url));
+        let (token, token_from) = match given {
             Some(given) => given,
             None => match (&dev, &deployed) {
-                (Some(dev), _) => token_of(dev.token_file()?, None)?,
+                (Some(dev), _) => token_of(&dev.token_file, None)?,
                 (None, Some(url)) if same(url) => self.of_ca()?.ok_or_else(|| self.no_token(&base))?,
                 _ => return Err(self.no_token(&base)),
             },
         };
+        let address = dev.as_ref().and_then(|dev| dev.address);
         let root = self.root.clone().or_else(|| dev.map(|dev| dev.root));
-        Ok(Found { base, token, token_from, root })
+        Ok(Found { base, token, token_from, root, address })
     }
 
     /// The URL that was said, as an option or in the environment.
@@ -118,27 +104,24 @@ impl At {
         url.map(str::to_owned).or_else(|| set(URL))
     }
 
-    /// The `dev` of this state folder, if it runs: for a command that can do without a token.
-    ///
-    /// # Errors
-    /// When what it says of itself cannot be read.
-    pub fn dev(state: &Path) -> Result<Option<DevHere>> {
-        let here = |dev: Dev| DevHere { url: dev.base().to_owned(), root: dev.root, token_file: dev.admin_token };
-        Ok(Dev::running(state)?.map(here))
-    }
-
-    /// The token for the authority at `url`, as far as one is at hand: for a command that can do without.
+    /// The token for the authority at `url`, which somebody `said` or which was found, as far as one is at hand: for a
+    /// command that can do without.
     ///
     /// # Errors
     /// When a file cannot be read.
-    pub fn token_for(token_file: Option<&Path>, url: &str, ca: &Path, wrangler: &Path) -> Result<Option<Secret>> {
+    pub fn token_for(
+        token_file: Option<&Path>,
+        (url, said): (&str, bool),
+        ca: &Path,
+        wrangler: &Path,
+    ) -> Result<Option<Secret>> {
         let at = Self {
             token_file: token_file.map(Path::to_path_buf),
             ca: Some(ca.to_path_buf()),
             wrangler: Some(wrangler.to_path_buf()),
             ..Self::default()
         };
-        if let Some((token, _)) = at.given()? {
+        if let Some((token, _)) = at.given(said)? {
             return Ok(Some(token));
         }
         // The CA's own tokens are for its own Worker, and sent nowhere else.
@@ -146,12 +129,13 @@ impl At {
         if own { Ok(at.of_ca()?.map(|(token, _)| token)) } else { Ok(None) }
     }
 
-    /// The token that was said to be taken.
-    fn given(&self) -> Result<Option<(Secret, String)>> {
+    /// The token that was said to be taken. The environment's is for the authority that was `said` with it, and sent to none
+    /// that was merely found.
+    fn given(&self, said: bool) -> Result<Option<(Secret, String)>> {
         if let Some(file) = &self.token_file {
             return token_of(file, self.who.as_deref()).map(Some);
         }
-        let Some(text) = set(TOKEN).map(Secret::new) else { return Ok(None) };
+        let Some(text) = set(TOKEN).filter(|_| said).map(Secret::new) else { return Ok(None) };
         if !is_token(text.reveal()) {
             bail!("{TOKEN} is no token: 32 or more ASCII characters without spaces");
         }
@@ -178,33 +162,10 @@ impl At {
 
     fn no_token(&self, base: &Url) -> anyhow::Error {
         anyhow!(
-            "there is no token for {base}. Name a file that has it with --token-file FILE, or set {TOKEN}; for the CA of \
-             wrangler.toml it is looked for in {} (`selvedge token new NAME` makes one)",
+            "there is no token for {base}. Name a file that has it with --token-file FILE, or set {TOKEN} together with \
+             {URL} (or --url); for the CA of wrangler.toml it is looked for in {} (`selvedge token new NAME` makes one)",
             self.tokens_file().display()
         )
-    }
-}
-
-impl Dev {
-    /// The `dev` of this state folder, if it runs.
-    fn running(state: &Path) -> Result<Option<Self>> {
-        let file = state.join("dev.json");
-        let Some(text) = files::read(&file)? else { return Ok(None) };
-        let dev: Self = serde_json::from_str(&text).with_context(|| format!("{} cannot be read", file.display()))?;
-        // One that was killed leaves its file behind.
-        let runs = |pid| match test_kill_process(pid) {
-            Ok(()) | Err(rustix::io::Errno::PERM) => true,
-            Err(_) => false,
-        };
-        Ok(Pid::from_raw(dev.pid).is_some_and(runs).then_some(dev))
-    }
-
-    fn base(&self) -> &str {
-        self.directory.strip_suffix("/directory").unwrap_or(&self.directory)
-    }
-
-    fn token_file(&self) -> Result<&Path> {
-        self.admin_token.as_deref().context("this `dev` is of a version without an admin token; start the present one")
     }
 }
 
@@ -245,7 +206,8 @@ fn set(name: &str) -> Option<String> {
     std::env::var(name).ok().map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
 }
 
-fn nowhere() -> anyhow::Error {
+/// That no authority is known, with all the ways to say one.
+pub fn nowhere() -> anyhow::Error {
     Unreachable(format!(
         "no authority is known. Start one here with `selvedge dev` (its state folder is looked for in .selvedge, or where \
          --state DIR says); or name one with --url URL or {URL}, and its token with --token-file FILE or {TOKEN}; or run \

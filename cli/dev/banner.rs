@@ -5,11 +5,16 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use super::sample::Sample;
+use super::zone::OWN;
+
 /// Where everything is; what `DIR/dev.json` holds.
 #[derive(Clone, Debug, Serialize)]
 pub struct Running {
     /// The URL that clients are given.
     pub directory: String,
+    /// Where this machine reaches it, whatever the URL says: `ADDRESS:PORT`.
+    pub address: String,
     /// The root certificate that they have to trust.
     pub root: String,
     /// The file with the token for those who run the authority.
@@ -51,8 +56,8 @@ pub enum Names<'a> {
 
 /// The text for the terminal.
 ///
-/// `clients` is the folder in which the lines let clients keep their state.
-pub fn text(running: &Running, ports: Ports, names: Names<'_>, clients: &Path) -> String {
+/// `clients` is the folder in which the lines let clients keep their state, `sample` has the names in them.
+pub fn text(running: &Running, ports: Ports, names: Names<'_>, clients: &Path, sample: &Sample) -> String {
     let mut out = String::from("Selvedge is ready.\n\n");
     let _ = writeln!(out, "  directory   {}", running.directory);
     let _ = writeln!(out, "  root        {}", running.root);
@@ -81,10 +86,23 @@ pub fn text(running: &Running, ports: Ports, names: Names<'_>, clients: &Path) -
     }
     let _ = writeln!(
         out,
-        "http-01 is asked for at port {}, tls-alpn-01 at port {} of a name's address.\n\nTo paste:",
+        "http-01 is asked for at port {}, tls-alpn-01 at port {} of a name's address.",
         ports.http01, ports.tls_alpn
     );
-    let lines = Lines { running, ports, clients, tls: running.directory.starts_with("https:") };
+    if let Some(permitted) = &sample.permitted {
+        let _ = writeln!(out, "\n{permitted}");
+    }
+    if names == Names::Ours && !is_here(&sample.name) {
+        let _ = writeln!(
+            out,
+            "\n{name} is none of the names above. For http-01, let it be this machine:\n  curl -d \
+             '{{\"host\":\"{name}\",\"addresses\":[\"127.0.0.1\"]}}' {}/add-a",
+            running.management,
+            name = sample.name
+        );
+    }
+    out.push_str("\nTo paste:\n");
+    let lines = Lines { running, ports, clients, sample, tls: running.directory.starts_with("https:") };
     for (client, command) in lines.all() {
         let _ = writeln!(out, "\n# {client}\n{command}");
     }
@@ -97,35 +115,40 @@ struct Lines<'a> {
     running: &'a Running,
     ports: Ports,
     clients: &'a Path,
+    sample: &'a Sample,
     tls: bool,
+}
+
+/// Whether a name is this machine without being set.
+fn is_here(name: &str) -> bool {
+    let last = name.rsplit('.').next();
+    OWN.iter().any(|own| last == Some(*own))
 }
 
 impl Lines<'_> {
     /// Each client and challenge with its line.
     fn all(&self) -> Vec<(&'static str, String)> {
+        let name = &self.sample.name;
         let mut all = vec![
-            (
-                "certbot, http-01",
-                self.certbot(&format!("--standalone --http-01-port {} -d www.test", self.ports.http01)),
-            ),
+            ("certbot, http-01", self.certbot(&format!("--standalone --http-01-port {} -d {name}", self.ports.http01))),
             ("certbot, dns-01", self.certbot(&self.certbot_dns())),
         ];
         if self.tls {
             all.push((
                 "lego 4, http-01",
-                self.lego("", &format!("-d www.test --http --http.port :{}", self.ports.http01)),
+                self.lego("", &format!("-d {name} --http --http.port :{}", self.ports.http01)),
             ));
             all.push(("lego 4, dns-01", self.lego_dns()));
         }
-        let http = self.acme_sh("", &format!("--standalone --httpport {} -d www.test", self.ports.http01));
+        let http = self.acme_sh("", &format!("--standalone --httpport {} -d {name}", self.ports.http01));
         all.push(("acme.sh, http-01 (it needs socat)", http));
         let endpoint = format!("ACMEPROXY_ENDPOINT={} ", self.running.management);
-        let dns = self.acme_sh(&endpoint, "--dns dns_acmeproxy --dnssleep 1 -d wild.test -d '*.wild.test'");
+        let dns = self.acme_sh(&endpoint, &format!("--dns dns_acmeproxy --dnssleep 1 {}", self.names()));
         all.push(("acme.sh, dns-01", dns));
         if self.tls {
-            all.push(("Caddy, http-01 and tls-alpn-01", self.caddy("", "www.test")));
+            all.push(("Caddy, http-01 and tls-alpn-01", self.caddy("", name)));
             let dns = format!("\t\t\tdns acmeproxy {{\n\t\t\t\tendpoint {}\n\t\t\t}}\n", self.running.management);
-            all.push(("Caddy, dns-01 (built with github.com/caddy-dns/acmeproxy)", self.caddy(&dns, "*.wild.test")));
+            all.push(("Caddy, dns-01 (built with github.com/caddy-dns/acmeproxy)", self.caddy(&dns, &self.widest())));
         } else {
             all.push((
                 "lego and Caddy refuse a directory over plain http; start without --plain-http for them",
@@ -133,6 +156,19 @@ impl Lines<'_> {
             ));
         }
         all
+    }
+
+    /// The names of a certificate by dns-01: with a wildcard, where there are any.
+    fn names(&self) -> String {
+        match &self.sample.wild {
+            Some(wild) => format!("-d {wild} -d '*.{wild}'"),
+            None => format!("-d {}", self.sample.name),
+        }
+    }
+
+    /// The last of them.
+    fn widest(&self) -> String {
+        self.sample.wild.as_ref().map_or_else(|| self.sample.name.clone(), |wild| format!("*.{wild}"))
     }
 
     fn certbot(&self, challenge: &str) -> String {
@@ -153,9 +189,10 @@ impl Lines<'_> {
             )
         };
         format!(
-            "--manual --preferred-challenges dns --manual-auth-hook {} --manual-cleanup-hook {} -d wild.test -d '*.wild.test'",
+            "--manual --preferred-challenges dns --manual-auth-hook {} --manual-cleanup-hook {} {}",
             hook("present"),
-            hook("cleanup")
+            hook("cleanup"),
+            self.names()
         )
     }
 
@@ -171,10 +208,7 @@ impl Lines<'_> {
     fn lego_dns(&self) -> String {
         let endpoint = format!("HTTPREQ_ENDPOINT={} ", self.running.management);
         let resolver = &self.running.dns;
-        self.lego(
-            &endpoint,
-            &format!("-d wild.test -d '*.wild.test' --dns httpreq --dns.resolvers {resolver} --dns.disable-cp"),
-        )
+        self.lego(&endpoint, &format!("{} --dns httpreq --dns.resolvers {resolver} --dns.disable-cp", self.names()))
     }
 
     fn acme_sh(&self, variables: &str, challenge: &str) -> String {

@@ -14,6 +14,8 @@ use super::wrangler::{Var, Wrangler};
 
 /// The socket's name, by which workerd is handed the listening socket that is open already.
 pub const SOCKET: &str = "acme";
+/// The name of the socket of plain HTTP.
+pub const PLAIN: &str = "status";
 
 /// A module of the Worker.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,8 +70,8 @@ pub struct Served<'a> {
     pub objects: &'a Path,
     /// The certificate; plain HTTP without one.
     pub keypair: Option<&'a Keypair>,
-    /// Another address, `HOST:PORT`, at which it is served by plain HTTP.
-    pub plain: Option<&'a str>,
+    /// Whether there is a second socket, [`PLAIN`], that speaks plain HTTP.
+    pub plain: bool,
 }
 
 /// The variable that says whether private addresses may be validated, and so whether the Worker reaches them at all.
@@ -110,9 +112,11 @@ impl Served<'_> {
                 embed(&pair.chain)?
             ),
         };
-        let plain = self.plain.map_or_else(String::new, |address| {
-            format!(",\n    (name = \"status\", address = {}, http = (), service = \"worker\")", text(address))
-        });
+        let plain = if self.plain {
+            format!(",\n    (name = \"{PLAIN}\", http = (), service = \"worker\")")
+        } else {
+            String::new()
+        };
         let _ = writeln!(out, "  ],\n  sockets = [(name = \"{SOCKET}\", {protocol}, service = \"worker\"){plain}]\n);");
         Ok(out)
     }

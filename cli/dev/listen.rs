@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io::ErrorKind;
-use std::net::{IpAddr, Ipv4Addr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener};
 use std::str::FromStr;
 
 use anyhow::{Context, Result, anyhow};
@@ -60,16 +60,30 @@ impl Listen {
         Ok(Self { host: self.host.clone(), port })
     }
 
-    /// The same host at another port that is free now: two further on, one after the management address, where that is.
-    /// The port is known before it is bound again; should somebody take it in between, the start fails and says so.
+    /// The same host at another port that is free: two further on, one after the management address, where that is.
     ///
     /// # Errors
     /// When there is none.
-    pub fn plain_beside(&self) -> Result<Self> {
+    pub fn plain_beside(&self) -> Result<(Self, TcpListener)> {
         let beside = self.port.checked_add(2).map(|port| Self { host: self.host.clone(), port });
         let any = Self { host: self.host.clone(), port: 0 };
         let listener = beside.and_then(|beside| beside.bind().ok()).map_or_else(|| any.bind(), Ok)?;
-        self.at(&listener)
+        Ok((self.at(&listener)?, listener))
+    }
+
+    /// The same, where it can be reached: a client on this machine does not ask "all addresses".
+    pub fn reached(&self) -> Self {
+        let host = match self.host {
+            Host::Ip(IpAddr::V4(ip)) if ip.is_unspecified() => Host::Ip(Ipv4Addr::LOCALHOST.into()),
+            Host::Ip(IpAddr::V6(ip)) if ip.is_unspecified() => Host::Ip(Ipv6Addr::LOCALHOST.into()),
+            _ => self.host.clone(),
+        };
+        Self { host, port: self.port }
+    }
+
+    /// Whether it is every address of this machine.
+    pub fn is_everywhere(&self) -> bool {
+        matches!(self.host, Host::Ip(ip) if ip.is_unspecified())
     }
 
     /// The address for what only this machine is to reach: the same one when it is that already.

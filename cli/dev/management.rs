@@ -9,8 +9,9 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow};
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Path, Query, State};
+use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Router, serve};
@@ -22,6 +23,7 @@ use tokio::net::{TcpListener, UdpSocket};
 
 use super::dns::{Resolver, Via};
 use super::zone::{Change, Host, Policy};
+use crate::operate::web::is_here;
 
 /// Where the Worker asks for names.
 pub const DOH_PATH: &str = "/dns-query";
@@ -83,7 +85,27 @@ fn router(resolver: Arc<Resolver>) -> Router {
         .route(DOH_PATH, get(doh_get).post(doh_post))
         .route("/{operation}", post(operate))
         .layer(DefaultBodyLimit::max(LONGEST_MESSAGE))
+        .layer(from_fn(at_home))
         .with_state(resolver)
+}
+
+/// Answers what is asked under an address of this machine. A page of a site whose name was made to lead here sends that
+/// name, and would else read all records, or have names looked up.
+async fn at_home(request: Request, next: Next) -> Response {
+    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    if is_local(host) {
+        return next.run(request).await;
+    }
+    let shown: String = host.chars().take(100).collect();
+    let why =
+        format!("this is asked for under 127.0.0.1 or localhost only, not under {shown:?} (RFC 9110 section 15.5.20)");
+    refuse(StatusCode::MISDIRECTED_REQUEST, &why)
+}
+
+/// Whether a `Host` is a loopback address, or `localhost`, at whatever port.
+fn is_local(host: &str) -> bool {
+    let Ok(url) = url::Url::parse(&format!("http://{host}/")) else { return false };
+    url.path() == "/" && url.username().is_empty() && url.query().is_none() && is_here(&url)
 }
 
 async fn show(State(resolver): State<Arc<Resolver>>) -> Response {

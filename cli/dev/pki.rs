@@ -2,6 +2,7 @@
 //! own certificate, which is made anew at each start.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
 
 use anyhow::{Context, Error, Result, anyhow, bail};
 use selvedge::pki::ceremony::{self, CertAndKey};
@@ -9,6 +10,7 @@ use selvedge::pki::{Issuer, pem};
 use selvedge::values::x509::Parts;
 use selvedge::values::{Time, b64};
 
+use super::base::Base;
 use super::capnp::Keypair;
 use super::listen::{Host, Listen};
 use super::state::{Readers, State};
@@ -34,18 +36,29 @@ const ROOT_YEARS: u32 = 10;
 const ISSUER_YEARS: u32 = 5;
 /// Years that the server's intermediate lives: as few as there are, it is thrown away at the end.
 const SERVER_CA_YEARS: u32 = 1;
-/// Days that the server's certificate lives; a `dev` that runs longer is restarted.
+/// Days that the server's certificate lives; a `dev` that runs longer makes another in time.
 const SERVER_DAYS: u32 = 90;
+/// After how much of that it does.
+pub const SERVER_RENEWAL: Duration = Duration::from_secs(60 * 86_400);
 /// Random bytes in the names of the CA, by which two of them are told apart in a trust store.
 const TAG_BYTES: usize = 4;
 
 /// The CA of the state folder, checked, and the certificate to serve with.
 #[derive(Clone, Debug)]
 pub struct Authority {
-    /// The root certificate as PEM.
-    pub root: String,
+    /// The root, with its key.
+    pub root: CertAndKey,
     /// The certificate of the server itself.
     pub keypair: Keypair,
+}
+
+/// What the server is called: the host of its URL, and where it listens.
+#[derive(Clone, Copy, Debug)]
+pub struct ServerNames<'a> {
+    /// Its URL.
+    pub base: &'a Base,
+    /// Where it listens.
+    pub listen: &'a Listen,
 }
 
 /// The files that make up the CA.
@@ -60,20 +73,27 @@ impl Authority {
     ///
     /// # Errors
     /// When what is there is incomplete or damaged: nothing is replaced then. And when files cannot be written.
-    pub fn of(state: &State, listen: &Listen, now: Time) -> Result<Self> {
+    pub fn of(state: &State, names: ServerNames<'_>, now: Time) -> Result<Self> {
         state.set(SET).finish()?;
         let files = match Files::read(state)? {
             Some(files) => files,
             None => Files::create(state, now)?,
         };
         files.check(now).map_err(|found| unusable(state, &found))?;
-        let server = server_certificate(&files.root, listen, now).context("cannot make the server's certificate")?;
+        let keypair = Keypair { key: state.path(SERVER_KEY), chain: state.path(SERVER) };
+        let authority = Self { root: files.root, keypair };
+        authority.certify_server(state, names, now)?;
+        Ok(authority)
+    }
+
+    /// Makes another certificate for the server, in the place of the one before.
+    ///
+    /// # Errors
+    /// When the files cannot be written.
+    pub fn certify_server(&self, state: &State, names: ServerNames<'_>, now: Time) -> Result<()> {
+        let server = server_certificate(&self.root, names, now).context("cannot make the server's certificate")?;
         state.write(SERVER_KEY, &server.key, Readers::Owner)?;
-        state.write(SERVER, &server.certificate, Readers::Everyone)?;
-        Ok(Self {
-            root: files.root.certificate,
-            keypair: Keypair { key: state.path(SERVER_KEY), chain: state.path(SERVER) },
-        })
+        state.write(SERVER, &server.certificate, Readers::Everyone)
     }
 }
 
@@ -156,14 +176,16 @@ fn is_signed_by(certificate: &[u8], root: &str) -> Result<bool> {
 
 /// A certificate for the server, below an intermediate that exists for it alone: the issuer's ledger knows
 /// every serial that the issuer ever signed, and this one would not be in it.
-fn server_certificate(root: &CertAndKey, listen: &Listen, now: Time) -> Result<CertAndKey> {
+fn server_certificate(root: &CertAndKey, called: ServerNames<'_>, now: Time) -> Result<CertAndKey> {
     let ca = ceremony::create_intermediate(root, "Selvedge dev server CA (NOT TRUSTED)", now, SERVER_CA_YEARS)?;
     let mut names = vec!["localhost"];
     let mut addresses = vec![IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
-    match &listen.host {
-        Host::Ip(ip) if !addresses.contains(ip) => addresses.push(*ip),
-        Host::Name(name) if name.as_str() != "localhost" => names.push(name.as_str()),
-        Host::Ip(_) | Host::Name(_) => {}
+    for host in [&called.listen.host, called.base.host()] {
+        match host {
+            Host::Ip(ip) if !ip.is_unspecified() && !addresses.contains(ip) => addresses.push(*ip),
+            Host::Name(name) if !names.contains(&name.as_str()) => names.push(name.as_str()),
+            Host::Ip(_) | Host::Name(_) => {}
+        }
     }
     Ok(ceremony::create_server_leaf(&ca, &names, &addresses, now, SERVER_DAYS)?)
 }

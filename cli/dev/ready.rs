@@ -1,11 +1,15 @@
 //! Waits until the server answers its directory, as a client would ask for it.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context, Error, Result, anyhow, bail};
 use serde::Deserialize;
 use ureq::Agent;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
+use ureq::unversioned::transport::DefaultConnector;
+
+use crate::operate::web::At;
 
 /// How long one try may take: compiling the wasm the first time is the longest part of it.
 const TRY: Duration = Duration::from_secs(15);
@@ -32,13 +36,13 @@ struct Problem {
 
 /// Waits until `url` answers an ACME directory ([RFC 8555 §7.1.1](https://www.rfc-editor.org/rfc/rfc8555#section-7.1.1)).
 ///
-/// `root` is the PEM certificate to trust and nothing else.
+/// It is asked for at `address`, whatever its name is elsewhere; `root` is the PEM certificate to trust and nothing else.
 ///
 /// # Errors
 /// When the Worker answers anything else (it refuses to work with its configuration: the error says why), or
 /// when it has not answered after half a minute.
-pub async fn wait(url: &str, root: &str) -> Result<()> {
-    let agent = agent(root)?;
+pub async fn wait(url: &str, address: SocketAddr, root: &str) -> Result<()> {
+    let agent = agent(root, address)?;
     let mut last = anyhow!("it was not asked");
     let tries = async {
         loop {
@@ -56,12 +60,13 @@ pub async fn wait(url: &str, root: &str) -> Result<()> {
     }
 }
 
-fn agent(root: &str) -> Result<Agent> {
+fn agent(root: &str, address: SocketAddr) -> Result<Agent> {
     let root = Certificate::from_pem(root.as_bytes()).context("the root certificate cannot be read")?;
     let tls = TlsConfig::builder().root_certs(RootCerts::new_with_certs(&[root])).build();
     let config = Agent::config_builder().tls_config(tls).timeout_global(Some(TRY)).http_status_as_error(false);
     // A proxy that the environment names would be asked for an address on this machine.
-    Ok(config.proxy(None).max_redirects(0).build().into())
+    let config = config.proxy(None).max_redirects(0).build();
+    Ok(Agent::with_parts(config, DefaultConnector::default(), At(address)))
 }
 
 /// An answer of the Worker.

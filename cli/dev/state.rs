@@ -1,8 +1,8 @@
 //! The state folder: held by one `dev` at a time, its files written whole or not at all.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{ErrorKind, Read, Seek, Write};
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -23,16 +23,18 @@ pub struct State {
 }
 
 impl State {
-    /// Makes the folder when there is none, and keeps every other `dev` out of it.
+    /// Makes the folder when there is none, its owner's alone, and keeps every other `dev` out of it.
     ///
     /// # Errors
-    /// When it cannot be made or written, or when another `dev` uses it.
+    /// When it cannot be made or written, is of another user, or has other things in it that others can get at; and when
+    /// another `dev` uses it.
     pub fn open(dir: &Path) -> Result<Self> {
         let unusable = || format!("cannot write to the state folder {} (choose another with --state)", dir.display());
         let dir = std::path::absolute(dir).with_context(unusable)?;
-        fs::create_dir_all(&dir).with_context(unusable)?;
+        DirBuilder::new().recursive(true).mode(0o700).create(&dir).with_context(unusable)?;
+        close(&dir)?;
         let path = dir.join(LOCK);
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
         let mut file = file.with_context(unusable)?;
         match file.try_lock() {
             Ok(()) => {}
@@ -116,4 +118,33 @@ impl State {
             _ => Ok(()),
         }
     }
+}
+
+/// Has the folder be its owner's alone: keys are in it, or will be.
+fn close(dir: &Path) -> Result<()> {
+    let looked = || format!("cannot look at the state folder {}", dir.display());
+    let about = fs::metadata(dir).with_context(looked)?;
+    let user = rustix::process::geteuid().as_raw();
+    if about.uid() != user {
+        bail!(
+            "the state folder {} is of another user (number {}; you are {user}): choose another with --state",
+            dir.display(),
+            about.uid()
+        );
+    }
+    let mode = about.mode() & 0o777;
+    if mode & 0o077 == 0 {
+        return Ok(());
+    }
+    let empty = fs::read_dir(dir).with_context(looked)?.next().is_none();
+    if !empty && !dir.join(LOCK).exists() && !dir.join(RUNNING).exists() {
+        bail!(
+            "the state folder {0} is open to others (mode {mode:03o}) and has other things in it: choose another with \
+             --state, or close it with `chmod 700 {0}`",
+            dir.display()
+        );
+    }
+    // One of an earlier version.
+    fs::set_permissions(dir, Permissions::from_mode(0o700))
+        .with_context(|| format!("cannot close the state folder {} to others", dir.display()))
 }

@@ -1,10 +1,11 @@
 //! The workerd process: started with the listening socket that is open already, its output kept, ended with us.
 
 use std::collections::VecDeque;
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::net::TcpListener;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,7 +17,7 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
 
-use super::capnp::SOCKET;
+use super::capnp::{PLAIN, SOCKET};
 
 /// How many of its last lines are kept to explain its end.
 const LAST_LINES: usize = 12;
@@ -25,6 +26,8 @@ const LINE_SHOWN: usize = 2000;
 /// How long it may take to finish what it is doing before it is killed. Killing loses nothing that was
 /// answered: workerd answers only when the write is on the disk.
 const GRACE: Duration = Duration::from_secs(2);
+/// How long it may take where another takes its place: clients are not to notice.
+const LONG_GRACE: Duration = Duration::from_secs(30);
 /// How long its output may take to arrive after its end.
 const OUTPUT_GRACE: Duration = Duration::from_millis(500);
 
@@ -36,30 +39,47 @@ pub struct Workerd {
     readers: Vec<JoinHandle<()>>,
 }
 
+/// The sockets that it serves. They stay open when it ends: who connects meanwhile waits for the next one.
+#[derive(Debug)]
+pub struct Listeners {
+    /// That of the CA.
+    pub main: TcpListener,
+    /// That of plain HTTP beside it.
+    pub plain: Option<TcpListener>,
+}
+
 /// What workerd said.
-struct Output {
+#[derive(Debug)]
+pub struct Output {
     log: Mutex<File>,
     last: Mutex<VecDeque<String>>,
     aloud: AtomicBool,
 }
 
 impl Workerd {
-    /// Starts `program` with the configuration, listening on `listener`.
+    /// Starts `program` with the configuration, listening on `listeners`.
     ///
     /// It stays in our process group, and on Linux the kernel kills it when the thread that called this ends,
     /// so call it from a thread that lives as long as the program.
     ///
     /// # Errors
     /// When it cannot be started, or its log not be written.
-    pub fn start(program: &Path, config: &Path, listener: TcpListener, log: &Path) -> Result<Self> {
-        let output = Arc::new(Output::open(log)?);
+    pub fn start(program: &Path, config: &Path, listeners: &Listeners, output: Arc<Output>) -> Result<Self> {
         let mut command = command(program);
-        command.arg("serve").args(["--import-path", "/"]).arg("--socket-fd").arg(format!("{SOCKET}=0")).arg(config);
-        // The socket is its standard input: the one way to hand a descriptor over without unsafe code. So the
-        // port cannot be lost to somebody else in between, and connections wait until workerd is up.
-        command.stdin(Stdio::from(OwnedFd::from(listener)));
+        command.arg("serve").args(["--import-path", "/"]).arg("--socket-fd").arg(format!("{SOCKET}=0"));
+        // The sockets are handed over open, the first one as standard input. So no port can be lost to somebody else in
+        // between, and connections wait until workerd is up.
+        command.stdin(Stdio::from(OwnedFd::from(listeners.main.try_clone().context("cannot hand over the socket")?)));
+        let plain =
+            listeners.plain.as_ref().map(inherited).transpose().context("cannot hand over the second socket")?;
+        if let Some(plain) = &plain {
+            command.arg("--socket-fd").arg(format!("{PLAIN}={}", plain.as_raw_fd()));
+        }
+        command.arg(config);
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn().with_context(|| format!("cannot start {}", program.display()))?;
+        // Whatever is started later does not get it.
+        drop(plain);
         let mut readers = Vec::new();
         if let Some(stdout) = child.stdout.take() {
             readers.push(tokio::spawn(read_lines(stdout, Arc::clone(&output), false)));
@@ -73,11 +93,6 @@ impl Workerd {
     /// Its process id.
     pub fn pid(&self) -> Option<u32> {
         self.pid
-    }
-
-    /// From now on what it reports as errors is shown on the terminal too.
-    pub fn be_heard(&self) {
-        self.output.aloud.store(true, Ordering::Relaxed);
     }
 
     /// Waits until it ends by itself, and says why as far as it told.
@@ -96,22 +111,33 @@ impl Workerd {
         anyhow!("workerd ended ({}); the last that it said:\n  {}", ending(status), last.join("\n  "))
     }
 
-    /// Whether it has complained about a damaged database.
-    pub fn found_damage(&self) -> bool {
-        self.output.last().iter().any(|line| tells_damage(line))
+    /// Asks it to end, and ends it when it does not.
+    pub async fn stop(self) {
+        self.end(GRACE).await;
     }
 
-    /// Asks it to end, and ends it when it does not.
-    pub async fn stop(mut self) {
+    /// As [`Workerd::stop`], with time to answer all that was asked before.
+    pub async fn drain(self) {
+        self.end(LONG_GRACE).await;
+    }
+
+    async fn end(mut self, grace: Duration) {
         let pid = self.pid.and_then(|pid| i32::try_from(pid).ok()).and_then(rustix::process::Pid::from_raw);
         // Once it was waited for, its number may belong to somebody else.
         if let (Ok(None), Some(pid)) = (self.child.try_wait(), pid) {
             let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
         }
-        if tokio::time::timeout(GRACE, self.child.wait()).await.is_err() {
+        if tokio::time::timeout(grace, self.child.wait()).await.is_err() {
             let _ = self.child.kill().await;
         }
     }
+}
+
+/// A copy of a socket that the program that is started next inherits.
+fn inherited(listener: &TcpListener) -> std::io::Result<OwnedFd> {
+    let copy = OwnedFd::from(listener.try_clone()?);
+    rustix::io::fcntl_setfd(&copy, rustix::io::FdFlags::empty())?;
+    Ok(copy)
 }
 
 /// The command that runs `program`, so that it dies with us where that can be had.
@@ -149,13 +175,27 @@ fn ending(status: ExitStatus) -> String {
 
 impl Output {
     /// Opens the log anew; the one of the run before is kept beside it.
-    fn open(log: &Path) -> Result<Self> {
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn open(log: &Path) -> Result<Self> {
         let mut before = log.as_os_str().to_owned();
         before.push(".old");
         // There is none at the first start; and a log that cannot be moved is no reason not to start.
         let _ = fs::rename(log, before);
-        let file = File::create(log).with_context(|| format!("cannot write {}", log.display()))?;
+        let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(log);
+        let file = file.with_context(|| format!("cannot write {}", log.display()))?;
         Ok(Self { log: Mutex::new(file), last: Mutex::default(), aloud: AtomicBool::new(false) })
+    }
+
+    /// From now on what is reported as an error is shown on the terminal too.
+    pub fn be_heard(&self) {
+        self.aloud.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether there was a complaint about a damaged database.
+    pub fn found_damage(&self) -> bool {
+        self.last().iter().any(|line| tells_damage(line))
     }
 
     fn take(&self, line: &str, is_error: bool) {

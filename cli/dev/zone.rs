@@ -8,7 +8,7 @@ use hickory_proto::rr::{Name, RData, RecordType};
 use serde::{Deserialize, Serialize};
 
 /// The top-level domains that are ours: every name under them exists and is this machine.
-const OWN: [&str; 3] = ["test", "localhost", "internal"];
+pub const OWN: [&str; 3] = ["test", "localhost", "internal"];
 /// The bytes that one string of a TXT record can hold (RFC 1035 §3.3).
 const TXT_STRING: usize = 255;
 

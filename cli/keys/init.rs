@@ -42,12 +42,12 @@ pub struct Options {
         long,
         value_name = "YEARS",
         default_value_t = 20,
-        value_parser = clap::value_parser!(u32).range(1..=50),
+        value_parser = crate::number::range::<u32, 1, 50>,
         conflicts_with = "root_certificate"
     )]
     root_years: u32,
     /// Years that the issuer lives.
-    #[arg(long, value_name = "YEARS", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=30))]
+    #[arg(long, value_name = "YEARS", default_value_t = 5, value_parser = crate::number::range::<u32, 1, 30>)]
     issuer_years: u32,
     #[command(flatten)]
     permits: Permits,

@@ -30,7 +30,7 @@ pub struct Options {
     #[arg(long, value_parser = ca_name)]
     name: Option<String>,
     /// Years that it lives, from now on.
-    #[arg(long, value_name = "YEARS", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=30))]
+    #[arg(long, value_name = "YEARS", default_value_t = 5, value_parser = crate::number::range::<u32, 1, 30>)]
     years: u32,
     #[command(flatten)]
     permits: Permits,

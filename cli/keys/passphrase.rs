@@ -1,18 +1,25 @@
 //! The passphrase of a root's key: asked for on the terminal without showing it, or read from a file; never an argument.
 
 use std::fmt;
-use std::fs;
+use std::fs::{self, File, OpenOptions};
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail};
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use selvedge::values::encrypted_key::{self, KeyFileFault};
 use selvedge::values::native_crypto::NativeKey;
 use zeroize::Zeroizing;
 
+use super::report::quoted;
 use crate::tools::say;
 
 /// Fewest characters of a new passphrase.
 pub const SHORTEST: usize = 12;
+
+/// The longest line that is read at the terminal, in octets: what a terminal passes on at most.
+const LONGEST: usize = 4096;
 
 /// A passphrase; printed, it shows nothing.
 pub struct Passphrase(Zeroizing<String>);
@@ -56,6 +63,7 @@ impl Passphrase {
     fn read(file: &Path) -> Result<Self> {
         // The reason may quote the file where it is no text.
         let text = fs::read(file).with_context(|| format!("cannot read the passphrase file {}", file.display()))?;
+        warn_of_readers(file, "the passphrase file");
         let text = Zeroizing::new(text);
         let text =
             std::str::from_utf8(&text).map_err(|_| anyhow!("the passphrase in {} is not UTF-8", file.display()))?;
@@ -87,9 +95,70 @@ fn check_length(passphrase: &str) -> Result<()> {
     Ok(())
 }
 
+/// Asks at the terminal of this process. What is typed is not shown, and the question stands there only when that is so:
+/// whoever answers for a person waits for it.
 fn ask(prompt: &str) -> Result<Zeroizing<String>> {
-    let asked = rpassword::prompt_password(prompt).map(Zeroizing::new);
-    asked.context("there is no terminal to ask for the passphrase at; give it with --passphrase-file FILE")
+    let none = "there is no terminal to ask for the passphrase at; give it with --passphrase-file FILE";
+    let mut terminal = OpenOptions::new().read(true).write(true).open("/dev/tty").context(none)?;
+    let hidden = Hidden::on(terminal.try_clone().context(none)?).context(none)?;
+    let asked = terminal.write_all(prompt.as_bytes()).and_then(|()| read_line(&mut terminal));
+    drop(hidden);
+    let _ = terminal.write_all(b"\n");
+    asked.context("cannot read the passphrase at the terminal")
+}
+
+/// A terminal that shows nothing of what is typed, until this value goes.
+struct Hidden {
+    terminal: File,
+    before: Termios,
+}
+
+impl Hidden {
+    fn on(terminal: File) -> std::io::Result<Self> {
+        let before = tcgetattr(&terminal)?;
+        let mut silent = before.clone();
+        silent.local_modes.remove(LocalModes::ECHO | LocalModes::ECHONL);
+        // What was typed before, and so was shown, is no answer.
+        tcsetattr(&terminal, OptionalActions::Flush, &silent)?;
+        Ok(Self { terminal, before })
+    }
+}
+
+impl Drop for Hidden {
+    fn drop(&mut self) {
+        let _ = tcsetattr(&self.terminal, OptionalActions::Now, &self.before);
+    }
+}
+
+/// A line without its end, no octet of which is left elsewhere in memory.
+fn read_line(terminal: &mut File) -> std::io::Result<Zeroizing<String>> {
+    let mut line = Zeroizing::new(Vec::with_capacity(LONGEST));
+    let mut octet = Zeroizing::new([0; 1]);
+    loop {
+        match terminal.read(&mut *octet) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+            Ok(0) => break,
+            Ok(_) if *octet == *b"\n" => break,
+            Ok(_) if line.len() == LONGEST => return Err(std::io::Error::other("it is too long")),
+            Ok(_) => line.extend_from_slice(&*octet),
+        }
+    }
+    let text = std::str::from_utf8(&line).map_err(|_| std::io::Error::other("it is not UTF-8"))?;
+    Ok(Zeroizing::new(text.strip_suffix('\r').unwrap_or(text).to_owned()))
+}
+
+/// Says it where a file with a secret can be read by others than its owner.
+fn warn_of_readers(file: &Path, what: &str) {
+    let open = fs::metadata(file).is_ok_and(|about| about.is_file() && about.mode() & 0o077 != 0);
+    if open {
+        say(format!(
+            "warning: {what} {} is open to others than its owner; close it with `chmod 600 {}`, and if others use this \
+             machine take what is in it for known to them",
+            file.display(),
+            quoted(file)
+        ));
+    }
 }
 
 /// The private key in a file, for which the passphrase is asked if it is encrypted.
@@ -103,6 +172,7 @@ pub fn open_key(file: &Path, passphrase_file: Option<&Path>) -> Result<NativeKey
             file.display()
         )
     })?;
+    warn_of_readers(file, "the root's key");
     let text = Zeroizing::new(text);
     // What is around the key may be in any encoding.
     let text = Zeroizing::new(String::from_utf8_lossy(&text).into_owned());

@@ -27,7 +27,7 @@ pub struct Options {
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
     /// Years that the issuer lives, from now on.
-    #[arg(long, value_name = "YEARS", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=30))]
+    #[arg(long, value_name = "YEARS", default_value_t = 5, value_parser = crate::number::range::<u32, 1, 30>)]
     years: u32,
     /// Where the root's CRL is (http), as `http://HOST/crl/root.crl` of the CA that will have the issuer; it stands in the
     /// certificate.

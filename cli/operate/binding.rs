@@ -27,7 +27,7 @@ pub struct Options {
     #[command(flatten)]
     place: Place,
     /// The place of the issuer whose key it is.
-    #[arg(long = "place", value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=i64::from(PLACES)))]
+    #[arg(long = "place", value_name = "N", default_value_t = 1, value_parser = crate::number::range::<u8, 1, { PLACES as u64 }>)]
     number: u8,
     /// The Worker's name, in place of the one in wrangler.toml.
     #[arg(long, value_name = "NAME")]
@@ -133,7 +133,7 @@ impl Api {
     pub fn put_key(&self, name: &str, pem: &Secret) -> Result<()> {
         let key = PrivateKey::read(pem).map_err(|fault: KeyFault| anyhow::anyhow!("{name} is unusable: {fault:?}"))?;
         let der = Secret::new(BASE64.encode(key.der()));
-        let agent = web::agent(None)?;
+        let agent = web::agent(None, None)?;
         let request = agent.put(self.url.as_str()).config();
         let request = if web::is_here(&self.url) { request.proxy(None) } else { request };
         let request = request.build().header("Authorization", format!("Bearer {}", self.token.reveal()));

@@ -178,7 +178,7 @@ fn note_operations(files: &CaFiles, listed: &[Listed]) {
 /// The issuers of the authority as it runs; `None` where it does not answer, which is said.
 fn running(worker: &Worker) -> Option<Running> {
     let base = worker.var("BASE_URL")?;
-    let asked = web::agent(None).and_then(|agent| status::authority(&agent, base));
+    let asked = web::agent(None, None).and_then(|agent| status::authority(&agent, base));
     match asked {
         Ok(Authority::Works(overview)) => Some(overview.issuers.into_iter().map(|one| (one.place, one.id)).collect()),
         Ok(Authority::Refuses(why)) => {

@@ -1,13 +1,17 @@
 //! HTTP as a client: few requests, bounded answers, no surprises on the way.
 
 use std::io::Read;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 use selvedge::pki::pem;
 use ureq::Agent;
-use ureq::http::Response;
+use ureq::config::Config;
+use ureq::http::{Response, Uri};
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
+use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 use url::{Host, Url};
 
 use super::secret::Secret;
@@ -16,6 +20,18 @@ use super::secret::Secret;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// The longest answer that is read: a list of 100,000 revoked certificates has 4 MB.
 const LONGEST: u64 = 16 * 1024 * 1024;
+
+/// One address, for every name: what is asked for goes nowhere else.
+#[derive(Clone, Copy, Debug)]
+pub struct At(pub SocketAddr);
+
+impl Resolver for At {
+    fn resolve(&self, _: &Uri, _: &Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        let mut addresses = self.empty();
+        addresses.push(self.0);
+        Ok(addresses)
+    }
+}
 
 /// An answer, whatever its status.
 pub struct Answer {
@@ -32,11 +48,17 @@ pub struct Answer {
 /// # Errors
 /// When it is none.
 pub fn safe_url(text: &str) -> Result<Url> {
-    let url = Url::parse(text).with_context(|| format!("{text:?} is no URL"))?;
+    // The parser's own words ("relative URL without a base") help nobody.
+    let url = Url::parse(text).map_err(|_| anyhow!("{text:?} is no URL; write it as https://ca.example.org"))?;
     match url.scheme() {
         "https" => {}
         "http" if is_here(&url) => {}
-        _ => bail!("{text:?} does not begin with https://; anything else is taken for this machine (127.0.0.1) only"),
+        "http" => {
+            bail!(
+                "{text:?} does not begin with https://, without which only this machine (127.0.0.1) is asked; write https://…"
+            )
+        }
+        _ => bail!("{text:?} does not begin with https://; write it as https://ca.example.org"),
     }
     if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
         bail!("{text:?} has more than scheme, host, port and path");
@@ -54,11 +76,12 @@ pub fn is_here(url: &Url) -> bool {
     }
 }
 
-/// What asks. It trusts the root certificate `root` (PEM) if there is one, else those that browsers trust.
+/// What asks. It trusts the root certificate `root` (PEM) if there is one, else those that browsers trust; with `at` it
+/// connects there, whatever the URL's host is.
 ///
 /// # Errors
 /// When the root certificate cannot be read.
-pub fn agent(root: Option<&str>) -> Result<Agent> {
+pub fn agent(root: Option<&str>, at: Option<SocketAddr>) -> Result<Agent> {
     let mut config = Agent::config_builder()
         .timeout_global(Some(PATIENCE))
         .http_status_as_error(false)
@@ -70,7 +93,11 @@ pub fn agent(root: Option<&str>) -> Result<Agent> {
         let roots: Vec<_> = ders.iter().map(|der| Certificate::from_der(der).to_owned()).collect();
         config = config.tls_config(TlsConfig::builder().root_certs(RootCerts::new_with_certs(&roots)).build());
     }
-    Ok(config.build().into())
+    Ok(match at {
+        // No proxy: it would be the one that connects.
+        Some(address) => Agent::with_parts(config.proxy(None).build(), DefaultConnector::default(), At(address)),
+        None => config.build().into(),
+    })
 }
 
 /// Asks for a URL.
@@ -81,7 +108,7 @@ pub fn get(agent: &Agent, url: &Url) -> Result<Answer> {
     let request = agent.get(url.as_str()).config();
     // A proxy that the environment names cannot reach this machine's own addresses.
     let request = if is_here(url) { request.proxy(None) } else { request };
-    let response = request.build().call().map_err(|error| anyhow!("{url} does not answer: {error}"))?;
+    let response = request.build().call().map_err(|error| silent(url, &error))?;
     answer(response).with_context(|| format!("the answer of {url} cannot be read"))
 }
 
@@ -94,7 +121,7 @@ pub fn get_as(agent: &Agent, url: &Url, token: &Secret) -> Result<Answer> {
     let request = if is_here(url) { request.proxy(None) } else { request };
     let request = request.build().header("Authorization", format!("Bearer {}", token.reveal()));
     // The library's errors say what failed, never what was sent.
-    let response = request.call().map_err(|error| anyhow!("{url} does not answer: {error}"))?;
+    let response = request.call().map_err(|error| silent(url, &error))?;
     answer(response).with_context(|| format!("the answer of {url} cannot be read"))
 }
 
@@ -107,8 +134,48 @@ pub fn post_as(agent: &Agent, url: &Url, token: &Secret, json: &str) -> Result<A
     let request = if is_here(url) { request.proxy(None) } else { request };
     let request = request.build().header("Authorization", format!("Bearer {}", token.reveal()));
     let request = request.header("Content-Type", "application/json");
-    let response = request.send(json).map_err(|error| anyhow!("{url} does not answer: {error}"))?;
+    let response = request.send(json).map_err(|error| silent(url, &error))?;
     answer(response).with_context(|| format!("the answer of {url} cannot be read"))
+}
+
+/// Why there is no answer, and what to do about it.
+fn silent(url: &Url, error: &ureq::Error) -> anyhow::Error {
+    let told = error.to_string();
+    let has = |words: &[&str]| words.iter().any(|word| told.contains(word));
+    let host = url.host_str().unwrap_or_default();
+    let hint = if has(&["UnknownIssuer", "CaUsedAsEndEntity", "BadSignature"]) {
+        "its certificate is of no CA that is trusted here: name the root to trust with --root FILE".to_owned()
+    } else if has(&["NotValidForName"]) {
+        format!("its certificate is not for {host:?}: take the URL by which the authority is known, its BASE_URL")
+    } else if has(&["Expired", "NotValidYet"]) {
+        "its certificate is over, or not valid yet: look at this machine's clock, or have the server renew it"
+            .to_owned()
+    } else if has(&["Certificate", "certificate"]) {
+        format!("its certificate cannot be taken ({told}); name the root to trust with --root FILE")
+    } else if has(&[
+        "InvalidContentType",
+        "corrupt message",
+        "InvalidMessage",
+        "http parse fail",
+        "protocol:",
+        "unexpected end of file",
+    ]) {
+        match url.scheme() {
+            "https" => format!(
+                "what is there does not speak https ({told}): look at host and port, or write http:// for 127.0.0.1"
+            ),
+            _ => format!("what is there does not speak http ({told}): write https:// if it is served by that"),
+        }
+    } else if has(&["host not found"]) {
+        format!("there is no host {host:?}: look at the URL, and at this machine's resolver")
+    } else if has(&["refused", "Connection"]) {
+        format!("nothing listens there ({told}): start it, or look at host and port of the URL")
+    } else if has(&["imeout", "timed out"]) {
+        format!("{told}: try again, or look at the network between")
+    } else {
+        told
+    };
+    anyhow!("{url} does not answer: {hint}")
 }
 
 /// Reads an answer to its end.

@@ -15,6 +15,8 @@ pub struct Worker {
     pub name: String,
     /// The Cloudflare account, where the file names it.
     pub account: Option<String>,
+    /// Whether it is reached at its address below workers.dev too, where the file says so or not.
+    pub workers_dev: Option<bool>,
     vars: BTreeMap<String, String>,
 }
 
@@ -22,6 +24,7 @@ pub struct Worker {
 struct File {
     name: String,
     account_id: Option<String>,
+    workers_dev: Option<bool>,
     #[serde(default)]
     vars: BTreeMap<String, toml::Value>,
 }
@@ -49,7 +52,8 @@ impl Worker {
         let read: File = toml::from_str(text).with_context(|| format!("{} cannot be read", file.display()))?;
         let vars = read.vars.into_iter().map(|(name, value)| Ok((name, as_text(value)?)));
         let vars = vars.collect::<Result<BTreeMap<_, _>>>()?;
-        Ok(Self { file: file.to_path_buf(), name: read.name, account: read.account_id, vars })
+        let (name, account, workers_dev) = (read.name, read.account_id, read.workers_dev);
+        Ok(Self { file: file.to_path_buf(), name, account, workers_dev, vars })
     }
 
     /// The file.

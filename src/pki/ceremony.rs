@@ -11,6 +11,7 @@ mod list;
 mod request;
 mod returned;
 mod root;
+mod stand_in;
 
 use super::pem::{self, PemFault};
 use super::profile::default_profile;
@@ -33,6 +34,7 @@ pub use fault::{CeremonyFault, RootFault};
 pub use request::{IssuerRequest, create_csr, create_issuer_csr};
 pub use returned::{NO_PATH_LENGTH, Returned, ReturnedFault};
 pub use root::{IssuerPlan, Root, is_issued_by, is_signed_by};
+pub use stand_in::stand_in;
 use x509_cert::attr::AttributeTypeAndValue;
 use x509_cert::ext::Extensions;
 use x509_cert::ext::pkix::name::GeneralName;

@@ -24,6 +24,7 @@ fn dev_at(double: &Double, url: &str, pid: u32) {
     let running = json!({"directory": format!("{url}/directory"), "root": double.path("state/root.pem"),
                          "admin_token": double.path("state/admin.token"), "pid": pid});
     close(double, "state/dev.json", &running.to_string());
+    fs::set_permissions(double.path("state"), fs::Permissions::from_mode(0o700)).unwrap();
 }
 
 fn now() -> selvedge::values::Time {
@@ -55,23 +56,23 @@ fn a_running_dev_is_found_by_its_state_folder() {
 fn a_deployed_authority_is_found_by_its_settings_and_its_folder() {
     let double = Double::start();
     wrangler(&double, &double.url());
-    double.run_with(&["eab", "list"], &[]).is(1, &["there is no token for", "selvedge token new"]);
+    double.run_with(&["eab", "list"], &[]).is(2, &["there is no token for", "selvedge token new"]);
     close(&double, "ca/admin.tokens", &format!(r#"{{"operator":"{TOKEN}"}}"#));
     double.run_with(&["eab", "list"], &[]).is(0, &["team"]);
     // Of several, one.
     let wrong = "x".repeat(40);
     close(&double, "ca/admin.tokens", &format!(r#"{{"ada":"{TOKEN}","bob":"{wrong}"}}"#));
-    double.run_with(&["eab", "list"], &[]).is(1, &["say with --as NAME which one: ada, bob"]);
+    double.run_with(&["eab", "list"], &[]).is(2, &["say with --as NAME which one: ada, bob"]);
     double.run_with(&["eab", "list", "--as", "ada"], &[]).is(0, &[]);
     double.run_with(&["eab", "list", "--as", "bob"], &[]).is(1, &["none of ours", "\"bob\""]);
-    double.run_with(&["eab", "list", "--as", "eve"], &[]).is(1, &["has no token \"eve\""]);
+    double.run_with(&["eab", "list", "--as", "eve"], &[]).is(2, &["has no token \"eve\""]);
     // The CA's tokens are for the CA's own Worker, and sent nowhere else.
     let other = Double::start();
-    double.run_with(&["eab", "list", "--as", "ada", "--url", &other.url()], &[]).is(1, &["there is no token for"]);
+    double.run_with(&["eab", "list", "--as", "ada", "--url", &other.url()], &[]).is(2, &["there is no token for"]);
     assert!(other.server.asked().is_empty());
     // A file that others can read has been read.
     fs::set_permissions(double.path("ca/admin.tokens"), fs::Permissions::from_mode(0o644)).unwrap();
-    double.run_with(&["eab", "list", "--as", "ada"], &[]).is(1, &["open to others", "chmod 600"]);
+    double.run_with(&["eab", "list", "--as", "ada"], &[]).is(2, &["open to others", "chmod 600"]);
     wrangler(&double, "https://ca.example.org");
     double.run_with(&["eab", "list"], &[]).is(2, &["selvedge dev", "--url URL", "--token-file", "wrangler.toml"]);
 }
@@ -84,12 +85,54 @@ fn a_token_is_read_from_a_file_or_the_environment_and_never_taken_as_an_option()
     double
         .run_with(&["eab", "list", "--url", &url, "--token-file", "token"], &[("SELVEDGE_TOKEN", "other")])
         .is(0, &[]);
-    double.run_with(&["eab", "list", "--url", &url], &[("SELVEDGE_TOKEN", "short")]).is(1, &["is no token"]);
+    double.run_with(&["eab", "list", "--url", &url], &[("SELVEDGE_TOKEN", "short")]).is(2, &["is no token"]);
     double.run_with(&["eab", "list", "--url", &url, "--token", "x"], &[]).is(2, &["unexpected argument"]);
     close(&double, "token", "two words, and they are longer than 32 characters");
-    double.run_with(&["eab", "list", "--url", &url, "--token-file", "token"], &[]).is(1, &["has no token"]);
-    double.run_with(&["eab", "list", "--url", &url, "--token-file", "no"], &[]).is(1, &["there is no no"]);
-    double.run_with(&["eab", "list", "--url", "http://a.test"], &[("SELVEDGE_TOKEN", TOKEN)]).is(1, &["https://"]);
+    double.run_with(&["eab", "list", "--url", &url, "--token-file", "token"], &[]).is(2, &["has no token"]);
+    double.run_with(&["eab", "list", "--url", &url, "--token-file", "no"], &[]).is(2, &["there is no no"]);
+    let with = |url: &str| double.run_with(&["eab", "list", "--url", url], &[("SELVEDGE_TOKEN", TOKEN)]);
+    with("http://a.test").is(2, &["write https://"]);
+    for no_url in ["a.test", "a.test:443", "//a.test", "ftp://a.test"] {
+        let ended = with(no_url);
+        ended.is(2, &["https://ca.example.org"]);
+    }
+    let ended = with("a.test");
+    assert!(!ended.err.contains("relative URL"), "{ended:?}");
+}
+
+/// FS-09: what another user left, or could have left, says nothing; and no path in the file is followed.
+#[test]
+fn a_dev_that_others_may_have_written_gets_no_token() {
+    let (double, evil) = (Double::start(), Double::start());
+    close(&double, "ca/admin.tokens", &format!(r#"{{"operator":"{TOKEN}"}}"#));
+    // What was found in the repository of somebody: it runs, and names the victim's own tokens.
+    let plant = |folder: u32, file: u32| {
+        let running = json!({"directory": format!("{}/directory", evil.url()), "root": double.path("root.pem"),
+                             "admin_token": double.path("ca/admin.tokens"), "pid": std::process::id()});
+        close(&double, ".selvedge/dev.json", &running.to_string());
+        fs::set_permissions(double.path(".selvedge/dev.json"), fs::Permissions::from_mode(file)).unwrap();
+        fs::set_permissions(double.path(".selvedge"), fs::Permissions::from_mode(folder)).unwrap();
+    };
+    for (folder, file) in [(0o777, 0o644), (0o775, 0o600), (0o755, 0o666)] {
+        plant(folder, file);
+        let says = ["can be written by others", "--url", "--state"];
+        double.run_with(&["eab", "list"], &[]).is(2, &says);
+        double.run_with(&["status"], &[("SELVEDGE_TOKEN", TOKEN)]).is(2, &says);
+        // Who names the authority is not bothered by it.
+        let named = [("SELVEDGE_URL", &*double.url()), ("SELVEDGE_TOKEN", TOKEN)];
+        double.run_with(&["eab", "list"], &named).is(0, &[]);
+    }
+    // The user's own, as another program of theirs could have unpacked it: the token beside it is not there.
+    plant(0o755, 0o644);
+    double.run_with(&["eab", "list"], &[]).is(2, &["there is no .selvedge/admin.token"]);
+    // The environment's token is for an authority that was named with it.
+    double.run_with(&["eab", "list"], &[("SELVEDGE_TOKEN", TOKEN)]).is(2, &["there is no .selvedge/admin.token"]);
+    fs::remove_file(double.path(".selvedge/dev.json")).unwrap();
+    wrangler(&double, &evil.url());
+    fs::remove_file(double.path("ca/admin.tokens")).unwrap();
+    double.run_with(&["eab", "list"], &[("SELVEDGE_TOKEN", TOKEN)]).is(2, &["together with SELVEDGE_URL"]);
+    double.run_with(&["status"], &[("SELVEDGE_TOKEN", TOKEN)]);
+    assert!(evil.server.asked().iter().all(|asked| asked.header("authorization").is_none()), "no token was sent");
 }
 
 #[test]

@@ -10,10 +10,17 @@ use std::path::{Path, PathBuf};
 /// The keys that `dev` keeps in its state folder.
 const KEYS: [&str; 6] = ["root.key", "intermediate.key", "nonce.key", "server.key", "admin.token", "admin.tokens"];
 
+/// The names of all files with keys in a state folder: those of issuers that stand in for others have numbers.
+fn key_files(ca: &Path) -> Vec<String> {
+    let names = fs::read_dir(ca).into_iter().flatten().flatten().map(|entry| entry.file_name().display().to_string());
+    let stand_ins = names.filter(|name| name.starts_with("stand-in-") && name.ends_with(".key"));
+    KEYS.map(str::to_owned).into_iter().chain(stand_ins).collect()
+}
+
 /// The secrets of a state folder, and those set by these options of `dev`.
 fn secrets(ca: &Path, arguments: &[String]) -> (Secrets, Vec<String>) {
     let (mut secrets, mut texts) = (Secrets::default(), Vec::new());
-    for name in KEYS {
+    for name in &key_files(ca) {
         let Ok(text) = fs::read_to_string(ca.join(name)) else { continue };
         if text.contains("-----BEGIN") {
             secrets.add_key(name, &text);
@@ -35,6 +42,7 @@ fn secrets(ca: &Path, arguments: &[String]) -> (Secrets, Vec<String>) {
 
 /// What the CA wrote besides its keys: what it printed, the runtime's logs, `dev.json`, the databases.
 fn written(state: &Path) -> Vec<PathBuf> {
+    let keys = key_files(&state.join("ca"));
     let mut found = vec![state.join("dev.log")];
     let mut folders = vec![state.join("ca")];
     while let Some(folder) = folders.pop() {
@@ -42,7 +50,7 @@ fn written(state: &Path) -> Vec<PathBuf> {
             let (path, name) = (entry.path(), entry.file_name());
             if path.is_dir() {
                 folders.push(path);
-            } else if !KEYS.iter().any(|key| name == *key) {
+            } else if !keys.iter().any(|key| name == key.as_str()) {
                 found.push(path);
             }
         }

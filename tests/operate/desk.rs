@@ -74,7 +74,8 @@ impl Desk {
     pub fn set(&mut self, name: &str, value: &str) {
         self.vars.insert(name.to_owned(), value.to_owned());
         let vars = toml::to_string(&self.vars).unwrap();
-        fs::write(self.path("wrangler.toml"), format!("name = 'test-ca'\n[vars]\n{vars}")).unwrap();
+        fs::write(self.path("wrangler.toml"), format!("name = 'test-ca'\nworkers_dev = false\n[vars]\n{vars}"))
+            .unwrap();
     }
 
     /// Writes a file into the CA's folder.

@@ -182,6 +182,12 @@ fn what_could_not_be_found_out_is_another_exit_code() {
     desk.set("MODE", "production");
     unknown(&desk, &[], "has no BASE_URL");
     unknown(&desk, &["--url", &gone, "--root", "/nowhere"], "cannot read /nowhere");
+    // As it is before anybody set it.
+    desk.set("BASE_URL", "https://ca.example.org");
+    unknown(&desk, &[], "is the example, https://ca.example.org: no authority is known");
+    unknown(&desk, &["--url", "ca.corp.example"], "write it as https://");
+    let tls = format!("https://{}", page.address);
+    unknown(&desk, &["--url", &tls], "does not speak https");
 }
 
 /// The authority's own code answers; only its addresses are changed to where it is served here.
@@ -237,5 +243,12 @@ fn https_is_trusted_by_the_root_that_is_named() {
     let ended = desk.run(&["status", "--url", &url, "--root", root.to_str().unwrap()], &[]);
     assert!(ended.code == 0 && ended.out.contains("Nothing is due."), "{ended:?}");
     let ended = desk.run(&["status", "--url", &url], &[]);
+    assert!(ended.code == 2 && ended.err.contains("does not answer"), "{ended:?}");
+    assert!(ended.err.contains("--root FILE") && !ended.err.contains("UnknownIssuer"), "{ended:?}");
+    let plain = format!("http://{address}");
+    let ended = desk.run(&["status", "--url", &plain], &[]);
+    assert!(ended.code == 2 && ended.err.contains("write https://"), "{ended:?}");
+    let other = format!("https://127.0.0.2:{}", address.rsplit(':').next().unwrap());
+    let ended = desk.run(&["status", "--url", &other, "--root", root.to_str().unwrap()], &[]);
     assert!(ended.code == 2 && ended.err.contains("does not answer"), "{ended:?}");
 }

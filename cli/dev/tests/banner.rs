@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::dev::banner::{Names, Ports, Running, text};
+use crate::dev::sample::Sample;
 
 /// A folder whose name a shell would take apart.
 const AWKWARD: &str = "/srv/it's a \"state\" $folder";
@@ -14,6 +15,7 @@ const PORTS: Ports = Ports { http01: 6002, tls_alpn: 6001 };
 fn running(scheme: &str) -> Running {
     Running {
         directory: format!("{scheme}://127.0.0.1:14000/directory"),
+        address: "127.0.0.1:14000".into(),
         root: format!("{AWKWARD}/root.pem"),
         admin_token: format!("{AWKWARD}/admin.token"),
         issued_below: None,
@@ -27,7 +29,7 @@ fn running(scheme: &str) -> Running {
 }
 
 fn banner(scheme: &str) -> String {
-    text(&running(scheme), PORTS, Names::Ours, &Path::new(AWKWARD).join("clients"))
+    text(&running(scheme), PORTS, Names::Ours, &Path::new(AWKWARD).join("clients"), &Sample::default())
 }
 
 #[test]
@@ -35,7 +37,7 @@ fn what_is_issued_below_another_root_is_said() {
     let mut running = running("https");
     assert!(!banner("https").contains("issues"));
     running.issued_below = Some("ca/root.pem".into());
-    let text = text(&running, PORTS, Names::Ours, Path::new("clients"));
+    let text = text(&running, PORTS, Names::Ours, Path::new("clients"), &Sample::default());
     assert!(text.contains("(for this server; what it issues is below ca/root.pem)"), "{text}");
 }
 
@@ -91,6 +93,27 @@ fn every_line_reaches_its_client_whole() {
     let caddy = seen.iter().filter(|line| line.starts_with('\t')).map(|line| line.trim()).collect::<Vec<_>>();
     assert!(caddy.contains(&"http_port 6002") && caddy.contains(&"https_port 6001"), "{caddy:?}");
     assert!(caddy.contains(&"dir https://127.0.0.1:14000/directory"), "{caddy:?}");
+}
+
+#[test]
+fn the_lines_have_names_that_are_issued_for_and_say_how_those_come_here() {
+    let of = |name: &str, wild: Option<&str>| {
+        let permitted = Some("Not every name gets a certificate here: some.".to_owned());
+        let sample = Sample { name: name.to_owned(), wild: wild.map(str::to_owned), permitted };
+        text(&running("https"), PORTS, Names::Ours, Path::new("clients"), &sample)
+    };
+    let elsewhere = of("www.corp.example", None);
+    assert!(!elsewhere.contains("www.test") && !elsewhere.contains("'*."), "{elsewhere}");
+    assert!(elsewhere.contains("Not every name gets a certificate here: some."), "{elsewhere}");
+    let line = r#"curl -d '{"host":"www.corp.example","addresses":["127.0.0.1"]}' http://127.0.0.1:14001/add-a"#;
+    assert!(elsewhere.contains(line), "{elsewhere}");
+    for line in pasted(&elsewhere) {
+        // curl's is a hook's; a tab begins a line of Caddy's file.
+        let client = !line.starts_with(['\t', '}', '{']) && !line.starts_with("curl|") && !line.starts_with("caddy|");
+        assert!(!client || !line.contains("-d|") || line.contains("|-d|www.corp.example"), "{line}");
+    }
+    let here = of("www.a.internal", Some("a.internal"));
+    assert!(!here.contains("add-a") && here.contains("-d a.internal -d '*.a.internal'"), "{here}");
 }
 
 #[test]

@@ -72,7 +72,7 @@ fn the_configuration_says_what_wrangler_toml_says_and_what_dev_adds() {
         bindings: &bindings,
         objects: Path::new("/s/do"),
         keypair: Some(&Keypair { key: "/s/server.key".into(), chain: "/s/server.pem".into() }),
-        plain: None,
+        plain: false,
     };
     assert_eq!(served.config().unwrap(), GOLDEN);
 }
@@ -85,7 +85,7 @@ fn without_a_certificate_it_is_plain_http() {
         bindings: &BTreeMap::new(),
         objects: Path::new("/s/do"),
         keypair: None,
-        plain: None,
+        plain: false,
     };
     let config = served.config().unwrap();
     assert!(config.contains(r#"sockets = [(name = "acme", http = (), service = "worker")]"#), "{config}");
@@ -101,12 +101,12 @@ fn keys_are_bound_so_that_the_worker_cannot_read_them_and_a_second_socket_speaks
         bindings: &BTreeMap::from([("ISSUER_KEY".to_owned(), key)]),
         objects: Path::new("/s/do"),
         keypair: None,
-        plain: Some("127.0.0.1:14002"),
+        plain: true,
     };
     let config = served.config().unwrap();
     let bound = r#"(name = "ISSUER_KEY", cryptoKey = (pkcs8 = embed "/s/issuer.key", algorithm = (json = "{\"name\":\"ECDSA\"}"), usages = [sign]))"#;
     assert!(config.contains(bound), "{config}");
-    let socket = r#"(name = "status", address = "127.0.0.1:14002", http = (), service = "worker")"#;
+    let socket = r#"(name = "status", http = (), service = "worker")"#;
     assert!(config.contains(socket), "{config}");
 }
 
@@ -121,7 +121,7 @@ fn a_path_that_cannot_be_written_down_is_refused() {
         bindings: &BTreeMap::new(),
         objects,
         keypair: None,
-        plain: None,
+        plain: false,
     };
     assert!(served.config().unwrap_err().to_string().contains("not UTF-8"));
 }

@@ -6,16 +6,17 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use clap::Parser;
-use selvedge::pki::ceremony::{CertAndKey, create_intermediate, create_root};
+use selvedge::pki::ceremony::{CertAndKey, check_pair, create_intermediate, create_root};
 use selvedge::values::{Time, b64};
 use tempfile::TempDir;
 
 use super::harness::Line;
 use crate::dev::capnp::Binding;
-use crate::dev::kept::Kept;
+use crate::dev::kept::{Kept, Keys};
+use crate::dev::pki;
+use crate::dev::serving::bindings;
 use crate::dev::state::State;
 use crate::dev::wrangler::{Var, Wrangler};
-use crate::dev::{bindings, pki};
 use crate::{host, keys};
 
 fn now() -> Time {
@@ -72,6 +73,35 @@ fn the_worker_gets_every_issuer_of_the_folder() {
     assert_eq!(disposable["ROOT_CERTIFICATE"], Binding::File(state.path(pki::ROOT)));
     assert!(!disposable.contains_key("ISSUER_CHAIN_2"));
     assert_eq!(told(Some(&kept), &["--set", "ISSUER_FROM_2=x"])["ISSUER_FROM_2"], text("x"));
+}
+
+#[test]
+fn the_keys_of_the_folder_do_not_sign_unless_that_was_said() {
+    let (dir, _, issuers) = folder();
+    let state_dir = tempfile::tempdir().unwrap();
+    let state = State::open(state_dir.path()).unwrap();
+    let throw_away = create_root("Throw-away", now(), 10).unwrap();
+    let made = || Kept::read(dir.path(), now()).unwrap().stand_in(&state, &throw_away).unwrap();
+    let kept = made();
+    assert_eq!(kept.keys, Keys::StandIn);
+    assert_eq!(kept.bindings["ROOT_CERTIFICATE"], Binding::File(state.path(pki::ROOT)));
+    assert_eq!(kept.bindings["NONCE_KEY"], Binding::File(state.path(pki::NONCE_KEY)));
+    assert_eq!(kept.bindings["ISSUER_FROM_2"], text("2999-01-31T00:00:00Z"));
+    for (place, real) in [("", &issuers[0]), ("_2", &issuers[1])] {
+        let Binding::Var(Var::Text(chain)) = &kept.bindings[&format!("ISSUER_CHAIN{place}")] else { panic!() };
+        let Binding::File(key) = &kept.bindings[&format!("ISSUER_KEY{place}")] else { panic!() };
+        assert!(key.starts_with(state_dir.path()) && fs::metadata(key).unwrap().permissions().mode() & 0o077 == 0);
+        let key = fs::read_to_string(key).unwrap();
+        assert!(key != real.key && check_pair(chain, &key).is_ok() && check_pair(&real.certificate, &key).is_err());
+    }
+    let Binding::Var(Var::Text(chain)) = &kept.bindings["ISSUER_CHAIN"] else { panic!() };
+    assert_eq!(&kept.active, chain);
+    // What was issued is below the same issuer after a restart.
+    assert_eq!(made().bindings, kept.bindings);
+    assert!(kept.says().contains("throw-away keys"), "{}", kept.says());
+    let real = Kept::read(dir.path(), now()).unwrap();
+    assert!(real.keys == Keys::Real && real.says().starts_with("WARNING: the keys of "), "{}", real.says());
+    assert!(Line::try_parse_from(["dev", "--sign-with-real-keys"]).is_err(), "it is about --ca");
 }
 
 #[test]

@@ -137,6 +137,28 @@ fn web_pages_set_nothing() {
 }
 
 #[test]
+fn what_comes_under_another_name_is_refused_whatever_it_asks() {
+    let served = Served::start();
+    let port = served.address.port();
+    let query = b64::encode(&query("x.test.", RecordType::A));
+    let ask = |host: &str, path: &str| {
+        let url = format!("http://{}{path}", served.address);
+        let get = served.agent.get(&url).header("host", host).call().unwrap().status().as_u16();
+        let post = served.agent.post(&url).header("host", host).send("{}").unwrap().status().as_u16();
+        (get, post)
+    };
+    for host in ["evil.example", "evil.example:80", "127.0.0.1.evil.example", "192.0.2.1", "x@127.0.0.1", "127.0.0.1/x"]
+    {
+        for path in ["/", &format!("/dns-query?dns={query}"), "/set-txt", "/nothing"] {
+            assert_eq!(ask(host, path), (421, 421), "{host} {path}");
+        }
+    }
+    for host in ["localhost", "LOCALHOST:1", &format!("127.0.0.1:{port}"), "[::1]:14001", "127.1"] {
+        assert_eq!(ask(host, "/").0, 200, "{host}");
+    }
+}
+
+#[test]
 fn dns_over_https_by_get_and_plain_dns_answer_the_same() {
     let served = Served::start();
     let query = query("x.test.", RecordType::A);

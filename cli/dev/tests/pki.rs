@@ -5,7 +5,8 @@ use std::fs;
 use selvedge::values::Time;
 use tempfile::TempDir;
 
-use crate::dev::pki::Authority;
+use crate::dev::base::{self, Base};
+use crate::dev::pki::{Authority, ServerNames};
 use crate::dev::state::{Readers, State};
 
 /// 2026-11-24.
@@ -14,7 +15,9 @@ const DAY: u64 = 24 * 60 * 60;
 const FILES: [&str; 5] = ["root.pem", "root.key", "intermediate.pem", "intermediate.key", "nonce.key"];
 
 fn authority(state: &State, listen: &str, now: Time) -> Result<Authority, String> {
-    Authority::of(state, &listen.parse().unwrap(), now).map_err(|error| format!("{error:#}"))
+    let listen = listen.parse().unwrap();
+    let base = Base::of(None, &listen, false).unwrap();
+    Authority::of(state, ServerNames { base: &base, listen: &listen }, now).map_err(|error| format!("{error:#}"))
 }
 
 fn made() -> (TempDir, State) {
@@ -40,7 +43,7 @@ fn it_is_made_once_and_kept() {
     let first = contents(&state);
     let again = authority(&state, "127.0.0.1:1", NOW).unwrap();
     assert_eq!(contents(&state), first);
-    assert_eq!(again.root, first[0]);
+    assert_eq!(again.root.certificate, first[0]);
     let (_other_dir, other) = made();
     assert!(contents(&other).iter().zip(&first).all(|(one, two)| one != two));
 }
@@ -66,6 +69,26 @@ fn others_verify_what_was_made() {
     assert!(issuer.contains("CA:TRUE, pathlen:0") && issuer.contains("Certificate Sign, CRL Sign"), "{issuer}");
     let server = openssl(&state, &["x509", "-in", "server.pem", "-noout", "-issuer"]);
     assert!(server.contains("server CA"), "{server}");
+}
+
+#[test]
+fn the_server_is_certified_for_the_name_of_its_url_again_and_again() {
+    let (_dir, state) = made();
+    let (base, listen) = (base::parse("https://ca.lan:8443").unwrap(), "0.0.0.0:14000".parse().unwrap());
+    let names = ServerNames { base: &base, listen: &listen };
+    let authority = Authority::of(&state, names, NOW).unwrap();
+    let first = state.read("server.pem").unwrap();
+    let later = Time::from_secs(NOW.secs() + 60 * DAY);
+    authority.certify_server(&state, names, later).unwrap();
+    assert_ne!(state.read("server.pem").unwrap(), first);
+    // Past the end of the first one.
+    let at = (NOW.secs() + 100 * DAY).to_string();
+    let strict = ["verify", "-x509_strict", "-attime", &at, "-CAfile", "root.pem", "-untrusted", "server.pem"];
+    for name in [["-verify_hostname", "ca.lan"], ["-verify_hostname", "localhost"], ["-verify_ip", "127.0.0.1"]] {
+        openssl(&state, &[&strict[..], &name, &["server.pem"]].concat());
+    }
+    let names = openssl(&state, &["x509", "-in", "server.pem", "-noout", "-ext", "subjectAltName"]);
+    assert!(!names.contains("0.0.0.0"), "{names}");
 }
 
 #[test]

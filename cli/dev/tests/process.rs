@@ -84,7 +84,7 @@ fn variables_are_set_on_request() {
     assert_eq!(env["POLICY"], "{\"wildcards\":false}");
     assert_eq!((&env["MODE"], &env["REFUSE_NONCES"]), (&"test=1".into(), &"5".into()));
     dev.stop(Signal::TERM);
-    for wrong in ["policy=1", "=1", "POLICY"] {
+    for wrong in ["policy=1", "=1", "POLICY", "FOO=bar"] {
         let said = Line::try_parse_from(["dev", "--set", wrong]).unwrap_err().to_string();
         assert!(said.contains("--set"), "{said}");
     }

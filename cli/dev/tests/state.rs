@@ -41,6 +41,32 @@ fn a_folder_that_cannot_be_is_refused_with_the_option_to_change_it() {
 }
 
 #[test]
+fn the_folder_is_its_owners_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let open = |name: &str, bits: u32, files: &[&str]| {
+        let folder = dir.path().join(name);
+        fs::create_dir(&folder).unwrap();
+        files.iter().for_each(|file| fs::write(folder.join(file), "").unwrap());
+        fs::set_permissions(&folder, fs::Permissions::from_mode(bits)).unwrap();
+        (State::open(&folder).map(|_| ()).map_err(|error| error.to_string()), mode(&folder))
+    };
+    let new = dir.path().join("a/b");
+    State::open(&new).unwrap();
+    assert_eq!((mode(&new), mode(&new.join("lock"))), (0o700, 0o600));
+    // Of an earlier version, and one that was made for it.
+    assert_eq!(open("old", 0o755, &["lock", "root.pem"]), (Ok(()), 0o700));
+    assert_eq!(open("empty", 0o777, &[]), (Ok(()), 0o700));
+    let (said, left) = open("shared", 0o755, &["letter"]);
+    assert!(said.unwrap_err().contains("other things in it") && left == 0o755);
+    if rustix::process::geteuid().is_root() {
+        let folder = dir.path().join("theirs");
+        fs::create_dir(&folder).unwrap();
+        std::os::unix::fs::chown(&folder, Some(4_242), None).unwrap();
+        assert!(State::open(&folder).unwrap_err().to_string().contains("is of another user (number 4242"));
+    }
+}
+
+#[test]
 fn secrets_are_their_owners_only() {
     let dir = tempfile::tempdir().unwrap();
     let state = State::open(dir.path()).unwrap();

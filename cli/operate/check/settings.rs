@@ -1,18 +1,18 @@
 //! What `wrangler.toml` says, against the folder, and as the Worker would read it.
 
 use selvedge::ca::authority::{PLACES, name_of};
+use selvedge::ca::setting_names::known;
 use selvedge::ca::settings::Settings;
 use selvedge::pki::{Issuer, IssuerFault, pem};
 use selvedge::values::Time;
+use url::Url;
 
 use super::super::files::CaFiles;
 use super::super::worker::Worker;
 use super::root::Root;
 use super::{Finding, no_issuer};
+use crate::admin::EXAMPLE;
 use crate::keys::issuer_file;
-
-/// What stands in `wrangler.toml` until somebody puts an address there.
-const EXAMPLE: &str = "https://ca.example.org";
 
 /// The longest variable that Cloudflare takes, in bytes.
 const LONGEST: usize = 5 * 1024;
@@ -30,6 +30,13 @@ pub fn check(files: &CaFiles, worker: &Worker, now: Time, found: &mut Vec<Findin
             format!("{file} has no BASE_URL under [vars]"),
             "Set it to the address of your Worker, like https://ca.corp.example",
         )),
+    }
+    addresses(worker, found);
+    for (name, near) in worker.vars().filter_map(|(name, _)| Some((name, known(name).err()?))) {
+        found.push(Finding::warning(
+            format!("{file} sets {name}, which the Worker does not read"),
+            format!("Take it out, or write what is meant; the nearest are {}", near.join(", ")),
+        ));
     }
     for name in secret_names() {
         if worker.var(&name).is_some() {
@@ -52,6 +59,28 @@ pub fn check(files: &CaFiles, worker: &Worker, now: Time, found: &mut Vec<Findin
     }
     for place in 1..=PLACES {
         place_of(files, worker, place, now, found);
+    }
+}
+
+/// Looks at the addresses by which the Worker is reached: one, that of BASE_URL.
+fn addresses(worker: &Worker, found: &mut Vec<Finding>) {
+    let file = worker.file().display();
+    let Some(base) = worker.var("BASE_URL").filter(|base| *base != EXAMPLE) else { return };
+    let host = Url::parse(base).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default();
+    match (host.ends_with(".workers.dev"), worker.workers_dev) {
+        (true, Some(false)) => found.push(Finding::wrong(
+            format!("BASE_URL is {base}, and {file} has workers_dev = false, so nothing would answer there"),
+            "Take workers_dev out, or set BASE_URL to the domain that is routed to the Worker",
+        )),
+        (false, None | Some(true)) => found.push(Finding::warning(
+            format!(
+                "{file} leaves the Worker its address below workers.dev beside {base}. What is asked for there is answered \
+                 421, but for CRLs and issuer certificates, and every request counts"
+            ),
+            "Write workers_dev = false and preview_urls = false above the tables of that file, once your domain is routed \
+             to the Worker",
+        )),
+        _ => {}
     }
 }
 

@@ -15,6 +15,8 @@ const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
 /// A CA's folder and settings, as they should be until a test changes them.
 struct Scene {
     dir: tempfile::TempDir,
+    /// What stands above the tables of the settings.
+    top: &'static str,
     vars: BTreeMap<String, String>,
     root: CertAndKey,
 }
@@ -22,7 +24,8 @@ struct Scene {
 impl Scene {
     fn new() -> Self {
         let root = create_root("Test Root", NOW, 20).unwrap();
-        let mut scene = Self { dir: tempfile::tempdir().unwrap(), vars: BTreeMap::new(), root: root.clone() };
+        let top = "workers_dev = false";
+        let mut scene = Self { dir: tempfile::tempdir().unwrap(), top, vars: BTreeMap::new(), root: root.clone() };
         scene.write("root.pem", &root.certificate);
         scene.write("nonce.key", &b64::encode(&[7; 32]));
         for (name, value) in [
@@ -77,7 +80,7 @@ impl Scene {
 
     fn at(&self, now: Time) -> Vec<Finding> {
         let vars = toml::to_string(&self.vars).unwrap();
-        let worker = Worker::parse(Path::new("w.toml"), &format!("name = 'ca'\n[vars]\n{vars}")).unwrap();
+        let worker = Worker::parse(Path::new("w.toml"), &format!("name = 'ca'\n{}\n[vars]\n{vars}", self.top)).unwrap();
         deployment(&self.files(), &worker, now)
     }
 
@@ -100,6 +103,22 @@ fn wrong(change: impl FnOnce(&mut Scene), says: &[&str]) {
     let mut scene = Scene::new();
     change(&mut scene);
     only(&scene.found(), Weight::Wrong, says);
+}
+
+#[test]
+fn a_second_address_and_settings_that_nothing_reads_are_told() {
+    let mut scene = Scene::new();
+    for top in ["", "workers_dev = true"] {
+        scene.top = top;
+        only(&scene.found(), Weight::Warning, &["workers.dev", "421", "workers_dev = false"]);
+    }
+    scene.set("BASE_URL", "https://ca.team.workers.dev");
+    assert_eq!(scene.found(), []);
+    scene.top = "workers_dev = false";
+    only(&scene.found(), Weight::Wrong, &["nothing would answer there"]);
+    let mut scene = Scene::new();
+    scene.set("RATE_LIMIT", "off");
+    only(&scene.found(), Weight::Warning, &["RATE_LIMIT, which the Worker does not read", "RATE_LIMITS"]);
 }
 
 #[test]

@@ -23,7 +23,7 @@ pub use show::when;
 use super::worker::Worker;
 use super::x509::called;
 use super::{Place, now, web};
-use crate::admin::{At, Operator};
+use crate::admin::{At, DevHere, EXAMPLE, Operator, nowhere};
 use crate::files::read_pem;
 use crate::host::print;
 use crate::keys::ROOT;
@@ -76,16 +76,18 @@ pub fn run(options: &Options) -> ExitCode {
 /// Prints; whether something is due, or wrong.
 fn report(options: &Options) -> Result<bool> {
     let said = At::said(options.url.as_deref());
-    let dev = if said.is_none() { At::dev(&options.state)? } else { None };
+    let dev = if said.is_none() { DevHere::running(&options.state)? } else { None };
+    let was_said = said.is_some();
     let url = match (said, &dev) {
-        (Some(url), _) => url,
+        (Some(url), _) => web::safe_url(&url).map(|_| url)?,
         (None, Some(dev)) => dev.url.clone(),
         (None, None) => base_url(&options.place.wrangler)?,
     };
     let trusted_root = options.root.clone().or_else(|| dev.as_ref().map(|dev| dev.root.clone()));
-    let token_file = options.token_file.clone().or_else(|| dev.and_then(|dev| dev.token_file));
+    let address = dev.as_ref().and_then(|dev| dev.address);
+    let token_file = options.token_file.clone().or_else(|| dev.map(|dev| dev.token_file));
     let trusted = trusted_root.as_deref().map(read_pem).transpose()?;
-    let agent = web::agent(trusted.as_deref())?;
+    let agent = web::agent(trusted.as_deref(), address)?;
     let root = root(&options.place.ca.join(ROOT))?;
     let mut authority = ask::authority(&agent, &url)?;
     // An authority on this machine is a test of one that publishes its root's CRL elsewhere.
@@ -100,7 +102,8 @@ fn report(options: &Options) -> Result<bool> {
     let place = &options.place;
     let operator = match &authority {
         Authority::Works(_) => {
-            Operator::ask(&url, token_file.as_deref(), trusted_root.as_deref(), (&place.ca, &place.wrangler))?
+            let trusted = (trusted_root.as_deref(), address);
+            Operator::ask((&url, was_said), token_file.as_deref(), trusted, (&place.ca, &place.wrangler))?
         }
         Authority::Refuses(_) => None,
     };
@@ -118,6 +121,9 @@ fn report(options: &Options) -> Result<bool> {
 fn base_url(settings: &Path) -> Result<String> {
     let worker =
         Worker::read(settings).context("where the authority is, say with --url, or have it in wrangler.toml")?;
+    if worker.var("BASE_URL") == Some(EXAMPLE) {
+        return Err(nowhere().context(format!("BASE_URL in {} is the example, {EXAMPLE}", settings.display())));
+    }
     let url = worker.var("BASE_URL").map(str::to_owned);
     url.with_context(|| format!("{} has no BASE_URL; say with --url where the authority is", settings.display()))
 }

@@ -12,15 +12,16 @@ const SHOWN: usize = 20;
 /// A name for an example that would not be refused: `usual` where it is permitted, else one that is made of what is. `None`
 /// where no DNS name is found that is.
 pub fn example(issuer: &Issuer, policy: &Policy, usual: &str) -> Option<String> {
-    let rules = Rules { ca: policy, key: None, trusted: false, known: known() };
-    let permitted = |text: &String| {
-        let Ok(name) = DnsName::parse(text) else { return false };
-        let name = Identifier::Dns(name);
-        issuer.permits(&name).is_ok() && rules.permit(&name).is_ok()
-    };
     let bases = policy.allow.iter().flatten().filter_map(base_of).chain(issuer.permitted_dns());
     let below = bases.flat_map(|base| [format!("www.{base}"), base]);
-    core::iter::once(usual.to_owned()).chain(below).find(permitted)
+    core::iter::once(usual.to_owned()).chain(below).find(|name| is_permitted(issuer, policy, name))
+}
+
+/// Whether a text is a DNS name, or a wildcard, that is neither outside of the name constraints nor refused by the policy.
+pub fn is_permitted(issuer: &Issuer, policy: &Policy, name: &str) -> bool {
+    let rules = Rules { ca: policy, key: None, trusted: false, known: known() };
+    let name = DnsName::parse(name).map(Identifier::Dns);
+    name.is_ok_and(|name| issuer.permits(&name).is_ok() && rules.permit(&name).is_ok())
 }
 
 fn base_of(pattern: &Pattern) -> Option<String> {

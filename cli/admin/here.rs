@@ -1,0 +1,201 @@
+//! A `dev` that runs here, found by the file in its state folder.
+//!
+//! What that file says decides where a token goes. So it is believed only where nobody else can have written it, and only as
+//! to an address of this machine; the token and the root are those that lie beside it, whatever it names.
+
+use std::fs::{self, File};
+use std::io::{ErrorKind, Read};
+use std::net::SocketAddr;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use rustix::fs::{Mode, OFlags};
+use rustix::process::{Pid, geteuid, test_kill_process};
+use serde::Deserialize;
+use url::Url;
+
+use super::client::Unreachable;
+use crate::keys::quoted;
+use crate::operate::web::is_here;
+
+/// The file.
+const FILE: &str = "dev.json";
+/// The longest that is read.
+const LONGEST: u64 = 64 * 1024;
+
+/// A `dev` that runs here.
+#[derive(Debug)]
+pub struct DevHere {
+    /// Its URL.
+    pub url: String,
+    /// Where it is reached on this machine.
+    pub address: Option<SocketAddr>,
+    /// The root to trust for https.
+    pub root: PathBuf,
+    /// The file with its admin token.
+    pub token_file: PathBuf,
+}
+
+/// What is read of the file.
+#[derive(Debug, Deserialize)]
+struct Said {
+    directory: String,
+    address: Option<SocketAddr>,
+    pid: i32,
+}
+
+impl DevHere {
+    /// The `dev` of this state folder, if it runs.
+    ///
+    /// # Errors
+    /// When others could have written what is there, when it is not on this machine, or unreadable.
+    pub fn running(state: &Path) -> Result<Option<Self>> {
+        let path = state.join(FILE);
+        // A link would lead to a file whose folder nobody has looked at.
+        let opened = rustix::fs::open(&path, OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK, Mode::empty());
+        let file = match opened.map_err(std::io::Error::from) {
+            Ok(file) => File::from(file),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
+        };
+        let folder = fs::metadata(state).with_context(|| format!("cannot look at {}", state.display()))?;
+        own(state, &folder)?;
+        own(&path, &file.metadata()?)?;
+        let mut text = String::new();
+        file.take(LONGEST).read_to_string(&mut text).with_context(|| format!("cannot read {}", path.display()))?;
+        let said: Said = serde_json::from_str(&text).with_context(|| format!("{} cannot be read", path.display()))?;
+        // One that was killed leaves its file behind.
+        let runs = |pid| match test_kill_process(pid) {
+            Ok(()) | Err(rustix::io::Errno::PERM) => true,
+            Err(_) => false,
+        };
+        if !Pid::from_raw(said.pid).is_some_and(runs) {
+            return Ok(None);
+        }
+        let url = said.directory.strip_suffix("/directory").unwrap_or(&said.directory).to_owned();
+        let local = match said.address {
+            Some(address) => address.ip().is_loopback(),
+            None => Url::parse(&url).is_ok_and(|url| is_here(&url)),
+        };
+        if !local {
+            bail!(Unreachable(format!(
+                "the `dev` of {} listens at an address that is not this machine's own (127.0.0.1), so it is not asked \
+                 without a word: --url {url} --token-file {} --root {}",
+                state.display(),
+                quoted(&state.join("admin.token")),
+                quoted(&state.join("root.pem"))
+            )));
+        }
+        Ok(Some(Self {
+            url,
+            address: said.address,
+            root: state.join("root.pem"),
+            token_file: state.join("admin.token"),
+        }))
+    }
+}
+
+/// Refuses what is not the user's own, or what others may write.
+fn own(path: &Path, about: &fs::Metadata) -> Result<()> {
+    let (user, mode) = (geteuid().as_raw(), about.mode() & 0o7777);
+    let why = if about.uid() != user {
+        format!("is of another user (number {}; you are {user})", about.uid())
+    } else if mode & 0o022 != 0 {
+        format!("can be written by others (mode {mode:03o}); close it with `chmod go-w {}`", quoted(path))
+    } else {
+        return Ok(());
+    };
+    bail!(Unreachable(format!(
+        "{} {why}. What it says of a `dev` is not believed, for it decides where your token goes: name the authority with \
+         --url URL, or another state folder with --state DIR",
+        path.display()
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    fn folder(json: &str) -> (tempfile::TempDir, PathBuf) {
+        let dir = tempfile::tempdir().unwrap();
+        let state = dir.path().join("state");
+        fs::create_dir(&state).unwrap();
+        fs::set_permissions(&state, fs::Permissions::from_mode(0o700)).unwrap();
+        fs::write(state.join(FILE), json).unwrap();
+        (dir, state)
+    }
+
+    fn json(directory: &str, address: Option<&str>) -> String {
+        let pid = std::process::id();
+        let said = serde_json::json!({"directory": directory, "address": address, "pid": pid,
+                                      "root": "/elsewhere/root.pem", "admin_token": "/elsewhere/token"});
+        said.to_string()
+    }
+
+    fn refused(state: &Path) -> String {
+        let error = DevHere::running(state).unwrap_err();
+        assert!(error.downcast_ref::<Unreachable>().is_some());
+        error.to_string()
+    }
+
+    #[test]
+    fn what_lies_beside_the_file_is_taken_and_no_path_in_it() {
+        let (_dir, state) = folder(&json("https://ca.lan:1/directory", Some("127.0.0.1:1")));
+        let dev = DevHere::running(&state).unwrap().unwrap();
+        assert_eq!((dev.url.as_str(), dev.address), ("https://ca.lan:1", Some("127.0.0.1:1".parse().unwrap())));
+        assert_eq!((dev.root, dev.token_file), (state.join("root.pem"), state.join("admin.token")));
+        assert!(DevHere::running(Path::new("/no/such")).unwrap().is_none());
+    }
+
+    #[test]
+    fn only_addresses_of_this_machine_are_believed() {
+        for (directory, address, local) in [
+            ("https://127.0.0.1:1/directory", None, true),
+            ("https://localhost:1/directory", None, true),
+            ("https://evil.example/directory", None, false),
+            ("https://127.0.0.1.evil.example/directory", None, false),
+            ("https://127.0.0.1:1/directory", Some("192.0.2.1:1"), false),
+            ("https://evil.example/directory", Some("[::1]:1"), true),
+        ] {
+            let (_dir, state) = folder(&json(directory, address));
+            if local {
+                assert!(DevHere::running(&state).unwrap().is_some(), "{directory} {address:?}");
+            } else {
+                assert!(refused(&state).contains("--url"), "{directory} {address:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_others_could_have_written_is_not_believed() {
+        let good = json("https://127.0.0.1:1/directory", Some("127.0.0.1:1"));
+        for (file, mode) in [("", 0o770), ("", 0o777), ("", 0o702), (FILE, 0o664), (FILE, 0o606)] {
+            let (_dir, state) = folder(&good);
+            fs::set_permissions(state.join(file), fs::Permissions::from_mode(mode)).unwrap();
+            let said = refused(&state);
+            assert!(
+                said.contains("can be written by others") && said.contains("chmod go-w"),
+                "{file} {mode:o}: {said}"
+            );
+        }
+        // Others may read.
+        let (_dir, state) = folder(&good);
+        fs::set_permissions(&state, fs::Permissions::from_mode(0o755)).unwrap();
+        assert!(DevHere::running(&state).unwrap().is_some());
+        let (_dir, state) = folder(&good);
+        fs::rename(state.join(FILE), state.join("real")).unwrap();
+        std::os::unix::fs::symlink(state.join("real"), state.join(FILE)).unwrap();
+        assert!(DevHere::running(&state).is_err());
+        // Only who is root can give a file away.
+        let (_dir, state) = folder(&good);
+        if geteuid().is_root() {
+            for given in [state.clone(), state.join(FILE)] {
+                std::os::unix::fs::chown(&given, Some(4_242), None).unwrap();
+                assert!(refused(&state).contains("is of another user (number 4242"), "{given:?}");
+                std::os::unix::fs::chown(&given, Some(0), None).unwrap();
+            }
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! Names for the lines to paste: some that the CA would not refuse.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use selvedge::ca::landing::names;
+use selvedge::ca::permission::read_policy;
+use selvedge::pki::Issuer;
+use selvedge::policy::Policy;
+
+use super::capnp::Binding;
+use super::kept::Kept;
+use super::wrangler::{Var, Wrangler};
+
+/// The usual name.
+const USUAL: &str = "www.test";
+/// The usual name for a certificate with a wildcard.
+const WILD: &str = "wild.test";
+
+/// Names that there are certificates for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sample {
+    /// One.
+    pub name: String,
+    /// One for which, and for all below which, there is a certificate by dns-01.
+    pub wild: Option<String>,
+    /// Which names there are certificates for, where not for all.
+    pub permitted: Option<String>,
+}
+
+impl Default for Sample {
+    fn default() -> Self {
+        Self { name: USUAL.to_owned(), wild: Some(WILD.to_owned()), permitted: None }
+    }
+}
+
+impl Sample {
+    /// Those of the CA that is served with these settings. What cannot be read here, the Worker refuses with a reason.
+    pub fn of(bindings: &BTreeMap<String, Binding>, wrangler: &Wrangler, kept: Option<&Kept>) -> Self {
+        let chain = kept.map(|kept| kept.active.clone()).or_else(|| text_of(bindings.get("ISSUER_CHAIN")?));
+        let set = bindings.get("POLICY").and_then(text_of);
+        let policy = set.or_else(|| wrangler.vars.get("POLICY").map(|var| var_text(var)));
+        let policy = policy.map_or(Some(Policy::default()), |text| {
+            serde_json::from_str(&text).ok().and_then(|document| read_policy("POLICY", &document).ok())
+        });
+        let issuer = chain.and_then(|chain| Issuer::from_pem_chain(&chain).ok());
+        let (Some(issuer), Some(policy)) = (issuer, policy) else { return Self::default() };
+        Self::under(&issuer, &policy)
+    }
+
+    fn under(issuer: &Issuer, policy: &Policy) -> Self {
+        let name = names::example(issuer, policy, USUAL).unwrap_or_else(|| "NAME".to_owned());
+        let bare = name.strip_prefix("www.").unwrap_or(&name);
+        let both = |name: &&str| {
+            [(*name).to_owned(), format!("*.{name}")].iter().all(|one| names::is_permitted(issuer, policy, one))
+        };
+        let wild = [WILD, &name, bare].into_iter().find(both).map(str::to_owned);
+        Self { wild, permitted: names::permitted(issuer, policy), name }
+    }
+}
+
+fn text_of(binding: &Binding) -> Option<String> {
+    match binding {
+        Binding::Var(var) => Some(var_text(var)),
+        Binding::File(file) => fs::read_to_string(file).ok(),
+        Binding::Key(..) => None,
+    }
+}
+
+fn var_text(var: &Var) -> String {
+    match var {
+        Var::Text(text) => text.clone(),
+        Var::Json(value) => value.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use selvedge::pki::ceremony::{Constraints, IssuerPlan, Root};
+    use selvedge::values::SigAlg;
+    use selvedge::values::identifier::DnsName;
+
+    #[test]
+    fn the_names_are_some_that_are_issued_for() {
+        let now = crate::host::now().unwrap();
+        let root = Root::create(SigAlg::Es256, "R", now, 10).unwrap();
+        let issuer = |suffixes: &[&str]| {
+            let suffixes: Vec<_> = suffixes.iter().map(|one| DnsName::parse(one).unwrap()).collect();
+            let constraints = Constraints::new(&suffixes, &[]).unwrap();
+            let plan = IssuerPlan { common_name: "I", algorithm: SigAlg::Es256, constraints: &constraints, years: 1 };
+            root.create_issuer(plan, now).unwrap().certificate
+        };
+        let sample = |suffixes: &[&str], policy: &str| {
+            let var = |text: String| Binding::Var(Var::Text(text));
+            let bindings = BTreeMap::from([
+                ("ISSUER_CHAIN".to_owned(), var(issuer(suffixes))),
+                ("POLICY".to_owned(), var(policy.to_owned())),
+            ]);
+            let wrangler = Wrangler::parse("name='a'\nmain='b'\ncompatibility_date='c'\n").unwrap();
+            let Sample { name, wild, permitted } = Sample::of(&bindings, &wrangler, None);
+            (name, wild, permitted.is_some())
+        };
+        let of = |name: &str, wild: Option<&str>, said| (name.to_owned(), wild.map(str::to_owned), said);
+        assert_eq!(sample(&[], "{}"), of("www.test", Some("wild.test"), false));
+        assert_eq!(sample(&["corp.example"], "{}"), of("www.corp.example", Some("www.corp.example"), true));
+        assert_eq!(sample(&["test"], "{}"), of("www.test", Some("wild.test"), true));
+        assert_eq!(sample(&[], r#"{"wildcards":false}"#), of("www.test", None, true));
+        assert_eq!(sample(&[], r#"{"allow":["db.corp.example"]}"#), of("db.corp.example", None, true));
+        assert_eq!(sample(&["corp.example"], r#"{"allow":["other.example"]}"#), of("NAME", None, true));
+        // The Worker says what is wrong with it.
+        assert_eq!(sample(&[], "nonsense"), of("www.test", Some("wild.test"), false));
+    }
+}

@@ -1,0 +1,281 @@
+//! A `dev` at work: everything is started, waited for, renewed, and stopped.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Error, Result};
+use selvedge::values::Time;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use url::Url;
+
+use super::banner::{Names, Ports, Running};
+use super::capnp::{Binding, Served};
+use super::dns::Resolver;
+use super::kept::{Kept, Keys};
+use super::management::{DOH_PATH, Sockets};
+use super::pki::{self, Authority, ServerNames};
+use super::sample::Sample;
+use super::state::{RUNNING, Readers, State};
+use super::workerd::{Listeners, Output, Workerd};
+use super::wrangler::Var;
+use super::{Options, Program, admin, banner, base, bound, databases, dns, ready};
+use crate::host;
+use crate::tools::{interrupt, say};
+
+/// The Worker's log of requests and errors, in the state folder.
+const LOG: &str = "workerd.log";
+/// workerd's configuration, in the state folder.
+const CONFIG: &str = "workerd.capnp";
+/// A Ctrl-C reaches workerd and us at the same time: how long after workerd's end it may arrive here.
+const TOGETHER: Duration = Duration::from_millis(250);
+/// How often the clock is looked at. A machine that slept wakes up to another time.
+const LOOK: Duration = Duration::from_secs(30);
+/// How long after a certificate could not be made the next try is.
+const AGAIN: Duration = Duration::from_secs(3600);
+
+/// What a server has while it runs.
+struct Serving<'a> {
+    options: &'a Options,
+    state: &'a State,
+    authority: &'a Authority,
+    names: ServerNames<'a>,
+    workerd: PathBuf,
+    listeners: Listeners,
+    output: Arc<Output>,
+    /// Where this machine reaches it.
+    local: SocketAddr,
+    sample: Sample,
+}
+
+/// Starts everything, waits for a reason to stop, and stops everything.
+pub async fn serve(
+    options: &Options,
+    state: &State,
+    (authority, kept): (&Authority, Option<&Kept>),
+    program: &Program,
+) -> Result<()> {
+    let mut stop = Stop::watch()?;
+    if interrupt::requested() {
+        return Ok(());
+    }
+    let main = options.listen.bind()?;
+    let listen = options.listen.at(&main)?;
+    let local = base::local(main.local_addr().context("cannot tell where it listens")?);
+    let base = base::Base::of(options.base_url.as_ref(), &listen, options.plain_http)?;
+    let sockets = Sockets::bind(listen.loopback(), listen.port.checked_add(1)).await?;
+    // Verifiers fetch CRLs and issuer certificates by plain http, also where clients have to use https.
+    let plain = if options.plain_http { None } else { Some(listen.plain_beside()?) };
+    let status = plain.as_ref().map_or_else(|| base.origin().to_owned(), |(plain, _)| base.plain(plain.port));
+    let running = Running {
+        directory: format!("{}/directory", base.origin()),
+        address: local.to_string(),
+        root: state.path(pki::ROOT).display().to_string(),
+        admin_token: state.path(admin::TOKEN).display().to_string(),
+        issued_below: kept.filter(|kept| kept.keys == Keys::Real).map(|kept| kept.root.clone()),
+        status,
+        management: format!("http://{}", sockets.address),
+        dns: sockets.address.to_string(),
+        pid: std::process::id(),
+        workerd_pid: None,
+        workerd_log: state.path(LOG).display().to_string(),
+    };
+    let bindings = bindings(options, (state, kept), (base.origin(), &running.status, &running.management))?;
+    let served = Served {
+        wrangler: &program.wrangler,
+        modules: &program.modules,
+        bindings: &bindings,
+        objects: &state.objects(),
+        keypair: (!options.plain_http).then_some(&authority.keypair),
+        plain: plain.is_some(),
+    };
+    // What was set may be a secret.
+    state.write(CONFIG, &served.config()?, Readers::Owner)?;
+    let management = sockets.serve(Arc::new(Resolver::new(dns::ask_system)));
+    let serving = Serving {
+        options,
+        state,
+        authority,
+        names: ServerNames { base: &base, listen: &listen },
+        workerd: program.workerd.clone(),
+        listeners: Listeners { main, plain: plain.map(|(_, listener)| listener) },
+        output: Arc::new(Output::open(&state.path(LOG))?),
+        local,
+        sample: Sample::of(&bindings, &program.wrangler, kept),
+    };
+    let mut workerd = None;
+    let ended = {
+        let work = serving.work(&mut workerd, running, kept);
+        tokio::select! {
+            ended = work => ended,
+            ended = management => ended,
+            () = stop.asked() => Ok(()),
+        }
+    };
+    // Ctrl-C reaches the whole process group: workerd's end may be seen before the signal.
+    let asked = ended.is_err() && tokio::time::timeout(TOGETHER, stop.asked()).await.is_ok();
+    let damaged = serving.output.found_damage();
+    if let Some(workerd) = workerd {
+        workerd.stop().await;
+    }
+    state.remove(RUNNING)?;
+    match ended {
+        Err(_) if asked => Ok(()),
+        Err(error) if damaged => {
+            Err(error.context(format!("a database is damaged: {}", databases::advice(&state.objects()))))
+        }
+        ended => ended,
+    }
+}
+
+impl Serving<'_> {
+    /// Starts workerd, says that it is up, and starts it anew for each new certificate, until an end that should not come.
+    async fn work(&self, slot: &mut Option<Workerd>, mut running: Running, kept: Option<&Kept>) -> Result<()> {
+        let mut said = false;
+        loop {
+            let workerd = slot.insert(self.start()?);
+            running.workerd_pid = workerd.pid();
+            tokio::select! {
+                // Its end explains more than the connection that broke by it.
+                biased;
+                error = workerd.ended() => return Err(error),
+                up = ready::wait(&running.directory, self.local, &self.authority.root.certificate) => up.map_err(|error| self.located(error))?,
+            }
+            if !said {
+                self.output.be_heard();
+                host::print(&self.banner(&running, kept));
+                said = true;
+            }
+            self.state.write(RUNNING, &serde_json::to_string_pretty(&running)?, Readers::Owner)?;
+            tokio::select! {
+                biased;
+                error = workerd.ended() => return Err(error),
+                () = self.until_certified() => {}
+            }
+            // The new one finds its certificate at its start. Meanwhile who connects waits.
+            if let Some(workerd) = slot.take() {
+                workerd.drain().await;
+            }
+        }
+    }
+
+    fn start(&self) -> Result<Workerd> {
+        Workerd::start(&self.workerd, &self.state.path(CONFIG), &self.listeners, Arc::clone(&self.output))
+    }
+
+    fn located(&self, error: Error) -> Error {
+        let error = format!("{error:#}");
+        Error::msg(format!("{error}\n(its log is {})", self.state.path(LOG).display()))
+    }
+
+    fn banner(&self, running: &Running, kept: Option<&Kept>) -> String {
+        let names = self.options.resolver.as_ref().map_or(Names::Ours, |url| Names::Of(url.as_str()));
+        let ports = Ports { http01: self.options.http01_port, tls_alpn: self.options.tls_alpn_port };
+        let mut text = banner::text(running, ports, names, &self.state.path("clients"), &self.sample);
+        if let Some(kept) = kept {
+            text.insert_str(0, &format!("{}\n\n", kept.says()));
+        }
+        if self.names.listen.is_everywhere() && self.options.base_url.is_none() {
+            text.push_str(
+                "\nIt listens at all addresses of this machine and answers by the one above only: name the one by which \
+                 others reach it with --base-url.\n",
+            );
+        }
+        text
+    }
+
+    /// Waits until the server's certificate is to be replaced, and makes the next one.
+    async fn until_certified(&self) {
+        if self.options.plain_http {
+            return std::future::pending().await;
+        }
+        let mut wait = Duration::from_secs(self.options.server_certificate_use);
+        loop {
+            let Some(now) = sleep(wait).await else { continue };
+            match self.authority.certify_server(self.state, self.names, now) {
+                Ok(()) => return,
+                Err(error) => {
+                    say(format!("the server's certificate could not be replaced, and is tried again: {error:#}"));
+                    wait = AGAIN;
+                }
+            }
+        }
+    }
+}
+
+/// Sleeps by the machine's clock. Gives the time; `None` where the clock cannot be read.
+async fn sleep(time: Duration) -> Option<Time> {
+    let end = host::now().ok()?.plus(time);
+    loop {
+        let now = host::now().ok()?;
+        if now >= end {
+            return Some(now);
+        }
+        tokio::time::sleep(now.until(end).min(LOOK)).await;
+    }
+}
+
+/// What the Worker is told beyond its `wrangler.toml`.
+pub fn bindings(
+    options: &Options,
+    (state, kept): (&State, Option<&Kept>),
+    (origin, status, management): (&str, &str, &str),
+) -> Result<BTreeMap<String, Binding>> {
+    let own_resolver = || format!("{management}{DOH_PATH}");
+    let resolver = options.resolver.as_ref().map_or_else(own_resolver, Url::to_string);
+    let vars = [
+        ("BASE_URL", origin.to_owned()),
+        ("STATUS_URL", status.to_owned()),
+        ("MODE", "dev".to_owned()),
+        ("HTTP01_PORT", options.http01_port.to_string()),
+        ("TLS_ALPN_PORT", options.tls_alpn_port.to_string()),
+        ("RESOLVER_URL", resolver),
+        ("ALLOW_PRIVATE", "true".to_owned()),
+        // A test machine is not to wait; `--set` puts others in their place.
+        ("RATE_LIMITS", "off".to_owned()),
+        ("VALIDATION_SECONDS", "5".to_owned()),
+        ("VALIDATION_RETRY_SECONDS", "1".to_owned()),
+        ("CRL_GATHERING_SECONDS", "0".to_owned()),
+        ("REFUSE_NONCES", options.refuse_nonces.to_string()),
+    ];
+    let disposable = [
+        ("ISSUER_KEY", pki::ISSUER_KEY),
+        ("ISSUER_CHAIN", pki::ISSUER),
+        ("ROOT_CERTIFICATE", pki::ROOT),
+        ("NONCE_KEY", pki::NONCE_KEY),
+    ];
+    let disposable = disposable.map(|(name, file)| (name.to_owned(), Binding::File(state.path(file))));
+    let mut keys = kept.map_or_else(|| disposable.into(), |kept| kept.bindings.clone());
+    keys.insert("ADMIN_TOKENS".to_owned(), Binding::File(state.path(admin::TOKENS)));
+    let vars = vars.into_iter().map(|(name, value)| (name.to_owned(), Binding::Var(Var::Text(value))));
+    let set = options.set.iter().map(|(name, value)| (name.clone(), Binding::Var(Var::Text(value.clone()))));
+    let mut all: BTreeMap<String, Binding> = vars.chain(keys).collect();
+    if options.key_binding {
+        bound::bind_keys(&mut all)?;
+    }
+    all.extend(set);
+    Ok(all)
+}
+
+/// The signals that ask to stop.
+struct Stop([Signal; 3]);
+
+impl Stop {
+    /// From now on they no longer end the process by themselves.
+    fn watch() -> Result<Self> {
+        let watch = |kind| signal(kind).context("cannot watch for Ctrl-C");
+        Ok(Self([watch(SignalKind::interrupt())?, watch(SignalKind::terminate())?, watch(SignalKind::hangup())?]))
+    }
+
+    /// Waits for one of them.
+    async fn asked(&mut self) {
+        let [interrupt, terminate, hangup] = &mut self.0;
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! Numbers on the command line: what is none, or not one that can be, is answered with those that can.
+
+/// A whole number from `LEAST` to `MOST`.
+///
+/// # Errors
+/// What to write instead.
+pub fn range<T, const LEAST: u64, const MOST: u64>(text: &str) -> Result<T, String>
+where
+    T: TryFrom<u64>,
+{
+    let number = text.parse::<u64>().ok().filter(|number| (LEAST..=MOST).contains(number));
+    let number = number.and_then(|number| T::try_from(number).ok());
+    number.ok_or_else(|| match MOST {
+        u64::MAX => format!("{text:?} is no whole number from {LEAST} on"),
+        most => format!("{text:?} is no whole number from {LEAST} to {most}"),
+    })
+}
+
+/// The number of a port.
+///
+/// # Errors
+/// As [`range`].
+pub fn port(text: &str) -> Result<u16, String> {
+    range::<u16, 1, 65_535>(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_number_is_told_which_are() {
+        assert_eq!((port("5002"), range::<u8, 0, 50>("0")), (Ok(5002), Ok(0)));
+        for bad in ["", "x", "0", "65536", "-1", "1.5", "99999999999999999999999"] {
+            assert_eq!(port(bad), Err(format!("{bad:?} is no whole number from 1 to 65535")));
+        }
+        assert_eq!(range::<u32, 1, { u64::MAX }>("x"), Err("\"x\" is no whole number from 1 on".to_owned()));
+        assert!(range::<u32, 1, { u64::MAX }>("5000000000").is_err());
+    }
+}
