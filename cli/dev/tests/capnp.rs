@@ -139,7 +139,7 @@ fn private_networks_are_reached_only_where_they_may_be_validated_and_the_resolve
             bindings: &bindings,
             objects: Path::new("/s/do"),
             keypair: None,
-            plain: None,
+            plain: false,
         };
         served.config().unwrap()
     };
