@@ -1,6 +1,7 @@
 //! End to end: which databases there are on real workerd, that those without rows are deleted, and that alarms outlive a
 //! configuration that is not usable.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
+#![allow(clippy::disallowed_methods, reason = "it waits for what really happens")]
 
 #[path = "common/server.rs"]
 #[allow(dead_code, reason = "shared with other tests")]
