@@ -93,7 +93,7 @@ fn selvedge(folder: &Path, args: &[&str]) -> Output {
 }
 
 #[test]
-fn by_plain_http_and_under_other_names_only_lists_and_issuers_are_served() {
+fn by_plain_http_only_lists_and_issuers_are_served() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path(), 0);
     let (port, root) = (server.port(), server.fact("root"));
@@ -154,7 +154,18 @@ fn by_plain_http_and_under_other_names_only_lists_and_issuers_are_served() {
     let path: String = text[at..].chars().take_while(|c| c.is_ascii_alphanumeric() || "/.".contains(*c)).collect();
     let path = path.split_inclusive(".crl").next().unwrap();
     assert_eq!(by_http(&format!("GET {path}"), "", "").status, 200, "{path}");
+}
 
+#[test]
+fn under_another_name_it_says_where_the_ca_is_and_https_is_strict() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), 0);
+    let (port, root) = (server.port(), server.fact("root"));
+    let plain: u16 = server.fact("status").rsplit(':').next().unwrap().parse().unwrap();
+    let token = fs::read_to_string(server.fact("admin_token")).unwrap();
+    let authorization = format!("Authorization: Bearer {}", token.trim());
+    let host = format!("127.0.0.1:{port}");
+    let base = format!("https://{host}");
     // It is in the server's certificate, and not in BASE_URL.
     let by_https = |line: &str| {
         let lines = format!("{line} HTTP/1.1\r\n{authorization}");

@@ -39,7 +39,7 @@ impl Sample {
     pub fn of(bindings: &BTreeMap<String, Binding>, wrangler: &Wrangler, kept: Option<&Kept>) -> Self {
         let chain = kept.map(|kept| kept.active.clone()).or_else(|| text_of(bindings.get("ISSUER_CHAIN")?));
         let set = bindings.get("POLICY").and_then(text_of);
-        let policy = set.or_else(|| wrangler.vars.get("POLICY").map(|var| var_text(var)));
+        let policy = set.or_else(|| wrangler.vars.get("POLICY").map(var_text));
         let policy = policy.map_or(Some(Policy::default()), |text| {
             serde_json::from_str(&text).ok().and_then(|document| read_policy("POLICY", &document).ok())
         });

@@ -69,19 +69,7 @@ pub async fn serve(
     // Verifiers fetch CRLs and issuer certificates by plain http, also where clients have to use https.
     let plain = if options.plain_http { None } else { Some(listen.plain_beside()?) };
     let status = plain.as_ref().map_or_else(|| base.origin().to_owned(), |(plain, _)| base.plain(plain.port));
-    let running = Running {
-        directory: format!("{}/directory", base.origin()),
-        address: local.to_string(),
-        root: state.path(pki::ROOT).display().to_string(),
-        admin_token: state.path(admin::TOKEN).display().to_string(),
-        issued_below: kept.filter(|kept| kept.keys == Keys::Real).map(|kept| kept.root.clone()),
-        status,
-        management: format!("http://{}", sockets.address),
-        dns: sockets.address.to_string(),
-        pid: std::process::id(),
-        workerd_pid: None,
-        workerd_log: state.path(LOG).display().to_string(),
-    };
+    let running = running(state, (base.origin(), status), (local, sockets.address), kept);
     let bindings = bindings(options, (state, kept), (base.origin(), &running.status, &running.management))?;
     let served = Served {
         wrangler: &program.wrangler,
@@ -127,6 +115,28 @@ pub async fn serve(
             Err(error.context(format!("a database is damaged: {}", databases::advice(&state.objects()))))
         }
         ended => ended,
+    }
+}
+
+/// What is told of a server that is to run.
+fn running(
+    state: &State,
+    (base, status): (&str, String),
+    (local, management): (SocketAddr, SocketAddr),
+    kept: Option<&Kept>,
+) -> Running {
+    Running {
+        directory: format!("{base}/directory"),
+        address: local.to_string(),
+        root: state.path(pki::ROOT).display().to_string(),
+        admin_token: state.path(admin::TOKEN).display().to_string(),
+        issued_below: kept.filter(|kept| kept.keys == Keys::Real).map(|kept| kept.root.clone()),
+        status,
+        management: format!("http://{management}"),
+        dns: management.to_string(),
+        pid: std::process::id(),
+        workerd_pid: None,
+        workerd_log: state.path(LOG).display().to_string(),
     }
 }
 
