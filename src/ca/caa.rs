@@ -61,12 +61,17 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         authorizations
     }
 
-    /// Looks for the CAA records of authorizations that are due. Gives those that they allow to use, for
+    /// Looks for the CAA records of authorizations that are due, of an order that `asked` for so many names. Gives those that they allow to use, for
     /// [`Cell::note_caa`].
     ///
     /// # Errors
     /// `caa`, with Retry-After where the resolver is at fault.
-    pub async fn look_for_caa(&self, admitted: &Admitted, due: Vec<AuthorizationRecord>) -> Result<Vec<Id>, Problem> {
+    pub async fn look_for_caa(
+        &self,
+        admitted: &Admitted,
+        due: Vec<AuthorizationRecord>,
+        asked: usize,
+    ) -> Result<Vec<Id>, Problem> {
         let account = self.ports.settings().urls.account(&admitted.account);
         let questions: Vec<Question<'_>> = due.iter().filter_map(|due| question(due, &account)).collect();
         let mut tries = 1;
@@ -74,14 +79,14 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             let probe = Probe::within(&self.ports, &self.ports.settings().validation, BUDGET);
             let answers = caa::check(&probe, &self.ports.settings().caa.identities, &questions).await;
             let refused = |(question, answer): (&Question<'_>, Result<(), Failure>)| {
-                answer.err().map(|failure| (question.name.clone(), failure))
+                answer.err().map(|failure| (named(question), failure))
             };
-            let failures: Vec<(DnsName, Failure)> = questions.iter().zip(answers).filter_map(refused).collect();
+            let failures: Vec<(Named, Failure)> = questions.iter().zip(answers).filter_map(refused).collect();
             if failures.is_empty() {
                 return Ok(due.into_iter().map(|authorization| authorization.id).collect());
             }
             if tries == TRIES || failures.iter().any(|(_, failure)| !failure.retry) {
-                return Err(refusal(failures));
+                return Err(refusal(failures, asked));
             }
             tries += 1;
             self.ports.sleep(PAUSE).await;
@@ -142,15 +147,22 @@ fn question<'a>(authorization: &'a AuthorizationRecord, account: &'a str) -> Opt
     Some(Question { name, wildcard: authorization.wildcard, account, method })
 }
 
+/// The identifier of the order that a question is about.
+fn named(question: &Question<'_>) -> Named {
+    let name = if question.wildcard { format!("*.{}", question.name) } else { question.name.to_string() };
+    Named { kind: "dns".to_owned(), value: name }
+}
+
 /// The order stays ready.
-fn refusal(failures: Vec<(DnsName, Failure)>) -> Problem {
+fn refusal(failures: Vec<(Named, Failure)>, asked: usize) -> Problem {
     let passing = failures.iter().all(|(_, failure)| failure.retry);
     let advice = if passing { "Finalize again later" } else { "Change them and finalize again" };
     let problems = failures.into_iter().map(|(name, failure)| {
         let problem = Problem::new(Kind::Caa, format!("No certificate: {}. {advice}.", failure.detail));
-        (Named::from(&Identifier::Dns(name)), problem)
+        (name, problem)
     });
-    let problem = Problem::join(problems.collect()).unwrap_or_else(|| Problem::internal("a refusal without a reason"));
+    let problem =
+        Problem::join(problems.collect(), asked).unwrap_or_else(|| Problem::internal("a refusal without a reason"));
     Problem { retry_after: passing.then_some(RETRY), ..problem }
 }
 

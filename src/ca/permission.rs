@@ -8,8 +8,7 @@ use super::governing::Governing;
 use super::ports::PartitionPorts;
 use crate::acme::problem::Named;
 use crate::acme::{AuthorizationRecord, Kind, OrderRecord, Problem};
-use crate::pki::Issuer;
-use crate::pki::profile;
+use crate::pki::{Issuer, Profile, profile};
 use crate::policy::{Known, Permit, Policy, Rules, TextFault, Verdict};
 use crate::store::Kv;
 use crate::validation::Method;
@@ -43,6 +42,24 @@ pub fn read_policy_text(text: &str) -> Result<(Policy, Value), TextFault> {
     Policy::read_text(text, &known())
 }
 
+/// What a policy says that has no effect, each a sentence: it may stand there in error.
+pub fn idle(policy: &Policy) -> Vec<String> {
+    let allowed =
+        |profile: &&Profile| policy.profiles.as_ref().is_none_or(|names| names.iter().any(|name| name == profile.name));
+    let longest = profile::all().iter().filter(allowed).max_by_key(|profile| profile.validity);
+    let (Some(limit), Some(longest)) = (policy.max_lifetime, longest) else { return Vec::new() };
+    if limit <= longest.validity {
+        return Vec::new();
+    }
+    vec![format!(
+        "max_lifetime does nothing: it is {} hours, and of the profiles that the policy allows none is for longer than {} \
+         hours ({}). A policy can make certificates shorter than their profile says, not longer.",
+        limit.as_secs() / 3600,
+        longest.validity.as_secs() / 3600,
+        longest.name,
+    )]
+}
+
 /// What an account may have for the identifiers of an order, all of which are allowed.
 pub struct Permits<'a> {
     rules: Rules<'a>,
@@ -63,6 +80,11 @@ impl Permits<'_> {
         self.rules.profile_allowed(name)
     }
 
+    /// Whether certificates of this profile have a common name.
+    pub fn common_name(&self, profile: &Profile) -> bool {
+        self.rules.common_name(profile.common_name)
+    }
+
     /// The longest life of a certificate of the account; `None` for that of its profile.
     pub fn max_lifetime(&self) -> Option<Duration> {
         self.rules.max_lifetime()
@@ -73,9 +95,15 @@ impl Permits<'_> {
 ///
 /// # Errors
 /// `rejectedIdentifier`, saying which rule, or which name constraint of the issuer's certificate, decided; of several
-/// identifiers each in a subproblem.
-pub fn permit<'a>(rules: Rules<'a>, issuer: &Issuer, identifiers: &[Identifier]) -> Result<Permits<'a>, Problem> {
-    let (mut each, mut refused) = (BTreeMap::new(), Vec::new());
+/// identifiers each in a subproblem, beside those that were `refused` before.
+pub fn permit<'a>(
+    rules: Rules<'a>,
+    issuer: &Issuer,
+    identifiers: &[Identifier],
+    mut refused: Vec<(Named, Problem)>,
+) -> Result<Permits<'a>, Problem> {
+    let asked = identifiers.len() + refused.len();
+    let mut each = BTreeMap::new();
     for identifier in identifiers {
         match decide(&rules, issuer, identifier) {
             Ok(permit) => {
@@ -84,7 +112,7 @@ pub fn permit<'a>(rules: Rules<'a>, issuer: &Issuer, identifiers: &[Identifier])
             Err(why) => refused.push((Named::from(identifier), Problem::new(Kind::RejectedIdentifier, why))),
         }
     }
-    Problem::join(refused).map_or(Ok(Permits { rules, each }), Err)
+    Problem::join(refused, asked).map_or(Ok(Permits { rules, each }), Err)
 }
 
 /// What orders for these identifiers would meet: the same decisions as [`permit`]'s, of which nothing comes.
@@ -128,14 +156,27 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// # Errors
     /// As [`permit`]; `unauthorized`: see [`Governing::rules`].
     pub fn permits<'a>(&'a self, governing: &'a Governing, identifiers: &[Identifier]) -> Result<Permits<'a>, Problem> {
-        permit(governing.rules(self.ports.settings())?, self.ports.issuer(), identifiers)
+        self.permits_beside(governing, identifiers, Vec::new())
+    }
+
+    /// As [`Cell::permits`], beside identifiers that were refused before.
+    ///
+    /// # Errors
+    /// As [`permit`]; `unauthorized`: see [`Governing::rules`].
+    pub fn permits_beside<'a>(
+        &'a self,
+        governing: &'a Governing,
+        identifiers: &[Identifier],
+        refused: Vec<(Named, Problem)>,
+    ) -> Result<Permits<'a>, Problem> {
+        permit(governing.rules(self.ports.settings())?, self.ports.issuer(), identifiers, refused)
     }
 
     /// Whether an order that was permitted when it was placed would be today: a policy that an operator tightens holds
     /// from then on, also for what has been proven, or pre-authorised, meanwhile.
     ///
     /// # Errors
-    /// As [`permit`]; `unauthorized` for an identifier that was pre-authorised and is not any more.
+    /// As [`permit`]; `unauthorized` for identifiers that were pre-authorised and are not any more.
     pub fn check_still_permitted(
         &self,
         governing: &Governing,
@@ -143,6 +184,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         authorizations: &[AuthorizationRecord],
     ) -> Result<(), Problem> {
         let permits = self.permits(governing, &order.identifiers)?;
+        let mut refused = Vec::new();
         for authorization in authorizations.iter().filter(|authorization| authorization.challenges.is_empty()) {
             let granted = order.identifiers.iter().filter(|identifier| {
                 identifier.base() == authorization.identifier && identifier.is_wildcard() == authorization.wildcard
@@ -153,10 +195,10 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
                         "\"{identifier}\" was pre-authorised when the order was placed and is not any more. Place a \
                          new order and prove it by a challenge."
                     );
-                    return Err(Problem::new(Kind::Unauthorized, detail));
+                    refused.push((Named::from(identifier), Problem::new(Kind::Unauthorized, detail)));
                 }
             }
         }
-        Ok(())
+        Problem::join(refused, order.identifiers.len()).map_or(Ok(()), Err)
     }
 }

@@ -18,6 +18,8 @@ pub(super) struct Constraints(Vec<Subtrees>);
 struct Subtrees {
     permitted: Vec<Base>,
     excluded: Vec<Base>,
+    /// Whether there are subtrees of directory names, which are about subjects.
+    directory: bool,
 }
 
 /// Where a subtree begins.
@@ -79,12 +81,20 @@ impl Constraints {
                 let bases: Option<Vec<Base>> = bases.collect();
                 bases.ok_or_else(|| unreadable("a name constraint with an address range that is none".to_owned()))
             };
+            let trees = found.permitted_subtrees.iter().chain(&found.excluded_subtrees).flatten();
+            let directory = trees.into_iter().any(|tree| matches!(tree.base, GeneralName::DirectoryName(_)));
             all.push(Subtrees {
+                directory,
                 permitted: bases(found.permitted_subtrees)?,
                 excluded: bases(found.excluded_subtrees)?,
             });
         }
         Ok(Self(all))
+    }
+
+    /// Whether any of them is about directory names, and thereby about subjects that are not empty.
+    pub(super) fn are_about_subjects(&self) -> bool {
+        self.0.iter().any(|subtrees| subtrees.directory)
     }
 
     /// Whether all of the chain's certificates let a leaf have this name.
@@ -206,7 +216,7 @@ mod tests {
 
     fn allows(permitted: &[Base], excluded: &[Base], name: &str) -> bool {
         let name = Identifier::ip(name).unwrap_or_else(|_| Identifier::dns(name).unwrap());
-        let subtrees = Subtrees { permitted: permitted.to_vec(), excluded: excluded.to_vec() };
+        let subtrees = Subtrees { permitted: permitted.to_vec(), excluded: excluded.to_vec(), directory: false };
         Constraints(vec![subtrees]).check(&name).is_ok()
     }
 

@@ -1,0 +1,50 @@
+//! Values that stand in requests: identifiers and times.
+
+use super::shown;
+use crate::validation::target::Target;
+use crate::values::{Identifier, Time};
+use url::{Host, Url};
+
+/// An identifier's value, as either type.
+pub fn identifiers(data: &[u8]) {
+    let Ok(text) = core::str::from_utf8(data) else { return };
+    match Identifier::dns(text) {
+        Ok(name) => {
+            assert!(name.value().eq_ignore_ascii_case(text) && name.value().len() <= 253);
+            assert!(Identifier::ip(text).is_err(), "{text:?} is a name and an address");
+            assert!(!name.base().is_wildcard());
+            // What is asked at the host of this name is asked at no other.
+            let url = Url::parse(&format!("http://{}/", name.base())).expect("a URL");
+            assert_eq!(url.host(), Some(Host::Domain(&*name.base().value())));
+            assert!(Target::first(&name.base(), "token", 80).is_ok());
+            read_back(&name);
+        }
+        Err(fault) => drop(shown(&fault)),
+    }
+    match Identifier::ip(text) {
+        Ok(address) => {
+            assert_eq!(address.value(), text);
+            read_back(&address);
+        }
+        Err(fault) => drop(shown(&fault)),
+    }
+}
+
+/// An identifier is the same after its wire form and after being read again.
+pub(super) fn read_back(identifier: &Identifier) {
+    let json = serde_json::to_string(identifier).expect("JSON");
+    assert_eq!(serde_json::from_str::<Identifier>(&json).as_ref().ok(), Some(identifier), "{json}");
+}
+
+/// A time of an order (RFC 3339 §5.6).
+pub fn times(data: &[u8]) {
+    let Ok(text) = core::str::from_utf8(data) else { return };
+    let read = Time::parse_rfc3339(text);
+    assert!(read.is_none() || !Time::is_unset(text), "{text:?} is set and is not");
+    let Some(time) = read else { return };
+    // Cut to the second, and written in UTC, it is the same.
+    assert_eq!(time.millis() % 1000, 0);
+    if time.secs() < 253_402_300_800 {
+        assert_eq!(Time::parse_rfc3339(&time.rfc3339()), Some(time), "{text:?}");
+    }
+}
