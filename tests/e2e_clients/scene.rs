@@ -57,13 +57,18 @@ impl Scene {
 
     /// Serves the files of the web root where http-01 is asked for, from now on.
     pub fn serve_webroot(&mut self) {
+        self.web = Some(self.serve_webroot_at("127.0.0.1"));
+    }
+
+    /// Serves the files of the web root at this address too, until what it gives is dropped.
+    pub fn serve_webroot_at(&self, address: &str) -> Listening {
         let root = self.webroot.clone();
         // A connection that says nothing must not hold up the others.
         let serve = move |stream| {
             let root = root.clone();
             drop(thread::spawn(move || answer(stream, &root)));
         };
-        self.web = Some(Listening::start(self.server.http01, serve));
+        Listening::start_at(address, self.server.http01, serve)
     }
 
     /// Serves the certificates of the folder it gives where tls-alpn-01 is asked for, until what it gives is dropped.
