@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 /// Who may read a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +26,23 @@ pub fn read(path: &Path) -> Result<Option<String>> {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
     }
+}
+
+/// The text of a PEM file. What is around its blocks may be in any encoding.
+///
+/// # Errors
+/// When it cannot be read, or there is nothing of PEM in it.
+pub fn read_pem(path: &Path) -> Result<String> {
+    let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    if !text.contains("-----BEGIN ") && std::str::from_utf8(&bytes).is_err() {
+        bail!(
+            "{} is no PEM; `openssl x509 -inform DER` (one certificate), `openssl crl -inform DER` (a CRL) or `openssl \
+             pkcs7 -inform DER -print_certs` (a chain) makes PEM of other forms",
+            path.display()
+        );
+    }
+    Ok(text)
 }
 
 /// A file that is on the disk under another name, beside the place where it belongs. Dropped, it is gone.

@@ -13,7 +13,7 @@ mod server;
 mod tokens;
 
 use contract::Contract;
-use double::{Double, certificate, entry, problem};
+use double::{Double, certificate, entry, problem, revocations};
 use serde_json::{Value, json};
 use server::{Server, nobody};
 use sha2::{Digest, Sha256};
@@ -23,16 +23,29 @@ use std::collections::BTreeSet;
 const COMMANDS: &[(&[&str], &[&str])] = &[
     (
         &["eab", "create", "team"],
-        &["shown this once", "-AEIASU", "--eab-hmac-key=-AEIASU --agree-tos", "acme.sh --issue"],
+        &[
+            "warning: preauthorized has evil",
+            "shown this once",
+            "-AEIASU",
+            "--eab-hmac-key=-AEIASU --agree-tos",
+            "acme.sh --issue",
+        ],
     ),
     (&["eab", "list"], &["KID ", "team  usable", "2999-01-31, in ", "2026-11-24 12:00 by ada"]),
     (&["eab", "show", "team"], &["preauthorized", "accounts  acc1"]),
     (&["eab", "disable", "team"], &["kid       team"]),
     (&["eab", "enable", "team"], &["kid       team"]),
     (&["eab", "policy", "team", "policy.toml"], &["kid       team"]),
-    (&["certs", "list"], &["SERIAL", "b.test and 1 more", "valid, renewed"]),
-    (&["certs", "show", "0A:1B"], &["serial   0a1b", "2026-12-24 12:00 to 2026-12-25 12:00"]),
+    (&["certs", "list"], &["SERIAL", "bücher.test (xn--bcher-kva.test)", "valid, renewed"]),
+    (
+        &["certs", "show", "0A:1B"],
+        &["bücher.test (xn--bcher-kva.test)", "serial   0a1b", "key      team", "2026-12-24 12:00 to 2026-12-25 12:00"],
+    ),
     (&["certs", "revoke", "0a", "--yes", "--reason", "keyCompromise"], &["by operator: ada, reason: keyCompromise"]),
+    (
+        &["certs", "revoke", "--name", "*.a.test", "--reason", "superseded", "--yes"],
+        &["1 valid certificate fits", "2 certificates are revoked, of those issued before 2026-11-24T12:00:01Z"],
+    ),
     (&["certs", "replace", "--name", "*.a.test", "--yes"], &["1 valid certificate fits", "certs withdraw rep1"]),
     (&["certs", "replacements"], &["rep1", "name *.a.test", "lost"]),
     (&["certs", "withdraw", "rep1"], &["rep1"]),
@@ -179,11 +192,13 @@ fn a_list_goes_on_over_pages() {
 #[test]
 fn what_cannot_be_taken_back_is_asked_for() {
     let double = Double::start();
-    for args in ["certs revoke 0a", "certs replace --all", "accounts deactivate acc1"] {
+    for args in ["certs revoke 0a", "certs revoke --all", "certs replace --all", "accounts deactivate acc1"] {
         let args: Vec<&str> = args.split_whitespace().collect();
         double.run(&args).is(1, &["say with --yes that you are sure"]);
     }
     double.run(&["certs", "replace"]).is(1, &["say which: --name"]);
+    double.run(&["certs", "revoke", "--yes"]).is(1, &["say which: --name"]);
+    double.run(&["certs", "revoke", "0a", "--name", "a.test"]).is(2, &["cannot be used with"]);
     assert!(double.server.asked().iter().all(|asked| asked.line.starts_with("GET ")), "nothing was done");
     let sent = |args: &[&str]| {
         double.run(args).is(0, &[]);
@@ -197,6 +212,78 @@ fn what_cannot_be_taken_back_is_asked_for() {
     assert_eq!(sent(&some), r#"{"profile":"p","account":"a","issuer":"i"}"#);
     let counted = double.server.asked().into_iter().rev().nth(1).unwrap().line;
     assert_eq!(counted, "GET /admin/v1/certificates?profile=p&account=a&issuer=i&status=valid&limit=200");
+}
+
+#[test]
+fn where_nothing_fits_nothing_is_done() {
+    let double = Double::with(|request, _| {
+        let nothing = || json!({"certificates": [], "complete": true, "next": null});
+        (request.operation == "listCertificates").then(|| (200, nothing()))
+    });
+    for args in ["certs replace --name nowhere.test --yes", "certs revoke --name nowhere.test --yes"] {
+        let args: Vec<&str> = args.split_whitespace().collect();
+        double.run(&args).is(1, &["no certificate that is valid fits; nothing was done"]);
+    }
+    assert!(double.operations().iter().all(|asked| asked == "listCertificates"), "{:?}", double.operations());
+}
+
+#[test]
+fn many_are_revoked_step_by_step_and_an_interrupted_revocation_is_taken_up_again() {
+    let certificates = || {
+        let all: Vec<Value> = (0..4).map(|n| certificate(&format!("0{n}"))).collect();
+        json!({"certificates": all, "complete": true, "next": null})
+    };
+    let double = Double::with(move |request, asked| {
+        let body: Value = serde_json::from_str(&asked.body).unwrap_or_default();
+        match request.operation.as_str() {
+            "listCertificates" => Some((200, certificates())),
+            "revokeCertificates" => Some(match body["cursor"].as_str() {
+                None => (200, revocations(&body, 2, Some("i.1"))),
+                Some("i.1") => (200, revocations(&body, 1, Some("i.2"))),
+                Some("i.2") if body["reason"] == 4 => {
+                    let fault =
+                        json!({"type": "urn:ietf:params:acme:error:serverInternal", "detail": "Lost.", "status": 500});
+                    (500, fault)
+                }
+                Some(_) => (200, revocations(&body, 1, None)),
+            }),
+            _ => None,
+        }
+    });
+    let args = ["certs", "revoke", "--external-account", "team", "--account", "a", "--profile", "p", "--yes"];
+    let done = double.run(&args);
+    done.is(
+        0,
+        &["2 of 4 revoked", "3 of 4 revoked", "4 certificates are revoked", "--issued-before 2026-11-24T12:00:01Z"],
+    );
+    let sent: Vec<Value> =
+        double.server.asked().iter().rev().take(3).map(|asked| serde_json::from_str(&asked.body).unwrap()).collect();
+    let body = |cursor: Option<&str>| {
+        let mut body = json!({"account": "a", "external_account": "team", "profile": "p"});
+        if let Some(cursor) = cursor {
+            body["cursor"] = cursor.into();
+            body["issued_before"] = "2026-11-24T12:00:01Z".into();
+        }
+        body
+    };
+    assert_eq!(sent, [body(Some("i.2")), body(Some("i.1")), body(None)]);
+    let told: Value = serde_json::from_str(&double.run(&[&args[..], &["--json"]].concat()).is(0, &[]).out).unwrap();
+    assert_eq!((&told["revoked"], told["serials"].as_array().unwrap().len()), (&json!(4), 4));
+    let broken = double.run(&["certs", "revoke", "--all", "--yes", "--reason", "superseded"]);
+    broken.is(
+        1,
+        &["Lost.", "3 are revoked; the same command with --issued-before 2026-11-24T12:00:01Z takes it up again"],
+    );
+    double
+        .run(&["certs", "revoke", "--all", "--yes", "--issued-before", "2026-11-24T12:00:01Z"])
+        .is(0, &["4 certificates"]);
+    let counted = double.server.asked().into_iter().find(|asked| asked.line.contains("issued_before")).unwrap().line;
+    assert_eq!(counted, "GET /admin/v1/certificates?status=valid&issued_before=2026-11-24T12%3A00%3A01Z&limit=200");
+    // What was revoked for another reason is meant by this one.
+    double
+        .run(&["certs", "revoke", "--all", "--yes", "--reason", "keyCompromise"])
+        .is(0, &["4 valid certificates fit"]);
+    assert!(double.server.asked().iter().any(|asked| asked.line.contains("status=current")));
 }
 
 #[test]

@@ -122,7 +122,7 @@ fn dns_account_dns_persist_and_caa_end_to_end() {
         waiting = body(&wire.post(url, None));
     }
     assert_eq!(waiting["status"], "processing", "{waiting}");
-    assert_eq!(waiting["error"]["type"], "urn:ietf:params:acme:error:caa", "{waiting}");
+    assert_eq!(waiting["error"]["type"], "urn:ietf:params:acme:error:dns", "{waiting}");
     set(&server, "clear-servfail", json!({ "host": "bank.example" }));
     assert_eq!(answer(&wire, &proof)["status"], "valid", "the alarm tries again");
 }

@@ -176,3 +176,43 @@ fn resolvers_that_are_down_or_never_answer_fail_who_needs_them_only() {
         fails_through(port, "no complete answer in time");
     });
 }
+
+/// A validation whose machine ends each time it is under way is begun again after each restart, and given up after six.
+#[test]
+fn a_validation_that_ends_its_machine_each_time_is_given_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut server = Server::start(folder.path(), 0);
+    let wire = client(&server);
+    let placed = order(&wire, "dns", "a.test");
+    let challenge = wire.challenge(placed["authorizations"][0].as_str().unwrap());
+    let url = challenge["url"].as_str().unwrap().to_owned();
+    let mut begun = 0;
+    loop {
+        let (arrived, arrives) = std::sync::mpsc::channel();
+        let _host = Listening::start(server.http01, move |stream| {
+            // One that is kept open says nothing.
+            let _ = arrived.send(stream);
+        });
+        let answer = if begun == 0 { Some(json!({})) } else { None };
+        wire.forget_nonce();
+        let mut seen = body(&wire.post(&url, answer));
+        let mut connection = arrives.try_recv().ok();
+        for _ in 0..100 {
+            if connection.is_some() || seen["status"] != "processing" {
+                break;
+            }
+            connection = arrives.recv_timeout(Duration::from_millis(200)).ok();
+            seen = body(&wire.post(&url, None));
+        }
+        if seen["status"] != "processing" {
+            assert_eq!(seen["status"], "invalid", "{seen}");
+            assert_eq!(seen["error"]["type"], "urn:ietf:params:acme:error:serverInternal", "{seen}");
+            break;
+        }
+        assert!(connection.is_some(), "nothing is tried after restart {begun}: {seen}");
+        begun += 1;
+        assert!(begun <= 6, "it comes back for ever");
+        server = server.crash();
+    }
+    assert_eq!(begun, 6, "three tries, and as many again for those that came to no end");
+}

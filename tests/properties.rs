@@ -39,7 +39,7 @@ fn route() -> impl Strategy<Value = Route> {
             .prop_map(|(serial, chain)| Route::Certificate(Serial::from_random(serial), chain)),
         "[A-Za-z0-9_.-]{1,40}".prop_map(Route::RenewalInfo),
         (id(), "[A-Za-z0-9_-]{1,40}").prop_map(|(account, proof)| Route::Agreement(account, proof)),
-        "[A-Za-z0-9_-]{22}".prop_map(Route::Calendar),
+        "[A-Za-z0-9_-]{22,32}".prop_map(Route::Calendar),
         "[0-9a-f]{2,40}".prop_map(Route::Issuer),
         ("[0-9a-f]{2,40}", any::<u16>()).prop_map(|(issuer, shard)| Route::Crl(issuer, shard)),
         Just(Route::Admin(AdminRoute::Certificates)),

@@ -103,7 +103,7 @@ fn s03_caa_a_hiccup_of_the_resolver_is_retried_and_then_fails_for_good() {
     let waiting = answered.json();
     assert_eq!(
         (&waiting["status"], &waiting["error"]["type"]),
-        (&json!("processing"), &json!("urn:ietf:params:acme:error:caa"),)
+        (&json!("processing"), &json!("urn:ietf:params:acme:error:dns"),)
     );
     assert!(answered.header("Retry-After").is_some());
     world.live(Duration::from_secs(10));
@@ -117,7 +117,7 @@ fn s03_caa_a_hiccup_of_the_resolver_is_retried_and_then_fails_for_good() {
     let failed = challenge(&authorization, "http-01");
     assert_eq!(
         (&authorization["status"], &failed["error"]["type"]),
-        (&json!("invalid"), &json!("urn:ietf:params:acme:error:caa"),)
+        (&json!("invalid"), &json!("urn:ietf:params:acme:error:dns"),)
     );
     assert!(failed["error"]["detail"].as_str().unwrap().contains("SERVFAIL"), "{failed}");
 }
@@ -160,10 +160,6 @@ fn s03_caa_a_refusal_before_issuing_leaves_the_order_ready() {
     let (url, order) = client.ready_order(&names);
     let client = later(&client, 8);
     world.network().caa("a.example", "issue", "other-ca.example");
-    let refused = finalize(&client, &order, &names).refused(403, Kind::Caa);
-    assert!(refused.header("Retry-After").is_none(), "waiting does not help");
-    assert!(refused.detail().contains("a.example"), "{}", refused.detail());
-    assert_eq!(client.get(&url).json()["status"], "ready");
     // Two at once are told apart.
     world.network().caa("c.example", "issuewild", ";");
     let refused = finalize(&client, &order, &names).refused(403, Kind::Caa).json();
@@ -172,8 +168,12 @@ fn s03_caa_a_refusal_before_issuing_leaves_the_order_ready() {
     assert_eq!(about, ["a.example", "*.c.example"]);
     assert_eq!(world.records("serial/").len(), 0, "nothing was issued");
     // Mended, it goes on.
-    world.network().clear_caa("a.example");
     world.network().clear_caa("c.example");
+    let refused = finalize(&client, &order, &names).refused(403, Kind::Caa);
+    assert!(refused.header("Retry-After").is_none(), "waiting does not help");
+    assert!(refused.detail().contains("a.example"), "{}", refused.detail());
+    assert_eq!(client.get(&url).json()["status"], "ready");
+    world.network().clear_caa("a.example");
     assert_eq!(finalize(&client, &order, &names).is(200).json()["status"], "valid");
 }
 
@@ -188,14 +188,59 @@ fn s03_caa_resolver_trouble_before_issuing_is_retried_within_the_request_and_the
     let (url, order) = client.ready_order(&["b.example"]);
     let client = later(&client, 8);
     world.network().servfail("CAA", "b.example", 3);
-    let refused = finalize(&client, &order, &["b.example"]).refused(403, Kind::Caa);
+    let refused = finalize(&client, &order, &["b.example"]).refused(400, Kind::Dns);
     assert!(refused.header("Retry-After").is_some());
     assert!(refused.detail().contains("SERVFAIL"), "{}", refused.detail());
     assert_eq!(client.get(&url).json()["status"], "ready");
     world.network().set_resolver_down(true);
-    finalize(&client, &order, &["b.example"]).refused(403, Kind::Caa);
+    finalize(&client, &order, &["b.example"]).refused(400, Kind::Dns);
     world.network().set_resolver_down(false);
     assert_eq!(finalize(&client, &order, &["b.example"]).is(200).json()["status"], "valid");
+}
+
+#[test]
+fn s03_caa_what_was_found_before_the_resolver_failed_is_not_looked_for_again() {
+    let client = client();
+    let world = &client.world.clone();
+    let names: Vec<String> = (0..20).map(|n| format!("n{n}.example")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let (url, order) = client.ready_order(&names);
+    let client = later(&client, 8);
+    let bad = ["n7.example", "n13.example"];
+    for name in bad {
+        world.network().servfail("CAA", name, 3);
+    }
+    let refused = finalize(&client, &order, &names).refused(400, Kind::Dns);
+    assert!(refused.header("Retry-After").is_some());
+    assert_eq!(refused.json()["subproblems"].as_array().unwrap().len(), 2);
+    assert_eq!(client.get(&url).json()["status"], "ready");
+    world.network().asked();
+    assert_eq!(finalize(&client, &order, &names).is(200).json()["status"], "valid");
+    let mut asked: Vec<String> = world.network().asked().into_iter().filter(|asked| asked.starts_with("CAA")).collect();
+    asked.sort();
+    assert_eq!(asked, ["CAA example", "CAA n13.example", "CAA n7.example"]);
+}
+
+#[test]
+fn s03_caa_names_of_more_labels_than_are_looked_at_are_refused_when_they_are_ordered() {
+    let client = client();
+    let world = &client.world.clone();
+    let deep = |labels: usize, top: &str| format!("{}{top}", "a.".repeat(labels - 1));
+    let (ten, eleven) = (deep(10, "example"), deep(11, "example"));
+    let many = deep(113, "example");
+    for name in [&eleven, &many, &format!("*.{eleven}")] {
+        let refused = client.new_order(&[name]).refused(400, Kind::RejectedIdentifier);
+        assert!(refused.detail().contains("more than 10 labels"), "{}", refused.detail());
+    }
+    let wanted = json!({ "identifier": { "type": "dns", "value": eleven } });
+    let new_authz = client.world.settings().urls.resource("new-authz");
+    client.post(&new_authz, wanted).refused(403, Kind::RejectedIdentifier);
+    assert!(world.records("order/").is_empty() && world.records("authz/").is_empty(), "nothing is stored");
+    world.network().asked();
+    assert_eq!(answer(&client, &ten, Proof::Http).1.json()["status"], "valid");
+    assert_eq!(world.network().asked().iter().filter(|asked| asked.starts_with("CAA")).count(), 10);
+    // No records are looked for at internal names.
+    assert_eq!(answer(&client, &deep(40, "test"), Proof::Http).1.json()["status"], "valid");
 }
 
 #[test]

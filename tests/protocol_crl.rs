@@ -294,3 +294,102 @@ fn verifiers_are_not_limited() {
     let asked = asked.iter().filter(|line| line.ends_with("call Crl")).count();
     assert!((100..=128).contains(&asked), "{asked}");
 }
+
+fn names(der: &[u8]) -> Vec<String> {
+    selvedge::pki::crl::read::List::read(der).unwrap().urls
+}
+
+fn bytes(answered: &Answered) -> Vec<u8> {
+    match &answered.response.body {
+        Body::Bytes(der) => der.clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// What OpenSSL says of a leaf by a list, at a time: its error, or nothing.
+fn openssl(world: &World, leaf: &[u8], list: &[u8]) -> Option<String> {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let file = folder.path().join(name);
+        std::fs::write(&file, text).unwrap();
+        file
+    };
+    let root = write("root.pem", world.root());
+    let issuer = write("issuer.pem", world.issuer().chain_pem());
+    let leaf = write("leaf.pem", &selvedge::pki::pem::write_certificate(leaf).unwrap());
+    let list = write("list.pem", &selvedge::pki::pem::write(selvedge::pki::pem::CRL, list).unwrap());
+    let mut command = std::process::Command::new("openssl");
+    command.args(["verify", "-crl_check", "-x509_strict", "-attime", &world.now().secs().to_string(), "-CAfile"]);
+    let output = command.arg(root).arg("-untrusted").arg(issuer).arg("-CRLfile").arg(list).arg(leaf).output().unwrap();
+    (!output.status.success()).then(|| String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+/// RFC 5280 §6.3.3 (b) (2) (i): a certificate's list is one that names the certificate's URL.
+#[test]
+fn certificates_keep_verifying_after_lists_have_moved() {
+    let old = World::new().reconfigured(|s| s.published = Some(Published::new("http://ca.test", 1)));
+    let client = Client::registered(&old);
+    let [first, revoked] = [(), ()].map(|()| issue(&client, "default"));
+    old.run_due_alarms();
+    let before = path(&pointer(&first).unwrap());
+    assert_eq!(openssl(&old, &first, &bytes(&fetch(&old, &pointer(&first).unwrap()))), None);
+
+    let new = old.reconfigured(|s| s.published = Some(Published::new("http://lists.test", 1)));
+    let client = client.at(&new);
+    // A revocation is known by the old address, before there is any certificate with the new one.
+    new.pass(GATHERED);
+    client.revoke(&revoked, None).is(200);
+    new.pass(GATHERED);
+    new.run_due_alarms();
+    let der = bytes(&new.ask("GET", &before).is(200));
+    assert_eq!(openssl(&new, &first, &der), None);
+    assert!(openssl(&new, &revoked, &der).unwrap().contains("certificate revoked"));
+    let later = issue(&client, "default");
+    let moved = pointer(&later).unwrap();
+    assert_eq!(moved, format!("http://lists.test{before}"));
+    new.pass(GATHERED);
+    new.run_due_alarms();
+    let der = bytes(&new.ask("GET", &before).is(200));
+    assert_eq!(names(&der), [format!("http://ca.test{before}"), moved]);
+    for leaf in [&first, &later] {
+        assert_eq!(openssl(&new, leaf, &der), None);
+    }
+    assert!(openssl(&new, &revoked, &der).unwrap().contains("certificate revoked"));
+    let overview = new.ask("GET", "/issuers").is(200).json();
+    assert_eq!(overview["issuers"][0]["crls"][0]["urls"].as_array().unwrap().len(), 2, "{overview}");
+}
+
+#[test]
+fn all_lists_are_had_as_one_file() {
+    let world = World::new();
+    let overview = world.ask("GET", "/issuers").is(200).json();
+    assert_eq!((overview["crls"].as_str(), overview["root_crl"].is_null()), (Some("http://ca.test/crl/all.pem"), true));
+    world.ask("GET", "/crl/root.crl").refused(404, Kind::Malformed);
+    let client = Client::registered(&world);
+    let leaves: Vec<_> = (0..12).map(|_| issue(&client, "client")).collect();
+    client.revoke(&leaves[0], None).is(200);
+    world.pass(GATHERED);
+    world.run_due_alarms();
+    let root = world.root_list(None);
+    let world = world.reconfigured(|settings| settings.root_list = Some(root.clone()));
+    let answered = world.ask("GET", "/crl/all.pem").is(200);
+    let Body::Text(text) = &answered.response.body else { panic!("PEM") };
+    let lists: Vec<_> = text.split_inclusive("-----END X509 CRL-----\n").collect();
+    let pointers: std::collections::BTreeSet<_> = leaves.iter().map(|leaf| pointer(leaf).unwrap()).collect();
+    assert_eq!(lists.len(), 1 + pointers.len());
+    let served = bytes(&world.ask("GET", "/crl/root.crl").is(200));
+    assert_eq!(selvedge::pki::pem::read_crl(lists[0]).unwrap(), served);
+    let named: Vec<_> =
+        lists[1..].iter().flat_map(|list| names(&selvedge::pki::pem::read_crl(list).unwrap())).collect();
+    assert_eq!(named.into_iter().collect::<std::collections::BTreeSet<_>>(), pointers);
+    let overview = world.ask("GET", "/issuers").is(200).json();
+    assert_eq!(overview["root_crl"]["url"], "http://ca.test/crl/root.crl", "{overview}");
+    assert!(overview["issuers"][0]["revoked"].is_null());
+
+    // The root revokes the issuer.
+    let serial = world.issuer().serial_below_root().unwrap();
+    let revoked = world.root_list(Some(serial));
+    let world = world.reconfigured(|settings| settings.root_list = Some(revoked.clone()));
+    let overview = world.ask("GET", "/issuers").is(200).json();
+    assert!(overview["issuers"][0]["revoked"].is_string(), "{overview}");
+}

@@ -18,7 +18,7 @@ const MILLISECOND: Duration = Duration::from_millis(1);
 /// All limits off but these.
 fn limits(members: &Value) -> Limits {
     let mut all: Value =
-        "new_orders requests new_accounts bound_accounts unauthenticated failed_validations certificates pause_after"
+        "new_orders requests new_accounts bound_accounts key_changes unauthenticated failed_validations certificates pause_after"
             .split(' ')
             .map(|name| (name.to_owned(), json!("off")))
             .collect();
@@ -233,16 +233,22 @@ fn s02_unauthenticated_requests_are_limited_by_address_in_memory() {
         client.get(client.account()).is(200);
         client.post(client.account(), json!([])).refused(400, Kind::Malformed);
     }
-    // One that nobody signed does.
-    let garbage = Request { body: Some(b"{}".to_vec()), ..client.request(&client.url("new-order"), Vec::new()) };
-    world.send(garbage.clone()).refused(400, Kind::Malformed);
+    ask("GET", "/acme/renewal-info/x", "192.0.2.1").is(400);
     for method in ["GET", "HEAD"] {
         let refused = ask(method, "/directory", "192.0.2.1").is(429);
         assert_eq!(refused.header("Retry-After"), Some("60"));
     }
+    // What reads refuses none that signs: a neighbour may read all day.
+    client.get(client.account()).is(200);
+    // A POST that no key signed counts among its like.
+    let garbage = Request { body: Some(b"{}".to_vec()), ..client.request(&client.url("new-order"), Vec::new()) };
+    for _ in 0..3 {
+        world.send(garbage.clone()).refused(400, Kind::Malformed);
+    }
     let refused = world.send(garbage.clone()).refused(429, Kind::RateLimited);
     assert_eq!(refused.json()["limit"], "unauthenticated");
     assert!(refused.header("Replay-Nonce").is_some());
+    client.get(client.account()).refused(429, Kind::RateLimited);
     ask("GET", "/directory", "192.0.2.2").is(200);
     world.ask("GET", "/directory").is(200);
     world.pass(Duration::from_secs(60) - MILLISECOND);

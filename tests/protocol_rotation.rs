@@ -107,6 +107,7 @@ fn both_issuers_certificates_are_served_and_the_overview_tells_how_things_stand(
     let [old, new] = before["issuers"].as_array().unwrap().as_slice() else { panic!("{before}") };
     assert_eq!((&old["active"], &new["active"]), (&json!(true), &json!(false)));
     assert_eq!(new["takes_over"], takes_over.rfc3339());
+    assert!(old.get("takes_over").is_none(), "the first has always been there: {old}");
     assert_eq!((old["crls"].as_array().unwrap().len(), new["crls"].as_array().unwrap().len()), (1, 0));
     assert!(old["certificates_until"].is_string() && new["certificates_until"].is_null());
     assert_eq!(before["longest_lifetime"], 90 * 86_400);

@@ -3,7 +3,7 @@
 
 use selvedge::acme::account::{ExternalUse, KeyOwner, VoidAccount};
 use selvedge::acme::act::{AuditEnd, AuditRecord};
-use selvedge::acme::crl::{CrlRecord, RevokedRecord, ShardRecord};
+use selvedge::acme::crl::{CrlPieceRecord, CrlRecord, RevokedRecord, ShardRecord};
 use selvedge::acme::external_key::{ExternalKeyEntry, ExternalKeyRecord};
 use selvedge::acme::inventory::{EndingRecord, IndexedRecord, LatestRecord, MemberRecord, ReplaceRecord};
 use selvedge::acme::ledger::{CompromisedKey, LedgerEntry};
@@ -74,6 +74,7 @@ fn golden_examples_are_read_and_written_back_and_no_record_is_without_one() {
         golden::<ShardRecord>(),
         golden::<RevokedRecord>(),
         golden::<CrlRecord>(),
+        golden::<CrlPieceRecord>(),
         golden::<RedeemedNonce>(),
         golden::<NoticeRecord>(),
         golden::<OutgoingRecord>(),
@@ -233,7 +234,7 @@ fn what_operators_leave_behind_fits_its_schema() {
 fn every_kind_of_job_fits_the_schema() {
     let id = || Id::from_random([1; 16]);
     let key = "ab".repeat(32);
-    let plain = [Work::Index, Work::Notify];
+    let plain = [Work::Index, Work::Notify, Work::List];
     let named = [Work::Validate(id(), "dns-01".into()), Work::Issue(id()), Work::Condemn(key, "0a".into())];
     for work in named.into_iter().chain(plain) {
         check("job", &serde_json::to_value(JobRecord { work, due: Time::from_secs(1), attempts: 1 }).unwrap());

@@ -2,13 +2,18 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
 
 use const_oid::db::rfc5280::ID_KP_EMAIL_PROTECTION;
+use selvedge::acme::nonce::{self, Home};
+use selvedge::acme::proof::{Purpose, calendar, proof, proves};
 use selvedge::ca::events::RequestLog;
+use selvedge::ca::external::made_key;
 use selvedge::ca::limits::Limits;
+use selvedge::ca::setting_names::{NAMES, known};
 use selvedge::ca::settings::{Settings, TermsChange};
 use selvedge::pki::ceremony::{create_intermediate, create_intermediate_for, create_root, cross_sign};
 use selvedge::policy::Policy;
-use selvedge::values::{Time, b64};
-use std::collections::BTreeMap;
+use selvedge::values::{Id, Time, b64};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 const NOW: Time = Time::from_secs(1_800_000_000);
@@ -43,9 +48,80 @@ fn what_is_set_right_is_taken() {
 }
 
 #[test]
+fn the_times_of_validations_and_lists_can_be_set() {
+    let usual = read(&good(), NOW).unwrap();
+    let seconds = Duration::from_secs;
+    let times = |settings: &Settings| {
+        let validation = &settings.validation;
+        (validation.time, validation.tries, validation.pause, settings.crl_gathering)
+    };
+    assert_eq!(times(&usual), (seconds(10), 3, seconds(5), seconds(10)));
+    let mut values = good();
+    for (name, value) in [
+        ("VALIDATION_SECONDS", "4"),
+        ("VALIDATION_TRIES", "1"),
+        ("VALIDATION_RETRY_SECONDS", "2"),
+        ("CRL_GATHERING_SECONDS", "0"),
+    ] {
+        values.insert(name, value.to_owned());
+    }
+    assert_eq!(times(&read(&values, NOW).unwrap()), (seconds(4), 1, seconds(2), seconds(0)));
+}
+
+#[test]
 fn settings_do_not_show_the_nonce_key() {
     let shown = format!("{:?}", read(&good(), NOW).unwrap());
     assert!(shown.contains("NonceKey(secret)") && !shown.contains("1, 1, 1"), "{shown}");
+}
+
+#[test]
+fn what_the_nonce_key_makes_is_good_under_one_base_url_only() {
+    let key_at = |base: &str| {
+        let mut values = good();
+        values.insert("BASE_URL", base.to_owned());
+        read(&values, NOW).unwrap().nonce_key
+    };
+    let key = key_at("https://ca.example.org");
+    assert!(*key != [1; 32] && key == key_at("https://ca.example.org/"));
+    for other in ["https://ca.example.net", "https://ca.example.org:8443"] {
+        let other = key_at(other);
+        let nonce = nonce::issue(&other, &Home::Shard(0), NOW, [5; 16]);
+        assert!(nonce::check(&other, &nonce, NOW, nonce::LIFETIME).is_ok());
+        assert!(nonce::check(&key, &nonce, NOW, nonce::LIFETIME).is_err(), "nonces");
+        assert!(made_key(&other, "kid") != made_key(&key, "kid"), "external account keys");
+        let account = Id::from_random([3; 16]);
+        let page = proof(&other, Purpose::Terms, &account, "terms");
+        assert!(!proves(&page, &key, Purpose::Terms, &account, "terms"), "URLs of pages");
+        assert!(calendar(&other, 0) != calendar(&key, 0), "the calendar's URL");
+    }
+}
+
+#[test]
+fn every_setting_that_is_read_has_a_known_name_and_the_other_way_round() {
+    let asked = RefCell::new(BTreeSet::new());
+    let mut values = good();
+    // What is looked at only with something else.
+    values.insert("WEBHOOK_URL", "https://hooks.example.org/x".to_owned());
+    values.insert("WEBHOOK_SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".to_owned());
+    values.insert("TERMS_CHANGE", "refuse".to_owned());
+    values.insert("TERMS_OF_SERVICE", "https://ca.example.org/terms".to_owned());
+    values.insert("MODE", "dev".to_owned());
+    let value = |name: &str| {
+        asked.borrow_mut().insert(name.to_owned());
+        values.get(name).cloned()
+    };
+    Settings::read(&value, NOW).unwrap();
+    let asked = asked.into_inner();
+    for name in &asked {
+        assert_eq!(known(name), Ok(()), "{name} is read, and not in ca::setting_names");
+    }
+    for name in NAMES {
+        assert!(asked.contains(*name), "{name} is in ca::setting_names, and never read");
+    }
+    let readme = include_str!("../README.md");
+    for name in NAMES.iter().filter(|name| !["REFUSE_NONCES", "LONGEST_LIFE"].contains(name)) {
+        assert!(readme.contains(&format!("| `{name}` |")), "{name} is not in the README's table of settings");
+    }
 }
 
 #[test]
@@ -82,6 +158,14 @@ fn what_is_wrong_is_named() {
         ("TLS_ALPN_PORT", "0".to_owned()),
         ("TLS_ALPN_PORT", "https".to_owned()),
         ("ALLOW_PRIVATE", "yes".to_owned()),
+        ("VALIDATION_SECONDS", "0".to_owned()),
+        ("VALIDATION_SECONDS", "11".to_owned()),
+        ("VALIDATION_TRIES", "0".to_owned()),
+        ("VALIDATION_TRIES", "many".to_owned()),
+        ("VALIDATION_RETRY_SECONDS", "0.5".to_owned()),
+        ("VALIDATION_RETRY_SECONDS", "60".to_owned()),
+        ("CRL_GATHERING_SECONDS", "-1".to_owned()),
+        ("CRL_GATHERING_SECONDS", "3601".to_owned()),
         ("REFUSE_NONCES", "5".to_owned()),
         ("LONGEST_LIFE", "20".to_owned()),
         ("RATE_LIMITS", "some".to_owned()),

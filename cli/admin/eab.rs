@@ -14,6 +14,7 @@ use super::table::{Table, act, day, facts, some, text};
 use crate::host;
 use crate::keys::quoted;
 use crate::operate::web::plain;
+use crate::tools::say;
 
 /// Where they are.
 const PATH: &str = "external-accounts";
@@ -136,10 +137,14 @@ pub fn run(at: &At, command: &Command) -> Result<bool> {
     let client = Client::open(at)?;
     let now = host::now()?;
     let change = |kid: &str, body: &Value| client.post(&[PATH, kid], body);
-    let shown = |document: Document| document.show(at, |key| of_key(key, now));
+    let shown = |document: Document| {
+        warn(&document.value);
+        document.show(at, |key| of_key(key, now));
+    };
     match command {
         Command::Create(new) => {
             let made = client.post(&[PATH], &new.body()?)?;
+            warn(&made.value);
             made.show(at, |key| created(key, client.root.as_deref(), now));
         }
         Command::List(much) => client.list(PATH, &[], "external_accounts", much.most())?.show(at, |keys| {
@@ -195,6 +200,13 @@ fn of_key(key: &Value, now: selvedge::values::Time) -> String {
         ("accounts", some(key, "/accounts", 100)),
         ("policy", policy),
     ]) + &document
+}
+
+/// What of a key's policy its accounts get no certificates for.
+fn warn(key: &Value) {
+    for warning in key.get("warnings").and_then(Value::as_array).into_iter().flatten() {
+        say(format!("warning: {}", text(warning, "")));
+    }
 }
 
 /// A new key with its secret, and the lines for clients.

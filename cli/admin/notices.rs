@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::client::Client;
 use super::place::At;
-use super::table::{Table, facts, minute, some, text};
+use super::table::{Table, facts, minute, names, text};
 
 /// Where they are.
 const PATH: &str = "notices";
@@ -30,7 +30,7 @@ pub fn run(at: &At, command: &Command) -> Result<bool> {
                 let mut table = Table::new(&["WHEN (UTC)", "WHAT", "ABOUT", "DELIVERY", "ERROR"]);
                 for one in found.get("notices").and_then(Value::as_array).into_iter().flatten() {
                     let about = match one.pointer("/data/names") {
-                        Some(_) => some(one, "/data/names", 2),
+                        Some(_) => names(one.get("data").unwrap_or(&Value::Null), 2),
                         None => text(one, "/data/name"),
                     };
                     let (what, error) = (text(one, "/kind"), text(one, "/delivery/error"));

@@ -76,6 +76,24 @@ pub fn text(value: &Value, pointer: &str) -> String {
     }
 }
 
+/// The names of a certificate, the first few of them, with how many more there are: in both forms where they differ, for
+/// letters of several scripts look the same.
+pub fn names(certificate: &Value, most: usize) -> String {
+    let all = |member: &str| certificate.get(member).and_then(Value::as_array).cloned().unwrap_or_default();
+    let unicode = all("unicode_names");
+    let both = |(at, name): (usize, &Value)| match unicode.get(at) {
+        Some(read) if read != name => format!("{} ({})", text(read, ""), text(name, "")),
+        Some(_) | None => text(name, ""),
+    };
+    let names: Vec<Value> = all("names").iter().enumerate().map(both).map(Value::from).collect();
+    some(&Value::from(names), "", most)
+}
+
+/// A time that may stand in a command: RFC 3339, and nothing else; `None` for another text.
+pub fn plain_time(text: &str) -> Option<String> {
+    Time::parse_rfc3339(text).map(Time::rfc3339)
+}
+
 /// The texts of a list, the first few of them, with how many more there are.
 pub fn some(value: &Value, pointer: &str, most: usize) -> String {
     let all = value.pointer(pointer).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
@@ -127,6 +145,15 @@ mod tests {
         assert_eq!(lines[1], format!("a{}{}", " ".repeat(61), "x".repeat(70)));
         assert_eq!((lines[2], lines[3]), ("über-1", format!("{wide}…   [2J").as_str()));
         assert_eq!(facts(&[("a", "1".into()), ("long", "2".into())]), "  a     1\n  long  2\n");
+    }
+
+    #[test]
+    fn names_are_shown_in_both_forms() {
+        let value = json!({"names": ["a.test", "xn--bcher-kva.test", "c.test"],
+                           "unicode_names": ["a.test", "bücher.test", "c\u{7}.test"]});
+        assert_eq!(names(&value, 2), "a.test, bücher.test (xn--bcher-kva.test) and 1 more");
+        assert_eq!(names(&value, 3), "a.test, bücher.test (xn--bcher-kva.test), c .test (c.test)");
+        assert_eq!((names(&json!({"names": ["a"]}), 3), names(&json!({}), 3)), ("a".to_owned(), "-".to_owned()));
     }
 
     #[test]

@@ -124,7 +124,7 @@ impl Lines<'_> {
         all.push(("acme.sh, dns-01", dns));
         if self.tls {
             all.push(("Caddy, http-01 and tls-alpn-01", self.caddy("", "www.test")));
-            let dns = format!("\tacme_dns acmeproxy {{\n\t\tendpoint {}\n\t}}\n", self.running.management);
+            let dns = format!("\t\t\tdns acmeproxy {{\n\t\t\t\tendpoint {}\n\t\t\t}}\n", self.running.management);
             all.push(("Caddy, dns-01 (built with github.com/caddy-dns/acmeproxy)", self.caddy(&dns, "*.wild.test")));
         } else {
             all.push((
@@ -186,9 +186,11 @@ impl Lines<'_> {
     fn caddy(&self, dns: &str, site: &str) -> String {
         let Running { directory, root, .. } = self.running;
         let Ports { http01, tls_alpn } = self.ports;
+        // With a global acme_ca Caddy would ask its own CA for names of private networks, .internal among them.
         format!(
-            "caddy run --adapter caddyfile --config - <<'EOF'\n{{\n\tacme_ca {directory}\n\tacme_ca_root {root:?}\n\
-             \thttp_port {http01}\n\thttps_port {tls_alpn}\n{dns}}}\n{site} {{\n\trespond \"hello\"\n}}\nEOF"
+            "caddy run --adapter caddyfile --config - <<'EOF'\n{{\n\thttp_port {http01}\n\thttps_port {tls_alpn}\n}}\n\
+             {site} {{\n\ttls {{\n\t\tissuer acme {{\n\t\t\tdir {directory}\n\t\t\ttrusted_roots {root:?}\n{dns}\t\t}}\n\
+             \t}}\n\trespond \"hello\"\n}}\nEOF"
         )
     }
 

@@ -7,6 +7,8 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use selvedge::validation::guard::classify;
+use url::{Host, Url};
 
 use super::wrangler::{Var, Wrangler};
 
@@ -70,6 +72,12 @@ pub struct Served<'a> {
     pub plain: Option<&'a str>,
 }
 
+/// The variable that says whether private addresses may be validated, and so whether the Worker reaches them at all.
+const ALLOW_PRIVATE: &str = "ALLOW_PRIVATE";
+
+/// The variable that has the resolver's URL, and the binding by which it is reached where the network does not lead there.
+const RESOLVER: (&str, &str) = ("RESOLVER_URL", "RESOLVER_SERVICE");
+
 impl Served<'_> {
     /// The text of the configuration; all paths in it are absolute, for workerd's `--import-path /`.
     ///
@@ -82,11 +90,18 @@ impl Served<'_> {
         self.worker(&mut out)?;
         out.push_str("    )),\n");
         line(&mut out, &format!("(name = \"objects\", disk = (path = {}, writable = true)),", path(self.objects)?));
-        line(
-            &mut out,
-            "(name = \"internet\", network = (allow = [\"public\", \"private\"], \
-             tlsOptions = (trustBrowserCas = true))),",
-        );
+        let allow = if self.allows_private() { "\"public\", \"private\"" } else { "\"public\"" };
+        let trust = "tlsOptions = (trustBrowserCas = true)";
+        line(&mut out, &format!("(name = \"internet\", network = (allow = [{allow}], {trust})),"));
+        if let Some(resolver) = self.private_resolver() {
+            let protocol = match resolver.scheme() {
+                "https" => format!("https = (options = (), {trust})"),
+                _ => "http = ()".to_owned(),
+            };
+            let (host, port) = (resolver.host_str().unwrap_or_default(), resolver.port_or_known_default());
+            let address = text(format!("{host}:{}", port.unwrap_or_default()));
+            line(&mut out, &format!("(name = \"resolver\", external = (address = {address}, {protocol})),"));
+        }
         let protocol = match self.keypair {
             None => "http = ()".to_owned(),
             Some(pair) => format!(
@@ -100,6 +115,33 @@ impl Served<'_> {
         });
         let _ = writeln!(out, "  ],\n  sockets = [(name = \"{SOCKET}\", {protocol}, service = \"worker\"){plain}]\n);");
         Ok(out)
+    }
+
+    /// The text of a variable, as the Worker finds it.
+    fn var(&self, name: &str) -> Option<String> {
+        let own = self.bindings.get(name).map(|binding| match binding {
+            Binding::Var(var) => Some(var),
+            Binding::File(_) | Binding::Key(..) => None,
+        });
+        match own.unwrap_or_else(|| self.wrangler.vars.get(name))? {
+            Var::Text(text) => Some(text.clone()),
+            Var::Json(value) => Some(value.to_string()),
+        }
+    }
+
+    fn allows_private(&self) -> bool {
+        self.var(ALLOW_PRIVATE).as_deref() == Some("true")
+    }
+
+    /// The resolver, where it has an address that the Worker's network does not lead to.
+    fn private_resolver(&self) -> Option<Url> {
+        let url = Url::parse(&self.var(RESOLVER.0)?).ok().filter(|_| !self.allows_private())?;
+        let private = match url.host()? {
+            Host::Ipv4(address) => classify(address.into()).is_some(),
+            Host::Ipv6(address) => classify(address.into()).is_some(),
+            Host::Domain(name) => name == "localhost",
+        };
+        private.then_some(url)
     }
 
     fn worker(&self, out: &mut String) -> Result<()> {
@@ -144,7 +186,9 @@ impl Served<'_> {
             let (name, class) = (text(&binding.name), text(&binding.class_name));
             Ok(format!("(name = {name}, durableObjectNamespace = {class})"))
         });
-        plain.chain(objects).collect()
+        let service =
+            self.private_resolver().map(|_| Ok(format!("(name = {}, service = \"resolver\")", text(RESOLVER.1))));
+        plain.chain(objects).chain(service).collect()
     }
 }
 

@@ -249,8 +249,11 @@ fn bindings(
         ("TLS_ALPN_PORT", options.tls_alpn_port.to_string()),
         ("RESOLVER_URL", resolver),
         ("ALLOW_PRIVATE", "true".to_owned()),
-        // A test machine is not to wait; `--set` puts other limits in its place.
+        // A test machine is not to wait; `--set` puts others in their place.
         ("RATE_LIMITS", "off".to_owned()),
+        ("VALIDATION_SECONDS", "5".to_owned()),
+        ("VALIDATION_RETRY_SECONDS", "1".to_owned()),
+        ("CRL_GATHERING_SECONDS", "0".to_owned()),
         ("REFUSE_NONCES", options.refuse_nonces.to_string()),
     ];
     let disposable = [

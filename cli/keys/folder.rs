@@ -33,7 +33,7 @@ pub fn issuer_file(slot: u8, extension: &str) -> String {
 /// The settings, none of them secret, that belong to one CA and to no other.
 pub fn public_settings() -> Vec<String> {
     let of = |slot| ["ISSUER_CHAIN", "ISSUER_FROM", "ALTERNATE_CHAINS"].map(|name| setting(name, slot));
-    (FIRST..=PLACES).flat_map(of).chain(["ROOT_CERTIFICATE".to_owned()]).collect()
+    (FIRST..=PLACES).flat_map(of).chain(["ROOT_CERTIFICATE", "ROOT_CRL"].map(str::to_owned)).collect()
 }
 
 /// An issuer with key and certificate.
@@ -73,17 +73,23 @@ pub struct NewFile {
     name: String,
     content: Zeroizing<String>,
     readers: Readers,
+    replaces: bool,
 }
 
 impl NewFile {
     /// One that holds a secret.
     pub fn secret(name: impl Into<String>, content: impl Into<Zeroizing<String>>) -> Self {
-        Self { name: name.into(), content: content.into(), readers: Readers::Owner }
+        Self { name: name.into(), content: content.into(), readers: Readers::Owner, replaces: false }
     }
 
     /// One that everybody may see.
     pub fn public(name: impl Into<String>, content: impl Into<String>) -> Self {
-        Self { name: name.into(), content: Zeroizing::new(content.into()), readers: Readers::Everyone }
+        Self { name: name.into(), content: Zeroizing::new(content.into()), readers: Readers::Everyone, replaces: false }
+    }
+
+    /// The same, in the place of one that may be there.
+    pub fn replacing(self) -> Self {
+        Self { replaces: true, ..self }
     }
 }
 
@@ -237,12 +243,14 @@ impl CaFolder {
         }
     }
 
-    /// Writes files, none of which may exist, and then the settings: all of it, or nothing.
+    /// Writes files, none of which may exist but those that replace another, and then the settings: all of it, or nothing.
     ///
     /// # Errors
     /// When one of them exists, or the system refuses.
     pub fn write(&self, new: &[NewFile], settings: Option<&Settings>) -> Result<()> {
-        self.refuse_existing(&new.iter().map(|file| file.name.as_str()).collect::<Vec<_>>())?;
+        self.refuse_existing(
+            &new.iter().filter(|file| !file.replaces).map(|file| file.name.as_str()).collect::<Vec<_>>(),
+        )?;
         let staged = settings.map(Settings::stage).transpose()?;
         let made = self.make()?;
         let new_files: Vec<_> =
@@ -268,9 +276,10 @@ impl CaFolder {
         Ok(true)
     }
 
-    /// Takes back what was written. None of the files existed, so none that is older is lost.
+    /// Takes back what was written. None of these files existed, so none that is older is lost; one that replaced another is
+    /// good without the settings too.
     fn undo(&self, new: &[NewFile], made: bool) {
-        for file in new {
+        for file in new.iter().filter(|file| !file.replaces) {
             let _ = fs::remove_file(self.path(&file.name));
         }
         for leftover in [SET.to_owned(), format!("{SET}.part")] {

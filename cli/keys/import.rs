@@ -1,8 +1,7 @@
 //! `issuer import`: the certificate that a company's CA made of a request, taken in once it has passed every check.
 
 use std::fmt::Write;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use selvedge::pki::ceremony::{IssuerRequest, Returned};
@@ -17,7 +16,8 @@ use super::names::{base_url, instant};
 use super::new::{check_reach, check_takeover};
 use super::settings::Settings;
 use super::{FIRST, Place, report};
-use crate::host;
+use crate::tools::say;
+use crate::{files, host};
 
 /// What `issuer import` can be told.
 #[derive(Clone, Debug, clap::Args)]
@@ -54,16 +54,16 @@ pub fn run(options: &Options) -> Result<()> {
     check_when(options, &folder, slot, now)?;
     let (root_before, root) = root(options, &folder)?;
     let (spki, request) = request(&folder, &pending)?;
-    let chain = read(&options.certificate)?;
+    let chain = files::read_pem(&options.certificate)?;
     let returned = Returned::check(&chain, root.as_deref(), &spki, request.constraints(), now)
         .with_context(|| format!("{} is not taken", options.certificate.display()))?;
-    let mut files = vec![NewFile::public(issuer_file(slot, "pem"), &returned.chain)];
+    let mut made = vec![NewFile::public(issuer_file(slot, "pem"), &returned.chain)];
     if let Some(from) = options.takes_over {
         check_reach(&returned.chain, from)?;
-        files.push(NewFile::public(issuer_file(slot, "from"), format!("{}\n", from.rfc3339())));
+        made.push(NewFile::public(issuer_file(slot, "from"), format!("{}\n", from.rfc3339())));
     }
     if !root_before {
-        files.push(NewFile::public(ROOT, &returned.root));
+        made.push(NewFile::public(ROOT, &returned.root));
     }
     set_issuer(&mut settings, slot, &returned.chain, options.takes_over)?;
     if slot == FIRST || settings.get("ROOT_CERTIFICATE")?.is_none() {
@@ -72,8 +72,11 @@ pub fn run(options: &Options) -> Result<()> {
     if let Some(url) = &options.base_url {
         settings.set("BASE_URL", url, "Where clients reach the authority; it can never change.")?;
     }
-    folder.write(&files, Some(&settings))?;
+    folder.write(&made, Some(&settings))?;
     host::print(&text(options, &folder, &settings, slot, &returned)?);
+    for warning in &returned.warnings {
+        say(warning);
+    }
     Ok(())
 }
 
@@ -90,7 +93,7 @@ fn check_when(options: &Options, folder: &CaFolder, slot: u8, now: Time) -> Resu
 /// Whether the folder has a root, and the root to hold the chain against.
 fn root(options: &Options, folder: &CaFolder) -> Result<(bool, Option<String>)> {
     let before = folder.read(ROOT)?;
-    let given = options.root.as_deref().map(read).transpose()?;
+    let given = options.root.as_deref().map(files::read_pem).transpose()?;
     if let (Some(before), Some(given)) = (&before, &given) {
         let ders = |text: &str| pem::read_certificates(text).context("a root's file");
         if ders(before)? != ders(given)? {
@@ -120,17 +123,6 @@ fn request(folder: &CaFolder, pending: &Pending) -> Result<(Vec<u8>, IssuerReque
         );
     }
     Ok((spki, request))
-}
-
-fn read(file: &Path) -> Result<String> {
-    let bytes = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
-    String::from_utf8(bytes).ok().with_context(|| {
-        format!(
-            "{} is no PEM; `openssl x509 -inform DER` (one certificate) or `openssl pkcs7 -inform DER -print_certs` (a \
-             chain) makes PEM of other forms",
-            file.display()
-        )
-    })
 }
 
 fn text(options: &Options, folder: &CaFolder, settings: &Settings, slot: u8, returned: &Returned) -> Result<String> {

@@ -4,18 +4,20 @@ use std::fmt::Write;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
+use selvedge::pki::Issuer;
 use selvedge::pki::ceremony::{Constraints, IssuerPlan, Root};
 use selvedge::values::{SigAlg, Time, b64, encrypted_key};
 use zeroize::Zeroizing;
 
 use super::folder::{CaFolder, NONCE_KEY, NewFile, ROOT, ROOT_KEY, issuer_file, public_settings, setting};
+use super::lists::{self, ROOT_CRL};
 use super::names::{Algorithm, Permits, base_url, ca_name, issuer_name};
 use super::passphrase::{Passphrase, open_key};
 use super::settings::Settings;
 use super::tokens::{ADMIN_TOKENS, OPERATOR, Tokens};
 use super::{FIRST, Place, report};
-use crate::host;
 use crate::tools::say;
+use crate::{files, host};
 
 /// Longest variable or secret of a Worker, in bytes.
 const LONGEST_VARIABLE: usize = 5_000;
@@ -55,6 +57,9 @@ pub struct Options {
     /// The private key of that root (PKCS#8, PEM). It stays where it is.
     #[arg(long, value_name = "FILE", requires = "root_certificate")]
     root_key: Option<PathBuf>,
+    /// The CRL of that root (PEM), where it has one: what stands on it goes on standing on it.
+    #[arg(long, value_name = "FILE", requires = "root_certificate")]
+    root_crl: Option<PathBuf>,
     /// A file with the passphrase of the root's key, instead of asking for it.
     #[arg(long, value_name = "FILE")]
     passphrase_file: Option<PathBuf>,
@@ -72,6 +77,8 @@ pub fn run(options: &Options) -> Result<()> {
         None => options.base_url.trim_start_matches("https://").to_owned(),
     };
     let (root, root_key) = make_root(options, &folder, &name, now)?;
+    settings.set("BASE_URL", &options.base_url, "Where clients reach the authority; it can never change.")?;
+    let root = root.with_list_at(&lists::url(&settings)?);
     let common_name = issuer_name(&name, FIRST);
     let plan = IssuerPlan {
         common_name: &common_name,
@@ -81,19 +88,22 @@ pub fn run(options: &Options) -> Result<()> {
     };
     let issuer = root.create_issuer(plan, now).context("cannot make the issuer")?;
     let key = Zeroizing::new(issuer.key);
-    let mut files = vec![
+    let mut made = vec![
         NewFile::public(ROOT, root.certificate()),
         NewFile::public(issuer_file(FIRST, "pem"), &issuer.certificate),
         NewFile::secret(issuer_file(FIRST, "key"), key),
         NewFile::secret(NONCE_KEY, new_nonce_key()?),
         NewFile::secret(ADMIN_TOKENS, Tokens::first(OPERATOR)?.text()),
     ];
-    files.extend(root_key.map(|pem| NewFile::secret(ROOT_KEY, pem)));
-    settings.set("BASE_URL", &options.base_url, "Where clients reach the authority; it can never change.")?;
+    made.extend(root_key.map(|pem| NewFile::secret(ROOT_KEY, pem)));
+    let before = options.root_crl.as_deref().map(|file| lists::of_file(file, root.certificate())).transpose()?;
+    let list = lists::sign(&root, before.as_ref(), None, now, issuer_end(&issuer.certificate)?)?;
+    made.push(lists::set(&mut settings, &list)?);
     set_issuer(&mut settings, FIRST, &issuer.certificate, None)?;
     set_root(&mut settings, root.certificate())?;
-    folder.write(&files, Some(&settings))?;
-    host::print(&text(options, &folder, &settings, root.certificate(), (&issuer.certificate, &constraints))?);
+    folder.write(&made, Some(&settings))?;
+    let shown = text(options, &folder, &settings, root.certificate(), (&issuer.certificate, &constraints, &list))?;
+    host::print(&shown);
     Ok(())
 }
 
@@ -102,10 +112,9 @@ fn make_root(options: &Options, folder: &CaFolder, name: &str, now: Time) -> Res
     let passphrase_file = options.passphrase_file.as_deref();
     // Before a passphrase is asked for.
     let (chain, key) = (issuer_file(FIRST, "pem"), issuer_file(FIRST, "key"));
-    folder.refuse_existing(&[ROOT, ROOT_KEY, &chain, &key, NONCE_KEY, ADMIN_TOKENS])?;
+    folder.refuse_existing(&[ROOT, ROOT_CRL, ROOT_KEY, &chain, &key, NONCE_KEY, ADMIN_TOKENS])?;
     if let (Some(certificate), Some(key_file)) = (&options.root_certificate, &options.root_key) {
-        let pem = std::fs::read_to_string(certificate)
-            .with_context(|| format!("cannot read the root's certificate {}", certificate.display()))?;
+        let pem = files::read_pem(certificate).context("the root's certificate")?;
         let key = open_key(key_file, passphrase_file)?;
         let root = Root::read(&pem, key, now)
             .with_context(|| format!("{} with {} cannot be the root", certificate.display(), key_file.display()))?;
@@ -116,6 +125,11 @@ fn make_root(options: &Options, folder: &CaFolder, name: &str, now: Time) -> Res
     let root = root.context("cannot make the root")?;
     let encrypted = encrypted_key::encrypt(root.key(), passphrase.expose(), host::random()?, host::random()?);
     Ok((root, Some(encrypted.context("cannot encrypt the root's key")?)))
+}
+
+/// The end of an issuer, for as long as which the root's CRL is good: the next issuer is made before, and brings the next list.
+pub fn issuer_end(chain: &str) -> Result<Time> {
+    Ok(Issuer::from_pem_chain(chain).context("the new issuer")?.not_after())
 }
 
 /// What protects replay nonces: 32 random bytes.
@@ -151,14 +165,15 @@ fn text(
     folder: &CaFolder,
     settings: &Settings,
     root: &str,
-    (issuer, constraints): (&str, &Constraints),
+    (issuer, constraints, list): (&str, &Constraints, &str),
 ) -> Result<String> {
     let mut out = String::from("The CA is made.\n\n");
     let _ = writeln!(out, "  root      {}\n            {}", folder.path(ROOT).display(), report::certificate(root)?);
     let file = folder.path(&issuer_file(FIRST, "pem"));
     let _ = writeln!(out, "  issuer    {}\n            {}", file.display(), report::certificate(issuer)?);
     let _ = writeln!(out, "            permits {}", report::constraints(constraints));
-    let _ = writeln!(out, "  settings  {}: BASE_URL, ISSUER_CHAIN, ROOT_CERTIFICATE", settings.path().display());
+    lists::said(&mut out, folder, settings, list)?;
+    let _ = writeln!(out, "            and BASE_URL, ISSUER_CHAIN, ROOT_CERTIFICATE");
     let _ = writeln!(
         out,
         "  tokens    {}: one, named {OPERATOR}, with which the CA is run (`eab`, `certs`, `policy`)",

@@ -6,6 +6,7 @@
 mod folder;
 mod import;
 mod init;
+mod lists;
 mod names;
 mod new;
 mod passphrase;
@@ -25,6 +26,7 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 
 pub use folder::{CaFolder, NONCE_KEY, ROOT, ROOT_KEY, issuer_file, public_settings, setting};
 pub use init::Options as InitOptions;
+pub use lists::ROOT_CRL;
 pub use report::{quoted, tokens_line};
 pub use tokens::{ADMIN_TOKENS, Tokens, is_token};
 pub use webcrypto::webcrypto;
@@ -43,6 +45,10 @@ pub enum IssuerCommand {
     Sign(sign::Options),
     /// Take in the certificate that was made of a request, once it has passed every check.
     Import(import::Options),
+    /// Revoke an intermediate that the own root signed: it goes onto the root's CRL.
+    Revoke(lists::RevokeOptions),
+    /// Sign the root's CRL anew, or take in one that was signed elsewhere.
+    Crl(lists::CrlOptions),
 }
 
 /// Where the keys and the settings are.
@@ -76,6 +82,8 @@ pub fn issuer(command: &IssuerCommand) -> Result<()> {
         IssuerCommand::Request(options) => request::run(options),
         IssuerCommand::Sign(options) => sign::run(options),
         IssuerCommand::Import(options) => import::run(options),
+        IssuerCommand::Revoke(options) => lists::revoke(options),
+        IssuerCommand::Crl(options) => lists::renew(options),
     }
 }
 

@@ -22,6 +22,12 @@ pub struct Permits {
     /// DNS names need a `--permit-dns`.
     #[arg(long = "permit-ip", value_name = "RANGE", num_args = 1..)]
     ip: Vec<IpRange>,
+    /// With --permit-dns: any IP address too. Some verifiers fail at constraints on addresses (docs/VERIFIERS.md).
+    #[arg(long, requires = "dns", conflicts_with = "ip")]
+    permit_any_ip: bool,
+    /// Any name and any address, whatever the present issuer permits.
+    #[arg(long, conflicts_with_all = ["dns", "ip"])]
+    no_permit: bool,
 }
 
 impl Permits {
@@ -30,7 +36,8 @@ impl Permits {
     /// # Errors
     /// For a wildcard.
     pub fn constraints(&self) -> Result<Constraints> {
-        Ok(Constraints::new(&self.dns, &self.ip)?)
+        let constraints = Constraints::new(&self.dns, &self.ip)?;
+        Ok(if self.permit_any_ip { constraints.with_any_ip() } else { constraints })
     }
 
     /// The constraints, or those of this certificate (DER) when nothing was given.
@@ -39,7 +46,7 @@ impl Permits {
     /// When the certificate's are of a form that cannot be repeated.
     pub fn or_those_of(&self, certificate: &[u8]) -> Result<Constraints> {
         let given = self.constraints()?;
-        if !given.is_none() {
+        if !given.is_none() || self.no_permit {
             return Ok(given);
         }
         Constraints::of(&Parts::read(certificate).context("the present issuer's certificate")?).context(

@@ -10,7 +10,8 @@ use selvedge::values::{SigAlg, Time};
 use zeroize::Zeroizing;
 
 use super::folder::{CaFolder, NewFile, ROOT, ROOT_KEY, Slot, issuer_file, setting};
-use super::init::set_issuer;
+use super::init::{issuer_end, set_issuer};
+use super::lists;
 use super::names::{Permits, ca_name, instant, issuer_name, next_name};
 use super::passphrase::open_key;
 use super::settings::Settings;
@@ -62,6 +63,8 @@ pub fn run(options: &Options) -> Result<()> {
     let key = open_key(&key_file, options.passphrase_file.as_deref())?;
     let root = Root::read(&root_pem, key, now)
         .with_context(|| format!("{} with {}", folder.path(ROOT).display(), key_file.display()))?;
+    let root = root.with_list_at(&lists::url(&settings)?);
+    let before = lists::present(&folder, &root_pem)?;
     let plan = IssuerPlan {
         common_name: &common_name,
         algorithm: SigAlg::Es256,
@@ -72,13 +75,15 @@ pub fn run(options: &Options) -> Result<()> {
     let key = Zeroizing::new(issuer.key);
     check_reach(&issuer.certificate, options.takes_over)?;
     set_issuer(&mut settings, slot, &issuer.certificate, Some(options.takes_over))?;
+    let list = lists::sign(&root, before.as_ref(), None, now, issuer_end(&issuer.certificate)?)?;
     let files = [
+        lists::set(&mut settings, &list)?,
         NewFile::public(issuer_file(slot, "pem"), &issuer.certificate),
         NewFile::secret(issuer_file(slot, "key"), key),
         NewFile::public(issuer_file(slot, "from"), format!("{}\n", options.takes_over.rfc3339())),
     ];
     folder.write(&files, Some(&settings))?;
-    host::print(&text(&folder, &settings, slot, options.takes_over, (&issuer.certificate, &constraints))?);
+    host::print(&text(&folder, &settings, slot, options.takes_over, (&issuer.certificate, &constraints, &list))?);
     Ok(())
 }
 
@@ -137,14 +142,15 @@ fn text(
     settings: &Settings,
     slot: u8,
     from: Time,
-    (issuer, constraints): (&str, &Constraints),
+    (issuer, constraints, list): (&str, &Constraints, &str),
 ) -> Result<String> {
     let mut out = format!("Issuer {slot} is made; it signs from {}.\n\n", from.rfc3339());
     let file = folder.path(&issuer_file(slot, "pem"));
     let _ = writeln!(out, "  issuer    {}\n            {}", file.display(), report::certificate(issuer)?);
     let _ = writeln!(out, "            permits {}", report::constraints(constraints));
     let (chain, start) = (setting("ISSUER_CHAIN", slot), setting("ISSUER_FROM", slot));
-    let _ = writeln!(out, "  settings  {}: {chain}, {start}", settings.path().display());
+    lists::said(&mut out, folder, settings, list)?;
+    let _ = writeln!(out, "            and {chain}, {start}");
     let _ = writeln!(
         out,
         "\nTake the root's key offline again. Leave the present issuer's key and settings as they are: it signs until\n\

@@ -104,14 +104,15 @@ pub fn open_key(file: &Path, passphrase_file: Option<&Path>) -> Result<NativeKey
         )
     })?;
     let text = Zeroizing::new(text);
-    let text = std::str::from_utf8(&text).map_err(|_| anyhow!("the root's key {} is no PEM file", file.display()))?;
+    // What is around the key may be in any encoding.
+    let text = Zeroizing::new(String::from_utf8_lossy(&text).into_owned());
     let about = format!("the root's key {}", file.display());
     // The fault is a clause about the key.
     let refuse = |fault: KeyFileFault| anyhow!("{about} {fault}");
-    if !encrypted_key::is_encrypted(text).map_err(refuse)? {
+    if !encrypted_key::is_encrypted(&text).map_err(refuse)? {
         say(format!("{about} is not encrypted; `openssl pkcs8 -topk8 -v2 aes-256-cbc` encrypts it"));
-        return NativeKey::from_pkcs8_pem(text).context(about);
+        return NativeKey::from_pkcs8_pem(&text).context(about);
     }
     let passphrase = Passphrase::of(file, passphrase_file)?;
-    encrypted_key::decrypt(text, passphrase.expose()).map_err(refuse)
+    encrypted_key::decrypt(&text, passphrase.expose()).map_err(refuse)
 }

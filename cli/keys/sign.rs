@@ -1,7 +1,6 @@
 //! `issuer sign`: an issuer's request, signed with the own root on the machine where that is, which needs nothing else.
 
 use std::fmt::Write;
-use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
@@ -9,7 +8,7 @@ use selvedge::pki::ceremony::{IssuerRequest, Root};
 
 use super::passphrase::open_key;
 use super::report;
-use crate::files::{Readers, Staged};
+use crate::files::{self, Readers, Staged};
 use crate::host;
 
 /// What `issuer sign` can be told.
@@ -30,6 +29,10 @@ pub struct Options {
     /// Years that the issuer lives, from now on.
     #[arg(long, value_name = "YEARS", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=30))]
     years: u32,
+    /// Where the root's CRL is (http), as `http://HOST/crl/root.crl` of the CA that will have the issuer; it stands in the
+    /// certificate.
+    #[arg(long, value_name = "URL", value_parser = list_url)]
+    crl_url: Option<String>,
     /// A file with the passphrase of the root's key, instead of asking for it.
     #[arg(long, value_name = "FILE")]
     passphrase_file: Option<PathBuf>,
@@ -41,13 +44,16 @@ pub fn run(options: &Options) -> Result<()> {
     if options.out.exists() {
         bail!("{} exists, and nothing is overwritten; name another file with --out", options.out.display());
     }
-    let read = |file: &PathBuf| fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()));
-    let request = IssuerRequest::read(&read(&options.request)?)
+    let request = IssuerRequest::read(&files::read_pem(&options.request)?)
         .with_context(|| format!("{} is no request that can be signed", options.request.display()))?;
-    let root_pem = read(&options.root_certificate)?;
+    let root_pem = files::read_pem(&options.root_certificate)?;
     let key = open_key(&options.root_key, options.passphrase_file.as_deref())?;
     let (certificate, key_file) = (options.root_certificate.display(), options.root_key.display());
     let root = Root::read(&root_pem, key, now).with_context(|| format!("{certificate} with {key_file}"))?;
+    let root = match &options.crl_url {
+        Some(url) => root.with_list_at(url),
+        None => root,
+    };
     let signed = root.sign_request(&request, now, options.years).context("cannot sign the request")?;
     Staged::write(&options.out, &signed, Readers::Everyone)?.commit()?;
     let mut out = String::from("The request is signed.\n\n");
@@ -62,4 +68,11 @@ pub fn run(options: &Options) -> Result<()> {
     );
     host::print(&out);
     Ok(())
+}
+
+fn list_url(text: &str) -> Result<String, String> {
+    match url::Url::parse(text) {
+        Ok(url) if url.scheme() == "http" && url.as_str() == text => Ok(text.to_owned()),
+        _ => Err("verifiers fetch CRLs by plain http; write it as http://ca.example.org/crl/root.crl".to_owned()),
+    }
 }

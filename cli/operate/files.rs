@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use selvedge::ca::authority::PLACES;
 
 use super::secret::Secret;
-use crate::keys::{ADMIN_TOKENS, NONCE_KEY, ROOT, ROOT_KEY, issuer_file};
+use crate::keys::{ADMIN_TOKENS, NONCE_KEY, ROOT, ROOT_CRL, ROOT_KEY, issuer_file};
 
 /// The files of a CA.
 #[derive(Debug)]
@@ -18,6 +18,8 @@ pub struct CaFiles {
     pub dir: PathBuf,
     /// The root certificate.
     pub root: Option<String>,
+    /// The root's CRL.
+    pub root_crl: Option<String>,
     /// The root's key, which is not read: where it is, and who may read it.
     pub root_key: Option<(PathBuf, u32)>,
     /// The issuers, those only of which there is a file.
@@ -70,6 +72,7 @@ impl CaFiles {
         let mode = mode(&root_key)?;
         Ok(Self {
             root: text_of(&dir.join(ROOT))?,
+            root_crl: text_of(&dir.join(ROOT_CRL))?,
             root_key: mode.map(|mode| (root_key, mode)),
             nonce: SecretFile::read(dir.join(NONCE_KEY))?,
             tokens: SecretFile::read(dir.join(ADMIN_TOKENS))?,

@@ -4,6 +4,7 @@ use std::fmt;
 
 use selvedge::pki::key::{KeyKind, check_spki};
 use selvedge::values::native_crypto::NativeKey;
+use selvedge::values::pem::{self, KeyBlockFault};
 use zeroize::Zeroizing;
 
 /// A text that is not to be shown, and is wiped from memory when it is no longer needed.
@@ -53,15 +54,20 @@ impl PrivateKey {
     /// # Errors
     /// [`KeyFault`]
     pub fn read(text: &Secret) -> Result<Self, KeyFault> {
-        let text = text.reveal().trim();
-        let (label, der) = der::pem::decode_vec(text.as_bytes()).map_err(|_| KeyFault::Unreadable)?;
-        let der = Zeroizing::new(der);
-        // The older form of an encrypted key (RFC 1421) says so in a header, which `der` refuses to read.
-        match label {
-            "PRIVATE KEY" => {}
+        let text = text.reveal();
+        let block = match pem::private_key(text) {
+            Ok(block) => block,
+            Err(KeyBlockFault::None(Some(label))) => return Err(KeyFault::Form(label)),
+            Err(_) => return Err(KeyFault::Unreadable),
+        };
+        // The older form of an encrypted key (RFC 1421) says so in a header.
+        match block.label() {
             "ENCRYPTED PRIVATE KEY" => return Err(KeyFault::Encrypted),
+            _ if block.has_headers() => return Err(KeyFault::Encrypted),
+            "PRIVATE KEY" => {}
             other => return Err(KeyFault::Form(other.to_owned())),
         }
+        let der = Zeroizing::new(block.der().map_err(|_| KeyFault::Unreadable)?);
         let key = NativeKey::from_pkcs8_pem(text).map_err(|_| KeyFault::Unreadable)?;
         let spki = key.spki_der().map_err(|_| KeyFault::Unreadable)?;
         let kind = check_spki(&spki).map_err(|fault| KeyFault::Kind(fault.to_string()))?.kind();
@@ -92,7 +98,7 @@ mod tests {
     use super::*;
     use selvedge::values::SigAlg;
 
-    fn pem(alg: SigAlg) -> String {
+    fn key(alg: SigAlg) -> String {
         NativeKey::generate(alg, &mut |bytes| getrandom::fill(bytes).unwrap()).unwrap().to_pkcs8_pem().unwrap()
     }
 
@@ -102,12 +108,19 @@ mod tests {
 
     #[test]
     fn issuers_keys_are_read_and_others_refused_by_what_they_are() {
-        let good = pem(SigAlg::Es384);
+        let good = key(SigAlg::Es384);
         assert_eq!(PrivateKey::read(&Secret::new(good.clone())).unwrap().kind(), KeyKind::EcP384);
         assert_eq!(fault(good.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY")), KeyFault::Encrypted);
         assert_eq!(fault(good.replace("PRIVATE KEY", "EC PRIVATE KEY")), KeyFault::Form("EC PRIVATE KEY".to_owned()));
+        let older = good
+            .replace("-----\nM", "-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: DES\n\nM")
+            .replace("PRIVATE", "EC PRIVATE");
+        assert_eq!(fault(older), KeyFault::Encrypted);
+        let parameters = "-----BEGIN EC PARAMETERS-----\nBgUrgQQAIg==\n-----END EC PARAMETERS-----\n";
+        let with_text = format!("Private-Key: (384 bit)\r\n{parameters}{}", good.replace('\n', " \r\n"));
+        assert_eq!(PrivateKey::read(&Secret::new(with_text)).unwrap().kind(), KeyKind::EcP384);
         assert_eq!(fault("43 characters".to_owned()), KeyFault::Unreadable);
-        assert!(matches!(fault(pem(SigAlg::Ed25519)), KeyFault::Kind(_)));
+        assert!(matches!(fault(key(SigAlg::Ed25519)), KeyFault::Kind(_)));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::io::Read;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
+use selvedge::pki::pem;
 use ureq::Agent;
 use ureq::http::Response;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
@@ -64,9 +65,10 @@ pub fn agent(root: Option<&str>) -> Result<Agent> {
         .user_agent(concat!("selvedge/", env!("CARGO_PKG_VERSION")))
         // A token must not follow to another place, and no address of ours redirects.
         .max_redirects(0);
-    if let Some(pem) = root {
-        let root = Certificate::from_pem(pem.as_bytes()).context("the root certificate cannot be read")?;
-        config = config.tls_config(TlsConfig::builder().root_certs(RootCerts::new_with_certs(&[root])).build());
+    if let Some(root) = root {
+        let ders = pem::read_certificates(root).context("the root certificate cannot be read")?;
+        let roots: Vec<_> = ders.iter().map(|der| Certificate::from_der(der).to_owned()).collect();
+        config = config.tls_config(TlsConfig::builder().root_certs(RootCerts::new_with_certs(&roots)).build());
     }
     Ok(config.build().into())
 }

@@ -5,9 +5,8 @@ use crate::values::{Id, Time};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// How many former keys an account remembers. A change a day for nearly three years; a bound all the same, for the record
-/// is read with every request.
-const MAX_FORMER_KEYS: usize = 1_000;
+/// How many former keys an account remembers: the record is read with every request.
+const MAX_FORMER_KEYS: usize = 20;
 
 /// Where an account is in its life; none of the final states is ever left (RFC 8555 §7.1.6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,6 +54,9 @@ pub struct AccountRecord {
     pub external: Option<ExternalBinding>,
     /// When it was made.
     pub created: Time,
+    /// How often something of it changed that lists of accounts show.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub revision: u64,
 }
 
 impl Record for AccountRecord {

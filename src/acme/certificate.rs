@@ -15,6 +15,8 @@ pub struct CertificateRecord {
     pub order: Id,
     /// The certificate and its chain without the root, PEM as it is served.
     pub pem: String,
+    /// When it was issued: the same instant as in its ledger's entry.
+    pub issued: Time,
     /// When it begins.
     pub not_before: Time,
     /// When it ends.
@@ -22,6 +24,9 @@ pub struct CertificateRecord {
     /// What replaces it, if an order says that it does (RFC 9773 §5).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replaced: Option<Replacement>,
+    /// The one order that replaced it under no limit, whatever became of that order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exempted: Option<Id>,
 }
 
 /// That an order replaces a certificate. It says so from the order's beginning; when the order turns invalid, the

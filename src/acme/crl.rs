@@ -16,12 +16,16 @@ pub const VALIDITY: Duration = Duration::from_secs(216 * 3600);
 /// How long before it is signed a list begins, for verifiers whose clocks are late.
 pub const BACKDATE: Duration = Duration::from_secs(5 * 60);
 
-/// Revocations that follow each other more closely than this are put on one list, but for the first of a shard.
+/// Revocations that follow each other more closely than this are put on one list, but for the first of a shard, where the
+/// operator sets no other time.
 pub const GATHERED: Duration = Duration::from_secs(10);
 
 /// A shard whose certificates were issued until lately will have more: by how much [`ShardRecord::until`] is ahead of what
 /// is known, so that it is not written with each certificate.
 pub const AHEAD: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// The most URLs that a list names: no certificate outlives so many changes of `STATUS_URL`.
+pub const MAX_URLS: usize = 16;
 
 /// How things stand with a shard, stored as `shard/{shard}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +47,10 @@ pub struct ShardRecord {
     /// Until when the present list is good.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_update: Option<Time>,
+    /// The URLs to which the shard's certificates point, the oldest first: where it is served now, and where it was served when
+    /// some of them were issued. Its list names all of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub urls: Vec<String>,
 }
 
 impl Record for ShardRecord {
@@ -54,21 +62,42 @@ impl Record for ShardRecord {
 }
 
 impl ShardRecord {
-    /// What it is after a certificate that ends at `not_after` was entered at `now`; `None` when that changes nothing.
-    pub fn with_certificate(found: Option<Self>, not_after: Time, now: Time) -> Option<Self> {
+    /// What it is after a certificate that ends at `not_after` and points to `url` was entered at `now`; `None` when that
+    /// changes nothing.
+    pub fn with_certificate(found: Option<Self>, not_after: Time, url: Option<&str>, now: Time) -> Option<Self> {
         let until = not_after.plus(AHEAD);
-        match found {
-            None => Some(Self { until, due: Some(now), number: 0, entries: 0, signed: None, next_update: None }),
-            Some(shard) if shard.until >= not_after && shard.due.is_some() => None,
-            Some(shard) => Some(Self { until: shard.until.max(until), due: shard.due.or(Some(now)), ..shard }),
+        let Some(shard) = found else {
+            let urls = url.map(str::to_owned).into_iter().collect();
+            return Some(Self { until, due: Some(now), number: 0, entries: 0, signed: None, next_update: None, urls });
+        };
+        let elsewhere = url.is_some_and(|url| !shard.urls.iter().any(|known| known == url));
+        if shard.until >= not_after && shard.due.is_some() && !elsewhere {
+            return None;
         }
+        // The present list does not name the new place.
+        let due = if elsewhere { Some(now) } else { shard.due.or(Some(now)) };
+        let until = if shard.until >= not_after { shard.until } else { shard.until.max(until) };
+        Some(Self { until, due, ..shard }.served_at(url))
+    }
+
+    /// The same, known to be served at `url` too. The oldest of more than [`MAX_URLS`] are forgotten.
+    #[must_use]
+    pub fn served_at(mut self, url: Option<&str>) -> Self {
+        if let Some(url) = url
+            && !self.urls.iter().any(|known| known == url)
+        {
+            self.urls.push(url.to_owned());
+            let more = self.urls.len().saturating_sub(MAX_URLS);
+            self.urls.drain(..more);
+        }
+        self
     }
 
     /// What it is after a certificate was revoked at `now`: a list is due at once, or soon when the present one is
-    /// younger than [`GATHERED`] and has others on it, which may have come a moment ago.
-    pub fn with_revocation(self, now: Time) -> Self {
+    /// younger than `gathering` and has others on it, which may have come a moment ago.
+    pub fn with_revocation(self, now: Time, gathering: Duration) -> Self {
         let others = self.signed.filter(|_| self.entries > 0);
-        let soon = others.map_or(now, |at| at.plus(GATHERED).max(now));
+        let soon = others.map_or(now, |at| at.plus(gathering).max(now));
         Self { due: Some(self.due.map_or(soon, |due| due.min(soon))), ..self }
     }
 
@@ -108,8 +137,15 @@ pub struct CrlRecord {
     pub entries: usize,
     /// Until when it is good.
     pub next_update: Time,
-    /// The list, DER in base64url.
+    /// The list, DER in base64url; as it is stored, what fits into a row of it.
     pub der: String,
+    /// How many [`CrlPieceRecord`]s the rest of it is in; none but where it is stored.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub pieces: usize,
+}
+
+fn is_none(pieces: &usize) -> bool {
+    *pieces == 0
 }
 
 impl Record for CrlRecord {
@@ -117,6 +153,48 @@ impl Record for CrlRecord {
 
     fn expires(&self) -> Option<Time> {
         None
+    }
+}
+
+/// The longest piece of a list in a row, in characters: half of what a row may have on Cloudflare.
+const PIECE: usize = 1_000_000;
+
+/// A further piece of a list that does not fit into a row, stored as `crlpiece/{shard}/{n, 6 digits}`, from 0.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CrlPieceRecord {
+    /// The number of the list.
+    pub number: u64,
+    /// DER in base64url.
+    pub der: String,
+}
+
+impl Record for CrlPieceRecord {
+    const PREFIX: &'static str = "crlpiece";
+
+    fn expires(&self) -> Option<Time> {
+        None
+    }
+}
+
+impl CrlRecord {
+    /// The list in what fits into a row each.
+    pub fn split(self) -> (Self, Vec<CrlPieceRecord>) {
+        let number = self.number;
+        // Base64url is ASCII.
+        let mut texts = self.der.as_bytes().chunks(PIECE).map(|piece| String::from_utf8_lossy(piece).into_owned());
+        let first = texts.next().unwrap_or_default();
+        let pieces: Vec<_> = texts.map(|der| CrlPieceRecord { number, der }).collect();
+        (Self { der: first, pieces: pieces.len(), ..self }, pieces)
+    }
+
+    /// The whole list again; `None` where a piece is missing, or is of another list.
+    pub fn joined(mut self, pieces: &[CrlPieceRecord]) -> Option<Self> {
+        let pieces = pieces.get(..self.pieces)?;
+        pieces.iter().all(|piece| piece.number == self.number).then(|| {
+            self.der.extend(pieces.iter().map(|piece| piece.der.as_str()));
+            self.pieces = 0;
+            self
+        })
     }
 }
 
@@ -129,33 +207,74 @@ mod tests {
 
     const NOW: Time = Time::from_secs(1_795_521_600);
     const DAY: Duration = Duration::from_secs(86_400);
+    const URL: &str = "http://ca.test/crl/00/1.crl";
 
     fn shard() -> ShardRecord {
-        ShardRecord::with_certificate(None, NOW.plus(DAY * 90), NOW).unwrap()
+        ShardRecord::with_certificate(None, NOW.plus(DAY * 90), Some(URL), NOW).unwrap()
     }
 
     #[test]
     fn the_first_certificate_makes_a_list_due_and_later_ones_are_rarely_written() {
         let first = shard();
         assert_eq!((first.due, first.until), (Some(NOW), NOW.plus(DAY * 97)));
-        assert_eq!(ShardRecord::with_certificate(Some(first.clone()), NOW.plus(DAY * 97), NOW), None);
-        let later = ShardRecord::with_certificate(Some(first.clone()), NOW.plus(DAY * 98), NOW).unwrap();
+        assert_eq!(ShardRecord::with_certificate(Some(first.clone()), NOW.plus(DAY * 97), Some(URL), NOW), None);
+        let later = ShardRecord::with_certificate(Some(first.clone()), NOW.plus(DAY * 98), Some(URL), NOW).unwrap();
         assert_eq!((later.due, later.until), (Some(NOW), NOW.plus(DAY * 105)));
         let ended = ShardRecord { due: None, ..first };
-        let again = ShardRecord::with_certificate(Some(ended), NOW.plus(DAY), NOW.plus(DAY)).unwrap();
+        let again = ShardRecord::with_certificate(Some(ended), NOW.plus(DAY), Some(URL), NOW.plus(DAY)).unwrap();
         assert_eq!((again.due, again.until), (Some(NOW.plus(DAY)), NOW.plus(DAY * 97)));
     }
 
     #[test]
+    fn a_list_that_moves_is_signed_at_once_and_names_where_it_was() {
+        let signed = ShardRecord { due: Some(NOW.plus(RENEWED)), ..shard() };
+        let other = "http://lists.test/crl/00/1.crl";
+        let moved = ShardRecord::with_certificate(Some(signed.clone()), NOW, Some(other), NOW.plus(DAY)).unwrap();
+        assert_eq!((moved.due, moved.until), (Some(NOW.plus(DAY)), signed.until));
+        assert_eq!(moved.urls, [URL, other]);
+        assert_eq!(ShardRecord::with_certificate(Some(moved.clone()), NOW, Some(URL), NOW), None, "and back");
+        assert_eq!(moved.clone().served_at(Some(other)), moved);
+        let often = (0..20).fold(moved, |shard, n| shard.served_at(Some(&format!("http://{n}.test/"))));
+        assert_eq!((often.urls.len(), often.urls.last().unwrap().as_str()), (MAX_URLS, "http://19.test/"));
+    }
+
+    #[test]
     fn a_revocation_makes_a_list_due_within_seconds() {
-        let signed = ShardRecord { signed: Some(NOW), due: Some(NOW.plus(RENEWED)), entries: 1, ..shard() };
+        let signed_with_one = || ShardRecord { signed: Some(NOW), due: Some(NOW.plus(RENEWED)), entries: 1, ..shard() };
+        let signed = signed_with_one();
         let hour = NOW.plus(Duration::from_secs(3600));
-        assert_eq!(signed.clone().with_revocation(hour).due, Some(hour));
+        assert_eq!(signed.clone().with_revocation(hour, GATHERED).due, Some(hour));
         let second = NOW.plus(Duration::from_secs(1));
-        assert_eq!(signed.clone().with_revocation(second).due, Some(NOW.plus(GATHERED)));
+        assert_eq!(signed.clone().with_revocation(second, GATHERED).due, Some(NOW.plus(GATHERED)));
         let first = ShardRecord { entries: 0, ..signed };
-        assert_eq!(first.with_revocation(second).due, Some(second), "the first waits for no others");
-        assert_eq!(ShardRecord { due: Some(NOW), ..shard() }.with_revocation(second).due, Some(NOW), "not later");
+        assert_eq!(first.with_revocation(second, GATHERED).due, Some(second), "the first waits for no others");
+        let at_once = signed_with_one().with_revocation(second, Duration::ZERO);
+        assert_eq!(at_once.due, Some(second), "nothing is gathered where that is set");
+        assert_eq!(
+            ShardRecord { due: Some(NOW), ..shard() }.with_revocation(second, GATHERED).due,
+            Some(NOW),
+            "not later"
+        );
+    }
+
+    #[test]
+    fn a_list_of_any_length_is_stored_in_rows_of_a_bounded_one() {
+        let list = |length: usize| {
+            let der = "AZaz09-_".chars().cycle().take(length).collect();
+            CrlRecord { number: 7, entries: 1, next_update: NOW, der, pieces: 0 }
+        };
+        for (length, count) in [(0, 0), (1, 0), (PIECE, 0), (PIECE + 1, 1), (3 * PIECE, 2), (10 * PIECE + 5, 10)] {
+            let (first, mut pieces) = list(length).split();
+            assert_eq!((first.pieces, pieces.len()), (count, count));
+            assert!(first.der.len() <= PIECE && pieces.iter().all(|piece| piece.der.len() <= PIECE));
+            assert_eq!(first.clone().joined(&pieces), Some(list(length)));
+            if let Some(last) = pieces.last_mut() {
+                last.number = 6;
+                assert_eq!(first.clone().joined(&pieces), None, "a piece of another list");
+                pieces.pop();
+                assert_eq!(first.joined(&pieces), None, "a piece is missing");
+            }
+        }
     }
 
     #[test]

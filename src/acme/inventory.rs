@@ -1,5 +1,6 @@
 //! By what certificates are found in a ledger beside their serial number, and what is to be replaced.
 
+use super::account::{AccountRecord, AccountStatus};
 use super::act::Act;
 use super::ledger::LedgerEntry;
 use crate::store::Record;
@@ -85,6 +86,9 @@ pub struct Selection {
     /// The account that they were issued to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<Id>,
+    /// The external account key of the accounts that they were issued to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external_account: Option<String>,
     /// A pattern that one of their names fits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
@@ -93,8 +97,10 @@ pub struct Selection {
 impl Selection {
     /// Whether a certificate is meant, as far as issuer and names, which others know how to compare, do not say otherwise.
     pub fn fits(&self, entry: &LedgerEntry) -> bool {
-        let profile = self.profile.as_ref().is_none_or(|wanted| entry.profile.as_ref() == Some(wanted));
-        profile && self.account.as_ref().is_none_or(|wanted| *wanted == entry.account)
+        let has = |wanted: &Option<String>, found: &Option<String>| wanted.is_none() || wanted == found;
+        has(&self.profile, &entry.profile)
+            && has(&self.external_account, &entry.external_account)
+            && self.account.as_ref().is_none_or(|wanted| *wanted == entry.account)
     }
 }
 
@@ -130,11 +136,58 @@ impl Record for ReplaceRecord {
 }
 
 /// An account, stored as `member/{when, 16 digits}-{id}` in a partition that lists accounts. It is written before the
-/// account is made, so it may name one that never was.
+/// account is made, so it may name one that never was; what the account tells of itself comes after that.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MemberRecord {
     /// The account.
     pub account: Id,
+    /// When it was made.
+    pub created: Time,
+    /// What a list shows of it; `None` until it has told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shown: Option<MemberShown>,
+}
+
+/// What a list shows of an account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemberShown {
+    /// Where it is in its life.
+    pub status: AccountStatus,
+    /// Contact URLs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub contact: Vec<String>,
+    /// The name of the external account key that it was bound with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external: Option<String>,
+    /// The account key's thumbprint (RFC 7638).
+    pub thumbprint: String,
+    /// The account's revision of which this is: what comes late changes nothing.
+    pub revision: u64,
+}
+
+impl MemberRecord {
+    /// What a list has of this account.
+    pub fn of(account: &AccountRecord) -> Self {
+        let shown = MemberShown {
+            status: account.status,
+            contact: account.contact.clone(),
+            external: account.external.as_ref().map(|bound| bound.kid.clone()),
+            thumbprint: account.thumbprint.clone(),
+            revision: account.revision,
+        };
+        Self { account: account.id.clone(), created: account.created, shown: Some(shown) }
+    }
+
+    /// The id of its record.
+    pub fn id(&self) -> String {
+        format!("{:016}-{}", self.created.millis(), self.account)
+    }
+
+    /// Whether it says no less than the other, of the same account.
+    pub fn covers(&self, other: &Self) -> bool {
+        let revision = |record: &Self| record.shown.as_ref().map(|shown| shown.revision);
+        revision(self) >= revision(other)
+    }
 }
 
 impl Record for MemberRecord {

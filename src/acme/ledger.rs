@@ -12,8 +12,13 @@ pub struct LedgerEntry {
     pub account: Id,
     /// The order that it was issued for.
     pub order: Id,
+    /// The external account key of the account, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external_account: Option<String>,
     /// SHA-256 of the to-be-signed certificate, base64url: by it a presented certificate is known as ours.
     pub tbs_digest: String,
+    /// SHA-256 of its DER SubjectPublicKeyInfo in hex: what is refused when it is revoked for keyCompromise.
+    pub key: String,
     /// The names in it.
     pub names: Vec<String>,
     /// Its profile; `None` for one that was entered before profiles were.
@@ -141,7 +146,12 @@ impl LedgerEntry {
         let revoked = self.revoked.as_ref().map(|revocation| revocation.at);
         let operator = self.revoked.as_ref().filter(|revocation| matches!(revocation.by, Authority::Operator(_)));
         let replace = operator.map(|revocation| revocation.at);
-        Renewable { revoked, replace, ..Renewable::of(self.not_before, self.not_after) }
+        Renewable { revoked, replace, ..Renewable::of(self.recorded, self.not_before, self.not_after) }
+    }
+
+    /// Whether the certificate is revoked in a way that has its key refused: see [`Revocation::condemns_key`].
+    pub fn condemns_key(&self) -> bool {
+        self.revoked.as_ref().is_some_and(Revocation::condemns_key) && !self.key.is_empty()
     }
 
     /// Revokes the certificate.
@@ -180,7 +190,9 @@ mod tests {
         LedgerEntry {
             account: Id::from_random([1; 16]),
             order: Id::from_random([2; 16]),
+            external_account: None,
             tbs_digest: String::new(),
+            key: String::new(),
             names: vec!["a.test".into()],
             profile: Some("default".into()),
             shard: None,

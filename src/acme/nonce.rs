@@ -89,10 +89,14 @@ pub fn issue(key: &[u8; 32], home: &Home, now: Time, random: [u8; RANDOM_BYTES])
 /// When it was not issued with this key, or is over.
 pub fn check(key: &[u8; 32], text: &str, now: Time, lifetime: Duration) -> Result<Nonce, NonceFault> {
     let bytes = b64::decode(text).ok_or(NonceFault::Unknown)?;
-    let (signed, tag) = bytes.split_at_checked(bytes.len().saturating_sub(MAC_BYTES)).ok_or(NonceFault::Unknown)?;
+    // A tag of another length than the one that is issued would be easier to guess.
+    let (signed, tag) = bytes.split_last_chunk::<MAC_BYTES>().ok_or(NonceFault::Unknown)?;
     mac(key, PURPOSE).chain_update(signed).verify_truncated_left(tag).map_err(|_| NonceFault::Unknown)?;
     let (home, rest) = split_home(signed).ok_or(NonceFault::Unknown)?;
     let (time, random) = rest.split_first_chunk::<TIME_BYTES>().ok_or(NonceFault::Unknown)?;
+    if random.len() != RANDOM_BYTES {
+        return Err(NonceFault::Unknown);
+    }
     let issued = Time::from_millis(u64::from_be_bytes(*time));
     let expires = issued.plus(lifetime);
     if now > expires || issued > now.plus(SKEW) {
@@ -172,6 +176,17 @@ mod tests {
         }
         for bad in ["", "AAAA", "!", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"] {
             assert_eq!(check(&KEY, bad, NOW, LIFETIME), Err(NonceFault::Unknown));
+        }
+        // Tags that are cut, though they are right as far as they go, and tags of the whole MAC.
+        let whole = b64::decode(&text).unwrap();
+        let (signed, _) = whole.split_last_chunk::<MAC_BYTES>().unwrap();
+        let tag = mac(&KEY, PURPOSE).chain_update(signed).finalize().into_bytes();
+        for length in (0..=tag.len()).filter(|length| *length != MAC_BYTES) {
+            let cut = b64::encode(&[signed, &tag[..length]].concat());
+            assert_eq!(check(&KEY, &cut, NOW, LIFETIME), Err(NonceFault::Unknown), "a tag of {length} octets");
+            let lone = mac(&KEY, PURPOSE).finalize().into_bytes();
+            let lone = b64::encode(&lone[..length.min(MAC_BYTES)]);
+            assert_eq!(check(&KEY, &lone, NOW, LIFETIME), Err(NonceFault::Unknown));
         }
         assert!(check(&KEY, &text, NOW.plus(LIFETIME), LIFETIME).is_ok());
         assert_eq!(

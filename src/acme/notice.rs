@@ -99,9 +99,9 @@ pub enum Delivery {
 /// The tries to deliver a notice.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tries {
-    /// How many.
+    /// How many were begun.
     pub attempts: u32,
-    /// When the last one was.
+    /// When the last one ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<Time>,
     /// What the receiver answered to the last one, if it did.
@@ -144,12 +144,19 @@ impl NoticeRecord {
         }
     }
 
-    /// Keeps others from sending it until `until`: it is being sent now. When the one who does so is lost on the way,
-    /// it is due again then, so the receiver may have it twice and knows that by its id.
-    pub fn held(&mut self, until: Time) {
-        if let Delivery::Waiting { next, .. } = &mut self.delivery {
-            *next = until;
+    /// Begins a try, counted before it is made: a notice whose sending ends its sender does not come back for ever. It is
+    /// nobody else's for `held`, and due again after that, or after the pause that a failure of this try would have. So the
+    /// receiver may have it twice, and knows that by its id. `false` when no try is left, and it is given up.
+    pub fn begin(&mut self, now: Time, held: Duration) -> bool {
+        let Delivery::Waiting { next, tries } = &mut self.delivery else { return false };
+        if pause_after(tries.attempts).is_none() {
+            let error = Some("The last try did not come to an end.".to_owned());
+            self.delivery = Delivery::GivenUp(Tries { error, ..tries.clone() });
+            return false;
         }
+        tries.attempts += 1;
+        *next = now.plus(pause_after(tries.attempts).unwrap_or_default().max(held));
+        true
     }
 
     /// After an answer of the receiver: any 2xx is success.
@@ -164,21 +171,21 @@ impl NoticeRecord {
     /// that was given up for lost, changes nothing.
     pub fn succeeded(&mut self, status: u16, now: Time) {
         if let Delivery::Waiting { tries, .. } = &self.delivery {
-            self.delivery = Delivery::Delivered(tries.with(Some(status), None, now));
+            self.delivery = Delivery::Delivered(tries.ended(Some(status), None, now));
         }
     }
 
     /// After a try that failed: it waits for the next, or it is given up after the last or when the receiver is gone.
     pub fn failed(&mut self, failure: Failure, now: Time) {
         let Delivery::Waiting { tries, .. } = &self.delivery else { return };
-        let pause = usize::try_from(tries.attempts).ok().and_then(|failed| BACK_OFF.get(failed));
+        let pause = pause_after(tries.attempts);
         let gone = failure == Failure::Status(GONE);
         let tries = match failure {
-            Failure::Status(status) => tries.with(Some(status), Some(format!("The answer was {status}.")), now),
-            Failure::Error(text) => tries.with(None, Some(bounded(&text)), now),
+            Failure::Status(status) => tries.ended(Some(status), Some(format!("The answer was {status}.")), now),
+            Failure::Error(text) => tries.ended(None, Some(bounded(&text)), now),
         };
         self.delivery = match pause {
-            Some(pause) if !gone => Delivery::Waiting { next: now.plus(*pause), tries },
+            Some(pause) if !gone => Delivery::Waiting { next: now.plus(pause), tries },
             _ => Delivery::GivenUp(tries),
         };
     }
@@ -216,9 +223,17 @@ impl Delivery {
 }
 
 impl Tries {
-    /// With one more.
-    fn with(&self, status: Option<u16>, error: Option<String>, now: Time) -> Self {
-        Self { attempts: self.attempts.saturating_add(1), last: Some(now), status, error }
+    /// With what came of the last one.
+    fn ended(&self, status: Option<u16>, error: Option<String>, now: Time) -> Self {
+        Self { attempts: self.attempts, last: Some(now), status, error }
+    }
+}
+
+/// How long after the last of so many tries the next one comes; `None` when that was the last of all.
+fn pause_after(tries: u32) -> Option<Duration> {
+    match usize::try_from(tries).ok()?.checked_sub(1) {
+        None => Some(Duration::ZERO),
+        Some(failed) => BACK_OFF.get(failed).copied(),
     }
 }
 

@@ -75,9 +75,6 @@ pub struct OrderRecord {
     /// The certificate that it replaces, as the client named it (RFC 9773 §5).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replaces: Option<String>,
-    /// Whether that was to be replaced at once when the order was placed: an operator revoked it, or wanted it replaced.
-    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
-    pub urgent: bool,
     /// When it was made.
     pub created: Time,
     /// When it is over.

@@ -43,10 +43,24 @@ fn keyed(key: &[u8; 32], purpose: Purpose, account: &Id, what: &str) -> impl Mac
     nonce::mac(key, purpose.label()).chain_update(account.bytes()).chain_update(what)
 }
 
-/// What stands in the URL of the calendar after it was moved so often: 22 characters of base64url.
+/// Length of what stands in the URL of the calendar, in characters.
+pub const CALENDAR: usize = 32;
+
+/// What stands in the URL of the calendar after it was moved so often: that number and its MAC, in base64url. Only who
+/// knows a URL of a calendar can have others asked for it.
 pub fn calendar(key: &[u8; 32], moved: u64) -> String {
-    let tag = nonce::derived(key, b"selvedge calendar v1\0", &moved.to_be_bytes());
-    b64::encode(tag.get(..PROOF_BYTES).unwrap_or(&tag))
+    let moved = moved.to_be_bytes();
+    let tag = nonce::derived(key, b"selvedge calendar v1\0", &moved);
+    b64::encode(&[&moved[..], tag.get(..PROOF_BYTES).unwrap_or(&tag)].concat())
+}
+
+/// How often the calendar was moved before it had this in its URL; `None` for what it never had. In a time that tells
+/// nothing of what it has.
+pub fn calendar_moved(key: &[u8; 32], sent: &str) -> Option<u64> {
+    let bytes = b64::decode(sent)?;
+    let (moved, _) = bytes.split_first_chunk::<8>()?;
+    let moved = u64::from_be_bytes(*moved);
+    same_secret(key, sent, &calendar(key, moved)).then_some(moved)
 }
 
 /// Whether a secret that was sent is the one that is expected, in a time that tells nothing of either but the length of
@@ -78,8 +92,20 @@ mod tests {
     #[test]
     fn each_url_of_the_calendar_is_another() {
         let first = calendar(&[7; 32], 0);
-        assert_eq!((first.len(), calendar(&[7; 32], 0)), (22, first.clone()));
+        assert_eq!((first.len(), calendar(&[7; 32], 0)), (CALENDAR, first.clone()));
         assert!(first != calendar(&[7; 32], 1) && first != calendar(&[8; 32], 0));
+        for moved in [0, 1, 1 << 40] {
+            let sent = calendar(&[7; 32], moved);
+            assert_eq!((calendar_moved(&[7; 32], &sent), calendar_moved(&[8; 32], &sent)), (Some(moved), None));
+            for at in 0..sent.len() {
+                let mut other = sent.clone().into_bytes();
+                other[at] = if other[at] == b'A' { b'B' } else { b'A' };
+                assert_eq!(calendar_moved(&[7; 32], std::str::from_utf8(&other).unwrap()), None, "{at}");
+            }
+        }
+        for bad in ["", "AAAA", "!", &"A".repeat(22), &"A".repeat(32)] {
+            assert_eq!(calendar_moved(&[7; 32], bad), None, "{bad}");
+        }
     }
 
     #[test]

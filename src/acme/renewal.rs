@@ -17,6 +17,8 @@ const REVOKED: (Duration, Duration) = (Duration::from_secs(60 * 60), Duration::f
 /// What of a certificate decides when to renew it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Renewable {
+    /// When it was issued, which may be after it begins: `not_before` is backdated.
+    pub issued: Time,
     /// When it begins.
     pub not_before: Time,
     /// When it ends.
@@ -34,21 +36,27 @@ pub struct Renewable {
 
 impl Renewable {
     /// A certificate that was neither revoked nor is to be replaced before its time.
-    pub fn of(not_before: Time, not_after: Time) -> Self {
-        Self { not_before, not_after, revoked: None, replace: None, explanation: None }
+    pub fn of(issued: Time, not_before: Time, not_after: Time) -> Self {
+        Self { issued, not_before, not_after, revoked: None, replace: None, explanation: None }
     }
 
-    /// Lifetime in seconds, at least one.
+    /// The first whole second in which it serves: not before its issue, however far it is backdated.
+    fn begin(&self) -> u64 {
+        self.issued.millis().div_ceil(1000).max(self.not_before.secs())
+    }
+
+    /// How long it serves in seconds, at least one.
     fn lifetime(&self) -> u64 {
         // Both ends count.
-        (self.not_after.secs() + 1).saturating_sub(self.not_before.secs()).max(1)
+        (self.not_after.secs() + 1).saturating_sub(self.begin()).max(1)
     }
 
     /// The suggested window (RFC 9773 §4.2), whole seconds, its start before its end.
     ///
     /// Its middle is a third of the lifetime before the end, a half for short ones, and moved by up to a hundredth to
     /// either side as `spread` has it, any number that is another for each certificate: certificates that were issued
-    /// together are not renewed together. To either side of the middle it is a hundredth of the lifetime long.
+    /// together are not renewed together. To either side of the middle it is a hundredth of the lifetime long. The lifetime
+    /// counts from the issue, and no window begins before that.
     pub fn window(&self, spread: u64) -> (Time, Time) {
         if let Some(at) = self.revoked.or(self.replace) {
             let at = Time::from_secs(at.secs());
@@ -58,7 +66,8 @@ impl Renewable {
         let before_end = if lifetime < SHORT { lifetime / 2 } else { lifetime / 3 };
         let side = (lifetime / 100).max(1);
         let middle = self.not_after.secs().saturating_sub(before_end + side) + spread % (2 * side + 1);
-        (Time::from_secs(middle.saturating_sub(side)), Time::from_secs(middle + side))
+        let start = middle.saturating_sub(side).max(self.begin());
+        (Time::from_secs(start), Time::from_secs((middle + side).max(start + 1)))
     }
 
     /// When to ask again (RFC 9773 §4.3.2), in seconds: about six hours, more often for what lives shortly, spread by
@@ -80,7 +89,7 @@ mod tests {
     fn renewable(lifetime: u64) -> Renewable {
         let from = 1_795_521_600;
         let (not_before, not_after) = (Time::from_secs(from), Time::from_secs(from + lifetime - 1));
-        Renewable::of(not_before, not_after)
+        Renewable::of(not_before, not_before, not_after)
     }
 
     #[test]
@@ -115,7 +124,29 @@ mod tests {
         }
     }
 
+    #[test]
+    fn ari_the_window_is_measured_from_the_issue() {
+        // Backdated by an hour, with five minutes to live: half of what is left, not of what is written.
+        let issued = Time::from_millis(1_795_521_600_500);
+        let certificate =
+            Renewable::of(issued, issued.minus(Duration::from_secs(3600)), issued.plus(Duration::from_secs(300)));
+        for spread in 0..100 {
+            let (start, end) = certificate.window(spread);
+            assert!(start.secs() >= issued.secs() + 140 && end.secs() <= issued.secs() + 160, "{start:?} {end:?}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn ari_no_window_begins_before_the_issue(
+            lifetime in 0u64..400 * DAY, late in 0u64..500 * DAY, ms in 0u64..1000, spread in any::<u64>(),
+        ) {
+            let not_before = Time::from_secs(1_795_521_600);
+            let issued = Time::from_millis(not_before.millis() + late * 1000 + ms);
+            let (start, end) = Renewable::of(issued, not_before, not_before.plus(Duration::from_secs(lifetime))).window(spread);
+            prop_assert!(issued <= start && start < end, "{:?} {:?}", start, end);
+        }
+
         #[test]
         fn ari_a_window_always_begins_before_it_ends(lifetime in 1u64..400 * DAY, spread in any::<u64>()) {
             let (start, end) = renewable(lifetime).window(spread);

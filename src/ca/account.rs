@@ -2,6 +2,7 @@
 
 use super::cell::{Admitted, Cell};
 use super::http::{Answer, Response};
+use super::jobs::JobRecord;
 use super::message::{Creation, Holding};
 use super::ports::PartitionPorts;
 use crate::acme::account::{AccountUpdate, VoidAccount};
@@ -10,9 +11,13 @@ use crate::store::{Kv, Txn};
 use crate::values::Id;
 use core::time::Duration;
 use serde_json::json;
+use std::rc::Rc;
 
 /// How many orders a page of the orders list has.
 const ORDERS_PER_PAGE: usize = 50;
+
+/// How long a request waits for lists of accounts to show what it changed.
+pub(super) const PATIENCE: Duration = Duration::from_secs(3);
 
 /// For how long an account that was called off stays so. A request that is about to make it lives for half a minute.
 const VOID_LIFETIME: Duration = Duration::from_secs(3600);
@@ -91,7 +96,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
                 terms_agreed: agreed,
                 terms: terms.filter(|_| agreed),
                 external: creation.external,
-                created: self.ports.now(),
+                created: creation.created,
+                revision: 0,
             };
             txn.put("", &account)?;
             self.shown(&account, true)
@@ -103,17 +109,22 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// # Errors
     /// `malformed` for a payload that is no JSON object; `invalidContact`, `unsupportedContact`; 404 for the URL of
     /// another account.
-    pub fn post_account(&self, admitted: &Admitted, id: &Id) -> Answer {
-        self.enter(admitted, |txn, mut account| {
+    pub async fn post_account(self: &Rc<Self>, admitted: &Admitted, id: &Id) -> Answer {
+        let (response, job) = self.enter(admitted, |txn, mut account| {
             if *id != account.id {
                 return Err(Problem::not_found("account"));
             }
+            let mut job = None;
             if !admitted.jws.is_post_as_get() {
                 let update: AccountUpdate = payload(admitted)?;
-                self.update(txn, &mut account, update)?;
+                job = self.update(txn, &mut account, update)?;
             }
-            Ok(self.account_response(&account))
-        })
+            Ok((self.account_response(&account), job))
+        })?;
+        if let Some(job) = job {
+            self.run_now(job, PATIENCE).await;
+        }
+        Ok(response)
     }
 
     /// The response that shows the account.
@@ -121,19 +132,24 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         Response::json(200, &self.object(account)).located(&self.ports.settings().urls.account(&account.id))
     }
 
-    fn update(&self, txn: &mut Txn<'_, K>, account: &mut AccountRecord, wanted: AccountUpdate) -> Result<(), Problem> {
+    fn update(
+        &self,
+        txn: &mut Txn<'_, K>,
+        account: &mut AccountRecord,
+        wanted: AccountUpdate,
+    ) -> Result<Option<JobRecord>, Problem> {
         let deactivates = wanted.deactivates();
         if let Some(contacts) = wanted.contact {
             contact::check(&contacts)?;
             account.contact = contacts;
         } else if !deactivates {
-            return Ok(());
+            return Ok(None);
         }
         if deactivates {
             account.status = AccountStatus::Deactivated;
             self.cancel_orders(txn)?;
         }
-        Ok(txn.put("", account)?)
+        self.put_listed(txn, account).map(Some)
     }
 
     /// Cancels what is not finished yet: the account can do nothing for it any more (RFC 8555 §7.3.6).

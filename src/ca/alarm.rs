@@ -1,7 +1,6 @@
 //! The alarm of a partition: deletes what is over and does what is due.
 
 use super::cell::Cell;
-use super::jobs::{JOBS, JobRecord};
 use super::ports::PartitionPorts;
 use crate::acme::Problem;
 use crate::store::Kv;
@@ -9,7 +8,8 @@ use crate::values::Time;
 use core::time::Duration;
 use std::rc::Rc;
 
-/// How long what is over may lie around. Deleting looks through all that is not there for good, and each alarm is a write.
+/// How long what is over may lie around. Deleting looks through all that is not there for good, and each alarm is a write;
+/// alarms for other things in the meantime look through nothing.
 const SLACK: Duration = Duration::from_secs(3600);
 
 /// How long until an alarm that failed goes off again.
@@ -31,26 +31,33 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     }
 
     async fn work_off(self: Rc<Self>) -> Result<(), Problem> {
-        let next_expiry = self.with_storage(|kv| kv.purge(self.ports.now()))?;
-        for (name, job) in self.jobs()? {
-            if job.due <= self.ports.now()
-                && let Some(job) = self.take(&name)?
-            {
-                self.clone().run(job).await;
-            }
-        }
+        let slack = self.ports.settings().life(SLACK);
+        let next_purge = self.with_storage(|kv| kv.purge(self.ports.now(), slack))?;
+        self.do_due().await?;
         let next_list = self.renew_lists().await?;
         let next_look = self.remind().await?;
         let next_job = self.jobs()?.into_iter().map(|(_, job)| job.due).min();
-        let next_expiry = next_expiry.map(|at| at.plus(self.ports.settings().life(SLACK)));
-        let next: Option<Time> = [next_expiry, next_job, next_list, next_look].into_iter().flatten().min();
-        if let Some(at) = next {
-            self.ports.wake_at(at);
+        let next: Option<Time> = [next_purge, next_job, next_list, next_look].into_iter().flatten().min();
+        match next {
+            Some(at) => self.ports.wake_at(at),
+            None => self.with_storage(|kv| {
+                self.clear_if_empty(kv);
+                Ok(())
+            })?,
         }
         Ok(())
     }
 
-    fn jobs(&self) -> Result<Vec<(String, JobRecord)>, Problem> {
-        self.transact(|txn| Ok(txn.list::<JobRecord>(None, JOBS)?))
+    /// Has the alarm set for all that is due here, where it is not: one that was lost is made up for by who looks.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub(super) fn expect_all(&self) -> Result<(), Problem> {
+        if let Some(due) = self.jobs()?.into_iter().map(|(_, job)| job.due).min() {
+            self.ports.wake_at(due);
+        }
+        self.resume_deliveries()?;
+        self.resume_looking()?;
+        self.expect_lists()
     }
 }

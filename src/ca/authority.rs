@@ -1,7 +1,7 @@
 //! Who signs, as the operator configures it: issuers in numbered places, one of them active, and where that which
 //! verifiers fetch of them is published.
 
-use super::routes::Urls;
+use super::routes::{Lists, Urls};
 use super::settings::{Values, origin};
 use crate::pki::issuer::readable_name;
 use crate::pki::{Issuer, Issuers, Serial, Slot, pem, profile};
@@ -40,8 +40,10 @@ impl Configured {
     /// What is wrong, where that leaves no issuer that could sign at `now`.
     pub fn read(value: Values<'_>, now: Time) -> Result<Self, String> {
         let (mut slots, mut problems) = (Vec::new(), Vec::new());
+        // One that cannot be read is refused by its own name.
+        let root = value("ROOT_CERTIFICATE").and_then(|pem| Root::read(&pem).ok());
         for place in 1..=PLACES {
-            match slot(value, place, now, &mut problems) {
+            match slot(value, place, root.as_ref(), now, &mut problems) {
                 Ok(found) => slots.extend(found),
                 Err(problem) => problems.push(problem),
             }
@@ -83,7 +85,13 @@ fn refusal(fault: &crate::pki::IssuersFault, now: Time) -> String {
 }
 
 /// The issuer in this place, if there is one.
-fn slot(value: Values<'_>, place: u8, now: Time, problems: &mut Vec<String>) -> Result<Option<Slot>, String> {
+fn slot(
+    value: Values<'_>,
+    place: u8,
+    root: Option<&Root>,
+    now: Time,
+    problems: &mut Vec<String>,
+) -> Result<Option<Slot>, String> {
     let (chain_name, key_name, from_name) =
         (name_of("ISSUER_CHAIN", place), name_of("ISSUER_KEY", place), name_of("ISSUER_FROM", place));
     let says = |what: &str| format!("{chain_name} cannot be used: {what}.");
@@ -97,6 +105,11 @@ fn slot(value: Values<'_>, place: u8, now: Time, problems: &mut Vec<String>) -> 
         };
     };
     let issuer = Issuer::from_pem_chain(&chain).map_err(|fault| says(&fault.to_string()))?;
+    // Of another root, from before it was replaced perhaps, nothing more is known here.
+    let issuer = match root.filter(|root| issuer.leads_to(&root.subject)) {
+        Some(root) => issuer.below(&root.der).map_err(|fault| says(&fault.to_string()))?,
+        None => issuer,
+    };
     if profile::offered(&issuer).next().is_none() {
         return Err(says("its extended key usage allows neither serverAuth nor clientAuth"));
     }
@@ -177,6 +190,11 @@ impl Published {
         self.urls.issuer(id)
     }
 
+    /// Another file of CRLs.
+    pub fn lists(&self, which: Lists) -> String {
+        self.urls.lists(which)
+    }
+
     /// The CRL of an issuer's shard.
     pub fn crl(&self, id: &str, shard: u16) -> String {
         self.urls.crl(id, shard)
@@ -203,6 +221,7 @@ pub struct Root {
     der: Vec<u8>,
     pem: String,
     name: String,
+    subject: Vec<u8>,
     spki_der: Vec<u8>,
     not_after: Time,
 }
@@ -223,15 +242,20 @@ impl Root {
         }
         let odd = |error: der::Error| says(&error.to_string());
         let (name, spki_der) = (readable_name(parts.subject).map_err(odd)?, parts.spki.to_vec());
-        let not_after = parts.not_after;
+        let (subject, not_after) = (parts.subject.to_vec(), parts.not_after);
         // Written anew: what is handed out has nothing in it but the certificate.
         let pem = pem::write_certificate(&der).map_err(odd)?;
-        Ok(Self { der, pem, name, spki_der, not_after })
+        Ok(Self { der, pem, name, subject, spki_der, not_after })
     }
 
     /// When it ends.
     pub fn not_after(&self) -> Time {
         self.not_after
+    }
+
+    /// Its subject, DER.
+    pub fn subject(&self) -> &[u8] {
+        &self.subject
     }
 
     /// The certificate, DER.

@@ -94,10 +94,16 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         })
     }
 
-    /// A final state is never left (RFC 8555 §7.1.6): deactivating what is over changes nothing.
+    /// A final state is never left (RFC 8555 §7.1.6): deactivating what is over changes nothing. Who gives up what is being
+    /// validated has failed: else each try that fails could be kept from counting.
     fn deactivate(&self, txn: &mut Txn<'_, K>, authorization: &mut AuthorizationRecord) -> Result<(), Problem> {
         let open = [AuthorizationStatus::Pending, AuthorizationStatus::Valid];
-        if open.contains(&authorization.status(self.ports.now())) {
+        let before = authorization.status(self.ports.now());
+        let running = authorization.challenges.iter().any(|challenge| challenge.status == ChallengeStatus::Processing);
+        if before == AuthorizationStatus::Pending && running {
+            self.count_failure(txn, &authorization.identifier)?;
+        }
+        if open.contains(&before) {
             authorization.state = AuthorizationStatus::Deactivated;
             txn.put(authorization.id.as_str(), authorization)?;
         }

@@ -7,12 +7,11 @@ use super::cell::{Admitted, Cell};
 use super::ports::PartitionPorts;
 use super::settings::Values;
 use crate::acme::order::OrderStatus;
-use crate::acme::problem::Named;
 use crate::acme::{AuthorizationRecord, Kind, OrderRecord, Problem};
 use crate::store::{Kv, Txn};
 use crate::validation::caa::{self, Config, Question};
 use crate::validation::probe::Probe;
-use crate::validation::{Failure, Method};
+use crate::validation::{Failure, FailureKind, Method};
 use crate::values::identifier::DnsName;
 use crate::values::{Id, Identifier, Time};
 use core::time::Duration;
@@ -61,36 +60,70 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         authorizations
     }
 
-    /// Looks for the CAA records of authorizations that are due, of an order that `asked` for so many names. Gives those that they allow to use, for
-    /// [`Cell::note_caa`].
+    /// Looks for the CAA records of authorizations that are due, of an order for so many names as `asked` says. Gives those
+    /// that they allow to use, for [`Cell::note_caa`]. When that is not all of them, what was found of the others is kept, so
+    /// that the next finalize request goes on from there: a Worker may make a bounded number of look-ups in each.
     ///
     /// # Errors
-    /// `caa`, with Retry-After where the resolver is at fault.
+    /// `caa`, or `dns` with Retry-After where the resolver is at fault.
     pub async fn look_for_caa(
         &self,
         admitted: &Admitted,
-        due: Vec<AuthorizationRecord>,
+        mut due: Vec<AuthorizationRecord>,
         asked: usize,
     ) -> Result<Vec<Id>, Problem> {
         let account = self.ports.settings().urls.account(&admitted.account);
-        let questions: Vec<Question<'_>> = due.iter().filter_map(|due| question(due, &account)).collect();
-        let mut tries = 1;
-        loop {
+        let mut looked = Vec::new();
+        for tries in 1.. {
+            let questions: Vec<Question<'_>> = due.iter().filter_map(|due| question(due, &account)).collect();
             let probe = Probe::within(&self.ports, &self.ports.settings().validation, BUDGET);
             let answers = caa::check(&probe, &self.ports.settings().caa.identities, &questions).await;
-            let refused = |(question, answer): (&Question<'_>, Result<(), Failure>)| {
-                answer.err().map(|failure| (named(question), failure))
-            };
-            let failures: Vec<(Named, Failure)> = questions.iter().zip(answers).filter_map(refused).collect();
+            let mut failures = Vec::new();
+            // The questions are as many: only names are due.
+            for (authorization, answer) in due.into_iter().zip(answers) {
+                match answer {
+                    Ok(()) => looked.push(authorization.id),
+                    Err(failure) => failures.push((authorization, failure)),
+                }
+            }
             if failures.is_empty() {
-                return Ok(due.into_iter().map(|authorization| authorization.id).collect());
+                break;
             }
             if tries == TRIES || failures.iter().any(|(_, failure)| !failure.retry) {
+                self.keep_looks(&looked)?;
                 return Err(refusal(failures, asked));
             }
-            tries += 1;
+            due = failures.into_iter().map(|(authorization, _)| authorization).collect();
             self.ports.sleep(PAUSE).await;
         }
+        Ok(looked)
+    }
+
+    /// Keeps that the records of these authorizations were looked for, though not those of all.
+    fn keep_looks(&self, looked: &[Id]) -> Result<(), Problem> {
+        let caa_checked = Some(self.ports.now());
+        self.transact(|txn| {
+            for id in looked {
+                if let Some(found) = txn.get::<AuthorizationRecord>(id.as_str())? {
+                    txn.put(id.as_str(), &AuthorizationRecord { caa_checked, ..found })?;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Why a name is refused at so many levels of which records would have to be looked for that an order would be a tool to
+    /// have this CA ask, if it is: `rejectedIdentifier`.
+    pub fn too_deep(&self, identifier: &Identifier) -> Option<Problem> {
+        let deep = self.ports.settings().caa.is_too_deep(identifier);
+        deep.then(|| {
+            let most = caa::MAX_LABELS;
+            let detail = format!(
+                "\"{identifier}\" is refused: it has more than {most} labels, at each of which CAA records would have to be \
+                 looked for (RFC 8659 section 3)."
+            );
+            Problem::new(Kind::RejectedIdentifier, detail)
+        })
     }
 
     /// Notes that the records were looked for.
@@ -147,19 +180,14 @@ fn question<'a>(authorization: &'a AuthorizationRecord, account: &'a str) -> Opt
     Some(Question { name, wildcard: authorization.wildcard, account, method })
 }
 
-/// The identifier of the order that a question is about.
-fn named(question: &Question<'_>) -> Named {
-    let name = if question.wildcard { format!("*.{}", question.name) } else { question.name.to_string() };
-    Named { kind: "dns".to_owned(), value: name }
-}
-
 /// The order stays ready.
-fn refusal(failures: Vec<(Named, Failure)>, asked: usize) -> Problem {
+fn refusal(failures: Vec<(AuthorizationRecord, Failure)>, asked: usize) -> Problem {
     let passing = failures.iter().all(|(_, failure)| failure.retry);
     let advice = if passing { "Finalize again later" } else { "Change them and finalize again" };
-    let problems = failures.into_iter().map(|(name, failure)| {
-        let problem = Problem::new(Kind::Caa, format!("No certificate: {}. {advice}.", failure.detail));
-        (name, problem)
+    let problems = failures.into_iter().map(|(authorization, failure)| {
+        let kind = if failure.kind == FailureKind::Dns { Kind::Dns } else { Kind::Caa };
+        let problem = Problem::new(kind, format!("No certificate: {}. {advice}.", failure.detail));
+        (authorization.named(), problem)
     });
     let problem =
         Problem::join(problems.collect(), asked).unwrap_or_else(|| Problem::internal("a refusal without a reason"));

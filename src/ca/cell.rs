@@ -53,14 +53,19 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     pub async fn handle(self: Rc<Self>, message: Message) -> Reply {
         let answer = match message {
             Message::Post { path, body } => Ok(self.post(&path, &body).await),
-            Message::Redeem(nonce) => self.transact(|txn| redeem(txn, &nonce)).map(Reply::Redeemed),
+            Message::Redeem(nonce) => self.redeem_here(&nonce).map(Reply::Redeemed),
             Message::WhoOwns => self.who_owns(),
             Message::Claim(account) => self.claim(account),
             Message::Reassign { from, to } => self.reassign(&from, to),
             Message::Release(account) => self.release(&account),
             Message::Find { thumbprint } => self.find(&thumbprint).map(Reply::Account),
             Message::Yield { thumbprint } => self.give_up(&thumbprint).map(Reply::Account),
-            Message::Create(creation) => self.create(*creation).map(Reply::Account),
+            Message::Create(creation) => self.create(*creation).map(|holding| {
+                if matches!(holding, Holding::Has { created: true, .. }) {
+                    self.tell_list_soon();
+                }
+                Reply::Account(holding)
+            }),
             Message::Agree { terms } => self.agree(terms).map(|()| Reply::Done),
             Message::Resume { subject, since } => self.go_on(&subject, since).map(|()| Reply::Done),
             Message::CountAccount => self.count_address().map(|()| Reply::Done),
@@ -72,7 +77,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             Message::Condemn { key, compromised } => self.condemn(&key, &compromised).map(|()| Reply::Done),
             Message::IsCompromised { key } => self.is_compromised(&key).map(Reply::Compromised),
             Message::Crl { shard } => self.current_crl(shard).await.map(Reply::Crl),
-            Message::Standing => self.standing().map(Reply::Standing),
+            Message::Lists { from } => self.lists(from).await.map(|(lists, next)| Reply::Lists { lists, next }),
+            Message::Standing => self.expect_all().and_then(|()| self.standing()).map(Reply::Standing),
             Message::Operate(operation) => self.operate(operation).await.map(Reply::Shown),
         };
         self.flush_if_due();
@@ -94,10 +100,31 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             txn.delete_by(self.ports.now().plus(longest).plus(longest));
         }
         let value = act(&mut txn)?;
-        if let Some(at) = txn.commit()? {
+        let committed = txn.commit()?;
+        if let Some(at) = committed.wake {
             self.ports.wake_at(at);
         }
+        if committed.only_deleted {
+            self.clear_if_empty(&mut kv);
+        }
         Ok(value)
+    }
+
+    /// Deletes the database with the last of its rows: a partition in which nothing is stored costs nothing. Without an await
+    /// since the last row went, so no message comes in between. What fails is done by the next alarm, or never: an empty
+    /// database does no harm.
+    pub(super) fn clear_if_empty(&self, kv: &mut K) {
+        let cleared = match kv.is_empty() {
+            Ok(false) => return,
+            Ok(true) => {
+                self.ports.cancel_alarm();
+                kv.clear()
+            }
+            Err(failure) => Err(failure),
+        };
+        if let Err(failure) = cleared {
+            self.log(&failure.into());
+        }
     }
 
     /// Direct access to the storage, for the alarm's purge.
@@ -138,13 +165,28 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             Ok(response) => self.complete(response, Fresh::Any),
             Err(problem) => {
                 self.log(&problem);
+                if !signed {
+                    return Reply::Unsigned(problem);
+                }
                 self.complete(Response::problem(&problem), Fresh::after(&problem))
             }
         };
-        if signed { Reply::Response(Box::new(response)) } else { Reply::Unsigned(Box::new(response)) }
+        Reply::Response(Box::new(response))
     }
 
-    /// Adds what every response to a POST carries: the index link and a nonce whose home is here.
+    /// Marks a nonce used whose home is here, for a request to another partition. `false` when it was, and in the partition
+    /// of an account that does not exist: it was given no nonce, and stores none.
+    fn redeem_here(&self, nonce: &Redemption) -> Result<bool, Problem> {
+        self.transact(|txn| {
+            let of_account = matches!(self.name, Partition::Account(_));
+            if of_account && txn.get::<AccountRecord>("")?.is_none() {
+                return Ok(false);
+            }
+            redeem(txn, nonce)
+        })
+    }
+
+    /// Adds what every response to a POST carries that the account signed: the index link and a nonce whose home is here.
     fn complete(&self, response: Response, fresh: Fresh) -> Response {
         let response = response.indexed(&self.ports.settings().urls);
         let id = self.account_id();
@@ -268,7 +310,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     async fn dispatch(self: &Rc<Self>, admitted: &Admitted, path: &str) -> Answer {
         // An account's own resources live in its partition; those of another are unknown here.
         match Route::parse(path) {
-            Some(Route::Account(id)) => self.post_account(admitted, &id),
+            Some(Route::Account(id)) => self.post_account(admitted, &id).await,
             Some(Route::Orders(id, after)) => self.post_orders(admitted, &id, after.as_ref()),
             Some(Route::NewOrder) => self.post_new_order(admitted).await,
             Some(Route::NewAuthorization) => self.post_new_authorization(admitted),
@@ -292,6 +334,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
                 | Route::Issuer(_)
                 | Route::Issuers
                 | Route::Crl(..)
+                | Route::Lists(_)
                 | Route::RenewalInfo(_)
                 | Route::Agreement(..)
                 | Route::Resumption(..)

@@ -5,7 +5,7 @@ use super::authorization::VALIDATION_RETRY;
 use super::cell::{Admitted, Cell};
 use super::events::{self, Tried, Validated};
 use super::http::{Answer, Response};
-use super::jobs::{JobRecord, Work};
+use super::jobs::{JobRecord, Try, Work};
 use super::ports::PartitionPorts;
 use crate::acme::authorization::{AuthorizationStatus, ChallengeStatus};
 use crate::acme::{AccountStatus, AuthorizationRecord, Kind, Problem};
@@ -22,12 +22,6 @@ use std::rc::Rc;
 /// client sees `valid` without a single poll, each of which would be a request with its nonce. Clients wait as long before
 /// they look again.
 const PATIENCE: Duration = Duration::from_secs(3);
-
-/// How long until a validation that failed for a passing reason is tried again (RFC 8555 §8.2: 5 to 10 seconds).
-const RETRY: Duration = Duration::from_secs(5);
-
-/// How often a validation is tried in all.
-const ATTEMPTS: u32 = 3;
 
 /// What a validation needs to know.
 struct Question {
@@ -46,6 +40,19 @@ struct Proof {
     until: Option<Time>,
     /// When CAA records were looked for, if they were.
     caa_checked: Option<Time>,
+}
+
+/// What came of a validation that did not.
+struct Unproven {
+    problem: Problem,
+    /// Whether it may pass.
+    retry: bool,
+}
+
+impl From<Failure> for Unproven {
+    fn from(failure: Failure) -> Self {
+        Self { retry: failure.retry, problem: problem_of(failure) }
+    }
 }
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
@@ -89,8 +96,9 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             txn.put(authorization.id.as_str(), authorization)?;
             return self.begin(txn, work.clone(), 0).map(Some);
         }
+        let pause = self.ports.settings().validation.pause;
         // Waiting for its next try: the client says that it is ready now. One that is running has its lease.
-        let waiting = txn.get::<JobRecord>(&work.name())?.filter(|job| job.due > now && job.due <= now.plus(RETRY));
+        let waiting = txn.get::<JobRecord>(&work.name())?.filter(|job| job.due > now && job.due <= now.plus(pause));
         waiting.map(|job| self.begin(txn, work.clone(), job.attempts)).transpose()
     }
 
@@ -113,7 +121,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     ///
     /// # Errors
     /// When the storage fails.
-    pub async fn validate(self: &Rc<Self>, id: &Id, kind: &str, attempt: u32) -> Result<(), Problem> {
+    pub async fn validate(self: &Rc<Self>, id: &Id, kind: &str, this_try: Try) -> Result<(), Problem> {
         let work = Work::Validate(id.clone(), kind.to_owned());
         let question = self.transact(|txn| {
             let question = self.question(txn, id, kind)?;
@@ -124,15 +132,16 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         })?;
         let (Some(question), Some(method)) = (question, Method::from_name(kind)) else { return Ok(()) };
         let begun = self.ports.now();
-        let outcome = self.attempt(&question, method).await?;
-        let outcome = self.transact(|txn| self.conclude(txn, &work, id, method, attempt, outcome))?;
-        let tried = Validated { identifier: &question.identifier, kind: method.name(), attempt, begun, outcome };
+        let outcome = if this_try.exhausted { Err(cut_off()) } else { self.attempt(&question, method).await? };
+        let outcome = self.transact(|txn| self.conclude(txn, &work, id, method, this_try, outcome))?;
+        let (kind, attempt) = (method.name(), this_try.number);
+        let tried = Validated { identifier: &question.identifier, kind, attempt, begun, outcome };
         events::validated(&self.ports, self.account_id()?, &tried);
         Ok(())
     }
 
     /// Validates, and looks for CAA records once control is proven.
-    async fn attempt(&self, question: &Question, method: Method) -> Result<Result<Proof, Failure>, Problem> {
+    async fn attempt(&self, question: &Question, method: Method) -> Result<Result<Proof, Unproven>, Problem> {
         let settings = self.ports.settings();
         let account = settings.urls.account(self.account_id()?);
         let subject = validation::Subject {
@@ -150,10 +159,10 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         let until = match validation::validate(&self.ports, &settings.validation, method, &subject).await {
             Outcome::Valid => None,
             Outcome::ValidUntil(until) => Some(until),
-            Outcome::Failed(failure) => return Ok(Err(failure)),
+            Outcome::Failed(failure) => return Ok(Err(failure.into())),
         };
         let looked = self.look_after_validation(&question.identifier, question.wildcard, &account, method).await;
-        Ok(looked.map(|caa_checked| Proof { until, caa_checked }))
+        Ok(looked.map(|caa_checked| Proof { until, caa_checked }).map_err(Unproven::from))
     }
 
     /// What is to be validated; `None` when that has been decided, or given up, meanwhile.
@@ -180,23 +189,24 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         work: &Work,
         id: &Id,
         method: Method,
-        attempt: u32,
-        outcome: Result<Proof, Failure>,
+        this_try: Try,
+        outcome: Result<Proof, Unproven>,
     ) -> Result<Tried, Problem> {
         let (now, kind) = (self.ports.now(), method.name());
         // What is proven is proven to an account that lives now (draft-ietf-acme-dns-persist-02 §4.2).
         let alive = self.account(txn)?.status == AccountStatus::Valid;
         let outcome = if alive { outcome } else { Err(deactivated()) };
-        let again = matches!(&outcome, Err(failure) if failure.retry && attempt < ATTEMPTS);
+        let again = matches!(&outcome, Err(failure) if failure.retry && this_try.again);
+        let pause = self.ports.settings().validation.pause;
         if again {
-            self.schedule(txn, work.clone(), now.plus(RETRY))?;
+            self.schedule(txn, work.clone(), now.plus(pause))?;
         } else {
             txn.delete::<JobRecord>(&work.name());
         }
         let tried = match &outcome {
             Ok(_) => Tried::Valid,
-            Err(failure) if again => Tried::Again(problem_of(failure.clone())),
-            Err(failure) => Tried::Invalid(problem_of(failure.clone())),
+            Err(failure) if again => Tried::Again(failure.problem.clone()),
+            Err(failure) => Tried::Invalid(failure.problem.clone()),
         };
         let Some(mut authorization) = txn.get::<AuthorizationRecord>(id.as_str())? else { return Ok(tried) };
         match outcome {
@@ -209,7 +219,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             }
             Err(failure) => {
                 let open = authorization.state == AuthorizationStatus::Pending;
-                authorization.fail(kind, problem_of(failure), !again);
+                authorization.fail(kind, failure.problem, !again);
                 if open && authorization.state == AuthorizationStatus::Invalid && alive {
                     self.count_failure(txn, &authorization.identifier)?;
                 }
@@ -223,9 +233,16 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     }
 }
 
-fn deactivated() -> Failure {
-    let detail = "the account was deactivated while this was validated".to_owned();
-    Failure { kind: FailureKind::Unauthorized, detail, retry: false }
+fn deactivated() -> Unproven {
+    let detail = "the account was deactivated while this was validated";
+    Unproven { problem: Problem::new(Kind::Unauthorized, detail), retry: false }
+}
+
+/// The failure of a validation that was begun again and again and came to no end.
+fn cut_off() -> Unproven {
+    let detail =
+        "the validation was begun again and again, and each time the server ended before it did; place a new order";
+    Unproven { problem: Problem::new(Kind::ServerInternal, detail), retry: false }
 }
 
 /// The ACME error type of a failed validation (RFC 8555 §6.7).

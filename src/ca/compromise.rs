@@ -23,6 +23,11 @@ const RETRY: Duration = Duration::from_secs(5);
 /// The longest wait, in that many of the first.
 const SLOWEST: u32 = 60;
 
+/// How long after so many tries in vain the next one comes.
+pub(super) fn pause(tries: u32) -> Duration {
+    RETRY * tries.min(SLOWEST)
+}
+
 /// By what a key is known: the SHA-256 of its DER SubjectPublicKeyInfo in hex, as in `BLOCKED_KEYS`.
 pub fn fingerprint(spki_der: &[u8]) -> String {
     Sha256::digest(spki_der).iter().map(|byte| format!("{byte:02x}")).collect()
@@ -92,7 +97,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             match &told {
                 Ok(()) => txn.delete::<JobRecord>(&work.name()),
                 // It is never given up.
-                Err(_) => self.schedule(txn, work, self.ports.now().plus(RETRY * attempt.clamp(1, SLOWEST)))?,
+                Err(_) => self.schedule(txn, work, self.ports.now().plus(pause(attempt.max(1))))?,
             }
             Ok(())
         })?;

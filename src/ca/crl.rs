@@ -12,7 +12,9 @@ use super::ladder;
 use super::message::{Message, Partition, Reply};
 use super::ports::{PartitionPorts, Ports};
 use crate::acme::Problem;
-use crate::acme::crl::{BACKDATE, CrlRecord, RENEWED, RevokedRecord, ShardRecord, ShardStanding, VALIDITY};
+use crate::acme::crl::{
+    BACKDATE, CrlPieceRecord, CrlRecord, RENEWED, RevokedRecord, ShardRecord, ShardStanding, VALIDITY,
+};
 use crate::acme::ledger::LedgerEntry;
 use crate::pki::{CrlEntry, CrlRequest, Issuer, Serial, crl, lint};
 use crate::store::{Kv, Txn};
@@ -24,6 +26,9 @@ const LEASE: Duration = Duration::from_secs(30);
 
 /// How many records are read in one go.
 const PAGE: usize = 500;
+
+/// How long the lists of one answer are before it ends, in bytes of their text.
+const ANSWER: usize = 4 * 1024 * 1024;
 
 /// How many shards a ledger can have.
 const SHARDS: usize = MAX_SHARDS as usize;
@@ -70,6 +75,8 @@ struct Begun {
     number: u64,
     /// Until when it is nobody else's to do.
     lease: Time,
+    /// The URLs that it names.
+    urls: Vec<String>,
     entries: Vec<CrlEntry>,
 }
 
@@ -87,12 +94,20 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// # Errors
     /// When the storage fails.
     pub(super) fn note_in_shard(&self, txn: &mut Txn<'_, K>, entry: &LedgerEntry) -> Result<(), Problem> {
-        let Some(name) = entry.shard.map(|shard| shard.to_string()) else { return Ok(()) };
+        let Some(shard) = entry.shard else { return Ok(()) };
+        let (name, url) = (shard.to_string(), self.url_of(shard));
         let found = txn.get::<ShardRecord>(&name)?;
-        if let Some(changed) = ShardRecord::with_certificate(found, entry.not_after, self.ports.now()) {
+        let changed = ShardRecord::with_certificate(found, entry.not_after, url.as_deref(), self.ports.now());
+        if let Some(changed) = changed {
             put_shard(txn, &name, &changed)?;
         }
         Ok(())
+    }
+
+    /// Where the list of a shard is served now.
+    fn url_of(&self, shard: u16) -> Option<String> {
+        let published = self.ports.settings().published.as_ref()?;
+        Some(published.crl(self.issuer_here()?.id(), shard))
     }
 
     /// Puts a certificate that was revoked onto its shard's next list.
@@ -105,7 +120,10 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         txn.put(&format!("{shard}/{serial}"), &record)?;
         let name = shard.to_string();
         match txn.get::<ShardRecord>(&name)? {
-            Some(found) => put_shard(txn, &name, &found.with_revocation(self.ports.now())),
+            Some(found) => {
+                let gathering = self.ports.settings().crl_gathering;
+                put_shard(txn, &name, &found.with_revocation(self.ports.now(), gathering))
+            }
             None => self.note_in_shard(txn, entry),
         }
     }
@@ -116,20 +134,41 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// When there is none that is still good, and none can be signed.
     pub(super) async fn current_crl(&self, shard: u16) -> Result<Option<CrlRecord>, Problem> {
         let name = shard.to_string();
-        let (found, list) = self.transact(|txn| Ok((txn.get::<ShardRecord>(&name)?, txn.get::<CrlRecord>(&name)?)))?;
+        let (found, list) = self.transact(|txn| Ok((txn.get::<ShardRecord>(&name)?, stored_list(txn, &name)?)))?;
         let Some(due) = found.and_then(|found| found.due) else { return Ok(list) };
         // The first list is not waited for, whoever may be about to sign it.
         if due > self.ports.now() && list.is_some() {
             return Ok(list);
         }
         match (self.sign_list(shard).await, list) {
-            (Ok(()), _) => self.transact(|txn| Ok(txn.get::<CrlRecord>(&name)?)),
+            (Ok(()), _) => self.transact(|txn| stored_list(txn, &name)),
             (Err(problem), Some(list)) if list.next_update > self.ports.now() => {
                 self.log(&problem);
                 Ok(Some(list))
             }
             (Err(problem), _) => Err(problem),
         }
+    }
+
+    /// The lists of the shards from this one on, signed now where they are due, as many as go into an answer; and the shard to
+    /// go on from.
+    ///
+    /// # Errors
+    /// When the storage fails, or a list is due and cannot be signed.
+    pub(super) async fn lists(&self, from: u16) -> Result<(Vec<String>, Option<u16>), Problem> {
+        let mut shards: Vec<u16> = self.standing()?.into_iter().map(|(shard, _)| shard).collect();
+        shards.sort_unstable();
+        let (mut lists, mut size) = (Vec::new(), 0);
+        for shard in shards.into_iter().filter(|shard| *shard >= from) {
+            if size > ANSWER {
+                return Ok((lists, Some(shard)));
+            }
+            if let Some(list) = self.current_crl(shard).await?.filter(|list| list.next_update > self.ports.now()) {
+                size += list.der.len();
+                lists.push(list.der);
+            }
+        }
+        Ok((lists, None))
     }
 
     /// How things stand with all shards.
@@ -178,21 +217,19 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// Signs the list of a shard and stores it. Its number is stored before it is signed, so no two lists ever have the
     /// same.
     async fn sign_list(&self, shard: u16) -> Result<(), Problem> {
-        let settings = self.ports.settings();
         let missing = || Problem::internal("a CRL is due, but its issuer or STATUS_URL is not configured any more");
-        let (Some(issuer), Some(published)) = (self.issuer_here(), &settings.published) else { return Err(missing()) };
+        let (Some(issuer), Some(url)) = (self.issuer_here(), self.url_of(shard)) else { return Err(missing()) };
         let now = self.ports.now();
-        let Some(begun) = self.transact(|txn| self.begin_list(txn, issuer, shard, now))? else { return Ok(()) };
-        let url = published.crl(issuer.id(), shard);
+        let Some(begun) = self.transact(|txn| self.begin_list(txn, issuer, (shard, &url), now))? else { return Ok(()) };
         let this_update = now.minus(BACKDATE).max(issuer.not_before());
         let next_update = now.plus(VALIDITY).min(issuer.not_after());
-        let (number, entries) = (begun.number, &begun.entries);
-        let request = CrlRequest { issuer, number, this_update, next_update, url: &url, entries };
+        let (number, urls, entries) = (begun.number, &begun.urls, &begun.entries);
+        let request = CrlRequest { issuer, number, this_update, next_update, urls, entries };
         let tbs = crl::build_tbs(&request).map_err(|fault| Problem::internal(fault.to_string()))?;
         let linted = lint::crl::check(&tbs, &request).map_err(|faults| lint_failed("CRL", &faults))?;
         let signature = self.ports.sign(issuer, linted.as_bytes()).await?;
         let der = crl::assemble(&linted, &signature).map_err(|fault| Problem::internal(fault.to_string()))?;
-        let list = CrlRecord { number, entries: begun.entries.len(), next_update, der: b64::encode(&der) };
+        let list = CrlRecord { number, entries: begun.entries.len(), next_update, der: b64::encode(&der), pieces: 0 };
         self.transact(|txn| finish_list(txn, &begun, list, now))
     }
 
@@ -201,7 +238,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         &self,
         txn: &mut Txn<'_, K>,
         issuer: &Issuer,
-        shard: u16,
+        (shard, url): (u16, &str),
         now: Time,
     ) -> Result<Option<Begun>, Problem> {
         let name = shard.to_string();
@@ -212,8 +249,9 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             return Ok(None);
         }
         let (number, lease) = (record.next_number(now), now.plus(LEASE));
-        put_shard(txn, &name, &ShardRecord { number, due: Some(lease), ..record })?;
-        Ok(Some(Begun { shard, number, lease, entries: revoked_in(txn, shard)? }))
+        let record = ShardRecord { number, due: Some(lease), ..record }.served_at(Some(url));
+        put_shard(txn, &name, &record)?;
+        Ok(Some(Begun { shard, number, lease, urls: record.urls, entries: revoked_in(txn, shard)? }))
     }
 }
 
@@ -223,6 +261,32 @@ fn put_shard<K: Kv>(txn: &mut Txn<'_, K>, name: &str, shard: &ShardRecord) -> Re
         txn.wake_at(due);
     }
     Ok(())
+}
+
+/// The list of a shard as it was last signed.
+fn stored_list<K: Kv>(txn: &Txn<'_, K>, name: &str) -> Result<Option<CrlRecord>, Problem> {
+    let Some(list) = txn.get::<CrlRecord>(name)? else { return Ok(None) };
+    let pieces = match list.pieces {
+        0 => Vec::new(),
+        count => txn.list_below::<CrlPieceRecord>(name, None, count)?,
+    };
+    let pieces: Vec<_> = pieces.into_iter().map(|(_, piece)| piece).collect();
+    let broken = || Problem::internal(format!("a piece of the CRL of shard {name} is missing"));
+    list.joined(&pieces).map(Some).ok_or_else(broken)
+}
+
+/// Stores the list of a shard in place of the one before: in several rows where it is too long for one.
+fn put_list<K: Kv>(txn: &mut Txn<'_, K>, name: &str, list: CrlRecord) -> Result<(), Problem> {
+    let before = txn.get::<CrlRecord>(name)?.map_or(0, |list| list.pieces);
+    let (list, pieces) = list.split();
+    let id = |n: usize| format!("{name}/{n:06}");
+    for (n, piece) in pieces.iter().enumerate() {
+        txn.put(&id(n), piece)?;
+    }
+    for n in pieces.len()..before {
+        txn.delete::<CrlPieceRecord>(&id(n));
+    }
+    Ok(txn.put(name, &list)?)
 }
 
 /// Every certificate of a shard that is revoked, by serial number.
@@ -254,6 +318,6 @@ fn finish_list<K: Kv>(txn: &mut Txn<'_, K>, begun: &Begun, list: CrlRecord, now:
     }
     let due = if record.due == Some(begun.lease) { Some(now.plus(RENEWED)) } else { record.due };
     let (next_update, entries) = (Some(list.next_update), list.entries);
-    txn.put(&name, &list)?;
+    put_list(txn, &name, list)?;
     put_shard(txn, &name, &ShardRecord { due, entries, signed: Some(now), next_update, ..record })
 }

@@ -1,7 +1,7 @@
 //! Notices of a partition: stored with what they tell of, and sent to the webhook until the receiver has them.
 //!
 //! A notice that waits has a record at the time of its next try (`outgoing/…`), and all of them together one job, so that a
-//! thousand notices hide no other job. Each is held before it is sent; who is lost on the way leaves it to the next try.
+//! thousand notices hide no other job. Each is held, and its try counted, before it is sent; what is lost on the way is left to the next try.
 
 use super::admin::webhook::Webhook;
 use super::cell::Cell;
@@ -136,9 +136,11 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             }
             match txn.get::<NoticeRecord>(id)?.filter(|notice| notice.next() == Some(next)) {
                 Some(mut notice) => {
-                    notice.held(now.plus(HELD));
+                    let begun = notice.begin(now, HELD);
                     self.put_notice(txn, id, Some(next), &notice)?;
-                    return Ok(Some((id.to_owned(), notice)));
+                    if begun {
+                        return Ok(Some((id.to_owned(), notice)));
+                    }
                 }
                 // It has waited for a webhook until it was over.
                 None => txn.delete::<OutgoingRecord>(&row),
@@ -177,7 +179,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         let id = notice_id(now, &format!("test-{}", Id::from_random(self.ports.random()?)));
         let data = json!({ "directory": self.ports.settings().urls.directory() });
         let mut notice = NoticeRecord::new(NoticeKind::Test, data, true, now);
-        notice.held(now.plus(HELD));
+        notice.begin(now, HELD);
         // First of all: where nothing else is ever due, nobody would come back to what is stored and lost right after.
         self.ports.wake_at(now.plus(HELD));
         self.transact(|txn| self.put_notice(txn, &id, None, &notice))?;

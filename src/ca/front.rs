@@ -8,7 +8,10 @@ use super::message::{NONCE_SHARDS, Reply};
 use super::ports::{Handed, Ports};
 use super::routes::Route;
 use super::settings::Settings;
-use super::{admin, agreement, crl, governing, issuers, landing, metrics, pausing, registration, renewal, revocation};
+use super::{
+    admin, agreement, crl, governing, issuers, landing, lists, metrics, pausing, registration, renewal, revocation,
+    transport,
+};
 use crate::acme::{Home, Kind, Problem};
 use crate::jose::{Jwk, KeyRef, Unverified, Verified};
 use crate::pki::{Issuer, profile};
@@ -25,7 +28,10 @@ impl<P: Ports> Front<P> {
     /// Answers any request whatever.
     pub async fn handle(&self, request: Request) -> Handled<P::Passed> {
         let (route, mut told) = (Route::parse(&request.path), Told::at(self.ports.now()));
-        let handled = self.answer(&request, route.as_ref(), &mut told).await;
+        let handled = match transport::turned_away(&self.ports.settings().urls, &request, route.as_ref()) {
+            Some(refusal) => Handled::Own(refusal),
+            None => self.answer(&request, route.as_ref(), &mut told).await,
+        };
         let answer = match &handled {
             Handled::Own(response) => (response.status, Some(response)),
             Handled::Passed(status, _) => (*status, None),
@@ -67,7 +73,7 @@ impl<P: Ports> Front<P> {
     /// What may be had without a signature (RFC 8555 §6.3).
     async fn get(&self, request: &Request, route: Option<&Route>) -> Answer {
         // Who verifies certificates is not stopped: many of them may share an address.
-        if !matches!(route, Some(Route::Crl(..) | Route::Issuer(_) | Route::Root(_))) {
+        if !matches!(route, Some(Route::Crl(..) | Route::Lists(_) | Route::Issuer(_) | Route::Root(_))) {
             limiting::count_unauthenticated(&self.ports, request.address, When::Now)?;
         }
         let (settings, method) = (self.ports.settings(), request.method.as_str());
@@ -80,7 +86,9 @@ impl<P: Ports> Front<P> {
             }
             Some(Route::Home) => {
                 let operated = settings.operations_on();
-                Ok(landing::home(settings, self.ports.issuer(), request.accept.as_deref(), operated))
+                let in_force = governing::in_force(&self.ports).await?;
+                let policy = in_force.policy(settings);
+                Ok(landing::home(settings, self.ports.issuer(), policy, request.accept.as_deref(), operated))
             }
             Some(Route::Style) => Ok(landing::style(&settings.urls)),
             Some(Route::Root(encoding)) => landing::root(settings, *encoding),
@@ -93,6 +101,7 @@ impl<P: Ports> Front<P> {
             Some(Route::Issuer(id)) => issuers::certificate(settings, id),
             Some(Route::Issuers) => issuers::overview(&self.ports).await,
             Some(Route::Crl(issuer, shard)) => crl::show(&self.ports, request, issuer, *shard).await,
+            Some(Route::Lists(which)) => lists::show(&self.ports, request, *which).await,
             Some(Route::RenewalInfo(id)) => renewal::renewal_info(&self.ports, id).await,
             Some(Route::Agreement(account, proof)) => agreement::page(settings, account, proof),
             Some(Route::Resumption(pause, proof)) => pausing::page(settings, pause, proof),
@@ -111,7 +120,7 @@ impl<P: Ports> Front<P> {
             Err(problem) => Err(problem),
         };
         let by_nobody = match &answer {
-            Ok(Passed::Unsigned(response)) => response.status < 500,
+            Ok(Passed::Unsigned(problem)) => problem.status < 500,
             Ok(Passed::Done(..) | Passed::On(_) | Passed::Own(_)) => false,
             Err(problem) => problem.status < 500,
         };
@@ -122,7 +131,9 @@ impl<P: Ports> Front<P> {
         }
         Handled::Own(match answer {
             Ok(Passed::Done(status, passed)) => return Handled::Passed(status, passed),
-            Ok(Passed::On(response) | Passed::Unsigned(response)) => response,
+            Ok(Passed::On(response)) => response,
+            // The account has logged it.
+            Ok(Passed::Unsigned(problem)) => self.complete(Response::problem(&problem), Fresh::after(&problem)),
             Ok(Passed::Own(response)) => self.complete(response, Fresh::Any),
             Err(problem) => {
                 self.log(&problem);
@@ -154,6 +165,7 @@ impl<P: Ports> Front<P> {
                 | Route::Issuer(_)
                 | Route::Issuers
                 | Route::Crl(..)
+                | Route::Lists(_)
                 | Route::RenewalInfo(_)
                 | Route::Calendar(_),
             ) => return Err(only_get()),
@@ -198,7 +210,7 @@ impl<P: Ports> Front<P> {
             Handed::Done(status, passed) => Ok(Passed::Done(status, passed)),
             Handed::Answered(reply) => match *reply {
                 Reply::Response(response) => Ok(Passed::On(*response)),
-                Reply::Unsigned(response) => Ok(Passed::Unsigned(*response)),
+                Reply::Unsigned(problem) => Ok(Passed::Unsigned(problem)),
                 Reply::Refused(problem) => Err(problem),
                 other => Err(ladder::unexpected(&other)),
             },
@@ -248,8 +260,8 @@ enum Passed<R> {
     Own(Response),
     Done(u16, R),
     On(Response),
-    /// On, though no account signed the request.
-    Unsigned(Response),
+    /// The front, as an account would have it that did not sign the request.
+    Unsigned(Problem),
 }
 
 pub(super) fn unknown_path() -> Problem {
@@ -282,7 +294,7 @@ fn unknown_account(kid: &str, base: &str) -> Problem {
 
 /// What every answer has beside what is in it. An operator's is for no script of another origin.
 fn finished(request: &Request, route: Option<&Route>, response: Response) -> Response {
-    let asks = request.method == "OPTIONS";
+    let asks = request.method == "OPTIONS" && response.is_success();
     let mut response = match route {
         Some(Route::Admin(_)) => response,
         // RFC 9110 §10.2.1: a 405 has to say what is allowed, and an answer to OPTIONS may.
@@ -292,7 +304,7 @@ fn finished(request: &Request, route: Option<&Route>, response: Response) -> Res
     if request.method == "HEAD" {
         response.body = Body::Text(String::new());
     }
-    response
+    transport::strict(response, &request.asked)
 }
 
 fn preflight() -> Response {

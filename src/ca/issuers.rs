@@ -5,10 +5,12 @@ use super::http::{Answer, Body, Response};
 use super::ladder;
 use super::message::{Message, Partition, Reply};
 use super::ports::Ports;
+use super::routes::Lists;
 use super::settings::Settings;
 use crate::acme::Problem;
 use crate::acme::crl::ShardStanding;
 use crate::pki::{Slot, profile};
+use crate::values::Time;
 use serde_json::{Value, json};
 
 /// The certificate of the issuer with this id, DER (RFC 5280 §4.2.2.1).
@@ -44,7 +46,15 @@ pub async fn overview<P: Ports>(ports: &P) -> Answer {
         }
     }
     let longest = profile::all().iter().map(|profile| profile.validity.as_secs()).max();
-    let overview = json!({ "longest_lifetime": longest, "problems": settings.problems, "issuers": all });
+    let published = settings.published.as_ref();
+    let root_list = settings.root_list.as_ref();
+    let overview = json!({
+        "longest_lifetime": longest,
+        "problems": settings.problems,
+        "crls": published.map(|published| published.lists(Lists::All)),
+        "root_crl": root_list.map(|list| list.shown(published)),
+        "issuers": all,
+    });
     Ok(Response::json(200, &overview).with("Cache-Control", "no-store").indexed(&settings.urls))
 }
 
@@ -55,23 +65,30 @@ fn shown(settings: &Settings, slot: &Slot, active: bool, shards: &[ShardStanding
         .map(|(shard, record)| {
             json!({
                 "url": settings.published.as_ref().map(|published| published.crl(issuer.id(), *shard)),
+                "urls": record.urls,
                 "signed": record.signed.map(|at| at.rfc3339()),
                 "next_update": record.next_update.map(|at| at.rfc3339()),
                 "due": record.due.map(|at| at.rfc3339()),
             })
         })
         .collect();
-    json!({
+    let revoked = settings.root_list.as_ref().and_then(|list| list.revoked(issuer)).map(Time::rfc3339);
+    let mut shown = json!({
         "place": slot.number,
         "variable": name_of("ISSUER_CHAIN", slot.number),
         "id": issuer.id(),
         "name": issuer.name(),
         "active": active,
-        "takes_over": slot.takes_over.rfc3339(),
         "not_before": issuer.not_before().rfc3339(),
         "not_after": issuer.not_after().rfc3339(),
         "certificate": settings.urls.issuer(issuer.id()),
         "certificates_until": shards.iter().map(|(_, record)| record.until).max().map(|at| at.rfc3339()),
+        "revoked": revoked,
         "crls": crls,
-    })
+    });
+    // The first issuer has no such day.
+    if let (Some(at), Some(members)) = (slot.takes_over_at(), shown.as_object_mut()) {
+        members.insert("takes_over".to_owned(), at.rfc3339().into());
+    }
+    shown
 }

@@ -4,8 +4,9 @@
 
 use super::authority::Published;
 use super::cell::Cell;
+use super::compromise;
 use super::events;
-use super::jobs::{JobRecord, Work};
+use super::jobs::{JobRecord, Try, Work};
 use super::ladder;
 use super::message::{Message, Partition, Reply};
 use super::ports::PartitionPorts;
@@ -25,14 +26,14 @@ use std::rc::Rc;
 const RETRY: Duration = Duration::from_secs(5);
 
 /// How often an issuance is tried before its order is given up.
-const ATTEMPTS: u32 = 12;
+pub(super) const ATTEMPTS: u32 = 12;
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// Brings an issuance that is recorded to its end: ledger, signature, certificate.
     ///
     /// # Errors
     /// When a step fails; the job is scheduled again, or the order given up after many tries.
-    pub async fn finish_issuance(self: &Rc<Self>, id: &Id, attempt: u32) -> Result<(), Problem> {
+    pub async fn finish_issuance(self: &Rc<Self>, id: &Id, this_try: Try) -> Result<(), Problem> {
         let work = Work::Issue(id.clone());
         let order = self.transact(|txn| Ok(txn.get::<OrderRecord>(id.as_str())?))?;
         let open = order.filter(|order| order.certificate.is_none() && order.error.is_none());
@@ -42,7 +43,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
                 Ok(())
             });
         };
-        let issued = self.issue(&order, &issuance).await;
+        let issued = if this_try.exhausted { Err(cut_off()) } else { self.issue(&order, &issuance).await };
         let ended = self.transact(|txn| {
             let mut order = self.order(txn, id)?;
             match &issued {
@@ -52,7 +53,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
                     return Ok(false);
                 }
                 Ok(pem) => self.finish(txn, order, &issuance, pem)?,
-                Err(_) if attempt < ATTEMPTS => {
+                Err(_) if this_try.again => {
                     self.schedule(txn, work.clone(), self.ports.now().plus(RETRY))?;
                     return Ok(false);
                 }
@@ -65,7 +66,13 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             Ok(true)
         })?;
         if ended {
-            events::issued(&self.ports, self.account_id()?, (&order, &issuance), attempt, issued.as_ref().err());
+            events::issued(
+                &self.ports,
+                self.account_id()?,
+                (&order, &issuance),
+                this_try.number,
+                issued.as_ref().err(),
+            );
         }
         issued.map(|_| ())
     }
@@ -83,9 +90,11 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             issuer: issuance.issuer.clone(),
             order: order.id.clone(),
             pem: pem.to_owned(),
+            issued: issuance.prepared,
             not_before: issuance.not_before,
             not_after: issuance.not_after,
             replaced: None,
+            exempted: None,
         };
         order.certificate = Some(issuance.serial.clone());
         txn.put(&certificate.serial, &certificate)?;
@@ -97,14 +106,18 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     async fn issue(&self, order: &OrderRecord, issuance: &Issuance) -> Result<String, Problem> {
         let issuer = self.issuer_of(issuance)?;
         let tbs = self.relint(order, issuance)?;
+        let spki = b64::decode(&issuance.spki).ok_or_else(|| Problem::internal("a stored spki is broken"))?;
+        let account = self.transact(|txn| self.account(txn))?;
         let entry = LedgerEntry {
-            account: self.account_id()?.clone(),
+            account: account.id,
             order: order.id.clone(),
+            external_account: account.external.map(|bound| bound.kid),
+            key: compromise::fingerprint(&spki),
             tbs_digest: b64::encode(&Sha256::digest(tbs.as_bytes())),
             names: order.identifiers.iter().map(Identifier::to_string).collect(),
             profile: Some(order.profile.clone()),
             shard: issuance.shard,
-            recorded: self.ports.now(),
+            recorded: issuance.prepared,
             not_before: issuance.not_before,
             not_after: issuance.not_after,
             revoked: None,
@@ -157,6 +170,11 @@ fn given_up(problem: &Problem) -> Problem {
     let detail = "The server could not issue the certificate, through no fault of yours, however often it tried. Place a \
                   new order.";
     Problem { detail: detail.to_owned(), retry_after: None, ..problem.clone() }
+}
+
+/// The error of an order whose issuance was begun again and again and came to no end.
+fn cut_off() -> Problem {
+    Problem::internal("an issuance was begun again and again, and each time its machine ended before it did")
 }
 
 /// What a certificate points to. What is prepared and what is checked again take it from here.

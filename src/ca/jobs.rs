@@ -3,6 +3,7 @@
 
 use super::cell::Cell;
 use super::ports::{PartitionPorts, Task};
+use super::{compromise, issuing};
 use crate::acme::Problem;
 use crate::store::{Kv, Record, Txn};
 use crate::values::{Id, Time};
@@ -11,14 +12,28 @@ use core::pin::pin;
 use core::task::Poll;
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
-/// For how long a job that was taken is nobody else's. Longer than any job takes: a validation is bounded at 20
-/// seconds or so.
+/// For how long a job that was taken is nobody else's. Longer than any job takes: a validation has 20 seconds, and the
+/// look for CAA records after it as many.
 const LEASE: Duration = Duration::from_secs(45);
 
 /// How many jobs are looked at in one go. A partition has a handful.
 pub const JOBS: usize = 200;
+
+/// How many times more a job may be begun than it is tried. A try that ended with its machine has no outcome: a restart or
+/// a deployment costs an order nothing, and a job that ends its machine itself does not come back for ever.
+const SPARE: u32 = 3;
+
+/// The most jobs that the alarm runs side by side: Workers opens six connections at a time.
+const SIDE_BY_SIDE: usize = 6;
+
+/// How soon a job that becomes due is seen while others run.
+const TICK: Duration = Duration::from_secs(1);
+
+/// For how long one alarm takes up jobs. Workers ends an alarm after 15 minutes.
+const TAKING: Duration = Duration::from_secs(600);
 
 /// What is to be done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +49,8 @@ pub enum Work {
     Index,
     /// Send notices to the webhook.
     Notify,
+    /// Have the list of accounts show this account as it is.
+    List,
 }
 
 /// A job, stored as `job/{name}`.
@@ -43,8 +60,27 @@ pub struct JobRecord {
     pub work: Work,
     /// When it is to be done, or, while it is being done, when its doer is given up.
     pub due: Time,
-    /// How often it was begun.
+    /// How often it was begun, counted before it runs.
     pub attempts: u32,
+}
+
+/// The jobs of an alarm.
+#[derive(Default)]
+struct Underway {
+    running: Vec<Task>,
+    /// When which were taken.
+    taken: BTreeMap<String, Time>,
+}
+
+/// A try of a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Try {
+    /// Which one it is, from 1.
+    pub number: u32,
+    /// Whether a failure that may pass is followed by another try.
+    pub again: bool,
+    /// Whether so many tries were begun and came to no end that this one is not made.
+    pub exhausted: bool,
 }
 
 impl Record for JobRecord {
@@ -64,11 +100,42 @@ impl Work {
             Self::Condemn(key, _) => format!("condemn-{key}"),
             Self::Index => "index".to_owned(),
             Self::Notify => "notify".to_owned(),
+            Self::List => "list".to_owned(),
+        }
+    }
+}
+
+impl JobRecord {
+    /// How long it waits after a restart: not at all, but for one that is never given up and was begun often already.
+    fn pause(&self) -> Duration {
+        match &self.work {
+            Work::Condemn(..) => compromise::pause(self.attempts.saturating_sub(SPARE)),
+            // Notices have counts and pauses of their own.
+            Work::Validate(..) | Work::Issue(_) | Work::Index | Work::Notify | Work::List => Duration::ZERO,
         }
     }
 }
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+    /// How often such a thing is tried; `None` for what is never given up.
+    fn tries(&self, work: &Work) -> Option<u32> {
+        match work {
+            Work::Validate(..) => Some(self.ports.settings().validation.tries),
+            Work::Issue(_) => Some(issuing::ATTEMPTS),
+            Work::Condemn(..) | Work::Index | Work::Notify | Work::List => None,
+        }
+    }
+
+    /// The try that a job was taken for.
+    fn this_try(&self, job: &JobRecord) -> Try {
+        let (number, tries) = (job.attempts, self.tries(&job.work));
+        Try {
+            number,
+            again: tries.is_none_or(|tries| number < tries),
+            exhausted: tries.is_some_and(|tries| number > tries.saturating_add(SPARE)),
+        }
+    }
+
     /// Records a job that is due at `due`, or moves it there, and has the alarm set.
     ///
     /// # Errors
@@ -122,10 +189,11 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         let now = self.ports.now();
         self.transact(|txn| {
             for (name, job) in txn.list::<JobRecord>(None, JOBS)? {
-                if job.due > now {
-                    txn.put(&name, &JobRecord { due: now, ..job })?;
+                let due = job.due.min(now.plus(job.pause()));
+                if due < job.due {
+                    txn.put(&name, &JobRecord { due, ..job })?;
                 }
-                txn.wake_at(now);
+                txn.wake_at(due);
             }
             Ok(())
         })?;
@@ -138,17 +206,78 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// Does a job that was taken.
     pub async fn run(self: Rc<Self>, job: JobRecord) {
         let done = match &job.work {
-            Work::Validate(authorization, kind) => self.validate(authorization, kind, job.attempts).await,
-            Work::Issue(order) => self.finish_issuance(order, job.attempts).await,
+            Work::Validate(authorization, kind) => self.validate(authorization, kind, self.this_try(&job)).await,
+            Work::Issue(order) => self.finish_issuance(order, self.this_try(&job)).await,
             Work::Condemn(key, serial) => self.have_condemned(key, serial, job.attempts).await,
             Work::Index => self.index(),
             Work::Notify => self.deliver_due().await,
+            Work::List => self.tell_list(job.attempts).await,
         };
         if let Err(problem) = done {
             // The job stays recorded; the alarm takes it up again when its lease is over.
             self.log(&problem);
         }
         self.flush_if_due();
+    }
+
+    /// Does the jobs that are due, and those that become due meanwhile, a few side by side: a slow host delays no other
+    /// validation of its account.
+    ///
+    /// # Errors
+    /// When the storage fails; what runs already comes to its end first.
+    pub(super) async fn do_due(self: &Rc<Self>) -> Result<(), Problem> {
+        let begun = self.ports.now();
+        let mut underway = Underway::default();
+        let mut taken = Ok(());
+        loop {
+            if taken.is_ok() && begun.until(self.ports.now()) < TAKING {
+                taken = self.take_due(&mut underway);
+            }
+            if underway.running.is_empty() {
+                return taken;
+            }
+            self.advance(&mut underway.running).await;
+        }
+    }
+
+    /// Takes jobs that are due, as far as there is room among those that run. One that made itself due again at once has
+    /// its next turn with the next alarm: it is in steps so that none of them is long.
+    fn take_due(self: &Rc<Self>, underway: &mut Underway) -> Result<(), Problem> {
+        if underway.running.len() >= SIDE_BY_SIDE {
+            return Ok(());
+        }
+        for (name, job) in self.jobs()? {
+            let now = self.ports.now();
+            let before = underway.taken.get(&name).is_some_and(|taken| job.due <= taken.plus(TICK));
+            if underway.running.len() < SIDE_BY_SIDE
+                && job.due <= now
+                && !before
+                && let Some(job) = self.take(&name)?
+            {
+                underway.taken.insert(name, now);
+                underway.running.push(Box::pin(self.clone().run(job)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs tasks until one has ended, or for a while.
+    async fn advance(&self, running: &mut Vec<Task>) {
+        let mut timer = pin!(self.ports.sleep(TICK));
+        let count = running.len();
+        poll_fn(|context| {
+            running.retain_mut(|task| task.as_mut().poll(context).is_pending());
+            if running.len() < count { Poll::Ready(()) } else { timer.as_mut().poll(context) }
+        })
+        .await;
+    }
+
+    /// The jobs that are recorded.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub(super) fn jobs(&self) -> Result<Vec<(String, JobRecord)>, Problem> {
+        self.transact(|txn| Ok(txn.list::<JobRecord>(None, JOBS)?))
     }
 
     /// Runs a job that was begun, for up to `patience`; what takes longer goes on by itself.

@@ -6,6 +6,7 @@
 //! two accounts. Claims carry the number of their change: what is late (a release, or a claim handed on) finds that a
 //! newer claim has come and leaves it alone, and a change that was called off cannot be completed by a later one.
 
+use super::account::PATIENCE;
 use super::cell::{Admitted, Cell, dead_account};
 use super::compromise;
 use super::http::Answer;
@@ -19,31 +20,51 @@ use crate::acme::{AccountRecord, AccountStatus, Problem};
 use crate::jose::{Jwk, KeyChange, KeyChangeFault};
 use crate::store::Kv;
 use crate::values::Id;
+use std::rc::Rc;
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// keyChange.
     ///
     /// # Errors
     /// `malformed`, `badPublicKey` or `badSignatureAlgorithm` for a faulty inner JWS; `malformed` with 409 and the
-    /// other account's URL in `Location` for a key that has an account.
-    pub async fn post_key_change(&self, admitted: &Admitted) -> Answer {
+    /// other account's URL in `Location` for a key that has an account; `rateLimited`.
+    pub async fn post_key_change(self: &Rc<Self>, admitted: &Admitted) -> Answer {
         let change = self.key_change(admitted).await;
         let old = admitted.jws.thumbprint().as_str().to_owned();
         let (new_key, claim) = self.enter(admitted, |txn, mut account| {
             let new_key = change?.new_key().clone();
+            self.count_key_change(txn)?;
             account.pending_thumbprint = Some(new_key.thumbprint().as_str().to_owned());
             account.key_changes = account.key_changes.saturating_add(1);
             txn.put("", &account)?;
             Ok((new_key, KeyOwner { account: account.id, change: account.key_changes }))
         })?;
-        self.claim_for(&claim, &new_key).await?;
-        let response = self.take_over(&old, &claim, &new_key)?;
-        let released = self.ports.call(&Partition::Key(old), &Message::Release(claim)).await;
-        if let Err(problem) = released {
-            // Healed by the next request that has the old key.
+        let response = match self.claim_for(&claim, &new_key).await {
+            Ok(()) => self.take_over(&old, &claim, &new_key).await,
+            Err(problem) => Err(problem),
+        };
+        match &response {
+            Ok(_) => self.release_key(old, claim).await,
+            // A claim by this very change, which came to nothing; one by a later change stays, and so does that of a key
+            // which the account has: it may have been asked to change to it once more.
+            Err(_) => {
+                let new = new_key.thumbprint().as_str().to_owned();
+                let has = self.transact(|txn| Ok(self.account(txn)?.thumbprint == new));
+                if has.is_ok_and(|has| !has) {
+                    let next = KeyOwner { change: claim.change.saturating_add(1), ..claim };
+                    self.release_key(new, next).await;
+                }
+            }
+        }
+        response
+    }
+
+    /// Has a key let go of that is not this account's after all, so that nothing of it stays. What fails there is healed
+    /// by the next request that has the key.
+    async fn release_key(&self, thumbprint: String, claim: KeyOwner) {
+        if let Err(problem) = self.ports.call(&Partition::Key(thumbprint), &Message::Release(claim)).await {
             self.log(&problem);
         }
-        Ok(response)
     }
 
     /// The change that both keys have signed, to a key that an account may have. One that is condemned after this counts as
@@ -83,9 +104,9 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         }
     }
 
-    fn take_over(&self, old: &str, claim: &KeyOwner, key: &Jwk) -> Answer {
+    async fn take_over(self: &Rc<Self>, old: &str, claim: &KeyOwner, key: &Jwk) -> Answer {
         let thumbprint = key.thumbprint().as_str().to_owned();
-        self.transact(|txn| {
+        let (response, job) = self.transact(|txn| {
             let mut account: AccountRecord = self.account(txn)?;
             if account.status != AccountStatus::Valid {
                 // Deactivated meanwhile: its key stays the one that it died with.
@@ -101,9 +122,11 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             }
             let json = serde_json::from_str(&key.to_json()).map_err(|e| Problem::internal(e.to_string()))?;
             account.change_key(json, thumbprint);
-            txn.put("", &account)?;
-            Ok(self.account_response(&account))
-        })
+            let job = self.put_listed(txn, &mut account)?;
+            Ok((self.account_response(&account), job))
+        })?;
+        self.run_now(job, PATIENCE).await;
+        Ok(response)
     }
 }
 

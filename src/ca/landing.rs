@@ -2,6 +2,7 @@
 //! their machines come to trust it. A program that does not ask for HTML gets a few lines of text.
 
 mod clients;
+pub mod names;
 #[cfg(test)]
 mod tests;
 mod trust;
@@ -12,6 +13,7 @@ use super::routes::{Encoding, Urls};
 use super::settings::Settings;
 use crate::acme::Problem;
 use crate::pki::Issuer;
+use crate::policy::Policy;
 
 /// Its style sheet is all that is loaded; `data:` is the icon that there is not.
 const CONTENT_POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'none'; \
@@ -20,12 +22,12 @@ const CONTENT_POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'sel
 /// The style sheet of all pages.
 const STYLE: &str = include_str!("landing/page.css");
 
-/// The page, or its text for who does not `accept` HTML. `operations`: whether there is a page for operators.
-pub fn home(settings: &Settings, issuer: &Issuer, accept: Option<&str>, operations: bool) -> Response {
+/// The page, or its text for who does not `accept` HTML. `policy` is the one in force; `operations`: whether there is a page for operators.
+pub fn home(settings: &Settings, issuer: &Issuer, policy: &Policy, accept: Option<&str>, operations: bool) -> Response {
     let response = if wants_html(accept) {
-        page::guarded(document(settings, issuer, operations), CONTENT_POLICY)
+        page::guarded(document(settings, issuer, policy, operations), CONTENT_POLICY)
     } else {
-        Response::text(200, "text/plain; charset=utf-8", text(settings, issuer))
+        Response::text(200, "text/plain; charset=utf-8", text(settings, issuer, policy))
     };
     // Whoever keeps one of the two must not hand it to those who asked for the other.
     response.with("Vary", "Accept").with("Cache-Control", "public, max-age=60").indexed(&settings.urls)
@@ -70,20 +72,21 @@ fn wants_html(accept: Option<&str>) -> bool {
     })
 }
 
-fn text(settings: &Settings, issuer: &Issuer) -> String {
+fn text(settings: &Settings, issuer: &Issuer, policy: &Policy) -> String {
     let urls = &settings.urls;
     let root = settings.root.as_ref().map_or_else(String::new, |root| {
         let (url, fingerprint) = (urls.root(Encoding::Pem), root.fingerprint());
         format!("\nIts root certificate, and the SHA-256 fingerprint to compare:\n{url}\n{fingerprint}\n")
     });
     format!(
-        "This is a certificate authority. Point an ACME client at its directory:\n{}\n\nIts issuing certificate:\n{}\n{root}",
+        "This is a certificate authority. Point an ACME client at its directory:\n{}\n\nIts issuing certificate:\n{}\n{root}{}",
         urls.directory(),
         urls.issuer(issuer.id()),
+        names::permitted(issuer, policy).map_or_else(String::new, |said| format!("\n{said}\n")),
     )
 }
 
-fn document(settings: &Settings, issuer: &Issuer, operations: bool) -> String {
+fn document(settings: &Settings, issuer: &Issuer, policy: &Policy, operations: bool) -> String {
     let urls = &settings.urls;
     let (name, directory) = (escaped(issuer.name()), escaped(&urls.directory()));
     let body = [
@@ -92,7 +95,7 @@ fn document(settings: &Settings, issuer: &Issuer, operations: bool) -> String {
              are given this URL, its directory:</p><p class=\"big\"><code>{directory}</code></p></header><main>"
         ),
         root_section(settings, issuer),
-        clients::section(settings),
+        clients::section(settings, issuer, policy),
         trust::section(settings),
         more(settings, operations),
         "</main>".to_owned(),

@@ -8,7 +8,8 @@ use super::jobs::Work;
 use super::message::{Partition, Reply, RevocationRequest};
 use super::ports::PartitionPorts;
 use crate::acme::account::KeyOwner;
-use crate::acme::ledger::{LedgerEntry, Revocation, not_issued_here};
+use crate::acme::inventory::ReplaceRecord;
+use crate::acme::ledger::{LedgerEntry, not_issued_here};
 use crate::acme::notice::NoticeKind;
 use crate::acme::{Kind, Problem};
 use crate::store::{Kv, Txn};
@@ -111,7 +112,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         if condemned {
             // Also when it was revoked before: who asks once more, since an answer was lost, hears nothing else than what
             // holds by then.
-            self.have_condemned(&request.key, &request.serial, 1).await?;
+            self.have_condemned(&entry.key, &request.serial, 1).await?;
         }
         revoked.map(|()| Reply::Done)
     }
@@ -134,18 +135,34 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             return Err(Problem::new(Kind::Unauthorized, detail));
         };
         let revoked = entry.revoke(authority, request.reason, self.ports.now());
-        let condemned = entry.revoked.as_ref().is_some_and(Revocation::condemns_key) && !request.key.is_empty();
         if revoked.is_ok() {
-            txn.put(&request.serial, &entry)?;
-            self.note_revoked(txn, &request.serial, &entry)?;
-            let data = self.entry_shown(txn, &request.serial, &entry, &self.rules_to_replace(txn)?)?;
-            let what = format!("revoked-{}", request.serial);
-            self.tell(txn, Told { kind: NoticeKind::CertificateRevoked, what: &what, data })?;
-            if condemned {
-                // Together with the revocation: whatever happens now, the key will be refused.
-                self.begin(txn, Work::Condemn(request.key.clone(), request.serial.clone()), 0)?;
-            }
+            self.put_revoked(txn, &request.serial, &entry, &self.rules_to_replace(txn)?)?;
         }
+        let condemned = entry.condemns_key();
         Ok((revoked, condemned, entry))
+    }
+
+    /// Stores the entry of a certificate that was revoked, with all that follows from it: its place on a CRL, a notice, and
+    /// the refusal of its key.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub(super) fn put_revoked(
+        &self,
+        txn: &mut Txn<'_, K>,
+        serial: &str,
+        entry: &LedgerEntry,
+        rules: &[ReplaceRecord],
+    ) -> Result<(), Problem> {
+        txn.put(serial, entry)?;
+        self.note_revoked(txn, serial, entry)?;
+        let data = self.entry_shown(txn, serial, entry, rules)?;
+        let what = format!("revoked-{serial}");
+        self.tell(txn, Told { kind: NoticeKind::CertificateRevoked, what: &what, data })?;
+        if entry.condemns_key() {
+            // Together with the revocation: whatever happens now, the key will be refused.
+            self.begin(txn, Work::Condemn(entry.key.clone(), serial.to_owned()), 0)?;
+        }
+        Ok(())
     }
 }

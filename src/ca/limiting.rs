@@ -9,7 +9,7 @@ use super::message::{Message, Partition, Reply};
 use super::pausing;
 use super::placing::Wanted;
 use super::ports::{PartitionPorts, Ports};
-use super::renewal::is_due;
+use super::renewal::is_exempt_by_time;
 use crate::acme::limit::{FailingRecord, LimitRecord};
 use crate::acme::problem::Named;
 use crate::acme::reuse::proof_id;
@@ -25,6 +25,9 @@ const ACCOUNTS: &str = "accounts";
 
 /// New orders of an account.
 const ORDERS: &str = "orders";
+
+/// Key changes of an account.
+const KEYS: &str = "keys";
 
 /// Refusals that were collected, of identifiers and of the request as a whole.
 pub(super) struct Refusals {
@@ -143,8 +146,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         Ok(refusals)
     }
 
-    /// Counts a new order, if all limits allow it. One that renews is not counted: `replaced` is the certificate of this
-    /// account that it replaces.
+    /// Counts a new order, if all limits allow it. One that renews is not counted, the first for each certificate:
+    /// `replaced` is the certificate of this account that it replaces. Gives whether the order is exempt so.
     ///
     /// # Errors
     /// `rateLimited`; when the storage fails.
@@ -153,10 +156,13 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         txn: &mut Txn<'_, K>,
         wanted: &Wanted<'_>,
         replaced: Option<&CertificateRecord>,
-    ) -> Result<(), Problem> {
+    ) -> Result<bool, Problem> {
         let mut refusals = self.failing(txn, &wanted.identifiers)?;
         let now = self.ports.now();
-        let next = if replaced.is_some_and(|certificate| wanted.urgent || is_due(certificate, now)) {
+        let exempt = replaced.is_some_and(|certificate| {
+            certificate.exempted.is_none() && (wanted.urgent || is_exempt_by_time(certificate, now))
+        });
+        let next = if exempt {
             None
         } else {
             if let Err(problem) = self.look(txn, Name::Certificates, &set_of(&wanted.identifiers)) {
@@ -171,7 +177,15 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         if let Some(tat) = next {
             txn.put(ORDERS, &LimitRecord { tat })?;
         }
-        Ok(())
+        Ok(exempt)
+    }
+
+    /// Counts a key change that is begun, whatever becomes of it: it may leave a partition behind.
+    ///
+    /// # Errors
+    /// `rateLimited`; when the storage fails.
+    pub(super) fn count_key_change(&self, txn: &mut Txn<'_, K>) -> Result<(), Problem> {
+        self.use_up(txn, Name::KeyChanges, KEYS)
     }
 
     /// Counts an authorization that is asked for by itself as an order, and asks about its name.
@@ -188,7 +202,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// # Errors
     /// `rateLimited`; when the storage fails.
     pub(super) fn count_certificate(&self, txn: &mut Txn<'_, K>, order: &OrderRecord) -> Result<(), Problem> {
-        if self.ports.settings().limits.get(Name::Certificates).is_none() || self.renews(txn, order)? {
+        if self.ports.settings().limits.get(Name::Certificates).is_none() || self.is_exempt(txn, order)? {
             return Ok(());
         }
         self.use_up(txn, Name::Certificates, &set_of(&order.identifiers))
@@ -269,14 +283,20 @@ pub fn limited<P: Ports>(ports: &P, address: Option<ClientAddress>) -> Option<Cl
     address.filter(|_| ports.settings().limits.get(Name::NewAccounts).is_some())
 }
 
-/// Counts an unauthenticated request from this address, in memory, if the limit allows.
+/// Counts an unauthenticated request from this address, in memory, if the limit allows: GETs by themselves, and by
+/// themselves POSTs that fail.
 ///
 /// # Errors
 /// `rateLimited`.
 pub fn count_unauthenticated<P: Ports>(ports: &P, address: Option<ClientAddress>, when: When) -> Result<(), Problem> {
     let limit = ports.settings().limits.get(Name::Unauthenticated);
     let (Some(address), Some(limit)) = (address, limit) else { return Ok(()) };
-    let (who, now, memory) = (format!("address/{address}"), ports.now(), ports.memory());
+    // What reads and what fails to sign are counted apart: a neighbour who reads much stops no one's signed requests.
+    let who = match when {
+        When::Now => format!("address/{address}/reads"),
+        When::Later | When::Happened => format!("address/{address}/posts"),
+    };
+    let (now, memory) = (ports.now(), ports.memory());
     let counted = match when {
         When::Now => memory.take(limit, &who, now),
         When::Later => memory.look(limit, &who, now),
@@ -291,10 +311,10 @@ pub fn count_unauthenticated<P: Ports>(ports: &P, address: Option<ClientAddress>
 /// When an unauthenticated request is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum When {
-    /// It is one.
+    /// It is one: a GET.
     Now,
-    /// It may turn out to be one.
+    /// It may turn out to be one: a POST.
     Later,
-    /// It has turned out to be one.
+    /// It has turned out to be one: a POST that failed.
     Happened,
 }

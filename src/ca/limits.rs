@@ -46,6 +46,8 @@ limits! {
     NewAccounts = "new_accounts", "new accounts from this network address", 10 in 3 * HOUR;
     /// Accounts bound with an external account key.
     BoundAccounts = "bound_accounts", "new accounts with this external account key", 100 in DAY;
+    /// Key changes of an account.
+    KeyChanges = "key_changes", "key changes of this account", 10 in 3 * HOUR;
     /// Requests from a client address that no account signed.
     Unauthenticated = "unauthenticated", "unauthenticated requests from this network address", 600 in MINUTE;
     /// Failed validations of a name by an account.

@@ -28,6 +28,12 @@ const LISTS: usize = 4 << 20;
 /// How many external account keys are remembered.
 const KEYS: usize = 1_000;
 
+/// How long it is remembered that there is nothing of some name.
+const ABSENT: Duration = Duration::from_secs(60);
+
+/// How many such names are remembered.
+const ABSENTEES: usize = 5_000;
+
 /// The memory of one isolate.
 #[derive(Clone, Debug, Default)]
 pub struct Memory {
@@ -37,7 +43,9 @@ pub struct Memory {
     counts: RefCell<Counts>,
     flushed: Cell<Option<Time>>,
     lists: RefCell<BTreeMap<(String, u16), KeptList>>,
+    bundle: RefCell<Option<(Time, String)>>,
     access_keys: RefCell<KeyCache>,
+    absent: RefCell<BTreeMap<String, Time>>,
 }
 
 /// A CRL, or that there is none, and since when that is kept.
@@ -126,6 +134,33 @@ impl Memory {
         if size + length(list) <= LISTS {
             lists.insert((issuer.to_owned(), shard), (now, list.cloned()));
         }
+    }
+
+    /// Whether it was found lately that there is nothing of this name, which nothing can have come to be since.
+    pub fn is_absent(&self, name: &str, now: Time) -> bool {
+        self.absent.borrow().get(name).is_some_and(|at| now < at.plus(ABSENT))
+    }
+
+    /// Remembers for a minute that there is nothing of this name. Only for names that cannot be guessed before there is
+    /// something: what comes to be meanwhile is not seen.
+    pub fn keep_absent(&self, name: String, now: Time) {
+        let mut absent = self.absent.borrow_mut();
+        if absent.len() >= ABSENTEES {
+            absent.retain(|_, at| now < at.plus(ABSENT));
+        }
+        if absent.len() < ABSENTEES {
+            absent.insert(name, now);
+        }
+    }
+
+    /// The file of all CRLs, if it was made just now.
+    pub fn bundle(&self, now: Time) -> Option<String> {
+        self.bundle.borrow().as_ref().filter(|(at, _)| now < at.plus(KEPT)).map(|(_, text)| text.clone())
+    }
+
+    /// Keeps the file of all CRLs for a moment, unless it is too long for that.
+    pub fn keep_bundle(&self, text: &str, now: Time) {
+        self.bundle.replace((text.len() <= LISTS).then(|| (now, text.to_owned())));
     }
 
     /// The policies in force, as they were known when.

@@ -8,7 +8,7 @@ use crate::acme::crl::{CrlRecord, ShardStanding};
 use crate::acme::ledger::{Authority, CompromisedKey, LedgerEntry};
 use crate::acme::metrics::Counts;
 use crate::acme::{Home, Nonce, Problem, Renewable};
-use crate::values::Id;
+use crate::values::{Id, Time};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -139,7 +139,7 @@ pub enum Message {
         /// The name, as `{type}:{value}`.
         subject: String,
         /// When the pause began.
-        since: crate::values::Time,
+        since: Time,
     },
     /// To a client address: an account is being made from there.
     CountAccount,
@@ -183,6 +183,11 @@ pub enum Message {
         /// The shard.
         shard: u16,
     },
+    /// To a ledger: the CRLs of its shards from this one on, as many as go into an answer.
+    Lists {
+        /// The first shard.
+        from: u16,
+    },
     /// To a ledger: how things stand with the issuer.
     Standing,
     /// To any: what operators ask for.
@@ -195,7 +200,7 @@ pub struct Redemption {
     /// The nonce's name at its home.
     pub name: String,
     /// When it need not be remembered any longer.
-    pub expires: crate::values::Time,
+    pub expires: Time,
 }
 
 impl From<&Nonce> for Redemption {
@@ -215,6 +220,8 @@ pub struct Creation {
     pub wanted: NewAccount,
     /// The external account that it will belong to.
     pub external: Option<ExternalBinding>,
+    /// When it is made.
+    pub created: Time,
 }
 
 /// A verified wish to revoke.
@@ -224,8 +231,6 @@ pub struct RevocationRequest {
     pub serial: String,
     /// SHA-256 of the presented certificate's to-be-signed part, base64url.
     pub tbs_digest: String,
-    /// SHA-256 of its DER SubjectPublicKeyInfo, in hex. It is the certificate's when the digest is.
-    pub key: String,
     /// The given reason.
     pub reason: Option<u8>,
     /// Who asks.
@@ -266,8 +271,9 @@ impl Requester {
 pub enum Reply {
     /// The response to pass on to the client.
     Response(Box<Response>),
-    /// The response to pass on to the client, whose request turned out not to be signed by the account.
-    Unsigned(Box<Response>),
+    /// Why a client's request is refused that turned out not to be signed by the account. The front answers it: what is
+    /// the account's own, its nonces among it, is for none but the account.
+    Unsigned(Problem),
     /// The sums so far.
     Sums(Counts),
     /// Whether a nonce was redeemed just now for the first time.
@@ -286,6 +292,13 @@ pub enum Reply {
     Compromised(bool),
     /// The CRL of a shard; `None` where it has no certificates.
     Crl(Option<CrlRecord>),
+    /// CRLs of shards.
+    Lists {
+        /// Each in DER, base64url.
+        lists: Vec<String>,
+        /// The shard to go on from; `None` when there are no more.
+        next: Option<u16>,
+    },
     /// How things stand with an issuer.
     Standing(Vec<ShardStanding>),
     /// What operators asked for.

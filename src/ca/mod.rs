@@ -36,6 +36,7 @@ pub mod landing;
 pub mod ledger;
 pub mod limiting;
 pub mod limits;
+pub mod lists;
 pub mod memory;
 pub mod message;
 pub mod metrics;
@@ -53,7 +54,9 @@ pub mod renewal;
 mod reuse;
 pub mod revocation;
 pub mod routes;
+pub mod setting_names;
 pub mod settings;
 mod shadow;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
+pub mod transport;

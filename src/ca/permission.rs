@@ -9,7 +9,7 @@ use super::ports::PartitionPorts;
 use crate::acme::problem::Named;
 use crate::acme::{AuthorizationRecord, Kind, OrderRecord, Problem};
 use crate::pki::{Issuer, Profile, profile};
-use crate::policy::{Known, Permit, Policy, Rules, TextFault, Verdict};
+use crate::policy::{Known, Pattern, Permit, Policy, Rules, TextFault, Verdict};
 use crate::store::Kv;
 use crate::validation::Method;
 use crate::values::Identifier;
@@ -99,12 +99,12 @@ impl Permits<'_> {
 pub fn permit<'a>(
     rules: Rules<'a>,
     issuer: &Issuer,
-    identifiers: &[Identifier],
+    identifiers: &[&Identifier],
     mut refused: Vec<(Named, Problem)>,
 ) -> Result<Permits<'a>, Problem> {
     let asked = identifiers.len() + refused.len();
     let mut each = BTreeMap::new();
-    for identifier in identifiers {
+    for &identifier in identifiers {
         match decide(&rules, issuer, identifier) {
             Ok(permit) => {
                 each.insert(identifier.clone(), permit);
@@ -125,6 +125,28 @@ pub fn verdicts(rules: &Rules<'_>, issuer: &Issuer, identifiers: &[Identifier]) 
         verdict
     };
     identifiers.iter().map(verdict).collect()
+}
+
+/// What an external account key's policy grants and its accounts are refused, and what of it has no effect.
+///
+/// Each is a sentence; the first name the pattern, and the issuer's name constraint or the rule of the CA's policy.
+pub fn warnings(ca: &Policy, (kid, policy): (&str, &Policy), issuer: &Issuer) -> Vec<String> {
+    let rules = Rules { ca, key: Some((kid, policy)), trusted: true, known: known() };
+    let lists =
+        [("preauthorized", &policy.preauthorized), ("allow", policy.allow.as_ref().unwrap_or(const { &Vec::new() }))];
+    let patterns = lists.into_iter().flat_map(|(list, patterns)| patterns.iter().map(move |pattern| (list, pattern)));
+    let warning = |(list, pattern): (&str, &Pattern)| {
+        let samples = pattern.samples();
+        let outside = samples.iter().find_map(|sample| issuer.permits(sample).err()).map(|outside| outside.to_string());
+        // One that is refused where another is not is an exception that the policy makes.
+        let refused = || {
+            let refusals: Option<Vec<_>> = samples.iter().map(|sample| rules.permit(sample).err()).collect();
+            refusals.and_then(|refusals| refusals.last().map(ToString::to_string))
+        };
+        let why = outside.or_else(refused)?;
+        Some(format!("{list} has \"{pattern}\", but orders for such names are refused: {why}."))
+    };
+    patterns.filter_map(warning).chain(idle(policy)).collect()
 }
 
 /// What an account under these rules may have for an identifier; else why nothing, in a sentence for the client.
@@ -154,7 +176,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// As [`permit`], by what the account is under today.
     ///
     /// # Errors
-    /// As [`permit`]; `unauthorized`: see [`Governing::rules`].
+    /// As [`permit`]; `rejectedIdentifier` for names that are [too deep](Cell::too_deep); `unauthorized`: see [`Governing::rules`].
     pub fn permits<'a>(&'a self, governing: &'a Governing, identifiers: &[Identifier]) -> Result<Permits<'a>, Problem> {
         self.permits_beside(governing, identifiers, Vec::new())
     }
@@ -162,14 +184,18 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// As [`Cell::permits`], beside identifiers that were refused before.
     ///
     /// # Errors
-    /// As [`permit`]; `unauthorized`: see [`Governing::rules`].
+    /// As [`Cell::permits`].
     pub fn permits_beside<'a>(
         &'a self,
         governing: &'a Governing,
         identifiers: &[Identifier],
-        refused: Vec<(Named, Problem)>,
+        mut refused: Vec<(Named, Problem)>,
     ) -> Result<Permits<'a>, Problem> {
-        permit(governing.rules(self.ports.settings())?, self.ports.issuer(), identifiers, refused)
+        let deep = |identifier: &&Identifier| self.too_deep(identifier).is_some();
+        let (deep, others): (Vec<&Identifier>, Vec<&Identifier>) = identifiers.iter().partition(deep);
+        let told = |identifier: &&Identifier| Some((Named::from(*identifier), self.too_deep(identifier)?));
+        refused.extend(deep.iter().filter_map(told));
+        permit(governing.rules(self.ports.settings())?, self.ports.issuer(), &others, refused)
     }
 
     /// Whether an order that was permitted when it was placed would be today: a policy that an operator tightens holds

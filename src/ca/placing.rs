@@ -9,6 +9,7 @@ use super::ports::PartitionPorts;
 use super::renewal::CertId;
 use crate::acme::authorization::{self, AuthorizationStatus};
 use crate::acme::new_order::Asked;
+use crate::acme::order::OrderStatus;
 use crate::acme::{AuthorizationRecord, Kind, NewOrder, OrderRecord, Problem, order};
 use crate::pki::validity::{Terms, Wish};
 use crate::pki::{Profile, profile};
@@ -28,8 +29,8 @@ pub(super) struct Wanted<'a> {
 }
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
-    /// newOrder. An open order for exactly the same is answered again; names that the account has proven lately need no
-    /// new proof.
+    /// newOrder. An open order for exactly the same is answered again, unless it was ready from the beginning; names that
+    /// the account has proven lately need no new proof.
     ///
     /// # Errors
     /// `malformed`, `unsupportedIdentifier`, `compound`: see [`NewOrder::read`]; `rejectedIdentifier`, `unauthorized`:
@@ -99,7 +100,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         let now = self.ports.now();
         let id = self.fresh_id()?;
         let replaced = self.replaced(txn, wanted)?;
-        self.count_order(txn, wanted, replaced.as_ref())?;
+        let exempt = self.count_order(txn, wanted, replaced.as_ref())?;
         let Wish { not_before, not_after } = wanted.validity;
         let mut expires =
             now.plus(self.ports.settings().life(order::LIFETIME)).min(not_after.unwrap_or(Time::from_millis(u64::MAX)));
@@ -116,17 +117,16 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
                 }
             };
             expires = expires.min(authorization.expires);
-            authorizations.push(authorization.id);
+            authorizations.push(authorization);
         }
         let order = OrderRecord {
             id,
             identifiers: wanted.identifiers.clone(),
-            authorizations,
+            authorizations: authorizations.iter().map(|authorization| authorization.id.clone()).collect(),
             profile: wanted.profile.name.to_owned(),
             not_before,
             not_after,
             replaces: wanted.replaces.as_ref().map(ToString::to_string),
-            urgent: wanted.urgent,
             created: now,
             expires,
             issuance: None,
@@ -135,8 +135,15 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             canceled: false,
         };
         txn.put(order.id.as_str(), &order)?;
-        self.note_placed(txn, wanted, &order)?;
-        if let Some(certificate) = replaced {
+        // One that can be finalized at once is never answered again: two that ask at the same time, with a key each, would
+        // finalize the same order, and the second would be refused.
+        if order.status(&authorizations, now) != OrderStatus::Ready {
+            self.note_placed(txn, wanted, &order)?;
+        }
+        if let Some(mut certificate) = replaced {
+            if exempt {
+                certificate.exempted = Some(order.id.clone());
+            }
             self.mark_replaced(txn, certificate, &order)?;
         }
         Ok(order)

@@ -102,6 +102,9 @@ pub trait PartitionPorts: Ports {
     /// Has the partition's alarm go off at `at` or earlier.
     fn wake_at(&self, at: Time);
 
+    /// Has the partition's alarm not go off any more: there is nothing for which it could.
+    fn cancel_alarm(&self);
+
     /// Runs a task to its end, whatever becomes of the request that started it.
     fn spawn(&self, task: Task);
 

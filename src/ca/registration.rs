@@ -64,7 +64,7 @@ pub async fn register<P: Ports>(ports: &P, verified: &Verified, address: Option<
     }
     limiting::count_account(ports, limited).await?;
     let key = serde_json::to_value(verified.key()).map_err(|e| Problem::internal(e.to_string()))?;
-    let (id, holding) = create(ports, Creation { key, thumbprint, wanted, external }).await?;
+    let (id, holding) = create(ports, Creation { key, thumbprint, wanted, external, created: ports.now() }).await?;
     respond(ports, &id, holding)
 }
 
@@ -96,7 +96,7 @@ async fn find<P: Ports>(ports: &P, thumbprint: &str) -> Result<Option<(Id, Holdi
 
 async fn create<P: Ports>(ports: &P, creation: Creation) -> Result<(Id, Holding), Problem> {
     let thumbprint = creation.thumbprint.clone();
-    let kid = creation.external.as_ref().map(|binding| binding.kid.clone());
+    let (kid, created) = (creation.external.as_ref().map(|binding| binding.kid.clone()), creation.created);
     let message = Message::Create(Box::new(creation));
     let mut fresh = fresh_claim(ports)?;
     let mut claim = Message::Claim(fresh.clone());
@@ -110,7 +110,10 @@ async fn create<P: Ports>(ports: &P, creation: Creation) -> Result<(Id, Holding)
             false => ask_account(ports, &owner.account, &Message::Find { thumbprint: thumbprint.clone() }).await?,
         };
         let holding = match found {
-            Holding::Nobody => make(ports, kid.as_deref(), &thumbprint, &owner.account, &message).await?,
+            Holding::Nobody => {
+                accounts::enrol(ports, &owner.account, created).await?;
+                make(ports, kid.as_deref(), &thumbprint, &owner.account, &message).await?
+            }
             // It makes none where there is one, and has that give up a change to this key.
             Holding::OtherKey => ask_account(ports, &owner.account, &message).await?,
             holding @ Holding::Has { .. } => holding,
@@ -124,8 +127,8 @@ async fn create<P: Ports>(ports: &P, creation: Creation) -> Result<(Id, Holding)
     Err(Problem::internal(format!("key {thumbprint} changed hands {TRIES} times during one request")))
 }
 
-/// Has an account made, where there is none yet. It is put on the list of accounts before, so that none is missing there; and
-/// an external account key is spent on it in the last moment.
+/// Has an account made that is on the list of accounts, where none is to be missing; an external account key is spent on it
+/// in the last moment.
 async fn make<P: Ports>(
     ports: &P,
     kid: Option<&str>,
@@ -133,7 +136,6 @@ async fn make<P: Ports>(
     account: &Id,
     message: &Message,
 ) -> Result<Holding, Problem> {
-    accounts::enrol(ports, account).await?;
     if let Some(kid) = kid {
         binding::spend(ports, kid, thumbprint, Some(account)).await?;
     }

@@ -16,6 +16,7 @@ use crate::pki::{Serial, certificate, pem};
 use crate::store::{Kv, Txn};
 use crate::values::{Identifier, Time, b64};
 use core::fmt;
+use core::time::Duration;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
@@ -23,6 +24,10 @@ use std::collections::BTreeSet;
 /// How long an answer may be kept by caches on the way, in seconds: short, for a revocation changes it, and long enough
 /// to take a flood of requests for one certificate off the ledger.
 const CACHED: u32 = 300;
+
+/// How old a certificate is at least whose renewal is exempt from limits. What lives for minutes would be renewed without
+/// end otherwise.
+const YOUNGEST: Duration = Duration::from_secs(3600);
 
 /// The longest certID that is read, in characters: key identifiers of 64 bytes and serial numbers of 21 fit.
 const MAX_CERT_ID: usize = 128;
@@ -75,9 +80,18 @@ pub async fn renewal_info<P: Ports>(ports: &P, text: &str) -> Answer {
     let settings = ports.settings();
     let unknown = || Problem::malformed("This certificate was not issued here.").with_status(404);
     let issuer = settings.issuers.with_key_id(&id.key_id).ok_or_else(unknown)?;
+    // A serial number is random: there is no certificate of one that was asked for before it was given.
+    let name = format!("certificate/{}/{}", issuer.id(), id.serial.hex());
+    if ports.memory().is_absent(&name, ports.now()) {
+        return Err(unknown());
+    }
     let message = Message::RenewalInfo { serial: id.serial.hex() };
     let found = match ports.ask(&Partition::Ledger(issuer.id().to_owned()), &message).await? {
-        Reply::Renewable(found) => found.ok_or_else(unknown)?,
+        Reply::Renewable(Some(found)) => found,
+        Reply::Renewable(None) => {
+            ports.memory().keep_absent(name, ports.now());
+            return Err(unknown());
+        }
         other => return Err(ladder::unexpected(&other)),
     };
     let spread = spread(&id.serial);
@@ -147,7 +161,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             let asked = payload::<NewOrder>(admitted)?;
             let id = asked.replaces.as_deref().and_then(CertId::read);
             let found = id.map(|id| txn.get::<CertificateRecord>(&id.serial.hex())).transpose()?.flatten();
-            Ok(found.filter(|certificate| !is_due(certificate, self.ports.now())))
+            let asks = |c: &CertificateRecord| c.exempted.is_none() && !is_exempt_by_time(c, self.ports.now());
+            Ok(found.filter(asks))
         });
         let Ok(Some(certificate)) = found else { return false };
         let message = Message::RenewalInfo { serial: certificate.serial };
@@ -161,16 +176,14 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         }
     }
 
-    /// Whether an order renews a certificate of this account when it is time: see [`is_due`].
+    /// Whether an order is the one that replaces a certificate of this account under no limit.
     ///
     /// # Errors
     /// When the storage fails.
-    pub(super) fn renews(&self, txn: &Txn<'_, K>, order: &OrderRecord) -> Result<bool, Problem> {
+    pub(super) fn is_exempt(&self, txn: &Txn<'_, K>, order: &OrderRecord) -> Result<bool, Problem> {
         let Some(id) = order.replaces.as_deref().and_then(CertId::read) else { return Ok(false) };
         let found = txn.get::<CertificateRecord>(&id.serial.hex())?;
-        let marked = |c: &CertificateRecord| c.replaced.as_ref().is_some_and(|mark| mark.order == order.id);
-        let is_time = |c: &CertificateRecord| order.urgent || is_due(c, order.created);
-        Ok(found.is_some_and(|certificate| marked(&certificate) && is_time(&certificate)))
+        Ok(found.is_some_and(|certificate| certificate.exempted.as_ref() == Some(&order.id)))
     }
 
     /// Whether a replacement still is one: its order is there and not invalid, or has its certificate.
@@ -212,13 +225,15 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     }
 }
 
-/// Whether it is time to renew a certificate: its suggested window has begun. An order that renews then is exempt from
-/// limits (RFC 9773 §5); one that comes earlier is not, or a chain of orders, each replacing the one before it, would
-/// be without any limit. Of what operators revoked or have replaced, the ledger knows: see [`Cell::is_urgent`].
-pub(super) fn is_due(certificate: &CertificateRecord, now: Time) -> bool {
-    let renewable = Renewable::of(certificate.not_before, certificate.not_after);
+/// Whether it is time to renew a certificate under no limit: its suggested window has begun, and it is not younger than
+/// [`YOUNGEST`]. The first order that renews then is exempt from limits (RFC 9773 §5); one that comes earlier is not, or a
+/// chain of orders, each replacing the one before it, would be without any limit. Of what operators revoked or have
+/// replaced, the ledger knows: see [`Cell::is_urgent`].
+pub(super) fn is_exempt_by_time(certificate: &CertificateRecord, now: Time) -> bool {
+    let CertificateRecord { issued, not_before, not_after, .. } = *certificate;
     let serial = Serial::from_hex(&certificate.serial);
-    serial.is_some_and(|serial| renewable.window(spread(&serial)).0 <= now)
+    let begun = |serial: &Serial| Renewable::of(issued, not_before, not_after).window(spread(serial)).0 <= now;
+    issued.plus(YOUNGEST) <= now && serial.as_ref().is_some_and(begun)
 }
 
 /// The names in a certificate.

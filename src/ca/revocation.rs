@@ -2,7 +2,6 @@
 //! a certificate was issued to, an account that could have it issued, and the certificate's own key.
 
 use super::cell::{Admitted, Cell};
-use super::compromise;
 use super::http::{Answer, Response};
 use super::ladder;
 use super::message::{Message, Partition, Reply, Requester, RevocationRequest};
@@ -57,7 +56,6 @@ async fn tell_ledger<P: Ports>(ports: &P, wish: &Wish, by: Requester) -> Answer 
     let request = RevocationRequest {
         serial: wish.presented.serial.hex(),
         tbs_digest: b64::encode(&wish.presented.tbs_hash()),
-        key: compromise::fingerprint(&wish.presented.spki_der),
         reason: wish.reason,
         by,
     };

@@ -6,6 +6,7 @@
 use super::admin::page::File;
 use super::admin::routes::{AdminRoute, PREFIX};
 use super::pausing::Pause;
+use crate::acme::proof::CALENDAR;
 use crate::pki::Serial;
 use crate::values::{Id, Time};
 
@@ -62,10 +63,21 @@ pub enum Route {
     Issuers,
     /// The CRL of an issuer's shard, DER (RFC 5280 §4.2.1.13).
     Crl(String, u16),
+    /// Another file of CRLs.
+    Lists(Lists),
     /// A file of the operators' page.
     Inventory(File),
     /// What operators ask.
     Admin(AdminRoute),
+}
+
+/// A file of CRLs that is no shard's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lists {
+    /// The root's CRL, DER.
+    Root,
+    /// All CRLs of all issuers and the root's, PEM: for servers that read a file.
+    All,
 }
 
 /// How a certificate is written.
@@ -97,6 +109,8 @@ impl Route {
             ("metrics", None) => Self::Metrics,
             ("issuer", Some(file)) => Self::Issuer(issuer_id(file.strip_suffix(".crt")?)?),
             ("issuers", None) => Self::Issuers,
+            ("crl", Some("root.crl")) => Self::Lists(Lists::Root),
+            ("crl", Some("all.pem")) => Self::Lists(Lists::All),
             ("crl", Some(issuer)) => Self::Crl(issuer_id(issuer)?, shard(parts.next()?)?),
             ("terms", Some(account)) => Self::Agreement(Id::parse(account)?, parts.next()?.to_owned()),
             ("resume", Some(account)) => Self::Resumption(pause(account, &mut parts)?, parts.next()?.to_owned()),
@@ -158,6 +172,7 @@ impl Route {
             | Self::Issuer(_)
             | Self::Issuers
             | Self::Crl(..)
+            | Self::Lists(_)
             | Self::RenewalInfo(_)
             | Self::Calendar(_)
             | Self::Metrics => "GET, HEAD",
@@ -207,7 +222,7 @@ impl Route {
             Self::Metrics => "metrics",
             Self::Issuer(_) => "issuer",
             Self::Issuers => "issuers",
-            Self::Crl(..) => "crl",
+            Self::Crl(..) | Self::Lists(_) => "crl",
             Self::Inventory(_) => "inventory",
             Self::Admin(_) => "admin",
         }
@@ -234,11 +249,11 @@ fn shard(file: &str) -> Option<u16> {
     text.parse().ok().filter(|shard| u16::to_string(shard) == text)
 }
 
-/// The proof in `{proof}.ics`: 22 characters of base64url.
+/// The proof in `{proof}.ics`: base64url, of which what is as long as a calendar's may be one.
 fn calendar_proof(file: &str) -> Option<String> {
     let proof = file.strip_suffix(".ics")?;
     let known = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
-    (proof.len() == 22 && proof.bytes().all(known)).then(|| proof.to_owned())
+    ((22..=CALENDAR).contains(&proof.len()) && proof.bytes().all(known)).then(|| proof.to_owned())
 }
 
 /// The name of an issuer in a URL: lower-case hex.
@@ -371,6 +386,14 @@ impl Urls {
     /// An issuer's certificate.
     pub fn issuer(&self, id: &str) -> String {
         self.of_path(&format!("/issuer/{id}.crt"))
+    }
+
+    /// Another file of CRLs.
+    pub fn lists(&self, which: Lists) -> String {
+        self.of_path(match which {
+            Lists::Root => "/crl/root.crl",
+            Lists::All => "/crl/all.pem",
+        })
     }
 
     /// The CRL of an issuer's shard.

@@ -9,16 +9,19 @@ use super::caa;
 use super::events::RequestLog;
 use super::external::ExternalAccounts;
 use super::limits::Limits;
+use super::lists::RootList;
 use super::metrics::Token;
 use super::nonce_key::NonceKey;
 use super::permission;
 use super::routes::Urls;
+use crate::acme::crl::GATHERED;
 use crate::jose;
 use crate::pki::Issuers;
 use crate::policy::Policy;
 use crate::validation;
 use crate::validation::guard::AddressPolicy;
 use crate::values::{Time, b64};
+use core::ops::RangeInclusive;
 use core::time::Duration;
 use serde_json::Value;
 use url::Url;
@@ -32,6 +35,8 @@ pub struct Settings {
     pub published: Option<Published>,
     /// The root that clients trust.
     pub root: Option<Root>,
+    /// The root's CRL, where it is published here.
+    pub root_list: Option<RootList>,
     /// The key under nonces' MACs.
     pub nonce_key: NonceKey,
     /// Who signs.
@@ -70,6 +75,8 @@ pub struct Settings {
     pub metrics_token: Option<Token>,
     /// Which lines are written of what happens.
     pub request_log: RequestLog,
+    /// Revocations that follow each other more closely than this are put on one list.
+    pub crl_gathering: Duration,
     /// On a test machine: responses say how many Durable Object calls they took.
     pub dev: bool,
     /// On a test machine: how many of a hundred good nonces are refused, 0 to [`MAX_REFUSED_NONCES`].
@@ -117,7 +124,9 @@ impl Settings {
         };
         let base = base_url(&required("BASE_URL")?, dev)?;
         let urls = Urls::new(&base);
-        let Configured { issuers, problems } = Configured::read(value, now)?;
+        let Configured { issuers, mut problems } = Configured::read(value, now)?;
+        let root = value("ROOT_CERTIFICATE").map(|pem| Root::read(&pem)).transpose()?;
+        let root_list = RootList::read(value, root.as_ref(), &issuers, now, &mut problems);
         let policy = policy(value)?;
         let admin = AdminTokens::read(value("ADMIN_TOKENS").as_deref())?;
         let access = Access::read(value, dev)?;
@@ -126,8 +135,9 @@ impl Settings {
         let bound_only = flag(value, "EXTERNAL_ACCOUNT_REQUIRED")?;
         Ok(Self {
             published: Published::read(value, &base, dev)?,
-            root: value("ROOT_CERTIFICATE").map(|pem| Root::read(&pem)).transpose()?,
-            nonce_key: nonce_key(&required("NONCE_KEY")?)?,
+            root,
+            root_list,
+            nonce_key: nonce_key(&required("NONCE_KEY")?, &base)?,
             validation: validation_config(value)?,
             resolver: resolver(&required("RESOLVER_URL")?)?,
             caa: caa::config(value, &base, dev)?,
@@ -148,6 +158,7 @@ impl Settings {
             issuers,
             problems,
             dev,
+            crl_gathering: seconds(value, "CRL_GATHERING_SECONDS", GATHERED, 0..=3600)?,
             refuse_nonces: refuse_nonces(value, dev)?,
             longest_life: longest_life(value, dev)?,
         })
@@ -240,10 +251,10 @@ fn longest_life(value: Values<'_>, dev: bool) -> Result<Option<Duration>, String
     Ok(Some(Duration::from_secs(seconds)))
 }
 
-fn nonce_key(text: &str) -> Result<NonceKey, String> {
+fn nonce_key(text: &str, base: &str) -> Result<NonceKey, String> {
     b64::decode(text.trim())
         .and_then(|bytes| <[u8; 32]>::try_from(bytes).ok())
-        .map(NonceKey::from)
+        .map(|configured| NonceKey::of(&configured, base))
         .ok_or_else(|| "NONCE_KEY is not 32 random bytes in unpadded base64url (43 characters).".to_owned())
 }
 
@@ -259,10 +270,16 @@ fn resolver(text: &str) -> Result<String, String> {
 
 fn validation_config(value: Values<'_>) -> Result<validation::Config, String> {
     let allow_private = flag(value, "ALLOW_PRIVATE")?;
+    let usual = validation::Config::default();
     Ok(validation::Config {
         http01_port: port(value, "HTTP01_PORT", 80)?,
         tls_alpn_port: port(value, "TLS_ALPN_PORT", 443)?,
         policy: AddressPolicy { allow_private },
+        // A validation and its look for CAA records have to end within the lease of their job, and a waiting job is known
+        // by how soon it is due.
+        time: seconds(value, "VALIDATION_SECONDS", usual.time, 1..=10)?,
+        tries: number(value, "VALIDATION_TRIES", 1..=10)?.unwrap_or(usual.tries),
+        pause: seconds(value, "VALIDATION_RETRY_SECONDS", usual.pause, 1..=10)?,
     })
 }
 
@@ -270,6 +287,20 @@ fn port(value: Values<'_>, name: &str, default: u16) -> Result<u16, String> {
     let Some(text) = value(name) else { return Ok(default) };
     let port = text.parse().ok().filter(|port| *port != 0);
     port.ok_or_else(|| format!("{name} is {text:?}; it has to be a port between 1 and 65535."))
+}
+
+/// A variable that is a whole number in this range, or not set.
+fn number(value: Values<'_>, name: &str, range: RangeInclusive<u32>) -> Result<Option<u32>, String> {
+    let Some(text) = value(name) else { return Ok(None) };
+    let found = text.parse().ok().filter(|number| range.contains(number));
+    found.map(Some).ok_or_else(|| {
+        format!("{name} is {text:?}; it has to be a whole number, {} to {}.", range.start(), range.end())
+    })
+}
+
+/// A variable that is a whole number of seconds in this range; `usual` where it is not set.
+fn seconds(value: Values<'_>, name: &str, usual: Duration, range: RangeInclusive<u32>) -> Result<Duration, String> {
+    Ok(number(value, name, range)?.map_or(usual, |seconds| Duration::from_secs(seconds.into())))
 }
 
 /// A variable that is `true`, `false`, or not set, which is as `false`.

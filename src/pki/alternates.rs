@@ -119,7 +119,7 @@ mod tests {
         assert!(matches!(fault(""), AlternateFault::Pem(_)));
         assert_eq!(fault(&root.certificate), AlternateFault::OtherKey);
         let wrong_root = format!("{cross}{}", root.certificate);
-        assert_eq!(fault(&wrong_root), AlternateFault::Chain(1, IssuerFault::Order(1)));
+        assert_eq!(fault(&wrong_root), AlternateFault::Chain(1, IssuerFault::NotByRoot(1)));
         let root_within = format!("{cross}{}{}", other_root.certificate, other_root.certificate);
         assert_eq!(fault(&root_within), AlternateFault::Chain(1, IssuerFault::Root(2)));
         assert_eq!(fault(&cross.repeat(9)), AlternateFault::TooMany(9));

@@ -7,6 +7,7 @@
 
 mod constraints;
 mod fault;
+mod list;
 mod request;
 mod returned;
 mod root;
@@ -30,7 +31,7 @@ use der::Encode;
 use der::asn1::{Any, SetOfVec};
 pub use fault::{CeremonyFault, RootFault};
 pub use request::{IssuerRequest, create_csr, create_issuer_csr};
-pub use returned::{Returned, ReturnedFault};
+pub use returned::{NO_PATH_LENGTH, Returned, ReturnedFault};
 pub use root::{IssuerPlan, Root, is_issued_by, is_signed_by};
 use x509_cert::attr::AttributeTypeAndValue;
 use x509_cert::ext::Extensions;
@@ -204,7 +205,7 @@ pub fn check_pair(certificate_pem: &str, key_pem: &str) -> Result<(), CeremonyFa
 }
 
 fn first_certificate(pem: &str) -> Result<Vec<u8>, CeremonyFault> {
-    pem::read_certificates(pem)?.into_iter().next().ok_or(CeremonyFault::Pem(PemFault::Empty))
+    pem::read_certificates(pem)?.into_iter().next().ok_or(CeremonyFault::Pem(PemFault::Empty(pem::CERTIFICATE)))
 }
 
 /// A CA that signs: what it puts into the certificates below it.

@@ -1,18 +1,21 @@
 //! A chain of CA certificates: each one issued by the next.
 
+use super::constraints::Constraints;
 use super::issuer::IssuerFault;
 use super::key::check_spki;
 use super::pem::{self, PemFault};
-use super::sigalg;
+use super::{path, sigalg};
 use crate::values::x509::Parts;
 use crate::values::{Time, Verify};
-use x509_cert::ext::pkix::{AuthorityKeyIdentifier, BasicConstraints, KeyUsage, SubjectKeyIdentifier};
+use x509_cert::ext::pkix::{BasicConstraints, KeyUsage};
 
-/// A chain whose links fit by name and key identifier.
+/// A chain that passed path validation ([`path`]).
 #[derive(Clone, Debug)]
 pub struct Chain {
     links: Vec<Link>,
+    root: Option<Link>,
     pem: String,
+    constraints: Constraints,
 }
 
 /// One certificate of the chain.
@@ -23,13 +26,21 @@ struct Link {
     not_after: Time,
 }
 
+impl Link {
+    fn of(parts: &Parts<'_>, der: &[u8]) -> Self {
+        Self { der: der.to_vec(), not_before: parts.not_before, not_after: parts.not_after }
+    }
+}
+
 /// Whether a chain may end with a self-signed certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Root {
+pub(super) enum Root<'a> {
     /// It may not.
     Refused,
     /// It may.
     Allowed,
+    /// It may not, and leads to this one (DER).
+    Known(&'a [u8]),
 }
 
 impl Chain {
@@ -37,7 +48,7 @@ impl Chain {
     ///
     /// # Errors
     /// The first [`IssuerFault`] found.
-    pub(super) fn read(ders: &[Vec<u8>], root: Root) -> Result<Self, IssuerFault> {
+    pub(super) fn read(ders: &[Vec<u8>], root: Root<'_>) -> Result<Self, IssuerFault> {
         let last = ders.len();
         let parts = ders.iter().enumerate().map(|(at, der)| {
             let parts = read(at + 1, der)?;
@@ -45,21 +56,25 @@ impl Chain {
             if parts.issuer == parts.subject && !ends { Err(IssuerFault::Root(at + 1)) } else { Ok(parts) }
         });
         let parts = parts.collect::<Result<Vec<_>, _>>()?;
-        for (at, pair) in parts.windows(2).enumerate() {
-            if let [below, above] = pair {
-                check_link(at + 1, below, above)?;
-            }
-        }
-        if parts.is_empty() {
-            return Err(IssuerFault::Pem(PemFault::Empty));
-        }
+        let Some((end, before)) = parts.split_last() else {
+            return Err(IssuerFault::Pem(PemFault::Empty(pem::CERTIFICATE)));
+        };
+        let known = match root {
+            Root::Known(der) => Some((Parts::read(der).map_err(|error| path::At::Root.unreadable(&error))?, der)),
+            Root::Refused | Root::Allowed => None,
+        };
+        let constraints = match &known {
+            Some((root, _)) => path::check(&parts, Some(root))?,
+            None if end.issuer == end.subject => path::check(before, Some(end))?,
+            None => path::check(&parts, None)?,
+        };
         let pem = ders.iter().map(|der| pem::write_certificate(der)).collect::<Result<_, _>>();
-        let links = parts.iter().zip(ders).map(|(parts, der)| Link {
-            der: der.clone(),
-            not_before: parts.not_before,
-            not_after: parts.not_after,
-        });
-        Ok(Self { links: links.collect(), pem: pem.map_err(|e| IssuerFault::Unreadable(1, e.to_string()))? })
+        Ok(Self {
+            links: parts.iter().zip(ders).map(|(parts, der)| Link::of(parts, der)).collect(),
+            root: known.map(|(parts, der)| Link::of(&parts, der)),
+            pem: pem.map_err(|e| IssuerFault::Unreadable(1, e.to_string()))?,
+            constraints,
+        })
     }
 
     /// What follows each leaf, as strict PEM.
@@ -72,20 +87,35 @@ impl Chain {
         self.links.first().map_or(&[], |link| &link.der)
     }
 
+    /// All certificates in DER, without the root that it leads to.
+    pub(super) fn ders(&self) -> Vec<Vec<u8>> {
+        self.links.iter().map(|link| link.der.clone()).collect()
+    }
+
+    /// The name constraints of all certificates, the root's too where that is known.
+    pub(super) fn constraints(&self) -> &Constraints {
+        &self.constraints
+    }
+
+    /// The certificates with the root, where that is known.
+    fn path(&self) -> impl Iterator<Item = &Link> {
+        self.links.iter().chain(&self.root)
+    }
+
     /// The first second in which the whole chain is valid.
     pub fn not_before(&self) -> Time {
-        self.links.iter().map(|link| link.not_before).max().unwrap_or(Time::from_millis(0))
+        self.path().map(|link| link.not_before).max().unwrap_or(Time::from_millis(0))
     }
 
     /// The last second in which the whole chain is valid.
     pub fn not_after(&self) -> Time {
-        self.links.iter().map(|link| link.not_after).min().unwrap_or(Time::from_millis(0))
+        self.path().map(|link| link.not_after).min().unwrap_or(Time::from_millis(0))
     }
 
-    /// Whether every certificate is valid at `now`.
+    /// Whether every certificate is valid at `now` (RFC 5280 §6.1.3 (a) (2)).
     ///
     /// # Errors
-    /// [`IssuerFault::NotYetValid`] or [`IssuerFault::Expired`].
+    /// [`IssuerFault::NotYetValid`] or [`IssuerFault::Expired`], of the root [`IssuerFault::RootTime`].
     pub fn check_time(&self, now: Time) -> Result<(), IssuerFault> {
         for (at, link) in self.links.iter().enumerate() {
             if now < link.not_before {
@@ -96,27 +126,51 @@ impl Chain {
                 return Err(IssuerFault::Expired(at + 1, link.not_after));
             }
         }
-        Ok(())
+        match &self.root {
+            Some(root) if now < root.not_before || now.secs() > root.not_after.secs() => {
+                Err(IssuerFault::RootTime(root.not_before, root.not_after))
+            }
+            _ => Ok(()),
+        }
     }
 
-    /// Checks the signature of each certificate by the one after it.
+    /// Checks the signature of each certificate by the one after it, the last one's by the root where that is known
+    /// (RFC 5280 §6.1.3 (a) (1)).
     ///
     /// # Errors
-    /// [`IssuerFault::Signature`], [`IssuerFault::Algorithm`], [`IssuerFault::Key`] or [`IssuerFault::Provider`].
+    /// [`IssuerFault::Signature`], [`IssuerFault::Algorithm`], [`IssuerFault::Key`], [`IssuerFault::NotByRoot`],
+    /// [`IssuerFault::RootKey`] or [`IssuerFault::Provider`].
     pub async fn check_signatures(&self, crypto: &impl Verify) -> Result<(), IssuerFault> {
         for (at, pair) in self.links.windows(2).enumerate() {
             let [below, above] = pair else { continue };
             let (below, above) = (read(at + 1, &below.der)?, read(at + 2, &above.der)?);
             let key = check_spki(above.spki).map_err(|fault| IssuerFault::Key(at + 2, fault))?;
-            let alg =
-                sigalg::read(&below.algorithm, key.kind()).map_err(|fault| IssuerFault::Algorithm(at + 1, fault))?;
-            let raw = sigalg::from_x509(alg, below.signature).ok_or(IssuerFault::Signature(at + 1))?;
-            if !crypto.verify(alg, above.spki, below.tbs, &raw).await.map_err(IssuerFault::Provider)? {
+            if !is_signed(at + 1, &below, (above.spki, key.kind()), crypto).await? {
                 return Err(IssuerFault::Signature(at + 1));
             }
         }
-        Ok(())
+        let (Some(last), Some(root)) = (self.links.last(), &self.root) else { return Ok(()) };
+        let nth = self.links.len();
+        let last = read(nth, &last.der)?;
+        let root = Parts::read(&root.der).map_err(|error| path::At::Root.unreadable(&error))?;
+        let key = check_spki(root.spki).map_err(IssuerFault::RootKey)?;
+        match is_signed(nth, &last, (root.spki, key.kind()), crypto).await? {
+            true => Ok(()),
+            false => Err(IssuerFault::NotByRoot(nth)),
+        }
     }
+}
+
+/// Whether the `nth` certificate is signed by this key.
+async fn is_signed(
+    nth: usize,
+    below: &Parts<'_>,
+    (spki, kind): (&[u8], super::KeyKind),
+    crypto: &impl Verify,
+) -> Result<bool, IssuerFault> {
+    let alg = sigalg::read(&below.algorithm, kind).map_err(|fault| IssuerFault::Algorithm(nth, fault))?;
+    let Some(raw) = sigalg::from_x509(alg, below.signature) else { return Ok(false) };
+    crypto.verify(alg, spki, below.tbs, &raw).await.map_err(IssuerFault::Provider)
 }
 
 /// Reads the `nth` certificate and checks that it is a CA's.
@@ -132,16 +186,4 @@ fn read(nth: usize, der: &[u8]) -> Result<Parts<'_>, IssuerFault> {
         return Err(IssuerFault::NoCertSign(nth));
     }
     Ok(parts)
-}
-
-/// Whether `above` is, by name and key identifier, the issuer of `below`, the `nth` certificate.
-fn check_link(nth: usize, below: &Parts<'_>, above: &Parts<'_>) -> Result<(), IssuerFault> {
-    let unreadable = |error: der::Error| IssuerFault::Unreadable(nth, error.to_string());
-    let authority: Option<AuthorityKeyIdentifier> = below.extension().map_err(unreadable)?;
-    let key_id: Option<SubjectKeyIdentifier> = above.extension().map_err(unreadable)?;
-    let ids_differ = match (authority.and_then(|authority| authority.key_identifier), key_id) {
-        (Some(wanted), Some(has)) => wanted != has.0,
-        _ => false,
-    };
-    if below.issuer != above.subject || ids_differ { Err(IssuerFault::Order(nth)) } else { Ok(()) }
 }

@@ -2,7 +2,9 @@
 //! and the list once they are linted ([`lint::crl`](super::lint::crl)) and signed.
 //!
 //! The certificates of an issuer are dealt out to shards. Each shard has a list of its own, which says by a critical
-//! issuingDistributionPoint for which certificates it is complete: those that point to its very URL.
+//! issuingDistributionPoint for which certificates it is complete: those that point to one of its URLs.
+
+pub mod read;
 
 use super::issuer::Issuer;
 use super::leaf::is_http;
@@ -42,8 +44,9 @@ pub struct CrlRequest<'a> {
     pub this_update: Time,
     /// By when there will be another.
     pub next_update: Time,
-    /// The `http` URL to which the shard's certificates point, byte by byte.
-    pub url: &'a str,
+    /// The `http` URLs to one of which each of the shard's certificates points, byte by byte: where it is served now, and
+    /// where it was.
+    pub urls: &'a [String],
     /// The revoked certificates.
     pub entries: &'a [CrlEntry],
 }
@@ -90,32 +93,32 @@ impl From<der::Error> for CrlFault {
 
 /// `TBSCertList` (RFC 5280 §5.1) as it is written here: version 2, the issuer's name as the bytes it already is.
 #[derive(Sequence)]
-struct Tbs<'a> {
-    version: Version,
-    signature: AlgorithmIdentifierOwned,
-    issuer: Any,
-    this_update: X509Time,
-    next_update: X509Time,
+pub(super) struct Tbs<'a> {
+    pub version: Version,
+    pub signature: AlgorithmIdentifierOwned,
+    pub issuer: Any,
+    pub this_update: X509Time,
+    pub next_update: X509Time,
     // §5.1.2.6: absent where nothing is revoked.
     #[asn1(optional = "true")]
-    revoked: Option<Vec<Revoked<'a>>>,
+    pub revoked: Option<Vec<Revoked<'a>>>,
     #[asn1(context_specific = "0", tag_mode = "EXPLICIT")]
-    extensions: Extensions,
+    pub extensions: Extensions,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Enumerated)]
 #[asn1(type = "INTEGER")]
 #[repr(u8)]
-enum Version {
+pub(super) enum Version {
     V2 = 1,
 }
 
 #[derive(Sequence)]
-struct Revoked<'a> {
-    serial: UintRef<'a>,
-    at: X509Time,
+pub(super) struct Revoked<'a> {
+    pub serial: UintRef<'a>,
+    pub at: X509Time,
     #[asn1(optional = "true")]
-    extensions: Option<Extensions>,
+    pub extensions: Option<Extensions>,
 }
 
 /// Builds the to-be-signed list in DER.
@@ -129,8 +132,11 @@ pub fn build_tbs(request: &CrlRequest<'_>) -> Result<Vec<u8>, CrlFault> {
     if request.next_update.secs() <= request.this_update.secs() {
         return Err(CrlFault::Empty(request.this_update, request.next_update));
     }
-    if !is_http(request.url) {
-        return Err(CrlFault::Url(request.url.to_owned()));
+    if let Some(url) = request.urls.iter().find(|url| !is_http(url)) {
+        return Err(CrlFault::Url(url.clone()));
+    }
+    if request.urls.is_empty() {
+        return Err(CrlFault::Url(String::new()));
     }
     let revoked = request.entries.iter().map(revoked).collect::<Result<Vec<_>, CrlFault>>()?;
     let list = Tbs {
@@ -143,7 +149,7 @@ pub fn build_tbs(request: &CrlRequest<'_>) -> Result<Vec<u8>, CrlFault> {
         extensions: vec![
             tbs::authority_key_id(request.issuer.key_id())?,
             tbs::extension(false, &CrlNumber(Uint::new(&request.number.to_be_bytes())?))?,
-            distribution_point(request.url)?,
+            distribution_point(request.urls)?,
         ],
     };
     Ok(list.to_der()?)
@@ -166,10 +172,12 @@ fn reason(code: u8) -> Result<CrlReason, CrlFault> {
     }
 }
 
-/// issuingDistributionPoint (RFC 5280 §5.2.5), critical: this URL, and certificates of subscribers only.
-fn distribution_point(url: &str) -> der::Result<Extension> {
+/// issuingDistributionPoint (RFC 5280 §5.2.5), critical: these URLs, and certificates of subscribers only. A certificate is
+/// in its scope when one of them is the certificate's (RFC 5280 §6.3.3 (b) (2) (i)).
+fn distribution_point(urls: &[String]) -> der::Result<Extension> {
+    let names = urls.iter().map(|url| tbs::uri(url)).collect::<Result<_, _>>()?;
     let value = IssuingDistributionPoint {
-        distribution_point: Some(DistributionPointName::FullName(vec![tbs::uri(url)?])),
+        distribution_point: Some(DistributionPointName::FullName(names)),
         only_contains_user_certs: true,
         only_contains_ca_certs: false,
         only_some_reasons: None,

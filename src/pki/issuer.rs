@@ -2,8 +2,9 @@
 
 use super::alternates::{self, AlternateFault};
 use super::chain::{Chain, Root};
-use super::constraints::{Constraints, Outside};
+use super::constraints::Outside;
 use super::key::{KeyFault, KeyKind, PublicKey, check_spki};
+use super::path::PathFault;
 use super::pem::{self, PemFault};
 use super::serial::hex;
 use super::sigalg::AlgorithmFault;
@@ -13,7 +14,7 @@ use const_oid::ObjectIdentifier;
 use core::fmt;
 use der::Decode;
 use sha2::{Digest, Sha256};
-use x509_cert::ext::pkix::{ExtendedKeyUsage, KeyUsage, SubjectKeyIdentifier};
+use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectKeyIdentifier};
 use x509_cert::name::Name;
 
 /// Bytes of the key's hash in [`Issuer::id`]: enough to tell the issuers of one CA apart.
@@ -43,6 +44,14 @@ pub enum IssuerFault {
     Root(usize),
     /// A certificate's issuer is not the certificate after it.
     Order(usize),
+    /// The last certificate is not issued by the root, by name or by signature; its number.
+    NotByRoot(usize),
+    /// The root's key is refused by the key policy.
+    RootKey(KeyFault),
+    /// The root is not valid: from when until when it is.
+    RootTime(Time, Time),
+    /// A rule of path validation is broken.
+    Path(PathFault),
     /// A certificate's signature is not by the certificate after it.
     Signature(usize),
     /// A certificate is signed with an algorithm that is not checked here.
@@ -83,6 +92,16 @@ impl fmt::Display for IssuerFault {
                  then the certificate above it",
                 nth + 1
             ),
+            Self::NotByRoot(nth) => write!(
+                f,
+                "certificate {nth} of the issuer chain, its last, is not issued by the root (RFC 5280 §6.1.3): a \
+                 certificate in between is missing, or it is another root"
+            ),
+            Self::RootKey(fault) => write!(f, "the key of the root {fault}"),
+            Self::RootTime(from, until) => {
+                write!(f, "the root is valid from {} until {}", from.rfc3339(), until.rfc3339())
+            }
+            Self::Path(fault) => fault.fmt(f),
             Self::Signature(nth) => {
                 write!(f, "the signature of certificate {nth} of the issuer chain is not by certificate {}", nth + 1)
             }
@@ -110,8 +129,8 @@ pub struct Issuer {
     algorithm: SigAlg,
     id: String,
     key_id: Vec<u8>,
-    purposes: Option<Vec<ObjectIdentifier>>,
-    constraints: Constraints,
+    purposes: Vec<Vec<ObjectIdentifier>>,
+    path_length: Option<u8>,
     name: String,
 }
 
@@ -135,19 +154,43 @@ impl Issuer {
         }
         let key_id: SubjectKeyIdentifier =
             first.extension().map_err(unreadable)?.filter(has_bytes).ok_or(IssuerFault::NoKeyId)?;
-        let purposes: Option<ExtendedKeyUsage> = first.extension().map_err(unreadable)?;
+        let path_length: Option<BasicConstraints> = first.extension().map_err(unreadable)?;
         Ok(Self {
             subject: first.subject.to_vec(),
             id: id_of(&key),
             key,
             algorithm,
             key_id: key_id.0.into_bytes().into(),
-            purposes: purposes.map(|usage| usage.0),
-            constraints: Constraints::read(&ders)?,
+            purposes: purposes(&ders)?,
+            path_length: path_length.and_then(|constraints| constraints.path_len_constraint),
             name: readable_name(first.subject).map_err(unreadable)?,
             chain,
             alternates: Vec::new(),
         })
+    }
+
+    /// The same issuer, known to be below this root (DER): what the root demands counts, and its end.
+    ///
+    /// # Errors
+    /// The first [`IssuerFault`] found; signatures are checked by [`Issuer::check_signatures`].
+    pub fn below(self, root_der: &[u8]) -> Result<Self, IssuerFault> {
+        Ok(Self { chain: Chain::read(&self.chain.ders(), Root::Known(root_der))?, ..self })
+    }
+
+    /// Whether the last certificate of the chain names this subject (DER) as its issuer.
+    pub fn leads_to(&self, subject: &[u8]) -> bool {
+        self.chain.ders().last().is_some_and(|der| Parts::read(der).is_ok_and(|last| last.issuer == subject))
+    }
+
+    /// The serial number of the chain's last certificate, the one that the root issued: the content octets of its INTEGER.
+    pub fn serial_below_root(&self) -> Option<Vec<u8>> {
+        let ders = self.chain.ders();
+        Some(Parts::read(ders.last()?).ok()?.serial.to_vec())
+    }
+
+    /// How many CAs may be below the issuer (RFC 5280 §4.2.1.9); `None` for any number.
+    pub fn path_length(&self) -> Option<u8> {
+        self.path_length
     }
 
     /// The same issuer with alternate chains, read from PEM: every certificate with the issuer's key begins a new one.
@@ -209,15 +252,16 @@ impl Issuer {
         &self.key_id
     }
 
-    /// Whether the issuer certificate lets its leaves have this extended key usage.
+    /// Whether every certificate of the chain lets leaves have this extended key usage. RFC 5280 §4.2.1.12 says nothing of
+    /// CAs, but verifiers take theirs as a bound.
     pub fn allows(&self, purpose: ObjectIdentifier) -> bool {
-        self.purposes.as_ref().is_none_or(|purposes| purposes.contains(&purpose))
+        self.purposes.iter().all(|purposes| purposes.contains(&purpose))
     }
 
     /// Whether the name constraints of the chain are about directory names, so that a subject that is not empty may be
     /// outside of them.
     pub fn constrains_subjects(&self) -> bool {
-        self.constraints.are_about_subjects()
+        self.chain.constraints().are_about_subjects()
     }
 
     /// Whether the name constraints of the chain let a leaf have this name (RFC 5280 §4.2.1.10).
@@ -225,7 +269,17 @@ impl Issuer {
     /// # Errors
     /// [`Outside`], which names the constraint.
     pub fn permits(&self, name: &Identifier) -> Result<(), Outside> {
-        self.constraints.check(name)
+        self.chain.constraints().check(name)
+    }
+
+    /// The DNS names that the name constraints permit, with all names below them, as far as any are named.
+    pub fn permitted_dns(&self) -> impl Iterator<Item = String> + '_ {
+        self.chain.constraints().permitted_dns()
+    }
+
+    /// What the name constraints permit and exclude, for people; `None` where there are none.
+    pub fn constraints_text(&self) -> Option<String> {
+        self.chain.constraints().text()
     }
 
     /// The chain that follows each leaf, as strict PEM: the issuer certificate first, no root.
@@ -273,6 +327,17 @@ fn signs_with(kind: KeyKind) -> Option<SigAlg> {
         KeyKind::Rsa { .. } => Some(SigAlg::Rs256),
         KeyKind::Ed25519 => None,
     }
+}
+
+/// The extended key usages of every certificate that has any.
+fn purposes(ders: &[Vec<u8>]) -> Result<Vec<Vec<ObjectIdentifier>>, IssuerFault> {
+    let mut all = Vec::new();
+    for (at, der) in ders.iter().enumerate() {
+        let unreadable = |error: der::Error| IssuerFault::Unreadable(at + 1, error.to_string());
+        let parts = Parts::read(der).map_err(unreadable)?;
+        all.extend(parts.extension::<ExtendedKeyUsage>().map_err(unreadable)?.map(|usage| usage.0));
+    }
+    Ok(all)
 }
 
 fn id_of(key: &PublicKey) -> String {

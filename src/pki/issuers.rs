@@ -15,6 +15,13 @@ pub struct Slot {
     pub takes_over: Time,
 }
 
+impl Slot {
+    /// From when it signs new leaves, to be shown; `None` for an issuer that did from the beginning, which has no such day.
+    pub fn takes_over_at(&self) -> Option<Time> {
+        Some(self.takes_over).filter(|at| *at > Time::from_millis(0))
+    }
+}
+
 /// The issuers, in the order in which they take over; at least one.
 #[derive(Clone, Debug)]
 pub struct Issuers {
@@ -156,6 +163,8 @@ mod tests {
         assert_eq!(issuers.active(NOW).id(), old.id());
         assert_eq!(issuers.active(tomorrow.minus(Duration::from_millis(1))).id(), old.id());
         assert_eq!(issuers.active_slot(tomorrow).number, 2);
+        let shown: Vec<Option<Time>> = issuers.slots().map(Slot::takes_over_at).collect();
+        assert_eq!(shown, [None, Some(tomorrow)], "the first has always been there");
         assert_eq!(issuers.find(new.id()).unwrap().key_id(), new.key_id());
         assert_eq!(issuers.with_key_id(old.key_id()).unwrap().id(), old.id());
         assert!(issuers.find("00").is_none() && issuers.with_key_id(&[1]).is_none());

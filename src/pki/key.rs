@@ -90,9 +90,9 @@ impl fmt::Display for KeyFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Encoding => f.write_str("is not a well-formed SubjectPublicKeyInfo"),
-            Self::Algorithm(oid) => write!(f, "is of a kind ({oid}) that is not accepted; {ACCEPTED}"),
+            Self::Algorithm(oid) => write!(f, "is of a kind ({}) that is not accepted; {ACCEPTED}", named(*oid)),
             Self::Parameters(name) => write!(f, "has algorithm parameters that do not belong to {name}"),
-            Self::Curve(Some(oid)) => write!(f, "is on a curve ({oid}) that is not accepted; {ACCEPTED}"),
+            Self::Curve(Some(oid)) => write!(f, "is on a curve ({}) that is not accepted; {ACCEPTED}", named(*oid)),
             Self::Curve(None) => write!(f, "names no curve; {ACCEPTED}"),
             Self::PointForm(kind) => write!(f, "is no uncompressed {kind} point"),
             Self::OffCurve(kind) => write!(f, "is a point that is not on {kind}"),
@@ -125,6 +125,29 @@ impl fmt::Display for KeyFault {
 }
 
 impl std::error::Error for KeyFault {}
+
+/// Kinds and curves that are known and not accepted, so that a refusal can name them.
+const NAMES: &[(&str, &str)] = &[
+    ("1.2.840.10040.4.1", "DSA"),
+    ("1.2.840.113549.1.1.7", "RSAES-OAEP"),
+    ("1.2.840.113549.1.1.10", "RSASSA-PSS"),
+    ("1.3.101.113", "Ed448"),
+    ("1.3.132.0.10", "secp256k1"),
+    ("1.3.132.0.33", "P-224"),
+    ("1.3.132.0.35", "P-521"),
+    ("1.3.36.3.3.2.8.1.1.7", "brainpoolP256r1"),
+    ("1.3.36.3.3.2.8.1.1.11", "brainpoolP384r1"),
+    ("1.3.36.3.3.2.8.1.1.13", "brainpoolP512r1"),
+];
+
+/// An OID, with its name where it has one here.
+fn named(oid: ObjectIdentifier) -> String {
+    let dotted = oid.to_string();
+    match NAMES.iter().find(|(known, _)| *known == dotted) {
+        Some((_, name)) => format!("{name}, {dotted}"),
+        None => dotted,
+    }
+}
 
 /// A public key that passed [`check_spki`].
 #[derive(Clone, Debug, PartialEq, Eq)]

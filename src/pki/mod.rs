@@ -21,6 +21,7 @@ pub mod issuers;
 pub mod key;
 pub mod leaf;
 pub mod lint;
+pub mod path;
 pub mod pem;
 pub mod profile;
 pub mod serial;

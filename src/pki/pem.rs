@@ -1,33 +1,40 @@
-//! PEM files of certificates: strict when written, forgiving in white space only when read.
+//! PEM files of certificates, requests and CRLs: strict when written, read as RFC 7468 §2 asks
+//! ([`values::pem`](crate::values::pem)).
 
+use crate::values::pem::{Block, BlockFault, blocks};
 use core::fmt;
 use der::pem::LineEnding;
 
 /// The label of a certificate ([RFC 7468 §5](https://www.rfc-editor.org/rfc/rfc7468#section-5)).
-const CERTIFICATE: &str = "CERTIFICATE";
-const BEGIN: &str = "-----BEGIN ";
-const END: &str = "-----END ";
+pub const CERTIFICATE: &str = "CERTIFICATE";
+/// The label of a CRL ([RFC 7468 §6](https://www.rfc-editor.org/rfc/rfc7468#section-6)).
+pub const CRL: &str = "X509 CRL";
+/// The label of a CSR ([RFC 7468 §7](https://www.rfc-editor.org/rfc/rfc7468#section-7)).
+pub const REQUEST: &str = "CERTIFICATE REQUEST";
+/// What Netscape called a CSR, which RFC 7468 §7 has read too.
+const NEW_REQUEST: &str = "NEW CERTIFICATE REQUEST";
 
-/// Why a text is no PEM file of certificates.
+/// Why a text is no PEM file of what is wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PemFault {
-    /// No certificate in it.
-    Empty,
-    /// Something that is neither a certificate nor white space; the first few characters of it.
-    Stray(String),
-    /// A block of another kind, a private key for example; its label.
-    Label(String),
-    /// A block that cannot be decoded; which one, counted from 1, and the decoder's reason.
-    Block(usize, String),
+    /// Nothing of the kind in it; the label that is wanted.
+    Empty(&'static str),
+    /// A block of another kind, a private key for example: its label, and the one that is wanted.
+    Label(String, &'static str),
+    /// More than one, where one is wanted; the label.
+    Several(&'static str),
+    /// A block that cannot be decoded: which one, counted from 1, and why.
+    Block(usize, BlockFault),
 }
 
 impl fmt::Display for PemFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Empty => f.write_str("there is no \"BEGIN CERTIFICATE\" in it"),
-            Self::Stray(text) => write!(f, "there is text outside the certificates, beginning with {text:?}"),
-            Self::Label(label) => write!(f, "it contains a {label:?}, where only certificates belong"),
-            Self::Block(nth, reason) => write!(f, "certificate {nth} in it cannot be decoded: {reason}"),
+            Self::Empty(wanted) => write!(f, "there is no \"BEGIN {wanted}\" in it"),
+            Self::Label(label, CERTIFICATE) => write!(f, "it contains a {label:?}, where only certificates belong"),
+            Self::Label(label, wanted) => write!(f, "it contains a {label:?}, where only a {wanted:?} belongs"),
+            Self::Several(wanted) => write!(f, "there is more than one {wanted:?} in it"),
+            Self::Block(nth, fault) => write!(f, "block {nth} of it cannot be decoded: {fault}"),
         }
     }
 }
@@ -37,33 +44,45 @@ impl std::error::Error for PemFault {}
 /// The DER of each certificate in a PEM text, in order.
 ///
 /// # Errors
-/// [`PemFault`] when there is none, or anything else than certificates and white space.
+/// [`PemFault`] when there is none, or a block of another kind.
 pub fn read_certificates(text: &str) -> Result<Vec<Vec<u8>>, PemFault> {
-    let mut found = Vec::new();
-    let mut rest = text.trim_start();
-    while !rest.is_empty() {
-        let Some(after) = rest.strip_prefix(BEGIN) else {
-            return Err(PemFault::Stray(rest.chars().take(20).collect()));
-        };
-        let nth = found.len() + 1;
-        let label = after.split("-----").next().unwrap_or_default();
-        if label != CERTIFICATE {
-            return Err(PemFault::Label(label.chars().take(40).collect()));
-        }
-        let (block, beyond) =
-            split_block(rest).ok_or_else(|| PemFault::Block(nth, "it has no \"END CERTIFICATE\"".to_owned()))?;
-        let (_, der) = der::pem::decode_vec(block.as_bytes()).map_err(|e| PemFault::Block(nth, e.to_string()))?;
-        found.push(der);
-        rest = beyond.trim_start();
-    }
-    if found.is_empty() { Err(PemFault::Empty) } else { Ok(found) }
+    read_all(text, &[CERTIFICATE])
 }
 
-/// The text up to and with the first END line, and what follows.
-fn split_block(text: &str) -> Option<(&str, &str)> {
-    let tail = format!("{END}{CERTIFICATE}-----");
-    let end = text.find(&tail)? + tail.len();
-    text.split_at_checked(end)
+/// The DER of the only CRL in a PEM text.
+///
+/// # Errors
+/// [`PemFault`] when there is none, or another block.
+pub fn read_crl(text: &str) -> Result<Vec<u8>, PemFault> {
+    read_one(text, &[CRL])
+}
+
+/// The DER of the only CSR in a PEM text.
+///
+/// # Errors
+/// [`PemFault`] when there is none, or another block.
+pub fn read_request(text: &str) -> Result<Vec<u8>, PemFault> {
+    read_one(text, &[REQUEST, NEW_REQUEST])
+}
+
+fn read_one(text: &str, labels: &[&'static str]) -> Result<Vec<u8>, PemFault> {
+    let wanted = labels.first().copied().unwrap_or_default();
+    <[Vec<u8>; 1]>::try_from(read_all(text, labels)?).map(|[one]| one).map_err(|_| PemFault::Several(wanted))
+}
+
+/// The DER of all blocks, each of which has one of these labels.
+fn read_all(text: &str, labels: &[&'static str]) -> Result<Vec<Vec<u8>>, PemFault> {
+    let wanted = labels.first().copied().unwrap_or_default();
+    let read = |(at, block): (usize, Result<Block<'_>, BlockFault>)| {
+        let broken = |fault| PemFault::Block(at + 1, fault);
+        let block = block.map_err(broken)?;
+        if !labels.contains(&block.label()) {
+            return Err(PemFault::Label(block.label().to_owned(), wanted));
+        }
+        block.der().map_err(broken)
+    };
+    let found = blocks(text).enumerate().map(read).collect::<Result<Vec<_>, _>>()?;
+    if found.is_empty() { Err(PemFault::Empty(wanted)) } else { Ok(found) }
 }
 
 /// One certificate as strict RFC 7468 text: lines of 64 characters, LF, one at the end.
@@ -71,7 +90,15 @@ fn split_block(text: &str) -> Option<(&str, &str)> {
 /// # Errors
 /// When `der` is too long to be encoded, which no certificate is.
 pub fn write_certificate(der: &[u8]) -> Result<String, der::Error> {
-    der::pem::encode_string(CERTIFICATE, LineEnding::LF, der).map_err(der::Error::from)
+    write(CERTIFICATE, der)
+}
+
+/// As [`write_certificate`], under another label.
+///
+/// # Errors
+/// As [`write_certificate`].
+pub fn write(label: &str, der: &[u8]) -> Result<String, der::Error> {
+    der::pem::encode_string(label, LineEnding::LF, der).map_err(der::Error::from)
 }
 
 #[cfg(test)]
@@ -92,16 +119,30 @@ mod tests {
     }
 
     #[test]
-    fn anything_but_certificates_is_refused_with_what_it_is() {
+    fn what_openssl_writes_around_certificates_is_passed_over() {
+        let good = write_certificate(&[1; 100]).unwrap();
+        let text =
+            format!("Certificate:\n    Data:\n        Version: 3 (0x2)\n{good}\nsubject=CN = x\nissuer=CN = y\n{good}");
+        assert_eq!(read_certificates(&text), Ok(vec![vec![1; 100]; 2]));
+        let blanks = good.replace('\n', "  \t\n");
+        assert_eq!(read_certificates(&blanks), Ok(vec![vec![1; 100]]));
+    }
+
+    #[test]
+    fn anything_but_what_is_wanted_is_refused_with_what_it_is() {
         let good = write_certificate(&[1; 10]).unwrap();
         let key = good.replace("CERTIFICATE", "PRIVATE KEY");
-        assert_eq!(read_certificates(" \n"), Err(PemFault::Empty));
-        assert_eq!(read_certificates(&format!("{good}{key}")), Err(PemFault::Label("PRIVATE KEY".to_owned())));
-        assert_eq!(
-            read_certificates(&format!("Subject: x\n{good}")),
-            Err(PemFault::Stray("Subject: x\n-----BEGI".to_owned()))
-        );
+        assert_eq!(read_certificates(" \n"), Err(PemFault::Empty(CERTIFICATE)));
+        let label = |label: &str, wanted| Err(PemFault::Label(label.to_owned(), wanted));
+        assert_eq!(read_certificates(&format!("{good}{key}")), label("PRIVATE KEY", CERTIFICATE));
         assert!(matches!(read_certificates(&good.replace("END", "DNE")), Err(PemFault::Block(1, _))));
         assert!(matches!(read_certificates(&good.replace("AQ", "?!")), Err(PemFault::Block(1, _))));
+        assert_eq!(read_crl(&good).map(|_| vec![]), label("CERTIFICATE", CRL));
+        let crl = write(CRL, &[1; 10]).unwrap();
+        assert_eq!(read_crl(&crl), Ok(vec![1; 10]));
+        assert_eq!(read_crl(&format!("{crl}{crl}")), Err(PemFault::Several(CRL)));
+        for label in [REQUEST, NEW_REQUEST] {
+            assert_eq!(read_request(&write(label, &[2; 10]).unwrap()), Ok(vec![2; 10]));
+        }
     }
 }

@@ -84,6 +84,23 @@ impl Pattern {
         }
     }
 
+    /// Some identifiers that it stands for, of which something is wrong when something is wrong with the whole of it: the
+    /// name; a wildcard and a name below it; the first and the last address. None for everything.
+    pub fn samples(&self) -> Vec<Identifier> {
+        match self {
+            Self::Everything => Vec::new(),
+            Self::Name(name) => vec![Identifier::Dns(name.clone())],
+            Self::Below(base) => {
+                let below = [format!("*.{base}"), format!("www.{base}")];
+                below.iter().filter_map(|name| Identifier::dns(name).ok()).collect()
+            }
+            Self::Range(range) => {
+                let ends = [range.network, range.last()];
+                ends.into_iter().filter_map(|end| IpName::try_from(end).ok()).map(Identifier::Ip).collect()
+            }
+        }
+    }
+
     /// The name in it.
     pub fn name(&self) -> Option<&DnsName> {
         match self {
@@ -143,6 +160,20 @@ impl Range {
         }
     }
 
+    /// The last address in it.
+    fn last(self) -> IpAddr {
+        match self.network {
+            IpAddr::V4(v4) => {
+                let rest = u32::MAX.checked_shr(self.prefix).unwrap_or(0);
+                IpAddr::V4((v4.to_bits() | rest).into())
+            }
+            IpAddr::V6(v6) => {
+                let rest = u128::MAX.checked_shr(self.prefix).unwrap_or(0);
+                IpAddr::V6((v6.to_bits() | rest).into())
+            }
+        }
+    }
+
     fn contains(self, address: IpAddr) -> bool {
         self.network.is_ipv4() == address.is_ipv4() && self.masked(address) == self.network
     }
@@ -170,6 +201,24 @@ mod tests {
 
     fn identifier(text: &str) -> Identifier {
         Identifier::ip(text).or_else(|_| Identifier::dns(text)).unwrap()
+    }
+
+    #[test]
+    fn a_pattern_has_samples_from_its_ends() {
+        for (text, wanted) in [
+            ("*", &[][..]),
+            ("a.test", &["a.test"]),
+            ("*.a.test", &["*.a.test", "www.a.test"]),
+            ("10.0.0.0/8", &["10.0.0.0", "10.255.255.255"]),
+            ("0.0.0.0/0", &["0.0.0.0", "255.255.255.255"]),
+            ("192.0.2.1", &["192.0.2.1", "192.0.2.1"]),
+            ("2001:db8::/32", &["2001:db8::", "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff"]),
+        ] {
+            let pattern = pattern(text);
+            let samples = pattern.samples();
+            assert_eq!(samples.iter().map(ToString::to_string).collect::<Vec<_>>(), wanted);
+            assert!(samples.iter().all(|sample| pattern.covers(sample)), "{text}");
+        }
     }
 
     #[test]

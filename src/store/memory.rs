@@ -2,6 +2,7 @@
 
 use super::{Kv, StoreFailure, Write};
 use crate::values::Time;
+use core::time::Duration;
 use std::cell::Cell;
 use std::collections::BTreeMap;
 
@@ -9,7 +10,12 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, Default)]
 pub struct MemoryKv {
     rows: BTreeMap<String, (String, Option<Time>)>,
+    /// Whether there is a database: since the first write, until it is cleared.
+    database: bool,
+    /// When what is over is to be looked for.
+    due: Option<Time>,
     operations: Cell<u64>,
+    rows_read: Cell<u64>,
     fail_at: Option<u64>,
 }
 
@@ -30,6 +36,20 @@ impl MemoryKv {
         self.operations.get()
     }
 
+    /// How many rows were read, ever, as a database counts them.
+    pub fn rows_read(&self) -> u64 {
+        self.rows_read.get()
+    }
+
+    /// Whether there is a database, with rows or without.
+    pub fn is_database(&self) -> bool {
+        self.database
+    }
+
+    fn read(&self, rows: usize) {
+        self.rows_read.set(self.rows_read.get() + rows as u64);
+    }
+
     /// All rows: key, JSON value, expiry.
     pub fn rows(&self) -> impl Iterator<Item = (&str, &str, Option<Time>)> {
         self.rows.iter().map(|(key, (value, expires))| (key.as_str(), value.as_str(), *expires))
@@ -48,6 +68,7 @@ impl MemoryKv {
 impl Kv for MemoryKv {
     fn get(&self, key: &str) -> Result<Option<String>, StoreFailure> {
         self.operate("get")?;
+        self.read(1);
         Ok(self.rows.get(key).map(|(value, _)| value.clone()))
     }
 
@@ -57,23 +78,45 @@ impl Kv for MemoryKv {
         let rows = self.rows.range(start.to_owned()..);
         let rows = rows.filter(|(key, _)| after.is_none_or(|after| key.as_str() > after));
         let rows = rows.take_while(|(key, _)| key.starts_with(prefix)).take(limit);
-        Ok(rows.map(|(key, (value, _))| (key.clone(), value.clone())).collect())
+        let rows: Vec<_> = rows.map(|(key, (value, _))| (key.clone(), value.clone())).collect();
+        self.read(rows.len());
+        Ok(rows)
     }
 
     fn apply(&mut self, writes: Vec<(String, Write)>) -> Result<(), StoreFailure> {
         self.operate("apply")?;
+        self.database = true;
         for (key, write) in writes {
             match write {
-                Write::Put { value, expires } => self.rows.insert(key, (value, expires)),
+                Write::Put { value, expires } => {
+                    self.due = self.due.into_iter().chain(expires).min();
+                    self.rows.insert(key, (value, expires))
+                }
                 Write::Delete => self.rows.remove(&key),
             };
         }
         Ok(())
     }
 
-    fn purge(&mut self, now: Time) -> Result<Option<Time>, StoreFailure> {
+    fn purge(&mut self, now: Time, slack: Duration) -> Result<Option<Time>, StoreFailure> {
         self.operate("purge")?;
-        self.rows.retain(|_, (_, expires)| expires.is_none_or(|at| at > now));
-        Ok(self.rows.values().filter_map(|(_, expires)| *expires).min())
+        if self.due.is_some_and(|due| due <= now) {
+            self.read(self.rows.len());
+            self.rows.retain(|_, (_, expires)| expires.is_none_or(|at| at > now));
+            self.due = self.rows.values().filter_map(|(_, expires)| *expires).min().map(|at| at.plus(slack));
+        }
+        Ok(self.due)
+    }
+
+    fn is_empty(&self) -> Result<bool, StoreFailure> {
+        self.operate("is_empty")?;
+        Ok(self.rows.is_empty())
+    }
+
+    fn clear(&mut self) -> Result<(), StoreFailure> {
+        self.operate("clear")?;
+        self.rows.clear();
+        (self.database, self.due) = (false, None);
+        Ok(())
     }
 }

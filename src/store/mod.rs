@@ -8,9 +8,10 @@ mod memory;
 mod txn;
 
 pub use memory::MemoryKv;
-pub use txn::{Mark, Txn};
+pub use txn::{Committed, Mark, Txn};
 
 use crate::values::Time;
+use core::time::Duration;
 use serde::{Serialize, de::DeserializeOwned};
 use std::fmt;
 
@@ -61,11 +62,25 @@ pub trait Kv {
     /// When nothing was applied.
     fn apply(&mut self, writes: Vec<(String, Write)>) -> Result<(), StoreFailure>;
 
-    /// Deletes what expired at or before `now`, and says when the next record does.
+    /// Deletes what expired at or before `now`, if something may have since it was looked for the last time, and says when
+    /// that is to be done next: `slack` after the earliest expiry of what is left, so that those close to each other are
+    /// deleted together. The instant is stored with what is written, so nothing is looked through before it.
     ///
     /// # Errors
     /// When the storage fails; what was deleted until then stays deleted.
-    fn purge(&mut self, now: Time) -> Result<Option<Time>, StoreFailure>;
+    fn purge(&mut self, now: Time, slack: Duration) -> Result<Option<Time>, StoreFailure>;
+
+    /// Whether nothing is stored.
+    ///
+    /// # Errors
+    /// When the storage cannot be read.
+    fn is_empty(&self) -> Result<bool, StoreFailure>;
+
+    /// Deletes everything, the database itself with it; the next write makes another.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    fn clear(&mut self) -> Result<(), StoreFailure>;
 }
 
 /// A type of stored record. Its key is `PREFIX`, or `PREFIX/id` where a partition holds several.

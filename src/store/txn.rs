@@ -121,17 +121,27 @@ impl<'a, K: Kv> Txn<'a, K> {
         self.wake = mark.1;
     }
 
-    /// Applies the writes, all or none, and says when the partition wants to be woken for them: the earliest
-    /// expiry written, or what [`Txn::wake_at`] asked for.
+    /// Applies the writes, all or none.
     ///
     /// # Errors
     /// When the storage fails; nothing is stored then.
-    pub fn commit(self) -> Result<Option<Time>, StoreFailure> {
+    pub fn commit(self) -> Result<Committed, StoreFailure> {
+        let deletes = self.writes.values().all(|write| matches!(write, Write::Delete));
+        let only_deleted = deletes && !self.writes.is_empty() && self.wake.is_none();
         if !self.writes.is_empty() {
             self.kv.apply(self.writes.into_iter().collect())?;
         }
-        Ok(self.wake)
+        Ok(Committed { wake: self.wake, only_deleted })
     }
+}
+
+/// What a transaction leaves to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Committed {
+    /// When the partition wants to be woken: at the earliest expiry written, or when [`Txn::wake_at`] asked for it.
+    pub wake: Option<Time>,
+    /// Whether it deleted and did nothing else, so that there may be nothing left.
+    pub only_deleted: bool,
 }
 
 fn earliest(a: Option<Time>, b: Option<Time>) -> Option<Time> {
@@ -149,6 +159,7 @@ fn read<R: Record>(key: &str, text: &str) -> Result<R, StoreFailure> {
 mod tests {
     use super::super::MemoryKv;
     use super::*;
+    use core::time::Duration;
     use serde::{Deserialize, Serialize};
 
     #[derive(Serialize, Deserialize, PartialEq, Debug)]
@@ -188,10 +199,30 @@ mod tests {
         let mut txn = Txn::begin(&mut kv);
         txn.put("a", &note("one", Some(50))).unwrap();
         txn.put("b", &note("two", Some(40))).unwrap();
-        assert_eq!(txn.commit().unwrap(), Some(Time::from_secs(40)));
+        assert_eq!(txn.commit().unwrap(), Committed { wake: Some(Time::from_secs(40)), only_deleted: false });
         assert_eq!(kv.rows().count(), 2);
-        assert_eq!(kv.purge(Time::from_secs(40)).unwrap(), Some(Time::from_secs(50)));
+        assert_eq!(kv.purge(Time::from_secs(40), Duration::from_secs(5)).unwrap(), Some(Time::from_secs(55)));
         assert_eq!(kv.rows().map(|(key, ..)| key.to_owned()).collect::<Vec<_>>(), ["note/a"]);
+    }
+
+    #[test]
+    fn what_deletes_only_says_so() {
+        let mut kv = MemoryKv::default();
+        let mut txn = Txn::begin(&mut kv);
+        txn.put("a", &note("one", None)).unwrap();
+        txn.put("b", &note("two", None)).unwrap();
+        assert!(!txn.commit().unwrap().only_deleted);
+        assert!(!Txn::begin(&mut kv).commit().unwrap().only_deleted, "nothing was done");
+        let mut txn = Txn::begin(&mut kv);
+        txn.delete::<Note>("a");
+        assert!(txn.commit().unwrap().only_deleted && !kv.is_empty().unwrap());
+        let mut txn = Txn::begin(&mut kv);
+        txn.delete::<Note>("b");
+        txn.wake_at(Time::from_secs(1));
+        assert!(!txn.commit().unwrap().only_deleted, "it asks for more");
+        assert!(kv.is_empty().unwrap() && kv.is_database());
+        kv.clear().unwrap();
+        assert!(!kv.is_database());
     }
 
     #[test]

@@ -44,7 +44,17 @@ pub struct Config {
     pub internal: Vec<String>,
 }
 
+/// The most labels of a name whose records are looked for. Each is a look-up, for without records at a name those of its
+/// parents count, up to the top (RFC 8659 §3): none may be left out. Boulder has the same bound.
+pub const MAX_LABELS: usize = 10;
+
 impl Config {
+    /// Whether an identifier has more labels than records are looked for at.
+    pub fn is_too_deep(&self, identifier: &Identifier) -> bool {
+        let labels = |name: &DnsName| climb(name.base().as_str()).count();
+        self.applies_to(identifier) && matches!(identifier, Identifier::Dns(name) if labels(name) > MAX_LABELS)
+    }
+
     /// Whether an identifier's records are looked for. CAA is about domain names; IP addresses have none.
     pub fn applies_to(&self, identifier: &Identifier) -> bool {
         match identifier {
@@ -69,20 +79,25 @@ pub struct Question<'a> {
 
 /// Looks up the records for all questions and judges them; the answers are in the questions' order. What several
 /// questions need is looked up once.
+///
+/// Some questions are answered to their end before the next ones are begun, so that where look-ups come to an end of their
+/// own, as a Worker's subrequests do, most of those that were made have answered something.
 pub async fn check<O: Outbound>(
     probe: &Probe<'_, O>,
     identities: &[String],
     questions: &[Question<'_>],
 ) -> Vec<Result<(), Failure>> {
     let mut found: BTreeMap<&str, Result<Vec<Record>, Failure>> = BTreeMap::new();
-    loop {
-        let missing: BTreeSet<&str> = questions.iter().filter_map(|question| missing(question, &found)).collect();
-        if missing.is_empty() {
-            break;
+    for some in questions.chunks(PARALLEL) {
+        loop {
+            let missing: BTreeSet<&str> = some.iter().filter_map(|question| missing(question, &found)).collect();
+            if missing.is_empty() {
+                break;
+            }
+            let lookups = missing.into_iter().map(|name| async move { (name, look_up(probe, name).await) });
+            let answers: Vec<_> = stream::iter(lookups).buffered(PARALLEL).collect().await;
+            found.extend(answers);
         }
-        let lookups = missing.into_iter().map(|name| async move { (name, look_up(probe, name).await) });
-        let answers: Vec<_> = stream::iter(lookups).buffered(PARALLEL).collect().await;
-        found.extend(answers);
     }
     questions.iter().map(|question| decide(question, &found, identities)).collect()
 }
@@ -103,9 +118,10 @@ async fn look_up<O: Outbound>(probe: &Probe<'_, O>, name: &str) -> Result<Vec<Re
     }
 }
 
+/// No record was seen, so it is a problem with DNS and not one of CAA (RFC 8555 §6.7).
 fn unknown(name: &str, why: &str, retry: bool) -> Failure {
     let detail = format!("whether {name} lets this CA issue (CAA, RFC 8659) cannot be found out: {why}");
-    Failure { kind: FailureKind::Caa, detail, retry }
+    Failure { kind: FailureKind::Dns, detail, retry }
 }
 
 fn decide(

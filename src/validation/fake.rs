@@ -50,6 +50,8 @@ pub(crate) struct Fake {
     hosts: RefCell<HashMap<SocketAddr, VecDeque<Host>>>,
     pages: HashMap<String, Result<FetchAnswer, OutboundFault>>,
     now: Cell<u64>,
+    /// How many questions the resolver is there for.
+    pub(crate) bound: Option<usize>,
     /// What was asked, in order: `TXT name`, `address request line`, `fetch url`.
     pub(crate) log: RefCell<Vec<String>>,
     /// What was sent to hosts, in order.
@@ -166,6 +168,9 @@ impl Outbound for Fake {
         let kind = question.query_type().to_string();
         self.log.borrow_mut().push(format!("{kind} {name}"));
         self.pass(Duration::from_millis(1));
+        if self.bound.is_some_and(|bound| self.log.borrow().len() > bound) {
+            return Err(OutboundFault::Resolver("too many subrequests".to_owned()));
+        }
         let mut answer = Message::response(DOH_ID, OpCode::Query);
         answer.add_query(question);
         match self.zone.get(&(name.clone(), kind)) {
@@ -220,7 +225,7 @@ impl Outbound for Fake {
             Some(Host::Tls(server)) => server.converse(opening, react),
             Some(Host::Fault(fault)) => Err(fault),
             Some(Host::Silence) => self.time_out(limits),
-            None => Err(OutboundFault::Unreachable("connection refused".to_owned())),
+            None => Err(OutboundFault::unreachable()),
         }
     }
 
@@ -228,7 +233,7 @@ impl Outbound for Fake {
         self.log.borrow_mut().push(format!("fetch {url}"));
         self.pass(Duration::from_millis(1));
         let page = self.pages.get(url).cloned();
-        let page = page.unwrap_or_else(|| Err(OutboundFault::Unreachable("connection refused".to_owned())))?;
+        let page = page.unwrap_or_else(|| Err(OutboundFault::unreachable()))?;
         if page.body.len() > limits.max_bytes { Err(OutboundFault::TooLarge) } else { Ok(page) }
     }
 }

@@ -160,13 +160,21 @@ const V6: [(Ipv6Addr, u32, AddressClass); 12] = [
 ];
 
 fn classify_v4(address: Ipv4Addr) -> Option<AddressClass> {
-    let bits = address.to_bits();
-    V4.iter().find(|(net, length, _)| (bits ^ net.to_bits()).leading_zeros() >= *length).map(|(_, _, class)| *class)
+    V4.iter().find(|(net, length, _)| is_in_v4(address, *net, *length)).map(|(_, _, class)| *class)
+}
+
+/// Whether the first `length` bits of `address` are those of `net`.
+pub(super) fn is_in_v4(address: Ipv4Addr, net: Ipv4Addr, length: u32) -> bool {
+    (address.to_bits() ^ net.to_bits()).leading_zeros() >= length
+}
+
+/// As [`is_in_v4`], for IPv6.
+pub(super) fn is_in_v6(address: Ipv6Addr, net: Ipv6Addr, length: u32) -> bool {
+    (address.to_bits() ^ net.to_bits()).leading_zeros() >= length
 }
 
 fn classify_v6(address: Ipv6Addr) -> Option<AddressClass> {
-    let bits = address.to_bits();
-    if let Some((_, _, class)) = V6.iter().find(|(net, length, _)| (bits ^ net.to_bits()).leading_zeros() >= *length) {
+    if let Some((_, _, class)) = V6.iter().find(|(net, length, _)| is_in_v6(address, *net, *length)) {
         return Some(*class);
     }
     if let Some(v4) = embedded_v4(address) {

@@ -40,6 +40,10 @@ pub struct Response {
 pub enum HttpFault {
     /// Not HTTP/1; the text says what is wrong.
     Malformed(String),
+    /// A frame of HTTP/2, which begins each connection of a server that speaks nothing else.
+    Http2,
+    /// A record of TLS, where plain HTTP was asked for.
+    Tls,
     /// It ended in the middle.
     Incomplete,
     /// The body has more than 128 kB.
@@ -48,21 +52,46 @@ pub enum HttpFault {
     HeadTooLarge,
     /// A transfer coding other than `chunked`.
     TransferCoding(String),
+    /// A content coding: how long the body is behind it cannot be known.
+    ContentCoding(String),
 }
 
 impl fmt::Display for HttpFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Malformed(why) if why.is_empty() => f.write_str("sent something that is no HTTP/1.1 response"),
             Self::Malformed(why) => write!(f, "sent something that is no HTTP/1.1 response ({why})"),
+            Self::Http2 => f.write_str("answered in HTTP/2, but HTTP/1.1 is asked for and has to be answered"),
+            Self::Tls => f.write_str("answered in TLS, but plain HTTP/1.1 is asked for at this port"),
             Self::Incomplete => f.write_str("closed the connection before its response was complete"),
             Self::BodyTooLarge => write!(f, "sent a body of more than {MAX_BODY} bytes"),
             Self::HeadTooLarge => write!(f, "sent headers of more than {MAX_HEAD} bytes"),
+            Self::TransferCoding(name) if name.is_empty() => {
+                f.write_str("used a transfer coding that was not asked for")
+            }
             Self::TransferCoding(name) => write!(f, "used the transfer coding {name}, which was not asked for"),
+            Self::ContentCoding(name) => {
+                write!(
+                    f,
+                    "used the content coding {name}, although Accept-Encoding asks for identity; switch it off there"
+                )
+            }
         }
     }
 }
 
 impl std::error::Error for HttpFault {}
+
+impl HttpFault {
+    /// The same without anything of what was sent.
+    pub fn unquoted(self) -> Self {
+        match self {
+            Self::Malformed(_) => Self::Malformed(String::new()),
+            Self::TransferCoding(_) => Self::TransferCoding(String::new()),
+            other => other,
+        }
+    }
+}
 
 /// Whether a status is one of those whose `Location` is followed: 301, 302, 307 and 308, as the CA/Browser
 /// Forum's Baseline Requirements 3.2.2.4.19 have it for this very check. 303 points to another resource.
@@ -149,6 +178,8 @@ impl Reader {
 
     /// Reads one head when it is all there; interim responses (1xx) leave the next one to be read.
     fn read_head(&mut self, bytes: &[u8]) -> Result<bool, HttpFault> {
+        // What cannot become a response is not waited for.
+        check_beginning(bytes.get(self.start..).unwrap_or_default())?;
         let Some(end) = find_head_end(bytes, self.searched) else {
             // The end is at most 3 bytes long: its first 2 may be there already.
             self.searched = bytes.len().saturating_sub(2).max(self.start);
@@ -200,6 +231,20 @@ fn trailers_end(rest: &[u8]) -> Result<bool, HttpFault> {
     if rest.len() < MAX_CHUNK_LINE { Ok(false) } else { Err(HttpFault::HeadTooLarge) }
 }
 
+/// Whether `bytes` may begin a response: with the protocol's name, behind empty lines (RFC 9112 §2.2). Fewer than the name
+/// has may.
+fn check_beginning(bytes: &[u8]) -> Result<(), HttpFault> {
+    let text = bytes.iter().position(|byte| !matches!(byte, b'\r' | b'\n')).and_then(|at| bytes.get(at..));
+    match text.and_then(<[u8]>::first_chunk) {
+        None | Some(b"HTTP/1.") => Ok(()),
+        // RFC 9113 §3.4: a SETTINGS frame (type 4) of stream 0 comes first, without the flag ACK.
+        Some([0, _, _, 4, 0, 0, 0]) => Err(HttpFault::Http2),
+        // RFC 8446 §5.1: an alert or a handshake, of any version.
+        Some([21 | 22, 3, ..]) => Err(HttpFault::Tls),
+        Some(other) => Err(HttpFault::Malformed(format!("it begins {}", quote(other)))),
+    }
+}
+
 /// Behind the first empty line at or after `from`. Lines may end in LF alone (RFC 9112 §2.2).
 fn find_head_end(bytes: &[u8], from: usize) -> Option<usize> {
     let tail = bytes.get(from..)?;
@@ -234,6 +279,11 @@ fn framing(status: u16, headers: &[httparse::Header<'_>]) -> Result<Framing, Htt
     if matches!(status, 100..200 | 204 | 304) || is_redirect(status) {
         return Ok(Framing::Empty);
     }
+    // RFC 9110 §8.4. A failure's status says enough.
+    if let Some(coding) = find(headers, "content-encoding").find(|coding| !is_identity(coding)) {
+        let success = (200..300).contains(&status);
+        return if success { Err(HttpFault::ContentCoding(quote(coding))) } else { Ok(Framing::Empty) };
+    }
     // A transfer coding overrides a length.
     let mut codings = find(headers, "transfer-encoding");
     if let Some(coding) = codings.next() {
@@ -253,6 +303,15 @@ fn framing(status: u16, headers: &[httparse::Header<'_>]) -> Result<Framing, Htt
         Ok(length) if length <= MAX_BODY => Ok(Framing::Length(length)),
         _ => Err(HttpFault::BodyTooLarge),
     }
+}
+
+/// Whether a `Content-Encoding` says that nothing was done: RFC 9110 §8.4.1 has no name to send for that, and some servers
+/// send one.
+pub fn is_identity(coding: &[u8]) -> bool {
+    coding
+        .split(|b| *b == b',')
+        .map(<[u8]>::trim_ascii)
+        .all(|one| one.is_empty() || one.eq_ignore_ascii_case(b"identity"))
 }
 
 #[cfg(test)]

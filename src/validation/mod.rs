@@ -8,6 +8,7 @@
 //! names every place. [`caa`] asks the other question: whether the name's owner lets this CA issue at all.
 
 pub mod caa;
+pub mod cloudflare;
 pub mod dns;
 pub mod dns01;
 pub mod dns_account01;
@@ -33,6 +34,7 @@ pub mod txt;
 
 use crate::values::identifier::IpName;
 use crate::values::{Identifier, Time, Verify};
+use core::time::Duration;
 use guard::AddressPolicy;
 use outbound::Outbound;
 use std::fmt;
@@ -46,12 +48,32 @@ pub struct Config {
     pub tls_alpn_port: u16,
     /// Which addresses may be connected to.
     pub policy: AddressPolicy,
+    /// For one try at one address; a whole validation has twice as long.
+    pub time: Duration,
+    /// How often a validation is tried in all, while it fails for a passing reason.
+    pub tries: u32,
+    /// How long until it is tried again.
+    pub pause: Duration,
+}
+
+impl Config {
+    /// The ports that a redirect may lead to: those of the web, and what stands for them in tests.
+    pub fn web_ports(&self) -> [u16; 4] {
+        [80, 443, self.http01_port, self.tls_alpn_port]
+    }
 }
 
 impl Default for Config {
-    /// What a CA on the Internet has: ports 80 and 443, public addresses.
+    /// What a CA on the Internet has: ports 80 and 443, public addresses, and a retry after 5 seconds (RFC 8555 §8.2).
     fn default() -> Self {
-        Self { http01_port: 80, tls_alpn_port: 443, policy: AddressPolicy::default() }
+        Self {
+            http01_port: 80,
+            tls_alpn_port: 443,
+            policy: AddressPolicy::default(),
+            time: Duration::from_secs(10),
+            tries: 3,
+            pause: Duration::from_secs(5),
+        }
     }
 }
 
@@ -202,7 +224,7 @@ pub struct Subject<'a> {
     pub persist: dns_persist01::Expected<'a>,
 }
 
-/// Tries once to validate control of an identifier by `method`. Takes at most about 20 s.
+/// Tries once to validate control of an identifier by `method`. Takes at most about twice [`Config::time`].
 pub async fn validate<O: Outbound + Verify>(
     outbound: &O,
     config: &Config,

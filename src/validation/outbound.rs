@@ -40,28 +40,39 @@ pub struct FetchAnswer {
 /// Why nothing usable came back; its text continues a sentence that names what was asked of whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OutboundFault {
-    /// Not done within the time allowed.
+    /// Not done within the time allowed, though there was a connection.
     Timeout,
-    /// No connection: refused, no route, host down. The text is the system's reason.
+    /// No connection within the time allowed: what is sent there is lost, as a filter has it.
+    Filtered,
+    /// No connection: refused, no route, host down. The text is the reason, as far as the host has one.
     Unreachable(String),
-    /// The platform does not connect to this address (Workers: those inside Cloudflare's own network).
-    AddressRefused(String),
-    /// The connection broke before the answer was whole. The text is the system's reason.
+    /// The connection broke before the answer was whole. The text is the reason, as far as the host has one.
     Closed(String),
     /// The peer sent more than [`Limits::max_bytes`].
     TooLarge,
-    /// The TLS handshake failed or the certificate did not please the platform.
-    Tls(String),
+    /// The body is packed, in this content coding, although none was asked for: how long it is cannot be known.
+    Encoded(String),
     /// The DNS resolver could not be reached or did not answer with a DNS message.
     Resolver(String),
 }
 
+/// What is known of a connection that workerd did not make at once: it has the same words for all reasons.
+pub const NOT_CONNECTED: &str = "the connection was refused, or nothing leads there";
+
+/// What is known of a connection that ended too early.
+pub const BROKEN: &str = "the other side or the network ended it";
+
 impl OutboundFault {
+    /// The fault of a connection that was refused or cannot be made, in the words of the Worker.
+    pub fn unreachable() -> Self {
+        Self::Unreachable(NOT_CONNECTED.to_owned())
+    }
+
     /// Whether no usable connection came about, so that another address of the same host may do better.
     pub fn is_connection(&self) -> bool {
         match self {
-            Self::Timeout | Self::Unreachable(_) | Self::Closed(_) => true,
-            Self::AddressRefused(_) | Self::TooLarge | Self::Tls(_) | Self::Resolver(_) => false,
+            Self::Timeout | Self::Filtered | Self::Unreachable(_) | Self::Closed(_) => true,
+            Self::TooLarge | Self::Encoded(_) | Self::Resolver(_) => false,
         }
     }
 }
@@ -70,11 +81,17 @@ impl fmt::Display for OutboundFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Timeout => f.write_str("no complete answer in time"),
+            Self::Filtered => {
+                f.write_str("no connection in time: nothing answers there, or a filter drops what is sent")
+            }
             Self::Unreachable(why) => write!(f, "could not connect ({why})"),
-            Self::AddressRefused(why) => write!(f, "the platform does not connect to that address ({why})"),
             Self::Closed(why) => write!(f, "the connection broke before the answer was complete ({why})"),
             Self::TooLarge => f.write_str("the answer is larger than is read"),
-            Self::Tls(why) => write!(f, "TLS failed ({why})"),
+            Self::Encoded(coding) => write!(
+                f,
+                "the answer came with the content coding {coding}, and without any was asked for (Accept-Encoding: \
+                 identity); switch off compression for this URL"
+            ),
             Self::Resolver(why) => write!(f, "the DNS resolver did not answer ({why})"),
         }
     }
@@ -101,7 +118,7 @@ pub trait Outbound {
     ///
     /// # Errors
     /// [`OutboundFault::TooLarge`] when more than `limits.max_bytes` came and `react` wants more;
-    /// [`OutboundFault::AddressRefused`] when the platform refuses this address as such.
+    /// [`OutboundFault::Filtered`] when the time was over before there was a connection.
     async fn converse(
         &self,
         addr: SocketAddr,
@@ -110,29 +127,9 @@ pub trait Outbound {
         react: &mut dyn FnMut(&[u8]) -> Reaction,
     ) -> Result<(), OutboundFault>;
 
-    /// Sends `request` to exactly `addr` and gives what came back, until `done` says of all bytes so far that they are
-    /// enough, or the peer closes.
-    ///
-    /// # Errors
-    /// As [`Outbound::converse`].
-    async fn exchange(
-        &self,
-        addr: SocketAddr,
-        request: &[u8],
-        limits: Limits,
-        done: &mut dyn FnMut(&[u8]) -> bool,
-    ) -> Result<Vec<u8>, OutboundFault> {
-        let mut all = Vec::new();
-        let mut react = |bytes: &[u8]| {
-            all.extend_from_slice(bytes);
-            if done(&all) { Reaction::Close(Vec::new()) } else { Reaction::Send(Vec::new()) }
-        };
-        self.converse(addr, request, limits, &mut react).await?;
-        Ok(all)
-    }
-
     /// A GET of `url` (http or https) by the platform's own HTTP client, which resolves the host itself. It
-    /// neither follows redirects nor uses a cache.
+    /// neither follows redirects nor uses a cache. Validations ask only hosts in
+    /// [Cloudflare's network](super::cloudflare) so.
     ///
     /// # Errors
     /// [`OutboundFault::TooLarge`] when the body has more than `limits.max_bytes`.

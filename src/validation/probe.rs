@@ -5,7 +5,7 @@ use super::dns::{self, Answer, Content, DOH_ID, DnsFault, Kind, MAX_ANSWER, Reco
 use super::guard::GuardFault;
 use super::outbound::{Limits, Outbound, OutboundFault};
 use super::quote::list_some;
-use super::{Config, Failure, FailureKind};
+use super::{Config, Failure, FailureKind, cloudflare};
 use crate::values::Time;
 use crate::values::identifier::DnsName;
 use core::net::IpAddr;
@@ -14,10 +14,6 @@ use futures_util::future::join;
 
 /// For one DNS query. Resolvers give up on unresponsive name servers after about as long.
 const DNS_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// For a whole validation, however many names, addresses and redirects are in it. Two slow tries at 10 s, and
-/// short enough for a client that polls for 30 s to see the outcome.
-const TOTAL: Duration = Duration::from_secs(20);
 
 /// The network, until the budget is spent.
 pub struct Probe<'a, O> {
@@ -36,10 +32,18 @@ pub struct Addresses {
     pub refused: Vec<GuardFault>,
 }
 
+impl Addresses {
+    /// Whether all of them lie in Cloudflare's network.
+    pub fn are_inside_platform(&self) -> bool {
+        self.usable.iter().all(|address| cloudflare::contains(*address))
+    }
+}
+
 impl<'a, O: Outbound> Probe<'a, O> {
-    /// Starts the clock.
+    /// Starts the clock: a whole validation, however many names, addresses and redirects are in it, has the time of two
+    /// slow tries at an address. By default that is short enough for a client that polls for 30 s to see the outcome.
     pub fn start(outbound: &'a O, config: &'a Config) -> Self {
-        Self::within(outbound, config, TOTAL)
+        Self::within(outbound, config, config.time * 2)
     }
 
     /// Starts the clock with another budget than a validation has.

@@ -2,48 +2,52 @@
 //! ([RFC 8555 §8.3](https://www.rfc-editor.org/rfc/rfc8555#section-8.3) leaves the choice to the server).
 
 use super::outbound::OutboundFault;
-use super::{Failure, FailureKind};
+use super::{Failure, FailureKind, cloudflare};
 use core::net::IpAddr;
 use core::time::Duration;
 
-/// For one try at one address.
-pub const TIMEOUT: Duration = Duration::from_secs(10);
-
-/// For a try over IPv6 when there is an IPv4 address to fall back to: half, so that the budget of the whole
-/// validation still holds a full try over IPv4.
-const IPV6_TIMEOUT: Duration = Duration::from_secs(5);
+/// What is said of an address to which Workers open no socket.
+const INSIDE_PLATFORM: &str =
+    "; it is an address of Cloudflare's, to which a Worker opens no sockets: use dns-01 there";
 
 /// The addresses that were tried in vain, in order, and what happened at each.
 #[derive(Debug)]
 pub struct Unreached(Vec<(IpAddr, OutboundFault)>);
 
 impl Unreached {
-    /// Whether the platform refuses to connect to the address at all.
-    pub fn is_refused(&self) -> bool {
-        matches!(self.0.last(), Some((_, OutboundFault::AddressRefused(_))))
+    /// Whether each address lies in Cloudflare's network and was not connected to at once, as Workers have it.
+    pub fn is_inside_platform(&self) -> bool {
+        self.0.iter().all(|(address, fault)| is_inside_platform(*address, fault))
     }
 
     /// The failure of a validation that did `what` ("asked for …") at these addresses.
     pub fn failure(&self, what: &str) -> Failure {
-        let tried: Vec<String> = self.0.iter().map(|(address, fault)| format!("{address}: {fault}")).collect();
+        let tried = self.0.iter().map(|(address, fault)| {
+            let inside = if is_inside_platform(*address, fault) { INSIDE_PLATFORM } else { "" };
+            format!("{address}: {fault}{inside}")
+        });
+        let tried: Vec<String> = tried.collect();
         let failure = self.0.last().map_or(outward(&OutboundFault::Timeout), |(_, fault)| outward(fault));
         Failure { detail: format!("{what} at {}", tried.join("; then at ")), ..failure }
     }
 }
 
-/// The first success of `attempt` at the addresses worth trying, which is told how long it may take.
+/// The first success of `attempt` at the addresses worth trying, which is told how long it may take: `time`, and half of
+/// it over IPv6 when there is an IPv4 address to fall back to, so that the budget of the whole validation still holds a
+/// full try over IPv4.
 ///
 /// # Errors
 /// The outer one is a failure that another address cannot mend; the inner one names the addresses that could not be
 /// reached.
 pub async fn first_reached<T>(
     usable: &[IpAddr],
+    time: Duration,
     mut attempt: impl AsyncFnMut(IpAddr, Duration) -> Result<Result<T, OutboundFault>, Failure>,
 ) -> Result<Result<T, Unreached>, Failure> {
     let mut failed = Vec::new();
     let tries = tries(usable);
     for (n, address) in tries.iter().enumerate() {
-        let timeout = if n + 1 < tries.len() { IPV6_TIMEOUT } else { TIMEOUT };
+        let timeout = if n + 1 < tries.len() { time / 2 } else { time };
         match attempt(*address, timeout).await? {
             Ok(reached) => return Ok(Ok(reached)),
             Err(fault) => {
@@ -58,6 +62,10 @@ pub async fn first_reached<T>(
     Ok(Err(Unreached(failed)))
 }
 
+fn is_inside_platform(address: IpAddr, fault: &OutboundFault) -> bool {
+    matches!(fault, OutboundFault::Unreachable(_)) && cloudflare::contains(address)
+}
+
 /// The addresses to try: the first of IPv6, and the first of IPv4 should that not come to a connection.
 fn tries(usable: &[IpAddr]) -> Vec<IpAddr> {
     let v6 = usable.iter().find(|address| address.is_ipv6());
@@ -68,12 +76,10 @@ fn tries(usable: &[IpAddr]) -> Vec<IpAddr> {
 /// Kind and prospects of a fault; the detail is the caller's.
 pub fn outward(fault: &OutboundFault) -> Failure {
     let (kind, retry) = match fault {
-        OutboundFault::Timeout | OutboundFault::Unreachable(_) | OutboundFault::Closed(_) => {
+        OutboundFault::Timeout | OutboundFault::Filtered | OutboundFault::Unreachable(_) | OutboundFault::Closed(_) => {
             (FailureKind::Connection, true)
         }
-        OutboundFault::AddressRefused(_) => (FailureKind::Connection, false),
-        OutboundFault::TooLarge => (FailureKind::IncorrectResponse, false),
-        OutboundFault::Tls(_) => (FailureKind::Tls, false),
+        OutboundFault::TooLarge | OutboundFault::Encoded(_) => (FailureKind::IncorrectResponse, false),
         OutboundFault::Resolver(_) => (FailureKind::Dns, true),
     };
     Failure { kind, detail: String::new(), retry }

@@ -1,14 +1,12 @@
 //! Where an http-01 validation goes next: the first URL, and what redirects make of it.
 
+use super::Config;
 use super::quote::excerpt;
 use crate::values::Identifier;
 use crate::values::identifier::{DnsName, NameFault};
 use core::net::IpAddr;
 use std::fmt;
 use url::{Host as UrlHost, Url};
-
-/// Ports that a redirect may always lead to; the configured http-01 port joins them.
-const WEB_PORTS: [u16; 2] = [80, 443];
 
 /// The longest URL that a redirect may lead to.
 const MAX_URL: usize = 2_000;
@@ -25,6 +23,8 @@ pub struct Target {
     url: Url,
     host: Host,
     port: u16,
+    /// Whether a problem's detail shows the whole URL.
+    shown: bool,
 }
 
 /// Whom to connect to.
@@ -77,18 +77,19 @@ impl std::error::Error for TargetFault {}
 
 impl Target {
     /// The URL at which the response to the challenge with `token` is expected
-    /// ([RFC 8555 §8.3](https://www.rfc-editor.org/rfc/rfc8555#section-8.3)); `port` is 80 outside tests.
+    /// ([RFC 8555 §8.3](https://www.rfc-editor.org/rfc/rfc8555#section-8.3)).
     ///
     /// # Errors
     /// A [`TargetFault`] when `identifier` is no host to URLs, which no name in an order should be.
-    pub fn first(identifier: &Identifier, token: &str, port: u16) -> Result<Self, TargetFault> {
+    pub fn first(identifier: &Identifier, token: &str, config: &Config) -> Result<Self, TargetFault> {
+        let port = config.http01_port;
         // RFC 8738 §4: the address is the host, as URLs and Host headers have it.
         let host = match identifier {
             Identifier::Ip(name) if name.address().is_ipv6() => format!("[{name}]"),
             Identifier::Ip(_) | Identifier::Dns(_) => identifier.to_string(),
         };
         let url = format!("http://{host}:{port}/.well-known/acme-challenge/{token}");
-        let target = Self::accept(Url::parse(&url).map_err(|error| TargetFault::Invalid(error.to_string()))?, port)?;
+        let target = Self::accept(Url::parse(&url).map_err(|error| TargetFault::Invalid(error.to_string()))?, config)?;
         // Else another host would be asked than the one that is proven, an address that no DNS names say.
         let same = match identifier {
             Identifier::Dns(name) => target.host == Host::Name(name.clone()),
@@ -101,13 +102,18 @@ impl Target {
     ///
     /// # Errors
     /// Why it is not followed.
-    pub fn redirected(&self, location: &str, http01_port: u16) -> Result<Self, TargetFault> {
+    pub fn redirected(&self, location: &str, config: &Config) -> Result<Self, TargetFault> {
         let url = self.url.join(location).map_err(|error| TargetFault::Invalid(error.to_string()))?;
-        Self::accept(url, http01_port)
+        Self::accept(url, config)
+    }
+
+    /// The same, of whose URL problems show scheme, host and port only.
+    pub fn veiled(self) -> Self {
+        Self { shown: false, ..self }
     }
 
     /// Checks everything about a URL but the addresses of its host.
-    fn accept(mut url: Url, http01_port: u16) -> Result<Self, TargetFault> {
+    fn accept(mut url: Url, config: &Config) -> Result<Self, TargetFault> {
         url.set_fragment(None);
         if url.as_str().len() > MAX_URL {
             return Err(TargetFault::TooLong);
@@ -127,14 +133,16 @@ impl Target {
             UrlHost::Ipv6(address) => Host::Address(address.into()),
         };
         let port = url.port_or_known_default().unwrap_or_default();
-        if port != http01_port && !WEB_PORTS.contains(&port) {
-            let mut allowed = WEB_PORTS.to_vec();
-            if !allowed.contains(&http01_port) {
-                allowed.push(http01_port);
+        let mut allowed: Vec<u16> = Vec::new();
+        for web in config.web_ports() {
+            if !allowed.contains(&web) {
+                allowed.push(web);
             }
+        }
+        if !allowed.contains(&port) {
             return Err(TargetFault::Port(port, allowed));
         }
-        Ok(Self { url, host, port })
+        Ok(Self { url, host, port, shown: true })
     }
 
     /// The URL's text: printable ASCII.
@@ -166,7 +174,7 @@ impl Target {
         let query = self.url.query().map(|query| format!("?{query}")).unwrap_or_default();
         format!(
             "GET {path}{query} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: {USER_AGENT}\r\nAccept: */*\r\n\
-             Connection: close\r\n\r\n"
+             Accept-Encoding: identity\r\nConnection: close\r\n\r\n"
         )
         .into_bytes()
     }
@@ -175,6 +183,9 @@ impl Target {
 impl fmt::Display for Target {
     /// The URL for a problem's detail: cut short, for a redirect's is of others' making.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.shown {
+            return write!(f, "{}/…", self.url.origin().ascii_serialization());
+        }
         f.write_str(&excerpt(self.url.as_str().as_bytes(), MAX_SHOWN))
     }
 }

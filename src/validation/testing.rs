@@ -10,12 +10,18 @@ use super::outbound::{OutboundFault, Reaction};
 use super::tlsalpn01::PROTOCOL;
 use crate::values::native_crypto::NativeKey;
 use crate::values::{Identifier, SigAlg, ecdsa};
+use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::ring;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
-use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, UnixTime};
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
-use rustls::{ServerConfig, ServerConnection, SupportedProtocolVersion};
+use rustls::{
+    DigitallySignedStruct, DistinguishedName, Error, ServerConfig, ServerConnection, SignatureScheme,
+    SupportedProtocolVersion,
+};
 use sha2::{Digest, Sha256};
+use std::io::{Read as _, Write as _};
 use std::sync::{Arc, Mutex};
 
 /// The object identifier of acmeIdentifier, DER.
@@ -33,6 +39,8 @@ pub struct Shape {
     pub proofs: Vec<(bool, Vec<u8>)>,
     /// The issuer's common name; the subject's is `challenge`.
     pub issuer: &'static str,
+    /// The content of Validity.
+    pub dates: Vec<u8>,
 }
 
 impl Shape {
@@ -43,7 +51,8 @@ impl Shape {
             Identifier::Ip(address) => (7, address.octets()),
         };
         let digest = tlv(4, &[&Sha256::digest(key_authorization)]);
-        Self { names: vec![name], proofs: vec![(true, digest)], issuer: "challenge" }
+        let dates = [tlv(0x17, &[b"250101000000Z"]), tlv(0x17, &[b"350101000000Z"])].concat();
+        Self { names: vec![name], proofs: vec![(true, digest)], issuer: "challenge", dates }
     }
 
     /// The certificate in DER, for `key`, signed with `signer`.
@@ -55,14 +64,13 @@ impl Shape {
         }
         extensions.extend(self.proofs.iter().map(|(critical, value)| extension(ACME_IDENTIFIER, *critical, value)));
         let algorithm = algorithm(signer.algorithm());
-        let validity = [tlv(0x17, &[b"250101000000Z"]), tlv(0x17, &[b"350101000000Z"])].concat();
         let tbs = tlv(
             0x30,
             &[
                 &[0xa0, 3, 2, 1, 2, 2, 1, 1],
                 algorithm,
                 &common_name(self.issuer),
-                &tlv(0x30, &[&validity]),
+                &tlv(0x30, &[&self.dates]),
                 &common_name("challenge"),
                 &key.spki_der().expect("a public key"),
                 &tlv(0xa3, &[&tlv(0x30, &[&extensions.concat()])]),
@@ -117,6 +125,8 @@ fn algorithm(alg: SigAlg) -> &'static [u8] {
 pub struct TlsServer {
     config: Arc<ServerConfig>,
     hellos: Arc<Mutex<Vec<Hello>>>,
+    /// What it answers a request.
+    page: Vec<u8>,
 }
 
 /// What a client said in its ClientHello.
@@ -126,6 +136,47 @@ pub struct Hello {
     pub name: Option<String>,
     /// The protocols that it offered by ALPN.
     pub protocols: Vec<String>,
+}
+
+/// Asks for a client's certificate, and takes none.
+#[derive(Debug)]
+struct Demand;
+
+impl ClientCertVerifier for Demand {
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        &[]
+    }
+
+    fn verify_client_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: UnixTime,
+    ) -> Result<ClientCertVerified, Error> {
+        Err(Error::General("no client certificate will do".to_owned()))
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        Err(Error::General("no client certificate will do".to_owned()))
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        Err(Error::General("no client certificate will do".to_owned()))
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        vec![SignatureScheme::ECDSA_NISTP256_SHA256]
+    }
 }
 
 #[derive(Debug)]
@@ -153,6 +204,31 @@ impl TlsServer {
         versions: &[&'static SupportedProtocolVersion],
         protocols: &[&str],
     ) -> Self {
+        Self::with(certificate, key, versions, protocols, WebPkiClientVerifier::no_client_auth())
+    }
+
+    /// As [`TlsServer::new`], with clients that have a certificate only.
+    pub fn demanding(
+        certificate: Vec<u8>,
+        key: &NativeKey,
+        versions: &[&'static SupportedProtocolVersion],
+        protocols: &[&str],
+    ) -> Self {
+        Self::with(certificate, key, versions, protocols, Arc::new(Demand))
+    }
+
+    /// The same, which sends this in answer to a request and closes the connection.
+    pub fn answering(self, page: &[u8]) -> Self {
+        Self { page: page.to_vec(), ..self }
+    }
+
+    fn with(
+        certificate: Vec<u8>,
+        key: &NativeKey,
+        versions: &[&'static SupportedProtocolVersion],
+        protocols: &[&str],
+        clients: Arc<dyn ClientCertVerifier>,
+    ) -> Self {
         let (_, pkcs8) = der::pem::decode_vec(key.to_pkcs8_pem().expect("a private key").as_bytes()).expect("PEM");
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(pkcs8));
         let key = ring::sign::any_supported_type(&key).expect("a key that ring signs with");
@@ -161,10 +237,10 @@ impl TlsServer {
         let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_protocol_versions(versions)
             .expect("versions that ring has")
-            .with_no_client_auth()
+            .with_client_cert_verifier(clients)
             .with_cert_resolver(Arc::new(Resolver { shown, hellos: hellos.clone() }));
         config.alpn_protocols = protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
-        Self { config: Arc::new(config), hellos }
+        Self { config: Arc::new(config), hellos, page: Vec::new() }
     }
 
     /// A server that answers the challenge for `identifier` as it should be.
@@ -201,6 +277,7 @@ impl TlsServer {
     /// None; the type is that of `converse`.
     pub fn converse(&self, opening: &[u8], react: &mut dyn FnMut(&[u8]) -> Reaction) -> Result<(), OutboundFault> {
         let mut connection = self.connection();
+        connection.set_buffer_limit(None);
         let mut from_client = opening.to_vec();
         loop {
             let mut unread = from_client.as_slice();
@@ -209,6 +286,12 @@ impl TlsServer {
                 if connection.process_new_packets().is_err() || read == 0 {
                     break;
                 }
+            }
+            let mut request = Vec::new();
+            let _ = connection.reader().read_to_end(&mut request);
+            if !request.is_empty() {
+                connection.writer().write_all(&self.page).expect("memory takes all");
+                connection.send_close_notify();
             }
             let mut to_client = Vec::new();
             while connection.wants_write() {

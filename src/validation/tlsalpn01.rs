@@ -33,7 +33,7 @@ pub(super) async fn validate<O: Outbound + Verify>(probe: &Probe<'_, O>, subject
     };
     let name = server_name(identifier);
     let attempt = async |address, timeout| shake_hands(probe, identifier, &name, address, timeout).await;
-    match first_reached(&addresses.usable, attempt).await? {
+    match first_reached(&addresses.usable, probe.config().time, attempt).await? {
         Ok((asked, shown)) => judge(probe.outbound(), &asked, &shown, subject).await,
         Err(unreached) => Err(unreached.failure(&format!("asked for the {PROTOCOL} certificate of {identifier}"))),
     }
@@ -100,7 +100,7 @@ async fn shake_hands<'a, O: Outbound>(
     let limits = probe.limits(timeout, MAX_BYTES)?;
     let asked = Asked { at: SocketAddr::new(address, probe.config().tls_alpn_port), identifier };
     let now = probe.outbound().now();
-    let started = Handshake::start(name, PROTOCOL.as_bytes(), now);
+    let started = Handshake::start(name, PROTOCOL, now);
     let (mut handshake, hello) = started.map_err(|fault| asked.tls(fault))?;
     let mut react = |bytes: &[u8]| handshake.receive(bytes);
     match probe.outbound().converse(asked.at, &hello, limits, &mut react).await {

@@ -3,6 +3,7 @@
 
 use super::CryptoFailure;
 use super::native_crypto::NativeKey;
+use super::pem::{self, BlockFault, KeyBlockFault};
 use core::fmt;
 use der::pem::LineEnding;
 use der::{Decode, Encode};
@@ -22,6 +23,10 @@ const PLAIN: &str = "PRIVATE KEY";
 pub enum KeyFileFault {
     /// No PEM, or one of another kind; its label, if it has one.
     Kind(Option<String>),
+    /// More than one private key.
+    Several,
+    /// A PEM that cannot be read.
+    Block(BlockFault),
     /// Encrypted in a way that is not read.
     Scheme,
     /// It does not open: the passphrase is another, or the file is damaged.
@@ -38,6 +43,10 @@ impl fmt::Display for KeyFileFault {
                 f,
                 "is a PEM of kind {label:?} where PKCS#8 belongs; `openssl pkcs8 -topk8 -v2 aes-256-cbc` makes one of it"
             ),
+            Self::Several => f.write_str("has more than one private key in its file; give the one that is meant alone"),
+            Self::Block(fault) => {
+                write!(f, "is no PEM that is read: {fault}; `openssl pkcs8 -topk8 -v2 aes-256-cbc` writes one")
+            }
             Self::Scheme => f.write_str(
                 "is encrypted in a way that is not read here; `openssl pkcs8 -topk8 -v2 aes-256-cbc` encrypts it anew",
             ),
@@ -49,16 +58,25 @@ impl fmt::Display for KeyFileFault {
 
 impl std::error::Error for KeyFileFault {}
 
+impl From<KeyBlockFault> for KeyFileFault {
+    fn from(fault: KeyBlockFault) -> Self {
+        match fault {
+            KeyBlockFault::None(label) => Self::Kind(label),
+            KeyBlockFault::Several => Self::Several,
+            KeyBlockFault::Block(fault) => Self::Block(fault),
+        }
+    }
+}
+
 /// Whether a PEM file is an encrypted PKCS#8 key; `false` for one that is not encrypted.
 ///
 /// # Errors
-/// [`KeyFileFault::Kind`] for anything else.
-pub fn is_encrypted(pem: &str) -> Result<bool, KeyFileFault> {
-    match der::pem::decode_label(pem.trim_start().as_bytes()) {
-        Ok(ENCRYPTED) => Ok(true),
-        Ok(PLAIN) => Ok(false),
-        Ok(label) => Err(KeyFileFault::Kind(Some(label.chars().take(40).collect()))),
-        Err(_) => Err(KeyFileFault::Kind(None)),
+/// [`KeyFileFault::Kind`], [`KeyFileFault::Several`] and [`KeyFileFault::Block`] for anything else.
+pub fn is_encrypted(text: &str) -> Result<bool, KeyFileFault> {
+    match pem::private_key(text)?.label() {
+        ENCRYPTED => Ok(true),
+        PLAIN => Ok(false),
+        label => Err(KeyFileFault::Kind(Some(label.to_owned()))),
     }
 }
 
@@ -84,11 +102,11 @@ pub fn encrypt(key: &NativeKey, passphrase: &str, salt: [u8; 16], iv: [u8; 16]) 
 ///
 /// # Errors
 /// [`KeyFileFault`].
-pub fn decrypt(pem: &str, passphrase: &str) -> Result<NativeKey, KeyFileFault> {
-    if !is_encrypted(pem)? {
+pub fn decrypt(text: &str, passphrase: &str) -> Result<NativeKey, KeyFileFault> {
+    if !is_encrypted(text)? {
         return Err(KeyFileFault::Kind(Some(PLAIN.to_owned())));
     }
-    let (_, der) = der::pem::decode_vec(pem.trim().as_bytes()).map_err(|_| KeyFileFault::Kind(None))?;
+    let der = pem::private_key(text)?.der().map_err(KeyFileFault::Block)?;
     let info = EncryptedPrivateKeyInfoRef::from_der(&der).map_err(|_| KeyFileFault::Scheme)?;
     let plain = info.encryption_algorithm.decrypt(passphrase, info.encrypted_data.as_bytes()).map_err(|e| match e {
         pkcs8::pkcs5::Error::UnsupportedAlgorithm { .. } | pkcs8::pkcs5::Error::AlgorithmParametersInvalid { .. } => {
@@ -101,8 +119,8 @@ pub fn decrypt(pem: &str, passphrase: &str) -> Result<NativeKey, KeyFileFault> {
     if der::asn1::AnyRef::from_der(&plain).is_err() {
         return Err(KeyFileFault::Passphrase);
     }
-    let text = der::pem::encode_string(PLAIN, LineEnding::LF, &plain).map_err(|_| KeyFileFault::Passphrase)?;
-    NativeKey::from_pkcs8_pem(&Zeroizing::new(text)).map_err(KeyFileFault::Key)
+    let plain = der::pem::encode_string(PLAIN, LineEnding::LF, &plain).map_err(|_| KeyFileFault::Passphrase)?;
+    NativeKey::from_pkcs8_pem(&Zeroizing::new(plain)).map_err(KeyFileFault::Key)
 }
 
 #[cfg(test)]

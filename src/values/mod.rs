@@ -10,7 +10,9 @@ pub mod id;
 pub mod identifier;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod native_crypto;
+pub mod pem;
 pub mod time;
+pub mod unicode;
 pub mod x509;
 
 pub use crypto::{CryptoFailure, SigAlg, Verify};

@@ -123,12 +123,14 @@ impl NativeKey {
     /// Reads an unencrypted PKCS#8 key (`BEGIN PRIVATE KEY`).
     ///
     /// # Errors
-    /// When the text is no PEM of that kind or the key is of none of the four kinds.
+    /// When there is no private key of that kind in the text, or it is of none of the four kinds.
     pub fn from_pkcs8_pem(pem: &str) -> Result<Self, CryptoFailure> {
-        let (label, der) = der::pem::decode_vec(pem.trim().as_bytes()).map_err(failure)?;
+        let block = super::pem::private_key(pem).map_err(failure)?;
+        let label = block.label();
         if label != "PRIVATE KEY" {
             return Err(CryptoFailure(format!("a PEM of kind {label:?} where \"PRIVATE KEY\" (PKCS#8) belongs")));
         }
+        let der = zeroize::Zeroizing::new(block.der().map_err(failure)?);
         p256::SecretKey::from_pkcs8_der(&der)
             .map(Inner::P256)
             .or_else(|_| p384::SecretKey::from_pkcs8_der(&der).map(Inner::P384))

@@ -36,11 +36,48 @@ pub struct Parts<'a> {
     pub signature: &'a [u8],
 }
 
+/// The parts of a v3 certificate whose dates count for nothing.
+pub struct Undated<'a> {
+    /// As in [`Parts`].
+    pub tbs: &'a [u8],
+    /// As in [`Parts`].
+    pub serial: &'a [u8],
+    /// As in [`Parts`].
+    pub issuer: &'a [u8],
+    /// Validity, with its header, whatever is in it.
+    pub validity: &'a [u8],
+    /// As in [`Parts`].
+    pub subject: &'a [u8],
+    /// As in [`Parts`].
+    pub spki: &'a [u8],
+    /// As in [`Parts`].
+    pub extensions: Extensions,
+    /// As in [`Parts`].
+    pub algorithm: AlgorithmIdentifierRef<'a>,
+    /// As in [`Parts`].
+    pub signature: &'a [u8],
+}
+
 impl<'a> Parts<'a> {
     /// Takes a DER certificate apart.
     ///
     /// # Errors
     /// When it is none, or none of version 3.
+    pub fn read(der: &'a [u8]) -> der::Result<Self> {
+        let Undated { tbs, serial, issuer, validity, subject, spki, extensions, algorithm, signature } =
+            Undated::read(der)?;
+        let mut reader = SliceReader::new(validity)?;
+        let (not_before, not_after) = reader.sequence(|r| Ok::<_, der::Error>((time(r)?, time(r)?)))?;
+        reader.finish()?;
+        Ok(Self { tbs, serial, issuer, not_before, not_after, subject, spki, extensions, algorithm, signature })
+    }
+}
+
+impl<'a> Undated<'a> {
+    /// Takes a DER certificate apart, of whose validity nothing is read.
+    ///
+    /// # Errors
+    /// As [`Parts::read`].
     pub fn read(der: &'a [u8]) -> der::Result<Self> {
         let mut reader = SliceReader::new(der)?;
         let (tbs, algorithm, signature) = reader.sequence(|r| {
@@ -62,7 +99,7 @@ impl<'a> Parts<'a> {
                 return Err(ErrorKind::Failed.into());
             }
             let issuer = r.tlv_bytes()?;
-            let (not_before, not_after) = r.sequence(|r| Ok::<_, der::Error>((time(r)?, time(r)?)))?;
+            let validity = r.tlv_bytes()?;
             let subject = r.tlv_bytes()?;
             let spki = r.tlv_bytes()?;
             let extensions = r.context_specific(TagNumber(3), TagMode::Explicit)?.unwrap_or_default();
@@ -70,8 +107,7 @@ impl<'a> Parts<'a> {
                 tbs,
                 serial: serial.value(),
                 issuer,
-                not_before,
-                not_after,
+                validity,
                 subject,
                 spki,
                 extensions,
@@ -90,12 +126,26 @@ impl Parts<'_> {
     /// # Errors
     /// When it is there twice or unreadable.
     pub fn extension<'s, T: Decode<'s, Error = der::Error> + AssociatedOid>(&'s self) -> der::Result<Option<T>> {
-        let mut found = self.extensions.iter().filter(|extension| extension.extn_id == T::OID);
-        match (found.next(), found.next()) {
-            (None, _) => Ok(None),
-            (Some(only), None) => T::from_der(only.extn_value.as_bytes()).map(Some),
-            (Some(_), Some(_)) => Err(ErrorKind::Failed.into()),
-        }
+        extension_of(&self.extensions)
+    }
+}
+
+impl Undated<'_> {
+    /// As [`Parts::extension`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn extension<'s, T: Decode<'s, Error = der::Error> + AssociatedOid>(&'s self) -> der::Result<Option<T>> {
+        extension_of(&self.extensions)
+    }
+}
+
+fn extension_of<'s, T: Decode<'s, Error = der::Error> + AssociatedOid>(all: &'s Extensions) -> der::Result<Option<T>> {
+    let mut found = all.iter().filter(|extension| extension.extn_id == T::OID);
+    match (found.next(), found.next()) {
+        (None, _) => Ok(None),
+        (Some(only), None) => T::from_der(only.extn_value.as_bytes()).map(Some),
+        (Some(_), Some(_)) => Err(ErrorKind::Failed.into()),
     }
 }
 

@@ -3,11 +3,14 @@
 //! A message and its reply cross as JSON. A client's POST crosses as it is: its path is the request's, its body the
 //! JWS; and if it succeeds, the partition's response is the client's, which nobody reads or copies on the way.
 
-use super::{js, outbound};
+use super::js;
+use super::timer::within;
 use crate::acme::Problem;
 use crate::ca::http::{Body, Response};
 use crate::ca::message::{Message, Partition, Reply};
 use crate::ca::ports::Handed;
+use crate::ca::settings::Settings;
+use crate::ca::transport;
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
@@ -72,7 +75,7 @@ impl Spent {
 pub async fn send(env: &Env, to: &Partition, message: &Message) -> Result<Envelope, String> {
     let body = serde_json::to_string(message).map_err(|e| e.to_string())?;
     let answered = async { open(&fetch(env, to, MESSAGES, body.as_bytes()).await?).await };
-    outbound::within(CALL_LIMIT, answered).await.ok_or(LATE)?
+    within(CALL_LIMIT, answered).await.ok_or(LATE)?
 }
 
 /// Passes a POST to a partition.
@@ -94,7 +97,7 @@ pub async fn pass(
             status => Ok((Handed::Done(status, response), Spent::default())),
         }
     };
-    outbound::within(CALL_LIMIT, answered).await.ok_or(LATE)?
+    within(CALL_LIMIT, answered).await.ok_or(LATE)?
 }
 
 thread_local! {
@@ -144,12 +147,14 @@ pub async fn read(request: &web_sys::Request) -> Result<Result<Message, Problem>
 ///
 /// # Errors
 /// When it cannot be made into a response.
-pub fn write(reply: Reply, spent: Spent, dev: bool) -> Result<web_sys::Response, JsValue> {
+pub fn write(reply: Reply, spent: Spent, settings: Option<&Settings>) -> Result<web_sys::Response, JsValue> {
     match reply {
         Reply::Response(response) if response.is_success() => {
             let calls = Spent { calls: spent.calls + 1, ..spent };
-            let response = response.exposed();
-            respond(&if dev { calls.shown(response) } else { response })
+            // A POST that gets here came as BASE_URL says.
+            let base = settings.map_or_else(String::new, |settings| settings.urls.of_path(""));
+            let response = transport::strict(response.exposed(), &base);
+            respond(&if settings.is_some_and(|settings| settings.dev) { calls.shown(response) } else { response })
         }
         reply => {
             let body = serde_json::to_string(&Envelope { reply, spent }).map_err(|e| e.to_string())?;

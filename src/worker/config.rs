@@ -7,13 +7,13 @@ use crate::ca::authority::{Configured, name_of};
 use crate::ca::memory::Memory;
 use crate::ca::settings::Settings;
 use crate::pki::Slot;
-use crate::values::{SigAlg, Time};
+use crate::values::{SigAlg, Time, pem};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 use worker::Env;
 use worker::js_sys::{Date, JSON, Reflect};
-use worker::wasm_bindgen::JsValue;
+use worker::wasm_bindgen::{JsCast, JsValue};
 
 /// The configuration, usable: each issuer's key is imported and known to be the one in its certificate.
 pub struct Loaded {
@@ -24,6 +24,9 @@ pub struct Loaded {
     /// What is counted in this isolate.
     pub memory: Memory,
 }
+
+/// A service binding by which RESOLVER_URL is reached, where the Worker's own network ends before that.
+const RESOLVER_SERVICE: &str = "RESOLVER_SERVICE";
 
 thread_local! {
     static LOADED: RefCell<Option<SharedConfig>> = const { RefCell::new(None) };
@@ -73,7 +76,22 @@ async fn read(env: &Env) -> Result<Loaded, String> {
             }
         }
     }
+    if let (Some(list), Some(root)) = (&settings.root_list, &settings.root)
+        && list.is_by(root, &WebCrypto).await != Ok(true)
+    {
+        settings.problems.push("ROOT_CRL is not signed by the key of ROOT_CERTIFICATE, and not published.".to_owned());
+        settings.root_list = None;
+    }
+    let resolver = js::member(env, RESOLVER_SERVICE);
+    if resolver.is_object() {
+        js::reach_by(&settings.resolver, resolver.unchecked_into());
+    }
     Ok(Loaded { settings, issuer_keys, memory: Memory::default() })
+}
+
+/// Whether this is a test machine, as far as can be told before the rest of the configuration is read.
+pub fn is_dev(env: &Env) -> bool {
+    text_of(env, "MODE").as_deref() == Some("dev")
 }
 
 /// The text of a variable or secret; of a variable that is no text (a table of `wrangler.toml`, a number, `true`) its
@@ -121,9 +139,12 @@ async fn find_key(env: &Env, name: &str, algorithm: SigAlg) -> Result<SigningKey
     if js::is_crypto_key(&value) {
         return SigningKey::bound(value, algorithm).map_err(|why| format!("{name} cannot be used: {why}."));
     }
-    let pem = text_of(env, name).ok_or_else(|| Settings::missing(name))?;
-    let (label, der) = der::pem::decode_vec(pem.trim().as_bytes())
-        .map_err(|e| format!("{name} is not PEM ({e}). It has to be a PKCS#8 private key."))?;
+    let text = text_of(env, name).ok_or_else(|| Settings::missing(name))?;
+    let unreadable = |what: &dyn core::fmt::Display| {
+        format!("{name} cannot be read: {what}. It has to be a PKCS#8 private key, \"PRIVATE KEY\", in PEM.")
+    };
+    let block = pem::private_key(&text).map_err(|fault| unreadable(&fault))?;
+    let label = block.label();
     if label != "PRIVATE KEY" {
         let encrypted = if label.starts_with("ENCRYPTED") {
             " An encrypted key is the root's, as a rule: never put that here."
@@ -139,5 +160,6 @@ async fn find_key(env: &Env, name: &str, algorithm: SigAlg) -> Result<SigningKey
             "{name} is no {algorithm:?} key, which the first certificate of its chain has. Set both from the same ceremony."
         )
     };
+    let der = block.der().map_err(|fault| unreadable(&fault))?;
     SigningKey::import(&der, algorithm).await.map_err(other)
 }

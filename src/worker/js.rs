@@ -1,5 +1,6 @@
 //! What the platform offers and no crate wraps, or none without copies and objects that nobody needs.
 
+use std::cell::RefCell;
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
 use worker::js_sys::{Array, ArrayBuffer, Object, Promise, Reflect, Uint8Array};
@@ -62,9 +63,38 @@ extern "C" {
     #[wasm_bindgen(method, catch, js_name = setAlarm)]
     pub fn set_alarm(this: &Storage, at: f64) -> Result<Promise, JsValue>;
 
+    /// `deleteAlarm`.
+    #[wasm_bindgen(method, catch, js_name = deleteAlarm)]
+    pub fn delete_alarm(this: &Storage) -> Result<Promise, JsValue>;
+
+    /// `deleteAll`.
+    #[wasm_bindgen(method, catch, js_name = deleteAll)]
+    pub fn delete_all(this: &Storage) -> Result<Promise, JsValue>;
+
     /// `fetch` of the global scope.
     #[wasm_bindgen(catch, js_name = fetch)]
-    pub fn global_fetch(url: &str, init: &RequestInit) -> Result<Promise, JsValue>;
+    fn fetch_anywhere(url: &str, init: &RequestInit) -> Result<Promise, JsValue>;
+}
+
+thread_local! {
+    /// A URL, and the binding by which it is reached.
+    static SERVICE: RefCell<Option<(String, Fetcher)>> = const { RefCell::new(None) };
+}
+
+/// Has [`global_fetch`] ask for this URL by a binding, which may lead where the isolate's own `fetch` must not.
+pub fn reach_by(url: &str, service: Fetcher) {
+    SERVICE.set(Some((url.to_owned(), service)));
+}
+
+/// `fetch` of the global scope, or of the binding that is for this very URL.
+///
+/// # Errors
+/// What it throws.
+pub fn global_fetch(url: &str, init: &RequestInit) -> Result<Promise, JsValue> {
+    SERVICE.with_borrow(|service| match service {
+        Some((bound, service)) if bound == url => service.fetch(url, init),
+        _ => fetch_anywhere(url, init),
+    })
 }
 
 /// An object with these members.
@@ -94,12 +124,21 @@ pub fn bytes(bytes: &[u8]) -> JsValue {
     Uint8Array::from(bytes).into()
 }
 
-/// The text of a JavaScript error.
+/// How the platform begins what it does not tell; behind it stands a number for its own people.
+const UNTOLD: &str = "internal error; reference =";
+
+/// The text of a JavaScript error. Where the platform says no more than that there was one, its reference goes to the log:
+/// texts go into problems.
 pub fn text(error: &JsValue) -> String {
-    error
+    let text = error
         .as_string()
         .or_else(|| error.dyn_ref::<worker::js_sys::Error>().map(|e| String::from(e.to_string())))
-        .unwrap_or_else(|| "something that is no Error was thrown".to_owned())
+        .unwrap_or_else(|| "something that is no Error was thrown".to_owned());
+    if text.contains(UNTOLD) {
+        worker::console_error!("the platform: {text}");
+        return "the platform gives no reason".to_owned();
+    }
+    text
 }
 
 /// What the platform answers to a question, once it does.

@@ -10,13 +10,16 @@ mod js;
 mod object;
 mod outbound;
 mod ports;
+mod reading;
 mod sql;
+mod timer;
 
 use crate::acme::Problem;
 use crate::ca::address::ClientAddress;
 use crate::ca::admin::routes::PREFIX;
 use crate::ca::front::{Front, Handled};
 use crate::ca::http::{self, MAX_BODY};
+use crate::ca::transport;
 use ports::HostPorts;
 use std::rc::Rc;
 use worker::{Context, Env, Result, event, web_sys};
@@ -24,6 +27,8 @@ use worker::{Context, Env, Result, event, web_sys};
 /// Entry of every request from outside.
 #[event(fetch)]
 async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<web_sys::Response> {
+    let asked = origin_of(&request.url()).to_owned();
+    let test_machine = config::is_dev(&env);
     let response = match config::load(&env).await {
         Ok(settings) => {
             let front = Front { ports: HostPorts::new(settings.clone(), env, None) };
@@ -40,17 +45,25 @@ async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<
                 Handled::Own(response) => response,
             }
         }
-        Err(refusal) => refuse(&refusal),
+        Err(refusal) => transport::strict(refuse(&refusal, test_machine), &asked),
     };
     Ok(calls::respond(&response)?)
 }
 
-/// The answer while the configuration is not usable: what is wrong, for the operator who sees it first.
-fn refuse(refusal: &str) -> http::Response {
+/// The answer while the configuration is not usable. What is wrong stands in the log, for it is not for strangers; on a test
+/// machine in the answer too.
+fn refuse(refusal: &str, test_machine: bool) -> http::Response {
     worker::console_error!("refusing to serve: {refusal}");
     let problem = Problem { retry_after: Some(60), ..Problem::internal("") };
-    let detail = format!("This CA is not configured correctly and serves nothing until it is: {refusal}");
+    let reason = if test_machine { refusal } else { "its log says what is wrong." };
+    let detail = format!("This CA is not configured correctly and serves nothing until it is: {reason}");
     http::Response::problem(&Problem { detail, ..problem })
+}
+
+/// Scheme and authority of a URL.
+fn origin_of(url: &str) -> &str {
+    let end = url.match_indices('/').nth(2).map_or(url.len(), |(at, _)| at);
+    url.get(..end).unwrap_or_default()
 }
 
 /// Reads a request; of a body that is too long, no more than the limit.
@@ -58,6 +71,7 @@ fn refuse(refusal: &str) -> http::Response {
 async fn read(request: web_sys::Request, address: Option<&str>) -> Result<http::Request> {
     let url = request.url();
     let path = url.splitn(4, '/').nth(3).map_or_else(|| "/".to_owned(), |path| format!("/{path}"));
+    let asked = origin_of(&url).to_owned();
     let (method, headers) = (request.method(), request.headers());
     let header = |name: &str| headers.get(name);
     let content_type = header("Content-Type")?;
@@ -72,6 +86,7 @@ async fn read(request: web_sys::Request, address: Option<&str>) -> Result<http::
     let body = if method == "POST" { read_body(&request, length).await? } else { Some(Vec::new()) };
     Ok(http::Request {
         method,
+        asked,
         path,
         content_type,
         authorization,
@@ -91,7 +106,7 @@ async fn read_body(request: &web_sys::Request, length: Option<String>) -> Result
         Some(length) if length <= MAX_BODY => Ok(Some(js::buffer(request.array_buffer()).await?)),
         Some(_) => Ok(None),
         None => match request.body() {
-            Some(stream) => Ok(outbound::read_stream(&stream, MAX_BODY).await?),
+            Some(stream) => Ok(reading::read_stream(&stream, MAX_BODY).await?),
             None => Ok(Some(Vec::new())),
         },
     }

@@ -8,14 +8,21 @@ use crate::acme::Problem;
 use crate::ca::cell::Cell as PartitionCell;
 use crate::ca::message::{Partition as Name, Reply};
 use crate::ca::ports::Ports;
+use core::time::Duration;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
-use worker::js_sys::{self, Promise};
+use worker::js_sys::Promise;
 use worker::wasm_bindgen_futures::future_to_promise;
 use worker::worker_sys::DurableObjectState;
 use worker::{Env, wasm_bindgen, web_sys};
+
+/// How long until an alarm goes off again for which the partition could not be made, or that failed over and over.
+const RETRY: Duration = Duration::from_secs(300);
+
+/// How many alarms in a row may fail before they come that rarely.
+const AT_ONCE: u32 = 6;
 
 /// A partition as a Durable Object. In memory it keeps handles and when its alarm goes off, nothing else: it may be
 /// thrown out at any time.
@@ -27,6 +34,8 @@ struct Inner {
     env: Env,
     known: RefCell<Option<(Name, SqlKv)>>,
     alarm_known: Cell<bool>,
+    /// How many alarms in a row have failed.
+    failed_alarms: Cell<u32>,
 }
 
 #[wasm_bindgen]
@@ -35,7 +44,13 @@ impl Partition {
     #[wasm_bindgen(constructor)]
     pub fn new(state: DurableObjectState, env: Env) -> Self {
         let object = Rc::new(Object { state: state.into(), alarm: Cell::new(None), rows: Cell::new(0) });
-        Self(Rc::new(Inner { object, env, known: RefCell::new(None), alarm_known: Cell::new(false) }))
+        Self(Rc::new(Inner {
+            object,
+            env,
+            known: RefCell::new(None),
+            alarm_known: Cell::new(false),
+            failed_alarms: Cell::new(0),
+        }))
     }
 
     /// Answers what it was sent with a response.
@@ -56,25 +71,43 @@ impl Inner {
         let message = calls::read(request).await?;
         let cell = match self.cell().await {
             Ok(cell) => cell,
-            Err(problem) => return calls::write(Reply::Refused(problem), Spent::default(), false),
+            Err(problem) => return calls::write(Reply::Refused(problem), Spent::default(), None),
         };
         let reply = match message {
             Ok(message) => cell.clone().handle(message).await,
             Err(problem) => Reply::Refused(problem),
         };
-        calls::write(reply, cell.ports.spent(), cell.ports.settings().dev)
+        calls::write(reply, cell.ports.spent(), Some(cell.ports.settings()))
     }
 
     async fn alarm(&self) -> Result<(), JsValue> {
         // It has gone off, so none is set; what is left to do sets the next one.
         self.object.alarm.set(None);
         self.alarm_known.set(true);
-        let outcome = match self.cell().await {
-            Ok(cell) => cell.alarm().await,
-            Err(problem) => Err(problem),
+        let problem = match self.cell().await {
+            Ok(cell) => match cell.alarm().await {
+                Ok(()) => {
+                    self.failed_alarms.set(0);
+                    return Ok(());
+                }
+                // It has set the next one, some seconds ahead.
+                Err(problem) => problem,
+            },
+            Err(problem) => {
+                // A configuration that is not usable, say.
+                self.object.wake_at(config::now().plus(RETRY));
+                problem
+            }
         };
-        // The platform tries again, later and later.
-        outcome.map_err(|problem| js_sys::Error::new(&problem.log.unwrap_or(problem.detail)).into())
+        let failed = self.failed_alarms.get().saturating_add(1);
+        self.failed_alarms.set(failed);
+        if failed > AT_ONCE {
+            self.object.cancel_alarm();
+            self.object.wake_at(config::now().plus(RETRY));
+        }
+        // Not thrown: after six alarms that threw, the platform sets none any more, and what is due would be lost.
+        worker::console_error!("an alarm failed: {}", problem.log.unwrap_or(problem.detail));
+        Ok(())
     }
 
     /// The partition, for one message.

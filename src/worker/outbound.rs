@@ -1,58 +1,19 @@
 //! The network: DNS over HTTPS, plain sockets, and `fetch`.
 
 use super::js;
+use super::reading::{UNPACKED, body, in_time, read, settle};
+use super::timer::within;
 use crate::ca::admin::webhook::WebhookRequest;
-use crate::validation::outbound::{FetchAnswer, Limits, OutboundFault, Reaction};
-use core::future::{Future, poll_fn};
+use crate::validation::http1::is_redirect;
+use crate::validation::outbound::{BROKEN, FetchAnswer, Limits, OutboundFault, Reaction};
+use core::cell::Cell;
 use core::net::SocketAddr;
-use core::pin::pin;
-use core::task::Poll;
 use core::time::Duration;
 use wasm_bindgen::{JsCast, JsValue};
-use worker::Delay;
-use worker::js_sys::{IteratorNext, Promise, Uint8Array};
 use worker::wasm_bindgen;
 use worker::wasm_bindgen_futures::JsFuture;
-use worker::web_sys::{
-    AbortController, ReadableStream, ReadableStreamDefaultReader, RequestInit, RequestRedirect, Response,
-    WritableStreamDefaultWriter,
-};
+use worker::web_sys::{ReadableStreamDefaultReader, RequestInit, RequestRedirect, WritableStreamDefaultWriter};
 use worker::worker_sys::Socket;
-
-/// Waits for `work` no longer than `limit`. `None` when that was too short; the work is dropped then.
-pub async fn within<T>(limit: Duration, work: impl Future<Output = T>) -> Option<T> {
-    let mut work = pin!(work);
-    let mut timer = pin!(Delay::from(limit));
-    poll_fn(|context| {
-        if let Poll::Ready(value) = work.as_mut().poll(context) {
-            return Poll::Ready(Some(value));
-        }
-        timer.as_mut().poll(context).map(|()| None)
-    })
-    .await
-}
-
-/// Reads a stream to its end. `None` when it is longer than `max`; the sender is told that the rest is not wanted.
-///
-/// # Errors
-/// When the stream breaks.
-pub async fn read_stream(stream: &ReadableStream, max: usize) -> Result<Option<Vec<u8>>, JsValue> {
-    let reader: ReadableStreamDefaultReader = stream.get_reader().unchecked_into();
-    let mut all = Vec::new();
-    while let Some(chunk) = read(&reader).await? {
-        if all.len() + chunk.len() > max {
-            settle(reader.cancel());
-            return Ok(None);
-        }
-        all.extend(chunk);
-    }
-    Ok(Some(all))
-}
-
-/// Lets something come to its end by itself, whatever that is.
-fn settle(end: Promise) {
-    worker::wasm_bindgen_futures::spawn_local(async move { drop(JsFuture::from(end).await) });
-}
 
 /// One DNS query to the resolver at `url` (RFC 8484 §4.1: POST).
 ///
@@ -74,47 +35,16 @@ fn doh_request(query: &[u8]) -> Result<RequestInit, JsValue> {
     let kind = JsValue::from_str("application/dns-message");
     let init = RequestInit::new();
     init.set_method("POST");
-    init.set_headers(&js::object(&[("Content-Type", kind.clone()), ("Accept", kind)])?);
+    // The resolver that is configured is the one that is believed.
+    init.set_redirect(RequestRedirect::Manual);
+    init.set_headers(&js::object(&[("Content-Type", kind.clone()), ("Accept", kind), unpacked()])?);
     init.set_body(&js::bytes(query));
     Ok(init)
 }
 
-/// Sends a request and reads its answer, both together within their time; what is not done then is ended.
-async fn in_time<T>(
-    url: &str,
-    init: RequestInit,
-    limits: Limits,
-    refused: impl Fn(&str) -> OutboundFault,
-    read: impl AsyncFnOnce(&Response) -> Result<T, OutboundFault>,
-) -> Result<T, OutboundFault> {
-    let controller = AbortController::new().map_err(|e| refused(&js::text(&e)))?;
-    init.set_signal(Some(&controller.signal()));
-    let work = async {
-        let fetched = js::answer(js::global_fetch(url, &init));
-        let response = fetched.await.and_then(JsCast::dyn_into).map_err(|e| refused(&js::text(&e)))?;
-        read(&response).await
-    };
-    let done = within(limits.timeout, work).await;
-    done.unwrap_or_else(|| {
-        controller.abort();
-        Err(OutboundFault::Timeout)
-    })
-}
-
-/// The body, if it is not too long. One whose length is known is read in one piece; of one that is compressed it is not.
-async fn body(response: &Response, max: usize) -> Result<Vec<u8>, OutboundFault> {
-    let closed = |e: JsValue| OutboundFault::Closed(js::text(&e));
-    let length =
-        response.headers().get("Content-Length").ok().flatten().and_then(|length| length.parse::<usize>().ok());
-    match length {
-        Some(length) if length > max => Err(OutboundFault::TooLarge),
-        // The runtime holds the sender to it.
-        Some(_) => js::buffer(response.array_buffer()).await.map_err(closed),
-        None => {
-            let Some(stream) = response.body() else { return Ok(Vec::new()) };
-            read_stream(&stream, max).await.map_err(closed)?.ok_or(OutboundFault::TooLarge)
-        }
-    }
+/// A header that every request has.
+fn unpacked() -> (&'static str, JsValue) {
+    (UNPACKED.0, UNPACKED.1.into())
 }
 
 /// A GET without following redirects; see [`crate::validation::outbound::Outbound::fetch`].
@@ -125,10 +55,12 @@ pub async fn fetch(url: &str, limits: Limits) -> Result<FetchAnswer, OutboundFau
     let init = RequestInit::new();
     init.set_method("GET");
     init.set_redirect(RequestRedirect::Manual);
+    init.set_headers(&js::object(&[unpacked()]).map_err(|e| refine(&js::text(&e)))?);
     in_time(url, init, limits, refine, async |response| {
         let location = response.headers().get("Location").ok().flatten();
         let status = response.status();
-        let body = body(response, limits.max_bytes).await?;
+        // A redirect's body says nothing that is followed.
+        let body = if is_redirect(status) { Vec::new() } else { body(response, limits.max_bytes).await? };
         Ok(FetchAnswer { status, location, body })
     })
     .await
@@ -145,18 +77,15 @@ const DELIVERY: Limits = Limits { max_bytes: 0, timeout: Duration::from_secs(10)
 pub async fn deliver(request: &WebhookRequest) -> Result<u16, String> {
     let init = delivery(request).map_err(|e| js::text(&e))?;
     let sent = in_time(&request.url, init, DELIVERY, refine, async |response| {
-        // Nobody reads what it says; the connection is free when the body is given up.
-        if let Some(body) = response.body() {
-            settle(body.cancel());
-        }
+        // What it says is not read: the end of the request gives it up.
         Ok(response.status())
     });
     sent.await.map_err(|fault| fault.to_string())
 }
 
 fn delivery(request: &WebhookRequest) -> Result<RequestInit, JsValue> {
-    let headers: Vec<(&str, JsValue)> =
-        request.headers.iter().map(|(name, value)| (*name, JsValue::from_str(value))).collect();
+    let headers = request.headers.iter().map(|(name, value)| (*name, JsValue::from_str(value)));
+    let headers: Vec<(&str, JsValue)> = headers.chain([unpacked()]).collect();
     let init = RequestInit::new();
     init.set_method("POST");
     init.set_redirect(RequestRedirect::Manual);
@@ -165,17 +94,9 @@ fn delivery(request: &WebhookRequest) -> Result<RequestInit, JsValue> {
     Ok(init)
 }
 
-/// What `fetch` and `connect()` say in words only.
+/// What `fetch` says in words only: those are the same for all that can go wrong before there is an answer.
 fn refine(error: &str) -> OutboundFault {
-    let lower = error.to_ascii_lowercase();
-    let says = |words: &[&str]| words.iter().any(|word| lower.contains(word));
-    if says(&["cannot connect to the specified address", "not permitted", "proxy request failed", "disallowed"]) {
-        OutboundFault::AddressRefused(error.to_owned())
-    } else if says(&["certificate", "tls", "ssl"]) {
-        OutboundFault::Tls(error.to_owned())
-    } else {
-        OutboundFault::Unreachable(error.to_owned())
-    }
+    OutboundFault::Unreachable(error.to_owned())
 }
 
 /// Connects to exactly `addr`; see [`crate::validation::outbound::Outbound::converse`].
@@ -189,12 +110,19 @@ pub async fn converse(
     react: &mut dyn FnMut(&[u8]) -> Reaction,
 ) -> Result<(), OutboundFault> {
     let socket = connect(addr)?;
-    let talked = within(limits.timeout, talk(&socket, opening, limits.max_bytes, react)).await;
+    let open = Cell::new(false);
+    let work = async {
+        // workerd has one text for all connections that it does not make: none of it is worth a look.
+        js::answer(socket.opened()).await.map_err(|_| OutboundFault::unreachable())?;
+        open.set(true);
+        talk(&socket, opening, limits.max_bytes, react).await
+    };
+    let talked = within(limits.timeout, work).await;
     // Whatever happened, the connection is not kept; the peer's view of the end is of no interest.
     if let Ok(closed) = socket.close() {
         settle(closed);
     }
-    talked.unwrap_or(Err(OutboundFault::Timeout))
+    talked.unwrap_or_else(|| Err(if open.get() { OutboundFault::Timeout } else { OutboundFault::Filtered }))
 }
 
 fn connect(addr: SocketAddr) -> Result<Socket, OutboundFault> {
@@ -205,7 +133,7 @@ fn connect(addr: SocketAddr) -> Result<Socket, OutboundFault> {
     let address = js::object(&[("hostname", host.into()), ("port", addr.port().into())]);
     let options = js::object(&[("allowHalfOpen", JsValue::TRUE), ("secureTransport", "off".into())]);
     let socket = address.and_then(|address| worker::worker_sys::connect(address, options?));
-    socket.map_err(|e| refine(&js::text(&e)))
+    socket.map_err(|_| OutboundFault::unreachable())
 }
 
 async fn talk(
@@ -214,8 +142,7 @@ async fn talk(
     max: usize,
     react: &mut dyn FnMut(&[u8]) -> Reaction,
 ) -> Result<(), OutboundFault> {
-    js::answer(socket.opened()).await.map_err(|e| refine(&js::text(&e)))?;
-    let closed = |e: JsValue| OutboundFault::Closed(js::text(&e));
+    let closed = |_: JsValue| OutboundFault::Closed(BROKEN.to_owned());
     let writer = socket.writable().and_then(|stream| stream.get_writer()).map_err(closed)?;
     let reader: ReadableStreamDefaultReader = socket.readable().map_err(closed)?.get_reader().unchecked_into();
     write(&writer, opening).await.map_err(closed)?;
@@ -247,14 +174,4 @@ async fn talk(
 
 async fn write(writer: &WritableStreamDefaultWriter, bytes: &[u8]) -> Result<(), JsValue> {
     JsFuture::from(writer.write_with_chunk(&js::bytes(bytes))).await.map(drop)
-}
-
-/// The next bytes; `None` at the end.
-async fn read(reader: &ReadableStreamDefaultReader) -> Result<Option<Vec<u8>>, JsValue> {
-    let next: IteratorNext = JsFuture::from(reader.read()).await?.unchecked_into();
-    if next.done() {
-        return Ok(None);
-    }
-    let chunk: Uint8Array = next.value().dyn_into()?;
-    Ok(Some(chunk.to_vec()))
 }

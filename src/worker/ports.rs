@@ -3,6 +3,7 @@
 use super::calls::{self, Spent};
 use super::crypto;
 use super::js::{self, Storage};
+use super::timer::Timer;
 use super::{SharedConfig, config, outbound};
 use crate::acme::Problem;
 use crate::ca::admin::webhook::WebhookRequest;
@@ -18,8 +19,9 @@ use core::time::Duration;
 use std::cell::Cell;
 use std::rc::Rc;
 use wasm_bindgen::{JsCast, JsValue};
+use worker::js_sys::Promise;
 use worker::wasm_bindgen;
-use worker::{Delay, Env, State, web_sys};
+use worker::{Env, State, web_sys};
 
 /// The host for one request, in the front or in a partition.
 pub struct HostPorts {
@@ -114,7 +116,7 @@ impl Ports for HostPorts {
     }
 
     async fn sleep(&self, time: Duration) {
-        Delay::from(time).await;
+        Timer::set(time).await;
     }
 
     fn memory(&self) -> &Memory {
@@ -134,6 +136,12 @@ impl PartitionPorts for HostPorts {
     fn wake_at(&self, at: Time) {
         if let Some(object) = &self.object {
             object.wake_at(at);
+        }
+    }
+
+    fn cancel_alarm(&self) {
+        if let Some(object) = &self.object {
+            object.cancel_alarm();
         }
     }
 
@@ -169,17 +177,37 @@ impl Object {
     ///
     /// The call into the storage is made at once, without an await before it, so that it is stored together with what
     /// was written just now.
-    fn wake_at(&self, at: Time) {
+    pub fn wake_at(&self, at: Time) {
         if self.alarm.get().is_some_and(|set| set <= at.millis()) {
             return;
         }
         self.alarm.set(Some(at.millis()));
-        let asked = self.storage().set_alarm(at.millis() as f64);
-        worker::wasm_bindgen_futures::spawn_local(async move {
-            let set = js::answer(asked).await;
-            if let Err(error) = set {
-                worker::console_error!("setting an alarm failed: {}", js::text(&error));
-            }
-        });
+        watch("setting an alarm", self.storage().set_alarm(at.millis() as f64));
     }
+
+    /// Has the alarm not go off.
+    pub fn cancel_alarm(&self) {
+        if self.alarm.replace(None).is_some() {
+            watch("deleting an alarm", self.storage().delete_alarm());
+        }
+    }
+
+    /// Deletes the database. All of it is gone when the call returns; what comes later is whether that is on the disk, and
+    /// where it is not, the platform throws the object away.
+    ///
+    /// # Errors
+    /// When the platform refuses.
+    pub fn delete_all(&self) -> Result<(), JsValue> {
+        watch("deleting a database", Ok(self.storage().delete_all()?));
+        Ok(())
+    }
+}
+
+/// Writes to the log what becomes of a call into the storage that nothing waits for.
+fn watch(what: &'static str, asked: Result<Promise, JsValue>) {
+    worker::wasm_bindgen_futures::spawn_local(async move {
+        if let Err(error) = js::answer(asked).await {
+            worker::console_error!("{what} failed: {}", js::text(&error));
+        }
+    });
 }

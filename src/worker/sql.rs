@@ -1,11 +1,13 @@
 //! A partition's storage: three tables in the Durable Object's SQLite database. `kept` and `sorted` hold the kinds that are
 //! there for good and grow without end, `kv` everything else: it stays small, so what is over is found by looking through
-//! it, and none of its rows needs an entry in an index, which would be as many rows written again.
+//! it, and none of its rows needs an entry in an index, which would be as many rows written again. A fourth, `purge`, says
+//! in its one row from when on looking may find something.
 
 use super::js;
 use super::ports::Object;
 use crate::store::{Keeping, Kv, StoreFailure, Write};
 use crate::values::Time;
+use core::time::Duration;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -23,7 +25,23 @@ const ROWS_PER_STATEMENT: usize = 33;
 /// for each, but what is longer than a kilobyte takes a page of its own: too much for certificates, which stay.
 const CREATE: &str = "CREATE TABLE IF NOT EXISTS kv (key TEXT PRIMARY KEY, expires INTEGER, value TEXT NOT NULL) WITHOUT ROWID; \
                       CREATE TABLE IF NOT EXISTS kept (key TEXT PRIMARY KEY, expires INTEGER, value TEXT NOT NULL); \
-                      CREATE TABLE IF NOT EXISTS sorted (key TEXT PRIMARY KEY, expires INTEGER, value TEXT NOT NULL) WITHOUT ROWID;";
+                      CREATE TABLE IF NOT EXISTS sorted (key TEXT PRIMARY KEY, expires INTEGER, value TEXT NOT NULL) WITHOUT ROWID; \
+                      CREATE TABLE IF NOT EXISTS purge (one INTEGER PRIMARY KEY, at INTEGER);";
+
+/// What is over, as far as its keys fit into one text, and when the first of the rest will be: in one look through the table.
+const LOOK: &str = "SELECT MIN(expires) FILTER (WHERE expires > ?1), group_concat(key, char(10)) FILTER (WHERE expires <= ?1) \
+                    FROM kv WHERE expires IS NOT NULL";
+
+/// When what is over is to be looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Due {
+    /// It has not been read yet.
+    Unread,
+    /// There is nothing that is ever over.
+    Never,
+    /// Then, at the beginning of time where it is not known.
+    At(Time),
+}
 
 /// The storage of the Durable Object that it is made in. Clones are handles to the same storage.
 #[derive(Clone)]
@@ -38,6 +56,7 @@ pub struct SqlKv {
     /// that made it. Nobody else writes to this storage, and when a write turns out not to be on the disk, the platform
     /// throws the object away, memory and all.
     known: Rc<RefCell<Known>>,
+    due: Rc<Cell<Due>>,
 }
 
 /// Rows of a partition that are in memory.
@@ -89,13 +108,14 @@ impl SqlKv {
     /// When it cannot be read.
     pub fn new(object: &Rc<Object>) -> Result<Self, StoreFailure> {
         let sql = object.state.storage().sql();
-        let statement = "SELECT name FROM sqlite_master WHERE name IN ('kv', 'sorted')";
+        let statement = "SELECT name FROM sqlite_master WHERE name IN ('kv', 'purge')";
         let found = sql.exec(statement, None).map_err(failure)?.raw().count();
         if found == 1 {
-            // It was made before there was `sorted`.
+            // It was made before there was `purge`.
             sql.exec(CREATE, None).map_err(failure)?;
         }
-        Ok(Self { sql, object: object.clone(), created: Rc::new(Cell::new(found > 0)), known: Rc::default() })
+        let (created, due) = (Rc::new(Cell::new(found > 0)), Rc::new(Cell::new(Due::Unread)));
+        Ok(Self { sql, object: object.clone(), created, known: Rc::default(), due })
     }
 
     fn query(&self, statement: &str, bindings: Vec<SqlStorageValue>) -> Result<SqlCursor, StoreFailure> {
@@ -129,10 +149,47 @@ impl SqlKv {
         self.change(&format!("DELETE FROM {} WHERE key IN ({places})", table(first)), bindings)
     }
 
-    fn write(&self, puts: &[Vec<&Row>], deletes: &[Vec<&String>]) -> Result<(), StoreFailure> {
+    /// When what is over is to be looked for.
+    fn due(&self) -> Result<Due, StoreFailure> {
+        let due = match self.due.get() {
+            Due::Unread if !self.created.get() => Due::Never,
+            Due::Unread => {
+                let row = self.query("SELECT at FROM purge", Vec::new())?.raw().next().transpose().map_err(failure)?;
+                let at = |row: Vec<SqlStorageValue>| time(row.into_iter().next()).map_or(Due::Never, Due::At);
+                row.map_or(Due::At(Time::from_millis(0)), at)
+            }
+            known => known,
+        };
+        self.due.set(due);
+        Ok(due)
+    }
+
+    /// Stores when what is over is to be looked for.
+    fn put_due(&self, due: Due) -> Result<(), StoreFailure> {
+        let at = match due {
+            Due::At(at) => SqlStorageValue::Integer(i64::try_from(at.millis()).map_err(failure)?),
+            Due::Never | Due::Unread => SqlStorageValue::Null,
+        };
+        self.change("INSERT OR REPLACE INTO purge (one, at) VALUES (0, ?)", vec![at])
+    }
+
+    /// What is over, by its key, and when the first of the rest will be.
+    fn look(&self, now: i64) -> Result<(Vec<String>, Option<Time>), StoreFailure> {
+        let cursor = self.query(LOOK, vec![SqlStorageValue::Integer(now)])?;
+        let mut row = cursor.raw().next().transpose().map_err(failure)?.unwrap_or_default().into_iter();
+        let next = time(row.next());
+        let keys = match row.next() {
+            Some(SqlStorageValue::String(keys)) => keys.lines().map(str::to_owned).collect(),
+            _ => Vec::new(),
+        };
+        Ok((keys, next))
+    }
+
+    fn write(&self, puts: &[Vec<&Row>], deletes: &[Vec<&String>], due: Option<Due>) -> Result<(), StoreFailure> {
         if !self.created.get() {
             self.query(CREATE, Vec::new())?;
         }
+        due.map_or(Ok(()), |due| self.put_due(due))?;
         puts.iter().try_for_each(|rows| self.put(rows))?;
         deletes.iter().try_for_each(|keys| self.delete(keys))
     }
@@ -222,11 +279,19 @@ impl Kv for SqlKv {
         let put = in_statements(&puts, |(key, ..)| key);
         let delete = in_statements(&deletes, |key| key);
         // One statement happens or does not; only several need more.
-        let one = self.created.get() && put.len() + delete.len() <= 1;
-        let written = if one { self.write(&put, &delete) } else { self.atomically(|| self.write(&put, &delete)) };
+        let first = puts.iter().filter_map(|(_, _, expires)| *expires).min();
+        let due = match (first, self.due()?) {
+            (Some(first), Due::Never) => Some(Due::At(first)),
+            (Some(first), Due::At(at)) if first < at => Some(Due::At(first)),
+            _ => None,
+        };
+        let one = self.created.get() && put.len() + delete.len() <= 1 && due.is_none();
+        let write = || self.write(&put, &delete, due);
+        let written = if one { write() } else { self.atomically(write) };
         let mut known = self.known.borrow_mut();
         match &written {
             Ok(()) => {
+                self.due.set(due.unwrap_or(self.due.get()));
                 deletes.iter().for_each(|key| known.forget(key));
                 puts.into_iter().for_each(|(key, value, _)| known.learn(key, value));
             }
@@ -236,19 +301,59 @@ impl Kv for SqlKv {
         written
     }
 
-    fn purge(&mut self, now: Time) -> Result<Option<Time>, StoreFailure> {
+    fn purge(&mut self, now: Time, slack: Duration) -> Result<Option<Time>, StoreFailure> {
         if !self.created.get() {
             return Ok(None);
         }
-        let now = i64::try_from(now.millis()).map_err(failure)?;
+        match self.due()? {
+            Due::Never => return Ok(None),
+            Due::At(at) if at > now => return Ok(Some(at)),
+            Due::At(_) | Due::Unread => {}
+        }
+        let millis = i64::try_from(now.millis()).map_err(failure)?;
         *self.known.borrow_mut() = Known::default();
-        self.query("DELETE FROM kv WHERE expires <= ?", vec![SqlStorageValue::Integer(now)])?;
-        let cursor = self.query("SELECT MIN(expires) FROM kv WHERE expires IS NOT NULL", Vec::new())?;
-        let row = cursor.raw().next().transpose().map_err(failure)?;
-        Ok(match row.and_then(|row| row.into_iter().next()) {
-            Some(SqlStorageValue::Integer(at)) => u64::try_from(at).ok().map(Time::from_millis),
-            Some(SqlStorageValue::Float(at)) if at >= 0.0 => Some(Time::from_millis(at as u64)),
-            _ => None,
-        })
+        let (over, next) = match self.look(millis) {
+            Ok(found) => found,
+            // More than fits into one text.
+            Err(_) => {
+                self.change("DELETE FROM kv WHERE expires <= ?", vec![SqlStorageValue::Integer(millis)])?;
+                self.look(millis)?
+            }
+        };
+        let delete = in_statements(&over, |key| key);
+        let due = next.map_or(Due::Never, |at| Due::At(at.plus(slack)));
+        self.atomically(|| self.write(&[], &delete, Some(due)))?;
+        self.due.set(due);
+        Ok(next.map(|at| at.plus(slack)))
+    }
+
+    fn is_empty(&self) -> Result<bool, StoreFailure> {
+        if !self.created.get() {
+            return Ok(true);
+        }
+        let cursor = self.query(
+            "SELECT 1 WHERE EXISTS (SELECT 1 FROM kv) OR EXISTS (SELECT 1 FROM kept) OR EXISTS (SELECT 1 FROM sorted)",
+            Vec::new(),
+        )?;
+        Ok(cursor.raw().next().transpose().map_err(failure)?.is_none())
+    }
+
+    fn clear(&mut self) -> Result<(), StoreFailure> {
+        if self.created.get() {
+            self.object.delete_all().map_err(|error| StoreFailure(js::text(&error)))?;
+            *self.known.borrow_mut() = Known::default();
+            self.created.set(false);
+            self.due.set(Due::Unread);
+        }
+        Ok(())
+    }
+}
+
+/// A time in a row; `None` where there is none.
+fn time(value: Option<SqlStorageValue>) -> Option<Time> {
+    match value {
+        Some(SqlStorageValue::Integer(at)) => u64::try_from(at).ok().map(Time::from_millis),
+        Some(SqlStorageValue::Float(at)) if at >= 0.0 => Some(Time::from_millis(at as u64)),
+        _ => None,
     }
 }

@@ -130,14 +130,23 @@ fn act() -> Value {
 
 pub fn key(kid: &str) -> Value {
     json!({"kid": kid, "note": EVIL, "uses": "once", "policy": {"preauthorized": ["*.a.test"]}, "created": act(),
-           "expires": "2999-01-31T00:00:00Z", "disabled": null, "source": "api", "status": "usable", "accounts": ["acc1"]})
+           "expires": "2999-01-31T00:00:00Z", "disabled": null, "source": "api", "status": "usable", "accounts": ["acc1"],
+           "warnings": [format!("preauthorized has {EVIL}, but orders are refused.")]})
 }
 
 pub fn certificate(serial: &str) -> Value {
-    json!({"serial": serial, "issuer": "iss1", "account": "acc1", "order": "ord1", "profile": "default",
-           "names": [EVIL, "b.test", "c.test"], "issued": "2026-11-24T12:00:00Z", "not_before": "2026-11-24T12:00:00Z",
+    json!({"serial": serial, "issuer": "iss1", "account": "acc1", "external_account": "team", "order": "ord1", "profile": "default",
+           "names": [EVIL, "xn--bcher-kva.test", "c.test"], "unicode_names": [EVIL, "bücher.test", "c.test"], "issued": "2026-11-24T12:00:00Z", "not_before": "2026-11-24T12:00:00Z",
            "not_after": "2999-01-31T00:00:00Z", "status": "valid", "revoked": null, "renewed": true,
            "renewal": {"start": "2026-12-24T12:00:00Z", "end": "2026-12-25T12:00:00Z"}, "replace_now": false})
+}
+
+/// A step that revoked so many.
+pub fn revocations(body: &Value, revoked: usize, next: Option<&str>) -> Value {
+    let before = body.get("issued_before").cloned().unwrap_or_else(|| "2026-11-24T12:00:01Z".into());
+    let serials: Vec<String> = (0..revoked).map(|n| format!("0{n}")).collect();
+    json!({"selection": {"name": "*.a.test"}, "reason": body.get("reason"), "issued_before": before,
+           "revoked": serials, "next": next})
 }
 
 fn account(status: &str) -> Value {
@@ -212,6 +221,7 @@ fn answer(request: &Request, asked: &Asked) -> (u16, Value) {
             revoked["revoked"] = json!({"at": "2026-11-24T12:00:00Z", "reason": body["reason"], "by": "operator: ada"});
             (200, revoked)
         }
+        "revokeCertificates" => (200, revocations(&body, 2, None)),
         "listAccounts" => (200, json!({"accounts": [account("valid")], "next": null})),
         "showAccount" => (200, account("valid")),
         "deactivateAccount" => (200, account("revoked")),

@@ -95,7 +95,7 @@ fn a_token_is_read_from_a_file_or_the_environment_and_never_taken_as_an_option()
 #[test]
 fn status_has_the_operators_part_where_there_is_a_token() {
     let overview = json!({"longest_lifetime": 7_776_000, "problems": [], "issuers": [{
-        "place": 1, "id": "i", "name": "I", "active": true, "takes_over": "1970-01-01T00:00:00Z",
+        "place": 1, "id": "i", "name": "I", "active": true,
         "not_after": "2999-01-01T00:00:00Z", "certificate": "http://x", "certificates_until": null, "crls": []}]});
     let (double, api) = (Double::start(), std::sync::Arc::new(std::sync::Mutex::new((200, status(0)))));
     let answers = std::sync::Arc::clone(&api);

@@ -8,7 +8,7 @@ use std::process::Command;
 
 /// The kinds of records that have no end: accounts, whose a key is, certificates, the ledger with its inventory, CRLs,
 /// compromised keys, sums for the operator, what operators did and decided.
-const LASTING: [&str; 20] = [
+const LASTING: [&str; 21] = [
     "account",
     "owner",
     "cert",
@@ -18,6 +18,7 @@ const LASTING: [&str; 20] = [
     "indexed",
     "shard",
     "crl",
+    "crlpiece",
     "compromised",
     "counters",
     "member",

@@ -14,6 +14,8 @@ pub const HTTP: Texts = &[
     ("interim", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n"),
     ("redirect", "HTTP/1.1 302 Found\r\nLocation: http://b.test/\r\nContent-Length: 0\r\n\r\n"),
     ("no-http", "SSH-2.0-OpenSSH_9.6\r\n"),
+    ("http2", "\0\0\x06\x04\0\0\0\0\0\0\x03\0\0\0\u{1}"),
+    ("tls", "\x15\x03\x01\0\x02\x02\x16"),
 ];
 
 pub const IDENTIFIERS: Texts = &[
@@ -114,6 +116,12 @@ pub const OPERATIONS: Texts = &[
     ("key-change", "POST\nexternal-accounts/team\n{\"disabled\":true,\"policy\":null,\"note\":\"\u{fc}\"}"),
     ("kid-dots", "POST\nexternal-accounts\n{\"kid\":\"..\"}"),
     ("revoke", "POST\ncertificates/0a/revoke\n{\"reason\":1}"),
+    (
+        "revoke-many",
+        "POST\nrevocations\n{\"name\":\"*.a.test\",\"reason\":4,\"issued_before\":\"2027-01-31T00:00:00Z\",\"limit\":7}",
+    ),
+    ("revoke-cursor", "POST\nrevocations\n{\"external_account\":\"team\",\"cursor\":\"00ff.001803294999-4a\"}"),
+    ("search-unicode", "GET\ncertificates?q=b%C3%BCch&name=*.b%C3%BCcher.test&external_account=team\n"),
     ("replace", "POST\nreplacements\n{\"name\":\"10.0.0.0/8\",\"explanation\":\"https://a.test/\"}"),
     ("policy", "POST\npolicy?note=x\n{\"allow\":[\"*.a.test\"],\"max_lifetime\":\"48h\"}"),
     ("policy-twice", "POST\npolicy\n{\"allow\":[],\"allow\":[]}"),

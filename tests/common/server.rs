@@ -125,8 +125,14 @@ impl Server {
 
     /// Stops it as a user does and starts it again.
     pub fn restart(self) -> Self {
+        self.restart_after(|_| ())
+    }
+
+    /// As [`Server::restart`], with something done to its state folder in between.
+    pub fn restart_after(self, change: impl FnOnce(&Path)) -> Self {
         let (state, port, arguments) = (self.state.clone(), self.port(), self.arguments.clone());
         drop(self);
+        change(&state);
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         Self::start_with(&state, port, &arguments)
     }

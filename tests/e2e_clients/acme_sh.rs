@@ -63,6 +63,24 @@ fn acme_sh_does_all_that_it_can() {
     scene.report("P-256 account key");
 }
 
+/// As docs/CLIENTS.md says.
+#[test]
+fn acme_sh_goes_on_after_all_accounts_are_lost() {
+    let mut scene = Scene::start("acme.sh", &[]);
+    scene.serve_webroot();
+    let ec = AcmeSh::new(&scene, "ec", "ec-256");
+    ec.register(&scene, &[]);
+    ec.by_http(&scene, &["-d", "s.test"]);
+    let scene = scene.restart_without_accounts();
+    let renew = ["--renew", "--ecc", "--force", "-d", "s.test"];
+    let failed = scene.run_until(&mut ec.command(&scene, &renew), 1);
+    assert!(failed.contains("accountDoesNotExist") || failed.contains("There is no account"), "{failed}");
+    ec.run(&scene, &["--register-account", "-m", "you@example.test"]);
+    ec.run(&scene, &renew);
+    scene.judge(&ec.chain("s.test"), &["s.test"]);
+    scene.report("all accounts lost");
+}
+
 fn first(scene: &Scene) {
     let ec = AcmeSh::new(scene, "ec", "ec-256");
     journey(scene, &ec);

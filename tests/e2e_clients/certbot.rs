@@ -91,6 +91,27 @@ fn renewal(scene: &Scene) {
     scene.run(&mut certbot(scene, "one", &[&renew("a.test")[..], &["--force-renewal"]].concat()));
 }
 
+/// As docs/CLIENTS.md says.
+#[test]
+fn certbot_goes_on_after_all_accounts_are_lost() {
+    let scene = Scene::start("certbot", &[]);
+    let names = ["-d", "a.test", "-d", "b.test"];
+    by_http(&scene, "one", &names);
+    let scene = scene.restart_without_accounts();
+    let port = scene.server.http01.to_string();
+    let renew = ["renew", "--force-renewal", "--no-random-sleep-on-renew", "--http-01-port", &port];
+    let failed = scene.run_until(&mut certbot(&scene, "one", &renew), 1);
+    assert!(failed.contains("accountDoesNotExist") || failed.contains("There is no account"), "{failed}");
+    let host = format!("accounts/127.0.0.1:{}", scene.server.port());
+    std::fs::remove_dir_all(scene.path("one").join(host)).unwrap();
+    scene.run(&mut certbot(&scene, "one", &[&["register"][..], &SETTLED].concat()));
+    by_http(&scene, "one", &[&["--cert-name", "a.test", "--force-renewal"][..], &names].concat());
+    let renewed = scene.run(&mut certbot(&scene, "one", &renew));
+    assert!(renewed.contains("Congratulations"), "{renewed}");
+    scene.judge(&live(&scene, "one", "a.test", "fullchain.pem"), &["a.test", "b.test"]);
+    scene.report("all accounts lost");
+}
+
 #[test]
 fn certbot_takes_refused_nonces() {
     let scene = Scene::start("certbot", &["--refuse-nonces", "50"]);

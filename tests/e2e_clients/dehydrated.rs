@@ -48,11 +48,15 @@ impl Dehydrated {
         dehydrated
     }
 
-    fn run(&self, scene: &Scene, arguments: &[&str]) -> String {
+    fn command(&self, scene: &Scene, arguments: &[&str]) -> Command {
         let mut command = Command::new("bash");
         command.arg(&self.program).args(arguments).arg("--config").arg(self.folder.join("config"));
         command.env("MANAGEMENT", scene.server.fact("management"));
-        scene.run(&mut command)
+        command
+    }
+
+    fn run(&self, scene: &Scene, arguments: &[&str]) -> String {
+        scene.run(&mut self.command(scene, arguments))
     }
 
     fn file(&self, name: &str, file: &str) -> PathBuf {
@@ -79,6 +83,24 @@ fn dehydrated_does_all_that_it_can() {
         scope.spawn(|| bound(&scene));
     });
     scene.report("each twice");
+}
+
+/// As docs/CLIENTS.md says.
+#[test]
+fn dehydrated_goes_on_after_all_accounts_are_lost() {
+    let mut scene = Scene::start("dehydrated", &[]);
+    scene.serve_webroot();
+    let ec = Dehydrated::new(&scene, "ec", EC);
+    ec.run(&scene, &["--cron", "-d", "d.test"]);
+    let scene = scene.restart_without_accounts();
+    let renew = ["--cron", "--force", "-d", "d.test"];
+    let failed = scene.run_until(&mut ec.command(&scene, &renew), 1);
+    assert!(failed.contains("accountDoesNotExist"), "{failed}");
+    fs::remove_dir_all(ec.folder.join("accounts")).unwrap();
+    ec.run(&scene, &["--register", "--accept-terms"]);
+    ec.run(&scene, &renew);
+    scene.judge(&ec.file("d.test", "fullchain.pem"), &["d.test"]);
+    scene.report("all accounts lost");
 }
 
 fn bound(scene: &Scene) {

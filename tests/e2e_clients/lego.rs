@@ -107,6 +107,25 @@ fn renewal(scene: &Scene, lego: &Lego) {
     scene.did("ARI");
 }
 
+/// As docs/CLIENTS.md says.
+#[test]
+fn lego_goes_on_after_all_accounts_are_lost() {
+    let scene = Scene::start("lego", &[]);
+    let lego = Lego::new(&scene, "ec", "ec256");
+    lego.by_http(&scene, &["-d", "l.test"], &[]);
+    let scene = scene.restart_without_accounts();
+    let port = format!("127.0.0.1:{}", scene.server.http01);
+    let renew = ["-d", "l.test", "--http", "--http.port", &port, "renew", "--no-random-sleep", "--days", "1000"];
+    let failed = scene.run_until(&mut lego.command(&scene, &renew), 1);
+    assert!(failed.contains("accountDoesNotExist"), "{failed}");
+    let host = format!("accounts/127.0.0.1_{}", scene.server.port());
+    fs::remove_dir_all(scene.path("ec").join(host)).unwrap();
+    lego.by_http(&scene, &["-d", "l.test"], &[]);
+    scene.run(&mut lego.command(&scene, &renew));
+    scene.judge(&lego.chain(&scene, "l.test"), &["l.test"]);
+    scene.report("all accounts lost");
+}
+
 #[test]
 fn lego_takes_refused_nonces() {
     let scene = Scene::start("lego", &["--refuse-nonces", "50"]);

@@ -5,7 +5,7 @@ use super::responder::serve_certificates;
 use super::server::{Server, free_port};
 use std::fs::{self, File};
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
@@ -68,7 +68,7 @@ impl Scene {
             let root = root.clone();
             drop(thread::spawn(move || answer(stream, &root)));
         };
-        Listening::start_at(address, self.server.http01, serve)
+        Listening::at(SocketAddr::new(address.parse().unwrap(), self.server.http01), serve)
     }
 
     /// Serves the certificates of the folder it gives where tls-alpn-01 is asked for, until what it gives is dropped.
@@ -76,6 +76,16 @@ impl Scene {
         let folder = self.path("alpn");
         fs::create_dir_all(&folder).unwrap();
         (folder.clone(), serve_certificates(self.server.tls_alpn, folder))
+    }
+
+    /// Stops the server and starts it again with its keys and without anything that it had stored: all accounts are lost.
+    pub fn restart_without_accounts(mut self) -> Self {
+        let web = self.web.take().is_some();
+        self.server = self.server.restart_after(|state| fs::remove_dir_all(state.join("ca/do")).unwrap());
+        if web {
+            self.serve_webroot();
+        }
+        self
     }
 
     /// Stops the server as a user does and starts it again.

@@ -31,7 +31,7 @@ impl Authority {
         let list = format!("{url}/crl/{}/0.crl", issuer.id());
         let overview = json!({"longest_lifetime": 7_776_000, "problems": [], "issuers": [{
             "place": 1, "variable": "ISSUER_CHAIN", "id": issuer.id(), "name": issuer.name(), "active": true,
-            "takes_over": "1970-01-01T00:00:00Z", "not_before": issuer.not_before().rfc3339(),
+            "not_before": issuer.not_before().rfc3339(),
             "not_after": issuer.not_after().rfc3339(), "certificate": format!("{url}/issuer/{}.crt", issuer.id()),
             "certificates_until": now().plus(DAY * 60).rfc3339(),
             "crls": [{"url": list, "signed": now().rfc3339(), "next_update": now().plus(DAY * 9).rfc3339(),
@@ -55,7 +55,8 @@ impl Authority {
 fn signed(issuer: &Issuer, key: &str, next_update: Time) -> Vec<u8> {
     let this_update = now().minus(Duration::from_secs(300));
     let url = "http://ca.test/crl/0.crl";
-    let request = CrlRequest { issuer, number: 1234, this_update, next_update, url, entries: &[] };
+    let urls = &[url.to_owned()];
+    let request = CrlRequest { issuer, number: 1234, this_update, next_update, urls, entries: &[] };
     let tbs = lint::crl::check(&crl::build_tbs(&request).unwrap(), &request).unwrap();
     let signer = NativeSigner::from_pkcs8_pem(key).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();

@@ -181,9 +181,10 @@ fn a_wrong_assertion_is_refused_counted_and_recorded() {
     for _ in tried..10 {
         scene.ask("x").refused(401, Kind::Unauthorized);
     }
-    scene.ask(&scene.assertion()).refused(429, Kind::RateLimited);
-    scene.world.pass(Duration::from_secs(601));
+    scene.ask("x").refused(429, Kind::RateLimited);
     scene.ask(&scene.assertion()).is(200);
+    scene.world.pass(Duration::from_secs(601));
+    scene.ask("x").refused(401, Kind::Unauthorized);
 }
 
 #[test]

@@ -94,6 +94,71 @@ fn the_ends_that_are_asked_for_are_those_seconds() {
 }
 
 #[test]
+fn a_short_text_is_no_part_of_a_random_number() {
+    let desk = Desk::new();
+    let client = desk.client();
+    let mut serials: Vec<String> = (0..60).map(|n| issue(&client, &[&format!("n{n}.test")], json!({})).1).collect();
+    let (_, db) = issue(&client, &["db.test"], json!({}));
+    // Two hexadecimal digits that are in some of the serial numbers and in no name, and in the account's id maybe.
+    let pair = |n: u8| format!("{n:02x}");
+    for text in (0..=255).map(pair).filter(|pair| pair.bytes().all(|b| b.is_ascii_alphabetic())) {
+        let wanted: BTreeSet<String> = if text == "db" { BTreeSet::from([db.clone()]) } else { BTreeSet::new() };
+        assert_eq!(found(&desk, &format!("q={text}")), wanted, "{text}");
+    }
+    serials.push(db);
+    for serial in &serials {
+        assert_eq!(found(&desk, &format!("q={}", &serial[..7])).len(), 0);
+        let colons = serial.as_bytes()[..16].chunks(2).map(|pair| String::from_utf8_lossy(pair));
+        let colons = colons.collect::<Vec<_>>().join(":").to_uppercase();
+        for text in [&serial[..8], &serial[5..13], serial, &colons, &format!("0x{serial}")] {
+            assert_eq!(found(&desk, &format!("q={text}")), BTreeSet::from([serial.clone()]), "{text}");
+        }
+    }
+    let id = client.account().rsplit('/').next().unwrap();
+    assert_eq!(
+        (found(&desk, &format!("q={}", &id[..7])).len(), found(&desk, &format!("q={}", &id[..8])).len()),
+        (0, 61)
+    );
+}
+
+#[test]
+fn international_names_are_found_and_shown_in_both_forms() {
+    let desk = Desk::new();
+    let client = desk.client();
+    let (_, books) = issue(&client, &["xn--bcher-kva.test", "www.xn--bcher-kva.test", "plain.test"], json!({}));
+    let (_, greek) = issue(&client, &["*.xn--jxalpdlp.test"], json!({}));
+    let (_, plain) = issue(&client, &["bucher.test"], json!({}));
+    let only = |serial: &String| BTreeSet::from([serial.clone()]);
+    for (query, wanted) in [
+        ("q=b%C3%BCch", only(&books)),
+        ("q=B%C3%9CCHER.TEST", only(&books)),
+        ("q=bu%CC%88cher", only(&books)),
+        ("q=XN--BCHER", only(&books)),
+        ("q=%CE%B4%CE%BF%CE%BA", only(&greek)),
+        ("q=bucher", only(&plain)),
+        ("q=.test", BTreeSet::from([books.clone(), greek.clone(), plain.clone()])),
+        ("name=b%C3%BCcher.test", only(&books)),
+        ("name=*.B%C3%BCcher.test", only(&books)),
+        ("name=*.%CE%B4%CE%BF%CE%BA%CE%B9%CE%BC%CE%AE.test", only(&greek)),
+        ("name=%CE%B4%CE%BF%CE%BA%CE%B9%CE%BC%CE%AE.test", BTreeSet::new()),
+    ] {
+        assert_eq!(found(&desk, query), wanted, "{query}");
+    }
+    let shown = desk.see(&format!("certificates/{books}"));
+    let read: BTreeSet<&str> = shown["unicode_names"].as_array().unwrap().iter().map(|n| n.as_str().unwrap()).collect();
+    assert_eq!(read, BTreeSet::from(["bücher.test", "www.bücher.test", "plain.test"]));
+    let names: Vec<&Value> = shown["names"].as_array().unwrap().iter().collect();
+    let at = names.iter().position(|name| **name == "xn--bcher-kva.test").unwrap();
+    assert_eq!(shown["unicode_names"][at], "bücher.test", "in the same order");
+    assert!(desk.get("certificates?format=csv").is(200).text().contains("*.δοκιμή.test"));
+    // A pattern is kept as the certificates have it.
+    let made = desk.post("replacements", &json!({ "name": "*.bücher.test" })).is(201).json();
+    assert_eq!(made["selection"]["name"], "*.xn--bcher-kva.test");
+    assert_eq!(desk.see(&format!("certificates/{books}"))["replace_now"], true);
+    desk.get("certificates?name=%C3%BC%20.test").refused(400, Kind::Malformed);
+}
+
+#[test]
 fn a_certificate_is_shown_with_all_that_is_known_of_it() {
     let desk = Desk::new();
     let client = desk.client();
@@ -147,7 +212,7 @@ fn a_table_has_the_same_page_by_page() {
     for serial in serials {
         assert!(lines.iter().any(|line| line.starts_with(&format!("\"{serial}\","))), "{lines:?}");
     }
-    assert!(lines.iter().all(|line| line.split("\",\"").count() == 10), "{lines:?}");
+    assert!(lines.iter().all(|line| line.split("\",\"").count() == 11), "{lines:?}");
     desk.get("certificates?format=json").is(200).json();
 }
 

@@ -25,6 +25,7 @@ fn routes() -> Vec<AdminRoute> {
         AdminRoute::Certificate(serial.clone()),
         AdminRoute::Pem(serial.clone()),
         AdminRoute::Revoke(serial),
+        AdminRoute::Revocations,
         AdminRoute::Accounts,
         AdminRoute::Account(id.clone()),
         AdminRoute::Deactivate(id),
@@ -45,7 +46,7 @@ fn routes() -> Vec<AdminRoute> {
             AdminRoute::Status | AdminRoute::ExternalAccounts | AdminRoute::ExternalAccount(_) => {}
             AdminRoute::Certificates | AdminRoute::Certificate(_) | AdminRoute::Pem(_) | AdminRoute::Revoke(_) => {}
             AdminRoute::Accounts | AdminRoute::Account(_) | AdminRoute::Deactivate(_) => {}
-            AdminRoute::Replacements | AdminRoute::Withdraw(_) => {}
+            AdminRoute::Replacements | AdminRoute::Withdraw(_) | AdminRoute::Revocations => {}
             AdminRoute::Policy | AdminRoute::Restore | AdminRoute::Check | AdminRoute::Shadow => {}
             AdminRoute::Audit | AdminRoute::Notices | AdminRoute::TestNotice | AdminRoute::Calendar => {}
         }
@@ -87,6 +88,7 @@ fn every_operation_of_the_document_is_answered_and_takes_the_query_that_is_writt
             let body = match path {
                 "policy/check" => json!({ "identifiers": ["a.test"] }),
                 "replacements" => json!({ "name": "*" }),
+                "revocations" => json!({ "name": "nowhere.test" }),
                 _ => json!({}),
             };
             let body = (method == "post").then(|| body.to_string());

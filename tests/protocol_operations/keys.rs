@@ -4,8 +4,10 @@ use super::desk::{ADA, DAY, Desk, SECOND, texts};
 use selvedge::acme::Kind;
 use selvedge::ca::external::ExternalAccounts;
 use selvedge::ca::testing::{Client, World};
+use selvedge::pki::ceremony::{Constraints, IssuerPlan, Root};
 use selvedge::policy::Policy;
-use selvedge::values::b64;
+use selvedge::values::identifier::DnsName;
+use selvedge::values::{SigAlg, b64};
 use serde_json::{Value, json};
 
 /// A CA with the keys `configured` and `a/b` of its configuration.
@@ -46,6 +48,59 @@ fn a_key_is_good_for_one_account_or_for_many() {
     }
     let account = desk.see(&format!("accounts/{id}"));
     assert_eq!(account["external_account"], "once");
+}
+
+#[test]
+fn what_its_accounts_never_get_is_told() {
+    let world = World::new();
+    let names = [DnsName::parse("corp.test").unwrap()];
+    let constraints = &Constraints::new(&names, &["10.0.0.0/8".parse().unwrap()]).unwrap();
+    let plan = IssuerPlan { common_name: "Constrained", algorithm: SigAlg::Es256, constraints, years: 5 };
+    let root = Root::create(SigAlg::Es384, "Another Root", world.now(), 10).unwrap();
+    let desk = Desk::of(&world.with_only(&root.create_issuer(plan, world.now()).unwrap()));
+    desk.post("policy", &json!({ "deny": ["*.lab.corp.test", "10.9.0.0/16"], "wildcards": false })).is(201);
+    let warned = |key: &Value| -> Vec<String> {
+        key["warnings"].as_array().unwrap().iter().map(|one| one.as_str().unwrap().to_owned()).collect()
+    };
+    for (pattern, says) in [
+        ("a.corp.test", None),
+        ("*.corp.test", None),
+        ("*.x.corp.test", None),
+        ("10.0.0.0/8", None),
+        ("10.1.2.3", None),
+        ("other.test", Some("name constraints: corp.test")),
+        ("*.other.test", Some("name constraints: corp.test")),
+        ("*.test", Some("name constraints: corp.test")),
+        ("192.0.2.0/24", Some("name constraints: 10.0.0.0/8")),
+        ("10.0.0.0/7", Some("name constraints: 10.0.0.0/8")),
+        ("a.lab.corp.test", Some("deny \"*.lab.corp.test\" of the policy of this CA")),
+        ("*.lab.corp.test", Some("deny \"*.lab.corp.test\" of the policy of this CA")),
+        ("10.9.1.0/24", Some("deny \"10.9.0.0/16\" of the policy of this CA")),
+    ] {
+        let key = desk.key(&json!({ "uses": "many", "policy": { "preauthorized": [pattern], "allow": [] } }));
+        let kid = key["kid"].as_str().unwrap();
+        for shown in [&key, &desk.see(&format!("external-accounts/{kid}")), &desk.change(kid, &json!({ "note": "x" }))]
+        {
+            match says {
+                None => assert_eq!(warned(shown), Vec::<String>::new(), "{pattern}"),
+                Some(says) => {
+                    let said = warned(shown).join(" ");
+                    assert!(
+                        said.contains(says) && said.contains(&format!("preauthorized has \"{pattern}\"")),
+                        "{said}"
+                    );
+                }
+            }
+        }
+        // It is what an order meets.
+        let (Some(_), Ok(name)) = (says, DnsName::parse(pattern)) else { continue };
+        let ordered = desk.bound(&key).new_order(&[&name.to_string().replace('*', "www")]);
+        assert_eq!(ordered.refused(400, Kind::RejectedIdentifier).status(), 400, "{pattern}");
+    }
+    let two = desk.key(&json!({ "policy": { "preauthorized": ["a.test"], "allow": ["b.test", "c.corp.test"] } }));
+    assert_eq!(warned(&two).len(), 2, "{two}");
+    let listed = desk.pages("external-accounts", "external_accounts", 200);
+    assert_eq!(listed.iter().filter(|key| !warned(key).is_empty()).count(), 9);
 }
 
 #[test]

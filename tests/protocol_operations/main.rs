@@ -29,3 +29,4 @@ mod operating;
 mod orders;
 mod policies;
 mod replacements;
+mod revocations;

@@ -264,4 +264,7 @@ fn a_lifetime_that_no_profile_reaches_is_said_to_do_nothing() {
             assert!(said.iter().all(|text| text.as_str().unwrap().starts_with("max_lifetime does nothing: it is ")));
         }
     }
+    // So it is in the policy of an external account key.
+    let key = json!({ "kid": "long", "policy": { "max_lifetime": "365d" } });
+    assert_eq!(said(&desk.post("external-accounts", &key).is(201).json()).len(), 1);
 }

@@ -2,7 +2,8 @@
 
 use super::desk::{DAY, Desk, SECOND, issue, texts};
 use selvedge::acme::Kind;
-use selvedge::ca::testing::Client;
+use selvedge::ca::testing::{Client, START};
+use selvedge::pki::ceremony::{create_intermediate, create_root};
 use selvedge::pki::certificate::parse_presented;
 use selvedge::values::Time;
 use serde_json::{Value, json};
@@ -17,7 +18,8 @@ fn is_due(desk: &Desk, client: &Client, leaf: &[u8]) -> bool {
     let (shown, info) = (desk.see(&format!("certificates/{serial}")), renewal_info(desk, client, leaf));
     assert_eq!(shown["renewal"], info["suggestedWindow"]);
     let end = Time::parse_rfc3339(info["suggestedWindow"]["end"].as_str().unwrap()).unwrap();
-    assert_eq!(shown["replace_now"], end <= desk.world.now(), "{shown}");
+    let renewed = shown["renewed"] == true;
+    assert_eq!(shown["replace_now"], end <= desk.world.now() && !renewed, "{shown}");
     end <= desk.world.now()
 }
 
@@ -84,6 +86,11 @@ fn clients_are_told_why_and_what_they_renew_is_not_meant() {
     desk.world.pass(SECOND);
     let (new, _) = issue(&client, &["a.test"], json!({ "replaces": client.cert_id(&leaf) }));
     assert!(is_due(&desk, &client, &leaf) && !is_due(&desk, &client, &new));
+    // Who looks which are to be replaced still does not find the one that was.
+    let (old, now) =
+        (&desk.pages("certificates", "certificates", 50)[0], &desk.pages("certificates", "certificates", 50)[1]);
+    assert_eq!((&old["renewed"], &old["replace_now"]), (&true.into(), &false.into()), "{old}");
+    assert_eq!((&now["renewed"], &now["replace_now"]), (&false.into(), &false.into()), "{now}");
     assert!(renewal_info(&desk, &client, &new).get("explanationURL").is_none());
     let found = texts(&desk.pages("certificates", "certificates", 50), "serial").len();
     assert_eq!(found, 2);
@@ -91,6 +98,32 @@ fn clients_are_told_why_and_what_they_renew_is_not_meant() {
         desk.post("replacements", &json!({ "name": "*", "explanation": bad })).refused(400, Kind::Malformed);
     }
     desk.post("replacements", &json!({ "name": "*", "reason": "x".repeat(201) })).refused(400, Kind::Malformed);
+}
+
+#[test]
+fn what_another_issuer_has_renewed_is_not_to_be_replaced_any_more() {
+    let first = Desk::new();
+    let client = first.client();
+    let (_, old) = issue(&client, &["a.test", "b.test"], json!({}));
+    let (_, open) = issue(&client, &["c.test"], json!({}));
+    let root = create_root("Another Root", START, 10).unwrap();
+    let issuer = create_intermediate(&root, "Another Issuer", START, 5).unwrap();
+    first.world.pass(SECOND * 5);
+    let desk = Desk { world: first.world.with_issuer(&issuer, first.world.now()), ..first.with(&first.token, 1) };
+    desk.post("replacements", &json!({ "name": "*" })).is(201);
+    let of = |serial: &str| {
+        let listed = desk.pages("certificates", "certificates", 50);
+        let listed = listed.iter().find(|one| one["serial"] == serial).unwrap().clone();
+        assert_eq!(listed, desk.see(&format!("certificates/{serial}")), "the list and the certificate say the same");
+        (listed["renewed"].as_bool().unwrap(), listed["replace_now"].as_bool().unwrap())
+    };
+    assert_eq!((of(&old), of(&open)), ((false, true), (false, true)));
+    desk.world.pass(SECOND);
+    let (_, new) = issue(&client.at(&desk.world), &["b.test", "a.test"], json!({}));
+    assert_eq!((of(&old), of(&open), of(&new)), ((true, false), (false, true), (false, false)));
+    // One that is revoked is not waited for either.
+    desk.post(&format!("certificates/{open}/revoke"), &json!({})).is(200);
+    assert_eq!(of(&open), (false, false));
 }
 
 #[test]

@@ -16,6 +16,7 @@ mod lints;
 mod openssl_ca;
 mod our_crls;
 mod questions;
+mod servers;
 #[path = "../common/venv.rs"]
 mod venv;
 

@@ -46,10 +46,17 @@ fn as_read(entries: &[CrlEntry]) -> Revoked {
 }
 
 /// Makes it as the ledger does: built, linted, signed, assembled, with its dates.
-fn signed((issuer, signer): (&Issuer, &NativeKey), url: &str, number: u64, entries: &[CrlEntry], now: Time) -> Vec<u8> {
+pub fn signed(
+    (issuer, signer): (&Issuer, &NativeKey),
+    url: &str,
+    number: u64,
+    entries: &[CrlEntry],
+    now: Time,
+) -> Vec<u8> {
     let this_update = now.minus(BACKDATE).max(issuer.not_before());
     let next_update = now.plus(VALIDITY).min(issuer.not_after());
-    let request = CrlRequest { issuer, number, this_update, next_update, url, entries };
+    let urls = &[url.to_owned()];
+    let request = CrlRequest { issuer, number, this_update, next_update, urls, entries };
     let linted = lint::crl::check(&crl::build_tbs(&request).unwrap(), &request).unwrap();
     crl::assemble(&linted, &signer.sign(linted.algorithm(), linted.as_bytes()).unwrap()).unwrap()
 }

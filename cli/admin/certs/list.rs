@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::super::client::{Client, Much, SOME, paged};
 use super::super::moment::{Moment, moment, span};
 use super::super::place::At;
-use super::super::table::{Table, day, some, text};
+use super::super::table::{Table, day, names, text};
 use super::{PATH, serial, state};
 use crate::host::print;
 use crate::tools::say;
@@ -16,7 +16,7 @@ use crate::tools::say;
 /// Which certificates.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
-    /// A part of a name, of the serial number or of the account's id.
+    /// A part of a name; with eight characters or more also of the serial number or of the account's id.
     text: Option<String>,
     /// Names that fit a pattern: www.example.org, *.example.org, 10.0.0.0/8.
     #[arg(long, value_name = "PATTERN")]
@@ -27,6 +27,9 @@ pub struct Options {
     /// Those of this account, by its id.
     #[arg(long, value_name = "ID")]
     account: Option<String>,
+    /// Those of all accounts that were made with this external account key.
+    #[arg(long, value_name = "KID")]
+    external_account: Option<String>,
     /// Those of this profile.
     #[arg(long, value_name = "NAME")]
     profile: Option<String>,
@@ -45,6 +48,9 @@ pub struct Options {
     /// Those that end before then.
     #[arg(long, value_name = "TIME", value_parser = moment)]
     ends_before: Option<Moment>,
+    /// Those that were issued before then.
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    issued_before: Option<Moment>,
     #[command(flatten)]
     much: Much,
     /// Print the authority's table for other programs (CSV).
@@ -61,11 +67,13 @@ impl Options {
             ("name", self.name.clone()),
             ("serial", self.serial.clone()),
             ("account", self.account.clone()),
+            ("external_account", self.external_account.clone()),
             ("profile", self.profile.clone()),
             ("issuer", self.issuer.clone()),
             ("status", self.status.clone()),
             ("ends_after", time(self.ends_after)),
             ("ends_before", time(before)),
+            ("issued_before", time(self.issued_before)),
         ];
         all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
     }
@@ -81,7 +89,7 @@ pub fn run(client: &Client, at: &At, options: &Options, now: Time) -> Result<()>
         let mut table = Table::new(&["NAMES", "SERIAL", "PROFILE", "ENDS", "ACCOUNT", "STATUS"]);
         for one in found {
             table.row([
-                some(one, "/names", 2),
+                names(one, 2),
                 text(one, "/serial"),
                 text(one, "/profile"),
                 day(one, "/not_after", now),

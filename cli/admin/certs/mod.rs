@@ -2,17 +2,18 @@
 
 mod list;
 mod replace;
+mod revoke;
+mod which;
 
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use selvedge::values::Time;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::agreed;
 use super::client::Client;
 use super::place::At;
-use super::table::{day, facts, minute, some, text};
+use super::table::{day, facts, minute, names, text};
 use crate::files::{Readers, Staged};
 use crate::host::{self, print};
 use crate::tools::say;
@@ -54,20 +55,13 @@ pub enum Command {
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
-    /// Revoke a certificate: verifiers that look at the CRL refuse it from then on. It cannot be taken back.
-    #[command(after_help = "Example: the key was stolen:\n  selvedge certs revoke 0a1b2c --reason keyCompromise")]
-    Revoke {
-        /// The serial number in hexadecimal.
-        #[arg(value_parser = serial)]
-        serial: String,
-        /// Why: unspecified, keyCompromise (its key is then refused for ever), affiliationChanged, superseded,
-        /// cessationOfOperation, or its number in RFC 5280.
-        #[arg(long, value_name = "REASON", value_parser = reason)]
-        reason: Option<u8>,
-        /// Do not ask.
-        #[arg(long)]
-        yes: bool,
-    },
+    /// Revoke a certificate, or many: verifiers that look at the CRL refuse them from then on. It cannot be taken back.
+    #[command(
+        after_help = "Example: the key was stolen:\n  selvedge certs revoke 0a1b2c --reason keyCompromise\nAll that an account \
+                            has, or a host that was stolen:\n  selvedge certs revoke --account ID\n  selvedge certs \
+                            revoke --name '*.db7.example.org' --reason keyCompromise"
+    )]
+    Revoke(Box<revoke::Options>),
     /// Have clients replace certificates now, before they would: clients that ask for renewal information (ARI) renew when
     /// they look next. Nothing is revoked.
     #[command(
@@ -94,15 +88,7 @@ pub fn run(at: &At, command: &Command) -> Result<bool> {
         Command::List(options) => list::run(&client, at, options, now)?,
         Command::Show { serial } => client.get(&[PATH, serial], &[])?.show(at, |found| one(found, now)),
         Command::Download { serial, out } => download(&client, serial, out.as_ref())?,
-        Command::Revoke { serial, reason, yes } => {
-            let found = client.get(&[PATH, serial], &[])?;
-            if !yes {
-                say(format!("this certificate is to be revoked:\n{}", one(&found.value, now)));
-            }
-            agreed(*yes, "Revoke it, for good?")?;
-            let body = reason.map_or_else(|| json!({}), |reason| json!({ "reason": reason }));
-            client.post(&[PATH, serial, "revoke"], &body)?.show(at, |found| one(found, now));
-        }
+        Command::Revoke(options) => revoke::run(&client, at, options, now)?,
         Command::Replace(options) => replace::run(&client, at, options)?,
         Command::Replacements => replace::list(&client, at)?,
         Command::Withdraw { id } => replace::withdraw(&client, at, id)?,
@@ -132,13 +118,14 @@ fn download(client: &Client, serial: &str, out: Option<&PathBuf>) -> Result<()> 
 /// A certificate, all of it.
 fn one(found: &Value, now: Time) -> String {
     let mut rows = vec![
-        ("names", some(found, "/names", 100)),
+        ("names", names(found, 100)),
         ("serial", text(found, "/serial")),
         ("status", state(found)),
         ("ends", day(found, "/not_after", now)),
         ("issued", minute(found, "/issued")),
         ("profile", text(found, "/profile")),
         ("account", text(found, "/account")),
+        ("key", text(found, "/external_account")),
         ("order", text(found, "/order")),
         ("issuer", text(found, "/issuer")),
         ("renewal", format!("{} to {}", minute(found, "/renewal/start"), minute(found, "/renewal/end"))),
@@ -189,6 +176,7 @@ fn reason(text: &str) -> Result<u8, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn serial_numbers_and_reasons_are_taken_as_people_write_them() {

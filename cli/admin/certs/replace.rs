@@ -1,40 +1,22 @@
 //! `certs replace`, and what becomes of it.
 
-use anyhow::{Result, bail};
-use serde_json::{Map, Value, json};
+use anyhow::Result;
+use serde_json::{Value, json};
 
 use super::super::agreed;
 use super::super::client::Client;
 use super::super::place::At;
-use super::super::table::{Table, act, some, text};
-use super::PATH;
-use crate::tools::say;
+use super::super::table::{Table, act, text};
+use super::which::Which;
 
 /// Where they are.
 const REPLACEMENTS: &str = "replacements";
-/// Up to how many certificates are counted before it is asked whether to go on.
-const COUNTED: usize = 2000;
-/// How many of them are shown.
-const SHOWN: usize = 5;
 
 /// Which certificates, and why.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
-    /// All certificates.
-    #[arg(long, conflicts_with_all = ["name", "profile", "account", "issuer"])]
-    all: bool,
-    /// Those with a name that fits a pattern: www.example.org, *.example.org, 10.0.0.0/8.
-    #[arg(long, value_name = "PATTERN")]
-    name: Option<String>,
-    /// Those of this profile.
-    #[arg(long, value_name = "NAME")]
-    profile: Option<String>,
-    /// Those of this account, by its id.
-    #[arg(long, value_name = "ID")]
-    account: Option<String>,
-    /// Those of this issuer, by its id.
-    #[arg(long, value_name = "ID")]
-    issuer: Option<String>,
+    #[command(flatten)]
+    which: Which,
     /// Why, for the record.
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
@@ -46,38 +28,11 @@ pub struct Options {
     yes: bool,
 }
 
-impl Options {
-    fn selection(&self) -> Vec<(&'static str, String)> {
-        let all =
-            [("name", &self.name), ("profile", &self.profile), ("account", &self.account), ("issuer", &self.issuer)];
-        all.into_iter().filter_map(|(name, value)| Some((name, value.clone()?))).collect()
-    }
-}
-
-/// Shows how many are meant, and has them replaced.
+/// Shows how many are meant, and has them replaced. Where there are none there is nothing to replace, and no record of it.
 pub fn run(client: &Client, at: &At, options: &Options) -> Result<()> {
-    let selection = options.selection();
-    if selection.is_empty() && !options.all {
-        bail!("say which: --name PATTERN, --profile NAME, --account ID, --issuer ID, or --all");
-    }
-    let mut query = selection.clone();
-    query.push(("status", "valid".to_owned()));
-    let found = client.list(PATH, &query, "certificates", Some(COUNTED))?;
-    let names: Vec<String> = found.items.iter().take(SHOWN).map(|one| some(one, "/names", 1)).collect();
-    let count = match (found.items.len(), found.more) {
-        (0, _) => "no certificate that is valid fits".to_owned(),
-        (1, false) => "1 valid certificate fits: ".to_owned(),
-        (n, false) => format!("{n} valid certificates fit: "),
-        (n, true) => format!("more than {n} valid certificates fit: "),
-    };
-    let etc = if found.items.len() > SHOWN { ", …" } else { "" };
-    say(format!("{count}{}{etc}", names.join(", ")));
+    let mut body = options.which.body()?;
+    options.which.count(client, &[("status", "valid".to_owned())], |_| true)?;
     agreed(options.yes, "Have them replaced now?")?;
-    let mut body: Map<String, Value> =
-        selection.into_iter().map(|(name, value)| (name.to_owned(), json!(value))).collect();
-    if options.all {
-        body.insert("name".to_owned(), json!("*"));
-    }
     for (name, value) in [("reason", &options.reason), ("explanation", &options.explanation)] {
         body.extend(value.as_ref().map(|value| (name.to_owned(), json!(value))));
     }

@@ -90,7 +90,7 @@ fn every_line_reaches_its_client_whole() {
     );
     let caddy = seen.iter().filter(|line| line.starts_with('\t')).map(|line| line.trim()).collect::<Vec<_>>();
     assert!(caddy.contains(&"http_port 6002") && caddy.contains(&"https_port 6001"), "{caddy:?}");
-    assert!(caddy.contains(&"acme_ca https://127.0.0.1:14000/directory"), "{caddy:?}");
+    assert!(caddy.contains(&"dir https://127.0.0.1:14000/directory"), "{caddy:?}");
 }
 
 #[test]

@@ -49,7 +49,7 @@ const config :Workerd.Config = (
       durableObjectStorage = (localDisk = "objects"),
     )),
     (name = "objects", disk = (path = "/s/do", writable = true)),
-    (name = "internet", network = (allow = ["public", "private"], tlsOptions = (trustBrowserCas = true))),
+    (name = "internet", network = (allow = ["public"], tlsOptions = (trustBrowserCas = true))),
   ],
   sockets = [(name = "acme", https = (options = (), tlsOptions = (keypair = (privateKey = embed "/s/server.key", certificateChain = embed "/s/server.pem"))), service = "worker")]
 );
@@ -124,4 +124,36 @@ fn a_path_that_cannot_be_written_down_is_refused() {
         plain: None,
     };
     assert!(served.config().unwrap_err().to_string().contains("not UTF-8"));
+}
+
+#[test]
+fn private_networks_are_reached_only_where_they_may_be_validated_and_the_resolver_always() {
+    let wrangler = Wrangler::parse(WORKER).unwrap();
+    let config = |allow: &str, resolver: &str| {
+        let var = |name: &str, value: &str| (name.to_owned(), Binding::Var(Var::Text(value.to_owned())));
+        let bindings = BTreeMap::from([var("ALLOW_PRIVATE", allow), var("RESOLVER_URL", resolver)]);
+        let modules = modules();
+        let served = Served {
+            wrangler: &wrangler,
+            modules: &modules,
+            bindings: &bindings,
+            objects: Path::new("/s/do"),
+            keypair: None,
+            plain: None,
+        };
+        served.config().unwrap()
+    };
+    let open = config("true", "http://127.0.0.1:14001/dns-query");
+    assert!(open.contains(r#"network = (allow = ["public", "private"], tls"#), "{open}");
+    assert!(!open.contains("RESOLVER_SERVICE"), "{open}");
+    let shut = config("false", "http://127.0.0.1:14001/dns-query");
+    assert!(shut.contains(r#"network = (allow = ["public"], tls"#), "{shut}");
+    assert!(shut.contains(r#"(name = "resolver", external = (address = "127.0.0.1:14001", http = ())),"#), "{shut}");
+    assert!(shut.contains(r#"(name = "RESOLVER_SERVICE", service = "resolver"),"#), "{shut}");
+    let secure = config("false", "https://[::1]/dns-query");
+    let service =
+        r#"external = (address = "[::1]:443", https = (options = (), tlsOptions = (trustBrowserCas = true)))"#;
+    assert!(secure.contains(service), "{secure}");
+    let public = config("false", "https://dns.example.org/dns-query");
+    assert!(public.contains(r#"allow = ["public"]"#) && !public.contains("RESOLVER_SERVICE"), "{public}");
 }

@@ -1,12 +1,13 @@
 //! An issuer's chain and key, against each other and the root.
 
-use selvedge::pki::{Issuer, pem};
+use selvedge::pki::ceremony::NO_PATH_LENGTH;
+use selvedge::pki::{Issuer, IssuerFault, pem};
 use selvedge::values::native_crypto::NativeCrypto;
 use selvedge::values::x509::Parts;
 
 use super::super::files::{CaFiles, IssuerFiles};
 use super::super::secret::{KeyFault, PrivateKey};
-use super::super::x509::{Signed, called, ready};
+use super::super::x509::{called, ready};
 use super::root::Root;
 use super::{Finding, closed};
 use crate::keys::issuer_file;
@@ -47,39 +48,54 @@ fn chain(path: &str, text: &str, root: Option<&Root>, found: &mut Vec<Finding>) 
             return None;
         }
     };
-    if let Some(Err(fault)) = ready(issuer.check_signatures(&NativeCrypto)) {
-        found.push(Finding::wrong(format!("{path} cannot be used: {fault}"), again));
+    let below = match root {
+        None => issuer.clone(),
+        Some(root) if !issuer.leads_to(root.subject()) => {
+            found.push(Finding::wrong(format!("{path} {}", unrooted(text, root)), TO_ROOT));
+            issuer.clone()
+        }
+        Some(root) => match issuer.clone().below(root.der()) {
+            Ok(below) => below,
+            Err(fault) => {
+                found.push(Finding::wrong(format!("{path} cannot be used below root.pem: {fault}"), TO_ROOT));
+                issuer.clone()
+            }
+        },
+    };
+    match ready(below.check_signatures(&NativeCrypto)) {
+        Some(Err(IssuerFault::NotByRoot(_))) => found.push(Finding::wrong(
+            format!(
+                "{path} does not lead to the root: its last certificate names {} as its issuer, but is not signed by the key \
+                 of root.pem",
+                root.map_or("another", Root::name)
+            ),
+            TO_ROOT,
+        )),
+        Some(Err(fault)) => found.push(Finding::wrong(format!("{path} cannot be used: {fault}"), again)),
+        _ => {}
     }
-    if let Some(what) = root.and_then(|root| unrooted(text, root)) {
-        found.push(Finding::wrong(
-            format!("{path} {what}"),
-            "Add the certificates that are missing in between, the one above each after it and without the root; or put \
-             the root that belongs to it into root.pem",
+    if issuer.path_length().is_none() {
+        found.push(Finding::warning(
+            format!("of {path}, {NO_PATH_LENGTH}"),
+            "`selvedge issuer new` and `issuer request` make issuers with pathLen 0",
         ));
     }
     Some(issuer.public_key().spki_der().to_vec())
 }
 
+/// What to do where a chain does not lead to the root.
+const TO_ROOT: &str = "Add the certificates that are missing in between, the one above each after it and without the root; or \
+                       put the root that belongs to it into root.pem";
+
 /// Why the last certificate of a chain is not issued by the root, as a clause about the file.
-fn unrooted(text: &str, root: &Root) -> Option<String> {
-    let ders = pem::read_certificates(text).ok()?;
-    let last = Parts::read(ders.last()?).ok()?;
-    if last.issuer != root.subject() {
-        return Some(format!(
-            "does not lead to the root: its last certificate, {}, is issued by {}, and root.pem is {}",
-            called(last.subject),
-            called(last.issuer),
-            root.name()
-        ));
-    }
-    (!Signed::from(&last).is_by(root.spki())).then(|| {
-        format!(
-            "does not lead to the root: its last certificate, {}, names {} as its issuer, but is not signed by the key of \
-             root.pem",
-            called(last.subject),
-            root.name()
-        )
-    })
+fn unrooted(text: &str, root: &Root) -> String {
+    let ders = pem::read_certificates(text).unwrap_or_default();
+    let last = ders.last().and_then(|der| Parts::read(der).ok());
+    let (name, issuer) = last.map_or_else(Default::default, |last| (called(last.subject), called(last.issuer)));
+    format!(
+        "does not lead to the root: its last certificate, {name}, is issued by {issuer}, and root.pem is {}",
+        root.name()
+    )
 }
 
 /// What is wrong with a key, as it was read.

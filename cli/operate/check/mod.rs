@@ -3,6 +3,7 @@
 //! All of it is looked at before anything is done, and all that is wrong is said at once.
 
 mod issuer;
+mod lists;
 mod root;
 mod settings;
 #[cfg(test)]
@@ -62,6 +63,7 @@ pub fn deployment(files: &CaFiles, worker: &Worker, now: Time) -> Vec<Finding> {
         issuer::check(files, issuer, root.as_ref(), &mut found);
     }
     settings::check(files, worker, now, &mut found);
+    lists::check(files, worker, now, &mut found);
     nonce_key(files, &mut found);
     admin_tokens(files, &mut found);
     // What the Worker itself would say is worth hearing when nothing is known to be wrong.

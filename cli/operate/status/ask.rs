@@ -7,6 +7,7 @@ use ureq::Agent;
 use url::Url;
 
 use super::super::web::{self, Answer, plain};
+use super::super::x509::list_urls;
 use super::crl;
 use super::facts::{Authority, Crl, Fetched, Issuer};
 
@@ -53,6 +54,42 @@ pub fn list(agent: &Agent, issuer: &Issuer) -> Option<Result<Fetched, String>> {
     let renewed = |list: &&Crl| list.due.is_some() && list.url.is_some();
     let url = issuer.crls.iter().find(renewed)?.url.as_deref()?;
     Some(fetch(agent, issuer, url).map_err(|error| plain(&format!("{error:#}"))))
+}
+
+/// Fetches CRLs of the issuer where certificates say that they are and they are not any more, one for each address; and the
+/// root's, where the issuer's certificate says that it is.
+pub fn elsewhere(agent: &Agent, issuer: &Issuer, root: Option<&[u8]>) -> Vec<Result<Fetched, String>> {
+    let said = |found: Result<Fetched>| found.map_err(|error| plain(&format!("{error:#}")));
+    let renewed = issuer.crls.iter().filter(|list| list.due.is_some());
+    let others = renewed.flat_map(|list| list.urls.iter().filter(|url| Some(*url) != list.url.as_ref()));
+    let mut origins: Vec<String> = Vec::new();
+    let mut found = Vec::new();
+    for url in others {
+        let origin = Url::parse(url).map_or_else(|_| url.clone(), |url| url.origin().ascii_serialization());
+        if !origins.contains(&origin) {
+            origins.push(origin);
+            found.push(said(fetch(agent, issuer, url)));
+        }
+    }
+    if let Some(root) = root {
+        found.extend(of_root(agent, issuer, root).into_iter().map(said));
+    }
+    found
+}
+
+/// The root's CRLs, where the issuer's certificate says that they are; nothing where another than this root issued it.
+fn of_root(agent: &Agent, issuer: &Issuer, root: &[u8]) -> Vec<Result<Fetched>> {
+    // That the certificate is there is looked at with the issuer's own CRL.
+    let Ok(certificate) = download(agent, &issuer.certificate) else { return Vec::new() };
+    let (Ok(parts), Ok(root)) = (Parts::read(&certificate), Parts::read(root)) else { return Vec::new() };
+    if parts.issuer != root.subject {
+        return Vec::new();
+    }
+    let fetched = |url: &String| {
+        let list = download(agent, url).context("the root's CRL is not there")?;
+        crl::read(&list, &root, url).map_err(|what| anyhow!("the root's CRL at {url} {what}"))
+    };
+    list_urls(&certificate).iter().map(fetched).collect()
 }
 
 fn fetch(agent: &Agent, issuer: &Issuer, url: &str) -> Result<Fetched> {

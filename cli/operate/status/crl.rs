@@ -1,82 +1,53 @@
 //! A CRL as a verifier looks at it.
 
-use der::asn1::BitStringRef;
-use der::{Decode, Encode, Reader, SliceReader};
-use selvedge::values::Time;
+use selvedge::pki::crl::read::List;
+use selvedge::values::native_crypto::NativeCrypto;
 use selvedge::values::x509::Parts;
-use spki::AlgorithmIdentifierRef;
-use x509_cert::certificate::Rfc5280;
-use x509_cert::crl::TbsCertList;
-use x509_cert::ext::pkix::crl::CrlNumber;
-use x509_cert::time::Time as X509Time;
 
-use super::super::x509::{Signed, called};
+use super::super::x509::{called, ready};
 use super::facts::Fetched;
 
-/// Reads a CRL (DER) and checks that it is this issuer's: by name and by signature. The time is not looked at.
+/// Reads a CRL (DER) and checks that it is this issuer's, by name and by signature, and for the certificates that point to
+/// `url`. The time is not looked at.
 ///
 /// # Errors
 /// What is wrong with it, as a clause about "it".
 pub fn read(der: &[u8], issuer: &Parts<'_>, url: &str) -> Result<Fetched, String> {
-    let signed = taken_apart(der).map_err(|error| format!("is no CRL in DER: {error}"))?;
-    let list = TbsCertList::<Rfc5280>::from_der(signed.tbs).map_err(|error| format!("is no CRL in DER: {error}"))?;
-    let name = list.issuer.to_der().map_err(|error| format!("has no issuer: {error}"))?;
-    if name != issuer.subject {
-        return Err(format!("is by {}, not by {}", called(&name), called(issuer.subject)));
+    let list = List::read(der).map_err(|fault| fault.to_string())?;
+    if list.issuer != issuer.subject {
+        return Err(format!("is by {}, not by {}", called(&list.issuer), called(issuer.subject)));
     }
-    if !signed.is_by(issuer.spki) {
+    if ready(list.is_signed_by(issuer.spki, &NativeCrypto)).is_none_or(|signed| signed != Ok(true)) {
         return Err(format!("is not signed by the key of {}", called(issuer.subject)));
     }
-    let number = list.crl_extensions.iter().flatten().find_map(|one| {
-        use const_oid::AssociatedOid;
-        (one.extn_id == CrlNumber::OID).then(|| CrlNumber::from_der(one.extn_value.as_bytes()).ok())?
-    });
+    // RFC 5280 §6.3.3 (b) (2): otherwise a verifier takes it for another list.
+    if !list.urls.is_empty() && !list.urls.iter().any(|named| named == url) {
+        return Err(format!(
+            "is for certificates that point to {} only (issuingDistributionPoint)",
+            list.urls.join(", ")
+        ));
+    }
     Ok(Fetched {
         url: url.to_owned(),
-        number: number.map(|number| shown(number.0.as_bytes())).ok_or("has no CRL number")?,
-        this_update: time(list.this_update),
-        next_update: list.next_update.map(time).ok_or("does not say until when it is good (nextUpdate)")?,
-        entries: list.revoked_certificates.map_or(0, |entries| entries.len()),
+        number: list.number_text(),
+        this_update: list.this_update,
+        next_update: list.next_update,
+        entries: list.entries.len(),
     })
-}
-
-/// The three parts of a signed list ([RFC 5280 §5.1](https://www.rfc-editor.org/rfc/rfc5280#section-5.1)), as they stand.
-fn taken_apart(der: &[u8]) -> der::Result<Signed<'_>> {
-    let mut reader = SliceReader::new(der)?;
-    let signed = reader.sequence(|r| {
-        let tbs = r.tlv_bytes()?;
-        let algorithm = AlgorithmIdentifierRef::decode(r)?;
-        let signature = BitStringRef::decode(r)?.as_bytes().unwrap_or_default();
-        Ok::<_, der::Error>(Signed { tbs, algorithm, signature })
-    })?;
-    reader.finish()?;
-    Ok(signed)
-}
-
-fn time(at: X509Time) -> Time {
-    Time::from_secs(at.to_unix_duration().as_secs())
-}
-
-/// A number in decimal; a long one (up to 20 bytes, RFC 5280 §5.2.3) in hexadecimal.
-fn shown(bytes: &[u8]) -> String {
-    if bytes.len() > 8 {
-        let digits: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        return format!("0x{}", digits.concat());
-    }
-    bytes.iter().fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte)).to_string()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::operate::x509::ready;
     use core::time::Duration;
     use selvedge::pki::ceremony::{CertAndKey, create_intermediate, create_root};
     use selvedge::pki::{CrlRequest, Issuer, crl, lint, pem};
+    use selvedge::values::Time;
     use selvedge::values::crypto::Sign;
     use selvedge::values::native_crypto::NativeSigner;
 
     const NOW: Time = Time::from_secs(1_795_521_600);
+    const URL: &str = "http://ca.test/crl/1.crl";
 
     fn ca(name: &str) -> CertAndKey {
         create_intermediate(&create_root("root", NOW, 10).unwrap(), name, NOW, 5).unwrap()
@@ -85,8 +56,8 @@ mod tests {
     fn list(ca: &CertAndKey, key: &str) -> Vec<u8> {
         let issuer = Issuer::from_pem_chain(&ca.certificate).unwrap();
         let next_update = NOW.plus(Duration::from_secs(86_400));
-        let url = "http://ca.test/crl/1.crl";
-        let request = CrlRequest { issuer: &issuer, number: 1000, this_update: NOW, next_update, url, entries: &[] };
+        let urls = &[URL.to_owned()];
+        let request = CrlRequest { issuer: &issuer, number: 1000, this_update: NOW, next_update, urls, entries: &[] };
         let tbs = lint::crl::check(&crl::build_tbs(&request).unwrap(), &request).unwrap();
         let signer = NativeSigner::from_pkcs8_pem(key).unwrap();
         crl::assemble(&tbs, &ready(signer.sign(tbs.as_bytes())).unwrap().unwrap()).unwrap()
@@ -94,7 +65,7 @@ mod tests {
 
     fn read_as(der: &[u8], ca: &CertAndKey) -> Result<Fetched, String> {
         let ders = pem::read_certificates(&ca.certificate).unwrap();
-        read(der, &Parts::read(&ders[0]).unwrap(), "u")
+        read(der, &Parts::read(&ders[0]).unwrap(), URL)
     }
 
     #[test]
@@ -111,14 +82,10 @@ mod tests {
         let at = bent.windows(2).position(|two| two == [0x17, 13]).unwrap() + 5;
         bent[at] ^= 1;
         assert!(read_as(&bent, &one).is_err());
+        let ders = pem::read_certificates(&one.certificate).unwrap();
+        let elsewhere = read(&good, &Parts::read(&ders[0]).unwrap(), "http://old.test/crl/1.crl").unwrap_err();
+        assert!(elsewhere.contains("certificates that point to http://ca.test/crl/1.crl only"), "{elsewhere}");
         assert!(read_as(b"<html>", &one).unwrap_err().contains("no CRL"));
         assert!(read_as(&good[..good.len() - 1], &one).is_err());
-    }
-
-    #[test]
-    fn numbers_of_any_length_are_shown() {
-        assert_eq!(shown(&[1, 0]), "256");
-        assert_eq!(shown(&[255; 8]), u64::MAX.to_string());
-        assert_eq!(shown(&[1, 0, 0, 0, 0, 0, 0, 0, 0]), "0x010000000000000000");
     }
 }

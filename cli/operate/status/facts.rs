@@ -28,6 +28,8 @@ pub struct Root {
     pub name: String,
     /// Its last second.
     pub not_after: Time,
+    /// The certificate.
+    pub der: Vec<u8>,
 }
 
 /// What an authority says of itself.
@@ -47,8 +49,19 @@ pub struct Overview {
     /// What is wrong with its configuration.
     #[serde(deserialize_with = "texts")]
     pub problems: Vec<String>,
+    /// The root's CRL, where the authority publishes it.
+    #[serde(default)]
+    pub root_crl: Option<RootCrl>,
     /// Its issuers.
     pub issuers: Vec<Issuer>,
+}
+
+/// The root's CRL as the authority has it.
+#[derive(Clone, Debug, Deserialize)]
+pub struct RootCrl {
+    /// Until when it is good.
+    #[serde(deserialize_with = "time")]
+    pub next_update: Time,
 }
 
 impl Overview {
@@ -70,9 +83,9 @@ pub struct Issuer {
     pub name: String,
     /// Whether it signs new certificates.
     pub active: bool,
-    /// From when it does.
-    #[serde(deserialize_with = "time")]
-    pub takes_over: Time,
+    /// From when it does; `None` where it did from the beginning.
+    #[serde(default, deserialize_with = "maybe_time")]
+    pub takes_over: Option<Time>,
     /// The last second of its chain.
     #[serde(deserialize_with = "time")]
     pub not_after: Time,
@@ -86,6 +99,9 @@ pub struct Issuer {
     /// What was found when one of the CRLs was fetched; `None` when none was.
     #[serde(skip)]
     pub fetched: Option<Result<Fetched, String>>,
+    /// What was found where its certificates, and its own, say that other CRLs are: where CRLs were before, and the root's.
+    #[serde(skip)]
+    pub elsewhere: Vec<Result<Fetched, String>>,
 }
 
 /// A CRL as the authority keeps it.
@@ -93,6 +109,9 @@ pub struct Issuer {
 pub struct Crl {
     /// Where it is; nowhere on a test machine that serves https only.
     pub url: Option<String>,
+    /// Where its certificates say that it is: also where it was before.
+    #[serde(default)]
+    pub urls: Vec<String>,
     /// Until when it is good.
     #[serde(deserialize_with = "maybe_time")]
     pub next_update: Option<Time>,

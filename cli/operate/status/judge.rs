@@ -25,6 +25,9 @@ pub const LATE: Duration = HOUR;
 /// A CRL is renewed eight days before it is over; when this is left, renewing it has failed for days.
 pub const SOON: Duration = HOUR.saturating_mul(48);
 
+/// How long before the root's CRL is over another is due: the root's key has to be brought, and the CA deployed.
+pub const ROOT_LIST_AHEAD: Duration = DAY.saturating_mul(90);
+
 /// How much a finding matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
@@ -69,6 +72,7 @@ pub fn judge(facts: &Facts, now: Time) -> Vec<Finding> {
                     "set it right, then `selvedge deploy`",
                 )
             }));
+            found.extend(root_list(overview, now));
             issuers(overview, now, &mut found);
         }
     }
@@ -115,6 +119,21 @@ fn judge_root(root: &Root, now: Time) -> Option<Finding> {
     })
 }
 
+/// Whether the root's CRL is to be signed anew; that it is over, the authority reports itself.
+fn root_list(overview: &Overview, now: Time) -> Option<Finding> {
+    let end = overview.root_crl.as_ref()?.next_update;
+    (end > now && end <= now.plus(ROOT_LIST_AHEAD)).then(|| {
+        finding(
+            Severity::Due,
+            format!(
+                "the root's CRL is good until {}: after that, verifiers that check issuers refuse everything",
+                day(end)
+            ),
+            "sign another with `selvedge issuer crl`, where the root's key is, then `selvedge deploy`",
+        )
+    })
+}
+
 fn is_over(not_after: Time, now: Time) -> bool {
     // notAfter is the last second in which it is valid.
     now.secs() > not_after.secs()
@@ -141,7 +160,7 @@ pub enum State {
 pub fn state(issuer: &Issuer, now: Time) -> State {
     match issuer.active {
         true => State::Active,
-        false if issuer.takes_over > now => State::Next,
+        false if issuer.takes_over.is_some_and(|at| at > now) => State::Next,
         false => State::Retired,
     }
 }
@@ -160,7 +179,7 @@ fn issuers(overview: &Overview, now: Time, found: &mut Vec<Finding>) {
     }
     for (at, issuer) in all.iter().enumerate() {
         if state(issuer, now) == State::Retired {
-            let followed = all.get(at + 1).map_or(now, |next| next.takes_over);
+            let followed = all.get(at + 1).and_then(|next| next.takes_over).unwrap_or(now);
             found.extend(retired(issuer, followed, longest, now));
         }
         lists(issuer, now, found);
@@ -176,9 +195,9 @@ fn succession(issuer: &Issuer, next: Option<&Issuer>, longest: Duration, now: Ti
     let by = handover(issuer.not_after, longest);
     let (who, end, last) = (named(issuer), day(issuer.not_after), day(by));
     let make = "make the next one with `selvedge issuer new` (or `issuer request`), then `selvedge deploy`";
-    if let Some(next) = next {
-        let (when, from) = (day(next.takes_over), name_of("ISSUER_FROM", next.place));
-        return (next.takes_over > by).then(|| {
+    if let Some((next, at)) = next.and_then(|next| Some((next, next.takes_over?))) {
+        let (when, from) = (day(at), name_of("ISSUER_FROM", next.place));
+        return (at > by).then(|| {
             let severity = if issuer.active && now > by { Severity::Wrong } else { Severity::Due };
             let what = format!(
                 "{who} ends {end}, and {} takes over on {when}, after {last}: in between the longest certificates cannot \
@@ -252,6 +271,21 @@ fn lists(issuer: &Issuer, now: Time, found: &mut Vec<Finding>) {
     if soon > 0 {
         let what = format!("{} over within 48 hours and not renewed", is_or_are(&of(soon), soon));
         found.push(finding(Severity::Due, what, todo));
+    }
+    for found_there in &issuer.elsewhere {
+        let (severity, what) = match found_there {
+            Err(what) => (Severity::Wrong, format!("of {who}, {what}")),
+            Ok(list) if list.next_update <= now => {
+                (Severity::Wrong, format!("the CRL at {} is over since {}", list.url, list.next_update.rfc3339()))
+            }
+            Ok(_) => continue,
+        };
+        found.push(finding(
+            severity,
+            what,
+            "certificates say that it is there, until the last of them ends: keep that address, with a route to this \
+             authority",
+        ));
     }
     match &issuer.fetched {
         Some(Err(what)) => found.push(finding(

@@ -16,12 +16,14 @@ use selvedge::pki::pem;
 use selvedge::values::x509::Parts;
 
 pub use ask::authority;
+pub use judge::ROOT_LIST_AHEAD;
 pub use show::when;
 
 use super::worker::Worker;
 use super::x509::called;
 use super::{Place, now, web};
 use crate::admin::{At, Operator};
+use crate::files::read_pem;
 use crate::host::print;
 use crate::keys::ROOT;
 use crate::tools::say;
@@ -81,13 +83,14 @@ fn report(options: &Options) -> Result<bool> {
     };
     let trusted_root = options.root.clone().or_else(|| dev.as_ref().map(|dev| dev.root.clone()));
     let token_file = options.token_file.clone().or_else(|| dev.and_then(|dev| dev.token_file));
-    let trusted = trusted_root.as_deref().map(read).transpose()?;
+    let trusted = trusted_root.as_deref().map(read_pem).transpose()?;
     let agent = web::agent(trusted.as_deref())?;
     let root = root(&options.place.ca.join(ROOT))?;
     let mut authority = ask::authority(&agent, &url)?;
     if let Authority::Works(overview) = &mut authority {
         for issuer in &mut overview.issuers {
             issuer.fetched = ask::list(&agent, issuer);
+            issuer.elsewhere = ask::elsewhere(&agent, issuer, root.as_ref().map(|root| root.der.as_slice()));
         }
     }
     let place = &options.place;
@@ -115,10 +118,6 @@ fn base_url(settings: &Path) -> Result<String> {
     url.with_context(|| format!("{} has no BASE_URL; say with --url where the authority is", settings.display()))
 }
 
-fn read(file: &Path) -> Result<String> {
-    fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))
-}
-
 fn root(file: &Path) -> Result<Option<Root>> {
     let text = match fs::read_to_string(file) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -128,5 +127,5 @@ fn root(file: &Path) -> Result<Option<Root>> {
     let ders = pem::read_certificates(&text).with_context(unreadable)?;
     let der = ders.first().with_context(unreadable)?;
     let parts = Parts::read(der).with_context(unreadable)?;
-    Ok(Some(Root { name: called(parts.subject), not_after: parts.not_after }))
+    Ok(Some(Root { name: called(parts.subject), not_after: parts.not_after, der: der.clone() }))
 }

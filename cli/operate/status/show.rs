@@ -83,8 +83,8 @@ fn operator(out: &mut String, told: &Operator) {
 
 fn rows(out: &mut String, overview: &Overview, issuer: &Issuer, now: Time) {
     let _ = writeln!(out, "  issuer {}  {}, {}", issuer.place, issuer.name, state_name(issuer, now));
-    if state(issuer, now) == State::Next {
-        let _ = writeln!(out, "            takes over {}", when(issuer.takes_over, now));
+    if let (State::Next, Some(at)) = (state(issuer, now), issuer.takes_over) {
+        let _ = writeln!(out, "            takes over {}", when(at, now));
     }
     let _ = writeln!(out, "            ends {}", when(issuer.not_after, now));
     if state(issuer, now) != State::Retired {
@@ -144,12 +144,11 @@ pub fn json(facts: &Facts, findings: &[Finding], now: Time) -> Value {
 
 fn of_issuer(overview: &Overview, issuer: &Issuer, now: Time) -> Value {
     let signs = state(issuer, now) != State::Retired;
-    json!({
+    let mut shown = json!({
         "place": issuer.place,
         "id": issuer.id,
         "name": issuer.name,
         "state": state_name(issuer, now),
-        "takes_over": issuer.takes_over.rfc3339(),
         "not_after": issuer.not_after.rfc3339(),
         "next_by": signs.then(|| handover(issuer.not_after, overview.longest()).rfc3339()),
         "certificates_until": issuer.certificates_until.map(Time::rfc3339),
@@ -158,7 +157,11 @@ fn of_issuer(overview: &Overview, issuer: &Issuer, now: Time) -> Value {
             Ok(list) => of_list(list),
             Err(what) => json!({ "fault": what }),
         }),
-    })
+    });
+    if let (Some(at), Some(members)) = (issuer.takes_over, shown.as_object_mut()) {
+        members.insert("takes_over".to_owned(), at.rfc3339().into());
+    }
+    shown
 }
 
 fn of_list(list: &Fetched) -> Value {

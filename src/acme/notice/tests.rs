@@ -9,6 +9,13 @@ fn waiting() -> NoticeRecord {
     NoticeRecord::new(NoticeKind::Test, json!({ "text": "hello" }), true, NOW)
 }
 
+/// A notice at its first try.
+fn begun() -> NoticeRecord {
+    let mut notice = waiting();
+    assert!(notice.begin(NOW, secs(30)));
+    notice
+}
+
 fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)
 }
@@ -19,6 +26,7 @@ fn a_notice_is_tried_for_some_sixteen_hours_and_then_given_up() {
     while let Some(next) = notice.next() {
         pauses.push(now.until(next).as_secs());
         now = next;
+        assert!(notice.begin(now, secs(30)));
         notice.failed(Failure::Error("no route".into()), now);
     }
     assert_eq!(pauses, [0, 5, 30, 120, 600, 1800, 3600, 7200, 14_400, 28_800]);
@@ -31,18 +39,19 @@ fn a_notice_is_tried_for_some_sixteen_hours_and_then_given_up() {
 #[test]
 fn any_2xx_is_success_and_nothing_else_is() {
     for status in [200, 201, 202, 204, 299] {
-        let mut notice = waiting();
+        let mut notice = begun();
         notice.answered(status, NOW);
         let tries = Tries { attempts: 1, last: Some(NOW), status: Some(status), error: None };
         assert_eq!(notice.delivery, Delivery::Delivered(tries));
     }
     for status in [0, 101, 199, 300, 302, 400, 404, 429, 500, 503, 999] {
-        let mut notice = waiting();
+        let mut notice = begun();
         notice.answered(status, NOW);
         assert_eq!(notice.next(), Some(NOW.plus(secs(5))), "{status}");
     }
-    let mut notice = waiting();
+    let mut notice = begun();
     notice.answered(503, NOW);
+    notice.begin(NOW.plus(secs(5)), secs(30));
     notice.answered(200, NOW.plus(secs(5)));
     let tries = Tries { attempts: 2, last: Some(NOW.plus(secs(5))), status: Some(200), error: None };
     assert_eq!(notice.delivery, Delivery::Delivered(tries), "no error is left");
@@ -50,7 +59,7 @@ fn any_2xx_is_success_and_nothing_else_is() {
 
 #[test]
 fn who_is_gone_is_not_asked_again() {
-    let mut notice = waiting();
+    let mut notice = begun();
     notice.answered(410, NOW);
     let error = Some("The answer was 410.".to_owned());
     assert_eq!(notice.delivery, Delivery::GivenUp(Tries { attempts: 1, last: Some(NOW), status: Some(410), error }));
@@ -60,13 +69,13 @@ fn who_is_gone_is_not_asked_again() {
 fn what_is_settled_stays_so() {
     let mut settled = vec![NoticeRecord::new(NoticeKind::Test, json!({}), false, NOW)];
     for status in [200, 410] {
-        let mut notice = waiting();
+        let mut notice = begun();
         notice.answered(status, NOW);
         settled.push(notice);
     }
     for before in settled {
         let mut notice = before.clone();
-        notice.held(NOW);
+        assert!(!notice.begin(NOW, secs(30)));
         notice.answered(500, NOW);
         notice.answered(200, NOW);
         notice.failed(Failure::Error(String::new()), NOW);
@@ -77,11 +86,23 @@ fn what_is_settled_stays_so() {
 #[test]
 fn what_is_being_sent_is_due_again_later() {
     let mut notice = waiting();
-    let until = NOW.plus(secs(45));
-    notice.held(until);
-    assert_eq!(notice.next(), Some(until));
+    assert!(notice.begin(NOW, secs(45)));
+    assert_eq!(notice.next(), Some(NOW.plus(secs(45))));
     notice.answered(200, NOW);
     assert_eq!(notice.next(), None);
+}
+
+#[test]
+fn a_notice_whose_sending_never_ends_is_given_up_as_others_are() {
+    let (mut notice, mut pauses, mut now) = (waiting(), Vec::new(), NOW);
+    while notice.begin(now, secs(30)) {
+        let next = notice.next().unwrap();
+        pauses.push(now.until(next).as_secs());
+        now = next;
+    }
+    assert_eq!(pauses, [30, 30, 120, 600, 1800, 3600, 7200, 14_400, 28_800, 30]);
+    let error = Some("The last try did not come to an end.".to_owned());
+    assert_eq!(notice.delivery, Delivery::GivenUp(Tries { attempts: 10, last: None, status: None, error }));
 }
 
 #[test]
@@ -103,6 +124,7 @@ fn the_api_has_it_as_its_description_says() {
     let mut notices = vec![waiting(), NoticeRecord::new(NoticeKind::IssuerEnding, json!({}), false, NOW)];
     for status in [200, 410, 500] {
         let mut notice = NoticeRecord::new(NoticeKind::CertificateEnding, json!({}), true, NOW);
+        notice.begin(NOW, secs(30));
         notice.answered(status, NOW);
         notices.push(notice);
     }
@@ -146,7 +168,7 @@ proptest! {
     #[test]
     fn the_reminder_comes_well_after_the_window(lifetime in 3600..=400 * DAY, spread in any::<u64>()) {
         let (not_before, not_after) = (NOW, NOW.plus(secs(lifetime - 1)));
-        let (_, end) = Renewable::of(not_before, not_after).window(spread);
+        let (_, end) = Renewable::of(not_before, not_before, not_after).window(spread);
         let reminder = remind_at(not_before, not_after);
         // By an eighth of the lifetime: whoever renews at the window's very end has time to fail a few times.
         prop_assert!(end.until(reminder).as_secs() >= lifetime / 8, "{lifetime}: {end:?} {reminder:?}");

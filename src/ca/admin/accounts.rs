@@ -4,32 +4,49 @@ use super::audit::{Done, audited_answer};
 use super::body::{Members, Query};
 use super::operation::{Operation, Page};
 use super::operator::Operator;
-use super::state::{ask, ask_for, not_found, shown};
+use super::state::{ask, ask_for, json_of, not_found, shown};
 use crate::acme::inventory::MemberRecord;
 use crate::acme::{AccountRecord, AccountStatus, CertificateRecord, Problem};
+use crate::ca::account::PATIENCE;
 use crate::ca::cell::Cell;
 use crate::ca::http::{Answer, Request};
+use crate::ca::jobs::{JobRecord, Work};
 use crate::ca::message::{Partition, ROSTERS};
 use crate::ca::ports::{PartitionPorts, Ports};
-use crate::store::Kv;
-use crate::values::Id;
+use crate::ca::routes::Urls;
+use crate::store::{Kv, Txn};
+use crate::values::{Id, Time};
+use core::time::Duration;
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::rc::Rc;
 
-/// The most accounts of a page, each of which is asked for by itself, and how many there are when nothing is said.
+/// The most accounts of a page, and how many there are when nothing is said.
 const MOST: usize = 200;
 const USUAL: usize = 50;
+
+/// How long until a list of accounts is told again that did not answer, after the first time; longer with each.
+const RETRY: Duration = Duration::from_secs(5);
+
+/// The longest wait, in that many of the first.
+const SLOWEST: u32 = 60;
+
+/// The partition that lists this account.
+fn roster(account: &Id) -> Partition {
+    let [first, ..] = account.bytes();
+    Partition::Roster(first % ROSTERS)
+}
 
 /// Notes that there will be an account: before it is made, so that none is missing.
 ///
 /// # Errors
 /// `serverInternal`.
-pub async fn enrol<P: Ports>(ports: &P, account: &Id) -> Result<(), Problem> {
-    let [first, ..] = account.bytes();
-    ask(ports, &Partition::Roster(first % ROSTERS), Operation::Enrol(account.clone())).await.map(drop)
+pub async fn enrol<P: Ports>(ports: &P, account: &Id, created: Time) -> Result<(), Problem> {
+    let member = MemberRecord { account: account.clone(), created, shown: None };
+    ask(ports, &roster(account), Operation::Enrol(Box::new(member))).await.map(drop)
 }
 
-/// GET of the list.
+/// GET of the list: of what the partitions that list accounts have of them. Only an account that has not told yet what a
+/// list shows of it is asked itself.
 ///
 /// # Errors
 /// `malformed` for a query that is wrong.
@@ -37,23 +54,47 @@ pub async fn list<P: Ports>(ports: &P, request: &Request) -> Answer {
     let query = Query::read(request, &["cursor", "limit"])?;
     let limit = query.limit(MOST, USUAL)?;
     let page = Page { after: query.get("cursor").map(str::to_owned), limit: limit.saturating_add(1) };
-    let mut ids: Vec<String> = Vec::new();
+    let mut members: Vec<MemberRecord> = Vec::new();
     for n in 0..ROSTERS {
-        ids.extend(ask_for::<P, Vec<String>>(ports, &Partition::Roster(n), Operation::Members(page.clone())).await?);
+        members.extend(
+            ask_for::<P, Vec<MemberRecord>>(ports, &Partition::Roster(n), Operation::Members(page.clone())).await?,
+        );
     }
-    ids.sort_unstable();
-    let next = ids.get(limit.saturating_sub(1)).filter(|_| ids.len() > limit).cloned();
-    ids.truncate(limit);
-    let (mut all, mut seen) = (Vec::new(), BTreeSet::new());
-    // One whose making was broken off, and begun again, stands there twice.
-    ids.retain(|id| seen.insert(id.split_once('-').map(|(_, id)| id.to_owned())));
-    for id in ids.iter().filter_map(|id| Id::parse(id.split_once('-')?.1)) {
-        // One that was never made is none.
-        if let Some(account) = of_id(ports, &id, Operation::ShowAccount).await? {
-            all.push(account);
-        }
+    members.sort_by_cached_key(MemberRecord::id);
+    let next = members.get(limit.saturating_sub(1)).filter(|_| members.len() > limit).map(MemberRecord::id);
+    members.truncate(limit);
+    let mut all = Vec::new();
+    for member in members {
+        all.extend(told(ports, member).await?.and_then(|member| shown_of(&ports.settings().urls, &member)));
     }
     Ok(shown(200, &json!({ "accounts": all, "next": next })))
+}
+
+/// What an account has told of itself, or tells now. `None` for one that was never made, and for what is left of a making
+/// that was broken off and begun again: the account has another record then.
+async fn told<P: Ports>(ports: &P, member: MemberRecord) -> Result<Option<MemberRecord>, Problem> {
+    if member.shown.is_some() {
+        return Ok(Some(member));
+    }
+    let account = Partition::Account(member.account.clone());
+    let found: Option<MemberRecord> = ask_for(ports, &account, Operation::ListedAccount).await?;
+    let Some(found) = found.filter(|found| found.created == member.created) else { return Ok(None) };
+    let noted = ask(ports, &roster(&found.account), Operation::Enrol(Box::new(found.clone()))).await;
+    if let Err(problem) = noted {
+        // It is asked again the next time.
+        ports.log(&format!("a list of accounts: {}", problem.log.unwrap_or(problem.detail)));
+    }
+    Ok(Some(found))
+}
+
+/// An account as operators see it.
+fn shown_of(urls: &Urls, member: &MemberRecord) -> Option<Value> {
+    let shown = member.shown.as_ref()?;
+    Some(json!({
+        "id": member.account, "url": urls.account(&member.account), "status": shown.status,
+        "contact": shown.contact, "external_account": shown.external,
+        "created": member.created.rfc3339(), "thumbprint": shown.thumbprint,
+    }))
 }
 
 async fn of_id<P: Ports>(ports: &P, id: &Id, operation: Operation) -> Result<Option<Value>, Problem> {
@@ -85,20 +126,82 @@ pub async fn deactivate<P: Ports>(ports: &P, operator: &Operator, request: &Requ
 }
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
-    /// Notes that there will be an account.
-    pub(super) fn enrol(&self, account: Id) -> Result<Value, Problem> {
+    /// Notes an account, or what it tells of itself. What is known already in a later state stays.
+    pub(super) fn enrol(&self, member: &MemberRecord) -> Result<Value, Problem> {
         self.transact(|txn| {
-            txn.put(&format!("{:016}-{account}", self.ports.now().millis()), &MemberRecord { account })?;
+            let id = member.id();
+            if !txn.get::<MemberRecord>(&id)?.is_some_and(|known| known.covers(member)) {
+                txn.put(&id, member)?;
+            }
             Ok(true.into())
         })
     }
 
-    /// The ids of records of accounts, the oldest first.
+    /// Accounts, the oldest first.
     pub(super) fn members(&self, page: &Page) -> Result<Value, Problem> {
         self.transact(|txn| {
             let found = txn.list::<MemberRecord>(page.after.as_deref(), page.limit)?;
-            Ok(found.into_iter().map(|(id, _)| id).collect())
+            json_of(&found.into_iter().map(|(_, member)| member).collect::<Vec<_>>())
         })
+    }
+
+    /// Stores this account, of which something changes that a list shows. Gives the job that has the list show it.
+    ///
+    /// # Errors
+    /// When it cannot be stored.
+    pub(in crate::ca) fn put_listed(
+        &self,
+        txn: &mut Txn<'_, K>,
+        account: &mut AccountRecord,
+    ) -> Result<JobRecord, Problem> {
+        account.revision = account.revision.saturating_add(1);
+        txn.put("", account)?;
+        self.begin(txn, Work::List, 0)
+    }
+
+    /// Has the list of accounts show this one as it is. May be done twice; it is never given up.
+    ///
+    /// # Errors
+    /// When the list does not answer; the job is scheduled again then.
+    pub(in crate::ca) async fn tell_list(&self, attempt: u32) -> Result<(), Problem> {
+        let told = self.tell_list_now().await;
+        self.transact(|txn| {
+            let Some(job) = txn.get::<JobRecord>(&Work::List.name())? else { return Ok(()) };
+            let now = txn.get::<AccountRecord>("")?.map(|account| account.revision);
+            match &told {
+                // Of a later change another tells, whose job it is.
+                Ok(revision) if *revision == now => txn.delete::<JobRecord>(&Work::List.name()),
+                Err(_) if job.attempts == attempt => {
+                    self.schedule(txn, Work::List, self.ports.now().plus(RETRY * attempt.clamp(1, SLOWEST)))?;
+                }
+                Ok(_) | Err(_) => {}
+            }
+            Ok(())
+        })?;
+        told.map(drop)
+    }
+
+    /// Tells the list of accounts of this one. Gives the revision that it told.
+    async fn tell_list_now(&self) -> Result<Option<u64>, Problem> {
+        let Some(account) = self.transact(|txn| Ok(txn.get::<AccountRecord>("")?))? else { return Ok(None) };
+        let member = Box::new(MemberRecord::of(&account));
+        ask(&self.ports, &roster(&account.id), Operation::Enrol(member)).await?;
+        Ok(Some(account.revision))
+    }
+
+    /// Has the list of accounts told beside what else is done. When that fails, whoever looks at the list asks the account.
+    pub(in crate::ca) fn tell_list_soon(self: &Rc<Self>) {
+        let cell = self.clone();
+        self.ports.spawn(Box::pin(async move {
+            if let Err(problem) = cell.tell_list_now().await {
+                cell.log(&problem);
+            }
+        }));
+    }
+
+    /// What a list has of this account; `null` when there is none.
+    pub(super) fn listed_account(&self) -> Result<Value, Problem> {
+        self.transact(|txn| json_of(&txn.get::<AccountRecord>("")?.as_ref().map(MemberRecord::of)))
     }
 
     /// This account; `null` when there is none.
@@ -109,24 +212,25 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     }
 
     fn account_shown(&self, account: &AccountRecord) -> Value {
-        json!({
-            "id": account.id, "url": self.ports.settings().urls.account(&account.id), "status": account.status,
-            "contact": account.contact, "external_account": account.external.as_ref().map(|bound| &bound.kid),
-            "created": account.created.rfc3339(), "thumbprint": account.thumbprint,
-        })
+        shown_of(&self.ports.settings().urls, &MemberRecord::of(account)).unwrap_or_default()
     }
 
     /// Ends this account; `null` when there is none. One that is over stays as it is.
-    pub(super) fn end_account(&self) -> Result<Value, Problem> {
-        self.transact(|txn| {
-            let Some(mut account) = txn.get::<AccountRecord>("")? else { return Ok(Value::Null) };
+    pub(super) async fn end_account(self: &Rc<Self>) -> Result<Value, Problem> {
+        let (shown, job) = self.transact(|txn| {
+            let Some(mut account) = txn.get::<AccountRecord>("")? else { return Ok((Value::Null, None)) };
+            let mut job = None;
             if account.status == AccountStatus::Valid {
                 account.status = AccountStatus::Revoked;
                 self.cancel_orders(txn)?;
-                txn.put("", &account)?;
+                job = Some(self.put_listed(txn, &mut account)?);
             }
-            Ok(self.account_shown(&account))
-        })
+            Ok((self.account_shown(&account), job))
+        })?;
+        if let Some(job) = job {
+            self.run_now(job, PATIENCE).await;
+        }
+        Ok(shown)
     }
 
     /// A certificate of this account with its chain; `null` when it is not there.

@@ -8,15 +8,15 @@ use super::state::{ask, ask_for, not_found, shown};
 use crate::acme::inventory::{Selection, parse_ending};
 use crate::acme::ledger::check_reason;
 use crate::acme::{Kind, Problem};
-use crate::ca::compromise;
 use crate::ca::http::{Answer, Request, Response};
 use crate::ca::ladder;
 use crate::ca::message::{Message, Partition, Reply, Requester, RevocationRequest};
 use crate::ca::ports::Ports;
-use crate::pki::{Serial, certificate, pem, profile};
+use crate::pki::{Serial, profile};
 use crate::policy::Pattern;
-use crate::values::Id;
+use crate::values::{Id, Time, unicode};
 use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The most certificates of a page, and how many there are when nothing is said.
 const MOST: usize = 200;
@@ -31,11 +31,13 @@ const KNOWN: &[&str] = &[
     "name",
     "serial",
     "account",
+    "external_account",
     "profile",
     "issuer",
     "status",
     "ends_after",
     "ends_before",
+    "issued_before",
     "format",
     "cursor",
     "limit",
@@ -87,28 +89,32 @@ fn query<P: Ports>(ports: &P, sent: &Sent) -> Result<Query, Problem> {
         profile: sent
             .parsed("profile", "a profile of this CA", |text| profile::find(text).map(|p| p.name.to_owned()))?,
         account: sent.parsed("account", "the id of an account", Id::parse)?,
+        external_account: sent.get("external_account").map(str::to_owned),
         name: pattern(sent.get("name"))?,
     };
     Ok(Query {
-        text: text.map(|text| text.to_lowercase()),
+        text,
         serial,
         selection,
         standing: standing.unwrap_or_default(),
         ends_after: sent.time("ends_after")?,
         ends_before: sent.time("ends_before")?,
+        issued_before: sent.time("issued_before")?,
         after,
         limit: sent.limit(MOST, USUAL)?,
     })
 }
 
-/// A pattern of names.
+/// A pattern of names, with A-labels.
 ///
 /// # Errors
 /// `malformed`.
 pub fn pattern(text: Option<&str>) -> Result<Option<String>, Problem> {
     let Some(text) = text else { return Ok(None) };
-    match Pattern::parse(text) {
-        Ok(_) => Ok(Some(text.to_owned())),
+    let ascii = Some(text).filter(|text| !text.is_ascii()).and_then(unicode::with_a_labels);
+    let pattern = ascii.unwrap_or_else(|| text.to_owned());
+    match Pattern::parse(&pattern) {
+        Ok(_) => Ok(Some(pattern)),
         Err(why) => Err(Problem::malformed(format!("name is {:?}, which {why}.", cut(text)))),
     }
 }
@@ -131,10 +137,54 @@ struct Part {
     complete: bool,
 }
 
+/// A certificate that a ledger has found.
 #[derive(serde::Deserialize)]
 struct One {
+    /// Its place in the order of ends.
     id: String,
+    /// The name of the set of its names.
+    set: String,
     shown: Value,
+}
+
+impl One {
+    fn is(&self, member: &str) -> bool {
+        self.shown.get(member).and_then(Value::as_bool).unwrap_or_default()
+    }
+
+    fn text(&self, member: &str) -> &str {
+        self.shown.get(member).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// Notes that there is a certificate with the same names that ends later.
+    fn set_renewed(&mut self) {
+        if let Some(members) = self.shown.as_object_mut() {
+            members.insert("renewed".to_owned(), true.into());
+            members.insert("replace_now".to_owned(), false.into());
+        }
+    }
+}
+
+/// Notes of certificates that another issuer's have renewed them: each ledger knows its own only.
+async fn note_renewed_elsewhere<P: Ports>(ports: &P, found: &mut [One]) -> Result<(), Problem> {
+    for slot in ports.settings().issuers.slots() {
+        let mine = |one: &One| one.text("issuer") == slot.issuer.id();
+        let open = found.iter().filter(|one| !mine(one) && !one.is("renewed"));
+        let sets: BTreeSet<String> = open.map(|one| one.set.clone()).collect();
+        if sets.is_empty() {
+            continue;
+        }
+        let operation = Operation::Latest { sets: sets.into_iter().collect() };
+        let ledger = Partition::Ledger(slot.issuer.id().to_owned());
+        let latest: BTreeMap<String, Time> = ask_for(ports, &ledger, operation).await?;
+        for one in found.iter_mut().filter(|one| !mine(one)) {
+            let ends = Time::parse_rfc3339(one.text("not_after"));
+            if latest.get(&one.set).is_some_and(|last| ends.is_some_and(|ends| last.secs() > ends.secs())) {
+                one.set_renewed();
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Looks for certificates in the ledgers of all issuers, and puts them in one order.
@@ -164,17 +214,17 @@ pub async fn search<P: Ports>(ports: &P, query: &Query) -> Result<Found, Problem
     let last = all.last().map(|one| one.id.clone()).filter(|_| full);
     let next = if cut { last } else { last.filter(|_| bound.is_some()).or(bound) };
     let complete = full || next.is_none();
+    note_renewed_elsewhere(ports, &mut all).await?;
     Ok(Found { certificates: all.into_iter().map(|one| one.shown).collect(), next, complete })
 }
 
 /// What a ledger has of a certificate.
 #[derive(serde::Deserialize)]
-pub struct Entry {
-    /// As it is shown.
-    pub shown: Value,
+struct Entry {
+    found: One,
     tbs_digest: String,
     /// The account that it was issued to.
-    pub account: Id,
+    account: Id,
     #[serde(skip)]
     issuer: String,
 }
@@ -183,11 +233,12 @@ pub struct Entry {
 ///
 /// # Errors
 /// 404 for one that was not issued here; when a ledger does not answer.
-pub async fn entry<P: Ports>(ports: &P, serial: &Serial) -> Result<Entry, Problem> {
+async fn entry<P: Ports>(ports: &P, serial: &Serial) -> Result<Entry, Problem> {
     for slot in ports.settings().issuers.slots() {
         let ledger = Partition::Ledger(slot.issuer.id().to_owned());
         let found: Option<Entry> = ask_for(ports, &ledger, Operation::ShowEntry { serial: serial.hex() }).await?;
-        if let Some(entry) = found {
+        if let Some(mut entry) = found {
+            note_renewed_elsewhere(ports, core::slice::from_mut(&mut entry.found)).await?;
             return Ok(Entry { issuer: slot.issuer.id().to_owned(), ..entry });
         }
     }
@@ -199,14 +250,12 @@ pub async fn entry<P: Ports>(ports: &P, serial: &Serial) -> Result<Entry, Proble
 /// # Errors
 /// 404 for one that was not issued here.
 pub async fn show<P: Ports>(ports: &P, serial: &Serial) -> Answer {
-    Ok(shown(200, &entry(ports, serial).await?.shown))
+    Ok(shown(200, &entry(ports, serial).await?.found.shown))
 }
 
-/// The PEM of a certificate with its chain; `None` while it is being issued.
-async fn chain<P: Ports>(ports: &P, entry: &Entry, serial: &Serial) -> Result<Option<String>, Problem> {
-    let account = Partition::Account(entry.account.clone());
-    let found = ask(ports, &account, Operation::Download { serial: serial.hex() }).await?;
-    Ok(found.as_str().map(str::to_owned))
+/// A reason in a few words, for the record.
+pub fn said(reason: Option<u8>) -> String {
+    reason.map_or_else(|| "no reason".to_owned(), |reason| format!("reason {reason}"))
 }
 
 /// GET of one with its chain.
@@ -215,8 +264,11 @@ async fn chain<P: Ports>(ports: &P, entry: &Entry, serial: &Serial) -> Result<Op
 /// 404 for one that was not issued here, or not yet.
 pub async fn download<P: Ports>(ports: &P, serial: &Serial) -> Answer {
     let entry = entry(ports, serial).await?;
-    let pem = chain(ports, &entry, serial).await?.ok_or_else(|| not_found("certificate"))?;
-    Ok(Response::text(200, "application/pem-certificate-chain", pem))
+    let account = Partition::Account(entry.account);
+    // None while it is being issued.
+    let chain = ask(ports, &account, Operation::Download { serial: serial.hex() }).await?;
+    let pem = chain.as_str().ok_or_else(|| not_found("certificate"))?;
+    Ok(Response::text(200, "application/pem-certificate-chain", pem.to_owned()))
 }
 
 /// POST to a certificate's revocation.
@@ -228,12 +280,9 @@ pub async fn revoke<P: Ports>(ports: &P, operator: &Operator, request: &Request,
     audited_answer(ports, (operator, request), ("certificate.revoke", Some(&hex)), 200, async {
         let reason = check_reason(Members::read(request, &["reason"])?.number("reason")?)?;
         let found = entry(ports, serial).await?;
-        // Of a certificate that was never finished nobody has the key's certificate either.
-        let key = chain(ports, &found, serial).await?.map(|pem| key_of(&pem)).transpose()?;
         let wish = RevocationRequest {
             serial: serial.hex(),
             tbs_digest: found.tbs_digest.clone(),
-            key: key.unwrap_or_default(),
             reason,
             by: Requester::Operator(operator.name.clone()),
         };
@@ -246,18 +295,8 @@ pub async fn revoke<P: Ports>(ports: &P, operator: &Operator, request: &Request,
             Err(problem) if problem.kind == Kind::AlreadyRevoked => return Err(problem.with_status(409)),
             Err(problem) => return Err(problem),
         }
-        let names = found.shown.get("names").map(Value::to_string).unwrap_or_default();
-        let reason = reason.map_or_else(|| "no reason".to_owned(), |reason| format!("reason {reason}"));
-        Ok(Done::saying(entry(ports, serial).await?.shown, format!("{reason}; {names}")))
+        let names = found.found.shown.get("names").map(Value::to_string).unwrap_or_default();
+        Ok(Done::saying(entry(ports, serial).await?.found.shown, format!("{}; {names}", said(reason))))
     })
     .await
-}
-
-/// By what the key of a certificate is known: see [`compromise::fingerprint`].
-fn key_of(chain: &str) -> Result<String, Problem> {
-    let broken = |what: String| Problem::internal(format!("a stored certificate is broken: {what}"));
-    let ders = pem::read_certificates(chain).map_err(|fault| broken(fault.to_string()))?;
-    let leaf = ders.first().map(Vec::as_slice).unwrap_or_default();
-    let leaf = certificate::parse_presented(leaf).map_err(|fault| broken(fault.to_string()))?;
-    Ok(compromise::fingerprint(&leaf.spki_der))
 }

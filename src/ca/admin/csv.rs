@@ -3,8 +3,19 @@
 use serde_json::Value;
 
 /// The columns: members of a certificate.
-const COLUMNS: [&str; 10] =
-    ["serial", "names", "profile", "status", "issued", "not_before", "not_after", "renewed", "account", "issuer"];
+const COLUMNS: [&str; 11] = [
+    "serial",
+    "names",
+    "profile",
+    "status",
+    "issued",
+    "not_before",
+    "not_after",
+    "renewed",
+    "account",
+    "issuer",
+    "unicode_names",
+];
 
 /// Certificates as a table with a line of titles.
 pub fn table(certificates: &[Value]) -> String {
@@ -43,6 +54,6 @@ mod tests {
         let odd = json!({ "serial": "=1+1", "names": ["a\"b,c\r\nd", "*.a.test"], "profile": null, "renewed": true });
         let text = table(&[odd]);
         let line = text.strip_prefix(&(COLUMNS.join(",") + "\r\n")).unwrap();
-        assert_eq!(line, "\"'=1+1\",\"a\"\"b,c\r\nd *.a.test\",\"\",\"\",\"\",\"\",\"\",\"true\",\"\",\"\"\r\n");
+        assert_eq!(line, "\"'=1+1\",\"a\"\"b,c\r\nd *.a.test\",\"\",\"\",\"\",\"\",\"\",\"true\",\"\",\"\",\"\"\r\n");
     }
 }

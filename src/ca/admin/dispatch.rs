@@ -5,7 +5,7 @@ use super::operation::Operation;
 use super::operator::{Operator, operator};
 use super::routes::AdminRoute;
 use super::state::{ask, shown};
-use super::{accounts, audit, certificates, external_keys, notices, policies, replacements};
+use super::{accounts, audit, certificates, external_keys, notices, policies, replacements, revocations};
 use crate::acme::Problem;
 use crate::ca::events::Told;
 use crate::ca::http::{Answer, Request, Response};
@@ -66,6 +66,7 @@ async fn read<P: Ports>(ports: &P, operator: &Operator, request: &Request, route
         AdminRoute::Notices => notices::list(ports).await,
         AdminRoute::Calendar => notices::calendar(ports).await,
         AdminRoute::Revoke(_)
+        | AdminRoute::Revocations
         | AdminRoute::Deactivate(_)
         | AdminRoute::Withdraw(_)
         | AdminRoute::Restore
@@ -79,6 +80,7 @@ async fn change<P: Ports>(ports: &P, operator: &Operator, request: &Request, rou
         AdminRoute::ExternalAccounts => external_keys::create(ports, operator, request).await,
         AdminRoute::ExternalAccount(kid) => external_keys::change(ports, operator, request, kid).await,
         AdminRoute::Revoke(serial) => certificates::revoke(ports, operator, request, serial).await,
+        AdminRoute::Revocations => revocations::step(ports, operator, request).await,
         AdminRoute::Deactivate(id) => accounts::deactivate(ports, operator, request, id).await,
         AdminRoute::Replacements => replacements::create(ports, operator, request).await,
         AdminRoute::Withdraw(id) => replacements::withdraw(ports, operator, request, id).await,

@@ -12,7 +12,7 @@ use crate::acme::Problem;
 use crate::acme::act::Act;
 use crate::acme::external_key::{ExternalKeyRecord, Uses};
 use crate::ca::external;
-use crate::ca::governing;
+use crate::ca::governing::{self, InForce};
 use crate::ca::http::{Answer, Request};
 use crate::ca::message::Partition;
 use crate::ca::permission;
@@ -48,6 +48,7 @@ pub async fn list<P: Ports>(ports: &P, request: &Request) -> Answer {
     let query = Query::read(request, &["cursor", "limit"])?;
     let limit = query.limit(MOST, USUAL)?;
     let after = query.get("cursor").map(str::to_owned);
+    let in_force = governing::in_force(ports).await?;
     let mut all = Vec::new();
     if after.is_none() {
         for kid in ports.settings().external.keys.keys() {
@@ -62,7 +63,7 @@ pub async fn list<P: Ports>(ports: &P, request: &Request) -> Answer {
         let found: Shown = ask_for(ports, &Partition::Eab(kid), Operation::ShowKey).await?;
         // One that was entered and never made is none, also when another of its kid was made later.
         if let Some(record) = found.record.filter(|record| record.created.at == created) {
-            all.push(Some(wire(ports, &record, &found.accounts)?));
+            all.push(Some(wire(ports, &in_force, &record, &found.accounts)?));
         }
     }
     let all: Vec<Value> = all.into_iter().flatten().collect();
@@ -81,6 +82,7 @@ pub async fn show<P: Ports>(ports: &P, kid: &str) -> Answer {
 async fn of_kid<P: Ports>(ports: &P, kid: &str) -> Result<Option<Value>, Problem> {
     let found: Shown = ask_for(ports, &Partition::Eab(kid.to_owned()), Operation::ShowKey).await?;
     let settings = ports.settings();
+    let in_force = governing::in_force(ports).await?;
     if let Some(configured) = settings.external.keys.get(kid) {
         let used = configured.uses == Uses::Once && !found.accounts.is_empty();
         let policy = Some(&configured.document).filter(|document| !document.is_null());
@@ -88,14 +90,23 @@ async fn of_kid<P: Ports>(ports: &P, kid: &str) -> Result<Option<Value>, Problem
             "kid": kid, "note": null, "uses": configured.uses, "policy": policy, "created": null, "expires": null,
             "disabled": null, "source": "secret", "status": if used { "used" } else { "usable" },
             "accounts": found.accounts,
+            "warnings": permission::warnings(in_force.policy(settings), (kid, &configured.policy), ports.issuer()),
         })));
     }
     let Some(record) = found.record else { return Ok(None) };
-    wire(ports, &record, &found.accounts).map(Some)
+    wire(ports, &in_force, &record, &found.accounts).map(Some)
 }
 
 /// A key as it is shown.
-fn wire<P: Ports>(ports: &P, record: &ExternalKeyRecord, accounts: &[String]) -> Result<Value, Problem> {
+fn wire<P: Ports>(
+    ports: &P,
+    in_force: &InForce,
+    record: &ExternalKeyRecord,
+    accounts: &[String],
+) -> Result<Value, Problem> {
+    // A policy that this version cannot read any more is shown without warnings.
+    let policy = governing::policy_of(record).unwrap_or_default();
+    let warnings = permission::warnings(in_force.policy(ports.settings()), (&record.kid, &policy), ports.issuer());
     let key = external::made_key(&ports.settings().nonce_key, &record.kid);
     let status = if record.disabled.is_some() {
         "disabled"
@@ -112,6 +123,7 @@ fn wire<P: Ports>(ports: &P, record: &ExternalKeyRecord, accounts: &[String]) ->
         "kid": record.kid, "note": record.note, "uses": record.uses, "policy": record.policy,
         "created": act(&record.created), "expires": record.expires.map(Time::rfc3339),
         "disabled": record.disabled.as_ref().map(act), "source": "api", "status": status, "accounts": accounts,
+        "warnings": warnings,
     }))
 }
 
@@ -145,7 +157,8 @@ pub async fn create<P: Ports>(ports: &P, operator: &Operator, request: &Request)
             return Err(taken(&kid));
         }
         ports.memory().forget_key_rule(&kid);
-        let mut value = wire(ports, &record, &[])?;
+        let in_force = governing::in_force(ports).await?;
+        let mut value = wire(ports, &in_force, &record, &[])?;
         if let Some(members) = value.as_object_mut() {
             let key = external::made_key(&ports.settings().nonce_key, &kid);
             members.insert("key".into(), b64::encode(key.bytes()).into());

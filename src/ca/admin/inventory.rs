@@ -1,9 +1,9 @@
 //! A ledger's side of the inventory: finding certificates, and telling how they stand.
 
-use super::operation::{Query, Standing};
-use crate::acme::inventory::{
-    EndingRecord, IndexedRecord, LatestRecord, ReplaceRecord, ending_id, parse_ending, set_id,
-};
+mod filter;
+
+use super::operation::Query;
+use crate::acme::inventory::{EndingRecord, IndexedRecord, LatestRecord, ReplaceRecord, ending_id, set_id};
 use crate::acme::ledger::{Authority, LedgerEntry};
 use crate::acme::{Problem, Renewable};
 use crate::ca::cell::Cell;
@@ -14,14 +14,9 @@ use crate::ca::reminding::is_renewed;
 use crate::ca::renewal::spread_of;
 use crate::policy::Pattern;
 use crate::store::{Kv, Txn};
-use crate::values::{Identifier, Time};
+use crate::values::{Identifier, unicode};
+pub(super) use filter::{Filter, Walk, Walked};
 use serde_json::{Value, json};
-
-/// How many certificates are looked at for one page: some tens of milliseconds.
-const SCAN: usize = 2_000;
-
-/// How many records are read in one go.
-const PAGE: usize = 250;
 
 /// How many orders to replace hold at the same time. Each is looked at with each certificate.
 pub const REPLACEMENTS: usize = 50;
@@ -45,48 +40,6 @@ pub fn identifier(name: &str) -> Option<Identifier> {
 /// Whether one of these names fits a pattern.
 pub fn covers(pattern: &Pattern, names: &[String]) -> bool {
     names.iter().filter_map(|name| identifier(name)).any(|identifier| pattern.covers(&identifier))
-}
-
-/// A query, ready to be held against entries.
-struct Filter<'a> {
-    query: &'a Query,
-    pattern: Option<Pattern>,
-    now: Time,
-}
-
-impl Filter<'_> {
-    fn fits(&self, serial: &str, entry: &LedgerEntry) -> bool {
-        let expired = entry.not_after < self.now;
-        let stands = match self.query.standing {
-            Standing::All => true,
-            Standing::Current => !expired,
-            Standing::Valid => !expired && entry.revoked.is_none(),
-            Standing::Revoked => !expired && entry.revoked.is_some(),
-            Standing::Expired => expired,
-        };
-        let has = |text: &String| {
-            serial.contains(text.as_str())
-                || entry.names.iter().any(|name| name.contains(text.as_str()))
-                || entry.account.as_str().to_ascii_lowercase().contains(text.as_str())
-        };
-        stands
-            && self.query.selection.fits(entry)
-            && self.query.text.as_ref().is_none_or(has)
-            && self.pattern.as_ref().is_none_or(|pattern| covers(pattern, &entry.names))
-    }
-
-    /// From when the ends lie that are looked for.
-    fn from(&self) -> Time {
-        let expired = matches!(self.query.standing, Standing::All | Standing::Expired);
-        let from = self.query.ends_after.unwrap_or(Time::from_secs(0));
-        if expired { from } else { from.max(self.now) }
-    }
-
-    /// Before when they lie.
-    fn before(&self) -> Time {
-        let before = self.query.ends_before.unwrap_or(Time::from_millis(u64::MAX));
-        if self.query.standing == Standing::Expired { before.min(self.now) } else { before }
-    }
 }
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
@@ -160,39 +113,36 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// # Errors
     /// When the storage fails.
     pub(super) fn search(&self, query: &Query) -> Result<Value, Problem> {
-        let pattern = query.selection.name.as_deref().map(Pattern::parse).transpose();
-        let pattern = pattern.map_err(|why| Problem::malformed(format!("name {why}.")))?;
-        let filter = Filter { query, pattern, now: self.ports.now() };
+        let filter = Filter::new(query, self.ports.now())?;
         self.transact(|txn| {
             let rules = self.rules_to_replace(txn)?;
             if let Some(serial) = &query.serial {
                 let one = self.find_one(txn, serial, &filter, &rules)?;
                 return Ok(json!({ "found": one, "reached": "", "complete": true }));
             }
-            let first = ending_id(filter.from(), "");
-            let mut at = query.after.clone().filter(|after| *after > first).unwrap_or(first);
-            let (mut found, mut seen) = (Vec::new(), 0);
-            loop {
-                let page = txn.list::<EndingRecord>(Some(&at), PAGE)?;
-                let more = page.len() == PAGE;
-                for (id, EndingRecord {}) in page {
-                    let Some((end, serial)) = parse_ending(&id) else { continue };
-                    if end >= filter.before() || found.len() == query.limit {
-                        return Ok(json!({ "found": found, "reached": at, "complete": end >= filter.before() }));
-                    }
-                    if let Some(entry) = txn.get::<LedgerEntry>(serial)?
-                        && filter.fits(serial, &entry)
-                    {
-                        found.push(json!({ "id": id, "shown": self.entry_shown(txn, serial, &entry, &rules)? }));
-                    }
-                    seen += 1;
-                    at = id;
+            let mut found = Vec::new();
+            let Walked { reached, complete } = filter.walk(txn, |txn, id, serial, entry| {
+                if found.len() == query.limit {
+                    return Ok(Walk::Stops);
                 }
-                if !more || seen >= SCAN {
-                    return Ok(json!({ "found": found, "reached": at, "complete": !more }));
+                if filter.fits(serial, entry) {
+                    found.push(self.found(txn, (id, serial), entry, &rules)?);
                 }
-            }
+                Ok(Walk::GoesOn)
+            })?;
+            Ok(json!({ "found": found, "reached": reached, "complete": complete }))
         })
+    }
+
+    /// A certificate that was found, and what the front needs of it beside what is shown.
+    fn found(
+        &self,
+        txn: &Txn<'_, K>,
+        (id, serial): (&str, &str),
+        entry: &LedgerEntry,
+        rules: &[ReplaceRecord],
+    ) -> Result<Value, Problem> {
+        Ok(json!({ "id": id, "set": set_of(entry), "shown": self.entry_shown(txn, serial, entry, rules)? }))
     }
 
     /// The certificate of this serial number, if it is one of those that are looked for.
@@ -210,7 +160,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         if !(lies && further && filter.fits(serial, &entry)) {
             return Ok(Vec::new());
         }
-        Ok(vec![json!({ "id": id, "shown": self.entry_shown(txn, serial, &entry, rules)? })])
+        Ok(vec![self.found(txn, (&id, serial), &entry, rules)?])
     }
 
     /// A certificate, `null` for one that is not here: as it is shown, and what else the front needs of it.
@@ -221,8 +171,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         self.transact(|txn| {
             let Some(entry) = txn.get::<LedgerEntry>(serial)? else { return Ok(Value::Null) };
             let rules = self.rules_to_replace(txn)?;
-            let shown = self.entry_shown(txn, serial, &entry, &rules)?;
-            Ok(json!({ "shown": shown, "tbs_digest": entry.tbs_digest, "account": entry.account }))
+            let found = self.found(txn, ("", serial), &entry, &rules)?;
+            Ok(json!({ "found": found, "tbs_digest": entry.tbs_digest, "account": entry.account }))
         })
     }
 
@@ -254,11 +204,13 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         });
         let Partition::Ledger(issuer) = &self.name else { return Err(Problem::internal("this is no ledger")) };
         Ok(json!({
-            "serial": serial, "issuer": issuer, "account": entry.account, "order": entry.order,
-            "profile": entry.profile, "names": entry.names, "issued": entry.recorded.rfc3339(),
+            "serial": serial, "issuer": issuer, "account": entry.account, "external_account": entry.external_account,
+            "order": entry.order, "profile": entry.profile, "names": entry.names,
+            "unicode_names": entry.names.iter().map(|name| unicode::shown(name)).collect::<Vec<_>>(), "issued": entry.recorded.rfc3339(),
             "not_before": entry.not_before.rfc3339(), "not_after": entry.not_after.rfc3339(), "status": status,
             "revoked": revoked, "renewed": renewed,
-            "renewal": { "start": start.rfc3339(), "end": end.rfc3339() }, "replace_now": rule.is_some(),
+            "renewal": { "start": start.rfc3339(), "end": end.rfc3339() },
+            "replace_now": rule.is_some() && !renewed && status == "valid",
         }))
     }
 

@@ -22,6 +22,7 @@ pub mod operator;
 pub mod page;
 pub mod policies;
 pub mod replacements;
+pub mod revocations;
 pub mod routes;
 pub(super) mod state;
 pub mod tokens;

@@ -2,7 +2,7 @@
 
 use crate::acme::act::{Act, Event};
 use crate::acme::external_key::ExternalKeyRecord;
-use crate::acme::inventory::{ReplaceRecord, Selection};
+use crate::acme::inventory::{MemberRecord, ReplaceRecord, Selection};
 use crate::ca::reminding::Look;
 use crate::values::{Id, Time};
 use serde::{Deserialize, Serialize};
@@ -79,6 +79,8 @@ pub enum Operation {
     ChangeKey(Box<KeyChange>),
     /// To a ledger: certificates.
     Search(Box<Query>),
+    /// To a ledger: the next certificates that are to be revoked are.
+    RevokeNext(Box<RevokeNext>),
     /// To a ledger: the certificate of this serial number.
     ShowEntry {
         /// The serial number in hex.
@@ -93,6 +95,8 @@ pub enum Operation {
     },
     /// To an account: what are you?
     ShowAccount,
+    /// To an account: what has a list of you?
+    ListedAccount,
     /// To an account: your end has come.
     EndAccount,
     /// To an account: a certificate with its chain.
@@ -100,8 +104,8 @@ pub enum Operation {
         /// The serial number in hex.
         serial: String,
     },
-    /// To a list of accounts: there will be this one.
-    Enrol(Id),
+    /// To a list of accounts: there is, or will be, this one.
+    Enrol(Box<MemberRecord>),
     /// To a list of accounts: them.
     Members(Page),
 }
@@ -161,6 +165,17 @@ pub enum PolicyChange {
     Is(Value),
 }
 
+/// A step of a revocation of many certificates.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RevokeNext {
+    /// Which, behind which one it goes on, and how many at most.
+    pub query: Query,
+    /// The CRLReason.
+    pub reason: Option<u8>,
+    /// The operator who wants it.
+    pub by: String,
+}
+
 /// How a certificate has to stand to be found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -181,7 +196,7 @@ pub enum Standing {
 /// Which certificates are looked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Query {
-    /// A part of a name, of the serial number, or of the account's id; in lower case.
+    /// A part of a name in either of its forms, or from eight characters on of the serial number or the account's id.
     pub text: Option<String>,
     /// The serial number in hex.
     pub serial: Option<String>,
@@ -193,6 +208,8 @@ pub struct Query {
     pub ends_after: Option<Time>,
     /// They end before then.
     pub ends_before: Option<Time>,
+    /// They were issued before then.
+    pub issued_before: Option<Time>,
     /// What follows this, in the order of their ends: see [`crate::acme::inventory::ending_id`].
     pub after: Option<String>,
     /// How many at most.

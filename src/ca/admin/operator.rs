@@ -36,19 +36,15 @@ impl Operator {
 
 /// Finds out who asks. A token that is sent decides, whatever Access says: who sends one wants to be known by it.
 ///
+/// What is right is taken whatever came from the same address before: a stranger behind it shuts no operator out.
+///
 /// # Errors
 /// 404 where nobody can be known; 401 `unauthorized` for who is not, 403 for what a page of another site has a browser ask;
-/// `rateLimited` for an address that sent too much that is wrong; 503 while Access' word cannot be checked.
+/// `rateLimited` for what is wrong, from an address that sent too much of that; 503 while Access' word cannot be checked.
 pub async fn operator<P: Ports>(ports: &P, request: &Request) -> Result<Operator, Problem> {
     let settings = ports.settings();
     if !settings.operations_on() {
         return Err(crate::ca::front::unknown_path());
-    }
-    // As everywhere, one that is not known meets no limit: it would be one for all, and any stranger could use it up.
-    let who = request.address.map(|address| format!("operator/{address}"));
-    let now = ports.now();
-    if let Some(Err(at)) = who.as_ref().map(|who| ports.memory().look(WRONG, who, now)) {
-        return Err(too_many(now.until(at)));
     }
     let sent = request.authorization.as_deref().and_then(|text| text.split_once(' '));
     let token = sent.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("Bearer")).map(|(_, token)| token.trim());
@@ -64,8 +60,10 @@ pub async fn operator<P: Ports>(ports: &P, request: &Request) -> Result<Operator
         },
         (None, ..) => return Err(unauthorized()),
     };
-    if let Some(who) = &who {
-        ports.memory().count(WRONG, who, ports.now());
+    // As everywhere, an address that is not known meets no limit: it would be one for all.
+    let (who, now) = (request.address.map(|address| format!("operator/{address}")), ports.now());
+    if let Some(Err(at)) = who.as_ref().map(|who| ports.memory().take(WRONG, who, now)) {
+        return Err(too_many(now.until(at)));
     }
     record(ports, request, &nobody(), wrong.clone()).await;
     let refused = unauthorized();
@@ -134,6 +132,6 @@ fn unauthorized() -> Problem {
 
 fn too_many(wait: Duration) -> Problem {
     let seconds = u32::try_from(wait.as_secs()).unwrap_or(u32::MAX);
-    let detail = "Too many wrong tokens came from this address; wait, and send one of ADMIN_TOKENS.";
+    let detail = "Too many wrong tokens came from this address, and this one is wrong too; send one of ADMIN_TOKENS.";
     Problem { retry_after: Some(seconds.max(1)), ..Problem::new(Kind::RateLimited, detail) }
 }

@@ -24,6 +24,12 @@ use core::time::Duration;
 use serde_json::{Value, json};
 use url::Url;
 
+/// The members of a body that say which certificates are meant.
+pub const SELECTS: [&str; 5] = ["issuer", "profile", "account", "external_account", "name"];
+
+/// The longest key identifier of an external account key, in characters.
+const MAX_KID: usize = 128;
+
 /// The longest reason, and the longest URL of an explanation, in characters.
 const MAX_REASON: usize = 200;
 const MAX_URL: usize = 500;
@@ -61,7 +67,7 @@ fn wire(record: &ReplaceRecord) -> Value {
 /// # Errors
 /// `malformed` for what selects nothing, or cannot be.
 pub async fn create<P: Ports>(ports: &P, operator: &Operator, request: &Request) -> Answer {
-    let known = ["issuer", "profile", "account", "name", "reason", "explanation"];
+    let known = [&SELECTS[..], &["reason", "explanation"]].concat();
     let members = Members::read(request, &known);
     let selection = members.as_ref().map_err(Clone::clone).and_then(|members| selection(ports, members));
     let target = selection.as_ref().ok().map(told);
@@ -104,7 +110,11 @@ async fn put<P: Ports>(ports: &P, record: &ReplaceRecord) -> Result<(), Problem>
     Ok(())
 }
 
-fn selection<P: Ports>(ports: &P, members: &Members) -> Result<Selection, Problem> {
+/// Which certificates a body means.
+///
+/// # Errors
+/// `malformed` for one that means none, or what there is not.
+pub fn selection<P: Ports>(ports: &P, members: &Members) -> Result<Selection, Problem> {
     let issuers = &ports.settings().issuers;
     let selection = Selection {
         issuer: members.parsed("issuer", "the id of an issuer of this CA", |text| {
@@ -113,21 +123,24 @@ fn selection<P: Ports>(ports: &P, members: &Members) -> Result<Selection, Proble
         profile: members
             .parsed("profile", "a profile of this CA", |text| profile::find(text).map(|found| found.name.to_owned()))?,
         account: members.parsed("account", "the id of an account", Id::parse)?,
+        external_account: members.text("external_account", MAX_KID)?.map(str::to_owned),
         name: pattern(members.text("name", 255)?)?,
     };
     if selection == Selection::default() {
-        let detail = "Nothing is selected: give issuer, profile, account or name; the name \"*\" is everything.";
+        let detail = "Nothing is selected: give issuer, profile, account, external_account or name; the name \"*\" is \
+                      everything.";
         return Err(Problem::malformed(detail));
     }
     Ok(selection)
 }
 
 /// A selection in a few words.
-fn told(selection: &Selection) -> String {
+pub fn told(selection: &Selection) -> String {
     let members = [
         ("issuer", selection.issuer.clone()),
         ("profile", selection.profile.clone()),
         ("account", selection.account.as_ref().map(Id::to_string)),
+        ("external_account", selection.external_account.clone()),
         ("name", selection.name.clone()),
     ];
     let given = members.into_iter().filter_map(|(name, value)| Some(format!("{name} {}", value?)));

@@ -26,6 +26,8 @@ pub enum AdminRoute {
     Pem(Serial),
     /// A certificate's revocation.
     Revoke(Serial),
+    /// The revocation of many certificates.
+    Revocations,
     /// The accounts.
     Accounts,
     /// An account.
@@ -66,6 +68,7 @@ impl AdminRoute {
             ("certificates", Some(serial), None) => Self::Certificate(Serial::from_hex(serial)?),
             ("certificates", Some(serial), Some("pem")) => Self::Pem(Serial::from_hex(serial)?),
             ("certificates", Some(serial), Some("revoke")) => Self::Revoke(Serial::from_hex(serial)?),
+            ("revocations", None, None) => Self::Revocations,
             ("accounts", None, None) => Self::Accounts,
             ("accounts", Some(id), None) => Self::Account(Id::parse(id)?),
             ("accounts", Some(id), Some("deactivate")) => Self::Deactivate(Id::parse(id)?),
@@ -94,6 +97,7 @@ impl AdminRoute {
             Self::Certificate(_) => ("GET, HEAD", "/admin/v1/certificates/{serial}"),
             Self::Pem(_) => ("GET, HEAD", "/admin/v1/certificates/{serial}/pem"),
             Self::Revoke(_) => ("POST", "/admin/v1/certificates/{serial}/revoke"),
+            Self::Revocations => ("POST", "/admin/v1/revocations"),
             Self::Accounts => ("GET, HEAD", "/admin/v1/accounts"),
             Self::Account(_) => ("GET, HEAD", "/admin/v1/accounts/{id}"),
             Self::Deactivate(_) => ("POST", "/admin/v1/accounts/{id}/deactivate"),

@@ -10,6 +10,7 @@ use crate::ca::ports::{PartitionPorts, Ports};
 use crate::store::Kv;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use std::rc::Rc;
 
 /// Asks a partition.
 ///
@@ -58,7 +59,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     ///
     /// # Errors
     /// What each operation refuses with.
-    pub(crate) async fn operate(&self, operation: Operation) -> Result<Value, Problem> {
+    pub(crate) async fn operate(self: &Rc<Self>, operation: Operation) -> Result<Value, Problem> {
         match operation {
             Operation::Note(event) => self.note_event(event),
             Operation::Audit { before, limit } => self.audit_page(before, limit),
@@ -81,13 +82,15 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             Operation::ShowKey => self.show_key(),
             Operation::ChangeKey(change) => self.change_key_record(*change),
             Operation::Search(query) => self.search(&query),
+            Operation::RevokeNext(step) => self.revoke_next(&step).await,
             Operation::ShowEntry { serial } => self.show_entry(&serial),
             Operation::Near(look) => json_of(&self.near_their_end(&look)?),
             Operation::Latest { sets } => self.latest(&sets),
             Operation::ShowAccount => self.show_account(),
-            Operation::EndAccount => self.end_account(),
+            Operation::ListedAccount => self.listed_account(),
+            Operation::EndAccount => self.end_account().await,
             Operation::Download { serial } => self.download(&serial),
-            Operation::Enrol(account) => self.enrol(account),
+            Operation::Enrol(member) => self.enrol(&member),
             Operation::Members(page) => self.members(&page),
         }
     }

@@ -1,11 +1,19 @@
 //! Lines to paste for common ACME clients.
 
-use super::{block, label};
+use super::{block, label, names};
+use crate::ca::page::escaped;
 use crate::ca::settings::Settings;
+use crate::pki::Issuer;
+use crate::policy::Policy;
+
+/// The name in the lines where this CA issues for it.
+const USUAL: &str = "www.example.org";
 
 /// What the lines are made of.
 struct Lines<'a> {
     directory: String,
+    /// A name that this CA issues for.
+    name: String,
     /// What this CA's objects and files are called at the client.
     label: String,
     /// Whether accounts need an external account key.
@@ -14,16 +22,18 @@ struct Lines<'a> {
 }
 
 /// Each client with its lines, and what people have to put in their place.
-pub(super) fn section(settings: &Settings) -> String {
+pub(super) fn section(settings: &Settings, issuer: &Issuer, policy: &Policy) -> String {
     let lines = Lines {
         directory: settings.urls.directory(),
+        name: names::example(issuer, policy, USUAL).unwrap_or_else(|| "NAME".to_owned()),
         label: label(&settings.urls),
         external: settings.external.required,
         settings,
     };
-    let mut out = String::from(
-        "<section><h2>Clients</h2><p>Put your own names and address in the place of <code>www.example.org</code> and \
+    let mut out = format!(
+        "<section><h2>Clients</h2><p>Put your own names and address in the place of <code>{}</code> and \
          <code>you@example.org</code>.",
+        escaped(&lines.name)
     );
     if lines.external {
         out.push_str(
@@ -32,6 +42,9 @@ pub(super) fn section(settings: &Settings) -> String {
         );
     }
     out.push_str("</p>");
+    if let Some(said) = names::permitted(issuer, policy) {
+        out.push_str(&format!("<p>{}</p>", escaped(&said)));
+    }
     out.push_str(&lines.proof());
     for (client, text) in lines.all() {
         out.push_str(&format!("<h3>{client}</h3>{}", block(&text)));
@@ -42,7 +55,7 @@ pub(super) fn section(settings: &Settings) -> String {
     );
     out.push_str(&block(
         "certbot        REQUESTS_CA_BUNDLE=root.pem certbot …\nlego           LEGO_CA_CERTIFICATES=root.pem lego …\n\
-         acme.sh        acme.sh --ca-bundle root.pem …\nCaddy          acme_ca_root root.pem      (beside acme_ca)\n\
+         acme.sh        acme.sh --ca-bundle root.pem …\nCaddy          trusted_roots root.pem     (beside dir)\n\
          cert-manager   caBundle: …               (beside server; root.pem in base64)\n\
          win-acme       takes what Windows trusts",
     ));
@@ -78,34 +91,39 @@ impl Lines<'_> {
 
     fn certbot(&self) -> String {
         format!(
-            "certbot certonly --server {} --agree-tos -m you@example.org{} --standalone -d www.example.org",
+            "certbot certonly --server {} --agree-tos -m you@example.org{} --standalone -d {}",
             self.directory,
-            self.bound(" --eab-kid KID --eab-hmac-key KEY")
+            self.bound(" --eab-kid KID --eab-hmac-key KEY"),
+            self.name
         )
     }
 
     fn lego(&self) -> String {
         format!(
-            "lego --server {} --accept-tos --email you@example.org{} --http -d www.example.org run",
+            "lego --server {} --accept-tos --email you@example.org{} --http -d {} run",
             self.directory,
-            self.bound(" --eab --kid KID --hmac KEY")
+            self.bound(" --eab --kid KID --hmac KEY"),
+            self.name
         )
     }
 
     fn acme_sh(&self) -> String {
-        let directory = &self.directory;
+        let Self { directory, name, .. } = self;
         let bound = self.bound(" --eab-kid KID --eab-hmac-key KEY");
         format!(
             "acme.sh --register-account --server {directory} -m you@example.org{bound}\n\
-             acme.sh --issue --server {directory} --standalone -d www.example.org"
+             acme.sh --issue --server {directory} --standalone -d {name}"
         )
     }
 
     fn caddy(&self) -> String {
-        let bound = self.bound("\tacme_eab {\n\t\tkey_id KID\n\t\tmac_key KEY\n\t}\n");
+        // In the site, not as the global acme_ca: for names of private networks (.internal, .local, .home.arpa and others)
+        // Caddy asks its own CA unless the site itself names an issuer.
+        let bound = self.bound("\t\t\teab KID KEY\n");
         format!(
-            "{{\n\tacme_ca {}\n{bound}\temail you@example.org\n}}\nwww.example.org {{\n\trespond \"hello\"\n}}",
-            self.directory
+            "{} {{\n\ttls {{\n\t\tissuer acme {{\n\t\t\tdir {}\n\t\t\temail you@example.org\n{bound}\t\t}}\n\t}}\n\
+             \trespond \"hello\"\n}}",
+            self.name, self.directory
         )
     }
 
@@ -134,7 +152,8 @@ impl Lines<'_> {
 
     fn win_acme(&self) -> String {
         format!(
-            "wacs.exe --source manual --host www.example.org --baseuri {} --accepttos --emailaddress you@example.org{}",
+            "wacs.exe --source manual --host {} --baseuri {} --accepttos --emailaddress you@example.org{}",
+            self.name,
             self.directory,
             self.bound(" --eab-key-identifier KID --eab-key KEY")
         )

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 const BROWSER: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
 const CLIENTS: [&str; 6] =
-    ["certbot certonly ", "lego --server ", "acme.sh --issue ", "acme_ca ", "server: ", "wacs.exe "];
+    ["certbot certonly ", "lego --server ", "acme.sh --issue ", "issuer acme {", "server: ", "wacs.exe "];
 
 fn shown(world: &World, accept: Option<&str>) -> Answered {
     let get = Request { method: "GET".to_owned(), path: "/".to_owned(), body: Some(Vec::new()), ..Request::default() };
@@ -84,7 +84,7 @@ fn every_client_has_its_lines_and_the_external_account_where_one_is_needed() {
         "--eab-kid KID --eab-hmac-key KEY --standalone",
         "--eab --kid KID --hmac KEY",
         "-m you@example.org --eab-kid KID --eab-hmac-key KEY\n",
-        "acme_eab {\n\t\tkey_id KID\n\t\tmac_key KEY\n\t}",
+        "email you@example.org\n\t\t\teab KID KEY\n\t\t}",
         "externalAccountBinding:\n      keyID: KID\n      keySecretRef:\n        name: ca.test-eab\n        key: key\n",
         "--eab-key-identifier KID --eab-key KEY",
     ];
@@ -158,7 +158,15 @@ fn what_is_configured_stands_in_the_page_as_text() {
 #[test]
 fn operators_find_their_page_when_there_is_one() {
     let world = World::new();
-    let shown = |operations| match home(world.settings(), world.issuer(), Some("text/html"), operations).body {
+    let shown = |operations| match home(
+        world.settings(),
+        world.issuer(),
+        &world.settings().policy,
+        Some("text/html"),
+        operations,
+    )
+    .body
+    {
         Body::Text(text) => text.contains("href=\"https://ca.test/admin\""),
         Body::Bytes(_) => panic!("no text"),
     };
@@ -173,5 +181,50 @@ fn files_and_objects_are_called_by_the_host() {
         ("https://[::1]:14000", "1--14000"),
     ] {
         assert_eq!(label(&Urls::new(base)), called);
+    }
+}
+
+#[test]
+fn the_lines_have_a_name_that_is_issued_for_and_the_page_says_which_are() {
+    let open = page(&World::new());
+    assert!(open.contains("-d www.example.org") && !open.contains("Not every name"), "{open}");
+    let (root, permits) =
+        (create_root("R", START, 10).unwrap(), [crate::values::identifier::DnsName::parse("corp.test").unwrap()]);
+    let root = crate::pki::ceremony::Root::read(
+        &root.certificate,
+        crate::values::native_crypto::NativeKey::from_pkcs8_pem(&root.key).unwrap(),
+        START,
+    )
+    .unwrap();
+    let constraints = crate::pki::ceremony::Constraints::new(&permits, &[]).unwrap();
+    let plan = crate::pki::ceremony::IssuerPlan {
+        common_name: "I",
+        algorithm: crate::values::SigAlg::Es256,
+        constraints: &constraints,
+        years: 5,
+    };
+    let narrow = World::new().with_only(&root.create_issuer(plan, START).unwrap());
+    for (policy, name, said) in [
+        (r#"{}"#, "www.corp.test", "certificate is good for corp.test and what is below, but not 0.0.0.0/0, ::/0."),
+        (
+            r#"{"allow":["*.a.corp.test","10.0.0.0/8"]}"#,
+            "www.a.corp.test",
+            "its policy allows *.a.corp.test, 10.0.0.0/8",
+        ),
+        (r#"{"allow":["corp.test"],"wildcards":false}"#, "corp.test", "there are no wildcards."),
+        (r#"{"allow":[]}"#, "NAME", "no names but those that its operator pre-authorised"),
+        (r#"{"allow":["other.test"]}"#, "NAME", "its policy allows other.test"),
+        (r#"{"deny":["www.corp.test"]}"#, "corp.test", "some names are denied"),
+    ] {
+        let document = serde_json::from_str(policy).unwrap();
+        let policy = crate::ca::permission::read_policy("POLICY", &document).unwrap();
+        let world = narrow.reconfigured(|settings| settings.policy = policy.clone());
+        let shown_page = page(&world);
+        for line in ["certbot certonly ", "lego --server ", "acme.sh --issue ", "wacs.exe "] {
+            let rest = shown_page.split_once(line).unwrap().1.split_once("</pre>").unwrap().0;
+            assert!(rest.contains(&format!(" {name}")), "{line} {name}: {rest}");
+        }
+        assert!(!shown_page.contains("www.example.org"), "{document}");
+        assert!(shown_page.contains(said) && shown(&world, None).text().contains(said), "{said}: {shown_page}");
     }
 }

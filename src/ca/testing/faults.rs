@@ -3,6 +3,7 @@
 use super::operations::{Injected, Operations};
 use crate::store::{Kv, MemoryKv, StoreFailure, Write};
 use crate::values::Time;
+use core::time::Duration;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
@@ -113,7 +114,15 @@ impl Kv for SharedKv {
         self.operate("apply", |rows| rows.apply(writes))
     }
 
-    fn purge(&mut self, now: Time) -> Result<Option<Time>, StoreFailure> {
-        self.operate("purge", |rows| rows.purge(now))
+    fn purge(&mut self, now: Time, slack: Duration) -> Result<Option<Time>, StoreFailure> {
+        self.operate("purge", |rows| rows.purge(now, slack))
+    }
+
+    fn is_empty(&self) -> Result<bool, StoreFailure> {
+        self.operate("is_empty", |rows| rows.is_empty())
+    }
+
+    fn clear(&mut self) -> Result<(), StoreFailure> {
+        self.operate("clear", MemoryKv::clear)
     }
 }

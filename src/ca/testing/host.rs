@@ -9,6 +9,7 @@ use crate::ca::memory::Memory;
 use crate::ca::message::{Message, Partition, Reply};
 use crate::ca::ports::{Handed, PartitionPorts, Ports, Task};
 use crate::ca::settings::Settings;
+use crate::ca::transport;
 use crate::pki::Issuer;
 use crate::validation::outbound::{FetchAnswer, Limits, Outbound, OutboundFault, Reaction};
 use crate::values::crypto::Sign;
@@ -170,7 +171,10 @@ impl Ports for WorldPorts {
     async fn pass(&self, to: &Id, path: &str, body: &str) -> Result<Handed<Response>, Problem> {
         let message = Message::Post { path: path.to_owned(), body: body.to_owned() };
         Ok(match self.call(&Partition::Account(to.clone()), &message).await? {
-            Reply::Response(response) if response.is_success() => Handed::Done(response.status, response.exposed()),
+            Reply::Response(response) if response.is_success() => {
+                let base = self.settings().urls.of_path("");
+                Handed::Done(response.status, transport::strict(response.exposed(), &base))
+            }
             reply => Handed::Answered(Box::new(reply)),
         })
     }
@@ -207,6 +211,12 @@ impl PartitionPorts for WorldPorts {
         if let Some(name) = &self.partition {
             let mut alarms = self.world.state.alarms.borrow_mut();
             alarms.entry(name.clone()).and_modify(|set| *set = at.min(*set)).or_insert(at);
+        }
+    }
+
+    fn cancel_alarm(&self) {
+        if let Some(name) = &self.partition {
+            self.world.state.alarms.borrow_mut().remove(name);
         }
     }
 

@@ -286,7 +286,9 @@ impl Stored {
             let entry = job["work"]["condemn"][1].as_str().and_then(|serial| find(&self.entries, partition, serial));
             let revoked = entry.is_some_and(|entry| entry["revoked"].is_object());
             let told = job["work"] == "notify" && self.has_notices(partition);
-            if order.is_none_or(|order| order["issuance"].is_null()) && authorization.is_none() && !revoked && !told {
+            let listed = job["work"] == "list" && self.accounts.iter().any(|(at, ..)| at == partition);
+            let about = authorization.is_some() || revoked || told || listed;
+            if order.is_none_or(|order| order["issuance"].is_null()) && !about {
                 wrong.push(format!("job {name} of {partition} is an orphan"));
             }
         }

@@ -1,9 +1,11 @@
 //! The issuers of a world: the one that all have, and those that tests put beside it or in its place.
 
 use super::world::{START, World};
-use crate::pki::ceremony::{CertAndKey, create_intermediate, create_root, cross_sign};
+use crate::ca::lists::RootList;
+use crate::pki::ceremony::{CertAndKey, Root, create_intermediate, create_root, cross_sign};
+use crate::pki::crl::read::Listed;
 use crate::pki::{Issuer, Issuers, Slot};
-use crate::values::native_crypto::NativeSigner;
+use crate::values::native_crypto::{NativeKey, NativeSigner};
 use crate::values::{CryptoFailure, Time};
 use std::rc::Rc;
 use std::sync::LazyLock;
@@ -68,5 +70,18 @@ impl World {
             }
         }
         Err(CryptoFailure("there is no key for this issuer".to_owned()))
+    }
+}
+
+impl World {
+    /// The CRL of the root, on which the certificate with this serial number stands.
+    pub fn root_list(&self, serial: Option<Vec<u8>>) -> RootList {
+        let pair = &authority().0;
+        let key = NativeKey::from_pkcs8_pem(&pair.key).expect("the root's key");
+        let root = Root::read(&pair.certificate, key, self.now()).expect("the root");
+        let listed = serial.map(|serial| Listed { serial, at: self.now(), reason: Some(2) });
+        let until = self.now().plus(core::time::Duration::from_secs(86_400 * 365));
+        let list = root.create_list(None, listed, self.now(), until).expect("a list");
+        RootList::parse(&list, self.settings.root.as_ref()).expect("the root's list")
     }
 }

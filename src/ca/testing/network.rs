@@ -88,7 +88,7 @@ impl Network {
         self.asked.borrow_mut().push(format!("FETCH {url}"));
         match self.documents.borrow().get(url) {
             Some((status, body)) => Ok(FetchAnswer { status: *status, location: None, body: body.as_bytes().to_vec() }),
-            None => Err(OutboundFault::Unreachable("connection refused".to_owned())),
+            None => Err(OutboundFault::unreachable()),
         }
     }
 
@@ -196,7 +196,7 @@ impl Network {
         }
         self.asked.borrow_mut().push("TLS".to_owned());
         let server = self.tls.borrow().clone();
-        server.ok_or_else(|| OutboundFault::Unreachable("connection refused".to_owned()))?.converse(opening, react)
+        server.ok_or_else(|| OutboundFault::unreachable())?.converse(opening, react)
     }
 
     /// The HTTP response to a request, all of it as bytes.

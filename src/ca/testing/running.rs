@@ -23,6 +23,9 @@ impl World {
     /// The answer to a request, unchecked, as a future of its own.
     pub fn serve(&self, request: Request) -> impl Future<Output = Response> + use<> {
         let (front, state) = (Front { ports: WorldPorts::new(self, None) }, self.state.clone());
+        // Where a test says nothing else, it asks as clients do.
+        let asked = if request.asked.is_empty() { self.urls().of_path("") } else { request.asked };
+        let request = Request { asked, ..request };
         async move {
             let response = match front.handle(request).await {
                 Handled::Own(response) | Handled::Passed(_, response) => response,

@@ -7,6 +7,7 @@ use super::operations::Operations;
 use super::receiver;
 use super::receiver::Receiver;
 use super::secrets::Secrets;
+use crate::acme::crl::GATHERED;
 use crate::ca::admin::tokens::AdminTokens;
 use crate::ca::authority::{Published, Root};
 use crate::ca::blocked::BlockedKeys;
@@ -85,6 +86,7 @@ impl World {
             urls: Urls::new(BASE),
             published: Some(Published::new("http://ca.test", 4)),
             root: Some(Root::read(&authority().0.certificate).expect("the root")),
+            root_list: None,
             nonce_key: [7; 32].into(),
             issuers: Issuers::one(Issuer::from_pem_chain(&authority().1.certificate).expect("the issuer")),
             problems: Vec::new(),
@@ -92,6 +94,7 @@ impl World {
                 http01_port: 80,
                 tls_alpn_port: 443,
                 policy: AddressPolicy { allow_private: true },
+                ..validation::Config::default()
             },
             resolver: "https://resolver.test/dns-query".to_owned(),
             caa: caa::Config {
@@ -112,6 +115,7 @@ impl World {
             webhook: None,
             metrics_token: None,
             request_log: RequestLog::default(),
+            crl_gathering: GATHERED,
             dev: false,
             refuse_nonces: 0,
             longest_life: None,
@@ -312,6 +316,18 @@ impl World {
             rows.extend(kv.copy().rows().map(|(key, json, _)| ((name.clone(), key.to_owned()), json.to_owned())));
         }
         rows
+    }
+
+    /// The partitions that have a database.
+    pub fn databases(&self) -> BTreeSet<String> {
+        let partitions = self.state.partitions.borrow();
+        partitions.iter().filter(|(_, kv)| kv.copy().is_database()).map(|(name, _)| name.clone()).collect()
+    }
+
+    /// How many rows were read from the databases of these partitions, ever.
+    pub fn rows_read(&self, prefix: &str) -> u64 {
+        let partitions = self.state.partitions.borrow();
+        partitions.iter().filter(|(name, _)| name.starts_with(prefix)).map(|(_, kv)| kv.copy().rows_read()).sum()
     }
 
     /// All that is stored but redeemed nonces.

@@ -4,14 +4,15 @@
 //!
 //! A constraint binds names of its own kind only: an intermediate that is permitted `example.org` alone may still
 //! sign for every IP address. So as soon as anything is permitted here, the kind of which nothing is permitted is
-//! excluded whole: all DNS names by the empty one, all addresses by `0.0.0.0/0` and `::/0`. Where addresses of one
-//! family are permitted, the other family is excluded too; strict verifiers refuse it anyway, for it is in no
-//! permitted range. Kinds that are never issued here (e-mail addresses, URIs, directory names) are left alone: what
+//! excluded whole: all DNS names by the empty one, all addresses by `0.0.0.0/0` and `::/0`, unless any address is asked
+//! for. Where addresses of one family are permitted, the other family is in no permitted range and so refused already;
+//! to exclude it too makes some verifiers fail (docs/VERIFIERS.md). Kinds that are never issued here (e-mail addresses, URIs, directory names) are left alone: what
 //! is no kind of TLS name gains nobody entrance to a server, and verifiers disagree on how all of them are excluded.
 
 use super::CeremonyFault;
 use crate::pki::tbs;
-use crate::values::identifier::DnsName;
+use crate::values::Identifier;
+use crate::values::identifier::{DnsName, IpName};
 use crate::values::x509::Parts;
 use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -119,6 +120,7 @@ impl fmt::Display for IpRange {
 pub struct Constraints {
     dns: BTreeSet<DnsName>,
     ips: BTreeSet<IpRange>,
+    any_ip: bool,
 }
 
 impl Constraints {
@@ -131,12 +133,24 @@ impl Constraints {
         if let Some(wildcard) = dns.iter().find(|name| name.is_wildcard()) {
             return Err(CeremonyFault::WildcardSuffix(wildcard.base().as_str().to_owned()));
         }
-        Ok(Self { dns: dns.iter().cloned().collect(), ips: ips.iter().copied().collect() })
+        Ok(Self { dns: dns.iter().cloned().collect(), ips: ips.iter().copied().collect(), any_ip: false })
+    }
+
+    /// The same DNS names, and any address: for verifiers that fail at constraints on addresses. Without DNS names it is nothing.
+    #[must_use]
+    pub fn with_any_ip(self) -> Self {
+        Self { any_ip: !self.dns.is_empty(), ips: BTreeSet::new(), ..self }
     }
 
     /// Whether it constrains nothing.
     pub fn is_none(&self) -> bool {
         self.dns.is_empty() && self.ips.is_empty()
+    }
+
+    /// A name of each subtree.
+    pub(super) fn samples(&self) -> Vec<Identifier> {
+        let ips = self.ips.iter().filter_map(|range| IpName::from_octets(&octets(range.first))).map(Identifier::Ip);
+        self.dns.iter().cloned().map(Identifier::Dns).chain(ips).collect()
     }
 
     /// The critical extension; `None` when it constrains nothing.
@@ -158,11 +172,9 @@ impl Constraints {
         tbs::name_constraints(&value).map(Some)
     }
 
-    /// The families of addresses of which nothing is permitted.
+    /// All addresses, where none is permitted.
     fn excluded_ranges(&self) -> impl Iterator<Item = IpRange> {
-        [IpRange::V4, IpRange::V6]
-            .into_iter()
-            .filter(|all| self.ips.iter().all(|range| range.first.is_ipv4() != all.first.is_ipv4()))
+        [IpRange::V4, IpRange::V6].into_iter().filter(|_| self.ips.is_empty() && !self.any_ip)
     }
 
     /// The constraints of a certificate.
@@ -219,13 +231,15 @@ impl Constraints {
                 _ => {}
             }
         }
-        // A family is closed by its exclusion, or by a permitted range of the other one.
-        let closed = |all: &IpRange| ranges.contains(all) || !read.ips.is_empty();
-        let wanted: BTreeSet<_> = read.excluded_ranges().collect();
+        // A permitted range of one family closes the other, which may be excluded all the same.
+        let other = |all: &IpRange| read.ips.iter().all(|range| range.first.is_ipv4() != all.first.is_ipv4());
+        let may: BTreeSet<_> = [IpRange::V4, IpRange::V6].into_iter().filter(other).collect();
+        read.any_ip = read.ips.is_empty() && ranges.is_empty() && !read.dns.is_empty();
         let fits = if read.is_none() {
             !all_dns && ranges.is_empty()
         } else {
-            all_dns == read.dns.is_empty() && wanted.iter().all(closed) && ranges.is_subset(&wanted)
+            let must: BTreeSet<_> = read.excluded_ranges().collect();
+            all_dns == read.dns.is_empty() && must.is_subset(&ranges) && ranges.is_subset(&may)
         };
         fits.then_some(read)
     }
@@ -253,6 +267,9 @@ impl fmt::Display for Constraints {
         let ips: Vec<_> = self.ips.iter().map(IpRange::to_string).collect();
         let or_no = |list: Vec<String>, none: &str| if list.is_empty() { none.to_owned() } else { list.join(", ") };
         let dns = or_no(dns.into_iter().map(str::to_owned).collect(), "no DNS names");
+        if self.any_ip {
+            return write!(f, "only {dns}, and any IP address");
+        }
         write!(f, "only {dns} and {}", or_no(ips, "no IP addresses"))
     }
 }

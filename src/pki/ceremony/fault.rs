@@ -1,8 +1,9 @@
 //! Why a ceremony stopped.
 
 use super::MAX_COMMON_NAME;
-use crate::pki::CsrFault;
+use crate::pki::issuer::IssuerFault;
 use crate::pki::pem::PemFault;
+use crate::pki::{CsrFault, Outside};
 use crate::values::identifier::NameFault;
 use crate::values::{CryptoFailure, Time};
 use core::fmt;
@@ -30,6 +31,10 @@ pub enum CeremonyFault {
     Root(RootFault),
     /// What is wrong with a CSR.
     Csr(CsrFault),
+    /// The root permits no certificates for a name that is asked for; why not.
+    Above(Outside),
+    /// Verifiers would refuse what is below the made certificate.
+    Path(IssuerFault),
     /// The certificate would outlive its issuer: its end, and the issuer's.
     Outlives(Time, Time),
     /// The key could not be read, made or used.
@@ -59,6 +64,13 @@ impl fmt::Display for CeremonyFault {
             }
             Self::Root(fault) => fault.fmt(f),
             Self::Csr(fault) => fault.fmt(f),
+            Self::Above(outside) => {
+                write!(
+                    f,
+                    "the root's own name constraints do not permit what is asked for (RFC 5280 §4.2.1.10): {outside}"
+                )
+            }
+            Self::Path(fault) => write!(f, "verifiers would refuse what is issued below this root: {fault}"),
             Self::Outlives(end, issuer_end) => write!(
                 f,
                 "the certificate would be valid until {}, longer than its issuer, which ends {}; choose a \
@@ -82,8 +94,6 @@ pub enum RootFault {
     Several(usize),
     /// Issued by another.
     NotSelfSigned,
-    /// Its signature is not by its own key.
-    Signature,
     /// No CA certificate.
     NotCa,
     /// Its key may not sign certificates.
@@ -109,7 +119,6 @@ impl fmt::Display for RootFault {
                 "the root is not self-signed: it is another's intermediate; give the certificate at the top, or have \
                  that CA sign a request (`selvedge issuer request`)",
             ),
-            Self::Signature => f.write_str("the root's signature is not by its own key: the file is damaged"),
             Self::NotCa => f.write_str("the root is no CA certificate (basicConstraints CA:TRUE)"),
             Self::NoCertSign => f.write_str("the root's key may not sign certificates (keyUsage keyCertSign)"),
             Self::PathLength { allowed, wanted } => write!(
@@ -122,6 +131,12 @@ impl fmt::Display for RootFault {
                 write!(f, "the root was valid until {}; it cannot be used any more", until.rfc3339())
             }
         }
+    }
+}
+
+impl From<IssuerFault> for CeremonyFault {
+    fn from(fault: IssuerFault) -> Self {
+        Self::Path(fault)
     }
 }
 

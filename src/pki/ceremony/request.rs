@@ -3,20 +3,16 @@
 
 use super::root::PURPOSES;
 use super::{CeremonyFault, Constraints, general_names, intermediate_extensions, subject};
-use crate::pki::{CsrFault, csr, sigalg, tbs};
+use crate::pki::{CsrFault, csr, pem, sigalg, tbs};
 use crate::values::native_crypto::{NativeCrypto, NativeKey};
 use const_oid::AssociatedOid;
 use der::asn1::{BitString, SetOfVec};
-use der::pem::LineEnding;
 use der::{Decode, Encode};
 use futures_util::FutureExt;
 use spki::SubjectPublicKeyInfoOwned;
 use x509_cert::ext::Extensions;
 use x509_cert::name::Name;
 use x509_cert::request::{CertReq, CertReqInfo, ExtensionReq, Version};
-
-/// The label of a CSR ([RFC 7468 §7](https://www.rfc-editor.org/rfc/rfc7468#section-7)).
-const LABEL: &str = "CERTIFICATE REQUEST";
 
 /// Makes the CSR of a client for these DNS names, in DER: no subject, one extension, signed by `key`.
 ///
@@ -38,7 +34,7 @@ pub fn create_issuer_csr(
 ) -> Result<String, CeremonyFault> {
     let subject = Name::from_der(&subject(common_name)?)?;
     let der = sign(key, subject, intermediate_extensions(&key.spki_der()?, PURPOSES, constraints)?)?;
-    Ok(der::pem::encode_string(LABEL, LineEnding::LF, &der).map_err(der::Error::from)?)
+    Ok(pem::write(pem::REQUEST, &der)?)
 }
 
 fn sign(key: &NativeKey, subject: Name, extensions: Extensions) -> Result<Vec<u8>, CeremonyFault> {
@@ -66,12 +62,9 @@ impl IssuerRequest {
     /// Reads a CSR from PEM.
     ///
     /// # Errors
-    /// [`CeremonyFault::Csr`], [`CeremonyFault::Constraints`] and [`CeremonyFault::Encoding`].
-    pub fn read(pem: &str) -> Result<Self, CeremonyFault> {
-        let (label, der) = der::pem::decode_vec(pem.trim().as_bytes()).map_err(der::Error::from)?;
-        if label != LABEL {
-            return Err(der::Error::from(der::pem::Error::Label).into());
-        }
+    /// [`CeremonyFault::Pem`], [`CeremonyFault::Csr`], [`CeremonyFault::Constraints`] and [`CeremonyFault::Encoding`].
+    pub fn read(text: &str) -> Result<Self, CeremonyFault> {
+        let der = pem::read_request(text)?;
         // Native verification never waits for anything.
         csr::parse(&der)?.verify(&NativeCrypto).now_or_never().ok_or(CsrFault::Signature)??;
         let info = CertReq::from_der(&der)?.info;

@@ -1,11 +1,11 @@
 //! The certificate of an intermediate as it comes back from another's CA: nothing of it is believed before it is
 //! checked against what was asked for.
 
-use super::root::{check_root, is_issued_by};
+use super::root::check_root;
 use super::{CeremonyFault, Constraints};
 use crate::pki::chain::{Chain, Root as Ending};
 use crate::pki::issuer::IssuerFault;
-use crate::pki::pem;
+use crate::pki::{Outside, pem};
 use crate::values::Time;
 use crate::values::native_crypto::NativeCrypto;
 use crate::values::x509::Parts;
@@ -24,6 +24,8 @@ pub struct Returned {
     pub root: String,
     /// The last second in which the chain is valid.
     pub not_after: Time,
+    /// What it is taken in with, and should better be otherwise; sentences.
+    pub warnings: Vec<String>,
 }
 
 /// Why a chain is not what was asked for; [`fmt::Display`] is a sentence for the operator, with what was wanted.
@@ -41,10 +43,8 @@ pub enum ReturnedFault {
     OtherRoot,
     /// The chain's last certificate is not signed by the root.
     NotByRoot,
-    /// The path length is not 0; what it is.
-    PathLength(Option<u8>),
-    /// A certificate above allows fewer CAs below it than there are: which one, and how many it allows.
-    TooDeep(usize, u8),
+    /// The path length is there and not 0; what it is.
+    PathLength(u8),
     /// The key may not sign CRLs.
     NoCrlSign,
     /// No subject key identifier.
@@ -58,6 +58,8 @@ pub enum ReturnedFault {
         /// What there is.
         found: String,
     },
+    /// The CAs above permit none of the names that were asked for; why not the first.
+    Above(Outside),
     /// What is wrong with a certificate of the chain, or with their order.
     Chain(IssuerFault),
     /// What is wrong with the root, or unreadable.
@@ -90,13 +92,7 @@ impl fmt::Display for ReturnedFault {
             ),
             Self::PathLength(found) => write!(
                 f,
-                "asked for was a pathLen of 0 (no CA below it), found is {}; have the CA sign the request as it is",
-                found.map_or_else(|| "none".to_owned(), |found| found.to_string())
-            ),
-            Self::TooDeep(nth, allowed) => write!(
-                f,
-                "certificate {nth} of the chain allows {allowed} CAs below it (its pathLen), fewer than there are; \
-                 another CA of the company has to sign"
+                "asked for was a pathLen of 0 (no CA below it), found is {found}; have the CA sign the request as it is"
             ),
             Self::NoCrlSign => f.write_str(
                 "asked for were the key usages keyCertSign and cRLSign, found is no cRLSign; have the CA sign the \
@@ -116,6 +112,11 @@ impl fmt::Display for ReturnedFault {
                 f,
                 "asked for were these name constraints: {wanted}; found: {found}; have the CA sign the request as it is"
             ),
+            Self::Above(outside) => write!(
+                f,
+                "the CAs above the issuer permit none of the names that the request asks for (RFC 5280 §4.2.1.10): \
+                 {outside}; another CA of the company has to sign, or the request has to ask for other names"
+            ),
             Self::Chain(fault) => fault.fmt(f),
             Self::Ceremony(fault) => fault.fmt(f),
         }
@@ -127,6 +128,15 @@ impl std::error::Error for ReturnedFault {}
 impl From<CeremonyFault> for ReturnedFault {
     fn from(fault: CeremonyFault) -> Self {
         Self::Ceremony(fault)
+    }
+}
+
+impl From<IssuerFault> for ReturnedFault {
+    fn from(fault: IssuerFault) -> Self {
+        match fault {
+            IssuerFault::NotByRoot(_) => Self::NotByRoot,
+            fault => Self::Chain(fault),
+        }
     }
 }
 
@@ -152,25 +162,50 @@ impl Returned {
         let mut ders = pem::read_certificates(chain_pem).map_err(CeremonyFault::Pem)?;
         check_first(&ders, spki)?;
         let root = take_root(&mut ders, root_pem)?;
-        let chain = Chain::read(&ders, Ending::Refused).map_err(ReturnedFault::Chain)?;
-        chain.check_time(now).map_err(ReturnedFault::Chain)?;
+        let chain = Chain::read(&ders, Ending::Refused)?;
+        chain.check_time(now)?;
         let root = check_root(&root, ders.len(), now)?;
         let issuer = Parts::read(chain.first_der())?;
         check_issuer(&issuer, wanted)?;
-        check_depth(&ders)?;
+        let whole = Chain::read(&ders, Ending::Known(&root))?;
         // Native verification never waits for anything.
-        let signatures = chain.check_signatures(&NativeCrypto).now_or_never();
-        signatures.unwrap_or(Err(IssuerFault::Signature(1))).map_err(ReturnedFault::Chain)?;
-        let above = Parts::read(&root)?;
-        let last = ders.last().map(|der| Parts::read(der)).transpose()?;
-        if last.is_none_or(|last| !is_issued_by(&last, &above)) {
-            return Err(ReturnedFault::NotByRoot);
+        whole.check_signatures(&NativeCrypto).now_or_never().unwrap_or(Err(IssuerFault::Signature(1)))?;
+        let mut warnings = Vec::new();
+        if issuer.extension::<BasicConstraints>()?.is_none_or(|found| found.path_len_constraint.is_none()) {
+            warnings.push(NO_PATH_LENGTH.to_owned());
         }
+        if whole.not_after() < chain.not_after() {
+            warnings.push(format!(
+                "the root ends at {}, before the issuer: no certificate will be valid any longer",
+                whole.not_after().rfc3339()
+            ));
+        }
+        check_samples(&whole, wanted, &mut warnings)?;
         Ok(Self {
             chain: chain.pem().to_owned(),
-            not_after: chain.not_after().min(above.not_after),
+            not_after: whole.not_after(),
             root: pem::write_certificate(&root)?,
+            warnings,
         })
+    }
+}
+
+/// What is said of an issuer without a path length.
+pub const NO_PATH_LENGTH: &str = "the issuer's certificate has no pathLen, so whoever has its key could make CAs below it (RFC 5280 §4.2.1.9); have the \
+     CA write pathLen 0, if it can";
+
+/// A leaf for each name that the request asks for has to be within the constraints of the whole chain.
+fn check_samples(chain: &Chain, wanted: &Constraints, warnings: &mut Vec<String>) -> Result<(), ReturnedFault> {
+    let samples = wanted.samples();
+    let refused: Vec<_> = samples.iter().filter_map(|name| chain.constraints().check(name).err()).collect();
+    match refused.first() {
+        Some(outside) if refused.len() == samples.len() => Err(ReturnedFault::Above(outside.clone())),
+        Some(_) => {
+            warnings
+                .extend(refused.iter().map(|outside| format!("no certificate can be had for some names: {outside}")));
+            Ok(())
+        }
+        None => Ok(()),
     }
 }
 
@@ -206,8 +241,9 @@ fn take_root(ders: &mut Vec<Vec<u8>>, given: Option<&str>) -> Result<String, Ret
 /// What the issuer's own certificate has to say.
 fn check_issuer(issuer: &Parts<'_>, wanted: &Constraints) -> Result<(), ReturnedFault> {
     let length = issuer.extension::<BasicConstraints>()?.and_then(|constraints| constraints.path_len_constraint);
-    if length != Some(0) {
-        return Err(ReturnedFault::PathLength(length));
+    // Some CAs cannot write one; one that wrote another could have written this.
+    if let Some(other @ 1..) = length {
+        return Err(ReturnedFault::PathLength(other));
     }
     if !issuer.extension::<KeyUsage>()?.is_some_and(|usage| usage.crl_sign()) {
         return Err(ReturnedFault::NoCrlSign);
@@ -228,18 +264,6 @@ fn check_issuer(issuer: &Parts<'_>, wanted: &Constraints) -> Result<(), Returned
         Err(fault) => return Err(fault.into()),
     };
     Err(ReturnedFault::Constraints { wanted: wanted.to_string(), found })
-}
-
-/// Each certificate above has to allow as many CAs below it as there are (RFC 5280 §4.2.1.9).
-fn check_depth(ders: &[Vec<u8>]) -> Result<(), ReturnedFault> {
-    for (below, der) in ders.iter().enumerate() {
-        let constraints: Option<BasicConstraints> = Parts::read(der)?.extension()?;
-        match constraints.and_then(|constraints| constraints.path_len_constraint) {
-            Some(allowed) if usize::from(allowed) < below => return Err(ReturnedFault::TooDeep(below + 1, allowed)),
-            _ => {}
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@ use super::{
     CeremonyFault, CertAndKey, Constraints, DAY, IssuerRequest, RootFault, Signer, intermediate_extensions, new_key,
     period, subject,
 };
+use crate::pki::chain::{Chain, Root as Ending};
+use crate::pki::issuer::IssuerFault;
 use crate::pki::key::check_spki;
 use crate::pki::{pem, sigalg, tbs};
 use crate::values::native_crypto::{NativeCrypto, NativeKey};
@@ -23,7 +25,8 @@ pub(super) const PURPOSES: &[ObjectIdentifier] = &[ID_KP_SERVER_AUTH, ID_KP_CLIE
 #[derive(Clone)]
 pub struct Root {
     certificate: String,
-    signer: Signer,
+    pub(super) signer: Signer,
+    list_url: Option<String>,
 }
 
 impl fmt::Debug for Root {
@@ -64,7 +67,7 @@ impl Root {
             tbs::ca_constraints(None)?,
         ];
         let certificate = signer.issue(&subject, &spki, (not_before, not_after), extensions)?;
-        Ok(Self { certificate, signer })
+        Ok(Self { certificate, signer, list_url: None })
     }
 
     /// A root that exists: its certificate (PEM, alone) and its key, of any kind.
@@ -78,7 +81,13 @@ impl Root {
         if parts.spki != key.spki_der()? {
             return Err(CeremonyFault::KeyMismatch);
         }
-        Ok(Self { certificate: pem::write_certificate(&der)?, signer: Signer::of(&parts, key)? })
+        Ok(Self { certificate: pem::write_certificate(&der)?, signer: Signer::of(&parts, key)?, list_url: None })
+    }
+
+    /// The same root, whose intermediates say that its CRL is at this `http` URL (RFC 5280 §4.2.1.13).
+    #[must_use]
+    pub fn with_list_at(self, url: &str) -> Self {
+        Self { list_url: Some(url.to_owned()), ..self }
     }
 
     /// The certificate as PEM.
@@ -128,7 +137,21 @@ impl Root {
         let period = self.signer.period(now, DAY.saturating_mul(365).saturating_mul(years))?;
         let mut extensions = vec![tbs::authority_key_id(&self.signer.key_id)?];
         extensions.extend(intermediate_extensions(spki, PURPOSES, constraints)?);
-        self.signer.issue(subject, spki, period, extensions)
+        extensions.extend(self.list_url.as_deref().map(tbs::crl_pointer).transpose()?);
+        let made = self.signer.issue(subject, spki, period, extensions)?;
+        self.check(&made, constraints)?;
+        Ok(made)
+    }
+
+    /// Whether leaves below this intermediate (PEM) would be accepted by verifiers: a root that exists already may demand what
+    /// they cannot keep to.
+    fn check(&self, made: &str, wanted: &Constraints) -> Result<(), CeremonyFault> {
+        let root = pem::read_certificates(&self.certificate)?.into_iter().next().unwrap_or_default();
+        let chain = Chain::read(&pem::read_certificates(made)?, Ending::Known(&root))?;
+        // Native verification never waits for anything.
+        chain.check_signatures(&NativeCrypto).now_or_never().unwrap_or(Err(IssuerFault::NotByRoot(1)))?;
+        let refused = wanted.samples().iter().find_map(|name| chain.constraints().check(name).err());
+        refused.map_or(Ok(()), |outside| Err(CeremonyFault::Above(outside)))
     }
 }
 
@@ -159,9 +182,7 @@ pub(super) fn check_root(certificate_pem: &str, below: usize, now: Time) -> Resu
     if now.secs() > parts.not_after.secs() {
         return Err(RootFault::Expired(parts.not_after).into());
     }
-    if !is_issued_by(&parts, &parts) {
-        return Err(RootFault::Signature.into());
-    }
+    // Its own signature counts for nothing (RFC 5280 §6.1.1 (d)): whoever gives it trusts it, by whatever way it came.
     Ok(der)
 }
 

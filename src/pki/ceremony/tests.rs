@@ -57,7 +57,7 @@ fn what_cannot_be_is_refused_with_its_reason() {
     assert_eq!(create_root(&"é".repeat(65), NOW, 1).unwrap_err(), CeremonyFault::CommonName(65));
     let server = create_server_leaf(&root, &["a.test"], &[], NOW, 1).unwrap();
     assert_eq!(create_server_leaf(&server, &["b.test"], &[], NOW, 1).unwrap_err(), CeremonyFault::NotCa);
-    assert!(matches!(check_pair("", &root.key), Err(CeremonyFault::Pem(PemFault::Empty))));
+    assert!(matches!(check_pair("", &root.key), Err(CeremonyFault::Pem(PemFault::Empty(pem::CERTIFICATE)))));
     assert!(matches!(check_pair(&root.certificate, ""), Err(CeremonyFault::Crypto(_))));
 }
 

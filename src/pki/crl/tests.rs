@@ -9,6 +9,12 @@ use der::asn1::ObjectIdentifier;
 use x509_cert::crl::CertificateList;
 
 const URL: &str = "http://ca.test/crl/00/3.crl";
+
+/// [`URL`], as a list has it.
+fn urls() -> &'static [String] {
+    static URLS: std::sync::LazyLock<[String; 1]> = std::sync::LazyLock::new(|| [URL.to_owned()]);
+    &*URLS
+}
 const DAY: Duration = Duration::from_secs(86_400);
 
 fn entries() -> Vec<CrlEntry> {
@@ -17,7 +23,14 @@ fn entries() -> Vec<CrlEntry> {
 }
 
 fn request<'a>(issuer: &'a Issuer, entries: &'a [CrlEntry]) -> CrlRequest<'a> {
-    CrlRequest { issuer, number: 1_795_521_600_000, this_update: NOW, next_update: NOW.plus(DAY), url: URL, entries }
+    CrlRequest {
+        issuer,
+        number: 1_795_521_600_000,
+        this_update: NOW,
+        next_update: NOW.plus(DAY),
+        urls: urls(),
+        entries,
+    }
 }
 
 /// What the lint says of the bytes after `change`.
@@ -54,7 +67,7 @@ fn a_list_says_what_it_should_and_its_signature_holds() {
 
 #[test]
 fn the_distribution_point_is_critical_and_is_that_of_the_leaves_byte_by_byte() {
-    let extension = distribution_point(URL).unwrap();
+    let extension = distribution_point(urls()).unwrap();
     assert!(extension.critical);
     assert_eq!(extension.extn_id, ObjectIdentifier::new_unwrap("2.5.29.28"));
     // SEQUENCE { [0] { [0] { [6] URL } }, [1] TRUE }: DER's TRUE is FF, and what is FALSE by default is left out.
@@ -86,7 +99,7 @@ fn what_cannot_stand_in_a_list_is_refused() {
     assert_eq!(fault(CrlRequest { this_update: years, ..good }), CrlFault::IssuerNotValid(years));
     assert_eq!(fault(CrlRequest { next_update: NOW, ..good }), CrlFault::Empty(NOW, NOW));
     for url in ["https://ca.test/crl", "http://", "http://ca.test/a b"] {
-        assert_eq!(fault(CrlRequest { url, ..good }), CrlFault::Url(url.to_owned()));
+        assert_eq!(fault(CrlRequest { urls: &[url.to_owned()], ..good }), CrlFault::Url(url.to_owned()));
     }
     for code in [0, 2, 6, 7, 8, 9, 10] {
         let entries = [CrlEntry { reason: Some(code), ..entries().remove(0) }];
@@ -119,7 +132,7 @@ fn the_lint_finds_each_difference() {
     assert_eq!(extensions(|all| drop(all.remove(1))), ["cRLNumber"]);
     assert_eq!(extensions(|all| all[2].critical = false), ["issuingDistributionPoint"]);
     assert_eq!(
-        extensions(|all| all[2] = distribution_point("http://ca.test/other").unwrap()),
+        extensions(|all| all[2] = distribution_point(&["http://ca.test/other".to_owned()]).unwrap()),
         ["issuingDistributionPoint"]
     );
     assert_eq!(extensions(|all| all.push(tbs::ca_key_usage().unwrap())), ["extensions"]);

@@ -1,5 +1,6 @@
 use super::*;
 use crate::pki::ceremony::create_root;
+use crate::pki::path::Rule;
 use crate::pki::testing::{NOW, authority, block_on, issuer, key};
 use crate::pki::{Serial, sigalg, tbs};
 use crate::values::native_crypto::{NativeCrypto, NativeKey};
@@ -52,6 +53,13 @@ fn ca_extensions(key: &NativeKey) -> Extensions {
         tbs::ca_key_usage().unwrap(),
         tbs::ca_constraints(Some(0)).unwrap(),
     ]
+}
+
+/// As [`ca_extensions`], with room for a CA below.
+fn above_extensions(key: &NativeKey) -> Extensions {
+    let mut extensions = ca_extensions(key);
+    extensions[2] = tbs::ca_constraints(Some(1)).unwrap();
+    extensions
 }
 
 /// [`ca`] without its extension at this place.
@@ -117,7 +125,7 @@ fn only_a_ca_that_may_sign_and_can_be_pointed_to_is_an_issuer() {
     let mut twice = ca("CN=Two", "CN=One");
     twice.extensions.push(tbs::ca_constraints(None).unwrap());
     assert!(matches!(fault(&twice.pem()), IssuerFault::Unreadable(1, _)));
-    assert_eq!(fault(""), IssuerFault::Pem(PemFault::Empty));
+    assert_eq!(fault(""), IssuerFault::Pem(PemFault::Empty(pem::CERTIFICATE)));
     assert!(fault(&authority().1.key).to_string().contains("PRIVATE KEY"));
     let garbage = pem::write_certificate(&[0x30, 0]).unwrap();
     assert!(matches!(fault(&garbage), IssuerFault::Unreadable(1, _)));
@@ -128,7 +136,7 @@ fn each_certificate_is_issued_by_the_next() {
     let above = |signer| Ca {
         key: signer,
         signer: key(SigAlg::Es256),
-        extensions: ca_extensions(signer),
+        extensions: above_extensions(signer),
         ..ca("CN=One", "CN=Root")
     };
     let (two, one) = (ca("CN=Two", "CN=One").pem(), above(key(SigAlg::Es384)).pem());
@@ -148,14 +156,16 @@ fn each_certificate_is_issued_by_the_next() {
     // And where a key identifier says so, it tells too.
     let mut pointing = ca("CN=Two", "CN=One");
     pointing.extensions.push(tbs::authority_key_id(&[9; 20]).unwrap());
-    assert_eq!(fault(&format!("{}{one}", pointing.pem())), IssuerFault::Order(1));
+    let found = fault(&format!("{}{one}", pointing.pem()));
+    assert!(matches!(&found, IssuerFault::Path(fault) if matches!(fault.rule, Rule::KeyId(..))), "{found}");
+    assert!(found.to_string().contains("§4.2.1.1"), "{found}");
 }
 
 #[test]
 fn the_time_is_checked_for_the_whole_chain() {
     let older = Ca {
         key: key(SigAlg::Es384),
-        extensions: ca_extensions(key(SigAlg::Es384)),
+        extensions: above_extensions(key(SigAlg::Es384)),
         from: NOW.minus(Duration::from_secs(100)),
         ..ca("CN=One", "CN=Root")
     };

@@ -111,7 +111,7 @@ fn extensions(lint: &mut Lint, tbs: &TbsCertList, request: &CrlRequest<'_>) -> d
             ID_CE_ISSUING_DISTRIBUTION_POINT,
             "issuingDistributionPoint",
             true,
-            format!("certificates of subscribers that point to {}", request.url),
+            format!("certificates of subscribers that point to {}", request.urls.join(", ")),
         ),
     ];
     super::compare(lint, found, &expected, |extension| match extension.extn_id {

@@ -222,7 +222,7 @@ async fn caa_a_resolver_that_cannot_tell_never_means_that_there_is_no_record() {
         for at in ["w.a.example", "a.example", "example"] {
             let fake = Fake::default().zone(at, Kind::Caa, zone());
             let failure = look(&fake, "w.a.example").await.unwrap_err();
-            assert_eq!((failure.kind, failure.retry), (FailureKind::Caa, true), "{failure:?}");
+            assert_eq!((failure.kind, failure.retry), (FailureKind::Dns, true), "no record was seen: {failure:?}");
             assert!(failure.detail.starts_with(&format!("whether {at} lets this CA issue")), "{failure:?}");
         }
         // Above the records that decide, nobody needs an answer.
@@ -243,6 +243,34 @@ async fn caa_many_names_are_asked_for_together_and_each_once() {
     let mut asked = fake.log.borrow().clone();
     asked.sort();
     assert_eq!(asked, ["CAA a.example", "CAA bad.a.example", "CAA example", "CAA w.a.example", "CAA x.bad.a.example"]);
+}
+
+#[tokio::test]
+async fn caa_questions_are_answered_to_their_end_before_others_are_begun() {
+    let names: Vec<DnsName> = (0..20).map(|n| name(&format!("w.n{n}.example"))).collect();
+    let questions: Vec<Question<'_>> = names.iter().map(question).collect();
+    // As where a Worker has made all the subrequests that it may.
+    for bound in [0, 1, 13, 25, 50] {
+        let mut fake = Fake::default();
+        fake.bound = Some(bound);
+        let answers = check(&Probe::start(&fake, &Network::default()), &identities(), &questions).await;
+        let answered = answers.iter().filter(|answer| answer.is_ok()).count();
+        assert!(answered + PARALLEL > bound.saturating_sub(1) / 2, "{answered} of {bound} look-ups");
+    }
+}
+
+#[test]
+fn caa_names_of_more_labels_than_are_looked_at_are_too_deep() {
+    let on = Config { checked: true, identities: identities(), internal: vec!["test".to_owned()] };
+    for (labels, star, too_deep) in
+        [(10, "", false), (10, "*.", false), (11, "", true), (11, "*.", true), (120, "", true)]
+    {
+        let deep = Identifier::dns(&format!("{star}{}example", "a.".repeat(labels - 1))).unwrap();
+        assert_eq!(on.is_too_deep(&deep), too_deep, "{deep}");
+        assert!(!Config { checked: false, ..on.clone() }.is_too_deep(&deep));
+        let internal = Identifier::dns(&format!("{star}{}test", "a.".repeat(labels - 1))).unwrap();
+        assert!(!on.is_too_deep(&internal), "{internal} has no records");
+    }
 }
 
 #[test]

@@ -41,6 +41,24 @@ fn z10_bodies_end_as_their_framing_says() {
 }
 
 #[test]
+fn z10_packed_bodies_are_refused_and_packed_failures_not_read() {
+    for coding in ["gzip", "br", "deflate", "zstd", "identity, gzip", "GZIP", "x"] {
+        let text = format!("HTTP/1.1 200 OK\r\nContent-Encoding: {coding}\r\nContent-Length: 3\r\n\r\nabc");
+        let fault = body_of(&text).unwrap_err();
+        assert_eq!(fault, HttpFault::ContentCoding(format!("{coding:?}")));
+        assert!(fault.to_string().contains("Accept-Encoding asks for identity"), "{fault}");
+        let failure = text.replace("200 OK", "404 Not Found");
+        assert_eq!(body_of(&failure), Ok(String::new()), "its status says enough");
+    }
+    for coding in ["identity", "Identity", ""] {
+        let text = format!("HTTP/1.1 200 OK\r\nContent-Encoding: {coding}\r\nContent-Length: 3\r\n\r\nabc");
+        assert_eq!(body_of(&text), Ok("abc".to_owned()), "{coding:?}");
+    }
+    let both = "HTTP/1.1 200 OK\r\nContent-Encoding: identity\r\nContent-Encoding: br\r\n\r\nabc";
+    assert_eq!(body_of(both), Err(HttpFault::ContentCoding("\"br\"".to_owned())));
+}
+
+#[test]
 fn z10_garbage_is_told_apart_from_http() {
     for text in [
         "SSH-2.0-OpenSSH_9.9\r\n\r\n",
@@ -59,6 +77,34 @@ fn z10_garbage_is_told_apart_from_http() {
     }
     let gzip = "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n";
     assert_eq!(body_of(gzip), Err(HttpFault::TransferCoding("\"gzip, chunked\"".into())));
+}
+
+#[test]
+fn z10_what_cannot_become_a_response_is_not_waited_for() {
+    // The SETTINGS frames of servers that speak HTTP/2 only, empty and as one has it; an alert and a ServerHello.
+    let settings = b"\x00\x00\x12\x04\x00\x00\x00\x00\x00\x00\x03\x00\x00\x00\x80\x00\x04\x00\x01\x00\x00";
+    for (bytes, fault) in [
+        (&b"\0\0\0\x04\0\0\0\0\0"[..], HttpFault::Http2),
+        (settings, HttpFault::Http2),
+        (b"\x15\x03\x01\x00\x02\x02\x16", HttpFault::Tls),
+        (b"\x16\x03\x03\x00\x7a\x02\x00\x00\x76", HttpFault::Tls),
+        (b"SSH-2.0-OpenSSH_9.9", HttpFault::Malformed("it begins \"SSH-2.0\"".into())),
+        (b"220 mail.test ESMTP", HttpFault::Malformed("it begins \"220 mai\"".into())),
+        (b"\0\0\0\x04\x01\0\0\0\0", HttpFault::Malformed("it begins \"\\x00\\x00\\x00\\x04\\x01\\x00\\x00\"".into())),
+        (b"\r\n\r\nhello, world", HttpFault::Malformed("it begins \"hello, \"".into())),
+    ] {
+        for step in [1, 3, 100] {
+            let mut reader = Reader::default();
+            let mut came = (1..=bytes.len()).step_by(step).chain([bytes.len()]).map(|length| &bytes[..length]);
+            assert!(came.any(|so_far| reader.advance(so_far) == Err(fault.clone())), "{fault:?} in steps of {step}");
+        }
+    }
+    assert!(HttpFault::Http2.to_string().contains("HTTP/1.1 is asked for"));
+    let mut slow = Reader::default();
+    assert!((1..15).all(|length| slow.advance(&b"\r\nHTTP/1.1 200 OK"[..length]) == Ok(false)), "what may is");
+    for quoting in [HttpFault::Malformed("secret".into()), HttpFault::TransferCoding("secret".into())] {
+        assert!(!quoting.unquoted().to_string().contains("secret"));
+    }
 }
 
 #[test]

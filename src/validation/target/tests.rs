@@ -1,8 +1,13 @@
 use super::*;
 use proptest::prelude::*;
 
+/// What has http-01 at this port.
+fn at(http01_port: u16) -> Config {
+    Config { http01_port, ..Config::default() }
+}
+
 fn first(port: u16) -> Target {
-    Target::first(&Identifier::dns("a.example.test").unwrap(), "tok-en_1", port).unwrap()
+    Target::first(&Identifier::dns("a.example.test").unwrap(), "tok-en_1", &at(port)).unwrap()
 }
 
 #[test]
@@ -14,7 +19,8 @@ fn z10_the_request_is_that_of_rfc_8555() {
         request,
         format!(
             "GET /.well-known/acme-challenge/tok-en_1 HTTP/1.1\r\nHost: a.example.test\r\n\
-             User-Agent: selvedge/{version} (ACME http-01 validation)\r\nAccept: */*\r\nConnection: close\r\n\r\n"
+             User-Agent: selvedge/{version} (ACME http-01 validation)\r\nAccept: */*\r\n\
+             Accept-Encoding: identity\r\nConnection: close\r\n\r\n"
         )
     );
     let request = String::from_utf8(first(5002).request()).unwrap();
@@ -24,7 +30,7 @@ fn z10_the_request_is_that_of_rfc_8555() {
 #[test]
 fn rfc8738_an_address_is_the_host_of_the_request() {
     for (address, host) in [("192.0.2.1", "192.0.2.1"), ("2001:db8::1", "[2001:db8::1]")] {
-        let target = Target::first(&Identifier::ip(address).unwrap(), "t", 80).unwrap();
+        let target = Target::first(&Identifier::ip(address).unwrap(), "t", &at(80)).unwrap();
         assert_eq!(target.host(), &Host::Address(address.parse().unwrap()));
         let request = String::from_utf8(target.request()).unwrap();
         assert!(request.contains(&format!("\r\nHost: {host}\r\n")), "{request}");
@@ -34,10 +40,11 @@ fn rfc8738_an_address_is_the_host_of_the_request() {
 #[test]
 fn t25_the_challenges_url_is_shown_whole_and_a_redirects_in_part() {
     let name = Identifier::dns(&format!("{}test1", "abcdefg.".repeat(31))).unwrap();
-    let own = Target::first(&name, &"t".repeat(43), 65_535).unwrap();
+    let own = Target::first(&name, &"t".repeat(43), &at(65_535)).unwrap();
     assert_eq!((name.value().len(), own.to_string().as_str()), (253, own.url()));
-    let foreign = own.redirected(&format!("/?{}", "x".repeat(1_000)), 65_535).unwrap();
+    let foreign = own.redirected(&format!("/?{}", "x".repeat(1_000)), &at(65_535)).unwrap();
     assert_eq!(foreign.to_string().chars().count(), 341);
+    assert_eq!(foreign.veiled().to_string(), format!("{}/…", own.url().split_at(own.url().find("/.well").unwrap()).0));
 }
 
 #[test]
@@ -53,12 +60,14 @@ fn z10_redirects_that_are_followed() {
         ("http://0x7f.1/", "http://127.0.0.1/", 80),
         ("http://[::1]/", "http://[::1]/", 80),
     ] {
-        let target = first(80).redirected(location, 80).unwrap();
+        let target = first(80).redirected(location, &at(80)).unwrap();
         assert_eq!((target.url(), target.port()), (url, port), "{location}");
     }
-    let target = first(5002).redirected("http://b.test:5002/", 5002).unwrap();
+    let tests = Config { http01_port: 5002, tls_alpn_port: 5001, ..Config::default() };
+    assert_eq!(first(5002).redirected("https://b.test:5001/", &tests).unwrap().port(), 5001, "what stands for 443");
+    let target = first(5002).redirected("http://b.test:5002/", &at(5002)).unwrap();
     assert_eq!(target.port(), 5002);
-    let absolute = first(80).redirected("http://b.test./", 80).unwrap();
+    let absolute = first(80).redirected("http://b.test./", &at(80)).unwrap();
     assert_eq!(absolute.host(), &Host::Name(DnsName::parse("b.test").unwrap()));
 }
 
@@ -75,14 +84,14 @@ fn z10_redirects_that_are_not_followed() {
         ("https://b.test:22/", TargetFault::Port(22, vec![80, 443])),
         ("http://b_c.test/", TargetFault::Host(Some(NameFault::Character))),
     ] {
-        assert_eq!(first(80).redirected(location, 80), Err(fault), "{location}");
+        assert_eq!(first(80).redirected(location, &at(80)), Err(fault), "{location}");
     }
     for location in ["http://", "http://[::1", "http://b.test:99999/", "http:// /", "http://1.2.3.4.5/"] {
-        assert!(matches!(first(80).redirected(location, 80), Err(TargetFault::Invalid(_))), "{location}");
+        assert!(matches!(first(80).redirected(location, &at(80)), Err(TargetFault::Invalid(_))), "{location}");
     }
     let long = format!("/{}", "x".repeat(2_000));
-    assert_eq!(first(80).redirected(&long, 80), Err(TargetFault::TooLong));
-    let port = first(5002).redirected("http://b.test:8080/", 5002).unwrap_err();
+    assert_eq!(first(80).redirected(&long, &at(80)), Err(TargetFault::TooLong));
+    let port = first(5002).redirected("http://b.test:8080/", &at(5002)).unwrap_err();
     assert_eq!(port.to_string(), "whose port 8080 is none of 80, 443, 5002");
 }
 
@@ -119,7 +128,7 @@ fn z10_a_redirects_host_in_disguise_is_the_address_that_it_means() {
         ("[fe80::1]", "fe80::1"),
     ] {
         for scheme in ["http", "https", "HTTP"] {
-            let target = first(80).redirected(&format!("{scheme}://{host}/"), 80).unwrap();
+            let target = first(80).redirected(&format!("{scheme}://{host}/"), &at(80)).unwrap();
             assert_eq!(target.host(), &Host::Address(address.parse().unwrap()), "{scheme}://{host}/");
             let strict = crate::validation::guard::AddressPolicy::default();
             assert!(strict.check(address.parse().unwrap()).is_err(), "{address}");
@@ -127,7 +136,7 @@ fn z10_a_redirects_host_in_disguise_is_the_address_that_it_means() {
     }
     for host in ["256.0.0.1", "1.2.3.4.5", "0x7f.0.0.0x100", "127.0.0.1:80:80", "[::1%25eth0]", "[::1%eth0]", "[1]", ""]
     {
-        let refused = first(80).redirected(&format!("http://{host}/"), 80);
+        let refused = first(80).redirected(&format!("http://{host}/"), &at(80));
         assert!(refused.is_err(), "{host}: {refused:?}");
     }
 }
@@ -136,18 +145,18 @@ fn z10_a_redirects_host_in_disguise_is_the_address_that_it_means() {
 fn z10_schemes_user_names_and_ports_of_all_kinds() {
     for scheme in ["ftp", "file", "gopher", "dict", "ldap", "ws", "wss", "data", "jar", "blob", "tftp", "unix"] {
         let location = format!("{scheme}://b.test/");
-        assert_eq!(first(80).redirected(&location, 80), Err(TargetFault::Scheme), "{location}");
+        assert_eq!(first(80).redirected(&location, &at(80)), Err(TargetFault::Scheme), "{location}");
     }
     for user in ["u@", "u:p@", ":p@", "a.test@", "a.test%40@", "a.test:80@", "%00@"] {
         for host in ["b.test", "127.0.0.1", "[::1]"] {
             let location = format!("http://{user}{host}/");
-            assert_eq!(first(80).redirected(&location, 80), Err(TargetFault::Credentials), "{location}");
+            assert_eq!(first(80).redirected(&location, &at(80)), Err(TargetFault::Credentials), "{location}");
         }
     }
     for port in [0, 1, 21, 22, 25, 53, 79, 81, 442, 444, 2375, 3306, 5432, 6379, 8080, 8443, 9200, 11211, 65_535] {
         let location = format!("http://b.test:{port}/");
         let refused = TargetFault::Port(port, vec![80, 443]);
-        assert_eq!(first(80).redirected(&location, 80), Err(refused), "{location}");
+        assert_eq!(first(80).redirected(&location, &at(80)), Err(refused), "{location}");
     }
     // What a browser takes for the start of a host is taken so here, and is no way around the look-up.
     for (location, host) in [
@@ -160,7 +169,7 @@ fn z10_schemes_user_names_and_ports_of_all_kinds() {
         ("http://b.test?@a.test/", "b.test"),
         ("\thttp://b\n.test/", "b.test"),
     ] {
-        let target = first(80).redirected(location, 80).unwrap();
+        let target = first(80).redirected(location, &at(80)).unwrap();
         assert_eq!(target.host(), &Host::Name(DnsName::parse(host).unwrap()), "{location:?}");
     }
 }
@@ -170,10 +179,10 @@ proptest! {
     #[test]
     fn z10_nothing_can_be_smuggled_into_the_request(location in "(?s).{0,60}", token in "(?s).{0,20}") {
         let name = Identifier::dns("a.test").unwrap();
-        let targets = [Target::first(&name, &token, 80), first(80).redirected(&location, 80)];
+        let targets = [Target::first(&name, &token, &at(80)), first(80).redirected(&location, &at(80))];
         for target in targets.into_iter().flatten() {
             let request = String::from_utf8(target.request()).unwrap();
-            prop_assert_eq!(request.matches('\n').count(), 6);
+            prop_assert_eq!(request.matches('\n').count(), 7);
             prop_assert_eq!(request.lines().next().unwrap().split(' ').count(), 3);
         }
     }

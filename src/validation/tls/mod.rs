@@ -1,9 +1,13 @@
-//! The TLS client of tls-alpn-01: rustls, with the little cryptography that it needs, and no more than a handshake.
+//! The TLS client of tls-alpn-01, and of redirects from http-01 to https: rustls, with the little cryptography that it
+//! needs, and no more than a handshake or one request.
 
 mod aead;
+mod connection;
 mod exchange;
+mod fault;
 pub mod handshake;
 mod provider;
+pub mod session;
 pub mod signature;
 
 #[cfg(test)]

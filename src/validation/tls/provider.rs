@@ -67,6 +67,17 @@ pub fn schemes() -> Vec<SignatureScheme> {
     [ECDSA_SCHEMES, RSA_SCHEMES].concat()
 }
 
+/// Those and others that servers with old or odd keys have, for where no signature is looked at.
+pub fn all_schemes() -> Vec<SignatureScheme> {
+    let others = [
+        SignatureScheme::ECDSA_NISTP521_SHA512,
+        SignatureScheme::ED448,
+        SignatureScheme::RSA_PKCS1_SHA1,
+        SignatureScheme::ECDSA_SHA1_Legacy,
+    ];
+    schemes().into_iter().chain(others).collect()
+}
+
 /// What rustls needs to know of cryptography.
 pub fn provider() -> CryptoProvider {
     CryptoProvider {

@@ -18,7 +18,7 @@ fn key(alg: SigAlg) -> NativeKey {
 }
 
 fn start() -> (Handshake, Vec<u8>) {
-    Handshake::start("a.test", b"proto/1", Time::from_secs(1_800_000_000)).unwrap()
+    Handshake::start("a.test", "proto/1", Time::from_secs(1_800_000_000)).unwrap()
 }
 
 fn certificate(key: &NativeKey) -> Vec<u8> {

@@ -5,7 +5,7 @@ use crate::validation::quote::{excerpt, list_some, quote};
 use crate::validation::tls::signature::{Claim, KeyKind};
 use crate::values::Identifier;
 use crate::values::identifier::IpName;
-use crate::values::x509::Parts;
+use crate::values::x509::Undated;
 use const_oid::ObjectIdentifier;
 use der::Decode;
 use der::asn1::OctetStringRef;
@@ -68,8 +68,8 @@ impl fmt::Display for CertificateFault {
 
 impl std::error::Error for CertificateFault {}
 
-/// A certificate that may be the proof.
-pub struct Proof<'a>(Parts<'a>);
+/// A certificate that may be the proof. RFC 8737 §3 asks nothing of its dates, and responders write what they like there.
+pub struct Proof<'a>(Undated<'a>);
 
 impl<'a> Proof<'a> {
     /// Reads a DER certificate.
@@ -77,7 +77,7 @@ impl<'a> Proof<'a> {
     /// # Errors
     /// [`CertificateFault::Unreadable`].
     pub fn read(der: &'a [u8]) -> Result<Self, CertificateFault> {
-        Parts::read(der).map(Self).map_err(CertificateFault::Unreadable)
+        Undated::read(der).map(Self).map_err(CertificateFault::Unreadable)
     }
 
     /// Its public key, DER SubjectPublicKeyInfo.
@@ -121,7 +121,7 @@ impl<'a> Proof<'a> {
     /// [`CertificateFault::Algorithm`] and [`CertificateFault::SelfSignature`] when such a key does not make such
     /// signatures.
     pub fn self_signature(&self) -> Result<Claim, CertificateFault> {
-        let Parts { spki, algorithm, tbs, signature, .. } = &self.0;
+        let Undated { spki, algorithm, tbs, signature, .. } = &self.0;
         let known = KeyKind::of(spki).and_then(|kind| kind.certificate_algorithm(algorithm.oid));
         let known = known.ok_or(CertificateFault::Algorithm(algorithm.oid))?;
         Claim::new(known, tbs, signature).ok_or(CertificateFault::SelfSignature)

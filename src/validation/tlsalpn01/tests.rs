@@ -174,7 +174,14 @@ async fn rfc8737_what_is_no_tls_is_told_from_what_is_no_connection() {
     assert!(!failure.retry, "{failure:?}");
     for (host, words) in [
         (Host::Silence, "at 1.1.1.1: no complete answer in time"),
-        (Host::Fault(OutboundFault::Unreachable("refused".into())), "at 1.1.1.1: could not connect (refused)"),
+        (
+            Host::Fault(OutboundFault::Filtered),
+            "at 1.1.1.1: no connection in time: nothing answers there, or a filter drops what is sent",
+        ),
+        (
+            Host::Fault(OutboundFault::unreachable()),
+            "at 1.1.1.1: could not connect (the connection was refused, or nothing leads there)",
+        ),
     ] {
         let fake = answering(host);
         let failure = self::failure(&fake).await;
@@ -182,9 +189,39 @@ async fn rfc8737_what_is_no_tls_is_told_from_what_is_no_connection() {
         assert_eq!(failure.detail, format!("asked for the acme-tls/1 certificate of a.test {words}"));
         assert!(fake.elapsed() <= Duration::from_secs(21));
     }
-    let inside = answering(Host::Fault(OutboundFault::AddressRefused("disallowed".into())));
+    // Cloudflare's own network: said, and tried again all the same, for it may be the host that does not answer.
+    let inside = Fake::default().name("a.test", &["104.16.0.1"]);
     let failure = self::failure(&inside).await;
-    assert_eq!((failure.kind, failure.retry), (FailureKind::Connection, false), "{failure:?}");
+    assert_eq!((failure.kind, failure.retry), (FailureKind::Connection, true), "{failure:?}");
+    assert!(failure.detail.contains("an address of Cloudflare's") && failure.detail.contains("dns-01"), "{failure:?}");
+}
+
+#[tokio::test]
+async fn rfc8737_the_dates_of_the_certificate_count_for_nothing() {
+    for dates in [
+        // Go's zero time, which challenge servers write, and others before 1970.
+        tlv(0x18, &[b"00010101000000Z"]).repeat(2),
+        [tlv(0x17, &[b"500101000000Z"]), tlv(0x18, &[b"19500101000000Z"])].concat(),
+        [tlv(0x17, &[b"200101000000Z"]), tlv(0x17, &[b"200102000000Z"])].concat(),
+        [tlv(0x18, &[b"99991231235959Z"]), tlv(0x17, &[b"250101000000Z"])].concat(),
+        [tlv(0x17, &[b"no date"]), tlv(12, &[b"at all"])].concat(),
+        Vec::new(),
+    ] {
+        let host = showing(Shape { dates: dates.clone(), ..proper() }.certificate(&KEY));
+        assert_eq!(run(&answering(host), &a_test()).await, Outcome::Valid, "{dates:02x?}");
+    }
+}
+
+#[tokio::test]
+async fn rfc8737_a_host_that_wants_a_client_certificate_is_named_so() {
+    let demanding = |version| {
+        let certificate = proper().certificate(&KEY);
+        Host::Tls(TlsServer::demanding(certificate, &KEY, &[version], &[PROTOCOL]))
+    };
+    let says = "it asked for a client certificate, which a validation has none of, and ended the connection";
+    fails(demanding(&rustls::version::TLS12), FailureKind::Tls, false, says).await;
+    // In TLS 1.3 all has been shown by then.
+    assert_eq!(run(&answering(demanding(&rustls::version::TLS13)), &a_test()).await, Outcome::Valid);
 }
 
 #[tokio::test]

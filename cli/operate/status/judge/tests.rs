@@ -16,12 +16,13 @@ fn issuer(place: u8, active: bool, takes_over: Time, not_after: Time) -> Issuer 
         id: format!("{place:016}"),
         name: format!("Issuing {place}"),
         active,
-        takes_over,
+        takes_over: Some(takes_over).filter(|at| at.secs() > 0),
         not_after,
         certificate: "https://ca.test/issuer/1.crt".to_owned(),
         certificates_until: None,
         crls: vec![],
         fetched: None,
+        elsewhere: vec![],
     }
 }
 
@@ -53,7 +54,7 @@ fn only(found: Vec<(Severity, String)>, severity: Severity, says: &str) {
 }
 
 fn root_of(not_after: Time) -> Option<Severity> {
-    judge_root(&Root { name: "Root".into(), not_after }, NOW).map(|one| one.severity)
+    judge_root(&Root { name: "Root".into(), not_after, der: vec![] }, NOW).map(|one| one.severity)
 }
 
 #[test]
@@ -129,7 +130,7 @@ fn a_retired_issuer_may_go_when_all_of_its_certificates_are_over() {
 
 fn with_list(next_update: Option<Time>, due: Option<Time>) -> Vec<(Severity, String)> {
     let url = Some("http://ca.test/crl/1/0.crl".to_owned());
-    of(vec![Issuer { crls: vec![Crl { url, next_update, due }], ..good() }])
+    of(vec![Issuer { crls: vec![Crl { url, urls: vec![], next_update, due }], ..good() }])
 }
 
 #[test]
@@ -157,7 +158,7 @@ fn a_crl_that_is_not_renewed_is_told_of_two_days_before_it_is_over() {
 
 #[test]
 fn a_crl_that_ends_with_its_issuer_is_no_sign_of_anything() {
-    let crl = |until| Crl { url: None, next_update: Some(until), due: Some(NOW) };
+    let crl = |until| Crl { url: None, urls: vec![], next_update: Some(until), due: Some(NOW) };
     let end = NOW.plus(DAY);
     let old = |until| Issuer { crls: vec![crl(until)], ..issuer(1, false, Time::from_millis(0), end) };
     let now = || issuer(2, true, NOW.minus(DAY), NOW.plus(DAY * 1000));
@@ -178,7 +179,7 @@ fn what_was_fetched_is_judged_too() {
 
 #[test]
 fn what_the_authority_says_itself_comes_with_the_worst() {
-    let root = Some(Root { name: "Root".into(), not_after: NOW.plus(DAY * 2) });
+    let root = Some(Root { name: "Root".into(), not_after: NOW.plus(DAY * 2), der: vec![] });
     let overview = Overview { problems: vec!["ISSUER_KEY_2 is set.".into()], ..overview(vec![good()]) };
     let facts = Facts { url: String::new(), root: root.clone(), authority: Authority::Works(overview), operator: None };
     let found: Vec<_> = judge(&facts, NOW).into_iter().map(|one| (one.severity, one.what)).collect();

@@ -1,7 +1,7 @@
 //! Events made of what the authority knows.
 
 use super::{Category, Event, Start};
-use crate::values::Time;
+use crate::values::{Time, unicode};
 
 /// How many names of a certificate are written out.
 const NAMES: usize = 10;
@@ -135,7 +135,7 @@ pub fn issuer_day(day: &IssuerDay) -> Event {
 
 /// The first names of a certificate, and how many there are more.
 fn names(names: &[String], most: usize) -> String {
-    let first: Vec<String> = names.iter().take(most).map(|name| short(name)).collect();
+    let first: Vec<String> = names.iter().take(most).map(|name| short(&unicode::both(name))).collect();
     match names.len().saturating_sub(most) {
         _ if names.is_empty() => "(no names)".to_owned(),
         0 => first.join(", "),

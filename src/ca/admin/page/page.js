@@ -78,7 +78,10 @@ function list(target, entries) {
   target.replaceChildren(...entries.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]));
 }
 
-const title = (it) => it.names[0] + (it.names.length > 1 ? ` and ${it.names.length - 1} more` : "");
+/** The names as people read them, each with what stands in the certificate behind it where that differs. */
+const names = (it) => it.names.map((name, at) => (it.unicode_names[at] === name ? name : `${it.unicode_names[at]} (${name})`));
+
+const title = (it) => names(it)[0] + (it.names.length > 1 ? ` and ${it.names.length - 1} more` : "");
 
 // ---- the lists
 
@@ -96,7 +99,7 @@ function filter() {
 }
 
 function certificate(it) {
-  const open = el("button", { type: "button" }, it.names.join(", "));
+  const open = el("button", { type: "button" }, names(it).join(", "));
   open.addEventListener("click", () => openDetail(it));
   const marks = [it.renewed && "renewed", it.replace_now && "to be replaced"].filter(Boolean);
   const made = row(open, state(it.status, ...marks), ends(it.not_after), time(it.issued), it.profile ?? "–", it.account);
@@ -190,7 +193,7 @@ function describe(it) {
   const revoked = it.revoked;
   const why = revoked && `, ${REASONS[revoked.reason ?? 0] ?? `reason ${revoked.reason}`}, by ${revoked.by}`;
   list(id("fields"), [
-    ["Names", it.names.join("\n")],
+    ["Names", names(it).join("\n")],
     ["Status", it.status],
     ["Revoked", revoked ? el("span", {}, time(revoked.at), why) : "no"],
     ["Ends", el("span", {}, time(it.not_after), `, ${relative(it.not_after)}`)],
@@ -200,6 +203,7 @@ function describe(it) {
     ["Serial number", it.serial],
     ["Issuer", it.issuer],
     ["Account", it.account],
+    ["External account key", it.external_account ?? "none"],
     ["Order", it.order],
     ["Renewed", it.renewed ? "yes: there is one with the same names that ends later" : "no"],
     ["To be renewed", el("span", {}, time(it.renewal?.start), " to ", time(it.renewal?.end))],
@@ -211,7 +215,7 @@ function describe(it) {
 
 function askRevocation() {
   id("question").textContent =
-    `Revoke the certificate with serial number ${shown.serial} for ${shown.names.join(", ")}? This cannot be undone.`;
+    `Revoke the certificate with serial number ${shown.serial} for ${names(shown).join(", ")}? This cannot be undone.`;
   id("revoke-yes").textContent = `Revoke ${title(shown)}`;
   // Not what was chosen for another one.
   id("reason").value = "0";

@@ -6,6 +6,7 @@ use crate::validation::dns::{self, Record};
 use crate::validation::issue_value::issue_value;
 use crate::validation::outbound::Reaction;
 use crate::validation::tls::handshake::Handshake;
+use crate::validation::tls::session::{Peer, Session};
 use crate::validation::tlsalpn01::certificate::Proof;
 use crate::validation::{Method, http1};
 use crate::values::identifier::DnsName;
@@ -88,7 +89,7 @@ pub fn tls_certificate(data: &[u8]) {
 /// have to be over this very ClientHello.
 pub fn tls_server(data: &[u8]) {
     for size in [data.len().max(1), 1] {
-        let started = Handshake::start("a.test", b"acme-tls/1", Time::from_secs(1_800_000_000));
+        let started = Handshake::start("a.test", "acme-tls/1", Time::from_secs(1_800_000_000));
         let (mut handshake, _hello) = started.expect("a ClientHello");
         for piece in data.chunks(size) {
             if let Reaction::Close(_) = handshake.receive(piece) {
@@ -96,5 +97,14 @@ pub fn tls_server(data: &[u8]) {
             }
         }
         shown(&handshake.finish().err().expect("no handshake"));
+        let request = b"GET / HTTP/1.1\r\n\r\n".to_vec();
+        let started = Session::start(&Peer::Name("a.test"), request, Time::from_secs(1_800_000_000));
+        let (mut session, _hello) = started.expect("a ClientHello");
+        for piece in data.chunks(size) {
+            if let Reaction::Close(_) = session.receive(piece, &mut |_| panic!("an answer without a handshake")) {
+                break;
+            }
+        }
+        shown(&session.finish().err().expect("no handshake"));
     }
 }

@@ -1,13 +1,15 @@
 //! Values that stand in requests: identifiers and times.
 
 use super::shown;
+use crate::validation::Config;
 use crate::validation::target::Target;
-use crate::values::{Identifier, Time};
+use crate::values::{Identifier, Time, unicode};
 use url::{Host, Url};
 
 /// An identifier's value, as either type.
 pub fn identifiers(data: &[u8]) {
     let Ok(text) = core::str::from_utf8(data) else { return };
+    let _ = (unicode::for_search(text), unicode::both(text));
     match Identifier::dns(text) {
         Ok(name) => {
             assert!(name.value().eq_ignore_ascii_case(text) && name.value().len() <= 253);
@@ -16,8 +18,11 @@ pub fn identifiers(data: &[u8]) {
             // What is asked at the host of this name is asked at no other.
             let url = Url::parse(&format!("http://{}/", name.base())).expect("a URL");
             assert_eq!(url.host(), Some(Host::Domain(&*name.base().value())));
-            assert!(Target::first(&name.base(), "token", 80).is_ok());
+            assert!(Target::first(&name.base(), "token", &Config::default()).is_ok());
             read_back(&name);
+            let (ascii, read) = (name.value().into_owned(), unicode::shown(&name.value()));
+            assert_eq!(unicode::with_a_labels(&read).as_ref(), Some(&ascii), "{read:?}");
+            assert!(read.contains(&unicode::for_search(&ascii)), "{read:?}");
         }
         Err(fault) => drop(shown(&fault)),
     }

@@ -1,6 +1,7 @@
 use super::*;
 use crate::pki::ceremony::root::PURPOSES;
 use crate::pki::ceremony::{CertAndKey, DAY, Signer, create_intermediate_for, create_root, period, subject};
+use crate::pki::path::{At, PathFault, Rule};
 use crate::pki::tbs;
 use crate::pki::testing::{NOW, key};
 use crate::values::SigAlg;
@@ -81,7 +82,8 @@ fn a_chain_as_asked_for_is_taken_with_or_without_its_root() {
         assert_eq!(Returned::check(&chain, None, &spki(), &wanted(), NOW), Err(ReturnedFault::NoRoot));
         let other = create_root("Company Root", NOW, 10).unwrap().certificate;
         assert_eq!(Returned::check(&whole, Some(&other), &spki(), &wanted(), NOW), Err(ReturnedFault::OtherRoot));
-        assert_eq!(Returned::check(&chain, Some(&other), &spki(), &wanted(), NOW), Err(ReturnedFault::NotByRoot));
+        let fault = Returned::check(&chain, Some(&other), &spki(), &wanted(), NOW).unwrap_err();
+        assert!(fault.to_string().contains("certificate 2 of the issuer chain names the key"), "{fault}");
     }
 }
 
@@ -98,7 +100,8 @@ fn a_chain_out_of_order_or_incomplete_is_refused() {
     assert!(matches!(company.check(&company.root.key), Err(ReturnedFault::Ceremony(CeremonyFault::Pem(_)))));
     let narrow = Company::new(Some(0));
     let chain = format!("{}{}", narrow.signs(extensions()), narrow.above);
-    assert_eq!(narrow.check(&chain), Err(ReturnedFault::TooDeep(2, 0)));
+    let fault = PathFault { at: At::Chain(2), rule: Rule::PathLength(0, 1) };
+    assert_eq!(narrow.check(&chain), Err(ReturnedFault::Chain(IssuerFault::Path(fault))));
 }
 
 #[test]
@@ -108,10 +111,11 @@ fn a_certificate_that_lacks_what_was_asked_for_is_refused_with_both() {
     let leaf_usage = tbs::leaf_key_usage(crate::pki::KeyKind::EcP256, true).unwrap();
     assert_eq!(company.with(1, Some(leaf_usage)), ReturnedFault::Chain(IssuerFault::NoCertSign(1)));
     assert_eq!(company.with(2, Some(tbs::leaf_constraints().unwrap())), ReturnedFault::Chain(IssuerFault::NotCa(1)));
-    for length in [None, Some(1)] {
-        let fault = company.with(2, Some(tbs::ca_constraints(length).unwrap()));
-        assert_eq!(fault, ReturnedFault::PathLength(length));
-    }
+    assert_eq!(company.with(2, Some(tbs::ca_constraints(Some(1)).unwrap())), ReturnedFault::PathLength(1));
+    let mut any_depth = extensions();
+    any_depth[2] = tbs::ca_constraints(None).unwrap();
+    let taken = company.check(&format!("{}{}", company.signs(any_depth), company.above)).unwrap();
+    assert_eq!(taken.warnings, [NO_PATH_LENGTH], "some CAs cannot write one");
     let signing = tbs::extended_key_usage(&[ID_KP_CODE_SIGNING]).unwrap();
     assert_eq!(company.with(3, Some(signing)), ReturnedFault::Purposes(vec![ID_KP_CODE_SIGNING]));
     let said = company.with(4, None).to_string();

@@ -83,7 +83,8 @@ fn a_request_is_signed_as_it_asks_and_again_for_a_renewal() {
     assert_eq!((first.id(), first.subject()), (renewed.id(), renewed.subject()));
     assert!(renewed.not_after() > first.not_after());
     assert!(matches!(root.sign_request(&request, NOW, 11), Err(CeremonyFault::Outlives(..))));
-    assert!(IssuerRequest::read(&pem.replace("CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST")).is_err());
+    assert!(IssuerRequest::read(&pem.replace("CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST")).is_ok(), "RFC 7468 §7");
+    assert!(IssuerRequest::read(&pem.replace("CERTIFICATE REQUEST", "CERTIFICATE")).is_err());
     let mut der = der::pem::decode_vec(pem.as_bytes()).unwrap().1;
     *der.last_mut().unwrap() ^= 1;
     let forged = der::pem::encode_string("CERTIFICATE REQUEST", der::pem::LineEnding::LF, &der).unwrap();

@@ -1,0 +1,142 @@
+//! `certs revoke`: one certificate, or many step by step.
+
+use anyhow::{Context, Result, bail};
+use selvedge::values::Time;
+use serde_json::{Value, json};
+
+use super::super::agreed;
+use super::super::client::{Client, escaped};
+use super::super::moment::{Moment, moment};
+use super::super::place::At;
+use super::super::table::plain_time;
+use super::which::{Fitting, Which};
+use super::{PATH, one, reason, serial};
+use crate::host::print;
+use crate::tools::say;
+
+/// Where many are revoked.
+const REVOCATIONS: &str = "revocations";
+/// keyCompromise of RFC 5280 §5.3.1.
+const KEY_COMPROMISE: u8 = 1;
+
+/// Which certificates, and why.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Options {
+    /// The serial number in hexadecimal; without it, say which are meant by the options below.
+    #[arg(
+        value_parser = serial,
+        conflicts_with_all = ["all", "name", "profile", "account", "external_account", "issuer", "issued_before"]
+    )]
+    serial: Option<String>,
+    #[command(flatten)]
+    which: Which,
+    /// Those that were issued before then; without it, before now. An interrupted revocation is taken up with the time that
+    /// it said.
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    issued_before: Option<Moment>,
+    /// Why: unspecified, keyCompromise (their keys are then refused for ever), affiliationChanged, superseded,
+    /// cessationOfOperation, or its number in RFC 5280.
+    #[arg(long, value_name = "REASON", value_parser = reason)]
+    reason: Option<u8>,
+    /// Do not ask.
+    #[arg(long)]
+    yes: bool,
+}
+
+/// Shows what is meant, asks, and revokes.
+pub fn run(client: &Client, at: &At, options: &Options, now: Time) -> Result<()> {
+    let Some(serial) = &options.serial else { return many(client, at, options, now) };
+    let found = client.get(&[PATH, serial], &[])?;
+    if !options.yes {
+        say(format!("this certificate is to be revoked:\n{}", one(&found.value, now)));
+    }
+    agreed(options.yes, "Revoke it, for good?")?;
+    let body = options.reason.map_or_else(|| json!({}), |reason| json!({ "reason": reason }));
+    client.post(&[PATH, serial, "revoke"], &body)?.show(at, |found| one(found, now));
+    Ok(())
+}
+
+/// Revokes all that are meant, step by step.
+fn many(client: &Client, at: &At, options: &Options, now: Time) -> Result<()> {
+    let before = options.issued_before.map(|moment| moment.from(now).rfc3339());
+    let mut body = options.which.body()?;
+    let compromised = options.reason == Some(KEY_COMPROMISE);
+    // The reason keyCompromise outdoes another one.
+    let status = if compromised { "current" } else { "valid" };
+    let meant = |one: &Value| one.pointer("/revoked/reason").and_then(Value::as_u64) != Some(KEY_COMPROMISE.into());
+    let mut query = vec![("status", status.to_owned())];
+    query.extend(before.iter().map(|before| ("issued_before", before.clone())));
+    let fitting = options.which.count(client, &query, meant)?;
+    agreed(options.yes, "Revoke them, for good?")?;
+    body.extend(options.reason.map(|reason| ("reason".to_owned(), json!(reason))));
+    body.extend(before.map(|before| ("issued_before".to_owned(), json!(before))));
+    let mut steps = Steps { revoked: Vec::new(), before: None, said: 0 };
+    let done = steps.take(client, &mut Value::Object(body), &fitting);
+    if let (Err(_), Some(before)) = (&done, &steps.before) {
+        let count = steps.revoked.len();
+        say(format!("{count} are revoked; the same command with --issued-before {before} takes it up again"));
+    }
+    done?;
+    let summary = json!({ "revoked": steps.revoked.len(), "serials": steps.revoked, "issued_before": steps.before });
+    print(&if at.json {
+        format!("{}\n", escaped(&summary.to_string()))
+    } else {
+        format!(
+            "{} revoked, of those issued before {}. The CRLs follow within ten seconds.\n",
+            match steps.revoked.len() {
+                1 => "1 certificate is".to_owned(),
+                n => format!("{n} certificates are"),
+            },
+            steps.before.as_deref().unwrap_or("now"),
+        )
+    });
+    Ok(())
+}
+
+/// How far a revocation has come.
+struct Steps {
+    /// The serial numbers.
+    revoked: Vec<Value>,
+    /// What was issued later is not meant.
+    before: Option<String>,
+    /// How many there were when that was said.
+    said: usize,
+}
+
+impl Steps {
+    /// Takes one step after the other, to the end, and says how far it has come.
+    fn take(&mut self, client: &Client, body: &mut Value, fitting: &Fitting) -> Result<()> {
+        let mut cursor = None::<String>;
+        loop {
+            let step = client.post(&[REVOCATIONS], body)?.value;
+            let found = step.get("revoked").and_then(Value::as_array);
+            self.revoked.extend(found.context("the authority does not say what it revoked")?.iter().cloned());
+            let before = step.get("issued_before").and_then(Value::as_str).and_then(plain_time);
+            let before = before.context("the authority does not say which certificates it means")?;
+            let next = step.get("next").and_then(Value::as_str).map(str::to_owned);
+            if self.before.is_none() && next.is_some() {
+                say(format!(
+                    "what was issued before {before} is meant; if this is interrupted, the same command with \
+                     --issued-before {before} takes it up again"
+                ));
+            }
+            if self.revoked.len() > self.said && next.is_some() {
+                self.said = self.revoked.len();
+                say(format!("{} of {} revoked", self.said, fitting.number()));
+            }
+            let Some(members) = body.as_object_mut() else { bail!("there is nothing to send") };
+            members.insert("issued_before".to_owned(), json!(before));
+            self.before = Some(before);
+            match next {
+                None => return Ok(()),
+                Some(next) if Some(&next) == cursor.as_ref() => {
+                    bail!("the authority answers with the same step for ever");
+                }
+                Some(next) => {
+                    members.insert("cursor".to_owned(), json!(next));
+                    cursor = Some(next);
+                }
+            }
+        }
+    }
+}

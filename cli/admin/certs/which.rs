@@ -1,0 +1,106 @@
+//! Which certificates something is done with: the options that say so, and how many there are.
+
+use anyhow::{Result, bail};
+use serde_json::{Map, Value, json};
+
+use super::super::client::Client;
+use super::super::table::names;
+use super::PATH;
+use crate::tools::say;
+
+/// Up to how many certificates are counted before it is asked whether to go on.
+const COUNTED: usize = 2000;
+/// How many of them are shown.
+const SHOWN: usize = 5;
+
+/// Which certificates. All that is given has to fit.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Which {
+    /// All certificates.
+    #[arg(long, conflicts_with_all = ["name", "profile", "account", "external_account", "issuer"])]
+    all: bool,
+    /// Those with a name that fits a pattern: www.example.org, *.example.org, 10.0.0.0/8.
+    #[arg(long, value_name = "PATTERN")]
+    name: Option<String>,
+    /// Those of this profile.
+    #[arg(long, value_name = "NAME")]
+    profile: Option<String>,
+    /// Those of this account, by its id.
+    #[arg(long, value_name = "ID")]
+    account: Option<String>,
+    /// Those of all accounts that were made with this external account key.
+    #[arg(long, value_name = "KID")]
+    external_account: Option<String>,
+    /// Those of this issuer, by its id (`selvedge status --json` has them).
+    #[arg(long, value_name = "ID")]
+    issuer: Option<String>,
+}
+
+/// Those that fit, as far as they were counted.
+pub struct Fitting {
+    /// How many were counted.
+    pub count: usize,
+    /// Whether there are more.
+    pub more: bool,
+}
+
+impl Fitting {
+    /// How many there are, for people.
+    pub fn number(&self) -> String {
+        if self.more { format!("more than {}", self.count) } else { self.count.to_string() }
+    }
+}
+
+impl Which {
+    /// The members of a query that mean these.
+    fn query(&self) -> Vec<(&'static str, String)> {
+        let all = [
+            ("name", &self.name),
+            ("profile", &self.profile),
+            ("account", &self.account),
+            ("external_account", &self.external_account),
+            ("issuer", &self.issuer),
+        ];
+        all.into_iter().filter_map(|(name, value)| Some((name, value.clone()?))).collect()
+    }
+
+    /// The members of a body that mean these.
+    ///
+    /// # Errors
+    /// When none are named.
+    pub fn body(&self) -> Result<Map<String, Value>> {
+        let query = if self.all { vec![("name", "*".to_owned())] } else { self.query() };
+        if query.is_empty() {
+            bail!(
+                "say which: --name PATTERN, --profile NAME, --account ID, --external-account KID, --issuer ID, or --all"
+            );
+        }
+        Ok(query.into_iter().map(|(name, value)| (name.to_owned(), json!(value))).collect())
+    }
+
+    /// Counts those that have this status and are `meant`, and says how many there are.
+    ///
+    /// # Errors
+    /// When there are none, so that nothing is to be done; as the authority refuses.
+    pub fn count(
+        &self,
+        client: &Client,
+        more: &[(&'static str, String)],
+        meant: impl Fn(&Value) -> bool,
+    ) -> Result<Fitting> {
+        self.body()?;
+        let mut query = self.query();
+        query.extend(more.iter().cloned());
+        let found = client.list(PATH, &query, "certificates", Some(COUNTED))?;
+        let fitting: Vec<&Value> = found.items.iter().filter(|one| meant(one)).collect();
+        let shown: Vec<String> = fitting.iter().take(SHOWN).map(|one| names(one, 1)).collect();
+        let count = match (fitting.len(), found.more) {
+            (0, false) => bail!("no certificate that is valid fits; nothing was done"),
+            (1, false) => "1 valid certificate fits: ".to_owned(),
+            (n, false) => format!("{n} valid certificates fit: "),
+            (n, true) => format!("more than {n} valid certificates fit: "),
+        };
+        say(format!("{count}{}{}", shown.join(", "), if fitting.len() > SHOWN { ", …" } else { "" }));
+        Ok(Fitting { count: fitting.len(), more: found.more })
+    }
+}

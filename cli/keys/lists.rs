@@ -1,0 +1,300 @@
+//! The root's CRL: made with the root, signed anew with every issuer, and when an intermediate is revoked
+//! (`issuer revoke`) or the list nears its end (`issuer crl`).
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, anyhow, bail};
+use futures_util::FutureExt;
+use selvedge::ca::authority;
+use selvedge::ca::lists::RootList;
+use selvedge::pki::Issuer;
+use selvedge::pki::ceremony::Root;
+use selvedge::pki::crl::read::{List, Listed};
+use selvedge::pki::pem;
+use selvedge::values::Time;
+use selvedge::values::native_crypto::NativeCrypto;
+use selvedge::values::x509::Parts;
+
+use super::folder::{CaFolder, NewFile, ROOT, ROOT_KEY, issuer_file};
+use super::passphrase::open_key;
+use super::settings::Settings;
+use super::{Place, report};
+use crate::{files, host};
+
+/// The root's CRL.
+pub const ROOT_CRL: &str = "root.crl";
+/// The setting that it goes into.
+const SETTING: &str = "ROOT_CRL";
+/// Where it is below the address by which verifiers reach the CA.
+const PATH: &str = "/crl/root.crl";
+
+/// Where the root's key is.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Key {
+    /// The root's private key, where it is not DIR/root.key.
+    #[arg(long, value_name = "FILE")]
+    root_key: Option<PathBuf>,
+    /// A file with the passphrase of the root's key, instead of asking for it.
+    #[arg(long, value_name = "FILE")]
+    passphrase_file: Option<PathBuf>,
+}
+
+impl Key {
+    /// The root of a folder, with its key.
+    fn open(&self, folder: &CaFolder, now: Time) -> Result<Root> {
+        let key_file = self.root_key.clone().unwrap_or_else(|| folder.path(ROOT_KEY));
+        let root = folder.need(ROOT)?;
+        let key = open_key(&key_file, self.passphrase_file.as_deref())?;
+        Root::read(&root, key, now)
+            .with_context(|| format!("{} with {}", folder.path(ROOT).display(), key_file.display()))
+    }
+}
+
+/// Why an intermediate is revoked (RFC 5280 §5.3.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Reason {
+    /// Its key is in other hands, or may be.
+    Compromised,
+    /// Another has taken its place.
+    Superseded,
+    /// It is not needed any more.
+    Ended,
+}
+
+impl Reason {
+    fn code(self) -> u8 {
+        match self {
+            Self::Compromised => 2,
+            Self::Superseded => 4,
+            Self::Ended => 5,
+        }
+    }
+}
+
+/// What `issuer revoke` can be told.
+#[derive(Clone, Debug, clap::Args)]
+#[group(id = "which", required = true, multiple = false, args = ["issuer", "certificate"])]
+pub struct RevokeOptions {
+    #[command(flatten)]
+    place: Place,
+    /// The number of the issuer.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=9))]
+    issuer: Option<u8>,
+    /// The certificate of an intermediate that the root signed (PEM), where it is not one of the folder.
+    #[arg(long, value_name = "FILE")]
+    certificate: Option<PathBuf>,
+    /// Why.
+    #[arg(long, value_enum)]
+    reason: Reason,
+    #[command(flatten)]
+    key: Key,
+}
+
+/// What `issuer crl` can be told.
+#[derive(Clone, Debug, clap::Args)]
+pub struct CrlOptions {
+    #[command(flatten)]
+    place: Place,
+    /// Years for which the list is good; without it, as long as the issuer that ends last.
+    #[arg(long, value_name = "YEARS", value_parser = clap::value_parser!(u32).range(1..=50), conflicts_with = "take_in")]
+    years: Option<u32>,
+    /// A CRL of the root (PEM) that was signed on another machine, to be published from here.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["root_key", "passphrase_file"])]
+    take_in: Option<PathBuf>,
+    #[command(flatten)]
+    key: Key,
+}
+
+/// Where the root's CRL is: a URL that stands in each intermediate from then on.
+///
+/// # Errors
+/// When the settings say neither STATUS_URL nor BASE_URL.
+pub fn url(settings: &Settings) -> Result<String> {
+    if let Some(status) = settings.get("STATUS_URL")? {
+        return Ok(format!("{}{PATH}", status.trim_end_matches('/')));
+    }
+    let base = settings.get("BASE_URL")?.with_context(|| {
+        format!("{} has no BASE_URL, below which the root's CRL is published", settings.path().display())
+    })?;
+    let rest = base.strip_prefix("https://").unwrap_or(base);
+    Ok(format!("http://{}{PATH}", rest.trim_end_matches('/')))
+}
+
+/// The list that there is.
+///
+/// # Errors
+/// When it cannot be read, or is not the root's.
+pub fn present(folder: &CaFolder, root_pem: &str) -> Result<Option<List>> {
+    let Some(text) = folder.read(ROOT_CRL)? else { return Ok(None) };
+    let shown = || folder.path(ROOT_CRL).display().to_string();
+    checked(&text, root_pem).map(|list| Some(list.list().clone())).with_context(shown)
+}
+
+/// The list in a file.
+///
+/// # Errors
+/// As [`present`].
+pub fn of_file(file: &Path, root_pem: &str) -> Result<List> {
+    checked(&files::read_pem(file)?, root_pem)
+        .map(|list| list.list().clone())
+        .with_context(|| file.display().to_string())
+}
+
+/// A list of this root, signed by it.
+fn checked(text: &str, root_pem: &str) -> Result<RootList> {
+    let root = authority::Root::read(root_pem).map_err(|what| anyhow!(what))?;
+    let list = RootList::parse(text, Some(&root)).map_err(|what| anyhow!("the CRL cannot be used: {what}"))?;
+    // Native verification never waits for anything.
+    match list.is_by(&root, &NativeCrypto).now_or_never() {
+        Some(Ok(true)) => Ok(list),
+        _ => bail!("the CRL is not signed by the key of the root {}", root.name()),
+    }
+}
+
+/// Signs a list that goes on from the one before.
+///
+/// # Errors
+/// When it cannot be signed.
+pub fn sign(root: &Root, before: Option<&List>, revoked: Option<Listed>, now: Time, until: Time) -> Result<String> {
+    // No list ends before the one that it follows: who has taken that counts on it.
+    let until = before.map_or(until, |before| before.next_update.max(until));
+    root.create_list(before, revoked, now, until).context("cannot sign the root's CRL")
+}
+
+/// Puts a list into the settings; gives its file.
+///
+/// # Errors
+/// When the settings have no place for it.
+pub fn set(settings: &mut Settings, list: &str) -> Result<NewFile> {
+    settings.set(
+        SETTING,
+        list,
+        "The root's CRL: which issuers are revoked (`selvedge issuer revoke`, `issuer crl`).",
+    )?;
+    Ok(NewFile::public(ROOT_CRL, list).replacing())
+}
+
+/// The end of the issuer that ends last.
+fn last_end(folder: &CaFolder) -> Result<Option<Time>> {
+    let ends = folder.slots()?.into_iter().map(|slot| {
+        let issuer = Issuer::from_pem_chain(&slot.chain).with_context(|| issuer_file(slot.number, "pem"))?;
+        Ok(issuer.not_after())
+    });
+    Ok(ends.collect::<Result<Vec<_>>>()?.into_iter().max())
+}
+
+/// Revokes an intermediate.
+pub fn revoke(options: &RevokeOptions) -> Result<()> {
+    let now = host::now()?;
+    let folder = CaFolder::existing(&options.place.dir)?;
+    let mut settings = Settings::read(&options.place.wrangler)?;
+    let root_pem = folder.need(ROOT)?;
+    let before = present(&folder, &root_pem)?;
+    let chain = match (options.issuer, &options.certificate) {
+        (Some(number), _) => folder.need(&issuer_file(number, "pem"))?,
+        (None, Some(file)) => files::read_pem(file)?,
+        (None, None) => bail!("say which with --issuer N, or --certificate FILE"),
+    };
+    let (serial, shown) = below_root(&chain, &root_pem)?;
+    if let Some(entry) = before.as_ref().and_then(|before| before.entry(&serial)) {
+        bail!("{shown} was revoked at {} already; `selvedge deploy` publishes the list", entry.at.rfc3339());
+    }
+    let root = options.key.open(&folder, now)?;
+    let listed = Listed { serial, at: now, reason: Some(options.reason.code()) };
+    let until = last_end(&folder)?.unwrap_or(root.not_after());
+    let list = sign(&root, before.as_ref(), Some(listed), now, until)?;
+    let file = set(&mut settings, &list)?;
+    folder.write(&[file], Some(&settings))?;
+    let mut out = format!("The intermediate is revoked:\n\n  {shown}\n\n");
+    said(&mut out, &folder, &settings, &list)?;
+    let _ = writeln!(
+        out,
+        "\nVerifiers that check it refuse every certificate of this issuer once they have the new list. If it still signs,\n\
+         make another first (`selvedge issuer new --takes-over`, a few minutes ahead). Then:\n\n  cargo run -- deploy"
+    );
+    host::print(&out);
+    Ok(())
+}
+
+/// The serial number of the certificate that the root issued, and what it is, for people.
+fn below_root(chain: &str, root_pem: &str) -> Result<(Vec<u8>, String)> {
+    let root = authority::Root::read(root_pem).map_err(|what| anyhow!(what))?;
+    let ders = pem::read_certificates(chain)?;
+    for der in &ders {
+        let parts = Parts::read(der)?;
+        if parts.issuer == root.subject() && parts.subject != root.subject() {
+            if !selvedge::pki::ceremony::is_signed_by(parts.tbs, &parts.algorithm, parts.signature, root.spki_der()) {
+                bail!("the certificate names {} as its issuer, but is not signed by its key", root.name());
+            }
+            return Ok((parts.serial.to_vec(), report::certificate(&pem::write_certificate(der)?)?));
+        }
+    }
+    bail!("no certificate of it is issued by {}; whose it is, revokes it", root.name())
+}
+
+/// Signs the list anew, or takes in one that was signed elsewhere.
+pub fn renew(options: &CrlOptions) -> Result<()> {
+    let now = host::now()?;
+    let folder = CaFolder::existing(&options.place.dir)?;
+    let mut settings = Settings::read(&options.place.wrangler)?;
+    let root_pem = folder.need(ROOT)?;
+    let before = present(&folder, &root_pem)?;
+    let list = match &options.take_in {
+        Some(file) => {
+            let text = files::read_pem(file)?;
+            let taken = checked(&text, &root_pem).with_context(|| file.display().to_string())?;
+            check_newer(taken.list(), before.as_ref(), now)?;
+            pem::write(pem::CRL, &taken.list().der)?
+        }
+        None => {
+            let root = options.key.open(&folder, now)?;
+            let until = match options.years {
+                Some(years) => now.plus(core::time::Duration::from_secs(u64::from(years) * 365 * 24 * 3600)),
+                None => last_end(&folder)?.unwrap_or(root.not_after()),
+            };
+            sign(&root, before.as_ref(), None, now, until)?
+        }
+    };
+    let file = set(&mut settings, &list)?;
+    folder.write(&[file], Some(&settings))?;
+    let mut out = String::from("The root's CRL is made.\n\n");
+    said(&mut out, &folder, &settings, &list)?;
+    out.push_str("\nTo publish it:\n\n  cargo run -- deploy\n");
+    host::print(&out);
+    Ok(())
+}
+
+/// A list that was taken in is good now, and not older than the one that there is.
+fn check_newer(taken: &List, before: Option<&List>, now: Time) -> Result<()> {
+    if taken.next_update <= now {
+        bail!("the CRL was good until {}; sign another", taken.next_update.rfc3339());
+    }
+    if let Some(missing) =
+        before.and_then(|before| before.entries.iter().find(|one| taken.entry(&one.serial).is_none()))
+    {
+        bail!(
+            "the CRL lacks a certificate that stands on the present one (revoked at {}): it is an older one",
+            missing.at.rfc3339()
+        );
+    }
+    Ok(())
+}
+
+/// What a list is, for people.
+///
+/// # Errors
+/// When it cannot be read, which it can.
+pub fn said(out: &mut String, folder: &CaFolder, settings: &Settings, list: &str) -> Result<()> {
+    let read = List::read(&pem::read_crl(list)?)?;
+    let _ = writeln!(
+        out,
+        "  root CRL  {}\n            number {}, {} revoked, good until {}\n  settings  {}: {SETTING}",
+        folder.path(ROOT_CRL).display(),
+        read.number_text(),
+        read.entries.len(),
+        read.next_update.rfc3339(),
+        settings.path().display()
+    );
+    Ok(())
+}

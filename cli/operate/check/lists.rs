@@ -1,0 +1,68 @@
+//! The root's CRL: the file, the setting, and what the issuers' certificates say of it.
+
+use selvedge::ca::authority::Root;
+use selvedge::ca::lists::RootList;
+use selvedge::pki::pem;
+use selvedge::values::Time;
+use selvedge::values::native_crypto::NativeCrypto;
+
+use super::super::files::CaFiles;
+use super::super::status::ROOT_LIST_AHEAD;
+use super::super::worker::Worker;
+use super::super::x509::{list_urls, ready};
+use super::Finding;
+use crate::keys::ROOT_CRL;
+
+/// Looks at `root.crl` and `ROOT_CRL`.
+pub fn check(files: &CaFiles, worker: &Worker, now: Time, found: &mut Vec<Finding>) {
+    let Some(root) = files.root.as_deref().and_then(|text| Root::read(text).ok()) else { return };
+    let (path, file) = (files.path(ROOT_CRL), worker.file().display());
+    let path = path.display();
+    let renew = "Sign another with `selvedge issuer crl`, where the root's key is";
+    let text = match (files.root_crl.as_deref(), worker.var("ROOT_CRL")) {
+        (None, None) => {
+            found.extend(promised(files, worker).map(|url| {
+                Finding::wrong(
+                    format!("The issuer's certificate says that the root's CRL is at {url}, and there is no {path}"),
+                    "Restore it from a copy, or sign one with `selvedge issuer crl`, where the root's key is",
+                )
+            }));
+            return;
+        }
+        (Some(text), Some(set)) if pem::read_crl(text) == pem::read_crl(set) => text,
+        (Some(text), set) => {
+            let what = if set.is_some() { "another CRL than" } else { "no ROOT_CRL, which is to be what is in" };
+            found.push(Finding::wrong(
+                format!("{file} has {what} {path}"),
+                format!("Set ROOT_CRL under [vars] to what is in {path}, as `selvedge issuer crl` does"),
+            ));
+            text
+        }
+        (None, Some(set)) => set,
+    };
+    match RootList::parse(text, Some(&root)) {
+        Err(what) => found.push(Finding::wrong(format!("The root's CRL ({path}) cannot be used: {what}"), renew)),
+        Ok(list) if ready(list.is_by(&root, &NativeCrypto)).is_none_or(|by| by != Ok(true)) => {
+            found.push(Finding::wrong(format!("The root's CRL ({path}) is not signed by the root's key"), renew));
+        }
+        // What is over, the Worker says.
+        Ok(list) if list.list().next_update > now && list.list().next_update <= now.plus(ROOT_LIST_AHEAD) => {
+            let end = list.list().next_update.rfc3339();
+            found.push(Finding::warning(format!("The root's CRL ({path}) is good until {end} only"), renew));
+        }
+        Ok(_) => {}
+    }
+}
+
+/// Where the certificate of an issuer says that its CRL is, if that is below an address of this Worker.
+fn promised(files: &CaFiles, worker: &Worker) -> Option<String> {
+    let hosts: Vec<&str> = ["BASE_URL", "STATUS_URL"]
+        .iter()
+        .filter_map(|name| worker.var(name)?.split_once("://"))
+        .map(|(_, host)| host)
+        .collect();
+    let chains = files.issuers.iter().filter_map(|issuer| pem::read_certificates(issuer.chain.as_deref()?).ok());
+    let urls = chains.flatten().flat_map(|der| list_urls(&der));
+    urls.into_iter()
+        .find(|url| hosts.iter().any(|host| *url == format!("http://{}/crl/root.crl", host.trim_end_matches('/'))))
+}

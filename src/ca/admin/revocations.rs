@@ -1,0 +1,152 @@
+//! Revoking many certificates, step by step.
+//!
+//! Each step is one transaction of one ledger: it revokes the next certificates that are meant, up to a bound, and answers
+//! where to go on. A certificate that is revoked is not meant any more, so a step may be asked for twice, and a revocation
+//! that was interrupted begins again without harm. What is issued after it began is not meant either: `issued_before` says
+//! so, also to those who take it up again.
+
+use super::audit::{Done, audited_answer};
+use super::body::Members;
+use super::certificates::said;
+use super::inventory::{Filter, Walk, Walked};
+use super::operation::{Operation, Query, RevokeNext};
+use super::operator::Operator;
+use super::replacements::{SELECTS, selection, told};
+use super::state::{ask_for, json_of};
+use crate::acme::Problem;
+use crate::acme::inventory::{Selection, parse_ending};
+use crate::acme::ledger::{Authority, KEY_COMPROMISE, LedgerEntry, check_reason};
+use crate::ca::cell::Cell;
+use crate::ca::events;
+use crate::ca::http::{Answer, Request};
+use crate::ca::message::Partition;
+use crate::ca::ports::{PartitionPorts, Ports};
+use crate::store::Kv;
+use crate::values::Time;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// The most certificates that a step revokes.
+const MOST: usize = 100;
+
+/// The most that it revokes for keyCompromise, each of whose keys another partition is asked to refuse: a Worker may ask 50
+/// times for one request on Cloudflare's free plan.
+const MOST_KEYS: usize = 25;
+
+/// What a ledger has done.
+#[derive(Debug, Serialize, Deserialize)]
+struct Part {
+    /// The serial numbers of the certificates that it revoked.
+    revoked: Vec<String>,
+    /// How far it has come.
+    reached: String,
+    /// Whether that was all.
+    complete: bool,
+}
+
+/// POST: a step of a revocation.
+///
+/// # Errors
+/// `malformed` for what selects nothing, or cannot be; `badRevocationReason`.
+pub async fn step<P: Ports>(ports: &P, operator: &Operator, request: &Request) -> Answer {
+    let known = [&SELECTS[..], &["reason", "issued_before", "cursor", "limit"]].concat();
+    let members = Members::read(request, &known);
+    let selection = members.as_ref().map_err(Clone::clone).and_then(|members| selection(ports, members));
+    let target = selection.as_ref().ok().map(told);
+    audited_answer(ports, (operator, request), ("certificates.revoke", target.as_deref()), 200, async {
+        let (members, selection) = (members?, selection?);
+        let reason = check_reason(members.number("reason")?)?;
+        let before = members.parsed("issued_before", "a time like 2027-01-31T00:00:00Z", Time::parse_rfc3339)?;
+        // A time is written in whole seconds; what was issued in this one is meant.
+        let before = before.unwrap_or_else(|| Time::from_secs(ports.now().secs() + 1));
+        let (issuer, after) = place(ports, &selection, &members)?;
+        let most = if reason == Some(KEY_COMPROMISE) { MOST_KEYS } else { MOST };
+        let limit = limit(&members)?.min(most);
+        let query =
+            Query { selection: selection.clone(), issued_before: Some(before), after, limit, ..Query::default() };
+        let step = Operation::RevokeNext(Box::new(RevokeNext { query, reason, by: operator.name.clone() }));
+        let part: Part = ask_for(ports, &Partition::Ledger(issuer.clone()), step).await?;
+        let next = if part.complete { following(ports, &selection, &issuer) } else { Some((issuer, part.reached)) };
+        let next = next.map(|(issuer, after)| format!("{issuer}.{after}"));
+        let rest = if next.is_some() { "it goes on" } else { "that was all" };
+        let detail =
+            format!("{} revoked, {}, issued before {}; {rest}", part.revoked.len(), said(reason), before.rfc3339());
+        let value = json!({
+            "selection": selection, "reason": reason, "issued_before": before.rfc3339(), "revoked": part.revoked,
+            "next": next,
+        });
+        Ok(Done::saying(value, detail))
+    })
+    .await
+}
+
+fn limit(members: &Members) -> Result<usize, Problem> {
+    let Some(number) = members.number("limit")? else { return Ok(MOST) };
+    let limit = usize::try_from(number).ok().filter(|limit| (1..=MOST).contains(limit));
+    limit.ok_or_else(|| Problem::malformed(format!("limit is {number}; it has to be a whole number from 1 to {MOST}.")))
+}
+
+/// The issuers whose certificates may be meant.
+fn issuers<'a, P: Ports>(ports: &'a P, selection: &'a Selection) -> impl Iterator<Item = &'a str> {
+    let all = ports.settings().issuers.slots().map(|slot| slot.issuer.id());
+    all.filter(|id| selection.issuer.as_deref().is_none_or(|wanted| wanted == *id))
+}
+
+/// Where a step begins: the issuer, and behind what in its ledger.
+fn place<P: Ports>(ports: &P, selection: &Selection, members: &Members) -> Result<(String, Option<String>), Problem> {
+    let found = members.parsed("cursor", "the next of the step before", |text| {
+        let (issuer, after) = text.split_once('.')?;
+        let issuer = issuers(ports, selection).find(|id| *id == issuer)?;
+        let after = if after.is_empty() { None } else { Some(parse_ending(after).map(|_| after.to_owned())?) };
+        Some((issuer.to_owned(), after))
+    })?;
+    let first = || issuers(ports, selection).next().map(|id| (id.to_owned(), None));
+    found.or_else(first).ok_or_else(|| Problem::internal("there is no issuer"))
+}
+
+/// The beginning of the ledger behind this one.
+fn following<P: Ports>(ports: &P, selection: &Selection, issuer: &str) -> Option<(String, String)> {
+    let next = issuers(ports, selection).skip_while(|id| *id != issuer).nth(1)?;
+    Some((next.to_owned(), String::new()))
+}
+
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+    /// Revokes the next certificates of this ledger that are meant. Their keys are refused before there is an answer, where
+    /// the reason is keyCompromise.
+    ///
+    /// # Errors
+    /// When the storage fails; when they are revoked, but a key is not refused yet.
+    pub(super) async fn revoke_next(&self, step: &RevokeNext) -> Result<Value, Problem> {
+        let Partition::Ledger(issuer) = &self.name else { return Err(Problem::internal("this is no ledger")) };
+        let filter = Filter::new(&step.query, self.ports.now())?;
+        let mut revoked: Vec<(String, LedgerEntry)> = Vec::new();
+        let walked = self.transact(|txn| {
+            revoked.clear();
+            let rules = self.rules_to_replace(txn)?;
+            filter.walk(txn, |txn, _, serial, entry| {
+                if revoked.len() == step.query.limit {
+                    return Ok(Walk::Stops);
+                }
+                let (mut entry, by) = (entry.clone(), Authority::Operator(step.by.clone()));
+                // What is revoked already, or over, is not meant; the reason keyCompromise outdoes another one.
+                if filter.fits(serial, &entry) && entry.revoke(by, step.reason, self.ports.now()).is_ok() {
+                    self.put_revoked(txn, serial, &entry, &rules)?;
+                    revoked.push((serial.to_owned(), entry));
+                }
+                Ok(Walk::GoesOn)
+            })
+        })?;
+        for (serial, entry) in &revoked {
+            events::revoked(&self.ports, issuer, serial, entry);
+        }
+        let condemned = revoked.iter().filter(|(_, entry)| entry.condemns_key());
+        let condemned: BTreeMap<&str, &str> = condemned.map(|(serial, entry)| (&*entry.key, &**serial)).collect();
+        for (key, serial) in condemned {
+            self.have_condemned(key, serial, 1).await?;
+        }
+        let Walked { reached, complete } = walked;
+        let revoked = revoked.into_iter().map(|(serial, _)| serial).collect();
+        json_of(&Part { revoked, reached, complete })
+    }
+}

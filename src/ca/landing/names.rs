@@ -1,0 +1,57 @@
+//! The names that this CA issues for, as far as its issuer's certificate and its policy say: one to paste, and a sentence.
+
+use crate::ca::permission::known;
+use crate::pki::Issuer;
+use crate::policy::{Pattern, Policy, Rules};
+use crate::values::Identifier;
+use crate::values::identifier::DnsName;
+
+/// How many names a sentence has.
+const SHOWN: usize = 20;
+
+/// A name for an example that would not be refused: `usual` where it is permitted, else one that is made of what is. `None`
+/// where no DNS name is found that is.
+pub fn example(issuer: &Issuer, policy: &Policy, usual: &str) -> Option<String> {
+    let rules = Rules { ca: policy, key: None, trusted: false, known: known() };
+    let permitted = |text: &String| {
+        let Ok(name) = DnsName::parse(text) else { return false };
+        let name = Identifier::Dns(name);
+        issuer.permits(&name).is_ok() && rules.permit(&name).is_ok()
+    };
+    let bases = policy.allow.iter().flatten().filter_map(base_of).chain(issuer.permitted_dns());
+    let below = bases.flat_map(|base| [format!("www.{base}"), base]);
+    core::iter::once(usual.to_owned()).chain(below).find(permitted)
+}
+
+fn base_of(pattern: &Pattern) -> Option<String> {
+    pattern.name().map(|name| name.as_str().to_owned())
+}
+
+/// For which names there are certificates: a sentence for people. `None` where nothing limits them.
+pub fn permitted(issuer: &Issuer, policy: &Policy) -> Option<String> {
+    let mut said = Vec::new();
+    if let Some(constraints) = issuer.constraints_text() {
+        said.push(format!("its issuer's certificate is good for {constraints}"));
+    }
+    if let Some(allow) = &policy.allow {
+        let all: Vec<String> = allow.iter().map(ToString::to_string).collect();
+        said.push(match listed(&all) {
+            list if list.is_empty() => {
+                "its policy allows no names but those that its operator pre-authorised".to_owned()
+            }
+            list => format!("its policy allows {list}"),
+        });
+    }
+    if !policy.deny.is_empty() {
+        said.push("some names are denied".to_owned());
+    }
+    if !policy.wildcards {
+        said.push("there are no wildcards".to_owned());
+    }
+    (!said.is_empty()).then(|| format!("Not every name gets a certificate here: {}.", said.join("; ")))
+}
+
+fn listed(all: &[String]) -> String {
+    let more = if all.len() > SHOWN { ", …" } else { "" };
+    format!("{}{more}", all.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", "))
+}

@@ -1,0 +1,99 @@
+//! The names of all settings, by which one that is misspelt is found out.
+
+use super::authority::{PLACES, name_of};
+
+/// The names of all variables and secrets but those of issuers, which [`known`] knows too.
+pub const NAMES: &[&str] = &[
+    "ACCESS_AUDIENCE",
+    "ACCESS_TEAM",
+    "ADMIN_TOKENS",
+    "ALLOW_PRIVATE",
+    "BASE_URL",
+    "BLOCKED_KEYS",
+    "CAA",
+    "CAA_IDENTITIES",
+    "CAA_INTERNAL",
+    "CLIENT_ADDRESS_HEADER",
+    "CRL_SHARDS",
+    "EAB_KEYS",
+    "EXTERNAL_ACCOUNT_REQUIRED",
+    "HTTP01_PORT",
+    "LONGEST_LIFE",
+    "METRICS_TOKEN",
+    "MODE",
+    "NONCE_KEY",
+    "POLICY",
+    "RATE_LIMITS",
+    "REFUSE_NONCES",
+    "REQUEST_LOG",
+    "RESOLVER_URL",
+    "REVOCATION_PAGE",
+    "ROOT_CERTIFICATE",
+    "STATUS_URL",
+    "TERMS_CHANGE",
+    "TERMS_OF_SERVICE",
+    "TLS_ALPN_PORT",
+    "WEBHOOK_SECRET",
+    "WEBHOOK_URL",
+    "WEBSITE",
+];
+
+/// The names that issuers' variables and secrets have, without their numbers.
+const OF_ISSUERS: [&str; 4] = ["ISSUER_CHAIN", "ISSUER_KEY", "ISSUER_FROM", "ALTERNATE_CHAINS"];
+
+/// Whether a variable or secret of this name is read.
+///
+/// # Errors
+/// The names that come nearest, none of which has to be meant.
+pub fn known(name: &str) -> Result<(), Vec<String>> {
+    let places = (1..=PLACES).flat_map(|place| OF_ISSUERS.map(|base| name_of(base, place)));
+    let all: Vec<String> = NAMES.iter().map(|name| (*name).to_owned()).chain(places).collect();
+    if all.iter().any(|one| one == name) {
+        return Ok(());
+    }
+    let mut near: Vec<(usize, String)> = all.into_iter().map(|one| (distance(name, &one), one)).collect();
+    near.sort();
+    let close = near.first().map_or(0, |(first, _)| first + 1);
+    Err(near.into_iter().filter(|(far, _)| *far <= close).take(3).map(|(_, one)| one).collect())
+}
+
+/// How many characters have to be put in, left out or changed to make one text of the other (Levenshtein).
+fn distance(one: &str, other: &str) -> usize {
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (i, a) in one.bytes().enumerate() {
+        let mut last = i;
+        let mut next = vec![i + 1];
+        for (b, above) in other.bytes().zip(row.iter().skip(1)) {
+            let left = next.last().copied().unwrap_or_default();
+            next.push((left + 1).min(above + 1).min(last + usize::from(a != b)));
+            last = *above;
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_is_misspelt_is_found_out_with_those_that_come_near() {
+        for name in NAMES.iter().chain(&["ISSUER_CHAIN", "ISSUER_KEY_9", "ALTERNATE_CHAINS_2"]) {
+            assert_eq!(known(name), Ok(()), "{name}");
+        }
+        let near = |name: &str| known(name).unwrap_err();
+        assert_eq!(near("RATE_LIMIT"), ["RATE_LIMITS"]);
+        assert_eq!(near("BASEURL"), ["BASE_URL"]);
+        assert!((1..=3).contains(&near("FOO").len()) && (1..=3).contains(&near("").len()));
+    }
+
+    #[test]
+    fn the_distance_is_how_many_characters_differ() {
+        for (one, other, far) in
+            [("", "", 0), ("", "abc", 3), ("kitten", "sitting", 3), ("CAA", "CA", 1), ("A_B", "AB", 1)]
+        {
+            assert_eq!((distance(one, other), distance(other, one)), (far, far), "{one} {other}");
+        }
+    }
+}

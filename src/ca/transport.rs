@@ -1,0 +1,215 @@
+//! Where a request has to arrive to be answered: by https, under the name that `BASE_URL` has.
+//!
+//! CRLs and issuer certificates are the exception: verifiers fetch them by plain http, under whatever name certificates
+//! give ([RFC 5280 §8](https://www.rfc-editor.org/rfc/rfc5280#section-8)).
+
+use super::http::{Request, Response};
+use super::routes::{Route, Urls};
+use crate::acme::Problem;
+use url::{Host, Url};
+
+/// Seconds for which browsers take https alone, from the last answer on: a year.
+const STRICT: &str = "max-age=31536000";
+
+/// The paths below which anybody may read, however it is asked: CRLs and issuer certificates.
+const PUBLISHED: [&str; 2] = ["/crl/", "/issuer/"];
+
+/// The answer to a request that arrived in a way in which nothing else is answered; `None` for one that came as it should.
+/// Nothing of it but method and URL is looked at.
+pub fn turned_away(urls: &Urls, request: &Request, route: Option<&Route>) -> Option<Response> {
+    let reads = matches!(request.method.as_str(), "GET" | "HEAD");
+    if reads && PUBLISHED.iter().any(|prefix| request.path.starts_with(prefix)) {
+        return None;
+    }
+    let base = Url::parse(&urls.of_path("/")).ok()?;
+    let asked = Url::parse(&request.asked).ok();
+    let Some(asked) = asked.filter(|asked| asked.host() == base.host()) else {
+        return Some(misdirected(urls, request));
+    };
+    if asked.origin() == base.origin() {
+        return None;
+    }
+    // The port of plain http is another one by nature.
+    if !(asked.scheme() == "http" && base.scheme() == "https") {
+        return Some(misdirected(urls, request));
+    }
+    let page = reads && route.is_some_and(is_page);
+    Some(if page { moved(urls, request) } else { forbidden(urls, route) })
+}
+
+/// What a person may have typed without a scheme, or what only leads there.
+fn is_page(route: &Route) -> bool {
+    matches!(
+        route,
+        Route::Home
+            | Route::Style
+            | Route::Root(_)
+            | Route::Directory
+            | Route::Issuers
+            | Route::Inventory(_)
+            | Route::Agreement(..)
+            | Route::Resumption(..)
+    )
+}
+
+/// RFC 9110 §15.4.9.
+fn moved(urls: &Urls, request: &Request) -> Response {
+    Response::empty(308).located(&urls.of_path(&request.path)).with("Cache-Control", "public, max-age=60").indexed(urls)
+}
+
+/// RFC 8555 §6.1: ACME is spoken by https alone. So is what has a token with it.
+fn forbidden(urls: &Urls, route: Option<&Route>) -> Response {
+    let lost = match route {
+        Some(Route::Admin(_) | Route::Metrics) => " If a token was sent, take it for read by others and make another.",
+        _ => "",
+    };
+    let detail = format!(
+        "This was asked for by plain http, by which only CRLs and issuer certificates are served. Ask {} by https, with \
+         the URLs of the directory, {}.{lost}",
+        host_of(urls),
+        urls.directory()
+    );
+    Response::problem(&Problem::malformed(detail).with_status(403)).indexed(urls)
+}
+
+/// RFC 9110 §15.5.20.
+fn misdirected(urls: &Urls, request: &Request) -> Response {
+    let asked: String = request.asked.chars().take(200).collect();
+    let detail = format!(
+        "This was asked for at {asked:?}, and this CA answers at {} only: take the URLs of its directory, {}. (For its \
+         operator: that is BASE_URL; `dev` takes another with --base-url.)",
+        urls.of_path(""),
+        urls.directory()
+    );
+    Response::problem(&Problem::malformed(detail).with_status(421)).indexed(urls)
+}
+
+fn host_of(urls: &Urls) -> String {
+    let base = urls.of_path("");
+    base.split_once("://").map_or(base.clone(), |(_, host)| host.to_owned())
+}
+
+/// The same response, for who asked at `origin`: by https with the order never to ask by plain http again
+/// ([RFC 6797 §7](https://www.rfc-editor.org/rfc/rfc6797#section-7)).
+///
+/// Under `localhost` a browser would hold all other servers of the machine to it, so there it is left out.
+pub fn strict(response: Response, origin: &str) -> Response {
+    let local = |url: &Url| matches!(url.host(), Some(Host::Domain(name)) if name == "localhost" || name.ends_with(".localhost"));
+    let strict = Url::parse(origin).is_ok_and(|url| url.scheme() == "https" && !local(&url));
+    if strict { response.with("Strict-Transport-Security", STRICT) } else { response }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::acme::Kind;
+    use crate::ca::testing::{Answered, Client, World, form};
+
+    fn ask(world: &World, method: &str, origin: &str, path: &str) -> Answered {
+        let (method, asked, path) = (method.to_owned(), origin.to_owned(), path.to_owned());
+        let authorization = Some("Bearer anything".to_owned());
+        world.send(Request { method, asked, path, authorization, body: Some(Vec::new()), ..Request::default() })
+    }
+
+    /// A path of every route, those of the exceptions last.
+    const PATHS: [&str; 16] = [
+        "/",
+        "/page.css",
+        "/root.crt",
+        "/directory",
+        "/issuers",
+        "/admin",
+        "/acme/new-nonce",
+        "/acme/new-account",
+        "/acme/renewal-info/x.y",
+        "/calendar/AAAAAAAAAAAAAAAAAAAAAA.ics",
+        "/metrics",
+        "/admin/v1/certificates",
+        "/nothing",
+        "/crl/00/0.crl",
+        "/issuer/00.crt",
+        "/crl/nothing",
+    ];
+
+    #[test]
+    fn over_plain_http_pages_lead_to_https_and_the_rest_is_refused_unlooked() {
+        let world = World::new();
+        for origin in ["http://ca.test", "http://CA.test:80", "http://ca.test:14002"] {
+            for (at, path) in PATHS.into_iter().enumerate() {
+                let answered = ask(&world, "GET", origin, path);
+                match at {
+                    0..=5 => {
+                        let location = format!("https://ca.test{path}");
+                        assert_eq!((answered.status(), answered.location()), (308, location), "{origin}{path}");
+                    }
+                    6..=12 => assert!(answered.refused(403, Kind::Malformed).detail().contains("plain http"), "{path}"),
+                    _ => assert!(answered.refused(404, Kind::Malformed).detail().len() > 10, "{path}"),
+                }
+                for method in ["POST", "PUT", "DELETE", "OPTIONS"] {
+                    ask(&world, method, origin, path).refused(403, Kind::Malformed);
+                }
+            }
+        }
+        assert!(world.rows().is_empty(), "nothing is stored");
+        let client = Client::new(&world);
+        let signed = client.sign(&client.url("new-account"), Some(serde_json::json!({})));
+        let answered = client.send(Request { asked: "http://ca.test".to_owned(), ..signed });
+        assert!(answered.header("Replay-Nonce").is_none());
+        answered.refused(403, Kind::Malformed);
+        assert!(world.rows_but_nonces().is_empty());
+    }
+
+    #[test]
+    fn another_host_or_port_is_told_where_the_ca_is() {
+        let world = World::new();
+        let others = [
+            "https://other.test",
+            "http://other.test",
+            "https://ca.test:8443",
+            "https://ca.test.evil.test",
+            "nonsense",
+            "",
+        ];
+        for origin in &others[..5] {
+            for path in &PATHS[..13] {
+                let said = ask(&world, "GET", origin, path).refused(421, Kind::Malformed).detail();
+                assert!(said.contains("https://ca.test/directory"), "{said}");
+            }
+            ask(&world, "GET", origin, "/crl/00/0.crl").refused(404, Kind::Malformed);
+            ask(&world, "HEAD", origin, "/issuer/00.crt").is(404);
+            world
+                .send(Request { asked: (*origin).to_owned(), ..form("/crl/00/0.crl", "") })
+                .refused(421, Kind::Malformed);
+        }
+        let request = |asked: &str| Request { asked: asked.to_owned(), path: "/".to_owned(), ..Request::default() };
+        let refused = |asked: &str| turned_away(world.urls(), &request(asked), Some(&Route::Home)).map(|a| a.status);
+        assert_eq!(others.map(|origin| refused(origin)), [Some(421); 6]);
+        assert_eq!(["https://ca.test", "https://CA.TEST:443/"].map(refused), [None; 2]);
+    }
+
+    #[test]
+    fn where_base_url_is_http_http_is_served() {
+        let world = World::new().reconfigured(|settings| settings.urls = Urls::new("http://ca.test:8080"));
+        let request = |asked: &str| Request { asked: asked.to_owned(), path: "/".to_owned(), ..Request::default() };
+        let refused = |asked: &str| turned_away(world.urls(), &request(asked), None).map(|a| a.status);
+        assert_eq!(refused("http://ca.test:8080"), None);
+        assert_eq!(["https://ca.test:8080", "http://ca.test", "http://b.test:8080"].map(refused), [Some(421); 3]);
+    }
+
+    #[test]
+    fn https_answers_and_no_others_are_strict() {
+        let world = World::new();
+        let strict = |origin: &str, path: &str| {
+            ask(&world, "GET", origin, path).header("Strict-Transport-Security").map(str::to_owned)
+        };
+        for path in PATHS {
+            assert_eq!(strict("https://ca.test", path).as_deref(), Some("max-age=31536000"), "{path}");
+            assert_eq!(strict("https://other.test", path).as_deref(), Some("max-age=31536000"), "{path}");
+            assert_eq!(strict("http://ca.test", path), None, "{path}");
+        }
+        assert_eq!(strict("https://localhost:14000", "/"), None);
+        let client = Client::registered(&world);
+        let answered = client.get(client.account());
+        assert_eq!(answered.is(200).header("Strict-Transport-Security"), Some("max-age=31536000"), "an account's too");
+    }
+}

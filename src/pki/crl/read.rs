@@ -1,0 +1,192 @@
+//! CRLs that come from elsewhere, or come back: what is in them, and by whom they are.
+
+use crate::pki::key::check_spki;
+use crate::pki::sigalg;
+use crate::values::{CryptoFailure, Time, Verify};
+use const_oid::db::rfc5280::{ID_CE_CRL_REASONS, ID_CE_ISSUING_DISTRIBUTION_POINT};
+use core::fmt;
+use der::asn1::BitStringRef;
+use der::{Decode, Encode, Reader, SliceReader};
+use spki::AlgorithmIdentifierRef;
+use x509_cert::certificate::Rfc5280;
+use x509_cert::crl::{RevokedCert, TbsCertList};
+use x509_cert::ext::pkix::crl::{CrlNumber, IssuingDistributionPoint};
+use x509_cert::ext::pkix::name::{DistributionPointName, GeneralName};
+use x509_cert::time::Time as X509Time;
+
+/// Longest CRL that is read, in bytes: 400,000 entries.
+pub const MAX_LIST_BYTES: usize = 16 * 1024 * 1024;
+
+/// A certificate on a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Its serial number: the octets of the INTEGER, without zeros before them.
+    pub serial: Vec<u8>,
+    /// When it was revoked.
+    pub at: Time,
+    /// The CRLReason, where one is given.
+    pub reason: Option<u8>,
+}
+
+/// A CRL, taken apart. Whose it is, [`List::is_signed_by`] says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct List {
+    /// Its DER.
+    pub der: Vec<u8>,
+    /// Its issuer's Name in DER.
+    pub issuer: Vec<u8>,
+    /// Its number: the octets of the INTEGER, without zeros before them.
+    pub number: Vec<u8>,
+    /// When it was made.
+    pub this_update: Time,
+    /// By when there will be another.
+    pub next_update: Time,
+    /// Who is on it.
+    pub entries: Vec<Listed>,
+    /// The URLs of its issuingDistributionPoint; none where it has none, and so is for all certificates of its issuer.
+    pub urls: Vec<String>,
+}
+
+/// Why bytes are no CRL; [`fmt::Display`] is a clause about "the CRL".
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ListFault {
+    /// Longer than [`MAX_LIST_BYTES`]; how long.
+    TooLong(usize),
+    /// No DER CRL of version 2; the parser's reason.
+    Unreadable(der::Error),
+    /// No number, which RFC 5280 §5.2.3 demands.
+    NoNumber,
+    /// No end, which RFC 5280 §5.1.2.5 demands.
+    NoNextUpdate,
+}
+
+impl fmt::Display for ListFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLong(length) => write!(f, "is {length} bytes long; at most {MAX_LIST_BYTES} are read"),
+            Self::Unreadable(error) => write!(f, "is no CRL in DER: {error}"),
+            Self::NoNumber => f.write_str("has no CRL number (RFC 5280 §5.2.3)"),
+            Self::NoNextUpdate => f.write_str("does not say until when it is good (nextUpdate, RFC 5280 §5.1.2.5)"),
+        }
+    }
+}
+
+impl std::error::Error for ListFault {}
+
+impl From<der::Error> for ListFault {
+    fn from(error: der::Error) -> Self {
+        Self::Unreadable(error)
+    }
+}
+
+/// The three parts of a signed list (RFC 5280 §5.1), as they stand.
+struct Signed<'a> {
+    tbs: &'a [u8],
+    algorithm: AlgorithmIdentifierRef<'a>,
+    signature: &'a [u8],
+}
+
+impl<'a> Signed<'a> {
+    fn read(der: &'a [u8]) -> der::Result<Self> {
+        let mut reader = SliceReader::new(der)?;
+        let signed = reader.sequence(|r| {
+            let tbs = r.tlv_bytes()?;
+            let algorithm = AlgorithmIdentifierRef::decode(r)?;
+            let signature = BitStringRef::decode(r)?.as_bytes().unwrap_or_default();
+            Ok::<_, der::Error>(Self { tbs, algorithm, signature })
+        })?;
+        reader.finish()?;
+        Ok(signed)
+    }
+}
+
+impl List {
+    /// Reads a CRL from DER.
+    ///
+    /// # Errors
+    /// [`ListFault`].
+    pub fn read(der: &[u8]) -> Result<Self, ListFault> {
+        if der.len() > MAX_LIST_BYTES {
+            return Err(ListFault::TooLong(der.len()));
+        }
+        let list = TbsCertList::<Rfc5280>::from_der(Signed::read(der)?.tbs)?;
+        let extensions = list.crl_extensions.as_deref().unwrap_or_default();
+        let value = |oid| extensions.iter().find(|one| one.extn_id == oid).map(|one| one.extn_value.as_bytes());
+        let number = value(<CrlNumber as const_oid::AssociatedOid>::OID).ok_or(ListFault::NoNumber)?;
+        let point = value(ID_CE_ISSUING_DISTRIBUTION_POINT).map(IssuingDistributionPoint::from_der).transpose()?;
+        let urls = match point.and_then(|point| point.distribution_point) {
+            Some(DistributionPointName::FullName(names)) => names.iter().filter_map(url).collect(),
+            _ => Vec::new(),
+        };
+        Ok(Self {
+            issuer: list.issuer.to_der()?,
+            number: stripped(CrlNumber::from_der(number)?.0.as_bytes()),
+            this_update: time(list.this_update),
+            next_update: list.next_update.map(time).ok_or(ListFault::NoNextUpdate)?,
+            entries: list.revoked_certificates.iter().flatten().map(listed).collect(),
+            urls,
+            der: der.to_vec(),
+        })
+    }
+
+    /// Whether this key (DER SubjectPublicKeyInfo) signed it. A key or an algorithm that is not accepted signs nothing.
+    ///
+    /// # Errors
+    /// When the crypto provider fails.
+    pub async fn is_signed_by(&self, spki: &[u8], crypto: &impl Verify) -> Result<bool, CryptoFailure> {
+        let parts = || {
+            let signed = Signed::read(&self.der).ok()?;
+            let algorithm = sigalg::read(&signed.algorithm, check_spki(spki).ok()?.kind()).ok()?;
+            Some((signed.tbs, algorithm, sigalg::from_x509(algorithm, signed.signature)?))
+        };
+        match parts() {
+            Some((tbs, algorithm, raw)) => crypto.verify(algorithm, spki, tbs, &raw).await,
+            None => Ok(false),
+        }
+    }
+
+    /// Its number in decimal; a long one (up to 20 octets, RFC 5280 §5.2.3) in hexadecimal.
+    pub fn number_text(&self) -> String {
+        match <[u8; 8]>::try_from(padded(&self.number)) {
+            Ok(octets) if self.number.len() <= 8 => u64::from_be_bytes(octets).to_string(),
+            _ => format!("0x{}", crate::pki::serial::hex(&self.number)),
+        }
+    }
+
+    /// The entry of the certificate with this serial number, the content octets of its INTEGER.
+    pub fn entry(&self, serial: &[u8]) -> Option<&Listed> {
+        let serial = stripped(serial);
+        self.entries.iter().find(|entry| entry.serial == serial)
+    }
+}
+
+/// Eight octets, zeros before those that there are.
+fn padded(octets: &[u8]) -> Vec<u8> {
+    core::iter::repeat_n(0, 8_usize.saturating_sub(octets.len())).chain(octets.iter().copied()).collect()
+}
+
+fn url(name: &GeneralName) -> Option<String> {
+    match name {
+        GeneralName::UniformResourceIdentifier(url) => Some(url.as_str().to_owned()),
+        _ => None,
+    }
+}
+
+fn listed(entry: &RevokedCert<Rfc5280>) -> Listed {
+    let mut extensions = entry.crl_entry_extensions.iter().flatten();
+    let reason =
+        extensions.find(|one| one.extn_id == ID_CE_CRL_REASONS).and_then(|one| match one.extn_value.as_bytes() {
+            // ENUMERATED of one octet.
+            [0x0a, 1, code] => Some(*code),
+            _ => None,
+        });
+    Listed { serial: stripped(entry.serial_number.as_bytes()), at: time(entry.revocation_date), reason }
+}
+
+fn stripped(octets: &[u8]) -> Vec<u8> {
+    octets.iter().copied().skip_while(|octet| *octet == 0).collect()
+}
+
+fn time(at: X509Time) -> Time {
+    Time::from_secs(at.to_unix_duration().as_secs())
+}

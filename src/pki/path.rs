@@ -1,0 +1,304 @@
+//! Path validation ([RFC 5280 §6.1](https://www.rfc-editor.org/rfc/rfc5280#section-6.1)) of a chain for a leaf that is
+//! issued below it: what a verifier would refuse is refused before anything is issued.
+//!
+//! Signatures are [`Chain::check_signatures`](super::chain::Chain::check_signatures)'s, times
+//! [`Chain::check_time`](super::chain::Chain::check_time)'s. The root is a trust anchor: of what it says of itself counts
+//! its name, its key, and what it demands of those below it; its own signature counts for nothing (§6.1.1 d).
+
+use super::constraints::{Constraints, Outside};
+use super::issuer::IssuerFault;
+use super::serial::hex;
+use crate::values::x509::Parts;
+use const_oid::ObjectIdentifier;
+use const_oid::db::rfc5280::{
+    ID_CE_AUTHORITY_KEY_IDENTIFIER, ID_CE_BASIC_CONSTRAINTS, ID_CE_CERTIFICATE_POLICIES, ID_CE_CRL_DISTRIBUTION_POINTS,
+    ID_CE_EXT_KEY_USAGE, ID_CE_INHIBIT_ANY_POLICY, ID_CE_ISSUER_ALT_NAME, ID_CE_KEY_USAGE, ID_CE_NAME_CONSTRAINTS,
+    ID_CE_POLICY_CONSTRAINTS, ID_CE_POLICY_MAPPINGS, ID_CE_SUBJECT_ALT_NAME, ID_CE_SUBJECT_KEY_IDENTIFIER,
+    ID_PE_AUTHORITY_INFO_ACCESS,
+};
+use core::fmt;
+use der::Decode;
+use std::collections::BTreeSet;
+use x509_cert::ext::pkix::name::GeneralName;
+use x509_cert::ext::pkix::{
+    AuthorityKeyIdentifier, BasicConstraints, PolicyConstraints, SubjectAltName, SubjectKeyIdentifier,
+};
+use x509_cert::name::Name;
+
+/// The extensions that verifiers know in CA certificates: others may not be critical.
+const KNOWN: &[ObjectIdentifier] = &[
+    ID_CE_AUTHORITY_KEY_IDENTIFIER,
+    ID_CE_BASIC_CONSTRAINTS,
+    ID_CE_CERTIFICATE_POLICIES,
+    ID_CE_CRL_DISTRIBUTION_POINTS,
+    ID_CE_EXT_KEY_USAGE,
+    ID_CE_INHIBIT_ANY_POLICY,
+    ID_CE_ISSUER_ALT_NAME,
+    ID_CE_KEY_USAGE,
+    ID_CE_NAME_CONSTRAINTS,
+    ID_CE_POLICY_CONSTRAINTS,
+    ID_CE_POLICY_MAPPINGS,
+    ID_CE_SUBJECT_ALT_NAME,
+    ID_CE_SUBJECT_KEY_IDENTIFIER,
+    ID_PE_AUTHORITY_INFO_ACCESS,
+];
+
+/// A certificate of a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum At {
+    /// One of the chain, counted from 1, the issuer's own.
+    Chain(usize),
+    /// The root.
+    Root,
+}
+
+impl At {
+    /// That it cannot be read.
+    pub(super) fn unreadable(self, error: &der::Error) -> IssuerFault {
+        match self {
+            Self::Chain(nth) => IssuerFault::Unreadable(nth, error.to_string()),
+            Self::Root => IssuerFault::Path(PathFault { at: self, rule: Rule::Unreadable(error.to_string()) }),
+        }
+    }
+}
+
+impl fmt::Display for At {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Chain(nth) => write!(f, "certificate {nth} of the issuer chain"),
+            Self::Root => f.write_str("the root"),
+        }
+    }
+}
+
+/// What a certificate of a path breaks; [`fmt::Display`] is a sentence that names the certificate, the rule and its section.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PathFault {
+    /// Which certificate.
+    pub at: At,
+    /// Which rule.
+    pub rule: Rule,
+}
+
+/// A rule that is broken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// It cannot be read; the parser's reason.
+    Unreadable(String),
+    /// A CA has an empty subject.
+    NoSubject,
+    /// It has this extension twice.
+    Twice(ObjectIdentifier),
+    /// It has a critical extension that verifiers do not know.
+    Critical(ObjectIdentifier),
+    /// Its authorityKeyIdentifier is not the subjectKeyIdentifier of the one above: both, and which one that is.
+    KeyId(String, String, At),
+    /// Its authorityKeyIdentifier names another issuer and serial number than those of the one above.
+    IssuerSerial(At),
+    /// It allows fewer CAs below it than there are: how many, and how many there are.
+    PathLength(u8, usize),
+    /// Its name constraints are not of a form that RFC 5280 has; a clause.
+    Constraint(String),
+    /// A name of it is outside of the name constraints of the one above: which, and why.
+    Outside(At, Outside),
+    /// Below this chain no name is permitted that a leaf could have.
+    NoNames,
+    /// It requires certificate policies, which leaves do not have here.
+    Policy,
+}
+
+impl fmt::Display for PathFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let at = self.at;
+        match &self.rule {
+            Rule::Unreadable(reason) => write!(f, "{at} cannot be read: {reason}"),
+            Rule::NoSubject => write!(f, "{at} has an empty subject, which no CA may have (RFC 5280 §4.1.2.6)"),
+            Rule::Twice(oid) => write!(f, "{at} has the extension {oid} twice (RFC 5280 §4.2)"),
+            Rule::Critical(oid) => write!(
+                f,
+                "{at} has the critical extension {oid}, which verifiers do not know and so refuse (RFC 5280 §4.2)"
+            ),
+            Rule::KeyId(wanted, found, above) => write!(
+                f,
+                "{at} names the key {wanted} as its issuer's (authorityKeyIdentifier), and the key of {above} is {found} \
+                 (subjectKeyIdentifier; RFC 5280 §4.2.1.1)"
+            ),
+            Rule::IssuerSerial(above) => write!(
+                f,
+                "{at} names as its issuer's a certificate of another issuer or serial number than those of {above} \
+                 (authorityKeyIdentifier; RFC 5280 §4.2.1.1)"
+            ),
+            Rule::PathLength(allowed, found) => {
+                write!(f, "{at} allows {allowed} CAs below it (its pathLen), and there are {found} (RFC 5280 §4.2.1.9)")
+            }
+            Rule::Constraint(what) => write!(f, "the name constraint of {at} {what} (RFC 5280 §4.2.1.10)"),
+            Rule::Outside(above, Outside::NotPermitted(name, permitted)) => write!(
+                f,
+                "the name {name:?} of {at} is outside of what {above} permits: {} (RFC 5280 §4.2.1.10)",
+                permitted.join(", ")
+            ),
+            Rule::Outside(above, Outside::Excluded(name, excluded)) => {
+                write!(f, "the name {name:?} of {at} is among what {above} excludes: {excluded} (RFC 5280 §4.2.1.10)")
+            }
+            Rule::NoNames => write!(
+                f,
+                "the name constraints of {at} and those above it leave no DNS name and no IP address that a certificate \
+                 could be for (RFC 5280 §4.2.1.10)"
+            ),
+            Rule::Policy => write!(
+                f,
+                "{at} requires certificate policies (policyConstraints), and certificates have none here \
+                 (RFC 5280 §4.2.1.11)"
+            ),
+        }
+    }
+}
+
+/// Checks a chain, the issuer's certificate first, for a leaf below it; from the root on, where that is known. Gives the name
+/// constraints that the leaf has to keep to.
+///
+/// # Errors
+/// [`IssuerFault::Path`], [`IssuerFault::Order`] and [`IssuerFault::Unreadable`]: the first fault from the top down.
+pub(super) fn check(chain: &[Parts<'_>], root: Option<&Parts<'_>>) -> Result<Constraints, IssuerFault> {
+    let mut constraints = Constraints::default();
+    // §6.1.2: as if the trust anchor demanded nothing; a root certificate may demand something all the same.
+    let (mut lengths, mut explicit): (Vec<(At, u8, usize)>, Option<(At, u32)>) = (Vec::new(), None);
+    if let Some(root) = root {
+        check_extensions(At::Root, root)?;
+        constraints.add(At::Root, root)?;
+        lengths.extend(path_length(At::Root, root)?);
+    }
+    for (at, parts) in chain.iter().enumerate().rev() {
+        let here = At::Chain(at + 1);
+        check_extensions(here, parts)?;
+        match (chain.get(at + 1), root) {
+            (Some(above), _) => check_link(at + 1, parts, (At::Chain(at + 2), above))?,
+            (None, Some(root)) => check_link(at + 1, parts, (At::Root, root))?,
+            (None, None) => {}
+        }
+        if parts.issuer != parts.subject {
+            check_names(here, parts, &constraints)?;
+            // §6.1.4 (l), and (h).
+            for (of, allowed, below) in &mut lengths {
+                *below += 1;
+                if usize::from(*allowed) < *below {
+                    let below = below_all(chain, *of);
+                    return Err(IssuerFault::Path(PathFault { at: *of, rule: Rule::PathLength(*allowed, below) }));
+                }
+            }
+            explicit = explicit.map(|(of, skip)| (of, skip.saturating_sub(1)));
+        }
+        constraints.add(here, parts)?;
+        lengths.extend(path_length(here, parts)?);
+        explicit = stricter(explicit, here, parts)?;
+    }
+    // §6.1.5 (a) and (g): a leaf has no policies, so none may be required of it.
+    if let Some((at, 0 | 1)) = explicit {
+        return Err(IssuerFault::Path(PathFault { at, rule: Rule::Policy }));
+    }
+    if !constraints.leave_any() {
+        return Err(IssuerFault::Path(PathFault { at: At::Chain(1), rule: Rule::NoNames }));
+    }
+    Ok(constraints)
+}
+
+/// How many CAs below this one count for its path length: all that are not self-issued.
+fn below_all(chain: &[Parts<'_>], of: At) -> usize {
+    let below = match of {
+        At::Root => chain.len(),
+        At::Chain(nth) => nth.saturating_sub(1),
+    };
+    chain.iter().take(below).filter(|parts| parts.issuer != parts.subject).count()
+}
+
+/// The path length of a certificate, with no CA counted below it yet.
+fn path_length(at: At, parts: &Parts<'_>) -> Result<Option<(At, u8, usize)>, IssuerFault> {
+    let constraints: Option<BasicConstraints> = parts.extension().map_err(|error| at.unreadable(&error))?;
+    Ok(constraints.and_then(|constraints| constraints.path_len_constraint).map(|allowed| (at, allowed, 0)))
+}
+
+/// §6.1.4 (i): the lesser of two demands for explicit policies.
+fn stricter(present: Option<(At, u32)>, at: At, parts: &Parts<'_>) -> Result<Option<(At, u32)>, IssuerFault> {
+    let found: Option<PolicyConstraints> = parts.extension().map_err(|error| at.unreadable(&error))?;
+    let required = found.and_then(|found| found.require_explicit_policy);
+    Ok(match (present, required) {
+        (Some((_, skip)), Some(required)) if required < skip => Some((at, required)),
+        (None, Some(required)) => Some((at, required)),
+        _ => present,
+    })
+}
+
+/// Each extension once, and none critical that verifiers do not know.
+fn check_extensions(at: At, parts: &Parts<'_>) -> Result<(), IssuerFault> {
+    let broken = |rule| Err(IssuerFault::Path(PathFault { at, rule }));
+    if Name::from_der(parts.subject).map_err(|error| at.unreadable(&error))?.is_empty() {
+        return broken(Rule::NoSubject);
+    }
+    let mut seen = BTreeSet::new();
+    for extension in &parts.extensions {
+        if !seen.insert(extension.extn_id) {
+            return broken(Rule::Twice(extension.extn_id));
+        }
+        if extension.critical && !KNOWN.contains(&extension.extn_id) {
+            return broken(Rule::Critical(extension.extn_id));
+        }
+    }
+    Ok(())
+}
+
+/// Whether `above` is, by name and by key identifier, the issuer of `below`, the `nth` certificate (§6.1.3 (a) (4), §4.2.1.1).
+fn check_link(nth: usize, below: &Parts<'_>, (of, above): (At, &Parts<'_>)) -> Result<(), IssuerFault> {
+    let at = At::Chain(nth);
+    if below.issuer != above.subject {
+        return Err(if of == At::Root { IssuerFault::NotByRoot(nth) } else { IssuerFault::Order(nth) });
+    }
+    let broken = |rule| Err(IssuerFault::Path(PathFault { at, rule }));
+    let authority: Option<AuthorityKeyIdentifier> = below.extension().map_err(|error| at.unreadable(&error))?;
+    let Some(authority) = authority else { return Ok(()) };
+    let key_id: Option<SubjectKeyIdentifier> = above.extension().map_err(|error| of.unreadable(&error))?;
+    if let (Some(wanted), Some(found)) = (&authority.key_identifier, &key_id)
+        && *wanted != found.0
+    {
+        return broken(Rule::KeyId(hex(wanted.as_bytes()), hex(found.0.as_bytes()), of));
+    }
+    let issuer = Name::from_der(above.issuer).map_err(|error| of.unreadable(&error))?;
+    let mut named = authority.authority_cert_issuer.iter().flatten().filter_map(|name| match name {
+        GeneralName::DirectoryName(name) => Some(name),
+        _ => None,
+    });
+    let serial = authority.authority_cert_serial_number.as_ref();
+    let other_serial = serial.is_some_and(|serial| strip(serial.as_bytes()) != strip(above.serial));
+    if named.next().is_some_and(|name| *name != issuer) || other_serial {
+        return broken(Rule::IssuerSerial(of));
+    }
+    Ok(())
+}
+
+/// An INTEGER's octets without the zeros before it.
+fn strip(octets: &[u8]) -> &[u8] {
+    let zeros = octets.iter().take_while(|octet| **octet == 0).count();
+    octets.get(zeros..).unwrap_or_default()
+}
+
+/// §6.1.3 (b) and (c): the names of a CA, within the constraints of those above it.
+fn check_names(at: At, parts: &Parts<'_>, above: &Constraints) -> Result<(), IssuerFault> {
+    let unreadable = |error: der::Error| at.unreadable(&error);
+    let subject = Name::from_der(parts.subject).map_err(unreadable)?;
+    let others: Option<SubjectAltName> = parts.extension().map_err(unreadable)?;
+    // A mailbox in the subject counts where there is none among the alternative names (§4.2.1.10).
+    let mailbox = subject.email_address().ok().flatten().map(|mailbox| GeneralName::Rfc822Name(mailbox.into()));
+    let mut names = vec![GeneralName::DirectoryName(subject.clone())];
+    match others {
+        Some(SubjectAltName(others)) => names.extend(others),
+        None => names.extend(mailbox),
+    }
+    for name in &names {
+        if let Err((of, outside)) = above.check_ca(name) {
+            return Err(IssuerFault::Path(PathFault { at, rule: Rule::Outside(of, outside) }));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,171 @@
+//! One request of an http-01 validation: its host looked up, its addresses guarded, and one of them asked.
+//!
+//! Plain http and https alike go over a socket to exactly that address. The platform's own HTTP client, which looks hosts
+//! up once more by itself, is for hosts in Cloudflare's network only, where a Worker opens no sockets.
+
+use super::unusable;
+use crate::validation::http1::{self, HttpFault, MAX_BODY, MAX_RESPONSE, Response};
+use crate::validation::outbound::{FetchAnswer, Outbound, OutboundFault, Reaction};
+use crate::validation::probe::{Addresses, Probe, refused};
+use crate::validation::quote::quote;
+use crate::validation::reach::{first_reached, outward};
+use crate::validation::target::{Host, Target};
+use crate::validation::tls::handshake::{MAX_BYTES, TlsFault};
+use crate::validation::tls::session::{Peer, Session};
+use crate::validation::{Failure, FailureKind};
+use core::net::{IpAddr, SocketAddr};
+use core::time::Duration;
+
+/// What came back.
+pub(super) struct Answer {
+    pub response: Response,
+    /// What else there is to say about an answer that proves nothing.
+    pub note: Option<&'static str>,
+}
+
+/// One request. Of what came back, problems show nothing when it came from `elsewhere`.
+///
+/// # Errors
+/// Its host cannot be looked up or reached, or does not answer in HTTP.
+pub(super) async fn request<O: Outbound>(
+    probe: &Probe<'_, O>,
+    target: &Target,
+    elsewhere: bool,
+) -> Result<Answer, Failure> {
+    let addresses = match target.host() {
+        Host::Name(name) => probe.addresses(name).await?,
+        Host::Address(address) => probe.guard(&target.to_string(), vec![*address])?,
+    };
+    let mut heard = None;
+    let attempt = async |address, timeout| {
+        let mut asked = Asked { target, address, elsewhere, heard: Vec::new() };
+        let answered = asked.exchange(probe, timeout).await;
+        heard = asked.heard();
+        answered
+    };
+    match first_reached(&addresses.usable, probe.config().time, attempt).await? {
+        Ok(answer) => Ok(answer),
+        Err(unreached) if unreached.is_inside_platform() && addresses.are_inside_platform() => {
+            fetch(probe, target, &addresses).await
+        }
+        Err(unreached) => {
+            let failure = unreached.failure(&format!("asked for {target} by HTTP/1.1"));
+            Err(Failure { detail: failure.detail + &heard.unwrap_or_default(), ..failure })
+        }
+    }
+}
+
+/// A request to one address.
+struct Asked<'a> {
+    target: &'a Target,
+    address: IpAddr,
+    elsewhere: bool,
+    /// What was read so far, without TLS.
+    heard: Vec<u8>,
+}
+
+impl Asked<'_> {
+    /// Asks. A fault of the network is the inner error, what another address cannot mend the outer one.
+    async fn exchange<O: Outbound>(
+        &mut self,
+        probe: &Probe<'_, O>,
+        timeout: Duration,
+    ) -> Result<Result<Answer, OutboundFault>, Failure> {
+        if self.target.is_https() { self.over_tls(probe, timeout).await } else { self.plainly(probe, timeout).await }
+    }
+
+    fn at(&self) -> SocketAddr {
+        SocketAddr::new(self.address, self.target.port())
+    }
+
+    async fn plainly<O: Outbound>(
+        &mut self,
+        probe: &Probe<'_, O>,
+        timeout: Duration,
+    ) -> Result<Result<Answer, OutboundFault>, Failure> {
+        let limits = probe.limits(timeout, MAX_RESPONSE)?;
+        let (at, mut reader, heard) = (self.at(), http1::Reader::default(), &mut self.heard);
+        let mut react = |bytes: &[u8]| {
+            heard.extend_from_slice(bytes);
+            let enough = !matches!(reader.advance(heard), Ok(false));
+            if enough { Reaction::Close(Vec::new()) } else { Reaction::Send(Vec::new()) }
+        };
+        match probe.outbound().converse(at, &self.target.request(), limits, &mut react).await {
+            Ok(()) => self.read(reader, None).map(Ok),
+            Err(fault) => Ok(Err(fault)),
+        }
+    }
+
+    async fn over_tls<O: Outbound>(
+        &mut self,
+        probe: &Probe<'_, O>,
+        timeout: Duration,
+    ) -> Result<Result<Answer, OutboundFault>, Failure> {
+        let limits = probe.limits(timeout, MAX_RESPONSE + MAX_BYTES)?;
+        let peer = match self.target.host() {
+            Host::Name(name) => Peer::Name(name.as_str()),
+            Host::Address(address) => Peer::Address(*address),
+        };
+        let started = Session::start(&peer, self.target.request(), probe.outbound().now());
+        let (mut session, hello) = started.map_err(|fault| self.tls(fault))?;
+        let mut reader = http1::Reader::default();
+        let mut react =
+            |bytes: &[u8]| session.receive(bytes, &mut |answer| !matches!(reader.advance(answer), Ok(false)));
+        let talked = probe.outbound().converse(self.at(), &hello, limits, &mut react).await;
+        self.heard = session.received().to_vec();
+        let note = session.wants_certificate().then_some("; it asked for a client certificate, and there is none");
+        match talked {
+            Ok(()) => {
+                session.finish().map_err(|fault| self.tls(fault))?;
+                self.read(reader, note).map(Ok)
+            }
+            Err(fault) => Ok(Err(fault)),
+        }
+    }
+
+    fn read(&self, reader: http1::Reader, note: Option<&'static str>) -> Result<Answer, Failure> {
+        let response = reader.finish(&self.heard).map_err(|fault| self.unreadable(fault))?;
+        Ok(Answer { response, note })
+    }
+
+    fn unreadable(&self, fault: HttpFault) -> Failure {
+        let retry = fault == HttpFault::Incomplete;
+        let fault = if self.elsewhere { fault.unquoted() } else { fault };
+        Failure { retry, ..unusable(format!("asked {} for {}: it {fault}", self.address, self.target)) }
+    }
+
+    fn tls(&self, fault: TlsFault) -> Failure {
+        let detail = format!("asked {} for {} by HTTP/1.1 over TLS: it {fault}", self.address, self.target);
+        Failure { kind: FailureKind::Tls, detail, retry: fault.is_passing() }
+    }
+
+    /// What came before the conversation broke, in words; `None` for nothing.
+    fn heard(&self) -> Option<String> {
+        let length = self.heard.len();
+        let shown = (!self.elsewhere).then(|| format!(", which begin {}", quote(&self.heard)));
+        (length > 0).then(|| format!("; {length} bytes came{}", shown.unwrap_or_default()))
+    }
+}
+
+/// A request by the platform's HTTP client, which may take any of the host's addresses: so all of them have to be usable
+/// ones, and in Cloudflare's network.
+async fn fetch<O: Outbound>(probe: &Probe<'_, O>, target: &Target, addresses: &Addresses) -> Result<Answer, Failure> {
+    if !addresses.refused.is_empty() {
+        return Err(refused(&target.to_string(), &addresses.refused));
+    }
+    let limits = probe.limits(probe.config().time, MAX_BODY)?;
+    let certificate = match probe.outbound().fetch(target.url(), limits).await {
+        // Cloudflare's own statuses, of what lies behind it.
+        Ok(FetchAnswer { status: 525, .. }) => "the TLS handshake with the server behind it failed (525)",
+        Ok(FetchAnswer { status: 526, .. }) => "the certificate of the server behind it is not valid (526)",
+        Ok(FetchAnswer { status, location, body }) => {
+            return Ok(Answer { response: Response { status, location, body }, note: None });
+        }
+        Err(OutboundFault::TooLarge) => {
+            return Err(unusable(format!("asked for {target}: it {}", HttpFault::BodyTooLarge)));
+        }
+        Err(fault) => return Err(Failure { detail: format!("asked for {target}: {fault}"), ..outward(&fault) }),
+    };
+    let detail = format!("asked for {target}, which Cloudflare answers: {certificate}");
+    Err(Failure { kind: FailureKind::Tls, detail, retry: false })
+}

@@ -1,0 +1,187 @@
+//! PEM as [RFC 7468 §2](https://www.rfc-editor.org/rfc/rfc7468#section-2) has it read: text around the blocks is passed
+//! over, and within them white space of any kind and lines of any length count for nothing.
+
+use core::fmt;
+use data_encoding::Specification;
+
+const BEGIN: &str = "-----BEGIN ";
+const END: &str = "-----END ";
+const DASHES: &str = "-----";
+
+/// The white space of the lax grammar (RFC 7468 §3, figure 2).
+const WHITE: &str = " \t\r\n\x0b\x0c";
+
+/// Longest label that is taken for one, in bytes: several times that of any registered one.
+const MAX_LABEL: usize = 64;
+
+/// The end of the labels of all private keys, in whatever form.
+const PRIVATE_KEY: &str = "PRIVATE KEY";
+
+/// Why a block cannot be read; [`fmt::Display`] is a clause that names the block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BlockFault {
+    /// A BEGIN line without a label that ends with five dashes.
+    Boundary,
+    /// No END line of the same label before the next block; the label.
+    End(String),
+    /// Headers, which the older form of encrypted keys has (RFC 1421); the label.
+    Headers(String),
+    /// Not base64; the label, and what is wrong.
+    Base64(String, String),
+}
+
+impl fmt::Display for BlockFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Boundary => f.write_str("a \"-----BEGIN \" in it is not followed by a label and \"-----\""),
+            Self::End(label) => write!(f, "the {label:?} in it has no \"END {label}\""),
+            Self::Headers(label) => write!(
+                f,
+                "the {label:?} in it has headers (RFC 1421), as encrypted keys of the older form do; PKCS#8 has none"
+            ),
+            Self::Base64(label, reason) => write!(f, "the {label:?} in it is not base64: {reason}"),
+        }
+    }
+}
+
+impl std::error::Error for BlockFault {}
+
+/// A block: its label, and what is between its boundaries.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Block<'a> {
+    label: &'a str,
+    body: &'a str,
+}
+
+impl fmt::Debug for Block<'_> {
+    /// Without the body, which may be a key.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Block").field("label", &self.label).finish_non_exhaustive()
+    }
+}
+
+impl<'a> Block<'a> {
+    /// What it says that it is.
+    pub fn label(&self) -> &'a str {
+        self.label
+    }
+
+    /// Whether it has the headers of RFC 1421.
+    pub fn has_headers(&self) -> bool {
+        self.body.contains(':')
+    }
+
+    /// The bytes that it stands for.
+    ///
+    /// # Errors
+    /// [`BlockFault::Headers`] and [`BlockFault::Base64`].
+    pub fn der(&self) -> Result<Vec<u8>, BlockFault> {
+        if self.has_headers() {
+            return Err(BlockFault::Headers(self.label.to_owned()));
+        }
+        let fault = |reason: &dyn fmt::Display| BlockFault::Base64(self.label.to_owned(), reason.to_string());
+        let body = self.body.trim_matches(|c| WHITE.contains(c));
+        // Padding ends the text: the decoder would go on behind it.
+        let behind = body.split_once('=').map_or("", |(_, behind)| behind);
+        if behind.chars().any(|c| c != '=' && !WHITE.contains(c)) {
+            return Err(fault(&"something follows its padding"));
+        }
+        let der = lax().map_err(|e| fault(&e))?.decode(body.as_bytes()).map_err(|e| fault(&e))?;
+        if der.is_empty() { Err(fault(&"it is empty")) } else { Ok(der) }
+    }
+}
+
+/// Base64 with padding, between whose characters white space may stand.
+fn lax() -> Result<data_encoding::Encoding, data_encoding::SpecificationError> {
+    let mut specification: Specification = data_encoding::BASE64.specification();
+    specification.ignore.push_str(WHITE);
+    specification.encoding()
+}
+
+/// The blocks of a text, in their order; after a fault there are no more.
+pub fn blocks(text: &str) -> Blocks<'_> {
+    Blocks { rest: text }
+}
+
+/// The iterator of [`blocks`].
+#[derive(Clone, Debug)]
+pub struct Blocks<'a> {
+    rest: &'a str,
+}
+
+impl<'a> Iterator for Blocks<'a> {
+    type Item = Result<Block<'a>, BlockFault>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (_, after) = self.rest.split_once(BEGIN)?;
+        let found = split(after);
+        self.rest = found.as_ref().map_or("", |(_, rest)| rest);
+        Some(found.map(|(block, _)| block))
+    }
+}
+
+/// The block that begins with its label, and what follows it.
+fn split(after: &str) -> Result<(Block<'_>, &str), BlockFault> {
+    let (label, body) = after.split_once(DASHES).filter(|(label, _)| is_label(label)).ok_or(BlockFault::Boundary)?;
+    let no_end = || BlockFault::End(label.to_owned());
+    let (body, behind) = body.split_once(END).ok_or_else(no_end)?;
+    if body.contains(BEGIN) {
+        return Err(no_end());
+    }
+    let rest = behind.strip_prefix(label).and_then(|rest| rest.strip_prefix(DASHES)).ok_or_else(no_end)?;
+    Ok((Block { label, body }, rest))
+}
+
+/// Printable characters, between which single blanks and hyphens may stand (RFC 7468 §3).
+fn is_label(text: &str) -> bool {
+    let parts = || text.split([' ', '-']);
+    (1..=MAX_LABEL).contains(&text.len())
+        && parts().all(|part| part.bytes().all(|b| b.is_ascii_graphic()) && !part.is_empty())
+}
+
+/// Why a text is not that of one private key; [`fmt::Display`] is a clause about the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeyBlockFault {
+    /// There is none; the label of the first block, if there is any.
+    None(Option<String>),
+    /// There is more than one.
+    Several,
+    /// A block cannot be read.
+    Block(BlockFault),
+}
+
+impl fmt::Display for KeyBlockFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None(None) => f.write_str("there is no \"BEGIN PRIVATE KEY\" in it"),
+            Self::None(Some(label)) => write!(f, "there is a PEM {label:?} in it, and no \"PRIVATE KEY\" (PKCS#8)"),
+            Self::Several => f.write_str("there is more than one private key in it"),
+            Self::Block(fault) => fault.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for KeyBlockFault {}
+
+/// The only private key of a text, in whatever form; what is no private key (`EC PARAMETERS`, its certificate) is passed
+/// over.
+///
+/// # Errors
+/// [`KeyBlockFault`].
+pub fn private_key(text: &str) -> Result<Block<'_>, KeyBlockFault> {
+    let (mut key, mut other) = (None, None);
+    for block in blocks(text) {
+        let block = block.map_err(KeyBlockFault::Block)?;
+        match block.label.ends_with(PRIVATE_KEY) {
+            true if key.is_some() => return Err(KeyBlockFault::Several),
+            true => key = Some(block),
+            false => {
+                other.get_or_insert(block.label);
+            }
+        }
+    }
+    key.ok_or_else(|| KeyBlockFault::None(other.map(str::to_owned)))
+}
+
+#[cfg(test)]
+mod tests;

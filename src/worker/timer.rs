@@ -1,0 +1,88 @@
+//! Time limits that hold wherever the future that waits for them is polled.
+
+use core::cell::{Cell, RefCell};
+use core::future::{Future, poll_fn};
+use core::pin::{Pin, pin};
+use core::task::{Context, Poll, Waker};
+use core::time::Duration;
+use std::rc::Rc;
+use wasm_bindgen::JsValue;
+use wasm_bindgen::closure::Closure;
+use wasm_bindgen::prelude::wasm_bindgen;
+use worker::wasm_bindgen;
+
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(js_name = setTimeout)]
+    fn set_timeout(callback: &Closure<dyn FnMut()>, milliseconds: f64) -> JsValue;
+
+    #[wasm_bindgen(js_name = clearTimeout)]
+    fn clear_timeout(timer: &JsValue);
+}
+
+/// A timer of the platform, running from its making and cleared when it is dropped.
+///
+/// A task may be polled within a request and handed to another task while it waits. So the timer wakes the task that
+/// polled it last, not the one that polled it first, as `worker::Delay` does.
+pub struct Timer {
+    state: Rc<State>,
+    handle: JsValue,
+    /// What the platform calls.
+    _callback: Closure<dyn FnMut()>,
+}
+
+#[derive(Default)]
+struct State {
+    over: Cell<bool>,
+    waiting: RefCell<Option<Waker>>,
+}
+
+impl Timer {
+    /// Sets a timer.
+    pub fn set(time: Duration) -> Self {
+        let state = Rc::new(State::default());
+        let of_callback = state.clone();
+        let callback = Closure::new(move || {
+            of_callback.over.set(true);
+            let waiting = of_callback.waiting.take();
+            if let Some(waker) = waiting {
+                waker.wake();
+            }
+        });
+        let handle = set_timeout(&callback, time.as_secs_f64() * 1_000.0);
+        Self { state, handle, _callback: callback }
+    }
+}
+
+impl Future for Timer {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        if self.state.over.get() {
+            return Poll::Ready(());
+        }
+        self.state.waiting.replace(Some(context.waker().clone()));
+        Poll::Pending
+    }
+}
+
+impl Drop for Timer {
+    fn drop(&mut self) {
+        if !self.state.over.get() {
+            clear_timeout(&self.handle);
+        }
+    }
+}
+
+/// Waits for `work` no longer than `limit`. `None` when that was too short; the work is dropped then.
+pub async fn within<T>(limit: Duration, work: impl Future<Output = T>) -> Option<T> {
+    let mut work = pin!(work);
+    let mut timer = pin!(Timer::set(limit));
+    poll_fn(|context| {
+        if let Poll::Ready(value) = work.as_mut().poll(context) {
+            return Poll::Ready(Some(value));
+        }
+        timer.as_mut().poll(context).map(|()| None)
+    })
+    .await
+}

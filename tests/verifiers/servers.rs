@@ -1,0 +1,405 @@
+//! Servers that ask their clients for certificates and read CRLs from a file, from Debian's packages: a good certificate of
+//! profile `client` is let in, a revoked one is not, and none is whose issuer is revoked by the root.
+
+use crate::corpus::{self, CRL, Leaf};
+use crate::our_crls::signed;
+use crate::{debian, system_clock};
+use selvedge::pki::ceremony::{CertAndKey, Constraints, IssuerPlan, Root, create_server_leaf};
+use selvedge::pki::crl::read::Listed;
+use selvedge::pki::{CrlEntry, Issuer, Serial, pem};
+use selvedge::values::native_crypto::NativeKey;
+use selvedge::values::x509::Parts;
+use selvedge::values::{SigAlg, Time};
+use std::fs;
+use std::io::Write;
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// The key of the client, whose certificates say the same but for their serial numbers.
+const CLIENT_KEY: &str = include_str!("../fixtures/keys/rsa-2048.pem");
+
+/// A CA as the ceremony makes it, with a good client, a revoked one, and a server; all files in one folder.
+struct Scene {
+    folder: tempfile::TempDir,
+}
+
+/// Which lists a server has.
+const LISTS: &str = "lists.pem";
+/// The same, where the root revoked the issuer.
+const ISSUER_REVOKED: &str = "issuer-revoked.pem";
+
+fn pem_list(der: &[u8]) -> String {
+    pem::write(pem::CRL, der).unwrap()
+}
+
+impl Scene {
+    fn new() -> Self {
+        let now = system_clock();
+        let root = Root::create(SigAlg::Es384, "Example Root", now.minus(DAY), 10).unwrap();
+        let root = root.with_list_at("http://ca.example.com/crl/root.crl");
+        let constraints = &Constraints::default();
+        let plan = IssuerPlan { common_name: "Example Issuing CA", algorithm: SigAlg::Es256, constraints, years: 5 };
+        let pair = root.create_issuer(plan, now.minus(DAY)).unwrap();
+        let scene = Self { folder: tempfile::tempdir().unwrap() };
+        fs::set_permissions(scene.folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        scene.write("root.pem", root.certificate());
+        scene.write("issuer.pem", &pair.certificate);
+        scene.write("client.key", CLIENT_KEY);
+        let bad = scene.clients(&pair, now);
+        scene.lists(&root, &pair, &bad, now);
+        let server = create_server_leaf(&pair, &["localhost"], &["127.0.0.1".parse().unwrap()], now, 30).unwrap();
+        scene.write("server.pem", &server.certificate);
+        scene.write("server.key", &server.key);
+        scene.write("server.both", &format!("{}{}", server.certificate, server.key));
+        scene
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        fs::write(self.path(name), text).unwrap();
+        let mode = if name.ends_with(".key") { 0o600 } else { 0o644 };
+        fs::set_permissions(self.path(name), fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    /// Two certificates of profile `client`; the serial number of the one to revoke.
+    fn clients(&self, pair: &CertAndKey, now: Time) -> String {
+        let issuer = Issuer::from_pem_chain(&pair.certificate).unwrap();
+        let signer = NativeKey::from_pkcs8_pem(&pair.key).unwrap();
+        let case = corpus::cases().into_iter().find(|case| case.name == "profile-client-rsa-2048").unwrap();
+        assert!(case.is_client() && case.has_crl());
+        let serials = ["good.pem", "bad.pem"].map(|name| {
+            let leaf = Leaf::issue(case.clone(), &issuer, &signer, now);
+            self.write(name, &pem::write_certificate(&leaf.der).unwrap());
+            leaf.serial
+        });
+        serials[1].clone()
+    }
+
+    /// The file as `/crl/all.pem` gives it: the root's list, then those of the shards.
+    fn lists(&self, root: &Root, pair: &CertAndKey, bad: &str, now: Time) {
+        let issuer = Issuer::from_pem_chain(&pair.certificate).unwrap();
+        let signer = NativeKey::from_pkcs8_pem(&pair.key).unwrap();
+        let entry = CrlEntry { serial: Serial::from_hex(bad).unwrap(), at: now, reason: Some(1) };
+        let of_shard = signed((&issuer, &signer), CRL, 1, &[entry], now);
+        let other = signed((&issuer, &signer), "http://ca.example.com/crl/2.crl", 1, &[], now);
+        let shards = format!("{}{}", pem_list(&other), pem_list(&of_shard));
+        let until = now.plus(DAY * 1000);
+        self.write(LISTS, &format!("{}{shards}", root.create_list(None, None, now, until).unwrap()));
+        let der = pem::read_certificates(&pair.certificate).unwrap().remove(0);
+        let serial = Parts::read(&der).unwrap().serial.to_vec();
+        let listed = Listed { serial, at: now, reason: Some(2) };
+        self.write(ISSUER_REVOKED, &format!("{}{shards}", root.create_list(None, Some(listed), now, until).unwrap()));
+    }
+
+    /// What a client with this certificate gets to read from a TLS server that speaks HTTP.
+    fn get(&self, port: u16, leaf: &str) -> String {
+        let mut command = Command::new("openssl");
+        command.args(["s_client", "-quiet", "-connect", &format!("127.0.0.1:{port}"), "-CAfile"]);
+        command.arg(self.path("root.pem")).arg("-cert").arg(self.path(leaf)).arg("-key").arg(self.path("client.key"));
+        command.arg("-cert_chain").arg(self.path("issuer.pem"));
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        // A server that refuses may have closed the connection by now.
+        let _ = child.stdin.take().unwrap().write_all(b"GET / HTTP/1.0\r\n\r\n");
+        let output = child.wait_with_output().unwrap();
+        String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
+    }
+
+    /// Runs a server on a port with these lists and asks it by both clients: the good one's answer, and the bad one's.
+    fn ask(&self, start: impl Fn(&Self, u16, &str) -> Running, lists: &str) -> [String; 2] {
+        let port = free_port();
+        let _running = start(self, port, lists);
+        wait_for(port);
+        ["good.pem", "bad.pem"].map(|leaf| self.get(port, leaf))
+    }
+
+    /// Has a server let in the good client only, and nobody when the issuer is revoked.
+    fn judge(&self, start: impl Fn(&Self, u16, &str) -> Running, welcome: &str) {
+        let [good, bad] = self.ask(&start, LISTS);
+        assert!(good.contains(welcome), "the good one: {good}");
+        assert!(!bad.contains(welcome), "the revoked one: {bad}");
+        for (which, said) in ["the good one", "the revoked one"].iter().zip(self.ask(&start, ISSUER_REVOKED)) {
+            assert!(!said.contains(welcome), "{which} of a revoked issuer: {said}");
+        }
+    }
+}
+
+/// A server that ends with the test.
+struct Running {
+    child: Child,
+    _folder: Option<tempfile::TempDir>,
+}
+
+impl Running {
+    fn new(command: &mut Command) -> Self {
+        let child =
+            command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap_or_else(|e| panic!("{command:?}: {e}"));
+        Self { child, _folder: None }
+    }
+
+    /// With the folder of its settings, which goes with it.
+    fn keeping(mut self, folder: tempfile::TempDir) -> Self {
+        self._folder = Some(folder);
+        self
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // PostgreSQL ends its sessions and gives its memory back then; the others just end.
+        let pid = rustix::process::Pid::from_child(&self.child);
+        let _ = rustix::process::kill_process(pid, rustix::process::Signal::INT);
+        for _ in 0..100 {
+            if matches!(self.child.try_wait(), Ok(Some(_))) {
+                return;
+            }
+            sleep(Duration::from_millis(50));
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+fn wait_for(port: u16) {
+    for _ in 0..600 {
+        if TcpStream::connect(("127.0.0.1", port)).is_ok() {
+            return;
+        }
+        sleep(Duration::from_millis(50));
+    }
+    panic!("nothing listens on port {port}");
+}
+
+/// A program of a package, with the libraries beside it.
+fn program(package: &str, path: &str) -> Command {
+    let root = debian::native(package).root;
+    let mut command = Command::new(root.join(path));
+    command.env("LD_LIBRARY_PATH", libraries(&root));
+    command
+}
+
+fn libraries(root: &Path) -> String {
+    let triple = format!("{}-linux-gnu", std::env::consts::ARCH);
+    ["usr/lib", "lib"].map(|part| root.join(part).join(&triple).display().to_string()).join(":")
+}
+
+#[test]
+fn openssl_verifies_whole_chains_against_the_lists() {
+    let scene = Scene::new();
+    let verify = |lists: &str, leaf: &str| {
+        let mut command = Command::new("openssl");
+        command.args(["verify", "-crl_check_all", "-x509_strict", "-purpose", "sslclient", "-CAfile"]);
+        command.arg(scene.path("root.pem")).arg("-untrusted").arg(scene.path("issuer.pem"));
+        let output = command.arg("-CRLfile").arg(scene.path(lists)).arg(scene.path(leaf)).output().unwrap();
+        (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (good, said) = verify(LISTS, "good.pem");
+    assert!(good, "{said}");
+    for (lists, leaf, depth) in [(LISTS, "bad.pem", 0), (ISSUER_REVOKED, "good.pem", 1)] {
+        let (good, said) = verify(lists, leaf);
+        assert!(!good && said.contains(&format!("error 23 at {depth} depth lookup: certificate revoked")), "{said}");
+    }
+}
+
+fn nginx(scene: &Scene, port: u16, lists: &str) -> Running {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path().display();
+    let file = |name: &str| scene.path(name).display().to_string();
+    let settings = format!(
+        "daemon off;\nmaster_process off;\npid {at}/pid;\nerror_log {at}/error.log;\nevents {{}}\nhttp {{\n\
+         access_log off;\nclient_body_temp_path {at}/a;\nproxy_temp_path {at}/b;\nfastcgi_temp_path {at}/c;\n\
+         uwsgi_temp_path {at}/d;\nscgi_temp_path {at}/e;\nserver {{\nlisten 127.0.0.1:{port} ssl;\n\
+         ssl_certificate {};\nssl_certificate_key {};\nssl_client_certificate {};\nssl_crl {};\n\
+         ssl_verify_client on;\nssl_verify_depth 3;\nreturn 200 welcome;\n}}\n}}\n",
+        file("server.pem"),
+        file("server.key"),
+        file("root.pem"),
+        file(lists),
+    );
+    fs::write(folder.path().join("nginx.conf"), settings).unwrap();
+    let mut command = program("nginx", "usr/sbin/nginx");
+    command.arg("-p").arg(folder.path()).args(["-c", "nginx.conf", "-e", "error.log"]);
+    Running::new(&mut command).keeping(folder)
+}
+
+#[test]
+fn nginx_lets_in_who_is_not_on_the_lists() {
+    Scene::new().judge(nginx, "welcome");
+}
+
+fn haproxy(scene: &Scene, port: u16, lists: &str) -> Running {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| scene.path(name).display().to_string();
+    let settings = format!(
+        "global\n  maxconn 10\ndefaults\n  mode http\n  timeout connect 5s\n  timeout client 10s\n  timeout server 10s\n\
+         frontend tls\n  bind 127.0.0.1:{port} ssl crt {} ca-file {} verify required crl-file {}\n  \
+         http-request return status 200 content-type text/plain string welcome\n",
+        file("server.both"),
+        file("root.pem"),
+        file(lists),
+    );
+    let conf = folder.path().join("haproxy.cfg");
+    fs::write(&conf, settings).unwrap();
+    let mut command = program("haproxy", "usr/sbin/haproxy");
+    command.arg("-db").arg("-f").arg(conf);
+    Running::new(&mut command).keeping(folder)
+}
+
+#[test]
+fn haproxy_lets_in_who_is_not_on_the_lists() {
+    Scene::new().judge(haproxy, "welcome");
+}
+
+/// Node takes one list per element: the file is taken apart.
+const NODE: &str = r#"
+const [port, folder, lists] = process.argv.slice(1);
+const read = (name) => require("fs").readFileSync(`${folder}/${name}`, "utf8");
+const crl = read(lists).match(/-----BEGIN X509 CRL-----[^]*?-----END X509 CRL-----\n/g);
+const options = { key: read("server.key"), cert: read("server.pem"), ca: read("root.pem"), crl, requestCert: true,
+  rejectUnauthorized: true };
+require("https").createServer(options, (_, response) => response.end("welcome")).listen(port, "127.0.0.1");
+"#;
+
+fn node(scene: &Scene, port: u16, lists: &str) -> Running {
+    let mut command = Command::new("node");
+    command.args(["-e", NODE, &port.to_string()]).arg(scene.folder.path()).arg(lists);
+    Running::new(&mut command)
+}
+
+#[test]
+fn node_lets_in_who_is_not_on_the_lists() {
+    Scene::new().judge(node, "welcome");
+}
+
+/// PostgreSQL's programs: those of this machine, or fetched ones.
+struct Postgres {
+    bin: PathBuf,
+    libraries: String,
+}
+
+impl Postgres {
+    fn find() -> Self {
+        let of = |root: &Path| {
+            let versions = fs::read_dir(root.join("usr/lib/postgresql")).ok()?;
+            let mut bins: Vec<PathBuf> = versions.filter_map(|entry| Some(entry.ok()?.path().join("bin"))).collect();
+            bins.sort();
+            bins.into_iter().rfind(|bin| bin.join("initdb").exists() && bin.join("psql").exists())
+        };
+        if let Some(bin) = of(Path::new("/")) {
+            return Self { bin, libraries: String::new() };
+        }
+        let root = debian::native("postgresql").root;
+        let bin = of(&root).expect("Debian's postgresql brings a server and psql");
+        Self { bin, libraries: libraries(&root) }
+    }
+
+    /// A program as a user who may run a server: it refuses to do so for root.
+    fn command(&self, name: &str) -> Command {
+        let program = self.bin.join(name);
+        let mut command = match rustix::process::geteuid().is_root() {
+            false => Command::new(program),
+            true => {
+                let mut command = Command::new("setpriv");
+                command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "--"]).arg(program);
+                command
+            }
+        };
+        command.env("LD_LIBRARY_PATH", &self.libraries).env("LC_ALL", "C").env("HOME", "/nonexistent").current_dir("/");
+        command
+    }
+
+    /// Makes a database that wants a client certificate of everybody.
+    fn make(&self, scene: &Scene) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["server.pem", "server.key", "root.pem", LISTS, ISSUER_REVOKED, "good.pem", "bad.pem", "client.key"]
+        {
+            fs::copy(scene.path(name), folder.path().join(name)).unwrap();
+        }
+        // psql sends what is in the file of its certificate.
+        for name in ["good.pem", "bad.pem"] {
+            let chain =
+                fs::read_to_string(scene.path(name)).unwrap() + &fs::read_to_string(scene.path("issuer.pem")).unwrap();
+            fs::write(folder.path().join(name), chain).unwrap();
+        }
+        if rustix::process::geteuid().is_root() {
+            assert!(Command::new("chown").args(["-R", "65534:65534"]).arg(folder.path()).status().unwrap().success());
+        }
+        let output = self
+            .command("initdb")
+            .args(["--username=app", "--auth=trust", "--no-sync", "--pgdata"])
+            .arg(folder.path().join("data"))
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        let access = "hostssl all all 127.0.0.1/32 trust clientcert=verify-ca\n";
+        fs::write(folder.path().join("data/pg_hba.conf"), access).unwrap();
+        folder
+    }
+
+    fn start(&self, folder: &Path, port: u16, lists: &str) -> Running {
+        let at = folder.display();
+        let mut command = self.command("postgres");
+        command.arg("-D").arg(folder.join("data")).args(["-p", &port.to_string()]);
+        for setting in [
+            "listen_addresses=127.0.0.1".to_owned(),
+            format!("unix_socket_directories={at}"),
+            "ssl=on".to_owned(),
+            format!("ssl_cert_file={at}/server.pem"),
+            format!("ssl_key_file={at}/server.key"),
+            format!("ssl_ca_file={at}/root.pem"),
+            format!("ssl_crl_file={at}/{lists}"),
+            "fsync=off".to_owned(),
+        ] {
+            command.args(["-c", &setting]);
+        }
+        command.stderr(Stdio::null());
+        Running::new(&mut command)
+    }
+
+    /// What a client with this certificate is told.
+    fn query(&self, folder: &Path, port: u16, leaf: &str) -> (bool, String) {
+        let at = folder.display();
+        let place = format!(
+            "host=127.0.0.1 port={port} user=app dbname=postgres sslmode=verify-ca sslrootcert={at}/root.pem \
+             sslcert={at}/{leaf} sslkey={at}/client.key"
+        );
+        let output = self.command("psql").args(["-X", "-t", "-c", "select 'welcome'", &place]).output().unwrap();
+        let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        (output.status.success() && said.contains("welcome"), said)
+    }
+}
+
+#[test]
+fn postgresql_lets_in_who_is_not_on_the_lists() {
+    let (scene, postgres) = (Scene::new(), Postgres::find());
+    let folder = postgres.make(&scene);
+    for (lists, good_enters) in [(LISTS, true), (ISSUER_REVOKED, false)] {
+        let port = free_port();
+        let _running = postgres.start(folder.path(), port, lists);
+        wait_for(port);
+        // It listens a little before it can be asked anything.
+        let mut good = postgres.query(folder.path(), port, "good.pem");
+        for _ in 0..100 {
+            if !good.1.contains("starting up") {
+                break;
+            }
+            sleep(Duration::from_millis(100));
+            good = postgres.query(folder.path(), port, "good.pem");
+        }
+        assert_eq!(good.0, good_enters, "{lists}: {}", good.1);
+        let (enters, said) = postgres.query(folder.path(), port, "bad.pem");
+        assert!(!enters && said.contains("revoked"), "{lists}: {said}");
+    }
+}
