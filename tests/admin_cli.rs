@@ -51,7 +51,7 @@ const COMMANDS: &[(&[&str], &[&str])] = &[
     (&["certs", "withdraw", "rep1"], &["rep1"]),
     (&["accounts", "list"], &["acc1", "mailto:a@a.test", "team"]),
     (&["accounts", "show", "acc1"], &["https://ca.test/acct/acc1"]),
-    (&["accounts", "deactivate", "acc1", "--yes"], &["revoked"]),
+    (&["accounts", "deactivate", "acc1", "--yes"], &["revoked", "certs revoke --account"]),
     (&["policy", "show"], &["version 2, 2026-11-24 12:00 by ada: why", "\"*.a.test\"", "There is a shadow policy"]),
     (&["policy", "versions"], &["VERSION", "the configuration's"]),
     (

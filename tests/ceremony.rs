@@ -5,6 +5,8 @@
 mod company;
 #[path = "ceremony/desk.rs"]
 mod desk;
+#[path = "ceremony/lists.rs"]
+mod lists;
 
 use desk::{Desk, PASSPHRASE, WRANGLER};
 use selvedge::ca::settings::Settings;
@@ -21,7 +23,10 @@ fn a_new_ca_is_whole_and_its_root_is_openssls_to_read() {
         assert_eq!(desk.mode(&format!("ca/{file}")), mode, "{file}");
     }
     assert_eq!((desk.mode("ca"), desk.mode("ca/nonce.key"), desk.mode("ca/admin.tokens")), (0o700, 0o600, 0o600));
-    assert_eq!(desk.files("ca"), ["admin.tokens", "issuer.key", "issuer.pem", "nonce.key", "root.key", "root.pem"]);
+    assert_eq!(
+        desk.files("ca"),
+        ["admin.tokens", "issuer.key", "issuer.pem", "nonce.key", "root.crl", "root.key", "root.pem"]
+    );
     desk.openssl("verify -x509_strict -purpose any -CAfile ca/root.pem ca/issuer.pem").unwrap();
     desk.openssl("pkey -in ca/root.key -passin file:passphrase -noout").unwrap();
     desk.openssl("pkey -in ca/root.key -passin pass:another -noout").unwrap_err();
@@ -203,7 +208,7 @@ fn a_ca_that_exists_signs_the_first_issuer() {
         ("soon.pem", "soon.key", "is valid from 2090-01-01T00:00:00Z only"),
         ("own.pem", "own.pem", "own.pem is a PEM of kind \"CERTIFICATE\" where PKCS#8 belongs"),
         ("own.pem", "none.key", "cannot read the root's key"),
-        ("wrangler.toml", "own.enc", "text outside the certificates"),
+        ("wrangler.toml", "own.enc", "there is no \"BEGIN CERTIFICATE\" in it"),
     ] {
         let said = desk.refused(&with(certificate, key));
         assert!(said.contains(says), "{certificate} {key}: {said}");
@@ -214,7 +219,7 @@ fn a_ca_that_exists_signs_the_first_issuer() {
     assert!(!desk.path("ca").exists());
     desk.write("passphrase", PASSPHRASE);
     desk.ok(&with("own.pem", "own.enc"));
-    assert_eq!(desk.files("ca"), ["admin.tokens", "issuer.key", "issuer.pem", "nonce.key", "root.pem"]);
+    assert_eq!(desk.files("ca"), ["admin.tokens", "issuer.key", "issuer.pem", "nonce.key", "root.crl", "root.pem"]);
     desk.openssl("verify -x509_strict -purpose any -CAfile own.pem ca/issuer.pem").unwrap();
     // A key that is not encrypted is taken, too.
     desk.ok(&desk.line(&["issuer", "new"], &["--takes-over", &desk.in_days(400), "--root-key", "own.key"]));

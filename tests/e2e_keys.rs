@@ -131,13 +131,26 @@ impl Held {
         fs::write(&chain, &self.chain).unwrap();
         fs::write(&list, plain_get(&self.list_url(), "application/pkix-crl")).unwrap();
         fs::write(&issuer, plain_get(&self.issuer_url(), "application/pkix-cert")).unwrap();
-        let output = Command::new("openssl")
-            .args(["verify", "-x509_strict", "-crl_check", "-no-CApath", "-no-CAstore", "-CAfile", root])
-            .args(["-untrusted", &issuer, "-CRLfile", &list, &chain])
-            .output()
-            .expect("openssl has to be installed");
-        let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        if output.status.success() { Ok(()) } else { Err(said) }
+        let answer = |list: &str| {
+            let output = Command::new("openssl")
+                .args(["verify", "-x509_strict", "-crl_check", "-no-CApath", "-no-CAstore", "-CAfile", root])
+                .args(["-untrusted", &issuer, "-CRLfile", list, &chain])
+                .output()
+                .expect("openssl has to be installed");
+            let said =
+                format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+            if output.status.success() { Ok(()) } else { Err(said) }
+        };
+        let verdict = answer(&list);
+        // Who is refused by the list is refused by the file of all lists, which may know of more.
+        let all = file("all.pem");
+        let origin = self.list_url().split("/crl/").next().unwrap().to_owned();
+        sleep(Duration::from_secs(2));
+        fs::write(&all, plain_get(&format!("{origin}/crl/all.pem"), "application/x-pem-file")).unwrap();
+        if let Err(said) = &verdict {
+            assert!(answer(&all).is_err(), "{said}");
+        }
+        verdict
     }
 
     /// The number of the CRL that it points to.

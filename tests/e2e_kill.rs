@@ -65,7 +65,8 @@ fn next(seed: &mut u64) -> u64 {
 
 /// Has the clients work through so many kills. Gives all certificates that anybody got.
 async fn endure(state: &Path, kills: u32, mut seed: u64) -> Vec<Finished> {
-    let mut server = Server::start_with(state, 0, &["--plain-http"]);
+    // As in production: what is tried again is so after five seconds.
+    let mut server = Server::start_with(state, 0, &["--plain-http", "--set", "VALIDATION_RETRY_SECONDS=5"]);
     let endpoint = Endpoint { authority: format!("127.0.0.1:{}", server.port()), tls: None };
     let mut clients: Vec<Enduring> = (0..CLIENTS).map(|number| Enduring::new(number, &endpoint)).collect();
     let thumbprints = Arc::new(RwLock::new(clients.iter().map(|client| client.client.thumbprint()).collect()));

@@ -36,7 +36,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 use wire::listening;
-use wire::{Wire, body};
+use wire::{Wire, body, header};
 
 /// For a try at one address, for one over IPv6 that has IPv4 to fall back to, for a whole try, for a look-up, and for a
 /// receiver of notices, in seconds.
@@ -57,12 +57,15 @@ const fn tries(each: u64) -> u64 {
     3 * each + 2 * 5
 }
 
+/// What a host does, given the key authorization.
+type Make = Box<dyn Fn(&str) -> Manner + Send>;
+
 /// A name, and what becomes of it.
 struct Row {
     name: &'static str,
     kind: &'static str,
-    /// Where the host is, and what it does, given the key authorization.
-    hosts: Vec<(SocketAddr, Box<dyn Fn(&str) -> Manner + Send>)>,
+    /// Where hosts are, and what they do.
+    hosts: Vec<(SocketAddr, Make)>,
     /// After so many seconds.
     due: u64,
     /// The problem's type, or "valid".
@@ -71,11 +74,11 @@ struct Row {
     span: u64,
 }
 
-fn fixed(manner: Manner) -> Box<dyn Fn(&str) -> Manner + Send> {
+fn fixed(manner: Manner) -> Make {
     Box::new(move |_| manner.clone())
 }
 
-fn late(seconds: u64) -> Box<dyn Fn(&str) -> Manner + Send> {
+fn late(seconds: u64) -> Make {
     Box::new(move |proof| {
         let length = proof.len().to_string();
         Manner::Late(Duration::from_secs(seconds), response("200 OK", &[("Content-Length", &length)], proof.as_bytes()))
@@ -166,7 +169,7 @@ fn tls_rows(port: u16) -> Vec<Row> {
         verdict,
         span,
     };
-    let shakes_late = |name: &'static str, seconds| -> Box<dyn Fn(&str) -> Manner + Send> {
+    let shakes_late = |name: &'static str, seconds| -> Make {
         Box::new(move |proof| {
             let identifier = Identifier::dns(name).unwrap();
             let server = TlsServer::proper(&identifier, proof, &new_key(SigAlg::Es256));
@@ -319,6 +322,7 @@ fn every_verdict_comes_when_the_constants_say_so() {
     rows.extend(redirect_rows(server.http01));
     rows.extend(tls_rows(server.tls_alpn));
     rows.extend(resolver_rows(server.http01));
+    assert_eq!(timers(directory, root), 0, "before anything is asked");
     let wrong: Vec<String> = thread::scope(|scope| {
         let names = &names;
         let start = |row| {
@@ -326,9 +330,16 @@ fn every_verdict_comes_when_the_constants_say_so() {
             scope.spawn(move || run(&row, directory, root, names))
         };
         let running: Vec<_> = rows.into_iter().map(start).collect();
+        assert!(timers(directory, root) > 0, "those of what is under way");
         running.into_iter().filter_map(|row| row.join().unwrap().err()).collect()
     });
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert_eq!(timers(directory, root), 0, "an object that has a timer does not sleep");
+}
+
+/// How many timers run, by the server's own count.
+fn timers(directory: &str, root: &str) -> u32 {
+    header(&Wire::new(directory, root).get(directory), "selvedge-timers").parse().unwrap()
 }
 
 #[test]

@@ -237,7 +237,11 @@ fn every_kind_of_job_fits_the_schema() {
     let plain = [Work::Index, Work::Notify, Work::List];
     let named = [Work::Validate(id(), "dns-01".into()), Work::Issue(id()), Work::Condemn(key, "0a".into())];
     for work in named.into_iter().chain(plain) {
-        check("job", &serde_json::to_value(JobRecord { work, due: Time::from_secs(1), attempts: 1 }).unwrap());
+        check(
+            "job",
+            &serde_json::to_value(JobRecord { work, due: Time::from_secs(1), attempts: 1, ended: 0, waiting: false })
+                .unwrap(),
+        );
     }
 }
 

@@ -9,9 +9,13 @@ use selvedge::ca::external::made_key;
 use selvedge::ca::limits::Limits;
 use selvedge::ca::setting_names::{NAMES, known};
 use selvedge::ca::settings::{Settings, TermsChange};
-use selvedge::pki::ceremony::{create_intermediate, create_intermediate_for, create_root, cross_sign};
+use selvedge::pki::ceremony::{
+    Constraints, IssuerPlan, Root, create_intermediate, create_intermediate_for, create_root, cross_sign,
+};
+use selvedge::pki::crl::read::Listed;
+use selvedge::pki::pem;
 use selvedge::policy::Policy;
-use selvedge::values::{Id, Time, b64};
+use selvedge::values::{Id, SigAlg, Time, b64};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -396,4 +400,78 @@ fn a_webhook_needs_its_secret_which_nothing_shows() {
     values.remove("WEBHOOK_SECRET");
     let refusal = read(&values, NOW).unwrap_err();
     assert!(refusal.contains("WEBHOOK_SECRET is not") && !refusal.contains("a-token"), "{refusal}");
+}
+
+/// The root of these settings with its key, as the one who makes lists has it.
+fn with_root() -> (BTreeMap<&'static str, String>, Root) {
+    let root = Root::create(SigAlg::Es256, "root", NOW, 10).unwrap();
+    let constraints = &Constraints::default();
+    let plan = IssuerPlan { common_name: "issuer", algorithm: SigAlg::Es256, constraints, years: 5 };
+    let mut values = good();
+    values.insert("ISSUER_CHAIN", root.create_issuer(plan, NOW).unwrap().certificate);
+    values.insert("ROOT_CERTIFICATE", root.certificate().to_owned());
+    (values, root)
+}
+
+#[test]
+fn the_roots_list_is_taken_or_said_to_be_wrong_and_stops_nothing() {
+    let (mut values, root) = with_root();
+    let day = Duration::from_secs(86_400);
+    let list = root.create_list(None, None, NOW, NOW.plus(day)).unwrap();
+    values.insert("ROOT_CRL", format!("some text\n{list}"));
+    let settings = read(&values, NOW).unwrap();
+    assert!(settings.problems.is_empty() && settings.root_list.is_some(), "{:?}", settings.problems);
+    let later = read(&values, NOW.plus(day)).unwrap();
+    assert!(later.problems[0].contains("ROOT_CRL was good until") && later.root_list.is_some(), "{:?}", later.problems);
+
+    let serial = settings.issuers.active(NOW).serial_below_root().unwrap();
+    let listed = Listed { serial, at: NOW, reason: Some(2) };
+    values.insert("ROOT_CRL", root.create_list(None, Some(listed), NOW, NOW.plus(day)).unwrap());
+    let revoked = read(&values, NOW).unwrap();
+    assert!(revoked.problems[0].contains("The issuer 1 that signs now was revoked"), "{:?}", revoked.problems);
+
+    let other = Root::create(SigAlg::Es256, "another", NOW, 10).unwrap();
+    for (text, says) in [
+        (other.create_list(None, None, NOW, NOW.plus(day)).unwrap(), "by another CA than ROOT_CERTIFICATE"),
+        (root.certificate().to_owned(), "only a \"X509 CRL\" belongs"),
+        ("nothing".to_owned(), "no \"BEGIN X509 CRL\""),
+        (pem::write(pem::CRL, &[0x30, 0]).unwrap(), "no CRL in DER"),
+    ] {
+        values.insert("ROOT_CRL", text);
+        let settings = read(&values, NOW).unwrap();
+        assert!(settings.root_list.is_none());
+        assert!(
+            settings.problems[0].starts_with("ROOT_CRL cannot be used: ") && settings.problems[0].contains(says),
+            "{:?}",
+            settings.problems
+        );
+    }
+    values.insert("ROOT_CRL", list);
+    values.remove("ROOT_CERTIFICATE");
+    assert!(read(&values, NOW).unwrap().problems[0].contains("ROOT_CERTIFICATE is not set"));
+}
+
+#[test]
+fn an_issuer_is_held_to_what_the_root_demands() {
+    let (mut values, _) = with_root();
+    assert!(read(&values, NOW).is_ok());
+    // Of the same name, with another key.
+    let twin = Root::create(SigAlg::Es256, "root", NOW, 10).unwrap();
+    values.insert("ROOT_CERTIFICATE", twin.certificate().to_owned());
+    let refusal = read(&values, NOW).unwrap_err();
+    assert!(
+        refusal.starts_with("ISSUER_CHAIN cannot be used: certificate 1") && refusal.contains("§4.2.1.1"),
+        "{refusal}"
+    );
+    // A root that ends first ends what is below it.
+    let short = Root::create(SigAlg::Es256, "root", NOW, 10).unwrap();
+    let constraints = &Constraints::default();
+    let plan = IssuerPlan { common_name: "issuer", algorithm: SigAlg::Es256, constraints, years: 5 };
+    values.insert("ISSUER_CHAIN", short.create_issuer(plan, NOW).unwrap().certificate);
+    values.insert("ROOT_CERTIFICATE", short.certificate().to_owned());
+    assert!(read(&values, NOW).unwrap().issuers.active(NOW).not_after() < short.not_after());
+    // Of another root nothing more is known.
+    let other = create_root("other", NOW, 10).unwrap();
+    values.insert("ROOT_CERTIFICATE", other.certificate);
+    assert!(read(&values, NOW).is_ok());
 }

@@ -62,6 +62,7 @@ pub fn run(at: &At, command: &Command) -> Result<bool> {
             }
             agreed(*yes, "End it, for good?")?;
             client.post(&[PATH, id, "deactivate"], &json!({}))?.show(at, one);
+            say("its certificates stay valid; `selvedge certs revoke --account ID` revokes them");
         }
     }
     Ok(true)

@@ -96,10 +96,9 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             txn.put(authorization.id.as_str(), authorization)?;
             return self.begin(txn, work.clone(), 0).map(Some);
         }
-        let pause = self.ports.settings().validation.pause;
-        // Waiting for its next try: the client says that it is ready now. One that is running has its lease.
-        let waiting = txn.get::<JobRecord>(&work.name())?.filter(|job| job.due > now && job.due <= now.plus(pause));
-        waiting.map(|job| self.begin(txn, work.clone(), job.attempts)).transpose()
+        // Waiting for its next try: the client says that it is ready now. One that is running is let run.
+        let waiting = txn.get::<JobRecord>(&work.name())?.filter(|job| job.waiting && job.due > now);
+        waiting.map(|job| self.hold(txn, &work.name(), job)).transpose()
     }
 
     fn challenge_response(&self, authorization: &AuthorizationRecord, kind: &str) -> Answer {

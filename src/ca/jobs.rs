@@ -62,6 +62,10 @@ pub struct JobRecord {
     pub due: Time,
     /// How often it was begun, counted before it runs.
     pub attempts: u32,
+    /// How often it came to an end that was none of the job: the others ended with their machine.
+    pub ended: u32,
+    /// Whether it waits for its time, and is nobody's until then.
+    pub waiting: bool,
 }
 
 /// The jobs of an alarm.
@@ -129,11 +133,9 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// The try that a job was taken for.
     fn this_try(&self, job: &JobRecord) -> Try {
         let (number, tries) = (job.attempts, self.tries(&job.work));
-        Try {
-            number,
-            again: tries.is_none_or(|tries| number < tries),
-            exhausted: tries.is_some_and(|tries| number > tries.saturating_add(SPARE)),
-        }
+        let exhausted = tries.is_some_and(|tries| number > tries.saturating_add(SPARE));
+        let again = !exhausted && tries.is_none_or(|tries| job.ended.saturating_add(1) < tries);
+        Try { number, again, exhausted }
     }
 
     /// Records a job that is due at `due`, or moves it there, and has the alarm set.
@@ -142,8 +144,9 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// When the storage fails.
     pub fn schedule(&self, txn: &mut Txn<'_, K>, work: Work, due: Time) -> Result<(), Problem> {
         let name = work.name();
-        let attempts = txn.get::<JobRecord>(&name)?.map_or(0, |job| job.attempts);
-        txn.put(&name, &JobRecord { work, due, attempts })?;
+        let (attempts, ended) =
+            txn.get::<JobRecord>(&name)?.map_or((0, 0), |job| (job.attempts, job.ended.saturating_add(1)));
+        txn.put(&name, &JobRecord { work, due, attempts, ended, waiting: true })?;
         txn.wake_at(due);
         Ok(())
     }
@@ -155,13 +158,16 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// When the storage fails.
     pub fn begin(&self, txn: &mut Txn<'_, K>, work: Work, attempts: u32) -> Result<JobRecord, Problem> {
         let name = work.name();
-        self.hold(txn, &name, JobRecord { work, due: self.ports.now(), attempts })
+        self.hold(txn, &name, JobRecord { work, due: self.ports.now(), attempts, ended: 0, waiting: false })
     }
 
     /// Gives the job to the caller for as long as the lease.
-    fn hold(&self, txn: &mut Txn<'_, K>, name: &str, job: JobRecord) -> Result<JobRecord, Problem> {
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub(super) fn hold(&self, txn: &mut Txn<'_, K>, name: &str, job: JobRecord) -> Result<JobRecord, Problem> {
         let due = self.ports.now().plus(LEASE);
-        let job = JobRecord { due, attempts: job.attempts.saturating_add(1), ..job };
+        let job = JobRecord { due, attempts: job.attempts.saturating_add(1), waiting: false, ..job };
         txn.put(name, &job)?;
         txn.wake_at(due);
         Ok(job)
@@ -181,7 +187,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     }
 
     /// For a partition that has just come into memory, before anything else: whoever had a job went down with the
-    /// memory from before, whatever the lease says, so all are due now. A crash costs no more than a restart then.
+    /// memory from before, whatever the lease says, so all are due now. A crash costs no more than a restart then. A
+    /// validation that waits for its next try goes on waiting: a row of restarts does not use its tries up.
     ///
     /// # Errors
     /// When the storage fails.
@@ -189,7 +196,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         let now = self.ports.now();
         self.transact(|txn| {
             for (name, job) in txn.list::<JobRecord>(None, JOBS)? {
-                let due = job.due.min(now.plus(job.pause()));
+                let waits = job.waiting && matches!(job.work, Work::Validate(..));
+                let due = if waits { job.due } else { job.due.min(now.plus(job.pause())) };
                 if due < job.due {
                     txn.put(&name, &JobRecord { due, ..job })?;
                 }

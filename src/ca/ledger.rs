@@ -40,13 +40,17 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         })
     }
 
-    /// Gives this key to `to` if it is owned by exactly the claim `from`, or by nobody. Answers the owner.
+    /// Gives this key to `to` if it is owned by exactly the claim `from`, by an older one of the same account, or by nobody.
+    /// Answers the owner.
     ///
     /// # Errors
     /// When the storage fails.
     pub fn reassign(&self, from: &KeyOwner, to: KeyOwner) -> Result<Reply, Problem> {
         self.transact(|txn| match txn.get::<KeyOwner>("")? {
-            Some(owner) if owner != *from => Ok(Reply::Owner(Some(owner))),
+            // An older claim of the same account is let go of when its change fails, so it must not stand for this one.
+            Some(owner) if owner != *from && (owner.account != to.account || owner.change >= to.change) => {
+                Ok(Reply::Owner(Some(owner)))
+            }
             _ => {
                 txn.put("", &to)?;
                 Ok(Reply::Owner(Some(to)))

@@ -136,8 +136,9 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         };
         txn.put(order.id.as_str(), &order)?;
         // One that can be finalized at once is never answered again: two that ask at the same time, with a key each, would
-        // finalize the same order, and the second would be refused.
-        if order.status(&authorizations, now) != OrderStatus::Ready {
+        // finalize the same order, and the second would be refused. But for one that replaces a certificate: another could
+        // not, so that who asks again, since the answer was lost, would get none.
+        if order.status(&authorizations, now) != OrderStatus::Ready || replaced.is_some() {
             self.note_placed(txn, wanted, &order)?;
         }
         if let Some(mut certificate) = replaced {

@@ -275,8 +275,7 @@ fn validation_config(value: Values<'_>) -> Result<validation::Config, String> {
         http01_port: port(value, "HTTP01_PORT", 80)?,
         tls_alpn_port: port(value, "TLS_ALPN_PORT", 443)?,
         policy: AddressPolicy { allow_private },
-        // A validation and its look for CAA records have to end within the lease of their job, and a waiting job is known
-        // by how soon it is due.
+        // A validation and its look for CAA records have to end within the lease of their job.
         time: seconds(value, "VALIDATION_SECONDS", usual.time, 1..=10)?,
         tries: number(value, "VALIDATION_TRIES", 1..=10)?.unwrap_or(usual.tries),
         pause: seconds(value, "VALIDATION_RETRY_SECONDS", usual.pause, 1..=10)?,

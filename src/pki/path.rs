@@ -162,7 +162,8 @@ impl fmt::Display for PathFault {
 pub(super) fn check(chain: &[Parts<'_>], root: Option<&Parts<'_>>) -> Result<Constraints, IssuerFault> {
     let mut constraints = Constraints::default();
     // §6.1.2: as if the trust anchor demanded nothing; a root certificate may demand something all the same.
-    let (mut lengths, mut explicit): (Vec<(At, u8, usize)>, Option<(At, u32)>) = (Vec::new(), None);
+    let mut lengths: Vec<(At, u8, usize)> = Vec::new();
+    let mut explicit: Option<(At, u32)> = None;
     if let Some(root) = root {
         check_extensions(At::Root, root)?;
         constraints.add(At::Root, root)?;

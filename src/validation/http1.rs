@@ -88,6 +88,7 @@ impl HttpFault {
         match self {
             Self::Malformed(_) => Self::Malformed(String::new()),
             Self::TransferCoding(_) => Self::TransferCoding(String::new()),
+            Self::ContentCoding(_) => Self::ContentCoding("(not shown)".to_owned()),
             other => other,
         }
     }

@@ -4,7 +4,7 @@
 //! JWS; and if it succeeds, the partition's response is the client's, which nobody reads or copies on the way.
 
 use super::js;
-use super::timer::within;
+use super::timer::{self, within};
 use crate::acme::Problem;
 use crate::ca::http::{Body, Response};
 use crate::ca::message::{Message, Partition, Reply};
@@ -62,9 +62,10 @@ impl Spent {
         Self { calls: self.calls + other.calls, rows: self.rows + other.rows }
     }
 
-    /// The response with headers that tell: for whoever measures a CA of their own.
+    /// The response with headers that tell, and with how many timers run: for whoever measures a CA of their own.
     pub fn shown(self, response: Response) -> Response {
-        response.with("Selvedge-Calls", &self.calls.to_string()).with("Selvedge-Rows", &self.rows.to_string())
+        let response = response.with("Selvedge-Calls", &self.calls.to_string());
+        response.with("Selvedge-Rows", &self.rows.to_string()).with("Selvedge-Timers", &timer::running().to_string())
     }
 }
 

@@ -31,6 +31,16 @@ pub struct Timer {
     _callback: Closure<dyn FnMut()>,
 }
 
+thread_local! {
+    /// How many there are.
+    static RUNNING: Cell<u32> = const { Cell::new(0) };
+}
+
+/// How many timers run in this isolate. An object that has one does not sleep, and is billed.
+pub fn running() -> u32 {
+    RUNNING.get()
+}
+
 #[derive(Default)]
 struct State {
     over: Cell<bool>,
@@ -50,6 +60,7 @@ impl Timer {
             }
         });
         let handle = set_timeout(&callback, time.as_secs_f64() * 1_000.0);
+        RUNNING.set(RUNNING.get().saturating_add(1));
         Self { state, handle, _callback: callback }
     }
 }
@@ -68,6 +79,7 @@ impl Future for Timer {
 
 impl Drop for Timer {
     fn drop(&mut self) {
+        RUNNING.set(RUNNING.get().saturating_sub(1));
         if !self.state.over.get() {
             clear_timeout(&self.handle);
         }

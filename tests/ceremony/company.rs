@@ -15,6 +15,12 @@ const SOON: (&str, &str) = ("20250101000000Z", "20990101000000Z");
 fn company() -> Desk {
     let desk = Desk::new();
     desk.openssl_root("root", "ec", 4000, "critical,CA:TRUE");
+    below_root(&desk);
+    desk
+}
+
+/// The CA below a root that there is, and the request.
+fn below_root(desk: &Desk) {
     desk.openssl_root("other", "ec", 4000, "critical,CA:TRUE");
     desk.write(
         "ext.cnf",
@@ -23,8 +29,7 @@ fn company() -> Desk {
     let new = "req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -config req.cnf -subj /CN=Company";
     desk.openssl(&format!("{new} -keyout mid.key -out mid.csr")).unwrap();
     desk.ca("mid.csr", "mid.pem", SOON, &["-cert", "root.pem", "-keyfile", "root.key"]);
-    desk.ok(&request(&desk, &[]));
-    desk
+    desk.ok(&request(desk, &[]));
 }
 
 fn owned(line: &[&str]) -> Vec<String> {
@@ -142,4 +147,95 @@ fn what_is_not_as_asked_for_is_refused_and_changes_nothing() {
     desk.write("chain.pem", &format!("{signed}{mid}{}", desk.read("root.pem")));
     desk.ok(&import(&[]));
     assert_eq!(desk.read("ca/issuer.pem"), format!("{signed}{mid}"));
+}
+
+const MIDDLE: &str =
+    "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\nsubjectKeyIdentifier=hash\n";
+
+#[test]
+fn chains_that_verifiers_refuse_are_refused_with_the_rule_and_its_section() {
+    let desk = company();
+    let whole = format!("{ASKED}{CONSTRAINTS}");
+    let mut refused = Vec::new();
+    let other_key = format!("2.5.29.35=DER:30168014{}", "09".repeat(20));
+    for (middle, extensions, says, section) in [
+        (
+            "",
+            whole.replace("authorityKeyIdentifier=keyid", &other_key),
+            "certificate 1 of the issuer chain names the key",
+            "§4.2.1.1",
+        ),
+        (
+            "2.5.29.35=DER:3003820107\n",
+            whole.clone(),
+            "certificate 2 of the issuer chain names as its issuer's",
+            "§4.2.1.1",
+        ),
+        ("", whole.replace("[nc]", "1.2.3.4=critical,DER:0500\n[nc]"), "critical extension 1.2.3.4", "§4.2"),
+        (
+            "",
+            whole.replace("[nc]", "policyConstraints=critical,requireExplicitPolicy:0\n[nc]"),
+            "requires certificate policies",
+            "§4.2.1.11",
+        ),
+        (
+            "nameConstraints=critical,excluded;dirName:dn\n[dn]\nCN=Example Issuing CA\n",
+            whole.clone(),
+            "among what certificate 2",
+            "§4.2.1.10",
+        ),
+        ("nameConstraints=critical,DER:3006A00430028700\n", whole.clone(), "iPAddress of 0 octets", "§4.2.1.10"),
+        ("nameConstraints=critical,permitted;DNS:other.example\n", whole.clone(), "leave no DNS name", "§4.2.1.10"),
+        (
+            "basicConstraints=critical,CA:TRUE,pathlen:0\n",
+            whole.clone(),
+            "certificate 2 of the issuer chain allows 0",
+            "§4.2.1.9",
+        ),
+    ] {
+        let first = if middle.starts_with("basic") { MIDDLE.split_once('\n').unwrap().1 } else { MIDDLE };
+        desk.write("ext.cnf", &format!("{first}{middle}"));
+        desk.ca("mid.csr", "mid.pem", SOON, &["-cert", "root.pem", "-keyfile", "root.key"]);
+        sign(&desk, "ca/issuer.csr", &extensions, SOON);
+        let said = desk.refused(&import(&["--root", "root.pem"]));
+        assert!(said.contains(says) && said.contains(section), "{says}: {said}");
+        assert_eq!(desk.files("ca").len(), 3);
+        refused.push(said);
+    }
+    assert_eq!(refused.len(), 8);
+
+    // What a CA without a way to write it leaves out is warned of; text around certificates is passed over.
+    desk.write("ext.cnf", MIDDLE);
+    desk.ca("mid.csr", "mid.pem", SOON, &["-cert", "root.pem", "-keyfile", "root.key"]);
+    sign(&desk, "ca/issuer.csr", &whole.replace(",pathlen:0", ""), SOON);
+    let text = desk.openssl("x509 -in signed.pem -text").unwrap() + &desk.openssl("x509 -in mid.pem -text").unwrap();
+    desk.write("chain.pem", &text.replace('\n', " \r\n"));
+    let said = desk.ok(&import(&["--root", "root.pem"]));
+    assert!(said.contains("The issuer is taken in"), "{said}");
+    assert_eq!(desk.read("ca/issuer.pem"), format!("{}{}", desk.read("signed.pem"), desk.read("mid.pem")));
+}
+
+#[test]
+fn a_root_is_trusted_whatever_it_is_signed_with_and_has_to_sign_with_what_is_known() {
+    let make = |line: &str| {
+        let desk = Desk::new();
+        desk.openssl_root("root", "ec", 10, "critical,CA:TRUE");
+        desk.openssl(&format!(
+            "req -x509 -nodes -config req.cnf -subj /CN=root -days 4000 -keyout root.key -out root.pem -addext \
+             basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign,cRLSign -newkey {line}"
+        ))
+        .unwrap();
+        below_root(&desk);
+        sign(&desk, "ca/issuer.csr", &format!("{ASKED}{CONSTRAINTS}"), SOON);
+        desk
+    };
+    for line in
+        ["rsa:2048 -sha1", "rsa:2048 -sigopt rsa_padding_mode:pss", "ec -pkeyopt ec_paramgen_curve:P-256 -sha512"]
+    {
+        let desk = make(line);
+        desk.ok(&import(&["--root", "root.pem"]));
+        desk.openssl("verify -purpose any -CAfile root.pem -untrusted mid.pem ca/issuer.pem").unwrap();
+    }
+    let said = make("ec -pkeyopt ec_paramgen_curve:P-521").refused(&import(&["--root", "root.pem"]));
+    assert!(said.contains("the key of the root is on a curve (P-521, 1.3.132.0.35)"), "{said}");
 }

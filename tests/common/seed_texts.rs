@@ -13,6 +13,7 @@ pub const HTTP: Texts = &[
     ("length-overflow", "HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\n"),
     ("interim", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n"),
     ("redirect", "HTTP/1.1 302 Found\r\nLocation: http://b.test/\r\nContent-Length: 0\r\n\r\n"),
+    ("packed", "HTTP/1.1 200 OK\r\nContent-Encoding: identity, br\r\nContent-Length: 3\r\n\r\nabc"),
     ("no-http", "SSH-2.0-OpenSSH_9.6\r\n"),
     ("http2", "\0\0\x06\x04\0\0\0\0\0\0\x03\0\0\0\u{1}"),
     ("tls", "\x15\x03\x01\0\x02\x02\x16"),

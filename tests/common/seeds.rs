@@ -1,5 +1,7 @@
 //! What fuzzing begins with: valid examples of each kind, and the classic ways of spoiling them.
 
+#[path = "seed_pki.rs"]
+mod pki;
 #[path = "seed_texts.rs"]
 mod texts;
 #[path = "seed_tls.rs"]
@@ -30,6 +32,9 @@ pub fn all() -> Vec<Seed> {
     add("key_change", key_change());
     add("csr", csr());
     add("revocation", revocation());
+    add("pem", pki::pems());
+    add("crl", pki::crls());
+    add("chain", pki::chains());
     add("dns", dns());
     add("http", texts(HTTP));
     add("caa", texts(CAA));

@@ -3,7 +3,7 @@
 use selvedge::ca::admin::page::File;
 use selvedge::ca::admin::routes::AdminRoute;
 use selvedge::ca::pausing::Pause;
-use selvedge::ca::routes::{Encoding, Route};
+use selvedge::ca::routes::{Encoding, Lists, Route};
 use selvedge::ca::settings::TermsChange;
 use selvedge::ca::testing::{Client, CsrShape, Proof, START, World, new_key};
 use selvedge::jose::testing::ClientKey;
@@ -144,7 +144,9 @@ fn after(last: Option<&Route>, things: &Things) -> Option<Route> {
         Some(Route::Metrics) => Route::Issuer("00".to_owned()),
         Some(Route::Issuer(_)) => Route::Issuers,
         Some(Route::Issuers) => Route::Crl("00".to_owned(), 0),
-        Some(Route::Crl(..)) => Route::Inventory(File::Index),
+        Some(Route::Crl(..)) => Route::Lists(Lists::Root),
+        Some(Route::Lists(Lists::Root)) => Route::Lists(Lists::All),
+        Some(Route::Lists(Lists::All)) => Route::Inventory(File::Index),
         Some(Route::Inventory(_)) => Route::Admin(AdminRoute::Account(account)),
         Some(Route::Admin(AdminRoute::Account(_))) => Route::Admin(AdminRoute::Deactivate(account)),
         Some(Route::Admin(AdminRoute::Deactivate(_))) => Route::Admin(AdminRoute::Pem(serial)),

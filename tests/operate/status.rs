@@ -2,6 +2,7 @@
 
 use super::desk::{Desk, Ended, now};
 use super::server::{Asked, Server, nobody};
+use selvedge::ca::authority::Published;
 use selvedge::ca::http::Body;
 use selvedge::ca::testing::{Client, START, World, new_key};
 use selvedge::pki::ceremony::create_server_leaf;
@@ -38,7 +39,13 @@ impl Authority {
                       "due": now().plus(DAY).rfc3339()}],
         }]});
         let certificate = pem::read_certificates(&desk.issuer.certificate).unwrap().remove(0);
-        Self { overview, certificate, list: signed(&issuer, &desk.issuer.key, now().plus(DAY * 9)) }
+        // A list has an http URL, also where it is served otherwise.
+        let named = list.replace("https://", "http://");
+        Self { overview, certificate, list: signed((&issuer, &desk.issuer.key), now().plus(DAY * 9), &named) }
+    }
+
+    fn list_url(&self) -> String {
+        self.overview["issuers"][0]["crls"][0]["url"].as_str().unwrap().to_owned()
     }
 
     fn answer(&self, asked: &Asked) -> (u16, Vec<u8>) {
@@ -52,9 +59,8 @@ impl Authority {
 }
 
 /// A CRL of this issuer, signed with this key.
-fn signed(issuer: &Issuer, key: &str, next_update: Time) -> Vec<u8> {
+fn signed((issuer, key): (&Issuer, &str), next_update: Time, url: &str) -> Vec<u8> {
     let this_update = now().minus(Duration::from_secs(300));
-    let url = "http://ca.test/crl/0.crl";
     let urls = &[url.to_owned()];
     let request = CrlRequest { issuer, number: 1234, this_update, next_update, urls, entries: &[] };
     let tbs = lint::crl::check(&crl::build_tbs(&request).unwrap(), &request).unwrap();
@@ -122,9 +128,13 @@ fn what_is_wrong_or_due_is_said_and_is_the_exit_code() {
     );
     finds(&|a| a.list.clear(), "wrong", "a CRL is not there: http://127.0.0.1");
     finds(&|a| a.list = b"<html>".to_vec(), "wrong", "is no CRL in DER");
-    finds(&|a| a.list = signed(&issuer, &other.issuer.key, now().plus(DAY)), "wrong", "is not signed by the key of");
     finds(
-        &|a| a.list = signed(&issuer, &desk.issuer.key, now().minus(Duration::from_secs(1))),
+        &|a| a.list = signed((&issuer, &other.issuer.key), now().plus(DAY), &a.list_url()),
+        "wrong",
+        "is not signed by the key of",
+    );
+    finds(
+        &|a| a.list = signed((&issuer, &desk.issuer.key), now().minus(Duration::from_secs(1)), &a.list_url()),
         "wrong",
         "is over since",
     );
@@ -177,7 +187,10 @@ fn what_could_not_be_found_out_is_another_exit_code() {
 /// The authority's own code answers; only its addresses are changed to where it is served here.
 #[test]
 fn what_an_authority_really_answers_is_understood() {
-    let world = World::new();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let here = format!("http://{}", listener.local_addr().unwrap());
+    // The URL in a list cannot be changed afterwards.
+    let world = World::new().reconfigured(|settings| settings.published = Some(Published::new(&here, 4)));
     world.pass(START.until(now()));
     let client = Client::registered(&world);
     client.issue(&["a.test"], &new_key(SigAlg::Es256));
@@ -192,9 +205,7 @@ fn what_an_authority_really_answers_is_understood() {
         }
     };
     let (certificate, list) = (bytes(&issuer["certificate"]), bytes(&issuer["crls"][0]["url"]));
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let here = format!("http://{}", listener.local_addr().unwrap());
-    let overview = overview.to_string().replace("https://ca.test", &here).replace("http://ca.test", &here);
+    let overview = overview.to_string().replace("https://ca.test", &here);
     let authority = Authority { overview: serde_json::from_str(&overview).unwrap(), certificate, list };
     let _server = Server::on(listener, None, Arc::new(move |asked: &Asked| authority.answer(asked)));
     let ended = Desk::new().run(&["status", "--url", &here, "--json"], &[]);
@@ -218,7 +229,9 @@ fn https_is_trusted_by_the_root_that_is_named() {
         .unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
-    let authority = Authority::of(&desk, "https", &address);
+    let mut authority = Authority::of(&desk, "https", &address);
+    // Lists are had by plain http.
+    authority.overview["issuers"][0]["crls"] = json!([]);
     let _server = Server::on(listener, Some(Arc::new(tls)), Arc::new(move |asked: &Asked| authority.answer(asked)));
     let (url, root) = (format!("https://{address}"), desk.path("ca/root.pem"));
     let ended = desk.run(&["status", "--url", &url, "--root", root.to_str().unwrap()], &[]);

@@ -1,8 +1,10 @@
 use super::*;
 use core::time::Duration;
 use selvedge::pki::ceremony::{CertAndKey, create_intermediate, create_root, create_server_leaf};
+use selvedge::pki::{pem, sigalg};
 use selvedge::values::SigAlg;
 use selvedge::values::native_crypto::NativeKey;
+use selvedge::values::x509::Parts;
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -115,7 +117,27 @@ fn a_ca_as_it_should_be_has_nothing_found() {
 
 /// A CA between the root and an issuer.
 fn pathless(root: &CertAndKey) -> CertAndKey {
-    create_intermediate(root, "Middle", NOW, 10).unwrap()
+    #[derive(der::Sequence)]
+    struct Sealed {
+        tbs: der::Any,
+        algorithm: spki::AlgorithmIdentifierOwned,
+        signature: der::asn1::BitString,
+    }
+    let made = create_intermediate(root, "Middle", NOW, 10).unwrap();
+    let der = pem::read_certificates(&made.certificate).unwrap().remove(0);
+    let mut tbs = Parts::read(&der).unwrap().tbs.to_vec();
+    // cA TRUE, pathLen 0: one with room below it.
+    let at = tbs.windows(6).position(|octets| octets == [1, 1, 0xff, 2, 1, 0]).unwrap();
+    tbs[at + 5] = 1;
+    let key = NativeKey::from_pkcs8_pem(&root.key).unwrap();
+    let signature = sigalg::to_x509(key.algorithm(), &key.sign(key.algorithm(), &tbs).unwrap()).unwrap();
+    let sealed = Sealed {
+        tbs: der::Decode::from_der(&tbs).unwrap(),
+        algorithm: sigalg::identifier(key.algorithm()).unwrap(),
+        signature: der::asn1::BitString::from_bytes(&signature).unwrap(),
+    };
+    let certificate = pem::write_certificate(&der::Encode::to_der(&sealed).unwrap()).unwrap();
+    CertAndKey { certificate, ..made }
 }
 
 #[test]
@@ -181,7 +203,10 @@ fn a_chain_that_does_not_lead_to_the_root_is_wrong() {
     );
     let twin = create_root("Test Root", NOW, 20).unwrap();
     let forged = create_intermediate(&twin, "Test Issuer", NOW, 5).unwrap();
-    wrong(|s| s.add(1, &forged), &["is not signed by the key of root.pem"]);
+    wrong(
+        |s| s.add(1, &forged),
+        &["cannot be used below root.pem: certificate 1", "the key of the root is", "§4.2.1.1"],
+    );
     let rooted = |s: &mut Scene| {
         let issuer = create_intermediate(&s.root, "I", NOW, 5).unwrap();
         let certificate = format!("{}{}", issuer.certificate, s.root.certificate);
@@ -321,4 +346,51 @@ fn one_key_alone_is_checked_as_all_of_them() {
     only(&key(&scene.files(), 2, NOW), Weight::Wrong, &["issuer-2.key is the key of the ROOT"]);
     assert_eq!(key(&scene.files(), 1, NOW), [], "of the other nothing is asked");
     only(&key(&scene.files(), 3, NOW), Weight::Wrong, &["There is no", "issuer-3.key", "--place"]);
+}
+
+/// The root's CRL, good for so long.
+fn root_list(root: &CertAndKey, good: Duration) -> String {
+    let key = NativeKey::from_pkcs8_pem(&root.key).unwrap();
+    let root = selvedge::pki::ceremony::Root::read(&root.certificate, key, NOW).unwrap();
+    root.create_list(None, None, NOW, NOW.plus(good)).unwrap()
+}
+
+#[test]
+fn the_roots_list_is_the_roots_and_lasts_and_is_what_is_published() {
+    let with = |file: Option<&str>, set: Option<&str>| {
+        let mut scene = Scene::new();
+        file.iter().for_each(|text| scene.write("root.crl", text));
+        set.iter().for_each(|text| scene.set("ROOT_CRL", text));
+        scene
+    };
+    let scene = Scene::new();
+    let good = |scene: &Scene| root_list(&scene.root, YEAR);
+    let mut published = with(None, None);
+    let list = good(&published);
+    published.write("root.crl", &list);
+    published.set("ROOT_CRL", &list);
+    assert_eq!(published.found(), []);
+    let other = good(&scene);
+    let mut missing = with(None, None);
+    missing.write("root.crl", &good(&missing));
+    only(&missing.found(), Weight::Wrong, &["has no ROOT_CRL", "issuer crl"]);
+    missing.set("ROOT_CRL", &other);
+    only(&missing.found(), Weight::Wrong, &["has another CRL than"]);
+    only(&with(Some(&other), Some(&other)).found(), Weight::Wrong, &["not signed by the root's key"]);
+    let mut short = with(None, None);
+    let list = root_list(&short.root, Duration::from_secs(89 * 86_400));
+    short.write("root.crl", &list);
+    short.set("ROOT_CRL", &list);
+    only(&short.found(), Weight::Warning, &["is good until", "issuer crl"]);
+
+    // An issuer says that there is one.
+    let mut promised = with(None, None);
+    let key = NativeKey::from_pkcs8_pem(&promised.root.key).unwrap();
+    let root = selvedge::pki::ceremony::Root::read(&promised.root.certificate, key, NOW).unwrap();
+    let root = root.with_list_at("http://ca.test/crl/root.crl");
+    let constraints = &selvedge::pki::ceremony::Constraints::default();
+    let plan =
+        selvedge::pki::ceremony::IssuerPlan { common_name: "I", algorithm: SigAlg::Es256, constraints, years: 5 };
+    promised.add(1, &root.create_issuer(plan, NOW).unwrap());
+    only(&promised.found(), Weight::Wrong, &["the root's CRL is at http://ca.test/crl/root.crl", "issuer crl"]);
 }

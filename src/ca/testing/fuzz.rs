@@ -19,10 +19,13 @@ use crate::ca::ladder;
 use crate::ca::routes::{Route, Urls};
 use crate::jose::testing::ClientKey;
 use crate::jose::{EabUnverified, Jwk, KeyChange, KeyRef, Unverified};
+use crate::pki::crl::read::List;
 use crate::pki::key::check_spki;
-use crate::pki::{certificate, csr};
+use crate::pki::pem::{read_certificates, read_crl, read_request, write_certificate};
+use crate::pki::{Issuer, certificate, csr};
 use crate::values::SigAlg;
 use crate::values::native_crypto::{NativeCrypto, NativeKey};
+use crate::values::pem::private_key;
 pub use network::{caa, dns, http, tls_certificate, tls_server};
 pub use operations::operations;
 use std::fmt::Display;
@@ -41,6 +44,9 @@ pub const TARGETS: &[Target] = &[
     ("key_change", key_change),
     ("csr", csr),
     ("revocation", revocation),
+    ("pem", pem),
+    ("crl", crl),
+    ("chain", chain),
     ("dns", dns),
     ("http", http),
     ("caa", caa),
@@ -154,6 +160,46 @@ pub fn csr(data: &[u8]) {
     match done(parsed.verify(&NativeCrypto)).and_then(|verified| verified.names()) {
         Ok(names) => names.iter().for_each(read_back),
         Err(fault) => drop(shown(&fault)),
+    }
+}
+
+/// A PEM file: certificates, a private key, a request, a CRL.
+pub fn pem(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let faults = [
+        read_certificates(&text)
+            .map(|ders| drop(ders.iter().map(|der| write_certificate(der))))
+            .map_err(|e| e.to_string()),
+        read_crl(&text).map(drop).map_err(|e| e.to_string()),
+        read_request(&text).map(drop).map_err(|e| e.to_string()),
+        private_key(&text).map_err(|e| e.to_string()).and_then(|key| key.der().map(drop).map_err(|e| e.to_string())),
+    ];
+    faults.iter().filter_map(|fault| fault.as_ref().err()).for_each(|fault| drop(shown(fault)));
+}
+
+/// A CRL.
+pub fn crl(data: &[u8]) {
+    match List::read(data) {
+        Ok(list) => {
+            list.number_text();
+            list.entries.iter().for_each(|entry| assert!(list.entry(&entry.serial).is_some()));
+        }
+        Err(fault) => drop(shown(&fault)),
+    }
+}
+
+/// An issuer's chain in PEM, and a root at its end: path validation.
+pub fn chain(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    match Issuer::from_pem_chain(&text) {
+        Ok(issuer) => drop(done(issuer.check_signatures(&NativeCrypto)).map_err(|fault| shown(&fault))),
+        Err(fault) => drop(shown(&fault)),
+    }
+    let Ok(mut ders) = read_certificates(&text) else { return };
+    let Some(root) = ders.pop() else { return };
+    let chain: String = ders.iter().filter_map(|der| write_certificate(der).ok()).collect();
+    if let Err(fault) = Issuer::from_pem_chain(&chain).and_then(|issuer| issuer.below(&root)) {
+        shown(&fault);
     }
 }
 

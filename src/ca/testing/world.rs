@@ -79,6 +79,11 @@ impl Default for World {
     }
 }
 
+fn caa_config() -> caa::Config {
+    let internal = caa::INTERNAL.map(str::to_owned).to_vec();
+    caa::Config { checked: true, identities: vec!["ca.test".to_owned()], internal }
+}
+
 impl World {
     /// An empty CA.
     pub fn new() -> Self {
@@ -97,11 +102,7 @@ impl World {
                 ..validation::Config::default()
             },
             resolver: "https://resolver.test/dns-query".to_owned(),
-            caa: caa::Config {
-                checked: true,
-                identities: vec!["ca.test".to_owned()],
-                internal: caa::INTERNAL.map(str::to_owned).to_vec(),
-            },
+            caa: caa_config(),
             meta: Meta::default(),
             revocation_page: None,
             terms_change: TermsChange::default(),

@@ -5,8 +5,8 @@
 //! A constraint binds names of its own kind only: an intermediate that is permitted `example.org` alone may still
 //! sign for every IP address. So as soon as anything is permitted here, the kind of which nothing is permitted is
 //! excluded whole: all DNS names by the empty one, all addresses by `0.0.0.0/0` and `::/0`, unless any address is asked
-//! for. Where addresses of one family are permitted, the other family is in no permitted range and so refused already;
-//! to exclude it too makes some verifiers fail (docs/VERIFIERS.md). Kinds that are never issued here (e-mail addresses, URIs, directory names) are left alone: what
+//! for. Where addresses of one family are permitted, the other family is excluded too: it is in no permitted range, but
+//! GnuTLS takes each family for a kind of its own (docs/VERIFIERS.md). Kinds that are never issued here (e-mail addresses, URIs, directory names) are left alone: what
 //! is no kind of TLS name gains nobody entrance to a server, and verifiers disagree on how all of them are excluded.
 
 use super::CeremonyFault;
@@ -172,9 +172,10 @@ impl Constraints {
         tbs::name_constraints(&value).map(Some)
     }
 
-    /// All addresses, where none is permitted.
+    /// The families of addresses of which nothing is permitted.
     fn excluded_ranges(&self) -> impl Iterator<Item = IpRange> {
-        [IpRange::V4, IpRange::V6].into_iter().filter(|_| self.ips.is_empty() && !self.any_ip)
+        let other = |all: &IpRange| self.ips.iter().all(|range| range.first.is_ipv4() != all.first.is_ipv4());
+        [IpRange::V4, IpRange::V6].into_iter().filter(move |all| !self.any_ip && other(all))
     }
 
     /// The constraints of a certificate.
@@ -231,15 +232,15 @@ impl Constraints {
                 _ => {}
             }
         }
-        // A permitted range of one family closes the other, which may be excluded all the same.
-        let other = |all: &IpRange| read.ips.iter().all(|range| range.first.is_ipv4() != all.first.is_ipv4());
-        let may: BTreeSet<_> = [IpRange::V4, IpRange::V6].into_iter().filter(other).collect();
-        read.any_ip = read.ips.is_empty() && ranges.is_empty() && !read.dns.is_empty();
+        // A family is closed by its exclusion, or by a permitted range of the other one.
+        let no_ips = read.ips.is_empty();
+        let closed = |all: &IpRange| ranges.contains(all) || !no_ips;
+        read.any_ip = no_ips && ranges.is_empty() && !read.dns.is_empty();
         let fits = if read.is_none() {
             !all_dns && ranges.is_empty()
         } else {
-            let must: BTreeSet<_> = read.excluded_ranges().collect();
-            all_dns == read.dns.is_empty() && must.is_subset(&ranges) && ranges.is_subset(&may)
+            let wanted: BTreeSet<_> = read.excluded_ranges().collect();
+            all_dns == read.dns.is_empty() && wanted.iter().all(closed) && ranges.is_subset(&wanted)
         };
         fits.then_some(read)
     }

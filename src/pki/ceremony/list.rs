@@ -105,7 +105,7 @@ mod tests {
             let listed = Listed { serial: vec![1, 2, 3], at: NOW, reason: Some(2) };
             let text = root.create_list(Some(&first), Some(listed.clone()), NOW, NOW.plus(YEAR * 40)).unwrap();
             let second = read(&text);
-            assert_eq!(second.entries, [listed.clone()]);
+            assert_eq!(second.entries, std::slice::from_ref(&listed));
             assert_eq!(second.number_text(), (NOW.millis() + 1).to_string(), "also within a moment");
             assert_eq!(second.next_update, root.not_after());
             assert_eq!(second.entry(&[0, 1, 2, 3]), Some(&listed));

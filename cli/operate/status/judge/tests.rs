@@ -1,5 +1,5 @@
 use super::*;
-use crate::operate::status::facts::Fetched;
+use crate::operate::status::facts::{Fetched, RootCrl};
 
 const NOW: Time = Time::from_secs(1_795_521_600);
 const SECOND: Duration = Duration::from_secs(1);
@@ -175,6 +175,29 @@ fn what_was_fetched_is_judged_too() {
     assert_eq!(fetched(list(NOW.plus(SECOND))), []);
     only(fetched(list(NOW)), Severity::Wrong, "the CRL at http://x is over");
     only(fetched(Err("a CRL is not there".into())), Severity::Wrong, "of issuer 1 (Issuing 1), a CRL is not there");
+}
+
+#[test]
+fn lists_are_looked_at_where_certificates_say_that_they_are() {
+    let elsewhere = |found| of(vec![Issuer { elsewhere: vec![found], ..good() }]);
+    let list = |next_update| {
+        Ok(Fetched { url: "http://old".into(), number: "7".into(), this_update: NOW, next_update, entries: 0 })
+    };
+    assert_eq!(elsewhere(list(NOW.plus(SECOND))), []);
+    only(elsewhere(list(NOW)), Severity::Wrong, "the CRL at http://old is over");
+    only(elsewhere(Err("a CRL is not there".into())), Severity::Wrong, "of issuer 1 (Issuing 1), a CRL is not there");
+}
+
+#[test]
+fn the_roots_list_is_due_in_time() {
+    let with = |next_update| {
+        let overview = Overview { root_crl: Some(RootCrl { next_update }), ..overview(vec![good()]) };
+        let facts = Facts { url: String::new(), root: None, authority: Authority::Works(overview), operator: None };
+        judge(&facts, NOW).into_iter().map(|one| (one.severity, one.what)).collect::<Vec<_>>()
+    };
+    assert_eq!(with(NOW.plus(ROOT_LIST_AHEAD).plus(SECOND)), []);
+    only(with(NOW.plus(ROOT_LIST_AHEAD)), Severity::Due, "the root's CRL is good until");
+    assert_eq!(with(NOW), [], "what is over, the authority reports");
 }
 
 #[test]

@@ -110,7 +110,8 @@ function certificate(it) {
 const account = (it) => row(it.id, state(it.status), it.contact.join(", ") || "–", it.external_account ?? "–", time(it.created));
 
 const key = (it) =>
-  row(it.kid, state(it.status), it.note ?? "–", it.uses, String(it.accounts.length), act(it.created), time(it.expires), it.source);
+  row(it.kid, state(it.status, ...it.warnings), it.note ?? "–", it.uses, String(it.accounts.length), act(it.created),
+    time(it.expires), it.source);
 
 const entry = (it) =>
   row(String(it.number), time(it.at), `${it.who} (${it.by})`, it.what, it.target ?? "–",

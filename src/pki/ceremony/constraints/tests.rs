@@ -76,7 +76,13 @@ fn what_another_ca_wrote_is_only_taken_for_the_same_when_it_is() {
     assert_eq!(read(&["example.org"], &["::/0", "0.0.0.0/0"]), org);
     assert_eq!(read(&["EXAMPLE.ORG"], &["0.0.0.0/0", "::/0"]), org);
     assert_eq!(read(&["example.org"], &["0.0.0.0/0"]), None, "IPv6 is left open");
-    assert_eq!(read(&["example.org"], &[]), None, "addresses are left open");
+    let open = constraints(&["example.org"], &[]).with_any_ip();
+    assert_ne!(Some(&open), org.as_ref(), "addresses are left open");
+    assert_eq!(read(&["example.org"], &[]), Some(open.clone()));
+    assert_eq!(open.to_string(), "only example.org, and any IP address");
+    let written = open.extension().unwrap().unwrap();
+    assert_eq!(Constraints::in_extensions(&[written]).unwrap(), open);
+    assert!(constraints(&[], &["10.0.0.0/8"]).with_any_ip().is_none());
     assert_eq!(read(&["10.0.0.0/8"], &[]), None, "names are left open");
     assert_eq!(read(&["10.0.0.0/8"], &[""]), Some(constraints(&[], &["10.0.0.0/8"])), "in no permitted range: IPv6");
     assert_eq!(read(&["example.org"], &["0.0.0.0/0", "::/0", "secret.example.org"]), None, "more is excluded");
