@@ -56,13 +56,16 @@ const COMMANDS: &[(&[&str], &[&str])] = &[
     (&["accounts", "deactivate", "acc1", "--yes"], &["revoked", "certs revoke --account"]),
     (&["policy", "show"], &["version 2, 2026-11-24 12:00 by ada: why", "\"*.a.test\"", "There is a shadow policy"]),
     (&["policy", "versions"], &["VERSION", "the configuration's"]),
-    (&["policy", "put", "policy.toml", "--note", "why & what"], &["Version 3 is in force"]),
+    (
+        &["policy", "put", "policy.toml", "--note", "why & what"],
+        &["Version 3 is in force", "Warning: max_lifetime does nothing"],
+    ),
     (&["policy", "restore"], &["Version 3, a copy of version 1, is in force"]),
     (
         &["policy", "check", "a.test", "--key", "team", "--profile", "default"],
         &["taken", "http-01, dns-01", "by version 2", "longest life: 2 hours"],
     ),
-    (&["policy", "shadow", "put", "policy.toml"], &["It decides nothing"]),
+    (&["policy", "shadow", "put", "policy.toml"], &["It decides nothing", "Warning: max_lifetime does nothing"]),
     (&["policy", "shadow", "off"], &["no shadow policy any more"]),
     (&["policy", "shadow", "show"], &["TIMES", "acc1"]),
     (&["audit", "list"], &["WHEN (UTC)", "policy.put", "done (of 1)"]),

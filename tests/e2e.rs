@@ -187,6 +187,51 @@ fn j05_c02_r04_every_kind_of_key_works_with_webcrypto() {
 }
 
 #[test]
+fn c06_every_digest_of_an_ecdsa_csr_is_checked_by_webcrypto() {
+    let (_folder, server) = start();
+    let wire = client(&server);
+    for alg in [SigAlg::EcP256Sha384, SigAlg::EcP256Sha512, SigAlg::EcP384Sha256, SigAlg::EcP384Sha512] {
+        let (_, order) = wire.ready_order("digest.test", server.http01);
+        let key = ClientKey::generate(alg);
+        let finalize = order["finalize"].as_str().unwrap();
+        let post = |spoiled| {
+            let csr = CsrShape { alg: Some(alg), spoiled, ..CsrShape::dns(&["digest.test"]) }.build(key.native());
+            wire.post(finalize, Some(json!({ "csr": b64::encode(&csr) })))
+        };
+        let refused = post(true);
+        assert_eq!(body(&refused)["type"], "urn:ietf:params:acme:error:badCSR", "{alg:?}: {}", refused.body());
+        let finished = post(false);
+        assert_eq!(body(&finished)["status"], "valid", "{alg:?}: {}", finished.body());
+    }
+}
+
+/// FP-07: the longest that newOrder takes fits in requests, storage and answers.
+#[test]
+fn o09_a_hundred_names_of_full_length_are_issued_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start_with(folder.path(), 0, &["--set", r#"POLICY={"preauthorized":["*.corp.test"]}"#]);
+    let mut wire = client(&server);
+    wire.key = ClientKey::generate(SigAlg::Rs256);
+    wire.kid = None;
+    wire.register();
+    let label = |length| "x".repeat(length);
+    let names: Vec<String> =
+        (0..100).map(|n| format!("{n:02}{}.{}.{}.{}.corp.test", label(61), label(63), label(63), label(51))).collect();
+    assert!(names.iter().all(|name| name.len() == 253));
+    let identifiers: Vec<_> = names.iter().map(|name| json!({ "type": "dns", "value": name })).collect();
+    let order = body(&wire.post(&wire.url("/acme/new-order"), Some(json!({ "identifiers": identifiers }))));
+    assert_eq!(order["status"], "ready", "{order}");
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let csr = CsrShape::dns(&names).build(ClientKey::generate(SigAlg::Rs256).native());
+    let finished = body(&wire.post(order["finalize"].as_str().unwrap(), Some(json!({ "csr": b64::encode(&csr) }))));
+    assert_eq!(finished["status"], "valid", "{finished}");
+    let chain = wire.post(finished["certificate"].as_str().unwrap(), None);
+    let leaf = pem::read_certificates(chain.body()).unwrap().remove(0);
+    let revoked = wire.post(&wire.url("/acme/revoke-cert"), Some(json!({ "certificate": b64::encode(&leaf) })));
+    assert_eq!(revoked.status(), 200, "{}", revoked.body());
+}
+
+#[test]
 fn z06_the_alarm_tries_a_failed_validation_again() {
     let (_folder, server) = start();
     let wire = client(&server);

@@ -83,7 +83,8 @@ impl Scene {
 #[track_caller]
 fn refused(client: &Client, request: Request, whose: &str) {
     let before = client.world.rows_but_nonces();
-    let detail = client.send(request).refused(400, Kind::BadPublicKey).detail().to_owned();
+    let kind = if whose == "the CSR's key" { Kind::BadCsr } else { Kind::BadPublicKey };
+    let detail = client.send(request).refused(400, kind).detail().to_owned();
     assert!(detail.contains(&format!("a certificate with {whose} was revoked for keyCompromise")), "{detail}");
     assert!(detail.contains("make a new key"), "{detail}");
     assert_eq!(client.world.rows_but_nonces(), before, "{whose}");

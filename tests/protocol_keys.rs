@@ -28,7 +28,8 @@ fn blocking(world: &World, keys: &[&NativeKey]) -> World {
 /// Sends a request and checks that the key is refused, and that nothing changes but the nonce.
 fn refused(client: &Client, request: Request, word: &str) -> Answered {
     let before = client.world.rows_but_nonces();
-    let refused = client.send(request).refused(400, Kind::BadPublicKey);
+    let kind = if request.path.ends_with("/finalize") { Kind::BadCsr } else { Kind::BadPublicKey };
+    let refused = client.send(request).refused(400, kind);
     assert!(refused.detail().contains(word), "{word}: {}", refused.detail());
     assert!(refused.detail().contains("make a new key"), "{}", refused.detail());
     assert_eq!(client.world.rows_but_nonces(), before, "{word}");

@@ -25,9 +25,11 @@ fn s02_failed_validations_stop_orders_for_that_name_until_the_time_told() {
     let client = client(TWO);
     client.fail("a.test");
     client.fail("a.test");
-    for refused in
-        [client.new_order(&["a.test"]), client.new_order(&["b.test", "*.a.test"]), client.new_authz("a.test")]
-    {
+    for (refused, about) in [
+        (client.new_order(&["a.test"]), None),
+        (client.new_order(&["b.test", "*.a.test"]), Some("*.a.test")),
+        (client.new_authz("a.test"), None),
+    ] {
         let refused = refused.refused(429, Kind::RateLimited);
         assert_eq!(
             (refused.header("Retry-After"), &refused.json()["limit"]),
@@ -38,7 +40,8 @@ fn s02_failed_validations_stop_orders_for_that_name_until_the_time_told() {
             "{}",
             refused.detail()
         );
-        assert!(refused.json().get("subproblems").is_none());
+        let told = refused.json().get("subproblems").map(|all| all[0]["identifier"]["value"].clone());
+        assert_eq!(told, about.map(Into::into));
     }
     client.new_order(&["b.test"]).is(201);
     Client::registered(&client.world).new_order(&["a.test"]).is(201);

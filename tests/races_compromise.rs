@@ -61,7 +61,9 @@ impl Scene {
                     assert_eq!(answers[1].status(), 400, "{what}: it was revoked before the other had begun");
                 }
                 if answers[1].status() == 400 {
-                    answers[1].clone().refused(400, Kind::BadPublicKey);
+                    let refused = answers[1].clone();
+                    let kind = if refused.asked.ends_with("/finalize") { Kind::BadCsr } else { Kind::BadPublicKey };
+                    refused.refused(400, kind);
                 }
                 after(&world, &answers[1], &what);
                 self.is_condemned(&world);
@@ -73,7 +75,7 @@ impl Scene {
         let client = Client::registered(world);
         let (_, order) = client.ready_order(&["c.test"]);
         let csr = CsrShape::dns(&["c.test"]).build(self.holder.key.native());
-        client.finalize(&order, &csr).refused(400, Kind::BadPublicKey);
+        client.finalize(&order, &csr).refused(400, Kind::BadCsr);
         assert_eq!(world.records("compromised/").len(), 1);
         assert_eq!(world.records("job/"), []);
     }

@@ -153,7 +153,8 @@ fn whole(version: &Value) -> String {
         note => format!(": {note}"),
     };
     let document = version.get("document").map(|document| format!("{document:#}")).unwrap_or_default();
-    format!("version {}, {made}{note}\n{}\n", text(version, "/version"), escaped(&document))
+    let warnings = warnings(version);
+    format!("version {}, {made}{note}\n{}\n{warnings}", text(version, "/version"), escaped(&document))
 }
 
 fn in_force(version: &Value) -> String {
@@ -163,8 +164,15 @@ fn in_force(version: &Value) -> String {
         earlier => format!(", a copy of version {earlier},"),
     };
     format!(
-        "Version {number}{copy} is in force, everywhere within five seconds.\nTo go back: selvedge policy restore\n"
+        "Version {number}{copy} is in force, everywhere within five seconds.\nTo go back: selvedge policy restore\n{}",
+        warnings(version)
     )
+}
+
+/// What the CA says of a document that has no effect, a line each.
+fn warnings(answer: &Value) -> String {
+    let all = answer.get("warnings").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+    all.map(|warning| format!("Warning: {}\n", escaped(warning))).collect()
 }
 
 fn verdicts(answer: &Value) -> String {
@@ -188,7 +196,7 @@ fn verdicts(answer: &Value) -> String {
         "-" => out.push_str("by the document that was sent\n"),
         version => out.push_str(&format!("by version {version}\n")),
     }
-    out
+    out + &warnings(answer)
 }
 
 fn all_allowed(answer: &Value) -> bool {
@@ -200,9 +208,10 @@ fn all_allowed(answer: &Value) -> bool {
 fn shadow(client: &Client, at: &At, command: &Shadow) -> Result<()> {
     let said = |text: &'static str| move |_: &Value| text.to_owned();
     match command {
-        Shadow::Put { file } => client
-            .send(&[PATH, "shadow"], &[], &document::read(file)?)?
-            .show(at, said("It decides nothing; what it would have refused tells `selvedge policy shadow show`.\n")),
+        Shadow::Put { file } => client.send(&[PATH, "shadow"], &[], &document::read(file)?)?.show(at, |state| {
+            let warnings = state.get("shadow").map(warnings).unwrap_or_default();
+            format!("It decides nothing; what it would have refused tells `selvedge policy shadow show`.\n{warnings}")
+        }),
         Shadow::Off => {
             client.send(&[PATH, "shadow"], &[], "null")?.show(at, said("There is no shadow policy any more.\n"))
         }

@@ -1,6 +1,7 @@
 //! Authorizations and their challenges ([RFC 8555 §7.1.4](https://www.rfc-editor.org/rfc/rfc8555#section-7.1.4)).
 
 use super::Problem;
+use super::problem::Named;
 use crate::store::Record;
 use crate::values::{Id, Identifier, Time};
 use core::time::Duration;
@@ -158,6 +159,12 @@ impl ChallengeRecord {
 }
 
 impl AuthorizationRecord {
+    /// The identifier of the order that it is for, as subproblems name it.
+    pub fn named(&self) -> Named {
+        let named = Named::from(&self.identifier);
+        if self.wildcard { Named { value: format!("*.{}", named.value), ..named } } else { named }
+    }
+
     /// The status at `now`.
     pub fn status(&self, now: Time) -> AuthorizationStatus {
         match self.state {

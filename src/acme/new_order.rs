@@ -65,17 +65,26 @@ impl NewOrder {
     /// The wished first and last second of the validity.
     ///
     /// # Errors
-    /// `malformed` for what is no RFC 3339 date and time in whole seconds (RFC 8555 §7.1.3).
+    /// `malformed` for what is no RFC 3339 date and time (RFC 8555 §7.1.3).
     pub fn validity(&self) -> Result<(Option<Time>, Option<Time>), Problem> {
         Ok((instant("notBefore", self.not_before.as_deref())?, instant("notAfter", self.not_after.as_deref())?))
     }
 
-    /// The identifiers in certificate form, in the client's order, duplicates dropped.
+    /// The identifiers in certificate form.
     ///
     /// # Errors
-    /// `malformed` when there are none or too many; `unsupportedIdentifier`, `malformed` or `compound` for those
-    /// that cannot be read.
+    /// As [`NewOrder::read`]; `unsupportedIdentifier`, `malformed` or `compound` for those that cannot be read.
     pub fn checked(&self) -> Result<Vec<Identifier>, Problem> {
+        let Asked { good, bad } = self.read()?;
+        let asked = good.len() + bad.len();
+        Problem::join(bad, asked).map_or(Ok(good), Err)
+    }
+
+    /// The identifiers, those that can be read and those that cannot.
+    ///
+    /// # Errors
+    /// `malformed` when there are none or too many.
+    pub fn read(&self) -> Result<Asked, Problem> {
         if self.identifiers.is_empty() {
             return Err(Problem::malformed("The order has no identifiers; name at least one."));
         }
@@ -92,15 +101,25 @@ impl NewOrder {
                 Err(problem) => bad.push((wire.named(), problem)),
             }
         }
-        Problem::join(bad).map_or(Ok(good), Err)
+        Ok(Asked { good, bad })
     }
 }
 
+/// What an order asks for, read.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// The identifiers in certificate form, in the client's order, duplicates dropped.
+    pub good: Vec<Identifier>,
+    /// Those that cannot be read, and why: `unsupportedIdentifier` or `malformed`.
+    pub bad: Vec<(Named, Problem)>,
+}
+
+/// A time that a client wishes for; the zero value of its language's times is no wish.
 fn instant(name: &str, text: Option<&str>) -> Result<Option<Time>, Problem> {
-    let Some(text) = text else { return Ok(None) };
+    let Some(text) = text.filter(|text| !Time::is_unset(text)) else { return Ok(None) };
     Time::parse_rfc3339(text).map(Some).ok_or_else(|| {
         let shown: String = text.chars().take(60).collect();
-        let detail = format!("{name} is {shown:?}; it has to be like 2026-11-24T13:00:00Z (RFC 3339, whole seconds).");
+        let detail = format!("{name} is {shown:?}; it has to be like 2026-11-24T13:00:00Z (RFC 3339).");
         Problem::malformed(detail)
     })
 }

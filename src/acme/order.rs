@@ -1,7 +1,6 @@
 //! Orders ([RFC 8555 §7.1.3](https://www.rfc-editor.org/rfc/rfc8555#section-7.1.3)).
 
 use super::authorization::{AuthorizationStatus, GRACE};
-use super::problem::Named;
 use super::{AuthorizationRecord, Kind, Problem};
 use crate::store::Record;
 use crate::values::{Id, Identifier, Time};
@@ -43,6 +42,9 @@ pub struct Issuance {
     pub serial: String,
     /// The linted to-be-signed certificate, DER in base64url.
     pub tbs: String,
+    /// The common name of its subject, one of the order's identifiers; absent for an empty subject.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub common_name: Option<Identifier>,
     /// The certificate's public key, DER SubjectPublicKeyInfo in base64url.
     pub spki: String,
     /// When it was prepared: its times count from here.
@@ -149,11 +151,11 @@ impl OrderRecord {
         let failed = authorizations.iter().flat_map(|a| {
             a.challenges.iter().filter(|_| a.state == AuthorizationStatus::Invalid).filter_map(|c| {
                 let error = c.error.clone()?;
-                Some((Named::from(&a.identifier), error))
+                Some((a.named(), error))
             })
         });
         let generic = || Problem::new(Kind::Unauthorized, self.generic_failure(authorizations, now));
-        Some(Problem::join(failed.collect()).unwrap_or_else(generic))
+        Some(Problem::join(failed.collect(), self.identifiers.len()).unwrap_or_else(generic))
     }
 
     fn generic_failure(&self, authorizations: &[AuthorizationRecord], now: Time) -> &'static str {

@@ -158,9 +158,11 @@ impl Problem {
         Self::new(Kind::Malformed, detail)
     }
 
-    /// The server's own fault. The client learns that it may try again; `log` is for the operator.
+    /// The server's own fault. The client learns that it may try again, and not whether anything was done before it went
+    /// wrong, which is not known here; `log`, where a platform's words may stand, is for the operator.
     pub fn internal(log: impl Into<String>) -> Self {
-        let detail = "The server could not finish this request through no fault of yours. Nothing was changed; try again in a minute.";
+        let detail = "The server could not finish this request, through no fault of yours. Part of it may have been done: \
+                      look at what it was about, and try again in a minute.";
         Self { retry_after: Some(60), log: Some(log.into()), ..Self::new(Kind::ServerInternal, detail) }
     }
 
@@ -207,16 +209,28 @@ impl Problem {
         format!("urn:ietf:params:acme:error:{}", self.kind.token())
     }
 
-    /// One problem out of several, each about an identifier: itself where there is one, `compound` where they
-    /// differ in kind (RFC 8555 §6.7.1). `None` where there is none.
-    pub fn join(mut problems: Vec<(Named, Problem)>) -> Option<Self> {
-        let (_, first) = problems.first()?.clone();
+    /// One problem of all those that are each about an identifier, of `asked` identifiers in the request: `compound` where
+    /// they differ in kind ([RFC 8555 §6.7.1](https://www.rfc-editor.org/rfc/rfc8555#section-6.7.1)). `None` where there is
+    /// none.
+    ///
+    /// Which identifier a problem is about is told in a subproblem, also where just one of several is refused: a client
+    /// that goes on without it has to know. A request with one identifier needs none.
+    pub fn join(problems: Vec<(Named, Problem)>, asked: usize) -> Option<Self> {
+        let (named, first) = problems.first()?.clone();
         if problems.len() == 1 {
-            return problems.pop().map(|(_, problem)| problem);
+            return Some(if asked > 1 { first.about_one(named, asked) } else { first });
         }
         let kind = if problems.iter().all(|(_, p)| p.kind == first.kind) { first.kind } else { Kind::Compound };
-        let detail = format!("{} identifiers were refused; each has its reason in subproblems.", problems.len());
+        let mut refused: Vec<&Named> = problems.iter().map(|(named, _)| named).collect();
+        refused.dedup();
+        let detail = format!("{} of {asked} identifiers refused; each has its reason in subproblems.", refused.len());
         Some(Self { subproblems: problems, ..Self::new(kind, detail) })
+    }
+
+    /// The same problem, told to be about one of `asked` identifiers.
+    pub fn about_one(self, named: Named, asked: usize) -> Self {
+        let detail = format!("1 of {asked} identifiers refused, {}: {}", named.value, self.detail);
+        Self { detail, subproblems: vec![(named, self.clone())], ..self }
     }
 }
 
@@ -286,23 +300,33 @@ mod tests {
         let named = |name: &str| Named::from(&Identifier::dns(name).unwrap());
         let a = (named("a.test"), Problem::new(Kind::RejectedIdentifier, "no a"));
         let b = (named("b.test"), Problem::new(Kind::UnsupportedIdentifier, "no b"));
-        let doc = Problem::join(vec![a.clone(), b]).unwrap().document();
+        let doc = Problem::join(vec![a.clone(), b], 3).unwrap().document();
         assert_eq!(doc["type"], "urn:ietf:params:acme:error:compound");
+        assert_eq!(doc["detail"], "2 of 3 identifiers refused; each has its reason in subproblems.");
         assert_eq!(doc["status"], 400);
         assert!(doc.get("identifier").is_none());
         assert_eq!(doc["subproblems"][1]["type"], "urn:ietf:params:acme:error:unsupportedIdentifier");
         assert_eq!(doc["subproblems"][1]["identifier"]["value"], "b.test");
-        let single = Problem::join(vec![a.clone()]).unwrap();
+        let single = Problem::join(vec![a.clone()], 1).unwrap();
         assert_eq!(single, a.1);
-        let alike = Problem::join(vec![a.clone(), a]).unwrap();
+        let alike = Problem::join(vec![a.clone(), a.clone()], 2).unwrap();
         assert_eq!(alike.kind, Kind::RejectedIdentifier);
-        assert_eq!(Problem::join(vec![]), None);
+        assert_eq!(Problem::join(vec![], 2), None);
+        let late = Problem { retry_after: Some(7), ..a.1.clone() }.with_status(403);
+        let one = Problem::join(vec![(a.0, late)], 3).unwrap();
+        assert_eq!((one.kind, one.status, one.retry_after), (Kind::RejectedIdentifier, 403, Some(7)));
+        let doc = one.document();
+        assert_eq!(doc["detail"], "1 of 3 identifiers refused, a.test: no a");
+        let about = &doc["subproblems"][0];
+        assert_eq!((about["identifier"]["value"].as_str(), about["detail"].as_str()), (Some("a.test"), Some("no a")));
+        assert_eq!(doc["subproblems"].as_array().unwrap().len(), 1);
     }
 
     #[test]
     fn e04_an_internal_problem_tells_the_client_nothing_of_the_cause() {
         let problem = Problem::internal("disk on fire");
-        assert!(!problem.document().to_string().contains("fire"));
+        let said = problem.document().to_string();
+        assert!(!said.contains("fire") && !said.contains("Nothing was changed"), "{said}");
         assert_eq!((problem.status, problem.retry_after), (500, Some(60)));
     }
 }

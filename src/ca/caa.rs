@@ -7,7 +7,6 @@ use super::cell::{Admitted, Cell};
 use super::ports::PartitionPorts;
 use super::settings::Values;
 use crate::acme::order::OrderStatus;
-use crate::acme::problem::Named;
 use crate::acme::{AuthorizationRecord, Kind, OrderRecord, Problem};
 use crate::store::{Kv, Txn};
 use crate::validation::caa::{self, Config, Question};
@@ -61,9 +60,9 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         authorizations
     }
 
-    /// Looks for the CAA records of authorizations that are due. Gives those that they allow to use, for
-    /// [`Cell::note_caa`]. When that is not all of them, what was found of the others is kept, so that the next finalize
-    /// request goes on from there: a Worker may make a bounded number of look-ups in each.
+    /// Looks for the CAA records of authorizations that are due, of an order for so many names as `asked` says. Gives those
+    /// that they allow to use, for [`Cell::note_caa`]. When that is not all of them, what was found of the others is kept, so
+    /// that the next finalize request goes on from there: a Worker may make a bounded number of look-ups in each.
     ///
     /// # Errors
     /// `caa`, or `dns` with Retry-After where the resolver is at fault.
@@ -71,6 +70,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         &self,
         admitted: &Admitted,
         mut due: Vec<AuthorizationRecord>,
+        asked: usize,
     ) -> Result<Vec<Id>, Problem> {
         let account = self.ports.settings().urls.account(&admitted.account);
         let mut looked = Vec::new();
@@ -91,7 +91,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             }
             if tries == TRIES || failures.iter().any(|(_, failure)| !failure.retry) {
                 self.keep_looks(&looked)?;
-                return Err(refusal(failures));
+                return Err(refusal(failures, asked));
             }
             due = failures.into_iter().map(|(authorization, _)| authorization).collect();
             self.ports.sleep(PAUSE).await;
@@ -112,22 +112,18 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         })
     }
 
-    /// Refuses names at so many levels of which records would have to be looked for that an order would be a tool to have
-    /// this CA ask.
-    ///
-    /// # Errors
-    /// `rejectedIdentifier`, of several names each in a subproblem.
-    pub fn check_depth(&self, identifiers: &[Identifier]) -> Result<(), Problem> {
-        let too_deep = identifiers.iter().filter(|identifier| self.ports.settings().caa.is_too_deep(identifier));
-        let refused = too_deep.map(|identifier| {
+    /// Why a name is refused at so many levels of which records would have to be looked for that an order would be a tool to
+    /// have this CA ask, if it is: `rejectedIdentifier`.
+    pub fn too_deep(&self, identifier: &Identifier) -> Option<Problem> {
+        let deep = self.ports.settings().caa.is_too_deep(identifier);
+        deep.then(|| {
             let most = caa::MAX_LABELS;
             let detail = format!(
-                "\"{identifier}\" is refused: it has more than {most} labels, at each of which CAA \
-                                  records would have to be looked for (RFC 8659 section 3)."
+                "\"{identifier}\" is refused: it has more than {most} labels, at each of which CAA records would have to be \
+                 looked for (RFC 8659 section 3)."
             );
-            (Named::from(identifier), Problem::new(Kind::RejectedIdentifier, detail))
-        });
-        Problem::join(refused.collect()).map_or(Ok(()), Err)
+            Problem::new(Kind::RejectedIdentifier, detail)
+        })
     }
 
     /// Notes that the records were looked for.
@@ -185,15 +181,16 @@ fn question<'a>(authorization: &'a AuthorizationRecord, account: &'a str) -> Opt
 }
 
 /// The order stays ready.
-fn refusal(failures: Vec<(AuthorizationRecord, Failure)>) -> Problem {
+fn refusal(failures: Vec<(AuthorizationRecord, Failure)>, asked: usize) -> Problem {
     let passing = failures.iter().all(|(_, failure)| failure.retry);
     let advice = if passing { "Finalize again later" } else { "Change them and finalize again" };
     let problems = failures.into_iter().map(|(authorization, failure)| {
         let kind = if failure.kind == FailureKind::Dns { Kind::Dns } else { Kind::Caa };
         let problem = Problem::new(kind, format!("No certificate: {}. {advice}.", failure.detail));
-        (Named::from(&authorization.identifier), problem)
+        (authorization.named(), problem)
     });
-    let problem = Problem::join(problems.collect()).unwrap_or_else(|| Problem::internal("a refusal without a reason"));
+    let problem =
+        Problem::join(problems.collect(), asked).unwrap_or_else(|| Problem::internal("a refusal without a reason"));
     Problem { retry_after: passing.then_some(RETRY), ..problem }
 }
 

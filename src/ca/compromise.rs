@@ -9,7 +9,7 @@ use super::cell::Cell;
 use super::jobs::{JobRecord, Work};
 use super::ladder;
 use super::message::{Message, Partition, Reply};
-use super::new_key::refuse;
+use super::new_key::Use;
 use super::ports::{PartitionPorts, Ports};
 use crate::acme::Problem;
 use crate::acme::ledger::CompromisedKey;
@@ -33,16 +33,17 @@ pub fn fingerprint(spki_der: &[u8]) -> String {
     Sha256::digest(spki_der).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Asks whether a key that comes in new was compromised; `whose` names it in the refusal, like "the CSR's key".
+/// Asks whether a key that comes in new was compromised.
 ///
 /// # Errors
-/// `badPublicKey` for a key that was; `serverInternal` when there is no answer.
-pub async fn check<P: Ports>(ports: &P, whose: &str, spki_der: &[u8]) -> Result<(), Problem> {
+/// `badPublicKey`, for a CSR's key `badCSR`, where it was; `serverInternal` when there is no answer.
+pub async fn check<P: Ports>(ports: &P, for_what: Use, spki_der: &[u8]) -> Result<(), Problem> {
     let message = Message::IsCompromised { key: fingerprint(spki_der) };
     match ports.ask(&Partition::Compromised, &message).await? {
         Reply::Compromised(false) => Ok(()),
         Reply::Compromised(true) => {
-            Err(refuse(format!("a certificate with {whose} was revoked for keyCompromise; make a new key")))
+            let whose = for_what.whose();
+            Err(for_what.refuse(&format!("a certificate with {whose} was revoked for keyCompromise; make a new key")))
         }
         other => Err(ladder::unexpected(&other)),
     }

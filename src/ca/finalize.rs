@@ -8,15 +8,16 @@
 use super::account::payload;
 use super::cell::{Admitted, Cell};
 use super::compromise;
-use super::http::Answer;
-use super::issuing::{Links, leaf_request, lint_failed};
+use super::http::{Answer, MAX_BODY};
+use super::issuing::{Links, Subject, leaf_request, lint_failed};
 use super::jobs::Work;
-use super::new_key;
+use super::new_key::{self, Use};
 use super::permission::Permits;
 use super::ports::PartitionPorts;
+use crate::acme::new_order::MAX_IDENTIFIERS;
 use crate::acme::order::{Issuance, OrderStatus};
 use crate::acme::{Kind, OrderRecord, Problem};
-use crate::pki::csr::{self, CsrFault, VerifiedCsr};
+use crate::pki::csr::{self, CsrFault, MAX_CSR_BYTES, MAX_CSR_NAMES, VerifiedCsr};
 use crate::pki::validity::Wish;
 use crate::pki::{Serial, leaf, lint};
 use crate::store::Kv;
@@ -44,6 +45,10 @@ struct Asked {
     key: Result<(), Problem>,
 }
 
+// A CSR with all that an order can be for, in base64url within a payload that is in base64url again, leaves this much of a
+// request for the rest of the JWS: what newOrder takes can be finalized (RFC 8555 §7.4).
+const _: () = assert!(MAX_CSR_BYTES.div_ceil(3) * 4 * 4 / 3 + 4 * 1024 <= MAX_BODY && MAX_IDENTIFIERS <= MAX_CSR_NAMES);
+
 /// A CSR whose self-signature holds, with the digest by which it is known again.
 struct Presented {
     csr: VerifiedCsr,
@@ -55,7 +60,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     ///
     /// # Errors
     /// `orderNotReady`; `rejectedIdentifier` or `unauthorized` when the policy has changed since the order; `badCSR`,
-    /// `badPublicKey`, `invalidProfile`, `rateLimited` or `caa`, with the order left ready; 404 for an unknown order.
+    /// `invalidProfile`, `rateLimited` or `caa`, with the order left ready; 404 for an unknown order.
     pub async fn post_finalize(self: &Rc<Self>, admitted: &Admitted, id: &Id) -> Answer {
         let presented = self.presented(admitted).await;
         let asked = self.ask_around(admitted, id, presented.as_ref().ok()).await;
@@ -98,9 +103,10 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         let found = self.consider(admitted, |txn, _account| {
             let order = self.order(txn, id)?;
             let authorizations = self.authorizations_of(txn, &order)?;
-            Ok((order.issuance.is_none(), self.due_for_caa(&order, authorizations)))
+            let asked = order.identifiers.len();
+            Ok((order.issuance.is_none(), self.due_for_caa(&order, authorizations), asked))
         });
-        let (open, due) = match found {
+        let (open, due, asked) = match found {
             Ok(found) => found,
             Err(problem) => return Asked { caa: Err(problem.clone()), key: Err(problem) },
         };
@@ -108,13 +114,13 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             match presented.filter(|_| open) {
                 Some(presented) => {
                     let spki_der = presented.csr.public_key().spki_der();
-                    compromise::check(&self.ports, "the CSR's key", spki_der).await
+                    compromise::check(&self.ports, Use::Certificate, spki_der).await
                 }
                 // What the CSR is refused for is known, or the outcome is decided.
                 None => Ok(()),
             }
         };
-        let (caa, key) = join(self.look_for_caa(admitted, due), key).await;
+        let (caa, key) = join(self.look_for_caa(admitted, due, asked), key).await;
         Asked { caa, key }
     }
 
@@ -137,7 +143,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// Decides what will be signed.
     fn prepare(&self, order: &OrderRecord, presented: &Presented, permits: &Permits<'_>) -> Result<Issuance, Problem> {
         // Here, not where the CSR is read: an order that has its certificate is still answered as it is.
-        new_key::check(self.ports.settings(), "the CSR's key", presented.csr.public_key())?;
+        new_key::check(self.ports.settings(), Use::Certificate, presented.csr.public_key())?;
         let wanted: BTreeSet<Identifier> = order.identifiers.iter().cloned().collect();
         let found = presented.csr.names().map_err(refuse_csr)?;
         if found != wanted {
@@ -155,8 +161,12 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         let published = settings.published.as_ref();
         let shard = published.filter(|_| profile.crl_pointer).map(|published| published.shard_of(&serial));
         let links = Links::of(published, issuer.id(), shard);
-        let key = presented.csr.public_key();
-        let request = leaf_request(issuer, &links, profile, key, (&wanted, &serial), (now, period));
+        let asked = presented.csr.common_name();
+        // An empty subject is outside of no directoryName subtree (RFC 5280 §6.1.3 (b)).
+        let common_name = leaf::common_name(asked.as_ref(), &order.identifiers)
+            .filter(|_| permits.common_name(profile) && !issuer.constrains_subjects());
+        let subject = Subject { key: presented.csr.public_key(), names: &wanted, common_name };
+        let request = leaf_request(issuer, &links, profile, subject, &serial, (now, period));
         let tbs = leaf::build_tbs(&request).map_err(|fault| Problem::internal(fault.to_string()))?;
         let linted = lint::check(&tbs, &request).map_err(|faults| lint_failed("certificate", &faults))?;
         Ok(Issuance {
@@ -164,6 +174,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             issuer: issuer.id().to_owned(),
             shard,
             serial: serial.hex(),
+            common_name: common_name.cloned(),
             tbs: b64::encode(linted.as_bytes()),
             spki: b64::encode(presented.csr.public_key().spki_der()),
             prepared: now,
@@ -192,7 +203,6 @@ fn account_key() -> Problem {
 fn refuse_csr(fault: CsrFault) -> Problem {
     let detail = format!("The request is refused: {fault}.");
     match fault {
-        CsrFault::Key(_) => Problem::new(Kind::BadPublicKey, detail),
         CsrFault::Provider(failure) => failure.into(),
         _ => Problem::new(Kind::BadCsr, detail),
     }

@@ -351,5 +351,7 @@ pub fn directory(settings: &Settings, policy: &Policy, issuer: &Issuer) -> Respo
     if let Some(members) = directory.as_object_mut() {
         members.insert("meta".into(), Value::Object(meta));
     }
-    Response::json(200, &directory).with("Cache-Control", "public, max-age=60")
+    // A line for each member: there are clients that read it with grep and cut (getssl takes the first URL of a line).
+    let lines = format!("{directory:#}\n");
+    Response::text(200, "application/json", lines).with("Cache-Control", "public, max-age=60")
 }

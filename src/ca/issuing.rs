@@ -12,7 +12,7 @@ use super::message::{Message, Partition, Reply};
 use super::ports::PartitionPorts;
 use crate::acme::ledger::LedgerEntry;
 use crate::acme::order::Issuance;
-use crate::acme::{CertificateRecord, OrderRecord, Problem};
+use crate::acme::{CertificateRecord, Kind, OrderRecord, Problem};
 use crate::pki::leaf::{self, LeafRequest};
 use crate::pki::{Issuer, Period, Profile, PublicKey, Serial, key, lint, profile};
 use crate::store::{Kv, Txn};
@@ -58,7 +58,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
                     return Ok(false);
                 }
                 Err(problem) => {
-                    order.error = Some(problem.clone());
+                    order.error = Some(given_up(problem));
                     txn.put(id.as_str(), &order)?;
                 }
             }
@@ -153,18 +153,23 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         let profile = profile::find(&order.profile).ok_or_else(|| broken("profile"))?;
         let key = key::check_spki(&spki).map_err(|fault| Problem::internal(fault.to_string()))?;
         let names = order.identifiers.iter().cloned().collect();
+        let subject = Subject { key: &key, names: &names, common_name: issuance.common_name.as_ref() };
         let period = Period { not_before: issuance.not_before, not_after: issuance.not_after };
         let links = Links::of(settings.published.as_ref(), &issuance.issuer, issuance.shard);
-        let request = leaf_request(
-            self.issuer_of(issuance)?,
-            &links,
-            profile,
-            &key,
-            (&names, &serial),
-            (issuance.prepared, period),
-        );
+        let request =
+            leaf_request(self.issuer_of(issuance)?, &links, profile, subject, &serial, (issuance.prepared, period));
         lint::check(&tbs, &request).map_err(|faults| lint_failed("certificate", &faults))
     }
+}
+
+/// What is said of an order that was given up.
+fn given_up(problem: &Problem) -> Problem {
+    if problem.kind != Kind::ServerInternal {
+        return problem.clone();
+    }
+    let detail = "The server could not issue the certificate, through no fault of yours, however often it tried. Place a \
+                  new order.";
+    Problem { detail: detail.to_owned(), retry_after: None, ..problem.clone() }
 }
 
 /// The error of an order whose issuance was begun again and again and came to no end.
@@ -189,17 +194,28 @@ impl Links {
     }
 }
 
+/// Whose certificate it is.
+#[derive(Clone, Copy)]
+pub(super) struct Subject<'a> {
+    /// Its key.
+    pub key: &'a PublicKey,
+    /// All of its names.
+    pub names: &'a BTreeSet<Identifier>,
+    /// The one that is the common name, if one is.
+    pub common_name: Option<&'a Identifier>,
+}
+
 /// A certificate. What is prepared and what is checked again are described by this one request.
 pub(super) fn leaf_request<'a>(
     issuer: &'a Issuer,
     links: &'a Links,
     profile: &'a Profile,
-    public_key: &'a PublicKey,
-    (names, serial): (&'a BTreeSet<Identifier>, &'a Serial),
+    Subject { key: public_key, names, common_name }: Subject<'a>,
+    serial: &'a Serial,
     (now, period): (Time, Period),
 ) -> LeafRequest<'a> {
     let (ca_issuers, crl) = (links.ca_issuers.as_deref(), links.crl.as_deref());
-    LeafRequest { issuer, profile, public_key, names, serial, now, period, ca_issuers, crl }
+    LeafRequest { issuer, profile, public_key, names, common_name, serial, now, period, ca_issuers, crl }
 }
 
 /// What is said when a `what`, a certificate or a CRL, does not pass the lint.

@@ -12,7 +12,7 @@ use super::compromise;
 use super::http::Answer;
 use super::ladder;
 use super::message::{Message, Partition};
-use super::new_key;
+use super::new_key::{self, Use};
 use super::ports::PartitionPorts;
 use super::registration::{ask_account, owner};
 use crate::acme::account::KeyOwner;
@@ -72,7 +72,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     async fn key_change(&self, admitted: &Admitted) -> Result<KeyChange, Problem> {
         let change = KeyChange::verify(&admitted.jws, &self.ports).await.map_err(refuse)?;
         new_key::check_account_key(self.ports.settings(), "the new key", change.new_key())?;
-        compromise::check(&self.ports, "the new key", change.new_key().spki_der()).await?;
+        compromise::check(&self.ports, Use::Account("the new key"), change.new_key().spki_der()).await?;
         Ok(change)
     }
 

@@ -30,34 +30,41 @@ const ORDERS: &str = "orders";
 const KEYS: &str = "keys";
 
 /// Refusals that were collected, of identifiers and of the request as a whole.
-#[derive(Default)]
-pub(super) struct Refusals(Vec<(Option<Named>, Problem)>);
+pub(super) struct Refusals {
+    /// How many identifiers were asked for.
+    asked: usize,
+    found: Vec<(Option<Named>, Problem)>,
+}
 
 impl Refusals {
     /// Whether there is none.
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.found.is_empty()
     }
 
     fn push(&mut self, about: Option<&Identifier>, problem: Problem) {
-        self.0.push((about.map(Named::from), problem));
+        self.found.push((about.map(Named::from), problem));
     }
 
     /// One problem of all: with the `Retry-After` after which all limits allow the request (RFC 8555 §6.6), and, where
-    /// there are several, each identifier's own in a subproblem (§6.7.1).
+    /// several identifiers were asked for, each one's own in a subproblem (§6.7.1).
     ///
     /// # Errors
     /// That problem, unless there is none.
     pub(super) fn refuse(self) -> Result<(), Problem> {
-        let several = self.0.len();
-        let Some((_, last)) = self.0.iter().max_by_key(|(_, problem)| problem.retry_after).cloned() else {
+        let several = self.found.len();
+        let Some((about, last)) = self.found.iter().max_by_key(|(_, problem)| problem.retry_after).cloned() else {
             return Ok(());
         };
         if several == 1 {
-            return Err(last);
+            let about = about.filter(|_| self.asked > 1);
+            return Err(match about {
+                Some(named) => last.about_one(named, self.asked),
+                None => last,
+            });
         }
         let detail = format!("{several} limits refuse this request. The last to allow it: {}", last.detail);
-        let subproblems = self.0.into_iter().filter_map(|(about, problem)| Some((about?, problem))).collect();
+        let subproblems = self.found.into_iter().filter_map(|(about, problem)| Some((about?, problem))).collect();
         Err(Problem { detail, subproblems, ..last })
     }
 }
@@ -117,12 +124,12 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     pub(super) fn failing(&self, txn: &Txn<'_, K>, identifiers: &[Identifier]) -> Result<Refusals, Problem> {
         let (settings, now) = (self.ports.settings(), self.ports.now());
         let limit = settings.limits.get(Name::FailedValidations);
-        let mut refusals = Refusals::default();
+        let mut refusals = Refusals { asked: identifiers.len(), found: Vec::new() };
         if limit.is_none() && settings.limits.pause_after.is_none() {
             return Ok(refusals);
         }
-        let mut seen = BTreeSet::new();
-        for identifier in identifiers.iter().filter(|identifier| seen.insert(identifier.base())) {
+        // A name and its wildcard are paused together, and each is told.
+        for identifier in identifiers {
             let subject = proof_id(&identifier.base(), false);
             let Some(record) = txn.get::<FailingRecord>(&subject)? else { continue };
             if let Some(since) = record.paused.filter(|_| settings.limits.pause_after.is_some()) {

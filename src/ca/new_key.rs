@@ -11,27 +11,58 @@ use crate::jose::Jwk;
 use crate::pki::PublicKey;
 use crate::pki::key::check_spki;
 
-/// Checks a key; `whose` names it in the refusal, like "the CSR's key".
+/// What a key that comes in new is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Use {
+    /// An account; what the key is called in a refusal, like "the new key".
+    Account(&'static str),
+    /// A certificate: it is a CSR's key.
+    Certificate,
+}
+
+impl Use {
+    /// What the key is called in a refusal.
+    pub fn whose(self) -> &'static str {
+        match self {
+            Self::Account(whose) => whose,
+            Self::Certificate => "the CSR's key",
+        }
+    }
+
+    /// The error type of a refusal: `badPublicKey` is for keys that sign requests, and a client that reads it has its user
+    /// look at the account's key; a CSR may be unacceptable "e.g., due to a short key"
+    /// ([RFC 8555 §6.7](https://www.rfc-editor.org/rfc/rfc8555#section-6.7)).
+    fn kind(self) -> Kind {
+        match self {
+            Self::Account(_) => Kind::BadPublicKey,
+            Self::Certificate => Kind::BadCsr,
+        }
+    }
+
+    /// The refusal of the key, with a clause that says why.
+    pub fn refuse(self, why: &str) -> Problem {
+        Problem::new(self.kind(), format!("The request is refused: {why}."))
+    }
+}
+
+/// Checks a key.
 ///
 /// # Errors
-/// `badPublicKey` for a key that the operator has blocked, or that others can find the private key of.
-pub fn check(settings: &Settings, whose: &str, key: &PublicKey) -> Result<(), Problem> {
+/// `badPublicKey`, for a CSR's key `badCSR`, where the operator has blocked it, or others can find its private key.
+pub fn check(settings: &Settings, for_what: Use, key: &PublicKey) -> Result<(), Problem> {
+    let whose = for_what.whose();
     if settings.blocked_keys.contains(key.spki_der()) {
-        return Err(refuse(format!("the operator of this CA has blocked {whose}; make a new key")));
+        return Err(for_what.refuse(&format!("the operator of this CA has blocked {whose}; make a new key")));
     }
-    key.check_new().map_err(|fault| refuse(format!("{whose} {fault}")))
+    key.check_new().map_err(|fault| for_what.refuse(&format!("{whose} {fault}")))
 }
 
 /// As [`check`], for a key that is to be an account's.
 ///
 /// # Errors
 /// As [`check`].
-pub fn check_account_key(settings: &Settings, whose: &str, key: &Jwk) -> Result<(), Problem> {
-    let key = check_spki(key.spki_der()).map_err(|fault| refuse(format!("{whose} {fault}")))?;
-    check(settings, whose, &key)
-}
-
-/// The refusal of a key, with a clause that says why.
-pub(super) fn refuse(why: String) -> Problem {
-    Problem::new(Kind::BadPublicKey, format!("The request is refused: {why}."))
+pub fn check_account_key(settings: &Settings, whose: &'static str, key: &Jwk) -> Result<(), Problem> {
+    let for_what = Use::Account(whose);
+    let key = check_spki(key.spki_der()).map_err(|fault| for_what.refuse(&format!("{whose} {fault}")))?;
+    check(settings, for_what, &key)
 }

@@ -8,8 +8,7 @@ use super::governing::Governing;
 use super::ports::PartitionPorts;
 use crate::acme::problem::Named;
 use crate::acme::{AuthorizationRecord, Kind, OrderRecord, Problem};
-use crate::pki::Issuer;
-use crate::pki::profile;
+use crate::pki::{Issuer, Profile, profile};
 use crate::policy::{Known, Pattern, Permit, Policy, Rules, TextFault, Verdict};
 use crate::store::Kv;
 use crate::validation::Method;
@@ -43,6 +42,24 @@ pub fn read_policy_text(text: &str) -> Result<(Policy, Value), TextFault> {
     Policy::read_text(text, &known())
 }
 
+/// What a policy says that has no effect, each a sentence: it may stand there in error.
+pub fn idle(policy: &Policy) -> Vec<String> {
+    let allowed =
+        |profile: &&Profile| policy.profiles.as_ref().is_none_or(|names| names.iter().any(|name| name == profile.name));
+    let longest = profile::all().iter().filter(allowed).max_by_key(|profile| profile.validity);
+    let (Some(limit), Some(longest)) = (policy.max_lifetime, longest) else { return Vec::new() };
+    if limit <= longest.validity {
+        return Vec::new();
+    }
+    vec![format!(
+        "max_lifetime does nothing: it is {} hours, and of the profiles that the policy allows none is for longer than {} \
+         hours ({}). A policy can make certificates shorter than their profile says, not longer.",
+        limit.as_secs() / 3600,
+        longest.validity.as_secs() / 3600,
+        longest.name,
+    )]
+}
+
 /// What an account may have for the identifiers of an order, all of which are allowed.
 pub struct Permits<'a> {
     rules: Rules<'a>,
@@ -63,6 +80,11 @@ impl Permits<'_> {
         self.rules.profile_allowed(name)
     }
 
+    /// Whether certificates of this profile have a common name.
+    pub fn common_name(&self, profile: &Profile) -> bool {
+        self.rules.common_name(profile.common_name)
+    }
+
     /// The longest life of a certificate of the account; `None` for that of its profile.
     pub fn max_lifetime(&self) -> Option<Duration> {
         self.rules.max_lifetime()
@@ -73,10 +95,16 @@ impl Permits<'_> {
 ///
 /// # Errors
 /// `rejectedIdentifier`, saying which rule, or which name constraint of the issuer's certificate, decided; of several
-/// identifiers each in a subproblem.
-pub fn permit<'a>(rules: Rules<'a>, issuer: &Issuer, identifiers: &[Identifier]) -> Result<Permits<'a>, Problem> {
-    let (mut each, mut refused) = (BTreeMap::new(), Vec::new());
-    for identifier in identifiers {
+/// identifiers each in a subproblem, beside those that were `refused` before.
+pub fn permit<'a>(
+    rules: Rules<'a>,
+    issuer: &Issuer,
+    identifiers: &[&Identifier],
+    mut refused: Vec<(Named, Problem)>,
+) -> Result<Permits<'a>, Problem> {
+    let asked = identifiers.len() + refused.len();
+    let mut each = BTreeMap::new();
+    for &identifier in identifiers {
         match decide(&rules, issuer, identifier) {
             Ok(permit) => {
                 each.insert(identifier.clone(), permit);
@@ -84,7 +112,7 @@ pub fn permit<'a>(rules: Rules<'a>, issuer: &Issuer, identifiers: &[Identifier])
             Err(why) => refused.push((Named::from(identifier), Problem::new(Kind::RejectedIdentifier, why))),
         }
     }
-    Problem::join(refused).map_or(Ok(Permits { rules, each }), Err)
+    Problem::join(refused, asked).map_or(Ok(Permits { rules, each }), Err)
 }
 
 /// What orders for these identifiers would meet: the same decisions as [`permit`]'s, of which nothing comes.
@@ -99,9 +127,9 @@ pub fn verdicts(rules: &Rules<'_>, issuer: &Issuer, identifiers: &[Identifier]) 
     identifiers.iter().map(verdict).collect()
 }
 
-/// What an external account key's policy grants and its accounts are refused.
+/// What an external account key's policy grants and its accounts are refused, and what of it has no effect.
 ///
-/// Each is a sentence that names the pattern, and the issuer's name constraint or the rule of the CA's policy.
+/// Each is a sentence; the first name the pattern, and the issuer's name constraint or the rule of the CA's policy.
 pub fn warnings(ca: &Policy, (kid, policy): (&str, &Policy), issuer: &Issuer) -> Vec<String> {
     let rules = Rules { ca, key: Some((kid, policy)), trusted: true, known: known() };
     let lists =
@@ -118,7 +146,7 @@ pub fn warnings(ca: &Policy, (kid, policy): (&str, &Policy), issuer: &Issuer) ->
         let why = outside.or_else(refused)?;
         Some(format!("{list} has \"{pattern}\", but orders for such names are refused: {why}."))
     };
-    patterns.filter_map(warning).collect()
+    patterns.filter_map(warning).chain(idle(policy)).collect()
 }
 
 /// What an account under these rules may have for an identifier; else why nothing, in a sentence for the client.
@@ -148,17 +176,33 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// As [`permit`], by what the account is under today.
     ///
     /// # Errors
-    /// As [`permit`] and [`Cell::check_depth`]; `unauthorized`: see [`Governing::rules`].
+    /// As [`permit`]; `rejectedIdentifier` for names that are [too deep](Cell::too_deep); `unauthorized`: see [`Governing::rules`].
     pub fn permits<'a>(&'a self, governing: &'a Governing, identifiers: &[Identifier]) -> Result<Permits<'a>, Problem> {
-        self.check_depth(identifiers)?;
-        permit(governing.rules(self.ports.settings())?, self.ports.issuer(), identifiers)
+        self.permits_beside(governing, identifiers, Vec::new())
+    }
+
+    /// As [`Cell::permits`], beside identifiers that were refused before.
+    ///
+    /// # Errors
+    /// As [`Cell::permits`].
+    pub fn permits_beside<'a>(
+        &'a self,
+        governing: &'a Governing,
+        identifiers: &[Identifier],
+        mut refused: Vec<(Named, Problem)>,
+    ) -> Result<Permits<'a>, Problem> {
+        let deep = |identifier: &&Identifier| self.too_deep(identifier).is_some();
+        let (deep, others): (Vec<&Identifier>, Vec<&Identifier>) = identifiers.iter().partition(deep);
+        let told = |identifier: &&Identifier| Some((Named::from(*identifier), self.too_deep(identifier)?));
+        refused.extend(deep.iter().filter_map(told));
+        permit(governing.rules(self.ports.settings())?, self.ports.issuer(), &others, refused)
     }
 
     /// Whether an order that was permitted when it was placed would be today: a policy that an operator tightens holds
     /// from then on, also for what has been proven, or pre-authorised, meanwhile.
     ///
     /// # Errors
-    /// As [`permit`]; `unauthorized` for an identifier that was pre-authorised and is not any more.
+    /// As [`permit`]; `unauthorized` for identifiers that were pre-authorised and are not any more.
     pub fn check_still_permitted(
         &self,
         governing: &Governing,
@@ -166,6 +210,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         authorizations: &[AuthorizationRecord],
     ) -> Result<(), Problem> {
         let permits = self.permits(governing, &order.identifiers)?;
+        let mut refused = Vec::new();
         for authorization in authorizations.iter().filter(|authorization| authorization.challenges.is_empty()) {
             let granted = order.identifiers.iter().filter(|identifier| {
                 identifier.base() == authorization.identifier && identifier.is_wildcard() == authorization.wildcard
@@ -176,10 +221,10 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
                         "\"{identifier}\" was pre-authorised when the order was placed and is not any more. Place a \
                          new order and prove it by a challenge."
                     );
-                    return Err(Problem::new(Kind::Unauthorized, detail));
+                    refused.push((Named::from(identifier), Problem::new(Kind::Unauthorized, detail)));
                 }
             }
         }
-        Ok(())
+        Problem::join(refused, order.identifiers.len()).map_or(Ok(()), Err)
     }
 }

@@ -8,6 +8,7 @@ use super::permission::Permits;
 use super::ports::PartitionPorts;
 use super::renewal::CertId;
 use crate::acme::authorization::{self, AuthorizationStatus};
+use crate::acme::new_order::Asked;
 use crate::acme::order::OrderStatus;
 use crate::acme::{AuthorizationRecord, Kind, NewOrder, OrderRecord, Problem, order};
 use crate::pki::validity::{Terms, Wish};
@@ -32,7 +33,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// the account has proven lately need no new proof.
     ///
     /// # Errors
-    /// `malformed`, `unsupportedIdentifier`, `compound`: see [`NewOrder::checked`]; `rejectedIdentifier`, `unauthorized`:
+    /// `malformed`, `unsupportedIdentifier`, `compound`: see [`NewOrder::read`]; `rejectedIdentifier`, `unauthorized`:
     /// see [`permit`](super::permission::permit); `malformed` for a notBefore or notAfter that cannot be had (RFC 8555
     /// §7.4: as asked, or not at all) and for a `replaces` that is no certID or of a certificate with other names;
     /// `invalidProfile`; 409 `alreadyReplaced` (RFC 9773 §5); `rateLimited` (RFC 8555 §6.6).
@@ -58,8 +59,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
 
     fn wanted<'a>(&'a self, admitted: &'a Admitted, urgent: bool) -> Result<Wanted<'a>, Problem> {
         let asked: NewOrder = payload(admitted)?;
-        let identifiers = asked.checked()?;
-        let permits = self.permits(&admitted.governing, &identifiers)?;
+        let Asked { good: identifiers, bad } = asked.read()?;
+        let permits = self.permits_beside(&admitted.governing, &identifiers, bad)?;
         let profile = self.profile(&permits, asked.profile.as_deref())?;
         let (not_before, not_after) = asked.validity()?;
         let validity = Wish { not_before, not_after };

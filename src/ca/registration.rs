@@ -14,7 +14,7 @@ use super::http::{Answer, Response};
 use super::ladder;
 use super::limiting;
 use super::message::{Creation, Holding, Message, Partition, Reply};
-use super::new_key;
+use super::new_key::{self, Use};
 use super::ports::Ports;
 use crate::acme::account::{AccountStatus, ExternalBinding, KeyOwner, NewAccount};
 use crate::acme::{Kind, Problem, contact};
@@ -40,7 +40,7 @@ pub async fn register<P: Ports>(ports: &P, verified: &Verified, address: Option<
     let mut acceptable = check(ports, verified, &wanted, sent.as_ref());
     if acceptable.is_ok()
         && !wanted.only_return_existing
-        && let Err(problem) = compromise::check(ports, "the account key", verified.key().spki_der()).await
+        && let Err(problem) = compromise::check(ports, Use::Account("the account key"), verified.key().spki_der()).await
     {
         acceptable = Err(problem);
     }

@@ -113,7 +113,7 @@ impl EabUnverified {
         if self.url != outer_url {
             return Err(EabFault::UrlMismatch { found: self.url.clone(), wanted: outer_url.to_owned() });
         }
-        let members = json::parse_object(&self.payload)
+        let members = json::parse_members(&self.payload)
             .map_err(|fault| JwsFault::of_json("the payload of the external account binding", fault))?;
         if Jwk::parse(&Value::Object(members)).map_err(JwsFault::Jwk)? != *outer_key {
             return Err(EabFault::KeyMismatch);

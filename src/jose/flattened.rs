@@ -24,7 +24,7 @@ impl Flattened {
         if is_compact(text) {
             return Err(JwsFault::Compact);
         }
-        let members = json::parse_object(text).map_err(|fault| JwsFault::of_json(part, fault))?;
+        let members = json::parse_members(text).map_err(|fault| JwsFault::of_json(part, fault))?;
         Self::from_members(part, &members)
     }
 
@@ -42,7 +42,7 @@ impl Flattened {
         let payload = text(part, members, "payload")?;
         let signature = text(part, members, "signature")?;
         Ok(Self {
-            protected: json::parse_object(&decode("protected", protected)?)
+            protected: json::parse_members(&decode("protected", protected)?)
                 .map_err(|fault| JwsFault::of_json("the protected header", fault))?,
             payload: decode("payload", payload)?,
             signature: decode("signature", signature)?,

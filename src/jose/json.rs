@@ -37,6 +37,30 @@ pub(super) fn parse_object(bytes: &[u8]) -> Result<Map<String, Value>, JsonFault
     }
 }
 
+/// As [`parse_object`], for what ACME clients send: a member that is `null` is absent, at every depth.
+///
+/// RFC 8555 marks members as optional and says nothing of `null`, which libraries write for a value that is not set. What
+/// has to be there is missing then, and is refused as such; an element of an array stays what it is.
+pub(super) fn parse_members(bytes: &[u8]) -> Result<Map<String, Value>, JsonFault> {
+    let mut members = parse_object(bytes)?;
+    drop_nulls(&mut members);
+    Ok(members)
+}
+
+/// As deep as [`parse_object`] reads, which is 128 levels.
+fn drop_nulls(members: &mut Map<String, Value>) {
+    members.retain(|_, value| !value.is_null());
+    members.values_mut().for_each(drop_nulls_within);
+}
+
+fn drop_nulls_within(value: &mut Value) {
+    match value {
+        Value::Object(members) => drop_nulls(members),
+        Value::Array(items) => items.iter_mut().for_each(drop_nulls_within),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
 /// What JSON calls the type of `value`, with its article.
 pub(super) fn type_name(value: &Value) -> &'static str {
     match value {
@@ -136,6 +160,17 @@ mod tests {
         for text in [r#"{"a":1,"a":1}"#, r#"{"b":[{"a":1,"c":2,"a":3}]}"#, r#"{"a":1,"\u0061":2}"#] {
             assert_eq!(parse_object(text.as_bytes()), Err(JsonFault::Duplicate("a".to_owned())), "{text}");
         }
+    }
+
+    #[test]
+    fn h05_a_member_of_clients_that_is_null_is_absent() {
+        let text = br#"{"a":null,"b":{"c":null,"d":[null,{"e":null,"f":1}]},"g":[],"h":{}}"#;
+        let expected = serde_json::json!({ "b": { "d": [null, { "f": 1 }] }, "g": [], "h": {} });
+        assert_eq!(parse_members(text).map(Value::Object), Ok(expected));
+        for text in [r#"{"a":null,"a":1}"#, r#"{"a":1,"a":null}"#, r#"{"a":null,"a":null}"#] {
+            assert_eq!(parse_members(text.as_bytes()), Err(JsonFault::Duplicate("a".to_owned())), "{text}");
+        }
+        assert_eq!(parse_members(b"null"), Err(JsonFault::NotAnObject("null")));
     }
 
     #[test]

@@ -136,7 +136,7 @@ impl Verified {
         if self.is_post_as_get() {
             return Err(JwsFault::PayloadEmpty);
         }
-        let members = json::parse_object(&self.payload).map_err(|fault| JwsFault::of_json("the payload", fault))?;
+        let members = json::parse_members(&self.payload).map_err(|fault| JwsFault::of_json("the payload", fault))?;
         serde_json::from_value(Value::Object(members))
             .map_err(|error| JwsFault::PayloadShape { why: error.to_string() })
     }

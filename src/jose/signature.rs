@@ -19,8 +19,8 @@ const MISSING: usize = 2;
 /// The length of an RSA signature is left to the check, which knows the key.
 pub(super) fn readings(alg: SigAlg, signature: &[u8]) -> Result<Vec<Vec<u8>>, VerifyFault> {
     match alg {
-        SigAlg::Es256 | SigAlg::EcP256Sha384 => ecdsa(alg, 32, signature),
-        SigAlg::Es384 | SigAlg::EcP384Sha256 => ecdsa(alg, 48, signature),
+        SigAlg::Es256 | SigAlg::EcP256Sha384 | SigAlg::EcP256Sha512 => ecdsa(alg, 32, signature),
+        SigAlg::Es384 | SigAlg::EcP384Sha256 | SigAlg::EcP384Sha512 => ecdsa(alg, 48, signature),
         SigAlg::Ed25519 if signature.len() != 64 => {
             Err(VerifyFault::SignatureLength { alg, found: signature.len(), wanted: 64 })
         }

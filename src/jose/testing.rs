@@ -121,8 +121,8 @@ fn mac(alg: &str, key: &[u8], input: &[u8]) -> Vec<u8> {
 
 fn jws_name(alg: SigAlg) -> &'static str {
     match alg {
-        SigAlg::Es256 | SigAlg::EcP256Sha384 => "ES256",
-        SigAlg::Es384 | SigAlg::EcP384Sha256 => "ES384",
+        SigAlg::Es256 | SigAlg::EcP256Sha384 | SigAlg::EcP256Sha512 => "ES256",
+        SigAlg::Es384 | SigAlg::EcP384Sha256 | SigAlg::EcP384Sha512 => "ES384",
         SigAlg::Rs256 | SigAlg::Rs384 | SigAlg::Rs512 | SigAlg::Ps256 | SigAlg::Ps384 | SigAlg::Ps512 => "RS256",
         SigAlg::Ed25519 => "EdDSA",
     }
@@ -144,8 +144,8 @@ fn jwk_of_spki(alg: SigAlg, spki: &[u8]) -> Value {
         json!({ "kty": "EC", "crv": curve, "x": b64::encode(x), "y": b64::encode(y) })
     };
     match alg {
-        SigAlg::Es256 | SigAlg::EcP256Sha384 => ec("P-256", 32),
-        SigAlg::Es384 | SigAlg::EcP384Sha256 => ec("P-384", 48),
+        SigAlg::Es256 | SigAlg::EcP256Sha384 | SigAlg::EcP256Sha512 => ec("P-256", 32),
+        SigAlg::Es384 | SigAlg::EcP384Sha256 | SigAlg::EcP384Sha512 => ec("P-384", 48),
         SigAlg::Ed25519 => json!({ "kty": "OKP", "crv": "Ed25519", "x": b64::encode(key) }),
         SigAlg::Rs256 | SigAlg::Rs384 | SigAlg::Rs512 | SigAlg::Ps256 | SigAlg::Ps384 | SigAlg::Ps512 => {
             let key = RsaPublicKey::from_der(key).expect("an RSAPublicKey");

@@ -171,10 +171,10 @@ pub fn create_server_leaf(
     let spki = key.spki_der()?;
     let extensions = vec![
         tbs::authority_key_id(&signer.key_id)?,
-        tbs::leaf_key_usage(super::KeyKind::EcP256)?,
+        tbs::leaf_key_usage(super::KeyKind::EcP256, true)?,
         tbs::leaf_constraints()?,
         tbs::extended_key_usage(&[ID_KP_SERVER_AUTH])?,
-        tbs::critical_alt_names(names)?,
+        tbs::alt_names(true, names)?,
     ];
     let period = signer.period(now, DAY.saturating_mul(days))?;
     let mut certificate = signer.issue(&RdnSequence::default().to_der()?, &spki, period, extensions)?;

@@ -69,6 +69,12 @@ impl Constraints {
         Ok(())
     }
 
+    /// Whether any of them is about directory names, and thereby about subjects that are not empty.
+    pub(super) fn are_about_subjects(&self) -> bool {
+        let mut bases = self.0.iter().flat_map(|(_, subtrees)| subtrees.permitted.iter().chain(&subtrees.excluded));
+        bases.any(|base| matches!(base, Base::Directory(_)))
+    }
+
     /// Where permitted subtrees of DNS names begin, without the dot that some have before them.
     pub(super) fn permitted_dns(&self) -> impl Iterator<Item = String> + '_ {
         self.0.iter().flat_map(|(_, subtrees)| &subtrees.permitted).filter_map(|base| match base {

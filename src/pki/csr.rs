@@ -2,8 +2,9 @@
 //! finalize brings.
 //!
 //! Two things are taken from a CSR: its public key and the names that it asks for. Other subject attributes
-//! and other requested extensions (a CA certificate, code signing, must-staple) are read over and have no
-//! effect.
+//! and other requested extensions (a CA certificate, code signing) are read over and have no effect, for the profile says
+//! what a certificate is for, and many tools ask for what their templates have. One is refused: the TLS feature extension
+//! (must-staple, [RFC 7633](https://www.rfc-editor.org/rfc/rfc7633)), on which its sender would rely and which needs OCSP.
 
 mod names;
 
@@ -18,11 +19,18 @@ use names::Requested;
 use spki::AlgorithmIdentifierRef;
 use std::collections::BTreeSet;
 
-/// Longest CSR that is read, in bytes: 100 names of 140 characters with an RSA key of 4096 bits.
-pub const MAX_CSR_BYTES: usize = 16 * 1024;
-
 /// Most different names in one CSR, the common name included.
 pub const MAX_CSR_NAMES: usize = 100;
+
+/// A dNSName of 253 characters with its tag and length.
+const LONGEST_NAME: usize = 256;
+
+/// All else in a CSR: an RSA key and a signature of 4096 bits take 1.1 kB, a template's extensions a few hundred bytes.
+const REST: usize = 7 * 1024;
+
+/// Longest CSR that is read, in bytes: what an order can be for fits in
+/// ([RFC 8555 §7.4](https://www.rfc-editor.org/rfc/rfc8555#section-7.4)).
+pub const MAX_CSR_BYTES: usize = MAX_CSR_NAMES * LONGEST_NAME + REST;
 
 /// Why a CSR is refused; [`fmt::Display`] is a sentence about "the CSR" for the client.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,6 +63,8 @@ pub enum CsrFault {
     Ip(String),
     /// A subject alternative name of another kind; what kind.
     OtherName(&'static str),
+    /// The TLS feature extension.
+    TlsFeature,
 }
 
 impl fmt::Display for CsrFault {
@@ -82,6 +92,10 @@ impl fmt::Display for CsrFault {
             Self::OtherName(kind) => write!(
                 f,
                 "the CSR asks for a subjectAltName of kind {kind}; certificates here are for DNS names and IP addresses"
+            ),
+            Self::TlsFeature => f.write_str(
+                "the CSR asks for the TLS feature extension (must-staple, RFC 7633), but this CA has no OCSP whose \
+                 answers a server could staple; make the CSR without it",
             ),
         }
     }
@@ -202,6 +216,11 @@ impl VerifiedCsr {
     /// The first name that no certificate here can have, none, or too many.
     pub fn names(&self) -> Result<BTreeSet<Identifier>, CsrFault> {
         self.requested.identifiers()
+    }
+
+    /// The first common name of its subject that is an identifier.
+    pub fn common_name(&self) -> Option<Identifier> {
+        self.requested.common_name()
     }
 }
 

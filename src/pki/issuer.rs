@@ -258,6 +258,12 @@ impl Issuer {
         self.purposes.iter().all(|purposes| purposes.contains(&purpose))
     }
 
+    /// Whether the name constraints of the chain are about directory names, so that a subject that is not empty may be
+    /// outside of them.
+    pub fn constrains_subjects(&self) -> bool {
+        self.chain.constraints().are_about_subjects()
+    }
+
     /// Whether the name constraints of the chain let a leaf have this name (RFC 5280 §4.2.1.10).
     ///
     /// # Errors

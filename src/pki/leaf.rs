@@ -1,7 +1,7 @@
 //! Leaf certificates: the to-be-signed bytes, and the certificate once they are linted and signed.
 //!
 //! Everything in a leaf comes from the issuer, the profile and the names that were validated; from the CSR
-//! comes its public key and nothing else.
+//! comes its public key, and which of the names is the common name, where there is one.
 
 use super::issuer::Issuer;
 use super::key::PublicKey;
@@ -15,11 +15,9 @@ use crate::values::{Identifier, Time};
 use const_oid::ObjectIdentifier;
 use core::fmt;
 use core::time::Duration;
-use der::Encode;
 use std::collections::BTreeSet;
 use x509_cert::ext::Extensions;
 use x509_cert::ext::pkix::name::GeneralName;
-use x509_cert::name::Name;
 
 /// What a leaf is made of.
 ///
@@ -34,6 +32,8 @@ pub struct LeafRequest<'a> {
     pub public_key: &'a PublicKey,
     /// Every name of the certificate.
     pub names: &'a BTreeSet<Identifier>,
+    /// The one of them that is its subject's common name; `None` for an empty subject.
+    pub common_name: Option<&'a Identifier>,
     /// Its serial number, fresh.
     pub serial: &'a Serial,
     /// The time of issue.
@@ -68,6 +68,8 @@ pub enum LeafFault {
     Length(Duration, &'static str),
     /// The issuer certificate forbids an extended key usage of the profile.
     Purpose(ObjectIdentifier),
+    /// A common name that is none of the names, or too long to be one.
+    CommonName(String),
     /// A URL that cannot stand in a certificate: `http` only, since `https` would need a certificate to check
     /// a certificate.
     Url(String),
@@ -96,6 +98,12 @@ impl fmt::Display for LeafFault {
                 write!(f, "a validity of {} seconds is none that the profile {profile:?} allows", length.as_secs())
             }
             Self::Purpose(oid) => write!(f, "the issuer certificate does not allow the extended key usage {oid}"),
+            Self::CommonName(name) => {
+                write!(
+                    f,
+                    "{name:?} cannot be the common name: it is none of the names, or longer than {MAX_COMMON_NAME}"
+                )
+            }
             Self::Url(url) => write!(f, "{url:?} cannot stand in a certificate; it has to be an http URL in ASCII"),
             Self::Signature(length) => write!(f, "the signer gave {length} bytes, which is no signature of the issuer"),
             Self::Encoding(error) => write!(f, "the certificate could not be encoded: {error}"),
@@ -111,6 +119,17 @@ impl From<der::Error> for LeafFault {
     }
 }
 
+/// The longest common name, in characters (RFC 5280 §A.1, ub-common-name).
+pub const MAX_COMMON_NAME: usize = 64;
+
+/// The common name of a certificate for these names: the one that its sender `asked` for where it is among them and fits,
+/// else the first DNS name that fits. It is never anything else than one of them, for they are what was validated.
+pub fn common_name<'a>(asked: Option<&Identifier>, names: &'a [Identifier]) -> Option<&'a Identifier> {
+    let fits = |name: &&Identifier| name.value().len() <= MAX_COMMON_NAME;
+    let named = names.iter().filter(fits).find(|name| Some(*name) == asked);
+    named.or_else(|| names.iter().filter(fits).find(|name| matches!(name, Identifier::Dns(_))))
+}
+
 /// Builds the to-be-signed certificate in DER ([RFC 5280 §4.1](https://www.rfc-editor.org/rfc/rfc5280#section-4.1)).
 ///
 /// # Errors
@@ -124,7 +143,7 @@ pub fn build_tbs(request: &LeafRequest<'_>) -> Result<Vec<u8>, LeafFault> {
         issuer: request.issuer.subject(),
         not_before,
         not_after,
-        subject: &Name::default().to_der()?,
+        subject: &tbs::subject(request.common_name.map(Identifier::value).as_deref())?,
         spki: request.public_key.spki_der(),
         extensions: extensions(request)?,
     };
@@ -139,6 +158,11 @@ fn check(request: &LeafRequest<'_>) -> Result<(), LeafFault> {
     }
     if request.names.len() > profile.max_names {
         return Err(LeafFault::TooManyNames(request.names.len(), profile.max_names));
+    }
+    if let Some(name) = request.common_name
+        && (!request.names.contains(name) || name.value().len() > MAX_COMMON_NAME)
+    {
+        return Err(LeafFault::CommonName(name.to_string()));
     }
     let Period { not_before, not_after } = request.period;
     if issuer.check_time(request.now).is_err() {
@@ -172,10 +196,13 @@ pub(super) fn is_http(url: &str) -> bool {
 fn extensions(request: &LeafRequest<'_>) -> der::Result<Extensions> {
     let mut extensions = vec![
         tbs::authority_key_id(request.issuer.key_id())?,
-        tbs::leaf_key_usage(request.public_key.kind())?,
+        tbs::leaf_key_usage(request.public_key.kind(), request.profile.enciphers())?,
         tbs::leaf_constraints()?,
         tbs::extended_key_usage(request.profile.purposes)?,
-        tbs::critical_alt_names(request.names.iter().map(general_name).collect::<Result<_, _>>()?)?,
+        tbs::alt_names(
+            request.common_name.is_none(),
+            request.names.iter().map(general_name).collect::<Result<_, _>>()?,
+        )?,
     ];
     if request.profile.subject_key_id {
         extensions.push(tbs::subject_key_id(&tbs::key_id(request.public_key.spki_der())?)?);

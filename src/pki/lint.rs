@@ -13,7 +13,8 @@ use crate::values::{Identifier, SigAlg, Time};
 use const_oid::ObjectIdentifier;
 use const_oid::db::rfc5280::{
     ID_CE_AUTHORITY_KEY_IDENTIFIER, ID_CE_BASIC_CONSTRAINTS, ID_CE_CRL_DISTRIBUTION_POINTS, ID_CE_EXT_KEY_USAGE,
-    ID_CE_KEY_USAGE, ID_CE_SUBJECT_ALT_NAME, ID_CE_SUBJECT_KEY_IDENTIFIER, ID_PE_AUTHORITY_INFO_ACCESS,
+    ID_CE_KEY_USAGE, ID_CE_SUBJECT_ALT_NAME, ID_CE_SUBJECT_KEY_IDENTIFIER, ID_KP_SERVER_AUTH,
+    ID_PE_AUTHORITY_INFO_ACCESS,
 };
 use core::fmt;
 use core::net::Ipv6Addr;
@@ -146,13 +147,27 @@ fn fields(lint: &mut Lint, tbs: &TbsCertificate, request: &LeafRequest<'_>) -> d
     lint.same("signature algorithm", signature_algorithm(request.issuer.public_key().kind()), algorithm);
     lint.same("issuer", hex(request.issuer.subject()), hex(&tbs.issuer().to_der()?));
     // As bytes: to write a name out takes a table of all attributes' names, 90 kB of it.
-    lint.holds("subject", "an empty one", hex(&tbs.subject().to_der()?), tbs.subject().is_empty());
+    lint.same("subject", hex(&subject(request)), hex(&tbs.subject().to_der()?));
+    let validated = request.common_name.is_none_or(|name| request.names.iter().any(|other| other == name));
+    lint.holds("subject", "a common name that is among the names", "another", validated);
     let spki = tbs.subject_public_key_info();
     lint.same("public key", hex(request.public_key.spki_der()), hex(&spki.to_der()?));
     lint.same("public key algorithm", key_algorithm(request.public_key.kind()), hex(&spki.algorithm.to_der()?));
     let unique = tbs.issuer_unique_id().is_some() || tbs.subject_unique_id().is_some();
     lint.holds("unique identifiers", "none", "one", !unique);
     Ok(())
+}
+
+/// The subject: empty, or `SEQUENCE { SET { SEQUENCE { 2.5.4.3, UTF8String } } }` with up to 64 characters.
+fn subject(request: &LeafRequest<'_>) -> Vec<u8> {
+    let Some(name) = request.common_name else { return vec![0x30, 0] };
+    let text = name.value();
+    // One that is longer gives what no subject is.
+    let length = u8::try_from(text.len()).ok().filter(|length| *length <= 64).unwrap_or_default();
+    let [sequence, set, attribute] = [11, 9, 7].map(|around| length.saturating_add(around));
+    let mut der = vec![0x30, sequence, 0x31, set, 0x30, attribute, 6, 3, 0x55, 4, 3, 0x0c, length];
+    der.extend_from_slice(text.as_bytes());
+    der
 }
 
 /// The AlgorithmIdentifier with which an issuer's key of this kind signs.
@@ -232,10 +247,12 @@ fn compare(
 type Expected = (ObjectIdentifier, &'static str, bool, String);
 
 fn expected_extensions(request: &LeafRequest<'_>) -> der::Result<Vec<Expected>> {
+    let server = request.profile.purposes.contains(&ID_KP_SERVER_AUTH);
     let key_usage = match request.public_key.kind() {
-        KeyKind::Rsa { .. } => KEY_USAGE_RSA,
-        KeyKind::EcP256 | KeyKind::EcP384 | KeyKind::Ed25519 => KEY_USAGE_SIGN,
+        KeyKind::Rsa { .. } if server => KEY_USAGE_RSA,
+        KeyKind::Rsa { .. } | KeyKind::EcP256 | KeyKind::EcP384 | KeyKind::Ed25519 => KEY_USAGE_SIGN,
     };
+    let nameless = request.common_name.is_none();
     let mut expected = vec![
         (
             ID_CE_AUTHORITY_KEY_IDENTIFIER,
@@ -246,7 +263,7 @@ fn expected_extensions(request: &LeafRequest<'_>) -> der::Result<Vec<Expected>> 
         (ID_CE_KEY_USAGE, "keyUsage", true, key_usage.to_owned()),
         (ID_CE_BASIC_CONSTRAINTS, "basicConstraints", true, NOT_A_CA.to_owned()),
         (ID_CE_EXT_KEY_USAGE, "extKeyUsage", false, list(request.profile.purposes)),
-        (ID_CE_SUBJECT_ALT_NAME, "subjectAltName", true, list(request.names.iter().map(wanted_name))),
+        (ID_CE_SUBJECT_ALT_NAME, "subjectAltName", nameless, list(request.names.iter().map(wanted_name))),
     ];
     if request.profile.subject_key_id {
         expected.push((ID_CE_SUBJECT_KEY_IDENTIFIER, "subjectKeyIdentifier", false, hex(&subject_key_id(request)?)));

@@ -23,8 +23,20 @@ pub struct Profile {
     pub subject_key_id: bool,
     /// Whether it says where the CRL is, as soon as there is one: without a CRL's URL no certificate points to one.
     pub crl_pointer: bool,
+    /// Whether its subject has a common name, one of its names, unless a policy says otherwise. What identifies TLS clients
+    /// often reads nothing else; servers are identified by subject alternative names
+    /// ([RFC 9525 §2](https://www.rfc-editor.org/rfc/rfc9525#section-2)).
+    pub common_name: bool,
     /// How many names it may have.
     pub max_names: usize,
+}
+
+impl Profile {
+    /// Whether its key may encipher keys where its kind can, as RSA's does: for TLS servers (TLS 1.2 and before); a TLS
+    /// client's key signs only ([RFC 5280 §4.2.1.12](https://www.rfc-editor.org/rfc/rfc5280#section-4.2.1.12)).
+    pub fn enciphers(&self) -> bool {
+        self.purposes.contains(&ID_KP_SERVER_AUTH)
+    }
 }
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -41,6 +53,7 @@ const DEFAULT: Profile = Profile {
     purposes: &[ID_KP_SERVER_AUTH],
     subject_key_id: false,
     crl_pointer: true,
+    common_name: false,
     max_names: 100,
 };
 
@@ -70,6 +83,7 @@ const CLIENT: Profile = Profile {
     validity: DAY.saturating_mul(30),
     purposes: &[ID_KP_CLIENT_AUTH],
     subject_key_id: true,
+    common_name: true,
     ..DEFAULT
 };
 
@@ -123,6 +137,7 @@ mod tests {
         for profile in all() {
             let client = profile.name == "client";
             assert_eq!(profile.purposes, [if client { ID_KP_CLIENT_AUTH } else { ID_KP_SERVER_AUTH }]);
+            assert_eq!((profile.common_name, profile.enciphers()), (client, !client));
         }
     }
 

@@ -5,8 +5,8 @@ use crate::values::SigAlg;
 pub use crate::values::ecdsa::{from_x509, to_x509};
 use const_oid::ObjectIdentifier;
 use const_oid::db::rfc5912::{
-    ECDSA_WITH_SHA_256, ECDSA_WITH_SHA_384, SHA_256_WITH_RSA_ENCRYPTION, SHA_384_WITH_RSA_ENCRYPTION,
-    SHA_512_WITH_RSA_ENCRYPTION,
+    ECDSA_WITH_SHA_256, ECDSA_WITH_SHA_384, ECDSA_WITH_SHA_512, SHA_256_WITH_RSA_ENCRYPTION,
+    SHA_384_WITH_RSA_ENCRYPTION, SHA_512_WITH_RSA_ENCRYPTION,
 };
 use const_oid::db::rfc8410::ID_ED_25519;
 use core::fmt;
@@ -33,8 +33,8 @@ impl fmt::Display for AlgorithmFault {
             Self::Weak(name) => write!(f, "the signature algorithm is {name}, whose hash is broken; use SHA-256"),
             Self::Unknown(oid, name) => {
                 write!(f, "the signature algorithm is {}", name.unwrap_or("unknown"))?;
-                write!(f, " ({oid}); accepted are ECDSA with SHA-256 or SHA-384, RSA (PKCS#1 v1.5) with SHA-256, ")?;
-                f.write_str("SHA-384 or SHA-512, and Ed25519")
+                write!(f, " ({oid}); accepted are ECDSA and RSA (PKCS#1 v1.5) with SHA-256, SHA-384 or SHA-512, ")?;
+                f.write_str("and Ed25519")
             }
             Self::Misfit(name, kind) => write!(f, "the signature algorithm is {name}, but the key is {kind}"),
             Self::Parameters(name) => {
@@ -56,7 +56,6 @@ const REFUSED: &[(&str, &str, bool)] = &[
     ("1.2.840.10040.4.3", "dsa-with-sha1", true),
     ("1.2.840.113549.1.1.10", "RSASSA-PSS", false),
     ("1.2.840.10045.4.3.1", "ecdsa-with-SHA224", false),
-    ("1.2.840.10045.4.3.4", "ecdsa-with-SHA512", false),
     ("1.3.101.113", "Ed448", false),
 ];
 
@@ -68,6 +67,7 @@ pub fn read(id: &AlgorithmIdentifierRef<'_>, key: KeyKind) -> Result<SigAlg, Alg
     let (name, rsa) = match id.oid {
         ECDSA_WITH_SHA_256 => ("ecdsa-with-SHA256", false),
         ECDSA_WITH_SHA_384 => ("ecdsa-with-SHA384", false),
+        ECDSA_WITH_SHA_512 => ("ecdsa-with-SHA512", false),
         SHA_256_WITH_RSA_ENCRYPTION => ("sha256WithRSAEncryption", true),
         SHA_384_WITH_RSA_ENCRYPTION => ("sha384WithRSAEncryption", true),
         SHA_512_WITH_RSA_ENCRYPTION => ("sha512WithRSAEncryption", true),
@@ -82,8 +82,10 @@ pub fn read(id: &AlgorithmIdentifierRef<'_>, key: KeyKind) -> Result<SigAlg, Alg
     match (id.oid, key) {
         (ECDSA_WITH_SHA_256, KeyKind::EcP256) => Ok(SigAlg::Es256),
         (ECDSA_WITH_SHA_384, KeyKind::EcP256) => Ok(SigAlg::EcP256Sha384),
+        (ECDSA_WITH_SHA_512, KeyKind::EcP256) => Ok(SigAlg::EcP256Sha512),
         (ECDSA_WITH_SHA_256, KeyKind::EcP384) => Ok(SigAlg::EcP384Sha256),
         (ECDSA_WITH_SHA_384, KeyKind::EcP384) => Ok(SigAlg::Es384),
+        (ECDSA_WITH_SHA_512, KeyKind::EcP384) => Ok(SigAlg::EcP384Sha512),
         (SHA_256_WITH_RSA_ENCRYPTION, KeyKind::Rsa { .. }) => Ok(SigAlg::Rs256),
         (SHA_384_WITH_RSA_ENCRYPTION, KeyKind::Rsa { .. }) => Ok(SigAlg::Rs384),
         (SHA_512_WITH_RSA_ENCRYPTION, KeyKind::Rsa { .. }) => Ok(SigAlg::Rs512),
@@ -109,6 +111,7 @@ pub fn identifier(alg: SigAlg) -> der::Result<AlgorithmIdentifierOwned> {
     let (oid, parameters) = match alg {
         SigAlg::Es256 | SigAlg::EcP384Sha256 => (ECDSA_WITH_SHA_256, None),
         SigAlg::Es384 | SigAlg::EcP256Sha384 => (ECDSA_WITH_SHA_384, None),
+        SigAlg::EcP256Sha512 | SigAlg::EcP384Sha512 => (ECDSA_WITH_SHA_512, None),
         SigAlg::Rs256 => (SHA_256_WITH_RSA_ENCRYPTION, Some(Any::null())),
         SigAlg::Rs384 => (SHA_384_WITH_RSA_ENCRYPTION, Some(Any::null())),
         SigAlg::Rs512 => (SHA_512_WITH_RSA_ENCRYPTION, Some(Any::null())),
@@ -140,6 +143,8 @@ mod tests {
             (SigAlg::Es256, "300a06082a8648ce3d040302"),
             (SigAlg::EcP384Sha256, "300a06082a8648ce3d040302"),
             (SigAlg::Es384, "300a06082a8648ce3d040303"),
+            (SigAlg::EcP256Sha512, "300a06082a8648ce3d040304"),
+            (SigAlg::EcP384Sha512, "300a06082a8648ce3d040304"),
             (SigAlg::Rs256, "300d06092a864886f70d01010b0500"),
             (SigAlg::Rs384, "300d06092a864886f70d01010c0500"),
             (SigAlg::Rs512, "300d06092a864886f70d01010d0500"),
@@ -154,6 +159,8 @@ mod tests {
         for (alg, kind) in [
             (SigAlg::Es256, KeyKind::EcP256),
             (SigAlg::EcP256Sha384, KeyKind::EcP256),
+            (SigAlg::EcP256Sha512, KeyKind::EcP256),
+            (SigAlg::EcP384Sha512, KeyKind::EcP384),
             (SigAlg::Es384, KeyKind::EcP384),
             (SigAlg::EcP384Sha256, KeyKind::EcP384),
             (SigAlg::Rs256, KeyKind::Rsa { bits: 2048 }),

@@ -5,13 +5,15 @@ use super::serial::Serial;
 use crate::values::Time;
 use crate::values::identifier::IpName;
 use const_oid::AssociatedOid;
+use const_oid::db::rfc4519::COMMON_NAME;
 use const_oid::db::rfc5280::{ID_AD_CA_ISSUERS, ID_CE_SUBJECT_ALT_NAME};
 use core::time::Duration;
-use der::asn1::{Any, Ia5String, ObjectIdentifier, OctetString, UintRef};
+use der::asn1::{Any, Ia5String, ObjectIdentifier, OctetString, SetOfVec, UintRef, Utf8StringRef};
 use der::flagset::FlagSet;
 use der::{DateTime, Decode, Encode, Enumerated, ErrorKind, Sequence};
 use sha2::{Digest, Sha256};
 use spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoRef};
+use x509_cert::attr::AttributeTypeAndValue;
 use x509_cert::ext::pkix::crl::dp::DistributionPoint;
 use x509_cert::ext::pkix::name::{DistributionPointName, GeneralName, GeneralNames};
 use x509_cert::ext::pkix::{
@@ -105,11 +107,13 @@ pub(super) fn key_id(spki: &[u8]) -> der::Result<Vec<u8>> {
     Ok(id)
 }
 
-/// Key usage of a leaf: what its key can do in TLS (RFC 5280 §4.2.1.3, RFC 8410 §5).
-pub(super) fn leaf_key_usage(kind: KeyKind) -> der::Result<Extension> {
+/// Key usage of a leaf: what its key can do in TLS (RFC 5280 §4.2.1.3, RFC 8410 §5), and `enciphers` where it may.
+pub(super) fn leaf_key_usage(kind: KeyKind, enciphers: bool) -> der::Result<Extension> {
     let usages: FlagSet<KeyUsages> = match kind {
-        KeyKind::EcP256 | KeyKind::EcP384 | KeyKind::Ed25519 => KeyUsages::DigitalSignature.into(),
-        KeyKind::Rsa { .. } => KeyUsages::DigitalSignature | KeyUsages::KeyEncipherment,
+        KeyKind::Rsa { .. } if enciphers => KeyUsages::DigitalSignature | KeyUsages::KeyEncipherment,
+        KeyKind::EcP256 | KeyKind::EcP384 | KeyKind::Ed25519 | KeyKind::Rsa { .. } => {
+            KeyUsages::DigitalSignature.into()
+        }
     };
     extension(true, &KeyUsage(usages))
 }
@@ -142,10 +146,19 @@ pub(super) fn name_constraints(value: &x509_cert::ext::pkix::NameConstraints) ->
     extension(true, value)
 }
 
-/// Subject alternative names; critical, because the subject is empty (RFC 5280 §4.2.1.6).
-pub(super) fn critical_alt_names(names: GeneralNames) -> der::Result<Extension> {
+/// Subject alternative names: critical where the subject is empty, and only there (RFC 5280 §4.2.1.6).
+pub(super) fn alt_names(critical: bool, names: GeneralNames) -> der::Result<Extension> {
     let value = OctetString::new(names.to_der()?)?;
-    Ok(Extension { extn_id: ID_CE_SUBJECT_ALT_NAME, critical: true, extn_value: value })
+    Ok(Extension { extn_id: ID_CE_SUBJECT_ALT_NAME, critical, extn_value: value })
+}
+
+/// A Name: a common name alone, as UTF8String (RFC 5280 §4.1.2.4), or nothing. DER.
+pub(super) fn subject(common_name: Option<&str>) -> der::Result<Vec<u8>> {
+    let attribute = |text| -> der::Result<_> {
+        let value = Any::from(Utf8StringRef::new(text)?);
+        Ok(SetOfVec::from_iter([AttributeTypeAndValue { oid: COMMON_NAME, value }])?)
+    };
+    common_name.map(attribute).transpose()?.into_iter().collect::<Vec<_>>().to_der()
 }
 
 /// Authority information access with one caIssuers URL (RFC 5280 §4.2.2.1).

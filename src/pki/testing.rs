@@ -44,8 +44,8 @@ pub(super) fn key(alg: SigAlg) -> &'static NativeKey {
     static RSA: LazyLock<NativeKey> = LazyLock::new(|| NativeKey::generate(SigAlg::Rs256, &mut random).unwrap());
     static ED25519: LazyLock<NativeKey> = LazyLock::new(|| NativeKey::generate(SigAlg::Ed25519, &mut random).unwrap());
     match alg {
-        SigAlg::Es256 | SigAlg::EcP256Sha384 => &P256,
-        SigAlg::Es384 | SigAlg::EcP384Sha256 => &P384,
+        SigAlg::Es256 | SigAlg::EcP256Sha384 | SigAlg::EcP256Sha512 => &P256,
+        SigAlg::Es384 | SigAlg::EcP384Sha256 | SigAlg::EcP384Sha512 => &P384,
         SigAlg::Rs256 | SigAlg::Rs384 | SigAlg::Rs512 | SigAlg::Ps256 | SigAlg::Ps384 | SigAlg::Ps512 => &RSA,
         SigAlg::Ed25519 => &ED25519,
     }
@@ -111,6 +111,7 @@ pub(super) struct Order {
     pub profile: Profile,
     pub key: PublicKey,
     pub names: BTreeSet<Identifier>,
+    pub common_name: Option<Identifier>,
     pub serial: Serial,
     pub now: Time,
     pub ca_issuers: Option<&'static str>,
@@ -124,6 +125,7 @@ pub(super) fn order(alg: SigAlg, names: &[&str]) -> Order {
         profile: default_profile().clone(),
         key: check_spki(&key(alg).spki_der().unwrap()).unwrap(),
         names: names.iter().map(|name| Identifier::dns(name).unwrap()).collect(),
+        common_name: None,
         serial: Serial::from_random([0xab; 18]),
         now: NOW,
         ca_issuers: None,
@@ -138,6 +140,7 @@ impl Order {
             profile: &self.profile,
             public_key: &self.key,
             names: &self.names,
+            common_name: self.common_name.as_ref(),
             serial: &self.serial,
             now: self.now,
             period: self.period(),

@@ -158,6 +158,13 @@ impl<'a> Rules<'a> {
         limits.min_by_key(|(longest, _)| *longest)
     }
 
+    /// Whether certificates of a profile have a common name; `usual` is what the profile says. Either policy can have it
+    /// left out; else either can ask for it.
+    pub fn common_name(&self, usual: bool) -> bool {
+        let said: Vec<bool> = self.both().filter_map(|(_, policy)| policy.common_name).collect();
+        if said.is_empty() { usual } else { said.iter().all(|wanted| *wanted) }
+    }
+
     /// Those of these challenge types that no policy excludes.
     fn within(&self, names: &[&str]) -> Vec<String> {
         let allows = |policy: &Policy, name: &str| {

@@ -47,6 +47,8 @@ pub struct Policy {
     pub profiles: Option<Vec<String>>,
     /// The longest life of a certificate; `None` for that of its profile.
     pub max_lifetime: Option<Duration>,
+    /// Whether a certificate's subject has a common name, one of its names; `None` for what its profile says.
+    pub common_name: Option<bool>,
 }
 
 impl Default for Policy {
@@ -62,6 +64,7 @@ impl Default for Policy {
             challenges: None,
             profiles: None,
             max_lifetime: None,
+            common_name: None,
         }
     }
 }

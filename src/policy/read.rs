@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use std::fmt;
 
 /// The members of a document, in the order in which docs/POLICY.md explains them.
-const MEMBERS: [&str; 9] = [
+const MEMBERS: [&str; 10] = [
     "allow",
     "deny",
     "preauthorized",
@@ -19,6 +19,7 @@ const MEMBERS: [&str; 9] = [
     "challenges",
     "profiles",
     "max_lifetime",
+    "common_name",
 ];
 
 /// More patterns in one list are refused: each order asks every one of them about each of its names.
@@ -110,6 +111,7 @@ impl Policy {
             challenges: document.names("challenges", "challenge type", &known.challenges)?,
             profiles: document.names("profiles", "profile", &known.profiles)?,
             max_lifetime: document.lifetime("max_lifetime")?,
+            common_name: document.choice("common_name")?,
         };
         policy.check()?;
         Ok(policy)
@@ -183,9 +185,13 @@ struct Document<'a> {
 
 impl<'a> Document<'a> {
     fn flag(&self, member: &'static str, default: bool) -> Read<bool> {
+        Ok(self.choice(member)?.unwrap_or(default))
+    }
+
+    fn choice(&self, member: &'static str) -> Read<Option<bool>> {
         match self.members.get(member) {
-            None => Ok(default),
-            Some(Value::Bool(flag)) => Ok(*flag),
+            None => Ok(None),
+            Some(Value::Bool(flag)) => Ok(Some(*flag)),
             Some(other) => fault(Place::Member(member), format!("is {}; it has to be true or false", type_name(other))),
         }
     }

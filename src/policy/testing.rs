@@ -69,7 +69,7 @@ pub(super) fn documents() -> impl Strategy<Value = Value> {
     let lifetime = of((1..2000_u32, select(vec!["d", "h"])).prop_map(|(n, unit)| format!("{n}{unit}").into()));
     let lists = (patterns(5), patterns(2), patterns(4));
     let flags = (flag(), flag(), flag());
-    let rest = (some(&known().challenges), some(&known().profiles), lifetime);
+    let rest = (some(&known().challenges), some(&known().profiles), lifetime, of(any::<bool>().prop_map(Value::Bool)));
     (lists, flags, rest).prop_filter_map("members contradict each other", |(lists, flags, rest)| {
         let members = [
             ("allow", lists.0),
@@ -81,6 +81,7 @@ pub(super) fn documents() -> impl Strategy<Value = Value> {
             ("challenges", rest.0),
             ("profiles", rest.1),
             ("max_lifetime", rest.2),
+            ("common_name", rest.3),
         ];
         let there = members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
         let document = Value::Object(there.collect::<Map<_, _>>());

@@ -21,6 +21,7 @@ impl Policy {
             challenges,
             profiles,
             max_lifetime,
+            common_name,
         } = self;
         let patterns = |list: &[Pattern]| -> Value { list.iter().map(ToString::to_string).collect() };
         let filled = |list: &Vec<Pattern>| (!list.is_empty()).then(|| patterns(list));
@@ -36,6 +37,7 @@ impl Policy {
             ("challenges", names(challenges)),
             ("profiles", names(profiles)),
             ("max_lifetime", max_lifetime.map(|longest| lifetime_text(longest).into())),
+            ("common_name", common_name.map(Value::Bool)),
         ];
         let written = members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
         Value::Object(written.collect::<Map<_, _>>())

@@ -9,6 +9,9 @@ use crate::values::b64;
 use crate::values::identifier::DnsName;
 use sha2::{Digest, Sha256};
 
+/// The label below which the record stands.
+pub const LABEL: &str = "_acme-challenge";
+
 /// The text that a TXT record has to have: base64url of the SHA-256 of the key authorization, 43 characters.
 pub fn expected(key_authorization: &str) -> String {
     b64::encode(&Sha256::digest(key_authorization.as_bytes()))
@@ -23,7 +26,7 @@ pub(super) async fn validate<O: Outbound>(
     name: &DnsName,
     subject: &Subject<'_>,
 ) -> Result<(), Failure> {
-    validate_at(probe, &format!("_acme-challenge.{name}"), subject).await
+    validate_at(probe, &format!("{LABEL}.{name}"), subject).await
 }
 
 /// As [`validate`], with the records at `owner`.

@@ -11,6 +11,9 @@ use sha2::{Digest, Sha256};
 /// How many bytes of the digest the label shows: 80 bits, 16 characters.
 const DIGEST_BYTES: usize = 10;
 
+/// The length of [`label`]: an underscore, and five bits a character.
+pub const LABEL_LENGTH: usize = 1 + DIGEST_BYTES * 8 / 5;
+
 /// The label of the account with this URL: an underscore and the beginning of the URL's SHA-256 in lower-case base32.
 pub fn label(account: &str) -> String {
     let digest = Sha256::digest(account.as_bytes());
@@ -20,7 +23,7 @@ pub fn label(account: &str) -> String {
 
 /// The name of the TXT record that proves `name` for the account with this URL.
 pub fn owner(account: &str, name: &DnsName) -> String {
-    format!("{}._acme-challenge.{name}", label(account))
+    format!("{}.{}.{name}", label(account), dns01::LABEL)
 }
 
 /// Looks up the challenge's TXT records and judges them as dns-01 does.

@@ -15,7 +15,7 @@ use crate::values::{Time, b64};
 use sha2::{Digest, Sha256};
 
 /// The label below which the records stand.
-const LABEL: &str = "_validation-persist";
+pub(super) const LABEL: &str = "_validation-persist";
 
 /// How many parents of a name are asked for a record that covers it, nearest first.
 const PARENTS: usize = 6;

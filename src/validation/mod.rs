@@ -77,6 +77,9 @@ impl Default for Config {
     }
 }
 
+/// The longest name that DNS can ask for, in characters (RFC 1035 §2.3.4: 255 octets on the wire).
+const MAX_DNS_NAME: usize = 253;
+
 /// The challenge types.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Method {
@@ -115,14 +118,27 @@ impl Method {
 
     /// Whether it can prove control of `identifier`, given as in the order: with its `*.`.
     ///
-    /// A host under a name says nothing about the names beside it, so wildcards are for DNS alone.
+    /// A host under a name says nothing about the names beside it, so wildcards are for DNS alone. A record below a long
+    /// name has a name that is too long for DNS.
     pub fn fits(self, identifier: &Identifier) -> bool {
         match (self, identifier) {
             (Self::Http01 | Self::TlsAlpn01, Identifier::Dns(name)) => !name.is_wildcard(),
-            (Self::Http01 | Self::TlsAlpn01, Identifier::Ip(_))
-            | (Self::Dns01 | Self::DnsAccount01 | Self::DnsPersist01, Identifier::Dns(_)) => true,
+            (Self::Http01 | Self::TlsAlpn01, Identifier::Ip(_)) => true,
+            (Self::Dns01 | Self::DnsAccount01 | Self::DnsPersist01, Identifier::Dns(name)) => {
+                self.owner_prefix() + name.base().as_str().len() <= MAX_DNS_NAME
+            }
             // RFC 8738 §7
             (Self::Dns01 | Self::DnsAccount01 | Self::DnsPersist01, Identifier::Ip(_)) => false,
+        }
+    }
+
+    /// How many characters, the last dot among them, come before a name in that of the record that proves it.
+    fn owner_prefix(self) -> usize {
+        match self {
+            Self::Http01 | Self::TlsAlpn01 => 0,
+            Self::Dns01 => dns01::LABEL.len() + 1,
+            Self::DnsAccount01 => dns_account01::LABEL_LENGTH + 1 + dns01::LABEL.len() + 1,
+            Self::DnsPersist01 => dns_persist01::LABEL.len() + 1,
         }
     }
 

@@ -49,6 +49,8 @@ pub enum TargetFault {
     Credentials,
     /// No host, or one that is no DNS name.
     Host(Option<NameFault>),
+    /// A host that is not the identifier.
+    OtherHost,
     /// Another port than the allowed ones, which are listed.
     Port(u16, Vec<u16>),
 }
@@ -62,6 +64,7 @@ impl fmt::Display for TargetFault {
             Self::Credentials => f.write_str("which has a user name or password in it"),
             Self::Host(None) => f.write_str("which has no host"),
             Self::Host(Some(fault)) => write!(f, "whose host {fault}"),
+            Self::OtherHost => f.write_str("whose host is not the identifier"),
             Self::Port(port, allowed) => {
                 let allowed: Vec<String> = allowed.iter().map(u16::to_string).collect();
                 write!(f, "whose port {port} is none of {}", allowed.join(", "))
@@ -86,7 +89,13 @@ impl Target {
             Identifier::Ip(_) | Identifier::Dns(_) => identifier.to_string(),
         };
         let url = format!("http://{host}:{port}/.well-known/acme-challenge/{token}");
-        Self::accept(Url::parse(&url).map_err(|error| TargetFault::Invalid(error.to_string()))?, config)
+        let target = Self::accept(Url::parse(&url).map_err(|error| TargetFault::Invalid(error.to_string()))?, config)?;
+        // Else another host would be asked than the one that is proven, an address that no DNS names say.
+        let same = match identifier {
+            Identifier::Dns(name) => target.host == Host::Name(name.clone()),
+            Identifier::Ip(name) => target.host == Host::Address(name.address()),
+        };
+        if same { Ok(target) } else { Err(TargetFault::OtherHost) }
     }
 
     /// Where `location`, sent in answer to a request for this URL, leads.

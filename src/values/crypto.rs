@@ -14,8 +14,12 @@ pub enum SigAlg {
     Es384,
     /// ECDSA on P-256 with SHA-384: some CSRs, never JWS.
     EcP256Sha384,
+    /// ECDSA on P-256 with SHA-512: some CSRs, never JWS.
+    EcP256Sha512,
     /// ECDSA on P-384 with SHA-256: some CSRs, never JWS.
     EcP384Sha256,
+    /// ECDSA on P-384 with SHA-512: some CSRs, never JWS.
+    EcP384Sha512,
     /// RSASSA-PKCS1-v1_5 with SHA-256.
     Rs256,
     /// RSASSA-PKCS1-v1_5 with SHA-384.

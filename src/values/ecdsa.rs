@@ -17,8 +17,8 @@ struct EcdsaSigValue<'a> {
 /// Bytes of `r`, and of `s`, in the raw form; `None` for algorithms with one form only.
 fn width(alg: SigAlg) -> Option<usize> {
     match alg {
-        SigAlg::Es256 | SigAlg::EcP256Sha384 => Some(32),
-        SigAlg::Es384 | SigAlg::EcP384Sha256 => Some(48),
+        SigAlg::Es256 | SigAlg::EcP256Sha384 | SigAlg::EcP256Sha512 => Some(32),
+        SigAlg::Es384 | SigAlg::EcP384Sha256 | SigAlg::EcP384Sha512 => Some(48),
         SigAlg::Rs256
         | SigAlg::Rs384
         | SigAlg::Rs512

@@ -134,9 +134,11 @@ pub enum NameFault {
     Hyphen,
     /// Hyphens at positions 3 and 4 of a label that is no valid A-label (RFC 5891 §4.2.3.1).
     ReservedLabel,
+    /// A right-to-left label beside a label that must not stand there (RFC 5893 §2).
+    Bidi,
     /// A `*` elsewhere than as the whole first label, or with nothing below it.
     Wildcard,
-    /// An IP address given as a DNS name.
+    /// An IP address given as a DNS name, or what a URL parser takes for one: its last label is a number.
     IpAddress,
 }
 
@@ -152,8 +154,12 @@ impl fmt::Display for NameFault {
             Self::NotAscii => "has non-ASCII characters; send internationalised names as A-labels (xn--…)",
             Self::Hyphen => "has a label that begins or ends with a hyphen",
             Self::ReservedLabel => "has a label with hyphens at its third and fourth place that is no valid A-label",
+            Self::Bidi => "has a right-to-left label beside one that RFC 5893 does not allow there",
             Self::Wildcard => "has a `*` that is not the whole first label of a longer name",
-            Self::IpAddress => "is an IP address, which is not a dns identifier",
+            Self::IpAddress => {
+                "is an IP address, or ends in a number (decimal or 0x…) as only an IP address does, and is no dns \
+                 identifier"
+            }
         })
     }
 }
@@ -182,9 +188,11 @@ impl DnsName {
             return Err(NameFault::Wildcard);
         }
         base.split('.').try_for_each(check_label)?;
-        // A last label of digits only is an IPv4 address to every URL parser (WHATWG URL, "ends in a number").
-        if base.rsplit('.').next().is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit())) {
+        if ends_in_a_number(base) {
             return Err(NameFault::IpAddress);
+        }
+        if !is_a_domain(base) {
+            return Err(NameFault::Bidi);
         }
         Ok(Self(name))
     }
@@ -208,6 +216,24 @@ impl DnsName {
     pub fn base(&self) -> DnsName {
         Self(self.0.strip_prefix("*.").unwrap_or(&self.0).to_owned())
     }
+}
+
+/// Whether URL parsers take the name for an IPv4 address, or for a broken one: its last label is a number, decimal or
+/// octal of digits only, or hexadecimal, of which `0x` alone is one too
+/// ([WHATWG URL](https://url.spec.whatwg.org/#ends-in-a-number-checker)). `127.0.0.0x2` and `0x7f000002` are addresses
+/// that no DNS was ever asked for.
+fn ends_in_a_number(name: &str) -> bool {
+    let last = name.rsplit('.').next().unwrap_or_default();
+    let hexadecimal = last.strip_prefix("0x").is_some_and(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()));
+    hexadecimal || last.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// Whether the labels of a name, each of which is valid, make a domain name together: one with a label that is written from
+/// right to left has labels of certain forms only ([RFC 5893 §2](https://www.rfc-editor.org/rfc/rfc5893#section-2)), and no
+/// URL has another as its host.
+fn is_a_domain(name: &str) -> bool {
+    let internationalised = name.split('.').any(|label| label.starts_with("xn--"));
+    !internationalised || idna::domain_to_ascii(name).is_ok_and(|back| back == name)
 }
 
 /// One label: letters, digits and inner hyphens, and a reserved form only when it is a valid A-label.

@@ -29,11 +29,11 @@ impl Verify for NativeCrypto {
 fn holds(alg: SigAlg, spki: &[u8], message: &[u8], signature: &[u8]) -> Option<()> {
     let digest = digest(alg, message);
     match alg {
-        SigAlg::Es256 | SigAlg::EcP256Sha384 => {
+        SigAlg::Es256 | SigAlg::EcP256Sha384 | SigAlg::EcP256Sha512 => {
             let key = p256::ecdsa::VerifyingKey::from_public_key_der(spki).ok()?;
             key.verify_prehash(&digest, &p256::ecdsa::Signature::from_slice(signature).ok()?).ok()
         }
-        SigAlg::Es384 | SigAlg::EcP384Sha256 => {
+        SigAlg::Es384 | SigAlg::EcP384Sha256 | SigAlg::EcP384Sha512 => {
             let key = p384::ecdsa::VerifyingKey::from_public_key_der(spki).ok()?;
             key.verify_prehash(&digest, &p384::ecdsa::Signature::from_slice(signature).ok()?).ok()
         }
@@ -57,7 +57,7 @@ fn digest(alg: SigAlg, message: &[u8]) -> Vec<u8> {
     match alg {
         SigAlg::Es256 | SigAlg::EcP384Sha256 | SigAlg::Rs256 | SigAlg::Ps256 => Sha256::digest(message).to_vec(),
         SigAlg::Es384 | SigAlg::EcP256Sha384 | SigAlg::Rs384 | SigAlg::Ps384 => Sha384::digest(message).to_vec(),
-        SigAlg::Rs512 | SigAlg::Ps512 => Sha512::digest(message).to_vec(),
+        SigAlg::Rs512 | SigAlg::Ps512 | SigAlg::EcP256Sha512 | SigAlg::EcP384Sha512 => Sha512::digest(message).to_vec(),
         SigAlg::Ed25519 => message.to_vec(),
     }
 }
@@ -94,10 +94,10 @@ impl NativeKey {
     pub fn generate(alg: SigAlg, fill: &mut impl FnMut(&mut [u8])) -> Result<Self, CryptoFailure> {
         let mut bytes = RandomBytes(fill);
         match alg {
-            SigAlg::Es256 | SigAlg::EcP256Sha384 => {
+            SigAlg::Es256 | SigAlg::EcP256Sha384 | SigAlg::EcP256Sha512 => {
                 Ok(Self(Inner::P256(p256::SecretKey::generate_from_rng(&mut bytes))))
             }
-            SigAlg::Es384 | SigAlg::EcP384Sha256 => {
+            SigAlg::Es384 | SigAlg::EcP384Sha256 | SigAlg::EcP384Sha512 => {
                 Ok(Self(Inner::P384(p384::SecretKey::generate_from_rng(&mut bytes))))
             }
             SigAlg::Rs256 | SigAlg::Rs384 | SigAlg::Rs512 | SigAlg::Ps256 | SigAlg::Ps384 | SigAlg::Ps512 => {
@@ -187,12 +187,12 @@ impl NativeKey {
     pub fn sign(&self, alg: SigAlg, message: &[u8]) -> Result<Vec<u8>, CryptoFailure> {
         let digest = digest(alg, message);
         match (&self.0, alg) {
-            (Inner::P256(key), SigAlg::Es256 | SigAlg::EcP256Sha384) => {
+            (Inner::P256(key), SigAlg::Es256 | SigAlg::EcP256Sha384 | SigAlg::EcP256Sha512) => {
                 let signature: Result<p256::ecdsa::Signature, _> =
                     p256::ecdsa::SigningKey::from(key).sign_prehash(&digest);
                 Ok(signature.map_err(failure)?.to_vec())
             }
-            (Inner::P384(key), SigAlg::Es384 | SigAlg::EcP384Sha256) => {
+            (Inner::P384(key), SigAlg::Es384 | SigAlg::EcP384Sha256 | SigAlg::EcP384Sha512) => {
                 let signature: Result<p384::ecdsa::Signature, _> =
                     p384::ecdsa::SigningKey::from(key).sign_prehash(&digest);
                 Ok(signature.map_err(failure)?.to_vec())

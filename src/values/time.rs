@@ -56,31 +56,58 @@ impl Time {
         }
     }
 
-    /// Reads the text of [RFC 3339 §5.6](https://www.rfc-editor.org/rfc/rfc3339#section-5.6), any offset, in whole
-    /// seconds: a fraction that is not zero is no instant that a certificate could have.
+    /// Reads the text of [RFC 3339 §5.6](https://www.rfc-editor.org/rfc/rfc3339#section-5.6), any offset. A fraction of a
+    /// second, of however many digits, is cut off: what is dated here counts whole seconds.
     ///
     /// `None` for anything else, for a leap second, and for what lies before 1970.
     pub fn parse_rfc3339(text: &str) -> Option<Self> {
+        let Parts { local, ahead } = Parts::of(text)?;
+        let local = DateTime::from_str(&format!("{local}Z")).ok()?.unix_duration().as_secs();
+        local.checked_add_signed(ahead.checked_neg()?).map(Self::from_secs)
+    }
+
+    /// Whether a text is the first second of the year 1 in UTC, the zero value of a time in Go and .NET, which clients
+    /// written in them send for a time that is not set.
+    pub fn is_unset(text: &str) -> bool {
+        Parts::of(text).is_some_and(|parts| parts.local == "0001-01-01T00:00:00" && parts.ahead == 0)
+    }
+}
+
+/// The text of an RFC 3339 date and time taken apart, without a fraction of a second.
+struct Parts {
+    /// Date and time of day, 19 characters, in upper case; not looked at yet.
+    local: String,
+    /// How many seconds they are ahead of UTC.
+    ahead: i64,
+}
+
+impl Parts {
+    fn of(text: &str) -> Option<Self> {
         let text = text.to_ascii_uppercase();
         let (local, rest) = text.split_at_checked(19)?;
         let rest = match rest.strip_prefix('.') {
             None => rest,
-            Some(fraction) => fraction.strip_prefix('0').map(|more| more.trim_start_matches('0'))?,
+            Some(fraction) => {
+                let zone = fraction.trim_start_matches(|c: char| c.is_ascii_digit());
+                if zone.len() == fraction.len() {
+                    return None;
+                }
+                zone
+            }
         };
-        let local = DateTime::from_str(&format!("{local}Z")).ok()?.unix_duration().as_secs();
-        let secs = match rest.split_at_checked(1)? {
-            ("Z", "") => local,
-            ("+", ahead) => local.checked_sub(offset(ahead)?)?,
-            ("-", behind) => local.checked_add(offset(behind)?)?,
+        let ahead = match rest.split_at_checked(1)? {
+            ("Z", "") => 0,
+            ("+", ahead) => offset(ahead)?,
+            ("-", behind) => offset(behind)?.checked_neg()?,
             _ => return None,
         };
-        Some(Self::from_secs(secs))
+        Some(Self { local: local.to_owned(), ahead })
     }
 }
 
 /// Seconds in `hh:mm`.
-fn offset(text: &str) -> Option<u64> {
-    let two = |text: &str, limit: u64| -> Option<u64> {
+fn offset(text: &str) -> Option<i64> {
+    let two = |text: &str, limit: i64| -> Option<i64> {
         let digits = text.len() == 2 && text.bytes().all(|b| b.is_ascii_digit());
         text.parse().ok().filter(|n| digits && *n < limit)
     };
@@ -91,14 +118,20 @@ fn offset(text: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
-    fn o03_reads_rfc3339_strictly() {
+    fn o03_reads_all_of_rfc3339_and_nothing_else() {
         let noon = Time::from_secs(1_795_521_600);
         for good in [
             "2026-11-24T12:00:00Z",
             "2026-11-24t12:00:00z",
             "2026-11-24T12:00:00.000Z",
+            "2026-11-24T12:00:00.5Z",
+            "2026-11-24T12:00:00.999999999Z",
+            "2026-11-24t14:00:00.1234567+02:00",
+            "2026-11-24T06:30:00.000000000000000000001-05:30",
+            "2026-11-25T11:59:00+23:59",
             "2026-11-24T13:00:00+01:00",
             "2026-11-24T06:30:00-05:30",
             "2026-11-24T12:00:00-00:00",
@@ -111,8 +144,13 @@ mod tests {
             "2026-11-24T12:00:00",
             "2026-11-24 12:00:00Z",
             "2026-11-24T12:00Z",
-            "2026-11-24T12:00:00.5Z",
             "2026-11-24T12:00:00.Z",
+            "2026-11-24T12:00:00.5",
+            "2026-11-24T12:00:00,5Z",
+            "2026-11-24T12:00:00.-5Z",
+            "2026-11-24T12:00:00.5.5Z",
+            "2026-11-24T12:00:00.\u{665}Z",
+            "0001-01-01T00:00:00Z",
             "2026-02-29T12:00:00Z",
             "2026-13-01T12:00:00Z",
             "2026-11-24T24:00:00Z",
@@ -131,6 +169,45 @@ mod tests {
             assert_eq!(Time::parse_rfc3339(bad), None, "{bad}");
         }
         assert_eq!(Time::parse_rfc3339(&noon.rfc3339()), Some(noon));
+    }
+
+    #[test]
+    fn o03_the_zero_value_of_a_time_is_known_in_every_spelling() {
+        for unset in [
+            "0001-01-01T00:00:00Z",
+            "0001-01-01t00:00:00z",
+            "0001-01-01T00:00:00+00:00",
+            "0001-01-01T00:00:00-00:00",
+            "0001-01-01T00:00:00.0000000Z",
+            "0001-01-01T00:00:00.000+00:00",
+        ] {
+            assert!(Time::is_unset(unset), "{unset}");
+        }
+        for other in ["", "0001-01-01T00:00:01Z", "0001-01-01T00:00:00", "0001-01-01", "1970-01-01T00:00:00Z"] {
+            assert!(!Time::is_unset(other), "{other}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn o03_a_fraction_and_an_offset_change_no_second(
+            secs in 86_400_u64..253_402_214_400,
+            fraction in "(\\.[0-9]{1,20})?",
+            minutes in -1_439_i64..1_440,
+        ) {
+            let local = Time::from_secs(secs.saturating_add_signed(minutes * 60)).rfc3339();
+            let (sign, minutes) = (if minutes < 0 { '-' } else { '+' }, minutes.abs());
+            let local = local.trim_end_matches('Z');
+            let text = format!("{local}{fraction}{sign}{:02}:{:02}", minutes / 60, minutes % 60);
+            prop_assert_eq!(Time::parse_rfc3339(&text), Some(Time::from_secs(secs)), "{}", text);
+        }
+
+        #[test]
+        fn o03_no_text_makes_it_panic(text in any::<String>(), like in "[0-9TtZz:+.-]{0,40}") {
+            for text in [text, like] {
+                let _ = (Time::parse_rfc3339(&text), Time::is_unset(&text));
+            }
+        }
     }
 
     #[test]

@@ -33,8 +33,10 @@ fn make_parameters(alg: SigAlg) -> Result<JsValue, CryptoFailure> {
     let (name, curve, hash) = match alg {
         SigAlg::Es256 => ("ECDSA", Some("P-256"), Some("SHA-256")),
         SigAlg::EcP256Sha384 => ("ECDSA", Some("P-256"), Some("SHA-384")),
+        SigAlg::EcP256Sha512 => ("ECDSA", Some("P-256"), Some("SHA-512")),
         SigAlg::Es384 => ("ECDSA", Some("P-384"), Some("SHA-384")),
         SigAlg::EcP384Sha256 => ("ECDSA", Some("P-384"), Some("SHA-256")),
+        SigAlg::EcP384Sha512 => ("ECDSA", Some("P-384"), Some("SHA-512")),
         SigAlg::Rs256 => ("RSASSA-PKCS1-v1_5", None, Some("SHA-256")),
         SigAlg::Rs384 => ("RSASSA-PKCS1-v1_5", None, Some("SHA-384")),
         SigAlg::Rs512 => ("RSASSA-PKCS1-v1_5", None, Some("SHA-512")),

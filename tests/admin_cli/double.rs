@@ -159,14 +159,18 @@ fn replacement(withdrawn: bool) -> Value {
            "withdrawn": withdrawn.then(act)})
 }
 
+fn warnings() -> Vec<&'static str> {
+    vec!["max_lifetime does nothing"]
+}
+
 fn version(number: u64, restores: Option<u64>) -> Value {
     json!({"version": number, "made": (number > 0).then(act), "note": "why", "restores": restores,
-           "document": {"allow": ["*.a.test"]}})
+           "document": {"allow": ["*.a.test"]}, "warnings": warnings()})
 }
 
 fn state() -> Value {
     json!({"in_force": version(2, None), "versions": [version(2, None), version(1, None), version(0, None)],
-           "shadow": {"made": act(), "document": {"allow": []}}})
+           "shadow": {"made": act(), "document": {"allow": []}, "warnings": warnings()}})
 }
 
 fn notice(kind: &str, state: &str) -> Value {
@@ -231,7 +235,11 @@ fn answer(request: &Request, asked: &Asked) -> (u16, Value) {
             let verdicts: Vec<Value> = body["identifiers"].as_array().unwrap().iter().map(verdict).collect();
             let profile = body.get("profile").map(|name| json!({"name": name, "allowed": true, "rule": "no rule"}));
             let version = body.get("document").is_none().then_some(2);
-            (200, json!({"version": version, "identifiers": verdicts, "profile": profile, "max_lifetime": 7200}))
+            (
+                200,
+                json!({"version": version, "identifiers": verdicts, "profile": profile, "max_lifetime": 7200,
+                        "warnings": warnings()}),
+            )
         }
         "showShadow" => {
             let found = json!({"identifier": EVIL, "rule": "allow", "account": "acc1", "count": 3, "last": "2026-11-24T12:00:00Z"});

@@ -40,8 +40,26 @@ pub const IDENTIFIERS: Texts = &[
     ("mapped", "::ffff:192.0.2.1"),
     ("digits", "a.1"),
     ("hex", "0x7f000001"),
+    ("hex-last", "127.0.0.0x2"),
+    ("hex-none", "foo.0x"),
+    ("bidi", "0.xn--0eb"),
     ("hyphens", "a--b.example"),
     ("empty", ""),
+];
+
+pub const TIMES: Texts = &[
+    ("utc", "2026-11-24T12:00:00Z"),
+    ("fraction", "2026-11-24t12:00:00.123456789z"),
+    ("fraction-none", "2026-11-24T12:00:00.Z"),
+    ("ahead", "2026-11-24T14:00:00.5+02:00"),
+    ("behind", "2026-11-24T06:30:00-05:30"),
+    ("offset-far", "1970-01-01T00:00:00+23:59"),
+    ("leap", "2016-12-31T23:59:60Z"),
+    ("unset", "0001-01-01T00:00:00Z"),
+    ("unset-fraction", "0001-01-01T00:00:00.0000000-00:00"),
+    ("last", "9999-12-31T23:59:59-23:59"),
+    ("no-day", "2026-02-30T12:00:00Z"),
+    ("digits", "2026-11-24T12:00:00.\u{661}Z"),
 ];
 
 pub const ROUTES: Texts = &[
@@ -128,6 +146,14 @@ pub const PAYLOADS: Texts = &[
     (
         "not-after",
         "/acme/new-order\n{\"identifiers\":[{\"type\":\"ip\",\"value\":\"::1\"}],\"notAfter\":\"2030-02-30T25:61:61Z\"}",
+    ),
+    (
+        "nulls",
+        "/acme/new-order\n{\"identifiers\":[{\"type\":\"dns\",\"value\":\"a.test\",\"x\":null}],\"notAfter\":null,\"profile\":null}",
+    ),
+    (
+        "times",
+        "/acme/new-order\n{\"identifiers\":[{\"type\":\"dns\",\"value\":\"a.test\"}],\"notBefore\":\"0001-01-01T00:00:00Z\",\"notAfter\":\"2026-12-24T12:00:00.5+02:00\"}",
     ),
     ("read", "/acme/order/{order}\n"),
     ("account", "/acme/account/{account}\n{\"contact\":[\"mailto:a@a.test\"],\"status\":\"deactivated\"}"),

@@ -15,7 +15,7 @@ use selvedge::jose::testing::ClientKey;
 use selvedge::values::SigAlg;
 use serde_json::{Value, json};
 use std::str::FromStr;
-use texts::{CAA, HTTP, IDENTIFIERS, OPERATIONS, PAYLOADS, REQUESTS, ROUTES};
+use texts::{CAA, HTTP, IDENTIFIERS, OPERATIONS, PAYLOADS, REQUESTS, ROUTES, TIMES};
 
 /// Target, name, input.
 pub type Seed = (&'static str, String, Vec<u8>);
@@ -41,6 +41,7 @@ pub fn all() -> Vec<Seed> {
     add("tls_certificate", tls::certificates());
     add("tls_server", tls::servers());
     add("identifiers", texts(IDENTIFIERS));
+    add("times", texts(TIMES));
     add("nonces", nonces());
     add("routes", texts(ROUTES));
     add("requests", texts(REQUESTS));

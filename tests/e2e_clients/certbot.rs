@@ -122,3 +122,26 @@ fn certbot_takes_refused_nonces() {
     scene.did("http-01, dns-01, revocation");
     scene.report("half of the nonces refused");
 }
+
+/// FU-03: what is refused is told name by name, so that certbot gets a certificate for the others.
+#[test]
+fn certbot_goes_on_without_the_names_that_are_refused() {
+    let scene = Scene::start("certbot", &["--set", r#"POLICY={"deny":["no.test","*.never.test"]}"#]);
+    scene.version(VERSION);
+    for (folder, names, left) in [
+        ("one", &["a.test", "no.test"][..], &["a.test"][..]),
+        ("several", &["no.test", "b.test", "x.never.test", "c.test"], &["b.test", "c.test"]),
+    ] {
+        let asked: Vec<&str> = names.iter().flat_map(|name| ["-d", name]).collect();
+        by_http(&scene, folder, &[&["--allow-subset-of-names", "--cert-name", "subset"][..], &asked].concat());
+        let chain = live(&scene, folder, "subset", "fullchain.pem");
+        scene.judge(&chain, left);
+        let mut shown = Command::new("openssl");
+        let shown = scene.run(shown.args(["x509", "-noout", "-ext", "subjectAltName", "-in"]).arg(&chain));
+        for name in names.iter().filter(|name| !left.contains(name)) {
+            assert!(!shown.contains(name), "{shown}");
+        }
+    }
+    scene.did("--allow-subset-of-names");
+    scene.report("RSA account key");
+}

@@ -23,7 +23,7 @@ use x509_cert::Certificate;
 use x509_cert::ext::pkix::{AuthorityKeyIdentifier, name::GeneralName};
 
 const VERSION: &str = "0.8.5";
-const NEW: NewAccount<'static> =
+pub const NEW: NewAccount<'static> =
     NewAccount { contact: &["mailto:ops@example.test"], terms_of_service_agreed: true, only_return_existing: false };
 
 fn start(options: &[&str]) -> Scene {
@@ -34,17 +34,17 @@ fn start(options: &[&str]) -> Scene {
 }
 
 /// An account in a scene.
-struct Client<'a> {
+pub struct Client<'a> {
     scene: &'a Scene,
-    account: Account,
+    pub account: Account,
 }
 
-fn builder(scene: &Scene) -> AccountBuilder {
+pub fn builder(scene: &Scene) -> AccountBuilder {
     Account::builder_with_root(scene.server.fact("root")).unwrap()
 }
 
 impl<'a> Client<'a> {
-    async fn new(scene: &'a Scene, external: Option<&ExternalAccountKey>) -> Self {
+    pub async fn new(scene: &'a Scene, external: Option<&ExternalAccountKey>) -> Self {
         let made = builder(scene).create(&NEW, scene.server.fact("directory").to_owned(), external).await;
         Self { scene, account: made.unwrap().0 }
     }
@@ -104,13 +104,13 @@ impl<'a> Client<'a> {
     }
 
     /// Obtains a certificate for these names. Gives its chain as PEM.
-    async fn obtain(&self, names: &[&str], kind: ChallengeType) -> String {
+    pub async fn obtain(&self, names: &[&str], kind: ChallengeType) -> String {
         let identifiers: Vec<Identifier> = names.iter().map(|name| identifier(name)).collect();
         self.obtain_order(&NewOrder::new(&identifiers), kind).await
     }
 
     /// Obtains what an order asks for and judges it. Gives its chain as PEM.
-    async fn obtain_order(&self, wanted: &NewOrder<'_>, kind: ChallengeType) -> String {
+    pub async fn obtain_order(&self, wanted: &NewOrder<'_>, kind: ChallengeType) -> String {
         let mut order = self.account.new_order(wanted).await.unwrap();
         self.prove(&mut order, &kind).await;
         let patience = RetryPolicy::default().timeout(Duration::from_secs(60));
@@ -144,7 +144,7 @@ impl<'a> Client<'a> {
     }
 }
 
-fn identifier(name: &str) -> Identifier {
+pub fn identifier(name: &str) -> Identifier {
     name.parse().map_or_else(|_| Identifier::Dns(name.to_owned()), Identifier::Ip)
 }
 
@@ -153,7 +153,7 @@ fn certificates(chain: &str) -> Vec<CertificateDer<'static>> {
 }
 
 /// The problem document behind an error.
-fn problem<T>(answer: Result<T, Error>) -> Problem {
+pub fn problem<T>(answer: Result<T, Error>) -> Problem {
     match answer {
         Err(Error::Api(problem)) => problem,
         Err(other) => panic!("{other}"),
@@ -172,7 +172,7 @@ fn csr(names: &[String]) -> Vec<u8> {
 }
 
 /// How renewal information names a certificate (RFC 9773 §4.1).
-fn certificate_id(chain: &str) -> CertificateIdentifier<'static> {
+pub fn certificate_id(chain: &str) -> CertificateIdentifier<'static> {
     let certificate = Certificate::from_der(&certificates(chain)[0]).unwrap();
     let tbs = certificate.tbs_certificate();
     let (_, authority) = tbs.get_extension::<AuthorityKeyIdentifier>().unwrap().unwrap();

@@ -17,6 +17,7 @@ mod chains;
 mod debian;
 mod dehydrated;
 mod instant_acme;
+mod instant_acme_cases;
 mod lego;
 #[path = "../common/listening.rs"]
 mod listening;

@@ -5,7 +5,7 @@ use super::responder::serve_certificates;
 use super::server::{Server, free_port};
 use std::fs::{self, File};
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
@@ -57,13 +57,18 @@ impl Scene {
 
     /// Serves the files of the web root where http-01 is asked for, from now on.
     pub fn serve_webroot(&mut self) {
+        self.web = Some(self.serve_webroot_at("127.0.0.1"));
+    }
+
+    /// Serves the files of the web root at this address too, until what it gives is dropped.
+    pub fn serve_webroot_at(&self, address: &str) -> Listening {
         let root = self.webroot.clone();
         // A connection that says nothing must not hold up the others.
         let serve = move |stream| {
             let root = root.clone();
             drop(thread::spawn(move || answer(stream, &root)));
         };
-        self.web = Some(Listening::start(self.server.http01, serve));
+        Listening::at(SocketAddr::new(address.parse().unwrap(), self.server.http01), serve)
     }
 
     /// Serves the certificates of the folder it gives where tls-alpn-01 is asked for, until what it gives is dropped.

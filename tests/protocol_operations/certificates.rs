@@ -258,7 +258,7 @@ fn a_compromised_key_is_refused_from_then_on() {
     let serial = selvedge::pki::certificate::parse_presented(&leaf).unwrap().serial.hex();
     desk.post(&format!("certificates/{serial}/revoke"), &json!({ "reason": 1 })).is(200);
     let (_, order) = client.ready_order(&["b.test"]);
-    client.finalize(&order, &CsrShape::dns(&["b.test"]).build(&key)).refused(400, Kind::BadPublicKey);
+    client.finalize(&order, &CsrShape::dns(&["b.test"]).build(&key)).refused(400, Kind::BadCsr);
     client.finalize(&order, &CsrShape::dns(&["b.test"]).build(&new_key(SigAlg::Es256))).is(200);
 }
 
@@ -273,7 +273,7 @@ fn a_key_that_turns_out_to_be_compromised_outdoes_another_reason() {
     assert_eq!(desk.post(&path, &json!({ "reason": 1 })).is(200).json()["revoked"]["reason"], 1);
     desk.post(&path, &json!({ "reason": 4 })).refused(409, Kind::AlreadyRevoked);
     let (_, order) = client.ready_order(&["b.test"]);
-    client.finalize(&order, &CsrShape::dns(&["b.test"]).build(&key)).refused(400, Kind::BadPublicKey);
+    client.finalize(&order, &CsrShape::dns(&["b.test"]).build(&key)).refused(400, Kind::BadCsr);
 }
 
 #[test]

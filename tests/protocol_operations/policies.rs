@@ -238,3 +238,33 @@ fn a_dry_run_leaves_nothing_behind() {
     desk.post("policy/check", &json!({ "identifiers": ["x.a.test"], "external_account": "never-made" })).is(400);
     assert_eq!(desk.world.rows(), before);
 }
+
+/// FB-10: a member that can have no effect is said to have none, wherever its document is shown.
+#[test]
+fn a_lifetime_that_no_profile_reaches_is_said_to_do_nothing() {
+    let desk = configured();
+    let said = |answer: &Value| answer["warnings"].as_array().unwrap().clone();
+    for (document, idle) in [
+        (json!({}), false),
+        (json!({ "max_lifetime": "90d" }), false),
+        (json!({ "max_lifetime": "2161h" }), true),
+        (json!({ "max_lifetime": "365d" }), true),
+        (json!({ "max_lifetime": "45d", "profiles": ["tlsserver"] }), false),
+        (json!({ "max_lifetime": "46d", "profiles": ["tlsserver", "shortlived"] }), true),
+    ] {
+        let put = put(&desk, &document);
+        assert_eq!(put["document"], document, "it is in force all the same");
+        desk.post("policy/shadow", &document).is(200);
+        let question = json!({ "identifiers": ["a.test"], "document": document });
+        let state = desk.see("policy");
+        for answer in [&put, &state["in_force"], &state["shadow"], &desk.post("policy/check", &question).is(200).json()]
+        {
+            let said = said(answer);
+            assert_eq!(said.len(), usize::from(idle), "{document}: {answer}");
+            assert!(said.iter().all(|text| text.as_str().unwrap().starts_with("max_lifetime does nothing: it is ")));
+        }
+    }
+    // So it is in the policy of an external account key.
+    let key = json!({ "kid": "long", "policy": { "max_lifetime": "365d" } });
+    assert_eq!(said(&desk.post("external-accounts", &key).is(201).json()).len(), 1);
+}

@@ -171,7 +171,7 @@ fn keys_are_refused_where_that_is_the_reason_and_an_earlier_reason_is_outdone() 
     assert_eq!(steps(&desk, &json!({ "name": "*.test", "reason": 1 })).concat().len(), 2);
     for key in &keys {
         let (_, order) = client.ready_order(&["x.test"]);
-        client.finalize(&order, &CsrShape::dns(&["x.test"]).build(key)).refused(400, Kind::BadPublicKey);
+        client.finalize(&order, &CsrShape::dns(&["x.test"]).build(key)).refused(400, Kind::BadCsr);
     }
     // The many that a step may revoke are fewer, for each key is told to another partition.
     let (_, serial) = issue(&client, &["last.test"], json!({}));

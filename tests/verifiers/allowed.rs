@@ -143,6 +143,6 @@ pub const ALLOWED: &[Allowed] = &[
         linter: Linter::Serverauth,
         code: "cabf.serverauth.ca.incomplete_name_constraints",
         concerned: Intermediates(|kind| kind.is_constrained()),
-        why: "BR 7.1.2.5.2 wants directoryNames constrained too; leaves have none, for their subject is empty",
+        why: "BR 7.1.2.5.2 wants directoryNames constrained too; the subject of a leaf is empty, or has one of its names",
     },
 ];

@@ -16,7 +16,7 @@
 use crate::hierarchy::{ISSUERS, IssuerKind};
 use der::{Decode, Encode};
 use selvedge::pki::key::check_spki;
-use selvedge::pki::leaf::{LeafRequest, assemble, build_tbs};
+use selvedge::pki::leaf::{LeafRequest, assemble, build_tbs, common_name};
 use selvedge::pki::validity::{Terms, Wish};
 use selvedge::pki::{Issuer, Period, Profile, PublicKey, Serial, lint, profile, sigalg};
 use selvedge::values::identifier::IpName;
@@ -216,11 +216,14 @@ impl Leaf {
         let serial = Serial::from_random(random);
         let terms = Terms { issuer, profile: case.profile, longest: case.profile.validity, ordered: now };
         let period = terms.period(Wish::default(), now).unwrap();
+        let in_order: Vec<Identifier> = names.iter().cloned().collect();
+        let common_name = common_name(None, &in_order).filter(|_| case.profile.common_name);
         let request = LeafRequest {
             issuer,
             profile: case.profile,
             public_key: &public_key,
             names: &names,
+            common_name,
             serial: &serial,
             now,
             period,

@@ -41,14 +41,23 @@ async fn stored<P: Ports>(ports: &P) -> Result<Stored, Problem> {
 
 /// A version as it is shown; `None` is the configuration, where nothing was ever put in force.
 fn version<P: Ports>(ports: &P, record: Option<&PolicyRecord>) -> Value {
-    let configured = || ports.settings().policy.document();
+    let document = record.and_then(|record| record.document.clone());
+    let document = document.unwrap_or_else(|| ports.settings().policy.document());
+    let warnings = warnings(&document);
     match record {
-        None => json!({ "version": 0, "made": null, "note": null, "restores": null, "document": configured() }),
+        None => json!({
+            "version": 0, "made": null, "note": null, "restores": null, "document": document, "warnings": warnings,
+        }),
         Some(record) => json!({
             "version": record.version, "made": act(&record.made), "note": record.note, "restores": record.restores,
-            "document": record.document.clone().unwrap_or_else(configured),
+            "document": document, "warnings": warnings,
         }),
     }
+}
+
+/// What has no effect in a document; nothing of one that this version of the CA cannot read any more.
+fn warnings(document: &Value) -> Vec<String> {
+    permission::read_policy("the document", document).map(|policy| permission::idle(&policy)).unwrap_or_default()
 }
 
 /// GET of the policy.
@@ -62,7 +71,10 @@ pub async fn show<P: Ports>(ports: &P) -> Answer {
 async fn state<P: Ports>(ports: &P) -> Result<Value, Problem> {
     let Stored { versions, shadow } = stored(ports).await?;
     let all: Vec<Value> = versions.iter().map(|record| version(ports, Some(record))).collect();
-    let shadow = shadow.map(|shadow| json!({ "made": act(&shadow.made), "document": shadow.document }));
+    let shadow = shadow.map(|shadow| {
+        let warnings = warnings(&shadow.document);
+        json!({ "made": act(&shadow.made), "document": shadow.document, "warnings": warnings })
+    });
     Ok(json!({ "in_force": version(ports, versions.first()), "versions": all, "shadow": shadow }))
 }
 
@@ -174,7 +186,7 @@ pub async fn check<P: Ports>(ports: &P, request: &Request) -> Answer {
     let version = if other.is_some() { Value::Null } else { governing.in_force.version.into() };
     let answer = json!({
         "version": version, "identifiers": json_of(&verdicts)?, "profile": profile,
-        "max_lifetime": rules.max_lifetime().map(|longest| longest.as_secs()),
+        "max_lifetime": rules.max_lifetime().map(|longest| longest.as_secs()), "warnings": permission::idle(ca),
     });
     Ok(Response::json(200, &answer))
 }

@@ -6,6 +6,7 @@
 
 mod network;
 mod operations;
+mod values;
 
 use super::answered::{Answered, check_problem};
 use super::client::Client;
@@ -22,13 +23,15 @@ use crate::pki::crl::read::List;
 use crate::pki::key::check_spki;
 use crate::pki::pem::{read_certificates, read_crl, read_request, write_certificate};
 use crate::pki::{Issuer, certificate, csr};
+use crate::values::SigAlg;
 use crate::values::native_crypto::{NativeCrypto, NativeKey};
 use crate::values::pem::private_key;
-use crate::values::{Identifier, SigAlg, unicode};
 pub use network::{caa, dns, http, tls_certificate, tls_server};
 pub use operations::operations;
 use std::fmt::Display;
 use std::future::Future;
+use values::read_back;
+pub use values::{identifiers, times};
 
 /// A target: its name, which is that of its corpus, and what it does with an input.
 pub type Target = (&'static str, fn(&[u8]));
@@ -50,6 +53,7 @@ pub const TARGETS: &[Target] = &[
     ("tls_certificate", tls_certificate),
     ("tls_server", tls_server),
     ("identifiers", identifiers),
+    ("times", times),
     ("nonces", nonces),
     ("routes", routes),
     ("requests", requests),
@@ -208,37 +212,6 @@ pub fn revocation(data: &[u8]) {
         }
         Err(fault) => drop(shown(&fault)),
     }
-}
-
-/// An identifier's value, as either type.
-pub fn identifiers(data: &[u8]) {
-    let Ok(text) = core::str::from_utf8(data) else { return };
-    let _ = (unicode::for_search(text), unicode::both(text));
-    match Identifier::dns(text) {
-        Ok(name) => {
-            assert!(name.value().eq_ignore_ascii_case(text) && name.value().len() <= 253);
-            assert!(Identifier::ip(text).is_err(), "{text:?} is a name and an address");
-            assert!(!name.base().is_wildcard());
-            read_back(&name);
-            let (ascii, read) = (name.value().into_owned(), unicode::shown(&name.value()));
-            assert_eq!(unicode::with_a_labels(&read).as_ref(), Some(&ascii), "{read:?}");
-            assert!(read.contains(&unicode::for_search(&ascii)), "{read:?}");
-        }
-        Err(fault) => drop(shown(&fault)),
-    }
-    match Identifier::ip(text) {
-        Ok(address) => {
-            assert_eq!(address.value(), text);
-            read_back(&address);
-        }
-        Err(fault) => drop(shown(&fault)),
-    }
-}
-
-/// An identifier is the same after its wire form and after being read again.
-fn read_back(identifier: &Identifier) {
-    let json = serde_json::to_string(identifier).expect("JSON");
-    assert_eq!(serde_json::from_str::<Identifier>(&json).as_ref().ok(), Some(identifier), "{json}");
 }
 
 /// A nonce that was not issued here.

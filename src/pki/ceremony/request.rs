@@ -19,7 +19,7 @@ use x509_cert::request::{CertReq, CertReqInfo, ExtensionReq, Version};
 /// # Errors
 /// [`CeremonyFault::Name`], and failures of the machinery.
 pub fn create_csr(key: &NativeKey, dns_names: &[&str]) -> Result<Vec<u8>, CeremonyFault> {
-    sign(key, Name::default(), vec![tbs::critical_alt_names(general_names(dns_names)?)?])
+    sign(key, Name::default(), vec![tbs::alt_names(true, general_names(dns_names)?)?])
 }
 
 /// Makes the CSR of an intermediate, as PEM, for a CA that is not ours: it asks for all extensions that the certificate

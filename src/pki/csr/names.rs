@@ -13,6 +13,9 @@ use der::asn1::{AnyRef, OctetStringRef};
 use der::{Decode, Header, Reader, SliceReader, Tag, TagNumber, Tagged};
 use std::collections::BTreeSet;
 
+/// id-pe-tlsfeature ([RFC 7633 §6](https://www.rfc-editor.org/rfc/rfc7633#section-6)).
+const TLS_FEATURE: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.1.24");
+
 /// What stands in a CSR, as it stands there.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Requested {
@@ -48,6 +51,11 @@ impl Requested {
             count => Err(CsrFault::TooManyNames(count)),
         }
     }
+
+    /// The first common name that can be an identifier.
+    pub(super) fn common_name(&self) -> Option<Identifier> {
+        self.common_names.iter().find_map(|name| common_name(name).ok())
+    }
 }
 
 fn alt_name(name: &AltName) -> Result<Identifier, CsrFault> {
@@ -76,7 +84,10 @@ pub(super) fn read(subject: &[u8], attributes: Option<&[u8]>) -> Result<Requeste
             return Err(CsrFault::Repeated("an extensionRequest attribute"));
         }
         for extensions in requested {
-            let found = subject_alt_names(extensions).map_err(CsrFault::Unreadable)?;
+            let Found { alt_names: found, tls_feature } = find(extensions).map_err(CsrFault::Unreadable)?;
+            if tls_feature {
+                return Err(CsrFault::TlsFeature);
+            }
             if found.len() > 1 {
                 return Err(CsrFault::Repeated("a subjectAltName extension"));
             }
@@ -120,18 +131,28 @@ fn extension_request(attributes: &[u8]) -> der::Result<Vec<&[u8]>> {
     Ok(found)
 }
 
-/// The values of the subjectAltName extensions among `extensions`. The others are not even decoded: whatever
-/// they ask for has no effect.
-fn subject_alt_names(extensions: &[u8]) -> der::Result<Vec<&[u8]>> {
-    let mut found = Vec::new();
+/// What is looked at of the extensions that a CSR asks for.
+#[derive(Default)]
+struct Found<'a> {
+    /// The values of the subjectAltName extensions.
+    alt_names: Vec<&'a [u8]>,
+    /// Whether the TLS feature extension is there, of whatever value.
+    tls_feature: bool,
+}
+
+/// Looks through `extensions`. Those that have no effect are not even decoded.
+fn find(extensions: &[u8]) -> der::Result<Found<'_>> {
+    let mut found = Found::default();
     elements(extensions, Tag::Sequence, |r| {
         let (oid, value) = r.sequence(|r| {
             let oid = ObjectIdentifier::decode(r)?;
             let _critical = Option::<bool>::decode(r)?;
             Ok::<_, der::Error>((oid, <&OctetStringRef>::decode(r)?.as_bytes()))
         })?;
-        if oid == ID_CE_SUBJECT_ALT_NAME {
-            found.push(value);
+        match oid {
+            ID_CE_SUBJECT_ALT_NAME => found.alt_names.push(value),
+            TLS_FEATURE => found.tls_feature = true,
+            _ => {}
         }
         Ok(())
     })?;

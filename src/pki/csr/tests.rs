@@ -33,8 +33,10 @@ fn c01_every_algorithm_is_checked_and_every_change_breaks_it() {
     for alg in [
         SigAlg::Es256,
         SigAlg::EcP256Sha384,
+        SigAlg::EcP256Sha512,
         SigAlg::Es384,
         SigAlg::EcP384Sha256,
+        SigAlg::EcP384Sha512,
         SigAlg::Rs256,
         SigAlg::Rs384,
         SigAlg::Rs512,
@@ -102,21 +104,41 @@ fn c03_a_common_name_that_is_no_host_name_is_refused_with_advice() {
     );
 }
 
+/// An extension with this value, which need not be what belongs there.
+fn extension(oid: &str, critical: bool, value: &[u8]) -> Extension {
+    let extn_value = OctetString::new(value).unwrap();
+    Extension { extn_id: ObjectIdentifier::new_unwrap(oid), critical, extn_value }
+}
+
 #[test]
 fn c04_what_else_a_csr_asks_for_is_read_over() {
-    let der = fixture!("wants-ca");
-    assert_eq!(names(der), Ok(vec!["example.test".to_owned(), "www.example.test".to_owned()]));
-    let nonsense = Extension {
-        extn_id: ObjectIdentifier::new_unwrap("2.5.29.19"),
-        critical: true,
-        extn_value: OctetString::new(&b"not even DER"[..]).unwrap(),
-    };
     let shape = CsrShape {
-        extensions: vec![nonsense],
+        extensions: vec![
+            // A CA that signs certificates, code signing, a policy, a subject key identifier, and something of a vendor's.
+            extension("2.5.29.19", true, &[0x30, 3, 1, 1, 0xff]),
+            extension("2.5.29.15", true, &[3, 2, 1, 6]),
+            extension("2.5.29.37", false, &[0x30, 10, 6, 8, 0x2b, 6, 1, 5, 5, 7, 3, 3]),
+            extension("2.5.29.32", false, &[0x30, 6, 0x30, 4, 6, 2, 0x2a, 3]),
+            extension("2.5.29.14", false, &[4, 2, 1, 2]),
+            extension("1.3.6.1.4.1.311.21.7", true, b"not even DER"),
+        ],
         attributes: vec![attribute("1.2.840.113549.1.9.7", "challenge password")],
         ..CsrShape::dns(&["a.test"])
     };
     assert_eq!(names(&shape.build()), Ok(vec!["a.test".to_owned()]));
+}
+
+#[test]
+fn c04_must_staple_is_refused_whatever_its_value() {
+    assert_eq!(names(fixture!("wants-ca")).unwrap_err(), CsrFault::TlsFeature);
+    for value in [&[0x30, 3, 2, 1, 5][..], &[0x30, 3, 2, 1, 17], &[0x30, 0], b"not even DER"] {
+        for critical in [false, true] {
+            let extensions = vec![extension("1.3.6.1.5.5.7.1.24", critical, value)];
+            let found = fault(CsrShape { extensions, ..CsrShape::dns(&["a.test"]) });
+            assert_eq!(found, CsrFault::TlsFeature);
+            assert!(found.to_string().contains("must-staple"), "{found}");
+        }
+    }
 }
 
 #[test]
@@ -160,7 +182,7 @@ fn c06_broken_hashes_are_refused_by_name() {
 }
 
 #[test]
-fn limits_are_100_names_and_16_kilobytes() {
+fn limits_are_100_names_of_any_length() {
     let many: Vec<_> = (0..101).map(|n| format!("host-{n}.example.test")).collect();
     let texts: Vec<_> = many.iter().map(String::as_str).collect();
     assert_eq!(names(&CsrShape::dns(&texts[..100]).build()).unwrap().len(), 100);
@@ -169,7 +191,17 @@ fn limits_are_100_names_and_16_kilobytes() {
     assert_eq!(names(&repeated.build()).unwrap().len(), 100);
     assert_eq!(fault(CsrShape::default()), CsrFault::NoNames);
     assert_eq!(fault(CsrShape { subject: "CN=", ..CsrShape::default() }), CsrFault::NoNames);
-    assert_eq!(parse(&vec![0; MAX_CSR_BYTES + 1]).unwrap_err(), CsrFault::TooLong(16_385));
+    assert_eq!(parse(&vec![0; MAX_CSR_BYTES + 1]).unwrap_err(), CsrFault::TooLong(32_769));
+    // FP-07: as many of the longest names, a key and a signature of 4096 bits, a common name and a template's extensions.
+    let label = |length| "a".repeat(length);
+    let longest: Vec<_> =
+        (0..100).map(|n| format!("{n:02}{}.{}.{}.{}", label(61), label(63), label(63), label(61))).collect();
+    let texts: Vec<_> = longest.iter().map(String::as_str).collect();
+    assert!(texts.iter().all(|name| name.len() == 253));
+    let extensions = vec![extension("2.5.29.37", false, &[0; 400])];
+    let der = CsrShape { alg: SigAlg::Rs256, subject: "CN=a.test", extensions, ..CsrShape::dns(&texts[..99]) }.build();
+    assert_eq!(names(&der).unwrap().len(), 100);
+    assert!(der.len() + 512 < MAX_CSR_BYTES, "a key of 4096 bits instead of 2048: {}", der.len());
 }
 
 #[test]

@@ -1,11 +1,16 @@
 use super::*;
-use crate::pki::testing::{NOW, Order, authority, block_on, hex, issuer, narrow_issuer, order, verify_server};
-use crate::pki::{csr, lint};
+use crate::pki::testing::{
+    CsrShape, NOW, Order, authority, block_on, hex, issuer, narrow_issuer, order, verify_server,
+};
+use crate::pki::{csr, lint, profile};
 use crate::values::SigAlg;
 use crate::values::native_crypto::NativeCrypto;
 use const_oid::AssociatedOid;
 use const_oid::db::rfc5280::{ID_KP_CLIENT_AUTH, ID_KP_SERVER_AUTH};
+use der::Encode;
+use der::asn1::OctetString;
 use x509_cert::Certificate;
+use x509_cert::ext::Extension;
 use x509_cert::ext::pkix::{
     AuthorityInfoAccessSyntax, AuthorityKeyIdentifier, BasicConstraints, CrlDistributionPoints, ExtendedKeyUsage,
     KeyUsage, SubjectAltName, SubjectKeyIdentifier,
@@ -82,7 +87,13 @@ fn the_key_usage_is_that_of_the_key() {
         (SigAlg::Ed25519, "03020780"),
         (SigAlg::Rs256, "030205a0"),
     ] {
-        assert_eq!(extension::<KeyUsage>(&order(alg, &["a.test"]).certificate()), (true, bits.to_owned()), "{alg:?}");
+        let mut order = order(alg, &["a.test"]);
+        assert_eq!(extension::<KeyUsage>(&order.certificate()), (true, bits.to_owned()), "{alg:?}");
+        // RFC 5280 §4.2.1.12: what a TLS client's key does is digitalSignature.
+        order.profile = profile::find("client").unwrap().clone();
+        assert_eq!(extension::<KeyUsage>(&order.certificate()), (true, "03020780".to_owned()), "{alg:?}");
+        order.profile.purposes = &[ID_KP_SERVER_AUTH, ID_KP_CLIENT_AUTH];
+        assert_eq!(extension::<KeyUsage>(&order.certificate()), (true, bits.to_owned()), "{alg:?}");
     }
 }
 
@@ -143,8 +154,18 @@ fn times_are_utctime_through_2049_and_generalizedtime_from_2050() {
 
 #[test]
 fn c04_a_csr_changes_nothing_but_the_key() {
-    let der = include_bytes!("../../../tests/fixtures/csr/wants-ca.der");
-    let csr = block_on(csr::parse(der).unwrap().verify(&NativeCrypto)).unwrap();
+    let value = |oid, bytes: &[u8]| {
+        let extn_value = OctetString::new(bytes).unwrap();
+        Extension { extn_id: ObjectIdentifier::new_unwrap(oid), critical: true, extn_value }
+    };
+    let extensions = vec![
+        value("2.5.29.19", &[0x30, 3, 1, 1, 0xff]),
+        value("2.5.29.15", &[3, 2, 1, 6]),
+        value("2.5.29.37", &[0x30, 10, 6, 8, 0x2b, 6, 1, 5, 5, 7, 3, 3]),
+        value("2.5.29.32", &[0x30, 6, 0x30, 4, 6, 2, 0x2a, 3]),
+    ];
+    let der = CsrShape { subject: "CN=a.test,O=Example", extensions, ..CsrShape::dns(&["a.test"]) }.build();
+    let csr = block_on(csr::parse(&der).unwrap().verify(&NativeCrypto)).unwrap();
     let mut order = order(SigAlg::Es256, &[]);
     order.names = csr.names().unwrap();
     order.key = csr.public_key().clone();
@@ -154,6 +175,50 @@ fn c04_a_csr_changes_nothing_but_the_key() {
     assert_eq!(extension::<KeyUsage>(&certificate).1, "03020780");
     assert_eq!(extension::<ExtendedKeyUsage>(&certificate).1, "300a06082b06010505070301");
     assert!(certificate.tbs_certificate().subject().is_empty());
+}
+
+#[test]
+fn fb03_a_common_name_is_one_of_the_names_and_alone_in_the_subject() {
+    let named = |name: &str| Identifier::dns(name).unwrap();
+    let mut order = order(SigAlg::Es256, &["a.test", "*.b.test"]);
+    for name in ["a.test", "*.b.test"] {
+        order.common_name = Some(named(name));
+        let certificate = order.certificate();
+        let subject = certificate.tbs_certificate().subject();
+        let expected: x509_cert::name::Name = format!("CN={name}").parse().unwrap();
+        assert_eq!(subject.to_der().unwrap(), expected.to_der().unwrap(), "UTF8String");
+        assert!(!extension::<SubjectAltName>(&certificate).0, "critical with an empty subject only");
+    }
+    let chain = pem_chain(&order.issue(), &order.issuer).unwrap();
+    verify_server(&chain, &authority().0.certificate, "a.test", NOW).unwrap();
+    order.common_name = Some(named("c.test"));
+    assert_eq!(order.fault(), LeafFault::CommonName("c.test".to_owned()));
+    let long = format!("{}.test", "a".repeat(60));
+    order.names.insert(named(&long));
+    order.common_name = Some(named(&long));
+    assert_eq!(order.fault(), LeafFault::CommonName(long));
+}
+
+#[test]
+fn fb03_the_common_name_is_what_was_asked_for_or_the_first_dns_name_that_fits() {
+    let name = |text: &str| Identifier::ip(text).unwrap_or_else(|_| Identifier::dns(text).unwrap());
+    let (just, long) = (format!("{}.test", "a".repeat(59)), format!("{}.test", "a".repeat(60)));
+    for (asked, names, found) in [
+        (None, &["b.test", "a.test"][..], Some("b.test")),
+        (Some("a.test"), &["b.test", "a.test"], Some("a.test")),
+        (Some("*.a.test"), &["b.test", "*.a.test"], Some("*.a.test")),
+        (Some("c.test"), &["b.test", "a.test"], Some("b.test")),
+        (Some("10.0.0.1"), &["b.test", "10.0.0.1"], Some("10.0.0.1")),
+        (None, &["10.0.0.1", "b.test"], Some("b.test")),
+        (None, &["10.0.0.1"], None),
+        (Some(&long), &[&long, "b.test"], Some("b.test")),
+        (None, &[&long, &just], Some(&*just)),
+        (None, &[&long], None),
+    ] {
+        let names: Vec<_> = names.iter().map(|text| name(text)).collect();
+        let picked = common_name(asked.map(name).as_ref(), &names).map(ToString::to_string);
+        assert_eq!(picked.as_deref(), found, "{asked:?} {names:?}");
+    }
 }
 
 #[test]

@@ -20,8 +20,9 @@ fn parts(made: &Order) -> Vec<&'static str> {
 
 #[test]
 fn every_single_bit_matters() {
-    for alg in [SigAlg::Es256, SigAlg::Rs256] {
+    for (alg, common_name) in [(SigAlg::Es256, None), (SigAlg::Rs256, Some("*.b.test"))] {
         let mut order = order(alg, &["a.test", "*.b.test"]);
+        order.common_name = common_name.map(|name| Identifier::dns(name).unwrap());
         order.ca_issuers = Some("http://ca.test/issuer.cer");
         order.profile.subject_key_id = true;
         let mut tbs = build_tbs(&order.request()).unwrap();
@@ -126,7 +127,28 @@ fn the_signature_algorithm_and_the_subject_are_fixed() {
     let rsa = faults(|_| (), SigAlg::Rs256, "");
     assert_eq!(rsa, ["signature algorithm: expected 300a06082a8648ce3d040302, found 300d06092a864886f70d01010b0500"]);
     let named = faults(|_| (), SigAlg::Es256, "CN=a.test");
-    assert_eq!(named, ["subject: expected an empty one, found 3011310f300d06035504030c06612e74657374"]);
+    assert_eq!(named, ["subject: expected 3000, found 3011310f300d06035504030c06612e74657374"]);
+}
+
+#[test]
+fn fb03_a_common_name_is_the_one_that_was_meant_and_among_the_names() {
+    let named = |name: &str| Order { common_name: Some(Identifier::dns(name).unwrap()), ..good() };
+    let found = |built: &Order, meant: &Order| -> Vec<&'static str> {
+        let found = check(&build_tbs(&built.request()).unwrap(), &meant.request());
+        found.map_or_else(|faults| faults.iter().map(|fault| fault.part).collect(), |_| vec![])
+    };
+    assert_eq!(found(&named("a.test"), &named("a.test")), [""; 0]);
+    assert_eq!(found(&named("a.test"), &named("b.test")), ["subject"]);
+    assert_eq!(found(&named("a.test"), &good()), ["subject", "subjectAltName"]);
+    assert_eq!(found(&good(), &named("a.test")), ["subject", "subjectAltName"]);
+    // The builder refuses it, so it is told of other names than the lint.
+    let stray = Order { names: order(SigAlg::Es256, &["a.test", "b.test", "c.test"]).names, ..named("c.test") };
+    assert_eq!(found(&stray, &named("c.test")), ["subject", "subjectAltName"]);
+    let long = format!("{}.test", "a".repeat(60));
+    let mut too_long = order(SigAlg::Es256, &[&long]);
+    let tbs = build_tbs(&too_long.request()).unwrap();
+    too_long.common_name = Some(Identifier::dns(&long).unwrap());
+    assert!(check(&tbs, &too_long.request()).is_err());
 }
 
 #[test]

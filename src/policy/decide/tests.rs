@@ -144,6 +144,16 @@ fn profiles_and_lifetimes_are_the_narrower() {
     );
     assert!(asked.rules().profile_allowed("shortlived") && !asked.rules().profile_allowed("default"));
     assert_eq!(asked.rules().max_lifetime(), Some(Duration::from_secs(12 * 3600)));
+    for (ca, key, server, client) in [
+        (json!({}), json!({}), false, true),
+        (json!({ "common_name": true }), json!({}), true, true),
+        (json!({}), json!({ "common_name": true }), true, true),
+        (json!({ "common_name": false }), json!({ "common_name": true }), false, false),
+        (json!({ "common_name": true }), json!({ "common_name": false }), false, false),
+    ] {
+        let asked = Asked::with_key(ca, key);
+        assert_eq!((asked.rules().common_name(false), asked.rules().common_name(true)), (server, client));
+    }
     let wider = Asked::with_key(json!({ "max_lifetime": "12h" }), json!({ "max_lifetime": "90d" }));
     assert_eq!(wider.rules().max_lifetime(), Some(Duration::from_secs(12 * 3600)));
 }

@@ -18,7 +18,9 @@ fn a_document_is_written_as_it_was_read() {
             "challenges": [],
             "profiles": ["shortlived"],
             "max_lifetime": "45d",
+            "common_name": true,
         }),
+        json!({ "common_name": false }),
     ] {
         assert_eq!(policy(&document).document(), document);
     }

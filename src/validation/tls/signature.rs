@@ -3,8 +3,8 @@
 use crate::values::{SigAlg, ecdsa};
 use const_oid::ObjectIdentifier;
 use const_oid::db::rfc5912::{
-    ECDSA_WITH_SHA_256, ECDSA_WITH_SHA_384, ID_EC_PUBLIC_KEY, RSA_ENCRYPTION, SECP_256_R_1, SECP_384_R_1,
-    SHA_256_WITH_RSA_ENCRYPTION, SHA_384_WITH_RSA_ENCRYPTION, SHA_512_WITH_RSA_ENCRYPTION,
+    ECDSA_WITH_SHA_256, ECDSA_WITH_SHA_384, ECDSA_WITH_SHA_512, ID_EC_PUBLIC_KEY, RSA_ENCRYPTION, SECP_256_R_1,
+    SECP_384_R_1, SHA_256_WITH_RSA_ENCRYPTION, SHA_384_WITH_RSA_ENCRYPTION, SHA_512_WITH_RSA_ENCRYPTION,
 };
 use const_oid::db::rfc8410::ID_ED_25519;
 use der::Decode;
@@ -88,8 +88,10 @@ impl KeyKind {
         match (oid, self) {
             (ECDSA_WITH_SHA_256, Self::P256) => Some(SigAlg::Es256),
             (ECDSA_WITH_SHA_384, Self::P256) => Some(SigAlg::EcP256Sha384),
+            (ECDSA_WITH_SHA_512, Self::P256) => Some(SigAlg::EcP256Sha512),
             (ECDSA_WITH_SHA_256, Self::P384) => Some(SigAlg::EcP384Sha256),
             (ECDSA_WITH_SHA_384, Self::P384) => Some(SigAlg::Es384),
+            (ECDSA_WITH_SHA_512, Self::P384) => Some(SigAlg::EcP384Sha512),
             (SHA_256_WITH_RSA_ENCRYPTION, Self::Rsa) => Some(SigAlg::Rs256),
             (SHA_384_WITH_RSA_ENCRYPTION, Self::Rsa) => Some(SigAlg::Rs384),
             (SHA_512_WITH_RSA_ENCRYPTION, Self::Rsa) => Some(SigAlg::Rs512),

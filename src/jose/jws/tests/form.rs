@@ -23,7 +23,7 @@ fn j01_other_serializations_are_refused() {
         "signatures": [{ "protected": part("protected"), "signature": part("signature") }]
     });
     assert_eq!(fault(&general), JwsFault::General);
-    for header in [json!({}), json!({ "kid": "x" }), Value::Null] {
+    for header in [json!({}), json!({ "kid": "x" })] {
         let mut unprotected = request.clone();
         unprotected["header"] = header;
         assert_eq!(fault(&unprotected), JwsFault::UnprotectedHeader);
@@ -48,7 +48,9 @@ fn j01_detached_and_unencoded_payloads_are_refused() {
         let mut request = good();
         request.as_object_mut().unwrap().remove(member);
         assert_eq!(fault(&request), JwsFault::MissingMember { part: "the request body", member });
-        for (value, found) in [(Value::Null, "null"), (json!({}), "an object"), (json!(["x"]), "an array")] {
+        request[member] = Value::Null;
+        assert_eq!(fault(&request), JwsFault::MissingMember { part: "the request body", member });
+        for (value, found) in [(json!({}), "an object"), (json!(["x"]), "an array")] {
             request[member] = value;
             assert_eq!(fault(&request), JwsFault::NotAString { part: "the request body", member, found });
         }

@@ -108,7 +108,7 @@ fn a_chain_out_of_order_or_incomplete_is_refused() {
 fn a_certificate_that_lacks_what_was_asked_for_is_refused_with_both() {
     let company = Company::new(None);
     assert_eq!(company.with(0, None), ReturnedFault::NoKeyId);
-    let leaf_usage = tbs::leaf_key_usage(crate::pki::KeyKind::EcP256).unwrap();
+    let leaf_usage = tbs::leaf_key_usage(crate::pki::KeyKind::EcP256, true).unwrap();
     assert_eq!(company.with(1, Some(leaf_usage)), ReturnedFault::Chain(IssuerFault::NoCertSign(1)));
     assert_eq!(company.with(2, Some(tbs::leaf_constraints().unwrap())), ReturnedFault::Chain(IssuerFault::NotCa(1)));
     assert_eq!(company.with(2, Some(tbs::ca_constraints(Some(1)).unwrap())), ReturnedFault::PathLength(1));

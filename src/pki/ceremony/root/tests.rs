@@ -65,7 +65,7 @@ fn a_root_has_to_be_a_ca_with_room_below_it() {
     assert_eq!(refused(vec![id(), ca(Some(0))]), RootFault::PathLength { allowed: 0, wanted: 1 }.into());
     assert_eq!(refused(vec![id()]), RootFault::NotCa.into());
     assert_eq!(refused(vec![id(), tbs::leaf_constraints().unwrap()]), RootFault::NotCa.into());
-    let leaf_usage = tbs::leaf_key_usage(crate::pki::KeyKind::EcP384).unwrap();
+    let leaf_usage = tbs::leaf_key_usage(crate::pki::KeyKind::EcP384, true).unwrap();
     assert_eq!(refused(vec![id(), ca(None), leaf_usage]), RootFault::NoCertSign.into());
     assert_eq!(refused(vec![ca(None)]), CeremonyFault::NotCa);
 }
