@@ -183,7 +183,7 @@ mod tests {
         }
         let request = |asked: &str| Request { asked: asked.to_owned(), path: "/".to_owned(), ..Request::default() };
         let refused = |asked: &str| turned_away(world.urls(), &request(asked), Some(&Route::Home)).map(|a| a.status);
-        assert_eq!(others.map(|origin| refused(origin)), [Some(421); 6]);
+        assert_eq!(others.map(refused), [Some(421); 6]);
         assert_eq!(["https://ca.test", "https://CA.TEST:443/"].map(refused), [None; 2]);
     }
 
