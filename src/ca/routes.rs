@@ -3,11 +3,14 @@
 //! One configured base URL is the source of all of them: clients sign the URL they ask, and account URLs stand in
 //! DNS for years, so they must not depend on what a proxy makes of the `Host` header.
 
+mod files;
+
 use super::admin::page::File;
 use super::admin::routes::{AdminRoute, PREFIX};
 use super::pausing::Pause;
 use crate::pki::Serial;
 use crate::values::{Id, Time};
+pub use files::{Encoding, Lists};
 
 /// What a path names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,24 +71,6 @@ pub enum Route {
     Inventory(File),
     /// What operators ask.
     Admin(AdminRoute),
-}
-
-/// A file of CRLs that is no shard's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lists {
-    /// The root's CRL, DER.
-    Root,
-    /// All CRLs of all issuers and the root's, PEM: for servers that read a file.
-    All,
-}
-
-/// How a certificate is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Encoding {
-    /// As its octets are.
-    Der,
-    /// As text.
-    Pem,
 }
 
 impl Route {
