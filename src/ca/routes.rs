@@ -3,6 +3,7 @@
 //! One configured base URL is the source of all of them: clients sign the URL they ask, and account URLs stand in
 //! DNS for years, so they must not depend on what a proxy makes of the `Host` header.
 
+mod files;
 mod urls;
 
 use super::admin::page::File;
@@ -11,6 +12,7 @@ use super::pausing::Pause;
 use crate::acme::proof::CALENDAR;
 use crate::pki::Serial;
 use crate::values::{Id, Time};
+pub use files::{Encoding, Lists};
 pub use urls::Urls;
 
 /// What a path names.
@@ -72,24 +74,6 @@ pub enum Route {
     Inventory(File),
     /// What operators ask.
     Admin(AdminRoute),
-}
-
-/// A file of CRLs that is no shard's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lists {
-    /// The root's CRL, DER.
-    Root,
-    /// All CRLs of all issuers and the root's, PEM: for servers that read a file.
-    All,
-}
-
-/// How a certificate is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Encoding {
-    /// As its octets are.
-    Der,
-    /// As text.
-    Pem,
 }
 
 impl Route {
