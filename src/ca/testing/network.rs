@@ -196,7 +196,7 @@ impl Network {
         }
         self.asked.borrow_mut().push("TLS".to_owned());
         let server = self.tls.borrow().clone();
-        server.ok_or_else(|| OutboundFault::unreachable())?.converse(opening, react)
+        server.ok_or_else(OutboundFault::unreachable)?.converse(opening, react)
     }
 
     /// The HTTP response to a request, all of it as bytes.

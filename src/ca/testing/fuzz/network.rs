@@ -105,6 +105,6 @@ pub fn tls_server(data: &[u8]) {
                 break;
             }
         }
-        shown(&session.finish().err().expect("no handshake"));
+        shown(&session.finish().expect_err("no handshake"));
     }
 }
