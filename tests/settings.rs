@@ -70,6 +70,21 @@ fn the_times_of_validations_and_lists_can_be_set() {
         values.insert(name, value.to_owned());
     }
     assert_eq!(times(&read(&values, NOW).unwrap()), (seconds(4), 1, seconds(2), seconds(0)));
+    for (name, value) in [
+        ("VALIDATION_SECONDS", "0"),
+        ("VALIDATION_SECONDS", "11"),
+        ("VALIDATION_TRIES", "0"),
+        ("VALIDATION_TRIES", "many"),
+        ("VALIDATION_RETRY_SECONDS", "0.5"),
+        ("VALIDATION_RETRY_SECONDS", "60"),
+        ("CRL_GATHERING_SECONDS", "-1"),
+        ("CRL_GATHERING_SECONDS", "3601"),
+    ] {
+        let mut values = good();
+        values.insert(name, value.to_owned());
+        let refusal = read(&values, NOW).unwrap_err();
+        assert!(refusal.starts_with(name) && refusal.contains("a whole number"), "{name}={value}: {refusal}");
+    }
 }
 
 #[test]
@@ -162,14 +177,6 @@ fn what_is_wrong_is_named() {
         ("TLS_ALPN_PORT", "0".to_owned()),
         ("TLS_ALPN_PORT", "https".to_owned()),
         ("ALLOW_PRIVATE", "yes".to_owned()),
-        ("VALIDATION_SECONDS", "0".to_owned()),
-        ("VALIDATION_SECONDS", "11".to_owned()),
-        ("VALIDATION_TRIES", "0".to_owned()),
-        ("VALIDATION_TRIES", "many".to_owned()),
-        ("VALIDATION_RETRY_SECONDS", "0.5".to_owned()),
-        ("VALIDATION_RETRY_SECONDS", "60".to_owned()),
-        ("CRL_GATHERING_SECONDS", "-1".to_owned()),
-        ("CRL_GATHERING_SECONDS", "3601".to_owned()),
         ("REFUSE_NONCES", "5".to_owned()),
         ("LONGEST_LIFE", "20".to_owned()),
         ("RATE_LIMITS", "some".to_owned()),

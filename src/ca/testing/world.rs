@@ -96,8 +96,6 @@ impl World {
             issuers: Issuers::one(Issuer::from_pem_chain(&authority().1.certificate).expect("the issuer")),
             problems: Vec::new(),
             validation: validation::Config {
-                http01_port: 80,
-                tls_alpn_port: 443,
                 policy: AddressPolicy { allow_private: true },
                 ..validation::Config::default()
             },
