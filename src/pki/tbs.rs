@@ -156,7 +156,7 @@ pub(super) fn alt_names(critical: bool, names: GeneralNames) -> der::Result<Exte
 pub(super) fn subject(common_name: Option<&str>) -> der::Result<Vec<u8>> {
     let attribute = |text| -> der::Result<_> {
         let value = Any::from(Utf8StringRef::new(text)?);
-        Ok(SetOfVec::from_iter([AttributeTypeAndValue { oid: COMMON_NAME, value }])?)
+        SetOfVec::from_iter([AttributeTypeAndValue { oid: COMMON_NAME, value }])
     };
     common_name.map(attribute).transpose()?.into_iter().collect::<Vec<_>>().to_der()
 }
