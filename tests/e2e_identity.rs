@@ -93,7 +93,8 @@ fn fb03_postgresql_knows_its_users_by_their_certificates() {
         ("ssl_key_file", own.key.as_path()),
         ("ssl_ca_file", scene.root()),
     ];
-    let postgres = Postgres::start(&scene.folder.join("postgres"), &tls, &["hostssl all all 127.0.0.1/32 cert"]);
+    let access = ["hostssl all all 127.0.0.1/32 cert"];
+    let postgres = Postgres::start(&scene.folder.join("postgres"), free_port(), &tls, &access);
     for user in ["db.corp.test", "rsa.corp.test", LONG] {
         let made = postgres.as_owner(&format!("create role \"{user}\" login"));
         assert!(made.status.success(), "{}", told(&made));

@@ -1,7 +1,7 @@
 //! PostgreSQL from Debian's packages, with TLS: one cluster in a folder of its own, ended when dropped.
 
 use super::debian;
-use super::server::{free_port, signal};
+use rustix::process::{Pid, Signal, geteuid, kill_process};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use std::time::Duration;
 const NOBODY: u32 = 65534;
 
 /// The database and its owner, who comes in without a certificate over the socket in the cluster's folder.
-const OWNER: &str = "owner";
+pub const OWNER: &str = "owner";
 
 /// A running cluster.
 pub struct Postgres {
@@ -67,14 +67,14 @@ impl Programs {
 }
 
 fn is_root() -> bool {
-    rustix::process::geteuid().is_root()
+    geteuid().is_root()
 }
 
 impl Postgres {
-    /// Starts a cluster in `folder`, which must not exist, with these settings of `postgresql.conf` beside those that it
+    /// Starts a cluster in `folder`, which must not exist, on a free port, with these settings of `postgresql.conf` beside those that it
     /// needs; of TLS `ssl_cert_file`, `ssl_key_file`, `ssl_ca_file` and perhaps `ssl_crl_file`, whose files are copied into
     /// the folder. `access` are the lines of `pg_hba.conf` for connections over TCP.
-    pub fn start(folder: &Path, settings: &[(&str, &Path)], access: &[&str]) -> Self {
+    pub fn start(folder: &Path, port: u16, settings: &[(&str, &Path)], access: &[&str]) -> Self {
         let programs = Programs::fetch();
         fs::create_dir(folder).unwrap();
         own(folder);
@@ -90,7 +90,6 @@ impl Postgres {
             own(&copy);
             text += &format!("{name} = '{}'\n", copy.display());
         }
-        let port = free_port();
         text += &format!(
             "ssl = on\nlisten_addresses = '127.0.0.1'\nport = {port}\nunix_socket_directories = '{}'\nfsync = off\n\
              shared_buffers = 8MB\nmax_connections = 10\n",
@@ -170,7 +169,7 @@ impl Postgres {
 impl Drop for Postgres {
     /// An immediate shutdown, which ends its processes too. `setpriv` becomes the program that it starts, so the child is it.
     fn drop(&mut self) {
-        signal("QUIT", u64::from(self.child.id()));
+        let _ = kill_process(Pid::from_child(&self.child), Signal::QUIT);
         for _ in 0..200 {
             if matches!(self.child.try_wait(), Ok(Some(_)) | Err(_)) {
                 return;

@@ -15,6 +15,9 @@ mod judges;
 mod lints;
 mod openssl_ca;
 mod our_crls;
+#[path = "../common/postgres.rs"]
+#[allow(dead_code, reason = "shared with other tests")]
+mod postgres;
 mod questions;
 mod servers;
 #[path = "../common/venv.rs"]

@@ -3,6 +3,7 @@
 
 use crate::corpus::{self, CRL, Leaf};
 use crate::our_crls::signed;
+use crate::postgres::{OWNER, Postgres};
 use crate::{debian, system_clock};
 use selvedge::pki::ceremony::{CertAndKey, Constraints, IssuerPlan, Root, create_server_leaf};
 use selvedge::pki::crl::read::Listed;
@@ -154,7 +155,6 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // PostgreSQL ends its sessions and gives its memory back then; the others just end.
         let pid = rustix::process::Pid::from_child(&self.child);
         let _ = rustix::process::kill_process(pid, rustix::process::Signal::INT);
         for _ in 0..100 {
@@ -283,123 +283,35 @@ fn node_lets_in_who_is_not_on_the_lists() {
     Scene::new().judge(node, "welcome");
 }
 
-/// PostgreSQL's programs: those of this machine, or fetched ones.
-struct Postgres {
-    bin: PathBuf,
-    libraries: String,
-}
-
-impl Postgres {
-    fn find() -> Self {
-        let of = |root: &Path| {
-            let versions = fs::read_dir(root.join("usr/lib/postgresql")).ok()?;
-            let mut bins: Vec<PathBuf> = versions.filter_map(|entry| Some(entry.ok()?.path().join("bin"))).collect();
-            bins.sort();
-            bins.into_iter().rfind(|bin| bin.join("initdb").exists() && bin.join("psql").exists())
-        };
-        if let Some(bin) = of(Path::new("/")) {
-            return Self { bin, libraries: String::new() };
-        }
-        let root = debian::native("postgresql").root;
-        let bin = of(&root).expect("Debian's postgresql brings a server and psql");
-        Self { bin, libraries: libraries(&root) }
-    }
-
-    /// A program as a user who may run a server: it refuses to do so for root.
-    fn command(&self, name: &str) -> Command {
-        let program = self.bin.join(name);
-        let mut command = match rustix::process::geteuid().is_root() {
-            false => Command::new(program),
-            true => {
-                let mut command = Command::new("setpriv");
-                command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "--"]).arg(program);
-                command
-            }
-        };
-        command.env("LD_LIBRARY_PATH", &self.libraries).env("LC_ALL", "C").env("HOME", "/nonexistent").current_dir("/");
-        command
-    }
-
-    /// Makes a database that wants a client certificate of everybody.
-    fn make(&self, scene: &Scene) -> tempfile::TempDir {
-        let folder = tempfile::tempdir().unwrap();
-        for name in ["server.pem", "server.key", "root.pem", LISTS, ISSUER_REVOKED, "good.pem", "bad.pem", "client.key"]
-        {
-            fs::copy(scene.path(name), folder.path().join(name)).unwrap();
-        }
-        // psql sends what is in the file of its certificate.
-        for name in ["good.pem", "bad.pem"] {
-            let chain =
-                fs::read_to_string(scene.path(name)).unwrap() + &fs::read_to_string(scene.path("issuer.pem")).unwrap();
-            fs::write(folder.path().join(name), chain).unwrap();
-        }
-        if rustix::process::geteuid().is_root() {
-            assert!(Command::new("chown").args(["-R", "65534:65534"]).arg(folder.path()).status().unwrap().success());
-        }
-        let output = self
-            .command("initdb")
-            .args(["--username=app", "--auth=trust", "--no-sync", "--pgdata"])
-            .arg(folder.path().join("data"))
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{output:?}");
-        let access = "hostssl all all 127.0.0.1/32 trust clientcert=verify-ca\n";
-        fs::write(folder.path().join("data/pg_hba.conf"), access).unwrap();
-        folder
-    }
-
-    fn start(&self, folder: &Path, port: u16, lists: &str) -> Running {
-        let at = folder.display();
-        let mut command = self.command("postgres");
-        command.arg("-D").arg(folder.join("data")).args(["-p", &port.to_string()]);
-        for setting in [
-            "listen_addresses=127.0.0.1".to_owned(),
-            format!("unix_socket_directories={at}"),
-            "ssl=on".to_owned(),
-            format!("ssl_cert_file={at}/server.pem"),
-            format!("ssl_key_file={at}/server.key"),
-            format!("ssl_ca_file={at}/root.pem"),
-            format!("ssl_crl_file={at}/{lists}"),
-            "fsync=off".to_owned(),
-        ] {
-            command.args(["-c", &setting]);
-        }
-        command.stderr(Stdio::null());
-        Running::new(&mut command)
-    }
-
-    /// What a client with this certificate is told.
-    fn query(&self, folder: &Path, port: u16, leaf: &str) -> (bool, String) {
-        let at = folder.display();
-        let place = format!(
-            "host=127.0.0.1 port={port} user=app dbname=postgres sslmode=verify-ca sslrootcert={at}/root.pem \
-             sslcert={at}/{leaf} sslkey={at}/client.key"
-        );
-        let output = self.command("psql").args(["-X", "-t", "-c", "select 'welcome'", &place]).output().unwrap();
-        let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-        (output.status.success() && said.contains("welcome"), said)
-    }
-}
-
 #[test]
 fn postgresql_lets_in_who_is_not_on_the_lists() {
-    let (scene, postgres) = (Scene::new(), Postgres::find());
-    let folder = postgres.make(&scene);
+    let scene = Scene::new();
+    let issuer = fs::read_to_string(scene.path("issuer.pem")).unwrap();
+    // psql sends what is in the file of its certificate.
+    for name in ["good", "bad"] {
+        let leaf = fs::read_to_string(scene.path(&format!("{name}.pem"))).unwrap();
+        scene.write(&format!("{name}.chain"), &format!("{leaf}{issuer}"));
+    }
     for (lists, good_enters) in [(LISTS, true), (ISSUER_REVOKED, false)] {
-        let port = free_port();
-        let _running = postgres.start(folder.path(), port, lists);
-        wait_for(port);
-        // It listens a little before it can be asked anything.
-        let mut good = postgres.query(folder.path(), port, "good.pem");
-        for _ in 0..100 {
-            if !good.1.contains("starting up") {
-                break;
-            }
-            sleep(Duration::from_millis(100));
-            good = postgres.query(folder.path(), port, "good.pem");
-        }
-        assert_eq!(good.0, good_enters, "{lists}: {}", good.1);
-        let (enters, said) = postgres.query(folder.path(), port, "bad.pem");
+        let files = [
+            ("ssl_cert_file", scene.path("server.pem")),
+            ("ssl_key_file", scene.path("server.key")),
+            ("ssl_ca_file", scene.path("root.pem")),
+            ("ssl_crl_file", scene.path(lists)),
+        ];
+        let files: Vec<(&str, &Path)> = files.iter().map(|(name, file)| (*name, file.as_path())).collect();
+        let access = ["hostssl all all 127.0.0.1/32 trust clientcert=verify-ca"];
+        let postgres = Postgres::start(&scene.path(&format!("{lists}.d")), free_port(), &files, &access);
+        let enter = |name: &str| {
+            let (chain, key) = (scene.path(&format!("{name}.chain")), scene.path("client.key"));
+            let identity = Some((chain.as_path(), key.as_path()));
+            let output = postgres.over_tls(OWNER, &scene.path("root.pem"), identity, "select 'welcome'");
+            let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+            (output.status.success() && said.contains("welcome"), said)
+        };
+        let (enters, said) = enter("good");
+        assert_eq!(enters, good_enters, "{lists}: {said}");
+        let (enters, said) = enter("bad");
         assert!(!enters && said.contains("revoked"), "{lists}: {said}");
     }
 }
