@@ -89,7 +89,7 @@ impl fmt::Display for OutboundFault {
             Self::TooLarge => f.write_str("the answer is larger than is read"),
             Self::Encoded(coding) => write!(
                 f,
-                "the answer came with the content coding {coding}, and without any was asked for (Accept-Encoding: \
+                "the answer came with the content coding {coding}, though none was asked for (Accept-Encoding: \
                  identity); switch off compression for this URL"
             ),
             Self::Resolver(why) => write!(f, "the DNS resolver did not answer ({why})"),
