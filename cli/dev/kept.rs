@@ -18,7 +18,7 @@ use super::capnp::Binding;
 use super::pki;
 use super::state::{Readers, State};
 use super::wrangler::Var;
-use crate::keys::{CaFolder, NONCE_KEY, ROOT, issuer_file, setting};
+use crate::keys::{CaFolder, NONCE_KEY, ROOT, ROOT_CRL, issuer_file, setting};
 
 /// Whose keys sign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +66,9 @@ impl Kept {
             ("ROOT_CERTIFICATE".to_owned(), text(&root)),
             ("NONCE_KEY".to_owned(), Binding::File(folder.path(NONCE_KEY))),
         ]);
+        if let Some(list) = folder.read(ROOT_CRL)? {
+            bindings.insert("ROOT_CRL".to_owned(), text(&list));
+        }
         for slot in slots {
             let (certificate, key) = (issuer_file(slot.number, "pem"), issuer_file(slot.number, "key"));
             let secret = Zeroizing::new(folder.need(&key)?);
@@ -125,6 +128,8 @@ impl Kept {
             bindings.insert(key, Binding::File(state.path(&key_file)));
         }
         bindings.insert("ROOT_CERTIFICATE".to_owned(), Binding::File(state.path(pki::ROOT)));
+        // It is signed by another root.
+        bindings.remove("ROOT_CRL");
         bindings.insert("NONCE_KEY".to_owned(), Binding::File(state.path(pki::NONCE_KEY)));
         Ok(Self { keys: Keys::StandIn, active: active.unwrap_or_default(), bindings, ..self })
     }

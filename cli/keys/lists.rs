@@ -250,7 +250,7 @@ pub fn renew(options: &CrlOptions) -> Result<()> {
         None => {
             let root = options.key.open(&folder, now)?;
             let until = match options.years {
-                Some(years) => now.plus(core::time::Duration::from_secs(u64::from(years) * 365 * 24 * 3600)),
+                Some(years) => end_after(years, before.as_ref(), now)?,
                 None => last_end(&folder)?.unwrap_or(root.not_after()),
             };
             sign(&root, before.as_ref(), None, now, until)?
@@ -263,6 +263,22 @@ pub fn renew(options: &CrlOptions) -> Result<()> {
     out.push_str("\nTo publish it:\n\n  cargo run -- deploy\n");
     host::print(&out);
     Ok(())
+}
+
+/// The end of a list that is to be good for so many years.
+///
+/// # Errors
+/// When the present list is good for longer: verifiers that have it count on that.
+fn end_after(years: u32, before: Option<&List>, now: Time) -> Result<Time> {
+    let until = now.plus(core::time::Duration::from_secs(u64::from(years) * 365 * 24 * 3600));
+    match before.map(|before| before.next_update).filter(|present| *present > until) {
+        Some(present) => bail!(
+            "--years {years} ends at {}, before the present list, which is good until {}; leave --years out, or say more",
+            until.rfc3339(),
+            present.rfc3339()
+        ),
+        None => Ok(until),
+    }
 }
 
 /// A list that was taken in is good now, and not older than the one that there is.

@@ -282,7 +282,7 @@ fn only_get() -> Problem {
 }
 
 /// A kid that no account of this server can have. One below our base URL looks like an account that is gone (of a
-/// disposable CA before its reset, say): its client should register again, which this error type makes it do.
+/// disposable CA before its reset, say): its client has to register again, and this error type says so.
 fn unknown_account(kid: &str, base: &str) -> Problem {
     let shown: String = kid.chars().take(200).collect();
     if kid.starts_with(base) {

@@ -25,6 +25,9 @@ const KEPT: Duration = Duration::from_secs(1);
 /// How many characters of CRLs are kept at most.
 const LISTS: usize = 4 << 20;
 
+/// The longest file of all CRLs that is kept, in octets: some 300,000 revocations.
+const BUNDLE: usize = 16 << 20;
+
 /// How many external account keys are remembered.
 const KEYS: usize = 1_000;
 
@@ -160,7 +163,7 @@ impl Memory {
 
     /// Keeps the file of all CRLs for a moment, unless it is too long for that.
     pub fn keep_bundle(&self, text: &str, now: Time) {
-        self.bundle.replace((text.len() <= LISTS).then(|| (now, text.to_owned())));
+        self.bundle.replace((text.len() <= BUNDLE).then(|| (now, text.to_owned())));
     }
 
     /// The policies in force, as they were known when.

@@ -32,9 +32,12 @@ impl Unreached {
     }
 }
 
-/// The first success of `attempt` at the addresses worth trying, which is told how long it may take: `time`, and half of
-/// it over IPv6 when there is an IPv4 address to fall back to, so that the budget of the whole validation still holds a
-/// full try over IPv4.
+/// How many addresses of a host are tried: those that refuse cost no time, and the budget of the validation bounds the rest.
+const MAX_TRIES: usize = 4;
+
+/// The first success of `attempt` at the addresses worth trying, which is told how long it may take: `time` at the last,
+/// and half of it where there is another to fall back to, so that the budget of the whole validation still holds a full
+/// try there.
 ///
 /// # Errors
 /// The outer one is a failure that another address cannot mend; the inner one names the addresses that could not be
@@ -66,11 +69,11 @@ fn is_inside_platform(address: IpAddr, fault: &OutboundFault) -> bool {
     matches!(fault, OutboundFault::Unreachable(_)) && cloudflare::contains(address)
 }
 
-/// The addresses to try: the first of IPv6, and the first of IPv4 should that not come to a connection.
+/// The addresses to try: IPv6 and IPv4 in turn, as the resolver has them.
 fn tries(usable: &[IpAddr]) -> Vec<IpAddr> {
-    let v6 = usable.iter().find(|address| address.is_ipv6());
-    let v4 = usable.iter().find(|address| address.is_ipv4());
-    v6.into_iter().chain(v4).copied().collect()
+    let (v6, v4): (Vec<IpAddr>, Vec<IpAddr>) = usable.iter().partition(|address| address.is_ipv6());
+    let in_turn = (0..usable.len()).flat_map(|n| [v6.get(n), v4.get(n)]).flatten();
+    in_turn.take(MAX_TRIES).copied().collect()
 }
 
 /// Kind and prospects of a fault; the detail is the caller's.

@@ -82,7 +82,7 @@ fn many(client: &Client, at: &At, options: &Options, now: Time) -> Result<()> {
         format!("{}\n", escaped(&summary.to_string()))
     } else {
         format!(
-            "{} revoked, of those issued before {}. The CRLs follow within ten seconds.\n",
+            "{} revoked, of those issued before {}. The CRLs follow.\n",
             match steps.revoked.len() {
                 1 => "1 certificate is".to_owned(),
                 n => format!("{n} certificates are"),

@@ -60,7 +60,7 @@ pub async fn audited<P: Ports, T>(
     }
     done.map(|done| done.value).map_err(|problem| match problem.status {
         ..500 => problem,
-        // A client of ACME is told that nothing was changed. Here that is not known.
+        // Whether anything was changed is not known.
         _ => Problem {
             detail: format!("It failed on the way, and may have been done. See entry {number} of the audit record."),
             ..problem
