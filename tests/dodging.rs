@@ -223,6 +223,32 @@ fn one_order_is_exempt_for_each_certificate_whatever_becomes_of_it() {
     client.at(&world).new_order_with(&["a.test"], replaces).refused(429, Kind::RateLimited);
 }
 
+/// Orders for the same name that differ, placed while nothing has failed; what is asked there is answered wrongly, at once,
+/// or not at all, so that all are underway.
+#[test]
+fn validations_of_orders_that_were_placed_before_the_first_failure_are_no_more_than_the_limit() {
+    for answers in [true, false] {
+        let world = limited(&[("failed_validations", limit(3, "1d"))]);
+        let client = Client::registered(&world);
+        let place = |days: u32| {
+            let not_after = world.now().plus(DAY * days).rfc3339();
+            let order = json!({ "identifiers": [{ "type": "dns", "value": "b.test" }], "notAfter": not_after });
+            let placed = client.post(&client.url("new-order"), order).is(201).json();
+            let (_, authorization) = client.authorizations(&placed).remove(0);
+            if answers {
+                client.prove(&authorization, Proof::WrongHttp);
+            }
+            selvedge::ca::testing::challenge(&authorization, "http-01")["url"].as_str().unwrap().to_owned()
+        };
+        let challenges: Vec<String> = (1..=12).map(place).collect();
+        let statuses: Vec<u16> = challenges.iter().map(|url| client.post(url, json!({})).status()).collect();
+        assert_eq!(statuses, [[200; 3].as_slice(), &[429; 9]].concat(), "answers: {answers}");
+        client.post(&challenges[11], json!({})).refused(429, Kind::RateLimited);
+        // A name that does not fail is validated.
+        client.ready_order(&["c.test"]);
+    }
+}
+
 #[test]
 fn a_validation_that_is_given_up_while_it_fails_counts_as_failed() {
     let world = limited(&[("failed_validations", limit(3, "1d"))]);

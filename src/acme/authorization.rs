@@ -224,15 +224,19 @@ impl AuthorizationRecord {
         self.challenges.iter().filter(move |c| decided.is_none_or(|status| c.status == status))
     }
 
+    /// Whether a challenge waits for its answer.
+    pub fn awaits_response(&self, kind: &str, now: Time) -> bool {
+        let pending = self.challenge(kind).is_some_and(|challenge| challenge.status == ChallengeStatus::Pending);
+        pending && self.status(now) == AuthorizationStatus::Pending
+    }
+
     /// Marks a challenge answered: from now on it is being validated. `false` when it was answered before, or the
     /// authorization is decided: then nothing changes.
     pub fn respond(&mut self, kind: &str, key_authorization: String, now: Time) -> bool {
-        if self.status(now) != AuthorizationStatus::Pending {
+        if !self.awaits_response(kind, now) {
             return false;
         }
-        let Some(challenge) = self.challenge_mut(kind).filter(|c| c.status == ChallengeStatus::Pending) else {
-            return false;
-        };
+        let Some(challenge) = self.challenge_mut(kind) else { return false };
         challenge.status = ChallengeStatus::Processing;
         challenge.key_authorization = Some(key_authorization).filter(|_| challenge.persistent.is_none());
         true

@@ -60,7 +60,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// try now; to one that is decided it changes nothing.
     ///
     /// # Errors
-    /// 404 for an unknown one; `malformed` for a payload that is no JSON object.
+    /// 404 for an unknown one; `malformed` for a payload that is no JSON object; `rateLimited` for a name whose
+    /// validations fail too often.
     pub async fn post_challenge(self: &Rc<Self>, admitted: &Admitted, id: &Id, kind: &str) -> Answer {
         let work = Work::Validate(id.clone(), kind.to_owned());
         let begun = self.enter(admitted, |txn, _account| {
@@ -91,6 +92,9 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         admitted: &Admitted,
     ) -> Result<Option<JobRecord>, Problem> {
         let now = self.ports.now();
+        if authorization.awaits_response(kind, now) {
+            self.may_validate(txn, &authorization.identifier)?;
+        }
         let token = authorization.challenge(kind).map(|c| c.token.clone()).unwrap_or_default();
         if authorization.respond(kind, key_authorization(&token, admitted.jws.thumbprint()), now) {
             txn.put(authorization.id.as_str(), authorization)?;

@@ -3,6 +3,7 @@
 
 use super::address::ClientAddress;
 use super::cell::Cell;
+use super::jobs::{JOBS, JobRecord, Work};
 use super::ladder;
 use super::limits::{self, Name};
 use super::message::{Message, Partition, Reply};
@@ -10,10 +11,11 @@ use super::pausing;
 use super::placing::Wanted;
 use super::ports::{PartitionPorts, Ports};
 use super::renewal::is_exempt_by_time;
+use crate::acme::authorization::AuthorizationStatus;
 use crate::acme::limit::{FailingRecord, LimitRecord};
 use crate::acme::problem::Named;
 use crate::acme::reuse::proof_id;
-use crate::acme::{CertificateRecord, OrderRecord, Problem};
+use crate::acme::{AuthorizationRecord, CertificateRecord, OrderRecord, Problem};
 use crate::store::{Kv, Txn};
 use crate::values::{Identifier, Time, b64};
 use serde_json::json;
@@ -231,6 +233,31 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             ));
         }
         Ok(txn.put(&subject, &record)?)
+    }
+
+    /// Refuses one more validation of a name that failed too often, or would if all that are underway fail. Orders that
+    /// were placed before the first failure are no way around the limit. A pause stops new orders only: what succeeds of an
+    /// earlier one ends it.
+    ///
+    /// # Errors
+    /// `rateLimited`; when the storage fails.
+    pub(super) fn may_validate(&self, txn: &Txn<'_, K>, identifier: &Identifier) -> Result<(), Problem> {
+        let Some(limit) = self.ports.settings().limits.get(Name::FailedValidations) else { return Ok(()) };
+        let (now, base) = (self.ports.now(), identifier.base());
+        let mut tat = txn.get::<FailingRecord>(&proof_id(&base, false))?.map(|record| record.tat);
+        for (_, job) in txn.list::<JobRecord>(None, JOBS)? {
+            let Work::Validate(id, _) = &job.work else { continue };
+            let underway = txn.get::<AuthorizationRecord>(id.as_str())?;
+            // What was given up counts as failed already.
+            let open = |one: &AuthorizationRecord| one.status(now) == AuthorizationStatus::Pending;
+            if underway.is_some_and(|underway| underway.identifier.base() == base && open(&underway)) {
+                tat = Some(limit.count(tat, now));
+            }
+        }
+        match limit.take(tat, now) {
+            Ok(_) => Ok(()),
+            Err(at) => Err(limits::exceeded(Name::FailedValidations, limit, at, now)),
+        }
     }
 
     /// Forgets failures: the name was proven.
