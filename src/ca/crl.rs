@@ -151,10 +151,10 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     }
 
     /// The lists of the shards from this one on, signed now where they are due, as many as go into an answer; and the shard to
-    /// go on from.
+    /// go on from. One that is over and cannot be signed is left out: the others are good without it.
     ///
     /// # Errors
-    /// When the storage fails, or a list is due and cannot be signed.
+    /// When the storage fails.
     pub(super) async fn lists(&self, from: u16) -> Result<(Vec<String>, Option<u16>), Problem> {
         let mut shards: Vec<u16> = self.standing()?.into_iter().map(|(shard, _)| shard).collect();
         shards.sort_unstable();
@@ -163,7 +163,11 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             if size > ANSWER {
                 return Ok((lists, Some(shard)));
             }
-            if let Some(list) = self.current_crl(shard).await?.filter(|list| list.next_update > self.ports.now()) {
+            let list = self.current_crl(shard).await.unwrap_or_else(|problem| {
+                self.log(&problem);
+                None
+            });
+            if let Some(list) = list.filter(|list| list.next_update > self.ports.now()) {
                 size += list.der.len();
                 lists.push(list.der);
             }

@@ -6,7 +6,7 @@ use super::ladder::{self, Fresh};
 use super::limiting::{self, When};
 use super::message::{NONCE_SHARDS, Reply};
 use super::ports::{Handed, Ports};
-use super::routes::Route;
+use super::routes::{Lists, Route};
 use super::settings::Settings;
 use super::{
     admin, agreement, crl, governing, issuers, landing, lists, metrics, pausing, registration, renewal, revocation,
@@ -72,8 +72,9 @@ impl<P: Ports> Front<P> {
 
     /// What may be had without a signature (RFC 8555 §6.3).
     async fn get(&self, request: &Request, route: Option<&Route>) -> Answer {
-        // Who verifies certificates is not stopped: many of them may share an address.
-        if !matches!(route, Some(Route::Crl(..) | Route::Lists(_) | Route::Issuer(_) | Route::Root(_))) {
+        // Who verifies certificates is not stopped: many of them may share an address. The file of all CRLs is for servers,
+        // and reads all of a ledger's.
+        if !matches!(route, Some(Route::Crl(..) | Route::Lists(Lists::Root) | Route::Issuer(_) | Route::Root(_))) {
             limiting::count_unauthenticated(&self.ports, request.address, When::Now)?;
         }
         let (settings, method) = (self.ports.settings(), request.method.as_str());

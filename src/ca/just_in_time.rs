@@ -82,7 +82,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             }
             let asked = payload::<NewOrder>(admitted)?;
             let identifiers = asked.checked()?;
-            if self.will_refuse(txn, &identifiers, asked.replaces.is_some())? {
+            if self.may_refuse(txn, &identifiers)? {
                 return Ok(Search::default());
             }
             let permits = self.permits(&admitted.governing, &identifiers)?;

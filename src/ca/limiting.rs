@@ -272,18 +272,13 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         Ok(())
     }
 
-    /// Whether look-ups for a new order would be for nothing, since it will be refused.
+    /// Whether look-ups for a new order would be for nothing, since it may be refused. One that replaces a certificate may
+    /// be under no limit and go on without them; a word that says so gets none made.
     ///
     /// # Errors
     /// When the storage fails.
-    pub(super) fn will_refuse(
-        &self,
-        txn: &Txn<'_, K>,
-        identifiers: &[Identifier],
-        replaces: bool,
-    ) -> Result<bool, Problem> {
-        let orders = replaces || self.look(txn, Name::NewOrders, ORDERS).is_ok();
-        Ok(!orders || !self.failing(txn, identifiers)?.is_empty())
+    pub(super) fn may_refuse(&self, txn: &Txn<'_, K>, identifiers: &[Identifier]) -> Result<bool, Problem> {
+        Ok(self.look(txn, Name::NewOrders, ORDERS).is_err() || !self.failing(txn, identifiers)?.is_empty())
     }
 }
 

@@ -40,7 +40,8 @@ pub(super) async fn validate<O: Outbound>(probe: &Probe<'_, O>, subject: &Subjec
 struct Visit {
     target: Target,
     /// Whether redirects led away from the identifier's host. Whoever asked for the validation may have pointed it at
-    /// a page that is not theirs to read, so problems show nothing of what comes back from there but its status.
+    /// a page that is not theirs to read, so problems show nothing of what comes back from there but its status. Where
+    /// private addresses are connected to, another path is elsewhere too: the name may lead to another host by now.
     elsewhere: bool,
 }
 
@@ -50,7 +51,8 @@ impl Visit {
         let target = self.target.redirected(location, config)?;
         // A URL that another host gave is its words too.
         let target = if self.elsewhere { target.veiled() } else { target };
-        let elsewhere = self.elsewhere || target.host() != self.target.host();
+        let strayed = config.policy.allow_private && target.path() != self.target.path();
+        let elsewhere = self.elsewhere || strayed || target.host() != self.target.host();
         Ok(Self { target, elsewhere })
     }
 

@@ -150,6 +150,11 @@ impl Target {
         self.url.as_str()
     }
 
+    /// Its path.
+    pub fn path(&self) -> &str {
+        self.url.path()
+    }
+
     /// Whom to connect to.
     pub fn host(&self) -> &Host {
         &self.host

@@ -66,12 +66,17 @@ impl Time {
         local.checked_add_signed(ahead.checked_neg()?).map(Self::from_secs)
     }
 
-    /// Whether a text is the first second of the year 1 in UTC, the zero value of a time in Go and .NET, which clients
-    /// written in them send for a time that is not set.
+    /// Whether a text is what clients send for a time that is not set: the zero value of a time in Go and .NET, which is the
+    /// first second of the year 1 in UTC, without a zone too as .NET writes it, or an empty text.
     pub fn is_unset(text: &str) -> bool {
-        Parts::of(text).is_some_and(|parts| parts.local == "0001-01-01T00:00:00" && parts.ahead == 0)
+        text.is_empty()
+            || text == FIRST_SECOND
+            || Parts::of(text).is_some_and(|parts| parts.local == FIRST_SECOND && parts.ahead == 0)
     }
 }
+
+/// The first second of the year 1, without a zone.
+const FIRST_SECOND: &str = "0001-01-01T00:00:00";
 
 /// The text of an RFC 3339 date and time taken apart, without a fraction of a second.
 struct Parts {
@@ -180,10 +185,12 @@ mod tests {
             "0001-01-01T00:00:00-00:00",
             "0001-01-01T00:00:00.0000000Z",
             "0001-01-01T00:00:00.000+00:00",
+            "0001-01-01T00:00:00",
+            "",
         ] {
             assert!(Time::is_unset(unset), "{unset}");
         }
-        for other in ["", "0001-01-01T00:00:01Z", "0001-01-01T00:00:00", "0001-01-01", "1970-01-01T00:00:00Z"] {
+        for other in [" ", "0001-01-01T00:00:01Z", "0001-01-01T00:00:01", "0001-01-01", "1970-01-01T00:00:00Z"] {
             assert!(!Time::is_unset(other), "{other}");
         }
     }

@@ -5,7 +5,7 @@ use super::reading::{UNPACKED, body, in_time, read, settle};
 use super::timer::within;
 use crate::ca::admin::webhook::WebhookRequest;
 use crate::validation::http1::is_redirect;
-use crate::validation::outbound::{BROKEN, FetchAnswer, Limits, OutboundFault, Reaction};
+use crate::validation::outbound::{BROKEN, FetchAnswer, Limits, NOT_CONNECTED, OutboundFault, Reaction};
 use core::cell::Cell;
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -20,8 +20,8 @@ use worker::worker_sys::Socket;
 /// # Errors
 /// See [`crate::validation::outbound::Outbound::doh`].
 pub async fn doh(url: &str, query: &[u8], limits: Limits) -> Result<Vec<u8>, OutboundFault> {
-    let refused = |error: &str| OutboundFault::Resolver(error.to_owned());
-    let init = doh_request(query).map_err(|e| refused(&js::text(&e)))?;
+    let refused = || OutboundFault::Resolver(NOT_CONNECTED.to_owned());
+    let init = doh_request(query).map_err(|_| refused())?;
     in_time(url, init, limits, refused, async |response| {
         if response.status() != 200 {
             return Err(OutboundFault::Resolver(format!("HTTP status {}", response.status())));
@@ -55,8 +55,8 @@ pub async fn fetch(url: &str, limits: Limits) -> Result<FetchAnswer, OutboundFau
     let init = RequestInit::new();
     init.set_method("GET");
     init.set_redirect(RequestRedirect::Manual);
-    init.set_headers(&js::object(&[unpacked()]).map_err(|e| refine(&js::text(&e)))?);
-    in_time(url, init, limits, refine, async |response| {
+    init.set_headers(&js::object(&[unpacked()]).map_err(|_| OutboundFault::unreachable())?);
+    in_time(url, init, limits, OutboundFault::unreachable, async |response| {
         let location = response.headers().get("Location").ok().flatten();
         let status = response.status();
         // A redirect's body says nothing that is followed.
@@ -76,7 +76,7 @@ const DELIVERY: Limits = Limits { max_bytes: 0, timeout: Duration::from_secs(10)
 /// As there.
 pub async fn deliver(request: &WebhookRequest) -> Result<u16, String> {
     let init = delivery(request).map_err(|e| js::text(&e))?;
-    let sent = in_time(&request.url, init, DELIVERY, refine, async |response| {
+    let sent = in_time(&request.url, init, DELIVERY, OutboundFault::unreachable, async |response| {
         // What it says is not read: the end of the request gives it up.
         Ok(response.status())
     });
@@ -92,11 +92,6 @@ fn delivery(request: &WebhookRequest) -> Result<RequestInit, JsValue> {
     init.set_headers(&js::object(&headers)?);
     init.set_body(&JsValue::from_str(&request.body));
     Ok(init)
-}
-
-/// What `fetch` says in words only: those are the same for all that can go wrong before there is an answer.
-fn refine(error: &str) -> OutboundFault {
-    OutboundFault::Unreachable(error.to_owned())
 }
 
 /// Connects to exactly `addr`; see [`crate::validation::outbound::Outbound::converse`].

@@ -3,7 +3,7 @@
 use super::js;
 use super::timer::within;
 use crate::validation::http1::is_identity;
-use crate::validation::outbound::{Limits, OutboundFault};
+use crate::validation::outbound::{BROKEN, Limits, OutboundFault};
 use crate::validation::quote::quote;
 use wasm_bindgen::{JsCast, JsValue};
 use worker::js_sys::{IteratorNext, Promise, Uint8Array};
@@ -26,22 +26,32 @@ impl Drop for Ending {
 /// Sends a request and reads its answer, both together within their time. What is not read then is not wanted any more.
 ///
 /// # Errors
-/// What `refused` makes of the platform's words when there is no answer; [`OutboundFault::Timeout`]; what `read` says.
+/// `refused` when there is no answer, the platform's words for which go to the log; [`OutboundFault::Timeout`]; what `read`
+/// says.
 pub async fn in_time<T>(
     url: &str,
     init: RequestInit,
     limits: Limits,
-    refused: impl Fn(&str) -> OutboundFault,
+    refused: impl Fn() -> OutboundFault,
     read: impl AsyncFnOnce(&Response) -> Result<T, OutboundFault>,
 ) -> Result<T, OutboundFault> {
+    let refused = |error: JsValue| {
+        unread(&error);
+        refused()
+    };
     let work = async {
-        let ending = Ending(AbortController::new().map_err(|e| refused(&js::text(&e)))?);
+        let ending = Ending(AbortController::new().map_err(refused)?);
         init.set_signal(Some(&ending.0.signal()));
         let fetched = js::answer(js::global_fetch(url, &init));
-        let response = fetched.await.and_then(JsCast::dyn_into).map_err(|e| refused(&js::text(&e)))?;
+        let response = fetched.await.and_then(JsCast::dyn_into).map_err(refused)?;
         read(&response).await
     };
     within(limits.timeout, work).await.unwrap_or(Err(OutboundFault::Timeout))
+}
+
+/// Logs why there is no answer. Problems have words of our own: the platform's name its internals, and URLs of the settings.
+fn unread(error: &JsValue) {
+    worker::console_error!("a request that was sent has no answer: {}", js::text(error));
 }
 
 /// The body, if it is sent as it is and not too long. It is counted as it comes out: what a header says of its length is
@@ -59,7 +69,10 @@ pub async fn body(response: &Response, max: usize) -> Result<Vec<u8>, OutboundFa
         return Err(OutboundFault::TooLarge);
     }
     let Some(stream) = response.body() else { return Ok(Vec::new()) };
-    let read = read_stream(&stream, max).await.map_err(|e| OutboundFault::Closed(js::text(&e)))?;
+    let read = read_stream(&stream, max).await.map_err(|error| {
+        unread(&error);
+        OutboundFault::Closed(BROKEN.to_owned())
+    })?;
     read.ok_or(OutboundFault::TooLarge)
 }
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::validation::guard::AddressPolicy;
 use crate::validation::testing::{Shape, TlsServer, tlv};
 use crate::values::SigAlg;
 use crate::values::native_crypto::NativeKey;
@@ -122,6 +123,20 @@ async fn t25_what_comes_from_elsewhere_is_not_shown() {
         fails(fake.host("1.1.1.1:80", http("403 Forbidden", "", secret)), FailureKind::Unauthorized, false, secret)
             .await;
     }
+}
+
+/// A name can lead elsewhere from one look-up to the next: where that may be a private network, its pages are not shown.
+#[tokio::test]
+async fn t25_what_another_path_of_the_host_says_is_not_shown_where_private_addresses_are_reached() {
+    let open = || Config { policy: AddressPolicy { allow_private: true }, ..Config::default() };
+    let first = Fake::default().name("a.test", &["10.0.0.1"]).host("10.0.0.1:80", redirecting("/admin/s3cret"));
+    let fake = first.host("10.0.0.1:80", http("403 Forbidden", "", "s3cret"));
+    let Outcome::Failed(failure) = run_with(&fake, open()).await else { panic!("it proves nothing") };
+    assert!(failure.detail.ends_with("http://a.test/admin/s3cret answered 403 instead of 200"), "{failure:?}");
+    // By the path that was asked for anyway, it is what was asked for.
+    let same = Fake::default().name("a.test", &["10.0.0.1"]).host("10.0.0.1:80", http("403 Forbidden", "", "shown"));
+    let Outcome::Failed(failure) = run_with(&same, open()).await else { panic!("it proves nothing") };
+    assert!(failure.detail.contains("with \"shown\""), "{failure:?}");
 }
 
 #[tokio::test]
