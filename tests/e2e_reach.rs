@@ -16,8 +16,10 @@ mod server;
 #[allow(dead_code, reason = "shared with other tests")]
 mod wire;
 
-use rustls::SupportedProtocolVersion;
+use rustls::crypto::CryptoProvider;
+use rustls::crypto::ring::{cipher_suite as suite, default_provider, kx_group};
 use rustls::version::{TLS12, TLS13};
+use rustls::{SupportedCipherSuite, SupportedProtocolVersion};
 use selvedge::ca::testing::{CsrShape, new_key};
 use selvedge::jose::key_authorization;
 use selvedge::pki::pem;
@@ -159,6 +161,18 @@ fn web(key: &NativeKey, certificate: Vec<u8>, versions: &[&'static SupportedProt
     TlsServer::new(certificate, key, versions, &["h2", "http/1.1"])
 }
 
+/// A web server with this suite only.
+fn of_suite(key: &NativeKey, version: &'static SupportedProtocolVersion, suite: SupportedCipherSuite) -> TlsServer {
+    let provider = CryptoProvider { cipher_suites: vec![suite], ..default_provider() };
+    TlsServer::hardened(worthless(key, NOW), key, &[version], &["h2", "http/1.1"], provider)
+}
+
+/// A web server with secp384r1 only.
+fn of_p384(key: &NativeKey, version: &'static SupportedProtocolVersion) -> TlsServer {
+    let provider = CryptoProvider { kx_groups: vec![kx_group::SECP384R1], ..default_provider() };
+    TlsServer::hardened(worthless(key, NOW), key, &[version], &["h2", "http/1.1"], provider)
+}
+
 /// tls-alpn-01's answer to a challenge.
 fn alpn(name: &str, proof: &str) -> TlsServer {
     TlsServer::proper(&Identifier::dns(name).unwrap(), proof, &new_key(SigAlg::Es256))
@@ -266,6 +280,11 @@ fn redirects_to_https_are_followed_whatever_the_certificate() {
         ("rsa13.test", host("rsa13.test"), web(&rsa, worthless(&rsa, NOW), &[&TLS13])),
         ("ed25519.test", host("ed25519.test"), web(&ed25519, worthless(&ed25519, NOW), &[&TLS13])),
         ("address.test", host("127.0.0.1"), web(&p256, worthless(&p256, NOW), &[&TLS13])),
+        ("aes13.test", host("aes13.test"), of_suite(&p256, &TLS13, suite::TLS13_AES_256_GCM_SHA384)),
+        ("ecdsa.test", host("ecdsa.test"), of_suite(&p256, &TLS12, suite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384)),
+        ("rsa.test", host("rsa.test"), of_suite(&rsa, &TLS12, suite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384)),
+        ("group13.test", host("group13.test"), of_p384(&p256, &TLS13)),
+        ("group12.test", host("group12.test"), of_p384(&rsa, &TLS12)),
     ];
     // What this very CA issued for the name, as at a renewal.
     let (_, ready) = wire.ready_order("renewed.test", http01);

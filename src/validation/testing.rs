@@ -11,7 +11,7 @@ use super::tlsalpn01::PROTOCOL;
 use crate::values::native_crypto::NativeKey;
 use crate::values::{Identifier, SigAlg, ecdsa};
 use rustls::client::danger::HandshakeSignatureValid;
-use rustls::crypto::ring;
+use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier};
@@ -204,7 +204,19 @@ impl TlsServer {
         versions: &[&'static SupportedProtocolVersion],
         protocols: &[&str],
     ) -> Self {
-        Self::with(certificate, key, versions, protocols, WebPkiClientVerifier::no_client_auth())
+        Self::hardened(certificate, key, versions, protocols, ring::default_provider())
+    }
+
+    /// As [`TlsServer::new`], with the suites and groups of `provider` only, which is one of ring's.
+    pub fn hardened(
+        certificate: Vec<u8>,
+        key: &NativeKey,
+        versions: &[&'static SupportedProtocolVersion],
+        protocols: &[&str],
+        provider: CryptoProvider,
+    ) -> Self {
+        let clients = WebPkiClientVerifier::no_client_auth();
+        Self::with(certificate, key, versions, protocols, clients, provider)
     }
 
     /// As [`TlsServer::new`], with clients that have a certificate only.
@@ -214,7 +226,7 @@ impl TlsServer {
         versions: &[&'static SupportedProtocolVersion],
         protocols: &[&str],
     ) -> Self {
-        Self::with(certificate, key, versions, protocols, Arc::new(Demand))
+        Self::with(certificate, key, versions, protocols, Arc::new(Demand), ring::default_provider())
     }
 
     /// The same, which sends this in answer to a request and closes the connection.
@@ -228,13 +240,14 @@ impl TlsServer {
         versions: &[&'static SupportedProtocolVersion],
         protocols: &[&str],
         clients: Arc<dyn ClientCertVerifier>,
+        provider: CryptoProvider,
     ) -> Self {
         let (_, pkcs8) = der::pem::decode_vec(key.to_pkcs8_pem().expect("a private key").as_bytes()).expect("PEM");
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(pkcs8));
         let key = ring::sign::any_supported_type(&key).expect("a key that ring signs with");
         let shown = Arc::new(CertifiedKey::new(vec![CertificateDer::from(certificate)], key));
         let hellos = Arc::new(Mutex::new(Vec::new()));
-        let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        let mut config = ServerConfig::builder_with_provider(Arc::new(provider))
             .with_protocol_versions(versions)
             .expect("versions that ring has")
             .with_client_cert_verifier(clients)

@@ -1,17 +1,15 @@
-//! AES-128-GCM in TLS records: [RFC 8446 §5.2](https://www.rfc-editor.org/rfc/rfc8446#section-5.2) for TLS 1.3,
+//! AES-GCM in TLS records: [RFC 8446 §5.2](https://www.rfc-editor.org/rfc/rfc8446#section-5.2) for TLS 1.3,
 //! [RFC 5288 §3](https://www.rfc-editor.org/rfc/rfc5288#section-3) for TLS 1.2.
 
-use aes_gcm::aead::AeadInOut;
-use aes_gcm::{Aes128Gcm as Cipher, KeyInit};
+use aes_gcm::aead::consts::{U12, U16};
+use aes_gcm::{AeadInOut, KeyInit};
+use core::marker::PhantomData;
 use rustls::crypto::cipher::{
     AeadKey, InboundOpaqueMessage, InboundPlainMessage, Iv, KeyBlockShape, MessageDecrypter, MessageEncrypter, Nonce,
     OutboundOpaqueMessage, OutboundPlainMessage, PrefixedPayload, Tls12AeadAlgorithm, Tls13AeadAlgorithm,
     UnsupportedOperationError, make_tls12_aad, make_tls13_aad,
 };
 use rustls::{ConnectionTrafficSecrets, ContentType, Error, ProtocolVersion};
-
-/// Bytes of a key.
-const KEY: usize = 16;
 
 /// Bytes of a tag.
 const TAG: usize = 16;
@@ -22,20 +20,25 @@ const EXPLICIT: usize = 8;
 /// The most bytes in a record ([RFC 8446 §5.1](https://www.rfc-editor.org/rfc/rfc8446#section-5.1)).
 const MAX_PLAIN: usize = 1 << 14;
 
-/// The algorithm, for both versions.
-pub struct Aes128Gcm;
+/// AES-GCM with keys of one length, as [RFC 5116 §5](https://www.rfc-editor.org/rfc/rfc5116#section-5) has it.
+pub trait Cipher: AeadInOut<NonceSize = U12, TagSize = U16> + KeyInit + Send + Sync + 'static {}
 
-impl Tls13AeadAlgorithm for Aes128Gcm {
+impl<C: AeadInOut<NonceSize = U12, TagSize = U16> + KeyInit + Send + Sync + 'static> Cipher for C {}
+
+/// The algorithm, for both versions.
+pub struct Gcm<C>(pub PhantomData<fn() -> C>);
+
+impl<C: Cipher> Tls13AeadAlgorithm for Gcm<C> {
     fn encrypter(&self, key: AeadKey, iv: Iv) -> Box<dyn MessageEncrypter> {
-        Box::new(Records13 { cipher: cipher(&key), iv })
+        Box::new(Records13 { cipher: cipher::<C>(&key), iv })
     }
 
     fn decrypter(&self, key: AeadKey, iv: Iv) -> Box<dyn MessageDecrypter> {
-        Box::new(Records13 { cipher: cipher(&key), iv })
+        Box::new(Records13 { cipher: cipher::<C>(&key), iv })
     }
 
     fn key_len(&self) -> usize {
-        KEY
+        C::key_size()
     }
 
     fn extract_keys(&self, _: AeadKey, _: Iv) -> Result<ConnectionTrafficSecrets, UnsupportedOperationError> {
@@ -43,18 +46,18 @@ impl Tls13AeadAlgorithm for Aes128Gcm {
     }
 }
 
-impl Tls12AeadAlgorithm for Aes128Gcm {
+impl<C: Cipher> Tls12AeadAlgorithm for Gcm<C> {
     fn encrypter(&self, key: AeadKey, iv: &[u8], _: &[u8]) -> Box<dyn MessageEncrypter> {
-        Box::new(Records12 { cipher: cipher(&key), salt: salt(iv) })
+        Box::new(Records12 { cipher: cipher::<C>(&key), salt: salt(iv) })
     }
 
     fn decrypter(&self, key: AeadKey, iv: &[u8]) -> Box<dyn MessageDecrypter> {
-        Box::new(Records12 { cipher: cipher(&key), salt: salt(iv) })
+        Box::new(Records12 { cipher: cipher::<C>(&key), salt: salt(iv) })
     }
 
     /// Nothing is derived for the explicit part of nonces: it is the record's number, as RFC 5288 §3 allows.
     fn key_block_shape(&self) -> KeyBlockShape {
-        KeyBlockShape { enc_key_len: KEY, fixed_iv_len: 4, explicit_nonce_len: 0 }
+        KeyBlockShape { enc_key_len: C::key_size(), fixed_iv_len: 4, explicit_nonce_len: 0 }
     }
 
     fn extract_keys(
@@ -68,8 +71,8 @@ impl Tls12AeadAlgorithm for Aes128Gcm {
 }
 
 /// `None` for a key of another length, which rustls does not give.
-fn cipher(key: &AeadKey) -> Option<Cipher> {
-    Cipher::new_from_slice(key.as_ref()).ok()
+fn cipher<C: Cipher>(key: &AeadKey) -> Option<C> {
+    C::new_from_slice(key.as_ref()).ok()
 }
 
 fn salt(iv: &[u8]) -> [u8; 4] {
@@ -77,14 +80,14 @@ fn salt(iv: &[u8]) -> [u8; 4] {
 }
 
 /// Encrypts `bytes` where they are, and gives the tag.
-fn seal(cipher: &Option<Cipher>, nonce: [u8; 12], aad: &[u8], bytes: &mut [u8]) -> Result<[u8; TAG], Error> {
+fn seal<C: Cipher>(cipher: &Option<C>, nonce: [u8; 12], aad: &[u8], bytes: &mut [u8]) -> Result<[u8; TAG], Error> {
     let cipher = cipher.as_ref().ok_or(Error::EncryptError)?;
     let tag = cipher.encrypt_inout_detached(&nonce.into(), aad, bytes.into());
     tag.map(Into::into).map_err(|_| Error::EncryptError)
 }
 
 /// Decrypts what is before the tag at the end of `bytes`, where it is, and gives its length.
-fn open(cipher: &Option<Cipher>, nonce: [u8; 12], aad: &[u8], bytes: &mut [u8]) -> Result<usize, Error> {
+fn open<C: Cipher>(cipher: &Option<C>, nonce: [u8; 12], aad: &[u8], bytes: &mut [u8]) -> Result<usize, Error> {
     let cipher = cipher.as_ref().ok_or(Error::DecryptError)?;
     let (text, tag) = bytes.split_last_chunk_mut::<TAG>().ok_or(Error::DecryptError)?;
     let opened = cipher.decrypt_inout_detached(&nonce.into(), aad, (&mut *text).into(), &(*tag).into());
@@ -92,12 +95,12 @@ fn open(cipher: &Option<Cipher>, nonce: [u8; 12], aad: &[u8], bytes: &mut [u8]) 
 }
 
 /// One direction of a TLS 1.3 connection.
-struct Records13 {
-    cipher: Option<Cipher>,
+struct Records13<C> {
+    cipher: Option<C>,
     iv: Iv,
 }
 
-impl MessageEncrypter for Records13 {
+impl<C: Cipher> MessageEncrypter for Records13<C> {
     fn encrypt(&mut self, message: OutboundPlainMessage<'_>, seq: u64) -> Result<OutboundOpaqueMessage, Error> {
         let length = self.encrypted_payload_len(message.payload.len());
         let mut payload = PrefixedPayload::with_capacity(length);
@@ -115,7 +118,7 @@ impl MessageEncrypter for Records13 {
     }
 }
 
-impl MessageDecrypter for Records13 {
+impl<C: Cipher> MessageDecrypter for Records13<C> {
     fn decrypt<'a>(
         &mut self,
         mut message: InboundOpaqueMessage<'a>,
@@ -129,12 +132,12 @@ impl MessageDecrypter for Records13 {
 }
 
 /// One direction of a TLS 1.2 connection.
-struct Records12 {
-    cipher: Option<Cipher>,
+struct Records12<C> {
+    cipher: Option<C>,
     salt: [u8; 4],
 }
 
-impl Records12 {
+impl<C> Records12<C> {
     fn nonce(&self, explicit: [u8; EXPLICIT]) -> [u8; 12] {
         let mut nonce = [0; 12];
         for (to, from) in nonce.iter_mut().zip(self.salt.iter().chain(&explicit)) {
@@ -144,7 +147,7 @@ impl Records12 {
     }
 }
 
-impl MessageEncrypter for Records12 {
+impl<C: Cipher> MessageEncrypter for Records12<C> {
     fn encrypt(&mut self, message: OutboundPlainMessage<'_>, seq: u64) -> Result<OutboundOpaqueMessage, Error> {
         let plain = message.payload.len();
         let mut payload = PrefixedPayload::with_capacity(self.encrypted_payload_len(plain));
@@ -163,7 +166,7 @@ impl MessageEncrypter for Records12 {
     }
 }
 
-impl MessageDecrypter for Records12 {
+impl<C: Cipher> MessageDecrypter for Records12<C> {
     fn decrypt<'a>(
         &mut self,
         mut message: InboundOpaqueMessage<'a>,

@@ -3,6 +3,10 @@
 use rustls::{AlertDescription, Error};
 use std::fmt;
 
+/// What this client offers; [`super::provider`] has it.
+const OFFER: &str = "this client, which offers TLS 1.3 and 1.2, AES-128-GCM with SHA-256 and AES-256-GCM with SHA-384, \
+                     ECDHE on P-256 and P-384, and takes certificates with P-256, P-384, RSA and Ed25519 keys";
+
 /// Why there was no handshake; a clause that follows the name of the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TlsFault {
@@ -45,22 +49,33 @@ impl TlsFault {
     }
 }
 
+/// Whether a server says by this alert that nothing which was offered will do
+/// ([RFC 8446 §6.2](https://www.rfc-editor.org/rfc/rfc8446#section-6.2)).
+fn is_of_negotiation(alert: AlertDescription) -> bool {
+    matches!(
+        alert,
+        AlertDescription::HandshakeFailure | AlertDescription::ProtocolVersion | AlertDescription::InsufficientSecurity
+    )
+}
+
 impl fmt::Display for TlsFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::ProtocolRefused => "refused the protocol that was offered by ALPN",
             Self::Alert(alert) => {
-                return write!(f, "ended the handshake with the TLS alert {alert:?} ({})", u8::from(*alert));
+                write!(f, "ended the handshake with the TLS alert {alert:?} ({})", u8::from(*alert))?;
+                return if is_of_negotiation(*alert) {
+                    write!(f, ": it may have nothing in common with {OFFER}")
+                } else {
+                    Ok(())
+                };
             }
             Self::ClientCertificate => {
                 "asked for a client certificate, which a validation has none of, and ended the connection: it has to \
                  answer without one"
             }
             Self::NoTls => "sent something that is no TLS handshake",
-            Self::Incompatible => {
-                "has nothing in common with this client: TLS 1.3 or 1.2, AES-128-GCM with SHA-256, P-256, and a \
-                 certificate with a P-256, P-384, RSA or Ed25519 key"
-            }
+            Self::Incompatible => return write!(f, "has nothing in common with {OFFER}"),
             Self::Misbehaved => "broke the TLS protocol",
             Self::Closed => "closed the connection before the TLS handshake was complete",
             Self::Scheme => "signed the handshake in a way that does not belong to the key of its certificate",

@@ -1,11 +1,14 @@
 //! The cryptography of the TLS client: what every TLS 1.3 server has to have
-//! ([RFC 8446 §9.1](https://www.rfc-editor.org/rfc/rfc8446#section-9.1): AES-128-GCM with SHA-256, and P-256), and the
-//! same for TLS 1.2. More suites would make the module larger and let in no server that is met.
+//! ([RFC 8446 §9.1](https://www.rfc-editor.org/rfc/rfc8446#section-9.1): AES-128-GCM with SHA-256, and P-256), what
+//! servers have that are confined to the 192-bit level (AES-256-GCM with SHA-384, and P-384), and the same for TLS 1.2.
+//! ChaCha20-Poly1305 and X25519 would be further crates, for servers without anything that RFC 8446 §9.1 asks for.
 //!
 //! Signatures are not checked here: see [`super::handshake`].
 
-use super::aead::Aes128Gcm;
-use super::exchange::P256;
+use super::aead::{Cipher, Gcm};
+use super::exchange::GROUPS;
+use aes_gcm::{Aes128Gcm, Aes256Gcm};
+use core::marker::PhantomData;
 use hmac::{Hmac, KeyInit, Mac};
 use rustls::crypto::tls12::PrfUsingHmac;
 use rustls::crypto::tls13::HkdfUsingHmac;
@@ -18,7 +21,7 @@ use rustls::sign::SigningKey;
 use rustls::{
     CipherSuite, CipherSuiteCommon, Error, SignatureScheme, SupportedCipherSuite, Tls12CipherSuite, Tls13CipherSuite,
 };
-use sha2::{Digest, Sha256};
+use sha2::{Digest, Sha256, Sha384};
 use std::sync::Arc;
 
 /// The most records under one key, from [RFC 8446 §5.5](https://www.rfc-editor.org/rfc/rfc8446#section-5.5); a
@@ -39,28 +42,41 @@ const RSA_SCHEMES: &[SignatureScheme] = &[
     SignatureScheme::RSA_PKCS1_SHA512,
 ];
 
-const fn common(suite: CipherSuite) -> CipherSuiteCommon {
-    CipherSuiteCommon { suite, hash_provider: &Sha256Hash, confidentiality_limit: RECORDS }
-}
-
-const fn tls12(suite: CipherSuite, sign: &'static [SignatureScheme]) -> Tls12CipherSuite {
-    Tls12CipherSuite {
-        common: common(suite),
-        prf_provider: &PrfUsingHmac(&HmacSha256),
-        kx: KeyExchangeAlgorithm::ECDHE,
-        sign,
-        aead_alg: &Aes128Gcm,
+/// A suite of TLS 1.3 of the cipher `C` and the hash function `H`.
+const fn tls13<C: Cipher, H: Function>(suite: CipherSuite) -> Tls13CipherSuite {
+    Tls13CipherSuite {
+        common: common::<H>(suite),
+        hkdf_provider: &HkdfUsingHmac(&Of::<H>(PhantomData)),
+        aead_alg: &Gcm::<C>(PhantomData),
+        quic: None,
     }
 }
 
-static TLS13: Tls13CipherSuite = Tls13CipherSuite {
-    common: common(CipherSuite::TLS13_AES_128_GCM_SHA256),
-    hkdf_provider: &HkdfUsingHmac(&HmacSha256),
-    aead_alg: &Aes128Gcm,
-    quic: None,
-};
-static TLS12_ECDSA: Tls12CipherSuite = tls12(CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, ECDSA_SCHEMES);
-static TLS12_RSA: Tls12CipherSuite = tls12(CipherSuite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, RSA_SCHEMES);
+/// A suite of TLS 1.2 of the cipher `C` and the hash function `H`, with a key exchange of [`super::exchange`].
+const fn tls12<C: Cipher, H: Function>(suite: CipherSuite, sign: &'static [SignatureScheme]) -> Tls12CipherSuite {
+    Tls12CipherSuite {
+        common: common::<H>(suite),
+        prf_provider: &PrfUsingHmac(&Of::<H>(PhantomData)),
+        kx: KeyExchangeAlgorithm::ECDHE,
+        sign,
+        aead_alg: &Gcm::<C>(PhantomData),
+    }
+}
+
+const fn common<H: Function>(suite: CipherSuite) -> CipherSuiteCommon {
+    CipherSuiteCommon { suite, hash_provider: &Of::<H>(PhantomData), confidentiality_limit: RECORDS }
+}
+
+static TLS13_128: Tls13CipherSuite = tls13::<Aes128Gcm, Sha256>(CipherSuite::TLS13_AES_128_GCM_SHA256);
+static TLS13_256: Tls13CipherSuite = tls13::<Aes256Gcm, Sha384>(CipherSuite::TLS13_AES_256_GCM_SHA384);
+static ECDSA_128: Tls12CipherSuite =
+    tls12::<Aes128Gcm, Sha256>(CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, ECDSA_SCHEMES);
+static ECDSA_256: Tls12CipherSuite =
+    tls12::<Aes256Gcm, Sha384>(CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, ECDSA_SCHEMES);
+static RSA_128: Tls12CipherSuite =
+    tls12::<Aes128Gcm, Sha256>(CipherSuite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, RSA_SCHEMES);
+static RSA_256: Tls12CipherSuite =
+    tls12::<Aes256Gcm, Sha384>(CipherSuite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384, RSA_SCHEMES);
 
 /// The signature schemes that are offered: [`super::signature`] knows each.
 pub fn schemes() -> Vec<SignatureScheme> {
@@ -82,11 +98,14 @@ pub fn all_schemes() -> Vec<SignatureScheme> {
 pub fn provider() -> CryptoProvider {
     CryptoProvider {
         cipher_suites: vec![
-            SupportedCipherSuite::Tls13(&TLS13),
-            SupportedCipherSuite::Tls12(&TLS12_ECDSA),
-            SupportedCipherSuite::Tls12(&TLS12_RSA),
+            SupportedCipherSuite::Tls13(&TLS13_128),
+            SupportedCipherSuite::Tls13(&TLS13_256),
+            SupportedCipherSuite::Tls12(&ECDSA_128),
+            SupportedCipherSuite::Tls12(&ECDSA_256),
+            SupportedCipherSuite::Tls12(&RSA_128),
+            SupportedCipherSuite::Tls12(&RSA_256),
         ],
-        kx_groups: vec![&P256],
+        kx_groups: GROUPS.to_vec(),
         signature_verification_algorithms: WebPkiSupportedAlgorithms { all: &[], mapping: &[] },
         secure_random: &Platform,
         key_provider: &NoKeys,
@@ -114,29 +133,48 @@ impl KeyProvider for NoKeys {
     }
 }
 
-struct Sha256Hash;
+/// A hash function as suites have it: for the transcript of a handshake, and as HMAC for the derivation of keys.
+trait Function: Digest + Clone + Send + Sync + 'static {
+    /// HMAC with it.
+    type Mac: Mac + KeyInit + Clone + Send + Sync + 'static;
+    /// Its number in TLS.
+    const ALGORITHM: hash::HashAlgorithm;
+}
 
-impl hash::Hash for Sha256Hash {
+impl Function for Sha256 {
+    type Mac = Hmac<Self>;
+    const ALGORITHM: hash::HashAlgorithm = hash::HashAlgorithm::SHA256;
+}
+
+impl Function for Sha384 {
+    type Mac = Hmac<Self>;
+    const ALGORITHM: hash::HashAlgorithm = hash::HashAlgorithm::SHA384;
+}
+
+/// What rustls asks of a hash function.
+struct Of<H>(PhantomData<fn() -> H>);
+
+impl<H: Function> hash::Hash for Of<H> {
     fn start(&self) -> Box<dyn hash::Context> {
-        Box::new(Running(Sha256::new()))
+        Box::new(Running(H::new()))
     }
 
     fn hash(&self, data: &[u8]) -> hash::Output {
-        hash::Output::new(&Sha256::digest(data))
+        hash::Output::new(&H::digest(data))
     }
 
     fn output_len(&self) -> usize {
-        32
+        <H as Digest>::output_size()
     }
 
     fn algorithm(&self) -> hash::HashAlgorithm {
-        hash::HashAlgorithm::SHA256
+        H::ALGORITHM
     }
 }
 
-struct Running(Sha256);
+struct Running<H>(H);
 
-impl hash::Context for Running {
+impl<H: Function> hash::Context for Running<H> {
     fn fork_finish(&self) -> hash::Output {
         hash::Output::new(&self.0.clone().finalize())
     }
@@ -154,22 +192,21 @@ impl hash::Context for Running {
     }
 }
 
-struct HmacSha256;
-
-impl tls_hmac::Hmac for HmacSha256 {
+impl<H: Function> tls_hmac::Hmac for Of<H> {
     fn with_key(&self, key: &[u8]) -> Box<dyn tls_hmac::Key> {
         // HMAC takes keys of any length, so the error does not happen; a MAC that matches nothing stands for it.
-        Box::new(MacKey(Hmac::new_from_slice(key).unwrap_or_else(|_| Hmac::new(&Default::default()))))
+        let mac = <H::Mac as KeyInit>::new_from_slice(key);
+        Box::new(MacKey(mac.unwrap_or_else(|_| <H::Mac as KeyInit>::new(&Default::default()))))
     }
 
     fn hash_output_len(&self) -> usize {
-        32
+        <H as Digest>::output_size()
     }
 }
 
-struct MacKey(Hmac<Sha256>);
+struct MacKey<M>(M);
 
-impl tls_hmac::Key for MacKey {
+impl<M: Mac + Clone + Send + Sync> tls_hmac::Key for MacKey<M> {
     fn sign_concat(&self, first: &[u8], middle: &[&[u8]], last: &[u8]) -> tls_hmac::Tag {
         let mut mac = self.0.clone();
         mac.update(first);
@@ -181,6 +218,6 @@ impl tls_hmac::Key for MacKey {
     }
 
     fn tag_len(&self) -> usize {
-        32
+        M::output_size()
     }
 }

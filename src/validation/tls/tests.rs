@@ -1,12 +1,15 @@
 use super::handshake::{Handshake, MAX_BYTES, Shown, TlsFault};
+use super::session::{Peer, Session};
 use super::signature::KeyKind;
 use crate::validation::outbound::Reaction;
 use crate::validation::testing::{Shape, TlsServer};
 use crate::values::native_crypto::{NativeCrypto, NativeKey};
 use crate::values::{Identifier, SigAlg, Time, Verify, x509::Parts};
 use proptest::prelude::*;
+use rustls::crypto::ring::{cipher_suite as suite, default_provider, kx_group as group};
+use rustls::crypto::{CryptoProvider, SupportedKxGroup};
 use rustls::version::{TLS12, TLS13};
-use rustls::{AlertDescription, SignatureScheme, SupportedProtocolVersion};
+use rustls::{AlertDescription, SignatureScheme, SupportedCipherSuite, SupportedProtocolVersion};
 use std::sync::LazyLock;
 
 static RSA: LazyLock<NativeKey> = LazyLock::new(|| key(SigAlg::Rs256));
@@ -62,6 +65,64 @@ async fn rfc8737_every_kind_of_key_in_either_version_of_tls() {
             assert_eq!(hellos[0].protocols, ["proto/1"], "rfc8737: the only protocol");
         }
     }
+}
+
+fn suites(suites: &[SupportedCipherSuite]) -> CryptoProvider {
+    CryptoProvider { cipher_suites: suites.to_vec(), ..default_provider() }
+}
+
+fn groups(groups: &[&'static dyn SupportedKxGroup]) -> CryptoProvider {
+    CryptoProvider { kx_groups: groups.to_vec(), ..default_provider() }
+}
+
+/// What a server answers a request, over as many records as it takes.
+fn request(server: &TlsServer) -> Result<Vec<u8>, TlsFault> {
+    let now = Time::from_secs(1_800_000_000);
+    let (mut session, hello) = Session::start(&Peer::Name("a.test"), b"GET / HTTP/1.1\r\n\r\n".to_vec(), now).unwrap();
+    server.converse(&hello, &mut |bytes| session.receive(bytes, &mut |_| false)).unwrap();
+    session.finish()
+}
+
+#[tokio::test]
+async fn rfc8446_servers_that_are_hardened_to_one_suite_or_group_are_spoken_with() {
+    let page: Vec<u8> = (0_u32..50_000).map(|n| (n % 251) as u8).collect();
+    let hardened = CryptoProvider { kx_groups: vec![group::SECP384R1], ..suites(&[suite::TLS13_AES_256_GCM_SHA384]) };
+    for (what, version, key, provider) in [
+        ("AES-128 in 1.3", &TLS13, &*P256, suites(&[suite::TLS13_AES_128_GCM_SHA256])),
+        ("AES-256 in 1.3", &TLS13, &*P256, suites(&[suite::TLS13_AES_256_GCM_SHA384])),
+        ("AES-128 in 1.2, ECDSA", &TLS12, &*P256, suites(&[suite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256])),
+        ("AES-256 in 1.2, ECDSA", &TLS12, &*P256, suites(&[suite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384])),
+        ("AES-128 in 1.2, RSA", &TLS12, &*RSA, suites(&[suite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256])),
+        ("AES-256 in 1.2, RSA", &TLS12, &*RSA, suites(&[suite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384])),
+        ("P-256 in 1.3", &TLS13, &*P256, groups(&[group::SECP256R1])),
+        ("P-256 in 1.2", &TLS12, &*P256, groups(&[group::SECP256R1])),
+        ("P-384 in 1.3, by a HelloRetryRequest", &TLS13, &*P256, groups(&[group::SECP384R1])),
+        ("P-384 in 1.2", &TLS12, &*RSA, groups(&[group::SECP384R1])),
+        ("AES-256 and P-384", &TLS13, &key(SigAlg::Es384), hardened),
+    ] {
+        let server = TlsServer::hardened(certificate(key), key, &[version], &["proto/1", "http/1.1"], provider);
+        let shown = shake_hands(&server).unwrap_or_else(|fault| panic!("{what}: it {fault}"));
+        assert!(holds(&shown).await, "{what}");
+        let answer = request(&server.answering(&page)).unwrap_or_else(|fault| panic!("{what}: it {fault}"));
+        assert!(answer == page, "{what}: {} bytes", answer.len());
+    }
+}
+
+#[test]
+fn rfc8446_the_fault_of_a_server_with_nothing_in_common_names_what_is_offered() {
+    let offer = "this client, which offers TLS 1.3 and 1.2, AES-128-GCM with SHA-256 and AES-256-GCM with SHA-384, ECDHE on \
+                 P-256 and P-384, and takes certificates with P-256, P-384, RSA and Ed25519 keys";
+    for provider in [suites(&[suite::TLS13_CHACHA20_POLY1305_SHA256]), groups(&[group::X25519])] {
+        let server = TlsServer::hardened(certificate(&P256), &P256, &[&TLS13], &["proto/1"], provider);
+        let fault = shake_hands(&server).err().unwrap();
+        assert_eq!(fault, TlsFault::Alert(AlertDescription::HandshakeFailure));
+        let alert = "ended the handshake with the TLS alert HandshakeFailure (40)";
+        assert_eq!(fault.to_string(), format!("{alert}: it may have nothing in common with {offer}"));
+    }
+    for alert in [AlertDescription::ProtocolVersion, AlertDescription::InsufficientSecurity] {
+        assert!(TlsFault::Alert(alert).to_string().ends_with(offer));
+    }
+    assert_eq!(TlsFault::Incompatible.to_string(), format!("has nothing in common with {offer}"));
 }
 
 /// As it is read: whole, with nothing behind it.
