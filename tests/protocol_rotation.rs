@@ -2,13 +2,16 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 use core::time::Duration;
+use futures_util::FutureExt;
 use selvedge::acme::Kind;
+use selvedge::ca::authority::{self, Configured};
 use selvedge::ca::http::Body;
 use selvedge::ca::testing::{Answered, Client, CsrShape, START, World, new_key};
 use selvedge::pki::ceremony::{CertAndKey, Constraints, IssuerPlan, Root, create_intermediate, create_root};
 use selvedge::pki::{certificate, pem};
 use selvedge::values::SigAlg;
 use selvedge::values::identifier::DnsName;
+use selvedge::values::native_crypto::NativeCrypto;
 use serde_json::{Value, json};
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -90,6 +93,48 @@ fn an_issuance_that_began_before_the_change_ends_with_its_issuer() {
     assert_eq!(issued_by(&ders[0]), old_id);
     let old = world.settings().issuers.with_key_id(&old_id).unwrap();
     assert_eq!(ders[1], old.certificate_der(), "with the chain of its issuer");
+}
+
+#[test]
+fn an_issuer_of_a_root_that_got_another_key_is_looked_after() {
+    let first = World::new();
+    let again = create_root(first.settings().root.as_ref().unwrap().name(), START, 10).unwrap();
+    let next = create_intermediate(&again, "Next Issuer", START, 5).unwrap();
+    let takes_over = START.plus(Duration::from_secs(60));
+    let values = |name: &str| match name {
+        "ISSUER_CHAIN" => Some(first.issuer().chain_pem().to_owned()),
+        "ISSUER_CHAIN_2" => Some(next.certificate.clone()),
+        "ISSUER_FROM_2" => Some(takes_over.rfc3339()),
+        "ROOT_CERTIFICATE" => Some(again.certificate.clone()),
+        _ => None,
+    };
+    let configured = Configured::read(&values, START).unwrap().by_signature(START, &NativeCrypto);
+    let Configured { issuers, problems } = configured.now_or_never().unwrap();
+    assert_eq!(problems, Vec::<String>::new());
+    let world = first.with_issuer(&next, takes_over).reconfigured(|settings| {
+        settings.root = Some(authority::Root::read(&again.certificate).unwrap());
+        settings.issuers = issuers.clone();
+    });
+    let old_id = world.issuer().key_id().to_vec();
+    let client = Client::registered(&world);
+    let leaf = client.issue(&["a.test"], &new_key(SigAlg::Es256));
+    let (url, open) = client.ready_order(&["b.test"]);
+    world.sign_fault().from(0);
+    let csr = CsrShape::dns(&["b.test"]).build(&new_key(SigAlg::Es256));
+    assert_eq!(client.finalize(&open, &csr).is(200).json()["status"], "processing");
+    world.heal();
+    world.live(Duration::from_secs(60));
+    // The issuance that was open has ended well, and what the old one signed is revoked and on its list.
+    let order = client.get(&url).is(200).json();
+    let chain = client.get(order["certificate"].as_str().unwrap()).is(200);
+    assert_eq!(issued_by(&pem::read_certificates(chain.text()).unwrap()[0]), old_id);
+    client.revoke(&leaf, Some(4)).is(200);
+    world.run_due_alarms();
+    let shown = overview(&world);
+    let url = shown["issuers"][0]["crls"][0]["url"].as_str().unwrap();
+    world.ask("GET", url.strip_prefix("http://ca.test").unwrap()).is(200);
+    let new = client.issue(&["a.test"], &new_key(SigAlg::Es256));
+    assert_ne!(issued_by(&new), old_id);
 }
 
 #[test]

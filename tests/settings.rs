@@ -457,28 +457,3 @@ fn the_roots_list_is_taken_or_said_to_be_wrong_and_stops_nothing() {
     values.remove("ROOT_CERTIFICATE");
     assert!(read(&values, NOW).unwrap().problems[0].contains("ROOT_CERTIFICATE is not set"));
 }
-
-#[test]
-fn an_issuer_is_held_to_what_the_root_demands() {
-    let (mut values, _) = with_root();
-    assert!(read(&values, NOW).is_ok());
-    // Of the same name, with another key.
-    let twin = Root::create(SigAlg::Es256, "root", NOW, 10).unwrap();
-    values.insert("ROOT_CERTIFICATE", twin.certificate().to_owned());
-    let refusal = read(&values, NOW).unwrap_err();
-    assert!(
-        refusal.starts_with("ISSUER_CHAIN cannot be used: certificate 1") && refusal.contains("§4.2.1.1"),
-        "{refusal}"
-    );
-    // A root that ends first ends what is below it.
-    let short = Root::create(SigAlg::Es256, "root", NOW, 10).unwrap();
-    let constraints = &Constraints::default();
-    let plan = IssuerPlan { common_name: "issuer", algorithm: SigAlg::Es256, constraints, years: 5 };
-    values.insert("ISSUER_CHAIN", short.create_issuer(plan, NOW).unwrap().certificate);
-    values.insert("ROOT_CERTIFICATE", short.certificate().to_owned());
-    assert!(read(&values, NOW).unwrap().issuers.active(NOW).not_after() < short.not_after());
-    // Of another root nothing more is known.
-    let other = create_root("other", NOW, 10).unwrap();
-    values.insert("ROOT_CERTIFICATE", other.certificate);
-    assert!(read(&values, NOW).is_ok());
-}

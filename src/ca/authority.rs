@@ -4,9 +4,9 @@
 use super::routes::{Lists, Urls};
 use super::settings::{Values, origin};
 use crate::pki::issuer::readable_name;
-use crate::pki::{Issuer, Issuers, Serial, Slot, pem, profile};
-use crate::values::Time;
-use crate::values::x509::Parts;
+use crate::pki::{Issuer, IssuerFault, Issuers, Serial, Slot, pem, profile};
+use crate::values::x509::{Parts, reason};
+use crate::values::{Time, Verify};
 use sha2::{Digest, Sha256};
 
 /// How many places there are. An operator rotates every few years, and reuses the places of issuers that are over.
@@ -62,6 +62,28 @@ impl Configured {
         Self::of(slots, problems, now)
     }
 
+    /// The same with the issuers that the key of `ROOT_CERTIFICATE` did not sign (RFC 5280 §6.1.3 (a) (1)) as those of another
+    /// root: a company's root that got another key keeps its name.
+    pub async fn by_signature(mut self, now: Time, crypto: &impl Verify) -> Self {
+        for slot in self.issuers.slots_mut() {
+            let Err(fault) = slot.issuer.check_root_signature(crypto).await else { continue };
+            let Ok(issuer) = slot.issuer.clone().of_another_root() else { continue };
+            // What that root demands does not concern it.
+            let before = path_problems(slot.number, &slot.issuer, now);
+            self.problems.retain(|problem| !before.contains(problem));
+            slot.issuer = issuer;
+            self.problems.extend(path_problems(slot.number, &slot.issuer, now));
+            if !matches!(fault, IssuerFault::NotByRoot(_)) {
+                self.problems.push(format!(
+                    "Whether {} is below ROOT_CERTIFICATE cannot be told, so nothing that this root demands is heeded: \
+                     {fault}.",
+                    name_of("ISSUER_CHAIN", slot.number)
+                ));
+            }
+        }
+        self
+    }
+
     fn of(slots: Vec<Slot>, problems: Vec<String>, now: Time) -> Result<Self, String> {
         match Issuers::new(slots, now) {
             Ok(issuers) => Ok(Self { issuers, problems }),
@@ -104,12 +126,13 @@ fn slot(
             _ => Ok(None),
         };
     };
-    let issuer = Issuer::from_pem_chain(&chain).map_err(|fault| says(&fault.to_string()))?;
-    // Of another root, from before it was replaced perhaps, nothing more is known here.
-    let issuer = match root.filter(|root| issuer.leads_to(&root.subject)) {
-        Some(root) => issuer.below(&root.der).map_err(|fault| says(&fault.to_string()))?,
+    let issuer = Issuer::in_use(&chain).map_err(|fault| says(&fault.to_string()))?;
+    // Of another root, from before it was replaced or got another key perhaps, nothing more is known here.
+    let issuer = match root {
+        Some(root) => issuer.perhaps_below(&root.der),
         None => issuer,
     };
+    problems.extend(path_problems(place, &issuer, now));
     if profile::offered(&issuer).next().is_none() {
         return Err(says("its extended key usage allows neither serverAuth nor clientAuth"));
     }
@@ -131,6 +154,19 @@ fn slot(
     Ok(Some(Slot { number: place, issuer, takes_over }))
 }
 
+/// What verifiers refuse the certificates of this issuer for. It stops nothing: what was issued has to be looked after.
+fn path_problems(place: u8, issuer: &Issuer, now: Time) -> Vec<String> {
+    let faults = issuer.faults().iter().cloned().chain(issuer.check_root_time(now).err());
+    let name = name_of("ISSUER_CHAIN", place);
+    let sentences = faults.map(|fault| {
+        format!(
+            "Verifiers refuse the certificates of {name}: {fault}. Make or import an issuer that is within these rules \
+             (docs/VERIFIERS.md)."
+        )
+    });
+    sentences.collect()
+}
+
 /// The issuer with its alternate chains, if there are any. One that is over, of a root that goes out of use perhaps, is
 /// left out: it must not stop the CA.
 fn alternates(
@@ -142,7 +178,12 @@ fn alternates(
 ) -> Result<Issuer, String> {
     let Some(pem) = value(name) else { return Ok(issuer) };
     let says = |what: &str| format!("{name} cannot be used: {what}.");
-    let issuer = issuer.with_alternates(&pem).map_err(|fault| says(&fault.to_string()))?;
+    let issuer = issuer.with_alternates_in_use(&pem).map_err(|fault| says(&fault.to_string()))?;
+    for (at, chain) in issuer.alternates().iter().enumerate() {
+        let refused =
+            chain.faults().iter().map(|fault| format!("Verifiers refuse chain {} of {name}: {fault}.", at + 1));
+        problems.extend(refused);
+    }
     let faults = issuer.alternates().iter().enumerate().filter_map(|(at, chain)| {
         let fault = chain.check_time(now).err()?;
         Some(format!("Of {name} chain {} is left out: {fault}. Take it out, or renew it.", at + 1))
@@ -236,7 +277,7 @@ impl Root {
         let ders = pem::read_certificates(text).map_err(|fault| says(&fault.to_string()))?;
         let [der] =
             <[Vec<u8>; 1]>::try_from(ders).map_err(|all| says(&format!("it has {} certificates", all.len())))?;
-        let parts = Parts::read(&der).map_err(|error| says(&error.to_string()))?;
+        let parts = Parts::read(&der).map_err(|error| says(&reason(&der, &error)))?;
         if parts.issuer != parts.subject {
             return Err(says("the certificate is not self-signed; the root is what clients trust"));
         }

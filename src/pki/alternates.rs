@@ -2,7 +2,7 @@
 //! ([RFC 8555 §7.4.2](https://www.rfc-editor.org/rfc/rfc8555#section-7.4.2)).
 
 use super::chain::{Chain, Root};
-use super::issuer::{Issuer, IssuerFault};
+use super::issuer::{Issuer, IssuerFault, ReadChain};
 use super::pem::{self, PemFault};
 use crate::values::x509::Parts;
 use core::fmt;
@@ -56,7 +56,7 @@ impl std::error::Error for AlternateFault {}
 ///
 /// # Errors
 /// The first [`AlternateFault`] found.
-pub(super) fn read(issuer: &Issuer, text: &str) -> Result<Vec<Chain>, AlternateFault> {
+pub(super) fn read(issuer: &Issuer, text: &str, read: ReadChain) -> Result<Vec<Chain>, AlternateFault> {
     let mut chains: Vec<Vec<Vec<u8>>> = Vec::new();
     for der in pem::read_certificates(text).map_err(AlternateFault::Pem)? {
         let begins = Parts::read(&der).is_ok_and(|parts| issuer.matches_public_key(parts.spki));
@@ -69,11 +69,11 @@ pub(super) fn read(issuer: &Issuer, text: &str) -> Result<Vec<Chain>, AlternateF
     if chains.len() > MAX_ALTERNATES {
         return Err(AlternateFault::TooMany(chains.len()));
     }
-    chains.iter().enumerate().map(|(at, ders)| alternate(issuer, at + 1, ders)).collect()
+    chains.iter().enumerate().map(|(at, ders)| alternate(issuer, at + 1, ders, read)).collect()
 }
 
-fn alternate(issuer: &Issuer, nth: usize, ders: &[Vec<u8>]) -> Result<Chain, AlternateFault> {
-    let chain = Chain::read(ders, Root::Allowed).map_err(|fault| AlternateFault::Chain(nth, fault))?;
+fn alternate(issuer: &Issuer, nth: usize, ders: &[Vec<u8>], read: ReadChain) -> Result<Chain, AlternateFault> {
+    let chain = read(ders, Root::Allowed).map_err(|fault| AlternateFault::Chain(nth, fault))?;
     let unreadable = |error: der::Error| AlternateFault::Chain(nth, IssuerFault::Unreadable(1, error.to_string()));
     let first = Parts::read(chain.first_der()).map_err(unreadable)?;
     if first.subject != issuer.subject() {

@@ -13,6 +13,7 @@ mod returned;
 mod root;
 mod stand_in;
 
+use super::basic::BasicConstraints;
 use super::pem::{self, PemFault};
 use super::profile::default_profile;
 use super::serial::Serial;
@@ -37,8 +38,8 @@ pub use root::{IssuerPlan, Root, is_issued_by, is_signed_by};
 pub use stand_in::stand_in;
 use x509_cert::attr::AttributeTypeAndValue;
 use x509_cert::ext::Extensions;
+use x509_cert::ext::pkix::SubjectKeyIdentifier;
 use x509_cert::ext::pkix::name::GeneralName;
-use x509_cert::ext::pkix::{BasicConstraints, SubjectKeyIdentifier};
 use x509_cert::name::{RdnSequence, RelativeDistinguishedName};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);

@@ -1,21 +1,24 @@
 //! A chain of CA certificates: each one issued by the next.
 
+use super::basic::BasicConstraints;
 use super::constraints::Constraints;
 use super::issuer::IssuerFault;
 use super::key::check_spki;
+use super::path::{self, At, PathFault, Rule, Walked};
 use super::pem::{self, PemFault};
-use super::{path, sigalg};
-use crate::values::x509::Parts;
+use super::sigalg;
+use crate::values::x509::{Parts, reason};
 use crate::values::{Time, Verify};
-use x509_cert::ext::pkix::{BasicConstraints, KeyUsage};
+use x509_cert::ext::pkix::KeyUsage;
 
-/// A chain that passed path validation ([`path`]).
+/// A chain whose links fit, and what path validation ([`path`]) finds in it.
 #[derive(Clone, Debug)]
 pub struct Chain {
     links: Vec<Link>,
     root: Option<Link>,
     pem: String,
     constraints: Constraints,
+    faults: Vec<IssuerFault>,
 }
 
 /// One certificate of the chain.
@@ -44,11 +47,21 @@ pub(super) enum Root<'a> {
 }
 
 impl Chain {
-    /// Reads a chain from its certificates in DER, the one that signs leaves first.
+    /// Reads a chain from its certificates in DER, the one that signs leaves first, and holds it to all rules.
     ///
     /// # Errors
     /// The first [`IssuerFault`] found.
     pub(super) fn read(ders: &[Vec<u8>], root: Root<'_>) -> Result<Self, IssuerFault> {
+        let chain = Self::taken(ders, root)?;
+        chain.faults.first().map_or(Ok(()), |fault| Err(fault.clone()))?;
+        Ok(chain)
+    }
+
+    /// Reads a chain in use: what verifiers refuse it for are its [`Chain::faults`].
+    ///
+    /// # Errors
+    /// The first [`IssuerFault`] found that leaves no chain, or another than the one given.
+    pub(super) fn taken(ders: &[Vec<u8>], root: Root<'_>) -> Result<Self, IssuerFault> {
         let last = ders.len();
         let parts = ders.iter().enumerate().map(|(at, der)| {
             let parts = read(at + 1, der)?;
@@ -60,13 +73,13 @@ impl Chain {
             return Err(IssuerFault::Pem(PemFault::Empty(pem::CERTIFICATE)));
         };
         let known = match root {
-            Root::Known(der) => Some((Parts::read(der).map_err(|error| path::At::Root.unreadable(&error))?, der)),
+            Root::Known(der) => Some((read_root(der)?, der)),
             Root::Refused | Root::Allowed => None,
         };
-        let constraints = match &known {
-            Some((root, _)) => path::check(&parts, Some(root))?,
-            None if end.issuer == end.subject => path::check(before, Some(end))?,
-            None => path::check(&parts, None)?,
+        let Walked { constraints, faults } = match &known {
+            Some((root, _)) => path::walk(&parts, Some(root))?,
+            None if end.issuer == end.subject => path::walk(before, Some(end))?,
+            None => path::walk(&parts, None)?,
         };
         let pem = ders.iter().map(|der| pem::write_certificate(der)).collect::<Result<_, _>>();
         Ok(Self {
@@ -74,6 +87,7 @@ impl Chain {
             root: known.map(|(parts, der)| Link::of(&parts, der)),
             pem: pem.map_err(|e| IssuerFault::Unreadable(1, e.to_string()))?,
             constraints,
+            faults,
         })
     }
 
@@ -90,6 +104,11 @@ impl Chain {
     /// All certificates in DER, without the root that it leads to.
     pub(super) fn ders(&self) -> Vec<Vec<u8>> {
         self.links.iter().map(|link| link.der.clone()).collect()
+    }
+
+    /// What verifiers refuse leaves below it for, from the top down.
+    pub fn faults(&self) -> &[IssuerFault] {
+        &self.faults
     }
 
     /// The name constraints of all certificates, the root's too where that is known.
@@ -112,10 +131,10 @@ impl Chain {
         self.path().map(|link| link.not_after).min().unwrap_or(Time::from_millis(0))
     }
 
-    /// Whether every certificate is valid at `now` (RFC 5280 §6.1.3 (a) (2)).
+    /// Whether every certificate, but for the root, is valid at `now` (RFC 5280 §6.1.3 (a) (2)).
     ///
     /// # Errors
-    /// [`IssuerFault::NotYetValid`] or [`IssuerFault::Expired`], of the root [`IssuerFault::RootTime`].
+    /// [`IssuerFault::NotYetValid`] or [`IssuerFault::Expired`].
     pub fn check_time(&self, now: Time) -> Result<(), IssuerFault> {
         for (at, link) in self.links.iter().enumerate() {
             if now < link.not_before {
@@ -126,6 +145,14 @@ impl Chain {
                 return Err(IssuerFault::Expired(at + 1, link.not_after));
             }
         }
+        Ok(())
+    }
+
+    /// Whether the root, where it is known, is valid at `now`.
+    ///
+    /// # Errors
+    /// [`IssuerFault::RootTime`].
+    pub(super) fn check_root_time(&self, now: Time) -> Result<(), IssuerFault> {
         match &self.root {
             Some(root) if now < root.not_before || now.secs() > root.not_after.secs() => {
                 Err(IssuerFault::RootTime(root.not_before, root.not_after))
@@ -134,13 +161,21 @@ impl Chain {
         }
     }
 
-    /// Checks the signature of each certificate by the one after it, the last one's by the root where that is known
-    /// (RFC 5280 §6.1.3 (a) (1)).
+    /// Checks all signatures, the last certificate's by the root where that is known.
     ///
     /// # Errors
-    /// [`IssuerFault::Signature`], [`IssuerFault::Algorithm`], [`IssuerFault::Key`], [`IssuerFault::NotByRoot`],
-    /// [`IssuerFault::RootKey`] or [`IssuerFault::Provider`].
-    pub async fn check_signatures(&self, crypto: &impl Verify) -> Result<(), IssuerFault> {
+    /// As [`Chain::check_links`] and [`Chain::check_root_signature`].
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(super) async fn check_signatures(&self, crypto: &impl Verify) -> Result<(), IssuerFault> {
+        self.check_links(crypto).await?;
+        self.check_root_signature(crypto).await
+    }
+
+    /// Checks the signature of each certificate by the one after it (RFC 5280 §6.1.3 (a) (1)).
+    ///
+    /// # Errors
+    /// [`IssuerFault::Signature`], [`IssuerFault::Algorithm`], [`IssuerFault::Key`] or [`IssuerFault::Provider`].
+    pub(super) async fn check_links(&self, crypto: &impl Verify) -> Result<(), IssuerFault> {
         for (at, pair) in self.links.windows(2).enumerate() {
             let [below, above] = pair else { continue };
             let (below, above) = (read(at + 1, &below.der)?, read(at + 2, &above.der)?);
@@ -149,10 +184,19 @@ impl Chain {
                 return Err(IssuerFault::Signature(at + 1));
             }
         }
+        Ok(())
+    }
+
+    /// Checks the signature of the last certificate by the root, where that is known.
+    ///
+    /// # Errors
+    /// [`IssuerFault::NotByRoot`]; where it cannot be checked [`IssuerFault::RootKey`], [`IssuerFault::Algorithm`] or
+    /// [`IssuerFault::Provider`].
+    pub(super) async fn check_root_signature(&self, crypto: &impl Verify) -> Result<(), IssuerFault> {
         let (Some(last), Some(root)) = (self.links.last(), &self.root) else { return Ok(()) };
         let nth = self.links.len();
         let last = read(nth, &last.der)?;
-        let root = Parts::read(&root.der).map_err(|error| path::At::Root.unreadable(&error))?;
+        let root = read_root(&root.der)?;
         let key = check_spki(root.spki).map_err(IssuerFault::RootKey)?;
         match is_signed(nth, &last, (root.spki, key.kind()), crypto).await? {
             true => Ok(()),
@@ -173,9 +217,14 @@ async fn is_signed(
     crypto.verify(alg, spki, below.tbs, &raw).await.map_err(IssuerFault::Provider)
 }
 
+fn read_root(der: &[u8]) -> Result<Parts<'_>, IssuerFault> {
+    let unreadable = |error| PathFault { at: At::Root, rule: Rule::Unreadable(reason(der, &error)) };
+    Parts::read(der).map_err(|error| IssuerFault::Path(unreadable(error)))
+}
+
 /// Reads the `nth` certificate and checks that it is a CA's.
 fn read(nth: usize, der: &[u8]) -> Result<Parts<'_>, IssuerFault> {
-    let unreadable = |error: der::Error| IssuerFault::Unreadable(nth, error.to_string());
+    let unreadable = |error: der::Error| IssuerFault::Unreadable(nth, reason(der, &error));
     let parts = Parts::read(der).map_err(unreadable)?;
     let constraints: Option<BasicConstraints> = parts.extension().map_err(unreadable)?;
     if !constraints.is_some_and(|constraints| constraints.ca) {

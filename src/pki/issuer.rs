@@ -1,123 +1,29 @@
 //! The issuer: the intermediate certificate whose key signs leaves, and what is served after each leaf.
 
+mod fault;
+
+pub use fault::IssuerFault;
+
 use super::alternates::{self, AlternateFault};
+use super::basic::BasicConstraints;
 use super::chain::{Chain, Root};
 use super::constraints::Outside;
-use super::key::{KeyFault, KeyKind, PublicKey, check_spki};
-use super::path::PathFault;
-use super::pem::{self, PemFault};
+use super::key::{KeyKind, PublicKey, check_spki};
+use super::pem;
 use super::serial::hex;
-use super::sigalg::AlgorithmFault;
 use crate::values::x509::Parts;
-use crate::values::{CryptoFailure, Identifier, SigAlg, Time, Verify};
+use crate::values::{Identifier, SigAlg, Time, Verify};
 use const_oid::ObjectIdentifier;
-use core::fmt;
 use der::Decode;
 use sha2::{Digest, Sha256};
-use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectKeyIdentifier};
+use x509_cert::ext::pkix::{ExtendedKeyUsage, KeyUsage, SubjectKeyIdentifier};
 use x509_cert::name::Name;
 
 /// Bytes of the key's hash in [`Issuer::id`]: enough to tell the issuers of one CA apart.
 const ID_HASH_BYTES: usize = 8;
 
-/// Why a chain cannot be an issuer's; [`fmt::Display`] is a sentence about "the issuer chain" for the operator.
-/// Certificates are counted from 1, the issuer's own.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum IssuerFault {
-    /// The text is no PEM file of certificates.
-    Pem(PemFault),
-    /// A certificate cannot be read; the parser's reason.
-    Unreadable(usize, String),
-    /// A certificate in the chain is no CA certificate.
-    NotCa(usize),
-    /// A CA certificate's key may not sign certificates.
-    NoCertSign(usize),
-    /// The issuer certificate's key may not sign CRLs.
-    NoCrlSign,
-    /// The issuer certificate has no subject key identifier, to which leaves have to point.
-    NoKeyId,
-    /// A key is refused by the key policy.
-    Key(usize, KeyFault),
-    /// The issuer's key is of an accepted kind, but issuers sign with P-256, P-384 or RSA.
-    KeyKind(KeyKind),
-    /// A certificate is self-signed, and the chain is served without its root.
-    Root(usize),
-    /// A certificate's issuer is not the certificate after it.
-    Order(usize),
-    /// The last certificate is not issued by the root, by name or by signature; its number.
-    NotByRoot(usize),
-    /// The root's key is refused by the key policy.
-    RootKey(KeyFault),
-    /// The root is not valid: from when until when it is.
-    RootTime(Time, Time),
-    /// A rule of path validation is broken.
-    Path(PathFault),
-    /// A certificate's signature is not by the certificate after it.
-    Signature(usize),
-    /// A certificate is signed with an algorithm that is not checked here.
-    Algorithm(usize, AlgorithmFault),
-    /// A certificate is not valid yet: since when it will be.
-    NotYetValid(usize, Time),
-    /// A certificate is over: until when it was valid.
-    Expired(usize, Time),
-    /// The crypto provider failed, which says nothing about the chain.
-    Provider(CryptoFailure),
-}
-
-impl fmt::Display for IssuerFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Pem(fault) => write!(f, "the issuer chain is unreadable: {fault}"),
-            Self::Unreadable(nth, reason) => write!(f, "certificate {nth} of the issuer chain is unreadable: {reason}"),
-            Self::NotCa(nth) => {
-                write!(f, "certificate {nth} of the issuer chain is no CA certificate (basicConstraints CA:TRUE)")
-            }
-            Self::NoCertSign(nth) => write!(f, "certificate {nth} of the issuer chain lacks the key usage keyCertSign"),
-            Self::NoCrlSign => f.write_str(
-                "the issuer certificate lacks the key usage cRLSign, without which revocations cannot be told",
-            ),
-            Self::NoKeyId => f.write_str("the issuer certificate has no subjectKeyIdentifier, to which leaves point"),
-            Self::Key(nth, fault) => write!(f, "the key of certificate {nth} of the issuer chain {fault}"),
-            Self::KeyKind(kind) => {
-                write!(f, "the issuer certificate's key is {kind}; issuers sign with P-256, P-384 or RSA")
-            }
-            Self::Root(nth) => write!(
-                f,
-                "certificate {nth} of the issuer chain is self-signed; give the intermediate and leave the root out, \
-                 clients have it already"
-            ),
-            Self::Order(nth) => write!(
-                f,
-                "certificate {nth} of the issuer chain is not issued by certificate {}; give the intermediate first, \
-                 then the certificate above it",
-                nth + 1
-            ),
-            Self::NotByRoot(nth) => write!(
-                f,
-                "certificate {nth} of the issuer chain, its last, is not issued by the root (RFC 5280 §6.1.3): a \
-                 certificate in between is missing, or it is another root"
-            ),
-            Self::RootKey(fault) => write!(f, "the key of the root {fault}"),
-            Self::RootTime(from, until) => {
-                write!(f, "the root is valid from {} until {}", from.rfc3339(), until.rfc3339())
-            }
-            Self::Path(fault) => fault.fmt(f),
-            Self::Signature(nth) => {
-                write!(f, "the signature of certificate {nth} of the issuer chain is not by certificate {}", nth + 1)
-            }
-            Self::Algorithm(nth, fault) => write!(f, "in certificate {nth} of the issuer chain, {fault}"),
-            Self::NotYetValid(nth, from) => {
-                write!(f, "certificate {nth} of the issuer chain is valid from {} only", from.rfc3339())
-            }
-            Self::Expired(nth, until) => {
-                write!(f, "certificate {nth} of the issuer chain was valid until {}; renew it", until.rfc3339())
-            }
-            Self::Provider(failure) => failure.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for IssuerFault {}
+/// How a chain is read: held to all rules, or as one in use.
+pub(super) type ReadChain = fn(&[Vec<u8>], Root<'_>) -> Result<Chain, IssuerFault>;
 
 /// A CA certificate that passed the checks for being an issuer, with those above it but without the root.
 #[derive(Clone, Debug)]
@@ -130,7 +36,7 @@ pub struct Issuer {
     id: String,
     key_id: Vec<u8>,
     purposes: Vec<Vec<ObjectIdentifier>>,
-    path_length: Option<u8>,
+    path_length: Option<u32>,
     name: String,
 }
 
@@ -142,8 +48,21 @@ impl Issuer {
     /// # Errors
     /// The first [`IssuerFault`] found.
     pub fn from_pem_chain(chain_pem: &str) -> Result<Self, IssuerFault> {
+        Self::read(chain_pem, Chain::read)
+    }
+
+    /// Reads the chain of an issuer in use. It looks after what it signed even where verifiers refuse what it signs:
+    /// that is [`Issuer::faults`].
+    ///
+    /// # Errors
+    /// The first [`IssuerFault`] found that leaves nothing that could be used.
+    pub fn in_use(chain_pem: &str) -> Result<Self, IssuerFault> {
+        Self::read(chain_pem, Chain::taken)
+    }
+
+    fn read(chain_pem: &str, read: ReadChain) -> Result<Self, IssuerFault> {
         let ders = pem::read_certificates(chain_pem).map_err(IssuerFault::Pem)?;
-        let chain = Chain::read(&ders, Root::Refused)?;
+        let chain = read(&ders, Root::Refused)?;
         let unreadable = |error: der::Error| IssuerFault::Unreadable(1, error.to_string());
         let first = Parts::read(chain.first_der()).map_err(unreadable)?;
         let key = check_spki(first.spki).map_err(|fault| IssuerFault::Key(1, fault))?;
@@ -162,7 +81,7 @@ impl Issuer {
             algorithm,
             key_id: key_id.0.into_bytes().into(),
             purposes: purposes(&ders)?,
-            path_length: path_length.and_then(|constraints| constraints.path_len_constraint),
+            path_length: path_length.and_then(|constraints| constraints.path_length),
             name: readable_name(first.subject).map_err(unreadable)?,
             chain,
             alternates: Vec::new(),
@@ -177,6 +96,30 @@ impl Issuer {
         Ok(Self { chain: Chain::read(&self.chain.ders(), Root::Known(root_der))?, ..self })
     }
 
+    /// The same issuer, below this root (DER) if the names and the key identifiers say so; otherwise it is of another root.
+    ///
+    /// What the root demands, as [`Issuer::below`] would refuse it, is among [`Issuer::faults`]. Whether its key signed
+    /// the chain says [`Issuer::check_root_signature`].
+    pub fn perhaps_below(mut self, root_der: &[u8]) -> Self {
+        if let Ok(chain) = Chain::taken(&self.chain.ders(), Root::Known(root_der)) {
+            self.chain = chain;
+        }
+        self
+    }
+
+    /// The same issuer, of another root than the one that [`Issuer::perhaps_below`] took it to be below.
+    ///
+    /// # Errors
+    /// As [`Issuer::in_use`].
+    pub fn of_another_root(self) -> Result<Self, IssuerFault> {
+        Ok(Self { chain: Chain::taken(&self.chain.ders(), Root::Refused)?, ..self })
+    }
+
+    /// What verifiers refuse leaves below the chain for, from the top down.
+    pub fn faults(&self) -> &[IssuerFault] {
+        self.chain.faults()
+    }
+
     /// Whether the last certificate of the chain names this subject (DER) as its issuer.
     pub fn leads_to(&self, subject: &[u8]) -> bool {
         self.chain.ders().last().is_some_and(|der| Parts::read(der).is_ok_and(|last| last.issuer == subject))
@@ -189,7 +132,7 @@ impl Issuer {
     }
 
     /// How many CAs may be below the issuer (RFC 5280 §4.2.1.9); `None` for any number.
-    pub fn path_length(&self) -> Option<u8> {
+    pub fn path_length(&self) -> Option<u32> {
         self.path_length
     }
 
@@ -198,7 +141,16 @@ impl Issuer {
     /// # Errors
     /// The first [`AlternateFault`] found.
     pub fn with_alternates(mut self, pem: &str) -> Result<Self, AlternateFault> {
-        self.alternates = alternates::read(&self, pem)?;
+        self.alternates = alternates::read(&self, pem, Chain::read)?;
+        Ok(self)
+    }
+
+    /// As [`Issuer::with_alternates`], of an issuer in use: what verifiers refuse the chains for stops none.
+    ///
+    /// # Errors
+    /// The first [`AlternateFault`] found that leaves no chain.
+    pub fn with_alternates_in_use(mut self, pem: &str) -> Result<Self, AlternateFault> {
+        self.alternates = alternates::read(&self, pem, Chain::taken)?;
         Ok(self)
     }
 
@@ -208,7 +160,7 @@ impl Issuer {
         self
     }
 
-    /// Whether every certificate of the chain is valid at `now`.
+    /// Whether every certificate of the chain, but for the root, is valid at `now`.
     ///
     /// # Errors
     /// [`IssuerFault::NotYetValid`] or [`IssuerFault::Expired`].
@@ -216,13 +168,39 @@ impl Issuer {
         self.chain.check_time(now)
     }
 
+    /// Whether the root, where the issuer is known to be below one, is valid at `now`.
+    ///
+    /// # Errors
+    /// [`IssuerFault::RootTime`].
+    pub fn check_root_time(&self, now: Time) -> Result<(), IssuerFault> {
+        self.chain.check_root_time(now)
+    }
+
+    /// Checks all signatures: [`Issuer::check_chains`] and [`Issuer::check_root_signature`].
+    ///
+    /// # Errors
+    /// As those.
+    pub async fn check_signatures(&self, crypto: &impl Verify) -> Result<(), IssuerFault> {
+        self.check_chains(crypto).await?;
+        self.check_root_signature(crypto).await
+    }
+
+    /// Checks the signature of the chain's last certificate by the root, where the issuer is known to be below one.
+    ///
+    /// # Errors
+    /// [`IssuerFault::NotByRoot`]; where it cannot be checked [`IssuerFault::RootKey`], [`IssuerFault::Algorithm`] or
+    /// [`IssuerFault::Provider`].
+    pub async fn check_root_signature(&self, crypto: &impl Verify) -> Result<(), IssuerFault> {
+        self.chain.check_root_signature(crypto).await
+    }
+
     /// Checks the signature of each certificate, also of the alternate chains, by the one after it.
     ///
     /// # Errors
     /// [`IssuerFault::Signature`], [`IssuerFault::Algorithm`], [`IssuerFault::Key`] or [`IssuerFault::Provider`].
-    pub async fn check_signatures(&self, crypto: &impl Verify) -> Result<(), IssuerFault> {
+    pub async fn check_chains(&self, crypto: &impl Verify) -> Result<(), IssuerFault> {
         for chain in core::iter::once(&self.chain).chain(&self.alternates) {
-            chain.check_signatures(crypto).await?;
+            chain.check_links(crypto).await?;
         }
         Ok(())
     }

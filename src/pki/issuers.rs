@@ -115,6 +115,11 @@ impl Issuers {
         core::iter::once(&self.first).chain(&self.later)
     }
 
+    /// As [`Issuers::slots`], to be changed in a way that keeps keys and times.
+    pub(crate) fn slots_mut(&mut self) -> impl Iterator<Item = &mut Slot> {
+        core::iter::once(&mut self.first).chain(&mut self.later)
+    }
+
     /// The one that signs new leaves at `now`: the last that has taken over.
     pub fn active_slot(&self, now: Time) -> &Slot {
         self.later.iter().rev().find(|slot| slot.takes_over <= now).unwrap_or(&self.first)

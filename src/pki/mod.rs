@@ -9,6 +9,7 @@
 //! ```
 
 mod alternates;
+mod basic;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod ceremony;
 pub mod certificate;

@@ -1,10 +1,11 @@
 //! Path validation ([RFC 5280 §6.1](https://www.rfc-editor.org/rfc/rfc5280#section-6.1)) of a chain for a leaf that is
 //! issued below it: what a verifier would refuse is refused before anything is issued.
 //!
-//! Signatures are [`Chain::check_signatures`](super::chain::Chain::check_signatures)'s, times
+//! Signatures are [`Issuer::check_signatures`](super::Issuer::check_signatures)'s, times
 //! [`Chain::check_time`](super::chain::Chain::check_time)'s. The root is a trust anchor: of what it says of itself counts
 //! its name, its key, and what it demands of those below it; its own signature counts for nothing (§6.1.1 d).
 
+use super::basic::BasicConstraints;
 use super::constraints::{Constraints, Outside};
 use super::issuer::IssuerFault;
 use super::serial::hex;
@@ -20,9 +21,7 @@ use core::fmt;
 use der::Decode;
 use std::collections::BTreeSet;
 use x509_cert::ext::pkix::name::GeneralName;
-use x509_cert::ext::pkix::{
-    AuthorityKeyIdentifier, BasicConstraints, PolicyConstraints, SubjectAltName, SubjectKeyIdentifier,
-};
+use x509_cert::ext::pkix::{AuthorityKeyIdentifier, PolicyConstraints, SubjectAltName, SubjectKeyIdentifier};
 use x509_cert::name::Name;
 
 /// The extensions that verifiers know in CA certificates: others may not be critical.
@@ -96,7 +95,7 @@ pub enum Rule {
     /// Its authorityKeyIdentifier names another issuer and serial number than those of the one above.
     IssuerSerial(At),
     /// It allows fewer CAs below it than there are: how many, and how many there are.
-    PathLength(u8, usize),
+    PathLength(u32, usize),
     /// Its name constraints are not of a form that RFC 5280 has; a clause.
     Constraint(String),
     /// A name of it is outside of the name constraints of the one above: which, and why.
@@ -154,53 +153,81 @@ impl fmt::Display for PathFault {
     }
 }
 
-/// Checks a chain, the issuer's certificate first, for a leaf below it; from the root on, where that is known. Gives the name
-/// constraints that the leaf has to keep to.
+/// What validation finds out about a path whose links fit.
+pub(super) struct Walked {
+    /// The name constraints that a leaf has to keep to, as far as they can be read.
+    pub constraints: Constraints,
+    /// What verifiers refuse leaves below it for, from the top down.
+    pub faults: Vec<IssuerFault>,
+}
+
+/// Checks a chain, the issuer's certificate first, for a leaf below it; from the root on, where that is known.
 ///
 /// # Errors
-/// [`IssuerFault::Path`], [`IssuerFault::Order`] and [`IssuerFault::Unreadable`]: the first fault from the top down.
-pub(super) fn check(chain: &[Parts<'_>], root: Option<&Parts<'_>>) -> Result<Constraints, IssuerFault> {
+/// [`IssuerFault::Order`], [`IssuerFault::NotByRoot`] and [`Rule::KeyId`]: it is another path than the one given.
+pub(super) fn walk(chain: &[Parts<'_>], root: Option<&Parts<'_>>) -> Result<Walked, IssuerFault> {
     let mut constraints = Constraints::default();
+    let mut faults = Vec::new();
     // §6.1.2: as if the trust anchor demanded nothing; a root certificate may demand something all the same.
-    let mut lengths: Vec<(At, u8, usize)> = Vec::new();
+    let mut lengths: Vec<(At, u32, u32)> = Vec::new();
     let mut explicit: Option<(At, u32)> = None;
     if let Some(root) = root {
-        check_extensions(At::Root, root)?;
-        constraints.add(At::Root, root)?;
-        lengths.extend(path_length(At::Root, root)?);
+        faults.extend(check_extensions(At::Root, root).err());
+        faults.extend(constraints.add(At::Root, root).err());
+        lengths.extend(kept(path_length(At::Root, root), &mut faults).flatten());
     }
     for (at, parts) in chain.iter().enumerate().rev() {
         let here = At::Chain(at + 1);
-        check_extensions(here, parts)?;
-        match (chain.get(at + 1), root) {
-            (Some(above), _) => check_link(at + 1, parts, (At::Chain(at + 2), above))?,
-            (None, Some(root)) => check_link(at + 1, parts, (At::Root, root))?,
-            (None, None) => {}
+        faults.extend(check_extensions(here, parts).err());
+        let link = match (chain.get(at + 1), root) {
+            (Some(above), _) => check_link(at + 1, parts, (At::Chain(at + 2), above)),
+            (None, Some(root)) => check_link(at + 1, parts, (At::Root, root)),
+            (None, None) => Ok(()),
+        };
+        match link {
+            Err(fault) if is_other_path(&fault) => return Err(fault),
+            link => faults.extend(link.err()),
         }
         if parts.issuer != parts.subject {
-            check_names(here, parts, &constraints)?;
+            faults.extend(check_names(here, parts, &constraints).err());
             // §6.1.4 (l), and (h).
             for (of, allowed, below) in &mut lengths {
-                *below += 1;
-                if usize::from(*allowed) < *below {
-                    let below = below_all(chain, *of);
-                    return Err(IssuerFault::Path(PathFault { at: *of, rule: Rule::PathLength(*allowed, below) }));
+                *below = below.saturating_add(1);
+                // The first that is too many; those after it say nothing new.
+                if allowed.checked_add(1) == Some(*below) {
+                    let rule = Rule::PathLength(*allowed, below_all(chain, *of));
+                    faults.push(IssuerFault::Path(PathFault { at: *of, rule }));
                 }
             }
             explicit = explicit.map(|(of, skip)| (of, skip.saturating_sub(1)));
         }
-        constraints.add(here, parts)?;
-        lengths.extend(path_length(here, parts)?);
-        explicit = stricter(explicit, here, parts)?;
+        faults.extend(constraints.add(here, parts).err());
+        lengths.extend(kept(path_length(here, parts), &mut faults).flatten());
+        let required = kept(stricter(explicit, here, parts), &mut faults);
+        explicit = required.unwrap_or(explicit);
     }
     // §6.1.5 (a) and (g): a leaf has no policies, so none may be required of it.
     if let Some((at, 0 | 1)) = explicit {
-        return Err(IssuerFault::Path(PathFault { at, rule: Rule::Policy }));
+        faults.push(IssuerFault::Path(PathFault { at, rule: Rule::Policy }));
     }
     if !constraints.leave_any() {
-        return Err(IssuerFault::Path(PathFault { at: At::Chain(1), rule: Rule::NoNames }));
+        faults.push(IssuerFault::Path(PathFault { at: At::Chain(1), rule: Rule::NoNames }));
     }
-    Ok(constraints)
+    Ok(Walked { constraints, faults })
+}
+
+/// Whether the certificates do not belong together, by name or key, so that the path was never one.
+fn is_other_path(fault: &IssuerFault) -> bool {
+    match fault {
+        IssuerFault::Order(_) | IssuerFault::NotByRoot(_) => true,
+        IssuerFault::Path(fault) => matches!(fault.rule, Rule::KeyId(..)),
+        _ => false,
+    }
+}
+
+/// What was read; a fault goes to the others.
+fn kept<T>(read: Result<T, IssuerFault>, faults: &mut Vec<IssuerFault>) -> Option<T> {
+    read.map_err(|fault| faults.push(fault)).ok()
 }
 
 /// How many CAs below this one count for its path length: all that are not self-issued.
@@ -213,9 +240,9 @@ fn below_all(chain: &[Parts<'_>], of: At) -> usize {
 }
 
 /// The path length of a certificate, with no CA counted below it yet.
-fn path_length(at: At, parts: &Parts<'_>) -> Result<Option<(At, u8, usize)>, IssuerFault> {
+fn path_length(at: At, parts: &Parts<'_>) -> Result<Option<(At, u32, u32)>, IssuerFault> {
     let constraints: Option<BasicConstraints> = parts.extension().map_err(|error| at.unreadable(&error))?;
-    Ok(constraints.and_then(|constraints| constraints.path_len_constraint).map(|allowed| (at, allowed, 0)))
+    Ok(constraints.and_then(|constraints| constraints.path_length).map(|allowed| (at, allowed, 0)))
 }
 
 /// §6.1.4 (i): the lesser of two demands for explicit policies.

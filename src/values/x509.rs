@@ -12,6 +12,35 @@ use x509_cert::ext::Extensions;
 /// The value that stands for version 3.
 const VERSION_3: u8 = 2;
 
+/// The version of a DER certificate (RFC 5280 §4.1.2.1): 1, 2 or 3.
+///
+/// # Errors
+/// When it is none.
+pub fn version(der: &[u8]) -> der::Result<u8> {
+    let mut reader = SliceReader::new(der)?;
+    reader.sequence(|r| {
+        let mut tbs = SliceReader::new(r.tlv_bytes()?)?;
+        let found = tbs.sequence(|r| {
+            let found = r.context_specific::<u8>(TagNumber(0), TagMode::Explicit)?;
+            r.drain(r.remaining_len())?;
+            Ok::<_, der::Error>(found.unwrap_or_default())
+        })?;
+        r.drain(r.remaining_len())?;
+        Ok::<_, der::Error>(found.saturating_add(1))
+    })
+}
+
+/// Why a certificate (DER) cannot be read, for people: the parser's reason, or the version that says too little.
+pub fn reason(der: &[u8], error: &der::Error) -> String {
+    match version(der) {
+        Ok(version @ 1..=2) => format!(
+            "it is an X.509 version {version} certificate, which cannot say that it is a CA's (RFC 5280 §4.1.2.1, \
+             §4.2.1.9); one of version 3 is needed"
+        ),
+        _ => error.to_string(),
+    }
+}
+
 /// The parts of a v3 certificate ([RFC 5280 §4.1](https://www.rfc-editor.org/rfc/rfc5280#section-4.1)).
 pub struct Parts<'a> {
     /// TBSCertificate, with its header.

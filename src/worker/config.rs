@@ -61,6 +61,10 @@ pub async fn load(env: &Env) -> Result<SharedConfig, String> {
 async fn read(env: &Env) -> Result<Loaded, String> {
     let value = |name: &str| text_of(env, name);
     let mut settings = Settings::read(&value, now())?;
+    let configured = Configured { issuers: settings.issuers, problems: settings.problems };
+    let Configured { issuers, problems } = configured.by_signature(now(), &WebCrypto).await;
+    settings.issuers = issuers;
+    settings.problems = problems;
     let mut issuer_keys = HashMap::new();
     let slots: Vec<Slot> = settings.issuers.slots().cloned().collect();
     for slot in slots {
@@ -108,7 +112,7 @@ fn text_of(env: &Env, name: &str) -> Option<String> {
 /// The key of an issuer, known by a signature to be the one in its certificate, and its chains checked.
 async fn key_of(env: &Env, settings: &Settings, slot: &Slot) -> Result<SigningKey, String> {
     let (chain, name) = (name_of("ISSUER_CHAIN", slot.number), name_of("ISSUER_KEY", slot.number));
-    let chains = slot.issuer.check_signatures(&WebCrypto).await;
+    let chains = slot.issuer.check_chains(&WebCrypto).await;
     chains.map_err(|fault| format!("{chain} or its alternate chains cannot be used: {fault}."))?;
     let key = find_key(env, &name, slot.issuer.algorithm()).await?;
     let probe = b"selvedge: does this key belong to this certificate?";

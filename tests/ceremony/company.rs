@@ -239,3 +239,38 @@ fn a_root_is_trusted_whatever_it_is_signed_with_and_has_to_sign_with_what_is_kno
     let said = make("ec -pkeyopt ec_paramgen_curve:P-521").refused(&import(&["--root", "root.pem"]));
     assert!(said.contains("the key of the root is on a curve (P-521, 1.3.132.0.35)"), "{said}");
 }
+
+#[test]
+fn a_root_of_version_1_is_refused_by_its_version_with_what_to_do() {
+    let desk = company();
+    sign(&desk, "ca/issuer.csr", &format!("{ASKED}{CONSTRAINTS}"), SOON);
+    desk.openssl("req -new -config req.cnf -subj /CN=root -key root.key -out root.csr").unwrap();
+    desk.openssl("x509 -req -in root.csr -key root.key -days 4000 -out root.pem").unwrap();
+    assert!(desk.openssl("x509 -in root.pem -noout -text").unwrap().contains("Version: 1 (0x0)"));
+    let chain = desk.read("chain.pem");
+    for ending in ["", &desk.read("root.pem")] {
+        desk.write("chain.pem", &format!("{chain}{ending}"));
+        for options in [&["--root", "root.pem"][..], &[]] {
+            // Without either there is no root at all.
+            if !ending.is_empty() || !options.is_empty() {
+                let said = desk.refused(&import(options));
+                assert!(said.contains("X.509 version 1") && said.contains("renew it with the same key"), "{said}");
+                assert!(said.contains("§4.1.2.1"), "{said}");
+            }
+        }
+    }
+    let own = ["--ca", "own", "--root-certificate", "root.pem", "--root-key", "root.key"];
+    let init = ["init", "--name", "Example", "--base-url", "https://ca.corp.example"];
+    let said = desk.refused(&owned(&[&init[..], &own[..]].concat()));
+    assert!(said.contains("X.509 version 1"), "{said}");
+}
+
+#[test]
+fn a_root_may_allow_any_number_of_cas_below_it() {
+    let desk = Desk::new();
+    desk.openssl_root("root", "ec", 4000, "critical,CA:TRUE,pathlen:2147483647");
+    below_root(&desk);
+    sign(&desk, "ca/issuer.csr", &format!("{ASKED}{CONSTRAINTS}"), SOON);
+    desk.ok(&import(&["--root", "root.pem"]));
+    desk.openssl("verify -purpose any -CAfile root.pem -untrusted mid.pem ca/issuer.pem").unwrap();
+}

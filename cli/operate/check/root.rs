@@ -2,7 +2,7 @@
 
 use selvedge::pki::pem;
 use selvedge::values::Time;
-use selvedge::values::x509::Parts;
+use selvedge::values::x509::{Parts, reason};
 
 use super::super::files::CaFiles;
 use super::super::x509::called;
@@ -77,7 +77,7 @@ fn read(text: &str, now: Time) -> Result<(Root, Option<Fault>), String> {
     let ders = pem::read_certificates(text).map_err(|fault| format!("is no root certificate: {fault}"))?;
     let [der] =
         <[Vec<u8>; 1]>::try_from(ders).map_err(|all| format!("has {} certificates instead of one", all.len()))?;
-    let parts = Parts::read(&der).map_err(|error| format!("cannot be read: {error}"))?;
+    let parts = Parts::read(&der).map_err(|error| format!("cannot be read: {}", reason(&der, &error)))?;
     if parts.issuer != parts.subject {
         return Err(format!("is no root: {} is issued by {}", called(parts.subject), called(parts.issuer)));
     }

@@ -92,6 +92,8 @@ impl std::error::Error for CeremonyFault {}
 pub enum RootFault {
     /// More than one certificate in the file.
     Several(usize),
+    /// An X.509 version that has no extensions; which one.
+    Version(u8),
     /// Issued by another.
     NotSelfSigned,
     /// No CA certificate.
@@ -101,7 +103,7 @@ pub enum RootFault {
     /// Its path length: fewer CAs may be below it than there are to be.
     PathLength {
         /// What it allows.
-        allowed: u8,
+        allowed: u32,
         /// How many there are to be.
         wanted: usize,
     },
@@ -115,6 +117,12 @@ impl fmt::Display for RootFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Several(count) => write!(f, "the root's file has {count} certificates; give the root alone"),
+            Self::Version(found) => write!(
+                f,
+                "the root is an X.509 version {found} certificate, and only version 3 can say that it is a CA's \
+                 (basicConstraints; RFC 5280 §4.1.2.1, §4.2.1.9), which many verifiers demand of a root: have the CA above \
+                 renew it with the same key and name as version 3, or sign the request with another root"
+            ),
             Self::NotSelfSigned => f.write_str(
                 "the root is not self-signed: it is another's intermediate; give the certificate at the top, or have \
                  that CA sign a request (`selvedge issuer request`)",

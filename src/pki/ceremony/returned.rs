@@ -1,19 +1,20 @@
 //! The certificate of an intermediate as it comes back from another's CA: nothing of it is believed before it is
 //! checked against what was asked for.
 
-use super::root::check_root;
+use super::root::{check_root, check_version};
 use super::{CeremonyFault, Constraints};
+use crate::pki::basic::BasicConstraints;
 use crate::pki::chain::{Chain, Root as Ending};
 use crate::pki::issuer::IssuerFault;
 use crate::pki::{Outside, pem};
 use crate::values::Time;
 use crate::values::native_crypto::NativeCrypto;
-use crate::values::x509::Parts;
+use crate::values::x509::{Parts, reason};
 use const_oid::ObjectIdentifier;
 use const_oid::db::rfc5280::{ID_KP_CLIENT_AUTH, ID_KP_SERVER_AUTH};
 use core::fmt;
 use futures_util::FutureExt;
-use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectKeyIdentifier};
+use x509_cert::ext::pkix::{ExtendedKeyUsage, KeyUsage, SubjectKeyIdentifier};
 
 /// A chain from a company's CA that passed every check.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +45,7 @@ pub enum ReturnedFault {
     /// The chain's last certificate is not signed by the root.
     NotByRoot,
     /// The path length is there and not 0; what it is.
-    PathLength(u8),
+    PathLength(u32),
     /// The key may not sign CRLs.
     NoCrlSign,
     /// No subject key identifier.
@@ -160,6 +161,7 @@ impl Returned {
         now: Time,
     ) -> Result<Self, ReturnedFault> {
         let mut ders = pem::read_certificates(chain_pem).map_err(CeremonyFault::Pem)?;
+        check_last(&ders, root_pem)?;
         check_first(&ders, spki)?;
         let root = take_root(&mut ders, root_pem)?;
         let chain = Chain::read(&ders, Ending::Refused)?;
@@ -171,7 +173,7 @@ impl Returned {
         // Native verification never waits for anything.
         whole.check_signatures(&NativeCrypto).now_or_never().unwrap_or(Err(IssuerFault::Signature(1)))?;
         let mut warnings = Vec::new();
-        if issuer.extension::<BasicConstraints>()?.is_none_or(|found| found.path_len_constraint.is_none()) {
+        if issuer.extension::<BasicConstraints>()?.is_none_or(|found| found.path_length.is_none()) {
             warnings.push(NO_PATH_LENGTH.to_owned());
         }
         if whole.not_after() < chain.not_after() {
@@ -209,9 +211,23 @@ fn check_samples(chain: &Chain, wanted: &Constraints, warnings: &mut Vec<String>
     }
 }
 
+/// A root at the end of the chain has to be of a version that can be read; one of another version looks like none.
+fn check_last(ders: &[Vec<u8>], given: Option<&str>) -> Result<(), ReturnedFault> {
+    let Some((last, [_, ..])) = ders.split_last() else { return Ok(()) };
+    let given = given.map(pem::read_certificates).transpose().map_err(CeremonyFault::Pem)?;
+    if given.is_none_or(|given| given.contains(last)) {
+        check_version(last).map_err(CeremonyFault::Root)?;
+    }
+    Ok(())
+}
+
 /// The first certificate has to be the key's.
 fn check_first(ders: &[Vec<u8>], spki: &[u8]) -> Result<(), ReturnedFault> {
-    let parts = ders.iter().map(|der| Parts::read(der)).collect::<Result<Vec<_>, _>>()?;
+    let parts = ders
+        .iter()
+        .enumerate()
+        .map(|(at, der)| Parts::read(der).map_err(|error| IssuerFault::Unreadable(at + 1, reason(der, &error))));
+    let parts = parts.collect::<Result<Vec<_>, _>>()?;
     match parts.iter().position(|parts| parts.spki == spki) {
         // A self-signed certificate of the key is a root just the same.
         Some(0) if parts.first().is_some_and(|first| first.issuer == first.subject) => Err(ReturnedFault::Root),
@@ -240,7 +256,7 @@ fn take_root(ders: &mut Vec<Vec<u8>>, given: Option<&str>) -> Result<String, Ret
 
 /// What the issuer's own certificate has to say.
 fn check_issuer(issuer: &Parts<'_>, wanted: &Constraints) -> Result<(), ReturnedFault> {
-    let length = issuer.extension::<BasicConstraints>()?.and_then(|constraints| constraints.path_len_constraint);
+    let length = issuer.extension::<BasicConstraints>()?.and_then(|constraints| constraints.path_length);
     // Some CAs cannot write one; one that wrote another could have written this.
     if let Some(other @ 1..) = length {
         return Err(ReturnedFault::PathLength(other));

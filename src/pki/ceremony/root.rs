@@ -4,19 +4,20 @@ use super::{
     CeremonyFault, CertAndKey, Constraints, DAY, IssuerRequest, RootFault, Signer, intermediate_extensions, new_key,
     period, subject,
 };
+use crate::pki::basic::BasicConstraints;
 use crate::pki::chain::{Chain, Root as Ending};
 use crate::pki::issuer::IssuerFault;
 use crate::pki::key::check_spki;
 use crate::pki::{pem, sigalg, tbs};
 use crate::values::native_crypto::{NativeCrypto, NativeKey};
-use crate::values::x509::Parts;
+use crate::values::x509::{Parts, version};
 use crate::values::{SigAlg, Time, Verify};
 use const_oid::ObjectIdentifier;
 use const_oid::db::rfc5280::{ID_KP_CLIENT_AUTH, ID_KP_SERVER_AUTH};
 use core::fmt;
 use futures_util::FutureExt;
 use spki::AlgorithmIdentifierRef;
-use x509_cert::ext::pkix::{BasicConstraints, KeyUsage};
+use x509_cert::ext::pkix::KeyUsage;
 
 /// What the leaves below an intermediate may be for.
 pub(super) const PURPOSES: &[ObjectIdentifier] = &[ID_KP_SERVER_AUTH, ID_KP_CLIENT_AUTH];
@@ -160,6 +161,7 @@ pub(super) fn check_root(certificate_pem: &str, below: usize, now: Time) -> Resu
     let ders = pem::read_certificates(certificate_pem)?;
     let count = ders.len();
     let der = ders.into_iter().next().filter(|_| count == 1).ok_or(RootFault::Several(count))?;
+    check_version(&der)?;
     let parts = Parts::read(&der)?;
     if parts.issuer != parts.subject {
         return Err(RootFault::NotSelfSigned.into());
@@ -171,8 +173,8 @@ pub(super) fn check_root(certificate_pem: &str, below: usize, now: Time) -> Resu
     if usage.is_some_and(|usage| !usage.key_cert_sign()) {
         return Err(RootFault::NoCertSign.into());
     }
-    if let Some(allowed) = constraints.path_len_constraint
-        && usize::from(allowed) < below
+    if let Some(allowed) = constraints.path_length
+        && usize::try_from(allowed).is_ok_and(|allowed| allowed < below)
     {
         return Err(RootFault::PathLength { allowed, wanted: below }.into());
     }
@@ -184,6 +186,14 @@ pub(super) fn check_root(certificate_pem: &str, below: usize, now: Time) -> Resu
     }
     // Its own signature counts for nothing (RFC 5280 §6.1.1 (d)): whoever gives it trusts it, by whatever way it came.
     Ok(der)
+}
+
+/// Checks that a certificate which is to be the root has extensions (RFC 5280 §4.1.2.1).
+pub(super) fn check_version(der: &[u8]) -> Result<(), RootFault> {
+    match version(der) {
+        Ok(old @ 1..=2) => Err(RootFault::Version(old)),
+        _ => Ok(()),
+    }
 }
 
 /// Whether `below` is, by name and signature, issued by `above`; algorithms that are not checked here do not count.

@@ -232,6 +232,18 @@ fn path_lengths_are_kept_by_all_that_are_not_self_issued() {
         good.issuer.set(length(0));
         good.read().unwrap();
     }
+    // As long as there are numbers: BouncyCastle writes Integer.MAX_VALUE for any.
+    for octets in [&[0x7f, 0xff, 0xff, 0xff][..], &[1, 0], &[1; 9]] {
+        let (all, one) = (octets.len() as u8 + 5, octets.len() as u8);
+        let der = [&[0x30, all, 1, 1, 0xff, 2, one], octets].concat();
+        let mut long = path();
+        long.root.set(Extension {
+            extn_id: ID_CE_BASIC_CONSTRAINTS,
+            critical: true,
+            extn_value: OctetString::new(der).unwrap(),
+        });
+        long.read().unwrap();
+    }
     let fault = broken(|path| path.root.set(length(1)));
     assert_eq!(fault, PathFault { at: At::Root, rule: Rule::PathLength(1, 2) });
     let fault = broken(|path| path.above.set(length(0)));
@@ -297,13 +309,34 @@ fn the_last_certificate_is_signed_by_the_root_and_the_root_by_anybody() {
 }
 
 #[test]
+fn a_path_in_use_is_taken_with_all_of_its_faults() {
+    let mut path = path();
+    path.root.set(tbs::ca_constraints(Some(0)).unwrap());
+    path.above.set(constraints(&[], &[directory("CN=Issuer,O=Company")]));
+    let root = path.root.der();
+    let ders = [path.issuer.der(), path.above.der()];
+    let chain = Chain::taken(&ders, Root::Known(&root)).unwrap();
+    let [length, outside] = chain.faults() else { panic!("{:?}", chain.faults()) };
+    assert_eq!(*length, IssuerFault::Path(PathFault { at: At::Root, rule: Rule::PathLength(0, 2) }));
+    assert!(outside.to_string().contains("among what certificate 2"), "{outside}");
+    assert_eq!(Chain::read(&ders, Root::Known(&root)).unwrap_err(), *length);
+    // The link to another key is none, in use or not.
+    path.above.set(authority(Some(&[9; 20]), None, None));
+    let ders = [path.issuer.der(), path.above.der()];
+    assert!(matches!(Chain::taken(&ders, Root::Known(&root)), Err(IssuerFault::Path(_))));
+    assert!(Chain::taken(&ders, Root::Refused).is_ok());
+}
+
+#[test]
 fn a_root_ends_what_is_below_it() {
     let mut short = path();
     short.root.until = NOW.plus(Duration::from_secs(60));
     let chain = short.read().unwrap();
     assert_eq!(chain.not_after(), short.root.until);
-    assert_eq!(chain.check_time(NOW), Ok(()));
-    assert!(matches!(chain.check_time(NOW.plus(Duration::from_secs(61))), Err(IssuerFault::RootTime(..))));
+    assert_eq!(chain.check_root_time(NOW), Ok(()));
+    let after = NOW.plus(Duration::from_secs(61));
+    assert!(matches!(chain.check_root_time(after), Err(IssuerFault::RootTime(..))));
+    assert_eq!(chain.check_time(after), Ok(()), "its certificates have to be looked after all the same");
     let text =
         pem::write_certificate(&short.issuer.der()).unwrap() + &pem::write_certificate(&short.above.der()).unwrap();
     let issuer = crate::pki::Issuer::from_pem_chain(&text).unwrap();
