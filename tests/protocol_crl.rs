@@ -390,6 +390,8 @@ fn all_lists_are_had_as_one_file() {
     let serial = world.issuer().serial_below_root().unwrap();
     let revoked = world.root_list(Some(serial));
     let world = world.reconfigured(|settings| settings.root_list = Some(revoked.clone()));
+    // An overview is kept for a second.
+    world.pass(Duration::from_secs(1));
     let overview = world.ask("GET", "/issuers").is(200).json();
     assert!(overview["issuers"][0]["revoked"].is_string(), "{overview}");
 }

@@ -33,7 +33,20 @@ pub fn certificate(settings: &Settings, id: &str) -> Answer {
 /// # Errors
 /// When a ledger does not answer.
 pub async fn overview<P: Ports>(ports: &P) -> Answer {
-    let (settings, now) = (ports.settings(), ports.now());
+    let now = ports.now();
+    let overview = match ports.memory().overview(now) {
+        Some(kept) => kept,
+        None => {
+            let made = look(ports, now).await?;
+            ports.memory().keep_overview(made.clone(), now);
+            made
+        }
+    };
+    Ok(Response::json(200, &overview).with("Cache-Control", "no-store").indexed(&ports.settings().urls))
+}
+
+async fn look<P: Ports>(ports: &P, now: Time) -> Result<Value, Problem> {
+    let settings = ports.settings();
     let mut all = Vec::new();
     for slot in settings.issuers.slots() {
         let ledger = Partition::Ledger(slot.issuer.id().to_owned());
@@ -48,14 +61,13 @@ pub async fn overview<P: Ports>(ports: &P) -> Answer {
     let longest = profile::all().iter().map(|profile| profile.validity.as_secs()).max();
     let published = settings.published.as_ref();
     let root_list = settings.root_list.as_ref();
-    let overview = json!({
+    Ok(json!({
         "longest_lifetime": longest,
         "problems": settings.problems,
         "crls": published.map(|published| published.lists(Lists::All)),
         "root_crl": root_list.map(|list| list.shown(published)),
         "issuers": all,
-    });
-    Ok(Response::json(200, &overview).with("Cache-Control", "no-store").indexed(&settings.urls))
+    }))
 }
 
 fn shown(settings: &Settings, slot: &Slot, active: bool, shards: &[ShardStanding]) -> Value {

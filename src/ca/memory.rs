@@ -9,6 +9,7 @@ use crate::acme::metrics::{self, Counts};
 use crate::jose::access::KeyCache;
 use crate::values::Time;
 use core::time::Duration;
+use serde_json::Value;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -47,6 +48,7 @@ pub struct Memory {
     flushed: Cell<Option<Time>>,
     lists: RefCell<BTreeMap<(String, u16), KeptList>>,
     bundle: RefCell<Option<(Time, String)>>,
+    overview: RefCell<Option<(Time, Value)>>,
     access_keys: RefCell<KeyCache>,
     absent: RefCell<BTreeMap<String, Time>>,
 }
@@ -154,6 +156,16 @@ impl Memory {
         if absent.len() < ABSENTEES {
             absent.insert(name, now);
         }
+    }
+
+    /// The overview of issuers, if it was made just now.
+    pub fn overview(&self, now: Time) -> Option<Value> {
+        self.overview.borrow().as_ref().filter(|(at, _)| now < at.plus(KEPT)).map(|(_, overview)| overview.clone())
+    }
+
+    /// Keeps the overview of issuers for a moment: crowds of strangers who ask for it do not reach the ledgers.
+    pub fn keep_overview(&self, overview: Value, now: Time) {
+        self.overview.replace(Some((now, overview)));
     }
 
     /// The file of all CRLs, if it was made just now.
