@@ -74,7 +74,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             self.respond(txn, &mut authorization, &work, kind, admitted)
         })?;
         if let Some(job) = begun {
-            self.run_now(job, PATIENCE).await;
+            self.run_now(Box::pin(self.clone().run_account_job(job)), PATIENCE).await;
         }
         self.transact(|txn| {
             let authorization = self.authorization(txn, id)?;

@@ -87,7 +87,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             self.begin(txn, Work::Issue(id.clone()), 0).map(Some)
         })?;
         if let Some(job) = begun {
-            self.run_now(job, PATIENCE).await;
+            self.run_now(Box::pin(self.clone().run_account_job(job)), PATIENCE).await;
         }
         self.transact(|txn| {
             let order = self.order(txn, id)?;

@@ -131,7 +131,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     }
 
     /// The try that a job was taken for.
-    fn this_try(&self, job: &JobRecord) -> Try {
+    pub(super) fn this_try(&self, job: &JobRecord) -> Try {
         let (number, tries) = (job.attempts, self.tries(&job.work));
         let exhausted = tries.is_some_and(|tries| number > tries.saturating_add(SPARE));
         let again = !exhausted && tries.is_none_or(|tries| job.ended.saturating_add(1) < tries);
@@ -213,19 +213,18 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
 
     /// Does a job that was taken.
     pub async fn run(self: Rc<Self>, job: JobRecord) {
-        let done = match &job.work {
-            Work::Validate(authorization, kind) => self.validate(authorization, kind, self.this_try(&job)).await,
-            Work::Issue(order) => self.finish_issuance(order, self.this_try(&job)).await,
-            Work::Condemn(key, serial) => self.have_condemned(key, serial, job.attempts).await,
-            Work::Index => self.index(),
-            Work::Notify => self.deliver_due().await,
-            Work::List => self.tell_list(job.attempts).await,
-        };
-        if let Err(problem) = done {
-            // The job stays recorded; the alarm takes it up again when its lease is over.
-            self.log(&problem);
+        match &job.work {
+            Work::Validate(..) | Work::Issue(_) | Work::List => self.run_account_job(job).await,
+            Work::Condemn(key, serial) => {
+                let done = self.have_condemned(key, serial, job.attempts).await;
+                self.end_job(done);
+            }
+            Work::Index => self.end_job(self.index()),
+            Work::Notify => {
+                let done = self.deliver_due().await;
+                self.end_job(done);
+            }
         }
-        self.flush_if_due();
     }
 
     /// Does the jobs that are due, and those that become due meanwhile, a few side by side: a slow host delays no other
@@ -288,9 +287,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         self.transact(|txn| Ok(txn.list::<JobRecord>(None, JOBS)?))
     }
 
-    /// Runs a job that was begun, for up to `patience`; what takes longer goes on by itself.
-    pub async fn run_now(self: &Rc<Self>, job: JobRecord, patience: Duration) {
-        let mut task: Task = Box::pin(self.clone().run(job));
+    /// Waits for the work of a job that was begun, up to `patience`; the host finishes what takes longer.
+    pub async fn run_now(&self, mut task: Task, patience: Duration) {
         let mut timer = pin!(self.ports.sleep(patience));
         let finished = poll_fn(|context| {
             if task.as_mut().poll(context).is_ready() {

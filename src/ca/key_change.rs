@@ -125,7 +125,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             let job = self.put_listed(txn, &mut account)?;
             Ok((self.account_response(&account), job))
         })?;
-        self.run_now(job, PATIENCE).await;
+        self.run_now(Box::pin(self.clone().run_account_job(job)), PATIENCE).await;
         Ok(response)
     }
 }

@@ -79,6 +79,15 @@ pub async fn show<P: Ports>(ports: &P, request: &Request) -> Option<Answer> {
 }
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+    /// Ends a job: a failure is logged, and counts that are due are sent.
+    pub(super) fn end_job(self: &Rc<Self>, done: Result<(), Problem>) {
+        if let Err(problem) = done {
+            // The job stays recorded; the alarm takes it up again at the end of its lease.
+            self.log(&problem);
+        }
+        self.flush_if_due();
+    }
+
     /// Has what was counted in this isolate sent off, if it is time: it need not be one in which there is a front. Beside
     /// what the partition does, which neither waits for it nor fails with it.
     pub fn flush_if_due(self: &Rc<Self>) {

@@ -5,6 +5,7 @@
 //! asynchronous steps stand before and between transactions.
 
 pub mod account;
+mod account_jobs;
 pub mod address;
 pub mod admin;
 pub mod agreement;

@@ -35,8 +35,8 @@ impl Pause {
 
     /// # Errors
     /// 404 for a URL that was not handed out.
-    fn check(&self, settings: &Settings, proof: &str) -> Result<(), Problem> {
-        if proof::proves(proof, &settings.nonce_key, Purpose::Resume, &self.account, &self.what()) {
+    fn check(&self, key: &[u8; 32], proof: &str) -> Result<(), Problem> {
+        if proof::proves(proof, key, Purpose::Resume, &self.account, &self.what()) {
             return Ok(());
         }
         let detail = "There is nothing at this URL. Run your ACME client once more; its error has the right URL.";
@@ -77,7 +77,7 @@ pub fn paused(settings: &Settings, account: &Id, subject: &str, since: Time, rec
 /// # Errors
 /// 404 for a URL that was not handed out.
 pub fn page(settings: &Settings, pause: &Pause, proof: &str) -> Answer {
-    pause.check(settings, proof)?;
+    pause.check(&settings.nonce_key, proof)?;
     let (name, account) = (page::escaped(&pause.subject), page::escaped(&settings.urls.account(&pause.account)));
     let body = format!(
         "<h1>A name is paused</h1>\
@@ -95,7 +95,7 @@ pub fn page(settings: &Settings, pause: &Pause, proof: &str) -> Answer {
 /// # Errors
 /// As [`page()`]; 415 and 400 for anything but that form; `unauthorized` with 401 for an account that is no more.
 pub async fn resume<P: Ports>(ports: &P, request: &Request, pause: &Pause, proof: &str) -> Answer {
-    pause.check(ports.settings(), proof)?;
+    pause.check(&ports.settings().nonce_key, proof)?;
     page::check_form(request, "resume=yes")?;
     let message = Message::Resume { subject: pause.subject.clone(), since: pause.since };
     match ports.ask(&Partition::Account(pause.account.clone()), &message).await? {

@@ -12,7 +12,7 @@ use super::limits::Limits;
 use super::lists::RootList;
 use super::metrics::Token;
 use super::nonce_key::NonceKey;
-use super::permission;
+use super::permission::read_policy;
 use super::routes::Urls;
 use crate::acme::crl::GATHERED;
 use crate::jose;
@@ -314,7 +314,7 @@ fn flag(value: Values<'_>, name: &str) -> Result<bool, String> {
 fn policy(value: Values<'_>) -> Result<Policy, String> {
     let Some(text) = value("POLICY") else { return Ok(Policy::default()) };
     let document = jose::read_object("POLICY", &text).map_err(|fault| format!("{fault}."))?;
-    permission::read_policy("POLICY", &Value::Object(document))
+    read_policy("POLICY", &Value::Object(document))
 }
 
 fn terms_change(value: Values<'_>) -> Result<TermsChange, String> {

@@ -228,7 +228,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             Ok((self.account_shown(&account), job))
         })?;
         if let Some(job) = job {
-            self.run_now(job, PATIENCE).await;
+            self.run_now(Box::pin(self.clone().run_account_job(job)), PATIENCE).await;
         }
         Ok(shown)
     }

@@ -13,7 +13,7 @@ use crate::values::Time;
 use serde_json::{Value, json};
 
 /// How many accounts of a key are shown.
-const ACCOUNTS: usize = 100;
+const MAX_ACCOUNTS: usize = 100;
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// Notes that there will be a key of this kid, made then.
@@ -56,7 +56,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     pub(in crate::ca::admin) fn show_key(&self) -> Result<Value, Problem> {
         self.transact(|txn| {
             let record = txn.get::<ExternalKeyRecord>("")?;
-            let uses = txn.list::<ExternalUse>(None, ACCOUNTS)?;
+            let uses = txn.list::<ExternalUse>(None, MAX_ACCOUNTS)?;
             let mut accounts: Vec<String> = uses.into_iter().map(|(_, made)| made.account.to_string()).collect();
             accounts.sort_unstable();
             accounts.dedup();
