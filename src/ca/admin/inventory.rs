@@ -1,6 +1,6 @@
 //! A ledger's side of the inventory: finding certificates, and telling how they stand.
 
-mod filter;
+pub(super) mod filter;
 
 use super::operation::Query;
 use crate::acme::inventory::{EndingRecord, IndexedRecord, LatestRecord, ReplaceRecord, ending_id, set_id};
@@ -15,7 +15,7 @@ use crate::ca::renewal::spread_of;
 use crate::policy::Pattern;
 use crate::store::{Kv, Txn};
 use crate::values::{Identifier, unicode};
-pub(super) use filter::{Filter, Walk, Walked};
+use filter::{Filter, Walk, Walked};
 use serde_json::{Value, json};
 
 /// How many orders to replace hold at the same time. Each is looked at with each certificate.

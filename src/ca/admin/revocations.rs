@@ -8,7 +8,7 @@
 use super::audit::{Done, audited_answer};
 use super::body::Members;
 use super::certificates::said;
-use super::inventory::{Filter, Walk, Walked};
+use super::inventory::filter::{Filter, Walk, Walked};
 use super::operation::{Operation, Query, RevokeNext};
 use super::operator::Operator;
 use super::replacements::{SELECTS, selection, told};
