@@ -228,7 +228,7 @@ pub fn config(value: Values<'_>, base: &str, dev: bool) -> Result<Config, String
 }
 
 /// A comma-separated list of domain names, in lower case.
-fn names(variable: &str, list: &str) -> Result<Vec<String>, String> {
+pub(in crate::ca) fn names(variable: &str, list: &str) -> Result<Vec<String>, String> {
     let parts = list.split(',').map(str::trim).filter(|part| !part.is_empty());
     let read = |part: &str| match DnsName::parse(part) {
         Ok(name) if !name.is_wildcard() => Ok(name.as_str().to_owned()),

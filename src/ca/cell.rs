@@ -155,7 +155,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     }
 
     /// A request signed with the account's key.
-    async fn post(self: &Rc<Self>, path: &str, body: &str) -> Reply {
+    pub(in crate::ca) async fn post(self: &Rc<Self>, path: &str, body: &str) -> Reply {
         let mut signed = false;
         let answer = match self.admit(path, body, &mut signed).await {
             Ok(admitted) => self.dispatch(&admitted, path).await,
@@ -176,7 +176,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
 
     /// Marks a nonce used whose home is here, for a request to another partition. `false` when it was, and in the partition
     /// of an account that does not exist: it was given no nonce, and stores none.
-    fn redeem_here(&self, nonce: &Redemption) -> Result<bool, Problem> {
+    pub(in crate::ca) fn redeem_here(&self, nonce: &Redemption) -> Result<bool, Problem> {
         self.transact(|txn| {
             let of_account = matches!(self.name, Partition::Account(_));
             if of_account && txn.get::<AccountRecord>("")?.is_none() {
@@ -201,7 +201,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     }
 
     /// Verifies a request; `signed` says whether its signature is that of the account, whatever becomes of it.
-    async fn admit(&self, path: &str, body: &str, signed: &mut bool) -> Result<Admitted, Problem> {
+    pub(in crate::ca) async fn admit(&self, path: &str, body: &str, signed: &mut bool) -> Result<Admitted, Problem> {
         let jws = ladder::parse(body.as_bytes())?;
         let id = self.account_id()?.clone();
         let account = self.transact(|txn| self.account(txn))?;

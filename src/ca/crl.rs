@@ -105,7 +105,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     }
 
     /// Where the list of a shard is served now.
-    fn url_of(&self, shard: u16) -> Option<String> {
+    pub(in crate::ca) fn url_of(&self, shard: u16) -> Option<String> {
         let published = self.ports.settings().published.as_ref()?;
         Some(published.crl(self.issuer_here()?.id(), shard))
     }

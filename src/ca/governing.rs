@@ -55,7 +55,7 @@ impl InForce {
         self.policy.as_ref().unwrap_or(&settings.policy)
     }
 
-    fn read(documents: &InForceDocuments) -> Result<Self, Problem> {
+    pub(in crate::ca) fn read(documents: &InForceDocuments) -> Result<Self, Problem> {
         let read = |document: &Option<Value>| {
             let policy = document.as_ref().map(|document| permission::read_policy("the policy in force", document));
             policy.transpose().map_err(Problem::internal)

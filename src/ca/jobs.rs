@@ -27,13 +27,13 @@ pub const JOBS: usize = 200;
 const SPARE: u32 = 3;
 
 /// The most jobs that the alarm runs side by side: Workers opens six connections at a time.
-const SIDE_BY_SIDE: usize = 6;
+pub(in crate::ca) const SIDE_BY_SIDE: usize = 6;
 
 /// How soon a job that becomes due is seen while others run.
-const TICK: Duration = Duration::from_secs(1);
+pub(in crate::ca) const TICK: Duration = Duration::from_secs(1);
 
 /// For how long one alarm takes up jobs. Workers ends an alarm after 15 minutes.
-const TAKING: Duration = Duration::from_secs(600);
+pub(in crate::ca) const TAKING: Duration = Duration::from_secs(600);
 
 /// What is to be done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,10 +70,10 @@ pub struct JobRecord {
 
 /// The jobs of an alarm.
 #[derive(Default)]
-struct Underway {
-    running: Vec<Task>,
+pub(in crate::ca) struct Underway {
+    pub(in crate::ca) running: Vec<Task>,
     /// When which were taken.
-    taken: BTreeMap<String, Time>,
+    pub(in crate::ca) taken: BTreeMap<String, Time>,
 }
 
 /// A try of a job.
@@ -111,7 +111,7 @@ impl Work {
 
 impl JobRecord {
     /// How long it waits after a restart: not at all, but for one that is never given up and was begun often already.
-    fn pause(&self) -> Duration {
+    pub(in crate::ca) fn pause(&self) -> Duration {
         match &self.work {
             Work::Condemn(..) => compromise::pause(self.attempts.saturating_sub(SPARE)),
             // Notices have counts and pauses of their own.
@@ -269,7 +269,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     }
 
     /// Runs tasks until one has ended, or for a while.
-    async fn advance(&self, running: &mut Vec<Task>) {
+    pub(in crate::ca) async fn advance(&self, running: &mut Vec<Task>) {
         let mut timer = pin!(self.ports.sleep(TICK));
         let count = running.len();
         poll_fn(|context| {

@@ -72,7 +72,7 @@ fn wants_html(accept: Option<&str>) -> bool {
     })
 }
 
-fn text(settings: &Settings, issuer: &Issuer, policy: &Policy) -> String {
+pub(in crate::ca) fn text(settings: &Settings, issuer: &Issuer, policy: &Policy) -> String {
     let urls = &settings.urls;
     let root = settings.root.as_ref().map_or_else(String::new, |root| {
         let (url, fingerprint) = (urls.root(Encoding::Pem), root.fingerprint());
@@ -109,12 +109,12 @@ fn document(settings: &Settings, issuer: &Issuer, policy: &Policy, operations: b
 }
 
 /// A block to paste.
-fn block(text: &str) -> String {
+pub(in crate::ca) fn block(text: &str) -> String {
     format!("<pre><code>{}</code></pre>", escaped(text))
 }
 
 /// The name of this CA's host, where a file or an object has to have a name.
-fn label(urls: &Urls) -> String {
+pub(in crate::ca) fn label(urls: &Urls) -> String {
     let host = urls.of_path("");
     let host = host.split_once("://").map_or(host.as_str(), |(_, host)| host);
     let plain = |c: char| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' };

@@ -23,13 +23,13 @@ use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 
 /// The one limit of a partition that has no other.
-const ACCOUNTS: &str = "accounts";
+pub(in crate::ca) const ACCOUNTS: &str = "accounts";
 
 /// New orders of an account.
-const ORDERS: &str = "orders";
+pub(in crate::ca) const ORDERS: &str = "orders";
 
 /// Key changes of an account.
-const KEYS: &str = "keys";
+pub(in crate::ca) const KEYS: &str = "keys";
 
 /// Refusals that were collected, of identifiers and of the request as a whole.
 pub(super) struct Refusals {
@@ -44,7 +44,7 @@ impl Refusals {
         self.found.is_empty()
     }
 
-    fn push(&mut self, about: Option<&Identifier>, problem: Problem) {
+    pub(in crate::ca) fn push(&mut self, about: Option<&Identifier>, problem: Problem) {
         self.found.push((about.map(Named::from), problem));
     }
 
@@ -76,7 +76,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     ///
     /// # Errors
     /// `rateLimited`; when the storage fails.
-    fn use_up(&self, txn: &mut Txn<'_, K>, name: Name, id: &str) -> Result<(), Problem> {
+    pub(in crate::ca) fn use_up(&self, txn: &mut Txn<'_, K>, name: Name, id: &str) -> Result<(), Problem> {
         if let Some(tat) = self.look(txn, name, id)? {
             txn.put(id, &LimitRecord { tat })?;
         }
@@ -84,7 +84,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     }
 
     /// The TAT with one more; `None` where there is no limit.
-    fn look(&self, txn: &Txn<'_, K>, name: Name, id: &str) -> Result<Option<Time>, Problem> {
+    pub(in crate::ca) fn look(&self, txn: &Txn<'_, K>, name: Name, id: &str) -> Result<Option<Time>, Problem> {
         let Some(limit) = self.ports.settings().limits.get(name) else { return Ok(None) };
         let (found, now) = (txn.get::<LimitRecord>(id)?, self.ports.now());
         let next = limit.take(found.map(|record| record.tat), now);

@@ -23,8 +23,8 @@ const ALL_CACHED: u64 = 60;
 /// The root's CRL: which intermediates are revoked (RFC 5280 §5).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RootList {
-    list: List,
-    pem: String,
+    pub(in crate::ca) list: List,
+    pub(in crate::ca) pem: String,
 }
 
 impl RootList {
@@ -128,7 +128,7 @@ pub async fn show<P: Ports>(ports: &P, request: &Request, which: Lists) -> Answe
     }
 }
 
-fn root<P: Ports>(ports: &P, request: &Request) -> Answer {
+pub(in crate::ca) fn root<P: Ports>(ports: &P, request: &Request) -> Answer {
     let settings = ports.settings();
     let unknown = || {
         let detail = "This CA does not publish its root's CRL (ROOT_CRL). The root's certificates say where it is.";

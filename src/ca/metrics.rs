@@ -140,7 +140,7 @@ impl Token {
         Ok(Self(text.to_owned()))
     }
 
-    fn text(&self) -> &str {
+    pub(in crate::ca) fn text(&self) -> &str {
         &self.0
     }
 }

@@ -29,13 +29,13 @@ pub struct Pause {
 }
 
 impl Pause {
-    fn what(&self) -> String {
+    pub(in crate::ca) fn what(&self) -> String {
         format!("{} {}", self.since.millis(), self.subject)
     }
 
     /// # Errors
     /// 404 for a URL that was not handed out.
-    fn check(&self, key: &[u8; 32], proof: &str) -> Result<(), Problem> {
+    pub(in crate::ca) fn check(&self, key: &[u8; 32], proof: &str) -> Result<(), Problem> {
         if proof::proves(proof, key, Purpose::Resume, &self.account, &self.what()) {
             return Ok(());
         }

@@ -57,7 +57,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         answer
     }
 
-    fn wanted<'a>(&'a self, admitted: &'a Admitted, urgent: bool) -> Result<Wanted<'a>, Problem> {
+    pub(in crate::ca) fn wanted<'a>(&'a self, admitted: &'a Admitted, urgent: bool) -> Result<Wanted<'a>, Problem> {
         let asked: NewOrder = payload(admitted)?;
         let Asked { good: identifiers, bad } = asked.read()?;
         let permits = self.permits_beside(&admitted.governing, &identifiers, bad)?;

@@ -265,7 +265,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
 }
 
 /// The certificate of this serial number, if it is one of those that are looked for.
-fn near<K: Kv>(txn: &Txn<'_, K>, look: &Look, serial: &str) -> Result<Option<Candidate>, Problem> {
+pub(in crate::ca) fn near<K: Kv>(txn: &Txn<'_, K>, look: &Look, serial: &str) -> Result<Option<Candidate>, Problem> {
     let Some(entry) = txn.get::<LedgerEntry>(serial)? else { return Ok(None) };
     let remind = remind_at(entry.not_before, entry.not_after);
     let wanted = remind <= look.at && look.since.is_none_or(|since| remind > since) && entry.not_after > look.at;

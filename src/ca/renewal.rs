@@ -57,7 +57,7 @@ impl CertId {
         })
     }
 
-    fn read(text: &str) -> Option<Self> {
+    pub(in crate::ca) fn read(text: &str) -> Option<Self> {
         let (key_id, serial) = Some(text).filter(|text| text.len() <= MAX_CERT_ID)?.split_once('.')?;
         let key_id = b64::decode(key_id).filter(|bytes| !bytes.is_empty())?;
         Some(Self { key_id, serial: Serial::from_octets(&b64::decode(serial)?)? })
@@ -107,7 +107,7 @@ pub async fn renewal_info<P: Ports>(ports: &P, text: &str) -> Answer {
 }
 
 /// A number that is another for each certificate, and the same for the same.
-fn spread(serial: &Serial) -> u64 {
+pub(in crate::ca) fn spread(serial: &Serial) -> u64 {
     let digest = Sha256::digest(serial.octets());
     digest.iter().take(7).fold(0, |sum, byte| sum << 8 | u64::from(*byte))
 }

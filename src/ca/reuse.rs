@@ -113,7 +113,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
 impl Wanted<'_> {
     /// The same for requests that ask for the same, and get the same under the policies that they are under: the order
     /// of the identifiers says nothing.
-    fn digest(&self) -> String {
+    pub(in crate::ca) fn digest(&self) -> String {
         let identifiers: BTreeSet<&Identifier> = self.identifiers.iter().collect();
         let permits = identifiers.iter().filter_map(|identifier| self.permits.of(identifier).ok());
         let permits: Vec<_> = permits.map(|permit| (&permit.challenges, permit.preauthorized)).collect();

@@ -23,12 +23,12 @@ struct Revoke {
 }
 
 /// A request to revoke, read but not yet judged.
-struct Wish {
-    presented: Presented,
+pub(in crate::ca) struct Wish {
+    pub(in crate::ca) presented: Presented,
     reason: Option<u8>,
 }
 
-fn read(jws: &Verified) -> Result<Wish, Problem> {
+pub(in crate::ca) fn read(jws: &Verified) -> Result<Wish, Problem> {
     let Revoke { certificate, reason } = jws.payload_json().map_err(|fault| ladder::refuse_jws(&fault))?;
     let reason = ledger::check_reason(reason)?;
     let der = b64::decode(&certificate)
@@ -52,7 +52,7 @@ pub async fn revoke_by_key<P: Ports>(ports: &P, jws: &Verified) -> Answer {
     tell_ledger(ports, &wish, Requester::Key).await
 }
 
-async fn tell_ledger<P: Ports>(ports: &P, wish: &Wish, by: Requester) -> Answer {
+pub(in crate::ca) async fn tell_ledger<P: Ports>(ports: &P, wish: &Wish, by: Requester) -> Answer {
     let request = RevocationRequest {
         serial: wish.presented.serial.hex(),
         tbs_digest: b64::encode(&wish.presented.tbs_hash()),

@@ -282,14 +282,14 @@ fn validation_config(value: Values<'_>) -> Result<validation::Config, String> {
     })
 }
 
-fn port(value: Values<'_>, name: &str, default: u16) -> Result<u16, String> {
+pub(in crate::ca) fn port(value: Values<'_>, name: &str, default: u16) -> Result<u16, String> {
     let Some(text) = value(name) else { return Ok(default) };
     let port = text.parse().ok().filter(|port| *port != 0);
     port.ok_or_else(|| format!("{name} is {text:?}; it has to be a port between 1 and 65535."))
 }
 
 /// A variable that is a whole number in this range, or not set.
-fn number(value: Values<'_>, name: &str, range: RangeInclusive<u32>) -> Result<Option<u32>, String> {
+pub(in crate::ca) fn number(value: Values<'_>, name: &str, range: RangeInclusive<u32>) -> Result<Option<u32>, String> {
     let Some(text) = value(name) else { return Ok(None) };
     let found = text.parse().ok().filter(|number| range.contains(number));
     found.map(Some).ok_or_else(|| {
@@ -303,7 +303,7 @@ fn seconds(value: Values<'_>, name: &str, usual: Duration, range: RangeInclusive
 }
 
 /// A variable that is `true`, `false`, or not set, which is as `false`.
-fn flag(value: Values<'_>, name: &str) -> Result<bool, String> {
+pub(in crate::ca) fn flag(value: Values<'_>, name: &str) -> Result<bool, String> {
     match value(name).as_deref() {
         None | Some("false") => Ok(false),
         Some("true") => Ok(true),
@@ -311,7 +311,7 @@ fn flag(value: Values<'_>, name: &str) -> Result<bool, String> {
     }
 }
 
-fn policy(value: Values<'_>) -> Result<Policy, String> {
+pub(in crate::ca) fn policy(value: Values<'_>) -> Result<Policy, String> {
     let Some(text) = value("POLICY") else { return Ok(Policy::default()) };
     let document = jose::read_object("POLICY", &text).map_err(|fault| format!("{fault}."))?;
     read_policy("POLICY", &Value::Object(document))
@@ -326,7 +326,7 @@ fn terms_change(value: Values<'_>) -> Result<TermsChange, String> {
     }
 }
 
-fn page(value: Values<'_>, name: &str) -> Result<Option<String>, String> {
+pub(in crate::ca) fn page(value: Values<'_>, name: &str) -> Result<Option<String>, String> {
     let is_page = |text: &str| Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "https" | "http"));
     match value(name) {
         Some(text) if !is_page(&text) => {

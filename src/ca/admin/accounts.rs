@@ -31,7 +31,7 @@ const RETRY: Duration = Duration::from_secs(5);
 const SLOWEST: u32 = 60;
 
 /// The partition that lists this account.
-fn roster(account: &Id) -> Partition {
+pub(in crate::ca) fn roster(account: &Id) -> Partition {
     let [first, ..] = account.bytes();
     Partition::Roster(first % ROSTERS)
 }
@@ -72,7 +72,7 @@ pub async fn list<P: Ports>(ports: &P, request: &Request) -> Answer {
 
 /// What an account has told of itself, or tells now. `None` for one that was never made, and for what is left of a making
 /// that was broken off and begun again: the account has another record then.
-async fn told<P: Ports>(ports: &P, member: MemberRecord) -> Result<Option<MemberRecord>, Problem> {
+pub(in crate::ca) async fn told<P: Ports>(ports: &P, member: MemberRecord) -> Result<Option<MemberRecord>, Problem> {
     if member.shown.is_some() {
         return Ok(Some(member));
     }
@@ -88,7 +88,7 @@ async fn told<P: Ports>(ports: &P, member: MemberRecord) -> Result<Option<Member
 }
 
 /// An account as operators see it.
-fn shown_of(urls: &Urls, member: &MemberRecord) -> Option<Value> {
+pub(in crate::ca) fn shown_of(urls: &Urls, member: &MemberRecord) -> Option<Value> {
     let shown = member.shown.as_ref()?;
     Some(json!({
         "id": member.account, "url": urls.account(&member.account), "status": shown.status,

@@ -131,10 +131,10 @@ pub struct Found {
 
 /// What a ledger answers.
 #[derive(serde::Deserialize)]
-struct Part {
+pub(in crate::ca) struct Part {
     found: Vec<One>,
-    reached: String,
-    complete: bool,
+    pub(in crate::ca) reached: String,
+    pub(in crate::ca) complete: bool,
 }
 
 /// A certificate that a ledger has found.

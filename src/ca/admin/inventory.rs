@@ -135,7 +135,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     }
 
     /// A certificate that was found, and what the front needs of it beside what is shown.
-    fn found(
+    pub(in crate::ca) fn found(
         &self,
         txn: &Txn<'_, K>,
         (id, serial): (&str, &str),

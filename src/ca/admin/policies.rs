@@ -30,9 +30,9 @@ const ASKED: usize = 100;
 
 /// What operations answer about policies.
 #[derive(serde::Serialize, serde::Deserialize)]
-struct Stored {
-    versions: Vec<PolicyRecord>,
-    shadow: Option<ShadowRecord>,
+pub(in crate::ca) struct Stored {
+    pub(in crate::ca) versions: Vec<PolicyRecord>,
+    pub(in crate::ca) shadow: Option<ShadowRecord>,
 }
 
 async fn stored<P: Ports>(ports: &P) -> Result<Stored, Problem> {
@@ -40,7 +40,7 @@ async fn stored<P: Ports>(ports: &P) -> Result<Stored, Problem> {
 }
 
 /// A version as it is shown; `None` is the configuration, where nothing was ever put in force.
-fn version<P: Ports>(ports: &P, record: Option<&PolicyRecord>) -> Value {
+pub(in crate::ca) fn version<P: Ports>(ports: &P, record: Option<&PolicyRecord>) -> Value {
     let document = record.and_then(|record| record.document.clone());
     let document = document.unwrap_or_else(|| ports.settings().policy.document());
     let warnings = warnings(&document);
@@ -124,7 +124,7 @@ pub async fn restore<P: Ports>(ports: &P, operator: &Operator, request: &Request
     .await
 }
 
-fn no_version() -> Problem {
+pub(in crate::ca) fn no_version() -> Problem {
     Problem::malformed("There is no such version of the policy; 0 is that of the configuration.")
 }
 

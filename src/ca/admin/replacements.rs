@@ -40,7 +40,7 @@ const LISTED: usize = 10 * REPLACEMENTS;
 const WITHDRAWN: usize = 8 * REPLACEMENTS;
 
 /// What holds still, in whichever order it comes.
-async fn all<P: Ports>(ports: &P) -> Result<Vec<ReplaceRecord>, Problem> {
+pub(in crate::ca) async fn all<P: Ports>(ports: &P) -> Result<Vec<ReplaceRecord>, Problem> {
     let mut found: Vec<ReplaceRecord> = ask_for(ports, &Partition::Operations, Operation::Replacements).await?;
     found.sort_by_key(|record| core::cmp::Reverse(record.made.at));
     Ok(found)
@@ -101,7 +101,7 @@ pub async fn create<P: Ports>(ports: &P, operator: &Operator, request: &Request)
 }
 
 /// Has a record stored everywhere. Where that fails halfway, it may be done again.
-async fn put<P: Ports>(ports: &P, record: &ReplaceRecord) -> Result<(), Problem> {
+pub(in crate::ca) async fn put<P: Ports>(ports: &P, record: &ReplaceRecord) -> Result<(), Problem> {
     let operation = || Operation::PutReplacement(record.clone());
     ask(ports, &Partition::Operations, operation()).await?;
     for slot in ports.settings().issuers.slots() {

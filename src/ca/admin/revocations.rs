@@ -36,13 +36,13 @@ const MOST_KEYS: usize = 25;
 
 /// What a ledger has done.
 #[derive(Debug, Serialize, Deserialize)]
-struct Part {
+pub(in crate::ca) struct Part {
     /// The serial numbers of the certificates that it revoked.
-    revoked: Vec<String>,
+    pub(in crate::ca) revoked: Vec<String>,
     /// How far it has come.
-    reached: String,
+    pub(in crate::ca) reached: String,
     /// Whether that was all.
-    complete: bool,
+    pub(in crate::ca) complete: bool,
 }
 
 /// POST: a step of a revocation.
@@ -81,7 +81,7 @@ pub async fn step<P: Ports>(ports: &P, operator: &Operator, request: &Request) -
     .await
 }
 
-fn limit(members: &Members) -> Result<usize, Problem> {
+pub(in crate::ca) fn limit(members: &Members) -> Result<usize, Problem> {
     let Some(number) = members.number("limit")? else { return Ok(MOST) };
     let limit = usize::try_from(number).ok().filter(|limit| (1..=MOST).contains(limit));
     limit.ok_or_else(|| Problem::malformed(format!("limit is {number}; it has to be a whole number from 1 to {MOST}.")))

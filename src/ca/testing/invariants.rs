@@ -61,7 +61,7 @@ fn check_secrets(world: &World, what: &str) {
 type Records = Vec<(String, String, Value)>;
 
 /// All records that invariants speak of.
-struct Stored {
+pub(in crate::ca) struct Stored {
     accounts: Records,
     owners: Records,
     nonces: Records,

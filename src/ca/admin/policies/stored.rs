@@ -23,7 +23,7 @@ const VERSIONS: usize = 50;
 const FINDINGS: usize = 200;
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
-    fn last_policy(&self, txn: &Txn<'_, K>) -> Result<Option<PolicyRecord>, Problem> {
+    pub(in crate::ca) fn last_policy(&self, txn: &Txn<'_, K>) -> Result<Option<PolicyRecord>, Problem> {
         Ok(txn.list::<PolicyRecord>(None, 1)?.into_iter().next().map(|(_, record)| record))
     }
 
