@@ -4,8 +4,8 @@
 use core::time::Duration;
 use proptest::prelude::*;
 use selvedge::acme::Kind;
-use selvedge::ca::address::ClientAddress;
 use selvedge::ca::external::ExternalAccounts;
+use selvedge::ca::http::address::ClientAddress;
 use selvedge::ca::limits::Limits;
 use selvedge::ca::testing::{Client, CsrShape, Proof, World, new_key};
 use selvedge::jose::testing::ClientKey;

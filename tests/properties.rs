@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use proptest::prelude::*;
-use selvedge::ca::admin::routes::{AdminRoute, PREFIX};
-use selvedge::ca::routes::{Encoding, Lists, Route, Urls};
+use selvedge::ca::http::operator_routes::{AdminRoute, PREFIX};
+use selvedge::ca::http::routes::{Encoding, Lists, Route, Urls};
 use selvedge::ca::testing::{BASE, CsrShape, fuzz, new_key};
 use selvedge::jose::testing::ClientKey;
 use selvedge::pki::Serial;

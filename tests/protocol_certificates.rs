@@ -5,7 +5,7 @@ use const_oid::ObjectIdentifier;
 use der::asn1::{Ia5String, OctetString};
 use der::{Decode, Encode};
 use selvedge::acme::Kind;
-use selvedge::ca::http::Request;
+use selvedge::ca::http::message::Request;
 use selvedge::ca::testing::{Client, CsrShape, World, new_key};
 use selvedge::pki::pem;
 use selvedge::values::SigAlg;

@@ -4,7 +4,7 @@
 use core::time::Duration;
 use selvedge::acme::Kind;
 use selvedge::ca::compromise::fingerprint;
-use selvedge::ca::http::Request;
+use selvedge::ca::http::message::Request;
 use selvedge::ca::testing::{Answered, Client, CsrShape, Mishap, World, check_all, new_key};
 use selvedge::jose::testing::ClientKey;
 use selvedge::pki::ceremony::{create_intermediate, create_root};

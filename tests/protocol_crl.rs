@@ -6,7 +6,7 @@ use der::{Decode, Encode};
 use selvedge::acme::Kind;
 use selvedge::acme::crl::{GATHERED, RENEWED, VALIDITY};
 use selvedge::ca::authority::Published;
-use selvedge::ca::http::{Body, Request};
+use selvedge::ca::http::message::{Body, Request};
 use selvedge::ca::testing::{Answered, Client, World, new_key};
 use selvedge::values::{SigAlg, Time, Verify, native_crypto::NativeCrypto};
 use serde_json::json;
@@ -279,7 +279,7 @@ fn numbers_rise_when_the_store_is_put_back() {
 fn verifiers_are_not_limited() {
     let world = World::new().reconfigured(|s| s.limits = selvedge::ca::limits::Limits::default());
     let url = pointer(&issue(&Client::registered(&world), "default")).unwrap();
-    let address = selvedge::ca::address::ClientAddress::from_header("192.0.2.7");
+    let address = selvedge::ca::http::address::ClientAddress::from_header("192.0.2.7");
     let status = |path: String| world.send(Request { address, ..get(path) }).status();
     assert!((0..2000).all(|_| status(path(&url)) == 200));
     assert!((0..2000).any(|_| status("/".to_owned()) == 429), "others are");

@@ -4,7 +4,7 @@
 
 use selvedge::acme::Kind;
 use selvedge::ca::blocked::BlockedKeys;
-use selvedge::ca::http::Request;
+use selvedge::ca::http::message::Request;
 use selvedge::ca::testing::{Answered, Client, CsrShape, World, check_all, new_key, weak_key};
 use selvedge::jose::testing::ClientKey;
 use selvedge::pki::pem;

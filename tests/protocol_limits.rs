@@ -4,9 +4,9 @@
 
 use core::time::Duration;
 use selvedge::acme::Kind;
-use selvedge::ca::address::ClientAddress;
 use selvedge::ca::external::ExternalAccounts;
-use selvedge::ca::http::Request;
+use selvedge::ca::http::address::ClientAddress;
+use selvedge::ca::http::message::Request;
 use selvedge::ca::limits::Limits;
 use selvedge::ca::testing::{Answered, Client, CsrShape, Race, World, new_key};
 use selvedge::policy::Policy;

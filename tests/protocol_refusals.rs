@@ -5,7 +5,7 @@
 use core::time::Duration;
 use selvedge::acme::Kind;
 use selvedge::ca::external::ExternalAccounts;
-use selvedge::ca::http::Request;
+use selvedge::ca::http::message::Request;
 use selvedge::ca::limits::Limits;
 use selvedge::ca::permission;
 use selvedge::ca::testing::{Client, CsrShape, Proof, World, new_key};

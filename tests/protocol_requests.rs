@@ -100,7 +100,7 @@ fn j08_the_signed_url_is_the_one_that_was_asked_to_the_letter() {
         }
         // The other way round: the signed URL is good, the one that was asked is not.
         let asked = client.sign(url, None);
-        let elsewhere = selvedge::ca::http::Request { path: format!("{}?x", asked.path), ..asked };
+        let elsewhere = selvedge::ca::http::message::Request { path: format!("{}?x", asked.path), ..asked };
         client.send(elsewhere).refused(404, Kind::Malformed);
     }
     assert_eq!(world.rows_but_nonces(), before);

@@ -5,7 +5,7 @@ use core::time::Duration;
 use futures_util::FutureExt;
 use selvedge::acme::Kind;
 use selvedge::ca::authority::{self, Configured};
-use selvedge::ca::http::Body;
+use selvedge::ca::http::message::Body;
 use selvedge::ca::testing::{Answered, Client, CsrShape, START, World, new_key};
 use selvedge::pki::ceremony::{CertAndKey, Constraints, IssuerPlan, Root, create_intermediate, create_root};
 use selvedge::pki::{certificate, pem};

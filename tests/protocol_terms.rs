@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use selvedge::acme::Kind;
-use selvedge::ca::http::Request;
+use selvedge::ca::http::message::Request;
 use selvedge::ca::settings::TermsChange;
 use selvedge::ca::testing::{Answered, BASE, Client, CsrShape, World, form, new_key};
 use selvedge::jose::testing::ClientKey;

@@ -3,7 +3,7 @@
 
 use core::time::Duration;
 use selvedge::acme::Kind;
-use selvedge::ca::http::{Body, Request};
+use selvedge::ca::http::message::{Body, Request};
 use selvedge::ca::testing::{BASE, Client, World};
 use serde_json::json;
 use std::collections::BTreeSet;

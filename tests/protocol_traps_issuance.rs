@@ -4,7 +4,7 @@
 
 use core::time::Duration;
 use selvedge::acme::Kind;
-use selvedge::ca::http::Body;
+use selvedge::ca::http::message::Body;
 use selvedge::ca::testing::{Answered, Client, CsrShape, World, new_key};
 use selvedge::jose::testing::ClientKey;
 use selvedge::pki::{certificate, pem};

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 use selvedge::acme::Kind;
-use selvedge::ca::http::{Request, Response};
+use selvedge::ca::http::message::{Request, Response};
 use selvedge::ca::testing::{Answered, Client, CsrShape, Race, World, check_all, check_key_works, new_key};
 use selvedge::jose::testing::ClientKey;
 use selvedge::values::SigAlg;

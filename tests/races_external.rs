@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 use selvedge::ca::external::ExternalAccounts;
-use selvedge::ca::http::Request;
+use selvedge::ca::http::message::Request;
 use selvedge::ca::testing::{Answered, Client, Race, World};
 use selvedge::policy::Policy;
 use selvedge::values::b64;

@@ -10,8 +10,8 @@
 mod strangers;
 
 use selvedge::acme::Kind;
-use selvedge::ca::http::Request;
-use selvedge::ca::routes::Route;
+use selvedge::ca::http::message::Request;
+use selvedge::ca::http::routes::Route;
 use selvedge::ca::testing::fuzz::url_of;
 use selvedge::ca::testing::{Answered, BASE, Client, CsrShape, World, check_all, form, new_key};
 use selvedge::values::{SigAlg, b64};

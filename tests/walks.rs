@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 use core::time::Duration;
-use selvedge::ca::http::Request;
+use selvedge::ca::http::message::Request;
 use selvedge::ca::testing::{Answered, Client, CsrShape, Proof, Race, World, check_all, new_key};
 use selvedge::jose::testing::ClientKey;
 use selvedge::values::SigAlg;

@@ -1,12 +1,12 @@
 //! An account's own side: coming into being, update, deactivation, the list of its orders.
 
 use super::cell::{Admitted, Cell};
-use super::http::{Answer, Response};
 use super::jobs::JobRecord;
 use super::message::{Creation, Holding};
 use super::ports::PartitionPorts;
 use crate::acme::account::{AccountUpdate, VoidAccount};
 use crate::acme::{AccountRecord, AccountStatus, OrderRecord, Problem, contact};
+use crate::ca::http::message::{Answer, Response};
 use crate::store::{Kv, Txn};
 use crate::values::Id;
 use core::time::Duration;

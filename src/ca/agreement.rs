@@ -2,16 +2,16 @@
 //! refusal of an account that has not agreed to those of today, and the page where a person does.
 
 use super::cell::{Cell, dead_account};
-use super::http::{Answer, Request};
 use super::ladder;
 use super::message::{Message, Partition, Reply};
-use super::page;
 use super::ports::{PartitionPorts, Ports};
-use super::routes::Route;
 use super::settings::{Settings, TermsChange};
 use crate::acme::account::AccountUpdate;
 use crate::acme::proof::{self, Purpose};
 use crate::acme::{AccountRecord, AccountStatus, Kind, Problem};
+use crate::ca::http::html;
+use crate::ca::http::message::{Answer, Request};
+use crate::ca::http::routes::Route;
 use crate::jose::Verified;
 use crate::store::Kv;
 use crate::values::Id;
@@ -59,8 +59,8 @@ fn asked<'a>(settings: &'a Settings, account: &Id, proof: &str) -> Result<&'a st
 /// # Errors
 /// 404 for a URL that was not handed out for the terms of today.
 pub fn page(settings: &Settings, account: &Id, proof: &str) -> Answer {
-    let terms = page::escaped(asked(settings, account, proof)?);
-    let account = page::escaped(&settings.urls.account(account));
+    let terms = html::escaped(asked(settings, account, proof)?);
+    let account = html::escaped(&settings.urls.account(account));
     let body = format!(
         "<h1>New terms of service</h1>\
          <p>The terms of service of this certificate authority have changed. The ACME account <code>{account}</code> \
@@ -68,7 +68,7 @@ pub fn page(settings: &Settings, account: &Id, proof: &str) -> Answer {
          <p><a href=\"{terms}\" rel=\"noreferrer\">Read the terms of service: {terms}</a></p>\
          <form method=\"post\"><button name=\"agree\" value=\"yes\">I agree to these terms of service</button></form>"
     );
-    Ok(page::html("New terms of service", &body).indexed(&settings.urls))
+    Ok(html::html("New terms of service", &body).indexed(&settings.urls))
 }
 
 /// Takes the agreement that the page's form sends.
@@ -77,11 +77,11 @@ pub fn page(settings: &Settings, account: &Id, proof: &str) -> Answer {
 /// As [`page()`]; 415 and 400 for anything but that form; `unauthorized` with 401 for an account that is no more.
 pub async fn agree<P: Ports>(ports: &P, request: &Request, account: &Id, proof: &str) -> Answer {
     let terms = asked(ports.settings(), account, proof)?.to_owned();
-    page::check_form(request, "agree=yes")?;
+    html::check_form(request, "agree=yes")?;
     match ports.ask(&Partition::Account(account.clone()), &Message::Agree { terms }).await? {
         Reply::Done => {
             let body = "<h1>Thank you</h1><p>You agreed to the terms of service. Run your ACME client again.</p>";
-            Ok(page::html("Thank you", body))
+            Ok(html::html("Thank you", body))
         }
         other => Err(ladder::unexpected(&other)),
     }

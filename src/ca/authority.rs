@@ -1,8 +1,8 @@
 //! Who signs, as the operator configures it: issuers in numbered places, one of them active, and where that which
 //! verifiers fetch of them is published.
 
-use super::routes::{Lists, Urls};
 use super::settings::{Values, origin};
+use crate::ca::http::routes::{Lists, Urls};
 use crate::pki::issuer::readable_name;
 use crate::pki::{Issuer, IssuerFault, Issuers, Serial, Slot, pem, profile};
 use crate::values::x509::{Parts, reason};

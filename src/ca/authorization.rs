@@ -2,11 +2,11 @@
 
 use super::account::payload;
 use super::cell::{Admitted, Cell};
-use super::http::{Answer, Response};
 use super::ports::PartitionPorts;
 use crate::acme::authorization::{AuthorizationStatus, ChallengeStatus};
 use crate::acme::new_order::NewAuthorization;
 use crate::acme::{AuthorizationRecord, Kind, Problem};
+use crate::ca::http::message::{Answer, Response};
 use crate::policy::Permit;
 use crate::store::{Kv, Txn};
 use crate::values::Id;

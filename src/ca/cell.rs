@@ -3,14 +3,14 @@
 use super::agreement;
 use super::front;
 use super::governing::{self, Governing};
-use super::http::{Answer, Response};
 use super::ladder::{self, Fresh};
 use super::message::{Holding, Message, Partition, Redemption, Reply};
 use super::order::only_read;
 use super::ports::PartitionPorts;
-use super::routes::Route;
 use crate::acme::nonce::RedeemedNonce;
 use crate::acme::{AccountRecord, AccountStatus, Home, Kind, Nonce, Problem};
+use crate::ca::http::message::{Answer, Response};
+use crate::ca::http::routes::Route;
 use crate::jose::{Jwk, Verified};
 use crate::store::{Kv, StoreFailure, Txn};
 use crate::values::Id;

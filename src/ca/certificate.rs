@@ -1,10 +1,10 @@
 //! Certificates as they are downloaded ([RFC 8555 §7.4.2](https://www.rfc-editor.org/rfc/rfc8555#section-7.4.2)).
 
 use super::cell::{Admitted, Cell};
-use super::http::{Answer, Response};
 use super::order::only_read;
 use super::ports::PartitionPorts;
 use crate::acme::{CertificateRecord, Problem};
+use crate::ca::http::message::{Answer, Response};
 use crate::pki::{Issuer, Serial, pem};
 use crate::store::Kv;
 

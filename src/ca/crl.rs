@@ -6,7 +6,6 @@
 
 use super::authority::MAX_SHARDS;
 use super::cell::Cell;
-use super::http::{Answer, Body, Request, Response};
 use super::issuing::lint_failed;
 use super::ladder;
 use super::message::{Message, Partition, Reply};
@@ -16,6 +15,7 @@ use crate::acme::crl::{
     BACKDATE, CrlPieceRecord, CrlRecord, RENEWED, RevokedRecord, ShardRecord, ShardStanding, VALIDITY,
 };
 use crate::acme::ledger::LedgerEntry;
+use crate::ca::http::message::{Answer, Body, Request, Response};
 use crate::pki::{CrlEntry, CrlRequest, Issuer, Serial, crl, lint};
 use crate::store::{Kv, Txn};
 use crate::values::{Time, b64};

@@ -5,13 +5,13 @@
 //! of what was signed. What is told was stored before: a machine that is lost in between tells nothing, and nothing is told
 //! twice.
 
-use super::http::{Body, Request, Response};
 use super::metrics;
 use super::ports::Ports;
-use super::routes::{Route, Urls};
 use crate::acme::ledger::{Authority, LedgerEntry};
 use crate::acme::order::Issuance;
 use crate::acme::{OrderRecord, Problem};
+use crate::ca::http::message::{Body, Request, Response};
+use crate::ca::http::routes::{Route, Urls};
 use crate::values::{Id, Identifier, Time};
 use serde::Serialize;
 use serde_json::Value;

@@ -8,7 +8,6 @@
 use super::account::payload;
 use super::cell::{Admitted, Cell};
 use super::compromise;
-use super::http::{Answer, MAX_BODY};
 use super::issuing::{Links, Subject, leaf_request, lint_failed};
 use super::jobs::Work;
 use super::new_key::{self, Use};
@@ -17,6 +16,7 @@ use super::ports::PartitionPorts;
 use crate::acme::new_order::MAX_IDENTIFIERS;
 use crate::acme::order::{Issuance, OrderStatus};
 use crate::acme::{Kind, OrderRecord, Problem};
+use crate::ca::http::message::{Answer, MAX_BODY};
 use crate::pki::csr::{self, CsrFault, MAX_CSR_BYTES, MAX_CSR_NAMES, VerifiedCsr};
 use crate::pki::validity::Wish;
 use crate::pki::{Serial, leaf, lint};

@@ -1,18 +1,18 @@
 //! The stateless entrance: answers what needs no state, and passes the rest to the partition that owns the answer.
 
-use super::events::{self, Told};
-use super::http::{Answer, Body, Request, Response};
-use super::ladder::{self, Fresh};
-use super::limiting::{self, When};
-use super::message::{NONCE_SHARDS, Reply};
-use super::ports::{Handed, Ports};
-use super::routes::{Lists, Route};
-use super::settings::Settings;
-use super::{
-    admin, agreement, crl, governing, issuers, landing, lists, metrics, pausing, registration, renewal, revocation,
-    transport,
-};
 use crate::acme::{Home, Kind, Problem};
+use crate::ca::events::Told;
+use crate::ca::http::message::{Answer, Body, Request, Response, unknown_path};
+use crate::ca::http::routes::{Lists, Route};
+use crate::ca::ladder::Fresh;
+use crate::ca::limiting::When;
+use crate::ca::message::{NONCE_SHARDS, Reply};
+use crate::ca::ports::{Handed, Ports};
+use crate::ca::settings::Settings;
+use crate::ca::{
+    admin, agreement, crl, events, governing, issuers, ladder, landing, limiting, lists, metrics, pausing,
+    registration, renewal, revocation, transport,
+};
 use crate::jose::{Jwk, KeyRef, Unverified, Verified};
 use crate::pki::{Issuer, profile};
 use crate::policy::Policy;
@@ -263,10 +263,6 @@ enum Passed<R> {
     On(Response),
     /// The front, as an account would have it that did not sign the request.
     Unsigned(Problem),
-}
-
-pub(super) fn unknown_path() -> Problem {
-    Problem::malformed("There is nothing at this URL. Take the URLs from the directory.").with_status(404)
 }
 
 fn method_not_allowed(method: &str) -> Problem {

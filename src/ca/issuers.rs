@@ -1,14 +1,14 @@
 //! The issuers as the world sees them: their certificates, and how things stand with them.
 
 use super::authority::name_of;
-use super::http::{Answer, Body, Response};
 use super::ladder;
 use super::message::{Message, Partition, Reply};
 use super::ports::Ports;
-use super::routes::Lists;
 use super::settings::Settings;
 use crate::acme::Problem;
 use crate::acme::crl::ShardStanding;
+use crate::ca::http::message::{Answer, Body, Response};
+use crate::ca::http::routes::Lists;
 use crate::pki::{Slot, profile};
 use crate::values::Time;
 use serde_json::{Value, json};

@@ -9,7 +9,6 @@
 use super::account::PATIENCE;
 use super::cell::{Admitted, Cell, dead_account};
 use super::compromise;
-use super::http::Answer;
 use super::ladder;
 use super::message::{Message, Partition};
 use super::new_key::{self, Use};
@@ -17,6 +16,7 @@ use super::ports::PartitionPorts;
 use super::registration::{ask_account, owner};
 use crate::acme::account::KeyOwner;
 use crate::acme::{AccountRecord, AccountStatus, Problem};
+use crate::ca::http::message::Answer;
 use crate::jose::{Jwk, KeyChange, KeyChangeFault};
 use crate::store::Kv;
 use crate::values::Id;

@@ -3,11 +3,11 @@
 //! Their order: media type, size, JWS form, key, signature, nonce, url. The nonce is redeemed after the signature
 //! holds, so that nobody else can burn it, and before anything else is done with the request.
 
-use super::http::{MAX_BODY, Request};
 use super::message::{Message, Partition, Redemption, Reply};
 use super::ports::Ports;
 use crate::acme::nonce::{self, Nonce, NonceFault};
 use crate::acme::{Home, Kind, Problem};
+use crate::ca::http::message::{MAX_BODY, Request};
 use crate::jose::{ALGORITHMS, FaultKind, Jwk, JwsFault, KeyRef, Unverified, Verified, VerifyFault};
 
 /// Reads the JWS in a POST.

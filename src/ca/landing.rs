@@ -7,11 +7,12 @@ pub mod names;
 mod tests;
 mod trust;
 
-use super::http::{Answer, Body, Response};
-use super::page::{self, escaped};
-use super::routes::{Encoding, Urls};
 use super::settings::Settings;
 use crate::acme::Problem;
+use crate::ca::http::html;
+use crate::ca::http::html::escaped;
+use crate::ca::http::message::{Answer, Body, Response};
+use crate::ca::http::routes::{Encoding, Urls};
 use crate::pki::Issuer;
 use crate::policy::Policy;
 
@@ -25,7 +26,7 @@ const STYLE: &str = include_str!("landing/page.css");
 /// The page, or its text for who does not `accept` HTML. `policy` is the one in force; `operations`: whether there is a page for operators.
 pub fn home(settings: &Settings, issuer: &Issuer, policy: &Policy, accept: Option<&str>, operations: bool) -> Response {
     let response = if wants_html(accept) {
-        page::guarded(document(settings, issuer, policy, operations), CONTENT_POLICY)
+        html::guarded(document(settings, issuer, policy, operations), CONTENT_POLICY)
     } else {
         Response::text(200, "text/plain; charset=utf-8", text(settings, issuer, policy))
     };
@@ -35,7 +36,7 @@ pub fn home(settings: &Settings, issuer: &Issuer, policy: &Policy, accept: Optio
 
 /// The style sheet.
 pub fn style(urls: &Urls) -> Response {
-    page::asset("text/css; charset=utf-8", STYLE).indexed(urls)
+    html::asset("text/css; charset=utf-8", STYLE).indexed(urls)
 }
 
 /// The root certificate.

@@ -1,7 +1,6 @@
 //! Rate limits at work in the partitions: each is counted where what it limits happens anyway, within the same
 //! transaction, so that there is no lock, no call and no race more. docs/LIMITS.md tells them apart.
 
-use super::address::ClientAddress;
 use super::cell::Cell;
 use super::jobs::{JOBS, JobRecord, Work};
 use super::ladder;
@@ -16,6 +15,7 @@ use crate::acme::limit::{FailingRecord, LimitRecord};
 use crate::acme::problem::Named;
 use crate::acme::reuse::proof_id;
 use crate::acme::{AuthorizationRecord, CertificateRecord, OrderRecord, Problem};
+use crate::ca::http::address::ClientAddress;
 use crate::store::{Kv, Txn};
 use crate::values::{Identifier, Time, b64};
 use serde_json::json;

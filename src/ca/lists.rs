@@ -1,14 +1,14 @@
 //! The CRLs that are no shard's: the root's own, and all of them in one file.
 
 use super::authority::Published;
-use super::http::{Answer, Body, Request, Response};
 use super::ladder;
 use super::message::{Message, Partition, Reply};
 use super::ports::Ports;
-use super::routes::Lists;
 use super::settings::Values;
 use crate::acme::Problem;
 use crate::ca::authority::Root;
+use crate::ca::http::message::{Answer, Body, Request, Response};
+use crate::ca::http::routes::Lists;
 use crate::pki::crl::read::List;
 use crate::pki::{Issuer, Issuers, pem};
 use crate::values::{CryptoFailure, Time, Verify, b64};

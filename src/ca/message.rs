@@ -1,13 +1,13 @@
 //! What partitions say to each other and the front to them. Crosses the wire as JSON.
 
-use super::address::ClientAddress;
 use super::admin::operation::Operation;
-use super::http::Response;
 use crate::acme::account::{AccountStatus, ExternalBinding, KeyOwner, NewAccount};
 use crate::acme::crl::{CrlRecord, ShardStanding};
 use crate::acme::ledger::{Authority, CompromisedKey, LedgerEntry};
 use crate::acme::metrics::Counts;
 use crate::acme::{Home, Nonce, Problem, Renewable};
+use crate::ca::http::address::ClientAddress;
+use crate::ca::http::message::Response;
 use crate::values::{Id, Time};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

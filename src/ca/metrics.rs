@@ -1,13 +1,13 @@
 //! Counts for the operator: made at the front from what is answered, kept in memory, summed in a partition.
 
 use super::cell::Cell;
-use super::http::{Answer, Body, Request, Response};
 use super::ladder;
 use super::message::{Message, Partition, Reply};
 use super::ports::{PartitionPorts, Ports};
-use super::routes::Route;
 use crate::acme::metrics::{self, CountersRecord, Counts};
 use crate::acme::{Problem, proof};
+use crate::ca::http::message::{Answer, Body, Request, Response};
+use crate::ca::http::routes::Route;
 use crate::store::Kv;
 use serde_json::Value;
 use std::rc::Rc;

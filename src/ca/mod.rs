@@ -5,8 +5,7 @@
 //! asynchronous steps stand before and between transactions.
 
 pub mod account;
-mod account_jobs;
-pub mod address;
+pub mod account_jobs;
 pub mod admin;
 pub mod agreement;
 pub mod alarm;
@@ -20,7 +19,7 @@ pub mod certificate;
 pub mod challenge;
 pub mod compromise;
 pub mod crl;
-mod delivery;
+pub mod delivery;
 pub mod events;
 pub mod external;
 pub mod finalize;
@@ -44,7 +43,6 @@ pub mod metrics;
 pub mod new_key;
 pub mod nonce_key;
 pub mod order;
-pub mod page;
 pub mod pausing;
 pub mod permission;
 pub mod placing;
@@ -52,12 +50,11 @@ pub mod ports;
 pub mod registration;
 pub mod reminding;
 pub mod renewal;
-mod reuse;
+pub mod reuse;
 pub mod revocation;
-pub mod routes;
 pub mod setting_names;
 pub mod settings;
-mod shadow;
+pub mod shadow;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
 pub mod transport;

@@ -1,10 +1,10 @@
 //! Orders as they are read ([RFC 8555 §7.4](https://www.rfc-editor.org/rfc/rfc8555#section-7.4)).
 
 use super::cell::{Admitted, Cell};
-use super::http::{Answer, Response};
 use super::ports::PartitionPorts;
 use crate::acme::order::{OrderStatus, OrderUrls};
 use crate::acme::{AuthorizationRecord, OrderRecord, Problem};
+use crate::ca::http::message::{Answer, Response};
 use crate::store::{Kv, Txn};
 use crate::values::Id;
 

@@ -1,48 +1,22 @@
 //! Names whose validations always fail: paused for their account, and how a person has them go on.
 
-use super::cell::{Cell, dead_account};
-use super::http::{Answer, Request};
-use super::ladder;
-use super::limits::PAUSED;
-use super::message::{Message, Partition, Reply};
-use super::page;
-use super::ports::{PartitionPorts, Ports};
-use super::settings::Settings;
 use crate::acme::limit::FailingRecord;
-use crate::acme::proof::{self, Purpose};
-use crate::acme::{AccountRecord, AccountStatus, Kind, Problem};
+use crate::acme::proof::Purpose;
+use crate::acme::{AccountRecord, AccountStatus, Kind, Problem, proof};
+use crate::ca::cell::{Cell, dead_account};
+use crate::ca::http::html;
+use crate::ca::http::message::{Answer, Request};
+use crate::ca::http::pause_link::Pause;
+use crate::ca::ladder;
+use crate::ca::limits::PAUSED;
+use crate::ca::message::{Message, Partition, Reply};
+use crate::ca::ports::{PartitionPorts, Ports};
+use crate::ca::settings::Settings;
 use crate::store::Kv;
 use crate::values::{Id, Time};
 
 /// How long a client should wait that asks for a paused name, in seconds: a day. A person has to act first.
 const RETRY: u32 = 86_400;
-
-/// What the page of a pause is about.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pause {
-    /// The account.
-    pub account: Id,
-    /// The name, as `{type}:{value}`.
-    pub subject: String,
-    /// When it was paused: the page of another pause is another.
-    pub since: Time,
-}
-
-impl Pause {
-    pub(in crate::ca) fn what(&self) -> String {
-        format!("{} {}", self.since.millis(), self.subject)
-    }
-
-    /// # Errors
-    /// 404 for a URL that was not handed out.
-    pub(in crate::ca) fn check(&self, key: &[u8; 32], proof: &str) -> Result<(), Problem> {
-        if proof::proves(proof, key, Purpose::Resume, &self.account, &self.what()) {
-            return Ok(());
-        }
-        let detail = "There is nothing at this URL. Run your ACME client once more; its error has the right URL.";
-        Err(Problem::malformed(detail).with_status(404))
-    }
-}
 
 /// The URL of the page where a person ends this pause.
 pub fn page_of(settings: &Settings, account: &Id, subject: &str, since: Time) -> String {
@@ -78,7 +52,7 @@ pub fn paused(settings: &Settings, account: &Id, subject: &str, since: Time, rec
 /// 404 for a URL that was not handed out.
 pub fn page(settings: &Settings, pause: &Pause, proof: &str) -> Answer {
     pause.check(&settings.nonce_key, proof)?;
-    let (name, account) = (page::escaped(&pause.subject), page::escaped(&settings.urls.account(&pause.account)));
+    let (name, account) = (html::escaped(&pause.subject), html::escaped(&settings.urls.account(&pause.account)));
     let body = format!(
         "<h1>A name is paused</h1>\
          <p>The ACME account <code>{account}</code> has asked for certificates for <code>{name}</code> over and over, and \
@@ -87,7 +61,7 @@ pub fn page(settings: &Settings, pause: &Pause, proof: &str) -> Answer {
          <form method=\"post\"><button name=\"resume\" value=\"yes\">Let the account ask for this name again</button></form>",
         pause.since.rfc3339(),
     );
-    Ok(page::html("A name is paused", &body).indexed(&settings.urls))
+    Ok(html::html("A name is paused", &body).indexed(&settings.urls))
 }
 
 /// Takes the word that the page's form sends.
@@ -96,11 +70,11 @@ pub fn page(settings: &Settings, pause: &Pause, proof: &str) -> Answer {
 /// As [`page()`]; 415 and 400 for anything but that form; `unauthorized` with 401 for an account that is no more.
 pub async fn resume<P: Ports>(ports: &P, request: &Request, pause: &Pause, proof: &str) -> Answer {
     pause.check(&ports.settings().nonce_key, proof)?;
-    page::check_form(request, "resume=yes")?;
+    html::check_form(request, "resume=yes")?;
     let message = Message::Resume { subject: pause.subject.clone(), since: pause.since };
     match ports.ask(&Partition::Account(pause.account.clone()), &message).await? {
         Reply::Done => {
-            Ok(page::html("Thank you", "<h1>Thank you</h1><p>The name is not paused. Run your ACME client again.</p>"))
+            Ok(html::html("Thank you", "<h1>Thank you</h1><p>The name is not paused. Run your ACME client again.</p>"))
         }
         other => Err(ladder::unexpected(&other)),
     }

@@ -2,15 +2,15 @@
 
 use super::account::payload;
 use super::cell::{Admitted, Cell};
-use super::http::Answer;
 use super::just_in_time::Proof;
 use super::permission::Permits;
 use super::ports::PartitionPorts;
-use super::renewal::CertId;
 use crate::acme::authorization::{self, AuthorizationStatus};
 use crate::acme::new_order::Asked;
 use crate::acme::order::OrderStatus;
 use crate::acme::{AuthorizationRecord, Kind, NewOrder, OrderRecord, Problem, order};
+use crate::ca::http::cert_id::CertId;
+use crate::ca::http::message::Answer;
 use crate::pki::validity::{Terms, Wish};
 use crate::pki::{Profile, profile};
 use crate::policy::Permit;

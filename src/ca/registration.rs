@@ -6,11 +6,9 @@
 //! key (a key change that never finished, or one whose old key was not released) is handed on, which only the
 //! account itself can decide: it is asked first, and calls off its own pending change in the same step.
 
-use super::address::ClientAddress;
 use super::admin::accounts;
 use super::binding;
 use super::compromise;
-use super::http::{Answer, Response};
 use super::ladder;
 use super::limiting;
 use super::message::{Creation, Holding, Message, Partition, Reply};
@@ -18,6 +16,8 @@ use super::new_key::{self, Use};
 use super::ports::Ports;
 use crate::acme::account::{AccountStatus, ExternalBinding, KeyOwner, NewAccount};
 use crate::acme::{Kind, Problem, contact};
+use crate::ca::http::address::ClientAddress;
+use crate::ca::http::message::{Answer, Response};
 use crate::jose::Verified;
 use crate::values::Id;
 use serde_json::Value;

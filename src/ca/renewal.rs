@@ -1,17 +1,18 @@
 //! Renewal information and replacement ([RFC 9773](https://www.rfc-editor.org/rfc/rfc9773)): when a certificate should
 //! be renewed, and which order does so.
 
-use super::account::payload;
-use super::cell::{Admitted, Cell};
-use super::http::{Answer, Response};
-use super::ladder;
-use super::limits::Name;
-use super::message::{Message, Partition, Reply};
-use super::placing::Wanted;
-use super::ports::{PartitionPorts, Ports};
 use crate::acme::certificate::Replacement;
 use crate::acme::order::OrderStatus;
 use crate::acme::{CertificateRecord, Kind, NewOrder, OrderRecord, Problem, Renewable};
+use crate::ca::account::payload;
+use crate::ca::cell::{Admitted, Cell};
+use crate::ca::http::cert_id::{CertId, spread};
+use crate::ca::http::message::{Answer, Response};
+use crate::ca::ladder;
+use crate::ca::limits::Name;
+use crate::ca::message::{Message, Partition, Reply};
+use crate::ca::placing::Wanted;
+use crate::ca::ports::{PartitionPorts, Ports};
 use crate::pki::{Serial, certificate, pem};
 use crate::store::{Kv, Txn};
 use crate::values::{Identifier, Time, b64};
@@ -28,47 +29,6 @@ const CACHED: u32 = 300;
 /// How old a certificate is at least whose renewal is exempt from limits. What lives for minutes would be renewed without
 /// end otherwise.
 const YOUNGEST: Duration = Duration::from_secs(3600);
-
-/// The longest certID that is read, in characters: key identifiers of 64 bytes and serial numbers of 21 fit.
-const MAX_CERT_ID: usize = 128;
-
-/// Names a certificate: its authority key identifier and its serial number
-/// ([RFC 9773 §4.1](https://www.rfc-editor.org/rfc/rfc9773#section-4.1)).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CertId {
-    /// The keyIdentifier of the authority key identifier.
-    pub key_id: Vec<u8>,
-    /// The serial number.
-    pub serial: Serial,
-}
-
-impl CertId {
-    /// Reads the text: both parts in unpadded base64url, a dot between them.
-    ///
-    /// # Errors
-    /// `malformed`.
-    pub fn parse(text: &str) -> Result<Self, Problem> {
-        Self::read(text).ok_or_else(|| {
-            let shown: String = text.chars().take(MAX_CERT_ID).collect();
-            Problem::malformed(format!(
-                "{shown:?} is no certID. It has to be the authority key identifier and the serial number of a \
-                 certificate, each in base64url without padding, with a dot between them (RFC 9773 section 4.1)."
-            ))
-        })
-    }
-
-    pub(in crate::ca) fn read(text: &str) -> Option<Self> {
-        let (key_id, serial) = Some(text).filter(|text| text.len() <= MAX_CERT_ID)?.split_once('.')?;
-        let key_id = b64::decode(key_id).filter(|bytes| !bytes.is_empty())?;
-        Some(Self { key_id, serial: Serial::from_octets(&b64::decode(serial)?)? })
-    }
-}
-
-impl fmt::Display for CertId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", b64::encode(&self.key_id), b64::encode(self.serial.octets()))
-    }
-}
 
 /// The RenewalInfo of the certificate with this certID
 /// ([RFC 9773 §4.2](https://www.rfc-editor.org/rfc/rfc9773#section-4.2)), for anybody who asks.
@@ -106,17 +66,6 @@ pub async fn renewal_info<P: Ports>(ports: &P, text: &str) -> Answer {
     Ok(response.with("Cache-Control", &format!("public, max-age={CACHED}")).indexed(&settings.urls))
 }
 
-/// A number that is another for each certificate, and the same for the same.
-pub(in crate::ca) fn spread(serial: &Serial) -> u64 {
-    let digest = Sha256::digest(serial.octets());
-    digest.iter().take(7).fold(0, |sum, byte| sum << 8 | u64::from(*byte))
-}
-
-/// As [`spread`], of a serial number in hex.
-pub(super) fn spread_of(serial: &str) -> u64 {
-    Serial::from_hex(serial).as_ref().map_or(0, spread)
-}
-
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// The certificate that a new order replaces, to be marked as such; `None` without `replaces`, and also for a
     /// certificate that is none of this account's: who moves to another account, or here from another CA, does not
@@ -125,7 +74,11 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// # Errors
     /// 409 `alreadyReplaced` while another order that is not invalid replaces it; `malformed` for a certificate that
     /// has no identifier in common with the order (RFC 9773 §5).
-    pub(super) fn replaced(&self, txn: &Txn<'_, K>, wanted: &Wanted<'_>) -> Result<Option<CertificateRecord>, Problem> {
+    pub(in crate::ca) fn replaced(
+        &self,
+        txn: &Txn<'_, K>,
+        wanted: &Wanted<'_>,
+    ) -> Result<Option<CertificateRecord>, Problem> {
         let Some(id) = wanted.replaces.as_ref() else { return Ok(None) };
         let Some(issuer) = self.ports.settings().issuers.with_key_id(&id.key_id) else { return Ok(None) };
         let Some(found) = txn.get::<CertificateRecord>(&id.serial.hex())?.filter(|c| c.issuer == issuer.id()) else {
@@ -152,7 +105,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// account revoked is none of these: revoking each certificate after the next would be a way around all limits.
     ///
     /// Whatever goes wrong, the order is one like others.
-    pub(super) async fn is_urgent(&self, admitted: &Admitted) -> bool {
+    pub(in crate::ca) async fn is_urgent(&self, admitted: &Admitted) -> bool {
         let limits = &self.ports.settings().limits;
         if limits.get(Name::NewOrders).is_none() && limits.get(Name::Certificates).is_none() {
             return false;
@@ -180,7 +133,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     ///
     /// # Errors
     /// When the storage fails.
-    pub(super) fn is_exempt(&self, txn: &Txn<'_, K>, order: &OrderRecord) -> Result<bool, Problem> {
+    pub(in crate::ca) fn is_exempt(&self, txn: &Txn<'_, K>, order: &OrderRecord) -> Result<bool, Problem> {
         let Some(id) = order.replaces.as_deref().and_then(CertId::read) else { return Ok(false) };
         let found = txn.get::<CertificateRecord>(&id.serial.hex())?;
         Ok(found.is_some_and(|certificate| certificate.exempted.as_ref() == Some(&order.id)))
@@ -200,7 +153,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     ///
     /// # Errors
     /// When it cannot be stored.
-    pub(super) fn mark_replaced(
+    pub(in crate::ca) fn mark_replaced(
         &self,
         txn: &mut Txn<'_, K>,
         mut certificate: CertificateRecord,
@@ -214,7 +167,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     ///
     /// # Errors
     /// When the storage fails.
-    pub(super) fn seal_replaced(&self, txn: &mut Txn<'_, K>, order: &OrderRecord) -> Result<(), Problem> {
+    pub(in crate::ca) fn seal_replaced(&self, txn: &mut Txn<'_, K>, order: &OrderRecord) -> Result<(), Problem> {
         let Some(id) = order.replaces.as_deref().and_then(CertId::read) else { return Ok(()) };
         let found = txn.get::<CertificateRecord>(&id.serial.hex())?;
         let marked = |c: &CertificateRecord| c.replaced.as_ref().is_some_and(|mark| mark.order == order.id);
@@ -229,7 +182,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
 /// [`YOUNGEST`]. The first order that renews then is exempt from limits (RFC 9773 §5); one that comes earlier is not, or a
 /// chain of orders, each replacing the one before it, would be without any limit. Of what operators revoked or have
 /// replaced, the ledger knows: see [`Cell::is_urgent`].
-pub(super) fn is_exempt_by_time(certificate: &CertificateRecord, now: Time) -> bool {
+pub(in crate::ca) fn is_exempt_by_time(certificate: &CertificateRecord, now: Time) -> bool {
     let CertificateRecord { issued, not_before, not_after, .. } = *certificate;
     let serial = Serial::from_hex(&certificate.serial);
     let begun = |serial: &Serial| Renewable::of(issued, not_before, not_after).window(spread(serial)).0 <= now;
@@ -242,41 +195,4 @@ fn names_of(record: &CertificateRecord) -> Result<BTreeSet<Identifier>, Problem>
     let ders = pem::read_certificates(&record.pem).map_err(|fault| broken(fault.to_string()))?;
     let leaf = ders.first().map(Vec::as_slice).unwrap_or_default();
     certificate::parse_presented(leaf).map(|leaf| leaf.names).map_err(|fault| broken(fault.to_string()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ari_the_rfcs_own_cert_id_is_read_and_written() {
-        let text = "aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE";
-        let id = CertId::parse(text).unwrap();
-        assert_eq!(id.key_id.len(), 20);
-        assert_eq!(id.key_id[..4], [0x69, 0x88, 0x5b, 0x6b]);
-        assert_eq!(id.serial.octets(), [0, 0x87, 0x65, 0x43, 0x21], "the leading zero stays");
-        assert_eq!(id.to_string(), text);
-    }
-
-    #[test]
-    fn ari_other_texts_are_no_cert_id() {
-        let long = format!("{}.AIdlQyE", "A".repeat(124));
-        for bad in [
-            "",
-            ".",
-            "aYhba4dGQEHhs3uEe6CuLN4ByNQ",
-            "aYhba4dGQEHhs3uEe6CuLN4ByNQ.",
-            ".AIdlQyE",
-            "aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE.",
-            "aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE=",
-            "aYhba4dGQEHhs3uEe6CuLN4ByNR.AIdlQyE",
-            "aYhba4dGQEHhs3uEe6CuLN4ByNQ.h2VDIQ",
-            "aYhba4dGQEHhs3uEe6CuLN4ByNQ.AA",
-            "aYhba4dGQEHhs3uEe6CuLN4ByNQ AIdlQyE",
-            "aYhba4dGQEHhs3uEe6CuLN4ByNQ.\u{e9}",
-            long.as_str(),
-        ] {
-            assert_eq!(CertId::parse(bad).unwrap_err().kind, Kind::Malformed, "{bad}");
-        }
-    }
 }

@@ -2,12 +2,12 @@
 //! a certificate was issued to, an account that could have it issued, and the certificate's own key.
 
 use super::cell::{Admitted, Cell};
-use super::http::{Answer, Response};
 use super::ladder;
 use super::message::{Message, Partition, Reply, Requester, RevocationRequest};
 use super::ports::{PartitionPorts, Ports};
 use crate::acme::authorization::AuthorizationStatus;
 use crate::acme::{AuthorizationRecord, Kind, Problem, ledger};
+use crate::ca::http::message::{Answer, Response};
 use crate::jose::Verified;
 use crate::pki::certificate::{self, Presented};
 use crate::store::{Kv, Txn};

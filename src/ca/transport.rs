@@ -3,9 +3,9 @@
 //! CRLs and issuer certificates are the exception: verifiers fetch them by plain http, under whatever name certificates
 //! give ([RFC 5280 §8](https://www.rfc-editor.org/rfc/rfc5280#section-8)).
 
-use super::http::{Request, Response};
-use super::routes::{Route, Urls};
 use crate::acme::Problem;
+use crate::ca::http::message::{Request, Response};
+use crate::ca::http::routes::{Route, Urls};
 use url::{Host, Url};
 
 /// Seconds for which browsers take https alone, from the last answer on: a year.

@@ -6,7 +6,7 @@
 use super::js;
 use super::timer::{self, within};
 use crate::acme::Problem;
-use crate::ca::http::{Body, Response};
+use crate::ca::http::message::{Body, Response};
 use crate::ca::message::{Message, Partition, Reply};
 use crate::ca::ports::Handed;
 use crate::ca::settings::Settings;

@@ -15,10 +15,11 @@ mod sql;
 mod timer;
 
 use crate::acme::Problem;
-use crate::ca::address::ClientAddress;
-use crate::ca::admin::routes::PREFIX;
 use crate::ca::front::{Front, Handled};
-use crate::ca::http::{self, MAX_BODY};
+use crate::ca::http::address::ClientAddress;
+use crate::ca::http::message;
+use crate::ca::http::message::MAX_BODY;
+use crate::ca::http::operator_routes::PREFIX;
 use crate::ca::transport;
 use ports::HostPorts;
 use std::rc::Rc;
@@ -52,12 +53,12 @@ async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<
 
 /// The answer while the configuration is not usable. What is wrong stands in the log, for it is not for strangers; on a test
 /// machine in the answer too.
-fn refuse(refusal: &str, test_machine: bool) -> http::Response {
+fn refuse(refusal: &str, test_machine: bool) -> message::Response {
     worker::console_error!("refusing to serve: {refusal}");
     let problem = Problem { retry_after: Some(60), ..Problem::internal("") };
     let reason = if test_machine { refusal } else { "its log says what is wrong." };
     let detail = format!("This CA is not configured correctly and serves nothing until it is: {reason}");
-    http::Response::problem(&Problem { detail, ..problem })
+    message::Response::problem(&Problem { detail, ..problem })
 }
 
 /// Scheme and authority of a URL.
@@ -68,7 +69,7 @@ fn origin_of(url: &str) -> &str {
 
 /// Reads a request; of a body that is too long, no more than the limit.
 /// `address` names the header that has the client's address.
-async fn read(request: web_sys::Request, address: Option<&str>) -> Result<http::Request> {
+async fn read(request: web_sys::Request, address: Option<&str>) -> Result<message::Request> {
     let url = request.url();
     let path = url.splitn(4, '/').nth(3).map_or_else(|| "/".to_owned(), |path| format!("/{path}"));
     let asked = origin_of(&url).to_owned();
@@ -84,7 +85,7 @@ async fn read(request: web_sys::Request, address: Option<&str>) -> Result<http::
     let address = address.map(header).transpose()?.flatten().as_deref().and_then(ClientAddress::from_header);
     let length = if method == "POST" { header("Content-Length")? } else { None };
     let body = if method == "POST" { read_body(&request, length).await? } else { Some(Vec::new()) };
-    Ok(http::Request {
+    Ok(message::Request {
         method,
         asked,
         path,

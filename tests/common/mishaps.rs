@@ -4,7 +4,7 @@ use super::requests::{Act, Case};
 use super::scene::Scene;
 use core::time::Duration;
 use selvedge::acme::Kind;
-use selvedge::ca::http::Request;
+use selvedge::ca::http::message::Request;
 use selvedge::ca::testing::{Answered, Client, CsrShape, Mishap, Proof, Race, World, check_all, new_key};
 use selvedge::values::SigAlg;
 use serde_json::Value;

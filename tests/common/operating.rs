@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 use selvedge::ca::admin::tokens::AdminTokens;
-use selvedge::ca::http::Request;
+use selvedge::ca::http::message::Request;
 use selvedge::ca::testing::{Answered, START, World};
 use selvedge::pki::ceremony::{CertAndKey, create_intermediate, create_root};
 use serde_json::{Value, json};

@@ -1,7 +1,7 @@
 //! A request broken at every step, and the alarms after it.
 
 use core::time::Duration;
-use selvedge::ca::http::Request;
+use selvedge::ca::http::message::Request;
 use selvedge::ca::testing::{Fault, Race, World, check_all};
 
 /// More steps than any request has.

@@ -3,8 +3,8 @@
 use super::notices::{reminding, telling};
 use super::scene::{ADMIN, SECRET, Scene, TOKEN};
 use selvedge::acme::Kind;
-use selvedge::ca::address::ClientAddress;
-use selvedge::ca::http::Request;
+use selvedge::ca::http::address::ClientAddress;
+use selvedge::ca::http::message::Request;
 use selvedge::ca::testing::{BASE, Client, World, form};
 use selvedge::jose::testing::ClientKey;
 use selvedge::validation::Method;

@@ -3,7 +3,7 @@
 use super::desk::{Desk, Ended, now};
 use super::server::{Asked, Server, nobody};
 use selvedge::ca::authority::Published;
-use selvedge::ca::http::Body;
+use selvedge::ca::http::message::Body;
 use selvedge::ca::testing::{Client, START, World, new_key};
 use selvedge::pki::ceremony::create_server_leaf;
 use selvedge::pki::{CrlRequest, Issuer, crl, lint, pem};

@@ -3,10 +3,10 @@
 
 use core::time::Duration;
 use selvedge::acme::Kind;
-use selvedge::ca::address::ClientAddress;
 use selvedge::ca::admin::access::Access;
 use selvedge::ca::admin::tokens::AdminTokens;
-use selvedge::ca::http::Request;
+use selvedge::ca::http::address::ClientAddress;
+use selvedge::ca::http::message::Request;
 use selvedge::ca::testing::{Answered, BASE, World};
 use selvedge::jose::testing::ClientKey;
 use selvedge::values::{SigAlg, Time};

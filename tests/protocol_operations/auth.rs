@@ -3,7 +3,7 @@
 use super::desk::{ADA, BEN, DAY, Desk, SECOND};
 use core::time::Duration;
 use selvedge::acme::Kind;
-use selvedge::ca::http::Request;
+use selvedge::ca::http::message::Request;
 use selvedge::ca::testing::{Answered, World};
 use std::collections::BTreeSet;
 

@@ -2,7 +2,7 @@
 
 use super::desk::Desk;
 use selvedge::acme::Kind;
-use selvedge::ca::http::Request;
+use selvedge::ca::http::message::Request;
 use selvedge::ca::testing::Answered;
 
 /// Those that take a body, and something that each takes.

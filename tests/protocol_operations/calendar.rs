@@ -2,9 +2,9 @@
 
 use super::operating::{DAY, another_issuer, let_pass, operate, operated};
 use selvedge::acme::Kind;
-use selvedge::ca::address::ClientAddress;
 use selvedge::ca::admin::tokens::AdminTokens;
-use selvedge::ca::http::Request;
+use selvedge::ca::http::address::ClientAddress;
+use selvedge::ca::http::message::Request;
 use selvedge::ca::limits::Limits;
 use selvedge::ca::testing::{BASE, Client, START, World, check_all, new_key};
 use selvedge::values::SigAlg;

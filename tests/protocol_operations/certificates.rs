@@ -3,7 +3,7 @@
 use super::desk::{DAY, Desk, issue, texts};
 use core::time::Duration;
 use selvedge::acme::Kind;
-use selvedge::ca::http::Body;
+use selvedge::ca::http::message::Body;
 use selvedge::ca::testing::{BASE, Client, CsrShape, new_key};
 use selvedge::pki::pem;
 use selvedge::values::SigAlg;

@@ -4,7 +4,7 @@
 use core::time::Duration;
 use selvedge::acme::Kind;
 use selvedge::ca::admin::tokens::AdminTokens;
-use selvedge::ca::http::Request;
+use selvedge::ca::http::message::Request;
 use selvedge::ca::limits::Limits;
 use selvedge::ca::testing::{Answered, Client, World, new_key};
 use selvedge::pki::certificate::parse_presented;

@@ -2,9 +2,9 @@
 
 use super::contract::Contract;
 use core::time::Duration;
-use selvedge::ca::address::ClientAddress;
 use selvedge::ca::admin::tokens::AdminTokens;
-use selvedge::ca::http::{Body, Request};
+use selvedge::ca::http::address::ClientAddress;
+use selvedge::ca::http::message::{Body, Request};
 use selvedge::ca::testing::{Answered, Client, World, new_key};
 use selvedge::values::{SigAlg, b64};
 use serde_json::{Value, json};

@@ -2,7 +2,7 @@
 
 use super::desk::{CONTRACT, Desk, issue};
 use selvedge::acme::Kind;
-use selvedge::ca::admin::routes::{AdminRoute, PREFIX};
+use selvedge::ca::http::operator_routes::{AdminRoute, PREFIX};
 use selvedge::pki::Serial;
 use selvedge::values::Id;
 use serde_json::{Value, json};

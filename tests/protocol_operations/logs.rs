@@ -3,10 +3,10 @@
 
 use core::time::Duration;
 use selvedge::acme::Kind;
-use selvedge::ca::address::ClientAddress;
 use selvedge::ca::admin::tokens::AdminTokens;
 use selvedge::ca::events::RequestLog;
-use selvedge::ca::http::Request;
+use selvedge::ca::http::address::ClientAddress;
+use selvedge::ca::http::message::Request;
 use selvedge::ca::limits::Limits;
 use selvedge::ca::settings::TermsChange;
 use selvedge::ca::testing::{Answered, BASE, Client, CsrShape, Mishap, Proof, Race, World, form, new_key};

@@ -1,9 +1,9 @@
 //! Who is behind an assertion of Cloudflare Access, checked with the team's keys, which are fetched and kept in memory.
 
 use super::access::Access;
-use crate::ca::http::Request;
+use crate::ca::http::message::Request;
+use crate::ca::http::routes::Urls;
 use crate::ca::ports::Ports;
-use crate::ca::routes::Urls;
 use crate::jose::Jwk;
 use crate::jose::access::keys::MAX_DOCUMENT;
 use crate::jose::access::{AccessFault, AccessKeys, Assertion, Identity, Lookup};

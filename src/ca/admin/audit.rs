@@ -10,7 +10,7 @@ use super::state::{ask, shown};
 use crate::acme::Problem;
 use crate::acme::act::{AuditEnd, AuditRecord, Event, Outcome, id_of};
 use crate::ca::cell::Cell;
-use crate::ca::http::{Answer, Request, Response};
+use crate::ca::http::message::{Answer, Request, Response};
 use crate::ca::message::Partition;
 use crate::ca::metrics;
 use crate::ca::ports::{PartitionPorts, Ports};

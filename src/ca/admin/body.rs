@@ -1,8 +1,8 @@
 //! What an operator sends: queries and JSON bodies, bounded, with nothing in them that means nothing.
 
-use super::routes::PREFIX;
 use crate::acme::Problem;
-use crate::ca::http::Request;
+use crate::ca::http::message::Request;
+use crate::ca::http::operator_routes::PREFIX;
 use crate::jose;
 use crate::policy::type_name;
 use crate::values::Time;

@@ -8,7 +8,7 @@ use super::state::{ask, ask_for, not_found, shown};
 use crate::acme::inventory::{Selection, parse_ending};
 use crate::acme::ledger::check_reason;
 use crate::acme::{Kind, Problem};
-use crate::ca::http::{Answer, Request, Response};
+use crate::ca::http::message::{Answer, Request, Response};
 use crate::ca::ladder;
 use crate::ca::message::{Message, Partition, Reply, Requester, RevocationRequest};
 use crate::ca::ports::Ports;

@@ -3,12 +3,12 @@
 use super::body::Query;
 use super::operation::Operation;
 use super::operator::{Operator, operator};
-use super::routes::AdminRoute;
 use super::state::{ask, shown};
 use super::{accounts, audit, certificates, external_keys, notices, policies, replacements, revocations};
 use crate::acme::Problem;
 use crate::ca::events::Told;
-use crate::ca::http::{Answer, Request, Response};
+use crate::ca::http::message::{Answer, Request, Response};
+use crate::ca::http::operator_routes::AdminRoute;
 use crate::ca::message::Partition;
 use crate::ca::ports::Ports;
 use serde_json::json;

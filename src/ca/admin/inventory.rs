@@ -7,11 +7,11 @@ use crate::acme::inventory::{EndingRecord, IndexedRecord, LatestRecord, ReplaceR
 use crate::acme::ledger::{Authority, LedgerEntry};
 use crate::acme::{Problem, Renewable};
 use crate::ca::cell::Cell;
+use crate::ca::http::cert_id::spread_of;
 use crate::ca::jobs::{JobRecord, Work};
 use crate::ca::message::Partition;
 use crate::ca::ports::PartitionPorts;
 use crate::ca::reminding::is_renewed;
-use crate::ca::renewal::spread_of;
 use crate::policy::Pattern;
 use crate::store::{Kv, Txn};
 use crate::values::{Identifier, unicode};

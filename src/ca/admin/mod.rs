@@ -23,7 +23,6 @@ pub mod page;
 pub mod policies;
 pub mod replacements;
 pub mod revocations;
-pub mod routes;
 pub(super) mod state;
 pub mod tokens;
 pub mod webhook;

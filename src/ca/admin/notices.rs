@@ -7,7 +7,7 @@ use super::operation::Operation;
 use super::operator::Operator;
 use super::state::{ask, ask_for, shown};
 use crate::acme::Problem;
-use crate::ca::http::{Answer, Request};
+use crate::ca::http::message::{Answer, Request};
 use crate::ca::message::Partition;
 use crate::ca::ports::Ports;
 use serde::de::DeserializeOwned;

@@ -7,7 +7,7 @@ use super::body::place;
 use crate::acme::act::{Act, By, Event, Outcome};
 use crate::acme::limit::Limit;
 use crate::acme::{Kind, Problem};
-use crate::ca::http::Request;
+use crate::ca::http::message::Request;
 use crate::ca::ports::Ports;
 use core::time::Duration;
 
@@ -44,7 +44,7 @@ impl Operator {
 pub async fn operator<P: Ports>(ports: &P, request: &Request) -> Result<Operator, Problem> {
     let settings = ports.settings();
     if !settings.operations_on() {
-        return Err(crate::ca::front::unknown_path());
+        return Err(crate::ca::http::message::unknown_path());
     }
     let sent = request.authorization.as_deref().and_then(|text| text.split_once(' '));
     let token = sent.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("Bearer")).map(|(_, token)| token.trim());

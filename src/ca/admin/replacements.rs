@@ -14,7 +14,7 @@ use super::state::{ask, ask_for, json_of, not_found, shown};
 use crate::acme::Problem;
 use crate::acme::inventory::{ReplaceRecord, Selection};
 use crate::ca::cell::Cell;
-use crate::ca::http::{Answer, Request};
+use crate::ca::http::message::{Answer, Request};
 use crate::ca::message::Partition;
 use crate::ca::ports::{PartitionPorts, Ports};
 use crate::pki::profile;

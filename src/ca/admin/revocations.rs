@@ -18,7 +18,7 @@ use crate::acme::inventory::{Selection, parse_ending};
 use crate::acme::ledger::{Authority, KEY_COMPROMISE, LedgerEntry, check_reason};
 use crate::ca::cell::Cell;
 use crate::ca::events;
-use crate::ca::http::{Answer, Request};
+use crate::ca::http::message::{Answer, Request};
 use crate::ca::message::Partition;
 use crate::ca::ports::{PartitionPorts, Ports};
 use crate::store::Kv;

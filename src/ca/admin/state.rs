@@ -3,7 +3,7 @@
 use super::operation::Operation;
 use crate::acme::Problem;
 use crate::ca::cell::Cell;
-use crate::ca::http::Response;
+use crate::ca::http::message::Response;
 use crate::ca::ladder;
 use crate::ca::message::{Message, Partition, Reply};
 use crate::ca::ports::{PartitionPorts, Ports};

@@ -1,7 +1,7 @@
 //! Lines to paste for common ACME clients.
 
 use super::{block, label, names};
-use crate::ca::page::escaped;
+use crate::ca::http::html::escaped;
 use crate::ca::settings::Settings;
 use crate::pki::Issuer;
 use crate::policy::Policy;

@@ -1,6 +1,6 @@
 use super::*;
 use crate::ca::authority::Root;
-use crate::ca::http::Request;
+use crate::ca::http::message::Request;
 use crate::ca::testing::{Answered, START, World};
 use crate::pki::ceremony::{create_intermediate, create_root};
 use crate::pki::pem;

@@ -1,7 +1,7 @@
 //! How machines and browsers come to trust the root.
 
 use super::{block, label};
-use crate::ca::page::escaped;
+use crate::ca::http::html::escaped;
 use crate::ca::settings::Settings;
 
 pub(super) fn section(settings: &Settings) -> String {

@@ -2,8 +2,8 @@
 
 use super::world::World;
 use crate::acme::Kind;
-use crate::ca::http::{Body, Request, Response};
-use crate::ca::routes::Route;
+use crate::ca::http::message::{Body, Request, Response};
+use crate::ca::http::routes::Route;
 use serde_json::Value;
 
 /// How many lines of what happened are searched for what was signed: more than one request, or a crowd of them, writes.

@@ -3,8 +3,8 @@
 use super::answered::Answered;
 use super::csr::CsrShape;
 use super::world::{BASE, World};
-use crate::ca::address::ClientAddress;
-use crate::ca::http::Request;
+use crate::ca::http::address::ClientAddress;
+use crate::ca::http::message::Request;
 use crate::jose::testing::ClientKey;
 use crate::pki::certificate::parse_presented;
 use crate::pki::pem;

@@ -4,7 +4,7 @@ use super::operations::{Injected, Underway, catch_loss};
 use super::world::World;
 use crate::acme::Problem;
 use crate::ca::admin::webhook::WebhookRequest;
-use crate::ca::http::Response;
+use crate::ca::http::message::Response;
 use crate::ca::memory::Memory;
 use crate::ca::message::{Message, Partition, Reply};
 use crate::ca::ports::{Handed, PartitionPorts, Ports, Task};

@@ -9,7 +9,7 @@ use super::world::World;
 use crate::acme::Problem;
 use crate::ca::cell::Cell as PartitionCell;
 use crate::ca::front::{Front, Handled};
-use crate::ca::http::{Request, Response};
+use crate::ca::http::message::{Request, Response};
 use crate::ca::message::Partition;
 use crate::store::MemoryKv;
 use crate::values::Time;

@@ -1,5 +1,5 @@
 use super::*;
-use crate::ca::http::Body;
+use crate::ca::http::message::Body;
 
 fn text(response: &Response) -> &str {
     match &response.body {

@@ -2,7 +2,7 @@
 
 use super::super::world::World;
 use crate::ca::admin::tokens::AdminTokens;
-use crate::ca::http::{MAX_BODY, Request};
+use crate::ca::http::message::{MAX_BODY, Request};
 
 const TOKEN: &str = "a-token-for-fuzzing-of-sufficient-length";
 

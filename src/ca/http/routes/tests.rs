@@ -1,5 +1,5 @@
 use super::*;
-use crate::ca::pausing::Pause;
+use crate::ca::http::pause_link::Pause;
 
 #[test]
 fn every_url_is_read_back() {

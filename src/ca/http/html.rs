@@ -1,7 +1,7 @@
 //! Pages for a person with a web browser. Those made here are small, without anything to load or run, with one button at
 //! the most.
 
-use super::http::{Request, Response};
+use super::message::{Request, Response};
 use crate::acme::Problem;
 
 /// Nothing is loaded, run or framed; the form goes back to where it came from.

@@ -4,16 +4,18 @@
 //! DNS for years, so they must not depend on what a proxy makes of the `Host` header.
 
 mod files;
+#[cfg(test)]
+mod tests;
 mod urls;
 
-use super::admin::page::File;
-use super::admin::routes::{AdminRoute, PREFIX};
-use super::pausing::Pause;
+pub use self::files::{Encoding, Lists};
+pub use self::urls::Urls;
+use super::operator_files::File;
+use super::operator_routes::{AdminRoute, PREFIX};
+use super::pause_link::Pause;
 use crate::acme::proof::CALENDAR;
 use crate::pki::Serial;
 use crate::values::{Id, Time};
-pub use files::{Encoding, Lists};
-pub use urls::Urls;
 
 /// What a path names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -248,6 +250,3 @@ fn issuer_id(id: &str) -> Option<String> {
     let hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
     (!id.is_empty() && id.len() <= 64 && id.bytes().all(hex)).then(|| id.to_owned())
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,10 +1,20 @@
 //! Requests and responses as the CA sees them, whatever the host speaks.
 
 use super::address::ClientAddress;
-use super::routes::Urls;
-use crate::acme::Problem;
+use super::routes::{Lists, Route, Urls};
+use crate::acme::{Home, Kind, Problem};
+use crate::ca::events::Told;
+use crate::ca::front::directory;
+use crate::ca::ladder::Fresh;
+use crate::ca::limiting::When;
+use crate::ca::message::{NONCE_SHARDS, Reply};
+use crate::ca::ports::{Handed, Ports};
+use crate::ca::settings::Settings;
+use crate::jose::{Jwk, KeyRef, Unverified, Verified};
+use crate::pki::{Issuer, profile};
+use crate::policy::Policy;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// The longest request body read, in bytes. A finalize with a CSR of 100 long names stays below 50 kB (Boulder's
 /// limit); a longer body is refused while it is read.
@@ -15,7 +25,7 @@ pub const MAX_BODY: usize = 64 * 1024;
 pub struct Request {
     /// `GET`, `HEAD`, `POST`, `OPTIONS` or another, upper case.
     pub method: String,
-    /// Scheme and authority of the URL that was asked for, as `https://ca.example.org`: see [`super::transport`].
+    /// Scheme and authority of the URL that was asked for, as `https://ca.example.org`: see [`crate::ca::transport`].
     pub asked: String,
     /// Path with query, as in the request line.
     pub path: String,
@@ -146,3 +156,7 @@ impl Response {
 
 /// What a handler returns: either way a response is made of it.
 pub type Answer = Result<Response, Problem>;
+
+pub(in crate::ca) fn unknown_path() -> Problem {
+    Problem::malformed("There is nothing at this URL. Take the URLs from the directory.").with_status(404)
+}

@@ -1,7 +1,7 @@
 //! URLs, written; [`Route`] reads them.
 
 use super::{Encoding, Lists, Route};
-use crate::ca::pausing::Pause;
+use crate::ca::http::pause_link::Pause;
 use crate::values::Id;
 
 /// Writes URLs.

@@ -1,0 +1,109 @@
+//! Certificate identifiers of renewal information (RFC 9773 §4.1), and when renewals are spread over.
+
+use super::message::{Answer, Response};
+use crate::acme::certificate::Replacement;
+use crate::acme::order::OrderStatus;
+use crate::acme::{CertificateRecord, Kind, NewOrder, OrderRecord, Problem, Renewable};
+use crate::ca::account::payload;
+use crate::ca::cell::{Admitted, Cell};
+use crate::ca::limits::Name;
+use crate::ca::message::{Message, Partition, Reply};
+use crate::ca::placing::Wanted;
+use crate::ca::ports::{PartitionPorts, Ports};
+use crate::pki::{Serial, certificate, pem};
+use crate::store::{Kv, Txn};
+use crate::values::{Identifier, Time, b64};
+use core::fmt;
+use core::time::Duration;
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
+
+/// The longest certID that is read, in characters: key identifiers of 64 bytes and serial numbers of 21 fit.
+const MAX_CERT_ID: usize = 128;
+
+/// Names a certificate: its authority key identifier and its serial number
+/// ([RFC 9773 §4.1](https://www.rfc-editor.org/rfc/rfc9773#section-4.1)).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertId {
+    /// The keyIdentifier of the authority key identifier.
+    pub key_id: Vec<u8>,
+    /// The serial number.
+    pub serial: Serial,
+}
+
+impl CertId {
+    /// Reads the text: both parts in unpadded base64url, a dot between them.
+    ///
+    /// # Errors
+    /// `malformed`.
+    pub fn parse(text: &str) -> Result<Self, Problem> {
+        Self::read(text).ok_or_else(|| {
+            let shown: String = text.chars().take(MAX_CERT_ID).collect();
+            Problem::malformed(format!(
+                "{shown:?} is no certID. It has to be the authority key identifier and the serial number of a \
+                 certificate, each in base64url without padding, with a dot between them (RFC 9773 section 4.1)."
+            ))
+        })
+    }
+
+    pub(in crate::ca) fn read(text: &str) -> Option<Self> {
+        let (key_id, serial) = Some(text).filter(|text| text.len() <= MAX_CERT_ID)?.split_once('.')?;
+        let key_id = b64::decode(key_id).filter(|bytes| !bytes.is_empty())?;
+        Some(Self { key_id, serial: Serial::from_octets(&b64::decode(serial)?)? })
+    }
+}
+
+impl fmt::Display for CertId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", b64::encode(&self.key_id), b64::encode(self.serial.octets()))
+    }
+}
+
+/// A number that is another for each certificate, and the same for the same.
+pub(in crate::ca) fn spread(serial: &Serial) -> u64 {
+    let digest = Sha256::digest(serial.octets());
+    digest.iter().take(7).fold(0, |sum, byte| sum << 8 | u64::from(*byte))
+}
+
+/// As [`spread`], of a serial number in hex.
+pub(in crate::ca) fn spread_of(serial: &str) -> u64 {
+    Serial::from_hex(serial).as_ref().map_or(0, spread)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ari_the_rfcs_own_cert_id_is_read_and_written() {
+        let text = "aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE";
+        let id = CertId::parse(text).unwrap();
+        assert_eq!(id.key_id.len(), 20);
+        assert_eq!(id.key_id[..4], [0x69, 0x88, 0x5b, 0x6b]);
+        assert_eq!(id.serial.octets(), [0, 0x87, 0x65, 0x43, 0x21], "the leading zero stays");
+        assert_eq!(id.to_string(), text);
+    }
+
+    #[test]
+    fn ari_other_texts_are_no_cert_id() {
+        let long = format!("{}.AIdlQyE", "A".repeat(124));
+        for bad in [
+            "",
+            ".",
+            "aYhba4dGQEHhs3uEe6CuLN4ByNQ",
+            "aYhba4dGQEHhs3uEe6CuLN4ByNQ.",
+            ".AIdlQyE",
+            "aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE.",
+            "aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE=",
+            "aYhba4dGQEHhs3uEe6CuLN4ByNR.AIdlQyE",
+            "aYhba4dGQEHhs3uEe6CuLN4ByNQ.h2VDIQ",
+            "aYhba4dGQEHhs3uEe6CuLN4ByNQ.AA",
+            "aYhba4dGQEHhs3uEe6CuLN4ByNQ AIdlQyE",
+            "aYhba4dGQEHhs3uEe6CuLN4ByNQ.\u{e9}",
+            long.as_str(),
+        ] {
+            assert_eq!(CertId::parse(bad).unwrap_err().kind, Kind::Malformed, "{bad}");
+        }
+    }
+}

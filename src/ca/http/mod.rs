@@ -1,0 +1,10 @@
+//! Requests, responses, routes and the URLs that they read and write.
+
+pub mod address;
+pub mod cert_id;
+pub mod html;
+pub mod message;
+pub mod operator_files;
+pub mod operator_routes;
+pub mod pause_link;
+pub mod routes;

@@ -1,0 +1,41 @@
+//! The link to the page where a person ends a pause.
+
+use super::message::{Answer, Request};
+use crate::acme::limit::FailingRecord;
+use crate::acme::proof::Purpose;
+use crate::acme::{AccountRecord, AccountStatus, Kind, Problem, proof};
+use crate::ca::cell::{Cell, dead_account};
+use crate::ca::limits::PAUSED;
+use crate::ca::message::{Message, Partition, Reply};
+use crate::ca::pausing::{page, paused};
+use crate::ca::ports::{PartitionPorts, Ports};
+use crate::ca::settings::Settings;
+use crate::store::Kv;
+use crate::values::{Id, Time};
+
+/// What the page of a pause is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pause {
+    /// The account.
+    pub account: Id,
+    /// The name, as `{type}:{value}`.
+    pub subject: String,
+    /// When it was paused: the page of another pause is another.
+    pub since: Time,
+}
+
+impl Pause {
+    pub(in crate::ca) fn what(&self) -> String {
+        format!("{} {}", self.since.millis(), self.subject)
+    }
+
+    /// # Errors
+    /// 404 for a URL that was not handed out.
+    pub(in crate::ca) fn check(&self, key: &[u8; 32], proof: &str) -> Result<(), Problem> {
+        if proof::proves(proof, key, Purpose::Resume, &self.account, &self.what()) {
+            return Ok(());
+        }
+        let detail = "There is nothing at this URL. Run your ACME client once more; its error has the right URL.";
+        Err(Problem::malformed(detail).with_status(404))
+    }
+}
