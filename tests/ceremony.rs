@@ -11,7 +11,7 @@ mod lists;
 mod terminal;
 
 use desk::{Desk, PASSPHRASE, WRANGLER};
-use selvedge::ca::settings::Settings;
+use selvedge::ca::config::settings::Settings;
 use selvedge::values::Time;
 use std::collections::BTreeMap;
 use std::fs;

@@ -4,9 +4,9 @@
 use core::time::Duration;
 use proptest::prelude::*;
 use selvedge::acme::Kind;
-use selvedge::ca::external::ExternalAccounts;
+use selvedge::ca::config::external_accounts::ExternalAccounts;
+use selvedge::ca::config::rate_limits::Limits;
 use selvedge::ca::http::address::ClientAddress;
-use selvedge::ca::limits::Limits;
 use selvedge::ca::testing::{Client, CsrShape, Proof, World, new_key};
 use selvedge::jose::testing::ClientKey;
 use selvedge::policy::Policy;

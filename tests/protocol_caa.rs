@@ -264,7 +264,7 @@ fn s03_caa_nothing_is_looked_for_on_behalf_of_who_may_not_finalize() {
 
 #[test]
 fn caa_pre_authorised_names_are_looked_after_before_the_certificate() {
-    let policy = permission::read_policy("POLICY", &json!({ "preauthorized": ["a.example", "b.example"] })).unwrap();
+    let policy = policy::read_policy("POLICY", &json!({ "preauthorized": ["a.example", "b.example"] })).unwrap();
     let world = World::new().reconfigured(|settings| {
         settings.policy = policy;
         settings.dev = true;

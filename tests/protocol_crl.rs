@@ -5,7 +5,7 @@ use core::time::Duration;
 use der::{Decode, Encode};
 use selvedge::acme::Kind;
 use selvedge::acme::crl::{GATHERED, RENEWED, VALIDITY};
-use selvedge::ca::authority::Published;
+use selvedge::ca::config::issuers::Published;
 use selvedge::ca::http::message::{Body, Request};
 use selvedge::ca::testing::{Answered, Client, World, new_key};
 use selvedge::values::{SigAlg, Time, Verify, native_crypto::NativeCrypto};
@@ -277,7 +277,7 @@ fn numbers_rise_when_the_store_is_put_back() {
 
 #[test]
 fn verifiers_are_not_limited() {
-    let world = World::new().reconfigured(|s| s.limits = selvedge::ca::limits::Limits::default());
+    let world = World::new().reconfigured(|s| s.limits = selvedge::ca::config::rate_limits::Limits::default());
     let url = pointer(&issue(&Client::registered(&world), "default")).unwrap();
     let address = selvedge::ca::http::address::ClientAddress::from_header("192.0.2.7");
     let status = |path: String| world.send(Request { address, ..get(path) }).status();

@@ -96,7 +96,7 @@ fn t34_dns_persist_is_offered_to_who_used_it_before_and_to_nobody_else() {
 fn t34_dns_persist_is_offered_where_the_policy_names_it_and_not_where_it_names_others() {
     let world = World::new();
     let offers = |challenges: Value, client: &Client, name: &str| {
-        let policy = permission::read_policy("POLICY", &json!({ "challenges": challenges })).unwrap();
+        let policy = policy::read_policy("POLICY", &json!({ "challenges": challenges })).unwrap();
         let client = client.at(&world.reconfigured(|settings| settings.policy = policy));
         let placed = client.new_order(&[name]).is(201);
         let authorization = only_authorization(&client, &placed);

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use selvedge::acme::Kind;
-use selvedge::ca::external::ExternalAccounts;
+use selvedge::ca::config::external_accounts::ExternalAccounts;
 use selvedge::ca::testing::{Answered, Client, CsrShape, World, new_key};
 use selvedge::jose::testing::ClientKey;
 use selvedge::policy::Policy;

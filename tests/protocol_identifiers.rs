@@ -12,7 +12,7 @@ use selvedge::values::identifier::DnsName;
 use serde_json::{Value, json};
 
 fn under(policy: &Value) -> World {
-    let policy = permission::read_policy("POLICY", policy).unwrap();
+    let policy = policy::read_policy("POLICY", policy).unwrap();
     World::new().reconfigured(|settings| (settings.policy, settings.dev) = (policy, true))
 }
 
@@ -78,7 +78,7 @@ fn e02_o04_names_that_a_policy_forbids_meanwhile_are_told_at_finalize() {
     let names = ["a.test", "b.test", "pre.test", "pro.test"];
     let csr = CsrShape::dns(&names).build(&new_key(SigAlg::Es256));
     let later = |policy: &Value| {
-        let policy = permission::read_policy("POLICY", policy).unwrap();
+        let policy = policy::read_policy("POLICY", policy).unwrap();
         client.at(&world.reconfigured(|settings| (settings.policy, settings.dev) = (policy, true)))
     };
     let stricter = later(&json!({ "preauthorized": ["pre.test", "pro.test"], "deny": ["b.test"] }));

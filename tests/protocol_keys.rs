@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use selvedge::acme::Kind;
-use selvedge::ca::blocked::BlockedKeys;
+use selvedge::ca::config::blocked_keys::BlockedKeys;
 use selvedge::ca::http::message::Request;
 use selvedge::ca::testing::{Answered, Client, CsrShape, World, check_all, new_key, weak_key};
 use selvedge::jose::testing::ClientKey;

@@ -4,10 +4,10 @@
 
 use core::time::Duration;
 use selvedge::acme::Kind;
-use selvedge::ca::external::ExternalAccounts;
+use selvedge::ca::config::external_accounts::ExternalAccounts;
+use selvedge::ca::config::rate_limits::Limits;
 use selvedge::ca::http::address::ClientAddress;
 use selvedge::ca::http::message::Request;
-use selvedge::ca::limits::Limits;
 use selvedge::ca::testing::{Answered, Client, CsrShape, Race, World, new_key};
 use selvedge::policy::Policy;
 use selvedge::values::{SigAlg, b64};

@@ -3,7 +3,7 @@
 
 use core::time::Duration;
 use selvedge::acme::Kind;
-use selvedge::ca::limits::Limits;
+use selvedge::ca::config::rate_limits::Limits;
 use selvedge::ca::testing::{Answered, BASE, Client, World, form};
 
 fn client(limits: &str) -> Client {

@@ -3,7 +3,8 @@
 
 use core::time::Duration;
 use selvedge::acme::Kind;
-use selvedge::ca::external::ExternalAccounts;
+use selvedge::ca::config::external_accounts::ExternalAccounts;
+use selvedge::ca::config::policy;
 use selvedge::ca::permission;
 use selvedge::ca::testing::{Client, CsrShape, Proof, World, new_key};
 use selvedge::pki::certificate::parse_presented;
@@ -14,7 +15,7 @@ const SECRET: &[u8] = b"0123456789abcdef0123456789abcdef";
 
 /// The same CA under this policy, with a key `team-a` under its own.
 fn under(world: &World, ca: &Value, key: &Value) -> World {
-    let policy = permission::read_policy("POLICY", ca).unwrap();
+    let policy = policy::read_policy("POLICY", ca).unwrap();
     let keys = json!({ "team-a": { "key": b64::encode(SECRET), "uses": "many", "policy": key } });
     let external = ExternalAccounts::read(Some(&keys.to_string()), false, false, &policy).unwrap();
     world.reconfigured(|settings| (settings.policy, settings.external) = (policy, external))

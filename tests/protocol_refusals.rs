@@ -4,9 +4,10 @@
 
 use core::time::Duration;
 use selvedge::acme::Kind;
-use selvedge::ca::external::ExternalAccounts;
+use selvedge::ca::config::external_accounts::ExternalAccounts;
+use selvedge::ca::config::policy;
+use selvedge::ca::config::rate_limits::Limits;
 use selvedge::ca::http::message::Request;
-use selvedge::ca::limits::Limits;
 use selvedge::ca::permission;
 use selvedge::ca::testing::{Client, CsrShape, Proof, World, new_key};
 use selvedge::policy::Policy;
@@ -94,7 +95,7 @@ fn world_of(world: &World, kind: Kind) -> World {
             settings.limits = Limits::read(Some(r#"{"new_orders":{"count":1,"period":"1h"}}"#)).unwrap();
         }
         Kind::RejectedIdentifier => {
-            settings.policy = permission::read_policy("POLICY", &json!({ "deny": ["*.denied.test"] })).unwrap();
+            settings.policy = policy::read_policy("POLICY", &json!({ "deny": ["*.denied.test"] })).unwrap();
         }
         _ => {}
     })

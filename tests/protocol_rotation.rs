@@ -4,7 +4,8 @@
 use core::time::Duration;
 use futures_util::FutureExt;
 use selvedge::acme::Kind;
-use selvedge::ca::authority::{self, Configured};
+use selvedge::ca::config::issuers;
+use selvedge::ca::config::issuers::Configured;
 use selvedge::ca::http::message::Body;
 use selvedge::ca::testing::{Answered, Client, CsrShape, START, World, new_key};
 use selvedge::pki::ceremony::{CertAndKey, Constraints, IssuerPlan, Root, create_intermediate, create_root};
@@ -112,7 +113,7 @@ fn an_issuer_of_a_root_that_got_another_key_is_looked_after() {
     let Configured { issuers, problems } = configured.now_or_never().unwrap();
     assert_eq!(problems, Vec::<String>::new());
     let world = first.with_issuer(&next, takes_over).reconfigured(|settings| {
-        settings.root = Some(authority::Root::read(&again.certificate).unwrap());
+        settings.root = Some(issuers::Root::read(&again.certificate).unwrap());
         settings.issuers = issuers.clone();
     });
     let old_id = world.issuer().key_id().to_vec();

@@ -15,7 +15,7 @@ use x509_cert::ext::Extension;
 use x509_cert::ext::pkix::{KeyUsage, KeyUsages, SubjectAltName};
 
 fn under(policy: &Value) -> World {
-    let policy = permission::read_policy("POLICY", policy).unwrap();
+    let policy = policy::read_policy("POLICY", policy).unwrap();
     World::new().reconfigured(|settings| settings.policy = policy)
 }
 
@@ -75,7 +75,7 @@ fn c03_a_policy_says_whether_there_is_a_common_name() {
         assert_eq!(subject(&issue(&holder, "default", &["a.test"], "CN=a.test")), server, "{ca}");
         assert_eq!(subject(&issue(&holder, "client", &["a.test"], "")), client, "{ca}");
     }
-    let fault = permission::read_policy("POLICY", &json!({ "common_name": "yes" })).unwrap_err();
+    let fault = policy::read_policy("POLICY", &json!({ "common_name": "yes" })).unwrap_err();
     assert!(fault.starts_with("POLICY.common_name is a text"), "{fault}");
 }
 

@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use selvedge::acme::Kind;
+use selvedge::ca::config::settings::TermsChange;
 use selvedge::ca::http::message::Request;
-use selvedge::ca::settings::TermsChange;
 use selvedge::ca::testing::{Answered, BASE, Client, CsrShape, World, form, new_key};
 use selvedge::jose::testing::ClientKey;
 use selvedge::values::SigAlg;

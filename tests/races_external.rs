@@ -1,7 +1,7 @@
 //! Single use of external account keys against races, crashes and faults.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
-use selvedge::ca::external::ExternalAccounts;
+use selvedge::ca::config::external_accounts::ExternalAccounts;
 use selvedge::ca::http::message::Request;
 use selvedge::ca::testing::{Answered, Client, Race, World};
 use selvedge::policy::Policy;

@@ -4,11 +4,11 @@
 use const_oid::db::rfc5280::ID_KP_EMAIL_PROTECTION;
 use selvedge::acme::nonce::{self, Home};
 use selvedge::acme::proof::{Purpose, calendar, proof, proves};
-use selvedge::ca::events::RequestLog;
-use selvedge::ca::external::made_key;
-use selvedge::ca::limits::Limits;
-use selvedge::ca::setting_names::{NAMES, known};
-use selvedge::ca::settings::{Settings, TermsChange};
+use selvedge::ca::config::external_accounts::made_key;
+use selvedge::ca::config::names::{NAMES, known};
+use selvedge::ca::config::rate_limits::Limits;
+use selvedge::ca::config::request_log::RequestLog;
+use selvedge::ca::config::settings::{Settings, TermsChange};
 use selvedge::pki::ceremony::{
     Constraints, IssuerPlan, Root, create_intermediate, create_intermediate_for, create_root, cross_sign,
 };

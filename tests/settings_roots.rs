@@ -7,7 +7,7 @@ use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, CustomExtension, DistinguishedName, DnType, GeneralSubtree,
     IsCa, KeyPair, KeyUsagePurpose, NameConstraints, date_time_ymd,
 };
-use selvedge::ca::authority::Configured;
+use selvedge::ca::config::issuers::Configured;
 use selvedge::pki::ceremony::{Constraints, IssuerPlan, Root};
 use selvedge::pki::{Issuer, pem};
 use selvedge::values::native_crypto::NativeCrypto;

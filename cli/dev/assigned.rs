@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use selvedge::ca::setting_names::known;
+use selvedge::ca::config::names::known;
 
 /// A variable or secret, and its value.
 pub type Assignment = (String, String);

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use selvedge::ca::authority::PLACES;
+use selvedge::ca::config::issuers::PLACES;
 use selvedge::pki::Issuer;
 use selvedge::pki::ceremony::{self, CertAndKey};
 use selvedge::values::{Time, b64};

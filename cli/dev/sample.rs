@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::fs;
 
+use selvedge::ca::config::policy::read_policy;
 use selvedge::ca::landing::names;
-use selvedge::ca::permission::read_policy;
 use selvedge::pki::Issuer;
 use selvedge::policy::Policy;
 

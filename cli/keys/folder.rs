@@ -6,8 +6,8 @@ use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use selvedge::ca::authority::PLACES;
-pub use selvedge::ca::authority::name_of as setting;
+use selvedge::ca::config::issuers::PLACES;
+pub use selvedge::ca::config::issuers::name_of as setting;
 use selvedge::pki::pem;
 use selvedge::values::Time;
 use zeroize::Zeroizing;

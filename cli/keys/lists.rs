@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
 use futures_util::FutureExt;
-use selvedge::ca::authority;
-use selvedge::ca::lists::RootList;
+use selvedge::ca::config::issuers;
+use selvedge::ca::config::root_list::RootList;
 use selvedge::pki::Issuer;
 use selvedge::pki::ceremony::Root;
 use selvedge::pki::crl::read::{List, Listed};
@@ -143,7 +143,7 @@ pub fn of_file(file: &Path, root_pem: &str) -> Result<List> {
 
 /// A list of this root, signed by it.
 fn checked(text: &str, root_pem: &str) -> Result<RootList> {
-    let root = authority::Root::read(root_pem).map_err(|what| anyhow!(what))?;
+    let root = issuers::Root::read(root_pem).map_err(|what| anyhow!(what))?;
     let list = RootList::parse(text, Some(&root)).map_err(|what| anyhow!("the CRL cannot be used: {what}"))?;
     // Native verification never waits for anything.
     match list.is_by(&root, &NativeCrypto).now_or_never() {
@@ -219,7 +219,7 @@ pub fn revoke(options: &RevokeOptions) -> Result<()> {
 
 /// The serial number of the certificate that the root issued, and what it is, for people.
 fn below_root(chain: &str, root_pem: &str) -> Result<(Vec<u8>, String)> {
-    let root = authority::Root::read(root_pem).map_err(|what| anyhow!(what))?;
+    let root = issuers::Root::read(root_pem).map_err(|what| anyhow!(what))?;
     let ders = pem::read_certificates(chain)?;
     for der in &ders {
         let parts = Parts::read(der)?;

@@ -3,7 +3,7 @@
 
 use anyhow::{Context, Result, bail};
 use data_encoding::BASE64;
-use selvedge::ca::authority::{PLACES, name_of};
+use selvedge::ca::config::issuers::{PLACES, name_of};
 use selvedge::pki::key::KeyKind;
 use serde::Deserialize;
 use serde_json::{Value, json};

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use selvedge::ca::authority::{PLACES, name_of};
+use selvedge::ca::config::issuers::{PLACES, name_of};
 use selvedge::pki::Issuer;
 
 use super::binding::{self, Api, ApiOptions};

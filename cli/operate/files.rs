@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use selvedge::ca::authority::PLACES;
+use selvedge::ca::config::issuers::PLACES;
 
 use super::secret::Secret;
 use crate::keys::{ADMIN_TOKENS, NONCE_KEY, ROOT, ROOT_CRL, ROOT_KEY, issuer_file};

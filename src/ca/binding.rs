@@ -2,14 +2,14 @@
 //! front, counted in the partition of the external account key, which is where single use is decided.
 
 use super::cell::Cell;
-use super::external;
 use super::ladder;
 use super::message::{Message, Partition, Reply};
 use super::ports::{PartitionPorts, Ports};
-use super::settings::Settings;
 use crate::acme::account::{ExternalBinding, ExternalUse};
 use crate::acme::external_key::{ExternalKeyRecord, Uses};
 use crate::acme::{Kind, Problem};
+use crate::ca::config::external_accounts;
+use crate::ca::config::settings::Settings;
 use crate::jose::{EabFault, EabUnverified, Verified};
 use crate::store::Kv;
 use crate::values::Id;
@@ -36,7 +36,7 @@ pub fn verify(settings: &Settings, jws: &Verified, sent: Option<&Value>) -> Resu
     };
     // That of an operator's key is made in any case: the time taken would tell which keys are of the configuration. Nobody
     // else can make a MAC with one, so there is no need to ask whether there is such a key.
-    let made = external::made_key(&settings.nonce_key, unverified.kid());
+    let made = external_accounts::made_key(&settings.nonce_key, unverified.kid());
     let configured = accounts.keys.get(unverified.kid());
     let key = configured.map_or(&made, |known| &known.key);
     match unverified.verify(key.bytes(), &settings.urls.resource("new-account"), jws.key()) {

@@ -4,7 +4,6 @@
 //! later, or within seconds of a revocation, until the shard's last certificate is over. The ledger's alarm does it, and
 //! whoever asks for a list that is due.
 
-use super::authority::MAX_SHARDS;
 use super::cell::Cell;
 use super::issuing::lint_failed;
 use super::ladder;
@@ -15,6 +14,7 @@ use crate::acme::crl::{
     BACKDATE, CrlPieceRecord, CrlRecord, RENEWED, RevokedRecord, ShardRecord, ShardStanding, VALIDITY,
 };
 use crate::acme::ledger::LedgerEntry;
+use crate::ca::config::issuers::MAX_SHARDS;
 use crate::ca::http::message::{Answer, Body, Request, Response};
 use crate::pki::{CrlEntry, CrlRequest, Issuer, Serial, crl, lint};
 use crate::store::{Kv, Txn};

@@ -10,12 +10,13 @@ use super::cell::{Admitted, Cell};
 use super::compromise;
 use super::issuing::{Links, Subject, leaf_request, lint_failed};
 use super::jobs::Work;
-use super::new_key::{self, Use};
 use super::permission::Permits;
 use super::ports::PartitionPorts;
 use crate::acme::new_order::MAX_IDENTIFIERS;
 use crate::acme::order::{Issuance, OrderStatus};
 use crate::acme::{Kind, OrderRecord, Problem};
+use crate::ca::config::key_policy;
+use crate::ca::config::key_policy::Use;
 use crate::ca::http::message::{Answer, MAX_BODY};
 use crate::pki::csr::{self, CsrFault, MAX_CSR_BYTES, MAX_CSR_NAMES, VerifiedCsr};
 use crate::pki::validity::Wish;
@@ -143,7 +144,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// Decides what will be signed.
     fn prepare(&self, order: &OrderRecord, presented: &Presented, permits: &Permits<'_>) -> Result<Issuance, Problem> {
         // Here, not where the CSR is read: an order that has its certificate is still answered as it is.
-        new_key::check(self.ports.settings(), Use::Certificate, presented.csr.public_key())?;
+        key_policy::check(self.ports.settings(), Use::Certificate, presented.csr.public_key())?;
         let wanted: BTreeSet<Identifier> = order.identifiers.iter().cloned().collect();
         let found = presented.csr.names().map_err(refuse_csr)?;
         if found != wanted {

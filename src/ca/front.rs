@@ -1,6 +1,7 @@
 //! The stateless entrance: answers what needs no state, and passes the rest to the partition that owns the answer.
 
 use crate::acme::{Home, Kind, Problem};
+use crate::ca::config::settings::Settings;
 use crate::ca::events::Told;
 use crate::ca::http::message::{Answer, Body, Request, Response, unknown_path};
 use crate::ca::http::routes::{Lists, Route};
@@ -8,7 +9,6 @@ use crate::ca::ladder::Fresh;
 use crate::ca::limiting::When;
 use crate::ca::message::{NONCE_SHARDS, Reply};
 use crate::ca::ports::{Handed, Ports};
-use crate::ca::settings::Settings;
 use crate::ca::{
     admin, agreement, crl, events, governing, issuers, ladder, landing, limiting, lists, metrics, pausing,
     registration, renewal, revocation, transport,

@@ -9,11 +9,13 @@ use super::admin::operation::Operation;
 use super::admin::state::ask_for;
 use super::cell::Cell;
 use super::message::Partition;
-use super::permission::{self, known};
 use super::ports::{PartitionPorts, Ports};
-use super::settings::Settings;
 use crate::acme::external_key::ExternalKeyRecord;
 use crate::acme::{AccountRecord, Kind, Problem};
+use crate::ca::config::policy;
+use crate::ca::config::policy::known;
+use crate::ca::config::settings::Settings;
+use crate::ca::permission;
 use crate::policy::{Policy, Rules};
 use crate::store::Kv;
 use core::time::Duration;
@@ -57,7 +59,7 @@ impl InForce {
 
     pub(in crate::ca) fn read(documents: &InForceDocuments) -> Result<Self, Problem> {
         let read = |document: &Option<Value>| {
-            let policy = document.as_ref().map(|document| permission::read_policy("the policy in force", document));
+            let policy = document.as_ref().map(|document| policy::read_policy("the policy in force", document));
             policy.transpose().map_err(Problem::internal)
         };
         // One in the shadow stops nobody, also where this version cannot read it any more.
@@ -204,7 +206,7 @@ async fn key_rule<P: Ports>(ports: &P, kid: &str, made: bool) -> Result<Rc<KeyRu
 /// `serverInternal` for one that cannot be read any more.
 pub fn policy_of(record: &ExternalKeyRecord) -> Result<Policy, Problem> {
     let path = format!("the policy of external account key {:?}", record.kid);
-    let policy = record.policy.as_ref().map(|document| permission::read_policy(&path, document));
+    let policy = record.policy.as_ref().map(|document| policy::read_policy(&path, document));
     policy.transpose().map(Option::unwrap_or_default).map_err(Problem::internal)
 }
 

@@ -1,12 +1,12 @@
 //! The issuers as the world sees them: their certificates, and how things stand with them.
 
-use super::authority::name_of;
 use super::ladder;
 use super::message::{Message, Partition, Reply};
 use super::ports::Ports;
-use super::settings::Settings;
 use crate::acme::Problem;
 use crate::acme::crl::ShardStanding;
+use crate::ca::config::issuers::name_of;
+use crate::ca::config::settings::Settings;
 use crate::ca::http::message::{Answer, Body, Response};
 use crate::ca::http::routes::Lists;
 use crate::pki::{Slot, profile};

@@ -2,7 +2,6 @@
 //!
 //! A crash at any point resumes from the record with the same bytes.
 
-use super::authority::Published;
 use super::cell::Cell;
 use super::compromise;
 use super::events;
@@ -13,6 +12,7 @@ use super::ports::PartitionPorts;
 use crate::acme::ledger::LedgerEntry;
 use crate::acme::order::Issuance;
 use crate::acme::{CertificateRecord, Kind, OrderRecord, Problem};
+use crate::ca::config::issuers::Published;
 use crate::pki::leaf::{self, LeafRequest};
 use crate::pki::{Issuer, Period, Profile, PublicKey, Serial, key, lint, profile};
 use crate::store::{Kv, Txn};

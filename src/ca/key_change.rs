@@ -11,11 +11,12 @@ use super::cell::{Admitted, Cell, dead_account};
 use super::compromise;
 use super::ladder;
 use super::message::{Message, Partition};
-use super::new_key::{self, Use};
 use super::ports::PartitionPorts;
 use super::registration::{ask_account, owner};
 use crate::acme::account::KeyOwner;
 use crate::acme::{AccountRecord, AccountStatus, Problem};
+use crate::ca::config::key_policy;
+use crate::ca::config::key_policy::Use;
 use crate::ca::http::message::Answer;
 use crate::jose::{Jwk, KeyChange, KeyChangeFault};
 use crate::store::Kv;
@@ -71,7 +72,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// one that an account had before.
     async fn key_change(&self, admitted: &Admitted) -> Result<KeyChange, Problem> {
         let change = KeyChange::verify(&admitted.jws, &self.ports).await.map_err(refuse)?;
-        new_key::check_account_key(self.ports.settings(), "the new key", change.new_key())?;
+        key_policy::check_account_key(self.ports.settings(), "the new key", change.new_key())?;
         compromise::check(&self.ports, Use::Account("the new key"), change.new_key().spki_der()).await?;
         Ok(change)
     }

@@ -7,8 +7,8 @@ pub mod names;
 mod tests;
 mod trust;
 
-use super::settings::Settings;
 use crate::acme::Problem;
+use crate::ca::config::settings::Settings;
 use crate::ca::http::html;
 use crate::ca::http::html::escaped;
 use crate::ca::http::message::{Answer, Body, Response};

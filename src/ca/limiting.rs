@@ -4,7 +4,6 @@
 use super::cell::Cell;
 use super::jobs::{JOBS, JobRecord, Work};
 use super::ladder;
-use super::limits::{self, Name};
 use super::message::{Message, Partition, Reply};
 use super::pausing;
 use super::placing::Wanted;
@@ -15,6 +14,8 @@ use crate::acme::limit::{FailingRecord, LimitRecord};
 use crate::acme::problem::Named;
 use crate::acme::reuse::proof_id;
 use crate::acme::{AuthorizationRecord, CertificateRecord, OrderRecord, Problem};
+use crate::ca::config::rate_limits;
+use crate::ca::config::rate_limits::Name;
 use crate::ca::http::address::ClientAddress;
 use crate::store::{Kv, Txn};
 use crate::values::{Identifier, Time, b64};
@@ -88,7 +89,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         let Some(limit) = self.ports.settings().limits.get(name) else { return Ok(None) };
         let (found, now) = (txn.get::<LimitRecord>(id)?, self.ports.now());
         let next = limit.take(found.map(|record| record.tat), now);
-        next.map(Some).map_err(|at| limits::exceeded(name, limit, at, now))
+        next.map(Some).map_err(|at| rate_limits::exceeded(name, limit, at, now))
     }
 
     /// To the partition of a client address: one more account is being made from there.
@@ -116,7 +117,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         let Some(limit) = self.ports.settings().limits.get(Name::Requests) else { return Ok(()) };
         let now = self.ports.now();
         let counted = self.ports.memory().take(limit, &self.name.name(), now);
-        counted.map_err(|at| limits::exceeded(Name::Requests, limit, at, now))
+        counted.map_err(|at| rate_limits::exceeded(Name::Requests, limit, at, now))
     }
 
     /// The names among these whose validations failed too often lately, or that are paused.
@@ -140,7 +141,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             } else if let Some(limit) = limit
                 && let Err(at) = limit.take(Some(record.tat), now)
             {
-                let problem = limits::exceeded(Name::FailedValidations, limit, at, now);
+                let problem = rate_limits::exceeded(Name::FailedValidations, limit, at, now);
                 let detail = format!("{} The name is {}.", problem.detail, identifier.base());
                 refusals.push(Some(identifier), Problem { detail, ..problem });
             }
@@ -256,7 +257,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         }
         match limit.take(tat, now) {
             Ok(_) => Ok(()),
-            Err(at) => Err(limits::exceeded(Name::FailedValidations, limit, at, now)),
+            Err(at) => Err(rate_limits::exceeded(Name::FailedValidations, limit, at, now)),
         }
     }
 
@@ -327,7 +328,7 @@ pub fn count_unauthenticated<P: Ports>(ports: &P, address: Option<ClientAddress>
             Ok(())
         }
     };
-    counted.map_err(|at| limits::exceeded(Name::Unauthenticated, limit, at, now))
+    counted.map_err(|at| rate_limits::exceeded(Name::Unauthenticated, limit, at, now))
 }
 
 /// When an unauthenticated request is counted.

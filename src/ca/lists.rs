@@ -1,14 +1,13 @@
 //! The CRLs that are no shard's: the root's own, and all of them in one file.
 
-use super::authority::Published;
-use super::ladder;
-use super::message::{Message, Partition, Reply};
-use super::ports::Ports;
-use super::settings::Values;
 use crate::acme::Problem;
-use crate::ca::authority::Root;
+use crate::ca::config::issuers::{Published, Root};
+use crate::ca::config::values::Values;
 use crate::ca::http::message::{Answer, Body, Request, Response};
 use crate::ca::http::routes::Lists;
+use crate::ca::ladder;
+use crate::ca::message::{Message, Partition, Reply};
+use crate::ca::ports::Ports;
 use crate::pki::crl::read::List;
 use crate::pki::{Issuer, Issuers, pem};
 use crate::values::{CryptoFailure, Time, Verify, b64};
@@ -19,103 +18,6 @@ const ROOT_CACHED: u64 = 3600;
 
 /// How long they may keep the file of all lists: as each of them.
 const ALL_CACHED: u64 = 60;
-
-/// The root's CRL: which intermediates are revoked (RFC 5280 §5).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RootList {
-    pub(in crate::ca) list: List,
-    pub(in crate::ca) pem: String,
-}
-
-impl RootList {
-    /// Reads `ROOT_CRL`, PEM. What is wrong with it is one of the `problems`: the CA goes on without it, or with one that is over,
-    /// for that is more than nothing.
-    pub fn read(
-        value: Values<'_>,
-        root: Option<&Root>,
-        issuers: &Issuers,
-        now: Time,
-        problems: &mut Vec<String>,
-    ) -> Option<Self> {
-        let text = value("ROOT_CRL")?;
-        match Self::parse(&text, root) {
-            Ok(found) => {
-                problems.extend(found.problems(issuers, now));
-                Some(found)
-            }
-            Err(what) => {
-                problems.push(format!("ROOT_CRL cannot be used: {what}."));
-                None
-            }
-        }
-    }
-
-    /// Reads a CRL of this root from PEM.
-    ///
-    /// # Errors
-    /// A clause about the text.
-    pub fn parse(text: &str, root: Option<&Root>) -> Result<Self, String> {
-        let root = root.ok_or("ROOT_CERTIFICATE is not set, whose CRL it has to be")?;
-        let der = pem::read_crl(text).map_err(|fault| fault.to_string())?;
-        let list = List::read(&der).map_err(|fault| format!("it {fault}"))?;
-        if list.issuer != root.subject() {
-            return Err("it is by another CA than ROOT_CERTIFICATE".to_owned());
-        }
-        let pem = pem::write(pem::CRL, &der).map_err(|error| error.to_string())?;
-        Ok(Self { list, pem })
-    }
-
-    fn problems(&self, issuers: &Issuers, now: Time) -> Vec<String> {
-        let mut found = Vec::new();
-        let end = self.list.next_update;
-        if end <= now {
-            found.push(format!(
-                "ROOT_CRL was good until {}: verifiers that check the issuer refuse every certificate. Sign another with \
-                 `selvedge issuer crl` and deploy.",
-                end.rfc3339()
-            ));
-        }
-        let active = issuers.active_slot(now);
-        if let Some(at) = self.revoked(&active.issuer) {
-            found.push(format!(
-                "The issuer {} that signs now was revoked by the root at {}: verifiers that check it refuse its \
-                 certificates. Make another with `selvedge issuer new` and deploy.",
-                active.number,
-                at.rfc3339()
-            ));
-        }
-        found
-    }
-
-    /// Whether the root signed it.
-    ///
-    /// # Errors
-    /// When the crypto provider fails.
-    pub async fn is_by(&self, root: &Root, crypto: &impl Verify) -> Result<bool, CryptoFailure> {
-        self.list.is_signed_by(root.spki_der(), crypto).await
-    }
-
-    /// The list itself.
-    pub fn list(&self) -> &List {
-        &self.list
-    }
-
-    /// When the root revoked the intermediate at the end of this issuer's chain; `None` when it did not.
-    pub fn revoked(&self, issuer: &Issuer) -> Option<Time> {
-        Some(self.list.entry(&issuer.serial_below_root()?)?.at)
-    }
-
-    /// What `/issuers` says of it.
-    pub fn shown(&self, published: Option<&Published>) -> Value {
-        json!({
-            "url": published.map(|published| published.lists(Lists::Root)),
-            "number": self.list.number_text(),
-            "signed": self.list.this_update.rfc3339(),
-            "next_update": self.list.next_update.rfc3339(),
-            "entries": self.list.entries.len(),
-        })
-    }
-}
 
 /// The file of lists that was asked for.
 ///

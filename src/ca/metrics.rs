@@ -1,13 +1,13 @@
 //! Counts for the operator: made at the front from what is answered, kept in memory, summed in a partition.
 
-use super::cell::Cell;
-use super::ladder;
-use super::message::{Message, Partition, Reply};
-use super::ports::{PartitionPorts, Ports};
-use crate::acme::metrics::{self, CountersRecord, Counts};
-use crate::acme::{Problem, proof};
+use crate::acme::metrics::{CountersRecord, Counts};
+use crate::acme::{Problem, metrics, proof};
+use crate::ca::cell::Cell;
 use crate::ca::http::message::{Answer, Body, Request, Response};
 use crate::ca::http::routes::Route;
+use crate::ca::ladder;
+use crate::ca::message::{Message, Partition, Reply};
+use crate::ca::ports::{PartitionPorts, Ports};
 use crate::store::Kv;
 use serde_json::Value;
 use std::rc::Rc;
@@ -80,7 +80,7 @@ pub async fn show<P: Ports>(ports: &P, request: &Request) -> Option<Answer> {
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// Ends a job: a failure is logged, and counts that are due are sent.
-    pub(super) fn end_job(self: &Rc<Self>, done: Result<(), Problem>) {
+    pub(in crate::ca) fn end_job(self: &Rc<Self>, done: Result<(), Problem>) {
         if let Err(problem) = done {
             // The job stays recorded; the alarm takes it up again at the end of its lease.
             self.log(&problem);
@@ -116,37 +116,5 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             }
             Ok(record.counts)
         })
-    }
-}
-
-/// The secret of who may read the metrics, which shows itself to nobody.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Token(String);
-
-/// The shortest token, in characters.
-const MIN_TOKEN: usize = 16;
-
-impl Token {
-    /// Reads `METRICS_TOKEN`.
-    ///
-    /// # Errors
-    /// A sentence for the operator, without the token.
-    pub fn read(text: &str) -> Result<Self, String> {
-        let text = text.trim();
-        if text.len() < MIN_TOKEN || !text.bytes().all(|b| b.is_ascii_graphic()) {
-            let what = "has to be a text of 16 ASCII characters or more, without spaces";
-            return Err(format!("METRICS_TOKEN {what}; `openssl rand -hex 16` makes one."));
-        }
-        Ok(Self(text.to_owned()))
-    }
-
-    pub(in crate::ca) fn text(&self) -> &str {
-        &self.0
-    }
-}
-
-impl core::fmt::Debug for Token {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str("Token(secret)")
     }
 }

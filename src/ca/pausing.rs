@@ -4,14 +4,14 @@ use crate::acme::limit::FailingRecord;
 use crate::acme::proof::Purpose;
 use crate::acme::{AccountRecord, AccountStatus, Kind, Problem, proof};
 use crate::ca::cell::{Cell, dead_account};
+use crate::ca::config::rate_limits::PAUSED;
+use crate::ca::config::settings::Settings;
 use crate::ca::http::html;
 use crate::ca::http::message::{Answer, Request};
 use crate::ca::http::pause_link::Pause;
 use crate::ca::ladder;
-use crate::ca::limits::PAUSED;
 use crate::ca::message::{Message, Partition, Reply};
 use crate::ca::ports::{PartitionPorts, Ports};
-use crate::ca::settings::Settings;
 use crate::store::Kv;
 use crate::values::{Id, Time};
 

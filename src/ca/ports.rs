@@ -1,10 +1,10 @@
 //! What the CA needs from its host.
 
-use super::admin::webhook::WebhookRequest;
 use super::memory::Memory;
 use super::message::{Message, Partition, Reply};
-use super::settings::Settings;
 use crate::acme::Problem;
+use crate::ca::config::settings::Settings;
+use crate::ca::config::webhook::WebhookRequest;
 use crate::pki::Issuer;
 use crate::validation::outbound::Outbound;
 use crate::values::{CryptoFailure, Id, Time, Verify};

@@ -12,10 +12,11 @@ use super::compromise;
 use super::ladder;
 use super::limiting;
 use super::message::{Creation, Holding, Message, Partition, Reply};
-use super::new_key::{self, Use};
 use super::ports::Ports;
 use crate::acme::account::{AccountStatus, ExternalBinding, KeyOwner, NewAccount};
 use crate::acme::{Kind, Problem, contact};
+use crate::ca::config::key_policy;
+use crate::ca::config::key_policy::Use;
 use crate::ca::http::address::ClientAddress;
 use crate::ca::http::message::{Answer, Response};
 use crate::jose::Verified;
@@ -75,7 +76,7 @@ fn check<P: Ports>(
     wanted: &NewAccount,
     sent: Option<&Value>,
 ) -> Result<Option<ExternalBinding>, Problem> {
-    new_key::check_account_key(ports.settings(), "the account key", verified.key())?;
+    key_policy::check_account_key(ports.settings(), "the account key", verified.key())?;
     contact::check(wanted.contact.as_deref().unwrap_or_default())?;
     if let Some(terms) = &ports.settings().meta.terms_of_service
         && !wanted.terms_of_service_agreed

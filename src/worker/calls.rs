@@ -6,10 +6,10 @@
 use super::js;
 use super::timer::{self, within};
 use crate::acme::Problem;
+use crate::ca::config::settings::Settings;
 use crate::ca::http::message::{Body, Response};
 use crate::ca::message::{Message, Partition, Reply};
 use crate::ca::ports::Handed;
-use crate::ca::settings::Settings;
 use crate::ca::transport;
 use core::time::Duration;
 use serde::{Deserialize, Serialize};

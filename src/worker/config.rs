@@ -3,9 +3,9 @@
 use super::SharedConfig;
 use super::crypto::{self, SigningKey, WebCrypto};
 use super::js;
-use crate::ca::authority::{Configured, name_of};
+use crate::ca::config::issuers::{Configured, name_of};
+use crate::ca::config::settings::Settings;
 use crate::ca::memory::Memory;
-use crate::ca::settings::Settings;
 use crate::pki::Slot;
 use crate::values::{SigAlg, Time, pem};
 use std::cell::RefCell;

@@ -3,7 +3,7 @@
 use super::js;
 use super::reading::{UNPACKED, body, in_time, read, settle};
 use super::timer::within;
-use crate::ca::admin::webhook::WebhookRequest;
+use crate::ca::config::webhook::WebhookRequest;
 use crate::validation::http1::is_redirect;
 use crate::validation::outbound::{BROKEN, FetchAnswer, Limits, NOT_CONNECTED, OutboundFault, Reaction};
 use core::cell::Cell;

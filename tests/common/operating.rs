@@ -1,7 +1,7 @@
 //! A CA that is operated: requests of its operator, and its alarms in their time.
 
 use core::time::Duration;
-use selvedge::ca::admin::tokens::AdminTokens;
+use selvedge::ca::config::admin_tokens::AdminTokens;
 use selvedge::ca::http::message::Request;
 use selvedge::ca::testing::{Answered, START, World};
 use selvedge::pki::ceremony::{CertAndKey, create_intermediate, create_root};

@@ -2,12 +2,12 @@
 
 use core::time::Duration;
 use selvedge::acme::persist::PersistRecord;
-use selvedge::ca::admin::tokens::AdminTokens;
-use selvedge::ca::external::ExternalAccounts;
-use selvedge::ca::limits::Limits;
-use selvedge::ca::metrics::Token;
-use selvedge::ca::permission::read_policy;
-use selvedge::ca::settings::TermsChange;
+use selvedge::ca::config::admin_tokens::AdminTokens;
+use selvedge::ca::config::external_accounts::ExternalAccounts;
+use selvedge::ca::config::metrics_token::Token;
+use selvedge::ca::config::policy::read_policy;
+use selvedge::ca::config::rate_limits::Limits;
+use selvedge::ca::config::settings::TermsChange;
 use selvedge::ca::testing::{Client, CsrShape, Mishap, Proof, START, World, challenge, new_key};
 use selvedge::jose::testing::ClientKey;
 use selvedge::pki::ceremony::{create_intermediate, create_root};

@@ -1,10 +1,10 @@
 //! An attacker, a victim, and a resource of every kind: for the tests of what accounts see of each other.
 
+use selvedge::ca::config::settings::TermsChange;
 use selvedge::ca::http::operator_files::File;
 use selvedge::ca::http::operator_routes::AdminRoute;
 use selvedge::ca::http::pause_link::Pause;
 use selvedge::ca::http::routes::{Encoding, Lists, Route};
-use selvedge::ca::settings::TermsChange;
 use selvedge::ca::testing::{Client, CsrShape, Proof, START, World, new_key};
 use selvedge::jose::testing::ClientKey;
 use selvedge::pki::Serial;

@@ -2,7 +2,7 @@
 
 use super::desk::{Desk, Ended, now};
 use super::server::{Asked, Server, nobody};
-use selvedge::ca::authority::Published;
+use selvedge::ca::config::issuers::Published;
 use selvedge::ca::http::message::Body;
 use selvedge::ca::testing::{Client, START, World, new_key};
 use selvedge::pki::ceremony::create_server_leaf;

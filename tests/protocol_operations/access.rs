@@ -3,8 +3,8 @@
 
 use core::time::Duration;
 use selvedge::acme::Kind;
-use selvedge::ca::admin::access::Access;
-use selvedge::ca::admin::tokens::AdminTokens;
+use selvedge::ca::config::access::Access;
+use selvedge::ca::config::admin_tokens::AdminTokens;
 use selvedge::ca::http::address::ClientAddress;
 use selvedge::ca::http::message::Request;
 use selvedge::ca::testing::{Answered, BASE, World};

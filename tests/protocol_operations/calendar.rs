@@ -2,10 +2,10 @@
 
 use super::operating::{DAY, another_issuer, let_pass, operate, operated};
 use selvedge::acme::Kind;
-use selvedge::ca::admin::tokens::AdminTokens;
+use selvedge::ca::config::admin_tokens::AdminTokens;
+use selvedge::ca::config::rate_limits::Limits;
 use selvedge::ca::http::address::ClientAddress;
 use selvedge::ca::http::message::Request;
-use selvedge::ca::limits::Limits;
 use selvedge::ca::testing::{BASE, Client, START, World, check_all, new_key};
 use selvedge::values::SigAlg;
 use serde_json::json;

@@ -3,9 +3,9 @@
 
 use core::time::Duration;
 use selvedge::acme::Kind;
-use selvedge::ca::admin::tokens::AdminTokens;
+use selvedge::ca::config::admin_tokens::AdminTokens;
+use selvedge::ca::config::rate_limits::Limits;
 use selvedge::ca::http::message::Request;
-use selvedge::ca::limits::Limits;
 use selvedge::ca::testing::{Answered, Client, World, new_key};
 use selvedge::pki::certificate::parse_presented;
 use selvedge::values::SigAlg;

@@ -2,7 +2,7 @@
 
 use super::contract::Contract;
 use core::time::Duration;
-use selvedge::ca::admin::tokens::AdminTokens;
+use selvedge::ca::config::admin_tokens::AdminTokens;
 use selvedge::ca::http::address::ClientAddress;
 use selvedge::ca::http::message::{Body, Request};
 use selvedge::ca::testing::{Answered, Client, World, new_key};

@@ -2,7 +2,7 @@
 
 use super::desk::{ADA, DAY, Desk, SECOND, texts};
 use selvedge::acme::Kind;
-use selvedge::ca::external::ExternalAccounts;
+use selvedge::ca::config::external_accounts::ExternalAccounts;
 use selvedge::ca::testing::{Client, World};
 use selvedge::pki::ceremony::{Constraints, IssuerPlan, Root};
 use selvedge::policy::Policy;

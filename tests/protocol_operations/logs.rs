@@ -3,12 +3,12 @@
 
 use core::time::Duration;
 use selvedge::acme::Kind;
-use selvedge::ca::admin::tokens::AdminTokens;
-use selvedge::ca::events::RequestLog;
+use selvedge::ca::config::admin_tokens::AdminTokens;
+use selvedge::ca::config::rate_limits::Limits;
+use selvedge::ca::config::request_log::RequestLog;
+use selvedge::ca::config::settings::TermsChange;
 use selvedge::ca::http::address::ClientAddress;
 use selvedge::ca::http::message::Request;
-use selvedge::ca::limits::Limits;
-use selvedge::ca::settings::TermsChange;
 use selvedge::ca::testing::{Answered, BASE, Client, CsrShape, Mishap, Proof, Race, World, form, new_key};
 use selvedge::pki::certificate::parse_presented;
 use selvedge::values::SigAlg;

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 /// A CA whose configuration allows `*.conf.test`.
 fn configured() -> Desk {
     let document = json!({ "allow": ["*.conf.test", "*.both.test"] });
-    let policy = selvedge::ca::permission::read_policy("POLICY", &document).unwrap();
+    let policy = selvedge::ca::config::policy::read_policy("POLICY", &document).unwrap();
     assert_ne!(policy, Policy::default());
     Desk::of(&World::new().reconfigured(|settings| settings.policy = policy))
 }

@@ -1,7 +1,7 @@
 //! The root's CRL: the file, the setting, and what the issuers' certificates say of it.
 
-use selvedge::ca::authority::Root;
-use selvedge::ca::lists::RootList;
+use selvedge::ca::config::issuers::Root;
+use selvedge::ca::config::root_list::RootList;
 use selvedge::pki::pem;
 use selvedge::values::Time;
 use selvedge::values::native_crypto::NativeCrypto;

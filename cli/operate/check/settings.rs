@@ -1,8 +1,8 @@
 //! What `wrangler.toml` says, against the folder, and as the Worker would read it.
 
-use selvedge::ca::authority::{PLACES, name_of};
-use selvedge::ca::setting_names::known;
-use selvedge::ca::settings::Settings;
+use selvedge::ca::config::issuers::{PLACES, name_of};
+use selvedge::ca::config::names::known;
+use selvedge::ca::config::settings::Settings;
 use selvedge::pki::{Issuer, IssuerFault, pem};
 use selvedge::values::Time;
 use url::Url;

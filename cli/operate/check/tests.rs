@@ -45,7 +45,7 @@ impl Scene {
         let file = |kind| crate::keys::issuer_file(place, kind);
         self.write(&file("pem"), &issuer.certificate);
         self.write(&file("key"), &issuer.key);
-        self.set(&selvedge::ca::authority::name_of("ISSUER_CHAIN", place), &issuer.certificate);
+        self.set(&selvedge::ca::config::issuers::name_of("ISSUER_CHAIN", place), &issuer.certificate);
     }
 
     /// A second issuer.

@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use selvedge::acme::crl::RENEWED;
-use selvedge::ca::authority::name_of;
+use selvedge::ca::config::issuers::name_of;
 use selvedge::values::Time;
 
 use super::super::day;

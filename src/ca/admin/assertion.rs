@@ -1,6 +1,6 @@
 //! Who is behind an assertion of Cloudflare Access, checked with the team's keys, which are fetched and kept in memory.
 
-use super::access::Access;
+use crate::ca::config::access::Access;
 use crate::ca::http::message::Request;
 use crate::ca::http::routes::Urls;
 use crate::ca::ports::Ports;

@@ -10,7 +10,7 @@ use super::state::{ask, ask_for, not_found, shown};
 use crate::acme::Problem;
 use crate::acme::act::Act;
 use crate::acme::external_key::{ExternalKeyRecord, Uses};
-use crate::ca::external;
+use crate::ca::config::{external_accounts, policy};
 use crate::ca::governing::{self, InForce};
 use crate::ca::http::message::{Answer, Request};
 use crate::ca::http::operator_routes::is_plain;
@@ -90,7 +90,7 @@ async fn of_kid<P: Ports>(ports: &P, kid: &str) -> Result<Option<Value>, Problem
             "kid": kid, "note": null, "uses": configured.uses, "policy": policy, "created": null, "expires": null,
             "disabled": null, "source": "secret", "status": if used { "used" } else { "usable" },
             "accounts": found.accounts,
-            "warnings": permission::warnings(in_force.policy(settings), (kid, &configured.policy), ports.issuer()),
+            "warnings": policy::warnings(in_force.policy(settings), (kid, &configured.policy), ports.issuer()),
         })));
     }
     let Some(record) = found.record else { return Ok(None) };
@@ -106,11 +106,11 @@ fn wire<P: Ports>(
 ) -> Result<Value, Problem> {
     // A policy that this version cannot read any more is shown without warnings.
     let policy = governing::policy_of(record).unwrap_or_default();
-    let warnings = permission::warnings(in_force.policy(ports.settings()), (&record.kid, &policy), ports.issuer());
-    let key = external::made_key(&ports.settings().nonce_key, &record.kid);
+    let warnings = policy::warnings(in_force.policy(ports.settings()), (&record.kid, &policy), ports.issuer());
+    let key = external_accounts::made_key(&ports.settings().nonce_key, &record.kid);
     let status = if record.disabled.is_some() {
         "disabled"
-    } else if record.check != external::check_of(&key) {
+    } else if record.check != external_accounts::check_of(&key) {
         "unusable"
     } else if record.uses == Uses::Once && !accounts.is_empty() {
         "used"
@@ -160,7 +160,7 @@ pub async fn create<P: Ports>(ports: &P, operator: &Operator, request: &Request)
         let in_force = governing::in_force(ports).await?;
         let mut value = wire(ports, &in_force, &record, &[])?;
         if let Some(members) = value.as_object_mut() {
-            let key = external::made_key(&ports.settings().nonce_key, &kid);
+            let key = external_accounts::made_key(&ports.settings().nonce_key, &kid);
             members.insert("key".into(), b64::encode(key.bytes()).into());
             members.insert("directory".into(), ports.settings().urls.directory().into());
         }
@@ -197,7 +197,7 @@ async fn new_record<P: Ports>(
     if let Some(document) = policy {
         check_policy(ports, document).await?;
     }
-    let key = external::made_key(&ports.settings().nonce_key, kid);
+    let key = external_accounts::made_key(&ports.settings().nonce_key, kid);
     Ok(ExternalKeyRecord {
         kid: kid.to_owned(),
         note: note_of(members)?,
@@ -206,7 +206,7 @@ async fn new_record<P: Ports>(
         created: operator.acts(ports),
         expires,
         disabled: None,
-        check: external::check_of(&key),
+        check: external_accounts::check_of(&key),
     })
 }
 
@@ -216,7 +216,7 @@ fn note_of(members: &Members) -> Result<Option<String>, Problem> {
 
 /// Refuses the policy of a key that is wrong, or leaves nothing together with that of the CA.
 async fn check_policy<P: Ports>(ports: &P, document: &Value) -> Result<(), Problem> {
-    let policy = permission::read_policy("policy", document).map_err(Problem::malformed)?;
+    let policy = policy::read_policy("policy", document).map_err(Problem::malformed)?;
     let in_force = governing::in_force(ports).await?;
     let against = policy.check_against(in_force.policy(ports.settings()), "policy");
     against.map_err(|fault| Problem::malformed(format!("{fault}.")))

@@ -4,7 +4,6 @@
 //! changes something stands in the audit record before and after ([`audit`]). What a partition is asked for is an
 //! [`operation::Operation`]; its answer is the JSON that the API shows.
 
-pub mod access;
 pub mod accounts;
 mod assertion;
 pub mod audit;
@@ -24,7 +23,5 @@ pub mod policies;
 pub mod replacements;
 pub mod revocations;
 pub(super) mod state;
-pub mod tokens;
-pub mod webhook;
 
 pub use dispatch::answer;

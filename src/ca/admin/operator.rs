@@ -1,12 +1,12 @@
 //! Who asks: an admin token, or somebody whom Cloudflare Access vouches for.
 
-use super::access::Access;
 use super::assertion::{Unproven, identity, is_from_elsewhere};
 use super::audit;
 use super::body::place;
 use crate::acme::act::{Act, By, Event, Outcome};
 use crate::acme::limit::Limit;
 use crate::acme::{Kind, Problem};
+use crate::ca::config::access::Access;
 use crate::ca::http::message::Request;
 use crate::ca::ports::Ports;
 use core::time::Duration;

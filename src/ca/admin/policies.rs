@@ -10,6 +10,7 @@ use super::operator::Operator;
 use super::state::{ask, ask_for, json_of, shown};
 use crate::acme::Problem;
 use crate::acme::policies::{PolicyRecord, ShadowRecord};
+use crate::ca::config::policy;
 use crate::ca::governing;
 use crate::ca::http::message::{Answer, Request, Response};
 use crate::ca::http::operator_routes::is_plain;
@@ -57,7 +58,7 @@ pub(in crate::ca) fn version<P: Ports>(ports: &P, record: Option<&PolicyRecord>)
 
 /// What has no effect in a document; nothing of one that this version of the CA cannot read any more.
 fn warnings(document: &Value) -> Vec<String> {
-    permission::read_policy("the document", document).map(|policy| permission::idle(&policy)).unwrap_or_default()
+    policy::read_policy("the document", document).map(|policy| policy::idle(&policy)).unwrap_or_default()
 }
 
 /// GET of the policy.
@@ -80,7 +81,7 @@ async fn state<P: Ports>(ports: &P) -> Result<Value, Problem> {
 
 /// Reads a document that was sent, and refuses one that is wrong, with line and reason.
 fn document(request: &Request) -> Result<Value, Problem> {
-    let (_, document) = permission::read_policy_text(body::text(request)?)
+    let (_, document) = policy::read_policy_text(body::text(request)?)
         .map_err(|fault| Problem::malformed(format!("The policy is refused: {fault}.")))?;
     Ok(document)
 }
@@ -177,7 +178,7 @@ pub async fn check<P: Ports>(ports: &P, request: &Request) -> Answer {
     let key = kid.map(|kid| (kid, !settings.external.keys.contains_key(kid)));
     let governing = governing::of_key(ports, key).await?;
     let other = members.value("document").filter(|document| !document.is_null());
-    let other = other.map(|document| permission::read_policy("document", document)).transpose();
+    let other = other.map(|document| policy::read_policy("document", document)).transpose();
     let other = other.map_err(Problem::malformed)?;
     let ca = other.as_ref().unwrap_or_else(|| governing.in_force.policy(settings));
     let rules = governing.rules_under(ca, settings).map_err(|_| unknown())?;
@@ -186,7 +187,7 @@ pub async fn check<P: Ports>(ports: &P, request: &Request) -> Answer {
     let version = if other.is_some() { Value::Null } else { governing.in_force.version.into() };
     let answer = json!({
         "version": version, "identifiers": json_of(&verdicts)?, "profile": profile,
-        "max_lifetime": rules.max_lifetime().map(|longest| longest.as_secs()), "warnings": permission::idle(ca),
+        "max_lifetime": rules.max_lifetime().map(|longest| longest.as_secs()), "warnings": policy::idle(ca),
     });
     Ok(Response::json(200, &answer))
 }

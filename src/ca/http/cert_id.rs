@@ -6,7 +6,7 @@ use crate::acme::order::OrderStatus;
 use crate::acme::{CertificateRecord, Kind, NewOrder, OrderRecord, Problem, Renewable};
 use crate::ca::account::payload;
 use crate::ca::cell::{Admitted, Cell};
-use crate::ca::limits::Name;
+use crate::ca::config::rate_limits::Name;
 use crate::ca::message::{Message, Partition, Reply};
 use crate::ca::placing::Wanted;
 use crate::ca::ports::{PartitionPorts, Ports};

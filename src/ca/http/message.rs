@@ -3,13 +3,13 @@
 use super::address::ClientAddress;
 use super::routes::{Lists, Route, Urls};
 use crate::acme::{Home, Kind, Problem};
+use crate::ca::config::settings::Settings;
 use crate::ca::events::Told;
 use crate::ca::front::directory;
 use crate::ca::ladder::Fresh;
 use crate::ca::limiting::When;
 use crate::ca::message::{NONCE_SHARDS, Reply};
 use crate::ca::ports::{Handed, Ports};
-use crate::ca::settings::Settings;
 use crate::jose::{Jwk, KeyRef, Unverified, Verified};
 use crate::pki::{Issuer, profile};
 use crate::policy::Policy;

@@ -1,8 +1,8 @@
 //! Lines to paste for common ACME clients.
 
 use super::{block, label, names};
+use crate::ca::config::settings::Settings;
 use crate::ca::http::html::escaped;
-use crate::ca::settings::Settings;
 use crate::pki::Issuer;
 use crate::policy::Policy;
 

@@ -1,6 +1,6 @@
 //! The names that this CA issues for, as far as its issuer's certificate and its policy say: one to paste, and a sentence.
 
-use crate::ca::permission::known;
+use crate::ca::config::policy::known;
 use crate::pki::Issuer;
 use crate::policy::{Pattern, Policy, Rules};
 use crate::values::Identifier;

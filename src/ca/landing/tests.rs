@@ -1,5 +1,5 @@
 use super::*;
-use crate::ca::authority::Root;
+use crate::ca::config::issuers::Root;
 use crate::ca::http::message::Request;
 use crate::ca::testing::{Answered, START, World};
 use crate::pki::ceremony::{create_intermediate, create_root};
@@ -217,7 +217,7 @@ fn the_lines_have_a_name_that_is_issued_for_and_the_page_says_which_are() {
         (r#"{"deny":["www.corp.test"]}"#, "corp.test", "some names are denied"),
     ] {
         let document = serde_json::from_str(policy).unwrap();
-        let policy = crate::ca::permission::read_policy("POLICY", &document).unwrap();
+        let policy = crate::ca::config::policy::read_policy("POLICY", &document).unwrap();
         let world = narrow.reconfigured(|settings| settings.policy = policy.clone());
         let shown_page = page(&world);
         for line in ["certbot certonly ", "lego --server ", "acme.sh --issue ", "wacs.exe "] {

@@ -1,8 +1,8 @@
 //! How machines and browsers come to trust the root.
 
 use super::{block, label};
+use crate::ca::config::settings::Settings;
 use crate::ca::http::html::escaped;
-use crate::ca::settings::Settings;
 
 pub(super) fn section(settings: &Settings) -> String {
     let name = label(&settings.urls);

@@ -3,12 +3,12 @@
 use super::operations::{Injected, Underway, catch_loss};
 use super::world::World;
 use crate::acme::Problem;
-use crate::ca::admin::webhook::WebhookRequest;
+use crate::ca::config::settings::Settings;
+use crate::ca::config::webhook::WebhookRequest;
 use crate::ca::http::message::Response;
 use crate::ca::memory::Memory;
 use crate::ca::message::{Message, Partition, Reply};
 use crate::ca::ports::{Handed, PartitionPorts, Ports, Task};
-use crate::ca::settings::Settings;
 use crate::ca::transport;
 use crate::pki::Issuer;
 use crate::validation::outbound::{FetchAnswer, Limits, Outbound, OutboundFault, Reaction};

@@ -1,7 +1,7 @@
 //! The issuers of a world: the one that all have, and those that tests put beside it or in its place.
 
 use super::world::{START, World};
-use crate::ca::lists::RootList;
+use crate::ca::config::root_list::RootList;
 use crate::pki::ceremony::{CertAndKey, Root, create_intermediate, create_root, cross_sign};
 use crate::pki::crl::read::Listed;
 use crate::pki::{Issuer, Issuers, Slot};

@@ -1,7 +1,7 @@
 //! What receives notices: it keeps what arrives, checks signatures, and answers as it was told to.
 
 use super::world::World;
-use crate::ca::admin::webhook::{Webhook, WebhookRequest};
+use crate::ca::config::webhook::{Webhook, WebhookRequest};
 use data_encoding::BASE64;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::Value;

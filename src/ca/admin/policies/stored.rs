@@ -64,7 +64,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             };
             if let Some(document) = document.as_ref().filter(|_| restores.is_some()) {
                 // It may be older than this version of the CA, or its configuration.
-                permission::read_policy("the document of that version", document).map_err(Problem::malformed)?;
+                policy::read_policy("the document of that version", document).map_err(Problem::malformed)?;
             }
             let version = present.saturating_add(1);
             let record = PolicyRecord { version, made: policy.by, note: policy.note, restores, document };

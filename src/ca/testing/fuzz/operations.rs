@@ -1,7 +1,7 @@
 //! What operators send.
 
 use super::super::world::World;
-use crate::ca::admin::tokens::AdminTokens;
+use crate::ca::config::admin_tokens::AdminTokens;
 use crate::ca::http::message::{MAX_BODY, Request};
 
 const TOKEN: &str = "a-token-for-fuzzing-of-sufficient-length";

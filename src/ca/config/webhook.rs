@@ -5,8 +5,8 @@
 #[cfg(test)]
 mod tests;
 
+use super::values::Values;
 use crate::acme::notice::NoticeRecord;
-use crate::ca::settings::Values;
 use crate::values::Time;
 use core::fmt;
 use data_encoding::BASE64;

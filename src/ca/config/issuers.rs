@@ -1,7 +1,7 @@
 //! Who signs, as the operator configures it: issuers in numbered places, one of them active, and where that which
 //! verifiers fetch of them is published.
 
-use super::settings::{Values, origin};
+use super::values::{Values, origin};
 use crate::ca::http::routes::{Lists, Urls};
 use crate::pki::issuer::readable_name;
 use crate::pki::{Issuer, IssuerFault, Issuers, Serial, Slot, pem, profile};

@@ -1,26 +1,26 @@
 //! What the operator configures, checked.
 
-use super::admin::access::Access;
-use super::admin::tokens::AdminTokens;
-use super::admin::webhook::Webhook;
-use super::authority::{Configured, Published, Root};
-use super::blocked::BlockedKeys;
+use super::access::Access;
+use super::admin_tokens::AdminTokens;
+use super::blocked_keys::BlockedKeys;
 use super::caa;
-use super::events::RequestLog;
-use super::external::ExternalAccounts;
-use super::limits::Limits;
-use super::lists::RootList;
-use super::metrics::Token;
-use super::nonce_key::NonceKey;
-use super::permission::read_policy;
+use super::external_accounts::ExternalAccounts;
+use super::issuers::{Configured, Published, Root};
+use super::metrics_token::Token;
+use super::policy::{policy, read_policy};
+use super::rate_limits::Limits;
+use super::request_log::RequestLog;
+use super::root_list::RootList;
+use super::secret::NonceKey;
+use super::values::{Values, flag, number, origin, page, port, seconds};
+use super::webhook::Webhook;
 use crate::acme::crl::GATHERED;
 use crate::ca::http::routes::Urls;
-use crate::jose;
 use crate::pki::Issuers;
 use crate::policy::Policy;
-use crate::validation;
 use crate::validation::guard::AddressPolicy;
 use crate::values::{Time, b64};
+use crate::{jose, validation};
 use core::ops::RangeInclusive;
 use core::time::Duration;
 use serde_json::Value;
@@ -106,9 +106,6 @@ pub struct Meta {
     /// URL of a page about this CA.
     pub website: Option<String>,
 }
-
-/// Gives the value of a variable or secret, `None` where it is not set.
-pub type Values<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 impl Settings {
     /// Reads and checks all values but the issuers' keys, which the host keeps to itself.
@@ -209,27 +206,6 @@ fn base_url(text: &str, dev: bool) -> Result<String, String> {
     })
 }
 
-/// Reads the URL `text` of the variable `name`, which is an origin and nothing more, `like` an example; `allowed` says what is
-/// wrong with its scheme.
-///
-/// # Errors
-/// A sentence that names the variable.
-pub(super) fn origin(
-    name: &str,
-    text: &str,
-    like: &str,
-    allowed: impl FnOnce(&str) -> Result<(), &'static str>,
-) -> Result<String, String> {
-    let says = |what: &str| format!("{name} is {text:?}; {what}, like {like}.");
-    let url = Url::parse(text).map_err(|e| says(&format!("it has to be a URL ({e})")))?;
-    allowed(url.scheme()).map_err(says)?;
-    let origin = url.origin().ascii_serialization();
-    if text.trim_end_matches('/') != origin {
-        return Err(says("it has to be scheme, host and perhaps port, in lower case and nothing more"));
-    }
-    Ok(origin)
-}
-
 fn refuse_nonces(value: Values<'_>, dev: bool) -> Result<u8, String> {
     let Some(text) = value("REFUSE_NONCES") else { return Ok(0) };
     if !dev {
@@ -282,57 +258,12 @@ fn validation_config(value: Values<'_>) -> Result<validation::Config, String> {
     })
 }
 
-pub(in crate::ca) fn port(value: Values<'_>, name: &str, default: u16) -> Result<u16, String> {
-    let Some(text) = value(name) else { return Ok(default) };
-    let port = text.parse().ok().filter(|port| *port != 0);
-    port.ok_or_else(|| format!("{name} is {text:?}; it has to be a port between 1 and 65535."))
-}
-
-/// A variable that is a whole number in this range, or not set.
-pub(in crate::ca) fn number(value: Values<'_>, name: &str, range: RangeInclusive<u32>) -> Result<Option<u32>, String> {
-    let Some(text) = value(name) else { return Ok(None) };
-    let found = text.parse().ok().filter(|number| range.contains(number));
-    found.map(Some).ok_or_else(|| {
-        format!("{name} is {text:?}; it has to be a whole number, {} to {}.", range.start(), range.end())
-    })
-}
-
-/// A variable that is a whole number of seconds in this range; `usual` where it is not set.
-fn seconds(value: Values<'_>, name: &str, usual: Duration, range: RangeInclusive<u32>) -> Result<Duration, String> {
-    Ok(number(value, name, range)?.map_or(usual, |seconds| Duration::from_secs(seconds.into())))
-}
-
-/// A variable that is `true`, `false`, or not set, which is as `false`.
-pub(in crate::ca) fn flag(value: Values<'_>, name: &str) -> Result<bool, String> {
-    match value(name).as_deref() {
-        None | Some("false") => Ok(false),
-        Some("true") => Ok(true),
-        Some(other) => Err(format!("{name} is {other:?}; it has to be \"true\" or \"false\".")),
-    }
-}
-
-pub(in crate::ca) fn policy(value: Values<'_>) -> Result<Policy, String> {
-    let Some(text) = value("POLICY") else { return Ok(Policy::default()) };
-    let document = jose::read_object("POLICY", &text).map_err(|fault| format!("{fault}."))?;
-    read_policy("POLICY", &Value::Object(document))
-}
-
 fn terms_change(value: Values<'_>) -> Result<TermsChange, String> {
     match value("TERMS_CHANGE").as_deref() {
         None | Some("accept") => Ok(TermsChange::Accept),
         Some("refuse") if value("TERMS_OF_SERVICE").is_some() => Ok(TermsChange::Refuse),
         Some("refuse") => Err("TERMS_CHANGE is \"refuse\", but there are no TERMS_OF_SERVICE to agree to.".to_owned()),
         Some(other) => Err(format!("TERMS_CHANGE is {other:?}; it has to be \"accept\" or \"refuse\".")),
-    }
-}
-
-pub(in crate::ca) fn page(value: Values<'_>, name: &str) -> Result<Option<String>, String> {
-    let is_page = |text: &str| Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "https" | "http"));
-    match value(name) {
-        Some(text) if !is_page(&text) => {
-            Err(format!("{name} is {text:?}; it has to be the URL of a web page, like https://example.org/page."))
-        }
-        other => Ok(other),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The names of all settings, by which one that is misspelt is found out.
 
-use super::authority::{PLACES, name_of};
+use super::issuers::{PLACES, name_of};
 
 /// The names of all variables and secrets but those of issuers, which [`known`] knows too.
 pub const NAMES: &[&str] = &[

@@ -1,6 +1,6 @@
 //! Cloudflare Access in front of the operations API: whose assertions are taken.
 
-use crate::ca::settings::{Values, origin};
+use super::values::{Values, origin};
 use crate::jose::access::Expected;
 
 /// The Access team and application that stand in front.

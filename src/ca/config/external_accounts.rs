@@ -1,7 +1,7 @@
 //! External account keys ([RFC 8555 §7.3.4](https://www.rfc-editor.org/rfc/rfc8555#section-7.3.4)): what the operator
 //! hands out, one for each person or team that may have accounts here.
 
-use super::permission;
+use super::policy;
 use crate::acme::external_key::Uses;
 use crate::acme::nonce;
 use crate::jose;
@@ -135,7 +135,7 @@ impl ExternalKey {
         let policy_path = format!("{path}.policy");
         let policy = match members.get("policy") {
             None => Policy::default(),
-            Some(document) => permission::read_policy(&policy_path, document)?,
+            Some(document) => policy::read_policy(&policy_path, document)?,
         };
         policy.check_against(ca, &policy_path).map_err(|fault| format!("{fault}."))?;
         let document = members.get("policy").cloned().unwrap_or_default();

@@ -10,7 +10,9 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 const MINUTE: u64 = 60;
+
 const HOUR: u64 = 3600;
+
 const DAY: u64 = 86_400;
 
 /// Names a limit: one row is one limit, with its name in the configuration, what it counts, and its default.

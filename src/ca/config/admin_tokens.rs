@@ -9,6 +9,7 @@ const MIN_TOKEN: usize = 32;
 
 /// The longest, and how many there may be: each is compared with each request.
 const MAX_TOKEN: usize = 256;
+
 const MAX_TOKENS: usize = 20;
 
 /// The longest name of one.

@@ -1,0 +1,65 @@
+//! The settings for CAA: the identities of this CA, and the networks.
+
+use super::values::Values;
+use crate::acme::order::OrderStatus;
+use crate::acme::{AuthorizationRecord, Kind, OrderRecord, Problem};
+use crate::ca::cell::{Admitted, Cell};
+use crate::ca::ports::PartitionPorts;
+use crate::store::{Kv, Txn};
+use crate::validation::caa::{Config, Question};
+use crate::validation::probe::Probe;
+use crate::validation::{Failure, FailureKind, Method, caa};
+use crate::values::identifier::DnsName;
+use crate::values::{Id, Identifier, Time};
+use core::time::Duration;
+use url::{Host, Url};
+
+/// The most names that a challenge may have of its issuer (draft-ietf-acme-dns-persist-02 §3.1).
+const MAX_IDENTITIES: usize = 10;
+
+/// The name of a disposable CA, whose address is none.
+const DEV_IDENTITY: &str = "selvedge.test";
+
+/// Reads CAA, CAA_IDENTITIES and CAA_INTERNAL. `base` is the CA's base URL, whose host is its name by default.
+///
+/// # Errors
+/// A sentence for the operator.
+pub fn config(value: Values<'_>, base: &str, dev: bool) -> Result<Config, String> {
+    let checked = match value("CAA").as_deref() {
+        None | Some("on") => true,
+        Some("off") => false,
+        Some(other) => return Err(format!("CAA is {other:?}; it has to be \"on\" or \"off\".")),
+    };
+    let host = || match Url::parse(base).ok()?.host()? {
+        Host::Domain(name) => Some(name.to_owned()),
+        Host::Ipv4(_) | Host::Ipv6(_) => None,
+    };
+    let identities = match value("CAA_IDENTITIES") {
+        Some(list) => names("CAA_IDENTITIES", &list)?,
+        None => vec![host().or_else(|| dev.then(|| DEV_IDENTITY.to_owned())).ok_or(
+            "CAA_IDENTITIES is not set, and the host of BASE_URL is an address; set it to a domain name of yours that \
+             stands for this CA in DNS.",
+        )?],
+    };
+    if identities.is_empty() || identities.len() > MAX_IDENTITIES {
+        let n = identities.len();
+        return Err(format!("CAA_IDENTITIES has {n} names; it has to have between 1 and {MAX_IDENTITIES}."));
+    }
+    let internal = match value("CAA_INTERNAL") {
+        None => caa::INTERNAL.map(str::to_owned).to_vec(),
+        Some(none) if none.trim() == "none" => Vec::new(),
+        Some(list) => names("CAA_INTERNAL", &list)?,
+    };
+    Ok(Config { checked, identities, internal })
+}
+
+/// A comma-separated list of domain names, in lower case.
+pub(in crate::ca) fn names(variable: &str, list: &str) -> Result<Vec<String>, String> {
+    let parts = list.split(',').map(str::trim).filter(|part| !part.is_empty());
+    let read = |part: &str| match DnsName::parse(part) {
+        Ok(name) if !name.is_wildcard() => Ok(name.as_str().to_owned()),
+        Ok(_) => Err(format!("{variable} has {part:?}; leave the `*.` out.")),
+        Err(fault) => Err(format!("{variable} has {part:?}, which {fault}.")),
+    };
+    parts.map(read).collect()
+}

@@ -1,0 +1,19 @@
+//! The settings of the operator, one file for each.
+
+pub mod access;
+pub mod admin_tokens;
+pub mod blocked_keys;
+pub mod caa;
+pub mod external_accounts;
+pub mod issuers;
+pub mod key_policy;
+pub mod metrics_token;
+pub mod names;
+pub mod policy;
+pub mod rate_limits;
+pub mod request_log;
+pub mod root_list;
+pub mod secret;
+pub mod settings;
+pub mod values;
+pub mod webhook;

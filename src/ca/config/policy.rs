@@ -1,0 +1,108 @@
+//! The setting POLICY.
+
+#[cfg(test)]
+mod tests;
+
+use super::access::Access;
+use super::admin_tokens::AdminTokens;
+use super::blocked_keys::BlockedKeys;
+use super::external_accounts::ExternalAccounts;
+use super::issuers::{Configured, Published, Root};
+use super::metrics_token::Token;
+use super::rate_limits::Limits;
+use super::request_log::RequestLog;
+use super::root_list::RootList;
+use super::secret::NonceKey;
+use super::values::Values;
+use super::webhook::Webhook;
+use crate::acme::crl::GATHERED;
+use crate::acme::problem::Named;
+use crate::acme::{AuthorizationRecord, Kind, OrderRecord, Problem};
+use crate::ca::cell::Cell;
+use crate::ca::governing::Governing;
+use crate::ca::http::routes::Urls;
+use crate::ca::permission::permit;
+use crate::ca::ports::PartitionPorts;
+use crate::pki::{Issuer, Issuers, Profile, profile};
+use crate::policy::{Known, Pattern, Permit, Policy, Rules, TextFault, Verdict};
+use crate::store::Kv;
+use crate::validation::Method;
+use crate::validation::guard::AddressPolicy;
+use crate::values::{Identifier, Time, b64};
+use crate::{jose, validation};
+use core::ops::RangeInclusive;
+use core::time::Duration;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use url::Url;
+
+/// The challenge types and profiles that there are, for policies to name.
+pub(in crate::ca) fn known() -> Known {
+    Known {
+        challenges: Method::ALL.into_iter().map(Method::name).collect(),
+        offered: Method::ALL.into_iter().filter(|method| method.offered_by_default()).map(Method::name).collect(),
+        profiles: profile::all().iter().map(|profile| profile.name).collect(),
+    }
+}
+
+/// Reads the policy document that is called `path` in faults.
+///
+/// # Errors
+/// A sentence for the operator that begins with the path of the faulty member.
+pub fn read_policy(path: &str, document: &Value) -> Result<Policy, String> {
+    Policy::read(path, document, &known()).map_err(|fault| format!("{fault}."))
+}
+
+/// Reads the text of a policy document; with the policy comes the document as it was written.
+///
+/// # Errors
+/// What is wrong, and in which line.
+pub fn read_policy_text(text: &str) -> Result<(Policy, Value), TextFault> {
+    Policy::read_text(text, &known())
+}
+
+/// What a policy says that has no effect, each a sentence: it may stand there in error.
+pub fn idle(policy: &Policy) -> Vec<String> {
+    let allowed =
+        |profile: &&Profile| policy.profiles.as_ref().is_none_or(|names| names.iter().any(|name| name == profile.name));
+    let longest = profile::all().iter().filter(allowed).max_by_key(|profile| profile.validity);
+    let (Some(limit), Some(longest)) = (policy.max_lifetime, longest) else { return Vec::new() };
+    if limit <= longest.validity {
+        return Vec::new();
+    }
+    vec![format!(
+        "max_lifetime does nothing: it is {} hours, and of the profiles that the policy allows none is for longer than {} \
+         hours ({}). A policy can make certificates shorter than their profile says, not longer.",
+        limit.as_secs() / 3600,
+        longest.validity.as_secs() / 3600,
+        longest.name,
+    )]
+}
+
+/// What an external account key's policy grants and its accounts are refused, and what of it has no effect.
+///
+/// Each is a sentence; the first name the pattern, and the issuer's name constraint or the rule of the CA's policy.
+pub fn warnings(ca: &Policy, (kid, policy): (&str, &Policy), issuer: &Issuer) -> Vec<String> {
+    let rules = Rules { ca, key: Some((kid, policy)), trusted: true, known: known() };
+    let lists =
+        [("preauthorized", &policy.preauthorized), ("allow", policy.allow.as_ref().unwrap_or(const { &Vec::new() }))];
+    let patterns = lists.into_iter().flat_map(|(list, patterns)| patterns.iter().map(move |pattern| (list, pattern)));
+    let warning = |(list, pattern): (&str, &Pattern)| {
+        let samples = pattern.samples();
+        let outside = samples.iter().find_map(|sample| issuer.permits(sample).err()).map(|outside| outside.to_string());
+        // One that is refused where another is not is an exception that the policy makes.
+        let refused = || {
+            let refusals: Option<Vec<_>> = samples.iter().map(|sample| rules.permit(sample).err()).collect();
+            refusals.and_then(|refusals| refusals.last().map(ToString::to_string))
+        };
+        let why = outside.or_else(refused)?;
+        Some(format!("{list} has \"{pattern}\", but orders for such names are refused: {why}."))
+    };
+    patterns.filter_map(warning).chain(idle(policy)).collect()
+}
+
+pub(in crate::ca) fn policy(value: Values<'_>) -> Result<Policy, String> {
+    let Some(text) = value("POLICY") else { return Ok(Policy::default()) };
+    let document = jose::read_object("POLICY", &text).map_err(|fault| format!("{fault}."))?;
+    read_policy("POLICY", &Value::Object(document))
+}

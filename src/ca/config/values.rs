@@ -1,0 +1,88 @@
+//! Readers of single setting values.
+
+use super::access::Access;
+use super::admin_tokens::AdminTokens;
+use super::blocked_keys::BlockedKeys;
+use super::external_accounts::ExternalAccounts;
+use super::issuers::{Configured, Published, Root};
+use super::metrics_token::Token;
+use super::policy::read_policy;
+use super::rate_limits::Limits;
+use super::request_log::RequestLog;
+use super::root_list::RootList;
+use super::secret::NonceKey;
+use super::webhook::Webhook;
+use crate::acme::crl::GATHERED;
+use crate::ca::http::routes::Urls;
+use crate::pki::Issuers;
+use crate::policy::Policy;
+use crate::validation::guard::AddressPolicy;
+use crate::values::{Time, b64};
+use crate::{jose, validation};
+use core::ops::RangeInclusive;
+use core::time::Duration;
+use serde_json::Value;
+use url::Url;
+
+/// Gives the value of a variable or secret, `None` where it is not set.
+pub type Values<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// Reads the URL `text` of the variable `name`, which is an origin and nothing more, `like` an example; `allowed` says what is
+/// wrong with its scheme.
+///
+/// # Errors
+/// A sentence that names the variable.
+pub(in crate::ca) fn origin(
+    name: &str,
+    text: &str,
+    like: &str,
+    allowed: impl FnOnce(&str) -> Result<(), &'static str>,
+) -> Result<String, String> {
+    let says = |what: &str| format!("{name} is {text:?}; {what}, like {like}.");
+    let url = Url::parse(text).map_err(|e| says(&format!("it has to be a URL ({e})")))?;
+    allowed(url.scheme()).map_err(says)?;
+    let origin = url.origin().ascii_serialization();
+    if text.trim_end_matches('/') != origin {
+        return Err(says("it has to be scheme, host and perhaps port, in lower case and nothing more"));
+    }
+    Ok(origin)
+}
+
+pub(in crate::ca) fn port(value: Values<'_>, name: &str, default: u16) -> Result<u16, String> {
+    let Some(text) = value(name) else { return Ok(default) };
+    let port = text.parse().ok().filter(|port| *port != 0);
+    port.ok_or_else(|| format!("{name} is {text:?}; it has to be a port between 1 and 65535."))
+}
+
+/// A variable that is a whole number in this range, or not set.
+pub(in crate::ca) fn number(value: Values<'_>, name: &str, range: RangeInclusive<u32>) -> Result<Option<u32>, String> {
+    let Some(text) = value(name) else { return Ok(None) };
+    let found = text.parse().ok().filter(|number| range.contains(number));
+    found.map(Some).ok_or_else(|| {
+        format!("{name} is {text:?}; it has to be a whole number, {} to {}.", range.start(), range.end())
+    })
+}
+
+/// A variable that is a whole number of seconds in this range; `usual` where it is not set.
+fn seconds(value: Values<'_>, name: &str, usual: Duration, range: RangeInclusive<u32>) -> Result<Duration, String> {
+    Ok(number(value, name, range)?.map_or(usual, |seconds| Duration::from_secs(seconds.into())))
+}
+
+/// A variable that is `true`, `false`, or not set, which is as `false`.
+pub(in crate::ca) fn flag(value: Values<'_>, name: &str) -> Result<bool, String> {
+    match value(name).as_deref() {
+        None | Some("false") => Ok(false),
+        Some("true") => Ok(true),
+        Some(other) => Err(format!("{name} is {other:?}; it has to be \"true\" or \"false\".")),
+    }
+}
+
+pub(in crate::ca) fn page(value: Values<'_>, name: &str) -> Result<Option<String>, String> {
+    let is_page = |text: &str| Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "https" | "http"));
+    match value(name) {
+        Some(text) if !is_page(&text) => {
+            Err(format!("{name} is {text:?}; it has to be the URL of a web page, like https://example.org/page."))
+        }
+        other => Ok(other),
+    }
+}
