@@ -15,7 +15,7 @@ use mishaps::{Trial, changes_something, interrupt_everywhere};
 use requests::{Act, Case, cases};
 use scene::Scene;
 use selvedge::ca::http::routes::Route;
-use selvedge::ca::message::Message;
+use selvedge::ca::runtime::message::Message;
 use selvedge::ca::testing::Mishap;
 use selvedge::validation::Method;
 use std::collections::BTreeSet;

@@ -21,7 +21,7 @@ use selvedge::ca::config::metrics_token::Token;
 use selvedge::ca::config::rate_limits::Limits;
 use selvedge::ca::http::address::ClientAddress;
 use selvedge::ca::http::message::Request;
-use selvedge::ca::jobs::{JobRecord, Work};
+use selvedge::ca::runtime::jobs::{JobRecord, Work};
 use selvedge::ca::testing::{Client, World, new_key};
 use selvedge::jose::testing::ClientKey;
 use selvedge::pki::certificate::parse_presented;

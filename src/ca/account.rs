@@ -1,12 +1,13 @@
 //! An account's own side: coming into being, update, deactivation, the list of its orders.
 
-use super::cell::{Admitted, Cell};
-use super::jobs::JobRecord;
-use super::message::{Creation, Holding};
-use super::ports::PartitionPorts;
 use crate::acme::account::{AccountUpdate, VoidAccount};
 use crate::acme::{AccountRecord, AccountStatus, OrderRecord, Problem, contact};
+use crate::ca::cell::Admitted;
 use crate::ca::http::message::{Answer, Response};
+use crate::ca::runtime::jobs::JobRecord;
+use crate::ca::runtime::message::{Creation, Holding};
+use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::ports::PartitionPorts;
 use crate::store::{Kv, Txn};
 use crate::values::Id;
 use core::time::Duration;
@@ -204,5 +205,5 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
 /// # Errors
 /// `malformed`, saying where it is wrong.
 pub fn payload<T: serde::de::DeserializeOwned>(admitted: &Admitted) -> Result<T, Problem> {
-    admitted.jws.payload_json().map_err(|fault| super::ladder::refuse_jws(&fault))
+    admitted.jws.payload_json().map_err(|fault| crate::ca::runtime::jws::refuse_jws(&fault))
 }

@@ -1,10 +1,6 @@
 //! Agreement to changed terms of service ([RFC 8555 §7.3.3](https://www.rfc-editor.org/rfc/rfc8555#section-7.3.3)): the
 //! refusal of an account that has not agreed to those of today, and the page where a person does.
 
-use super::cell::{Cell, dead_account};
-use super::ladder;
-use super::message::{Message, Partition, Reply};
-use super::ports::{PartitionPorts, Ports};
 use crate::acme::account::AccountUpdate;
 use crate::acme::proof::{self, Purpose};
 use crate::acme::{AccountRecord, AccountStatus, Kind, Problem};
@@ -12,6 +8,11 @@ use crate::ca::config::settings::{Settings, TermsChange};
 use crate::ca::http::html;
 use crate::ca::http::message::{Answer, Request};
 use crate::ca::http::routes::Route;
+use crate::ca::runtime::message;
+use crate::ca::runtime::message::{Message, Partition, Reply};
+use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::ports::{PartitionPorts, Ports};
+use crate::ca::runtime::problems::dead_account;
 use crate::jose::Verified;
 use crate::store::Kv;
 use crate::values::Id;
@@ -83,7 +84,7 @@ pub async fn agree<P: Ports>(ports: &P, request: &Request, account: &Id, proof: 
             let body = "<h1>Thank you</h1><p>You agreed to the terms of service. Run your ACME client again.</p>";
             Ok(html::html("Thank you", body))
         }
-        other => Err(ladder::unexpected(&other)),
+        other => Err(message::unexpected(&other)),
     }
 }
 

@@ -1,15 +1,15 @@
 //! External account bindings ([RFC 8555 §7.3.4](https://www.rfc-editor.org/rfc/rfc8555#section-7.3.4)): verified at the
 //! front, counted in the partition of the external account key, which is where single use is decided.
 
-use super::cell::Cell;
-use super::ladder;
-use super::message::{Message, Partition, Reply};
-use super::ports::{PartitionPorts, Ports};
 use crate::acme::account::{ExternalBinding, ExternalUse};
 use crate::acme::external_key::{ExternalKeyRecord, Uses};
 use crate::acme::{Kind, Problem};
 use crate::ca::config::external_accounts;
 use crate::ca::config::settings::Settings;
+use crate::ca::runtime::message::{Message, Partition, Reply};
+use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::ports::{PartitionPorts, Ports};
+use crate::ca::runtime::{jws, message};
 use crate::jose::{EabFault, EabUnverified, Verified};
 use crate::store::Kv;
 use crate::values::Id;
@@ -63,7 +63,7 @@ fn unknown() -> Problem {
 }
 
 fn refuse(fault: &EabFault) -> Problem {
-    ladder::refuse(Some(fault.kind()), format!("The external account binding is refused: {fault}."))
+    jws::refuse(Some(fault.kind()), format!("The external account binding is refused: {fault}."))
 }
 
 /// What a binding with a key says that is spent.
@@ -90,7 +90,7 @@ pub async fn spend<P: Ports>(ports: &P, kid: &str, thumbprint: &str, account: Op
     match ports.ask(&Partition::Eab(kid.to_owned()), &message).await? {
         Reply::Bound(true) => Ok(()),
         Reply::Bound(false) => Err(spent()),
-        other => Err(ladder::unexpected(&other)),
+        other => Err(message::unexpected(&other)),
     }
 }
 

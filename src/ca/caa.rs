@@ -5,10 +5,11 @@
 
 use crate::acme::order::OrderStatus;
 use crate::acme::{AuthorizationRecord, Kind, OrderRecord, Problem};
-use crate::ca::cell::{Admitted, Cell};
+use crate::ca::cell::Admitted;
 use crate::ca::config::caa::names;
 use crate::ca::config::values::Values;
-use crate::ca::ports::PartitionPorts;
+use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::ports::PartitionPorts;
 use crate::store::{Kv, Txn};
 use crate::validation::caa::{Config, Question};
 use crate::validation::probe::Probe;

@@ -1,30 +1,23 @@
 //! A partition at work: its storage, its host, and the entrance for messages.
 
-use super::agreement;
-use super::front;
-use super::governing::{self, Governing};
-use super::ladder::{self, Fresh};
-use super::message::{Holding, Message, Partition, Redemption, Reply};
-use super::order::only_read;
-use super::ports::PartitionPorts;
 use crate::acme::nonce::RedeemedNonce;
 use crate::acme::{AccountRecord, AccountStatus, Home, Kind, Nonce, Problem};
+use crate::ca::governing::Governing;
 use crate::ca::http::message::{Answer, Response};
 use crate::ca::http::routes::Route;
+use crate::ca::order::only_read;
+use crate::ca::runtime::jws;
+use crate::ca::runtime::jws::Fresh;
+use crate::ca::runtime::message::{Holding, Message, Partition, Redemption, Reply};
+use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::ports::PartitionPorts;
+use crate::ca::runtime::problems::dead_account;
+use crate::ca::{agreement, front, governing, ladder};
 use crate::jose::{Jwk, Verified};
 use crate::store::{Kv, StoreFailure, Txn};
 use crate::values::Id;
 use std::cell::RefCell;
 use std::rc::Rc;
-
-/// A partition: one owner, one thing at a time within a transaction.
-pub struct Cell<P, K> {
-    /// Its host.
-    pub ports: P,
-    /// Its name.
-    pub name: Partition,
-    kv: RefCell<K>,
-}
 
 /// A request that was let in: its signature holds for the account's key, and its nonce is good.
 ///
@@ -44,11 +37,6 @@ pub struct Admitted {
 }
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
-    /// A partition over this storage.
-    pub fn new(ports: P, name: Partition, kv: K) -> Self {
-        Self { ports, name, kv: RefCell::new(kv) }
-    }
-
     /// Answers a message.
     pub async fn handle(self: Rc<Self>, message: Message) -> Reply {
         let answer = match message {
@@ -88,72 +76,6 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         })
     }
 
-    /// Runs `act` in a transaction: all of it is stored, or, when it fails, nothing.
-    ///
-    /// # Errors
-    /// What `act` returns; `serverInternal` when the storage fails.
-    pub fn transact<T>(&self, act: impl FnOnce(&mut Txn<'_, K>) -> Result<T, Problem>) -> Result<T, Problem> {
-        let mut kv = self.kv.try_borrow_mut().map_err(|_| Problem::internal("a transaction within a transaction"))?;
-        let mut txn = Txn::begin(&mut *kv);
-        if let Some(longest) = self.ports.settings().longest_life {
-            // What stays readable for a while after its end does so for as long as it lived.
-            txn.delete_by(self.ports.now().plus(longest).plus(longest));
-        }
-        let value = act(&mut txn)?;
-        let committed = txn.commit()?;
-        if let Some(at) = committed.wake {
-            self.ports.wake_at(at);
-        }
-        if committed.only_deleted {
-            self.clear_if_empty(&mut kv);
-        }
-        Ok(value)
-    }
-
-    /// Deletes the database with the last of its rows: a partition in which nothing is stored costs nothing. Without an await
-    /// since the last row went, so no message comes in between. What fails is done by the next alarm, or never: an empty
-    /// database does no harm.
-    pub(super) fn clear_if_empty(&self, kv: &mut K) {
-        let cleared = match kv.is_empty() {
-            Ok(false) => return,
-            Ok(true) => {
-                self.ports.cancel_alarm();
-                kv.clear()
-            }
-            Err(failure) => Err(failure),
-        };
-        if let Err(failure) = cleared {
-            self.log(&failure.into());
-        }
-    }
-
-    /// Direct access to the storage, for the alarm's purge.
-    ///
-    /// # Errors
-    /// When the storage fails, or is in use.
-    pub fn with_storage<T>(&self, act: impl FnOnce(&mut K) -> Result<T, StoreFailure>) -> Result<T, Problem> {
-        let mut kv = self.kv.try_borrow_mut().map_err(|_| Problem::internal("storage used within a transaction"))?;
-        Ok(act(&mut kv)?)
-    }
-
-    /// Writes what the operator should know of a problem to the log.
-    pub fn log(&self, problem: &Problem) {
-        if let Some(line) = &problem.log {
-            self.ports.log(&format!("{}: {line}", self.name.name()));
-        }
-    }
-
-    /// This account's id.
-    ///
-    /// # Errors
-    /// `serverInternal` in a partition that is no account.
-    pub fn account_id(&self) -> Result<&Id, Problem> {
-        match &self.name {
-            Partition::Account(id) => Ok(id),
-            other => Err(Problem::internal(format!("{} is no account", other.name()))),
-        }
-    }
-
     /// A request signed with the account's key.
     pub(in crate::ca) async fn post(self: &Rc<Self>, path: &str, body: &str) -> Reply {
         let mut signed = false;
@@ -190,7 +112,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     fn complete(&self, response: Response, fresh: Fresh) -> Response {
         let response = response.indexed(&self.ports.settings().urls);
         let id = self.account_id();
-        let nonce = id.and_then(|id| ladder::fresh_nonce(&self.ports, &Home::Account(id.clone()), fresh));
+        let nonce = id.and_then(|id| jws::fresh_nonce(&self.ports, &Home::Account(id.clone()), fresh));
         match nonce {
             Ok(nonce) => response.with_nonce(&nonce),
             Err(problem) => {
@@ -202,22 +124,22 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
 
     /// Verifies a request; `signed` says whether its signature is that of the account, whatever becomes of it.
     pub(in crate::ca) async fn admit(&self, path: &str, body: &str, signed: &mut bool) -> Result<Admitted, Problem> {
-        let jws = ladder::parse(body.as_bytes())?;
+        let jws = jws::parse(body.as_bytes())?;
         let id = self.account_id()?.clone();
         let account = self.transact(|txn| self.account(txn))?;
         let key: Jwk = serde_json::from_value(account.key.clone())
             .map_err(|e| Problem::internal(format!("the stored account key cannot be read: {e}")))?;
-        let jws = ladder::verify(&self.ports, &jws, &key).await?;
+        let jws = jws::verify(&self.ports, &jws, &key).await?;
         *signed = true;
         let counted = self.count_request();
-        let nonce = ladder::nonce_of(&self.ports, &jws)?;
+        let nonce = jws::nonce_of(&self.ports, &jws)?;
         let nonce = if nonce.home == Home::Account(id.clone()) {
             Some(nonce)
         } else {
             ladder::redeem_remotely(&self.ports, &nonce).await?;
             None
         };
-        let url = counted.and_then(|()| ladder::check_url(&self.ports, &jws, path));
+        let url = counted.and_then(|()| jws::check_url(&self.ports, &jws, path));
         let needs_agreement = !agreement::needs_no_agreement(path, &jws);
         let governing = match Route::parse(path) {
             Some(Route::NewOrder | Route::NewAuthorization | Route::Directory) => {
@@ -254,7 +176,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             if let Some(nonce) = &admitted.nonce
                 && !redeem(txn, &Redemption::from(nonce))?
             {
-                return Err(ladder::used_nonce());
+                return Err(jws::used_nonce());
             }
             let mark = txn.mark();
             let acted = self.living(txn, admitted).and_then(|account| act(txn, account));
@@ -279,7 +201,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             if let Some(nonce) = &admitted.nonce
                 && txn.get::<RedeemedNonce>(&Redemption::from(nonce).name)?.is_some()
             {
-                return Err(ladder::used_nonce());
+                return Err(jws::used_nonce());
             }
             let account = self.living(txn, admitted)?;
             look(txn, account)
@@ -358,17 +280,4 @@ pub fn redeem<K: Kv>(txn: &mut Txn<'_, K>, nonce: &Redemption) -> Result<bool, P
     }
     txn.put(&nonce.name, &RedeemedNonce { expires: nonce.expires })?;
     Ok(true)
-}
-
-/// What a request of an account is answered that was deactivated (RFC 8555 §7.3.6).
-pub fn dead_account() -> Problem {
-    let detail = "The account was deactivated and cannot be used any more. Create another with another key.";
-    Problem::new(Kind::Unauthorized, detail).with_status(401)
-}
-
-impl Holding {
-    /// Whether the account of this id has the key.
-    pub fn has(&self) -> bool {
-        matches!(self, Self::Has { .. })
-    }
 }

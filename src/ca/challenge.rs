@@ -2,13 +2,14 @@
 
 use super::account::payload;
 use super::authorization::VALIDATION_RETRY;
-use super::cell::{Admitted, Cell};
 use super::events::{self, Tried, Validated};
-use super::jobs::{JobRecord, Try, Work};
-use super::ports::PartitionPorts;
 use crate::acme::authorization::{AuthorizationStatus, ChallengeStatus};
 use crate::acme::{AccountStatus, AuthorizationRecord, Kind, Problem};
+use crate::ca::cell::Admitted;
 use crate::ca::http::message::{Answer, Response};
+use crate::ca::runtime::jobs::{JobRecord, Try, Work};
+use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::ports::PartitionPorts;
 use crate::jose::key_authorization;
 use crate::store::{Kv, Txn};
 use crate::validation::dns_persist01::Expected;

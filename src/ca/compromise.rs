@@ -5,28 +5,17 @@
 //! key is to be put there, does it before it answers, and goes on trying when that fails: the key of a revoked certificate
 //! is refused sooner or later whatever is lost, and the key of one that was not revoked never is.
 
-use super::cell::Cell;
-use super::jobs::{JobRecord, Work};
-use super::ladder;
-use super::message::{Message, Partition, Reply};
-use super::ports::{PartitionPorts, Ports};
 use crate::acme::Problem;
 use crate::acme::ledger::CompromisedKey;
 use crate::ca::config::key_policy::Use;
+use crate::ca::runtime::jobs::{JobRecord, Work, pause};
+use crate::ca::runtime::message;
+use crate::ca::runtime::message::{Message, Partition, Reply};
+use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::ports::{PartitionPorts, Ports};
 use crate::store::Kv;
 use core::time::Duration;
 use sha2::{Digest, Sha256};
-
-/// How long until it is tried again to have a key refused, after the first try; longer with each.
-const RETRY: Duration = Duration::from_secs(5);
-
-/// The longest wait, in that many of the first.
-const SLOWEST: u32 = 60;
-
-/// How long after so many tries in vain the next one comes.
-pub(super) fn pause(tries: u32) -> Duration {
-    RETRY * tries.min(SLOWEST)
-}
 
 /// By what a key is known: the SHA-256 of its DER SubjectPublicKeyInfo in hex, as in `BLOCKED_KEYS`.
 pub fn fingerprint(spki_der: &[u8]) -> String {
@@ -45,7 +34,7 @@ pub async fn check<P: Ports>(ports: &P, for_what: Use, spki_der: &[u8]) -> Resul
             let whose = for_what.whose();
             Err(for_what.refuse(&format!("a certificate with {whose} was revoked for keyCompromise; make a new key")))
         }
-        other => Err(ladder::unexpected(&other)),
+        other => Err(message::unexpected(&other)),
     }
 }
 
@@ -54,7 +43,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     ///
     /// # Errors
     /// When the storage fails.
-    pub(super) fn is_compromised(&self, key: &str) -> Result<bool, Problem> {
+    pub(in crate::ca) fn is_compromised(&self, key: &str) -> Result<bool, Problem> {
         self.transact(|txn| Ok(txn.get::<CompromisedKey>(key)?.is_some()))
     }
 
@@ -62,7 +51,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     ///
     /// # Errors
     /// When the storage fails.
-    pub(super) fn condemn(&self, key: &str, compromised: &CompromisedKey) -> Result<(), Problem> {
+    pub(in crate::ca) fn condemn(&self, key: &str, compromised: &CompromisedKey) -> Result<(), Problem> {
         self.transact(|txn| {
             // The first stays, so that it can be told since when.
             if txn.get::<CompromisedKey>(key)?.is_none() {
@@ -76,7 +65,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     ///
     /// # Errors
     /// When a step fails; the job, if there is one, is scheduled again then.
-    pub(super) async fn have_condemned(&self, key: &str, serial: &str, attempt: u32) -> Result<(), Problem> {
+    pub(in crate::ca) async fn have_condemned(&self, key: &str, serial: &str, attempt: u32) -> Result<(), Problem> {
         let Partition::Ledger(issuer) = &self.name else {
             return Err(Problem::internal(format!("{} is no ledger", self.name.name())));
         };
@@ -85,7 +74,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         let message = Message::Condemn { key: key.to_owned(), compromised };
         let told = match self.ports.ask(&Partition::Compromised, &message).await {
             Ok(Reply::Done) => Ok(()),
-            Ok(other) => Err(ladder::unexpected(&other)),
+            Ok(other) => Err(message::unexpected(&other)),
             Err(problem) => Err(problem),
         };
         let work = Work::Condemn(key.to_owned(), serial.to_owned());

@@ -4,11 +4,6 @@
 //! later, or within seconds of a revocation, until the shard's last certificate is over. The ledger's alarm does it, and
 //! whoever asks for a list that is due.
 
-use super::cell::Cell;
-use super::issuing::lint_failed;
-use super::ladder;
-use super::message::{Message, Partition, Reply};
-use super::ports::{PartitionPorts, Ports};
 use crate::acme::Problem;
 use crate::acme::crl::{
     BACKDATE, CrlPieceRecord, CrlRecord, RENEWED, RevokedRecord, ShardRecord, ShardStanding, VALIDITY,
@@ -16,6 +11,11 @@ use crate::acme::crl::{
 use crate::acme::ledger::LedgerEntry;
 use crate::ca::config::issuers::MAX_SHARDS;
 use crate::ca::http::message::{Answer, Body, Request, Response};
+use crate::ca::runtime::message;
+use crate::ca::runtime::message::{Message, Partition, Reply};
+use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::ports::{PartitionPorts, Ports};
+use crate::ca::runtime::problems::lint_failed;
 use crate::pki::{CrlEntry, CrlRequest, Issuer, Serial, crl, lint};
 use crate::store::{Kv, Txn};
 use crate::values::{Time, b64};
@@ -52,7 +52,7 @@ pub async fn show<P: Ports>(ports: &P, request: &Request, issuer: &str, shard: u
                 ports.memory().keep_list(issuer.id(), shard, found.as_ref(), ports.now());
                 found
             }
-            other => return Err(ladder::unexpected(&other)),
+            other => return Err(message::unexpected(&other)),
         },
     };
     let found = found.ok_or_else(unknown)?;

@@ -12,7 +12,7 @@ use crate::ca::config::request_log::RequestLog;
 use crate::ca::http::message::{Body, Request, Response};
 use crate::ca::http::routes::{Route, Urls};
 use crate::ca::metrics;
-use crate::ca::ports::Ports;
+use crate::ca::runtime::ports::Ports;
 use crate::values::{Id, Identifier, Time};
 use serde::Serialize;
 use serde_json::Value;

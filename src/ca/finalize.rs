@@ -6,18 +6,20 @@
 //! finalize request, whose answer is `valid` then.
 
 use super::account::payload;
-use super::cell::{Admitted, Cell};
 use super::compromise;
-use super::issuing::{Links, Subject, leaf_request, lint_failed};
-use super::jobs::Work;
 use super::permission::Permits;
-use super::ports::PartitionPorts;
 use crate::acme::new_order::MAX_IDENTIFIERS;
 use crate::acme::order::{Issuance, OrderStatus};
 use crate::acme::{Kind, OrderRecord, Problem};
+use crate::ca::cell::Admitted;
 use crate::ca::config::key_policy;
 use crate::ca::config::key_policy::Use;
 use crate::ca::http::message::{Answer, MAX_BODY};
+use crate::ca::issuing::{Links, Subject, leaf_request};
+use crate::ca::runtime::jobs::Work;
+use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::ports::PartitionPorts;
+use crate::ca::runtime::problems::lint_failed;
 use crate::pki::csr::{self, CsrFault, MAX_CSR_BYTES, MAX_CSR_NAMES, VerifiedCsr};
 use crate::pki::validity::Wish;
 use crate::pki::{Serial, leaf, lint};

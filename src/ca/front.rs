@@ -5,13 +5,14 @@ use crate::ca::config::settings::Settings;
 use crate::ca::events::Told;
 use crate::ca::http::message::{Answer, Body, Request, Response, unknown_path};
 use crate::ca::http::routes::{Lists, Route};
-use crate::ca::ladder::Fresh;
-use crate::ca::limiting::When;
-use crate::ca::message::{NONCE_SHARDS, Reply};
-use crate::ca::ports::{Handed, Ports};
+use crate::ca::runtime::jws::Fresh;
+use crate::ca::runtime::limiter::When;
+use crate::ca::runtime::message::{NONCE_SHARDS, Reply};
+use crate::ca::runtime::ports::{Handed, Ports};
+use crate::ca::runtime::{jws, limiter, message};
 use crate::ca::{
-    admin, agreement, crl, events, governing, issuers, ladder, landing, limiting, lists, metrics, pausing,
-    registration, renewal, revocation, transport,
+    admin, agreement, crl, events, governing, issuers, ladder, landing, lists, metrics, pausing, registration, renewal,
+    revocation, transport,
 };
 use crate::jose::{Jwk, KeyRef, Unverified, Verified};
 use crate::pki::{Issuer, profile};
@@ -75,7 +76,7 @@ impl<P: Ports> Front<P> {
         // Who verifies certificates is not stopped: many of them may share an address. The file of all CRLs is for servers,
         // and reads all of a ledger's.
         if !matches!(route, Some(Route::Crl(..) | Route::Lists(Lists::Root) | Route::Issuer(_) | Route::Root(_))) {
-            limiting::count_unauthenticated(&self.ports, request.address, When::Now)?;
+            limiter::count_unauthenticated(&self.ports, request.address, When::Now)?;
         }
         let (settings, method) = (self.ports.settings(), request.method.as_str());
         match route {
@@ -116,7 +117,7 @@ impl<P: Ports> Front<P> {
     }
 
     async fn post(&self, request: &Request, route: Option<&Route>, told: &mut Told) -> Handled<P::Passed> {
-        let answer = match limiting::count_unauthenticated(&self.ports, request.address, When::Later) {
+        let answer = match limiter::count_unauthenticated(&self.ports, request.address, When::Later) {
             Ok(()) => self.post_answer(request, route, told).await,
             Err(problem) => Err(problem),
         };
@@ -128,7 +129,7 @@ impl<P: Ports> Front<P> {
         told.unsigned = told.account.is_some() && by_nobody;
         if by_nobody {
             // It has happened already: nothing is left to refuse.
-            let _ = limiting::count_unauthenticated(&self.ports, request.address, When::Happened);
+            let _ = limiter::count_unauthenticated(&self.ports, request.address, When::Happened);
         }
         Handled::Own(match answer {
             Ok(Passed::Done(status, passed)) => return Handled::Passed(status, passed),
@@ -155,7 +156,7 @@ impl<P: Ports> Front<P> {
         if let Some(Route::Resumption(pause, proof)) = route {
             return pausing::resume(&self.ports, request, pause, proof).await.map(Passed::Own);
         }
-        let jws = ladder::read(request)?;
+        let jws = jws::read(request)?;
         let route = match route {
             None | Some(Route::Metrics | Route::Admin(_)) => return Err(unknown_path()),
             Some(
@@ -193,10 +194,10 @@ impl<P: Ports> Front<P> {
 
     /// The checks for a request that carries its key.
     async fn admit(&self, request: &Request, jws: &Unverified, key: &Jwk) -> Result<Verified, Problem> {
-        let verified = ladder::verify(&self.ports, jws, key).await?;
-        let nonce = ladder::nonce_of(&self.ports, &verified)?;
+        let verified = jws::verify(&self.ports, jws, key).await?;
+        let nonce = jws::nonce_of(&self.ports, &verified)?;
         ladder::redeem_remotely(&self.ports, &nonce).await?;
-        ladder::check_url(&self.ports, &verified, &request.path)?;
+        jws::check_url(&self.ports, &verified, &request.path)?;
         Ok(verified)
     }
 
@@ -213,14 +214,14 @@ impl<P: Ports> Front<P> {
                 Reply::Response(response) => Ok(Passed::On(*response)),
                 Reply::Unsigned(problem) => Ok(Passed::Unsigned(problem)),
                 Reply::Refused(problem) => Err(problem),
-                other => Err(ladder::unexpected(&other)),
+                other => Err(message::unexpected(&other)),
             },
         }
     }
 
     fn nonce(&self, fresh: Fresh) -> Result<String, Problem> {
         let [random] = self.ports.random()?;
-        ladder::fresh_nonce(&self.ports, &Home::Shard(random % NONCE_SHARDS), fresh)
+        jws::fresh_nonce(&self.ports, &Home::Shard(random % NONCE_SHARDS), fresh)
     }
 
     /// A problem in answer to anything but a POST.

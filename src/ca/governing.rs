@@ -4,18 +4,17 @@
 //! holds everywhere within that time, at once where it was made, and costs a call now and then instead of one with each
 //! order.
 
-use super::admin::external_keys::Shown;
-use super::admin::operation::Operation;
-use super::admin::state::ask_for;
-use super::cell::Cell;
-use super::message::Partition;
-use super::ports::{PartitionPorts, Ports};
 use crate::acme::external_key::ExternalKeyRecord;
 use crate::acme::{AccountRecord, Kind, Problem};
 use crate::ca::config::policy;
 use crate::ca::config::policy::known;
 use crate::ca::config::settings::Settings;
-use crate::ca::permission;
+use crate::ca::runtime::ask::ask_for;
+use crate::ca::runtime::message::Partition;
+use crate::ca::runtime::operation::{Operation, Shown};
+use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::policy_cache::{InForce, KeyRule, REMEMBERED};
+use crate::ca::runtime::ports::{PartitionPorts, Ports};
 use crate::policy::{Policy, Rules};
 use crate::store::Kv;
 use core::time::Duration;
@@ -23,61 +22,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::rc::Rc;
 
-/// How long an answer is remembered. docs/POLICY.md promises it.
-pub const REMEMBERED: Duration = Duration::from_secs(5);
-
 /// How long the last known policy decides while nobody answers who knows better.
 const STALE: Duration = Duration::from_secs(600);
-
-/// The policies that operators put in force.
-#[derive(Clone, Debug, Default)]
-pub struct InForce {
-    /// Its version; 0 when none was ever put in force.
-    pub version: u32,
-    /// The policy; `None` for that of the configuration.
-    pub policy: Option<Policy>,
-    /// The one in the shadow.
-    pub shadow: Option<Policy>,
-}
-
-/// As [`InForce`], on its way.
-#[derive(Serialize, Deserialize)]
-pub struct InForceDocuments {
-    /// The version.
-    pub version: u32,
-    /// The document; `None` for that of the configuration.
-    pub document: Option<Value>,
-    /// The document in the shadow.
-    pub shadow: Option<Value>,
-}
-
-impl InForce {
-    /// The policy of the CA.
-    pub fn policy<'a>(&'a self, settings: &'a Settings) -> &'a Policy {
-        self.policy.as_ref().unwrap_or(&settings.policy)
-    }
-
-    pub(in crate::ca) fn read(documents: &InForceDocuments) -> Result<Self, Problem> {
-        let read = |document: &Option<Value>| {
-            let policy = document.as_ref().map(|document| policy::read_policy("the policy in force", document));
-            policy.transpose().map_err(Problem::internal)
-        };
-        // One in the shadow stops nobody, also where this version cannot read it any more.
-        let (policy, shadow) = (read(&documents.document)?, read(&documents.shadow).unwrap_or_default());
-        Ok(Self { version: documents.version, policy, shadow })
-    }
-}
-
-/// What an external account key gives its accounts.
-#[derive(Clone, Debug)]
-pub enum KeyRule {
-    /// It is one of the configuration, which has its policy.
-    Configured,
-    /// It was made by an operator, with this policy.
-    Made(Policy),
-    /// It is not good any more, or never was.
-    Gone,
-}
 
 /// All that an account's requests are under.
 #[derive(Clone, Debug, Default)]
@@ -215,7 +161,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     ///
     /// # Errors
     /// `serverInternal` when it cannot be found out.
-    pub(super) async fn governing(&self) -> Result<Governing, Problem> {
+    pub(in crate::ca) async fn governing(&self) -> Result<Governing, Problem> {
         let account = self.transact(|txn| self.account(txn))?;
         governing(&self.ports, &account).await
     }

@@ -1,14 +1,14 @@
 //! The issuers as the world sees them: their certificates, and how things stand with them.
 
-use super::ladder;
-use super::message::{Message, Partition, Reply};
-use super::ports::Ports;
 use crate::acme::Problem;
 use crate::acme::crl::ShardStanding;
 use crate::ca::config::issuers::name_of;
 use crate::ca::config::settings::Settings;
 use crate::ca::http::message::{Answer, Body, Response};
 use crate::ca::http::routes::Lists;
+use crate::ca::runtime::message;
+use crate::ca::runtime::message::{Message, Partition, Reply};
+use crate::ca::runtime::ports::Ports;
 use crate::pki::{Slot, profile};
 use crate::values::Time;
 use serde_json::{Value, json};
@@ -55,7 +55,7 @@ async fn look<P: Ports>(ports: &P, now: Time) -> Result<Value, Problem> {
                 let active = settings.issuers.active(now).id() == slot.issuer.id();
                 all.push(shown(settings, slot, active, &shards));
             }
-            other => return Err(ladder::unexpected(&other)),
+            other => return Err(message::unexpected(&other)),
         }
     }
     let longest = profile::all().iter().map(|profile| profile.validity.as_secs()).max();

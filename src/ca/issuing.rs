@@ -2,19 +2,19 @@
 //!
 //! A crash at any point resumes from the record with the same bytes.
 
-use super::cell::Cell;
-use super::compromise;
-use super::events;
-use super::jobs::{JobRecord, Try, Work};
-use super::ladder;
-use super::message::{Message, Partition, Reply};
-use super::ports::PartitionPorts;
 use crate::acme::ledger::LedgerEntry;
 use crate::acme::order::Issuance;
 use crate::acme::{CertificateRecord, Kind, OrderRecord, Problem};
 use crate::ca::config::issuers::Published;
-use crate::pki::leaf::{self, LeafRequest};
-use crate::pki::{Issuer, Period, Profile, PublicKey, Serial, key, lint, profile};
+use crate::ca::runtime::jobs::{JobRecord, Try, Work};
+use crate::ca::runtime::message;
+use crate::ca::runtime::message::{Message, Partition, Reply};
+use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::ports::PartitionPorts;
+use crate::ca::runtime::problems::lint_failed;
+use crate::ca::{compromise, events};
+use crate::pki::leaf::LeafRequest;
+use crate::pki::{Issuer, Period, Profile, PublicKey, Serial, key, leaf, lint, profile};
 use crate::store::{Kv, Txn};
 use crate::values::{Id, Identifier, Time, b64};
 use core::time::Duration;
@@ -24,9 +24,6 @@ use std::rc::Rc;
 
 /// How long until an issuance that failed is taken up again.
 const RETRY: Duration = Duration::from_secs(5);
-
-/// How often an issuance is tried before its order is given up.
-pub(super) const ATTEMPTS: u32 = 12;
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// Brings an issuance that is recorded to its end: ledger, signature, certificate.
@@ -128,7 +125,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             Reply::Recorded(false) => {
                 return Err(Problem::internal("the serial number is taken by another certificate"));
             }
-            other => return Err(ladder::unexpected(&other)),
+            other => return Err(message::unexpected(&other)),
         }
         let signature = self.ports.sign(issuer, tbs.as_bytes()).await?;
         leaf::assemble(&tbs, &signature)
@@ -179,7 +176,7 @@ fn cut_off() -> Problem {
 
 /// What a certificate points to. What is prepared and what is checked again take it from here.
 #[derive(Debug, Default)]
-pub(super) struct Links {
+pub(in crate::ca) struct Links {
     /// Where its issuer's certificate is.
     pub ca_issuers: Option<String>,
     /// Where the CRL of its shard is.
@@ -196,7 +193,7 @@ impl Links {
 
 /// Whose certificate it is.
 #[derive(Clone, Copy)]
-pub(super) struct Subject<'a> {
+pub(in crate::ca) struct Subject<'a> {
     /// Its key.
     pub key: &'a PublicKey,
     /// All of its names.
@@ -206,7 +203,7 @@ pub(super) struct Subject<'a> {
 }
 
 /// A certificate. What is prepared and what is checked again are described by this one request.
-pub(super) fn leaf_request<'a>(
+pub(in crate::ca) fn leaf_request<'a>(
     issuer: &'a Issuer,
     links: &'a Links,
     profile: &'a Profile,
@@ -216,10 +213,4 @@ pub(super) fn leaf_request<'a>(
 ) -> LeafRequest<'a> {
     let (ca_issuers, crl) = (links.ca_issuers.as_deref(), links.crl.as_deref());
     LeafRequest { issuer, profile, public_key, names, common_name, serial, now, period, ca_issuers, crl }
-}
-
-/// What is said when a `what`, a certificate or a CRL, does not pass the lint.
-pub(super) fn lint_failed(what: &str, faults: &[lint::LintFault]) -> Problem {
-    let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
-    Problem::internal(format!("the {what} about to be signed is not as it should be: {}", faults.join("; ")))
 }

@@ -7,17 +7,19 @@
 //! newer claim has come and leaves it alone, and a change that was called off cannot be completed by a later one.
 
 use super::account::PATIENCE;
-use super::cell::{Admitted, Cell, dead_account};
 use super::compromise;
-use super::ladder;
-use super::message::{Message, Partition};
-use super::ports::PartitionPorts;
 use super::registration::{ask_account, owner};
 use crate::acme::account::KeyOwner;
 use crate::acme::{AccountRecord, AccountStatus, Problem};
+use crate::ca::cell::Admitted;
 use crate::ca::config::key_policy;
 use crate::ca::config::key_policy::Use;
 use crate::ca::http::message::Answer;
+use crate::ca::runtime::jws;
+use crate::ca::runtime::message::{Message, Partition};
+use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::ports::PartitionPorts;
+use crate::ca::runtime::problems::dead_account;
 use crate::jose::{Jwk, KeyChange, KeyChangeFault};
 use crate::store::Kv;
 use crate::values::Id;
@@ -132,5 +134,5 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
 }
 
 fn refuse(fault: KeyChangeFault) -> Problem {
-    ladder::refuse(fault.kind(), format!("The key change is refused: {fault}."))
+    jws::refuse(fault.kind(), format!("The key change is refused: {fault}."))
 }

@@ -1,17 +1,17 @@
 //! The sides of the key partitions and of the ledger: small, synchronous, each request one transaction.
 
 use super::admin::inventory::{renewable_by, rule_for};
-use super::cell::Cell;
 use super::delivery::Told;
 use super::events;
-use super::jobs::Work;
-use super::message::{Partition, Reply, RevocationRequest};
-use super::ports::PartitionPorts;
 use crate::acme::account::KeyOwner;
 use crate::acme::inventory::ReplaceRecord;
 use crate::acme::ledger::{LedgerEntry, not_issued_here};
 use crate::acme::notice::NoticeKind;
 use crate::acme::{Kind, Problem};
+use crate::ca::runtime::jobs::Work;
+use crate::ca::runtime::message::{Partition, Reply, RevocationRequest};
+use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::ports::PartitionPorts;
 use crate::store::{Kv, Txn};
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {

@@ -1,14 +1,3 @@
-//! Rate limits at work in the partitions: each is counted where what it limits happens anyway, within the same
-//! transaction, so that there is no lock, no call and no race more. docs/LIMITS.md tells them apart.
-
-use super::cell::Cell;
-use super::jobs::{JOBS, JobRecord, Work};
-use super::ladder;
-use super::message::{Message, Partition, Reply};
-use super::pausing;
-use super::placing::Wanted;
-use super::ports::{PartitionPorts, Ports};
-use super::renewal::is_exempt_by_time;
 use crate::acme::authorization::AuthorizationStatus;
 use crate::acme::limit::{FailingRecord, LimitRecord};
 use crate::acme::problem::Named;
@@ -17,6 +6,15 @@ use crate::acme::{AuthorizationRecord, CertificateRecord, OrderRecord, Problem};
 use crate::ca::config::rate_limits;
 use crate::ca::config::rate_limits::Name;
 use crate::ca::http::address::ClientAddress;
+use crate::ca::pausing;
+use crate::ca::placing::Wanted;
+use crate::ca::renewal::is_exempt_by_time;
+use crate::ca::runtime::jobs::{JOBS, JobRecord, Work};
+use crate::ca::runtime::limiter::When;
+use crate::ca::runtime::message;
+use crate::ca::runtime::message::{Message, Partition, Reply};
+use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::ports::{PartitionPorts, Ports};
 use crate::store::{Kv, Txn};
 use crate::values::{Identifier, Time, b64};
 use serde_json::json;
@@ -33,7 +31,7 @@ pub(in crate::ca) const ORDERS: &str = "orders";
 pub(in crate::ca) const KEYS: &str = "keys";
 
 /// Refusals that were collected, of identifiers and of the request as a whole.
-pub(super) struct Refusals {
+pub(in crate::ca) struct Refusals {
     /// How many identifiers were asked for.
     asked: usize,
     found: Vec<(Option<Named>, Problem)>,
@@ -41,7 +39,7 @@ pub(super) struct Refusals {
 
 impl Refusals {
     /// Whether there is none.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(in crate::ca) fn is_empty(&self) -> bool {
         self.found.is_empty()
     }
 
@@ -54,7 +52,7 @@ impl Refusals {
     ///
     /// # Errors
     /// That problem, unless there is none.
-    pub(super) fn refuse(self) -> Result<(), Problem> {
+    pub(in crate::ca) fn refuse(self) -> Result<(), Problem> {
         let several = self.found.len();
         let Some((about, last)) = self.found.iter().max_by_key(|(_, problem)| problem.retry_after).cloned() else {
             return Ok(());
@@ -73,25 +71,6 @@ impl Refusals {
 }
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
-    /// Counts one more under this limit, if it allows.
-    ///
-    /// # Errors
-    /// `rateLimited`; when the storage fails.
-    pub(in crate::ca) fn use_up(&self, txn: &mut Txn<'_, K>, name: Name, id: &str) -> Result<(), Problem> {
-        if let Some(tat) = self.look(txn, name, id)? {
-            txn.put(id, &LimitRecord { tat })?;
-        }
-        Ok(())
-    }
-
-    /// The TAT with one more; `None` where there is no limit.
-    pub(in crate::ca) fn look(&self, txn: &Txn<'_, K>, name: Name, id: &str) -> Result<Option<Time>, Problem> {
-        let Some(limit) = self.ports.settings().limits.get(name) else { return Ok(None) };
-        let (found, now) = (txn.get::<LimitRecord>(id)?, self.ports.now());
-        let next = limit.take(found.map(|record| record.tat), now);
-        next.map(Some).map_err(|at| rate_limits::exceeded(name, limit, at, now))
-    }
-
     /// To the partition of a client address: one more account is being made from there.
     ///
     /// # Errors
@@ -104,27 +83,18 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     ///
     /// # Errors
     /// `rateLimited`; when the storage fails.
-    pub(super) fn count_bound(&self, txn: &mut Txn<'_, K>, made: bool) -> Result<(), Problem> {
+    pub(in crate::ca) fn count_bound(&self, txn: &mut Txn<'_, K>, made: bool) -> Result<(), Problem> {
         if made {
             return self.use_up(txn, Name::BoundAccounts, ACCOUNTS);
         }
         self.look(txn, Name::BoundAccounts, ACCOUNTS).map(|_| ())
     }
 
-    /// One more request of an account, whose signature holds. In memory only: a row for each request would cost more
-    /// than what it saves.
-    pub(super) fn count_request(&self) -> Result<(), Problem> {
-        let Some(limit) = self.ports.settings().limits.get(Name::Requests) else { return Ok(()) };
-        let now = self.ports.now();
-        let counted = self.ports.memory().take(limit, &self.name.name(), now);
-        counted.map_err(|at| rate_limits::exceeded(Name::Requests, limit, at, now))
-    }
-
     /// The names among these whose validations failed too often lately, or that are paused.
     ///
     /// # Errors
     /// When the storage fails.
-    pub(super) fn failing(&self, txn: &Txn<'_, K>, identifiers: &[Identifier]) -> Result<Refusals, Problem> {
+    pub(in crate::ca) fn failing(&self, txn: &Txn<'_, K>, identifiers: &[Identifier]) -> Result<Refusals, Problem> {
         let (settings, now) = (self.ports.settings(), self.ports.now());
         let limit = settings.limits.get(Name::FailedValidations);
         let mut refusals = Refusals { asked: identifiers.len(), found: Vec::new() };
@@ -154,7 +124,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     ///
     /// # Errors
     /// `rateLimited`; when the storage fails.
-    pub(super) fn count_order(
+    pub(in crate::ca) fn count_order(
         &self,
         txn: &mut Txn<'_, K>,
         wanted: &Wanted<'_>,
@@ -187,7 +157,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     ///
     /// # Errors
     /// `rateLimited`; when the storage fails.
-    pub(super) fn count_key_change(&self, txn: &mut Txn<'_, K>) -> Result<(), Problem> {
+    pub(in crate::ca) fn count_key_change(&self, txn: &mut Txn<'_, K>) -> Result<(), Problem> {
         self.use_up(txn, Name::KeyChanges, KEYS)
     }
 
@@ -195,7 +165,11 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     ///
     /// # Errors
     /// `rateLimited`; when the storage fails.
-    pub(super) fn count_authorization(&self, txn: &mut Txn<'_, K>, identifier: &Identifier) -> Result<(), Problem> {
+    pub(in crate::ca) fn count_authorization(
+        &self,
+        txn: &mut Txn<'_, K>,
+        identifier: &Identifier,
+    ) -> Result<(), Problem> {
         self.failing(txn, core::slice::from_ref(identifier))?.refuse()?;
         self.use_up(txn, Name::NewOrders, ORDERS)
     }
@@ -204,7 +178,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     ///
     /// # Errors
     /// `rateLimited`; when the storage fails.
-    pub(super) fn count_certificate(&self, txn: &mut Txn<'_, K>, order: &OrderRecord) -> Result<(), Problem> {
+    pub(in crate::ca) fn count_certificate(&self, txn: &mut Txn<'_, K>, order: &OrderRecord) -> Result<(), Problem> {
         if self.ports.settings().limits.get(Name::Certificates).is_none() || self.is_exempt(txn, order)? {
             return Ok(());
         }
@@ -215,7 +189,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     ///
     /// # Errors
     /// When the storage fails.
-    pub(super) fn count_failure(&self, txn: &mut Txn<'_, K>, identifier: &Identifier) -> Result<(), Problem> {
+    pub(in crate::ca) fn count_failure(&self, txn: &mut Txn<'_, K>, identifier: &Identifier) -> Result<(), Problem> {
         let (settings, now) = (self.ports.settings(), self.ports.now());
         let limit = settings.limits.get(Name::FailedValidations);
         if limit.is_none() && settings.limits.pause_after.is_none() {
@@ -242,7 +216,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     ///
     /// # Errors
     /// `rateLimited`; when the storage fails.
-    pub(super) fn may_validate(&self, txn: &Txn<'_, K>, identifier: &Identifier) -> Result<(), Problem> {
+    pub(in crate::ca) fn may_validate(&self, txn: &Txn<'_, K>, identifier: &Identifier) -> Result<(), Problem> {
         let Some(limit) = self.ports.settings().limits.get(Name::FailedValidations) else { return Ok(()) };
         let (now, base) = (self.ports.now(), identifier.base());
         let mut tat = txn.get::<FailingRecord>(&proof_id(&base, false))?.map(|record| record.tat);
@@ -265,7 +239,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     ///
     /// # Errors
     /// When the storage fails.
-    pub(super) fn forget_failures(&self, txn: &mut Txn<'_, K>, identifier: &Identifier) -> Result<(), Problem> {
+    pub(in crate::ca) fn forget_failures(&self, txn: &mut Txn<'_, K>, identifier: &Identifier) -> Result<(), Problem> {
         let subject = proof_id(&identifier.base(), false);
         if txn.get::<FailingRecord>(&subject)?.is_some() {
             txn.delete::<FailingRecord>(&subject);
@@ -278,7 +252,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     ///
     /// # Errors
     /// When the storage fails.
-    pub(super) fn may_refuse(&self, txn: &Txn<'_, K>, identifiers: &[Identifier]) -> Result<bool, Problem> {
+    pub(in crate::ca) fn may_refuse(&self, txn: &Txn<'_, K>, identifiers: &[Identifier]) -> Result<bool, Problem> {
         Ok(self.look(txn, Name::NewOrders, ORDERS).is_err() || !self.failing(txn, identifiers)?.is_empty())
     }
 }
@@ -297,47 +271,11 @@ pub async fn count_account<P: Ports>(ports: &P, address: Option<ClientAddress>) 
     let Some(address) = limited(ports, address) else { return Ok(()) };
     match ports.ask(&Partition::Address(address), &Message::CountAccount).await? {
         Reply::Done => Ok(()),
-        other => Err(ladder::unexpected(&other)),
+        other => Err(message::unexpected(&other)),
     }
 }
 
 /// The address, if accounts made from it are limited.
 pub fn limited<P: Ports>(ports: &P, address: Option<ClientAddress>) -> Option<ClientAddress> {
     address.filter(|_| ports.settings().limits.get(Name::NewAccounts).is_some())
-}
-
-/// Counts an unauthenticated request from this address, in memory, if the limit allows: GETs by themselves, and by
-/// themselves POSTs that fail.
-///
-/// # Errors
-/// `rateLimited`.
-pub fn count_unauthenticated<P: Ports>(ports: &P, address: Option<ClientAddress>, when: When) -> Result<(), Problem> {
-    let limit = ports.settings().limits.get(Name::Unauthenticated);
-    let (Some(address), Some(limit)) = (address, limit) else { return Ok(()) };
-    // What reads and what fails to sign are counted apart: a neighbour who reads much stops no one's signed requests.
-    let who = match when {
-        When::Now => format!("address/{address}/reads"),
-        When::Later | When::Happened => format!("address/{address}/posts"),
-    };
-    let (now, memory) = (ports.now(), ports.memory());
-    let counted = match when {
-        When::Now => memory.take(limit, &who, now),
-        When::Later => memory.look(limit, &who, now),
-        When::Happened => {
-            memory.count(limit, &who, now);
-            Ok(())
-        }
-    };
-    counted.map_err(|at| rate_limits::exceeded(Name::Unauthenticated, limit, at, now))
-}
-
-/// When an unauthenticated request is counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum When {
-    /// It is one: a GET.
-    Now,
-    /// It may turn out to be one: a POST.
-    Later,
-    /// It has turned out to be one: a POST that failed.
-    Happened,
 }

@@ -5,9 +5,9 @@ use crate::ca::config::issuers::{Published, Root};
 use crate::ca::config::values::Values;
 use crate::ca::http::message::{Answer, Body, Request, Response};
 use crate::ca::http::routes::Lists;
-use crate::ca::ladder;
-use crate::ca::message::{Message, Partition, Reply};
-use crate::ca::ports::Ports;
+use crate::ca::runtime::message;
+use crate::ca::runtime::message::{Message, Partition, Reply};
+use crate::ca::runtime::ports::Ports;
 use crate::pki::crl::read::List;
 use crate::pki::{Issuer, Issuers, pem};
 use crate::values::{CryptoFailure, Time, Verify, b64};
@@ -81,7 +81,7 @@ async fn bundle<P: Ports>(ports: &P) -> Result<String, Problem> {
                     }
                     from = next.filter(|next| *next > shard);
                 }
-                other => return Err(ladder::unexpected(&other)),
+                other => return Err(message::unexpected(&other)),
             }
         }
     }

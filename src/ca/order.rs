@@ -1,10 +1,11 @@
 //! Orders as they are read ([RFC 8555 §7.4](https://www.rfc-editor.org/rfc/rfc8555#section-7.4)).
 
-use super::cell::{Admitted, Cell};
-use super::ports::PartitionPorts;
 use crate::acme::order::{OrderStatus, OrderUrls};
 use crate::acme::{AuthorizationRecord, OrderRecord, Problem};
+use crate::ca::cell::Admitted;
 use crate::ca::http::message::{Answer, Response};
+use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::ports::PartitionPorts;
 use crate::store::{Kv, Txn};
 use crate::values::Id;
 

@@ -3,15 +3,16 @@
 use crate::acme::limit::FailingRecord;
 use crate::acme::proof::Purpose;
 use crate::acme::{AccountRecord, AccountStatus, Kind, Problem, proof};
-use crate::ca::cell::{Cell, dead_account};
 use crate::ca::config::rate_limits::PAUSED;
 use crate::ca::config::settings::Settings;
 use crate::ca::http::html;
 use crate::ca::http::message::{Answer, Request};
 use crate::ca::http::pause_link::Pause;
-use crate::ca::ladder;
-use crate::ca::message::{Message, Partition, Reply};
-use crate::ca::ports::{PartitionPorts, Ports};
+use crate::ca::runtime::message;
+use crate::ca::runtime::message::{Message, Partition, Reply};
+use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::ports::{PartitionPorts, Ports};
+use crate::ca::runtime::problems::dead_account;
 use crate::store::Kv;
 use crate::values::{Id, Time};
 
@@ -76,7 +77,7 @@ pub async fn resume<P: Ports>(ports: &P, request: &Request, pause: &Pause, proof
         Reply::Done => {
             Ok(html::html("Thank you", "<h1>Thank you</h1><p>The name is not paused. Run your ACME client again.</p>"))
         }
-        other => Err(ladder::unexpected(&other)),
+        other => Err(message::unexpected(&other)),
     }
 }
 

@@ -2,9 +2,9 @@
 
 use crate::acme::problem::Named;
 use crate::acme::{AuthorizationRecord, Kind, OrderRecord, Problem};
-use crate::ca::cell::Cell;
 use crate::ca::governing::Governing;
-use crate::ca::ports::PartitionPorts;
+use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::ports::PartitionPorts;
 use crate::pki::{Issuer, Profile, profile};
 use crate::policy::{Known, Pattern, Permit, Policy, Rules, TextFault, Verdict};
 use crate::store::Kv;

@@ -1,16 +1,17 @@
 //! newOrder ([RFC 8555 §7.4](https://www.rfc-editor.org/rfc/rfc8555#section-7.4)): from identifiers to an order with its authorizations.
 
-use super::account::payload;
-use super::cell::{Admitted, Cell};
-use super::just_in_time::Proof;
-use super::permission::Permits;
-use super::ports::PartitionPorts;
-use crate::acme::authorization::{self, AuthorizationStatus};
+use crate::acme::authorization::AuthorizationStatus;
 use crate::acme::new_order::Asked;
 use crate::acme::order::OrderStatus;
-use crate::acme::{AuthorizationRecord, Kind, NewOrder, OrderRecord, Problem, order};
+use crate::acme::{AuthorizationRecord, Kind, NewOrder, OrderRecord, Problem, authorization, order};
+use crate::ca::account::payload;
+use crate::ca::cell::Admitted;
 use crate::ca::http::cert_id::CertId;
 use crate::ca::http::message::Answer;
+use crate::ca::just_in_time::Proof;
+use crate::ca::permission::Permits;
+use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::ports::PartitionPorts;
 use crate::pki::validity::{Terms, Wish};
 use crate::pki::{Profile, profile};
 use crate::policy::Permit;
@@ -18,7 +19,7 @@ use crate::store::{Kv, Txn};
 use crate::values::{Id, Identifier, Time};
 
 /// What a newOrder request asks for, read and found to be possible.
-pub(super) struct Wanted<'a> {
+pub(in crate::ca) struct Wanted<'a> {
     pub identifiers: Vec<Identifier>,
     pub permits: Permits<'a>,
     pub profile: &'static Profile,
@@ -75,7 +76,11 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     ///
     /// # Errors
     /// `invalidProfile`, naming those that are offered.
-    pub(super) fn profile(&self, permits: &Permits<'_>, name: Option<&str>) -> Result<&'static Profile, Problem> {
+    pub(in crate::ca) fn profile(
+        &self,
+        permits: &Permits<'_>,
+        name: Option<&str>,
+    ) -> Result<&'static Profile, Problem> {
         let offered = profile::offered(self.ports.issuer());
         let offered: Vec<_> = offered.filter(|profile| permits.profile_allowed(profile.name)).collect();
         let found = match name {
@@ -91,7 +96,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     }
 
     /// What an order's validity has to keep to.
-    pub(super) fn terms(&self, permits: &Permits<'_>, profile: &'static Profile, ordered: Time) -> Terms<'_> {
+    pub(in crate::ca) fn terms(&self, permits: &Permits<'_>, profile: &'static Profile, ordered: Time) -> Terms<'_> {
         let longest = permits.max_lifetime().unwrap_or(profile.validity).min(profile.validity);
         Terms { issuer: self.ports.issuer(), profile, longest, ordered }
     }
@@ -155,7 +160,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     ///
     /// # Errors
     /// `serverInternal` without randomness.
-    pub(super) fn authorization_for(
+    pub(in crate::ca) fn authorization_for(
         &self,
         txn: &Txn<'_, K>,
         identifier: &Identifier,
@@ -181,13 +186,5 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             challenges,
             caa_checked: None,
         })
-    }
-
-    /// A new unpredictable id.
-    ///
-    /// # Errors
-    /// `serverInternal` without randomness.
-    pub fn fresh_id(&self) -> Result<Id, Problem> {
-        Ok(Id::from_random(self.ports.random()?))
     }
 }

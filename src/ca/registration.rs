@@ -9,16 +9,15 @@
 use super::admin::accounts;
 use super::binding;
 use super::compromise;
-use super::ladder;
-use super::limiting;
-use super::message::{Creation, Holding, Message, Partition, Reply};
-use super::ports::Ports;
 use crate::acme::account::{AccountStatus, ExternalBinding, KeyOwner, NewAccount};
 use crate::acme::{Kind, Problem, contact};
 use crate::ca::config::key_policy;
 use crate::ca::config::key_policy::Use;
 use crate::ca::http::address::ClientAddress;
 use crate::ca::http::message::{Answer, Response};
+use crate::ca::runtime::message::{Creation, Holding, Message, Partition, Reply};
+use crate::ca::runtime::ports::Ports;
+use crate::ca::runtime::{jws, message};
 use crate::jose::Verified;
 use crate::values::Id;
 use serde_json::Value;
@@ -35,7 +34,7 @@ const TRIES: usize = 8;
 /// `unauthorized` or `malformed` for a binding that does not hold or is spent; `rateLimited`, by client address or external
 /// account key; `invalidContact`, `unsupportedContact`; `unauthorized` with 401 for a key whose account was deactivated.
 pub async fn register<P: Ports>(ports: &P, verified: &Verified, address: Option<ClientAddress>) -> Answer {
-    let mut wanted: NewAccount = verified.payload_json().map_err(|fault| ladder::refuse_jws(&fault))?;
+    let mut wanted: NewAccount = verified.payload_json().map_err(|fault| jws::refuse_jws(&fault))?;
     let thumbprint = verified.thumbprint().as_str().to_owned();
     let sent = wanted.external_account_binding.take();
     let mut acceptable = check(ports, verified, &wanted, sent.as_ref());
@@ -155,7 +154,7 @@ fn fresh_claim<P: Ports>(ports: &P) -> Result<KeyOwner, Problem> {
 pub async fn owner<P: Ports>(ports: &P, thumbprint: &str, message: &Message) -> Result<Option<KeyOwner>, Problem> {
     match ports.ask(&Partition::Key(thumbprint.to_owned()), message).await? {
         Reply::Owner(owner) => Ok(owner),
-        other => Err(ladder::unexpected(&other)),
+        other => Err(message::unexpected(&other)),
     }
 }
 
@@ -166,7 +165,7 @@ pub async fn owner<P: Ports>(ports: &P, thumbprint: &str, message: &Message) -> 
 pub async fn ask_account<P: Ports>(ports: &P, id: &Id, message: &Message) -> Result<Holding, Problem> {
     match ports.ask(&Partition::Account(id.clone()), message).await? {
         Reply::Account(holding) => Ok(holding),
-        other => Err(ladder::unexpected(&other)),
+        other => Err(message::unexpected(&other)),
     }
 }
 
@@ -176,7 +175,7 @@ fn respond<P: Ports>(ports: &P, id: &Id, holding: Holding) -> Answer {
             let status = if created { 201 } else { 200 };
             Ok(Response::json(status, &object).located(&ports.settings().urls.account(id)))
         }
-        Holding::Has { .. } => Err(super::cell::dead_account()),
+        Holding::Has { .. } => Err(crate::ca::runtime::problems::dead_account()),
         Holding::Nobody | Holding::OtherKey => {
             Err(Problem::internal("an account without the key was taken for its owner"))
         }

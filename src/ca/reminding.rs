@@ -3,18 +3,18 @@
 //! Where there is a webhook, a ledger looks every hour, some thousand certificates a go. How far it has come stands in a
 //! record that changes in the same transaction as the notices are stored, so each is stored once, whatever is lost.
 
-use super::admin::operation::Operation;
-use super::admin::state::ask_for;
-use super::cell::Cell;
-use super::delivery::Told;
-use super::message::Partition;
-use super::ports::{PartitionPorts, Ports};
 use crate::acme::Problem;
 use crate::acme::inventory::{EndingRecord, LatestRecord, ending_id, parse_ending};
 use crate::acme::ledger::LedgerEntry;
 use crate::acme::notice::{Going, IssuerDates, IssuerNotice, LookedRecord, NoticeKind, issuer_notices_due, remind_at};
 use crate::ca::admin::inventory::set_of;
 use crate::ca::config::settings::Settings;
+use crate::ca::delivery::Told;
+use crate::ca::runtime::ask::ask_for;
+use crate::ca::runtime::message::Partition;
+use crate::ca::runtime::operation::{Candidate, Look, Near, Operation};
+use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::ports::{PartitionPorts, Ports};
 use crate::pki::{Issuer, profile};
 use crate::store::{Kv, Txn};
 use crate::values::{Id, Time};
@@ -31,45 +31,10 @@ const RETRY: Duration = Duration::from_secs(60);
 
 /// How many certificates are looked at in one go, how many are found, and how many are read at once.
 const SCAN: usize = 2_000;
+
 const FOUND: usize = 200;
+
 const PAGE: usize = 250;
-
-/// A certificate that is near its end and was not renewed, as far as its own ledger knows.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Candidate {
-    /// Its serial number in hex.
-    pub serial: String,
-    /// The name of the set of its names.
-    pub set: String,
-    /// The names in it.
-    pub names: Vec<String>,
-    /// When it ends.
-    pub not_after: Time,
-    /// The account that it was issued to.
-    pub account: Id,
-    /// Its profile, if that is known.
-    pub profile: Option<String>,
-}
-
-/// A part of those that are near their end.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Near {
-    /// Those that were found.
-    pub found: Vec<Candidate>,
-    /// Behind which it goes on; `None` when that was all.
-    pub after: Option<String>,
-}
-
-/// Which are looked for.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Look {
-    /// Those that have not ended then, and of which to remind since.
-    pub at: Time,
-    /// Those of which to remind after that; `None` for all.
-    pub since: Option<Time>,
-    /// Behind which it goes on; `None` for the beginning.
-    pub after: Option<String>,
-}
 
 /// The lifetime of the longest profile that this issuer issues.
 fn longest(issuer: &Issuer) -> Duration {
@@ -114,7 +79,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     ///
     /// # Errors
     /// When the storage fails.
-    pub(super) fn latest(&self, sets: &[String]) -> Result<Value, Problem> {
+    pub(in crate::ca) fn latest(&self, sets: &[String]) -> Result<Value, Problem> {
         self.transact(|txn| {
             let mut found = BTreeMap::new();
             for set in sets {
@@ -122,7 +87,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
                     found.insert(set, latest.not_after);
                 }
             }
-            super::admin::state::json_of(&found)
+            crate::ca::runtime::ask::json_of(&found)
         })
     }
 
@@ -130,7 +95,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     ///
     /// # Errors
     /// When the storage fails.
-    pub(super) fn near_their_end(&self, look: &Look) -> Result<Near, Problem> {
+    pub(in crate::ca) fn near_their_end(&self, look: &Look) -> Result<Near, Problem> {
         let longest = profile::all().iter().map(|profile| profile.validity).max().unwrap_or_default();
         let before = look.at.plus(longest / 6);
         self.transact(|txn| {
@@ -162,7 +127,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     ///
     /// # Errors
     /// When the storage fails.
-    pub(super) fn begin_looking(&self, txn: &mut Txn<'_, K>) -> Result<(), Problem> {
+    pub(in crate::ca) fn begin_looking(&self, txn: &mut Txn<'_, K>) -> Result<(), Problem> {
         if self.ports.settings().webhook.is_none() || txn.get::<LookedRecord>("")?.is_some() {
             return Ok(());
         }
@@ -173,7 +138,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     ///
     /// # Errors
     /// When the storage fails.
-    pub(super) fn resume_looking(&self) -> Result<(), Problem> {
+    pub(in crate::ca) fn resume_looking(&self) -> Result<(), Problem> {
         if self.ports.settings().webhook.is_none() || self.issuer_here().is_none() {
             return Ok(());
         }
@@ -191,7 +156,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     ///
     /// # Errors
     /// When the storage fails.
-    pub(super) async fn remind(&self) -> Result<Option<Time>, Problem> {
+    pub(in crate::ca) async fn remind(&self) -> Result<Option<Time>, Problem> {
         let Some(issuer) = self.issuer_here().filter(|_| self.ports.settings().webhook.is_some()) else {
             return Ok(None);
         };
@@ -281,7 +246,7 @@ pub(in crate::ca) fn near<K: Kv>(txn: &Txn<'_, K>, look: &Look, serial: &str) ->
 ///
 /// # Errors
 /// When the storage fails.
-pub(super) fn is_renewed<K: Kv>(txn: &Txn<'_, K>, serial: &str, entry: &LedgerEntry) -> Result<bool, Problem> {
+pub(in crate::ca) fn is_renewed<K: Kv>(txn: &Txn<'_, K>, serial: &str, entry: &LedgerEntry) -> Result<bool, Problem> {
     let latest = txn.get::<LatestRecord>(&set_of(entry))?;
     Ok(latest.is_some_and(|latest| latest.serial != serial && latest.not_after > entry.not_after))
 }

@@ -5,14 +5,15 @@ use crate::acme::certificate::Replacement;
 use crate::acme::order::OrderStatus;
 use crate::acme::{CertificateRecord, Kind, NewOrder, OrderRecord, Problem, Renewable};
 use crate::ca::account::payload;
-use crate::ca::cell::{Admitted, Cell};
+use crate::ca::cell::Admitted;
 use crate::ca::config::rate_limits::Name;
 use crate::ca::http::cert_id::{CertId, spread};
 use crate::ca::http::message::{Answer, Response};
-use crate::ca::ladder;
-use crate::ca::message::{Message, Partition, Reply};
 use crate::ca::placing::Wanted;
-use crate::ca::ports::{PartitionPorts, Ports};
+use crate::ca::runtime::message;
+use crate::ca::runtime::message::{Message, Partition, Reply};
+use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::ports::{PartitionPorts, Ports};
 use crate::pki::{Serial, certificate, pem};
 use crate::store::{Kv, Txn};
 use crate::values::{Identifier, Time, b64};
@@ -52,7 +53,7 @@ pub async fn renewal_info<P: Ports>(ports: &P, text: &str) -> Answer {
             ports.memory().keep_absent(name, ports.now());
             return Err(unknown());
         }
-        other => return Err(ladder::unexpected(&other)),
+        other => return Err(message::unexpected(&other)),
     };
     let spread = spread(&id.serial);
     let (start, end) = found.window(spread);

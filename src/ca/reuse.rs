@@ -5,13 +5,13 @@
 //! row read for each name and order. It saves, for each name that need not be proven again, the six rows that an
 //! authorization and its validation write, and three or more of the client's requests, each with its nonce.
 
-use super::cell::Cell;
 use super::placing::Wanted;
-use super::ports::PartitionPorts;
 use crate::acme::authorization::{AuthorizationStatus, VALID_LIFETIME};
 use crate::acme::order::OrderStatus;
 use crate::acme::reuse::{MARGIN, PlacedRecord, ProofRecord, proof_id};
 use crate::acme::{AuthorizationRecord, OrderRecord, Problem};
+use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::ports::PartitionPorts;
 use crate::pki::validity::Wish;
 use crate::policy::Permit;
 use crate::store::{Kv, Txn};

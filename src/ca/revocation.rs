@@ -1,13 +1,14 @@
 //! revokeCert ([RFC 8555 §7.6](https://www.rfc-editor.org/rfc/rfc8555#section-7.6)), by three authorities: the account that
 //! a certificate was issued to, an account that could have it issued, and the certificate's own key.
 
-use super::cell::{Admitted, Cell};
-use super::ladder;
-use super::message::{Message, Partition, Reply, Requester, RevocationRequest};
-use super::ports::{PartitionPorts, Ports};
 use crate::acme::authorization::AuthorizationStatus;
 use crate::acme::{AuthorizationRecord, Kind, Problem, ledger};
+use crate::ca::cell::Admitted;
 use crate::ca::http::message::{Answer, Response};
+use crate::ca::runtime::message::{Message, Partition, Reply, Requester, RevocationRequest};
+use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::ports::{PartitionPorts, Ports};
+use crate::ca::runtime::{jws, message};
 use crate::jose::Verified;
 use crate::pki::certificate::{self, Presented};
 use crate::store::{Kv, Txn};
@@ -29,7 +30,7 @@ pub(in crate::ca) struct Wish {
 }
 
 pub(in crate::ca) fn read(jws: &Verified) -> Result<Wish, Problem> {
-    let Revoke { certificate, reason } = jws.payload_json().map_err(|fault| ladder::refuse_jws(&fault))?;
+    let Revoke { certificate, reason } = jws.payload_json().map_err(|fault| jws::refuse_jws(&fault))?;
     let reason = ledger::check_reason(reason)?;
     let der = b64::decode(&certificate)
         .ok_or_else(|| Problem::malformed("certificate is not unpadded base64url of a DER-encoded certificate."))?;
@@ -63,7 +64,7 @@ pub(in crate::ca) async fn tell_ledger<P: Ports>(ports: &P, wish: &Wish, by: Req
     let issuer = issuer.ok_or_else(ledger::not_issued_here)?;
     match ports.ask(&Partition::Ledger(issuer.id().to_owned()), &Message::Revoke(Box::new(request))).await? {
         Reply::Done => Ok(Response::empty(200)),
-        other => Err(ladder::unexpected(&other)),
+        other => Err(message::unexpected(&other)),
     }
 }
 

@@ -1,12 +1,13 @@
 //! A policy in the shadow of the one in force: it decides nothing, and operators are told what it would have refused.
 
-use super::admin::operation::Operation;
-use super::admin::policies::FOUND;
-use super::cell::{Admitted, Cell};
-use super::message::{Message, Partition};
 use super::permission::verdicts;
-use super::ports::PartitionPorts;
 use crate::acme::NewOrder;
+use crate::ca::cell::Admitted;
+use crate::ca::runtime::message::{Message, Partition};
+use crate::ca::runtime::operation::FOUND;
+use crate::ca::runtime::operation::Operation;
+use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::ports::PartitionPorts;
 use crate::store::Kv;
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {

@@ -5,7 +5,7 @@ use super::crypto::{self, SigningKey, WebCrypto};
 use super::js;
 use crate::ca::config::issuers::{Configured, name_of};
 use crate::ca::config::settings::Settings;
-use crate::ca::memory::Memory;
+use crate::ca::runtime::memory::Memory;
 use crate::pki::Slot;
 use crate::values::{SigAlg, Time, pem};
 use std::cell::RefCell;

@@ -69,7 +69,7 @@ pub async fn fetch(url: &str, limits: Limits) -> Result<FetchAnswer, OutboundFau
 /// How long a receiver of notices has for its answer.
 const DELIVERY: Limits = Limits { max_bytes: 0, timeout: Duration::from_secs(10) };
 
-/// Sends a notice; see [`crate::ca::ports::PartitionPorts::deliver`]. By `global_fetch_strictly_public` it goes over the
+/// Sends a notice; see [`crate::ca::runtime::ports::PartitionPorts::deliver`]. By `global_fetch_strictly_public` it goes over the
 /// public Internet whatever the URL, as validations do. Redirects are not followed: the signature is for one receiver.
 ///
 /// # Errors

@@ -2,18 +2,19 @@
 
 use super::audit::{Done, audited_answer};
 use super::body::{Members, Query};
-use super::operation::{Operation, Page};
 use super::operator::Operator;
-use super::state::{ask, ask_for, json_of, not_found, shown};
+use super::state::{not_found, shown};
 use crate::acme::inventory::MemberRecord;
 use crate::acme::{AccountRecord, AccountStatus, CertificateRecord, Problem};
 use crate::ca::account::PATIENCE;
-use crate::ca::cell::Cell;
 use crate::ca::http::message::{Answer, Request};
 use crate::ca::http::routes::Urls;
-use crate::ca::jobs::{JobRecord, Work};
-use crate::ca::message::{Partition, ROSTERS};
-use crate::ca::ports::{PartitionPorts, Ports};
+use crate::ca::runtime::ask::{ask, ask_for, json_of};
+use crate::ca::runtime::jobs::{JobRecord, Work};
+use crate::ca::runtime::message::{Partition, ROSTERS};
+use crate::ca::runtime::operation::{Operation, Page};
+use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::ports::{PartitionPorts, Ports};
 use crate::store::{Kv, Txn};
 use crate::values::{Id, Time};
 use core::time::Duration;

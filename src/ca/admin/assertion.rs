@@ -3,7 +3,7 @@
 use crate::ca::config::access::Access;
 use crate::ca::http::message::Request;
 use crate::ca::http::routes::Urls;
-use crate::ca::ports::Ports;
+use crate::ca::runtime::ports::Ports;
 use crate::jose::Jwk;
 use crate::jose::access::keys::MAX_DOCUMENT;
 use crate::jose::access::{AccessFault, AccessKeys, Assertion, Identity, Lookup};

@@ -4,16 +4,17 @@
 //! where the second entry is missing, the first one says that something may have been done.
 
 use super::body::Query;
-use super::operation::Operation;
 use super::operator::Operator;
-use super::state::{ask, shown};
+use super::state::shown;
 use crate::acme::Problem;
 use crate::acme::act::{AuditEnd, AuditRecord, Event, Outcome, id_of};
-use crate::ca::cell::Cell;
 use crate::ca::http::message::{Answer, Request, Response};
-use crate::ca::message::Partition;
 use crate::ca::metrics;
-use crate::ca::ports::{PartitionPorts, Ports};
+use crate::ca::runtime::ask::ask;
+use crate::ca::runtime::message::Partition;
+use crate::ca::runtime::operation::Operation;
+use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::ports::{PartitionPorts, Ports};
 use crate::store::Kv;
 use core::future::Future;
 use serde_json::{Value, json};

@@ -2,16 +2,17 @@
 
 use super::audit::{Done, audited_answer};
 use super::body::{Members, Query as Sent, cut};
-use super::operation::{Operation, Query, Standing};
 use super::operator::Operator;
-use super::state::{ask, ask_for, not_found, shown};
+use super::state::{not_found, shown};
 use crate::acme::inventory::{Selection, parse_ending};
 use crate::acme::ledger::check_reason;
 use crate::acme::{Kind, Problem};
 use crate::ca::http::message::{Answer, Request, Response};
-use crate::ca::ladder;
-use crate::ca::message::{Message, Partition, Reply, Requester, RevocationRequest};
-use crate::ca::ports::Ports;
+use crate::ca::runtime::ask::{ask, ask_for};
+use crate::ca::runtime::message;
+use crate::ca::runtime::message::{Message, Partition, Reply, Requester, RevocationRequest};
+use crate::ca::runtime::operation::{Operation, Query, Standing};
+use crate::ca::runtime::ports::Ports;
 use crate::pki::{Serial, profile};
 use crate::policy::Pattern;
 use crate::values::{Id, Time, unicode};
@@ -289,7 +290,7 @@ pub async fn revoke<P: Ports>(ports: &P, operator: &Operator, request: &Request,
         let message = Message::Revoke(Box::new(wish));
         match ports.ask(&Partition::Ledger(found.issuer.clone()), &message).await {
             Ok(Reply::Done) => {}
-            Ok(other) => return Err(ladder::unexpected(&other)),
+            Ok(other) => return Err(message::unexpected(&other)),
             // What nobody can do is nobody's lack of rights.
             Err(problem) if problem.kind == Kind::Unauthorized => return Err(problem.with_status(409)),
             Err(problem) if problem.kind == Kind::AlreadyRevoked => return Err(problem.with_status(409)),

@@ -1,16 +1,17 @@
 //! From an operator's request to its answer.
 
 use super::body::Query;
-use super::operation::Operation;
 use super::operator::{Operator, operator};
-use super::state::{ask, shown};
+use super::state::shown;
 use super::{accounts, audit, certificates, external_keys, notices, policies, replacements, revocations};
 use crate::acme::Problem;
 use crate::ca::events::Told;
 use crate::ca::http::message::{Answer, Request, Response};
 use crate::ca::http::operator_routes::AdminRoute;
-use crate::ca::message::Partition;
-use crate::ca::ports::Ports;
+use crate::ca::runtime::ask::ask;
+use crate::ca::runtime::message::Partition;
+use crate::ca::runtime::operation::Operation;
+use crate::ca::runtime::ports::Ports;
 use serde_json::json;
 
 /// Answers an operator's request, or whoever's it is.

@@ -4,19 +4,20 @@ mod stored;
 
 use super::audit::{Done, audited_answer};
 use super::body::{Members, Query};
-use super::operation::{KeyChange, Operation, Page, PolicyChange};
 use super::operator::Operator;
-use super::state::{ask, ask_for, not_found, shown};
+use super::state::{not_found, shown};
 use crate::acme::Problem;
 use crate::acme::act::Act;
 use crate::acme::external_key::{ExternalKeyRecord, Uses};
 use crate::ca::config::{external_accounts, policy};
-use crate::ca::governing::{self, InForce};
+use crate::ca::governing;
 use crate::ca::http::message::{Answer, Request};
 use crate::ca::http::operator_routes::is_plain;
-use crate::ca::message::Partition;
-use crate::ca::permission;
-use crate::ca::ports::Ports;
+use crate::ca::runtime::ask::{ask, ask_for};
+use crate::ca::runtime::message::Partition;
+use crate::ca::runtime::operation::{KeyChange, Operation, Page, PolicyChange, Shown};
+use crate::ca::runtime::policy_cache::InForce;
+use crate::ca::runtime::ports::Ports;
 use crate::values::{Time, b64};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -29,16 +30,8 @@ const MAX_NOTE: usize = 200;
 
 /// The most keys of a page, each of which is asked for by itself, and how many there are when nothing is said.
 const MOST: usize = 200;
-const USUAL: usize = 50;
 
-/// An external account key as its partition has it.
-#[derive(Serialize, Deserialize)]
-pub struct Shown {
-    /// What an operator made; `None` when none did.
-    pub record: Option<ExternalKeyRecord>,
-    /// The accounts that were made with it.
-    pub accounts: Vec<String>,
-}
+const USUAL: usize = 50;
 
 /// GET of the list: those of the configuration first.
 ///

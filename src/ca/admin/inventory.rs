@@ -1,25 +1,22 @@
 //! A ledger's side of the inventory: finding certificates, and telling how they stand.
 
-pub(super) mod filter;
+pub(in crate::ca) mod filter;
 
-use super::operation::Query;
+use self::filter::{Filter, Walk, Walked};
 use crate::acme::inventory::{EndingRecord, IndexedRecord, LatestRecord, ReplaceRecord, ending_id, set_id};
 use crate::acme::ledger::{Authority, LedgerEntry};
 use crate::acme::{Problem, Renewable};
-use crate::ca::cell::Cell;
 use crate::ca::http::cert_id::spread_of;
-use crate::ca::jobs::{JobRecord, Work};
-use crate::ca::message::Partition;
-use crate::ca::ports::PartitionPorts;
 use crate::ca::reminding::is_renewed;
+use crate::ca::runtime::jobs::{JobRecord, Work};
+use crate::ca::runtime::message::Partition;
+use crate::ca::runtime::operation::{Query, REPLACEMENTS};
+use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::ports::PartitionPorts;
 use crate::policy::Pattern;
 use crate::store::{Kv, Txn};
 use crate::values::{Identifier, unicode};
-use filter::{Filter, Walk, Walked};
 use serde_json::{Value, json};
-
-/// How many orders to replace hold at the same time. Each is looked at with each certificate.
-pub const REPLACEMENTS: usize = 50;
 
 /// How many entries from before there was an inventory are put into it in one go.
 const INDEXED: usize = 500;
@@ -112,7 +109,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     ///
     /// # Errors
     /// When the storage fails.
-    pub(super) fn search(&self, query: &Query) -> Result<Value, Problem> {
+    pub(in crate::ca) fn search(&self, query: &Query) -> Result<Value, Problem> {
         let filter = Filter::new(query, self.ports.now())?;
         self.transact(|txn| {
             let rules = self.rules_to_replace(txn)?;
@@ -167,7 +164,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     ///
     /// # Errors
     /// When the storage fails.
-    pub(super) fn show_entry(&self, serial: &str) -> Result<Value, Problem> {
+    pub(in crate::ca) fn show_entry(&self, serial: &str) -> Result<Value, Problem> {
         self.transact(|txn| {
             let Some(entry) = txn.get::<LedgerEntry>(serial)? else { return Ok(Value::Null) };
             let rules = self.rules_to_replace(txn)?;

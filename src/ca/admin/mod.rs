@@ -16,7 +16,6 @@ pub mod external_keys;
 pub mod feed;
 pub mod inventory;
 pub mod notices;
-pub mod operation;
 pub mod operator;
 pub mod page;
 pub mod policies;

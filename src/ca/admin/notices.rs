@@ -3,13 +3,14 @@
 use super::audit::{Done, audited_answer};
 use super::body::Members;
 use super::feed;
-use super::operation::Operation;
 use super::operator::Operator;
-use super::state::{ask, ask_for, shown};
+use super::state::shown;
 use crate::acme::Problem;
 use crate::ca::http::message::{Answer, Request};
-use crate::ca::message::Partition;
-use crate::ca::ports::Ports;
+use crate::ca::runtime::ask::{ask, ask_for};
+use crate::ca::runtime::message::Partition;
+use crate::ca::runtime::operation::Operation;
+use crate::ca::runtime::ports::Ports;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 

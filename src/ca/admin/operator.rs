@@ -8,7 +8,7 @@ use crate::acme::limit::Limit;
 use crate::acme::{Kind, Problem};
 use crate::ca::config::access::Access;
 use crate::ca::http::message::Request;
-use crate::ca::ports::Ports;
+use crate::ca::runtime::ports::Ports;
 use core::time::Duration;
 
 /// How many wrong tokens and assertions an address may try: a person mistypes, and nobody guesses 32 characters with ten

@@ -3,25 +3,23 @@
 mod stored;
 
 use super::audit::{Done, audited_answer};
-use super::body::{self, Members, Query, cut};
+use super::body;
+use super::body::{Members, Query, cut};
 use super::external_keys::act;
-use super::operation::{NewPolicy, Operation, Restored};
 use super::operator::Operator;
-use super::state::{ask, ask_for, json_of, shown};
+use super::state::shown;
 use crate::acme::Problem;
 use crate::acme::policies::{PolicyRecord, ShadowRecord};
 use crate::ca::config::policy;
-use crate::ca::governing;
 use crate::ca::http::message::{Answer, Request, Response};
 use crate::ca::http::operator_routes::is_plain;
-use crate::ca::message::Partition;
-use crate::ca::permission;
-use crate::ca::ports::Ports;
+use crate::ca::runtime::ask::{ask, ask_for, json_of};
+use crate::ca::runtime::message::Partition;
+use crate::ca::runtime::operation::{NewPolicy, Operation, Restored};
+use crate::ca::runtime::ports::Ports;
+use crate::ca::{governing, permission};
 use crate::values::Identifier;
 use serde_json::{Value, json};
-
-/// How many findings of one order are told.
-pub const FOUND: usize = 10;
 
 /// The longest note, in characters.
 const MAX_NOTE: usize = 200;

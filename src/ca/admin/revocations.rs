@@ -9,18 +9,18 @@ use super::audit::{Done, audited_answer};
 use super::body::Members;
 use super::certificates::said;
 use super::inventory::filter::{Filter, Walk, Walked};
-use super::operation::{Operation, Query, RevokeNext};
 use super::operator::Operator;
 use super::replacements::{SELECTS, selection, told};
-use super::state::{ask_for, json_of};
 use crate::acme::Problem;
 use crate::acme::inventory::{Selection, parse_ending};
 use crate::acme::ledger::{Authority, KEY_COMPROMISE, LedgerEntry, check_reason};
-use crate::ca::cell::Cell;
 use crate::ca::events;
 use crate::ca::http::message::{Answer, Request};
-use crate::ca::message::Partition;
-use crate::ca::ports::{PartitionPorts, Ports};
+use crate::ca::runtime::ask::{ask_for, json_of};
+use crate::ca::runtime::message::Partition;
+use crate::ca::runtime::operation::{Operation, Part, Query, RevokeNext};
+use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::ports::{PartitionPorts, Ports};
 use crate::store::Kv;
 use crate::values::Time;
 use serde::{Deserialize, Serialize};
@@ -33,17 +33,6 @@ const MOST: usize = 100;
 /// The most that it revokes for keyCompromise, each of whose keys another partition is asked to refuse: a Worker may ask 50
 /// times for one request on Cloudflare's free plan.
 const MOST_KEYS: usize = 25;
-
-/// What a ledger has done.
-#[derive(Debug, Serialize, Deserialize)]
-pub(in crate::ca) struct Part {
-    /// The serial numbers of the certificates that it revoked.
-    pub(in crate::ca) revoked: Vec<String>,
-    /// How far it has come.
-    pub(in crate::ca) reached: String,
-    /// Whether that was all.
-    pub(in crate::ca) complete: bool,
-}
 
 /// POST: a step of a revocation.
 ///
@@ -117,7 +106,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     ///
     /// # Errors
     /// When the storage fails; when they are revoked, but a key is not refused yet.
-    pub(super) async fn revoke_next(&self, step: &RevokeNext) -> Result<Value, Problem> {
+    pub(in crate::ca) async fn revoke_next(&self, step: &RevokeNext) -> Result<Value, Problem> {
         let Partition::Ledger(issuer) = &self.name else { return Err(Problem::internal("this is no ledger")) };
         let filter = Filter::new(&step.query, self.ports.now())?;
         let mut revoked: Vec<(String, LedgerEntry)> = Vec::new();

@@ -1,40 +1,16 @@
 //! Asking partitions for operations, and what they answer.
 
-use super::operation::Operation;
 use crate::acme::Problem;
-use crate::ca::cell::Cell;
 use crate::ca::http::message::Response;
-use crate::ca::ladder;
-use crate::ca::message::{Message, Partition, Reply};
-use crate::ca::ports::{PartitionPorts, Ports};
+use crate::ca::runtime::ask::json_of;
+use crate::ca::runtime::message::{Message, Partition, Reply};
+use crate::ca::runtime::operation::Operation;
+use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::ports::{PartitionPorts, Ports};
 use crate::store::Kv;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::rc::Rc;
-
-/// Asks a partition.
-///
-/// # Errors
-/// What it refuses with; `serverInternal` when it does not answer.
-pub async fn ask<P: Ports>(ports: &P, to: &Partition, operation: Operation) -> Result<Value, Problem> {
-    match ports.ask(to, &Message::Operate(operation)).await? {
-        Reply::Shown(shown) => Ok(shown),
-        other => Err(ladder::unexpected(&other)),
-    }
-}
-
-/// As [`ask`], with the answer read.
-///
-/// # Errors
-/// As [`ask`]; `serverInternal` for an answer that is something else.
-pub async fn ask_for<P: Ports, T: DeserializeOwned>(
-    ports: &P,
-    to: &Partition,
-    operation: Operation,
-) -> Result<T, Problem> {
-    let answer = ask(ports, to, operation).await?;
-    serde_json::from_value(answer).map_err(|e| Problem::internal(e.to_string()))
-}
 
 /// There is no such thing.
 pub fn not_found(what: &str) -> Problem {
@@ -44,14 +20,6 @@ pub fn not_found(what: &str) -> Problem {
 /// A response that shows this.
 pub fn shown(status: u16, value: &Value) -> Response {
     Response::json(status, value)
-}
-
-/// A value as JSON.
-///
-/// # Errors
-/// `serverInternal` for one that is none.
-pub fn json_of<T: serde::Serialize>(value: &T) -> Result<Value, Problem> {
-    serde_json::to_value(value).map_err(|e| Problem::internal(e.to_string()))
 }
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {

@@ -3,8 +3,9 @@
 use super::values::Values;
 use crate::acme::order::OrderStatus;
 use crate::acme::{AuthorizationRecord, Kind, OrderRecord, Problem};
-use crate::ca::cell::{Admitted, Cell};
-use crate::ca::ports::PartitionPorts;
+use crate::ca::cell::Admitted;
+use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::ports::PartitionPorts;
 use crate::store::{Kv, Txn};
 use crate::validation::caa::{Config, Question};
 use crate::validation::probe::Probe;

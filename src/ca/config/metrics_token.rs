@@ -2,11 +2,11 @@
 
 use crate::acme::metrics::{CountersRecord, Counts};
 use crate::acme::{Problem, metrics, proof};
-use crate::ca::cell::Cell;
 use crate::ca::http::message::{Answer, Body, Request, Response};
 use crate::ca::http::routes::Route;
-use crate::ca::message::{Message, Partition, Reply};
-use crate::ca::ports::{PartitionPorts, Ports};
+use crate::ca::runtime::message::{Message, Partition, Reply};
+use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::ports::{PartitionPorts, Ports};
 use crate::store::Kv;
 use serde_json::Value;
 use std::rc::Rc;

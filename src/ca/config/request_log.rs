@@ -5,7 +5,7 @@ use crate::acme::order::Issuance;
 use crate::acme::{OrderRecord, Problem};
 use crate::ca::http::message::{Body, Request, Response};
 use crate::ca::http::routes::{Route, Urls};
-use crate::ca::ports::Ports;
+use crate::ca::runtime::ports::Ports;
 use crate::values::{Id, Identifier, Time};
 use serde::Serialize;
 use serde_json::Value;

@@ -4,12 +4,13 @@ use super::message::{Answer, Request};
 use crate::acme::limit::FailingRecord;
 use crate::acme::proof::Purpose;
 use crate::acme::{AccountRecord, AccountStatus, Kind, Problem, proof};
-use crate::ca::cell::{Cell, dead_account};
 use crate::ca::config::rate_limits::PAUSED;
 use crate::ca::config::settings::Settings;
-use crate::ca::message::{Message, Partition, Reply};
 use crate::ca::pausing::{page, paused};
-use crate::ca::ports::{PartitionPorts, Ports};
+use crate::ca::runtime::message::{Message, Partition, Reply};
+use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::ports::{PartitionPorts, Ports};
+use crate::ca::runtime::problems::dead_account;
 use crate::store::Kv;
 use crate::values::{Id, Time};
 

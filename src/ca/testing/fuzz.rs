@@ -16,7 +16,7 @@ use crate::acme::{Problem, nonce};
 use crate::ca::http::message::{MAX_BODY, Request};
 use crate::ca::http::operator_routes::{AdminRoute, PREFIX};
 use crate::ca::http::routes::{Route, Urls};
-use crate::ca::ladder;
+use crate::ca::runtime::jws;
 use crate::jose::testing::ClientKey;
 use crate::jose::{EabUnverified, Jwk, KeyChange, KeyRef, Unverified};
 use crate::pki::crl::read::List;
@@ -94,7 +94,7 @@ pub fn jws(data: &[u8]) {
     }
     let parsed = match Unverified::parse(data) {
         Ok(parsed) => parsed,
-        Err(fault) => return shown_problem(&ladder::refuse_jws(&fault)),
+        Err(fault) => return shown_problem(&jws::refuse_jws(&fault)),
     };
     let stranger = account_key().jwk();
     let key = match parsed.header().key() {
@@ -105,9 +105,9 @@ pub fn jws(data: &[u8]) {
         Ok(verified) => {
             assert!(key != stranger || parsed.header().key() == &KeyRef::Jwk(stranger), "a forged signature");
             let payload = verified.payload_json::<serde_json::Value>();
-            payload.map_or_else(|fault| shown_problem(&ladder::refuse_jws(&fault)), drop);
+            payload.map_or_else(|fault| shown_problem(&jws::refuse_jws(&fault)), drop);
         }
-        Err(fault) => shown_problem(&ladder::refuse_signature(&fault)),
+        Err(fault) => shown_problem(&jws::refuse_signature(&fault)),
     }
 }
 

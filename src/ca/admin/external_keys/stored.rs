@@ -1,13 +1,13 @@
 //! The partitions' side of external account keys: of the key itself, and of the list of kids.
 
-use super::Shown;
 use crate::acme::Problem;
 use crate::acme::account::ExternalUse;
 use crate::acme::external_key::{ExternalKeyEntry, ExternalKeyRecord};
-use crate::ca::admin::operation::{KeyChange, Page, PolicyChange};
-use crate::ca::admin::state::json_of;
-use crate::ca::cell::Cell;
-use crate::ca::ports::PartitionPorts;
+use crate::ca::runtime::ask::json_of;
+use crate::ca::runtime::operation::Shown;
+use crate::ca::runtime::operation::{KeyChange, Page, PolicyChange};
+use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::ports::PartitionPorts;
 use crate::store::Kv;
 use crate::values::Time;
 use serde_json::{Value, json};

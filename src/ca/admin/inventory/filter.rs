@@ -4,7 +4,7 @@ use super::covers;
 use crate::acme::Problem;
 use crate::acme::inventory::{EndingRecord, ending_id, parse_ending};
 use crate::acme::ledger::LedgerEntry;
-use crate::ca::admin::operation::{Query, Standing};
+use crate::ca::runtime::operation::{Query, Standing};
 use crate::policy::Pattern;
 use crate::store::{Kv, Txn};
 use crate::values::{Time, unicode};

@@ -1,17 +1,19 @@
 //! The partition's side of policies: versions, the shadow and what it found; and what else operations keep of themselves.
 
-use super::{FOUND, Stored, no_version};
+use super::{Stored, no_version};
 use crate::acme::Problem;
 use crate::acme::act::Act;
 use crate::acme::inventory::set_id;
 use crate::acme::policies::{CalendarRecord, FindingRecord, PolicyRecord, ShadowRecord};
 use crate::ca::admin::external_keys::act;
-use crate::ca::admin::operation::{NewPolicy, Restored};
-use crate::ca::admin::state::json_of;
-use crate::ca::cell::Cell;
-use crate::ca::governing::InForceDocuments;
+use crate::ca::config::policy;
 use crate::ca::permission;
-use crate::ca::ports::PartitionPorts;
+use crate::ca::runtime::ask::json_of;
+use crate::ca::runtime::operation::FOUND;
+use crate::ca::runtime::operation::InForceDocuments;
+use crate::ca::runtime::operation::{NewPolicy, Restored};
+use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::ports::PartitionPorts;
 use crate::store::{Kv, Txn};
 use crate::values::Id;
 use serde_json::{Value, json};

@@ -1,12 +1,120 @@
 //! What partitions are asked for by operations. Only the front asks so, for somebody that it knows.
 
+use super::ask::{ask, ask_for, json_of};
+use super::jobs::{JobRecord, Work};
+use super::message::Partition;
+use super::partition::Cell;
+use super::policy_cache::InForce;
+use super::ports::{PartitionPorts, Ports};
 use crate::acme::act::{Act, Event};
-use crate::acme::external_key::ExternalKeyRecord;
-use crate::acme::inventory::{MemberRecord, ReplaceRecord, Selection};
-use crate::ca::reminding::Look;
-use crate::values::{Id, Time};
+use crate::acme::external_key::{ExternalKeyRecord, Uses};
+use crate::acme::inventory::{
+    EndingRecord, IndexedRecord, LatestRecord, MemberRecord, ReplaceRecord, Selection, ending_id, parse_ending, set_id,
+};
+use crate::acme::ledger::{Authority, KEY_COMPROMISE, LedgerEntry, check_reason};
+use crate::acme::notice::{Going, IssuerDates, IssuerNotice, LookedRecord, NoticeKind, issuer_notices_due, remind_at};
+use crate::acme::policies::{PolicyRecord, ShadowRecord};
+use crate::acme::{AccountRecord, Kind, Problem, Renewable};
+use crate::ca::admin::audit::{Done, audited_answer};
+use crate::ca::admin::body::{Members, cut};
+use crate::ca::admin::certificates::said;
+use crate::ca::admin::external_keys::act;
+use crate::ca::admin::inventory::filter::{Filter, Walk, Walked};
+use crate::ca::admin::inventory::set_of;
+use crate::ca::admin::operator::Operator;
+use crate::ca::admin::policies::findings;
+use crate::ca::admin::replacements::{SELECTS, selection, told};
+use crate::ca::admin::state::{not_found, shown};
+use crate::ca::config::policy::known;
+use crate::ca::config::settings::Settings;
+use crate::ca::delivery::Told;
+use crate::ca::http::cert_id::spread_of;
+use crate::ca::http::message::{Answer, Request, Response};
+use crate::ca::http::operator_routes::is_plain;
+use crate::ca::reminding::{is_renewed, near};
+use crate::pki::{Issuer, profile};
+use crate::policy::{Pattern, Policy, Rules};
+use crate::store::{Kv, Txn};
+use crate::values::{Id, Identifier, Time, b64, unicode};
+use core::time::Duration;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+/// As [`InForce`], on its way.
+#[derive(Serialize, Deserialize)]
+pub struct InForceDocuments {
+    /// The version.
+    pub version: u32,
+    /// The document; `None` for that of the configuration.
+    pub document: Option<Value>,
+    /// The document in the shadow.
+    pub shadow: Option<Value>,
+}
+
+/// A certificate that is near its end and was not renewed, as far as its own ledger knows.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Candidate {
+    /// Its serial number in hex.
+    pub serial: String,
+    /// The name of the set of its names.
+    pub set: String,
+    /// The names in it.
+    pub names: Vec<String>,
+    /// When it ends.
+    pub not_after: Time,
+    /// The account that it was issued to.
+    pub account: Id,
+    /// Its profile, if that is known.
+    pub profile: Option<String>,
+}
+
+/// A part of those that are near their end.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Near {
+    /// Those that were found.
+    pub found: Vec<Candidate>,
+    /// Behind which it goes on; `None` when that was all.
+    pub after: Option<String>,
+}
+
+/// Which are looked for.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Look {
+    /// Those that have not ended then, and of which to remind since.
+    pub at: Time,
+    /// Those of which to remind after that; `None` for all.
+    pub since: Option<Time>,
+    /// Behind which it goes on; `None` for the beginning.
+    pub after: Option<String>,
+}
+
+/// How many orders to replace hold at the same time. Each is looked at with each certificate.
+pub const REPLACEMENTS: usize = 50;
+
+/// How many findings of one order are told.
+pub const FOUND: usize = 10;
+
+/// What a ledger has done.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::ca) struct Part {
+    /// The serial numbers of the certificates that it revoked.
+    pub(in crate::ca) revoked: Vec<String>,
+    /// How far it has come.
+    pub(in crate::ca) reached: String,
+    /// Whether that was all.
+    pub(in crate::ca) complete: bool,
+}
+
+/// An external account key as its partition has it.
+#[derive(Serialize, Deserialize)]
+pub struct Shown {
+    /// What an operator made; `None` when none did.
+    pub record: Option<ExternalKeyRecord>,
+    /// The accounts that were made with it.
+    pub accounts: Vec<String>,
+}
 
 /// What a partition is asked for.
 #[derive(Clone, Debug, Serialize, Deserialize)]

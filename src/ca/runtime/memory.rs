@@ -2,10 +2,11 @@
 //! limits that are there to keep load away, counts on their way to the partition that sums them, and for a moment CRLs,
 //! the policies in force, and the keys of the Access team.
 
-use super::governing::{InForce, KeyRule, REMEMBERED};
+use super::policy_cache::{InForce, KeyRule, REMEMBERED};
 use crate::acme::crl::CrlRecord;
 use crate::acme::limit::Limit;
-use crate::acme::metrics::{self, Counts};
+use crate::acme::metrics;
+use crate::acme::metrics::Counts;
 use crate::jose::access::KeyCache;
 use crate::values::Time;
 use core::time::Duration;

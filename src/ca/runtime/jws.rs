@@ -1,0 +1,156 @@
+//! The checks that every POST climbs, in one file ([RFC 8555 §6.2–6.5](https://www.rfc-editor.org/rfc/rfc8555#section-6.2)).
+//!
+//! Their order: media type, size, JWS form, key, signature, nonce, url. The nonce is redeemed after the signature
+//! holds, so that nobody else can burn it, and before anything else is done with the request.
+
+use super::message::{Message, Partition, Redemption, Reply};
+use super::ports::Ports;
+use crate::acme::nonce::{Nonce, NonceFault};
+use crate::acme::{Home, Kind, Problem, nonce};
+use crate::ca::http::message::{MAX_BODY, Request};
+use crate::jose::{ALGORITHMS, FaultKind, Jwk, JwsFault, KeyRef, Unverified, Verified, VerifyFault};
+
+/// Reads the JWS in a POST.
+///
+/// # Errors
+/// 415 for another media type (RFC 8555 §6.2), 413 for too long a body, and what [`refuse_jws`] makes of a faulty JWS.
+pub fn read(request: &Request) -> Result<Unverified, Problem> {
+    let media_type = request.content_type.as_deref().unwrap_or_default();
+    let essence = media_type.split(';').next().unwrap_or_default().trim();
+    if !essence.eq_ignore_ascii_case("application/jose+json") {
+        let shown: String = media_type.chars().take(80).collect();
+        let detail = format!("The request has Content-Type {shown:?}; ACME requests have application/jose+json.");
+        return Err(Problem::malformed(detail).with_status(415));
+    }
+    let Some(body) = &request.body else {
+        let detail = format!("The request body is longer than {MAX_BODY} bytes, the most that is read.");
+        return Err(Problem::malformed(detail).with_status(413));
+    };
+    parse(body)
+}
+
+/// Parses a JWS.
+///
+/// # Errors
+/// As [`refuse_jws`].
+pub fn parse(body: &[u8]) -> Result<Unverified, Problem> {
+    Unverified::parse(body).map_err(|fault| refuse_jws(&fault))
+}
+
+/// The problem for a faulty JWS.
+pub fn refuse_jws(fault: &JwsFault) -> Problem {
+    refuse(Some(fault.kind()), sentence(fault))
+}
+
+/// The problem for a signature that does not hold.
+pub fn refuse_signature(fault: &VerifyFault) -> Problem {
+    refuse(fault.kind(), sentence(fault))
+}
+
+/// The problem for a fault of this kind; `None` is a failure of our own.
+pub fn refuse(kind: Option<FaultKind>, detail: String) -> Problem {
+    match kind {
+        None => Problem::internal(detail),
+        Some(FaultKind::Malformed | FaultKind::BadSignature) => Problem::malformed(detail),
+        Some(FaultKind::BadPublicKey) => Problem::new(Kind::BadPublicKey, detail),
+        Some(FaultKind::Unauthorized) => Problem::new(Kind::Unauthorized, detail),
+        Some(FaultKind::BadNonce) => bad_nonce(&detail),
+        Some(FaultKind::BadSignatureAlgorithm) => Problem {
+            algorithms: ALGORITHMS.iter().map(|alg| (*alg).to_owned()).collect(),
+            ..Problem::new(Kind::BadSignatureAlgorithm, detail)
+        },
+    }
+}
+
+/// A fault's clause as a sentence of its own.
+fn sentence(fault: &impl std::fmt::Display) -> String {
+    format!("The request is refused: {fault}.")
+}
+
+/// Checks the signature.
+///
+/// # Errors
+/// `malformed` when it does not hold, `badPublicKey` when key and algorithm do not fit, `serverInternal` when the
+/// provider fails.
+pub async fn verify<P: Ports>(ports: &P, jws: &Unverified, key: &Jwk) -> Result<Verified, Problem> {
+    jws.verify(key, ports).await.map_err(|fault| match (&fault, jws.header().key()) {
+        // The account's key is fine, the request is just not signed with it: with the one before a key change, say.
+        (VerifyFault::KeyMismatch { .. }, KeyRef::Kid(_)) => Problem::malformed(sentence(&fault)),
+        _ => refuse_signature(&fault),
+    })
+}
+
+/// The nonce of a verified request: issued here and not too old. It is still to be redeemed at its home.
+///
+/// # Errors
+/// `badNonce`, or `malformed` when it is missing or no base64url (RFC 8555 §6.5.2).
+pub fn nonce_of<P: Ports>(ports: &P, verified: &Verified) -> Result<Nonce, Problem> {
+    let text = verified.header().require_nonce().map_err(|fault| refuse_jws(&fault))?;
+    let settings = ports.settings();
+    let lifetime = settings.life(nonce::LIFETIME);
+    let nonce = nonce::check(&settings.nonce_key, text, ports.now(), lifetime).map_err(|fault| match fault {
+        NonceFault::Unknown => bad_nonce("it was not issued by this server"),
+        NonceFault::TooOld => bad_nonce("it is too old"),
+    })?;
+    if nonce.lot() < settings.refuse_nonces {
+        return Err(bad_nonce("this test server refuses some good ones, to see what the client makes of it"));
+    }
+    Ok(nonce)
+}
+
+/// The `badNonce` problem. Its first words are those that acme.sh looks for before it tries again.
+pub fn bad_nonce(why: &str) -> Problem {
+    let why = why.trim_end_matches('.');
+    let detail = format!("JWS has an invalid anti-replay nonce: {why}. Try again with the one in this response.");
+    Problem::new(Kind::BadNonce, detail)
+}
+
+/// What a nonce says that was used before.
+pub fn used_nonce() -> Problem {
+    bad_nonce("it was used before")
+}
+
+/// Whether the signed URL is the one that was asked (RFC 8555 §6.4.1).
+///
+/// # Errors
+/// `unauthorized` when it is another, or none.
+pub fn check_url<P: Ports>(ports: &P, verified: &Verified, path: &str) -> Result<(), Problem> {
+    let asked = ports.settings().urls.of_path(path);
+    verified.header().require_url(&asked).map_err(|fault| refuse_jws(&fault))
+}
+
+/// Which nonce a response gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fresh {
+    /// Any.
+    Any,
+    /// One for the retry after `badNonce`: not among those that a test server refuses, since certbot tries once more
+    /// only. It takes that nonce from new-nonce, so what is given there is of this kind too.
+    ForRetry,
+}
+
+impl Fresh {
+    /// What goes with this problem.
+    pub fn after(problem: &Problem) -> Self {
+        if problem.kind == Kind::BadNonce { Self::ForRetry } else { Self::Any }
+    }
+}
+
+/// How often a nonce for a retry is drawn. At most half of them are refused, so this is plenty.
+const DRAWS: usize = 64;
+
+/// A fresh nonce for `home`.
+///
+/// # Errors
+/// `serverInternal` without randomness.
+pub fn fresh_nonce<P: Ports>(ports: &P, home: &Home, fresh: Fresh) -> Result<String, Problem> {
+    let settings = ports.settings();
+    let mut random = ports.random()?;
+    for _ in 0..DRAWS {
+        if fresh == Fresh::Any || nonce::lot(&random) >= settings.refuse_nonces {
+            break;
+        }
+        random = ports.random()?;
+    }
+    Ok(nonce::issue(&settings.nonce_key, home, ports.now(), random))
+}

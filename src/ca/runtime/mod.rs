@@ -1,0 +1,13 @@
+//! What each partition runs on: its handle, ports, messages, jobs, memory and the checks of a JWS.
+
+pub mod ask;
+pub mod jobs;
+pub mod jws;
+pub mod limiter;
+pub mod memory;
+pub mod message;
+pub mod operation;
+pub mod partition;
+pub mod policy_cache;
+pub mod ports;
+pub mod problems;

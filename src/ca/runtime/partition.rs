@@ -1,0 +1,122 @@
+//! The handle of a partition: its ports, its storage, transactions.
+
+use super::jws::Fresh;
+use super::message::{Holding, Message, Partition, Redemption, Reply};
+use super::ports::PartitionPorts;
+use crate::acme::authorization::AuthorizationStatus;
+use crate::acme::new_order::Asked;
+use crate::acme::nonce::RedeemedNonce;
+use crate::acme::order::OrderStatus;
+use crate::acme::{
+    AccountRecord, AccountStatus, AuthorizationRecord, Home, Kind, NewOrder, Nonce, OrderRecord, Problem,
+    authorization, order,
+};
+use crate::ca::account::payload;
+use crate::ca::cell::Admitted;
+use crate::ca::governing::Governing;
+use crate::ca::http::cert_id::CertId;
+use crate::ca::http::message::{Answer, Response};
+use crate::ca::http::routes::Route;
+use crate::ca::just_in_time::Proof;
+use crate::ca::order::only_read;
+use crate::ca::permission::Permits;
+use crate::jose::{Jwk, Verified};
+use crate::pki::validity::{Terms, Wish};
+use crate::pki::{Profile, profile};
+use crate::policy::Permit;
+use crate::store::{Kv, StoreFailure, Txn};
+use crate::values::{Id, Identifier, Time};
+use std::cell::RefCell;
+use std::rc::Rc;
+
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+    /// A new unpredictable id.
+    ///
+    /// # Errors
+    /// `serverInternal` without randomness.
+    pub fn fresh_id(&self) -> Result<Id, Problem> {
+        Ok(Id::from_random(self.ports.random()?))
+    }
+}
+
+/// A partition: one owner, one thing at a time within a transaction.
+pub struct Cell<P, K> {
+    /// Its host.
+    pub ports: P,
+    /// Its name.
+    pub name: Partition,
+    kv: RefCell<K>,
+}
+
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+    /// A partition over this storage.
+    pub fn new(ports: P, name: Partition, kv: K) -> Self {
+        Self { ports, name, kv: RefCell::new(kv) }
+    }
+
+    /// Runs `act` in a transaction: all of it is stored, or, when it fails, nothing.
+    ///
+    /// # Errors
+    /// What `act` returns; `serverInternal` when the storage fails.
+    pub fn transact<T>(&self, act: impl FnOnce(&mut Txn<'_, K>) -> Result<T, Problem>) -> Result<T, Problem> {
+        let mut kv = self.kv.try_borrow_mut().map_err(|_| Problem::internal("a transaction within a transaction"))?;
+        let mut txn = Txn::begin(&mut *kv);
+        if let Some(longest) = self.ports.settings().longest_life {
+            // What stays readable for a while after its end does so for as long as it lived.
+            txn.delete_by(self.ports.now().plus(longest).plus(longest));
+        }
+        let value = act(&mut txn)?;
+        let committed = txn.commit()?;
+        if let Some(at) = committed.wake {
+            self.ports.wake_at(at);
+        }
+        if committed.only_deleted {
+            self.clear_if_empty(&mut kv);
+        }
+        Ok(value)
+    }
+
+    /// Deletes the database with the last of its rows: a partition in which nothing is stored costs nothing. Without an await
+    /// since the last row went, so no message comes in between. What fails is done by the next alarm, or never: an empty
+    /// database does no harm.
+    pub(in crate::ca) fn clear_if_empty(&self, kv: &mut K) {
+        let cleared = match kv.is_empty() {
+            Ok(false) => return,
+            Ok(true) => {
+                self.ports.cancel_alarm();
+                kv.clear()
+            }
+            Err(failure) => Err(failure),
+        };
+        if let Err(failure) = cleared {
+            self.log(&failure.into());
+        }
+    }
+
+    /// Direct access to the storage, for the alarm's purge.
+    ///
+    /// # Errors
+    /// When the storage fails, or is in use.
+    pub fn with_storage<T>(&self, act: impl FnOnce(&mut K) -> Result<T, StoreFailure>) -> Result<T, Problem> {
+        let mut kv = self.kv.try_borrow_mut().map_err(|_| Problem::internal("storage used within a transaction"))?;
+        Ok(act(&mut kv)?)
+    }
+
+    /// Writes what the operator should know of a problem to the log.
+    pub fn log(&self, problem: &Problem) {
+        if let Some(line) = &problem.log {
+            self.ports.log(&format!("{}: {line}", self.name.name()));
+        }
+    }
+
+    /// This account's id.
+    ///
+    /// # Errors
+    /// `serverInternal` in a partition that is no account.
+    pub fn account_id(&self) -> Result<&Id, Problem> {
+        match &self.name {
+            Partition::Account(id) => Ok(id),
+            other => Err(Problem::internal(format!("{} is no account", other.name()))),
+        }
+    }
+}
