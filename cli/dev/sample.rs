@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use selvedge::ca::config::policy::read_policy;
-use selvedge::ca::landing::names;
+use selvedge::ca::documents::landing::names;
 use selvedge::pki::Issuer;
 use selvedge::policy::Policy;
 

@@ -2,6 +2,7 @@
 
 use crate::acme::nonce::RedeemedNonce;
 use crate::acme::{AccountRecord, AccountStatus, Home, Kind, Nonce, Problem};
+use crate::ca::documents::directory;
 use crate::ca::governing::Governing;
 use crate::ca::http::message::{Answer, Response};
 use crate::ca::http::routes::Route;
@@ -12,7 +13,7 @@ use crate::ca::runtime::message::{Holding, Message, Partition, Redemption, Reply
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::ca::runtime::problems::dead_account;
-use crate::ca::{agreement, front, governing, ladder};
+use crate::ca::{agreement, governing, ladder};
 use crate::jose::{Jwk, Verified};
 use crate::store::{Kv, StoreFailure, Txn};
 use crate::values::Id;
@@ -245,7 +246,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             Some(Route::KeyChange) => self.post_key_change(admitted).await,
             Some(Route::Directory) => self.read_only(admitted, || {
                 let settings = self.ports.settings();
-                front::directory(settings, admitted.governing.in_force.policy(settings), self.ports.issuer())
+                directory::directory(settings, admitted.governing.in_force.policy(settings), self.ports.issuer())
             }),
             Some(Route::NewNonce) => self.read_only(admitted, || Response::empty(204)),
             Some(

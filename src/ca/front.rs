@@ -2,6 +2,8 @@
 
 use crate::acme::{Home, Kind, Problem};
 use crate::ca::config::settings::Settings;
+use crate::ca::documents::directory::directory;
+use crate::ca::documents::{certificates, landing, operator_page};
 use crate::ca::events::Told;
 use crate::ca::http::message::{Answer, Body, Request, Response, unknown_path};
 use crate::ca::http::routes::{Lists, Route};
@@ -11,7 +13,7 @@ use crate::ca::runtime::message::{NONCE_SHARDS, Reply};
 use crate::ca::runtime::ports::{Handed, Ports};
 use crate::ca::runtime::{jws, limiter, message};
 use crate::ca::{
-    admin, agreement, crl, events, governing, issuers, ladder, landing, lists, metrics, pausing, registration, renewal,
+    admin, agreement, crl, events, governing, issuers, ladder, lists, metrics, pausing, registration, renewal,
     revocation, transport,
 };
 use crate::jose::{Jwk, KeyRef, Unverified, Verified};
@@ -95,12 +97,12 @@ impl<P: Ports> Front<P> {
             Some(Route::Style) => Ok(landing::style(&settings.urls)),
             Some(Route::Root(encoding)) => landing::root(settings, *encoding),
             Some(Route::Inventory(file)) if settings.operations_on() => {
-                Ok(admin::page::asset(*file).indexed(&settings.urls))
+                Ok(operator_page::asset(*file).indexed(&settings.urls))
             }
             // Where nobody is an operator, nobody could take the URL away from who has it.
             Some(Route::Calendar(proof)) if settings.operations_on() => admin::feed::show(&self.ports, proof).await,
             Some(Route::Inventory(_) | Route::Calendar(_)) => Err(unknown_path()),
-            Some(Route::Issuer(id)) => issuers::certificate(settings, id),
+            Some(Route::Issuer(id)) => certificates::certificate(settings, id),
             Some(Route::Issuers) => issuers::overview(&self.ports).await,
             Some(Route::Crl(issuer, shard)) => crl::show(&self.ports, request, issuer, *shard).await,
             Some(Route::Lists(which)) => lists::show(&self.ports, request, *which).await,
@@ -310,46 +312,4 @@ fn preflight() -> Response {
         .with("Access-Control-Allow-Methods", "GET, HEAD, POST")
         .with("Access-Control-Allow-Headers", "Content-Type")
         .with("Access-Control-Max-Age", "86400")
-}
-
-/// The directory (RFC 8555 §7.1.1), with `renewalInfo` (RFC 9773 §3) and `profiles` (draft-ietf-acme-profiles §3).
-pub fn directory(settings: &Settings, policy: &Policy, issuer: &Issuer) -> Response {
-    let urls = &settings.urls;
-    let mut directory = json!({
-        "newNonce": urls.resource("new-nonce"),
-        "newAccount": urls.resource("new-account"),
-        "newOrder": urls.resource("new-order"),
-        "newAuthz": urls.resource("new-authz"),
-        "revokeCert": urls.resource("revoke-cert"),
-        "keyChange": urls.resource("key-change"),
-        "renewalInfo": urls.resource("renewal-info"),
-    });
-    let mut meta = serde_json::Map::new();
-    if let Some(url) = &settings.meta.terms_of_service {
-        meta.insert("termsOfService".into(), Value::from(url.as_str()));
-    }
-    if let Some(url) = &settings.meta.website {
-        meta.insert("website".into(), Value::from(url.as_str()));
-    }
-    let names = &settings.caa.identities;
-    if settings.caa.checked {
-        meta.insert("caaIdentities".into(), names.clone().into());
-    }
-    // draft-ietf-acme-dns-persist-02 §3.2, §4.1: for records that are made before any order.
-    meta.insert("issuerDomainNames".into(), names.clone().into());
-    meta.insert("accountHashPrefix".into(), urls.account_hash_prefix().into());
-    if settings.external.required {
-        meta.insert("externalAccountRequired".into(), true.into());
-    }
-    let offered = policy.profiles.as_ref();
-    let profiles = profile::offered(issuer)
-        .filter(|profile| offered.is_none_or(|names| names.iter().any(|name| name == profile.name)))
-        .map(|profile| (profile.name.to_owned(), Value::from(profile.description)));
-    meta.insert("profiles".into(), Value::Object(profiles.collect()));
-    if let Some(members) = directory.as_object_mut() {
-        members.insert("meta".into(), Value::Object(meta));
-    }
-    // A line for each member: there are clients that read it with grep and cut (getssl takes the first URL of a line).
-    let lines = format!("{directory:#}\n");
-    Response::text(200, "application/json", lines).with("Cache-Control", "public, max-age=60")
 }

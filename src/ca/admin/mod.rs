@@ -17,7 +17,6 @@ pub mod feed;
 pub mod inventory;
 pub mod notices;
 pub mod operator;
-pub mod page;
 pub mod policies;
 pub mod replacements;
 pub mod revocations;

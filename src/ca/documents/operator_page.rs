@@ -11,11 +11,11 @@ use crate::ca::http::operator_files::File;
 const CONTENT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
                               connect-src 'self'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'";
 
-const INDEX: &str = include_str!("page/index.html");
+const INDEX: &str = include_str!("operator_page/index.html");
 
-const STYLE: &str = include_str!("page/page.css");
+const STYLE: &str = include_str!("operator_page/page.css");
 
-const SCRIPT: &str = include_str!("page/page.js");
+const SCRIPT: &str = include_str!("operator_page/page.js");
 
 /// The response that is a file.
 pub fn asset(file: File) -> Response {

@@ -1,7 +1,8 @@
 //! Lines to paste for common ACME clients.
 
-use super::{block, label, names};
+use super::names;
 use crate::ca::config::settings::Settings;
+use crate::ca::documents::blocks::{block, label};
 use crate::ca::http::html::escaped;
 use crate::pki::Issuer;
 use crate::policy::Policy;

@@ -7,6 +7,7 @@ pub mod names;
 mod tests;
 mod trust;
 
+use super::blocks::block;
 use crate::acme::Problem;
 use crate::ca::config::settings::Settings;
 use crate::ca::http::html;
@@ -107,19 +108,6 @@ fn document(settings: &Settings, issuer: &Issuer, policy: &Policy, operations: b
          <link rel=\"icon\" href=\"data:,\"><link rel=\"stylesheet\" href=\"/page.css\"></head><body>{}</body></html>",
         body.concat()
     )
-}
-
-/// A block to paste.
-pub(in crate::ca) fn block(text: &str) -> String {
-    format!("<pre><code>{}</code></pre>", escaped(text))
-}
-
-/// The name of this CA's host, where a file or an object has to have a name.
-pub(in crate::ca) fn label(urls: &Urls) -> String {
-    let host = urls.of_path("");
-    let host = host.split_once("://").map_or(host.as_str(), |(_, host)| host);
-    let plain = |c: char| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' };
-    host.chars().map(plain).collect::<String>().trim_matches('-').to_owned()
 }
 
 fn root_section(settings: &Settings, issuer: &Issuer) -> String {

@@ -1,7 +1,7 @@
 //! How machines and browsers come to trust the root.
 
-use super::{block, label};
 use crate::ca::config::settings::Settings;
+use crate::ca::documents::blocks::{block, label};
 use crate::ca::http::html::escaped;
 
 pub(super) fn section(settings: &Settings) -> String {

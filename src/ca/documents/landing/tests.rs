@@ -7,6 +7,7 @@ use crate::pki::pem;
 use sha2::{Digest, Sha256};
 
 const BROWSER: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+
 const CLIENTS: [&str; 6] =
     ["certbot certonly ", "lego --server ", "acme.sh --issue ", "issuer acme {", "server: ", "wacs.exe "];
 

@@ -1,0 +1,23 @@
+//! Blocks of HTML that pages share.
+
+use super::landing::text;
+use crate::acme::Problem;
+use crate::ca::config::settings::Settings;
+use crate::ca::http::html::escaped;
+use crate::ca::http::message::{Answer, Body, Response};
+use crate::ca::http::routes::{Encoding, Urls};
+use crate::pki::Issuer;
+use crate::policy::Policy;
+
+/// A block to paste.
+pub(in crate::ca) fn block(text: &str) -> String {
+    format!("<pre><code>{}</code></pre>", escaped(text))
+}
+
+/// The name of this CA's host, where a file or an object has to have a name.
+pub(in crate::ca) fn label(urls: &Urls) -> String {
+    let host = urls.of_path("");
+    let host = host.split_once("://").map_or(host.as_str(), |(_, host)| host);
+    let plain = |c: char| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' };
+    host.chars().map(plain).collect::<String>().trim_matches('-').to_owned()
+}

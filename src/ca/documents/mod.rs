@@ -1,0 +1,7 @@
+//! Documents made of settings alone: directory, landing page, certificates.
+
+pub mod blocks;
+pub mod certificates;
+pub mod directory;
+pub mod landing;
+pub mod operator_page;
