@@ -2,7 +2,6 @@
 
 use super::account::payload;
 use super::authorization::VALIDATION_RETRY;
-use super::events::{self, Tried, Validated};
 use crate::acme::authorization::{AuthorizationStatus, ChallengeStatus};
 use crate::acme::{AccountStatus, AuthorizationRecord, Kind, Problem};
 use crate::ca::cell::Admitted;
@@ -10,6 +9,8 @@ use crate::ca::http::message::{Answer, Response};
 use crate::ca::runtime::jobs::{JobRecord, Try, Work};
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
+use crate::ca::telemetry::events;
+use crate::ca::telemetry::events::{Tried, Validated};
 use crate::jose::key_authorization;
 use crate::store::{Kv, Txn};
 use crate::validation::dns_persist01::Expected;

@@ -4,7 +4,6 @@ use crate::acme::{Home, Kind, Problem};
 use crate::ca::config::settings::Settings;
 use crate::ca::documents::directory::directory;
 use crate::ca::documents::{certificates, landing, operator_page};
-use crate::ca::events::Told;
 use crate::ca::http::message::{Answer, Body, Request, Response, unknown_path};
 use crate::ca::http::routes::{Lists, Route};
 use crate::ca::runtime::jws::Fresh;
@@ -12,9 +11,11 @@ use crate::ca::runtime::limiter::When;
 use crate::ca::runtime::message::{NONCE_SHARDS, Reply};
 use crate::ca::runtime::ports::{Handed, Ports};
 use crate::ca::runtime::{jws, limiter, message};
+use crate::ca::telemetry::events::Told;
+use crate::ca::telemetry::{counts, events};
 use crate::ca::{
-    admin, agreement, crl, events, governing, issuers, ladder, lists, metrics, pausing, registration, renewal,
-    revocation, transport,
+    admin, agreement, crl, governing, issuers, ladder, lists, metrics, pausing, registration, renewal, revocation,
+    transport,
 };
 use crate::jose::{Jwk, KeyRef, Unverified, Verified};
 use crate::pki::{Issuer, profile};
@@ -39,7 +40,7 @@ impl<P: Ports> Front<P> {
             Handled::Own(response) => (response.status, Some(response)),
             Handled::Passed(status, _) => (*status, None),
         };
-        metrics::tally(&self.ports, route.as_ref(), answer.0, answer.1);
+        counts::tally(&self.ports, route.as_ref(), answer.0, answer.1);
         events::answered(&self.ports, &request, route.as_ref(), answer, &told);
         match handled {
             Handled::Own(response) => Handled::Own(finished(&request, route.as_ref(), response)),

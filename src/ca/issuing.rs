@@ -5,6 +5,7 @@
 use crate::acme::ledger::LedgerEntry;
 use crate::acme::order::Issuance;
 use crate::acme::{CertificateRecord, Kind, OrderRecord, Problem};
+use crate::ca::compromise;
 use crate::ca::config::issuers::Published;
 use crate::ca::runtime::jobs::{JobRecord, Try, Work};
 use crate::ca::runtime::message;
@@ -12,7 +13,7 @@ use crate::ca::runtime::message::{Message, Partition, Reply};
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::ca::runtime::problems::lint_failed;
-use crate::ca::{compromise, events};
+use crate::ca::telemetry::events;
 use crate::pki::leaf::LeafRequest;
 use crate::pki::{Issuer, Period, Profile, PublicKey, Serial, key, leaf, lint, profile};
 use crate::store::{Kv, Txn};

@@ -2,7 +2,6 @@
 
 use super::admin::inventory::{renewable_by, rule_for};
 use super::delivery::Told;
-use super::events;
 use crate::acme::account::KeyOwner;
 use crate::acme::inventory::ReplaceRecord;
 use crate::acme::ledger::{LedgerEntry, not_issued_here};
@@ -12,6 +11,7 @@ use crate::ca::runtime::jobs::Work;
 use crate::ca::runtime::message::{Partition, Reply, RevocationRequest};
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
+use crate::ca::telemetry::events;
 use crate::store::{Kv, Txn};
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {

@@ -20,7 +20,6 @@ pub mod config;
 pub mod crl;
 pub mod delivery;
 pub mod documents;
-pub mod events;
 pub mod finalize;
 pub mod front;
 pub mod governing;
@@ -46,6 +45,7 @@ pub mod reuse;
 pub mod revocation;
 pub mod runtime;
 pub mod shadow;
+pub mod telemetry;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
 pub mod transport;

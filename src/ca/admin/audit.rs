@@ -9,12 +9,12 @@ use super::state::shown;
 use crate::acme::Problem;
 use crate::acme::act::{AuditEnd, AuditRecord, Event, Outcome, id_of};
 use crate::ca::http::message::{Answer, Request, Response};
-use crate::ca::metrics;
 use crate::ca::runtime::ask::ask;
 use crate::ca::runtime::message::Partition;
 use crate::ca::runtime::operation::Operation;
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::{PartitionPorts, Ports};
+use crate::ca::telemetry::counts;
 use crate::store::Kv;
 use core::future::Future;
 use serde_json::{Value, json};
@@ -77,7 +77,7 @@ pub fn count<P: Ports>(ports: &P, what: &str, outcome: Outcome) {
         Outcome::Refused => "refused",
         Outcome::Failed => "failed",
     };
-    metrics::count(ports, || format!("selvedge_operations_total{{action=\"{what}\",outcome=\"{outcome}\"}}"));
+    counts::count(ports, || format!("selvedge_operations_total{{action=\"{what}\",outcome=\"{outcome}\"}}"));
 }
 
 /// What was done.

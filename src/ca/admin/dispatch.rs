@@ -5,13 +5,13 @@ use super::operator::{Operator, operator};
 use super::state::shown;
 use super::{accounts, audit, certificates, external_keys, notices, policies, replacements, revocations};
 use crate::acme::Problem;
-use crate::ca::events::Told;
 use crate::ca::http::message::{Answer, Request, Response};
 use crate::ca::http::operator_routes::AdminRoute;
 use crate::ca::runtime::ask::ask;
 use crate::ca::runtime::message::Partition;
 use crate::ca::runtime::operation::Operation;
 use crate::ca::runtime::ports::Ports;
+use crate::ca::telemetry::events::Told;
 use serde_json::json;
 
 /// Answers an operator's request, or whoever's it is.

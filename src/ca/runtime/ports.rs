@@ -66,7 +66,7 @@ pub trait Ports: Verify + Outbound {
     /// Writes a line for the operator.
     fn log(&self, line: &str);
 
-    /// Writes a line of what happened, for programs: JSON, see [`crate::ca::events`].
+    /// Writes a line of what happened, for programs: JSON, see [`crate::ca::telemetry::events`].
     fn note(&self, line: &str);
 
     /// Asks another partition, and takes its refusal as one's own.

@@ -5,13 +5,13 @@
 //! of what was signed. What is told was stored before: a machine that is lost in between tells nothing, and nothing is told
 //! twice.
 
+use super::counts;
 use crate::acme::ledger::{Authority, LedgerEntry};
 use crate::acme::order::Issuance;
 use crate::acme::{OrderRecord, Problem};
 use crate::ca::config::request_log::RequestLog;
 use crate::ca::http::message::{Body, Request, Response};
 use crate::ca::http::routes::{Route, Urls};
-use crate::ca::metrics;
 use crate::ca::runtime::ports::Ports;
 use crate::values::{Id, Identifier, Time};
 use serde::Serialize;
@@ -192,7 +192,7 @@ pub fn validated<P: Ports>(ports: &P, account: &Id, tried: &Validated<'_>) {
         Tried::Again(problem) => ("again", Some(problem)),
     };
     let kind = tried.kind;
-    metrics::count(ports, || format!("selvedge_validations_total{{type=\"{kind}\",outcome=\"{outcome}\"}}"));
+    counts::count(ports, || format!("selvedge_validations_total{{type=\"{kind}\",outcome=\"{outcome}\"}}"));
     if ports.settings().request_log == RequestLog::Off {
         return;
     }
@@ -221,7 +221,7 @@ pub fn issued<P: Ports>(
     attempt: u32,
     failed: Option<&Problem>,
 ) {
-    metrics::count(ports, || match failed {
+    counts::count(ports, || match failed {
         Some(_) => "selvedge_issuances_failed_total".to_owned(),
         None => format!(
             "selvedge_certificates_issued_total{{profile=\"{}\",issuer=\"{}\"}}",
@@ -263,7 +263,7 @@ pub fn revoked<P: Ports>(ports: &P, issuer: &str, serial: &str, entry: &LedgerEn
         Authority::Key => ("key", None),
         Authority::Operator(name) => ("operator", Some(name.as_str())),
     };
-    metrics::count(ports, || format!("selvedge_revocations_total{{by=\"{by}\"}}"));
+    counts::count(ports, || format!("selvedge_revocations_total{{by=\"{by}\"}}"));
     if ports.settings().request_log == RequestLog::Off {
         return;
     }

@@ -1,0 +1,41 @@
+//! Counts for the operator: made at the front from what is answered, kept in memory, summed in a partition.
+
+use crate::acme::metrics::{CountersRecord, Counts};
+use crate::acme::{Problem, metrics, proof};
+use crate::ca::http::message::{Answer, Body, Request, Response};
+use crate::ca::http::routes::Route;
+use crate::ca::runtime::message::{Message, Partition, Reply};
+use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::ports::{PartitionPorts, Ports};
+use crate::store::Kv;
+use serde_json::Value;
+use std::rc::Rc;
+
+/// Counts a response of this status, and the limit that it names, if one refuses.
+pub fn tally<P: Ports>(ports: &P, route: Option<&Route>, status: u16, refusal: Option<&Response>) {
+    if ports.settings().metrics_token.is_none() {
+        return;
+    }
+    let resource = route.map_or("none", Route::resource);
+    ports.memory().tally(format!("selvedge_responses_total{{resource=\"{resource}\",status=\"{status}\"}}"));
+    if let Some(limit) = refusal.and_then(limit_of) {
+        ports.memory().tally(format!("selvedge_rate_limited_total{{limit=\"{limit}\"}}"));
+    }
+}
+
+/// Counts one more of a series, if anybody may read it.
+pub fn count<P: Ports>(ports: &P, series: impl FnOnce() -> String) {
+    if ports.settings().metrics_token.is_some() {
+        ports.memory().tally(series());
+    }
+}
+
+/// The limit that a refusal names. Only our own names get so far; nothing that a client wrote does.
+fn limit_of(response: &Response) -> Option<String> {
+    if response.status != 429 {
+        return None;
+    }
+    let Body::Text(text) = &response.body else { return None };
+    let document: Value = serde_json::from_str(text).ok()?;
+    document.get("limit")?.as_str().map(str::to_owned)
+}

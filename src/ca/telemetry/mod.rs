@@ -1,0 +1,4 @@
+//! Lines and counts for the operator.
+
+pub mod counts;
+pub mod events;
