@@ -3,7 +3,7 @@
 
 use core::time::Duration;
 use selvedge::acme::Kind;
-use selvedge::ca::permission;
+use selvedge::ca::config::policy;
 use selvedge::ca::testing::{Answered, Client, CsrShape, Proof, World, challenge, new_key};
 use selvedge::values::SigAlg;
 use serde_json::{Value, json};

@@ -4,7 +4,7 @@
 use core::time::Duration;
 use selvedge::acme::Kind;
 use selvedge::acme::persist::PersistRecord;
-use selvedge::ca::permission;
+use selvedge::ca::config::policy;
 use selvedge::ca::testing::{Answered, Client, CsrShape, World, challenge, new_key};
 use selvedge::jose::testing::ClientKey;
 use selvedge::validation::dns_persist01::hashed_uri;

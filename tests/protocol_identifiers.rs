@@ -3,7 +3,7 @@
 
 use core::time::Duration;
 use selvedge::acme::Kind;
-use selvedge::ca::permission;
+use selvedge::ca::config::policy;
 use selvedge::ca::testing::{Answered, Client, CsrShape, World, challenge, new_key};
 use selvedge::jose::testing::ClientKey;
 use selvedge::pki::ceremony::{Constraints, IssuerPlan, Root};

@@ -5,7 +5,6 @@ use core::time::Duration;
 use selvedge::acme::Kind;
 use selvedge::ca::config::external_accounts::ExternalAccounts;
 use selvedge::ca::config::policy;
-use selvedge::ca::permission;
 use selvedge::ca::testing::{Client, CsrShape, Proof, World, new_key};
 use selvedge::pki::certificate::parse_presented;
 use selvedge::values::{SigAlg, b64};

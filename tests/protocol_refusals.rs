@@ -8,7 +8,6 @@ use selvedge::ca::config::external_accounts::ExternalAccounts;
 use selvedge::ca::config::policy;
 use selvedge::ca::config::rate_limits::Limits;
 use selvedge::ca::http::message::Request;
-use selvedge::ca::permission;
 use selvedge::ca::testing::{Client, CsrShape, Proof, World, new_key};
 use selvedge::policy::Policy;
 use selvedge::values::{SigAlg, b64};

@@ -5,7 +5,7 @@ use const_oid::ObjectIdentifier;
 use der::asn1::OctetString;
 use der::{Decode, Encode};
 use selvedge::acme::Kind;
-use selvedge::ca::permission;
+use selvedge::ca::config::policy;
 use selvedge::ca::testing::{Client, CsrShape, World, new_key};
 use selvedge::values::SigAlg;
 use selvedge::values::native_crypto::NativeKey;

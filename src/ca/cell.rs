@@ -3,9 +3,10 @@
 use crate::acme::nonce::RedeemedNonce;
 use crate::acme::{AccountRecord, AccountStatus, Home, Kind, Nonce, Problem};
 use crate::ca::documents::directory;
-use crate::ca::governing::Governing;
 use crate::ca::http::message::{Answer, Response};
 use crate::ca::http::routes::Route;
+use crate::ca::issuance_policy::effective;
+use crate::ca::issuance_policy::effective::Governing;
 use crate::ca::order::only_read;
 use crate::ca::runtime::jws;
 use crate::ca::runtime::jws::Fresh;
@@ -13,7 +14,7 @@ use crate::ca::runtime::message::{Holding, Message, Partition, Redemption, Reply
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::ca::runtime::problems::dead_account;
-use crate::ca::{agreement, governing, ladder};
+use crate::ca::{agreement, ladder};
 use crate::jose::{Jwk, Verified};
 use crate::store::{Kv, StoreFailure, Txn};
 use crate::values::Id;
@@ -144,7 +145,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         let needs_agreement = !agreement::needs_no_agreement(path, &jws);
         let governing = match Route::parse(path) {
             Some(Route::NewOrder | Route::NewAuthorization | Route::Directory) => {
-                governing::governing(&self.ports, &account).await?
+                effective::governing(&self.ports, &account).await?
             }
             _ => Governing::default(),
         };

@@ -7,7 +7,6 @@
 
 use super::account::payload;
 use super::compromise;
-use super::permission::Permits;
 use crate::acme::new_order::MAX_IDENTIFIERS;
 use crate::acme::order::{Issuance, OrderStatus};
 use crate::acme::{Kind, OrderRecord, Problem};
@@ -15,6 +14,7 @@ use crate::ca::cell::Admitted;
 use crate::ca::config::key_policy;
 use crate::ca::config::key_policy::Use;
 use crate::ca::http::message::{Answer, MAX_BODY};
+use crate::ca::issuance_policy::grant::Permits;
 use crate::ca::issuing::{Links, Subject, leaf_request};
 use crate::ca::runtime::jobs::Work;
 use crate::ca::runtime::partition::Cell;

@@ -6,6 +6,7 @@ use crate::ca::documents::directory::directory;
 use crate::ca::documents::{certificates, landing, operator_page};
 use crate::ca::http::message::{Answer, Body, Request, Response, unknown_path};
 use crate::ca::http::routes::{Lists, Route};
+use crate::ca::issuance_policy::effective;
 use crate::ca::runtime::jws::Fresh;
 use crate::ca::runtime::limiter::When;
 use crate::ca::runtime::message::{NONCE_SHARDS, Reply};
@@ -14,8 +15,7 @@ use crate::ca::runtime::{jws, limiter, message};
 use crate::ca::telemetry::events::Told;
 use crate::ca::telemetry::{counts, events};
 use crate::ca::{
-    admin, agreement, crl, governing, issuers, ladder, lists, metrics, pausing, registration, renewal, revocation,
-    transport,
+    admin, agreement, crl, issuers, ladder, lists, metrics, pausing, registration, renewal, revocation, transport,
 };
 use crate::jose::{Jwk, KeyRef, Unverified, Verified};
 use crate::pki::{Issuer, profile};
@@ -86,12 +86,12 @@ impl<P: Ports> Front<P> {
             None => Err(unknown_path()),
             Some(Route::Metrics) => metrics::show(&self.ports, request).await.unwrap_or_else(|| Err(unknown_path())),
             Some(Route::Directory) => {
-                let in_force = governing::in_force(&self.ports).await?;
+                let in_force = effective::in_force(&self.ports).await?;
                 Ok(directory(settings, in_force.policy(settings), self.ports.issuer()))
             }
             Some(Route::Home) => {
                 let operated = settings.operations_on();
-                let in_force = governing::in_force(&self.ports).await?;
+                let in_force = effective::in_force(&self.ports).await?;
                 let policy = in_force.policy(settings);
                 Ok(landing::home(settings, self.ports.issuer(), policy, request.accept.as_deref(), operated))
             }

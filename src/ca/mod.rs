@@ -24,6 +24,7 @@ pub mod finalize;
 pub mod front;
 pub mod governing;
 pub mod http;
+pub mod issuance_policy;
 pub mod issuers;
 pub mod issuing;
 pub mod jobs;

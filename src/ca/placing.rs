@@ -8,8 +8,8 @@ use crate::ca::account::payload;
 use crate::ca::cell::Admitted;
 use crate::ca::http::cert_id::CertId;
 use crate::ca::http::message::Answer;
+use crate::ca::issuance_policy::grant::Permits;
 use crate::ca::just_in_time::Proof;
-use crate::ca::permission::Permits;
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::pki::validity::{Terms, Wish};
@@ -35,7 +35,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     ///
     /// # Errors
     /// `malformed`, `unsupportedIdentifier`, `compound`: see [`NewOrder::read`]; `rejectedIdentifier`, `unauthorized`:
-    /// see [`permit`](super::permission::permit); `malformed` for a notBefore or notAfter that cannot be had (RFC 8555
+    /// see [`permit`](crate::ca::issuance_policy::grant::permit); `malformed` for a notBefore or notAfter that cannot be had (RFC 8555
     /// §7.4: as asked, or not at all) and for a `replaces` that is no certID or of a certificate with other names;
     /// `invalidProfile`; 409 `alreadyReplaced` (RFC 9773 §5); `rateLimited` (RFC 8555 §6.6).
     pub async fn post_new_order(&self, admitted: &Admitted) -> Answer {

@@ -1,8 +1,8 @@
 //! A policy in the shadow of the one in force: it decides nothing, and operators are told what it would have refused.
 
-use super::permission::verdicts;
 use crate::acme::NewOrder;
 use crate::ca::cell::Admitted;
+use crate::ca::issuance_policy::grant::verdicts;
 use crate::ca::runtime::message::{Message, Partition};
 use crate::ca::runtime::operation::FOUND;
 use crate::ca::runtime::operation::Operation;

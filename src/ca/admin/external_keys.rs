@@ -10,9 +10,9 @@ use crate::acme::Problem;
 use crate::acme::act::Act;
 use crate::acme::external_key::{ExternalKeyRecord, Uses};
 use crate::ca::config::{external_accounts, policy};
-use crate::ca::governing;
 use crate::ca::http::message::{Answer, Request};
 use crate::ca::http::operator_routes::is_plain;
+use crate::ca::issuance_policy::effective;
 use crate::ca::runtime::ask::{ask, ask_for};
 use crate::ca::runtime::message::Partition;
 use crate::ca::runtime::operation::{KeyChange, Operation, Page, PolicyChange, Shown};
@@ -41,7 +41,7 @@ pub async fn list<P: Ports>(ports: &P, request: &Request) -> Answer {
     let query = Query::read(request, &["cursor", "limit"])?;
     let limit = query.limit(MOST, USUAL)?;
     let after = query.get("cursor").map(str::to_owned);
-    let in_force = governing::in_force(ports).await?;
+    let in_force = effective::in_force(ports).await?;
     let mut all = Vec::new();
     if after.is_none() {
         for kid in ports.settings().external.keys.keys() {
@@ -75,7 +75,7 @@ pub async fn show<P: Ports>(ports: &P, kid: &str) -> Answer {
 async fn of_kid<P: Ports>(ports: &P, kid: &str) -> Result<Option<Value>, Problem> {
     let found: Shown = ask_for(ports, &Partition::Eab(kid.to_owned()), Operation::ShowKey).await?;
     let settings = ports.settings();
-    let in_force = governing::in_force(ports).await?;
+    let in_force = effective::in_force(ports).await?;
     if let Some(configured) = settings.external.keys.get(kid) {
         let used = configured.uses == Uses::Once && !found.accounts.is_empty();
         let policy = Some(&configured.document).filter(|document| !document.is_null());
@@ -98,7 +98,7 @@ fn wire<P: Ports>(
     accounts: &[String],
 ) -> Result<Value, Problem> {
     // A policy that this version cannot read any more is shown without warnings.
-    let policy = governing::policy_of(record).unwrap_or_default();
+    let policy = effective::policy_of(record).unwrap_or_default();
     let warnings = policy::warnings(in_force.policy(ports.settings()), (&record.kid, &policy), ports.issuer());
     let key = external_accounts::made_key(&ports.settings().nonce_key, &record.kid);
     let status = if record.disabled.is_some() {
@@ -150,7 +150,7 @@ pub async fn create<P: Ports>(ports: &P, operator: &Operator, request: &Request)
             return Err(taken(&kid));
         }
         ports.memory().forget_key_rule(&kid);
-        let in_force = governing::in_force(ports).await?;
+        let in_force = effective::in_force(ports).await?;
         let mut value = wire(ports, &in_force, &record, &[])?;
         if let Some(members) = value.as_object_mut() {
             let key = external_accounts::made_key(&ports.settings().nonce_key, &kid);
@@ -210,7 +210,7 @@ fn note_of(members: &Members) -> Result<Option<String>, Problem> {
 /// Refuses the policy of a key that is wrong, or leaves nothing together with that of the CA.
 async fn check_policy<P: Ports>(ports: &P, document: &Value) -> Result<(), Problem> {
     let policy = policy::read_policy("policy", document).map_err(Problem::malformed)?;
-    let in_force = governing::in_force(ports).await?;
+    let in_force = effective::in_force(ports).await?;
     let against = policy.check_against(in_force.policy(ports.settings()), "policy");
     against.map_err(|fault| Problem::malformed(format!("{fault}.")))
 }

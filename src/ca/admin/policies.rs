@@ -13,11 +13,11 @@ use crate::acme::policies::{PolicyRecord, ShadowRecord};
 use crate::ca::config::policy;
 use crate::ca::http::message::{Answer, Request, Response};
 use crate::ca::http::operator_routes::is_plain;
+use crate::ca::issuance_policy::{effective, grant};
 use crate::ca::runtime::ask::{ask, ask_for, json_of};
 use crate::ca::runtime::message::Partition;
 use crate::ca::runtime::operation::{NewPolicy, Operation, Restored};
 use crate::ca::runtime::ports::Ports;
-use crate::ca::{governing, permission};
 use crate::values::Identifier;
 use serde_json::{Value, json};
 
@@ -174,13 +174,13 @@ pub async fn check<P: Ports>(ports: &P, request: &Request) -> Answer {
         return Err(unknown());
     }
     let key = kid.map(|kid| (kid, !settings.external.keys.contains_key(kid)));
-    let governing = governing::of_key(ports, key).await?;
+    let governing = effective::of_key(ports, key).await?;
     let other = members.value("document").filter(|document| !document.is_null());
     let other = other.map(|document| policy::read_policy("document", document)).transpose();
     let other = other.map_err(Problem::malformed)?;
     let ca = other.as_ref().unwrap_or_else(|| governing.in_force.policy(settings));
     let rules = governing.rules_under(ca, settings).map_err(|_| unknown())?;
-    let verdicts = permission::verdicts(&rules, ports.issuer(), &identifiers);
+    let verdicts = grant::verdicts(&rules, ports.issuer(), &identifiers);
     let profile = members.text("profile", 40)?.map(|name| json_of(&rules.explain_profile(name))).transpose()?;
     let version = if other.is_some() { Value::Null } else { governing.in_force.version.into() };
     let answer = json!({

@@ -13,13 +13,13 @@ use crate::acme::{
 };
 use crate::ca::account::payload;
 use crate::ca::cell::Admitted;
-use crate::ca::governing::Governing;
 use crate::ca::http::cert_id::CertId;
 use crate::ca::http::message::{Answer, Response};
 use crate::ca::http::routes::Route;
+use crate::ca::issuance_policy::effective::Governing;
+use crate::ca::issuance_policy::grant::Permits;
 use crate::ca::just_in_time::Proof;
 use crate::ca::order::only_read;
-use crate::ca::permission::Permits;
 use crate::jose::{Jwk, Verified};
 use crate::pki::validity::{Terms, Wish};
 use crate::pki::{Profile, profile};

@@ -7,7 +7,6 @@ use crate::acme::inventory::set_id;
 use crate::acme::policies::{CalendarRecord, FindingRecord, PolicyRecord, ShadowRecord};
 use crate::ca::admin::external_keys::act;
 use crate::ca::config::policy;
-use crate::ca::permission;
 use crate::ca::runtime::ask::json_of;
 use crate::ca::runtime::operation::FOUND;
 use crate::ca::runtime::operation::InForceDocuments;

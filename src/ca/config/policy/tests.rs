@@ -1,4 +1,4 @@
-use crate::ca::permission::*;
+use crate::ca::issuance_policy::grant::*;
 use crate::ca::testing::{Client, World};
 use crate::pki::ceremony::{Constraints, IssuerPlan, Root};
 use crate::values::SigAlg;
