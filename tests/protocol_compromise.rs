@@ -3,8 +3,8 @@
 
 use core::time::Duration;
 use selvedge::acme::Kind;
-use selvedge::ca::compromise::fingerprint;
 use selvedge::ca::http::message::Request;
+use selvedge::ca::partitions::compromised_keys::fingerprint;
 use selvedge::ca::testing::{Answered, Client, CsrShape, Mishap, World, check_all, new_key};
 use selvedge::jose::testing::ClientKey;
 use selvedge::pki::ceremony::{create_intermediate, create_root};

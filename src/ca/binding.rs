@@ -6,10 +6,10 @@ use crate::acme::external_key::{ExternalKeyRecord, Uses};
 use crate::acme::{Kind, Problem};
 use crate::ca::config::external_accounts;
 use crate::ca::config::settings::Settings;
+use crate::ca::runtime::jws;
 use crate::ca::runtime::message::{Message, Partition, Reply};
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::{PartitionPorts, Ports};
-use crate::ca::runtime::{jws, message};
 use crate::jose::{EabFault, EabUnverified, Verified};
 use crate::store::Kv;
 use crate::values::Id;
@@ -64,75 +64,4 @@ fn unknown() -> Problem {
 
 fn refuse(fault: &EabFault) -> Problem {
     jws::refuse(Some(fault.kind()), format!("The external account binding is refused: {fault}."))
-}
-
-/// What a binding with a key says that is spent.
-fn spent() -> Problem {
-    let detail = "The external account binding is refused: its key is good for one account key, and another has used it. \
-                  Ask the operator of this CA for a key of your own.";
-    Problem::new(Kind::Unauthorized, detail)
-}
-
-/// What a binding says with a key that an operator ended, or whose time is over.
-fn over(why: &str) -> Problem {
-    let detail =
-        format!("The external account binding is refused: its key {why}. Ask the operator of this CA for another one.");
-    Problem::new(Kind::Unauthorized, detail)
-}
-
-/// Has the use of an external account key recorded, by the account key of this thumbprint for `account`. Without an
-/// account it is only asked whether that would be refused. May be repeated.
-///
-/// # Errors
-/// `unauthorized` when the key is spent; `rateLimited` when it made too many accounts lately; `serverInternal` when its partition does not answer.
-pub async fn spend<P: Ports>(ports: &P, kid: &str, thumbprint: &str, account: Option<&Id>) -> Result<(), Problem> {
-    let message = Message::Bind { thumbprint: thumbprint.to_owned(), account: account.cloned() };
-    match ports.ask(&Partition::Eab(kid.to_owned()), &message).await? {
-        Reply::Bound(true) => Ok(()),
-        Reply::Bound(false) => Err(spent()),
-        other => Err(message::unexpected(&other)),
-    }
-}
-
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
-    /// Records the use of this external account key: see [`spend`]. `false` when it is spent, or is no key any more.
-    ///
-    /// A key for one use is bound to the account too: once that account has changed its key, the old account key cannot
-    /// come back for a second account.
-    ///
-    /// # Errors
-    /// `unauthorized` for one that was disabled or has expired; `rateLimited` when too many accounts were bound with it
-    /// lately; when the storage fails.
-    pub fn bind(&self, thumbprint: &str, account: Option<Id>) -> Result<bool, Problem> {
-        let Partition::Eab(kid) = &self.name else {
-            return Err(Problem::internal(format!("{} is no external account key", self.name.name())));
-        };
-        let configured = self.ports.settings().external.keys.get(kid).map(|key| key.uses);
-        self.transact(|txn| {
-            let uses = match (configured, txn.get::<ExternalKeyRecord>("")?) {
-                (Some(uses), _) => uses,
-                (None, None) => return Ok(false),
-                (None, Some(key)) if key.disabled.is_some() => return Err(over("was disabled")),
-                (None, Some(key)) if key.expires.is_some_and(|at| at <= self.ports.now()) => {
-                    return Err(over("has expired"));
-                }
-                (None, Some(key)) => key.uses,
-            };
-            let same = |found: &ExternalUse| account.as_ref().is_none_or(|account| *account == found.account);
-            if uses == Uses::Once {
-                let used = txn.list::<ExternalUse>(None, 2)?;
-                if used.iter().any(|(by, found)| by != thumbprint || !same(found)) {
-                    return Ok(false);
-                }
-            }
-            let recorded = txn.get::<ExternalUse>(thumbprint)?.is_some_and(|found| same(&found));
-            if !recorded {
-                self.count_bound(txn, account.is_some())?;
-            }
-            if let Some(account) = account.clone().filter(|_| !recorded) {
-                txn.put(thumbprint, &ExternalUse { account, at: self.ports.now() })?;
-            }
-            Ok(true)
-        })
-    }
 }

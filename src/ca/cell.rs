@@ -2,19 +2,21 @@
 
 use crate::acme::nonce::RedeemedNonce;
 use crate::acme::{AccountRecord, AccountStatus, Home, Kind, Nonce, Problem};
+use crate::ca::agreement;
 use crate::ca::documents::directory;
 use crate::ca::http::message::{Answer, Response};
 use crate::ca::http::routes::Route;
 use crate::ca::issuance_policy::effective;
 use crate::ca::issuance_policy::effective::Governing;
 use crate::ca::order::only_read;
+use crate::ca::partitions::nonce;
+use crate::ca::partitions::nonce::redeem;
 use crate::ca::runtime::jws;
 use crate::ca::runtime::jws::Fresh;
 use crate::ca::runtime::message::{Holding, Message, Partition, Redemption, Reply};
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::ca::runtime::problems::dead_account;
-use crate::ca::{agreement, ladder};
 use crate::jose::{Jwk, Verified};
 use crate::store::{Kv, StoreFailure, Txn};
 use crate::values::Id;
@@ -98,18 +100,6 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         Reply::Response(Box::new(response))
     }
 
-    /// Marks a nonce used whose home is here, for a request to another partition. `false` when it was, and in the partition
-    /// of an account that does not exist: it was given no nonce, and stores none.
-    pub(in crate::ca) fn redeem_here(&self, nonce: &Redemption) -> Result<bool, Problem> {
-        self.transact(|txn| {
-            let of_account = matches!(self.name, Partition::Account(_));
-            if of_account && txn.get::<AccountRecord>("")?.is_none() {
-                return Ok(false);
-            }
-            redeem(txn, nonce)
-        })
-    }
-
     /// Adds what every response to a POST carries that the account signed: the index link and a nonce whose home is here.
     fn complete(&self, response: Response, fresh: Fresh) -> Response {
         let response = response.indexed(&self.ports.settings().urls);
@@ -138,7 +128,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         let nonce = if nonce.home == Home::Account(id.clone()) {
             Some(nonce)
         } else {
-            ladder::redeem_remotely(&self.ports, &nonce).await?;
+            nonce::redeem_remotely(&self.ports, &nonce).await?;
             None
         };
         let url = counted.and_then(|()| jws::check_url(&self.ports, &jws, path));
@@ -270,16 +260,4 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             | None => Err(Problem::internal(format!("{path:?} was passed to an account"))),
         }
     }
-}
-
-/// Marks a nonce used. `false` when it was.
-///
-/// # Errors
-/// When the storage fails.
-pub fn redeem<K: Kv>(txn: &mut Txn<'_, K>, nonce: &Redemption) -> Result<bool, Problem> {
-    if txn.get::<RedeemedNonce>(&nonce.name)?.is_some() {
-        return Ok(false);
-    }
-    txn.put(&nonce.name, &RedeemedNonce { expires: nonce.expires })?;
-    Ok(true)
 }

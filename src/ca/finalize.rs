@@ -6,7 +6,6 @@
 //! finalize request, whose answer is `valid` then.
 
 use super::account::payload;
-use super::compromise;
 use crate::acme::new_order::MAX_IDENTIFIERS;
 use crate::acme::order::{Issuance, OrderStatus};
 use crate::acme::{Kind, OrderRecord, Problem};
@@ -16,6 +15,7 @@ use crate::ca::config::key_policy::Use;
 use crate::ca::http::message::{Answer, MAX_BODY};
 use crate::ca::issuance_policy::grant::Permits;
 use crate::ca::issuing::{Links, Subject, leaf_request};
+use crate::ca::partitions::compromised_keys;
 use crate::ca::runtime::jobs::Work;
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
@@ -117,7 +117,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             match presented.filter(|_| open) {
                 Some(presented) => {
                     let spki_der = presented.csr.public_key().spki_der();
-                    compromise::check(&self.ports, Use::Certificate, spki_der).await
+                    compromised_keys::check(&self.ports, Use::Certificate, spki_der).await
                 }
                 // What the CSR is refused for is known, or the outcome is decided.
                 None => Ok(()),

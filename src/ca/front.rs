@@ -7,6 +7,7 @@ use crate::ca::documents::{certificates, landing, operator_page};
 use crate::ca::http::message::{Answer, Body, Request, Response, unknown_path};
 use crate::ca::http::routes::{Lists, Route};
 use crate::ca::issuance_policy::effective;
+use crate::ca::partitions::nonce;
 use crate::ca::runtime::jws::Fresh;
 use crate::ca::runtime::limiter::When;
 use crate::ca::runtime::message::{NONCE_SHARDS, Reply};
@@ -15,7 +16,7 @@ use crate::ca::runtime::{jws, limiter, message};
 use crate::ca::telemetry::events::Told;
 use crate::ca::telemetry::{counts, events};
 use crate::ca::{
-    admin, agreement, crl, issuers, ladder, lists, metrics, pausing, registration, renewal, revocation, transport,
+    admin, agreement, crl, issuers, lists, metrics, pausing, registration, renewal, revocation, transport,
 };
 use crate::jose::{Jwk, KeyRef, Unverified, Verified};
 use crate::pki::{Issuer, profile};
@@ -199,7 +200,7 @@ impl<P: Ports> Front<P> {
     async fn admit(&self, request: &Request, jws: &Unverified, key: &Jwk) -> Result<Verified, Problem> {
         let verified = jws::verify(&self.ports, jws, key).await?;
         let nonce = jws::nonce_of(&self.ports, &verified)?;
-        ladder::redeem_remotely(&self.ports, &nonce).await?;
+        nonce::redeem_remotely(&self.ports, &nonce).await?;
         jws::check_url(&self.ports, &verified, &request.path)?;
         Ok(verified)
     }

@@ -5,8 +5,8 @@
 use crate::acme::ledger::LedgerEntry;
 use crate::acme::order::Issuance;
 use crate::acme::{CertificateRecord, Kind, OrderRecord, Problem};
-use crate::ca::compromise;
 use crate::ca::config::issuers::Published;
+use crate::ca::partitions::compromised_keys;
 use crate::ca::runtime::jobs::{JobRecord, Try, Work};
 use crate::ca::runtime::message;
 use crate::ca::runtime::message::{Message, Partition, Reply};
@@ -110,7 +110,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             account: account.id,
             order: order.id.clone(),
             external_account: account.external.map(|bound| bound.kid),
-            key: compromise::fingerprint(&spki),
+            key: compromised_keys::fingerprint(&spki),
             tbs_digest: b64::encode(&Sha256::digest(tbs.as_bytes())),
             names: order.identifiers.iter().map(Identifier::to_string).collect(),
             profile: Some(order.profile.clone()),

@@ -7,14 +7,14 @@
 //! newer claim has come and leaves it alone, and a change that was called off cannot be completed by a later one.
 
 use super::account::PATIENCE;
-use super::compromise;
-use super::registration::{ask_account, owner};
 use crate::acme::account::KeyOwner;
 use crate::acme::{AccountRecord, AccountStatus, Problem};
 use crate::ca::cell::Admitted;
 use crate::ca::config::key_policy;
 use crate::ca::config::key_policy::Use;
 use crate::ca::http::message::Answer;
+use crate::ca::partitions::compromised_keys;
+use crate::ca::partitions::key_owner::{ask_account, owner};
 use crate::ca::runtime::jws;
 use crate::ca::runtime::message::{Message, Partition};
 use crate::ca::runtime::partition::Cell;
@@ -75,7 +75,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     async fn key_change(&self, admitted: &Admitted) -> Result<KeyChange, Problem> {
         let change = KeyChange::verify(&admitted.jws, &self.ports).await.map_err(refuse)?;
         key_policy::check_account_key(self.ports.settings(), "the new key", change.new_key())?;
-        compromise::check(&self.ports, Use::Account("the new key"), change.new_key().spki_der()).await?;
+        compromised_keys::check(&self.ports, Use::Account("the new key"), change.new_key().spki_der()).await?;
         Ok(change)
     }
 

@@ -1,12 +1,12 @@
 //! The sides of the key partitions and of the ledger: small, synchronous, each request one transaction.
 
-use super::admin::inventory::{renewable_by, rule_for};
-use super::delivery::Told;
 use crate::acme::account::KeyOwner;
 use crate::acme::inventory::ReplaceRecord;
 use crate::acme::ledger::{LedgerEntry, not_issued_here};
 use crate::acme::notice::NoticeKind;
 use crate::acme::{Kind, Problem};
+use crate::ca::admin::inventory::{renewable_by, rule_for};
+use crate::ca::delivery::Told;
 use crate::ca::runtime::jobs::Work;
 use crate::ca::runtime::message::{Partition, Reply, RevocationRequest};
 use crate::ca::runtime::partition::Cell;
@@ -15,64 +15,6 @@ use crate::ca::telemetry::events;
 use crate::store::{Kv, Txn};
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
-    /// Whose this key is.
-    ///
-    /// # Errors
-    /// When the storage fails.
-    pub fn who_owns(&self) -> Result<Reply, Problem> {
-        self.transact(|txn| Ok(Reply::Owner(txn.get::<KeyOwner>("")?)))
-    }
-
-    /// Gives this key to an account, unless it has another owner. A newer claim of the same account replaces the older
-    /// one. Answers the owner.
-    ///
-    /// # Errors
-    /// When the storage fails.
-    pub fn claim(&self, claim: KeyOwner) -> Result<Reply, Problem> {
-        self.transact(|txn| match txn.get::<KeyOwner>("")? {
-            Some(owner) if owner.account != claim.account || owner.change >= claim.change => {
-                Ok(Reply::Owner(Some(owner)))
-            }
-            _ => {
-                txn.put("", &claim)?;
-                Ok(Reply::Owner(Some(claim)))
-            }
-        })
-    }
-
-    /// Gives this key to `to` if it is owned by exactly the claim `from`, by an older one of the same account, or by nobody.
-    /// Answers the owner.
-    ///
-    /// # Errors
-    /// When the storage fails.
-    pub fn reassign(&self, from: &KeyOwner, to: KeyOwner) -> Result<Reply, Problem> {
-        self.transact(|txn| match txn.get::<KeyOwner>("")? {
-            // An older claim of the same account is let go of when its change fails, so it must not stand for this one.
-            Some(owner) if owner != *from && (owner.account != to.account || owner.change >= to.change) => {
-                Ok(Reply::Owner(Some(owner)))
-            }
-            _ => {
-                txn.put("", &to)?;
-                Ok(Reply::Owner(Some(to)))
-            }
-        })
-    }
-
-    /// Takes this key from an account that changed to another by the key change `claim.change`, unless it has come back
-    /// to it since. Answers the owner.
-    ///
-    /// # Errors
-    /// When the storage fails.
-    pub fn release(&self, claim: &KeyOwner) -> Result<Reply, Problem> {
-        self.transact(|txn| match txn.get::<KeyOwner>("")? {
-            Some(owner) if owner.account == claim.account && owner.change < claim.change => {
-                txn.delete::<KeyOwner>("");
-                Ok(Reply::Owner(None))
-            }
-            owner => Ok(Reply::Owner(owner)),
-        })
-    }
-
     /// Enters a certificate that is about to be signed. `false` when the serial number is taken by another.
     ///
     /// # Errors
@@ -151,7 +93,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     ///
     /// # Errors
     /// When the storage fails.
-    pub(super) fn put_revoked(
+    pub(in crate::ca) fn put_revoked(
         &self,
         txn: &mut Txn<'_, K>,
         serial: &str,

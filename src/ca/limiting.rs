@@ -6,12 +6,12 @@ use crate::acme::{AuthorizationRecord, CertificateRecord, OrderRecord, Problem};
 use crate::ca::config::rate_limits;
 use crate::ca::config::rate_limits::Name;
 use crate::ca::http::address::ClientAddress;
+use crate::ca::partitions::external_key::KEYS;
 use crate::ca::pausing;
 use crate::ca::placing::Wanted;
 use crate::ca::renewal::is_exempt_by_time;
 use crate::ca::runtime::jobs::{JOBS, JobRecord, Work};
 use crate::ca::runtime::limiter::When;
-use crate::ca::runtime::message;
 use crate::ca::runtime::message::{Message, Partition, Reply};
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::{PartitionPorts, Ports};
@@ -21,14 +21,8 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 
-/// The one limit of a partition that has no other.
-pub(in crate::ca) const ACCOUNTS: &str = "accounts";
-
 /// New orders of an account.
 pub(in crate::ca) const ORDERS: &str = "orders";
-
-/// Key changes of an account.
-pub(in crate::ca) const KEYS: &str = "keys";
 
 /// Refusals that were collected, of identifiers and of the request as a whole.
 pub(in crate::ca) struct Refusals {
@@ -71,25 +65,6 @@ impl Refusals {
 }
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
-    /// To the partition of a client address: one more account is being made from there.
-    ///
-    /// # Errors
-    /// `rateLimited`; when the storage fails.
-    pub fn count_address(&self) -> Result<(), Problem> {
-        self.transact(|txn| self.use_up(txn, Name::NewAccounts, ACCOUNTS))
-    }
-
-    /// One more account with this external account key, if `made`; else whether there may be.
-    ///
-    /// # Errors
-    /// `rateLimited`; when the storage fails.
-    pub(in crate::ca) fn count_bound(&self, txn: &mut Txn<'_, K>, made: bool) -> Result<(), Problem> {
-        if made {
-            return self.use_up(txn, Name::BoundAccounts, ACCOUNTS);
-        }
-        self.look(txn, Name::BoundAccounts, ACCOUNTS).map(|_| ())
-    }
-
     /// The names among these whose validations failed too often lately, or that are paused.
     ///
     /// # Errors
@@ -261,21 +236,4 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
 fn set_of(identifiers: &[Identifier]) -> String {
     let names: BTreeSet<&Identifier> = identifiers.iter().collect();
     format!("set:{}", b64::encode(&Sha256::digest(json!(names).to_string())))
-}
-
-/// Has the partition of a client address count one more account. Nothing is counted for an address that is not known.
-///
-/// # Errors
-/// `rateLimited`; `serverInternal` when it does not answer.
-pub async fn count_account<P: Ports>(ports: &P, address: Option<ClientAddress>) -> Result<(), Problem> {
-    let Some(address) = limited(ports, address) else { return Ok(()) };
-    match ports.ask(&Partition::Address(address), &Message::CountAccount).await? {
-        Reply::Done => Ok(()),
-        other => Err(message::unexpected(&other)),
-    }
-}
-
-/// The address, if accounts made from it are limited.
-pub fn limited<P: Ports>(ports: &P, address: Option<ClientAddress>) -> Option<ClientAddress> {
-    address.filter(|_| ports.settings().limits.get(Name::NewAccounts).is_some())
 }

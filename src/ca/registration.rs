@@ -6,18 +6,18 @@
 //! key (a key change that never finished, or one whose old key was not released) is handed on, which only the
 //! account itself can decide: it is asked first, and calls off its own pending change in the same step.
 
-use super::admin::accounts;
-use super::binding;
-use super::compromise;
 use crate::acme::account::{AccountStatus, ExternalBinding, KeyOwner, NewAccount};
 use crate::acme::{Kind, Problem, contact};
+use crate::ca::binding;
 use crate::ca::config::key_policy;
 use crate::ca::config::key_policy::Use;
 use crate::ca::http::address::ClientAddress;
 use crate::ca::http::message::{Answer, Response};
+use crate::ca::partitions::key_owner::{ask_account, owner};
+use crate::ca::partitions::{client_address, compromised_keys, external_key, roster};
+use crate::ca::runtime::jws;
 use crate::ca::runtime::message::{Creation, Holding, Message, Partition, Reply};
 use crate::ca::runtime::ports::Ports;
-use crate::ca::runtime::{jws, message};
 use crate::jose::Verified;
 use crate::values::Id;
 use serde_json::Value;
@@ -40,12 +40,13 @@ pub async fn register<P: Ports>(ports: &P, verified: &Verified, address: Option<
     let mut acceptable = check(ports, verified, &wanted, sent.as_ref());
     if acceptable.is_ok()
         && !wanted.only_return_existing
-        && let Err(problem) = compromise::check(ports, Use::Account("the account key"), verified.key().spki_der()).await
+        && let Err(problem) =
+            compromised_keys::check(ports, Use::Account("the account key"), verified.key().spki_der()).await
     {
         acceptable = Err(problem);
     }
     // Only accounts that do not exist yet are counted.
-    let limited = limiting::limited(ports, address);
+    let limited = client_address::limited(ports, address);
     if wanted.only_return_existing || limited.is_some() || !matches!(acceptable, Ok(None)) {
         // RFC 8555 §7.3.1: for a key that has an account, all else in the request is ignored. So what could be refused,
         // a binding that was used up by this very account among it, waits for the look for one.
@@ -60,9 +61,9 @@ pub async fn register<P: Ports>(ports: &P, verified: &Verified, address: Option<
     let external = acceptable?;
     if let Some(binding) = &external {
         // Asked before the key is claimed, so that who comes with a spent one changes nothing.
-        binding::spend(ports, &binding.kid, &thumbprint, None).await?;
+        external_key::spend(ports, &binding.kid, &thumbprint, None).await?;
     }
-    limiting::count_account(ports, limited).await?;
+    client_address::count_account(ports, limited).await?;
     let key = serde_json::to_value(verified.key()).map_err(|e| Problem::internal(e.to_string()))?;
     let (id, holding) = create(ports, Creation { key, thumbprint, wanted, external, created: ports.now() }).await?;
     respond(ports, &id, holding)
@@ -111,7 +112,7 @@ async fn create<P: Ports>(ports: &P, creation: Creation) -> Result<(Id, Holding)
         };
         let holding = match found {
             Holding::Nobody => {
-                accounts::enrol(ports, &owner.account, created).await?;
+                roster::enrol(ports, &owner.account, created).await?;
                 make(ports, kid.as_deref(), &thumbprint, &owner.account, &message).await?
             }
             // It makes none where there is one, and has that give up a change to this key.
@@ -137,7 +138,7 @@ async fn make<P: Ports>(
     message: &Message,
 ) -> Result<Holding, Problem> {
     if let Some(kid) = kid {
-        binding::spend(ports, kid, thumbprint, Some(account)).await?;
+        external_key::spend(ports, kid, thumbprint, Some(account)).await?;
     }
     ask_account(ports, account, message).await
 }
@@ -145,28 +146,6 @@ async fn make<P: Ports>(
 /// A claim for an account that nobody knows of yet.
 fn fresh_claim<P: Ports>(ports: &P) -> Result<KeyOwner, Problem> {
     Ok(KeyOwner { account: Id::from_random(ports.random()?), change: 0 })
-}
-
-/// Asks the partition of a key for its owner.
-///
-/// # Errors
-/// `serverInternal` when it does not answer.
-pub async fn owner<P: Ports>(ports: &P, thumbprint: &str, message: &Message) -> Result<Option<KeyOwner>, Problem> {
-    match ports.ask(&Partition::Key(thumbprint.to_owned()), message).await? {
-        Reply::Owner(owner) => Ok(owner),
-        other => Err(message::unexpected(&other)),
-    }
-}
-
-/// Asks an account whether it has a key.
-///
-/// # Errors
-/// `serverInternal` when it does not answer.
-pub async fn ask_account<P: Ports>(ports: &P, id: &Id, message: &Message) -> Result<Holding, Problem> {
-    match ports.ask(&Partition::Account(id.clone()), message).await? {
-        Reply::Account(holding) => Ok(holding),
-        other => Err(message::unexpected(&other)),
-    }
 }
 
 fn respond<P: Ports>(ports: &P, id: &Id, holding: Holding) -> Answer {

@@ -9,6 +9,7 @@ use crate::acme::{AccountRecord, AccountStatus, CertificateRecord, Problem};
 use crate::ca::account::PATIENCE;
 use crate::ca::http::message::{Answer, Request};
 use crate::ca::http::routes::Urls;
+use crate::ca::partitions::roster::{roster, shown_of};
 use crate::ca::runtime::ask::{ask, ask_for, json_of};
 use crate::ca::runtime::jobs::{JobRecord, Work};
 use crate::ca::runtime::message::{Partition, ROSTERS};
@@ -23,6 +24,7 @@ use std::rc::Rc;
 
 /// The most accounts of a page, and how many there are when nothing is said.
 const MOST: usize = 200;
+
 const USUAL: usize = 50;
 
 /// How long until a list of accounts is told again that did not answer, after the first time; longer with each.
@@ -30,21 +32,6 @@ const RETRY: Duration = Duration::from_secs(5);
 
 /// The longest wait, in that many of the first.
 const SLOWEST: u32 = 60;
-
-/// The partition that lists this account.
-pub(in crate::ca) fn roster(account: &Id) -> Partition {
-    let [first, ..] = account.bytes();
-    Partition::Roster(first % ROSTERS)
-}
-
-/// Notes that there will be an account: before it is made, so that none is missing.
-///
-/// # Errors
-/// `serverInternal`.
-pub async fn enrol<P: Ports>(ports: &P, account: &Id, created: Time) -> Result<(), Problem> {
-    let member = MemberRecord { account: account.clone(), created, shown: None };
-    ask(ports, &roster(account), Operation::Enrol(Box::new(member))).await.map(drop)
-}
 
 /// GET of the list: of what the partitions that list accounts have of them. Only an account that has not told yet what a
 /// list shows of it is asked itself.
@@ -88,16 +75,6 @@ pub(in crate::ca) async fn told<P: Ports>(ports: &P, member: MemberRecord) -> Re
     Ok(Some(found))
 }
 
-/// An account as operators see it.
-pub(in crate::ca) fn shown_of(urls: &Urls, member: &MemberRecord) -> Option<Value> {
-    let shown = member.shown.as_ref()?;
-    Some(json!({
-        "id": member.account, "url": urls.account(&member.account), "status": shown.status,
-        "contact": shown.contact, "external_account": shown.external,
-        "created": member.created.rfc3339(), "thumbprint": shown.thumbprint,
-    }))
-}
-
 async fn of_id<P: Ports>(ports: &P, id: &Id, operation: Operation) -> Result<Option<Value>, Problem> {
     let found = ask(ports, &Partition::Account(id.clone()), operation).await?;
     Ok(Some(found).filter(|found| !found.is_null()))
@@ -127,25 +104,6 @@ pub async fn deactivate<P: Ports>(ports: &P, operator: &Operator, request: &Requ
 }
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
-    /// Notes an account, or what it tells of itself. What is known already in a later state stays.
-    pub(super) fn enrol(&self, member: &MemberRecord) -> Result<Value, Problem> {
-        self.transact(|txn| {
-            let id = member.id();
-            if !txn.get::<MemberRecord>(&id)?.is_some_and(|known| known.covers(member)) {
-                txn.put(&id, member)?;
-            }
-            Ok(true.into())
-        })
-    }
-
-    /// Accounts, the oldest first.
-    pub(super) fn members(&self, page: &Page) -> Result<Value, Problem> {
-        self.transact(|txn| {
-            let found = txn.list::<MemberRecord>(page.after.as_deref(), page.limit)?;
-            json_of(&found.into_iter().map(|(_, member)| member).collect::<Vec<_>>())
-        })
-    }
-
     /// Stores this account, of which something changes that a list shows. Gives the job that has the list show it.
     ///
     /// # Errors
@@ -201,12 +159,12 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     }
 
     /// What a list has of this account; `null` when there is none.
-    pub(super) fn listed_account(&self) -> Result<Value, Problem> {
+    pub(in crate::ca) fn listed_account(&self) -> Result<Value, Problem> {
         self.transact(|txn| json_of(&txn.get::<AccountRecord>("")?.as_ref().map(MemberRecord::of)))
     }
 
     /// This account; `null` when there is none.
-    pub(super) fn show_account(&self) -> Result<Value, Problem> {
+    pub(in crate::ca) fn show_account(&self) -> Result<Value, Problem> {
         self.transact(|txn| {
             Ok(txn.get::<AccountRecord>("")?.map_or(Value::Null, |account| self.account_shown(&account)))
         })
@@ -217,7 +175,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     }
 
     /// Ends this account; `null` when there is none. One that is over stays as it is.
-    pub(super) async fn end_account(self: &Rc<Self>) -> Result<Value, Problem> {
+    pub(in crate::ca) async fn end_account(self: &Rc<Self>) -> Result<Value, Problem> {
         let (shown, job) = self.transact(|txn| {
             let Some(mut account) = txn.get::<AccountRecord>("")? else { return Ok((Value::Null, None)) };
             let mut job = None;
@@ -235,7 +193,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     }
 
     /// A certificate of this account with its chain; `null` when it is not there.
-    pub(super) fn download(&self, serial: &str) -> Result<Value, Problem> {
+    pub(in crate::ca) fn download(&self, serial: &str) -> Result<Value, Problem> {
         self.transact(|txn| Ok(txn.get::<CertificateRecord>(serial)?.map_or(Value::Null, |found| found.pem.into())))
     }
 }

@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 
 /// The most entries of a page, and how many there are when nothing is said.
 const MOST: usize = 200;
+
 const USUAL: usize = 50;
 
 /// The longest detail that is kept, in characters.
@@ -121,52 +122,6 @@ pub async fn list<P: Ports>(ports: &P, request: &Request) -> Answer {
     let limit = query.limit(MOST, USUAL)?;
     let page = ask(ports, &Partition::Operations, Operation::Audit { before, limit }).await?;
     Ok(Response::json(200, &page))
-}
-
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
-    /// Puts an event into the record.
-    ///
-    /// # Errors
-    /// When the storage fails.
-    pub(super) fn note_event(&self, event: Event) -> Result<Value, Problem> {
-        self.transact(|txn| {
-            let end = txn.get::<AuditEnd>("")?.unwrap_or_default();
-            let entry = AuditRecord::after(&end, event);
-            txn.put(&entry.id(), &entry)?;
-            txn.put("", &AuditEnd { number: entry.number, chain: entry.chain })?;
-            Ok(entry.number.into())
-        })
-    }
-
-    /// A page of the record.
-    ///
-    /// # Errors
-    /// When the storage fails.
-    pub(super) fn audit_page(&self, before: Option<u64>, limit: usize) -> Result<Value, Problem> {
-        self.transact(|txn| {
-            let last = txn.get::<AuditEnd>("")?.unwrap_or_default().number;
-            let last = before.map_or(last, |before| last.min(before.saturating_sub(1)));
-            let limit_there = u64::try_from(limit).unwrap_or(u64::MAX);
-            let first = last.saturating_sub(limit_there);
-            let wanted = usize::try_from(last - first).unwrap_or(limit);
-            let mut entries: Vec<Value> = txn
-                .list::<AuditRecord>(Some(&id_of(first)), wanted)?
-                .iter()
-                .map(|(_, entry)| entry.wire(true))
-                .collect();
-            entries.reverse();
-            let next = (first > 0).then(|| (first + 1).to_string());
-            Ok(json!({ "entries": entries, "next": next }))
-        })
-    }
-
-    /// How many entries there are, and the chain of the last one.
-    ///
-    /// # Errors
-    /// When the storage fails.
-    pub(super) fn audit_end(&self) -> Result<AuditEnd, Problem> {
-        self.transact(|txn| Ok(txn.get::<AuditEnd>("")?.unwrap_or_default()))
-    }
 }
 
 /// As [`audited`], where what was done is shown with this status.

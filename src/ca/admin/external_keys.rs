@@ -1,7 +1,5 @@
 //! External account keys that operators make: what somebody is handed out to have accounts here.
 
-mod stored;
-
 use super::audit::{Done, audited_answer};
 use super::body::{Members, Query};
 use super::operator::Operator;
@@ -13,6 +11,7 @@ use crate::ca::config::{external_accounts, policy};
 use crate::ca::http::message::{Answer, Request};
 use crate::ca::http::operator_routes::is_plain;
 use crate::ca::issuance_policy::effective;
+use crate::ca::partitions::operations::audit::act;
 use crate::ca::runtime::ask::{ask, ask_for};
 use crate::ca::runtime::message::Partition;
 use crate::ca::runtime::operation::{KeyChange, Operation, Page, PolicyChange, Shown};
@@ -118,11 +117,6 @@ fn wire<P: Ports>(
         "disabled": record.disabled.as_ref().map(act), "source": "api", "status": status, "accounts": accounts,
         "warnings": warnings,
     }))
-}
-
-/// Who did something when, as it is shown.
-pub fn act(act: &Act) -> Value {
-    json!({ "at": act.at.rfc3339(), "by": act.by })
 }
 
 /// POST to the list: a new key.

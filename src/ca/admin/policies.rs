@@ -1,11 +1,8 @@
 //! The policy in force: its versions, the way back, a dry run, and one in the shadow.
 
-mod stored;
-
 use super::audit::{Done, audited_answer};
 use super::body;
 use super::body::{Members, Query, cut};
-use super::external_keys::act;
 use super::operator::Operator;
 use super::state::shown;
 use crate::acme::Problem;
@@ -14,6 +11,8 @@ use crate::ca::config::policy;
 use crate::ca::http::message::{Answer, Request, Response};
 use crate::ca::http::operator_routes::is_plain;
 use crate::ca::issuance_policy::{effective, grant};
+use crate::ca::partitions::operations::audit::act;
+use crate::ca::partitions::operations::policies::{Stored, no_version};
 use crate::ca::runtime::ask::{ask, ask_for, json_of};
 use crate::ca::runtime::message::Partition;
 use crate::ca::runtime::operation::{NewPolicy, Operation, Restored};
@@ -26,13 +25,6 @@ const MAX_NOTE: usize = 200;
 
 /// The most names of a dry run.
 const ASKED: usize = 100;
-
-/// What operations answer about policies.
-#[derive(serde::Serialize, serde::Deserialize)]
-pub(in crate::ca) struct Stored {
-    pub(in crate::ca) versions: Vec<PolicyRecord>,
-    pub(in crate::ca) shadow: Option<ShadowRecord>,
-}
 
 async fn stored<P: Ports>(ports: &P) -> Result<Stored, Problem> {
     ask_for(ports, &Partition::Operations, Operation::Policies).await
@@ -121,10 +113,6 @@ pub async fn restore<P: Ports>(ports: &P, operator: &Operator, request: &Request
         put_in_force(ports, NewPolicy { document: None, restores: Some(restores), note: None, by }).await
     })
     .await
-}
-
-pub(in crate::ca) fn no_version() -> Problem {
-    Problem::malformed("There is no such version of the policy; 0 is that of the configuration.")
 }
 
 /// POST of the policy in the shadow; `null` for none.

@@ -6,12 +6,12 @@
 use super::audit::{Done, audited_answer};
 use super::body::Members;
 use super::certificates::pattern;
-use super::external_keys::act;
 use super::operator::Operator;
 use super::state::{not_found, shown};
 use crate::acme::Problem;
 use crate::acme::inventory::{ReplaceRecord, Selection};
 use crate::ca::http::message::{Answer, Request};
+use crate::ca::partitions::operations::audit::act;
 use crate::ca::runtime::ask::{ask, ask_for, json_of};
 use crate::ca::runtime::message::Partition;
 use crate::ca::runtime::operation::Operation;

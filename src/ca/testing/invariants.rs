@@ -7,7 +7,7 @@ use super::world::World;
 use crate::acme::authorization::GRACE;
 use crate::acme::ledger::Revocation;
 use crate::ca::alarm::RETRY;
-use crate::ca::compromise;
+use crate::ca::partitions::compromised_keys;
 use crate::jose::testing::ClientKey;
 use crate::pki::{certificate, pem};
 use crate::values::{Time, b64};
@@ -235,7 +235,7 @@ impl Stored {
             let certificate = self.certificates.iter().find(|(_, id, _)| id == serial);
             let ders = certificate.and_then(|(_, _, record)| pem::read_certificates(text(record, "pem")).ok());
             let read = ders.and_then(|ders| certificate::parse_presented(ders.first()?).ok());
-            let Some(key) = read.map(|read| compromise::fingerprint(&read.spki_der)) else { continue };
+            let Some(key) = read.map(|read| compromised_keys::fingerprint(&read.spki_der)) else { continue };
             let refused = self.condemned.iter().any(|(_, id, _)| *id == key);
             if !refused && find(&self.jobs, ledger, &format!("condemn-{key}")).is_none() {
                 wrong.push(format!("the key of certificate {serial} was compromised and is not refused"));

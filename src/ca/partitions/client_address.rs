@@ -1,0 +1,51 @@
+//! The rate limit of new accounts for each client address.
+
+use crate::acme::authorization::AuthorizationStatus;
+use crate::acme::limit::{FailingRecord, LimitRecord};
+use crate::acme::problem::Named;
+use crate::acme::reuse::proof_id;
+use crate::acme::{AuthorizationRecord, CertificateRecord, OrderRecord, Problem};
+use crate::ca::config::rate_limits::Name;
+use crate::ca::http::address::ClientAddress;
+use crate::ca::placing::Wanted;
+use crate::ca::renewal::is_exempt_by_time;
+use crate::ca::runtime::jobs::{JOBS, JobRecord, Work};
+use crate::ca::runtime::message;
+use crate::ca::runtime::message::{Message, Partition, Reply};
+use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::ports::{PartitionPorts, Ports};
+use crate::store::{Kv, Txn};
+use crate::values::{Identifier, Time, b64};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
+
+/// The one limit of a partition that has no other.
+pub(in crate::ca) const ACCOUNTS: &str = "accounts";
+
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+    /// To the partition of a client address: one more account is being made from there.
+    ///
+    /// # Errors
+    /// `rateLimited`; when the storage fails.
+    pub fn count_address(&self) -> Result<(), Problem> {
+        self.transact(|txn| self.use_up(txn, Name::NewAccounts, ACCOUNTS))
+    }
+}
+
+/// Has the partition of a client address count one more account. Nothing is counted for an address that is not known.
+///
+/// # Errors
+/// `rateLimited`; `serverInternal` when it does not answer.
+pub async fn count_account<P: Ports>(ports: &P, address: Option<ClientAddress>) -> Result<(), Problem> {
+    let Some(address) = limited(ports, address) else { return Ok(()) };
+    match ports.ask(&Partition::Address(address), &Message::CountAccount).await? {
+        Reply::Done => Ok(()),
+        other => Err(message::unexpected(&other)),
+    }
+}
+
+/// The address, if accounts made from it are limited.
+pub fn limited<P: Ports>(ports: &P, address: Option<ClientAddress>) -> Option<ClientAddress> {
+    address.filter(|_| ports.settings().limits.get(Name::NewAccounts).is_some())
+}

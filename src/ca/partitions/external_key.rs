@@ -1,0 +1,169 @@
+//! The partitions' side of external account keys: of the key itself, and of the list of kids.
+
+use super::client_address::ACCOUNTS;
+use crate::acme::account::{ExternalBinding, ExternalUse};
+use crate::acme::authorization::AuthorizationStatus;
+use crate::acme::external_key::{ExternalKeyEntry, ExternalKeyRecord, Uses};
+use crate::acme::limit::{FailingRecord, LimitRecord};
+use crate::acme::problem::Named;
+use crate::acme::reuse::proof_id;
+use crate::acme::{AuthorizationRecord, CertificateRecord, Kind, OrderRecord, Problem};
+use crate::ca::config::rate_limits::Name;
+use crate::ca::config::settings::Settings;
+use crate::ca::http::address::ClientAddress;
+use crate::ca::placing::Wanted;
+use crate::ca::renewal::is_exempt_by_time;
+use crate::ca::runtime::ask::json_of;
+use crate::ca::runtime::jobs::{JOBS, JobRecord, Work};
+use crate::ca::runtime::message;
+use crate::ca::runtime::message::{Message, Partition, Reply};
+use crate::ca::runtime::operation::{KeyChange, Page, PolicyChange, Shown};
+use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::ports::{PartitionPorts, Ports};
+use crate::jose::{EabFault, EabUnverified, Verified};
+use crate::store::{Kv, Txn};
+use crate::values::{Id, Identifier, Time, b64};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
+
+/// What a binding with a key says that is spent.
+fn spent() -> Problem {
+    let detail = "The external account binding is refused: its key is good for one account key, and another has used it. \
+                  Ask the operator of this CA for a key of your own.";
+    Problem::new(Kind::Unauthorized, detail)
+}
+
+/// What a binding says with a key that an operator ended, or whose time is over.
+fn over(why: &str) -> Problem {
+    let detail =
+        format!("The external account binding is refused: its key {why}. Ask the operator of this CA for another one.");
+    Problem::new(Kind::Unauthorized, detail)
+}
+
+/// Has the use of an external account key recorded, by the account key of this thumbprint for `account`. Without an
+/// account it is only asked whether that would be refused. May be repeated.
+///
+/// # Errors
+/// `unauthorized` when the key is spent; `rateLimited` when it made too many accounts lately; `serverInternal` when its partition does not answer.
+pub async fn spend<P: Ports>(ports: &P, kid: &str, thumbprint: &str, account: Option<&Id>) -> Result<(), Problem> {
+    let message = Message::Bind { thumbprint: thumbprint.to_owned(), account: account.cloned() };
+    match ports.ask(&Partition::Eab(kid.to_owned()), &message).await? {
+        Reply::Bound(true) => Ok(()),
+        Reply::Bound(false) => Err(spent()),
+        other => Err(message::unexpected(&other)),
+    }
+}
+
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+    /// Records the use of this external account key: see [`spend`]. `false` when it is spent, or is no key any more.
+    ///
+    /// A key for one use is bound to the account too: once that account has changed its key, the old account key cannot
+    /// come back for a second account.
+    ///
+    /// # Errors
+    /// `unauthorized` for one that was disabled or has expired; `rateLimited` when too many accounts were bound with it
+    /// lately; when the storage fails.
+    pub fn bind(&self, thumbprint: &str, account: Option<Id>) -> Result<bool, Problem> {
+        let Partition::Eab(kid) = &self.name else {
+            return Err(Problem::internal(format!("{} is no external account key", self.name.name())));
+        };
+        let configured = self.ports.settings().external.keys.get(kid).map(|key| key.uses);
+        self.transact(|txn| {
+            let uses = match (configured, txn.get::<ExternalKeyRecord>("")?) {
+                (Some(uses), _) => uses,
+                (None, None) => return Ok(false),
+                (None, Some(key)) if key.disabled.is_some() => return Err(over("was disabled")),
+                (None, Some(key)) if key.expires.is_some_and(|at| at <= self.ports.now()) => {
+                    return Err(over("has expired"));
+                }
+                (None, Some(key)) => key.uses,
+            };
+            let same = |found: &ExternalUse| account.as_ref().is_none_or(|account| *account == found.account);
+            if uses == Uses::Once {
+                let used = txn.list::<ExternalUse>(None, 2)?;
+                if used.iter().any(|(by, found)| by != thumbprint || !same(found)) {
+                    return Ok(false);
+                }
+            }
+            let recorded = txn.get::<ExternalUse>(thumbprint)?.is_some_and(|found| same(&found));
+            if !recorded {
+                self.count_bound(txn, account.is_some())?;
+            }
+            if let Some(account) = account.clone().filter(|_| !recorded) {
+                txn.put(thumbprint, &ExternalUse { account, at: self.ports.now() })?;
+            }
+            Ok(true)
+        })
+    }
+}
+
+/// Key changes of an account.
+pub(in crate::ca) const KEYS: &str = "keys";
+
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+    /// One more account with this external account key, if `made`; else whether there may be.
+    ///
+    /// # Errors
+    /// `rateLimited`; when the storage fails.
+    pub(in crate::ca) fn count_bound(&self, txn: &mut Txn<'_, K>, made: bool) -> Result<(), Problem> {
+        if made {
+            return self.use_up(txn, Name::BoundAccounts, ACCOUNTS);
+        }
+        self.look(txn, Name::BoundAccounts, ACCOUNTS).map(|_| ())
+    }
+}
+
+/// How many accounts of a key are shown.
+const MAX_ACCOUNTS: usize = 100;
+
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+    /// Comes into being; `false` for a key that exists, and where a key of the configuration had the kid, and accounts.
+    pub(in crate::ca) fn create_key(&self, record: &ExternalKeyRecord) -> Result<Value, Problem> {
+        self.transact(|txn| {
+            if let Some(found) = txn.get::<ExternalKeyRecord>("")? {
+                // Asked twice for the very same.
+                return Ok((found == *record).into());
+            }
+            if !txn.list::<ExternalUse>(None, 1)?.is_empty() {
+                return Ok(false.into());
+            }
+            txn.put("", record)?;
+            Ok(true.into())
+        })
+    }
+
+    /// What the key is.
+    pub(in crate::ca) fn show_key(&self) -> Result<Value, Problem> {
+        self.transact(|txn| {
+            let record = txn.get::<ExternalKeyRecord>("")?;
+            let uses = txn.list::<ExternalUse>(None, MAX_ACCOUNTS)?;
+            let mut accounts: Vec<String> = uses.into_iter().map(|(_, made)| made.account.to_string()).collect();
+            accounts.sort_unstable();
+            accounts.dedup();
+            json_of(&Shown { record, accounts })
+        })
+    }
+
+    /// Changes the key; `false` where there is none.
+    pub(in crate::ca) fn change_key_record(&self, change: KeyChange) -> Result<Value, Problem> {
+        self.transact(|txn| {
+            let Some(mut record) = txn.get::<ExternalKeyRecord>("")? else { return Ok(false.into()) };
+            match change.disabled {
+                Some(true) if record.disabled.is_none() => record.disabled = Some(change.by),
+                Some(false) => record.disabled = None,
+                Some(true) | None => {}
+            }
+            match change.policy {
+                PolicyChange::Stays => {}
+                PolicyChange::Ends => record.policy = None,
+                PolicyChange::Is(document) => record.policy = Some(document),
+            }
+            if let Some(note) = change.note {
+                record.note = Some(note).filter(|note| !note.is_empty());
+            }
+            txn.put("", &record)?;
+            Ok(true.into())
+        })
+    }
+}

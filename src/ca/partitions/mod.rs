@@ -1,0 +1,10 @@
+//! The small partitions, each with its clients: keys, nonces, client addresses, rosters, metrics.
+
+pub mod client_address;
+pub mod compromised_keys;
+pub mod external_key;
+pub mod key_owner;
+pub mod metrics;
+pub mod nonce;
+pub mod operations;
+pub mod roster;

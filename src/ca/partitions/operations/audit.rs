@@ -1,0 +1,73 @@
+//! The audit record: entries and pages of it.
+
+use crate::acme::Problem;
+use crate::acme::act::{Act, AuditEnd, AuditRecord, Event, Outcome, id_of};
+use crate::acme::external_key::{ExternalKeyRecord, Uses};
+use crate::ca::admin::audit::{Done, audited_answer, list};
+use crate::ca::admin::body::{Members, Query};
+use crate::ca::admin::operator::Operator;
+use crate::ca::admin::state::{not_found, shown};
+use crate::ca::http::message::{Answer, Request, Response};
+use crate::ca::http::operator_routes::is_plain;
+use crate::ca::runtime::ask::{ask, ask_for};
+use crate::ca::runtime::message::Partition;
+use crate::ca::runtime::operation::{KeyChange, Operation, Page, PolicyChange};
+use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::policy_cache::InForce;
+use crate::ca::runtime::ports::{PartitionPorts, Ports};
+use crate::store::Kv;
+use crate::values::{Time, b64};
+use core::future::Future;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+/// Who did something when, as it is shown.
+pub fn act(act: &Act) -> Value {
+    json!({ "at": act.at.rfc3339(), "by": act.by })
+}
+
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+    /// Puts an event into the record.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub(in crate::ca) fn note_event(&self, event: Event) -> Result<Value, Problem> {
+        self.transact(|txn| {
+            let end = txn.get::<AuditEnd>("")?.unwrap_or_default();
+            let entry = AuditRecord::after(&end, event);
+            txn.put(&entry.id(), &entry)?;
+            txn.put("", &AuditEnd { number: entry.number, chain: entry.chain })?;
+            Ok(entry.number.into())
+        })
+    }
+
+    /// A page of the record.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub(in crate::ca) fn audit_page(&self, before: Option<u64>, limit: usize) -> Result<Value, Problem> {
+        self.transact(|txn| {
+            let last = txn.get::<AuditEnd>("")?.unwrap_or_default().number;
+            let last = before.map_or(last, |before| last.min(before.saturating_sub(1)));
+            let limit_there = u64::try_from(limit).unwrap_or(u64::MAX);
+            let first = last.saturating_sub(limit_there);
+            let wanted = usize::try_from(last - first).unwrap_or(limit);
+            let mut entries: Vec<Value> = txn
+                .list::<AuditRecord>(Some(&id_of(first)), wanted)?
+                .iter()
+                .map(|(_, entry)| entry.wire(true))
+                .collect();
+            entries.reverse();
+            let next = (first > 0).then(|| (first + 1).to_string());
+            Ok(json!({ "entries": entries, "next": next }))
+        })
+    }
+
+    /// How many entries there are, and the chain of the last one.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub(in crate::ca) fn audit_end(&self) -> Result<AuditEnd, Problem> {
+        self.transact(|txn| Ok(txn.get::<AuditEnd>("")?.unwrap_or_default()))
+    }
+}

@@ -1,0 +1,69 @@
+//! The lists of accounts, spread over a few partitions.
+
+use crate::acme::inventory::MemberRecord;
+use crate::acme::{AccountRecord, AccountStatus, CertificateRecord, Problem};
+use crate::ca::account::PATIENCE;
+use crate::ca::admin::accounts::list;
+use crate::ca::admin::audit::{Done, audited_answer};
+use crate::ca::admin::body::{Members, Query};
+use crate::ca::admin::operator::Operator;
+use crate::ca::admin::state::{not_found, shown};
+use crate::ca::http::message::{Answer, Request};
+use crate::ca::http::routes::Urls;
+use crate::ca::runtime::ask::{ask, ask_for, json_of};
+use crate::ca::runtime::jobs::{JobRecord, Work};
+use crate::ca::runtime::message::{Partition, ROSTERS};
+use crate::ca::runtime::operation::{Operation, Page};
+use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::ports::{PartitionPorts, Ports};
+use crate::store::{Kv, Txn};
+use crate::values::{Id, Time};
+use core::time::Duration;
+use serde_json::{Value, json};
+use std::rc::Rc;
+
+/// The partition that lists this account.
+pub(in crate::ca) fn roster(account: &Id) -> Partition {
+    let [first, ..] = account.bytes();
+    Partition::Roster(first % ROSTERS)
+}
+
+/// Notes that there will be an account: before it is made, so that none is missing.
+///
+/// # Errors
+/// `serverInternal`.
+pub async fn enrol<P: Ports>(ports: &P, account: &Id, created: Time) -> Result<(), Problem> {
+    let member = MemberRecord { account: account.clone(), created, shown: None };
+    ask(ports, &roster(account), Operation::Enrol(Box::new(member))).await.map(drop)
+}
+
+/// An account as operators see it.
+pub(in crate::ca) fn shown_of(urls: &Urls, member: &MemberRecord) -> Option<Value> {
+    let shown = member.shown.as_ref()?;
+    Some(json!({
+        "id": member.account, "url": urls.account(&member.account), "status": shown.status,
+        "contact": shown.contact, "external_account": shown.external,
+        "created": member.created.rfc3339(), "thumbprint": shown.thumbprint,
+    }))
+}
+
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+    /// Notes an account, or what it tells of itself. What is known already in a later state stays.
+    pub(in crate::ca) fn enrol(&self, member: &MemberRecord) -> Result<Value, Problem> {
+        self.transact(|txn| {
+            let id = member.id();
+            if !txn.get::<MemberRecord>(&id)?.is_some_and(|known| known.covers(member)) {
+                txn.put(&id, member)?;
+            }
+            Ok(true.into())
+        })
+    }
+
+    /// Accounts, the oldest first.
+    pub(in crate::ca) fn members(&self, page: &Page) -> Result<Value, Problem> {
+        self.transact(|txn| {
+            let found = txn.list::<MemberRecord>(page.after.as_deref(), page.limit)?;
+            json_of(&found.into_iter().map(|(_, member)| member).collect::<Vec<_>>())
+        })
+    }
+}
