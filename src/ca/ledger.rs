@@ -6,7 +6,7 @@ use crate::acme::ledger::{LedgerEntry, not_issued_here};
 use crate::acme::notice::NoticeKind;
 use crate::acme::{Kind, Problem};
 use crate::ca::admin::inventory::{renewable_by, rule_for};
-use crate::ca::delivery::Told;
+use crate::ca::notices::delivery::Told;
 use crate::ca::runtime::jobs::Work;
 use crate::ca::runtime::message::{Partition, Reply, RevocationRequest};
 use crate::ca::runtime::partition::Cell;

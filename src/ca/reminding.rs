@@ -9,7 +9,7 @@ use crate::acme::ledger::LedgerEntry;
 use crate::acme::notice::{Going, IssuerDates, IssuerNotice, LookedRecord, NoticeKind, issuer_notices_due, remind_at};
 use crate::ca::admin::inventory::set_of;
 use crate::ca::config::settings::Settings;
-use crate::ca::delivery::Told;
+use crate::ca::notices::delivery::Told;
 use crate::ca::runtime::ask::ask_for;
 use crate::ca::runtime::message::Partition;
 use crate::ca::runtime::operation::{Candidate, Look, Near, Operation};

@@ -29,10 +29,11 @@ const PAUSE: Duration = Duration::from_secs(5);
 
 /// How many notices are looked at to count them, and how many in one go.
 const COUNTED: usize = 5_000;
+
 const PAGE: usize = 500;
 
 /// Something to tell.
-pub(super) struct Told<'a> {
+pub(in crate::ca) struct Told<'a> {
     /// What it is about.
     pub kind: NoticeKind,
     /// That in an id: of the same there is one notice at an instant.
@@ -46,7 +47,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     ///
     /// # Errors
     /// When the storage fails.
-    pub(super) fn tell(&self, txn: &mut Txn<'_, K>, told: Told<'_>) -> Result<(), Problem> {
+    pub(in crate::ca) fn tell(&self, txn: &mut Txn<'_, K>, told: Told<'_>) -> Result<(), Problem> {
         let now = self.ports.now();
         let notice = NoticeRecord::new(told.kind, told.data, self.ports.settings().webhook.is_some(), now);
         let mut at = now;
@@ -93,7 +94,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     ///
     /// # Errors
     /// When the storage fails.
-    pub(super) fn resume_deliveries(&self) -> Result<(), Problem> {
+    pub(in crate::ca) fn resume_deliveries(&self) -> Result<(), Problem> {
         let tells = matches!(self.name, Partition::Ledger(_) | Partition::Operations);
         if !tells || self.ports.settings().webhook.is_none() {
             return Ok(());
@@ -109,7 +110,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     ///
     /// # Errors
     /// When the storage fails; the job stays.
-    pub(super) async fn deliver_due(&self) -> Result<(), Problem> {
+    pub(in crate::ca) async fn deliver_due(&self) -> Result<(), Problem> {
         let Some(webhook) = &self.ports.settings().webhook else {
             return self.transact(|txn| {
                 txn.delete::<JobRecord>(&Work::Notify.name());
@@ -170,7 +171,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     ///
     /// # Errors
     /// 409 where there is no webhook; when the storage fails.
-    pub(super) async fn test_notice(&self) -> Result<Value, Problem> {
+    pub(in crate::ca) async fn test_notice(&self) -> Result<Value, Problem> {
         let Some(webhook) = &self.ports.settings().webhook else {
             let detail = "There is no webhook: set WEBHOOK_URL, the secret WEBHOOK_SECRET, and deploy.";
             return Err(Problem::malformed(detail).with_status(409));
@@ -195,7 +196,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     ///
     /// # Errors
     /// When the storage fails.
-    pub(super) fn notices(&self, limit: usize) -> Result<Value, Problem> {
+    pub(in crate::ca) fn notices(&self, limit: usize) -> Result<Value, Problem> {
         self.transact(|txn| {
             let found = txn.list::<NoticeRecord>(None, limit)?;
             Ok(found.iter().map(|(id, notice)| notice.view(id)).collect())
@@ -206,7 +207,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     ///
     /// # Errors
     /// When the storage fails.
-    pub(super) fn notice_counts(&self) -> Result<Value, Problem> {
+    pub(in crate::ca) fn notice_counts(&self) -> Result<Value, Problem> {
         let (mut waiting, mut given_up, mut seen, mut after) = (0, 0, 0, None::<String>);
         loop {
             let page = self.transact(|txn| Ok(txn.list::<NoticeRecord>(after.as_deref(), PAGE)?))?;
@@ -235,7 +236,7 @@ fn without_url(why: &str, url: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::without_url;
+    use crate::ca::without_url;
 
     #[test]
     fn an_error_does_not_tell_the_url() {

@@ -1,0 +1,3 @@
+//! Stored notices and their delivery to the webhook.
+
+pub mod delivery;
