@@ -8,7 +8,7 @@ use crate::acme::{Problem, proof as acme_proof};
 use crate::ca::config::settings::Settings;
 use crate::ca::http::message::unknown_path;
 use crate::ca::http::message::{Answer, Response};
-use crate::ca::reminding::{dates, is_succeeded, not_renewed_elsewhere};
+use crate::ca::ledger::expiry_scan::{dates, is_succeeded, not_renewed_elsewhere};
 use crate::ca::runtime::ask::{ask, ask_for};
 use crate::ca::runtime::message::Partition;
 use crate::ca::runtime::operation::Operation;

@@ -14,7 +14,6 @@ pub mod csv;
 mod dispatch;
 pub mod external_keys;
 pub mod feed;
-pub mod inventory;
 pub mod notices;
 pub mod operator;
 pub mod policies;

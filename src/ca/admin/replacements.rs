@@ -14,8 +14,7 @@ use crate::ca::http::message::{Answer, Request};
 use crate::ca::partitions::operations::audit::act;
 use crate::ca::runtime::ask::{ask, ask_for, json_of};
 use crate::ca::runtime::message::Partition;
-use crate::ca::runtime::operation::Operation;
-use crate::ca::runtime::operation::REPLACEMENTS;
+use crate::ca::runtime::operation::{Operation, REPLACEMENTS};
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::{PartitionPorts, Ports};
 use crate::pki::profile;
@@ -33,12 +32,8 @@ const MAX_KID: usize = 128;
 
 /// The longest reason, and the longest URL of an explanation, in characters.
 const MAX_REASON: usize = 200;
-const MAX_URL: usize = 500;
 
-/// How many are read at most, and how many of those that were withdrawn are kept: they must not hide any that hold, which
-/// nobody could withdraw then.
-const LISTED: usize = 10 * REPLACEMENTS;
-const WITHDRAWN: usize = 8 * REPLACEMENTS;
+const MAX_URL: usize = 500;
 
 /// What holds still, in whichever order it comes.
 pub(in crate::ca) async fn all<P: Ports>(ports: &P) -> Result<Vec<ReplaceRecord>, Problem> {
@@ -164,34 +159,4 @@ pub async fn withdraw<P: Ports>(ports: &P, operator: &Operator, request: &Reques
         Ok(Done::saying(wire(&record), told(&record.selection)))
     })
     .await
-}
-
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
-    /// Stores what is to be replaced. Of what was taken back only operations keep something: a ledger looks at all that it
-    /// has with each certificate.
-    pub(super) fn put_replacement(&self, record: &ReplaceRecord) -> Result<Value, Problem> {
-        self.transact(|txn| {
-            if record.withdrawn.is_some() && matches!(self.name, Partition::Ledger(_)) {
-                txn.delete::<ReplaceRecord>(&record.id);
-                return Ok(true.into());
-            }
-            txn.put(&record.id, record)?;
-            let found = txn.list::<ReplaceRecord>(None, LISTED)?.into_iter().map(|(_, record)| record);
-            let mut withdrawn: Vec<ReplaceRecord> = found.filter(|record| record.withdrawn.is_some()).collect();
-            withdrawn.sort_by_key(|record| core::cmp::Reverse(record.made.at));
-            for old in withdrawn.iter().skip(WITHDRAWN) {
-                txn.delete::<ReplaceRecord>(&old.id);
-            }
-            Ok(true.into())
-        })
-    }
-
-    /// What is to be replaced, and what was.
-    pub(super) fn replacements(&self) -> Result<Value, Problem> {
-        let now: Time = self.ports.now();
-        self.transact(|txn| {
-            let found = txn.list::<ReplaceRecord>(None, LISTED)?.into_iter().map(|(_, record)| record);
-            json_of(&found.filter(|record| record.expires > now).collect::<Vec<_>>())
-        })
-    }
 }

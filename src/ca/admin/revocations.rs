@@ -8,19 +8,18 @@
 use super::audit::{Done, audited_answer};
 use super::body::Members;
 use super::certificates::said;
-use super::inventory::filter::{Filter, Walk, Walked};
 use super::operator::Operator;
 use super::replacements::{SELECTS, selection, told};
 use crate::acme::Problem;
 use crate::acme::inventory::{Selection, parse_ending};
 use crate::acme::ledger::{Authority, KEY_COMPROMISE, LedgerEntry, check_reason};
 use crate::ca::http::message::{Answer, Request};
+use crate::ca::ledger::filter::{Filter, Walk, Walked};
 use crate::ca::runtime::ask::{ask_for, json_of};
 use crate::ca::runtime::message::Partition;
 use crate::ca::runtime::operation::{Operation, Part, Query, RevokeNext};
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::{PartitionPorts, Ports};
-use crate::ca::telemetry::events;
 use crate::store::Kv;
 use crate::values::Time;
 use serde::{Deserialize, Serialize};
@@ -98,44 +97,4 @@ fn place<P: Ports>(ports: &P, selection: &Selection, members: &Members) -> Resul
 fn following<P: Ports>(ports: &P, selection: &Selection, issuer: &str) -> Option<(String, String)> {
     let next = issuers(ports, selection).skip_while(|id| *id != issuer).nth(1)?;
     Some((next.to_owned(), String::new()))
-}
-
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
-    /// Revokes the next certificates of this ledger that are meant. Their keys are refused before there is an answer, where
-    /// the reason is keyCompromise.
-    ///
-    /// # Errors
-    /// When the storage fails; when they are revoked, but a key is not refused yet.
-    pub(in crate::ca) async fn revoke_next(&self, step: &RevokeNext) -> Result<Value, Problem> {
-        let Partition::Ledger(issuer) = &self.name else { return Err(Problem::internal("this is no ledger")) };
-        let filter = Filter::new(&step.query, self.ports.now())?;
-        let mut revoked: Vec<(String, LedgerEntry)> = Vec::new();
-        let walked = self.transact(|txn| {
-            revoked.clear();
-            let rules = self.rules_to_replace(txn)?;
-            filter.walk(txn, |txn, _, serial, entry| {
-                if revoked.len() == step.query.limit {
-                    return Ok(Walk::Stops);
-                }
-                let (mut entry, by) = (entry.clone(), Authority::Operator(step.by.clone()));
-                // What is revoked already, or over, is not meant; the reason keyCompromise outdoes another one.
-                if filter.fits(serial, &entry) && entry.revoke(by, step.reason, self.ports.now()).is_ok() {
-                    self.put_revoked(txn, serial, &entry, &rules)?;
-                    revoked.push((serial.to_owned(), entry));
-                }
-                Ok(Walk::GoesOn)
-            })
-        })?;
-        for (serial, entry) in &revoked {
-            events::revoked(&self.ports, issuer, serial, entry);
-        }
-        let condemned = revoked.iter().filter(|(_, entry)| entry.condemns_key());
-        let condemned: BTreeMap<&str, &str> = condemned.map(|(serial, entry)| (&*entry.key, &**serial)).collect();
-        for (key, serial) in condemned {
-            self.have_condemned(key, serial, 1).await?;
-        }
-        let Walked { reached, complete } = walked;
-        let revoked = revoked.into_iter().map(|(serial, _)| serial).collect();
-        json_of(&Part { revoked, reached, complete })
-    }
 }

@@ -1,6 +1,6 @@
 //! Which certificates are looked for, and the walk through those of a ledger.
 
-use super::covers;
+use super::replacements::covers;
 use crate::acme::Problem;
 use crate::acme::inventory::{EndingRecord, ending_id, parse_ending};
 use crate::acme::ledger::LedgerEntry;

@@ -3,11 +3,11 @@
 //! Where there is a webhook, a ledger looks every hour, some thousand certificates a go. How far it has come stands in a
 //! record that changes in the same transaction as the notices are stored, so each is stored once, whatever is lost.
 
+use super::index::{is_renewed, set_of};
 use crate::acme::Problem;
 use crate::acme::inventory::{EndingRecord, LatestRecord, ending_id, parse_ending};
 use crate::acme::ledger::LedgerEntry;
 use crate::acme::notice::{Going, IssuerDates, IssuerNotice, LookedRecord, NoticeKind, issuer_notices_due, remind_at};
-use crate::ca::admin::inventory::set_of;
 use crate::ca::config::settings::Settings;
 use crate::ca::notices::delivery::Told;
 use crate::ca::runtime::ask::ask_for;
@@ -240,15 +240,6 @@ pub(in crate::ca) fn near<K: Kv>(txn: &Txn<'_, K>, look: &Look, serial: &str) ->
     let (serial, set) = (serial.to_owned(), set_of(&entry));
     let LedgerEntry { names, not_after, account, profile, .. } = entry;
     Ok(Some(Candidate { serial, set, names, not_after, account, profile }))
-}
-
-/// Whether this ledger has a certificate with the same names that ends later.
-///
-/// # Errors
-/// When the storage fails.
-pub(in crate::ca) fn is_renewed<K: Kv>(txn: &Txn<'_, K>, serial: &str, entry: &LedgerEntry) -> Result<bool, Problem> {
-    let latest = txn.get::<LatestRecord>(&set_of(entry))?;
-    Ok(latest.is_some_and(|latest| latest.serial != serial && latest.not_after > entry.not_after))
 }
 
 fn put_looked<K: Kv>(txn: &mut Txn<'_, K>, looked: &LookedRecord) -> Result<(), Problem> {

@@ -1,3 +1,5 @@
+//! Having the key of a revoked certificate refused everywhere.
+
 use crate::acme::Problem;
 use crate::acme::ledger::CompromisedKey;
 use crate::ca::config::key_policy::Use;

@@ -1,11 +1,11 @@
 //! The sides of the key partitions and of the ledger: small, synchronous, each request one transaction.
 
+use super::replacements::{renewable_by, rule_for};
 use crate::acme::account::KeyOwner;
 use crate::acme::inventory::ReplaceRecord;
 use crate::acme::ledger::{LedgerEntry, not_issued_here};
 use crate::acme::notice::NoticeKind;
 use crate::acme::{Kind, Problem};
-use crate::ca::admin::inventory::{renewable_by, rule_for};
 use crate::ca::notices::delivery::Told;
 use crate::ca::runtime::jobs::Work;
 use crate::ca::runtime::message::{Partition, Reply, RevocationRequest};

@@ -1,0 +1,267 @@
+//! The CRLs of an issuer, one for each shard of its certificates: when they are signed, by whom they are read.
+//!
+//! Its ledger keeps them. The first list of a shard is signed with the shard's first certificate, the next one a day
+//! later, or within seconds of a revocation, until the shard's last certificate is over. The ledger's alarm does it, and
+//! whoever asks for a list that is due.
+
+use crate::acme::Problem;
+use crate::acme::crl::{
+    BACKDATE, CrlPieceRecord, CrlRecord, RENEWED, RevokedRecord, ShardRecord, ShardStanding, VALIDITY,
+};
+use crate::acme::ledger::LedgerEntry;
+use crate::ca::config::issuers::MAX_SHARDS;
+use crate::ca::http::message::{Answer, Body, Request, Response};
+use crate::ca::runtime::message::{Message, Partition, Reply};
+use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::ports::{PartitionPorts, Ports};
+use crate::ca::runtime::problems::lint_failed;
+use crate::pki::{CrlEntry, CrlRequest, Issuer, Serial, crl, lint};
+use crate::store::{Kv, Txn};
+use crate::values::{Time, b64};
+use core::time::Duration;
+
+/// How long after a list was begun it is begun again, when nobody has finished it.
+const LEASE: Duration = Duration::from_secs(30);
+
+/// How many records are read in one go.
+const PAGE: usize = 500;
+
+/// How long the lists of one answer are before it ends, in bytes of their text.
+const ANSWER: usize = 4 * 1024 * 1024;
+
+/// A list that is about to be signed.
+struct Begun {
+    shard: u16,
+    number: u64,
+    /// Until when it is nobody else's to do.
+    lease: Time,
+    /// The URLs that it names.
+    urls: Vec<String>,
+    entries: Vec<CrlEntry>,
+}
+
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+    /// Notes in its shard a certificate that was entered.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub(in crate::ca) fn note_in_shard(&self, txn: &mut Txn<'_, K>, entry: &LedgerEntry) -> Result<(), Problem> {
+        let Some(shard) = entry.shard else { return Ok(()) };
+        let (name, url) = (shard.to_string(), self.url_of(shard));
+        let found = txn.get::<ShardRecord>(&name)?;
+        let changed = ShardRecord::with_certificate(found, entry.not_after, url.as_deref(), self.ports.now());
+        if let Some(changed) = changed {
+            put_shard(txn, &name, &changed)?;
+        }
+        Ok(())
+    }
+
+    /// Puts a certificate that was revoked onto its shard's next list.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub(in crate::ca) fn note_revoked(
+        &self,
+        txn: &mut Txn<'_, K>,
+        serial: &str,
+        entry: &LedgerEntry,
+    ) -> Result<(), Problem> {
+        let (Some(shard), Some(revocation)) = (entry.shard, &entry.revoked) else { return Ok(()) };
+        let record = RevokedRecord { at: revocation.at, reason: revocation.reason, not_after: entry.not_after };
+        txn.put(&format!("{shard}/{serial}"), &record)?;
+        let name = shard.to_string();
+        match txn.get::<ShardRecord>(&name)? {
+            Some(found) => {
+                let gathering = self.ports.settings().crl_gathering;
+                put_shard(txn, &name, &found.with_revocation(self.ports.now(), gathering))
+            }
+            None => self.note_in_shard(txn, entry),
+        }
+    }
+
+    /// The list of a shard, signed now if it is due.
+    ///
+    /// # Errors
+    /// When there is none that is still good, and none can be signed.
+    pub(in crate::ca) async fn current_crl(&self, shard: u16) -> Result<Option<CrlRecord>, Problem> {
+        let name = shard.to_string();
+        let (found, list) = self.transact(|txn| Ok((txn.get::<ShardRecord>(&name)?, stored_list(txn, &name)?)))?;
+        let Some(due) = found.and_then(|found| found.due) else { return Ok(list) };
+        // The first list is not waited for, whoever may be about to sign it.
+        if due > self.ports.now() && list.is_some() {
+            return Ok(list);
+        }
+        match (self.sign_list(shard).await, list) {
+            (Ok(()), _) => self.transact(|txn| stored_list(txn, &name)),
+            (Err(problem), Some(list)) if list.next_update > self.ports.now() => {
+                self.log(&problem);
+                Ok(Some(list))
+            }
+            (Err(problem), _) => Err(problem),
+        }
+    }
+
+    /// The lists of the shards from this one on, signed now where they are due, as many as go into an answer; and the shard to
+    /// go on from. One that is over and cannot be signed is left out: the others are good without it.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub(in crate::ca) async fn lists(&self, from: u16) -> Result<(Vec<String>, Option<u16>), Problem> {
+        let mut shards: Vec<u16> = self.standing()?.into_iter().map(|(shard, _)| shard).collect();
+        shards.sort_unstable();
+        let (mut lists, mut size) = (Vec::new(), 0);
+        for shard in shards.into_iter().filter(|shard| *shard >= from) {
+            if size > ANSWER {
+                return Ok((lists, Some(shard)));
+            }
+            let list = self.current_crl(shard).await.unwrap_or_else(|problem| {
+                self.log(&problem);
+                None
+            });
+            if let Some(list) = list.filter(|list| list.next_update > self.ports.now()) {
+                size += list.der.len();
+                lists.push(list.der);
+            }
+        }
+        Ok((lists, None))
+    }
+
+    /// Has the alarm set for the lists that are due next: when this ledger comes into memory, perhaps with another
+    /// configuration.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub(in crate::ca) fn expect_lists(&self) -> Result<(), Problem> {
+        if self.issuer_here().is_some()
+            && let Some(due) = self.standing()?.into_iter().filter_map(|(_, shard)| shard.due).min()
+        {
+            self.ports.wake_at(due);
+        }
+        Ok(())
+    }
+
+    /// Signs the lists that are due. Says when the next one is; one that fails is tried again after its lease.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub(in crate::ca) async fn renew_lists(&self) -> Result<Option<Time>, Problem> {
+        if self.issuer_here().is_none() {
+            return Ok(None);
+        }
+        for (shard, record) in self.standing()? {
+            if record.due.is_some_and(|due| due <= self.ports.now())
+                && let Err(problem) = self.sign_list(shard).await
+            {
+                self.log(&problem);
+            }
+        }
+        Ok(self.standing()?.into_iter().filter_map(|(_, shard)| shard.due).min())
+    }
+
+    /// Signs the list of a shard and stores it. Its number is stored before it is signed, so no two lists ever have the
+    /// same.
+    async fn sign_list(&self, shard: u16) -> Result<(), Problem> {
+        let missing = || Problem::internal("a CRL is due, but its issuer or STATUS_URL is not configured any more");
+        let (Some(issuer), Some(url)) = (self.issuer_here(), self.url_of(shard)) else { return Err(missing()) };
+        let now = self.ports.now();
+        let Some(begun) = self.transact(|txn| self.begin_list(txn, issuer, (shard, &url), now))? else { return Ok(()) };
+        let this_update = now.minus(BACKDATE).max(issuer.not_before());
+        let next_update = now.plus(VALIDITY).min(issuer.not_after());
+        let (number, urls, entries) = (begun.number, &begun.urls, &begun.entries);
+        let request = CrlRequest { issuer, number, this_update, next_update, urls, entries };
+        let tbs = crl::build_tbs(&request).map_err(|fault| Problem::internal(fault.to_string()))?;
+        let linted = lint::crl::check(&tbs, &request).map_err(|faults| lint_failed("CRL", &faults))?;
+        let signature = self.ports.sign(issuer, linted.as_bytes()).await?;
+        let der = crl::assemble(&linted, &signature).map_err(|fault| Problem::internal(fault.to_string()))?;
+        let list = CrlRecord { number, entries: begun.entries.len(), next_update, der: b64::encode(&der), pieces: 0 };
+        self.transact(|txn| finish_list(txn, &begun, list, now))
+    }
+
+    /// Gives the list a number and gathers what stands on it; `None` where no list is needed any more.
+    fn begin_list(
+        &self,
+        txn: &mut Txn<'_, K>,
+        issuer: &Issuer,
+        (shard, url): (u16, &str),
+        now: Time,
+    ) -> Result<Option<Begun>, Problem> {
+        let name = shard.to_string();
+        let Some(record) = txn.get::<ShardRecord>(&name)? else { return Ok(None) };
+        // After the last certificate's end there is one list more, on which every entry has stood after its end.
+        if now > record.until.plus(RENEWED).plus(RENEWED) || issuer.check_time(now).is_err() {
+            txn.put(&name, &ShardRecord { due: None, ..record })?;
+            return Ok(None);
+        }
+        let (number, lease) = (record.next_number(now), now.plus(LEASE));
+        let record = ShardRecord { number, due: Some(lease), ..record }.served_at(Some(url));
+        put_shard(txn, &name, &record)?;
+        Ok(Some(Begun { shard, number, lease, urls: record.urls, entries: revoked_in(txn, shard)? }))
+    }
+}
+
+fn put_shard<K: Kv>(txn: &mut Txn<'_, K>, name: &str, shard: &ShardRecord) -> Result<(), Problem> {
+    txn.put(name, shard)?;
+    if let Some(due) = shard.due {
+        txn.wake_at(due);
+    }
+    Ok(())
+}
+
+/// The list of a shard as it was last signed.
+fn stored_list<K: Kv>(txn: &Txn<'_, K>, name: &str) -> Result<Option<CrlRecord>, Problem> {
+    let Some(list) = txn.get::<CrlRecord>(name)? else { return Ok(None) };
+    let pieces = match list.pieces {
+        0 => Vec::new(),
+        count => txn.list_below::<CrlPieceRecord>(name, None, count)?,
+    };
+    let pieces: Vec<_> = pieces.into_iter().map(|(_, piece)| piece).collect();
+    let broken = || Problem::internal(format!("a piece of the CRL of shard {name} is missing"));
+    list.joined(&pieces).map(Some).ok_or_else(broken)
+}
+
+/// Stores the list of a shard in place of the one before: in several rows where it is too long for one.
+fn put_list<K: Kv>(txn: &mut Txn<'_, K>, name: &str, list: CrlRecord) -> Result<(), Problem> {
+    let before = txn.get::<CrlRecord>(name)?.map_or(0, |list| list.pieces);
+    let (list, pieces) = list.split();
+    let id = |n: usize| format!("{name}/{n:06}");
+    for (n, piece) in pieces.iter().enumerate() {
+        txn.put(&id(n), piece)?;
+    }
+    for n in pieces.len()..before {
+        txn.delete::<CrlPieceRecord>(&id(n));
+    }
+    Ok(txn.put(name, &list)?)
+}
+
+/// Every certificate of a shard that is revoked, by serial number.
+fn revoked_in<K: Kv>(txn: &Txn<'_, K>, shard: u16) -> Result<Vec<CrlEntry>, Problem> {
+    let (mut entries, mut after) = (Vec::new(), None);
+    loop {
+        let page = txn.list_below::<RevokedRecord>(&shard.to_string(), after.as_deref(), PAGE)?;
+        let full = page.len() == PAGE;
+        after = page.last().map(|(serial, _)| serial.clone());
+        for (serial, record) in page {
+            let broken = || Problem::internal(format!("a revocation is stored for {serial:?}"));
+            let serial = Serial::from_hex(&serial).ok_or_else(broken)?;
+            entries.push(CrlEntry { serial, at: record.at, reason: record.reason });
+        }
+        if !full {
+            return Ok(entries);
+        }
+    }
+}
+
+/// Stores a list, unless a newer one was faster. A revocation that came while it was being signed keeps its due time.
+fn finish_list<K: Kv>(txn: &mut Txn<'_, K>, begun: &Begun, list: CrlRecord, now: Time) -> Result<(), Problem> {
+    let name = begun.shard.to_string();
+    let (Some(record), present) = (txn.get::<ShardRecord>(&name)?, txn.get::<CrlRecord>(&name)?) else {
+        return Ok(());
+    };
+    if present.is_some_and(|present| present.number > list.number) {
+        return Ok(());
+    }
+    let due = if record.due == Some(begun.lease) { Some(now.plus(RENEWED)) } else { record.due };
+    let (next_update, entries) = (Some(list.next_update), list.entries);
+    put_list(txn, &name, list)?;
+    put_shard(txn, &name, &ShardRecord { due, entries, signed: Some(now), next_update, ..record })
+}

@@ -1,0 +1,118 @@
+//! A ledger's side of the inventory: finding certificates, and telling how they stand.
+
+use super::filter::{Filter, Walk, Walked};
+use crate::acme::inventory::{
+    EndingRecord, IndexedRecord, LatestRecord, ReplaceRecord, ending_id, parse_ending, set_id,
+};
+use crate::acme::ledger::{Authority, LedgerEntry};
+use crate::acme::notice::{Going, IssuerDates, IssuerNotice, LookedRecord, NoticeKind, issuer_notices_due, remind_at};
+use crate::acme::{Problem, Renewable};
+use crate::ca::config::settings::Settings;
+use crate::ca::http::cert_id::spread_of;
+use crate::ca::notices::delivery::Told;
+use crate::ca::runtime::ask::ask_for;
+use crate::ca::runtime::jobs::{JobRecord, Work};
+use crate::ca::runtime::message::Partition;
+use crate::ca::runtime::operation::{Operation, Query};
+use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::ports::{PartitionPorts, Ports};
+use crate::pki::{Issuer, profile};
+use crate::policy::Pattern;
+use crate::store::{Kv, Txn};
+use crate::values::{Id, Identifier, Time, unicode};
+use core::time::Duration;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// Whether this ledger has a certificate with the same names that ends later.
+///
+/// # Errors
+/// When the storage fails.
+pub(in crate::ca) fn is_renewed<K: Kv>(txn: &Txn<'_, K>, serial: &str, entry: &LedgerEntry) -> Result<bool, Problem> {
+    let latest = txn.get::<LatestRecord>(&set_of(entry))?;
+    Ok(latest.is_some_and(|latest| latest.serial != serial && latest.not_after > entry.not_after))
+}
+
+/// How many entries from before there was an inventory are put into it in one go.
+const INDEXED: usize = 500;
+
+/// The profile whose certificates are for clients.
+const CLIENT: &str = "client";
+
+/// The name of the set of an entry's names.
+pub fn set_of(entry: &LedgerEntry) -> String {
+    set_id(&entry.names, entry.profile.as_deref() == Some(CLIENT))
+}
+
+/// A name in a ledger, as it was written there.
+pub fn identifier(name: &str) -> Option<Identifier> {
+    Identifier::ip(name).ok().or_else(|| Identifier::dns(name).ok())
+}
+
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+    /// Enters a new certificate into the inventory.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub(crate) fn note_in_inventory(
+        &self,
+        txn: &mut Txn<'_, K>,
+        serial: &str,
+        entry: &LedgerEntry,
+    ) -> Result<(), Problem> {
+        if txn.get::<IndexedRecord>("")?.is_none() && txn.list::<LedgerEntry>(None, 2)?.len() < 2 {
+            // It is the first one, so none is missing.
+            txn.put("", &IndexedRecord { after: None })?;
+        }
+        txn.put(&ending_id(entry.not_after, serial), &EndingRecord {})?;
+        let set = set_of(entry);
+        if txn.get::<LatestRecord>(&set)?.is_none_or(|latest| latest.not_after <= entry.not_after) {
+            txn.put(&set, &LatestRecord { serial: serial.to_owned(), not_after: entry.not_after })?;
+        }
+        Ok(())
+    }
+
+    /// Sees to it that all of a ledger's certificates are in the inventory: a ledger that is older than that has some that
+    /// are not.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub(crate) fn expect_inventory(&self) -> Result<(), Problem> {
+        if !matches!(self.name, Partition::Ledger(_)) {
+            return Ok(());
+        }
+        self.transact(|txn| {
+            if txn.get::<IndexedRecord>("")?.is_some() || txn.list::<LedgerEntry>(None, 1)?.is_empty() {
+                return Ok(());
+            }
+            txn.put("", &IndexedRecord { after: Some(String::new()) })?;
+            self.schedule(txn, Work::Index, self.ports.now())
+        })
+    }
+
+    /// Puts some more of the certificates into the inventory that were entered before there was one.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub(crate) fn index(&self) -> Result<(), Problem> {
+        self.transact(|txn| {
+            let found = txn.get::<IndexedRecord>("")?;
+            let Some(after) = found.and_then(|record| record.after) else {
+                txn.delete::<JobRecord>(&Work::Index.name());
+                return Ok(());
+            };
+            let entries = txn.list::<LedgerEntry>(Some(&after), INDEXED)?;
+            for (serial, entry) in &entries {
+                self.note_in_inventory(txn, serial, entry)?;
+            }
+            let last = entries.last().filter(|_| entries.len() == INDEXED).map(|(serial, _)| serial.clone());
+            if last.is_none() {
+                txn.delete::<JobRecord>(&Work::Index.name());
+            } else {
+                self.schedule(txn, Work::Index, self.ports.now())?;
+            }
+            Ok(txn.put("", &IndexedRecord { after: last })?)
+        })
+    }
+}

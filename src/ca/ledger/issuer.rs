@@ -1,0 +1,47 @@
+//! The issuer of a ledger, and the state of its CRLs.
+
+use crate::acme::Problem;
+use crate::acme::crl::{
+    BACKDATE, CrlPieceRecord, CrlRecord, RENEWED, RevokedRecord, ShardRecord, ShardStanding, VALIDITY,
+};
+use crate::acme::ledger::LedgerEntry;
+use crate::ca::config::issuers::MAX_SHARDS;
+use crate::ca::http::message::{Answer, Body, Request, Response};
+use crate::ca::runtime::message::{Message, Partition, Reply};
+use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::ports::{PartitionPorts, Ports};
+use crate::ca::runtime::problems::lint_failed;
+use crate::pki::{CrlEntry, CrlRequest, Issuer, Serial, crl, lint};
+use crate::store::{Kv, Txn};
+use crate::values::{Time, b64};
+use core::time::Duration;
+
+/// How many shards a ledger can have.
+const SHARDS: usize = MAX_SHARDS as usize;
+
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+    /// The issuer of this ledger; `None` in other partitions, and for an issuer that is not configured any more.
+    pub(in crate::ca) fn issuer_here(&self) -> Option<&Issuer> {
+        match &self.name {
+            Partition::Ledger(id) => self.ports.settings().issuers.find(id),
+            _ => None,
+        }
+    }
+
+    /// Where the list of a shard is served now.
+    pub(in crate::ca) fn url_of(&self, shard: u16) -> Option<String> {
+        let published = self.ports.settings().published.as_ref()?;
+        Some(published.crl(self.issuer_here()?.id(), shard))
+    }
+
+    /// How things stand with all shards.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub(in crate::ca) fn standing(&self) -> Result<Vec<ShardStanding>, Problem> {
+        self.transact(|txn| {
+            let shards = txn.list::<ShardRecord>(None, SHARDS)?.into_iter();
+            Ok(shards.filter_map(|(name, shard)| Some((name.parse().ok()?, shard))).collect())
+        })
+    }
+}

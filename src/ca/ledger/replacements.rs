@@ -1,0 +1,108 @@
+//! Replacement rules: certificates to be renewed now.
+
+use super::filter::{Filter, Walk, Walked};
+use super::index::{identifier, is_renewed};
+use crate::acme::inventory::{EndingRecord, IndexedRecord, LatestRecord, ReplaceRecord, Selection, ending_id, set_id};
+use crate::acme::ledger::{Authority, LedgerEntry};
+use crate::acme::{Problem, Renewable};
+use crate::ca::admin::audit::{Done, audited_answer};
+use crate::ca::admin::body::Members;
+use crate::ca::admin::certificates::pattern;
+use crate::ca::admin::operator::Operator;
+use crate::ca::admin::replacements::{all, list, put, withdraw};
+use crate::ca::admin::state::{not_found, shown};
+use crate::ca::http::cert_id::spread_of;
+use crate::ca::http::message::{Answer, Request};
+use crate::ca::partitions::operations::audit::act;
+use crate::ca::runtime::ask::{ask, ask_for, json_of};
+use crate::ca::runtime::jobs::{JobRecord, Work};
+use crate::ca::runtime::message::Partition;
+use crate::ca::runtime::operation::{Operation, Query, REPLACEMENTS};
+use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::ports::{PartitionPorts, Ports};
+use crate::pki::profile;
+use crate::policy::Pattern;
+use crate::store::{Kv, Txn};
+use crate::values::{Id, Identifier, Time, b64, unicode};
+use core::time::Duration;
+use serde_json::{Value, json};
+use url::Url;
+
+/// How many are read at most, and how many of those that were withdrawn are kept: they must not hide any that hold, which
+/// nobody could withdraw then.
+const LISTED: usize = 10 * REPLACEMENTS;
+
+const WITHDRAWN: usize = 8 * REPLACEMENTS;
+
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+    /// Stores what is to be replaced. Of what was taken back only operations keep something: a ledger looks at all that it
+    /// has with each certificate.
+    pub(in crate::ca) fn put_replacement(&self, record: &ReplaceRecord) -> Result<Value, Problem> {
+        self.transact(|txn| {
+            if record.withdrawn.is_some() && matches!(self.name, Partition::Ledger(_)) {
+                txn.delete::<ReplaceRecord>(&record.id);
+                return Ok(true.into());
+            }
+            txn.put(&record.id, record)?;
+            let found = txn.list::<ReplaceRecord>(None, LISTED)?.into_iter().map(|(_, record)| record);
+            let mut withdrawn: Vec<ReplaceRecord> = found.filter(|record| record.withdrawn.is_some()).collect();
+            withdrawn.sort_by_key(|record| core::cmp::Reverse(record.made.at));
+            for old in withdrawn.iter().skip(WITHDRAWN) {
+                txn.delete::<ReplaceRecord>(&old.id);
+            }
+            Ok(true.into())
+        })
+    }
+
+    /// What is to be replaced, and what was.
+    pub(in crate::ca) fn replacements(&self) -> Result<Value, Problem> {
+        let now: Time = self.ports.now();
+        self.transact(|txn| {
+            let found = txn.list::<ReplaceRecord>(None, LISTED)?.into_iter().map(|(_, record)| record);
+            json_of(&found.filter(|record| record.expires > now).collect::<Vec<_>>())
+        })
+    }
+}
+
+/// Whether one of these names fits a pattern.
+pub fn covers(pattern: &Pattern, names: &[String]) -> bool {
+    names.iter().filter_map(|name| identifier(name)).any(|identifier| pattern.covers(&identifier))
+}
+
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+    /// What is to be replaced by now, the newest first.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub(crate) fn rules_to_replace(&self, txn: &Txn<'_, K>) -> Result<Vec<ReplaceRecord>, Problem> {
+        let Partition::Ledger(issuer) = &self.name else { return Ok(Vec::new()) };
+        // Some more than there may be: two may be made at the same time.
+        let rules = txn.list::<ReplaceRecord>(None, 2 * REPLACEMENTS)?.into_iter().map(|(_, rule)| rule);
+        let here = |rule: &ReplaceRecord| {
+            rule.withdrawn.is_none() && rule.selection.issuer.as_ref().is_none_or(|wanted| wanted == issuer)
+        };
+        let mut rules: Vec<ReplaceRecord> = rules.filter(here).collect();
+        rules.sort_by_key(|rule| core::cmp::Reverse(rule.made.at));
+        Ok(rules)
+    }
+}
+
+/// What decides when a certificate is to be renewed, with the rule by which it is to be replaced at once, if there is one.
+pub fn renewable_by(rule: Option<&ReplaceRecord>, entry: &LedgerEntry) -> Renewable {
+    let renewable = entry.renewable();
+    let replace = renewable.replace.or(rule.map(|rule| rule.made.at));
+    Renewable { replace, explanation: rule.and_then(|rule| rule.explanation.clone()), ..renewable }
+}
+
+/// The rule by which a certificate is to be replaced at once. What was issued after it is not meant.
+pub fn rule_for<'a>(rules: &'a [ReplaceRecord], entry: &LedgerEntry) -> Option<&'a ReplaceRecord> {
+    rules.iter().find(|rule| {
+        let pattern = rule.selection.name.as_deref().map(Pattern::parse);
+        let named = match pattern {
+            None => true,
+            Some(Ok(pattern)) => covers(&pattern, &entry.names),
+            Some(Err(_)) => false,
+        };
+        entry.recorded <= rule.made.at && rule.selection.fits(entry) && named
+    })
+}

@@ -1,0 +1,55 @@
+//! A client request to revoke: reading it, and asking the ledger.
+
+use crate::acme::authorization::AuthorizationStatus;
+use crate::acme::{AuthorizationRecord, Kind, Problem, ledger};
+use crate::ca::cell::Admitted;
+use crate::ca::http::message::{Answer, Response};
+use crate::ca::runtime::message::{Message, Partition, Reply, Requester, RevocationRequest};
+use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::ports::{PartitionPorts, Ports};
+use crate::ca::runtime::{jws, message};
+use crate::jose::Verified;
+use crate::pki::certificate;
+use crate::pki::certificate::Presented;
+use crate::store::{Kv, Txn};
+use crate::values::{Identifier, b64};
+use serde::Deserialize;
+use std::collections::BTreeSet;
+
+#[derive(Deserialize)]
+struct Revoke {
+    certificate: String,
+    #[serde(default)]
+    reason: Option<i64>,
+}
+
+/// A request to revoke, read but not yet judged.
+pub(in crate::ca) struct Wish {
+    pub(in crate::ca) presented: Presented,
+    reason: Option<u8>,
+}
+
+pub(in crate::ca) fn read(jws: &Verified) -> Result<Wish, Problem> {
+    let Revoke { certificate, reason } = jws.payload_json().map_err(|fault| jws::refuse_jws(&fault))?;
+    let reason = ledger::check_reason(reason)?;
+    let der = b64::decode(&certificate)
+        .ok_or_else(|| Problem::malformed("certificate is not unpadded base64url of a DER-encoded certificate."))?;
+    let presented =
+        certificate::parse_presented(&der).map_err(|fault| Problem::malformed(format!("The certificate {fault}.")))?;
+    Ok(Wish { presented, reason })
+}
+
+pub(in crate::ca) async fn tell_ledger<P: Ports>(ports: &P, wish: &Wish, by: Requester) -> Answer {
+    let request = RevocationRequest {
+        serial: wish.presented.serial.hex(),
+        tbs_digest: b64::encode(&wish.presented.tbs_hash()),
+        reason: wish.reason,
+        by,
+    };
+    let issuer = wish.presented.authority_key_id.as_deref().and_then(|id| ports.settings().issuers.with_key_id(id));
+    let issuer = issuer.ok_or_else(ledger::not_issued_here)?;
+    match ports.ask(&Partition::Ledger(issuer.id().to_owned()), &Message::Revoke(Box::new(request))).await? {
+        Reply::Done => Ok(Response::empty(200)),
+        other => Err(message::unexpected(&other)),
+    }
+}

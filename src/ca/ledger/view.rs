@@ -1,0 +1,82 @@
+//! A certificate as operators see it.
+
+use super::filter::{Filter, Walk, Walked};
+use super::index::{is_renewed, set_of};
+use super::replacements::{renewable_by, rule_for};
+use crate::acme::inventory::{EndingRecord, IndexedRecord, LatestRecord, ReplaceRecord, ending_id, set_id};
+use crate::acme::ledger::{Authority, LedgerEntry};
+use crate::acme::{Problem, Renewable};
+use crate::ca::http::cert_id::spread_of;
+use crate::ca::runtime::jobs::{JobRecord, Work};
+use crate::ca::runtime::message::Partition;
+use crate::ca::runtime::operation::Query;
+use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::ports::PartitionPorts;
+use crate::policy::Pattern;
+use crate::store::{Kv, Txn};
+use crate::values::{Identifier, unicode};
+use serde_json::{Value, json};
+
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+    /// A certificate that was found, and what the front needs of it beside what is shown.
+    pub(in crate::ca) fn found(
+        &self,
+        txn: &Txn<'_, K>,
+        (id, serial): (&str, &str),
+        entry: &LedgerEntry,
+        rules: &[ReplaceRecord],
+    ) -> Result<Value, Problem> {
+        Ok(json!({ "id": id, "set": set_of(entry), "shown": self.entry_shown(txn, serial, entry, rules)? }))
+    }
+
+    /// A certificate, `null` for one that is not here: as it is shown, and what else the front needs of it.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub(in crate::ca) fn show_entry(&self, serial: &str) -> Result<Value, Problem> {
+        self.transact(|txn| {
+            let Some(entry) = txn.get::<LedgerEntry>(serial)? else { return Ok(Value::Null) };
+            let rules = self.rules_to_replace(txn)?;
+            let found = self.found(txn, ("", serial), &entry, &rules)?;
+            Ok(json!({ "found": found, "tbs_digest": entry.tbs_digest, "account": entry.account }))
+        })
+    }
+
+    /// A certificate as the API shows it.
+    pub(crate) fn entry_shown(
+        &self,
+        txn: &Txn<'_, K>,
+        serial: &str,
+        entry: &LedgerEntry,
+        rules: &[ReplaceRecord],
+    ) -> Result<Value, Problem> {
+        let now = self.ports.now();
+        let renewed = is_renewed(txn, serial, entry)?;
+        let rule = rule_for(rules, entry);
+        let (start, end) = renewable_by(rule, entry).window(spread_of(serial));
+        let status = match &entry.revoked {
+            _ if entry.not_after < now => "expired",
+            Some(_) => "revoked",
+            None => "valid",
+        };
+        let revoked = entry.revoked.as_ref().map(|revocation| {
+            let by = match &revocation.by {
+                Authority::Account(_) => "account".to_owned(),
+                Authority::Authorizations(_) => "authorizations".to_owned(),
+                Authority::Key => "key".to_owned(),
+                Authority::Operator(name) => format!("operator: {name}"),
+            };
+            json!({ "at": revocation.at.rfc3339(), "reason": revocation.reason, "by": by })
+        });
+        let Partition::Ledger(issuer) = &self.name else { return Err(Problem::internal("this is no ledger")) };
+        Ok(json!({
+            "serial": serial, "issuer": issuer, "account": entry.account, "external_account": entry.external_account,
+            "order": entry.order, "profile": entry.profile, "names": entry.names,
+            "unicode_names": entry.names.iter().map(|name| unicode::shown(name)).collect::<Vec<_>>(), "issued": entry.recorded.rfc3339(),
+            "not_before": entry.not_before.rfc3339(), "not_after": entry.not_after.rfc3339(), "status": status,
+            "revoked": revoked, "renewed": renewed,
+            "renewal": { "start": start.rfc3339(), "end": end.rfc3339() },
+            "replace_now": rule.is_some() && !renewed && status == "valid",
+        }))
+    }
+}
