@@ -1,9 +1,6 @@
-//! revokeCert ([RFC 8555 §7.6](https://www.rfc-editor.org/rfc/rfc8555#section-7.6)), by three authorities: the account that
-//! a certificate was issued to, an account that could have it issued, and the certificate's own key.
-
 use crate::acme::authorization::AuthorizationStatus;
 use crate::acme::{AuthorizationRecord, Kind, Problem, ledger};
-use crate::ca::cell::Admitted;
+use crate::ca::account::request::Admitted;
 use crate::ca::http::message::{Answer, Response};
 use crate::ca::ledger::revocation_request::{read, tell_ledger};
 use crate::ca::runtime::message::{Message, Partition, Reply, Requester, RevocationRequest};
@@ -29,49 +26,4 @@ pub async fn revoke_by_key<P: Ports>(ports: &P, jws: &Verified) -> Answer {
         return Err(Problem::new(Kind::Unauthorized, detail));
     }
     tell_ledger(ports, &wish, Requester::Key).await
-}
-
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
-    /// revokeCert, signed with an account key.
-    ///
-    /// # Errors
-    /// `malformed`, `unauthorized`, `badRevocationReason`, `alreadyRevoked`.
-    pub async fn post_revoke(&self, admitted: &Admitted) -> Answer {
-        let wish = self.enter(admitted, |_txn, _account| read(&admitted.jws))?;
-        let id = &admitted.account;
-        let asked = tell_ledger(&self.ports, &wish, Requester::Account { id: id.clone(), authorized: false }).await;
-        match asked {
-            // Not the account that it was issued to: does it hold authorizations for all of the names?
-            Err(problem) if problem.kind == Kind::Unauthorized => {
-                if self.transact(|txn| self.covers(txn, &wish.presented))? {
-                    tell_ledger(&self.ports, &wish, Requester::Account { id: id.clone(), authorized: true }).await
-                } else {
-                    Err(problem)
-                }
-            }
-            other => other,
-        }
-    }
-
-    /// Whether the account holds valid authorizations for every name in the certificate.
-    fn covers(&self, txn: &Txn<'_, K>, presented: &Presented) -> Result<bool, Problem> {
-        if presented.has_other_names || presented.names.is_empty() {
-            return Ok(false);
-        }
-        let mut missing: BTreeSet<Identifier> = presented.names.clone();
-        let mut after: Option<String> = None;
-        while !missing.is_empty() {
-            let page = txn.list::<AuthorizationRecord>(after.as_deref(), 100)?;
-            let Some((last, _)) = page.last() else { return Ok(false) };
-            after = Some(last.clone());
-            for (_, authorization) in page {
-                if authorization.status(self.ports.now()) == AuthorizationStatus::Valid {
-                    missing.retain(|name| {
-                        name.base() != authorization.identifier || name.is_wildcard() != authorization.wildcard
-                    });
-                }
-            }
-        }
-        Ok(true)
-    }
 }

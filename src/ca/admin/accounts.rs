@@ -6,7 +6,7 @@ use super::operator::Operator;
 use super::state::{not_found, shown};
 use crate::acme::inventory::MemberRecord;
 use crate::acme::{AccountRecord, AccountStatus, CertificateRecord, Problem};
-use crate::ca::account::PATIENCE;
+use crate::ca::account::listing::PATIENCE;
 use crate::ca::http::message::{Answer, Request};
 use crate::ca::http::routes::Urls;
 use crate::ca::partitions::roster::{roster, shown_of};
@@ -26,12 +26,6 @@ use std::rc::Rc;
 const MOST: usize = 200;
 
 const USUAL: usize = 50;
-
-/// How long until a list of accounts is told again that did not answer, after the first time; longer with each.
-const RETRY: Duration = Duration::from_secs(5);
-
-/// The longest wait, in that many of the first.
-const SLOWEST: u32 = 60;
 
 /// GET of the list: of what the partitions that list accounts have of them. Only an account that has not told yet what a
 /// list shows of it is asked itself.
@@ -101,99 +95,4 @@ pub async fn deactivate<P: Ports>(ports: &P, operator: &Operator, request: &Requ
         found.map(Done::from).ok_or_else(|| not_found("account"))
     })
     .await
-}
-
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
-    /// Stores this account, of which something changes that a list shows. Gives the job that has the list show it.
-    ///
-    /// # Errors
-    /// When it cannot be stored.
-    pub(in crate::ca) fn put_listed(
-        &self,
-        txn: &mut Txn<'_, K>,
-        account: &mut AccountRecord,
-    ) -> Result<JobRecord, Problem> {
-        account.revision = account.revision.saturating_add(1);
-        txn.put("", account)?;
-        self.begin(txn, Work::List, 0)
-    }
-
-    /// Has the list of accounts show this one as it is. May be done twice; it is never given up.
-    ///
-    /// # Errors
-    /// When the list does not answer; the job is scheduled again then.
-    pub(in crate::ca) async fn tell_list(&self, attempt: u32) -> Result<(), Problem> {
-        let told = self.tell_list_now().await;
-        self.transact(|txn| {
-            let Some(job) = txn.get::<JobRecord>(&Work::List.name())? else { return Ok(()) };
-            let now = txn.get::<AccountRecord>("")?.map(|account| account.revision);
-            match &told {
-                // Of a later change another tells, whose job it is.
-                Ok(revision) if *revision == now => txn.delete::<JobRecord>(&Work::List.name()),
-                Err(_) if job.attempts == attempt => {
-                    self.schedule(txn, Work::List, self.ports.now().plus(RETRY * attempt.clamp(1, SLOWEST)))?;
-                }
-                Ok(_) | Err(_) => {}
-            }
-            Ok(())
-        })?;
-        told.map(drop)
-    }
-
-    /// Tells the list of accounts of this one. Gives the revision that it told.
-    async fn tell_list_now(&self) -> Result<Option<u64>, Problem> {
-        let Some(account) = self.transact(|txn| Ok(txn.get::<AccountRecord>("")?))? else { return Ok(None) };
-        let member = Box::new(MemberRecord::of(&account));
-        ask(&self.ports, &roster(&account.id), Operation::Enrol(member)).await?;
-        Ok(Some(account.revision))
-    }
-
-    /// Has the list of accounts told beside what else is done. When that fails, whoever looks at the list asks the account.
-    pub(in crate::ca) fn tell_list_soon(self: &Rc<Self>) {
-        let cell = self.clone();
-        self.ports.spawn(Box::pin(async move {
-            if let Err(problem) = cell.tell_list_now().await {
-                cell.log(&problem);
-            }
-        }));
-    }
-
-    /// What a list has of this account; `null` when there is none.
-    pub(in crate::ca) fn listed_account(&self) -> Result<Value, Problem> {
-        self.transact(|txn| json_of(&txn.get::<AccountRecord>("")?.as_ref().map(MemberRecord::of)))
-    }
-
-    /// This account; `null` when there is none.
-    pub(in crate::ca) fn show_account(&self) -> Result<Value, Problem> {
-        self.transact(|txn| {
-            Ok(txn.get::<AccountRecord>("")?.map_or(Value::Null, |account| self.account_shown(&account)))
-        })
-    }
-
-    fn account_shown(&self, account: &AccountRecord) -> Value {
-        shown_of(&self.ports.settings().urls, &MemberRecord::of(account)).unwrap_or_default()
-    }
-
-    /// Ends this account; `null` when there is none. One that is over stays as it is.
-    pub(in crate::ca) async fn end_account(self: &Rc<Self>) -> Result<Value, Problem> {
-        let (shown, job) = self.transact(|txn| {
-            let Some(mut account) = txn.get::<AccountRecord>("")? else { return Ok((Value::Null, None)) };
-            let mut job = None;
-            if account.status == AccountStatus::Valid {
-                account.status = AccountStatus::Revoked;
-                self.cancel_orders(txn)?;
-                job = Some(self.put_listed(txn, &mut account)?);
-            }
-            Ok((self.account_shown(&account), job))
-        })?;
-        if let Some(job) = job {
-            self.run_now(Box::pin(self.clone().run_account_job(job)), PATIENCE).await;
-        }
-        Ok(shown)
-    }
-
-    /// A certificate of this account with its chain; `null` when it is not there.
-    pub(in crate::ca) fn download(&self, serial: &str) -> Result<Value, Problem> {
-        self.transact(|txn| Ok(txn.get::<CertificateRecord>(serial)?.map_or(Value::Null, |found| found.pem.into())))
-    }
 }

@@ -3,7 +3,7 @@
 use super::values::Values;
 use crate::acme::order::OrderStatus;
 use crate::acme::{AuthorizationRecord, Kind, OrderRecord, Problem};
-use crate::ca::cell::Admitted;
+use crate::ca::account::request::Admitted;
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::store::{Kv, Txn};

@@ -2,7 +2,7 @@
 
 use crate::acme::authorization::AuthorizationStatus;
 use crate::acme::{AuthorizationRecord, Kind, Problem, ledger};
-use crate::ca::cell::Admitted;
+use crate::ca::account::request::Admitted;
 use crate::ca::http::message::{Answer, Response};
 use crate::ca::runtime::message::{Message, Partition, Reply, Requester, RevocationRequest};
 use crate::ca::runtime::partition::Cell;

@@ -2,10 +2,10 @@
 
 use crate::acme::nonce::{NonceFault, RedeemedNonce};
 use crate::acme::{AccountRecord, AccountStatus, Home, Kind, Nonce, Problem, nonce};
+use crate::ca::account::request::only_read;
 use crate::ca::http::message::{Answer, MAX_BODY, Request, Response};
 use crate::ca::http::routes::Route;
 use crate::ca::issuance_policy::effective::Governing;
-use crate::ca::order::only_read;
 use crate::ca::runtime::jws::{Fresh, used_nonce};
 use crate::ca::runtime::message::{Holding, Message, Partition, Redemption, Reply, unexpected};
 use crate::ca::runtime::partition::Cell;

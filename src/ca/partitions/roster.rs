@@ -2,7 +2,7 @@
 
 use crate::acme::inventory::MemberRecord;
 use crate::acme::{AccountRecord, AccountStatus, CertificateRecord, Problem};
-use crate::ca::account::PATIENCE;
+use crate::ca::account::listing::PATIENCE;
 use crate::ca::admin::accounts::list;
 use crate::ca::admin::audit::{Done, audited_answer};
 use crate::ca::admin::body::{Members, Query};

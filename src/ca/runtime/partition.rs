@@ -11,15 +11,13 @@ use crate::acme::{
     AccountRecord, AccountStatus, AuthorizationRecord, Home, Kind, NewOrder, Nonce, OrderRecord, Problem,
     authorization, order,
 };
-use crate::ca::account::payload;
-use crate::ca::cell::Admitted;
+use crate::ca::account::persistent_proof::Proof;
+use crate::ca::account::request::{Admitted, only_read, payload};
 use crate::ca::http::cert_id::CertId;
 use crate::ca::http::message::{Answer, Response};
 use crate::ca::http::routes::Route;
 use crate::ca::issuance_policy::effective::Governing;
 use crate::ca::issuance_policy::grant::Permits;
-use crate::ca::just_in_time::Proof;
-use crate::ca::order::only_read;
 use crate::jose::{Jwk, Verified};
 use crate::pki::validity::{Terms, Wish};
 use crate::pki::{Profile, profile};

@@ -1,8 +1,8 @@
 //! Orders as they are read ([RFC 8555 §7.4](https://www.rfc-editor.org/rfc/rfc8555#section-7.4)).
 
+use super::request::{Admitted, only_read};
 use crate::acme::order::{OrderStatus, OrderUrls};
 use crate::acme::{AuthorizationRecord, OrderRecord, Problem};
-use crate::ca::cell::Admitted;
 use crate::ca::http::message::{Answer, Response};
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
@@ -72,15 +72,4 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             self.order_response(txn, 200, &order)
         })
     }
-}
-
-/// Refuses a request with a payload where only POST-as-GET makes sense (RFC 8555 §6.3).
-///
-/// # Errors
-/// `malformed`.
-pub fn only_read(admitted: &Admitted) -> Result<(), Problem> {
-    if admitted.jws.is_post_as_get() {
-        return Ok(());
-    }
-    Err(Problem::malformed("This resource can only be read: send a POST-as-GET, whose payload is the empty string."))
 }

@@ -1,10 +1,9 @@
 //! Challenges: the client's response, and the validation that follows ([RFC 8555 §7.5.1](https://www.rfc-editor.org/rfc/rfc8555#section-7.5.1)).
 
-use super::account::payload;
 use super::authorization::VALIDATION_RETRY;
+use super::request::{Admitted, payload};
 use crate::acme::authorization::{AuthorizationStatus, ChallengeStatus};
 use crate::acme::{AccountStatus, AuthorizationRecord, Kind, Problem};
-use crate::ca::cell::Admitted;
 use crate::ca::http::message::{Answer, Response};
 use crate::ca::runtime::jobs::{JobRecord, Try, Work};
 use crate::ca::runtime::partition::Cell;
@@ -13,8 +12,9 @@ use crate::ca::telemetry::events;
 use crate::ca::telemetry::events::{Tried, Validated};
 use crate::jose::key_authorization;
 use crate::store::{Kv, Txn};
+use crate::validation;
 use crate::validation::dns_persist01::Expected;
-use crate::validation::{self, Failure, FailureKind, Method, Outcome};
+use crate::validation::{Failure, FailureKind, Method, Outcome};
 use crate::values::{Id, Identifier, Time};
 use core::time::Duration;
 use serde_json::{Map, Value};

@@ -5,7 +5,7 @@
 //! row read for each name and order. It saves, for each name that need not be proven again, the six rows that an
 //! authorization and its validation write, and three or more of the client's requests, each with its nonce.
 
-use super::placing::Wanted;
+use super::order_request::Wanted;
 use crate::acme::authorization::{AuthorizationStatus, VALID_LIFETIME};
 use crate::acme::order::OrderStatus;
 use crate::acme::reuse::{MARGIN, PlacedRecord, ProofRecord, proof_id};
@@ -26,7 +26,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     ///
     /// # Errors
     /// When the storage fails.
-    pub(super) fn proven(
+    pub(in crate::ca) fn proven(
         &self,
         txn: &Txn<'_, K>,
         identifier: &Identifier,
@@ -40,7 +40,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     }
 
     /// Whether it is valid and new orders may rest on it.
-    pub(super) fn is_reusable(&self, authorization: &AuthorizationRecord, permit: &Permit) -> bool {
+    pub(in crate::ca) fn is_reusable(&self, authorization: &AuthorizationRecord, permit: &Permit) -> bool {
         authorization.status(self.ports.now()) == AuthorizationStatus::Valid
             && authorization.reusable()
             && authorization.proof().is_some_and(|kind| permit.allows(kind))
@@ -50,7 +50,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     ///
     /// # Errors
     /// When the storage fails.
-    pub(super) fn noted_for(
+    pub(in crate::ca) fn noted_for(
         &self,
         txn: &Txn<'_, K>,
         identifier: &Identifier,
@@ -65,7 +65,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     ///
     /// # Errors
     /// When it cannot be stored.
-    pub(super) fn note_authorization(
+    pub(in crate::ca) fn note_authorization(
         &self,
         txn: &mut Txn<'_, K>,
         authorization: &AuthorizationRecord,
@@ -78,7 +78,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     ///
     /// # Errors
     /// When the storage fails.
-    pub(super) fn placed(&self, txn: &Txn<'_, K>, wanted: &Wanted<'_>) -> Result<Option<OrderRecord>, Problem> {
+    pub(in crate::ca) fn placed(&self, txn: &Txn<'_, K>, wanted: &Wanted<'_>) -> Result<Option<OrderRecord>, Problem> {
         let Some(placed) = txn.get::<PlacedRecord>(&wanted.digest())? else { return Ok(None) };
         let Some(order) = txn.get::<OrderRecord>(placed.order.as_str())? else { return Ok(None) };
         let status = order.status(&self.authorizations_of(txn, &order)?, self.ports.now());
@@ -90,7 +90,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     ///
     /// # Errors
     /// When it cannot be stored.
-    pub(super) fn note_placed(
+    pub(in crate::ca) fn note_placed(
         &self,
         txn: &mut Txn<'_, K>,
         wanted: &Wanted<'_>,
@@ -100,26 +100,12 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     }
 
     /// Until when a proof may be used that is made now; `until` is when it ends by its own word.
-    pub(super) fn proven_until(&self, until: Option<Time>) -> Time {
+    pub(in crate::ca) fn proven_until(&self, until: Option<Time>) -> Time {
         let end = self.ports.now().plus(self.ports.settings().life(VALID_LIFETIME));
         until.map_or(end, |until| until.min(end))
     }
 
     fn lasts(&self, expires: Time) -> bool {
         expires >= self.ports.now().plus(MARGIN)
-    }
-}
-
-impl Wanted<'_> {
-    /// The same for requests that ask for the same, and get the same under the policies that they are under: the order
-    /// of the identifiers says nothing.
-    pub(in crate::ca) fn digest(&self) -> String {
-        let identifiers: BTreeSet<&Identifier> = self.identifiers.iter().collect();
-        let permits = identifiers.iter().filter_map(|identifier| self.permits.of(identifier).ok());
-        let permits: Vec<_> = permits.map(|permit| (&permit.challenges, permit.preauthorized)).collect();
-        let replaces = self.replaces.as_ref().map(ToString::to_string);
-        let Wish { not_before, not_after } = self.validity;
-        let all = json!([identifiers, permits, self.profile.name, not_before, not_after, replaces]);
-        b64::encode(&Sha256::digest(all.to_string()))
     }
 }

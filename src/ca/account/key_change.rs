@@ -6,10 +6,10 @@
 //! two accounts. Claims carry the number of their change: what is late (a release, or a claim handed on) finds that a
 //! newer claim has come and leaves it alone, and a change that was called off cannot be completed by a later one.
 
-use super::account::PATIENCE;
+use super::listing::PATIENCE;
+use super::request::Admitted;
 use crate::acme::account::KeyOwner;
 use crate::acme::{AccountRecord, AccountStatus, Problem};
-use crate::ca::cell::Admitted;
 use crate::ca::config::key_policy;
 use crate::ca::config::key_policy::Use;
 use crate::ca::http::message::Answer;

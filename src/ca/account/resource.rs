@@ -1,8 +1,9 @@
 //! An account's own side: coming into being, update, deactivation, the list of its orders.
 
+use super::listing::PATIENCE;
+use super::request::{Admitted, payload};
 use crate::acme::account::{AccountUpdate, VoidAccount};
 use crate::acme::{AccountRecord, AccountStatus, OrderRecord, Problem, contact};
-use crate::ca::cell::Admitted;
 use crate::ca::http::message::{Answer, Response};
 use crate::ca::runtime::jobs::JobRecord;
 use crate::ca::runtime::message::{Creation, Holding};
@@ -16,9 +17,6 @@ use std::rc::Rc;
 
 /// How many orders a page of the orders list has.
 const ORDERS_PER_PAGE: usize = 50;
-
-/// How long a request waits for lists of accounts to show what it changed.
-pub(super) const PATIENCE: Duration = Duration::from_secs(3);
 
 /// For how long an account that was called off stays so. A request that is about to make it lives for half a minute.
 const VOID_LIFETIME: Duration = Duration::from_secs(3600);
@@ -154,7 +152,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     }
 
     /// Cancels what is not finished yet: the account can do nothing for it any more (RFC 8555 §7.3.6).
-    pub(super) fn cancel_orders(&self, txn: &mut Txn<'_, K>) -> Result<(), Problem> {
+    pub(in crate::ca) fn cancel_orders(&self, txn: &mut Txn<'_, K>) -> Result<(), Problem> {
         let mut after: Option<String> = None;
         loop {
             let page = txn.list::<OrderRecord>(after.as_deref(), 100)?;
@@ -198,12 +196,4 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             })
         })
     }
-}
-
-/// The JSON payload of a request, which must be an object.
-///
-/// # Errors
-/// `malformed`, saying where it is wrong.
-pub fn payload<T: serde::de::DeserializeOwned>(admitted: &Admitted) -> Result<T, Problem> {
-    admitted.jws.payload_json().map_err(|fault| crate::ca::runtime::jws::refuse_jws(&fault))
 }

@@ -1,15 +1,15 @@
 //! newOrder ([RFC 8555 §7.4](https://www.rfc-editor.org/rfc/rfc8555#section-7.4)): from identifiers to an order with its authorizations.
 
+use super::order_request::Wanted;
+use super::persistent_proof::Proof;
+use super::request::{Admitted, payload};
 use crate::acme::authorization::AuthorizationStatus;
 use crate::acme::new_order::Asked;
 use crate::acme::order::OrderStatus;
 use crate::acme::{AuthorizationRecord, Kind, NewOrder, OrderRecord, Problem, authorization, order};
-use crate::ca::account::payload;
-use crate::ca::cell::Admitted;
 use crate::ca::http::cert_id::CertId;
 use crate::ca::http::message::Answer;
 use crate::ca::issuance_policy::grant::Permits;
-use crate::ca::just_in_time::Proof;
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::pki::validity::{Terms, Wish};
@@ -17,17 +17,6 @@ use crate::pki::{Profile, profile};
 use crate::policy::Permit;
 use crate::store::{Kv, Txn};
 use crate::values::{Id, Identifier, Time};
-
-/// What a newOrder request asks for, read and found to be possible.
-pub(in crate::ca) struct Wanted<'a> {
-    pub identifiers: Vec<Identifier>,
-    pub permits: Permits<'a>,
-    pub profile: &'static Profile,
-    pub validity: Wish,
-    pub replaces: Option<CertId>,
-    /// Whether what it replaces is to be replaced at once, by its ledger's word.
-    pub urgent: bool,
-}
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// newOrder. An open order for exactly the same is answered again, unless it was ready from the beginning; names that
@@ -56,49 +45,6 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             self.tell_shadow(admitted).await;
         }
         answer
-    }
-
-    pub(in crate::ca) fn wanted<'a>(&'a self, admitted: &'a Admitted, urgent: bool) -> Result<Wanted<'a>, Problem> {
-        let asked: NewOrder = payload(admitted)?;
-        let Asked { good: identifiers, bad } = asked.read()?;
-        let permits = self.permits_beside(&admitted.governing, &identifiers, bad)?;
-        let profile = self.profile(&permits, asked.profile.as_deref())?;
-        let (not_before, not_after) = asked.validity()?;
-        let validity = Wish { not_before, not_after };
-        let terms = self.terms(&permits, profile, self.ports.now());
-        terms.period(validity, self.ports.now()).map_err(|fault| Problem::malformed(fault.to_string()))?;
-        let replaces = asked.replaces.as_deref().map(CertId::parse).transpose()?;
-        Ok(Wanted { identifiers, permits, profile, validity, replaces, urgent })
-    }
-
-    /// The profile of this name, or the default, if certificates are issued under it to the account
-    /// ([draft-ietf-acme-profiles §4](https://datatracker.ietf.org/doc/html/draft-ietf-acme-profiles)).
-    ///
-    /// # Errors
-    /// `invalidProfile`, naming those that are offered.
-    pub(in crate::ca) fn profile(
-        &self,
-        permits: &Permits<'_>,
-        name: Option<&str>,
-    ) -> Result<&'static Profile, Problem> {
-        let offered = profile::offered(self.ports.issuer());
-        let offered: Vec<_> = offered.filter(|profile| permits.profile_allowed(profile.name)).collect();
-        let found = match name {
-            Some(name) => offered.iter().find(|profile| profile.name == name),
-            None => offered.first(),
-        };
-        found.copied().ok_or_else(|| {
-            let shown: String = name.unwrap_or("default").chars().take(40).collect();
-            let names: Vec<&str> = offered.iter().map(|profile| profile.name).collect();
-            let detail = format!("Profile {shown:?} is not offered; offered are: {}.", names.join(", "));
-            Problem::new(Kind::InvalidProfile, detail)
-        })
-    }
-
-    /// What an order's validity has to keep to.
-    pub(in crate::ca) fn terms(&self, permits: &Permits<'_>, profile: &'static Profile, ordered: Time) -> Terms<'_> {
-        let longest = permits.max_lifetime().unwrap_or(profile.validity).min(profile.validity);
-        Terms { issuer: self.ports.issuer(), profile, longest, ordered }
     }
 
     fn place(&self, txn: &mut Txn<'_, K>, wanted: &Wanted<'_>, proofs: &[Proof]) -> Result<OrderRecord, Problem> {
@@ -153,38 +99,5 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             self.mark_replaced(txn, certificate, &order)?;
         }
         Ok(order)
-    }
-
-    /// A new authorization. A pre-authorised one is born valid, and has no challenges: none was validated (RFC 8555
-    /// §7.1.4).
-    ///
-    /// # Errors
-    /// `serverInternal` without randomness.
-    pub(in crate::ca) fn authorization_for(
-        &self,
-        txn: &Txn<'_, K>,
-        identifier: &Identifier,
-        order: Option<&Id>,
-        permit: &Permit,
-    ) -> Result<AuthorizationRecord, Problem> {
-        let mut challenges = Vec::new();
-        for method in self.offered(txn, identifier, permit)? {
-            challenges.push(self.challenge(method)?);
-        }
-        let (state, lifetime) = if permit.preauthorized {
-            (AuthorizationStatus::Valid, authorization::VALID_LIFETIME)
-        } else {
-            (AuthorizationStatus::Pending, authorization::PENDING_LIFETIME)
-        };
-        Ok(AuthorizationRecord {
-            id: self.fresh_id()?,
-            identifier: identifier.base(),
-            wildcard: identifier.is_wildcard(),
-            state,
-            expires: self.ports.now().plus(self.ports.settings().life(lifetime)),
-            order: order.cloned(),
-            challenges,
-            caa_checked: None,
-        })
     }
 }

@@ -5,24 +5,23 @@
 //! the first certificate stored is the only one that is ever served. In the normal case all of it happens within the
 //! finalize request, whose answer is `valid` then.
 
-use super::account::payload;
+use super::issuance::{Links, Subject, leaf_request};
+use super::request::{Admitted, payload};
 use crate::acme::new_order::MAX_IDENTIFIERS;
 use crate::acme::order::{Issuance, OrderStatus};
 use crate::acme::{Kind, OrderRecord, Problem};
-use crate::ca::cell::Admitted;
 use crate::ca::config::key_policy;
 use crate::ca::config::key_policy::Use;
 use crate::ca::http::message::{Answer, MAX_BODY};
 use crate::ca::issuance_policy::grant::Permits;
-use crate::ca::issuing::{Links, Subject, leaf_request};
 use crate::ca::partitions::compromised_keys;
 use crate::ca::runtime::jobs::Work;
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::ca::runtime::problems::lint_failed;
-use crate::pki::csr::{self, CsrFault, MAX_CSR_BYTES, MAX_CSR_NAMES, VerifiedCsr};
+use crate::pki::csr::{CsrFault, MAX_CSR_BYTES, MAX_CSR_NAMES, VerifiedCsr};
 use crate::pki::validity::Wish;
-use crate::pki::{Serial, leaf, lint};
+use crate::pki::{Serial, csr, leaf, lint};
 use crate::store::Kv;
 use crate::values::{Id, Identifier, b64};
 use core::time::Duration;

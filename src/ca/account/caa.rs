@@ -3,9 +3,9 @@
 //! A validation looks for the records itself. What it found holds for some hours; an authorization that is used after
 //! that, or that came about without a validation, is looked after when the order is finalized.
 
+use super::request::Admitted;
 use crate::acme::order::OrderStatus;
 use crate::acme::{AuthorizationRecord, Kind, OrderRecord, Problem};
-use crate::ca::cell::Admitted;
 use crate::ca::config::caa::names;
 use crate::ca::config::values::Values;
 use crate::ca::runtime::partition::Cell;

@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// Does a job of this account that was taken or begun.
-    pub(super) async fn run_account_job(self: Rc<Self>, job: JobRecord) {
+    pub(in crate::ca) async fn run_account_job(self: Rc<Self>, job: JobRecord) {
         let done = match &job.work {
             Work::Validate(authorization, kind) => self.validate(authorization, kind, self.this_try(&job)).await,
             Work::Issue(order) => self.finish_issuance(order, self.this_try(&job)).await,

@@ -1,8 +1,7 @@
 //! Certificates as they are downloaded ([RFC 8555 §7.4.2](https://www.rfc-editor.org/rfc/rfc8555#section-7.4.2)).
 
-use super::order::only_read;
+use super::request::{Admitted, only_read};
 use crate::acme::{CertificateRecord, Problem};
-use crate::ca::cell::Admitted;
 use crate::ca::http::message::{Answer, Response};
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;

@@ -2,18 +2,17 @@
 //! the order is placed
 //! ([draft-ietf-acme-dns-persist-02 §4.4](https://datatracker.ietf.org/doc/html/draft-ietf-acme-dns-persist-02#section-4.4)).
 
-use super::account::payload;
+use super::request::{Admitted, payload};
 use crate::acme::authorization::PersistentOffer;
 use crate::acme::persist::PersistRecord;
 use crate::acme::{AuthorizationRecord, ChallengeRecord, NewOrder, OrderRecord, Problem};
-use crate::ca::cell::Admitted;
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::policy::Permit;
 use crate::store::{Kv, Txn};
-use crate::validation::dns_persist01::{self, Expected};
+use crate::validation::dns_persist01::Expected;
 use crate::validation::probe::Probe;
-use crate::validation::{Method, Subject};
+use crate::validation::{Method, Subject, dns_persist01};
 use crate::values::{Identifier, Time, b64};
 use core::time::Duration;
 use futures_util::{StreamExt, stream};

@@ -1,10 +1,9 @@
 //! Authorizations ([RFC 8555 §7.5](https://www.rfc-editor.org/rfc/rfc8555#section-7.5)).
 
-use super::account::payload;
+use super::request::{Admitted, payload};
 use crate::acme::authorization::{AuthorizationStatus, ChallengeStatus};
 use crate::acme::new_order::NewAuthorization;
 use crate::acme::{AuthorizationRecord, Kind, Problem};
-use crate::ca::cell::Admitted;
 use crate::ca::http::message::{Answer, Response};
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;

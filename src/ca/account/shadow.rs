@@ -1,11 +1,10 @@
 //! A policy in the shadow of the one in force: it decides nothing, and operators are told what it would have refused.
 
+use super::request::Admitted;
 use crate::acme::NewOrder;
-use crate::ca::cell::Admitted;
 use crate::ca::issuance_policy::grant::verdicts;
 use crate::ca::runtime::message::{Message, Partition};
-use crate::ca::runtime::operation::FOUND;
-use crate::ca::runtime::operation::Operation;
+use crate::ca::runtime::operation::{FOUND, Operation};
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::store::Kv;
@@ -13,7 +12,7 @@ use crate::store::Kv;
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// Tells operators what the policy in the shadow would have refused of an order that was taken. Whatever goes wrong with
     /// that, the order is taken.
-    pub(super) async fn tell_shadow(&self, admitted: &Admitted) {
+    pub(in crate::ca) async fn tell_shadow(&self, admitted: &Admitted) {
         let findings = self.shadow_refuses(admitted);
         if findings.is_empty() {
             return;

@@ -1,0 +1,53 @@
+//! The challenges that a new authorization offers.
+
+use super::persistent_proof::Proof;
+use super::request::{Admitted, payload};
+use crate::acme::authorization::AuthorizationStatus;
+use crate::acme::new_order::Asked;
+use crate::acme::order::OrderStatus;
+use crate::acme::{AuthorizationRecord, Kind, NewOrder, OrderRecord, Problem, authorization, order};
+use crate::ca::http::cert_id::CertId;
+use crate::ca::http::message::Answer;
+use crate::ca::issuance_policy::grant::Permits;
+use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::ports::PartitionPorts;
+use crate::pki::validity::{Terms, Wish};
+use crate::pki::{Profile, profile};
+use crate::policy::Permit;
+use crate::store::{Kv, Txn};
+use crate::values::{Id, Identifier, Time};
+
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+    /// A new authorization. A pre-authorised one is born valid, and has no challenges: none was validated (RFC 8555
+    /// §7.1.4).
+    ///
+    /// # Errors
+    /// `serverInternal` without randomness.
+    pub(in crate::ca) fn authorization_for(
+        &self,
+        txn: &Txn<'_, K>,
+        identifier: &Identifier,
+        order: Option<&Id>,
+        permit: &Permit,
+    ) -> Result<AuthorizationRecord, Problem> {
+        let mut challenges = Vec::new();
+        for method in self.offered(txn, identifier, permit)? {
+            challenges.push(self.challenge(method)?);
+        }
+        let (state, lifetime) = if permit.preauthorized {
+            (AuthorizationStatus::Valid, authorization::VALID_LIFETIME)
+        } else {
+            (AuthorizationStatus::Pending, authorization::PENDING_LIFETIME)
+        };
+        Ok(AuthorizationRecord {
+            id: self.fresh_id()?,
+            identifier: identifier.base(),
+            wildcard: identifier.is_wildcard(),
+            state,
+            expires: self.ports.now().plus(self.ports.settings().life(lifetime)),
+            order: order.cloned(),
+            challenges,
+            caa_checked: None,
+        })
+    }
+}

@@ -1,0 +1,122 @@
+//! The rate limits that count in an account.
+
+use super::failures::ORDERS;
+use super::order_request::Wanted;
+use super::replacement::is_exempt_by_time;
+use crate::acme::authorization::AuthorizationStatus;
+use crate::acme::limit::{FailingRecord, LimitRecord};
+use crate::acme::problem::Named;
+use crate::acme::reuse::proof_id;
+use crate::acme::{AuthorizationRecord, CertificateRecord, OrderRecord, Problem};
+use crate::ca::config::rate_limits;
+use crate::ca::config::rate_limits::Name;
+use crate::ca::http::address::ClientAddress;
+use crate::ca::partitions::external_key::KEYS;
+use crate::ca::runtime::jobs::{JOBS, JobRecord, Work};
+use crate::ca::runtime::message::{Message, Partition, Reply};
+use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::ports::{PartitionPorts, Ports};
+use crate::store::{Kv, Txn};
+use crate::values::{Identifier, Time, b64};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
+
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+    /// Counts a new order, if all limits allow it. One that renews is not counted, the first for each certificate:
+    /// `replaced` is the certificate of this account that it replaces. Gives whether the order is exempt so.
+    ///
+    /// # Errors
+    /// `rateLimited`; when the storage fails.
+    pub(in crate::ca) fn count_order(
+        &self,
+        txn: &mut Txn<'_, K>,
+        wanted: &Wanted<'_>,
+        replaced: Option<&CertificateRecord>,
+    ) -> Result<bool, Problem> {
+        let mut refusals = self.failing(txn, &wanted.identifiers)?;
+        let now = self.ports.now();
+        let exempt = replaced.is_some_and(|certificate| {
+            certificate.exempted.is_none() && (wanted.urgent || is_exempt_by_time(certificate, now))
+        });
+        let next = if exempt {
+            None
+        } else {
+            if let Err(problem) = self.look(txn, Name::Certificates, &set_of(&wanted.identifiers)) {
+                refusals.push(None, problem);
+            }
+            self.look(txn, Name::NewOrders, ORDERS).unwrap_or_else(|problem| {
+                refusals.push(None, problem);
+                None
+            })
+        };
+        refusals.refuse()?;
+        if let Some(tat) = next {
+            txn.put(ORDERS, &LimitRecord { tat })?;
+        }
+        Ok(exempt)
+    }
+
+    /// Counts a key change that is begun, whatever becomes of it: it may leave a partition behind.
+    ///
+    /// # Errors
+    /// `rateLimited`; when the storage fails.
+    pub(in crate::ca) fn count_key_change(&self, txn: &mut Txn<'_, K>) -> Result<(), Problem> {
+        self.use_up(txn, Name::KeyChanges, KEYS)
+    }
+
+    /// Counts an authorization that is asked for by itself as an order, and asks about its name.
+    ///
+    /// # Errors
+    /// `rateLimited`; when the storage fails.
+    pub(in crate::ca) fn count_authorization(
+        &self,
+        txn: &mut Txn<'_, K>,
+        identifier: &Identifier,
+    ) -> Result<(), Problem> {
+        self.failing(txn, core::slice::from_ref(identifier))?.refuse()?;
+        self.use_up(txn, Name::NewOrders, ORDERS)
+    }
+
+    /// Counts a certificate that is about to be issued, once and for all.
+    ///
+    /// # Errors
+    /// `rateLimited`; when the storage fails.
+    pub(in crate::ca) fn count_certificate(&self, txn: &mut Txn<'_, K>, order: &OrderRecord) -> Result<(), Problem> {
+        if self.ports.settings().limits.get(Name::Certificates).is_none() || self.is_exempt(txn, order)? {
+            return Ok(());
+        }
+        self.use_up(txn, Name::Certificates, &set_of(&order.identifiers))
+    }
+
+    /// Refuses one more validation of a name that failed too often, or would if all that are underway fail. Orders that
+    /// were placed before the first failure are no way around the limit. A pause stops new orders only: what succeeds of an
+    /// earlier one ends it.
+    ///
+    /// # Errors
+    /// `rateLimited`; when the storage fails.
+    pub(in crate::ca) fn may_validate(&self, txn: &Txn<'_, K>, identifier: &Identifier) -> Result<(), Problem> {
+        let Some(limit) = self.ports.settings().limits.get(Name::FailedValidations) else { return Ok(()) };
+        let (now, base) = (self.ports.now(), identifier.base());
+        let mut tat = txn.get::<FailingRecord>(&proof_id(&base, false))?.map(|record| record.tat);
+        for (_, job) in txn.list::<JobRecord>(None, JOBS)? {
+            let Work::Validate(id, _) = &job.work else { continue };
+            let underway = txn.get::<AuthorizationRecord>(id.as_str())?;
+            // What was given up counts as failed already.
+            let open = |one: &AuthorizationRecord| one.status(now) == AuthorizationStatus::Pending;
+            if underway.is_some_and(|underway| underway.identifier.base() == base && open(&underway)) {
+                tat = Some(limit.count(tat, now));
+            }
+        }
+        match limit.take(tat, now) {
+            Ok(_) => Ok(()),
+            Err(at) => Err(rate_limits::exceeded(Name::FailedValidations, limit, at, now)),
+        }
+    }
+}
+
+/// The id of the limit of certificates for exactly these names.
+fn set_of(identifiers: &[Identifier]) -> String {
+    let names: BTreeSet<&Identifier> = identifiers.iter().collect();
+    format!("set:{}", b64::encode(&Sha256::digest(json!(names).to_string())))
+}

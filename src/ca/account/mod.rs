@@ -1,0 +1,29 @@
+//! The account partition: requests, orders, authorizations, challenges, finalization.
+
+pub mod authorization;
+pub mod caa;
+pub mod certificate;
+pub mod challenge;
+pub mod challenges_offered;
+pub mod dispatch;
+pub mod failures;
+pub mod finalize;
+pub mod issuance;
+pub mod jobs;
+pub mod key_change;
+pub mod limits;
+pub mod listing;
+pub mod new_order;
+pub mod operations;
+pub mod order;
+pub mod order_request;
+pub mod pause;
+pub mod permits;
+pub mod persistent_proof;
+pub mod replacement;
+pub mod request;
+pub mod resource;
+pub mod reuse;
+pub mod revocation;
+pub mod shadow;
+pub mod terms;

@@ -1,0 +1,59 @@
+//! What operators do with an account.
+
+use super::listing::PATIENCE;
+use crate::acme::inventory::MemberRecord;
+use crate::acme::{AccountRecord, AccountStatus, CertificateRecord, Problem};
+use crate::ca::admin::audit::{Done, audited_answer};
+use crate::ca::admin::body::{Members, Query};
+use crate::ca::admin::operator::Operator;
+use crate::ca::admin::state::{not_found, shown};
+use crate::ca::http::message::{Answer, Request};
+use crate::ca::http::routes::Urls;
+use crate::ca::partitions::roster::shown_of;
+use crate::ca::runtime::ask::{ask, ask_for, json_of};
+use crate::ca::runtime::jobs::{JobRecord, Work};
+use crate::ca::runtime::message::{Partition, ROSTERS};
+use crate::ca::runtime::operation::{Operation, Page};
+use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::ports::{PartitionPorts, Ports};
+use crate::store::{Kv, Txn};
+use crate::values::{Id, Time};
+use core::time::Duration;
+use serde_json::{Value, json};
+use std::rc::Rc;
+
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+    /// This account; `null` when there is none.
+    pub(in crate::ca) fn show_account(&self) -> Result<Value, Problem> {
+        self.transact(|txn| {
+            Ok(txn.get::<AccountRecord>("")?.map_or(Value::Null, |account| self.account_shown(&account)))
+        })
+    }
+
+    fn account_shown(&self, account: &AccountRecord) -> Value {
+        shown_of(&self.ports.settings().urls, &MemberRecord::of(account)).unwrap_or_default()
+    }
+
+    /// Ends this account; `null` when there is none. One that is over stays as it is.
+    pub(in crate::ca) async fn end_account(self: &Rc<Self>) -> Result<Value, Problem> {
+        let (shown, job) = self.transact(|txn| {
+            let Some(mut account) = txn.get::<AccountRecord>("")? else { return Ok((Value::Null, None)) };
+            let mut job = None;
+            if account.status == AccountStatus::Valid {
+                account.status = AccountStatus::Revoked;
+                self.cancel_orders(txn)?;
+                job = Some(self.put_listed(txn, &mut account)?);
+            }
+            Ok((self.account_shown(&account), job))
+        })?;
+        if let Some(job) = job {
+            self.run_now(Box::pin(self.clone().run_account_job(job)), PATIENCE).await;
+        }
+        Ok(shown)
+    }
+
+    /// A certificate of this account with its chain; `null` when it is not there.
+    pub(in crate::ca) fn download(&self, serial: &str) -> Result<Value, Problem> {
+        self.transact(|txn| Ok(txn.get::<CertificateRecord>(serial)?.map_or(Value::Null, |found| found.pem.into())))
+    }
+}

@@ -1,0 +1,92 @@
+//! The request for an order, checked.
+
+use super::persistent_proof::Proof;
+use super::request::{Admitted, payload};
+use crate::acme::authorization::{AuthorizationStatus, VALID_LIFETIME};
+use crate::acme::new_order::Asked;
+use crate::acme::order::OrderStatus;
+use crate::acme::reuse::{MARGIN, PlacedRecord, ProofRecord, proof_id};
+use crate::acme::{AuthorizationRecord, Kind, NewOrder, OrderRecord, Problem, authorization, order};
+use crate::ca::http::cert_id::CertId;
+use crate::ca::http::message::Answer;
+use crate::ca::issuance_policy::grant::Permits;
+use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::ports::PartitionPorts;
+use crate::pki::validity::{Terms, Wish};
+use crate::pki::{Profile, profile};
+use crate::policy::Permit;
+use crate::store::{Kv, Txn};
+use crate::values::{Id, Identifier, Time, b64};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
+
+/// What a newOrder request asks for, read and found to be possible.
+pub(in crate::ca) struct Wanted<'a> {
+    pub identifiers: Vec<Identifier>,
+    pub permits: Permits<'a>,
+    pub profile: &'static Profile,
+    pub validity: Wish,
+    pub replaces: Option<CertId>,
+    /// Whether what it replaces is to be replaced at once, by its ledger's word.
+    pub urgent: bool,
+}
+
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+    pub(in crate::ca) fn wanted<'a>(&'a self, admitted: &'a Admitted, urgent: bool) -> Result<Wanted<'a>, Problem> {
+        let asked: NewOrder = payload(admitted)?;
+        let Asked { good: identifiers, bad } = asked.read()?;
+        let permits = self.permits_beside(&admitted.governing, &identifiers, bad)?;
+        let profile = self.profile(&permits, asked.profile.as_deref())?;
+        let (not_before, not_after) = asked.validity()?;
+        let validity = Wish { not_before, not_after };
+        let terms = self.terms(&permits, profile, self.ports.now());
+        terms.period(validity, self.ports.now()).map_err(|fault| Problem::malformed(fault.to_string()))?;
+        let replaces = asked.replaces.as_deref().map(CertId::parse).transpose()?;
+        Ok(Wanted { identifiers, permits, profile, validity, replaces, urgent })
+    }
+
+    /// The profile of this name, or the default, if certificates are issued under it to the account
+    /// ([draft-ietf-acme-profiles §4](https://datatracker.ietf.org/doc/html/draft-ietf-acme-profiles)).
+    ///
+    /// # Errors
+    /// `invalidProfile`, naming those that are offered.
+    pub(in crate::ca) fn profile(
+        &self,
+        permits: &Permits<'_>,
+        name: Option<&str>,
+    ) -> Result<&'static Profile, Problem> {
+        let offered = profile::offered(self.ports.issuer());
+        let offered: Vec<_> = offered.filter(|profile| permits.profile_allowed(profile.name)).collect();
+        let found = match name {
+            Some(name) => offered.iter().find(|profile| profile.name == name),
+            None => offered.first(),
+        };
+        found.copied().ok_or_else(|| {
+            let shown: String = name.unwrap_or("default").chars().take(40).collect();
+            let names: Vec<&str> = offered.iter().map(|profile| profile.name).collect();
+            let detail = format!("Profile {shown:?} is not offered; offered are: {}.", names.join(", "));
+            Problem::new(Kind::InvalidProfile, detail)
+        })
+    }
+
+    /// What an order's validity has to keep to.
+    pub(in crate::ca) fn terms(&self, permits: &Permits<'_>, profile: &'static Profile, ordered: Time) -> Terms<'_> {
+        let longest = permits.max_lifetime().unwrap_or(profile.validity).min(profile.validity);
+        Terms { issuer: self.ports.issuer(), profile, longest, ordered }
+    }
+}
+
+impl Wanted<'_> {
+    /// The same for requests that ask for the same, and get the same under the policies that they are under: the order
+    /// of the identifiers says nothing.
+    pub(in crate::ca) fn digest(&self) -> String {
+        let identifiers: BTreeSet<&Identifier> = self.identifiers.iter().collect();
+        let permits = identifiers.iter().filter_map(|identifier| self.permits.of(identifier).ok());
+        let permits: Vec<_> = permits.map(|permit| (&permit.challenges, permit.preauthorized)).collect();
+        let replaces = self.replaces.as_ref().map(ToString::to_string);
+        let Wish { not_before, not_after } = self.validity;
+        let all = json!([identifiers, permits, self.profile.name, not_before, not_after, replaces]);
+        b64::encode(&Sha256::digest(all.to_string()))
+    }
+}

@@ -1,0 +1,66 @@
+//! Names whose validations always fail: paused for their account, and how a person has them go on.
+
+use crate::acme::limit::FailingRecord;
+use crate::acme::proof::Purpose;
+use crate::acme::{AccountRecord, AccountStatus, Kind, Problem, proof};
+use crate::ca::config::rate_limits::PAUSED;
+use crate::ca::config::settings::Settings;
+use crate::ca::http::message::{Answer, Request};
+use crate::ca::http::pause_link::Pause;
+use crate::ca::pausing::page;
+use crate::ca::runtime::message::{Message, Partition, Reply};
+use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::ports::{PartitionPorts, Ports};
+use crate::ca::runtime::problems::dead_account;
+use crate::store::Kv;
+use crate::values::{Id, Time};
+
+/// How long a client should wait that asks for a paused name, in seconds: a day. A person has to act first.
+const RETRY: u32 = 86_400;
+
+/// The URL of the page where a person ends this pause.
+pub fn page_of(settings: &Settings, account: &Id, subject: &str, since: Time) -> String {
+    let pause = Pause { account: account.clone(), subject: subject.to_owned(), since };
+    let proof = proof::proof(&settings.nonce_key, Purpose::Resume, account, &pause.what());
+    settings.urls.resumption(&pause, &proof)
+}
+
+/// The refusal of an order for a paused name.
+pub fn paused(settings: &Settings, account: &Id, subject: &str, since: Time, record: &FailingRecord) -> Problem {
+    let page = page_of(settings, account, subject, since);
+    let name = subject.split_once(':').map_or(subject, |(_, name)| name);
+    let detail = format!(
+        "\"{name}\" is paused for this account since {}: {} validations of it have failed, and none has succeeded since \
+         {}. Find out why (the last order's authorization has the error) or take the name out of your client; then go on \
+         at {page} with a web browser, or ask the operator of this CA to.",
+        since.rfc3339(),
+        record.streak,
+        record.since.rfc3339(),
+    );
+    Problem {
+        retry_after: Some(RETRY),
+        limit: Some(PAUSED.to_owned()),
+        instance: Some(page.clone()),
+        help: Some(page),
+        ..Problem::new(Kind::RateLimited, detail)
+    }
+}
+
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+    /// Ends this pause of a name, if it still lasts; of another pause nothing is changed.
+    ///
+    /// # Errors
+    /// 404 without the account, `unauthorized` with 401 when it is no more.
+    pub fn go_on(&self, subject: &str, since: Time) -> Result<(), Problem> {
+        self.transact(|txn| {
+            let account = txn.get::<AccountRecord>("")?.ok_or_else(|| Problem::not_found("account"))?;
+            if account.status != AccountStatus::Valid {
+                return Err(dead_account());
+            }
+            if txn.get::<FailingRecord>(subject)?.is_some_and(|record| record.paused == Some(since)) {
+                txn.delete::<FailingRecord>(subject);
+            }
+            Ok(())
+        })
+    }
+}

@@ -1,0 +1,169 @@
+//! A partition at work: its storage, its host, and the entrance for messages.
+
+use super::terms;
+use crate::acme::account::{AccountUpdate, VoidAccount};
+use crate::acme::nonce::RedeemedNonce;
+use crate::acme::order::{OrderStatus, OrderUrls};
+use crate::acme::{
+    AccountRecord, AccountStatus, AuthorizationRecord, Home, Kind, Nonce, OrderRecord, Problem, contact,
+};
+use crate::ca::http::message::{Answer, Response};
+use crate::ca::http::routes::Route;
+use crate::ca::issuance_policy::effective;
+use crate::ca::issuance_policy::effective::Governing;
+use crate::ca::partitions::nonce;
+use crate::ca::partitions::nonce::redeem;
+use crate::ca::runtime::jobs::JobRecord;
+use crate::ca::runtime::jws;
+use crate::ca::runtime::jws::Fresh;
+use crate::ca::runtime::message::{Creation, Holding, Message, Partition, Redemption, Reply};
+use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::ports::PartitionPorts;
+use crate::ca::runtime::problems::dead_account;
+use crate::jose::{Jwk, Verified};
+use crate::store::{Kv, StoreFailure, Txn};
+use crate::values::Id;
+use core::time::Duration;
+use serde_json::json;
+use std::cell::RefCell;
+use std::rc::Rc;
+
+/// Refuses a request with a payload where only POST-as-GET makes sense (RFC 8555 §6.3).
+///
+/// # Errors
+/// `malformed`.
+pub fn only_read(admitted: &Admitted) -> Result<(), Problem> {
+    if admitted.jws.is_post_as_get() {
+        return Ok(());
+    }
+    Err(Problem::malformed("This resource can only be read: send a POST-as-GET, whose payload is the empty string."))
+}
+
+/// The JSON payload of a request, which must be an object.
+///
+/// # Errors
+/// `malformed`, saying where it is wrong.
+pub fn payload<T: serde::de::DeserializeOwned>(admitted: &Admitted) -> Result<T, Problem> {
+    admitted.jws.payload_json().map_err(|fault| crate::ca::runtime::jws::refuse_jws(&fault))
+}
+
+/// A request that was let in: its signature holds for the account's key, and its nonce is good.
+///
+/// What is left is to be done in the transaction that acts on it: redeem the nonce if this partition is its home,
+/// check that the account still has that key and is alive, check the URL. [`Cell::enter`] does that.
+pub struct Admitted {
+    /// The verified request.
+    pub jws: Verified,
+    /// The account's id.
+    pub account: Id,
+    nonce: Option<Nonce>,
+    /// Whether the URL is the one that was asked, and the account has requests left.
+    url: Result<(), Problem>,
+    needs_agreement: bool,
+    /// What decides about the account's new orders; nothing where the request is about something else.
+    pub governing: Governing,
+}
+
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+    /// Verifies a request; `signed` says whether its signature is that of the account, whatever becomes of it.
+    pub(in crate::ca) async fn admit(&self, path: &str, body: &str, signed: &mut bool) -> Result<Admitted, Problem> {
+        let jws = jws::parse(body.as_bytes())?;
+        let id = self.account_id()?.clone();
+        let account = self.transact(|txn| self.account(txn))?;
+        let key: Jwk = serde_json::from_value(account.key.clone())
+            .map_err(|e| Problem::internal(format!("the stored account key cannot be read: {e}")))?;
+        let jws = jws::verify(&self.ports, &jws, &key).await?;
+        *signed = true;
+        let counted = self.count_request();
+        let nonce = jws::nonce_of(&self.ports, &jws)?;
+        let nonce = if nonce.home == Home::Account(id.clone()) {
+            Some(nonce)
+        } else {
+            nonce::redeem_remotely(&self.ports, &nonce).await?;
+            None
+        };
+        let url = counted.and_then(|()| jws::check_url(&self.ports, &jws, path));
+        let needs_agreement = !terms::needs_no_agreement(path, &jws);
+        let governing = match Route::parse(path) {
+            Some(Route::NewOrder | Route::NewAuthorization | Route::Directory) => {
+                effective::governing(&self.ports, &account).await?
+            }
+            _ => Governing::default(),
+        };
+        Ok(Admitted { jws, account: id, nonce, url, needs_agreement, governing })
+    }
+
+    /// The account of this partition.
+    ///
+    /// # Errors
+    /// `accountDoesNotExist` (RFC 8555 §6.2).
+    pub fn account(&self, txn: &Txn<'_, K>) -> Result<AccountRecord, Problem> {
+        txn.get::<AccountRecord>("")?.ok_or_else(|| {
+            let detail = "There is no account at the URL in kid. Create one with new-account.";
+            Problem::new(Kind::AccountDoesNotExist, detail)
+        })
+    }
+
+    /// Acts on a request: redeems its nonce, checks that the account still may, and runs `act`. If `act` refuses,
+    /// nothing of it is stored, but the nonce stays redeemed (RFC 8555 §6.5: once seen, invalid).
+    ///
+    /// # Errors
+    /// `badNonce`; `unauthorized` with 401 for a dead account; `userActionRequired` for one that has to agree to new
+    /// terms of service; what `act` returns.
+    pub fn enter<T>(
+        &self,
+        admitted: &Admitted,
+        act: impl FnOnce(&mut Txn<'_, K>, AccountRecord) -> Result<T, Problem>,
+    ) -> Result<T, Problem> {
+        self.transact(|txn| {
+            if let Some(nonce) = &admitted.nonce
+                && !redeem(txn, &Redemption::from(nonce))?
+            {
+                return Err(jws::used_nonce());
+            }
+            let mark = txn.mark();
+            let acted = self.living(txn, admitted).and_then(|account| act(txn, account));
+            if acted.is_err() {
+                txn.roll_back_to(mark);
+            }
+            Ok(acted)
+        })?
+    }
+
+    /// Looks at what a request is about, before a step that takes time: what [`Cell::enter`] would refuse is refused here
+    /// already, and nothing is changed.
+    ///
+    /// # Errors
+    /// As [`Cell::enter`].
+    pub fn consider<T>(
+        &self,
+        admitted: &Admitted,
+        look: impl FnOnce(&Txn<'_, K>, AccountRecord) -> Result<T, Problem>,
+    ) -> Result<T, Problem> {
+        self.transact(|txn| {
+            if let Some(nonce) = &admitted.nonce
+                && txn.get::<RedeemedNonce>(&Redemption::from(nonce).name)?.is_some()
+            {
+                return Err(jws::used_nonce());
+            }
+            let account = self.living(txn, admitted)?;
+            look(txn, account)
+        })
+    }
+
+    fn living(&self, txn: &Txn<'_, K>, admitted: &Admitted) -> Result<AccountRecord, Problem> {
+        let account = self.account(txn)?;
+        if account.thumbprint != admitted.jws.thumbprint().as_str() {
+            let detail = "The account's key was changed while this request was on its way. Sign with the new key.";
+            return Err(Problem::new(Kind::Unauthorized, detail));
+        }
+        if account.status != AccountStatus::Valid {
+            return Err(dead_account());
+        }
+        admitted.url.clone()?;
+        if admitted.needs_agreement {
+            terms::check(self.ports.settings(), &account)?;
+        }
+        Ok(account)
+    }
+}

@@ -1,0 +1,63 @@
+//! revokeCert ([RFC 8555 §7.6](https://www.rfc-editor.org/rfc/rfc8555#section-7.6)), by three authorities: the account that
+//! a certificate was issued to, an account that could have it issued, and the certificate's own key.
+
+use super::request::Admitted;
+use crate::acme::authorization::AuthorizationStatus;
+use crate::acme::{AuthorizationRecord, Kind, Problem, ledger};
+use crate::ca::http::message::{Answer, Response};
+use crate::ca::ledger::revocation_request::{read, tell_ledger};
+use crate::ca::runtime::message::{Message, Partition, Reply, Requester, RevocationRequest};
+use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::ports::{PartitionPorts, Ports};
+use crate::jose::Verified;
+use crate::pki::certificate;
+use crate::pki::certificate::Presented;
+use crate::store::{Kv, Txn};
+use crate::values::{Identifier, b64};
+use serde::Deserialize;
+use std::collections::BTreeSet;
+
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+    /// revokeCert, signed with an account key.
+    ///
+    /// # Errors
+    /// `malformed`, `unauthorized`, `badRevocationReason`, `alreadyRevoked`.
+    pub async fn post_revoke(&self, admitted: &Admitted) -> Answer {
+        let wish = self.enter(admitted, |_txn, _account| read(&admitted.jws))?;
+        let id = &admitted.account;
+        let asked = tell_ledger(&self.ports, &wish, Requester::Account { id: id.clone(), authorized: false }).await;
+        match asked {
+            // Not the account that it was issued to: does it hold authorizations for all of the names?
+            Err(problem) if problem.kind == Kind::Unauthorized => {
+                if self.transact(|txn| self.covers(txn, &wish.presented))? {
+                    tell_ledger(&self.ports, &wish, Requester::Account { id: id.clone(), authorized: true }).await
+                } else {
+                    Err(problem)
+                }
+            }
+            other => other,
+        }
+    }
+
+    /// Whether the account holds valid authorizations for every name in the certificate.
+    fn covers(&self, txn: &Txn<'_, K>, presented: &Presented) -> Result<bool, Problem> {
+        if presented.has_other_names || presented.names.is_empty() {
+            return Ok(false);
+        }
+        let mut missing: BTreeSet<Identifier> = presented.names.clone();
+        let mut after: Option<String> = None;
+        while !missing.is_empty() {
+            let page = txn.list::<AuthorizationRecord>(after.as_deref(), 100)?;
+            let Some((last, _)) = page.last() else { return Ok(false) };
+            after = Some(last.clone());
+            for (_, authorization) in page {
+                if authorization.status(self.ports.now()) == AuthorizationStatus::Valid {
+                    missing.retain(|name| {
+                        name.base() != authorization.identifier || name.is_wildcard() != authorization.wildcard
+                    });
+                }
+            }
+        }
+        Ok(true)
+    }
+}

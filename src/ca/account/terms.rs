@@ -1,0 +1,63 @@
+//! Agreement to changed terms of service ([RFC 8555 §7.3.3](https://www.rfc-editor.org/rfc/rfc8555#section-7.3.3)): the
+//! refusal of an account that has not agreed to those of today, and the page where a person does.
+
+use crate::acme::account::AccountUpdate;
+use crate::acme::proof::Purpose;
+use crate::acme::{AccountRecord, AccountStatus, Kind, Problem, proof};
+use crate::ca::agreement::{agree, page};
+use crate::ca::config::settings::{Settings, TermsChange};
+use crate::ca::http::message::{Answer, Request};
+use crate::ca::http::routes::Route;
+use crate::ca::runtime::message::{Message, Partition, Reply};
+use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::ports::{PartitionPorts, Ports};
+use crate::ca::runtime::problems::dead_account;
+use crate::jose::Verified;
+use crate::store::Kv;
+use crate::values::Id;
+
+/// Whether a request is served to an account that has not agreed: reading the account and ending it, which are its
+/// holder's right, and revocation, which is in everybody's interest.
+pub fn needs_no_agreement(path: &str, jws: &Verified) -> bool {
+    match Route::parse(path) {
+        Some(Route::Account(_)) => {
+            let update = jws.payload_json::<AccountUpdate>();
+            jws.is_post_as_get() || update.is_ok_and(|update| update.deactivates() || update.contact.is_none())
+        }
+        route => route == Some(Route::RevokeCert),
+    }
+}
+
+/// Refuses an account that has not agreed to the terms of today, where the operator wants that.
+///
+/// # Errors
+/// `userActionRequired` with the URL of the page in `instance` and the terms in a `Link`.
+pub fn check(settings: &Settings, account: &AccountRecord) -> Result<(), Problem> {
+    let Some(terms) = &settings.meta.terms_of_service else { return Ok(()) };
+    if settings.terms_change == TermsChange::Accept || account.terms.as_ref() == Some(terms) {
+        return Ok(());
+    }
+    let proof = proof::proof(&settings.nonce_key, Purpose::Terms, &account.id, terms);
+    let page = settings.urls.agreement(&account.id, &proof);
+    let detail =
+        format!("The terms of service have changed. Read them at {terms}, agree to them at {page}, and try again.");
+    Err(Problem { instance: Some(page), terms: Some(terms.clone()), ..Problem::new(Kind::UserActionRequired, detail) })
+}
+
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+    /// Records that this account agreed to the terms at this URL.
+    ///
+    /// # Errors
+    /// 404 without the account, `unauthorized` with 401 when it is no more.
+    pub fn agree(&self, terms: String) -> Result<(), Problem> {
+        self.transact(|txn| {
+            let mut account = txn.get::<AccountRecord>("")?.ok_or_else(|| Problem::not_found("account"))?;
+            if account.status != AccountStatus::Valid {
+                return Err(dead_account());
+            }
+            account.terms = Some(terms);
+            account.terms_agreed = true;
+            Ok(txn.put("", &account)?)
+        })
+    }
+}
