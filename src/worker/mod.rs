@@ -15,12 +15,12 @@ mod sql;
 mod timer;
 
 use crate::acme::Problem;
-use crate::ca::front::{Front, Handled};
+use crate::ca::front::handler::{Front, Handled};
+use crate::ca::front::transport;
 use crate::ca::http::address::ClientAddress;
 use crate::ca::http::message;
 use crate::ca::http::message::MAX_BODY;
 use crate::ca::http::operator_routes::PREFIX;
-use crate::ca::transport;
 use ports::HostPorts;
 use std::rc::Rc;
 use worker::{Context, Env, Result, event, web_sys};

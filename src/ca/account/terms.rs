@@ -4,8 +4,8 @@
 use crate::acme::account::AccountUpdate;
 use crate::acme::proof::Purpose;
 use crate::acme::{AccountRecord, AccountStatus, Kind, Problem, proof};
-use crate::ca::agreement::{agree, page};
 use crate::ca::config::settings::{Settings, TermsChange};
+use crate::ca::front::terms_page::{agree, page};
 use crate::ca::http::message::{Answer, Request};
 use crate::ca::http::routes::Route;
 use crate::ca::runtime::message::{Message, Partition, Reply};

@@ -3,9 +3,9 @@
 use super::issuers::{Published, Root};
 use super::values::Values;
 use crate::acme::Problem;
+use crate::ca::front::crl_files::root;
 use crate::ca::http::message::{Answer, Body, Request, Response};
 use crate::ca::http::routes::Lists;
-use crate::ca::lists::root;
 use crate::ca::runtime::message::{Message, Partition, Reply};
 use crate::ca::runtime::ports::Ports;
 use crate::pki::crl::read::List;

@@ -25,7 +25,7 @@ pub const MAX_BODY: usize = 64 * 1024;
 pub struct Request {
     /// `GET`, `HEAD`, `POST`, `OPTIONS` or another, upper case.
     pub method: String,
-    /// Scheme and authority of the URL that was asked for, as `https://ca.example.org`: see [`crate::ca::transport`].
+    /// Scheme and authority of the URL that was asked for, as `https://ca.example.org`: see [`crate::ca::front::transport`].
     pub asked: String,
     /// Path with query, as in the request line.
     pub path: String,

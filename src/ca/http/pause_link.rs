@@ -7,7 +7,7 @@ use crate::acme::{AccountRecord, AccountStatus, Kind, Problem, proof};
 use crate::ca::account::pause::paused;
 use crate::ca::config::rate_limits::PAUSED;
 use crate::ca::config::settings::Settings;
-use crate::ca::pausing::page;
+use crate::ca::front::pause_page::page;
 use crate::ca::runtime::message::{Message, Partition, Reply};
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::{PartitionPorts, Ports};

@@ -7,7 +7,7 @@ use super::host::WorldPorts;
 use super::operations::{Loss, catch_loss};
 use super::world::World;
 use crate::acme::Problem;
-use crate::ca::front::{Front, Handled};
+use crate::ca::front::handler::{Front, Handled};
 use crate::ca::http::message::{Request, Response};
 use crate::ca::runtime::message::Partition;
 use crate::ca::runtime::partition::Cell as PartitionCell;

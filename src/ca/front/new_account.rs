@@ -6,9 +6,9 @@
 //! key (a key change that never finished, or one whose old key was not released) is handed on, which only the
 //! account itself can decide: it is asked first, and calls off its own pending change in the same step.
 
+use super::external_binding;
 use crate::acme::account::{AccountStatus, ExternalBinding, KeyOwner, NewAccount};
 use crate::acme::{Kind, Problem, contact};
-use crate::ca::binding;
 use crate::ca::config::key_policy;
 use crate::ca::config::key_policy::Use;
 use crate::ca::http::address::ClientAddress;
@@ -84,7 +84,7 @@ fn check<P: Ports>(
         let detail = format!("Read the terms of service at {terms} and send termsOfServiceAgreed: true.");
         return Err(Problem { terms: Some(terms.clone()), ..Problem::new(Kind::UserActionRequired, detail) });
     }
-    binding::verify(ports.settings(), verified, sent)
+    external_binding::verify(ports.settings(), verified, sent)
 }
 
 /// The account that has this key, if any.

@@ -1,3 +1,5 @@
+//! The page where a person ends a pause.
+
 use crate::acme::limit::FailingRecord;
 use crate::acme::proof::Purpose;
 use crate::acme::{AccountRecord, AccountStatus, Kind, Problem, proof};

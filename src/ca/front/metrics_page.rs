@@ -1,3 +1,5 @@
+//! The counts, in the Prometheus text format.
+
 use crate::acme::metrics::{CountersRecord, Counts};
 use crate::acme::{Problem, metrics, proof};
 use crate::ca::http::message::{Answer, Body, Request, Response};

@@ -1,3 +1,5 @@
+//! Revocation signed with the key of the certificate (RFC 8555 §7.6).
+
 use crate::acme::authorization::AuthorizationStatus;
 use crate::acme::{AuthorizationRecord, Kind, Problem, ledger};
 use crate::ca::account::request::Admitted;

@@ -1,3 +1,5 @@
+//! Renewal information (RFC 9773).
+
 use crate::acme::certificate::Replacement;
 use crate::acme::order::OrderStatus;
 use crate::acme::{CertificateRecord, Kind, NewOrder, OrderRecord, Problem, Renewable};

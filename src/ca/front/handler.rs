@@ -1,13 +1,17 @@
 //! The stateless entrance: answers what needs no state, and passes the rest to the partition that owns the answer.
 
+use super::{
+    crl, crl_files, issuers, metrics_page, new_account, pause_page, renewal_info, revoke_by_key, terms_page, transport,
+};
 use crate::acme::{Home, Kind, Problem};
+use crate::ca::admin;
 use crate::ca::config::settings::Settings;
 use crate::ca::documents::directory::directory;
 use crate::ca::documents::{certificates, landing, operator_page};
 use crate::ca::http::message::{Answer, Body, Request, Response, unknown_path};
 use crate::ca::http::routes::{Lists, Route};
 use crate::ca::issuance_policy::effective;
-use crate::ca::partitions::nonce;
+use crate::ca::partitions::{metrics, nonce};
 use crate::ca::runtime::jws::Fresh;
 use crate::ca::runtime::limiter::When;
 use crate::ca::runtime::message::{NONCE_SHARDS, Reply};
@@ -15,9 +19,6 @@ use crate::ca::runtime::ports::{Handed, Ports};
 use crate::ca::runtime::{jws, limiter, message};
 use crate::ca::telemetry::events::Told;
 use crate::ca::telemetry::{counts, events};
-use crate::ca::{
-    admin, agreement, crl, issuers, lists, metrics, pausing, registration, renewal, revocation, transport,
-};
 use crate::jose::{Jwk, KeyRef, Unverified, Verified};
 use crate::pki::{Issuer, profile};
 use crate::policy::Policy;
@@ -85,7 +86,9 @@ impl<P: Ports> Front<P> {
         let (settings, method) = (self.ports.settings(), request.method.as_str());
         match route {
             None => Err(unknown_path()),
-            Some(Route::Metrics) => metrics::show(&self.ports, request).await.unwrap_or_else(|| Err(unknown_path())),
+            Some(Route::Metrics) => {
+                metrics_page::show(&self.ports, request).await.unwrap_or_else(|| Err(unknown_path()))
+            }
             Some(Route::Directory) => {
                 let in_force = effective::in_force(&self.ports).await?;
                 Ok(directory(settings, in_force.policy(settings), self.ports.issuer()))
@@ -107,10 +110,10 @@ impl<P: Ports> Front<P> {
             Some(Route::Issuer(id)) => certificates::certificate(settings, id),
             Some(Route::Issuers) => issuers::overview(&self.ports).await,
             Some(Route::Crl(issuer, shard)) => crl::show(&self.ports, request, issuer, *shard).await,
-            Some(Route::Lists(which)) => lists::show(&self.ports, request, *which).await,
-            Some(Route::RenewalInfo(id)) => renewal::renewal_info(&self.ports, id).await,
-            Some(Route::Agreement(account, proof)) => agreement::page(settings, account, proof),
-            Some(Route::Resumption(pause, proof)) => pausing::page(settings, pause, proof),
+            Some(Route::Lists(which)) => crl_files::show(&self.ports, request, *which).await,
+            Some(Route::RenewalInfo(id)) => renewal_info::renewal_info(&self.ports, id).await,
+            Some(Route::Agreement(account, proof)) => terms_page::page(settings, account, proof),
+            Some(Route::Resumption(pause, proof)) => pause_page::page(settings, pause, proof),
             Some(Route::NewNonce) => {
                 // RFC 8555 §7.2: 200 to HEAD, 204 to GET.
                 let status = if method == "HEAD" { 200 } else { 204 };
@@ -155,10 +158,10 @@ impl<P: Ports> Front<P> {
         told: &mut Told,
     ) -> Result<Passed<P::Passed>, Problem> {
         if let Some(Route::Agreement(account, proof)) = route {
-            return agreement::agree(&self.ports, request, account, proof).await.map(Passed::Own);
+            return terms_page::agree(&self.ports, request, account, proof).await.map(Passed::Own);
         }
         if let Some(Route::Resumption(pause, proof)) = route {
-            return pausing::resume(&self.ports, request, pause, proof).await.map(Passed::Own);
+            return pause_page::resume(&self.ports, request, pause, proof).await.map(Passed::Own);
         }
         let jws = jws::read(request)?;
         let route = match route {
@@ -180,11 +183,11 @@ impl<P: Ports> Front<P> {
         match (jws.header().key(), route) {
             (KeyRef::Jwk(key), Route::NewAccount) => {
                 let verified = self.admit(request, &jws, key).await?;
-                registration::register(&self.ports, &verified, request.address).await.map(Passed::Own)
+                new_account::register(&self.ports, &verified, request.address).await.map(Passed::Own)
             }
             (KeyRef::Jwk(key), Route::RevokeCert) => {
                 let verified = self.admit(request, &jws, key).await?;
-                revocation::revoke_by_key(&self.ports, &verified).await.map(Passed::Own)
+                revoke_by_key::revoke_by_key(&self.ports, &verified).await.map(Passed::Own)
             }
             (KeyRef::Jwk(_), _) => Err(Problem::malformed(
                 "The JWS has a jwk header; at this URL it must have a kid header with the account URL instead.",

@@ -1,3 +1,5 @@
+//! The page where a person agrees to new terms of service.
+
 use crate::acme::account::AccountUpdate;
 use crate::acme::proof::Purpose;
 use crate::acme::{AccountRecord, AccountStatus, Kind, Problem, proof};

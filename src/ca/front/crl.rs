@@ -1,3 +1,5 @@
+//! The CRL of a shard.
+
 use crate::acme::Problem;
 use crate::acme::crl::{
     BACKDATE, CrlPieceRecord, CrlRecord, RENEWED, RevokedRecord, ShardRecord, ShardStanding, VALIDITY,
