@@ -16,6 +16,7 @@ pub mod issuance_policy;
 pub mod jobs;
 pub mod ledger;
 pub mod notices;
+pub mod operator_api;
 pub mod partitions;
 pub mod runtime;
 pub mod telemetry;

@@ -1,5 +1,3 @@
-//! Asking partitions for operations, and what they answer.
-
 use crate::acme::Problem;
 use crate::ca::http::message::Response;
 use crate::ca::runtime::ask::json_of;
@@ -11,16 +9,6 @@ use crate::store::Kv;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::rc::Rc;
-
-/// There is no such thing.
-pub fn not_found(what: &str) -> Problem {
-    Problem::malformed(format!("There is no such {what} here.")).with_status(404)
-}
-
-/// A response that shows this.
-pub fn shown(status: u16, value: &Value) -> Response {
-    Response::json(status, value)
-}
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// Does what is asked for, and answers what there is to show.

@@ -4,13 +4,13 @@ use super::{
     crl, crl_files, issuers, metrics_page, new_account, pause_page, renewal_info, revoke_by_key, terms_page, transport,
 };
 use crate::acme::{Home, Kind, Problem};
-use crate::ca::admin;
 use crate::ca::config::settings::Settings;
 use crate::ca::documents::directory::directory;
 use crate::ca::documents::{certificates, landing, operator_page};
 use crate::ca::http::message::{Answer, Body, Request, Response, unknown_path};
 use crate::ca::http::routes::{Lists, Route};
 use crate::ca::issuance_policy::effective;
+use crate::ca::operator_api::{dispatch, feed};
 use crate::ca::partitions::{metrics, nonce};
 use crate::ca::runtime::jws::Fresh;
 use crate::ca::runtime::limiter::When;
@@ -53,7 +53,7 @@ impl<P: Ports> Front<P> {
     async fn answer(&self, request: &Request, route: Option<&Route>, told: &mut Told) -> Handled<P::Passed> {
         Handled::Own(match (request.method.as_str(), route) {
             // Also OPTIONS: scripts of other origins have no business there.
-            (_, Some(Route::Admin(route))) => admin::answer(&self.ports, request, route, told).await,
+            (_, Some(Route::Admin(route))) => dispatch::answer(&self.ports, request, route, told).await,
             ("OPTIONS", _) => preflight(),
             ("POST", _) => return self.post(request, route, told).await,
             ("GET" | "HEAD", _) => match self.get(request, route).await {
@@ -105,7 +105,7 @@ impl<P: Ports> Front<P> {
                 Ok(operator_page::asset(*file).indexed(&settings.urls))
             }
             // Where nobody is an operator, nobody could take the URL away from who has it.
-            Some(Route::Calendar(proof)) if settings.operations_on() => admin::feed::show(&self.ports, proof).await,
+            Some(Route::Calendar(proof)) if settings.operations_on() => feed::show(&self.ports, proof).await,
             Some(Route::Inventory(_) | Route::Calendar(_)) => Err(unknown_path()),
             Some(Route::Issuer(id)) => certificates::certificate(settings, id),
             Some(Route::Issuers) => issuers::overview(&self.ports).await,

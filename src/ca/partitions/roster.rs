@@ -3,13 +3,13 @@
 use crate::acme::inventory::MemberRecord;
 use crate::acme::{AccountRecord, AccountStatus, CertificateRecord, Problem};
 use crate::ca::account::listing::PATIENCE;
-use crate::ca::admin::accounts::list;
-use crate::ca::admin::audit::{Done, audited_answer};
-use crate::ca::admin::body::{Members, Query};
-use crate::ca::admin::operator::Operator;
-use crate::ca::admin::state::{not_found, shown};
 use crate::ca::http::message::{Answer, Request};
 use crate::ca::http::routes::Urls;
+use crate::ca::operator_api::accounts::list;
+use crate::ca::operator_api::audit::{Done, audited_answer};
+use crate::ca::operator_api::body::{Members, Query};
+use crate::ca::operator_api::operator::Operator;
+use crate::ca::operator_api::state::{not_found, shown};
 use crate::ca::runtime::ask::{ask, ask_for, json_of};
 use crate::ca::runtime::jobs::{JobRecord, Work};
 use crate::ca::runtime::message::{Partition, ROSTERS};

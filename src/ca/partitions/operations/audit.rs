@@ -3,12 +3,12 @@
 use crate::acme::Problem;
 use crate::acme::act::{Act, AuditEnd, AuditRecord, Event, Outcome, id_of};
 use crate::acme::external_key::{ExternalKeyRecord, Uses};
-use crate::ca::admin::audit::{Done, audited_answer, list};
-use crate::ca::admin::body::{Members, Query};
-use crate::ca::admin::operator::Operator;
-use crate::ca::admin::state::{not_found, shown};
 use crate::ca::http::message::{Answer, Request, Response};
 use crate::ca::http::operator_routes::is_plain;
+use crate::ca::operator_api::audit::{Done, audited_answer, list};
+use crate::ca::operator_api::body::{Members, Query};
+use crate::ca::operator_api::operator::Operator;
+use crate::ca::operator_api::state::{not_found, shown};
 use crate::ca::runtime::ask::{ask, ask_for};
 use crate::ca::runtime::message::Partition;
 use crate::ca::runtime::operation::{KeyChange, Operation, Page, PolicyChange};

@@ -3,6 +3,7 @@
 use super::assertion::{Unproven, identity, is_from_elsewhere};
 use super::audit;
 use super::body::place;
+use super::operator::Operator;
 use crate::acme::act::{Act, By, Event, Outcome};
 use crate::acme::limit::Limit;
 use crate::acme::{Kind, Problem};
@@ -17,22 +18,6 @@ const WRONG: Limit = Limit { count: 10, period: Duration::from_secs(600) };
 
 /// How many of them all addresses together are put into the audit record with: it is kept for good.
 const RECORDED: Limit = Limit { count: 60, period: Duration::from_secs(3600) };
-
-/// Who asks.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Operator {
-    /// The name of the token, or the address of the person.
-    pub name: String,
-    /// How that is known.
-    pub by: By,
-}
-
-impl Operator {
-    /// That this one does something now.
-    pub fn acts<P: Ports>(&self, ports: &P) -> Act {
-        Act { at: ports.now(), by: self.name.clone() }
-    }
-}
 
 /// Finds out who asks. A token that is sent decides, whatever Access says: who sends one wants to be known by it.
 ///

@@ -6,8 +6,8 @@ pub mod events;
 mod tests;
 mod text;
 
+use self::text::{Lines, instant};
 use crate::values::Time;
-use text::{Lines, instant};
 
 /// The most events of a feed.
 pub const MAX_EVENTS: usize = 500;

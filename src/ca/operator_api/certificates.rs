@@ -21,6 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// The most certificates of a page, and how many there are when nothing is said.
 const MOST: usize = 200;
+
 const USUAL: usize = 50;
 
 /// The longest text that is searched for, in characters.

@@ -2,7 +2,6 @@
 
 use super::audit::{Done, audited_answer};
 use super::body::Members;
-use super::feed;
 use super::operator::Operator;
 use super::state::shown;
 use crate::acme::Problem;
@@ -75,30 +74,4 @@ pub async fn test<P: Ports>(ports: &P, operator: &Operator, request: &Request) -
         Ok(Done::saying(notice, state))
     })
     .await
-}
-
-/// GET of where the calendar is.
-///
-/// # Errors
-/// When operations do not answer.
-pub async fn calendar<P: Ports>(ports: &P) -> Answer {
-    Ok(shown(200, &place(ports, false).await?))
-}
-
-/// POST that gives the calendar another URL.
-///
-/// # Errors
-/// When operations do not answer.
-pub async fn move_calendar<P: Ports>(ports: &P, operator: &Operator, request: &Request) -> Answer {
-    audited_answer(ports, (operator, request), ("calendar.move", None), 200, async {
-        Members::read(request, &[])?;
-        place(ports, true).await.map(Done::from)
-    })
-    .await
-}
-
-async fn place<P: Ports>(ports: &P, moved: bool) -> Result<Value, Problem> {
-    let settings = ports.settings();
-    let proof = feed::proof(settings, feed::generation(ports, moved).await?);
-    Ok(json!({ "url": settings.urls.calendar(&proof) }))
 }

@@ -1,9 +1,10 @@
 //! From an operator's request to its answer.
 
 use super::body::Query;
-use super::operator::{Operator, operator};
+use super::operator::Operator;
+use super::sign_in::operator;
 use super::state::shown;
-use super::{accounts, audit, certificates, external_keys, notices, policies, replacements, revocations};
+use super::{accounts, audit, calendar_url, certificates, external_keys, notices, policies, replacements, revocations};
 use crate::acme::Problem;
 use crate::ca::http::message::{Answer, Request, Response};
 use crate::ca::http::operator_routes::AdminRoute;
@@ -65,7 +66,7 @@ async fn read<P: Ports>(ports: &P, operator: &Operator, request: &Request, route
         AdminRoute::Shadow => policies::findings(ports).await,
         AdminRoute::Audit => audit::list(ports, request).await,
         AdminRoute::Notices => notices::list(ports).await,
-        AdminRoute::Calendar => notices::calendar(ports).await,
+        AdminRoute::Calendar => calendar_url::calendar(ports).await,
         AdminRoute::Revoke(_)
         | AdminRoute::Revocations
         | AdminRoute::Deactivate(_)
@@ -90,7 +91,7 @@ async fn change<P: Ports>(ports: &P, operator: &Operator, request: &Request, rou
         AdminRoute::Check => policies::check(ports, request).await,
         AdminRoute::Shadow => policies::put_shadow(ports, operator, request).await,
         AdminRoute::TestNotice => notices::test(ports, operator, request).await,
-        AdminRoute::Calendar => notices::move_calendar(ports, operator, request).await,
+        AdminRoute::Calendar => calendar_url::move_calendar(ports, operator, request).await,
         AdminRoute::Status
         | AdminRoute::Certificates
         | AdminRoute::Certificate(_)

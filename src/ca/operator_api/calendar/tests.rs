@@ -3,6 +3,7 @@ use super::*;
 use core::time::Duration;
 
 const NOW: Time = Time::from_secs(1_795_521_600);
+
 const DAY: Duration = Duration::from_secs(86_400);
 
 fn names(count: usize) -> Vec<String> {

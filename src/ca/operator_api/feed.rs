@@ -1,18 +1,16 @@
 //! The calendar as it is fetched: by whoever has its URL, whose last part is a MAC that nobody else can make.
 
 use super::calendar::events::{Ending, IssuerDay, Revoked, Turn, ending, issuer_day, revoked};
-use super::calendar::{self, Event, MAX_EVENTS};
-use super::notices;
+use super::calendar::{Event, MAX_EVENTS};
+use super::{calendar, notices};
 use crate::acme::notice::{IssuerTurn, NoticeKind};
 use crate::acme::{Problem, proof as acme_proof};
 use crate::ca::config::settings::Settings;
-use crate::ca::http::message::unknown_path;
-use crate::ca::http::message::{Answer, Response};
+use crate::ca::http::message::{Answer, Response, unknown_path};
 use crate::ca::ledger::expiry_scan::{dates, is_succeeded, not_renewed_elsewhere};
 use crate::ca::runtime::ask::{ask, ask_for};
 use crate::ca::runtime::message::Partition;
-use crate::ca::runtime::operation::Operation;
-use crate::ca::runtime::operation::{Candidate, Look, Near};
+use crate::ca::runtime::operation::{Candidate, Look, Near, Operation};
 use crate::ca::runtime::ports::Ports;
 use crate::pki::Slot;
 use crate::values::Time;
