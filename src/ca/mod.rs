@@ -6,14 +6,12 @@
 
 pub mod account;
 pub mod admin;
-pub mod alarm;
-pub mod cell;
 pub mod config;
+pub mod dispatch;
 pub mod documents;
 pub mod front;
 pub mod http;
 pub mod issuance_policy;
-pub mod jobs;
 pub mod ledger;
 pub mod notices;
 pub mod operator_api;

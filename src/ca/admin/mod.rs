@@ -4,6 +4,4 @@
 //! changes something stands in the audit record before and after ([`audit`]). What a partition is asked for is an
 //! [`operation::Operation`]; its answer is the JSON that the API shows.
 
-pub(super) mod state;
-
 pub use crate::ca::operator_api::dispatch::answer;

@@ -6,7 +6,7 @@ use super::client::Client;
 use super::world::World;
 use crate::acme::authorization::GRACE;
 use crate::acme::ledger::Revocation;
-use crate::ca::alarm::RETRY;
+use crate::ca::dispatch::alarm::RETRY;
 use crate::ca::partitions::compromised_keys;
 use crate::jose::testing::ClientKey;
 use crate::pki::{certificate, pem};

@@ -1,3 +1,5 @@
+//! Takes each operation to the partition method that does it.
+
 use crate::acme::Problem;
 use crate::ca::http::message::Response;
 use crate::ca::runtime::ask::json_of;

@@ -52,7 +52,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     ///
     /// # Errors
     /// When the storage fails.
-    pub(super) fn expect_all(&self) -> Result<(), Problem> {
+    pub(in crate::ca) fn expect_all(&self) -> Result<(), Problem> {
         if let Some(due) = self.jobs()?.into_iter().map(|(_, job)| job.due).min() {
             self.ports.wake_at(due);
         }

@@ -1,3 +1,5 @@
+//! Takes each message to the partition method that answers it.
+
 use crate::acme::nonce::RedeemedNonce;
 use crate::acme::{AccountRecord, AccountStatus, Home, Kind, Nonce, Problem};
 use crate::ca::account::request::only_read;
