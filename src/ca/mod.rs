@@ -5,7 +5,6 @@
 //! asynchronous steps stand before and between transactions.
 
 pub mod account;
-pub mod admin;
 pub mod config;
 pub mod dispatch;
 pub mod documents;

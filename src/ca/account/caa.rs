@@ -6,18 +6,14 @@
 use super::request::Admitted;
 use crate::acme::order::OrderStatus;
 use crate::acme::{AuthorizationRecord, Kind, OrderRecord, Problem};
-use crate::ca::config::caa::names;
-use crate::ca::config::values::Values;
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::store::{Kv, Txn};
-use crate::validation::caa::{Config, Question};
+use crate::validation::caa::Question;
 use crate::validation::probe::Probe;
 use crate::validation::{Failure, FailureKind, Method, caa};
-use crate::values::identifier::DnsName;
 use crate::values::{Id, Identifier, Time};
 use core::time::Duration;
-use url::{Host, Url};
 
 /// For how long a look holds. The Baseline Requirements (§3.2.2.8) say eight hours; the certificate is signed some time
 /// after the look.

@@ -1,21 +1,12 @@
 //! The challenges that a new authorization offers.
 
-use super::persistent_proof::Proof;
-use super::request::{Admitted, payload};
 use crate::acme::authorization::AuthorizationStatus;
-use crate::acme::new_order::Asked;
-use crate::acme::order::OrderStatus;
-use crate::acme::{AuthorizationRecord, Kind, NewOrder, OrderRecord, Problem, authorization, order};
-use crate::ca::http::cert_id::CertId;
-use crate::ca::http::message::Answer;
-use crate::ca::issuance_policy::grant::Permits;
+use crate::acme::{AuthorizationRecord, Problem, authorization};
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
-use crate::pki::validity::{Terms, Wish};
-use crate::pki::{Profile, profile};
 use crate::policy::Permit;
 use crate::store::{Kv, Txn};
-use crate::values::{Id, Identifier, Time};
+use crate::values::{Id, Identifier};
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// A new authorization. A pre-authorised one is born valid, and has no challenges: none was validated (RFC 8555

@@ -1,21 +1,16 @@
 //! Takes a signed POST to its resource.
 
 use super::request::{Admitted, only_read};
-use crate::acme::nonce::RedeemedNonce;
-use crate::acme::{AccountRecord, AccountStatus, Home, Kind, Nonce, Problem};
+use crate::acme::{Home, Problem};
 use crate::ca::documents::directory;
 use crate::ca::http::message::{Answer, Response};
 use crate::ca::http::routes::Route;
-use crate::ca::issuance_policy::effective::Governing;
 use crate::ca::runtime::jws;
 use crate::ca::runtime::jws::Fresh;
-use crate::ca::runtime::message::{Holding, Message, Partition, Redemption, Reply};
+use crate::ca::runtime::message::Reply;
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
-use crate::jose::{Jwk, Verified};
-use crate::store::{Kv, StoreFailure, Txn};
-use crate::values::Id;
-use std::cell::RefCell;
+use crate::store::Kv;
 use std::rc::Rc;
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {

@@ -1,26 +1,16 @@
 //! Failed validations, counted for limits and pauses.
 
-use super::order_request::Wanted;
 use super::pause;
-use super::replacement::is_exempt_by_time;
-use crate::acme::authorization::AuthorizationStatus;
-use crate::acme::limit::{FailingRecord, LimitRecord};
+use crate::acme::Problem;
+use crate::acme::limit::FailingRecord;
 use crate::acme::problem::Named;
 use crate::acme::reuse::proof_id;
-use crate::acme::{AuthorizationRecord, CertificateRecord, OrderRecord, Problem};
 use crate::ca::config::rate_limits;
 use crate::ca::config::rate_limits::Name;
-use crate::ca::http::address::ClientAddress;
-use crate::ca::runtime::jobs::{JOBS, JobRecord, Work};
-use crate::ca::runtime::limiter::When;
-use crate::ca::runtime::message::{Message, Partition, Reply};
 use crate::ca::runtime::partition::Cell;
-use crate::ca::runtime::ports::{PartitionPorts, Ports};
+use crate::ca::runtime::ports::PartitionPorts;
 use crate::store::{Kv, Txn};
-use crate::values::{Identifier, Time, b64};
-use serde_json::json;
-use sha2::{Digest, Sha256};
-use std::collections::BTreeSet;
+use crate::values::Identifier;
 
 /// New orders of an account.
 pub(in crate::ca) const ORDERS: &str = "orders";

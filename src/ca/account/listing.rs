@@ -1,27 +1,16 @@
 //! The entry of an account in the list of accounts.
 
-use super::request::Admitted;
-use crate::acme::account::{AccountUpdate, VoidAccount};
 use crate::acme::inventory::MemberRecord;
-use crate::acme::{AccountRecord, AccountStatus, CertificateRecord, OrderRecord, Problem, contact};
-use crate::ca::http::message::{Answer, Request, Response};
-use crate::ca::http::routes::Urls;
-use crate::ca::operator_api::accounts::{list, show, told};
-use crate::ca::operator_api::audit::{Done, audited_answer};
-use crate::ca::operator_api::body::{Members, Query};
-use crate::ca::operator_api::operator::Operator;
-use crate::ca::operator_api::state::{not_found, shown};
+use crate::acme::{AccountRecord, Problem};
 use crate::ca::partitions::roster::roster;
-use crate::ca::runtime::ask::{ask, ask_for, json_of};
+use crate::ca::runtime::ask::{ask, json_of};
 use crate::ca::runtime::jobs::{JobRecord, Work};
-use crate::ca::runtime::message::{Creation, Holding, Partition, ROSTERS};
-use crate::ca::runtime::operation::{Operation, Page};
+use crate::ca::runtime::operation::Operation;
 use crate::ca::runtime::partition::Cell;
-use crate::ca::runtime::ports::{PartitionPorts, Ports};
+use crate::ca::runtime::ports::PartitionPorts;
 use crate::store::{Kv, Txn};
-use crate::values::{Id, Time};
 use core::time::Duration;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::rc::Rc;
 
 /// How long a request waits for lists of accounts to show what it changed.

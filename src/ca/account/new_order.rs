@@ -2,21 +2,15 @@
 
 use super::order_request::Wanted;
 use super::persistent_proof::Proof;
-use super::request::{Admitted, payload};
-use crate::acme::authorization::AuthorizationStatus;
-use crate::acme::new_order::Asked;
+use super::request::Admitted;
 use crate::acme::order::OrderStatus;
-use crate::acme::{AuthorizationRecord, Kind, NewOrder, OrderRecord, Problem, authorization, order};
-use crate::ca::http::cert_id::CertId;
+use crate::acme::{OrderRecord, Problem, order};
 use crate::ca::http::message::Answer;
-use crate::ca::issuance_policy::grant::Permits;
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
-use crate::pki::validity::{Terms, Wish};
-use crate::pki::{Profile, profile};
-use crate::policy::Permit;
+use crate::pki::validity::Wish;
 use crate::store::{Kv, Txn};
-use crate::values::{Id, Identifier, Time};
+use crate::values::Time;
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// newOrder. An open order for exactly the same is answered again, unless it was ready from the beginning; names that

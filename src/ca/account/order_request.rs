@@ -1,22 +1,16 @@
 //! The request for an order, checked.
 
-use super::persistent_proof::Proof;
 use super::request::{Admitted, payload};
-use crate::acme::authorization::{AuthorizationStatus, VALID_LIFETIME};
 use crate::acme::new_order::Asked;
-use crate::acme::order::OrderStatus;
-use crate::acme::reuse::{MARGIN, PlacedRecord, ProofRecord, proof_id};
-use crate::acme::{AuthorizationRecord, Kind, NewOrder, OrderRecord, Problem, authorization, order};
+use crate::acme::{Kind, NewOrder, Problem};
 use crate::ca::http::cert_id::CertId;
-use crate::ca::http::message::Answer;
 use crate::ca::issuance_policy::grant::Permits;
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::pki::validity::{Terms, Wish};
 use crate::pki::{Profile, profile};
-use crate::policy::Permit;
-use crate::store::{Kv, Txn};
-use crate::values::{Id, Identifier, Time, b64};
+use crate::store::Kv;
+use crate::values::{Identifier, Time, b64};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;

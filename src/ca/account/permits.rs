@@ -1,27 +1,13 @@
 //! What the effective policy permits to this account.
 
-use crate::acme::external_key::ExternalKeyRecord;
 use crate::acme::problem::Named;
-use crate::acme::{AccountRecord, AuthorizationRecord, Kind, OrderRecord, Problem};
-use crate::ca::config::policy::known;
-use crate::ca::config::settings::Settings;
+use crate::acme::{AuthorizationRecord, Kind, OrderRecord, Problem};
 use crate::ca::issuance_policy::effective::{Governing, governing};
 use crate::ca::issuance_policy::grant::{Permits, permit};
-use crate::ca::runtime::ask::ask_for;
-use crate::ca::runtime::message::Partition;
-use crate::ca::runtime::operation::{Operation, Shown};
 use crate::ca::runtime::partition::Cell;
-use crate::ca::runtime::ports::{PartitionPorts, Ports};
-use crate::pki::{Issuer, Profile, profile};
-use crate::policy::{Known, Pattern, Permit, Policy, Rules, TextFault, Verdict};
+use crate::ca::runtime::ports::PartitionPorts;
 use crate::store::Kv;
-use crate::validation::Method;
 use crate::values::Identifier;
-use core::time::Duration;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
-use std::collections::BTreeMap;
-use std::rc::Rc;
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// What the account of this partition is under by now.

@@ -8,17 +8,13 @@ use crate::acme::order::OrderStatus;
 use crate::acme::{CertificateRecord, Kind, NewOrder, OrderRecord, Problem, Renewable};
 use crate::ca::config::rate_limits::Name;
 use crate::ca::http::cert_id::{CertId, spread};
-use crate::ca::http::message::{Answer, Response};
 use crate::ca::runtime::message::{Message, Partition, Reply};
 use crate::ca::runtime::partition::Cell;
-use crate::ca::runtime::ports::{PartitionPorts, Ports};
+use crate::ca::runtime::ports::PartitionPorts;
 use crate::pki::{Serial, certificate, pem};
 use crate::store::{Kv, Txn};
-use crate::values::{Identifier, Time, b64};
-use core::fmt;
+use crate::values::{Identifier, Time};
 use core::time::Duration;
-use serde_json::json;
-use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 
 /// How old a certificate is at least whose renewal is exempt from limits. What lives for minutes would be renewed without

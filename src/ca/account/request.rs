@@ -1,32 +1,21 @@
 //! A partition at work: its storage, its host, and the entrance for messages.
 
 use super::terms;
-use crate::acme::account::{AccountUpdate, VoidAccount};
 use crate::acme::nonce::RedeemedNonce;
-use crate::acme::order::{OrderStatus, OrderUrls};
-use crate::acme::{
-    AccountRecord, AccountStatus, AuthorizationRecord, Home, Kind, Nonce, OrderRecord, Problem, contact,
-};
-use crate::ca::http::message::{Answer, Response};
+use crate::acme::{AccountRecord, AccountStatus, Home, Kind, Nonce, Problem};
 use crate::ca::http::routes::Route;
 use crate::ca::issuance_policy::effective;
 use crate::ca::issuance_policy::effective::Governing;
 use crate::ca::partitions::nonce;
 use crate::ca::partitions::nonce::redeem;
-use crate::ca::runtime::jobs::JobRecord;
 use crate::ca::runtime::jws;
-use crate::ca::runtime::jws::Fresh;
-use crate::ca::runtime::message::{Creation, Holding, Message, Partition, Redemption, Reply};
+use crate::ca::runtime::message::Redemption;
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::ca::runtime::problems::dead_account;
 use crate::jose::{Jwk, Verified};
-use crate::store::{Kv, StoreFailure, Txn};
+use crate::store::{Kv, Txn};
 use crate::values::Id;
-use core::time::Duration;
-use serde_json::json;
-use std::cell::RefCell;
-use std::rc::Rc;
 
 /// Refuses a request with a payload where only POST-as-GET makes sense (RFC 8555 §6.3).
 ///

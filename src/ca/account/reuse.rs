@@ -12,13 +12,9 @@ use crate::acme::reuse::{MARGIN, PlacedRecord, ProofRecord, proof_id};
 use crate::acme::{AuthorizationRecord, OrderRecord, Problem};
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
-use crate::pki::validity::Wish;
 use crate::policy::Permit;
 use crate::store::{Kv, Txn};
-use crate::values::{Identifier, Time, b64};
-use serde_json::json;
-use sha2::{Digest, Sha256};
-use std::collections::BTreeSet;
+use crate::values::{Identifier, Time};
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// A valid authorization for exactly this identifier that a new order may rest on. Not one by a challenge type that

@@ -3,18 +3,15 @@
 
 use super::request::Admitted;
 use crate::acme::authorization::AuthorizationStatus;
-use crate::acme::{AuthorizationRecord, Kind, Problem, ledger};
-use crate::ca::http::message::{Answer, Response};
+use crate::acme::{AuthorizationRecord, Kind, Problem};
+use crate::ca::http::message::Answer;
 use crate::ca::ledger::revocation_request::{read, tell_ledger};
-use crate::ca::runtime::message::{Message, Partition, Reply, Requester, RevocationRequest};
+use crate::ca::runtime::message::Requester;
 use crate::ca::runtime::partition::Cell;
-use crate::ca::runtime::ports::{PartitionPorts, Ports};
-use crate::jose::Verified;
-use crate::pki::certificate;
+use crate::ca::runtime::ports::PartitionPorts;
 use crate::pki::certificate::Presented;
 use crate::store::{Kv, Txn};
-use crate::values::{Identifier, b64};
-use serde::Deserialize;
+use crate::values::Identifier;
 use std::collections::BTreeSet;
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {

@@ -5,16 +5,12 @@ use crate::acme::account::AccountUpdate;
 use crate::acme::proof::Purpose;
 use crate::acme::{AccountRecord, AccountStatus, Kind, Problem, proof};
 use crate::ca::config::settings::{Settings, TermsChange};
-use crate::ca::front::terms_page::{agree, page};
-use crate::ca::http::message::{Answer, Request};
 use crate::ca::http::routes::Route;
-use crate::ca::runtime::message::{Message, Partition, Reply};
 use crate::ca::runtime::partition::Cell;
-use crate::ca::runtime::ports::{PartitionPorts, Ports};
+use crate::ca::runtime::ports::PartitionPorts;
 use crate::ca::runtime::problems::dead_account;
 use crate::jose::Verified;
 use crate::store::Kv;
-use crate::values::Id;
 
 /// Whether a request is served to an account that has not agreed: reading the account and ending it, which are its
 /// holder's right, and revocation, which is in everybody's interest.

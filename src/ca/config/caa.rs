@@ -1,18 +1,9 @@
 //! The settings for CAA: the identities of this CA, and the networks.
 
 use super::values::Values;
-use crate::acme::order::OrderStatus;
-use crate::acme::{AuthorizationRecord, Kind, OrderRecord, Problem};
-use crate::ca::account::request::Admitted;
-use crate::ca::runtime::partition::Cell;
-use crate::ca::runtime::ports::PartitionPorts;
-use crate::store::{Kv, Txn};
-use crate::validation::caa::{Config, Question};
-use crate::validation::probe::Probe;
-use crate::validation::{Failure, FailureKind, Method, caa};
+use crate::validation::caa;
+use crate::validation::caa::Config;
 use crate::values::identifier::DnsName;
-use crate::values::{Id, Identifier, Time};
-use core::time::Duration;
 use url::{Host, Url};
 
 /// The most names that a challenge may have of its issuer (draft-ietf-acme-dns-persist-02 §3.1).

@@ -260,7 +260,7 @@ fn status_url(text: &str) -> Result<String, String> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Root {
     der: Vec<u8>,
-    pub(in crate::ca) pem: String,
+    pem: String,
     name: String,
     subject: Vec<u8>,
     spki_der: Vec<u8>,

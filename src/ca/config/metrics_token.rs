@@ -1,16 +1,5 @@
 //! The setting METRICS_TOKEN.
 
-use crate::acme::metrics::{CountersRecord, Counts};
-use crate::acme::{Problem, metrics, proof};
-use crate::ca::http::message::{Answer, Body, Request, Response};
-use crate::ca::http::routes::Route;
-use crate::ca::runtime::message::{Message, Partition, Reply};
-use crate::ca::runtime::partition::Cell;
-use crate::ca::runtime::ports::{PartitionPorts, Ports};
-use crate::store::Kv;
-use serde_json::Value;
-use std::rc::Rc;
-
 /// The secret of who may read the metrics, which shows itself to nobody.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Token(String);

@@ -1,40 +1,11 @@
 //! The setting POLICY.
 
-#[cfg(test)]
-mod tests;
-
-use super::access::Access;
-use super::admin_tokens::AdminTokens;
-use super::blocked_keys::BlockedKeys;
-use super::external_accounts::ExternalAccounts;
-use super::issuers::{Configured, Published, Root};
-use super::metrics_token::Token;
-use super::rate_limits::Limits;
-use super::request_log::RequestLog;
-use super::root_list::RootList;
-use super::secret::NonceKey;
 use super::values::Values;
-use super::webhook::Webhook;
-use crate::acme::crl::GATHERED;
-use crate::acme::problem::Named;
-use crate::acme::{AuthorizationRecord, Kind, OrderRecord, Problem};
-use crate::ca::http::routes::Urls;
-use crate::ca::issuance_policy::effective::Governing;
-use crate::ca::issuance_policy::grant::permit;
-use crate::ca::runtime::partition::Cell;
-use crate::ca::runtime::ports::PartitionPorts;
-use crate::pki::{Issuer, Issuers, Profile, profile};
-use crate::policy::{Known, Pattern, Permit, Policy, Rules, TextFault, Verdict};
-use crate::store::Kv;
+use crate::jose;
+use crate::pki::{Issuer, Profile, profile};
+use crate::policy::{Known, Pattern, Policy, Rules, TextFault};
 use crate::validation::Method;
-use crate::validation::guard::AddressPolicy;
-use crate::values::{Identifier, Time, b64};
-use crate::{jose, validation};
-use core::ops::RangeInclusive;
-use core::time::Duration;
 use serde_json::Value;
-use std::collections::BTreeMap;
-use url::Url;
 
 /// The challenge types and profiles that there are, for policies to name.
 pub(in crate::ca) fn known() -> Known {

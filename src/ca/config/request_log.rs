@@ -1,15 +1,5 @@
 //! The setting REQUEST_LOG.
 
-use crate::acme::ledger::{Authority, LedgerEntry};
-use crate::acme::order::Issuance;
-use crate::acme::{OrderRecord, Problem};
-use crate::ca::http::message::{Body, Request, Response};
-use crate::ca::http::routes::{Route, Urls};
-use crate::ca::runtime::ports::Ports;
-use crate::values::{Id, Identifier, Time};
-use serde::Serialize;
-use serde_json::Value;
-
 /// Which lines are written, `REQUEST_LOG`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RequestLog {

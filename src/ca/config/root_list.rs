@@ -2,15 +2,10 @@
 
 use super::issuers::{Published, Root};
 use super::values::Values;
-use crate::acme::Problem;
-use crate::ca::front::crl_files::root;
-use crate::ca::http::message::{Answer, Body, Request, Response};
 use crate::ca::http::routes::Lists;
-use crate::ca::runtime::message::{Message, Partition, Reply};
-use crate::ca::runtime::ports::Ports;
 use crate::pki::crl::read::List;
 use crate::pki::{Issuer, Issuers, pem};
-use crate::values::{CryptoFailure, Time, Verify, b64};
+use crate::values::{CryptoFailure, Time, Verify};
 use serde_json::{Value, json};
 
 /// The root's CRL: which intermediates are revoked (RFC 5280 §5).

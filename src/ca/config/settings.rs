@@ -7,7 +7,7 @@ use super::caa;
 use super::external_accounts::ExternalAccounts;
 use super::issuers::{Configured, Published, Root};
 use super::metrics_token::Token;
-use super::policy::{policy, read_policy};
+use super::policy::policy;
 use super::rate_limits::Limits;
 use super::request_log::RequestLog;
 use super::root_list::RootList;
@@ -18,12 +18,10 @@ use crate::acme::crl::GATHERED;
 use crate::ca::http::routes::Urls;
 use crate::pki::Issuers;
 use crate::policy::Policy;
+use crate::validation;
 use crate::validation::guard::AddressPolicy;
 use crate::values::{Time, b64};
-use crate::{jose, validation};
-use core::ops::RangeInclusive;
 use core::time::Duration;
-use serde_json::Value;
 use url::Url;
 
 /// The CA's configuration, made by the host from its variables and secrets.

@@ -1,27 +1,7 @@
 //! Readers of single setting values.
 
-use super::access::Access;
-use super::admin_tokens::AdminTokens;
-use super::blocked_keys::BlockedKeys;
-use super::external_accounts::ExternalAccounts;
-use super::issuers::{Configured, Published, Root};
-use super::metrics_token::Token;
-use super::policy::read_policy;
-use super::rate_limits::Limits;
-use super::request_log::RequestLog;
-use super::root_list::RootList;
-use super::secret::NonceKey;
-use super::webhook::Webhook;
-use crate::acme::crl::GATHERED;
-use crate::ca::http::routes::Urls;
-use crate::pki::Issuers;
-use crate::policy::Policy;
-use crate::validation::guard::AddressPolicy;
-use crate::values::{Time, b64};
-use crate::{jose, validation};
 use core::ops::RangeInclusive;
 use core::time::Duration;
-use serde_json::Value;
 use url::Url;
 
 /// Gives the value of a variable or secret, `None` where it is not set.
@@ -64,7 +44,12 @@ pub(in crate::ca) fn number(value: Values<'_>, name: &str, range: RangeInclusive
 }
 
 /// A variable that is a whole number of seconds in this range; `usual` where it is not set.
-fn seconds(value: Values<'_>, name: &str, usual: Duration, range: RangeInclusive<u32>) -> Result<Duration, String> {
+pub(in crate::ca) fn seconds(
+    value: Values<'_>,
+    name: &str,
+    usual: Duration,
+    range: RangeInclusive<u32>,
+) -> Result<Duration, String> {
     Ok(number(value, name, range)?.map_or(usual, |seconds| Duration::from_secs(seconds.into())))
 }
 

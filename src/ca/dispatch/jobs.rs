@@ -3,15 +3,8 @@
 use crate::acme::Problem;
 use crate::ca::runtime::jobs::{JOBS, JobRecord, SIDE_BY_SIDE, TAKING, TICK, Underway, Work};
 use crate::ca::runtime::partition::Cell;
-use crate::ca::runtime::ports::{PartitionPorts, Task};
-use crate::store::{Kv, Record, Txn};
-use crate::values::{Id, Time};
-use core::future::poll_fn;
-use core::pin::pin;
-use core::task::Poll;
-use core::time::Duration;
-use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use crate::ca::runtime::ports::PartitionPorts;
+use crate::store::Kv;
 use std::rc::Rc;
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {

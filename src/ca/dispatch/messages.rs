@@ -1,19 +1,9 @@
 //! Takes each message to the partition method that answers it.
 
-use crate::acme::nonce::RedeemedNonce;
-use crate::acme::{AccountRecord, AccountStatus, Home, Kind, Nonce, Problem};
-use crate::ca::account::request::only_read;
-use crate::ca::http::message::{Answer, Response};
-use crate::ca::http::routes::Route;
-use crate::ca::issuance_policy::effective::Governing;
-use crate::ca::runtime::jws::Fresh;
-use crate::ca::runtime::message::{Holding, Message, Partition, Redemption, Reply};
+use crate::ca::runtime::message::{Holding, Message, Reply};
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
-use crate::jose::{Jwk, Verified};
-use crate::store::{Kv, StoreFailure, Txn};
-use crate::values::Id;
-use std::cell::RefCell;
+use crate::store::Kv;
 use std::rc::Rc;
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {

@@ -1,14 +1,11 @@
 //! Takes each operation to the partition method that does it.
 
 use crate::acme::Problem;
-use crate::ca::http::message::Response;
 use crate::ca::runtime::ask::json_of;
-use crate::ca::runtime::message::{Message, Partition, Reply};
 use crate::ca::runtime::operation::Operation;
 use crate::ca::runtime::partition::Cell;
-use crate::ca::runtime::ports::{PartitionPorts, Ports};
+use crate::ca::runtime::ports::PartitionPorts;
 use crate::store::Kv;
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::rc::Rc;
 

@@ -1,13 +1,7 @@
 //! Blocks of HTML that pages share.
 
-use super::landing::text;
-use crate::acme::Problem;
-use crate::ca::config::settings::Settings;
 use crate::ca::http::html::escaped;
-use crate::ca::http::message::{Answer, Body, Response};
-use crate::ca::http::routes::{Encoding, Urls};
-use crate::pki::Issuer;
-use crate::policy::Policy;
+use crate::ca::http::routes::Urls;
 
 /// A block to paste.
 pub(in crate::ca) fn block(text: &str) -> String {

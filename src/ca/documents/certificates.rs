@@ -1,16 +1,8 @@
 //! Certificates of issuers, to fetch (AIA).
 
 use crate::acme::Problem;
-use crate::acme::crl::ShardStanding;
-use crate::ca::config::issuers::name_of;
 use crate::ca::config::settings::Settings;
 use crate::ca::http::message::{Answer, Body, Response};
-use crate::ca::http::routes::Lists;
-use crate::ca::runtime::message::{Message, Partition, Reply};
-use crate::ca::runtime::ports::Ports;
-use crate::pki::{Slot, profile};
-use crate::values::Time;
-use serde_json::{Value, json};
 
 /// The certificate of the issuer with this id, DER (RFC 5280 §4.2.2.1).
 ///

@@ -1,15 +1,7 @@
 //! The directory (RFC 8555 §7.1.1).
 
-use crate::acme::{Home, Kind, Problem};
 use crate::ca::config::settings::Settings;
-use crate::ca::http::message::{Answer, Body, Request, Response};
-use crate::ca::http::routes::{Lists, Route};
-use crate::ca::runtime::jws::Fresh;
-use crate::ca::runtime::limiter::When;
-use crate::ca::runtime::message::{NONCE_SHARDS, Reply};
-use crate::ca::runtime::ports::{Handed, Ports};
-use crate::ca::telemetry::events::Told;
-use crate::jose::{Jwk, KeyRef, Unverified, Verified};
+use crate::ca::http::message::Response;
 use crate::pki::{Issuer, profile};
 use crate::policy::Policy;
 use serde_json::{Value, json};

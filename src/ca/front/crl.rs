@@ -1,21 +1,12 @@
 //! The CRL of a shard.
 
 use crate::acme::Problem;
-use crate::acme::crl::{
-    BACKDATE, CrlPieceRecord, CrlRecord, RENEWED, RevokedRecord, ShardRecord, ShardStanding, VALIDITY,
-};
-use crate::acme::ledger::LedgerEntry;
 use crate::ca::config::issuers::MAX_SHARDS;
 use crate::ca::http::message::{Answer, Body, Request, Response};
 use crate::ca::runtime::message;
 use crate::ca::runtime::message::{Message, Partition, Reply};
-use crate::ca::runtime::partition::Cell;
-use crate::ca::runtime::ports::{PartitionPorts, Ports};
-use crate::ca::runtime::problems::lint_failed;
-use crate::pki::{CrlEntry, CrlRequest, Issuer, Serial, crl, lint};
-use crate::store::{Kv, Txn};
-use crate::values::{Time, b64};
-use core::time::Duration;
+use crate::ca::runtime::ports::Ports;
+use crate::values::b64;
 
 /// How long caches on the way may keep a list, in seconds: a revocation is to be known within minutes.
 const CACHED: u64 = 60;

@@ -1,17 +1,13 @@
 //! The CRLs that are no shard's: the root's own, and all of them in one file.
 
 use crate::acme::Problem;
-use crate::ca::config::issuers::{Published, Root};
-use crate::ca::config::values::Values;
 use crate::ca::http::message::{Answer, Body, Request, Response};
 use crate::ca::http::routes::Lists;
 use crate::ca::runtime::message;
 use crate::ca::runtime::message::{Message, Partition, Reply};
 use crate::ca::runtime::ports::Ports;
-use crate::pki::crl::read::List;
-use crate::pki::{Issuer, Issuers, pem};
-use crate::values::{CryptoFailure, Time, Verify, b64};
-use serde_json::{Value, json};
+use crate::pki::pem;
+use crate::values::b64;
 
 /// How long caches on the way may keep the root's list, in seconds.
 const ROOT_CACHED: u64 = 3600;

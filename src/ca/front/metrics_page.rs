@@ -1,16 +1,9 @@
 //! The counts, in the Prometheus text format.
 
-use crate::acme::metrics::{CountersRecord, Counts};
-use crate::acme::{Problem, metrics, proof};
-use crate::ca::http::message::{Answer, Body, Request, Response};
-use crate::ca::http::routes::Route;
+use crate::acme::{metrics, proof};
+use crate::ca::http::message::{Answer, Request, Response};
 use crate::ca::partitions::metrics::flush;
-use crate::ca::runtime::message::{Message, Partition, Reply};
-use crate::ca::runtime::partition::Cell;
-use crate::ca::runtime::ports::{PartitionPorts, Ports};
-use crate::store::Kv;
-use serde_json::Value;
-use std::rc::Rc;
+use crate::ca::runtime::ports::Ports;
 
 /// GET of the metrics, for who has the token; `None`, as if there were nothing, for others.
 pub async fn show<P: Ports>(ports: &P, request: &Request) -> Option<Answer> {

@@ -16,7 +16,7 @@ use crate::ca::http::message::{Answer, Response};
 use crate::ca::partitions::key_owner::{ask_account, owner};
 use crate::ca::partitions::{client_address, compromised_keys, external_key, roster};
 use crate::ca::runtime::jws;
-use crate::ca::runtime::message::{Creation, Holding, Message, Partition, Reply};
+use crate::ca::runtime::message::{Creation, Holding, Message};
 use crate::ca::runtime::ports::Ports;
 use crate::jose::Verified;
 use crate::values::Id;

@@ -1,21 +1,12 @@
 //! The page where a person ends a pause.
 
-use crate::acme::limit::FailingRecord;
-use crate::acme::proof::Purpose;
-use crate::acme::{AccountRecord, AccountStatus, Kind, Problem, proof};
-use crate::ca::account::pause::paused;
-use crate::ca::config::rate_limits::PAUSED;
 use crate::ca::config::settings::Settings;
 use crate::ca::http::html;
 use crate::ca::http::message::{Answer, Request};
 use crate::ca::http::pause_link::Pause;
 use crate::ca::runtime::message;
 use crate::ca::runtime::message::{Message, Partition, Reply};
-use crate::ca::runtime::partition::Cell;
-use crate::ca::runtime::ports::{PartitionPorts, Ports};
-use crate::ca::runtime::problems::dead_account;
-use crate::store::Kv;
-use crate::values::{Id, Time};
+use crate::ca::runtime::ports::Ports;
 
 /// The page that asks whether to go on.
 ///

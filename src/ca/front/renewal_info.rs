@@ -1,25 +1,12 @@
 //! Renewal information (RFC 9773).
 
-use crate::acme::certificate::Replacement;
-use crate::acme::order::OrderStatus;
-use crate::acme::{CertificateRecord, Kind, NewOrder, OrderRecord, Problem, Renewable};
-use crate::ca::account::order_request::Wanted;
-use crate::ca::account::request::{Admitted, payload};
-use crate::ca::config::rate_limits::Name;
+use crate::acme::Problem;
 use crate::ca::http::cert_id::{CertId, spread};
 use crate::ca::http::message::{Answer, Response};
 use crate::ca::runtime::message;
 use crate::ca::runtime::message::{Message, Partition, Reply};
-use crate::ca::runtime::partition::Cell;
-use crate::ca::runtime::ports::{PartitionPorts, Ports};
-use crate::pki::{Serial, certificate, pem};
-use crate::store::{Kv, Txn};
-use crate::values::{Identifier, Time, b64};
-use core::fmt;
-use core::time::Duration;
+use crate::ca::runtime::ports::Ports;
 use serde_json::json;
-use sha2::{Digest, Sha256};
-use std::collections::BTreeSet;
 
 /// How long an answer may be kept by caches on the way, in seconds: short, for a revocation changes it, and long enough
 /// to take a flood of requests for one certificate off the ledger.

@@ -1,20 +1,11 @@
 //! Revocation signed with the key of the certificate (RFC 8555 §7.6).
 
-use crate::acme::authorization::AuthorizationStatus;
-use crate::acme::{AuthorizationRecord, Kind, Problem, ledger};
-use crate::ca::account::request::Admitted;
-use crate::ca::http::message::{Answer, Response};
+use crate::acme::{Kind, Problem};
+use crate::ca::http::message::Answer;
 use crate::ca::ledger::revocation_request::{read, tell_ledger};
-use crate::ca::runtime::message::{Message, Partition, Reply, Requester, RevocationRequest};
-use crate::ca::runtime::partition::Cell;
-use crate::ca::runtime::ports::{PartitionPorts, Ports};
+use crate::ca::runtime::message::Requester;
+use crate::ca::runtime::ports::Ports;
 use crate::jose::Verified;
-use crate::pki::certificate;
-use crate::pki::certificate::Presented;
-use crate::store::{Kv, Txn};
-use crate::values::{Identifier, b64};
-use serde::Deserialize;
-use std::collections::BTreeSet;
 
 /// Revokes a certificate for the holder of its key: the request is signed with that key.
 ///

@@ -1,19 +1,13 @@
 //! The page where a person agrees to new terms of service.
 
-use crate::acme::account::AccountUpdate;
 use crate::acme::proof::Purpose;
-use crate::acme::{AccountRecord, AccountStatus, Kind, Problem, proof};
-use crate::ca::config::settings::{Settings, TermsChange};
+use crate::acme::{Problem, proof};
+use crate::ca::config::settings::Settings;
 use crate::ca::http::html;
 use crate::ca::http::message::{Answer, Request};
-use crate::ca::http::routes::Route;
 use crate::ca::runtime::message;
 use crate::ca::runtime::message::{Message, Partition, Reply};
-use crate::ca::runtime::partition::Cell;
-use crate::ca::runtime::ports::{PartitionPorts, Ports};
-use crate::ca::runtime::problems::dead_account;
-use crate::jose::Verified;
-use crate::store::Kv;
+use crate::ca::runtime::ports::Ports;
 use crate::values::Id;
 
 /// The terms that this URL asks to agree to.

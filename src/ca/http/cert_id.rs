@@ -1,23 +1,10 @@
 //! Certificate identifiers of renewal information (RFC 9773 §4.1), and when renewals are spread over.
 
-use super::message::{Answer, Response};
-use crate::acme::certificate::Replacement;
-use crate::acme::order::OrderStatus;
-use crate::acme::{CertificateRecord, Kind, NewOrder, OrderRecord, Problem, Renewable};
-use crate::ca::account::order_request::Wanted;
-use crate::ca::account::request::{Admitted, payload};
-use crate::ca::config::rate_limits::Name;
-use crate::ca::runtime::message::{Message, Partition, Reply};
-use crate::ca::runtime::partition::Cell;
-use crate::ca::runtime::ports::{PartitionPorts, Ports};
-use crate::pki::{Serial, certificate, pem};
-use crate::store::{Kv, Txn};
-use crate::values::{Identifier, Time, b64};
+use crate::acme::Problem;
+use crate::pki::Serial;
+use crate::values::b64;
 use core::fmt;
-use core::time::Duration;
-use serde_json::json;
 use sha2::{Digest, Sha256};
-use std::collections::BTreeSet;
 
 /// The longest certID that is read, in characters: key identifiers of 64 bytes and serial numbers of 21 fit.
 const MAX_CERT_ID: usize = 128;
@@ -74,6 +61,7 @@ pub(in crate::ca) fn spread_of(serial: &str) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::acme::Kind;
 
     #[test]
     fn ari_the_rfcs_own_cert_id_is_read_and_written() {

@@ -1,20 +1,10 @@
 //! Requests and responses as the CA sees them, whatever the host speaks.
 
 use super::address::ClientAddress;
-use super::routes::{Lists, Route, Urls};
-use crate::acme::{Home, Kind, Problem};
-use crate::ca::config::settings::Settings;
-use crate::ca::documents::directory::directory;
-use crate::ca::runtime::jws::Fresh;
-use crate::ca::runtime::limiter::When;
-use crate::ca::runtime::message::{NONCE_SHARDS, Reply};
-use crate::ca::runtime::ports::{Handed, Ports};
-use crate::ca::telemetry::events::Told;
-use crate::jose::{Jwk, KeyRef, Unverified, Verified};
-use crate::pki::{Issuer, profile};
-use crate::policy::Policy;
+use super::routes::Urls;
+use crate::acme::Problem;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// The longest request body read, in bytes. A finalize with a CSR of 100 long names stays below 50 kB (Boulder's
 /// limit); a longer body is refused while it is read.

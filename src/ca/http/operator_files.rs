@@ -1,7 +1,5 @@
 //! The files of the operators' page.
 
-use super::message::Response;
-
 /// A file of the page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum File {

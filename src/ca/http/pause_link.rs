@@ -1,18 +1,7 @@
 //! The link to the page where a person ends a pause.
 
-use super::message::{Answer, Request};
-use crate::acme::limit::FailingRecord;
 use crate::acme::proof::Purpose;
-use crate::acme::{AccountRecord, AccountStatus, Kind, Problem, proof};
-use crate::ca::account::pause::paused;
-use crate::ca::config::rate_limits::PAUSED;
-use crate::ca::config::settings::Settings;
-use crate::ca::front::pause_page::page;
-use crate::ca::runtime::message::{Message, Partition, Reply};
-use crate::ca::runtime::partition::Cell;
-use crate::ca::runtime::ports::{PartitionPorts, Ports};
-use crate::ca::runtime::problems::dead_account;
-use crate::store::Kv;
+use crate::acme::{Problem, proof};
 use crate::values::{Id, Time};
 
 /// What the page of a pause is about.

@@ -12,14 +12,10 @@ use crate::ca::config::settings::Settings;
 use crate::ca::runtime::ask::ask_for;
 use crate::ca::runtime::message::Partition;
 use crate::ca::runtime::operation::{Operation, Shown};
-use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::policy_cache::{InForce, KeyRule, REMEMBERED};
-use crate::ca::runtime::ports::{PartitionPorts, Ports};
+use crate::ca::runtime::ports::Ports;
 use crate::policy::{Policy, Rules};
-use crate::store::Kv;
 use core::time::Duration;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use std::rc::Rc;
 
 /// How long the last known policy decides while nobody answers who knows better.

@@ -1,17 +1,12 @@
 //! What an account may order: the policies that it is under, applied to the identifiers of an order.
 
-use super::effective::Governing;
 use crate::acme::problem::Named;
-use crate::acme::{AuthorizationRecord, Kind, OrderRecord, Problem};
-use crate::ca::runtime::partition::Cell;
-use crate::ca::runtime::ports::PartitionPorts;
-use crate::pki::{Issuer, Profile, profile};
-use crate::policy::{Known, Pattern, Permit, Policy, Rules, TextFault, Verdict};
-use crate::store::Kv;
+use crate::acme::{Kind, Problem};
+use crate::pki::{Issuer, Profile};
+use crate::policy::{Permit, Rules, Verdict};
 use crate::validation::Method;
 use crate::values::Identifier;
 use core::time::Duration;
-use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// What an account may have for the identifiers of an order, all of which are allowed.
@@ -103,3 +98,6 @@ fn unprovable(identifier: &Identifier, permit: &Permit) -> String {
          prove it."
     )
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,25 +2,15 @@
 
 use super::filter::{Filter, Walk, Walked};
 use crate::acme::Problem;
-use crate::acme::inventory::{Selection, parse_ending};
-use crate::acme::ledger::{Authority, KEY_COMPROMISE, LedgerEntry, check_reason};
-use crate::ca::http::message::{Answer, Request};
-use crate::ca::operator_api::audit::{Done, audited_answer};
-use crate::ca::operator_api::body::Members;
-use crate::ca::operator_api::certificates::said;
-use crate::ca::operator_api::operator::Operator;
-use crate::ca::operator_api::replacements::{SELECTS, selection, told};
-use crate::ca::operator_api::revocations::{limit, step};
-use crate::ca::runtime::ask::{ask_for, json_of};
+use crate::acme::ledger::{Authority, LedgerEntry};
+use crate::ca::runtime::ask::json_of;
 use crate::ca::runtime::message::Partition;
-use crate::ca::runtime::operation::{Operation, Part, Query, RevokeNext};
+use crate::ca::runtime::operation::{Part, RevokeNext};
 use crate::ca::runtime::partition::Cell;
-use crate::ca::runtime::ports::{PartitionPorts, Ports};
+use crate::ca::runtime::ports::PartitionPorts;
 use crate::ca::telemetry::events;
 use crate::store::Kv;
-use crate::values::Time;
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::collections::BTreeMap;
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {

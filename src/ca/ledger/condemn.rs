@@ -2,15 +2,12 @@
 
 use crate::acme::Problem;
 use crate::acme::ledger::CompromisedKey;
-use crate::ca::config::key_policy::Use;
 use crate::ca::runtime::jobs::{JobRecord, Work, pause};
 use crate::ca::runtime::message;
 use crate::ca::runtime::message::{Message, Partition, Reply};
 use crate::ca::runtime::partition::Cell;
-use crate::ca::runtime::ports::{PartitionPorts, Ports};
+use crate::ca::runtime::ports::PartitionPorts;
 use crate::store::Kv;
-use core::time::Duration;
-use sha2::{Digest, Sha256};
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// Has the key of a certificate of this ledger, revoked for keyCompromise, refused everywhere. May be done twice.

@@ -5,15 +5,10 @@
 //! whoever asks for a list that is due.
 
 use crate::acme::Problem;
-use crate::acme::crl::{
-    BACKDATE, CrlPieceRecord, CrlRecord, RENEWED, RevokedRecord, ShardRecord, ShardStanding, VALIDITY,
-};
+use crate::acme::crl::{BACKDATE, CrlPieceRecord, CrlRecord, RENEWED, RevokedRecord, ShardRecord, VALIDITY};
 use crate::acme::ledger::LedgerEntry;
-use crate::ca::config::issuers::MAX_SHARDS;
-use crate::ca::http::message::{Answer, Body, Request, Response};
-use crate::ca::runtime::message::{Message, Partition, Reply};
 use crate::ca::runtime::partition::Cell;
-use crate::ca::runtime::ports::{PartitionPorts, Ports};
+use crate::ca::runtime::ports::PartitionPorts;
 use crate::ca::runtime::problems::lint_failed;
 use crate::pki::{CrlEntry, CrlRequest, Issuer, Serial, crl, lint};
 use crate::store::{Kv, Txn};

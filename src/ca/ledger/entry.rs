@@ -1,7 +1,6 @@
 //! The sides of the key partitions and of the ledger: small, synchronous, each request one transaction.
 
 use super::replacements::{renewable_by, rule_for};
-use crate::acme::account::KeyOwner;
 use crate::acme::inventory::ReplaceRecord;
 use crate::acme::ledger::{LedgerEntry, not_issued_here};
 use crate::acme::notice::NoticeKind;

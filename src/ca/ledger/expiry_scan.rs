@@ -17,9 +17,8 @@ use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::{PartitionPorts, Ports};
 use crate::pki::{Issuer, profile};
 use crate::store::{Kv, Txn};
-use crate::values::{Id, Time};
+use crate::values::Time;
 use core::time::Duration;
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 

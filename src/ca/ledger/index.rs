@@ -1,29 +1,14 @@
 //! A ledger's side of the inventory: finding certificates, and telling how they stand.
 
-use super::filter::{Filter, Walk, Walked};
-use crate::acme::inventory::{
-    EndingRecord, IndexedRecord, LatestRecord, ReplaceRecord, ending_id, parse_ending, set_id,
-};
-use crate::acme::ledger::{Authority, LedgerEntry};
-use crate::acme::notice::{Going, IssuerDates, IssuerNotice, LookedRecord, NoticeKind, issuer_notices_due, remind_at};
-use crate::acme::{Problem, Renewable};
-use crate::ca::config::settings::Settings;
-use crate::ca::http::cert_id::spread_of;
-use crate::ca::notices::delivery::Told;
-use crate::ca::runtime::ask::ask_for;
+use crate::acme::Problem;
+use crate::acme::inventory::{EndingRecord, IndexedRecord, LatestRecord, ending_id, set_id};
+use crate::acme::ledger::LedgerEntry;
 use crate::ca::runtime::jobs::{JobRecord, Work};
 use crate::ca::runtime::message::Partition;
-use crate::ca::runtime::operation::{Operation, Query};
 use crate::ca::runtime::partition::Cell;
-use crate::ca::runtime::ports::{PartitionPorts, Ports};
-use crate::pki::{Issuer, profile};
-use crate::policy::Pattern;
+use crate::ca::runtime::ports::PartitionPorts;
 use crate::store::{Kv, Txn};
-use crate::values::{Id, Identifier, Time, unicode};
-use core::time::Duration;
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use crate::values::Identifier;
 
 /// Whether this ledger has a certificate with the same names that ends later.
 ///

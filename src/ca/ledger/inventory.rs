@@ -1,19 +1,13 @@
 //! Searches in the inventory of an issuer.
 
 use super::filter::{Filter, Walk, Walked};
-use super::index::is_renewed;
-use crate::acme::inventory::{EndingRecord, IndexedRecord, LatestRecord, ReplaceRecord, ending_id, set_id};
-use crate::acme::ledger::{Authority, LedgerEntry};
-use crate::acme::{Problem, Renewable};
-use crate::ca::http::cert_id::spread_of;
-use crate::ca::runtime::jobs::{JobRecord, Work};
-use crate::ca::runtime::message::Partition;
+use crate::acme::Problem;
+use crate::acme::inventory::{ReplaceRecord, ending_id};
+use crate::acme::ledger::LedgerEntry;
 use crate::ca::runtime::operation::Query;
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
-use crate::policy::Pattern;
 use crate::store::{Kv, Txn};
-use crate::values::{Identifier, unicode};
 use serde_json::{Value, json};
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {

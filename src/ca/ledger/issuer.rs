@@ -1,20 +1,13 @@
 //! The issuer of a ledger, and the state of its CRLs.
 
 use crate::acme::Problem;
-use crate::acme::crl::{
-    BACKDATE, CrlPieceRecord, CrlRecord, RENEWED, RevokedRecord, ShardRecord, ShardStanding, VALIDITY,
-};
-use crate::acme::ledger::LedgerEntry;
+use crate::acme::crl::{ShardRecord, ShardStanding};
 use crate::ca::config::issuers::MAX_SHARDS;
-use crate::ca::http::message::{Answer, Body, Request, Response};
-use crate::ca::runtime::message::{Message, Partition, Reply};
+use crate::ca::runtime::message::Partition;
 use crate::ca::runtime::partition::Cell;
-use crate::ca::runtime::ports::{PartitionPorts, Ports};
-use crate::ca::runtime::problems::lint_failed;
-use crate::pki::{CrlEntry, CrlRequest, Issuer, Serial, crl, lint};
-use crate::store::{Kv, Txn};
-use crate::values::{Time, b64};
-use core::time::Duration;
+use crate::ca::runtime::ports::PartitionPorts;
+use crate::pki::Issuer;
+use crate::store::Kv;
 
 /// How many shards a ledger can have.
 const SHARDS: usize = MAX_SHARDS as usize;

@@ -1,32 +1,18 @@
 //! Replacement rules: certificates to be renewed now.
 
-use super::filter::{Filter, Walk, Walked};
-use super::index::{identifier, is_renewed};
-use crate::acme::inventory::{EndingRecord, IndexedRecord, LatestRecord, ReplaceRecord, Selection, ending_id, set_id};
-use crate::acme::ledger::{Authority, LedgerEntry};
+use super::index::identifier;
+use crate::acme::inventory::ReplaceRecord;
+use crate::acme::ledger::LedgerEntry;
 use crate::acme::{Problem, Renewable};
-use crate::ca::http::cert_id::spread_of;
-use crate::ca::http::message::{Answer, Request};
-use crate::ca::operator_api::audit::{Done, audited_answer};
-use crate::ca::operator_api::body::Members;
-use crate::ca::operator_api::certificates::pattern;
-use crate::ca::operator_api::operator::Operator;
-use crate::ca::operator_api::replacements::{all, list, put, withdraw};
-use crate::ca::operator_api::state::{not_found, shown};
-use crate::ca::partitions::operations::audit::act;
-use crate::ca::runtime::ask::{ask, ask_for, json_of};
-use crate::ca::runtime::jobs::{JobRecord, Work};
+use crate::ca::runtime::ask::json_of;
 use crate::ca::runtime::message::Partition;
-use crate::ca::runtime::operation::{Operation, Query, REPLACEMENTS};
+use crate::ca::runtime::operation::REPLACEMENTS;
 use crate::ca::runtime::partition::Cell;
-use crate::ca::runtime::ports::{PartitionPorts, Ports};
-use crate::pki::profile;
+use crate::ca::runtime::ports::PartitionPorts;
 use crate::policy::Pattern;
 use crate::store::{Kv, Txn};
-use crate::values::{Id, Identifier, Time, b64, unicode};
-use core::time::Duration;
-use serde_json::{Value, json};
-use url::Url;
+use crate::values::Time;
+use serde_json::Value;
 
 /// How many are read at most, and how many of those that were withdrawn are kept: they must not hide any that hold, which
 /// nobody could withdraw then.

@@ -1,20 +1,15 @@
 //! A client request to revoke: reading it, and asking the ledger.
 
-use crate::acme::authorization::AuthorizationStatus;
-use crate::acme::{AuthorizationRecord, Kind, Problem, ledger};
-use crate::ca::account::request::Admitted;
+use crate::acme::{Problem, ledger};
 use crate::ca::http::message::{Answer, Response};
 use crate::ca::runtime::message::{Message, Partition, Reply, Requester, RevocationRequest};
-use crate::ca::runtime::partition::Cell;
-use crate::ca::runtime::ports::{PartitionPorts, Ports};
+use crate::ca::runtime::ports::Ports;
 use crate::ca::runtime::{jws, message};
 use crate::jose::Verified;
 use crate::pki::certificate;
 use crate::pki::certificate::Presented;
-use crate::store::{Kv, Txn};
-use crate::values::{Identifier, b64};
+use crate::values::b64;
 use serde::Deserialize;
-use std::collections::BTreeSet;
 
 #[derive(Deserialize)]
 struct Revoke {

@@ -236,7 +236,7 @@ fn without_url(why: &str, url: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::ca::without_url;
+    use super::without_url;
 
     #[test]
     fn an_error_does_not_tell_the_url() {

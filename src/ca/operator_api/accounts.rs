@@ -4,23 +4,16 @@ use super::audit::{Done, audited_answer};
 use super::body::{Members, Query};
 use super::operator::Operator;
 use super::state::{not_found, shown};
+use crate::acme::Problem;
 use crate::acme::inventory::MemberRecord;
-use crate::acme::{AccountRecord, AccountStatus, CertificateRecord, Problem};
-use crate::ca::account::listing::PATIENCE;
 use crate::ca::http::message::{Answer, Request};
-use crate::ca::http::routes::Urls;
 use crate::ca::partitions::roster::{roster, shown_of};
-use crate::ca::runtime::ask::{ask, ask_for, json_of};
-use crate::ca::runtime::jobs::{JobRecord, Work};
+use crate::ca::runtime::ask::{ask, ask_for};
 use crate::ca::runtime::message::{Partition, ROSTERS};
 use crate::ca::runtime::operation::{Operation, Page};
-use crate::ca::runtime::partition::Cell;
-use crate::ca::runtime::ports::{PartitionPorts, Ports};
-use crate::store::{Kv, Txn};
-use crate::values::{Id, Time};
-use core::time::Duration;
+use crate::ca::runtime::ports::Ports;
+use crate::values::Id;
 use serde_json::{Value, json};
-use std::rc::Rc;
 
 /// The most accounts of a page, and how many there are when nothing is said.
 const MOST: usize = 200;

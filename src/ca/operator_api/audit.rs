@@ -7,17 +7,15 @@ use super::body::Query;
 use super::operator::Operator;
 use super::state::shown;
 use crate::acme::Problem;
-use crate::acme::act::{AuditEnd, AuditRecord, Event, Outcome, id_of};
+use crate::acme::act::{Event, Outcome};
 use crate::ca::http::message::{Answer, Request, Response};
 use crate::ca::runtime::ask::ask;
 use crate::ca::runtime::message::Partition;
 use crate::ca::runtime::operation::Operation;
-use crate::ca::runtime::partition::Cell;
-use crate::ca::runtime::ports::{PartitionPorts, Ports};
+use crate::ca::runtime::ports::Ports;
 use crate::ca::telemetry::counts;
-use crate::store::Kv;
 use core::future::Future;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// The most entries of a page, and how many there are when nothing is said.
 const MOST: usize = 200;

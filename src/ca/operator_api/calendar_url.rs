@@ -7,11 +7,7 @@ use super::operator::Operator;
 use super::state::shown;
 use crate::acme::Problem;
 use crate::ca::http::message::{Answer, Request};
-use crate::ca::runtime::ask::{ask, ask_for};
-use crate::ca::runtime::message::Partition;
-use crate::ca::runtime::operation::Operation;
 use crate::ca::runtime::ports::Ports;
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 /// GET of where the calendar is.

@@ -133,7 +133,7 @@ pub struct Found {
 
 /// What a ledger answers.
 #[derive(serde::Deserialize)]
-pub(in crate::ca) struct Part {
+struct Part {
     found: Vec<One>,
     pub(in crate::ca) reached: String,
     pub(in crate::ca) complete: bool,

@@ -5,7 +5,6 @@ use super::body::{Members, Query};
 use super::operator::Operator;
 use super::state::{not_found, shown};
 use crate::acme::Problem;
-use crate::acme::act::Act;
 use crate::acme::external_key::{ExternalKeyRecord, Uses};
 use crate::ca::config::{external_accounts, policy};
 use crate::ca::http::message::{Answer, Request};
@@ -18,7 +17,6 @@ use crate::ca::runtime::operation::{KeyChange, Operation, Page, PolicyChange, Sh
 use crate::ca::runtime::policy_cache::InForce;
 use crate::ca::runtime::ports::Ports;
 use crate::values::{Time, b64};
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 /// The longest kid, in characters.

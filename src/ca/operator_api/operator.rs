@@ -1,14 +1,7 @@
 //! The operator of a request.
 
-use super::assertion::{Unproven, identity, is_from_elsewhere};
-use super::body::place;
-use crate::acme::act::{Act, By, Event, Outcome};
-use crate::acme::limit::Limit;
-use crate::acme::{Kind, Problem};
-use crate::ca::config::access::Access;
-use crate::ca::http::message::Request;
+use crate::acme::act::{Act, By};
 use crate::ca::runtime::ports::Ports;
-use core::time::Duration;
 
 /// Who asks.
 #[derive(Clone, Debug, PartialEq, Eq)]

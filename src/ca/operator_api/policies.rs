@@ -6,7 +6,7 @@ use super::body::{Members, Query, cut};
 use super::operator::Operator;
 use super::state::shown;
 use crate::acme::Problem;
-use crate::acme::policies::{PolicyRecord, ShadowRecord};
+use crate::acme::policies::PolicyRecord;
 use crate::ca::config::policy;
 use crate::ca::http::message::{Answer, Request, Response};
 use crate::ca::http::operator_routes::is_plain;

@@ -12,19 +12,14 @@ use super::operator::Operator;
 use super::replacements::{SELECTS, selection, told};
 use crate::acme::Problem;
 use crate::acme::inventory::{Selection, parse_ending};
-use crate::acme::ledger::{Authority, KEY_COMPROMISE, LedgerEntry, check_reason};
+use crate::acme::ledger::{KEY_COMPROMISE, check_reason};
 use crate::ca::http::message::{Answer, Request};
-use crate::ca::ledger::filter::{Filter, Walk, Walked};
-use crate::ca::runtime::ask::{ask_for, json_of};
+use crate::ca::runtime::ask::ask_for;
 use crate::ca::runtime::message::Partition;
 use crate::ca::runtime::operation::{Operation, Part, Query, RevokeNext};
-use crate::ca::runtime::partition::Cell;
-use crate::ca::runtime::ports::{PartitionPorts, Ports};
-use crate::store::Kv;
+use crate::ca::runtime::ports::Ports;
 use crate::values::Time;
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use serde_json::json;
 
 /// The most certificates that a step revokes.
 const MOST: usize = 100;

@@ -4,7 +4,7 @@ use super::assertion::{Unproven, identity, is_from_elsewhere};
 use super::audit;
 use super::body::place;
 use super::operator::Operator;
-use crate::acme::act::{Act, By, Event, Outcome};
+use crate::acme::act::{By, Event, Outcome};
 use crate::acme::limit::Limit;
 use crate::acme::{Kind, Problem};
 use crate::ca::config::access::Access;

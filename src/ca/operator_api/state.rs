@@ -2,14 +2,7 @@
 
 use crate::acme::Problem;
 use crate::ca::http::message::Response;
-use crate::ca::runtime::message::{Message, Partition, Reply};
-use crate::ca::runtime::operation::Operation;
-use crate::ca::runtime::partition::Cell;
-use crate::ca::runtime::ports::{PartitionPorts, Ports};
-use crate::store::Kv;
-use serde::de::DeserializeOwned;
 use serde_json::Value;
-use std::rc::Rc;
 
 /// There is no such thing.
 pub fn not_found(what: &str) -> Problem {

@@ -1,24 +1,13 @@
 //! The rate limit of new accounts for each client address.
 
-use crate::acme::authorization::AuthorizationStatus;
-use crate::acme::limit::{FailingRecord, LimitRecord};
-use crate::acme::problem::Named;
-use crate::acme::reuse::proof_id;
-use crate::acme::{AuthorizationRecord, CertificateRecord, OrderRecord, Problem};
-use crate::ca::account::order_request::Wanted;
-use crate::ca::account::replacement::is_exempt_by_time;
+use crate::acme::Problem;
 use crate::ca::config::rate_limits::Name;
 use crate::ca::http::address::ClientAddress;
-use crate::ca::runtime::jobs::{JOBS, JobRecord, Work};
 use crate::ca::runtime::message;
 use crate::ca::runtime::message::{Message, Partition, Reply};
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::{PartitionPorts, Ports};
-use crate::store::{Kv, Txn};
-use crate::values::{Identifier, Time, b64};
-use serde_json::json;
-use sha2::{Digest, Sha256};
-use std::collections::BTreeSet;
+use crate::store::Kv;
 
 /// The one limit of a partition that has no other.
 pub(in crate::ca) const ACCOUNTS: &str = "accounts";

@@ -8,13 +8,11 @@
 use crate::acme::Problem;
 use crate::acme::ledger::CompromisedKey;
 use crate::ca::config::key_policy::Use;
-use crate::ca::runtime::jobs::{JobRecord, Work};
 use crate::ca::runtime::message;
 use crate::ca::runtime::message::{Message, Partition, Reply};
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::{PartitionPorts, Ports};
 use crate::store::Kv;
-use core::time::Duration;
 use sha2::{Digest, Sha256};
 
 /// By what a key is known: the SHA-256 of its DER SubjectPublicKeyInfo in hex, as in `BLOCKED_KEYS`.

@@ -1,31 +1,19 @@
 //! The partitions' side of external account keys: of the key itself, and of the list of kids.
 
 use super::client_address::ACCOUNTS;
-use crate::acme::account::{ExternalBinding, ExternalUse};
-use crate::acme::authorization::AuthorizationStatus;
-use crate::acme::external_key::{ExternalKeyEntry, ExternalKeyRecord, Uses};
-use crate::acme::limit::{FailingRecord, LimitRecord};
-use crate::acme::problem::Named;
-use crate::acme::reuse::proof_id;
-use crate::acme::{AuthorizationRecord, CertificateRecord, Kind, OrderRecord, Problem};
-use crate::ca::account::order_request::Wanted;
-use crate::ca::account::replacement::is_exempt_by_time;
+use crate::acme::account::ExternalUse;
+use crate::acme::external_key::{ExternalKeyRecord, Uses};
+use crate::acme::{Kind, Problem};
 use crate::ca::config::rate_limits::Name;
-use crate::ca::config::settings::Settings;
-use crate::ca::http::address::ClientAddress;
 use crate::ca::runtime::ask::json_of;
-use crate::ca::runtime::jobs::{JOBS, JobRecord, Work};
 use crate::ca::runtime::message;
 use crate::ca::runtime::message::{Message, Partition, Reply};
-use crate::ca::runtime::operation::{KeyChange, Page, PolicyChange, Shown};
+use crate::ca::runtime::operation::{KeyChange, PolicyChange, Shown};
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::{PartitionPorts, Ports};
-use crate::jose::{EabFault, EabUnverified, Verified};
 use crate::store::{Kv, Txn};
-use crate::values::{Id, Identifier, Time, b64};
-use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
-use std::collections::BTreeSet;
+use crate::values::Id;
+use serde_json::Value;
 
 /// What a binding with a key says that is spent.
 fn spent() -> Problem {

@@ -1,24 +1,13 @@
 //! The account that owns a key: claims, reassignments, look-ups.
 
-use crate::acme::account::{AccountStatus, ExternalBinding, KeyOwner, NewAccount};
-use crate::acme::inventory::ReplaceRecord;
-use crate::acme::ledger::{LedgerEntry, not_issued_here};
-use crate::acme::notice::NoticeKind;
-use crate::acme::{Kind, Problem, contact};
-use crate::ca::config::key_policy::Use;
-use crate::ca::http::address::ClientAddress;
-use crate::ca::http::message::{Answer, Response};
-use crate::ca::ledger::replacements::{renewable_by, rule_for};
-use crate::ca::notices::delivery::Told;
-use crate::ca::runtime::jobs::Work;
+use crate::acme::Problem;
+use crate::acme::account::KeyOwner;
 use crate::ca::runtime::message;
-use crate::ca::runtime::message::{Creation, Holding, Message, Partition, Reply, RevocationRequest};
+use crate::ca::runtime::message::{Holding, Message, Partition, Reply};
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::{PartitionPorts, Ports};
-use crate::jose::Verified;
-use crate::store::{Kv, Txn};
+use crate::store::Kv;
 use crate::values::Id;
-use serde_json::Value;
 
 /// Asks the partition of a key for its owner.
 ///

@@ -1,15 +1,12 @@
 //! Sums of counts, and sending counts to them.
 
 use crate::acme::metrics::{CountersRecord, Counts};
-use crate::acme::{Problem, metrics, proof};
-use crate::ca::http::message::{Answer, Body, Request, Response};
-use crate::ca::http::routes::Route;
+use crate::acme::{Problem, metrics};
 use crate::ca::runtime::message;
 use crate::ca::runtime::message::{Message, Partition, Reply};
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::{PartitionPorts, Ports};
 use crate::store::Kv;
-use serde_json::Value;
 use std::rc::Rc;
 
 /// The partition that sums.

@@ -1,20 +1,12 @@
 //! Redeeming nonces, here and at the home of a nonce elsewhere.
 
-use crate::acme::nonce::{NonceFault, RedeemedNonce};
-use crate::acme::{AccountRecord, AccountStatus, Home, Kind, Nonce, Problem, nonce};
-use crate::ca::account::request::only_read;
-use crate::ca::http::message::{Answer, MAX_BODY, Request, Response};
-use crate::ca::http::routes::Route;
-use crate::ca::issuance_policy::effective::Governing;
-use crate::ca::runtime::jws::{Fresh, used_nonce};
-use crate::ca::runtime::message::{Holding, Message, Partition, Redemption, Reply, unexpected};
+use crate::acme::nonce::RedeemedNonce;
+use crate::acme::{AccountRecord, Nonce, Problem};
+use crate::ca::runtime::jws::used_nonce;
+use crate::ca::runtime::message::{Message, Partition, Redemption, Reply, unexpected};
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::{PartitionPorts, Ports};
-use crate::jose::{ALGORITHMS, FaultKind, Jwk, JwsFault, KeyRef, Unverified, Verified, VerifyFault};
-use crate::store::{Kv, StoreFailure, Txn};
-use crate::values::Id;
-use std::cell::RefCell;
-use std::rc::Rc;
+use crate::store::{Kv, Txn};
 
 /// Redeems a nonce at a partition that is not the caller's own.
 ///

@@ -1,26 +1,16 @@
 //! The lists of accounts, spread over a few partitions.
 
+use crate::acme::Problem;
 use crate::acme::inventory::MemberRecord;
-use crate::acme::{AccountRecord, AccountStatus, CertificateRecord, Problem};
-use crate::ca::account::listing::PATIENCE;
-use crate::ca::http::message::{Answer, Request};
 use crate::ca::http::routes::Urls;
-use crate::ca::operator_api::accounts::list;
-use crate::ca::operator_api::audit::{Done, audited_answer};
-use crate::ca::operator_api::body::{Members, Query};
-use crate::ca::operator_api::operator::Operator;
-use crate::ca::operator_api::state::{not_found, shown};
-use crate::ca::runtime::ask::{ask, ask_for, json_of};
-use crate::ca::runtime::jobs::{JobRecord, Work};
+use crate::ca::runtime::ask::{ask, json_of};
 use crate::ca::runtime::message::{Partition, ROSTERS};
 use crate::ca::runtime::operation::{Operation, Page};
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::{PartitionPorts, Ports};
-use crate::store::{Kv, Txn};
+use crate::store::Kv;
 use crate::values::{Id, Time};
-use core::time::Duration;
 use serde_json::{Value, json};
-use std::rc::Rc;
 
 /// The partition that lists this account.
 pub(in crate::ca) fn roster(account: &Id) -> Partition {

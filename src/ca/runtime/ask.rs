@@ -3,15 +3,10 @@
 use super::message;
 use super::message::{Message, Partition, Reply};
 use super::operation::Operation;
-use super::partition::Cell;
-use super::ports::{PartitionPorts, Ports};
+use super::ports::Ports;
 use crate::acme::Problem;
-use crate::ca::http::message::Response;
-use crate::ca::operator_api::state::shown;
-use crate::store::Kv;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use std::rc::Rc;
 
 /// Asks a partition.
 ///

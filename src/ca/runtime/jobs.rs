@@ -2,26 +2,17 @@
 //! due; a request may run its own job at once.
 
 use super::jobs;
-use super::message::{Message, Partition, Reply};
 use super::partition::Cell;
-use super::ports::{PartitionPorts, Ports, Task};
-use crate::acme::ledger::{CompromisedKey, LedgerEntry};
-use crate::acme::order::Issuance;
-use crate::acme::{CertificateRecord, Kind, OrderRecord, Problem};
-use crate::ca::config::issuers::Published;
-use crate::ca::config::key_policy::Use;
-use crate::pki::leaf::LeafRequest;
-use crate::pki::{Issuer, Period, Profile, PublicKey, Serial, key, leaf, lint, profile};
+use super::ports::{PartitionPorts, Task};
+use crate::acme::Problem;
 use crate::store::{Kv, Record, Txn};
-use crate::values::{Id, Identifier, Time, b64};
+use crate::values::{Id, Time};
 use core::future::poll_fn;
 use core::pin::pin;
 use core::task::Poll;
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
-use std::collections::{BTreeMap, BTreeSet};
-use std::rc::Rc;
+use std::collections::BTreeMap;
 
 /// How often an issuance is tried before its order is given up.
 pub(in crate::ca) const ATTEMPTS: u32 = 12;

@@ -3,7 +3,6 @@
 //! Their order: media type, size, JWS form, key, signature, nonce, url. The nonce is redeemed after the signature
 //! holds, so that nobody else can burn it, and before anything else is done with the request.
 
-use super::message::{Message, Partition, Redemption, Reply};
 use super::ports::Ports;
 use crate::acme::nonce::{Nonce, NonceFault};
 use crate::acme::{Home, Kind, Problem, nonce};

@@ -1,25 +1,15 @@
 //! Rate limits at work in the partitions: each is counted where what it limits happens anyway, within the same
 //! transaction, so that there is no lock, no call and no race more. docs/LIMITS.md tells them apart.
 
-use super::jobs::{JOBS, JobRecord, Work};
-use super::message::{Message, Partition, Reply};
 use super::partition::Cell;
 use super::ports::{PartitionPorts, Ports};
-use crate::acme::authorization::AuthorizationStatus;
-use crate::acme::limit::{FailingRecord, LimitRecord};
-use crate::acme::problem::Named;
-use crate::acme::reuse::proof_id;
-use crate::acme::{AuthorizationRecord, CertificateRecord, OrderRecord, Problem};
-use crate::ca::account::order_request::Wanted;
-use crate::ca::account::replacement::is_exempt_by_time;
+use crate::acme::Problem;
+use crate::acme::limit::LimitRecord;
 use crate::ca::config::rate_limits;
 use crate::ca::config::rate_limits::Name;
 use crate::ca::http::address::ClientAddress;
 use crate::store::{Kv, Txn};
-use crate::values::{Identifier, Time, b64};
-use serde_json::json;
-use sha2::{Digest, Sha256};
-use std::collections::BTreeSet;
+use crate::values::Time;
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// Counts one more under this limit, if it allows.

@@ -1,26 +1,16 @@
 //! What partitions say to each other and the front to them. Crosses the wire as JSON.
 
-use super::jws::Fresh;
 use super::operation::Operation;
-use super::ports::{PartitionPorts, Ports};
 use crate::acme::account::{ExternalBinding, KeyOwner, NewAccount};
 use crate::acme::crl::{CrlRecord, ShardStanding};
 use crate::acme::ledger::{Authority, CompromisedKey, LedgerEntry};
 use crate::acme::metrics::Counts;
-use crate::acme::nonce::{NonceFault, RedeemedNonce};
-use crate::acme::{AccountRecord, AccountStatus, Home, Kind, Nonce, Problem, Renewable, nonce};
-use crate::ca::account::request::only_read;
+use crate::acme::{AccountStatus, Home, Nonce, Problem, Renewable};
 use crate::ca::http::address::ClientAddress;
-use crate::ca::http::message::{Answer, MAX_BODY, Request, Response};
-use crate::ca::http::routes::Route;
-use crate::ca::issuance_policy::effective::Governing;
-use crate::jose::{ALGORITHMS, FaultKind, Jwk, JwsFault, KeyRef, Unverified, Verified, VerifyFault};
-use crate::store::{Kv, StoreFailure, Txn};
+use crate::ca::http::message::Response;
 use crate::values::{Id, Time};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::cell::RefCell;
-use std::rc::Rc;
 
 /// How many partitions share the nonces that were handed to nobody in particular. Each takes about 1,000 redemptions
 /// a second, and a client redeems one or two of them in its whole run.

@@ -1,46 +1,11 @@
 //! What partitions are asked for by operations. Only the front asks so, for somebody that it knows.
 
-use super::ask::{ask, ask_for, json_of};
-use super::jobs::{JobRecord, Work};
-use super::message::Partition;
-use super::partition::Cell;
-use super::policy_cache::InForce;
-use super::ports::{PartitionPorts, Ports};
 use crate::acme::act::{Act, Event};
-use crate::acme::external_key::{ExternalKeyRecord, Uses};
-use crate::acme::inventory::{
-    EndingRecord, IndexedRecord, LatestRecord, MemberRecord, ReplaceRecord, Selection, ending_id, parse_ending, set_id,
-};
-use crate::acme::ledger::{Authority, KEY_COMPROMISE, LedgerEntry, check_reason};
-use crate::acme::notice::{Going, IssuerDates, IssuerNotice, LookedRecord, NoticeKind, issuer_notices_due, remind_at};
-use crate::acme::policies::{PolicyRecord, ShadowRecord};
-use crate::acme::{AccountRecord, Kind, Problem, Renewable};
-use crate::ca::config::policy::known;
-use crate::ca::config::settings::Settings;
-use crate::ca::http::cert_id::spread_of;
-use crate::ca::http::message::{Answer, Request, Response};
-use crate::ca::http::operator_routes::is_plain;
-use crate::ca::ledger::expiry_scan::near;
-use crate::ca::ledger::filter::{Filter, Walk, Walked};
-use crate::ca::ledger::index::{is_renewed, set_of};
-use crate::ca::notices::delivery::Told;
-use crate::ca::operator_api::audit::{Done, audited_answer};
-use crate::ca::operator_api::body::{Members, cut};
-use crate::ca::operator_api::certificates::said;
-use crate::ca::operator_api::operator::Operator;
-use crate::ca::operator_api::policies::findings;
-use crate::ca::operator_api::replacements::{SELECTS, selection, told};
-use crate::ca::operator_api::state::{not_found, shown};
-use crate::ca::partitions::operations::audit::act;
-use crate::pki::{Issuer, profile};
-use crate::policy::{Pattern, Policy, Rules};
-use crate::store::{Kv, Txn};
-use crate::values::{Id, Identifier, Time, b64, unicode};
-use core::time::Duration;
+use crate::acme::external_key::ExternalKeyRecord;
+use crate::acme::inventory::{MemberRecord, ReplaceRecord, Selection};
+use crate::values::{Id, Time};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
-use std::collections::BTreeMap;
-use std::rc::Rc;
+use serde_json::Value;
 
 /// As [`InForce`], on its way.
 #[derive(Serialize, Deserialize)]

@@ -1,31 +1,11 @@
 //! The handle of a partition: its ports, its storage, transactions.
 
-use super::jws::Fresh;
-use super::message::{Holding, Message, Partition, Redemption, Reply};
+use super::message::Partition;
 use super::ports::PartitionPorts;
-use crate::acme::authorization::AuthorizationStatus;
-use crate::acme::new_order::Asked;
-use crate::acme::nonce::RedeemedNonce;
-use crate::acme::order::OrderStatus;
-use crate::acme::{
-    AccountRecord, AccountStatus, AuthorizationRecord, Home, Kind, NewOrder, Nonce, OrderRecord, Problem,
-    authorization, order,
-};
-use crate::ca::account::persistent_proof::Proof;
-use crate::ca::account::request::{Admitted, only_read, payload};
-use crate::ca::http::cert_id::CertId;
-use crate::ca::http::message::{Answer, Response};
-use crate::ca::http::routes::Route;
-use crate::ca::issuance_policy::effective::Governing;
-use crate::ca::issuance_policy::grant::Permits;
-use crate::jose::{Jwk, Verified};
-use crate::pki::validity::{Terms, Wish};
-use crate::pki::{Profile, profile};
-use crate::policy::Permit;
+use crate::acme::Problem;
 use crate::store::{Kv, StoreFailure, Txn};
-use crate::values::{Id, Identifier, Time};
+use crate::values::Id;
 use std::cell::RefCell;
-use std::rc::Rc;
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// A new unpredictable id.

@@ -1,21 +1,12 @@
 //! The policies in force as an isolate keeps them in memory.
 
-use super::ask::ask_for;
-use super::message::Partition;
-use super::operation::{InForceDocuments, Operation, Shown};
-use super::partition::Cell;
-use super::ports::{PartitionPorts, Ports};
-use crate::acme::external_key::ExternalKeyRecord;
-use crate::acme::{AccountRecord, Kind, Problem};
+use super::operation::InForceDocuments;
+use crate::acme::Problem;
 use crate::ca::config::policy;
-use crate::ca::config::policy::known;
 use crate::ca::config::settings::Settings;
-use crate::policy::{Policy, Rules};
-use crate::store::Kv;
+use crate::policy::Policy;
 use core::time::Duration;
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::rc::Rc;
 
 /// How long an answer is remembered. docs/POLICY.md promises it.
 pub const REMEMBERED: Duration = Duration::from_secs(5);

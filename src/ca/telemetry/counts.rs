@@ -1,15 +1,9 @@
 //! Counts for the operator: made at the front from what is answered, kept in memory, summed in a partition.
 
-use crate::acme::metrics::{CountersRecord, Counts};
-use crate::acme::{Problem, metrics, proof};
-use crate::ca::http::message::{Answer, Body, Request, Response};
+use crate::ca::http::message::{Body, Response};
 use crate::ca::http::routes::Route;
-use crate::ca::runtime::message::{Message, Partition, Reply};
-use crate::ca::runtime::partition::Cell;
-use crate::ca::runtime::ports::{PartitionPorts, Ports};
-use crate::store::Kv;
+use crate::ca::runtime::ports::Ports;
 use serde_json::Value;
-use std::rc::Rc;
 
 /// Counts a response of this status, and the limit that it names, if one refuses.
 pub fn tally<P: Ports>(ports: &P, route: Option<&Route>, status: u16, refusal: Option<&Response>) {

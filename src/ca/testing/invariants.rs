@@ -61,7 +61,7 @@ fn check_secrets(world: &World, what: &str) {
 type Records = Vec<(String, String, Value)>;
 
 /// All records that invariants speak of.
-pub(in crate::ca) struct Stored {
+struct Stored {
     accounts: Records,
     owners: Records,
     nonces: Records,

@@ -1,5 +1,6 @@
 use super::*;
 use crate::ca::config::issuers::Root;
+use crate::ca::documents::blocks::label;
 use crate::ca::http::message::Request;
 use crate::ca::testing::{Answered, START, World};
 use crate::pki::ceremony::{create_intermediate, create_root};

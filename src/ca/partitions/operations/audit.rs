@@ -1,24 +1,10 @@
 //! The audit record: entries and pages of it.
 
 use crate::acme::Problem;
-use crate::acme::act::{Act, AuditEnd, AuditRecord, Event, Outcome, id_of};
-use crate::acme::external_key::{ExternalKeyRecord, Uses};
-use crate::ca::http::message::{Answer, Request, Response};
-use crate::ca::http::operator_routes::is_plain;
-use crate::ca::operator_api::audit::{Done, audited_answer, list};
-use crate::ca::operator_api::body::{Members, Query};
-use crate::ca::operator_api::operator::Operator;
-use crate::ca::operator_api::state::{not_found, shown};
-use crate::ca::runtime::ask::{ask, ask_for};
-use crate::ca::runtime::message::Partition;
-use crate::ca::runtime::operation::{KeyChange, Operation, Page, PolicyChange};
+use crate::acme::act::{Act, AuditEnd, AuditRecord, Event, id_of};
 use crate::ca::runtime::partition::Cell;
-use crate::ca::runtime::policy_cache::InForce;
-use crate::ca::runtime::ports::{PartitionPorts, Ports};
+use crate::ca::runtime::ports::PartitionPorts;
 use crate::store::Kv;
-use crate::values::{Time, b64};
-use core::future::Future;
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 /// Who did something when, as it is shown.

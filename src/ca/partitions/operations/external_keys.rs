@@ -1,10 +1,8 @@
 //! The list of the external account keys that operators made.
 
 use crate::acme::Problem;
-use crate::acme::account::ExternalUse;
-use crate::acme::external_key::{ExternalKeyEntry, ExternalKeyRecord};
-use crate::ca::runtime::ask::json_of;
-use crate::ca::runtime::operation::{KeyChange, Page, PolicyChange, Shown};
+use crate::acme::external_key::ExternalKeyEntry;
+use crate::ca::runtime::operation::Page;
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::store::Kv;

@@ -1,26 +1,14 @@
 //! The partition's side of policies: versions, the shadow and what it found; and what else operations keep of themselves.
 
-use super::audit::act;
 use crate::acme::Problem;
-use crate::acme::act::Act;
-use crate::acme::inventory::set_id;
-use crate::acme::policies::{CalendarRecord, FindingRecord, PolicyRecord, ShadowRecord};
+use crate::acme::policies::{PolicyRecord, ShadowRecord};
 use crate::ca::config::policy;
-use crate::ca::http::message::{Answer, Request, Response};
-use crate::ca::http::operator_routes::is_plain;
-use crate::ca::operator_api::audit::{Done, audited_answer};
-use crate::ca::operator_api::body::{Members, Query, cut};
-use crate::ca::operator_api::operator::Operator;
-use crate::ca::operator_api::policies::version;
-use crate::ca::operator_api::state::shown;
-use crate::ca::runtime::ask::{ask, ask_for, json_of};
-use crate::ca::runtime::message::Partition;
-use crate::ca::runtime::operation::{FOUND, InForceDocuments, NewPolicy, Operation, Restored};
+use crate::ca::runtime::ask::json_of;
+use crate::ca::runtime::operation::{InForceDocuments, NewPolicy, Restored};
 use crate::ca::runtime::partition::Cell;
-use crate::ca::runtime::ports::{PartitionPorts, Ports};
+use crate::ca::runtime::ports::PartitionPorts;
 use crate::store::{Kv, Txn};
-use crate::values::{Id, Identifier};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// What operations answer about policies.
 #[derive(serde::Serialize, serde::Deserialize)]

@@ -1,16 +1,13 @@
 //! The shadow policy and its findings.
 
-use super::audit::act;
-use super::policies::{Stored, no_version};
 use crate::acme::Problem;
 use crate::acme::act::Act;
 use crate::acme::inventory::set_id;
-use crate::acme::policies::{CalendarRecord, FindingRecord, PolicyRecord, ShadowRecord};
-use crate::ca::runtime::ask::json_of;
-use crate::ca::runtime::operation::{FOUND, InForceDocuments, NewPolicy, Restored};
+use crate::acme::policies::{FindingRecord, ShadowRecord};
+use crate::ca::runtime::operation::FOUND;
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
-use crate::store::{Kv, Txn};
+use crate::store::Kv;
 use crate::values::Id;
 use serde_json::{Value, json};
 

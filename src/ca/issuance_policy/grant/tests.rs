@@ -1,9 +1,11 @@
-use crate::ca::issuance_policy::grant::*;
+use super::*;
+use crate::acme::Kind;
+use crate::ca::config::policy::{known, read_policy};
 use crate::ca::testing::{Client, World};
 use crate::pki::ceremony::{Constraints, IssuerPlan, Root};
 use crate::values::SigAlg;
 use crate::values::identifier::DnsName;
-use serde_json::json;
+use serde_json::{Value, json};
 
 fn identifier(text: &str) -> Identifier {
     Identifier::ip(text).or_else(|_| Identifier::dns(text)).unwrap()
