@@ -17,7 +17,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// the account has proven lately need no new proof.
     ///
     /// # Errors
-    /// `malformed`, `unsupportedIdentifier`, `compound`: see [`NewOrder::read`]; `rejectedIdentifier`, `unauthorized`:
+    /// `malformed`, `unsupportedIdentifier`, `compound`: see [`crate::acme::NewOrder::read`]; `rejectedIdentifier`, `unauthorized`:
     /// see [`permit`](crate::ca::issuance_policy::grant::permit); `malformed` for a notBefore or notAfter that cannot be had (RFC 8555
     /// §7.4: as asked, or not at all) and for a `replaces` that is no certID or of a certificate with other names;
     /// `invalidProfile`; 409 `alreadyReplaced` (RFC 9773 §5); `rateLimited` (RFC 8555 §6.6).

@@ -1,6 +1,6 @@
 //! What is asked of a key that comes in new: in a CSR, for a new account, or to take the place of an account's key.
 //!
-//! Whether it was compromised, [`super::compromise`] asks, which takes a call.
+//! Whether it was compromised, [`crate::ca::partitions::compromised_keys`] asks, which takes a call.
 //!
 //! A key that is in use already is not asked again. Its requests would each cost the arithmetic of [`PublicKey::check_new`],
 //! and an account whose key the operator blocks later has to be able to change that key, or to deactivate itself.

@@ -7,7 +7,7 @@ use crate::values::{Id, Time};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// As [`InForce`], on its way.
+/// As [`super::policy_cache::InForce`], on its way.
 #[derive(Serialize, Deserialize)]
 pub struct InForceDocuments {
     /// The version.
