@@ -10,11 +10,11 @@
 //! `worker -> ca -> {acme, jose, pki, validation, store, policy} -> values`.
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
 
-pub mod acme;
 pub mod ca;
 pub mod jose;
 pub mod pki;
 pub mod policy;
+pub mod records;
 pub mod store;
 pub mod validation;
 pub mod values;

@@ -7,9 +7,9 @@ mod ordeal;
 
 use core::time::Duration;
 use ordeal::Ordeal;
-use selvedge::acme::Kind;
 use selvedge::ca::testing::{Client, CsrShape, Race, World, check_all, check_key_works, new_key};
 use selvedge::jose::testing::ClientKey;
+use selvedge::records::Kind;
 use selvedge::values::SigAlg;
 use serde_json::json;
 

@@ -2,9 +2,6 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 use core::time::Duration;
-use selvedge::acme::crl::{CrlPieceRecord, RevokedRecord};
-use selvedge::acme::nonce::{self, LIFETIME};
-use selvedge::acme::{Home, Kind};
 use selvedge::ca::config::admin_tokens::AdminTokens;
 use selvedge::ca::config::metrics_token::Token;
 use selvedge::ca::config::rate_limits::Limits;
@@ -13,6 +10,10 @@ use selvedge::ca::http::message::{Body, Request};
 use selvedge::ca::testing::{Answered, Client, CsrShape, Race, World, form, new_key};
 use selvedge::jose::testing::ClientKey;
 use selvedge::pki::Serial;
+use selvedge::records::acme::nonce;
+use selvedge::records::acme::nonce::LIFETIME;
+use selvedge::records::ledger::crl::{CrlPieceRecord, RevokedRecord};
+use selvedge::records::{Home, Kind};
 use selvedge::store::Record;
 use selvedge::values::{Id, SigAlg};
 use serde_json::{Value, json};

@@ -3,13 +3,13 @@
 
 use core::time::Duration;
 use proptest::prelude::*;
-use selvedge::acme::Kind;
 use selvedge::ca::config::external_accounts::ExternalAccounts;
 use selvedge::ca::config::rate_limits::Limits;
 use selvedge::ca::http::address::ClientAddress;
 use selvedge::ca::testing::{Client, CsrShape, Proof, World, new_key};
 use selvedge::jose::testing::ClientKey;
 use selvedge::policy::Policy;
+use selvedge::records::Kind;
 use selvedge::values::native_crypto::NativeKey;
 use selvedge::values::{SigAlg, Time, b64};
 use serde_json::{Value, json};

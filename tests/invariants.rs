@@ -2,8 +2,8 @@
 //! otherwise as it should be.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
-use selvedge::acme::nonce::RedeemedNonce;
 use selvedge::ca::testing::{Client, CsrShape, World, check_all, new_key, violations};
+use selvedge::records::acme::nonce::RedeemedNonce;
 use selvedge::values::SigAlg;
 use serde_json::{Value, json};
 

@@ -1,9 +1,9 @@
 //! Accounts, key changes and the JWS ladder as requests: RFC 8555 §6.2–6.4, §7.3. Names begin with the checklist's ids.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
-use selvedge::acme::Kind;
 use selvedge::ca::testing::{BASE, Client, World};
 use selvedge::jose::testing::ClientKey;
+use selvedge::records::Kind;
 use selvedge::values::SigAlg;
 use serde_json::{Value, json};
 

@@ -4,10 +4,10 @@
 use const_oid::ObjectIdentifier;
 use der::asn1::{Ia5String, OctetString};
 use der::{Decode, Encode};
-use selvedge::acme::Kind;
 use selvedge::ca::http::message::Request;
 use selvedge::ca::testing::{Client, CsrShape, World, new_key};
 use selvedge::pki::pem;
+use selvedge::records::Kind;
 use selvedge::values::SigAlg;
 use serde_json::json;
 use x509_cert::Certificate;

@@ -2,12 +2,12 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use core::time::Duration;
-use selvedge::acme::Kind;
 use selvedge::ca::http::message::Request;
 use selvedge::ca::partitions::compromised_keys::fingerprint;
 use selvedge::ca::testing::{Answered, Client, CsrShape, Mishap, World, check_all, new_key};
 use selvedge::jose::testing::ClientKey;
 use selvedge::pki::ceremony::{create_intermediate, create_root};
+use selvedge::records::Kind;
 use selvedge::values::SigAlg;
 use serde_json::json;
 

@@ -3,11 +3,11 @@
 
 use core::time::Duration;
 use der::{Decode, Encode};
-use selvedge::acme::Kind;
-use selvedge::acme::crl::{GATHERED, RENEWED, VALIDITY};
 use selvedge::ca::config::issuers::Published;
 use selvedge::ca::http::message::{Body, Request};
 use selvedge::ca::testing::{Answered, Client, World, new_key};
+use selvedge::records::Kind;
+use selvedge::records::ledger::crl::{GATHERED, RENEWED, VALIDITY};
 use selvedge::values::{SigAlg, Time, Verify, native_crypto::NativeCrypto};
 use serde_json::json;
 use x509_cert::Certificate;

@@ -2,11 +2,11 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use core::time::Duration;
-use selvedge::acme::Kind;
-use selvedge::acme::persist::PersistRecord;
 use selvedge::ca::config::policy;
 use selvedge::ca::testing::{Answered, Client, CsrShape, World, challenge, new_key};
 use selvedge::jose::testing::ClientKey;
+use selvedge::records::Kind;
+use selvedge::records::acme::persist::PersistRecord;
 use selvedge::validation::dns_persist01::hashed_uri;
 use selvedge::validation::{dns_account01, dns01};
 use selvedge::values::SigAlg;

@@ -1,11 +1,11 @@
 //! External account binding: RFC 8555 §7.3.4. Names begin with the checklist's ids.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
-use selvedge::acme::Kind;
 use selvedge::ca::config::external_accounts::ExternalAccounts;
 use selvedge::ca::testing::{Answered, Client, CsrShape, World, new_key};
 use selvedge::jose::testing::ClientKey;
 use selvedge::policy::Policy;
+use selvedge::records::Kind;
 use selvedge::values::{SigAlg, b64};
 use serde_json::{Value, json};
 

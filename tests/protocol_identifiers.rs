@@ -2,11 +2,11 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use core::time::Duration;
-use selvedge::acme::Kind;
 use selvedge::ca::config::policy;
 use selvedge::ca::testing::{Answered, Client, CsrShape, World, challenge, new_key};
 use selvedge::jose::testing::ClientKey;
 use selvedge::pki::ceremony::{Constraints, IssuerPlan, Root};
+use selvedge::records::Kind;
 use selvedge::values::SigAlg;
 use selvedge::values::identifier::DnsName;
 use serde_json::{Value, json};

@@ -2,10 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use core::time::Duration;
-use selvedge::acme::Kind;
 use selvedge::ca::testing::{Client, CsrShape, Proof, World, new_key};
 use selvedge::jose::testing::ClientKey;
 use selvedge::pki::pem;
+use selvedge::records::Kind;
 use selvedge::values::{SigAlg, b64};
 use serde_json::json;
 

@@ -2,12 +2,12 @@
 //! part, or the operator has blocked them (C-02).
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
-use selvedge::acme::Kind;
 use selvedge::ca::config::blocked_keys::BlockedKeys;
 use selvedge::ca::http::message::Request;
 use selvedge::ca::testing::{Answered, Client, CsrShape, World, check_all, new_key, weak_key};
 use selvedge::jose::testing::ClientKey;
 use selvedge::pki::pem;
+use selvedge::records::Kind;
 use selvedge::values::SigAlg;
 use selvedge::values::native_crypto::NativeKey;
 use serde_json::json;

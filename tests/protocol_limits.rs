@@ -3,13 +3,13 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 use core::time::Duration;
-use selvedge::acme::Kind;
 use selvedge::ca::config::external_accounts::ExternalAccounts;
 use selvedge::ca::config::rate_limits::Limits;
 use selvedge::ca::http::address::ClientAddress;
 use selvedge::ca::http::message::Request;
 use selvedge::ca::testing::{Answered, Client, CsrShape, Race, World, new_key};
 use selvedge::policy::Policy;
+use selvedge::records::Kind;
 use selvedge::values::{SigAlg, b64};
 use serde_json::{Value, json};
 

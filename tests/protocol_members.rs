@@ -2,9 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use core::time::Duration;
-use selvedge::acme::Kind;
 use selvedge::ca::testing::{Client, CsrShape, START, World, new_key};
 use selvedge::jose::testing::ClientKey;
+use selvedge::records::Kind;
 use selvedge::values::SigAlg;
 use serde_json::{Value, json};
 

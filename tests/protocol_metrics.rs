@@ -2,13 +2,13 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 use core::time::Duration;
-use selvedge::acme::Kind;
 use selvedge::ca::config::admin_tokens::AdminTokens;
 use selvedge::ca::config::metrics_token::Token;
 use selvedge::ca::config::rate_limits::Limits;
 use selvedge::ca::http::message::Request;
 use selvedge::ca::testing::{Answered, Client, CsrShape, Proof, World, new_key};
 use selvedge::pki::certificate::parse_presented;
+use selvedge::records::Kind;
 use selvedge::values::SigAlg;
 use serde_json::{Value, json};
 

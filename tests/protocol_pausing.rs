@@ -2,9 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 use core::time::Duration;
-use selvedge::acme::Kind;
 use selvedge::ca::config::rate_limits::Limits;
 use selvedge::ca::testing::{Answered, BASE, Client, World, form};
+use selvedge::records::Kind;
 
 fn client(limits: &str) -> Client {
     Client::registered(&limited(&World::new(), limits))

@@ -2,11 +2,11 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use core::time::Duration;
-use selvedge::acme::Kind;
 use selvedge::ca::config::external_accounts::ExternalAccounts;
 use selvedge::ca::config::policy;
 use selvedge::ca::testing::{Client, CsrShape, Proof, World, new_key};
 use selvedge::pki::certificate::parse_presented;
+use selvedge::records::Kind;
 use selvedge::values::{SigAlg, b64};
 use serde_json::{Value, json};
 

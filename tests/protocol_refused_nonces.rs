@@ -1,8 +1,8 @@
 //! The fault of a test server that refuses a share of good nonces (RFC 8555 §6.5).
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
-use selvedge::acme::Kind;
 use selvedge::ca::testing::{Client, World};
+use selvedge::records::Kind;
 use serde_json::json;
 
 /// A world that refuses half of all nonces.

@@ -3,9 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use core::time::Duration;
-use selvedge::acme::Kind;
 use selvedge::ca::testing::{Answered, BASE, Client, CsrShape, Race, START, World, new_key};
 use selvedge::pki::{Issuer, Issuers, pem};
+use selvedge::records::Kind;
 use selvedge::values::{SigAlg, Time};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;

@@ -1,9 +1,9 @@
 //! The form of requests, field by field: padding (H-02) and the signed URL (J-08), at every kind of resource.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
-use selvedge::acme::Kind;
 use selvedge::ca::testing::{BASE, Client, CsrShape, World, new_key};
 use selvedge::jose::testing::ClientKey;
+use selvedge::records::Kind;
 use selvedge::values::{SigAlg, b64};
 use serde_json::{Value, json};
 

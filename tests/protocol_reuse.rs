@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use core::time::Duration;
-use selvedge::acme::Kind;
 use selvedge::ca::testing::{Client, CsrShape, Proof, START, World, new_key};
+use selvedge::records::Kind;
 use selvedge::values::{SigAlg, Time};
 use serde_json::{Value, json};
 

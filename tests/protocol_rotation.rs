@@ -3,13 +3,13 @@
 
 use core::time::Duration;
 use futures_util::FutureExt;
-use selvedge::acme::Kind;
 use selvedge::ca::config::issuers;
 use selvedge::ca::config::issuers::Configured;
 use selvedge::ca::http::message::Body;
 use selvedge::ca::testing::{Answered, Client, CsrShape, START, World, new_key};
 use selvedge::pki::ceremony::{CertAndKey, Constraints, IssuerPlan, Root, create_intermediate, create_root};
 use selvedge::pki::{certificate, pem};
+use selvedge::records::Kind;
 use selvedge::values::SigAlg;
 use selvedge::values::identifier::DnsName;
 use selvedge::values::native_crypto::NativeCrypto;

@@ -7,8 +7,8 @@
 mod states;
 
 use core::time::Duration;
-use selvedge::acme::Kind;
 use selvedge::ca::testing::{BASE, Client, CsrShape, Proof, World, challenge, new_key};
+use selvedge::records::Kind;
 use selvedge::values::native_crypto::NativeKey;
 use selvedge::values::{SigAlg, b64};
 use serde_json::{Value, json};

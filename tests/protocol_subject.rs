@@ -4,9 +4,9 @@
 use const_oid::ObjectIdentifier;
 use der::asn1::OctetString;
 use der::{Decode, Encode};
-use selvedge::acme::Kind;
 use selvedge::ca::config::policy;
 use selvedge::ca::testing::{Client, CsrShape, World, new_key};
+use selvedge::records::Kind;
 use selvedge::values::SigAlg;
 use selvedge::values::native_crypto::NativeKey;
 use serde_json::{Value, json};

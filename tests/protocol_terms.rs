@@ -1,11 +1,11 @@
 //! Terms of service and their change: RFC 8555 §7.3.3. Names begin with the checklist's ids.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
-use selvedge::acme::Kind;
 use selvedge::ca::config::settings::TermsChange;
 use selvedge::ca::http::message::Request;
 use selvedge::ca::testing::{Answered, BASE, Client, CsrShape, World, form, new_key};
 use selvedge::jose::testing::ClientKey;
+use selvedge::records::Kind;
 use selvedge::values::SigAlg;
 use serde_json::json;
 

@@ -2,9 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use core::time::Duration;
-use selvedge::acme::Kind;
 use selvedge::ca::http::message::{Body, Request};
 use selvedge::ca::testing::{BASE, Client, World};
+use selvedge::records::Kind;
 use serde_json::json;
 use std::collections::BTreeSet;
 

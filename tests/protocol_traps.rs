@@ -3,10 +3,10 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 use core::time::Duration;
-use selvedge::acme::Kind;
 use selvedge::ca::testing::{Client, CsrShape, Proof, World, challenge, new_key};
 use selvedge::jose::Unverified;
 use selvedge::jose::testing::ClientKey;
+use selvedge::records::Kind;
 use selvedge::values::native_crypto::NativeCrypto;
 use selvedge::values::{SigAlg, b64};
 use serde_json::{Value, json};

@@ -3,11 +3,11 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 use core::time::Duration;
-use selvedge::acme::Kind;
 use selvedge::ca::http::message::Body;
 use selvedge::ca::testing::{Answered, Client, CsrShape, World, new_key};
 use selvedge::jose::testing::ClientKey;
 use selvedge::pki::{certificate, pem};
+use selvedge::records::Kind;
 use selvedge::values::SigAlg;
 use serde_json::json;
 

@@ -1,10 +1,10 @@
 //! Requests that run against each other: what must hold afterwards.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
-use selvedge::acme::Kind;
 use selvedge::ca::http::message::{Request, Response};
 use selvedge::ca::testing::{Answered, Client, CsrShape, Race, World, check_all, check_key_works, new_key};
 use selvedge::jose::testing::ClientKey;
+use selvedge::records::Kind;
 use selvedge::values::SigAlg;
 use serde_json::json;
 

@@ -1,10 +1,10 @@
 //! A key that is condemned while it comes in: whoever was first, what was answered holds, and from then on it is refused.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
-use selvedge::acme::Kind;
 use selvedge::ca::http::message::Request;
 use selvedge::ca::testing::{Answered, Client, CsrShape, World, check_all, new_key};
 use selvedge::jose::testing::ClientKey;
+use selvedge::records::Kind;
 use selvedge::values::SigAlg;
 use serde_json::{Value, json};
 

@@ -1,20 +1,6 @@
 //! Holds the stored records against `kv-schema/`.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
 
-use selvedge::acme::account::{ExternalUse, KeyOwner, VoidAccount};
-use selvedge::acme::act::{AuditEnd, AuditRecord};
-use selvedge::acme::crl::{CrlPieceRecord, CrlRecord, RevokedRecord, ShardRecord};
-use selvedge::acme::external_key::{ExternalKeyEntry, ExternalKeyRecord};
-use selvedge::acme::inventory::{EndingRecord, IndexedRecord, LatestRecord, MemberRecord, ReplaceRecord};
-use selvedge::acme::ledger::{CompromisedKey, LedgerEntry};
-use selvedge::acme::limit::{FailingRecord, LimitRecord};
-use selvedge::acme::metrics::CountersRecord;
-use selvedge::acme::nonce::RedeemedNonce;
-use selvedge::acme::notice::{Failure, LookedRecord, NoticeKind, NoticeRecord, OutgoingRecord};
-use selvedge::acme::persist::PersistRecord;
-use selvedge::acme::policies::{CalendarRecord, FindingRecord, PolicyRecord, ShadowRecord};
-use selvedge::acme::reuse::{PlacedRecord, ProofRecord};
-use selvedge::acme::{AccountRecord, AuthorizationRecord, CertificateRecord, OrderRecord};
 use selvedge::ca::config::admin_tokens::AdminTokens;
 use selvedge::ca::config::external_accounts::ExternalAccounts;
 use selvedge::ca::config::metrics_token::Token;
@@ -26,6 +12,20 @@ use selvedge::ca::testing::{Client, World, new_key};
 use selvedge::jose::testing::ClientKey;
 use selvedge::pki::certificate::parse_presented;
 use selvedge::policy::Policy;
+use selvedge::records::acme::account::{ExternalUse, KeyOwner, VoidAccount};
+use selvedge::records::acme::nonce::RedeemedNonce;
+use selvedge::records::acme::persist::PersistRecord;
+use selvedge::records::acme::reuse::{PlacedRecord, ProofRecord};
+use selvedge::records::ledger::crl::{CrlPieceRecord, CrlRecord, RevokedRecord, ShardRecord};
+use selvedge::records::ledger::entry::{CompromisedKey, LedgerEntry};
+use selvedge::records::ledger::inventory::{EndingRecord, IndexedRecord, LatestRecord, MemberRecord, ReplaceRecord};
+use selvedge::records::operations::audit::{AuditEnd, AuditRecord};
+use selvedge::records::operations::external_key::{ExternalKeyEntry, ExternalKeyRecord};
+use selvedge::records::operations::limit::{FailingRecord, LimitRecord};
+use selvedge::records::operations::metrics::CountersRecord;
+use selvedge::records::operations::notice::{Failure, LookedRecord, NoticeKind, NoticeRecord, OutgoingRecord};
+use selvedge::records::operations::policies::{CalendarRecord, FindingRecord, PolicyRecord, ShadowRecord};
+use selvedge::records::{AccountRecord, AuthorizationRecord, CertificateRecord, OrderRecord};
 use selvedge::store::{Keeping, Record, key_of};
 use selvedge::values::{Id, SigAlg, Time, b64};
 use serde_json::{Value, json};

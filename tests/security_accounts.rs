@@ -9,11 +9,11 @@
 #[path = "common/strangers.rs"]
 mod strangers;
 
-use selvedge::acme::Kind;
 use selvedge::ca::http::message::Request;
 use selvedge::ca::http::routes::Route;
 use selvedge::ca::testing::fuzz::url_of;
 use selvedge::ca::testing::{Answered, BASE, Client, CsrShape, World, check_all, form, new_key};
+use selvedge::records::Kind;
 use selvedge::values::{SigAlg, b64};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;

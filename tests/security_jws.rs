@@ -2,10 +2,10 @@
 //! type, and nothing changes. Single parsers have their own tables in src/jose; here the whole CA is asked.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
-use selvedge::acme::Kind;
-use selvedge::acme::Kind::{BadNonce, BadPublicKey, BadSignatureAlgorithm, Malformed, Unauthorized};
 use selvedge::ca::testing::{Client, World, check_all};
 use selvedge::jose::testing::ClientKey;
+use selvedge::records::Kind;
+use selvedge::records::Kind::{BadNonce, BadPublicKey, BadSignatureAlgorithm, Malformed, Unauthorized};
 use selvedge::values::{SigAlg, b64};
 use serde_json::{Value, json};
 

@@ -2,8 +2,6 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
 
 use const_oid::db::rfc5280::ID_KP_EMAIL_PROTECTION;
-use selvedge::acme::nonce::{self, Home};
-use selvedge::acme::proof::{Purpose, calendar, proof, proves};
 use selvedge::ca::config::external_accounts::made_key;
 use selvedge::ca::config::names::{NAMES, known};
 use selvedge::ca::config::rate_limits::Limits;
@@ -15,6 +13,9 @@ use selvedge::pki::ceremony::{
 use selvedge::pki::crl::read::Listed;
 use selvedge::pki::pem;
 use selvedge::policy::Policy;
+use selvedge::records::acme::nonce;
+use selvedge::records::acme::nonce::Home;
+use selvedge::records::operations::proof::{Purpose, calendar, proof, proves};
 use selvedge::values::{Id, SigAlg, Time, b64};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};

@@ -5,12 +5,12 @@
 
 use super::js;
 use super::timer::{self, within};
-use crate::acme::Problem;
 use crate::ca::config::settings::Settings;
 use crate::ca::front::transport;
 use crate::ca::http::message::{Body, Response};
 use crate::ca::runtime::message::{Message, Partition, Reply};
 use crate::ca::runtime::ports::Handed;
+use crate::records::Problem;
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
 use std::cell::RefCell;

@@ -14,13 +14,13 @@ mod reading;
 mod sql;
 mod timer;
 
-use crate::acme::Problem;
 use crate::ca::front::handler::{Front, Handled};
 use crate::ca::front::transport;
 use crate::ca::http::address::ClientAddress;
 use crate::ca::http::message;
 use crate::ca::http::message::MAX_BODY;
 use crate::ca::http::operator_routes::PREFIX;
+use crate::records::Problem;
 use ports::HostPorts;
 use std::rc::Rc;
 use worker::{Context, Env, Result, event, web_sys};

@@ -3,9 +3,9 @@
 use super::requests::{Act, Case};
 use super::scene::Scene;
 use core::time::Duration;
-use selvedge::acme::Kind;
 use selvedge::ca::http::message::Request;
 use selvedge::ca::testing::{Answered, Client, CsrShape, Mishap, Proof, Race, World, check_all, new_key};
+use selvedge::records::Kind;
 use selvedge::values::SigAlg;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};

@@ -2,11 +2,11 @@
 
 use super::notices::{reminding, telling};
 use super::scene::{ADMIN, SECRET, Scene, TOKEN};
-use selvedge::acme::Kind;
 use selvedge::ca::http::address::ClientAddress;
 use selvedge::ca::http::message::Request;
 use selvedge::ca::testing::{BASE, Client, World, form};
 use selvedge::jose::testing::ClientKey;
+use selvedge::records::Kind;
 use selvedge::validation::Method;
 use selvedge::values::SigAlg;
 use serde_json::{Value, json};

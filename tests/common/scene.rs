@@ -1,7 +1,6 @@
 //! A CA in the middle of its work: accounts, orders in every state, proofs in place, for requests of every kind.
 
 use core::time::Duration;
-use selvedge::acme::persist::PersistRecord;
 use selvedge::ca::config::admin_tokens::AdminTokens;
 use selvedge::ca::config::external_accounts::ExternalAccounts;
 use selvedge::ca::config::metrics_token::Token;
@@ -14,6 +13,7 @@ use selvedge::pki::ceremony::{create_intermediate, create_root};
 use selvedge::pki::certificate::parse_presented;
 use selvedge::pki::{Issuers, pem};
 use selvedge::policy::Policy;
+use selvedge::records::acme::persist::PersistRecord;
 use selvedge::validation::testing::TlsServer;
 use selvedge::validation::{Method, dns_account01, dns01};
 use selvedge::values::identifier::DnsName;

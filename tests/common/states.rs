@@ -1,8 +1,8 @@
 //! For the walks through the states of RFC 8555 §7.1.6: a request in a fork of its own, and what must come of it.
 
 use core::time::Duration;
-use selvedge::acme::Kind;
 use selvedge::ca::testing::{BASE, Client};
+use selvedge::records::Kind;
 use serde_json::{Value, json};
 
 pub const DAY: Duration = Duration::from_secs(24 * 3600);

@@ -2,13 +2,13 @@
 //! while the team's keys cannot be had.
 
 use core::time::Duration;
-use selvedge::acme::Kind;
 use selvedge::ca::config::access::Access;
 use selvedge::ca::config::admin_tokens::AdminTokens;
 use selvedge::ca::http::address::ClientAddress;
 use selvedge::ca::http::message::Request;
 use selvedge::ca::testing::{Answered, BASE, World};
 use selvedge::jose::testing::ClientKey;
+use selvedge::records::Kind;
 use selvedge::values::{SigAlg, Time};
 use serde_json::{Value, json};
 

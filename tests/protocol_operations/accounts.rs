@@ -1,8 +1,8 @@
 //! Accounts: listed, shown, ended.
 
 use super::desk::{Desk, SECOND, issue, texts};
-use selvedge::acme::Kind;
 use selvedge::ca::testing::{Client, CsrShape, new_key};
+use selvedge::records::Kind;
 use selvedge::values::SigAlg;
 use serde_json::json;
 use std::collections::BTreeSet;

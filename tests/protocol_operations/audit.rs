@@ -1,7 +1,7 @@
 //! The audit record.
 
 use super::desk::{ADA, BEN, DAY, Desk, SECOND, issue};
-use selvedge::acme::Kind;
+use selvedge::records::Kind;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 

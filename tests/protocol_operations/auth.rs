@@ -2,9 +2,9 @@
 
 use super::desk::{ADA, BEN, DAY, Desk, SECOND};
 use core::time::Duration;
-use selvedge::acme::Kind;
 use selvedge::ca::http::message::Request;
 use selvedge::ca::testing::{Answered, World};
+use selvedge::records::Kind;
 use std::collections::BTreeSet;
 
 const PATHS: [&str; 5] = ["status", "certificates", "external-accounts/none", "policy", "audit"];

@@ -1,9 +1,9 @@
 //! What requests have to look like.
 
 use super::desk::Desk;
-use selvedge::acme::Kind;
 use selvedge::ca::http::message::Request;
 use selvedge::ca::testing::Answered;
+use selvedge::records::Kind;
 
 /// Those that take a body, and something that each takes.
 const POSTS: [(&str, &str); 8] = [

@@ -1,12 +1,12 @@
 //! The calendar: who has its URL sees what ends, what was revoked and the issuers' days, and nobody else does.
 
 use super::operating::{DAY, another_issuer, let_pass, operate, operated};
-use selvedge::acme::Kind;
 use selvedge::ca::config::admin_tokens::AdminTokens;
 use selvedge::ca::config::rate_limits::Limits;
 use selvedge::ca::http::address::ClientAddress;
 use selvedge::ca::http::message::Request;
 use selvedge::ca::testing::{BASE, Client, START, World, check_all, new_key};
+use selvedge::records::Kind;
 use selvedge::values::SigAlg;
 use serde_json::json;
 

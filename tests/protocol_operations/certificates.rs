@@ -2,10 +2,10 @@
 
 use super::desk::{DAY, Desk, issue, texts};
 use core::time::Duration;
-use selvedge::acme::Kind;
 use selvedge::ca::http::message::Body;
 use selvedge::ca::testing::{BASE, Client, CsrShape, new_key};
 use selvedge::pki::pem;
+use selvedge::records::Kind;
 use selvedge::values::SigAlg;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;

@@ -2,12 +2,12 @@
 //! looks on.
 
 use core::time::Duration;
-use selvedge::acme::Kind;
 use selvedge::ca::config::admin_tokens::AdminTokens;
 use selvedge::ca::config::rate_limits::Limits;
 use selvedge::ca::http::message::Request;
 use selvedge::ca::testing::{Answered, Client, World, new_key};
 use selvedge::pki::certificate::parse_presented;
+use selvedge::records::Kind;
 use selvedge::values::SigAlg;
 use serde_json::{Value, json};
 

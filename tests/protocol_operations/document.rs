@@ -1,9 +1,9 @@
 //! docs/openapi.json held against the code.
 
 use super::desk::{CONTRACT, Desk, issue};
-use selvedge::acme::Kind;
 use selvedge::ca::http::operator_routes::{AdminRoute, PREFIX};
 use selvedge::pki::Serial;
+use selvedge::records::Kind;
 use selvedge::values::Id;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,11 +1,11 @@
 //! External account keys: made, shown, changed.
 
 use super::desk::{ADA, DAY, Desk, SECOND, texts};
-use selvedge::acme::Kind;
 use selvedge::ca::config::external_accounts::ExternalAccounts;
 use selvedge::ca::testing::{Client, World};
 use selvedge::pki::ceremony::{Constraints, IssuerPlan, Root};
 use selvedge::policy::Policy;
+use selvedge::records::Kind;
 use selvedge::values::identifier::DnsName;
 use selvedge::values::{SigAlg, b64};
 use serde_json::{Value, json};

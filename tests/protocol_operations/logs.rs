@@ -2,7 +2,6 @@
 //! the CA and nothing of what was signed is in one, the world checks with each line and each answer.
 
 use core::time::Duration;
-use selvedge::acme::Kind;
 use selvedge::ca::config::admin_tokens::AdminTokens;
 use selvedge::ca::config::rate_limits::Limits;
 use selvedge::ca::config::request_log::RequestLog;
@@ -11,6 +10,7 @@ use selvedge::ca::http::address::ClientAddress;
 use selvedge::ca::http::message::Request;
 use selvedge::ca::testing::{Answered, BASE, Client, CsrShape, Mishap, Proof, Race, World, form, new_key};
 use selvedge::pki::certificate::parse_presented;
+use selvedge::records::Kind;
 use selvedge::values::SigAlg;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;

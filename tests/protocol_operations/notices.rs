@@ -2,10 +2,10 @@
 
 use super::operating::{DAY, another_issuer, let_pass, operate, operated};
 use core::time::Duration;
-use selvedge::acme::Kind;
-use selvedge::acme::inventory::{EndingRecord, ending_id};
-use selvedge::acme::ledger::LedgerEntry;
 use selvedge::ca::testing::{Client, Delivered, START, World, check_all, new_key};
+use selvedge::records::Kind;
+use selvedge::records::ledger::entry::LedgerEntry;
+use selvedge::records::ledger::inventory::{EndingRecord, ending_id};
 use selvedge::values::{Id, SigAlg};
 use serde_json::{Value, json};
 

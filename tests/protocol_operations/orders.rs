@@ -1,8 +1,8 @@
 //! What an external account key's policy, and its end, mean for the orders of its accounts.
 
 use super::desk::{Desk, SECOND, issue};
-use selvedge::acme::Kind;
 use selvedge::ca::testing::{CsrShape, new_key};
+use selvedge::records::Kind;
 use selvedge::values::SigAlg;
 use serde_json::{Value, json};
 

@@ -2,9 +2,9 @@
 
 use super::desk::{Desk, SECOND};
 use core::time::Duration;
-use selvedge::acme::Kind;
 use selvedge::ca::testing::World;
 use selvedge::policy::Policy;
+use selvedge::records::Kind;
 use serde_json::{Value, json};
 
 /// A CA whose configuration allows `*.conf.test`.

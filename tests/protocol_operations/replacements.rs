@@ -1,10 +1,10 @@
 //! Certificates that are to be replaced now.
 
 use super::desk::{DAY, Desk, SECOND, issue, texts};
-use selvedge::acme::Kind;
 use selvedge::ca::testing::{Client, START};
 use selvedge::pki::ceremony::{create_intermediate, create_root};
 use selvedge::pki::certificate::parse_presented;
+use selvedge::records::Kind;
 use selvedge::values::Time;
 use serde_json::{Value, json};
 

@@ -1,9 +1,9 @@
 //! Revoking many certificates, step by step.
 
 use super::desk::{Desk, SECOND, issue, texts};
-use selvedge::acme::Kind;
 use selvedge::ca::testing::{Client, CsrShape, START, new_key};
 use selvedge::pki::ceremony::{create_intermediate, create_root};
+use selvedge::records::Kind;
 use selvedge::values::SigAlg;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;

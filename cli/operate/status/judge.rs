@@ -2,8 +2,8 @@
 
 use core::time::Duration;
 
-use selvedge::acme::crl::RENEWED;
 use selvedge::ca::config::issuers::name_of;
+use selvedge::records::ledger::crl::RENEWED;
 use selvedge::values::Time;
 
 use super::super::day;

@@ -1,13 +1,13 @@
 //! Authorizations ([RFC 8555 §7.5](https://www.rfc-editor.org/rfc/rfc8555#section-7.5)).
 
 use super::request::{Admitted, payload};
-use crate::acme::authorization::{AuthorizationStatus, ChallengeStatus};
-use crate::acme::new_order::NewAuthorization;
-use crate::acme::{AuthorizationRecord, Kind, Problem};
 use crate::ca::http::message::{Answer, Response};
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::policy::Permit;
+use crate::records::acme::authorization::{AuthorizationStatus, ChallengeStatus};
+use crate::records::acme::new_order::NewAuthorization;
+use crate::records::{AuthorizationRecord, Kind, Problem};
 use crate::store::{Kv, Txn};
 use crate::values::Id;
 use serde::Deserialize;

@@ -4,10 +4,10 @@
 //! that, or that came about without a validation, is looked after when the order is finalized.
 
 use super::request::Admitted;
-use crate::acme::order::OrderStatus;
-use crate::acme::{AuthorizationRecord, Kind, OrderRecord, Problem};
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
+use crate::records::acme::order::OrderStatus;
+use crate::records::{AuthorizationRecord, Kind, OrderRecord, Problem};
 use crate::store::{Kv, Txn};
 use crate::validation::caa::Question;
 use crate::validation::probe::Probe;

@@ -1,11 +1,11 @@
 //! Certificates as they are downloaded ([RFC 8555 §7.4.2](https://www.rfc-editor.org/rfc/rfc8555#section-7.4.2)).
 
 use super::request::{Admitted, only_read};
-use crate::acme::{CertificateRecord, Problem};
 use crate::ca::http::message::{Answer, Response};
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::pki::{Issuer, Serial, pem};
+use crate::records::{CertificateRecord, Problem};
 use crate::store::Kv;
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {

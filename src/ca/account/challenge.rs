@@ -2,8 +2,6 @@
 
 use super::authorization::VALIDATION_RETRY;
 use super::request::{Admitted, payload};
-use crate::acme::authorization::{AuthorizationStatus, ChallengeStatus};
-use crate::acme::{AccountStatus, AuthorizationRecord, Kind, Problem};
 use crate::ca::http::message::{Answer, Response};
 use crate::ca::runtime::jobs::{JobRecord, Try, Work};
 use crate::ca::runtime::partition::Cell;
@@ -11,6 +9,8 @@ use crate::ca::runtime::ports::PartitionPorts;
 use crate::ca::telemetry::events;
 use crate::ca::telemetry::events::{Tried, Validated};
 use crate::jose::key_authorization;
+use crate::records::acme::authorization::{AuthorizationStatus, ChallengeStatus};
+use crate::records::{AccountStatus, AuthorizationRecord, Kind, Problem};
 use crate::store::{Kv, Txn};
 use crate::validation;
 use crate::validation::dns_persist01::Expected;

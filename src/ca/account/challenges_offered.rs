@@ -1,10 +1,11 @@
 //! The challenges that a new authorization offers.
 
-use crate::acme::authorization::AuthorizationStatus;
-use crate::acme::{AuthorizationRecord, Problem, authorization};
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::policy::Permit;
+use crate::records::acme::authorization;
+use crate::records::acme::authorization::AuthorizationStatus;
+use crate::records::{AuthorizationRecord, Problem};
 use crate::store::{Kv, Txn};
 use crate::values::{Id, Identifier};
 

@@ -1,7 +1,6 @@
 //! Takes a signed POST to its resource.
 
 use super::request::{Admitted, only_read};
-use crate::acme::{Home, Problem};
 use crate::ca::documents::directory;
 use crate::ca::http::message::{Answer, Response};
 use crate::ca::http::routes::Route;
@@ -10,6 +9,7 @@ use crate::ca::runtime::jws::Fresh;
 use crate::ca::runtime::message::Reply;
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
+use crate::records::{Home, Problem};
 use crate::store::Kv;
 use std::rc::Rc;
 

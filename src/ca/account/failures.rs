@@ -1,14 +1,14 @@
 //! Failed validations, counted for limits and pauses.
 
 use super::pause;
-use crate::acme::Problem;
-use crate::acme::limit::FailingRecord;
-use crate::acme::problem::Named;
-use crate::acme::reuse::proof_id;
 use crate::ca::config::rate_limits;
 use crate::ca::config::rate_limits::Name;
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
+use crate::records::Problem;
+use crate::records::acme::problem::Named;
+use crate::records::acme::reuse::proof_id;
+use crate::records::operations::limit::FailingRecord;
 use crate::store::{Kv, Txn};
 use crate::values::Identifier;
 

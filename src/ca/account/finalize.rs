@@ -7,9 +7,6 @@
 
 use super::issuance::{Links, Subject, leaf_request};
 use super::request::{Admitted, payload};
-use crate::acme::new_order::MAX_IDENTIFIERS;
-use crate::acme::order::{Issuance, OrderStatus};
-use crate::acme::{Kind, OrderRecord, Problem};
 use crate::ca::config::key_policy;
 use crate::ca::config::key_policy::Use;
 use crate::ca::http::message::{Answer, MAX_BODY};
@@ -22,6 +19,9 @@ use crate::ca::runtime::problems::lint_failed;
 use crate::pki::csr::{CsrFault, MAX_CSR_BYTES, MAX_CSR_NAMES, VerifiedCsr};
 use crate::pki::validity::Wish;
 use crate::pki::{Serial, csr, leaf, lint};
+use crate::records::acme::new_order::MAX_IDENTIFIERS;
+use crate::records::acme::order::{Issuance, OrderStatus};
+use crate::records::{Kind, OrderRecord, Problem};
 use crate::store::Kv;
 use crate::values::{Id, Identifier, b64};
 use core::time::Duration;

@@ -2,9 +2,6 @@
 //!
 //! A crash at any point resumes from the record with the same bytes.
 
-use crate::acme::ledger::LedgerEntry;
-use crate::acme::order::Issuance;
-use crate::acme::{CertificateRecord, Kind, OrderRecord, Problem};
 use crate::ca::config::issuers::Published;
 use crate::ca::partitions::compromised_keys;
 use crate::ca::runtime::jobs::{JobRecord, Try, Work};
@@ -16,6 +13,9 @@ use crate::ca::runtime::problems::lint_failed;
 use crate::ca::telemetry::events;
 use crate::pki::leaf::LeafRequest;
 use crate::pki::{Issuer, Period, Profile, PublicKey, Serial, key, leaf, lint, profile};
+use crate::records::acme::order::Issuance;
+use crate::records::ledger::entry::LedgerEntry;
+use crate::records::{CertificateRecord, Kind, OrderRecord, Problem};
 use crate::store::{Kv, Txn};
 use crate::values::{Id, Identifier, Time, b64};
 use core::time::Duration;

@@ -1,9 +1,9 @@
 //! The jobs of an account: validations, issuances, its entry in the list of accounts.
 
-use crate::acme::Problem;
 use crate::ca::runtime::jobs::{JobRecord, Work};
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
+use crate::records::Problem;
 use crate::store::Kv;
 use std::rc::Rc;
 

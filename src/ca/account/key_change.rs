@@ -8,8 +8,6 @@
 
 use super::listing::PATIENCE;
 use super::request::Admitted;
-use crate::acme::account::KeyOwner;
-use crate::acme::{AccountRecord, AccountStatus, Problem};
 use crate::ca::config::key_policy;
 use crate::ca::config::key_policy::Use;
 use crate::ca::http::message::Answer;
@@ -21,6 +19,8 @@ use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::ca::runtime::problems::dead_account;
 use crate::jose::{Jwk, KeyChange, KeyChangeFault};
+use crate::records::acme::account::KeyOwner;
+use crate::records::{AccountRecord, AccountStatus, Problem};
 use crate::store::Kv;
 use crate::values::Id;
 use std::rc::Rc;

@@ -1,13 +1,13 @@
 //! The entry of an account in the list of accounts.
 
-use crate::acme::inventory::MemberRecord;
-use crate::acme::{AccountRecord, Problem};
 use crate::ca::partitions::roster::roster;
 use crate::ca::runtime::ask::{ask, json_of};
 use crate::ca::runtime::jobs::{JobRecord, Work};
 use crate::ca::runtime::operation::Operation;
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
+use crate::records::ledger::inventory::MemberRecord;
+use crate::records::{AccountRecord, Problem};
 use crate::store::{Kv, Txn};
 use core::time::Duration;
 use serde_json::Value;

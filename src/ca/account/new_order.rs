@@ -3,12 +3,13 @@
 use super::order_request::Wanted;
 use super::persistent_proof::Proof;
 use super::request::Admitted;
-use crate::acme::order::OrderStatus;
-use crate::acme::{OrderRecord, Problem, order};
 use crate::ca::http::message::Answer;
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::pki::validity::Wish;
+use crate::records::acme::order;
+use crate::records::acme::order::OrderStatus;
+use crate::records::{OrderRecord, Problem};
 use crate::store::{Kv, Txn};
 use crate::values::Time;
 
@@ -17,7 +18,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// the account has proven lately need no new proof.
     ///
     /// # Errors
-    /// `malformed`, `unsupportedIdentifier`, `compound`: see [`crate::acme::NewOrder::read`]; `rejectedIdentifier`, `unauthorized`:
+    /// `malformed`, `unsupportedIdentifier`, `compound`: see [`crate::records::NewOrder::read`]; `rejectedIdentifier`, `unauthorized`:
     /// see [`permit`](crate::ca::issuance_policy::grant::permit); `malformed` for a notBefore or notAfter that cannot be had (RFC 8555
     /// §7.4: as asked, or not at all) and for a `replaces` that is no certID or of a certificate with other names;
     /// `invalidProfile`; 409 `alreadyReplaced` (RFC 9773 §5); `rateLimited` (RFC 8555 §6.6).

@@ -1,11 +1,11 @@
 //! What operators do with an account.
 
 use super::listing::PATIENCE;
-use crate::acme::inventory::MemberRecord;
-use crate::acme::{AccountRecord, AccountStatus, CertificateRecord, Problem};
 use crate::ca::partitions::roster::shown_of;
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
+use crate::records::ledger::inventory::MemberRecord;
+use crate::records::{AccountRecord, AccountStatus, CertificateRecord, Problem};
 use crate::store::Kv;
 use serde_json::Value;
 use std::rc::Rc;

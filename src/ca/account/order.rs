@@ -1,11 +1,11 @@
 //! Orders as they are read ([RFC 8555 §7.4](https://www.rfc-editor.org/rfc/rfc8555#section-7.4)).
 
 use super::request::{Admitted, only_read};
-use crate::acme::order::{OrderStatus, OrderUrls};
-use crate::acme::{AuthorizationRecord, OrderRecord, Problem};
 use crate::ca::http::message::{Answer, Response};
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
+use crate::records::acme::order::{OrderStatus, OrderUrls};
+use crate::records::{AuthorizationRecord, OrderRecord, Problem};
 use crate::store::{Kv, Txn};
 use crate::values::Id;
 

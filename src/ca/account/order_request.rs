@@ -1,14 +1,14 @@
 //! The request for an order, checked.
 
 use super::request::{Admitted, payload};
-use crate::acme::new_order::Asked;
-use crate::acme::{Kind, NewOrder, Problem};
 use crate::ca::http::cert_id::CertId;
 use crate::ca::issuance_policy::grant::Permits;
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::pki::validity::{Terms, Wish};
 use crate::pki::{Profile, profile};
+use crate::records::acme::new_order::Asked;
+use crate::records::{Kind, NewOrder, Problem};
 use crate::store::Kv;
 use crate::values::{Identifier, Time, b64};
 use serde_json::json;

@@ -1,14 +1,15 @@
 //! Names whose validations always fail: paused for their account, and how a person has them go on.
 
-use crate::acme::limit::FailingRecord;
-use crate::acme::proof::Purpose;
-use crate::acme::{AccountRecord, AccountStatus, Kind, Problem, proof};
 use crate::ca::config::rate_limits::PAUSED;
 use crate::ca::config::settings::Settings;
 use crate::ca::http::pause_link::Pause;
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::ca::runtime::problems::dead_account;
+use crate::records::operations::limit::FailingRecord;
+use crate::records::operations::proof;
+use crate::records::operations::proof::Purpose;
+use crate::records::{AccountRecord, AccountStatus, Kind, Problem};
 use crate::store::Kv;
 use crate::values::{Id, Time};
 

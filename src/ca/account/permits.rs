@@ -1,11 +1,11 @@
 //! What the effective policy permits to this account.
 
-use crate::acme::problem::Named;
-use crate::acme::{AuthorizationRecord, Kind, OrderRecord, Problem};
 use crate::ca::issuance_policy::effective::{Governing, governing};
 use crate::ca::issuance_policy::grant::{Permits, permit};
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
+use crate::records::acme::problem::Named;
+use crate::records::{AuthorizationRecord, Kind, OrderRecord, Problem};
 use crate::store::Kv;
 use crate::values::Identifier;
 

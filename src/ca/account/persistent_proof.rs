@@ -3,12 +3,12 @@
 //! ([draft-ietf-acme-dns-persist-02 §4.4](https://datatracker.ietf.org/doc/html/draft-ietf-acme-dns-persist-02#section-4.4)).
 
 use super::request::{Admitted, payload};
-use crate::acme::authorization::PersistentOffer;
-use crate::acme::persist::PersistRecord;
-use crate::acme::{AuthorizationRecord, ChallengeRecord, NewOrder, OrderRecord, Problem};
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::policy::Permit;
+use crate::records::acme::authorization::PersistentOffer;
+use crate::records::acme::persist::PersistRecord;
+use crate::records::{AuthorizationRecord, ChallengeRecord, NewOrder, OrderRecord, Problem};
 use crate::store::{Kv, Txn};
 use crate::validation::dns_persist01::Expected;
 use crate::validation::probe::Probe;

@@ -3,15 +3,15 @@
 
 use super::order_request::Wanted;
 use super::request::{Admitted, payload};
-use crate::acme::certificate::Replacement;
-use crate::acme::order::OrderStatus;
-use crate::acme::{CertificateRecord, Kind, NewOrder, OrderRecord, Problem, Renewable};
 use crate::ca::config::rate_limits::Name;
 use crate::ca::http::cert_id::{CertId, spread};
 use crate::ca::runtime::message::{Message, Partition, Reply};
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::pki::{Serial, certificate, pem};
+use crate::records::acme::certificate::Replacement;
+use crate::records::acme::order::OrderStatus;
+use crate::records::{CertificateRecord, Kind, NewOrder, OrderRecord, Problem, Renewable};
 use crate::store::{Kv, Txn};
 use crate::values::{Identifier, Time};
 use core::time::Duration;

@@ -1,8 +1,6 @@
 //! A partition at work: its storage, its host, and the entrance for messages.
 
 use super::terms;
-use crate::acme::nonce::RedeemedNonce;
-use crate::acme::{AccountRecord, AccountStatus, Home, Kind, Nonce, Problem};
 use crate::ca::http::routes::Route;
 use crate::ca::issuance_policy::effective;
 use crate::ca::issuance_policy::effective::Governing;
@@ -14,6 +12,8 @@ use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::ca::runtime::problems::dead_account;
 use crate::jose::{Jwk, Verified};
+use crate::records::acme::nonce::RedeemedNonce;
+use crate::records::{AccountRecord, AccountStatus, Home, Kind, Nonce, Problem};
 use crate::store::{Kv, Txn};
 use crate::values::Id;
 

@@ -2,13 +2,14 @@
 
 use super::listing::PATIENCE;
 use super::request::{Admitted, payload};
-use crate::acme::account::{AccountUpdate, VoidAccount};
-use crate::acme::{AccountRecord, AccountStatus, OrderRecord, Problem, contact};
 use crate::ca::http::message::{Answer, Response};
 use crate::ca::runtime::jobs::JobRecord;
 use crate::ca::runtime::message::{Creation, Holding};
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
+use crate::records::acme::account::{AccountUpdate, VoidAccount};
+use crate::records::acme::contact;
+use crate::records::{AccountRecord, AccountStatus, OrderRecord, Problem};
 use crate::store::{Kv, Txn};
 use crate::values::Id;
 use core::time::Duration;

@@ -6,13 +6,13 @@
 //! authorization and its validation write, and three or more of the client's requests, each with its nonce.
 
 use super::order_request::Wanted;
-use crate::acme::authorization::{AuthorizationStatus, VALID_LIFETIME};
-use crate::acme::order::OrderStatus;
-use crate::acme::reuse::{MARGIN, PlacedRecord, ProofRecord, proof_id};
-use crate::acme::{AuthorizationRecord, OrderRecord, Problem};
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::policy::Permit;
+use crate::records::acme::authorization::{AuthorizationStatus, VALID_LIFETIME};
+use crate::records::acme::order::OrderStatus;
+use crate::records::acme::reuse::{MARGIN, PlacedRecord, ProofRecord, proof_id};
+use crate::records::{AuthorizationRecord, OrderRecord, Problem};
 use crate::store::{Kv, Txn};
 use crate::values::{Identifier, Time};
 

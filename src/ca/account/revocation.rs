@@ -2,14 +2,14 @@
 //! a certificate was issued to, an account that could have it issued, and the certificate's own key.
 
 use super::request::Admitted;
-use crate::acme::authorization::AuthorizationStatus;
-use crate::acme::{AuthorizationRecord, Kind, Problem};
 use crate::ca::http::message::Answer;
 use crate::ca::ledger::revocation_request::{read, tell_ledger};
 use crate::ca::runtime::message::Requester;
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::pki::certificate::Presented;
+use crate::records::acme::authorization::AuthorizationStatus;
+use crate::records::{AuthorizationRecord, Kind, Problem};
 use crate::store::{Kv, Txn};
 use crate::values::Identifier;
 use std::collections::BTreeSet;

@@ -1,12 +1,12 @@
 //! A policy in the shadow of the one in force: it decides nothing, and operators are told what it would have refused.
 
 use super::request::Admitted;
-use crate::acme::NewOrder;
 use crate::ca::issuance_policy::grant::verdicts;
 use crate::ca::runtime::message::{Message, Partition};
 use crate::ca::runtime::operation::{FOUND, Operation};
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
+use crate::records::NewOrder;
 use crate::store::Kv;
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {

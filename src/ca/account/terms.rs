@@ -1,15 +1,16 @@
 //! Agreement to changed terms of service ([RFC 8555 §7.3.3](https://www.rfc-editor.org/rfc/rfc8555#section-7.3.3)): the
 //! refusal of an account that has not agreed to those of today, and the page where a person does.
 
-use crate::acme::account::AccountUpdate;
-use crate::acme::proof::Purpose;
-use crate::acme::{AccountRecord, AccountStatus, Kind, Problem, proof};
 use crate::ca::config::settings::{Settings, TermsChange};
 use crate::ca::http::routes::Route;
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::ca::runtime::problems::dead_account;
 use crate::jose::Verified;
+use crate::records::acme::account::AccountUpdate;
+use crate::records::operations::proof;
+use crate::records::operations::proof::Purpose;
+use crate::records::{AccountRecord, AccountStatus, Kind, Problem};
 use crate::store::Kv;
 
 /// Whether a request is served to an account that has not agreed: reading the account and ending it, which are its

@@ -1,7 +1,7 @@
 //! The secrets by which operators are known.
 
-use crate::acme::proof;
 use crate::jose;
+use crate::records::operations::proof;
 use core::fmt;
 
 /// The shortest token, in characters: `openssl rand -hex 16`.

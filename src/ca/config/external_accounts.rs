@@ -2,10 +2,10 @@
 //! hands out, one for each person or team that may have accounts here.
 
 use super::policy;
-use crate::acme::external_key::Uses;
-use crate::acme::nonce;
 use crate::jose;
 use crate::policy::{Policy, type_name};
+use crate::records::acme::nonce;
+use crate::records::operations::external_key::Uses;
 use crate::values::b64;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};

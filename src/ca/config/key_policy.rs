@@ -6,10 +6,10 @@
 //! and an account whose key the operator blocks later has to be able to change that key, or to deactivate itself.
 
 use super::settings::Settings;
-use crate::acme::{Kind, Problem};
 use crate::jose::Jwk;
 use crate::pki::PublicKey;
 use crate::pki::key::check_spki;
+use crate::records::{Kind, Problem};
 
 /// What a key that comes in new is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

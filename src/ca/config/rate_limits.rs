@@ -1,9 +1,9 @@
 //! Which rate limits there are, and what the operator sets of them. docs/LIMITS.md has the reasons for the defaults.
 
-use crate::acme::limit::Limit;
-use crate::acme::{Kind, Problem};
 use crate::jose;
 use crate::policy::type_name;
+use crate::records::operations::limit::Limit;
+use crate::records::{Kind, Problem};
 use crate::values::Time;
 use core::time::Duration;
 use serde_json::Value;

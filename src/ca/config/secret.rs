@@ -1,6 +1,6 @@
 //! The CA's own secret, under the MACs of nonces and of URLs, and of which operators' external account keys are made.
 
-use crate::acme::nonce;
+use crate::records::acme::nonce;
 use core::fmt;
 use core::ops::Deref;
 

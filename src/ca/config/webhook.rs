@@ -6,7 +6,7 @@
 mod tests;
 
 use super::values::Values;
-use crate::acme::notice::NoticeRecord;
+use crate::records::operations::notice::NoticeRecord;
 use crate::values::Time;
 use core::fmt;
 use data_encoding::BASE64;

@@ -1,8 +1,8 @@
 //! The alarm of a partition: deletes what is over and does what is due.
 
-use crate::acme::Problem;
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
+use crate::records::Problem;
 use crate::store::Kv;
 use crate::values::Time;
 use core::time::Duration;

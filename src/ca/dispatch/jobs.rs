@@ -1,9 +1,9 @@
 //! Takes each job to the partition method that does it.
 
-use crate::acme::Problem;
 use crate::ca::runtime::jobs::{JOBS, JobRecord, SIDE_BY_SIDE, TAKING, TICK, Underway, Work};
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
+use crate::records::Problem;
 use crate::store::Kv;
 use std::rc::Rc;
 

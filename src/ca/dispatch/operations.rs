@@ -1,10 +1,10 @@
 //! Takes each operation to the partition method that does it.
 
-use crate::acme::Problem;
 use crate::ca::runtime::ask::json_of;
 use crate::ca::runtime::operation::Operation;
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
+use crate::records::Problem;
 use crate::store::Kv;
 use serde_json::Value;
 use std::rc::Rc;

@@ -1,8 +1,8 @@
 //! Certificates of issuers, to fetch (AIA).
 
-use crate::acme::Problem;
 use crate::ca::config::settings::Settings;
 use crate::ca::http::message::{Answer, Body, Response};
+use crate::records::Problem;
 
 /// The certificate of the issuer with this id, DER (RFC 5280 §4.2.2.1).
 ///

@@ -8,7 +8,6 @@ mod tests;
 mod trust;
 
 use super::blocks::block;
-use crate::acme::Problem;
 use crate::ca::config::settings::Settings;
 use crate::ca::http::html;
 use crate::ca::http::html::escaped;
@@ -16,6 +15,7 @@ use crate::ca::http::message::{Answer, Body, Response};
 use crate::ca::http::routes::{Encoding, Urls};
 use crate::pki::Issuer;
 use crate::policy::Policy;
+use crate::records::Problem;
 
 /// Its style sheet is all that is loaded; `data:` is the icon that there is not.
 const CONTENT_POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'none'; \

@@ -1,11 +1,11 @@
 //! The CRL of a shard.
 
-use crate::acme::Problem;
 use crate::ca::config::issuers::MAX_SHARDS;
 use crate::ca::http::message::{Answer, Body, Request, Response};
 use crate::ca::runtime::message;
 use crate::ca::runtime::message::{Message, Partition, Reply};
 use crate::ca::runtime::ports::Ports;
+use crate::records::Problem;
 use crate::values::b64;
 
 /// How long caches on the way may keep a list, in seconds: a revocation is to be known within minutes.

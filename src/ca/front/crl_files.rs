@@ -1,12 +1,12 @@
 //! The CRLs that are no shard's: the root's own, and all of them in one file.
 
-use crate::acme::Problem;
 use crate::ca::http::message::{Answer, Body, Request, Response};
 use crate::ca::http::routes::Lists;
 use crate::ca::runtime::message;
 use crate::ca::runtime::message::{Message, Partition, Reply};
 use crate::ca::runtime::ports::Ports;
 use crate::pki::pem;
+use crate::records::Problem;
 use crate::values::b64;
 
 /// How long caches on the way may keep the root's list, in seconds.

@@ -1,12 +1,12 @@
 //! External account bindings ([RFC 8555 §7.3.4](https://www.rfc-editor.org/rfc/rfc8555#section-7.3.4)): verified at the
 //! front, counted in the partition of the external account key, which is where single use is decided.
 
-use crate::acme::account::ExternalBinding;
-use crate::acme::{Kind, Problem};
 use crate::ca::config::external_accounts;
 use crate::ca::config::settings::Settings;
 use crate::ca::runtime::jws;
 use crate::jose::{EabFault, EabUnverified, Verified};
+use crate::records::acme::account::ExternalBinding;
+use crate::records::{Kind, Problem};
 use serde_json::Value;
 
 /// Verifies the binding in a newAccount request, if one is wanted or sent. `None` where none counts: a CA without

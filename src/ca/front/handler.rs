@@ -3,7 +3,6 @@
 use super::{
     crl, crl_files, issuers, metrics_page, new_account, pause_page, renewal_info, revoke_by_key, terms_page, transport,
 };
-use crate::acme::{Home, Kind, Problem};
 use crate::ca::documents::directory::directory;
 use crate::ca::documents::{certificates, landing, operator_page};
 use crate::ca::http::message::{Answer, Body, Request, Response, unknown_path};
@@ -19,6 +18,7 @@ use crate::ca::runtime::{jws, limiter, message};
 use crate::ca::telemetry::events::Told;
 use crate::ca::telemetry::{counts, events};
 use crate::jose::{Jwk, KeyRef, Unverified, Verified};
+use crate::records::{Home, Kind, Problem};
 
 /// The front over its host.
 pub struct Front<P> {

@@ -1,7 +1,5 @@
 //! The issuers as the world sees them: their certificates, and how things stand with them.
 
-use crate::acme::Problem;
-use crate::acme::crl::ShardStanding;
 use crate::ca::config::issuers::name_of;
 use crate::ca::config::settings::Settings;
 use crate::ca::http::message::{Answer, Response};
@@ -10,6 +8,8 @@ use crate::ca::runtime::message;
 use crate::ca::runtime::message::{Message, Partition, Reply};
 use crate::ca::runtime::ports::Ports;
 use crate::pki::{Slot, profile};
+use crate::records::Problem;
+use crate::records::ledger::crl::ShardStanding;
 use crate::values::Time;
 use serde_json::{Value, json};
 

@@ -1,9 +1,9 @@
 //! The counts, in the Prometheus text format.
 
-use crate::acme::{metrics, proof};
 use crate::ca::http::message::{Answer, Request, Response};
 use crate::ca::partitions::metrics::flush;
 use crate::ca::runtime::ports::Ports;
+use crate::records::operations::{metrics, proof};
 
 /// GET of the metrics, for who has the token; `None`, as if there were nothing, for others.
 pub async fn show<P: Ports>(ports: &P, request: &Request) -> Option<Answer> {

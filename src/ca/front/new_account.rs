@@ -7,8 +7,6 @@
 //! account itself can decide: it is asked first, and calls off its own pending change in the same step.
 
 use super::external_binding;
-use crate::acme::account::{AccountStatus, ExternalBinding, KeyOwner, NewAccount};
-use crate::acme::{Kind, Problem, contact};
 use crate::ca::config::key_policy;
 use crate::ca::config::key_policy::Use;
 use crate::ca::http::address::ClientAddress;
@@ -19,6 +17,9 @@ use crate::ca::runtime::jws;
 use crate::ca::runtime::message::{Creation, Holding, Message};
 use crate::ca::runtime::ports::Ports;
 use crate::jose::Verified;
+use crate::records::acme::account::{AccountStatus, ExternalBinding, KeyOwner, NewAccount};
+use crate::records::acme::contact;
+use crate::records::{Kind, Problem};
 use crate::values::Id;
 use serde_json::Value;
 

@@ -1,11 +1,11 @@
 //! Renewal information (RFC 9773).
 
-use crate::acme::Problem;
 use crate::ca::http::cert_id::{CertId, spread};
 use crate::ca::http::message::{Answer, Response};
 use crate::ca::runtime::message;
 use crate::ca::runtime::message::{Message, Partition, Reply};
 use crate::ca::runtime::ports::Ports;
+use crate::records::Problem;
 use serde_json::json;
 
 /// How long an answer may be kept by caches on the way, in seconds: short, for a revocation changes it, and long enough

@@ -1,11 +1,11 @@
 //! Revocation signed with the key of the certificate (RFC 8555 §7.6).
 
-use crate::acme::{Kind, Problem};
 use crate::ca::http::message::Answer;
 use crate::ca::ledger::revocation_request::{read, tell_ledger};
 use crate::ca::runtime::message::Requester;
 use crate::ca::runtime::ports::Ports;
 use crate::jose::Verified;
+use crate::records::{Kind, Problem};
 
 /// Revokes a certificate for the holder of its key: the request is signed with that key.
 ///

@@ -1,13 +1,14 @@
 //! The page where a person agrees to new terms of service.
 
-use crate::acme::proof::Purpose;
-use crate::acme::{Problem, proof};
 use crate::ca::config::settings::Settings;
 use crate::ca::http::html;
 use crate::ca::http::message::{Answer, Request};
 use crate::ca::runtime::message;
 use crate::ca::runtime::message::{Message, Partition, Reply};
 use crate::ca::runtime::ports::Ports;
+use crate::records::Problem;
+use crate::records::operations::proof;
+use crate::records::operations::proof::Purpose;
 use crate::values::Id;
 
 /// The terms that this URL asks to agree to.

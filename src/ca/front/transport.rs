@@ -3,9 +3,9 @@
 //! CRLs and issuer certificates are the exception: verifiers fetch them by plain http, under whatever name certificates
 //! give ([RFC 5280 §8](https://www.rfc-editor.org/rfc/rfc5280#section-8)).
 
-use crate::acme::Problem;
 use crate::ca::http::message::{Request, Response};
 use crate::ca::http::routes::{Route, Urls};
+use crate::records::Problem;
 use url::{Host, Url};
 
 /// Seconds for which browsers take https alone, from the last answer on: a year.
@@ -102,8 +102,8 @@ pub fn strict(response: Response, origin: &str) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::acme::Kind;
     use crate::ca::testing::{Answered, Client, World, form};
+    use crate::records::Kind;
 
     fn ask(world: &World, method: &str, origin: &str, path: &str) -> Answered {
         let (method, asked, path) = (method.to_owned(), origin.to_owned(), path.to_owned());

@@ -1,7 +1,7 @@
 //! Certificate identifiers of renewal information (RFC 9773 §4.1), and when renewals are spread over.
 
-use crate::acme::Problem;
 use crate::pki::Serial;
+use crate::records::Problem;
 use crate::values::b64;
 use core::fmt;
 use sha2::{Digest, Sha256};
@@ -61,7 +61,7 @@ pub(in crate::ca) fn spread_of(serial: &str) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::acme::Kind;
+    use crate::records::Kind;
 
     #[test]
     fn ari_the_rfcs_own_cert_id_is_read_and_written() {

@@ -2,7 +2,7 @@
 //! the most.
 
 use super::message::{Request, Response};
-use crate::acme::Problem;
+use crate::records::Problem;
 
 /// Nothing is loaded, run or framed; the form goes back to where it came from.
 const CONTENT_POLICY: &str = "default-src 'none'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";

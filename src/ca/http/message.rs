@@ -2,7 +2,7 @@
 
 use super::address::ClientAddress;
 use super::routes::Urls;
-use crate::acme::Problem;
+use crate::records::Problem;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 

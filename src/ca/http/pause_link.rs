@@ -1,7 +1,8 @@
 //! The link to the page where a person ends a pause.
 
-use crate::acme::proof::Purpose;
-use crate::acme::{Problem, proof};
+use crate::records::Problem;
+use crate::records::operations::proof;
+use crate::records::operations::proof::Purpose;
 use crate::values::{Id, Time};
 
 /// What the page of a pause is about.

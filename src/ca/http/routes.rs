@@ -13,8 +13,8 @@ pub use self::urls::Urls;
 use super::operator_files::File;
 use super::operator_routes::{AdminRoute, PREFIX};
 use super::pause_link::Pause;
-use crate::acme::proof::CALENDAR;
 use crate::pki::Serial;
+use crate::records::operations::proof::CALENDAR;
 use crate::values::{Id, Time};
 
 /// What a path names.

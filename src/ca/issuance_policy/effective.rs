@@ -4,8 +4,6 @@
 //! holds everywhere within that time, at once where it was made, and costs a call now and then instead of one with each
 //! order.
 
-use crate::acme::external_key::ExternalKeyRecord;
-use crate::acme::{AccountRecord, Kind, Problem};
 use crate::ca::config::policy;
 use crate::ca::config::policy::known;
 use crate::ca::config::settings::Settings;
@@ -15,6 +13,8 @@ use crate::ca::runtime::operation::{Operation, Shown};
 use crate::ca::runtime::policy_cache::{InForce, KeyRule, REMEMBERED};
 use crate::ca::runtime::ports::Ports;
 use crate::policy::{Policy, Rules};
+use crate::records::operations::external_key::ExternalKeyRecord;
+use crate::records::{AccountRecord, Kind, Problem};
 use core::time::Duration;
 use std::rc::Rc;
 

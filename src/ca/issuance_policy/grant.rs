@@ -1,9 +1,9 @@
 //! What an account may order: the policies that it is under, applied to the identifiers of an order.
 
-use crate::acme::problem::Named;
-use crate::acme::{Kind, Problem};
 use crate::pki::{Issuer, Profile};
 use crate::policy::{Permit, Rules, Verdict};
+use crate::records::acme::problem::Named;
+use crate::records::{Kind, Problem};
 use crate::validation::Method;
 use crate::values::Identifier;
 use core::time::Duration;

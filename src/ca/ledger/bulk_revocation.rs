@@ -1,14 +1,14 @@
 //! Revoking many certificates, a step at a time.
 
 use super::filter::{Filter, Walk, Walked};
-use crate::acme::Problem;
-use crate::acme::ledger::{Authority, LedgerEntry};
 use crate::ca::runtime::ask::json_of;
 use crate::ca::runtime::message::Partition;
 use crate::ca::runtime::operation::{Part, RevokeNext};
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::ca::telemetry::events;
+use crate::records::Problem;
+use crate::records::ledger::entry::{Authority, LedgerEntry};
 use crate::store::Kv;
 use serde_json::Value;
 use std::collections::BTreeMap;

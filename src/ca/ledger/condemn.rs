@@ -1,12 +1,12 @@
 //! Having the key of a revoked certificate refused everywhere.
 
-use crate::acme::Problem;
-use crate::acme::ledger::CompromisedKey;
 use crate::ca::runtime::jobs::{JobRecord, Work, pause};
 use crate::ca::runtime::message;
 use crate::ca::runtime::message::{Message, Partition, Reply};
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
+use crate::records::Problem;
+use crate::records::ledger::entry::CompromisedKey;
 use crate::store::Kv;
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {

@@ -4,13 +4,13 @@
 //! later, or within seconds of a revocation, until the shard's last certificate is over. The ledger's alarm does it, and
 //! whoever asks for a list that is due.
 
-use crate::acme::Problem;
-use crate::acme::crl::{BACKDATE, CrlPieceRecord, CrlRecord, RENEWED, RevokedRecord, ShardRecord, VALIDITY};
-use crate::acme::ledger::LedgerEntry;
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::ca::runtime::problems::lint_failed;
 use crate::pki::{CrlEntry, CrlRequest, Issuer, Serial, crl, lint};
+use crate::records::Problem;
+use crate::records::ledger::crl::{BACKDATE, CrlPieceRecord, CrlRecord, RENEWED, RevokedRecord, ShardRecord, VALIDITY};
+use crate::records::ledger::entry::LedgerEntry;
 use crate::store::{Kv, Txn};
 use crate::values::{Time, b64};
 use core::time::Duration;

@@ -1,16 +1,16 @@
 //! The sides of the key partitions and of the ledger: small, synchronous, each request one transaction.
 
 use super::replacements::{renewable_by, rule_for};
-use crate::acme::inventory::ReplaceRecord;
-use crate::acme::ledger::{LedgerEntry, not_issued_here};
-use crate::acme::notice::NoticeKind;
-use crate::acme::{Kind, Problem};
 use crate::ca::notices::delivery::Told;
 use crate::ca::runtime::jobs::Work;
 use crate::ca::runtime::message::{Partition, Reply, RevocationRequest};
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::ca::telemetry::events;
+use crate::records::ledger::entry::{LedgerEntry, not_issued_here};
+use crate::records::ledger::inventory::ReplaceRecord;
+use crate::records::operations::notice::NoticeKind;
+use crate::records::{Kind, Problem};
 use crate::store::{Kv, Txn};
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {

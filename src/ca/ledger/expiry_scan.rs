@@ -4,10 +4,6 @@
 //! record that changes in the same transaction as the notices are stored, so each is stored once, whatever is lost.
 
 use super::index::{is_renewed, set_of};
-use crate::acme::Problem;
-use crate::acme::inventory::{EndingRecord, LatestRecord, ending_id, parse_ending};
-use crate::acme::ledger::LedgerEntry;
-use crate::acme::notice::{Going, IssuerDates, IssuerNotice, LookedRecord, NoticeKind, issuer_notices_due, remind_at};
 use crate::ca::config::settings::Settings;
 use crate::ca::notices::delivery::Told;
 use crate::ca::runtime::ask::ask_for;
@@ -16,6 +12,12 @@ use crate::ca::runtime::operation::{Candidate, Look, Near, Operation};
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::{PartitionPorts, Ports};
 use crate::pki::{Issuer, profile};
+use crate::records::Problem;
+use crate::records::ledger::entry::LedgerEntry;
+use crate::records::ledger::inventory::{EndingRecord, LatestRecord, ending_id, parse_ending};
+use crate::records::operations::notice::{
+    Going, IssuerDates, IssuerNotice, LookedRecord, NoticeKind, issuer_notices_due, remind_at,
+};
 use crate::store::{Kv, Txn};
 use crate::values::Time;
 use core::time::Duration;

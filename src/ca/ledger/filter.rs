@@ -1,11 +1,11 @@
 //! Which certificates are looked for, and the walk through those of a ledger.
 
 use super::replacements::covers;
-use crate::acme::Problem;
-use crate::acme::inventory::{EndingRecord, ending_id, parse_ending};
-use crate::acme::ledger::LedgerEntry;
 use crate::ca::runtime::operation::{Query, Standing};
 use crate::policy::Pattern;
+use crate::records::Problem;
+use crate::records::ledger::entry::LedgerEntry;
+use crate::records::ledger::inventory::{EndingRecord, ending_id, parse_ending};
 use crate::store::{Kv, Txn};
 use crate::values::{Time, unicode};
 

@@ -1,12 +1,12 @@
 //! A ledger's side of the inventory: finding certificates, and telling how they stand.
 
-use crate::acme::Problem;
-use crate::acme::inventory::{EndingRecord, IndexedRecord, LatestRecord, ending_id, set_id};
-use crate::acme::ledger::LedgerEntry;
 use crate::ca::runtime::jobs::{JobRecord, Work};
 use crate::ca::runtime::message::Partition;
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
+use crate::records::Problem;
+use crate::records::ledger::entry::LedgerEntry;
+use crate::records::ledger::inventory::{EndingRecord, IndexedRecord, LatestRecord, ending_id, set_id};
 use crate::store::{Kv, Txn};
 use crate::values::Identifier;
 

@@ -1,12 +1,12 @@
 //! Searches in the inventory of an issuer.
 
 use super::filter::{Filter, Walk, Walked};
-use crate::acme::Problem;
-use crate::acme::inventory::{ReplaceRecord, ending_id};
-use crate::acme::ledger::LedgerEntry;
 use crate::ca::runtime::operation::Query;
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
+use crate::records::Problem;
+use crate::records::ledger::entry::LedgerEntry;
+use crate::records::ledger::inventory::{ReplaceRecord, ending_id};
 use crate::store::{Kv, Txn};
 use serde_json::{Value, json};
 

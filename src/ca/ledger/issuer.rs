@@ -1,12 +1,12 @@
 //! The issuer of a ledger, and the state of its CRLs.
 
-use crate::acme::Problem;
-use crate::acme::crl::{ShardRecord, ShardStanding};
 use crate::ca::config::issuers::MAX_SHARDS;
 use crate::ca::runtime::message::Partition;
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::pki::Issuer;
+use crate::records::Problem;
+use crate::records::ledger::crl::{ShardRecord, ShardStanding};
 use crate::store::Kv;
 
 /// How many shards a ledger can have.

@@ -1,15 +1,15 @@
 //! Replacement rules: certificates to be renewed now.
 
 use super::index::identifier;
-use crate::acme::inventory::ReplaceRecord;
-use crate::acme::ledger::LedgerEntry;
-use crate::acme::{Problem, Renewable};
 use crate::ca::runtime::ask::json_of;
 use crate::ca::runtime::message::Partition;
 use crate::ca::runtime::operation::REPLACEMENTS;
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::policy::Pattern;
+use crate::records::ledger::entry::LedgerEntry;
+use crate::records::ledger::inventory::ReplaceRecord;
+use crate::records::{Problem, Renewable};
 use crate::store::{Kv, Txn};
 use crate::values::Time;
 use serde_json::Value;

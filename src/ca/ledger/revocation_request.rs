@@ -1,6 +1,5 @@
 //! A client request to revoke: reading it, and asking the ledger.
 
-use crate::acme::{Problem, ledger};
 use crate::ca::http::message::{Answer, Response};
 use crate::ca::runtime::message::{Message, Partition, Reply, Requester, RevocationRequest};
 use crate::ca::runtime::ports::Ports;
@@ -8,6 +7,8 @@ use crate::ca::runtime::{jws, message};
 use crate::jose::Verified;
 use crate::pki::certificate;
 use crate::pki::certificate::Presented;
+use crate::records::Problem;
+use crate::records::ledger::entry;
 use crate::values::b64;
 use serde::Deserialize;
 
@@ -26,7 +27,7 @@ pub(in crate::ca) struct Wish {
 
 pub(in crate::ca) fn read(jws: &Verified) -> Result<Wish, Problem> {
     let Revoke { certificate, reason } = jws.payload_json().map_err(|fault| jws::refuse_jws(&fault))?;
-    let reason = ledger::check_reason(reason)?;
+    let reason = entry::check_reason(reason)?;
     let der = b64::decode(&certificate)
         .ok_or_else(|| Problem::malformed("certificate is not unpadded base64url of a DER-encoded certificate."))?;
     let presented =
@@ -42,7 +43,7 @@ pub(in crate::ca) async fn tell_ledger<P: Ports>(ports: &P, wish: &Wish, by: Req
         by,
     };
     let issuer = wish.presented.authority_key_id.as_deref().and_then(|id| ports.settings().issuers.with_key_id(id));
-    let issuer = issuer.ok_or_else(ledger::not_issued_here)?;
+    let issuer = issuer.ok_or_else(entry::not_issued_here)?;
     match ports.ask(&Partition::Ledger(issuer.id().to_owned()), &Message::Revoke(Box::new(request))).await? {
         Reply::Done => Ok(Response::empty(200)),
         other => Err(message::unexpected(&other)),

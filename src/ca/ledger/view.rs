@@ -2,13 +2,13 @@
 
 use super::index::{is_renewed, set_of};
 use super::replacements::{renewable_by, rule_for};
-use crate::acme::Problem;
-use crate::acme::inventory::ReplaceRecord;
-use crate::acme::ledger::{Authority, LedgerEntry};
 use crate::ca::http::cert_id::spread_of;
 use crate::ca::runtime::message::Partition;
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
+use crate::records::Problem;
+use crate::records::ledger::entry::{Authority, LedgerEntry};
+use crate::records::ledger::inventory::ReplaceRecord;
 use crate::store::{Kv, Txn};
 use crate::values::unicode;
 use serde_json::{Value, json};

@@ -3,15 +3,15 @@
 //! A notice that waits has a record at the time of its next try (`outgoing/…`), and all of them together one job, so that a
 //! thousand notices hide no other job. Each is held, and its try counted, before it is sent; what is lost on the way is left to the next try.
 
-use crate::acme::Problem;
-use crate::acme::notice::{
-    Delivery, Failure, NoticeKind, NoticeRecord, OutgoingRecord, notice_id, outgoing_id, parse_outgoing,
-};
 use crate::ca::config::webhook::Webhook;
 use crate::ca::runtime::jobs::{JobRecord, Work};
 use crate::ca::runtime::message::Partition;
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
+use crate::records::Problem;
+use crate::records::operations::notice::{
+    Delivery, Failure, NoticeKind, NoticeRecord, OutgoingRecord, notice_id, outgoing_id, parse_outgoing,
+};
 use crate::store::{Kv, Txn};
 use crate::values::{Id, Time};
 use core::time::Duration;

@@ -4,14 +4,14 @@ use super::audit::{Done, audited_answer};
 use super::body::{Members, Query};
 use super::operator::Operator;
 use super::state::{not_found, shown};
-use crate::acme::Problem;
-use crate::acme::inventory::MemberRecord;
 use crate::ca::http::message::{Answer, Request};
 use crate::ca::partitions::roster::{roster, shown_of};
 use crate::ca::runtime::ask::{ask, ask_for};
 use crate::ca::runtime::message::{Partition, ROSTERS};
 use crate::ca::runtime::operation::{Operation, Page};
 use crate::ca::runtime::ports::Ports;
+use crate::records::Problem;
+use crate::records::ledger::inventory::MemberRecord;
 use crate::values::Id;
 use serde_json::{Value, json};
 

@@ -6,14 +6,14 @@
 use super::body::Query;
 use super::operator::Operator;
 use super::state::shown;
-use crate::acme::Problem;
-use crate::acme::act::{Event, Outcome};
 use crate::ca::http::message::{Answer, Request, Response};
 use crate::ca::runtime::ask::ask;
 use crate::ca::runtime::message::Partition;
 use crate::ca::runtime::operation::Operation;
 use crate::ca::runtime::ports::Ports;
 use crate::ca::telemetry::counts;
+use crate::records::Problem;
+use crate::records::operations::audit::{Event, Outcome};
 use core::future::Future;
 use serde_json::Value;
 

@@ -1,10 +1,10 @@
 //! What an operator sends: queries and JSON bodies, bounded, with nothing in them that means nothing.
 
-use crate::acme::Problem;
 use crate::ca::http::message::Request;
 use crate::ca::http::operator_routes::PREFIX;
 use crate::jose;
 use crate::policy::type_name;
+use crate::records::Problem;
 use crate::values::Time;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;

@@ -5,9 +5,9 @@ use super::body::Members;
 use super::feed;
 use super::operator::Operator;
 use super::state::shown;
-use crate::acme::Problem;
 use crate::ca::http::message::{Answer, Request};
 use crate::ca::runtime::ports::Ports;
+use crate::records::Problem;
 use serde_json::{Value, json};
 
 /// GET of where the calendar is.

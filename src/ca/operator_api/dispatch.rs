@@ -5,7 +5,6 @@ use super::operator::Operator;
 use super::sign_in::operator;
 use super::state::shown;
 use super::{accounts, audit, calendar_url, certificates, external_keys, notices, policies, replacements, revocations};
-use crate::acme::Problem;
 use crate::ca::http::message::{Answer, Request, Response};
 use crate::ca::http::operator_routes::AdminRoute;
 use crate::ca::runtime::ask::ask;
@@ -13,6 +12,7 @@ use crate::ca::runtime::message::Partition;
 use crate::ca::runtime::operation::Operation;
 use crate::ca::runtime::ports::Ports;
 use crate::ca::telemetry::events::Told;
+use crate::records::Problem;
 use serde_json::json;
 
 /// Answers an operator's request, or whoever's it is.

@@ -4,8 +4,6 @@ use super::audit::{Done, audited_answer};
 use super::body::{Members, Query};
 use super::operator::Operator;
 use super::state::{not_found, shown};
-use crate::acme::Problem;
-use crate::acme::external_key::{ExternalKeyRecord, Uses};
 use crate::ca::config::{external_accounts, policy};
 use crate::ca::http::message::{Answer, Request};
 use crate::ca::http::operator_routes::is_plain;
@@ -16,6 +14,8 @@ use crate::ca::runtime::message::Partition;
 use crate::ca::runtime::operation::{KeyChange, Operation, Page, PolicyChange, Shown};
 use crate::ca::runtime::policy_cache::InForce;
 use crate::ca::runtime::ports::Ports;
+use crate::records::Problem;
+use crate::records::operations::external_key::{ExternalKeyRecord, Uses};
 use crate::values::{Time, b64};
 use serde_json::{Value, json};
 

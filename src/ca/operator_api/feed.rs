@@ -3,8 +3,6 @@
 use super::calendar::events::{Ending, IssuerDay, Revoked, Turn, ending, issuer_day, revoked};
 use super::calendar::{Event, MAX_EVENTS};
 use super::{calendar, notices};
-use crate::acme::notice::{IssuerTurn, NoticeKind};
-use crate::acme::{Problem, proof as acme_proof};
 use crate::ca::config::settings::Settings;
 use crate::ca::http::message::{Answer, Response, unknown_path};
 use crate::ca::ledger::expiry_scan::{dates, is_succeeded, not_renewed_elsewhere};
@@ -13,6 +11,9 @@ use crate::ca::runtime::message::Partition;
 use crate::ca::runtime::operation::{Candidate, Look, Near, Operation};
 use crate::ca::runtime::ports::Ports;
 use crate::pki::Slot;
+use crate::records::Problem;
+use crate::records::operations::notice::{IssuerTurn, NoticeKind};
+use crate::records::operations::proof as proofs;
 use crate::values::Time;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -36,7 +37,7 @@ pub async fn generation<P: Ports>(ports: &P, moved: bool) -> Result<u64, Problem
 
 /// What stands in the calendar's URL.
 pub fn proof(settings: &Settings, generation: u64) -> String {
-    acme_proof::calendar(&settings.nonce_key, generation)
+    proofs::calendar(&settings.nonce_key, generation)
 }
 
 /// GET of the calendar.
@@ -46,7 +47,7 @@ pub fn proof(settings: &Settings, generation: u64) -> String {
 pub async fn show<P: Ports>(ports: &P, sent: &str) -> Answer {
     let settings = ports.settings();
     // Without a call: any stranger can make up a URL. One that the calendar had before is found out by asking, once a minute.
-    let moved = acme_proof::calendar_moved(&settings.nonce_key, sent).ok_or_else(unknown_path)?;
+    let moved = proofs::calendar_moved(&settings.nonce_key, sent).ok_or_else(unknown_path)?;
     let (name, now) = (format!("calendar/{moved}"), ports.now());
     if ports.memory().is_absent(&name, now) {
         return Err(unknown_path());

@@ -4,12 +4,12 @@ use super::audit::{Done, audited_answer};
 use super::body::Members;
 use super::operator::Operator;
 use super::state::shown;
-use crate::acme::Problem;
 use crate::ca::http::message::{Answer, Request};
 use crate::ca::runtime::ask::{ask, ask_for};
 use crate::ca::runtime::message::Partition;
 use crate::ca::runtime::operation::Operation;
 use crate::ca::runtime::ports::Ports;
+use crate::records::Problem;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 

@@ -1,7 +1,7 @@
 //! The operator of a request.
 
-use crate::acme::act::{Act, By};
 use crate::ca::runtime::ports::Ports;
+use crate::records::operations::audit::{Act, By};
 
 /// Who asks.
 #[derive(Clone, Debug, PartialEq, Eq)]

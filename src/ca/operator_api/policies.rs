@@ -5,8 +5,6 @@ use super::body;
 use super::body::{Members, Query, cut};
 use super::operator::Operator;
 use super::state::shown;
-use crate::acme::Problem;
-use crate::acme::policies::PolicyRecord;
 use crate::ca::config::policy;
 use crate::ca::http::message::{Answer, Request, Response};
 use crate::ca::http::operator_routes::is_plain;
@@ -17,6 +15,8 @@ use crate::ca::runtime::ask::{ask, ask_for, json_of};
 use crate::ca::runtime::message::Partition;
 use crate::ca::runtime::operation::{NewPolicy, Operation, Restored};
 use crate::ca::runtime::ports::Ports;
+use crate::records::Problem;
+use crate::records::operations::policies::PolicyRecord;
 use crate::values::Identifier;
 use serde_json::{Value, json};
 

@@ -10,14 +10,14 @@ use super::body::Members;
 use super::certificates::said;
 use super::operator::Operator;
 use super::replacements::{SELECTS, selection, told};
-use crate::acme::Problem;
-use crate::acme::inventory::{Selection, parse_ending};
-use crate::acme::ledger::{KEY_COMPROMISE, check_reason};
 use crate::ca::http::message::{Answer, Request};
 use crate::ca::runtime::ask::ask_for;
 use crate::ca::runtime::message::Partition;
 use crate::ca::runtime::operation::{Operation, Part, Query, RevokeNext};
 use crate::ca::runtime::ports::Ports;
+use crate::records::Problem;
+use crate::records::ledger::entry::{KEY_COMPROMISE, check_reason};
+use crate::records::ledger::inventory::{Selection, parse_ending};
 use crate::values::Time;
 use serde_json::json;
 

@@ -4,12 +4,12 @@ use super::assertion::{Unproven, identity, is_from_elsewhere};
 use super::audit;
 use super::body::place;
 use super::operator::Operator;
-use crate::acme::act::{By, Event, Outcome};
-use crate::acme::limit::Limit;
-use crate::acme::{Kind, Problem};
 use crate::ca::config::access::Access;
 use crate::ca::http::message::Request;
 use crate::ca::runtime::ports::Ports;
+use crate::records::operations::audit::{By, Event, Outcome};
+use crate::records::operations::limit::Limit;
+use crate::records::{Kind, Problem};
 use core::time::Duration;
 
 /// How many wrong tokens and assertions an address may try: a person mistypes, and nobody guesses 32 characters with ten

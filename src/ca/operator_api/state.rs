@@ -1,7 +1,7 @@
 //! Asking partitions for operations, and what they answer.
 
-use crate::acme::Problem;
 use crate::ca::http::message::Response;
+use crate::records::Problem;
 use serde_json::Value;
 
 /// There is no such thing.

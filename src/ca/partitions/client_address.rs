@@ -1,12 +1,12 @@
 //! The rate limit of new accounts for each client address.
 
-use crate::acme::Problem;
 use crate::ca::config::rate_limits::Name;
 use crate::ca::http::address::ClientAddress;
 use crate::ca::runtime::message;
 use crate::ca::runtime::message::{Message, Partition, Reply};
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::{PartitionPorts, Ports};
+use crate::records::Problem;
 use crate::store::Kv;
 
 /// The one limit of a partition that has no other.

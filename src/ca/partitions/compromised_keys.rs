@@ -5,13 +5,13 @@
 //! key is to be put there, does it before it answers, and goes on trying when that fails: the key of a revoked certificate
 //! is refused sooner or later whatever is lost, and the key of one that was not revoked never is.
 
-use crate::acme::Problem;
-use crate::acme::ledger::CompromisedKey;
 use crate::ca::config::key_policy::Use;
 use crate::ca::runtime::message;
 use crate::ca::runtime::message::{Message, Partition, Reply};
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::{PartitionPorts, Ports};
+use crate::records::Problem;
+use crate::records::ledger::entry::CompromisedKey;
 use crate::store::Kv;
 use sha2::{Digest, Sha256};
 

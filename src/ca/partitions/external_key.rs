@@ -1,9 +1,6 @@
 //! The partitions' side of external account keys: of the key itself, and of the list of kids.
 
 use super::client_address::ACCOUNTS;
-use crate::acme::account::ExternalUse;
-use crate::acme::external_key::{ExternalKeyRecord, Uses};
-use crate::acme::{Kind, Problem};
 use crate::ca::config::rate_limits::Name;
 use crate::ca::runtime::ask::json_of;
 use crate::ca::runtime::message;
@@ -11,6 +8,9 @@ use crate::ca::runtime::message::{Message, Partition, Reply};
 use crate::ca::runtime::operation::{KeyChange, PolicyChange, Shown};
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::{PartitionPorts, Ports};
+use crate::records::acme::account::ExternalUse;
+use crate::records::operations::external_key::{ExternalKeyRecord, Uses};
+use crate::records::{Kind, Problem};
 use crate::store::{Kv, Txn};
 use crate::values::Id;
 use serde_json::Value;

@@ -1,11 +1,11 @@
 //! The account that owns a key: claims, reassignments, look-ups.
 
-use crate::acme::Problem;
-use crate::acme::account::KeyOwner;
 use crate::ca::runtime::message;
 use crate::ca::runtime::message::{Holding, Message, Partition, Reply};
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::{PartitionPorts, Ports};
+use crate::records::Problem;
+use crate::records::acme::account::KeyOwner;
 use crate::store::Kv;
 use crate::values::Id;
 

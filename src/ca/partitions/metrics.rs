@@ -1,11 +1,12 @@
 //! Sums of counts, and sending counts to them.
 
-use crate::acme::metrics::{CountersRecord, Counts};
-use crate::acme::{Problem, metrics};
 use crate::ca::runtime::message;
 use crate::ca::runtime::message::{Message, Partition, Reply};
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::{PartitionPorts, Ports};
+use crate::records::Problem;
+use crate::records::operations::metrics;
+use crate::records::operations::metrics::{CountersRecord, Counts};
 use crate::store::Kv;
 use std::rc::Rc;
 

@@ -1,11 +1,11 @@
 //! Redeeming nonces, here and at the home of a nonce elsewhere.
 
-use crate::acme::nonce::RedeemedNonce;
-use crate::acme::{AccountRecord, Nonce, Problem};
 use crate::ca::runtime::jws::used_nonce;
 use crate::ca::runtime::message::{Message, Partition, Redemption, Reply, unexpected};
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::{PartitionPorts, Ports};
+use crate::records::acme::nonce::RedeemedNonce;
+use crate::records::{AccountRecord, Nonce, Problem};
 use crate::store::{Kv, Txn};
 
 /// Redeems a nonce at a partition that is not the caller's own.

@@ -1,13 +1,13 @@
 //! The lists of accounts, spread over a few partitions.
 
-use crate::acme::Problem;
-use crate::acme::inventory::MemberRecord;
 use crate::ca::http::routes::Urls;
 use crate::ca::runtime::ask::{ask, json_of};
 use crate::ca::runtime::message::{Partition, ROSTERS};
 use crate::ca::runtime::operation::{Operation, Page};
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::{PartitionPorts, Ports};
+use crate::records::Problem;
+use crate::records::ledger::inventory::MemberRecord;
 use crate::store::Kv;
 use crate::values::{Id, Time};
 use serde_json::{Value, json};

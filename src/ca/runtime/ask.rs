@@ -4,7 +4,7 @@ use super::message;
 use super::message::{Message, Partition, Reply};
 use super::operation::Operation;
 use super::ports::Ports;
-use crate::acme::Problem;
+use crate::records::Problem;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 

@@ -4,7 +4,7 @@
 use super::jobs;
 use super::partition::Cell;
 use super::ports::{PartitionPorts, Task};
-use crate::acme::Problem;
+use crate::records::Problem;
 use crate::store::{Kv, Record, Txn};
 use crate::values::{Id, Time};
 use core::future::poll_fn;

@@ -4,10 +4,11 @@
 //! holds, so that nobody else can burn it, and before anything else is done with the request.
 
 use super::ports::Ports;
-use crate::acme::nonce::{Nonce, NonceFault};
-use crate::acme::{Home, Kind, Problem, nonce};
 use crate::ca::http::message::{MAX_BODY, Request};
 use crate::jose::{ALGORITHMS, FaultKind, Jwk, JwsFault, KeyRef, Unverified, Verified, VerifyFault};
+use crate::records::acme::nonce;
+use crate::records::acme::nonce::{Nonce, NonceFault};
+use crate::records::{Home, Kind, Problem};
 
 /// Reads the JWS in a POST.
 ///

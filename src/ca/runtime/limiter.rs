@@ -3,11 +3,11 @@
 
 use super::partition::Cell;
 use super::ports::{PartitionPorts, Ports};
-use crate::acme::Problem;
-use crate::acme::limit::LimitRecord;
 use crate::ca::config::rate_limits;
 use crate::ca::config::rate_limits::Name;
 use crate::ca::http::address::ClientAddress;
+use crate::records::Problem;
+use crate::records::operations::limit::LimitRecord;
 use crate::store::{Kv, Txn};
 use crate::values::Time;
 

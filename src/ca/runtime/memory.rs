@@ -3,11 +3,11 @@
 //! the policies in force, and the keys of the Access team.
 
 use super::policy_cache::{InForce, KeyRule, REMEMBERED};
-use crate::acme::crl::CrlRecord;
-use crate::acme::limit::Limit;
-use crate::acme::metrics;
-use crate::acme::metrics::Counts;
 use crate::jose::access::KeyCache;
+use crate::records::ledger::crl::CrlRecord;
+use crate::records::operations::limit::Limit;
+use crate::records::operations::metrics;
+use crate::records::operations::metrics::Counts;
 use crate::values::Time;
 use core::time::Duration;
 use serde_json::Value;

@@ -1,13 +1,13 @@
 //! What partitions say to each other and the front to them. Crosses the wire as JSON.
 
 use super::operation::Operation;
-use crate::acme::account::{ExternalBinding, KeyOwner, NewAccount};
-use crate::acme::crl::{CrlRecord, ShardStanding};
-use crate::acme::ledger::{Authority, CompromisedKey, LedgerEntry};
-use crate::acme::metrics::Counts;
-use crate::acme::{AccountStatus, Home, Nonce, Problem, Renewable};
 use crate::ca::http::address::ClientAddress;
 use crate::ca::http::message::Response;
+use crate::records::acme::account::{ExternalBinding, KeyOwner, NewAccount};
+use crate::records::ledger::crl::{CrlRecord, ShardStanding};
+use crate::records::ledger::entry::{Authority, CompromisedKey, LedgerEntry};
+use crate::records::operations::metrics::Counts;
+use crate::records::{AccountStatus, Home, Nonce, Problem, Renewable};
 use crate::values::{Id, Time};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

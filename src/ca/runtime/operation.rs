@@ -1,8 +1,8 @@
 //! What partitions are asked for by operations. Only the front asks so, for somebody that it knows.
 
-use crate::acme::act::{Act, Event};
-use crate::acme::external_key::ExternalKeyRecord;
-use crate::acme::inventory::{MemberRecord, ReplaceRecord, Selection};
+use crate::records::ledger::inventory::{MemberRecord, ReplaceRecord, Selection};
+use crate::records::operations::audit::{Act, Event};
+use crate::records::operations::external_key::ExternalKeyRecord;
 use crate::values::{Id, Time};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -163,7 +163,7 @@ pub enum Operation {
     Near(Look),
     /// To a ledger: when does the last certificate of each of these sets of names end?
     Latest {
-        /// Their names: see [`crate::acme::inventory::set_id`].
+        /// Their names: see [`crate::records::ledger::inventory::set_id`].
         sets: Vec<String>,
     },
     /// To an account: what are you?
@@ -283,7 +283,7 @@ pub struct Query {
     pub ends_before: Option<Time>,
     /// They were issued before then.
     pub issued_before: Option<Time>,
-    /// What follows this, in the order of their ends: see [`crate::acme::inventory::ending_id`].
+    /// What follows this, in the order of their ends: see [`crate::records::ledger::inventory::ending_id`].
     pub after: Option<String>,
     /// How many at most.
     pub limit: usize,

@@ -2,7 +2,7 @@
 
 use super::message::Partition;
 use super::ports::PartitionPorts;
-use crate::acme::Problem;
+use crate::records::Problem;
 use crate::store::{Kv, StoreFailure, Txn};
 use crate::values::Id;
 use std::cell::RefCell;

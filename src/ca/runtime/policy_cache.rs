@@ -1,10 +1,10 @@
 //! The policies in force as an isolate keeps them in memory.
 
 use super::operation::InForceDocuments;
-use crate::acme::Problem;
 use crate::ca::config::policy;
 use crate::ca::config::settings::Settings;
 use crate::policy::Policy;
+use crate::records::Problem;
 use core::time::Duration;
 use serde_json::Value;
 

@@ -2,10 +2,10 @@
 
 use super::memory::Memory;
 use super::message::{Message, Partition, Reply};
-use crate::acme::Problem;
 use crate::ca::config::settings::Settings;
 use crate::ca::config::webhook::WebhookRequest;
 use crate::pki::Issuer;
+use crate::records::Problem;
 use crate::validation::outbound::Outbound;
 use crate::values::{CryptoFailure, Id, Time, Verify};
 use core::future::Future;

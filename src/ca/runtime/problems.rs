@@ -1,7 +1,7 @@
 //! Problems that more than one partition answers.
 
-use crate::acme::{Kind, Problem};
 use crate::pki::lint;
+use crate::records::{Kind, Problem};
 
 /// What is said when a `what`, a certificate or a CRL, does not pass the lint.
 pub(in crate::ca) fn lint_failed(what: &str, faults: &[lint::LintFault]) -> Problem {

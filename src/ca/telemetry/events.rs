@@ -6,13 +6,13 @@
 //! twice.
 
 use super::counts;
-use crate::acme::ledger::{Authority, LedgerEntry};
-use crate::acme::order::Issuance;
-use crate::acme::{OrderRecord, Problem};
 use crate::ca::config::request_log::RequestLog;
 use crate::ca::http::message::{Body, Request, Response};
 use crate::ca::http::routes::{Route, Urls};
 use crate::ca::runtime::ports::Ports;
+use crate::records::acme::order::Issuance;
+use crate::records::ledger::entry::{Authority, LedgerEntry};
+use crate::records::{OrderRecord, Problem};
 use crate::values::{Id, Identifier, Time};
 use serde::Serialize;
 use serde_json::Value;

@@ -1,9 +1,9 @@
 //! A response, checked for what every response has to have.
 
 use super::world::World;
-use crate::acme::Kind;
 use crate::ca::http::message::{Body, Request, Response};
 use crate::ca::http::routes::Route;
+use crate::records::Kind;
 use serde_json::Value;
 
 /// How many lines of what happened are searched for what was signed: more than one request, or a crowd of them, writes.

@@ -2,7 +2,6 @@
 
 use super::operations::{Injected, Underway, catch_loss};
 use super::world::World;
-use crate::acme::Problem;
 use crate::ca::config::settings::Settings;
 use crate::ca::config::webhook::WebhookRequest;
 use crate::ca::front::transport;
@@ -11,6 +10,7 @@ use crate::ca::runtime::memory::Memory;
 use crate::ca::runtime::message::{Message, Partition, Reply};
 use crate::ca::runtime::ports::{Handed, PartitionPorts, Ports, Task};
 use crate::pki::Issuer;
+use crate::records::Problem;
 use crate::validation::outbound::{FetchAnswer, Limits, Outbound, OutboundFault, Reaction};
 use crate::values::crypto::Sign;
 use crate::values::native_crypto::NativeCrypto;

@@ -4,12 +4,12 @@ mod notices;
 
 use super::client::Client;
 use super::world::World;
-use crate::acme::authorization::GRACE;
-use crate::acme::ledger::Revocation;
 use crate::ca::dispatch::alarm::RETRY;
 use crate::ca::partitions::compromised_keys;
 use crate::jose::testing::ClientKey;
 use crate::pki::{certificate, pem};
+use crate::records::acme::authorization::GRACE;
+use crate::records::ledger::entry::Revocation;
 use crate::values::{Time, b64};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};

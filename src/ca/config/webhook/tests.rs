@@ -1,5 +1,5 @@
 use super::*;
-use crate::acme::notice::NoticeKind;
+use crate::records::operations::notice::NoticeKind;
 
 const URL: &str = "https://hooks.example.org/in?team=a";
 

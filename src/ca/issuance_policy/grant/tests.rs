@@ -1,8 +1,8 @@
 use super::*;
-use crate::acme::Kind;
 use crate::ca::config::policy::{known, read_policy};
 use crate::ca::testing::{Client, World};
 use crate::pki::ceremony::{Constraints, IssuerPlan, Root};
+use crate::records::Kind;
 use crate::values::SigAlg;
 use crate::values::identifier::DnsName;
 use serde_json::{Value, json};

@@ -1,9 +1,9 @@
 //! The audit record: entries and pages of it.
 
-use crate::acme::Problem;
-use crate::acme::act::{Act, AuditEnd, AuditRecord, Event, id_of};
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
+use crate::records::Problem;
+use crate::records::operations::audit::{Act, AuditEnd, AuditRecord, Event, id_of};
 use crate::store::Kv;
 use serde_json::{Value, json};
 

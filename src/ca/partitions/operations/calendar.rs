@@ -1,9 +1,9 @@
 //! The generation of the calendar URL.
 
-use crate::acme::Problem;
-use crate::acme::policies::CalendarRecord;
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
+use crate::records::Problem;
+use crate::records::operations::policies::CalendarRecord;
 use crate::store::Kv;
 use serde_json::Value;
 

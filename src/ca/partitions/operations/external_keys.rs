@@ -1,10 +1,10 @@
 //! The list of the external account keys that operators made.
 
-use crate::acme::Problem;
-use crate::acme::external_key::ExternalKeyEntry;
 use crate::ca::runtime::operation::Page;
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
+use crate::records::Problem;
+use crate::records::operations::external_key::ExternalKeyEntry;
 use crate::store::Kv;
 use crate::values::Time;
 use serde_json::{Value, json};

@@ -1,12 +1,12 @@
 //! The partition's side of policies: versions, the shadow and what it found; and what else operations keep of themselves.
 
-use crate::acme::Problem;
-use crate::acme::policies::{PolicyRecord, ShadowRecord};
 use crate::ca::config::policy;
 use crate::ca::runtime::ask::json_of;
 use crate::ca::runtime::operation::{InForceDocuments, NewPolicy, Restored};
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
+use crate::records::Problem;
+use crate::records::operations::policies::{PolicyRecord, ShadowRecord};
 use crate::store::{Kv, Txn};
 use serde_json::Value;
 

@@ -1,12 +1,12 @@
 //! The shadow policy and its findings.
 
-use crate::acme::Problem;
-use crate::acme::act::Act;
-use crate::acme::inventory::set_id;
-use crate::acme::policies::{FindingRecord, ShadowRecord};
 use crate::ca::runtime::operation::FOUND;
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
+use crate::records::Problem;
+use crate::records::ledger::inventory::set_id;
+use crate::records::operations::audit::Act;
+use crate::records::operations::policies::{FindingRecord, ShadowRecord};
 use crate::store::Kv;
 use crate::values::Id;
 use serde_json::{Value, json};

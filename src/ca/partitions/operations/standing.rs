@@ -1,10 +1,10 @@
 //! The state of the operators' partition, for them to see.
 
 use super::audit::act;
-use crate::acme::Problem;
-use crate::acme::policies::ShadowRecord;
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
+use crate::records::Problem;
+use crate::records::operations::policies::ShadowRecord;
 use crate::store::Kv;
 use serde_json::{Value, json};
 

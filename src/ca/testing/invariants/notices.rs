@@ -1,7 +1,7 @@
 //! What holds over notices.
 
 use super::{Stored, World, find, text};
-use crate::acme::notice::{KEPT, parse_outgoing};
+use crate::records::operations::notice::{KEPT, parse_outgoing};
 use crate::values::Time;
 use serde_json::Value;
 use std::collections::BTreeSet;

@@ -1,6 +1,6 @@
 //! The ledger of an issuer: every serial number it ever gave out, and what became of it.
 
-use super::{Kind, Problem, Renewable};
+use crate::records::{Kind, Problem, Renewable};
 use crate::store::Record;
 use crate::values::{Id, Time};
 use serde::{Deserialize, Serialize};
@@ -184,7 +184,7 @@ impl LedgerEntry {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::records::ledger::entry::*;
 
     fn entry() -> LedgerEntry {
         LedgerEntry {

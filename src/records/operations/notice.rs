@@ -3,11 +3,11 @@
 mod outgoing;
 mod reminder;
 
+pub use self::outgoing::{Going, LookedRecord, OutgoingRecord, notice_id, outgoing_id, parse_outgoing};
+pub use self::reminder::{IssuerDates, IssuerNotice, IssuerTurn, issuer_notice_next, issuer_notices_due, remind_at};
 use crate::store::Record;
 use crate::values::Time;
 use core::time::Duration;
-pub use outgoing::{Going, LookedRecord, OutgoingRecord, notice_id, outgoing_id, parse_outgoing};
-pub use reminder::{IssuerDates, IssuerNotice, IssuerTurn, issuer_notice_next, issuer_notices_due, remind_at};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 

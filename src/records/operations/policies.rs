@@ -1,6 +1,6 @@
 //! The policy documents that operators put in force.
 
-use super::act::Act;
+use super::audit::Act;
 use crate::store::Record;
 use crate::values::{Id, Time};
 use serde::{Deserialize, Serialize};

@@ -138,7 +138,7 @@ pub fn id_of(number: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::records::operations::audit::*;
 
     fn event(what: &str) -> Event {
         Event {

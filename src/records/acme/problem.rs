@@ -248,7 +248,7 @@ impl From<CryptoFailure> for Problem {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::records::acme::problem::*;
 
     /// The IANA registry "ACME Error Types" of August 2026, and `invalidProfile`, which an adopted draft brings.
     const REGISTERED: &[&str] = &[

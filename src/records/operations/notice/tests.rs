@@ -1,5 +1,5 @@
 use super::*;
-use crate::acme::Renewable;
+use crate::records::Renewable;
 use proptest::prelude::*;
 
 const NOW: Time = Time::from_secs(1_795_521_600);
@@ -116,7 +116,7 @@ fn an_error_is_short_and_on_one_line() {
 
 #[test]
 fn the_api_has_it_as_its_description_says() {
-    let document: Value = serde_json::from_str(include_str!("../../../docs/openapi.json")).unwrap();
+    let document: Value = serde_json::from_str(include_str!("../../../../docs/openapi.json")).unwrap();
     // What it refers to stands beside it.
     let notice = json!({ "$ref": "#/components/schemas/Notice", "components": document["components"] });
     let schema = jsonschema::validator_for(&notice).unwrap();

@@ -48,7 +48,7 @@ pub fn text(counts: &Counts) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::records::operations::metrics::*;
 
     #[test]
     fn counts_are_summed_and_written_with_their_types() {

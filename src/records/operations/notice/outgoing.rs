@@ -69,7 +69,7 @@ impl Record for LookedRecord {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::records::operations::notice::outgoing::*;
 
     #[test]
     fn the_newest_notice_comes_first_and_the_one_that_is_due_first() {

@@ -55,7 +55,7 @@ impl Record for PlacedRecord {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::records::acme::reuse::*;
 
     #[test]
     fn o06_a_proof_is_named_by_type_value_and_wildcard() {

@@ -1,7 +1,7 @@
 //! Proofs within URLs: that the URL of a page, where a person agrees to something for an account, was handed out to
 //! that account and for that very thing. Nothing has to be stored for them.
 
-use super::nonce;
+use crate::records::acme::nonce;
 use crate::values::{Id, b64};
 use hmac::Mac;
 
@@ -72,7 +72,7 @@ pub fn same_secret(key: &[u8; 32], sent: &str, expected: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::records::operations::proof::*;
 
     #[test]
     fn a08_a_proof_is_for_one_account_one_text_and_one_purpose() {

@@ -115,7 +115,7 @@ fn split_home(bytes: &[u8]) -> Option<(Home, &[u8])> {
 
 /// A MAC, yet without message, under a key that serves several purposes: `purpose` separates them, and ends with a zero
 /// octet so that none is the beginning of another.
-pub(super) fn mac(key: &[u8; 32], purpose: &[u8]) -> Hmac<Sha256> {
+pub(in crate::records) fn mac(key: &[u8; 32], purpose: &[u8]) -> Hmac<Sha256> {
     // RFC 2104 §2: a key shorter than the hash's block is filled up with zeros.
     let mut block = [0; 64];
     block.iter_mut().zip(key).for_each(|(to, from)| *to = *from);
@@ -148,7 +148,7 @@ impl Record for RedeemedNonce {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::records::acme::nonce::*;
 
     const KEY: [u8; 32] = [7; 32];
     const NOW: Time = Time::from_secs(1_800_000_000);

@@ -116,7 +116,7 @@ impl Record for FailingRecord {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::records::operations::limit::*;
     use proptest::prelude::*;
 
     const NOW: Time = Time::from_secs(1_800_000_000);

@@ -3,7 +3,7 @@
 //! The MAC key is not stored: it is made of the key identifier and a secret of the CA, so that whoever reads the storage has
 //! none, and a binding by a stranger is refused without asking anybody.
 
-use super::act::Act;
+use super::audit::Act;
 use crate::store::Record;
 use crate::values::Time;
 use serde::{Deserialize, Serialize};

@@ -203,7 +203,7 @@ pub type ShardStanding = (u16, ShardRecord);
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::records::ledger::crl::*;
 
     const NOW: Time = Time::from_secs(1_795_521_600);
     const DAY: Duration = Duration::from_secs(86_400);

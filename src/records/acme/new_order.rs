@@ -1,7 +1,7 @@
 //! The payload of newOrder ([RFC 8555 §7.4](https://www.rfc-editor.org/rfc/rfc8555#section-7.4)), read and checked.
 
 use super::problem::Named;
-use super::{Kind, Problem};
+use crate::records::{Kind, Problem};
 use crate::values::{Identifier, Time};
 use serde::Deserialize;
 

@@ -1,7 +1,7 @@
 //! Orders ([RFC 8555 §7.1.3](https://www.rfc-editor.org/rfc/rfc8555#section-7.1.3)).
 
 use super::authorization::{AuthorizationStatus, GRACE};
-use super::{AuthorizationRecord, Kind, Problem};
+use crate::records::{AuthorizationRecord, Kind, Problem};
 use crate::store::Record;
 use crate::values::{Id, Identifier, Time};
 use core::time::Duration;

@@ -1,6 +1,6 @@
 //! Contact URLs of an account ([RFC 8555 §7.3](https://www.rfc-editor.org/rfc/rfc8555#section-7.3)).
 
-use super::{Kind, Problem};
+use crate::records::{Kind, Problem};
 
 /// More contacts than anybody needs are refused.
 const MAX_CONTACTS: usize = 10;
@@ -57,7 +57,7 @@ fn quote(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::records::acme::contact::*;
 
     #[test]
     fn a05_mail_addresses_are_accepted_and_none_is_needed() {

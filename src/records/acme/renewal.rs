@@ -81,7 +81,7 @@ impl Renewable {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::records::acme::renewal::*;
     use proptest::prelude::*;
 
     const DAY: u64 = 86_400;

@@ -1,8 +1,8 @@
 //! By what certificates are found in a ledger beside their serial number, and what is to be replaced.
 
-use super::account::{AccountRecord, AccountStatus};
-use super::act::Act;
-use super::ledger::LedgerEntry;
+use super::entry::LedgerEntry;
+use crate::records::acme::account::{AccountRecord, AccountStatus};
+use crate::records::operations::audit::Act;
 use crate::store::Record;
 use crate::values::{Id, Time, b64};
 use serde::{Deserialize, Serialize};
@@ -200,7 +200,7 @@ impl Record for MemberRecord {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::records::ledger::inventory::*;
 
     #[test]
     fn certificates_are_in_the_order_of_their_ends() {

@@ -12,7 +12,7 @@ const DAYS: [u32; 4] = [90, 30, 7, 1];
 /// 8 for 47 and 28 hours for 7 days.
 ///
 /// The window that RFC 9773 suggests is over by then, in the middle of the lifetime or after two thirds of it (see
-/// [`Renewable::window`](crate::acme::Renewable::window)), so whoever is reminded has a client that does not work.
+/// [`Renewable::window`](crate::records::Renewable::window)), so whoever is reminded has a client that does not work.
 pub fn remind_at(not_before: Time, not_after: Time) -> Time {
     not_after.minus(not_before.until(not_after) / 6)
 }

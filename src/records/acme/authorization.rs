@@ -1,7 +1,7 @@
 //! Authorizations and their challenges ([RFC 8555 §7.1.4](https://www.rfc-editor.org/rfc/rfc8555#section-7.1.4)).
 
-use super::Problem;
 use super::problem::Named;
+use crate::records::Problem;
 use crate::store::Record;
 use crate::values::{Id, Identifier, Time};
 use core::time::Duration;
@@ -278,7 +278,7 @@ impl AuthorizationRecord {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::records::acme::authorization::*;
 
     fn proven_by(kind: &str) -> AuthorizationRecord {
         let mut challenge = ChallengeRecord::new(kind, "token".into());

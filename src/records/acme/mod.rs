@@ -1,0 +1,13 @@
+//! ACME resources: their records, how they look on the wire, their legal transitions.
+
+pub mod account;
+pub mod authorization;
+pub mod certificate;
+pub mod contact;
+pub mod new_order;
+pub mod nonce;
+pub mod order;
+pub mod persist;
+pub mod problem;
+pub mod renewal;
+pub mod reuse;

@@ -1,0 +1,5 @@
+//! What a ledger stores: entries, CRLs, the inventory.
+
+pub mod crl;
+pub mod entry;
+pub mod inventory;

@@ -1,0 +1,15 @@
+//! Stored records: what is stored of each resource, how it looks on the wire, which transitions are legal.
+//!
+//! Pure data and rules; no keys are checked and nothing is fetched here.
+pub mod acme;
+pub mod ledger;
+pub mod operations;
+
+pub use self::acme::account::{AccountRecord, AccountStatus};
+pub use self::acme::authorization::{AuthorizationRecord, ChallengeRecord};
+pub use self::acme::certificate::CertificateRecord;
+pub use self::acme::new_order::NewOrder;
+pub use self::acme::nonce::{Home, Nonce};
+pub use self::acme::order::OrderRecord;
+pub use self::acme::problem::{Kind, Problem};
+pub use self::acme::renewal::Renewable;
