@@ -1,7 +1,7 @@
 //! Caddy, a web server that obtains its own certificates, from Debian's packages.
 
-use super::debian;
 use super::scene::{KID, MAC_KEY, Scene};
+use crate::common::packages::debian;
 use std::fs::{self, File};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};

@@ -1,7 +1,7 @@
 //! certbot, from PyPI.
 
 use super::scene::{KID, MAC_KEY, Scene};
-use super::venv::venv;
+use crate::common::packages::venv::venv;
 use std::path::PathBuf;
 use std::process::Command;
 

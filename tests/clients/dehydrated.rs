@@ -1,7 +1,7 @@
 //! dehydrated, a shell script, from Debian's packages.
 
-use super::debian;
 use super::scene::{KID, MAC_KEY, Scene};
+use crate::common::packages::debian;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;

@@ -1,32 +1,20 @@
 //! What certificates of profile `client` are worth to servers that take the common name for who somebody is: PostgreSQL's
 //! method `cert` and mosquitto's `use_identity_as_username`, both from Debian's packages (FB-03).
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
 
-#[path = "common/debian.rs"]
-#[allow(dead_code, reason = "shared with other tests")]
-mod debian;
-#[path = "common/postgres.rs"]
-mod postgres;
-#[path = "common/server.rs"]
-#[allow(dead_code, reason = "shared with other tests")]
-mod server;
-#[path = "common/wire.rs"]
-#[allow(dead_code, reason = "shared with other tests")]
-mod wire;
-
-use postgres::Postgres;
+use crate::common::packages::debian;
+use crate::common::packages::postgres::Postgres;
+use crate::common::server::{Server, free_port, signal};
+use crate::common::wire::{Wire, body};
 use selvedge::ca::testing::CsrShape;
 use selvedge::jose::testing::ClientKey;
 use selvedge::values::{SigAlg, b64};
 use serde_json::json;
-use server::{Server, free_port, signal};
 use std::fs::{self, File};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
-use wire::{Wire, body};
 
 /// Names that need no proof, so that no challenge is in the way.
 const POLICY: &str = r#"POLICY={"preauthorized":["*.corp.test","localhost"]}"#;

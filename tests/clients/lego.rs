@@ -1,7 +1,7 @@
 //! lego, from Debian's packages.
 
-use super::debian;
 use super::scene::{KID, MAC_KEY, Scene};
+use crate::common::packages::debian;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;

@@ -4,30 +4,30 @@
 //! and does what else it can: an external account binding, renewal information, a new account key, revocation by
 //! account and by certificate key. Then once more with a server that refuses a share of good nonces. With
 //! `--nocapture` each run prints a line of a table.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
-#![allow(clippy::disallowed_methods, reason = "it measures how long clients take")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "tests fail by panics and measure how long clients take"
+)]
 
 mod acme_client;
 mod acme_sh;
+mod browser;
 mod caddy;
 mod certbot;
 mod chains;
-#[path = "../common/debian.rs"]
-#[allow(dead_code, reason = "shared with other tests")]
-mod debian;
+#[path = "../common/mod.rs"]
+mod common;
 mod dehydrated;
+mod identity;
 mod instant_acme;
 mod instant_acme_cases;
 mod lego;
-#[path = "../common/listening.rs"]
-mod listening;
-#[path = "../common/npm.rs"]
 mod npm;
+mod operations;
 mod responder;
 mod scene;
-#[path = "../common/server.rs"]
-#[allow(dead_code, reason = "shared with other tests")]
-mod server;
 mod uacme;
-#[path = "../common/venv.rs"]
-mod venv;

@@ -1,6 +1,6 @@
 //! Answers tls-alpn-01 with the certificates that lie in a folder, for clients that put them there and go on.
 
-use super::listening::Listening;
+use crate::common::listening::Listening;
 use rustls::crypto::ring;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;

@@ -1,8 +1,8 @@
 //! What every client needs: a server, a web server for http-01, a judge of what was obtained, and a line of the table.
 
-use super::listening::Listening;
 use super::responder::serve_certificates;
-use super::server::{Server, free_port};
+use crate::common::listening::Listening;
+use crate::common::server::{Server, free_port};
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};

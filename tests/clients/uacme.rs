@@ -1,8 +1,8 @@
 //! uacme, from Debian's packages.
 
-use super::debian;
 use super::scene::{KID, MAC_KEY, Scene};
-use super::server::signal;
+use crate::common::packages::debian;
+use crate::common::server::signal;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};

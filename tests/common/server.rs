@@ -1,8 +1,5 @@
 //! A CA started as a user starts it: the companion's `dev`, with its real wasm on real workerd.
 
-#[path = "leaks.rs"]
-mod leaks;
-
 use serde_json::Value;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -146,8 +143,8 @@ pub fn signal(name: &str, pid: u64) {
 impl Drop for Server {
     fn drop(&mut self) {
         self.end();
-        leaks::list(&self.state);
-        let leaks = leaks::search(&self.state, &self.arguments);
+        super::leaks::list(&self.state);
+        let leaks = super::leaks::search(&self.state, &self.arguments);
         if std::thread::panicking() {
             leaks.iter().for_each(|leak| eprintln!("{leak}"));
         } else {

@@ -1,32 +1,15 @@
 //! End to end: answers that unpack to 200 MiB, from hosts of http-01, redirects, the resolver, a receiver of notices and the
 //! keys of an Access team, on real workerd: each is refused with words that help, and memory stays where it was.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::disallowed_methods,
-    reason = "a test"
-)]
 
-#[path = "common/doh.rs"]
-mod doh;
-#[path = "common/load/process.rs"]
-#[allow(dead_code, reason = "shared with other tests")]
-mod process;
-#[path = "common/server.rs"]
-#[allow(dead_code, reason = "shared with other tests")]
-mod server;
-#[path = "common/wire.rs"]
-#[allow(dead_code, reason = "shared with other tests")]
-mod wire;
-
-use process::Process;
+use super::doh;
+use crate::common::listening::Listening;
+use crate::common::load::process::Process;
+use crate::common::server::{Server, free_port};
+use crate::common::wire::{Wire, body};
 use selvedge::jose::testing::ClientKey;
 use selvedge::validation::testing::TlsServer;
 use selvedge::values::{Identifier, SigAlg};
 use serde_json::{Value, json};
-use server::{Server, free_port};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
@@ -36,14 +19,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
-use wire::listening::{self, Listening};
-use wire::{Wire, body};
 
 /// 200 MiB of zeros, as brotli has them.
-const BROTLI: &[u8] = include_bytes!("fixtures/bombs/200MiB.br");
+const BROTLI: &[u8] = include_bytes!("../fixtures/bombs/200MiB.br");
 
 /// 1 MiB of zeros: whole blocks of deflate, not the last ones of a stream.
-const DEFLATE: &[u8] = include_bytes!("fixtures/bombs/1MiB.deflate");
+const DEFLATE: &[u8] = include_bytes!("../fixtures/bombs/1MiB.deflate");
 
 /// How many of those there are in a bomb.
 const MEBIBYTES: usize = 200;

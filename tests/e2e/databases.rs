@@ -1,20 +1,12 @@
 //! End to end: which databases there are on real workerd, that those without rows are deleted, and that alarms outlive a
 //! configuration that is not usable.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
-#![allow(clippy::disallowed_methods, reason = "it waits for what really happens")]
 
-#[path = "common/server.rs"]
-#[allow(dead_code, reason = "shared with other tests")]
-mod server;
-#[path = "common/wire.rs"]
-#[allow(dead_code, reason = "shared with other tests")]
-mod wire;
-
+use crate::common::server::{Server, free_port, signal};
+use crate::common::wire::{Wire, body, header};
 use selvedge::jose::testing::ClientKey;
 use selvedge::values::{Id, SigAlg};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use server::{Server, free_port, signal};
 use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
@@ -22,7 +14,6 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime};
-use wire::{Wire, body, header};
 
 /// Prints what is in the databases below a folder: of each how many rows, and when its alarm goes off.
 const LOOK: &str = r#"

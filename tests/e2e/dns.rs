@@ -1,21 +1,13 @@
 //! End to end: dns-account-01, dns-persist-01 and CAA with the real wasm on real workerd, over DNS that is set at `dev`'s
 //! management address.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
 
-#[path = "common/server.rs"]
-#[allow(dead_code, reason = "shared with other tests")]
-mod server;
-#[path = "common/wire.rs"]
-#[allow(dead_code, reason = "shared with other tests")]
-mod wire;
-
+use crate::common::server::Server;
+use crate::common::wire::{Wire, body};
 use selvedge::jose::key_authorization;
 use selvedge::validation::{dns_account01, dns_persist01, dns01};
 use selvedge::values::identifier::DnsName;
 use serde_json::{Value, json};
-use server::Server;
 use std::time::Duration;
-use wire::{Wire, body};
 
 const ALL: &str = r#"POLICY={"challenges":["http-01","dns-01","dns-account-01","dns-persist-01"]}"#;
 

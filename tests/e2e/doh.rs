@@ -1,6 +1,6 @@
 //! A resolver of the tests: DNS over HTTPS, where what is done with a question depends on its name.
 
-use super::listening::Listening;
+use crate::common::listening::Listening;
 use hickory_proto::op::{Message, OpCode};
 use hickory_proto::rr::rdata::{A, AAAA};
 use hickory_proto::rr::{Name, RData, Record, RecordType};

@@ -1,7 +1,7 @@
 //! A client of a server that is killed again and again: it goes on where it was, and remembers what it got.
 
-use crate::load::client::{Client, Failure, Sent, http01, object, text, unexpected};
-use crate::load::http::Endpoint;
+use crate::common::load::client::{Client, Failure, Sent, http01, object, text, unexpected};
+use crate::common::load::http::Endpoint;
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -174,7 +174,7 @@ impl Enduring {
         self.post(text(&order["finalize"]), &csr).await.map(drop)
     }
 
-    async fn post(&mut self, url: &str, payload: &str) -> Result<crate::load::http::Answer, Failure> {
+    async fn post(&mut self, url: &str, payload: &str) -> Result<crate::common::load::http::Answer, Failure> {
         let answer = self.client.post("post", url, payload).await?;
         if self.used.len() >= KEPT {
             self.used.remove(0);

@@ -1,26 +1,18 @@
 //! End to end: networks that break and never end, with the real wasm on real workerd. A challenge ends invalid with the
 //! right problem after a few tries, and meanwhile another account gets its certificate from the same server.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
 
-#[path = "common/server.rs"]
-#[allow(dead_code, reason = "shared with other tests")]
-mod server;
-#[path = "common/wire.rs"]
-#[allow(dead_code, reason = "shared with other tests")]
-mod wire;
-
+use crate::common::listening::Listening;
+use crate::common::server::{Server, free_port};
+use crate::common::wire::{Wire, body};
 use selvedge::ca::testing::{CsrShape, new_key};
 use selvedge::jose::key_authorization;
 use selvedge::values::{SigAlg, b64};
 use serde_json::{Value, json};
-use server::{Server, free_port};
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
-use wire::listening::Listening;
-use wire::{Wire, body};
 use x509_cert::ext::pkix::name::GeneralName;
 
 /// What the host `good.test` serves, whatever it is asked for.

@@ -1,7 +1,7 @@
 //! Hosts that behave badly in time: silent, dripping, half-closed, late. Each has an address of its own on this machine, and
 //! keeps how long each connection was open.
 
-use super::listening::Listening;
+use crate::common::listening::Listening;
 use selvedge::validation::testing::TlsServer;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};

@@ -1,21 +1,13 @@
 //! End to end: the companion, the real wasm on real workerd, its state on disk, and a strict client over https.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
 
-#[path = "common/server.rs"]
-#[allow(dead_code, reason = "shared with other tests")]
-mod server;
-#[path = "common/wire.rs"]
-#[allow(dead_code, reason = "shared with other tests")]
-mod wire;
-
+use crate::common::server::{Server, signal};
+use crate::common::wire::{Wire, body, header};
 use selvedge::ca::testing::CsrShape;
 use selvedge::jose::testing::ClientKey;
 use selvedge::pki::pem;
 use selvedge::values::{SigAlg, b64};
 use serde_json::json;
-use server::Server;
 use std::process::Command;
-use wire::{Wire, body, header};
 
 fn start() -> (tempfile::TempDir, Server) {
     let folder = tempfile::tempdir().unwrap();
@@ -140,7 +132,7 @@ fn a_workerd_killed_while_it_finalizes_leaves_the_order_to_be_finished() {
         let sender = std::thread::spawn(move || racer.try_send(&target, &request).is_some());
         // From before the request arrives to after it is answered, which takes some ten milliseconds.
         std::thread::sleep(std::time::Duration::from_millis(round * 2));
-        server::signal("KILL", workerd);
+        signal("KILL", workerd);
         let answered = sender.join().unwrap();
         server = server.restart();
         wire.forget_nonce();

@@ -1,28 +1,19 @@
 //! End to end: a CA that is kept. Its keys are made by the ceremony, its issuer is rotated, certificates are revoked and
 //! OpenSSL refuses them by the CRL; and what is lost is put back.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
-#![allow(clippy::disallowed_methods, reason = "issuers take over by the clock of this machine")]
 
-#[path = "common/server.rs"]
-#[allow(dead_code, reason = "shared with other tests")]
-mod server;
-#[path = "common/wire.rs"]
-#[allow(dead_code, reason = "shared with other tests")]
-mod wire;
-
+use crate::common::server::Server;
+use crate::common::wire::{Wire, body};
 use der::{Decode, Encode};
 use selvedge::pki::ceremony::{self, CertAndKey};
 use selvedge::pki::pem;
 use selvedge::values::native_crypto::NativeKey;
 use selvedge::values::{SigAlg, Time, b64};
 use serde_json::{Value, json};
-use server::Server;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::thread::sleep;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use wire::{Wire, body};
 use x509_cert::Certificate;
 use x509_cert::ext::pkix::name::{DistributionPointName, GeneralName};
 use x509_cert::ext::pkix::{AuthorityInfoAccessSyntax, CrlDistributionPoints};

@@ -1,25 +1,12 @@
 //! End to end: workerd is killed at random moments under load, again and again, and nothing that anybody was promised is
 //! lost. 200 kills: `cargo test --test e2e_kill -- --ignored --nocapture`.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
 
-#[path = "common/enduring.rs"]
-mod enduring;
-#[path = "common/load/mod.rs"]
-#[allow(dead_code, reason = "shared with other tests")]
-mod load;
-#[path = "common/rows.rs"]
-#[allow(dead_code, reason = "shared with other tests")]
-mod rows;
-#[path = "common/server.rs"]
-#[allow(dead_code, reason = "shared with other tests")]
-mod server;
-
-use enduring::{Enduring, Finished};
-use load::http::Endpoint;
-use load::responder::Responder;
-use rows::Found;
+use super::enduring::{Enduring, Finished};
+use super::rows::Found;
+use crate::common::load::http::Endpoint;
+use crate::common::load::responder::Responder;
+use crate::common::server::{Server, signal};
 use serde_json::Value;
-use server::{Server, signal};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, RwLock};

@@ -1,16 +1,8 @@
 //! End to end: rate limits and metrics of the real wasm on real workerd.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
 
-#[path = "common/server.rs"]
-#[allow(dead_code, reason = "shared with other tests")]
-mod server;
-#[path = "common/wire.rs"]
-#[allow(dead_code, reason = "shared with other tests")]
-mod wire;
-
+use crate::common::server::Server;
+use crate::common::wire::{Answer, Wire, body, header};
 use serde_json::json;
-use server::Server;
-use wire::{Answer, Wire, body, header};
 
 const LIMITS: &str = r#"RATE_LIMITS={"new_orders":{"count":2,"period":"2h"},"new_accounts":{"count":1,"period":"3h"}}"#;
 const TOKEN: &str = "a-token-of-some-length";

@@ -1,21 +1,9 @@
 //! End to end: which hosts validations reach and how, with the real wasm on real workerd: addresses that refuse, hosts that
 //! come late, https behind a redirect.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::disallowed_methods,
-    reason = "a test"
-)]
 
-#[path = "common/server.rs"]
-#[allow(dead_code, reason = "shared with other tests")]
-mod server;
-#[path = "common/wire.rs"]
-#[allow(dead_code, reason = "shared with other tests")]
-mod wire;
-
+use crate::common::listening::Listening;
+use crate::common::server::Server;
+use crate::common::wire::{Wire, body};
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::ring::{cipher_suite as suite, default_provider, kx_group};
 use rustls::version::{TLS12, TLS13};
@@ -27,13 +15,10 @@ use selvedge::validation::testing::{Shape, TlsServer, tlv};
 use selvedge::values::native_crypto::NativeKey;
 use selvedge::values::{Identifier, SigAlg, b64};
 use serde_json::{Value, json};
-use server::Server;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::thread;
 use std::time::{Duration, Instant};
-use wire::listening::Listening;
-use wire::{Wire, body};
 use x509_cert::crl::CertificateList;
 
 /// As in production: what is tried again is so after five seconds.

@@ -1,18 +1,9 @@
 //! End to end: many certificates are revoked by one command, which is killed on the way with its server, and taken up again.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
-#![allow(clippy::disallowed_methods, reason = "it waits for the lists, natively")]
 
-#[path = "common/load/mod.rs"]
-#[allow(dead_code, reason = "shared with other tests")]
-mod load;
-#[path = "common/server.rs"]
-#[allow(dead_code, reason = "shared with other tests")]
-mod server;
-
-use load::Load;
-use load::http::Endpoint;
+use crate::common::load::Load;
+use crate::common::load::http::Endpoint;
+use crate::common::server::Server;
 use serde_json::Value;
-use server::Server;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};

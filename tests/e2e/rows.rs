@@ -49,7 +49,7 @@ impl Found {
     /// Reads all databases of this state folder; with `check`, each is examined by SQLite. Gives the rows of these kinds.
     pub fn read(state: &Path, check: bool, kinds: &[&str]) -> Self {
         let output = Command::new("python3")
-            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/rows.py"))
+            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/rows.py"))
             .arg(state.join("ca/do"))
             .arg(if check { "check" } else { "count" })
             .args(kinds)

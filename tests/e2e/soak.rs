@@ -1,26 +1,12 @@
 //! End to end: a CA that goes on issuing does not fill up. What ends is deleted; certificates and the ledger stay.
 //! 20,000 issuances: `cargo test --test e2e_soak -- --ignored --nocapture`.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
-#![allow(clippy::cast_precision_loss, reason = "figures are rounded anyway")]
-#![allow(clippy::disallowed_methods, reason = "it waits for what ends, natively")]
 
-#[path = "common/load/mod.rs"]
-#[allow(dead_code, reason = "shared with other tests")]
-mod load;
-#[path = "common/rows.rs"]
-#[allow(dead_code, reason = "shared with other tests")]
-mod rows;
-#[path = "common/server.rs"]
-#[allow(dead_code, reason = "shared with other tests")]
-mod server;
-#[path = "common/stored.rs"]
-mod stored;
-
-use load::Load;
-use load::http::Endpoint;
-use load::process::Process;
-use rows::Found;
-use server::Server;
+use super::rows::Found;
+use crate::common::load::Load;
+use crate::common::load::http::Endpoint;
+use crate::common::load::process::Process;
+use crate::common::server::Server;
+use crate::common::stored;
 use std::path::Path;
 use std::time::{Duration, Instant};
 

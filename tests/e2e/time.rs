@@ -1,33 +1,16 @@
 //! End to end: limits of time on real workerd. Hosts that are silent, drip, half close or are late, asked by http-01,
 //! tls-alpn-01, behind redirects, as the resolver and as the receiver of notices; each verdict comes when the constants say
 //! so, and no connection that was made outlives its limit.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::disallowed_methods,
-    reason = "a test"
-)]
 
-#[path = "common/doh.rs"]
-mod doh;
-#[path = "common/hosts.rs"]
-mod hosts;
-#[path = "common/server.rs"]
-#[allow(dead_code, reason = "shared with other tests")]
-mod server;
-#[path = "common/wire.rs"]
-#[allow(dead_code, reason = "shared with other tests")]
-mod wire;
-
-use hosts::{Host, Manner, address, http, response, tls};
+use super::doh;
+use super::hosts::{Host, Manner, address, http, response, tls};
+use crate::common::server::{Server, free_port};
+use crate::common::wire::{Wire, body, header};
 use selvedge::ca::testing::new_key;
 use selvedge::jose::key_authorization;
 use selvedge::validation::testing::TlsServer;
 use selvedge::values::{Identifier, SigAlg};
 use serde_json::{Value, json};
-use server::{Server, free_port};
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
@@ -35,8 +18,6 @@ use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
-use wire::listening;
-use wire::{Wire, body, header};
 
 /// For a try at one address, for one over IPv6 that has IPv4 to fall back to, for a whole try, for a look-up, and for a
 /// receiver of notices, in seconds.

@@ -1,20 +1,8 @@
 //! End to end: tls-alpn-01 by the real wasm on real workerd, against rustls as the host that is validated.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::disallowed_methods,
-    reason = "a test"
-)]
 
-#[path = "common/server.rs"]
-#[allow(dead_code, reason = "shared with other tests")]
-mod server;
-#[path = "common/wire.rs"]
-#[allow(dead_code, reason = "shared with other tests")]
-mod wire;
-
+use crate::common::listening::Listening;
+use crate::common::server::Server;
+use crate::common::wire::{Wire, body};
 use rustls::SupportedProtocolVersion;
 use rustls::version::{TLS12, TLS13};
 use selvedge::ca::testing::{CsrShape, new_key};
@@ -24,14 +12,11 @@ use selvedge::validation::testing::{Shape, TlsServer};
 use selvedge::values::native_crypto::NativeKey;
 use selvedge::values::{Identifier, SigAlg, b64};
 use serde_json::{Value, json};
-use server::Server;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
-use wire::listening::Listening;
-use wire::{Wire, body};
 
 /// What a host does with each connection.
 enum Host {

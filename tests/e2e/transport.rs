@@ -1,20 +1,13 @@
 //! End to end: where a request has to arrive, by what certificate it is answered, and whose keys sign.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::disallowed_methods, reason = "a test")]
 
-#[path = "common/server.rs"]
-#[allow(dead_code, reason = "shared with other tests")]
-mod server;
-#[path = "common/wire.rs"]
-#[allow(dead_code, reason = "shared with other tests")]
-mod wire;
-
+use crate::common::server::{Server, free_port};
+use crate::common::wire::{Wire, body};
 use rustls::pki_types::ServerName;
 use selvedge::pki::ceremony::{CertAndKey, create_intermediate, create_root, is_issued_by};
 use selvedge::pki::pem;
 use selvedge::values::x509::Parts;
 use selvedge::values::{Time, b64};
 use serde_json::json;
-use server::Server;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{Read, Write};
@@ -24,7 +17,6 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-use wire::{Wire, body};
 
 fn now() -> Time {
     Time::from_secs(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs())
@@ -232,7 +224,7 @@ fn the_servers_certificate_is_replaced_while_it_serves_and_no_request_is_lost() 
 #[test]
 fn a_server_is_known_by_the_url_that_it_was_given() {
     let folder = tempfile::tempdir().unwrap();
-    let outside = server::free_port();
+    let outside = free_port();
     let base = format!("https://ca.lan:{outside}");
     let server = Server::start_with(folder.path(), 0, &["--base-url", &base]);
     assert_eq!(server.fact("directory"), format!("{base}/directory"));
@@ -305,7 +297,7 @@ fn the_keys_of_a_ca_that_is_kept_sign_only_where_that_was_said() {
 fn what_is_wrong_with_the_configuration_stands_in_the_log_and_not_in_answers_to_strangers() {
     let folder = tempfile::tempdir().unwrap();
     let refused = |mode: &str| {
-        let (state, port) = (folder.path().join(mode), server::free_port());
+        let (state, port) = (folder.path().join(mode), free_port());
         let listen = format!("127.0.0.1:{port}");
         let mode = format!("MODE={mode}");
         let state = state.display().to_string();

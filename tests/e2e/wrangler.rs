@@ -1,13 +1,7 @@
 //! `wrangler.toml` as wrangler reads it: the Worker under `wrangler dev`.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::disallowed_methods, reason = "a test")]
 
-#[path = "common/server.rs"]
-#[allow(dead_code, reason = "shared with other tests")]
-mod server;
-#[path = "common/wire.rs"]
-#[allow(dead_code, reason = "shared with other tests")]
-mod wire;
-
+use crate::common::server::free_port;
+use crate::common::wire::Wire;
 use selvedge::pki::ceremony::{create_intermediate, create_root};
 use selvedge::values::{Time, b64};
 use std::path::Path;
@@ -63,7 +57,7 @@ fn run(fitting: bool, act: impl FnOnce(&str, u16, &str)) {
     let folder = tempfile::tempdir().unwrap();
     let (secrets, log) = (folder.path().join("secrets"), folder.path().join("log"));
     write_secrets(&secrets, fitting);
-    let port = server::free_port();
+    let port = free_port();
     let base = format!("http://127.0.0.1:{port}");
     let output = std::fs::File::create(&log).unwrap();
     let child = Command::new(env!("CARGO_BIN_EXE_selvedge"))
@@ -100,7 +94,7 @@ fn the_worker_under_wrangler_dev_serves_and_refuses_keys_that_do_not_fit() {
     run(true, |base, status, directory| {
         assert_eq!(status, 200, "{directory}");
         assert!(directory.contains(&format!("{base}/acme/new-order")), "{directory}");
-        wire::Wire::plain(&format!("{base}/directory")).register();
+        Wire::plain(&format!("{base}/directory")).register();
     });
     run(false, |_, status, problem| {
         assert_eq!(status, 500, "{problem}");

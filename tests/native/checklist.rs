@@ -1,6 +1,5 @@
 //! Coverage of the checklist of RFC 8555 and its extensions: each item is named by a test, or docs/DIVERGENCES.md says
 //! why it is not done.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use std::collections::BTreeSet;
 use std::fs;

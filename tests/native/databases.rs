@@ -1,5 +1,4 @@
 //! Which requests make databases and rows, which rows are read, and that what nobody needs is deleted.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 use core::time::Duration;
 use selvedge::acme::crl::{CrlPieceRecord, RevokedRecord};

@@ -1,5 +1,4 @@
 //! The tables of docs/DEPENDENCIES.md against the manifests and the lock files.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};

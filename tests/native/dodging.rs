@@ -1,5 +1,4 @@
 //! Each limit against the sequences of requests that would dodge it (RFC 8555 §6.6, RFC 9773 §5).
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 use core::time::Duration;
 use proptest::prelude::*;

@@ -1,6 +1,5 @@
 //! Each invariant of `selvedge::ca::testing::check_all` is seen to fail: what it forbids is put into a storage that is
 //! otherwise as it should be.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 use selvedge::acme::nonce::RedeemedNonce;
 use selvedge::ca::testing::{Client, CsrShape, World, check_all, new_key, violations};

@@ -1,6 +1,5 @@
 //! Jobs that end their machine each time, and jobs that are slow: the one comes back so often and no oftener, the other
 //! delays nothing else.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 use core::time::Duration;
 use selvedge::ca::testing::{Client, CsrShape, Proof, World, check_all, new_key, poll_some};

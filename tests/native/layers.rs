@@ -1,5 +1,4 @@
 //! Holds the layers: which part of the library may name which, where clocks are read, how long a file may be.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
 
 use std::fs;
 use std::path::Path;

@@ -1,6 +1,5 @@
 //! Properties of what reads names, paths, JSON and DER, over generated inputs. What holds of every input stands in the
 //! fuzz targets; here inputs are made that come far.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use proptest::prelude::*;
 use selvedge::ca::admin::routes::{AdminRoute, PREFIX};

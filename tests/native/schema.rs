@@ -1,5 +1,4 @@
 //! Holds the stored records against `kv-schema/`.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
 
 use selvedge::acme::account::{ExternalUse, KeyOwner, VoidAccount};
 use selvedge::acme::act::{AuditEnd, AuditRecord};

@@ -1,12 +1,5 @@
 //! http-01 and tls-alpn-01 over real sockets on the loopback interface: what the scripted network of the unit tests cannot
 //! show, such as how connections are refused, reset and left hanging.
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::disallowed_methods,
-    reason = "a test: it may fail at any line and has a clock of its own"
-)]
 
 use hickory_proto::op::{Message, OpCode, ResponseCode};
 use hickory_proto::rr::rdata::{A, AAAA};

@@ -1,6 +1,5 @@
 //! Many requests of all sorts at once, in orders that chance decides, some broken off: what holds over all that is
 //! stored holds throughout, and nothing is left to do in the end.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 use core::time::Duration;
 use selvedge::ca::http::Request;

@@ -1,6 +1,7 @@
 //! Faults of accessibility that a program can find, by axe-core, from npm (`tests/npm/axe-core`).
 
-use super::{Browser, npm};
+use super::Browser;
+use crate::npm;
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;

@@ -5,21 +5,14 @@
 //! served under is verified as any other, by Chromium's own verifier: it is in the NSS database of that home, which
 //! Debian's certutil makes; so a page whose certificate is not right is refused, as with a user.
 
-#[path = "axe.rs"]
 pub mod axe;
-#[path = "debian.rs"]
-#[allow(dead_code, reason = "shared with other tests")]
-pub mod debian;
-#[path = "npm.rs"]
-mod npm;
-#[path = "processes.rs"]
-pub mod processes;
-#[path = "webdriver.rs"]
+mod processes;
+mod tests;
 mod webdriver;
 
-#[allow(unused_imports, reason = "shared with other tests")]
-pub use webdriver::{Element, Message};
+pub use webdriver::Message;
 
+use crate::common::packages::debian;
 use processes::Process;
 use serde_json::{Value, json};
 use std::fs::{self, File};

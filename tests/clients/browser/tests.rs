@@ -1,15 +1,11 @@
-//! Holds the harness that pages are driven with (`tests/common/browser.rs`): each of its checks finds what it is there for.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
+//! Holds the harness that pages are driven with (`tests/clients/browser/mod.rs`): each of its checks finds what it is there for.
 
-#[path = "common/browser.rs"]
-mod browser;
-
+use super::Browser;
+use super::axe::axe;
 use axum::Router;
 use axum::http::header::CONTENT_SECURITY_POLICY;
 use axum::response::Html;
 use axum::routing::get;
-use browser::Browser;
-use browser::axe::axe;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use serde_json::json;
 use std::net::SocketAddr;
@@ -163,7 +159,7 @@ fn what_goes_wrong_in_a_page_is_noticed() {
 
     browser.open(&pages.url("/broken"));
     let found = browser.messages();
-    let error = |m: &browser::Message| m.source == "javascript" && m.text.contains("notDefinedAnywhere is not defined");
+    let error = |m: &super::Message| m.source == "javascript" && m.text.contains("notDefinedAnywhere is not defined");
     assert!(found.iter().any(error), "{found:?}");
 
     browser.open(&pages.url("/bad"));

@@ -1,17 +1,8 @@
 //! End to end: what somebody does who runs a CA, from an external account key to the audit record, with real clients, the
 //! companion's commands, and the pages in a real browser; and what the CA tells by itself.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
 
-#[path = "../common/browser.rs"]
-#[allow(dead_code, reason = "shared with other tests")]
-mod browser;
 mod notices;
 mod scene;
-#[path = "../common/server.rs"]
-#[allow(dead_code, reason = "shared with other tests")]
-mod server;
-#[path = "../common/venv.rs"]
-mod venv;
 mod walk;
 
 use scene::{Scene, openssl};

@@ -1,7 +1,7 @@
 //! What the CA tells by itself: to a webhook, in a calendar, in its log.
 
 use super::scene::{Scene, run};
-use super::server::free_port;
+use crate::common::server::free_port;
 use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};

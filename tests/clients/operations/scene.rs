@@ -1,8 +1,8 @@
 //! A CA on real workerd, the companion's commands, and real clients.
 
-use super::browser::debian;
-use super::server::Server;
-use super::venv::venv;
+use crate::common::packages::debian;
+use crate::common::packages::venv::venv;
+use crate::common::server::Server;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::Command;

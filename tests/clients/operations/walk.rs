@@ -1,8 +1,8 @@
 //! The pages in a real browser.
 
-use super::browser::Browser;
-use super::browser::axe::axe;
 use super::scene::{Scene, openssl};
+use crate::browser::Browser;
+use crate::browser::axe::axe;
 use serde_json::Value;
 use std::fs;
 use std::path::Path;

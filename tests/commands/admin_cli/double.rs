@@ -1,7 +1,7 @@
 //! A double of the operations API, and the companion that asks it.
 
-use super::contract::{Contract, Request};
-use super::server::{Asked, Server};
+use crate::contract::{Contract, Request};
+use crate::server::{Asked, Server};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

@@ -1,23 +1,14 @@
 //! The operations commands, against a double of the API that holds every request against docs/openapi.json.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::disallowed_methods, reason = "a test")]
 
-#[path = "common/contract.rs"]
-mod contract;
-#[path = "admin_cli/double.rs"]
 mod double;
-#[path = "admin_cli/many.rs"]
 mod many;
-#[path = "admin_cli/place.rs"]
 mod place;
-#[path = "operate/server.rs"]
-mod server;
-#[path = "admin_cli/tokens.rs"]
 mod tokens;
 
-use contract::Contract;
+use crate::contract::Contract;
+use crate::server::{Server, nobody};
 use double::{Double, certificate, entry, problem};
 use serde_json::{Value, json};
-use server::{Server, nobody};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 

@@ -1,7 +1,7 @@
 //! Where the authority is, and with which token it is asked.
 
 use super::double::{Double, TOKEN, status};
-use super::server::nobody;
+use crate::server::nobody;
 use serde_json::{Value, json};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -142,7 +142,7 @@ fn status_has_the_operators_part_where_there_is_a_token() {
         "not_after": "2999-01-01T00:00:00Z", "certificate": "http://x", "certificates_until": null, "crls": []}]});
     let (double, api) = (Double::start(), std::sync::Arc::new(std::sync::Mutex::new((200, status(0)))));
     let answers = std::sync::Arc::clone(&api);
-    let authority = super::server::Server::start(move |asked| match asked.line.as_str() {
+    let authority = crate::server::Server::start(move |asked| match asked.line.as_str() {
         "GET /issuers" => (200, overview.to_string().into_bytes()),
         "GET /admin/v1/status" if asked.header("authorization") == Some(&format!("Bearer {TOKEN}")) => {
             let (code, body) = answers.lock().unwrap().clone();

@@ -1,6 +1,6 @@
 //! An intermediate below a company's root, which here is OpenSSL's.
 
-use crate::desk::Desk;
+use super::desk::Desk;
 use std::fs;
 
 /// What the request asks for, as OpenSSL writes extensions.

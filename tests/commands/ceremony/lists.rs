@@ -1,6 +1,6 @@
 //! The root's CRL, from its making to a revocation, with OpenSSL as the verifier.
 
-use crate::desk::Desk;
+use super::desk::Desk;
 use std::fs;
 
 fn issuer(desk: &Desk, command: &str, options: &[&str]) -> Vec<String> {

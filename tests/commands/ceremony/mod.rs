@@ -1,13 +1,8 @@
 //! The key ceremony as its user has it: the companion as a program, and OpenSSL as the judge of what it makes.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
 
-#[path = "ceremony/company.rs"]
 mod company;
-#[path = "ceremony/desk.rs"]
 mod desk;
-#[path = "ceremony/lists.rs"]
 mod lists;
-#[path = "ceremony/terminal.rs"]
 mod terminal;
 
 use desk::{Desk, PASSPHRASE, WRANGLER};

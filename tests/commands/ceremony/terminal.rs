@@ -4,7 +4,7 @@ use super::desk::{Desk, PASSPHRASE};
 use std::process::{Command, Output};
 
 fn at_terminal(desk: &Desk, answers: &[&str], line: &[&str]) -> Output {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/ceremony/terminal.py");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/commands/ceremony/terminal.py");
     let mut command = Command::new("python3");
     command.arg(script).args(answers).args(["--", env!("CARGO_BIN_EXE_selvedge")]).args(line);
     command.current_dir(desk.path(".")).output().unwrap()

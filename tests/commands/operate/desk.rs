@@ -117,7 +117,7 @@ impl Desk {
         let mut command = Command::new(env!("CARGO_BIN_EXE_selvedge"));
         command.args(args).arg("--ca").arg(self.path("ca")).arg("--wrangler").arg(self.path("wrangler.toml"));
         if args[0] == "deploy" {
-            let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/operate/wrangler.sh");
+            let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/commands/operate/wrangler.sh");
             command.arg("--wrangler-program").arg(script);
         }
         command.env("FAKE_WRANGLER", self.path("calls")).env_remove("CLOUDFLARE_API_TOKEN");

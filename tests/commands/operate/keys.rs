@@ -1,7 +1,7 @@
 //! `secret-key`, and `deploy --key-binding`: keys that Cloudflare holds and never shows.
 
 use super::desk::{Desk, TOKEN, now};
-use super::server::{Server, nobody};
+use crate::server::{Server, nobody};
 use data_encoding::BASE64;
 use selvedge::pki::ceremony::{CertAndKey, cross_sign};
 use selvedge::values::SigAlg;

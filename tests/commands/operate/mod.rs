@@ -1,21 +1,15 @@
 //! What an operator does with an authority that runs elsewhere: `deploy`, `secret-key`, `status`. Wrangler, Cloudflare's
 //! API and the authority are doubles.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::disallowed_methods, reason = "a test")]
 
-#[path = "operate/desk.rs"]
 mod desk;
-#[path = "operate/keys.rs"]
 mod keys;
-#[path = "operate/server.rs"]
-mod server;
-#[path = "operate/status.rs"]
 mod status;
 
+use crate::server::Server;
 use desk::{Desk, Ended, TOKEN, now};
 use selvedge::pki::Issuer;
 use selvedge::pki::ceremony::create_intermediate;
 use serde_json::json;
-use server::Server;
 
 /// A desk whose CA has a second issuer that takes over tomorrow.
 fn two() -> Desk {

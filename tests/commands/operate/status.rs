@@ -1,7 +1,7 @@
 //! `status`, of an authority that stands in every way.
 
 use super::desk::{Desk, Ended, now};
-use super::server::{Asked, Server, nobody};
+use crate::server::{Asked, Server, nobody};
 use selvedge::ca::authority::Published;
 use selvedge::ca::http::Body;
 use selvedge::ca::testing::{Client, START, World, new_key};

@@ -1,7 +1,5 @@
 //! Replays the fuzzing corpora: whatever was ever found, stays found.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::disallowed_methods, reason = "tests")]
 
-#[path = "common/seeds.rs"]
 mod seeds;
 
 use selvedge::ca::testing::fuzz::TARGETS;

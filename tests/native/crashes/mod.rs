@@ -1,8 +1,6 @@
 //! Requests that are dropped at every step, or whose every store operation, call and signature fails: what must hold
 //! afterwards.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
-#[path = "common/ordeal.rs"]
 mod ordeal;
 
 use core::time::Duration;

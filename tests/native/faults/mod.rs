@@ -1,14 +1,9 @@
 //! Every kind of request, with each of its operations failing, being the end of a machine or of a partition, or letting
 //! another request in: what must hold afterwards. `selvedge::ca::testing::Operations` says what an operation is.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
-#[path = "common/mishaps.rs"]
 mod mishaps;
-#[path = "common/notices.rs"]
 mod notices;
-#[path = "common/requests.rs"]
 mod requests;
-#[path = "common/scene.rs"]
 mod scene;
 
 use mishaps::{Trial, changes_something, interrupt_everywhere};

@@ -1,6 +1,6 @@
 //! An operator, whose every answer is held against the contract.
 
-use super::contract::Contract;
+use crate::contract::Contract;
 use core::time::Duration;
 use selvedge::ca::address::ClientAddress;
 use selvedge::ca::admin::tokens::AdminTokens;

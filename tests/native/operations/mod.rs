@@ -1,12 +1,4 @@
 //! The operations API over a whole CA in one process, every answer held against docs/openapi.json.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::disallowed_methods,
-    dead_code,
-    reason = "tests; what is shared is not used by all"
-)]
 
 mod access;
 mod accounts;
@@ -15,8 +7,6 @@ mod auth;
 mod bodies;
 mod calendar;
 mod certificates;
-#[path = "../common/contract.rs"]
-mod contract;
 mod decisions;
 mod desk;
 mod document;
@@ -24,7 +14,6 @@ mod inventory;
 mod keys;
 mod logs;
 mod notices;
-#[path = "../common/operating.rs"]
 mod operating;
 mod orders;
 mod policies;

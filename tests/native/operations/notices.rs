@@ -35,7 +35,7 @@ fn notices(world: &World) -> Vec<Value> {
 }
 
 fn fits(schema: &str, value: &Value) {
-    let mut document: Value = serde_json::from_str(include_str!("../../docs/openapi.json")).unwrap();
+    let mut document: Value = serde_json::from_str(include_str!("../../../docs/openapi.json")).unwrap();
     let schema =
         json!({ "$ref": format!("#/components/schemas/{schema}"), "components": document["components"].take() });
     let faults: Vec<String> =

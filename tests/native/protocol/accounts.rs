@@ -1,5 +1,4 @@
 //! Accounts, key changes and the JWS ladder as requests: RFC 8555 §6.2–6.4, §7.3. Names begin with the checklist's ids.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use selvedge::acme::Kind;
 use selvedge::ca::testing::{BASE, Client, World};

@@ -1,5 +1,4 @@
 //! CAA (RFC 8659, RFC 8657) where it is asked: after a validation, and before a certificate is issued.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use core::time::Duration;
 use selvedge::acme::Kind;

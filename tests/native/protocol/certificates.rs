@@ -1,5 +1,4 @@
 //! What is in an issued certificate, whatever the CSR asked for; how it is served; and what is written to the log.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 use const_oid::ObjectIdentifier;
 use der::asn1::{Ia5String, OctetString};

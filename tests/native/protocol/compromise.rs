@@ -1,5 +1,4 @@
 //! A key that a certificate was revoked for, as compromised, is refused ever after wherever keys come in (R-07, C-02).
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use core::time::Duration;
 use selvedge::acme::Kind;

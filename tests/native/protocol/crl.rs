@@ -1,5 +1,4 @@
 //! CRLs: when they are signed, what stands on them, and who gets them (RFC 5280 §5).
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 use core::time::Duration;
 use der::{Decode, Encode};

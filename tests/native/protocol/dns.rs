@@ -1,5 +1,4 @@
 //! dns-account-01 and dns-persist-01 in their flows, and authorizations born valid just in time.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use core::time::Duration;
 use selvedge::acme::Kind;

@@ -1,5 +1,4 @@
 //! External account binding: RFC 8555 §7.3.4. Names begin with the checklist's ids.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use selvedge::acme::Kind;
 use selvedge::ca::external::ExternalAccounts;

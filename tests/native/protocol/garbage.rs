@@ -1,5 +1,4 @@
 //! Whatever comes in gets a well-formed answer and changes nothing (H-06, H-07, T-32).
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use proptest::prelude::*;
 use selvedge::ca::http::Request;

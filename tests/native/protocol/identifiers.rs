@@ -1,5 +1,4 @@
 //! What names orders take, and how refused ones are told (RFC 8555 §6.7.1, §7.4). Names begin with the checklist's ids.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use core::time::Duration;
 use selvedge::acme::Kind;

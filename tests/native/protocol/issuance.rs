@@ -1,5 +1,4 @@
 //! Orders, authorizations, CSRs, certificates, revocation: RFC 8555 §7.4–7.6, §8. Names begin with the checklist's ids.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use core::time::Duration;
 use selvedge::acme::Kind;

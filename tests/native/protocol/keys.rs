@@ -1,6 +1,5 @@
 //! Keys that come in new, in CSRs and for accounts, and are refused although they work: others can find their private
 //! part, or the operator has blocked them (C-02).
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use selvedge::acme::Kind;
 use selvedge::ca::blocked::BlockedKeys;

@@ -1,6 +1,5 @@
 //! Rate limits: RFC 8555 §6.6, and what an account, an address and an external account key may have. Names begin with
 //! the checklist's ids.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 use core::time::Duration;
 use selvedge::acme::Kind;

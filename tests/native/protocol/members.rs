@@ -1,5 +1,4 @@
 //! What members of requests may be, and lines of the directory. Names begin with the checklist's ids.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use core::time::Duration;
 use selvedge::acme::Kind;

@@ -1,5 +1,4 @@
 //! Counts for the operator.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 use core::time::Duration;
 use selvedge::acme::Kind;

@@ -1,5 +1,4 @@
 //! Names whose validations fail: limited, and paused when they never succeed. Names begin with the checklist's ids.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 use core::time::Duration;
 use selvedge::acme::Kind;

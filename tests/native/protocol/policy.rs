@@ -1,5 +1,4 @@
 //! Policy as requests meet it: what is refused, by which rule, and what needs no challenge (RFC 8555 §7.1.3, §7.4).
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use core::time::Duration;
 use selvedge::acme::Kind;

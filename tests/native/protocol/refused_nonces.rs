@@ -1,5 +1,4 @@
 //! The fault of a test server that refuses a share of good nonces (RFC 8555 §6.5).
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use selvedge::acme::Kind;
 use selvedge::ca::testing::{Client, World};

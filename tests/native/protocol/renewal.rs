@@ -1,6 +1,5 @@
 //! Renewal information and replacement (RFC 9773), alternate chains (RFC 8555 §7.4.2). Names begin with the checklist's
 //! ids, or with `ari_` for its section 2.4.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use core::time::Duration;
 use selvedge::acme::Kind;

@@ -1,5 +1,4 @@
 //! The form of requests, field by field: padding (H-02) and the signed URL (J-08), at every kind of resource.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use selvedge::acme::Kind;
 use selvedge::ca::testing::{BASE, Client, CsrShape, World, new_key};

@@ -1,6 +1,5 @@
 //! What an account is given again, and authorizations before their order: RFC 8555 §7.1.3, §7.4, §7.4.1, §7.5.2. Names
 //! begin with the checklist's ids.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use core::time::Duration;
 use selvedge::acme::Kind;

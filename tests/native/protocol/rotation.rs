@@ -1,5 +1,4 @@
 //! Rotation of issuers: a new one takes over at a set time, and what the old one signed is looked after until it is over.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 use core::time::Duration;
 use futures_util::FutureExt;

@@ -1,18 +1,13 @@
 //! The walk through the states of RFC 8555 §7.1.6: orders, accounts and certificates in each state are sent each
 //! request, legal or not. What every response has to have (H-05, H-06, H-11, T-32), the client checks by itself.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
-#[path = "common/states.rs"]
-#[allow(dead_code, reason = "shared with other tests")]
-mod states;
-
+use super::states_reached::{DAY, MALFORMED, NOT_READY, Wanted, authorization, check, check_strangers, text};
 use core::time::Duration;
 use selvedge::acme::Kind;
 use selvedge::ca::testing::{BASE, Client, CsrShape, Proof, World, challenge, new_key};
 use selvedge::values::native_crypto::NativeKey;
 use selvedge::values::{SigAlg, b64};
 use serde_json::{Value, json};
-use states::{DAY, MALFORMED, NOT_READY, Wanted, authorization, check, check_strangers, text};
 
 fn csr(names: &[&str], key: &NativeKey) -> Value {
     json!({ "csr": b64::encode(&CsrShape::dns(names).build(key)) })

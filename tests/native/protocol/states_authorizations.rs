@@ -1,14 +1,9 @@
 //! Authorizations and challenges in each state of RFC 8555 §7.1.6, sent each request, legal or not.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
-#[path = "common/states.rs"]
-#[allow(dead_code, reason = "shared with other tests")]
-mod states;
-
+use super::states_reached::{DAY, MALFORMED, UNKNOWN, authorization, check, check_strangers, text};
 use core::time::Duration;
 use selvedge::ca::testing::{Client, Proof, World, challenge};
 use serde_json::{Value, json};
-use states::{DAY, MALFORMED, UNKNOWN, authorization, check, check_strangers, text};
 
 /// An authorization in each state, its URL, and what its two challenges, http-01 and dns-01, are shown as.
 fn authorizations() -> Vec<(&'static str, Client, String, Value, [&'static str; 2])> {

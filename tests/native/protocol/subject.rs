@@ -1,5 +1,4 @@
 //! What a CSR may ask for and what its certificate has of it. Names begin with the checklist's ids.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::disallowed_methods, reason = "tests")]
 
 use const_oid::ObjectIdentifier;
 use der::asn1::OctetString;

@@ -1,5 +1,4 @@
 //! Terms of service and their change: RFC 8555 §7.3.3. Names begin with the checklist's ids.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use selvedge::acme::Kind;
 use selvedge::ca::http::Request;

@@ -1,5 +1,4 @@
 //! tls-alpn-01 in its flow: handshakes of the CA's client with a TLS server, in one process.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use core::time::Duration;
 use selvedge::ca::testing::{Answered, Client, CsrShape, World, challenge, new_key};

@@ -1,5 +1,4 @@
 //! Headers, directory, nonces: RFC 8555 §6.1, §6.3, §6.5, §7.1, §7.2. Names begin with the checklist's ids.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use core::time::Duration;
 use selvedge::acme::Kind;

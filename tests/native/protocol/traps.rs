@@ -1,6 +1,5 @@
 //! Interop traps: what real clients stumbled over at other servers (section 5 of the checklist). Each test fails when
 //! its trap opens here. Client code in shells is played by what its regular expressions would find.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 use core::time::Duration;
 use selvedge::acme::Kind;

@@ -1,6 +1,5 @@
 //! Interop traps (section 5 of the checklist): keys, CSRs, chains, lifetimes, and accounts that are gone. See
 //! `protocol_traps.rs`.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 use core::time::Duration;
 use selvedge::acme::Kind;

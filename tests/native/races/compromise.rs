@@ -1,5 +1,4 @@
 //! A key that is condemned while it comes in: whoever was first, what was answered holds, and from then on it is refused.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 use selvedge::acme::Kind;
 use selvedge::ca::http::Request;

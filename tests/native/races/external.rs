@@ -1,5 +1,4 @@
 //! Single use of external account keys against races, crashes and faults.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 use selvedge::ca::external::ExternalAccounts;
 use selvedge::ca::http::Request;

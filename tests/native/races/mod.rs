@@ -1,5 +1,7 @@
 //! Requests that run against each other: what must hold afterwards.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
+
+mod compromise;
+mod external;
 
 use selvedge::acme::Kind;
 use selvedge::ca::http::{Request, Response};

@@ -1,6 +1,5 @@
 //! Confusions of JWS and of keys: each request asks for something that would be seen, each is refused with its problem
 //! type, and nothing changes. Single parsers have their own tables in src/jose; here the whole CA is asked.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use selvedge::acme::Kind;
 use selvedge::acme::Kind::{BadNonce, BadPublicKey, BadSignatureAlgorithm, Malformed, Unauthorized};

@@ -1,5 +1,6 @@
 //! What the operator configures: each value that is missing or wrong is named, with what to do.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
+
+mod roots;
 
 use const_oid::db::rfc5280::ID_KP_EMAIL_PROTECTION;
 use selvedge::acme::nonce::{self, Home};
@@ -137,7 +138,7 @@ fn every_setting_that_is_read_has_a_known_name_and_the_other_way_round() {
     for name in NAMES {
         assert!(asked.contains(*name), "{name} is in ca::setting_names, and never read");
     }
-    let readme = include_str!("../README.md");
+    let readme = include_str!("../../../README.md");
     for name in NAMES.iter().filter(|name| !["REFUSE_NONCES", "LONGEST_LIFE"].contains(name)) {
         assert!(readme.contains(&format!("| `{name}` |")), "{name} is not in the README's table of settings");
     }

@@ -1,6 +1,5 @@
 //! Issuers and the root that the operator configures: what the root demands counts for those that its key signed, and
 //! stops none of them.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test")]
 
 use futures_util::FutureExt;
 use rcgen::{

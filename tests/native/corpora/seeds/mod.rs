@@ -1,10 +1,7 @@
 //! What fuzzing begins with: valid examples of each kind, and the classic ways of spoiling them.
 
-#[path = "seed_pki.rs"]
 mod pki;
-#[path = "seed_texts.rs"]
 mod texts;
-#[path = "seed_tls.rs"]
 mod tls;
 
 use hickory_proto::op::{Message, MessageType, OpCode, Query};
