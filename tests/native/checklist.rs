@@ -38,7 +38,7 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
         let path = entry.unwrap().path();
         if path.is_dir() {
             sources(&path, found);
-        } else if path.extension().is_some_and(|e| e == "rs") && !path.ends_with("tests/checklist.rs") {
+        } else if path.extension().is_some_and(|e| e == "rs") && !path.ends_with("native/checklist.rs") {
             found.push(path);
         }
     }

@@ -1,5 +1,4 @@
-//! Everything that runs in this process alone: no workerd, no browser, no other program. `cargo test --test native` is the
-//! loop of a change.
+//! Fast tests without other programs: `cargo test --test native` is the loop of a change.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -12,21 +11,15 @@
 mod checklist;
 #[path = "../common/contract.rs"]
 mod contract;
-mod corpora;
-mod crashes;
 mod databases;
 mod dependencies;
-mod dodging;
-mod faults;
 mod invariants;
 mod jobs;
 mod layers;
 mod operations;
 mod properties;
 mod protocol;
-mod races;
 mod schema;
 mod security;
 mod settings;
 mod validation_socket;
-mod walks;

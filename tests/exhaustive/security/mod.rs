@@ -5,7 +5,8 @@
 //! What tells more, on purpose, stands in SECURITY.md: the certificate itself proves that it was issued, and whether an
 //! account exists at a URL is what RFC 8555 §6.2 has every client told.
 
-use super::strangers::{Scene, TERMS, Things, routes, scene};
+mod strangers;
+
 use selvedge::acme::Kind;
 use selvedge::ca::http::Request;
 use selvedge::ca::routes::Route;
@@ -14,6 +15,7 @@ use selvedge::ca::testing::{Answered, BASE, Client, CsrShape, World, check_all, 
 use selvedge::values::{SigAlg, b64};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use strangers::{Scene, TERMS, Things, routes, scene};
 
 /// What an attacker sends to every URL; `None` is a POST-as-GET.
 fn payloads(attacker: &Client, things: &Things) -> Vec<Option<Value>> {
