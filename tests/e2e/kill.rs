@@ -1,5 +1,5 @@
 //! End to end: workerd is killed at random moments under load, again and again, and nothing that anybody was promised is
-//! lost. 200 kills: `cargo test --test e2e_kill -- --ignored --nocapture`.
+//! lost. 200 kills: `cargo test --test e2e kill -- --ignored --nocapture`.
 
 use super::enduring::{Enduring, Finished};
 use super::rows::Found;

@@ -1,5 +1,5 @@
 //! End to end: a CA that goes on issuing does not fill up. What ends is deleted; certificates and the ledger stay.
-//! 20,000 issuances: `cargo test --test e2e_soak -- --ignored --nocapture`.
+//! 20,000 issuances: `cargo test --test e2e soak -- --ignored --nocapture`.
 
 use super::rows::Found;
 use crate::common::load::Load;

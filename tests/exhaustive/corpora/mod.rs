@@ -74,7 +74,7 @@ fn the_fuzz_crate_has_every_target() {
     }
 }
 
-/// Writes the seeds that are not there: `cargo test --test corpora -- --ignored`.
+/// Writes the seeds that are not there: `cargo test --test exhaustive corpora -- --ignored`.
 #[test]
 #[ignore = "writes files"]
 fn write_seeds() {

@@ -1,5 +1,5 @@
 //! Interop traps (section 5 of the checklist): keys, CSRs, chains, lifetimes, and accounts that are gone. See
-//! `protocol_traps.rs`.
+//! `traps.rs`.
 
 use core::time::Duration;
 use selvedge::acme::Kind;
