@@ -7,4 +7,5 @@ pub mod load;
 pub mod packages;
 pub mod server;
 pub mod stored;
+pub mod turns;
 pub mod wire;

@@ -1,5 +1,6 @@
 //! A CA started as a user starts it: the companion's `dev`, with its real wasm on real workerd.
 
+use super::turns;
 use serde_json::Value;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -57,6 +58,7 @@ impl Server {
 
     /// As [`Server::start`], with these options of `dev` too.
     pub fn start_with(state: &Path, listen: u16, arguments: &[&str]) -> Self {
+        turns::beside_others();
         let (http01, tls_alpn) = (free_port(), free_port());
         let listen = if listen == 0 { server_port() } else { listen };
         let log = std::fs::File::options().create(true).append(true).open(state.join("dev.log")).unwrap();

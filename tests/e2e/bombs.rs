@@ -5,6 +5,7 @@ use super::doh;
 use crate::common::listening::Listening;
 use crate::common::load::process::Process;
 use crate::common::server::{Server, free_port};
+use crate::common::turns;
 use crate::common::wire::{Wire, body};
 use selvedge::jose::testing::ClientKey;
 use selvedge::validation::testing::TlsServer;
@@ -202,6 +203,7 @@ fn resolver(port: u16) -> Listening {
 
 #[test]
 fn bombs_are_refused_and_cost_no_memory() {
+    turns::apart("memory");
     let folder = tempfile::tempdir().unwrap();
     let (doh, team, hook) = (free_port(), free_port(), free_port());
     let _resolver = resolver(doh);

@@ -6,6 +6,7 @@ use super::rows::Found;
 use crate::common::load::http::Endpoint;
 use crate::common::load::responder::Responder;
 use crate::common::server::{Server, signal};
+use crate::common::turns;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -33,6 +34,7 @@ fn workerd_is_killed_200_times_under_load_and_nothing_is_lost() {
 }
 
 fn run(kills: u32) {
+    turns::apart("kill");
     let seed = std::env::var("SELVEDGE_SEED").ok().and_then(|seed| seed.parse().ok());
     let seed = seed.unwrap_or_else(|| u64::from(std::process::id()));
     println!("SELVEDGE_SEED={seed}");

@@ -3,6 +3,7 @@
 
 use crate::common::listening::Listening;
 use crate::common::server::Server;
+use crate::common::turns;
 use crate::common::wire::{Wire, body};
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::ring::{cipher_suite as suite, default_provider, kx_group};
@@ -165,6 +166,7 @@ fn alpn(name: &str, proof: &str) -> TlsServer {
 
 #[test]
 fn ipv4_is_taken_where_ipv6_refuses_by_every_method_and_at_every_hop() {
+    turns::apart("reach");
     let (_folder, server, wire) = start(&[]);
     for name in ["http.test", "tls.test", "hop.test"] {
         give_both(&server, name);
@@ -201,6 +203,7 @@ fn ipv4_is_taken_where_ipv6_refuses_by_every_method_and_at_every_hop() {
 
 #[test]
 fn hosts_that_come_late_are_reached_by_a_retry_by_every_method_and_at_every_hop() {
+    turns::apart("reach");
     let (_folder, server, wire) = start(PATIENT);
     let refused = |seen: &Value| {
         assert_eq!(seen["status"], "processing", "{seen}");
@@ -228,6 +231,7 @@ fn hosts_that_come_late_are_reached_by_a_retry_by_every_method_and_at_every_hop(
 
 #[test]
 fn addresses_that_refuse_that_are_filtered_and_that_are_forbidden_are_told_apart() {
+    turns::apart("reach");
     let (_folder, server, wire) = start(&["--set", "VALIDATION_TRIES=1", "--set", "VALIDATION_SECONDS=2"]);
     for (name, kind) in [("refused.test", "http-01"), ("refused2.test", "tls-alpn-01")] {
         let (_, challenge) = order(&wire, name, kind);
@@ -253,6 +257,7 @@ fn addresses_that_refuse_that_are_filtered_and_that_are_forbidden_are_told_apart
 
 #[test]
 fn redirects_to_https_are_followed_whatever_the_certificate() {
+    turns::apart("reach");
     let (_folder, server, wire) = start(&[]);
     let (http01, tls) = (server.http01, server.tls_alpn);
     let [p256, p384, rsa, ed25519] = [SigAlg::Es256, SigAlg::Es384, SigAlg::Rs256, SigAlg::Ed25519].map(new_key);
@@ -292,6 +297,7 @@ fn redirects_to_https_are_followed_whatever_the_certificate() {
 
 #[test]
 fn hosts_that_do_not_speak_as_they_are_asked_say_what_they_did() {
+    turns::apart("reach");
     let (_folder, server, wire) = start(&["--set", "VALIDATION_TRIES=1"]);
     let (http01, tls) = (server.http01, server.tls_alpn);
     let key = new_key(SigAlg::Es256);
@@ -341,6 +347,7 @@ fn hosts_that_do_not_speak_as_they_are_asked_say_what_they_did() {
 
 #[test]
 fn without_private_addresses_the_resolver_is_reached_all_the_same() {
+    turns::apart("reach");
     let (_folder, server, wire) = start(&["--set", "ALLOW_PRIVATE=false"]);
     let (_, challenge) = order(&wire, "dns.test", "dns-01");
     let digest = selvedge::validation::dns01::expected(&proof(&wire, &challenge));
@@ -366,6 +373,7 @@ fn list_url(certificate: &[u8]) -> String {
 
 #[test]
 fn verdicts_and_lists_come_soon_on_a_test_machine() {
+    turns::apart("reach");
     let (_folder, server, wire) = start(&["--set", "CRL_SHARDS=1"]);
     let (_, challenge) = order(&wire, "late.test", "dns-01");
     let asked = Instant::now();

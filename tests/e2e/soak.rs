@@ -7,6 +7,7 @@ use crate::common::load::http::Endpoint;
 use crate::common::load::process::Process;
 use crate::common::server::Server;
 use crate::common::stored;
+use crate::common::turns;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -53,6 +54,7 @@ fn twenty_thousand_issuances_leave_nothing_but_certificates_and_the_ledger() {
 }
 
 fn run(soak: &Soak) -> Vec<Sample> {
+    turns::apart("soak");
     let folder = tempfile::tempdir().unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(issue(soak, folder.path()))

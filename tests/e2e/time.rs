@@ -5,6 +5,7 @@
 use super::doh;
 use super::hosts::{Host, Manner, address, http, response, tls};
 use crate::common::server::{Server, free_port};
+use crate::common::turns;
 use crate::common::wire::{Wire, body, header};
 use selvedge::ca::testing::new_key;
 use selvedge::jose::key_authorization;
@@ -290,6 +291,7 @@ fn tell_names(row: &Row, names: &Names) {
 
 #[test]
 fn every_verdict_comes_when_the_constants_say_so() {
+    turns::apart("time");
     let folder = tempfile::tempdir().unwrap();
     let (resolver, names) = (free_port(), Names::default());
     let known = Arc::clone(&names);
@@ -325,6 +327,7 @@ fn timers(directory: &str, root: &str) -> u32 {
 
 #[test]
 fn a_receiver_of_notices_has_ten_seconds() {
+    turns::apart("time");
     let folder = tempfile::tempdir().unwrap();
     let port = free_port();
     let at = SocketAddr::from(([127, 0, 0, 1], port));

@@ -1,6 +1,7 @@
 //! `wrangler.toml` as wrangler reads it: the Worker under `wrangler dev`.
 
 use crate::common::server::free_port;
+use crate::common::turns;
 use crate::common::wire::Wire;
 use selvedge::pki::ceremony::{create_intermediate, create_root};
 use selvedge::values::{Time, b64};
@@ -54,6 +55,7 @@ fn write_secrets(file: &Path, fitting: bool) {
 /// Starts wrangler on a free port and waits for an answer to GET directory. Gives its status and body.
 fn run(fitting: bool, act: impl FnOnce(&str, u16, &str)) {
     use std::os::unix::process::CommandExt;
+    turns::beside_others();
     let folder = tempfile::tempdir().unwrap();
     let (secrets, log) = (folder.path().join("secrets"), folder.path().join("log"));
     write_secrets(&secrets, fitting);
