@@ -68,6 +68,8 @@ impl Server {
             .args(arguments)
             .arg("--state")
             .arg(state.join("ca"))
+            // Set by .ci/timed for this process; cargo would build everything again.
+            .env_remove("RUSTC_BOOTSTRAP")
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log)
