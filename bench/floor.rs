@@ -1,9 +1,9 @@
 //! The floor: bare requests, on the same workerd, the same disk and with the same clients. What counts as the floor of an
 //! issuance are those with one durable write each; the other kinds tell what else the platform takes.
 
-use crate::load::http::{Connection, Endpoint};
-use crate::load::process::Process;
-use crate::server::free_port;
+use crate::common::load::http::{Connection, Endpoint};
+use crate::common::load::process::Process;
+use crate::common::server::free_port;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;

@@ -1,12 +1,12 @@
 //! What certificates that are stored cost those that come after them.
 
 use crate::Options;
+use crate::common::load::Load;
+use crate::common::load::client::Issued;
+use crate::common::load::http::{Connection, Endpoint};
+use crate::common::load::process::Process;
+use crate::common::server::Server;
 use crate::figures::Spent;
-use crate::load::Load;
-use crate::load::client::Issued;
-use crate::load::http::{Connection, Endpoint};
-use crate::load::process::Process;
-use crate::server::Server;
 use selvedge::pki::certificate::parse_presented;
 use selvedge::pki::pem;
 use selvedge::values::b64;

@@ -3,29 +3,20 @@
 #![allow(clippy::cast_precision_loss, reason = "figures are rounded anyway")]
 #![allow(clippy::disallowed_methods, reason = "it measures time, natively")]
 
+#[path = "../tests/common/mod.rs"]
+mod common;
 mod figures;
 mod floor;
 mod ledger;
 mod lists;
-#[path = "../tests/common/load/mod.rs"]
-#[allow(dead_code, reason = "shared with tests")]
-mod load;
 mod machine;
 mod parts;
 mod plot;
 mod report;
 mod round;
-#[path = "../tests/common/server.rs"]
-#[allow(dead_code, reason = "shared with tests")]
-mod server;
 mod size;
 mod start;
-#[path = "../tests/common/stored.rs"]
-mod stored;
 mod targets;
-#[path = "../tests/common/wire.rs"]
-#[allow(dead_code, reason = "shared with tests")]
-mod wire;
 mod worst;
 
 use clap::{Parser, ValueEnum};

@@ -2,11 +2,11 @@
 //! is made of. What no code of ours can save, whatever it does, as long as the issuance has these steps.
 
 use crate::Options;
+use crate::common::load::process::Process;
+use crate::common::load::responder::Responder;
+use crate::common::server::{Server, free_port};
 use crate::figures::ms;
 use crate::floor::{Bare, Floor, Outside};
-use crate::load::process::Process;
-use crate::load::responder::Responder;
-use crate::server::{Server, free_port};
 use crate::targets::CLIENTS;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;

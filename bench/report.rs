@@ -1,7 +1,7 @@
 //! The tables, in Markdown: the same on the terminal and in `docs/performance/results.md`.
 
+use crate::common::load::client::STEPS;
 use crate::figures::{Figures, ms, percentile};
-use crate::load::client::STEPS;
 use crate::parts::Taken;
 use crate::round::Round;
 use crate::size::Size;

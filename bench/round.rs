@@ -1,11 +1,12 @@
 //! The rounds: so many clients at once, and below each the floor for the same number of POSTs.
 
+use crate::common::load::http::Endpoint;
+use crate::common::load::process::Process;
+use crate::common::load::{Load, Outcome};
+use crate::common::server::Server;
+use crate::common::stored;
 use crate::floor::{Bare, Floor, Outside};
-use crate::load::http::Endpoint;
-use crate::load::process::Process;
-use crate::load::{Load, Outcome};
-use crate::server::Server;
-use crate::{Options, figures, stored};
+use crate::{Options, figures};
 use std::time::Duration;
 
 /// A round of so many clients.

@@ -1,8 +1,8 @@
 //! From the start of workerd to its first answer, on a state that is there.
 
 use crate::Options;
-use crate::server::Server;
-use crate::wire::Wire;
+use crate::common::server::Server;
+use crate::common::wire::Wire;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::OwnedFd;

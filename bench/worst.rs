@@ -1,11 +1,11 @@
 //! Each kind of request alone: so many of it, one after the other, and nothing else.
 
 use crate::Options;
+use crate::common::listening::Listening;
+use crate::common::load::process::Process;
+use crate::common::server::Server;
+use crate::common::wire::{Answer, Wire, body, header};
 use crate::figures::Spent;
-use crate::load::process::Process;
-use crate::server::Server;
-use crate::wire::listening::Listening;
-use crate::wire::{Answer, Wire, body, header};
 use selvedge::ca::testing::CsrShape;
 use selvedge::jose::key_authorization;
 use selvedge::jose::testing::ClientKey;

@@ -5,17 +5,17 @@
 //!
 //! | what goes wrong | scripted | sockets and workerd |
 //! |---|---|---|
-//! | resolver down | `tests::z06_what_the_resolver_cannot_say_…`, `caa::tests`, `tests/faults.rs` | `e2e_faults::resolvers_that_are_down_…` |
+//! | resolver down | `tests::z06_what_the_resolver_cannot_say_…`, `caa::tests`, `tests/exhaustive/faults/` | `e2e::faults::resolvers_that_are_down_…` |
 //! | resolver that never answers | the same | the same |
 //! | answers another question, with another id, cut, empty, garbage, truncated, more than a message | `z11_a_resolver_that_lies_…` here; `dns::tests` for each part | |
 //! | aliases in a circle | `z11_a_resolver_that_lies_…` here | |
-//! | NXDOMAIN, SERVFAIL, REFUSED | `tests::t28_…`, `tests::z06_…`, `dns::tests::z11_response_codes_…` | `e2e_dns` |
+//! | NXDOMAIN, SERVFAIL, REFUSED | `tests::t28_…`, `tests::z06_…`, `dns::tests::z11_response_codes_…` | `e2e::dns` |
 //! | host that nobody listens at, or that resets | `http01::tests::t26_…` | `validation_socket::z10_nobody_listening_…`, `…z10_servers_that_hang_…`, `e2e::z06_…` |
 //! | host that hangs before the connection | `http01::tests::z10_a_validation_ends_in_time_…` | `validation_socket::z10_a_host_that_never_takes_the_connection_…` |
-//! | host that hangs after it | the same | `validation_socket::z10_servers_that_hang_…`, `e2e_faults::hosts_that_never_end_…` |
+//! | host that hangs after it | the same | `validation_socket::z10_servers_that_hang_…`, `e2e::faults::hosts_that_never_end_…` |
 //! | a byte at a time for ever | `z10_a_byte_at_a_time_…` here | `validation_socket::z10_a_byte_at_a_time_…` |
-//! | endless body, endless headers, endless chunks | `http01::tests::z10_what_is_no_http_…` | `validation_socket::z10_servers_that_hang_…`, `e2e_faults::hosts_that_never_end_…` |
-//! | redirects in a circle, too many | `http01::tests::z10_redirects_against_the_rules_…`, `…z10_ten_redirects_…` | `validation_socket::z10_redirects_in_a_circle_…`, `e2e_faults::hosts_that_never_end_…` |
+//! | endless body, endless headers, endless chunks | `http01::tests::z10_what_is_no_http_…` | `validation_socket::z10_servers_that_hang_…`, `e2e::faults::hosts_that_never_end_…` |
+//! | redirects in a circle, too many | `http01::tests::z10_redirects_against_the_rules_…`, `…z10_ten_redirects_…` | `validation_socket::z10_redirects_in_a_circle_…`, `e2e::faults::hosts_that_never_end_…` |
 //! | redirects to private addresses | `http01::tests::z10_a_redirect_to_a_forbidden_address_…` | |
 //! | redirects to other schemes and ports | `http01::tests::z10_redirects_against_the_rules_…` | |
 //! | DNS rebinding | `z10_a_name_that_turns_private_…` here, `http01::tests::z10_the_address_that_was_looked_up_…` | `validation_socket::z10_the_connection_goes_…` |

@@ -1,8 +1,6 @@
 //! A CA started as a user starts it: the companion's `dev`, with its real wasm on real workerd.
 
-#[path = "leaks.rs"]
-mod leaks;
-
+use super::turns;
 use serde_json::Value;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -60,6 +58,7 @@ impl Server {
 
     /// As [`Server::start`], with these options of `dev` too.
     pub fn start_with(state: &Path, listen: u16, arguments: &[&str]) -> Self {
+        turns::beside_others();
         let (http01, tls_alpn) = (free_port(), free_port());
         let listen = if listen == 0 { server_port() } else { listen };
         let log = std::fs::File::options().create(true).append(true).open(state.join("dev.log")).unwrap();
@@ -69,6 +68,8 @@ impl Server {
             .args(arguments)
             .arg("--state")
             .arg(state.join("ca"))
+            // Set by .ci/timed for this process; cargo would build everything again.
+            .env_remove("RUSTC_BOOTSTRAP")
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log)
@@ -146,8 +147,8 @@ pub fn signal(name: &str, pid: u64) {
 impl Drop for Server {
     fn drop(&mut self) {
         self.end();
-        leaks::list(&self.state);
-        let leaks = leaks::search(&self.state, &self.arguments);
+        super::leaks::list(&self.state);
+        let leaks = super::leaks::search(&self.state, &self.arguments);
         if std::thread::panicking() {
             leaks.iter().for_each(|leak| eprintln!("{leak}"));
         } else {

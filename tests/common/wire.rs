@@ -1,9 +1,6 @@
 //! A strict ACME client over real https, for what has to be seen on the wire.
 
-#[path = "listening.rs"]
-pub mod listening;
-
-use listening::Listening;
+use super::listening::Listening;
 use selvedge::ca::testing::CsrShape;
 use selvedge::jose::key_authorization;
 use selvedge::jose::testing::ClientKey;

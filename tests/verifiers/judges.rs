@@ -1,7 +1,7 @@
 //! The verifiers: each answers questions on the corpus, in the order in which they are asked.
 
+use crate::packages::{debian, venv};
 use crate::questions::{Question, Use};
-use crate::{debian, venv};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use serde_json::{Value, json};
 use std::fs;

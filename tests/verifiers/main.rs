@@ -1,27 +1,27 @@
 //! What is issued, before independent judges: four verifiers and pkilint's lints. See [`corpus`] for what is judged,
 //! [`questions`] for what is asked, [`allowed`] for the findings of linters that are meant; [`our_crls`] is the same for
 //! CRLs.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
-#![allow(clippy::disallowed_methods, reason = "tests draw their own randomness, and one asks the clock")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "tests fail by panics, draw their own randomness, and one asks the clock"
+)]
 
 mod allowed;
 mod corpus;
 mod crls;
-#[path = "../common/debian.rs"]
-#[allow(dead_code, reason = "shared with other tests")]
-mod debian;
 mod hierarchy;
 mod judges;
 mod lints;
 mod openssl_ca;
 mod our_crls;
-#[path = "../common/postgres.rs"]
-#[allow(dead_code, reason = "shared with other tests")]
-mod postgres;
+#[path = "../common/packages/mod.rs"]
+mod packages;
 mod questions;
 mod servers;
-#[path = "../common/venv.rs"]
-mod venv;
 
 use lints::Linter;
 use questions::{Corpus, Question, compare, questions};

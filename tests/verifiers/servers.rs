@@ -3,8 +3,9 @@
 
 use crate::corpus::{self, CRL, Leaf};
 use crate::our_crls::signed;
-use crate::postgres::{OWNER, Postgres};
-use crate::{debian, system_clock};
+use crate::packages::debian;
+use crate::packages::postgres::{OWNER, Postgres};
+use crate::system_clock;
 use selvedge::pki::ceremony::{CertAndKey, Constraints, IssuerPlan, Root, create_server_leaf};
 use selvedge::pki::crl::read::Listed;
 use selvedge::pki::{CrlEntry, Issuer, Serial, pem};

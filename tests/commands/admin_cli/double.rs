@@ -1,0 +1,255 @@
+//! A double of the operations API, and the companion that asks it.
+
+use crate::contract::{Contract, Request};
+use crate::server::{Asked, Server};
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
+
+/// The token that the double knows; nobody else may see it.
+pub const TOKEN: &str = "admin-token-0123456789-abcdefghij-XYZ";
+/// A member of another's making that drives a terminal.
+pub const EVIL: &str = "evil\u{1b}[2J\u{9b}31m\u{7}.test";
+
+pub struct Double {
+    pub server: Server,
+    asked: Arc<Mutex<Vec<Request>>>,
+    faults: Arc<Mutex<Vec<String>>>,
+    dir: tempfile::TempDir,
+}
+
+/// How a run of the companion ended.
+#[derive(Debug)]
+pub struct Ended {
+    pub code: i32,
+    pub out: String,
+    pub err: String,
+}
+
+impl Ended {
+    #[track_caller]
+    pub fn is(&self, code: i32, says: &[&str]) -> &Self {
+        assert_eq!(self.code, code, "{self:?}");
+        let all = format!("{}\n{}", self.out, self.err);
+        says.iter().for_each(|says| assert!(all.contains(says), "{says}: {self:?}"));
+        self
+    }
+}
+
+impl Double {
+    pub fn start() -> Self {
+        Self::with(|_, _| None)
+    }
+
+    /// One that answers differently where `change` does not give `None`.
+    pub fn with(change: impl Fn(&Request, &Asked) -> Option<(u16, Value)> + Send + Sync + 'static) -> Self {
+        let (asked, faults) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(Vec::new())));
+        let (log, wrong) = (Arc::clone(&asked), Arc::clone(&faults));
+        let contract = Contract::read();
+        let server = Server::start(move |asked| {
+            if asked.header("authorization") != Some(&format!("Bearer {TOKEN}")) {
+                return problem(401, "The token is none of ours.");
+            }
+            let request = match contract.request(&asked.line, asked.header("content-type"), &asked.body) {
+                Ok(request) => request,
+                Err(fault) => {
+                    wrong.lock().unwrap().push(format!("{}: {fault}", asked.line));
+                    return problem(400, &fault);
+                }
+            };
+            let (status, body) = change(&request, asked).unwrap_or_else(|| answer(&request, asked));
+            if status < 300 {
+                contract.answer(&request.operation, status, None, &body);
+            }
+            log.lock().unwrap().push(request);
+            let text = body.as_str().map_or_else(|| body.to_string(), str::to_owned);
+            (status, text.into_bytes())
+        });
+        Self { server, asked, faults, dir: tempfile::tempdir().unwrap() }
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}", self.server.address)
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    pub fn write(&self, name: &str, text: &str) -> String {
+        std::fs::write(self.path(name), text).unwrap();
+        self.path(name).display().to_string()
+    }
+
+    /// Runs the companion against the double.
+    pub fn run(&self, args: &[&str]) -> Ended {
+        self.run_with(args, &[("SELVEDGE_URL", &self.url()), ("SELVEDGE_TOKEN", TOKEN)])
+    }
+
+    pub fn run_with(&self, args: &[&str], env: &[(&str, &str)]) -> Ended {
+        self.run_in(self.dir.path(), args, env)
+    }
+
+    pub fn run_in(&self, folder: &Path, args: &[&str], env: &[(&str, &str)]) -> Ended {
+        assert!(args.iter().all(|arg| !arg.contains(TOKEN)));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_selvedge"));
+        command.args(args).current_dir(folder).stdin(Stdio::null());
+        command.env_remove("SELVEDGE_URL").env_remove("SELVEDGE_TOKEN").envs(env.iter().copied());
+        let output = command.output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        let ended = Ended { code: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) };
+        let all = format!("{}{}", ended.out, ended.err);
+        assert!(!all.contains(TOKEN), "the token is shown: {all}");
+        assert!(all.chars().all(|c| !c.is_control() || "\r\n\t".contains(c)), "a terminal would obey: {all:?}");
+        let faults = self.faults.lock().unwrap();
+        assert!(faults.is_empty(), "{args:?}: {faults:?}");
+        ended
+    }
+
+    /// The operations that were asked for.
+    pub fn operations(&self) -> Vec<String> {
+        self.asked.lock().unwrap().iter().map(|request| request.operation.clone()).collect()
+    }
+
+    /// The last request: method and target, and the body.
+    pub fn last(&self) -> (String, String) {
+        let asked = self.server.asked().pop().unwrap();
+        (asked.line, asked.body)
+    }
+}
+
+pub fn problem(status: u16, detail: &str) -> (u16, Vec<u8>) {
+    let problem = json!({"type": "urn:ietf:params:acme:error:malformed", "detail": detail, "status": status});
+    (status, problem.to_string().into_bytes())
+}
+
+fn act() -> Value {
+    json!({"at": "2026-11-24T12:00:00Z", "by": "ada"})
+}
+
+pub fn key(kid: &str) -> Value {
+    json!({"kid": kid, "note": EVIL, "uses": "once", "policy": {"preauthorized": ["*.a.test"]}, "created": act(),
+           "expires": "2999-01-31T00:00:00Z", "disabled": null, "source": "api", "status": "usable", "accounts": ["acc1"],
+           "warnings": [format!("preauthorized has {EVIL}, but orders are refused.")]})
+}
+
+pub fn certificate(serial: &str) -> Value {
+    json!({"serial": serial, "issuer": "iss1", "account": "acc1", "external_account": "team", "order": "ord1", "profile": "default",
+           "names": [EVIL, "xn--bcher-kva.test", "c.test"], "unicode_names": [EVIL, "bücher.test", "c.test"], "issued": "2026-11-24T12:00:00Z", "not_before": "2026-11-24T12:00:00Z",
+           "not_after": "2999-01-31T00:00:00Z", "status": "valid", "revoked": null, "renewed": true,
+           "renewal": {"start": "2026-12-24T12:00:00Z", "end": "2026-12-25T12:00:00Z"}, "replace_now": false})
+}
+
+/// A step that revoked so many.
+pub fn revocations(body: &Value, revoked: usize, next: Option<&str>) -> Value {
+    let before = body.get("issued_before").cloned().unwrap_or_else(|| "2026-11-24T12:00:01Z".into());
+    let serials: Vec<String> = (0..revoked).map(|n| format!("0{n}")).collect();
+    json!({"selection": {"name": "*.a.test"}, "reason": body.get("reason"), "issued_before": before,
+           "revoked": serials, "next": next})
+}
+
+fn account(status: &str) -> Value {
+    json!({"id": "acc1", "url": "https://ca.test/acct/acc1", "status": status, "contact": ["mailto:a@a.test"],
+           "external_account": "team", "created": "2026-11-24T12:00:00Z", "thumbprint": "abc"})
+}
+
+fn replacement(withdrawn: bool) -> Value {
+    json!({"id": "rep1", "selection": {"name": "*.a.test"}, "made": act(), "reason": "lost", "explanation": null,
+           "withdrawn": withdrawn.then(act)})
+}
+
+fn warnings() -> Vec<&'static str> {
+    vec!["max_lifetime does nothing"]
+}
+
+fn version(number: u64, restores: Option<u64>) -> Value {
+    json!({"version": number, "made": (number > 0).then(act), "note": "why", "restores": restores,
+           "document": {"allow": ["*.a.test"]}, "warnings": warnings()})
+}
+
+fn state() -> Value {
+    json!({"in_force": version(2, None), "versions": [version(2, None), version(1, None), version(0, None)],
+           "shadow": {"made": act(), "document": {"allow": []}, "warnings": warnings()}})
+}
+
+fn notice(kind: &str, state: &str) -> Value {
+    json!({"id": "not1", "at": "2026-11-24T12:00:00Z", "kind": kind, "data": {"names": ["a.test"]}, "delivery": {
+           "state": state, "attempts": 3, "status": 500, "error": "it fell over", "last": null, "next": null}})
+}
+
+pub fn status(given_up: u64) -> Value {
+    json!({"version": "0.1.0", "directory": "https://ca.test/directory", "external_account_required": true,
+           "policy": {"version": 7, "made": act(), "shadow": true}, "who": "ada", "by": "token",
+           "webhook": {"configured": true, "waiting": 1, "given_up": given_up}, "audit": {"entries": 0, "chain": ""}})
+}
+
+pub fn entry(number: u64) -> Value {
+    json!({"number": number, "at": "2026-11-24T12:00:00Z", "who": "ada", "by": "token", "what": "policy.put",
+           "target": "7", "outcome": "done", "of": number - 1, "detail": null, "address": "192.0.2.1", "chain": "00"})
+}
+
+fn verdict(name: &Value) -> Value {
+    let allowed = !name.as_str().unwrap().starts_with("bad");
+    json!({"identifier": name, "allowed": allowed, "preauthorized": false, "challenges": ["http-01", "dns-01"],
+           "rule": "allow \"*.a.test\" of the policy"})
+}
+
+fn created(body: &Value) -> Value {
+    let mut made = key(body["kid"].as_str().unwrap_or("made-up"));
+    made["key"] = json!("-AEIASU");
+    made["directory"] = json!("https://ca.test/directory");
+    made
+}
+
+/// What a good authority would say.
+fn answer(request: &Request, asked: &Asked) -> (u16, Value) {
+    let body: Value = serde_json::from_str(&asked.body).unwrap_or_default();
+    let chosen = request.chosen.as_str();
+    match request.operation.as_str() {
+        "status" => (200, status(0)),
+        "listExternalAccounts" => (200, json!({"external_accounts": [key("team")], "next": null})),
+        "createExternalAccount" => (201, created(&body)),
+        "showExternalAccount" | "changeExternalAccount" => (200, key(chosen)),
+        "listCertificates" if request.query("format") == Some("csv") => (200, json!("serial,names\n0a,a.test\n")),
+        "listCertificates" => (200, json!({"certificates": [certificate("0a")], "next": null, "complete": true})),
+        "showCertificate" => (200, certificate(chosen)),
+        "downloadCertificate" => (200, json!("-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n")),
+        "revokeCertificate" => {
+            let mut revoked = certificate("0a");
+            revoked["status"] = json!("revoked");
+            revoked["revoked"] = json!({"at": "2026-11-24T12:00:00Z", "reason": body["reason"], "by": "operator: ada"});
+            (200, revoked)
+        }
+        "revokeCertificates" => (200, revocations(&body, 2, None)),
+        "listAccounts" => (200, json!({"accounts": [account("valid")], "next": null})),
+        "showAccount" => (200, account("valid")),
+        "deactivateAccount" => (200, account("revoked")),
+        "listReplacements" => (200, json!({"replacements": [replacement(false)]})),
+        "replaceNow" => (201, replacement(false)),
+        "withdrawReplacement" => (200, replacement(true)),
+        "showPolicy" | "putShadow" => (200, state()),
+        "putPolicy" => (201, version(3, None)),
+        "restorePolicy" => (201, version(3, Some(body["version"].as_u64().unwrap_or(1)))),
+        "checkPolicy" => {
+            let verdicts: Vec<Value> = body["identifiers"].as_array().unwrap().iter().map(verdict).collect();
+            let profile = body.get("profile").map(|name| json!({"name": name, "allowed": true, "rule": "no rule"}));
+            let version = body.get("document").is_none().then_some(2);
+            (
+                200,
+                json!({"version": version, "identifiers": verdicts, "profile": profile, "max_lifetime": 7200,
+                        "warnings": warnings()}),
+            )
+        }
+        "showShadow" => {
+            let found = json!({"identifier": EVIL, "rule": "allow", "account": "acc1", "count": 3, "last": "2026-11-24T12:00:00Z"});
+            (200, json!({"findings": [found]}))
+        }
+        "listAudit" => (200, json!({"entries": [entry(2), entry(1)], "next": null})),
+        "listNotices" => (200, json!({"notices": [notice("certificate.ending", "given_up")]})),
+        "testNotice" => (200, notice("test", "delivered")),
+        "showCalendar" => (200, json!({"url": "https://ca.test/calendar/old.ics"})),
+        "moveCalendar" => (200, json!({"url": "https://ca.test/calendar/new.ics"})),
+        other => panic!("{other} has no answer here"),
+    }
+}

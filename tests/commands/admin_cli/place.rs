@@ -1,0 +1,179 @@
+//! Where the authority is, and with which token it is asked.
+
+use super::double::{Double, TOKEN, status};
+use crate::server::nobody;
+use serde_json::{Value, json};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+fn close(double: &Double, name: &str, text: &str) {
+    let path = double.path(name);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(&path, text).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+/// A state folder, as a `dev` leaves it that has this process id.
+fn dev(double: &Double, pid: u32) {
+    dev_at(double, &double.url(), pid);
+}
+
+fn dev_at(double: &Double, url: &str, pid: u32) {
+    close(double, "state/admin.token", &format!("{TOKEN}\n"));
+    close(double, "state/root.pem", &selvedge::pki::ceremony::create_root("R", now(), 5).unwrap().certificate);
+    let running = json!({"directory": format!("{url}/directory"), "root": double.path("state/root.pem"),
+                         "admin_token": double.path("state/admin.token"), "pid": pid});
+    close(double, "state/dev.json", &running.to_string());
+    fs::set_permissions(double.path("state"), fs::Permissions::from_mode(0o700)).unwrap();
+}
+
+fn now() -> selvedge::values::Time {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    selvedge::values::Time::from_secs(since.as_secs())
+}
+
+fn wrangler(double: &Double, url: &str) {
+    close(double, "wrangler.toml", &format!("name = 'x'\n[vars]\nBASE_URL = '{url}'\n"));
+}
+
+#[test]
+fn a_running_dev_is_found_by_its_state_folder() {
+    let double = Double::start();
+    dev(&double, std::process::id());
+    let ended = double.run_with(&["eab", "create", "--state", "state"], &[]);
+    ended.is(0, &["REQUESTS_CA_BUNDLE=", "LEGO_CA_CERTIFICATES=", "--ca-bundle "]);
+    // Whoever names its URL need say no more.
+    double.run_with(&["eab", "list", "--url", &double.url(), "--state", "state"], &[]).is(0, &[]);
+    // What is said goes before what is found.
+    let other = [("SELVEDGE_URL", &*format!("http://{}", nobody())), ("SELVEDGE_TOKEN", TOKEN)];
+    double.run_with(&["eab", "list", "--state", "state"], &other).is(2, &["does not answer"]);
+    // One that was killed leaves its file behind; no process has this number.
+    dev(&double, i32::MAX as u32);
+    double.run_with(&["eab", "list", "--state", "state"], &[]).is(2, &["no authority is known"]);
+}
+
+#[test]
+fn a_deployed_authority_is_found_by_its_settings_and_its_folder() {
+    let double = Double::start();
+    wrangler(&double, &double.url());
+    double.run_with(&["eab", "list"], &[]).is(2, &["there is no token for", "selvedge token new"]);
+    close(&double, "ca/admin.tokens", &format!(r#"{{"operator":"{TOKEN}"}}"#));
+    double.run_with(&["eab", "list"], &[]).is(0, &["team"]);
+    // Of several, one.
+    let wrong = "x".repeat(40);
+    close(&double, "ca/admin.tokens", &format!(r#"{{"ada":"{TOKEN}","bob":"{wrong}"}}"#));
+    double.run_with(&["eab", "list"], &[]).is(2, &["say with --as NAME which one: ada, bob"]);
+    double.run_with(&["eab", "list", "--as", "ada"], &[]).is(0, &[]);
+    double.run_with(&["eab", "list", "--as", "bob"], &[]).is(1, &["none of ours", "\"bob\""]);
+    double.run_with(&["eab", "list", "--as", "eve"], &[]).is(2, &["has no token \"eve\""]);
+    // The CA's tokens are for the CA's own Worker, and sent nowhere else.
+    let other = Double::start();
+    double.run_with(&["eab", "list", "--as", "ada", "--url", &other.url()], &[]).is(2, &["there is no token for"]);
+    assert!(other.server.asked().is_empty());
+    // A file that others can read has been read.
+    fs::set_permissions(double.path("ca/admin.tokens"), fs::Permissions::from_mode(0o644)).unwrap();
+    double.run_with(&["eab", "list", "--as", "ada"], &[]).is(2, &["open to others", "chmod 600"]);
+    wrangler(&double, "https://ca.example.org");
+    double.run_with(&["eab", "list"], &[]).is(2, &["selvedge dev", "--url URL", "--token-file", "wrangler.toml"]);
+}
+
+#[test]
+fn a_token_is_read_from_a_file_or_the_environment_and_never_taken_as_an_option() {
+    let double = Double::start();
+    close(&double, "token", &format!("{TOKEN}\n"));
+    let url = double.url();
+    double
+        .run_with(&["eab", "list", "--url", &url, "--token-file", "token"], &[("SELVEDGE_TOKEN", "other")])
+        .is(0, &[]);
+    double.run_with(&["eab", "list", "--url", &url], &[("SELVEDGE_TOKEN", "short")]).is(2, &["is no token"]);
+    double.run_with(&["eab", "list", "--url", &url, "--token", "x"], &[]).is(2, &["unexpected argument"]);
+    close(&double, "token", "two words, and they are longer than 32 characters");
+    double.run_with(&["eab", "list", "--url", &url, "--token-file", "token"], &[]).is(2, &["has no token"]);
+    double.run_with(&["eab", "list", "--url", &url, "--token-file", "no"], &[]).is(2, &["there is no no"]);
+    let with = |url: &str| double.run_with(&["eab", "list", "--url", url], &[("SELVEDGE_TOKEN", TOKEN)]);
+    with("http://a.test").is(2, &["write https://"]);
+    for no_url in ["a.test", "a.test:443", "//a.test", "ftp://a.test"] {
+        let ended = with(no_url);
+        ended.is(2, &["https://ca.example.org"]);
+    }
+    let ended = with("a.test");
+    assert!(!ended.err.contains("relative URL"), "{ended:?}");
+}
+
+/// FS-09: what another user left, or could have left, says nothing; and no path in the file is followed.
+#[test]
+fn a_dev_that_others_may_have_written_gets_no_token() {
+    let (double, evil) = (Double::start(), Double::start());
+    close(&double, "ca/admin.tokens", &format!(r#"{{"operator":"{TOKEN}"}}"#));
+    // What was found in the repository of somebody: it runs, and names the victim's own tokens.
+    let plant = |folder: u32, file: u32| {
+        let running = json!({"directory": format!("{}/directory", evil.url()), "root": double.path("root.pem"),
+                             "admin_token": double.path("ca/admin.tokens"), "pid": std::process::id()});
+        close(&double, ".selvedge/dev.json", &running.to_string());
+        fs::set_permissions(double.path(".selvedge/dev.json"), fs::Permissions::from_mode(file)).unwrap();
+        fs::set_permissions(double.path(".selvedge"), fs::Permissions::from_mode(folder)).unwrap();
+    };
+    for (folder, file) in [(0o777, 0o644), (0o775, 0o600), (0o755, 0o666)] {
+        plant(folder, file);
+        let says = ["can be written by others", "--url", "--state"];
+        double.run_with(&["eab", "list"], &[]).is(2, &says);
+        double.run_with(&["status"], &[("SELVEDGE_TOKEN", TOKEN)]).is(2, &says);
+        // Who names the authority is not bothered by it.
+        let named = [("SELVEDGE_URL", &*double.url()), ("SELVEDGE_TOKEN", TOKEN)];
+        double.run_with(&["eab", "list"], &named).is(0, &[]);
+    }
+    // The user's own, as another program of theirs could have unpacked it: the token beside it is not there.
+    plant(0o755, 0o644);
+    double.run_with(&["eab", "list"], &[]).is(2, &["there is no .selvedge/admin.token"]);
+    // The environment's token is for an authority that was named with it.
+    double.run_with(&["eab", "list"], &[("SELVEDGE_TOKEN", TOKEN)]).is(2, &["there is no .selvedge/admin.token"]);
+    fs::remove_file(double.path(".selvedge/dev.json")).unwrap();
+    wrangler(&double, &evil.url());
+    fs::remove_file(double.path("ca/admin.tokens")).unwrap();
+    double.run_with(&["eab", "list"], &[("SELVEDGE_TOKEN", TOKEN)]).is(2, &["together with SELVEDGE_URL"]);
+    double.run_with(&["status"], &[("SELVEDGE_TOKEN", TOKEN)]);
+    assert!(evil.server.asked().iter().all(|asked| asked.header("authorization").is_none()), "no token was sent");
+}
+
+#[test]
+fn status_has_the_operators_part_where_there_is_a_token() {
+    let overview = json!({"longest_lifetime": 7_776_000, "problems": [], "issuers": [{
+        "place": 1, "id": "i", "name": "I", "active": true,
+        "not_after": "2999-01-01T00:00:00Z", "certificate": "http://x", "certificates_until": null, "crls": []}]});
+    let (double, api) = (Double::start(), std::sync::Arc::new(std::sync::Mutex::new((200, status(0)))));
+    let answers = std::sync::Arc::clone(&api);
+    let authority = crate::server::Server::start(move |asked| match asked.line.as_str() {
+        "GET /issuers" => (200, overview.to_string().into_bytes()),
+        "GET /admin/v1/status" if asked.header("authorization") == Some(&format!("Bearer {TOKEN}")) => {
+            let (code, body) = answers.lock().unwrap().clone();
+            (code, body.to_string().into_bytes())
+        }
+        _ => super::problem(401, "The token is none of ours."),
+    });
+    let url = format!("http://{}", authority.address);
+    let run = |env: &[(&str, &str)], args: &[&str]| double.run_with(&[&["status", "--url", &url], args].concat(), env);
+    let token = [("SELVEDGE_TOKEN", TOKEN)];
+    let ended = run(&[], &["--json"]);
+    let told: Value = serde_json::from_str(&ended.is(0, &[]).out).unwrap();
+    assert!(told.get("operator").is_none() && authority.asked().len() == 1, "{told}");
+    run(&token, &[]).is(0, &["policy    version 7, and another in its shadow", "1 notices waiting", "Nothing is due."]);
+    let told: Value = serde_json::from_str(&run(&token, &["--json"]).is(0, &[]).out).unwrap();
+    assert_eq!(told["operator"], status(0));
+    api.lock().unwrap().1 = status(3);
+    run(&token, &[]).is(1, &["due: 3 notices never arrived at the webhook"]);
+    let wrong = [("SELVEDGE_TOKEN", "wrong-token-0123456789-0123456789-01")];
+    run(&wrong, &[]).is(1, &["due: the authority does not tell its operator", "none of ours"]);
+    *api.lock().unwrap() = (200, json!({"other": 1}));
+    run(&token, &[]).is(1, &["is not understood"]);
+    *api.lock().unwrap() = (404, json!("no such page"));
+    run(&token, &[]).is(1, &["status 404", "its version one with the operations API"]);
+    // The CA's own token, for BASE_URL only.
+    *api.lock().unwrap() = (200, status(3));
+    close(&double, "ca/admin.tokens", &format!(r#"{{"operator":"{TOKEN}"}}"#));
+    run(&[], &[]).is(0, &["Nothing is due."]);
+    wrangler(&double, &url);
+    run(&[], &[]).is(1, &["3 notices never arrived"]);
+    // A `dev` that runs here is found, with its token.
+    dev_at(&double, &url, std::process::id());
+    double.run_with(&["status", "--state", "state"], &[]).is(1, &[&url, "3 notices never arrived"]);
+}

@@ -1,0 +1,16 @@
+//! The companion's commands as their users run them, against doubles of the CA and of Cloudflare.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "tests fail by panics and have clocks of their own"
+)]
+
+mod admin_cli;
+mod ceremony;
+#[path = "../common/contract.rs"]
+mod contract;
+mod operate;
+mod server;

@@ -1,0 +1,175 @@
+//! An operator's desk: a CA's folder, a `wrangler.toml`, a wrangler that writes down what it is told, and the companion.
+
+use selvedge::pki::ceremony::{CertAndKey, create_intermediate, create_root};
+use selvedge::values::{Time, b64};
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::SystemTime;
+
+/// The token that the tests give; nobody may see it but the API.
+pub const TOKEN: &str = "cf-token-0123456789abcdef";
+
+pub fn now() -> Time {
+    Time::from_secs(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs())
+}
+
+pub struct Desk {
+    dir: tempfile::TempDir,
+    pub vars: BTreeMap<String, String>,
+    pub root: CertAndKey,
+    pub issuer: CertAndKey,
+    pub nonce_key: String,
+}
+
+/// How a run of the companion ended.
+#[derive(Debug)]
+pub struct Ended {
+    pub code: i32,
+    pub out: String,
+    pub err: String,
+}
+
+/// One run of wrangler.
+#[derive(Debug)]
+pub struct Call {
+    /// Its arguments, without the settings' file.
+    pub args: String,
+    /// What it read, where it reads.
+    pub stdin: Option<String>,
+    env: String,
+}
+
+impl Desk {
+    /// A CA with one issuer, ready to be deployed.
+    pub fn new() -> Self {
+        let root = create_root("Desk Root", now(), 20).unwrap();
+        let issuer = create_intermediate(&root, "Desk Issuer", now(), 5).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let nonce_key = b64::encode(&[9; 32]);
+        let mut desk = Self { dir, vars: BTreeMap::new(), root: root.clone(), issuer: issuer.clone(), nonce_key };
+        fs::create_dir(desk.path("ca")).unwrap();
+        fs::create_dir(desk.path("calls")).unwrap();
+        desk.put("root.pem", &root.certificate);
+        desk.put("nonce.key", &desk.nonce_key);
+        for (name, value) in [
+            ("BASE_URL", "https://127.0.0.1:1"),
+            ("CAA_IDENTITIES", "ca.test"),
+            ("MODE", "production"),
+            ("RESOLVER_URL", "https://dns.test/q"),
+            ("ROOT_CERTIFICATE", &root.certificate),
+        ] {
+            desk.set(name, value);
+        }
+        desk.add(1, &issuer);
+        desk
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.vars.insert(name.to_owned(), value.to_owned());
+        let vars = toml::to_string(&self.vars).unwrap();
+        fs::write(self.path("wrangler.toml"), format!("name = 'test-ca'\nworkers_dev = false\n[vars]\n{vars}"))
+            .unwrap();
+    }
+
+    /// Writes a file into the CA's folder.
+    pub fn put(&self, name: &str, text: &str) {
+        let path = self.path("ca").join(name);
+        fs::write(&path, text).unwrap();
+        self.open(name, 0o600);
+    }
+
+    pub fn open(&self, name: &str, mode: u32) {
+        fs::set_permissions(self.path("ca").join(name), fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    /// Puts an issuer into this place.
+    pub fn add(&mut self, place: u8, issuer: &CertAndKey) {
+        let number =
+            |one: &str, between: &str| if place == 1 { one.to_owned() } else { format!("{one}{between}{place}") };
+        self.put(&format!("{}.pem", number("issuer", "-")), &issuer.certificate);
+        self.put(&format!("{}.key", number("issuer", "-")), &issuer.key);
+        self.set(&number("ISSUER_CHAIN", "_"), &issuer.certificate);
+        if place > 1 {
+            self.set(&number("ISSUER_FROM", "_"), &now().plus(std::time::Duration::from_secs(86_400)).rfc3339());
+        }
+    }
+
+    /// Says which secrets the Worker has, each with its kind.
+    pub fn listed(&self, secrets: &[(&str, &str)]) {
+        let list: Vec<_> = secrets.iter().map(|(name, kind)| serde_json::json!({"name": name, "type": kind})).collect();
+        fs::write(self.path("calls/listed"), serde_json::to_string_pretty(&list).unwrap()).unwrap();
+    }
+
+    /// Has wrangler fail when it is told this.
+    pub fn fails(&self, args: &str) {
+        fs::write(self.path("calls/fails"), args).unwrap();
+    }
+
+    /// Runs the companion with the CA and the settings of this desk.
+    pub fn run(&self, args: &[&str], env: &[(&str, &str)]) -> Ended {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_selvedge"));
+        command.args(args).arg("--ca").arg(self.path("ca")).arg("--wrangler").arg(self.path("wrangler.toml"));
+        if args[0] == "deploy" {
+            let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/commands/operate/wrangler.sh");
+            command.arg("--wrangler-program").arg(script);
+        }
+        command.env("FAKE_WRANGLER", self.path("calls")).env_remove("CLOUDFLARE_API_TOKEN");
+        command.env_remove("CLOUDFLARE_ACCOUNT_ID").envs(env.iter().copied());
+        let output = command.output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        let ended = Ended { code: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) };
+        self.keeps_secrets(&format!("{}{}", ended.out, ended.err));
+        ended
+    }
+
+    /// All runs of wrangler, in their order. None was given a secret but through its standard input.
+    pub fn calls(&self) -> Vec<Call> {
+        let read = |n: usize, kind: &str| fs::read_to_string(self.path(&format!("calls/{n}.{kind}"))).ok();
+        let calls = (0..).map_while(|n| {
+            let (args, env) = (read(n, "args")?, read(n, "env")?);
+            self.keeps_secrets(&args);
+            self.keeps_keys(&env);
+            let settings = fs::canonicalize(self.path("wrangler.toml")).unwrap();
+            assert_eq!(read(n, "pwd").unwrap().trim(), settings.parent().unwrap().to_str().unwrap());
+            let args = args.trim_end().replace('\n', " ");
+            let args = args.strip_suffix(&format!(" --config {}", settings.display())).unwrap().to_owned();
+            Some(Call { args, stdin: read(n, "stdin"), env })
+        });
+        let calls: Vec<Call> = calls.collect();
+        for call in &calls {
+            assert!(call.env.contains("CI=true\n") && call.env.contains("WRANGLER_SEND_METRICS=false\n"), "{call:?}");
+        }
+        calls
+    }
+
+    /// What wrangler was told, in short.
+    pub fn told(&self) -> Vec<String> {
+        self.calls().into_iter().map(|call| call.args).collect()
+    }
+
+    /// Fails when a text has a key, or the token, in it.
+    #[track_caller]
+    fn keeps_secrets(&self, text: &str) {
+        assert!(!text.contains(TOKEN), "the token is shown: {text}");
+        self.keeps_keys(text);
+    }
+
+    #[track_caller]
+    fn keeps_keys(&self, text: &str) {
+        let folder = fs::read_dir(self.path("ca")).unwrap().map(|entry| entry.unwrap().path());
+        for file in folder.filter(|path| path.extension().is_some_and(|kind| kind == "key" || kind == "tokens")) {
+            let secret = fs::read_to_string(&file).unwrap();
+            // A file of tokens is one line of JSON: it is each token that nobody may see.
+            for line in secret.split(['\n', '"']).filter(|line| line.len() > 10 && !line.starts_with("-----")) {
+                assert!(!text.contains(line), "{} is shown: {text}", file.display());
+            }
+        }
+    }
+}

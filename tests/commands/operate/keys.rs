@@ -1,0 +1,129 @@
+//! `secret-key`, and `deploy --key-binding`: keys that Cloudflare holds and never shows.
+
+use super::desk::{Desk, TOKEN, now};
+use crate::server::{Server, nobody};
+use data_encoding::BASE64;
+use selvedge::pki::ceremony::{CertAndKey, cross_sign};
+use selvedge::values::SigAlg;
+use selvedge::values::native_crypto::NativeKey;
+use serde_json::{Value, json};
+use std::path::PathBuf;
+
+const DONE: &str = r#"{"success":true,"errors":[],"messages":[],"result":{"name":"ISSUER_KEY","type":"secret_key"}}"#;
+const WHO: [(&str, &str); 2] = [("CLOUDFLARE_API_TOKEN", TOKEN), ("CLOUDFLARE_ACCOUNT_ID", "acc0")];
+
+fn api(status: u16, body: impl Into<String>) -> Server {
+    let body = body.into();
+    Server::start(move |_| (status, body.clone().into_bytes()))
+}
+
+fn url(server: &Server) -> String {
+    format!("http://{}/client/v4", server.address)
+}
+
+/// A key of this kind with an issuer's certificate for it.
+fn issuer(desk: &Desk, alg: SigAlg) -> CertAndKey {
+    let key = NativeKey::generate(alg, &mut |bytes| getrandom::fill(bytes).unwrap()).unwrap().to_pkcs8_pem().unwrap();
+    let of = CertAndKey { certificate: String::new(), key };
+    cross_sign(&desk.root, &of, "Of its kind", now(), 5).unwrap()
+}
+
+#[test]
+fn a_key_is_sent_as_the_api_takes_it() {
+    for (alg, algorithm) in [
+        (SigAlg::Es256, json!({"name": "ECDSA", "namedCurve": "P-256"})),
+        (SigAlg::Es384, json!({"name": "ECDSA", "namedCurve": "P-384"})),
+        (SigAlg::Rs256, json!({"name": "RSASSA-PKCS1-v1_5", "hash": "SHA-256"})),
+    ] {
+        let (mut desk, api) = (Desk::new(), api(200, DONE));
+        let issuer = issuer(&desk, alg);
+        desk.add(2, &issuer);
+        let ended = desk.run(&["secret-key", "--place", "2", "--account", "acc1", "--api", &url(&api)], &WHO);
+        assert!(ended.code == 0 && ended.err.contains("ISSUER_KEY_2 is stored as a key"), "{ended:?}");
+        let asked = api.asked();
+        assert_eq!(asked.len(), 1);
+        assert_eq!(asked[0].line, "PUT /client/v4/accounts/acc1/workers/scripts/test-ca/secrets");
+        assert_eq!(asked[0].header("authorization"), Some(format!("Bearer {TOKEN}").as_str()));
+        assert_eq!(asked[0].header("content-type"), Some("application/json"));
+        let (_, der) = der::pem::decode_vec(issuer.key.as_bytes()).unwrap();
+        let wanted = json!({"type": "secret_key", "name": "ISSUER_KEY_2", "format": "pkcs8", "algorithm": algorithm,
+                            "usages": ["sign"], "key_base64": BASE64.encode(&der)});
+        assert_eq!(serde_json::from_str::<Value>(&asked[0].body).unwrap(), wanted);
+    }
+}
+
+#[test]
+fn a_refusal_is_told_and_shows_neither_key_nor_token() {
+    let desk = Desk::new();
+    // The worst that could answer: it repeats all that it was sent.
+    let echo = Server::start(|asked| {
+        let said = format!("{} {}", asked.header("authorization").unwrap(), asked.body);
+        let body = json!({"success": false, "errors": [{"code": 10001, "message": said}], "result": null});
+        (403, body.to_string().into_bytes())
+    });
+    let ended = desk.run(&["secret-key", "--api", &url(&echo)], &WHO);
+    assert!(ended.code == 1 && ended.err.contains("Workers Scripts: Edit"), "{ended:?}");
+    assert!(ended.err.contains("code 10001"), "{ended:?}");
+    let (_, der) = der::pem::decode_vec(desk.issuer.key.as_bytes()).unwrap();
+    let sent = BASE64.encode(&der);
+    assert!(!ended.err.contains(&sent[..40]), "{ended:?}");
+    let missing =
+        api(404, r#"{"success":false,"errors":[{"code":10007,"message":"workers.api.error.script_not_found"}]}"#);
+    let ended = desk.run(&["secret-key", "--api", &url(&missing)], &WHO);
+    assert!(ended.err.contains("There is no such Worker: `selvedge deploy` makes it"), "{ended:?}");
+    let ended = desk.run(&["secret-key", "--api", &format!("http://{}", nobody())], &WHO);
+    assert!(ended.code == 1 && ended.err.contains("does not answer"), "{ended:?}");
+}
+
+#[test]
+fn nothing_is_sent_without_token_account_and_a_safe_place() {
+    let (desk, api) = (Desk::new(), api(200, DONE));
+    let run = |env: &[(&str, &str)], api: &str| desk.run(&["secret-key", "--api", api], env);
+    let ended = run(&WHO[1..], &url(&api));
+    assert!(ended.code == 1 && ended.err.contains("CLOUDFLARE_API_TOKEN is not set"), "{ended:?}");
+    let ended = run(&WHO[..1], &url(&api));
+    assert!(ended.code == 1 && ended.err.contains("--account"), "{ended:?}");
+    let ended = run(&WHO, "http://api.test/client/v4");
+    assert!(ended.code == 1 && ended.err.contains("does not begin with https://"), "{ended:?}");
+    let ended = desk.run(&["secret-key", "--api", &url(&api), "--script", "../x"], &WHO);
+    assert!(ended.code == 1 && ended.err.contains("no name of a Worker"), "{ended:?}");
+    assert!(api.asked().is_empty());
+}
+
+#[test]
+fn a_key_that_is_not_the_issuers_is_not_sent() {
+    let (desk, api) = (Desk::new(), api(200, DONE));
+    let refused = |says: &str| {
+        let ended = desk.run(&["secret-key", "--api", &url(&api)], &WHO);
+        assert!(ended.code == 1 && ended.err.contains("nothing was sent") && ended.err.contains(says), "{ended:?}");
+    };
+    desk.put("issuer.key", &desk.root.key);
+    refused("is the key of the ROOT");
+    desk.put("issuer.key", &issuer(&desk, SigAlg::Es256).key);
+    refused("is not the key of the first certificate");
+    desk.put("issuer.key", &desk.issuer.key);
+    desk.open("issuer.key", 0o640);
+    refused("chmod 600");
+    assert!(api.asked().is_empty());
+}
+
+#[test]
+fn a_deployment_can_store_issuers_keys_so() {
+    let desk = Desk::new();
+    let nonce: PathBuf = desk.path("calls/1.stdin");
+    // Wrangler makes the Worker for the nonce key; without a Worker the API takes no key.
+    let api = Server::start(move |_| if nonce.exists() { (200, DONE.into()) } else { (500, b"too early".to_vec()) });
+    let ended = desk.run(&["deploy", "--key-binding", "--api", &url(&api)], &WHO);
+    assert_eq!(ended.code, 0, "{ended:?}");
+    assert_eq!(desk.told(), ["secret list", "secret put NONCE_KEY", "deploy"]);
+    let sent: Value = serde_json::from_str(&api.asked()[0].body).unwrap();
+    assert_eq!((&sent["name"], &sent["type"]), (&json!("ISSUER_KEY"), &json!("secret_key")));
+    // It is known to be there, as what it is.
+    desk.listed(&[("NONCE_KEY", "secret_text"), ("ISSUER_KEY", "secret_key")]);
+    assert_eq!(desk.run(&["deploy"], &[]).code, 0);
+    assert_eq!(desk.told()[3..], ["secret list", "deploy"]);
+    // Without a token nothing is begun.
+    let ended = desk.run(&["deploy", "--key-binding", "--api", &url(&api)], &[]);
+    assert!(ended.code == 1 && ended.err.contains("CLOUDFLARE_API_TOKEN is not set"), "{ended:?}");
+    assert_eq!((desk.told().len(), api.asked().len()), (5, 1));
+}

@@ -1,0 +1,254 @@
+//! `status`, of an authority that stands in every way.
+
+use super::desk::{Desk, Ended, now};
+use crate::server::{Asked, Server, nobody};
+use selvedge::ca::config::issuers::Published;
+use selvedge::ca::http::message::Body;
+use selvedge::ca::testing::{Client, START, World, new_key};
+use selvedge::pki::ceremony::create_server_leaf;
+use selvedge::pki::{CrlRequest, Issuer, crl, lint, pem};
+use selvedge::values::crypto::Sign;
+use selvedge::values::native_crypto::NativeSigner;
+use selvedge::values::{SigAlg, Time};
+use serde_json::{Value, json};
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// What the authority of a desk answers: its overview, its issuer's certificate, a CRL.
+struct Authority {
+    overview: Value,
+    certificate: Vec<u8>,
+    list: Vec<u8>,
+}
+
+impl Authority {
+    /// One at which nothing is due, at this address.
+    fn of(desk: &Desk, scheme: &str, address: &str) -> Self {
+        let issuer = Issuer::from_pem_chain(&desk.issuer.certificate).unwrap();
+        let url = format!("{scheme}://{address}");
+        let list = format!("{url}/crl/{}/0.crl", issuer.id());
+        let overview = json!({"longest_lifetime": 7_776_000, "problems": [], "issuers": [{
+            "place": 1, "variable": "ISSUER_CHAIN", "id": issuer.id(), "name": issuer.name(), "active": true,
+            "not_before": issuer.not_before().rfc3339(),
+            "not_after": issuer.not_after().rfc3339(), "certificate": format!("{url}/issuer/{}.crt", issuer.id()),
+            "certificates_until": now().plus(DAY * 60).rfc3339(),
+            "crls": [{"url": list, "signed": now().rfc3339(), "next_update": now().plus(DAY * 9).rfc3339(),
+                      "due": now().plus(DAY).rfc3339()}],
+        }]});
+        let certificate = pem::read_certificates(&desk.issuer.certificate).unwrap().remove(0);
+        // A list has an http URL, also where it is served otherwise.
+        let named = list.replace("https://", "http://");
+        Self { overview, certificate, list: signed((&issuer, &desk.issuer.key), now().plus(DAY * 9), &named) }
+    }
+
+    fn list_url(&self) -> String {
+        self.overview["issuers"][0]["crls"][0]["url"].as_str().unwrap().to_owned()
+    }
+
+    fn answer(&self, asked: &Asked) -> (u16, Vec<u8>) {
+        match asked.line.as_str() {
+            "GET /issuers" => (200, self.overview.to_string().into_bytes()),
+            line if line.ends_with(".crt") => (200, self.certificate.clone()),
+            line if line.ends_with(".crl") && !self.list.is_empty() => (200, self.list.clone()),
+            _ => (404, b"not here".to_vec()),
+        }
+    }
+}
+
+/// A CRL of this issuer, signed with this key.
+fn signed((issuer, key): (&Issuer, &str), next_update: Time, url: &str) -> Vec<u8> {
+    let this_update = now().minus(Duration::from_secs(300));
+    let urls = &[url.to_owned()];
+    let request = CrlRequest { issuer, number: 1234, this_update, next_update, urls, entries: &[] };
+    let tbs = lint::crl::check(&crl::build_tbs(&request).unwrap(), &request).unwrap();
+    let signer = NativeSigner::from_pkcs8_pem(key).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    crl::assemble(&tbs, &runtime.block_on(signer.sign(tbs.as_bytes())).unwrap()).unwrap()
+}
+
+/// The status of a desk's authority, changed so.
+fn after(desk: &Desk, change: impl FnOnce(&mut Authority), args: &[&str]) -> Ended {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let mut authority = Authority::of(desk, "http", &address);
+    change(&mut authority);
+    let _server = Server::on(listener, None, Arc::new(move |asked: &Asked| authority.answer(asked)));
+    let url = format!("http://{address}");
+    desk.run(&[&["status", "--url", &url], args].concat(), &[])
+}
+
+fn json_of(ended: &Ended) -> Value {
+    serde_json::from_str(&ended.out).unwrap_or_else(|_| panic!("{ended:?}"))
+}
+
+#[test]
+fn where_nothing_is_due_it_says_so_with_all_dates() {
+    let desk = Desk::new();
+    let ended = after(&desk, |_| (), &[]);
+    assert_eq!(ended.code, 0, "{ended:?}");
+    for says in [
+        "root      Desk Root",
+        "issuer 1  Desk Issuer, signs",
+        "in 182",
+        "the next has to have taken over by",
+        "last certificates until",
+        "1 CRL; http://127.0.0.1:",
+        "has number 1234, 0 entries",
+        "Nothing is due.",
+    ] {
+        assert!(ended.out.contains(says), "{says}: {}", ended.out);
+    }
+    let ended = after(&desk, |_| (), &["--json"]);
+    let told = json_of(&ended);
+    assert_eq!((ended.code, &told["findings"]), (0, &json!([])));
+    assert_eq!(told["root"]["name"], "Desk Root");
+    assert_eq!(told["issuers"][0]["fetched"]["number"], "1234");
+    assert_eq!(told["issuers"][0]["state"], "signs");
+}
+
+#[test]
+fn what_is_wrong_or_due_is_said_and_is_the_exit_code() {
+    let desk = Desk::new();
+    let finds = |change: &dyn Fn(&mut Authority), severity: &str, says: &str| {
+        let ended = after(&desk, change, &["--json"]);
+        let told = json_of(&ended);
+        let all = told["findings"].as_array().unwrap();
+        assert!(ended.code == 1 && all.len() == 1 && all[0]["severity"] == severity, "{says}: {told:#}");
+        assert!(all[0]["what"].as_str().unwrap().contains(says), "{says}: {told:#}");
+    };
+    let issuer = Issuer::from_pem_chain(&desk.issuer.certificate).unwrap();
+    let other = Desk::new();
+    finds(
+        &|a| a.overview["problems"] = json!(["ISSUER_KEY_2 is half set."]),
+        "wrong",
+        "reports: ISSUER_KEY_2 is half set",
+    );
+    finds(&|a| a.list.clear(), "wrong", "a CRL is not there: http://127.0.0.1");
+    finds(&|a| a.list = b"<html>".to_vec(), "wrong", "is no CRL in DER");
+    finds(
+        &|a| a.list = signed((&issuer, &other.issuer.key), now().plus(DAY), &a.list_url()),
+        "wrong",
+        "is not signed by the key of",
+    );
+    finds(
+        &|a| a.list = signed((&issuer, &desk.issuer.key), now().minus(Duration::from_secs(1)), &a.list_url()),
+        "wrong",
+        "is over since",
+    );
+    finds(&|a| a.certificate = b"x".to_vec(), "wrong", "is no certificate");
+    let late = now().minus(Duration::from_secs(3700)).rfc3339();
+    finds(&|a| a.overview["issuers"][0]["crls"][0]["due"] = json!(late), "wrong", "1 of 1 CRLs");
+    let soon = now().plus(DAY * 100).rfc3339();
+    finds(&|a| a.overview["issuers"][0]["not_after"] = json!(soon), "due", "no other follows");
+    let ended = after(&desk, |a| a.list.clear(), &[]);
+    assert!(
+        ended.code == 1 && ended.out.contains("\nwrong: of issuer 1 (Desk Issuer), a CRL is not there"),
+        "{ended:?}"
+    );
+}
+
+#[test]
+fn an_authority_that_refuses_to_work_says_why() {
+    let desk = Desk::new();
+    let server = Server::start(|_| (500, br#"{"type":"x","status":500,"detail":"BASE_URL is not set."}"#.to_vec()));
+    let url = format!("http://{}", server.address);
+    let ended = desk.run(&["status", "--url", &url], &[]);
+    assert!(
+        ended.code == 1 && ended.out.contains("wrong: the authority does not work: BASE_URL is not set"),
+        "{ended:?}"
+    );
+    let ended = desk.run(&["status", "--url", &url, "--json"], &[]);
+    assert_eq!((&json_of(&ended)["refuses"], ended.code), (&json!("BASE_URL is not set"), 1));
+}
+
+#[test]
+fn what_could_not_be_found_out_is_another_exit_code() {
+    let mut desk = Desk::new();
+    let gone = format!("http://{}", nobody());
+    let unknown = |desk: &Desk, args: &[&str], says: &str| {
+        let ended = desk.run(&[&["status"], args].concat(), &[]);
+        assert!(ended.code == 2 && ended.err.contains(says) && ended.out.is_empty(), "{says}: {ended:?}");
+    };
+    unknown(&desk, &["--url", &gone], "does not answer");
+    let page = Server::start(|_| (200, b"<html>".to_vec()));
+    unknown(&desk, &["--url", &format!("http://{}", page.address)], "no overview of issuers (<html>)");
+    let other = Server::start(|_| (404, b"nothing".to_vec()));
+    unknown(&desk, &["--url", &format!("http://{}", other.address)], "status 404: nothing");
+    unknown(&desk, &[], "https://127.0.0.1:1/issuers does not answer");
+    desk.vars.remove("BASE_URL");
+    desk.set("MODE", "production");
+    unknown(&desk, &[], "has no BASE_URL");
+    unknown(&desk, &["--url", &gone, "--root", "/nowhere"], "cannot read /nowhere");
+    // As it is before anybody set it.
+    desk.set("BASE_URL", "https://ca.example.org");
+    unknown(&desk, &[], "is the example, https://ca.example.org: no authority is known");
+    unknown(&desk, &["--url", "ca.corp.example"], "write it as https://");
+    let tls = format!("https://{}", page.address);
+    unknown(&desk, &["--url", &tls], "does not speak https");
+}
+
+/// The authority's own code answers; only its addresses are changed to where it is served here.
+#[test]
+fn what_an_authority_really_answers_is_understood() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let here = format!("http://{}", listener.local_addr().unwrap());
+    // The URL in a list cannot be changed afterwards.
+    let world = World::new().reconfigured(|settings| settings.published = Some(Published::new(&here, 4)));
+    world.pass(START.until(now()));
+    let client = Client::registered(&world);
+    client.issue(&["a.test"], &new_key(SigAlg::Es256));
+    world.run_due_alarms();
+    let overview = world.ask("GET", "/issuers").is(200).json();
+    let issuer = &overview["issuers"][0];
+    let bytes = |url: &Value| {
+        let url = url::Url::parse(url.as_str().unwrap()).unwrap();
+        match world.ask("GET", url.path()).is(200).response.body {
+            Body::Bytes(bytes) => bytes,
+            other => panic!("{other:?}"),
+        }
+    };
+    let (certificate, list) = (bytes(&issuer["certificate"]), bytes(&issuer["crls"][0]["url"]));
+    let overview = overview.to_string().replace("https://ca.test", &here);
+    let authority = Authority { overview: serde_json::from_str(&overview).unwrap(), certificate, list };
+    let _server = Server::on(listener, None, Arc::new(move |asked: &Asked| authority.answer(asked)));
+    let ended = Desk::new().run(&["status", "--url", &here, "--json"], &[]);
+    // What is due depends on the day on which this test is run.
+    let told = json_of(&ended);
+    assert!(told["issuers"][0]["fetched"]["number"].is_string() && told["issuers"][0]["state"] == "signs", "{told:#}");
+    assert_eq!(told["longest_lifetime"], 7_776_000);
+}
+
+#[test]
+fn https_is_trusted_by_the_root_that_is_named() {
+    let desk = Desk::new();
+    let leaf = create_server_leaf(&desk.issuer, &["localhost"], &["127.0.0.1".parse().unwrap()], now(), 30).unwrap();
+    let chain = pem::read_certificates(&leaf.certificate).unwrap().into_iter().map(Into::into).collect();
+    let (_, key) = der::pem::decode_vec(leaf.key.as_bytes()).unwrap();
+    let tls = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(chain, rustls_pki_types::PrivateKeyDer::Pkcs8(key.into()))
+        .unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let mut authority = Authority::of(&desk, "https", &address);
+    // Lists are had by plain http.
+    authority.overview["issuers"][0]["crls"] = json!([]);
+    let _server = Server::on(listener, Some(Arc::new(tls)), Arc::new(move |asked: &Asked| authority.answer(asked)));
+    let (url, root) = (format!("https://{address}"), desk.path("ca/root.pem"));
+    let ended = desk.run(&["status", "--url", &url, "--root", root.to_str().unwrap()], &[]);
+    assert!(ended.code == 0 && ended.out.contains("Nothing is due."), "{ended:?}");
+    let ended = desk.run(&["status", "--url", &url], &[]);
+    assert!(ended.code == 2 && ended.err.contains("does not answer"), "{ended:?}");
+    assert!(ended.err.contains("--root FILE") && !ended.err.contains("UnknownIssuer"), "{ended:?}");
+    let plain = format!("http://{address}");
+    let ended = desk.run(&["status", "--url", &plain], &[]);
+    assert!(ended.code == 2 && ended.err.contains("write https://"), "{ended:?}");
+    let other = format!("https://127.0.0.2:{}", address.rsplit(':').next().unwrap());
+    let ended = desk.run(&["status", "--url", &other, "--root", root.to_str().unwrap()], &[]);
+    assert!(ended.code == 2 && ended.err.contains("does not answer"), "{ended:?}");
+}

@@ -1,0 +1,11 @@
+//! Helpers of the test binaries that start servers, and of the benchmark.
+#![allow(dead_code, reason = "each binary uses a part")]
+
+pub mod leaks;
+pub mod listening;
+pub mod load;
+pub mod packages;
+pub mod server;
+pub mod stored;
+pub mod turns;
+pub mod wire;

@@ -1,0 +1,31 @@
+//! End to end: the companion's `dev` with the real wasm on real workerd, its state on disk.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "tests fail by panics and wait for what really happens"
+)]
+
+mod bombs;
+#[path = "../common/mod.rs"]
+mod common;
+mod databases;
+mod dns;
+mod doh;
+mod enduring;
+mod faults;
+mod hosts;
+mod issuance;
+mod keys;
+mod kill;
+mod limits;
+mod reach;
+mod revocations;
+mod rows;
+mod soak;
+mod time;
+mod tls_alpn;
+mod transport;
+mod wrangler;

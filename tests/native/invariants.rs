@@ -1,0 +1,258 @@
+//! Each invariant of `selvedge::ca::testing::check_all` is seen to fail: what it forbids is put into a storage that is
+//! otherwise as it should be.
+
+use selvedge::ca::testing::{Client, CsrShape, World, check_all, new_key, violations};
+use selvedge::records::acme::nonce::RedeemedNonce;
+use selvedge::values::SigAlg;
+use serde_json::{Value, json};
+
+/// A CA with two accounts, one of which has a certificate.
+struct Sound {
+    world: World,
+    client: Client,
+    other: Client,
+    /// The record of the certificate's order, and those of the certificate and its entry.
+    order: Value,
+    certificate: Value,
+    entry: Value,
+    ledger: String,
+}
+
+fn record(world: &World, prefix: &str) -> (String, Value) {
+    world.records(prefix).into_iter().next().unwrap()
+}
+
+fn sound() -> Sound {
+    let world = World::new();
+    let (client, other) = (Client::registered(&world), Client::registered(&world));
+    client.issue(&["a.test"], &new_key(SigAlg::Es256));
+    let (ledger, entry) = record(&world, "serial/");
+    let (order, certificate) = (record(&world, "order/").1, record(&world, "cert/").1);
+    check_all(&world, "before anything is planted");
+    Sound { world, client, other, order, certificate, entry, ledger }
+}
+
+impl Sound {
+    fn key(&self, prefix: &str, record: &Value, id: &str) -> String {
+        format!("{prefix}/{}", record[id].as_str().unwrap())
+    }
+
+    fn order_key(&self) -> String {
+        self.key("order", &self.order, "id")
+    }
+
+    fn certificate_key(&self) -> String {
+        self.key("cert", &self.certificate, "serial")
+    }
+
+    fn entry_key(&self) -> String {
+        self.key("serial", &self.certificate, "serial")
+    }
+
+    fn plant(&self, key: &str, record: Value) {
+        self.world.plant(&self.client.partition(), key, Some(&record));
+    }
+
+    /// Exactly this is wrong now.
+    #[track_caller]
+    fn is_found(&self, words: &str) {
+        let found = violations(&self.world);
+        assert!(found.iter().any(|line| line.contains(words)), "{words:?} should be in {found:?}");
+        let checked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| check_all(&self.world, "planted")));
+        assert!(checked.is_err(), "check_all goes by {words:?}");
+    }
+}
+
+fn with(record: &Value, member: &str, value: Value) -> Value {
+    let mut changed = record.clone();
+    changed[member] = value;
+    changed
+}
+
+#[test]
+fn a_key_of_two_accounts_is_found() {
+    let sound = sound();
+    let (account, other) = (sound.client.partition(), sound.other.partition());
+    let records = sound.world.records("account");
+    let thumbprint = records.iter().find(|(name, _)| *name == account).unwrap().1["thumbprint"].clone();
+    let record = &records.iter().find(|(name, _)| *name == other).unwrap().1;
+    sound.world.plant(&other, "account", Some(&with(record, "thumbprint", thumbprint)));
+    sound.is_found("have the same key");
+    sound.is_found("has a key that another account owns");
+}
+
+#[test]
+fn an_account_whose_key_nobody_owns_is_found() {
+    let sound = sound();
+    let key = format!("key/{}", sound.client.key.thumbprint().as_str());
+    sound.world.plant(&key, "owner", None);
+    sound.is_found("has a key that nobody owns");
+}
+
+#[test]
+fn a_nonce_that_is_accepted_twice_is_found() {
+    let redeemed = |world: &World| RedeemedNonce { expires: world.now() };
+    let first = sound();
+    for _ in 0..2 {
+        assert_eq!(violations(&first.world), Vec::<String>::new());
+        first.world.put("nonce/3", "AAAA", &redeemed(&first.world));
+    }
+    first.is_found("nonce/3 nonce/AAAA was accepted twice");
+    let second = sound();
+    for home in ["nonce/3", "nonce/4"] {
+        second.world.put(home, "AAAA", &redeemed(&second.world));
+    }
+    second.is_found("nonce AAAA of nonce/4 has two homes");
+}
+
+#[test]
+fn an_order_with_two_certificates_is_found() {
+    let sound = sound();
+    sound.plant("cert/00", with(&sound.certificate, "serial", "00".into()));
+    sound.is_found("has two certificates");
+    sound.is_found("certificate 00 is not in the ledger");
+    sound.is_found("certificate 00 is one that its order does not know");
+}
+
+#[test]
+fn a_serial_number_of_two_certificates_is_found() {
+    let sound = sound();
+    sound.world.plant(&sound.other.partition(), &sound.certificate_key(), Some(&sound.certificate));
+    sound.is_found("two certificates have the serial number");
+    sound.is_found("is in the ledger for another order");
+}
+
+#[test]
+fn a_serial_number_in_two_ledgers_is_found() {
+    let sound = sound();
+    sound.world.plant("ledger/00", &sound.entry_key(), Some(&with(&sound.entry, "order", "another".into())));
+    sound.is_found("is in two ledgers");
+}
+
+#[test]
+fn a_certificate_without_a_ledger_entry_is_found() {
+    let sound = sound();
+    sound.world.plant(&sound.ledger, &sound.entry_key(), None);
+    sound.is_found("is not in the ledger");
+}
+
+#[test]
+fn a_certificate_that_is_another_than_the_ledgers_is_found() {
+    let sound = sound();
+    sound.world.plant(&sound.ledger, &sound.entry_key(), Some(&with(&sound.entry, "tbs_digest", "AAAA".into())));
+    sound.is_found("is another than the ledger's");
+    sound.plant(&sound.certificate_key(), with(&sound.certificate, "pem", "no PEM".into()));
+    sound.is_found("cannot be read");
+}
+
+#[test]
+fn a_ledger_entry_without_a_certificate_is_found() {
+    let sound = sound();
+    // The order says that it is finished, and there is nothing.
+    sound.world.plant(&sound.client.partition(), &sound.certificate_key(), None);
+    sound.is_found("has a certificate that is not there");
+    // Not even the order is there.
+    sound.world.plant(&sound.client.partition(), &sound.order_key(), None);
+    sound.is_found("has neither a certificate nor an order");
+}
+
+#[test]
+fn an_order_with_two_entries_is_found() {
+    let sound = sound();
+    sound.world.plant(&sound.ledger, "serial/00", Some(&sound.entry));
+    sound.is_found("has two serial numbers");
+    sound.is_found("entry 00 is one that its order does not know");
+}
+
+#[test]
+fn a_compromised_key_that_is_not_refused_and_one_that_is_refused_for_nothing_are_found() {
+    let sound = sound();
+    let revoked = json!({ "at": sound.world.now(), "reason": 1, "by": "key" });
+    sound.world.plant(&sound.ledger, &sound.entry_key(), Some(&with(&sound.entry, "revoked", revoked)));
+    sound.is_found("was compromised and is not refused");
+    let key = format!("compromised/{}", "ab".repeat(32));
+    let record = json!({ "issuer": "x", "serial": sound.certificate["serial"], "since": sound.world.now() });
+    sound.world.plant("compromised/keys", &key, Some(&record));
+    sound.is_found("is refused, and no certificate was revoked for that");
+}
+
+#[test]
+fn an_order_that_is_stuck_is_found() {
+    let sound = sound();
+    let mut order = sound.order.clone();
+    order.as_object_mut().unwrap().remove("certificate");
+    sound.plant(&sound.order_key(), order);
+    sound.world.plant(&sound.client.partition(), &sound.certificate_key(), None);
+    sound.is_found("is stuck: it is being processed by nobody");
+}
+
+#[test]
+fn an_authorization_that_is_stuck_is_found() {
+    let sound = sound();
+    let (partition, mut authorization) = record(&sound.world, "authz/");
+    authorization["challenges"][0]["status"] = "processing".into();
+    let key = sound.key("authz", &authorization, "id");
+    sound.world.plant(&partition, &key, Some(&authorization));
+    sound.is_found("is stuck: its http-01 is being processed by nobody");
+}
+
+#[test]
+fn an_orphaned_job_and_one_that_nobody_is_woken_for_are_found() {
+    let sound = sound();
+    let job = |work: Value| json!({ "work": work, "due": sound.world.now(), "attempts": 1 });
+    sound.plant("job/issue-x", job(json!({ "issue": "x" })));
+    sound.is_found("job issue-x");
+    sound.is_found("is an orphan");
+    sound.plant("job/issue-x", job(json!({ "validate": ["x", "http-01"] })));
+    sound.is_found("is an orphan");
+    sound.world.plant(&sound.client.partition(), "job/issue-x", None);
+    let condemn = job(json!({ "condemn": ["ab".repeat(32), sound.certificate["serial"]] }));
+    sound.world.plant(&sound.ledger, "job/condemn-x", Some(&condemn));
+    sound.is_found("is an orphan");
+    sound.world.plant(&sound.ledger, "job/condemn-x", None);
+    sound.world.plant(&sound.ledger, "job/notify", Some(&job(json!("notify"))));
+    sound.is_found("is an orphan");
+    // One that is due has to have an alarm, whatever it is about.
+    let start = World::new();
+    let client = Client::registered(&start);
+    let (_, order) = client.ready_order(&["a.test"]);
+    start.sign_fault().from(0);
+    client.finalize(&order, &CsrShape::dns(&["a.test"]).build(&new_key(SigAlg::Es256))).is(200);
+    check_all(&start, "a job with its alarm");
+    start.forget_alarms();
+    assert!(violations(&start).iter().any(|line| line.contains("nobody wakes account/")), "{:?}", violations(&start));
+}
+
+#[test]
+fn a_revocation_that_is_not_told_and_a_notice_that_nobody_sends_are_found() {
+    let sound = sound();
+    let mut entry = sound.entry.clone();
+    entry["revoked"] = json!({ "at": sound.world.now(), "by": "key" });
+    sound.world.plant(&sound.ledger, &sound.entry_key(), Some(&entry));
+    sound.is_found("nobody is told of the revocation");
+    let told = Client::registered(&World::new().with_webhook());
+    let leaf = told.issue(&["a.test"], &new_key(SigAlg::Es256));
+    told.revoke(&leaf, None).is(200);
+    let start = &told.world;
+    let ledger = record(start, "notice/").0;
+    check_all(start, "a notice on its way");
+    let (rows, found) = (start.rows(), |world: &World, words: &str| {
+        assert!(violations(world).iter().any(|line| line.contains(words)), "{words}: {:?}", violations(world));
+    });
+    let key = |prefix: &str| rows.keys().find(|(_, key)| key.starts_with(prefix)).unwrap().1.clone();
+    for (row, words) in [("outgoing/", "is not among those to be sent"), ("job/notify", "nobody sends it")] {
+        let world = start.fork();
+        world.plant(&ledger, &key(row), None);
+        found(&world, words);
+    }
+    let mut notice = record(start, "notice/").1;
+    let world = start.fork();
+    notice["delivery"] = json!({ "state": "none" });
+    world.plant(&ledger, &key("notice/"), Some(&notice));
+    found(&world, "is to be sent and does not wait");
+    let world = start.fork();
+    notice["kind"] = "certificate.ending".into();
+    world.plant(&ledger, "notice/one", Some(&notice));
+    world.plant(&ledger, "notice/two", Some(&notice));
+    found(&world, "tells of an end that was told before");
+}

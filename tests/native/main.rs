@@ -1,0 +1,25 @@
+//! Fast tests without other programs: `cargo test --test native` is the loop of a change.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "tests fail by panics and have clocks of their own"
+)]
+
+mod checklist;
+#[path = "../common/contract.rs"]
+mod contract;
+mod databases;
+mod dependencies;
+mod invariants;
+mod jobs;
+mod layers;
+mod operations;
+mod properties;
+mod protocol;
+mod schema;
+mod security;
+mod settings;
+mod validation_socket;

@@ -1,0 +1,21 @@
+//! The operations API over a whole CA in one process, every answer held against docs/openapi.json.
+
+mod access;
+mod accounts;
+mod audit;
+mod auth;
+mod bodies;
+mod calendar;
+mod certificates;
+mod decisions;
+mod desk;
+mod document;
+mod inventory;
+mod keys;
+mod logs;
+mod notices;
+mod operating;
+mod orders;
+mod policies;
+mod replacements;
+mod revocations;

@@ -1,0 +1,283 @@
+//! A key that a certificate was revoked for, as compromised, is refused ever after wherever keys come in (R-07, C-02).
+
+use core::time::Duration;
+use selvedge::ca::http::message::Request;
+use selvedge::ca::partitions::compromised_keys::fingerprint;
+use selvedge::ca::testing::{Answered, Client, CsrShape, Mishap, World, check_all, new_key};
+use selvedge::jose::testing::ClientKey;
+use selvedge::pki::ceremony::{create_intermediate, create_root};
+use selvedge::records::Kind;
+use selvedge::values::SigAlg;
+use serde_json::json;
+
+/// A CA with an account that has a certificate for a.test.
+struct Scene {
+    client: Client,
+    /// The certificate's key, which has no account.
+    holder: Client,
+    certificate: Vec<u8>,
+}
+
+fn scene_with(alg: SigAlg) -> Scene {
+    let world = World::new();
+    let (client, key) = (Client::registered(&world), ClientKey::generate(alg));
+    let certificate = client.issue(&["a.test"], key.native());
+    Scene { holder: Client::with_key(&world, key), client, certificate }
+}
+
+fn scene() -> Scene {
+    scene_with(SigAlg::Es256)
+}
+
+impl Scene {
+    fn fork(&self) -> Self {
+        let world = self.client.world.fork();
+        let (client, holder) = (self.client.at(&world), self.holder.at(&world));
+        Self { client, holder, certificate: self.certificate.clone() }
+    }
+
+    /// Another account, which holds an authorization for the name.
+    fn other(&self) -> Client {
+        let other = Client::registered(&self.client.world);
+        other.ready_order(&["a.test"]);
+        other
+    }
+
+    /// The key is refused for an account, as an account's new key, and in a CSR, and nothing changes by that.
+    #[track_caller]
+    fn is_condemned(&self) {
+        // Somebody who has nothing to do with the certificate.
+        let client = Client::registered(&self.client.world);
+        let (url, order) = client.ready_order(&["b.test"]);
+        let csr = CsrShape::dns(&["b.test"]).build(self.holder.key.native());
+        let new_account = self.holder.sign(&self.holder.url("new-account"), Some(json!({})));
+        refused(&self.holder, new_account, "the account key");
+        refused(&client, client.key_change_request(&self.holder.key), "the new key");
+        refused(&client, client.finalize_request(&order, &csr), "the CSR's key");
+        assert_eq!(client.get(&url).is(200).json()["status"], "ready");
+        let csr = CsrShape::dns(&["b.test"]).build(&new_key(SigAlg::Es256));
+        assert_eq!(
+            client.finalize(&order, &csr).is(200).json()["status"],
+            "valid",
+            "the order is good for another key"
+        );
+        check_all(&client.world, "at the end");
+    }
+
+    /// The key is taken everywhere.
+    #[track_caller]
+    fn is_not_condemned(&self) {
+        let tried = self.fork();
+        let world = &tried.client.world;
+        assert!(world.records("compromised/").is_empty());
+        Client::registered(world).issue(&["b.test"], self.holder.key.native());
+        let changing = Client::registered(world);
+        changing.key_change(&self.holder.key).is(200);
+        changing.rekeyed(&self.holder.key).key_change(&ClientKey::generate(SigAlg::Es256)).is(200);
+        tried.holder.new_account(json!({})).is(201);
+        check_all(world, "at the end");
+    }
+}
+
+#[track_caller]
+fn refused(client: &Client, request: Request, whose: &str) {
+    let before = client.world.rows_but_nonces();
+    let kind = if whose == "the CSR's key" { Kind::BadCsr } else { Kind::BadPublicKey };
+    let detail = client.send(request).refused(400, kind).detail().to_owned();
+    assert!(detail.contains(&format!("a certificate with {whose} was revoked for keyCompromise")), "{detail}");
+    assert!(detail.contains("make a new key"), "{detail}");
+    assert_eq!(client.world.rows_but_nonces(), before, "{whose}");
+}
+
+#[test]
+fn r07_c02_a_key_of_any_kind_that_revoked_its_certificate_is_refused_ever_after() {
+    for alg in [SigAlg::Es256, SigAlg::Es384, SigAlg::Rs256, SigAlg::Ed25519] {
+        let scene = scene_with(alg);
+        scene.is_not_condemned();
+        // Whatever the reason that is given, this is a compromise.
+        scene.holder.revoke(&scene.certificate, Some(4)).is(200);
+        scene.is_condemned();
+        let rows = scene.client.world.records("compromised/");
+        let rows: Vec<_> = rows.iter().map(|(partition, row)| (partition.as_str(), row["since"].clone())).collect();
+        assert_eq!(rows, [("compromised/keys", json!(scene.client.world.now()))], "{alg:?}: one key");
+        let key = format!("compromised/{}", fingerprint(&scene.holder.key.native().spki_der().unwrap()));
+        assert!(scene.client.world.rows().contains_key(&("compromised/keys".to_owned(), key)), "{alg:?}");
+        // For good: nothing of it ends.
+        scene.client.world.live(Duration::from_secs(120));
+        scene.client.world.pass(Duration::from_secs(900 * 86_400));
+        scene.client.world.run_due_alarms();
+        assert_eq!(scene.client.world.records("compromised/").len(), 1, "{alg:?}");
+    }
+}
+
+#[test]
+fn r07_c02_the_accounts_word_condemns_the_key() {
+    let scene = scene();
+    scene.client.revoke(&scene.certificate, Some(1)).is(200);
+    scene.is_condemned();
+    scene.client.revoke(&scene.certificate, Some(1)).refused(400, Kind::AlreadyRevoked);
+    scene.holder.revoke(&scene.certificate, None).refused(400, Kind::AlreadyRevoked);
+    scene.is_condemned();
+}
+
+#[test]
+fn r07_c02_another_reason_condemns_no_key() {
+    let start = scene();
+    for reason in [None, Some(0), Some(3), Some(4), Some(5)] {
+        let scene = start.fork();
+        scene.client.revoke(&scene.certificate, reason).is(200);
+        scene.is_not_condemned();
+        // One that comes too late changes nothing either; the key itself does.
+        scene.client.revoke(&scene.certificate, Some(1)).refused(400, Kind::AlreadyRevoked);
+        scene.is_not_condemned();
+        scene.holder.revoke(&scene.certificate, None).is(200);
+        scene.is_condemned();
+    }
+}
+
+/// Authorizations for the names are a right to have the certificate revoked (RFC 8555 §7.6), and no proof of the key.
+#[test]
+fn r07_c02_an_account_with_authorizations_revokes_and_condemns_no_key() {
+    let start = scene();
+    start.other().revoke(&start.certificate, Some(1)).is(200);
+    assert_eq!(start.client.world.records("serial/")[0].1["revoked"]["reason"], 1);
+    start.is_not_condemned();
+    for by_key in [true, false] {
+        let scene = start.fork();
+        // Who may condemn it is not kept from it.
+        scene.client.revoke(&scene.certificate, Some(4)).refused(400, Kind::AlreadyRevoked);
+        let holder = if by_key { &scene.holder } else { &scene.client };
+        holder.revoke(&scene.certificate, Some(1)).is(200);
+        scene.is_condemned();
+    }
+}
+
+#[test]
+fn r07_c02_a_refused_revocation_condemns_no_key() {
+    let start = scene();
+    let stranger = Client::registered(&start.client.world);
+    stranger.revoke(&start.certificate, Some(1)).refused(403, Kind::Unauthorized);
+    Client::new(&start.client.world).revoke(&start.certificate, Some(1)).refused(403, Kind::Unauthorized);
+    start.client.revoke(&start.certificate, Some(2)).refused(400, Kind::BadRevocationReason);
+    // One that was not issued here with this key, although all else is right: a bit of the signed part is another.
+    let mut forged = start.certificate.clone();
+    let at = forged.windows(6).position(|found| found == b"a.test").unwrap();
+    forged[at] = b'b';
+    start.client.revoke(&forged, Some(1)).refused(404, Kind::Malformed);
+    start.holder.revoke(&forged, Some(1)).refused(404, Kind::Malformed);
+    start.is_not_condemned();
+    start.client.world.pass(Duration::from_secs(100 * 86_400));
+    let late = start.fork();
+    late.client.revoke(&start.certificate, Some(1)).refused(403, Kind::Unauthorized);
+    late.holder.revoke(&start.certificate, Some(1)).refused(403, Kind::Unauthorized);
+    assert!(late.client.world.records("compromised/").is_empty());
+}
+
+#[test]
+fn r07_c02_a_key_stays_refused_when_the_issuer_is_another() {
+    let before = scene();
+    let root = create_root("Next Root", before.client.world.now(), 10).unwrap();
+    let next = create_intermediate(&root, "Next Issuer", before.client.world.now(), 5).unwrap();
+    let first = before.client.world.issuer().id();
+    before.holder.revoke(&before.certificate, None).is(200);
+    let world = before.client.world.with_issuer(&next, before.client.world.now());
+    assert_ne!(world.issuer().id(), first);
+    let after = Scene { client: before.client.at(&world), holder: before.holder.at(&world), ..before };
+    after.is_condemned();
+    // A certificate of the former issuer that is revoked only now condemns its key for the present one.
+    let late = scene();
+    let world = late.client.world.with_issuer(&next, late.client.world.now());
+    let late = Scene { client: late.client.at(&world), holder: late.holder.at(&world), ..late };
+    late.client.revoke(&late.certificate, Some(1)).is(200);
+    late.is_condemned();
+    assert!(world.records("serial/").iter().any(|(ledger, _)| *ledger == format!("ledger/{}", world.issuer().id())));
+}
+
+/// A finalize request that is answered already is answered so again. An account with the key goes on, and so does another
+/// certificate with it, until it is revoked itself.
+#[test]
+fn r07_a02_o12_what_is_there_already_is_left_alone() {
+    let world = World::new();
+    let mut holder = Client::new(&world);
+    let client = Client::registered(&world);
+    let (url, order) = client.ready_order(&["a.test"]);
+    let csr = CsrShape::dns(&["a.test"]).build(holder.key.native());
+    let finished = client.finalize(&order, &csr).is(200).json();
+    let second = client.issue(&["b.test"], holder.key.native());
+    holder.register();
+    let nameless = Client::with_key(&world, holder.key.clone());
+    nameless.revoke(&second, None).is(200);
+    assert_eq!(client.finalize(&order, &csr).is(200).json(), finished);
+    assert_eq!(client.get(&url).is(200).json()["status"], "valid");
+    assert!(world.records("serial/").iter().any(|(_, entry)| entry.get("revoked").is_none()), "the other certificate");
+    // RFC 8555 §7.3.1: the key finds its account, which can change it, and not change back.
+    for payload in [json!({}), json!({ "onlyReturnExisting": true })] {
+        assert_eq!(nameless.new_account(payload).is(200).location(), holder.account());
+    }
+    let sound = ClientKey::generate(SigAlg::Es256);
+    holder.key_change(&sound).is(200);
+    let changed = holder.rekeyed(&sound);
+    refused(&changed, changed.key_change_request(&holder.key), "the new key");
+    nameless.new_account(json!({ "onlyReturnExisting": true })).refused(400, Kind::AccountDoesNotExist);
+    check_all(&world, "at the end");
+}
+
+/// Sends a request, whose call with this message is lost.
+fn send_without(world: &World, request: Request, message: &str) -> Answered {
+    let dry = world.fork();
+    dry.send(request.clone());
+    let call = format!("call {message}");
+    let n = dry.operations().log().iter().position(|line| line.ends_with(&call)).unwrap();
+    world.operations().plan(&[(n, Mishap::Fails)]);
+    let answered = world.send(request);
+    assert_eq!(world.operations().struck(), 1, "{message}");
+    world.heal();
+    answered
+}
+
+/// The keys that are refused cannot be reached: nobody is told that it is done, and it is made up for, whoever comes first.
+#[test]
+fn r07_s01_a_key_is_refused_before_its_revocation_is_acknowledged_or_soon_after() {
+    let start = scene();
+    for (by_key, asks_again) in [(true, true), (true, false), (false, true), (false, false)] {
+        let scene = start.fork();
+        let world = &scene.client.world;
+        let who = if by_key { &scene.holder } else { &scene.client };
+        let request = who.revoke_request(&scene.certificate, Some(1));
+        assert_eq!(send_without(world, request, "Condemn").status(), 500);
+        check_all(world, "after the fault");
+        assert!(world.records("serial/")[0].1["revoked"].is_object());
+        assert_eq!((world.records("compromised/").len(), world.records("job/").len()), (0, 1));
+        if asks_again {
+            who.revoke(&scene.certificate, Some(1)).refused(400, Kind::AlreadyRevoked);
+        } else {
+            world.live(Duration::from_secs(10));
+        }
+        assert_eq!(world.records("job/"), []);
+        scene.is_condemned();
+    }
+}
+
+/// Without an answer on the key, nothing comes about with it; an account that is there is found all the same.
+#[test]
+fn s01_nothing_is_issued_while_it_cannot_be_asked_whether_a_key_is_compromised() {
+    let client = Client::registered(&World::new());
+    let (url, order) = client.ready_order(&["a.test"]);
+    let csr = CsrShape::dns(&["a.test"]).build(&new_key(SigAlg::Es256));
+    let fresh = Client::new(&client.world);
+    let requests = [
+        client.finalize_request(&order, &csr),
+        client.key_change_request(&fresh.key),
+        fresh.sign(&fresh.url("new-account"), Some(json!({}))),
+    ];
+    for request in requests {
+        let world = client.world.fork();
+        let before = world.rows_but_nonces();
+        assert_eq!(send_without(&world, request, "IsCompromised").status(), 500);
+        assert_eq!(world.rows_but_nonces(), before);
+        assert_eq!(client.at(&world).get(&url).is(200).json()["status"], "ready");
+    }
+    let known = Client::with_key(&client.world, client.key.clone());
+    let request = known.sign(&known.url("new-account"), Some(json!({})));
+    assert_eq!(send_without(&client.world, request, "IsCompromised").is(200).location(), client.account());
+}

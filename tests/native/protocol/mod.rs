@@ -1,0 +1,34 @@
+//! RFC 8555 and its extensions, asked of the CA in this process.
+
+mod accounts;
+mod caa;
+mod certificates;
+mod compromise;
+mod crl;
+mod dns;
+mod external;
+mod garbage;
+mod identifiers;
+mod issuance;
+mod keys;
+mod limits;
+mod members;
+mod metrics;
+mod orders;
+mod pausing;
+mod policy;
+mod refusals;
+mod refused_nonces;
+mod renewal;
+mod requests;
+mod reuse;
+mod rotation;
+mod states;
+mod states_authorizations;
+mod states_reached;
+mod subject;
+mod terms;
+mod tls;
+mod transport;
+mod traps;
+mod traps_issuance;

@@ -1,0 +1,317 @@
+//! Headers, directory, nonces: RFC 8555 §6.1, §6.3, §6.5, §7.1, §7.2. Names begin with the checklist's ids.
+
+use core::time::Duration;
+use selvedge::ca::http::message::{Body, Request};
+use selvedge::ca::testing::{BASE, Client, World};
+use selvedge::records::Kind;
+use serde_json::json;
+use std::collections::BTreeSet;
+
+#[test]
+fn d01_d03_the_directory_names_the_resources_that_work_and_no_other() {
+    let answered = World::new().ask("GET", "/directory").is(200);
+    let directory = answered.json();
+    let members: Vec<&str> = directory.as_object().unwrap().keys().map(String::as_str).collect();
+    let resources =
+        ["newNonce", "newAccount", "newOrder", "newAuthz", "revokeCert", "keyChange", "renewalInfo", "meta"];
+    assert_eq!(members, resources);
+    let mut urls: BTreeSet<&str> = directory.as_object().unwrap().values().filter_map(|url| url.as_str()).collect();
+    assert!(urls.iter().all(|url| url.starts_with(&format!("{BASE}/"))));
+    assert!(urls.insert("https://ca.test/directory"), "D-05: the directory's URL is no other resource's");
+    assert_eq!(urls.len(), 8);
+}
+
+#[test]
+fn d02_meta_says_what_is_configured() {
+    let world = World::new().reconfigured(|settings| {
+        settings.meta.terms_of_service = Some("https://ca.test/terms".to_owned());
+        settings.meta.website = Some("https://ca.test/about".to_owned());
+    });
+    let meta = world.ask("GET", "/directory").json()["meta"].clone();
+    assert_eq!(meta["termsOfService"], "https://ca.test/terms");
+    assert_eq!(meta["website"], "https://ca.test/about");
+    assert_eq!(meta["caaIdentities"], json!(["ca.test"]));
+    let world = world.reconfigured(|settings| settings.caa.checked = false);
+    let meta = world.ask("GET", "/directory").json()["meta"].clone();
+    assert!(meta.get("caaIdentities").is_none(), "what is not checked is not advertised: {meta}");
+}
+
+#[test]
+fn dns_persist_meta_says_what_a_record_made_in_advance_needs() {
+    let meta = World::new().ask("GET", "/directory").json()["meta"].clone();
+    assert_eq!(meta["issuerDomainNames"], json!(["ca.test"]));
+    assert_eq!(meta["accountHashPrefix"], "https://ca.test/acme/account-hash/");
+}
+
+#[test]
+fn d05_the_directory_is_json_and_cached_for_minutes_only() {
+    let answered = World::new().ask("GET", "/directory");
+    assert_eq!(answered.header("Content-Type"), Some("application/json"));
+    assert_eq!(answered.header("Cache-Control"), Some("public, max-age=60"));
+}
+
+#[test]
+fn n01_new_nonce_answers_head_with_200_and_get_with_204() {
+    let world = World::new();
+    for (method, status) in [("HEAD", 200), ("GET", 204)] {
+        let answered = world.ask(method, "/acme/new-nonce").is(status);
+        assert!(answered.header("Replay-Nonce").is_some());
+        assert_eq!(answered.text(), "");
+    }
+    assert!(world.rows().is_empty(), "issuing a nonce writes nothing");
+}
+
+#[test]
+fn h09_directory_and_new_nonce_are_also_had_by_post_as_get() {
+    let world = World::new();
+    let client = Client::registered(&world);
+    let directory = client.get("https://ca.test/directory").is(200).json();
+    assert_eq!(directory, world.ask("GET", "/directory").json());
+    let answered = client.get(&client.url("new-nonce")).is(204);
+    assert_eq!(answered.text(), "");
+    client.post("https://ca.test/directory", json!({})).refused(400, Kind::Malformed);
+    client.post(&client.url("new-nonce"), json!({})).refused(400, Kind::Malformed);
+}
+
+#[test]
+fn h08_other_gets_are_refused_with_405() {
+    let world = World::new();
+    let client = Client::registered(&world);
+    let order = client.new_order(&["a.test"]).is(201);
+    let urls = [client.url("new-account"), client.url("new-order"), client.account().to_owned(), order.location()];
+    for url in urls {
+        let answered = world.ask("GET", url.strip_prefix(BASE).unwrap()).refused(405, Kind::Malformed);
+        assert_eq!(answered.header("Allow"), Some("POST"));
+        world.ask("HEAD", url.strip_prefix(BASE).unwrap()).is(405);
+    }
+    for method in ["PUT", "DELETE", "PATCH", "TRACE", "get", ""] {
+        world.ask(method, "/acme/new-order").refused(405, Kind::Malformed);
+        world.ask(method, "/nothing").refused(404, Kind::Malformed);
+    }
+}
+
+#[test]
+fn h08_h03_allow_says_what_the_resource_takes() {
+    let world = World::new();
+    let issuer = world.urls().issuer(world.issuer().id());
+    for (path, allowed) in [
+        ("/directory", "GET, HEAD, POST"),
+        ("/acme/new-nonce", "GET, HEAD, POST"),
+        ("/acme/new-account", "POST"),
+        ("/acme/order/AAAAAAAAAAAAAAAAAAAAAA/finalize", "POST"),
+        ("/", "GET, HEAD"),
+        (issuer.strip_prefix(BASE).unwrap(), "GET, HEAD"),
+    ] {
+        assert_eq!(world.ask("DELETE", path).refused(405, Kind::Malformed).header("Allow"), Some(allowed), "{path}");
+        assert_eq!(world.ask("OPTIONS", path).is(204).header("Allow"), Some(allowed), "{path}");
+        let client = Client::new(&world);
+        let posted = client.get(&format!("{BASE}{path}"));
+        assert_eq!(posted.status() == 405, !allowed.contains("POST"), "{path}: {}", posted.text());
+    }
+    assert_eq!(world.ask("OPTIONS", "/nothing").is(204).header("Allow"), None);
+}
+
+#[test]
+fn h13_what_is_another_accounts_is_unknown() {
+    let world = World::new();
+    let (owner, other) = (Client::registered(&world), Client::registered(&world));
+    let placed = owner.new_order(&["a.test"]).is(201);
+    let order = placed.json();
+    let (authorization_url, authorization) = owner.authorizations(&order).remove(0);
+    let unknown = format!("{BASE}/acme/order/AAAAAAAAAAAAAAAAAAAAAA");
+    let urls = [
+        placed.location(),
+        authorization_url,
+        authorization["challenges"][0]["url"].as_str().unwrap().to_owned(),
+        owner.account().to_owned(),
+        unknown,
+    ];
+    let details: Vec<String> = urls.iter().map(|url| other.get(url).refused(404, Kind::Malformed).detail()).collect();
+    assert_eq!(details[0], details[4], "another's order and an unknown one are answered alike");
+    other.post(order["finalize"].as_str().unwrap(), json!({ "csr": "AA" })).refused(404, Kind::Malformed);
+    let orders = owner.get(owner.account()).json()["orders"].as_str().unwrap().to_owned();
+    other.get(&orders).refused(404, Kind::Malformed);
+}
+
+#[test]
+fn h03_browsers_may_read_everything() {
+    let world = World::new();
+    let answered = world.ask("OPTIONS", "/acme/new-order").is(204);
+    assert_eq!(answered.header("Access-Control-Allow-Headers"), Some("Content-Type"));
+    assert_eq!(answered.header("Access-Control-Max-Age"), Some("86400"));
+    assert_eq!(answered.header("Access-Control-Expose-Headers"), Some("Link, Replay-Nonce, Location, Retry-After"));
+}
+
+fn with_type(request: Request, content_type: Option<&str>) -> Request {
+    Request { content_type: content_type.map(str::to_owned), ..request }
+}
+
+#[test]
+fn h04_bodies_of_another_media_type_get_415() {
+    let client = Client::registered(&World::new());
+    for bad in
+        [None, Some(""), Some("application/json"), Some("application/jose"), Some("text/plain; application/jose+json")]
+    {
+        client.send(with_type(client.sign(client.account(), None), bad)).refused(415, Kind::Malformed);
+    }
+    for good in ["application/jose+json; charset=utf-8", "Application/JOSE+JSON", " application/jose+json "] {
+        client.send(with_type(client.sign(client.account(), None), Some(good))).is(200);
+    }
+}
+
+#[test]
+fn h12_bodies_that_were_too_long_to_read_get_413() {
+    let client = Client::registered(&World::new());
+    let request = Request { body: None, ..client.sign(client.account(), None) };
+    client.send(request).refused(413, Kind::Malformed);
+}
+
+#[test]
+fn h10_no_user_agent_is_asked_for_and_h11_relations_have_lines_of_their_own() {
+    let world = World::new();
+    let client = Client::registered(&world);
+    let order = client.new_order(&["a.test"]).json();
+    let (_, authorization) = client.authorizations(&order).remove(0);
+    let challenge = authorization["challenges"][0]["url"].as_str().unwrap().to_owned();
+    assert_eq!(client.get(&challenge).is(200).headers("Link").len(), 2, "index and up");
+}
+
+/// What a client sends besides, a Replay-Nonce or no User-Agent, cannot matter: it does not get this far.
+#[test]
+fn n07_h10_no_other_header_of_a_request_reaches_the_ca() {
+    let client = Client::registered(&World::new());
+    // The others are where it arrived, and for limits, for the operator and for people's browsers: they decide nothing of ACME.
+    let Request {
+        method: _,
+        asked: _,
+        path: _,
+        content_type: _,
+        authorization: _,
+        access: _,
+        accept: _,
+        origin: _,
+        fetch_site: _,
+        if_none_match: _,
+        address: _,
+        body,
+    } = client.sign(client.account(), None);
+    let path = client.account().strip_prefix(BASE).unwrap().to_owned();
+    let content_type = Some("application/jose+json".to_owned());
+    let request = Request { method: "POST".to_owned(), path, content_type, body, ..Request::default() };
+    client.send(request).is(200);
+}
+
+#[test]
+fn h01_every_url_is_https_and_json_is_utf_8() {
+    let client = Client::registered(&World::new());
+    let order = client.new_order(&["a.test"]).is(201).json();
+    let authorizations = client.authorizations(&order);
+    let account = client.get(client.account()).json();
+    let directory = client.world.ask("GET", "/directory").json();
+    for object in [&order, &authorizations[0].1, &account, &directory] {
+        for url in object.to_string().split('"').filter(|text| text.contains("://")) {
+            assert!(url.starts_with("https://"), "{url}");
+        }
+    }
+    // A body that is not UTF-8 is refused.
+    let latin = [b"{\"protected\":\"\xfc\"}".as_slice(), &[0xff]].concat();
+    client.send(client.request(client.account(), latin)).refused(400, Kind::Malformed);
+}
+
+#[test]
+fn the_issuer_certificate_is_served() {
+    let world = World::new();
+    let path = world.urls().issuer(world.issuer().id());
+    let answered = world.ask("GET", path.strip_prefix(BASE).unwrap()).is(200);
+    assert_eq!(answered.header("Content-Type"), Some("application/pkix-cert"));
+    assert_eq!(answered.response.body, Body::Bytes(world.issuer().certificate_der().to_vec()));
+    world.ask("GET", "/issuer/00.crt").refused(404, Kind::Malformed);
+    world.ask("GET", "/").is(200);
+    world.ask("GET", "/nothing").refused(404, Kind::Malformed);
+}
+
+#[test]
+fn n03_bad_nonces_are_refused_and_the_fresh_one_is_good() {
+    let world = World::new();
+    let client = Client::registered(&world);
+    let url = client.account().to_owned();
+    let other_key = World::new().reconfigured(|settings| settings.nonce_key = [8; 32].into());
+    let foreign = Client::new(&other_key).fresh_nonce();
+    let long_ago = client.fresh_nonce();
+    world.pass(Duration::from_secs(2 * 3600 + 1));
+    for (nonce, kind) in [
+        (Some(foreign.as_str()), Kind::BadNonce),
+        (Some(long_ago.as_str()), Kind::BadNonce),
+        (Some("AAAA"), Kind::BadNonce),
+        (None, Kind::BadNonce),
+        (Some("not base64url!"), Kind::Malformed),
+        (Some("AAAA=="), Kind::Malformed),
+        (Some(""), Kind::Malformed),
+    ] {
+        let mut protected = json!({ "kid": client.account(), "url": url });
+        if let Some(nonce) = nonce {
+            protected["nonce"] = nonce.into();
+        }
+        let answered = client.send(client.request(&url, client.key.sign_jws(protected, None))).refused(400, kind);
+        if kind == Kind::BadNonce && nonce.is_some() {
+            // N-05: acme.sh looks for these words.
+            assert!(answered.detail().contains("JWS has an invalid anti-replay nonce"), "{}", answered.detail());
+        }
+        client.get(&url).is(200);
+    }
+}
+
+#[test]
+fn n04_a_nonce_is_good_once_even_when_its_request_failed() {
+    let world = World::new();
+    let client = Client::registered(&world);
+    let missing = format!("{BASE}/acme/order/AAAAAAAAAAAAAAAAAAAAAA");
+    for nonce in [client.fresh_nonce(), client.nonce()] {
+        let send = |url: &str| {
+            let protected = json!({ "kid": client.account(), "nonce": nonce, "url": url });
+            client.send(client.request(url, client.key.sign_jws(protected, None)))
+        };
+        send(&missing).refused(404, Kind::Malformed);
+        send(client.account()).refused(400, Kind::BadNonce);
+    }
+    let nobody = Client::new(&world);
+    let request = nobody.sign(&nobody.url("new-account"), Some(json!({ "onlyReturnExisting": true })));
+    nobody.send(request.clone()).refused(400, Kind::AccountDoesNotExist);
+    nobody.send(request).refused(400, Kind::BadNonce);
+}
+
+#[test]
+fn n04_a_stranger_cannot_burn_a_nonce() {
+    let world = World::new();
+    let (client, stranger) = (Client::registered(&world), Client::new(&world));
+    let nonce = client.nonce();
+    let protected = json!({ "kid": client.account(), "nonce": nonce, "url": client.account() });
+    let forged = client.request(client.account(), stranger.key.sign_jws(protected.clone(), None));
+    stranger.send(forged).refused(400, Kind::Malformed);
+    client.send(client.request(client.account(), client.key.sign_jws(protected, None))).is(200);
+}
+
+#[test]
+fn n06_a_nonce_is_good_for_an_hour_and_more_and_one_of_another_account_is_good_too() {
+    let world = World::new();
+    let (client, other) = (Client::registered(&world), Client::registered(&world));
+    let nonce = other.nonce();
+    world.pass(Duration::from_secs(3600));
+    let protected = json!({ "kid": client.account(), "nonce": nonce, "url": client.account() });
+    let request = client.request(client.account(), client.key.sign_jws(protected, None));
+    client.send(request.clone()).is(200);
+    client.send(request).refused(400, Kind::BadNonce);
+}
+
+#[test]
+fn redeemed_nonces_are_forgotten_when_they_are_over() {
+    let world = World::new();
+    let client = Client::registered(&world);
+    for _ in 0..5 {
+        client.get(client.account()).is(200);
+    }
+    assert!(world.records("nonce/").len() >= 5);
+    world.pass(Duration::from_secs(3 * 3600));
+    world.run_due_alarms();
+    assert_eq!(world.records("nonce/"), vec![]);
+}

@@ -1,0 +1,268 @@
+//! Holds the stored records against `kv-schema/`.
+
+use selvedge::ca::config::admin_tokens::AdminTokens;
+use selvedge::ca::config::external_accounts::ExternalAccounts;
+use selvedge::ca::config::metrics_token::Token;
+use selvedge::ca::config::rate_limits::Limits;
+use selvedge::ca::http::address::ClientAddress;
+use selvedge::ca::http::message::Request;
+use selvedge::ca::runtime::jobs::{JobRecord, Work};
+use selvedge::ca::testing::{Client, World, new_key};
+use selvedge::jose::testing::ClientKey;
+use selvedge::pki::certificate::parse_presented;
+use selvedge::policy::Policy;
+use selvedge::records::acme::account::{ExternalUse, KeyOwner, VoidAccount};
+use selvedge::records::acme::nonce::RedeemedNonce;
+use selvedge::records::acme::persist::PersistRecord;
+use selvedge::records::acme::reuse::{PlacedRecord, ProofRecord};
+use selvedge::records::ledger::crl::{CrlPieceRecord, CrlRecord, RevokedRecord, ShardRecord};
+use selvedge::records::ledger::entry::{CompromisedKey, LedgerEntry};
+use selvedge::records::ledger::inventory::{EndingRecord, IndexedRecord, LatestRecord, MemberRecord, ReplaceRecord};
+use selvedge::records::operations::audit::{AuditEnd, AuditRecord};
+use selvedge::records::operations::external_key::{ExternalKeyEntry, ExternalKeyRecord};
+use selvedge::records::operations::limit::{FailingRecord, LimitRecord};
+use selvedge::records::operations::metrics::CountersRecord;
+use selvedge::records::operations::notice::{Failure, LookedRecord, NoticeKind, NoticeRecord, OutgoingRecord};
+use selvedge::records::operations::policies::{CalendarRecord, FindingRecord, PolicyRecord, ShadowRecord};
+use selvedge::records::{AccountRecord, AuthorizationRecord, CertificateRecord, OrderRecord};
+use selvedge::store::{Keeping, Record, key_of};
+use selvedge::values::{Id, SigAlg, Time, b64};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+fn folder() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/kv-schema"))
+}
+
+fn read(prefix: &str, file: &str) -> Value {
+    let path = folder().join(prefix).join(file);
+    serde_json::from_str(&fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path:?}: {e}"))).unwrap()
+}
+
+fn check(prefix: &str, record: &Value) {
+    let schema = jsonschema::validator_for(&read(prefix, "schema.json")).unwrap();
+    let faults: Vec<String> = schema.iter_errors(record).map(|e| format!("{}: {e}", e.instance_path())).collect();
+    assert!(faults.is_empty(), "{prefix} {record}: {faults:?}");
+}
+
+/// Reads a golden example as its type and writes it back.
+fn golden<R: Record>() -> String {
+    let example = read(R::PREFIX, "golden.json");
+    check(R::PREFIX, &example);
+    let record: R = serde_json::from_value(example.clone()).unwrap();
+    assert_eq!(serde_json::to_value(&record).unwrap(), example, "{}", R::PREFIX);
+    // What lasts lies where nobody looks for what is over.
+    assert!(record.expires().is_none() || Keeping::of(&key_of::<R>("x")) == Keeping::Passing, "{}", R::PREFIX);
+    R::PREFIX.to_owned()
+}
+
+#[test]
+fn golden_examples_are_read_and_written_back_and_no_record_is_without_one() {
+    let held = BTreeSet::from([
+        golden::<AccountRecord>(),
+        golden::<KeyOwner>(),
+        golden::<VoidAccount>(),
+        golden::<ExternalUse>(),
+        golden::<OrderRecord>(),
+        golden::<AuthorizationRecord>(),
+        golden::<CertificateRecord>(),
+        golden::<LedgerEntry>(),
+        golden::<CompromisedKey>(),
+        golden::<ShardRecord>(),
+        golden::<RevokedRecord>(),
+        golden::<CrlRecord>(),
+        golden::<CrlPieceRecord>(),
+        golden::<RedeemedNonce>(),
+        golden::<NoticeRecord>(),
+        golden::<OutgoingRecord>(),
+        golden::<LookedRecord>(),
+        golden::<JobRecord>(),
+        golden::<LimitRecord>(),
+        golden::<FailingRecord>(),
+        golden::<CountersRecord>(),
+        golden::<PersistRecord>(),
+        golden::<ProofRecord>(),
+        golden::<PlacedRecord>(),
+        golden::<AuditRecord>(),
+        golden::<AuditEnd>(),
+        golden::<ExternalKeyEntry>(),
+        golden::<ExternalKeyRecord>(),
+        golden::<EndingRecord>(),
+        golden::<LatestRecord>(),
+        golden::<IndexedRecord>(),
+        golden::<ReplaceRecord>(),
+        golden::<MemberRecord>(),
+        golden::<PolicyRecord>(),
+        golden::<ShadowRecord>(),
+        golden::<FindingRecord>(),
+        golden::<CalendarRecord>(),
+    ]);
+    let folders = fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap());
+    let folders = folders.filter(|entry| entry.path().is_dir()).map(|entry| entry.file_name().into_string().unwrap());
+    assert_eq!(folders.collect::<BTreeSet<_>>(), held);
+    assert_eq!(prefixes(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src"))), held, "in the sources");
+}
+
+/// The prefixes of all record types in the sources; those of tests are made up.
+fn prefixes(folder: &Path) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for entry in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        if entry.is_dir() {
+            found.extend(prefixes(&entry));
+        } else {
+            let text = fs::read_to_string(&entry).unwrap();
+            let code = text.split("#[cfg(test)]").next().unwrap();
+            let lines = code.lines().filter_map(|line| line.trim().strip_prefix("const PREFIX: &'static str = \""));
+            found.extend(lines.map(|rest| rest.trim_end_matches("\";").to_owned()));
+        }
+    }
+    found
+}
+
+#[test]
+fn what_is_stored_fits_its_schema() {
+    let keys = format!(r#"{{"team-a":{{"key":"{}","uses":"once"}}}}"#, b64::encode(&[5; 32]));
+    let external = ExternalAccounts::read(Some(&keys), true, false, &Policy::default()).unwrap();
+    let world = World::new().reconfigured(|settings| {
+        settings.meta.terms_of_service = Some("https://ca.test/terms".to_owned());
+        settings.external = external;
+        settings.limits = Limits::default();
+        settings.metrics_token = Some(Token::read("a-token-of-some-length").unwrap());
+    });
+    let world = world.with_webhook();
+    world.receiver().answers(Ok(503));
+    let mut client = Client::new(&world);
+    let binding = client.key.external_account("HS256", &[5; 32], "team-a", &client.url("new-account"));
+    let made = client.new_account(json!({ "termsOfServiceAgreed": true, "externalAccountBinding": binding }));
+    client.account = Some(made.is(201).location());
+    let leaf = client.issue(&["example.test"], &new_key(SigAlg::Es256));
+    client.revoke(&leaf, Some(1)).is(200);
+    world.put(&client.partition(), "persist.test", &PersistRecord::new(world.now()));
+    client.new_order(&["*.pending.test", "persist.test"]).is(201);
+    let wish = json!({
+        "identifiers": [{ "type": "dns", "value": "example.test" }],
+        "profile": "tlsserver", "notAfter": "2026-12-01T00:00:00Z", "replaces": client.cert_id(&leaf),
+    });
+    client.post(&client.url("new-order"), wish).is(201);
+    client.new_authz("alone.test").is(201);
+    client.fail("failing.test");
+    world.run_tasks();
+    let new = ClientKey::generate(SigAlg::Es256);
+    client.key_change(&new).is(200);
+    client.key = new;
+    world.run_due_alarms();
+    let mut seen = BTreeSet::new();
+    for ((_, key), json) in world.rows() {
+        let prefix = key.split('/').next().unwrap().to_owned();
+        check(&prefix, &serde_json::from_str(&json).unwrap());
+        seen.insert(prefix);
+    }
+    let wanted = "account authz cert compromised counters crl ending failing indexed job latest limit looked member nonce notice order \
+                  outgoing owner persist placed proof revoked serial shard use";
+    let wanted: BTreeSet<String> = wanted.split(' ').map(str::to_owned).collect();
+    assert_eq!(seen, wanted);
+}
+
+/// What an operator asks for, in this order: path and body. `{serial}` and `{replacement}` are of what was there before.
+const ASKED: &[(&str, &str)] = &[
+    ("external-accounts", r#"{"kid":"a"}"#),
+    (
+        "external-accounts",
+        r#"{"kid":"b","note":"x","uses":"many","policy":{"allow":["*"]},"expires":"2027-01-31T00:00:00Z"}"#,
+    ),
+    ("external-accounts", "{}"),
+    ("external-accounts/a", r#"{"disabled":true,"policy":{}}"#),
+    ("certificates/{serial}/revoke", r#"{"reason":1}"#),
+    ("replacements", r#"{"name":"*","profile":"default","reason":"x","explanation":"https://a.test/"}"#),
+    ("replacements/{replacement}/withdraw", "{}"),
+    ("replacements", r#"{"name":"*.test"}"#),
+    ("policy?note=x", r#"{"allow":["*"]}"#),
+    ("policy/restore", r#"{"version":0}"#),
+    ("policy/shadow", r#"{"deny":["*.shadow.test"]}"#),
+    ("policy", "{"),
+];
+
+#[test]
+fn what_operators_leave_behind_fits_its_schema() {
+    let token = "an-admin-token-of-sufficient-length";
+    let world = World::new().reconfigured(|settings| {
+        settings.admin = AdminTokens::read(Some(&json!({ "ada": token }).to_string())).unwrap();
+        settings.external.more = true;
+    });
+    let client = Client::registered(&world);
+    let leaf = client.issue(&["example.test"], &new_key(SigAlg::Es256));
+    let serial = parse_presented(&leaf).unwrap().serial.hex();
+    let mut replacement = String::new();
+    for (path, body) in ASKED {
+        let path = path.replace("{serial}", &serial).replace("{replacement}", &replacement);
+        let answered = world.send(Request {
+            method: "POST".to_owned(),
+            path: format!("/admin/v1/{path}"),
+            content_type: Some("application/json".to_owned()),
+            authorization: Some(format!("Bearer {token}")),
+            address: Some(ClientAddress::of([192, 0, 2, 1].into())),
+            body: Some(body.as_bytes().to_vec()),
+            ..Request::default()
+        });
+        assert_eq!(answered.status() < 300, *body != "{", "{path}: {}", answered.text());
+        replacement = answered.json()["id"].as_str().unwrap_or_default().to_owned();
+    }
+    let found = FindingRecord {
+        identifier: "a.shadow.test".to_owned(),
+        rule: "deny".to_owned(),
+        account: Id::from_random([1; 16]),
+        count: 1,
+        last: world.now(),
+    };
+    world.put("operations/ca", "x", &found);
+    world.put("operations/ca", "", &CalendarRecord { moved: 2 });
+    let mut seen = BTreeSet::new();
+    for ((_, key), json) in world.rows() {
+        let prefix = key.split('/').next().unwrap().to_owned();
+        check(&prefix, &serde_json::from_str(&json).unwrap());
+        seen.insert(prefix);
+    }
+    for wanted in "audit audited calendar external finding key policy replace shadow".split(' ') {
+        assert!(seen.contains(wanted), "{wanted}");
+    }
+}
+
+#[test]
+fn every_kind_of_job_fits_the_schema() {
+    let id = || Id::from_random([1; 16]);
+    let key = "ab".repeat(32);
+    let plain = [Work::Index, Work::Notify, Work::List];
+    let named = [Work::Validate(id(), "dns-01".into()), Work::Issue(id()), Work::Condemn(key, "0a".into())];
+    for work in named.into_iter().chain(plain) {
+        check(
+            "job",
+            &serde_json::to_value(JobRecord { work, due: Time::from_secs(1), attempts: 1, ended: 0, waiting: false })
+                .unwrap(),
+        );
+    }
+}
+
+#[test]
+fn every_state_of_a_notice_fits_the_schema() {
+    let new = |webhook| NoticeRecord::new(NoticeKind::Test, json!({}), webhook, Time::from_secs(1));
+    let after = |status| {
+        let mut notice = new(true);
+        notice.answered(status, Time::from_secs(2));
+        notice
+    };
+    let mut unreached = new(true);
+    unreached.failed(Failure::Error("ü".repeat(1000)), Time::from_secs(2));
+    for notice in [new(false), new(true), after(200), after(410), after(500), unreached] {
+        check("notice", &serde_json::to_value(notice).unwrap());
+    }
+}
+
+#[test]
+fn a_record_that_does_not_fit_is_noticed() {
+    let schema = jsonschema::validator_for(&read("owner", "schema.json")).unwrap();
+    for bad in [r#"{}"#, r#"{"account":"short"}"#, r#"{"account":"1WiKUtVaAuxK6l7B6t__4Q","more":1}"#] {
+        assert!(!schema.is_valid(&serde_json::from_str(bad).unwrap()), "{bad}");
+    }
+}

@@ -1,0 +1,461 @@
+//! What the operator configures: each value that is missing or wrong is named, with what to do.
+
+mod roots;
+
+use const_oid::db::rfc5280::ID_KP_EMAIL_PROTECTION;
+use selvedge::ca::config::external_accounts::made_key;
+use selvedge::ca::config::names::{NAMES, known};
+use selvedge::ca::config::rate_limits::Limits;
+use selvedge::ca::config::request_log::RequestLog;
+use selvedge::ca::config::settings::{Settings, TermsChange};
+use selvedge::pki::ceremony::{
+    Constraints, IssuerPlan, Root, create_intermediate, create_intermediate_for, create_root, cross_sign,
+};
+use selvedge::pki::crl::read::Listed;
+use selvedge::pki::pem;
+use selvedge::policy::Policy;
+use selvedge::records::acme::nonce;
+use selvedge::records::acme::nonce::Home;
+use selvedge::records::operations::proof::{Purpose, calendar, proof, proves};
+use selvedge::values::{Id, SigAlg, Time, b64};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+const NOW: Time = Time::from_secs(1_800_000_000);
+
+fn good() -> BTreeMap<&'static str, String> {
+    let root = create_root("root", NOW, 10).unwrap();
+    let issuer = create_intermediate(&root, "issuer", NOW, 5).unwrap();
+    BTreeMap::from([
+        ("MODE", "production".to_owned()),
+        ("BASE_URL", "https://ca.example.org".to_owned()),
+        ("RESOLVER_URL", "https://dns.example.org/dns-query".to_owned()),
+        ("ISSUER_CHAIN", issuer.certificate),
+        ("NONCE_KEY", b64::encode(&[1; 32])),
+    ])
+}
+
+fn read(values: &BTreeMap<&'static str, String>, now: Time) -> Result<Settings, String> {
+    Settings::read(&|name| values.get(name).cloned(), now)
+}
+
+#[test]
+fn what_is_set_right_is_taken() {
+    let settings = read(&good(), NOW).unwrap();
+    assert_eq!(settings.urls.directory(), "https://ca.example.org/directory");
+    assert_eq!((settings.validation.http01_port, settings.validation.tls_alpn_port), (80, 443));
+    assert!(!settings.validation.policy.allow_private && !settings.dev);
+    let issuer = settings.published.unwrap().issuer("00");
+    assert!(issuer.starts_with("http://ca.example.org/issuer/"), "verifiers fetch it by plain http: {issuer}");
+    let mut values = good();
+    values.insert("BASE_URL", "https://ca.example.org/".to_owned());
+    assert_eq!(read(&values, NOW).unwrap().urls.directory(), "https://ca.example.org/directory");
+}
+
+#[test]
+fn the_times_of_validations_and_lists_can_be_set() {
+    let usual = read(&good(), NOW).unwrap();
+    let seconds = Duration::from_secs;
+    let times = |settings: &Settings| {
+        let validation = &settings.validation;
+        (validation.time, validation.tries, validation.pause, settings.crl_gathering)
+    };
+    assert_eq!(times(&usual), (seconds(10), 3, seconds(5), seconds(10)));
+    let mut values = good();
+    for (name, value) in [
+        ("VALIDATION_SECONDS", "4"),
+        ("VALIDATION_TRIES", "1"),
+        ("VALIDATION_RETRY_SECONDS", "2"),
+        ("CRL_GATHERING_SECONDS", "0"),
+    ] {
+        values.insert(name, value.to_owned());
+    }
+    assert_eq!(times(&read(&values, NOW).unwrap()), (seconds(4), 1, seconds(2), seconds(0)));
+    for (name, value) in [
+        ("VALIDATION_SECONDS", "0"),
+        ("VALIDATION_SECONDS", "11"),
+        ("VALIDATION_TRIES", "0"),
+        ("VALIDATION_TRIES", "many"),
+        ("VALIDATION_RETRY_SECONDS", "0.5"),
+        ("VALIDATION_RETRY_SECONDS", "60"),
+        ("CRL_GATHERING_SECONDS", "-1"),
+        ("CRL_GATHERING_SECONDS", "3601"),
+    ] {
+        let mut values = good();
+        values.insert(name, value.to_owned());
+        let refusal = read(&values, NOW).unwrap_err();
+        assert!(refusal.starts_with(name) && refusal.contains("a whole number"), "{name}={value}: {refusal}");
+    }
+}
+
+#[test]
+fn settings_do_not_show_the_nonce_key() {
+    let shown = format!("{:?}", read(&good(), NOW).unwrap());
+    assert!(shown.contains("NonceKey(secret)") && !shown.contains("1, 1, 1"), "{shown}");
+}
+
+#[test]
+fn what_the_nonce_key_makes_is_good_under_one_base_url_only() {
+    let key_at = |base: &str| {
+        let mut values = good();
+        values.insert("BASE_URL", base.to_owned());
+        read(&values, NOW).unwrap().nonce_key
+    };
+    let key = key_at("https://ca.example.org");
+    assert!(*key != [1; 32] && key == key_at("https://ca.example.org/"));
+    for other in ["https://ca.example.net", "https://ca.example.org:8443"] {
+        let other = key_at(other);
+        let nonce = nonce::issue(&other, &Home::Shard(0), NOW, [5; 16]);
+        assert!(nonce::check(&other, &nonce, NOW, nonce::LIFETIME).is_ok());
+        assert!(nonce::check(&key, &nonce, NOW, nonce::LIFETIME).is_err(), "nonces");
+        assert!(made_key(&other, "kid") != made_key(&key, "kid"), "external account keys");
+        let account = Id::from_random([3; 16]);
+        let page = proof(&other, Purpose::Terms, &account, "terms");
+        assert!(!proves(&page, &key, Purpose::Terms, &account, "terms"), "URLs of pages");
+        assert!(calendar(&other, 0) != calendar(&key, 0), "the calendar's URL");
+    }
+}
+
+#[test]
+fn every_setting_that_is_read_has_a_known_name_and_the_other_way_round() {
+    let asked = RefCell::new(BTreeSet::new());
+    let mut values = good();
+    // What is looked at only with something else.
+    values.insert("WEBHOOK_URL", "https://hooks.example.org/x".to_owned());
+    values.insert("WEBHOOK_SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".to_owned());
+    values.insert("TERMS_CHANGE", "refuse".to_owned());
+    values.insert("TERMS_OF_SERVICE", "https://ca.example.org/terms".to_owned());
+    values.insert("MODE", "dev".to_owned());
+    let value = |name: &str| {
+        asked.borrow_mut().insert(name.to_owned());
+        values.get(name).cloned()
+    };
+    Settings::read(&value, NOW).unwrap();
+    let asked = asked.into_inner();
+    for name in &asked {
+        assert_eq!(known(name), Ok(()), "{name} is read, and not in ca::setting_names");
+    }
+    for name in NAMES {
+        assert!(asked.contains(*name), "{name} is in ca::setting_names, and never read");
+    }
+    let readme = include_str!("../../../README.md");
+    for name in NAMES.iter().filter(|name| !["REFUSE_NONCES", "LONGEST_LIFE"].contains(name)) {
+        assert!(readme.contains(&format!("| `{name}` |")), "{name} is not in the README's table of settings");
+    }
+}
+
+#[test]
+fn what_is_missing_is_named_with_what_to_do() {
+    for name in good().keys() {
+        let mut values = good();
+        values.remove(name);
+        let refusal = read(&values, NOW).unwrap_err();
+        assert!(refusal.starts_with(name), "{refusal}");
+        assert!(refusal.contains("wrangler"), "{refusal}");
+    }
+}
+
+#[test]
+fn what_is_wrong_is_named() {
+    let root = create_root("root", NOW, 10).unwrap();
+    let other_root = create_root("other", NOW, 10).unwrap();
+    let mail = create_intermediate_for(&root, "mail", &[ID_KP_EMAIL_PROTECTION], NOW, 5).unwrap();
+    for (name, value) in [
+        ("MODE", "test".to_owned()),
+        ("BASE_URL", "http://ca.example.org".to_owned()),
+        ("BASE_URL", "https://ca.example.org/acme".to_owned()),
+        ("BASE_URL", "https://CA.example.org".to_owned()),
+        ("BASE_URL", "https://user@ca.example.org".to_owned()),
+        ("BASE_URL", "ca.example.org".to_owned()),
+        ("RESOLVER_URL", "dns.example.org".to_owned()),
+        ("RESOLVER_URL", "ftp://dns.example.org".to_owned()),
+        ("NONCE_KEY", "short".to_owned()),
+        ("NONCE_KEY", format!("{}=", b64::encode(&[1; 32]))),
+        ("ISSUER_CHAIN", "no PEM".to_owned()),
+        ("ISSUER_CHAIN", root.certificate),
+        ("HTTP01_PORT", "0".to_owned()),
+        ("HTTP01_PORT", "65536".to_owned()),
+        ("TLS_ALPN_PORT", "0".to_owned()),
+        ("TLS_ALPN_PORT", "https".to_owned()),
+        ("ALLOW_PRIVATE", "yes".to_owned()),
+        ("REFUSE_NONCES", "5".to_owned()),
+        ("LONGEST_LIFE", "20".to_owned()),
+        ("RATE_LIMITS", "some".to_owned()),
+        ("RATE_LIMITS.new_orders.count", r#"{"new_orders":{"count":"many","period":"3h"}}"#.to_owned()),
+        ("CLIENT_ADDRESS_HEADER", "X Real IP".to_owned()),
+        ("METRICS_TOKEN", "short".to_owned()),
+        ("METRICS_TOKEN", "a token with spaces in it".to_owned()),
+        ("TERMS_OF_SERVICE", "terms".to_owned()),
+        ("CAA", "yes".to_owned()),
+        ("CAA_IDENTITIES", "ca_1.example.org".to_owned()),
+        ("CAA_IDENTITIES", "*.example.org".to_owned()),
+        ("CAA_IDENTITIES", "ca.example.org.".to_owned()),
+        ("CAA_IDENTITIES", " , ".to_owned()),
+        ("CAA_IDENTITIES", "a.example.org,".repeat(11)),
+        ("CAA_INTERNAL", "corp, *.lan".to_owned()),
+        ("CAA_INTERNAL", "corp lan".to_owned()),
+        ("REVOCATION_PAGE", "why".to_owned()),
+        ("ALTERNATE_CHAINS", "no PEM".to_owned()),
+        ("ALTERNATE_CHAINS", other_root.certificate),
+        ("ISSUER_CHAIN", mail.certificate),
+        ("TERMS_OF_SERVICE", "javascript:alert(1)".to_owned()),
+        ("TERMS_CHANGE", "deny".to_owned()),
+        ("TERMS_CHANGE", "refuse".to_owned()),
+        ("POLICY", "allow everything".to_owned()),
+        ("POLICY", "[]".to_owned()),
+        ("POLICY", r#"{"deny":["a.test"],"deny":[]}"#.to_owned()),
+        ("POLICY.deny[0]", r#"{"deny":["a..test"]}"#.to_owned()),
+        ("POLICY.challenges[1]", r#"{"challenges":["dns-01","dns-1"]}"#.to_owned()),
+        ("BLOCKED_KEYS", "abc".to_owned()),
+        ("EXTERNAL_ACCOUNT_REQUIRED", "yes".to_owned()),
+        ("EXTERNAL_ACCOUNT_REQUIRED", "true".to_owned()),
+        ("EAB_KEYS", "team-a".to_owned()),
+        ("EAB_KEYS.team-a.uses", r#"{"team-a":{"key":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"}}"#.to_owned()),
+    ] {
+        let mut values = good();
+        // What is wrong within a document is named by its path.
+        values.insert(name.split('.').next().unwrap(), value.clone());
+        let refusal = read(&values, NOW).unwrap_err();
+        assert!(refusal.starts_with(name) && refusal.ends_with('.'), "{name}={value}: {refusal}");
+    }
+}
+
+#[test]
+fn caa_is_on_under_the_name_of_the_host_unless_something_else_is_said() {
+    let caa = |settings: &[(&'static str, &str)]| {
+        let mut values = good();
+        values.extend(settings.iter().map(|(name, value)| (*name, (*value).to_owned())));
+        read(&values, NOW).map(|settings| settings.caa)
+    };
+    let usual = caa(&[]).unwrap();
+    assert!(usual.checked && usual.internal.contains(&"home.arpa".to_owned()));
+    assert_eq!(usual.identities, ["ca.example.org"]);
+    assert!(!caa(&[("CAA", "off")]).unwrap().checked);
+    assert!(caa(&[("CAA", "on")]).unwrap().checked);
+    let named =
+        caa(&[("CAA_IDENTITIES", "CA.example.org, example.net"), ("CAA_INTERNAL", "Corp.example , lan")]).unwrap();
+    assert_eq!(
+        (named.identities, named.internal),
+        (
+            vec!["ca.example.org".to_owned(), "example.net".to_owned()],
+            vec!["corp.example".to_owned(), "lan".to_owned()],
+        )
+    );
+    assert!(caa(&[("CAA_INTERNAL", "none")]).unwrap().internal.is_empty());
+    // An address is no name: in production somebody has to give one.
+    let address = [("BASE_URL", "https://192.0.2.1")];
+    assert!(caa(&address).unwrap_err().starts_with("CAA_IDENTITIES"));
+    assert_eq!(caa(&[address[0], ("CAA_IDENTITIES", "ca.example.org")]).unwrap().identities, ["ca.example.org"]);
+    assert_eq!(caa(&[address[0], ("MODE", "dev")]).unwrap().identities, ["selvedge.test"]);
+}
+
+#[test]
+fn policy_and_external_account_keys_are_read_and_stay_secret() {
+    let mut values = good();
+    let key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
+    values.insert("POLICY", r#"{"allow":["*.example.org"],"max_lifetime":"45d"}"#.to_owned());
+    let keys =
+        format!(r#"{{"team-a":{{"key":"{key}=","uses":"once","policy":{{"preauthorized":["*.corp.example"]}}}}}}"#);
+    values.insert("EAB_KEYS", keys);
+    values.insert("EXTERNAL_ACCOUNT_REQUIRED", "true".to_owned());
+    values.insert("TERMS_OF_SERVICE", "https://ca.example.org/terms".to_owned());
+    values.insert("TERMS_CHANGE", "refuse".to_owned());
+    let settings = read(&values, NOW).unwrap();
+    assert_eq!(settings.policy.allow.as_ref().unwrap()[0].to_string(), "*.example.org");
+    assert_eq!(settings.external.keys["team-a"].policy.preauthorized[0].to_string(), "*.corp.example");
+    assert!(settings.external.required);
+    assert_eq!(settings.terms_change, TermsChange::Refuse);
+    assert!(!format!("{settings:?}").contains("AAECAwQF") && !format!("{settings:?}").contains("0, 1, 2, 3"));
+    let unset = read(&good(), NOW).unwrap();
+    assert_eq!((unset.policy, unset.terms_change), (Policy::default(), TermsChange::Accept));
+    assert!(unset.external.keys.is_empty() && !unset.external.required);
+    // A key's policy that leaves nothing beside the CA's.
+    values.insert("POLICY", r#"{"challenges":["dns-01"]}"#.to_owned());
+    let narrow = format!(r#"{{"b":{{"key":"{key}","uses":"many","policy":{{"challenges":["http-01"]}}}}}}"#);
+    values.insert("EAB_KEYS", narrow);
+    assert!(read(&values, NOW).unwrap_err().starts_with("EAB_KEYS.b.policy.challenges"));
+}
+
+#[test]
+fn c02_blocked_keys_are_taken_as_text_and_as_an_array() {
+    let mut values = good();
+    assert!(!read(&values, NOW).unwrap().blocked_keys.contains(b"abc"));
+    // SHA-256 of "abc", the example of FIPS 180.
+    let hash = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    for text in [hash.to_owned(), format!("{}\n{hash},", "0f".repeat(32)), format!("[\"{hash}\"]")] {
+        values.insert("BLOCKED_KEYS", text);
+        let blocked = read(&values, NOW).unwrap().blocked_keys;
+        assert!(blocked.contains(b"abc") && !blocked.contains(b"abd"));
+    }
+}
+
+#[test]
+fn s02_limits_are_in_force_unless_something_else_is_said() {
+    let mut values = good();
+    let settings = read(&values, NOW).unwrap();
+    assert_eq!((settings.limits, settings.address_header.as_deref()), (Limits::default(), Some("CF-Connecting-IP")));
+    assert!(settings.metrics_token.is_none());
+    values.insert("RATE_LIMITS", "off".to_owned());
+    values.insert("CLIENT_ADDRESS_HEADER", "none".to_owned());
+    values.insert("METRICS_TOKEN", "0123456789abcdef".to_owned());
+    let settings = read(&values, NOW).unwrap();
+    assert_eq!((&settings.limits, &settings.address_header), (&Limits::off(), &None));
+    assert!(settings.metrics_token.is_some() && !format!("{settings:?}").contains("0123456789abcdef"));
+    values.insert("CLIENT_ADDRESS_HEADER", "X-Real-IP".to_owned());
+    assert_eq!(read(&values, NOW).unwrap().address_header.as_deref(), Some("X-Real-IP"));
+}
+
+#[test]
+fn the_log_of_requests_is_on_unless_something_else_is_said() {
+    let mut values = good();
+    assert_eq!(read(&values, NOW).unwrap().request_log, RequestLog::On);
+    for (text, log) in [("on", RequestLog::On), ("errors", RequestLog::Errors), ("off", RequestLog::Off)] {
+        values.insert("REQUEST_LOG", text.to_owned());
+        assert_eq!(read(&values, NOW).unwrap().request_log, log);
+    }
+    for wrong in ["", "yes", "On"] {
+        values.insert("REQUEST_LOG", wrong.to_owned());
+        let refusal = read(&values, NOW).unwrap_err();
+        assert!(refusal.starts_with("REQUEST_LOG is") && refusal.ends_with('.'), "{refusal}");
+    }
+}
+
+#[test]
+fn operations_are_on_with_tokens_or_with_access() {
+    let on = |more: &[&(&'static str, String)]| {
+        let mut values = good();
+        values.extend(more.iter().map(|(name, value)| (*name, value.clone())));
+        read(&values, NOW).map(|settings| settings.operations_on())
+    };
+    let tokens = ("ADMIN_TOKENS", format!(r#"{{"ada":"{}"}}"#, "a".repeat(32)));
+    let team = ("ACCESS_TEAM", "https://team-a.cloudflareaccess.com".to_owned());
+    let audience = ("ACCESS_AUDIENCE", "0a".repeat(32));
+    assert_eq!(on(&[]), Ok(false));
+    assert_eq!(on(&[&tokens]), Ok(true));
+    assert_eq!(on(&[&team, &audience]), Ok(true));
+    assert_eq!(on(&[&tokens, &team, &audience]), Ok(true));
+    // Either makes it possible to make the keys that accounts are asked for.
+    let bound = ("EXTERNAL_ACCOUNT_REQUIRED", "true".to_owned());
+    assert_eq!(on(&[&bound, &team, &audience]), Ok(true));
+    assert!(on(&[&bound]).is_err());
+    for half in [&team, &audience] {
+        let refusal = on(&[half]).unwrap_err();
+        assert!(refusal.starts_with(half.0) && refusal.ends_with('.'), "{refusal}");
+    }
+}
+
+#[test]
+fn short_lives_are_for_dev_only() {
+    let mut values = good();
+    assert_eq!(read(&values, NOW).unwrap().life(Duration::from_secs(7200)), Duration::from_secs(7200));
+    values.insert("MODE", "dev".to_owned());
+    values.insert("LONGEST_LIFE", "20".to_owned());
+    let settings = read(&values, NOW).unwrap();
+    assert_eq!(settings.life(Duration::from_secs(7200)), Duration::from_secs(20));
+    assert_eq!(settings.life(Duration::from_secs(5)), Duration::from_secs(5));
+    for wrong in ["0", "-1", "20s", ""] {
+        values.insert("LONGEST_LIFE", wrong.to_owned());
+        assert!(read(&values, NOW).unwrap_err().starts_with("LONGEST_LIFE"), "{wrong}");
+    }
+}
+
+#[test]
+fn plain_http_is_for_dev_only_and_an_issuer_that_is_over_is_refused() {
+    let mut values = good();
+    values.insert("MODE", "dev".to_owned());
+    values.insert("BASE_URL", "http://127.0.0.1:14000".to_owned());
+    assert!(read(&values, NOW).is_ok());
+    let later = Time::from_secs(NOW.secs() + 6 * 366 * 86_400);
+    assert!(read(&good(), later).unwrap_err().starts_with("ISSUER_CHAIN"));
+}
+
+#[test]
+fn r02_alternate_chains_are_taken_while_they_are_valid() {
+    let root = create_root("root", NOW, 10).unwrap();
+    let issuer = create_intermediate(&root, "issuer", NOW, 5).unwrap();
+    let other_root = create_root("other", NOW, 10).unwrap();
+    let cross = cross_sign(&other_root, &issuer, "issuer", NOW, 1).unwrap();
+    let mut values = good();
+    values.insert("ISSUER_CHAIN", issuer.certificate.clone());
+    assert_eq!(read(&values, NOW).unwrap().issuers.active(NOW).alternates().len(), 0);
+    let all = format!("{}{}{}{}", cross.certificate, other_root.certificate, issuer.certificate, root.certificate);
+    values.insert("ALTERNATE_CHAINS", all);
+    assert_eq!(read(&values, NOW).unwrap().issuers.active(NOW).alternates().len(), 2);
+    let later = Time::from_secs(NOW.secs() + 2 * 366 * 86_400);
+    // Two chains of three are over: a CA is not stopped by that.
+    let settings = read(&values, later).unwrap();
+    assert_eq!(settings.issuers.active(later).alternates().len(), 1);
+    assert!(settings.problems[0].contains("ALTERNATE_CHAINS chain 1"), "{:?}", settings.problems);
+}
+
+#[test]
+fn a_webhook_needs_its_secret_which_nothing_shows() {
+    let mut values = good();
+    assert!(read(&values, NOW).unwrap().webhook.is_none());
+    // The secret is stored first.
+    values.insert("WEBHOOK_SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".to_owned());
+    assert!(read(&values, NOW).unwrap().webhook.is_none());
+    values.insert("WEBHOOK_URL", "https://hooks.example.org/a-token".to_owned());
+    let shown = format!("{:?}", read(&values, NOW).unwrap());
+    assert!(!shown.contains("a-token") && !shown.contains("MfKQ9r8G"), "{shown}");
+    values.insert("WEBHOOK_SECRET", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".to_owned());
+    let refusal = read(&values, NOW).unwrap_err();
+    assert!(refusal.starts_with("WEBHOOK_SECRET") && !refusal.contains("MfKQ9r8G"), "{refusal}");
+    values.insert("WEBHOOK_URL", "http://hooks.example.org/a-token".to_owned());
+    let refusal = read(&values, NOW).unwrap_err();
+    assert!(refusal.starts_with("WEBHOOK_URL") && !refusal.contains("a-token"), "{refusal}");
+    values.insert("WEBHOOK_URL", "https://hooks.example.org/a-token".to_owned());
+    values.remove("WEBHOOK_SECRET");
+    let refusal = read(&values, NOW).unwrap_err();
+    assert!(refusal.contains("WEBHOOK_SECRET is not") && !refusal.contains("a-token"), "{refusal}");
+}
+
+/// The root of these settings with its key, as the one who makes lists has it.
+fn with_root() -> (BTreeMap<&'static str, String>, Root) {
+    let root = Root::create(SigAlg::Es256, "root", NOW, 10).unwrap();
+    let constraints = &Constraints::default();
+    let plan = IssuerPlan { common_name: "issuer", algorithm: SigAlg::Es256, constraints, years: 5 };
+    let mut values = good();
+    values.insert("ISSUER_CHAIN", root.create_issuer(plan, NOW).unwrap().certificate);
+    values.insert("ROOT_CERTIFICATE", root.certificate().to_owned());
+    (values, root)
+}
+
+#[test]
+fn the_roots_list_is_taken_or_said_to_be_wrong_and_stops_nothing() {
+    let (mut values, root) = with_root();
+    let day = Duration::from_secs(86_400);
+    let list = root.create_list(None, None, NOW, NOW.plus(day)).unwrap();
+    values.insert("ROOT_CRL", format!("some text\n{list}"));
+    let settings = read(&values, NOW).unwrap();
+    assert!(settings.problems.is_empty() && settings.root_list.is_some(), "{:?}", settings.problems);
+    let later = read(&values, NOW.plus(day)).unwrap();
+    assert!(later.problems[0].contains("ROOT_CRL was good until") && later.root_list.is_some(), "{:?}", later.problems);
+
+    let serial = settings.issuers.active(NOW).serial_below_root().unwrap();
+    let listed = Listed { serial, at: NOW, reason: Some(2) };
+    values.insert("ROOT_CRL", root.create_list(None, Some(listed), NOW, NOW.plus(day)).unwrap());
+    let revoked = read(&values, NOW).unwrap();
+    assert!(revoked.problems[0].contains("The issuer 1 that signs now was revoked"), "{:?}", revoked.problems);
+
+    let other = Root::create(SigAlg::Es256, "another", NOW, 10).unwrap();
+    for (text, says) in [
+        (other.create_list(None, None, NOW, NOW.plus(day)).unwrap(), "by another CA than ROOT_CERTIFICATE"),
+        (root.certificate().to_owned(), "only a \"X509 CRL\" belongs"),
+        ("nothing".to_owned(), "no \"BEGIN X509 CRL\""),
+        (pem::write(pem::CRL, &[0x30, 0]).unwrap(), "no CRL in DER"),
+    ] {
+        values.insert("ROOT_CRL", text);
+        let settings = read(&values, NOW).unwrap();
+        assert!(settings.root_list.is_none());
+        assert!(
+            settings.problems[0].starts_with("ROOT_CRL cannot be used: ") && settings.problems[0].contains(says),
+            "{:?}",
+            settings.problems
+        );
+    }
+    values.insert("ROOT_CRL", list);
+    values.remove("ROOT_CERTIFICATE");
+    assert!(read(&values, NOW).unwrap().problems[0].contains("ROOT_CERTIFICATE is not set"));
+}
