@@ -20,7 +20,7 @@ fn commands(help: &str) -> Vec<&str> {
 
 /// The long options at the beginning of lines.
 fn options(help: &str) -> Vec<&str> {
-    let words = help.lines().filter_map(|line| line.trim_start().split_whitespace().next());
+    let words = help.lines().filter_map(|line| line.split_whitespace().next());
     words.filter(|word| word.starts_with("--")).collect()
 }
 
