@@ -10,6 +10,7 @@
 
 mod admin_cli;
 mod ceremony;
+mod command_documents;
 #[path = "../common/contract.rs"]
 mod contract;
 mod operate;

@@ -1,36 +1,82 @@
-//! Coverage of the checklist of RFC 8555 and its extensions: each item is named by a test, or docs/DIVERGENCES.md says
-//! why it is not done.
+//! docs/CHECKLIST.md against the tests: each item has a test that carries its id, or a reason in docs/DIVERGENCES.md, and
+//! each id of a test has its item.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The sections of items with ids, and how many each has: `H-01` to `H-15` and so on.
-const SECTIONS: &[(&str, usize, &str)] = &[
-    ("H", 15, "transport and headers"),
-    ("D", 5, "directory"),
-    ("N", 7, "nonces"),
-    ("J", 12, "JWS"),
-    ("E", 5, "problem documents"),
-    ("A", 14, "accounts"),
-    ("O", 13, "orders"),
-    ("C", 6, "CSRs"),
-    ("Z", 13, "authorizations and challenges"),
-    ("R", 8, "certificates and revocation"),
-    ("S", 5, "security"),
-    ("T", 37, "interop traps"),
-];
-
-/// The extensions, whose tests begin with these words.
-const EXTENSIONS: &[&str] = &["caa", "ari", "profiles", "rfc8737", "rfc8738", "dns_account", "dns_persist"];
-
-/// What is being worked on and has no test yet. An item that has one must not stand here.
+/// Items in progress without a test. An item that has one must be absent here.
 const COMING: &[&str] = &[];
 
-/// All that is to be covered.
-fn items() -> Vec<String> {
-    let numbered = SECTIONS.iter().flat_map(|(letter, n, _)| (1..=*n).map(move |i| format!("{letter}-{i:02}")));
-    numbered.chain(EXTENSIONS.iter().map(|name| (*name).to_owned())).collect()
+/// Types of Rust whose names look like ids.
+const TYPES: &[&str] = &["u16", "u32", "u64", "i16", "i32", "i64", "f32", "f64"];
+
+/// The items of docs/CHECKLIST.md: numbered ones (`H-05`) and extensions (`caa`).
+struct Items {
+    numbered: Vec<String>,
+    extensions: Vec<String>,
+}
+
+impl Items {
+    fn read() -> Self {
+        Self::from_text(&document("CHECKLIST.md"))
+    }
+
+    /// Reads the first column of each table.
+    fn from_text(text: &str) -> Self {
+        let cells = || text.lines().filter_map(|line| line.strip_prefix("| ")?.split_once(" |")).map(|(cell, _)| cell);
+        let numbered = cells().filter(|cell| is_numbered(cell)).map(str::to_owned).collect();
+        let quoted = |cell: &str| Some(cell.strip_prefix('`')?.strip_suffix('`')?.to_owned());
+        Self { numbered, extensions: cells().filter_map(quoted).collect() }
+    }
+
+    fn all(&self) -> impl Iterator<Item = &String> {
+        self.numbered.iter().chain(&self.extensions)
+    }
+
+    /// Numbered items that a text mentions as `H-05`.
+    fn mentioned_in(&self, text: &str) -> Vec<String> {
+        self.numbered.iter().filter(|id| text.contains(id.as_str())).cloned().collect()
+    }
+
+    /// The ids that a test's name has: `h05_n01_what_it_shows` names H-05 and N-01, `caa_…` names `caa`.
+    fn named_by(&self, name: &str) -> Vec<String> {
+        let mut ids: Vec<String> = name.split('_').filter_map(id_of).collect();
+        ids.extend(self.extensions.iter().filter(|e| name.starts_with(&format!("{e}_"))).cloned());
+        // `j01_to_j09_…` names all between them.
+        if let [first, "to", last, ..] = name.split('_').collect::<Vec<_>>()[..]
+            && let (Ok(from), Ok(to)) = (first[1..].parse::<u8>(), last[1..].parse::<u8>())
+        {
+            ids.extend((from..=to).map(|n| format!("{}-{n:02}", first[..1].to_uppercase())));
+        }
+        ids
+    }
+
+    /// The ids of a test's name that have no row, RFCs at its beginning (`rfc8737_`) among them.
+    fn unknown_in(&self, name: &str) -> Vec<String> {
+        let rfc = name.split('_').next().filter(|word| {
+            word.strip_prefix("rfc").is_some_and(|n| n.len() == 4 && n.parse::<u16>().is_ok()) && *word != name
+        });
+        let named = self.named_by(name).into_iter().chain(rfc.map(str::to_owned));
+        named.filter(|id| !self.all().any(|item| item == id)).collect()
+    }
+}
+
+/// Whether a cell is an id like `H-05`.
+fn is_numbered(cell: &str) -> bool {
+    matches!(cell.as_bytes(), [letter, b'-', tens, ones]
+        if letter.is_ascii_uppercase() && tens.is_ascii_digit() && ones.is_ascii_digit())
+}
+
+/// `H-05` for the word `h05` of a name.
+fn id_of(word: &str) -> Option<String> {
+    let id = matches!(word.as_bytes(), [letter, tens, ones]
+        if letter.is_ascii_lowercase() && tens.is_ascii_digit() && ones.is_ascii_digit());
+    (id && !TYPES.contains(&word)).then(|| format!("{}-{}", word[..1].to_uppercase(), &word[1..]))
+}
+
+fn document(name: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name)).unwrap()
 }
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
@@ -38,7 +84,7 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
         let path = entry.unwrap().path();
         if path.is_dir() {
             sources(&path, found);
-        } else if path.extension().is_some_and(|e| e == "rs") && !path.ends_with("native/checklist.rs") {
+        } else if path.extension().is_some_and(|e| e == "rs") && !path.ends_with("checklist.rs") {
             found.push(path);
         }
     }
@@ -54,52 +100,41 @@ fn test_code(path: &Path) -> String {
     text.split_once("#[cfg(test)]\nmod tests {").map(|(_, tests)| tests.to_owned()).unwrap_or_default()
 }
 
-/// The ids that a test's name has: `h05_n01_what_it_shows` names H-05 and N-01, `caa_…` names `caa`.
-fn named_by(name: &str) -> Vec<String> {
-    let words = name.split('_').filter(|word| {
-        word.len() == 3 && word.starts_with(|c: char| c.is_ascii_lowercase()) && word[1..].parse::<u8>().is_ok()
-    });
-    let mut ids: Vec<String> = words.map(|word| format!("{}-{}", word[..1].to_uppercase(), &word[1..])).collect();
-    ids.extend(EXTENSIONS.iter().filter(|e| name.starts_with(&format!("{e}_"))).map(|e| (*e).to_owned()));
-    // `j01_to_j09_…` names all between them.
-    if let [first, "to", last, ..] = name.split('_').collect::<Vec<_>>()[..]
-        && let (Ok(from), Ok(to)) = (first[1..].parse::<u8>(), last[1..].parse::<u8>())
-    {
-        ids.extend((from..=to).map(|n| format!("{}-{n:02}", first[..1].to_uppercase())));
-    }
-    ids
+/// The names of the tests in a text.
+fn tests_in(text: &str) -> Vec<&str> {
+    let after = text.split("#[test]").skip(1);
+    after.filter_map(|rest| rest.split_once("fn ")?.1.split(['(', '<']).next()).map(str::trim).collect()
 }
 
-/// The ids that stand in a text as `H-05`.
-fn mentioned_in(text: &str, items: &[String]) -> Vec<String> {
-    items.iter().filter(|id| id.contains('-') && text.contains(id.as_str())).cloned().collect()
-}
-
-fn covered() -> BTreeSet<String> {
+/// All test code, file by file.
+fn all_test_code() -> Vec<(PathBuf, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut files = Vec::new();
     for folder in ["src", "tests", "cli"] {
         sources(&root.join(folder), &mut files);
     }
-    let items = items();
+    files.into_iter().map(|path| (path.clone(), test_code(&path))).collect()
+}
+
+fn covered(items: &Items) -> BTreeSet<String> {
     let (mut covered, mut named) = (BTreeSet::new(), Vec::new());
-    for file in files {
-        let text = test_code(&file);
-        named.extend(text.split("fn ").skip(1).filter_map(|rest| rest.split('(').next()).flat_map(named_by));
-        covered.extend(mentioned_in(&text, &items));
+    for (_, text) in all_test_code() {
+        let names = text.split("fn ").skip(1).filter_map(|rest| rest.split('(').next());
+        named.extend(names.flat_map(|name| items.named_by(name)));
+        covered.extend(items.mentioned_in(&text));
     }
     // One test does not cover an extension.
-    let often = |id: &String| id.contains('-') || named.iter().filter(|other| *other == id).count() > 2;
+    let often = |id: &String| is_numbered(id) || named.iter().filter(|other| *other == id).count() > 2;
     covered.extend(named.iter().filter(|id| often(id)).cloned());
     covered
 }
 
 #[test]
 fn every_item_has_a_test_or_its_reason() {
-    let divergences = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/DIVERGENCES.md")).unwrap();
-    let (items, covered) = (items(), covered());
-    let explained = mentioned_in(&divergences, &items);
-    let missing: Vec<&String> = items.iter().filter(|id| !covered.contains(*id) && !explained.contains(id)).collect();
+    let items = Items::read();
+    let covered = covered(&items);
+    let explained = items.mentioned_in(&document("DIVERGENCES.md"));
+    let missing: Vec<&String> = items.all().filter(|id| !covered.contains(*id) && !explained.contains(id)).collect();
     let unexpected: Vec<&&String> = missing.iter().filter(|id| !COMING.contains(&id.as_str())).collect();
     assert!(unexpected.is_empty(), "no test names these, nor does docs/DIVERGENCES.md: {unexpected:?}");
     let done: Vec<&&str> = COMING.iter().filter(|id| !missing.iter().any(|missing| missing == *id)).collect();
@@ -107,9 +142,48 @@ fn every_item_has_a_test_or_its_reason() {
 }
 
 #[test]
+fn every_id_of_a_test_has_its_item() {
+    let items = Items::read();
+    let mut unknown = Vec::new();
+    for (path, text) in all_test_code() {
+        let found = tests_in(&text).into_iter().flat_map(|name| items.unknown_in(name));
+        unknown.extend(found.map(|id| format!("{id} in {}", path.display())));
+    }
+    assert!(unknown.is_empty(), "not in docs/CHECKLIST.md: {unknown:#?}");
+}
+
+#[test]
+fn the_document_has_each_item_once_and_none_is_skipped() {
+    let items = Items::read();
+    assert!(items.numbered.len() >= 140 && items.extensions.len() >= 8, "the tables were not read");
+    let all: BTreeSet<&String> = items.all().collect();
+    assert_eq!(all.len(), items.all().count(), "an item has two rows");
+    for id in items.numbered.iter().filter(|id| !id.ends_with("-01")) {
+        let before = format!("{}-{:02}", &id[..1], id[2..].parse::<u8>().unwrap() - 1);
+        assert!(all.contains(&before), "{id} comes without {before}");
+    }
+}
+
+#[test]
 fn names_are_read() {
-    assert_eq!(named_by("h05_n01_what"), ["H-05", "N-01"]);
-    assert_eq!(named_by("r04_to_r06_who"), ["R-04", "R-06", "R-04", "R-05", "R-06"]);
-    assert_eq!(named_by("caa_is_read"), ["caa"]);
-    assert!(named_by("sha256_is").is_empty() && named_by("every_id").is_empty());
+    let items = Items::from_text("| id | what |\n|---|---|\n| H-05 | x |\n| `caa` | x |\n| Z-1 | x |\n");
+    assert_eq!(
+        (items.numbered.as_slice(), items.extensions.as_slice()),
+        (&["H-05".to_owned()][..], &["caa".to_owned()][..])
+    );
+    assert_eq!(items.named_by("h05_n01_what"), ["H-05", "N-01"]);
+    assert_eq!(items.named_by("r04_to_r06_who"), ["R-04", "R-06", "R-04", "R-05", "R-06"]);
+    assert_eq!(items.named_by("caa_is_read"), ["caa"]);
+    assert!(items.named_by("sha256_is").is_empty() && items.named_by("every_id").is_empty());
+}
+
+#[test]
+fn an_id_without_a_row_is_found() {
+    let items = Items::from_text("| H-05 | x |\n| `rfc8737` | x |\n");
+    assert_eq!(items.unknown_in("h05_k07_what"), ["K-07"]);
+    assert_eq!(items.unknown_in("rfc9999_what"), ["rfc9999"]);
+    assert!(
+        items.unknown_in("rfc8737_h05_what").is_empty() && items.unknown_in("a_u32_and_rfc9999_are_no_ids").is_empty()
+    );
+    assert_eq!(tests_in("#[test]\nfn one() {}\nfn two() {}\n#[test]\n#[ignore]\nfn three(a: u8) {}"), ["one", "three"]);
 }
