@@ -108,7 +108,7 @@ impl AuditRecord {
         let mut hash = Sha256::new();
         hash.update(&end.chain);
         hash.update(entry.wire(false).to_string());
-        let chain = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let chain = crate::values::hex::encode(&hash.finalize());
         Self { chain, ..entry }
     }
 
@@ -161,7 +161,7 @@ mod tests {
         let second = AuditRecord::after(&end, event("b"));
         assert_eq!((first.number, second.number), (1, 2));
         let text = format!("{}{}", first.chain, second.wire(false));
-        let digest: String = Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect();
+        let digest = crate::values::hex::encode(&Sha256::digest(text));
         assert_eq!(second.chain, digest);
         let other = AuditRecord::after(&AuditEnd::default(), event("c"));
         assert_ne!(AuditRecord::after(&AuditEnd { number: 1, chain: other.chain }, event("b")).chain, second.chain);

@@ -56,12 +56,7 @@ fn of_json(at: usize, entry: &Value) -> Result<[u8; 32], String> {
 
 /// The hash in an entry, which is counted from 0.
 fn hash(at: usize, entry: &str) -> Result<[u8; 32], String> {
-    let digits: Option<Vec<u8>> = entry.chars().map(|c| c.to_digit(16).map(|digit| digit as u8)).collect();
-    let bytes = digits.map(|digits| {
-        let pairs = digits.chunks(2).map(|pair| pair.iter().fold(0_u8, |byte, digit| byte << 4 | digit));
-        pairs.collect::<Vec<u8>>()
-    });
-    bytes.filter(|_| entry.len() == 64).and_then(|bytes| bytes.try_into().ok()).ok_or_else(|| {
+    crate::values::hex::decode(&entry.to_ascii_lowercase()).and_then(|bytes| bytes.try_into().ok()).ok_or_else(|| {
         let shown: String = entry.chars().take(MAX_SHOWN).collect();
         format!(
             "{NAME} has {shown:?} as entry {}; it has to be 64 hex digits, the SHA-256 of a key's DER \
@@ -79,7 +74,7 @@ mod tests {
     const OTHER: &[u8] = b"the DER of another key";
 
     fn hex(der: &[u8]) -> String {
-        Sha256::digest(der).iter().map(|byte| format!("{byte:02x}")).collect()
+        crate::values::hex::encode(&Sha256::digest(der))
     }
 
     #[test]

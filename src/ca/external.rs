@@ -66,7 +66,7 @@ impl MacKey {
     /// whatever comes out.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim().trim_end_matches('=').replace('+', "-").replace('/', "_");
-        b64::decode(&text).filter(|key| key.len() >= MIN_KEY).map(Self)
+        b64::decode_secret(&text).filter(|key| key.len() >= MIN_KEY).map(Self)
     }
 
     /// The octets of the key.

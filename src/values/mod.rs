@@ -6,6 +6,7 @@ pub mod ecdsa;
 pub mod edwards;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod encrypted_key;
+pub mod hex;
 pub mod id;
 pub mod identifier;
 #[cfg(not(target_arch = "wasm32"))]

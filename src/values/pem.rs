@@ -1,8 +1,10 @@
 //! PEM as [RFC 7468 §2](https://www.rfc-editor.org/rfc/rfc7468#section-2) has it read: text around the blocks is passed
 //! over, and within them white space of any kind and lines of any length count for nothing.
 
+use super::b64;
 use core::fmt;
 use data_encoding::Specification;
+use zeroize::Zeroizing;
 
 const BEGIN: &str = "-----BEGIN ";
 const END: &str = "-----END ";
@@ -86,9 +88,20 @@ impl<'a> Block<'a> {
         if behind.chars().any(|c| c != '=' && !WHITE.contains(c)) {
             return Err(fault(&"something follows its padding"));
         }
-        let der = lax().map_err(|e| fault(&e))?.decode(body.as_bytes()).map_err(|e| fault(&e))?;
+        let der = match self.label.ends_with(PRIVATE_KEY) {
+            true => b64::decode_padded_secret(&without_white(body)).ok_or_else(|| fault(&"invalid base64"))?,
+            false => lax().map_err(|e| fault(&e))?.decode(body.as_bytes()).map_err(|e| fault(&e))?,
+        };
         if der.is_empty() { Err(fault(&"it is empty")) } else { Ok(der) }
     }
+}
+
+/// `text` without white space, wiped from memory after use.
+fn without_white(text: &str) -> Zeroizing<String> {
+    // With all the room at once: growing would leave copies behind.
+    let mut kept = Zeroizing::new(String::with_capacity(text.len()));
+    kept.extend(text.chars().filter(|c| !WHITE.contains(*c)));
+    kept
 }
 
 /// Base64 with padding, between whose characters white space may stand.

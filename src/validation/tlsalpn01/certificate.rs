@@ -4,6 +4,7 @@
 use crate::validation::quote::{excerpt, list_some, quote};
 use crate::validation::tls::signature::{Claim, KeyKind};
 use crate::values::Identifier;
+use crate::values::hex;
 use crate::values::identifier::IpName;
 use crate::values::x509::Undated;
 use const_oid::ObjectIdentifier;
@@ -101,7 +102,7 @@ impl<'a> Proof<'a> {
             other => return Err(CertificateFault::Names(show(other), identifier.to_string())),
         }
         let found = self.digest()?;
-        if found == *digest { Ok(()) } else { Err(CertificateFault::Digest(hex(&found), hex(digest))) }
+        if found == *digest { Ok(()) } else { Err(CertificateFault::Digest(hex::encode(&found), hex::encode(digest))) }
     }
 
     fn digest(&self) -> Result<[u8; 32], CertificateFault> {
@@ -150,8 +151,4 @@ fn show(names: &[GeneralName]) -> String {
         },
         _ => "a name that is neither dNSName nor iPAddress".to_owned(),
     }))
-}
-
-fn hex(bytes: &[u8; 32]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
