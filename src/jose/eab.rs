@@ -4,11 +4,13 @@
 #[cfg(test)]
 mod tests;
 
-use super::fault::{FaultKind, JwsFault, quote};
+use super::fault::{FaultKind, JwsFault};
 use super::flattened::Flattened;
 use super::header::Parameters;
 use super::json;
 use super::jwk::Jwk;
+use crate::values::members::type_name;
+use crate::values::quote::quote;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::Value;
 use sha2::{Sha256, Sha384, Sha512};
@@ -73,7 +75,7 @@ impl EabUnverified {
     /// # Errors
     /// The first [`EabFault`] found.
     pub fn parse(value: &Value) -> Result<Self, EabFault> {
-        let members = value.as_object().ok_or(JwsFault::NotAnObject { part: PART, found: json::type_name(value) })?;
+        let members = value.as_object().ok_or(JwsFault::NotAnObject { part: PART, found: type_name(value) })?;
         let flattened = Flattened::from_members(PART, members)?;
         let parameters = Parameters::parse(&flattened.protected)?;
         let alg =

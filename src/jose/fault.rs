@@ -4,6 +4,7 @@ use super::alg::{self, ALGORITHMS};
 use super::encoding::Encoding;
 use super::json::JsonFault;
 use super::jwk::JwkFault;
+use crate::values::quote::{excerpt, quote};
 use crate::values::{CryptoFailure, SigAlg};
 use std::fmt;
 
@@ -242,30 +243,9 @@ impl fmt::Display for VerifyFault {
 
 impl std::error::Error for VerifyFault {}
 
-/// The most of a client's text that goes into an error, in bytes.
-const EXCERPT: usize = 120;
-
-/// A client's text between quotes, escaped and not too long.
-pub(super) fn quote(text: &str) -> String {
-    let short = excerpt(text);
-    if short.len() == text.len() { format!("{short:?}") } else { format!("{short:?}…") }
-}
-
-/// The beginning of a client's text.
-fn excerpt(text: &str) -> &str {
-    text.get(..text.floor_char_boundary(EXCERPT)).unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_clients_text_is_quoted_short_and_escaped() {
-        assert_eq!(quote("a\"b\n"), r#""a\"b\n""#);
-        let long = quote(&"ü".repeat(1000));
-        assert!(long.starts_with("\"üü") && long.ends_with("ü\"…") && long.len() < 130, "{long}");
-    }
 
     #[test]
     fn j06_the_sentence_lists_what_is_accepted() {

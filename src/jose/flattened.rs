@@ -3,6 +3,7 @@
 use super::encoding;
 use super::fault::JwsFault;
 use super::json;
+use crate::values::members::type_name;
 use serde_json::{Map, Value};
 
 /// The parts of a flattened JWS.
@@ -69,7 +70,7 @@ pub(super) fn optional_text<'a>(
     match members.get(member) {
         None => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
-        Some(other) => Err(JwsFault::NotAString { part, member, found: json::type_name(other) }),
+        Some(other) => Err(JwsFault::NotAString { part, member, found: type_name(other) }),
     }
 }
 

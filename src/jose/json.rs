@@ -4,6 +4,7 @@
 //! someone else would mean two things, so [RFC 7515 §4](https://www.rfc-editor.org/rfc/rfc7515#section-4) lets a
 //! parser refuse it, and this one does.
 
+use crate::values::members::type_name;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 use std::cell::RefCell;
@@ -58,18 +59,6 @@ fn drop_nulls_within(value: &mut Value) {
         Value::Object(members) => drop_nulls(members),
         Value::Array(items) => items.iter_mut().for_each(drop_nulls_within),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-    }
-}
-
-/// What JSON calls the type of `value`, with its article.
-pub(super) fn type_name(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a string",
-        Value::Array(_) => "an array",
-        Value::Object(_) => "an object",
     }
 }
 

@@ -8,6 +8,7 @@ mod tests;
 use super::encoding;
 use super::json::{self, JsonFault};
 use super::thumbprint::Thumbprint;
+use crate::values::members::type_name;
 use crate::values::{SigAlg, b64, edwards};
 pub use fault::JwkFault;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, ser::SerializeMap};
@@ -54,7 +55,7 @@ impl Jwk {
     /// # Errors
     /// The first [`JwkFault`] found.
     pub fn parse(value: &Value) -> Result<Self, JwkFault> {
-        let members = value.as_object().ok_or(JwkFault::NotAnObject(json::type_name(value)))?;
+        let members = value.as_object().ok_or(JwkFault::NotAnObject(type_name(value)))?;
         if let Some(member) = PRIVATE.into_iter().find(|member| members.contains_key(*member)) {
             return Err(JwkFault::Private(member));
         }
@@ -199,7 +200,7 @@ impl<'de> Deserialize<'de> for Jwk {
 fn string<'a>(members: &'a Map<String, Value>, member: &'static str) -> Result<&'a str, JwkFault> {
     match members.get(member) {
         Some(Value::String(text)) => Ok(text),
-        Some(other) => Err(JwkFault::NotAString { member, found: json::type_name(other) }),
+        Some(other) => Err(JwkFault::NotAString { member, found: type_name(other) }),
         None => Err(JwkFault::Missing(member)),
     }
 }

@@ -4,10 +4,11 @@
 #[cfg(test)]
 mod tests;
 
-use super::fault::{FaultKind, JwsFault, VerifyFault, quote};
+use super::fault::{FaultKind, JwsFault, VerifyFault};
 use super::jwk::Jwk;
 use super::jws::{Unverified, Verified};
 use crate::values::Verify;
+use crate::values::quote::quote;
 use serde::Deserialize;
 use std::fmt;
 

@@ -20,7 +20,7 @@ mod write;
 pub use decide::{Permit, Refusal, Rule, Rules, Source};
 pub use explain::{Grounds, ProfileVerdict, Verdict};
 pub use pattern::Pattern;
-pub use read::{Place, PolicyFault, type_name};
+pub use read::PolicyFault;
 pub use text::{MAX_TEXT, TextFault};
 
 use crate::values::identifier::DnsName;

@@ -4,7 +4,8 @@ mod places;
 #[cfg(test)]
 mod tests;
 
-use super::{Known, Place, Policy};
+use super::{Known, Policy, PolicyFault};
+use crate::values::members::MemberPath;
 use places::Places;
 use serde_json::Value;
 use std::fmt;
@@ -51,12 +52,12 @@ impl Policy {
         }
         match Self::read("POLICY", &document, known) {
             Ok(policy) => Ok((policy, document)),
-            Err(found) => {
-                let why = match &found.place {
-                    Place::Document | Place::Odd(_) => format!("the document {}", found.why),
-                    place => format!("{place} {}", found.why),
+            Err(PolicyFault { fault: found, .. }) => {
+                let why = match &found.path {
+                    MemberPath::Object | MemberPath::Unknown(_) => format!("the document {}", found.why),
+                    path => format!("{path} {}", found.why),
                 };
-                Err(fault(text, places.find(&found.place), why))
+                Err(fault(text, places.find(&found.path), why))
             }
         }
     }

@@ -9,9 +9,11 @@ pub mod encrypted_key;
 pub mod hex;
 pub mod id;
 pub mod identifier;
+pub mod members;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod native_crypto;
 pub mod pem;
+pub mod quote;
 pub mod time;
 pub mod unicode;
 pub mod x509;

@@ -3,7 +3,7 @@
 mod stored;
 
 use super::audit::{Done, audited_answer};
-use super::body::{self, Members, Query, cut};
+use super::body::{self, Members, Query};
 use super::external_keys::act;
 use super::operation::{NewPolicy, Operation, Restored};
 use super::operator::Operator;
@@ -167,8 +167,8 @@ pub async fn check<P: Ports>(ports: &P, request: &Request) -> Answer {
     let identifiers = names.iter().map(asked).collect::<Result<Vec<Identifier>, Problem>>()?;
     let kid = members.text("external_account", 128)?;
     let unknown = || {
-        let shown = cut(kid.unwrap_or_default());
-        Problem::malformed(format!("external_account is {shown:?}, which is no key of this CA, or none any more."))
+        let shown = crate::values::quote::quote(kid.unwrap_or_default());
+        Problem::malformed(format!("external_account is {shown}, which is no key of this CA, or none any more."))
     };
     // No partition is asked for a name that none can have.
     if kid.is_some_and(|kid| !is_plain(kid) && !settings.external.keys.contains_key(kid)) {
@@ -193,8 +193,8 @@ pub async fn check<P: Ports>(ports: &P, request: &Request) -> Answer {
 
 fn asked(name: &Value) -> Result<Identifier, Problem> {
     let text = name.as_str().unwrap_or_default();
-    let shown: String = text.chars().take(80).collect();
-    let named = |fault: String| Problem::malformed(format!("identifiers has {shown:?}, which {fault}."));
+    let shown = crate::values::quote::quote(text);
+    let named = |fault: String| Problem::malformed(format!("identifiers has {shown}, which {fault}."));
     match Identifier::ip(text) {
         Ok(address) => Ok(address),
         Err(_) => Identifier::dns(text).map_err(|fault| named(fault.to_string())),

@@ -1,9 +1,10 @@
 //! Why an assertion of Cloudflare Access is refused.
 
 use crate::jose::encoding::Encoding;
-use crate::jose::fault::{JwsFault, quote};
+use crate::jose::fault::JwsFault;
 use crate::jose::json::JsonFault;
 use crate::values::CryptoFailure;
+use crate::values::quote::quote;
 use std::fmt;
 
 /// Why an assertion, or a team's document of keys, is refused. No text quotes a claim.

@@ -1,7 +1,8 @@
 //! Why a JWK is refused.
 
 use crate::jose::encoding::Encoding;
-use crate::jose::fault::{FaultKind, quote};
+use crate::jose::fault::FaultKind;
+use crate::values::quote::quote;
 use std::fmt;
 
 /// Why a JSON value is no usable public key.

@@ -1,6 +1,6 @@
 //! Where the parts of a document stand in its text.
 
-use super::super::Place;
+use crate::values::members::MemberPath;
 use std::collections::BTreeMap;
 
 /// The places of all that a fault can be about. Deeper than the elements of members nothing is right anyway, a member
@@ -65,13 +65,13 @@ impl Places {
     }
 
     /// The byte where this part of the document begins; for one that is not there, where the document does.
-    pub(super) fn find(&self, place: &Place) -> usize {
+    pub(super) fn find(&self, path: &MemberPath) -> usize {
         let member = |name: &str| self.members.iter().find(|member| member.name == name);
-        let found = match place {
-            Place::Document => None,
-            Place::Odd(name) => member(name).map(|member| member.at),
-            Place::Member(name) => member(name).map(|member| member.at),
-            Place::Element(name, n) => member(name).and_then(|member| member.elements.get(*n).copied()),
+        let found = match path {
+            MemberPath::Object => None,
+            MemberPath::Unknown(name) => member(name).map(|member| member.at),
+            MemberPath::Member(name) => member(name).map(|member| member.at),
+            MemberPath::Element(name, n) => member(name).and_then(|member| member.elements.get(*n).copied()),
         };
         found.unwrap_or(self.begin)
     }

@@ -22,8 +22,8 @@ fn a_fault_is_told_with_its_line() {
             "{\n \"allow\": [\n  \"a.test\", \"b.test\",\n  \"a..test\"]}",
             "line 4: allow[2] is \"a..test\", which has an ",
         ),
-        ("\n\n[]", "line 3: the document is a list; it has to be an object"),
-        ("{\n\"alow\": []}", "line 2: the document has the member \"alow\", which means nothing"),
+        ("\n\n[]", "line 3: the document is an array; it has to be an object"),
+        ("{\n\"alow\": []}", "line 2: the document has the unknown member \"alow\"; expected are"),
         ("{\"wildcards\":\n1}", "line 1: wildcards is a number; it has to be true or false"),
         (
             "{\"allow\": [],\n\n\"deny\": [],\n\"allow\": []}",
