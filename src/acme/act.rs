@@ -1,6 +1,6 @@
 //! What operators do: who did what, for the record.
 
-use crate::store::Record;
+use crate::store::{Record, Table};
 use crate::values::Time;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -77,6 +77,7 @@ pub struct Event {
 
 impl Record for AuditRecord {
     const PREFIX: &'static str = "audit";
+    const TABLE: Table = Table::Sorted;
 
     fn expires(&self) -> Option<Time> {
         None
@@ -94,6 +95,7 @@ pub struct AuditEnd {
 
 impl Record for AuditEnd {
     const PREFIX: &'static str = "audited";
+    const TABLE: Table = Table::Expiring;
 
     fn expires(&self) -> Option<Time> {
         None

@@ -3,7 +3,7 @@
 mod outgoing;
 mod reminder;
 
-use crate::store::Record;
+use crate::store::{Record, Table};
 use crate::values::Time;
 use core::time::Duration;
 pub use outgoing::{Going, LookedRecord, OutgoingRecord, notice_id, outgoing_id, parse_outgoing};
@@ -123,6 +123,7 @@ pub enum Failure {
 
 impl Record for NoticeRecord {
     const PREFIX: &'static str = "notice";
+    const TABLE: Table = Table::Expiring;
 
     fn expires(&self) -> Option<Time> {
         Some(self.at.plus(KEPT))

@@ -174,7 +174,10 @@ mod tests {
             (json!({ "a": { "key": [secret], "uses": "once" } }), "EAB_KEYS.a.key "),
             (json!({ "a": { "key": secret } }), "EAB_KEYS.a.uses "),
             (json!({ "a": { "key": secret, "uses": "twice" } }), "EAB_KEYS.a.uses "),
-            (json!({ "a": { "key": secret, "uses": "once", "polcy": {} } }), "EAB_KEYS.a has the unknown member \"polcy\""),
+            (
+                json!({ "a": { "key": secret, "uses": "once", "polcy": {} } }),
+                "EAB_KEYS.a has the unknown member \"polcy\"",
+            ),
             (json!({ "a": secret }), "EAB_KEYS.a is a string"),
             (json!({ "a b": { "key": secret, "uses": "once" } }), "EAB_KEYS has a key named \"a b\""),
             (json!({ "": { "key": secret, "uses": "once" } }), "EAB_KEYS has a key named \"\""),

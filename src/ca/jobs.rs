@@ -5,7 +5,7 @@ use super::cell::Cell;
 use super::ports::{PartitionPorts, Task};
 use super::{compromise, issuing};
 use crate::acme::Problem;
-use crate::store::{Kv, Record, Txn};
+use crate::store::{Kv, Record, Table, Txn};
 use crate::values::{Id, Time};
 use core::future::poll_fn;
 use core::pin::pin;
@@ -89,6 +89,7 @@ pub struct Try {
 
 impl Record for JobRecord {
     const PREFIX: &'static str = "job";
+    const TABLE: Table = Table::Expiring;
 
     fn expires(&self) -> Option<Time> {
         None

@@ -41,6 +41,15 @@ pub enum Write {
     Delete,
 }
 
+/// The key of a row, with its table.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Key {
+    /// The table of the row.
+    pub table: Table,
+    /// The key within the partition: no two tables have the same one.
+    pub name: String,
+}
+
 /// A partition's storage: synchronous, because on Durable Objects it is, and because nothing may come between a
 /// read and the write that rests on it.
 pub trait Kv {
@@ -48,19 +57,25 @@ pub trait Kv {
     ///
     /// # Errors
     /// When the storage cannot be read.
-    fn get(&self, key: &str) -> Result<Option<String>, StoreFailure>;
+    fn get(&self, table: Table, key: &str) -> Result<Option<String>, StoreFailure>;
 
     /// Up to `limit` keys that begin with `prefix` and come after `after`, in byte order, with their values.
     ///
     /// # Errors
     /// When the storage cannot be read.
-    fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Vec<(String, String)>, StoreFailure>;
+    fn list(
+        &self,
+        table: Table,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<(String, String)>, StoreFailure>;
 
     /// Applies all of `writes`, or none of them.
     ///
     /// # Errors
     /// When nothing was applied.
-    fn apply(&mut self, writes: Vec<(String, Write)>) -> Result<(), StoreFailure>;
+    fn apply(&mut self, writes: Vec<(Key, Write)>) -> Result<(), StoreFailure>;
 
     /// Deletes what expired at or before `now`, if something may have since it was looked for the last time, and says when
     /// that is to be done next: `slack` after the earliest expiry of what is left, so that those close to each other are
@@ -88,43 +103,27 @@ pub trait Record: Serialize + DeserializeOwned {
     /// First part of the key.
     const PREFIX: &'static str;
 
+    /// The table of these records. Without a default: a record that grows without end has to say so.
+    const TABLE: Table;
+
     /// When the record may be deleted; `None` for never.
     fn expires(&self) -> Option<Time>;
 }
 
-/// The kinds of records that are there for good and grow with each certificate: certificates, and the ledger.
-const LASTING: [&str; 2] = ["cert", "serial"];
-
-/// The kinds of records that are there for good, grow without end, and are small: what is looked up in their order.
-const SORTED: [&str; 4] = ["ending", "latest", "member", "audit"];
-
-/// How a kind of record is kept, for a host that has more than one way.
+/// A table of a partition's database, for hosts with more than one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Keeping {
-    /// It is over some time, or there are few of it.
-    Passing,
-    /// It is there for good, and there are more and more of it.
-    Lasting,
-    /// As [`Keeping::Lasting`]; a row is a few hundred bytes at most.
+pub enum Table {
+    /// Records that expire, and kinds of which a partition has few. Purging scans it.
+    Expiring,
+    /// Kinds that never expire and grow with each certificate.
+    Permanent,
+    /// As [`Table::Permanent`], for records of a few hundred octets that are read in the order of their keys.
     Sorted,
 }
 
-impl Keeping {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Passing, Self::Lasting, Self::Sorted];
-
-    /// How a key, or a prefix of keys up to its `/`, is kept.
-    pub fn of(key: &str) -> Self {
-        let is =
-            |kinds: &[&str]| kinds.iter().any(|kind| key.strip_prefix(kind).is_some_and(|rest| rest.starts_with('/')));
-        if is(&LASTING) {
-            Self::Lasting
-        } else if is(&SORTED) {
-            Self::Sorted
-        } else {
-            Self::Passing
-        }
-    }
+impl Table {
+    /// All tables.
+    pub const ALL: [Self; 3] = [Self::Expiring, Self::Permanent, Self::Sorted];
 }
 
 /// The key of the record of type `R` with this id; the bare prefix for an empty id.

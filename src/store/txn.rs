@@ -1,19 +1,19 @@
 //! Transactions: reads see what was written before them, writes are applied together at the end.
 
-use super::{Kv, Record, StoreFailure, Write, key_of};
+use super::{Key, Kv, Record, StoreFailure, Table, Write, key_of};
 use crate::values::Time;
 use std::collections::BTreeMap;
 
 /// A transaction over one partition. Dropped without [`Txn::commit`], it leaves nothing behind.
 pub struct Txn<'a, K: Kv> {
     kv: &'a mut K,
-    writes: BTreeMap<String, Write>,
+    writes: BTreeMap<String, (Table, Write)>,
     wake: Option<Time>,
     deleted_by: Option<Time>,
 }
 
 /// A point in a transaction to which it can be rolled back.
-pub struct Mark(BTreeMap<String, Write>, Option<Time>);
+pub struct Mark(BTreeMap<String, (Table, Write)>, Option<Time>);
 
 impl<'a, K: Kv> Txn<'a, K> {
     /// Begins a transaction.
@@ -33,9 +33,9 @@ impl<'a, K: Kv> Txn<'a, K> {
     pub fn get<R: Record>(&self, id: &str) -> Result<Option<R>, StoreFailure> {
         let key = key_of::<R>(id);
         let text = match self.writes.get(&key) {
-            Some(Write::Put { value, .. }) => Some(value.clone()),
-            Some(Write::Delete) => None,
-            None => self.kv.get(&key)?,
+            Some((_, Write::Put { value, .. })) => Some(value.clone()),
+            Some((_, Write::Delete)) => None,
+            None => self.kv.get(R::TABLE, &key)?,
         };
         text.map(|text| read(&key, &text)).transpose()
     }
@@ -70,9 +70,9 @@ impl<'a, K: Kv> Txn<'a, K> {
     ) -> Result<Vec<(String, R)>, StoreFailure> {
         let start = after.map(|id| format!("{prefix}{id}"));
         // Records this transaction deletes are still in the store and must not eat up the limit.
-        let stored = self.kv.list(&prefix, start.as_deref(), limit + self.writes.len())?;
+        let stored = self.kv.list(R::TABLE, &prefix, start.as_deref(), limit + self.writes.len())?;
         let mut merged: BTreeMap<String, String> = stored.into_iter().collect();
-        for (key, write) in self.writes.range(prefix.clone()..).take_while(|(key, _)| key.starts_with(&prefix)) {
+        for (key, (_, write)) in self.writes.range(prefix.clone()..).take_while(|(key, _)| key.starts_with(&prefix)) {
             match write {
                 Write::Put { value, .. } if start.as_ref().is_none_or(|start| key > start) => {
                     merged.insert(key.clone(), value.clone());
@@ -96,13 +96,13 @@ impl<'a, K: Kv> Txn<'a, K> {
         let value = serde_json::to_string(record).map_err(|e| StoreFailure(format!("writing {key}: {e}")))?;
         let expires = record.expires().map(|at| self.deleted_by.map_or(at, |latest| at.min(latest)));
         self.wake = earliest(self.wake, expires);
-        self.writes.insert(key, Write::Put { value, expires });
+        self.writes.insert(key, (R::TABLE, Write::Put { value, expires }));
         Ok(())
     }
 
     /// Removes a record.
     pub fn delete<R: Record>(&mut self, id: &str) {
-        self.writes.insert(key_of::<R>(id), Write::Delete);
+        self.writes.insert(key_of::<R>(id), (R::TABLE, Write::Delete));
     }
 
     /// Asks to be woken at this instant at the latest.
@@ -126,10 +126,11 @@ impl<'a, K: Kv> Txn<'a, K> {
     /// # Errors
     /// When the storage fails; nothing is stored then.
     pub fn commit(self) -> Result<Committed, StoreFailure> {
-        let deletes = self.writes.values().all(|write| matches!(write, Write::Delete));
+        let deletes = self.writes.values().all(|(_, write)| matches!(write, Write::Delete));
         let only_deleted = deletes && !self.writes.is_empty() && self.wake.is_none();
         if !self.writes.is_empty() {
-            self.kv.apply(self.writes.into_iter().collect())?;
+            let writes = self.writes.into_iter();
+            self.kv.apply(writes.map(|(name, (table, write))| (Key { table, name }, write)).collect())?;
         }
         Ok(Committed { wake: self.wake, only_deleted })
     }
@@ -170,6 +171,7 @@ mod tests {
 
     impl Record for Note {
         const PREFIX: &'static str = "note";
+        const TABLE: Table = Table::Expiring;
         fn expires(&self) -> Option<Time> {
             self.until.map(Time::from_secs)
         }
@@ -235,8 +237,8 @@ mod tests {
         txn.put("b", &note("two", None)).unwrap();
         txn.roll_back_to(mark);
         txn.commit().unwrap();
-        assert_eq!(kv.get("note/a").unwrap().unwrap(), r#"{"text":"one","until":null}"#);
-        assert_eq!(kv.get("note/b").unwrap(), None);
+        assert_eq!(kv.get(Note::TABLE, "note/a").unwrap().unwrap(), r#"{"text":"one","until":null}"#);
+        assert_eq!(kv.get(Note::TABLE, "note/b").unwrap(), None);
     }
 
     #[test]
