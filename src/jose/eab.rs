@@ -14,7 +14,6 @@ use crate::values::quote::quote;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::Value;
 use sha2::{Sha256, Sha384, Sha512};
-use std::fmt;
 
 /// What an external account binding is called in errors.
 const PART: &str = "the external account binding";
@@ -52,20 +51,33 @@ impl ExternalAccount {
 }
 
 /// Why an external account binding is refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs, reason = "fields are described with their variant")]
 pub enum EabFault {
     /// It is no flattened JWS, or its header has not the right form.
+    #[error("in the external account binding: {0}")]
     Jws(JwsFault),
     /// An `alg` that is no MAC of SHA-2.
+    #[error("`alg` of the external account binding is {}; use one of HS256, HS384, HS512", quote(.found))]
     Algorithm { found: String },
     /// It has a `jwk`, where the MAC key is named by `kid`.
+    #[error(
+        "the protected header of the external account binding has `jwk`; \
+                 name the MAC key by `kid`, the account key is its payload"
+    )]
     JwkNotAllowed,
     /// Its `url` is not that of the request around it.
+    #[error("`url` of the external account binding is {}, but that of the request is {wanted:?}; \
+                 they must be equal", quote(.found))]
     UrlMismatch { found: String, wanted: String },
     /// Its payload is another key than the one that signed the request around it.
+    #[error("the payload of the external account binding is not the `jwk` of the request")]
     KeyMismatch,
     /// The MAC is not by the key of that `kid`.
+    #[error(
+        "the MAC of the external account binding does not verify with the key of this `kid`; \
+                 check that the key was base64url-decoded once before use"
+    )]
     MacWrong,
 }
 
@@ -164,33 +176,3 @@ impl From<JwsFault> for EabFault {
         Self::Jws(fault)
     }
 }
-
-impl fmt::Display for EabFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Jws(fault) => write!(f, "in the external account binding: {fault}"),
-            Self::Algorithm { found } => {
-                write!(f, "`alg` of the external account binding is {}; use one of HS256, HS384, HS512", quote(found))
-            }
-            Self::JwkNotAllowed => f.write_str(
-                "the protected header of the external account binding has `jwk`; \
-                 name the MAC key by `kid`, the account key is its payload",
-            ),
-            Self::UrlMismatch { found, wanted } => write!(
-                f,
-                "`url` of the external account binding is {}, but that of the request is {wanted:?}; \
-                 they must be equal",
-                quote(found)
-            ),
-            Self::KeyMismatch => {
-                f.write_str("the payload of the external account binding is not the `jwk` of the request")
-            }
-            Self::MacWrong => f.write_str(
-                "the MAC of the external account binding does not verify with the key of this `kid`; \
-                 check that the key was base64url-decoded once before use",
-            ),
-        }
-    }
-}
-
-impl std::error::Error for EabFault {}

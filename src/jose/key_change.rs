@@ -10,7 +10,6 @@ use super::jws::{Unverified, Verified};
 use crate::values::Verify;
 use crate::values::quote::quote;
 use serde::Deserialize;
-use std::fmt;
 
 /// Proof that an account's key and a new key agree on the change from the one to the other.
 ///
@@ -29,20 +28,26 @@ struct Request {
 }
 
 /// Why a key change is refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs, reason = "fields are described with their variant")]
 pub enum KeyChangeFault {
     /// The outer request has no `kid`, or the inner one is no JWS as it should be.
+    #[error("in the key change: {0}")]
     Jws(JwsFault),
     /// The new key has not signed the inner JWS.
+    #[error("in the inner JWS of the key change: {0}")]
     Verify(VerifyFault),
     /// The inner `url` is not the outer one.
+    #[error("`url` of the inner JWS is {}; it must be that of the outer one", quote(.found))]
     UrlMismatch { found: String },
     /// `account` is not the outer `kid`.
+    #[error("`account` of the inner JWS is {}; it must be the `kid` of the outer one", quote(.found))]
     AccountMismatch { found: String },
     /// `oldKey` is not the key of the account.
+    #[error("`oldKey` of the inner JWS is not the account's current key")]
     OldKeyMismatch,
     /// The new key is the old one.
+    #[error("the new key is the account's current key")]
     SameKey,
 }
 
@@ -112,22 +117,3 @@ impl From<VerifyFault> for KeyChangeFault {
         Self::Verify(fault)
     }
 }
-
-impl fmt::Display for KeyChangeFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Jws(fault) => write!(f, "in the key change: {fault}"),
-            Self::Verify(fault) => write!(f, "in the inner JWS of the key change: {fault}"),
-            Self::UrlMismatch { found } => {
-                write!(f, "`url` of the inner JWS is {}; it must be that of the outer one", quote(found))
-            }
-            Self::AccountMismatch { found } => {
-                write!(f, "`account` of the inner JWS is {}; it must be the `kid` of the outer one", quote(found))
-            }
-            Self::OldKeyMismatch => f.write_str("`oldKey` of the inner JWS is not the account's current key"),
-            Self::SameKey => f.write_str("the new key is the account's current key"),
-        }
-    }
-}
-
-impl std::error::Error for KeyChangeFault {}

@@ -13,19 +13,11 @@ pub use txn::{Committed, Mark, Txn};
 use crate::values::Time;
 use core::time::Duration;
 use serde::{Serialize, de::DeserializeOwned};
-use std::fmt;
 
 /// The storage itself failed, which says nothing about the request; the text is for the log.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("storage failed: {0}")]
 pub struct StoreFailure(pub String);
-
-impl fmt::Display for StoreFailure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "storage failed: {}", self.0)
-    }
-}
-
-impl std::error::Error for StoreFailure {}
 
 /// One change to a partition.
 #[derive(Clone, Debug, PartialEq, Eq)]

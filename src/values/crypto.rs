@@ -3,8 +3,6 @@
 //! On Workers both are WebCrypto, in native tests RustCrypto. ECDSA signatures cross these ports as raw
 //! `r || s` of fixed width (the form of JWS and WebCrypto); [`super::ecdsa`] converts X.509's DER form.
 
-use std::fmt;
-
 /// A signature algorithm with its hash, the union of what JWS, CSRs and TLS servers may use here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SigAlg {
@@ -37,16 +35,9 @@ pub enum SigAlg {
 }
 
 /// The crypto provider itself failed, which says nothing about the signature; the text is for the log.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("crypto provider failed: {0}")]
 pub struct CryptoFailure(pub String);
-
-impl fmt::Display for CryptoFailure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "crypto provider failed: {}", self.0)
-    }
-}
-
-impl std::error::Error for CryptoFailure {}
 
 /// Checks signatures.
 #[allow(async_fn_in_trait, reason = "futures on wasm are not Send; callers are generic, never dyn")]

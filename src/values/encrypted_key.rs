@@ -19,44 +19,32 @@ const ENCRYPTED: &str = "ENCRYPTED PRIVATE KEY";
 const PLAIN: &str = "PRIVATE KEY";
 
 /// Why a private key cannot be had from a file; [`fmt::Display`] is a clause about "the key".
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyFileFault {
     /// No PEM, or one of another kind; its label, if it has one.
+    #[error("{}", wrong_kind(.0.as_deref()))]
     Kind(Option<String>),
     /// More than one private key.
+    #[error("has more than one private key in its file; give the one that is meant alone")]
     Several,
     /// A PEM that cannot be read.
+    #[error("is no PEM that is read: {0}; `openssl pkcs8 -topk8 -v2 aes-256-cbc` writes one")]
     Block(BlockFault),
     /// Encrypted in a way that is not read.
+    #[error("is encrypted in a way that is not read here; `openssl pkcs8 -topk8 -v2 aes-256-cbc` encrypts it anew")]
     Scheme,
     /// It does not open: the passphrase is another, or the file is damaged.
+    #[error("does not open: the passphrase is wrong, or the file is damaged")]
     Passphrase,
     /// The key itself: none of the kinds that are read.
+    #[error("cannot be read: {0}")]
     Key(CryptoFailure),
 }
 
-impl fmt::Display for KeyFileFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Kind(None) => f.write_str("is no PEM file"),
-            Self::Kind(Some(label)) => write!(
-                f,
-                "is a PEM of kind {label:?} where PKCS#8 belongs; `openssl pkcs8 -topk8 -v2 aes-256-cbc` makes one of it"
-            ),
-            Self::Several => f.write_str("has more than one private key in its file; give the one that is meant alone"),
-            Self::Block(fault) => {
-                write!(f, "is no PEM that is read: {fault}; `openssl pkcs8 -topk8 -v2 aes-256-cbc` writes one")
-            }
-            Self::Scheme => f.write_str(
-                "is encrypted in a way that is not read here; `openssl pkcs8 -topk8 -v2 aes-256-cbc` encrypts it anew",
-            ),
-            Self::Passphrase => f.write_str("does not open: the passphrase is wrong, or the file is damaged"),
-            Self::Key(failure) => write!(f, "cannot be read: {failure}"),
-        }
-    }
+fn wrong_kind(label: Option<&str>) -> String {
+    let Some(label) = label else { return "is not a PEM file".to_owned() };
+    format!("is a PEM of kind {label:?} where PKCS#8 belongs; `openssl pkcs8 -topk8 -v2 aes-256-cbc` converts it")
 }
-
-impl std::error::Error for KeyFileFault {}
 
 impl From<KeyBlockFault> for KeyFileFault {
     fn from(fault: KeyBlockFault) -> Self {

@@ -24,24 +24,17 @@ pub enum Identifier {
 pub struct IpName(IpAddr);
 
 /// Why a text is no IP identifier; [`fmt::Display`] says it in a clause that follows the text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IpFault {
     /// No IP address: a range, a zone, a port, a name.
+    #[error("is not one IPv4 or IPv6 address")]
     NotAnAddress,
     /// An address in another spelling than the one that RFC 8738 asks for, which is given.
+    #[error("is not in canonical form (RFC 5952); write {0}")]
     Spelling(IpAddr),
     /// An IPv4-mapped IPv6 address; the IPv4 address in it.
+    #[error("is an IPv4 address within IPv6; write {0}")]
     Mapped(IpAddr),
-}
-
-impl fmt::Display for IpFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotAnAddress => f.write_str("is not one IPv4 or IPv6 address"),
-            Self::Spelling(address) => write!(f, "is not in canonical form (RFC 5952); write {address}"),
-            Self::Mapped(address) => write!(f, "is an IPv4 address within IPv6; write {address}"),
-        }
-    }
 }
 
 impl IpName {
@@ -114,54 +107,47 @@ impl fmt::Display for IpName {
 pub struct DnsName(String);
 
 /// Why a text is no usable DNS name; [`fmt::Display`] says it in a clause that follows the name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NameFault {
     /// Nothing there.
+    #[error("is empty")]
     Empty,
     /// More than 253 characters.
+    #[error("is longer than 253 characters")]
     TooLong,
     /// It ends with a dot.
+    #[error("ends with a dot; leave it out")]
     TrailingDot,
     /// Two dots in a row, or a leading one.
+    #[error("has an empty label (two dots in a row or a leading dot)")]
     EmptyLabel,
     /// A label of more than 63 characters.
+    #[error("has a label longer than 63 characters")]
     LabelTooLong,
     /// A character other than letters, digits and hyphens.
+    #[error("has a character other than letters, digits, hyphens and dots")]
     Character,
     /// Characters outside ASCII: the client has to send A-labels.
+    #[error("has non-ASCII characters; send internationalised names as A-labels (xn--…)")]
     NotAscii,
     /// A hyphen begins or ends a label.
+    #[error("has a label that begins or ends with a hyphen")]
     Hyphen,
     /// Hyphens at positions 3 and 4 of a label that is no valid A-label (RFC 5891 §4.2.3.1).
+    #[error("has a label with hyphens at its third and fourth place that is no valid A-label")]
     ReservedLabel,
     /// A right-to-left label beside a label that must not stand there (RFC 5893 §2).
+    #[error("has a right-to-left label beside one that RFC 5893 does not allow there")]
     Bidi,
     /// A `*` elsewhere than as the whole first label, or with nothing below it.
+    #[error("has a `*` that is not the whole first label of a longer name")]
     Wildcard,
     /// An IP address given as a DNS name, or what a URL parser takes for one: its last label is a number.
-    IpAddress,
-}
-
-impl fmt::Display for NameFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Empty => "is empty",
-            Self::TooLong => "is longer than 253 characters",
-            Self::TrailingDot => "ends with a dot; leave it out",
-            Self::EmptyLabel => "has an empty label (two dots in a row or a leading dot)",
-            Self::LabelTooLong => "has a label longer than 63 characters",
-            Self::Character => "has a character other than letters, digits, hyphens and dots",
-            Self::NotAscii => "has non-ASCII characters; send internationalised names as A-labels (xn--…)",
-            Self::Hyphen => "has a label that begins or ends with a hyphen",
-            Self::ReservedLabel => "has a label with hyphens at its third and fourth place that is no valid A-label",
-            Self::Bidi => "has a right-to-left label beside one that RFC 5893 does not allow there",
-            Self::Wildcard => "has a `*` that is not the whole first label of a longer name",
-            Self::IpAddress => {
-                "is an IP address, or ends in a number (decimal or 0x…) as only an IP address does, and is no dns \
+    #[error(
+        "is an IP address, or ends in a number (decimal or 0x…) as only an IP address does, and is no dns \
                  identifier"
-            }
-        })
-    }
+    )]
+    IpAddress,
 }
 
 impl DnsName {

@@ -20,33 +20,21 @@ const MAX_LABEL: usize = 64;
 const PRIVATE_KEY: &str = "PRIVATE KEY";
 
 /// Why a block cannot be read; [`fmt::Display`] is a clause that names the block.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BlockFault {
     /// A BEGIN line without a label that ends with five dashes.
+    #[error("a \"-----BEGIN \" in it is not followed by a label and \"-----\"")]
     Boundary,
     /// No END line of the same label before the next block; the label.
+    #[error("the {0:?} in it has no \"END {0}\"")]
     End(String),
     /// Headers, which the older form of encrypted keys has (RFC 1421); the label.
+    #[error("the {0:?} in it has headers (RFC 1421), as encrypted keys of the older form do; PKCS#8 has none")]
     Headers(String),
     /// Not base64; the label, and what is wrong.
+    #[error("the {0:?} in it is not base64: {1}")]
     Base64(String, String),
 }
-
-impl fmt::Display for BlockFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Boundary => f.write_str("a \"-----BEGIN \" in it is not followed by a label and \"-----\""),
-            Self::End(label) => write!(f, "the {label:?} in it has no \"END {label}\""),
-            Self::Headers(label) => write!(
-                f,
-                "the {label:?} in it has headers (RFC 1421), as encrypted keys of the older form do; PKCS#8 has none"
-            ),
-            Self::Base64(label, reason) => write!(f, "the {label:?} in it is not base64: {reason}"),
-        }
-    }
-}
-
-impl std::error::Error for BlockFault {}
 
 /// A block: its label, and what is between its boundaries.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -153,28 +141,25 @@ fn is_label(text: &str) -> bool {
 }
 
 /// Why a text is not that of one private key; [`fmt::Display`] is a clause about the file.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyBlockFault {
     /// There is none; the label of the first block, if there is any.
+    #[error("{}", no_key(.0.as_deref()))]
     None(Option<String>),
     /// There is more than one.
+    #[error("there is more than one private key in it")]
     Several,
     /// A block cannot be read.
+    #[error(transparent)]
     Block(BlockFault),
 }
 
-impl fmt::Display for KeyBlockFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::None(None) => f.write_str("there is no \"BEGIN PRIVATE KEY\" in it"),
-            Self::None(Some(label)) => write!(f, "there is a PEM {label:?} in it, and no \"PRIVATE KEY\" (PKCS#8)"),
-            Self::Several => f.write_str("there is more than one private key in it"),
-            Self::Block(fault) => fault.fmt(f),
-        }
+fn no_key(label: Option<&str>) -> String {
+    match label {
+        None => "there is no \"BEGIN PRIVATE KEY\" in it".to_owned(),
+        Some(label) => format!("there is a PEM {label:?} in it, and no \"PRIVATE KEY\" (PKCS#8)"),
     }
 }
-
-impl std::error::Error for KeyBlockFault {}
 
 /// The only private key of a text, in whatever form; what is no private key (`EC PARAMETERS`, its certificate) is passed
 /// over.
