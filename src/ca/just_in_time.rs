@@ -8,7 +8,7 @@ use super::ports::PartitionPorts;
 use crate::acme::authorization::PersistentOffer;
 use crate::acme::persist::PersistRecord;
 use crate::acme::{AuthorizationRecord, ChallengeRecord, NewOrder, OrderRecord, Problem};
-use crate::policy::Permit;
+use crate::policy::Grant;
 use crate::store::{Kv, Txn};
 use crate::validation::dns_persist01::{self, Expected};
 use crate::validation::probe::Probe;
@@ -47,10 +47,10 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     ///
     /// # Errors
     /// When the storage fails.
-    pub fn offered(&self, txn: &Txn<'_, K>, identifier: &Identifier, permit: &Permit) -> Result<Vec<Method>, Problem> {
+    pub fn offered(&self, txn: &Txn<'_, K>, identifier: &Identifier, permit: &Grant) -> Result<Vec<Method>, Problem> {
         let known = txn.get::<PersistRecord>(&identifier.base().value())?.is_some();
         let offers = |method: Method| {
-            permit.offers(method.name()) || (!method.has_token() && known && permit.allows(method.name()))
+            permit.offers(method.name()) || (!method.has_token() && known && permit.may_offer(method.name()))
         };
         let wanted = |method: &Method| !permit.preauthorized && method.fits(identifier) && offers(*method);
         Ok(Method::ALL.into_iter().filter(wanted).collect())

@@ -9,7 +9,7 @@ use super::ports::PartitionPorts;
 use crate::acme::problem::Named;
 use crate::acme::{AuthorizationRecord, Kind, OrderRecord, Problem};
 use crate::pki::{Issuer, Profile, profile};
-use crate::policy::{Known, Pattern, Permit, Policy, Rules, TextFault, Verdict};
+use crate::policy::{Grant, Known, Pattern, Policy, Rules, TextFault, Verdict};
 use crate::store::Kv;
 use crate::validation::Method;
 use crate::values::Identifier;
@@ -63,7 +63,7 @@ pub fn idle(policy: &Policy) -> Vec<String> {
 /// What an account may have for the identifiers of an order, all of which are allowed.
 pub struct Permits<'a> {
     rules: Rules<'a>,
-    each: BTreeMap<Identifier, Permit>,
+    each: BTreeMap<Identifier, Grant>,
 }
 
 impl Permits<'_> {
@@ -71,7 +71,7 @@ impl Permits<'_> {
     ///
     /// # Errors
     /// `serverInternal` for one that was not.
-    pub fn of(&self, identifier: &Identifier) -> Result<&Permit, Problem> {
+    pub fn of(&self, identifier: &Identifier) -> Result<&Grant, Problem> {
         self.each.get(identifier).ok_or_else(|| Problem::internal(format!("{identifier} was not asked about")))
     }
 
@@ -140,7 +140,7 @@ pub fn warnings(ca: &Policy, (kid, policy): (&str, &Policy), issuer: &Issuer) ->
         let outside = samples.iter().find_map(|sample| issuer.permits(sample).err()).map(|outside| outside.to_string());
         // One that is refused where another is not is an exception that the policy makes.
         let refused = || {
-            let refusals: Option<Vec<_>> = samples.iter().map(|sample| rules.permit(sample).err()).collect();
+            let refusals: Option<Vec<_>> = samples.iter().map(|sample| rules.decide(sample).err()).collect();
             refusals.and_then(|refusals| refusals.last().map(ToString::to_string))
         };
         let why = outside.or_else(refused)?;
@@ -150,9 +150,9 @@ pub fn warnings(ca: &Policy, (kid, policy): (&str, &Policy), issuer: &Issuer) ->
 }
 
 /// What an account under these rules may have for an identifier; else why nothing, in a sentence for the client.
-fn decide(rules: &Rules<'_>, issuer: &Issuer, identifier: &Identifier) -> Result<Permit, String> {
+fn decide(rules: &Rules<'_>, issuer: &Issuer, identifier: &Identifier) -> Result<Grant, String> {
     issuer.permits(identifier).map_err(|outside| format!("{outside}."))?;
-    let permit = rules.permit(identifier).map_err(|refusal| format!("{refusal}."))?;
+    let permit = rules.decide(identifier).map_err(|refusal| format!("{refusal}."))?;
     if permit.preauthorized || provable(identifier, &permit) {
         Ok(permit)
     } else {
@@ -160,11 +160,11 @@ fn decide(rules: &Rules<'_>, issuer: &Issuer, identifier: &Identifier) -> Result
     }
 }
 
-fn provable(identifier: &Identifier, permit: &Permit) -> bool {
+fn provable(identifier: &Identifier, permit: &Grant) -> bool {
     Method::ALL.iter().any(|method| method.fits(identifier) && permit.offers(method.name()))
 }
 
-fn unprovable(identifier: &Identifier, permit: &Permit) -> String {
+fn unprovable(identifier: &Identifier, permit: &Grant) -> String {
     let offered = permit.challenges.join(", ");
     format!(
         "\"{identifier}\" is refused: none of the challenge types that are offered to this account ({offered}) can \

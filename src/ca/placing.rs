@@ -13,7 +13,7 @@ use crate::acme::order::OrderStatus;
 use crate::acme::{AuthorizationRecord, Kind, NewOrder, OrderRecord, Problem, order};
 use crate::pki::validity::{Terms, Wish};
 use crate::pki::{Profile, profile};
-use crate::policy::Permit;
+use crate::policy::Grant;
 use crate::store::{Kv, Txn};
 use crate::values::{Id, Identifier, Time};
 
@@ -160,7 +160,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         txn: &Txn<'_, K>,
         identifier: &Identifier,
         order: Option<&Id>,
-        permit: &Permit,
+        permit: &Grant,
     ) -> Result<AuthorizationRecord, Problem> {
         let mut challenges = Vec::new();
         for method in self.offered(txn, identifier, permit)? {

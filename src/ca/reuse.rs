@@ -13,7 +13,7 @@ use crate::acme::order::OrderStatus;
 use crate::acme::reuse::{MARGIN, PlacedRecord, ProofRecord, proof_id};
 use crate::acme::{AuthorizationRecord, OrderRecord, Problem};
 use crate::pki::validity::Wish;
-use crate::policy::Permit;
+use crate::policy::Grant;
 use crate::store::{Kv, Txn};
 use crate::values::{Identifier, Time, b64};
 use serde_json::json;
@@ -30,7 +30,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         &self,
         txn: &Txn<'_, K>,
         identifier: &Identifier,
-        permit: &Permit,
+        permit: &Grant,
     ) -> Result<Option<AuthorizationRecord>, Problem> {
         if permit.preauthorized {
             return Ok(None);
@@ -40,10 +40,10 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     }
 
     /// Whether it is valid and new orders may rest on it.
-    pub(super) fn is_reusable(&self, authorization: &AuthorizationRecord, permit: &Permit) -> bool {
+    pub(super) fn is_reusable(&self, authorization: &AuthorizationRecord, permit: &Grant) -> bool {
         authorization.status(self.ports.now()) == AuthorizationStatus::Valid
             && authorization.reusable()
-            && authorization.proof().is_some_and(|kind| permit.allows(kind))
+            && authorization.proof().is_some_and(|kind| permit.may_offer(kind))
     }
 
     /// The authorization that is noted for this identifier, if it lasts for a while, whatever it is worth.

@@ -1,4 +1,4 @@
-//! Why a signed request is refused; every variant's text says what was found and what is wanted.
+//! Faults of signed requests; each message says what was found and what is expected.
 
 use super::alg::{self, ALGORITHMS};
 use super::encoding::Encoding;
@@ -7,7 +7,7 @@ use super::jwk::JwkFault;
 use crate::values::quote::{excerpt, quote};
 use crate::values::{CryptoFailure, SigAlg};
 
-/// The kind of problem that a refusal is, for the problem document's type and status.
+/// Kind of a refusal: the type and status of its problem document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FaultKind {
     /// `malformed`.
@@ -16,26 +16,26 @@ pub enum FaultKind {
     BadSignatureAlgorithm,
     /// `badPublicKey`.
     BadPublicKey,
-    /// `badNonce`: what a missing nonce is ([RFC 8555 §6.5](https://www.rfc-editor.org/rfc/rfc8555#section-6.5)).
+    /// `badNonce`: also a missing nonce ([RFC 8555 §6.5](https://www.rfc-editor.org/rfc/rfc8555#section-6.5)).
     BadNonce,
-    /// `unauthorized`: what a missing or wrong `url` is
+    /// `unauthorized`: also a missing or wrong `url`
     /// ([RFC 8555 §6.4](https://www.rfc-editor.org/rfc/rfc8555#section-6.4)).
     Unauthorized,
-    /// The signature is not by the key; RFC 8555 names no type for it.
+    /// An invalid signature, for which RFC 8555 has no type.
     BadSignature,
 }
 
-/// Why a body is no signed request of the form that ACME wants.
+/// Fault in the form of a signed request.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs, reason = "fields are described with their variant")]
 pub enum JwsFault {
     /// The compact serialization, `a.b.c`.
     #[error(
         "the JWS is in compact serialization; \
-                 send the flattened JSON serialization: {{\"protected\":…,\"payload\":…,\"signature\":…}}"
+         send the flattened JSON serialization: {{\"protected\":…,\"payload\":…,\"signature\":…}}"
     )]
     Compact,
-    /// No JSON: which part of the request it was, and the parser's words.
+    /// Not JSON: the part of the request, and the parser's reason.
     #[error("{part} is not JSON: {why}")]
     NotJson { part: &'static str, why: String },
     /// JSON of another type than an object.
@@ -47,13 +47,13 @@ pub enum JwsFault {
     /// The general serialization: a `signatures` array.
     #[error(
         "the JWS has `signatures`, the general JSON serialization; \
-                 send the flattened one, with a single `signature`"
+         send the flattened one, with a single `signature`"
     )]
     General,
     /// An unprotected `header` member.
     #[error("the JWS has an unprotected `header`; all parameters belong into `protected`")]
     UnprotectedHeader,
-    /// A member that has to be there is not.
+    /// A required member is missing.
     #[error("{part} has no `{member}`")]
     MissingMember { part: &'static str, member: &'static str },
     /// A member has another type than string.
@@ -65,13 +65,13 @@ pub enum JwsFault {
     /// The unencoded-payload option of RFC 7797.
     #[error(
         "the protected header has `b64` other than true; \
-                 the payload must be base64url-encoded, the option of RFC 7797 is not allowed"
+         the payload must be base64url-encoded, the option of RFC 7797 is not allowed"
     )]
     UnencodedPayload,
     /// A `crit` parameter; the extensions it names.
     #[error("the protected header has `crit` {}; no extensions are understood here, leave it out", quote(.found))]
     Critical { found: String },
-    /// An `alg` that is not taken.
+    /// An `alg` that is not accepted.
     #[error("`alg` is {}, which is not accepted; use one of {}", quote(.found), ALGORITHMS.join(", "))]
     Algorithm { found: String },
     /// Both `jwk` and `kid`.
@@ -80,19 +80,19 @@ pub enum JwsFault {
     /// Neither `jwk` nor `kid`.
     #[error("the protected header has neither `jwk` nor `kid`; send exactly one of them")]
     NeitherJwkNorKid,
-    /// A `kid` where only a `jwk` will do.
+    /// A `kid` where a `jwk` is required.
     #[error("the protected header has `kid`, but this request is signed with a `jwk`")]
     JwkWanted,
-    /// A `jwk` where only a `kid` will do.
+    /// A `jwk` where a `kid` is required.
     #[error("the protected header has `jwk`, but this request is signed with the account's URL as `kid`")]
     KidWanted,
-    /// The `jwk` is no usable key.
+    /// A `jwk` that is not an accepted key.
     #[error(transparent)]
     Jwk(JwkFault),
     /// No `nonce`.
     #[error("the protected header has no `nonce`; take one from a Replay-Nonce")]
     NonceMissing,
-    /// A `nonce` of impossible form.
+    /// A `nonce` that is not base64url.
     #[error("`nonce` is not base64url; send back the value of a Replay-Nonce header unchanged")]
     NonceNotBase64url,
     /// A `nonce` in an inner JWS.
@@ -101,22 +101,19 @@ pub enum JwsFault {
     /// No `url`.
     #[error("the protected header has no `url`; it must be the URL of the request")]
     UrlMissing,
-    /// The `url` is that of another resource.
+    /// A `url` of another resource.
     #[error("`url` is {}, but the request is for {wanted:?}; use each URL exactly as this server gave it", quote(.found))]
     UrlMismatch { found: String, wanted: String },
-    /// A payload where the request only makes sense without one.
-    #[error("the payload is not empty; this resource is fetched by POST-as-GET, with the payload \"\"")]
-    PayloadNotEmpty,
-    /// A POST-as-GET where the request only makes sense with a payload.
+    /// A POST-as-GET where a payload is required.
     #[error("the payload is empty (a POST-as-GET); this request needs a JSON object")]
     PayloadEmpty,
-    /// The payload is JSON, but not of this request's shape.
+    /// A payload without the shape of this request.
     #[error("the payload does not fit this request: {}", excerpt(.why))]
     PayloadShape { why: String },
 }
 
 impl JwsFault {
-    /// The fault of the part of the request that is called `part`.
+    /// The fault of the part `part` of a request.
     pub(super) fn of_json(part: &'static str, fault: JsonFault) -> Self {
         match fault {
             JsonFault::Syntax(why) => Self::NotJson { part, why },
@@ -125,7 +122,7 @@ impl JwsFault {
         }
     }
 
-    /// The kind of problem that it is.
+    /// The kind of refusal.
     pub fn kind(&self) -> FaultKind {
         match self {
             Self::Algorithm { .. } => FaultKind::BadSignatureAlgorithm,
@@ -149,7 +146,6 @@ impl JwsFault {
             | Self::KidWanted
             | Self::NonceNotBase64url
             | Self::NonceNotAllowed
-            | Self::PayloadNotEmpty
             | Self::PayloadEmpty
             | Self::PayloadShape { .. } => FaultKind::Malformed,
         }
@@ -162,7 +158,7 @@ impl From<JwkFault> for JwsFault {
     }
 }
 
-/// Why a well-formed request is not proven to come from the holder of a key.
+/// Fault of the signature of a well-formed request.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs, reason = "fields are described with their variant")]
 pub enum VerifyFault {
@@ -171,18 +167,18 @@ pub enum VerifyFault {
     KeyMismatch { alg: SigAlg, key: String },
     /// The signature's length in bytes is not that of `alg`.
     #[error("the signature has {found} bytes, but {} signatures have {wanted}; \
-                 ECDSA is the two numbers r and s side by side, not DER", alg::name(*.alg))]
+         ECDSA is the two numbers r and s side by side, not DER", alg::name(*.alg))]
     SignatureLength { alg: SigAlg, found: usize, wanted: usize },
     /// The signature is not by this key over this header and payload.
     #[error("the signature does not verify with the key that the protected header names")]
     SignatureWrong,
-    /// The check could not be made; says nothing about the request.
+    /// Failure of the crypto provider, not of the request.
     #[error(transparent)]
     Provider(CryptoFailure),
 }
 
 impl VerifyFault {
-    /// The kind of problem that it is; `None` for a failure of our own.
+    /// The kind of refusal; `None` for a failure of this server.
     pub fn kind(&self) -> Option<FaultKind> {
         match self {
             Self::KeyMismatch { .. } => Some(FaultKind::BadPublicKey),

@@ -1,4 +1,4 @@
-//! Key changes: the request of one key that another take its place, signed by both
+//! Key changes: requests signed by the old and the new key of an account
 //! ([RFC 8555 §7.3.5](https://www.rfc-editor.org/rfc/rfc8555#section-7.3.5)).
 
 #[cfg(test)]
@@ -11,9 +11,9 @@ use crate::values::Verify;
 use crate::values::quote::quote;
 use serde::Deserialize;
 
-/// Proof that an account's key and a new key agree on the change from the one to the other.
+/// Proof that the old and the new key of an account agree on the change.
 ///
-/// That no other account has the new key is not known yet.
+/// Another account may have the new key: that is checked later.
 #[derive(Clone, Debug)]
 pub struct KeyChange {
     new_key: Jwk,
@@ -27,11 +27,11 @@ struct Request {
     old_key: serde_json::Value,
 }
 
-/// Why a key change is refused.
+/// Fault of a key change.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs, reason = "fields are described with their variant")]
 pub enum KeyChangeFault {
-    /// The outer request has no `kid`, or the inner one is no JWS as it should be.
+    /// No `kid` in the outer JWS, or a malformed inner JWS.
     #[error("in the key change: {0}")]
     Jws(JwsFault),
     /// The new key has not signed the inner JWS.
@@ -78,13 +78,13 @@ impl KeyChange {
         Ok(Self { new_key: new_key.clone() })
     }
 
-    /// The key that is to be the account's.
+    /// The new key.
     pub fn new_key(&self) -> &Jwk {
         &self.new_key
     }
 }
 
-/// Not [`Header::require_url`](super::Header::require_url), whose fault would blame the outer header.
+/// Not by [`Header::require_url`](super::Header::require_url), whose message is about the outer header.
 fn check_url(inner: &Unverified, outer: &Verified) -> Result<(), KeyChangeFault> {
     let found = inner.header().url();
     if found.is_some() && found == outer.header().url() {
@@ -94,7 +94,7 @@ fn check_url(inner: &Unverified, outer: &Verified) -> Result<(), KeyChangeFault>
 }
 
 impl KeyChangeFault {
-    /// The kind of problem that it is; `None` for a failure of our own.
+    /// The kind of refusal; `None` for a failure of this server.
     pub fn kind(&self) -> Option<FaultKind> {
         match self {
             Self::Jws(fault) => Some(fault.kind()),

@@ -1,4 +1,4 @@
-//! Reading a policy document, member by member, so that each fault is told with the path of what is wrong.
+//! Reading of policy documents; each fault names the path of the wrong member.
 
 #[cfg(test)]
 mod tests;
@@ -23,7 +23,7 @@ const MEMBERS: [&str; 10] = [
     "common_name",
 ];
 
-/// More patterns in one list are refused: each order asks every one of them about each of its names.
+/// Maximum length of a list: each order is matched against all its patterns.
 const MAX_ELEMENTS: usize = 1000;
 
 /// Fault of a document; one fault refuses the whole document.
@@ -43,11 +43,11 @@ fn fault<T>(path: MemberPath, why: impl Into<String>) -> Read<T> {
 }
 
 impl Policy {
-    /// Reads the document that is called `path` in faults.
+    /// Reads a document, called `path` in faults.
     ///
     /// # Errors
-    /// The first [`PolicyFault`]: a member that is unknown or of another type, a list that is too long, a pattern that
-    /// is none, a challenge type or profile that does not exist, or members that contradict each other.
+    /// The first [`PolicyFault`]: a member that is unknown or of another type, a list that is too long, an invalid
+    /// pattern, an unknown challenge type or profile, or members that contradict each other.
     pub fn read(path: &str, value: &Value, known: &Known) -> Result<Self, PolicyFault> {
         Self::read_unnamed(value, known).map_err(|fault| PolicyFault { document: path.to_owned(), fault })
     }
@@ -72,7 +72,7 @@ impl Policy {
         Ok(policy)
     }
 
-    /// Refuses what contradicts itself.
+    /// Refuses members that contradict each other.
     fn check(&self) -> Read<()> {
         let lists = [("allow", self.allow.as_deref().unwrap_or_default()), ("preauthorized", &self.preauthorized[..])];
         for (list, patterns) in lists {
@@ -106,10 +106,10 @@ impl Policy {
         Err(format!("is \"{pattern}\", which {forbidden} forbids; take one of them out"))
     }
 
-    /// Refuses the policy of an external account key, called `path`, that leaves nothing together with the CA's.
+    /// Refuses a policy of an external account key, called `path`, that has nothing in common with the CA's.
     ///
     /// # Errors
-    /// The member of which nothing is left.
+    /// The member whose intersection is empty.
     pub fn check_against(&self, ca: &Self, path: &str) -> Result<(), PolicyFault> {
         let members = [("challenges", &self.challenges, &ca.challenges), ("profiles", &self.profiles, &ca.profiles)];
         for (member, ours, theirs) in members {

@@ -1,4 +1,4 @@
-//! A partition in memory, for native tests: the same promises as the real one, and a switch that breaks it.
+//! Storage in memory for native tests, with fault injection.
 
 use super::{Key, Kv, StoreFailure, Table, Write};
 use crate::values::Time;
@@ -10,9 +10,9 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, Default)]
 pub struct MemoryKv {
     rows: BTreeMap<String, (String, Option<Time>)>,
-    /// Whether there is a database: since the first write, until it is cleared.
+    /// Whether a database exists: from the first write until it is cleared.
     database: bool,
-    /// When what is over is to be looked for.
+    /// When the next purge is due.
     due: Option<Time>,
     operations: Cell<u64>,
     rows_read: Cell<u64>,
@@ -31,17 +31,17 @@ impl MemoryKv {
         self.fail_at = None;
     }
 
-    /// How many operations ran since the last [`MemoryKv::fail_after`], or ever.
+    /// The number of operations since the last [`MemoryKv::fail_after`], or ever.
     pub fn operations(&self) -> u64 {
         self.operations.get()
     }
 
-    /// How many rows were read, ever, as a database counts them.
+    /// The number of rows read, as a database counts them.
     pub fn rows_read(&self) -> u64 {
         self.rows_read.get()
     }
 
-    /// Whether there is a database, with rows or without.
+    /// Checks whether a database exists, even an empty one.
     pub fn is_database(&self) -> bool {
         self.database
     }

@@ -1,7 +1,7 @@
-//! The store of one partition: a small, strongly consistent map from text keys to JSON records.
+//! Storage of one partition: a strongly consistent map from text keys to JSON records.
 //!
-//! [`Kv`] is what a partition's storage offers; [`Txn`] is how the rest of the library uses it. All of a
-//! transaction's writes are applied together or not at all, so a refused or failed request leaves no trace.
+//! [`Kv`] is the port of a host's storage, [`Txn`] the transaction over it that the library uses. All writes of a
+//! transaction are applied, or none; a refused or failed request leaves no trace.
 //! `kv-schema/` documents each record.
 
 mod memory;
@@ -14,7 +14,7 @@ use crate::values::Time;
 use core::time::Duration;
 use serde::{Serialize, de::DeserializeOwned};
 
-/// The storage itself failed, which says nothing about the request; the text is for the log.
+/// Failure of the storage, not of the request; the text is for the log.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("storage failed: {0}")]
 pub struct StoreFailure(pub String);
@@ -22,14 +22,14 @@ pub struct StoreFailure(pub String);
 /// One change to a partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Write {
-    /// Store `value` (JSON) under the key; `expires` is when it may be deleted, `None` for never.
+    /// Stores `value` under the key.
     Put {
         /// JSON text.
         value: String,
-        /// When the record is over and may be deleted.
+        /// When the record expires and may be purged; `None` for never.
         expires: Option<Time>,
     },
-    /// Remove the key.
+    /// Removes the key.
     Delete,
 }
 
@@ -42,16 +42,17 @@ pub struct Key {
     pub name: String,
 }
 
-/// A partition's storage: synchronous, because on Durable Objects it is, and because nothing may come between a
-/// read and the write that rests on it.
+/// Storage of a partition.
+///
+/// Synchronous, as on Durable Objects: nothing may come between a read and the write that depends on it.
 pub trait Kv {
-    /// The value under `key`.
+    /// Reads the value under `key`.
     ///
     /// # Errors
     /// When the storage cannot be read.
     fn get(&self, table: Table, key: &str) -> Result<Option<String>, StoreFailure>;
 
-    /// Up to `limit` keys that begin with `prefix` and come after `after`, in byte order, with their values.
+    /// Lists up to `limit` keys with `prefix` after the key `after`, in byte order, with values.
     ///
     /// # Errors
     /// When the storage cannot be read.
@@ -69,28 +70,29 @@ pub trait Kv {
     /// When nothing was applied.
     fn apply(&mut self, writes: Vec<(Key, Write)>) -> Result<(), StoreFailure>;
 
-    /// Deletes what expired at or before `now`, if something may have since it was looked for the last time, and says when
-    /// that is to be done next: `slack` after the earliest expiry of what is left, so that those close to each other are
-    /// deleted together. The instant is stored with what is written, so nothing is looked through before it.
+    /// Deletes the records that expired at or before `now`, and returns when to purge next.
+    ///
+    /// That is `slack` after the earliest expiry left, so that records which expire close together are deleted together.
+    /// The instant is stored; an earlier purge scans nothing.
     ///
     /// # Errors
-    /// When the storage fails; what was deleted until then stays deleted.
+    /// When the storage fails; rows deleted until then stay deleted.
     fn purge(&mut self, now: Time, slack: Duration) -> Result<Option<Time>, StoreFailure>;
 
-    /// Whether nothing is stored.
+    /// Checks that nothing is stored.
     ///
     /// # Errors
     /// When the storage cannot be read.
     fn is_empty(&self) -> Result<bool, StoreFailure>;
 
-    /// Deletes everything, the database itself with it; the next write makes another.
+    /// Deletes everything including the database; the next write creates it again.
     ///
     /// # Errors
     /// When the storage fails.
     fn clear(&mut self) -> Result<(), StoreFailure>;
 }
 
-/// A type of stored record. Its key is `PREFIX`, or `PREFIX/id` where a partition holds several.
+/// Type of stored record; its key is `PREFIX`, or `PREFIX/id` where a partition has several.
 pub trait Record: Serialize + DeserializeOwned {
     /// First part of the key.
     const PREFIX: &'static str;
@@ -98,7 +100,7 @@ pub trait Record: Serialize + DeserializeOwned {
     /// The table of these records. Without a default: a record that grows without end has to say so.
     const TABLE: Table;
 
-    /// When the record may be deleted; `None` for never.
+    /// When the record may be purged; `None` for never.
     fn expires(&self) -> Option<Time>;
 }
 
@@ -118,7 +120,7 @@ impl Table {
     pub const ALL: [Self; 3] = [Self::Expiring, Self::Permanent, Self::Sorted];
 }
 
-/// The key of the record of type `R` with this id; the bare prefix for an empty id.
+/// The key of the record of type `R` with an id; the bare prefix for an empty id.
 pub fn key_of<R: Record>(id: &str) -> String {
     if id.is_empty() { R::PREFIX.to_owned() } else { format!("{}/{id}", R::PREFIX) }
 }

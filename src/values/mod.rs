@@ -1,4 +1,4 @@
-//! Values: small types that every layer shares and that depend on nothing of ours.
+//! Small types that every layer shares; they depend on no other layer.
 
 pub mod b64;
 pub mod crypto;
