@@ -51,7 +51,7 @@ fn check(prefix: &str, record: &Value) {
 /// The table that kv-schema/README.md has for a prefix.
 fn documented_table(prefix: &str) -> Table {
     let readme = fs::read_to_string(folder().join("README.md")).unwrap();
-    let rows = readme.lines().filter_map(|line| {
+    let rows = readme.lines().filter(|line| line.starts_with("| `")).filter_map(|line| {
         let cells: Vec<&str> = line.split('|').map(str::trim).collect();
         let key = cells.get(2)?.trim_matches('`');
         (key.split('/').next() == Some(prefix)).then(|| cells[4].trim_matches('`').to_owned())
