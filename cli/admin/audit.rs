@@ -1,6 +1,7 @@
 //! `audit`: who did what, and whether the record is whole.
 
 use anyhow::{Context, Result, bail};
+use selvedge::values::hex;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
@@ -118,7 +119,7 @@ fn chained(before: &str, entry: &Value) -> String {
     let member = |name: &&str| ((*name).to_owned(), entry.get(*name).cloned().unwrap_or(Value::Null));
     let entry: Map<String, Value> = CHAINED.iter().map(member).collect();
     let digest = Sha256::new().chain_update(before).chain_update(Value::Object(entry).to_string()).finalize();
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(&digest)
 }
 
 fn known(text: &str) -> Result<(u64, String)> {
@@ -148,7 +149,7 @@ mod tests {
     #[test]
     fn the_chain_is_what_the_contract_says() {
         let first = r#"{"number":1,"at":"2026-11-24T12:00:00Z","who":"ada","by":"token","what":"policy.put","target":null,"outcome":"done","of":null,"detail":"é \"x\"\n","address":null}"#;
-        let hex = |text: &str| Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let hex = |text: &str| hex::encode(&Sha256::digest(text));
         let record = record(2);
         assert_eq!(record[0]["chain"], hex(first));
         assert_eq!(record[1]["chain"], hex(&format!("{}{}", hex(first), first.replacen('1', "2", 1))));

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use selvedge::ca::config::issuers::PLACES;
 use selvedge::pki::Issuer;
 use selvedge::pki::ceremony::{self, CertAndKey};
-use selvedge::values::{Time, b64};
+use selvedge::values::{Time, b64, hex};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
@@ -87,7 +87,7 @@ impl Kept {
             }
         }
         let nonce_key = Zeroizing::new(folder.need(NONCE_KEY)?);
-        if b64::decode(nonce_key.trim_end()).map(Zeroizing::new).is_none_or(|key| key.len() != 32) {
+        if b64::decode_secret(nonce_key.trim_end()).map(Zeroizing::new).is_none_or(|key| key.len() != 32) {
             bail!("{} is not 32 bytes of unpadded base64url", folder.path(NONCE_KEY).display());
         }
         let root = folder.path(ROOT).display().to_string();
@@ -154,8 +154,7 @@ impl Kept {
 /// The name of the files of what stands in for this chain below this root.
 fn stand_in_name(real: &str, root: &CertAndKey) -> String {
     let digest = Sha256::new().chain_update(&root.certificate).chain_update(real).finalize();
-    let hex: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    format!("stand-in-{hex}")
+    format!("stand-in-{}", hex::encode(digest.get(..8).unwrap_or_default()))
 }
 
 /// The name under which the files of one that stands in are written together.

@@ -8,7 +8,7 @@ use anyhow::{Context, Error, Result, anyhow, bail};
 use selvedge::pki::ceremony::{self, CertAndKey};
 use selvedge::pki::{Issuer, pem};
 use selvedge::values::x509::Parts;
-use selvedge::values::{Time, b64};
+use selvedge::values::{Time, b64, hex};
 
 use super::base::Base;
 use super::capnp::Keypair;
@@ -131,7 +131,7 @@ impl Files {
 
     /// Makes a new CA, whole or not at all.
     fn create(state: &State, now: Time) -> Result<Self> {
-        let tag = host::random::<TAG_BYTES>()?.map(|byte| format!("{byte:02x}")).concat();
+        let tag = hex::encode(&host::random::<TAG_BYTES>()?);
         let root = ceremony::create_root(&format!("Selvedge dev root {tag} (NOT TRUSTED)"), now, ROOT_YEARS);
         let root = root.context("cannot make the root")?;
         let name = format!("Selvedge dev intermediate {tag} (NOT TRUSTED)");
@@ -160,7 +160,7 @@ impl Files {
         if !is_signed_by(issuer.certificate_der(), &self.root.certificate)? {
             bail!("{ISSUER} is not signed by {ROOT}");
         }
-        if b64::decode(self.nonce_key.trim_end()).is_none_or(|key| key.len() != 32) {
+        if b64::decode_secret(self.nonce_key.trim_end()).is_none_or(|key| key.len() != 32) {
             bail!("{NONCE_KEY} is not 32 bytes of unpadded base64url");
         }
         Ok(())

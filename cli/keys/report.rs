@@ -7,8 +7,8 @@ use anyhow::{Context, Result};
 use selvedge::pki::ceremony::Constraints;
 use selvedge::pki::key::check_spki;
 use selvedge::pki::pem;
+use selvedge::values::hex;
 use selvedge::values::x509::Parts;
-use sha2::{Digest, Sha256};
 
 use super::folder::{self, CaFolder, issuer_file, setting};
 use super::names;
@@ -27,13 +27,8 @@ pub fn certificate(pem: &str) -> Result<String> {
         "{name:?}, {kind}, from {} to {}\n            SHA-256 {}",
         parts.not_before.rfc3339(),
         parts.not_after.rfc3339(),
-        fingerprint(&der)
+        hex::fingerprint(&der)
     ))
-}
-
-/// As OpenSSL writes it: pairs of hexadecimal digits.
-fn fingerprint(der: &[u8]) -> String {
-    Sha256::digest(der).iter().map(|byte| format!("{byte:02X}")).collect::<Vec<_>>().join(":")
 }
 
 /// What an issuer is good for, with a word on what that means where it is everything.

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use selvedge::values::hex;
 use sha2::{Digest, Sha256};
 
 /// The files beside `src/` on which the wasm depends. `wrangler.toml` is not among them: it says where the
@@ -19,7 +20,7 @@ const FILES: [&str; 6] = [
 
 /// The hash of bytes, in hexadecimal.
 pub fn digest(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
+    hex::encode(&Sha256::digest(bytes))
 }
 
 /// The hash of every source of the wasm module in the repository `root`, and of `settings`: everything else
@@ -43,7 +44,7 @@ pub fn of_sources(root: &Path, settings: &str) -> Result<String> {
         add(&mut hash, name.as_os_str().as_encoded_bytes());
         add(&mut hash, &content);
     }
-    Ok(hex(&hash.finalize()))
+    Ok(hex::encode(&hash.finalize()))
 }
 
 /// One part, with its length: so that no two lists of parts hash the same bytes.
@@ -64,10 +65,6 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
         }
     }
     Ok(())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

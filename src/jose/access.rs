@@ -1,8 +1,9 @@
-//! Who stands behind a request that Cloudflare Access let through: the signed assertion that it adds as
-//! `Cf-Access-Jwt-Assertion`, a JWT ([RFC 7519](https://www.rfc-editor.org/rfc/rfc7519)) in compact serialization.
+//! Assertions of Cloudflare Access: the identity behind a request, as the header `Cf-Access-Jwt-Assertion`.
 //!
-//! As with requests, [`Assertion::parse`] gives out no more than which key to check it with; [`Assertion::verify`] makes
-//! a [`VerifiedAssertion`] of it, and only that says who it is.
+//! An assertion is a signed JWT ([RFC 7519](https://www.rfc-editor.org/rfc/rfc7519)) in compact serialization.
+//!
+//! As with requests, [`Assertion::parse`] gives out only the name of the key to verify it with; only a
+//! [`VerifiedAssertion`] gives out the identity.
 
 mod fault;
 pub mod keys;
@@ -21,16 +22,16 @@ pub use keys::{AccessKeys, KeyCache, Lookup};
 use serde_json::{Map, Value};
 use std::fmt;
 
-/// The longest assertion, in octets. Those of Access have one or two thousand.
+/// Maximum length of an assertion, in octets; those of Access have one or two thousand.
 const MAX_ASSERTION: usize = 8 * 1024;
 
-/// The longest name of somebody: that of an address of mail (RFC 5321 §4.5.3.1.3).
+/// Maximum length of an identity: that of a mail address (RFC 5321 §4.5.3.1.3).
 const MAX_NAME: usize = 254;
 
-/// How far the clocks of Access and of this machine may be apart (RFC 7519 §4.1.4).
+/// Tolerated clock skew between Access and this machine (RFC 7519 §4.1.4).
 const LEEWAY: Duration = Duration::from_secs(60);
 
-/// An assertion of the right form, from nobody knows whom.
+/// Well-formed assertion, not verified yet.
 #[derive(Clone)]
 pub struct Assertion {
     alg: SigAlg,
@@ -40,34 +41,34 @@ pub struct Assertion {
     signing_input: Vec<u8>,
 }
 
-/// An assertion that was signed with a key; whose key that is, the caller knows.
+/// Assertion with a verified signature; the caller knows the owner of the key.
 #[derive(Clone)]
 pub struct VerifiedAssertion {
     claims: Map<String, Value>,
 }
 
-/// Whose assertions are taken, and which of them are for us.
+/// Expected issuer and audience of assertions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Expected {
     /// The `iss`: the URL of the team, without a slash at its end.
     pub issuer: String,
-    /// What has to be in `aud`: the tag of the Access application.
+    /// The value required in `aud`: the tag of the Access application.
     pub audience: String,
 }
 
-/// Who it is, as Access knows them.
+/// Identity asserted by Access.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Identity {
-    /// A person, by their address of mail.
+    /// A person, by mail address.
     Person(String),
-    /// A program with a service token, by the token's client id.
+    /// A service token, by its client id.
     Service(String),
 }
 
 impl Assertion {
     /// Reads the value of the header ([RFC 7515 §7.1](https://www.rfc-editor.org/rfc/rfc7515#section-7.1)).
     ///
-    /// Keys and URLs of keys within it (`jwk`, `jku`, `x5c`, …) are not looked at: only the team's own keys count.
+    /// Keys and key URLs within it (`jwk`, `jku`, `x5c`, …) are ignored: only the team's keys are trusted.
     ///
     /// # Errors
     /// The first [`AccessFault`] found.
@@ -84,7 +85,7 @@ impl Assertion {
         let members = json::parse_object(&decode("header", header)?)
             .map_err(|fault| AccessFault::of_json("the assertion's header", fault))?;
         let parameters = Parameters::parse(&members)?;
-        // RFC 8725 §3.1: the algorithms are ours to choose. Access signs with RS256; ES256 is what it could go to.
+        // RFC 8725 §3.1: the recipient chooses the algorithms. Access signs with RS256; ES256 is a likely successor.
         let alg = alg::parse(parameters.alg)
             .filter(|alg| matches!(alg, SigAlg::Rs256 | SigAlg::Es256))
             .ok_or_else(|| AccessFault::Algorithm(parameters.alg.to_owned()))?;
@@ -99,7 +100,7 @@ impl Assertion {
         })
     }
 
-    /// The name of the key, as anyone can have written it.
+    /// The name of the key, unverified.
     pub fn kid(&self) -> &str {
         &self.kid
     }
@@ -108,7 +109,7 @@ impl Assertion {
     ///
     /// # Errors
     /// [`AccessFault::KeyMismatch`], [`AccessFault::SignatureWrong`], or [`AccessFault::Provider`] when the provider
-    /// failed; a fault of form when what was signed is no JSON object.
+    /// failed; [`AccessFault::Form`] when the payload is not a JSON object.
     pub async fn verify(&self, key: &Jwk, provider: &impl Verify) -> Result<VerifiedAssertion, AccessFault> {
         if !key.alg_fits(self.alg) {
             return Err(AccessFault::KeyMismatch(key.to_string()));
@@ -124,7 +125,7 @@ impl Assertion {
 }
 
 impl VerifiedAssertion {
-    /// Who it is, when the assertion is by the team, for this application and for now
+    /// Checks issuer, audience and validity, and returns the identity
     /// ([RFC 7519 §4.1](https://www.rfc-editor.org/rfc/rfc7519#section-4.1)).
     ///
     /// # Errors
@@ -148,7 +149,7 @@ impl VerifiedAssertion {
         self.name()
     }
 
-    /// A person has an `email`; what a service token has is its client id as `common_name`, and no `email`.
+    /// A person has an `email`; a service token has its client id as `common_name` and no `email`.
     fn name(&self) -> Result<Identity, AccessFault> {
         let given = |claim| self.text(claim).map(|text| text.filter(|text| !text.is_empty()));
         let (claim, name) = match (given("email")?, given("common_name")?) {
@@ -156,7 +157,7 @@ impl VerifiedAssertion {
             (None, Some(common_name)) => ("common_name", Identity::Service(common_name.to_owned())),
             (None, None) => return Err(AccessFault::Nobody),
         };
-        // It goes into the audit record and onto pages: no white space, nothing that turns the direction of a line.
+        // For the audit record and pages: no white space, no characters that change the direction of a line.
         let printable = |c: char| c.is_ascii_graphic() || c.is_alphanumeric();
         match name.name() {
             text if text.len() <= MAX_NAME && text.chars().all(printable) => Ok(name),
@@ -164,7 +165,7 @@ impl VerifiedAssertion {
         }
     }
 
-    /// A claim that is a text, if it is there.
+    /// Reads an optional string claim.
     fn text(&self, claim: &'static str) -> Result<Option<&str>, AccessFault> {
         match self.claims.get(claim) {
             None | Some(Value::Null) => Ok(None),
@@ -173,7 +174,7 @@ impl VerifiedAssertion {
         }
     }
 
-    /// Whether `aud`, one text or several, has this one (RFC 7519 §4.1.3).
+    /// Checks that `aud`, a string or an array of strings, contains `wanted` (RFC 7519 §4.1.3).
     fn audience_has(&self, wanted: &str) -> Result<bool, AccessFault> {
         match self.claims.get("aud") {
             Some(Value::String(audience)) => Ok(audience == wanted),
@@ -183,17 +184,17 @@ impl VerifiedAssertion {
         }
     }
 
-    /// A claim that is a NumericDate (RFC 7519 §2): seconds since 1970, of which fractions are dropped.
+    /// Reads an optional NumericDate (RFC 7519 §2): seconds since 1970; drops fractions.
     fn date(&self, claim: &'static str) -> Result<Option<Time>, AccessFault> {
         let Some(value) = self.claims.get(claim) else { return Ok(None) };
-        // A conversion of a float saturates, and of what is no number it makes zero, which JSON cannot have.
+        // The conversion of a float saturates; JSON has no NaN.
         let whole = || value.as_f64().filter(|secs| *secs >= 0.0).map(|secs| secs as u64);
         value.as_u64().or_else(whole).map(Time::from_secs).map(Some).ok_or(AccessFault::Type(claim))
     }
 }
 
 impl Identity {
-    /// The name alone: address of mail or client id.
+    /// The mail address or client id.
     pub fn name(&self) -> &str {
         match self {
             Self::Person(name) | Self::Service(name) => name,
@@ -201,7 +202,7 @@ impl Identity {
     }
 }
 
-/// An assertion lets in who has it, so it is not shown.
+/// Redacted: an assertion is a bearer credential.
 impl fmt::Debug for Assertion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Assertion({:?}, kid {:?})", self.alg, self.kid)

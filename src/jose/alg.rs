@@ -2,14 +2,14 @@
 
 use crate::values::SigAlg;
 
-/// The `alg` values that are taken, for the `algorithms` member of a `badSignatureAlgorithm` problem
+/// The accepted `alg` values, for the `algorithms` member of a `badSignatureAlgorithm` problem
 /// ([RFC 8555 §6.2](https://www.rfc-editor.org/rfc/rfc8555#section-6.2)).
 ///
-/// ES256 is what RFC 8555 requires, EdDSA (with Ed25519) what it recommends; RS256 and ES384 are what clients use
-/// besides. Never `none`, never a MAC.
+/// RFC 8555 requires ES256 and recommends EdDSA (with Ed25519); clients also use RS256 and ES384. Never `none`, never
+/// a MAC.
 pub const ALGORITHMS: &[&str] = &["ES256", "ES384", "RS256", "EdDSA"];
 
-/// The algorithm called `name`; `None` when it is none of [`ALGORITHMS`].
+/// The algorithm of this name; `None` for names outside [`ALGORITHMS`].
 pub(super) fn parse(name: &str) -> Option<SigAlg> {
     match name {
         "ES256" => Some(SigAlg::Es256),
@@ -20,7 +20,7 @@ pub(super) fn parse(name: &str) -> Option<SigAlg> {
     }
 }
 
-/// What to call `alg` in a sentence: its JWS name where it has one.
+/// The name of `alg` in messages: its JWS name where it has one.
 pub(super) fn name(alg: SigAlg) -> &'static str {
     match alg {
         SigAlg::Es256 => "ES256",

@@ -1,23 +1,24 @@
-//! External account bindings: the MAC that ties an account key to an account elsewhere
+//! External account bindings: the MAC that binds an account key to an external account
 //! ([RFC 8555 §7.3.4](https://www.rfc-editor.org/rfc/rfc8555#section-7.3.4)).
 
 #[cfg(test)]
 mod tests;
 
-use super::fault::{FaultKind, JwsFault, quote};
+use super::fault::{FaultKind, JwsFault};
 use super::flattened::Flattened;
 use super::header::Parameters;
 use super::json;
 use super::jwk::Jwk;
+use crate::values::members::type_name;
+use crate::values::quote::quote;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::Value;
 use sha2::{Sha256, Sha384, Sha512};
-use std::fmt;
 
-/// What an external account binding is called in errors.
+/// Name of an external account binding in errors.
 const PART: &str = "the external account binding";
 
-/// An external account binding of the right form, not checked yet: its `kid` says which MAC key to check it with.
+/// Well-formed external account binding, not verified yet; `kid` names its MAC key.
 #[derive(Clone, Debug)]
 pub struct EabUnverified {
     alg: MacAlg,
@@ -43,27 +44,40 @@ pub struct ExternalAccount {
 }
 
 impl ExternalAccount {
-    /// The key identifier under which the MAC key was handed out.
+    /// The key identifier of the MAC key.
     pub fn kid(&self) -> &str {
         &self.kid
     }
 }
 
-/// Why an external account binding is refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Fault of an external account binding.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs, reason = "fields are described with their variant")]
 pub enum EabFault {
-    /// It is no flattened JWS, or its header has not the right form.
+    /// Not a flattened JWS, or a malformed header.
+    #[error("in the external account binding: {0}")]
     Jws(JwsFault),
-    /// An `alg` that is no MAC of SHA-2.
+    /// An `alg` other than HMAC with SHA-2.
+    #[error("`alg` of the external account binding is {}; use one of HS256, HS384, HS512", quote(.found))]
     Algorithm { found: String },
-    /// It has a `jwk`, where the MAC key is named by `kid`.
+    /// A `jwk` in place of a `kid`.
+    #[error(
+        "the protected header of the external account binding has `jwk`; \
+         name the MAC key by `kid`, the account key is its payload"
+    )]
     JwkNotAllowed,
-    /// Its `url` is not that of the request around it.
+    /// A `url` other than that of the request around it.
+    #[error("`url` of the external account binding is {}, but that of the request is {wanted:?}; \
+         they must be equal", quote(.found))]
     UrlMismatch { found: String, wanted: String },
-    /// Its payload is another key than the one that signed the request around it.
+    /// A payload other than the key that signed the request around it.
+    #[error("the payload of the external account binding is not the `jwk` of the request")]
     KeyMismatch,
-    /// The MAC is not by the key of that `kid`.
+    /// A MAC that does not verify with the key of `kid`.
+    #[error(
+        "the MAC of the external account binding does not verify with the key of this `kid`; \
+         check that the key was base64url-decoded once before use"
+    )]
     MacWrong,
 }
 
@@ -73,7 +87,7 @@ impl EabUnverified {
     /// # Errors
     /// The first [`EabFault`] found.
     pub fn parse(value: &Value) -> Result<Self, EabFault> {
-        let members = value.as_object().ok_or(JwsFault::NotAnObject { part: PART, found: json::type_name(value) })?;
+        let members = value.as_object().ok_or(JwsFault::NotAnObject { part: PART, found: type_name(value) })?;
         let flattened = Flattened::from_members(PART, members)?;
         let parameters = Parameters::parse(&flattened.protected)?;
         let alg =
@@ -95,7 +109,7 @@ impl EabUnverified {
         })
     }
 
-    /// The identifier of the MAC key, as anyone can have written it.
+    /// The identifier of the MAC key, unverified.
     pub fn kid(&self) -> &str {
         &self.kid
     }
@@ -105,7 +119,7 @@ impl EabUnverified {
     ///
     /// # Errors
     /// [`EabFault::MacWrong`] (also for an empty MAC key), [`EabFault::UrlMismatch`], [`EabFault::KeyMismatch`], or
-    /// [`EabFault::Jws`] when the payload is no JWK.
+    /// [`EabFault::Jws`] when the payload is not a JWK.
     pub fn verify(&self, mac_key: &[u8], outer_url: &str, outer_key: &Jwk) -> Result<ExternalAccount, EabFault> {
         if mac_key.is_empty() || !self.alg.holds(mac_key, &self.mac_input, &self.mac) {
             return Err(EabFault::MacWrong);
@@ -132,7 +146,7 @@ impl MacAlg {
         }
     }
 
-    /// Whether `mac` over `message` is by `key`, whole and untruncated.
+    /// Verifies an untruncated MAC.
     fn holds(self, key: &[u8], message: &[u8], mac: &[u8]) -> bool {
         match self {
             Self::Hs256 => hmac_holds::<Hmac<Sha256>>(key, message, mac),
@@ -147,8 +161,7 @@ fn hmac_holds<M: Mac + KeyInit>(key: &[u8], message: &[u8], mac: &[u8]) -> bool 
 }
 
 impl EabFault {
-    /// The kind of problem that it is. Never `badSignatureAlgorithm` or `badPublicKey`, which speak of the request
-    /// around the binding.
+    /// The kind of refusal; never `badSignatureAlgorithm` or `badPublicKey`, which concern the outer request.
     pub fn kind(&self) -> FaultKind {
         match self {
             Self::Jws(_) | Self::Algorithm { .. } | Self::JwkNotAllowed => FaultKind::Malformed,
@@ -162,33 +175,3 @@ impl From<JwsFault> for EabFault {
         Self::Jws(fault)
     }
 }
-
-impl fmt::Display for EabFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Jws(fault) => write!(f, "in the external account binding: {fault}"),
-            Self::Algorithm { found } => {
-                write!(f, "`alg` of the external account binding is {}; use one of HS256, HS384, HS512", quote(found))
-            }
-            Self::JwkNotAllowed => f.write_str(
-                "the protected header of the external account binding has `jwk`; \
-                 name the MAC key by `kid`, the account key is its payload",
-            ),
-            Self::UrlMismatch { found, wanted } => write!(
-                f,
-                "`url` of the external account binding is {}, but that of the request is {wanted:?}; \
-                 they must be equal",
-                quote(found)
-            ),
-            Self::KeyMismatch => {
-                f.write_str("the payload of the external account binding is not the `jwk` of the request")
-            }
-            Self::MacWrong => f.write_str(
-                "the MAC of the external account binding does not verify with the key of this `kid`; \
-                 check that the key was base64url-decoded once before use",
-            ),
-        }
-    }
-}
-
-impl std::error::Error for EabFault {}

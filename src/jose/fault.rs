@@ -1,13 +1,13 @@
-//! Why a signed request is refused; every variant's text says what was found and what is wanted.
+//! Faults of signed requests; each message says what was found and what is expected.
 
 use super::alg::{self, ALGORITHMS};
 use super::encoding::Encoding;
 use super::json::JsonFault;
 use super::jwk::JwkFault;
+use crate::values::quote::{excerpt, quote};
 use crate::values::{CryptoFailure, SigAlg};
-use std::fmt;
 
-/// The kind of problem that a refusal is, for the problem document's type and status.
+/// Kind of a refusal: the type and status of its problem document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FaultKind {
     /// `malformed`.
@@ -16,73 +16,104 @@ pub enum FaultKind {
     BadSignatureAlgorithm,
     /// `badPublicKey`.
     BadPublicKey,
-    /// `badNonce`: what a missing nonce is ([RFC 8555 §6.5](https://www.rfc-editor.org/rfc/rfc8555#section-6.5)).
+    /// `badNonce`: also a missing nonce ([RFC 8555 §6.5](https://www.rfc-editor.org/rfc/rfc8555#section-6.5)).
     BadNonce,
-    /// `unauthorized`: what a missing or wrong `url` is
+    /// `unauthorized`: also a missing or wrong `url`
     /// ([RFC 8555 §6.4](https://www.rfc-editor.org/rfc/rfc8555#section-6.4)).
     Unauthorized,
-    /// The signature is not by the key; RFC 8555 names no type for it.
+    /// An invalid signature, for which RFC 8555 has no type.
     BadSignature,
 }
 
-/// Why a body is no signed request of the form that ACME wants.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Fault in the form of a signed request.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs, reason = "fields are described with their variant")]
 pub enum JwsFault {
     /// The compact serialization, `a.b.c`.
+    #[error(
+        "the JWS is in compact serialization; \
+         send the flattened JSON serialization: {{\"protected\":…,\"payload\":…,\"signature\":…}}"
+    )]
     Compact,
-    /// No JSON: which part of the request it was, and the parser's words.
+    /// Not JSON: the part of the request, and the parser's reason.
+    #[error("{part} is not JSON: {why}")]
     NotJson { part: &'static str, why: String },
     /// JSON of another type than an object.
+    #[error("{part} is {found}, not a JSON object")]
     NotAnObject { part: &'static str, found: &'static str },
     /// A member name that occurs twice in one object.
+    #[error("{part} has the member {} twice in one object", quote(.member))]
     DuplicateMember { part: &'static str, member: String },
     /// The general serialization: a `signatures` array.
+    #[error(
+        "the JWS has `signatures`, the general JSON serialization; \
+         send the flattened one, with a single `signature`"
+    )]
     General,
     /// An unprotected `header` member.
+    #[error("the JWS has an unprotected `header`; all parameters belong into `protected`")]
     UnprotectedHeader,
-    /// A member that has to be there is not.
+    /// A required member is missing.
+    #[error("{part} has no `{member}`")]
     MissingMember { part: &'static str, member: &'static str },
     /// A member has another type than string.
+    #[error("`{member}` of {part} is {found}, not a string")]
     NotAString { part: &'static str, member: &'static str, found: &'static str },
     /// A text that should be unpadded base64url.
+    #[error("`{field}` {fault}")]
     Base64 { field: &'static str, fault: Encoding },
     /// The unencoded-payload option of RFC 7797.
+    #[error(
+        "the protected header has `b64` other than true; \
+         the payload must be base64url-encoded, the option of RFC 7797 is not allowed"
+    )]
     UnencodedPayload,
     /// A `crit` parameter; the extensions it names.
+    #[error("the protected header has `crit` {}; no extensions are understood here, leave it out", quote(.found))]
     Critical { found: String },
-    /// An `alg` that is not taken.
+    /// An `alg` that is not accepted.
+    #[error("`alg` is {}, which is not accepted; use one of {}", quote(.found), ALGORITHMS.join(", "))]
     Algorithm { found: String },
     /// Both `jwk` and `kid`.
+    #[error("the protected header has both `jwk` and `kid`; send exactly one of them")]
     JwkAndKid,
     /// Neither `jwk` nor `kid`.
+    #[error("the protected header has neither `jwk` nor `kid`; send exactly one of them")]
     NeitherJwkNorKid,
-    /// A `kid` where only a `jwk` will do.
+    /// A `kid` where a `jwk` is required.
+    #[error("the protected header has `kid`, but this request is signed with a `jwk`")]
     JwkWanted,
-    /// A `jwk` where only a `kid` will do.
+    /// A `jwk` where a `kid` is required.
+    #[error("the protected header has `jwk`, but this request is signed with the account's URL as `kid`")]
     KidWanted,
-    /// The `jwk` is no usable key.
+    /// A `jwk` that is not an accepted key.
+    #[error(transparent)]
     Jwk(JwkFault),
     /// No `nonce`.
+    #[error("the protected header has no `nonce`; take one from a Replay-Nonce")]
     NonceMissing,
-    /// A `nonce` of impossible form.
+    /// A `nonce` that is not base64url.
+    #[error("`nonce` is not base64url; send back the value of a Replay-Nonce header unchanged")]
     NonceNotBase64url,
     /// A `nonce` in an inner JWS.
+    #[error("the inner JWS has a `nonce`; only the outer one may have it")]
     NonceNotAllowed,
     /// No `url`.
+    #[error("the protected header has no `url`; it must be the URL of the request")]
     UrlMissing,
-    /// The `url` is that of another resource.
+    /// A `url` of another resource.
+    #[error("`url` is {}, but the request is for {wanted:?}; use each URL exactly as this server gave it", quote(.found))]
     UrlMismatch { found: String, wanted: String },
-    /// A payload where the request only makes sense without one.
-    PayloadNotEmpty,
-    /// A POST-as-GET where the request only makes sense with a payload.
+    /// A POST-as-GET where a payload is required.
+    #[error("the payload is empty (a POST-as-GET); this request needs a JSON object")]
     PayloadEmpty,
-    /// The payload is JSON, but not of this request's shape.
+    /// A payload without the shape of this request.
+    #[error("the payload does not fit this request: {}", excerpt(.why))]
     PayloadShape { why: String },
 }
 
 impl JwsFault {
-    /// The fault of the part of the request that is called `part`.
+    /// The fault of the part `part` of a request.
     pub(super) fn of_json(part: &'static str, fault: JsonFault) -> Self {
         match fault {
             JsonFault::Syntax(why) => Self::NotJson { part, why },
@@ -91,7 +122,7 @@ impl JwsFault {
         }
     }
 
-    /// The kind of problem that it is.
+    /// The kind of refusal.
     pub fn kind(&self) -> FaultKind {
         match self {
             Self::Algorithm { .. } => FaultKind::BadSignatureAlgorithm,
@@ -115,7 +146,6 @@ impl JwsFault {
             | Self::KidWanted
             | Self::NonceNotBase64url
             | Self::NonceNotAllowed
-            | Self::PayloadNotEmpty
             | Self::PayloadEmpty
             | Self::PayloadShape { .. } => FaultKind::Malformed,
         }
@@ -128,89 +158,27 @@ impl From<JwkFault> for JwsFault {
     }
 }
 
-impl fmt::Display for JwsFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Compact => f.write_str(
-                "the JWS is in compact serialization; \
-                 send the flattened JSON serialization: {\"protected\":…,\"payload\":…,\"signature\":…}",
-            ),
-            Self::NotJson { part, why } => write!(f, "{part} is not JSON: {why}"),
-            Self::NotAnObject { part, found } => write!(f, "{part} is {found}, not a JSON object"),
-            Self::DuplicateMember { part, member } => {
-                write!(f, "{part} has the member {} twice in one object", quote(member))
-            }
-            Self::General => f.write_str(
-                "the JWS has `signatures`, the general JSON serialization; \
-                 send the flattened one, with a single `signature`",
-            ),
-            Self::UnprotectedHeader => {
-                f.write_str("the JWS has an unprotected `header`; all parameters belong into `protected`")
-            }
-            Self::MissingMember { part, member } => write!(f, "{part} has no `{member}`"),
-            Self::NotAString { part, member, found } => {
-                write!(f, "`{member}` of {part} is {found}, not a string")
-            }
-            Self::Base64 { field, fault } => write!(f, "`{field}` {fault}"),
-            Self::UnencodedPayload => f.write_str(
-                "the protected header has `b64` other than true; \
-                 the payload must be base64url-encoded, the option of RFC 7797 is not allowed",
-            ),
-            Self::Critical { found } => write!(
-                f,
-                "the protected header has `crit` {}; no extensions are understood here, leave it out",
-                quote(found)
-            ),
-            Self::Algorithm { found } => {
-                write!(f, "`alg` is {}, which is not accepted; use one of {}", quote(found), ALGORITHMS.join(", "))
-            }
-            Self::JwkAndKid => f.write_str("the protected header has both `jwk` and `kid`; send exactly one of them"),
-            Self::NeitherJwkNorKid => {
-                f.write_str("the protected header has neither `jwk` nor `kid`; send exactly one of them")
-            }
-            Self::JwkWanted => f.write_str("the protected header has `kid`, but this request is signed with a `jwk`"),
-            Self::KidWanted => f.write_str(
-                "the protected header has `jwk`, but this request is signed with the account's URL as `kid`",
-            ),
-            Self::Jwk(fault) => fault.fmt(f),
-            Self::NonceMissing => f.write_str("the protected header has no `nonce`; take one from a Replay-Nonce"),
-            Self::NonceNotBase64url => {
-                f.write_str("`nonce` is not base64url; send back the value of a Replay-Nonce header unchanged")
-            }
-            Self::NonceNotAllowed => f.write_str("the inner JWS has a `nonce`; only the outer one may have it"),
-            Self::UrlMissing => f.write_str("the protected header has no `url`; it must be the URL of the request"),
-            Self::UrlMismatch { found, wanted } => write!(
-                f,
-                "`url` is {}, but the request is for {wanted:?}; use each URL exactly as this server gave it",
-                quote(found)
-            ),
-            Self::PayloadNotEmpty => {
-                f.write_str("the payload is not empty; this resource is fetched by POST-as-GET, with the payload \"\"")
-            }
-            Self::PayloadEmpty => f.write_str("the payload is empty (a POST-as-GET); this request needs a JSON object"),
-            Self::PayloadShape { why } => write!(f, "the payload does not fit this request: {}", excerpt(why)),
-        }
-    }
-}
-
-impl std::error::Error for JwsFault {}
-
-/// Why a well-formed request is not proven to come from the holder of a key.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Fault of the signature of a well-formed request.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs, reason = "fields are described with their variant")]
 pub enum VerifyFault {
     /// The key is of another type than `alg` is for.
+    #[error("`alg` is {}, which {key} cannot sign", alg::name(*.alg))]
     KeyMismatch { alg: SigAlg, key: String },
     /// The signature's length in bytes is not that of `alg`.
+    #[error("the signature has {found} bytes, but {} signatures have {wanted}; \
+         ECDSA is the two numbers r and s side by side, not DER", alg::name(*.alg))]
     SignatureLength { alg: SigAlg, found: usize, wanted: usize },
     /// The signature is not by this key over this header and payload.
+    #[error("the signature does not verify with the key that the protected header names")]
     SignatureWrong,
-    /// The check could not be made; says nothing about the request.
+    /// Failure of the crypto provider, not of the request.
+    #[error(transparent)]
     Provider(CryptoFailure),
 }
 
 impl VerifyFault {
-    /// The kind of problem that it is; `None` for a failure of our own.
+    /// The kind of refusal; `None` for a failure of this server.
     pub fn kind(&self) -> Option<FaultKind> {
         match self {
             Self::KeyMismatch { .. } => Some(FaultKind::BadPublicKey),
@@ -220,52 +188,9 @@ impl VerifyFault {
     }
 }
 
-impl fmt::Display for VerifyFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::KeyMismatch { alg, key } => {
-                write!(f, "`alg` is {}, which {key} cannot sign", alg::name(*alg))
-            }
-            Self::SignatureLength { alg, found, wanted } => write!(
-                f,
-                "the signature has {found} bytes, but {} signatures have {wanted}; \
-                 ECDSA is the two numbers r and s side by side, not DER",
-                alg::name(*alg)
-            ),
-            Self::SignatureWrong => {
-                f.write_str("the signature does not verify with the key that the protected header names")
-            }
-            Self::Provider(failure) => failure.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for VerifyFault {}
-
-/// The most of a client's text that goes into an error, in bytes.
-const EXCERPT: usize = 120;
-
-/// A client's text between quotes, escaped and not too long.
-pub(super) fn quote(text: &str) -> String {
-    let short = excerpt(text);
-    if short.len() == text.len() { format!("{short:?}") } else { format!("{short:?}…") }
-}
-
-/// The beginning of a client's text.
-fn excerpt(text: &str) -> &str {
-    text.get(..text.floor_char_boundary(EXCERPT)).unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_clients_text_is_quoted_short_and_escaped() {
-        assert_eq!(quote("a\"b\n"), r#""a\"b\n""#);
-        let long = quote(&"ü".repeat(1000));
-        assert!(long.starts_with("\"üü") && long.ends_with("ü\"…") && long.len() < 130, "{long}");
-    }
 
     #[test]
     fn j06_the_sentence_lists_what_is_accepted() {

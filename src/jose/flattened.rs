@@ -1,8 +1,9 @@
-//! The flattened JSON serialization, before anything in it is believed.
+//! The flattened JSON serialization, before verification.
 
 use super::encoding;
 use super::fault::JwsFault;
 use super::json;
+use crate::values::members::type_name;
 use serde_json::{Map, Value};
 
 /// The parts of a flattened JWS.
@@ -14,12 +15,12 @@ pub(super) struct Flattened {
     pub payload: Vec<u8>,
     /// The decoded signature or MAC.
     pub signature: Vec<u8>,
-    /// What the signature is over: the protected header and the payload, as they were sent, with a dot between.
+    /// The signing input: the protected header and the payload as sent, with a dot between.
     pub signing_input: Vec<u8>,
 }
 
 impl Flattened {
-    /// Reads the text that is called `part`.
+    /// Reads a text, called `part` in errors.
     pub fn from_text(part: &'static str, text: &[u8]) -> Result<Self, JwsFault> {
         if is_compact(text) {
             return Err(JwsFault::Compact);
@@ -28,9 +29,10 @@ impl Flattened {
         Self::from_members(part, &members)
     }
 
-    /// Takes the JSON object called `part` apart ([RFC 7515 §7.2.2](https://www.rfc-editor.org/rfc/rfc7515#section-7.2.2)).
+    /// Reads a JSON object, called `part` in errors
+    /// ([RFC 7515 §7.2.2](https://www.rfc-editor.org/rfc/rfc7515#section-7.2.2)).
     ///
-    /// Members that RFC 7515 does not define are ignored, as its §7.2.1 says; nothing signed depends on them.
+    /// Members that RFC 7515 does not define are ignored (§7.2.1); nothing signed depends on them.
     pub fn from_members(part: &'static str, members: &Map<String, Value>) -> Result<Self, JwsFault> {
         if members.contains_key("signatures") {
             return Err(JwsFault::General);
@@ -51,7 +53,7 @@ impl Flattened {
     }
 }
 
-/// A member that has to be there and a string.
+/// Reads a required string member.
 pub(super) fn text<'a>(
     part: &'static str,
     members: &'a Map<String, Value>,
@@ -60,7 +62,7 @@ pub(super) fn text<'a>(
     optional_text(part, members, member)?.ok_or(JwsFault::MissingMember { part, member })
 }
 
-/// A member that has to be a string if it is there.
+/// Reads an optional string member.
 pub(super) fn optional_text<'a>(
     part: &'static str,
     members: &'a Map<String, Value>,
@@ -69,7 +71,7 @@ pub(super) fn optional_text<'a>(
     match members.get(member) {
         None => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
-        Some(other) => Err(JwsFault::NotAString { part, member, found: json::type_name(other) }),
+        Some(other) => Err(JwsFault::NotAString { part, member, found: type_name(other) }),
     }
 }
 
@@ -77,7 +79,7 @@ fn decode(field: &'static str, text: &str) -> Result<Vec<u8>, JwsFault> {
     encoding::decode(text).map_err(|fault| JwsFault::Base64 { field, fault })
 }
 
-/// Whether `body` is three base64url texts with dots between
+/// Recognises the compact serialization: three base64url texts with dots between
 /// ([RFC 7515 §7.1](https://www.rfc-editor.org/rfc/rfc7515#section-7.1)).
 fn is_compact(body: &[u8]) -> bool {
     let text = body.trim_ascii();

@@ -1,4 +1,4 @@
-//! The protected header: how a request names its key, its nonce and its target.
+//! The protected header: key, nonce and target of a request.
 
 use super::alg;
 use super::encoding;
@@ -8,23 +8,22 @@ use super::jwk::Jwk;
 use crate::values::SigAlg;
 use serde_json::{Map, Value};
 
-/// What the protected header is called in errors.
+/// Name of the protected header in errors.
 const PART: &str = "the protected header";
 
-/// How a request names the key that signed it.
+/// Reference to the key that signed a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeyRef {
-    /// The key itself: requests of those who have no account yet, or sign with a certificate's key.
+    /// The key itself: for newAccount, and for revocation by the certificate's key.
     Jwk(Jwk),
-    /// The account's URL, not yet looked at.
+    /// The account's URL, not looked up yet.
     Kid(String),
 }
 
-/// The protected header of a request, its form checked
+/// Protected header of a request, checked for form
 /// ([RFC 8555 §6.2](https://www.rfc-editor.org/rfc/rfc8555#section-6.2)).
 ///
-/// `nonce` and `url` may be absent here, since an inner JWS must not have the one; `require_…` and `forbid_…` say
-/// what a request has to have.
+/// `nonce` and `url` may be absent, as in an inner JWS; `require_…` and `forbid_…` check what a request needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {
     alg: SigAlg,
@@ -34,8 +33,8 @@ pub struct Header {
 }
 
 impl Header {
-    /// Reads the members of a protected header; members that are not known are ignored, as
-    /// [RFC 7515 §4](https://www.rfc-editor.org/rfc/rfc7515#section-4) says.
+    /// Reads the members of a protected header; unknown members are ignored
+    /// ([RFC 7515 §4](https://www.rfc-editor.org/rfc/rfc7515#section-4)).
     pub(super) fn parse(members: &Map<String, Value>) -> Result<Self, JwsFault> {
         let parameters = Parameters::parse(members)?;
         let alg = alg::parse(parameters.alg).ok_or_else(|| JwsFault::Algorithm { found: parameters.alg.to_owned() })?;
@@ -53,12 +52,12 @@ impl Header {
         self.alg
     }
 
-    /// The nonce, if there is one; base64url and not empty.
+    /// The nonce: base64url, not empty.
     pub fn nonce(&self) -> Option<&str> {
         self.nonce.as_deref()
     }
 
-    /// The URL that the request says it is for, if it does.
+    /// The `url`: the target that the request names.
     pub fn url(&self) -> Option<&str> {
         self.url.as_deref()
     }
@@ -68,7 +67,7 @@ impl Header {
         &self.key
     }
 
-    /// The nonce of a request that has to have one.
+    /// Requires a nonce.
     ///
     /// # Errors
     /// [`JwsFault::NonceMissing`].
@@ -76,7 +75,7 @@ impl Header {
         self.nonce().ok_or(JwsFault::NonceMissing)
     }
 
-    /// Holds when there is no nonce, as in the inner JWS of a key change.
+    /// Refuses a nonce, as in the inner JWS of a key change.
     ///
     /// # Errors
     /// [`JwsFault::NonceNotAllowed`].
@@ -84,7 +83,7 @@ impl Header {
         self.nonce().map_or(Ok(()), |_| Err(JwsFault::NonceNotAllowed))
     }
 
-    /// Holds when the request says that it is for `wanted`, character by character
+    /// Requires that `url` is `wanted`, character by character
     /// ([RFC 8555 §6.4](https://www.rfc-editor.org/rfc/rfc8555#section-6.4)).
     ///
     /// # Errors
@@ -97,7 +96,7 @@ impl Header {
         }
     }
 
-    /// The key of a request that has to bring it along, as newAccount does.
+    /// Requires a `jwk`, as in newAccount.
     ///
     /// # Errors
     /// [`JwsFault::JwkWanted`].
@@ -108,7 +107,7 @@ impl Header {
         }
     }
 
-    /// The account URL of a request that has to name its account.
+    /// Requires a `kid`: the account URL.
     ///
     /// # Errors
     /// [`JwsFault::KidWanted`].
@@ -120,7 +119,7 @@ impl Header {
     }
 }
 
-/// The parameters that ACME uses, of one type and form each, for signatures and MACs alike.
+/// Parameters of ACME, checked for type and form, for signatures and MACs.
 pub(super) struct Parameters<'a> {
     pub alg: &'a str,
     pub nonce: Option<&'a str>,
@@ -130,7 +129,7 @@ pub(super) struct Parameters<'a> {
 }
 
 impl<'a> Parameters<'a> {
-    /// Reads a protected header's members and refuses what would change its meaning.
+    /// Reads the members and refuses those that would change the meaning of the rest.
     pub fn parse(members: &'a Map<String, Value>) -> Result<Self, JwsFault> {
         if let Some(found) = members.get("crit") {
             return Err(JwsFault::Critical { found: found.to_string() });

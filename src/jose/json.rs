@@ -1,26 +1,27 @@
 //! JSON objects whose member names are unique at every depth.
 //!
-//! `serde_json` keeps the last of two members of one name. A signed header read that way by us and otherwise by
-//! someone else would mean two things, so [RFC 7515 §4](https://www.rfc-editor.org/rfc/rfc7515#section-4) lets a
-//! parser refuse it, and this one does.
+//! By hand: `serde_json` keeps the last of two members of one name, and has no option to refuse them. Two parsers could
+//! then read one signed header differently; [RFC 7515 §4](https://www.rfc-editor.org/rfc/rfc7515#section-4) lets a
+//! parser refuse it.
 
+use crate::values::members::type_name;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 use std::cell::RefCell;
 use std::fmt;
 
-/// Why bytes are no JSON object of the wanted kind.
+/// Fault of bytes that have to be a JSON object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum JsonFault {
-    /// No JSON; the parser's words, with line and column.
+    /// Not JSON; the parser's reason, with line and column.
     Syntax(String),
     /// A member name that occurs twice in one object.
     Duplicate(String),
-    /// JSON of another type than an object, which is named.
+    /// JSON of another type than an object: the type.
     NotAnObject(&'static str),
 }
 
-/// Reads one JSON object; its members keep no order.
+/// Reads a JSON object.
 pub(super) fn parse_object(bytes: &[u8]) -> Result<Map<String, Value>, JsonFault> {
     let duplicate = RefCell::new(None);
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
@@ -37,17 +38,17 @@ pub(super) fn parse_object(bytes: &[u8]) -> Result<Map<String, Value>, JsonFault
     }
 }
 
-/// As [`parse_object`], for what ACME clients send: a member that is `null` is absent, at every depth.
+/// As [`parse_object`], for what ACME clients send: drops members that are `null`, at every depth.
 ///
-/// RFC 8555 marks members as optional and says nothing of `null`, which libraries write for a value that is not set. What
-/// has to be there is missing then, and is refused as such; an element of an array stays what it is.
+/// RFC 8555 does not mention `null`, which client libraries write for unset values. A required member that is `null` is
+/// refused as missing; elements of arrays are kept.
 pub(super) fn parse_members(bytes: &[u8]) -> Result<Map<String, Value>, JsonFault> {
     let mut members = parse_object(bytes)?;
     drop_nulls(&mut members);
     Ok(members)
 }
 
-/// As deep as [`parse_object`] reads, which is 128 levels.
+/// Recurses as deep as [`parse_object`] reads: 128 levels.
 fn drop_nulls(members: &mut Map<String, Value>) {
     members.retain(|_, value| !value.is_null());
     members.values_mut().for_each(drop_nulls_within);
@@ -61,19 +62,7 @@ fn drop_nulls_within(value: &mut Value) {
     }
 }
 
-/// What JSON calls the type of `value`, with its article.
-pub(super) fn type_name(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a string",
-        Value::Array(_) => "an array",
-        Value::Object(_) => "an object",
-    }
-}
-
-/// Builds a [`Value`] and stops at the first member name that comes again, which it leaves in `duplicate`.
+/// Builds a [`Value`]; stops at the first repeated member name and stores it in `duplicate`.
 #[derive(Clone, Copy)]
 struct Strict<'a> {
     duplicate: &'a RefCell<Option<String>>,

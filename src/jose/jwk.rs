@@ -8,15 +8,16 @@ mod tests;
 use super::encoding;
 use super::json::{self, JsonFault};
 use super::thumbprint::Thumbprint;
+use crate::values::members::type_name;
 use crate::values::{SigAlg, b64, edwards};
 pub use fault::JwkFault;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, ser::SerializeMap};
 use serde_json::{Map, Value};
 use std::fmt;
 
-/// A public key that may sign requests: on P-256 or P-384, RSA, or Ed25519.
+/// Public key that may sign requests: on P-256 or P-384, RSA, or Ed25519.
 ///
-/// A `Jwk` that exists has been checked: an elliptic-curve point is on its curve, an RSA modulus has 2048 to 4096
+/// Every `Jwk` is checked: an elliptic-curve point is on its curve, an RSA modulus has 2048 to 4096
 /// bits. Two are equal exactly when their [thumbprints](Jwk::thumbprint) are. It is stored and sent in the
 /// canonical form of [RFC 7638 §3.3](https://www.rfc-editor.org/rfc/rfc7638#section-3.3), without any other member.
 #[derive(Clone, PartialEq, Eq)]
@@ -40,21 +41,20 @@ const PRIVATE: [&str; 7] = ["d", "p", "q", "dp", "dq", "qi", "oth"];
 impl Jwk {
     /// Reads a public key from a JSON value that was read without duplicate members.
     ///
-    /// Members beyond those that make the key (`kid`, `use`, `alg`, …) are ignored, as
-    /// [RFC 7517 §4](https://www.rfc-editor.org/rfc/rfc7517#section-4) wants. How the numbers are written:
+    /// Other members (`kid`, `use`, `alg`, …) are ignored
+    /// ([RFC 7517 §4](https://www.rfc-editor.org/rfc/rfc7517#section-4)). Encoding of the numbers:
     ///
     /// - `x` and `y` have the full width of their curve
     ///   ([RFC 7518 §6.2.1.2](https://www.rfc-editor.org/rfc/rfc7518#section-6.2.1.2)). Some clients strip leading
     ///   zeros there. Such a key is refused although it could be read: the client would hash its short form into
-    ///   every key authorization, and no challenge could ever succeed. A new key gets it going.
-    /// - `n` and `e` may have leading zeros, which are dropped, for
-    ///   [RFC 8555 §8.1](https://www.rfc-editor.org/rfc/rfc8555#section-8.1) has the client drop them, too, before
-    ///   it computes a thumbprint (erratum 7565 says that this is about RSA only).
+    ///   every key authorization, and no challenge could succeed. The client needs another key.
+    /// - `n` and `e` may have leading zeros, which are dropped: a client drops them before it computes a thumbprint
+    ///   ([RFC 8555 §8.1](https://www.rfc-editor.org/rfc/rfc8555#section-8.1); RSA only, erratum 7565).
     ///
     /// # Errors
     /// The first [`JwkFault`] found.
     pub fn parse(value: &Value) -> Result<Self, JwkFault> {
-        let members = value.as_object().ok_or(JwkFault::NotAnObject(json::type_name(value)))?;
+        let members = value.as_object().ok_or(JwkFault::NotAnObject(type_name(value)))?;
         if let Some(member) = PRIVATE.into_iter().find(|member| members.contains_key(*member)) {
             return Err(JwkFault::Private(member));
         }
@@ -76,7 +76,7 @@ impl Jwk {
     /// Reads a public key from JSON text, as [`Jwk::parse`] does.
     ///
     /// # Errors
-    /// As [`Jwk::parse`]; also for text that is no JSON or has a member twice.
+    /// As [`Jwk::parse`]; also for text that is not JSON or has a member twice.
     pub fn from_json(text: &str) -> Result<Self, JwkFault> {
         let members = json::parse_object(text.as_bytes()).map_err(|fault| match fault {
             JsonFault::Syntax(why) => JwkFault::NotJson(why),
@@ -125,8 +125,8 @@ impl Jwk {
         &self.spki
     }
 
-    /// Whether a request signed with this key may say `alg`
-    /// ([RFC 8555 §6.2](https://www.rfc-editor.org/rfc/rfc8555#section-6.2)): each curve has its one hash.
+    /// Checks whether `alg` fits this key
+    /// ([RFC 8555 §6.2](https://www.rfc-editor.org/rfc/rfc8555#section-6.2)): each curve has one hash.
     pub fn alg_fits(&self, alg: SigAlg) -> bool {
         match self.parts {
             Parts::Ec256 { .. } => alg == SigAlg::Es256,
@@ -160,7 +160,7 @@ impl Jwk {
     }
 }
 
-/// What to call the key in a sentence, with its article.
+/// The kind of key, with its article.
 impl fmt::Display for Jwk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.parts {
@@ -195,22 +195,22 @@ impl<'de> Deserialize<'de> for Jwk {
     }
 }
 
-/// A member that has to be a string.
+/// Reads a required string member.
 fn string<'a>(members: &'a Map<String, Value>, member: &'static str) -> Result<&'a str, JwkFault> {
     match members.get(member) {
         Some(Value::String(text)) => Ok(text),
-        Some(other) => Err(JwkFault::NotAString { member, found: json::type_name(other) }),
+        Some(other) => Err(JwkFault::NotAString { member, found: type_name(other) }),
         None => Err(JwkFault::Missing(member)),
     }
 }
 
-/// A member that has to be bytes in base64url.
+/// Reads a required base64url member.
 fn bytes(members: &Map<String, Value>, member: &'static str) -> Result<Vec<u8>, JwkFault> {
     let text = string(members, member)?;
     encoding::decode(text).map_err(|fault| JwkFault::Base64 { member, fault })
 }
 
-/// A coordinate: exactly as many bytes as the curve's field has.
+/// Reads a coordinate of the width of the curve's field.
 fn coordinate<const N: usize>(
     members: &Map<String, Value>,
     member: &'static str,
@@ -221,12 +221,12 @@ fn coordinate<const N: usize>(
     bytes.try_into().map_err(|_| JwkFault::Width { member, curve, found, wanted: N })
 }
 
-/// A number: bytes without leading zeros.
+/// Reads a number and drops its leading zeros.
 fn number(members: &Map<String, Value>, member: &'static str) -> Result<Vec<u8>, JwkFault> {
     Ok(bytes(members, member)?.into_iter().skip_while(|byte| *byte == 0).collect())
 }
 
-/// 2048 to 4096 bits in whole bytes, as publicly trusted CAs and WebCrypto want it, and odd.
+/// Checks a modulus: 2048 to 4096 bits in whole bytes, as publicly trusted CAs and WebCrypto require, and odd.
 fn check_modulus(n: &[u8]) -> Result<(), JwkFault> {
     let bits = bits(n);
     if !(2048..=4096).contains(&bits) || !bits.is_multiple_of(8) {
@@ -238,7 +238,7 @@ fn check_modulus(n: &[u8]) -> Result<(), JwkFault> {
     Ok(())
 }
 
-/// Odd, at least 3 and below 2^32, so at most four bytes.
+/// Checks an exponent: odd, at least 3 and below 2^32, so at most four bytes.
 fn check_exponent(e: &[u8]) -> Result<(), JwkFault> {
     let odd = e.last().is_some_and(|byte| !byte.is_multiple_of(2));
     if !odd || e == [1] || e.len() > 4 {

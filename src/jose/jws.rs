@@ -14,9 +14,9 @@ use crate::values::Verify;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-/// A request of the right form, from nobody knows whom.
+/// Well-formed request whose signature is not verified yet.
 ///
-/// It gives out its header, which says which key to check it with, and nothing else.
+/// It gives out its header only, which names the key to verify it with.
 #[derive(Clone, Debug)]
 pub struct Unverified {
     header: Header,
@@ -30,8 +30,8 @@ impl Unverified {
     /// ([RFC 8555 §6.2](https://www.rfc-editor.org/rfc/rfc8555#section-6.2),
     /// [RFC 7515 §7.2.2](https://www.rfc-editor.org/rfc/rfc7515#section-7.2.2)).
     ///
-    /// Members that are not known are ignored, outside and in the protected header, as RFC 7515 wants; those that
-    /// would change the meaning of the rest (`header`, `signatures`, `crit`, `b64`) and repeated ones are refused.
+    /// Unknown members are ignored, outside and in the protected header (RFC 7515 §4, §7.2.1); those that would change
+    /// the meaning of the rest (`header`, `signatures`, `crit`, `b64`) and repeated ones are refused.
     ///
     /// # Errors
     /// The first [`JwsFault`] found.
@@ -50,7 +50,7 @@ impl Unverified {
         })
     }
 
-    /// The protected header. Anyone can have written it: it is good for finding the key and no more.
+    /// The protected header, unverified: use it to find the key only.
     pub fn header(&self) -> &Header {
         &self.header
     }
@@ -61,7 +61,7 @@ impl Unverified {
     /// ways, for clients that leave them out.
     ///
     /// # Errors
-    /// A [`VerifyFault`] when the signature does not hold, or when the provider failed.
+    /// A [`VerifyFault`] when the signature is invalid, or when the provider failed.
     pub async fn verify(&self, key: &Jwk, provider: &impl Verify) -> Result<Verified, VerifyFault> {
         let alg = self.header.alg();
         if !key.alg_fits(alg) {
@@ -82,7 +82,7 @@ impl Unverified {
     }
 }
 
-/// A request that the holder of a key has signed: the proof that [`Unverified::verify`] succeeded.
+/// Request signed by the holder of a key: proof that [`Unverified::verify`] succeeded.
 ///
 /// It does not say that the nonce is fresh, that the URL is right, or that the key belongs to an account.
 #[derive(Clone, Debug)]
@@ -114,21 +114,13 @@ impl Verified {
         &self.payload
     }
 
-    /// Whether the payload is `""`, which makes the request a POST-as-GET; `{}` does not
+    /// Checks whether the request is a POST-as-GET: the payload `""`, not `{}`
     /// ([RFC 8555 §6.3](https://www.rfc-editor.org/rfc/rfc8555#section-6.3)).
     pub fn is_post_as_get(&self) -> bool {
         self.payload.is_empty()
     }
 
-    /// Holds for a POST-as-GET.
-    ///
-    /// # Errors
-    /// [`JwsFault::PayloadNotEmpty`].
-    pub fn require_post_as_get(&self) -> Result<(), JwsFault> {
-        if self.is_post_as_get() { Ok(()) } else { Err(JwsFault::PayloadNotEmpty) }
-    }
-
-    /// The payload read as a `T`; it has to be a JSON object, without repeated members at any depth.
+    /// Reads the payload as a `T`: a JSON object without repeated members at any depth.
     ///
     /// # Errors
     /// A [`JwsFault`] that is `malformed`.

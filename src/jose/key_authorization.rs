@@ -1,4 +1,4 @@
-//! What a client proves with: the key authorization and its form in DNS.
+//! The key authorization of a challenge, and its form in DNS.
 
 use super::Thumbprint;
 use crate::values::b64;
@@ -10,8 +10,8 @@ pub fn key_authorization(token: &str, account_key: &Thumbprint) -> String {
     format!("{token}.{account_key}")
 }
 
-/// The TXT value that a dns-01 challenge wants: the SHA-256 digest of the key authorization as 43 characters of
-/// base64url ([RFC 8555 §8.4](https://www.rfc-editor.org/rfc/rfc8555#section-8.4)).
+/// The TXT value of a dns-01 challenge: the SHA-256 digest of the key authorization in base64url
+/// ([RFC 8555 §8.4](https://www.rfc-editor.org/rfc/rfc8555#section-8.4)).
 pub fn dns01_value(key_authorization: &str) -> String {
     b64::encode(&Sha256::digest(key_authorization.as_bytes()))
 }

@@ -1,19 +1,19 @@
-//! Key changes: the request of one key that another take its place, signed by both
+//! Key changes: requests signed by the old and the new key of an account
 //! ([RFC 8555 §7.3.5](https://www.rfc-editor.org/rfc/rfc8555#section-7.3.5)).
 
 #[cfg(test)]
 mod tests;
 
-use super::fault::{FaultKind, JwsFault, VerifyFault, quote};
+use super::fault::{FaultKind, JwsFault, VerifyFault};
 use super::jwk::Jwk;
 use super::jws::{Unverified, Verified};
 use crate::values::Verify;
+use crate::values::quote::quote;
 use serde::Deserialize;
-use std::fmt;
 
-/// Proof that an account's key and a new key agree on the change from the one to the other.
+/// Proof that the old and the new key of an account agree on the change.
 ///
-/// That no other account has the new key is not known yet.
+/// Another account may have the new key: that is checked later.
 #[derive(Clone, Debug)]
 pub struct KeyChange {
     new_key: Jwk,
@@ -27,21 +27,27 @@ struct Request {
     old_key: serde_json::Value,
 }
 
-/// Why a key change is refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Fault of a key change.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs, reason = "fields are described with their variant")]
 pub enum KeyChangeFault {
-    /// The outer request has no `kid`, or the inner one is no JWS as it should be.
+    /// No `kid` in the outer JWS, or a malformed inner JWS.
+    #[error("in the key change: {0}")]
     Jws(JwsFault),
     /// The new key has not signed the inner JWS.
+    #[error("in the inner JWS of the key change: {0}")]
     Verify(VerifyFault),
     /// The inner `url` is not the outer one.
+    #[error("`url` of the inner JWS is {}; it must be that of the outer one", quote(.found))]
     UrlMismatch { found: String },
     /// `account` is not the outer `kid`.
+    #[error("`account` of the inner JWS is {}; it must be the `kid` of the outer one", quote(.found))]
     AccountMismatch { found: String },
     /// `oldKey` is not the key of the account.
+    #[error("`oldKey` of the inner JWS is not the account's current key")]
     OldKeyMismatch,
     /// The new key is the old one.
+    #[error("the new key is the account's current key")]
     SameKey,
 }
 
@@ -72,13 +78,13 @@ impl KeyChange {
         Ok(Self { new_key: new_key.clone() })
     }
 
-    /// The key that is to be the account's.
+    /// The new key.
     pub fn new_key(&self) -> &Jwk {
         &self.new_key
     }
 }
 
-/// Not [`Header::require_url`](super::Header::require_url), whose fault would blame the outer header.
+/// Not by [`Header::require_url`](super::Header::require_url), whose message is about the outer header.
 fn check_url(inner: &Unverified, outer: &Verified) -> Result<(), KeyChangeFault> {
     let found = inner.header().url();
     if found.is_some() && found == outer.header().url() {
@@ -88,7 +94,7 @@ fn check_url(inner: &Unverified, outer: &Verified) -> Result<(), KeyChangeFault>
 }
 
 impl KeyChangeFault {
-    /// The kind of problem that it is; `None` for a failure of our own.
+    /// The kind of refusal; `None` for a failure of this server.
     pub fn kind(&self) -> Option<FaultKind> {
         match self {
             Self::Jws(fault) => Some(fault.kind()),
@@ -111,22 +117,3 @@ impl From<VerifyFault> for KeyChangeFault {
         Self::Verify(fault)
     }
 }
-
-impl fmt::Display for KeyChangeFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Jws(fault) => write!(f, "in the key change: {fault}"),
-            Self::Verify(fault) => write!(f, "in the inner JWS of the key change: {fault}"),
-            Self::UrlMismatch { found } => {
-                write!(f, "`url` of the inner JWS is {}; it must be that of the outer one", quote(found))
-            }
-            Self::AccountMismatch { found } => {
-                write!(f, "`account` of the inner JWS is {}; it must be the `kid` of the outer one", quote(found))
-            }
-            Self::OldKeyMismatch => f.write_str("`oldKey` of the inner JWS is not the account's current key"),
-            Self::SameKey => f.write_str("the new key is the account's current key"),
-        }
-    }
-}
-
-impl std::error::Error for KeyChangeFault {}

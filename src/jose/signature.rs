@@ -2,21 +2,20 @@
 //!
 //! A JWS holds the numbers `r` and `s` side by side, each as wide as the curve's order
 //! ([RFC 7518 §3.4](https://www.rfc-editor.org/rfc/rfc7518#section-3.4)). Apple's ACME client, for one, takes them
-//! from DER and writes them without leading zeros, so about one signature in 128 comes out shorter. Refusing it
-//! would make that client fail now and then, at random. Where the boundary lies cannot be seen in the short form,
-//! but there are few possibilities, and each is put to the same check that a signature of full width passes: a
-//! signature that holds in one of them was made with the key, so nothing is weakened by trying.
+//! from DER and writes them without leading zeros, so about one signature in 128 is shorter. Refusing it would make
+//! that client fail at random. The short form does not show where `s` begins, but there are few possibilities; each is
+//! verified like a signature of full width, so trying them weakens nothing.
 
 use super::fault::VerifyFault;
 use crate::values::SigAlg;
 
-/// The most bytes that may be missing. Of honest signatures, one in four million lacks more; each byte more costs
-/// a further check on wrong signatures.
+/// Maximum number of missing bytes. One honest signature in four million lacks more; each further byte costs another
+/// verification of wrong signatures.
 const MISSING: usize = 2;
 
-/// The forms of full width that `signature` may stand for under `alg`; at least one, at most three.
+/// Lists the full-width forms of a signature under `alg`: at least one, at most three.
 ///
-/// The length of an RSA signature is left to the check, which knows the key.
+/// The length of an RSA signature is checked with the key, in verification.
 pub(super) fn readings(alg: SigAlg, signature: &[u8]) -> Result<Vec<Vec<u8>>, VerifyFault> {
     match alg {
         SigAlg::Es256 | SigAlg::EcP256Sha384 | SigAlg::EcP256Sha512 => ecdsa(alg, 32, signature),

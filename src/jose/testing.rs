@@ -1,7 +1,6 @@
 //! The client's side of a signed request, for tests: keys, and the bytes that a client would send.
 //!
-//! Written apart from the reading side, so that the two check each other. Everything here panics when it cannot do
-//! its work, which in a test is the right end.
+//! Independent of the reading side, so that the two check each other. Everything here panics on failure.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,

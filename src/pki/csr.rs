@@ -11,6 +11,7 @@ mod names;
 use super::key::{KeyFault, PublicKey, check_spki};
 use super::sigalg::{self, AlgorithmFault};
 use crate::values::identifier::NameFault;
+use crate::values::quote::quote;
 use crate::values::{CryptoFailure, Identifier, SigAlg, Verify};
 use core::fmt;
 use der::asn1::BitStringRef;
@@ -81,11 +82,11 @@ impl fmt::Display for CsrFault {
             Self::TooManyNames(count) => {
                 write!(f, "the CSR asks for {count} names; a certificate has at most {MAX_CSR_NAMES}")
             }
-            Self::Name(name, fault) => write!(f, "the CSR asks for the name {:?}, which {fault}", beginning(name)),
+            Self::Name(name, fault) => write!(f, "the CSR asks for the name {}, which {fault}", quote(name)),
             Self::CommonName(name, fault) => write!(
                 f,
-                "the CSR's common name {:?} {fault}; leave it empty, or repeat one of the order's names there",
-                beginning(name)
+                "the CSR's common name {} {fault}; leave it empty, or repeat one of the order's names there",
+                quote(name)
             ),
             Self::CommonNameEncoding => f.write_str("the CSR's common name is in an encoding that is not read"),
             Self::Ip(address) => write!(f, "the CSR asks for the IP address {address}, which no certificate can have"),
@@ -102,15 +103,6 @@ impl fmt::Display for CsrFault {
 }
 
 impl std::error::Error for CsrFault {}
-
-/// As much of a foreign text as is repeated in a refusal.
-fn beginning(text: &str) -> String {
-    const MAX_SHOWN: usize = 80;
-    match text.char_indices().nth(MAX_SHOWN) {
-        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
-        None => text.to_owned(),
-    }
-}
 
 /// A CSR that was read, with an acceptable key; its signature is not checked yet.
 #[derive(Clone, Debug)]

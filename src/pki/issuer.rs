@@ -10,7 +10,7 @@ use super::chain::{Chain, Root};
 use super::constraints::Outside;
 use super::key::{KeyKind, PublicKey, check_spki};
 use super::pem;
-use super::serial::hex;
+use crate::values::hex::encode as hex;
 use crate::values::x509::Parts;
 use crate::values::{Identifier, SigAlg, Time, Verify};
 use const_oid::ObjectIdentifier;

@@ -7,8 +7,8 @@ pub mod crl;
 
 use super::key::KeyKind;
 use super::leaf::LeafRequest;
-use super::serial::hex;
 use super::validity::MAX_AHEAD;
+use crate::values::hex::encode as hex;
 use crate::values::{Identifier, SigAlg, Time};
 use const_oid::ObjectIdentifier;
 use const_oid::db::rfc5280::{

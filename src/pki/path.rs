@@ -8,7 +8,7 @@
 use super::basic::BasicConstraints;
 use super::constraints::{Constraints, Outside};
 use super::issuer::IssuerFault;
-use super::serial::hex;
+use crate::values::hex::encode as hex;
 use crate::values::x509::Parts;
 use const_oid::ObjectIdentifier;
 use const_oid::db::rfc5280::{

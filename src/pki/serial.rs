@@ -1,5 +1,6 @@
 //! Serial numbers ([RFC 5280 §4.1.2.2](https://www.rfc-editor.org/rfc/rfc5280#section-4.1.2.2)).
 
+use crate::values::hex;
 use core::fmt;
 use serde::{Deserialize, Serialize};
 
@@ -41,11 +42,7 @@ impl Serial {
 
     /// Reads the text form; `None` for anything else.
     pub fn from_hex(text: &str) -> Option<Self> {
-        let octets = text.as_bytes().chunks(2).map(|pair| match pair {
-            [high, low] => Some(hex_digit(*high)? << 4 | hex_digit(*low)?),
-            _ => None,
-        });
-        Self::from_octets(&octets.collect::<Option<Vec<u8>>>()?)
+        Self::from_octets(&hex::decode(text)?)
     }
 
     /// The content octets of the DER INTEGER.
@@ -55,21 +52,7 @@ impl Serial {
 
     /// The text form.
     pub fn hex(&self) -> String {
-        hex(&self.0)
-    }
-}
-
-/// Lower-case hexadecimal.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or_default();
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]).collect()
-}
-
-fn hex_digit(byte: u8) -> Option<u8> {
-    match byte {
-        b'0'..=b'9' => Some(byte - b'0'),
-        b'a'..=b'f' => Some(byte - b'a' + 10),
-        _ => None,
+        hex::encode(&self.0)
     }
 }
 

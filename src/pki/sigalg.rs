@@ -131,11 +131,8 @@ pub(super) fn is_oid(parameters: Option<AnyRef<'_>>, oid: ObjectIdentifier) -> b
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::values::hex::encode as hex;
     use der::{Decode, Encode};
-
-    fn hex(bytes: &[u8]) -> String {
-        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-    }
 
     #[test]
     fn algorithm_identifiers_are_exact() {

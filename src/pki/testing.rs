@@ -28,7 +28,7 @@ use x509_cert::ext::{Extension, ToExtension};
 use x509_cert::name::Name;
 use x509_cert::request::{CertReq, CertReqInfo, ExtensionReq, Version};
 
-pub(super) use super::serial::hex;
+pub(super) use crate::values::hex::encode as hex;
 
 /// 24 November 2026, about noon.
 pub(super) const NOW: Time = Time::from_secs(1_795_521_600);

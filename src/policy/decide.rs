@@ -1,4 +1,4 @@
-//! Decisions: what the CA's policy and that of an external account key make of an identifier.
+//! Decisions about identifiers, by the policies of the CA and of an external account key.
 
 #[cfg(test)]
 mod tests;
@@ -9,83 +9,82 @@ use crate::values::identifier::DnsName;
 use core::time::Duration;
 use std::fmt;
 
-/// The CA's policy together with that of an external account key: what an account is under.
+/// Effective policy of an account: the CA's, with that of its external account key.
 ///
-/// The key's policy narrows the CA's: both must allow. Two things a key adds: what it pre-authorises need not stand
-/// in the CA's `allow`, and challenge types that it names are offered to it even if they are not offered by default.
-/// What either denies is denied.
+/// The key's policy narrows the CA's: both must allow, and either can deny. A key adds two things: identifiers that it
+/// pre-authorises need not be in the CA's `allow`, and challenge types that it names are offered even if they are not
+/// offered by default.
 #[derive(Clone, Debug)]
 pub struct Rules<'a> {
     /// The CA's policy.
     pub ca: &'a Policy,
     /// The external account key of the account, with its policy.
     pub key: Option<(&'a str, &'a Policy)>,
-    /// Whether the CA's own `preauthorized` is for this account.
+    /// Whether the CA's `preauthorized` applies to this account.
     pub trusted: bool,
     /// Challenge types and profiles.
     pub known: Known,
 }
 
-/// What an identifier may have.
+/// Decision for an identifier: the challenges that may prove it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Permit {
+pub struct Grant {
     /// The challenge types that are offered for it.
     pub challenges: Vec<String>,
-    /// The challenge types that no policy excludes: beside those that are offered, those that are not by default, which
-    /// a caller may have a reason of its own to offer.
+    /// The challenge types that no policy excludes: those offered, and others that the caller may offer.
     pub possible: Vec<String>,
-    /// Whether its authorization is born valid.
+    /// Whether its authorization is created valid.
     pub preauthorized: bool,
     /// The rules by which it is permitted.
     pub grounds: Grounds,
 }
 
-impl Permit {
-    /// Whether this challenge type is offered.
+impl Grant {
+    /// Checks whether a challenge type is offered.
     pub fn offers(&self, challenge: &str) -> bool {
         self.challenges.iter().any(|offered| offered == challenge)
     }
 
-    /// Whether this challenge type may be offered, though it need not be.
-    pub fn allows(&self, challenge: &str) -> bool {
+    /// Checks whether a challenge type may be offered, by default or not.
+    pub fn may_offer(&self, challenge: &str) -> bool {
         self.possible.iter().any(|possible| possible == challenge)
     }
 }
 
-/// Whose rule it is.
+/// Policy that a rule is from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// The CA's.
+    /// The policy of the CA.
     Ca,
-    /// That of the external account key of this name.
+    /// The policy of the external account key of this name.
     Key(String),
 }
 
-/// The rule that decided against an identifier.
+/// Rule that refuses an identifier.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rule {
-    /// It is denied by this pattern.
+    /// `deny` has this pattern.
     Deny(Pattern),
-    /// There is a list of what is allowed, and it is not on it.
+    /// `allow` does not list it.
     NotAllowed,
-    /// No wildcards.
+    /// `wildcards` is false.
     Wildcards,
-    /// No names of a single label.
+    /// `single_label_names` is false.
     SingleLabel,
-    /// No names of private networks: it has this ending.
+    /// `internal_names` is false, and the name has this suffix.
     Internal(&'static str),
-    /// No challenge type is left, and it is not pre-authorised.
+    /// `challenges` leaves none, and it is not pre-authorised.
     NoChallenge,
 }
 
-/// Why an identifier is refused.
+/// Refusal of an identifier.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// What was asked for.
+    /// The requested identifier.
     pub identifier: Identifier,
-    /// What decided.
+    /// The deciding rule.
     pub rule: Rule,
-    /// Whose rule that is.
+    /// The policy with that rule.
     pub source: Source,
 }
 
@@ -93,8 +92,8 @@ impl<'a> Rules<'a> {
     /// Decides about an identifier.
     ///
     /// # Errors
-    /// The rule that forbids it; of several the first of these: denied, its form, not allowed, no challenge type.
-    pub fn permit(&self, identifier: &Identifier) -> Result<Permit, Refusal> {
+    /// The rule that forbids it; of several the first of: denied, its form, not allowed, no challenge type.
+    pub fn decide(&self, identifier: &Identifier) -> Result<Grant, Refusal> {
         let refuse = |rule, source| Err(Refusal { identifier: identifier.clone(), rule, source });
         let find = |list: &[Pattern]| list.iter().find(|pattern| pattern.covers(identifier)).cloned();
         for (source, policy) in self.both() {
@@ -116,7 +115,7 @@ impl<'a> Rules<'a> {
         }
         let grounds = Grounds { preauthorized: by_key.or_else(|| Some((by_ca?, Source::Ca))), allowed };
         let possible = self.within(&self.known.challenges);
-        // What a policy names is offered; where none names any, what is offered by default.
+        // A policy that names challenge types replaces the default.
         let named = self.both().any(|(_, policy)| policy.challenges.is_some());
         let challenges = if named { possible.clone() } else { self.within(&self.known.offered) };
         let preauthorized = grounds.preauthorized.is_some();
@@ -125,18 +124,18 @@ impl<'a> Rules<'a> {
             let source = self.both().find(|(_, policy)| closed(policy)).map_or(Source::Ca, |(source, _)| source);
             return refuse(Rule::NoChallenge, source);
         }
-        Ok(Permit { challenges, possible, preauthorized, grounds })
+        Ok(Grant { challenges, possible, preauthorized, grounds })
     }
 
-    /// Whether certificates of this profile are issued.
+    /// Checks whether certificates of a profile are issued.
     pub fn profile_allowed(&self, name: &str) -> bool {
         self.check_profile(name).is_ok()
     }
 
-    /// Whose lists have this profile; where there are none, every profile is issued.
+    /// Finds the policies whose `profiles` list a profile; a policy without the member allows every profile.
     ///
     /// # Errors
-    /// Whose list leaves it out; `None` for a profile that does not exist.
+    /// The policy whose list lacks it; `None` for an unknown profile.
     pub(super) fn check_profile(&self, name: &str) -> Result<Vec<Source>, Option<Source>> {
         if !self.known.profiles.contains(&name) {
             return Err(None);
@@ -147,25 +146,26 @@ impl<'a> Rules<'a> {
             .collect()
     }
 
-    /// The longest life of a certificate; `None` for that of its profile.
+    /// The maximum lifetime of a certificate; `None` for that of its profile.
     pub fn max_lifetime(&self) -> Option<Duration> {
         self.shortest_limit().map(|(longest, _)| longest)
     }
 
-    /// The longest life of a certificate, and who says so; of two that say the same, the CA.
+    /// The maximum lifetime and the policy that sets it; of two equal ones, the CA's.
     pub fn shortest_limit(&self) -> Option<(Duration, Source)> {
         let limits = self.both().filter_map(|(source, policy)| Some((policy.max_lifetime?, source)));
         limits.min_by_key(|(longest, _)| *longest)
     }
 
-    /// Whether certificates of a profile have a common name; `usual` is what the profile says. Either policy can have it
-    /// left out; else either can ask for it.
+    /// Decides whether certificates have a common name; `usual` is the default of the profile.
+    ///
+    /// Either policy can forbid it; otherwise either can request it.
     pub fn common_name(&self, usual: bool) -> bool {
         let said: Vec<bool> = self.both().filter_map(|(_, policy)| policy.common_name).collect();
         if said.is_empty() { usual } else { said.iter().all(|wanted| *wanted) }
     }
 
-    /// Those of these challenge types that no policy excludes.
+    /// Filters challenge types: those that no policy excludes.
     fn within(&self, names: &[&str]) -> Vec<String> {
         let allows = |policy: &Policy, name: &str| {
             policy.challenges.as_ref().is_none_or(|list| list.iter().any(|listed| listed == name))
@@ -181,7 +181,7 @@ impl<'a> Rules<'a> {
 }
 
 impl Policy {
-    /// The rule of this policy that forbids an identifier even where all is allowed.
+    /// Finds the rule that forbids an identifier regardless of `allow`.
     fn forbids(&self, identifier: &Identifier) -> Option<Rule> {
         if let Some(pattern) = self.deny.iter().find(|pattern| pattern.touches(identifier)) {
             return Some(Rule::Deny(pattern.clone()));
@@ -193,7 +193,7 @@ impl Policy {
         }
     }
 
-    /// The rule that forbids names of this form. A wildcard is judged as the names that it stands for.
+    /// Finds the rule that forbids names of this form; a wildcard is treated like the names it covers.
     pub(super) fn forbids_form(&self, name: &DnsName) -> Option<Rule> {
         if !self.single_label_names && !name.as_str().contains('.') {
             return Some(Rule::SingleLabel);

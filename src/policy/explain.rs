@@ -1,20 +1,19 @@
-//! Explanations: the rule that decides, in a sentence, also where nothing is refused.
+//! Decisions as sentences for operators, which name the deciding rule.
 
 #[cfg(test)]
 mod tests;
 
-use super::write::lifetime_text;
-use super::{Pattern, Permit, Rules, Source};
+use super::{Grant, Pattern, Rules, Source};
 use crate::values::Identifier;
 use serde::Serialize;
 use std::fmt;
 
-/// The rules by which an identifier is permitted.
+/// Rules that allow an identifier.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grounds {
-    /// What pre-authorises it, and whose that is.
+    /// The pattern that pre-authorises it, with its policy.
     pub preauthorized: Option<(Pattern, Source)>,
-    /// What allows it, of each policy that has a list of what is allowed and that was asked.
+    /// The pattern that allows it, of each policy with an `allow` that applies.
     pub allowed: Vec<(Pattern, Source)>,
 }
 
@@ -37,27 +36,27 @@ fn join(rules: impl Iterator<Item = String>) -> String {
     rules.collect::<Vec<_>>().join(" and by ")
 }
 
-/// What an order for an identifier would meet.
+/// Decision about an identifier, for the operations API.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Verdict {
-    /// What was asked about.
+    /// The identifier.
     pub identifier: String,
-    /// Whether an order for it is taken.
+    /// Whether an order for it is accepted.
     pub allowed: bool,
     /// Whether it needs no challenge.
     pub preauthorized: bool,
-    /// The challenge types that are offered: none for what needs none.
+    /// The offered challenge types; empty if it needs no challenge.
     pub challenges: Vec<String>,
-    /// The rule that decides, a sentence.
+    /// The deciding rule, a sentence.
     pub rule: String,
 }
 
 impl Verdict {
-    /// What was decided about an identifier; a refusal is the sentence that the client gets.
-    pub fn of(identifier: &Identifier, decided: Result<Permit, String>) -> Self {
-        let (allowed, preauthorized) = (decided.is_ok(), decided.as_ref().is_ok_and(|permit| permit.preauthorized));
+    /// Builds the verdict; a refusal is the sentence that the client gets.
+    pub fn of(identifier: &Identifier, decided: Result<Grant, String>) -> Self {
+        let (allowed, preauthorized) = (decided.is_ok(), decided.as_ref().is_ok_and(|grant| grant.preauthorized));
         let (challenges, rule) = match decided {
-            Ok(permit) => (permit.challenges, format!("\"{identifier}\" {}.", permit.grounds)),
+            Ok(grant) => (grant.challenges, format!("\"{identifier}\" {}.", grant.grounds)),
             Err(why) => (Vec::new(), why),
         };
         let challenges = if preauthorized { Vec::new() } else { challenges };
@@ -65,24 +64,24 @@ impl Verdict {
     }
 }
 
-/// What an order for certificates of a profile would meet.
+/// Decision about a profile, for the operations API.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ProfileVerdict {
-    /// The profile that was asked about.
+    /// The profile.
     pub name: String,
     /// Whether it is issued.
     pub allowed: bool,
-    /// The rule that decides, a sentence.
+    /// The deciding rule, a sentence.
     pub rule: String,
 }
 
 impl Rules<'_> {
-    /// As [`Rules::permit`], for people.
+    /// As [`Rules::decide`], with a sentence.
     pub fn explain(&self, identifier: &Identifier) -> Verdict {
-        Verdict::of(identifier, self.permit(identifier).map_err(|refusal| format!("{refusal}.")))
+        Verdict::of(identifier, self.decide(identifier).map_err(|refusal| format!("{refusal}.")))
     }
 
-    /// As [`Rules::profile_allowed`], for people.
+    /// As [`Rules::profile_allowed`], with a sentence.
     pub fn explain_profile(&self, name: &str) -> ProfileVerdict {
         let checked = self.check_profile(name);
         let allowed = checked.is_ok();
@@ -92,18 +91,8 @@ impl Rules<'_> {
                 format!("is allowed by {}", join(listed.iter().map(|source| format!("profiles of {source}"))))
             }
             Err(Some(source)) => format!("is refused by profiles, which does not list it, of {source}"),
-            Err(None) => format!("does not exist; there are {}", self.known.profiles.join(", ")),
+            Err(None) => format!("does not exist; expected are {}", self.known.profiles.join(", ")),
         };
         ProfileVerdict { name: name.to_owned(), allowed, rule: format!("The profile {name:?} {clause}.") }
-    }
-
-    /// As [`Rules::max_lifetime`], for people: a sentence that says whose limit it is.
-    pub fn explain_lifetime(&self) -> String {
-        match self.shortest_limit() {
-            Some((longest, source)) => {
-                format!("No certificate lives longer than max_lifetime \"{}\" of {source}.", lifetime_text(longest))
-            }
-            None => "Certificates live as long as their profile says: no policy has max_lifetime.".to_owned(),
-        }
     }
 }

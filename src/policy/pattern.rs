@@ -1,24 +1,26 @@
-//! Patterns of names and ranges of addresses, as an operator writes them.
+//! Patterns of identifiers in policies.
+//!
+//! By hand: globs and ipnet have other rules (`*` covers dots, host bits in a range are accepted).
 
 use crate::values::Identifier;
 use crate::values::identifier::{DnsName, IpFault, IpName};
 use core::net::IpAddr;
 use std::fmt;
 
-/// Which identifiers a rule is about.
+/// Pattern of names or addresses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Pattern {
     /// `*`: every name and every address.
     Everything,
     /// `a.example.org`: this name, and not the wildcard below it.
     Name(DnsName),
-    /// `*.example.org`: every name below it, however deep, and their wildcards; not `example.org` itself.
+    /// `*.example.org`: every subdomain at any depth, and their wildcards; not `example.org` itself.
     Below(DnsName),
-    /// `192.0.2.0/24`, or a lone address: the addresses in the range.
+    /// `192.0.2.0/24`, or a single address.
     Range(Range),
 }
 
-/// A range of addresses: those that begin with the first `prefix` bits of `network`.
+/// Range of addresses: those that begin with the first `prefix` bits of `network`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Range {
     network: IpAddr,
@@ -29,7 +31,7 @@ impl Pattern {
     /// Reads a pattern.
     ///
     /// # Errors
-    /// A clause that follows the text: what is wrong with it, and what to write.
+    /// A clause that follows the text: the fault, and what to write.
     pub fn parse(text: &str) -> Result<Self, String> {
         if text == "*" {
             return Ok(Self::Everything);
@@ -50,7 +52,7 @@ impl Pattern {
         Ok(if below { Self::Below(name) } else { Self::Name(name) })
     }
 
-    /// Whether it stands for this identifier.
+    /// Checks whether the pattern matches an identifier.
     pub fn covers(&self, identifier: &Identifier) -> bool {
         match (self, identifier) {
             (Self::Everything, _) => true,
@@ -61,8 +63,9 @@ impl Pattern {
         }
     }
 
-    /// Whether a certificate for this identifier would serve for anything that the pattern stands for. That is more
-    /// than [`Pattern::covers`]: a certificate for `*.example.org` serves for `secret.example.org`.
+    /// Checks whether a certificate for an identifier would be valid for anything that the pattern matches.
+    ///
+    /// More than [`Pattern::covers`]: a certificate for `*.example.org` is valid for `secret.example.org`.
     pub fn touches(&self, identifier: &Identifier) -> bool {
         let under_wildcard = match (self, identifier) {
             (Self::Name(one), Identifier::Dns(name)) if name.is_wildcard() => {
@@ -73,7 +76,7 @@ impl Pattern {
         under_wildcard || self.covers(identifier)
     }
 
-    /// Whether it stands for all that `other` stands for.
+    /// Checks whether the pattern matches all that `other` matches.
     pub fn includes(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Everything, _) => true,
@@ -84,8 +87,8 @@ impl Pattern {
         }
     }
 
-    /// Some identifiers that it stands for, of which something is wrong when something is wrong with the whole of it: the
-    /// name; a wildcard and a name below it; the first and the last address. None for everything.
+    /// Sample identifiers to test a whole pattern by: the name; a wildcard and a name below it; the first and the last
+    /// address. None for `*`.
     pub fn samples(&self) -> Vec<Identifier> {
         match self {
             Self::Everything => Vec::new(),
@@ -101,7 +104,7 @@ impl Pattern {
         }
     }
 
-    /// The name in it.
+    /// The name in the pattern.
     pub fn name(&self) -> Option<&DnsName> {
         match self {
             Self::Name(name) | Self::Below(name) => Some(name),
@@ -110,7 +113,7 @@ impl Pattern {
     }
 }
 
-/// Whether `name` has `base` above it: a whole label at least comes before.
+/// Checks whether `name` is a subdomain of `base`.
 pub(super) fn is_below(name: &str, base: &DnsName) -> bool {
     name.strip_suffix(base.as_str()).is_some_and(|head| head.ends_with('.'))
 }
@@ -123,8 +126,8 @@ impl Range {
         };
         let parsed: IpAddr = address
             .parse()
-            .map_err(|_| "is no range of addresses; write one like 192.0.2.0/24 or 2001:db8::/32".to_owned())?;
-        // An IPv4 address in IPv6 clothes would never match: no identifier is written so.
+            .map_err(|_| "is not a range of addresses; write one like 192.0.2.0/24 or 2001:db8::/32".to_owned())?;
+        // An IPv4-mapped address would never match: no identifier has this form.
         if let Err(fault @ IpFault::Mapped(_)) = IpName::try_from(parsed) {
             return Err(fault.to_string());
         }
@@ -135,14 +138,14 @@ impl Range {
                 .parse()
                 .ok()
                 .filter(|prefix| *prefix <= most)
-                .ok_or_else(|| format!("has a prefix length that is no number from 0 to {most}"))?,
+                .ok_or_else(|| format!("has a prefix length that is not a number from 0 to {most}"))?,
         };
         let range = Self { network: parsed, prefix };
         let network = range.masked(parsed);
         if network == parsed { Ok(range) } else { Err(format!("has bits after its prefix; write {network}/{prefix}")) }
     }
 
-    /// Whether it has one address only.
+    /// Checks whether it has one address only.
     fn is_lone(self) -> bool {
         self.prefix == if self.network.is_ipv4() { 32 } else { 128 }
     }

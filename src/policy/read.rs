@@ -1,12 +1,13 @@
-//! Reading a policy document, member by member, so that each fault is told with the path of what is wrong.
+//! Reading of policy documents; each fault names the path of the wrong member.
 
 #[cfg(test)]
 mod tests;
 
 use super::{Known, Pattern, Policy, Rule};
+use crate::values::members::{MemberFault, MemberPath, Members};
+use crate::values::quote::quote;
 use core::time::Duration;
-use serde_json::{Map, Value};
-use std::fmt;
+use serde_json::Value;
 
 /// The members of a document, in the order in which docs/POLICY.md explains them.
 const MEMBERS: [&str; 10] = [
@@ -22,83 +23,37 @@ const MEMBERS: [&str; 10] = [
     "common_name",
 ];
 
-/// More patterns in one list are refused: each order asks every one of them about each of its names.
+/// Maximum length of a list: each order is matched against all its patterns.
 const MAX_ELEMENTS: usize = 1000;
 
-/// What is wrong with a document; one fault refuses the whole of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Fault of a document; one fault refuses the whole document.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", fault.below(document))]
 pub struct PolicyFault {
-    /// What the document is called: `POLICY`.
+    /// Name of the document: `POLICY`.
     pub document: String,
-    /// Which part of it is wrong.
-    pub place: Place,
-    /// What was found and what to write, a clause that follows the path.
-    pub why: String,
+    /// The part that is wrong, and why.
+    pub fault: MemberFault,
 }
 
-/// A part of a document.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// All of it.
-    Document,
-    /// A member that has no meaning, by its name.
-    Odd(String),
-    /// A member.
-    Member(&'static str),
-    /// An element of a member that is a list, counted from 0.
-    Element(&'static str, usize),
-}
+type Read<T> = Result<T, MemberFault>;
 
-impl fmt::Display for Place {
-    /// The path within the document; of an odd member the document itself is at fault, and the reason names it.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Document | Self::Odd(_) => Ok(()),
-            Self::Member(member) => f.write_str(member),
-            Self::Element(member, n) => write!(f, "{member}[{n}]"),
-        }
-    }
-}
-
-impl fmt::Display for PolicyFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { document, place, why } = self;
-        match place {
-            Place::Document | Place::Odd(_) => write!(f, "{document} {why}"),
-            Place::Member(_) | Place::Element(..) => write!(f, "{document}.{place} {why}"),
-        }
-    }
-}
-
-/// What is wrong with a document that has no name yet.
-type Flaw = (Place, String);
-
-type Read<T> = Result<T, Flaw>;
-
-fn fault<T>(place: Place, why: impl Into<String>) -> Read<T> {
-    Err((place, why.into()))
+fn fault<T>(path: MemberPath, why: impl Into<String>) -> Read<T> {
+    Err(MemberFault::new(path, why))
 }
 
 impl Policy {
-    /// Reads the document that is called `path` in faults.
+    /// Reads a document, called `path` in faults.
     ///
     /// # Errors
-    /// The first [`PolicyFault`]: a member that is unknown or of another type, a list that is too long, a pattern that
-    /// is none, a challenge type or profile that does not exist, or members that contradict each other.
+    /// The first [`PolicyFault`]: a member that is unknown or of another type, a list that is too long, an invalid
+    /// pattern, an unknown challenge type or profile, or members that contradict each other.
     pub fn read(path: &str, value: &Value, known: &Known) -> Result<Self, PolicyFault> {
-        Self::read_unnamed(value, known).map_err(|flaw| PolicyFault::named(path, flaw))
+        Self::read_unnamed(value, known).map_err(|fault| PolicyFault { document: path.to_owned(), fault })
     }
 
     fn read_unnamed(value: &Value, known: &Known) -> Read<Self> {
-        let Value::Object(members) = value else {
-            let why = format!("is {}; it has to be an object with members like \"allow\"", type_name(value));
-            return fault(Place::Document, why);
-        };
-        if let Some(odd) = members.keys().find(|name| !MEMBERS.contains(&name.as_str())) {
-            let short: String = odd.chars().take(40).collect();
-            let why = format!("has the member {short:?}, which means nothing; there are {}", MEMBERS.join(", "));
-            return fault(Place::Odd(odd.clone()), why);
-        }
+        let members = Members::of(value, &MEMBERS, "an object with members like \"allow\"")?;
         let document = Document { members };
         let open = Self::default();
         let policy = Self {
@@ -111,28 +66,28 @@ impl Policy {
             challenges: document.names("challenges", "challenge type", &known.challenges)?,
             profiles: document.names("profiles", "profile", &known.profiles)?,
             max_lifetime: document.lifetime("max_lifetime")?,
-            common_name: document.choice("common_name")?,
+            common_name: members.flag("common_name")?,
         };
         policy.check()?;
         Ok(policy)
     }
 
-    /// Refuses what contradicts itself.
+    /// Refuses members that contradict each other.
     fn check(&self) -> Read<()> {
         let lists = [("allow", self.allow.as_deref().unwrap_or_default()), ("preauthorized", &self.preauthorized[..])];
         for (list, patterns) in lists {
             for (n, pattern) in patterns.iter().enumerate() {
-                self.check_use(pattern).or_else(|why| fault(Place::Element(list, n), why))?;
+                self.check_use(pattern).or_else(|why| fault(MemberPath::Element(list, n), why))?;
             }
         }
         if self.profiles.as_ref().is_some_and(Vec::is_empty) {
             let why = "is empty, so that no order could be placed; name one at least";
-            return fault(Place::Member("profiles"), why);
+            return fault(MemberPath::Member("profiles"), why);
         }
         if self.challenges.as_ref().is_some_and(Vec::is_empty) && self.preauthorized.is_empty() {
             let why = "is empty, and so is preauthorized: nothing could ever be issued. Leave challenges out to offer \
                        all types, or say what needs none in preauthorized";
-            return fault(Place::Member("challenges"), why);
+            return fault(MemberPath::Member("challenges"), why);
         }
         Ok(())
     }
@@ -151,10 +106,10 @@ impl Policy {
         Err(format!("is \"{pattern}\", which {forbidden} forbids; take one of them out"))
     }
 
-    /// Refuses the policy of an external account key, called `path`, that leaves nothing together with the CA's.
+    /// Refuses a policy of an external account key, called `path`, that has nothing in common with the CA's.
     ///
     /// # Errors
-    /// The member of which nothing is left.
+    /// The member whose intersection is empty.
     pub fn check_against(&self, ca: &Self, path: &str) -> Result<(), PolicyFault> {
         let members = [("challenges", &self.challenges, &ca.challenges), ("profiles", &self.profiles, &ca.profiles)];
         for (member, ours, theirs) in members {
@@ -165,56 +120,35 @@ impl Policy {
                     ours.join(", "),
                     theirs.join(", ")
                 );
-                return Err(PolicyFault::named(path, (Place::Member(member), why)));
+                let fault = MemberFault::new(MemberPath::Member(member), why);
+                return Err(PolicyFault { document: path.to_owned(), fault });
             }
         }
         Ok(())
     }
 }
 
-impl PolicyFault {
-    fn named(document: &str, (place, why): Flaw) -> Self {
-        Self { document: document.to_owned(), place, why }
-    }
-}
-
-/// A document whose members are known.
+/// A document whose member names are known.
 struct Document<'a> {
-    members: &'a Map<String, Value>,
+    members: Members<'a>,
 }
 
 impl<'a> Document<'a> {
     fn flag(&self, member: &'static str, default: bool) -> Read<bool> {
-        Ok(self.choice(member)?.unwrap_or(default))
+        Ok(self.members.flag(member)?.unwrap_or(default))
     }
 
-    fn choice(&self, member: &'static str) -> Read<Option<bool>> {
-        match self.members.get(member) {
-            None => Ok(None),
-            Some(Value::Bool(flag)) => Ok(Some(*flag)),
-            Some(other) => fault(Place::Member(member), format!("is {}; it has to be true or false", type_name(other))),
-        }
-    }
-
-    /// The elements of a list of texts, each read by `read`, which says what is wrong in a clause that follows the text.
+    /// An array of strings, each read by `read`, whose error is a clause that follows the string.
     fn list<T>(&self, member: &'static str, read: impl Fn(&'a str) -> Result<T, String>) -> Read<Option<Vec<T>>> {
-        let list = match self.members.get(member) {
-            None => return Ok(None),
-            Some(Value::Array(list)) => list,
-            Some(other) => {
-                let why = format!("is {}; it has to be a list of texts", type_name(other));
-                return fault(Place::Member(member), why);
-            }
-        };
+        let Some(list) = self.members.array(member, "an array of strings")? else { return Ok(None) };
         if list.len() > MAX_ELEMENTS {
             let why = format!("has {} elements, and {MAX_ELEMENTS} are the most; write wider patterns", list.len());
-            return fault(Place::Member(member), why);
+            return fault(MemberPath::Member(member), why);
         }
         let element = |(n, item): (usize, &'a Value)| match item {
-            Value::String(text) => {
-                read(text).or_else(|why| fault(Place::Element(member, n), format!("is {text:?}, which {why}")))
-            }
-            other => fault(Place::Element(member, n), format!("is {}; it has to be a text", type_name(other))),
+            Value::String(text) => read(text)
+                .or_else(|why| fault(MemberPath::Element(member, n), format!("is {}, which {why}", quote(text)))),
+            other => Err(MemberFault::wrong_type(MemberPath::Element(member, n), other, "a string")),
         };
         list.iter().enumerate().map(element).collect::<Read<_>>().map(Some)
     }
@@ -225,43 +159,22 @@ impl<'a> Document<'a> {
 
     fn names(&self, member: &'static str, what: &str, known: &[&str]) -> Read<Option<Vec<String>>> {
         self.list(member, |text| {
-            let unknown = || format!("is no {what} of this CA; there are {}", known.join(", "));
+            let unknown = || format!("is not a {what} of this CA; expected are {}", known.join(", "));
             if known.contains(&text) { Ok(text.to_owned()) } else { Err(unknown()) }
         })
     }
 
     fn lifetime(&self, member: &'static str) -> Read<Option<Duration>> {
-        let text = match self.members.get(member) {
-            None => return Ok(None),
-            Some(Value::String(text)) => text.as_str(),
-            Some(other) => {
-                let why = format!("is {}; it has to be a text like \"90d\" or \"12h\"", type_name(other));
-                return fault(Place::Member(member), why);
-            }
-        };
-        let hours = match (text.strip_suffix('d'), text.strip_suffix('h')) {
-            (Some(days), _) => days.parse::<u32>().ok().map(|days| u64::from(days) * 24),
-            (None, Some(hours)) => hours.parse::<u32>().ok().map(u64::from),
-            (None, None) => None,
-        };
-        match hours {
-            Some(hours) if hours > 0 => Ok(Some(Duration::from_secs(hours * 3600))),
-            _ => {
-                let why = format!("is {text:?}; it has to be whole days or hours, like \"90d\" or \"12h\"");
-                fault(Place::Member(member), why)
-            }
-        }
+        self.members.parsed(member, "whole days or hours, like \"90d\" or \"12h\"", lifetime)
     }
 }
 
-/// What JSON calls the type of `value`, with its article: of secrets this may be told.
-pub fn type_name(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a text",
-        Value::Array(_) => "a list",
-        Value::Object(_) => "an object",
-    }
+/// Reads a whole number of days or hours, not zero.
+fn lifetime(text: &str) -> Option<Duration> {
+    let hours = match (text.strip_suffix('d'), text.strip_suffix('h')) {
+        (Some(days), _) => days.parse::<u32>().ok().map(|days| u64::from(days) * 24),
+        (None, Some(hours)) => hours.parse::<u32>().ok().map(u64::from),
+        (None, None) => None,
+    };
+    hours.filter(|hours| *hours > 0).map(|hours| Duration::from_secs(hours * 3600))
 }

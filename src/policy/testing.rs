@@ -1,4 +1,4 @@
-//! Policies and identifiers for tests, of names so few that they meet.
+//! Policies and identifiers for tests, of so few names that they overlap.
 
 use super::{Known, Policy};
 use crate::values::Identifier;
@@ -60,7 +60,7 @@ pub(super) fn identifiers() -> impl Strategy<Value = Identifier> {
     select(all.to_vec()).prop_map(identifier)
 }
 
-/// Documents that are right.
+/// Valid documents.
 pub(super) fn documents() -> impl Strategy<Value = Value> {
     let patterns =
         |most: usize| of(vec(select(PATTERNS.to_vec()).prop_map(Value::from), 0..most).prop_map(Value::Array));

@@ -1,4 +1,4 @@
-//! Writing a policy document, as it is read.
+//! Writing of policy documents.
 
 #[cfg(test)]
 mod tests;
@@ -8,9 +8,9 @@ use core::time::Duration;
 use serde_json::{Map, Value};
 
 impl Policy {
-    /// The document that reads as this policy. Members that are at their default are left out.
+    /// Writes the document of a policy; members at their default are omitted.
     pub fn document(&self) -> Value {
-        // All of them are named, so that a new one cannot be forgotten.
+        // Without `..`: a new member does not compile until it is written.
         let Self {
             allow,
             deny,
@@ -44,7 +44,7 @@ impl Policy {
     }
 }
 
-/// A lifetime as a document has it: days where it is whole days. What was read is whole hours.
+/// Formats a lifetime of whole hours: in days where possible.
 pub(super) fn lifetime_text(lifetime: Duration) -> String {
     let hours = lifetime.as_secs() / 3600;
     if hours.is_multiple_of(24) { format!("{}d", hours / 24) } else { format!("{hours}h") }

@@ -1,18 +1,18 @@
-//! A partition in memory, for native tests: the same promises as the real one, and a switch that breaks it.
+//! Storage in memory for native tests, with fault injection.
 
-use super::{Kv, StoreFailure, Write};
+use super::{Key, Kv, StoreFailure, Table, Write};
 use crate::values::Time;
 use core::time::Duration;
 use std::cell::Cell;
 use std::collections::BTreeMap;
 
-/// A partition held in a map. Clones are independent copies.
+/// A partition held in one map for all tables. Clones are independent copies.
 #[derive(Clone, Debug, Default)]
 pub struct MemoryKv {
     rows: BTreeMap<String, (String, Option<Time>)>,
-    /// Whether there is a database: since the first write, until it is cleared.
+    /// Whether a database exists: from the first write until it is cleared.
     database: bool,
-    /// When what is over is to be looked for.
+    /// When the next purge is due.
     due: Option<Time>,
     operations: Cell<u64>,
     rows_read: Cell<u64>,
@@ -31,17 +31,17 @@ impl MemoryKv {
         self.fail_at = None;
     }
 
-    /// How many operations ran since the last [`MemoryKv::fail_after`], or ever.
+    /// The number of operations since the last [`MemoryKv::fail_after`], or ever.
     pub fn operations(&self) -> u64 {
         self.operations.get()
     }
 
-    /// How many rows were read, ever, as a database counts them.
+    /// The number of rows read, as a database counts them.
     pub fn rows_read(&self) -> u64 {
         self.rows_read.get()
     }
 
-    /// Whether there is a database, with rows or without.
+    /// Checks whether a database exists, even an empty one.
     pub fn is_database(&self) -> bool {
         self.database
     }
@@ -66,13 +66,19 @@ impl MemoryKv {
 }
 
 impl Kv for MemoryKv {
-    fn get(&self, key: &str) -> Result<Option<String>, StoreFailure> {
+    fn get(&self, _: Table, key: &str) -> Result<Option<String>, StoreFailure> {
         self.operate("get")?;
         self.read(1);
         Ok(self.rows.get(key).map(|(value, _)| value.clone()))
     }
 
-    fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Vec<(String, String)>, StoreFailure> {
+    fn list(
+        &self,
+        _: Table,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<(String, String)>, StoreFailure> {
         self.operate("list")?;
         let start = after.filter(|after| *after > prefix).unwrap_or(prefix);
         let rows = self.rows.range(start.to_owned()..);
@@ -83,16 +89,16 @@ impl Kv for MemoryKv {
         Ok(rows)
     }
 
-    fn apply(&mut self, writes: Vec<(String, Write)>) -> Result<(), StoreFailure> {
+    fn apply(&mut self, writes: Vec<(Key, Write)>) -> Result<(), StoreFailure> {
         self.operate("apply")?;
         self.database = true;
         for (key, write) in writes {
             match write {
                 Write::Put { value, expires } => {
                     self.due = self.due.into_iter().chain(expires).min();
-                    self.rows.insert(key, (value, expires))
+                    self.rows.insert(key.name, (value, expires))
                 }
-                Write::Delete => self.rows.remove(&key),
+                Write::Delete => self.rows.remove(&key.name),
             };
         }
         Ok(())

@@ -1,19 +1,19 @@
-//! Transactions: reads see what was written before them, writes are applied together at the end.
+//! Transactions: reads see earlier writes, and all writes are applied at the end.
 
-use super::{Kv, Record, StoreFailure, Write, key_of};
+use super::{Key, Kv, Record, StoreFailure, Table, Write, key_of};
 use crate::values::Time;
 use std::collections::BTreeMap;
 
-/// A transaction over one partition. Dropped without [`Txn::commit`], it leaves nothing behind.
+/// Transaction over one partition; without [`Txn::commit`] nothing is stored.
 pub struct Txn<'a, K: Kv> {
     kv: &'a mut K,
-    writes: BTreeMap<String, Write>,
+    writes: BTreeMap<String, (Table, Write)>,
     wake: Option<Time>,
     deleted_by: Option<Time>,
 }
 
-/// A point in a transaction to which it can be rolled back.
-pub struct Mark(BTreeMap<String, Write>, Option<Time>);
+/// Savepoint of a transaction.
+pub struct Mark(BTreeMap<String, (Table, Write)>, Option<Time>);
 
 impl<'a, K: Kv> Txn<'a, K> {
     /// Begins a transaction.
@@ -21,26 +21,26 @@ impl<'a, K: Kv> Txn<'a, K> {
         Self { kv, writes: BTreeMap::new(), wake: None, deleted_by: None }
     }
 
-    /// Has the records that are written, but for those for good, deleted at this instant at the latest.
+    /// Makes written records expire by `at` at the latest, except those that never expire.
     pub fn delete_by(&mut self, at: Time) {
         self.deleted_by = Some(at);
     }
 
-    /// The record of type `R` with this id.
+    /// Reads the record of type `R` with an id.
     ///
     /// # Errors
-    /// When the storage fails, or what it holds is no such record.
+    /// When the storage fails, or the value is not such a record.
     pub fn get<R: Record>(&self, id: &str) -> Result<Option<R>, StoreFailure> {
         let key = key_of::<R>(id);
         let text = match self.writes.get(&key) {
-            Some(Write::Put { value, .. }) => Some(value.clone()),
-            Some(Write::Delete) => None,
-            None => self.kv.get(&key)?,
+            Some((_, Write::Put { value, .. })) => Some(value.clone()),
+            Some((_, Write::Delete)) => None,
+            None => self.kv.get(R::TABLE, &key)?,
         };
         text.map(|text| read(&key, &text)).transpose()
     }
 
-    /// Up to `limit` ids and records of type `R` that come after the id `after`, in byte order of the id.
+    /// Lists up to `limit` ids and records of type `R` after the id `after`, in byte order.
     ///
     /// # Errors
     /// As [`Txn::get`].
@@ -48,8 +48,7 @@ impl<'a, K: Kv> Txn<'a, K> {
         self.list_of(format!("{}/", R::PREFIX), after, limit)
     }
 
-    /// As [`Txn::list`], of those whose ids begin with `group` and a slash; without that in the ids that are given, taken
-    /// and compared.
+    /// As [`Txn::list`], for ids below `group/`; `after` and the returned ids are relative to it.
     ///
     /// # Errors
     /// As [`Txn::get`].
@@ -69,10 +68,10 @@ impl<'a, K: Kv> Txn<'a, K> {
         limit: usize,
     ) -> Result<Vec<(String, R)>, StoreFailure> {
         let start = after.map(|id| format!("{prefix}{id}"));
-        // Records this transaction deletes are still in the store and must not eat up the limit.
-        let stored = self.kv.list(&prefix, start.as_deref(), limit + self.writes.len())?;
+        // Deleted records are still stored and must not use up the limit.
+        let stored = self.kv.list(R::TABLE, &prefix, start.as_deref(), limit + self.writes.len())?;
         let mut merged: BTreeMap<String, String> = stored.into_iter().collect();
-        for (key, write) in self.writes.range(prefix.clone()..).take_while(|(key, _)| key.starts_with(&prefix)) {
+        for (key, (_, write)) in self.writes.range(prefix.clone()..).take_while(|(key, _)| key.starts_with(&prefix)) {
             match write {
                 Write::Put { value, .. } if start.as_ref().is_none_or(|start| key > start) => {
                     merged.insert(key.clone(), value.clone());
@@ -87,7 +86,7 @@ impl<'a, K: Kv> Txn<'a, K> {
         records.map(|(key, text)| Ok((key.strip_prefix(&prefix).unwrap_or(key).to_owned(), read(key, text)?))).collect()
     }
 
-    /// Stores a record under its type's prefix and this id.
+    /// Stores a record under its prefix and an id.
     ///
     /// # Errors
     /// When the record cannot be written as JSON.
@@ -96,51 +95,52 @@ impl<'a, K: Kv> Txn<'a, K> {
         let value = serde_json::to_string(record).map_err(|e| StoreFailure(format!("writing {key}: {e}")))?;
         let expires = record.expires().map(|at| self.deleted_by.map_or(at, |latest| at.min(latest)));
         self.wake = earliest(self.wake, expires);
-        self.writes.insert(key, Write::Put { value, expires });
+        self.writes.insert(key, (R::TABLE, Write::Put { value, expires }));
         Ok(())
     }
 
     /// Removes a record.
     pub fn delete<R: Record>(&mut self, id: &str) {
-        self.writes.insert(key_of::<R>(id), Write::Delete);
+        self.writes.insert(key_of::<R>(id), (R::TABLE, Write::Delete));
     }
 
-    /// Asks to be woken at this instant at the latest.
+    /// Requests an alarm at this instant at the latest.
     pub fn wake_at(&mut self, at: Time) {
         self.wake = earliest(self.wake, Some(at));
     }
 
-    /// The transaction as it stands, to come back to with [`Txn::roll_back_to`].
+    /// Takes a savepoint for [`Txn::roll_back_to`].
     pub fn mark(&self) -> Mark {
         Mark(self.writes.clone(), self.wake)
     }
 
-    /// Forgets what was written since `mark`.
+    /// Drops the writes since `mark`.
     pub fn roll_back_to(&mut self, mark: Mark) {
         self.writes = mark.0;
         self.wake = mark.1;
     }
 
-    /// Applies the writes, all or none.
+    /// Applies all writes, or none.
     ///
     /// # Errors
     /// When the storage fails; nothing is stored then.
     pub fn commit(self) -> Result<Committed, StoreFailure> {
-        let deletes = self.writes.values().all(|write| matches!(write, Write::Delete));
+        let deletes = self.writes.values().all(|(_, write)| matches!(write, Write::Delete));
         let only_deleted = deletes && !self.writes.is_empty() && self.wake.is_none();
         if !self.writes.is_empty() {
-            self.kv.apply(self.writes.into_iter().collect())?;
+            let writes = self.writes.into_iter();
+            self.kv.apply(writes.map(|(name, (table, write))| (Key { table, name }, write)).collect())?;
         }
         Ok(Committed { wake: self.wake, only_deleted })
     }
 }
 
-/// What a transaction leaves to be done.
+/// Follow-up work of a committed transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Committed {
-    /// When the partition wants to be woken: at the earliest expiry written, or when [`Txn::wake_at`] asked for it.
+    /// When the partition needs an alarm: the earliest expiry written, or [`Txn::wake_at`].
     pub wake: Option<Time>,
-    /// Whether it deleted and did nothing else, so that there may be nothing left.
+    /// Whether it only deleted, so that the partition may be empty.
     pub only_deleted: bool,
 }
 
@@ -152,7 +152,7 @@ fn earliest(a: Option<Time>, b: Option<Time>) -> Option<Time> {
 }
 
 fn read<R: Record>(key: &str, text: &str) -> Result<R, StoreFailure> {
-    serde_json::from_str(text).map_err(|e| StoreFailure(format!("{key} holds no {} record: {e}", R::PREFIX)))
+    serde_json::from_str(text).map_err(|e| StoreFailure(format!("{key} is not a valid {} record: {e}", R::PREFIX)))
 }
 
 #[cfg(test)]
@@ -170,6 +170,7 @@ mod tests {
 
     impl Record for Note {
         const PREFIX: &'static str = "note";
+        const TABLE: Table = Table::Expiring;
         fn expires(&self) -> Option<Time> {
             self.until.map(Time::from_secs)
         }
@@ -235,8 +236,8 @@ mod tests {
         txn.put("b", &note("two", None)).unwrap();
         txn.roll_back_to(mark);
         txn.commit().unwrap();
-        assert_eq!(kv.get("note/a").unwrap().unwrap(), r#"{"text":"one","until":null}"#);
-        assert_eq!(kv.get("note/b").unwrap(), None);
+        assert_eq!(kv.get(Note::TABLE, "note/a").unwrap().unwrap(), r#"{"text":"one","until":null}"#);
+        assert_eq!(kv.get(Note::TABLE, "note/b").unwrap(), None);
     }
 
     #[test]

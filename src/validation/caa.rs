@@ -6,10 +6,11 @@ use super::dns::{Answer, Content, Kind, Record, climb};
 use super::issue_value::{IssueValue, issue_value};
 use super::outbound::Outbound;
 use super::probe::Probe;
-use super::quote::{list_some, quote};
+use super::quote::list_some;
 use super::{Failure, FailureKind, Method};
 use crate::values::Identifier;
 use crate::values::identifier::DnsName;
+use crate::values::quote::quote_octets;
 use futures_util::StreamExt;
 use futures_util::stream;
 use std::collections::{BTreeMap, BTreeSet};
@@ -159,7 +160,7 @@ pub fn judge(owner: &str, records: &[Record], identities: &[String], question: &
     };
     // RFC 8659 §4.1
     if let Some((_, tag, _)) = properties().find(|(critical, tag, _)| *critical && !is_known(tag)) {
-        return refuse(format!("the property {} is critical and not known here", quote(tag.as_bytes())));
+        return refuse(format!("the property {} is critical and not known here", quote_octets(tag.as_bytes())));
     }
     let of = |wanted: &str| -> Vec<&[u8]> {
         properties().filter(|(_, tag, _)| tag == wanted).map(|(_, _, value)| value).collect()
@@ -171,7 +172,7 @@ pub fn judge(owner: &str, records: &[Record], identities: &[String], question: &
     for value in values {
         match authorizes(value, identities, question) {
             Ok(()) => return Ok(()),
-            Err(why) => against.push(format!("{tag} {} {why}", quote(value))),
+            Err(why) => against.push(format!("{tag} {} {why}", quote_octets(value))),
         }
     }
     if against.is_empty() { Ok(()) } else { refuse(list_some(against.into_iter())) }

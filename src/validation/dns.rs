@@ -2,7 +2,7 @@
 
 mod wire;
 
-use super::quote::quote;
+use crate::values::quote::quote_octets;
 use core::net::{Ipv4Addr, Ipv6Addr};
 use hickory_proto::ProtoError;
 use hickory_proto::op::{Header, Message, MessageType, OpCode, Query, ResponseCode};
@@ -155,12 +155,12 @@ pub fn climb(name: &str) -> impl Iterator<Item = &str> {
 
 /// Some of the library's texts show a piece of the message, hence quoted.
 fn malformed(error: impl fmt::Display) -> DnsFault {
-    DnsFault::Malformed(quote(error.to_string().as_bytes()))
+    DnsFault::Malformed(quote_octets(error.to_string().as_bytes()))
 }
 
 /// The absolute name for `text`, which has no trailing dot.
 fn absolute(text: &str) -> Result<Name, DnsFault> {
-    Name::from_ascii(format!("{text}.")).map_err(|error| DnsFault::Name(quote(error.to_string().as_bytes())))
+    Name::from_ascii(format!("{text}.")).map_err(|error| DnsFault::Name(quote_octets(error.to_string().as_bytes())))
 }
 
 /// A recursive query for records `kind` of `name` (labels with underscores allowed, no trailing dot).
@@ -171,7 +171,7 @@ fn absolute(text: &str) -> Result<Name, DnsFault> {
 /// # Errors
 /// [`DnsFault::Name`] for a name that is no DNS name, e.g. one of more than 253 characters.
 pub fn query(name: &str, kind: Kind, id: u16, dnssec_ok: bool) -> Result<Vec<u8>, DnsFault> {
-    let unwritable = |error: ProtoError| DnsFault::Name(quote(error.to_string().as_bytes()));
+    let unwritable = |error: ProtoError| DnsFault::Name(quote_octets(error.to_string().as_bytes()));
     let question = Query::query(absolute(name)?, kind.record_type()).to_bytes().map_err(unwritable)?;
     let flags = FLAG_RD | FLAG_AD;
     let header = [id, flags, 1, 0, 0, 1].map(u16::to_be_bytes);
@@ -246,7 +246,7 @@ fn explanation(decoder: &mut BinDecoder<'_>, authorities: usize, additionals: us
     let opt = additionals.iter().find(|record| record.kind == wire::OPT)?;
     let (code, text) = wire::option(opt.data, EDE)?.split_first_chunk::<2>()?;
     let code = u16::from_be_bytes(*code);
-    Some(if text.is_empty() { format!("extended DNS error {code}") } else { quote(text) })
+    Some(if text.is_empty() { format!("extended DNS error {code}") } else { quote_octets(text) })
 }
 
 #[cfg(test)]

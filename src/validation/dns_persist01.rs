@@ -8,9 +8,9 @@ use super::dns::{Answer, Kind, climb};
 use super::issue_value::{IssueValue, addressee, issue_value};
 use super::outbound::Outbound;
 use super::probe::Probe;
-use super::quote::quote;
 use super::{Failure, FailureKind, Subject, txt};
 use crate::values::identifier::DnsName;
+use crate::values::quote::quote_octets;
 use crate::values::{Time, b64};
 use sha2::{Digest, Sha256};
 
@@ -98,7 +98,7 @@ impl Place<'_> {
             }
         }
         let (kind, found) = match fault {
-            Some(((kind, why), text)) => (kind, format!("but {} {why}", quote(text))),
+            Some(((kind, why), text)) => (kind, format!("but {} {why}", quote_octets(text))),
             None => txt::instead(answer),
         };
         let looked_up = txt::looked_up(&format!("{LABEL}.{}", self.name), answer);

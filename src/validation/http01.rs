@@ -6,9 +6,9 @@ mod ask;
 use super::http1::{self, Response};
 use super::outbound::Outbound;
 use super::probe::Probe;
-use super::quote::quote;
 use super::target::{Target, TargetFault};
 use super::{Config, Failure, FailureKind, Subject};
+use crate::values::quote::quote_octets;
 
 /// Redirects followed, as Let's Encrypt has it.
 pub const MAX_REDIRECTS: usize = 10;
@@ -58,7 +58,7 @@ impl Visit {
 
     /// `bytes` of an answer, quoted; `None` where they are not to be shown.
     fn quote(&self, bytes: &[u8]) -> Option<String> {
-        (!self.elsewhere).then(|| quote(bytes))
+        (!self.elsewhere).then(|| quote_octets(bytes))
     }
 }
 

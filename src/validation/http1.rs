@@ -4,7 +4,7 @@
 //! The peer is whoever a name points to, so work stays linear in what it sends however it cuts it up, and
 //! everything is capped.
 
-use super::quote::quote;
+use crate::values::quote::quote_octets;
 use httparse::Status;
 use std::fmt;
 
@@ -242,7 +242,7 @@ fn check_beginning(bytes: &[u8]) -> Result<(), HttpFault> {
         Some([0, _, _, 4, 0, 0, 0]) => Err(HttpFault::Http2),
         // RFC 8446 §5.1: an alert or a handshake, of any version.
         Some([21 | 22, 3, ..]) => Err(HttpFault::Tls),
-        Some(other) => Err(HttpFault::Malformed(format!("it begins {}", quote(other)))),
+        Some(other) => Err(HttpFault::Malformed(format!("it begins {}", quote_octets(other)))),
     }
 }
 
@@ -264,7 +264,7 @@ fn parse_head(bytes: &[u8]) -> Result<Head, HttpFault> {
         Ok(Status::Partial) => return Err(HttpFault::Malformed("its head ends too early".into())),
         Err(error) => {
             let line = bytes.split(|b| *b == b'\n').next().unwrap_or_default();
-            return Err(HttpFault::Malformed(format!("{error}; it begins {}", quote(line.trim_ascii_end()))));
+            return Err(HttpFault::Malformed(format!("{error}; it begins {}", quote_octets(line.trim_ascii_end()))));
         }
     }
     let status = response.code.ok_or(HttpFault::Incomplete)?;
@@ -283,13 +283,13 @@ fn framing(status: u16, headers: &[httparse::Header<'_>]) -> Result<Framing, Htt
     // RFC 9110 §8.4. A failure's status says enough.
     if let Some(coding) = find(headers, "content-encoding").find(|coding| !is_identity(coding)) {
         let success = (200..300).contains(&status);
-        return if success { Err(HttpFault::ContentCoding(quote(coding))) } else { Ok(Framing::Empty) };
+        return if success { Err(HttpFault::ContentCoding(quote_octets(coding))) } else { Ok(Framing::Empty) };
     }
     // A transfer coding overrides a length.
     let mut codings = find(headers, "transfer-encoding");
     if let Some(coding) = codings.next() {
         let chunked = coding.eq_ignore_ascii_case(b"chunked") && codings.next().is_none();
-        return if chunked { Ok(Framing::Chunked) } else { Err(HttpFault::TransferCoding(quote(coding))) };
+        return if chunked { Ok(Framing::Chunked) } else { Err(HttpFault::TransferCoding(quote_octets(coding))) };
     }
     let mut lengths = find(headers, "content-length");
     let Some(first) = lengths.next() else { return Ok(Framing::UntilClose) };
@@ -299,7 +299,7 @@ fn framing(status: u16, headers: &[httparse::Header<'_>]) -> Result<Framing, Htt
     let digits = core::str::from_utf8(first).ok().filter(|text| text.bytes().all(|b| b.is_ascii_digit()));
     let length: u64 = digits
         .and_then(|text| text.parse().ok())
-        .ok_or_else(|| HttpFault::Malformed(format!("its content length is {}", quote(first))))?;
+        .ok_or_else(|| HttpFault::Malformed(format!("its content length is {}", quote_octets(first))))?;
     match usize::try_from(length) {
         Ok(length) if length <= MAX_BODY => Ok(Framing::Length(length)),
         _ => Err(HttpFault::BodyTooLarge),

@@ -1,9 +1,9 @@
 //! Where an http-01 validation goes next: the first URL, and what redirects make of it.
 
 use super::Config;
-use super::quote::excerpt;
 use crate::values::Identifier;
 use crate::values::identifier::{DnsName, NameFault};
+use crate::values::quote::escape_octets;
 use core::net::IpAddr;
 use std::fmt;
 use url::{Host as UrlHost, Url};
@@ -191,7 +191,7 @@ impl fmt::Display for Target {
         if !self.shown {
             return write!(f, "{}/…", self.url.origin().ascii_serialization());
         }
-        f.write_str(&excerpt(self.url.as_str().as_bytes(), MAX_SHOWN))
+        f.write_str(&escape_octets(self.url.as_str().as_bytes(), MAX_SHOWN))
     }
 }
 

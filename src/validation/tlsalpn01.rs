@@ -6,11 +6,11 @@ pub mod certificate;
 
 use super::outbound::{Outbound, OutboundFault};
 use super::probe::Probe;
-use super::quote::quote;
 use super::reach::first_reached;
 use super::tls::handshake::{Handshake, MAX_BYTES, Shown, TlsFault};
 use super::tls::signature::Claim;
 use super::{Failure, FailureKind, Subject};
+use crate::values::quote::quote_octets;
 use crate::values::{Identifier, Verify};
 use certificate::{CertificateFault, Proof};
 use core::fmt;
@@ -117,7 +117,7 @@ async fn shake_hands<'a, O: Outbound>(
 async fn judge<V: Verify>(crypto: &V, asked: &Asked<'_>, shown: &Shown, subject: &Subject<'_>) -> Result<(), Failure> {
     if shown.protocol.as_deref() != Some(PROTOCOL.as_bytes()) {
         let selected = match &shown.protocol {
-            Some(other) => format!("it selected the protocol {} by ALPN, not {PROTOCOL}", quote(other)),
+            Some(other) => format!("it selected the protocol {} by ALPN, not {PROTOCOL}", quote_octets(other)),
             None => format!("it speaks TLS, but did not select the protocol {PROTOCOL} by ALPN"),
         };
         // As with a file that is not there yet: whoever answers now does not know of the challenge.

@@ -1,11 +1,9 @@
-//! Signatures as the rest of the library sees them: one port for checking, one for signing.
+//! Ports for checking and for making signatures.
 //!
 //! On Workers both are WebCrypto, in native tests RustCrypto. ECDSA signatures cross these ports as raw
 //! `r || s` of fixed width (the form of JWS and WebCrypto); [`super::ecdsa`] converts X.509's DER form.
 
-use std::fmt;
-
-/// A signature algorithm with its hash, the union of what JWS, CSRs and TLS servers may use here.
+/// Signature algorithm with its hash: the union of those of JWS, CSRs and TLS servers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SigAlg {
     /// ECDSA on P-256 with SHA-256.
@@ -36,29 +34,22 @@ pub enum SigAlg {
     Ed25519,
 }
 
-/// The crypto provider itself failed, which says nothing about the signature; the text is for the log.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Failure of the crypto provider, not of the signature; the text is for the log.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("crypto provider failed: {0}")]
 pub struct CryptoFailure(pub String);
-
-impl fmt::Display for CryptoFailure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "crypto provider failed: {}", self.0)
-    }
-}
-
-impl std::error::Error for CryptoFailure {}
 
 /// Checks signatures.
 #[allow(async_fn_in_trait, reason = "futures on wasm are not Send; callers are generic, never dyn")]
 pub trait Verify {
-    /// Whether `signature` over `message` is by the key `spki` (DER SubjectPublicKeyInfo) under `alg`.
+    /// Checks that `signature` over `message` is by the key `spki` (DER SubjectPublicKeyInfo) under `alg`.
     ///
     /// `Ok(false)` also for a signature of the wrong length or a key that does not fit `alg`; `Err` only when
     /// the provider could not do its work.
     async fn verify(&self, alg: SigAlg, spki: &[u8], message: &[u8], signature: &[u8]) -> Result<bool, CryptoFailure>;
 }
 
-/// Signs with the issuer's private key, which stays behind this port.
+/// Signs with the issuer's private key, which never leaves the implementation.
 #[allow(async_fn_in_trait, reason = "futures on wasm are not Send; callers are generic, never dyn")]
 pub trait Sign {
     /// The algorithm that [`Sign::sign`] uses.

@@ -1,4 +1,4 @@
-//! Ed25519 keys that prove nothing: verifiers differ in what they make of them, so none is asked.
+//! Ed25519 keys that prove nothing: verifiers differ in which of them they accept.
 
 /// The `y` of the points of order 1, 2, 4 and 8 on edwards25519, little-endian.
 const SMALL_ORDER: [[u8; 32]; 5] = [
@@ -24,21 +24,21 @@ const fn numbers(first: u8, between: u8, last: u8) -> [u8; 32] {
 /// The prime of the field, 2^255 - 19, little-endian.
 const PRIME: [u8; 32] = numbers(0xed, 0xff, 0x7f);
 
-/// Whether a key is written in the one way of its point: `y` below the field's prime
+/// Checks that a key is the canonical encoding of its point: `y` below the field's prime
 /// ([RFC 8032 §5.1.3](https://www.rfc-editor.org/rfc/rfc8032#section-5.1.3)).
 ///
-/// That there is a point with this `y`, each verifier sees for itself.
+/// Whether a point has this `y` is left to the verifiers.
 pub fn is_canonical(key: &[u8; 32]) -> bool {
     // Little-endian, so compared from the end.
     y_of(key).iter().rev().lt(PRIME.iter().rev())
 }
 
-/// Whether a key, written canonically, is a point of small order, whose signatures anybody can make.
+/// Checks whether a canonically encoded key is a point of small order: its signatures can be forged.
 pub fn has_small_order(key: &[u8; 32]) -> bool {
     SMALL_ORDER.contains(&y_of(key))
 }
 
-/// The key without its top bit, which is the sign of `x`.
+/// Clears the top bit of a key, the sign of `x`.
 fn y_of(key: &[u8; 32]) -> [u8; 32] {
     let mut y = *key;
     if let Some(last) = y.last_mut() {

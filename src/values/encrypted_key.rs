@@ -1,4 +1,4 @@
-//! Private keys that lie encrypted on a disk: PKCS#8 under a passphrase
+//! Private keys encrypted under a passphrase: PKCS#8
 //! ([RFC 5958 §3](https://www.rfc-editor.org/rfc/rfc5958#section-3)), as OpenSSL reads and writes it.
 
 use super::CryptoFailure;
@@ -18,45 +18,33 @@ pub const ROUNDS: u32 = 600_000;
 const ENCRYPTED: &str = "ENCRYPTED PRIVATE KEY";
 const PLAIN: &str = "PRIVATE KEY";
 
-/// Why a private key cannot be had from a file; [`fmt::Display`] is a clause about "the key".
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Fault of a private key's file; the message is a clause about "the key".
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyFileFault {
-    /// No PEM, or one of another kind; its label, if it has one.
+    /// Not a PEM, or one of another kind; its label.
+    #[error("{}", wrong_kind(.0.as_deref()))]
     Kind(Option<String>),
     /// More than one private key.
+    #[error("has more than one private key in its file; give a file with one key")]
     Several,
     /// A PEM that cannot be read.
+    #[error("cannot be read: {0}; `openssl pkcs8 -topk8 -v2 aes-256-cbc` writes one")]
     Block(BlockFault),
-    /// Encrypted in a way that is not read.
+    /// Encrypted by an unsupported scheme.
+    #[error("is encrypted by an unsupported scheme; `openssl pkcs8 -topk8 -v2 aes-256-cbc` encrypts it again")]
     Scheme,
-    /// It does not open: the passphrase is another, or the file is damaged.
+    /// Wrong passphrase, or a damaged file.
+    #[error("does not open: the passphrase is wrong, or the file is damaged")]
     Passphrase,
-    /// The key itself: none of the kinds that are read.
+    /// Unsupported kind of key.
+    #[error("cannot be read: {0}")]
     Key(CryptoFailure),
 }
 
-impl fmt::Display for KeyFileFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Kind(None) => f.write_str("is no PEM file"),
-            Self::Kind(Some(label)) => write!(
-                f,
-                "is a PEM of kind {label:?} where PKCS#8 belongs; `openssl pkcs8 -topk8 -v2 aes-256-cbc` makes one of it"
-            ),
-            Self::Several => f.write_str("has more than one private key in its file; give the one that is meant alone"),
-            Self::Block(fault) => {
-                write!(f, "is no PEM that is read: {fault}; `openssl pkcs8 -topk8 -v2 aes-256-cbc` writes one")
-            }
-            Self::Scheme => f.write_str(
-                "is encrypted in a way that is not read here; `openssl pkcs8 -topk8 -v2 aes-256-cbc` encrypts it anew",
-            ),
-            Self::Passphrase => f.write_str("does not open: the passphrase is wrong, or the file is damaged"),
-            Self::Key(failure) => write!(f, "cannot be read: {failure}"),
-        }
-    }
+fn wrong_kind(label: Option<&str>) -> String {
+    let Some(label) = label else { return "is not a PEM file".to_owned() };
+    format!("is a PEM of kind {label:?} where PKCS#8 belongs; `openssl pkcs8 -topk8 -v2 aes-256-cbc` converts it")
 }
-
-impl std::error::Error for KeyFileFault {}
 
 impl From<KeyBlockFault> for KeyFileFault {
     fn from(fault: KeyBlockFault) -> Self {
@@ -68,7 +56,7 @@ impl From<KeyBlockFault> for KeyFileFault {
     }
 }
 
-/// Whether a PEM file is an encrypted PKCS#8 key; `false` for one that is not encrypted.
+/// Checks whether a PKCS#8 key in PEM is encrypted.
 ///
 /// # Errors
 /// [`KeyFileFault::Kind`], [`KeyFileFault::Several`] and [`KeyFileFault::Block`] for anything else.
@@ -80,8 +68,9 @@ pub fn is_encrypted(text: &str) -> Result<bool, KeyFileFault> {
     }
 }
 
-/// The key as encrypted PKCS#8, PEM: PBES2 with PBKDF2-HMAC-SHA256, [`ROUNDS`] and AES-256-CBC
-/// ([RFC 8018 §6.2](https://www.rfc-editor.org/rfc/rfc8018#section-6.2)). Salt and IV have to be random and new.
+/// Encrypts a key as PKCS#8 in PEM: PBES2 with PBKDF2-HMAC-SHA256, [`ROUNDS`] and AES-256-CBC
+/// ([RFC 8018 §6.2](https://www.rfc-editor.org/rfc/rfc8018#section-6.2)). Salt and IV have to be
+/// fresh random bytes.
 ///
 /// # Errors
 /// Failures of the encoding, which do not happen.
@@ -98,7 +87,7 @@ pub fn encrypt(key: &NativeKey, passphrase: &str, salt: [u8; 16], iv: [u8; 16]) 
     der::pem::encode_string(ENCRYPTED, LineEnding::LF, &der).map_err(|e| failure(&e))
 }
 
-/// The key in an encrypted PKCS#8 file (PEM).
+/// Decrypts the key of an encrypted PKCS#8 file (PEM).
 ///
 /// # Errors
 /// [`KeyFileFault`].

@@ -1,12 +1,12 @@
-//! Unpredictable names for accounts, orders and what else has a URL.
+//! Unpredictable names for accounts, orders and other resources with a URL.
 
 use super::b64;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// A name of 128 random bits, written as 22 characters of base64url.
+/// Random name of 128 bits, written as 22 characters of base64url.
 ///
-/// Random, so that a URL tells nothing and cannot be guessed
+/// A URL with it discloses nothing and cannot be guessed
 /// ([RFC 8555 §10.5](https://www.rfc-editor.org/rfc/rfc8555#section-10.5)).
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -16,12 +16,12 @@ pub struct Id(String);
 pub const ID_BYTES: usize = 16;
 
 impl Id {
-    /// The name made of these random bytes.
+    /// Makes a name of random bytes.
     pub fn from_random(bytes: [u8; ID_BYTES]) -> Self {
         Self(b64::encode(&bytes))
     }
 
-    /// Reads a name; `None` when `text` is not 22 characters of canonical base64url.
+    /// Parses a name; `None` when `text` is not 22 characters of canonical base64url.
     pub fn parse(text: &str) -> Option<Self> {
         let bytes = (text.len() == 22).then(|| b64::decode(text))??;
         (bytes.len() == ID_BYTES).then(|| Self(text.to_owned()))
@@ -32,7 +32,7 @@ impl Id {
         &self.0
     }
 
-    /// The 16 bytes behind the text.
+    /// Decodes the name to its 16 bytes.
     pub fn bytes(&self) -> [u8; ID_BYTES] {
         b64::decode(&self.0).and_then(|bytes| bytes.try_into().ok()).unwrap_or_default()
     }

@@ -1,11 +1,11 @@
-//! What a certificate is for: ACME identifiers ([RFC 8555 §9.7.7](https://www.rfc-editor.org/rfc/rfc8555#section-9.7.7)).
+//! ACME identifiers ([RFC 8555 §9.7.7](https://www.rfc-editor.org/rfc/rfc8555#section-9.7.7)).
 
 use core::net::IpAddr;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::fmt;
 
-/// A name that an order asks for, in the form it will have in the certificate.
+/// Identifier of an order, in the form of the certificate.
 ///
 /// Its wire form is RFC 8555's `{"type":"dns","value":"www.example.org"}`, or RFC 8738's
 /// `{"type":"ip","value":"192.0.2.1"}`.
@@ -18,34 +18,27 @@ pub enum Identifier {
     Ip(IpName),
 }
 
-/// An IP address as it is an identifier: never an IPv4 address in IPv6 clothes.
+/// IP address of an `ip` identifier: never an IPv4-mapped IPv6 address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct IpName(IpAddr);
 
-/// Why a text is no IP identifier; [`fmt::Display`] says it in a clause that follows the text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Fault of an `ip` identifier; the message is a clause that follows the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IpFault {
-    /// No IP address: a range, a zone, a port, a name.
+    /// Not an IP address: a range, a zone, a port, a name.
+    #[error("is not one IPv4 or IPv6 address")]
     NotAnAddress,
-    /// An address in another spelling than the one that RFC 8738 asks for, which is given.
+    /// Not the canonical spelling of RFC 8738; the address.
+    #[error("is not in canonical form (RFC 5952); write {0}")]
     Spelling(IpAddr),
     /// An IPv4-mapped IPv6 address; the IPv4 address in it.
+    #[error("is an IPv4 address within IPv6; write {0}")]
     Mapped(IpAddr),
 }
 
-impl fmt::Display for IpFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotAnAddress => f.write_str("is not one IPv4 or IPv6 address"),
-            Self::Spelling(address) => write!(f, "is not in canonical form (RFC 5952); write {address}"),
-            Self::Mapped(address) => write!(f, "is an IPv4 address within IPv6; write {address}"),
-        }
-    }
-}
-
 impl IpName {
-    /// Reads an address: dotted decimal, or the text of RFC 5952 §4 and no other.
+    /// Parses an address in canonical form: dotted decimal, or RFC 5952 §4.
     ///
     /// # Errors
     /// [`IpFault`].
@@ -55,8 +48,9 @@ impl IpName {
         if address.to_string() == text { Ok(name) } else { Err(IpFault::Spelling(address)) }
     }
 
-    /// The address of an iPAddress's octets (RFC 5280 §4.2.1.6); `None` for a wrong number of them, and for an IPv4
-    /// address within IPv6.
+    /// Reads the octets of an iPAddress (RFC 5280 §4.2.1.6).
+    ///
+    /// `None` for a wrong number of octets, and for an IPv4-mapped IPv6 address.
     pub fn from_octets(octets: &[u8]) -> Option<Self> {
         let v4 = <[u8; 4]>::try_from(octets).map(IpAddr::from);
         let address = v4.or_else(|_| <[u8; 16]>::try_from(octets).map(IpAddr::from)).ok()?;
@@ -68,7 +62,7 @@ impl IpName {
         self.0
     }
 
-    /// The address as an iPAddress has it: 4 or 16 octets.
+    /// The octets of an iPAddress: 4 or 16.
     pub fn octets(self) -> Vec<u8> {
         match self.0 {
             IpAddr::V4(v4) => v4.octets().to_vec(),
@@ -108,67 +102,60 @@ impl fmt::Display for IpName {
     }
 }
 
-/// A DNS name as it may stand in a certificate: lower-case A-labels, no trailing dot, perhaps a leading `*.`.
+/// DNS name of a certificate: lower-case A-labels, no trailing dot, optional leading `*.`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct DnsName(String);
 
-/// Why a text is no usable DNS name; [`fmt::Display`] says it in a clause that follows the name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Fault of a DNS name; the message is a clause that follows the name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NameFault {
-    /// Nothing there.
+    /// Empty text.
+    #[error("is empty")]
     Empty,
     /// More than 253 characters.
+    #[error("is longer than 253 characters")]
     TooLong,
-    /// It ends with a dot.
+    /// A dot at the end.
+    #[error("ends with a dot; leave it out")]
     TrailingDot,
     /// Two dots in a row, or a leading one.
+    #[error("has an empty label (two dots in a row or a leading dot)")]
     EmptyLabel,
     /// A label of more than 63 characters.
+    #[error("has a label longer than 63 characters")]
     LabelTooLong,
     /// A character other than letters, digits and hyphens.
+    #[error("has a character other than letters, digits, hyphens and dots")]
     Character,
     /// Characters outside ASCII: the client has to send A-labels.
+    #[error("has non-ASCII characters; send internationalised names as A-labels (xn--…)")]
     NotAscii,
     /// A hyphen begins or ends a label.
+    #[error("has a label that begins or ends with a hyphen")]
     Hyphen,
-    /// Hyphens at positions 3 and 4 of a label that is no valid A-label (RFC 5891 §4.2.3.1).
+    /// Hyphens at positions 3 and 4 of a label that is not a valid A-label (RFC 5891 §4.2.3.1).
+    #[error("has a label with hyphens at its third and fourth place that is no valid A-label")]
     ReservedLabel,
-    /// A right-to-left label beside a label that must not stand there (RFC 5893 §2).
+    /// A right-to-left label next to a forbidden one (RFC 5893 §2).
+    #[error("has a right-to-left label beside one that RFC 5893 does not allow there")]
     Bidi,
-    /// A `*` elsewhere than as the whole first label, or with nothing below it.
+    /// A `*` that is not the whole first label, or is the only label.
+    #[error("has a `*` that is not the whole first label of a longer name")]
     Wildcard,
-    /// An IP address given as a DNS name, or what a URL parser takes for one: its last label is a number.
+    /// An IP address, also to URL parsers: its last label is a number.
+    #[error(
+        "is an IP address, or ends in a number (decimal or 0x…) as only an IP address does, and is no dns \
+         identifier"
+    )]
     IpAddress,
 }
 
-impl fmt::Display for NameFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Empty => "is empty",
-            Self::TooLong => "is longer than 253 characters",
-            Self::TrailingDot => "ends with a dot; leave it out",
-            Self::EmptyLabel => "has an empty label (two dots in a row or a leading dot)",
-            Self::LabelTooLong => "has a label longer than 63 characters",
-            Self::Character => "has a character other than letters, digits, hyphens and dots",
-            Self::NotAscii => "has non-ASCII characters; send internationalised names as A-labels (xn--…)",
-            Self::Hyphen => "has a label that begins or ends with a hyphen",
-            Self::ReservedLabel => "has a label with hyphens at its third and fourth place that is no valid A-label",
-            Self::Bidi => "has a right-to-left label beside one that RFC 5893 does not allow there",
-            Self::Wildcard => "has a `*` that is not the whole first label of a longer name",
-            Self::IpAddress => {
-                "is an IP address, or ends in a number (decimal or 0x…) as only an IP address does, and is no dns \
-                 identifier"
-            }
-        })
-    }
-}
-
 impl DnsName {
-    /// Reads a name, lower-casing it.
+    /// Parses a name and converts it to lower case.
     ///
     /// # Errors
-    /// The first [`NameFault`] found; nothing is repaired silently but the case.
+    /// The first [`NameFault`] found; nothing but the case is repaired.
     pub fn parse(text: &str) -> Result<Self, NameFault> {
         let name = text.to_ascii_lowercase();
         if name.is_empty() {
@@ -197,12 +184,12 @@ impl DnsName {
         Ok(Self(name))
     }
 
-    /// The name as it stands in a certificate, with `*.` where it has one.
+    /// The name as text, with its `*.`.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Whether the name is `suffix` or below it.
+    /// Checks whether the name is `suffix` or a subdomain of it.
     pub fn ends_in(&self, suffix: &str) -> bool {
         self.0.strip_suffix(suffix).is_some_and(|head| head.is_empty() || head.ends_with('.'))
     }
@@ -212,31 +199,33 @@ impl DnsName {
         self.0.starts_with("*.")
     }
 
-    /// The name without a leading `*.`: what an authorization is for (RFC 8555 §7.1.4).
+    /// The name without `*.`: the identifier of its authorization (RFC 8555 §7.1.4).
     pub fn base(&self) -> DnsName {
         Self(self.0.strip_prefix("*.").unwrap_or(&self.0).to_owned())
     }
 }
 
-/// Whether URL parsers take the name for an IPv4 address, or for a broken one: its last label is a number, decimal or
-/// octal of digits only, or hexadecimal, of which `0x` alone is one too
-/// ([WHATWG URL](https://url.spec.whatwg.org/#ends-in-a-number-checker)). `127.0.0.0x2` and `0x7f000002` are addresses
-/// that no DNS was ever asked for.
+/// Checks whether URL parsers read the name as an IPv4 address: its last label is a number.
+///
+/// A number is all digits, or hexadecimal after `0x`, which alone is one too
+/// ([WHATWG URL](https://url.spec.whatwg.org/#ends-in-a-number-checker)). `127.0.0.0x2` and `0x7f000002` are connected
+/// to without a DNS query.
 fn ends_in_a_number(name: &str) -> bool {
     let last = name.rsplit('.').next().unwrap_or_default();
     let hexadecimal = last.strip_prefix("0x").is_some_and(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()));
     hexadecimal || last.bytes().all(|b| b.is_ascii_digit())
 }
 
-/// Whether the labels of a name, each of which is valid, make a domain name together: one with a label that is written from
-/// right to left has labels of certain forms only ([RFC 5893 §2](https://www.rfc-editor.org/rfc/rfc5893#section-2)), and no
-/// URL has another as its host.
+/// Checks that valid labels are valid together, by the Bidi rule of
+/// [RFC 5893 §2](https://www.rfc-editor.org/rfc/rfc5893#section-2).
+///
+/// URL parsers refuse other names as hosts.
 fn is_a_domain(name: &str) -> bool {
     let internationalised = name.split('.').any(|label| label.starts_with("xn--"));
     !internationalised || idna::domain_to_ascii(name).is_ok_and(|back| back == name)
 }
 
-/// One label: letters, digits and inner hyphens, and a reserved form only when it is a valid A-label.
+/// Checks a label: letters, digits, inner hyphens; a reserved form only as a valid A-label.
 fn check_label(label: &str) -> Result<(), NameFault> {
     if label.is_empty() {
         return Err(NameFault::EmptyLabel);
@@ -256,7 +245,7 @@ fn check_label(label: &str) -> Result<(), NameFault> {
     Ok(())
 }
 
-/// Whether an `xn--` label decodes to a U-label that encodes back to the same label (RFC 5891 §5.4).
+/// Checks that an `xn--` label decodes to a U-label and encodes back to itself (RFC 5891 §5.4).
 fn is_a_label(label: &str) -> bool {
     if !label.starts_with("xn--") {
         return false;
@@ -318,7 +307,7 @@ impl Identifier {
         }
     }
 
-    /// Whether it asks for all names one label below.
+    /// Checks whether it is a wildcard name.
     pub fn is_wildcard(&self) -> bool {
         match self {
             Self::Dns(name) => name.is_wildcard(),
@@ -326,7 +315,7 @@ impl Identifier {
         }
     }
 
-    /// The identifier that has to be proven for this one: a wildcard's base (RFC 8555 §7.1.4), else itself.
+    /// The identifier of its authorization: a wildcard's base (RFC 8555 §7.1.4), else itself.
     pub fn base(&self) -> Identifier {
         match self {
             Self::Dns(name) => Self::Dns(name.base()),

@@ -1,4 +1,4 @@
-//! Values: small types that every layer shares and that depend on nothing of ours.
+//! Small types that every layer shares; they depend on no other layer.
 
 pub mod b64;
 pub mod crypto;
@@ -6,11 +6,14 @@ pub mod ecdsa;
 pub mod edwards;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod encrypted_key;
+pub mod hex;
 pub mod id;
 pub mod identifier;
+pub mod members;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod native_crypto;
 pub mod pem;
+pub mod quote;
 pub mod time;
 pub mod unicode;
 pub mod x509;

@@ -1,4 +1,4 @@
-//! The crypto ports outside the Worker: RustCrypto, for native tests and the companion.
+//! The crypto ports by RustCrypto, for native tests and the companion.
 //!
 //! Only [`NativeKey`] makes keys, and only from random bytes that its caller passes in.
 
@@ -25,7 +25,7 @@ impl Verify for NativeCrypto {
     }
 }
 
-/// `Some` when the signature holds; every way in which it does not is `None`.
+/// `Some` when the signature is valid, `None` for every fault.
 fn holds(alg: SigAlg, spki: &[u8], message: &[u8], signature: &[u8]) -> Option<()> {
     let digest = digest(alg, message);
     match alg {
@@ -72,7 +72,7 @@ fn pkcs1v15(alg: SigAlg) -> Option<Pkcs1v15Sign> {
     }
 }
 
-/// A private key of any kind that Selvedge meets, in memory.
+/// Private key of any supported kind, in memory.
 ///
 /// Made for tests (account keys, CSR keys) and for the companion's disposable CAs.
 #[derive(Clone)]
@@ -87,7 +87,7 @@ enum Inner {
 }
 
 impl NativeKey {
-    /// A new key that can sign under `alg`, made of bytes from `fill`; RSA keys get 2048 bits.
+    /// Generates a key that can sign under `alg`, made of bytes from `fill`; RSA keys get 2048 bits.
     ///
     /// # Errors
     /// When RSA key generation fails, which it does not for usable random bytes.
@@ -111,7 +111,7 @@ impl NativeKey {
         }
     }
 
-    /// A new RSA key with a modulus of `bits` bits (at least 1024) and exponent 65537.
+    /// Generates an RSA key with a modulus of `bits` bits (at least 1024) and exponent 65537.
     ///
     /// # Errors
     /// When no key of that size can be made.
@@ -123,7 +123,7 @@ impl NativeKey {
     /// Reads an unencrypted PKCS#8 key (`BEGIN PRIVATE KEY`).
     ///
     /// # Errors
-    /// When there is no private key of that kind in the text, or it is of none of the four kinds.
+    /// When the text has no private key of that form, or its kind is not supported.
     pub fn from_pkcs8_pem(pem: &str) -> Result<Self, CryptoFailure> {
         let block = super::pem::private_key(pem).map_err(failure)?;
         let label = block.label();
@@ -137,7 +137,7 @@ impl NativeKey {
             .or_else(|_| ed25519_dalek::SigningKey::from_pkcs8_der(&der).map(Inner::Ed25519))
             .or_else(|_| rsa::PrivateKey::from_pkcs8_der(&der).map(|key| Inner::Rsa(Box::new(key))))
             .map(Self)
-            .map_err(|_| CryptoFailure("the private key is none of P-256, P-384, RSA, Ed25519".to_owned()))
+            .map_err(|_| CryptoFailure("the private key is not a P-256, P-384, RSA or Ed25519 key".to_owned()))
     }
 
     /// The key as unencrypted PKCS#8 PEM, with LF line ends.
@@ -170,7 +170,7 @@ impl NativeKey {
         Ok(document.map_err(failure)?.into_vec())
     }
 
-    /// The algorithm that suits this key best: the curve's own hash for ECDSA, SHA-256 for RSA.
+    /// The default algorithm of this key: the curve's own hash for ECDSA, SHA-256 for RSA.
     pub fn algorithm(&self) -> SigAlg {
         match &self.0 {
             Inner::P256(_) => SigAlg::Es256,
@@ -218,7 +218,7 @@ impl fmt::Debug for NativeKey {
     }
 }
 
-/// [`Sign`]: what signs certificates and CRLs outside the Worker.
+/// [`Sign`] by RustCrypto: signs certificates and CRLs outside the Worker.
 #[derive(Clone, Debug)]
 pub struct NativeSigner(NativeKey);
 
@@ -226,7 +226,7 @@ impl NativeSigner {
     /// The signer with the key of an unencrypted PKCS#8 PEM.
     ///
     /// # Errors
-    /// As [`NativeKey::from_pkcs8_pem`], and for a key of a kind that issuers do not have.
+    /// As [`NativeKey::from_pkcs8_pem`] and [`NativeSigner::new`].
     pub fn from_pkcs8_pem(pem: &str) -> Result<Self, CryptoFailure> {
         Self::new(NativeKey::from_pkcs8_pem(pem)?)
     }
@@ -234,7 +234,7 @@ impl NativeSigner {
     /// The signer with this key.
     ///
     /// # Errors
-    /// When the key is of a kind that issuers do not have: Ed25519, which the usual clients do not verify.
+    /// For an Ed25519 key, which common clients do not verify.
     pub fn new(key: NativeKey) -> Result<Self, CryptoFailure> {
         match &key.0 {
             Inner::P256(_) | Inner::P384(_) | Inner::Rsa(_) => Ok(Self(key)),

@@ -1,8 +1,11 @@
-//! PEM as [RFC 7468 §2](https://www.rfc-editor.org/rfc/rfc7468#section-2) has it read: text around the blocks is passed
-//! over, and within them white space of any kind and lines of any length count for nothing.
+//! Lax PEM reader ([RFC 7468 §2](https://www.rfc-editor.org/rfc/rfc7468#section-2)).
+//!
+//! Text around the blocks, white space within them and the length of lines are ignored.
 
+use super::b64;
 use core::fmt;
 use data_encoding::Specification;
+use zeroize::Zeroizing;
 
 const BEGIN: &str = "-----BEGIN ";
 const END: &str = "-----END ";
@@ -11,42 +14,30 @@ const DASHES: &str = "-----";
 /// The white space of the lax grammar (RFC 7468 §3, figure 2).
 const WHITE: &str = " \t\r\n\x0b\x0c";
 
-/// Longest label that is taken for one, in bytes: several times that of any registered one.
+/// Longest label, in bytes: several times the longest registered one.
 const MAX_LABEL: usize = 64;
 
-/// The end of the labels of all private keys, in whatever form.
+/// Suffix of the labels of private keys in any form.
 const PRIVATE_KEY: &str = "PRIVATE KEY";
 
-/// Why a block cannot be read; [`fmt::Display`] is a clause that names the block.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Fault of a block; the message is a clause that names the block.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BlockFault {
     /// A BEGIN line without a label that ends with five dashes.
+    #[error("a \"-----BEGIN \" in it is not followed by a label and \"-----\"")]
     Boundary,
     /// No END line of the same label before the next block; the label.
+    #[error("the {0:?} in it has no \"END {0}\"")]
     End(String),
-    /// Headers, which the older form of encrypted keys has (RFC 1421); the label.
+    /// Headers, as in the older form of encrypted keys (RFC 1421); the label.
+    #[error("the {0:?} in it has headers (RFC 1421), as encrypted keys of the older form do; PKCS#8 has none")]
     Headers(String),
-    /// Not base64; the label, and what is wrong.
+    /// Not base64; the label and the reason.
+    #[error("the {0:?} in it is not base64: {1}")]
     Base64(String, String),
 }
 
-impl fmt::Display for BlockFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Boundary => f.write_str("a \"-----BEGIN \" in it is not followed by a label and \"-----\""),
-            Self::End(label) => write!(f, "the {label:?} in it has no \"END {label}\""),
-            Self::Headers(label) => write!(
-                f,
-                "the {label:?} in it has headers (RFC 1421), as encrypted keys of the older form do; PKCS#8 has none"
-            ),
-            Self::Base64(label, reason) => write!(f, "the {label:?} in it is not base64: {reason}"),
-        }
-    }
-}
-
-impl std::error::Error for BlockFault {}
-
-/// A block: its label, and what is between its boundaries.
+/// Block with its label and the text between its boundaries.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Block<'a> {
     label: &'a str,
@@ -61,17 +52,17 @@ impl fmt::Debug for Block<'_> {
 }
 
 impl<'a> Block<'a> {
-    /// What it says that it is.
+    /// The label.
     pub fn label(&self) -> &'a str {
         self.label
     }
 
-    /// Whether it has the headers of RFC 1421.
+    /// Checks for the headers of RFC 1421.
     pub fn has_headers(&self) -> bool {
         self.body.contains(':')
     }
 
-    /// The bytes that it stands for.
+    /// Decodes the base64; a private key in constant time.
     ///
     /// # Errors
     /// [`BlockFault::Headers`] and [`BlockFault::Base64`].
@@ -81,24 +72,35 @@ impl<'a> Block<'a> {
         }
         let fault = |reason: &dyn fmt::Display| BlockFault::Base64(self.label.to_owned(), reason.to_string());
         let body = self.body.trim_matches(|c| WHITE.contains(c));
-        // Padding ends the text: the decoder would go on behind it.
+        // Padding ends the text, but the lax decoder continues after it.
         let behind = body.split_once('=').map_or("", |(_, behind)| behind);
         if behind.chars().any(|c| c != '=' && !WHITE.contains(c)) {
             return Err(fault(&"something follows its padding"));
         }
-        let der = lax().map_err(|e| fault(&e))?.decode(body.as_bytes()).map_err(|e| fault(&e))?;
+        let der = match self.label.ends_with(PRIVATE_KEY) {
+            true => b64::decode_padded_secret(&without_white(body)).ok_or_else(|| fault(&"invalid base64"))?,
+            false => lax().map_err(|e| fault(&e))?.decode(body.as_bytes()).map_err(|e| fault(&e))?,
+        };
         if der.is_empty() { Err(fault(&"it is empty")) } else { Ok(der) }
     }
 }
 
-/// Base64 with padding, between whose characters white space may stand.
+/// `text` without white space, wiped from memory after use.
+fn without_white(text: &str) -> Zeroizing<String> {
+    // With all the room at once: growing would leave copies behind.
+    let mut kept = Zeroizing::new(String::with_capacity(text.len()));
+    kept.extend(text.chars().filter(|c| !WHITE.contains(*c)));
+    kept
+}
+
+/// Base64 with padding and with white space between its characters.
 fn lax() -> Result<data_encoding::Encoding, data_encoding::SpecificationError> {
     let mut specification: Specification = data_encoding::BASE64.specification();
     specification.ignore.push_str(WHITE);
     specification.encoding()
 }
 
-/// The blocks of a text, in their order; after a fault there are no more.
+/// Iterates over the blocks of a text; ends after the first fault.
 pub fn blocks(text: &str) -> Blocks<'_> {
     Blocks { rest: text }
 }
@@ -120,7 +122,7 @@ impl<'a> Iterator for Blocks<'a> {
     }
 }
 
-/// The block that begins with its label, and what follows it.
+/// Splits off the block that begins with its label.
 fn split(after: &str) -> Result<(Block<'_>, &str), BlockFault> {
     let (label, body) = after.split_once(DASHES).filter(|(label, _)| is_label(label)).ok_or(BlockFault::Boundary)?;
     let no_end = || BlockFault::End(label.to_owned());
@@ -132,39 +134,37 @@ fn split(after: &str) -> Result<(Block<'_>, &str), BlockFault> {
     Ok((Block { label, body }, rest))
 }
 
-/// Printable characters, between which single blanks and hyphens may stand (RFC 7468 §3).
+/// Checks a label: printable characters with single blanks and hyphens between them (RFC 7468 §3).
 fn is_label(text: &str) -> bool {
     let parts = || text.split([' ', '-']);
     (1..=MAX_LABEL).contains(&text.len())
         && parts().all(|part| part.bytes().all(|b| b.is_ascii_graphic()) && !part.is_empty())
 }
 
-/// Why a text is not that of one private key; [`fmt::Display`] is a clause about the file.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Fault of a text that has to be one private key; the message is a clause about the file.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyBlockFault {
-    /// There is none; the label of the first block, if there is any.
+    /// No private key; the label of the first block.
+    #[error("{}", no_key(.0.as_deref()))]
     None(Option<String>),
-    /// There is more than one.
+    /// More than one private key.
+    #[error("there is more than one private key in it")]
     Several,
     /// A block cannot be read.
+    #[error(transparent)]
     Block(BlockFault),
 }
 
-impl fmt::Display for KeyBlockFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::None(None) => f.write_str("there is no \"BEGIN PRIVATE KEY\" in it"),
-            Self::None(Some(label)) => write!(f, "there is a PEM {label:?} in it, and no \"PRIVATE KEY\" (PKCS#8)"),
-            Self::Several => f.write_str("there is more than one private key in it"),
-            Self::Block(fault) => fault.fmt(f),
-        }
+fn no_key(label: Option<&str>) -> String {
+    match label {
+        None => "there is no \"BEGIN PRIVATE KEY\" in it".to_owned(),
+        Some(label) => format!("there is a PEM {label:?} in it, and no \"PRIVATE KEY\" (PKCS#8)"),
     }
 }
 
-impl std::error::Error for KeyBlockFault {}
-
-/// The only private key of a text, in whatever form; what is no private key (`EC PARAMETERS`, its certificate) is passed
-/// over.
+/// Finds the only private key of a text, in any form.
+///
+/// Other blocks (`EC PARAMETERS`, its certificate) are skipped.
 ///
 /// # Errors
 /// [`KeyBlockFault`].

@@ -1,11 +1,11 @@
-//! Instants, as numbers: no clock exists in the library; `now` is always passed in.
+//! Instants as numbers; the library reads no clock, `now` is always passed in.
 
 use core::str::FromStr;
 use core::time::Duration;
 use der::DateTime;
 use serde::{Deserialize, Serialize};
 
-/// An instant: milliseconds since 1970-01-01T00:00:00Z.
+/// Instant in milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Time(u64);
@@ -41,14 +41,15 @@ impl Time {
         Self(self.0.saturating_sub(u64::try_from(by.as_millis()).unwrap_or(u64::MAX)))
     }
 
-    /// How long it is from this instant until `later`; zero when that is past.
+    /// The duration from this instant until `later`; zero when `later` is past.
     pub fn until(self, later: Time) -> Duration {
         Duration::from_millis(later.0.saturating_sub(self.0))
     }
 
-    /// [RFC 3339](https://www.rfc-editor.org/rfc/rfc3339) text in UTC with whole seconds: `2026-11-24T13:00:00Z`.
+    /// Formats as [RFC 3339](https://www.rfc-editor.org/rfc/rfc3339) in UTC with whole seconds: `2026-11-24T13:00:00Z`.
     ///
-    /// Instants past the year 9999, which RFC 3339 cannot write, give its last second.
+    /// Instants past the year 9999, which RFC 3339 cannot write, give its last second. By hand over der's calendar: jiff
+    /// would be a dependency for this function and its parser.
     pub fn rfc3339(self) -> String {
         match DateTime::from_unix_duration(Duration::from_secs(self.secs())) {
             Ok(date) => date.to_string(),
@@ -56,18 +57,18 @@ impl Time {
         }
     }
 
-    /// Reads the text of [RFC 3339 §5.6](https://www.rfc-editor.org/rfc/rfc3339#section-5.6), any offset. A fraction of a
-    /// second, of however many digits, is cut off: what is dated here counts whole seconds.
+    /// Parses [RFC 3339 §5.6](https://www.rfc-editor.org/rfc/rfc3339#section-5.6), any offset; drops fractions.
     ///
-    /// `None` for anything else, for a leap second, and for what lies before 1970.
+    /// `None` for anything else, for a leap second, and for instants before 1970.
     pub fn parse_rfc3339(text: &str) -> Option<Self> {
         let Parts { local, ahead } = Parts::of(text)?;
         let local = DateTime::from_str(&format!("{local}Z")).ok()?.unix_duration().as_secs();
         local.checked_add_signed(ahead.checked_neg()?).map(Self::from_secs)
     }
 
-    /// Whether a text is what clients send for a time that is not set: the zero value of a time in Go and .NET, which is the
-    /// first second of the year 1 in UTC, without a zone too as .NET writes it.
+    /// Recognises the zero value that Go and .NET clients send for an unset time.
+    ///
+    /// It is the first second of the year 1 in UTC; .NET writes it without a zone.
     pub fn is_unset(text: &str) -> bool {
         let zero = |parts: Parts| parts.local == FIRST_SECOND && parts.ahead == 0;
         text == FIRST_SECOND || Parts::of(text).is_some_and(zero)
@@ -77,11 +78,11 @@ impl Time {
 /// The first second of the year 1, without a zone.
 const FIRST_SECOND: &str = "0001-01-01T00:00:00";
 
-/// The text of an RFC 3339 date and time taken apart, without a fraction of a second.
+/// Parts of an RFC 3339 date and time, without a fraction of a second.
 struct Parts {
-    /// Date and time of day, 19 characters, in upper case; not looked at yet.
+    /// Date and time of day, 19 characters, in upper case; not parsed yet.
     local: String,
-    /// How many seconds they are ahead of UTC.
+    /// Offset from UTC in seconds.
     ahead: i64,
 }
 

@@ -1,14 +1,14 @@
-//! Names as people read them: with U-labels in place of A-labels
+//! Unicode forms of names: U-labels in place of A-labels
 //! ([RFC 5890 §2.3.2.1](https://www.rfc-editor.org/rfc/rfc5890#section-2.3.2.1)).
 //!
-//! Certificates, and all that is stored, have A-labels. These forms are for looking and for searching.
+//! Certificates and stored records have A-labels. The Unicode forms are for display and search.
 
-/// What an A-label begins with.
+/// Prefix of A-labels.
 const PREFIX: &str = "xn--";
 
-/// The name with U-labels; `None` for one that has no A-labels, or one that stands for no Unicode.
+/// Converts a name to U-labels; `None` for a name without A-labels, or without valid ones.
 ///
-/// Each label is read by itself: how letters of both directions stand beside each other is no matter of names.
+/// Each label is converted by itself; the Bidi rule between labels does not apply to display.
 pub fn form(name: &str) -> Option<String> {
     if !name.contains(PREFIX) {
         return None;
@@ -23,28 +23,28 @@ fn u_label(label: &str) -> Option<String> {
     Some(unicode).filter(|unicode| label.starts_with(PREFIX) && fault.is_ok() && unicode != label)
 }
 
-/// The name with U-labels where it has any, else as it is.
+/// Converts a name for display: with U-labels where it has any.
 pub fn shown(name: &str) -> String {
     form(name).unwrap_or_else(|| name.to_owned())
 }
 
-/// The name with U-labels and, behind it, as the certificate has it: letters of several scripts look the same.
+/// Both forms, Unicode first: letters of several scripts look the same.
 pub fn both(name: &str) -> String {
     form(name).map_or_else(|| name.to_owned(), |unicode| format!("{unicode} ({name})"))
 }
 
-/// A part of a name as it would be found in [`form`]: letters as UTS #46 maps them, in either form.
+/// Maps a part of a name, in either form, to what [`form`] would contain (UTS #46).
 pub fn for_search(part: &str) -> String {
     let label = |label: &str| {
         let lower = label.to_lowercase();
         let mapped = u_label(&lower).unwrap_or_else(|| idna::domain_to_unicode(label).0);
-        // What is wrong as a label, and is replaced there, may be right as a part of one.
+        // A part of a valid label need not be a valid label.
         if mapped.contains(char::REPLACEMENT_CHARACTER) { lower } else { mapped }
     };
     part.split('.').map(label).collect::<Vec<_>>().join(".")
 }
 
-/// The name, or pattern of names, with A-labels; `None` where it cannot have any.
+/// Converts a name, or a pattern of names, to A-labels; `None` for an invalid label.
 pub fn with_a_labels(name: &str) -> Option<String> {
     let label = |label: &str| match label.is_ascii() {
         true => Some(label.to_ascii_lowercase()),

@@ -1,4 +1,4 @@
-//! A certificate taken apart without being understood: each part as the bytes that stand there.
+//! Splitting of certificates into the octets of their parts.
 //!
 //! Names and keys are compared and copied as bytes; decoding and encoding again could change them.
 
@@ -9,13 +9,13 @@ use der::{Decode, ErrorKind, Reader, SliceReader, Tag, TagMode, TagNumber, Tagge
 use spki::AlgorithmIdentifierRef;
 use x509_cert::ext::Extensions;
 
-/// The value that stands for version 3.
+/// Encoded value of version 3.
 const VERSION_3: u8 = 2;
 
-/// The version of a DER certificate (RFC 5280 §4.1.2.1): 1, 2 or 3.
+/// Reads the version of a DER certificate (RFC 5280 §4.1.2.1): 1, 2 or 3.
 ///
 /// # Errors
-/// When it is none.
+/// When it is not a certificate.
 pub fn version(der: &[u8]) -> der::Result<u8> {
     let mut reader = SliceReader::new(der)?;
     reader.sequence(|r| {
@@ -30,11 +30,11 @@ pub fn version(der: &[u8]) -> der::Result<u8> {
     })
 }
 
-/// Why a certificate (DER) cannot be read, for people: the parser's reason, or the version that says too little.
+/// Explains why a certificate (DER) cannot be read: the parser's reason, or its version.
 pub fn reason(der: &[u8], error: &der::Error) -> String {
     match version(der) {
         Ok(version @ 1..=2) => format!(
-            "it is an X.509 version {version} certificate, which cannot say that it is a CA's (RFC 5280 §4.1.2.1, \
+            "it is an X.509 version {version} certificate, which has no extensions that make it a CA's (RFC 5280 §4.1.2.1, \
              §4.2.1.9); one of version 3 is needed"
         ),
         _ => error.to_string(),
@@ -65,7 +65,7 @@ pub struct Parts<'a> {
     pub signature: &'a [u8],
 }
 
-/// The parts of a v3 certificate whose dates count for nothing.
+/// The parts of a v3 certificate, its dates not read.
 pub struct Undated<'a> {
     /// As in [`Parts`].
     pub tbs: &'a [u8],
@@ -73,7 +73,7 @@ pub struct Undated<'a> {
     pub serial: &'a [u8],
     /// As in [`Parts`].
     pub issuer: &'a [u8],
-    /// Validity, with its header, whatever is in it.
+    /// Validity, with its header, not read.
     pub validity: &'a [u8],
     /// As in [`Parts`].
     pub subject: &'a [u8],
@@ -88,10 +88,10 @@ pub struct Undated<'a> {
 }
 
 impl<'a> Parts<'a> {
-    /// Takes a DER certificate apart.
+    /// Splits a DER certificate.
     ///
     /// # Errors
-    /// When it is none, or none of version 3.
+    /// When it is not a certificate of version 3.
     pub fn read(der: &'a [u8]) -> der::Result<Self> {
         let Undated { tbs, serial, issuer, validity, subject, spki, extensions, algorithm, signature } =
             Undated::read(der)?;
@@ -103,7 +103,7 @@ impl<'a> Parts<'a> {
 }
 
 impl<'a> Undated<'a> {
-    /// Takes a DER certificate apart, of whose validity nothing is read.
+    /// Splits a DER certificate without reading its validity.
     ///
     /// # Errors
     /// As [`Parts::read`].
@@ -153,7 +153,7 @@ impl Parts<'_> {
     /// The value of the extension `T`; `None` when it is absent.
     ///
     /// # Errors
-    /// When it is there twice or unreadable.
+    /// When it occurs twice or cannot be read.
     pub fn extension<'s, T: Decode<'s, Error = der::Error> + AssociatedOid>(&'s self) -> der::Result<Option<T>> {
         extension_of(&self.extensions)
     }

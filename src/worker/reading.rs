@@ -4,7 +4,7 @@ use super::js;
 use super::timer::within;
 use crate::validation::http1::is_identity;
 use crate::validation::outbound::{BROKEN, Limits, OutboundFault};
-use crate::validation::quote::quote;
+use crate::values::quote::quote_octets;
 use wasm_bindgen::{JsCast, JsValue};
 use worker::js_sys::{IteratorNext, Promise, Uint8Array};
 use worker::wasm_bindgen;
@@ -63,7 +63,11 @@ fn unread(error: &JsValue) {
 pub async fn body(response: &Response, max: usize) -> Result<Vec<u8>, OutboundFault> {
     let header = |name: &str| response.headers().get(name).ok().flatten();
     if let Some(coding) = header("Content-Encoding").filter(|coding| !is_identity(coding.as_bytes())) {
-        return if response.ok() { Err(OutboundFault::Encoded(quote(coding.as_bytes()))) } else { Ok(Vec::new()) };
+        return if response.ok() {
+            Err(OutboundFault::Encoded(quote_octets(coding.as_bytes())))
+        } else {
+            Ok(Vec::new())
+        };
     }
     if header("Content-Length").and_then(|length| length.parse::<usize>().ok()).is_some_and(|length| length > max) {
         return Err(OutboundFault::TooLarge);

@@ -5,7 +5,7 @@
 
 use super::js;
 use super::ports::Object;
-use crate::store::{Keeping, Kv, StoreFailure, Write};
+use crate::store::{Key, Kv, StoreFailure, Table, Write};
 use crate::values::Time;
 use core::time::Duration;
 use std::cell::{Cell, RefCell};
@@ -88,12 +88,12 @@ impl Known {
     }
 }
 
-/// The table that a key, or a prefix of keys, belongs to.
-fn table(key: &str) -> &'static str {
-    match Keeping::of(key) {
-        Keeping::Passing => "kv",
-        Keeping::Lasting => "kept",
-        Keeping::Sorted => "sorted",
+/// The name of a table in SQL.
+const fn name_of(table: Table) -> &'static str {
+    match table {
+        Table::Expiring => "kv",
+        Table::Permanent => "kept",
+        Table::Sorted => "sorted",
     }
 }
 
@@ -124,13 +124,14 @@ impl SqlKv {
 
     fn put(&self, rows: &[&Row]) -> Result<(), StoreFailure> {
         let Some((first, ..)) = rows.first() else { return Ok(()) };
+        let table = name_of(first.table);
         let places = vec!["(?,?,?)"; rows.len()].join(",");
         let bindings = rows.iter().flat_map(|(key, value, expires)| {
             let expires = expires.and_then(|at| i64::try_from(at.millis()).ok());
             let expires = expires.map_or(SqlStorageValue::Null, SqlStorageValue::Integer);
-            [key.as_str().into(), value.as_str().into(), expires]
+            [key.name.as_str().into(), value.as_str().into(), expires]
         });
-        let statement = format!("INSERT OR REPLACE INTO {} (key, value, expires) VALUES {places}", table(first));
+        let statement = format!("INSERT OR REPLACE INTO {table} (key, value, expires) VALUES {places}");
         self.change(&statement, bindings.collect())
     }
 
@@ -142,11 +143,11 @@ impl SqlKv {
         Ok(())
     }
 
-    fn delete(&self, keys: &[&String]) -> Result<(), StoreFailure> {
+    fn delete(&self, keys: &[&Key]) -> Result<(), StoreFailure> {
         let Some(first) = keys.first() else { return Ok(()) };
         let places = vec!["?"; keys.len()].join(",");
-        let bindings = keys.iter().map(|key| key.as_str().into()).collect();
-        self.change(&format!("DELETE FROM {} WHERE key IN ({places})", table(first)), bindings)
+        let bindings = keys.iter().map(|key| key.name.as_str().into()).collect();
+        self.change(&format!("DELETE FROM {} WHERE key IN ({places})", name_of(first.table)), bindings)
     }
 
     /// When what is over is to be looked for.
@@ -185,7 +186,7 @@ impl SqlKv {
         Ok((keys, next))
     }
 
-    fn write(&self, puts: &[Vec<&Row>], deletes: &[Vec<&String>], due: Option<Due>) -> Result<(), StoreFailure> {
+    fn write(&self, puts: &[Vec<&Row>], deletes: &[Vec<&Key>], due: Option<Due>) -> Result<(), StoreFailure> {
         if !self.created.get() {
             self.query(CREATE, Vec::new())?;
         }
@@ -212,14 +213,13 @@ impl SqlKv {
 }
 
 /// A row to be written: key, value, when it is over.
-type Row = (String, String, Option<Time>);
+type Row = (Key, String, Option<Time>);
 
 /// What goes into one statement each: of one table, and not more than fits.
-fn in_statements<T>(all: &[T], key: impl Fn(&T) -> &String + Copy) -> Vec<Vec<&T>> {
-    let of_table =
-        |keeping: Keeping| all.iter().filter(move |one| Keeping::of(key(one)) == keeping).collect::<Vec<_>>();
+fn in_statements<T>(all: &[T], key: impl Fn(&T) -> &Key + Copy) -> Vec<Vec<&T>> {
+    let of_table = |table: Table| all.iter().filter(move |one| key(one).table == table).collect::<Vec<_>>();
     let mut statements = Vec::new();
-    for rows in Keeping::ALL.map(of_table) {
+    for rows in Table::ALL.map(of_table) {
         statements.extend(rows.chunks(ROWS_PER_STATEMENT).map(<[&T]>::to_vec));
     }
     statements
@@ -233,14 +233,14 @@ fn text(row: &mut impl Iterator<Item = SqlStorageValue>) -> Result<String, Store
 }
 
 impl Kv for SqlKv {
-    fn get(&self, key: &str) -> Result<Option<String>, StoreFailure> {
+    fn get(&self, table: Table, key: &str) -> Result<Option<String>, StoreFailure> {
         if !self.created.get() {
             return Ok(None);
         }
         if let Some(value) = self.known.borrow().rows.get(key) {
             return Ok(Some(value.clone()));
         }
-        let cursor = self.query(&format!("SELECT value FROM {} WHERE key = ?", table(key)), vec![key.into()])?;
+        let cursor = self.query(&format!("SELECT value FROM {} WHERE key = ?", name_of(table)), vec![key.into()])?;
         let row = cursor.raw().next().transpose().map_err(failure)?;
         let value = row.map(|row| text(&mut row.into_iter())).transpose()?;
         if let Some(value) = &value {
@@ -249,7 +249,13 @@ impl Kv for SqlKv {
         Ok(value)
     }
 
-    fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Vec<(String, String)>, StoreFailure> {
+    fn list(
+        &self,
+        table: Table,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<(String, String)>, StoreFailure> {
         if !self.created.get() {
             return Ok(Vec::new());
         }
@@ -257,7 +263,7 @@ impl Kv for SqlKv {
         let end = format!("{prefix}\u{7f}");
         let start = after.unwrap_or(prefix);
         let statement =
-            format!("SELECT key, value FROM {} WHERE key > ? AND key < ? ORDER BY key LIMIT ?", table(prefix));
+            format!("SELECT key, value FROM {} WHERE key > ? AND key < ? ORDER BY key LIMIT ?", name_of(table));
         let limit = i64::try_from(limit).unwrap_or(i64::MAX).min(1 << 30);
         let cursor = self.query(&statement, vec![start.into(), end.into(), SqlStorageValue::Integer(limit)])?;
         let rows = cursor.raw().map(|row| {
@@ -267,7 +273,7 @@ impl Kv for SqlKv {
         rows.collect()
     }
 
-    fn apply(&mut self, writes: Vec<(String, Write)>) -> Result<(), StoreFailure> {
+    fn apply(&mut self, writes: Vec<(Key, Write)>) -> Result<(), StoreFailure> {
         let mut puts = Vec::new();
         let mut deletes = Vec::new();
         for (key, write) in writes {
@@ -292,8 +298,8 @@ impl Kv for SqlKv {
         match &written {
             Ok(()) => {
                 self.due.set(due.unwrap_or(self.due.get()));
-                deletes.iter().for_each(|key| known.forget(key));
-                puts.into_iter().for_each(|(key, value, _)| known.learn(key, value));
+                deletes.iter().for_each(|key| known.forget(&key.name));
+                puts.into_iter().for_each(|(key, value, _)| known.learn(key.name, value));
             }
             Err(_) => *known = Known::default(),
         }
@@ -320,6 +326,7 @@ impl Kv for SqlKv {
                 self.look(millis)?
             }
         };
+        let over: Vec<Key> = over.into_iter().map(|name| Key { table: Table::Expiring, name }).collect();
         let delete = in_statements(&over, |key| key);
         let due = next.map_or(Due::Never, |at| Due::At(at.plus(slack)));
         self.atomically(|| self.write(&[], &delete, Some(due)))?;

@@ -252,7 +252,7 @@ const ORDERS: [(SigAlg, &str); 2] = [
 ];
 
 fn hex(text: &str) -> Vec<u8> {
-    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
+    selvedge::values::hex::decode(text).unwrap()
 }
 
 /// `a - b` of numbers of one width, `a` the larger.

@@ -108,7 +108,7 @@ fn nonce_key(files: &CaFiles, found: &mut Vec<Finding>) {
         return;
     };
     closed(file, found);
-    if b64::decode(file.text.reveal().trim()).is_none_or(|key| key.len() != 32) {
+    if b64::decode_secret(file.text.reveal().trim()).is_none_or(|key| key.len() != 32) {
         found.push(Finding::wrong(
             format!("{shown} is not 32 random bytes in base64url without padding (43 characters)"),
             todo,

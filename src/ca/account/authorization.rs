@@ -4,7 +4,7 @@ use super::request::{Admitted, payload};
 use crate::ca::http::message::{Answer, Response};
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
-use crate::policy::Permit;
+use crate::policy::Grant;
 use crate::records::acme::authorization::{AuthorizationStatus, ChallengeStatus};
 use crate::records::acme::new_order::NewAuthorization;
 use crate::records::{AuthorizationRecord, Kind, Problem};
@@ -61,13 +61,13 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
 
     /// Whether a further newAuthz is answered with this one: a proof that orders may rest on, one that was granted and
     /// still is, or one still to be proven that is no order's own, in ways that still are open.
-    fn stands_alone(&self, authorization: &AuthorizationRecord, permit: &Permit) -> bool {
+    fn stands_alone(&self, authorization: &AuthorizationRecord, permit: &Grant) -> bool {
         let granted = authorization.challenges.is_empty();
         match authorization.status(self.ports.now()) {
             AuthorizationStatus::Valid if granted || permit.preauthorized => granted && permit.preauthorized,
             AuthorizationStatus::Valid => self.is_reusable(authorization, permit),
             AuthorizationStatus::Pending => {
-                let open = authorization.challenges.iter().all(|challenge| permit.allows(&challenge.kind));
+                let open = authorization.challenges.iter().all(|challenge| permit.may_offer(&challenge.kind));
                 authorization.order.is_none() && open && !permit.preauthorized
             }
             AuthorizationStatus::Invalid | AuthorizationStatus::Deactivated | AuthorizationStatus::Expired => false,

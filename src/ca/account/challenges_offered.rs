@@ -2,7 +2,7 @@
 
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
-use crate::policy::Permit;
+use crate::policy::Grant;
 use crate::records::acme::authorization;
 use crate::records::acme::authorization::AuthorizationStatus;
 use crate::records::{AuthorizationRecord, Problem};
@@ -20,7 +20,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         txn: &Txn<'_, K>,
         identifier: &Identifier,
         order: Option<&Id>,
-        permit: &Permit,
+        permit: &Grant,
     ) -> Result<AuthorizationRecord, Problem> {
         let mut challenges = Vec::new();
         for method in self.offered(txn, identifier, permit)? {

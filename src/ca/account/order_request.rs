@@ -57,9 +57,9 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             None => offered.first(),
         };
         found.copied().ok_or_else(|| {
-            let shown: String = name.unwrap_or("default").chars().take(40).collect();
+            let shown = crate::values::quote::quote(name.unwrap_or("default"));
             let names: Vec<&str> = offered.iter().map(|profile| profile.name).collect();
-            let detail = format!("Profile {shown:?} is not offered; offered are: {}.", names.join(", "));
+            let detail = format!("Profile {shown} is not offered; offered are: {}.", names.join(", "));
             Problem::new(Kind::InvalidProfile, detail)
         })
     }

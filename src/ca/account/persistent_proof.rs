@@ -5,7 +5,7 @@
 use super::request::{Admitted, payload};
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
-use crate::policy::Permit;
+use crate::policy::Grant;
 use crate::records::acme::authorization::PersistentOffer;
 use crate::records::acme::persist::PersistRecord;
 use crate::records::{AuthorizationRecord, ChallengeRecord, NewOrder, OrderRecord, Problem};
@@ -47,10 +47,10 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     ///
     /// # Errors
     /// When the storage fails.
-    pub fn offered(&self, txn: &Txn<'_, K>, identifier: &Identifier, permit: &Permit) -> Result<Vec<Method>, Problem> {
+    pub fn offered(&self, txn: &Txn<'_, K>, identifier: &Identifier, permit: &Grant) -> Result<Vec<Method>, Problem> {
         let known = txn.get::<PersistRecord>(&identifier.base().value())?.is_some();
         let offers = |method: Method| {
-            permit.offers(method.name()) || (!method.has_token() && known && permit.allows(method.name()))
+            permit.offers(method.name()) || (!method.has_token() && known && permit.may_offer(method.name()))
         };
         let wanted = |method: &Method| !permit.preauthorized && method.fits(identifier) && offers(*method);
         Ok(Method::ALL.into_iter().filter(wanted).collect())

@@ -8,7 +8,7 @@
 use super::order_request::Wanted;
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
-use crate::policy::Permit;
+use crate::policy::Grant;
 use crate::records::acme::authorization::{AuthorizationStatus, VALID_LIFETIME};
 use crate::records::acme::order::OrderStatus;
 use crate::records::acme::reuse::{MARGIN, PlacedRecord, ProofRecord, proof_id};
@@ -26,7 +26,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         &self,
         txn: &Txn<'_, K>,
         identifier: &Identifier,
-        permit: &Permit,
+        permit: &Grant,
     ) -> Result<Option<AuthorizationRecord>, Problem> {
         if permit.preauthorized {
             return Ok(None);
@@ -36,10 +36,10 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     }
 
     /// Whether it is valid and new orders may rest on it.
-    pub(in crate::ca) fn is_reusable(&self, authorization: &AuthorizationRecord, permit: &Permit) -> bool {
+    pub(in crate::ca) fn is_reusable(&self, authorization: &AuthorizationRecord, permit: &Grant) -> bool {
         authorization.status(self.ports.now()) == AuthorizationStatus::Valid
             && authorization.reusable()
-            && authorization.proof().is_some_and(|kind| permit.allows(kind))
+            && authorization.proof().is_some_and(|kind| permit.may_offer(kind))
     }
 
     /// The authorization that is noted for this identifier, if it lasts for a while, whatever it is worth.

@@ -36,9 +36,9 @@ impl AdminTokens {
         let mut tokens: Vec<(String, String)> = Vec::new();
         for (name, token) in &entries {
             if name.len() > MAX_NAME || !is_name(name) {
-                let shown: String = name.chars().take(MAX_NAME).collect();
+                let shown = crate::values::quote::quote(name);
                 let what = format!("1 to {MAX_NAME} of A-Z a-z 0-9 . _ - @");
-                return Err(format!("ADMIN_TOKENS has a token named {shown:?}; a name has to be {what}."));
+                return Err(format!("ADMIN_TOKENS has a token named {shown}; a name has to be {what}."));
             }
             let usable = |token: &&str| {
                 (MIN_TOKEN..=MAX_TOKEN).contains(&token.len()) && token.bytes().all(|b| b.is_ascii_graphic())

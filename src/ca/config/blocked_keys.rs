@@ -1,15 +1,12 @@
 //! Keys that the operator refuses: compromised ones, or those of a faulty generator, that no rule here knows.
 
-use crate::policy::type_name;
+use crate::values::members::type_name;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 
 /// The setting.
 const NAME: &str = "BLOCKED_KEYS";
-
-/// The most characters of a wrong entry that are repeated.
-const MAX_SHOWN: usize = 80;
 
 /// The operator's list of blocked keys, each by the SHA-256 of its DER SubjectPublicKeyInfo: the fingerprint that
 /// RFC 7469 §2.4 made common, since it is the same in whatever certificate, CSR or account the key is.
@@ -49,22 +46,17 @@ fn of_json(at: usize, entry: &Value) -> Result<[u8; 32], String> {
     match entry {
         Value::String(text) => hash(at, text),
         other => {
-            Err(format!("{NAME} has {} as entry {}; it has to be a text of 64 hex digits.", type_name(other), at + 1))
+            Err(format!("{NAME} has {} as entry {}; it has to be a string of 64 hex digits.", type_name(other), at + 1))
         }
     }
 }
 
 /// The hash in an entry, which is counted from 0.
 fn hash(at: usize, entry: &str) -> Result<[u8; 32], String> {
-    let digits: Option<Vec<u8>> = entry.chars().map(|c| c.to_digit(16).map(|digit| digit as u8)).collect();
-    let bytes = digits.map(|digits| {
-        let pairs = digits.chunks(2).map(|pair| pair.iter().fold(0_u8, |byte, digit| byte << 4 | digit));
-        pairs.collect::<Vec<u8>>()
-    });
-    bytes.filter(|_| entry.len() == 64).and_then(|bytes| bytes.try_into().ok()).ok_or_else(|| {
-        let shown: String = entry.chars().take(MAX_SHOWN).collect();
+    crate::values::hex::decode(&entry.to_ascii_lowercase()).and_then(|bytes| bytes.try_into().ok()).ok_or_else(|| {
+        let shown = crate::values::quote::quote(entry);
         format!(
-            "{NAME} has {shown:?} as entry {}; it has to be 64 hex digits, the SHA-256 of a key's DER \
+            "{NAME} has {shown} as entry {}; it has to be 64 hex digits, the SHA-256 of a key's DER \
              SubjectPublicKeyInfo, as `openssl pkey -pubin -in key.pem -outform DER | sha256sum` prints it.",
             at + 1
         )
@@ -79,7 +71,7 @@ mod tests {
     const OTHER: &[u8] = b"the DER of another key";
 
     fn hex(der: &[u8]) -> String {
-        Sha256::digest(der).iter().map(|byte| format!("{byte:02x}")).collect()
+        crate::values::hex::encode(&Sha256::digest(der))
     }
 
     #[test]
@@ -112,7 +104,7 @@ mod tests {
             (format!("{key} {}", &key[1..]), format!("{:?} as entry 2", &key[1..])),
             (format!("{key}0"), format!("\"{key}0\" as entry 1")),
             (format!("{}g", &key[1..]), format!("\"{}g\" as entry 1", &key[1..])),
-            (colons.clone(), format!("{:?} as entry 1", &colons[..MAX_SHOWN])),
+            (colons.clone(), format!("{colons:?} as entry 1")),
             (format!("sha256:{key}"), format!("\"sha256:{key}\" as entry 1")),
             (format!(r#"["{key}",""]"#), "\"\" as entry 2".to_owned()),
             (format!(r#"["{key} {key}"]"#), "as entry 1".to_owned()),

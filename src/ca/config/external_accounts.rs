@@ -3,10 +3,11 @@
 
 use super::policy;
 use crate::jose;
-use crate::policy::{Policy, type_name};
+use crate::policy::Policy;
 use crate::records::acme::nonce;
 use crate::records::operations::external_key::Uses;
 use crate::values::b64;
+use crate::values::members::{MemberFault, Members};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -66,7 +67,7 @@ impl MacKey {
     /// whatever comes out.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim().trim_end_matches('=').replace('+', "-").replace('/', "_");
-        b64::decode(&text).filter(|key| key.len() >= MIN_KEY).map(Self)
+        b64::decode_secret(&text).filter(|key| key.len() >= MIN_KEY).map(Self)
     }
 
     /// The octets of the key.
@@ -107,22 +108,17 @@ impl ExternalAccounts {
 impl ExternalKey {
     fn read(kid: &str, entry: &Value, ca: &Policy) -> Result<Self, String> {
         if kid.is_empty() || kid.len() > MAX_KID || !kid.bytes().all(|b| b.is_ascii_graphic()) {
-            let shown: String = kid.chars().take(MAX_KID).collect();
+            let shown = crate::values::quote::quote(kid);
             let what = format!("1 to {MAX_KID} ASCII characters without spaces");
-            return Err(format!("EAB_KEYS has a key named {shown:?}; a name has to be {what}."));
+            return Err(format!("EAB_KEYS has a key named {shown}; a name has to be {what}."));
         }
         let path = format!("EAB_KEYS.{kid}");
-        let Value::Object(members) = entry else {
-            let found = type_name(entry);
-            return Err(format!("{path} is {found}; it has to be an object with \"key\" and \"uses\"."));
-        };
-        if let Some(odd) = members.keys().find(|name| !["key", "uses", "policy"].contains(&name.as_str())) {
-            let odd: String = odd.chars().take(40).collect();
-            return Err(format!("{path} has the member {odd:?}, which means nothing; there are key, uses, policy."));
-        }
+        let fault = |fault: MemberFault| format!("{}.", fault.below(&path));
+        let known = ["key", "uses", "policy"];
+        let members = Members::of(entry, &known, "an object with \"key\" and \"uses\"").map_err(fault)?;
         let key = members.get("key").and_then(Value::as_str).and_then(MacKey::parse).ok_or_else(|| {
             let how = "`openssl rand 32 | basenc --base64url` makes one";
-            format!("{path}.key has to be a text, {MIN_KEY} random bytes or more in base64url; {how}.")
+            format!("{path}.key has to be a string, {MIN_KEY} random bytes or more in base64url; {how}.")
         })?;
         let uses = match members.get("uses").and_then(Value::as_str) {
             Some("once") => Uses::Once,
@@ -178,8 +174,11 @@ mod tests {
             (json!({ "a": { "key": [secret], "uses": "once" } }), "EAB_KEYS.a.key "),
             (json!({ "a": { "key": secret } }), "EAB_KEYS.a.uses "),
             (json!({ "a": { "key": secret, "uses": "twice" } }), "EAB_KEYS.a.uses "),
-            (json!({ "a": { "key": secret, "uses": "once", "polcy": {} } }), "EAB_KEYS.a has the member \"polcy\""),
-            (json!({ "a": secret }), "EAB_KEYS.a is a text"),
+            (
+                json!({ "a": { "key": secret, "uses": "once", "polcy": {} } }),
+                "EAB_KEYS.a has the unknown member \"polcy\"",
+            ),
+            (json!({ "a": secret }), "EAB_KEYS.a is a string"),
             (json!({ "a b": { "key": secret, "uses": "once" } }), "EAB_KEYS has a key named \"a b\""),
             (json!({ "": { "key": secret, "uses": "once" } }), "EAB_KEYS has a key named \"\""),
             (

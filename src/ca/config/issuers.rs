@@ -7,7 +7,6 @@ use crate::pki::issuer::readable_name;
 use crate::pki::{Issuer, IssuerFault, Issuers, Serial, Slot, pem, profile};
 use crate::values::x509::{Parts, reason};
 use crate::values::{Time, Verify};
-use sha2::{Digest, Sha256};
 
 /// How many places there are. An operator rotates every few years, and reuses the places of issuers that are over.
 pub const PLACES: u8 = 9;
@@ -316,7 +315,7 @@ impl Root {
 
     /// Its SHA-256 fingerprint as OpenSSL and browsers show it: `0A:1B:…`.
     pub fn fingerprint(&self) -> String {
-        Sha256::digest(&self.der).iter().map(|octet| format!("{octet:02X}")).collect::<Vec<_>>().join(":")
+        crate::values::hex::fingerprint(&self.der)
     }
 
     /// Its public key, DER SubjectPublicKeyInfo.

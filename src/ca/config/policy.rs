@@ -63,7 +63,7 @@ pub fn warnings(ca: &Policy, (kid, policy): (&str, &Policy), issuer: &Issuer) ->
         let outside = samples.iter().find_map(|sample| issuer.permits(sample).err()).map(|outside| outside.to_string());
         // One that is refused where another is not is an exception that the policy makes.
         let refused = || {
-            let refusals: Option<Vec<_>> = samples.iter().map(|sample| rules.permit(sample).err()).collect();
+            let refusals: Option<Vec<_>> = samples.iter().map(|sample| rules.decide(sample).err()).collect();
             refusals.and_then(|refusals| refusals.last().map(ToString::to_string))
         };
         let why = outside.or_else(refused)?;

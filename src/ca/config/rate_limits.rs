@@ -1,10 +1,10 @@
 //! Which rate limits there are, and what the operator sets of them. docs/LIMITS.md has the reasons for the defaults.
 
 use crate::jose;
-use crate::policy::type_name;
 use crate::records::operations::limit::Limit;
 use crate::records::{Kind, Problem};
 use crate::values::Time;
+use crate::values::members::{MemberFault, Members, type_name};
 use core::time::Duration;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -118,10 +118,8 @@ impl Limits {
             }
             let Some(name) = Name::ALL.iter().find(|name| name.text() == member) else {
                 let known: Vec<&str> = Name::ALL.iter().map(|name| name.text()).collect();
-                let (odd, known): (String, String) = (member.chars().take(40).collect(), known.join(", "));
-                return Err(format!(
-                    "RATE_LIMITS has the member {odd:?}, which means nothing; there are {known}, {PAUSE_AFTER}."
-                ));
+                let fault = MemberFault::unknown(member, &[&known[..], &[PAUSE_AFTER]].concat());
+                return Err(format!("{}.", fault.below("RATE_LIMITS")));
             };
             match limit(&path, value)? {
                 Some(limit) => limits.each.insert(*name, limit),
@@ -147,10 +145,7 @@ fn limit(path: &str, value: &Value) -> Result<Option<Limit>, String> {
         Value::Object(members) => members,
         other => return Err(format!("{path} has to be an object like {example}, or \"off\"; it is {}.", shown(other))),
     };
-    if let Some(odd) = members.keys().find(|name| !["count", "period"].contains(&name.as_str())) {
-        let odd: String = odd.chars().take(40).collect();
-        return Err(format!("{path} has the member {odd:?}, which means nothing; there are count, period."));
-    }
+    Members::any(members).only(&["count", "period"]).map_err(|fault| format!("{}.", fault.below(path)))?;
     let member = |name: &str| members.get(name).unwrap_or(&Value::Null);
     let count = member("count").as_u64().filter(|n| (1..=MAX_COUNT).contains(n));
     let count = count.and_then(|n| u32::try_from(n).ok()).ok_or_else(|| {
@@ -168,7 +163,7 @@ fn limit(path: &str, value: &Value) -> Result<Option<Limit>, String> {
 fn shown(value: &Value) -> String {
     match value {
         Value::Number(number) => number.to_string(),
-        Value::String(text) => format!("{:?}", text.chars().take(40).collect::<String>()),
+        Value::String(text) => crate::values::quote::quote(text),
         Value::Null => "missing".to_owned(),
         other => type_name(other).to_owned(),
     }
@@ -250,7 +245,7 @@ mod tests {
         for (text, place) in [
             ("on", "RATE_LIMITS "),
             ("[]", "RATE_LIMITS "),
-            (r#"{"orders":"off"}"#, "RATE_LIMITS has the member \"orders\""),
+            (r#"{"orders":"off"}"#, "RATE_LIMITS has the unknown member \"orders\""),
             (r#"{"new_orders":"on"}"#, "RATE_LIMITS.new_orders has"),
             (r#"{"new_orders":300}"#, "RATE_LIMITS.new_orders has"),
             (r#"{"new_orders":{}}"#, "RATE_LIMITS.new_orders.count has"),
@@ -265,7 +260,7 @@ mod tests {
             (r#"{"new_orders":{"count":1,"period":3}}"#, "RATE_LIMITS.new_orders.period has"),
             (
                 r#"{"new_orders":{"count":1,"period":"3h","burst":1}}"#,
-                "RATE_LIMITS.new_orders has the member \"burst\"",
+                "RATE_LIMITS.new_orders has the unknown member \"burst\"",
             ),
             (r#"{"pause_after":0}"#, "RATE_LIMITS.pause_after has"),
             (r#"{"pause_after":"never"}"#, "RATE_LIMITS.pause_after has"),

@@ -226,7 +226,7 @@ fn longest_life(value: Values<'_>, dev: bool) -> Result<Option<Duration>, String
 }
 
 fn nonce_key(text: &str, base: &str) -> Result<NonceKey, String> {
-    b64::decode(text.trim())
+    b64::decode_secret(text.trim())
         .and_then(|bytes| <[u8; 32]>::try_from(bytes).ok())
         .map(|configured| NonceKey::of(&configured, base))
         .ok_or_else(|| "NONCE_KEY is not 32 random bytes in unpadded base64url (43 characters).".to_owned())

@@ -89,7 +89,8 @@ impl WebhookSecret {
             )
         };
         let encoded = text.trim().strip_prefix(SECRET_PREFIX).ok_or_else(wrong)?;
-        let octets = BASE64.decode(encoded.as_bytes()).ok().filter(|octets| SECRET_OCTETS.contains(&octets.len()));
+        let octets =
+            crate::values::b64::decode_padded_secret(encoded).filter(|octets| SECRET_OCTETS.contains(&octets.len()));
         Hmac::new_from_slice(&octets.ok_or_else(wrong)?).map(Self).map_err(|_| wrong())
     }
 

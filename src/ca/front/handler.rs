@@ -270,7 +270,7 @@ enum Passed<R> {
 }
 
 fn method_not_allowed(method: &str) -> Problem {
-    let method: String = method.chars().take(20).collect();
+    let method = crate::values::quote::excerpt(method);
     Problem::malformed(format!(
         "{method} is not allowed here: ACME resources are asked by a signed POST (POST-as-GET, RFC 8555 section 6.3)."
     ))
@@ -285,12 +285,12 @@ fn only_get() -> Problem {
 /// A kid that no account of this server can have. One below our base URL looks like an account that is gone (of a
 /// disposable CA before its reset, say): its client has to register again, and this error type says so.
 fn unknown_account(kid: &str, base: &str) -> Problem {
-    let shown: String = kid.chars().take(200).collect();
+    let shown = crate::values::quote::quote(kid);
     if kid.starts_with(base) {
-        let detail = format!("There is no account at {shown:?}. Create one with new-account.");
+        let detail = format!("There is no account at {shown}. Create one with new-account.");
         return Problem::new(Kind::AccountDoesNotExist, detail);
     }
-    Problem::malformed(format!("The kid {shown:?} is no account URL of this server, whose URLs begin with {base}."))
+    Problem::malformed(format!("The kid {shown} is no account URL of this server, whose URLs begin with {base}."))
 }
 
 /// What every answer has beside what is in it. An operator's is for no script of another origin.

@@ -74,9 +74,9 @@ fn forbidden(urls: &Urls, route: Option<&Route>) -> Response {
 
 /// RFC 9110 §15.5.20.
 fn misdirected(urls: &Urls, request: &Request) -> Response {
-    let asked: String = request.asked.chars().take(200).collect();
+    let asked = crate::values::quote::quote(&request.asked);
     let detail = format!(
-        "This was asked for at {asked:?}, and this CA answers at {} only: take the URLs of its directory, {}. (For its \
+        "This was asked for at {asked}, and this CA answers at {} only: take the URLs of its directory, {}. (For its \
          operator: that is BASE_URL; `dev` takes another with --base-url.)",
         urls.of_path(""),
         urls.directory()

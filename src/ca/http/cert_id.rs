@@ -26,9 +26,9 @@ impl CertId {
     /// `malformed`.
     pub fn parse(text: &str) -> Result<Self, Problem> {
         Self::read(text).ok_or_else(|| {
-            let shown: String = text.chars().take(MAX_CERT_ID).collect();
+            let shown = crate::values::quote::quote(text);
             Problem::malformed(format!(
-                "{shown:?} is no certID. It has to be the authority key identifier and the serial number of a \
+                "{shown} is no certID. It has to be the authority key identifier and the serial number of a \
                  certificate, each in base64url without padding, with a dot between them (RFC 9773 section 4.1)."
             ))
         })

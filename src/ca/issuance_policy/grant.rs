@@ -1,7 +1,7 @@
 //! What an account may order: the policies that it is under, applied to the identifiers of an order.
 
 use crate::pki::{Issuer, Profile};
-use crate::policy::{Permit, Rules, Verdict};
+use crate::policy::{Grant, Rules, Verdict};
 use crate::records::acme::problem::Named;
 use crate::records::{Kind, Problem};
 use crate::validation::Method;
@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 /// What an account may have for the identifiers of an order, all of which are allowed.
 pub struct Permits<'a> {
     rules: Rules<'a>,
-    each: BTreeMap<Identifier, Permit>,
+    each: BTreeMap<Identifier, Grant>,
 }
 
 impl Permits<'_> {
@@ -20,7 +20,7 @@ impl Permits<'_> {
     ///
     /// # Errors
     /// `serverInternal` for one that was not.
-    pub fn of(&self, identifier: &Identifier) -> Result<&Permit, Problem> {
+    pub fn of(&self, identifier: &Identifier) -> Result<&Grant, Problem> {
         self.each.get(identifier).ok_or_else(|| Problem::internal(format!("{identifier} was not asked about")))
     }
 
@@ -77,9 +77,9 @@ pub fn verdicts(rules: &Rules<'_>, issuer: &Issuer, identifiers: &[Identifier]) 
 }
 
 /// What an account under these rules may have for an identifier; else why nothing, in a sentence for the client.
-fn decide(rules: &Rules<'_>, issuer: &Issuer, identifier: &Identifier) -> Result<Permit, String> {
+fn decide(rules: &Rules<'_>, issuer: &Issuer, identifier: &Identifier) -> Result<Grant, String> {
     issuer.permits(identifier).map_err(|outside| format!("{outside}."))?;
-    let permit = rules.permit(identifier).map_err(|refusal| format!("{refusal}."))?;
+    let permit = rules.decide(identifier).map_err(|refusal| format!("{refusal}."))?;
     if permit.preauthorized || provable(identifier, &permit) {
         Ok(permit)
     } else {
@@ -87,11 +87,11 @@ fn decide(rules: &Rules<'_>, issuer: &Issuer, identifier: &Identifier) -> Result
     }
 }
 
-fn provable(identifier: &Identifier, permit: &Permit) -> bool {
+fn provable(identifier: &Identifier, permit: &Grant) -> bool {
     Method::ALL.iter().any(|method| method.fits(identifier) && permit.offers(method.name()))
 }
 
-fn unprovable(identifier: &Identifier, permit: &Permit) -> String {
+fn unprovable(identifier: &Identifier, permit: &Grant) -> String {
     let offered = permit.challenges.join(", ");
     format!(
         "\"{identifier}\" is refused: none of the challenge types that are offered to this account ({offered}) can \

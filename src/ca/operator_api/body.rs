@@ -3,9 +3,9 @@
 use crate::ca::http::message::Request;
 use crate::ca::http::operator_routes::PREFIX;
 use crate::jose;
-use crate::policy::type_name;
 use crate::records::Problem;
 use crate::values::Time;
+use crate::values::members::type_name;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
@@ -25,9 +25,9 @@ impl Query {
         let mut members = BTreeMap::new();
         for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
             if !known.contains(&&*name) {
-                let shown: String = name.chars().take(40).collect();
+                let shown = crate::values::quote::quote(&name);
                 let there = if known.is_empty() { "there is none here".to_owned() } else { known.join(", ") };
-                return Err(Problem::malformed(format!("The query has {shown:?}, which means nothing: {there}.")));
+                return Err(Problem::malformed(format!("The query has {shown}, which means nothing: {there}.")));
             }
             if value.chars().count() > MAX_VALUE {
                 let detail = format!("{name} in the query is longer than {MAX_VALUE} characters.");
@@ -111,9 +111,9 @@ impl Members {
         }
         let members = jose::read_object("the body", text).map_err(|fault| Problem::malformed(format!("{fault}.")))?;
         if let Some(odd) = members.keys().find(|name| !known.contains(&name.as_str())) {
-            let shown: String = odd.chars().take(40).collect();
+            let shown = crate::values::quote::quote(odd);
             let there = if known.is_empty() { "there is none here".to_owned() } else { known.join(", ") };
-            return Err(Problem::malformed(format!("The body has {shown:?}, which means nothing: {there}.")));
+            return Err(Problem::malformed(format!("The body has {shown}, which means nothing: {there}.")));
         }
         Ok(Self(members))
     }
@@ -132,7 +132,7 @@ impl Members {
             None => Ok(None),
             Some(Value::String(text)) if text.chars().count() <= most => Ok(Some(text)),
             Some(Value::String(_)) => Err(Problem::malformed(format!("{name} is longer than {most} characters."))),
-            Some(other) => Err(wrong(name, other, "a text")),
+            Some(other) => Err(wrong(name, other, "a string")),
         }
     }
 
@@ -179,12 +179,7 @@ fn wrong(name: &str, found: &Value, wanted: &str) -> Problem {
 }
 
 fn unread(name: &str, text: &str, what: &str) -> Problem {
-    Problem::malformed(format!("{name} is {:?}; it has to be {what}.", cut(text)))
-}
-
-/// As much of a text as is quoted in an answer.
-pub fn cut(text: &str) -> String {
-    text.chars().take(60).collect()
+    Problem::malformed(format!("{name} is {}; it has to be {what}.", crate::values::quote::quote(text)))
 }
 
 /// The path of a request without its query, for people.

@@ -1,7 +1,7 @@
 //! The inventory as operators see it: certificates of all issuers, found, shown, downloaded, revoked.
 
 use super::audit::{Done, audited_answer};
-use super::body::{Members, Query as Sent, cut};
+use super::body::{Members, Query as Sent};
 use super::operator::Operator;
 use super::state::{not_found, shown};
 use crate::ca::http::message::{Answer, Request, Response};
@@ -117,7 +117,7 @@ pub fn pattern(text: Option<&str>) -> Result<Option<String>, Problem> {
     let pattern = ascii.unwrap_or_else(|| text.to_owned());
     match Pattern::parse(&pattern) {
         Ok(_) => Ok(Some(pattern)),
-        Err(why) => Err(Problem::malformed(format!("name is {:?}, which {why}.", cut(text)))),
+        Err(why) => Err(Problem::malformed(format!("name is {}, which {why}.", crate::values::quote::quote(text)))),
     }
 }
 

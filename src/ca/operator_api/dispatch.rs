@@ -104,7 +104,7 @@ async fn change<P: Ports>(ports: &P, operator: &Operator, request: &Request, rou
 }
 
 fn not_allowed(request: &Request) -> Problem {
-    let method: String = request.method.chars().take(20).collect();
+    let method = crate::values::quote::excerpt(&request.method);
     Problem::malformed(format!("{method} is not allowed here; docs/openapi.json has what is.")).with_status(405)
 }
 

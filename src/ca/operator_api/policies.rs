@@ -2,7 +2,7 @@
 
 use super::audit::{Done, audited_answer};
 use super::body;
-use super::body::{Members, Query, cut};
+use super::body::{Members, Query};
 use super::operator::Operator;
 use super::state::shown;
 use crate::ca::config::policy;
@@ -154,8 +154,8 @@ pub async fn check<P: Ports>(ports: &P, request: &Request) -> Answer {
     let identifiers = names.iter().map(asked).collect::<Result<Vec<Identifier>, Problem>>()?;
     let kid = members.text("external_account", 128)?;
     let unknown = || {
-        let shown = cut(kid.unwrap_or_default());
-        Problem::malformed(format!("external_account is {shown:?}, which is no key of this CA, or none any more."))
+        let shown = crate::values::quote::quote(kid.unwrap_or_default());
+        Problem::malformed(format!("external_account is {shown}, which is no key of this CA, or none any more."))
     };
     // No partition is asked for a name that none can have.
     if kid.is_some_and(|kid| !is_plain(kid) && !settings.external.keys.contains_key(kid)) {
@@ -180,8 +180,8 @@ pub async fn check<P: Ports>(ports: &P, request: &Request) -> Answer {
 
 fn asked(name: &Value) -> Result<Identifier, Problem> {
     let text = name.as_str().unwrap_or_default();
-    let shown: String = text.chars().take(80).collect();
-    let named = |fault: String| Problem::malformed(format!("identifiers has {shown:?}, which {fault}."));
+    let shown = crate::values::quote::quote(text);
+    let named = |fault: String| Problem::malformed(format!("identifiers has {shown}, which {fault}."));
     match Identifier::ip(text) {
         Ok(address) => Ok(address),
         Err(_) => Identifier::dns(text).map_err(|fault| named(fault.to_string())),

@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 
 /// By what a key is known: the SHA-256 of its DER SubjectPublicKeyInfo in hex, as in `BLOCKED_KEYS`.
 pub fn fingerprint(spki_der: &[u8]) -> String {
-    Sha256::digest(spki_der).iter().map(|byte| format!("{byte:02x}")).collect()
+    crate::values::hex::encode(&Sha256::digest(spki_der))
 }
 
 /// Asks whether a key that comes in new was compromised.

@@ -5,7 +5,7 @@ use super::jobs;
 use super::partition::Cell;
 use super::ports::{PartitionPorts, Task};
 use crate::records::Problem;
-use crate::store::{Kv, Record, Txn};
+use crate::store::{Kv, Record, Table, Txn};
 use crate::values::{Id, Time};
 use core::future::poll_fn;
 use core::pin::pin;
@@ -91,6 +91,7 @@ pub struct Try {
 
 impl Record for JobRecord {
     const PREFIX: &'static str = "job";
+    const TABLE: Table = Table::Expiring;
 
     fn expires(&self) -> Option<Time> {
         None

@@ -18,8 +18,8 @@ pub fn read(request: &Request) -> Result<Unverified, Problem> {
     let media_type = request.content_type.as_deref().unwrap_or_default();
     let essence = media_type.split(';').next().unwrap_or_default().trim();
     if !essence.eq_ignore_ascii_case("application/jose+json") {
-        let shown: String = media_type.chars().take(80).collect();
-        let detail = format!("The request has Content-Type {shown:?}; ACME requests have application/jose+json.");
+        let shown = crate::values::quote::quote(media_type);
+        let detail = format!("The request has Content-Type {shown}; ACME requests have application/jose+json.");
         return Err(Problem::malformed(detail).with_status(415));
     }
     let Some(body) = &request.body else {

@@ -1,7 +1,7 @@
 //! Switches that make a step of the host fail.
 
 use super::operations::{Injected, Operations};
-use crate::store::{Kv, MemoryKv, StoreFailure, Write};
+use crate::store::{Key, Kv, MemoryKv, StoreFailure, Table, Write};
 use crate::values::Time;
 use core::time::Duration;
 use std::cell::{Cell, RefCell};
@@ -72,7 +72,8 @@ impl SharedKv {
 
     /// Stores a row, or deletes it, as nothing of the CA would: no fault strikes and nothing is noticed.
     pub fn plant(&self, key: &str, write: Write) {
-        self.rows.borrow_mut().apply(vec![(key.to_owned(), write)]).expect("a map takes everything");
+        let key = Key { table: Table::Expiring, name: key.to_owned() };
+        self.rows.borrow_mut().apply(vec![(key, write)]).expect("a map takes everything");
     }
 
     fn operate<T>(
@@ -90,8 +91,8 @@ impl SharedKv {
     }
 
     /// A redemption that is stored over another is a nonce accepted twice.
-    fn watch(&self, writes: &[(String, Write)]) {
-        for (key, write) in writes.iter().filter(|(key, _)| key.starts_with("nonce/")) {
+    fn watch(&self, writes: &[(Key, Write)]) {
+        for (Key { name: key, .. }, write) in writes.iter().filter(|(key, _)| key.name.starts_with("nonce/")) {
             let known = self.rows.borrow().rows().any(|(stored, _, _)| stored == key);
             if known && matches!(write, Write::Put { .. }) {
                 self.operations.accepted_twice.borrow_mut().push(format!("{} {key}", self.name));
@@ -101,15 +102,21 @@ impl SharedKv {
 }
 
 impl Kv for SharedKv {
-    fn get(&self, key: &str) -> Result<Option<String>, StoreFailure> {
-        self.operate("get", |rows| rows.get(key))
+    fn get(&self, table: Table, key: &str) -> Result<Option<String>, StoreFailure> {
+        self.operate("get", |rows| rows.get(table, key))
     }
 
-    fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Vec<(String, String)>, StoreFailure> {
-        self.operate("list", |rows| rows.list(prefix, after, limit))
+    fn list(
+        &self,
+        table: Table,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<(String, String)>, StoreFailure> {
+        self.operate("list", |rows| rows.list(table, prefix, after, limit))
     }
 
-    fn apply(&mut self, writes: Vec<(String, Write)>) -> Result<(), StoreFailure> {
+    fn apply(&mut self, writes: Vec<(Key, Write)>) -> Result<(), StoreFailure> {
         self.watch(&writes);
         self.operate("apply", |rows| rows.apply(writes))
     }

@@ -16,7 +16,7 @@ impl Secrets {
     /// Adds bytes: they are found as hexadecimal, as base64 and base64url wherever in a longer text they begin, and as a
     /// list of numbers.
     pub fn add(&mut self, what: &str, bytes: &[u8]) {
-        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex = crate::values::hex::encode(bytes);
         let numbers: Vec<String> = bytes.iter().take(ENOUGH).map(u8::to_string).collect();
         let mut forms = vec![hex.to_uppercase(), hex, numbers.join(","), numbers.join(", ")];
         // Within a longer text, base64 may begin at each of three places of a group.
@@ -94,7 +94,7 @@ mod tests {
         secrets.add("the nonce key", &mac);
         secrets.add_text("a request", "eyJhbGciOiJFUzI1NiIsImtpZCI6");
         let (_, der) = der::pem::decode_vec(pem.as_bytes()).unwrap();
-        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02X}")).collect::<String>();
+        let hex = |bytes: &[u8]| crate::values::hex::encode(bytes).to_uppercase();
         let planted = [
             pem.clone(),
             pem.lines().nth(1).unwrap().to_owned(),

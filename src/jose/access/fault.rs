@@ -1,50 +1,68 @@
-//! Why an assertion of Cloudflare Access is refused.
+//! Faults of Cloudflare Access assertions.
 
 use crate::jose::encoding::Encoding;
-use crate::jose::fault::{JwsFault, quote};
+use crate::jose::fault::JwsFault;
 use crate::jose::json::JsonFault;
 use crate::values::CryptoFailure;
-use std::fmt;
+use crate::values::quote::quote;
 
-/// Why an assertion, or a team's document of keys, is refused. No text quotes a claim.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Fault of an assertion or of a team's JWK Set; no message quotes a claim.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs, reason = "fields are described with their variant")]
 pub enum AccessFault {
-    /// Longer than any that Access makes.
+    /// Longer than the maximum.
+    #[error("the Access assertion is too long")]
     TooLong,
     /// Not three parts with dots between.
+    #[error("the Access assertion is not three base64url texts with dots between")]
     NotCompact,
     /// A part that should be unpadded base64url.
+    #[error("the {field} of the Access assertion {fault}")]
     Base64 { field: &'static str, fault: Encoding },
-    /// No JSON object, or a header that has not the right form.
+    /// Not a JSON object, or a malformed header.
+    #[error("in the Access assertion: {0}")]
     Form(JwsFault),
     /// An `alg` other than RS256 and ES256.
+    #[error("`alg` of the Access assertion is {}; RS256 and ES256 are taken", quote(.0))]
     Algorithm(String),
-    /// No `kid`, so no key.
+    /// A missing `kid`.
+    #[error("the Access assertion has no `kid`")]
     NoKid,
-    /// The key of that `kid` cannot sign under `alg`; what it is.
+    /// A key that does not fit `alg`; its kind.
+    #[error("`kid` of the Access assertion names {0}, which has another `alg`")]
     KeyMismatch(String),
-    /// The signature is not by the key of that `kid`.
+    /// A signature that does not verify with the key of `kid`.
+    #[error("the signature of the Access assertion is not by the team's key")]
     SignatureWrong,
-    /// The check could not be made; says nothing about the assertion.
+    /// Failure of the crypto provider, not of the assertion.
+    #[error(transparent)]
     Provider(CryptoFailure),
-    /// A claim that has to be there is not.
+    /// A required claim is missing.
+    #[error("the Access assertion has no `{0}`")]
     Missing(&'static str),
-    /// A claim of a type that it cannot have.
+    /// A claim of the wrong type.
+    #[error("`{0}` of the Access assertion has the wrong type")]
     Type(&'static str),
-    /// It is by another team.
+    /// An `iss` other than the team.
+    #[error("`iss` of the Access assertion is not ACCESS_TEAM")]
     Issuer,
-    /// It is for another application.
+    /// An `aud` without this application.
+    #[error("`aud` of the Access assertion does not have ACCESS_AUDIENCE")]
     Audience,
-    /// It is over.
+    /// Past its `exp`.
+    #[error("the Access assertion has expired (`exp`)")]
     Expired,
-    /// It is not good yet, by this claim.
+    /// Not valid yet, by this claim.
+    #[error("the Access assertion is not valid yet (`{0}`)")]
     Early(&'static str),
-    /// It names neither a person nor a service token.
+    /// Neither `email` nor `common_name`.
+    #[error("the Access assertion has neither `email` nor `common_name`")]
     Nobody,
-    /// The name in this claim is too long, or has characters that no name has.
+    /// A name that is too long, or has characters that are not printable.
+    #[error("`{0}` of the Access assertion is too long or not printable")]
     Name(&'static str),
-    /// A document of keys that cannot be used; why.
+    /// An unusable JWK Set; the reason.
+    #[error("the Access team's keys cannot be used: {0}")]
     Keys(&'static str),
 }
 
@@ -59,32 +77,3 @@ impl From<JwsFault> for AccessFault {
         Self::Form(fault)
     }
 }
-
-impl fmt::Display for AccessFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::TooLong => f.write_str("the Access assertion is too long"),
-            Self::NotCompact => f.write_str("the Access assertion is not three base64url texts with dots between"),
-            Self::Base64 { field, fault } => write!(f, "the {field} of the Access assertion {fault}"),
-            Self::Form(fault) => write!(f, "in the Access assertion: {fault}"),
-            Self::Algorithm(found) => {
-                write!(f, "`alg` of the Access assertion is {}; RS256 and ES256 are taken", quote(found))
-            }
-            Self::NoKid => f.write_str("the Access assertion has no `kid`"),
-            Self::KeyMismatch(key) => write!(f, "`kid` of the Access assertion names {key}, which has another `alg`"),
-            Self::SignatureWrong => f.write_str("the signature of the Access assertion is not by the team's key"),
-            Self::Provider(failure) => failure.fmt(f),
-            Self::Missing(claim) => write!(f, "the Access assertion has no `{claim}`"),
-            Self::Type(claim) => write!(f, "`{claim}` of the Access assertion has a type that it cannot have"),
-            Self::Issuer => f.write_str("`iss` of the Access assertion is not ACCESS_TEAM"),
-            Self::Audience => f.write_str("`aud` of the Access assertion does not have ACCESS_AUDIENCE"),
-            Self::Expired => f.write_str("the Access assertion is over (`exp`)"),
-            Self::Early(claim) => write!(f, "the Access assertion is not good yet (`{claim}`)"),
-            Self::Nobody => f.write_str("the Access assertion has neither `email` nor `common_name`"),
-            Self::Name(claim) => write!(f, "`{claim}` of the Access assertion is too long or not printable"),
-            Self::Keys(why) => write!(f, "the Access team's keys cannot be used: {why}"),
-        }
-    }
-}
-
-impl std::error::Error for AccessFault {}

@@ -1,5 +1,5 @@
 //! The keys of an Access team: its JWK Set ([RFC 7517 §5](https://www.rfc-editor.org/rfc/rfc7517#section-5)), and when to
-//! fetch it again.
+//! refresh it.
 
 use super::fault::AccessFault;
 use crate::jose::alg;
@@ -10,19 +10,19 @@ use core::time::Duration;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// The longest document, in octets; those of Access have a few thousand.
+/// Maximum length of a JWK Set, in octets; those of Access have a few thousand.
 pub const MAX_DOCUMENT: usize = 64 * 1024;
 
-/// The most keys of a document. A team has two: the present one and the one before.
+/// Maximum number of keys; a team has two, the current and the previous one.
 const MAX_KEYS: usize = 32;
 
-/// How long keys are good without asking again.
+/// Age up to which keys are used without a refresh.
 const FRESH: Duration = Duration::from_secs(3600);
 
-/// How long they are good while others are asked for, or cannot be had.
+/// Age up to which keys are used while a refresh runs or fails.
 const STALE: Duration = Duration::from_secs(2 * 3600);
 
-/// How long it is at least from one fetch to the next, whatever is asked: anyone can make up a `kid`.
+/// Minimum time between refreshes: an attacker can invent any `kid`.
 const PAUSE: Duration = Duration::from_secs(60);
 
 /// The keys of a team, by their `kid`.
@@ -30,12 +30,12 @@ const PAUSE: Duration = Duration::from_secs(60);
 pub struct AccessKeys(BTreeMap<String, Jwk>);
 
 impl AccessKeys {
-    /// Reads `{"keys":[…]}`; what else is in there (Access adds certificates) is ignored.
+    /// Reads `{"keys":[…]}`; other members (Access adds certificates) are ignored.
     ///
-    /// Keys of kinds that sign no assertion here are passed over, as RFC 7517 §5 wants, and so are those without `kid`.
+    /// Keys that cannot sign assertions, and keys without `kid`, are skipped (RFC 7517 §5).
     ///
     /// # Errors
-    /// When it is no such document, has a `kid` twice, so that it does not say which key is meant, or leaves no key.
+    /// When it is not a JWK Set, has a `kid` twice, or has no usable key.
     pub fn parse(document: &[u8]) -> Result<Self, AccessFault> {
         if document.len() > MAX_DOCUMENT {
             return Err(AccessFault::Keys("the document is too long"));
@@ -55,7 +55,7 @@ impl AccessKeys {
             }
         }
         if keys.is_empty() {
-            return Err(AccessFault::Keys("none of them is for RS256 or ES256"));
+            return Err(AccessFault::Keys("no key is for RS256 or ES256"));
         }
         Ok(Self(keys))
     }
@@ -66,7 +66,7 @@ impl AccessKeys {
     }
 }
 
-/// The key and its name, when it may sign assertions: what it says of itself (`use`, `alg`) must not be otherwise.
+/// A key with its name, if its type, `use` and `alg` allow it to sign assertions.
 fn usable(value: &Value) -> Option<(&str, Jwk)> {
     let text = |member| value.get(member).map(|value| value.as_str().unwrap_or_default());
     let kid = text("kid").filter(|kid| !kid.is_empty())?;
@@ -84,19 +84,19 @@ pub struct KeyCache {
     asked: Option<Time>,
 }
 
-/// What is to be done for a key.
+/// Result of a lookup in the cache.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Lookup {
-    /// Here it is.
+    /// The key.
     Key(Box<Jwk>),
-    /// Fetch the keys, tell [`KeyCache::asking`] before and [`KeyCache::fetched`] after, and look again.
+    /// The keys have to be fetched, between [`KeyCache::asking`] and [`KeyCache::fetched`]; then look up again.
     Fetch,
-    /// There is none of this name, and it is too early to ask again.
+    /// Unknown name, and too early for a refresh.
     None,
 }
 
 impl KeyCache {
-    /// Looks for the key of this name.
+    /// Looks up the key of this name.
     pub fn look_up(&self, kid: &str, now: Time) -> Lookup {
         let age = self.fetched.map(|at| at.until(now));
         let may_ask = self.asked.is_none_or(|at| at.until(now) >= PAUSE);
@@ -108,17 +108,17 @@ impl KeyCache {
         }
     }
 
-    /// Whether there are keys that are good: what is not among them is none of the team's, as far as is known.
+    /// Checks whether the cached keys are recent enough to conclude that an unknown `kid` is not the team's.
     pub fn usable(&self, now: Time) -> bool {
         self.fetched.is_some_and(|at| at.until(now) < STALE)
     }
 
-    /// Notes that the keys are being fetched, so that nobody else does for a minute.
+    /// Records the start of a refresh; no other one starts for a minute.
     pub fn asking(&mut self, now: Time) {
         self.asked = Some(now);
     }
 
-    /// Takes the keys that were fetched, in the place of all others: a key that the team has taken back is gone.
+    /// Replaces all keys by the fetched ones; a key that the team revoked is dropped.
     pub fn fetched(&mut self, keys: AccessKeys, now: Time) {
         self.keys = keys;
         self.fetched = Some(now);

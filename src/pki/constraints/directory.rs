@@ -38,7 +38,7 @@ fn text(value: &Any) -> String {
             let units = octets.chunks(2).map(|pair| pair.iter().fold(0_u16, |sum, octet| sum << 8 | u16::from(*octet)));
             char::decode_utf16(units).map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
         }
-        _ => return octets.iter().map(|octet| format!("{octet:02x}")).collect(),
+        _ => return crate::values::hex::encode(octets),
     };
     text.split_whitespace().collect::<Vec<_>>().join(" ").to_ascii_lowercase()
 }

@@ -149,7 +149,7 @@ impl List {
     pub fn number_text(&self) -> String {
         match <[u8; 8]>::try_from(padded(&self.number)) {
             Ok(octets) if self.number.len() <= 8 => u64::from_be_bytes(octets).to_string(),
-            _ => format!("0x{}", crate::pki::serial::hex(&self.number)),
+            _ => format!("0x{}", crate::values::hex::encode(&self.number)),
         }
     }
 

@@ -1,8 +1,8 @@
 //! The names that a CSR asks for: those of its subject alternative names, and its common name.
 
 use super::{CsrFault, MAX_CSR_NAMES};
-use crate::pki::serial::hex;
 use crate::values::Identifier;
+use crate::values::hex::encode as hex;
 use crate::values::identifier::IpName;
 use const_oid::ObjectIdentifier;
 use const_oid::db::rfc4519::COMMON_NAME;

@@ -1,6 +1,6 @@
 use super::*;
 use crate::pki::testing::{hex, key};
-use crate::values::SigAlg;
+use crate::values::{SigAlg, hex::decode};
 use der::Encode;
 use der::asn1::{AnyRef, BitStringRef};
 use proptest::prelude::*;
@@ -29,7 +29,7 @@ fn rsa_spki(bits: usize, last: u8, exponent: &[u8]) -> Vec<u8> {
 }
 
 fn unhex(text: &str) -> [u8; 32] {
-    core::array::from_fn(|at| u8::from_str_radix(&text[2 * at..2 * at + 2], 16).unwrap())
+    decode(text).unwrap().try_into().unwrap()
 }
 
 /// The point or key inside an SPKI.

@@ -2,7 +2,7 @@
 
 use super::{Expected, Lint, LintFault, LintedTbs, authority_key_id, found_url, list, seconds, signature_algorithm};
 use crate::pki::crl::{CrlEntry, CrlRequest};
-use crate::pki::serial::hex;
+use crate::values::hex::encode as hex;
 use const_oid::db::rfc5280::{
     ID_CE_AUTHORITY_KEY_IDENTIFIER, ID_CE_CRL_NUMBER, ID_CE_CRL_REASONS, ID_CE_ISSUING_DISTRIBUTION_POINT,
 };

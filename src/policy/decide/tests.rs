@@ -25,7 +25,7 @@ impl Asked {
 
     /// `offered`, `preauthorized`, or the refusal.
     fn says(&self, name: &str) -> String {
-        match self.rules().permit(&identifier(name)) {
+        match self.rules().decide(&identifier(name)) {
             Ok(permit) if permit.preauthorized => "preauthorized".to_owned(),
             Ok(permit) => permit.challenges.join(" "),
             Err(refusal) => refusal.to_string(),
@@ -127,7 +127,7 @@ fn challenge_types_are_those_that_both_offer() {
     ] {
         assert_eq!(Asked::with_key(ca.clone(), key.clone()).says("a.test"), offered, "{ca} {key}");
     }
-    let allows = |ca: Value| Asked::of(ca).rules().permit(&identifier("a.test")).unwrap().allows("dns-persist-01");
+    let allows = |ca: Value| Asked::of(ca).rules().decide(&identifier("a.test")).unwrap().may_offer("dns-persist-01");
     assert!(allows(json!({})), "not offered by default, yet not excluded");
     assert!(!allows(json!({ "challenges": ["dns-01"] })));
     let key = json!({ "challenges": [], "preauthorized": ["*.corp.example"] });

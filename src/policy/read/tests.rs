@@ -41,13 +41,13 @@ fn a_whole_document_is_read() {
 #[test]
 fn a_fault_names_its_place_what_was_found_and_what_to_write() {
     for (value, path, hints) in [
-        (json!([]), "POLICY ", &["a list", "an object"][..]),
+        (json!([]), "POLICY ", &["an array", "an object"][..]),
         (json!({ "alow": [] }), "POLICY ", &["\"alow\"", "allow, deny"]),
-        (json!({ "allow": "a.test" }), "POLICY.allow ", &["a text", "list of texts"]),
-        (json!({ "allow": ["a.test", 3] }), "POLICY.allow[1] ", &["a number", "a text"]),
+        (json!({ "allow": "a.test" }), "POLICY.allow ", &["a string", "array of strings"]),
+        (json!({ "allow": ["a.test", 3] }), "POLICY.allow[1] ", &["a number", "a string"]),
         (json!({ "deny": ["a.test", "b..test"] }), "POLICY.deny[1] ", &["\"b..test\"", "empty label", "write"]),
         (json!({ "preauthorized": ["10.0.0.1/8"] }), "POLICY.preauthorized[0] ", &["write 10.0.0.0/8"]),
-        (json!({ "wildcards": "yes" }), "POLICY.wildcards ", &["a text", "true or false"]),
+        (json!({ "wildcards": "yes" }), "POLICY.wildcards ", &["a string", "true or false"]),
         (json!({ "single_label_names": 1 }), "POLICY.single_label_names ", &["true or false"]),
         (json!({ "internal_names": null }), "POLICY.internal_names ", &["null", "true or false"]),
         (json!({ "challenges": ["dns-01", "dns-1"] }), "POLICY.challenges[1] ", &["\"dns-1\"", "http-01, dns-01"]),

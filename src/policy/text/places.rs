@@ -1,31 +1,32 @@
-//! Where the parts of a document stand in its text.
+//! Positions of the parts of a document in its text.
+//!
+//! By hand: serde_json gives positions of syntax errors only, not of members and elements.
 
-use super::super::Place;
+use crate::values::members::MemberPath;
 use std::collections::BTreeMap;
 
-/// The places of all that a fault can be about. Deeper than the elements of members nothing is right anyway, a member
-/// that occurs twice there included.
+/// Positions of members and their elements; nothing deeper is valid in a document.
 pub(super) struct Places {
-    /// Where the document begins.
+    /// The octet where the document begins.
     begin: usize,
     members: Vec<Member>,
 }
 
-/// A member of the document.
+/// Member of the document.
 pub(super) struct Member {
     /// Its name.
     pub(super) name: String,
-    /// The byte where its name begins.
+    /// The octet where its name begins.
     pub(super) at: usize,
-    /// The bytes where the elements of its value begin.
+    /// The octets where the elements of its value begin.
     elements: Vec<usize>,
 }
 
 impl Places {
-    /// Finds them in a text that is JSON.
+    /// Scans a text that is valid JSON.
     pub(super) fn of(text: &str) -> Self {
         let mut places = Self { begin: 0, members: Vec::new() };
-        // How many objects and lists are open; and whether a colon came before, so that a value follows, no name.
+        // The number of open objects and arrays; and whether a colon precedes, so that a value follows, not a name.
         let (mut depth, mut after_colon) = (0_usize, false);
         for (at, token) in (Tokens { text, at: 0 }) {
             match token {
@@ -45,7 +46,7 @@ impl Places {
         match depth {
             0 => self.begin = at,
             1 if !after_colon => {
-                // The parser that the text went through reads the escapes of names.
+                // serde_json decodes the escapes of names.
                 let name = serde_json::from_str(token).unwrap_or_default();
                 self.members.push(Member { name, at, elements: Vec::new() });
             }
@@ -58,26 +59,26 @@ impl Places {
         }
     }
 
-    /// The first member whose name was there before, after the one that had it.
+    /// Finds the first repeated member, with the earlier one of its name.
     pub(super) fn twice(&self) -> Option<(&Member, &Member)> {
         let mut seen = BTreeMap::new();
         self.members.iter().find_map(|member| Some((seen.insert(member.name.as_str(), member)?, member)))
     }
 
-    /// The byte where this part of the document begins; for one that is not there, where the document does.
-    pub(super) fn find(&self, place: &Place) -> usize {
+    /// The octet where a part of the document begins; for a missing part, that of the document.
+    pub(super) fn find(&self, path: &MemberPath) -> usize {
         let member = |name: &str| self.members.iter().find(|member| member.name == name);
-        let found = match place {
-            Place::Document => None,
-            Place::Odd(name) => member(name).map(|member| member.at),
-            Place::Member(name) => member(name).map(|member| member.at),
-            Place::Element(name, n) => member(name).and_then(|member| member.elements.get(*n).copied()),
+        let found = match path {
+            MemberPath::Object => None,
+            MemberPath::Unknown(name) => member(name).map(|member| member.at),
+            MemberPath::Member(name) => member(name).map(|member| member.at),
+            MemberPath::Element(name, n) => member(name).and_then(|member| member.elements.get(*n).copied()),
         };
         found.unwrap_or(self.begin)
     }
 }
 
-/// The tokens of a text that is JSON, each with the byte where it begins.
+/// Iterator over the tokens of valid JSON, each with its octet.
 struct Tokens<'a> {
     text: &'a str,
     at: usize,
@@ -100,7 +101,7 @@ impl<'a> Iterator for Tokens<'a> {
     }
 }
 
-/// The bytes of the string that `rest` begins with, with both quotation marks.
+/// The length in octets of the string at the start of `rest`, with its quotation marks.
 fn string_length(rest: &str) -> usize {
     let mut escaped = false;
     for (at, c) in rest.char_indices().skip(1) {

@@ -22,23 +22,23 @@ fn a_fault_is_told_with_its_line() {
             "{\n \"allow\": [\n  \"a.test\", \"b.test\",\n  \"a..test\"]}",
             "line 4: allow[2] is \"a..test\", which has an ",
         ),
-        ("\n\n[]", "line 3: the document is a list; it has to be an object"),
-        ("{\n\"alow\": []}", "line 2: the document has the member \"alow\", which means nothing"),
+        ("\n\n[]", "line 3: the document is an array; it has to be an object"),
+        ("{\n\"alow\": []}", "line 2: the document has the unknown member \"alow\"; expected are"),
         ("{\"wildcards\":\n1}", "line 1: wildcards is a number; it has to be true or false"),
         (
             "{\"allow\": [],\n\n\"deny\": [],\n\"allow\": []}",
-            "line 4: the member \"allow\" is there a second time (first in line 1)",
+            "line 4: the member \"allow\" is a duplicate (first in line 1)",
         ),
-        ("{\"allow\": [],\n\"\\u0061llow\": []}", "line 2: the member \"allow\" is there a second time"),
+        ("{\"allow\": [],\n\"\\u0061llow\": []}", "line 2: the member \"allow\" is a duplicate"),
         ("{\n\"deny\": [\"a.test\"], \"allow\": [\n\"a.test\"]}", "line 3: allow[0] is \"a.test\", all of which deny"),
         (
             "{\n\"allow\": [\"a.test],\n\"deny\": []}",
-            "line 2: the text is no JSON from character 19 on: control character",
+            "line 2: the text is not JSON from character 19 on: control character",
         ),
-        ("{\n\"allow\": []\n", "line 2: the text is no JSON from character 11 on: EOF"),
-        ("", "line 1: the text is no JSON from character 1 on: EOF"),
-        ("{\n  allow: []}", "line 2: the text is no JSON from character 3 on: key must be a string"),
-        ("{\n\"deny\": [\"é\" \"a\"]}", "line 2: the text is no JSON from character 14 on: expected `,` or `]`"),
+        ("{\n\"allow\": []\n", "line 2: the text is not JSON from character 11 on: EOF"),
+        ("", "line 1: the text is not JSON from character 1 on: EOF"),
+        ("{\n  allow: []}", "line 2: the text is not JSON from character 3 on: key must be a string"),
+        ("{\n\"deny\": [\"é\" \"a\"]}", "line 2: the text is not JSON from character 14 on: expected `,` or `]`"),
     ] {
         assert!(said(text).starts_with(begin), "{text}: {}", said(text));
     }
@@ -48,10 +48,10 @@ fn a_fault_is_told_with_its_line() {
 fn texts_and_their_depth_are_bounded() {
     let long = format!("{{}}{}", " ".repeat(MAX_TEXT - 2));
     assert!(Policy::read_text(&long, &known()).is_ok());
-    assert_eq!(said(&format!("{long} ")), "line 1: the document has 65537 bytes, and 65536 are the most");
+    assert_eq!(said(&format!("{long} ")), "line 1: the document has 65537 bytes; the maximum is 65536");
     let deep = format!("{{\"allow\":\n{}", "[".repeat(60_000));
     assert!(
-        said(&deep).starts_with("line 2: the text is no JSON from character 127 on: recursion limit"),
+        said(&deep).starts_with("line 2: the text is not JSON from character 127 on: recursion limit"),
         "{}",
         said(&deep)
     );

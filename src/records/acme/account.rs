@@ -1,6 +1,6 @@
 //! Accounts ([RFC 8555 §7.1.2](https://www.rfc-editor.org/rfc/rfc8555#section-7.1.2)).
 
-use crate::store::Record;
+use crate::store::{Record, Table};
 use crate::values::{Id, Time};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -61,6 +61,7 @@ pub struct AccountRecord {
 
 impl Record for AccountRecord {
     const PREFIX: &'static str = "account";
+    const TABLE: Table = Table::Expiring;
 
     fn expires(&self) -> Option<Time> {
         None
@@ -122,6 +123,7 @@ pub struct ExternalUse {
 
 impl Record for ExternalUse {
     const PREFIX: &'static str = "use";
+    const TABLE: Table = Table::Expiring;
 
     fn expires(&self) -> Option<Time> {
         None
@@ -188,6 +190,7 @@ pub struct VoidAccount {
 
 impl Record for VoidAccount {
     const PREFIX: &'static str = "void";
+    const TABLE: Table = Table::Expiring;
 
     fn expires(&self) -> Option<Time> {
         Some(self.expires)
@@ -196,6 +199,7 @@ impl Record for VoidAccount {
 
 impl Record for KeyOwner {
     const PREFIX: &'static str = "owner";
+    const TABLE: Table = Table::Expiring;
 
     fn expires(&self) -> Option<Time> {
         None

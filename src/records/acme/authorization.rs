@@ -2,7 +2,7 @@
 
 use super::problem::Named;
 use crate::records::Problem;
-use crate::store::Record;
+use crate::store::{Record, Table};
 use crate::values::{Id, Identifier, Time};
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
@@ -107,6 +107,7 @@ pub struct AuthorizationRecord {
 
 impl Record for AuthorizationRecord {
     const PREFIX: &'static str = "authz";
+    const TABLE: Table = Table::Expiring;
 
     fn expires(&self) -> Option<Time> {
         Some(self.expires.plus(GRACE))

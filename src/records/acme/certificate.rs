@@ -1,6 +1,6 @@
 //! Certificates as an account keeps them ([RFC 8555 §7.4.2](https://www.rfc-editor.org/rfc/rfc8555#section-7.4.2)).
 
-use crate::store::Record;
+use crate::store::{Record, Table};
 use crate::values::{Id, Time};
 use serde::{Deserialize, Serialize};
 
@@ -43,6 +43,7 @@ pub struct Replacement {
 
 impl Record for CertificateRecord {
     const PREFIX: &'static str = "cert";
+    const TABLE: Table = Table::Permanent;
 
     fn expires(&self) -> Option<Time> {
         None

@@ -1,6 +1,7 @@
 //! Contact URLs of an account ([RFC 8555 §7.3](https://www.rfc-editor.org/rfc/rfc8555#section-7.3)).
 
 use crate::records::{Kind, Problem};
+use crate::values::quote::quote;
 
 /// More contacts than anybody needs are refused.
 const MAX_CONTACTS: usize = 10;
@@ -48,11 +49,6 @@ fn is_address(address: &str) -> bool {
         && plain(domain)
         && domain.split('.').all(|label| !label.is_empty())
         && domain.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.' || b == b'-')
-}
-
-fn quote(text: &str) -> String {
-    let short: String = text.chars().take(80).collect();
-    format!("{short:?}")
 }
 
 #[cfg(test)]

@@ -118,8 +118,8 @@ pub struct Asked {
 fn instant(name: &str, text: Option<&str>) -> Result<Option<Time>, Problem> {
     let Some(text) = text.filter(|text| !Time::is_unset(text)) else { return Ok(None) };
     Time::parse_rfc3339(text).map(Some).ok_or_else(|| {
-        let shown: String = text.chars().take(60).collect();
-        let detail = format!("{name} is {shown:?}; it has to be like 2026-11-24T13:00:00Z (RFC 3339).");
+        let shown = crate::values::quote::quote(text);
+        let detail = format!("{name} is {shown}; it has to be like 2026-11-24T13:00:00Z (RFC 3339).");
         Problem::malformed(detail)
     })
 }
@@ -132,15 +132,15 @@ impl WireIdentifier {
     }
 
     fn checked(&self) -> Result<Identifier, Problem> {
-        let shown: String = self.value.chars().take(80).collect();
+        let shown = crate::values::quote::quote(&self.value);
         match self.kind.as_str() {
             "dns" => Identifier::dns(&self.value)
-                .map_err(|fault| Problem::malformed(format!("The dns identifier {shown:?} {fault}."))),
+                .map_err(|fault| Problem::malformed(format!("The dns identifier {shown} {fault}."))),
             "ip" => Identifier::ip(&self.value)
-                .map_err(|fault| Problem::malformed(format!("The ip identifier {shown:?} {fault}."))),
+                .map_err(|fault| Problem::malformed(format!("The ip identifier {shown} {fault}."))),
             other => {
-                let other: String = other.chars().take(40).collect();
-                let detail = format!("Identifier type {other:?} (for {shown:?}) is not supported; dns and ip are.");
+                let other = crate::values::quote::quote(other);
+                let detail = format!("Identifier type {other} (for {shown}) is not supported; dns and ip are.");
                 Err(Problem::new(Kind::UnsupportedIdentifier, detail))
             }
         }

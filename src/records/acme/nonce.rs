@@ -3,7 +3,7 @@
 //! A nonce is a MAC over the partition that will remember its use, the time, and random bits: issuing one writes
 //! nothing, and only a nonce that was issued here can cause a write.
 
-use crate::store::Record;
+use crate::store::{Record, Table};
 use crate::values::{Id, Time, b64, id::ID_BYTES};
 use core::time::Duration;
 use hmac::{Hmac, KeyInit, Mac};
@@ -139,6 +139,7 @@ pub struct RedeemedNonce {
 
 impl Record for RedeemedNonce {
     const PREFIX: &'static str = "nonce";
+    const TABLE: Table = Table::Expiring;
 
     fn expires(&self) -> Option<Time> {
         // A minute more than the nonce itself, for clocks that differ.

@@ -2,7 +2,7 @@
 
 use super::authorization::{AuthorizationStatus, GRACE};
 use crate::records::{AuthorizationRecord, Kind, Problem};
-use crate::store::Record;
+use crate::store::{Record, Table};
 use crate::values::{Id, Identifier, Time};
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
@@ -95,6 +95,7 @@ pub struct OrderRecord {
 
 impl Record for OrderRecord {
     const PREFIX: &'static str = "order";
+    const TABLE: Table = Table::Expiring;
 
     fn expires(&self) -> Option<Time> {
         Some(self.expires.plus(GRACE))

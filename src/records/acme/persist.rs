@@ -1,7 +1,7 @@
 //! The memory of names that were proven by a record that stays in DNS
 //! ([draft-ietf-acme-dns-persist-02 §4.4](https://datatracker.ietf.org/doc/html/draft-ietf-acme-dns-persist-02#section-4.4)).
 
-use crate::store::Record;
+use crate::store::{Record, Table};
 use crate::values::Time;
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
@@ -26,6 +26,7 @@ impl PersistRecord {
 
 impl Record for PersistRecord {
     const PREFIX: &'static str = "persist";
+    const TABLE: Table = Table::Expiring;
 
     fn expires(&self) -> Option<Time> {
         Some(self.validated.plus(MEMORY))

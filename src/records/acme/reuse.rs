@@ -2,7 +2,7 @@
 //!
 //! Each is one small record that names the thing itself, so that newOrder looks up a key for each name and never scans.
 
-use crate::store::Record;
+use crate::store::{Record, Table};
 use crate::values::{Id, Identifier, Time};
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
@@ -23,6 +23,7 @@ pub struct ProofRecord {
 
 impl Record for ProofRecord {
     const PREFIX: &'static str = "proof";
+    const TABLE: Table = Table::Expiring;
 
     fn expires(&self) -> Option<Time> {
         Some(self.expires)
@@ -47,6 +48,7 @@ pub struct PlacedRecord {
 
 impl Record for PlacedRecord {
     const PREFIX: &'static str = "placed";
+    const TABLE: Table = Table::Expiring;
 
     fn expires(&self) -> Option<Time> {
         Some(self.expires)

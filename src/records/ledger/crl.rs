@@ -1,7 +1,7 @@
 //! What an issuer's ledger keeps for its CRLs ([RFC 5280 §5](https://www.rfc-editor.org/rfc/rfc5280#section-5)): per shard
 //! how things stand, which certificates are revoked, and the list as it was last signed.
 
-use crate::store::Record;
+use crate::store::{Record, Table};
 use crate::values::Time;
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
@@ -55,6 +55,7 @@ pub struct ShardRecord {
 
 impl Record for ShardRecord {
     const PREFIX: &'static str = "shard";
+    const TABLE: Table = Table::Expiring;
 
     fn expires(&self) -> Option<Time> {
         None
@@ -121,6 +122,7 @@ pub struct RevokedRecord {
 
 impl Record for RevokedRecord {
     const PREFIX: &'static str = "revoked";
+    const TABLE: Table = Table::Expiring;
 
     /// RFC 5280 §3.3: not before it has stood on a list that was signed after the certificate's end.
     fn expires(&self) -> Option<Time> {
@@ -150,6 +152,7 @@ fn is_none(pieces: &usize) -> bool {
 
 impl Record for CrlRecord {
     const PREFIX: &'static str = "crl";
+    const TABLE: Table = Table::Expiring;
 
     fn expires(&self) -> Option<Time> {
         None
@@ -170,6 +173,7 @@ pub struct CrlPieceRecord {
 
 impl Record for CrlPieceRecord {
     const PREFIX: &'static str = "crlpiece";
+    const TABLE: Table = Table::Expiring;
 
     fn expires(&self) -> Option<Time> {
         None

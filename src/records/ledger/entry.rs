@@ -1,7 +1,7 @@
 //! The ledger of an issuer: every serial number it ever gave out, and what became of it.
 
 use crate::records::{Kind, Problem, Renewable};
-use crate::store::Record;
+use crate::store::{Record, Table};
 use crate::values::{Id, Time};
 use serde::{Deserialize, Serialize};
 
@@ -94,6 +94,7 @@ pub struct CompromisedKey {
 
 impl Record for CompromisedKey {
     const PREFIX: &'static str = "compromised";
+    const TABLE: Table = Table::Expiring;
 
     fn expires(&self) -> Option<Time> {
         None
@@ -102,6 +103,7 @@ impl Record for CompromisedKey {
 
 impl Record for LedgerEntry {
     const PREFIX: &'static str = "serial";
+    const TABLE: Table = Table::Permanent;
 
     fn expires(&self) -> Option<Time> {
         None

@@ -3,7 +3,7 @@
 use super::entry::LedgerEntry;
 use crate::records::acme::account::{AccountRecord, AccountStatus};
 use crate::records::operations::audit::Act;
-use crate::store::Record;
+use crate::store::{Record, Table};
 use crate::values::{Id, Time, b64};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -14,6 +14,7 @@ pub struct EndingRecord {}
 
 impl Record for EndingRecord {
     const PREFIX: &'static str = "ending";
+    const TABLE: Table = Table::Sorted;
 
     fn expires(&self) -> Option<Time> {
         None
@@ -42,6 +43,7 @@ pub struct LatestRecord {
 
 impl Record for LatestRecord {
     const PREFIX: &'static str = "latest";
+    const TABLE: Table = Table::Sorted;
 
     fn expires(&self) -> Option<Time> {
         None
@@ -68,6 +70,7 @@ pub struct IndexedRecord {
 
 impl Record for IndexedRecord {
     const PREFIX: &'static str = "indexed";
+    const TABLE: Table = Table::Expiring;
 
     fn expires(&self) -> Option<Time> {
         None
@@ -129,6 +132,7 @@ pub struct ReplaceRecord {
 
 impl Record for ReplaceRecord {
     const PREFIX: &'static str = "replace";
+    const TABLE: Table = Table::Expiring;
 
     fn expires(&self) -> Option<Time> {
         Some(self.expires)
@@ -192,6 +196,7 @@ impl MemberRecord {
 
 impl Record for MemberRecord {
     const PREFIX: &'static str = "member";
+    const TABLE: Table = Table::Sorted;
 
     fn expires(&self) -> Option<Time> {
         None

@@ -1,6 +1,6 @@
 //! What operators do: who did what, for the record.
 
-use crate::store::Record;
+use crate::store::{Record, Table};
 use crate::values::Time;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -77,6 +77,7 @@ pub struct Event {
 
 impl Record for AuditRecord {
     const PREFIX: &'static str = "audit";
+    const TABLE: Table = Table::Sorted;
 
     fn expires(&self) -> Option<Time> {
         None
@@ -94,6 +95,7 @@ pub struct AuditEnd {
 
 impl Record for AuditEnd {
     const PREFIX: &'static str = "audited";
+    const TABLE: Table = Table::Expiring;
 
     fn expires(&self) -> Option<Time> {
         None
@@ -108,7 +110,7 @@ impl AuditRecord {
         let mut hash = Sha256::new();
         hash.update(&end.chain);
         hash.update(entry.wire(false).to_string());
-        let chain = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let chain = crate::values::hex::encode(&hash.finalize());
         Self { chain, ..entry }
     }
 
@@ -161,7 +163,7 @@ mod tests {
         let second = AuditRecord::after(&end, event("b"));
         assert_eq!((first.number, second.number), (1, 2));
         let text = format!("{}{}", first.chain, second.wire(false));
-        let digest: String = Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect();
+        let digest = crate::values::hex::encode(&Sha256::digest(text));
         assert_eq!(second.chain, digest);
         let other = AuditRecord::after(&AuditEnd::default(), event("c"));
         assert_ne!(AuditRecord::after(&AuditEnd { number: 1, chain: other.chain }, event("b")).chain, second.chain);

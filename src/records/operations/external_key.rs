@@ -4,7 +4,7 @@
 //! none, and a binding by a stranger is refused without asking anybody.
 
 use super::audit::Act;
-use crate::store::Record;
+use crate::store::{Record, Table};
 use crate::values::Time;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -46,6 +46,7 @@ pub struct ExternalKeyRecord {
 
 impl Record for ExternalKeyRecord {
     const PREFIX: &'static str = "key";
+    const TABLE: Table = Table::Expiring;
 
     fn expires(&self) -> Option<Time> {
         None
@@ -63,6 +64,7 @@ pub struct ExternalKeyEntry {
 
 impl Record for ExternalKeyEntry {
     const PREFIX: &'static str = "external";
+    const TABLE: Table = Table::Expiring;
 
     fn expires(&self) -> Option<Time> {
         None

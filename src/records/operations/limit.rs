@@ -1,7 +1,7 @@
 //! Rate limits by the generic cell rate algorithm: all that is kept of a limit is one instant, the theoretical arrival
 //! time (TAT), so that counting is one small record and forgetting is its expiry.
 
-use crate::store::Record;
+use crate::store::{Record, Table};
 use crate::values::Time;
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
@@ -63,6 +63,7 @@ pub struct LimitRecord {
 
 impl Record for LimitRecord {
     const PREFIX: &'static str = "limit";
+    const TABLE: Table = Table::Expiring;
 
     fn expires(&self) -> Option<Time> {
         Some(self.tat.plus(SLACK))
@@ -108,6 +109,7 @@ impl FailingRecord {
 
 impl Record for FailingRecord {
     const PREFIX: &'static str = "failing";
+    const TABLE: Table = Table::Expiring;
 
     fn expires(&self) -> Option<Time> {
         Some(self.last.plus(if self.paused.is_some() { PAUSED } else { REMEMBERED }))

@@ -1,7 +1,7 @@
 //! Counters for the operator, by the name of their series as [Prometheus](https://prometheus.io) writes it:
 //! `selvedge_responses_total{resource="directory",status="200"}`.
 
-use crate::store::Record;
+use crate::store::{Record, Table};
 use crate::values::Time;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -18,6 +18,7 @@ pub struct CountersRecord {
 
 impl Record for CountersRecord {
     const PREFIX: &'static str = "counters";
+    const TABLE: Table = Table::Expiring;
 
     fn expires(&self) -> Option<Time> {
         None

@@ -5,7 +5,7 @@ mod reminder;
 
 pub use self::outgoing::{Going, LookedRecord, OutgoingRecord, notice_id, outgoing_id, parse_outgoing};
 pub use self::reminder::{IssuerDates, IssuerNotice, IssuerTurn, issuer_notice_next, issuer_notices_due, remind_at};
-use crate::store::Record;
+use crate::store::{Record, Table};
 use crate::values::Time;
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
@@ -123,6 +123,7 @@ pub enum Failure {
 
 impl Record for NoticeRecord {
     const PREFIX: &'static str = "notice";
+    const TABLE: Table = Table::Expiring;
 
     fn expires(&self) -> Option<Time> {
         Some(self.at.plus(KEPT))

@@ -1,7 +1,7 @@
 //! The policy documents that operators put in force.
 
 use super::audit::Act;
-use crate::store::Record;
+use crate::store::{Record, Table};
 use crate::values::{Id, Time};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -26,6 +26,7 @@ pub struct PolicyRecord {
 
 impl Record for PolicyRecord {
     const PREFIX: &'static str = "policy";
+    const TABLE: Table = Table::Expiring;
 
     fn expires(&self) -> Option<Time> {
         None
@@ -50,6 +51,7 @@ pub struct ShadowRecord {
 
 impl Record for ShadowRecord {
     const PREFIX: &'static str = "shadow";
+    const TABLE: Table = Table::Expiring;
 
     fn expires(&self) -> Option<Time> {
         None
@@ -73,6 +75,7 @@ pub struct FindingRecord {
 
 impl Record for FindingRecord {
     const PREFIX: &'static str = "finding";
+    const TABLE: Table = Table::Expiring;
 
     fn expires(&self) -> Option<Time> {
         None
@@ -88,6 +91,7 @@ pub struct CalendarRecord {
 
 impl Record for CalendarRecord {
     const PREFIX: &'static str = "calendar";
+    const TABLE: Table = Table::Expiring;
 
     fn expires(&self) -> Option<Time> {
         None

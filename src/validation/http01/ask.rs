@@ -7,12 +7,12 @@ use super::unusable;
 use crate::validation::http1::{self, HttpFault, MAX_BODY, MAX_RESPONSE, Response};
 use crate::validation::outbound::{FetchAnswer, Outbound, OutboundFault, Reaction};
 use crate::validation::probe::{Addresses, Probe, refused};
-use crate::validation::quote::quote;
 use crate::validation::reach::{first_reached, outward};
 use crate::validation::target::{Host, Target};
 use crate::validation::tls::handshake::{MAX_BYTES, TlsFault};
 use crate::validation::tls::session::{Peer, Session};
 use crate::validation::{Failure, FailureKind};
+use crate::values::quote::quote_octets;
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 
@@ -142,7 +142,7 @@ impl Asked<'_> {
     /// What came before the conversation broke, in words; `None` for nothing.
     fn heard(&self) -> Option<String> {
         let length = self.heard.len();
-        let shown = (!self.elsewhere).then(|| format!(", which begin {}", quote(&self.heard)));
+        let shown = (!self.elsewhere).then(|| format!(", which begin {}", quote_octets(&self.heard)));
         (length > 0).then(|| format!("; {length} bytes came{}", shown.unwrap_or_default()))
     }
 }

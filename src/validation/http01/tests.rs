@@ -71,7 +71,7 @@ async fn z10_the_file_proves_control_trailing_white_space_aside() {
 async fn t25_a_wrong_file_is_quoted_a_little_and_harmlessly() {
     let body = format!("<script>\u{1b}[2J\r\n{}", "secret ".repeat(100));
     let failure = failure(&answering(http("200 OK", "", &body))).await;
-    let quoted = quote(body.as_bytes());
+    let quoted = quote_octets(body.as_bytes());
     let detail = format!("{URL} has to contain the key authorization \"tok.thumb\", but contains {quoted}");
     assert_eq!(failure, Failure { kind: FailureKind::Unauthorized, detail, retry: false });
     assert!(failure.detail.len() < 250 && failure.detail.matches("secret").count() < 12, "{}", failure.detail);

@@ -1,10 +1,12 @@
 //! What the certificate of a tls-alpn-01 challenge has to say
 //! ([RFC 8737 §3](https://www.rfc-editor.org/rfc/rfc8737#section-3)).
 
-use crate::validation::quote::{excerpt, list_some, quote};
+use crate::validation::quote::list_some;
 use crate::validation::tls::signature::{Claim, KeyKind};
 use crate::values::Identifier;
+use crate::values::hex;
 use crate::values::identifier::IpName;
+use crate::values::quote::{escape_octets, quote_octets};
 use crate::values::x509::Undated;
 use const_oid::ObjectIdentifier;
 use der::Decode;
@@ -101,7 +103,7 @@ impl<'a> Proof<'a> {
             other => return Err(CertificateFault::Names(show(other), identifier.to_string())),
         }
         let found = self.digest()?;
-        if found == *digest { Ok(()) } else { Err(CertificateFault::Digest(hex(&found), hex(digest))) }
+        if found == *digest { Ok(()) } else { Err(CertificateFault::Digest(hex::encode(&found), hex::encode(digest))) }
     }
 
     fn digest(&self) -> Result<[u8; 32], CertificateFault> {
@@ -112,7 +114,7 @@ impl<'a> Proof<'a> {
         }
         let value = only.extn_value.as_bytes();
         let octets = <&OctetStringRef>::from_der(value).ok().and_then(|octets| octets.as_bytes().try_into().ok());
-        octets.ok_or_else(|| CertificateFault::Value(quote(value)))
+        octets.ok_or_else(|| CertificateFault::Value(quote_octets(value)))
     }
 
     /// The signature on it, which has to be by its own key.
@@ -143,15 +145,11 @@ fn show(names: &[GeneralName]) -> String {
         return "no subject alternative name".to_owned();
     }
     list_some(names.iter().map(|name| match name {
-        GeneralName::DnsName(name) => quote(name.as_str().as_bytes()),
+        GeneralName::DnsName(name) => quote_octets(name.as_str().as_bytes()),
         GeneralName::IpAddress(octets) => match IpName::from_octets(octets.as_bytes()) {
             Some(address) => address.to_string(),
-            None => format!("an iPAddress of octets \"{}\"", excerpt(octets.as_bytes(), 64)),
+            None => format!("an iPAddress of octets \"{}\"", escape_octets(octets.as_bytes(), 64)),
         },
         _ => "a name that is neither dNSName nor iPAddress".to_owned(),
     }))
-}
-
-fn hex(bytes: &[u8; 32]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

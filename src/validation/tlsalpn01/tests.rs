@@ -4,6 +4,7 @@ use super::super::testing::{Shape, TlsServer, tlv};
 use super::super::{Config, Method, Outcome, validate};
 use super::*;
 use crate::values::SigAlg;
+use crate::values::hex;
 use crate::values::native_crypto::NativeKey;
 use proptest::prelude::*;
 use std::sync::LazyLock;
@@ -118,7 +119,7 @@ async fn rfc8737_the_extension_is_there_once_critical_and_the_digest() {
     }
     unproven(proofs(&[(true, &[&good[..], &[0]].concat())]), "has an acmeIdentifier extension whose value is").await;
     let other = Shape::proper(&a_test(), "other.thumb");
-    let hex = |text: &str| Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let hex = |text: &str| hex::encode(&Sha256::digest(text));
     let (found, wanted) = (hex("other.thumb"), hex(KEY_AUTHORIZATION));
     let says = format!("has the acmeIdentifier {found}; the SHA-256 digest of the key authorization is {wanted}");
     unproven(other, &says).await;

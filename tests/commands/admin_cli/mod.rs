@@ -8,6 +8,7 @@ mod tokens;
 use crate::contract::Contract;
 use crate::server::{Server, nobody};
 use double::{Double, certificate, entry, problem};
+use selvedge::values::hex;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
@@ -294,7 +295,7 @@ fn record(n: u64) -> (Vec<Value>, Value) {
         let mut entry = entry(number);
         entry.as_object_mut().unwrap().remove("chain");
         let hash = Sha256::digest(format!("{chain}{entry}"));
-        chain = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        chain = hex::encode(&hash);
         entry["chain"] = json!(chain);
         entries.insert(0, entry);
     }

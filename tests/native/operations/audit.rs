@@ -2,6 +2,7 @@
 
 use super::desk::{ADA, BEN, DAY, Desk, SECOND, issue};
 use selvedge::records::Kind;
+use selvedge::values::hex;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -22,7 +23,7 @@ fn verify(desk: &Desk) -> usize {
     for (n, text) in texts.iter().enumerate() {
         let (entry, own) = text.rsplit_once(",\"chain\":\"").unwrap();
         let digest = Sha256::digest(format!("{chain}{entry}}}"));
-        chain = data_encoding::HEXLOWER.encode(&digest);
+        chain = hex::encode(&digest);
         assert_eq!(own, format!("{chain}\"}}"), "{text}");
         assert!(text.starts_with(&format!("{{\"number\":{},", n + 1)), "{text}");
     }

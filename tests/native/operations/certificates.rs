@@ -7,6 +7,7 @@ use selvedge::ca::testing::{BASE, Client, CsrShape, new_key};
 use selvedge::pki::pem;
 use selvedge::records::Kind;
 use selvedge::values::SigAlg;
+use selvedge::values::hex;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -100,7 +101,7 @@ fn a_short_text_is_no_part_of_a_random_number() {
     let mut serials: Vec<String> = (0..60).map(|n| issue(&client, &[&format!("n{n}.test")], json!({})).1).collect();
     let (_, db) = issue(&client, &["db.test"], json!({}));
     // Two hexadecimal digits that are in some of the serial numbers and in no name, and in the account's id maybe.
-    let pair = |n: u8| format!("{n:02x}");
+    let pair = |n: u8| hex::encode(&[n]);
     for text in (0..=255).map(pair).filter(|pair| pair.bytes().all(|b| b.is_ascii_alphabetic())) {
         let wanted: BTreeSet<String> = if text == "db" { BTreeSet::from([db.clone()]) } else { BTreeSet::new() };
         assert_eq!(found(&desk, &format!("q={text}")), wanted, "{text}");
@@ -295,7 +296,7 @@ fn the_list_of_its_shard_has_a_revoked_one() {
             })
             .collect()
     };
-    let octets = data_encoding::HEXLOWER.decode(serial.as_bytes()).unwrap();
+    let octets = hex::decode(&serial).unwrap();
     let listed = |desk: &Desk| lists(desk).iter().any(|der| der.windows(octets.len()).any(|part| part == octets));
     assert!(!listed(&desk));
     desk.post(&format!("certificates/{serial}/revoke"), &json!({})).is(200);

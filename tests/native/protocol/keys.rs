@@ -8,6 +8,7 @@ use selvedge::jose::testing::ClientKey;
 use selvedge::pki::pem;
 use selvedge::records::Kind;
 use selvedge::values::SigAlg;
+use selvedge::values::hex;
 use selvedge::values::native_crypto::NativeKey;
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -19,7 +20,7 @@ fn weak_keys() -> [(NativeKey, &'static str); 2] {
 
 /// The world with these keys blocked.
 fn blocking(world: &World, keys: &[&NativeKey]) -> World {
-    let hash = |key: &&NativeKey| Sha256::digest(key.spki_der().unwrap()).iter().map(|b| format!("{b:02x}")).collect();
+    let hash = |key: &&NativeKey| hex::encode(&Sha256::digest(key.spki_der().unwrap()));
     let list: Vec<String> = keys.iter().map(hash).collect();
     world.reconfigured(|settings| settings.blocked_keys = BlockedKeys::read(Some(&list.join(" "))).unwrap())
 }

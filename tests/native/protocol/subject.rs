@@ -75,7 +75,7 @@ fn c03_a_policy_says_whether_there_is_a_common_name() {
         assert_eq!(subject(&issue(&holder, "client", &["a.test"], "")), client, "{ca}");
     }
     let fault = policy::read_policy("POLICY", &json!({ "common_name": "yes" })).unwrap_err();
-    assert!(fault.starts_with("POLICY.common_name is a text"), "{fault}");
+    assert!(fault.starts_with("POLICY.common_name is a string"), "{fault}");
 }
 
 /// FU-06: a TLS client's key signs (RFC 5280 §4.2.1.12); a server's RSA key may exchange keys too.

@@ -21,7 +21,7 @@ pub fn example(issuer: &Issuer, policy: &Policy, usual: &str) -> Option<String> 
 pub fn is_permitted(issuer: &Issuer, policy: &Policy, name: &str) -> bool {
     let rules = Rules { ca: policy, key: None, trusted: false, known: known() };
     let name = DnsName::parse(name).map(Identifier::Dns);
-    name.is_ok_and(|name| issuer.permits(&name).is_ok() && rules.permit(&name).is_ok())
+    name.is_ok_and(|name| issuer.permits(&name).is_ok() && rules.decide(&name).is_ok())
 }
 
 fn base_of(pattern: &Pattern) -> Option<String> {

@@ -5,7 +5,6 @@ use crate::ca::http::message::Request;
 use crate::ca::testing::{Answered, START, World};
 use crate::pki::ceremony::{create_intermediate, create_root};
 use crate::pki::pem;
-use sha2::{Digest, Sha256};
 
 const BROWSER: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
 
@@ -103,9 +102,9 @@ fn every_client_has_its_lines_and_the_external_account_where_one_is_needed() {
 fn the_root_is_handed_out_with_its_fingerprint() {
     let world = World::new();
     let [der] = <[Vec<u8>; 1]>::try_from(pem::read_certificates(world.root()).unwrap()).unwrap();
-    let octets: Vec<String> = Sha256::digest(&der).iter().map(|octet| format!("{octet:02X}")).collect();
+    let fingerprint = crate::values::hex::fingerprint(&der);
     let text = page(&world);
-    assert!(text.contains(&format!("<code>{}</code>", octets.join(":"))), "{text}");
+    assert!(text.contains(&format!("<code>{fingerprint}</code>")), "{text}");
     assert!(text.contains("<strong>Test Root</strong>") && text.contains("<h1>Test Issuer</h1>"), "{text}");
     for (path, media_type, body) in [
         ("/root.crt", "application/pkix-cert", Body::Bytes(der)),

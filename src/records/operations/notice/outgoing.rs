@@ -1,6 +1,6 @@
 //! In which order notices are read and sent, and how far a ledger has looked for what ends.
 
-use crate::store::Record;
+use crate::store::{Record, Table};
 use crate::values::Time;
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +20,7 @@ pub struct OutgoingRecord {}
 
 impl Record for OutgoingRecord {
     const PREFIX: &'static str = "outgoing";
+    const TABLE: Table = Table::Expiring;
 
     fn expires(&self) -> Option<Time> {
         None
@@ -61,6 +62,7 @@ pub struct Going {
 
 impl Record for LookedRecord {
     const PREFIX: &'static str = "looked";
+    const TABLE: Table = Table::Expiring;
 
     fn expires(&self) -> Option<Time> {
         None
