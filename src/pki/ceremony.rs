@@ -13,7 +13,7 @@ mod returned;
 mod root;
 mod stand_in;
 
-use super::basic::BasicConstraints;
+use super::issuer::basic_constraints::BasicConstraints;
 use super::pem::{self, PemFault};
 use super::profile::default_profile;
 use super::serial::Serial;

@@ -1,18 +1,24 @@
 //! The issuer: the intermediate certificate whose key signs leaves, and what is served after each leaf.
 
+mod alternates;
+pub(super) mod basic_constraints;
+pub(super) mod chain;
+mod constraints;
 mod fault;
+pub mod path;
 
+pub use alternates::{AlternateFault, MAX_ALTERNATES};
+pub use chain::Chain;
+pub use constraints::Outside;
 pub use fault::IssuerFault;
 
-use super::alternates::{self, AlternateFault};
-use super::basic::BasicConstraints;
-use super::chain::{Chain, Root};
-use super::constraints::Outside;
+use self::chain::Root;
 use super::key::{KeyKind, PublicKey, check_spki};
 use super::pem;
 use super::serial::hex;
 use crate::values::x509::Parts;
 use crate::values::{Identifier, SigAlg, Time, Verify};
+use basic_constraints::BasicConstraints;
 use const_oid::ObjectIdentifier;
 use der::Decode;
 use sha2::{Digest, Sha256};

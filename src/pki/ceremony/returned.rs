@@ -3,9 +3,9 @@
 
 use super::root::{check_root, check_version};
 use super::{CeremonyFault, Constraints};
-use crate::pki::basic::BasicConstraints;
-use crate::pki::chain::{Chain, Root as Ending};
 use crate::pki::issuer::IssuerFault;
+use crate::pki::issuer::basic_constraints::BasicConstraints;
+use crate::pki::issuer::chain::{Chain, Root as Ending};
 use crate::pki::{Outside, pem};
 use crate::values::Time;
 use crate::values::native_crypto::NativeCrypto;

@@ -4,9 +4,9 @@ use super::{
     CeremonyFault, CertAndKey, Constraints, DAY, IssuerRequest, RootFault, Signer, intermediate_extensions, new_key,
     period, subject,
 };
-use crate::pki::basic::BasicConstraints;
-use crate::pki::chain::{Chain, Root as Ending};
 use crate::pki::issuer::IssuerFault;
+use crate::pki::issuer::basic_constraints::BasicConstraints;
+use crate::pki::issuer::chain::{Chain, Root as Ending};
 use crate::pki::key::check_spki;
 use crate::pki::{pem, sigalg, tbs};
 use crate::values::native_crypto::{NativeCrypto, NativeKey};

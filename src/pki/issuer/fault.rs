@@ -1,7 +1,7 @@
 //! Why a chain cannot be an issuer's.
 
+use crate::pki::issuer::path::PathFault;
 use crate::pki::key::{KeyFault, KeyKind};
-use crate::pki::path::PathFault;
 use crate::pki::pem::PemFault;
 use crate::pki::sigalg::AlgorithmFault;
 use crate::values::{CryptoFailure, Time};

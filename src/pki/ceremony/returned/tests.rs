@@ -1,7 +1,7 @@
 use super::*;
 use crate::pki::ceremony::root::PURPOSES;
 use crate::pki::ceremony::{CertAndKey, DAY, Signer, create_intermediate_for, create_root, period, subject};
-use crate::pki::path::{At, PathFault, Rule};
+use crate::pki::issuer::path::{At, PathFault, Rule};
 use crate::pki::tbs;
 use crate::pki::testing::{NOW, key};
 use crate::values::SigAlg;

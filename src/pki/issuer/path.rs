@@ -5,10 +5,10 @@
 //! [`Chain::check_time`](super::chain::Chain::check_time)'s. The root is a trust anchor: of what it says of itself counts
 //! its name, its key, and what it demands of those below it; its own signature counts for nothing (§6.1.1 d).
 
-use super::basic::BasicConstraints;
+use super::basic_constraints::BasicConstraints;
 use super::constraints::{Constraints, Outside};
-use super::issuer::IssuerFault;
-use super::serial::hex;
+use super::fault::IssuerFault;
+use crate::pki::serial::hex;
 use crate::values::x509::Parts;
 use const_oid::ObjectIdentifier;
 use const_oid::db::rfc5280::{
@@ -53,7 +53,7 @@ pub enum At {
 
 impl At {
     /// That it cannot be read.
-    pub(super) fn unreadable(self, error: &der::Error) -> IssuerFault {
+    pub(in crate::pki) fn unreadable(self, error: &der::Error) -> IssuerFault {
         match self {
             Self::Chain(nth) => IssuerFault::Unreadable(nth, error.to_string()),
             Self::Root => IssuerFault::Path(PathFault { at: self, rule: Rule::Unreadable(error.to_string()) }),
@@ -154,7 +154,7 @@ impl fmt::Display for PathFault {
 }
 
 /// What validation finds out about a path whose links fit.
-pub(super) struct Walked {
+pub(in crate::pki) struct Walked {
     /// The name constraints that a leaf has to keep to, as far as they can be read.
     pub constraints: Constraints,
     /// What verifiers refuse leaves below it for, from the top down.
@@ -165,7 +165,7 @@ pub(super) struct Walked {
 ///
 /// # Errors
 /// [`IssuerFault::Order`], [`IssuerFault::NotByRoot`] and [`Rule::KeyId`]: it is another path than the one given.
-pub(super) fn walk(chain: &[Parts<'_>], root: Option<&Parts<'_>>) -> Result<Walked, IssuerFault> {
+pub(in crate::pki) fn walk(chain: &[Parts<'_>], root: Option<&Parts<'_>>) -> Result<Walked, IssuerFault> {
     let mut constraints = Constraints::default();
     let mut faults = Vec::new();
     // §6.1.2: as if the trust anchor demanded nothing; a root certificate may demand something all the same.

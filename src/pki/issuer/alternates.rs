@@ -2,8 +2,9 @@
 //! ([RFC 8555 §7.4.2](https://www.rfc-editor.org/rfc/rfc8555#section-7.4.2)).
 
 use super::chain::{Chain, Root};
-use super::issuer::{Issuer, IssuerFault, ReadChain};
-use super::pem::{self, PemFault};
+use super::fault::IssuerFault;
+use super::{Issuer, ReadChain};
+use crate::pki::pem::{self, PemFault};
 use crate::values::x509::Parts;
 use core::fmt;
 use x509_cert::ext::pkix::SubjectKeyIdentifier;
@@ -56,7 +57,7 @@ impl std::error::Error for AlternateFault {}
 ///
 /// # Errors
 /// The first [`AlternateFault`] found.
-pub(super) fn read(issuer: &Issuer, text: &str, read: ReadChain) -> Result<Vec<Chain>, AlternateFault> {
+pub(in crate::pki) fn read(issuer: &Issuer, text: &str, read: ReadChain) -> Result<Vec<Chain>, AlternateFault> {
     let mut chains: Vec<Vec<Vec<u8>>> = Vec::new();
     for der in pem::read_certificates(text).map_err(AlternateFault::Pem)? {
         let begins = Parts::read(&der).is_ok_and(|parts| issuer.matches_public_key(parts.spki));
