@@ -8,7 +8,7 @@ pub mod read;
 
 use super::issuer::Issuer;
 use super::leaf::is_http;
-use super::lint::LintedTbs;
+use super::lint::report::LintedTbs;
 use super::serial::Serial;
 use super::{sigalg, tbs};
 use crate::values::Time;

@@ -5,7 +5,7 @@
 
 use super::issuer::Issuer;
 use super::key::PublicKey;
-use super::lint::LintedTbs;
+use super::lint::report::LintedTbs;
 use super::pem;
 use super::profile::Profile;
 use super::serial::Serial;

@@ -11,7 +11,7 @@ use const_oid::db::rfc5912::{
 use const_oid::db::rfc8410::ID_ED_25519;
 use core::fmt;
 use der::Tag;
-use der::asn1::{Any, AnyRef};
+use der::asn1::Any;
 use spki::{AlgorithmIdentifierOwned, AlgorithmIdentifierRef};
 
 /// Why a signature algorithm is not accepted.
@@ -123,14 +123,10 @@ pub fn identifier(alg: SigAlg) -> der::Result<AlgorithmIdentifierOwned> {
     Ok(AlgorithmIdentifierOwned { oid, parameters })
 }
 
-/// Whether AlgorithmIdentifier parameters are the OID `oid`.
-pub(super) fn is_oid(parameters: Option<AnyRef<'_>>, oid: ObjectIdentifier) -> bool {
-    parameters.is_some_and(|any| any.decode_as::<ObjectIdentifier>() == Ok(oid))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use der::asn1::AnyRef;
     use der::{Decode, Encode};
 
     fn hex(bytes: &[u8]) -> String {

@@ -1,6 +1,6 @@
 //! Where an http-01 validation goes next: the first URL, and what redirects make of it.
 
-use super::Config;
+use super::config::Config;
 use super::quote::excerpt;
 use crate::values::Identifier;
 use crate::values::identifier::{DnsName, NameFault};

@@ -5,12 +5,13 @@
 pub mod certificate;
 
 use super::outbound::{Outbound, OutboundFault};
+use super::outcome::{Failure, FailureKind};
 use super::probe::Probe;
 use super::quote::quote;
 use super::reach::first_reached;
+use super::subject::Subject;
 use super::tls::handshake::{Handshake, MAX_BYTES, Shown, TlsFault};
 use super::tls::signature::Claim;
-use super::{Failure, FailureKind, Subject};
 use crate::values::{Identifier, Verify};
 use certificate::{CertificateFault, Proof};
 use core::fmt;

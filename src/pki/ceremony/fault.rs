@@ -1,9 +1,10 @@
 //! Why a ceremony stopped.
 
-use super::MAX_COMMON_NAME;
+use crate::pki::csr::CsrFault;
 use crate::pki::issuer::IssuerFault;
+use crate::pki::issuer::Outside;
+pub(super) use crate::pki::leaf::MAX_COMMON_NAME;
 use crate::pki::pem::PemFault;
-use crate::pki::{CsrFault, Outside};
 use crate::values::identifier::NameFault;
 use crate::values::{CryptoFailure, Time};
 use core::fmt;

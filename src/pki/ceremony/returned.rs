@@ -1,12 +1,14 @@
 //! The certificate of an intermediate as it comes back from another's CA: nothing of it is believed before it is
 //! checked against what was asked for.
 
+use super::constraints::Constraints;
+use super::fault::CeremonyFault;
 use super::root::{check_root, check_version};
-use super::{CeremonyFault, Constraints};
 use crate::pki::issuer::IssuerFault;
+use crate::pki::issuer::Outside;
 use crate::pki::issuer::basic_constraints::BasicConstraints;
 use crate::pki::issuer::chain::{Chain, Root as Ending};
-use crate::pki::{Outside, pem};
+use crate::pki::pem;
 use crate::values::Time;
 use crate::values::native_crypto::NativeCrypto;
 use crate::values::x509::{Parts, reason};

@@ -1,9 +1,8 @@
 //! Alternate chains: other ways from the same leaf to other roots
 //! ([RFC 8555 §7.4.2](https://www.rfc-editor.org/rfc/rfc8555#section-7.4.2)).
 
-use super::chain::{Chain, Root};
+use super::chain::{Chain, ReadChain, Root};
 use super::fault::IssuerFault;
-use super::{Issuer, ReadChain};
 use crate::pki::pem::{self, PemFault};
 use crate::values::x509::Parts;
 use core::fmt;
@@ -52,15 +51,25 @@ impl fmt::Display for AlternateFault {
 
 impl std::error::Error for AlternateFault {}
 
+/// What the leaves of an issuer say of it: what each of its certificates has in common.
+pub(in crate::pki) struct Identity<'a> {
+    /// Its public key, DER SubjectPublicKeyInfo.
+    pub spki: &'a [u8],
+    /// Its subject, DER.
+    pub subject: &'a [u8],
+    /// Its subject key identifier.
+    pub key_id: &'a [u8],
+}
+
 /// Reads alternate chains: every certificate with the issuer's key begins a new one, the certificates above it follow,
 /// perhaps with a root at the end.
 ///
 /// # Errors
 /// The first [`AlternateFault`] found.
-pub(in crate::pki) fn read(issuer: &Issuer, text: &str, read: ReadChain) -> Result<Vec<Chain>, AlternateFault> {
+pub(in crate::pki) fn read(issuer: &Identity<'_>, text: &str, read: ReadChain) -> Result<Vec<Chain>, AlternateFault> {
     let mut chains: Vec<Vec<Vec<u8>>> = Vec::new();
     for der in pem::read_certificates(text).map_err(AlternateFault::Pem)? {
-        let begins = Parts::read(&der).is_ok_and(|parts| issuer.matches_public_key(parts.spki));
+        let begins = Parts::read(&der).is_ok_and(|parts| parts.spki == issuer.spki);
         match chains.last_mut() {
             Some(chain) if !begins => chain.push(der),
             _ if begins => chains.push(vec![der]),
@@ -73,15 +82,15 @@ pub(in crate::pki) fn read(issuer: &Issuer, text: &str, read: ReadChain) -> Resu
     chains.iter().enumerate().map(|(at, ders)| alternate(issuer, at + 1, ders, read)).collect()
 }
 
-fn alternate(issuer: &Issuer, nth: usize, ders: &[Vec<u8>], read: ReadChain) -> Result<Chain, AlternateFault> {
+fn alternate(issuer: &Identity<'_>, nth: usize, ders: &[Vec<u8>], read: ReadChain) -> Result<Chain, AlternateFault> {
     let chain = read(ders, Root::Allowed).map_err(|fault| AlternateFault::Chain(nth, fault))?;
     let unreadable = |error: der::Error| AlternateFault::Chain(nth, IssuerFault::Unreadable(1, error.to_string()));
     let first = Parts::read(chain.first_der()).map_err(unreadable)?;
-    if first.subject != issuer.subject() {
+    if first.subject != issuer.subject {
         return Err(AlternateFault::OtherName(nth));
     }
     let key_id: Option<SubjectKeyIdentifier> = first.extension().map_err(unreadable)?;
-    if key_id.is_none_or(|key_id| key_id.0.as_bytes() != issuer.key_id()) {
+    if key_id.is_none_or(|key_id| key_id.0.as_bytes() != issuer.key_id) {
         return Err(AlternateFault::OtherKeyId(nth));
     }
     Ok(chain)

@@ -3,8 +3,9 @@
 use super::basic_constraints::BasicConstraints;
 use super::constraints::Constraints;
 use super::fault::IssuerFault;
-use super::path::{self, At, PathFault, Rule, Walked};
-use crate::pki::key::check_spki;
+use super::path::{self, Walked};
+use super::path_fault::{At, PathFault, Rule};
+use crate::pki::key::{KeyKind, check_spki};
 use crate::pki::pem::{self, PemFault};
 use crate::pki::sigalg;
 use crate::values::x509::{Parts, reason};
@@ -34,6 +35,9 @@ impl Link {
         Self { der: der.to_vec(), not_before: parts.not_before, not_after: parts.not_after }
     }
 }
+
+/// How a chain is read: held to all rules, or as one in use.
+pub(in crate::pki) type ReadChain = fn(&[Vec<u8>], Root<'_>) -> Result<Chain, IssuerFault>;
 
 /// Whether a chain may end with a self-signed certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -209,7 +213,7 @@ impl Chain {
 async fn is_signed(
     nth: usize,
     below: &Parts<'_>,
-    (spki, kind): (&[u8], crate::pki::KeyKind),
+    (spki, kind): (&[u8], KeyKind),
     crypto: &impl Verify,
 ) -> Result<bool, IssuerFault> {
     let alg = sigalg::read(&below.algorithm, kind).map_err(|fault| IssuerFault::Algorithm(nth, fault))?;

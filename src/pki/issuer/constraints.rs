@@ -6,11 +6,11 @@ mod base;
 mod directory;
 
 use super::fault::IssuerFault;
-use super::path::{At, PathFault, Rule};
+use super::outside::Outside;
+use super::path_fault::{At, PathFault, Rule};
 use crate::values::Identifier;
 use crate::values::x509::Parts;
 use base::{Base, Tested};
-use core::fmt;
 use x509_cert::ext::pkix::NameConstraints;
 use x509_cert::ext::pkix::name::GeneralName;
 
@@ -27,33 +27,6 @@ struct Subtrees {
 
 /// How many subtrees a refusal names.
 const SHOWN: usize = 5;
-
-/// That a name is outside of an issuer's name constraints; [`fmt::Display`] is a sentence without its full stop.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outside {
-    /// None of the permitted subtrees of its kind has it; those that there are.
-    NotPermitted(String, Vec<String>),
-    /// An excluded subtree has it, or could: which.
-    Excluded(String, String),
-}
-
-impl fmt::Display for Outside {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotPermitted(name, permitted) => write!(
-                f,
-                "\"{name}\" is outside of what this CA's own certificate lets it issue for (name constraints: {}{})",
-                permitted.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", "),
-                if permitted.len() > SHOWN { ", …" } else { "" }
-            ),
-            Self::Excluded(name, excluded) => {
-                write!(f, "\"{name}\" is among what this CA's own certificate excludes (name constraints: {excluded})")
-            }
-        }
-    }
-}
-
-impl std::error::Error for Outside {}
 
 impl Constraints {
     /// Adds those of another certificate.

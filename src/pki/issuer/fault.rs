@@ -1,6 +1,6 @@
 //! Why a chain cannot be an issuer's.
 
-use crate::pki::issuer::path::PathFault;
+use super::path_fault::{At, PathFault, Rule};
 use crate::pki::key::{KeyFault, KeyKind};
 use crate::pki::pem::PemFault;
 use crate::pki::sigalg::AlgorithmFault;
@@ -105,3 +105,13 @@ impl fmt::Display for IssuerFault {
 }
 
 impl std::error::Error for IssuerFault {}
+
+impl At {
+    /// That it cannot be read.
+    pub(in crate::pki) fn unreadable(self, error: &der::Error) -> IssuerFault {
+        match self {
+            Self::Chain(nth) => IssuerFault::Unreadable(nth, error.to_string()),
+            Self::Root => IssuerFault::Path(PathFault { at: self, rule: Rule::Unreadable(error.to_string()) }),
+        }
+    }
+}
