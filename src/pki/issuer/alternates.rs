@@ -5,51 +5,36 @@ use super::chain::{Chain, ReadChain, Root};
 use super::fault::IssuerFault;
 use crate::pki::pem::{self, PemFault};
 use crate::values::x509::Parts;
-use core::fmt;
 use x509_cert::ext::pkix::SubjectKeyIdentifier;
 
 /// The most alternate chains. Each is one more request for a client that looks for the one it likes.
 pub const MAX_ALTERNATES: usize = 8;
 
-/// Why alternate chains cannot be used; [`fmt::Display`] is a sentence. Chains are counted from 1.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Why alternate chains are refused; the text is a sentence. Chains are counted from 1.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AlternateFault {
-    /// The text is no PEM file of certificates.
+    /// The text is not a PEM file of certificates.
+    #[error("the alternate chains are unreadable: {0}")]
     Pem(PemFault),
     /// More than [`MAX_ALTERNATES`]; how many.
+    #[error("{0} alternate chains are more than the {max} allowed", max = MAX_ALTERNATES)]
     TooMany(usize),
-    /// The first certificate is not one for the issuer's key.
+    /// The first certificate has another key than the issuer.
+    #[error(
+        "the first certificate is not one for the issuer's key; each alternate chain begins with a certificate for that \
+         key, signed by another CA"
+    )]
     OtherKey,
-    /// A chain begins with a certificate of another name than the issuer's, which leaves name.
+    /// A chain's first certificate has another subject than the issuer.
+    #[error("alternate chain {0} begins with a certificate whose subject is not the issuer's")]
     OtherName(usize),
-    /// A chain begins with a certificate of another subject key identifier than the issuer's, to which leaves point.
+    /// A chain's first certificate has another subject key identifier than the issuer.
+    #[error("alternate chain {0} begins with a certificate whose subjectKeyIdentifier is not the issuer's")]
     OtherKeyId(usize),
-    /// A chain is no chain.
+    /// The certificates do not form a chain.
+    #[error("alternate chain {0} is refused: {1}")]
     Chain(usize, IssuerFault),
 }
-
-impl fmt::Display for AlternateFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Pem(fault) => write!(f, "the alternate chains are unreadable: {fault}"),
-            Self::TooMany(count) => write!(f, "{count} alternate chains are more than the {MAX_ALTERNATES} allowed"),
-            Self::OtherKey => f.write_str(
-                "the first certificate is not one for the issuer's key; each alternate chain begins with a \
-                 certificate for that key, signed by another CA",
-            ),
-            Self::OtherName(nth) => {
-                write!(f, "alternate chain {nth} begins with a certificate whose subject is not the issuer's")
-            }
-            Self::OtherKeyId(nth) => write!(
-                f,
-                "alternate chain {nth} begins with a certificate whose subjectKeyIdentifier is not the issuer's"
-            ),
-            Self::Chain(nth, fault) => write!(f, "alternate chain {nth} cannot be one: {fault}"),
-        }
-    }
-}
-
-impl std::error::Error for AlternateFault {}
 
 /// What the leaves of an issuer say of it: what each of its certificates has in common.
 pub(in crate::pki) struct Identity<'a> {

@@ -1,33 +1,19 @@
-//! Why a name is outside of the name constraints.
+//! Names outside of name constraints.
 
-use core::fmt;
+/// Maximum number of subtrees in a refusal.
+const MAX_LISTED: usize = 5;
 
-/// How many subtrees a refusal names.
-const SHOWN: usize = 5;
-
-/// That a name is outside of an issuer's name constraints; [`fmt::Display`] is a sentence without its full stop.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A name outside an issuer's name constraints; the text is a sentence without its full stop.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Outside {
-    /// None of the permitted subtrees of its kind has it; those that there are.
+    /// The name, and the permitted subtrees of its kind, none of which contains it.
+    #[error(
+        "\"{0}\" is outside of what this CA's own certificate lets it issue for (name constraints: {list}{more})",
+        list = .1.iter().take(MAX_LISTED).map(String::as_str).collect::<Vec<_>>().join(", "),
+        more = if .1.len() > MAX_LISTED { ", …" } else { "" }
+    )]
     NotPermitted(String, Vec<String>),
-    /// An excluded subtree has it, or could: which.
+    /// The name, and an excluded subtree that contains it or may contain it.
+    #[error("\"{0}\" is among what this CA's own certificate excludes (name constraints: {1})")]
     Excluded(String, String),
 }
-
-impl fmt::Display for Outside {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotPermitted(name, permitted) => write!(
-                f,
-                "\"{name}\" is outside of what this CA's own certificate lets it issue for (name constraints: {}{})",
-                permitted.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", "),
-                if permitted.len() > SHOWN { ", …" } else { "" }
-            ),
-            Self::Excluded(name, excluded) => {
-                write!(f, "\"{name}\" is among what this CA's own certificate excludes (name constraints: {excluded})")
-            }
-        }
-    }
-}
-
-impl std::error::Error for Outside {}

@@ -1,7 +1,6 @@
 //! What a lint collects, and the proof that it found nothing.
 
 use crate::values::SigAlg;
-use core::fmt;
 use x509_cert::time::Time as X509Time;
 
 /// The first year that is written as GeneralizedTime (RFC 5280 §4.1.2.5).
@@ -26,8 +25,9 @@ impl LintedTbs {
     }
 }
 
-/// One difference between the bytes and what was meant.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A difference between the bytes and the request.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{part}: expected {expected}, found {found}")]
 pub struct LintFault {
     /// The part of the certificate.
     pub part: &'static str,
@@ -36,14 +36,6 @@ pub struct LintFault {
     /// What is there.
     pub found: String,
 }
-
-impl fmt::Display for LintFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: expected {}, found {}", self.part, self.expected, self.found)
-    }
-}
-
-impl std::error::Error for LintFault {}
 
 /// Collects differences.
 pub(super) struct Lint(pub(super) Vec<LintFault>);

@@ -79,34 +79,25 @@ pub struct Answer {
     pub explanation: Option<String>,
 }
 
-/// Why an exchange is no answer to its question.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Why a message is not the answer to its query; the text follows the name and type that were looked up.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DnsFault {
-    /// The name cannot be asked for; the text says why.
+    /// A name that cannot be queried; the reason.
+    #[error("the name cannot be looked up ({0})")]
     Name(String),
-    /// Not a DNS message; the text says where it fails.
+    /// Not a DNS message; where parsing failed.
+    #[error("the resolver's answer is malformed ({0})")]
     Malformed(String),
-    /// A DNS message, but not a response to this question.
+    /// A DNS message, but not a response to this query.
+    #[error("the resolver answered another question")]
     OtherQuestion,
-    /// The resolver left out a part for lack of room, which over HTTPS has no reason to be.
+    /// The truncation bit is set, which has no reason over HTTPS.
+    #[error("the resolver's answer is truncated")]
     Truncated,
-    /// More than 16 aliases, or aliases in a circle.
+    /// More than 16 aliases, or a loop of aliases.
+    #[error("its aliases (CNAME) are more than {max} or go in a circle", max = MAX_ALIASES)]
     Aliases,
 }
-
-impl fmt::Display for DnsFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Name(why) => write!(f, "the name cannot be looked up ({why})"),
-            Self::Malformed(why) => write!(f, "the resolver's answer is malformed ({why})"),
-            Self::OtherQuestion => f.write_str("the resolver answered another question"),
-            Self::Truncated => f.write_str("the resolver's answer is truncated"),
-            Self::Aliases => write!(f, "its aliases (CNAME) are more than {MAX_ALIASES} or go in a circle"),
-        }
-    }
-}
-
-impl std::error::Error for DnsFault {}
 
 /// Some of the library's texts show a piece of the message, hence quoted.
 pub(super) fn malformed(error: impl fmt::Display) -> DnsFault {
