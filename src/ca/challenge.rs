@@ -11,8 +11,7 @@ use crate::acme::authorization::{AuthorizationStatus, ChallengeStatus};
 use crate::acme::{AccountStatus, AuthorizationRecord, Kind, Problem};
 use crate::jose::key_authorization;
 use crate::store::{Kv, Txn};
-use crate::validation::dns_persist01::Expected;
-use crate::validation::{self, Failure, FailureKind, Method, Outcome};
+use crate::validation::{self, ExpectedRecord, Failure, FailureKind, Method, Outcome};
 use crate::values::{Id, Identifier, Time};
 use core::time::Duration;
 use serde_json::{Map, Value};
@@ -153,7 +152,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             token: &question.token,
             key_authorization: &question.key_authorization,
             account: &account,
-            persist: Expected {
+            persist: ExpectedRecord {
                 issuers: &question.issuers,
                 hash_prefix: &settings.urls.account_hash_prefix(),
                 thumbprints: &question.thumbprints,
