@@ -4,7 +4,6 @@ use super::serial::Serial;
 use crate::values::identifier::IpName;
 use crate::values::x509::Parts;
 use crate::values::{Identifier, Time};
-use core::fmt;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use x509_cert::ext::pkix::name::GeneralName;
@@ -13,28 +12,19 @@ use x509_cert::ext::pkix::{AuthorityKeyIdentifier, SubjectAltName};
 /// Longest certificate that is read, in bytes: several times a leaf with 100 names.
 pub const MAX_CERTIFICATE_BYTES: usize = 64 * 1024;
 
-/// Why bytes are no certificate that could have been issued here; a clause about "the certificate".
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Why bytes are not a certificate of this CA; the text is a clause about "the certificate".
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CertificateFault {
     /// Longer than [`MAX_CERTIFICATE_BYTES`]; how long.
+    #[error("is {0} bytes long; at most {max} are read", max = MAX_CERTIFICATE_BYTES)]
     TooLong(usize),
     /// Not a DER X.509 certificate of version 3; the parser's reason.
+    #[error("is no DER X.509 certificate of version 3: {0}")]
     Unreadable(der::Error),
     /// A serial number that is not positive or too long.
+    #[error("has a serial number that is not positive, or is too long")]
     Serial,
 }
-
-impl fmt::Display for CertificateFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::TooLong(length) => write!(f, "is {length} bytes long; at most {MAX_CERTIFICATE_BYTES} are read"),
-            Self::Unreadable(error) => write!(f, "is no DER X.509 certificate of version 3: {error}"),
-            Self::Serial => f.write_str("has a serial number that is not positive, or is too long"),
-        }
-    }
-}
-
-impl std::error::Error for CertificateFault {}
 
 /// What a presented certificate says of itself. Nothing of it is verified: whether it was issued here, the
 /// ledger and [`Presented::tbs_hash`] tell.

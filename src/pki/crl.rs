@@ -8,12 +8,11 @@ pub mod read;
 
 use super::issuer::Issuer;
 use super::leaf::is_http;
-use super::lint::LintedTbs;
+use super::lint::report::LintedTbs;
 use super::serial::Serial;
 use super::{sigalg, tbs};
 use crate::values::Time;
 use const_oid::db::rfc5280::ID_CE_ISSUING_DISTRIBUTION_POINT;
-use core::fmt;
 use der::asn1::{Any, OctetString, Uint, UintRef};
 use der::{Decode, Encode, Enumerated, Sequence};
 use spki::AlgorithmIdentifierOwned;
@@ -51,39 +50,28 @@ pub struct CrlRequest<'a> {
     pub entries: &'a [CrlEntry],
 }
 
-/// Why a list cannot be made; [`fmt::Display`] is a sentence.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Why a CRL cannot be issued; the text is a sentence.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CrlFault {
-    /// The issuer is not valid when the list is made.
+    /// The issuer is not valid at `thisUpdate`.
+    #[error("the issuer is not valid at {at}", at = .0.rfc3339())]
     IssuerNotValid(Time),
-    /// The list would be over before it begins.
+    /// `nextUpdate` is not after `thisUpdate`; both, `thisUpdate` first.
+    #[error("nextUpdate {next} is not after thisUpdate {this}", this = .0.rfc3339(), next = .1.rfc3339())]
     Empty(Time, Time),
-    /// A URL that cannot stand in a list.
+    /// A URL that is not `http`.
+    #[error("{0:?} cannot stand in a CRL; it has to be an http URL in ASCII")]
     Url(String),
-    /// A reason that is none of those that a list may give.
+    /// A reason code that these CRLs do not use.
+    #[error("revocation reason {0} cannot stand in a CRL")]
     Reason(u8),
     /// A signature of the wrong length for the issuer's algorithm.
+    #[error("the signer gave {0} bytes, which is no signature of the issuer")]
     Signature(usize),
     /// DER encoding failed.
+    #[error("the CRL could not be encoded: {0}")]
     Encoding(der::Error),
 }
-
-impl fmt::Display for CrlFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::IssuerNotValid(at) => write!(f, "the issuer is not valid at {}", at.rfc3339()),
-            Self::Empty(from, until) => {
-                write!(f, "nextUpdate {} is not after thisUpdate {}", until.rfc3339(), from.rfc3339())
-            }
-            Self::Url(url) => write!(f, "{url:?} cannot stand in a CRL; it has to be an http URL in ASCII"),
-            Self::Reason(code) => write!(f, "revocation reason {code} cannot stand in a CRL"),
-            Self::Signature(length) => write!(f, "the signer gave {length} bytes, which is no signature of the issuer"),
-            Self::Encoding(error) => write!(f, "the CRL could not be encoded: {error}"),
-        }
-    }
-}
-
-impl std::error::Error for CrlFault {}
 
 impl From<der::Error> for CrlFault {
     fn from(error: der::Error) -> Self {

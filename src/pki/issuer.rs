@@ -1,18 +1,27 @@
 //! The issuer: the intermediate certificate whose key signs leaves, and what is served after each leaf.
 
+mod alternates;
+pub(super) mod basic_constraints;
+pub(super) mod chain;
+mod constraints;
 mod fault;
+mod outside;
+mod path;
+pub mod path_fault;
 
+pub use alternates::{AlternateFault, MAX_ALTERNATES};
+pub use chain::Chain;
 pub use fault::IssuerFault;
+pub use outside::Outside;
 
-use super::alternates::{self, AlternateFault};
-use super::basic::BasicConstraints;
-use super::chain::{Chain, Root};
-use super::constraints::Outside;
+use self::chain::{ReadChain, Root};
 use super::key::{KeyKind, PublicKey, check_spki};
 use super::pem;
 use crate::values::hex::encode as hex;
 use crate::values::x509::Parts;
 use crate::values::{Identifier, SigAlg, Time, Verify};
+use alternates::Identity;
+use basic_constraints::BasicConstraints;
 use const_oid::ObjectIdentifier;
 use der::Decode;
 use sha2::{Digest, Sha256};
@@ -21,9 +30,6 @@ use x509_cert::name::Name;
 
 /// Bytes of the key's hash in [`Issuer::id`]: enough to tell the issuers of one CA apart.
 const ID_HASH_BYTES: usize = 8;
-
-/// How a chain is read: held to all rules, or as one in use.
-pub(super) type ReadChain = fn(&[Vec<u8>], Root<'_>) -> Result<Chain, IssuerFault>;
 
 /// A CA certificate that passed the checks for being an issuer, with those above it but without the root.
 #[derive(Clone, Debug)]
@@ -141,7 +147,7 @@ impl Issuer {
     /// # Errors
     /// The first [`AlternateFault`] found.
     pub fn with_alternates(mut self, pem: &str) -> Result<Self, AlternateFault> {
-        self.alternates = alternates::read(&self, pem, Chain::read)?;
+        self.alternates = alternates::read(&self.identity(), pem, Chain::read)?;
         Ok(self)
     }
 
@@ -150,8 +156,12 @@ impl Issuer {
     /// # Errors
     /// The first [`AlternateFault`] found that leaves no chain.
     pub fn with_alternates_in_use(mut self, pem: &str) -> Result<Self, AlternateFault> {
-        self.alternates = alternates::read(&self, pem, Chain::taken)?;
+        self.alternates = alternates::read(&self.identity(), pem, Chain::taken)?;
         Ok(self)
+    }
+
+    fn identity(&self) -> Identity<'_> {
+        Identity { spki: self.key.spki_der(), subject: &self.subject, key_id: &self.key_id }
     }
 
     /// The same issuer without the alternate chains that are not valid at `now`.

@@ -2,7 +2,6 @@
 
 use super::issuer::{Issuer, IssuerFault};
 use crate::values::Time;
-use core::fmt;
 
 /// An issuer in its place.
 #[derive(Clone, Debug)]
@@ -29,48 +28,37 @@ pub struct Issuers {
     later: Vec<Slot>,
 }
 
-/// Why issuers do not go together; [`fmt::Display`] is a sentence. Issuers are named by the numbers of their places.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Why several issuers cannot serve one CA; the text is a sentence for the operator.
+///
+/// Numbers are those of [`IssuerSlot::number`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IssuersFault {
-    /// There is none.
+    /// No issuer at all.
+    #[error("no issuer is configured")]
     None,
-    /// None takes over before this time; the first that will, and when.
+    /// No issuer is active yet: the number of the first to be, and its time.
+    #[error("no issuer is active yet: the first is number {0}, from {at}", at = .1.rfc3339())]
     NotYet(u8, Time),
-    /// Two have the same key, or key identifier.
+    /// Two issuers have the same key or key identifier.
+    #[error(
+        "the issuers {0} and {1} have the same key; put another certificate of a key into the alternate chains of its \
+         issuer"
+    )]
     Same(u8, u8),
-    /// Two take over at the same time.
+    /// Two issuers become active at the same time.
+    #[error("the issuers {0} and {1} become active at the same time")]
     Together(u8, u8),
-    /// The one that is to sign at present cannot.
+    /// The active issuer cannot sign.
+    #[error("{1}")]
     Unusable(u8, IssuerFault),
-    /// One takes over when its chain is not valid yet, or any more: when the chain is.
+    /// An issuer becomes active outside the validity of its chain, which is given.
+    #[error(
+        "issuer {0} becomes active when its chain is not valid; the chain is valid from {from} until {until}",
+        from = .1.rfc3339(),
+        until = .2.rfc3339()
+    )]
     Outside(u8, Time, Time),
 }
-
-impl fmt::Display for IssuersFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::None => f.write_str("there is no issuer"),
-            Self::NotYet(number, at) => {
-                write!(f, "no issuer has taken over yet: the first to do so is number {number}, at {}", at.rfc3339())
-            }
-            Self::Same(one, other) => write!(
-                f,
-                "the issuers {one} and {other} have the same key; another certificate for a key belongs into the \
-                 alternate chains of its issuer"
-            ),
-            Self::Together(one, other) => write!(f, "the issuers {one} and {other} take over at the same time"),
-            Self::Unusable(_, fault) => fault.fmt(f),
-            Self::Outside(number, from, until) => write!(
-                f,
-                "issuer {number} would take over when its chain is not valid, which it is from {} until {}",
-                from.rfc3339(),
-                until.rfc3339()
-            ),
-        }
-    }
-}
-
-impl std::error::Error for IssuersFault {}
 
 impl Issuers {
     /// These issuers, in whatever order.

@@ -5,7 +5,7 @@
 
 use super::issuer::Issuer;
 use super::key::PublicKey;
-use super::lint::LintedTbs;
+use super::lint::report::LintedTbs;
 use super::pem;
 use super::profile::Profile;
 use super::serial::Serial;
@@ -13,7 +13,6 @@ use super::validity::Period;
 use super::{sigalg, tbs};
 use crate::values::{Identifier, Time};
 use const_oid::ObjectIdentifier;
-use core::fmt;
 use core::time::Duration;
 use std::collections::BTreeSet;
 use x509_cert::ext::Extensions;
@@ -53,65 +52,45 @@ impl LeafRequest<'_> {
     }
 }
 
-/// Why a leaf cannot be made; [`fmt::Display`] is a sentence.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Why a leaf cannot be issued; the text is a sentence.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LeafFault {
     /// No names.
+    #[error("a certificate needs at least one name")]
     NoNames,
     /// More names than the profile allows: how many, and how many it allows.
+    #[error("{0} names are more than the {1} that the profile allows")]
     TooManyNames(usize, usize),
-    /// It would be valid longer than its issuer: its end, and the issuer's.
+    /// A validity beyond the issuer's: its end, and the issuer's.
+    #[error(
+        "the certificate would be valid until {end}, longer than its issuer, which ends {issuer}; the issuer has to be \
+         renewed",
+        end = .0.rfc3339(),
+        issuer = .1.rfc3339()
+    )]
     Outlives(Time, Time),
     /// The issuer is not valid at the time of issue, or when the certificate begins.
+    #[error("the issuer is not valid at {at}", at = .0.rfc3339())]
     IssuerNotValid(Time),
-    /// Its validity is empty or longer than the profile's: how long, and the profile's name.
+    /// A validity that is empty or longer than the profile's: its length, and the profile's name.
+    #[error("a validity of {seconds} seconds is none that the profile {1:?} allows", seconds = .0.as_secs())]
     Length(Duration, &'static str),
     /// The issuer certificate forbids an extended key usage of the profile.
+    #[error("the issuer certificate does not allow the extended key usage {0}")]
     Purpose(ObjectIdentifier),
-    /// A common name that is none of the names, or too long to be one.
+    /// A common name that is not among the names, or too long.
+    #[error("{0:?} cannot be the common name: it is none of the names, or longer than {max}", max = MAX_COMMON_NAME)]
     CommonName(String),
-    /// A URL that cannot stand in a certificate: `http` only, since `https` would need a certificate to check
-    /// a certificate.
+    /// A URL that is not `http`; `https` would need a certificate to check a certificate.
+    #[error("{0:?} cannot stand in a certificate; it has to be an http URL in ASCII")]
     Url(String),
     /// A signature of the wrong length for the issuer's algorithm.
+    #[error("the signer gave {0} bytes, which is no signature of the issuer")]
     Signature(usize),
     /// DER encoding failed.
+    #[error("the certificate could not be encoded: {0}")]
     Encoding(der::Error),
 }
-
-impl fmt::Display for LeafFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoNames => f.write_str("a certificate needs at least one name"),
-            Self::TooManyNames(count, max) => {
-                write!(f, "{count} names are more than the {max} that the profile allows")
-            }
-            Self::Outlives(end, issuer_end) => write!(
-                f,
-                "the certificate would be valid until {}, longer than its issuer, which ends {}; the issuer has to be \
-                 renewed",
-                end.rfc3339(),
-                issuer_end.rfc3339()
-            ),
-            Self::IssuerNotValid(now) => write!(f, "the issuer is not valid at {}", now.rfc3339()),
-            Self::Length(length, profile) => {
-                write!(f, "a validity of {} seconds is none that the profile {profile:?} allows", length.as_secs())
-            }
-            Self::Purpose(oid) => write!(f, "the issuer certificate does not allow the extended key usage {oid}"),
-            Self::CommonName(name) => {
-                write!(
-                    f,
-                    "{name:?} cannot be the common name: it is none of the names, or longer than {MAX_COMMON_NAME}"
-                )
-            }
-            Self::Url(url) => write!(f, "{url:?} cannot stand in a certificate; it has to be an http URL in ASCII"),
-            Self::Signature(length) => write!(f, "the signer gave {length} bytes, which is no signature of the issuer"),
-            Self::Encoding(error) => write!(f, "the certificate could not be encoded: {error}"),
-        }
-    }
-}
-
-impl std::error::Error for LeafFault {}
 
 impl From<der::Error> for LeafFault {
     fn from(error: der::Error) -> Self {

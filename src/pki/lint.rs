@@ -4,21 +4,24 @@
 //! written here as bytes. A key signs nothing else than a [`LintedTbs`].
 
 pub mod crl;
+pub(super) mod report;
+
+pub use report::{LintFault, LintedTbs};
 
 use super::key::KeyKind;
 use super::leaf::LeafRequest;
 use super::validity::MAX_AHEAD;
 use crate::values::hex::encode as hex;
-use crate::values::{Identifier, SigAlg, Time};
+use crate::values::{Identifier, Time};
 use const_oid::ObjectIdentifier;
 use const_oid::db::rfc5280::{
     ID_CE_AUTHORITY_KEY_IDENTIFIER, ID_CE_BASIC_CONSTRAINTS, ID_CE_CRL_DISTRIBUTION_POINTS, ID_CE_EXT_KEY_USAGE,
     ID_CE_KEY_USAGE, ID_CE_SUBJECT_ALT_NAME, ID_CE_SUBJECT_KEY_IDENTIFIER, ID_KP_SERVER_AUTH,
     ID_PE_AUTHORITY_INFO_ACCESS,
 };
-use core::fmt;
 use core::net::Ipv6Addr;
 use der::{Decode, Encode};
+use report::Lint;
 use sha2::{Digest, Sha256};
 use spki::SubjectPublicKeyInfoRef;
 use x509_cert::ext::Extension;
@@ -28,9 +31,6 @@ use x509_cert::ext::pkix::{
 };
 use x509_cert::time::Time as X509Time;
 use x509_cert::{TbsCertificate, Version};
-
-/// The first year that is written as GeneralizedTime (RFC 5280 §4.1.2.5).
-const GENERALIZED_FROM: u16 = 2050;
 
 /// `ecdsa-with-SHA256` without parameters ([RFC 5758 §3.2](https://www.rfc-editor.org/rfc/rfc5758#section-3.2)).
 const ECDSA_SHA256: &str = "300a06082a8648ce3d040302";
@@ -44,74 +44,6 @@ const KEY_USAGE_SIGN: &str = "03020780";
 const KEY_USAGE_RSA: &str = "030205a0";
 /// An empty SEQUENCE: not a CA.
 const NOT_A_CA: &str = "3000";
-
-/// To-be-signed bytes that passed [`check`].
-#[derive(Clone, Debug)]
-pub struct LintedTbs {
-    der: Vec<u8>,
-    algorithm: SigAlg,
-}
-
-impl LintedTbs {
-    /// The bytes to sign.
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.der
-    }
-
-    /// The algorithm that the bytes name, with which they have to be signed.
-    pub fn algorithm(&self) -> SigAlg {
-        self.algorithm
-    }
-}
-
-/// One difference between the bytes and what was meant.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LintFault {
-    /// The part of the certificate.
-    pub part: &'static str,
-    /// What should be there.
-    pub expected: String,
-    /// What is there.
-    pub found: String,
-}
-
-impl fmt::Display for LintFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: expected {}, found {}", self.part, self.expected, self.found)
-    }
-}
-
-impl std::error::Error for LintFault {}
-
-/// Collects differences.
-struct Lint(Vec<LintFault>);
-
-impl Lint {
-    fn same(&mut self, part: &'static str, expected: impl ToString, found: impl ToString) {
-        let (expected, found) = (expected.to_string(), found.to_string());
-        if expected != found {
-            self.0.push(LintFault { part, expected, found });
-        }
-    }
-
-    fn holds(&mut self, part: &'static str, expected: &str, found: impl ToString, holds: bool) {
-        if !holds {
-            self.0.push(LintFault { part, expected: expected.to_owned(), found: found.to_string() });
-        }
-    }
-
-    /// How a time is written (RFC 5280 §4.1.2.5, §5.1.2.4).
-    fn time_form(&mut self, part: &'static str, time: X509Time) {
-        let utc = matches!(time, X509Time::UtcTime(_));
-        let early = time.to_date_time().year() < GENERALIZED_FROM;
-        self.holds(part, "UTCTime before 2050, GeneralizedTime from then", time, utc == early);
-    }
-
-    /// The proof that nothing differs, or what does.
-    fn verdict(self, der: &[u8], algorithm: SigAlg) -> Result<LintedTbs, Vec<LintFault>> {
-        if self.0.is_empty() { Ok(LintedTbs { der: der.to_vec(), algorithm }) } else { Err(self.0) }
-    }
-}
 
 /// Checks that `tbs_der` is the to-be-signed certificate that `request` asks for, in every part.
 ///

@@ -8,13 +8,9 @@
 //! leaf::build_tbs -> bytes -> lint::check -> LintedTbs -> (sign) -> leaf::assemble -> certificate
 //! ```
 
-mod alternates;
-mod basic;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod ceremony;
 pub mod certificate;
-mod chain;
-mod constraints;
 pub mod crl;
 pub mod csr;
 pub mod issuer;
@@ -22,7 +18,6 @@ pub mod issuers;
 pub mod key;
 pub mod leaf;
 pub mod lint;
-pub mod path;
 pub mod pem;
 pub mod profile;
 pub mod serial;
@@ -32,12 +27,9 @@ mod tbs;
 mod testing;
 pub mod validity;
 
-pub use alternates::{AlternateFault, MAX_ALTERNATES};
-pub use chain::Chain;
-pub use constraints::Outside;
 pub use crl::{CrlEntry, CrlFault, CrlRequest};
 pub use csr::{Csr, CsrFault, VerifiedCsr};
-pub use issuer::{Issuer, IssuerFault};
+pub use issuer::{AlternateFault, Chain, Issuer, IssuerFault, MAX_ALTERNATES, Outside};
 pub use issuers::{Issuers, IssuersFault, Slot};
 pub use key::{KeyFault, KeyKind, PublicKey};
 pub use leaf::{LeafFault, LeafRequest};

@@ -2,7 +2,6 @@
 //! ([`values::pem`](crate::values::pem)).
 
 use crate::values::pem::{Block, BlockFault, blocks};
-use core::fmt;
 use der::pem::LineEnding;
 
 /// The label of a certificate ([RFC 7468 §5](https://www.rfc-editor.org/rfc/rfc7468#section-5)).
@@ -14,32 +13,27 @@ pub const REQUEST: &str = "CERTIFICATE REQUEST";
 /// What Netscape called a CSR, which RFC 7468 §7 has read too.
 const NEW_REQUEST: &str = "NEW CERTIFICATE REQUEST";
 
-/// Why a text is no PEM file of what is wanted.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Why a text is not the PEM file that was expected; the text is a clause about the file.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PemFault {
-    /// Nothing of the kind in it; the label that is wanted.
+    /// No block; the expected label.
+    #[error("there is no \"BEGIN {0}\" in it")]
     Empty(&'static str),
-    /// A block of another kind, a private key for example: its label, and the one that is wanted.
+    /// A block of another kind, a private key for example: its label, and the expected one.
+    #[error("it contains a {0:?}, where only {belongs}", belongs = expected(.1))]
     Label(String, &'static str),
-    /// More than one, where one is wanted; the label.
+    /// More than one block where one is expected; the label.
+    #[error("there is more than one {0:?} in it")]
     Several(&'static str),
-    /// A block that cannot be decoded: which one, counted from 1, and why.
+    /// A block that cannot be decoded: its number, counted from 1, and the reason.
+    #[error("block {0} of it cannot be decoded: {1}")]
     Block(usize, BlockFault),
 }
 
-impl fmt::Display for PemFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Empty(wanted) => write!(f, "there is no \"BEGIN {wanted}\" in it"),
-            Self::Label(label, CERTIFICATE) => write!(f, "it contains a {label:?}, where only certificates belong"),
-            Self::Label(label, wanted) => write!(f, "it contains a {label:?}, where only a {wanted:?} belongs"),
-            Self::Several(wanted) => write!(f, "there is more than one {wanted:?} in it"),
-            Self::Block(nth, fault) => write!(f, "block {nth} of it cannot be decoded: {fault}"),
-        }
-    }
+/// The blocks that [`PemFault::Label`] expects.
+fn expected(label: &str) -> String {
+    if label == CERTIFICATE { "certificates belong".to_owned() } else { format!("a {label:?} belongs") }
 }
-
-impl std::error::Error for PemFault {}
 
 /// The DER of each certificate in a PEM text, in order.
 ///

@@ -9,42 +9,30 @@ use const_oid::db::rfc5912::{
     SHA_384_WITH_RSA_ENCRYPTION, SHA_512_WITH_RSA_ENCRYPTION,
 };
 use const_oid::db::rfc8410::ID_ED_25519;
-use core::fmt;
 use der::Tag;
-use der::asn1::{Any, AnyRef};
+use der::asn1::Any;
 use spki::{AlgorithmIdentifierOwned, AlgorithmIdentifierRef};
 
-/// Why a signature algorithm is not accepted.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Why a signature algorithm is refused; the text is a sentence without its full stop.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AlgorithmFault {
-    /// The hash is broken; the algorithm's name.
+    /// A broken hash; the algorithm's name.
+    #[error("the signature algorithm is {0}, whose hash is broken; use SHA-256")]
     Weak(&'static str),
-    /// Not one of those that are accepted; its OID, and its name where it has one here.
+    /// An algorithm that is not supported: its OID, and its name if [`REFUSED`] has one.
+    #[error(
+        "the signature algorithm is {name} ({0}); accepted are ECDSA and RSA (PKCS#1 v1.5) with SHA-256, SHA-384 or \
+         SHA-512, and Ed25519",
+        name = .1.unwrap_or("unknown")
+    )]
     Unknown(ObjectIdentifier, Option<&'static str>),
-    /// The algorithm does not belong to the key; the algorithm's name and the key's kind.
+    /// An algorithm for other keys; the algorithm's name and the key's kind.
+    #[error("the signature algorithm is {0}, but the key is {1}")]
     Misfit(&'static str, KeyKind),
-    /// The AlgorithmIdentifier's parameters are not those that its RFC prescribes; the algorithm's name.
+    /// AlgorithmIdentifier parameters other than those that the RFC prescribes; the algorithm's name.
+    #[error("the AlgorithmIdentifier of {0} has parameters that do not belong there")]
     Parameters(&'static str),
 }
-
-impl fmt::Display for AlgorithmFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Weak(name) => write!(f, "the signature algorithm is {name}, whose hash is broken; use SHA-256"),
-            Self::Unknown(oid, name) => {
-                write!(f, "the signature algorithm is {}", name.unwrap_or("unknown"))?;
-                write!(f, " ({oid}); accepted are ECDSA and RSA (PKCS#1 v1.5) with SHA-256, SHA-384 or SHA-512, ")?;
-                f.write_str("and Ed25519")
-            }
-            Self::Misfit(name, kind) => write!(f, "the signature algorithm is {name}, but the key is {kind}"),
-            Self::Parameters(name) => {
-                write!(f, "the AlgorithmIdentifier of {name} has parameters that do not belong there")
-            }
-        }
-    }
-}
-
-impl std::error::Error for AlgorithmFault {}
 
 /// Algorithms that are known and refused, so that the refusal can name them.
 const REFUSED: &[(&str, &str, bool)] = &[
@@ -123,15 +111,11 @@ pub fn identifier(alg: SigAlg) -> der::Result<AlgorithmIdentifierOwned> {
     Ok(AlgorithmIdentifierOwned { oid, parameters })
 }
 
-/// Whether AlgorithmIdentifier parameters are the OID `oid`.
-pub(super) fn is_oid(parameters: Option<AnyRef<'_>>, oid: ObjectIdentifier) -> bool {
-    parameters.is_some_and(|any| any.decode_as::<ObjectIdentifier>() == Ok(oid))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::values::hex::encode as hex;
+    use der::asn1::AnyRef;
     use der::{Decode, Encode};
 
     #[test]

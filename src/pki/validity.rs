@@ -4,7 +4,6 @@
 use super::issuer::Issuer;
 use super::profile::Profile;
 use crate::values::Time;
-use core::fmt;
 use core::time::Duration;
 
 /// How far ahead of its order a certificate may begin. Names are proven at the time of the order; a certificate that
@@ -50,44 +49,32 @@ pub struct Terms<'a> {
     pub ordered: Time,
 }
 
-/// Why a validity cannot be had; [`fmt::Display`] is a sentence that names the limit.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Why a requested validity is refused; the text is a sentence that names the limit.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PeriodFault {
     /// The end is not after the beginning; both.
+    #[error("notAfter {until} is not after notBefore {from}.", from = .0.rfc3339(), until = .1.rfc3339())]
     Empty(Time, Time),
-    /// It ends before it could be issued; its end.
+    /// The requested end has passed; the end.
+    #[error("notAfter {until} has passed.", until = .0.rfc3339())]
     Over(Time),
-    /// Longer than it may be: how long that is, and the profile's name.
+    /// Longer than the maximum: the maximum, and the profile's name.
+    #[error(
+        "The validity asked for by notBefore and notAfter is longer than the {seconds} seconds ({days} days) that a \
+         certificate of profile {1:?} may have here.",
+        seconds = .0.as_secs(),
+        days = .0.as_secs() / 86_400
+    )]
     TooLong(Duration, &'static str),
     /// It begins earlier than this.
+    #[error("notBefore may be {earliest} at the earliest.", earliest = .0.rfc3339())]
     TooEarly(Time),
     /// It begins later than this.
+    #[error("notBefore may be {latest} at the latest.", latest = .0.rfc3339())]
     TooLate(Time),
-    /// It ends after this, the issuer's end.
+    /// It ends after the issuer certificate, whose end this is.
+    #[error("notAfter may be {end} at the latest: the issuer's own certificate ends then.", end = .0.rfc3339())]
     Outlives(Time),
-}
-
-impl fmt::Display for PeriodFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Empty(from, until) => {
-                write!(f, "notAfter {} is not after notBefore {}.", until.rfc3339(), from.rfc3339())
-            }
-            Self::Over(until) => write!(f, "notAfter {} has passed.", until.rfc3339()),
-            Self::TooLong(longest, profile) => write!(
-                f,
-                "The validity asked for by notBefore and notAfter is longer than the {} seconds ({} days) that a \
-                 certificate of profile {profile:?} may have here.",
-                longest.as_secs(),
-                longest.as_secs() / 86_400
-            ),
-            Self::TooEarly(earliest) => write!(f, "notBefore may be {} at the earliest.", earliest.rfc3339()),
-            Self::TooLate(latest) => write!(f, "notBefore may be {} at the latest.", latest.rfc3339()),
-            Self::Outlives(end) => {
-                write!(f, "notAfter may be {} at the latest: the issuer's own certificate ends then.", end.rfc3339())
-            }
-        }
-    }
 }
 
 impl Terms<'_> {

@@ -4,10 +4,11 @@
 
 use super::dns::{Answer, Content, Kind, Record, climb};
 use super::issue_value::{IssueValue, issue_value};
+use super::method::Method;
 use super::outbound::Outbound;
+use super::outcome::{Failure, FailureKind};
 use super::probe::Probe;
 use super::quote::list_some;
-use super::{Failure, FailureKind, Method};
 use crate::values::Identifier;
 use crate::values::identifier::DnsName;
 use crate::values::quote::quote_octets;

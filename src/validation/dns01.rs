@@ -3,8 +3,10 @@
 
 use super::dns::{Answer, Kind};
 use super::outbound::Outbound;
+use super::outcome::Failure;
 use super::probe::Probe;
-use super::{Failure, Subject, txt};
+use super::subject::Subject;
+use super::txt;
 use crate::values::b64;
 use crate::values::identifier::DnsName;
 use sha2::{Digest, Sha256};

@@ -1,9 +1,11 @@
 //! The DNS challenge at a name of the account's own, so that several clients can prove one name side by side
 //! ([draft-ietf-acme-dns-account-label-03](https://datatracker.ietf.org/doc/draft-ietf-acme-dns-account-label/03/)).
 
+use super::dns01;
 use super::outbound::Outbound;
+use super::outcome::Failure;
 use super::probe::Probe;
-use super::{Failure, Subject, dns01};
+use super::subject::Subject;
 use crate::values::identifier::DnsName;
 use base32ct::{Base32Unpadded, Encoding};
 use sha2::{Digest, Sha256};

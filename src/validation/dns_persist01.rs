@@ -7,8 +7,10 @@
 use super::dns::{Answer, Kind, climb};
 use super::issue_value::{IssueValue, addressee, issue_value};
 use super::outbound::Outbound;
+use super::outcome::{Failure, FailureKind};
 use super::probe::Probe;
-use super::{Failure, FailureKind, Subject, txt};
+use super::subject::{ExpectedRecord, Subject};
+use super::txt;
 use crate::values::identifier::DnsName;
 use crate::values::quote::quote_octets;
 use crate::values::{Time, b64};
@@ -22,17 +24,6 @@ const PARENTS: usize = 6;
 
 /// The hash algorithm of hashed account URIs, by its name in the registry of RFC 6920 §9.4.
 const HASH: &str = "sha-256";
-
-/// What a record may say of the CA and the account.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Expected<'a> {
-    /// The issuer domain names that the challenge offers, in lower case.
-    pub issuers: &'a [String],
-    /// What hashed account URIs begin with.
-    pub hash_prefix: &'a str,
-    /// The thumbprints of all keys that the account ever had, the present one first.
-    pub thumbprints: &'a [String],
-}
 
 /// Looks up the records of a name, then those of its parents, and judges them. Gives the end of the proof, where the
 /// record has one (§4.1: an authorization must not outlive it).
@@ -117,7 +108,7 @@ impl Place<'_> {
 
     /// The account URIs that stand for the account in a record here (§4.2).
     fn accepted(&self, subject: &Subject<'_>) -> Vec<String> {
-        let Expected { hash_prefix, thumbprints, .. } = subject.persist;
+        let ExpectedRecord { hash_prefix, thumbprints, .. } = subject.persist;
         let hashed = thumbprints.iter().flat_map(|thumbprint| {
             [self.name, "*"].map(|domain| hashed_uri(hash_prefix, domain, thumbprint, subject.account))
         });
@@ -132,7 +123,7 @@ impl Place<'_> {
         accepted: &[String],
         now: Time,
     ) -> Option<Result<Option<Time>, Fault>> {
-        let Expected { issuers, hash_prefix, .. } = subject.persist;
+        let ExpectedRecord { issuers, hash_prefix, .. } = subject.persist;
         match issue_value(text) {
             Some(value) if value.names_any(issuers) => Some(self.judge_value(&value, hash_prefix, accepted, now)),
             Some(_) => None,

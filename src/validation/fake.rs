@@ -1,10 +1,9 @@
 //! A network that follows a script and a clock of its own, for native tests.
 
-use super::Subject;
 use super::dns::{DOH_ID, Kind};
-use super::dns_persist01::Expected;
 use super::outbound::{FetchAnswer, Limits, Outbound, OutboundFault, Reaction};
 use super::testing::TlsServer;
+use super::{ExpectedRecord, Subject};
 use crate::values::native_crypto::NativeCrypto;
 use crate::values::{CryptoFailure, Identifier, SigAlg, Time, Verify};
 use core::cell::{Cell, RefCell};
@@ -240,6 +239,6 @@ impl Outbound for Fake {
 
 /// A subject of an account that does not matter.
 pub fn subject<'a>(identifier: &'a Identifier, token: &'a str, key_authorization: &'a str) -> Subject<'a> {
-    let (account, persist) = ("https://ca.test/acme/account/a", Expected::default());
+    let (account, persist) = ("https://ca.test/acme/account/a", ExpectedRecord::default());
     Subject { identifier, wildcard: false, token, key_authorization, account, persist }
 }

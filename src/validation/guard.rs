@@ -4,7 +4,6 @@
 //! ([RFC 8555 §10.2](https://www.rfc-editor.org/rfc/rfc8555#section-10.2)). So only addresses that anybody
 //! on the Internet could reach as well are used, and others only where the operator says so.
 
-use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// What the operator allows.
@@ -84,22 +83,15 @@ impl AddressClass {
     }
 }
 
-/// An address that is not used, and what it is; reads as a sentence without its end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A refused address and its class; the text is a sentence without its full stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{address} is {class}, which this CA does not connect to", class = .class.words())]
 pub struct GuardFault {
     /// The address as it was found.
     pub address: IpAddr,
     /// Why it is refused.
     pub class: AddressClass,
 }
-
-impl fmt::Display for GuardFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} is {}, which this CA does not connect to", self.address, self.class.words())
-    }
-}
-
-impl std::error::Error for GuardFault {}
 
 impl AddressPolicy {
     /// Whether a validation may connect to `address`.

@@ -3,11 +3,13 @@
 
 mod ask;
 
+use super::config::Config;
 use super::http1::{self, Response};
 use super::outbound::Outbound;
+use super::outcome::{Failure, FailureKind, unusable};
 use super::probe::Probe;
+use super::subject::Subject;
 use super::target::{Target, TargetFault};
-use super::{Config, Failure, FailureKind, Subject};
 use crate::values::quote::quote_octets;
 
 /// Redirects followed, as Let's Encrypt has it.
@@ -85,11 +87,6 @@ fn after(redirects: usize, first: &Target, failure: Failure) -> Failure {
             ..failure
         },
     }
-}
-
-/// A failure that is the answer's own fault and will be the same next time.
-fn unusable(detail: String) -> Failure {
-    Failure { kind: FailureKind::IncorrectResponse, detail, retry: false }
 }
 
 fn redirect(visit: &Visit, response: &Response, config: &Config) -> Result<Visit, Failure> {

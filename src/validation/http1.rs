@@ -6,7 +6,6 @@
 
 use crate::values::quote::quote_octets;
 use httparse::Status;
-use std::fmt;
 
 /// The most bytes of a body that are read. A key authorization has about 90.
 pub const MAX_BODY: usize = 128 * 1024;
@@ -35,52 +34,47 @@ pub struct Response {
     pub body: Vec<u8>,
 }
 
-/// Why bytes are no HTTP response of use; follows the name of the peer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Why bytes are not a usable HTTP response; the text follows the name of the peer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HttpFault {
-    /// Not HTTP/1; the text says what is wrong.
+    /// Not HTTP/1; the reason, if it may be shown.
+    #[error("sent something that is no HTTP/1.1 response{}", in_brackets(.0))]
     Malformed(String),
-    /// A frame of HTTP/2, which begins each connection of a server that speaks nothing else.
+    /// A frame of HTTP/2, sent by servers that speak nothing else.
+    #[error("answered in HTTP/2, but HTTP/1.1 is asked for and has to be answered")]
     Http2,
-    /// A record of TLS, where plain HTTP was asked for.
+    /// A record of TLS instead of plain HTTP.
+    #[error("answered in TLS, but plain HTTP/1.1 is asked for at this port")]
     Tls,
-    /// It ended in the middle.
+    /// An incomplete response.
+    #[error("closed the connection before its response was complete")]
     Incomplete,
-    /// The body has more than 128 kB.
+    /// A body of more than 128 kB.
+    #[error("sent a body of more than {max} bytes", max = MAX_BODY)]
     BodyTooLarge,
-    /// The head has more than 16 kB.
+    /// A head of more than 16 kB.
+    #[error("sent headers of more than {max} bytes", max = MAX_HEAD)]
     HeadTooLarge,
-    /// A transfer coding other than `chunked`.
+    /// A transfer coding other than `chunked`; its name, if it may be shown.
+    #[error("{}", transfer_coding(.0))]
     TransferCoding(String),
-    /// A content coding: how long the body is behind it cannot be known.
+    /// A content coding, behind which the length of the body is unknown.
+    #[error("used the content coding {0}, although Accept-Encoding asks for identity; switch it off there")]
     ContentCoding(String),
 }
 
-impl fmt::Display for HttpFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Malformed(why) if why.is_empty() => f.write_str("sent something that is no HTTP/1.1 response"),
-            Self::Malformed(why) => write!(f, "sent something that is no HTTP/1.1 response ({why})"),
-            Self::Http2 => f.write_str("answered in HTTP/2, but HTTP/1.1 is asked for and has to be answered"),
-            Self::Tls => f.write_str("answered in TLS, but plain HTTP/1.1 is asked for at this port"),
-            Self::Incomplete => f.write_str("closed the connection before its response was complete"),
-            Self::BodyTooLarge => write!(f, "sent a body of more than {MAX_BODY} bytes"),
-            Self::HeadTooLarge => write!(f, "sent headers of more than {MAX_HEAD} bytes"),
-            Self::TransferCoding(name) if name.is_empty() => {
-                f.write_str("used a transfer coding that was not asked for")
-            }
-            Self::TransferCoding(name) => write!(f, "used the transfer coding {name}, which was not asked for"),
-            Self::ContentCoding(name) => {
-                write!(
-                    f,
-                    "used the content coding {name}, although Accept-Encoding asks for identity; switch it off there"
-                )
-            }
-        }
-    }
+/// The reason of [`HttpFault::Malformed`], if there is one.
+fn in_brackets(reason: &str) -> String {
+    if reason.is_empty() { String::new() } else { format!(" ({reason})") }
 }
 
-impl std::error::Error for HttpFault {}
+/// The text of [`HttpFault::TransferCoding`].
+fn transfer_coding(name: &str) -> String {
+    match name {
+        "" => "used a transfer coding that was not asked for".to_owned(),
+        name => format!("used the transfer coding {name}, which was not asked for"),
+    }
+}
 
 impl HttpFault {
     /// The same without anything of what was sent.

@@ -6,7 +6,6 @@
 use crate::values::Time;
 use core::net::SocketAddr;
 use core::time::Duration;
-use std::fmt;
 
 /// How much one exchange may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,22 +36,32 @@ pub struct FetchAnswer {
     pub body: Vec<u8>,
 }
 
-/// Why nothing usable came back; its text continues a sentence that names what was asked of whom.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Why an exchange failed; the text continues a sentence that names the peer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OutboundFault {
-    /// Not done within the time allowed, though there was a connection.
+    /// Connected, but not complete within the time limit.
+    #[error("no complete answer in time")]
     Timeout,
-    /// No connection within the time allowed: what is sent there is lost, as a filter has it.
+    /// No connection within the time limit, as behind a filter that drops packets.
+    #[error("no connection in time: nothing answers there, or a filter drops what is sent")]
     Filtered,
-    /// No connection: refused, no route, host down. The text is the reason, as far as the host has one.
+    /// No connection: refused, no route, host down. The reason, if the host gives one.
+    #[error("could not connect ({0})")]
     Unreachable(String),
-    /// The connection broke before the answer was whole. The text is the reason, as far as the host has one.
+    /// The connection broke before the answer was complete. The reason, if the host gives one.
+    #[error("the connection broke before the answer was complete ({0})")]
     Closed(String),
     /// The peer sent more than [`Limits::max_bytes`].
+    #[error("the answer is larger than is read")]
     TooLarge,
-    /// The body is packed, in this content coding, although none was asked for: how long it is cannot be known.
+    /// A body in this content coding, although none was requested: its length is unknown.
+    #[error(
+        "the answer came with the content coding {0}, though none was asked for (Accept-Encoding: identity); switch off \
+         compression for this URL"
+    )]
     Encoded(String),
-    /// The DNS resolver could not be reached or did not answer with a DNS message.
+    /// The DNS resolver is unreachable, or its answer is not a DNS message.
+    #[error("the DNS resolver did not answer ({0})")]
     Resolver(String),
 }
 
@@ -76,28 +85,6 @@ impl OutboundFault {
         }
     }
 }
-
-impl fmt::Display for OutboundFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Timeout => f.write_str("no complete answer in time"),
-            Self::Filtered => {
-                f.write_str("no connection in time: nothing answers there, or a filter drops what is sent")
-            }
-            Self::Unreachable(why) => write!(f, "could not connect ({why})"),
-            Self::Closed(why) => write!(f, "the connection broke before the answer was complete ({why})"),
-            Self::TooLarge => f.write_str("the answer is larger than is read"),
-            Self::Encoded(coding) => write!(
-                f,
-                "the answer came with the content coding {coding}, though none was asked for (Accept-Encoding: \
-                 identity); switch off compression for this URL"
-            ),
-            Self::Resolver(why) => write!(f, "the DNS resolver did not answer ({why})"),
-        }
-    }
-}
-
-impl std::error::Error for OutboundFault {}
 
 /// The network, as validation sees it.
 #[allow(async_fn_in_trait, reason = "futures on wasm are not Send; callers are generic, never dyn")]

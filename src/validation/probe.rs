@@ -1,11 +1,13 @@
 //! The network within one validation: a total budget of time, names to guarded addresses, and failures
 //! worded for the person whose order it is.
 
+use super::cloudflare;
+use super::config::Config;
 use super::dns::{self, Answer, Content, DOH_ID, DnsFault, Kind, MAX_ANSWER, Record};
 use super::guard::GuardFault;
 use super::outbound::{Limits, Outbound, OutboundFault};
+use super::outcome::{Failure, FailureKind};
 use super::quote::list_some;
-use super::{Config, Failure, FailureKind, cloudflare};
 use crate::values::Time;
 use crate::values::identifier::DnsName;
 use core::net::IpAddr;

@@ -1,8 +1,9 @@
 //! Reaching a host that has several addresses: IPv6 first, IPv4 where that comes to no connection
 //! ([RFC 8555 §8.3](https://www.rfc-editor.org/rfc/rfc8555#section-8.3) leaves the choice to the server).
 
+use super::cloudflare;
 use super::outbound::OutboundFault;
-use super::{Failure, FailureKind, cloudflare};
+use super::outcome::{Failure, FailureKind};
 use core::net::IpAddr;
 use core::time::Duration;
 

@@ -1,6 +1,6 @@
 //! Where an http-01 validation goes next: the first URL, and what redirects make of it.
 
-use super::Config;
+use super::config::Config;
 use crate::values::Identifier;
 use crate::values::identifier::{DnsName, NameFault};
 use crate::values::quote::escape_octets;
@@ -36,44 +36,37 @@ pub enum Host {
     Address(IpAddr),
 }
 
-/// Why a URL is not asked; follows the URL.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Why a URL is not requested; the text follows the URL.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TargetFault {
     /// Not a URL.
+    #[error("which is not a URL ({0})")]
     Invalid(String),
     /// Longer than 2000 characters.
+    #[error("which is longer than {max} characters", max = MAX_URL)]
     TooLong,
     /// Neither http nor https.
+    #[error("whose scheme is neither http nor https")]
     Scheme,
-    /// It has a user name or a password.
+    /// A URL with a user name or a password.
+    #[error("which has a user name or password in it")]
     Credentials,
-    /// No host, or one that is no DNS name.
-    Host(Option<NameFault>),
+    /// A URL without a host.
+    #[error("which has no host")]
+    NoHost,
+    /// A host that is not a DNS name.
+    #[error("whose host {0}")]
+    Host(NameFault),
     /// A host that is not the identifier.
+    #[error("whose host is not the identifier")]
     OtherHost,
-    /// Another port than the allowed ones, which are listed.
+    /// A port other than the allowed ones, which are listed.
+    #[error(
+        "whose port {0} is none of {allowed}",
+        allowed = .1.iter().map(u16::to_string).collect::<Vec<_>>().join(", ")
+    )]
     Port(u16, Vec<u16>),
 }
-
-impl fmt::Display for TargetFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Invalid(why) => write!(f, "which is not a URL ({why})"),
-            Self::TooLong => write!(f, "which is longer than {MAX_URL} characters"),
-            Self::Scheme => f.write_str("whose scheme is neither http nor https"),
-            Self::Credentials => f.write_str("which has a user name or password in it"),
-            Self::Host(None) => f.write_str("which has no host"),
-            Self::Host(Some(fault)) => write!(f, "whose host {fault}"),
-            Self::OtherHost => f.write_str("whose host is not the identifier"),
-            Self::Port(port, allowed) => {
-                let allowed: Vec<String> = allowed.iter().map(u16::to_string).collect();
-                write!(f, "whose port {port} is none of {}", allowed.join(", "))
-            }
-        }
-    }
-}
-
-impl std::error::Error for TargetFault {}
 
 impl Target {
     /// The URL at which the response to the challenge with `token` is expected
@@ -124,10 +117,10 @@ impl Target {
         if !url.username().is_empty() || url.password().is_some() {
             return Err(TargetFault::Credentials);
         }
-        let host = match url.host().ok_or(TargetFault::Host(None))? {
+        let host = match url.host().ok_or(TargetFault::NoHost)? {
             UrlHost::Domain(name) => {
                 let name = name.strip_suffix('.').unwrap_or(name);
-                Host::Name(DnsName::parse(name).map_err(|fault| TargetFault::Host(Some(fault)))?)
+                Host::Name(DnsName::parse(name).map_err(|fault| TargetFault::Host(fault))?)
             }
             UrlHost::Ipv4(address) => Host::Address(address.into()),
             UrlHost::Ipv6(address) => Host::Address(address.into()),

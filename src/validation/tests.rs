@@ -55,7 +55,7 @@ async fn z10_z11_each_method_asks_its_own_place() {
         .txt("_validation-persist.a.test", &[&["ca.test; accounturi=https://ca.test/acme/account/a"]]);
     let issuers = ["ca.test".to_owned()];
     for method in Method::ALL {
-        let persist = dns_persist01::Expected { issuers: &issuers, ..dns_persist01::Expected::default() };
+        let persist = ExpectedRecord { issuers: &issuers, ..ExpectedRecord::default() };
         let subject = Subject { persist, ..subject(&name, "t", "t.k") };
         assert_eq!(validate(&fake, &Config::default(), method, &subject).await, Outcome::Valid, "{method}");
     }

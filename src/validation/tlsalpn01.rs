@@ -5,11 +5,12 @@
 pub mod certificate;
 
 use super::outbound::{Outbound, OutboundFault};
+use super::outcome::{Failure, FailureKind};
 use super::probe::Probe;
 use super::reach::first_reached;
+use super::subject::Subject;
 use super::tls::handshake::{Handshake, MAX_BYTES, Shown, TlsFault};
 use super::tls::signature::Claim;
-use super::{Failure, FailureKind, Subject};
 use crate::values::quote::quote_octets;
 use crate::values::{Identifier, Verify};
 use certificate::{CertificateFault, Proof};

@@ -1,7 +1,7 @@
 //! TXT records as proofs: what the DNS challenges have in common.
 
-use super::FailureKind;
 use super::dns::{Answer, Content, Record};
+use super::outcome::FailureKind;
 use super::quote::quote_some;
 
 /// The texts of an answer, each with its strings joined.

@@ -4,11 +4,10 @@
 use hickory_proto::op::{Message, OpCode, ResponseCode};
 use hickory_proto::rr::rdata::{A, AAAA};
 use hickory_proto::rr::{RData, Record, RecordType};
-use selvedge::validation::dns_persist01::Expected;
 use selvedge::validation::guard::AddressPolicy;
 use selvedge::validation::outbound::{FetchAnswer, Limits, Outbound, OutboundFault, Reaction};
 use selvedge::validation::testing::{Shape, TlsServer};
-use selvedge::validation::{Config, Failure, FailureKind, Method, Outcome, Subject, validate};
+use selvedge::validation::{Config, ExpectedRecord, Failure, FailureKind, Method, Outcome, Subject, validate};
 use selvedge::values::native_crypto::{NativeCrypto, NativeKey};
 use selvedge::values::{CryptoFailure, Identifier, SigAlg, Time, Verify};
 use std::io::{ErrorKind, Read as _};
@@ -198,7 +197,7 @@ async fn run_over(sockets: &Sockets, method: Method, port: u16) -> Outcome {
         token: "tok",
         key_authorization: "tok.thumb",
         account: "https://ca.test/acme/account/a",
-        persist: Expected::default(),
+        persist: ExpectedRecord::default(),
     };
     validate(sockets, &config, method, &subject).await
 }

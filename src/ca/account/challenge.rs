@@ -155,7 +155,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             token: &question.token,
             key_authorization: &question.key_authorization,
             account: &account,
-            persist: Expected {
+            persist: ExpectedRecord {
                 issuers: &question.issuers,
                 hash_prefix: &settings.urls.account_hash_prefix(),
                 thumbprints: &question.thumbprints,

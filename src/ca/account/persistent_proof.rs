@@ -102,8 +102,11 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         };
         let settings = self.ports.settings();
         let (account, prefix) = (settings.urls.account(&admitted.account), settings.urls.account_hash_prefix());
-        let expected =
-            Expected { issuers: &settings.caa.identities, hash_prefix: &prefix, thumbprints: &search.thumbprints };
+        let expected = ExpectedRecord {
+            issuers: &settings.caa.identities,
+            hash_prefix: &prefix,
+            thumbprints: &search.thumbprints,
+        };
         let probe = Probe::within(&self.ports, &settings.validation, BUDGET);
         let lookups = search.identifiers.into_iter().map(|identifier| look_up(&probe, identifier, &account, expected));
         stream::iter(lookups).buffered(PARALLEL).filter_map(|proof| async { proof }).collect().await
@@ -180,7 +183,7 @@ async fn look_up<P: PartitionPorts>(
     probe: &Probe<'_, P>,
     identifier: Identifier,
     account: &str,
-    expected: Expected<'_>,
+    expected: ExpectedRecord<'_>,
 ) -> Option<Proof> {
     let base = identifier.base();
     let Identifier::Dns(name) = &base else { return None };

@@ -9,7 +9,7 @@
 //! GnuTLS takes each family for a kind of its own (docs/VERIFIERS.md). Kinds that are never issued here (e-mail addresses, URIs, directory names) are left alone: what
 //! is no kind of TLS name gains nobody entrance to a server, and verifiers disagree on how all of them are excluded.
 
-use super::CeremonyFault;
+use super::fault::CeremonyFault;
 use crate::pki::tbs;
 use crate::values::Identifier;
 use crate::values::identifier::{DnsName, IpName};

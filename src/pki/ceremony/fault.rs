@@ -1,145 +1,112 @@
 //! Why a ceremony stopped.
 
-use super::MAX_COMMON_NAME;
+use crate::pki::csr::CsrFault;
 use crate::pki::issuer::IssuerFault;
+use crate::pki::issuer::Outside;
+pub(super) use crate::pki::leaf::MAX_COMMON_NAME;
 use crate::pki::pem::PemFault;
-use crate::pki::{CsrFault, Outside};
 use crate::values::identifier::NameFault;
 use crate::values::{CryptoFailure, Time};
-use core::fmt;
 
-/// Why a ceremony stopped; [`fmt::Display`] is a sentence for the operator.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Why a ceremony stopped; the text is a sentence for the operator.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CeremonyFault {
     /// A common name that is empty or too long; its length in characters.
+    #[error("a CA's common name has 1 to {max} characters, not {0}", max = MAX_COMMON_NAME)]
     CommonName(usize),
     /// A name that no server certificate can have.
+    #[error("the name {0:?} {1}")]
     Name(String, NameFault),
     /// A server certificate without names.
+    #[error("a server certificate needs at least one name or address")]
     NoNames,
-    /// The issuing certificate cannot be read.
+    /// The issuing certificate is unreadable.
+    #[error("the certificate is unreadable: {0}")]
     Pem(PemFault),
-    /// The issuing certificate is no CA certificate.
+    /// The issuing certificate is not a CA certificate.
+    #[error("the issuing certificate is not a CA certificate")]
     NotCa,
-    /// A private key does not belong to its certificate.
+    /// A private key and a certificate that do not belong together.
+    #[error("the private key does not belong to the certificate")]
     KeyMismatch,
-    /// A wildcard where a suffix belongs: the suffix.
+    /// A wildcard instead of a suffix: the suffix.
+    #[error("a permitted name covers all names below it: write {0:?}, without the `*.`")]
     WildcardSuffix(String),
-    /// Name constraints of a form that is not written here: what they say.
+    /// Name constraints of another form than those made here; their text.
+    #[error("its name constraints are not of the form that was requested: {0}")]
     Constraints(String),
-    /// What is wrong with a root that is to sign.
+    /// The certificate cannot be the root that signs.
+    #[error("{0}")]
     Root(RootFault),
-    /// What is wrong with a CSR.
+    /// The CSR is refused.
+    #[error("{0}")]
     Csr(CsrFault),
-    /// The root permits no certificates for a name that is asked for; why not.
+    /// The root's name constraints exclude a requested name.
+    #[error("the root's own name constraints do not permit what is asked for (RFC 5280 §4.2.1.10): {0}")]
     Above(Outside),
-    /// Verifiers would refuse what is below the made certificate.
+    /// Verifiers would refuse certificates below the new one.
+    #[error("verifiers would refuse what is issued below this root: {0}")]
     Path(IssuerFault),
-    /// The certificate would outlive its issuer: its end, and the issuer's.
+    /// A validity beyond the issuer's: its end, and the issuer's.
+    #[error(
+        "the certificate would be valid until {end}, longer than its issuer, which ends {issuer}; choose a shorter life",
+        end = .0.rfc3339(),
+        issuer = .1.rfc3339()
+    )]
     Outlives(Time, Time),
     /// The key could not be read, made or used.
+    #[error("{0}")]
     Crypto(CryptoFailure),
     /// The operating system gave no random bytes.
+    #[error("the operating system gives no random bytes: {0}")]
     Randomness(String),
     /// A certificate could not be read or written.
+    #[error("a certificate could not be read or written: {0}")]
     Encoding(der::Error),
 }
 
-impl fmt::Display for CeremonyFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::CommonName(length) => {
-                write!(f, "a CA's common name has 1 to {MAX_COMMON_NAME} characters, not {length}")
-            }
-            Self::Name(name, fault) => write!(f, "the name {name:?} {fault}"),
-            Self::NoNames => f.write_str("a server certificate needs at least one name or address"),
-            Self::Pem(fault) => write!(f, "the certificate is unreadable: {fault}"),
-            Self::NotCa => f.write_str("the issuing certificate is no CA certificate"),
-            Self::KeyMismatch => f.write_str("the private key does not belong to the certificate"),
-            Self::WildcardSuffix(suffix) => {
-                write!(f, "a permitted name covers all names below it: write {suffix:?}, without the `*.`")
-            }
-            Self::Constraints(found) => {
-                write!(f, "its name constraints are not of the form that is asked for: {found}")
-            }
-            Self::Root(fault) => fault.fmt(f),
-            Self::Csr(fault) => fault.fmt(f),
-            Self::Above(outside) => {
-                write!(
-                    f,
-                    "the root's own name constraints do not permit what is asked for (RFC 5280 §4.2.1.10): {outside}"
-                )
-            }
-            Self::Path(fault) => write!(f, "verifiers would refuse what is issued below this root: {fault}"),
-            Self::Outlives(end, issuer_end) => write!(
-                f,
-                "the certificate would be valid until {}, longer than its issuer, which ends {}; choose a \
-                 shorter life",
-                end.rfc3339(),
-                issuer_end.rfc3339()
-            ),
-            Self::Crypto(failure) => failure.fmt(f),
-            Self::Randomness(reason) => write!(f, "the operating system gives no random bytes: {reason}"),
-            Self::Encoding(error) => write!(f, "a certificate could not be read or written: {error}"),
-        }
-    }
-}
-
-impl std::error::Error for CeremonyFault {}
-
-/// Why a certificate is no root under which an intermediate can be; a sentence about "the root".
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Why a certificate cannot be the root above an intermediate; the text is a sentence about "the root".
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RootFault {
     /// More than one certificate in the file.
+    #[error("the root's file has {0} certificates; give the root alone")]
     Several(usize),
-    /// An X.509 version that has no extensions; which one.
+    /// An X.509 version without extensions; the version.
+    #[error(
+        "the root is an X.509 version {0} certificate, and only version 3 can say that it is a CA's (basicConstraints; \
+         RFC 5280 §4.1.2.1, §4.2.1.9), which many verifiers demand of a root: have the CA above renew it with the same \
+         key and name as version 3, or sign the request with another root"
+    )]
     Version(u8),
-    /// Issued by another.
+    /// Issued by another CA.
+    #[error(
+        "the root is not self-signed: it is another's intermediate; give the certificate at the top, or have that CA sign \
+         a request (`selvedge issuer request`)"
+    )]
     NotSelfSigned,
-    /// No CA certificate.
+    /// Not a CA certificate.
+    #[error("the root is no CA certificate (basicConstraints CA:TRUE)")]
     NotCa,
-    /// Its key may not sign certificates.
+    /// A key usage without keyCertSign.
+    #[error("the root's key may not sign certificates (keyUsage keyCertSign)")]
     NoCertSign,
-    /// Its path length: fewer CAs may be below it than there are to be.
+    /// A path length that allows fewer CAs below it than requested.
+    #[error(
+        "the root allows {allowed} CAs below it (its pathLen), but {wanted} would be; a root with another pathLen, or \
+         none, is needed"
+    )]
     PathLength {
-        /// What it allows.
+        /// The number of CAs that it allows.
         allowed: u32,
-        /// How many there are to be.
+        /// The number of CAs requested.
         wanted: usize,
     },
-    /// Not valid yet: from when.
+    /// Not valid yet; the first second of its validity.
+    #[error("the root is valid from {from} only", from = .0.rfc3339())]
     NotYetValid(Time),
-    /// Over: since when.
+    /// Expired; the last second of its validity.
+    #[error("the root was valid until {until}; it cannot be used any more", until = .0.rfc3339())]
     Expired(Time),
-}
-
-impl fmt::Display for RootFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Several(count) => write!(f, "the root's file has {count} certificates; give the root alone"),
-            Self::Version(found) => write!(
-                f,
-                "the root is an X.509 version {found} certificate, and only version 3 can say that it is a CA's \
-                 (basicConstraints; RFC 5280 §4.1.2.1, §4.2.1.9), which many verifiers demand of a root: have the CA above \
-                 renew it with the same key and name as version 3, or sign the request with another root"
-            ),
-            Self::NotSelfSigned => f.write_str(
-                "the root is not self-signed: it is another's intermediate; give the certificate at the top, or have \
-                 that CA sign a request (`selvedge issuer request`)",
-            ),
-            Self::NotCa => f.write_str("the root is no CA certificate (basicConstraints CA:TRUE)"),
-            Self::NoCertSign => f.write_str("the root's key may not sign certificates (keyUsage keyCertSign)"),
-            Self::PathLength { allowed, wanted } => write!(
-                f,
-                "the root allows {allowed} CAs below it (its pathLen), but {wanted} would be; a root with another \
-                 pathLen, or none, is needed"
-            ),
-            Self::NotYetValid(from) => write!(f, "the root is valid from {} only", from.rfc3339()),
-            Self::Expired(until) => {
-                write!(f, "the root was valid until {}; it cannot be used any more", until.rfc3339())
-            }
-        }
-    }
 }
 
 impl From<IssuerFault> for CeremonyFault {

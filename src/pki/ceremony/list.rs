@@ -1,6 +1,7 @@
 //! The root's own CRL: which intermediates are revoked. The root's key is seldom at hand, so it is good for long.
 
-use super::{CeremonyFault, Root};
+use super::fault::CeremonyFault;
+use super::root::Root;
 use crate::pki::crl::read::{List, Listed};
 use crate::pki::crl::{Revoked, Tbs, Version};
 use crate::pki::{pem, sigalg, tbs};

@@ -1,9 +1,11 @@
 //! CSRs ([RFC 2986](https://www.rfc-editor.org/rfc/rfc2986)): a client's, and that of an intermediate for another's
 //! root.
 
-use super::root::PURPOSES;
-use super::{CeremonyFault, Constraints, general_names, intermediate_extensions, subject};
-use crate::pki::{CsrFault, csr, pem, sigalg, tbs};
+use super::constraints::Constraints;
+use super::fault::CeremonyFault;
+use super::signer::{PURPOSES, general_names, intermediate_extensions, subject};
+use crate::pki::csr::CsrFault;
+use crate::pki::{csr, pem, sigalg, tbs};
 use crate::values::native_crypto::{NativeCrypto, NativeKey};
 use const_oid::AssociatedOid;
 use der::asn1::{BitString, SetOfVec};

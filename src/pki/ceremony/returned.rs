@@ -1,18 +1,19 @@
 //! The certificate of an intermediate as it comes back from another's CA: nothing of it is believed before it is
 //! checked against what was asked for.
 
+use super::constraints::Constraints;
+use super::fault::CeremonyFault;
 use super::root::{check_root, check_version};
-use super::{CeremonyFault, Constraints};
-use crate::pki::basic::BasicConstraints;
-use crate::pki::chain::{Chain, Root as Ending};
 use crate::pki::issuer::IssuerFault;
-use crate::pki::{Outside, pem};
+use crate::pki::issuer::Outside;
+use crate::pki::issuer::basic_constraints::BasicConstraints;
+use crate::pki::issuer::chain::{Chain, Root as Ending};
+use crate::pki::pem;
 use crate::values::Time;
 use crate::values::native_crypto::NativeCrypto;
 use crate::values::x509::{Parts, reason};
 use const_oid::ObjectIdentifier;
 use const_oid::db::rfc5280::{ID_KP_CLIENT_AUTH, ID_KP_SERVER_AUTH};
-use core::fmt;
 use futures_util::FutureExt;
 use x509_cert::ext::pkix::{ExtendedKeyUsage, KeyUsage, SubjectKeyIdentifier};
 
@@ -29,102 +30,81 @@ pub struct Returned {
     pub warnings: Vec<String>,
 }
 
-/// Why a chain is not what was asked for; [`fmt::Display`] is a sentence for the operator, with what was wanted.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Why a chain is not what was requested; the text is a sentence for the operator.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReturnedFault {
     /// The chain's first certificate is self-signed.
+    #[error(
+        "the first certificate is self-signed, a root, where the intermediate that was asked for belongs; ask the CA for \
+         the certificate of the request, and give the root with --root"
+    )]
     Root,
-    /// The key's certificate is not the first; which one it is, counted from 1.
+    /// The key's certificate is not the first; its number, counted from 1.
+    #[error(
+        "the chain is out of order: the certificate of the request's key is number {0}; put it first, then the one that \
+         issued it, and so on"
+    )]
     Order(usize),
-    /// No certificate is of the key.
+    /// No certificate has the key of the request.
+    #[error(
+        "no certificate of the chain has the key of the request: it was made for another request; send the CA the right \
+         one"
+    )]
     Key,
     /// The chain does not end with its root, and no root was given.
+    #[error("the chain does not end with a self-signed root; give the CA's root with --root FILE")]
     NoRoot,
     /// The chain ends with another root than the one that was given.
+    #[error("the chain ends with another root than the one given with --root")]
     OtherRoot,
     /// The chain's last certificate is not signed by the root.
+    #[error(
+        "the last certificate of the chain is not signed by the root: a certificate in between is missing, or it is \
+         another root; ask the CA for the whole chain"
+    )]
     NotByRoot,
-    /// The path length is there and not 0; what it is.
+    /// A path length other than 0; its value.
+    #[error("asked for was a pathLen of 0 (no CA below it), found is {0}; have the CA sign the request as it is")]
     PathLength(u32),
-    /// The key may not sign CRLs.
+    /// A key usage without cRLSign.
+    #[error(
+        "asked for were the key usages keyCertSign and cRLSign, found is no cRLSign; have the CA sign the request as it \
+         is"
+    )]
     NoCrlSign,
     /// No subject key identifier.
+    #[error(
+        "the certificate has no subjectKeyIdentifier, which every leaf repeats; have the CA sign the request as it is"
+    )]
     NoKeyId,
-    /// Extended key usages without the two that TLS has.
+    /// Extended key usages without serverAuth and clientAuth; those that it has.
+    #[error(
+        "asked for were the extended key usages serverAuth and clientAuth, found are neither but {list}; have the CA sign \
+         the request as it is",
+        list = .0.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    )]
     Purposes(Vec<ObjectIdentifier>),
-    /// Other name constraints than those that were asked for.
+    /// Other name constraints than requested.
+    #[error("asked for were these name constraints: {wanted}; found: {found}; have the CA sign the request as it is")]
     Constraints {
-        /// What was asked for.
+        /// The requested constraints.
         wanted: String,
-        /// What there is.
+        /// The constraints of the certificate.
         found: String,
     },
-    /// The CAs above permit none of the names that were asked for; why not the first.
+    /// The CAs above exclude every requested name; the refusal of the first.
+    #[error(
+        "the CAs above the issuer permit none of the names that the request asks for (RFC 5280 §4.2.1.10): {0}; another \
+         CA of the company has to sign, or the request has to ask for other names"
+    )]
     Above(Outside),
-    /// What is wrong with a certificate of the chain, or with their order.
+    /// A certificate of the chain, or their order, is refused.
+    #[error("{0}")]
     Chain(IssuerFault),
-    /// What is wrong with the root, or unreadable.
+    /// The root is refused or unreadable.
+    #[error("{0}")]
     Ceremony(CeremonyFault),
 }
-
-impl fmt::Display for ReturnedFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Root => f.write_str(
-                "the first certificate is self-signed, a root, where the intermediate that was asked for belongs; ask the \
-                 CA for the certificate of the request, and give the root with --root",
-            ),
-            Self::Order(nth) => write!(
-                f,
-                "the chain is out of order: the certificate of the request's key is number {nth}; put it first, then \
-                 the one that issued it, and so on"
-            ),
-            Self::Key => f.write_str(
-                "no certificate of the chain has the key of the request: it was made for another request; send the CA \
-                 the right one",
-            ),
-            Self::NoRoot => {
-                f.write_str("the chain does not end with a self-signed root; give the CA's root with --root FILE")
-            }
-            Self::OtherRoot => f.write_str("the chain ends with another root than the one given with --root"),
-            Self::NotByRoot => f.write_str(
-                "the last certificate of the chain is not signed by the root: a certificate in between is missing, or \
-                 it is another root; ask the CA for the whole chain",
-            ),
-            Self::PathLength(found) => write!(
-                f,
-                "asked for was a pathLen of 0 (no CA below it), found is {found}; have the CA sign the request as it is"
-            ),
-            Self::NoCrlSign => f.write_str(
-                "asked for were the key usages keyCertSign and cRLSign, found is no cRLSign; have the CA sign the \
-                 request as it is",
-            ),
-            Self::NoKeyId => f.write_str(
-                "the certificate has no subjectKeyIdentifier, to which all others would point; have the CA sign the \
-                 request as it is",
-            ),
-            Self::Purposes(found) => write!(
-                f,
-                "asked for were the extended key usages serverAuth and clientAuth, found are neither but {}; have the \
-                 CA sign the request as it is",
-                found.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
-            ),
-            Self::Constraints { wanted, found } => write!(
-                f,
-                "asked for were these name constraints: {wanted}; found: {found}; have the CA sign the request as it is"
-            ),
-            Self::Above(outside) => write!(
-                f,
-                "the CAs above the issuer permit none of the names that the request asks for (RFC 5280 §4.2.1.10): \
-                 {outside}; another CA of the company has to sign, or the request has to ask for other names"
-            ),
-            Self::Chain(fault) => fault.fmt(f),
-            Self::Ceremony(fault) => fault.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for ReturnedFault {}
 
 impl From<CeremonyFault> for ReturnedFault {
     fn from(fault: CeremonyFault) -> Self {

@@ -1,26 +1,21 @@
 //! A root that is kept: what makes it, what it is held to before it signs, and what it signs.
 
-use super::{
-    CeremonyFault, CertAndKey, Constraints, DAY, IssuerRequest, RootFault, Signer, intermediate_extensions, new_key,
-    period, subject,
-};
-use crate::pki::basic::BasicConstraints;
-use crate::pki::chain::{Chain, Root as Ending};
+use super::constraints::Constraints;
+use super::fault::{CeremonyFault, RootFault};
+use super::request::IssuerRequest;
+use super::signer::{CertAndKey, DAY, PURPOSES, Signer, intermediate_extensions, new_key, period, subject};
 use crate::pki::issuer::IssuerFault;
+use crate::pki::issuer::basic_constraints::BasicConstraints;
+use crate::pki::issuer::chain::{Chain, Root as Ending};
 use crate::pki::key::check_spki;
 use crate::pki::{pem, sigalg, tbs};
 use crate::values::native_crypto::{NativeCrypto, NativeKey};
 use crate::values::x509::{Parts, version};
 use crate::values::{SigAlg, Time, Verify};
-use const_oid::ObjectIdentifier;
-use const_oid::db::rfc5280::{ID_KP_CLIENT_AUTH, ID_KP_SERVER_AUTH};
 use core::fmt;
 use futures_util::FutureExt;
 use spki::AlgorithmIdentifierRef;
 use x509_cert::ext::pkix::KeyUsage;
-
-/// What the leaves below an intermediate may be for.
-pub(super) const PURPOSES: &[ObjectIdentifier] = &[ID_KP_SERVER_AUTH, ID_KP_CLIENT_AUTH];
 
 /// A self-signed certificate that may sign intermediates, with its private key.
 #[derive(Clone)]

@@ -1,9 +1,11 @@
 //! A chain of the same shape as another, with keys of its own below a root of its own: to try out what the other would
 //! issue, without its key.
 
-use super::{CeremonyFault, CertAndKey, Signer, new_key};
+use super::fault::CeremonyFault;
+use super::signer::{CertAndKey, Signer, new_key};
+use crate::pki::key::KeyKind;
 use crate::pki::key::check_spki;
-use crate::pki::{KeyKind, pem, tbs};
+use crate::pki::{pem, tbs};
 use crate::values::SigAlg;
 use crate::values::native_crypto::NativeKey;
 use crate::values::x509::Parts;

@@ -1,7 +1,11 @@
+use super::signer::{DAY, first_certificate};
 use super::*;
 use crate::pki::Issuer;
+use crate::pki::pem::{self, PemFault};
 use crate::pki::testing::{NOW, block_on, key, verify_server as verify};
+use crate::values::SigAlg;
 use crate::values::native_crypto::NativeCrypto;
+use crate::values::x509::Parts;
 use core::net::Ipv4Addr;
 
 #[test]

@@ -4,7 +4,6 @@ use crate::pki::key::check_spki;
 use crate::pki::sigalg;
 use crate::values::{CryptoFailure, Time, Verify};
 use const_oid::db::rfc5280::{ID_CE_CRL_REASONS, ID_CE_ISSUING_DISTRIBUTION_POINT};
-use core::fmt;
 use der::asn1::BitStringRef;
 use der::{Decode, Encode, Reader, SliceReader};
 use spki::AlgorithmIdentifierRef;
@@ -47,31 +46,22 @@ pub struct List {
     pub urls: Vec<String>,
 }
 
-/// Why bytes are no CRL; [`fmt::Display`] is a clause about "the CRL".
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Why bytes are not a CRL; the text is a clause about "the CRL".
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ListFault {
     /// Longer than [`MAX_LIST_BYTES`]; how long.
+    #[error("is {0} bytes long; at most {max} are read", max = MAX_LIST_BYTES)]
     TooLong(usize),
-    /// No DER CRL of version 2; the parser's reason.
+    /// Not a DER CRL of version 2; the parser's reason.
+    #[error("is not a CRL in DER: {0}")]
     Unreadable(der::Error),
-    /// No number, which RFC 5280 §5.2.3 demands.
+    /// No CRL number, which RFC 5280 §5.2.3 demands.
+    #[error("has no CRL number (RFC 5280 §5.2.3)")]
     NoNumber,
-    /// No end, which RFC 5280 §5.1.2.5 demands.
+    /// No nextUpdate, which RFC 5280 §5.1.2.5 demands.
+    #[error("has no nextUpdate (RFC 5280 §5.1.2.5)")]
     NoNextUpdate,
 }
-
-impl fmt::Display for ListFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::TooLong(length) => write!(f, "is {length} bytes long; at most {MAX_LIST_BYTES} are read"),
-            Self::Unreadable(error) => write!(f, "is no CRL in DER: {error}"),
-            Self::NoNumber => f.write_str("has no CRL number (RFC 5280 §5.2.3)"),
-            Self::NoNextUpdate => f.write_str("does not say until when it is good (nextUpdate, RFC 5280 §5.1.2.5)"),
-        }
-    }
-}
-
-impl std::error::Error for ListFault {}
 
 impl From<der::Error> for ListFault {
     fn from(error: der::Error) -> Self {

@@ -1,6 +1,6 @@
 //! The names that a CSR asks for: those of its subject alternative names, and its common name.
 
-use super::{CsrFault, MAX_CSR_NAMES};
+use super::fault::{CsrFault, MAX_CSR_NAMES};
 use crate::values::Identifier;
 use crate::values::hex::encode as hex;
 use crate::values::identifier::IpName;

@@ -1,6 +1,9 @@
 use super::*;
 use crate::pki::KeyKind;
+use crate::pki::key::KeyFault;
+use crate::pki::sigalg::AlgorithmFault;
 use crate::pki::testing::{CsrShape, attribute, block_on, dns, key};
+use crate::values::CryptoFailure;
 use crate::values::native_crypto::NativeCrypto;
 use const_oid::ObjectIdentifier;
 use der::Encode;

@@ -1,107 +1,91 @@
 //! Why a chain cannot be an issuer's.
 
+use super::path_fault::{At, PathFault, Rule};
 use crate::pki::key::{KeyFault, KeyKind};
-use crate::pki::path::PathFault;
 use crate::pki::pem::PemFault;
 use crate::pki::sigalg::AlgorithmFault;
 use crate::values::{CryptoFailure, Time};
-use core::fmt;
 
-/// Why a chain cannot be an issuer's; [`fmt::Display`] is a sentence about "the issuer chain" for the operator.
+/// Why a chain cannot be an issuer's; the text is a sentence about "the issuer chain" for the operator.
+///
 /// Certificates are counted from 1, the issuer's own.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IssuerFault {
-    /// The text is no PEM file of certificates.
+    /// The text is not a PEM file of certificates.
+    #[error("the issuer chain is unreadable: {0}")]
     Pem(PemFault),
-    /// A certificate cannot be read; the parser's reason.
+    /// A certificate is unreadable; the parser's reason.
+    #[error("certificate {0} of the issuer chain is unreadable: {1}")]
     Unreadable(usize, String),
-    /// A certificate in the chain is no CA certificate.
+    /// A certificate of the chain is not a CA certificate.
+    #[error("certificate {0} of the issuer chain is not a CA certificate (basicConstraints CA:TRUE)")]
     NotCa(usize),
-    /// A CA certificate's key may not sign certificates.
+    /// A certificate of the chain lacks keyCertSign.
+    #[error("certificate {0} of the issuer chain lacks the key usage keyCertSign")]
     NoCertSign(usize),
-    /// The issuer certificate's key may not sign CRLs.
+    /// The issuer certificate lacks cRLSign.
+    #[error("the issuer certificate lacks the key usage cRLSign, which revocation lists need")]
     NoCrlSign,
-    /// The issuer certificate has no subject key identifier, to which leaves have to point.
+    /// The issuer certificate has no subject key identifier, which every leaf repeats.
+    #[error("the issuer certificate has no subjectKeyIdentifier, which every leaf repeats")]
     NoKeyId,
-    /// A key is refused by the key policy.
+    /// The key policy refuses a key.
+    #[error("the key of certificate {0} of the issuer chain {1}")]
     Key(usize, KeyFault),
-    /// The issuer's key is of an accepted kind, but issuers sign with P-256, P-384 or RSA.
+    /// The issuer's key is of an accepted kind, but not of one that signs leaves.
+    #[error("the issuer certificate's key is {0}; issuers sign with P-256, P-384 or RSA")]
     KeyKind(KeyKind),
-    /// A certificate is self-signed, and the chain is served without its root.
+    /// A certificate is self-signed; the chain is served without its root.
+    #[error(
+        "certificate {0} of the issuer chain is self-signed; give the intermediate and leave the root out, clients have \
+         it already"
+    )]
     Root(usize),
-    /// A certificate's issuer is not the certificate after it.
+    /// A certificate is not issued by the one after it.
+    #[error(
+        "certificate {0} of the issuer chain is not issued by certificate {next}; give the intermediate first, then the \
+         certificate above it",
+        next = .0 + 1
+    )]
     Order(usize),
     /// The last certificate is not issued by the root, by name or by signature; its number.
+    #[error(
+        "certificate {0} of the issuer chain, its last, is not issued by the root (RFC 5280 §6.1.3): a certificate in \
+         between is missing, or it is another root"
+    )]
     NotByRoot(usize),
-    /// The root's key is refused by the key policy.
+    /// The key policy refuses the root's key.
+    #[error("the key of the root {0}")]
     RootKey(KeyFault),
-    /// The root is not valid: from when until when it is.
+    /// The root is not valid at present: first and last second of its validity.
+    #[error("the root is valid from {from} until {until}", from = .0.rfc3339(), until = .1.rfc3339())]
     RootTime(Time, Time),
     /// A rule of path validation is broken.
+    #[error("{0}")]
     Path(PathFault),
-    /// A certificate's signature is not by the certificate after it.
+    /// A certificate's signature is not by the one after it.
+    #[error("the signature of certificate {0} of the issuer chain is not by certificate {next}", next = .0 + 1)]
     Signature(usize),
-    /// A certificate is signed with an algorithm that is not checked here.
+    /// A certificate's signature algorithm is not supported.
+    #[error("in certificate {0} of the issuer chain, {1}")]
     Algorithm(usize, AlgorithmFault),
-    /// A certificate is not valid yet: since when it will be.
+    /// A certificate is not valid yet; the first second of its validity.
+    #[error("certificate {0} of the issuer chain is valid from {from} only", from = .1.rfc3339())]
     NotYetValid(usize, Time),
-    /// A certificate is over: until when it was valid.
+    /// A certificate has expired; the last second of its validity.
+    #[error("certificate {0} of the issuer chain was valid until {until}; renew it", until = .1.rfc3339())]
     Expired(usize, Time),
-    /// The crypto provider failed, which says nothing about the chain.
+    /// The crypto provider failed, independent of the chain.
+    #[error("{0}")]
     Provider(CryptoFailure),
 }
 
-impl fmt::Display for IssuerFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl At {
+    /// That it cannot be read.
+    pub(in crate::pki) fn unreadable(self, error: &der::Error) -> IssuerFault {
         match self {
-            Self::Pem(fault) => write!(f, "the issuer chain is unreadable: {fault}"),
-            Self::Unreadable(nth, reason) => write!(f, "certificate {nth} of the issuer chain is unreadable: {reason}"),
-            Self::NotCa(nth) => {
-                write!(f, "certificate {nth} of the issuer chain is no CA certificate (basicConstraints CA:TRUE)")
-            }
-            Self::NoCertSign(nth) => write!(f, "certificate {nth} of the issuer chain lacks the key usage keyCertSign"),
-            Self::NoCrlSign => f.write_str(
-                "the issuer certificate lacks the key usage cRLSign, without which revocations cannot be told",
-            ),
-            Self::NoKeyId => f.write_str("the issuer certificate has no subjectKeyIdentifier, to which leaves point"),
-            Self::Key(nth, fault) => write!(f, "the key of certificate {nth} of the issuer chain {fault}"),
-            Self::KeyKind(kind) => {
-                write!(f, "the issuer certificate's key is {kind}; issuers sign with P-256, P-384 or RSA")
-            }
-            Self::Root(nth) => write!(
-                f,
-                "certificate {nth} of the issuer chain is self-signed; give the intermediate and leave the root out, \
-                 clients have it already"
-            ),
-            Self::Order(nth) => write!(
-                f,
-                "certificate {nth} of the issuer chain is not issued by certificate {}; give the intermediate first, \
-                 then the certificate above it",
-                nth + 1
-            ),
-            Self::NotByRoot(nth) => write!(
-                f,
-                "certificate {nth} of the issuer chain, its last, is not issued by the root (RFC 5280 §6.1.3): a \
-                 certificate in between is missing, or it is another root"
-            ),
-            Self::RootKey(fault) => write!(f, "the key of the root {fault}"),
-            Self::RootTime(from, until) => {
-                write!(f, "the root is valid from {} until {}", from.rfc3339(), until.rfc3339())
-            }
-            Self::Path(fault) => fault.fmt(f),
-            Self::Signature(nth) => {
-                write!(f, "the signature of certificate {nth} of the issuer chain is not by certificate {}", nth + 1)
-            }
-            Self::Algorithm(nth, fault) => write!(f, "in certificate {nth} of the issuer chain, {fault}"),
-            Self::NotYetValid(nth, from) => {
-                write!(f, "certificate {nth} of the issuer chain is valid from {} only", from.rfc3339())
-            }
-            Self::Expired(nth, until) => {
-                write!(f, "certificate {nth} of the issuer chain was valid until {}; renew it", until.rfc3339())
-            }
-            Self::Provider(failure) => failure.fmt(f),
+            Self::Chain(nth) => IssuerFault::Unreadable(nth, error.to_string()),
+            Self::Root => IssuerFault::Path(PathFault { at: self, rule: Rule::Unreadable(error.to_string()) }),
         }
     }
 }
-
-impl std::error::Error for IssuerFault {}

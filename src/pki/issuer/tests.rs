@@ -1,6 +1,6 @@
 use super::*;
 use crate::pki::ceremony::create_root;
-use crate::pki::path::Rule;
+use crate::pki::issuer::path_fault::Rule;
 use crate::pki::pem::PemFault;
 use crate::pki::testing::{NOW, authority, block_on, issuer, key};
 use crate::pki::{Serial, sigalg, tbs};

@@ -3,7 +3,7 @@
 //! Each rule is a published weakness of key generators that were in use. They cost too much to be asked of a key with
 //! every request, so they are asked once, of a key that comes in new ([`super::PublicKey::check_new`]).
 
-use super::KeyFault;
+use super::fault::KeyFault;
 use super::natural::Natural;
 
 /// Primes below this are tried as factors: no sound generator makes a prime so small, a broken one may.

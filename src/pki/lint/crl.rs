@@ -1,6 +1,7 @@
 //! The lint of revocation lists: reads the to-be-signed bytes afresh and compares each part with what was meant.
 
-use super::{Expected, Lint, LintFault, LintedTbs, authority_key_id, found_url, list, seconds, signature_algorithm};
+use super::report::{Lint, LintFault, LintedTbs};
+use super::{Expected, authority_key_id, found_url, list, seconds, signature_algorithm};
 use crate::pki::crl::{CrlEntry, CrlRequest};
 use crate::values::hex::encode as hex;
 use const_oid::db::rfc5280::{

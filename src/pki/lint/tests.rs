@@ -2,6 +2,7 @@ use super::*;
 use crate::pki::leaf::build_tbs;
 use crate::pki::testing::{NOW, Order, constrained_issuer, issuer, order};
 use crate::pki::{Period, Serial, sigalg, tbs};
+use crate::values::SigAlg;
 use const_oid::db::rfc5280::{ID_KP_CLIENT_AUTH, ID_KP_CODE_SIGNING, ID_KP_SERVER_AUTH};
 use core::time::Duration;
 use der::asn1::OctetString;

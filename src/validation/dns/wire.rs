@@ -2,7 +2,7 @@
 //! that a CA asks for. `hickory-proto` reads every kind there is, which would be a twelfth of the whole module; its
 //! names, with their compression, and its headers are used.
 
-use super::{DnsFault, Kind, Record, malformed};
+use super::answer::{DnsFault, Kind, Record, malformed};
 use core::net::{Ipv4Addr, Ipv6Addr};
 use hickory_proto::rr::Name;
 use hickory_proto::serialize::binary::{BinDecodable, BinDecoder};

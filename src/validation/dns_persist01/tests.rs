@@ -16,7 +16,7 @@ async fn run_for(fake: &Fake, name: &str, wildcard: bool) -> Outcome {
     let name = Identifier::dns(name).unwrap();
     let issuers = ["ca.example".to_owned(), "ca.test".to_owned()];
     let thumbprints = ["A".repeat(43), THUMBPRINT.to_owned()];
-    let persist = Expected { issuers: &issuers, hash_prefix: PREFIX, thumbprints: &thumbprints };
+    let persist = ExpectedRecord { issuers: &issuers, hash_prefix: PREFIX, thumbprints: &thumbprints };
     let subject = Subject { wildcard, persist, ..subject(&name, "", "") };
     validate(fake, &Config::default(), Method::DnsPersist01, &subject).await
 }
@@ -232,7 +232,7 @@ proptest! {
     fn dns_persist_any_text_is_judged_without_a_panic(text: Vec<u8>, tail in "[ -~]{0,60}") {
         let name = Identifier::dns("a.test").unwrap();
         let issuers = ["ca.test".to_owned()];
-        let persist = Expected { issuers: &issuers, hash_prefix: PREFIX, thumbprints: &[] };
+        let persist = ExpectedRecord { issuers: &issuers, hash_prefix: PREFIX, thumbprints: &[] };
         let subject = Subject { persist, ..subject(&name, "", "") };
         let record = Place { name: "a.test", wide: false };
         for text in [text, format!("ca.test; accounturi={ACCOUNT}; {tail}").into_bytes()] {

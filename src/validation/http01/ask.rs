@@ -3,15 +3,14 @@
 //! Plain http and https alike go over a socket to exactly that address. The platform's own HTTP client, which looks hosts
 //! up once more by itself, is for hosts in Cloudflare's network only, where a Worker opens no sockets.
 
-use super::unusable;
 use crate::validation::http1::{self, HttpFault, MAX_BODY, MAX_RESPONSE, Response};
 use crate::validation::outbound::{FetchAnswer, Outbound, OutboundFault, Reaction};
+use crate::validation::outcome::{Failure, FailureKind, unusable};
 use crate::validation::probe::{Addresses, Probe, refused};
 use crate::validation::reach::{first_reached, outward};
 use crate::validation::target::{Host, Target};
 use crate::validation::tls::handshake::{MAX_BYTES, TlsFault};
 use crate::validation::tls::session::{Peer, Session};
-use crate::validation::{Failure, FailureKind};
 use crate::values::quote::quote_octets;
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;

@@ -82,7 +82,7 @@ fn z10_redirects_that_are_not_followed() {
         ("http://:p@b.test/", TargetFault::Credentials),
         ("http://b.test:8080/", TargetFault::Port(8080, vec![80, 443])),
         ("https://b.test:22/", TargetFault::Port(22, vec![80, 443])),
-        ("http://b_c.test/", TargetFault::Host(Some(NameFault::Character))),
+        ("http://b_c.test/", TargetFault::Host(NameFault::Character)),
     ] {
         assert_eq!(first(80).redirected(location, &at(80)), Err(fault), "{location}");
     }

@@ -1,6 +1,6 @@
 //! Key exchange on NIST's curves ([RFC 8446 §4.2.8.2](https://www.rfc-editor.org/rfc/rfc8446#section-4.2.8.2)).
 
-use super::provider::Platform;
+use super::random::Platform;
 use core::marker::PhantomData;
 use p256::NistP256;
 use p256::elliptic_curve::point::AffineCoordinates;

@@ -1,33 +1,51 @@
 //! Why a TLS connection came to nothing.
 
 use rustls::{AlertDescription, Error};
-use std::fmt;
 
 /// What this client offers; [`super::provider`] has it.
 const OFFER: &str = "this client, which offers TLS 1.3 and 1.2, AES-128-GCM with SHA-256 and AES-256-GCM with SHA-384, \
                      ECDHE on P-256 and P-384, and takes certificates with P-256, P-384, RSA and Ed25519 keys";
 
-/// Why there was no handshake; a clause that follows the name of the server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Why a TLS handshake failed; the text is a clause that follows the name of the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TlsFault {
-    /// The server refused all protocols that were offered.
+    /// The server refused all offered protocols.
+    #[error("refused the protocol that was offered by ALPN")]
     ProtocolRefused,
     /// The server ended the handshake with this alert.
+    #[error("{}", alert(*.0))]
     Alert(AlertDescription),
-    /// The server asked for a certificate of the client, got none, and ended the connection.
+    /// The server requires a client certificate.
+    #[error(
+        "asked for a client certificate, which a validation has none of, and ended the connection: it has to answer \
+         without one"
+    )]
     ClientCertificate,
-    /// What it sent is no TLS.
+    /// The server's bytes are not TLS.
+    #[error("sent something that is no TLS handshake")]
     NoTls,
-    /// It has no version, cipher suite, group or signature scheme in common with this client.
+    /// No common version, cipher suite, group or signature scheme.
+    #[error("has nothing in common with {offer}", offer = OFFER)]
     Incompatible,
-    /// It broke the protocol.
+    /// The server broke the protocol.
+    #[error("broke the TLS protocol")]
     Misbehaved,
-    /// It closed the connection before the handshake was complete.
+    /// The server closed the connection before the handshake was complete.
+    #[error("closed the connection before the TLS handshake was complete")]
     Closed,
-    /// It proved to have the key of its certificate with a signature that cannot be checked.
+    /// The server's handshake signature does not fit the key of its certificate.
+    #[error("signed the handshake in a way that does not belong to the key of its certificate")]
     Scheme,
-    /// The client itself could not go on, for lack of randomness.
+    /// The client failed, for lack of randomness.
+    #[error("was given up: no randomness")]
     Client,
+}
+
+/// The text of [`TlsFault::Alert`].
+fn alert(alert: AlertDescription) -> String {
+    let common =
+        if is_of_negotiation(alert) { format!(": it may have nothing in common with {OFFER}") } else { String::new() };
+    format!("ended the handshake with the TLS alert {alert:?} ({}){common}", u8::from(alert))
 }
 
 impl TlsFault {
@@ -57,34 +75,6 @@ fn is_of_negotiation(alert: AlertDescription) -> bool {
         AlertDescription::HandshakeFailure | AlertDescription::ProtocolVersion | AlertDescription::InsufficientSecurity
     )
 }
-
-impl fmt::Display for TlsFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::ProtocolRefused => "refused the protocol that was offered by ALPN",
-            Self::Alert(alert) => {
-                write!(f, "ended the handshake with the TLS alert {alert:?} ({})", u8::from(*alert))?;
-                return if is_of_negotiation(*alert) {
-                    write!(f, ": it may have nothing in common with {OFFER}")
-                } else {
-                    Ok(())
-                };
-            }
-            Self::ClientCertificate => {
-                "asked for a client certificate, which a validation has none of, and ended the connection: it has to \
-                 answer without one"
-            }
-            Self::NoTls => "sent something that is no TLS handshake",
-            Self::Incompatible => return write!(f, "has nothing in common with {OFFER}"),
-            Self::Misbehaved => "broke the TLS protocol",
-            Self::Closed => "closed the connection before the TLS handshake was complete",
-            Self::Scheme => "signed the handshake in a way that does not belong to the key of its certificate",
-            Self::Client => "was given up: no randomness",
-        })
-    }
-}
-
-impl std::error::Error for TlsFault {}
 
 impl From<Error> for TlsFault {
     fn from(error: Error) -> Self {

@@ -7,6 +7,7 @@ mod exchange;
 mod fault;
 pub mod handshake;
 mod provider;
+mod random;
 pub mod session;
 pub mod signature;
 

@@ -7,14 +7,14 @@
 
 use super::aead::{Cipher, Gcm};
 use super::exchange::GROUPS;
+use super::random::Platform;
 use aes_gcm::{Aes128Gcm, Aes256Gcm};
 use core::marker::PhantomData;
 use hmac::{Hmac, KeyInit, Mac};
 use rustls::crypto::tls12::PrfUsingHmac;
 use rustls::crypto::tls13::HkdfUsingHmac;
 use rustls::crypto::{
-    CryptoProvider, GetRandomFailed, KeyExchangeAlgorithm, KeyProvider, SecureRandom, WebPkiSupportedAlgorithms, hash,
-    hmac as tls_hmac,
+    CryptoProvider, KeyExchangeAlgorithm, KeyProvider, WebPkiSupportedAlgorithms, hash, hmac as tls_hmac,
 };
 use rustls::pki_types::PrivateKeyDer;
 use rustls::sign::SigningKey;
@@ -109,17 +109,6 @@ pub fn provider() -> CryptoProvider {
         signature_verification_algorithms: WebPkiSupportedAlgorithms { all: &[], mapping: &[] },
         secure_random: &Platform,
         key_provider: &NoKeys,
-    }
-}
-
-/// The platform's CSPRNG.
-#[derive(Debug)]
-pub struct Platform;
-
-impl SecureRandom for Platform {
-    #[allow(clippy::disallowed_methods, reason = "rustls wants its randomness as a static, which no port can be")]
-    fn fill(&self, buf: &mut [u8]) -> Result<(), GetRandomFailed> {
-        getrandom::fill(buf).map_err(|_| GetRandomFailed)
     }
 }
 

@@ -11,64 +11,54 @@ use crate::values::x509::Undated;
 use const_oid::ObjectIdentifier;
 use der::Decode;
 use der::asn1::OctetStringRef;
-use std::fmt;
 use x509_cert::ext::pkix::SubjectAltName;
 use x509_cert::ext::pkix::name::GeneralName;
 
 /// acmeIdentifier ([RFC 8737 §6.1](https://www.rfc-editor.org/rfc/rfc8737#section-6.1)).
 pub const ACME_IDENTIFIER: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.1.31");
 
-/// Why a certificate proves nothing; a clause that follows "its certificate".
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Why a certificate does not prove control; the text follows "its certificate".
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CertificateFault {
-    /// No DER X.509 certificate of version 3; the parser's reason.
+    /// Not a DER X.509 certificate of version 3; the parser's reason.
+    #[error("is no DER X.509 certificate of version 3 ({0})")]
     Unreadable(der::Error),
-    /// Its issuer is somebody else than its subject.
+    /// The issuer is not the subject.
+    #[error("is not self-signed: its issuer is not its subject")]
     Issued,
-    /// Its signature is not by its own key.
+    /// The signature is not by the certificate's own key.
+    #[error("is not self-signed: its signature does not hold with its own key")]
     SelfSignature,
-    /// It is signed by an algorithm that is not checked, or that is not one of its key's.
+    /// A signature algorithm that is not supported, or does not fit the key.
+    #[error(
+        "is signed with the algorithm {0}; that has to be ECDSA with SHA-256 or SHA-384, RSA (PKCS#1 v1.5) with SHA-256, \
+         SHA-384 or SHA-512, or Ed25519, as fits its key"
+    )]
     Algorithm(ObjectIdentifier),
-    /// It does not have exactly one subjectAltName, the identifier: what it has, what it has to have.
+    /// Other names than the identifier alone: those that it has, and the expected one.
+    #[error("is for {0}; it has to have one subject alternative name, {1}")]
     Names(String, String),
-    /// It has no acmeIdentifier extension, or several.
+    /// No acmeIdentifier extension, or several.
+    #[error("{}", extensions(*.0))]
     Extension(usize),
-    /// The acmeIdentifier extension is not critical.
+    /// An acmeIdentifier extension that is not critical.
+    #[error("has an acmeIdentifier extension that is not critical")]
     NotCritical,
-    /// The value of the acmeIdentifier extension is no OCTET STRING of 32 bytes; the value, in part.
+    /// An acmeIdentifier that is not an OCTET STRING of 32 bytes; the value, in part.
+    #[error("has an acmeIdentifier extension whose value is no OCTET STRING of 32 bytes, but {0}")]
     Value(String),
-    /// The digest that is in the extension, and the one that has to be, in hexadecimal.
+    /// Another digest than expected; both in hexadecimal, the expected one last.
+    #[error("has the acmeIdentifier {0}; the SHA-256 digest of the key authorization is {1}")]
     Digest(String, String),
 }
 
-impl fmt::Display for CertificateFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unreadable(error) => write!(f, "is no DER X.509 certificate of version 3 ({error})"),
-            Self::Issued => f.write_str("is not self-signed: its issuer is not its subject"),
-            Self::SelfSignature => f.write_str("is not self-signed: its signature does not hold with its own key"),
-            Self::Algorithm(oid) => write!(
-                f,
-                "is signed with the algorithm {oid}; that has to be ECDSA with SHA-256 or SHA-384, RSA (PKCS#1 v1.5) \
-                 with SHA-256, SHA-384 or SHA-512, or Ed25519, as fits its key"
-            ),
-            Self::Names(found, wanted) => {
-                write!(f, "is for {found}; it has to have one subject alternative name, {wanted}")
-            }
-            Self::Extension(0) => write!(f, "has no acmeIdentifier extension ({ACME_IDENTIFIER})"),
-            Self::Extension(count) => write!(f, "has {count} acmeIdentifier extensions instead of one"),
-            Self::NotCritical => f.write_str("has an acmeIdentifier extension that is not critical"),
-            Self::Value(found) => {
-                write!(f, "has an acmeIdentifier extension whose value is no OCTET STRING of 32 bytes, but {found}")
-            }
-            Self::Digest(found, wanted) => {
-                write!(f, "has the acmeIdentifier {found}; the SHA-256 digest of the key authorization is {wanted}")
-            }
-        }
+/// The text of [`CertificateFault::Extension`].
+fn extensions(count: usize) -> String {
+    match count {
+        0 => format!("has no acmeIdentifier extension ({ACME_IDENTIFIER})"),
+        count => format!("has {count} acmeIdentifier extensions instead of one"),
     }
 }
-
-impl std::error::Error for CertificateFault {}
 
 /// A certificate that may be the proof. RFC 8737 §3 asks nothing of its dates, and responders write what they like there.
 pub struct Proof<'a>(Undated<'a>);

@@ -1,7 +1,7 @@
 use super::*;
-use crate::pki::ceremony::root::PURPOSES;
-use crate::pki::ceremony::{CertAndKey, DAY, Signer, create_intermediate_for, create_root, period, subject};
-use crate::pki::path::{At, PathFault, Rule};
+use crate::pki::ceremony::signer::{CertAndKey, DAY, PURPOSES, Signer, intermediate_extensions, period, subject};
+use crate::pki::ceremony::{create_intermediate_for, create_root};
+use crate::pki::issuer::path_fault::{At, PathFault, Rule};
 use crate::pki::tbs;
 use crate::pki::testing::{NOW, key};
 use crate::values::SigAlg;
@@ -66,7 +66,7 @@ impl Company {
 
 /// As asked for: subjectKeyIdentifier, keyUsage, basicConstraints, extKeyUsage, nameConstraints.
 fn extensions() -> Extensions {
-    crate::pki::ceremony::intermediate_extensions(&spki(), PURPOSES, &wanted()).unwrap()
+    intermediate_extensions(&spki(), PURPOSES, &wanted()).unwrap()
 }
 
 #[test]

@@ -7,7 +7,7 @@ use der::{Decode, Reader};
 
 /// The value of the extension basicConstraints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct BasicConstraints {
+pub(in crate::pki) struct BasicConstraints {
     /// Whether the certificate is a CA's.
     pub ca: bool,
     /// How many CAs may be below it. One above `u32::MAX` is that: pathLenConstraint is an INTEGER without a bound.

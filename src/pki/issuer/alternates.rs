@@ -1,65 +1,60 @@
 //! Alternate chains: other ways from the same leaf to other roots
 //! ([RFC 8555 §7.4.2](https://www.rfc-editor.org/rfc/rfc8555#section-7.4.2)).
 
-use super::chain::{Chain, Root};
-use super::issuer::{Issuer, IssuerFault, ReadChain};
-use super::pem::{self, PemFault};
+use super::chain::{Chain, ReadChain, Root};
+use super::fault::IssuerFault;
+use crate::pki::pem::{self, PemFault};
 use crate::values::x509::Parts;
-use core::fmt;
 use x509_cert::ext::pkix::SubjectKeyIdentifier;
 
 /// The most alternate chains. Each is one more request for a client that looks for the one it likes.
 pub const MAX_ALTERNATES: usize = 8;
 
-/// Why alternate chains cannot be used; [`fmt::Display`] is a sentence. Chains are counted from 1.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Why alternate chains are refused; the text is a sentence. Chains are counted from 1.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AlternateFault {
-    /// The text is no PEM file of certificates.
+    /// The text is not a PEM file of certificates.
+    #[error("the alternate chains are unreadable: {0}")]
     Pem(PemFault),
     /// More than [`MAX_ALTERNATES`]; how many.
+    #[error("{0} alternate chains are more than the {max} allowed", max = MAX_ALTERNATES)]
     TooMany(usize),
-    /// The first certificate is not one for the issuer's key.
+    /// The first certificate has another key than the issuer.
+    #[error(
+        "the first certificate is not one for the issuer's key; each alternate chain begins with a certificate for that \
+         key, signed by another CA"
+    )]
     OtherKey,
-    /// A chain begins with a certificate of another name than the issuer's, which leaves name.
+    /// A chain's first certificate has another subject than the issuer.
+    #[error("alternate chain {0} begins with a certificate whose subject is not the issuer's")]
     OtherName(usize),
-    /// A chain begins with a certificate of another subject key identifier than the issuer's, to which leaves point.
+    /// A chain's first certificate has another subject key identifier than the issuer.
+    #[error("alternate chain {0} begins with a certificate whose subjectKeyIdentifier is not the issuer's")]
     OtherKeyId(usize),
-    /// A chain is no chain.
+    /// The certificates do not form a chain.
+    #[error("alternate chain {0} is refused: {1}")]
     Chain(usize, IssuerFault),
 }
 
-impl fmt::Display for AlternateFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Pem(fault) => write!(f, "the alternate chains are unreadable: {fault}"),
-            Self::TooMany(count) => write!(f, "{count} alternate chains are more than the {MAX_ALTERNATES} allowed"),
-            Self::OtherKey => f.write_str(
-                "the first certificate is not one for the issuer's key; each alternate chain begins with a \
-                 certificate for that key, signed by another CA",
-            ),
-            Self::OtherName(nth) => {
-                write!(f, "alternate chain {nth} begins with a certificate whose subject is not the issuer's")
-            }
-            Self::OtherKeyId(nth) => write!(
-                f,
-                "alternate chain {nth} begins with a certificate whose subjectKeyIdentifier is not the issuer's"
-            ),
-            Self::Chain(nth, fault) => write!(f, "alternate chain {nth} cannot be one: {fault}"),
-        }
-    }
+/// What the leaves of an issuer say of it: what each of its certificates has in common.
+pub(in crate::pki) struct Identity<'a> {
+    /// Its public key, DER SubjectPublicKeyInfo.
+    pub spki: &'a [u8],
+    /// Its subject, DER.
+    pub subject: &'a [u8],
+    /// Its subject key identifier.
+    pub key_id: &'a [u8],
 }
-
-impl std::error::Error for AlternateFault {}
 
 /// Reads alternate chains: every certificate with the issuer's key begins a new one, the certificates above it follow,
 /// perhaps with a root at the end.
 ///
 /// # Errors
 /// The first [`AlternateFault`] found.
-pub(super) fn read(issuer: &Issuer, text: &str, read: ReadChain) -> Result<Vec<Chain>, AlternateFault> {
+pub(in crate::pki) fn read(issuer: &Identity<'_>, text: &str, read: ReadChain) -> Result<Vec<Chain>, AlternateFault> {
     let mut chains: Vec<Vec<Vec<u8>>> = Vec::new();
     for der in pem::read_certificates(text).map_err(AlternateFault::Pem)? {
-        let begins = Parts::read(&der).is_ok_and(|parts| issuer.matches_public_key(parts.spki));
+        let begins = Parts::read(&der).is_ok_and(|parts| parts.spki == issuer.spki);
         match chains.last_mut() {
             Some(chain) if !begins => chain.push(der),
             _ if begins => chains.push(vec![der]),
@@ -72,15 +67,15 @@ pub(super) fn read(issuer: &Issuer, text: &str, read: ReadChain) -> Result<Vec<C
     chains.iter().enumerate().map(|(at, ders)| alternate(issuer, at + 1, ders, read)).collect()
 }
 
-fn alternate(issuer: &Issuer, nth: usize, ders: &[Vec<u8>], read: ReadChain) -> Result<Chain, AlternateFault> {
+fn alternate(issuer: &Identity<'_>, nth: usize, ders: &[Vec<u8>], read: ReadChain) -> Result<Chain, AlternateFault> {
     let chain = read(ders, Root::Allowed).map_err(|fault| AlternateFault::Chain(nth, fault))?;
     let unreadable = |error: der::Error| AlternateFault::Chain(nth, IssuerFault::Unreadable(1, error.to_string()));
     let first = Parts::read(chain.first_der()).map_err(unreadable)?;
-    if first.subject != issuer.subject() {
+    if first.subject != issuer.subject {
         return Err(AlternateFault::OtherName(nth));
     }
     let key_id: Option<SubjectKeyIdentifier> = first.extension().map_err(unreadable)?;
-    if key_id.is_none_or(|key_id| key_id.0.as_bytes() != issuer.key_id()) {
+    if key_id.is_none_or(|key_id| key_id.0.as_bytes() != issuer.key_id) {
         return Err(AlternateFault::OtherKeyId(nth));
     }
     Ok(chain)

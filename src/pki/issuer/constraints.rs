@@ -5,18 +5,18 @@
 mod base;
 mod directory;
 
-use super::issuer::IssuerFault;
-use super::path::{At, PathFault, Rule};
+use super::fault::IssuerFault;
+use super::outside::Outside;
+use super::path_fault::{At, PathFault, Rule};
 use crate::values::Identifier;
 use crate::values::x509::Parts;
 use base::{Base, Tested};
-use core::fmt;
 use x509_cert::ext::pkix::NameConstraints;
 use x509_cert::ext::pkix::name::GeneralName;
 
 /// The constraints of every certificate of a chain that has any: a name has to keep to each.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Constraints(Vec<(At, Subtrees)>);
+pub(in crate::pki) struct Constraints(Vec<(At, Subtrees)>);
 
 /// What one certificate constrains.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,39 +28,12 @@ struct Subtrees {
 /// How many subtrees a refusal names.
 const SHOWN: usize = 5;
 
-/// That a name is outside of an issuer's name constraints; [`fmt::Display`] is a sentence without its full stop.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outside {
-    /// None of the permitted subtrees of its kind has it; those that there are.
-    NotPermitted(String, Vec<String>),
-    /// An excluded subtree has it, or could: which.
-    Excluded(String, String),
-}
-
-impl fmt::Display for Outside {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotPermitted(name, permitted) => write!(
-                f,
-                "\"{name}\" is outside of what this CA's own certificate lets it issue for (name constraints: {}{})",
-                permitted.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", "),
-                if permitted.len() > SHOWN { ", …" } else { "" }
-            ),
-            Self::Excluded(name, excluded) => {
-                write!(f, "\"{name}\" is among what this CA's own certificate excludes (name constraints: {excluded})")
-            }
-        }
-    }
-}
-
-impl std::error::Error for Outside {}
-
 impl Constraints {
     /// Adds those of another certificate.
     ///
     /// # Errors
     /// [`IssuerFault::Path`] for constraints that RFC 5280 does not know, which verifiers refuse.
-    pub(super) fn add(&mut self, at: At, parts: &Parts<'_>) -> Result<(), IssuerFault> {
+    pub(in crate::pki) fn add(&mut self, at: At, parts: &Parts<'_>) -> Result<(), IssuerFault> {
         let found: Option<NameConstraints> = parts.extension().map_err(|error| at.unreadable(&error))?;
         if let Some(found) = found {
             let broken = |what| IssuerFault::Path(PathFault { at, rule: Rule::Constraint(what) });
@@ -70,13 +43,13 @@ impl Constraints {
     }
 
     /// Whether any of them is about directory names, and thereby about subjects that are not empty.
-    pub(super) fn are_about_subjects(&self) -> bool {
+    pub(in crate::pki) fn are_about_subjects(&self) -> bool {
         let mut bases = self.0.iter().flat_map(|(_, subtrees)| subtrees.permitted.iter().chain(&subtrees.excluded));
         bases.any(|base| matches!(base, Base::Directory(_)))
     }
 
     /// Where permitted subtrees of DNS names begin, without the dot that some have before them.
-    pub(super) fn permitted_dns(&self) -> impl Iterator<Item = String> + '_ {
+    pub(in crate::pki) fn permitted_dns(&self) -> impl Iterator<Item = String> + '_ {
         self.0.iter().flat_map(|(_, subtrees)| &subtrees.permitted).filter_map(|base| match base {
             Base::Dns(name) => Some(name.trim_start_matches('.').to_owned()),
             _ => None,
@@ -84,7 +57,7 @@ impl Constraints {
     }
 
     /// Those on names that leaves have, as a clause: what is permitted, then what is not.
-    pub(super) fn text(&self) -> Option<String> {
+    pub(in crate::pki) fn text(&self) -> Option<String> {
         let list = |bases: &[&Base]| {
             let more = if bases.len() > SHOWN { ", …" } else { "" };
             let bases = bases.iter().take(SHOWN).map(ToString::to_string).collect::<Vec<_>>();
@@ -107,7 +80,7 @@ impl Constraints {
     ///
     /// # Errors
     /// [`Outside`].
-    pub(super) fn check(&self, name: &Identifier) -> Result<(), Outside> {
+    pub(in crate::pki) fn check(&self, name: &Identifier) -> Result<(), Outside> {
         self.check_all(&Tested::from(name)).map_err(|(_, outside)| outside)
     }
 
@@ -115,7 +88,7 @@ impl Constraints {
     ///
     /// # Errors
     /// Which certificate does not, and why.
-    pub(super) fn check_ca(&self, name: &GeneralName) -> Result<(), (At, Outside)> {
+    pub(in crate::pki) fn check_ca(&self, name: &GeneralName) -> Result<(), (At, Outside)> {
         self.check_all(&Tested::from(name))
     }
 
@@ -124,7 +97,7 @@ impl Constraints {
     }
 
     /// Whether there is any name that a leaf can have.
-    pub(super) fn leave_any(&self) -> bool {
+    pub(in crate::pki) fn leave_any(&self) -> bool {
         self.samples().iter().any(|name| self.check(name).is_ok())
     }
 

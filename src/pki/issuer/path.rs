@@ -5,9 +5,10 @@
 //! [`Chain::check_time`](super::chain::Chain::check_time)'s. The root is a trust anchor: of what it says of itself counts
 //! its name, its key, and what it demands of those below it; its own signature counts for nothing (§6.1.1 d).
 
-use super::basic::BasicConstraints;
-use super::constraints::{Constraints, Outside};
-use super::issuer::IssuerFault;
+use super::basic_constraints::BasicConstraints;
+use super::constraints::Constraints;
+use super::fault::IssuerFault;
+use super::path_fault::{At, PathFault, Rule};
 use crate::values::hex::encode as hex;
 use crate::values::x509::Parts;
 use const_oid::ObjectIdentifier;
@@ -17,7 +18,6 @@ use const_oid::db::rfc5280::{
     ID_CE_POLICY_CONSTRAINTS, ID_CE_POLICY_MAPPINGS, ID_CE_SUBJECT_ALT_NAME, ID_CE_SUBJECT_KEY_IDENTIFIER,
     ID_PE_AUTHORITY_INFO_ACCESS,
 };
-use core::fmt;
 use der::Decode;
 use std::collections::BTreeSet;
 use x509_cert::ext::pkix::name::GeneralName;
@@ -42,119 +42,8 @@ const KNOWN: &[ObjectIdentifier] = &[
     ID_PE_AUTHORITY_INFO_ACCESS,
 ];
 
-/// A certificate of a path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum At {
-    /// One of the chain, counted from 1, the issuer's own.
-    Chain(usize),
-    /// The root.
-    Root,
-}
-
-impl At {
-    /// That it cannot be read.
-    pub(super) fn unreadable(self, error: &der::Error) -> IssuerFault {
-        match self {
-            Self::Chain(nth) => IssuerFault::Unreadable(nth, error.to_string()),
-            Self::Root => IssuerFault::Path(PathFault { at: self, rule: Rule::Unreadable(error.to_string()) }),
-        }
-    }
-}
-
-impl fmt::Display for At {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Chain(nth) => write!(f, "certificate {nth} of the issuer chain"),
-            Self::Root => f.write_str("the root"),
-        }
-    }
-}
-
-/// What a certificate of a path breaks; [`fmt::Display`] is a sentence that names the certificate, the rule and its section.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PathFault {
-    /// Which certificate.
-    pub at: At,
-    /// Which rule.
-    pub rule: Rule,
-}
-
-/// A rule that is broken.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Rule {
-    /// It cannot be read; the parser's reason.
-    Unreadable(String),
-    /// A CA has an empty subject.
-    NoSubject,
-    /// It has this extension twice.
-    Twice(ObjectIdentifier),
-    /// It has a critical extension that verifiers do not know.
-    Critical(ObjectIdentifier),
-    /// Its authorityKeyIdentifier is not the subjectKeyIdentifier of the one above: both, and which one that is.
-    KeyId(String, String, At),
-    /// Its authorityKeyIdentifier names another issuer and serial number than those of the one above.
-    IssuerSerial(At),
-    /// It allows fewer CAs below it than there are: how many, and how many there are.
-    PathLength(u32, usize),
-    /// Its name constraints are not of a form that RFC 5280 has; a clause.
-    Constraint(String),
-    /// A name of it is outside of the name constraints of the one above: which, and why.
-    Outside(At, Outside),
-    /// Below this chain no name is permitted that a leaf could have.
-    NoNames,
-    /// It requires certificate policies, which leaves do not have here.
-    Policy,
-}
-
-impl fmt::Display for PathFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let at = self.at;
-        match &self.rule {
-            Rule::Unreadable(reason) => write!(f, "{at} cannot be read: {reason}"),
-            Rule::NoSubject => write!(f, "{at} has an empty subject, which no CA may have (RFC 5280 §4.1.2.6)"),
-            Rule::Twice(oid) => write!(f, "{at} has the extension {oid} twice (RFC 5280 §4.2)"),
-            Rule::Critical(oid) => write!(
-                f,
-                "{at} has the critical extension {oid}, which verifiers do not know and so refuse (RFC 5280 §4.2)"
-            ),
-            Rule::KeyId(wanted, found, above) => write!(
-                f,
-                "{at} names the key {wanted} as its issuer's (authorityKeyIdentifier), and the key of {above} is {found} \
-                 (subjectKeyIdentifier; RFC 5280 §4.2.1.1)"
-            ),
-            Rule::IssuerSerial(above) => write!(
-                f,
-                "{at} names as its issuer's a certificate of another issuer or serial number than those of {above} \
-                 (authorityKeyIdentifier; RFC 5280 §4.2.1.1)"
-            ),
-            Rule::PathLength(allowed, found) => {
-                write!(f, "{at} allows {allowed} CAs below it (its pathLen), and there are {found} (RFC 5280 §4.2.1.9)")
-            }
-            Rule::Constraint(what) => write!(f, "the name constraint of {at} {what} (RFC 5280 §4.2.1.10)"),
-            Rule::Outside(above, Outside::NotPermitted(name, permitted)) => write!(
-                f,
-                "the name {name:?} of {at} is outside of what {above} permits: {} (RFC 5280 §4.2.1.10)",
-                permitted.join(", ")
-            ),
-            Rule::Outside(above, Outside::Excluded(name, excluded)) => {
-                write!(f, "the name {name:?} of {at} is among what {above} excludes: {excluded} (RFC 5280 §4.2.1.10)")
-            }
-            Rule::NoNames => write!(
-                f,
-                "the name constraints of {at} and those above it leave no DNS name and no IP address that a certificate \
-                 could be for (RFC 5280 §4.2.1.10)"
-            ),
-            Rule::Policy => write!(
-                f,
-                "{at} requires certificate policies (policyConstraints), and certificates have none here \
-                 (RFC 5280 §4.2.1.11)"
-            ),
-        }
-    }
-}
-
 /// What validation finds out about a path whose links fit.
-pub(super) struct Walked {
+pub(in crate::pki) struct Walked {
     /// The name constraints that a leaf has to keep to, as far as they can be read.
     pub constraints: Constraints,
     /// What verifiers refuse leaves below it for, from the top down.
@@ -165,7 +54,7 @@ pub(super) struct Walked {
 ///
 /// # Errors
 /// [`IssuerFault::Order`], [`IssuerFault::NotByRoot`] and [`Rule::KeyId`]: it is another path than the one given.
-pub(super) fn walk(chain: &[Parts<'_>], root: Option<&Parts<'_>>) -> Result<Walked, IssuerFault> {
+pub(in crate::pki) fn walk(chain: &[Parts<'_>], root: Option<&Parts<'_>>) -> Result<Walked, IssuerFault> {
     let mut constraints = Constraints::default();
     let mut faults = Vec::new();
     // §6.1.2: as if the trust anchor demanded nothing; a root certificate may demand something all the same.

@@ -1,5 +1,5 @@
 use super::*;
-use crate::pki::chain::{Chain, Root};
+use crate::pki::issuer::chain::{Chain, Root};
 use crate::pki::testing::{NOW, block_on, key};
 use crate::pki::{Serial, pem, sigalg, tbs};
 use crate::values::native_crypto::{NativeCrypto, NativeKey};

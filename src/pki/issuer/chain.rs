@@ -1,12 +1,13 @@
 //! A chain of CA certificates: each one issued by the next.
 
-use super::basic::BasicConstraints;
+use super::basic_constraints::BasicConstraints;
 use super::constraints::Constraints;
-use super::issuer::IssuerFault;
-use super::key::check_spki;
-use super::path::{self, At, PathFault, Rule, Walked};
-use super::pem::{self, PemFault};
-use super::sigalg;
+use super::fault::IssuerFault;
+use super::path::{self, Walked};
+use super::path_fault::{At, PathFault, Rule};
+use crate::pki::key::{KeyKind, check_spki};
+use crate::pki::pem::{self, PemFault};
+use crate::pki::sigalg;
 use crate::values::x509::{Parts, reason};
 use crate::values::{Time, Verify};
 use x509_cert::ext::pkix::KeyUsage;
@@ -35,9 +36,12 @@ impl Link {
     }
 }
 
+/// How a chain is read: held to all rules, or as one in use.
+pub(in crate::pki) type ReadChain = fn(&[Vec<u8>], Root<'_>) -> Result<Chain, IssuerFault>;
+
 /// Whether a chain may end with a self-signed certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Root<'a> {
+pub(in crate::pki) enum Root<'a> {
     /// It may not.
     Refused,
     /// It may.
@@ -51,7 +55,7 @@ impl Chain {
     ///
     /// # Errors
     /// The first [`IssuerFault`] found.
-    pub(super) fn read(ders: &[Vec<u8>], root: Root<'_>) -> Result<Self, IssuerFault> {
+    pub(in crate::pki) fn read(ders: &[Vec<u8>], root: Root<'_>) -> Result<Self, IssuerFault> {
         let chain = Self::taken(ders, root)?;
         chain.faults.first().map_or(Ok(()), |fault| Err(fault.clone()))?;
         Ok(chain)
@@ -61,7 +65,7 @@ impl Chain {
     ///
     /// # Errors
     /// The first [`IssuerFault`] found that leaves no chain, or another than the one given.
-    pub(super) fn taken(ders: &[Vec<u8>], root: Root<'_>) -> Result<Self, IssuerFault> {
+    pub(in crate::pki) fn taken(ders: &[Vec<u8>], root: Root<'_>) -> Result<Self, IssuerFault> {
         let last = ders.len();
         let parts = ders.iter().enumerate().map(|(at, der)| {
             let parts = read(at + 1, der)?;
@@ -102,7 +106,7 @@ impl Chain {
     }
 
     /// All certificates in DER, without the root that it leads to.
-    pub(super) fn ders(&self) -> Vec<Vec<u8>> {
+    pub(in crate::pki) fn ders(&self) -> Vec<Vec<u8>> {
         self.links.iter().map(|link| link.der.clone()).collect()
     }
 
@@ -112,7 +116,7 @@ impl Chain {
     }
 
     /// The name constraints of all certificates, the root's too where that is known.
-    pub(super) fn constraints(&self) -> &Constraints {
+    pub(in crate::pki) fn constraints(&self) -> &Constraints {
         &self.constraints
     }
 
@@ -152,7 +156,7 @@ impl Chain {
     ///
     /// # Errors
     /// [`IssuerFault::RootTime`].
-    pub(super) fn check_root_time(&self, now: Time) -> Result<(), IssuerFault> {
+    pub(in crate::pki) fn check_root_time(&self, now: Time) -> Result<(), IssuerFault> {
         match &self.root {
             Some(root) if now < root.not_before || now.secs() > root.not_after.secs() => {
                 Err(IssuerFault::RootTime(root.not_before, root.not_after))
@@ -166,7 +170,7 @@ impl Chain {
     /// # Errors
     /// As [`Chain::check_links`] and [`Chain::check_root_signature`].
     #[cfg(not(target_arch = "wasm32"))]
-    pub(super) async fn check_signatures(&self, crypto: &impl Verify) -> Result<(), IssuerFault> {
+    pub(in crate::pki) async fn check_signatures(&self, crypto: &impl Verify) -> Result<(), IssuerFault> {
         self.check_links(crypto).await?;
         self.check_root_signature(crypto).await
     }
@@ -175,7 +179,7 @@ impl Chain {
     ///
     /// # Errors
     /// [`IssuerFault::Signature`], [`IssuerFault::Algorithm`], [`IssuerFault::Key`] or [`IssuerFault::Provider`].
-    pub(super) async fn check_links(&self, crypto: &impl Verify) -> Result<(), IssuerFault> {
+    pub(in crate::pki) async fn check_links(&self, crypto: &impl Verify) -> Result<(), IssuerFault> {
         for (at, pair) in self.links.windows(2).enumerate() {
             let [below, above] = pair else { continue };
             let (below, above) = (read(at + 1, &below.der)?, read(at + 2, &above.der)?);
@@ -192,7 +196,7 @@ impl Chain {
     /// # Errors
     /// [`IssuerFault::NotByRoot`]; where it cannot be checked [`IssuerFault::RootKey`], [`IssuerFault::Algorithm`] or
     /// [`IssuerFault::Provider`].
-    pub(super) async fn check_root_signature(&self, crypto: &impl Verify) -> Result<(), IssuerFault> {
+    pub(in crate::pki) async fn check_root_signature(&self, crypto: &impl Verify) -> Result<(), IssuerFault> {
         let (Some(last), Some(root)) = (self.links.last(), &self.root) else { return Ok(()) };
         let nth = self.links.len();
         let last = read(nth, &last.der)?;
@@ -209,7 +213,7 @@ impl Chain {
 async fn is_signed(
     nth: usize,
     below: &Parts<'_>,
-    (spki, kind): (&[u8], super::KeyKind),
+    (spki, kind): (&[u8], KeyKind),
     crypto: &impl Verify,
 ) -> Result<bool, IssuerFault> {
     let alg = sigalg::read(&below.algorithm, kind).map_err(|fault| IssuerFault::Algorithm(nth, fault))?;

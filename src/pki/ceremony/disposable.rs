@@ -1,0 +1,127 @@
+//! Certificates for tests and for a CA that is thrown away, with P-256 keys.
+
+use super::constraints::Constraints;
+use super::fault::CeremonyFault;
+use super::root::Root;
+use super::signer::{CertAndKey, DAY, Signer, general_names, intermediate_extensions, new_key, subject};
+use crate::pki::key::KeyKind;
+use crate::pki::{pem, tbs};
+use crate::values::native_crypto::NativeKey;
+use crate::values::x509::Parts;
+use crate::values::{SigAlg, Time};
+use const_oid::ObjectIdentifier;
+use const_oid::db::rfc5280::{ID_KP_CLIENT_AUTH, ID_KP_SERVER_AUTH};
+use core::net::IpAddr;
+use der::Encode;
+use x509_cert::ext::pkix::name::GeneralName;
+use x509_cert::name::RdnSequence;
+
+/// The algorithm of every key made here.
+const ALGORITHM: SigAlg = SigAlg::Es256;
+
+/// Makes a self-signed root with this common name, valid for `years` of 365 days from an hour before `now`.
+///
+/// # Errors
+/// [`CeremonyFault::CommonName`], and failures of the machinery.
+pub fn create_root(common_name: &str, now: Time, years: u32) -> Result<CertAndKey, CeremonyFault> {
+    let root = Root::create(ALGORITHM, common_name, now, years)?;
+    Ok(CertAndKey { certificate: root.certificate().to_owned(), key: root.key().to_pkcs8_pem()? })
+}
+
+/// Makes an intermediate below `root`, for TLS servers and clients and with no CA below it.
+///
+/// # Errors
+/// [`CeremonyFault::CommonName`], [`CeremonyFault::Outlives`], what is wrong with `root`, and failures of the
+/// machinery.
+pub fn create_intermediate(
+    root: &CertAndKey,
+    common_name: &str,
+    now: Time,
+    years: u32,
+) -> Result<CertAndKey, CeremonyFault> {
+    create_intermediate_for(root, common_name, &[ID_KP_SERVER_AUTH, ID_KP_CLIENT_AUTH], now, years)
+}
+
+/// As [`create_intermediate`], for these extended key usages.
+///
+/// # Errors
+/// As [`create_intermediate`].
+pub fn create_intermediate_for(
+    root: &CertAndKey,
+    common_name: &str,
+    purposes: &[ObjectIdentifier],
+    now: Time,
+    years: u32,
+) -> Result<CertAndKey, CeremonyFault> {
+    intermediate(root, new_key(ALGORITHM)?, common_name, purposes, (now, years))
+}
+
+/// Makes another certificate for the intermediate `of`, with its name and key, below another root: a cross-signed
+/// variant, with which its leaves are good for those who trust that root.
+///
+/// # Errors
+/// As [`create_intermediate`].
+pub fn cross_sign(
+    root: &CertAndKey,
+    of: &CertAndKey,
+    common_name: &str,
+    now: Time,
+    years: u32,
+) -> Result<CertAndKey, CeremonyFault> {
+    let key = NativeKey::from_pkcs8_pem(&of.key)?;
+    intermediate(root, key, common_name, &[ID_KP_SERVER_AUTH, ID_KP_CLIENT_AUTH], (now, years))
+}
+
+fn intermediate(
+    root: &CertAndKey,
+    key: NativeKey,
+    common_name: &str,
+    purposes: &[ObjectIdentifier],
+    (now, years): (Time, u32),
+) -> Result<CertAndKey, CeremonyFault> {
+    let issuer = Signer::read(root)?;
+    let spki = key.spki_der()?;
+    let mut extensions = vec![tbs::authority_key_id(&issuer.key_id)?];
+    extensions.extend(intermediate_extensions(&spki, purposes, &Constraints::default())?);
+    let period = issuer.period(now, DAY.saturating_mul(365).saturating_mul(years))?;
+    let certificate = issuer.issue(&subject(common_name)?, &spki, period, extensions)?;
+    Ok(CertAndKey { certificate, key: key.to_pkcs8_pem()? })
+}
+
+/// Makes a TLS server certificate for these DNS names and addresses, below `issuer`, valid for `days` days.
+///
+/// # Errors
+/// [`CeremonyFault::Name`], [`CeremonyFault::NoNames`], [`CeremonyFault::Outlives`], what is wrong with
+/// `issuer`, and failures of the machinery.
+pub fn create_server_leaf(
+    issuer: &CertAndKey,
+    dns_names: &[&str],
+    addresses: &[IpAddr],
+    now: Time,
+    days: u32,
+) -> Result<CertAndKey, CeremonyFault> {
+    let signer = Signer::read(issuer)?;
+    let mut names = general_names(dns_names)?;
+    names.extend(addresses.iter().copied().map(GeneralName::from));
+    if names.is_empty() {
+        return Err(CeremonyFault::NoNames);
+    }
+    let key = new_key(ALGORITHM)?;
+    let spki = key.spki_der()?;
+    let extensions = vec![
+        tbs::authority_key_id(&signer.key_id)?,
+        tbs::leaf_key_usage(KeyKind::EcP256, true)?,
+        tbs::leaf_constraints()?,
+        tbs::extended_key_usage(&[ID_KP_SERVER_AUTH])?,
+        tbs::alt_names(true, names)?,
+    ];
+    let period = signer.period(now, DAY.saturating_mul(days))?;
+    let mut certificate = signer.issue(&RdnSequence::default().to_der()?, &spki, period, extensions)?;
+    for der in pem::read_certificates(&issuer.certificate)? {
+        let above = Parts::read(&der)?;
+        if above.issuer != above.subject {
+            certificate.push_str(&pem::write_certificate(&der)?);
+        }
+    }
+    Ok(CertAndKey { certificate, key: key.to_pkcs8_pem()? })
+}

@@ -1,0 +1,105 @@
+//! What is asked of a resolver, and what it answers.
+
+use crate::values::quote::quote_octets;
+use core::fmt;
+use core::net::{Ipv4Addr, Ipv6Addr};
+
+/// Aliases followed within one answer. Resolvers themselves stop between 8 and 16.
+pub(super) const MAX_ALIASES: usize = 16;
+
+/// What to ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// IPv4 addresses.
+    A,
+    /// IPv6 addresses.
+    Aaaa,
+    /// Texts.
+    Txt,
+    /// Who may issue ([RFC 8659](https://www.rfc-editor.org/rfc/rfc8659)).
+    Caa,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::A => "A",
+            Self::Aaaa => "AAAA",
+            Self::Txt => "TXT",
+            Self::Caa => "CAA",
+        })
+    }
+}
+
+/// A record of the kind that was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Record {
+    /// An IPv4 address.
+    A(Ipv4Addr),
+    /// An IPv6 address.
+    Aaaa(Ipv6Addr),
+    /// A TXT record, its strings joined without anything between them.
+    Txt(Vec<u8>),
+    /// A CAA property.
+    Caa {
+        /// Whether who does not understand `tag` must not issue.
+        critical: bool,
+        /// The property's name as it was written.
+        tag: String,
+        /// Its value, not interpreted.
+        value: Vec<u8>,
+    },
+}
+
+/// What the resolver said about the name and kind asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// At least one record, in the resolver's order.
+    Records(Vec<Record>),
+    /// The name exists and has no record of this kind.
+    NoData,
+    /// The name does not exist.
+    NxDomain,
+    /// The resolver could not find out: a name server does not answer, or DNSSEC does not hold.
+    ServFail,
+    /// Another response code, e.g. 5 for REFUSED.
+    Other(u16),
+}
+
+/// An answer that belongs to its question.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// What it says.
+    pub content: Content,
+    /// The name at the end of the aliases (CNAME), when there are any.
+    pub alias: Option<String>,
+    /// Whether the resolver vouches for it by DNSSEC (the AD bit).
+    pub authenticated: bool,
+    /// The resolver's own words on what went wrong, escaped.
+    pub explanation: Option<String>,
+}
+
+/// Why a message is not the answer to its query; the text follows the name and type that were looked up.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DnsFault {
+    /// A name that cannot be queried; the reason.
+    #[error("the name cannot be looked up ({0})")]
+    Name(String),
+    /// Not a DNS message; where parsing failed.
+    #[error("the resolver's answer is malformed ({0})")]
+    Malformed(String),
+    /// A DNS message, but not a response to this query.
+    #[error("the resolver answered another question")]
+    OtherQuestion,
+    /// The truncation bit is set, which has no reason over HTTPS.
+    #[error("the resolver's answer is truncated")]
+    Truncated,
+    /// More than 16 aliases, or a loop of aliases.
+    #[error("its aliases (CNAME) are more than {max} or go in a circle", max = MAX_ALIASES)]
+    Aliases,
+}
+
+/// Some of the library's texts show a piece of the message, hence quoted.
+pub(super) fn malformed(error: impl fmt::Display) -> DnsFault {
+    DnsFault::Malformed(quote_octets(error.to_string().as_bytes()))
+}
