@@ -18,7 +18,7 @@ use crate::acme::new_order::MAX_IDENTIFIERS;
 use crate::acme::order::{Issuance, OrderStatus};
 use crate::acme::{Kind, OrderRecord, Problem};
 use crate::pki::csr::{self, CsrFault, MAX_CSR_BYTES, MAX_CSR_NAMES, VerifiedCsr};
-use crate::pki::validity::Wish;
+use crate::pki::validity::RequestedPeriod;
 use crate::pki::{Serial, leaf, lint};
 use crate::store::Kv;
 use crate::values::{Id, Identifier, b64};
@@ -153,7 +153,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         let now = self.ports.now();
         // The draft on profiles, §4: what is no longer offered is refused here too.
         let profile = self.profile(permits, Some(&order.profile))?;
-        let wish = Wish { not_before: order.not_before, not_after: order.not_after };
+        let wish = RequestedPeriod { not_before: order.not_before, not_after: order.not_after };
         let period = self.terms(permits, profile, order.created).period(wish, now);
         let period = period.map_err(|fault| Problem::malformed(fault.to_string()))?;
         let serial = Serial::from_random(self.ports.random()?);

@@ -9,7 +9,7 @@ use super::routes::Lists;
 use super::settings::Settings;
 use crate::acme::Problem;
 use crate::acme::crl::ShardStanding;
-use crate::pki::{Slot, profile};
+use crate::pki::{IssuerSlot, profile};
 use crate::values::Time;
 use serde_json::{Value, json};
 
@@ -70,7 +70,7 @@ async fn look<P: Ports>(ports: &P, now: Time) -> Result<Value, Problem> {
     }))
 }
 
-fn shown(settings: &Settings, slot: &Slot, active: bool, shards: &[ShardStanding]) -> Value {
+fn shown(settings: &Settings, slot: &IssuerSlot, active: bool, shards: &[ShardStanding]) -> Value {
     let issuer = &slot.issuer;
     let crls: Vec<Value> = shards
         .iter()
@@ -99,7 +99,7 @@ fn shown(settings: &Settings, slot: &Slot, active: bool, shards: &[ShardStanding
         "crls": crls,
     });
     // The first issuer has no such day.
-    if let (Some(at), Some(members)) = (slot.takes_over_at(), shown.as_object_mut()) {
+    if let (Some(at), Some(members)) = (slot.activation(), shown.as_object_mut()) {
         members.insert("takes_over".to_owned(), at.rfc3339().into());
     }
     shown

@@ -9,7 +9,7 @@ use super::routes::Lists;
 use super::settings::Values;
 use crate::acme::Problem;
 use crate::ca::authority::Root;
-use crate::pki::crl::read::List;
+use crate::pki::crl::read::ReceivedCrl;
 use crate::pki::{Issuer, Issuers, pem};
 use crate::values::{CryptoFailure, Time, Verify, b64};
 use serde_json::{Value, json};
@@ -23,7 +23,7 @@ const ALL_CACHED: u64 = 60;
 /// The root's CRL: which intermediates are revoked (RFC 5280 §5).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RootList {
-    list: List,
+    list: ReceivedCrl,
     pem: String,
 }
 
@@ -57,7 +57,7 @@ impl RootList {
     pub fn parse(text: &str, root: Option<&Root>) -> Result<Self, String> {
         let root = root.ok_or("ROOT_CERTIFICATE is not set, whose CRL it has to be")?;
         let der = pem::read_crl(text).map_err(|fault| fault.to_string())?;
-        let list = List::read(&der).map_err(|fault| format!("it {fault}"))?;
+        let list = ReceivedCrl::read(&der).map_err(|fault| format!("it {fault}"))?;
         if list.issuer != root.subject() {
             return Err("it is by another CA than ROOT_CERTIFICATE".to_owned());
         }
@@ -96,7 +96,7 @@ impl RootList {
     }
 
     /// The list itself.
-    pub fn list(&self) -> &List {
+    pub fn list(&self) -> &ReceivedCrl {
         &self.list
     }
 

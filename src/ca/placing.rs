@@ -11,7 +11,7 @@ use crate::acme::authorization::{self, AuthorizationStatus};
 use crate::acme::new_order::Asked;
 use crate::acme::order::OrderStatus;
 use crate::acme::{AuthorizationRecord, Kind, NewOrder, OrderRecord, Problem, order};
-use crate::pki::validity::{Terms, Wish};
+use crate::pki::validity::{PeriodLimits, RequestedPeriod};
 use crate::pki::{Profile, profile};
 use crate::policy::Permit;
 use crate::store::{Kv, Txn};
@@ -22,7 +22,7 @@ pub(super) struct Wanted<'a> {
     pub identifiers: Vec<Identifier>,
     pub permits: Permits<'a>,
     pub profile: &'static Profile,
-    pub validity: Wish,
+    pub validity: RequestedPeriod,
     pub replaces: Option<CertId>,
     /// Whether what it replaces is to be replaced at once, by its ledger's word.
     pub urgent: bool,
@@ -63,7 +63,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         let permits = self.permits_beside(&admitted.governing, &identifiers, bad)?;
         let profile = self.profile(&permits, asked.profile.as_deref())?;
         let (not_before, not_after) = asked.validity()?;
-        let validity = Wish { not_before, not_after };
+        let validity = RequestedPeriod { not_before, not_after };
         let terms = self.terms(&permits, profile, self.ports.now());
         terms.period(validity, self.ports.now()).map_err(|fault| Problem::malformed(fault.to_string()))?;
         let replaces = asked.replaces.as_deref().map(CertId::parse).transpose()?;
@@ -91,9 +91,9 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     }
 
     /// What an order's validity has to keep to.
-    pub(super) fn terms(&self, permits: &Permits<'_>, profile: &'static Profile, ordered: Time) -> Terms<'_> {
+    pub(super) fn terms(&self, permits: &Permits<'_>, profile: &'static Profile, ordered: Time) -> PeriodLimits<'_> {
         let longest = permits.max_lifetime().unwrap_or(profile.validity).min(profile.validity);
-        Terms { issuer: self.ports.issuer(), profile, longest, ordered }
+        PeriodLimits { issuer: self.ports.issuer(), profile, longest, ordered }
     }
 
     fn place(&self, txn: &mut Txn<'_, K>, wanted: &Wanted<'_>, proofs: &[Proof]) -> Result<OrderRecord, Problem> {
@@ -101,7 +101,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         let id = self.fresh_id()?;
         let replaced = self.replaced(txn, wanted)?;
         let exempt = self.count_order(txn, wanted, replaced.as_ref())?;
-        let Wish { not_before, not_after } = wanted.validity;
+        let RequestedPeriod { not_before, not_after } = wanted.validity;
         let mut expires =
             now.plus(self.ports.settings().life(order::LIFETIME)).min(not_after.unwrap_or(Time::from_millis(u64::MAX)));
         let mut authorizations = Vec::new();

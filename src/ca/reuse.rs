@@ -12,7 +12,7 @@ use crate::acme::authorization::{AuthorizationStatus, VALID_LIFETIME};
 use crate::acme::order::OrderStatus;
 use crate::acme::reuse::{MARGIN, PlacedRecord, ProofRecord, proof_id};
 use crate::acme::{AuthorizationRecord, OrderRecord, Problem};
-use crate::pki::validity::Wish;
+use crate::pki::validity::RequestedPeriod;
 use crate::policy::Permit;
 use crate::store::{Kv, Txn};
 use crate::values::{Identifier, Time, b64};
@@ -118,7 +118,7 @@ impl Wanted<'_> {
         let permits = identifiers.iter().filter_map(|identifier| self.permits.of(identifier).ok());
         let permits: Vec<_> = permits.map(|permit| (&permit.challenges, permit.preauthorized)).collect();
         let replaces = self.replaces.as_ref().map(ToString::to_string);
-        let Wish { not_before, not_after } = self.validity;
+        let RequestedPeriod { not_before, not_after } = self.validity;
         let all = json!([identifiers, permits, self.profile.name, not_before, not_after, replaces]);
         b64::encode(&Sha256::digest(all.to_string()))
     }

@@ -9,7 +9,7 @@ use super::ports::{PartitionPorts, Ports};
 use crate::acme::authorization::AuthorizationStatus;
 use crate::acme::{AuthorizationRecord, Kind, Problem, ledger};
 use crate::jose::Verified;
-use crate::pki::certificate::{self, Presented};
+use crate::pki::certificate::{self, PresentedCertificate};
 use crate::store::{Kv, Txn};
 use crate::values::{Identifier, b64};
 use serde::Deserialize;
@@ -24,7 +24,7 @@ struct Revoke {
 
 /// A request to revoke, read but not yet judged.
 struct Wish {
-    presented: Presented,
+    presented: PresentedCertificate,
     reason: Option<u8>,
 }
 
@@ -90,7 +90,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     }
 
     /// Whether the account holds valid authorizations for every name in the certificate.
-    fn covers(&self, txn: &Txn<'_, K>, presented: &Presented) -> Result<bool, Problem> {
+    fn covers(&self, txn: &Txn<'_, K>, presented: &PresentedCertificate) -> Result<bool, Problem> {
         if presented.has_other_names || presented.names.is_empty() {
             return Ok(false);
         }

@@ -3,17 +3,18 @@
 use core::fmt;
 use serde::{Deserialize, Serialize};
 
-/// Random bytes in a serial number that is made here: 144 bits, where the Baseline Requirements ask for 64.
+/// Random bytes in a serial number of this CA: 144 bits; the Baseline Requirements ask for 64.
 pub const SERIAL_RANDOM_BYTES: usize = 18;
 
-/// The first octet of every serial number made here: not zero and its top bit not set, so that the number is
-/// positive and always has the same length, 19 octets of at most 20.
+/// The first octet of every serial number of this CA.
+///
+/// Neither zero nor with its top bit set: the number is positive and always 19 octets long, of at most 20.
 const FIRST_OCTET: u8 = 0x01;
 
-/// Octets that are read from foreign certificates at most: 20, and a leading zero that some add.
+/// Maximum octets of a foreign serial number: 20, and a leading zero that some CAs add.
 const MAX_OCTETS: usize = 21;
 
-/// A certificate's serial number: the content octets of its DER INTEGER, as they stand there.
+/// A certificate's serial number: the unchanged content octets of its DER INTEGER.
 ///
 /// Its text form, also in stored records, is lower-case hexadecimal of these octets.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -21,12 +22,12 @@ const MAX_OCTETS: usize = 21;
 pub struct Serial(Vec<u8>);
 
 impl Serial {
-    /// The serial number made of these bytes from a CSPRNG; never zero, never negative, 19 octets.
+    /// Makes a positive serial number of 19 octets from bytes of a CSPRNG.
     pub fn from_random(bytes: [u8; SERIAL_RANDOM_BYTES]) -> Self {
         Self([FIRST_OCTET].into_iter().chain(bytes).collect())
     }
 
-    /// The serial number with these content octets, as found in a certificate.
+    /// Reads the content octets of a certificate's serial number.
     ///
     /// `None` unless they are a positive DER INTEGER of at most 21 octets.
     pub fn from_octets(octets: &[u8]) -> Option<Self> {

@@ -20,7 +20,7 @@
 //! | redirects to other schemes and ports | `http01::tests::z10_redirects_against_the_rules_…` | |
 //! | DNS rebinding | `z10_a_name_that_turns_private_…` here, `http01::tests::z10_the_address_that_was_looked_up_…` | `validation_socket::z10_the_connection_goes_…` |
 
-use super::dns::{DOH_ID, Kind, MAX_ANSWER};
+use super::dns::{DOH_ID, MAX_ANSWER, RecordKind};
 use super::fake::{Fake, Host, Zone, http, redirect, subject};
 use super::outbound::OutboundFault;
 use super::{Config, Failure, FailureKind, Method, Outcome, dns_account01, validate};
@@ -49,15 +49,17 @@ fn name(text: &str) -> Name {
 }
 
 /// What this method asks the resolver: names and kinds.
-fn questions(method: Method) -> Vec<(String, Kind)> {
+fn questions(method: Method) -> Vec<(String, RecordKind)> {
     match method {
-        Method::Http01 | Method::TlsAlpn01 => vec![("a.test".into(), Kind::A), ("a.test".into(), Kind::Aaaa)],
-        Method::Dns01 => vec![("_acme-challenge.a.test".into(), Kind::Txt)],
+        Method::Http01 | Method::TlsAlpn01 => {
+            vec![("a.test".into(), RecordKind::A), ("a.test".into(), RecordKind::Aaaa)]
+        }
+        Method::Dns01 => vec![("_acme-challenge.a.test".into(), RecordKind::Txt)],
         Method::DnsAccount01 => {
             let label = dns_account01::label("https://ca.test/acme/account/a");
-            vec![(format!("{label}._acme-challenge.a.test"), Kind::Txt)]
+            vec![(format!("{label}._acme-challenge.a.test"), RecordKind::Txt)]
         }
-        Method::DnsPersist01 => vec![("_validation-persist.a.test".into(), Kind::Txt)],
+        Method::DnsPersist01 => vec![("_validation-persist.a.test".into(), RecordKind::Txt)],
     }
 }
 
@@ -68,17 +70,17 @@ fn response(id: u16, asked: &str, kind: RecordType) -> Message {
     message
 }
 
-fn record_type(kind: Kind) -> RecordType {
+fn record_type(kind: RecordKind) -> RecordType {
     match kind {
-        Kind::A => RecordType::A,
-        Kind::Aaaa => RecordType::AAAA,
-        Kind::Txt => RecordType::TXT,
-        Kind::Caa => RecordType::CAA,
+        RecordKind::A => RecordType::A,
+        RecordKind::Aaaa => RecordType::AAAA,
+        RecordKind::Txt => RecordType::TXT,
+        RecordKind::Caa => RecordType::CAA,
     }
 }
 
 /// A resolver's lie about `asked`, and what the failure says of it.
-type Lie = (&'static str, fn(&str, Kind) -> Zone);
+type Lie = (&'static str, fn(&str, RecordKind) -> Zone);
 
 const LIES: [Lie; 8] = [
     ("the resolver answered another question", |_, kind| {
@@ -124,7 +126,7 @@ async fn z11_a_resolver_that_lies_is_not_believed_and_asked_again_later() {
 }
 
 #[tokio::test]
-async fn z10_a_byte_at_a_time_for_ever_is_left_when_the_time_is_over() {
+async fn z10_a_byte_at_a_time_for_ever_is_left_when_the_time_has_ended() {
     for every in [Duration::from_millis(1), Duration::from_secs(1), Duration::from_secs(9)] {
         let fake = Fake::default().name("a.test", &["1.1.1.1"]);
         let failed = failure(&fake.host("1.1.1.1:80", Host::Drip(b'x', every)), Method::Http01).await;
@@ -139,7 +141,7 @@ async fn z10_a_byte_at_a_time_for_ever_is_left_when_the_time_is_over() {
 fn turning(private: &str) -> Fake {
     let v4 = |text: &str| vec![RData::A(A(text.parse().unwrap()))];
     let turns = Zone::Turns(RefCell::new([v4("1.1.1.1"), v4(private)].into()));
-    Fake::default().zone("a.test", Kind::Aaaa, Zone::Records(Vec::new())).zone("a.test", Kind::A, turns)
+    Fake::default().zone("a.test", RecordKind::Aaaa, Zone::Records(Vec::new())).zone("a.test", RecordKind::A, turns)
 }
 
 #[tokio::test]
@@ -174,7 +176,7 @@ async fn z10_a_name_that_turns_private_after_the_check_is_connected_to_where_it_
 #[tokio::test]
 async fn z10_a_name_with_a_public_ipv4_and_a_private_ipv6_address_is_reached_at_the_public_one() {
     let v6 = Zone::Records(vec![RData::AAAA(AAAA("::1".parse().unwrap()))]);
-    let fake = Fake::default().name("a.test", &["1.1.1.1"]).zone("a.test", Kind::Aaaa, v6);
+    let fake = Fake::default().name("a.test", &["1.1.1.1"]).zone("a.test", RecordKind::Aaaa, v6);
     let fake = fake.host("1.1.1.1:80", http("200 OK", "", "tok.thumb"));
     let name = Identifier::dns("a.test").unwrap();
     let outcome = validate(&fake, &Config::default(), Method::Http01, &subject(&name, "tok", "tok.thumb")).await;

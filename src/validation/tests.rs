@@ -3,7 +3,7 @@ use super::testing::TlsServer;
 use super::*;
 use crate::values::SigAlg;
 use crate::values::native_crypto::NativeKey;
-use dns::Kind;
+use dns::RecordKind;
 use outbound::OutboundFault;
 
 #[test]
@@ -92,8 +92,8 @@ async fn z06_what_the_resolver_cannot_say_is_worth_a_retry_for_each_method() {
     ] {
         let account = format!("{}._acme-challenge.a.test", dns_account01::label("https://ca.test/acme/account/a"));
         let owners = ["_acme-challenge.a.test", &account, "_validation-persist.a.test"];
-        let fake = Fake::default().zone("a.test", Kind::A, zone()).zone("a.test", Kind::Aaaa, zone());
-        let fake = owners.iter().fold(fake, |fake, owner| fake.zone(owner, Kind::Txt, zone()));
+        let fake = Fake::default().zone("a.test", RecordKind::A, zone()).zone("a.test", RecordKind::Aaaa, zone());
+        let fake = owners.iter().fold(fake, |fake, owner| fake.zone(owner, RecordKind::Txt, zone()));
         for method in Method::ALL {
             let outcome = validate(&fake, &Config::default(), method, &subject(&name, "t", "t.k")).await;
             let Outcome::Failed(failure) = outcome else { panic!("{method} {words}") };

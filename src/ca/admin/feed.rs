@@ -13,7 +13,7 @@ use crate::ca::message::Partition;
 use crate::ca::ports::Ports;
 use crate::ca::reminding::{Candidate, Look, Near, dates, is_succeeded, not_renewed_elsewhere};
 use crate::ca::settings::Settings;
-use crate::pki::Slot;
+use crate::pki::IssuerSlot;
 use crate::values::Time;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -114,7 +114,7 @@ fn revocation(notice: &Value) -> Option<Revoked> {
 }
 
 /// The days of an issuer. That certificates get shorter tells nothing where another issues by then.
-fn issuer_days(settings: &Settings, slot: &Slot) -> Vec<Event> {
+fn issuer_days(settings: &Settings, slot: &IssuerSlot) -> Vec<Event> {
     let (issuer, dates) = (&slot.issuer, dates(&slot.issuer));
     let day =
         |turn, at| issuer_day(&IssuerDay { id: issuer.id().to_owned(), name: issuer.name().to_owned(), turn, at });
@@ -124,7 +124,7 @@ fn issuer_days(settings: &Settings, slot: &Slot) -> Vec<Event> {
         days.push(day(Turn::LastFullLength, full));
     }
     if settings.issuers.slots().count() > 1 {
-        days.extend(slot.takes_over_at().map(|at| day(Turn::TakesOver, at)));
+        days.extend(slot.activation().map(|at| day(Turn::TakesOver, at)));
     }
     days
 }

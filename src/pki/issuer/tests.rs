@@ -1,6 +1,6 @@
 use super::*;
 use crate::pki::ceremony::create_root;
-use crate::pki::issuer::path_fault::Rule;
+use crate::pki::issuer::path_fault::PathRule;
 use crate::pki::pem::PemFault;
 use crate::pki::testing::{NOW, authority, block_on, issuer, key};
 use crate::pki::{Serial, sigalg, tbs};
@@ -158,7 +158,7 @@ fn each_certificate_is_issued_by_the_next() {
     let mut pointing = ca("CN=Two", "CN=One");
     pointing.extensions.push(tbs::authority_key_id(&[9; 20]).unwrap());
     let found = fault(&format!("{}{one}", pointing.pem()));
-    assert!(matches!(&found, IssuerFault::Path(fault) if matches!(fault.rule, Rule::KeyId(..))), "{found}");
+    assert!(matches!(&found, IssuerFault::Path(fault) if matches!(fault.rule, PathRule::KeyId(..))), "{found}");
     assert!(found.to_string().contains("§4.2.1.1"), "{found}");
 }
 

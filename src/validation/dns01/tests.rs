@@ -56,7 +56,7 @@ async fn z11_an_alias_is_followed_and_named() {
     let target = Name::from_ascii("proofs.example.").unwrap();
     let alias = |text: &str| {
         let records = vec![RData::CNAME(CNAME(target.clone())), RData::TXT(TXT::new(vec![text.to_owned()]))];
-        Fake::default().zone(OWNER, Kind::Txt, Zone::Records(records))
+        Fake::default().zone(OWNER, RecordKind::Txt, Zone::Records(records))
     };
     assert_eq!(run(&alias(EXPECTED)).await, Outcome::Valid);
     let failure = failure(&alias("old")).await;
@@ -97,7 +97,7 @@ async fn t28_no_record_yet_is_worth_a_retry() {
     let detail = format!("looked up TXT of {OWNER}: expected \"{EXPECTED}\", but there is no TXT record");
     assert_eq!(none, Failure { kind: FailureKind::Unauthorized, detail, retry: true });
 
-    let nonexistent = failure(&Fake::default().zone(OWNER, Kind::Txt, Zone::Code(ResponseCode::NXDomain))).await;
+    let nonexistent = failure(&Fake::default().zone(OWNER, RecordKind::Txt, Zone::Code(ResponseCode::NXDomain))).await;
     let detail = format!("looked up TXT of {OWNER}: expected \"{EXPECTED}\", but the name does not exist (NXDOMAIN)");
     assert_eq!(nonexistent, Failure { kind: FailureKind::Dns, detail, retry: true });
 }

@@ -54,7 +54,7 @@ async fn dns_account_another_accounts_record_or_that_of_dns01_does_not_do() {
 #[tokio::test]
 async fn dns_account_what_cannot_be_looked_up_fails_as_dns() {
     for code in [ResponseCode::NXDomain, ResponseCode::ServFail] {
-        let fake = Fake::default().zone(&own(), super::super::dns::Kind::Txt, Zone::Code(code));
+        let fake = Fake::default().zone(&own(), super::super::dns::RecordKind::Txt, Zone::Code(code));
         let Outcome::Failed(failure) = run(&fake, false).await else { panic!("valid") };
         assert_eq!((failure.kind, failure.retry), (FailureKind::Dns, true), "{code}");
     }

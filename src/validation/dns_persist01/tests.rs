@@ -206,7 +206,7 @@ async fn dns_persist_a_record_at_a_parent_covers_with_the_policy_only() {
     }
     // A resolver that cannot tell ends the search: no answer is worth no proof.
     let fake = Fake::default()
-        .zone("_validation-persist.b.corp.example", Kind::Txt, Zone::Code(ResponseCode::ServFail))
+        .zone("_validation-persist.b.corp.example", RecordKind::Txt, Zone::Code(ResponseCode::ServFail))
         .txt("_validation-persist.corp.example", &[&[&wide]]);
     assert!(matches!(run_for(&fake, "a.b.corp.example", false).await, Outcome::Failed(_)));
     assert_eq!(fake.log.borrow().len(), 2);
@@ -234,7 +234,7 @@ proptest! {
         let issuers = ["ca.test".to_owned()];
         let persist = ExpectedRecord { issuers: &issuers, hash_prefix: PREFIX, thumbprints: &[] };
         let subject = Subject { persist, ..subject(&name, "", "") };
-        let record = Place { name: "a.test", wide: false };
+        let record = RecordLocation { name: "a.test", wide: false };
         for text in [text, format!("ca.test; accounturi={ACCOUNT}; {tail}").into_bytes()] {
             let _ = record.judge_one(&text, &subject, &record.accepted(&subject), Time::from_secs(1));
         }

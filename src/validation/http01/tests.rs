@@ -1,7 +1,7 @@
 use super::super::fake::{Fake, Host as FakeHost, Zone, http, redirect as redirecting, subject};
 use super::super::guard::AddressPolicy;
 use super::super::outbound::{FetchAnswer, OutboundFault};
-use super::super::{Config, Method, Outcome, dns::Kind, validate};
+use super::super::{Config, Method, Outcome, dns::RecordKind, validate};
 use super::*;
 use crate::values::Identifier;
 use core::time::Duration;
@@ -246,9 +246,9 @@ async fn t26_ipv6_is_tried_first_and_ipv4_once_when_it_does_not_connect() {
 
 #[tokio::test]
 async fn t26_one_of_the_two_look_ups_may_fail() {
-    let fake = answering(proof()).zone("a.test", Kind::Aaaa, Zone::Code(ResponseCode::ServFail));
+    let fake = answering(proof()).zone("a.test", RecordKind::Aaaa, Zone::Code(ResponseCode::ServFail));
     assert_eq!(run(&fake).await, Outcome::Valid);
-    let none = Fake::default().name("a.test", &[]).zone("a.test", Kind::Aaaa, Zone::Code(ResponseCode::ServFail));
+    let none = Fake::default().name("a.test", &[]).zone("a.test", RecordKind::Aaaa, Zone::Code(ResponseCode::ServFail));
     fails(none, FailureKind::Dns, true, "looked up AAAA of a.test: SERVFAIL").await;
     let bare = Fake::default().name("a.test", &[]);
     fails(bare, FailureKind::Dns, true, "looked up A and AAAA of a.test: the name exists, but has neither").await;
@@ -263,7 +263,7 @@ async fn z10_a_validation_ends_in_time_whatever_hosts_do() {
             let name = if n == 1 { "a.test".to_owned() } else { format!("n{n}.test") };
             let address = format!("1.1.1.{n}");
             fake.name(&name, &[&address])
-                .zone(&name, Kind::Aaaa, Zone::Silence)
+                .zone(&name, RecordKind::Aaaa, Zone::Silence)
                 .host(&format!("{address}:80"), redirecting(&format!("http://n{}.test/", n + 1)))
         })
     };

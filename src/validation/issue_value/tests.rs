@@ -67,7 +67,7 @@ fn caa_what_breaks_the_grammar_is_not_read() {
 #[test]
 fn caa_a_repeated_parameter_is_noticed_whatever_its_case() {
     let value = issue_value(b"ca.example; AccountURI=a; b=1; accounturi=b").unwrap();
-    assert_eq!(value.parameter("accounturi"), Err(Repeated));
+    assert_eq!(value.parameter("accounturi"), Err(RepeatedParameter));
     assert_eq!((value.parameter("b"), value.parameter("c")), (Ok(Some("1")), Ok(None)));
     assert!(value.repeats());
     assert!(!issue_value(b"ca.example; a=1; b=1").unwrap().repeats());

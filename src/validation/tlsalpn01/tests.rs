@@ -299,7 +299,7 @@ async fn t25_foreign_names_are_quoted_a_little_and_harmlessly() {
 /// Judges as a validation does, without the network.
 fn judged(der: &[u8]) -> Result<(), CertificateFault> {
     let digest = Sha256::digest(KEY_AUTHORIZATION).into();
-    let proof = Proof::read(der)?;
+    let proof = ChallengeCertificate::read(der)?;
     proof.judge(&a_test(), &digest)?;
     proof.self_signature().map(|_| ())
 }

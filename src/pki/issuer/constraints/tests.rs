@@ -6,14 +6,14 @@ use der::asn1::{Ia5String, OctetString};
 use x509_cert::ext::pkix::constraints::name::GeneralSubtree;
 use x509_cert::name::Name;
 
-fn dns(base: &str) -> Base {
-    Base::Dns(base.to_owned())
+fn dns(base: &str) -> SubtreeBase {
+    SubtreeBase::Dns(base.to_owned())
 }
 
-fn allows(permitted: &[Base], excluded: &[Base], name: &str) -> bool {
+fn allows(permitted: &[SubtreeBase], excluded: &[SubtreeBase], name: &str) -> bool {
     let name = Identifier::ip(name).unwrap_or_else(|_| Identifier::dns(name).unwrap());
     let subtrees = Subtrees { permitted: permitted.to_vec(), excluded: excluded.to_vec() };
-    subtrees.check(&Tested::from(&name)).is_ok()
+    subtrees.check(&ConstrainedName::from(&name)).is_ok()
 }
 
 #[test]
@@ -56,11 +56,11 @@ fn an_excluded_name_is_refused_whatever_permits_it() {
 
 #[test]
 fn addresses_are_compared_by_their_masks() {
-    let ten = Base::Ip(vec![10, 0, 0, 0], vec![255, 0, 0, 0]);
+    let ten = SubtreeBase::Ip(vec![10, 0, 0, 0], vec![255, 0, 0, 0]);
     assert!(allows(std::slice::from_ref(&ten), &[], "10.1.2.3"));
     assert!(!allows(std::slice::from_ref(&ten), &[], "11.1.2.3"));
     assert!(!allows(&[ten], &[], "2001:db8::1"), "IPv6 addresses are addresses too");
-    let everything = [Base::Ip(vec![0; 4], vec![0; 4]), Base::Ip(vec![0; 16], vec![0; 16])];
+    let everything = [SubtreeBase::Ip(vec![0; 4], vec![0; 4]), SubtreeBase::Ip(vec![0; 16], vec![0; 16])];
     assert!(!allows(&[], &everything, "10.1.2.3") && !allows(&[], &everything, "2001:db8::1"));
     assert_eq!(everything[0].to_string(), "0.0.0.0/0");
 }
@@ -153,7 +153,7 @@ fn names_of_ca_certificates_are_held_against_subtrees_of_their_kind() {
             let (permitted_subtrees, excluded_subtrees) = if permitted { (trees, None) } else { (None, trees) };
             Subtrees::read(&NameConstraints { permitted_subtrees, excluded_subtrees }).unwrap()
         };
-        let tested = Tested::from(&name);
+        let tested = ConstrainedName::from(&name);
         assert_eq!(read(true).check(&tested).is_ok(), within, "{base:?} {name:?}");
         // What cannot be compared is refused either way.
         let other = matches!(name, GeneralName::RegisteredId(_));
