@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_that_has_taken_over_is_active() {
+    fn active_issuer_is_the_last_activated() {
         let (old, new) = (issuer(), issuer());
         let tomorrow = NOW.plus(DAY);
         let slots = vec![slot(2, &new, tomorrow), slot(1, &old, Time::from_millis(0))];
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_go_together_is_refused() {
+    fn issuers_in_conflict_are_refused() {
         let (old, new) = (issuer(), issuer());
         let fault = |slots| Issuers::new(slots, NOW).unwrap_err();
         let (day, year) = (NOW.plus(DAY), NOW.plus(DAY * 365));
@@ -176,7 +176,7 @@ mod tests {
         assert_eq!(late, IssuersFault::Outside(3, new.not_before(), new.not_after()));
         let over = Issuers::new(vec![slot(1, &old, NOW)], year).unwrap_err();
         assert!(matches!(over, IssuersFault::Unusable(1, IssuerFault::Expired(..))), "{over}");
-        // One that is over and has been followed by another is none that signs.
+        // An expired issuer is accepted once another is active.
         let root = create_root("root", NOW, 10).unwrap();
         let next = create_intermediate(&root, "next", year, 1).unwrap();
         let next = Issuer::from_pem_chain(&next.certificate).unwrap();

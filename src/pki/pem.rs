@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn r01_what_is_written_is_strict_and_read_back() {
+    fn r01_pem_is_written_strictly_and_round_trips() {
         let one = write_certificate(&[1; 100]).unwrap();
         let two = write_certificate(&[2; 48]).unwrap();
         assert!(one.ends_with("\n-----END CERTIFICATE-----\n"), "{one}");
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn what_openssl_writes_around_certificates_is_passed_over() {
+    fn pem_text_around_blocks_is_ignored() {
         let good = write_certificate(&[1; 100]).unwrap();
         let text =
             format!("Certificate:\n    Data:\n        Version: 3 (0x2)\n{good}\nsubject=CN = x\nissuer=CN = y\n{good}");
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_but_what_is_wanted_is_refused_with_what_it_is() {
+    fn pem_of_another_kind_is_refused_with_its_label() {
         let good = write_certificate(&[1; 10]).unwrap();
         let key = good.replace("CERTIFICATE", "PRIVATE KEY");
         assert_eq!(read_certificates(" \n"), Err(PemFault::Empty(CERTIFICATE)));

@@ -119,7 +119,7 @@ mod tests {
     use crate::pki::testing::{issuer, narrow_issuer};
 
     #[test]
-    fn the_default_is_90_days_for_servers() {
+    fn default_profile_is_90_days_for_servers() {
         let profile = default_profile();
         assert_eq!(profile.validity.as_secs(), 7_776_000);
         assert_eq!(profile.backdate.as_secs(), 3_600);
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn profiles_have_the_lifetimes_and_purposes_that_they_are_known_for() {
+    fn profiles_have_their_documented_validity_and_purposes() {
         let rows: Vec<_> = all().iter().map(|p| (p.name, p.validity.as_secs() / 3600, p.crl_pointer)).collect();
         assert_eq!(
             rows,
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn profiles_are_offered_that_the_issuer_allows() {
+    fn profiles_offered_are_those_the_issuer_allows() {
         let names: Vec<_> = offered(&issuer()).map(|profile| profile.name).collect();
         assert_eq!(names, ["default", "shortlived", "tlsserver", "client"]);
         let names: Vec<_> = offered(&narrow_issuer(ID_KP_CLIENT_AUTH)).map(|profile| profile.name).collect();
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn every_row_is_usable() {
+    fn profile_rows_are_valid() {
         let mut names: Vec<_> = all().iter().map(|profile| profile.name).collect();
         names.sort_unstable();
         names.dedup();

@@ -108,7 +108,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a_serial_is_positive_and_19_octets_whatever_the_random_bytes() {
+    fn serial_from_any_random_bytes_is_positive_and_19_octets() {
         for random in [[0; 18], [0xff; 18], [0x80; 18]] {
             let serial = Serial::from_random(random);
             assert_eq!(serial.octets().len(), 19);
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn foreign_serials_keep_their_leading_zero() {
+    fn foreign_serial_keeps_leading_zero() {
         let serial = Serial::from_octets(&[0, 0x87, 0x65]).unwrap();
         assert_eq!(serial.hex(), "008765");
         for bad in [&[][..], &[0], &[0, 1], &[0x80], &[0xff, 1], &[1; 22]] {
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn the_text_form_is_strict() {
+    fn serial_text_is_parsed_strictly() {
         for bad in ["", "1", "0", "00", "0g", "AB", "0x01", "80", "é1", "01\n"] {
             assert_eq!(Serial::from_hex(bad), None, "{bad:?}");
         }
@@ -138,7 +138,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_serial_survives_its_text(random in any::<[u8; 18]>()) {
+        fn serial_text_round_trips(random in any::<[u8; 18]>()) {
             let serial = Serial::from_random(random);
             prop_assert_eq!(Serial::from_hex(&serial.hex()), Some(serial.clone()));
             prop_assert_eq!(serde_json::from_str::<Serial>(&serde_json::to_string(&serial).unwrap()).unwrap(), serial);

@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn algorithm_identifiers_are_exact() {
+    fn algorithm_identifiers_have_exact_der() {
         for (alg, der) in [
             (SigAlg::Es256, "300a06082a8648ce3d040302"),
             (SigAlg::EcP384Sha256, "300a06082a8648ce3d040302"),
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn c06_what_is_written_is_read_back_and_broken_hashes_are_refused_by_name() {
+    fn c06_algorithms_round_trip_and_broken_hashes_are_refused_by_name() {
         for (alg, kind) in [
             (SigAlg::Es256, KeyKind::EcP256),
             (SigAlg::EcP256Sha384, KeyKind::EcP256),

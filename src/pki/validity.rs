@@ -148,14 +148,14 @@ mod tests {
     }
 
     #[test]
-    fn o03_without_a_wish_it_is_the_profiles() {
+    fn o03_period_without_request_is_the_profiles() {
         let later = NOW.plus(HOUR).plus(HOUR).plus(Duration::from_millis(700));
         let found = period("default", None, None, later).unwrap();
         assert_eq!((found.not_before, found.length()), (NOW.plus(HOUR), default_profile().validity));
     }
 
     #[test]
-    fn o03_a_wish_is_had_to_the_second_also_when_time_has_passed() {
+    fn o03_requested_period_is_kept_to_the_second_later_too() {
         let (from, until) = (NOW.minus(HOUR), NOW.plus(DAY));
         for now in [NOW, NOW.plus(DAY).minus(HOUR)] {
             let found = period("default", Some(from), Some(until), now).unwrap();
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn o03_an_open_beginning_gives_way_to_the_end() {
+    fn o03_open_beginning_yields_to_requested_end() {
         let whole_length = NOW.plus(default_profile().validity).minus(Duration::from_secs(1));
         let found = period("default", None, Some(whole_length), NOW).unwrap();
         assert_eq!(found, Period { not_before: NOW, not_after: whole_length });
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn o03_limits_are_kept_and_named() {
+    fn o03_period_outside_limits_is_refused_with_the_limit() {
         let second = Duration::from_secs(1);
         let limit = default_profile().validity;
         let fault = |from, until| period("default", from, until, NOW).unwrap_err();

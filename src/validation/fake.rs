@@ -96,7 +96,7 @@ impl Fake {
         self.zone(name, RecordKind::Txt, Zone::Records(records.iter().map(record).collect()))
     }
 
-    /// What `address` does with the next connection; the last one told is for all further ones.
+    /// What `address` does with the next connection; the last one serves all further connections.
     pub(crate) fn host(self, address: &str, host: Host) -> Self {
         self.hosts.borrow_mut().entry(address.parse().unwrap()).or_default().push_back(host);
         self
@@ -195,7 +195,7 @@ impl Outbound for Fake {
         limits: Limits,
         react: &mut dyn FnMut(&[u8]) -> Reaction,
     ) -> Result<(), OutboundFault> {
-        // A ClientHello is no text.
+        // A ClientHello is not text.
         let request = String::from_utf8(opening.to_vec()).unwrap_or_else(|_| "TLS".to_owned());
         self.log.borrow_mut().push(format!("{addr} {}", request.lines().next().unwrap()));
         self.requests.borrow_mut().push(request);

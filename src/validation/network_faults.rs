@@ -5,20 +5,20 @@
 //!
 //! | what goes wrong | scripted | sockets and workerd |
 //! |---|---|---|
-//! | resolver down | `tests::z06_what_the_resolver_cannot_say_…`, `caa::tests`, `tests/faults.rs` | `e2e_faults::resolvers_that_are_down_…` |
+//! | resolver down | `tests::z06_resolver_failure_…`, `caa::tests`, `tests/faults.rs` | `e2e_faults::resolvers_that_are_down_…` |
 //! | resolver that never answers | the same | the same |
-//! | answers another question, with another id, cut, empty, garbage, truncated, more than a message | `z11_a_resolver_that_lies_…` here; `dns::tests` for each part | |
-//! | aliases in a circle | `z11_a_resolver_that_lies_…` here | |
+//! | answers another question, with another id, cut, empty, garbage, truncated, more than a message | `z11_lying_resolver_…` here; `dns::tests` for each part | |
+//! | aliases in a circle | `z11_lying_resolver_…` here | |
 //! | NXDOMAIN, SERVFAIL, REFUSED | `tests::t28_…`, `tests::z06_…`, `dns::tests::z11_response_codes_…` | `e2e_dns` |
-//! | host that nobody listens at, or that resets | `http01::tests::t26_…` | `validation_socket::z10_nobody_listening_…`, `…z10_servers_that_hang_…`, `e2e::z06_…` |
-//! | host that hangs before the connection | `http01::tests::z10_a_validation_ends_in_time_…` | `validation_socket::z10_a_host_that_never_takes_the_connection_…` |
-//! | host that hangs after it | the same | `validation_socket::z10_servers_that_hang_…`, `e2e_faults::hosts_that_never_end_…` |
-//! | a byte at a time for ever | `z10_a_byte_at_a_time_…` here | `validation_socket::z10_a_byte_at_a_time_…` |
-//! | endless body, endless headers, endless chunks | `http01::tests::z10_what_is_no_http_…` | `validation_socket::z10_servers_that_hang_…`, `e2e_faults::hosts_that_never_end_…` |
-//! | redirects in a circle, too many | `http01::tests::z10_redirects_against_the_rules_…`, `…z10_ten_redirects_…` | `validation_socket::z10_redirects_in_a_circle_…`, `e2e_faults::hosts_that_never_end_…` |
+//! | closed port, or a host that resets | `http01::tests::t26_…` | `validation_socket::z10_closed_port_…`, `…z10_hanging_…`, `e2e::z06_…` |
+//! | host that hangs before the connection | `http01::tests::z10_validation_of_any_host_…` | `validation_socket::z10_unresponsive_host_…` |
+//! | host that hangs after it | the same | `validation_socket::z10_hanging_…`, `e2e_faults::hosts_that_never_end_…` |
+//! | a byte at a time for ever | `z10_slow_drip_…` here | `validation_socket::z10_slow_drip_…` |
+//! | endless body, endless headers, endless chunks | `http01::tests::z10_response_not_http_…` | `validation_socket::z10_hanging_…`, `e2e_faults::hosts_that_never_end_…` |
+//! | redirects in a circle, too many | `http01::tests::z10_redirects_against_the_rules_…`, `…z10_ten_redirects_…` | `validation_socket::z10_redirect_loop_…`, `e2e_faults::hosts_that_never_end_…` |
 //! | redirects to private addresses | `http01::tests::z10_a_redirect_to_a_forbidden_address_…` | |
 //! | redirects to other schemes and ports | `http01::tests::z10_redirects_against_the_rules_…` | |
-//! | DNS rebinding | `z10_a_name_that_turns_private_…` here, `http01::tests::z10_the_address_that_was_looked_up_…` | `validation_socket::z10_the_connection_goes_…` |
+//! | DNS rebinding | `z10_rebound_name_…` here, `http01::tests::z10_the_address_that_was_looked_up_…` | `validation_socket::z10_connection_uses_…` |
 
 use super::dns::{DOH_ID, MAX_ANSWER, RecordKind};
 use super::fake::{Fake, Host, Zone, http, redirect, subject};
@@ -111,7 +111,7 @@ const LIES: [Lie; 8] = [
 ];
 
 #[tokio::test]
-async fn z11_a_resolver_that_lies_is_not_believed_and_asked_again_later() {
+async fn z11_lying_resolver_is_refused_and_retried() {
     for method in Method::ALL {
         for (words, lie) in LIES {
             let fake = questions(method)
@@ -145,7 +145,7 @@ fn turning(private: &str) -> Fake {
 }
 
 #[tokio::test]
-async fn z10_a_name_that_turns_private_after_the_check_is_connected_to_where_it_was_checked() {
+async fn z10_rebound_name_is_connected_at_the_checked_address() {
     let asked_of = |fake: &Fake| {
         let log = fake.log.borrow();
         log.iter().filter(|line| line.contains(":80 ") || line.contains(":443 ")).cloned().collect::<Vec<_>>()
@@ -174,7 +174,7 @@ async fn z10_a_name_that_turns_private_after_the_check_is_connected_to_where_it_
 }
 
 #[tokio::test]
-async fn z10_a_name_with_a_public_ipv4_and_a_private_ipv6_address_is_reached_at_the_public_one() {
+async fn z10_name_with_public_and_private_addresses_uses_the_public_one() {
     let v6 = Zone::Records(vec![RData::AAAA(AAAA("::1".parse().unwrap()))]);
     let fake = Fake::default().name("a.test", &["1.1.1.1"]).zone("a.test", RecordKind::Aaaa, v6);
     let fake = fake.host("1.1.1.1:80", http("200 OK", "", "tok.thumb"));

@@ -52,7 +52,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn t25_quotes_are_short_and_harmless() {
+    fn t25_quotes_are_shortened_and_escaped() {
         assert_eq!(quote(b"token.thumb"), "\"token.thumb\"");
         assert_eq!(quote(b"a\x1b[2J\"\r\n\xff"), r#""a\x1b[2J\"\r\n\xff""#);
         assert_eq!(quote(&[b'x'; 101]), format!("\"{}…\"", "x".repeat(100)));

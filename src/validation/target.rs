@@ -14,7 +14,7 @@ const MAX_URL: usize = 2_000;
 /// Maximum characters of a URL in a problem's detail.
 ///
 /// Enough for the challenge's own URL: a name of up to 253 characters, 78 around it with a token of 43, and a port.
-const MAX_SHOWN: usize = 340;
+const MAX_EXCERPT: usize = 340;
 
 const USER_AGENT: &str = concat!("selvedge/", env!("CARGO_PKG_VERSION"), " (ACME http-01 validation)");
 
@@ -185,7 +185,7 @@ impl fmt::Display for Target {
         if !self.shown {
             return write!(f, "{}/…", self.url.origin().ascii_serialization());
         }
-        f.write_str(&excerpt(self.url.as_str().as_bytes(), MAX_SHOWN))
+        f.write_str(&excerpt(self.url.as_str().as_bytes(), MAX_EXCERPT))
     }
 }
 

@@ -6,8 +6,8 @@
 //! sign for every IP address. So as soon as anything is permitted here, kinds without permitted names are
 //! excluded entirely: all DNS names by the empty one, all addresses by `0.0.0.0/0` and `::/0`, unless any address is asked
 //! for. Where addresses of one family are permitted, the other family is excluded too: it is in no permitted range, but
-//! GnuTLS takes each family for a kind of its own (docs/VERIFIERS.md). Kinds that are never issued here (e-mail addresses, URIs, directory names) are left alone: what
-//! is no kind of TLS name gains nobody entrance to a server, and verifiers disagree on how all of them are excluded.
+//! GnuTLS takes each family for a kind of its own (docs/VERIFIERS.md). Kinds that are never issued here (e-mail addresses, URIs, directory names) are left open: they
+//! identify no TLS server, and verifiers disagree on how to exclude them.
 
 use super::fault::CeremonyFault;
 use crate::pki::tbs;
@@ -62,7 +62,7 @@ impl IpRange {
         [self.first, mask].into_iter().flat_map(octets).collect()
     }
 
-    /// `None` for a mask that is no prefix, for bits of the address behind it, and for a wrong number of octets.
+    /// `None` for a mask that is not contiguous, for address bits outside it, and for a wrong number of octets.
     fn from_octets(octets: &[u8]) -> Option<Self> {
         let (address, mask) = octets.split_at_checked(octets.len() / 2)?;
         let read = |half: &[u8]| {
@@ -184,7 +184,7 @@ impl Constraints {
     ///
     /// # Errors
     /// [`CeremonyFault::Constraints`] when they are of a form that is not written here, and so cannot be compared with
-    /// what was asked for: not critical, a suffix excluded, a mask that is no prefix, one kind left open.
+    /// what was asked for: not critical, a suffix excluded, a mask that is not contiguous, one kind left open.
     pub fn of(certificate: &Parts<'_>) -> Result<Self, CeremonyFault> {
         Self::in_extensions(&certificate.extensions)
     }

@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_goes_on_from_the_one_before() {
+    fn root_crl_continues_the_previous_one() {
         for alg in [SigAlg::Es256, SigAlg::Es384, SigAlg::Rs256] {
             let root = Root::create(alg, "Test Root", NOW, 10).unwrap();
             let read = |text: &str| ReceivedCrl::read(&read_crl(text).unwrap()).unwrap();

@@ -185,7 +185,7 @@ fn random<const N: usize>() -> Result<[u8; N], CeremonyFault> {
 /// # Errors
 /// [`CeremonyFault::Randomness`], and failures of the machinery.
 pub fn new_key(algorithm: SigAlg) -> Result<NativeKey, CeremonyFault> {
-    // Fails here when there is no randomness; an operating system that has given some does not run out of it.
+    // Fails here without randomness; an operating system that has given some always gives more.
     fill(&mut [0; 1])?;
     Ok(NativeKey::generate(algorithm, &mut |bytes| while fill(bytes).is_err() {})?)
 }

@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn it_has_the_same_shape_and_no_key_of_the_other() {
+    fn stand_in_has_same_contents_and_other_keys() {
         let constraints = Constraints::new(&[DnsName::parse("corp.test").unwrap()], &[]).unwrap();
         let real = issuer_of(&constraints, SigAlg::Es384);
         let root = create_root("Throw-away", NOW, 10).unwrap();
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn a_longer_chain_is_made_anew_from_its_top_to_its_end() {
+    fn stand_in_of_longer_chain_copies_each_certificate() {
         let real = issuer_of(&Constraints::default(), SigAlg::Es256);
         let root = create_root("Throw-away", NOW, 10).unwrap();
         let above = stand_in(&root, &real.certificate).unwrap();

@@ -76,8 +76,8 @@ pub enum CsrFault {
 
 /// Shortens a foreign text for a refusal.
 fn excerpt(text: &str) -> String {
-    const MAX_SHOWN: usize = 80;
-    match text.char_indices().nth(MAX_SHOWN) {
+    const MAX_EXCERPT: usize = 80;
+    match text.char_indices().nth(MAX_EXCERPT) {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
         None => text.to_owned(),
     }

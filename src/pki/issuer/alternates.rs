@@ -89,7 +89,7 @@ mod tests {
     use crate::values::native_crypto::NativeCrypto;
 
     #[test]
-    fn r02_each_certificate_of_the_issuers_key_begins_a_chain() {
+    fn r02_certificate_of_issuer_key_begins_alternate_chain() {
         let (root, intermediate) = authority();
         let (other_root, cross) = cross_signed();
         let text =
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn r02_chains_that_do_not_fit_are_refused_with_their_number() {
+    fn r02_mismatched_alternate_chain_is_refused_with_its_number() {
         let (root, intermediate) = authority();
         let (other_root, cross) = cross_signed();
         let fault = |text: &str| issuer().with_alternates(text).unwrap_err();

@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_length_is_an_integer_of_any_size() {
+    fn path_length_of_any_size_is_read() {
         for (der, ca, path_length) in [
             (&[0x30, 0][..], false, None),
             (&[0x30, 3, 1, 1, 0], false, None),

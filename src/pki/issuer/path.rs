@@ -206,7 +206,7 @@ fn check_names(at: PathPosition, parts: &Parts<'_>, above: &Constraints) -> Resu
     let unreadable = |error: der::Error| at.unreadable(&error);
     let subject = Name::from_der(parts.subject).map_err(unreadable)?;
     let others: Option<SubjectAltName> = parts.extension().map_err(unreadable)?;
-    // A mailbox in the subject counts where there is none among the alternative names (§4.2.1.10).
+    // A mailbox in the subject counts if the alternative names have none (§4.2.1.10).
     let mailbox = subject.email_address().ok().flatten().map(|mailbox| GeneralName::Rfc822Name(mailbox.into()));
     let mut names = vec![GeneralName::DirectoryName(subject.clone())];
     match others {

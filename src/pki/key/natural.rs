@@ -68,7 +68,7 @@ impl Natural {
         self.0.iter().all(|limb| *limb == 0)
     }
 
-    /// Adds `other`, which is no wider than this; the sum has to fit the width.
+    /// Adds `other`, which must not be wider; the sum must fit the width.
     pub(super) fn add(&mut self, other: &Self) {
         let mut carry = false;
         for (limb, more) in self.0.iter_mut().zip(other.0.iter().copied().chain(core::iter::repeat(0))) {

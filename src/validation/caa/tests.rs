@@ -59,7 +59,7 @@ fn caa_one_issue_property_that_names_this_ca_is_enough() {
 }
 
 #[test]
-fn caa_issuewild_stands_in_the_place_of_issue_for_wildcards_and_says_nothing_of_others() {
+fn caa_issuewild_replaces_issue_for_wildcards_only() {
     let name = name("a.example");
     for (records, plain, wildcard) in [
         (&[("issue", "ca.example")][..], true, true),
@@ -79,7 +79,7 @@ fn caa_issuewild_stands_in_the_place_of_issue_for_wildcards_and_says_nothing_of_
 }
 
 #[test]
-fn caa_an_unknown_property_forbids_when_it_is_critical() {
+fn caa_unknown_critical_property_forbids() {
     let name = name("a.example");
     let judged = |tag: &str| {
         let critical = Record::Caa { critical: true, tag: tag.to_owned(), value: b"ca.example".to_vec() };
@@ -120,7 +120,7 @@ fn caa_accounturi_binds_to_one_account() {
 }
 
 #[test]
-fn caa_validationmethods_names_the_methods_that_will_do() {
+fn caa_validationmethods_limits_the_methods() {
     let name = name("a.example");
     for (list, http, dns, none) in [
         ("http-01", true, false, false),
@@ -173,7 +173,7 @@ async fn look(fake: &Fake, text: &str) -> Result<(), Failure> {
 }
 
 #[tokio::test]
-async fn caa_the_first_records_on_the_way_up_decide_and_the_root_is_not_asked() {
+async fn caa_nearest_records_decide_and_the_root_is_not_queried() {
     let zone = |at: &str, value: &str| Fake::default().zone(at, RecordKind::Caa, set(value));
     for (fake, expected, asked) in [
         (zone("w.a.example", "ca.example").zone("a.example", RecordKind::Caa, set(";")), true, 1),
@@ -195,7 +195,7 @@ async fn caa_the_first_records_on_the_way_up_decide_and_the_root_is_not_asked() 
 }
 
 #[tokio::test]
-async fn caa_aliases_are_followed_and_where_they_lead_is_not_climbed() {
+async fn caa_aliases_are_followed_without_climbing_their_target() {
     let target = || Name::from_ascii("host.cdn.test.").unwrap();
     let alias = |with: &[RData]| Zone::Records([&[RData::CNAME(CNAME(target()))], with].concat());
     let fake = Fake::default().zone("a.example", RecordKind::Caa, alias(&[caa("issue", ";")]));
@@ -209,7 +209,7 @@ async fn caa_aliases_are_followed_and_where_they_lead_is_not_climbed() {
 }
 
 #[tokio::test]
-async fn caa_a_resolver_that_cannot_tell_never_means_that_there_is_no_record() {
+async fn caa_failed_lookup_never_counts_as_no_record() {
     let zones: [&dyn Fn() -> Zone; 5] = [
         &|| Zone::Code(ResponseCode::ServFail),
         &|| Zone::Code(ResponseCode::Refused),
@@ -235,7 +235,7 @@ async fn caa_a_resolver_that_cannot_tell_never_means_that_there_is_no_record() {
 }
 
 #[tokio::test]
-async fn caa_many_names_are_asked_for_together_and_each_once() {
+async fn caa_many_names_are_looked_up_together_and_once() {
     let fake = Fake::default().zone("bad.a.example", RecordKind::Caa, set(";"));
     let names = ["w.a.example", "a.example", "bad.a.example", "x.bad.a.example", "w.a.example"].map(name);
     let network = Network::default();
@@ -249,7 +249,7 @@ async fn caa_many_names_are_asked_for_together_and_each_once() {
 }
 
 #[tokio::test]
-async fn caa_questions_are_answered_to_their_end_before_others_are_begun() {
+async fn caa_queries_are_completed_in_groups() {
     let names: Vec<DnsName> = (0..20).map(|n| name(&format!("w.n{n}.example"))).collect();
     let questions: Vec<CaaQuery<'_>> = names.iter().map(question).collect();
     // As where a Worker has made all the subrequests that it may.
@@ -263,7 +263,7 @@ async fn caa_questions_are_answered_to_their_end_before_others_are_begun() {
 }
 
 #[test]
-fn caa_names_of_more_labels_than_are_looked_at_are_too_deep() {
+fn caa_names_with_too_many_labels_are_too_deep() {
     let on = Config { checked: true, identities: identities(), internal: vec!["test".to_owned()] };
     for (labels, star, too_deep) in
         [(10, "", false), (10, "*.", false), (11, "", true), (11, "*.", true), (120, "", true)]
@@ -277,7 +277,7 @@ fn caa_names_of_more_labels_than_are_looked_at_are_too_deep() {
 }
 
 #[test]
-fn caa_internal_suffixes_and_addresses_have_none() {
+fn caa_does_not_apply_to_internal_suffixes_and_addresses() {
     let internal = INTERNAL.map(str::to_owned).to_vec();
     let on = Config { checked: true, identities: identities(), internal };
     for (name, applies) in [

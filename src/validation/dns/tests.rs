@@ -110,7 +110,7 @@ fn z11_records_of_another_class_are_skipped() {
 }
 
 #[test]
-fn z11_junk_behind_the_answers_does_no_harm() {
+fn z11_junk_after_the_answers_is_ignored() {
     let mut bytes = response("a.test.", RecordKind::A, vec![("a.test.", a(1))]).to_vec().unwrap();
     bytes[11] = 3; // three additional records that are not there
     bytes.extend([0xff; 7]);
@@ -118,7 +118,7 @@ fn z11_junk_behind_the_answers_does_no_harm() {
 }
 
 #[test]
-fn z11_response_codes_are_told_apart() {
+fn z11_response_codes_are_distinguished() {
     for (code, content) in [
         (ResponseCode::NoError, Content::NoData),
         (ResponseCode::NXDomain, Content::NxDomain),
@@ -145,7 +145,7 @@ fn t25_the_resolvers_explanation_is_kept() {
 }
 
 #[test]
-fn z11_an_answer_to_another_question_is_none() {
+fn z11_answer_to_another_question_is_refused() {
     let good = response("a.test.", RecordKind::Txt, vec![("a.test.", txt(&["x"]))]);
     assert!(read_message(&good, "a.test", RecordKind::Txt).is_ok());
     assert_eq!(read_message(&good, "b.test", RecordKind::Txt), Err(DnsFault::OtherQuestion));

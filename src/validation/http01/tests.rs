@@ -68,7 +68,7 @@ async fn z10_the_file_proves_control_trailing_white_space_aside() {
 }
 
 #[tokio::test]
-async fn t25_a_wrong_file_is_quoted_a_little_and_harmlessly() {
+async fn t25_wrong_file_is_shortened_and_escaped() {
     let body = format!("<script>\u{1b}[2J\r\n{}", "secret ".repeat(100));
     let failure = failure(&answering(http("200 OK", "", &body))).await;
     let quoted = quote(body.as_bytes());
@@ -98,7 +98,7 @@ async fn z10_bodies_in_chunks_and_in_many_pieces_are_read() {
 }
 
 #[tokio::test]
-async fn z10_what_is_no_http_or_too_much_of_it_fails() {
+async fn z10_response_not_http_or_too_large_fails() {
     let endless = |first: &str, more: &str| FakeHost::Endless(first.into(), more.repeat(1000).into());
     for (host, retry, words) in [
         (FakeHost::Sends(vec![b"SSH-2.0-x\r\n\r\n".to_vec()]), false, "1.1.1.1 for http://a.test"),
@@ -255,7 +255,7 @@ async fn t26_one_of_the_two_look_ups_may_fail() {
 }
 
 #[tokio::test]
-async fn z10_a_validation_ends_in_time_whatever_hosts_do() {
+async fn z10_validation_of_any_host_ends_in_time() {
     fails(answering(FakeHost::Silence), FailureKind::Connection, true, "at 1.1.1.1: no complete answer in time").await;
     // Names whose AAAA takes 5 s each; the fourth host, reached after 15 s, gets what is left of the 20.
     let slow = |hosts: u8| {

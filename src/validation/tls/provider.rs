@@ -185,7 +185,7 @@ impl<H: Function> hash::Context for Running<H> {
 
 impl<H: Function> tls_hmac::Hmac for Of<H> {
     fn with_key(&self, key: &[u8]) -> Box<dyn tls_hmac::Key> {
-        // HMAC takes keys of any length, so the error does not happen; a MAC that matches nothing stands for it.
+        // HMAC takes keys of any length, so the error cannot occur; the fallback is a MAC that never matches.
         let mac = <H::Mac as KeyInit>::new_from_slice(key);
         Box::new(MacKey(mac.unwrap_or_else(|_| <H::Mac as KeyInit>::new(&Default::default()))))
     }

@@ -84,7 +84,7 @@ fn request(server: &TlsServer) -> Result<Vec<u8>, TlsFault> {
 }
 
 #[tokio::test]
-async fn rfc8446_servers_that_are_hardened_to_one_suite_or_group_are_spoken_with() {
+async fn rfc8446_server_with_one_suite_or_group_is_supported() {
     let page: Vec<u8> = (0_u32..50_000).map(|n| (n % 251) as u8).collect();
     let hardened = CryptoProvider { kx_groups: vec![group::SECP384R1], ..suites(&[suite::TLS13_AES_256_GCM_SHA384]) };
     for (what, version, key, provider) in [
@@ -132,7 +132,7 @@ fn certificate_of(shown: &HandshakeResult) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn rfc8737_a_certificate_of_another_key_is_noticed() {
+async fn rfc8737_certificate_of_another_key_is_refused() {
     let versions: [&[&'static SupportedProtocolVersion]; 2] = [&[&TLS12], &[&TLS13]];
     for (owner, thief) in [(&*P256, &key(SigAlg::Es256)), (&*RSA, &key(SigAlg::Rs256))] {
         for versions in versions {
@@ -194,7 +194,7 @@ fn rfc8737_no_version_below_tls_1_2() {
 }
 
 #[test]
-fn rfc8737_what_is_no_tls_ends_the_handshake() {
+fn rfc8737_bytes_not_tls_end_the_handshake() {
     for (bytes, expected) in [
         (&b"HTTP/1.1 400 Bad Request\r\n\r\n"[..], TlsFault::NoTls),
         (b"SSH-2.0-OpenSSH_9.2\r\n", TlsFault::NoTls),

@@ -70,7 +70,7 @@ fn extensions() -> Extensions {
 }
 
 #[test]
-fn a_chain_as_asked_for_is_taken_with_or_without_its_root() {
+fn returned_chain_as_requested_is_accepted_with_or_without_root() {
     for length in [None, Some(1)] {
         let company = Company::new(length);
         let chain = format!("{}{}", company.signs(extensions()), company.above);
@@ -88,7 +88,7 @@ fn a_chain_as_asked_for_is_taken_with_or_without_its_root() {
 }
 
 #[test]
-fn a_chain_out_of_order_or_incomplete_is_refused() {
+fn returned_chain_out_of_order_or_incomplete_is_refused() {
     let company = Company::new(None);
     let (issuer, above, root) = (company.signs(extensions()), &company.above, &company.root.certificate);
     assert_eq!(company.check(&format!("{above}{issuer}")), Err(ReturnedFault::Order(2)));
@@ -105,7 +105,7 @@ fn a_chain_out_of_order_or_incomplete_is_refused() {
 }
 
 #[test]
-fn a_certificate_that_lacks_what_was_asked_for_is_refused_with_both() {
+fn returned_certificate_differing_from_request_is_refused_with_both() {
     let company = Company::new(None);
     assert_eq!(company.with(0, None), ReturnedFault::NoKeyId);
     let leaf_usage = tbs::leaf_key_usage(crate::pki::KeyKind::EcP256, true).unwrap();
@@ -130,7 +130,7 @@ fn a_certificate_that_lacks_what_was_asked_for_is_refused_with_both() {
 }
 
 #[test]
-fn a_certificate_out_of_its_time_is_refused() {
+fn returned_certificate_not_valid_now_is_refused() {
     let company = Company::new(None);
     let chain = format!("{}{}", company.signs(extensions()), company.above);
     let at = |now| ReturnedChain::check(&chain, Some(&company.root.certificate), &spki(), &wanted(), now);
@@ -140,7 +140,7 @@ fn a_certificate_out_of_its_time_is_refused() {
 }
 
 #[test]
-fn a_leaf_of_the_key_is_no_issuer() {
+fn returned_leaf_certificate_is_refused() {
     let root = create_root("Company Root", NOW, 10).unwrap();
     let other = create_intermediate_for(&root, "Other", PURPOSES, NOW, 5).unwrap();
     let fault = ReturnedChain::check(&other.certificate, Some(&root.certificate), &spki(), &wanted(), NOW);

@@ -17,7 +17,7 @@ fn allows(permitted: &[SubtreeBase], excluded: &[SubtreeBase], name: &str) -> bo
 }
 
 #[test]
-fn a_permitted_name_is_one_of_the_subtree() {
+fn name_in_permitted_subtree_is_permitted() {
     for (base, name, allowed) in [
         ("example.org", "example.org", true),
         ("example.org", "www.example.org", true),
@@ -39,7 +39,7 @@ fn a_permitted_name_is_one_of_the_subtree() {
 }
 
 #[test]
-fn an_excluded_name_is_refused_whatever_permits_it() {
+fn name_in_excluded_subtree_is_refused() {
     let permitted = [dns("example.org")];
     for (name, allowed) in [
         ("www.example.org", true),
@@ -55,7 +55,7 @@ fn an_excluded_name_is_refused_whatever_permits_it() {
 }
 
 #[test]
-fn addresses_are_compared_by_their_masks() {
+fn address_is_compared_by_mask() {
     let ten = SubtreeBase::Ip(vec![10, 0, 0, 0], vec![255, 0, 0, 0]);
     assert!(allows(std::slice::from_ref(&ten), &[], "10.1.2.3"));
     assert!(!allows(std::slice::from_ref(&ten), &[], "11.1.2.3"));
@@ -66,7 +66,7 @@ fn addresses_are_compared_by_their_masks() {
 }
 
 #[test]
-fn an_issuer_permits_what_the_ceremony_wrote_into_its_certificate() {
+fn issuer_permits_the_names_of_its_ceremony() {
     let name = |text: &str| Identifier::ip(text).unwrap_or_else(|_| Identifier::dns(text).unwrap());
     let (dns, ips) = (&["example.org"][..], &["10.0.0.0/9", "2001:db8::/33"][..]);
     for (permitted, within, outside) in [
@@ -103,7 +103,7 @@ fn fault(permitted: Option<Vec<GeneralSubtree>>, excluded: Option<Vec<GeneralSub
 }
 
 #[test]
-fn constraints_that_rfc_5280_does_not_know_are_refused_with_what_they_are() {
+fn constraints_unknown_to_rfc_5280_are_refused_with_reason() {
     let one = |base| fault(Some(vec![tree(base)]), None);
     for octets in [&[][..], &[10, 0, 0, 0], &[0; 7], &[0; 16], &[0; 33]] {
         assert!(one(ip(octets)).contains(&format!("{} octets", octets.len())), "{}", one(ip(octets)));
@@ -127,7 +127,7 @@ fn constraints_that_rfc_5280_does_not_know_are_refused_with_what_they_are() {
 }
 
 #[test]
-fn names_of_ca_certificates_are_held_against_subtrees_of_their_kind() {
+fn ca_names_are_compared_with_subtrees_of_their_kind() {
     let directory = |text: &str| GeneralName::DirectoryName(Name::from_str(text).unwrap());
     let email = |text: &str| GeneralName::Rfc822Name(ia5(text));
     let uri = |text: &str| GeneralName::UniformResourceIdentifier(ia5(text));

@@ -140,7 +140,7 @@ fn authority(key_id: Option<&[u8]>, issuer: Option<&str>, serial: Option<&[u8]>)
 }
 
 #[test]
-fn key_identifiers_lead_from_each_certificate_to_the_one_above() {
+fn path_with_other_key_identifiers_is_refused() {
     let other = authority(Some(&[9; 20]), None, None);
     let fault = broken(|path| path.issuer.set(other.clone()));
     assert!(
@@ -172,7 +172,7 @@ fn key_identifiers_lead_from_each_certificate_to_the_one_above() {
 }
 
 #[test]
-fn names_of_cas_are_within_the_constraints_above_them() {
+fn path_with_ca_name_outside_constraints_is_refused() {
     for (permitted, excluded) in [
         (&[directory("O=Other")][..], &[][..]),
         (&[], &[directory("O=Company")]),
@@ -206,7 +206,7 @@ fn names_of_cas_are_within_the_constraints_above_them() {
 }
 
 #[test]
-fn constraints_that_leave_nothing_or_are_none_are_refused_wherever_they_are() {
+fn path_with_unusable_constraints_is_refused() {
     let empty = GeneralName::IpAddress(OctetString::new([]).unwrap());
     for place in 0..3 {
         let fault = broken(|path| {
@@ -232,7 +232,7 @@ fn constraints_that_leave_nothing_or_are_none_are_refused_wherever_they_are() {
 }
 
 #[test]
-fn path_lengths_are_kept_by_all_that_are_not_self_issued() {
+fn path_longer_than_path_length_is_refused() {
     let length = |length| tbs::ca_constraints(Some(length)).unwrap();
     for (root, above) in [(2, 1), (5, 9)] {
         let mut good = path();
@@ -261,7 +261,7 @@ fn path_lengths_are_kept_by_all_that_are_not_self_issued() {
 }
 
 #[test]
-fn what_verifiers_do_not_know_may_not_be_critical() {
+fn path_with_unknown_critical_extension_is_refused() {
     let odd = |critical| Extension {
         extn_id: ObjectIdentifier::new_unwrap("1.3.6.1.4.1.99999.1"),
         critical,
@@ -281,7 +281,7 @@ fn what_verifiers_do_not_know_may_not_be_critical() {
 }
 
 #[test]
-fn policies_may_not_be_required_of_leaves() {
+fn path_requiring_policies_is_refused() {
     let require = |skip| {
         let value = PolicyConstraints { require_explicit_policy: Some(skip), inhibit_policy_mapping: None };
         tbs::extension(true, &value).unwrap()
@@ -301,7 +301,7 @@ fn policies_may_not_be_required_of_leaves() {
 }
 
 #[test]
-fn the_last_certificate_is_signed_by_the_root_and_the_root_by_anybody() {
+fn path_signature_by_root_is_checked_and_the_roots_own_ignored() {
     let mut odd = path();
     odd.root.signer = key(SigAlg::Ed25519).clone();
     odd.read().unwrap();
@@ -318,7 +318,7 @@ fn the_last_certificate_is_signed_by_the_root_and_the_root_by_anybody() {
 }
 
 #[test]
-fn a_path_in_use_is_taken_with_all_of_its_faults() {
+fn path_in_use_is_accepted_with_all_faults() {
     let mut path = path();
     path.root.set(tbs::ca_constraints(Some(0)).unwrap());
     path.above.set(constraints(&[], &[directory("CN=Issuer,O=Company")]));
@@ -337,7 +337,7 @@ fn a_path_in_use_is_taken_with_all_of_its_faults() {
 }
 
 #[test]
-fn a_root_ends_what_is_below_it() {
+fn path_validity_ends_with_the_root() {
     let mut short = path();
     short.root.until = NOW.plus(Duration::from_secs(60));
     let chain = short.read().unwrap();
