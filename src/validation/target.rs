@@ -121,7 +121,7 @@ impl Target {
         let host = match url.host().ok_or(TargetFault::NoHost)? {
             UrlHost::Domain(name) => {
                 let name = name.strip_suffix('.').unwrap_or(name);
-                Host::Name(DnsName::parse(name).map_err(|fault| TargetFault::Host(fault))?)
+                Host::Name(DnsName::parse(name).map_err(TargetFault::Host)?)
             }
             UrlHost::Ipv4(address) => Host::Address(address.into()),
             UrlHost::Ipv6(address) => Host::Address(address.into()),

@@ -85,7 +85,7 @@ pub enum RootFault {
     )]
     NotSelfSigned,
     /// Not a CA certificate.
-    #[error("the root is no CA certificate (basicConstraints CA:TRUE)")]
+    #[error("the root is not a CA certificate (basicConstraints CA:TRUE)")]
     NotCa,
     /// A key usage without keyCertSign.
     #[error("the root's key may not sign certificates (keyUsage keyCertSign)")]

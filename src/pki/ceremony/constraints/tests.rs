@@ -59,7 +59,7 @@ fn ip_range_is_parsed_strictly_and_written_as_address_and_mask() {
         let said = text.parse::<IpRange>().unwrap_err();
         assert!(said.contains(says), "{text}: {said}");
     }
-    assert_eq!(IpRange::from_octets(&[10, 0, 0, 0, 255, 0, 255, 0]), None, "a mask that is no prefix");
+    assert_eq!(IpRange::from_octets(&[10, 0, 0, 0, 255, 0, 255, 0]), None, "a mask that is not contiguous");
     assert_eq!(IpRange::from_octets(&[10, 0, 0, 1, 255, 0, 0, 0]), None, "an address behind its prefix");
     assert_eq!(IpRange::from_octets(&[10, 0, 0]), None);
 }
