@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
-use selvedge::pki::ceremony::{IssuerRequest, Returned};
+use selvedge::pki::ceremony::{IssuerRequest, ReturnedChain};
 use selvedge::pki::pem;
 use selvedge::values::Time;
 use selvedge::values::native_crypto::NativeKey;
@@ -55,7 +55,7 @@ pub fn run(options: &Options) -> Result<()> {
     let (root_before, root) = root(options, &folder)?;
     let (spki, request) = request(&folder, &pending)?;
     let chain = files::read_pem(&options.certificate)?;
-    let returned = Returned::check(&chain, root.as_deref(), &spki, request.constraints(), now)
+    let returned = ReturnedChain::check(&chain, root.as_deref(), &spki, request.constraints(), now)
         .with_context(|| format!("{} is not taken", options.certificate.display()))?;
     let mut made = vec![NewFile::public(issuer_file(slot, "pem"), &returned.chain)];
     if let Some(from) = options.takes_over {
@@ -125,7 +125,13 @@ fn request(folder: &CaFolder, pending: &Pending) -> Result<(Vec<u8>, IssuerReque
     Ok((spki, request))
 }
 
-fn text(options: &Options, folder: &CaFolder, settings: &Settings, slot: u8, returned: &Returned) -> Result<String> {
+fn text(
+    options: &Options,
+    folder: &CaFolder,
+    settings: &Settings,
+    slot: u8,
+    returned: &ReturnedChain,
+) -> Result<String> {
     let mut out = String::from("The issuer is taken in.\n\n");
     let _ = writeln!(
         out,

@@ -78,7 +78,7 @@ pub fn run(options: &Options) -> Result<()> {
     };
     let (root, root_key) = make_root(options, &folder, &name, now)?;
     settings.set("BASE_URL", &options.base_url, "Where clients reach the authority; it can never change.")?;
-    let root = root.with_list_at(&lists::url(&settings)?);
+    let root = root.with_crl_url(&lists::url(&settings)?);
     let common_name = issuer_name(&name, FIRST);
     let plan = IssuerPlan {
         common_name: &common_name,

@@ -10,7 +10,7 @@ use selvedge::ca::config::issuers;
 use selvedge::ca::config::root_list::RootList;
 use selvedge::pki::Issuer;
 use selvedge::pki::ceremony::Root;
-use selvedge::pki::crl::read::{List, Listed};
+use selvedge::pki::crl::read::{ReceivedCrl, ReceivedCrlEntry};
 use selvedge::pki::pem;
 use selvedge::values::Time;
 use selvedge::values::native_crypto::NativeCrypto;
@@ -125,7 +125,7 @@ pub fn url(settings: &Settings) -> Result<String> {
 ///
 /// # Errors
 /// When it cannot be read, or is not the root's.
-pub fn present(folder: &CaFolder, root_pem: &str) -> Result<Option<List>> {
+pub fn present(folder: &CaFolder, root_pem: &str) -> Result<Option<ReceivedCrl>> {
     let Some(text) = folder.read(ROOT_CRL)? else { return Ok(None) };
     let shown = || folder.path(ROOT_CRL).display().to_string();
     checked(&text, root_pem).map(|list| Some(list.list().clone())).with_context(shown)
@@ -135,7 +135,7 @@ pub fn present(folder: &CaFolder, root_pem: &str) -> Result<Option<List>> {
 ///
 /// # Errors
 /// As [`present`].
-pub fn of_file(file: &Path, root_pem: &str) -> Result<List> {
+pub fn of_file(file: &Path, root_pem: &str) -> Result<ReceivedCrl> {
     checked(&files::read_pem(file)?, root_pem)
         .map(|list| list.list().clone())
         .with_context(|| file.display().to_string())
@@ -156,10 +156,16 @@ fn checked(text: &str, root_pem: &str) -> Result<RootList> {
 ///
 /// # Errors
 /// When it cannot be signed.
-pub fn sign(root: &Root, before: Option<&List>, revoked: Option<Listed>, now: Time, until: Time) -> Result<String> {
+pub fn sign(
+    root: &Root,
+    before: Option<&ReceivedCrl>,
+    revoked: Option<ReceivedCrlEntry>,
+    now: Time,
+    until: Time,
+) -> Result<String> {
     // No list ends before the one that it follows: who has taken that counts on it.
     let until = before.map_or(until, |before| before.next_update.max(until));
-    root.create_list(before, revoked, now, until).context("cannot sign the root's CRL")
+    root.create_crl(before, revoked, now, until).context("cannot sign the root's CRL")
 }
 
 /// Puts a list into the settings; gives its file.
@@ -201,7 +207,7 @@ pub fn revoke(options: &RevokeOptions) -> Result<()> {
         bail!("{shown} was revoked at {} already; `selvedge deploy` publishes the list", entry.at.rfc3339());
     }
     let root = options.key.open(&folder, now)?;
-    let listed = Listed { serial, at: now, reason: Some(options.reason.code()) };
+    let listed = ReceivedCrlEntry { serial, at: now, reason: Some(options.reason.code()) };
     let until = last_end(&folder)?.unwrap_or(root.not_after());
     let list = sign(&root, before.as_ref(), Some(listed), now, until)?;
     let file = set(&mut settings, &list)?;
@@ -269,7 +275,7 @@ pub fn renew(options: &CrlOptions) -> Result<()> {
 ///
 /// # Errors
 /// When the present list is good for longer: verifiers that have it count on that.
-fn end_after(years: u32, before: Option<&List>, now: Time) -> Result<Time> {
+fn end_after(years: u32, before: Option<&ReceivedCrl>, now: Time) -> Result<Time> {
     let until = now.plus(core::time::Duration::from_secs(u64::from(years) * 365 * 24 * 3600));
     match before.map(|before| before.next_update).filter(|present| *present > until) {
         Some(present) => bail!(
@@ -282,7 +288,7 @@ fn end_after(years: u32, before: Option<&List>, now: Time) -> Result<Time> {
 }
 
 /// A list that was taken in is good now, and not older than the one that there is.
-fn check_newer(taken: &List, before: Option<&List>, now: Time) -> Result<()> {
+fn check_newer(taken: &ReceivedCrl, before: Option<&ReceivedCrl>, now: Time) -> Result<()> {
     if taken.next_update <= now {
         bail!("the CRL was good until {}; sign another", taken.next_update.rfc3339());
     }
@@ -302,7 +308,7 @@ fn check_newer(taken: &List, before: Option<&List>, now: Time) -> Result<()> {
 /// # Errors
 /// When it cannot be read, which it can.
 pub fn said(out: &mut String, folder: &CaFolder, settings: &Settings, list: &str) -> Result<()> {
-    let read = List::read(&pem::read_crl(list)?)?;
+    let read = ReceivedCrl::read(&pem::read_crl(list)?)?;
     let _ = writeln!(
         out,
         "  root CRL  {}\n            number {}, {} revoked, good until {}\n  settings  {}: {SETTING}",

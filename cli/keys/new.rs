@@ -63,7 +63,7 @@ pub fn run(options: &Options) -> Result<()> {
     let key = open_key(&key_file, options.passphrase_file.as_deref())?;
     let root = Root::read(&root_pem, key, now)
         .with_context(|| format!("{} with {}", folder.path(ROOT).display(), key_file.display()))?;
-    let root = root.with_list_at(&lists::url(&settings)?);
+    let root = root.with_crl_url(&lists::url(&settings)?);
     let before = lists::present(&folder, &root_pem)?;
     let plan = IssuerPlan {
         common_name: &common_name,

@@ -51,7 +51,7 @@ pub fn run(options: &Options) -> Result<()> {
     let (certificate, key_file) = (options.root_certificate.display(), options.root_key.display());
     let root = Root::read(&root_pem, key, now).with_context(|| format!("{certificate} with {key_file}"))?;
     let root = match &options.crl_url {
-        Some(url) => root.with_list_at(url),
+        Some(url) => root.with_crl_url(url),
         None => root,
     };
     let signed = root.sign_request(&request, now, options.years).context("cannot sign the request")?;

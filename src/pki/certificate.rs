@@ -1,4 +1,4 @@
-//! Certificates that come back: what a revocation request presents.
+//! Certificates presented by revocation requests.
 
 use super::serial::Serial;
 use crate::values::identifier::IpName;
@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::ext::pkix::{AuthorityKeyIdentifier, SubjectAltName};
 
-/// Longest certificate that is read, in bytes: several times a leaf with 100 names.
+/// Maximum length of a certificate, in bytes: several times a leaf with 100 names.
 pub const MAX_CERTIFICATE_BYTES: usize = 64 * 1024;
 
 /// Why bytes are not a certificate of this CA; the text is a clause about "the certificate".
@@ -26,30 +26,31 @@ pub enum CertificateFault {
     Serial,
 }
 
-/// What a presented certificate says of itself. Nothing of it is verified: whether it was issued here, the
-/// ledger and [`Presented::tbs_hash`] tell.
+/// The unverified contents of a presented certificate.
+///
+/// The ledger and [`PresentedCertificate::tbs_hash`] decide whether it was issued here.
 #[derive(Clone, Debug)]
-pub struct Presented {
+pub struct PresentedCertificate {
     /// Its serial number.
     pub serial: Serial,
-    /// Its authority key identifier, where it has one.
+    /// Its authority key identifier, if any.
     pub authority_key_id: Option<Vec<u8>>,
     /// Its public key, DER SubjectPublicKeyInfo.
     pub spki_der: Vec<u8>,
     /// Its to-be-signed part in DER.
     pub tbs_der: Vec<u8>,
-    /// The names that are identifiers of an ACME order.
+    /// The names that can be identifiers of an ACME order.
     pub names: BTreeSet<Identifier>,
-    /// Whether it has names of other kinds too, which no order can have had.
+    /// Whether it also has names of other kinds, which no order can have.
     pub has_other_names: bool,
     /// The last second of its validity.
     pub not_after: Time,
-    /// Its signature in X.509's form.
+    /// Its signature in the form of X.509.
     pub signature: Vec<u8>,
 }
 
-impl Presented {
-    /// SHA-256 of the to-be-signed part: the same for the same certificate, whoever encodes the signature.
+impl PresentedCertificate {
+    /// SHA-256 of the to-be-signed part, independent of the signature's encoding.
     pub fn tbs_hash(&self) -> [u8; 32] {
         sha256(&self.tbs_der)
     }
@@ -65,7 +66,7 @@ pub fn sha256(bytes: &[u8]) -> [u8; 32] {
 ///
 /// # Errors
 /// [`CertificateFault`].
-pub fn parse_presented(der: &[u8]) -> Result<Presented, CertificateFault> {
+pub fn parse_presented(der: &[u8]) -> Result<PresentedCertificate, CertificateFault> {
     if der.len() > MAX_CERTIFICATE_BYTES {
         return Err(CertificateFault::TooLong(der.len()));
     }
@@ -73,7 +74,7 @@ pub fn parse_presented(der: &[u8]) -> Result<Presented, CertificateFault> {
     let authority: Option<AuthorityKeyIdentifier> = parts.extension().map_err(CertificateFault::Unreadable)?;
     let names: Option<SubjectAltName> = parts.extension().map_err(CertificateFault::Unreadable)?;
     let names: Vec<_> = names.map_or_else(Vec::new, |names| names.0.iter().map(identifier).collect());
-    Ok(Presented {
+    Ok(PresentedCertificate {
         serial: Serial::from_octets(parts.serial).ok_or(CertificateFault::Serial)?,
         authority_key_id: authority.and_then(|id| id.key_identifier).map(|id| id.as_bytes().to_vec()),
         spki_der: parts.spki.to_vec(),

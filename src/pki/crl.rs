@@ -1,8 +1,8 @@
 //! Certificate revocation lists ([RFC 5280 §5](https://www.rfc-editor.org/rfc/rfc5280#section-5)): the to-be-signed bytes,
-//! and the list once they are linted ([`lint::crl`](super::lint::crl)) and signed.
+//! and the linted ([`lint::crl`](super::lint::crl)) and signed CRL.
 //!
-//! The certificates of an issuer are dealt out to shards. Each shard has a list of its own, which says by a critical
-//! issuingDistributionPoint for which certificates it is complete: those that point to one of its URLs.
+//! The certificates of an issuer are partitioned into shards with one CRL each. A critical issuingDistributionPoint
+//! limits its scope to the certificates that point to one of its URLs.
 
 pub mod read;
 
@@ -21,7 +21,7 @@ use x509_cert::ext::pkix::name::DistributionPointName;
 use x509_cert::ext::{Extension, Extensions};
 use x509_cert::time::Time as X509Time;
 
-/// A revoked certificate on a list.
+/// A revoked certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CrlEntry {
     /// Its serial number.
@@ -32,19 +32,18 @@ pub struct CrlEntry {
     pub reason: Option<u8>,
 }
 
-/// What a list is made of. The same request gives the same bytes.
+/// The input of a CRL. The same request gives the same bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct CrlRequest<'a> {
-    /// The issuer, which signs the list as it signed the certificates.
+    /// The issuer of the certificates, which also signs the CRL.
     pub issuer: &'a Issuer,
-    /// The list's number, higher than that of every list of the shard before it.
+    /// The CRL number, higher than in every earlier CRL of the shard.
     pub number: u64,
-    /// When it is made.
+    /// Its thisUpdate.
     pub this_update: Time,
-    /// By when there will be another.
+    /// Its nextUpdate.
     pub next_update: Time,
-    /// The `http` URLs to one of which each of the shard's certificates points, byte by byte: where it is served now, and
-    /// where it was.
+    /// The `http` URLs of the CRL, present and former, byte for byte as in the shard's certificates.
     pub urls: &'a [String],
     /// The revoked certificates.
     pub entries: &'a [CrlEntry],
@@ -79,7 +78,7 @@ impl From<der::Error> for CrlFault {
     }
 }
 
-/// `TBSCertList` (RFC 5280 §5.1) as it is written here: version 2, the issuer's name as the bytes it already is.
+/// `TBSCertList` (RFC 5280 §5.1) in the subset used here: version 2, the issuer's name as given bytes.
 #[derive(Sequence)]
 pub(super) struct Tbs<'a> {
     pub version: Version,
@@ -109,7 +108,7 @@ pub(super) struct Revoked<'a> {
     pub extensions: Option<Extensions>,
 }
 
-/// Builds the to-be-signed list in DER.
+/// Builds the to-be-signed CRL in DER.
 ///
 /// # Errors
 /// The first [`CrlFault`] found.
@@ -149,7 +148,7 @@ fn revoked(entry: &CrlEntry) -> Result<Revoked<'_>, CrlFault> {
     Ok(Revoked { serial: UintRef::new(entry.serial.octets())?, at: tbs::time(entry.at)?, extensions })
 }
 
-/// The reasons that a certificate of a subscriber is revoked for here (RFC 5280 §5.3.1).
+/// The revocation reasons for certificates of subscribers (RFC 5280 §5.3.1).
 fn reason(code: u8) -> Result<CrlReason, CrlFault> {
     match code {
         1 => Ok(CrlReason::KeyCompromise),
@@ -172,15 +171,15 @@ fn distribution_point(urls: &[String]) -> der::Result<Extension> {
         indirect_crl: false,
         only_contains_attribute_certs: false,
     };
-    // Not the OID that x509-cert 0.3 gives it, which is subjectInfoAccess.
+    // Not the OID of x509-cert 0.3, which is wrong (subjectInfoAccess).
     let extn_value = OctetString::new(value.to_der()?)?;
     Ok(Extension { extn_id: ID_CE_ISSUING_DISTRIBUTION_POINT, critical: true, extn_value })
 }
 
-/// The list in DER: linted bytes and the issuer's signature over them, as the signing port gives it.
+/// Assembles the CRL in DER from linted bytes and the issuer's raw signature.
 ///
 /// # Errors
-/// [`CrlFault::Signature`] when the signature's length is not that of the issuer's algorithm.
+/// [`CrlFault::Signature`] for a signature of the wrong length for the issuer's algorithm.
 pub fn assemble(tbs: &LintedTbs, signature: &[u8]) -> Result<Vec<u8>, CrlFault> {
     let algorithm = tbs.algorithm();
     let value = sigalg::to_x509(algorithm, signature).ok_or(CrlFault::Signature(signature.len()))?;

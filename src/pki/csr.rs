@@ -1,10 +1,9 @@
-//! Certificate signing requests ([RFC 2986](https://www.rfc-editor.org/rfc/rfc2986)), which an order's
-//! finalize brings.
+//! Certificate signing requests ([RFC 2986](https://www.rfc-editor.org/rfc/rfc2986)) of finalize
+//! requests.
 //!
-//! Two things are taken from a CSR: its public key and the names that it asks for. Other subject attributes
-//! and other requested extensions (a CA certificate, code signing) are read over and have no effect, for the profile says
-//! what a certificate is for, and many tools ask for what their templates have. One is refused: the TLS feature extension
-//! (must-staple, [RFC 7633](https://www.rfc-editor.org/rfc/rfc7633)), on which its sender would rely and which needs OCSP.
+//! Only the public key and the names of a CSR are used. Other subject attributes and requested extensions (a CA
+//! certificate, code signing) are ignored: the profile decides, and many tools request what their templates have. The TLS
+//! feature extension (must-staple, [RFC 7633](https://www.rfc-editor.org/rfc/rfc7633)) is refused, since it needs OCSP.
 
 mod fault;
 mod names;
@@ -20,7 +19,7 @@ use names::Requested;
 use spki::AlgorithmIdentifierRef;
 use std::collections::BTreeSet;
 
-/// A CSR that was read, with an acceptable key; its signature is not checked yet.
+/// A parsed CSR with an accepted key; its signature is unverified.
 #[derive(Clone, Debug)]
 pub struct Csr {
     key: PublicKey,
@@ -28,14 +27,14 @@ pub struct Csr {
     algorithm: SigAlg,
     /// CertificationRequestInfo as received.
     info: Vec<u8>,
-    /// As the crypto ports carry it.
+    /// In the form of the crypto ports.
     signature: Vec<u8>,
 }
 
 /// Reads a DER CSR and applies the key policy to its key.
 ///
 /// # Errors
-/// The first [`CsrFault`] found. What names it asks for is judged in [`VerifiedCsr::names`].
+/// The first [`CsrFault`] found; [`VerifiedCsr::names`] checks the names.
 pub fn parse(der: &[u8]) -> Result<Csr, CsrFault> {
     if der.len() > MAX_CSR_BYTES {
         return Err(CsrFault::TooLong(der.len()));
@@ -56,7 +55,7 @@ fn outer(der: &[u8]) -> der::Result<(&[u8], AlgorithmIdentifierRef<'_>, &[u8])> 
         let info = r.tlv_bytes()?;
         let algorithm = AlgorithmIdentifierRef::decode(r)?;
         let signature = BitStringRef::decode(r)?;
-        // Every signature is whole bytes.
+        // Signatures are whole bytes.
         Ok::<_, der::Error>((info, algorithm, signature.as_bytes().unwrap_or_default()))
     })?;
     reader.finish()?;
@@ -85,7 +84,7 @@ fn inner(info: &[u8]) -> der::Result<Info<'_>> {
 }
 
 impl Csr {
-    /// The key that the certificate is for.
+    /// The subject's public key.
     pub fn public_key(&self) -> &PublicKey {
         &self.key
     }
@@ -93,7 +92,7 @@ impl Csr {
     /// Checks that the CSR is signed by its own key.
     ///
     /// # Errors
-    /// [`CsrFault::Signature`], or [`CsrFault::Provider`] when the check could not be made.
+    /// [`CsrFault::Signature`], or [`CsrFault::Provider`] for a failure of the provider.
     pub async fn verify(self, crypto: &impl Verify) -> Result<VerifiedCsr, CsrFault> {
         let spki = self.key.spki_der();
         match crypto.verify(self.algorithm, spki, &self.info, &self.signature).await {
@@ -104,7 +103,7 @@ impl Csr {
     }
 }
 
-/// A CSR whose sender has proven to hold the private key.
+/// A CSR with a verified signature, which proves possession of the private key.
 #[derive(Clone, Debug)]
 pub struct VerifiedCsr {
     key: PublicKey,
@@ -112,16 +111,15 @@ pub struct VerifiedCsr {
 }
 
 impl VerifiedCsr {
-    /// The key that the certificate is for.
+    /// The subject's public key.
     pub fn public_key(&self) -> &PublicKey {
         &self.key
     }
 
-    /// The names that the CSR asks for, in the form of identifiers: common name and subject alternative names
-    /// are one set ([RFC 8555 §7.4](https://www.rfc-editor.org/rfc/rfc8555#section-7.4)).
+    /// The requested names as identifiers: common name and subject alternative names in one set ([RFC 8555 §7.4](https://www.rfc-editor.org/rfc/rfc8555#section-7.4)).
     ///
     /// # Errors
-    /// The first name that no certificate here can have, none, or too many.
+    /// A name that is not an identifier, no names, or too many.
     pub fn names(&self) -> Result<BTreeSet<Identifier>, CsrFault> {
         self.requested.identifiers()
     }

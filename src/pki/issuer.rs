@@ -1,4 +1,4 @@
-//! The issuer: the intermediate certificate whose key signs leaves, and what is served after each leaf.
+//! The issuer: the CA certificate whose key signs leaves, with its chains.
 
 mod alternates;
 pub(super) mod basic_constraints;
@@ -12,9 +12,9 @@ pub mod path_fault;
 pub use alternates::{AlternateFault, MAX_ALTERNATES};
 pub use chain::Chain;
 pub use fault::IssuerFault;
-pub use outside::Outside;
+pub use outside::NameConstraintFault;
 
-use self::chain::{ReadChain, Root};
+use self::chain::{ChainEnd, ReadChain};
 use super::key::{KeyKind, PublicKey, check_spki};
 use super::pem;
 use crate::values::hex::encode as hex;
@@ -28,10 +28,10 @@ use sha2::{Digest, Sha256};
 use x509_cert::ext::pkix::{ExtendedKeyUsage, KeyUsage, SubjectKeyIdentifier};
 use x509_cert::name::Name;
 
-/// Bytes of the key's hash in [`Issuer::id`]: enough to tell the issuers of one CA apart.
+/// Bytes of the key's hash in [`Issuer::id`]: enough to distinguish the issuers of one CA.
 const ID_HASH_BYTES: usize = 8;
 
-/// A CA certificate that passed the checks for being an issuer, with those above it but without the root.
+/// A checked issuer certificate, with the chain above it but without the root.
 #[derive(Clone, Debug)]
 pub struct Issuer {
     chain: Chain,
@@ -49,7 +49,7 @@ pub struct Issuer {
 impl Issuer {
     /// Reads a PEM chain: the issuer's certificate first, each next one the issuer of the one before, no root.
     ///
-    /// Neither the time nor signatures are checked; see [`Issuer::check_time`] and [`Issuer::check_signatures`].
+    /// Checks neither time nor signatures; see [`Issuer::check_time`] and [`Issuer::check_signatures`].
     ///
     /// # Errors
     /// The first [`IssuerFault`] found.
@@ -57,18 +57,19 @@ impl Issuer {
         Self::read(chain_pem, Chain::read)
     }
 
-    /// Reads the chain of an issuer in use. It looks after what it signed even where verifiers refuse what it signs:
-    /// that is [`Issuer::faults`].
+    /// Reads the chain of an issuer in use, which verifiers may refuse.
+    ///
+    /// Such an issuer still signs CRLs; [`Issuer::faults`] lists the reasons of verifiers.
     ///
     /// # Errors
-    /// The first [`IssuerFault`] found that leaves nothing that could be used.
+    /// The first [`IssuerFault`] that makes the chain unusable.
     pub fn in_use(chain_pem: &str) -> Result<Self, IssuerFault> {
-        Self::read(chain_pem, Chain::taken)
+        Self::read(chain_pem, Chain::read_in_use)
     }
 
     fn read(chain_pem: &str, read: ReadChain) -> Result<Self, IssuerFault> {
         let ders = pem::read_certificates(chain_pem).map_err(IssuerFault::Pem)?;
-        let chain = read(&ders, Root::Refused)?;
+        let chain = read(&ders, ChainEnd::NoRoot)?;
         let unreadable = |error: der::Error| IssuerFault::Unreadable(1, error.to_string());
         let first = Parts::read(chain.first_der()).map_err(unreadable)?;
         let key = check_spki(first.spki).map_err(|fault| IssuerFault::Key(1, fault))?;
@@ -94,34 +95,34 @@ impl Issuer {
         })
     }
 
-    /// The same issuer, known to be below this root (DER): what the root demands counts, and its end.
+    /// Places the issuer below this root (DER), whose constraints and end then count.
     ///
     /// # Errors
     /// The first [`IssuerFault`] found; signatures are checked by [`Issuer::check_signatures`].
     pub fn below(self, root_der: &[u8]) -> Result<Self, IssuerFault> {
-        Ok(Self { chain: Chain::read(&self.chain.ders(), Root::Known(root_der))?, ..self })
+        Ok(Self { chain: Chain::read(&self.chain.ders(), ChainEnd::Below(root_der))?, ..self })
     }
 
-    /// The same issuer, below this root (DER) if the names and the key identifiers say so; otherwise it is of another root.
+    /// Places the issuer below this root (DER) if names and key identifiers match.
     ///
-    /// What the root demands, as [`Issuer::below`] would refuse it, is among [`Issuer::faults`]. Whether its key signed
-    /// the chain says [`Issuer::check_root_signature`].
-    pub fn perhaps_below(mut self, root_der: &[u8]) -> Self {
-        if let Ok(chain) = Chain::taken(&self.chain.ders(), Root::Known(root_der)) {
+    /// Broken constraints of the root are added to [`Issuer::faults`]. The signature is checked by
+    /// [`Issuer::check_root_signature`].
+    pub fn below_if_named(mut self, root_der: &[u8]) -> Self {
+        if let Ok(chain) = Chain::read_in_use(&self.chain.ders(), ChainEnd::Below(root_der)) {
             self.chain = chain;
         }
         self
     }
 
-    /// The same issuer, of another root than the one that [`Issuer::perhaps_below`] took it to be below.
+    /// Undoes [`Issuer::below_if_named`], for a chain that another root signed.
     ///
     /// # Errors
     /// As [`Issuer::in_use`].
-    pub fn of_another_root(self) -> Result<Self, IssuerFault> {
-        Ok(Self { chain: Chain::taken(&self.chain.ders(), Root::Refused)?, ..self })
+    pub fn without_root(self) -> Result<Self, IssuerFault> {
+        Ok(Self { chain: Chain::read_in_use(&self.chain.ders(), ChainEnd::NoRoot)?, ..self })
     }
 
-    /// What verifiers refuse leaves below the chain for, from the top down.
+    /// Reasons for which verifiers refuse leaves below the chain, from the top down.
     pub fn faults(&self) -> &[IssuerFault] {
         self.chain.faults()
     }
@@ -131,18 +132,18 @@ impl Issuer {
         self.chain.ders().last().is_some_and(|der| Parts::read(der).is_ok_and(|last| last.issuer == subject))
     }
 
-    /// The serial number of the chain's last certificate, the one that the root issued: the content octets of its INTEGER.
+    /// The serial number of the certificate that the root issued: content octets of its INTEGER.
     pub fn serial_below_root(&self) -> Option<Vec<u8>> {
         let ders = self.chain.ders();
         Some(Parts::read(ders.last()?).ok()?.serial.to_vec())
     }
 
-    /// How many CAs may be below the issuer (RFC 5280 §4.2.1.9); `None` for any number.
+    /// The path length constraint (RFC 5280 §4.2.1.9); `None` if unlimited.
     pub fn path_length(&self) -> Option<u32> {
         self.path_length
     }
 
-    /// The same issuer with alternate chains, read from PEM: every certificate with the issuer's key begins a new one.
+    /// Adds alternate chains from PEM: each certificate with the issuer's key begins one.
     ///
     /// # Errors
     /// The first [`AlternateFault`] found.
@@ -151,12 +152,12 @@ impl Issuer {
         Ok(self)
     }
 
-    /// As [`Issuer::with_alternates`], of an issuer in use: what verifiers refuse the chains for stops none.
+    /// As [`Issuer::with_alternates`], but accepts chains that verifiers may refuse.
     ///
     /// # Errors
-    /// The first [`AlternateFault`] found that leaves no chain.
+    /// The first [`AlternateFault`] that makes a chain unusable.
     pub fn with_alternates_in_use(mut self, pem: &str) -> Result<Self, AlternateFault> {
-        self.alternates = alternates::read(&self.identity(), pem, Chain::taken)?;
+        self.alternates = alternates::read(&self.identity(), pem, Chain::read_in_use)?;
         Ok(self)
     }
 
@@ -164,13 +165,13 @@ impl Issuer {
         Identity { spki: self.key.spki_der(), subject: &self.subject, key_id: &self.key_id }
     }
 
-    /// The same issuer without the alternate chains that are not valid at `now`.
+    /// Removes the alternate chains that are not valid at `now`.
     pub fn with_alternates_at(mut self, now: Time) -> Self {
         self.alternates.retain(|chain| chain.check_time(now).is_ok());
         self
     }
 
-    /// Whether every certificate of the chain, but for the root, is valid at `now`.
+    /// Checks that every certificate of the chain, except the root, is valid at `now`.
     ///
     /// # Errors
     /// [`IssuerFault::NotYetValid`] or [`IssuerFault::Expired`].
@@ -178,7 +179,7 @@ impl Issuer {
         self.chain.check_time(now)
     }
 
-    /// Whether the root, where the issuer is known to be below one, is valid at `now`.
+    /// Checks that the root, if known, is valid at `now`.
     ///
     /// # Errors
     /// [`IssuerFault::RootTime`].
@@ -195,16 +196,16 @@ impl Issuer {
         self.check_root_signature(crypto).await
     }
 
-    /// Checks the signature of the chain's last certificate by the root, where the issuer is known to be below one.
+    /// Checks the signature of the chain's last certificate by the root, if known.
     ///
     /// # Errors
-    /// [`IssuerFault::NotByRoot`]; where it cannot be checked [`IssuerFault::RootKey`], [`IssuerFault::Algorithm`] or
+    /// [`IssuerFault::NotByRoot`]; if it cannot be checked, [`IssuerFault::RootKey`], [`IssuerFault::Algorithm`] or
     /// [`IssuerFault::Provider`].
     pub async fn check_root_signature(&self, crypto: &impl Verify) -> Result<(), IssuerFault> {
         self.chain.check_root_signature(crypto).await
     }
 
-    /// Checks the signature of each certificate, also of the alternate chains, by the one after it.
+    /// Checks each certificate's signature by the one after it, in all chains.
     ///
     /// # Errors
     /// [`IssuerFault::Signature`], [`IssuerFault::Algorithm`], [`IssuerFault::Key`] or [`IssuerFault::Provider`].
@@ -215,7 +216,7 @@ impl Issuer {
         Ok(())
     }
 
-    /// Whether this DER SubjectPublicKeyInfo is the issuer's: the signing key has to match its certificate.
+    /// Whether this DER SubjectPublicKeyInfo is the issuer's.
     pub fn matches_public_key(&self, spki_der: &[u8]) -> bool {
         self.key.spki_der() == spki_der
     }
@@ -230,42 +231,42 @@ impl Issuer {
         self.algorithm
     }
 
-    /// The subject of the issuer certificate, in DER, which is every leaf's issuer field.
+    /// The subject in DER, used as the issuer of every leaf.
     pub fn subject(&self) -> &[u8] {
         &self.subject
     }
 
-    /// The subject key identifier of the issuer certificate, which is every leaf's authority key identifier.
+    /// The subject key identifier, used as the authority key identifier of every leaf.
     pub fn key_id(&self) -> &[u8] {
         &self.key_id
     }
 
-    /// Whether every certificate of the chain lets leaves have this extended key usage. RFC 5280 §4.2.1.12 says nothing of
-    /// CAs, but verifiers take theirs as a bound.
+    /// Whether every certificate of the chain permits this extended key usage.
+    ///
+    /// RFC 5280 §4.2.1.12 does not cover CAs, but verifiers treat theirs as a bound.
     pub fn allows(&self, purpose: ObjectIdentifier) -> bool {
         self.purposes.iter().all(|purposes| purposes.contains(&purpose))
     }
 
-    /// Whether the name constraints of the chain are about directory names, so that a subject that is not empty may be
-    /// outside of them.
+    /// Whether the name constraints cover directory names, and thereby non-empty subjects.
     pub fn constrains_subjects(&self) -> bool {
-        self.chain.constraints().are_about_subjects()
+        self.chain.constraints().constrain_subjects()
     }
 
-    /// Whether the name constraints of the chain let a leaf have this name (RFC 5280 §4.2.1.10).
+    /// Checks a leaf's name against the name constraints of the chain (RFC 5280 §4.2.1.10).
     ///
     /// # Errors
-    /// [`Outside`], which names the constraint.
-    pub fn permits(&self, name: &Identifier) -> Result<(), Outside> {
+    /// [`NameConstraintFault`], which names the constraint.
+    pub fn permits(&self, name: &Identifier) -> Result<(), NameConstraintFault> {
         self.chain.constraints().check(name)
     }
 
-    /// The DNS names that the name constraints permit, with all names below them, as far as any are named.
+    /// The permitted DNS subtrees of the name constraints.
     pub fn permitted_dns(&self) -> impl Iterator<Item = String> + '_ {
         self.chain.constraints().permitted_dns()
     }
 
-    /// What the name constraints permit and exclude, for people; `None` where there are none.
+    /// The name constraints as text; `None` without any.
     pub fn constraints_text(&self) -> Option<String> {
         self.chain.constraints().text()
     }
@@ -275,7 +276,7 @@ impl Issuer {
         self.chain.pem()
     }
 
-    /// The alternate chains, each of which may follow a leaf instead.
+    /// The alternate chains, each an alternative to [`Issuer::chain_pem`].
     pub fn alternates(&self) -> &[Chain] {
         &self.alternates
     }
@@ -295,19 +296,20 @@ impl Issuer {
         self.chain.not_after()
     }
 
-    /// A short name made of the key: 16 characters of hexadecimal. It survives a renewal of the certificate.
+    /// A short name derived from the key: 16 hexadecimal characters, stable across renewals.
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// The subject's common name, or its organization where it has none.
+    /// The subject's common name, else its organization.
     pub fn name(&self) -> &str {
         &self.name
     }
 }
 
-/// The algorithm with which a key of this kind signs leaves and CRLs; `None` for a kind that none of the usual clients
-/// verify.
+/// The algorithm of leaves and CRLs under a key of this kind.
+///
+/// `None` for Ed25519, which common clients do not verify.
 fn signs_with(kind: KeyKind) -> Option<SigAlg> {
     match kind {
         KeyKind::EcP256 => Some(SigAlg::Es256),
@@ -317,7 +319,7 @@ fn signs_with(kind: KeyKind) -> Option<SigAlg> {
     }
 }
 
-/// The extended key usages of every certificate that has any.
+/// The extended key usages of each certificate that has the extension.
 fn purposes(ders: &[Vec<u8>]) -> Result<Vec<Vec<ObjectIdentifier>>, IssuerFault> {
     let mut all = Vec::new();
     for (at, der) in ders.iter().enumerate() {
@@ -338,10 +340,10 @@ fn has_bytes(key_id: &SubjectKeyIdentifier) -> bool {
     !key_id.0.as_bytes().is_empty()
 }
 
-/// What people call the owner of this Name (DER): its common name, or its organization where it has none.
+/// A display name for a Name (DER): its common name, else its organization.
 ///
 /// # Errors
-/// When it is no Name.
+/// When the DER is not a Name.
 pub fn readable_name(subject: &[u8]) -> der::Result<String> {
     let name = Name::from_der(subject)?;
     // Not `to_string`: it knows every attribute by name, by a table of 90 kB.

@@ -1,31 +1,31 @@
-//! All issuers of a CA: one of them signs new leaves at any time, the others look after those that they signed.
+//! All issuers of a CA: the active one signs leaves; the others sign CRLs for theirs.
 
 use super::issuer::{Issuer, IssuerFault};
 use crate::values::Time;
 
-/// An issuer in its place.
+/// An issuer with its number and activation time.
 #[derive(Clone, Debug)]
-pub struct Slot {
-    /// The place's number, by which the operator knows it.
+pub struct IssuerSlot {
+    /// The number in the names of its settings.
     pub number: u8,
     /// The issuer.
     pub issuer: Issuer,
-    /// From when it signs new leaves, until the next one does.
-    pub takes_over: Time,
+    /// The time from which it signs new leaves, until the next issuer is active.
+    pub active_from: Time,
 }
 
-impl Slot {
-    /// From when it signs new leaves, to be shown; `None` for an issuer that did from the beginning, which has no such day.
-    pub fn takes_over_at(&self) -> Option<Time> {
-        Some(self.takes_over).filter(|at| *at > Time::from_millis(0))
+impl IssuerSlot {
+    /// The time from which it signs new leaves; `None` for an issuer active from the beginning.
+    pub fn activation(&self) -> Option<Time> {
+        Some(self.active_from).filter(|at| *at > Time::from_millis(0))
     }
 }
 
-/// The issuers, in the order in which they take over; at least one.
+/// The issuers in the order of their activation; at least one.
 #[derive(Clone, Debug)]
 pub struct Issuers {
-    first: Slot,
-    later: Vec<Slot>,
+    first: IssuerSlot,
+    later: Vec<IssuerSlot>,
 }
 
 /// Why several issuers cannot serve one CA; the text is a sentence for the operator.
@@ -61,69 +61,69 @@ pub enum IssuersFault {
 }
 
 impl Issuers {
-    /// These issuers, in whatever order.
+    /// Sorts the issuers by activation and checks them at `now`.
     ///
     /// # Errors
-    /// The first [`IssuersFault`] found, at `now`.
-    pub fn new(mut slots: Vec<Slot>, now: Time) -> Result<Self, IssuersFault> {
-        slots.sort_by_key(|slot| slot.takes_over);
+    /// The first [`IssuersFault`] found.
+    pub fn new(mut slots: Vec<IssuerSlot>, now: Time) -> Result<Self, IssuersFault> {
+        slots.sort_by_key(|slot| slot.active_from);
         for (at, one) in slots.iter().enumerate() {
             for other in slots.iter().skip(at + 1) {
                 if one.issuer.id() == other.issuer.id() || one.issuer.key_id() == other.issuer.key_id() {
                     return Err(IssuersFault::Same(one.number, other.number));
                 }
-                if one.takes_over == other.takes_over {
+                if one.active_from == other.active_from {
                     return Err(IssuersFault::Together(one.number, other.number));
                 }
             }
         }
         let mut slots = slots.into_iter();
         let all = Self { first: slots.next().ok_or(IssuersFault::None)?, later: slots.collect() };
-        if all.first.takes_over > now {
-            return Err(IssuersFault::NotYet(all.first.number, all.first.takes_over));
+        if all.first.active_from > now {
+            return Err(IssuersFault::NotYet(all.first.number, all.first.active_from));
         }
         let active = all.active_slot(now);
         active.issuer.check_time(now).map_err(|fault| IssuersFault::Unusable(active.number, fault))?;
-        let ahead = all.later.iter().filter(|slot| slot.takes_over > now);
-        for Slot { number, issuer, takes_over } in ahead {
-            if issuer.check_time(*takes_over).is_err() {
+        let ahead = all.later.iter().filter(|slot| slot.active_from > now);
+        for IssuerSlot { number, issuer, active_from } in ahead {
+            if issuer.check_time(*active_from).is_err() {
                 return Err(IssuersFault::Outside(*number, issuer.not_before(), issuer.not_after()));
             }
         }
         Ok(all)
     }
 
-    /// An only issuer.
+    /// A single issuer, active from the beginning.
     pub fn one(issuer: Issuer) -> Self {
-        Self { first: Slot { number: 1, issuer, takes_over: Time::from_millis(0) }, later: Vec::new() }
+        Self { first: IssuerSlot { number: 1, issuer, active_from: Time::from_millis(0) }, later: Vec::new() }
     }
 
-    /// All of them, in the order in which they take over.
-    pub fn slots(&self) -> impl Iterator<Item = &Slot> {
+    /// All issuers in the order of their activation.
+    pub fn slots(&self) -> impl Iterator<Item = &IssuerSlot> {
         core::iter::once(&self.first).chain(&self.later)
     }
 
-    /// As [`Issuers::slots`], to be changed in a way that keeps keys and times.
-    pub(crate) fn slots_mut(&mut self) -> impl Iterator<Item = &mut Slot> {
+    /// As [`Issuers::slots`], mutable; callers keep keys and activation times.
+    pub(crate) fn slots_mut(&mut self) -> impl Iterator<Item = &mut IssuerSlot> {
         core::iter::once(&mut self.first).chain(&mut self.later)
     }
 
-    /// The one that signs new leaves at `now`: the last that has taken over.
-    pub fn active_slot(&self, now: Time) -> &Slot {
-        self.later.iter().rev().find(|slot| slot.takes_over <= now).unwrap_or(&self.first)
+    /// The issuer that signs new leaves at `now`: the last activated one.
+    pub fn active_slot(&self, now: Time) -> &IssuerSlot {
+        self.later.iter().rev().find(|slot| slot.active_from <= now).unwrap_or(&self.first)
     }
 
-    /// As [`Issuers::active_slot`], without its place.
+    /// The issuer of [`Issuers::active_slot`].
     pub fn active(&self, now: Time) -> &Issuer {
         &self.active_slot(now).issuer
     }
 
-    /// The one with this [`Issuer::id`].
+    /// Finds the issuer with this [`Issuer::id`].
     pub fn find(&self, id: &str) -> Option<&Issuer> {
         self.slots().map(|slot| &slot.issuer).find(|issuer| issuer.id() == id)
     }
 
-    /// The one whose leaves have this authority key identifier.
+    /// Finds the issuer whose leaves have this authority key identifier.
     pub fn with_key_id(&self, key_id: &[u8]) -> Option<&Issuer> {
         self.slots().map(|slot| &slot.issuer).find(|issuer| issuer.key_id() == key_id)
     }
@@ -143,12 +143,12 @@ mod tests {
         Issuer::from_pem_chain(&create_intermediate(&root, "issuer", NOW, 1).unwrap().certificate).unwrap()
     }
 
-    fn slot(number: u8, issuer: &Issuer, takes_over: Time) -> Slot {
-        Slot { number, issuer: issuer.clone(), takes_over }
+    fn slot(number: u8, issuer: &Issuer, active_from: Time) -> IssuerSlot {
+        IssuerSlot { number, issuer: issuer.clone(), active_from }
     }
 
     #[test]
-    fn the_last_that_has_taken_over_is_active() {
+    fn active_issuer_is_the_last_activated() {
         let (old, new) = (issuer(), issuer());
         let tomorrow = NOW.plus(DAY);
         let slots = vec![slot(2, &new, tomorrow), slot(1, &old, Time::from_millis(0))];
@@ -156,7 +156,7 @@ mod tests {
         assert_eq!(issuers.active(NOW).id(), old.id());
         assert_eq!(issuers.active(tomorrow.minus(Duration::from_millis(1))).id(), old.id());
         assert_eq!(issuers.active_slot(tomorrow).number, 2);
-        let shown: Vec<Option<Time>> = issuers.slots().map(Slot::takes_over_at).collect();
+        let shown: Vec<Option<Time>> = issuers.slots().map(IssuerSlot::activation).collect();
         assert_eq!(shown, [None, Some(tomorrow)], "the first has always been there");
         assert_eq!(issuers.find(new.id()).unwrap().key_id(), new.key_id());
         assert_eq!(issuers.with_key_id(old.key_id()).unwrap().id(), old.id());
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_go_together_is_refused() {
+    fn issuers_in_conflict_are_refused() {
         let (old, new) = (issuer(), issuer());
         let fault = |slots| Issuers::new(slots, NOW).unwrap_err();
         let (day, year) = (NOW.plus(DAY), NOW.plus(DAY * 365));
@@ -176,7 +176,7 @@ mod tests {
         assert_eq!(late, IssuersFault::Outside(3, new.not_before(), new.not_after()));
         let over = Issuers::new(vec![slot(1, &old, NOW)], year).unwrap_err();
         assert!(matches!(over, IssuersFault::Unusable(1, IssuerFault::Expired(..))), "{over}");
-        // One that is over and has been followed by another is none that signs.
+        // An expired issuer is accepted once another is active.
         let root = create_root("root", NOW, 10).unwrap();
         let next = create_intermediate(&root, "next", year, 1).unwrap();
         let next = Issuer::from_pem_chain(&next.certificate).unwrap();

@@ -1,6 +1,6 @@
-//! Which public keys are accepted, in account keys and in CSRs alike.
+//! The key policy, for account keys and CSRs.
 //!
-//! [`check_spki`] is what holds for every key, always; [`PublicKey::check_new`] is asked once, where a key comes in.
+//! [`check_spki`] runs for every key on every use; [`PublicKey::check_new`] once, when a key is first presented.
 
 mod fault;
 mod kind;
@@ -25,7 +25,7 @@ pub struct PublicKey {
 }
 
 impl PublicKey {
-    /// The key as DER SubjectPublicKeyInfo, as it was given.
+    /// The unchanged DER SubjectPublicKeyInfo.
     pub fn spki_der(&self) -> &[u8] {
         &self.spki_der
     }
@@ -35,11 +35,9 @@ impl PublicKey {
         self.kind
     }
 
-    /// Looks for what makes a private key known to others, beyond what [`check_spki`] sees: RSA moduli with a small
-    /// factor, of a faulty generator (ROCA), or of close primes.
+    /// Checks an RSA modulus for small factors, the ROCA fingerprint and close primes.
     ///
-    /// For an RSA key that costs 0.3 to 0.6 milliseconds, so it is for keys that come in new (in a CSR, for an
-    /// account), not for those that are read with each request.
+    /// That takes 0.3 to 0.6 milliseconds, so it is for new keys (of a CSR or an account), not for every request.
     ///
     /// # Errors
     /// The first [`KeyFault`] found.
@@ -53,8 +51,8 @@ impl PublicKey {
 
 /// Reads a DER SubjectPublicKeyInfo and applies the key policy.
 ///
-/// Strict in form, because these very bytes go into certificates: DER, the AlgorithmIdentifier exactly as its
-/// RFC has it, uncompressed points.
+/// Certificates contain these bytes, so the form is strict: DER, the AlgorithmIdentifier exactly as in its RFC,
+/// uncompressed points.
 /// See [RFC 8555 §11.1](https://www.rfc-editor.org/rfc/rfc8555#section-11.1) and RFC 5280 §4.1.2.7.
 ///
 /// # Errors
@@ -134,7 +132,7 @@ fn bit_length(number: &[u8]) -> usize {
 
 /// Length, a reduced coordinate and no small order ([`edwards`]).
 ///
-/// Whether the point exists needs curve arithmetic, which the signature check that follows does anyway.
+/// Whether the point is on the curve shows in the signature check that follows.
 fn check_ed25519(key: &[u8]) -> Result<KeyKind, KeyFault> {
     let key: [u8; 32] = key.try_into().map_err(|_| KeyFault::Ed25519)?;
     if !edwards::is_canonical(&key) {

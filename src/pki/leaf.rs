@@ -1,7 +1,7 @@
-//! Leaf certificates: the to-be-signed bytes, and the certificate once they are linted and signed.
+//! Leaf certificates: the to-be-signed bytes, and the linted and signed certificate.
 //!
-//! Everything in a leaf comes from the issuer, the profile and the names that were validated; from the CSR
-//! comes its public key, and which of the names is the common name, where there is one.
+//! Contents come from the issuer, the profile and the validated names. The CSR gives the public key, and selects the
+//! common name among the names.
 
 use super::issuer::Issuer;
 use super::key::PublicKey;
@@ -18,35 +18,35 @@ use std::collections::BTreeSet;
 use x509_cert::ext::Extensions;
 use x509_cert::ext::pkix::name::GeneralName;
 
-/// What a leaf is made of.
+/// The input of a leaf.
 ///
-/// The same request gives the same bytes: who keeps `serial` and `now` can make, and lint, them again.
+/// The same request gives the same bytes, so a stored `serial` and `now` are enough to build and lint them again.
 #[derive(Clone, Copy, Debug)]
 pub struct LeafRequest<'a> {
     /// The issuer that will sign.
     pub issuer: &'a Issuer,
-    /// What the certificate contains.
+    /// The profile.
     pub profile: &'a Profile,
     /// The subject's key.
     pub public_key: &'a PublicKey,
     /// Every name of the certificate.
     pub names: &'a BTreeSet<Identifier>,
-    /// The one of them that is its subject's common name; `None` for an empty subject.
+    /// The subject's common name, one of the names; `None` for an empty subject.
     pub common_name: Option<&'a Identifier>,
-    /// Its serial number, fresh.
+    /// The new serial number.
     pub serial: &'a Serial,
     /// The time of issue.
     pub now: Time,
-    /// First and last second of its validity: see [`Terms::period`](super::validity::Terms::period).
+    /// First and last second of its validity: see [`PeriodLimits::period`](super::validity::PeriodLimits::period).
     pub period: Period,
-    /// The `http` URL of the issuer certificate (caIssuers), where it is published.
+    /// The `http` URL of the issuer certificate (caIssuers), if published.
     pub ca_issuers: Option<&'a str>,
-    /// The `http` URL of the CRL, where there is one; used by profiles that point to it.
+    /// The `http` URL of the CRL, if any; used by profiles with a CRL distribution point.
     pub crl: Option<&'a str>,
 }
 
 impl LeafRequest<'_> {
-    /// The URL that goes into the CRL distribution point, if one does.
+    /// The URL of the CRL distribution point, if any.
     pub(super) fn crl_pointer(&self) -> Option<&str> {
         self.crl.filter(|_| self.profile.crl_pointer)
     }
@@ -101,11 +101,12 @@ impl From<der::Error> for LeafFault {
 /// The longest common name, in characters (RFC 5280 §A.1, ub-common-name).
 pub const MAX_COMMON_NAME: usize = 64;
 
-/// The common name of a certificate for these names: the one that its sender `asked` for where it is among them and fits,
-/// else the first DNS name that fits. It is never anything else than one of them, for they are what was validated.
-pub fn common_name<'a>(asked: Option<&Identifier>, names: &'a [Identifier]) -> Option<&'a Identifier> {
+/// Selects the common name: the requested one if it is among the names and fits.
+///
+/// Otherwise the first DNS name that fits. It is always one of the names, since only those were validated.
+pub fn common_name<'a>(requested: Option<&Identifier>, names: &'a [Identifier]) -> Option<&'a Identifier> {
     let fits = |name: &&Identifier| name.value().len() <= MAX_COMMON_NAME;
-    let named = names.iter().filter(fits).find(|name| Some(*name) == asked);
+    let named = names.iter().filter(fits).find(|name| Some(*name) == requested);
     named.or_else(|| names.iter().filter(fits).find(|name| matches!(name, Identifier::Dns(_))))
 }
 
@@ -129,7 +130,7 @@ pub fn build_tbs(request: &LeafRequest<'_>) -> Result<Vec<u8>, LeafFault> {
     Ok(fields.encode()?)
 }
 
-/// What has to hold before anything is built.
+/// Checks the request.
 fn check(request: &LeafRequest<'_>) -> Result<(), LeafFault> {
     let (issuer, profile) = (request.issuer, request.profile);
     if request.names.is_empty() {
@@ -202,17 +203,17 @@ fn general_name(name: &Identifier) -> der::Result<GeneralName> {
     }
 }
 
-/// The certificate in DER: linted bytes and the issuer's signature over them, as the signing port gives it.
+/// Assembles the certificate in DER from linted bytes and the issuer's raw signature.
 ///
 /// # Errors
-/// [`LeafFault::Signature`] when the signature's length is not that of the issuer's algorithm.
+/// [`LeafFault::Signature`] for a signature of the wrong length for the issuer's algorithm.
 pub fn assemble(tbs: &LintedTbs, signature: &[u8]) -> Result<Vec<u8>, LeafFault> {
     let algorithm = tbs.algorithm();
     let value = sigalg::to_x509(algorithm, signature).ok_or(LeafFault::Signature(signature.len()))?;
     Ok(tbs::seal(tbs.as_bytes(), sigalg::identifier(algorithm)?, &value)?)
 }
 
-/// What an order's certificate URL serves: the leaf, then the issuer's chain, without the root, as strict PEM
+/// The PEM of an order's certificate URL: leaf, issuer's chain, no root
 /// ([RFC 8555 §9.1](https://www.rfc-editor.org/rfc/rfc8555#section-9.1)).
 ///
 /// # Errors

@@ -1,7 +1,7 @@
-//! The lint before signing: reads the to-be-signed bytes afresh and compares each part with what was meant.
+//! The lint before signing: parses the to-be-signed bytes and compares each part with the request.
 //!
-//! It shares no code with the builder but the request: parsing is x509-cert's, and what RFC 5280 fixes is
-//! written here as bytes. A key signs nothing else than a [`LintedTbs`].
+//! It shares only the request with the builder, on purpose: x509-cert parses, and values fixed by RFC 5280 are written
+//! as bytes. A key signs only a [`LintedTbs`].
 
 pub mod crl;
 pub(super) mod report;
@@ -45,7 +45,7 @@ const KEY_USAGE_RSA: &str = "030205a0";
 /// An empty SEQUENCE: not a CA.
 const NOT_A_CA: &str = "3000";
 
-/// Checks that `tbs_der` is the to-be-signed certificate that `request` asks for, in every part.
+/// Checks every part of the to-be-signed certificate `tbs_der` against `request`.
 ///
 /// # Errors
 /// Every difference found, at least one.
@@ -68,7 +68,7 @@ pub fn check(tbs_der: &[u8], request: &LeafRequest<'_>) -> Result<LintedTbs, Vec
     lint.verdict(tbs_der, request.issuer.algorithm())
 }
 
-/// Everything but validity and extensions.
+/// Checks all fields except validity and extensions.
 fn fields(lint: &mut Lint, tbs: &TbsCertificate, request: &LeafRequest<'_>) -> der::Result<()> {
     lint.holds("version", "3", format!("{:?}", tbs.version()), tbs.version() == Version::V3);
     let serial = tbs.serial_number().as_bytes();
@@ -78,7 +78,7 @@ fn fields(lint: &mut Lint, tbs: &TbsCertificate, request: &LeafRequest<'_>) -> d
     let algorithm = hex(&tbs.signature().to_der()?);
     lint.same("signature algorithm", signature_algorithm(request.issuer.public_key().kind()), algorithm);
     lint.same("issuer", hex(request.issuer.subject()), hex(&tbs.issuer().to_der()?));
-    // As bytes: to write a name out takes a table of all attributes' names, 90 kB of it.
+    // As bytes: formatting a name needs a table of all attributes, 90 kB.
     lint.same("subject", hex(&subject(request)), hex(&tbs.subject().to_der()?));
     let validated = request.common_name.is_none_or(|name| request.names.iter().any(|other| other == name));
     lint.holds("subject", "a common name that is among the names", "another", validated);
@@ -94,7 +94,7 @@ fn fields(lint: &mut Lint, tbs: &TbsCertificate, request: &LeafRequest<'_>) -> d
 fn subject(request: &LeafRequest<'_>) -> Vec<u8> {
     let Some(name) = request.common_name else { return vec![0x30, 0] };
     let text = name.value();
-    // One that is longer gives what no subject is.
+    // A longer one gives an invalid subject, which differs.
     let length = u8::try_from(text.len()).ok().filter(|length| *length <= 64).unwrap_or_default();
     let [sequence, set, attribute] = [11, 9, 7].map(|around| length.saturating_add(around));
     let mut der = vec![0x30, sequence, 0x31, set, 0x30, attribute, 6, 3, 0x55, 4, 3, 0x0c, length];
@@ -102,7 +102,7 @@ fn subject(request: &LeafRequest<'_>) -> Vec<u8> {
     der
 }
 
-/// The AlgorithmIdentifier with which an issuer's key of this kind signs.
+/// The AlgorithmIdentifier of signatures by an issuer's key of this kind.
 fn signature_algorithm(kind: KeyKind) -> &'static str {
     match kind {
         KeyKind::EcP256 => ECDSA_SHA256,
@@ -136,7 +136,7 @@ fn validity(lint: &mut Lint, tbs: &TbsCertificate, request: &LeafRequest<'_>) {
     lint.holds("length of validity in seconds", "no more than the profile's", length, allowed);
     let (now, latest) = (request.now.secs(), request.now.plus(MAX_AHEAD).secs());
     let useful = from.secs() <= latest && until.secs() >= now;
-    lint.holds("validity", "one that begins soon and is not over", format!("{} at {now}", until.rfc3339()), useful);
+    lint.holds("validity", "one that begins soon and has not expired", format!("{} at {now}", until.rfc3339()), useful);
     let issuer = request.issuer;
     let within = from.secs() >= issuer.not_before().secs() && until.secs() <= issuer.not_after().secs();
     lint.holds("validity", "within the issuer's", format!("{} to {}", from.rfc3339(), until.rfc3339()), within);
@@ -146,14 +146,14 @@ fn seconds(time: X509Time) -> Time {
     Time::from_secs(time.to_unix_duration().as_secs())
 }
 
-/// Each expected extension exactly once, with its criticality and value, and no other.
+/// Checks that each expected extension appears exactly once, and no other.
 fn extensions(lint: &mut Lint, tbs: &TbsCertificate, request: &LeafRequest<'_>) -> der::Result<()> {
     let found = tbs.extensions().map_or(&[][..], |extensions| extensions);
     compare(lint, found, &expected_extensions(request)?, read_value);
     Ok(())
 }
 
-/// Compares the extensions found with those expected; `read` gives a value in the form in which it is compared.
+/// Compares extensions with the expected ones; `read` formats a value for comparison.
 fn compare(
     lint: &mut Lint,
     found: &[Extension],
@@ -175,7 +175,7 @@ fn compare(
     }
 }
 
-/// An extension as it should be: OID, name, criticality, and its value as [`read_value`] gives it.
+/// An expected extension: OID, name, criticality, and value as of [`read_value`].
 type Expected = (ObjectIdentifier, &'static str, bool, String);
 
 fn expected_extensions(request: &LeafRequest<'_>) -> der::Result<Vec<Expected>> {
@@ -227,7 +227,7 @@ fn authority_key_id(key_id: &[u8]) -> Vec<u8> {
     der
 }
 
-/// An extension's value in the form in which it is compared: parsed where it is a list, else its bytes.
+/// Formats an extension's value for comparison: parsed lists, or bytes.
 fn read_value(extension: &Extension) -> der::Result<String> {
     let der = extension.extn_value.as_bytes();
     Ok(match extension.extn_id {

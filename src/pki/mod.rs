@@ -1,7 +1,7 @@
-//! X.509: what a CSR may ask for, what a certificate says, and the issuer that says it.
+//! X.509: CSRs, certificates, CRLs, and the issuers that sign them.
 //!
-//! Knows nothing of ACME and does no I/O. The path of a certificate is a chain of types, each the proof that
-//! the step before was done:
+//! Knows nothing of ACME and does no I/O. The path of a certificate is a chain of types, each proof of
+//! the step before:
 //!
 //! ```text
 //! csr::parse -> Csr -> verify -> VerifiedCsr -> names, key
@@ -29,8 +29,8 @@ pub mod validity;
 
 pub use crl::{CrlEntry, CrlFault, CrlRequest};
 pub use csr::{Csr, CsrFault, VerifiedCsr};
-pub use issuer::{AlternateFault, Chain, Issuer, IssuerFault, MAX_ALTERNATES, Outside};
-pub use issuers::{Issuers, IssuersFault, Slot};
+pub use issuer::{AlternateFault, Chain, Issuer, IssuerFault, MAX_ALTERNATES, NameConstraintFault};
+pub use issuers::{IssuerSlot, Issuers, IssuersFault};
 pub use key::{KeyFault, KeyKind, PublicKey};
 pub use leaf::{LeafFault, LeafRequest};
 pub use lint::{LintFault, LintedTbs};

@@ -1,4 +1,4 @@
-//! PEM files of certificates, requests and CRLs: strict when written, read as RFC 7468 §2 asks
+//! PEM files of certificates, CSRs and CRLs: written strictly, read leniently as in RFC 7468 §2
 //! ([`values::pem`](crate::values::pem)).
 
 use crate::values::pem::{Block, BlockFault, blocks};
@@ -10,7 +10,7 @@ pub const CERTIFICATE: &str = "CERTIFICATE";
 pub const CRL: &str = "X509 CRL";
 /// The label of a CSR ([RFC 7468 §7](https://www.rfc-editor.org/rfc/rfc7468#section-7)).
 pub const REQUEST: &str = "CERTIFICATE REQUEST";
-/// What Netscape called a CSR, which RFC 7468 §7 has read too.
+/// Netscape's label of a CSR, which RFC 7468 §7 also accepts.
 const NEW_REQUEST: &str = "NEW CERTIFICATE REQUEST";
 
 /// Why a text is not the PEM file that was expected; the text is a clause about the file.
@@ -38,7 +38,7 @@ fn expected(label: &str) -> String {
 /// The DER of each certificate in a PEM text, in order.
 ///
 /// # Errors
-/// [`PemFault`] when there is none, or a block of another kind.
+/// [`PemFault`] for a file without one, or with a block of another kind.
 pub fn read_certificates(text: &str) -> Result<Vec<Vec<u8>>, PemFault> {
     read_all(text, &[CERTIFICATE])
 }
@@ -46,7 +46,7 @@ pub fn read_certificates(text: &str) -> Result<Vec<Vec<u8>>, PemFault> {
 /// The DER of the only CRL in a PEM text.
 ///
 /// # Errors
-/// [`PemFault`] when there is none, or another block.
+/// [`PemFault`] for a file without one, or with other blocks.
 pub fn read_crl(text: &str) -> Result<Vec<u8>, PemFault> {
     read_one(text, &[CRL])
 }
@@ -54,7 +54,7 @@ pub fn read_crl(text: &str) -> Result<Vec<u8>, PemFault> {
 /// The DER of the only CSR in a PEM text.
 ///
 /// # Errors
-/// [`PemFault`] when there is none, or another block.
+/// [`PemFault`] for a file without one, or with other blocks.
 pub fn read_request(text: &str) -> Result<Vec<u8>, PemFault> {
     read_one(text, &[REQUEST, NEW_REQUEST])
 }
@@ -64,7 +64,7 @@ fn read_one(text: &str, labels: &[&'static str]) -> Result<Vec<u8>, PemFault> {
     <[Vec<u8>; 1]>::try_from(read_all(text, labels)?).map(|[one]| one).map_err(|_| PemFault::Several(wanted))
 }
 
-/// The DER of all blocks, each of which has one of these labels.
+/// The DER of all blocks; each must have one of these labels.
 fn read_all(text: &str, labels: &[&'static str]) -> Result<Vec<Vec<u8>>, PemFault> {
     let wanted = labels.first().copied().unwrap_or_default();
     let read = |(at, block): (usize, Result<Block<'_>, BlockFault>)| {
@@ -82,7 +82,7 @@ fn read_all(text: &str, labels: &[&'static str]) -> Result<Vec<Vec<u8>>, PemFaul
 /// One certificate as strict RFC 7468 text: lines of 64 characters, LF, one at the end.
 ///
 /// # Errors
-/// When `der` is too long to be encoded, which no certificate is.
+/// If `der` is too long to be encoded, which does not happen with certificates.
 pub fn write_certificate(der: &[u8]) -> Result<String, der::Error> {
     write(CERTIFICATE, der)
 }
@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn r01_what_is_written_is_strict_and_read_back() {
+    fn r01_pem_is_written_strictly_and_round_trips() {
         let one = write_certificate(&[1; 100]).unwrap();
         let two = write_certificate(&[2; 48]).unwrap();
         assert!(one.ends_with("\n-----END CERTIFICATE-----\n"), "{one}");
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn what_openssl_writes_around_certificates_is_passed_over() {
+    fn pem_text_around_blocks_is_ignored() {
         let good = write_certificate(&[1; 100]).unwrap();
         let text =
             format!("Certificate:\n    Data:\n        Version: 3 (0x2)\n{good}\nsubject=CN = x\nissuer=CN = y\n{good}");
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_but_what_is_wanted_is_refused_with_what_it_is() {
+    fn pem_of_another_kind_is_refused_with_its_label() {
         let good = write_certificate(&[1; 10]).unwrap();
         let key = good.replace("CERTIFICATE", "PRIVATE KEY");
         assert_eq!(read_certificates(" \n"), Err(PemFault::Empty(CERTIFICATE)));

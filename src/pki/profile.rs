@@ -1,4 +1,4 @@
-//! Certificate profiles: what a leaf looks like, one row each.
+//! Certificate profiles, one row each.
 
 use super::issuer::Issuer;
 use const_oid::ObjectIdentifier;
@@ -8,32 +8,35 @@ use core::time::Duration;
 /// What an issued certificate contains, apart from names and key.
 #[derive(Clone, Debug)]
 pub struct Profile {
-    /// The name by which an order asks for it.
+    /// The name in orders.
     pub name: &'static str,
-    /// What it is for, in one sentence for people.
+    /// Its purpose, in one sentence.
     pub description: &'static str,
-    /// How long it is valid, both its first and its last second counted: `notAfter` is inclusive (RFC 5280
-    /// §4.1.2.5), so it is this long, less a second, after `notBefore`.
+    /// Length of the validity, including its first and last second.
+    ///
+    /// `notAfter` is inclusive (RFC 5280 §4.1.2.5), so it is this long, less a second, after `notBefore`.
     pub validity: Duration,
-    /// How long before its issue it becomes valid, for clients whose clocks are late.
+    /// Time from `notBefore` to the issue, for clients whose clocks are late.
     pub backdate: Duration,
-    /// Extended key usages, in this order.
+    /// Extended key usages in order.
     pub purposes: &'static [ObjectIdentifier],
-    /// Whether it has a subject key identifier: RFC 5280 would like one, the Baseline Requirements would not.
+    /// Whether it has a subject key identifier: RFC 5280 recommends it, the Baseline Requirements advise against it.
     pub subject_key_id: bool,
-    /// Whether it says where the CRL is, as soon as there is one: without a CRL's URL no certificate points to one.
+    /// Whether it has a CRL distribution point, if the CRL has a URL.
     pub crl_pointer: bool,
-    /// Whether its subject has a common name, one of its names, unless a policy says otherwise. What identifies TLS clients
-    /// often reads nothing else; servers are identified by subject alternative names
+    /// Whether its subject has a common name by default, one of its names.
+    ///
+    /// Servers often identify TLS clients by it alone; servers themselves are identified by subject alternative names
     /// ([RFC 9525 §2](https://www.rfc-editor.org/rfc/rfc9525#section-2)).
     pub common_name: bool,
-    /// How many names it may have.
+    /// Maximum number of names.
     pub max_names: usize,
 }
 
 impl Profile {
-    /// Whether its key may encipher keys where its kind can, as RSA's does: for TLS servers (TLS 1.2 and before); a TLS
-    /// client's key signs only ([RFC 5280 §4.2.1.12](https://www.rfc-editor.org/rfc/rfc5280#section-4.2.1.12)).
+    /// Whether an RSA key gets keyEncipherment: for TLS servers up to TLS 1.2.
+    ///
+    /// A TLS client's key only signs ([RFC 5280 §4.2.1.12](https://www.rfc-editor.org/rfc/rfc5280#section-4.2.1.12)).
     pub fn enciphers(&self) -> bool {
         self.purposes.contains(&ID_KP_SERVER_AUTH)
     }
@@ -42,7 +45,7 @@ impl Profile {
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = HOUR.saturating_mul(24);
 
-/// Every profile; the first that the issuer allows is the default.
+/// All profiles; the first that the issuer allows is the default.
 const PROFILES: &[Profile] = &[DEFAULT, SHORTLIVED, TLSSERVER, CLIENT];
 
 const DEFAULT: Profile = Profile {
@@ -57,8 +60,8 @@ const DEFAULT: Profile = Profile {
     max_names: 100,
 };
 
-/// Over before a CRL would have reached everybody: CA/Browser Forum Baseline Requirements, "short-lived subscriber
-/// certificate", at most 7 days, for which nothing has to say where a CRL is.
+/// Expires before a CRL would have reached every client: CA/Browser Forum Baseline Requirements, "short-lived subscriber
+/// certificate", at most 7 days, which needs no CRL distribution point.
 const SHORTLIVED: Profile = Profile {
     name: "shortlived",
     description: "A TLS server certificate for 160 hours, too short to need revocation",
@@ -74,9 +77,10 @@ const TLSSERVER: Profile = Profile {
     ..DEFAULT
 };
 
-/// 30 days: few servers ask whether a client's certificate was revoked, so a lost one has to end soon by itself; and a
-/// machine that renews at two thirds may be switched off for ten days without losing its access. The Baseline
-/// Requirements, which dislike the subject key identifier that RFC 5280 §4.2.1.2 recommends, say nothing of clients.
+/// 30 days: few servers check the revocation of client certificates, so a lost one must expire soon.
+///
+/// A machine that renews at two thirds may be off for ten days without losing access. The Baseline
+/// Requirements, which advise against the subject key identifier that RFC 5280 §4.2.1.2 recommends, do not cover clients.
 const CLIENT: Profile = Profile {
     name: "client",
     description: "A TLS client certificate for 30 days, for mutual TLS",
@@ -87,7 +91,7 @@ const CLIENT: Profile = Profile {
     ..DEFAULT
 };
 
-/// All profiles, the usual one first.
+/// All profiles, the default one first.
 pub fn all() -> &'static [Profile] {
     PROFILES
 }
@@ -97,13 +101,14 @@ pub fn find(name: &str) -> Option<&'static Profile> {
     PROFILES.iter().find(|profile| profile.name == name)
 }
 
-/// The profile for TLS servers that is usual.
+/// The default profile, for TLS servers.
 pub fn default_profile() -> &'static Profile {
     &DEFAULT
 }
 
-/// The profiles under which this issuer can issue, the default of orders that name none first: an extended key usage
-/// that the issuer certificate does not have makes a leaf with it invalid.
+/// The profiles that this issuer can issue, the default first.
+///
+/// An extended key usage that the issuer certificate lacks would make the leaf invalid.
 pub fn offered(issuer: &Issuer) -> impl Iterator<Item = &'static Profile> {
     PROFILES.iter().filter(|profile| profile.purposes.iter().all(|purpose| issuer.allows(*purpose)))
 }
@@ -114,7 +119,7 @@ mod tests {
     use crate::pki::testing::{issuer, narrow_issuer};
 
     #[test]
-    fn the_default_is_90_days_for_servers() {
+    fn default_profile_is_90_days_for_servers() {
         let profile = default_profile();
         assert_eq!(profile.validity.as_secs(), 7_776_000);
         assert_eq!(profile.backdate.as_secs(), 3_600);
@@ -123,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn profiles_have_the_lifetimes_and_purposes_that_they_are_known_for() {
+    fn profiles_have_their_documented_validity_and_purposes() {
         let rows: Vec<_> = all().iter().map(|p| (p.name, p.validity.as_secs() / 3600, p.crl_pointer)).collect();
         assert_eq!(
             rows,
@@ -142,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn profiles_are_offered_that_the_issuer_allows() {
+    fn profiles_offered_are_those_the_issuer_allows() {
         let names: Vec<_> = offered(&issuer()).map(|profile| profile.name).collect();
         assert_eq!(names, ["default", "shortlived", "tlsserver", "client"]);
         let names: Vec<_> = offered(&narrow_issuer(ID_KP_CLIENT_AUTH)).map(|profile| profile.name).collect();
@@ -152,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn every_row_is_usable() {
+    fn profile_rows_are_valid() {
         let mut names: Vec<_> = all().iter().map(|profile| profile.name).collect();
         names.sort_unstable();
         names.dedup();

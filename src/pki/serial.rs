@@ -4,17 +4,18 @@ use crate::values::hex;
 use core::fmt;
 use serde::{Deserialize, Serialize};
 
-/// Random bytes in a serial number that is made here: 144 bits, where the Baseline Requirements ask for 64.
+/// Random bytes in a serial number of this CA: 144 bits; the Baseline Requirements ask for 64.
 pub const SERIAL_RANDOM_BYTES: usize = 18;
 
-/// The first octet of every serial number made here: not zero and its top bit not set, so that the number is
-/// positive and always has the same length, 19 octets of at most 20.
+/// The first octet of every serial number of this CA.
+///
+/// Neither zero nor with its top bit set: the number is positive and always 19 octets long, of at most 20.
 const FIRST_OCTET: u8 = 0x01;
 
-/// Octets that are read from foreign certificates at most: 20, and a leading zero that some add.
+/// Maximum octets of a foreign serial number: 20, and a leading zero that some CAs add.
 const MAX_OCTETS: usize = 21;
 
-/// A certificate's serial number: the content octets of its DER INTEGER, as they stand there.
+/// A certificate's serial number: the unchanged content octets of its DER INTEGER.
 ///
 /// Its text form, also in stored records, is lower-case hexadecimal of these octets.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -22,12 +23,12 @@ const MAX_OCTETS: usize = 21;
 pub struct Serial(Vec<u8>);
 
 impl Serial {
-    /// The serial number made of these bytes from a CSPRNG; never zero, never negative, 19 octets.
+    /// Makes a positive serial number of 19 octets from bytes of a CSPRNG.
     pub fn from_random(bytes: [u8; SERIAL_RANDOM_BYTES]) -> Self {
         Self([FIRST_OCTET].into_iter().chain(bytes).collect())
     }
 
-    /// The serial number with these content octets, as found in a certificate.
+    /// Reads the content octets of a certificate's serial number.
     ///
     /// `None` unless they are a positive DER INTEGER of at most 21 octets.
     pub fn from_octets(octets: &[u8]) -> Option<Self> {
@@ -90,7 +91,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a_serial_is_positive_and_19_octets_whatever_the_random_bytes() {
+    fn serial_from_any_random_bytes_is_positive_and_19_octets() {
         for random in [[0; 18], [0xff; 18], [0x80; 18]] {
             let serial = Serial::from_random(random);
             assert_eq!(serial.octets().len(), 19);
@@ -103,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn foreign_serials_keep_their_leading_zero() {
+    fn foreign_serial_keeps_leading_zero() {
         let serial = Serial::from_octets(&[0, 0x87, 0x65]).unwrap();
         assert_eq!(serial.hex(), "008765");
         for bad in [&[][..], &[0], &[0, 1], &[0x80], &[0xff, 1], &[1; 22]] {
@@ -112,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn the_text_form_is_strict() {
+    fn serial_text_is_parsed_strictly() {
         for bad in ["", "1", "0", "00", "0g", "AB", "0x01", "80", "é1", "01\n"] {
             assert_eq!(Serial::from_hex(bad), None, "{bad:?}");
         }
@@ -120,7 +121,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_serial_survives_its_text(random in any::<[u8; 18]>()) {
+        fn serial_text_round_trips(random in any::<[u8; 18]>()) {
             let serial = Serial::from_random(random);
             prop_assert_eq!(Serial::from_hex(&serial.hex()), Some(serial.clone()));
             prop_assert_eq!(serde_json::from_str::<Serial>(&serde_json::to_string(&serial).unwrap()).unwrap(), serial);

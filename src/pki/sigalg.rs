@@ -1,4 +1,4 @@
-//! Signature algorithms as X.509 writes them.
+//! Signature algorithms in X.509.
 
 use super::key::KeyKind;
 use crate::values::SigAlg;
@@ -34,7 +34,7 @@ pub enum AlgorithmFault {
     Parameters(&'static str),
 }
 
-/// Algorithms that are known and refused, so that the refusal can name them.
+/// Names of refused algorithms; `true` marks a broken hash.
 const REFUSED: &[(&str, &str, bool)] = &[
     ("1.2.840.113549.1.1.2", "md2WithRSAEncryption", true),
     ("1.2.840.113549.1.1.4", "md5WithRSAEncryption", true),
@@ -47,10 +47,10 @@ const REFUSED: &[(&str, &str, bool)] = &[
     ("1.3.101.113", "Ed448", false),
 ];
 
-/// What the AlgorithmIdentifier `id` means for a key of this kind.
+/// Maps the AlgorithmIdentifier `id` to an algorithm for a key of this kind.
 ///
 /// # Errors
-/// [`AlgorithmFault`] for every algorithm that the crypto ports do not check, with the broken ones by name.
+/// [`AlgorithmFault`] for every algorithm that the crypto ports do not support.
 pub fn read(id: &AlgorithmIdentifierRef<'_>, key: KeyKind) -> Result<SigAlg, AlgorithmFault> {
     let (name, rsa) = match id.oid {
         ECDSA_WITH_SHA_256 => ("ecdsa-with-SHA256", false),
@@ -94,7 +94,7 @@ fn refuse(oid: ObjectIdentifier) -> AlgorithmFault {
 /// The AlgorithmIdentifier of signatures under `alg`: NULL parameters for RSA, none for the others.
 ///
 /// # Errors
-/// For RSASSA-PSS, which no certificate or CSR has here.
+/// For RSASSA-PSS, which certificates and CSRs of this CA do not use.
 pub fn identifier(alg: SigAlg) -> der::Result<AlgorithmIdentifierOwned> {
     let (oid, parameters) = match alg {
         SigAlg::Es256 | SigAlg::EcP384Sha256 => (ECDSA_WITH_SHA_256, None),
@@ -119,7 +119,7 @@ mod tests {
     use der::{Decode, Encode};
 
     #[test]
-    fn algorithm_identifiers_are_exact() {
+    fn algorithm_identifiers_have_exact_der() {
         for (alg, der) in [
             (SigAlg::Es256, "300a06082a8648ce3d040302"),
             (SigAlg::EcP384Sha256, "300a06082a8648ce3d040302"),
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn c06_what_is_written_is_read_back_and_broken_hashes_are_refused_by_name() {
+    fn c06_algorithms_round_trip_and_broken_hashes_are_refused_by_name() {
         for (alg, kind) in [
             (SigAlg::Es256, KeyKind::EcP256),
             (SigAlg::EcP256Sha384, KeyKind::EcP256),

@@ -1,4 +1,4 @@
-//! The to-be-signed part of every certificate made here, leaf or CA, and its extensions one by one.
+//! To-be-signed certificates, of leaves and CAs, and their extensions.
 
 use super::key::KeyKind;
 use super::serial::Serial;
@@ -23,7 +23,7 @@ use x509_cert::ext::pkix::{
 use x509_cert::ext::{Extension, Extensions};
 use x509_cert::time::{Time as X509Time, Validity};
 
-/// Length of the subject key identifiers made here, in bytes.
+/// Length of subject key identifiers, in bytes.
 const KEY_ID_BYTES: usize = 20;
 
 #[derive(Clone, Copy, PartialEq, Eq, Enumerated)]
@@ -33,8 +33,10 @@ enum Version {
     V3 = 2,
 }
 
-/// `TBSCertificate` ([RFC 5280 §4.1](https://www.rfc-editor.org/rfc/rfc5280#section-4.1)) as it is written here:
-/// version 3, names and the key as the bytes they already are, no unique identifiers.
+/// `TBSCertificate` ([RFC 5280 §4.1](https://www.rfc-editor.org/rfc/rfc5280#section-4.1)) in the subset used here:
+/// version 3, names and key as given bytes, no unique identifiers.
+///
+/// Hand-written: x509-cert would decode and encode names and key again.
 #[derive(Sequence)]
 struct Tbs<'a> {
     #[asn1(context_specific = "0", tag_mode = "EXPLICIT")]
@@ -49,7 +51,7 @@ struct Tbs<'a> {
     extensions: Extensions,
 }
 
-/// What goes into a to-be-signed certificate; names and key as DER.
+/// The fields of a to-be-signed certificate; names and key as DER.
 pub(super) struct Fields<'a> {
     pub serial: &'a Serial,
     pub algorithm: AlgorithmIdentifierOwned,
@@ -87,7 +89,7 @@ pub(super) fn extension<T: AssociatedOid + Encode>(critical: bool, value: &T) ->
     Ok(Extension { extn_id: T::OID, critical, extn_value: OctetString::new(value.to_der()?)? })
 }
 
-/// Authority key identifier: the issuer's key identifier and nothing else (RFC 5280 §4.2.1.1).
+/// Authority key identifier: only the issuer's key identifier (RFC 5280 §4.2.1.1).
 pub(super) fn authority_key_id(key_id: &[u8]) -> der::Result<Extension> {
     let value = AuthorityKeyIdentifier { key_identifier: Some(OctetString::new(key_id)?), ..Default::default() };
     extension(false, &value)
@@ -107,7 +109,7 @@ pub(super) fn key_id(spki: &[u8]) -> der::Result<Vec<u8>> {
     Ok(id)
 }
 
-/// Key usage of a leaf: what its key can do in TLS (RFC 5280 §4.2.1.3, RFC 8410 §5), and `enciphers` where it may.
+/// Key usage of a leaf in TLS (RFC 5280 §4.2.1.3, RFC 8410 §5); `enciphers` adds keyEncipherment for RSA.
 pub(super) fn leaf_key_usage(kind: KeyKind, enciphers: bool) -> der::Result<Extension> {
     let usages: FlagSet<KeyUsages> = match kind {
         KeyKind::Rsa { .. } if enciphers => KeyUsages::DigitalSignature | KeyUsages::KeyEncipherment,
@@ -146,13 +148,13 @@ pub(super) fn name_constraints(value: &x509_cert::ext::pkix::NameConstraints) ->
     extension(true, value)
 }
 
-/// Subject alternative names: critical where the subject is empty, and only there (RFC 5280 §4.2.1.6).
+/// Subject alternative names: critical if and only if the subject is empty (RFC 5280 §4.2.1.6).
 pub(super) fn alt_names(critical: bool, names: GeneralNames) -> der::Result<Extension> {
     let value = OctetString::new(names.to_der()?)?;
     Ok(Extension { extn_id: ID_CE_SUBJECT_ALT_NAME, critical, extn_value: value })
 }
 
-/// A Name: a common name alone, as UTF8String (RFC 5280 §4.1.2.4), or nothing. DER.
+/// A Name in DER: a single common name as UTF8String (RFC 5280 §4.1.2.4), or empty.
 pub(super) fn subject(common_name: Option<&str>) -> der::Result<Vec<u8>> {
     let attribute = |text| -> der::Result<_> {
         let value = Any::from(Utf8StringRef::new(text)?);
@@ -191,7 +193,7 @@ pub(super) fn ip_address(name: IpName) -> der::Result<GeneralName> {
     OctetString::new(name.octets()).map(GeneralName::IpAddress)
 }
 
-/// `Certificate` from its signed parts; `signature` in X.509's form.
+/// Encodes a `Certificate`; `signature` is in the form of X.509.
 pub(super) fn seal(tbs: &[u8], algorithm: AlgorithmIdentifierOwned, signature: &[u8]) -> der::Result<Vec<u8>> {
     #[derive(Sequence)]
     struct Sealed<'a> {

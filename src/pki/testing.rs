@@ -6,7 +6,7 @@ use super::ceremony::{
 use super::key::check_spki;
 use super::leaf::{LeafFault, LeafRequest, assemble, build_tbs};
 use super::profile::{Profile, default_profile};
-use super::validity::{Terms, Wish};
+use super::validity::{PeriodLimits, RequestedPeriod};
 use super::{Issuer, Period, PublicKey, Serial, lint, pem, sigalg};
 use crate::values::crypto::Sign;
 use crate::values::identifier::DnsName;
@@ -152,8 +152,8 @@ impl Order {
     /// The validity of the order that asks for none.
     pub(super) fn period(&self) -> Period {
         let (issuer, profile) = (&self.issuer, &self.profile);
-        Terms { issuer, profile, longest: profile.validity, ordered: self.now }
-            .period(Wish::default(), self.now)
+        PeriodLimits { issuer, profile, longest: profile.validity, ordered: self.now }
+            .period(RequestedPeriod::default(), self.now)
             .unwrap()
     }
 

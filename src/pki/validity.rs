@@ -1,13 +1,14 @@
-//! From when until when a certificate is valid: what its order asks for, within what profile and issuer allow
-//! ([RFC 8555 §7.4](https://www.rfc-editor.org/rfc/rfc8555#section-7.4): as asked, or not at all).
+//! Validities: as requested by an order, within the limits of profile and issuer
+//! ([RFC 8555 §7.4](https://www.rfc-editor.org/rfc/rfc8555#section-7.4): as requested, or refused).
 
 use super::issuer::Issuer;
 use super::profile::Profile;
 use crate::values::Time;
 use core::time::Duration;
 
-/// How far ahead of its order a certificate may begin. Names are proven at the time of the order; a certificate that
-/// is kept for later says so of a time at which nobody looked.
+/// Maximum time from the order to `notBefore`.
+///
+/// Names are validated at the time of the order, not when the certificate begins.
 pub const MAX_AHEAD: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// First and last second of a validity, both counted (RFC 5280 §4.1.2.5).
@@ -20,32 +21,32 @@ pub struct Period {
 }
 
 impl Period {
-    /// How long it is.
+    /// Its length, including both ends.
     pub fn length(&self) -> Duration {
         // Both ends count.
         Duration::from_secs((self.not_after.secs() + 1).saturating_sub(self.not_before.secs()))
     }
 }
 
-/// What an order asks for, in whole seconds; `None` leaves it to the profile.
+/// The validity that an order requests, in whole seconds; `None` means the default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Wish {
+pub struct RequestedPeriod {
     /// The first second.
     pub not_before: Option<Time>,
     /// The last second.
     pub not_after: Option<Time>,
 }
 
-/// What a validity has to keep to.
+/// The limits of a validity.
 #[derive(Clone, Copy, Debug)]
-pub struct Terms<'a> {
-    /// Who signs.
+pub struct PeriodLimits<'a> {
+    /// The issuer that signs.
     pub issuer: &'a Issuer,
-    /// The profile that was ordered.
+    /// The profile of the order.
     pub profile: &'a Profile,
-    /// The longest validity, at most the profile's.
+    /// Maximum length, at most the profile's.
     pub longest: Duration,
-    /// When it was ordered: what was allowed then is allowed as long as the order lives.
+    /// Time of the order; the limits of that time apply as long as the order exists.
     pub ordered: Time,
 }
 
@@ -77,19 +78,19 @@ pub enum PeriodFault {
     Outlives(Time),
 }
 
-impl Terms<'_> {
-    /// The validity of a certificate that is issued at `now`.
+impl PeriodLimits<'_> {
+    /// Computes the validity of a certificate issued at `now`.
     ///
-    /// What the wish names is had to the second. A beginning that it leaves open is before `now` by the profile's
-    /// backdate, or by less where the end that it names would be too far away then; an open end is as late as the
-    /// longest validity allows, and may be after the issuer's, which makes the certificate fail and not get shorter.
+    /// Requested times are kept to the second. An open beginning is `now` minus the profile's backdate, or later if the
+    /// requested end would be too far away. An open end is as late as the maximum length allows; if that is after the
+    /// issuer's end, issuing fails instead of shortening the certificate.
     ///
     /// # Errors
-    /// [`PeriodFault`], for a wish that cannot be fulfilled; never without a wish.
-    pub fn period(&self, wish: Wish, now: Time) -> Result<Period, PeriodFault> {
+    /// [`PeriodFault`] for a request outside the limits; never without a request.
+    pub fn period(&self, requested: RequestedPeriod, now: Time) -> Result<Period, PeriodFault> {
         let second = Duration::from_secs(1);
         let start = |at: Time| whole(at.minus(self.profile.backdate)).max(self.issuer.not_before());
-        let not_before = match (wish.not_before, wish.not_after) {
+        let not_before = match (requested.not_before, requested.not_after) {
             (Some(from), _) => {
                 let (earliest, latest) = (start(self.ordered), whole(self.ordered.plus(MAX_AHEAD)));
                 if from < earliest {
@@ -104,8 +105,8 @@ impl Terms<'_> {
             (None, None) => start(now),
         };
         let open = not_before.plus(self.longest.saturating_sub(second));
-        let period = Period { not_before, not_after: wish.not_after.unwrap_or(open) };
-        if wish == Wish::default() { Ok(period) } else { self.check(period, now) }
+        let period = Period { not_before, not_after: requested.not_after.unwrap_or(open) };
+        if requested == RequestedPeriod::default() { Ok(period) } else { self.check(period, now) }
     }
 
     fn check(&self, period: Period, now: Time) -> Result<Period, PeriodFault> {
@@ -126,7 +127,7 @@ impl Terms<'_> {
     }
 }
 
-/// Certificates count whole seconds.
+/// Truncates to whole seconds.
 fn whole(time: Time) -> Time {
     Time::from_secs(time.secs())
 }
@@ -142,19 +143,19 @@ mod tests {
 
     fn period(profile: &str, from: Option<Time>, until: Option<Time>, now: Time) -> Result<Period, PeriodFault> {
         let (profile, issuer) = (find(profile).unwrap(), issuer());
-        let terms = Terms { issuer: &issuer, profile, longest: profile.validity, ordered: NOW };
-        terms.period(Wish { not_before: from, not_after: until }, now)
+        let terms = PeriodLimits { issuer: &issuer, profile, longest: profile.validity, ordered: NOW };
+        terms.period(RequestedPeriod { not_before: from, not_after: until }, now)
     }
 
     #[test]
-    fn o03_without_a_wish_it_is_the_profiles() {
+    fn o03_period_without_request_is_the_profiles() {
         let later = NOW.plus(HOUR).plus(HOUR).plus(Duration::from_millis(700));
         let found = period("default", None, None, later).unwrap();
         assert_eq!((found.not_before, found.length()), (NOW.plus(HOUR), default_profile().validity));
     }
 
     #[test]
-    fn o03_a_wish_is_had_to_the_second_also_when_time_has_passed() {
+    fn o03_requested_period_is_kept_to_the_second_later_too() {
         let (from, until) = (NOW.minus(HOUR), NOW.plus(DAY));
         for now in [NOW, NOW.plus(DAY).minus(HOUR)] {
             let found = period("default", Some(from), Some(until), now).unwrap();
@@ -166,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn o03_an_open_beginning_gives_way_to_the_end() {
+    fn o03_open_beginning_yields_to_requested_end() {
         let whole_length = NOW.plus(default_profile().validity).minus(Duration::from_secs(1));
         let found = period("default", None, Some(whole_length), NOW).unwrap();
         assert_eq!(found, Period { not_before: NOW, not_after: whole_length });
@@ -175,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn o03_limits_are_kept_and_named() {
+    fn o03_period_outside_limits_is_refused_with_the_limit() {
         let second = Duration::from_secs(1);
         let limit = default_profile().validity;
         let fault = |from, until| period("default", from, until, NOW).unwrap_err();
@@ -186,19 +187,21 @@ mod tests {
         assert_eq!(fault(Some(from), Some(until)), PeriodFault::Empty(from, until));
         assert_eq!(fault(Some(from), Some(from)), PeriodFault::Empty(from, from));
         let earliest = NOW.minus(HOUR);
-        let older = Terms { issuer: &issuer(), profile: default_profile(), longest: limit, ordered: NOW.plus(DAY) };
-        let wish = Wish { not_before: Some(NOW.plus(DAY).minus(HOUR).minus(second)), not_after: None };
-        assert_eq!(older.period(wish, NOW.plus(DAY)), Err(PeriodFault::TooEarly(earliest.plus(DAY))));
+        let older =
+            PeriodLimits { issuer: &issuer(), profile: default_profile(), longest: limit, ordered: NOW.plus(DAY) };
+        let requested = RequestedPeriod { not_before: Some(NOW.plus(DAY).minus(HOUR).minus(second)), not_after: None };
+        assert_eq!(older.period(requested, NOW.plus(DAY)), Err(PeriodFault::TooEarly(earliest.plus(DAY))));
         let latest = NOW.plus(MAX_AHEAD);
         assert_eq!(fault(Some(latest.plus(second)), None), PeriodFault::TooLate(latest));
-        let short = Terms { issuer: &issuer(), profile: default_profile(), longest: DAY, ordered: NOW };
-        let wish = Wish { not_before: None, not_after: Some(NOW.plus(DAY)) };
-        assert_eq!(short.period(wish, NOW), Err(PeriodFault::TooLong(DAY, "default")), "a policy's own limit");
+        let short = PeriodLimits { issuer: &issuer(), profile: default_profile(), longest: DAY, ordered: NOW };
+        let requested = RequestedPeriod { not_before: None, not_after: Some(NOW.plus(DAY)) };
+        assert_eq!(short.period(requested, NOW), Err(PeriodFault::TooLong(DAY, "default")), "a policy's own limit");
         let end = issuer().not_after();
-        let near = Terms { issuer: &issuer(), profile: default_profile(), longest: limit, ordered: end.minus(DAY) };
-        let wish = Wish { not_before: None, not_after: Some(end.plus(second)) };
-        assert_eq!(near.period(wish, end.minus(DAY)), Err(PeriodFault::Outlives(end)));
-        assert!(near.period(Wish { not_after: Some(end), ..wish }, end.minus(DAY)).is_ok());
+        let near =
+            PeriodLimits { issuer: &issuer(), profile: default_profile(), longest: limit, ordered: end.minus(DAY) };
+        let requested = RequestedPeriod { not_before: None, not_after: Some(end.plus(second)) };
+        assert_eq!(near.period(requested, end.minus(DAY)), Err(PeriodFault::Outlives(end)));
+        assert!(near.period(RequestedPeriod { not_after: Some(end), ..requested }, end.minus(DAY)).is_ok());
         assert!(fault(None, Some(NOW.plus(limit))).to_string().contains("90 days"));
     }
 }

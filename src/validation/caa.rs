@@ -1,8 +1,8 @@
-//! Certification Authority Authorization: whether a name's owner lets this CA issue
+//! CAA: whether the owner of a name lets this CA issue
 //! ([RFC 8659](https://www.rfc-editor.org/rfc/rfc8659)), for this account and by this validation method
 //! ([RFC 8657](https://www.rfc-editor.org/rfc/rfc8657)).
 
-use super::dns::{Answer, Content, Kind, Record, climb};
+use super::dns::{Answer, Content, Record, RecordKind, climb};
 use super::issue_value::{IssueValue, issue_value};
 use super::method::Method;
 use super::outbound::Outbound;
@@ -16,10 +16,10 @@ use futures_util::StreamExt;
 use futures_util::stream;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How many look-ups run side by side: as many connections as Workers opens at a time.
+/// Maximum concurrent look-ups: the limit of connections on Workers.
 const PARALLEL: usize = 6;
 
-/// Suffixes below which no CAA records are looked for by default, for nobody on the Internet owns them.
+/// Suffixes without CAA look-ups by default: names that have no owner in public DNS.
 pub const INTERNAL: [&str; 12] = [
     "test",      // RFC 6761 §6.2
     "localhost", // RFC 6761 §6.3
@@ -35,29 +35,30 @@ pub const INTERNAL: [&str; 12] = [
     "alt", // RFC 9476: not DNS
 ];
 
-/// What the operator decides about CAA.
+/// The configuration of CAA.
 #[derive(Clone, Debug, Default)]
 pub struct Config {
-    /// Whether records are looked for at all.
+    /// Whether records are looked up at all.
     pub checked: bool,
-    /// The issuer domain names that stand for this CA, in lower case without trailing dots.
+    /// The issuer domain names of this CA, in lower case without trailing dots.
     pub identities: Vec<String>,
-    /// Suffixes of names for which no records are looked for.
+    /// Suffixes of names without look-ups.
     pub internal: Vec<String>,
 }
 
-/// The most labels of a name whose records are looked for. Each is a look-up, for without records at a name those of its
-/// parents count, up to the top (RFC 8659 §3): none may be left out. Boulder has the same bound.
+/// Maximum number of labels of a name.
+///
+/// Each is a look-up, since parents count for names without records, up to the top (RFC 8659 §3). As in Boulder.
 pub const MAX_LABELS: usize = 10;
 
 impl Config {
-    /// Whether an identifier has more labels than records are looked for at.
+    /// Whether an identifier has more than [`MAX_LABELS`] labels.
     pub fn is_too_deep(&self, identifier: &Identifier) -> bool {
         let labels = |name: &DnsName| climb(name.base().as_str()).count();
         self.applies_to(identifier) && matches!(identifier, Identifier::Dns(name) if labels(name) > MAX_LABELS)
     }
 
-    /// Whether an identifier's records are looked for. CAA is about domain names; IP addresses have none.
+    /// Whether an identifier is subject to CAA; IP addresses are not.
     pub fn applies_to(&self, identifier: &Identifier) -> bool {
         match identifier {
             Identifier::Dns(name) => self.checked && !self.internal.iter().any(|suffix| name.ends_in(suffix)),
@@ -66,28 +67,26 @@ impl Config {
     }
 }
 
-/// May a certificate be issued?
+/// A CAA check: whether a certificate may be issued for a name.
 #[derive(Clone, Copy, Debug)]
-pub struct Question<'a> {
+pub struct CaaQuery<'a> {
     /// The name, without `*.`.
     pub name: &'a DnsName,
-    /// Whether the wildcard below the name is meant.
+    /// Whether the certificate is for the wildcard.
     pub wildcard: bool,
     /// The account's URL.
     pub account: &'a str,
-    /// How the name was proven; `None` where it was by nothing that has a name.
+    /// The validation method; `None` for a name that was not validated by one.
     pub method: Option<Method>,
 }
 
-/// Looks up the records for all questions and judges them; the answers are in the questions' order. What several
-/// questions need is looked up once.
+/// Looks up each name once and judges all questions; the results keep their order.
 ///
-/// Some questions are answered to their end before the next ones are begun, so that where look-ups come to an end of their
-/// own, as a Worker's subrequests do, most of those that were made have answered something.
+/// Questions are completed in groups: if look-ups run out, as a Worker's subrequests do, most questions have results.
 pub async fn check<O: Outbound>(
     probe: &Probe<'_, O>,
     identities: &[String],
-    questions: &[Question<'_>],
+    questions: &[CaaQuery<'_>],
 ) -> Vec<Result<(), Failure>> {
     let mut found: BTreeMap<&str, Result<Vec<Record>, Failure>> = BTreeMap::new();
     for some in questions.chunks(PARALLEL) {
@@ -104,15 +103,15 @@ pub async fn check<O: Outbound>(
     questions.iter().map(|question| decide(question, &found, identities)).collect()
 }
 
-/// The next name to look up for a question, on the way up (RFC 8659 §3); `None` once it can be decided.
-fn missing<'a>(question: &Question<'a>, found: &BTreeMap<&str, Result<Vec<Record>, Failure>>) -> Option<&'a str> {
+/// The next name to look up for a question (RFC 8659 §3); `None` if it can be decided.
+fn missing<'a>(question: &CaaQuery<'a>, found: &BTreeMap<&str, Result<Vec<Record>, Failure>>) -> Option<&'a str> {
     let undecided = |name: &&str| found.get(*name).is_none_or(|records| matches!(records, Ok(set) if set.is_empty()));
     climb(question.name.as_str()).take_while(undecided).find(|name| !found.contains_key(name))
 }
 
-/// The records at a name, perhaps none. That the resolver cannot tell is never "none".
+/// Looks up the records at a name; a failed look-up never counts as "none".
 async fn look_up<O: Outbound>(probe: &Probe<'_, O>, name: &str) -> Result<Vec<Record>, Failure> {
-    match probe.lookup(name, Kind::Caa).await {
+    match probe.lookup(name, RecordKind::Caa).await {
         Ok(Answer { content: Content::Records(records), .. }) => Ok(records),
         Ok(Answer { content: Content::NoData | Content::NxDomain, .. }) => Ok(Vec::new()),
         Ok(Answer { content: Content::ServFail | Content::Other(_), .. }) => Err(unknown(name, "no answer", true)),
@@ -120,14 +119,14 @@ async fn look_up<O: Outbound>(probe: &Probe<'_, O>, name: &str) -> Result<Vec<Re
     }
 }
 
-/// No record was seen, so it is a problem with DNS and not one of CAA (RFC 8555 §6.7).
+/// The failure of a look-up, which is of type `dns`, not `caa` (RFC 8555 §6.7).
 fn unknown(name: &str, why: &str, retry: bool) -> Failure {
     let detail = format!("whether {name} lets this CA issue (CAA, RFC 8659) cannot be found out: {why}");
     Failure { kind: FailureKind::Dns, detail, retry }
 }
 
 fn decide(
-    question: &Question<'_>,
+    question: &CaaQuery<'_>,
     found: &BTreeMap<&str, Result<Vec<Record>, Failure>>,
     identities: &[String],
 ) -> Result<(), Failure> {
@@ -142,11 +141,11 @@ fn decide(
     Ok(())
 }
 
-/// Whether the records at `owner`, the relevant record set (RFC 8659 §3), allow it.
+/// Judges the records at `owner`, the relevant record set (RFC 8659 §3).
 ///
 /// # Errors
-/// The records that stand against it.
-pub fn judge(owner: &str, records: &[Record], identities: &[String], question: &Question<'_>) -> Result<(), Failure> {
+/// The records that forbid it.
+pub fn judge(owner: &str, records: &[Record], identities: &[String], question: &CaaQuery<'_>) -> Result<(), Failure> {
     let refuse = |why: String| {
         let (star, name) = (if question.wildcard { "*." } else { "" }, question.name);
         let own = identities.join(", ");
@@ -166,7 +165,7 @@ pub fn judge(owner: &str, records: &[Record], identities: &[String], question: &
     let of = |wanted: &str| -> Vec<&[u8]> {
         properties().filter(|(_, tag, _)| tag == wanted).map(|(_, _, value)| value).collect()
     };
-    // RFC 8659 §4.3: for wildcards issuewild stands in the place of issue; for other names it says nothing.
+    // RFC 8659 §4.3: for wildcards issuewild replaces issue; for other names it has no effect.
     let wild = if question.wildcard { of("issuewild") } else { Vec::new() };
     let (tag, values) = if wild.is_empty() { ("issue", of("issue")) } else { ("issuewild", wild) };
     let mut against = Vec::new();
@@ -179,15 +178,14 @@ pub fn judge(owner: &str, records: &[Record], identities: &[String], question: &
     if against.is_empty() { Ok(()) } else { refuse(list_some(against.into_iter())) }
 }
 
-/// The properties that are understood. That of e-mail certificates (RFC 9495) and where to report to restrict nothing
-/// here.
+/// Whether a property is supported; issuemail (RFC 9495) and iodef restrict nothing here.
 fn is_known(tag: &str) -> bool {
     ["issue", "issuewild", "issuemail", "iodef"].contains(&tag)
 }
 
-/// Whether one property's value authorizes the issuance; why not, in a clause that follows the value.
-fn authorizes(value: &[u8], identities: &[String], question: &Question<'_>) -> Result<(), &'static str> {
-    // RFC 8659 §4.2: what cannot be read forbids.
+/// Checks whether one property's value authorizes issuance; the error follows the value.
+fn authorizes(value: &[u8], identities: &[String], question: &CaaQuery<'_>) -> Result<(), &'static str> {
+    // RFC 8659 §4.2: a malformed value forbids.
     let value = issue_value(value).ok_or("cannot be read")?;
     match value.issuer {
         None => return Err("names nobody"),

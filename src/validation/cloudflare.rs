@@ -1,7 +1,7 @@
 //! The addresses of Cloudflare's own network, to which Workers open no sockets.
 //!
-//! What lies there is asked by `fetch`, and nothing else is: the platform says the same words for a connection that was
-//! refused, that nothing leads to, and that it does not make.
+//! Only these hosts are requested by `fetch`: the platform gives the same text for a refused connection, an unreachable
+//! address, and one that it does not connect to.
 
 use super::guard::{is_in_v4, is_in_v6};
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};

@@ -1,9 +1,9 @@
-//! DNS messages in wire format: queries out, answers in. Carries nothing itself.
+//! DNS messages in wire format: queries and answers, without transport.
 
 mod answer;
 mod wire;
 
-pub use answer::{Answer, Content, DnsFault, Kind, Record};
+pub use answer::{Answer, Content, DnsFault, Record, RecordKind};
 
 use crate::values::quote::quote_octets;
 use answer::{MAX_ALIASES, malformed};
@@ -13,14 +13,14 @@ use hickory_proto::rr::{Name, RecordType};
 use hickory_proto::serialize::binary::{BinDecodable, BinDecoder, BinEncodable};
 use wire::RawRecord;
 
-/// The id of a query that goes over HTTPS: always 0, so that equal questions are equal to caches
+/// The id of queries over HTTPS: always 0, so that caches see equal queries
 /// ([RFC 8484 §4.1](https://www.rfc-editor.org/rfc/rfc8484#section-4.1)).
 pub const DOH_ID: u16 = 0;
 
-/// The most bytes of an answer worth reading: a DNS message's length is a 16-bit number.
+/// Maximum bytes of an answer: the length of a DNS message has 16 bits.
 pub const MAX_ANSWER: usize = 65_535;
 
-/// The UDP size that fits every path unfragmented (DNS flag day 2020); over HTTPS it only has to be there.
+/// The UDP size that fits every path unfragmented (DNS flag day 2020); over HTTPS its value has no effect.
 const EDNS_SIZE: u16 = 1232;
 
 /// Recursion desired ([RFC 1035 §4.1.1](https://www.rfc-editor.org/rfc/rfc1035#section-4.1.1)).
@@ -45,23 +45,23 @@ fn absolute(text: &str) -> Result<Name, DnsFault> {
     Name::from_ascii(format!("{text}.")).map_err(|error| DnsFault::Name(quote_octets(error.to_string().as_bytes())))
 }
 
-fn record_type(kind: Kind) -> RecordType {
+fn record_type(kind: RecordKind) -> RecordType {
     match kind {
-        Kind::A => RecordType::A,
-        Kind::Aaaa => RecordType::AAAA,
-        Kind::Txt => RecordType::TXT,
-        Kind::Caa => RecordType::CAA,
+        RecordKind::A => RecordType::A,
+        RecordKind::Aaaa => RecordType::AAAA,
+        RecordKind::Txt => RecordType::TXT,
+        RecordKind::Caa => RecordType::CAA,
     }
 }
 
-/// A recursive query for records `kind` of `name` (labels with underscores allowed, no trailing dot).
+/// Writes a recursive query for records `kind` of `name` (underscores allowed, no trailing dot).
 ///
-/// It asks for the AD bit ([RFC 6840 §5.7](https://www.rfc-editor.org/rfc/rfc6840#section-5.7)) and leaves
-/// checking to the resolver (CD = 0). `dnssec_ok` asks for signatures as well.
+/// It requests the AD bit ([RFC 6840 §5.7](https://www.rfc-editor.org/rfc/rfc6840#section-5.7)) and leaves
+/// checking to the resolver (CD = 0). `dnssec_ok` requests signatures too.
 ///
 /// # Errors
-/// [`DnsFault::Name`] for a name that is no DNS name, e.g. one of more than 253 characters.
-pub fn query(name: &str, kind: Kind, id: u16, dnssec_ok: bool) -> Result<Vec<u8>, DnsFault> {
+/// [`DnsFault::Name`] for an invalid DNS name, e.g. one of more than 253 characters.
+pub fn query(name: &str, kind: RecordKind, id: u16, dnssec_ok: bool) -> Result<Vec<u8>, DnsFault> {
     let unwritable = |error: ProtoError| DnsFault::Name(quote_octets(error.to_string().as_bytes()));
     let question = Query::query(absolute(name)?, record_type(kind)).to_bytes().map_err(unwritable)?;
     let flags = FLAG_RD | FLAG_AD;
@@ -73,12 +73,12 @@ pub fn query(name: &str, kind: Kind, id: u16, dnssec_ok: bool) -> Result<Vec<u8>
 
 /// Reads the answer to the query for `kind` of `name` with `id`.
 ///
-/// Records that were not asked for are skipped. The sections behind the answers only serve to explain a
-/// failure, so junk there does no harm.
+/// Other records are skipped. The sections after the answers only serve to explain a failure; errors there are
+/// ignored.
 ///
 /// # Errors
-/// A [`DnsFault`] for anything that is not a whole answer to this question.
-pub fn read(message: &[u8], name: &str, kind: Kind, id: u16) -> Result<Answer, DnsFault> {
+/// A [`DnsFault`] for anything but a complete answer to this query.
+pub fn read(message: &[u8], name: &str, kind: RecordKind, id: u16) -> Result<Answer, DnsFault> {
     let asked = Query::query(absolute(name)?, record_type(kind));
     let mut decoder = BinDecoder::new(message);
     let Header { metadata, counts } = Header::read(&mut decoder).map_err(malformed)?;
@@ -87,7 +87,7 @@ pub fn read(message: &[u8], name: &str, kind: Kind, id: u16) -> Result<Answer, D
     }
     let questions = Message::read_queries(&mut decoder, usize::from(counts.queries)).map_err(malformed)?;
     let failed = !matches!(metadata.response_code, ResponseCode::NoError | ResponseCode::NXDomain);
-    // Who could not read the question cannot repeat it.
+    // A server that cannot parse the question does not repeat it.
     if questions.as_slice() != [asked] && !(failed && questions.is_empty()) {
         return Err(DnsFault::OtherQuestion);
     }
@@ -111,8 +111,8 @@ pub fn read(message: &[u8], name: &str, kind: Kind, id: u16) -> Result<Answer, D
     })
 }
 
-/// The records of `kind` at the end of the aliases that start at `name`, and that end when it is another name.
-fn follow(answers: &[RawRecord<'_>], name: Name, kind: Kind) -> Result<(Vec<Record>, Option<Name>), DnsFault> {
+/// Follows aliases from `name`: the records of `kind` at their end, and the target if it differs.
+fn follow(answers: &[RawRecord<'_>], name: Name, kind: RecordKind) -> Result<(Vec<Record>, Option<Name>), DnsFault> {
     let mut at = &name;
     for _ in 0..=MAX_ALIASES {
         let here = || answers.iter().filter(|record| record.class == wire::INTERNET && record.owner == *at);
@@ -130,7 +130,7 @@ fn follow(answers: &[RawRecord<'_>], name: Name, kind: Kind) -> Result<(Vec<Reco
     Err(DnsFault::Aliases)
 }
 
-/// The text of the first extended DNS error, or its number where it has no text.
+/// The text of the first extended DNS error, else its number.
 fn explanation(decoder: &mut BinDecoder<'_>, authorities: usize, additionals: usize) -> Option<String> {
     wire::records(decoder, authorities).ok()?;
     let additionals = wire::records(decoder, additionals).ok()?;

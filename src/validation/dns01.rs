@@ -1,7 +1,7 @@
 //! The DNS challenge: a TXT record below the name
 //! ([RFC 8555 §8.4](https://www.rfc-editor.org/rfc/rfc8555#section-8.4)).
 
-use super::dns::{Answer, Kind};
+use super::dns::{Answer, RecordKind};
 use super::outbound::Outbound;
 use super::outcome::Failure;
 use super::probe::Probe;
@@ -11,10 +11,10 @@ use crate::values::b64;
 use crate::values::identifier::DnsName;
 use sha2::{Digest, Sha256};
 
-/// The label below which the record stands.
+/// The label of the record.
 pub const LABEL: &str = "_acme-challenge";
 
-/// The text that a TXT record has to have: base64url of the SHA-256 of the key authorization, 43 characters.
+/// The expected text of the TXT record: base64url of SHA-256 of the key authorization.
 pub fn expected(key_authorization: &str) -> String {
     b64::encode(&Sha256::digest(key_authorization.as_bytes()))
 }
@@ -22,7 +22,7 @@ pub fn expected(key_authorization: &str) -> String {
 /// Looks up the challenge's TXT records and judges them.
 ///
 /// # Errors
-/// That they cannot be looked up, or what is there instead.
+/// A failed look-up, or the records found instead.
 pub(super) async fn validate<O: Outbound>(
     probe: &Probe<'_, O>,
     name: &DnsName,
@@ -40,13 +40,13 @@ pub(super) async fn validate_at<O: Outbound>(
     owner: &str,
     subject: &Subject<'_>,
 ) -> Result<(), Failure> {
-    let answer = probe.lookup(owner, Kind::Txt).await?;
+    let answer = probe.lookup(owner, RecordKind::Txt).await?;
     judge(owner, &answer, &expected(subject.key_authorization))
 }
 
-/// Whether any of the TXT records in `answer` is `expected`. A name and its wildcard have two at one owner.
+/// Checks that a TXT record in `answer` is `expected`; a name and its wildcard share an owner name.
 ///
-/// All failures are worth another try: resolvers remember both old records and that there were none.
+/// All failures may be temporary: resolvers cache old records and their absence.
 ///
 /// # Errors
 /// What was looked up, expected and found.
@@ -54,8 +54,8 @@ pub fn judge(owner: &str, answer: &Answer, expected: &str) -> Result<(), Failure
     if txt::texts(answer).contains(&expected.as_bytes()) {
         return Ok(());
     }
-    let (kind, found) = txt::instead(answer);
-    let detail = format!("{}: expected \"{expected}\", {found}", txt::looked_up(owner, answer));
+    let (kind, found) = txt::describe_missing(answer);
+    let detail = format!("{}: expected \"{expected}\", {found}", txt::describe_lookup(owner, answer));
     Err(Failure { kind, detail, retry: true })
 }
 

@@ -1,4 +1,4 @@
-//! The DNS challenge at a name of the account's own, so that several clients can prove one name side by side
+//! The DNS challenge at a name per account, so that several clients can validate one name independently
 //! ([draft-ietf-acme-dns-account-label-03](https://datatracker.ietf.org/doc/draft-ietf-acme-dns-account-label/03/)).
 
 use super::dns01;
@@ -10,20 +10,20 @@ use crate::values::identifier::DnsName;
 use base32ct::{Base32Unpadded, Encoding};
 use sha2::{Digest, Sha256};
 
-/// How many bytes of the digest the label shows: 80 bits, 16 characters.
+/// Bytes of the digest in the label: 80 bits, 16 characters.
 const DIGEST_BYTES: usize = 10;
 
-/// The length of [`label`]: an underscore, and five bits a character.
+/// The length of [`label`]: an underscore and five bits per character.
 pub const LABEL_LENGTH: usize = 1 + DIGEST_BYTES * 8 / 5;
 
-/// The label of the account with this URL: an underscore and the beginning of the URL's SHA-256 in lower-case base32.
+/// The label of an account: an underscore and the truncated SHA-256 of its URL in base32.
 pub fn label(account: &str) -> String {
     let digest = Sha256::digest(account.as_bytes());
     let shown: Vec<u8> = digest.iter().take(DIGEST_BYTES).copied().collect();
     format!("_{}", Base32Unpadded::encode_string(&shown))
 }
 
-/// The name of the TXT record that proves `name` for the account with this URL.
+/// The owner name of the TXT record for `name` and an account URL.
 pub fn owner(account: &str, name: &DnsName) -> String {
     format!("{}.{}.{name}", label(account), dns01::LABEL)
 }
@@ -31,7 +31,7 @@ pub fn owner(account: &str, name: &DnsName) -> String {
 /// Looks up the challenge's TXT records and judges them as dns-01 does.
 ///
 /// # Errors
-/// That they cannot be looked up, or what is there instead.
+/// A failed look-up, or the records found instead.
 pub(super) async fn validate<O: Outbound>(
     probe: &Probe<'_, O>,
     name: &DnsName,

@@ -4,7 +4,7 @@
 //! The record's `accounturi` is a hash over domain, key and account URL (-02), or, as the clients of -00 and -01 have
 //! it, the account URL itself. A record at a parent name counts where it says `policy=wildcard` (§6).
 
-use super::dns::{Answer, Kind, climb};
+use super::dns::{Answer, RecordKind, climb};
 use super::issue_value::{IssueValue, addressee, issue_value};
 use super::outbound::Outbound;
 use super::outcome::{Failure, FailureKind};
@@ -16,46 +16,47 @@ use crate::values::quote::quote_octets;
 use crate::values::{Time, b64};
 use sha2::{Digest, Sha256};
 
-/// The label below which the records stand.
+/// The label of the records.
 pub(super) const LABEL: &str = "_validation-persist";
 
-/// How many parents of a name are asked for a record that covers it, nearest first.
+/// Maximum number of parents whose records are looked up, nearest first.
 const PARENTS: usize = 6;
 
 /// The hash algorithm of hashed account URIs, by its name in the registry of RFC 6920 §9.4.
 const HASH: &str = "sha-256";
 
-/// Looks up the records of a name, then those of its parents, and judges them. Gives the end of the proof, where the
-/// record has one (§4.1: an authorization must not outlive it).
+/// Looks up and judges the records of a name, then those of its parents.
+///
+/// Returns the end of the proof, if any (§4.1: an authorization must not outlive it).
 ///
 /// # Errors
-/// That they cannot be looked up, or what is wrong with them.
+/// A failed look-up, or the fault of the records.
 pub async fn validate<O: Outbound>(
     probe: &Probe<'_, O>,
     name: &DnsName,
     subject: &Subject<'_>,
 ) -> Result<Option<Time>, Failure> {
     let owner = format!("{LABEL}.{name}");
-    let answer = probe.lookup(&owner, Kind::Txt).await?;
+    let answer = probe.lookup(&owner, RecordKind::Txt).await?;
     let now = probe.outbound().now();
-    let own = Place { name: name.as_str(), wide: subject.wildcard };
+    let own = RecordLocation { name: name.as_str(), wide: subject.wildcard };
     let failure = match own.judge(&answer, subject, now) {
         Ok(until) => return Ok(until),
         Err(failure) => failure,
     };
-    // Top-level domains speak for nobody's names.
+    // Top-level domains do not count.
     let parents = climb(name.as_str()).skip(1).filter(|parent| parent.contains('.'));
     for parent in parents.take(PARENTS) {
-        // What cannot be looked up is no proof; the name's own failure tells more.
-        let Ok(answer) = probe.lookup(&format!("{LABEL}.{parent}"), Kind::Txt).await else { break };
-        if let Ok(until) = (Place { name: parent, wide: true }).judge(&answer, subject, now) {
+        // A failed look-up proves nothing; the failure of the name itself is reported.
+        let Ok(answer) = probe.lookup(&format!("{LABEL}.{parent}"), RecordKind::Txt).await else { break };
+        if let Ok(until) = (RecordLocation { name: parent, wide: true }).judge(&answer, subject, now) {
             return Ok(until);
         }
     }
     Err(failure)
 }
 
-/// A hashed account URI (§4.1): `domain` is the name at which the record stands, or `*`.
+/// A hashed account URI (§4.1): `domain` is the name of the record, or `*`.
 pub fn hashed_uri(prefix: &str, domain: &str, thumbprint: &str, account: &str) -> String {
     let mut hash = Sha256::new();
     // A name has at most 253 characters.
@@ -66,17 +67,17 @@ pub fn hashed_uri(prefix: &str, domain: &str, thumbprint: &str, account: &str) -
     format!("{prefix}{HASH}/{}", b64::encode(&hash.finalize()))
 }
 
-/// Where a record stands, and whether it has to say `policy=wildcard`.
-struct Place<'a> {
+/// The location of a record, and whether it needs `policy=wildcard`.
+struct RecordLocation<'a> {
     name: &'a str,
     wide: bool,
 }
 
-/// What is wrong with one record.
+/// The fault of one record.
 type Fault = (FailureKind, String);
 
-impl Place<'_> {
-    /// Whether any record in `answer` is the proof; each stands alone (§4.3).
+impl RecordLocation<'_> {
+    /// Judges the records in `answer`, each on its own (§4.3).
     fn judge(&self, answer: &Answer, subject: &Subject<'_>, now: Time) -> Result<Option<Time>, Failure> {
         let mut fault = None;
         let accepted = self.accepted(subject);
@@ -84,29 +85,29 @@ impl Place<'_> {
             match self.judge_one(text, subject, &accepted, now) {
                 Some(Ok(until)) => return Ok(until),
                 Some(Err(found)) => fault = fault.or(Some((found, text))),
-                // Some other CA's.
+                // For another CA.
                 None => {}
             }
         }
         let (kind, found) = match fault {
             Some(((kind, why), text)) => (kind, format!("but {} {why}", quote_octets(text))),
-            None => txt::instead(answer),
+            None => txt::describe_missing(answer),
         };
-        let looked_up = txt::looked_up(&format!("{LABEL}.{}", self.name), answer);
+        let looked_up = txt::describe_lookup(&format!("{LABEL}.{}", self.name), answer);
         let example = self.example(subject);
         let detail = format!("{looked_up}: expected a record like {example}, {found}");
-        // Resolvers remember old records for a while.
+        // Resolvers cache old records.
         Err(Failure { kind, detail, retry: true })
     }
 
-    /// A record that would do, for whoever has to write it.
+    /// An example of an accepted record.
     fn example(&self, subject: &Subject<'_>) -> String {
         let issuer = subject.persist.issuers.first().map_or("", String::as_str);
         let policy = if self.wide { "; policy=wildcard" } else { "" };
         format!("\"{issuer}; accounturi={}{policy}\"", subject.account)
     }
 
-    /// The account URIs that stand for the account in a record here (§4.2).
+    /// The accepted account URIs (§4.2).
     fn accepted(&self, subject: &Subject<'_>) -> Vec<String> {
         let ExpectedRecord { hash_prefix, thumbprints, .. } = subject.persist;
         let hashed = thumbprints.iter().flat_map(|thumbprint| {
@@ -115,7 +116,7 @@ impl Place<'_> {
         core::iter::once(subject.account.to_owned()).chain(hashed).collect()
     }
 
-    /// `None` for a record that is for another CA. Gives its end.
+    /// Judges one record and returns its end; `None` for another CA.
     fn judge_one(
         &self,
         text: &[u8],
@@ -144,7 +145,7 @@ impl Place<'_> {
         if value.repeats() {
             return Err(malformed("has a parameter twice"));
         }
-        // Repeated ones are out of the way.
+        // Repeated parameters were refused above.
         let parameter = |tag: &str| value.parameter(tag).ok().flatten();
         let until = parameter("persistuntil").map(end).transpose()?;
         let uri = parameter("accounturi").ok_or_else(|| malformed("has no accounturi"))?;
@@ -161,7 +162,7 @@ impl Place<'_> {
     }
 }
 
-/// What is wrong with an account URI that does not stand for the account (§9.3.1).
+/// The fault of an account URI of another account (§9.3.1).
 fn foreign(uri: &str, hash_prefix: &str) -> Fault {
     let hash = uri.strip_prefix(hash_prefix).filter(|_| !hash_prefix.is_empty());
     let well_formed = |hash: &str| {
@@ -180,7 +181,7 @@ fn end(text: &str) -> Result<Time, Fault> {
     if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
         return Err(malformed("has a persistUntil that is no base-10 integer"));
     }
-    // What is too large for a number is far away.
+    // An overflow is far in the future.
     Ok(Time::from_secs(if negative { 0 } else { digits.parse().unwrap_or(u64::MAX) }))
 }
 

@@ -1,6 +1,6 @@
 //! A network that follows a script and a clock of its own, for native tests.
 
-use super::dns::{DOH_ID, Kind};
+use super::dns::{DOH_ID, RecordKind};
 use super::outbound::{FetchAnswer, Limits, Outbound, OutboundFault, Reaction};
 use super::testing::TlsServer;
 use super::{ExpectedRecord, Subject};
@@ -73,7 +73,7 @@ pub(crate) fn redirect(location: &str) -> Host {
 }
 
 impl Fake {
-    pub(crate) fn zone(mut self, name: &str, kind: Kind, zone: Zone) -> Self {
+    pub(crate) fn zone(mut self, name: &str, kind: RecordKind, zone: Zone) -> Self {
         self.zone.insert((name.to_owned(), kind.to_string()), zone);
         self
     }
@@ -87,16 +87,16 @@ impl Fake {
                 IpAddr::V6(address) => v6.push(RData::AAAA(AAAA(address))),
             }
         }
-        self.zone(name, Kind::A, Zone::Records(v4)).zone(name, Kind::Aaaa, Zone::Records(v6))
+        self.zone(name, RecordKind::A, Zone::Records(v4)).zone(name, RecordKind::Aaaa, Zone::Records(v6))
     }
 
     /// Gives `name` TXT records, each of several strings.
     pub(crate) fn txt(self, name: &str, records: &[&[&str]]) -> Self {
         let record = |strings: &&[&str]| RData::TXT(TXT::new(strings.iter().map(|s| (*s).to_owned()).collect()));
-        self.zone(name, Kind::Txt, Zone::Records(records.iter().map(record).collect()))
+        self.zone(name, RecordKind::Txt, Zone::Records(records.iter().map(record).collect()))
     }
 
-    /// What `address` does with the next connection; the last one told is for all further ones.
+    /// What `address` does with the next connection; the last one serves all further connections.
     pub(crate) fn host(self, address: &str, host: Host) -> Self {
         self.hosts.borrow_mut().entry(address.parse().unwrap()).or_default().push_back(host);
         self
@@ -195,7 +195,7 @@ impl Outbound for Fake {
         limits: Limits,
         react: &mut dyn FnMut(&[u8]) -> Reaction,
     ) -> Result<(), OutboundFault> {
-        // A ClientHello is no text.
+        // A ClientHello is not text.
         let request = String::from_utf8(opening.to_vec()).unwrap_or_else(|_| "TLS".to_owned());
         self.log.borrow_mut().push(format!("{addr} {}", request.lines().next().unwrap()));
         self.requests.borrow_mut().push(request);

@@ -1,19 +1,19 @@
-//! Which addresses a validation may connect to.
+//! The addresses that validations may connect to.
 //!
-//! Whoever can order a certificate can make this server connect to an address of their choice
-//! ([RFC 8555 §10.2](https://www.rfc-editor.org/rfc/rfc8555#section-10.2)). So only addresses that anybody
-//! on the Internet could reach as well are used, and others only where the operator says so.
+//! A client can make this server connect to an address of its choice
+//! ([RFC 8555 §10.2](https://www.rfc-editor.org/rfc/rfc8555#section-10.2)). So only public
+//! addresses are permitted, and others only by the operator's setting.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// What the operator allows.
+/// The address policy of the operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct AddressPolicy {
-    /// Whether loopback, private, shared (100.64.0.0/10) and unique-local addresses may be used too.
+    /// Whether loopback, private, shared (100.64.0.0/10) and unique-local addresses are permitted.
     pub allow_private: bool,
 }
 
-/// What a non-public address is for, after the
+/// The class of a non-public address, after the
 /// [IANA special-purpose registries](https://www.iana.org/assignments/iana-ipv4-special-registry).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AddressClass {
@@ -39,16 +39,16 @@ pub enum AddressClass {
     Documentation,
     /// 198.18.0.0/15 and 2001:2::/48
     Benchmarking,
-    /// 64:ff9b:1::/48 and Teredo: what lies behind is not in the address
+    /// 64:ff9b:1::/48 and Teredo: the address does not name the destination
     Translation,
     /// Not assigned to hosts
     Reserved,
 }
 
 impl AddressClass {
-    /// Whether `allow_private` opens it.
+    /// Whether `allow_private` permits it.
     ///
-    /// Link-local stays shut: no name a certificate is for leads there, but credentials of cloud hosts do.
+    /// Link-local addresses stay refused: cloud hosts serve credentials there.
     fn is_private(self) -> bool {
         match self {
             Self::Loopback | Self::Private | Self::Shared | Self::UniqueLocal | Self::SiteLocal => true,
@@ -63,8 +63,8 @@ impl AddressClass {
         }
     }
 
-    /// The class in words that follow "is".
-    pub fn words(self) -> &'static str {
+    /// The class as text after "is".
+    pub fn description(self) -> &'static str {
         match self {
             Self::Loopback => "a loopback address",
             Self::Private => "a private address",
@@ -85,11 +85,11 @@ impl AddressClass {
 
 /// A refused address and its class; the text is a sentence without its full stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{address} is {class}, which this CA does not connect to", class = .class.words())]
+#[error("{address} is {class}, which this CA does not connect to", class = .class.description())]
 pub struct GuardFault {
-    /// The address as it was found.
+    /// The unchanged address.
     pub address: IpAddr,
-    /// Why it is refused.
+    /// The class for which it is refused.
     pub class: AddressClass,
 }
 
@@ -107,7 +107,7 @@ impl AddressPolicy {
     }
 }
 
-/// What `address` is for; `None` when it is public.
+/// Classifies `address`; `None` if public.
 pub fn classify(address: IpAddr) -> Option<AddressClass> {
     match address {
         IpAddr::V4(v4) => classify_v4(v4),
@@ -115,7 +115,7 @@ pub fn classify(address: IpAddr) -> Option<AddressClass> {
     }
 }
 
-/// First match wins. /32 before the /4 that holds it.
+/// First match wins: /32 before the /4 that contains it.
 const V4: [(Ipv4Addr, u32, AddressClass); 16] = [
     (Ipv4Addr::new(0, 0, 0, 0), 8, AddressClass::Unspecified),
     (Ipv4Addr::new(10, 0, 0, 0), 8, AddressClass::Private),
@@ -135,7 +135,7 @@ const V4: [(Ipv4Addr, u32, AddressClass); 16] = [
     (Ipv4Addr::new(240, 0, 0, 0), 4, AddressClass::Reserved),
 ];
 
-/// First match wins. What is in none of these and not in 2000::/3 is not assigned to hosts.
+/// First match wins. Other addresses outside 2000::/3 are not assigned to hosts.
 const V6: [(Ipv6Addr, u32, AddressClass); 12] = [
     (Ipv6Addr::UNSPECIFIED, 128, AddressClass::Unspecified),
     (Ipv6Addr::LOCALHOST, 128, AddressClass::Loopback),
@@ -176,7 +176,7 @@ fn classify_v6(address: Ipv6Addr) -> Option<AddressClass> {
     if global_unicast { None } else { Some(AddressClass::Reserved) }
 }
 
-/// The IPv4 address that packets to `address` end up at, in the forms that say so: IPv4-mapped
+/// The IPv4 address embedded in `address`: IPv4-mapped
 /// (::ffff:0:0/96), IPv4-compatible (::/96), NAT64 (64:ff9b::/96, RFC 6052) and 6to4 (2002::/16, RFC 3056).
 fn embedded_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
     let from = |high: u16, low: u16| Ipv4Addr::from_bits((u32::from(high) << 16) | u32::from(low));

@@ -1,4 +1,4 @@
-//! The HTTP challenge: a file under the name's `/.well-known/acme-challenge/`
+//! The HTTP challenge: a file below `/.well-known/acme-challenge/`
 //! ([RFC 8555 §8.3](https://www.rfc-editor.org/rfc/rfc8555#section-8.3)).
 
 mod ask;
@@ -12,17 +12,17 @@ use super::subject::Subject;
 use super::target::{Target, TargetFault};
 use crate::values::quote::quote_octets;
 
-/// Redirects followed, as Let's Encrypt has it.
+/// Maximum number of redirects, as of Let's Encrypt.
 pub const MAX_REDIRECTS: usize = 10;
 
 /// Fetches the challenge's file from the identifier's host, following redirects, and judges it.
 ///
 /// # Errors
-/// Where the fetch ended, or how the file differs.
+/// A failed request, or the difference of the file.
 pub(super) async fn validate<O: Outbound>(probe: &Probe<'_, O>, subject: &Subject<'_>) -> Result<(), Failure> {
     let first = Target::first(subject.identifier, subject.token, probe.config())
         .map_err(|fault| unusable(format!("the challenge would be at a URL {fault}")))?;
-    let mut at = Visit { target: first.clone(), elsewhere: false };
+    let mut at = Hop { target: first.clone(), elsewhere: false };
     let mut visited = Vec::new();
     loop {
         let elsewhere = |failure| after(visited.len(), &first, failure);
@@ -38,38 +38,35 @@ pub(super) async fn validate<O: Outbound>(probe: &Probe<'_, O>, subject: &Subjec
     }
 }
 
-/// One of the URLs that a validation comes to.
-struct Visit {
+/// One URL on the path of redirects.
+struct Hop {
     target: Target,
-    /// Whether redirects led away from the identifier's host. Whoever asked for the validation may have pointed it at
-    /// a page that is not theirs to read, so problems show nothing of what comes back from there but its status. Where
-    /// private addresses are connected to, another path is elsewhere too: the name may lead to another host by now.
+    /// Whether redirects led away from the identifier's host.
+    ///
+    /// The client may not be entitled to read that page, so problems show only its status. With private addresses
+    /// permitted, another path counts as elsewhere too: the name may resolve to another host by now.
     elsewhere: bool,
 }
 
-impl Visit {
-    /// Where `location` leads.
+impl Hop {
+    /// Follows `location`.
     fn redirected(&self, location: &str, config: &Config) -> Result<Self, TargetFault> {
         let target = self.target.redirected(location, config)?;
-        // A URL that another host gave is its words too.
-        let target = if self.elsewhere { target.veiled() } else { target };
+        // A URL from another host is hidden too.
+        let target = if self.elsewhere { target.with_hidden_path() } else { target };
         let strayed = config.policy.allow_private && target.path() != self.target.path();
         let elsewhere = self.elsewhere || strayed || target.host() != self.target.host();
         Ok(Self { target, elsewhere })
     }
 
-    /// `bytes` of an answer, quoted; `None` where they are not to be shown.
+    /// Quotes bytes of an answer; `None` if they must not be shown.
     fn quote(&self, bytes: &[u8]) -> Option<String> {
         (!self.elsewhere).then(|| quote_octets(bytes))
     }
 }
 
-/// Asks one URL. Gives where it redirects to, or `None` when it proves control.
-async fn step<O: Outbound>(
-    probe: &Probe<'_, O>,
-    visit: &Visit,
-    key_authorization: &str,
-) -> Result<Option<Visit>, Failure> {
+/// Requests one URL; returns the target of a redirect, or `None` if control is proven.
+async fn step<O: Outbound>(probe: &Probe<'_, O>, visit: &Hop, key_authorization: &str) -> Result<Option<Hop>, Failure> {
     let answer = ask::request(probe, &visit.target, visit.elsewhere).await?;
     if http1::is_redirect(answer.response.status) {
         return redirect(visit, &answer.response, probe.config()).map(Some);
@@ -77,7 +74,7 @@ async fn step<O: Outbound>(
     judge(visit, &answer, key_authorization).map(|()| None)
 }
 
-/// Says in `failure` that it happened elsewhere than at the challenge's URL.
+/// Prefixes the detail with the number of redirects.
 fn after(redirects: usize, first: &Target, failure: Failure) -> Failure {
     let plural = if redirects == 1 { "" } else { "s" };
     match redirects {
@@ -89,7 +86,7 @@ fn after(redirects: usize, first: &Target, failure: Failure) -> Failure {
     }
 }
 
-fn redirect(visit: &Visit, response: &Response, config: &Config) -> Result<Visit, Failure> {
+fn redirect(visit: &Hop, response: &Response, config: &Config) -> Result<Hop, Failure> {
     let (target, status) = (&visit.target, response.status);
     let location = response
         .location
@@ -102,16 +99,16 @@ fn redirect(visit: &Visit, response: &Response, config: &Config) -> Result<Visit
     })
 }
 
-/// Whether `answer` proves control: status 200, and the key authorization as body, white space at its end aside.
+/// Checks `answer`: status 200 and the key authorization, trailing white space ignored.
 ///
 /// # Errors
-/// What was expected and what came, which is quoted in part only.
-fn judge(visit: &Visit, answer: &ask::Answer, key_authorization: &str) -> Result<(), Failure> {
+/// The expected and the received content, the latter shortened.
+fn judge(visit: &Hop, answer: &ask::Answer, key_authorization: &str) -> Result<(), Failure> {
     let target = &visit.target;
     let Response { status, body, .. } = &answer.response;
     let body = body.trim_ascii_end();
     if *status != 200 {
-        // A file that is late (RFC 8555 §8.2) or a server in trouble may do better later.
+        // A late file (RFC 8555 §8.2) or a failing server may be temporary.
         let retry = matches!(status, 404 | 429 | 500..);
         let with = visit.quote(body).map(|body| format!(", with {body}")).unwrap_or_default();
         let note = answer.note.unwrap_or_default();

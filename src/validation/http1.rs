@@ -1,36 +1,35 @@
-//! Reading one HTTP/1.1 response from a growing buffer
+//! Reader of one HTTP/1.1 response from a growing buffer
 //! ([RFC 9112](https://www.rfc-editor.org/rfc/rfc9112)).
 //!
-//! The peer is whoever a name points to, so work stays linear in what it sends however it cuts it up, and
-//! everything is capped.
+//! Hand-written around httparse: hyper needs a runtime and streams. The peer is untrusted, so the work is linear in its
+//! bytes, and everything is capped.
 
 use crate::values::quote::quote_octets;
 use httparse::Status;
 
-/// The most bytes of a body that are read. A key authorization has about 90.
+/// Maximum bytes of a body; a key authorization has about 90.
 pub const MAX_BODY: usize = 128 * 1024;
 
-/// The most bytes of a status line and headers, as common servers have it.
+/// Maximum bytes of status line and headers, as of common servers.
 const MAX_HEAD: usize = 16 * 1024;
 
-/// The most header lines.
+/// Maximum number of header lines.
 const MAX_HEADERS: usize = 100;
 
-/// The most bytes of a line with a chunk's size, or of the trailers.
+/// Maximum bytes of a chunk size line, or of the trailers.
 const MAX_CHUNK_LINE: usize = 1024;
 
-/// The most bytes of a whole response: body, head, and as much again as chunked framing needs at its worst
-/// that is still sensible (a chunk size line for every few bytes is not).
+/// Maximum bytes of a response: head, body, and as much again for chunked framing.
 pub const MAX_RESPONSE: usize = MAX_HEAD + 2 * MAX_BODY;
 
-/// A response, its body taken out of its framing.
+/// A response with its decoded body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Response {
     /// The status code.
     pub status: u16,
-    /// The first `Location` header, when it is text.
+    /// The first `Location` header, if it is text.
     pub location: Option<String>,
-    /// The body; empty for redirects, whose bodies are not read.
+    /// The body; empty for redirects.
     pub body: Vec<u8>,
 }
 
@@ -77,7 +76,7 @@ fn transfer_coding(name: &str) -> String {
 }
 
 impl HttpFault {
-    /// The same without anything of what was sent.
+    /// Removes quoted bytes of the peer.
     pub fn unquoted(self) -> Self {
         match self {
             Self::Malformed(_) => Self::Malformed(String::new()),
@@ -88,22 +87,23 @@ impl HttpFault {
     }
 }
 
-/// Whether a status is one of those whose `Location` is followed: 301, 302, 307 and 308, as the CA/Browser
-/// Forum's Baseline Requirements 3.2.2.4.19 have it for this very check. 303 points to another resource.
+/// Whether a status is a redirect that is followed: 301, 302, 307 and 308.
+///
+/// As in the CA/Browser Forum's Baseline Requirements 3.2.2.4.19; 303 points to another resource.
 pub fn is_redirect(status: u16) -> bool {
     matches!(status, 301 | 302 | 307 | 308)
 }
 
-/// How the body ends ([RFC 9112 §6.3](https://www.rfc-editor.org/rfc/rfc9112#section-6.3)).
+/// The framing of the body ([RFC 9112 §6.3](https://www.rfc-editor.org/rfc/rfc9112#section-6.3)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Framing {
-    /// There is none, or it is of no interest.
+    /// No body, or an ignored one.
     Empty,
-    /// After so many bytes.
+    /// A number of bytes.
     Length(usize),
-    /// With a chunk of size 0.
+    /// Chunks, up to one of size 0.
     Chunked,
-    /// With the connection.
+    /// Up to the end of the connection.
     UntilClose,
 }
 
@@ -113,25 +113,25 @@ struct Head {
     framing: Framing,
 }
 
-/// Where reading a response stands. All its methods take everything received so far.
+/// The state of reading a response; all methods take all bytes received so far.
 #[derive(Default)]
 pub struct Reader {
-    /// Where the head begins: 0, or behind the last interim response.
+    /// Start of the head: 0, or after the last interim response.
     start: usize,
-    /// Up to where there is no end of the head.
+    /// Position up to which the end of the head was searched.
     searched: usize,
     head: Option<Head>,
-    /// Where the body begins, or with chunks the next one.
+    /// Start of the body, or of the next chunk.
     at: usize,
-    /// What chunks held so far.
+    /// The content of the chunks so far.
     body: Vec<u8>,
 }
 
 impl Reader {
-    /// Whether the response is complete, after more of it has arrived.
+    /// Reads on; returns whether the response is complete.
     ///
     /// # Errors
-    /// An [`HttpFault`] that no further byte can heal.
+    /// An [`HttpFault`] that further bytes cannot change.
     pub fn advance(&mut self, bytes: &[u8]) -> Result<bool, HttpFault> {
         while self.head.is_none() {
             if !self.read_head(bytes)? {
@@ -148,10 +148,10 @@ impl Reader {
         }
     }
 
-    /// The response, now that nothing more will come.
+    /// The response, at the end of the connection.
     ///
     /// # Errors
-    /// [`HttpFault::Incomplete`] when it ends too early, else as [`Reader::advance`].
+    /// [`HttpFault::Incomplete`] for a truncated response, else as [`Reader::advance`].
     pub fn finish(mut self, bytes: &[u8]) -> Result<Response, HttpFault> {
         let complete = self.advance(bytes)?;
         let rest = bytes.get(self.at..).unwrap_or_default();
@@ -167,16 +167,16 @@ impl Reader {
     }
 
     fn framing(&self) -> Framing {
-        // Without a head nothing is complete, which `Length` says for any length not yet there.
+        // Without a head the response is incomplete, as with any missing length.
         self.head.as_ref().map_or(Framing::Length(usize::MAX), |head| head.framing)
     }
 
-    /// Reads one head when it is all there; interim responses (1xx) leave the next one to be read.
+    /// Reads one complete head; interim responses (1xx) are skipped.
     fn read_head(&mut self, bytes: &[u8]) -> Result<bool, HttpFault> {
-        // What cannot become a response is not waited for.
+        // Bytes that cannot become a response fail at once.
         check_beginning(bytes.get(self.start..).unwrap_or_default())?;
         let Some(end) = find_head_end(bytes, self.searched) else {
-            // The end is at most 3 bytes long: its first 2 may be there already.
+            // The end has at most 3 bytes, of which 2 may be present.
             self.searched = bytes.len().saturating_sub(2).max(self.start);
             return if bytes.len() - self.start > MAX_HEAD { Err(HttpFault::HeadTooLarge) } else { Ok(false) };
         };
@@ -188,7 +188,7 @@ impl Reader {
         Ok(true)
     }
 
-    /// Takes all whole chunks; says whether the last one and its trailers are among them.
+    /// Reads all complete chunks; returns whether the last one and its trailers are complete.
     fn read_chunks(&mut self, bytes: &[u8]) -> Result<bool, HttpFault> {
         loop {
             let rest = bytes.get(self.at..).unwrap_or_default();
@@ -217,7 +217,7 @@ impl Reader {
     }
 }
 
-/// Whether the trailer section that begins `rest` is over; what is in it is of no interest.
+/// Whether the trailer section at the start of `rest` is complete; its content is ignored.
 fn trailers_end(rest: &[u8]) -> Result<bool, HttpFault> {
     let rest = rest.get(..MAX_CHUNK_LINE).unwrap_or(rest);
     if rest.starts_with(b"\r\n") || find_head_end(rest, 0).is_some() {
@@ -226,8 +226,7 @@ fn trailers_end(rest: &[u8]) -> Result<bool, HttpFault> {
     if rest.len() < MAX_CHUNK_LINE { Ok(false) } else { Err(HttpFault::HeadTooLarge) }
 }
 
-/// Whether `bytes` may begin a response: with the protocol's name, behind empty lines (RFC 9112 §2.2). Fewer than the name
-/// has may.
+/// Checks that `bytes` may begin a response: the protocol's name after empty lines (RFC 9112 §2.2).
 fn check_beginning(bytes: &[u8]) -> Result<(), HttpFault> {
     let text = bytes.iter().position(|byte| !matches!(byte, b'\r' | b'\n')).and_then(|at| bytes.get(at..));
     match text.and_then(<[u8]>::first_chunk) {
@@ -240,7 +239,7 @@ fn check_beginning(bytes: &[u8]) -> Result<(), HttpFault> {
     }
 }
 
-/// Behind the first empty line at or after `from`. Lines may end in LF alone (RFC 9112 §2.2).
+/// The position after the first empty line from `from` on. Lines may end in LF alone (RFC 9112 §2.2).
 fn find_head_end(bytes: &[u8], from: usize) -> Option<usize> {
     let tail = bytes.get(from..)?;
     (0..tail.len()).find_map(|at| match tail.get(at..)? {
@@ -274,7 +273,7 @@ fn framing(status: u16, headers: &[httparse::Header<'_>]) -> Result<Framing, Htt
     if matches!(status, 100..200 | 204 | 304) || is_redirect(status) {
         return Ok(Framing::Empty);
     }
-    // RFC 9110 §8.4. A failure's status says enough.
+    // RFC 9110 §8.4. The body of a failure is not needed.
     if let Some(coding) = find(headers, "content-encoding").find(|coding| !is_identity(coding)) {
         let success = (200..300).contains(&status);
         return if success { Err(HttpFault::ContentCoding(quote_octets(coding))) } else { Ok(Framing::Empty) };
@@ -300,8 +299,7 @@ fn framing(status: u16, headers: &[httparse::Header<'_>]) -> Result<Framing, Htt
     }
 }
 
-/// Whether a `Content-Encoding` says that nothing was done: RFC 9110 §8.4.1 has no name to send for that, and some servers
-/// send one.
+/// Whether a `Content-Encoding` is empty or `identity`, which some servers send (RFC 9110 §8.4.1).
 pub fn is_identity(coding: &[u8]) -> bool {
     coding
         .split(|b| *b == b',')

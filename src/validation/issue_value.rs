@@ -1,20 +1,20 @@
 //! The `issue-value` of [RFC 8659 §4.2](https://www.rfc-editor.org/rfc/rfc8659#section-4.2): an issuer's domain name and
-//! parameters. CAA records have it, and the TXT records of dns-persist-01.
+//! parameters, in CAA records and TXT records of dns-persist-01.
 
 use std::collections::BTreeSet;
 
 /// An issue-value that follows the grammar.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IssueValue<'a> {
-    /// The issuer's domain name as it was written; `None` where there is none, which names nobody.
+    /// The unchanged domain name of the issuer; `None` if empty, which permits no issuer.
     pub issuer: Option<&'a str>,
-    /// Tags and values, in their order, as they were written.
+    /// Unchanged tags and values in order.
     pub parameters: Vec<(&'a str, &'a str)>,
 }
 
-/// A parameter that stands there more than once.
+/// A duplicate parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Repeated;
+pub struct RepeatedParameter;
 
 impl IssueValue<'_> {
     /// Whether the issuer is one of `names`, which are in lower case without trailing dots.
@@ -22,29 +22,29 @@ impl IssueValue<'_> {
         self.issuer.is_some_and(|issuer| names.iter().any(|name| issuer.eq_ignore_ascii_case(name)))
     }
 
-    /// The value of the parameter `tag` (in lower case), `None` where there is none.
+    /// The value of the parameter `tag` (in lower case), if present.
     ///
     /// # Errors
-    /// [`Repeated`].
-    pub fn parameter(&self, tag: &str) -> Result<Option<&str>, Repeated> {
+    /// [`RepeatedParameter`].
+    pub fn parameter(&self, tag: &str) -> Result<Option<&str>, RepeatedParameter> {
         let mut found = self.parameters.iter().filter(|(name, _)| name.eq_ignore_ascii_case(tag));
         let first = found.next().map(|(_, value)| *value);
-        if found.next().is_some() { Err(Repeated) } else { Ok(first) }
+        if found.next().is_some() { Err(RepeatedParameter) } else { Ok(first) }
     }
 
-    /// Whether any parameter stands there more than once.
+    /// Whether any parameter is duplicated.
     pub fn repeats(&self) -> bool {
         let mut seen = BTreeSet::new();
         !self.parameters.iter().all(|(tag, _)| seen.insert(tag.to_ascii_lowercase()))
     }
 }
 
-/// Reads an issue-value; `None` for what breaks the grammar.
+/// Parses an issue-value; `None` for syntax errors.
 ///
-/// That is strict: a `;` behind the last parameter, a trailing dot, or white space within a value break it too.
+/// Strict: a trailing `;` or dot, or white space within a value, is a syntax error.
 pub fn issue_value(bytes: &[u8]) -> Option<IssueValue<'_>> {
     let text = str::from_utf8(bytes).ok()?;
-    // No part can have a semicolon within it.
+    // No part can contain a semicolon.
     let (issuer, rest) = text.split_once(';').map_or((text, None), |(issuer, rest)| (issuer, Some(rest)));
     let issuer = Some(trim(issuer)).filter(|issuer| !issuer.is_empty());
     if issuer.is_some_and(|name| !name.split('.').all(is_word)) {
@@ -64,8 +64,7 @@ pub fn issue_value(bytes: &[u8]) -> Option<IssueValue<'_>> {
     Some(IssueValue { issuer, parameters })
 }
 
-/// What stands before the first semicolon, white space around it removed: for a value that breaks the grammar, whom it
-/// was meant for.
+/// The trimmed text before the first semicolon: the intended issuer of a malformed value.
 pub fn addressee(bytes: &[u8]) -> &[u8] {
     bytes.split(|b| *b == b';').next().unwrap_or_default().trim_ascii()
 }

@@ -4,7 +4,7 @@ use super::{dns_account01, dns_persist01, dns01};
 use crate::values::Identifier;
 use core::fmt;
 
-/// The longest name that DNS can ask for, in characters (RFC 1035 §2.3.4: 255 octets on the wire).
+/// Maximum length of a DNS name, in characters (RFC 1035 §2.3.4: 255 octets on the wire).
 const MAX_DNS_NAME: usize = 253;
 
 /// The challenge types.
@@ -23,7 +23,7 @@ pub enum Method {
 }
 
 impl Method {
-    /// All of them, in the order in which they are offered.
+    /// All challenge types in the order of their offer.
     pub const ALL: [Self; 5] = [Self::Http01, Self::Dns01, Self::TlsAlpn01, Self::DnsAccount01, Self::DnsPersist01];
 
     /// The challenge type's name
@@ -43,10 +43,10 @@ impl Method {
         Self::ALL.into_iter().find(|method| method.name() == name)
     }
 
-    /// Whether it can prove control of `identifier`, given as in the order: with its `*.`.
+    /// Whether it can prove control of `identifier`, given as in the order with its `*.`.
     ///
-    /// A host under a name says nothing about the names beside it, so wildcards are for DNS alone. A record below a long
-    /// name has a name that is too long for DNS.
+    /// A host proves nothing about other names, so only DNS challenges are for wildcards. The record below a long name
+    /// would have a name too long for DNS.
     pub fn fits(self, identifier: &Identifier) -> bool {
         match (self, identifier) {
             (Self::Http01 | Self::TlsAlpn01, Identifier::Dns(name)) => !name.is_wildcard(),
@@ -59,7 +59,7 @@ impl Method {
         }
     }
 
-    /// How many characters, the last dot among them, come before a name in that of the record that proves it.
+    /// Characters before the name in the owner name of the challenge's record, with the last dot.
     fn owner_prefix(self) -> usize {
         match self {
             Self::Http01 | Self::TlsAlpn01 => 0,
@@ -69,13 +69,14 @@ impl Method {
         }
     }
 
-    /// Whether it is offered where nothing asks for it in particular. A challenge without a token makes some shipped
-    /// clients give up on the whole authorization.
+    /// Whether it is offered by default.
+    ///
+    /// Some clients fail the whole authorization at a challenge without a token.
     pub fn offered_by_default(self) -> bool {
         self.has_token()
     }
 
-    /// Whether its challenges have a token, and thus a key authorization.
+    /// Whether its challenges have a token and a key authorization.
     pub fn has_token(self) -> bool {
         match self {
             Self::Http01 | Self::Dns01 | Self::TlsAlpn01 | Self::DnsAccount01 => true,

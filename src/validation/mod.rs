@@ -1,11 +1,11 @@
-//! Validation: does whoever holds this account key control that name?
+//! Validation: whether the holder of an account key controls an identifier.
 //!
-//! Protocol only. What is asked of the network goes through the small port [`outbound::Outbound`]; what comes
-//! back is judged by pure functions. Nothing here knows an ACME record: names, tokens and key authorizations
-//! come in as values, and an [`Outcome`] goes out, which `ca` turns into challenge state and problems.
+//! Protocol only. Network access goes through the port [`outbound::Outbound`]; pure functions judge the answers. ACME
+//! records are unknown here: names, tokens and key authorizations are values, and `ca` turns an [`Outcome`] into
+//! challenge state and problems.
 //!
 //! A new challenge type is a module beside [`http01`], [`dns01`] and [`tlsalpn01`], and a row in [`Method`]: the compiler
-//! names every place. [`caa`] asks the other question: whether the name's owner lets this CA issue at all.
+//! names every place. [`caa`] checks whether the owner of a name lets this CA issue.
 
 pub mod caa;
 pub mod cloudflare;
@@ -44,7 +44,7 @@ pub use subject::{ExpectedRecord, Subject};
 use crate::values::identifier::IpName;
 use crate::values::{Identifier, Verify};
 use outbound::Outbound;
-/// Tries once to validate control of an identifier by `method`. Takes at most about twice [`Config::time`].
+/// Tries once to validate an identifier by `method`, within about twice [`Config::time`].
 pub async fn validate<O: Outbound + Verify>(
     outbound: &O,
     config: &Config,
@@ -71,7 +71,7 @@ pub async fn validate<O: Outbound + Verify>(
     }
 }
 
-/// A challenge that was never offered for an address ([Method::fits]).
+/// The failure of a challenge type that is not offered for addresses ([`Method::fits`]).
 fn unfit(method: Method, address: &IpName) -> Failure {
     let detail = format!("{method} cannot prove control of the IP address {address}");
     Failure { kind: FailureKind::IncorrectResponse, detail, retry: false }

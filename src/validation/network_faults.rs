@@ -5,22 +5,22 @@
 //!
 //! | what goes wrong | scripted | sockets and workerd |
 //! |---|---|---|
-//! | resolver down | `tests::z06_what_the_resolver_cannot_say_…`, `caa::tests`, `tests/exhaustive/faults/` | `e2e::faults::resolvers_that_are_down_…` |
+//! | resolver down | `tests::z06_resolver_failure_…`, `caa::tests`, `tests/faults.rs` | `e2e_faults::resolvers_that_are_down_…` |
 //! | resolver that never answers | the same | the same |
-//! | answers another question, with another id, cut, empty, garbage, truncated, more than a message | `z11_a_resolver_that_lies_…` here; `dns::tests` for each part | |
-//! | aliases in a circle | `z11_a_resolver_that_lies_…` here | |
-//! | NXDOMAIN, SERVFAIL, REFUSED | `tests::t28_…`, `tests::z06_…`, `dns::tests::z11_response_codes_…` | `e2e::dns` |
-//! | host that nobody listens at, or that resets | `http01::tests::t26_…` | `validation_socket::z10_nobody_listening_…`, `…z10_servers_that_hang_…`, `e2e::z06_…` |
-//! | host that hangs before the connection | `http01::tests::z10_a_validation_ends_in_time_…` | `validation_socket::z10_a_host_that_never_takes_the_connection_…` |
-//! | host that hangs after it | the same | `validation_socket::z10_servers_that_hang_…`, `e2e::faults::hosts_that_never_end_…` |
-//! | a byte at a time for ever | `z10_a_byte_at_a_time_…` here | `validation_socket::z10_a_byte_at_a_time_…` |
-//! | endless body, endless headers, endless chunks | `http01::tests::z10_what_is_no_http_…` | `validation_socket::z10_servers_that_hang_…`, `e2e::faults::hosts_that_never_end_…` |
-//! | redirects in a circle, too many | `http01::tests::z10_redirects_against_the_rules_…`, `…z10_ten_redirects_…` | `validation_socket::z10_redirects_in_a_circle_…`, `e2e::faults::hosts_that_never_end_…` |
+//! | answers another question, with another id, cut, empty, garbage, truncated, more than a message | `z11_lying_resolver_…` here; `dns::tests` for each part | |
+//! | aliases in a circle | `z11_lying_resolver_…` here | |
+//! | NXDOMAIN, SERVFAIL, REFUSED | `tests::t28_…`, `tests::z06_…`, `dns::tests::z11_response_codes_…` | `e2e_dns` |
+//! | closed port, or a host that resets | `http01::tests::t26_…` | `validation_socket::z10_closed_port_…`, `…z10_hanging_…`, `e2e::z06_…` |
+//! | host that hangs before the connection | `http01::tests::z10_validation_of_any_host_…` | `validation_socket::z10_unresponsive_host_…` |
+//! | host that hangs after it | the same | `validation_socket::z10_hanging_…`, `e2e_faults::hosts_that_never_end_…` |
+//! | a byte at a time for ever | `z10_slow_drip_…` here | `validation_socket::z10_slow_drip_…` |
+//! | endless body, endless headers, endless chunks | `http01::tests::z10_response_not_http_…` | `validation_socket::z10_hanging_…`, `e2e_faults::hosts_that_never_end_…` |
+//! | redirects in a circle, too many | `http01::tests::z10_redirects_against_the_rules_…`, `…z10_ten_redirects_…` | `validation_socket::z10_redirect_loop_…`, `e2e_faults::hosts_that_never_end_…` |
 //! | redirects to private addresses | `http01::tests::z10_a_redirect_to_a_forbidden_address_…` | |
 //! | redirects to other schemes and ports | `http01::tests::z10_redirects_against_the_rules_…` | |
-//! | DNS rebinding | `z10_a_name_that_turns_private_…` here, `http01::tests::z10_the_address_that_was_looked_up_…` | `validation_socket::z10_the_connection_goes_…` |
+//! | DNS rebinding | `z10_rebound_name_…` here, `http01::tests::z10_the_address_that_was_looked_up_…` | `validation_socket::z10_connection_uses_…` |
 
-use super::dns::{DOH_ID, Kind, MAX_ANSWER};
+use super::dns::{DOH_ID, MAX_ANSWER, RecordKind};
 use super::fake::{Fake, Host, Zone, http, redirect, subject};
 use super::outbound::OutboundFault;
 use super::{Config, Failure, FailureKind, Method, Outcome, dns_account01, validate};
@@ -49,15 +49,17 @@ fn name(text: &str) -> Name {
 }
 
 /// What this method asks the resolver: names and kinds.
-fn questions(method: Method) -> Vec<(String, Kind)> {
+fn questions(method: Method) -> Vec<(String, RecordKind)> {
     match method {
-        Method::Http01 | Method::TlsAlpn01 => vec![("a.test".into(), Kind::A), ("a.test".into(), Kind::Aaaa)],
-        Method::Dns01 => vec![("_acme-challenge.a.test".into(), Kind::Txt)],
+        Method::Http01 | Method::TlsAlpn01 => {
+            vec![("a.test".into(), RecordKind::A), ("a.test".into(), RecordKind::Aaaa)]
+        }
+        Method::Dns01 => vec![("_acme-challenge.a.test".into(), RecordKind::Txt)],
         Method::DnsAccount01 => {
             let label = dns_account01::label("https://ca.test/acme/account/a");
-            vec![(format!("{label}._acme-challenge.a.test"), Kind::Txt)]
+            vec![(format!("{label}._acme-challenge.a.test"), RecordKind::Txt)]
         }
-        Method::DnsPersist01 => vec![("_validation-persist.a.test".into(), Kind::Txt)],
+        Method::DnsPersist01 => vec![("_validation-persist.a.test".into(), RecordKind::Txt)],
     }
 }
 
@@ -68,17 +70,17 @@ fn response(id: u16, asked: &str, kind: RecordType) -> Message {
     message
 }
 
-fn record_type(kind: Kind) -> RecordType {
+fn record_type(kind: RecordKind) -> RecordType {
     match kind {
-        Kind::A => RecordType::A,
-        Kind::Aaaa => RecordType::AAAA,
-        Kind::Txt => RecordType::TXT,
-        Kind::Caa => RecordType::CAA,
+        RecordKind::A => RecordType::A,
+        RecordKind::Aaaa => RecordType::AAAA,
+        RecordKind::Txt => RecordType::TXT,
+        RecordKind::Caa => RecordType::CAA,
     }
 }
 
 /// A resolver's lie about `asked`, and what the failure says of it.
-type Lie = (&'static str, fn(&str, Kind) -> Zone);
+type Lie = (&'static str, fn(&str, RecordKind) -> Zone);
 
 const LIES: [Lie; 8] = [
     ("the resolver answered another question", |_, kind| {
@@ -109,7 +111,7 @@ const LIES: [Lie; 8] = [
 ];
 
 #[tokio::test]
-async fn z11_a_resolver_that_lies_is_not_believed_and_asked_again_later() {
+async fn z11_lying_resolver_is_refused_and_retried() {
     for method in Method::ALL {
         for (words, lie) in LIES {
             let fake = questions(method)
@@ -124,7 +126,7 @@ async fn z11_a_resolver_that_lies_is_not_believed_and_asked_again_later() {
 }
 
 #[tokio::test]
-async fn z10_a_byte_at_a_time_for_ever_is_left_when_the_time_is_over() {
+async fn z10_a_byte_at_a_time_for_ever_is_left_when_the_time_has_ended() {
     for every in [Duration::from_millis(1), Duration::from_secs(1), Duration::from_secs(9)] {
         let fake = Fake::default().name("a.test", &["1.1.1.1"]);
         let failed = failure(&fake.host("1.1.1.1:80", Host::Drip(b'x', every)), Method::Http01).await;
@@ -139,11 +141,11 @@ async fn z10_a_byte_at_a_time_for_ever_is_left_when_the_time_is_over() {
 fn turning(private: &str) -> Fake {
     let v4 = |text: &str| vec![RData::A(A(text.parse().unwrap()))];
     let turns = Zone::Turns(RefCell::new([v4("1.1.1.1"), v4(private)].into()));
-    Fake::default().zone("a.test", Kind::Aaaa, Zone::Records(Vec::new())).zone("a.test", Kind::A, turns)
+    Fake::default().zone("a.test", RecordKind::Aaaa, Zone::Records(Vec::new())).zone("a.test", RecordKind::A, turns)
 }
 
 #[tokio::test]
-async fn z10_a_name_that_turns_private_after_the_check_is_connected_to_where_it_was_checked() {
+async fn z10_rebound_name_is_connected_at_the_checked_address() {
     let asked_of = |fake: &Fake| {
         let log = fake.log.borrow();
         log.iter().filter(|line| line.contains(":80 ") || line.contains(":443 ")).cloned().collect::<Vec<_>>()
@@ -172,9 +174,9 @@ async fn z10_a_name_that_turns_private_after_the_check_is_connected_to_where_it_
 }
 
 #[tokio::test]
-async fn z10_a_name_with_a_public_ipv4_and_a_private_ipv6_address_is_reached_at_the_public_one() {
+async fn z10_name_with_public_and_private_addresses_uses_the_public_one() {
     let v6 = Zone::Records(vec![RData::AAAA(AAAA("::1".parse().unwrap()))]);
-    let fake = Fake::default().name("a.test", &["1.1.1.1"]).zone("a.test", Kind::Aaaa, v6);
+    let fake = Fake::default().name("a.test", &["1.1.1.1"]).zone("a.test", RecordKind::Aaaa, v6);
     let fake = fake.host("1.1.1.1:80", http("200 OK", "", "tok.thumb"));
     let name = Identifier::dns("a.test").unwrap();
     let outcome = validate(&fake, &Config::default(), Method::Http01, &subject(&name, "tok", "tok.thumb")).await;

@@ -1,36 +1,36 @@
-//! The port through which validation reaches the network.
+//! The network port of validation.
 //!
-//! Validation decides *what* to ask and of *whom*; whoever implements this trait only carries bytes. The
-//! Worker does it with `fetch` and `connect()`, native tests with sockets or a script.
+//! Validation decides on requests and peers; implementations only carry bytes. The Worker uses `fetch` and `connect()`,
+//! native tests use sockets or a script.
 
 use crate::values::Time;
 use core::net::SocketAddr;
 use core::time::Duration;
 
-/// How much one exchange may take.
+/// Limits of one exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// The most bytes to read. Of a socket that is everything the peer sends, of a `fetch` the body.
+    /// Maximum bytes read: everything from a socket, the body of a `fetch`.
     pub max_bytes: usize,
-    /// From the call to its return, connecting included.
+    /// Time from the call to its return, including the connection.
     pub timeout: Duration,
 }
 
-/// How a conversation goes on after something was read.
+/// The reaction to received bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reaction {
-    /// Send this, if it is anything, and read on.
+    /// Send these bytes, if any, and read on.
     Send(Vec<u8>),
-    /// Send this, if it is anything, and close the connection.
+    /// Send these bytes, if any, and close the connection.
     Close(Vec<u8>),
 }
 
-/// What `fetch` brought back, redirects not followed.
+/// The response to `fetch`, without following redirects.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FetchAnswer {
     /// The HTTP status code.
     pub status: u16,
-    /// The `Location` header as it was sent.
+    /// The unchanged `Location` header.
     pub location: Option<String>,
     /// The body, decoded by the platform.
     pub body: Vec<u8>,
@@ -65,19 +65,19 @@ pub enum OutboundFault {
     Resolver(String),
 }
 
-/// What is known of a connection that workerd did not make at once: it has the same words for all reasons.
+/// The reason for a refused connection: workerd gives one text for all reasons.
 pub const NOT_CONNECTED: &str = "the connection was refused, or nothing leads there";
 
-/// What is known of a connection that ended too early.
+/// The reason for a connection that ended too early.
 pub const BROKEN: &str = "the other side or the network ended it";
 
 impl OutboundFault {
-    /// The fault of a connection that was refused or cannot be made, in the words of the Worker.
+    /// The fault of a refused connection, as reported by the Worker.
     pub fn unreachable() -> Self {
         Self::Unreachable(NOT_CONNECTED.to_owned())
     }
 
-    /// Whether no usable connection came about, so that another address of the same host may do better.
+    /// Whether the connection failed, so that another address of the host may work.
     pub fn is_connection(&self) -> bool {
         match self {
             Self::Timeout | Self::Filtered | Self::Unreachable(_) | Self::Closed(_) => true,
@@ -86,26 +86,27 @@ impl OutboundFault {
     }
 }
 
-/// The network, as validation sees it.
+/// Network access of validation.
 #[allow(async_fn_in_trait, reason = "futures on wasm are not Send; callers are generic, never dyn")]
 pub trait Outbound {
-    /// The present. It has to move on while one of the other methods waits: the total budget hangs on it.
+    /// The present time, which must advance while other methods wait: the time budget depends on it.
     fn now(&self) -> Time;
 
     /// One exchange with the configured DNS resolver: a query in wire format, its answer in wire format
     /// ([RFC 8484 §4.1](https://www.rfc-editor.org/rfc/rfc8484#section-4.1)).
     ///
     /// # Errors
-    /// [`OutboundFault::Resolver`] when the resolver answers with anything but a DNS message.
+    /// [`OutboundFault::Resolver`] for an answer that is not a DNS message.
     async fn doh(&self, query: &[u8], limits: Limits) -> Result<Vec<u8>, OutboundFault>;
 
-    /// Connects by TCP to exactly `addr`, sends `opening`, and hands what the peer sends to `react`, read by read, which
-    /// says how to go on; never nothing. It ends when `react` wants it to, or when the peer closes, which is no fault:
-    /// what was read until then counts.
+    /// Connects by TCP to exactly `addr`, sends `opening`, and passes received bytes to `react`.
+    ///
+    /// `react` never gets an empty slice. The conversation ends when `react` closes it, or when the peer does, which is
+    /// not a fault.
     ///
     /// # Errors
-    /// [`OutboundFault::TooLarge`] when more than `limits.max_bytes` came and `react` wants more;
-    /// [`OutboundFault::Filtered`] when the time was over before there was a connection.
+    /// [`OutboundFault::TooLarge`] when more than `limits.max_bytes` came and `react` reads on;
+    /// [`OutboundFault::Filtered`] when the time limit passed before the connection was made.
     async fn converse(
         &self,
         addr: SocketAddr,
@@ -115,8 +116,7 @@ pub trait Outbound {
     ) -> Result<(), OutboundFault>;
 
     /// A GET of `url` (http or https) by the platform's own HTTP client, which resolves the host itself. It
-    /// neither follows redirects nor uses a cache. Validations ask only hosts in
-    /// [Cloudflare's network](super::cloudflare) so.
+    /// neither follows redirects nor uses a cache. Only for hosts in [Cloudflare's network](super::cloudflare).
     ///
     /// # Errors
     /// [`OutboundFault::TooLarge`] when the body has more than `limits.max_bytes`.

@@ -1,9 +1,9 @@
 //! The network within one validation: a total budget of time, names to guarded addresses, and failures
-//! worded for the person whose order it is.
+//! with details for the client.
 
 use super::cloudflare;
 use super::config::Config;
-use super::dns::{self, Answer, Content, DOH_ID, DnsFault, Kind, MAX_ANSWER, Record};
+use super::dns::{self, Answer, Content, DOH_ID, DnsFault, MAX_ANSWER, Record, RecordKind};
 use super::guard::GuardFault;
 use super::outbound::{Limits, Outbound, OutboundFault};
 use super::outcome::{Failure, FailureKind};
@@ -14,10 +14,10 @@ use core::net::IpAddr;
 use core::time::Duration;
 use futures_util::future::join;
 
-/// For one DNS query. Resolvers give up on unresponsive name servers after about as long.
+/// Timeout of one DNS query, about that of resolvers for unresponsive name servers.
 const DNS_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The network, until the budget is spent.
+/// Network access within a time budget.
 pub struct Probe<'a, O> {
     outbound: &'a O,
     config: &'a Config,
@@ -25,48 +25,49 @@ pub struct Probe<'a, O> {
     deadline: Time,
 }
 
-/// The addresses of a host, by what the policy says of them.
+/// The addresses of a host, sorted by the policy.
 #[derive(Debug)]
-pub struct Addresses {
-    /// Those that may be connected to, IPv6 first; never empty.
+pub struct GuardedAddresses {
+    /// Permitted addresses, IPv6 first; never empty.
     pub usable: Vec<IpAddr>,
-    /// The others.
+    /// Refused addresses.
     pub refused: Vec<GuardFault>,
 }
 
-impl Addresses {
-    /// Whether all of them lie in Cloudflare's network.
+impl GuardedAddresses {
+    /// Whether all usable addresses are in Cloudflare's network.
     pub fn are_inside_platform(&self) -> bool {
         self.usable.iter().all(|address| cloudflare::contains(*address))
     }
 }
 
 impl<'a, O: Outbound> Probe<'a, O> {
-    /// Starts the clock: a whole validation, however many names, addresses and redirects are in it, has the time of two
-    /// slow tries at an address. By default that is short enough for a client that polls for 30 s to see the outcome.
+    /// Starts the time budget of a validation: two timeouts of an address, redirects included.
+    ///
+    /// By default a client that polls for 30 s sees the outcome.
     pub fn start(outbound: &'a O, config: &'a Config) -> Self {
         Self::within(outbound, config, config.time * 2)
     }
 
-    /// Starts the clock with another budget than a validation has.
+    /// Starts another time budget.
     pub fn within(outbound: &'a O, config: &'a Config, budget: Duration) -> Self {
         Self { outbound, config, budget, deadline: outbound.now().plus(budget) }
     }
 
-    /// What to connect with.
+    /// The network port.
     pub fn outbound(&self) -> &'a O {
         self.outbound
     }
 
-    /// What the operator configured.
+    /// The configuration.
     pub fn config(&self) -> &'a Config {
         self.config
     }
 
-    /// Limits for a step that may take `at_most`, or as much as is left of the budget.
+    /// Limits for a step: `at_most`, or the rest of the budget if shorter.
     ///
     /// # Errors
-    /// A failure when nothing is left.
+    /// A failure when the budget is spent.
     pub fn limits(&self, at_most: Duration, max_bytes: usize) -> Result<Limits, Failure> {
         let left = self.outbound.now().until(self.deadline);
         if left.is_zero() {
@@ -76,11 +77,11 @@ impl<'a, O: Outbound> Probe<'a, O> {
         Ok(Limits { max_bytes, timeout: at_most.min(left) })
     }
 
-    /// Asks the resolver for records `kind` of `name`. That there are none is an answer, not a failure.
+    /// Looks up records `kind` of `name`; their absence is an answer, not a failure.
     ///
     /// # Errors
-    /// The resolver cannot be reached, cannot find out, or answers something else.
-    pub async fn lookup(&self, name: &str, kind: Kind) -> Result<Answer, Failure> {
+    /// An unreachable or failing resolver, or an invalid answer.
+    pub async fn lookup(&self, name: &str, kind: RecordKind) -> Result<Answer, Failure> {
         let failed = |why: String, retry| Failure {
             kind: FailureKind::Dns,
             detail: format!("looked up {kind} of {name}: {why}"),
@@ -101,14 +102,15 @@ impl<'a, O: Outbound> Probe<'a, O> {
         Err(failed(why + &said, true))
     }
 
-    /// The addresses of `host`, as far as the policy lets them be used.
+    /// Looks up the addresses of `host` and applies the policy.
     ///
-    /// One of the two look-ups may fail: a name server that chokes on AAAA is no reason not to use A.
+    /// One of the two look-ups may fail, as some name servers do for AAAA.
     ///
     /// # Errors
-    /// It has no addresses, or none that may be used.
-    pub async fn addresses(&self, host: &DnsName) -> Result<Addresses, Failure> {
-        let (v6, v4) = join(self.lookup(host.as_str(), Kind::Aaaa), self.lookup(host.as_str(), Kind::A)).await;
+    /// No addresses, or no permitted ones.
+    pub async fn addresses(&self, host: &DnsName) -> Result<GuardedAddresses, Failure> {
+        let (v6, v4) =
+            join(self.lookup(host.as_str(), RecordKind::Aaaa), self.lookup(host.as_str(), RecordKind::A)).await;
         let mut found: Vec<IpAddr> = Vec::new();
         let mut nonexistent = false;
         let mut failure = None;
@@ -128,12 +130,12 @@ impl<'a, O: Outbound> Probe<'a, O> {
         }
     }
 
-    /// Sorts the addresses of `host` by the policy.
+    /// Applies the policy to addresses of `host`.
     ///
     /// # Errors
-    /// None may be used.
-    pub fn guard(&self, host: &str, addresses: Vec<IpAddr>) -> Result<Addresses, Failure> {
-        let mut sorted = Addresses { usable: Vec::new(), refused: Vec::new() };
+    /// No permitted address.
+    pub fn guard(&self, host: &str, addresses: Vec<IpAddr>) -> Result<GuardedAddresses, Failure> {
+        let mut sorted = GuardedAddresses { usable: Vec::new(), refused: Vec::new() };
         for address in addresses {
             match self.config.policy.check(address) {
                 Ok(()) => sorted.usable.push(address),
@@ -157,9 +159,9 @@ fn no_addresses(host: &DnsName, nonexistent: bool) -> Failure {
     Failure { kind: FailureKind::Dns, detail: format!("looked up A and AAAA of {host}: {what}"), retry: true }
 }
 
-/// The failure of a host with addresses that the policy refuses.
+/// The failure of a host with refused addresses.
 pub fn refused(host: &str, faults: &[GuardFault]) -> Failure {
-    let list = list_some(faults.iter().map(|fault| format!("{} ({})", fault.address, fault.class.words())));
+    let list = list_some(faults.iter().map(|fault| format!("{} ({})", fault.address, fault.class.description())));
     let detail = format!("{host} leads to addresses that this CA does not connect to: {list}");
     Failure { kind: FailureKind::Connection, detail, retry: false }
 }

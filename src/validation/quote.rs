@@ -28,7 +28,6 @@ pub fn list_some(texts: impl Iterator<Item = String>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
     #[test]
     fn t25_lists_are_short() {
         assert_eq!(quote_some(&["a", "b"]), r#""a", "b""#);

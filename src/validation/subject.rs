@@ -2,30 +2,30 @@
 
 use crate::values::Identifier;
 
-/// What is to be validated, and for whom.
+/// The subject of a validation: identifier, account and challenge.
 #[derive(Clone, Copy, Debug)]
 pub struct Subject<'a> {
     /// The identifier as in its authorization: without `*.`.
     pub identifier: &'a Identifier,
-    /// Whether the wildcard below the identifier is meant.
+    /// Whether the authorization is for the wildcard.
     pub wildcard: bool,
-    /// The challenge's token; empty for a challenge that has none.
+    /// The challenge's token; empty for challenges without one.
     pub token: &'a str,
     /// `token` `.` thumbprint ([RFC 8555 §8.1](https://www.rfc-editor.org/rfc/rfc8555#section-8.1)).
     pub key_authorization: &'a str,
-    /// The URL of the account that asks.
+    /// The URL of the account.
     pub account: &'a str,
-    /// What a persistent record may say.
+    /// The accepted contents of persistent records.
     pub persist: ExpectedRecord<'a>,
 }
 
-/// What a record may say of the CA and the account.
+/// The accepted contents of a dns-persist-01 record.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ExpectedRecord<'a> {
     /// The issuer domain names that the challenge offers, in lower case.
     pub issuers: &'a [String],
-    /// What hashed account URIs begin with.
+    /// The prefix of hashed account URIs.
     pub hash_prefix: &'a str,
-    /// The thumbprints of all keys that the account ever had, the present one first.
+    /// The thumbprints of all present and former keys of the account, the present one first.
     pub thumbprints: &'a [String],
 }

@@ -1,4 +1,4 @@
-//! Where an http-01 validation goes next: the first URL, and what redirects make of it.
+//! The URLs of an http-01 validation: the first one, and those of redirects.
 
 use super::config::Config;
 use crate::values::Identifier;
@@ -8,16 +8,17 @@ use core::net::IpAddr;
 use std::fmt;
 use url::{Host as UrlHost, Url};
 
-/// The longest URL that a redirect may lead to.
+/// Maximum length of a URL.
 const MAX_URL: usize = 2_000;
 
-/// How much of a URL a problem's detail shows: any challenge's own URL, which has a name of up to 253
-/// characters, 78 around it with a token of 43, and a port.
-const MAX_SHOWN: usize = 340;
+/// Maximum characters of a URL in a problem's detail.
+///
+/// Enough for the challenge's own URL: a name of up to 253 characters, 78 around it with a token of 43, and a port.
+const MAX_EXCERPT: usize = 340;
 
 const USER_AGENT: &str = concat!("selvedge/", env!("CARGO_PKG_VERSION"), " (ACME http-01 validation)");
 
-/// An http or https URL to ask, without credentials or fragment.
+/// An http or https URL to request, without credentials or fragment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
     url: Url,
@@ -27,12 +28,12 @@ pub struct Target {
     shown: bool,
 }
 
-/// Whom to connect to.
+/// The host of a URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Host {
-    /// A name, to be looked up.
+    /// A name to look up.
     Name(DnsName),
-    /// An address, to be guarded like a looked-up one.
+    /// An address, subject to the policy.
     Address(IpAddr),
 }
 
@@ -69,11 +70,11 @@ pub enum TargetFault {
 }
 
 impl Target {
-    /// The URL at which the response to the challenge with `token` is expected
+    /// The URL of the challenge with `token`
     /// ([RFC 8555 §8.3](https://www.rfc-editor.org/rfc/rfc8555#section-8.3)).
     ///
     /// # Errors
-    /// A [`TargetFault`] when `identifier` is no host to URLs, which no name in an order should be.
+    /// A [`TargetFault`] if `identifier` is not a valid host of a URL.
     pub fn first(identifier: &Identifier, token: &str, config: &Config) -> Result<Self, TargetFault> {
         let port = config.http01_port;
         // RFC 8738 §4: the address is the host, as URLs and Host headers have it.
@@ -83,7 +84,7 @@ impl Target {
         };
         let url = format!("http://{host}:{port}/.well-known/acme-challenge/{token}");
         let target = Self::accept(Url::parse(&url).map_err(|error| TargetFault::Invalid(error.to_string()))?, config)?;
-        // Else another host would be asked than the one that is proven, an address that no DNS names say.
+        // A host that URL parsing changes (into an address) is not the identifier.
         let same = match identifier {
             Identifier::Dns(name) => target.host == Host::Name(name.clone()),
             Identifier::Ip(name) => target.host == Host::Address(name.address()),
@@ -91,21 +92,21 @@ impl Target {
         if same { Ok(target) } else { Err(TargetFault::OtherHost) }
     }
 
-    /// Where `location`, sent in answer to a request for this URL, leads.
+    /// Resolves `location`, sent in a redirect from this URL.
     ///
     /// # Errors
-    /// Why it is not followed.
+    /// The reason for not following it.
     pub fn redirected(&self, location: &str, config: &Config) -> Result<Self, TargetFault> {
         let url = self.url.join(location).map_err(|error| TargetFault::Invalid(error.to_string()))?;
         Self::accept(url, config)
     }
 
-    /// The same, of whose URL problems show scheme, host and port only.
-    pub fn veiled(self) -> Self {
+    /// Hides path and query from problem details.
+    pub fn with_hidden_path(self) -> Self {
         Self { shown: false, ..self }
     }
 
-    /// Checks everything about a URL but the addresses of its host.
+    /// Checks a URL, except the addresses of its host.
     fn accept(mut url: Url, config: &Config) -> Result<Self, TargetFault> {
         url.set_fragment(None);
         if url.as_str().len() > MAX_URL {
@@ -120,7 +121,7 @@ impl Target {
         let host = match url.host().ok_or(TargetFault::NoHost)? {
             UrlHost::Domain(name) => {
                 let name = name.strip_suffix('.').unwrap_or(name);
-                Host::Name(DnsName::parse(name).map_err(|fault| TargetFault::Host(fault))?)
+                Host::Name(DnsName::parse(name).map_err(TargetFault::Host)?)
             }
             UrlHost::Ipv4(address) => Host::Address(address.into()),
             UrlHost::Ipv6(address) => Host::Address(address.into()),
@@ -148,7 +149,7 @@ impl Target {
         self.url.path()
     }
 
-    /// Whom to connect to.
+    /// The host to connect to.
     pub fn host(&self) -> &Host {
         &self.host
     }
@@ -179,12 +180,12 @@ impl Target {
 }
 
 impl fmt::Display for Target {
-    /// The URL for a problem's detail: cut short, for a redirect's is of others' making.
+    /// The URL for a problem's detail, shortened since a redirect's URL is foreign.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.shown {
             return write!(f, "{}/…", self.url.origin().ascii_serialization());
         }
-        f.write_str(&escape_octets(self.url.as_str().as_bytes(), MAX_SHOWN))
+        f.write_str(&escape_octets(self.url.as_str().as_bytes(), MAX_EXCERPT))
     }
 }
 

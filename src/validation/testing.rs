@@ -142,6 +142,11 @@ pub struct Hello {
 #[derive(Debug)]
 struct Demand;
 
+/// The refusal of every client certificate.
+fn refused<T>() -> Result<T, Error> {
+    Err(Error::General("no client certificate will do".to_owned()))
+}
+
 impl ClientCertVerifier for Demand {
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
         &[]
@@ -153,7 +158,7 @@ impl ClientCertVerifier for Demand {
         _: &[CertificateDer<'_>],
         _: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        Err(Error::General("no client certificate will do".to_owned()))
+        refused()
     }
 
     fn verify_tls12_signature(
@@ -162,7 +167,7 @@ impl ClientCertVerifier for Demand {
         _: &CertificateDer<'_>,
         _: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        Err(Error::General("no client certificate will do".to_owned()))
+        refused()
     }
 
     fn verify_tls13_signature(
@@ -171,7 +176,7 @@ impl ClientCertVerifier for Demand {
         _: &CertificateDer<'_>,
         _: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        Err(Error::General("no client certificate will do".to_owned()))
+        refused()
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

@@ -3,11 +3,11 @@ use super::testing::TlsServer;
 use super::*;
 use crate::values::SigAlg;
 use crate::values::native_crypto::NativeKey;
-use dns::Kind;
+use dns::RecordKind;
 use outbound::OutboundFault;
 
 #[test]
-fn z12_wildcards_are_for_dns_alone() {
+fn z12_wildcard_fits_dns_methods_only() {
     let fitting = |name: &str| -> Vec<&str> {
         let identifier = Identifier::dns(name).unwrap();
         Method::ALL.into_iter().filter(|method| method.fits(&identifier)).map(Method::name).collect()
@@ -20,14 +20,14 @@ fn z12_wildcards_are_for_dns_alone() {
 }
 
 #[test]
-fn t34_a_challenge_without_a_token_is_not_offered_unasked() {
+fn t34_challenge_without_token_is_not_offered_by_default() {
     for method in Method::ALL {
         assert_eq!(method.offered_by_default(), method != Method::DnsPersist01, "{method}");
     }
 }
 
 #[test]
-fn z03_challenge_types_have_the_registered_names() {
+fn z03_challenge_types_have_registered_names() {
     for (name, method) in [
         ("http-01", Some(Method::Http01)),
         ("dns-01", Some(Method::Dns01)),
@@ -42,7 +42,7 @@ fn z03_challenge_types_have_the_registered_names() {
 }
 
 #[tokio::test]
-async fn z10_z11_each_method_asks_its_own_place() {
+async fn z10_z11_each_method_queries_its_own_location() {
     let name = Identifier::dns("a.test").unwrap();
     let key = NativeKey::generate(SigAlg::Es256, &mut |bytes| bytes.fill(7)).unwrap();
     let account = format!("{}._acme-challenge.a.test", dns_account01::label("https://ca.test/acme/account/a"));
@@ -77,7 +77,7 @@ async fn z10_z11_each_method_asks_its_own_place() {
 }
 
 #[tokio::test]
-async fn z06_what_the_resolver_cannot_say_is_worth_a_retry_for_each_method() {
+async fn z06_resolver_failure_is_temporary_for_each_method() {
     let name = Identifier::dns("a.test").unwrap();
     let malformed = || Zone::Raw(b"<html>".to_vec());
     let unreachable = || Zone::Fault(OutboundFault::Resolver("HTTP status 502".into()));
@@ -92,8 +92,8 @@ async fn z06_what_the_resolver_cannot_say_is_worth_a_retry_for_each_method() {
     ] {
         let account = format!("{}._acme-challenge.a.test", dns_account01::label("https://ca.test/acme/account/a"));
         let owners = ["_acme-challenge.a.test", &account, "_validation-persist.a.test"];
-        let fake = Fake::default().zone("a.test", Kind::A, zone()).zone("a.test", Kind::Aaaa, zone());
-        let fake = owners.iter().fold(fake, |fake, owner| fake.zone(owner, Kind::Txt, zone()));
+        let fake = Fake::default().zone("a.test", RecordKind::A, zone()).zone("a.test", RecordKind::Aaaa, zone());
+        let fake = owners.iter().fold(fake, |fake, owner| fake.zone(owner, RecordKind::Txt, zone()));
         for method in Method::ALL {
             let outcome = validate(&fake, &Config::default(), method, &subject(&name, "t", "t.k")).await;
             let Outcome::Failed(failure) = outcome else { panic!("{method} {words}") };
@@ -104,7 +104,7 @@ async fn z06_what_the_resolver_cannot_say_is_worth_a_retry_for_each_method() {
 }
 
 #[tokio::test]
-async fn t28_a_name_that_does_not_exist_yet_is_worth_a_retry() {
+async fn t28_nonexistent_name_is_temporary() {
     let name = Identifier::dns("a.test").unwrap();
     let outcome = validate(&Fake::default(), &Config::default(), Method::Http01, &subject(&name, "t", "t.k")).await;
     let detail = "looked up A and AAAA of a.test: the name does not exist (NXDOMAIN)".to_owned();

@@ -1,4 +1,4 @@
-//! The TLS challenge: a certificate that says what the client promised, shown to whoever asks for it by ALPN
+//! The TLS challenge: a certificate with the key authorization's digest, selected by ALPN
 //! ([RFC 8737](https://www.rfc-editor.org/rfc/rfc8737)), for names and for IP addresses
 //! ([RFC 8738 §6](https://www.rfc-editor.org/rfc/rfc8738#section-6)).
 
@@ -9,23 +9,23 @@ use super::outcome::{Failure, FailureKind};
 use super::probe::Probe;
 use super::reach::first_reached;
 use super::subject::Subject;
-use super::tls::handshake::{Handshake, MAX_BYTES, Shown, TlsFault};
-use super::tls::signature::Claim;
+use super::tls::handshake::{Handshake, HandshakeResult, MAX_BYTES, TlsFault};
+use super::tls::signature::UnverifiedSignature;
 use crate::values::quote::quote_octets;
 use crate::values::{Identifier, Verify};
-use certificate::{CertificateFault, Proof};
+use certificate::{CertificateFault, ChallengeCertificate};
 use core::fmt;
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 use sha2::{Digest, Sha256};
 
-/// The protocol that is offered, alone, and has to be selected.
+/// The only offered protocol, which the server must select.
 pub const PROTOCOL: &str = "acme-tls/1";
 
-/// Shakes hands with the identifier's host and judges the certificate that it shows.
+/// Connects to the identifier's host by TLS and judges its certificate.
 ///
 /// # Errors
-/// Where the handshake ended, or how the certificate differs.
+/// A failed handshake, or the fault of the certificate.
 pub(super) async fn validate<O: Outbound + Verify>(probe: &Probe<'_, O>, subject: &Subject<'_>) -> Result<(), Failure> {
     let identifier = subject.identifier;
     let addresses = match identifier {
@@ -58,20 +58,20 @@ fn server_name(identifier: &Identifier) -> String {
     }
 }
 
-/// Who was asked for what; begins the details of failures.
-struct Asked<'a> {
+/// The peer and identifier of a handshake; its text begins the details of failures.
+struct HandshakeTarget<'a> {
     at: SocketAddr,
     identifier: &'a Identifier,
 }
 
-impl fmt::Display for Asked<'_> {
+impl fmt::Display for HandshakeTarget<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (address, port) = (self.at.ip(), self.at.port());
         write!(f, "asked {address} port {port} for the {PROTOCOL} certificate of {}", self.identifier)
     }
 }
 
-impl Asked<'_> {
+impl HandshakeTarget<'_> {
     fn failure(&self, kind: FailureKind, retry: bool, why: impl fmt::Display) -> Failure {
         Failure { kind, retry, detail: format!("{self}: {why}") }
     }
@@ -89,17 +89,16 @@ impl Asked<'_> {
     }
 }
 
-/// One handshake with one address. A fault of the network is the inner error, what another address cannot mend the
-/// outer one.
+/// Performs one handshake. Inner error: the network; outer error: independent of the address.
 async fn shake_hands<'a, O: Outbound>(
     probe: &Probe<'_, O>,
     identifier: &'a Identifier,
     name: &str,
     address: IpAddr,
     timeout: Duration,
-) -> Result<Result<(Asked<'a>, Shown), OutboundFault>, Failure> {
+) -> Result<Result<(HandshakeTarget<'a>, HandshakeResult), OutboundFault>, Failure> {
     let limits = probe.limits(timeout, MAX_BYTES)?;
-    let asked = Asked { at: SocketAddr::new(address, probe.config().tls_alpn_port), identifier };
+    let asked = HandshakeTarget { at: SocketAddr::new(address, probe.config().tls_alpn_port), identifier };
     let now = probe.outbound().now();
     let started = Handshake::start(name, PROTOCOL, now);
     let (mut handshake, hello) = started.map_err(|fault| asked.tls(fault))?;
@@ -113,21 +112,26 @@ async fn shake_hands<'a, O: Outbound>(
     }
 }
 
-/// Whether what the server showed proves control
+/// Checks that the result of a handshake proves control
 /// ([RFC 8737 §3](https://www.rfc-editor.org/rfc/rfc8737#section-3)).
-async fn judge<V: Verify>(crypto: &V, asked: &Asked<'_>, shown: &Shown, subject: &Subject<'_>) -> Result<(), Failure> {
+async fn judge<V: Verify>(
+    crypto: &V,
+    asked: &HandshakeTarget<'_>,
+    shown: &HandshakeResult,
+    subject: &Subject<'_>,
+) -> Result<(), Failure> {
     if shown.protocol.as_deref() != Some(PROTOCOL.as_bytes()) {
         let selected = match &shown.protocol {
             Some(other) => format!("it selected the protocol {} by ALPN, not {PROTOCOL}", quote_octets(other)),
             None => format!("it speaks TLS, but did not select the protocol {PROTOCOL} by ALPN"),
         };
-        // As with a file that is not there yet: whoever answers now does not know of the challenge.
+        // The responder may not have the challenge yet.
         return Err(asked.failure(FailureKind::Unauthorized, true, selected));
     }
     let expected = Sha256::digest(subject.key_authorization).into();
-    let proof = Proof::read(&shown.certificate).map_err(|fault| asked.certificate(&fault))?;
+    let proof = ChallengeCertificate::read(&shown.certificate).map_err(|fault| asked.certificate(&fault))?;
     proof.judge(asked.identifier, &expected).map_err(|fault| asked.certificate(&fault))?;
-    let handshake = shown.claim(proof.spki()).map_err(|fault| asked.tls(fault))?;
+    let handshake = shown.signature(proof.spki()).map_err(|fault| asked.tls(fault))?;
     if !holds(crypto, asked, proof.spki(), &handshake).await? {
         return Err(asked.failure(FailureKind::Tls, false, "it did not prove to have the key of its certificate"));
     }
@@ -138,8 +142,13 @@ async fn judge<V: Verify>(crypto: &V, asked: &Asked<'_>, shown: &Shown, subject:
     Ok(())
 }
 
-async fn holds<V: Verify>(crypto: &V, asked: &Asked<'_>, spki: &[u8], claim: &Claim) -> Result<bool, Failure> {
-    let Claim { algorithm, message, signature } = claim;
+async fn holds<V: Verify>(
+    crypto: &V,
+    asked: &HandshakeTarget<'_>,
+    spki: &[u8],
+    claim: &UnverifiedSignature,
+) -> Result<bool, Failure> {
+    let UnverifiedSignature { algorithm, message, signature } = claim;
     let verified = crypto.verify(*algorithm, spki, message, signature).await;
     verified.map_err(|_| asked.failure(FailureKind::Tls, true, "its signature could not be checked just now"))
 }

@@ -1,10 +1,10 @@
-//! TXT records as proofs: what the DNS challenges have in common.
+//! TXT records of the DNS challenges.
 
 use super::dns::{Answer, Content, Record};
 use super::outcome::FailureKind;
 use super::quote::quote_some;
 
-/// The texts of an answer, each with its strings joined.
+/// The texts of an answer, with joined strings.
 pub fn texts(answer: &Answer) -> Vec<&[u8]> {
     match &answer.content {
         Content::Records(records) => records.iter().filter_map(text).collect(),
@@ -12,14 +12,14 @@ pub fn texts(answer: &Answer) -> Vec<&[u8]> {
     }
 }
 
-/// What was looked up at `owner`, with the name that it led to.
-pub fn looked_up(owner: &str, answer: &Answer) -> String {
+/// Describes the look-up at `owner`, with the target of its aliases.
+pub fn describe_lookup(owner: &str, answer: &Answer) -> String {
     let alias = answer.alias.as_ref().map(|target| format!(" (an alias of {target})")).unwrap_or_default();
     format!("looked up TXT of {owner}{alias}")
 }
 
-/// What is there in place of the proof, in a clause that begins with "but", and how that is called.
-pub fn instead(answer: &Answer) -> (FailureKind, String) {
+/// The error type and a clause with "but", for an answer without the proof.
+pub fn describe_missing(answer: &Answer) -> (FailureKind, String) {
     let texts = texts(answer);
     match answer.content {
         Content::NxDomain => (FailureKind::Dns, "but the name does not exist (NXDOMAIN)".to_owned()),

@@ -6,7 +6,7 @@ use super::js;
 use crate::ca::config::issuers::{Configured, name_of};
 use crate::ca::config::settings::Settings;
 use crate::ca::runtime::memory::Memory;
-use crate::pki::Slot;
+use crate::pki::IssuerSlot;
 use crate::values::{SigAlg, Time, pem};
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -66,7 +66,7 @@ async fn read(env: &Env) -> Result<Loaded, String> {
     settings.issuers = issuers;
     settings.problems = problems;
     let mut issuer_keys = HashMap::new();
-    let slots: Vec<Slot> = settings.issuers.slots().cloned().collect();
+    let slots: Vec<IssuerSlot> = settings.issuers.slots().cloned().collect();
     for slot in slots {
         match key_of(env, &settings, &slot).await {
             Ok(key) => {
@@ -110,7 +110,7 @@ fn text_of(env: &Env, name: &str) -> Option<String> {
 }
 
 /// The key of an issuer, known by a signature to be the one in its certificate, and its chains checked.
-async fn key_of(env: &Env, settings: &Settings, slot: &Slot) -> Result<SigningKey, String> {
+async fn key_of(env: &Env, settings: &Settings, slot: &IssuerSlot) -> Result<SigningKey, String> {
     let (chain, name) = (name_of("ISSUER_CHAIN", slot.number), name_of("ISSUER_KEY", slot.number));
     let chains = slot.issuer.check_chains(&WebCrypto).await;
     chains.map_err(|fault| format!("{chain} or its alternate chains cannot be used: {fault}."))?;

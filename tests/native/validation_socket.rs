@@ -230,7 +230,7 @@ async fn t26_a_refused_ipv6_connection_falls_back_to_ipv4() {
 }
 
 #[tokio::test]
-async fn z10_nobody_listening_is_a_connection_failure() {
+async fn z10_closed_port_is_a_connection_failure() {
     // Bound and dropped again: a port that was free a moment ago.
     let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap().local_addr().unwrap().port();
     let Outcome::Failed(failure) = run(&[Ipv4Addr::LOCALHOST.into()], port).await else { panic!("valid") };
@@ -239,7 +239,7 @@ async fn z10_nobody_listening_is_a_connection_failure() {
 }
 
 #[tokio::test]
-async fn z10_servers_that_hang_reset_or_never_stop_are_left() {
+async fn z10_hanging_resetting_or_endless_servers_end_in_failure() {
     for (act, kind, words) in [
         (Act::Hang, FailureKind::Connection, "no complete answer in time"),
         (Act::Reset, FailureKind::Connection, "the connection broke before the answer was complete"),
@@ -256,7 +256,7 @@ async fn z10_servers_that_hang_reset_or_never_stop_are_left() {
 }
 
 #[tokio::test]
-async fn z10_a_byte_at_a_time_for_ever_is_left_when_the_time_is_over() {
+async fn z10_slow_drip_ends_at_the_timeout() {
     for text in ["HTTP/1.1 200 OK\r\n\r\n", "HTTP/1.1 200 OK\r\n"] {
         let failure = failure(Act::Trickle(text)).await;
         assert_eq!((failure.kind, failure.retry), (FailureKind::Connection, true), "{failure:?}");
@@ -265,7 +265,7 @@ async fn z10_a_byte_at_a_time_for_ever_is_left_when_the_time_is_over() {
 }
 
 #[tokio::test]
-async fn z10_a_host_that_never_takes_the_connection_is_left_when_the_time_is_over() {
+async fn z10_unresponsive_host_ends_at_the_timeout() {
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
     let listener = socket.listen(1).unwrap();
@@ -281,7 +281,7 @@ async fn z10_a_host_that_never_takes_the_connection_is_left_when_the_time_is_ove
 }
 
 #[tokio::test]
-async fn z10_redirects_in_a_circle_over_sockets_are_left() {
+async fn z10_redirect_loop_over_sockets_fails() {
     let circle = "HTTP/1.1 302 Found\r\nLocation: /.well-known/acme-challenge/tok\r\nContent-Length: 0\r\n\r\n";
     let failure = failure(Act::Send(circle)).await;
     assert_eq!((failure.kind, failure.retry), (FailureKind::IncorrectResponse, false), "{failure:?}");
@@ -290,7 +290,7 @@ async fn z10_redirects_in_a_circle_over_sockets_are_left() {
 
 /// Two hosts at one port: the name is 127.0.0.1 when it is checked, and 127.0.0.2, with the right file, ever after.
 #[tokio::test]
-async fn z10_the_connection_goes_to_the_address_that_was_checked() {
+async fn z10_connection_uses_the_checked_address() {
     let port = serve(Act::Send("HTTP/1.1 404 Not Found\r\nContent-Length: 7\r\n\r\nchecked")).await;
     let other = TcpListener::bind((Ipv4Addr::new(127, 0, 0, 2), port)).await.unwrap();
     let turning =

@@ -17,7 +17,7 @@ use crate::hierarchy::{ISSUERS, IssuerKind};
 use der::{Decode, Encode};
 use selvedge::pki::key::check_spki;
 use selvedge::pki::leaf::{LeafRequest, assemble, build_tbs, common_name};
-use selvedge::pki::validity::{Terms, Wish};
+use selvedge::pki::validity::{PeriodLimits, RequestedPeriod};
 use selvedge::pki::{Issuer, Period, Profile, PublicKey, Serial, lint, profile, sigalg};
 use selvedge::values::identifier::IpName;
 use selvedge::values::native_crypto::NativeKey;
@@ -214,8 +214,8 @@ impl Leaf {
         let mut random = [0; 18];
         getrandom::fill(&mut random).unwrap();
         let serial = Serial::from_random(random);
-        let terms = Terms { issuer, profile: case.profile, longest: case.profile.validity, ordered: now };
-        let period = terms.period(Wish::default(), now).unwrap();
+        let terms = PeriodLimits { issuer, profile: case.profile, longest: case.profile.validity, ordered: now };
+        let period = terms.period(RequestedPeriod::default(), now).unwrap();
         let in_order: Vec<Identifier> = names.iter().cloned().collect();
         let common_name = common_name(None, &in_order).filter(|_| case.profile.common_name);
         let request = LeafRequest {

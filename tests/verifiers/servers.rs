@@ -7,7 +7,7 @@ use crate::packages::debian;
 use crate::packages::postgres::{OWNER, Postgres};
 use crate::system_clock;
 use selvedge::pki::ceremony::{CertAndKey, Constraints, IssuerPlan, Root, create_server_leaf};
-use selvedge::pki::crl::read::Listed;
+use selvedge::pki::crl::read::ReceivedCrlEntry;
 use selvedge::pki::{CrlEntry, Issuer, Serial, pem};
 use selvedge::values::native_crypto::NativeKey;
 use selvedge::values::x509::Parts;
@@ -44,7 +44,7 @@ impl Scene {
     fn new() -> Self {
         let now = system_clock();
         let root = Root::create(SigAlg::Es384, "Example Root", now.minus(DAY), 10).unwrap();
-        let root = root.with_list_at("http://ca.example.com/crl/root.crl");
+        let root = root.with_crl_url("http://ca.example.com/crl/root.crl");
         let constraints = &Constraints::default();
         let plan = IssuerPlan { common_name: "Example Issuing CA", algorithm: SigAlg::Es256, constraints, years: 5 };
         let pair = root.create_issuer(plan, now.minus(DAY)).unwrap();
@@ -95,11 +95,11 @@ impl Scene {
         let other = signed((&issuer, &signer), "http://ca.example.com/crl/2.crl", 1, &[], now);
         let shards = format!("{}{}", pem_list(&other), pem_list(&of_shard));
         let until = now.plus(DAY * 1000);
-        self.write(LISTS, &format!("{}{shards}", root.create_list(None, None, now, until).unwrap()));
+        self.write(LISTS, &format!("{}{shards}", root.create_crl(None, None, now, until).unwrap()));
         let der = pem::read_certificates(&pair.certificate).unwrap().remove(0);
         let serial = Parts::read(&der).unwrap().serial.to_vec();
-        let listed = Listed { serial, at: now, reason: Some(2) };
-        self.write(ISSUER_REVOKED, &format!("{}{shards}", root.create_list(None, Some(listed), now, until).unwrap()));
+        let listed = ReceivedCrlEntry { serial, at: now, reason: Some(2) };
+        self.write(ISSUER_REVOKED, &format!("{}{shards}", root.create_crl(None, Some(listed), now, until).unwrap()));
     }
 
     /// What a client with this certificate gets to read from a TLS server that speaks HTTP.

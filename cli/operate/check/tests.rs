@@ -371,7 +371,7 @@ fn one_key_alone_is_checked_as_all_of_them() {
 fn root_list(root: &CertAndKey, good: Duration) -> String {
     let key = NativeKey::from_pkcs8_pem(&root.key).unwrap();
     let root = selvedge::pki::ceremony::Root::read(&root.certificate, key, NOW).unwrap();
-    root.create_list(None, None, NOW, NOW.plus(good)).unwrap()
+    root.create_crl(None, None, NOW, NOW.plus(good)).unwrap()
 }
 
 #[test]
@@ -406,7 +406,7 @@ fn the_roots_list_is_the_roots_and_lasts_and_is_what_is_published() {
     let mut promised = with(None, None);
     let key = NativeKey::from_pkcs8_pem(&promised.root.key).unwrap();
     let root = selvedge::pki::ceremony::Root::read(&promised.root.certificate, key, NOW).unwrap();
-    let root = root.with_list_at("http://ca.test/crl/root.crl");
+    let root = root.with_crl_url("http://ca.test/crl/root.crl");
     let constraints = &selvedge::pki::ceremony::Constraints::default();
     let plan =
         selvedge::pki::ceremony::IssuerPlan { common_name: "I", algorithm: SigAlg::Es256, constraints, years: 5 };

@@ -1,6 +1,6 @@
 //! A CRL as a verifier looks at it.
 
-use selvedge::pki::crl::read::List;
+use selvedge::pki::crl::read::ReceivedCrl;
 use selvedge::values::native_crypto::NativeCrypto;
 use selvedge::values::x509::Parts;
 
@@ -13,7 +13,7 @@ use super::facts::Fetched;
 /// # Errors
 /// What is wrong with it, as a clause about "it".
 pub fn read(der: &[u8], issuer: &Parts<'_>, url: &str) -> Result<Fetched, String> {
-    let list = List::read(der).map_err(|fault| fault.to_string())?;
+    let list = ReceivedCrl::read(der).map_err(|fault| fault.to_string())?;
     if list.issuer != issuer.subject {
         return Err(format!("is by {}, not by {}", called(&list.issuer), called(issuer.subject)));
     }

@@ -9,7 +9,7 @@ use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::acme::order::OrderStatus;
 use crate::records::{AuthorizationRecord, Kind, OrderRecord, Problem};
 use crate::store::{Kv, Txn};
-use crate::validation::caa::Question;
+use crate::validation::caa::CaaQuery;
 use crate::validation::probe::Probe;
 use crate::validation::{Failure, FailureKind, Method, caa};
 use crate::values::{Id, Identifier, Time};
@@ -67,7 +67,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         let account = self.ports.settings().urls.account(&admitted.account);
         let mut looked = Vec::new();
         for tries in 1.. {
-            let questions: Vec<Question<'_>> = due.iter().filter_map(|due| question(due, &account)).collect();
+            let questions: Vec<CaaQuery<'_>> = due.iter().filter_map(|due| question(due, &account)).collect();
             let probe = Probe::within(&self.ports, &self.ports.settings().validation, BUDGET);
             let answers = caa::check(&probe, &self.ports.settings().caa.identities, &questions).await;
             let mut failures = Vec::new();
@@ -158,7 +158,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             return Ok(None);
         }
         let at = self.ports.now();
-        let question = Question { name, wildcard, account, method: Some(method) };
+        let question = CaaQuery { name, wildcard, account, method: Some(method) };
         let probe = Probe::start(&self.ports, &settings.validation);
         let answers = caa::check(&probe, &settings.caa.identities, &[question]).await;
         answers.into_iter().collect::<Result<Vec<()>, Failure>>().map(|_| Some(at))
@@ -166,10 +166,10 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
 }
 
 /// What CAA records are asked about an authorization.
-fn question<'a>(authorization: &'a AuthorizationRecord, account: &'a str) -> Option<Question<'a>> {
+fn question<'a>(authorization: &'a AuthorizationRecord, account: &'a str) -> Option<CaaQuery<'a>> {
     let Identifier::Dns(name) = &authorization.identifier else { return None };
     let method = authorization.proof().and_then(Method::from_name);
-    Some(Question { name, wildcard: authorization.wildcard, account, method })
+    Some(CaaQuery { name, wildcard: authorization.wildcard, account, method })
 }
 
 /// The order stays ready.

@@ -13,7 +13,7 @@ use crate::records::acme::authorization::{AuthorizationStatus, ChallengeStatus};
 use crate::records::{AccountStatus, AuthorizationRecord, Kind, Problem};
 use crate::store::{Kv, Txn};
 use crate::validation;
-use crate::validation::dns_persist01::Expected;
+use crate::validation::ExpectedRecord;
 use crate::validation::{Failure, FailureKind, Method, Outcome};
 use crate::values::{Id, Identifier, Time};
 use core::time::Duration;

@@ -17,7 +17,7 @@ use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::ca::runtime::problems::lint_failed;
 use crate::pki::csr::{CsrFault, MAX_CSR_BYTES, MAX_CSR_NAMES, VerifiedCsr};
-use crate::pki::validity::Wish;
+use crate::pki::validity::RequestedPeriod;
 use crate::pki::{Serial, csr, leaf, lint};
 use crate::records::acme::new_order::MAX_IDENTIFIERS;
 use crate::records::acme::order::{Issuance, OrderStatus};
@@ -155,7 +155,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         let now = self.ports.now();
         // The draft on profiles, §4: what is no longer offered is refused here too.
         let profile = self.profile(permits, Some(&order.profile))?;
-        let wish = Wish { not_before: order.not_before, not_after: order.not_after };
+        let wish = RequestedPeriod { not_before: order.not_before, not_after: order.not_after };
         let period = self.terms(permits, profile, order.created).period(wish, now);
         let period = period.map_err(|fault| Problem::malformed(fault.to_string()))?;
         let serial = Serial::from_random(self.ports.random()?);

@@ -6,7 +6,7 @@ use super::request::Admitted;
 use crate::ca::http::message::Answer;
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
-use crate::pki::validity::Wish;
+use crate::pki::validity::RequestedPeriod;
 use crate::records::acme::order;
 use crate::records::acme::order::OrderStatus;
 use crate::records::{OrderRecord, Problem};
@@ -47,7 +47,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         let id = self.fresh_id()?;
         let replaced = self.replaced(txn, wanted)?;
         let exempt = self.count_order(txn, wanted, replaced.as_ref())?;
-        let Wish { not_before, not_after } = wanted.validity;
+        let RequestedPeriod { not_before, not_after } = wanted.validity;
         let mut expires =
             now.plus(self.ports.settings().life(order::LIFETIME)).min(not_after.unwrap_or(Time::from_millis(u64::MAX)));
         let mut authorizations = Vec::new();

@@ -5,7 +5,7 @@ use crate::ca::http::cert_id::CertId;
 use crate::ca::issuance_policy::grant::Permits;
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
-use crate::pki::validity::{Terms, Wish};
+use crate::pki::validity::{PeriodLimits, RequestedPeriod};
 use crate::pki::{Profile, profile};
 use crate::records::acme::new_order::Asked;
 use crate::records::{Kind, NewOrder, Problem};
@@ -20,7 +20,7 @@ pub(in crate::ca) struct Wanted<'a> {
     pub identifiers: Vec<Identifier>,
     pub permits: Permits<'a>,
     pub profile: &'static Profile,
-    pub validity: Wish,
+    pub validity: RequestedPeriod,
     pub replaces: Option<CertId>,
     /// Whether what it replaces is to be replaced at once, by its ledger's word.
     pub urgent: bool,
@@ -33,7 +33,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         let permits = self.permits_beside(&admitted.governing, &identifiers, bad)?;
         let profile = self.profile(&permits, asked.profile.as_deref())?;
         let (not_before, not_after) = asked.validity()?;
-        let validity = Wish { not_before, not_after };
+        let validity = RequestedPeriod { not_before, not_after };
         let terms = self.terms(&permits, profile, self.ports.now());
         terms.period(validity, self.ports.now()).map_err(|fault| Problem::malformed(fault.to_string()))?;
         let replaces = asked.replaces.as_deref().map(CertId::parse).transpose()?;
@@ -65,9 +65,14 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     }
 
     /// What an order's validity has to keep to.
-    pub(in crate::ca) fn terms(&self, permits: &Permits<'_>, profile: &'static Profile, ordered: Time) -> Terms<'_> {
+    pub(in crate::ca) fn terms(
+        &self,
+        permits: &Permits<'_>,
+        profile: &'static Profile,
+        ordered: Time,
+    ) -> PeriodLimits<'_> {
         let longest = permits.max_lifetime().unwrap_or(profile.validity).min(profile.validity);
-        Terms { issuer: self.ports.issuer(), profile, longest, ordered }
+        PeriodLimits { issuer: self.ports.issuer(), profile, longest, ordered }
     }
 }
 
@@ -79,7 +84,7 @@ impl Wanted<'_> {
         let permits = identifiers.iter().filter_map(|identifier| self.permits.of(identifier).ok());
         let permits: Vec<_> = permits.map(|permit| (&permit.challenges, permit.preauthorized)).collect();
         let replaces = self.replaces.as_ref().map(ToString::to_string);
-        let Wish { not_before, not_after } = self.validity;
+        let RequestedPeriod { not_before, not_after } = self.validity;
         let all = json!([identifiers, permits, self.profile.name, not_before, not_after, replaces]);
         b64::encode(&Sha256::digest(all.to_string()))
     }

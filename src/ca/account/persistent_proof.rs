@@ -10,7 +10,7 @@ use crate::records::acme::authorization::PersistentOffer;
 use crate::records::acme::persist::PersistRecord;
 use crate::records::{AuthorizationRecord, ChallengeRecord, NewOrder, OrderRecord, Problem};
 use crate::store::{Kv, Txn};
-use crate::validation::dns_persist01::Expected;
+use crate::validation::ExpectedRecord;
 use crate::validation::probe::Probe;
 use crate::validation::{Method, Subject, dns_persist01};
 use crate::values::{Identifier, Time, b64};

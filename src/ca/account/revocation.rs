@@ -7,7 +7,7 @@ use crate::ca::ledger::revocation_request::{read, tell_ledger};
 use crate::ca::runtime::message::Requester;
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
-use crate::pki::certificate::Presented;
+use crate::pki::certificate::PresentedCertificate;
 use crate::records::acme::authorization::AuthorizationStatus;
 use crate::records::{AuthorizationRecord, Kind, Problem};
 use crate::store::{Kv, Txn};
@@ -37,7 +37,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     }
 
     /// Whether the account holds valid authorizations for every name in the certificate.
-    fn covers(&self, txn: &Txn<'_, K>, presented: &Presented) -> Result<bool, Problem> {
+    fn covers(&self, txn: &Txn<'_, K>, presented: &PresentedCertificate) -> Result<bool, Problem> {
         if presented.has_other_names || presented.names.is_empty() {
             return Ok(false);
         }

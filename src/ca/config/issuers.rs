@@ -4,7 +4,7 @@
 use super::values::{Values, origin};
 use crate::ca::http::routes::{Lists, Urls};
 use crate::pki::issuer::readable_name;
-use crate::pki::{Issuer, IssuerFault, Issuers, Serial, Slot, pem, profile};
+use crate::pki::{Issuer, IssuerFault, IssuerSlot, Issuers, Serial, pem, profile};
 use crate::values::x509::{Parts, reason};
 use crate::values::{Time, Verify};
 
@@ -66,7 +66,7 @@ impl Configured {
     pub async fn by_signature(mut self, now: Time, crypto: &impl Verify) -> Self {
         for slot in self.issuers.slots_mut() {
             let Err(fault) = slot.issuer.check_root_signature(crypto).await else { continue };
-            let Ok(issuer) = slot.issuer.clone().of_another_root() else { continue };
+            let Ok(issuer) = slot.issuer.clone().without_root() else { continue };
             // What that root demands does not concern it.
             let before = path_problems(slot.number, &slot.issuer, now);
             self.problems.retain(|problem| !before.contains(problem));
@@ -83,7 +83,7 @@ impl Configured {
         self
     }
 
-    fn of(slots: Vec<Slot>, problems: Vec<String>, now: Time) -> Result<Self, String> {
+    fn of(slots: Vec<IssuerSlot>, problems: Vec<String>, now: Time) -> Result<Self, String> {
         match Issuers::new(slots, now) {
             Ok(issuers) => Ok(Self { issuers, problems }),
             Err(fault) if problems.is_empty() => Err(refusal(&fault, now)),
@@ -112,7 +112,7 @@ fn slot(
     root: Option<&Root>,
     now: Time,
     problems: &mut Vec<String>,
-) -> Result<Option<Slot>, String> {
+) -> Result<Option<IssuerSlot>, String> {
     let (chain_name, key_name, from_name) =
         (name_of("ISSUER_CHAIN", place), name_of("ISSUER_KEY", place), name_of("ISSUER_FROM", place));
     let says = |what: &str| format!("{chain_name} cannot be used: {what}.");
@@ -128,7 +128,7 @@ fn slot(
     let issuer = Issuer::in_use(&chain).map_err(|fault| says(&fault.to_string()))?;
     // Of another root, from before it was replaced or got another key perhaps, nothing more is known here.
     let issuer = match root {
-        Some(root) => issuer.perhaps_below(&root.der),
+        Some(root) => issuer.below_if_named(&root.der),
         None => issuer,
     };
     problems.extend(path_problems(place, &issuer, now));
@@ -136,7 +136,7 @@ fn slot(
         return Err(says("its extended key usage allows neither serverAuth nor clientAuth"));
     }
     let issuer = alternates(issuer, value, &name_of("ALTERNATE_CHAINS", place), now, problems)?;
-    let takes_over = match value(&from_name) {
+    let active_from = match value(&from_name) {
         Some(text) => Time::parse_rfc3339(&text).ok_or_else(|| {
             format!(
                 "{from_name} is {text:?}; it has to be a time like 2027-01-31T00:00:00Z, from which the issuer signs."
@@ -150,7 +150,7 @@ fn slot(
             ));
         }
     };
-    Ok(Some(Slot { number: place, issuer, takes_over }))
+    Ok(Some(IssuerSlot { number: place, issuer, active_from }))
 }
 
 /// What verifiers refuse the certificates of this issuer for. It stops nothing: what was issued has to be looked after.

@@ -3,7 +3,7 @@
 use super::issuers::{Published, Root};
 use super::values::Values;
 use crate::ca::http::routes::Lists;
-use crate::pki::crl::read::List;
+use crate::pki::crl::read::ReceivedCrl;
 use crate::pki::{Issuer, Issuers, pem};
 use crate::values::{CryptoFailure, Time, Verify};
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 /// The root's CRL: which intermediates are revoked (RFC 5280 §5).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RootList {
-    pub(in crate::ca) list: List,
+    pub(in crate::ca) list: ReceivedCrl,
     pub(in crate::ca) pem: String,
 }
 
@@ -45,7 +45,7 @@ impl RootList {
     pub fn parse(text: &str, root: Option<&Root>) -> Result<Self, String> {
         let root = root.ok_or("ROOT_CERTIFICATE is not set, whose CRL it has to be")?;
         let der = pem::read_crl(text).map_err(|fault| fault.to_string())?;
-        let list = List::read(&der).map_err(|fault| format!("it {fault}"))?;
+        let list = ReceivedCrl::read(&der).map_err(|fault| format!("it {fault}"))?;
         if list.issuer != root.subject() {
             return Err("it is by another CA than ROOT_CERTIFICATE".to_owned());
         }
@@ -84,7 +84,7 @@ impl RootList {
     }
 
     /// The list itself.
-    pub fn list(&self) -> &List {
+    pub fn list(&self) -> &ReceivedCrl {
         &self.list
     }
 

@@ -7,7 +7,7 @@ use crate::ca::http::routes::Lists;
 use crate::ca::runtime::message;
 use crate::ca::runtime::message::{Message, Partition, Reply};
 use crate::ca::runtime::ports::Ports;
-use crate::pki::{Slot, profile};
+use crate::pki::{IssuerSlot, profile};
 use crate::records::Problem;
 use crate::records::ledger::crl::ShardStanding;
 use crate::values::Time;
@@ -56,7 +56,7 @@ async fn look<P: Ports>(ports: &P, now: Time) -> Result<Value, Problem> {
     }))
 }
 
-fn shown(settings: &Settings, slot: &Slot, active: bool, shards: &[ShardStanding]) -> Value {
+fn shown(settings: &Settings, slot: &IssuerSlot, active: bool, shards: &[ShardStanding]) -> Value {
     let issuer = &slot.issuer;
     let crls: Vec<Value> = shards
         .iter()
@@ -85,7 +85,7 @@ fn shown(settings: &Settings, slot: &Slot, active: bool, shards: &[ShardStanding
         "crls": crls,
     });
     // The first issuer has no such day.
-    if let (Some(at), Some(members)) = (slot.takes_over_at(), shown.as_object_mut()) {
+    if let (Some(at), Some(members)) = (slot.activation(), shown.as_object_mut()) {
         members.insert("takes_over".to_owned(), at.rfc3339().into());
     }
     shown

@@ -50,7 +50,7 @@ pub fn dates(issuer: &Issuer) -> IssuerDates {
 /// Whether another issuer takes the place of this one by then, so that nothing is to be done.
 pub fn is_succeeded(settings: &Settings, issuer: &Issuer, by: Time) -> bool {
     let mut behind = settings.issuers.slots().skip_while(|slot| slot.issuer.id() != issuer.id()).skip(1);
-    behind.any(|slot| slot.takes_over <= by)
+    behind.any(|slot| slot.active_from <= by)
 }
 
 /// Leaves out those of which another issuer has a certificate with the same names that ends later.

@@ -6,7 +6,7 @@ use crate::ca::runtime::ports::Ports;
 use crate::ca::runtime::{jws, message};
 use crate::jose::Verified;
 use crate::pki::certificate;
-use crate::pki::certificate::Presented;
+use crate::pki::certificate::PresentedCertificate;
 use crate::records::Problem;
 use crate::records::ledger::entry;
 use crate::values::b64;
@@ -21,7 +21,7 @@ struct Revoke {
 
 /// A request to revoke, read but not yet judged.
 pub(in crate::ca) struct Wish {
-    pub(in crate::ca) presented: Presented,
+    pub(in crate::ca) presented: PresentedCertificate,
     reason: Option<u8>,
 }
 

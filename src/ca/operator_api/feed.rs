@@ -10,7 +10,7 @@ use crate::ca::runtime::ask::{ask, ask_for};
 use crate::ca::runtime::message::Partition;
 use crate::ca::runtime::operation::{Candidate, Look, Near, Operation};
 use crate::ca::runtime::ports::Ports;
-use crate::pki::Slot;
+use crate::pki::IssuerSlot;
 use crate::records::Problem;
 use crate::records::operations::notice::{IssuerTurn, NoticeKind};
 use crate::records::operations::proof as proofs;
@@ -114,7 +114,7 @@ fn revocation(notice: &Value) -> Option<Revoked> {
 }
 
 /// The days of an issuer. That certificates get shorter tells nothing where another issues by then.
-fn issuer_days(settings: &Settings, slot: &Slot) -> Vec<Event> {
+fn issuer_days(settings: &Settings, slot: &IssuerSlot) -> Vec<Event> {
     let (issuer, dates) = (&slot.issuer, dates(&slot.issuer));
     let day =
         |turn, at| issuer_day(&IssuerDay { id: issuer.id().to_owned(), name: issuer.name().to_owned(), turn, at });
@@ -124,7 +124,7 @@ fn issuer_days(settings: &Settings, slot: &Slot) -> Vec<Event> {
         days.push(day(Turn::LastFullLength, full));
     }
     if settings.issuers.slots().count() > 1 {
-        days.extend(slot.takes_over_at().map(|at| day(Turn::TakesOver, at)));
+        days.extend(slot.activation().map(|at| day(Turn::TakesOver, at)));
     }
     days
 }

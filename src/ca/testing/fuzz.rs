@@ -18,7 +18,7 @@ use crate::ca::http::routes::{Route, Urls};
 use crate::ca::runtime::jws;
 use crate::jose::testing::ClientKey;
 use crate::jose::{EabUnverified, Jwk, KeyChange, KeyRef, Unverified};
-use crate::pki::crl::read::List;
+use crate::pki::crl::read::ReceivedCrl;
 use crate::pki::key::check_spki;
 use crate::pki::pem::{read_certificates, read_crl, read_request, write_certificate};
 use crate::pki::{Issuer, certificate, csr};
@@ -180,7 +180,7 @@ pub fn pem(data: &[u8]) {
 
 /// A CRL.
 pub fn crl(data: &[u8]) {
-    match List::read(data) {
+    match ReceivedCrl::read(data) {
         Ok(list) => {
             list.number_text();
             list.entries.iter().for_each(|entry| assert!(list.entry(&entry.serial).is_some()));

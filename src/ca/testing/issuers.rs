@@ -3,8 +3,8 @@
 use super::world::{START, World};
 use crate::ca::config::root_list::RootList;
 use crate::pki::ceremony::{CertAndKey, Root, create_intermediate, create_root, cross_sign};
-use crate::pki::crl::read::Listed;
-use crate::pki::{Issuer, Issuers, Slot};
+use crate::pki::crl::read::ReceivedCrlEntry;
+use crate::pki::{Issuer, IssuerSlot, Issuers};
 use crate::values::native_crypto::{NativeKey, NativeSigner};
 use crate::values::{CryptoFailure, Time};
 use std::rc::Rc;
@@ -34,11 +34,11 @@ impl World {
     }
 
     /// The same CA with one more issuer, which takes over at this time.
-    pub fn with_issuer(&self, issuer: &CertAndKey, takes_over: Time) -> Self {
+    pub fn with_issuer(&self, issuer: &CertAndKey, active_from: Time) -> Self {
         let added = Issuer::from_pem_chain(&issuer.certificate).expect("an issuer");
         let mut world = self.reconfigured(|settings| {
-            let mut slots: Vec<Slot> = settings.issuers.slots().cloned().collect();
-            slots.push(Slot { number: slots.len() as u8 + 1, issuer: added, takes_over });
+            let mut slots: Vec<IssuerSlot> = settings.issuers.slots().cloned().collect();
+            slots.push(IssuerSlot { number: slots.len() as u8 + 1, issuer: added, active_from });
             settings.issuers = Issuers::new(slots, self.now()).expect("issuers that go together");
         });
         world.keys = Rc::new(world.keys.iter().chain([&issuer.key]).cloned().collect());
@@ -79,9 +79,9 @@ impl World {
         let pair = &authority().0;
         let key = NativeKey::from_pkcs8_pem(&pair.key).expect("the root's key");
         let root = Root::read(&pair.certificate, key, self.now()).expect("the root");
-        let listed = serial.map(|serial| Listed { serial, at: self.now(), reason: Some(2) });
+        let listed = serial.map(|serial| ReceivedCrlEntry { serial, at: self.now(), reason: Some(2) });
         let until = self.now().plus(core::time::Duration::from_secs(86_400 * 365));
-        let list = root.create_list(None, listed, self.now(), until).expect("a list");
+        let list = root.create_crl(None, listed, self.now(), until).expect("a list");
         RootList::parse(&list, self.settings.root.as_ref()).expect("the root's list")
     }
 }

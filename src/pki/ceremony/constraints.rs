@@ -1,13 +1,13 @@
 //! Name constraints of an intermediate
-//! ([RFC 5280 §4.2.1.10](https://www.rfc-editor.org/rfc/rfc5280#section-4.2.1.10)): for what names its
-//! certificates are good, whatever it signs.
+//! ([RFC 5280 §4.2.1.10](https://www.rfc-editor.org/rfc/rfc5280#section-4.2.1.10)): the names that
+//! its certificates may have.
 //!
 //! A constraint binds names of its own kind only: an intermediate that is permitted `example.org` alone may still
-//! sign for every IP address. So as soon as anything is permitted here, the kind of which nothing is permitted is
-//! excluded whole: all DNS names by the empty one, all addresses by `0.0.0.0/0` and `::/0`, unless any address is asked
+//! sign for every IP address. So as soon as anything is permitted here, kinds without permitted names are
+//! excluded entirely: all DNS names by the empty one, all addresses by `0.0.0.0/0` and `::/0`, unless any address is asked
 //! for. Where addresses of one family are permitted, the other family is excluded too: it is in no permitted range, but
-//! GnuTLS takes each family for a kind of its own (docs/VERIFIERS.md). Kinds that are never issued here (e-mail addresses, URIs, directory names) are left alone: what
-//! is no kind of TLS name gains nobody entrance to a server, and verifiers disagree on how all of them are excluded.
+//! GnuTLS takes each family for a kind of its own (docs/VERIFIERS.md). Kinds that are never issued here (e-mail addresses, URIs, directory names) are left open: they
+//! identify no TLS server, and verifiers disagree on how to exclude them.
 
 use super::fault::CeremonyFault;
 use crate::pki::tbs;
@@ -37,7 +37,7 @@ impl IpRange {
     /// All IPv6 addresses.
     const V6: Self = Self { first: IpAddr::V6(Ipv6Addr::UNSPECIFIED), bits: 0 };
 
-    /// The address with all bits behind the prefix cleared; `None` for a prefix that is longer than the address.
+    /// Clears the bits after the prefix; `None` for a prefix longer than the address.
     fn masked(address: IpAddr, bits: u8) -> Option<IpAddr> {
         let bits = u32::from(bits);
         match address {
@@ -62,7 +62,7 @@ impl IpRange {
         [self.first, mask].into_iter().flat_map(octets).collect()
     }
 
-    /// `None` for a mask that is no prefix, for bits of the address behind it, and for a wrong number of octets.
+    /// `None` for a mask that is not contiguous, for address bits outside it, and for a wrong number of octets.
     fn from_octets(octets: &[u8]) -> Option<Self> {
         let (address, mask) = octets.split_at_checked(octets.len() / 2)?;
         let read = |half: &[u8]| {
@@ -87,7 +87,7 @@ impl FromStr for IpRange {
 
     /// Reads `ADDRESS/PREFIX`, or one address; the text of the error is for the operator.
     fn from_str(text: &str) -> Result<Self, String> {
-        let wanted = || format!("{text:?} is no range of IP addresses; write one as 10.0.0.0/8 or fd00::/8");
+        let wanted = || format!("{text:?} is not a range of IP addresses; write 10.0.0.0/8 or fd00::/8");
         let (address, bits) = match text.split_once('/') {
             Some((address, bits)) if bits.bytes().all(|byte| byte.is_ascii_digit()) => (address, Some(bits)),
             Some(_) => return Err(wanted()),
@@ -115,7 +115,7 @@ impl fmt::Display for IpRange {
     }
 }
 
-/// For what names an intermediate is good. Nothing at all permitted means that it is not constrained.
+/// The names that an intermediate permits; empty means unconstrained.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Constraints {
     dns: BTreeSet<DnsName>,
@@ -136,7 +136,9 @@ impl Constraints {
         Ok(Self { dns: dns.iter().cloned().collect(), ips: ips.iter().copied().collect(), any_ip: false })
     }
 
-    /// The same DNS names, and any address: for verifiers that fail at constraints on addresses. Without DNS names it is nothing.
+    /// Permits any address, for verifiers that fail at constraints on addresses.
+    ///
+    /// Without DNS names there are no constraints left.
     #[must_use]
     pub fn with_any_ip(self) -> Self {
         Self { any_ip: !self.dns.is_empty(), ips: BTreeSet::new(), ..self }
@@ -147,7 +149,7 @@ impl Constraints {
         self.dns.is_empty() && self.ips.is_empty()
     }
 
-    /// A name of each subtree.
+    /// A sample name of each subtree.
     pub(super) fn samples(&self) -> Vec<Identifier> {
         let ips = self.ips.iter().filter_map(|range| IpName::from_octets(&octets(range.first))).map(Identifier::Ip);
         self.dns.iter().cloned().map(Identifier::Dns).chain(ips).collect()
@@ -172,7 +174,7 @@ impl Constraints {
         tbs::name_constraints(&value).map(Some)
     }
 
-    /// The families of addresses of which nothing is permitted.
+    /// The address families without permitted ranges.
     fn excluded_ranges(&self) -> impl Iterator<Item = IpRange> {
         let other = |all: &IpRange| self.ips.iter().all(|range| range.first.is_ipv4() != all.first.is_ipv4());
         [IpRange::V4, IpRange::V6].into_iter().filter(move |all| !self.any_ip && other(all))
@@ -182,7 +184,7 @@ impl Constraints {
     ///
     /// # Errors
     /// [`CeremonyFault::Constraints`] when they are of a form that is not written here, and so cannot be compared with
-    /// what was asked for: not critical, a suffix excluded, a mask that is no prefix, one kind left open.
+    /// what was asked for: not critical, a suffix excluded, a mask that is not contiguous, one kind left open.
     pub fn of(certificate: &Parts<'_>) -> Result<Self, CeremonyFault> {
         Self::in_extensions(&certificate.extensions)
     }

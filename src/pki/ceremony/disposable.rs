@@ -1,4 +1,4 @@
-//! Certificates for tests and for a CA that is thrown away, with P-256 keys.
+//! P-256 certificates for tests and temporary CAs.
 
 use super::constraints::Constraints;
 use super::fault::CeremonyFault;
@@ -16,13 +16,13 @@ use der::Encode;
 use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::name::RdnSequence;
 
-/// The algorithm of every key made here.
+/// The algorithm of all keys of this file.
 const ALGORITHM: SigAlg = SigAlg::Es256;
 
 /// Makes a self-signed root with this common name, valid for `years` of 365 days from an hour before `now`.
 ///
 /// # Errors
-/// [`CeremonyFault::CommonName`], and failures of the machinery.
+/// [`CeremonyFault::CommonName`], and failures of cryptography or encoding.
 pub fn create_root(common_name: &str, now: Time, years: u32) -> Result<CertAndKey, CeremonyFault> {
     let root = Root::create(ALGORITHM, common_name, now, years)?;
     Ok(CertAndKey { certificate: root.certificate().to_owned(), key: root.key().to_pkcs8_pem()? })
@@ -56,8 +56,7 @@ pub fn create_intermediate_for(
     intermediate(root, new_key(ALGORITHM)?, common_name, purposes, (now, years))
 }
 
-/// Makes another certificate for the intermediate `of`, with its name and key, below another root: a cross-signed
-/// variant, with which its leaves are good for those who trust that root.
+/// Makes a cross certificate: the name and key of the intermediate `of` below another root.
 ///
 /// # Errors
 /// As [`create_intermediate`].
@@ -92,7 +91,7 @@ fn intermediate(
 ///
 /// # Errors
 /// [`CeremonyFault::Name`], [`CeremonyFault::NoNames`], [`CeremonyFault::Outlives`], what is wrong with
-/// `issuer`, and failures of the machinery.
+/// `issuer`, and failures of cryptography or encoding.
 pub fn create_server_leaf(
     issuer: &CertAndKey,
     dns_names: &[&str],

@@ -2,7 +2,7 @@
 
 use crate::pki::csr::CsrFault;
 use crate::pki::issuer::IssuerFault;
-use crate::pki::issuer::Outside;
+use crate::pki::issuer::NameConstraintFault;
 pub(super) use crate::pki::leaf::MAX_COMMON_NAME;
 use crate::pki::pem::PemFault;
 use crate::values::identifier::NameFault;
@@ -43,7 +43,7 @@ pub enum CeremonyFault {
     Csr(CsrFault),
     /// The root's name constraints exclude a requested name.
     #[error("the root's own name constraints do not permit what is asked for (RFC 5280 §4.2.1.10): {0}")]
-    Above(Outside),
+    Above(NameConstraintFault),
     /// Verifiers would refuse certificates below the new one.
     #[error("verifiers would refuse what is issued below this root: {0}")]
     Path(IssuerFault),
@@ -85,7 +85,7 @@ pub enum RootFault {
     )]
     NotSelfSigned,
     /// Not a CA certificate.
-    #[error("the root is no CA certificate (basicConstraints CA:TRUE)")]
+    #[error("the root is not a CA certificate (basicConstraints CA:TRUE)")]
     NotCa,
     /// A key usage without keyCertSign.
     #[error("the root's key may not sign certificates (keyUsage keyCertSign)")]

@@ -1,8 +1,8 @@
-//! The root's own CRL: which intermediates are revoked. The root's key is seldom at hand, so it is good for long.
+//! The root's CRL, with a long validity since the root's key is rarely used.
 
 use super::fault::CeremonyFault;
 use super::root::Root;
-use crate::pki::crl::read::{List, Listed};
+use crate::pki::crl::read::{ReceivedCrl, ReceivedCrlEntry};
 use crate::pki::crl::{Revoked, Tbs, Version};
 use crate::pki::{pem, sigalg, tbs};
 use crate::values::Time;
@@ -11,22 +11,23 @@ use der::{Decode, Encode};
 use x509_cert::ext::pkix::crl::{CrlNumber, CrlReason};
 
 impl Root {
-    /// Makes the root's CRL (PEM): what stands on the one before, and `revoked`. It is good until `next_update`, or until the
-    /// root's end.
+    /// Makes the root's CRL (PEM): the entries of the previous one and `revoked`.
     ///
-    /// It has no issuingDistributionPoint, and so is for every certificate of the root, wherever that says its list is
+    /// Its nextUpdate is `next_update`, or the root's end if earlier.
+    ///
+    /// It has no issuingDistributionPoint, so it covers every certificate of the root
     /// ([RFC 5280 §5.2.5](https://www.rfc-editor.org/rfc/rfc5280#section-5.2.5)).
     ///
     /// # Errors
     /// [`CeremonyFault::Encoding`], and failures of the machinery.
-    pub fn create_list(
+    pub fn create_crl(
         &self,
-        before: Option<&List>,
-        revoked: Option<Listed>,
+        before: Option<&ReceivedCrl>,
+        revoked: Option<ReceivedCrlEntry>,
         now: Time,
         next_update: Time,
     ) -> Result<String, CeremonyFault> {
-        let mut entries: Vec<Listed> = before.map_or_else(Vec::new, |before| before.entries.clone());
+        let mut entries: Vec<ReceivedCrlEntry> = before.map_or_else(Vec::new, |before| before.entries.clone());
         if let Some(revoked) = revoked
             && entries.iter().all(|entry| entry.serial != revoked.serial)
         {
@@ -55,8 +56,8 @@ impl Root {
     }
 }
 
-/// Milliseconds since 1970, or one more than the last: it rises also when the folder was put back to an earlier state.
-fn number(before: Option<&List>, now: Time) -> u128 {
+/// Milliseconds since 1970, or the previous number plus one, so that it rises after a restore.
+fn number(before: Option<&ReceivedCrl>, now: Time) -> u128 {
     let last = before.map_or(0, |before| {
         let octets = before.number.iter().rev().take(15).rev();
         octets.fold(0_u128, |sum, octet| sum << 8 | u128::from(*octet))
@@ -64,7 +65,7 @@ fn number(before: Option<&List>, now: Time) -> u128 {
     last.saturating_add(1).max(u128::from(now.millis()))
 }
 
-fn entry(listed: &Listed) -> Result<Revoked<'_>, CeremonyFault> {
+fn entry(listed: &ReceivedCrlEntry) -> Result<Revoked<'_>, CeremonyFault> {
     let reason = match listed.reason {
         None => None,
         Some(1) => Some(CrlReason::KeyCompromise),
@@ -72,7 +73,7 @@ fn entry(listed: &Listed) -> Result<Revoked<'_>, CeremonyFault> {
         Some(3) => Some(CrlReason::AffiliationChanged),
         Some(4) => Some(CrlReason::Superseded),
         Some(5) => Some(CrlReason::CessationOfOperation),
-        // Another CA's list may have others; that the certificate is revoked is what counts.
+        // Other codes of a foreign CRL are left out.
         Some(_) => None,
     };
     let extensions = reason.map(|reason| Ok::<_, der::Error>(vec![tbs::extension(false, &reason)?])).transpose()?;
@@ -90,27 +91,27 @@ mod tests {
 
     const YEAR: Duration = Duration::from_secs(365 * 86_400);
 
-    fn signed(list: &List, root: &Root) -> bool {
+    fn signed(list: &ReceivedCrl, root: &Root) -> bool {
         let spki = root.key().spki_der().unwrap();
         block_on(list.is_signed_by(&spki, &NativeCrypto)).unwrap()
     }
 
     #[test]
-    fn a_list_goes_on_from_the_one_before() {
+    fn root_crl_continues_the_previous_one() {
         for alg in [SigAlg::Es256, SigAlg::Es384, SigAlg::Rs256] {
             let root = Root::create(alg, "Test Root", NOW, 10).unwrap();
-            let read = |text: &str| List::read(&read_crl(text).unwrap()).unwrap();
-            let first = read(&root.create_list(None, None, NOW, NOW.plus(YEAR)).unwrap());
+            let read = |text: &str| ReceivedCrl::read(&read_crl(text).unwrap()).unwrap();
+            let first = read(&root.create_crl(None, None, NOW, NOW.plus(YEAR)).unwrap());
             assert!(first.entries.is_empty() && first.urls.is_empty() && signed(&first, &root));
             assert_eq!((first.next_update, first.number_text()), (NOW.plus(YEAR), NOW.millis().to_string()));
-            let listed = Listed { serial: vec![1, 2, 3], at: NOW, reason: Some(2) };
-            let text = root.create_list(Some(&first), Some(listed.clone()), NOW, NOW.plus(YEAR * 40)).unwrap();
+            let listed = ReceivedCrlEntry { serial: vec![1, 2, 3], at: NOW, reason: Some(2) };
+            let text = root.create_crl(Some(&first), Some(listed.clone()), NOW, NOW.plus(YEAR * 40)).unwrap();
             let second = read(&text);
             assert_eq!(second.entries, std::slice::from_ref(&listed));
             assert_eq!(second.number_text(), (NOW.millis() + 1).to_string(), "also within a moment");
             assert_eq!(second.next_update, root.not_after());
             assert_eq!(second.entry(&[0, 1, 2, 3]), Some(&listed));
-            let again = read(&root.create_list(Some(&second), Some(listed.clone()), NOW, NOW.plus(YEAR)).unwrap());
+            let again = read(&root.create_crl(Some(&second), Some(listed.clone()), NOW, NOW.plus(YEAR)).unwrap());
             assert_eq!(again.entries, [listed], "once");
             let other = Root::create(alg, "Test Root", NOW, 10).unwrap();
             assert!(!signed(&again, &other));

@@ -1,5 +1,5 @@
-//! CSRs ([RFC 2986](https://www.rfc-editor.org/rfc/rfc2986)): a client's, and that of an intermediate for another's
-//! root.
+//! CSRs ([RFC 2986](https://www.rfc-editor.org/rfc/rfc2986)): of clients, and of intermediates for
+//! another organization's root.
 
 use super::constraints::Constraints;
 use super::fault::CeremonyFault;
@@ -24,8 +24,7 @@ pub fn create_csr(key: &NativeKey, dns_names: &[&str]) -> Result<Vec<u8>, Ceremo
     sign(key, Name::default(), vec![tbs::alt_names(true, general_names(dns_names)?)?])
 }
 
-/// Makes the CSR of an intermediate, as PEM, for a CA that is not ours: it asks for all extensions that the certificate
-/// has to have, the name constraints among them.
+/// Makes the CSR (PEM) of an intermediate, with all required extensions.
 ///
 /// # Errors
 /// [`CeremonyFault::CommonName`], and failures of the machinery.
@@ -52,7 +51,7 @@ fn sign(key: &NativeKey, subject: Name, extensions: Extensions) -> Result<Vec<u8
     Ok(CertReq { info, algorithm, signature: BitString::from_bytes(&signature)? }.to_der()?)
 }
 
-/// An intermediate's CSR that was read: signed by its own key, with a key that is accepted.
+/// A verified CSR of an intermediate, with an accepted key.
 #[derive(Clone, Debug)]
 pub struct IssuerRequest {
     subject: Vec<u8>,
@@ -83,7 +82,7 @@ impl IssuerRequest {
         })
     }
 
-    /// The subject that it asks for, in DER.
+    /// The requested subject in DER.
     pub fn subject(&self) -> &[u8] {
         &self.subject
     }
@@ -93,7 +92,7 @@ impl IssuerRequest {
         &self.spki
     }
 
-    /// The name constraints that it asks for.
+    /// The requested name constraints.
     pub fn constraints(&self) -> &Constraints {
         &self.constraints
     }

@@ -1,13 +1,12 @@
-//! The certificate of an intermediate as it comes back from another's CA: nothing of it is believed before it is
-//! checked against what was asked for.
+//! The chain of an intermediate from another organization's CA, checked against the request.
 
 use super::constraints::Constraints;
 use super::fault::CeremonyFault;
 use super::root::{check_root, check_version};
 use crate::pki::issuer::IssuerFault;
-use crate::pki::issuer::Outside;
+use crate::pki::issuer::NameConstraintFault;
 use crate::pki::issuer::basic_constraints::BasicConstraints;
-use crate::pki::issuer::chain::{Chain, Root as Ending};
+use crate::pki::issuer::chain::{Chain, ChainEnd};
 use crate::pki::pem;
 use crate::values::Time;
 use crate::values::native_crypto::NativeCrypto;
@@ -17,16 +16,16 @@ use const_oid::db::rfc5280::{ID_KP_CLIENT_AUTH, ID_KP_SERVER_AUTH};
 use futures_util::FutureExt;
 use x509_cert::ext::pkix::{ExtendedKeyUsage, KeyUsage, SubjectKeyIdentifier};
 
-/// A chain from a company's CA that passed every check.
+/// A chain from another CA that passed every check.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Returned {
+pub struct ReturnedChain {
     /// The issuer's certificate first, those above it, no root; PEM.
     pub chain: String,
     /// The root, PEM.
     pub root: String,
     /// The last second in which the chain is valid.
     pub not_after: Time,
-    /// What it is taken in with, and should better be otherwise; sentences.
+    /// Accepted deviations, as sentences.
     pub warnings: Vec<String>,
 }
 
@@ -97,7 +96,7 @@ pub enum ReturnedFault {
         "the CAs above the issuer permit none of the names that the request asks for (RFC 5280 §4.2.1.10): {0}; another \
          CA of the company has to sign, or the request has to ask for other names"
     )]
-    Above(Outside),
+    Above(NameConstraintFault),
     /// A certificate of the chain, or their order, is refused.
     #[error("{0}")]
     Chain(IssuerFault),
@@ -127,7 +126,7 @@ impl From<der::Error> for ReturnedFault {
     }
 }
 
-impl Returned {
+impl ReturnedChain {
     /// Checks the chain (PEM) that was returned for a request with this key (DER SubjectPublicKeyInfo) and these
     /// constraints, up to the root: the one given (PEM), else the one at the chain's end.
     ///
@@ -144,12 +143,12 @@ impl Returned {
         check_last(&ders, root_pem)?;
         check_first(&ders, spki)?;
         let root = take_root(&mut ders, root_pem)?;
-        let chain = Chain::read(&ders, Ending::Refused)?;
+        let chain = Chain::read(&ders, ChainEnd::NoRoot)?;
         chain.check_time(now)?;
         let root = check_root(&root, ders.len(), now)?;
         let issuer = Parts::read(chain.first_der())?;
         check_issuer(&issuer, wanted)?;
-        let whole = Chain::read(&ders, Ending::Known(&root))?;
+        let whole = Chain::read(&ders, ChainEnd::Below(&root))?;
         // Native verification never waits for anything.
         whole.check_signatures(&NativeCrypto).now_or_never().unwrap_or(Err(IssuerFault::Signature(1)))?;
         let mut warnings = Vec::new();
@@ -172,11 +171,11 @@ impl Returned {
     }
 }
 
-/// What is said of an issuer without a path length.
-pub const NO_PATH_LENGTH: &str = "the issuer's certificate has no pathLen, so whoever has its key could make CAs below it (RFC 5280 §4.2.1.9); have the \
+/// The warning about an issuer without a path length.
+pub const NO_PATH_LENGTH: &str = "the issuer's certificate has no pathLen, so its key could sign CAs below it (RFC 5280 §4.2.1.9); have the \
      CA write pathLen 0, if it can";
 
-/// A leaf for each name that the request asks for has to be within the constraints of the whole chain.
+/// Checks the requested names against the constraints of the whole chain.
 fn check_samples(chain: &Chain, wanted: &Constraints, warnings: &mut Vec<String>) -> Result<(), ReturnedFault> {
     let samples = wanted.samples();
     let refused: Vec<_> = samples.iter().filter_map(|name| chain.constraints().check(name).err()).collect();
@@ -191,7 +190,7 @@ fn check_samples(chain: &Chain, wanted: &Constraints, warnings: &mut Vec<String>
     }
 }
 
-/// A root at the end of the chain has to be of a version that can be read; one of another version looks like none.
+/// Checks the version of a root at the end of the chain.
 fn check_last(ders: &[Vec<u8>], given: Option<&str>) -> Result<(), ReturnedFault> {
     let Some((last, [_, ..])) = ders.split_last() else { return Ok(()) };
     let given = given.map(pem::read_certificates).transpose().map_err(CeremonyFault::Pem)?;
@@ -201,7 +200,7 @@ fn check_last(ders: &[Vec<u8>], given: Option<&str>) -> Result<(), ReturnedFault
     Ok(())
 }
 
-/// The first certificate has to be the key's.
+/// Checks that the first certificate has the key of the request.
 fn check_first(ders: &[Vec<u8>], spki: &[u8]) -> Result<(), ReturnedFault> {
     let parts = ders
         .iter()
@@ -218,7 +217,7 @@ fn check_first(ders: &[Vec<u8>], spki: &[u8]) -> Result<(), ReturnedFault> {
     }
 }
 
-/// The root, taken from the end of the chain if it is there; PEM.
+/// The root in PEM, removed from the end of the chain if present.
 fn take_root(ders: &mut Vec<Vec<u8>>, given: Option<&str>) -> Result<String, ReturnedFault> {
     let last = ders.last().map(|der| Parts::read(der)).transpose()?;
     let ends = last.is_some_and(|last| last.issuer == last.subject);
@@ -234,10 +233,10 @@ fn take_root(ders: &mut Vec<Vec<u8>>, given: Option<&str>) -> Result<String, Ret
     }
 }
 
-/// What the issuer's own certificate has to say.
+/// Checks the extensions of the issuer's certificate.
 fn check_issuer(issuer: &Parts<'_>, wanted: &Constraints) -> Result<(), ReturnedFault> {
     let length = issuer.extension::<BasicConstraints>()?.and_then(|constraints| constraints.path_length);
-    // Some CAs cannot write one; one that wrote another could have written this.
+    // Some CAs cannot set a path length; any other value is refused.
     if let Some(other @ 1..) = length {
         return Err(ReturnedFault::PathLength(other));
     }

@@ -1,4 +1,4 @@
-//! A root that is kept: what makes it, what it is held to before it signs, and what it signs.
+//! A permanent root: its creation, its checks, and the intermediates it signs.
 
 use super::constraints::Constraints;
 use super::fault::{CeremonyFault, RootFault};
@@ -6,7 +6,7 @@ use super::request::IssuerRequest;
 use super::signer::{CertAndKey, DAY, PURPOSES, Signer, intermediate_extensions, new_key, period, subject};
 use crate::pki::issuer::IssuerFault;
 use crate::pki::issuer::basic_constraints::BasicConstraints;
-use crate::pki::issuer::chain::{Chain, Root as Ending};
+use crate::pki::issuer::chain::{Chain, ChainEnd};
 use crate::pki::key::check_spki;
 use crate::pki::{pem, sigalg, tbs};
 use crate::values::native_crypto::{NativeCrypto, NativeKey};
@@ -22,7 +22,7 @@ use x509_cert::ext::pkix::KeyUsage;
 pub struct Root {
     certificate: String,
     pub(super) signer: Signer,
-    list_url: Option<String>,
+    crl_url: Option<String>,
 }
 
 impl fmt::Debug for Root {
@@ -31,16 +31,16 @@ impl fmt::Debug for Root {
     }
 }
 
-/// What an intermediate is to be.
+/// The parameters of a new intermediate.
 #[derive(Clone, Copy, Debug)]
 pub struct IssuerPlan<'a> {
     /// Its common name.
     pub common_name: &'a str,
-    /// What its key signs under.
+    /// The algorithm of its key.
     pub algorithm: SigAlg,
-    /// For what names it is good.
+    /// Its name constraints.
     pub constraints: &'a Constraints,
-    /// How long it lives, in years of 365 days.
+    /// Its validity, in years of 365 days.
     pub years: u32,
 }
 
@@ -63,27 +63,27 @@ impl Root {
             tbs::ca_constraints(None)?,
         ];
         let certificate = signer.issue(&subject, &spki, (not_before, not_after), extensions)?;
-        Ok(Self { certificate, signer, list_url: None })
+        Ok(Self { certificate, signer, crl_url: None })
     }
 
-    /// A root that exists: its certificate (PEM, alone) and its key, of any kind.
+    /// Reads an existing root: one certificate (PEM) and its key, of any kind.
     ///
     /// # Errors
     /// [`CeremonyFault::KeyMismatch`], [`CeremonyFault::Root`], [`CeremonyFault::NotCa`] without a subject key
-    /// identifier, and what cannot be read.
+    /// identifier, and unreadable input.
     pub fn read(certificate_pem: &str, key: NativeKey, now: Time) -> Result<Self, CeremonyFault> {
         let der = check_root(certificate_pem, 1, now)?;
         let parts = Parts::read(&der)?;
         if parts.spki != key.spki_der()? {
             return Err(CeremonyFault::KeyMismatch);
         }
-        Ok(Self { certificate: pem::write_certificate(&der)?, signer: Signer::of(&parts, key)?, list_url: None })
+        Ok(Self { certificate: pem::write_certificate(&der)?, signer: Signer::of(&parts, key)?, crl_url: None })
     }
 
-    /// The same root, whose intermediates say that its CRL is at this `http` URL (RFC 5280 §4.2.1.13).
+    /// Sets the `http` URL of the root's CRL for its intermediates (RFC 5280 §4.2.1.13).
     #[must_use]
-    pub fn with_list_at(self, url: &str) -> Self {
-        Self { list_url: Some(url.to_owned()), ..self }
+    pub fn with_crl_url(self, url: &str) -> Self {
+        Self { crl_url: Some(url.to_owned()), ..self }
     }
 
     /// The certificate as PEM.
@@ -96,7 +96,7 @@ impl Root {
         &self.signer.key
     }
 
-    /// The last second in which it is valid.
+    /// The last second of its validity.
     pub fn not_after(&self) -> Time {
         self.signer.not_after
     }
@@ -113,8 +113,9 @@ impl Root {
         Ok(CertAndKey { certificate, key: key.to_pkcs8_pem()? })
     }
 
-    /// The intermediate (PEM) that a request asks for, valid for `years` of 365 days. For a renewal it is made of a new
-    /// request with the same key and name.
+    /// Signs the intermediate (PEM) of a request, valid for `years` of 365 days.
+    ///
+    /// A renewal is a new request with the same key and name.
     ///
     /// # Errors
     /// [`CeremonyFault::Outlives`], and failures of the machinery.
@@ -133,17 +134,18 @@ impl Root {
         let period = self.signer.period(now, DAY.saturating_mul(365).saturating_mul(years))?;
         let mut extensions = vec![tbs::authority_key_id(&self.signer.key_id)?];
         extensions.extend(intermediate_extensions(spki, PURPOSES, constraints)?);
-        extensions.extend(self.list_url.as_deref().map(tbs::crl_pointer).transpose()?);
+        extensions.extend(self.crl_url.as_deref().map(tbs::crl_pointer).transpose()?);
         let made = self.signer.issue(subject, spki, period, extensions)?;
         self.check(&made, constraints)?;
         Ok(made)
     }
 
-    /// Whether leaves below this intermediate (PEM) would be accepted by verifiers: a root that exists already may demand what
-    /// they cannot keep to.
+    /// Checks that verifiers would accept leaves below this intermediate (PEM).
+    ///
+    /// An existing root may have constraints that exclude them.
     fn check(&self, made: &str, wanted: &Constraints) -> Result<(), CeremonyFault> {
         let root = pem::read_certificates(&self.certificate)?.into_iter().next().unwrap_or_default();
-        let chain = Chain::read(&pem::read_certificates(made)?, Ending::Known(&root))?;
+        let chain = Chain::read(&pem::read_certificates(made)?, ChainEnd::Below(&root))?;
         // Native verification never waits for anything.
         chain.check_signatures(&NativeCrypto).now_or_never().unwrap_or(Err(IssuerFault::NotByRoot(1)))?;
         let refused = wanted.samples().iter().find_map(|name| chain.constraints().check(name).err());
@@ -151,7 +153,7 @@ impl Root {
     }
 }
 
-/// Checks that a PEM file is one root, valid at `now`, that may have `below` CAs below it; gives its DER.
+/// Checks a root in PEM, valid at `now`, with room for `below` CAs; returns its DER.
 pub(super) fn check_root(certificate_pem: &str, below: usize, now: Time) -> Result<Vec<u8>, CeremonyFault> {
     let ders = pem::read_certificates(certificate_pem)?;
     let count = ders.len();
@@ -179,11 +181,11 @@ pub(super) fn check_root(certificate_pem: &str, below: usize, now: Time) -> Resu
     if now.secs() > parts.not_after.secs() {
         return Err(RootFault::Expired(parts.not_after).into());
     }
-    // Its own signature counts for nothing (RFC 5280 §6.1.1 (d)): whoever gives it trusts it, by whatever way it came.
+    // Its own signature is ignored (RFC 5280 §6.1.1 (d)): the operator trusts it.
     Ok(der)
 }
 
-/// Checks that a certificate which is to be the root has extensions (RFC 5280 §4.1.2.1).
+/// Checks that the version of a root has extensions (RFC 5280 §4.1.2.1).
 pub(super) fn check_version(der: &[u8]) -> Result<(), RootFault> {
     match version(der) {
         Ok(old @ 1..=2) => Err(RootFault::Version(old)),
@@ -191,13 +193,14 @@ pub(super) fn check_version(der: &[u8]) -> Result<(), RootFault> {
     }
 }
 
-/// Whether `below` is, by name and signature, issued by `above`; algorithms that are not checked here do not count.
+/// Whether `above` issued `below`, by name and signature.
 pub fn is_issued_by(below: &Parts<'_>, above: &Parts<'_>) -> bool {
     below.issuer == above.subject && is_signed_by(below.tbs, &below.algorithm, below.signature, above.spki)
 }
 
-/// Whether these bytes are signed by this key (DER SubjectPublicKeyInfo), with the algorithm and the signature as X.509
-/// writes them. A key or an algorithm that is not accepted signs nothing.
+/// Whether these bytes are signed by this key (DER SubjectPublicKeyInfo), in the form of X.509.
+///
+/// `false` for keys and algorithms that are not accepted.
 pub fn is_signed_by(tbs: &[u8], algorithm: &AlgorithmIdentifierRef<'_>, signature: &[u8], spki: &[u8]) -> bool {
     let verify = || {
         let key = check_spki(spki).ok()?;

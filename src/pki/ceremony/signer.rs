@@ -1,4 +1,4 @@
-//! What every ceremony does: keys, names, validities, and certificates signed by a CA.
+//! Keys, names, validities and signed certificates of all ceremonies.
 
 use super::constraints::Constraints;
 use super::fault::{CeremonyFault, MAX_COMMON_NAME};
@@ -24,7 +24,7 @@ use x509_cert::ext::pkix::SubjectKeyIdentifier;
 use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::name::{RdnSequence, RelativeDistinguishedName};
 
-/// What the leaves below an intermediate may be for.
+/// The extended key usages of intermediates.
 pub(super) const PURPOSES: &[ObjectIdentifier] = &[ID_KP_SERVER_AUTH, ID_KP_CLIENT_AUTH];
 
 pub(super) const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -32,7 +32,7 @@ pub(super) const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// A certificate and its private key, both as PEM.
 #[derive(Clone)]
 pub struct CertAndKey {
-    /// The certificate; where it is a server's, followed by the certificates above it without the root.
+    /// The certificate; for a server, followed by its chain without the root.
     pub certificate: String,
     /// The private key as unencrypted PKCS#8.
     pub key: String,
@@ -44,7 +44,7 @@ impl fmt::Debug for CertAndKey {
     }
 }
 
-/// What an intermediate has of its own, and what its CSR asks for: all extensions but the one that names its issuer.
+/// The extensions of an intermediate and of its CSR, without authorityKeyIdentifier.
 pub(super) fn intermediate_extensions(
     spki: &[u8],
     purposes: &[ObjectIdentifier],
@@ -83,7 +83,7 @@ pub(super) fn first_certificate(pem: &str) -> Result<Vec<u8>, CeremonyFault> {
     pem::read_certificates(pem)?.into_iter().next().ok_or(CeremonyFault::Pem(PemFault::Empty(pem::CERTIFICATE)))
 }
 
-/// A CA that signs: what it puts into the certificates below it.
+/// A CA that signs certificates.
 #[derive(Clone)]
 pub(super) struct Signer {
     pub subject: Vec<u8>,
@@ -185,7 +185,7 @@ fn random<const N: usize>() -> Result<[u8; N], CeremonyFault> {
 /// # Errors
 /// [`CeremonyFault::Randomness`], and failures of the machinery.
 pub fn new_key(algorithm: SigAlg) -> Result<NativeKey, CeremonyFault> {
-    // Fails here when there is no randomness; an operating system that has given some does not run out of it.
+    // Fails here without randomness; an operating system that has given some always gives more.
     fill(&mut [0; 1])?;
     Ok(NativeKey::generate(algorithm, &mut |bytes| while fill(bytes).is_err() {})?)
 }

@@ -1,5 +1,4 @@
-//! A chain of the same shape as another, with keys of its own below a root of its own: to try out what the other would
-//! issue, without its key.
+//! A chain with the same contents as another and new keys, to test issuing without the real key.
 
 use super::fault::CeremonyFault;
 use super::signer::{CertAndKey, Signer, new_key};
@@ -14,7 +13,7 @@ use x509_cert::ext::pkix::{
     AuthorityInfoAccessSyntax, AuthorityKeyIdentifier, CrlDistributionPoints, SubjectKeyIdentifier,
 };
 
-/// The extensions that are about keys, or about where the one above publishes: all others are copied.
+/// Extensions with key identifiers or URLs of the issuer; all others are copied.
 const OWN: [ObjectIdentifier; 4] = [
     AuthorityKeyIdentifier::OID,
     SubjectKeyIdentifier::OID,
@@ -47,7 +46,7 @@ fn like(signer: &Signer, parts: &Parts<'_>) -> Result<CertAndKey, CeremonyFault>
     let spki = key.spki_der()?;
     let mut extensions = vec![tbs::authority_key_id(&signer.key_id)?, tbs::subject_key_id(&tbs::key_id(&spki)?)?];
     extensions.extend(parts.extensions.iter().filter(|one| !OWN.contains(&one.extn_id)).cloned());
-    // One that is over stays over.
+    // An expired certificate stays expired.
     let not_after = parts.not_after.min(signer.not_after);
     let not_before =
         if signer.not_before < not_after { parts.not_before.max(signer.not_before) } else { parts.not_before };
@@ -60,7 +59,7 @@ fn key_like(spki: &[u8]) -> Result<NativeKey, CeremonyFault> {
     new_key(match check_spki(spki).map(|key| key.kind()) {
         Ok(KeyKind::EcP384) => SigAlg::Es384,
         Ok(KeyKind::Rsa { .. }) => SigAlg::Rs256,
-        // What is not known is refused where the chain itself is read.
+        // Unknown keys are refused when the chain is read.
         _ => SigAlg::Es256,
     })
 }
@@ -81,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn it_has_the_same_shape_and_no_key_of_the_other() {
+    fn stand_in_has_same_contents_and_other_keys() {
         let constraints = Constraints::new(&[DnsName::parse("corp.test").unwrap()], &[]).unwrap();
         let real = issuer_of(&constraints, SigAlg::Es384);
         let root = create_root("Throw-away", NOW, 10).unwrap();
@@ -104,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn a_longer_chain_is_made_anew_from_its_top_to_its_end() {
+    fn stand_in_of_longer_chain_copies_each_certificate() {
         let real = issuer_of(&Constraints::default(), SigAlg::Es256);
         let root = create_root("Throw-away", NOW, 10).unwrap();
         let above = stand_in(&root, &real.certificate).unwrap();

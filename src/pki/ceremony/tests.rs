@@ -9,7 +9,7 @@ use crate::values::x509::Parts;
 use core::net::Ipv4Addr;
 
 #[test]
-fn a_server_below_root_and_intermediate_is_accepted_by_a_verifier() {
+fn server_chain_with_intermediate_is_accepted_by_verifier() {
     let root = create_root("Test Root", NOW, 10).unwrap();
     let intermediate = create_intermediate(&root, "Test Intermediate, \"quoted\" = +", NOW, 5).unwrap();
     let server = create_server_leaf(&intermediate, &["localhost"], &[Ipv4Addr::LOCALHOST.into()], NOW, 30).unwrap();
@@ -31,7 +31,7 @@ fn a_server_below_root_and_intermediate_is_accepted_by_a_verifier() {
 }
 
 #[test]
-fn a_server_directly_below_its_root_is_alone_in_its_chain() {
+fn server_chain_below_root_has_one_certificate() {
     let root = create_root("Test Root", NOW, 1).unwrap();
     let server = create_server_leaf(&root, &["Ca.Test"], &[], NOW, 30).unwrap();
     assert_eq!(pem::read_certificates(&server.certificate).unwrap().len(), 1);
@@ -39,7 +39,7 @@ fn a_server_directly_below_its_root_is_alone_in_its_chain() {
 }
 
 #[test]
-fn validity_counts_its_last_second_and_starts_an_hour_early() {
+fn root_validity_includes_last_second_and_starts_an_hour_early() {
     let root = create_root("Test Root", NOW, 2).unwrap();
     let der = first_certificate(&root.certificate).unwrap();
     let parts = Parts::read(&der).unwrap();
@@ -48,7 +48,7 @@ fn validity_counts_its_last_second_and_starts_an_hour_early() {
 }
 
 #[test]
-fn what_cannot_be_is_refused_with_its_reason() {
+fn ceremony_with_invalid_input_is_refused_with_reason() {
     let root = create_root("Test Root", NOW, 1).unwrap();
     let other = create_root("Other Root", NOW, 1).unwrap();
     let mixed = CertAndKey { certificate: root.certificate.clone(), key: other.key.clone() };
@@ -66,13 +66,13 @@ fn what_cannot_be_is_refused_with_its_reason() {
 }
 
 #[test]
-fn a_printed_pair_shows_no_key() {
+fn key_pair_debug_hides_the_key() {
     let root = create_root("Test Root", NOW, 1).unwrap();
     assert!(!format!("{root:?}").contains("PRIVATE"));
 }
 
 #[test]
-fn a_client_csr_is_one_that_is_accepted() {
+fn client_csr_is_accepted() {
     for alg in [SigAlg::Es256, SigAlg::Es384, SigAlg::Rs256, SigAlg::Ed25519] {
         let der = create_csr(key(alg), &["b.test", "*.a.test"]).unwrap();
         let csr = block_on(crate::pki::csr::parse(&der).unwrap().verify(&NativeCrypto)).unwrap();

@@ -8,7 +8,7 @@ use der::asn1::Ia5String;
 use proptest::prelude::*;
 
 #[test]
-fn r04_what_was_issued_is_read_back() {
+fn r04_issued_certificate_is_read_back() {
     let order = order(SigAlg::Es384, &["b.test", "*.a.test"]);
     let der = order.issue();
     let presented = parse_presented(&der).unwrap();
@@ -25,7 +25,7 @@ fn r04_what_was_issued_is_read_back() {
 }
 
 #[test]
-fn r04_names_of_both_types_are_read_and_others_told_apart() {
+fn r04_names_of_both_types_are_read_and_others_flagged() {
     let address = [Ipv4Addr::LOCALHOST.into()];
     let leaf = create_server_leaf(&authority().1, &["a.test"], &address, NOW, 1).unwrap();
     let presented = parse_presented(&pem::read_certificates(&leaf.certificate).unwrap()[0]).unwrap();
@@ -38,7 +38,7 @@ fn r04_names_of_both_types_are_read_and_others_told_apart() {
 }
 
 #[test]
-fn what_is_no_certificate_is_refused() {
+fn presented_bytes_not_a_certificate_are_refused() {
     let der = order(SigAlg::Es256, &["a.test"]).issue();
     for bad in [&b""[..], &[0x30, 0], &der[1..], &der[..der.len() - 1], &[&der[..], &[0]].concat()] {
         assert!(matches!(parse_presented(bad), Err(CertificateFault::Unreadable(_))));
@@ -59,7 +59,7 @@ proptest! {
     }
 
     #[test]
-    fn no_change_makes_it_panic_or_goes_unseen(at in any::<prop::sample::Index>(), bit in 0..8_u8) {
+    fn presented_certificate_with_any_change_is_detected(at in any::<prop::sample::Index>(), bit in 0..8_u8) {
         let good = order(SigAlg::Es256, &["a.test"]).issue();
         let mut der = good.clone();
         let at = at.index(der.len());

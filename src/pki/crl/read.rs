@@ -1,4 +1,4 @@
-//! CRLs that come from elsewhere, or come back: what is in them, and by whom they are.
+//! Parsing and signature check of received CRLs.
 
 use crate::pki::key::check_spki;
 use crate::pki::sigalg;
@@ -13,44 +13,44 @@ use x509_cert::ext::pkix::crl::{CrlNumber, IssuingDistributionPoint};
 use x509_cert::ext::pkix::name::{DistributionPointName, GeneralName};
 use x509_cert::time::Time as X509Time;
 
-/// Longest CRL that is read, in bytes: 400,000 entries.
-pub const MAX_LIST_BYTES: usize = 16 * 1024 * 1024;
+/// Maximum length of a CRL, in bytes: 400,000 entries.
+pub const MAX_CRL_BYTES: usize = 16 * 1024 * 1024;
 
-/// A certificate on a list.
+/// A revoked certificate on a received CRL.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listed {
-    /// Its serial number: the octets of the INTEGER, without zeros before them.
+pub struct ReceivedCrlEntry {
+    /// Its serial number: the octets of the INTEGER without leading zeros.
     pub serial: Vec<u8>,
     /// When it was revoked.
     pub at: Time,
-    /// The CRLReason, where one is given.
+    /// The CRLReason, if given.
     pub reason: Option<u8>,
 }
 
-/// A CRL, taken apart. Whose it is, [`List::is_signed_by`] says.
+/// A parsed CRL, whose signature [`ReceivedCrl::is_signed_by`] checks.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct List {
+pub struct ReceivedCrl {
     /// Its DER.
     pub der: Vec<u8>,
     /// Its issuer's Name in DER.
     pub issuer: Vec<u8>,
-    /// Its number: the octets of the INTEGER, without zeros before them.
+    /// Its number: the octets of the INTEGER without leading zeros.
     pub number: Vec<u8>,
-    /// When it was made.
+    /// Its thisUpdate.
     pub this_update: Time,
-    /// By when there will be another.
+    /// Its nextUpdate.
     pub next_update: Time,
-    /// Who is on it.
-    pub entries: Vec<Listed>,
-    /// The URLs of its issuingDistributionPoint; none where it has none, and so is for all certificates of its issuer.
+    /// The revoked certificates.
+    pub entries: Vec<ReceivedCrlEntry>,
+    /// The URLs of its issuingDistributionPoint; empty for a CRL of all certificates of its issuer.
     pub urls: Vec<String>,
 }
 
 /// Why bytes are not a CRL; the text is a clause about "the CRL".
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ListFault {
-    /// Longer than [`MAX_LIST_BYTES`]; how long.
-    #[error("is {0} bytes long; at most {max} are read", max = MAX_LIST_BYTES)]
+pub enum ReceivedCrlFault {
+    /// Longer than [`MAX_CRL_BYTES`]; how long.
+    #[error("is {0} bytes long; at most {max} are read", max = MAX_CRL_BYTES)]
     TooLong(usize),
     /// Not a DER CRL of version 2; the parser's reason.
     #[error("is not a CRL in DER: {0}")]
@@ -63,13 +63,13 @@ pub enum ListFault {
     NoNextUpdate,
 }
 
-impl From<der::Error> for ListFault {
+impl From<der::Error> for ReceivedCrlFault {
     fn from(error: der::Error) -> Self {
         Self::Unreadable(error)
     }
 }
 
-/// The three parts of a signed list (RFC 5280 §5.1), as they stand.
+/// The unchanged parts of a signed CRL (RFC 5280 §5.1).
 struct Signed<'a> {
     tbs: &'a [u8],
     algorithm: AlgorithmIdentifierRef<'a>,
@@ -90,19 +90,19 @@ impl<'a> Signed<'a> {
     }
 }
 
-impl List {
+impl ReceivedCrl {
     /// Reads a CRL from DER.
     ///
     /// # Errors
-    /// [`ListFault`].
-    pub fn read(der: &[u8]) -> Result<Self, ListFault> {
-        if der.len() > MAX_LIST_BYTES {
-            return Err(ListFault::TooLong(der.len()));
+    /// [`ReceivedCrlFault`].
+    pub fn read(der: &[u8]) -> Result<Self, ReceivedCrlFault> {
+        if der.len() > MAX_CRL_BYTES {
+            return Err(ReceivedCrlFault::TooLong(der.len()));
         }
         let list = TbsCertList::<Rfc5280>::from_der(Signed::read(der)?.tbs)?;
         let extensions = list.crl_extensions.as_deref().unwrap_or_default();
         let value = |oid| extensions.iter().find(|one| one.extn_id == oid).map(|one| one.extn_value.as_bytes());
-        let number = value(<CrlNumber as const_oid::AssociatedOid>::OID).ok_or(ListFault::NoNumber)?;
+        let number = value(<CrlNumber as const_oid::AssociatedOid>::OID).ok_or(ReceivedCrlFault::NoNumber)?;
         let point = value(ID_CE_ISSUING_DISTRIBUTION_POINT).map(IssuingDistributionPoint::from_der).transpose()?;
         let urls = match point.and_then(|point| point.distribution_point) {
             Some(DistributionPointName::FullName(names)) => names.iter().filter_map(url).collect(),
@@ -112,17 +112,19 @@ impl List {
             issuer: list.issuer.to_der()?,
             number: stripped(CrlNumber::from_der(number)?.0.as_bytes()),
             this_update: time(list.this_update),
-            next_update: list.next_update.map(time).ok_or(ListFault::NoNextUpdate)?,
+            next_update: list.next_update.map(time).ok_or(ReceivedCrlFault::NoNextUpdate)?,
             entries: list.revoked_certificates.iter().flatten().map(listed).collect(),
             urls,
             der: der.to_vec(),
         })
     }
 
-    /// Whether this key (DER SubjectPublicKeyInfo) signed it. A key or an algorithm that is not accepted signs nothing.
+    /// Whether this key (DER SubjectPublicKeyInfo) signed it.
+    ///
+    /// `false` for keys and algorithms that are not accepted.
     ///
     /// # Errors
-    /// When the crypto provider fails.
+    /// A failure of the crypto provider.
     pub async fn is_signed_by(&self, spki: &[u8], crypto: &impl Verify) -> Result<bool, CryptoFailure> {
         let parts = || {
             let signed = Signed::read(&self.der).ok()?;
@@ -144,13 +146,13 @@ impl List {
     }
 
     /// The entry of the certificate with this serial number, the content octets of its INTEGER.
-    pub fn entry(&self, serial: &[u8]) -> Option<&Listed> {
+    pub fn entry(&self, serial: &[u8]) -> Option<&ReceivedCrlEntry> {
         let serial = stripped(serial);
         self.entries.iter().find(|entry| entry.serial == serial)
     }
 }
 
-/// Eight octets, zeros before those that there are.
+/// Pads to eight octets with leading zeros.
 fn padded(octets: &[u8]) -> Vec<u8> {
     core::iter::repeat_n(0, 8_usize.saturating_sub(octets.len())).chain(octets.iter().copied()).collect()
 }
@@ -162,7 +164,7 @@ fn url(name: &GeneralName) -> Option<String> {
     }
 }
 
-fn listed(entry: &RevokedCert<Rfc5280>) -> Listed {
+fn listed(entry: &RevokedCert<Rfc5280>) -> ReceivedCrlEntry {
     let mut extensions = entry.crl_entry_extensions.iter().flatten();
     let reason =
         extensions.find(|one| one.extn_id == ID_CE_CRL_REASONS).and_then(|one| match one.extn_value.as_bytes() {
@@ -170,7 +172,7 @@ fn listed(entry: &RevokedCert<Rfc5280>) -> Listed {
             [0x0a, 1, code] => Some(*code),
             _ => None,
         });
-    Listed { serial: stripped(entry.serial_number.as_bytes()), at: time(entry.revocation_date), reason }
+    ReceivedCrlEntry { serial: stripped(entry.serial_number.as_bytes()), at: time(entry.revocation_date), reason }
 }
 
 fn stripped(octets: &[u8]) -> Vec<u8> {

@@ -44,7 +44,7 @@ fn linted(change: impl Fn(&mut x509_cert::crl::TbsCertList)) -> Vec<&'static str
 }
 
 #[test]
-fn a_list_says_what_it_should_and_its_signature_holds() {
+fn crl_has_requested_contents_and_valid_signature() {
     let (issuer, entries) = (issuer(), entries());
     let request = request(&issuer, &entries);
     let tbs = lint::crl::check(&build_tbs(&request).unwrap(), &request).unwrap();
@@ -66,7 +66,7 @@ fn a_list_says_what_it_should_and_its_signature_holds() {
 }
 
 #[test]
-fn the_distribution_point_is_critical_and_is_that_of_the_leaves_byte_by_byte() {
+fn crl_distribution_point_is_critical_and_equals_that_of_leaves() {
     let extension = distribution_point(urls()).unwrap();
     assert!(extension.critical);
     assert_eq!(extension.extn_id, ObjectIdentifier::new_unwrap("2.5.29.28"));
@@ -81,7 +81,7 @@ fn the_distribution_point_is_critical_and_is_that_of_the_leaves_byte_by_byte() {
 }
 
 #[test]
-fn an_empty_list_has_no_entries_at_all() {
+fn crl_without_entries_omits_the_list() {
     let issuer = issuer();
     let request = request(&issuer, &[]);
     let tbs = build_tbs(&request).unwrap();
@@ -91,7 +91,7 @@ fn an_empty_list_has_no_entries_at_all() {
 }
 
 #[test]
-fn what_cannot_stand_in_a_list_is_refused() {
+fn crl_with_invalid_contents_is_refused() {
     let issuer = issuer();
     let good = request(&issuer, &[]);
     let fault = |request: CrlRequest<'_>| build_tbs(&request).unwrap_err();
@@ -108,7 +108,7 @@ fn what_cannot_stand_in_a_list_is_refused() {
 }
 
 #[test]
-fn the_lint_finds_each_difference() {
+fn crl_lint_finds_each_difference() {
     assert!(linted(|_| {}).is_empty());
     assert_eq!(linted(|list| list.version = x509_cert::Version::V1), ["version"]);
     assert_eq!(linted(|list| list.signature = sigalg::identifier(SigAlg::Es384).unwrap()), ["signature algorithm"]);
@@ -140,7 +140,7 @@ fn the_lint_finds_each_difference() {
 }
 
 #[test]
-fn issuers_of_every_kind_sign_lists() {
+fn crl_is_signed_by_issuers_of_every_kind() {
     for alg in [SigAlg::Es256, SigAlg::Es384, SigAlg::Rs256] {
         let issuer = crate::pki::testing::issuer_of(key(alg));
         let entries = entries();

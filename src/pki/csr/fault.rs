@@ -1,4 +1,4 @@
-//! Why a CSR is refused, and the limits that a refusal names.
+//! Refusals of CSRs, and the limits that they name.
 
 use crate::pki::key::KeyFault;
 use crate::pki::sigalg::AlgorithmFault;

@@ -1,4 +1,4 @@
-//! The names that a CSR asks for: those of its subject alternative names, and its common name.
+//! The names in a CSR: subject alternative names and common names.
 
 use super::fault::{CsrFault, MAX_CSR_NAMES};
 use crate::values::Identifier;
@@ -16,11 +16,11 @@ use std::collections::BTreeSet;
 /// id-pe-tlsfeature ([RFC 7633 §6](https://www.rfc-editor.org/rfc/rfc7633#section-6)).
 const TLS_FEATURE: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.1.24");
 
-/// What stands in a CSR, as it stands there.
+/// The names in a CSR, not yet checked.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Requested {
     alt_names: Vec<AltName>,
-    /// Not empty ones.
+    /// Without empty ones.
     common_names: Vec<CommonName>,
 }
 
@@ -40,7 +40,7 @@ enum CommonName {
 }
 
 impl Requested {
-    /// The set of identifiers, or the first name that cannot be one.
+    /// The names as identifiers, or the first name that cannot be one.
     pub(super) fn identifiers(&self) -> Result<BTreeSet<Identifier>, CsrFault> {
         let alt_names = self.alt_names.iter().map(alt_name);
         let common_names = self.common_names.iter().map(common_name);
@@ -68,7 +68,7 @@ fn alt_name(name: &AltName) -> Result<Identifier, CsrFault> {
 
 fn common_name(name: &CommonName) -> Result<Identifier, CsrFault> {
     let CommonName::Text(name) = name else { return Err(CsrFault::CommonNameEncoding) };
-    // Clients put the address of an IP certificate here as well (checklist C-03), in whatever spelling.
+    // Clients also put the address of an IP certificate here (C-03), in any spelling.
     if let Ok(address) = name.parse::<IpAddr>() {
         return IpName::try_from(address).map(Identifier::Ip).map_err(|_| CsrFault::Ip(name.clone()));
     }
@@ -84,7 +84,8 @@ pub(super) fn read(subject: &[u8], attributes: Option<&[u8]>) -> Result<Requeste
             return Err(CsrFault::Repeated("an extensionRequest attribute"));
         }
         for extensions in requested {
-            let Found { alt_names: found, tls_feature } = find(extensions).map_err(CsrFault::Unreadable)?;
+            let RelevantExtensions { alt_names: found, tls_feature } =
+                read_extensions(extensions).map_err(CsrFault::Unreadable)?;
             if tls_feature {
                 return Err(CsrFault::TlsFeature);
             }
@@ -100,7 +101,7 @@ pub(super) fn read(subject: &[u8], attributes: Option<&[u8]>) -> Result<Requeste
     })
 }
 
-/// Calls `each` with every element of what `bytes` is, a SEQUENCE or SET or the like.
+/// Calls `each` for every element of a SEQUENCE, SET or the like.
 fn elements<'a>(
     bytes: &'a [u8],
     tag: Tag,
@@ -131,18 +132,18 @@ fn extension_request(attributes: &[u8]) -> der::Result<Vec<&[u8]>> {
     Ok(found)
 }
 
-/// What is looked at of the extensions that a CSR asks for.
+/// The requested extensions that have an effect.
 #[derive(Default)]
-struct Found<'a> {
+struct RelevantExtensions<'a> {
     /// The values of the subjectAltName extensions.
     alt_names: Vec<&'a [u8]>,
-    /// Whether the TLS feature extension is there, of whatever value.
+    /// Whether the TLS feature extension is present, with any value.
     tls_feature: bool,
 }
 
-/// Looks through `extensions`. Those that have no effect are not even decoded.
-fn find(extensions: &[u8]) -> der::Result<Found<'_>> {
-    let mut found = Found::default();
+/// Finds the relevant extensions; the others are not decoded.
+fn read_extensions(extensions: &[u8]) -> der::Result<RelevantExtensions<'_>> {
+    let mut found = RelevantExtensions::default();
     elements(extensions, Tag::Sequence, |r| {
         let (oid, value) = r.sequence(|r| {
             let oid = ObjectIdentifier::decode(r)?;
@@ -170,7 +171,7 @@ fn general_names(bytes: &[u8]) -> der::Result<Vec<AltName>> {
         names.push(match number.value() {
             0 => AltName::Other("otherName"),
             1 => AltName::Other("email address"),
-            // IA5String, which is ASCII; what is not becomes a name that is refused as such.
+            // IA5String, which is ASCII; other bytes make an invalid name, refused later.
             2 => AltName::Dns(String::from_utf8_lossy(name.value()).into_owned()),
             3 => AltName::Other("x400Address"),
             4 => AltName::Other("directory name"),
@@ -185,7 +186,7 @@ fn general_names(bytes: &[u8]) -> der::Result<Vec<AltName>> {
     Ok(names)
 }
 
-/// The common names of a `Name`, in order, without empty ones: `CN=` means that there is none.
+/// The common names of a `Name` in order, without empty ones (`CN=`).
 fn common_names(subject: &[u8]) -> der::Result<Vec<CommonName>> {
     let mut names = Vec::new();
     elements(subject, Tag::Sequence, |r| {

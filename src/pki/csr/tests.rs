@@ -32,7 +32,7 @@ fn fault(shape: CsrShape) -> CsrFault {
 }
 
 #[test]
-fn c01_every_algorithm_is_checked_and_every_change_breaks_it() {
+fn c01_csr_signature_is_verified_for_every_algorithm() {
     for alg in [
         SigAlg::Es256,
         SigAlg::EcP256Sha384,
@@ -58,7 +58,7 @@ fn c01_every_algorithm_is_checked_and_every_change_breaks_it() {
 }
 
 #[test]
-fn c01_a_failure_of_the_provider_is_not_the_clients() {
+fn c01_provider_failure_is_not_a_client_error() {
     struct Broken;
     impl Verify for Broken {
         async fn verify(&self, _: SigAlg, _: &[u8], _: &[u8], _: &[u8]) -> Result<bool, CryptoFailure> {
@@ -71,7 +71,7 @@ fn c01_a_failure_of_the_provider_is_not_the_clients() {
 }
 
 #[test]
-fn c02_the_key_policy_applies() {
+fn c02_csr_key_is_held_to_key_policy() {
     let mut csr = CertReq::from_der(&CsrShape::dns(&["example.test"]).build()).unwrap();
     let mut point = csr.info.public_key.subject_public_key.raw_bytes().to_vec();
     point[64] ^= 1;
@@ -82,7 +82,7 @@ fn c02_the_key_policy_applies() {
 }
 
 #[test]
-fn c03_the_common_name_joins_the_set() {
+fn c03_common_name_joins_the_names() {
     let with = |subject, names: &[&str]| CsrShape { subject, ..CsrShape::dns(names) }.build();
     assert_eq!(names(&with("CN=a.test", &[])), Ok(vec!["a.test".to_owned()]));
     assert_eq!(names(&with("CN=B.test", &["a.test"])), Ok(vec!["a.test".to_owned(), "b.test".to_owned()]));
@@ -96,7 +96,7 @@ fn c03_the_common_name_joins_the_set() {
 }
 
 #[test]
-fn c03_a_common_name_that_is_no_host_name_is_refused_with_advice() {
+fn c03_common_name_not_a_host_is_refused_with_advice() {
     let with = |subject| CsrShape { subject, ..CsrShape::dns(&["a.test"]) };
     assert_eq!(fault(with("CN=::ffff:192.0.2.1")), CsrFault::Ip("::ffff:192.0.2.1".to_owned()));
     let fault = fault(with("CN=My Server"));
@@ -114,7 +114,7 @@ fn extension(oid: &str, critical: bool, value: &[u8]) -> Extension {
 }
 
 #[test]
-fn c04_what_else_a_csr_asks_for_is_read_over() {
+fn c04_other_requested_extensions_are_ignored() {
     let shape = CsrShape {
         extensions: vec![
             // A CA that signs certificates, code signing, a policy, a subject key identifier, and something of a vendor's.
@@ -132,7 +132,7 @@ fn c04_what_else_a_csr_asks_for_is_read_over() {
 }
 
 #[test]
-fn c04_must_staple_is_refused_whatever_its_value() {
+fn c04_must_staple_of_any_value_is_refused() {
     assert_eq!(names(fixture!("wants-ca")).unwrap_err(), CsrFault::TlsFeature);
     for value in [&[0x30, 3, 2, 1, 5][..], &[0x30, 3, 2, 1, 17], &[0x30, 0], b"not even DER"] {
         for critical in [false, true] {
@@ -145,13 +145,13 @@ fn c04_must_staple_is_refused_whatever_its_value() {
 }
 
 #[test]
-fn c05_names_are_lower_case_and_duplicates_collapse() {
+fn c05_names_are_lowercased_and_deduplicated() {
     let shape = CsrShape::dns(&["B.test", "a.test", "b.TEST", "*.A.test"]);
     assert_eq!(names(&shape.build()).unwrap(), ["*.a.test", "a.test", "b.test"]);
 }
 
 #[test]
-fn c05_names_of_other_kinds_are_refused_by_kind() {
+fn c05_names_of_other_kinds_are_refused_with_their_kind() {
     let with = |name| CsrShape { names: vec![dns("a.test"), name], ..CsrShape::default() };
     let ia5 = |text| Ia5String::new(text).unwrap();
     assert_eq!(names(fixture!("email")).unwrap_err(), CsrFault::OtherName("email address"));
@@ -185,7 +185,7 @@ fn c06_broken_hashes_are_refused_by_name() {
 }
 
 #[test]
-fn limits_are_100_names_of_any_length() {
+fn csr_of_100_names_of_any_length_is_accepted_and_more_refused() {
     let many: Vec<_> = (0..101).map(|n| format!("host-{n}.example.test")).collect();
     let texts: Vec<_> = many.iter().map(String::as_str).collect();
     assert_eq!(names(&CsrShape::dns(&texts[..100]).build()).unwrap().len(), 100);
@@ -208,7 +208,7 @@ fn limits_are_100_names_of_any_length() {
 }
 
 #[test]
-fn two_lists_of_names_are_refused() {
+fn csr_with_two_name_lists_is_refused() {
     let san = |name| CsrShape::dns(&[name]);
     let first = CertReq::from_der(&san("a.test").build()).unwrap();
     let second = CertReq::from_der(&san("b.test").build()).unwrap();
@@ -219,7 +219,7 @@ fn two_lists_of_names_are_refused() {
 }
 
 #[test]
-fn a_refusal_repeats_only_the_beginning_of_a_long_name() {
+fn csr_refusal_shortens_a_long_name() {
     let long = "x".repeat(5000);
     let text = fault(CsrShape::dns(&[&long])).to_string();
     assert!(text.len() < 250 && text.contains('…'), "{text}");
@@ -232,7 +232,7 @@ proptest! {
     }
 
     #[test]
-    fn a_changed_csr_never_passes(at in any::<prop::sample::Index>(), bit in 0..8_u8, cut in any::<bool>()) {
+    fn csr_changed_in_any_bit_is_refused(at in any::<prop::sample::Index>(), bit in 0..8_u8, cut in any::<bool>()) {
         let mut der = CsrShape { subject: "CN=a.test", ..CsrShape::dns(&["a.test", "b.test"]) }.build();
         let at = at.index(der.len());
         if cut { der.truncate(at) } else { der[at] ^= 1 << bit }

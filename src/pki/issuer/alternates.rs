@@ -1,13 +1,13 @@
 //! Alternate chains: other ways from the same leaf to other roots
 //! ([RFC 8555 §7.4.2](https://www.rfc-editor.org/rfc/rfc8555#section-7.4.2)).
 
-use super::chain::{Chain, ReadChain, Root};
+use super::chain::{Chain, ChainEnd, ReadChain};
 use super::fault::IssuerFault;
 use crate::pki::pem::{self, PemFault};
 use crate::values::x509::Parts;
 use x509_cert::ext::pkix::SubjectKeyIdentifier;
 
-/// The most alternate chains. Each is one more request for a client that looks for the one it likes.
+/// Maximum number of alternate chains, each one more request for a client that compares them.
 pub const MAX_ALTERNATES: usize = 8;
 
 /// Why alternate chains are refused; the text is a sentence. Chains are counted from 1.
@@ -36,7 +36,7 @@ pub enum AlternateFault {
     Chain(usize, IssuerFault),
 }
 
-/// What the leaves of an issuer say of it: what each of its certificates has in common.
+/// The parts of an issuer that all its certificates share.
 pub(in crate::pki) struct Identity<'a> {
     /// Its public key, DER SubjectPublicKeyInfo.
     pub spki: &'a [u8],
@@ -46,8 +46,9 @@ pub(in crate::pki) struct Identity<'a> {
     pub key_id: &'a [u8],
 }
 
-/// Reads alternate chains: every certificate with the issuer's key begins a new one, the certificates above it follow,
-/// perhaps with a root at the end.
+/// Reads alternate chains: each certificate with the issuer's key begins a new one.
+///
+/// The certificates above it follow, optionally with a root at the end.
 ///
 /// # Errors
 /// The first [`AlternateFault`] found.
@@ -68,7 +69,7 @@ pub(in crate::pki) fn read(issuer: &Identity<'_>, text: &str, read: ReadChain) -
 }
 
 fn alternate(issuer: &Identity<'_>, nth: usize, ders: &[Vec<u8>], read: ReadChain) -> Result<Chain, AlternateFault> {
-    let chain = read(ders, Root::Allowed).map_err(|fault| AlternateFault::Chain(nth, fault))?;
+    let chain = read(ders, ChainEnd::OptionalRoot).map_err(|fault| AlternateFault::Chain(nth, fault))?;
     let unreadable = |error: der::Error| AlternateFault::Chain(nth, IssuerFault::Unreadable(1, error.to_string()));
     let first = Parts::read(chain.first_der()).map_err(unreadable)?;
     if first.subject != issuer.subject {
@@ -88,7 +89,7 @@ mod tests {
     use crate::values::native_crypto::NativeCrypto;
 
     #[test]
-    fn r02_each_certificate_of_the_issuers_key_begins_a_chain() {
+    fn r02_certificate_of_issuer_key_begins_alternate_chain() {
         let (root, intermediate) = authority();
         let (other_root, cross) = cross_signed();
         let text =
@@ -107,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn r02_chains_that_do_not_fit_are_refused_with_their_number() {
+    fn r02_mismatched_alternate_chain_is_refused_with_its_number() {
         let (root, intermediate) = authority();
         let (other_root, cross) = cross_signed();
         let fault = |text: &str| issuer().with_alternates(text).unwrap_err();

@@ -10,7 +10,7 @@ use der::{Decode, Reader};
 pub(in crate::pki) struct BasicConstraints {
     /// Whether the certificate is a CA's.
     pub ca: bool,
-    /// How many CAs may be below it. One above `u32::MAX` is that: pathLenConstraint is an INTEGER without a bound.
+    /// The path length constraint, an unbounded INTEGER, capped at `u32::MAX`.
     pub path_length: Option<u32>,
 }
 
@@ -30,7 +30,7 @@ impl<'a> Decode<'a> for BasicConstraints {
     }
 }
 
-/// A number of these octets, without zeros before them.
+/// Decodes a big-endian number, capped at `u32::MAX`.
 fn saturated(octets: &[u8]) -> u32 {
     octets.iter().try_fold(0_u32, |sum, octet| sum.checked_mul(256)?.checked_add(u32::from(*octet))).unwrap_or(u32::MAX)
 }
@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_length_is_an_integer_of_any_size() {
+    fn path_length_of_any_size_is_read() {
         for (der, ca, path_length) in [
             (&[0x30, 0][..], false, None),
             (&[0x30, 3, 1, 1, 0], false, None),

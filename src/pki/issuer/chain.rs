@@ -3,8 +3,8 @@
 use super::basic_constraints::BasicConstraints;
 use super::constraints::Constraints;
 use super::fault::IssuerFault;
-use super::path::{self, Walked};
-use super::path_fault::{At, PathFault, Rule};
+use super::path::{self, PathResult};
+use super::path_fault::{PathFault, PathPosition, PathRule};
 use crate::pki::key::{KeyKind, check_spki};
 use crate::pki::pem::{self, PemFault};
 use crate::pki::sigalg;
@@ -12,7 +12,7 @@ use crate::values::x509::{Parts, reason};
 use crate::values::{Time, Verify};
 use x509_cert::ext::pkix::KeyUsage;
 
-/// A chain whose links fit, and what path validation ([`path`]) finds in it.
+/// A chain whose links match, with the results of path validation ([`path`]).
 #[derive(Clone, Debug)]
 pub struct Chain {
     links: Vec<Link>,
@@ -36,40 +36,40 @@ impl Link {
     }
 }
 
-/// How a chain is read: held to all rules, or as one in use.
-pub(in crate::pki) type ReadChain = fn(&[Vec<u8>], Root<'_>) -> Result<Chain, IssuerFault>;
+/// A constructor: [`Chain::read`] or [`Chain::read_in_use`].
+pub(in crate::pki) type ReadChain = fn(&[Vec<u8>], ChainEnd<'_>) -> Result<Chain, IssuerFault>;
 
-/// Whether a chain may end with a self-signed certificate.
+/// The end of a chain: with or without a root.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::pki) enum Root<'a> {
-    /// It may not.
-    Refused,
-    /// It may.
-    Allowed,
-    /// It may not, and leads to this one (DER).
-    Known(&'a [u8]),
+pub(in crate::pki) enum ChainEnd<'a> {
+    /// A self-signed certificate is refused.
+    NoRoot,
+    /// The last certificate may be self-signed.
+    OptionalRoot,
+    /// A self-signed certificate is refused, and the chain ends below this root (DER).
+    Below(&'a [u8]),
 }
 
 impl Chain {
-    /// Reads a chain from its certificates in DER, the one that signs leaves first, and holds it to all rules.
+    /// Reads a chain from DER certificates, the issuer first, and enforces all rules.
     ///
     /// # Errors
     /// The first [`IssuerFault`] found.
-    pub(in crate::pki) fn read(ders: &[Vec<u8>], root: Root<'_>) -> Result<Self, IssuerFault> {
-        let chain = Self::taken(ders, root)?;
+    pub(in crate::pki) fn read(ders: &[Vec<u8>], root: ChainEnd<'_>) -> Result<Self, IssuerFault> {
+        let chain = Self::read_in_use(ders, root)?;
         chain.faults.first().map_or(Ok(()), |fault| Err(fault.clone()))?;
         Ok(chain)
     }
 
-    /// Reads a chain in use: what verifiers refuse it for are its [`Chain::faults`].
+    /// Reads a chain in use; broken rules become its [`Chain::faults`].
     ///
     /// # Errors
-    /// The first [`IssuerFault`] found that leaves no chain, or another than the one given.
-    pub(in crate::pki) fn taken(ders: &[Vec<u8>], root: Root<'_>) -> Result<Self, IssuerFault> {
+    /// The first [`IssuerFault`] that leaves no chain, or another one.
+    pub(in crate::pki) fn read_in_use(ders: &[Vec<u8>], root: ChainEnd<'_>) -> Result<Self, IssuerFault> {
         let last = ders.len();
         let parts = ders.iter().enumerate().map(|(at, der)| {
             let parts = read(at + 1, der)?;
-            let ends = at > 0 && at + 1 == last && root == Root::Allowed;
+            let ends = at > 0 && at + 1 == last && root == ChainEnd::OptionalRoot;
             if parts.issuer == parts.subject && !ends { Err(IssuerFault::Root(at + 1)) } else { Ok(parts) }
         });
         let parts = parts.collect::<Result<Vec<_>, _>>()?;
@@ -77,13 +77,13 @@ impl Chain {
             return Err(IssuerFault::Pem(PemFault::Empty(pem::CERTIFICATE)));
         };
         let known = match root {
-            Root::Known(der) => Some((read_root(der)?, der)),
-            Root::Refused | Root::Allowed => None,
+            ChainEnd::Below(der) => Some((read_root(der)?, der)),
+            ChainEnd::NoRoot | ChainEnd::OptionalRoot => None,
         };
-        let Walked { constraints, faults } = match &known {
-            Some((root, _)) => path::walk(&parts, Some(root))?,
-            None if end.issuer == end.subject => path::walk(before, Some(end))?,
-            None => path::walk(&parts, None)?,
+        let PathResult { constraints, faults } = match &known {
+            Some((root, _)) => path::validate(&parts, Some(root))?,
+            None if end.issuer == end.subject => path::validate(before, Some(end))?,
+            None => path::validate(&parts, None)?,
         };
         let pem = ders.iter().map(|der| pem::write_certificate(der)).collect::<Result<_, _>>();
         Ok(Self {
@@ -95,7 +95,7 @@ impl Chain {
         })
     }
 
-    /// What follows each leaf, as strict PEM.
+    /// The certificates as strict PEM, as served after each leaf.
     pub fn pem(&self) -> &str {
         &self.pem
     }
@@ -105,22 +105,22 @@ impl Chain {
         self.links.first().map_or(&[], |link| &link.der)
     }
 
-    /// All certificates in DER, without the root that it leads to.
+    /// All certificates in DER, without the root above.
     pub(in crate::pki) fn ders(&self) -> Vec<Vec<u8>> {
         self.links.iter().map(|link| link.der.clone()).collect()
     }
 
-    /// What verifiers refuse leaves below it for, from the top down.
+    /// Reasons for which verifiers refuse leaves below it, from the top down.
     pub fn faults(&self) -> &[IssuerFault] {
         &self.faults
     }
 
-    /// The name constraints of all certificates, the root's too where that is known.
+    /// The name constraints of all certificates, and of the root if known.
     pub(in crate::pki) fn constraints(&self) -> &Constraints {
         &self.constraints
     }
 
-    /// The certificates with the root, where that is known.
+    /// The certificates, then the root if known.
     fn path(&self) -> impl Iterator<Item = &Link> {
         self.links.iter().chain(&self.root)
     }
@@ -135,7 +135,7 @@ impl Chain {
         self.path().map(|link| link.not_after).min().unwrap_or(Time::from_millis(0))
     }
 
-    /// Whether every certificate, but for the root, is valid at `now` (RFC 5280 §6.1.3 (a) (2)).
+    /// Checks that every certificate, except the root, is valid at `now` (RFC 5280 §6.1.3 (a) (2)).
     ///
     /// # Errors
     /// [`IssuerFault::NotYetValid`] or [`IssuerFault::Expired`].
@@ -152,7 +152,7 @@ impl Chain {
         Ok(())
     }
 
-    /// Whether the root, where it is known, is valid at `now`.
+    /// Checks that the root, if known, is valid at `now`.
     ///
     /// # Errors
     /// [`IssuerFault::RootTime`].
@@ -165,7 +165,7 @@ impl Chain {
         }
     }
 
-    /// Checks all signatures, the last certificate's by the root where that is known.
+    /// Checks all signatures, including the root's if known.
     ///
     /// # Errors
     /// As [`Chain::check_links`] and [`Chain::check_root_signature`].
@@ -191,10 +191,10 @@ impl Chain {
         Ok(())
     }
 
-    /// Checks the signature of the last certificate by the root, where that is known.
+    /// Checks the signature of the last certificate by the root, if known.
     ///
     /// # Errors
-    /// [`IssuerFault::NotByRoot`]; where it cannot be checked [`IssuerFault::RootKey`], [`IssuerFault::Algorithm`] or
+    /// [`IssuerFault::NotByRoot`]; if it cannot be checked, [`IssuerFault::RootKey`], [`IssuerFault::Algorithm`] or
     /// [`IssuerFault::Provider`].
     pub(in crate::pki) async fn check_root_signature(&self, crypto: &impl Verify) -> Result<(), IssuerFault> {
         let (Some(last), Some(root)) = (self.links.last(), &self.root) else { return Ok(()) };
@@ -222,11 +222,11 @@ async fn is_signed(
 }
 
 fn read_root(der: &[u8]) -> Result<Parts<'_>, IssuerFault> {
-    let unreadable = |error| PathFault { at: At::Root, rule: Rule::Unreadable(reason(der, &error)) };
+    let unreadable = |error| PathFault { at: PathPosition::Root, rule: PathRule::Unreadable(reason(der, &error)) };
     Parts::read(der).map_err(|error| IssuerFault::Path(unreadable(error)))
 }
 
-/// Reads the `nth` certificate and checks that it is a CA's.
+/// Reads the `nth` certificate and checks its CA extensions.
 fn read(nth: usize, der: &[u8]) -> Result<Parts<'_>, IssuerFault> {
     let unreadable = |error: der::Error| IssuerFault::Unreadable(nth, reason(der, &error));
     let parts = Parts::read(der).map_err(unreadable)?;

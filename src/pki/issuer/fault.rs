@@ -1,6 +1,6 @@
 //! Why a chain cannot be an issuer's.
 
-use super::path_fault::{At, PathFault, Rule};
+use super::path_fault::{PathFault, PathPosition, PathRule};
 use crate::pki::key::{KeyFault, KeyKind};
 use crate::pki::pem::PemFault;
 use crate::pki::sigalg::AlgorithmFault;
@@ -80,12 +80,12 @@ pub enum IssuerFault {
     Provider(CryptoFailure),
 }
 
-impl At {
-    /// That it cannot be read.
+impl PathPosition {
+    /// The fault of an unreadable certificate at this position.
     pub(in crate::pki) fn unreadable(self, error: &der::Error) -> IssuerFault {
         match self {
             Self::Chain(nth) => IssuerFault::Unreadable(nth, error.to_string()),
-            Self::Root => IssuerFault::Path(PathFault { at: self, rule: Rule::Unreadable(error.to_string()) }),
+            Self::Root => IssuerFault::Path(PathFault { at: self, rule: PathRule::Unreadable(error.to_string()) }),
         }
     }
 }

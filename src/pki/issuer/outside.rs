@@ -5,7 +5,7 @@ const MAX_LISTED: usize = 5;
 
 /// A name outside an issuer's name constraints; the text is a sentence without its full stop.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Outside {
+pub enum NameConstraintFault {
     /// The name, and the permitted subtrees of its kind, none of which contains it.
     #[error(
         "\"{0}\" is outside of what this CA's own certificate lets it issue for (name constraints: {list}{more})",

@@ -1,14 +1,14 @@
-//! Path validation ([RFC 5280 §6.1](https://www.rfc-editor.org/rfc/rfc5280#section-6.1)) of a chain for a leaf that is
-//! issued below it: what a verifier would refuse is refused before anything is issued.
+//! Path validation ([RFC 5280 §6.1](https://www.rfc-editor.org/rfc/rfc5280#section-6.1)) of a chain for
+//! leaves below it: a chain that verifiers refuse is refused before anything is issued.
 //!
-//! Signatures are [`Issuer::check_signatures`](super::Issuer::check_signatures)'s, times
-//! [`Chain::check_time`](super::chain::Chain::check_time)'s. The root is a trust anchor: of what it says of itself counts
-//! its name, its key, and what it demands of those below it; its own signature counts for nothing (§6.1.1 d).
+//! Signatures are checked by [`Issuer::check_signatures`](super::Issuer::check_signatures), times by
+//! [`Chain::check_time`](super::chain::Chain::check_time). The root is a trust anchor: its name, its key and its
+//! constraints count; its own signature is ignored (§6.1.1 d).
 
 use super::basic_constraints::BasicConstraints;
 use super::constraints::Constraints;
 use super::fault::IssuerFault;
-use super::path_fault::{At, PathFault, Rule};
+use super::path_fault::{PathFault, PathPosition, PathRule};
 use crate::values::hex::encode as hex;
 use crate::values::x509::Parts;
 use const_oid::ObjectIdentifier;
@@ -24,7 +24,7 @@ use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::ext::pkix::{AuthorityKeyIdentifier, PolicyConstraints, SubjectAltName, SubjectKeyIdentifier};
 use x509_cert::name::Name;
 
-/// The extensions that verifiers know in CA certificates: others may not be critical.
+/// Extensions of CA certificates that verifiers process; others must not be critical.
 const KNOWN: &[ObjectIdentifier] = &[
     ID_CE_AUTHORITY_KEY_IDENTIFIER,
     ID_CE_BASIC_CONSTRAINTS,
@@ -42,35 +42,35 @@ const KNOWN: &[ObjectIdentifier] = &[
     ID_PE_AUTHORITY_INFO_ACCESS,
 ];
 
-/// What validation finds out about a path whose links fit.
-pub(in crate::pki) struct Walked {
-    /// The name constraints that a leaf has to keep to, as far as they can be read.
+/// The result of validating a path whose links match.
+pub(in crate::pki) struct PathResult {
+    /// The readable name constraints on leaves.
     pub constraints: Constraints,
-    /// What verifiers refuse leaves below it for, from the top down.
+    /// Reasons for which verifiers refuse leaves below it, from the top down.
     pub faults: Vec<IssuerFault>,
 }
 
-/// Checks a chain, the issuer's certificate first, for a leaf below it; from the root on, where that is known.
+/// Validates a chain, the issuer first, from the root on if known.
 ///
 /// # Errors
-/// [`IssuerFault::Order`], [`IssuerFault::NotByRoot`] and [`Rule::KeyId`]: it is another path than the one given.
-pub(in crate::pki) fn walk(chain: &[Parts<'_>], root: Option<&Parts<'_>>) -> Result<Walked, IssuerFault> {
+/// [`IssuerFault::Order`], [`IssuerFault::NotByRoot`] and [`PathRule::KeyId`]: it is another path than the one given.
+pub(in crate::pki) fn validate(chain: &[Parts<'_>], root: Option<&Parts<'_>>) -> Result<PathResult, IssuerFault> {
     let mut constraints = Constraints::default();
     let mut faults = Vec::new();
-    // §6.1.2: as if the trust anchor demanded nothing; a root certificate may demand something all the same.
-    let mut lengths: Vec<(At, u32, u32)> = Vec::new();
-    let mut explicit: Option<(At, u32)> = None;
+    // §6.1.2 takes no constraints from the trust anchor; those of a root certificate are applied all the same.
+    let mut lengths: Vec<(PathPosition, u32, u32)> = Vec::new();
+    let mut explicit: Option<(PathPosition, u32)> = None;
     if let Some(root) = root {
-        faults.extend(check_extensions(At::Root, root).err());
-        faults.extend(constraints.add(At::Root, root).err());
-        lengths.extend(kept(path_length(At::Root, root), &mut faults).flatten());
+        faults.extend(check_extensions(PathPosition::Root, root).err());
+        faults.extend(constraints.add(PathPosition::Root, root).err());
+        lengths.extend(record_fault(path_length(PathPosition::Root, root), &mut faults).flatten());
     }
     for (at, parts) in chain.iter().enumerate().rev() {
-        let here = At::Chain(at + 1);
+        let here = PathPosition::Chain(at + 1);
         faults.extend(check_extensions(here, parts).err());
         let link = match (chain.get(at + 1), root) {
-            (Some(above), _) => check_link(at + 1, parts, (At::Chain(at + 2), above)),
-            (None, Some(root)) => check_link(at + 1, parts, (At::Root, root)),
+            (Some(above), _) => check_link(at + 1, parts, (PathPosition::Chain(at + 2), above)),
+            (None, Some(root)) => check_link(at + 1, parts, (PathPosition::Root, root)),
             (None, None) => Ok(()),
         };
         match link {
@@ -82,60 +82,64 @@ pub(in crate::pki) fn walk(chain: &[Parts<'_>], root: Option<&Parts<'_>>) -> Res
             // §6.1.4 (l), and (h).
             for (of, allowed, below) in &mut lengths {
                 *below = below.saturating_add(1);
-                // The first that is too many; those after it say nothing new.
+                // Only the first excess CA is reported.
                 if allowed.checked_add(1) == Some(*below) {
-                    let rule = Rule::PathLength(*allowed, below_all(chain, *of));
+                    let rule = PathRule::PathLength(*allowed, below_all(chain, *of));
                     faults.push(IssuerFault::Path(PathFault { at: *of, rule }));
                 }
             }
             explicit = explicit.map(|(of, skip)| (of, skip.saturating_sub(1)));
         }
         faults.extend(constraints.add(here, parts).err());
-        lengths.extend(kept(path_length(here, parts), &mut faults).flatten());
-        let required = kept(stricter(explicit, here, parts), &mut faults);
+        lengths.extend(record_fault(path_length(here, parts), &mut faults).flatten());
+        let required = record_fault(explicit_policy(explicit, here, parts), &mut faults);
         explicit = required.unwrap_or(explicit);
     }
     // §6.1.5 (a) and (g): a leaf has no policies, so none may be required of it.
     if let Some((at, 0 | 1)) = explicit {
-        faults.push(IssuerFault::Path(PathFault { at, rule: Rule::Policy }));
+        faults.push(IssuerFault::Path(PathFault { at, rule: PathRule::Policy }));
     }
-    if !constraints.leave_any() {
-        faults.push(IssuerFault::Path(PathFault { at: At::Chain(1), rule: Rule::NoNames }));
+    if !constraints.permit_any() {
+        faults.push(IssuerFault::Path(PathFault { at: PathPosition::Chain(1), rule: PathRule::NoNames }));
     }
-    Ok(Walked { constraints, faults })
+    Ok(PathResult { constraints, faults })
 }
 
-/// Whether the certificates do not belong together, by name or key, so that the path was never one.
+/// Whether names or keys do not match, so that the certificates form no path.
 fn is_other_path(fault: &IssuerFault) -> bool {
     match fault {
         IssuerFault::Order(_) | IssuerFault::NotByRoot(_) => true,
-        IssuerFault::Path(fault) => matches!(fault.rule, Rule::KeyId(..)),
+        IssuerFault::Path(fault) => matches!(fault.rule, PathRule::KeyId(..)),
         _ => false,
     }
 }
 
-/// What was read; a fault goes to the others.
-fn kept<T>(read: Result<T, IssuerFault>, faults: &mut Vec<IssuerFault>) -> Option<T> {
+/// Keeps a value, or adds its fault to `faults`.
+fn record_fault<T>(read: Result<T, IssuerFault>, faults: &mut Vec<IssuerFault>) -> Option<T> {
     read.map_err(|fault| faults.push(fault)).ok()
 }
 
-/// How many CAs below this one count for its path length: all that are not self-issued.
-fn below_all(chain: &[Parts<'_>], of: At) -> usize {
+/// The number of CAs below this one, without self-issued ones (§4.2.1.9).
+fn below_all(chain: &[Parts<'_>], of: PathPosition) -> usize {
     let below = match of {
-        At::Root => chain.len(),
-        At::Chain(nth) => nth.saturating_sub(1),
+        PathPosition::Root => chain.len(),
+        PathPosition::Chain(nth) => nth.saturating_sub(1),
     };
     chain.iter().take(below).filter(|parts| parts.issuer != parts.subject).count()
 }
 
-/// The path length of a certificate, with no CA counted below it yet.
-fn path_length(at: At, parts: &Parts<'_>) -> Result<Option<(At, u32, u32)>, IssuerFault> {
+/// The path length constraint of a certificate, with a counter of CAs below it.
+fn path_length(at: PathPosition, parts: &Parts<'_>) -> Result<Option<(PathPosition, u32, u32)>, IssuerFault> {
     let constraints: Option<BasicConstraints> = parts.extension().map_err(|error| at.unreadable(&error))?;
     Ok(constraints.and_then(|constraints| constraints.path_length).map(|allowed| (at, allowed, 0)))
 }
 
-/// §6.1.4 (i): the lesser of two demands for explicit policies.
-fn stricter(present: Option<(At, u32)>, at: At, parts: &Parts<'_>) -> Result<Option<(At, u32)>, IssuerFault> {
+/// The smaller `explicit_policy` (§6.1.4 (i)).
+fn explicit_policy(
+    present: Option<(PathPosition, u32)>,
+    at: PathPosition,
+    parts: &Parts<'_>,
+) -> Result<Option<(PathPosition, u32)>, IssuerFault> {
     let found: Option<PolicyConstraints> = parts.extension().map_err(|error| at.unreadable(&error))?;
     let required = found.and_then(|found| found.require_explicit_policy);
     Ok(match (present, required) {
@@ -145,29 +149,29 @@ fn stricter(present: Option<(At, u32)>, at: At, parts: &Parts<'_>) -> Result<Opt
     })
 }
 
-/// Each extension once, and none critical that verifiers do not know.
-fn check_extensions(at: At, parts: &Parts<'_>) -> Result<(), IssuerFault> {
+/// Checks for duplicate extensions and unknown critical ones.
+fn check_extensions(at: PathPosition, parts: &Parts<'_>) -> Result<(), IssuerFault> {
     let broken = |rule| Err(IssuerFault::Path(PathFault { at, rule }));
     if Name::from_der(parts.subject).map_err(|error| at.unreadable(&error))?.is_empty() {
-        return broken(Rule::NoSubject);
+        return broken(PathRule::NoSubject);
     }
     let mut seen = BTreeSet::new();
     for extension in &parts.extensions {
         if !seen.insert(extension.extn_id) {
-            return broken(Rule::Twice(extension.extn_id));
+            return broken(PathRule::Twice(extension.extn_id));
         }
         if extension.critical && !KNOWN.contains(&extension.extn_id) {
-            return broken(Rule::Critical(extension.extn_id));
+            return broken(PathRule::Critical(extension.extn_id));
         }
     }
     Ok(())
 }
 
-/// Whether `above` is, by name and by key identifier, the issuer of `below`, the `nth` certificate (§6.1.3 (a) (4), §4.2.1.1).
-fn check_link(nth: usize, below: &Parts<'_>, (of, above): (At, &Parts<'_>)) -> Result<(), IssuerFault> {
-    let at = At::Chain(nth);
+/// Checks that `above` issued `below`, the `nth` certificate, by name and key identifier (§6.1.3 (a) (4), §4.2.1.1).
+fn check_link(nth: usize, below: &Parts<'_>, (of, above): (PathPosition, &Parts<'_>)) -> Result<(), IssuerFault> {
+    let at = PathPosition::Chain(nth);
     if below.issuer != above.subject {
-        return Err(if of == At::Root { IssuerFault::NotByRoot(nth) } else { IssuerFault::Order(nth) });
+        return Err(if of == PathPosition::Root { IssuerFault::NotByRoot(nth) } else { IssuerFault::Order(nth) });
     }
     let broken = |rule| Err(IssuerFault::Path(PathFault { at, rule }));
     let authority: Option<AuthorityKeyIdentifier> = below.extension().map_err(|error| at.unreadable(&error))?;
@@ -176,7 +180,7 @@ fn check_link(nth: usize, below: &Parts<'_>, (of, above): (At, &Parts<'_>)) -> R
     if let (Some(wanted), Some(found)) = (&authority.key_identifier, &key_id)
         && *wanted != found.0
     {
-        return broken(Rule::KeyId(hex(wanted.as_bytes()), hex(found.0.as_bytes()), of));
+        return broken(PathRule::KeyId(hex(wanted.as_bytes()), hex(found.0.as_bytes()), of));
     }
     let issuer = Name::from_der(above.issuer).map_err(|error| of.unreadable(&error))?;
     let mut named = authority.authority_cert_issuer.iter().flatten().filter_map(|name| match name {
@@ -186,23 +190,23 @@ fn check_link(nth: usize, below: &Parts<'_>, (of, above): (At, &Parts<'_>)) -> R
     let serial = authority.authority_cert_serial_number.as_ref();
     let other_serial = serial.is_some_and(|serial| strip(serial.as_bytes()) != strip(above.serial));
     if named.next().is_some_and(|name| *name != issuer) || other_serial {
-        return broken(Rule::IssuerSerial(of));
+        return broken(PathRule::IssuerSerial(of));
     }
     Ok(())
 }
 
-/// An INTEGER's octets without the zeros before it.
+/// An INTEGER's octets without leading zeros.
 fn strip(octets: &[u8]) -> &[u8] {
     let zeros = octets.iter().take_while(|octet| **octet == 0).count();
     octets.get(zeros..).unwrap_or_default()
 }
 
-/// §6.1.3 (b) and (c): the names of a CA, within the constraints of those above it.
-fn check_names(at: At, parts: &Parts<'_>, above: &Constraints) -> Result<(), IssuerFault> {
+/// Checks the names of a CA against the constraints above it (§6.1.3 (b) and (c)).
+fn check_names(at: PathPosition, parts: &Parts<'_>, above: &Constraints) -> Result<(), IssuerFault> {
     let unreadable = |error: der::Error| at.unreadable(&error);
     let subject = Name::from_der(parts.subject).map_err(unreadable)?;
     let others: Option<SubjectAltName> = parts.extension().map_err(unreadable)?;
-    // A mailbox in the subject counts where there is none among the alternative names (§4.2.1.10).
+    // A mailbox in the subject counts if the alternative names have none (§4.2.1.10).
     let mailbox = subject.email_address().ok().flatten().map(|mailbox| GeneralName::Rfc822Name(mailbox.into()));
     let mut names = vec![GeneralName::DirectoryName(subject.clone())];
     match others {
@@ -211,7 +215,7 @@ fn check_names(at: At, parts: &Parts<'_>, above: &Constraints) -> Result<(), Iss
     }
     for name in &names {
         if let Err((of, outside)) = above.check_ca(name) {
-            return Err(IssuerFault::Path(PathFault { at, rule: Rule::Outside(of, outside) }));
+            return Err(IssuerFault::Path(PathFault { at, rule: PathRule::Outside(of, outside) }));
         }
     }
     Ok(())

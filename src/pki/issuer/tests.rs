@@ -1,6 +1,6 @@
 use super::*;
 use crate::pki::ceremony::create_root;
-use crate::pki::issuer::path_fault::Rule;
+use crate::pki::issuer::path_fault::PathRule;
 use crate::pki::pem::PemFault;
 use crate::pki::testing::{NOW, authority, block_on, issuer, key};
 use crate::pki::{Serial, sigalg, tbs};
@@ -75,7 +75,7 @@ fn fault(pem: &str) -> IssuerFault {
 }
 
 #[test]
-fn an_intermediate_gives_what_leaves_need() {
+fn issuer_from_intermediate_has_fields_for_leaves() {
     let issuer = issuer();
     let der = pem::read_certificates(&authority().1.certificate).unwrap().remove(0);
     let key = NativeKey::from_pkcs8_pem(&authority().1.key).unwrap();
@@ -92,13 +92,13 @@ fn an_intermediate_gives_what_leaves_need() {
 }
 
 #[test]
-fn the_chain_is_written_strictly_whatever_it_was_read_from() {
+fn issuer_chain_is_written_strictly() {
     let untidy = format!("\r\n{}\r\n\n", authority().1.certificate.replace('\n', "\r\n"));
     assert_eq!(Issuer::from_pem_chain(&untidy).unwrap().chain_pem(), authority().1.certificate);
 }
 
 #[test]
-fn r01_a_root_in_the_chain_is_refused_with_advice() {
+fn r01_root_in_chain_is_refused_with_advice() {
     let (root, intermediate) = authority();
     assert_eq!(fault(&root.certificate), IssuerFault::Root(1));
     let both = format!("{}{}", intermediate.certificate, root.certificate);
@@ -107,7 +107,7 @@ fn r01_a_root_in_the_chain_is_refused_with_advice() {
 }
 
 #[test]
-fn only_a_ca_that_may_sign_and_can_be_pointed_to_is_an_issuer() {
+fn issuer_without_required_extensions_is_refused() {
     assert_eq!(fault(&without(0)), IssuerFault::NoKeyId);
     assert_eq!(fault(&without(1)), IssuerFault::NoCertSign(1));
     assert_eq!(fault(&without(2)), IssuerFault::NotCa(1));
@@ -133,7 +133,7 @@ fn only_a_ca_that_may_sign_and_can_be_pointed_to_is_an_issuer() {
 }
 
 #[test]
-fn each_certificate_is_issued_by_the_next() {
+fn issuer_chain_out_of_order_is_refused() {
     let above = |signer| Ca {
         key: signer,
         signer: key(SigAlg::Es256),
@@ -158,12 +158,12 @@ fn each_certificate_is_issued_by_the_next() {
     let mut pointing = ca("CN=Two", "CN=One");
     pointing.extensions.push(tbs::authority_key_id(&[9; 20]).unwrap());
     let found = fault(&format!("{}{one}", pointing.pem()));
-    assert!(matches!(&found, IssuerFault::Path(fault) if matches!(fault.rule, Rule::KeyId(..))), "{found}");
+    assert!(matches!(&found, IssuerFault::Path(fault) if matches!(fault.rule, PathRule::KeyId(..))), "{found}");
     assert!(found.to_string().contains("§4.2.1.1"), "{found}");
 }
 
 #[test]
-fn the_time_is_checked_for_the_whole_chain() {
+fn issuer_validity_covers_the_whole_chain() {
     let older = Ca {
         key: key(SigAlg::Es384),
         extensions: above_extensions(key(SigAlg::Es384)),
@@ -185,7 +185,7 @@ fn the_time_is_checked_for_the_whole_chain() {
 }
 
 #[test]
-fn a_name_without_common_name_is_shown_whole() {
+fn issuer_without_common_name_is_named_by_organization() {
     let issuer = Issuer::from_pem_chain(&ca("O=Example,C=XX", "CN=One").pem()).unwrap();
     assert_eq!(issuer.name(), "Example");
     let root = create_root("Old", NOW, 1).unwrap();

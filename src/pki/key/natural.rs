@@ -1,19 +1,20 @@
-//! Natural numbers as large as an RSA modulus, with the few operations that looking for weak ones takes.
+//! Natural numbers as large as an RSA modulus, with the operations of [`super::weak`].
 //!
-//! The numbers are public, so nothing here runs in constant time. No crate for this: those that are linked anyway
-//! have no square root in the form that [`Natural::root`] gives, and this is a few kilobytes.
+//! The numbers are public, so nothing here runs in constant time. Hand-written: the linked crates
+//! lack a square root with remainder ([`Natural::root`]), and this takes a few kilobytes.
 
 use core::cmp::Ordering;
 
-/// A natural number of a fixed width: 64 bits in each limb, the least one first. Leading zeros do no harm.
+/// A natural number of a fixed width: 64 bits in each limb, the lowest first. Leading zeros are allowed.
 #[derive(Clone, Debug)]
 pub(super) struct Natural(Vec<u64>);
 
-/// A number whose residue tells whether a square may have it: modulo each of [`FILTERS`] less than half of all residues
-/// are squares, so one of 119 random numbers is let through.
+/// Modulus of the quick test for squares.
+///
+/// Modulo each of [`FILTERS`] less than half of all residues are squares; one of 119 random numbers passes.
 const FILTER: u32 = 64 * 63 * 65 * 11;
 
-/// The factors of [`FILTER`], which have no common divisor.
+/// The pairwise coprime factors of [`FILTER`].
 const FILTERS: [u32; 4] = [64, 63, 65, 11];
 
 impl Natural {
@@ -23,7 +24,7 @@ impl Natural {
         Self(bytes.rchunks(8).map(limb).collect())
     }
 
-    /// The remainder of a division by `divisor`, which is not 0.
+    /// The remainder of a division by `divisor`, which must not be 0.
     pub(super) fn residue(&self, divisor: u32) -> u32 {
         let divisor = u64::from(divisor);
         let halves = self.0.iter().rev().flat_map(|limb| [limb >> 32, limb & 0xffff_ffff]);
@@ -31,10 +32,9 @@ impl Natural {
         halves.fold(0, |rest, half| (rest << 32 | half) % divisor) as u32
     }
 
-    /// The integer square root, and what the number is above its square.
+    /// The integer square root and its remainder.
     ///
-    /// The schoolbook way, which finds one bit of the root with two bits of the number; no division is needed, and the
-    /// numbers on the way are half as long.
+    /// Digit by digit: one bit of the root from two bits of the number, without division.
     pub(super) fn root(&self) -> (Self, Self) {
         // The remainder is at most twice the root; while a step is made, it and the root have two bits more.
         let width = self.0.len().div_ceil(2) + 1;
@@ -68,7 +68,7 @@ impl Natural {
         self.0.iter().all(|limb| *limb == 0)
     }
 
-    /// Adds `other`, which is no wider than this; the sum has to fit the width.
+    /// Adds `other`, which must not be wider; the sum must fit the width.
     pub(super) fn add(&mut self, other: &Self) {
         let mut carry = false;
         for (limb, more) in self.0.iter_mut().zip(other.0.iter().copied().chain(core::iter::repeat(0))) {
@@ -78,7 +78,7 @@ impl Natural {
         }
     }
 
-    /// Takes away `other`, which is no larger and of the same width.
+    /// Subtracts `other`, which is not larger and of the same width.
     pub(super) fn subtract(&mut self, other: &Self) {
         let mut borrow = false;
         for (limb, less) in self.0.iter_mut().zip(&other.0) {

@@ -38,7 +38,7 @@ fn inside(spki: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn c02_accepted_keys_keep_their_bytes_and_have_exact_algorithm_identifiers() {
+fn c02_accepted_key_keeps_its_bytes() {
     for (alg, kind, identifier) in [
         (SigAlg::Es256, KeyKind::EcP256, "301306072a8648ce3d020106082a8648ce3d030107"),
         (SigAlg::Es384, KeyKind::EcP384, "301006072a8648ce3d020106052b81040022"),
@@ -137,7 +137,7 @@ fn c02_ed25519_points_of_small_order_are_refused() {
 }
 
 #[test]
-fn j07_a_refusal_says_what_was_found_and_what_is_accepted() {
+fn j07_key_refusal_names_found_and_accepted_kinds() {
     assert_eq!(
         KeyFault::RsaSize(1024).to_string(),
         "is RSA with a modulus of 1024 bits; accepted are RSA of 2048 to 4096 bits, P-256, P-384 and Ed25519"
@@ -147,7 +147,7 @@ fn j07_a_refusal_says_what_was_found_and_what_is_accepted() {
 }
 
 #[test]
-fn trailing_bytes_and_long_lengths_are_no_der() {
+fn key_with_trailing_bytes_or_long_lengths_is_refused() {
     let good = key(SigAlg::Es256).spki_der().unwrap();
     assert_eq!(check_spki(&[&good[..], &[0]].concat()), Err(KeyFault::Encoding));
     let long_length = [&[0x30, 0x81, good[1]], &good[2..]].concat();

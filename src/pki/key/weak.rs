@@ -1,34 +1,35 @@
-//! RSA moduli that somebody else can factor.
+//! RSA moduli with known weaknesses.
 //!
-//! Each rule is a published weakness of key generators that were in use. They cost too much to be asked of a key with
-//! every request, so they are asked once, of a key that comes in new ([`super::PublicKey::check_new`]).
+//! Each rule is a published weakness of key generators that were in use. They are too expensive for
+//! every request, so they run once per new key ([`super::PublicKey::check_new`]).
 
 use super::fault::KeyFault;
 use super::natural::Natural;
 
-/// Primes below this are tried as factors: no sound generator makes a prime so small, a broken one may.
+/// Bound of trial division: only a broken generator makes a prime below it.
 const SMALL: u32 = 752;
 
-/// Primes up to this make the ROCA fingerprint. The faulty library takes more of them for longer keys, and these for the
-/// shortest, so all of its keys have this much in common.
+/// The largest prime of the ROCA fingerprint.
+///
+/// The faulty library uses more primes for longer keys; all its keys share the primes up to this one.
 const LAST_ROCA_PRIME: u32 = 167;
 
-/// The generator that the faulty library uses.
+/// The generator of the faulty library.
 const ROCA_GENERATOR: u32 = 65537;
 
-/// How many steps of Fermat's factorisation are tried.
+/// Rounds of Fermat's factorisation.
 ///
-/// Each step is one candidate for the mean of the two primes, from the square root of the modulus on. Primes drawn
-/// independently are found by none of them: two that are, have to have about half of their leading bits in common.
+/// Each step is one candidate for the mean of the two primes, from the square root of the modulus on. Two
+/// primes that are found share about half of their leading bits, which independent ones do not.
 const FERMAT_ROUNDS: usize = 100;
 
-/// Checks a modulus (odd, big-endian) for the weaknesses that show in it.
+/// Checks a modulus (odd, big-endian) for known weaknesses.
 ///
 /// - A factor below 752.
 /// - ROCA (CVE-2017-15361; Nemec, Sys, Svenda, Klinec, Matyas: "The Return of Coppersmith's Attack", CCS 2017): the
 ///   library's primes are `k * M + 65537^a mod M` with `M` the product of the first primes, so that modulo each of these
-///   the modulus is a power of 65537. Of sound keys about one in 2.4 * 10^8 looks like that, and is refused as well.
-/// - Primes that lie close together (Fermat; CVE-2022-26320).
+///   the modulus is a power of 65537. About one sound key in 2.4 * 10^8 matches too, and is refused.
+/// - Primes that are close together (Fermat; CVE-2022-26320).
 ///
 /// # Errors
 /// The first weakness found.
@@ -72,10 +73,10 @@ fn is_power(residue: u32, prime: u32) -> bool {
     }
 }
 
-/// Whether Fermat's factorisation finds two factors of an odd number in so many rounds.
+/// Whether Fermat's factorisation succeeds for an odd number within `rounds`.
 ///
-/// `n = a² - b²` is `(a - b)(a + b)`. Where the factors lie close together, `a` is one of the first numbers whose square
-/// is not below `n`, and it shows by `a² - n` being a square.
+/// `n = a² - b²` is `(a - b)(a + b)`. If the factors are close together, `a` is one of the first numbers whose square
+/// is not below `n`, and `a² - n` is a square.
 fn has_close_factors(n: &Natural, rounds: usize) -> bool {
     let (root, rest) = n.root();
     if rest.is_zero() {

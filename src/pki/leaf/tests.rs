@@ -29,7 +29,7 @@ fn oids(certificate: &Certificate) -> Vec<String> {
 }
 
 #[test]
-fn a_verifier_accepts_the_chain_for_each_kind_of_key() {
+fn leaf_chain_of_each_key_kind_is_accepted_by_verifier() {
     for alg in [SigAlg::Es256, SigAlg::Es384, SigAlg::Rs256, SigAlg::Ed25519] {
         let order = order(alg, &["a.test", "*.b.test"]);
         let chain = pem_chain(&order.issue(), &order.issuer).unwrap();
@@ -44,7 +44,7 @@ fn a_verifier_accepts_the_chain_for_each_kind_of_key() {
 }
 
 #[test]
-fn the_fields_are_as_the_checklist_has_them() {
+fn leaf_fields_match_the_checklist() {
     let order = order(SigAlg::Es256, &["a.test"]);
     let certificate = order.certificate();
     let tbs = certificate.tbs_certificate();
@@ -58,7 +58,7 @@ fn the_fields_are_as_the_checklist_has_them() {
 }
 
 #[test]
-fn the_serial_has_no_sign_bit_in_der() {
+fn leaf_serial_has_no_sign_bit() {
     for random in [[0xff; 18], [0; 18]] {
         let order = Order { serial: Serial::from_random(random), ..order(SigAlg::Es256, &["a.test"]) };
         let tbs = build_tbs(&order.request()).unwrap();
@@ -67,7 +67,7 @@ fn the_serial_has_no_sign_bit_in_der() {
 }
 
 #[test]
-fn the_extensions_are_exact() {
+fn leaf_extensions_are_exact() {
     let certificate = order(SigAlg::Es256, &["b.test", "a.test"]).certificate();
     assert_eq!(oids(&certificate), ["2.5.29.35", "2.5.29.15", "2.5.29.19", "2.5.29.37", "2.5.29.17"]);
     let key_id = hex(issuer().key_id());
@@ -80,7 +80,7 @@ fn the_extensions_are_exact() {
 }
 
 #[test]
-fn the_key_usage_is_that_of_the_key() {
+fn leaf_key_usage_matches_key_kind() {
     for (alg, bits) in [
         (SigAlg::Es256, "03020780"),
         (SigAlg::Es384, "03020780"),
@@ -98,7 +98,7 @@ fn the_key_usage_is_that_of_the_key() {
 }
 
 #[test]
-fn optional_extensions_come_with_their_url_or_profile() {
+fn leaf_optional_extensions_depend_on_url_and_profile() {
     let mut order = order(SigAlg::Es256, &["a.test"]);
     order.ca_issuers = Some("http://ca.test/issuer.cer");
     order.crl = Some("http://ca.test/1.crl");
@@ -122,7 +122,7 @@ fn optional_extensions_come_with_their_url_or_profile() {
 }
 
 #[test]
-fn the_last_second_of_90_days_counts() {
+fn leaf_validity_includes_its_last_second() {
     let order = order(SigAlg::Es256, &["a.test"]);
     let later = Time::from_secs(NOW.secs() + 86_400);
     let certificate = Order { now: later, ..order }.certificate();
@@ -132,7 +132,7 @@ fn the_last_second_of_90_days_counts() {
 }
 
 #[test]
-fn times_are_utctime_through_2049_and_generalizedtime_from_2050() {
+fn leaf_times_are_utctime_through_2049_then_generalizedtime() {
     let new_year_2050 = Time::from_secs(2_524_608_000);
     let now = new_year_2050.minus(Duration::from_secs(3600));
     let root = crate::pki::ceremony::create_root("Late Root", now, 3).unwrap();
@@ -153,7 +153,7 @@ fn times_are_utctime_through_2049_and_generalizedtime_from_2050() {
 }
 
 #[test]
-fn c04_a_csr_changes_nothing_but_the_key() {
+fn c04_leaf_takes_only_the_key_from_the_csr() {
     let value = |oid, bytes: &[u8]| {
         let extn_value = OctetString::new(bytes).unwrap();
         Extension { extn_id: ObjectIdentifier::new_unwrap(oid), critical: true, extn_value }
@@ -178,7 +178,7 @@ fn c04_a_csr_changes_nothing_but_the_key() {
 }
 
 #[test]
-fn fb03_a_common_name_is_one_of_the_names_and_alone_in_the_subject() {
+fn fb03_leaf_common_name_is_one_name_alone_in_the_subject() {
     let named = |name: &str| Identifier::dns(name).unwrap();
     let mut order = order(SigAlg::Es256, &["a.test", "*.b.test"]);
     for name in ["a.test", "*.b.test"] {
@@ -200,7 +200,7 @@ fn fb03_a_common_name_is_one_of_the_names_and_alone_in_the_subject() {
 }
 
 #[test]
-fn fb03_the_common_name_is_what_was_asked_for_or_the_first_dns_name_that_fits() {
+fn fb03_common_name_is_the_requested_or_first_fitting_dns_name() {
     let name = |text: &str| Identifier::ip(text).unwrap_or_else(|_| Identifier::dns(text).unwrap());
     let (just, long) = (format!("{}.test", "a".repeat(59)), format!("{}.test", "a".repeat(60)));
     for (asked, names, found) in [
@@ -222,7 +222,7 @@ fn fb03_the_common_name_is_what_was_asked_for_or_the_first_dns_name_that_fits() 
 }
 
 #[test]
-fn a_leaf_that_cannot_be_is_refused_with_its_reason() {
+fn leaf_with_invalid_request_is_refused_with_reason() {
     let good = || order(SigAlg::Es256, &["a.test"]);
     assert_eq!(order(SigAlg::Es256, &[]).fault(), LeafFault::NoNames);
     let mut few = order(SigAlg::Es256, &["a.test", "b.test"]);
@@ -255,14 +255,14 @@ fn a_leaf_that_cannot_be_is_refused_with_its_reason() {
 }
 
 #[test]
-fn a_young_issuer_bounds_the_backdate() {
+fn leaf_backdate_is_bounded_by_issuer() {
     let order = Order { now: issuer().not_before(), ..order(SigAlg::Es256, &["a.test"]) };
     assert_eq!(order.request().period.not_before, issuer().not_before());
     order.issue();
 }
 
 #[test]
-fn a_signature_of_the_wrong_length_is_refused() {
+fn leaf_signature_of_wrong_length_is_refused() {
     let order = order(SigAlg::Es256, &["a.test"]);
     let linted = lint::check(&build_tbs(&order.request()).unwrap(), &order.request()).unwrap();
     for length in [0, 63, 65, 96] {
@@ -271,7 +271,7 @@ fn a_signature_of_the_wrong_length_is_refused() {
 }
 
 #[test]
-fn the_same_request_gives_the_same_bytes() {
+fn leaf_request_is_deterministic() {
     let order = order(SigAlg::Es256, &["a.test", "b.test"]);
     assert_eq!(build_tbs(&order.request()), build_tbs(&order.request()));
 }

@@ -1,4 +1,4 @@
-//! The lint of revocation lists: reads the to-be-signed bytes afresh and compares each part with what was meant.
+//! The lint of CRLs: parses the to-be-signed bytes and compares each part with the request.
 
 use super::report::{Lint, LintFault, LintedTbs};
 use super::{Expected, authority_key_id, found_url, list, seconds, signature_algorithm};
@@ -15,10 +15,10 @@ use x509_cert::ext::pkix::crl::IssuingDistributionPoint;
 use x509_cert::ext::pkix::name::DistributionPointName;
 use x509_cert::ext::{Extension, Extensions};
 
-/// The longest that a list may be good for (Baseline Requirements 4.9.7: ten days for those of subscribers).
+/// Maximum time from thisUpdate to nextUpdate (Baseline Requirements 4.9.7: ten days for those of subscribers).
 pub const MAX_VALIDITY: Duration = Duration::from_secs(10 * 24 * 60 * 60);
 
-/// Checks that `tbs_der` is the to-be-signed list that `request` asks for, in every part.
+/// Checks every part of the to-be-signed CRL `tbs_der` against `request`.
 ///
 /// # Errors
 /// Every difference found, at least one.
@@ -56,16 +56,16 @@ fn times(lint: &mut Lint, tbs: &TbsCertList, request: &CrlRequest<'_>) {
     lint.holds("thisUpdate", "within the issuer's validity", this.rfc3339(), valid);
 }
 
-/// As many entries as asked for, in the same order, each with the same parts, none twice.
+/// Checks for the requested entries in the same order, without duplicates.
 fn entries(lint: &mut Lint, tbs: &TbsCertList, request: &CrlRequest<'_>) {
     let found = tbs.revoked_certificates.as_deref();
     lint.holds("revokedCertificates", "none at all where none is revoked", "an empty list", found != Some(&[]));
     let found = found.unwrap_or_default();
     lint.same("revokedCertificates", request.entries.len(), found.len());
     for (wanted, found) in request.entries.iter().zip(found) {
-        // Compared first: to write all of them out would take longer than to make them.
+        // Compared first: formatting all entries takes longer than building them.
         if !is_same(wanted, found) {
-            lint.same("revokedCertificates", shown(wanted), format!("{found:?}"));
+            lint.same("revokedCertificates", describe(wanted), format!("{found:?}"));
         }
     }
     let mut serials: Vec<_> = found.iter().map(|entry| entry.serial_number.as_bytes()).collect();
@@ -87,15 +87,15 @@ fn is_same(wanted: &CrlEntry, found: &RevokedCert) -> bool {
     found.serial_number.as_bytes() == wanted.serial.octets()
         && seconds(found.revocation_date).secs() == wanted.at.secs()
         && reason == Some(wanted.reason)
-        // RFC 5280 §5.3.1: unspecified is said by saying nothing; the others are no reasons of a subscriber's.
+        // RFC 5280 §5.3.1: "unspecified" is left out; the other codes are not for subscribers.
         && wanted.reason.is_none_or(|code| matches!(code, 1 | 3 | 4 | 5))
 }
 
-fn shown(entry: &CrlEntry) -> String {
+fn describe(entry: &CrlEntry) -> String {
     format!("{} at {} for {:?}", entry.serial, entry.at.rfc3339(), entry.reason)
 }
 
-/// Each expected extension exactly once, with its criticality and value, and no other.
+/// Checks that each expected extension appears exactly once, and no other.
 fn extensions(lint: &mut Lint, tbs: &TbsCertList, request: &CrlRequest<'_>) -> der::Result<()> {
     let none = Extensions::new();
     let found = tbs.crl_extensions.as_ref().unwrap_or(&none);

@@ -1,9 +1,9 @@
-//! What a lint collects, and the proof that it found nothing.
+//! The results of a lint: differences, or the proof that there are none.
 
 use crate::values::SigAlg;
 use x509_cert::time::Time as X509Time;
 
-/// The first year that is written as GeneralizedTime (RFC 5280 §4.1.2.5).
+/// The first year encoded as GeneralizedTime (RFC 5280 §4.1.2.5).
 const GENERALIZED_FROM: u16 = 2050;
 
 /// To-be-signed bytes that passed [`check`](super::check).
@@ -19,7 +19,7 @@ impl LintedTbs {
         &self.der
     }
 
-    /// The algorithm that the bytes name, with which they have to be signed.
+    /// The algorithm that the bytes name, for the signature.
     pub fn algorithm(&self) -> SigAlg {
         self.algorithm
     }
@@ -31,13 +31,13 @@ impl LintedTbs {
 pub struct LintFault {
     /// The part of the certificate.
     pub part: &'static str,
-    /// What should be there.
+    /// The expected value.
     pub expected: String,
-    /// What is there.
+    /// The value in the bytes.
     pub found: String,
 }
 
-/// Collects differences.
+/// A collector of differences.
 pub(super) struct Lint(pub(super) Vec<LintFault>);
 
 impl Lint {
@@ -54,14 +54,14 @@ impl Lint {
         }
     }
 
-    /// How a time is written (RFC 5280 §4.1.2.5, §5.1.2.4).
+    /// Checks the encoding of a time (RFC 5280 §4.1.2.5, §5.1.2.4).
     pub(super) fn time_form(&mut self, part: &'static str, time: X509Time) {
         let utc = matches!(time, X509Time::UtcTime(_));
         let early = time.to_date_time().year() < GENERALIZED_FROM;
         self.holds(part, "UTCTime before 2050, GeneralizedTime from then", time, utc == early);
     }
 
-    /// The proof that nothing differs, or what does.
+    /// The proof that nothing differs, or the differences.
     pub(super) fn verdict(self, der: &[u8], algorithm: SigAlg) -> Result<LintedTbs, Vec<LintFault>> {
         if self.0.is_empty() { Ok(LintedTbs { der: der.to_vec(), algorithm }) } else { Err(self.0) }
     }

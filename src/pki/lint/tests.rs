@@ -20,7 +20,7 @@ fn parts(made: &Order) -> Vec<&'static str> {
 }
 
 #[test]
-fn every_single_bit_matters() {
+fn lint_of_any_changed_bit_fails() {
     for (alg, common_name) in [(SigAlg::Es256, None), (SigAlg::Rs256, Some("*.b.test"))] {
         let mut order = order(alg, &["a.test", "*.b.test"]);
         order.common_name = common_name.map(|name| Identifier::dns(name).unwrap());
@@ -41,7 +41,7 @@ fn every_single_bit_matters() {
 }
 
 #[test]
-fn each_difference_is_found_and_named() {
+fn lint_difference_is_found_and_named() {
     let serial = Serial::from_random([1; 18]);
     assert_eq!(parts(&Order { serial, ..good() }), ["serial number"]);
     assert_eq!(parts(&order(SigAlg::Es256, &["a.test"])), ["subjectAltName"]);
@@ -60,7 +60,7 @@ fn each_difference_is_found_and_named() {
 }
 
 #[test]
-fn another_issuer_is_found() {
+fn lint_of_another_issuer_fails() {
     let root = crate::pki::ceremony::create_root("Other Root", NOW, 3).unwrap();
     let other = crate::pki::ceremony::create_intermediate(&root, "Other", NOW, 2).unwrap();
     let issuer = crate::pki::Issuer::from_pem_chain(&other.certificate).unwrap();
@@ -97,7 +97,7 @@ fn with(change: impl FnOnce(&mut Extensions)) -> Vec<String> {
 }
 
 #[test]
-fn extensions_are_there_once_with_their_criticality_and_no_others() {
+fn lint_requires_exact_extensions_once() {
     assert_eq!(with(|_| ()), [""; 0]);
     let twice = with(|extensions| extensions.push(extensions[1].clone()));
     assert_eq!(twice, ["keyUsage: expected it once, found it 2 times"]);
@@ -124,7 +124,7 @@ fn extensions_are_there_once_with_their_criticality_and_no_others() {
 }
 
 #[test]
-fn the_signature_algorithm_and_the_subject_are_fixed() {
+fn lint_requires_exact_algorithm_and_subject() {
     let rsa = faults(|_| (), SigAlg::Rs256, "");
     assert_eq!(rsa, ["signature algorithm: expected 300a06082a8648ce3d040302, found 300d06092a864886f70d01010b0500"]);
     let named = faults(|_| (), SigAlg::Es256, "CN=a.test");
@@ -132,7 +132,7 @@ fn the_signature_algorithm_and_the_subject_are_fixed() {
 }
 
 #[test]
-fn fb03_a_common_name_is_the_one_that_was_meant_and_among_the_names() {
+fn fb03_lint_requires_the_requested_common_name_among_the_names() {
     let named = |name: &str| Order { common_name: Some(Identifier::dns(name).unwrap()), ..good() };
     let found = |built: &Order, meant: &Order| -> Vec<&'static str> {
         let found = check(&build_tbs(&built.request()).unwrap(), &meant.request());
@@ -153,7 +153,7 @@ fn fb03_a_common_name_is_the_one_that_was_meant_and_among_the_names() {
 }
 
 #[test]
-fn nothing_outside_the_issuers_validity_passes() {
+fn lint_outside_issuer_validity_fails() {
     // The builder would refuse it, so the lint is asked with an issuer that is younger than the certificate.
     let tbs = build_tbs(&good().request()).unwrap();
     let later = NOW.plus(Duration::from_secs(1800));
@@ -167,7 +167,7 @@ fn nothing_outside_the_issuers_validity_passes() {
 }
 
 #[test]
-fn names_outside_the_issuers_name_constraints_are_found() {
+fn lint_of_names_outside_constraints_fails() {
     // The builder leaves them to those who take the order; here is the last chance.
     let lint = |dns: &[&str], ips: &[&str], names: &[&str]| {
         let mut order = Order { issuer: constrained_issuer(dns, ips), ..good() };
@@ -187,7 +187,7 @@ fn names_outside_the_issuers_name_constraints_are_found() {
 }
 
 #[test]
-fn o03_a_chosen_validity_is_checked_to_the_second_and_bounded() {
+fn o03_lint_checks_requested_validity_to_the_second() {
     let order = good();
     let day = Duration::from_secs(86_400);
     let chosen = Period { not_before: NOW.plus(day), not_after: NOW.plus(day * 2) };

@@ -17,15 +17,15 @@ fn name(text: &str) -> DnsName {
     DnsName::parse(text).unwrap()
 }
 
-fn question(name: &DnsName) -> Question<'_> {
-    Question { name, wildcard: false, account: ACCOUNT, method: Some(Method::Http01) }
+fn question(name: &DnsName) -> CaaQuery<'_> {
+    CaaQuery { name, wildcard: false, account: ACCOUNT, method: Some(Method::Http01) }
 }
 
 fn property(tag: &str, value: &str) -> Record {
     Record::Caa { critical: false, tag: tag.to_owned(), value: value.as_bytes().to_vec() }
 }
 
-fn allowed(records: &[(&str, &str)], question: &Question<'_>) -> bool {
+fn allowed(records: &[(&str, &str)], question: &CaaQuery<'_>) -> bool {
     let records: Vec<Record> = records.iter().map(|(tag, value)| property(tag, value)).collect();
     judge("a.example", &records, &identities(), question).is_ok()
 }
@@ -59,7 +59,7 @@ fn caa_one_issue_property_that_names_this_ca_is_enough() {
 }
 
 #[test]
-fn caa_issuewild_stands_in_the_place_of_issue_for_wildcards_and_says_nothing_of_others() {
+fn caa_issuewild_replaces_issue_for_wildcards_only() {
     let name = name("a.example");
     for (records, plain, wildcard) in [
         (&[("issue", "ca.example")][..], true, true),
@@ -74,12 +74,12 @@ fn caa_issuewild_stands_in_the_place_of_issue_for_wildcards_and_says_nothing_of_
         (&[("issuewild", "a b")], true, false),
     ] {
         assert_eq!(allowed(records, &question(&name)), plain, "{records:?}");
-        assert_eq!(allowed(records, &Question { wildcard: true, ..question(&name) }), wildcard, "*. {records:?}");
+        assert_eq!(allowed(records, &CaaQuery { wildcard: true, ..question(&name) }), wildcard, "*. {records:?}");
     }
 }
 
 #[test]
-fn caa_an_unknown_property_forbids_when_it_is_critical() {
+fn caa_unknown_critical_property_forbids() {
     let name = name("a.example");
     let judged = |tag: &str| {
         let critical = Record::Caa { critical: true, tag: tag.to_owned(), value: b"ca.example".to_vec() };
@@ -120,7 +120,7 @@ fn caa_accounturi_binds_to_one_account() {
 }
 
 #[test]
-fn caa_validationmethods_names_the_methods_that_will_do() {
+fn caa_validationmethods_limits_the_methods() {
     let name = name("a.example");
     for (list, http, dns, none) in [
         ("http-01", true, false, false),
@@ -137,18 +137,18 @@ fn caa_validationmethods_names_the_methods_that_will_do() {
     ] {
         let value = format!("ca.example; validationmethods={list}");
         for (method, expected) in [(Some(Method::Http01), http), (Some(Method::Dns01), dns), (None, none)] {
-            let question = Question { method, ..question(&name) };
+            let question = CaaQuery { method, ..question(&name) };
             assert_eq!(allowed(&[("issue", &value)], &question), expected, "{value} {method:?}");
         }
     }
-    assert!(allowed(&[("issue", "ca.example")], &Question { method: None, ..question(&name) }));
+    assert!(allowed(&[("issue", "ca.example")], &CaaQuery { method: None, ..question(&name) }));
 }
 
 #[test]
 fn t25_a_refusal_names_what_was_found_and_where() {
     let name = name("www.a.example");
     let records = [property("issue", "wrong.example\u{1b}"), property("issue", "ca.example; accounturi=x")];
-    let question = Question { wildcard: true, ..question(&name) };
+    let question = CaaQuery { wildcard: true, ..question(&name) };
     let refused = judge("a.example", &records, &identities(), &question).unwrap_err();
     assert_eq!(
         refused.detail,
@@ -173,11 +173,11 @@ async fn look(fake: &Fake, text: &str) -> Result<(), Failure> {
 }
 
 #[tokio::test]
-async fn caa_the_first_records_on_the_way_up_decide_and_the_root_is_not_asked() {
-    let zone = |at: &str, value: &str| Fake::default().zone(at, Kind::Caa, set(value));
+async fn caa_nearest_records_decide_and_the_root_is_not_queried() {
+    let zone = |at: &str, value: &str| Fake::default().zone(at, RecordKind::Caa, set(value));
     for (fake, expected, asked) in [
-        (zone("w.a.example", "ca.example").zone("a.example", Kind::Caa, set(";")), true, 1),
-        (zone("w.a.example", ";").zone("a.example", Kind::Caa, set("ca.example")), false, 1),
+        (zone("w.a.example", "ca.example").zone("a.example", RecordKind::Caa, set(";")), true, 1),
+        (zone("w.a.example", ";").zone("a.example", RecordKind::Caa, set("ca.example")), false, 1),
         (zone("a.example", ";"), false, 2),
         (zone("example", ";"), false, 3),
         (zone("example", "ca.example"), true, 3),
@@ -190,27 +190,26 @@ async fn caa_the_first_records_on_the_way_up_decide_and_the_root_is_not_asked() 
     }
     // Records that restrict nothing end the way up all the same: the set is not empty.
     let report = || Zone::Records(vec![caa("iodef", "mailto:a@a.example")]);
-    let fake = Fake::default().zone("a.example", Kind::Caa, report()).zone("example", Kind::Caa, set(";"));
+    let fake = Fake::default().zone("a.example", RecordKind::Caa, report()).zone("example", RecordKind::Caa, set(";"));
     assert_eq!(look(&fake, "a.example").await, Ok(()));
 }
 
 #[tokio::test]
-async fn caa_aliases_are_followed_and_where_they_lead_is_not_climbed() {
+async fn caa_aliases_are_followed_without_climbing_their_target() {
     let target = || Name::from_ascii("host.cdn.test.").unwrap();
     let alias = |with: &[RData]| Zone::Records([&[RData::CNAME(CNAME(target()))], with].concat());
-    let fake = Fake::default().zone("a.example", Kind::Caa, alias(&[caa("issue", ";")]));
+    let fake = Fake::default().zone("a.example", RecordKind::Caa, alias(&[caa("issue", ";")]));
     look(&fake, "a.example").await.unwrap_err();
-    let fake = Fake::default().zone("a.example", Kind::Caa, alias(&[])).zone("cdn.test", Kind::Caa, set(";")).zone(
-        "example",
-        Kind::Caa,
-        set("ca.example"),
-    );
+    let fake = Fake::default()
+        .zone("a.example", RecordKind::Caa, alias(&[]))
+        .zone("cdn.test", RecordKind::Caa, set(";"))
+        .zone("example", RecordKind::Caa, set("ca.example"));
     assert_eq!(look(&fake, "a.example").await, Ok(()));
     assert_eq!(*fake.log.borrow(), ["CAA a.example", "CAA example"]);
 }
 
 #[tokio::test]
-async fn caa_a_resolver_that_cannot_tell_never_means_that_there_is_no_record() {
+async fn caa_failed_lookup_never_counts_as_no_record() {
     let zones: [&dyn Fn() -> Zone; 5] = [
         &|| Zone::Code(ResponseCode::ServFail),
         &|| Zone::Code(ResponseCode::Refused),
@@ -220,23 +219,27 @@ async fn caa_a_resolver_that_cannot_tell_never_means_that_there_is_no_record() {
     ];
     for zone in zones {
         for at in ["w.a.example", "a.example", "example"] {
-            let fake = Fake::default().zone(at, Kind::Caa, zone());
+            let fake = Fake::default().zone(at, RecordKind::Caa, zone());
             let failure = look(&fake, "w.a.example").await.unwrap_err();
             assert_eq!((failure.kind, failure.retry), (FailureKind::Dns, true), "no record was seen: {failure:?}");
             assert!(failure.detail.starts_with(&format!("whether {at} lets this CA issue")), "{failure:?}");
         }
         // Above the records that decide, nobody needs an answer.
-        let fake = Fake::default().zone("w.a.example", Kind::Caa, set("ca.example")).zone("example", Kind::Caa, zone());
+        let fake = Fake::default().zone("w.a.example", RecordKind::Caa, set("ca.example")).zone(
+            "example",
+            RecordKind::Caa,
+            zone(),
+        );
         assert_eq!(look(&fake, "w.a.example").await, Ok(()));
     }
 }
 
 #[tokio::test]
-async fn caa_many_names_are_asked_for_together_and_each_once() {
-    let fake = Fake::default().zone("bad.a.example", Kind::Caa, set(";"));
+async fn caa_many_names_are_looked_up_together_and_once() {
+    let fake = Fake::default().zone("bad.a.example", RecordKind::Caa, set(";"));
     let names = ["w.a.example", "a.example", "bad.a.example", "x.bad.a.example", "w.a.example"].map(name);
     let network = Network::default();
-    let questions: Vec<Question<'_>> = names.iter().map(question).collect();
+    let questions: Vec<CaaQuery<'_>> = names.iter().map(question).collect();
     let answers = check(&Probe::start(&fake, &network), &identities(), &questions).await;
     let allowed: Vec<bool> = answers.iter().map(Result::is_ok).collect();
     assert_eq!(allowed, [true, true, false, false, true]);
@@ -246,9 +249,9 @@ async fn caa_many_names_are_asked_for_together_and_each_once() {
 }
 
 #[tokio::test]
-async fn caa_questions_are_answered_to_their_end_before_others_are_begun() {
+async fn caa_queries_are_completed_in_groups() {
     let names: Vec<DnsName> = (0..20).map(|n| name(&format!("w.n{n}.example"))).collect();
-    let questions: Vec<Question<'_>> = names.iter().map(question).collect();
+    let questions: Vec<CaaQuery<'_>> = names.iter().map(question).collect();
     // As where a Worker has made all the subrequests that it may.
     for bound in [0, 1, 13, 25, 50] {
         let mut fake = Fake::default();
@@ -260,7 +263,7 @@ async fn caa_questions_are_answered_to_their_end_before_others_are_begun() {
 }
 
 #[test]
-fn caa_names_of_more_labels_than_are_looked_at_are_too_deep() {
+fn caa_names_with_too_many_labels_are_too_deep() {
     let on = Config { checked: true, identities: identities(), internal: vec!["test".to_owned()] };
     for (labels, star, too_deep) in
         [(10, "", false), (10, "*.", false), (11, "", true), (11, "*.", true), (120, "", true)]
@@ -274,7 +277,7 @@ fn caa_names_of_more_labels_than_are_looked_at_are_too_deep() {
 }
 
 #[test]
-fn caa_internal_suffixes_and_addresses_have_none() {
+fn caa_does_not_apply_to_internal_suffixes_and_addresses() {
     let internal = INTERNAL.map(str::to_owned).to_vec();
     let on = Config { checked: true, identities: identities(), internal };
     for (name, applies) in [
@@ -306,7 +309,7 @@ proptest! {
         let records: Vec<Record> =
             records.into_iter().map(|(critical, tag, value)| Record::Caa { critical, tag, value }).collect();
         let name = name("a.example");
-        let question = Question { wildcard, ..question(&name) };
+        let question = CaaQuery { wildcard, ..question(&name) };
         if let Err(failure) = judge("a.example", &records, &identities(), &question) {
             prop_assert!(failure.detail.len() < 2_500, "{}", failure.detail);
         }

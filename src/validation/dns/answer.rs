@@ -1,26 +1,26 @@
-//! What is asked of a resolver, and what it answers.
+//! Record types, records and answers.
 
 use crate::values::quote::quote_octets;
 use core::fmt;
 use core::net::{Ipv4Addr, Ipv6Addr};
 
-/// Aliases followed within one answer. Resolvers themselves stop between 8 and 16.
+/// Maximum number of aliases followed within one answer; resolvers stop between 8 and 16.
 pub(super) const MAX_ALIASES: usize = 16;
 
-/// What to ask for.
+/// The record types that validations query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum RecordKind {
     /// IPv4 addresses.
     A,
     /// IPv6 addresses.
     Aaaa,
     /// Texts.
     Txt,
-    /// Who may issue ([RFC 8659](https://www.rfc-editor.org/rfc/rfc8659)).
+    /// Certification authority authorization ([RFC 8659](https://www.rfc-editor.org/rfc/rfc8659)).
     Caa,
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for RecordKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::A => "A",
@@ -31,7 +31,7 @@ impl fmt::Display for Kind {
     }
 }
 
-/// A record of the kind that was asked for.
+/// A record of a queried type.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Record {
     /// An IPv4 address.
@@ -42,40 +42,40 @@ pub enum Record {
     Txt(Vec<u8>),
     /// A CAA property.
     Caa {
-        /// Whether who does not understand `tag` must not issue.
+        /// Whether a CA that does not understand `tag` must not issue.
         critical: bool,
-        /// The property's name as it was written.
+        /// The property's unchanged name.
         tag: String,
-        /// Its value, not interpreted.
+        /// Its unparsed value.
         value: Vec<u8>,
     },
 }
 
-/// What the resolver said about the name and kind asked for.
+/// The content of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Content {
     /// At least one record, in the resolver's order.
     Records(Vec<Record>),
-    /// The name exists and has no record of this kind.
+    /// The name exists without records of this type.
     NoData,
     /// The name does not exist.
     NxDomain,
-    /// The resolver could not find out: a name server does not answer, or DNSSEC does not hold.
+    /// The resolver failed: a name server does not answer, or DNSSEC validation failed.
     ServFail,
     /// Another response code, e.g. 5 for REFUSED.
     Other(u16),
 }
 
-/// An answer that belongs to its question.
+/// An answer that matches its query.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
-    /// What it says.
+    /// The content.
     pub content: Content,
-    /// The name at the end of the aliases (CNAME), when there are any.
+    /// The target of the aliases (CNAME), if any.
     pub alias: Option<String>,
-    /// Whether the resolver vouches for it by DNSSEC (the AD bit).
+    /// Whether the resolver validated it by DNSSEC (the AD bit).
     pub authenticated: bool,
-    /// The resolver's own words on what went wrong, escaped.
+    /// The resolver's explanation of a failure, escaped.
     pub explanation: Option<String>,
 }
 
@@ -99,7 +99,7 @@ pub enum DnsFault {
     Aliases,
 }
 
-/// Some of the library's texts show a piece of the message, hence quoted.
+/// Wraps a library error, quoted since it may contain bytes of the message.
 pub(super) fn malformed(error: impl fmt::Display) -> DnsFault {
     DnsFault::Malformed(quote_octets(error.to_string().as_bytes()))
 }

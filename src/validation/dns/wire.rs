@@ -1,8 +1,10 @@
-//! Resource records as bytes ([RFC 1035 §4.1.3](https://www.rfc-editor.org/rfc/rfc1035#section-4.1.3)): the few kinds
-//! that a CA asks for. `hickory-proto` reads every kind there is, which would be a twelfth of the whole module; its
-//! names, with their compression, and its headers are used.
+//! Resource records as bytes ([RFC 1035 §4.1.3](https://www.rfc-editor.org/rfc/rfc1035#section-4.1.3)): only the types
+//! that a CA queries.
+//!
+//! Hand-written: the record readers of `hickory-proto` take a twelfth of the whole module, and refuse an answer for one
+//! odd CAA record. Its names, with their compression, and its headers are used.
 
-use super::answer::{DnsFault, Kind, Record, malformed};
+use super::answer::{DnsFault, Record, RecordKind, malformed};
 use core::net::{Ipv4Addr, Ipv6Addr};
 use hickory_proto::rr::Name;
 use hickory_proto::serialize::binary::{BinDecodable, BinDecoder};
@@ -16,29 +18,29 @@ const ALIAS: u16 = 5;
 /// OPT ([RFC 6891 §6.1.1](https://www.rfc-editor.org/rfc/rfc6891#section-6.1.1)).
 pub(super) const OPT: u16 = 41;
 
-/// The kind of a record as a number.
-pub(super) fn number(kind: Kind) -> u16 {
+/// The number of a record type.
+pub(super) fn number(kind: RecordKind) -> u16 {
     match kind {
-        Kind::A => 1,
-        Kind::Txt => 16,
-        Kind::Aaaa => 28,
-        Kind::Caa => 257,
+        RecordKind::A => 1,
+        RecordKind::Txt => 16,
+        RecordKind::Aaaa => 28,
+        RecordKind::Caa => 257,
     }
 }
 
-/// A record whose data are not understood yet.
+/// A record with unparsed data.
 pub(super) struct RawRecord<'a> {
     pub owner: Name,
     pub kind: u16,
     pub class: u16,
     pub data: &'a [u8],
-    /// Where a CNAME leads.
+    /// The target of a CNAME.
     pub alias: Option<Name>,
 }
 
 /// Reads `count` records.
 pub(super) fn records<'a>(decoder: &mut BinDecoder<'a>, count: usize) -> Result<Vec<RawRecord<'a>>, DnsFault> {
-    // Not room for `count` at once: that is a number that somebody wrote.
+    // No capacity for `count`, which is an untrusted number.
     let mut records = Vec::new();
     for _ in 0..count {
         records.push(record(decoder)?);
@@ -55,7 +57,7 @@ fn record<'a>(decoder: &mut BinDecoder<'a>) -> Result<RawRecord<'a>, DnsFault> {
     let start = decoder.index();
     let data = decoder.read_slice(usize::from(length)).map_err(malformed)?.unverified();
     let alias = match (kind, u16::try_from(start)) {
-        // Its name may be compressed, and is read where it stands in the message.
+        // Its name may be compressed, so it is read within the message.
         (ALIAS, Ok(start)) => {
             let mut at = decoder.clone(start);
             let alias = Name::read(&mut at).map_err(malformed)?;
@@ -69,13 +71,13 @@ fn record<'a>(decoder: &mut BinDecoder<'a>) -> Result<RawRecord<'a>, DnsFault> {
     Ok(RawRecord { owner, kind, class, data, alias })
 }
 
-/// What the data of a record of `kind` say; `None` when they do not have its form.
-pub(super) fn parse(kind: Kind, data: &[u8]) -> Option<Record> {
+/// Parses the data of a record of `kind`; `None` if malformed.
+pub(super) fn parse(kind: RecordKind, data: &[u8]) -> Option<Record> {
     match kind {
-        Kind::A => <[u8; 4]>::try_from(data).ok().map(|octets| Record::A(Ipv4Addr::from(octets))),
-        Kind::Aaaa => <[u8; 16]>::try_from(data).ok().map(|octets| Record::Aaaa(Ipv6Addr::from(octets))),
-        Kind::Txt => strings(data).map(Record::Txt),
-        Kind::Caa => property(data),
+        RecordKind::A => <[u8; 4]>::try_from(data).ok().map(|octets| Record::A(Ipv4Addr::from(octets))),
+        RecordKind::Aaaa => <[u8; 16]>::try_from(data).ok().map(|octets| Record::Aaaa(Ipv6Addr::from(octets))),
+        RecordKind::Txt => strings(data).map(Record::Txt),
+        RecordKind::Caa => property(data),
     }
 }
 

@@ -25,13 +25,13 @@ async fn failure(fake: &Fake) -> Failure {
 const EXPECTED: &str = "sYAwVrqDtVOuJZvAHurSAYPoEt5fFV_C4bdSOOW-o5Y";
 
 #[test]
-fn z11_the_record_is_the_digest_of_the_key_authorization() {
+fn z11_dns01_record_is_digest_of_key_authorization() {
     assert_eq!(expected(KEY_AUTHORIZATION), EXPECTED);
     assert_eq!(EXPECTED.len(), 43);
 }
 
 #[tokio::test]
-async fn z11_t14_any_one_of_several_records_will_do() {
+async fn z11_t14_one_matching_record_among_several_is_enough() {
     for records in [
         &[&[EXPECTED][..]][..],
         &[&["other"], &[EXPECTED]],
@@ -43,7 +43,7 @@ async fn z11_t14_any_one_of_several_records_will_do() {
 }
 
 #[tokio::test]
-async fn z11_the_strings_of_a_record_are_joined() {
+async fn z11_strings_of_a_record_are_joined() {
     let (left, right) = EXPECTED.split_at(20);
     assert_eq!(run(&Fake::default().txt(OWNER, &[&[left, right]])).await, Outcome::Valid);
     // Two records are two texts.
@@ -52,11 +52,11 @@ async fn z11_the_strings_of_a_record_are_joined() {
 }
 
 #[tokio::test]
-async fn z11_an_alias_is_followed_and_named() {
+async fn z11_alias_is_followed_and_named() {
     let target = Name::from_ascii("proofs.example.").unwrap();
     let alias = |text: &str| {
         let records = vec![RData::CNAME(CNAME(target.clone())), RData::TXT(TXT::new(vec![text.to_owned()]))];
-        Fake::default().zone(OWNER, Kind::Txt, Zone::Records(records))
+        Fake::default().zone(OWNER, RecordKind::Txt, Zone::Records(records))
     };
     assert_eq!(run(&alias(EXPECTED)).await, Outcome::Valid);
     let failure = failure(&alias("old")).await;
@@ -67,7 +67,7 @@ async fn z11_an_alias_is_followed_and_named() {
 }
 
 #[tokio::test]
-async fn z11_nearly_right_is_wrong() {
+async fn z11_nearly_matching_record_is_refused() {
     let quoted = format!("\"{EXPECTED}\"");
     let spaced = format!("{EXPECTED} ");
     let lower = EXPECTED.to_ascii_lowercase();
@@ -79,7 +79,7 @@ async fn z11_nearly_right_is_wrong() {
 }
 
 #[tokio::test]
-async fn t25_a_wrong_record_is_shown_with_what_was_expected() {
+async fn t25_wrong_record_is_shown_with_the_expected() {
     let long = "x".repeat(250);
     let records: [&[&str]; 5] = [&["old\u{1b}[31m"], &[&long], &["c"], &["d"], &["e"]];
     let failure = failure(&Fake::default().txt(OWNER, &records)).await;
@@ -92,18 +92,18 @@ async fn t25_a_wrong_record_is_shown_with_what_was_expected() {
 }
 
 #[tokio::test]
-async fn t28_no_record_yet_is_worth_a_retry() {
+async fn t28_missing_record_is_temporary() {
     let none = failure(&Fake::default().txt(OWNER, &[])).await;
     let detail = format!("looked up TXT of {OWNER}: expected \"{EXPECTED}\", but there is no TXT record");
     assert_eq!(none, Failure { kind: FailureKind::Unauthorized, detail, retry: true });
 
-    let nonexistent = failure(&Fake::default().zone(OWNER, Kind::Txt, Zone::Code(ResponseCode::NXDomain))).await;
+    let nonexistent = failure(&Fake::default().zone(OWNER, RecordKind::Txt, Zone::Code(ResponseCode::NXDomain))).await;
     let detail = format!("looked up TXT of {OWNER}: expected \"{EXPECTED}\", but the name does not exist (NXDOMAIN)");
     assert_eq!(nonexistent, Failure { kind: FailureKind::Dns, detail, retry: true });
 }
 
 #[tokio::test]
-async fn z11_a_name_with_no_room_for_the_label_fails_for_good() {
+async fn z11_name_without_room_for_label_fails_permanently() {
     let name = Identifier::dns(&format!("{}test", "abcdefg.".repeat(30))).unwrap();
     let subject = subject(&name, "tok", KEY_AUTHORIZATION);
     let outcome = validate(&Fake::default(), &Config::default(), Method::Dns01, &subject).await;

@@ -7,7 +7,7 @@ use hickory_proto::op::ResponseCode;
 const KEY_AUTHORIZATION: &str = "tok.thumb";
 
 #[test]
-fn dns_account_the_drafts_own_example() {
+fn dns_account_label_matches_the_drafts_example() {
     assert_eq!(label("https://example.com/acme/acct/ExampleAccount"), "_ujmmovf2vn55tgye");
     let name = DnsName::parse("www.example.org").unwrap();
     assert_eq!(
@@ -38,7 +38,7 @@ async fn dns_account_the_value_of_dns01_at_the_accounts_own_name() {
 }
 
 #[tokio::test]
-async fn dns_account_another_accounts_record_or_that_of_dns01_does_not_do() {
+async fn dns_account_record_of_another_account_or_dns01_is_refused() {
     let expected = dns01::expected(KEY_AUTHORIZATION);
     let other = format!("{}._acme-challenge.a.test", label("https://ca.test/acme/account/b"));
     let fake = Fake::default()
@@ -52,9 +52,9 @@ async fn dns_account_another_accounts_record_or_that_of_dns01_does_not_do() {
 }
 
 #[tokio::test]
-async fn dns_account_what_cannot_be_looked_up_fails_as_dns() {
+async fn dns_account_failed_lookup_is_a_dns_failure() {
     for code in [ResponseCode::NXDomain, ResponseCode::ServFail] {
-        let fake = Fake::default().zone(&own(), super::super::dns::Kind::Txt, Zone::Code(code));
+        let fake = Fake::default().zone(&own(), super::super::dns::RecordKind::Txt, Zone::Code(code));
         let Outcome::Failed(failure) = run(&fake, false).await else { panic!("valid") };
         assert_eq!((failure.kind, failure.retry), (FailureKind::Dns, true), "{code}");
     }

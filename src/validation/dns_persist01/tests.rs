@@ -33,7 +33,7 @@ async fn refused(record: &str) -> Failure {
 }
 
 #[test]
-fn dns_persist_the_drafts_own_hashes() {
+fn dns_persist_hashes_match_the_drafts_examples() {
     let hash = |domain: &str| {
         hashed_uri("https://ca.example/account-hash/", domain, THUMBPRINT, "https://ca.example/acct/123")
     };
@@ -44,7 +44,7 @@ fn dns_persist_the_drafts_own_hashes() {
 }
 
 #[tokio::test]
-async fn dns_persist_the_account_url_or_a_hash_under_any_of_its_keys_will_do() {
+async fn dns_persist_account_url_or_hash_of_any_key_is_accepted() {
     let hash = |domain: &str, thumbprint: &str, account: &str| hashed_uri(PREFIX, domain, thumbprint, account);
     for (uri, valid) in [
         (ACCOUNT.to_owned(), true),
@@ -68,7 +68,7 @@ async fn dns_persist_the_account_url_or_a_hash_under_any_of_its_keys_will_do() {
 }
 
 #[tokio::test]
-async fn dns_persist_what_is_no_hash_behind_the_prefix_is_malformed() {
+async fn dns_persist_invalid_hash_after_prefix_is_malformed() {
     let hash = hashed_uri(PREFIX, "a.test", THUMBPRINT, ACCOUNT);
     for uri in [
         hash.replace("sha-256/", "sha-512/"),
@@ -163,7 +163,7 @@ async fn dns_persist_records_that_break_the_rules() {
 }
 
 #[tokio::test]
-async fn dns_persist_each_record_stands_alone() {
+async fn dns_persist_records_are_judged_separately() {
     let good = format!("ca.test; accounturi={ACCOUNT}");
     let (left, right) = good.split_at(20);
     let at = "_validation-persist.a.test";
@@ -206,14 +206,14 @@ async fn dns_persist_a_record_at_a_parent_covers_with_the_policy_only() {
     }
     // A resolver that cannot tell ends the search: no answer is worth no proof.
     let fake = Fake::default()
-        .zone("_validation-persist.b.corp.example", Kind::Txt, Zone::Code(ResponseCode::ServFail))
+        .zone("_validation-persist.b.corp.example", RecordKind::Txt, Zone::Code(ResponseCode::ServFail))
         .txt("_validation-persist.corp.example", &[&[&wide]]);
     assert!(matches!(run_for(&fake, "a.b.corp.example", false).await, Outcome::Failed(_)));
     assert_eq!(fake.log.borrow().len(), 2);
 }
 
 #[tokio::test]
-async fn t25_a_failure_shows_what_a_record_should_be_and_what_was_found() {
+async fn t25_failure_shows_expected_and_found_record() {
     let failure = refused("ca.test; accounturi=https://ca.test/acme/account/b").await;
     assert_eq!(
         failure.detail,
@@ -234,7 +234,7 @@ proptest! {
         let issuers = ["ca.test".to_owned()];
         let persist = ExpectedRecord { issuers: &issuers, hash_prefix: PREFIX, thumbprints: &[] };
         let subject = Subject { persist, ..subject(&name, "", "") };
-        let record = Place { name: "a.test", wide: false };
+        let record = RecordLocation { name: "a.test", wide: false };
         for text in [text, format!("ca.test; accounturi={ACCOUNT}; {tail}").into_bytes()] {
             let _ = record.judge_one(&text, &subject, &record.accepted(&subject), Time::from_secs(1));
         }

@@ -38,7 +38,7 @@ fn z10_public_addresses_pass() {
 }
 
 #[test]
-fn z10_special_addresses_are_told_apart() {
+fn z10_special_addresses_are_classified() {
     for (text, expected) in [
         ("0.0.0.0", Unspecified),
         ("0.1.2.3", Unspecified),
@@ -87,7 +87,7 @@ fn z10_special_addresses_are_told_apart() {
 }
 
 #[test]
-fn z10_an_ipv4_address_in_ipv6_clothes_is_judged_as_itself() {
+fn z10_embedded_ipv4_address_is_classified_as_ipv4() {
     for (text, expected) in [
         ("::ffff:127.0.0.1", Loopback),
         ("::ffff:0.0.0.0", Unspecified),
@@ -106,7 +106,7 @@ fn z10_an_ipv4_address_in_ipv6_clothes_is_judged_as_itself() {
 }
 
 #[test]
-fn z10_allow_private_opens_private_networks_and_nothing_else() {
+fn z10_allow_private_permits_private_networks_only() {
     let open = AddressPolicy { allow_private: true };
     for text in ["127.0.0.1", "::1", "10.1.2.3", "192.168.0.1", "100.64.0.1", "fd00::1", "::ffff:127.0.0.1", "1.1.1.1"]
     {
@@ -128,7 +128,7 @@ fn z10_allow_private_opens_private_networks_and_nothing_else() {
 }
 
 #[test]
-fn t25_a_refusal_names_the_address_and_its_kind() {
+fn t25_refusal_names_address_and_class() {
     let fault = AddressPolicy::default().check("::ffff:127.0.0.1".parse().unwrap()).unwrap_err();
     assert_eq!(fault.to_string(), "::ffff:127.0.0.1 is a loopback address, which this CA does not connect to");
 }

@@ -1,13 +1,13 @@
-//! One request of an http-01 validation: its host looked up, its addresses guarded, and one of them asked.
+//! One request of an http-01 validation: look-up, address policy, and exchange.
 //!
-//! Plain http and https alike go over a socket to exactly that address. The platform's own HTTP client, which looks hosts
-//! up once more by itself, is for hosts in Cloudflare's network only, where a Worker opens no sockets.
+//! Both http and https use a socket to exactly one address. The platform's HTTP client, which resolves hosts again, is only
+//! for hosts in Cloudflare's network, to which a Worker opens no sockets.
 
 use crate::validation::http1::{self, HttpFault, MAX_BODY, MAX_RESPONSE, Response};
 use crate::validation::outbound::{FetchAnswer, Outbound, OutboundFault, Reaction};
 use crate::validation::outcome::{Failure, FailureKind, unusable};
-use crate::validation::probe::{Addresses, Probe, refused};
-use crate::validation::reach::{first_reached, outward};
+use crate::validation::probe::{GuardedAddresses, Probe, refused};
+use crate::validation::reach::{failure_of, first_reached};
 use crate::validation::target::{Host, Target};
 use crate::validation::tls::handshake::{MAX_BYTES, TlsFault};
 use crate::validation::tls::session::{Peer, Session};
@@ -15,17 +15,17 @@ use crate::values::quote::quote_octets;
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 
-/// What came back.
+/// A response.
 pub(super) struct Answer {
     pub response: Response,
-    /// What else there is to say about an answer that proves nothing.
+    /// A note for the detail of a failure.
     pub note: Option<&'static str>,
 }
 
-/// One request. Of what came back, problems show nothing when it came from `elsewhere`.
+/// Requests a target; problems show nothing of a response from `elsewhere`.
 ///
 /// # Errors
-/// Its host cannot be looked up or reached, or does not answer in HTTP.
+/// A failed look-up or connection, or a response that is not HTTP.
 pub(super) async fn request<O: Outbound>(
     probe: &Probe<'_, O>,
     target: &Target,
@@ -37,7 +37,7 @@ pub(super) async fn request<O: Outbound>(
     };
     let mut heard = None;
     let attempt = async |address, timeout| {
-        let mut asked = Asked { target, address, elsewhere, heard: Vec::new() };
+        let mut asked = AddressRequest { target, address, elsewhere, heard: Vec::new() };
         let answered = asked.exchange(probe, timeout).await;
         heard = asked.heard();
         answered
@@ -55,16 +55,16 @@ pub(super) async fn request<O: Outbound>(
 }
 
 /// A request to one address.
-struct Asked<'a> {
+struct AddressRequest<'a> {
     target: &'a Target,
     address: IpAddr,
     elsewhere: bool,
-    /// What was read so far, without TLS.
+    /// The received bytes, decrypted.
     heard: Vec<u8>,
 }
 
-impl Asked<'_> {
-    /// Asks. A fault of the network is the inner error, what another address cannot mend the outer one.
+impl AddressRequest<'_> {
+    /// Sends the request. Inner error: the network; outer error: independent of the address.
     async fn exchange<O: Outbound>(
         &mut self,
         probe: &Probe<'_, O>,
@@ -138,7 +138,7 @@ impl Asked<'_> {
         Failure { kind: FailureKind::Tls, detail, retry: fault.is_passing() }
     }
 
-    /// What came before the conversation broke, in words; `None` for nothing.
+    /// Describes the bytes received before a fault; `None` without any.
     fn heard(&self) -> Option<String> {
         let length = self.heard.len();
         let shown = (!self.elsewhere).then(|| format!(", which begin {}", quote_octets(&self.heard)));
@@ -146,15 +146,20 @@ impl Asked<'_> {
     }
 }
 
-/// A request by the platform's HTTP client, which may take any of the host's addresses: so all of them have to be usable
-/// ones, and in Cloudflare's network.
-async fn fetch<O: Outbound>(probe: &Probe<'_, O>, target: &Target, addresses: &Addresses) -> Result<Answer, Failure> {
+/// Requests a target by the platform's HTTP client.
+///
+/// It may use any of the host's addresses, so all must be permitted and in Cloudflare's network.
+async fn fetch<O: Outbound>(
+    probe: &Probe<'_, O>,
+    target: &Target,
+    addresses: &GuardedAddresses,
+) -> Result<Answer, Failure> {
     if !addresses.refused.is_empty() {
         return Err(refused(&target.to_string(), &addresses.refused));
     }
     let limits = probe.limits(probe.config().time, MAX_BODY)?;
     let certificate = match probe.outbound().fetch(target.url(), limits).await {
-        // Cloudflare's own statuses, of what lies behind it.
+        // Cloudflare's statuses for failures of the origin server.
         Ok(FetchAnswer { status: 525, .. }) => "the TLS handshake with the server behind it failed (525)",
         Ok(FetchAnswer { status: 526, .. }) => "the certificate of the server behind it is not valid (526)",
         Ok(FetchAnswer { status, location, body }) => {
@@ -163,7 +168,7 @@ async fn fetch<O: Outbound>(probe: &Probe<'_, O>, target: &Target, addresses: &A
         Err(OutboundFault::TooLarge) => {
             return Err(unusable(format!("asked for {target}: it {}", HttpFault::BodyTooLarge)));
         }
-        Err(fault) => return Err(Failure { detail: format!("asked for {target}: {fault}"), ..outward(&fault) }),
+        Err(fault) => return Err(Failure { detail: format!("asked for {target}: {fault}"), ..failure_of(&fault) }),
     };
     let detail = format!("asked for {target}, which Cloudflare answers: {certificate}");
     Err(Failure { kind: FailureKind::Tls, detail, retry: false })

@@ -1,7 +1,7 @@
 use super::super::fake::{Fake, Host as FakeHost, Zone, http, redirect as redirecting, subject};
 use super::super::guard::AddressPolicy;
 use super::super::outbound::{FetchAnswer, OutboundFault};
-use super::super::{Config, Method, Outcome, dns::Kind, validate};
+use super::super::{Config, Method, Outcome, dns::RecordKind, validate};
 use super::*;
 use crate::values::Identifier;
 use core::time::Duration;
@@ -68,7 +68,7 @@ async fn z10_the_file_proves_control_trailing_white_space_aside() {
 }
 
 #[tokio::test]
-async fn t25_a_wrong_file_is_quoted_a_little_and_harmlessly() {
+async fn t25_wrong_file_is_shortened_and_escaped() {
     let body = format!("<script>\u{1b}[2J\r\n{}", "secret ".repeat(100));
     let failure = failure(&answering(http("200 OK", "", &body))).await;
     let quoted = quote_octets(body.as_bytes());
@@ -98,7 +98,7 @@ async fn z10_bodies_in_chunks_and_in_many_pieces_are_read() {
 }
 
 #[tokio::test]
-async fn z10_what_is_no_http_or_too_much_of_it_fails() {
+async fn z10_response_not_http_or_too_large_fails() {
     let endless = |first: &str, more: &str| FakeHost::Endless(first.into(), more.repeat(1000).into());
     for (host, retry, words) in [
         (FakeHost::Sends(vec![b"SSH-2.0-x\r\n\r\n".to_vec()]), false, "1.1.1.1 for http://a.test"),
@@ -246,16 +246,16 @@ async fn t26_ipv6_is_tried_first_and_ipv4_once_when_it_does_not_connect() {
 
 #[tokio::test]
 async fn t26_one_of_the_two_look_ups_may_fail() {
-    let fake = answering(proof()).zone("a.test", Kind::Aaaa, Zone::Code(ResponseCode::ServFail));
+    let fake = answering(proof()).zone("a.test", RecordKind::Aaaa, Zone::Code(ResponseCode::ServFail));
     assert_eq!(run(&fake).await, Outcome::Valid);
-    let none = Fake::default().name("a.test", &[]).zone("a.test", Kind::Aaaa, Zone::Code(ResponseCode::ServFail));
+    let none = Fake::default().name("a.test", &[]).zone("a.test", RecordKind::Aaaa, Zone::Code(ResponseCode::ServFail));
     fails(none, FailureKind::Dns, true, "looked up AAAA of a.test: SERVFAIL").await;
     let bare = Fake::default().name("a.test", &[]);
     fails(bare, FailureKind::Dns, true, "looked up A and AAAA of a.test: the name exists, but has neither").await;
 }
 
 #[tokio::test]
-async fn z10_a_validation_ends_in_time_whatever_hosts_do() {
+async fn z10_validation_of_any_host_ends_in_time() {
     fails(answering(FakeHost::Silence), FailureKind::Connection, true, "at 1.1.1.1: no complete answer in time").await;
     // Names whose AAAA takes 5 s each; the fourth host, reached after 15 s, gets what is left of the 20.
     let slow = |hosts: u8| {
@@ -263,7 +263,7 @@ async fn z10_a_validation_ends_in_time_whatever_hosts_do() {
             let name = if n == 1 { "a.test".to_owned() } else { format!("n{n}.test") };
             let address = format!("1.1.1.{n}");
             fake.name(&name, &[&address])
-                .zone(&name, Kind::Aaaa, Zone::Silence)
+                .zone(&name, RecordKind::Aaaa, Zone::Silence)
                 .host(&format!("{address}:80"), redirecting(&format!("http://n{}.test/", n + 1)))
         })
     };

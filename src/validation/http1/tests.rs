@@ -41,7 +41,7 @@ fn z10_bodies_end_as_their_framing_says() {
 }
 
 #[test]
-fn z10_packed_bodies_are_refused_and_packed_failures_not_read() {
+fn z10_encoded_bodies_are_refused_and_of_failures_ignored() {
     for coding in ["gzip", "br", "deflate", "zstd", "identity, gzip", "GZIP", "x"] {
         let text = format!("HTTP/1.1 200 OK\r\nContent-Encoding: {coding}\r\nContent-Length: 3\r\n\r\nabc");
         let fault = body_of(&text).unwrap_err();
@@ -59,7 +59,7 @@ fn z10_packed_bodies_are_refused_and_packed_failures_not_read() {
 }
 
 #[test]
-fn z10_garbage_is_told_apart_from_http() {
+fn z10_garbage_is_distinguished_from_http() {
     for text in [
         "SSH-2.0-OpenSSH_9.9\r\n\r\n",
         "hello\n\n",
@@ -80,7 +80,7 @@ fn z10_garbage_is_told_apart_from_http() {
 }
 
 #[test]
-fn z10_what_cannot_become_a_response_is_not_waited_for() {
+fn z10_bytes_that_cannot_become_a_response_fail_at_once() {
     // The SETTINGS frames of servers that speak HTTP/2 only, empty and as one has it; an alert and a ServerHello.
     let settings = b"\x00\x00\x12\x04\x00\x00\x00\x00\x00\x00\x03\x00\x00\x00\x80\x00\x04\x00\x01\x00\x00";
     for (bytes, fault) in [
@@ -108,7 +108,7 @@ fn z10_what_cannot_become_a_response_is_not_waited_for() {
 }
 
 #[test]
-fn z10_what_ends_early_is_incomplete() {
+fn z10_truncated_response_is_incomplete() {
     for text in [
         "",
         "HTTP/1.1 200 OK\r\nContent-Len",
@@ -131,7 +131,7 @@ fn z10_a_redirect_needs_no_body() {
 }
 
 #[test]
-fn z10_everything_is_capped_while_it_is_read() {
+fn z10_response_is_capped_while_read() {
     let long = |head: &str, unit: &str, times| format!("HTTP/1.1 200 OK\r\n{head}{}", unit.repeat(times));
     for (text, fault) in [
         (long("\r\n", "x", MAX_BODY + 1), HttpFault::BodyTooLarge),

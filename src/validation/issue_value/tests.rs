@@ -6,7 +6,7 @@ fn read(text: &str) -> Option<IssueValue<'_>> {
 }
 
 #[test]
-fn caa_the_grammar_of_an_issue_value_is_kept() {
+fn caa_issue_value_within_grammar_is_parsed() {
     let account = "https://ca.example/acme/account/1?a=b&c=%20";
     let with_account = format!("ca.example; accounturi={account}; policy=wildcard");
     for (text, issuer, parameters) in [
@@ -32,7 +32,7 @@ fn caa_the_grammar_of_an_issue_value_is_kept() {
 }
 
 #[test]
-fn caa_what_breaks_the_grammar_is_not_read() {
+fn caa_issue_value_outside_grammar_is_refused() {
     for text in [
         "ca.example.",
         ".ca.example",
@@ -65,9 +65,9 @@ fn caa_what_breaks_the_grammar_is_not_read() {
 }
 
 #[test]
-fn caa_a_repeated_parameter_is_noticed_whatever_its_case() {
+fn caa_repeated_parameter_of_any_case_is_detected() {
     let value = issue_value(b"ca.example; AccountURI=a; b=1; accounturi=b").unwrap();
-    assert_eq!(value.parameter("accounturi"), Err(Repeated));
+    assert_eq!(value.parameter("accounturi"), Err(RepeatedParameter));
     assert_eq!((value.parameter("b"), value.parameter("c")), (Ok(Some("1")), Ok(None)));
     assert!(value.repeats());
     assert!(!issue_value(b"ca.example; a=1; b=1").unwrap().repeats());

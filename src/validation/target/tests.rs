@@ -38,17 +38,20 @@ fn rfc8738_an_address_is_the_host_of_the_request() {
 }
 
 #[test]
-fn t25_the_challenges_url_is_shown_whole_and_a_redirects_in_part() {
+fn t25_challenge_url_is_shown_whole_and_redirects_shortened() {
     let name = Identifier::dns(&format!("{}test1", "abcdefg.".repeat(31))).unwrap();
     let own = Target::first(&name, &"t".repeat(43), &at(65_535)).unwrap();
     assert_eq!((name.value().len(), own.to_string().as_str()), (253, own.url()));
     let foreign = own.redirected(&format!("/?{}", "x".repeat(1_000)), &at(65_535)).unwrap();
     assert_eq!(foreign.to_string().chars().count(), 341);
-    assert_eq!(foreign.veiled().to_string(), format!("{}/…", own.url().split_at(own.url().find("/.well").unwrap()).0));
+    assert_eq!(
+        foreign.with_hidden_path().to_string(),
+        format!("{}/…", own.url().split_at(own.url().find("/.well").unwrap()).0)
+    );
 }
 
 #[test]
-fn z10_redirects_that_are_followed() {
+fn z10_redirects_within_rules_are_followed() {
     for (location, url, port) in [
         ("/x?y=1#z", "http://a.example.test/x?y=1", 80),
         ("other", "http://a.example.test/.well-known/acme-challenge/other", 80),
@@ -72,7 +75,7 @@ fn z10_redirects_that_are_followed() {
 }
 
 #[test]
-fn z10_redirects_that_are_not_followed() {
+fn z10_redirects_outside_rules_are_refused() {
     for (location, fault) in [
         ("ftp://b.test/", TargetFault::Scheme),
         ("file:///etc/passwd", TargetFault::Scheme),
@@ -97,7 +100,7 @@ fn z10_redirects_that_are_not_followed() {
 
 /// Whatever form a host has, it is an address to be guarded, a DNS name to be looked up, or not followed.
 #[test]
-fn z10_a_redirects_host_in_disguise_is_the_address_that_it_means() {
+fn z10_redirect_host_in_other_spelling_is_its_address() {
     for (host, address) in [
         ("2130706433", "127.0.0.1"),
         ("0x7f000001", "127.0.0.1"),

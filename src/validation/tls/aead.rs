@@ -14,10 +14,10 @@ use rustls::{ConnectionTrafficSecrets, ContentType, Error, ProtocolVersion};
 /// Bytes of a tag.
 const TAG: usize = 16;
 
-/// Bytes of the nonce that TLS 1.2 sends along with each record.
+/// Bytes of the explicit nonce in TLS 1.2 records.
 const EXPLICIT: usize = 8;
 
-/// The most bytes in a record ([RFC 8446 §5.1](https://www.rfc-editor.org/rfc/rfc8446#section-5.1)).
+/// Maximum bytes in a record ([RFC 8446 §5.1](https://www.rfc-editor.org/rfc/rfc8446#section-5.1)).
 const MAX_PLAIN: usize = 1 << 14;
 
 /// AES-GCM with keys of one length, as [RFC 5116 §5](https://www.rfc-editor.org/rfc/rfc5116#section-5) has it.
@@ -70,7 +70,7 @@ impl<C: Cipher> Tls12AeadAlgorithm for Gcm<C> {
     }
 }
 
-/// `None` for a key of another length, which rustls does not give.
+/// `None` for a key of another length, which rustls never passes.
 fn cipher<C: Cipher>(key: &AeadKey) -> Option<C> {
     C::new_from_slice(key.as_ref()).ok()
 }
@@ -79,14 +79,14 @@ fn salt(iv: &[u8]) -> [u8; 4] {
     iv.try_into().unwrap_or_default()
 }
 
-/// Encrypts `bytes` where they are, and gives the tag.
+/// Encrypts `bytes` in place; returns the tag.
 fn seal<C: Cipher>(cipher: &Option<C>, nonce: [u8; 12], aad: &[u8], bytes: &mut [u8]) -> Result<[u8; TAG], Error> {
     let cipher = cipher.as_ref().ok_or(Error::EncryptError)?;
     let tag = cipher.encrypt_inout_detached(&nonce.into(), aad, bytes.into());
     tag.map(Into::into).map_err(|_| Error::EncryptError)
 }
 
-/// Decrypts what is before the tag at the end of `bytes`, where it is, and gives its length.
+/// Decrypts `bytes` in place, with the tag at their end; returns the length of the plaintext.
 fn open<C: Cipher>(cipher: &Option<C>, nonce: [u8; 12], aad: &[u8], bytes: &mut [u8]) -> Result<usize, Error> {
     let cipher = cipher.as_ref().ok_or(Error::DecryptError)?;
     let (text, tag) = bytes.split_last_chunk_mut::<TAG>().ok_or(Error::DecryptError)?;
@@ -112,7 +112,7 @@ impl<C: Cipher> MessageEncrypter for Records13<C> {
         Ok(OutboundOpaqueMessage::new(ContentType::ApplicationData, ProtocolVersion::TLSv1_2, payload))
     }
 
-    /// The type of the content is encrypted too, and is one byte more.
+    /// Includes one byte for the encrypted content type.
     fn encrypted_payload_len(&self, length: usize) -> usize {
         length + 1 + TAG
     }

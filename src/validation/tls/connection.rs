@@ -1,4 +1,4 @@
-//! A TLS connection as a client, without I/O: bytes in, bytes out, and what the server showed.
+//! A TLS connection as a client, without I/O.
 
 use super::fault::TlsFault;
 use super::provider::provider;
@@ -14,44 +14,43 @@ use rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
-/// The most bytes that one record has, encrypted and with its header
+/// Maximum bytes of an encrypted record with its header
 /// ([RFC 8446 §5.2](https://www.rfc-editor.org/rfc/rfc8446#section-5.2)).
 const MAX_RECORD: usize = 5 + (1 << 14) + 256;
 
-/// What a client says of itself.
+/// The parameters of the ClientHello.
 pub(super) struct Hello {
-    /// The server that is meant: a name, which goes into the ClientHello (SNI), or an address, which does not.
+    /// The server: a name, sent as SNI, or an address, not sent.
     pub server: ServerName<'static>,
-    /// The only protocol that is offered by ALPN.
+    /// The only protocol offered by ALPN.
     pub protocol: &'static str,
-    /// The signature schemes that are offered.
+    /// The offered signature schemes.
     pub schemes: Vec<SignatureScheme>,
     /// The present.
     pub now: Time,
 }
 
-/// A connection under way.
+/// A connection in progress.
 pub(super) struct Connection {
     connection: UnbufferedClientConnection,
     witness: Arc<Witness>,
-    /// What was received and not understood yet.
+    /// Received bytes that are not processed yet.
     incoming: Vec<u8>,
-    /// What is sent once the handshake is complete; without it the connection ends there.
+    /// The request to send after the handshake; `None` ends the connection there.
     request: Option<Vec<u8>>,
-    /// What the server sent behind the handshake.
+    /// Application data of the server.
     received: Vec<u8>,
     /// Whether the handshake is complete.
     complete: bool,
-    /// How it ended.
+    /// The result, after the end.
     ended: Option<Result<(), TlsFault>>,
 }
 
 impl Connection {
-    /// Starts a connection that is to carry `request`, or no more than a handshake. Gives the ClientHello too, which is to
-    /// be sent.
+    /// Starts a connection for `request`, or only a handshake; returns the ClientHello too.
     ///
     /// # Errors
-    /// When there is no randomness.
+    /// Without randomness.
     pub fn start(hello: Hello, request: Option<Vec<u8>>) -> Result<(Self, Vec<u8>), TlsFault> {
         let witness = Arc::new(Witness { schemes: hello.schemes, seen: Mutex::default() });
         let clock = Stopped(UnixTime::since_unix_epoch(Duration::from_secs(hello.now.secs())));
@@ -76,28 +75,28 @@ impl Connection {
         Ok((started, hello))
     }
 
-    /// Takes what the server sent. Gives what is to be sent.
+    /// Processes bytes of the server; returns bytes to send.
     pub fn receive(&mut self, bytes: &[u8]) -> Vec<u8> {
         self.incoming.extend_from_slice(bytes);
         self.advance()
     }
 
-    /// Whether nothing more will come of it.
-    pub fn is_over(&self) -> bool {
+    /// Whether it has ended.
+    pub fn has_ended(&self) -> bool {
         self.ended.is_some()
     }
 
-    /// What the server sent behind the handshake so far.
+    /// Application data of the server so far.
     pub fn received(&self) -> &[u8] {
         &self.received
     }
 
-    /// Whether the server asked for a certificate of the client.
+    /// Whether the server requested a client certificate.
     pub fn wants_certificate(&self) -> bool {
         self.witness.seen.lock().is_ok_and(|seen| seen.asked)
     }
 
-    /// Ends the connection. Gives what is to be sent.
+    /// Closes the connection; returns bytes to send.
     pub fn close(&mut self) -> Vec<u8> {
         let mut record = vec![0; MAX_RECORD];
         let UnbufferedStatus { state, .. } = self.connection.process_tls_records(&mut self.incoming);
@@ -109,7 +108,7 @@ impl Connection {
         record
     }
 
-    /// Goes as far as the bytes lead that are there. Gives those to be sent.
+    /// Processes the received bytes; returns bytes to send.
     fn advance(&mut self) -> Vec<u8> {
         let mut outgoing = Vec::new();
         let mut record = vec![0; MAX_RECORD];
@@ -137,7 +136,7 @@ impl Connection {
                         self.ended = Some(Ok(()));
                         (state.queue_close_notify(&mut record).unwrap_or(0), false)
                     }
-                    // Everything is read that is there.
+                    // All received bytes are processed.
                     (true, _) => (0, false),
                 },
                 Ok(ConnectionState::BlockedHandshake) => (0, false),
@@ -152,7 +151,7 @@ impl Connection {
             };
             outgoing.extend(record.iter().take(written));
             self.incoming.drain(..discard.min(self.incoming.len()));
-            // An alert is sent also when all is over, but nothing is read then: rustls is not made to go on.
+            // After a failure only the alert is written; nothing more is read.
             let alert = matches!(self.ended, Some(Err(_))) && self.connection.wants_write();
             if !alert && (!go_on || self.ended.is_some()) {
                 return outgoing;
@@ -160,14 +159,14 @@ impl Connection {
         }
     }
 
-    /// What the server showed, once the connection is over.
+    /// What the server presented, after the end of the connection.
     ///
     /// # Errors
-    /// [`TlsFault`] when the handshake is not complete, or the server ended the connection by an alert.
-    pub fn finish(self) -> Result<Seen, TlsFault> {
+    /// [`TlsFault`] for an incomplete handshake, or an alert of the server.
+    pub fn finish(self) -> Result<PeerEvidence, TlsFault> {
         let protocol = self.connection.alpn_protocol().map(<[u8]>::to_vec);
         let mut seen = self.witness.seen.lock().map_err(|_| TlsFault::Client)?.clone();
-        // An end without close_notify is none to mind, as the answer says itself whether it is whole.
+        // A missing close_notify is tolerated: HTTP framing shows whether the response is complete.
         let over = if self.complete { Ok(()) } else { Err(TlsFault::Closed) };
         self.ended.unwrap_or(over).map_err(|fault| if seen.asked { fault.of_client_certificate() } else { fault })?;
         seen.protocol = protocol;
@@ -175,7 +174,7 @@ impl Connection {
     }
 }
 
-/// A clock that does not go: nothing in a single connection depends on it.
+/// A stopped clock: nothing in a single connection depends on it.
 #[derive(Debug)]
 struct Stopped(UnixTime);
 
@@ -185,20 +184,20 @@ impl TimeProvider for Stopped {
     }
 }
 
-/// What a server showed.
+/// What a server presented in the handshake.
 #[derive(Clone, Default)]
-pub(super) struct Seen {
-    /// The protocol that it selected by ALPN.
+pub(super) struct PeerEvidence {
+    /// The protocol selected by ALPN.
     pub protocol: Option<Vec<u8>>,
-    /// Its own certificate, in DER.
+    /// Its certificate in DER.
     pub certificate: Option<Vec<u8>>,
     /// Its signature over the handshake.
     pub signed: Option<Signed>,
-    /// Whether it asked for a certificate of the client.
+    /// Whether it requested a client certificate.
     pub asked: bool,
 }
 
-/// A signature over a handshake, not checked.
+/// An unverified signature over a handshake.
 #[derive(Clone)]
 pub(super) struct Signed {
     pub tls13: bool,
@@ -207,10 +206,10 @@ pub(super) struct Signed {
     pub signature: Vec<u8>,
 }
 
-/// Writes down what rustls wants to have verified, and whether a client's certificate is asked for.
+/// Records what rustls asks to verify, instead of verifying it.
 struct Witness {
     schemes: Vec<SignatureScheme>,
-    seen: Mutex<Seen>,
+    seen: Mutex<PeerEvidence>,
 }
 
 impl fmt::Debug for Witness {
@@ -220,7 +219,7 @@ impl fmt::Debug for Witness {
 }
 
 impl Witness {
-    fn note(&self, change: impl FnOnce(&mut Seen)) -> Result<(), Error> {
+    fn note(&self, change: impl FnOnce(&mut PeerEvidence)) -> Result<(), Error> {
         self.seen.lock().map(|mut seen| change(&mut seen)).map_err(|_| Error::FailedToGetCurrentTime)
     }
 
@@ -270,7 +269,7 @@ impl ServerCertVerifier for Witness {
 
 impl ResolvesClientCert for Witness {
     fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
-        // A lock that cannot be had only costs a word in a problem.
+        // A poisoned lock only loses a note in a problem.
         let _noted = self.note(|seen| seen.asked = true);
         None
     }

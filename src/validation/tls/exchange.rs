@@ -11,16 +11,16 @@ use rustls::crypto::{ActiveKeyExchange, GetRandomFailed, SecureRandom, SharedSec
 use rustls::ffdhe_groups::FfdheGroup;
 use rustls::{Error, NamedGroup, PeerMisbehaved, ProtocolVersion};
 
-/// How often random bytes may miss the range of private keys: on P-256 they do once in 2^32 times, on P-384 less often.
+/// Maximum attempts for a private key; random bytes are out of range once in 2^32 on P-256.
 const TRIES: usize = 4;
 
-/// The groups that are offered, the one whose key share goes into the ClientHello first.
+/// The offered groups; the ClientHello has a key share of the first.
 pub const GROUPS: [&dyn SupportedKxGroup; 2] = [
     &Group { name: NamedGroup::secp256r1, curve: PhantomData::<NistP256> },
     &Group { name: NamedGroup::secp384r1, curve: PhantomData::<NistP384> },
 ];
 
-/// A group by its name in TLS, and its curve.
+/// A named group and its curve.
 #[derive(Debug)]
 struct Group<C> {
     name: NamedGroup,

@@ -1,8 +1,8 @@
-//! Why a TLS connection came to nothing.
+//! Failures of TLS handshakes.
 
 use rustls::{AlertDescription, Error};
 
-/// What this client offers; [`super::provider`] has it.
+/// The offer of this client, from [`super::provider`].
 const OFFER: &str = "this client, which offers TLS 1.3 and 1.2, AES-128-GCM with SHA-256 and AES-256-GCM with SHA-384, \
                      ECDHE on P-256 and P-384, and takes certificates with P-256, P-384, RSA and Ed25519 keys";
 
@@ -49,8 +49,7 @@ fn alert(alert: AlertDescription) -> String {
 }
 
 impl TlsFault {
-    /// Whether it may be over in a while: the responder is late, and whoever answers in its place knows nothing of
-    /// this.
+    /// Whether it may be temporary, since the responder may start late.
     pub fn is_passing(self) -> bool {
         match self {
             Self::ProtocolRefused | Self::Alert(_) | Self::Closed | Self::Client => true,
@@ -58,7 +57,7 @@ impl TlsFault {
         }
     }
 
-    /// The fault of a server that asked for a certificate of the client and went on so.
+    /// The fault, for a server that requested a client certificate.
     pub(super) fn of_client_certificate(self) -> Self {
         match self {
             Self::Alert(_) | Self::Closed => Self::ClientCertificate,
@@ -67,7 +66,7 @@ impl TlsFault {
     }
 }
 
-/// Whether a server says by this alert that nothing which was offered will do
+/// Whether an alert means that nothing offered is acceptable
 /// ([RFC 8446 §6.2](https://www.rfc-editor.org/rfc/rfc8446#section-6.2)).
 fn is_of_negotiation(alert: AlertDescription) -> bool {
     matches!(

@@ -1,53 +1,54 @@
 //! One TLS handshake as a client, without I/O.
 //!
-//! The server's certificate is nobody's but its own, so no chain is checked. Its signature over the handshake has to
-//! be, or else anybody could show a certificate that they saw elsewhere. rustls wants that done at once; the platform's
-//! cryptography, which has RSA and is fast, answers later. So the signature is kept aside: [`Shown::claim`], which the
-//! caller has to check before anything that the server showed counts.
+//! The certificate is self-signed, so no chain is checked. The server's signature over the handshake must be, or a copied
+//! certificate would do. rustls expects a synchronous check, but the platform's cryptography is asynchronous. So callers
+//! check [`HandshakeResult::signature`] before they use anything else of the result.
 
 use super::connection::{Connection, Hello, Signed};
 pub use super::fault::TlsFault;
 use super::provider::schemes;
-use super::signature::{Claim, KeyKind};
+use super::signature::{TlsKeyKind, UnverifiedSignature};
 use crate::validation::outbound::Reaction;
 use crate::values::Time;
 use rustls::pki_types::{DnsName, ServerName};
 
-/// The most bytes that a server may send: a handshake has a few thousand.
+/// Maximum bytes from a server; a handshake has a few thousand.
 pub const MAX_BYTES: usize = 64 * 1024;
 
-/// What a server showed in a complete handshake.
+/// The result of a complete handshake.
 #[derive(Clone)]
-pub struct Shown {
-    /// The protocol that it selected by ALPN.
+pub struct HandshakeResult {
+    /// The protocol selected by ALPN.
     pub protocol: Option<Vec<u8>>,
-    /// Its own certificate, in DER.
+    /// The server's certificate in DER.
     pub certificate: Vec<u8>,
     signed: Signed,
 }
 
-impl Shown {
-    /// The signature by which the server proves to have the private key of `spki`, the public key in its certificate.
-    /// To be checked, or anybody can show any certificate.
+impl HandshakeResult {
+    /// The server's unverified handshake signature, for the public key `spki` of its certificate.
+    ///
+    /// Callers must verify it, which proves possession of the key.
     ///
     /// # Errors
-    /// [`TlsFault::Scheme`] when the signature does not belong to such a key.
-    pub fn claim(&self, spki: &[u8]) -> Result<Claim, TlsFault> {
+    /// [`TlsFault::Scheme`] for a signature that does not fit the key.
+    pub fn signature(&self, spki: &[u8]) -> Result<UnverifiedSignature, TlsFault> {
         let signed = &self.signed;
-        let algorithm = KeyKind::of(spki).and_then(|kind| kind.handshake_algorithm(signed.scheme, signed.tls13));
-        algorithm.and_then(|alg| Claim::new(alg, &signed.message, &signed.signature)).ok_or(TlsFault::Scheme)
+        let algorithm = TlsKeyKind::of(spki).and_then(|kind| kind.handshake_algorithm(signed.scheme, signed.tls13));
+        algorithm
+            .and_then(|alg| UnverifiedSignature::new(alg, &signed.message, &signed.signature))
+            .ok_or(TlsFault::Scheme)
     }
 }
 
-/// A handshake under way.
+/// A handshake in progress.
 pub struct Handshake(Connection);
 
 impl Handshake {
-    /// Starts a handshake that names the host `server_name` (SNI) and offers `protocol`, and no other, by ALPN. Gives
-    /// the ClientHello too, which is to be sent.
+    /// Starts a handshake with SNI `server_name` and ALPN `protocol`; returns the ClientHello too.
     ///
     /// # Errors
-    /// When there is no randomness, or when `server_name` is no DNS name, which no identifier's is.
+    /// Without randomness, or if `server_name` is not a DNS name.
     pub fn start(server_name: &str, protocol: &'static str, now: Time) -> Result<(Self, Vec<u8>), TlsFault> {
         let name = DnsName::try_from(server_name.to_owned()).map_err(|_| TlsFault::Client)?;
         let hello = Hello { server: ServerName::DnsName(name), protocol, schemes: schemes(), now };
@@ -55,21 +56,22 @@ impl Handshake {
         Ok((Self(connection), hello))
     }
 
-    /// Takes what the server sent, and says how to go on. After the handshake the connection ends: RFC 8737 §4 wants
-    /// nothing more to be sent.
+    /// Processes bytes of the server.
+    ///
+    /// The connection ends after the handshake: RFC 8737 §4 permits no application data.
     pub fn receive(&mut self, bytes: &[u8]) -> Reaction {
         let answer = self.0.receive(bytes);
-        if self.0.is_over() { Reaction::Close(answer) } else { Reaction::Send(answer) }
+        if self.0.has_ended() { Reaction::Close(answer) } else { Reaction::Send(answer) }
     }
 
-    /// What came of it, once the connection is over.
+    /// The result, after the end of the connection.
     ///
     /// # Errors
-    /// [`TlsFault`] when the handshake is not complete.
-    pub fn finish(self) -> Result<Shown, TlsFault> {
+    /// [`TlsFault`] for an incomplete handshake.
+    pub fn finish(self) -> Result<HandshakeResult, TlsFault> {
         let seen = self.0.finish()?;
         match (seen.certificate, seen.signed) {
-            (Some(certificate), Some(signed)) => Ok(Shown { protocol: seen.protocol, certificate, signed }),
+            (Some(certificate), Some(signed)) => Ok(HandshakeResult { protocol: seen.protocol, certificate, signed }),
             _ => Err(TlsFault::Misbehaved),
         }
     }

@@ -1,5 +1,4 @@
-//! The TLS client of tls-alpn-01, and of redirects from http-01 to https: rustls, with the little cryptography that it
-//! needs, and no more than a handshake or one request.
+//! The TLS client of tls-alpn-01 and of redirects to https: rustls, for a handshake or one request.
 
 mod aead;
 mod connection;

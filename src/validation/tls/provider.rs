@@ -1,7 +1,9 @@
-//! The cryptography of the TLS client: what every TLS 1.3 server has to have
-//! ([RFC 8446 §9.1](https://www.rfc-editor.org/rfc/rfc8446#section-9.1): AES-128-GCM with SHA-256, and P-256), what
-//! servers have that are confined to the 192-bit level (AES-256-GCM with SHA-384, and P-384), and the same for TLS 1.2.
-//! ChaCha20-Poly1305 and X25519 would be further crates, for servers without anything that RFC 8446 §9.1 asks for.
+//! The cryptography of the TLS client: the mandatory algorithms of TLS 1.3
+//! ([RFC 8446 §9.1](https://www.rfc-editor.org/rfc/rfc8446#section-9.1): AES-128-GCM with SHA-256, and P-256), those
+//! of the 192-bit level (AES-256-GCM with SHA-384, and P-384), and the same for TLS 1.2.
+//!
+//! Hand-written: smaller than rustls-rustcrypto, and signatures are checked by the platform. ChaCha20-Poly1305 and X25519
+//! would need further crates, for servers that break RFC 8446 §9.1.
 //!
 //! Signatures are not checked here: see [`super::handshake`].
 
@@ -24,15 +26,15 @@ use rustls::{
 use sha2::{Digest, Sha256, Sha384};
 use std::sync::Arc;
 
-/// The most records under one key, from [RFC 8446 §5.5](https://www.rfc-editor.org/rfc/rfc8446#section-5.5); a
+/// Maximum records under one key, from [RFC 8446 §5.5](https://www.rfc-editor.org/rfc/rfc8446#section-5.5); a
 /// handshake has a dozen.
 const RECORDS: u64 = 1 << 24;
 
-/// ECDSA and Ed25519, for servers with such a key.
+/// ECDSA and Ed25519.
 const ECDSA_SCHEMES: &[SignatureScheme] =
     &[SignatureScheme::ECDSA_NISTP256_SHA256, SignatureScheme::ECDSA_NISTP384_SHA384, SignatureScheme::ED25519];
 
-/// RSA, with the padding of TLS 1.3 and that of TLS 1.2.
+/// RSA with the paddings of TLS 1.3 and TLS 1.2.
 const RSA_SCHEMES: &[SignatureScheme] = &[
     SignatureScheme::RSA_PSS_SHA256,
     SignatureScheme::RSA_PSS_SHA384,
@@ -78,12 +80,12 @@ static RSA_128: Tls12CipherSuite =
 static RSA_256: Tls12CipherSuite =
     tls12::<Aes256Gcm, Sha384>(CipherSuite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384, RSA_SCHEMES);
 
-/// The signature schemes that are offered: [`super::signature`] knows each.
+/// The offered signature schemes, all supported by [`super::signature`].
 pub fn schemes() -> Vec<SignatureScheme> {
     [ECDSA_SCHEMES, RSA_SCHEMES].concat()
 }
 
-/// Those and others that servers with old or odd keys have, for where no signature is looked at.
+/// [`schemes`] and old or rare ones, for connections without signature checks.
 pub fn all_schemes() -> Vec<SignatureScheme> {
     let others = [
         SignatureScheme::ECDSA_NISTP521_SHA512,
@@ -94,7 +96,7 @@ pub fn all_schemes() -> Vec<SignatureScheme> {
     schemes().into_iter().chain(others).collect()
 }
 
-/// What rustls needs to know of cryptography.
+/// The provider for rustls.
 pub fn provider() -> CryptoProvider {
     CryptoProvider {
         cipher_suites: vec![
@@ -122,7 +124,7 @@ impl KeyProvider for NoKeys {
     }
 }
 
-/// A hash function as suites have it: for the transcript of a handshake, and as HMAC for the derivation of keys.
+/// A hash function of cipher suites, also as HMAC.
 trait Function: Digest + Clone + Send + Sync + 'static {
     /// HMAC with it.
     type Mac: Mac + KeyInit + Clone + Send + Sync + 'static;
@@ -140,7 +142,7 @@ impl Function for Sha384 {
     const ALGORITHM: hash::HashAlgorithm = hash::HashAlgorithm::SHA384;
 }
 
-/// What rustls asks of a hash function.
+/// Adapter of a hash function for rustls.
 struct Of<H>(PhantomData<fn() -> H>);
 
 impl<H: Function> hash::Hash for Of<H> {
@@ -183,7 +185,7 @@ impl<H: Function> hash::Context for Running<H> {
 
 impl<H: Function> tls_hmac::Hmac for Of<H> {
     fn with_key(&self, key: &[u8]) -> Box<dyn tls_hmac::Key> {
-        // HMAC takes keys of any length, so the error does not happen; a MAC that matches nothing stands for it.
+        // HMAC takes keys of any length, so the error cannot occur; the fallback is a MAC that never matches.
         let mac = <H::Mac as KeyInit>::new_from_slice(key);
         Box::new(MacKey(mac.unwrap_or_else(|_| <H::Mac as KeyInit>::new(&Default::default()))))
     }

@@ -1,8 +1,7 @@
-//! One request and its answer over TLS, without I/O, with a server whose certificate is not looked at.
+//! One request over TLS, without I/O, ignoring the certificate of the server.
 //!
-//! http-01 begins with plain http, so whoever can change what goes over the network can do so before there is TLS: a
-//! certificate would add nothing, and the server may be there to get its first one. RFC 8555 §8.3 leaves redirects to the
-//! CA; Let's Encrypt follows them to https so too.
+//! http-01 begins with plain http, so a network attacker can act before TLS: checking the certificate adds nothing, and
+//! the server may be about to get its first one. RFC 8555 §8.3 leaves redirects to the CA; Let's Encrypt does the same.
 
 use super::connection::{Connection, Hello};
 use super::fault::TlsFault;
@@ -12,25 +11,25 @@ use crate::values::Time;
 use core::net::IpAddr;
 use rustls::pki_types::{DnsName, ServerName};
 
-/// The protocol that is offered by ALPN.
+/// The protocol offered by ALPN.
 const PROTOCOL: &str = "http/1.1";
 
-/// A server as the client names it.
+/// The name of a server in the ClientHello.
 pub enum Peer<'a> {
-    /// By its name, which goes into the ClientHello.
+    /// A name, sent as SNI.
     Name(&'a str),
-    /// By its address, which does not ([RFC 6066 §3](https://www.rfc-editor.org/rfc/rfc6066#section-3)).
+    /// An address, not sent ([RFC 6066 §3](https://www.rfc-editor.org/rfc/rfc6066#section-3)).
     Address(IpAddr),
 }
 
-/// A request under way.
+/// A request in progress.
 pub struct Session(Connection);
 
 impl Session {
-    /// Starts a connection to `peer` that is to carry `request`. Gives the ClientHello too, which is to be sent.
+    /// Starts a connection to `peer` for `request`; returns the ClientHello too.
     ///
     /// # Errors
-    /// When there is no randomness, or when the name is no DNS name.
+    /// Without randomness, or if the name is not a DNS name.
     pub fn start(peer: &Peer<'_>, request: Vec<u8>, now: Time) -> Result<(Self, Vec<u8>), TlsFault> {
         let server = match peer {
             Peer::Name(name) => {
@@ -43,10 +42,10 @@ impl Session {
         Ok((Self(connection), hello))
     }
 
-    /// Takes what the server sent, and says how to go on. `done` says of the answer so far whether it is enough.
+    /// Processes bytes of the server; `done` decides whether the response is complete.
     pub fn receive(&mut self, bytes: &[u8], done: &mut dyn FnMut(&[u8]) -> bool) -> Reaction {
         let mut answer = self.0.receive(bytes);
-        if self.0.is_over() {
+        if self.0.has_ended() {
             return Reaction::Close(answer);
         }
         if !self.0.received().is_empty() && done(self.0.received()) {
@@ -56,20 +55,20 @@ impl Session {
         Reaction::Send(answer)
     }
 
-    /// What the server answered so far.
+    /// The response so far.
     pub fn received(&self) -> &[u8] {
         self.0.received()
     }
 
-    /// Whether the server asked for a certificate of the client.
+    /// Whether the server requested a client certificate.
     pub fn wants_certificate(&self) -> bool {
         self.0.wants_certificate()
     }
 
-    /// The answer, once the connection is over.
+    /// The response, after the end of the connection.
     ///
     /// # Errors
-    /// [`TlsFault`] when there was no handshake, or the server ended the connection by an alert.
+    /// [`TlsFault`] for an incomplete handshake, or an alert of the server.
     pub fn finish(self) -> Result<Vec<u8>, TlsFault> {
         let received = self.0.received().to_vec();
         self.0.finish().map(|_| received)

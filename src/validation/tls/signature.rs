@@ -1,4 +1,4 @@
-//! Which algorithm of the [`Verify`](crate::values::Verify) port a server's signatures are under.
+//! Signatures of servers, as algorithms of the [`Verify`](crate::values::Verify) port.
 
 use crate::values::{SigAlg, ecdsa};
 use const_oid::ObjectIdentifier;
@@ -11,28 +11,28 @@ use der::Decode;
 use rustls::SignatureScheme;
 use spki::SubjectPublicKeyInfoRef;
 
-/// A signature that somebody claims to have made with a key, not checked yet.
+/// A signature that is not yet verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Claim {
-    /// The algorithm.
+pub struct UnverifiedSignature {
+    /// The algorithm of the signature.
     pub algorithm: SigAlg,
-    /// What was signed.
+    /// The signed message.
     pub message: Vec<u8>,
-    /// The signature as the port takes it.
+    /// The signature in the form of the port.
     pub signature: Vec<u8>,
 }
 
-impl Claim {
-    /// `None` when the signature does not have the form of one under `algorithm`.
+impl UnverifiedSignature {
+    /// Converts an X.509 signature; `None` if it is malformed for `algorithm`.
     pub fn new(algorithm: SigAlg, message: &[u8], signature: &[u8]) -> Option<Self> {
         let signature = ecdsa::from_x509(algorithm, signature)?;
         Some(Self { algorithm, message: message.to_vec(), signature })
     }
 }
 
-/// The kinds of keys whose signatures are checked.
+/// The supported kinds of keys of servers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KeyKind {
+pub enum TlsKeyKind {
     /// ECDSA on P-256
     P256,
     /// ECDSA on P-384
@@ -43,8 +43,8 @@ pub enum KeyKind {
     Ed25519,
 }
 
-impl KeyKind {
-    /// The kind of a DER SubjectPublicKeyInfo; `None` when it is none of these.
+impl TlsKeyKind {
+    /// The kind of a DER SubjectPublicKeyInfo; `None` if unsupported.
     pub fn of(spki: &[u8]) -> Option<Self> {
         let algorithm = SubjectPublicKeyInfoRef::from_der(spki).ok()?.algorithm;
         match algorithm.oid {
@@ -59,8 +59,7 @@ impl KeyKind {
         }
     }
 
-    /// The algorithm of a handshake signature with a key of this kind; `None` when `scheme` is for other keys, or was
-    /// not offered.
+    /// The algorithm of a handshake signature; `None` if `scheme` does not fit or was not offered.
     ///
     /// In TLS 1.2 an ECDSA scheme names a hash, and the curve is that of the key
     /// ([RFC 8446 §4.2.3](https://www.rfc-editor.org/rfc/rfc8446#section-4.2.3)); in TLS 1.3 it names both, and RSA is
@@ -82,8 +81,7 @@ impl KeyKind {
         }
     }
 
-    /// The algorithm of a certificate's signature with a key of this kind; `None` when the OID is for other keys, or
-    /// is none whose signatures are checked.
+    /// The algorithm of a certificate's signature; `None` if the OID does not fit or is unsupported.
     pub fn certificate_algorithm(self, oid: ObjectIdentifier) -> Option<SigAlg> {
         match (oid, self) {
             (ECDSA_WITH_SHA_256, Self::P256) => Some(SigAlg::Es256),

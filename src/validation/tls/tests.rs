@@ -1,6 +1,6 @@
-use super::handshake::{Handshake, MAX_BYTES, Shown, TlsFault};
+use super::handshake::{Handshake, HandshakeResult, MAX_BYTES, TlsFault};
 use super::session::{Peer, Session};
-use super::signature::KeyKind;
+use super::signature::TlsKeyKind;
 use crate::validation::outbound::Reaction;
 use crate::validation::testing::{Shape, TlsServer};
 use crate::values::native_crypto::{NativeCrypto, NativeKey};
@@ -28,15 +28,15 @@ fn certificate(key: &NativeKey) -> Vec<u8> {
     Shape::proper(&Identifier::dns("a.test").unwrap(), "t.k").certificate(key)
 }
 
-fn shake_hands(server: &TlsServer) -> Result<Shown, TlsFault> {
+fn shake_hands(server: &TlsServer) -> Result<HandshakeResult, TlsFault> {
     let (mut handshake, hello) = start();
     server.converse(&hello, &mut |bytes| handshake.receive(bytes)).unwrap();
     handshake.finish()
 }
 
-async fn holds(shown: &Shown) -> bool {
+async fn holds(shown: &HandshakeResult) -> bool {
     let spki = Parts::read(&shown.certificate).unwrap().spki;
-    let claim = shown.claim(spki).unwrap();
+    let claim = shown.signature(spki).unwrap();
     NativeCrypto.verify(claim.algorithm, spki, &claim.message, &claim.signature).await.unwrap()
 }
 
@@ -84,7 +84,7 @@ fn request(server: &TlsServer) -> Result<Vec<u8>, TlsFault> {
 }
 
 #[tokio::test]
-async fn rfc8446_servers_that_are_hardened_to_one_suite_or_group_are_spoken_with() {
+async fn rfc8446_server_with_one_suite_or_group_is_supported() {
     let page: Vec<u8> = (0_u32..50_000).map(|n| (n % 251) as u8).collect();
     let hardened = CryptoProvider { kx_groups: vec![group::SECP384R1], ..suites(&[suite::TLS13_AES_256_GCM_SHA384]) };
     for (what, version, key, provider) in [
@@ -126,13 +126,13 @@ fn rfc8446_the_fault_of_a_server_with_nothing_in_common_names_what_is_offered() 
 }
 
 /// As it is read: whole, with nothing behind it.
-fn certificate_of(shown: &Shown) -> Vec<u8> {
+fn certificate_of(shown: &HandshakeResult) -> Vec<u8> {
     Parts::read(&shown.certificate).unwrap();
     shown.certificate.clone()
 }
 
 #[tokio::test]
-async fn rfc8737_a_certificate_of_another_key_is_noticed() {
+async fn rfc8737_certificate_of_another_key_is_refused() {
     let versions: [&[&'static SupportedProtocolVersion]; 2] = [&[&TLS12], &[&TLS13]];
     for (owner, thief) in [(&*P256, &key(SigAlg::Es256)), (&*RSA, &key(SigAlg::Rs256))] {
         for versions in versions {
@@ -145,27 +145,27 @@ async fn rfc8737_a_certificate_of_another_key_is_noticed() {
     let server = TlsServer::new(certificate(&RSA), &P256, &[&TLS13], &["proto/1"]);
     let shown = shake_hands(&server).unwrap();
     let spki = RSA.spki_der().unwrap();
-    assert_eq!(shown.claim(&spki), Err(TlsFault::Scheme));
-    assert_eq!(shown.claim(b"no key"), Err(TlsFault::Scheme));
+    assert_eq!(shown.signature(&spki), Err(TlsFault::Scheme));
+    assert_eq!(shown.signature(b"no key"), Err(TlsFault::Scheme));
 }
 
 #[test]
 fn rfc8446_a_scheme_fits_its_keys_and_no_others() {
     use SignatureScheme as S;
     for (kind, scheme, in12, in13) in [
-        (KeyKind::P256, S::ECDSA_NISTP256_SHA256, Some(SigAlg::Es256), Some(SigAlg::Es256)),
-        (KeyKind::P256, S::ECDSA_NISTP384_SHA384, Some(SigAlg::EcP256Sha384), None),
-        (KeyKind::P384, S::ECDSA_NISTP384_SHA384, Some(SigAlg::Es384), Some(SigAlg::Es384)),
-        (KeyKind::P384, S::ECDSA_NISTP256_SHA256, Some(SigAlg::EcP384Sha256), None),
-        (KeyKind::Rsa, S::RSA_PKCS1_SHA256, Some(SigAlg::Rs256), None),
-        (KeyKind::Rsa, S::RSA_PKCS1_SHA512, Some(SigAlg::Rs512), None),
-        (KeyKind::Rsa, S::RSA_PSS_SHA256, Some(SigAlg::Ps256), Some(SigAlg::Ps256)),
-        (KeyKind::Rsa, S::RSA_PSS_SHA384, Some(SigAlg::Ps384), Some(SigAlg::Ps384)),
-        (KeyKind::Ed25519, S::ED25519, Some(SigAlg::Ed25519), Some(SigAlg::Ed25519)),
-        (KeyKind::Rsa, S::RSA_PKCS1_SHA1, None, None),
-        (KeyKind::Rsa, S::ECDSA_NISTP256_SHA256, None, None),
-        (KeyKind::Ed25519, S::RSA_PSS_SHA256, None, None),
-        (KeyKind::P256, S::ECDSA_SHA1_Legacy, None, None),
+        (TlsKeyKind::P256, S::ECDSA_NISTP256_SHA256, Some(SigAlg::Es256), Some(SigAlg::Es256)),
+        (TlsKeyKind::P256, S::ECDSA_NISTP384_SHA384, Some(SigAlg::EcP256Sha384), None),
+        (TlsKeyKind::P384, S::ECDSA_NISTP384_SHA384, Some(SigAlg::Es384), Some(SigAlg::Es384)),
+        (TlsKeyKind::P384, S::ECDSA_NISTP256_SHA256, Some(SigAlg::EcP384Sha256), None),
+        (TlsKeyKind::Rsa, S::RSA_PKCS1_SHA256, Some(SigAlg::Rs256), None),
+        (TlsKeyKind::Rsa, S::RSA_PKCS1_SHA512, Some(SigAlg::Rs512), None),
+        (TlsKeyKind::Rsa, S::RSA_PSS_SHA256, Some(SigAlg::Ps256), Some(SigAlg::Ps256)),
+        (TlsKeyKind::Rsa, S::RSA_PSS_SHA384, Some(SigAlg::Ps384), Some(SigAlg::Ps384)),
+        (TlsKeyKind::Ed25519, S::ED25519, Some(SigAlg::Ed25519), Some(SigAlg::Ed25519)),
+        (TlsKeyKind::Rsa, S::RSA_PKCS1_SHA1, None, None),
+        (TlsKeyKind::Rsa, S::ECDSA_NISTP256_SHA256, None, None),
+        (TlsKeyKind::Ed25519, S::RSA_PSS_SHA256, None, None),
+        (TlsKeyKind::P256, S::ECDSA_SHA1_Legacy, None, None),
     ] {
         assert_eq!(kind.handshake_algorithm(scheme, false), in12, "{kind:?} {scheme:?}");
         assert_eq!(kind.handshake_algorithm(scheme, true), in13, "{kind:?} {scheme:?}");
@@ -194,7 +194,7 @@ fn rfc8737_no_version_below_tls_1_2() {
 }
 
 #[test]
-fn rfc8737_what_is_no_tls_ends_the_handshake() {
+fn rfc8737_bytes_not_tls_end_the_handshake() {
     for (bytes, expected) in [
         (&b"HTTP/1.1 400 Bad Request\r\n\r\n"[..], TlsFault::NoTls),
         (b"SSH-2.0-OpenSSH_9.2\r\n", TlsFault::NoTls),

@@ -1,8 +1,8 @@
-//! What the certificate of a tls-alpn-01 challenge has to say
+//! The certificate of a tls-alpn-01 challenge
 //! ([RFC 8737 §3](https://www.rfc-editor.org/rfc/rfc8737#section-3)).
 
 use crate::validation::quote::list_some;
-use crate::validation::tls::signature::{Claim, KeyKind};
+use crate::validation::tls::signature::{TlsKeyKind, UnverifiedSignature};
 use crate::values::Identifier;
 use crate::values::hex;
 use crate::values::identifier::IpName;
@@ -60,10 +60,10 @@ fn extensions(count: usize) -> String {
     }
 }
 
-/// A certificate that may be the proof. RFC 8737 §3 asks nothing of its dates, and responders write what they like there.
-pub struct Proof<'a>(Undated<'a>);
+/// The certificate of a challenge; RFC 8737 §3 does not restrict its dates.
+pub struct ChallengeCertificate<'a>(Undated<'a>);
 
-impl<'a> Proof<'a> {
+impl<'a> ChallengeCertificate<'a> {
     /// Reads a DER certificate.
     ///
     /// # Errors
@@ -77,11 +77,12 @@ impl<'a> Proof<'a> {
         self.0.spki
     }
 
-    /// Whether it says that whoever has its key controls `identifier`, for the key authorization of this SHA-256
-    /// `digest`. Its signature is for the caller to check: [`Proof::self_signature`].
+    /// Checks its contents for `identifier` and the SHA-256 `digest` of the key authorization.
+    ///
+    /// The caller checks its signature: [`ChallengeCertificate::self_signature`].
     ///
     /// # Errors
-    /// What it has to say and does not.
+    /// The first fault found.
     pub fn judge(&self, identifier: &Identifier, digest: &[u8; 32]) -> Result<(), CertificateFault> {
         if self.0.issuer != self.0.subject {
             return Err(CertificateFault::Issued);
@@ -107,20 +108,20 @@ impl<'a> Proof<'a> {
         octets.ok_or_else(|| CertificateFault::Value(quote_octets(value)))
     }
 
-    /// The signature on it, which has to be by its own key.
+    /// Its signature, for the check with its own key.
     ///
     /// # Errors
-    /// [`CertificateFault::Algorithm`] and [`CertificateFault::SelfSignature`] when such a key does not make such
-    /// signatures.
-    pub fn self_signature(&self) -> Result<Claim, CertificateFault> {
+    /// [`CertificateFault::Algorithm`] and [`CertificateFault::SelfSignature`] for a signature that does not fit
+    /// the key.
+    pub fn self_signature(&self) -> Result<UnverifiedSignature, CertificateFault> {
         let Undated { spki, algorithm, tbs, signature, .. } = &self.0;
-        let known = KeyKind::of(spki).and_then(|kind| kind.certificate_algorithm(algorithm.oid));
+        let known = TlsKeyKind::of(spki).and_then(|kind| kind.certificate_algorithm(algorithm.oid));
         let known = known.ok_or(CertificateFault::Algorithm(algorithm.oid))?;
-        Claim::new(known, tbs, signature).ok_or(CertificateFault::SelfSignature)
+        UnverifiedSignature::new(known, tbs, signature).ok_or(CertificateFault::SelfSignature)
     }
 }
 
-/// Whether a subjectAltName is `identifier`: names without regard to case, addresses as octets
+/// Whether a subjectAltName is `identifier`, compared case-insensitively or as octets
 /// ([RFC 8738 §6](https://www.rfc-editor.org/rfc/rfc8738#section-6)).
 fn is(name: &GeneralName, identifier: &Identifier) -> bool {
     match (name, identifier) {

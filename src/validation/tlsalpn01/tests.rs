@@ -137,7 +137,7 @@ async fn rfc8737_the_certificate_is_self_signed() {
 }
 
 #[tokio::test]
-async fn rfc8737_who_does_not_have_the_certificates_key_proves_nothing() {
+async fn rfc8737_server_without_the_certificates_key_is_refused() {
     let certificate = proper().certificate(&key(SigAlg::Es256));
     let says = "it did not prove to have the key of its certificate";
     fails(showing(certificate), FailureKind::Tls, false, says).await;
@@ -159,7 +159,7 @@ async fn rfc8737_the_protocol_has_to_be_selected() {
 }
 
 #[tokio::test]
-async fn rfc8737_what_is_no_tls_is_told_from_what_is_no_connection() {
+async fn rfc8737_non_tls_server_is_distinguished_from_no_connection() {
     let sends = |bytes: &[u8]| Host::Sends(vec![bytes.to_vec()]);
     fails(sends(b"HTTP/1.1 400 Bad\r\n\r\n"), FailureKind::Tls, false, "it sent something that is no TLS").await;
     fails(sends(&[21, 3, 3, 0, 2, 2, 112]), FailureKind::Tls, true, "it ended the handshake with the TLS alert").await;
@@ -198,7 +198,7 @@ async fn rfc8737_what_is_no_tls_is_told_from_what_is_no_connection() {
 }
 
 #[tokio::test]
-async fn rfc8737_the_dates_of_the_certificate_count_for_nothing() {
+async fn rfc8737_dates_of_the_certificate_are_ignored() {
     for dates in [
         // Go's zero time, which challenge servers write, and others before 1970.
         tlv(0x18, &[b"00010101000000Z"]).repeat(2),
@@ -214,7 +214,7 @@ async fn rfc8737_the_dates_of_the_certificate_count_for_nothing() {
 }
 
 #[tokio::test]
-async fn rfc8737_a_host_that_wants_a_client_certificate_is_named_so() {
+async fn rfc8737_server_requiring_client_certificate_is_reported() {
     let demanding = |version| {
         let certificate = proper().certificate(&KEY);
         Host::Tls(TlsServer::demanding(certificate, &KEY, &[version], &[PROTOCOL]))
@@ -234,7 +234,7 @@ async fn rfc8737_certificates_that_cannot_be_read() {
 }
 
 #[tokio::test]
-async fn t26_ipv6_is_tried_first_and_ipv4_once_for_tls_too() {
+async fn t26_tls_tries_ipv6_first_then_ipv4_once() {
     let server = || Host::Tls(TlsServer::proper(&a_test(), KEY_AUTHORIZATION, &KEY));
     let both = || Fake::default().name("a.test", &["1.1.1.1", "2606:4700::1"]);
     let fake = both().host("1.1.1.1:443", server());
@@ -290,7 +290,7 @@ async fn rfc8738_an_address_is_validated_by_its_reverse_name() {
 }
 
 #[tokio::test]
-async fn t25_foreign_names_are_quoted_a_little_and_harmlessly() {
+async fn t25_foreign_names_are_shortened_and_escaped() {
     let names: Vec<_> = (0..200).map(|n| (2, format!("\u{1b}[2J{n}\r\n{}", "x".repeat(200)).into_bytes())).collect();
     let failure = failure(&answering(showing(Shape { names, ..proper() }.certificate(&KEY)))).await;
     assert!(failure.detail.len() < 700, "{}", failure.detail);
@@ -300,7 +300,7 @@ async fn t25_foreign_names_are_quoted_a_little_and_harmlessly() {
 /// Judges as a validation does, without the network.
 fn judged(der: &[u8]) -> Result<(), CertificateFault> {
     let digest = Sha256::digest(KEY_AUTHORIZATION).into();
-    let proof = Proof::read(der)?;
+    let proof = ChallengeCertificate::read(der)?;
     proof.judge(&a_test(), &digest)?;
     proof.self_signature().map(|_| ())
 }

@@ -108,7 +108,7 @@ fn what_is_not_as_asked_for_is_refused_and_changes_nothing() {
         (whole.replace("corp.example", "example"), "only corp.example and no IP addresses; found: only example and"),
         (whole.replace("excluded;IP.2=::/::\n", ""), "excluded IP 0.0.0.0/0"),
         (whole.replace("pathlen:0", "pathlen:1"), "asked for was a pathLen of 0 (no CA below it), found is 1"),
-        (whole.replace("CA:TRUE,pathlen:0", "CA:FALSE"), "no CA certificate"),
+        (whole.replace("CA:TRUE,pathlen:0", "CA:FALSE"), "not a CA certificate"),
         (whole.replace(",cRLSign", ""), "found is no cRLSign"),
         (whole.replace("keyCertSign,", ""), "keyCertSign"),
         (whole.replace("serverAuth,clientAuth", "codeSigning"), "asked for were the extended key usages"),

@@ -200,7 +200,7 @@ fn a_ca_that_exists_signs_the_first_issuer() {
     for (certificate, key, says) in [
         ("other.pem", "own.enc", "does not belong to the certificate"),
         ("flat.pem", "flat.key", "allows 0 CAs below it"),
-        ("leaf.pem", "leaf.key", "no CA certificate"),
+        ("leaf.pem", "leaf.key", "not a CA certificate"),
         ("over.pem", "over.key", "was valid until 2021-01-01T00:00:00Z"),
         ("soon.pem", "soon.key", "is valid from 2090-01-01T00:00:00Z only"),
         ("own.pem", "own.pem", "own.pem is a PEM of kind \"CERTIFICATE\" where PKCS#8 belongs"),

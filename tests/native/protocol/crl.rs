@@ -295,7 +295,7 @@ fn verifiers_are_not_limited() {
 }
 
 fn names(der: &[u8]) -> Vec<String> {
-    selvedge::pki::crl::read::List::read(der).unwrap().urls
+    selvedge::pki::crl::read::ReceivedCrl::read(der).unwrap().urls
 }
 
 fn bytes(answered: &Answered) -> Vec<u8> {

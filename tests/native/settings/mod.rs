@@ -11,7 +11,7 @@ use selvedge::ca::config::settings::{Settings, TermsChange};
 use selvedge::pki::ceremony::{
     Constraints, IssuerPlan, Root, create_intermediate, create_intermediate_for, create_root, cross_sign,
 };
-use selvedge::pki::crl::read::Listed;
+use selvedge::pki::crl::read::ReceivedCrlEntry;
 use selvedge::pki::pem;
 use selvedge::policy::Policy;
 use selvedge::records::acme::nonce;
@@ -427,7 +427,7 @@ fn with_root() -> (BTreeMap<&'static str, String>, Root) {
 fn the_roots_list_is_taken_or_said_to_be_wrong_and_stops_nothing() {
     let (mut values, root) = with_root();
     let day = Duration::from_secs(86_400);
-    let list = root.create_list(None, None, NOW, NOW.plus(day)).unwrap();
+    let list = root.create_crl(None, None, NOW, NOW.plus(day)).unwrap();
     values.insert("ROOT_CRL", format!("some text\n{list}"));
     let settings = read(&values, NOW).unwrap();
     assert!(settings.problems.is_empty() && settings.root_list.is_some(), "{:?}", settings.problems);
@@ -435,14 +435,14 @@ fn the_roots_list_is_taken_or_said_to_be_wrong_and_stops_nothing() {
     assert!(later.problems[0].contains("ROOT_CRL was good until") && later.root_list.is_some(), "{:?}", later.problems);
 
     let serial = settings.issuers.active(NOW).serial_below_root().unwrap();
-    let listed = Listed { serial, at: NOW, reason: Some(2) };
-    values.insert("ROOT_CRL", root.create_list(None, Some(listed), NOW, NOW.plus(day)).unwrap());
+    let listed = ReceivedCrlEntry { serial, at: NOW, reason: Some(2) };
+    values.insert("ROOT_CRL", root.create_crl(None, Some(listed), NOW, NOW.plus(day)).unwrap());
     let revoked = read(&values, NOW).unwrap();
     assert!(revoked.problems[0].contains("The issuer 1 that signs now was revoked"), "{:?}", revoked.problems);
 
     let other = Root::create(SigAlg::Es256, "another", NOW, 10).unwrap();
     for (text, says) in [
-        (other.create_list(None, None, NOW, NOW.plus(day)).unwrap(), "by another CA than ROOT_CERTIFICATE"),
+        (other.create_crl(None, None, NOW, NOW.plus(day)).unwrap(), "by another CA than ROOT_CERTIFICATE"),
         (root.certificate().to_owned(), "only a \"X509 CRL\" belongs"),
         ("nothing".to_owned(), "no \"BEGIN X509 CRL\""),
         (pem::write(pem::CRL, &[0x30, 0]).unwrap(), "no CRL in DER"),

@@ -1,13 +1,13 @@
 //! What comes from the network while a name is validated.
 
 use super::shown;
-use crate::validation::caa::{self, Question};
+use crate::validation::caa::{self, CaaQuery};
 use crate::validation::dns::{self, Record};
 use crate::validation::issue_value::issue_value;
 use crate::validation::outbound::Reaction;
 use crate::validation::tls::handshake::Handshake;
 use crate::validation::tls::session::{Peer, Session};
-use crate::validation::tlsalpn01::certificate::Proof;
+use crate::validation::tlsalpn01::certificate::ChallengeCertificate;
 use crate::validation::{Method, http1};
 use crate::values::identifier::DnsName;
 use crate::values::{Identifier, Time};
@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 /// A DNS message, as the answer to the question with the id in its own first two bytes.
 pub fn dns(data: &[u8]) {
     let id = data.first_chunk::<2>().map_or(0, |id| u16::from_be_bytes(*id));
-    for kind in [dns::Kind::A, dns::Kind::Aaaa, dns::Kind::Txt, dns::Kind::Caa] {
+    for kind in [dns::RecordKind::A, dns::RecordKind::Aaaa, dns::RecordKind::Txt, dns::RecordKind::Caa] {
         match dns::read(data, "a.test", kind, id) {
             Ok(answer) => drop(answer.explanation.inspect(|text| drop(shown(text)))),
             Err(fault) => drop(shown(&fault)),
@@ -46,7 +46,7 @@ pub fn http(data: &[u8]) {
 /// The value of a CAA record, which is also the text of a record for dns-persist-01. Whoever it lets issue is named in it.
 pub fn caa(data: &[u8]) {
     let name = DnsName::parse("a.example").expect("a name");
-    let question = |wildcard| Question {
+    let question = |wildcard| CaaQuery {
         name: &name,
         wildcard,
         account: "https://ca.test/acme/account/a",
@@ -69,7 +69,7 @@ pub fn caa(data: &[u8]) {
 
 /// The certificate that a host shows for a tls-alpn-01 challenge. Nobody's is taken whose digest is another.
 pub fn tls_certificate(data: &[u8]) {
-    let proof = match Proof::read(data) {
+    let proof = match ChallengeCertificate::read(data) {
         Ok(proof) => proof,
         Err(fault) => return drop(shown(&fault)),
     };

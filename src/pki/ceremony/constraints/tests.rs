@@ -17,7 +17,7 @@ fn written(constraints: &Constraints) -> NameConstraints {
 }
 
 #[test]
-fn a_kind_of_which_nothing_is_permitted_is_excluded_whole() {
+fn name_kind_without_permitted_names_is_excluded_entirely() {
     for (dns, ips, says) in [
         (&["example.org"][..], &[][..], "permitted DNS example.org, excluded IP 0.0.0.0/0, IP ::/0"),
         (&[], &["10.0.0.0/8"], "permitted IP 10.0.0.0/8, excluded every DNS name, IP ::/0"),
@@ -34,7 +34,7 @@ fn a_kind_of_which_nothing_is_permitted_is_excluded_whole() {
 }
 
 #[test]
-fn ranges_are_read_strictly_and_written_as_address_and_mask() {
+fn ip_range_is_parsed_strictly_and_written_as_address_and_mask() {
     for (text, octets) in [
         ("10.0.0.0/8", vec![10, 0, 0, 0, 255, 0, 0, 0]),
         ("0.0.0.0/0", vec![0; 8]),
@@ -59,13 +59,13 @@ fn ranges_are_read_strictly_and_written_as_address_and_mask() {
         let said = text.parse::<IpRange>().unwrap_err();
         assert!(said.contains(says), "{text}: {said}");
     }
-    assert_eq!(IpRange::from_octets(&[10, 0, 0, 0, 255, 0, 255, 0]), None, "a mask that is no prefix");
+    assert_eq!(IpRange::from_octets(&[10, 0, 0, 0, 255, 0, 255, 0]), None, "a mask that is not contiguous");
     assert_eq!(IpRange::from_octets(&[10, 0, 0, 1, 255, 0, 0, 0]), None, "an address behind its prefix");
     assert_eq!(IpRange::from_octets(&[10, 0, 0]), None);
 }
 
 #[test]
-fn what_another_ca_wrote_is_only_taken_for_the_same_when_it_is() {
+fn foreign_constraints_match_only_when_equal() {
     let tree =
         |name: &str| if name.contains(['/', ':']) { ip_tree(name.parse().unwrap()) } else { dns_tree(name) }.unwrap();
     let some = |names: &[&str]| (!names.is_empty()).then(|| names.iter().map(|name| tree(name)).collect::<Vec<_>>());
@@ -98,14 +98,14 @@ fn what_another_ca_wrote_is_only_taken_for_the_same_when_it_is() {
 }
 
 #[test]
-fn a_wildcard_is_no_suffix() {
+fn wildcard_suffix_is_refused() {
     let name = DnsName::parse("*.example.org").unwrap();
     let said = Constraints::new(&[name], &[]).unwrap_err().to_string();
     assert!(said.contains("\"example.org\""), "{said}");
 }
 
 #[test]
-fn a_verifier_refuses_what_is_not_permitted() {
+fn name_outside_constraints_is_refused_by_verifier() {
     let root = Root::create(SigAlg::Es384, "Test Root", NOW, 10).unwrap();
     let verify = |constraints: &Constraints, name: &str| {
         let plan = IssuerPlan { common_name: "Test Issuer", algorithm: SigAlg::Es256, constraints, years: 5 };

@@ -1,7 +1,7 @@
 use super::*;
 use crate::pki::ceremony::signer::{CertAndKey, DAY, PURPOSES, Signer, intermediate_extensions, period, subject};
 use crate::pki::ceremony::{create_intermediate_for, create_root};
-use crate::pki::issuer::path_fault::{At, PathFault, Rule};
+use crate::pki::issuer::path_fault::{PathFault, PathPosition, PathRule};
 use crate::pki::tbs;
 use crate::pki::testing::{NOW, key};
 use crate::values::SigAlg;
@@ -49,8 +49,8 @@ impl Company {
             .unwrap()
     }
 
-    fn check(&self, chain: &str) -> Result<Returned, ReturnedFault> {
-        Returned::check(chain, Some(&self.root.certificate), &spki(), &wanted(), NOW)
+    fn check(&self, chain: &str) -> Result<ReturnedChain, ReturnedFault> {
+        ReturnedChain::check(chain, Some(&self.root.certificate), &spki(), &wanted(), NOW)
     }
 
     /// What comes of it when the extensions at these places are others.
@@ -70,7 +70,7 @@ fn extensions() -> Extensions {
 }
 
 #[test]
-fn a_chain_as_asked_for_is_taken_with_or_without_its_root() {
+fn returned_chain_as_requested_is_accepted_with_or_without_root() {
     for length in [None, Some(1)] {
         let company = Company::new(length);
         let chain = format!("{}{}", company.signs(extensions()), company.above);
@@ -78,17 +78,17 @@ fn a_chain_as_asked_for_is_taken_with_or_without_its_root() {
         assert_eq!((&taken.chain, &taken.root), (&chain, &company.root.certificate));
         let whole = format!("{chain}{}", company.root.certificate);
         assert_eq!(company.check(&whole).unwrap(), taken);
-        assert_eq!(Returned::check(&whole, None, &spki(), &wanted(), NOW).unwrap(), taken);
-        assert_eq!(Returned::check(&chain, None, &spki(), &wanted(), NOW), Err(ReturnedFault::NoRoot));
+        assert_eq!(ReturnedChain::check(&whole, None, &spki(), &wanted(), NOW).unwrap(), taken);
+        assert_eq!(ReturnedChain::check(&chain, None, &spki(), &wanted(), NOW), Err(ReturnedFault::NoRoot));
         let other = create_root("Company Root", NOW, 10).unwrap().certificate;
-        assert_eq!(Returned::check(&whole, Some(&other), &spki(), &wanted(), NOW), Err(ReturnedFault::OtherRoot));
-        let fault = Returned::check(&chain, Some(&other), &spki(), &wanted(), NOW).unwrap_err();
+        assert_eq!(ReturnedChain::check(&whole, Some(&other), &spki(), &wanted(), NOW), Err(ReturnedFault::OtherRoot));
+        let fault = ReturnedChain::check(&chain, Some(&other), &spki(), &wanted(), NOW).unwrap_err();
         assert!(fault.to_string().contains("certificate 2 of the issuer chain names the key"), "{fault}");
     }
 }
 
 #[test]
-fn a_chain_out_of_order_or_incomplete_is_refused() {
+fn returned_chain_out_of_order_or_incomplete_is_refused() {
     let company = Company::new(None);
     let (issuer, above, root) = (company.signs(extensions()), &company.above, &company.root.certificate);
     assert_eq!(company.check(&format!("{above}{issuer}")), Err(ReturnedFault::Order(2)));
@@ -100,12 +100,12 @@ fn a_chain_out_of_order_or_incomplete_is_refused() {
     assert!(matches!(company.check(&company.root.key), Err(ReturnedFault::Ceremony(CeremonyFault::Pem(_)))));
     let narrow = Company::new(Some(0));
     let chain = format!("{}{}", narrow.signs(extensions()), narrow.above);
-    let fault = PathFault { at: At::Chain(2), rule: Rule::PathLength(0, 1) };
+    let fault = PathFault { at: PathPosition::Chain(2), rule: PathRule::PathLength(0, 1) };
     assert_eq!(narrow.check(&chain), Err(ReturnedFault::Chain(IssuerFault::Path(fault))));
 }
 
 #[test]
-fn a_certificate_that_lacks_what_was_asked_for_is_refused_with_both() {
+fn returned_certificate_differing_from_request_is_refused_with_both() {
     let company = Company::new(None);
     assert_eq!(company.with(0, None), ReturnedFault::NoKeyId);
     let leaf_usage = tbs::leaf_key_usage(crate::pki::KeyKind::EcP256, true).unwrap();
@@ -130,19 +130,19 @@ fn a_certificate_that_lacks_what_was_asked_for_is_refused_with_both() {
 }
 
 #[test]
-fn a_certificate_out_of_its_time_is_refused() {
+fn returned_certificate_not_valid_now_is_refused() {
     let company = Company::new(None);
     let chain = format!("{}{}", company.signs(extensions()), company.above);
-    let at = |now| Returned::check(&chain, Some(&company.root.certificate), &spki(), &wanted(), now);
+    let at = |now| ReturnedChain::check(&chain, Some(&company.root.certificate), &spki(), &wanted(), now);
     let late = NOW.plus(DAY.saturating_mul(366));
     assert!(matches!(at(late), Err(ReturnedFault::Chain(IssuerFault::Expired(1, _)))));
     assert!(matches!(at(NOW.minus(DAY)), Err(ReturnedFault::Chain(IssuerFault::NotYetValid(1, _)))));
 }
 
 #[test]
-fn a_leaf_of_the_key_is_no_issuer() {
+fn returned_leaf_certificate_is_refused() {
     let root = create_root("Company Root", NOW, 10).unwrap();
     let other = create_intermediate_for(&root, "Other", PURPOSES, NOW, 5).unwrap();
-    let fault = Returned::check(&other.certificate, Some(&root.certificate), &spki(), &wanted(), NOW);
+    let fault = ReturnedChain::check(&other.certificate, Some(&root.certificate), &spki(), &wanted(), NOW);
     assert_eq!(fault, Err(ReturnedFault::Key));
 }

@@ -8,7 +8,7 @@ fn plan<'a>(common_name: &'a str, constraints: &'a Constraints, years: u32) -> I
 }
 
 #[test]
-fn a_root_of_each_kind_signs_intermediates() {
+fn root_of_each_key_kind_signs_intermediates() {
     for algorithm in [SigAlg::Es256, SigAlg::Es384, SigAlg::Rs256, SigAlg::Ed25519] {
         let made = Root::create(algorithm, "Test Root", NOW, 20).unwrap();
         let root = Root::read(made.certificate(), made.key().clone(), NOW).unwrap();
@@ -26,7 +26,7 @@ fn a_root_of_each_kind_signs_intermediates() {
 }
 
 #[test]
-fn what_is_no_root_signs_nothing() {
+fn certificate_not_a_root_is_refused_as_root() {
     let root = create_root("Test Root", NOW, 10).unwrap();
     let own = || NativeKey::from_pkcs8_pem(&root.key).unwrap();
     let refused = |pem: &str, now| Root::read(pem, own(), now).unwrap_err();
@@ -56,7 +56,7 @@ fn odd_root(extensions: Vec<x509_cert::ext::Extension>) -> Result<Root, Ceremony
 }
 
 #[test]
-fn a_root_has_to_be_a_ca_with_room_below_it() {
+fn root_without_ca_or_path_length_is_refused() {
     let id = || tbs::subject_key_id(&[1; 20]).unwrap();
     let ca = |length| tbs::ca_constraints(length).unwrap();
     odd_root(vec![id(), ca(None)]).unwrap();
@@ -71,7 +71,7 @@ fn a_root_has_to_be_a_ca_with_room_below_it() {
 }
 
 #[test]
-fn a_request_is_signed_as_it_asks_and_again_for_a_renewal() {
+fn issuer_request_is_signed_as_requested_and_renewed() {
     let root = Root::create(SigAlg::Es384, "Test Root", NOW, 10).unwrap();
     let constraints = Constraints::new(&[], &["10.0.0.0/8".parse().unwrap()]).unwrap();
     let pem = create_issuer_csr(key(SigAlg::Es256), "Test Issuer", &constraints).unwrap();

@@ -1,4 +1,4 @@
-//! Where a subtree of names begins, and the names that are held against it.
+//! Bases of subtrees, and the names compared with them.
 
 use super::directory::Directory;
 use crate::values::Identifier;
@@ -9,24 +9,24 @@ use x509_cert::ext::pkix::name::GeneralName;
 
 /// The base of a subtree.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Base {
-    /// This DNS name, in lower case, and all below it; with a dot before it only those below it.
+pub(super) enum SubtreeBase {
+    /// A DNS name in lower case, with the names below it; with a leading dot, only those.
     Dns(String),
-    /// The addresses that have these bits: address and mask, 4 or 16 octets each.
+    /// Address and mask, 4 or 16 octets each.
     Ip(Vec<u8>, Vec<u8>),
-    /// The directory names that begin with this one.
+    /// A prefix of directory names.
     Directory(Directory),
-    /// A mailbox, all mailboxes of a host, or with a dot before it of all hosts below it; in lower case.
+    /// A mailbox, a host, or with a leading dot all hosts below it; in lower case.
     Email(String),
-    /// URIs of this host, or with a dot before it of all hosts below it; in lower case.
+    /// The host of URIs, or with a leading dot all hosts below it; in lower case.
     Uri(String),
-    /// Names of a kind whose subtrees are not defined; the kind.
+    /// A kind of name without defined subtrees; the kind.
     Other(&'static str),
 }
 
-/// A name that is held against bases.
+/// A name compared with bases.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Tested {
+pub(super) enum ConstrainedName {
     /// A DNS name in lower case, perhaps a wildcard.
     Dns(String),
     /// An address, 4 or 16 octets.
@@ -41,7 +41,7 @@ pub(super) enum Tested {
     Other(&'static str),
 }
 
-impl From<&Identifier> for Tested {
+impl From<&Identifier> for ConstrainedName {
     fn from(name: &Identifier) -> Self {
         match name {
             Identifier::Dns(name) => Self::Dns(name.as_str().to_owned()),
@@ -50,7 +50,7 @@ impl From<&Identifier> for Tested {
     }
 }
 
-impl From<&GeneralName> for Tested {
+impl From<&GeneralName> for ConstrainedName {
     fn from(name: &GeneralName) -> Self {
         match name {
             GeneralName::DnsName(name) => Self::Dns(name.as_str().to_ascii_lowercase()),
@@ -65,13 +65,13 @@ impl From<&GeneralName> for Tested {
     }
 }
 
-impl fmt::Display for Tested {
+impl fmt::Display for ConstrainedName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Dns(name) | Self::Email(name) | Self::Uri(name) => f.write_str(name),
             Self::Ip(octets) => match IpName::from_octets(octets) {
                 Some(name) => write!(f, "{}", name.address()),
-                None => f.write_str("an address that is none"),
+                None => f.write_str("an invalid address"),
             },
             Self::Directory(name) => name.fmt(f),
             Self::Other(kind) => write!(f, "a name of kind {kind}"),
@@ -79,11 +79,11 @@ impl fmt::Display for Tested {
     }
 }
 
-impl Base {
+impl SubtreeBase {
     /// Reads a base.
     ///
     /// # Errors
-    /// What is wrong with it (RFC 5280 §4.2.1.10), as a clause about "the constraint".
+    /// The fault (RFC 5280 §4.2.1.10), as a clause about "the constraint".
     pub(super) fn read(name: &GeneralName) -> Result<Self, String> {
         let lower = |text: &str| text.to_ascii_lowercase();
         match name {
@@ -96,7 +96,7 @@ impl Base {
                 {
                     Ok(Self::Email(lower(name.as_str())))
                 }
-                Some(_) => Err(format!("has {:?}, which is no mailbox", name.as_str())),
+                Some(_) => Err(format!("has {:?}, which is not a mailbox", name.as_str())),
                 None => host_or_below(name.as_str(), true).map(Self::Email),
             },
             GeneralName::UniformResourceIdentifier(name) => host_or_below(name.as_str(), true).map(Self::Uri),
@@ -106,22 +106,22 @@ impl Base {
         }
     }
 
-    pub(super) fn is_for(&self, name: &Tested) -> bool {
+    pub(super) fn is_same_kind(&self, name: &ConstrainedName) -> bool {
         match (self, name) {
-            (Self::Dns(_), Tested::Dns(_))
-            | (Self::Ip(..), Tested::Ip(_))
-            | (Self::Directory(_), Tested::Directory(_))
-            | (Self::Email(_), Tested::Email(_))
-            | (Self::Uri(_), Tested::Uri(_)) => true,
-            (Self::Other(one), Tested::Other(other)) => one == other,
+            (Self::Dns(_), ConstrainedName::Dns(_))
+            | (Self::Ip(..), ConstrainedName::Ip(_))
+            | (Self::Directory(_), ConstrainedName::Directory(_))
+            | (Self::Email(_), ConstrainedName::Email(_))
+            | (Self::Uri(_), ConstrainedName::Uri(_)) => true,
+            (Self::Other(one), ConstrainedName::Other(other)) => one == other,
             _ => false,
         }
     }
 
-    /// Whether the subtree has this name: of a wildcard, every name that it stands for.
-    pub(super) fn has(&self, name: &Tested) -> bool {
+    /// Whether the subtree contains this name; of a wildcard, every name that it covers.
+    pub(super) fn contains(&self, name: &ConstrainedName) -> bool {
         match (self, name) {
-            (Self::Dns(base), Tested::Dns(name)) => {
+            (Self::Dns(base), ConstrainedName::Dns(name)) => {
                 match (base.strip_prefix('.'), name.strip_prefix("*.")) {
                     // Every name below the wildcard's base is below this one's, if that is the same or further down.
                     (Some(parent), Some(star)) => is_or_below(star, parent),
@@ -129,7 +129,7 @@ impl Base {
                     (None, star) => is_or_below(star.unwrap_or(name), base),
                 }
             }
-            (Self::Ip(address, mask), Tested::Ip(octets)) => {
+            (Self::Ip(address, mask), ConstrainedName::Ip(octets)) => {
                 octets.len() == address.len()
                     && octets
                         .iter()
@@ -137,30 +137,30 @@ impl Base {
                         .zip(mask)
                         .all(|((octet, address), mask)| octet & mask == address & mask)
             }
-            (Self::Directory(base), Tested::Directory(name)) => name.begins_with(base),
-            (Self::Email(base), Tested::Email(name)) => {
+            (Self::Directory(base), ConstrainedName::Directory(name)) => name.begins_with(base),
+            (Self::Email(base), ConstrainedName::Email(name)) => {
                 base == name
                     || !base.contains('@') && name.rsplit_once('@').is_some_and(|(_, host)| is_host(host, base))
             }
-            (Self::Uri(base), Tested::Uri(name)) => uri_host(name).is_some_and(|host| is_host(host, base)),
+            (Self::Uri(base), ConstrainedName::Uri(name)) => uri_host(name).is_some_and(|host| is_host(host, base)),
             _ => false,
         }
     }
 
-    /// Whether the subtree has this name, or one that a wildcard stands for, or may have it as far as is known.
-    pub(super) fn could_have(&self, name: &Tested) -> bool {
+    /// Whether the subtree contains this name, or one that the wildcard covers, or may do so.
+    pub(super) fn may_contain(&self, name: &ConstrainedName) -> bool {
         let below = |star: &str, base: &str| base.strip_suffix(star).is_some_and(|label| label.ends_with('.'));
         let may = match (self, name) {
-            (Self::Dns(base), Tested::Dns(name)) => {
+            (Self::Dns(base), ConstrainedName::Dns(name)) => {
                 name.strip_prefix("*.").is_some_and(|star| below(star, base.trim_start_matches('.')))
             }
-            (Self::Other(one), Tested::Other(other)) => one == other,
+            (Self::Other(one), ConstrainedName::Other(other)) => one == other,
             _ => false,
         };
-        self.has(name) || may
+        self.contains(name) || may
     }
 
-    /// Names of the subtree that a leaf could have.
+    /// Sample names of the subtree, as identifiers.
     pub(super) fn samples(&self) -> Vec<Identifier> {
         match self {
             Self::Dns(base) => {
@@ -178,7 +178,7 @@ impl Base {
     }
 }
 
-/// A host's name, or with a dot before it all names below it, in lower case; nothing at all where `any` says so.
+/// Parses a host, optionally with a leading dot, in lower case; `any` permits an empty text.
 fn host_or_below(text: &str, any: bool) -> Result<String, String> {
     let label = |label: &str| {
         !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
@@ -187,11 +187,11 @@ fn host_or_below(text: &str, any: bool) -> Result<String, String> {
     if (any && text.is_empty()) || host.split('.').all(label) {
         return Ok(text.to_ascii_lowercase());
     }
-    Err(format!("has {text:?}, which is no domain; one is written like example.org"))
+    Err(format!("has {text:?}, which is not a domain; write one like example.org"))
 }
 
-/// A range of addresses: address and mask, and the mask's ones before its zeros (as CIDR, RFC 4632).
-fn range(octets: &[u8]) -> Result<Base, String> {
+/// Parses an address range: address, then a contiguous mask (as CIDR, RFC 4632).
+fn range(octets: &[u8]) -> Result<SubtreeBase, String> {
     let halves = octets.split_at_checked(octets.len() / 2).filter(|_| matches!(octets.len(), 8 | 32));
     let (address, mask) = halves.ok_or_else(|| {
         format!("has an iPAddress of {} octets; it has 8 (IPv4) or 32 (IPv6), address and mask", octets.len())
@@ -199,12 +199,12 @@ fn range(octets: &[u8]) -> Result<Base, String> {
     let bits = mask.iter().fold(String::new(), |bits, octet| format!("{bits}{octet:08b}"));
     if bits.contains("01") {
         let mask: Vec<String> = mask.iter().map(u8::to_string).collect();
-        return Err(format!("has an iPAddress whose mask {} is no prefix", mask.join(".")));
+        return Err(format!("has an iPAddress whose mask {} is not contiguous", mask.join(".")));
     }
-    Ok(Base::Ip(address.to_vec(), mask.to_vec()))
+    Ok(SubtreeBase::Ip(address.to_vec(), mask.to_vec()))
 }
 
-/// The host of a URI; `None` where it has no authority.
+/// The host of a URI; `None` without an authority.
 fn uri_host(uri: &str) -> Option<&str> {
     let (_, rest) = uri.split_once("://")?;
     let authority = rest.split(['/', '?', '#']).next()?;
@@ -212,7 +212,7 @@ fn uri_host(uri: &str) -> Option<&str> {
     host.split(':').next()
 }
 
-/// Whether a host is the one that a constraint on mailboxes or URIs names, or below it where that begins with a dot.
+/// Whether a host matches a constraint on mailboxes or URIs.
 fn is_host(host: &str, base: &str) -> bool {
     match base.strip_prefix('.') {
         Some(parent) => host != parent && is_or_below(host, parent),
@@ -220,12 +220,12 @@ fn is_host(host: &str, base: &str) -> bool {
     }
 }
 
-/// Whether a name is `base` or below it; everything is below the empty name.
+/// Whether a name is `base` or below it; every name is below the empty one.
 fn is_or_below(name: &str, base: &str) -> bool {
     base.is_empty() || name.strip_suffix(base).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }
 
-impl fmt::Display for Base {
+impl fmt::Display for SubtreeBase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Dns(base) if base.is_empty() => f.write_str("every DNS name"),

@@ -1,12 +1,12 @@
-//! Directory names as they are compared ([RFC 5280 §7.1](https://www.rfc-editor.org/rfc/rfc5280#section-7.1)): without
-//! regard to case, and with a single blank for several.
+//! Directory names prepared for comparison ([RFC 5280 §7.1](https://www.rfc-editor.org/rfc/rfc5280#section-7.1)):
+//! case-folded, with single blanks.
 
 use core::fmt;
 use der::asn1::Any;
 use der::{Tag, Tagged};
 use x509_cert::name::Name;
 
-/// A directory name: its RDNs, each with its attributes in order.
+/// A directory name: its RDNs, each with sorted attributes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Directory(Vec<Vec<(String, String)>>);
 
@@ -28,7 +28,7 @@ impl Directory {
     }
 }
 
-/// The text of a value, prepared for comparison; of one that is no text, its octets.
+/// A value prepared for comparison: its text, or its octets in hexadecimal.
 fn text(value: &Any) -> String {
     let octets = value.value();
     let text = match value.tag() {
@@ -43,8 +43,8 @@ fn text(value: &Any) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ").to_ascii_lowercase()
 }
 
-/// The attributes that people know by a name.
-const CALLED: [(&str, &str); 7] = [
+/// Short names of attributes.
+const SHORT_NAMES: [(&str, &str); 7] = [
     ("2.5.4.3", "CN"),
     ("2.5.4.6", "C"),
     ("2.5.4.7", "L"),
@@ -59,10 +59,10 @@ impl fmt::Display for Directory {
         if self.0.is_empty() {
             return f.write_str("every directory name");
         }
-        let shown = |(oid, value): &(String, String)| {
-            let called = CALLED.iter().find(|(known, _)| known == oid).map_or(oid.as_str(), |(_, called)| called);
-            format!("{called}={value}")
+        let attribute = |(oid, value): &(String, String)| {
+            let name = SHORT_NAMES.iter().find(|(known, _)| known == oid).map_or(oid.as_str(), |(_, name)| name);
+            format!("{name}={value}")
         };
-        f.write_str(&self.0.iter().flatten().map(shown).collect::<Vec<_>>().join(", "))
+        f.write_str(&self.0.iter().flatten().map(attribute).collect::<Vec<_>>().join(", "))
     }
 }

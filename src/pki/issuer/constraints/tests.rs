@@ -6,18 +6,18 @@ use der::asn1::{Ia5String, OctetString};
 use x509_cert::ext::pkix::constraints::name::GeneralSubtree;
 use x509_cert::name::Name;
 
-fn dns(base: &str) -> Base {
-    Base::Dns(base.to_owned())
+fn dns(base: &str) -> SubtreeBase {
+    SubtreeBase::Dns(base.to_owned())
 }
 
-fn allows(permitted: &[Base], excluded: &[Base], name: &str) -> bool {
+fn allows(permitted: &[SubtreeBase], excluded: &[SubtreeBase], name: &str) -> bool {
     let name = Identifier::ip(name).unwrap_or_else(|_| Identifier::dns(name).unwrap());
     let subtrees = Subtrees { permitted: permitted.to_vec(), excluded: excluded.to_vec() };
-    subtrees.check(&Tested::from(&name)).is_ok()
+    subtrees.check(&ConstrainedName::from(&name)).is_ok()
 }
 
 #[test]
-fn a_permitted_name_is_one_of_the_subtree() {
+fn name_in_permitted_subtree_is_permitted() {
     for (base, name, allowed) in [
         ("example.org", "example.org", true),
         ("example.org", "www.example.org", true),
@@ -39,7 +39,7 @@ fn a_permitted_name_is_one_of_the_subtree() {
 }
 
 #[test]
-fn an_excluded_name_is_refused_whatever_permits_it() {
+fn name_in_excluded_subtree_is_refused() {
     let permitted = [dns("example.org")];
     for (name, allowed) in [
         ("www.example.org", true),
@@ -55,18 +55,18 @@ fn an_excluded_name_is_refused_whatever_permits_it() {
 }
 
 #[test]
-fn addresses_are_compared_by_their_masks() {
-    let ten = Base::Ip(vec![10, 0, 0, 0], vec![255, 0, 0, 0]);
+fn address_is_compared_by_mask() {
+    let ten = SubtreeBase::Ip(vec![10, 0, 0, 0], vec![255, 0, 0, 0]);
     assert!(allows(std::slice::from_ref(&ten), &[], "10.1.2.3"));
     assert!(!allows(std::slice::from_ref(&ten), &[], "11.1.2.3"));
     assert!(!allows(&[ten], &[], "2001:db8::1"), "IPv6 addresses are addresses too");
-    let everything = [Base::Ip(vec![0; 4], vec![0; 4]), Base::Ip(vec![0; 16], vec![0; 16])];
+    let everything = [SubtreeBase::Ip(vec![0; 4], vec![0; 4]), SubtreeBase::Ip(vec![0; 16], vec![0; 16])];
     assert!(!allows(&[], &everything, "10.1.2.3") && !allows(&[], &everything, "2001:db8::1"));
     assert_eq!(everything[0].to_string(), "0.0.0.0/0");
 }
 
 #[test]
-fn an_issuer_permits_what_the_ceremony_wrote_into_its_certificate() {
+fn issuer_permits_the_names_of_its_ceremony() {
     let name = |text: &str| Identifier::ip(text).unwrap_or_else(|_| Identifier::dns(text).unwrap());
     let (dns, ips) = (&["example.org"][..], &["10.0.0.0/9", "2001:db8::/33"][..]);
     for (permitted, within, outside) in [
@@ -103,14 +103,14 @@ fn fault(permitted: Option<Vec<GeneralSubtree>>, excluded: Option<Vec<GeneralSub
 }
 
 #[test]
-fn constraints_that_rfc_5280_does_not_know_are_refused_with_what_they_are() {
+fn constraints_unknown_to_rfc_5280_are_refused_with_reason() {
     let one = |base| fault(Some(vec![tree(base)]), None);
     for octets in [&[][..], &[10, 0, 0, 0], &[0; 7], &[0; 16], &[0; 33]] {
         assert!(one(ip(octets)).contains(&format!("{} octets", octets.len())), "{}", one(ip(octets)));
     }
     assert!(one(ip(&[10, 0, 0, 0, 255, 0, 255, 0])).contains("255.0.255.0"));
     for text in ["*.example.org", "example..org", "https://example.org", "a b", ".", "example.org."] {
-        assert!(one(GeneralName::DnsName(ia5(text))).contains("no domain"), "{text}");
+        assert!(one(GeneralName::DnsName(ia5(text))).contains("not a domain"), "{text}");
     }
     for text in ["", "example.org", ".example.org", "a_b.example.org", "EXAMPLE"] {
         let trees = Some(vec![tree(GeneralName::DnsName(ia5(text)))]);
@@ -127,7 +127,7 @@ fn constraints_that_rfc_5280_does_not_know_are_refused_with_what_they_are() {
 }
 
 #[test]
-fn names_of_ca_certificates_are_held_against_subtrees_of_their_kind() {
+fn ca_names_are_compared_with_subtrees_of_their_kind() {
     let directory = |text: &str| GeneralName::DirectoryName(Name::from_str(text).unwrap());
     let email = |text: &str| GeneralName::Rfc822Name(ia5(text));
     let uri = |text: &str| GeneralName::UniformResourceIdentifier(ia5(text));
@@ -153,7 +153,7 @@ fn names_of_ca_certificates_are_held_against_subtrees_of_their_kind() {
             let (permitted_subtrees, excluded_subtrees) = if permitted { (trees, None) } else { (None, trees) };
             Subtrees::read(&NameConstraints { permitted_subtrees, excluded_subtrees }).unwrap()
         };
-        let tested = Tested::from(&name);
+        let tested = ConstrainedName::from(&name);
         assert_eq!(read(true).check(&tested).is_ok(), within, "{base:?} {name:?}");
         // What cannot be compared is refused either way.
         let other = matches!(name, GeneralName::RegisteredId(_));

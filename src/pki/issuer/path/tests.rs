@@ -1,5 +1,5 @@
 use super::*;
-use crate::pki::issuer::chain::{Chain, Root};
+use crate::pki::issuer::chain::{Chain, ChainEnd};
 use crate::pki::testing::{NOW, block_on, key};
 use crate::pki::{Serial, pem, sigalg, tbs};
 use crate::values::native_crypto::{NativeCrypto, NativeKey};
@@ -91,7 +91,7 @@ fn path() -> Path {
 impl Path {
     fn read(&self) -> Result<Chain, IssuerFault> {
         let root = self.root.der();
-        let chain = Chain::read(&[self.issuer.der(), self.above.der()], Root::Known(&root))?;
+        let chain = Chain::read(&[self.issuer.der(), self.above.der()], ChainEnd::Below(&root))?;
         block_on(chain.check_signatures(&NativeCrypto))?;
         Ok(chain)
     }
@@ -140,13 +140,16 @@ fn authority(key_id: Option<&[u8]>, issuer: Option<&str>, serial: Option<&[u8]>)
 }
 
 #[test]
-fn key_identifiers_lead_from_each_certificate_to_the_one_above() {
+fn path_with_other_key_identifiers_is_refused() {
     let other = authority(Some(&[9; 20]), None, None);
     let fault = broken(|path| path.issuer.set(other.clone()));
-    assert!(matches!(&fault, PathFault { at: At::Chain(1), rule: Rule::KeyId(_, _, At::Chain(2)) }), "{fault}");
+    assert!(
+        matches!(&fault, PathFault { at: PathPosition::Chain(1), rule: PathRule::KeyId(_, _, PathPosition::Chain(2)) }),
+        "{fault}"
+    );
     let fault = broken(|path| path.above.set(other));
     assert!(
-        matches!(&fault, PathFault { at: At::Chain(2), rule: Rule::KeyId(wanted, _, At::Root) } if *wanted == "09".repeat(20))
+        matches!(&fault, PathFault { at: PathPosition::Chain(2), rule: PathRule::KeyId(wanted, _, PathPosition::Root) } if *wanted == "09".repeat(20))
     );
     assert!(fault.to_string().contains("certificate 2 of the issuer chain") && fault.to_string().contains("the root"));
     assert!(fault.to_string().contains("RFC 5280 §4.2.1.1"), "{fault}");
@@ -159,25 +162,28 @@ fn key_identifiers_lead_from_each_certificate_to_the_one_above() {
     good.read().unwrap();
     for (issuer, number) in [(COMPANY, serial.octets()), ("CN=Root,O=Company", &[8][..])] {
         let fault = broken(|path| path.issuer.set(authority(None, Some(issuer), Some(number))));
-        assert_eq!(fault, PathFault { at: At::Chain(1), rule: Rule::IssuerSerial(At::Chain(2)) });
+        assert_eq!(
+            fault,
+            PathFault { at: PathPosition::Chain(1), rule: PathRule::IssuerSerial(PathPosition::Chain(2)) }
+        );
         let fault = broken(|path| path.above.set(authority(None, Some(issuer), Some(number))));
-        assert_eq!(fault, PathFault { at: At::Chain(2), rule: Rule::IssuerSerial(At::Root) });
+        assert_eq!(fault, PathFault { at: PathPosition::Chain(2), rule: PathRule::IssuerSerial(PathPosition::Root) });
     }
 }
 
 #[test]
-fn names_of_cas_are_within_the_constraints_above_them() {
+fn path_with_ca_name_outside_constraints_is_refused() {
     for (permitted, excluded) in [
         (&[directory("O=Other")][..], &[][..]),
         (&[], &[directory("O=Company")]),
         (&[], &[directory("CN=Issuer,O=company")]),
     ] {
-        for (at, of) in [(true, At::Root), (false, At::Chain(2))] {
+        for (at, of) in [(true, PathPosition::Root), (false, PathPosition::Chain(2))] {
             let mut path = path();
             let ca = if at { &mut path.root } else { &mut path.above };
             ca.set(constraints(permitted, excluded));
             let fault = path.fault();
-            assert!(matches!(&fault.rule, Rule::Outside(found, _) if *found == of), "{fault}");
+            assert!(matches!(&fault.rule, PathRule::Outside(found, _) if *found == of), "{fault}");
             assert!(fault.to_string().contains("§4.2.1.10"), "{fault}");
         }
     }
@@ -189,7 +195,10 @@ fn names_of_cas_are_within_the_constraints_above_them() {
         path.root.set(constraints(&[dns("example.org")], &[]));
         path.issuer.set(tbs::extension(false, &SubjectAltName(vec![dns("example.net")])).unwrap());
     });
-    assert!(matches!(&fault, PathFault { at: At::Chain(1), rule: Rule::Outside(At::Root, _) }), "{fault}");
+    assert!(
+        matches!(&fault, PathFault { at: PathPosition::Chain(1), rule: PathRule::Outside(PathPosition::Root, _) }),
+        "{fault}"
+    );
     // Its own constraints do not bind its own name.
     let mut own = path();
     own.issuer.set(constraints(&[], &[directory("O=Company")]));
@@ -197,15 +206,15 @@ fn names_of_cas_are_within_the_constraints_above_them() {
 }
 
 #[test]
-fn constraints_that_leave_nothing_or_are_none_are_refused_wherever_they_are() {
+fn path_with_unusable_constraints_is_refused() {
     let empty = GeneralName::IpAddress(OctetString::new([]).unwrap());
     for place in 0..3 {
         let fault = broken(|path| {
             [&mut path.root, &mut path.above, &mut path.issuer][place]
                 .set(constraints(&[], std::slice::from_ref(&empty)));
         });
-        assert!(matches!(&fault.rule, Rule::Constraint(what) if what.contains("0 octets")), "{fault}");
-        assert_eq!(fault.at, [At::Root, At::Chain(2), At::Chain(1)][place]);
+        assert!(matches!(&fault.rule, PathRule::Constraint(what) if what.contains("0 octets")), "{fault}");
+        assert_eq!(fault.at, [PathPosition::Root, PathPosition::Chain(2), PathPosition::Chain(1)][place]);
     }
     let everything: Vec<_> = [[0; 8].as_slice(), &[0; 32]]
         .map(|octets| GeneralName::IpAddress(OctetString::new(octets).unwrap()))
@@ -215,7 +224,7 @@ fn constraints_that_leave_nothing_or_are_none_are_refused_wherever_they_are() {
         path.above.set(constraints(&[dns("example.net")], &[]));
         path.issuer.set(constraints(&[dns("example.org")], &everything));
     });
-    assert_eq!(fault, PathFault { at: At::Chain(1), rule: Rule::NoNames });
+    assert_eq!(fault, PathFault { at: PathPosition::Chain(1), rule: PathRule::NoNames });
     let mut meet = path();
     meet.above.set(constraints(&[dns("org")], &[]));
     meet.issuer.set(constraints(&[dns(".example.org")], &everything));
@@ -223,7 +232,7 @@ fn constraints_that_leave_nothing_or_are_none_are_refused_wherever_they_are() {
 }
 
 #[test]
-fn path_lengths_are_kept_by_all_that_are_not_self_issued() {
+fn path_longer_than_path_length_is_refused() {
     let length = |length| tbs::ca_constraints(Some(length)).unwrap();
     for (root, above) in [(2, 1), (5, 9)] {
         let mut good = path();
@@ -245,14 +254,14 @@ fn path_lengths_are_kept_by_all_that_are_not_self_issued() {
         long.read().unwrap();
     }
     let fault = broken(|path| path.root.set(length(1)));
-    assert_eq!(fault, PathFault { at: At::Root, rule: Rule::PathLength(1, 2) });
+    assert_eq!(fault, PathFault { at: PathPosition::Root, rule: PathRule::PathLength(1, 2) });
     let fault = broken(|path| path.above.set(length(0)));
-    assert_eq!(fault, PathFault { at: At::Chain(2), rule: Rule::PathLength(0, 1) });
+    assert_eq!(fault, PathFault { at: PathPosition::Chain(2), rule: PathRule::PathLength(0, 1) });
     assert!(fault.to_string().contains("§4.2.1.9"), "{fault}");
 }
 
 #[test]
-fn what_verifiers_do_not_know_may_not_be_critical() {
+fn path_with_unknown_critical_extension_is_refused() {
     let odd = |critical| Extension {
         extn_id: ObjectIdentifier::new_unwrap("1.3.6.1.4.1.99999.1"),
         critical,
@@ -265,14 +274,14 @@ fn what_verifiers_do_not_know_may_not_be_critical() {
         put(&mut good, false);
         good.read().unwrap();
         let fault = broken(|path| put(path, true));
-        assert!(matches!(fault.rule, Rule::Critical(_)) && fault.to_string().contains("§4.2"), "{fault}");
+        assert!(matches!(fault.rule, PathRule::Critical(_)) && fault.to_string().contains("§4.2"), "{fault}");
     }
     let fault = broken(|path| path.above.extensions.extend([odd(false), odd(false)]));
-    assert!(matches!(fault, PathFault { at: At::Chain(2), rule: Rule::Twice(_) }), "{fault}");
+    assert!(matches!(fault, PathFault { at: PathPosition::Chain(2), rule: PathRule::Twice(_) }), "{fault}");
 }
 
 #[test]
-fn policies_may_not_be_required_of_leaves() {
+fn path_requiring_policies_is_refused() {
     let require = |skip| {
         let value = PolicyConstraints { require_explicit_policy: Some(skip), inhibit_policy_mapping: None };
         tbs::extension(true, &value).unwrap()
@@ -282,7 +291,7 @@ fn policies_may_not_be_required_of_leaves() {
         let mut path = path();
         [&mut path.root, &mut path.above, &mut path.issuer][place].set(require(skip));
         match refused {
-            true => assert_eq!(path.fault().rule, Rule::Policy, "{place} {skip}"),
+            true => assert_eq!(path.fault().rule, PathRule::Policy, "{place} {skip}"),
             false => drop(path.read().unwrap()),
         }
     }
@@ -292,7 +301,7 @@ fn policies_may_not_be_required_of_leaves() {
 }
 
 #[test]
-fn the_last_certificate_is_signed_by_the_root_and_the_root_by_anybody() {
+fn path_signature_by_root_is_checked_and_the_roots_own_ignored() {
     let mut odd = path();
     odd.root.signer = key(SigAlg::Ed25519).clone();
     odd.read().unwrap();
@@ -305,30 +314,30 @@ fn the_last_certificate_is_signed_by_the_root_and_the_root_by_anybody() {
     let mut nameless = path();
     nameless.above.subject = "";
     nameless.issuer.issuer = "";
-    assert_eq!(nameless.fault(), PathFault { at: At::Chain(2), rule: Rule::NoSubject });
+    assert_eq!(nameless.fault(), PathFault { at: PathPosition::Chain(2), rule: PathRule::NoSubject });
 }
 
 #[test]
-fn a_path_in_use_is_taken_with_all_of_its_faults() {
+fn path_in_use_is_accepted_with_all_faults() {
     let mut path = path();
     path.root.set(tbs::ca_constraints(Some(0)).unwrap());
     path.above.set(constraints(&[], &[directory("CN=Issuer,O=Company")]));
     let root = path.root.der();
     let ders = [path.issuer.der(), path.above.der()];
-    let chain = Chain::taken(&ders, Root::Known(&root)).unwrap();
+    let chain = Chain::read_in_use(&ders, ChainEnd::Below(&root)).unwrap();
     let [length, outside] = chain.faults() else { panic!("{:?}", chain.faults()) };
-    assert_eq!(*length, IssuerFault::Path(PathFault { at: At::Root, rule: Rule::PathLength(0, 2) }));
+    assert_eq!(*length, IssuerFault::Path(PathFault { at: PathPosition::Root, rule: PathRule::PathLength(0, 2) }));
     assert!(outside.to_string().contains("among what certificate 2"), "{outside}");
-    assert_eq!(Chain::read(&ders, Root::Known(&root)).unwrap_err(), *length);
+    assert_eq!(Chain::read(&ders, ChainEnd::Below(&root)).unwrap_err(), *length);
     // The link to another key is none, in use or not.
     path.above.set(authority(Some(&[9; 20]), None, None));
     let ders = [path.issuer.der(), path.above.der()];
-    assert!(matches!(Chain::taken(&ders, Root::Known(&root)), Err(IssuerFault::Path(_))));
-    assert!(Chain::taken(&ders, Root::Refused).is_ok());
+    assert!(matches!(Chain::read_in_use(&ders, ChainEnd::Below(&root)), Err(IssuerFault::Path(_))));
+    assert!(Chain::read_in_use(&ders, ChainEnd::NoRoot).is_ok());
 }
 
 #[test]
-fn a_root_ends_what_is_below_it() {
+fn path_validity_ends_with_the_root() {
     let mut short = path();
     short.root.until = NOW.plus(Duration::from_secs(60));
     let chain = short.read().unwrap();

@@ -25,7 +25,7 @@ fn check_new(spki: &[u8]) -> Result<(), KeyFault> {
 }
 
 #[test]
-fn c02_keys_with_the_roca_fingerprint_are_refused() {
+fn c02_key_with_roca_fingerprint_is_refused() {
     for (private, bits) in
         [(&fixture!("roca-2048")[..], 2048), (fixture!("roca-3072"), 3072), (fixture!("roca-4096"), 4096)]
     {
@@ -39,7 +39,7 @@ fn c02_keys_with_the_roca_fingerprint_are_refused() {
 }
 
 #[test]
-fn c02_keys_of_close_primes_are_refused() {
+fn c02_key_of_close_primes_is_refused() {
     assert_eq!(check_new(&public(fixture!("close-primes-2048"))), Err(KeyFault::ClosePrimes));
     let said = KeyFault::ClosePrimes.to_string();
     assert!(said.contains("close together") && said.contains("make a new key"), "{said}");
@@ -78,7 +78,7 @@ fn bytes(n: &BoxedUint) -> Vec<u8> {
 }
 
 #[test]
-fn c02_moduli_with_a_small_factor_are_refused_and_the_factor_is_named() {
+fn c02_modulus_with_small_factor_is_refused_with_the_factor() {
     let n = modulus();
     assert_eq!(check(&bytes(&n)), Ok(()), "the fixture was cut right");
     for factor in [3, 5, 17, 167, 173, 743, 751] {
@@ -93,7 +93,7 @@ fn c02_moduli_with_a_small_factor_are_refused_and_the_factor_is_named() {
 }
 
 #[test]
-fn c02_the_fingerprint_is_as_rare_as_its_paper_says() {
+fn c02_roca_fingerprint_of_sound_keys_is_rare() {
     // For each prime: which part of all residues are powers of 65537. The published test lets one of 238,878,720 by.
     let mut rarity = 1_u64;
     for prime in (3..=LAST_ROCA_PRIME).step_by(2).filter(|n| is_prime(*n)) {
@@ -113,7 +113,7 @@ fn round(n: u128) -> usize {
 }
 
 #[test]
-fn c02_close_factors_are_found_in_the_very_round() {
+fn c02_close_factors_are_found_in_the_expected_round() {
     for n in [9_u128, 15, 21, 33, 49, 1_000_001, 1_000_003 * 1_000_033, 999_983 * 1_004_987, 65_537 * 92_683]
         .into_iter()
         .chain((10_001..10_401).step_by(2))
@@ -126,7 +126,7 @@ fn c02_close_factors_are_found_in_the_very_round() {
 }
 
 #[test]
-fn c02_a_hundred_rounds_are_made_with_long_moduli_too() {
+fn c02_long_modulus_gets_a_hundred_rounds() {
     let a = modulus().shr(1024);
     for rounds in [FERMAT_ROUNDS, FERMAT_ROUNDS + 1] {
         // The root of a² - b² is about b² / 2a below a, so a is the candidate of this round.

@@ -93,7 +93,7 @@ async fn z10_https_that_does_not_answer_in_http_says_what_it_did() {
 }
 
 #[tokio::test]
-async fn t25_what_comes_from_elsewhere_is_not_shown() {
+async fn t25_response_from_elsewhere_is_not_shown() {
     let secret = "s3cret";
     let to_b = || answering(redirecting("http://b.test/private"));
     for host in [
@@ -127,7 +127,7 @@ async fn t25_what_comes_from_elsewhere_is_not_shown() {
 
 /// A name can lead elsewhere from one look-up to the next: where that may be a private network, its pages are not shown.
 #[tokio::test]
-async fn t25_what_another_path_of_the_host_says_is_not_shown_where_private_addresses_are_reached() {
+async fn t25_response_of_another_path_is_not_shown_with_private_addresses() {
     let open = || Config { policy: AddressPolicy { allow_private: true }, ..Config::default() };
     let first = Fake::default().name("a.test", &["10.0.0.1"]).host("10.0.0.1:80", redirecting("/admin/s3cret"));
     let fake = first.host("10.0.0.1:80", http("403 Forbidden", "", "s3cret"));
@@ -140,7 +140,7 @@ async fn t25_what_another_path_of_the_host_says_is_not_shown_where_private_addre
 }
 
 #[tokio::test]
-async fn t25_what_came_before_the_time_was_over_is_told() {
+async fn t25_bytes_before_timeout_are_described() {
     let fake = answering(FakeHost::Drip(b'\r', Duration::from_secs(1)));
     let words = "by HTTP/1.1 at 1.1.1.1: no complete answer in time; 10 bytes came, which begin \"\\r\\r";
     fails(fake, FailureKind::Connection, true, words).await;

@@ -46,7 +46,7 @@ pub fn crls() -> Vec<(&'static str, Vec<u8>)> {
 pub fn chains() -> Vec<(&'static str, Vec<u8>)> {
     let (root, issuer) = pair();
     let bound =
-        Root::create(SigAlg::Es384, "Example Root", NOW, 10).unwrap().with_list_at("http://ca.test/crl/root.crl");
+        Root::create(SigAlg::Es384, "Example Root", NOW, 10).unwrap().with_crl_url("http://ca.test/crl/root.crl");
     let permitted = [DnsName::parse("example.org").unwrap()];
     let constraints = &Constraints::new(&permitted, &["10.0.0.0/8".parse().unwrap()]).unwrap();
     let plan = IssuerPlan { common_name: "Bound", algorithm: SigAlg::Es256, constraints, years: 5 };
