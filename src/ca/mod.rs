@@ -57,6 +57,6 @@ pub mod routes;
 pub mod setting_names;
 pub mod settings;
 mod shadow;
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod transport;

@@ -12,6 +12,8 @@ mod request;
 mod returned;
 mod root;
 mod stand_in;
+#[cfg(any(test, feature = "testing"))]
+mod testing;
 
 use super::basic::BasicConstraints;
 use super::pem::{self, PemFault};
@@ -32,10 +34,12 @@ use core::time::Duration;
 use der::Encode;
 use der::asn1::{Any, SetOfVec};
 pub use fault::{CeremonyFault, RootFault};
-pub use request::{IssuerRequest, create_csr, create_issuer_csr};
+pub use request::{IssuerRequest, create_issuer_csr};
 pub use returned::{NO_PATH_LENGTH, Returned, ReturnedFault};
 pub use root::{IssuerPlan, Root, is_issued_by, is_signed_by};
 pub use stand_in::stand_in;
+#[cfg(any(test, feature = "testing"))]
+pub use testing::{create_csr, create_intermediate_for, cross_sign};
 use x509_cert::attr::AttributeTypeAndValue;
 use x509_cert::ext::Extensions;
 use x509_cert::ext::pkix::SubjectKeyIdentifier;
@@ -85,37 +89,7 @@ pub fn create_intermediate(
     now: Time,
     years: u32,
 ) -> Result<CertAndKey, CeremonyFault> {
-    create_intermediate_for(root, common_name, &[ID_KP_SERVER_AUTH, ID_KP_CLIENT_AUTH], now, years)
-}
-
-/// As [`create_intermediate`], for these extended key usages.
-///
-/// # Errors
-/// As [`create_intermediate`].
-pub fn create_intermediate_for(
-    root: &CertAndKey,
-    common_name: &str,
-    purposes: &[ObjectIdentifier],
-    now: Time,
-    years: u32,
-) -> Result<CertAndKey, CeremonyFault> {
-    intermediate(root, new_key(ALGORITHM)?, common_name, purposes, (now, years))
-}
-
-/// Makes another certificate for the intermediate `of`, with its name and key, below another root: a cross-signed
-/// variant, with which its leaves are good for those who trust that root.
-///
-/// # Errors
-/// As [`create_intermediate`].
-pub fn cross_sign(
-    root: &CertAndKey,
-    of: &CertAndKey,
-    common_name: &str,
-    now: Time,
-    years: u32,
-) -> Result<CertAndKey, CeremonyFault> {
-    let key = NativeKey::from_pkcs8_pem(&of.key)?;
-    intermediate(root, key, common_name, &[ID_KP_SERVER_AUTH, ID_KP_CLIENT_AUTH], (now, years))
+    intermediate(root, new_key(ALGORITHM)?, common_name, &[ID_KP_SERVER_AUTH, ID_KP_CLIENT_AUTH], (now, years))
 }
 
 fn intermediate(

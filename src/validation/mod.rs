@@ -26,7 +26,7 @@ pub mod probe;
 pub mod quote;
 pub mod reach;
 pub mod target;
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod tls;
 pub mod tlsalpn01;

@@ -1,9 +1,8 @@
-//! CSRs ([RFC 2986](https://www.rfc-editor.org/rfc/rfc2986)): a client's, and that of an intermediate for another's
-//! root.
+//! The CSR ([RFC 2986](https://www.rfc-editor.org/rfc/rfc2986)) of an intermediate for another's root.
 
 use super::root::PURPOSES;
-use super::{CeremonyFault, Constraints, general_names, intermediate_extensions, subject};
-use crate::pki::{CsrFault, csr, pem, sigalg, tbs};
+use super::{CeremonyFault, Constraints, intermediate_extensions, subject};
+use crate::pki::{CsrFault, csr, pem, sigalg};
 use crate::values::native_crypto::{NativeCrypto, NativeKey};
 use const_oid::AssociatedOid;
 use der::asn1::{BitString, SetOfVec};
@@ -13,14 +12,6 @@ use spki::SubjectPublicKeyInfoOwned;
 use x509_cert::ext::Extensions;
 use x509_cert::name::Name;
 use x509_cert::request::{CertReq, CertReqInfo, ExtensionReq, Version};
-
-/// Makes the CSR of a client for these DNS names, in DER: no subject, one extension, signed by `key`.
-///
-/// # Errors
-/// [`CeremonyFault::Name`], and failures of the machinery.
-pub fn create_csr(key: &NativeKey, dns_names: &[&str]) -> Result<Vec<u8>, CeremonyFault> {
-    sign(key, Name::default(), vec![tbs::alt_names(true, general_names(dns_names)?)?])
-}
 
 /// Makes the CSR of an intermediate, as PEM, for a CA that is not ours: it asks for all extensions that the certificate
 /// has to have, the name constraints among them.
@@ -37,7 +28,7 @@ pub fn create_issuer_csr(
     Ok(pem::write(pem::REQUEST, &der)?)
 }
 
-fn sign(key: &NativeKey, subject: Name, extensions: Extensions) -> Result<Vec<u8>, CeremonyFault> {
+pub(super) fn sign(key: &NativeKey, subject: Name, extensions: Extensions) -> Result<Vec<u8>, CeremonyFault> {
     let info = CertReqInfo {
         version: Version::V1,
         subject,
