@@ -1,5 +1,9 @@
 //! What the wasm module was built from, as one hash: equal means that a build would give the same again.
+//!
+//! The compiler says which files it read. So test doubles, unit tests and what is for the companion only never cause
+//! another build, and a new module does by the `mod` line that names it.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -23,28 +27,70 @@ pub fn digest(bytes: &[u8]) -> String {
     hex::encode(&Sha256::digest(bytes))
 }
 
-/// The hash of every source of the wasm module in the repository `root`, and of `settings`: everything else
-/// on which the result depends.
-///
-/// Files named `tests.rs` are left out: they are test modules, never part of the module that is built.
-///
-/// # Errors
-/// When a source cannot be read.
-pub fn of_sources(root: &Path, settings: &str) -> Result<String> {
-    let mut files = Vec::new();
-    collect(&root.join("src"), &mut files)?;
-    files.extend(FILES.iter().map(|name| root.join(name)).filter(|file| file.is_file()));
-    files.sort();
-    let mut hash = Sha256::new();
-    add(&mut hash, settings.as_bytes());
-    for file in files {
-        let content = fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
-        // Relative, so that a repository that was moved is not built again.
-        let name = file.strip_prefix(root).unwrap_or(&file);
-        add(&mut hash, name.as_os_str().as_encoded_bytes());
-        add(&mut hash, &content);
+/// The sources that the compiler read for a build, by the dep-info file (`.d`) that cargo writes beside its result; those
+/// of the repository `root` relative to it, so that a repository that was moved is not built again.
+pub fn compiled_sources(dep_info: &str, root: &Path) -> Vec<PathBuf> {
+    // One rule, `result: source source`, in which a space of a path follows a backslash.
+    let (_, sources) = dep_info.lines().next().and_then(|rule| rule.split_once(": ")).unwrap_or_default();
+    let sources = sources.replace("\\ ", "\0");
+    let sources = sources.split(' ').filter(|source| !source.is_empty()).map(|source| source.replace('\0', " "));
+    let relative = |source: String| {
+        let source = PathBuf::from(source);
+        source.strip_prefix(root).map(Path::to_path_buf).unwrap_or(source)
+    };
+    sources.map(relative).collect()
+}
+
+/// Digests of all files that may become part of the wasm module, as they were at one moment.
+pub struct Sources(BTreeMap<PathBuf, String>);
+
+impl Sources {
+    /// Reads what is below `src/` of the repository `root`, and `more` files, as [`compiled_sources`] names them.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub fn read(root: &Path, more: &[PathBuf]) -> Result<Self> {
+        let mut files = Vec::new();
+        collect(&root.join("src"), &mut files)?;
+        let more = FILES.iter().map(Path::new).chain(more.iter().map(PathBuf::as_path));
+        files.extend(more.map(|file| root.join(file)).filter(|file| file.is_file()));
+        let mut digests = BTreeMap::new();
+        for file in files {
+            let content = fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
+            let name = file.strip_prefix(root).unwrap_or(&file);
+            let is_rust = name.extension().is_some_and(|kind| kind == "rs");
+            let linked = if is_rust { without_tests(&content) } else { content.as_slice() };
+            digests.insert(name.to_path_buf(), digest(linked));
+        }
+        Ok(Self(digests))
     }
-    Ok(hex::encode(&hash.finalize()))
+
+    /// The hash of the `compiled` sources, the manifests and `settings`, on which a build depends besides.
+    ///
+    /// A source that was not there when the files were read counts by its name.
+    pub fn fingerprint(&self, compiled: &[PathBuf], settings: &str) -> String {
+        let mut names: Vec<&Path> = FILES.iter().map(Path::new).filter(|file| self.0.contains_key(*file)).collect();
+        names.extend(compiled.iter().map(PathBuf::as_path));
+        names.sort_unstable();
+        names.dedup();
+        let mut hash = Sha256::new();
+        add(&mut hash, settings.as_bytes());
+        for name in names {
+            add(&mut hash, name.as_os_str().as_encoded_bytes());
+            add(&mut hash, self.0.get(name).map_or(&[], |digest| digest.as_bytes()));
+        }
+        hex::encode(&hash.finalize())
+    }
+}
+
+/// A source without its unit tests, where these end it: then no line number of the module depends on them.
+fn without_tests(source: &[u8]) -> &[u8] {
+    const BEGIN: &[u8] = b"\n#[cfg(test)]\nmod tests {\n";
+    const END: &[u8] = b"\n}\n";
+    let find = |text: &[u8], wanted: &[u8]| text.windows(wanted.len()).position(|window| window == wanted);
+    let Some((code, tests)) = find(source, BEGIN).and_then(|at| source.split_at_checked(at)) else { return source };
+    let ends = find(tests, END).is_some_and(|at| at + END.len() == tests.len());
+    if ends { code } else { source }
 }
 
 /// One part, with its length: so that no two lists of parts hash the same bytes.
@@ -60,7 +106,7 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
         let path = entry.with_context(problem)?.path();
         if path.is_dir() {
             collect(&path, files)?;
-        } else if path.file_name().is_none_or(|name| name != "tests.rs") {
+        } else {
             files.push(path);
         }
     }
@@ -71,68 +117,99 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
 mod tests {
     use super::*;
 
+    const COMPILED: [&str; 3] = ["src/lib.rs", "src/acme/mod.rs", "src/acme/page.css"];
+
     fn repository() -> tempfile::TempDir {
         let root = tempfile::tempdir().unwrap();
-        fs::create_dir_all(root.path().join("src/acme")).unwrap();
-        fs::write(root.path().join("src/lib.rs"), "mod acme;").unwrap();
-        fs::write(root.path().join("src/acme/mod.rs"), "").unwrap();
-        fs::write(root.path().join("Cargo.toml"), "[package]").unwrap();
+        for (file, content) in [
+            ("src/lib.rs", "mod acme;\n"),
+            ("src/acme/mod.rs", "fn f() {}\n\n#[cfg(test)]\nmod tests {\n    fn t() {}\n}\n"),
+            ("src/acme/page.css", "a {}"),
+            ("src/acme/testing.rs", "fn double() {}\n"),
+            ("src/acme/jws/tests/splices.rs", "fn t() {}\n"),
+            ("Cargo.toml", "[package]"),
+        ] {
+            write(root.path(), file, content);
+        }
         root
+    }
+
+    fn write(root: &Path, file: &str, content: &str) {
+        fs::create_dir_all(root.join(file).parent().unwrap()).unwrap();
+        fs::write(root.join(file), content).unwrap();
+    }
+
+    fn fingerprint(root: &Path, compiled: &[&str]) -> String {
+        let compiled: Vec<PathBuf> = compiled.iter().map(PathBuf::from).collect();
+        Sources::read(root, &compiled).unwrap().fingerprint(&compiled, "s")
     }
 
     #[test]
     fn a_copy_elsewhere_has_the_same_fingerprint() {
         let (one, other) = (repository(), repository());
-        assert_eq!(of_sources(one.path(), "s").unwrap(), of_sources(other.path(), "s").unwrap());
+        assert_eq!(fingerprint(one.path(), &COMPILED), fingerprint(other.path(), &COMPILED));
     }
 
     #[test]
     fn every_change_that_matters_changes_it() {
         let root = repository();
         let root = root.path();
-        let mut seen = vec![of_sources(root, "s").unwrap(), of_sources(root, "other settings").unwrap()];
-        let changes: [(&str, &str); 5] = [
-            ("src/lib.rs", "mod acme; // changed"),
-            ("src/acme/order.rs", ""),
+        let compiled = COMPILED.map(PathBuf::from);
+        let other = Sources::read(root, &compiled).unwrap().fingerprint(&compiled, "other settings");
+        let mut seen = vec![fingerprint(root, &COMPILED), other];
+        for (file, content) in [
+            ("src/acme/mod.rs", "fn f() { g() }\n\n#[cfg(test)]\nmod tests {\n    fn t() {}\n}\n"),
+            ("src/acme/mod.rs", "#[cfg(test)]\nmod tests {\n    fn t() {}\n}\n\nfn behind() {}\n"),
+            ("src/acme/page.css", "b {}"),
             ("Cargo.toml", "[package] # changed"),
             ("Cargo.lock", ""),
             ("package-lock.json", "{}"),
-        ];
-        for (file, content) in changes {
-            fs::write(root.join(file), content).unwrap();
-            let now = of_sources(root, "s").unwrap();
+            // A new module: the line that declares it.
+            ("src/lib.rs", "mod acme;\nmod order;\n"),
+        ] {
+            write(root, file, content);
+            let now = fingerprint(root, &COMPILED);
             assert!(!seen.contains(&now), "{file} must count");
             seen.push(now);
         }
-        fs::rename(root.join("src/acme/order.rs"), root.join("src/acme/orders.rs")).unwrap();
-        assert!(!seen.contains(&of_sources(root, "s").unwrap()), "a name must count");
+        fs::remove_file(root.join("src/acme/mod.rs")).unwrap();
+        assert!(!seen.contains(&fingerprint(root, &COMPILED)), "a source that is gone must count");
+        assert!(!seen.contains(&fingerprint(root, &["src/lib.rs"])), "another list must count");
     }
 
     #[test]
-    fn what_is_not_built_does_not_change_it() {
+    fn files_made_during_a_build_cause_another() {
         let root = repository();
-        let before = of_sources(root.path(), "s").unwrap();
-        for file in ["README.md", "wrangler.toml", "src/acme/tests.rs"] {
-            fs::write(root.path().join(file), "changed").unwrap();
-        }
-        assert_eq!(of_sources(root.path(), "s").unwrap(), before);
+        let before = Sources::read(root.path(), &[]).unwrap();
+        write(root.path(), "src/order.rs", "fn f() {}\n");
+        let compiled = [PathBuf::from("src/lib.rs"), PathBuf::from("src/order.rs")];
+        let after = fingerprint(root.path(), &["src/lib.rs", "src/order.rs"]);
+        assert_ne!(before.fingerprint(&compiled, "s"), after);
     }
 
-    /// [`of_sources`] leaves `tests.rs` files out: that is right only while they are test modules.
     #[test]
-    fn tests_files_are_test_modules() {
-        let mut sources = Vec::new();
-        collect(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut sources).unwrap();
-        for source in sources.iter().filter(|file| file.extension().is_some_and(|kind| kind == "rs")) {
-            let text = fs::read_to_string(source).unwrap();
-            let lines: Vec<&str> = text.lines().map(str::trim).collect();
-            for (at, line) in lines.iter().enumerate() {
-                if line.ends_with("mod tests;") {
-                    let before = at.checked_sub(1).map_or("", |at| lines[at]);
-                    assert!(before.starts_with("#[cfg(") && before.contains("test"), "{}: {line}", source.display());
-                }
-            }
+    fn tests_and_doubles_do_not_change_it() {
+        let root = repository();
+        let before = fingerprint(root.path(), &COMPILED);
+        for (file, content) in [
+            ("README.md", "changed"),
+            ("wrangler.toml", "changed"),
+            ("src/acme/testing.rs", "fn other_double() {}\n"),
+            ("src/acme/jws/tests/splices.rs", "fn other() {}\n"),
+            ("src/acme/tests.rs", "fn t() {}\n"),
+            ("src/acme/mod.rs", "fn f() {}\n\n#[cfg(test)]\nmod tests {\n    fn t() {}\n\n    fn u() {}\n}\n"),
+        ] {
+            write(root.path(), file, content);
+            assert_eq!(fingerprint(root.path(), &COMPILED), before, "{file}");
         }
+    }
+
+    #[test]
+    fn dep_info_is_read() {
+        let line = "/a b/target/selvedge.wasm: /r/src/lib.rs /r/src/a\\ b.rs /elsewhere/c.txt\n";
+        let read = compiled_sources(line, Path::new("/r"));
+        assert_eq!(read, ["src/lib.rs", "src/a b.rs", "/elsewhere/c.txt"].map(PathBuf::from));
+        assert!(compiled_sources("", Path::new("/r")).is_empty());
     }
 
     #[test]

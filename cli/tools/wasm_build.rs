@@ -6,9 +6,11 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+use super::fingerprint::{Sources, compiled_sources};
+use super::stamp::Stamp;
 use super::step::Step;
 use super::wasm_std::Way;
-use super::{Toolbox, fingerprint, installs};
+use super::{Toolbox, installs};
 
 /// A wasm module that is up to date, with the JavaScript module that loads it.
 #[derive(Debug, Clone)]
@@ -22,6 +24,9 @@ pub struct Built {
     /// The size of the wasm in bytes, before compression.
     pub wasm_bytes: u64,
 }
+
+/// The list of the sources that the last build compiled, in the folder of the tools.
+const SOURCES: &str = "stamps/wasm-sources";
 
 /// What wasm-opt does. The smallest module, without the names of functions: they are a seventh of it and serve
 /// only the traces of panics. The features are those of the compiler's output; wasm-opt must not use newer ones,
@@ -49,28 +54,56 @@ impl Toolbox {
     pub fn build_wasm(&self) -> Result<Built> {
         let fast = std::env::var("SELVEDGE_FAST_WASM").is_ok_and(|value| value == "1");
         let settings = format!("{}{WASM_OPT:?}\nfast {fast}\nstd {:?}\n", installs::versions(), Way::forced()?);
-        let stamp = |sources| self.stamp("wasm-build", sources);
         let wasm = self.root.join("build/index_bg.wasm");
-        if stamp(fingerprint::of_sources(&self.root, &settings)?).holds(&wasm) {
+        if self.wasm_stamp(&settings)?.holds(&wasm) {
             return self.built();
         }
         let _turn = self.lock("build")?;
         // Computed again: sources may have changed while waiting, and who built meanwhile may have had them.
-        let stamp = stamp(fingerprint::of_sources(&self.root, &settings)?);
+        let stamp = self.wasm_stamp(&settings)?;
         if stamp.holds(&wasm) {
             return self.built();
         }
         stamp.clear();
-        self.run_worker_build(fast)?;
+        // As they are before the build: a change during it causes another.
+        let sources = Sources::read(&self.root, &self.known_sources())?;
+        let dep_info = self.run_worker_build(fast)?;
         if !fast {
             self.run_wasm_opt(&wasm)?;
         }
         let built = self.built()?;
-        stamp.write()?;
+        let compiled = self.keep_sources(&dep_info)?;
+        self.stamp("wasm-build", sources.fingerprint(&compiled, &settings)).write()?;
         Ok(built)
     }
 
-    fn run_worker_build(&self, fast: bool) -> Result<()> {
+    /// The stamp of a build of the sources as they are now.
+    fn wasm_stamp(&self, settings: &str) -> Result<Stamp> {
+        let known = self.known_sources();
+        Ok(self.stamp("wasm-build", Sources::read(&self.root, &known)?.fingerprint(&known, settings)))
+    }
+
+    /// The sources that the last build compiled; none before the first.
+    fn known_sources(&self) -> Vec<PathBuf> {
+        let list = fs::read_to_string(self.dir.join(SOURCES)).unwrap_or_default();
+        list.lines().map(PathBuf::from).collect()
+    }
+
+    /// Notes which sources a build compiled, by its dep-info file.
+    fn keep_sources(&self, dep_info: &Path) -> Result<Vec<PathBuf>> {
+        let text = fs::read_to_string(dep_info).with_context(|| format!("the build left no {}", dep_info.display()))?;
+        let compiled = compiled_sources(&text, &self.root);
+        if !compiled.iter().any(|source| source.ends_with("src/lib.rs")) {
+            bail!("{} does not name src/lib.rs: remove {} and try again", dep_info.display(), self.target.display());
+        }
+        let list: Vec<String> = compiled.iter().map(|source| source.display().to_string()).collect();
+        let file = self.dir.join(SOURCES);
+        fs::write(&file, list.join("\n")).with_context(|| format!("cannot write {}", file.display()))?;
+        Ok(compiled)
+    }
+
+    /// Runs worker-build; gives the dep-info file of the module.
+    fn run_worker_build(&self, fast: bool) -> Result<PathBuf> {
         self.ensure_npm_runtime()?;
         let wasm_std = self.ensure_wasm_std()?;
         self.ensure_build_tools()?;
@@ -108,7 +141,8 @@ impl Toolbox {
             log: self.log("wasm-build"),
             ..Step::default()
         };
-        step.run(&mut command)
+        step.run(&mut command)?;
+        Ok(cached.join("wasm32-unknown-unknown/release/selvedge.d"))
     }
 
     fn run_wasm_opt(&self, wasm: &Path) -> Result<()> {

@@ -17,5 +17,5 @@ pub mod operator_api;
 pub mod partitions;
 pub mod runtime;
 pub mod telemetry;
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(any(test, feature = "testing"))]
 pub mod testing;

@@ -22,7 +22,7 @@ pub mod jws;
 pub mod key_authorization;
 pub mod key_change;
 mod signature;
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod thumbprint;
 

@@ -14,15 +14,19 @@ mod returned;
 mod root;
 mod signer;
 mod stand_in;
+#[cfg(any(test, feature = "testing"))]
+mod testing;
 
 pub use constraints::{Constraints, IpRange};
-pub use disposable::{create_intermediate, create_intermediate_for, create_root, create_server_leaf, cross_sign};
+pub use disposable::{create_intermediate, create_root, create_server_leaf};
 pub use fault::{CeremonyFault, RootFault};
-pub use request::{IssuerRequest, create_csr, create_issuer_csr};
+pub use request::{IssuerRequest, create_issuer_csr};
 pub use returned::{NO_PATH_LENGTH, ReturnedChain, ReturnedFault};
 pub use root::{IssuerPlan, Root, is_issued_by, is_signed_by};
 pub use signer::{CertAndKey, check_pair, new_key};
 pub use stand_in::stand_in;
+#[cfg(any(test, feature = "testing"))]
+pub use testing::{create_csr, create_intermediate_for, cross_sign};
 
 #[cfg(test)]
 mod tests;

@@ -4,9 +4,11 @@
 //! transaction are applied, or none; a refused or failed request leaves no trace.
 //! `kv-schema/` documents each record.
 
+#[cfg(any(test, feature = "testing"))]
 mod memory;
 mod txn;
 
+#[cfg(any(test, feature = "testing"))]
 pub use memory::MemoryKv;
 pub use txn::{Committed, Mark, Txn};
 

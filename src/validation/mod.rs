@@ -30,7 +30,7 @@ pub mod quote;
 pub mod reach;
 mod subject;
 pub mod target;
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod tls;
 pub mod tlsalpn01;

@@ -2,7 +2,10 @@
 //!
 //! Only [`NativeKey`] makes keys, and only from random bytes that its caller passes in.
 
-use super::crypto::{CryptoFailure, SigAlg, Sign, Verify};
+#[cfg(any(test, feature = "testing"))]
+mod testing;
+
+use super::crypto::{CryptoFailure, SigAlg, Verify};
 use core::fmt;
 use ed25519_dalek::pkcs8::KeypairBytes;
 use p256::ecdsa::signature::hazmat::{PrehashSigner, PrehashVerifier};
@@ -11,6 +14,8 @@ use p256::pkcs8::{DecodePrivateKey, DecodePublicKey, EncodePrivateKey, EncodePub
 use rsa::rand_core::{Infallible, TryCryptoRng, TryRng};
 use rsa::{Pkcs1v15Sign, Pss, traits::PublicKeyParts};
 use sha2::{Digest, Sha256, Sha384, Sha512};
+#[cfg(any(test, feature = "testing"))]
+pub use testing::NativeSigner;
 
 /// Size of the RSA keys that [`NativeKey::generate`] makes: the smallest that is accepted, so the fastest.
 const DEFAULT_RSA_BITS: usize = 2048;
@@ -215,51 +220,6 @@ impl fmt::Debug for NativeKey {
             Inner::Rsa(key) => return write!(f, "NativeKey(RSA {})", key.size() * 8),
             Inner::Ed25519(_) => "NativeKey(Ed25519)",
         })
-    }
-}
-
-/// [`Sign`] by RustCrypto: signs certificates and CRLs outside the Worker.
-#[derive(Clone, Debug)]
-pub struct NativeSigner(NativeKey);
-
-impl NativeSigner {
-    /// The signer with the key of an unencrypted PKCS#8 PEM.
-    ///
-    /// # Errors
-    /// As [`NativeKey::from_pkcs8_pem`] and [`NativeSigner::new`].
-    pub fn from_pkcs8_pem(pem: &str) -> Result<Self, CryptoFailure> {
-        Self::new(NativeKey::from_pkcs8_pem(pem)?)
-    }
-
-    /// The signer with this key.
-    ///
-    /// # Errors
-    /// For an Ed25519 key, which common clients do not verify.
-    pub fn new(key: NativeKey) -> Result<Self, CryptoFailure> {
-        match &key.0 {
-            Inner::P256(_) | Inner::P384(_) | Inner::Rsa(_) => Ok(Self(key)),
-            Inner::Ed25519(_) => {
-                Err(CryptoFailure(format!("{key:?} cannot be an issuer key: P-256, P-384 or RSA is what issuers have")))
-            }
-        }
-    }
-
-    /// The signer's public key as DER SubjectPublicKeyInfo.
-    ///
-    /// # Errors
-    /// As [`NativeKey::spki_der`].
-    pub fn spki_der(&self) -> Result<Vec<u8>, CryptoFailure> {
-        self.0.spki_der()
-    }
-}
-
-impl Sign for NativeSigner {
-    fn algorithm(&self) -> SigAlg {
-        self.0.algorithm()
-    }
-
-    async fn sign(&self, message: &[u8]) -> Result<Vec<u8>, CryptoFailure> {
-        self.0.sign(self.0.algorithm(), message)
     }
 }
 

@@ -116,17 +116,79 @@ fn all_test_code() -> Vec<(PathBuf, String)> {
     files.into_iter().map(|path| (path.clone(), test_code(&path))).collect()
 }
 
+/// A function of test code.
+struct Function {
+    name: String,
+    body: String,
+    /// Whether it is a test that runs.
+    runs: bool,
+}
+
+/// The functions of a source that rustfmt formatted: a body ends at the brace that is indented like its `fn`.
+fn functions(source: &str) -> Vec<Function> {
+    let lines: Vec<&str> = source.lines().collect();
+    let mut found = Vec::new();
+    for (at, line) in lines.iter().enumerate() {
+        let code = line.trim_start();
+        let head = code.trim_start_matches("pub ").trim_start_matches("async ");
+        let Some(name) = head.strip_prefix("fn ").and_then(|rest| rest.split(['(', '<']).next()) else { continue };
+        let attributes: Vec<&str> =
+            lines[..at].iter().rev().map(|line| line.trim()).take_while(|line| line.starts_with(['#', '/'])).collect();
+        let end = format!("{}}}", &line[..line.len() - code.len()]);
+        let rest = lines[at + 1..].iter().take_while(|line| !code.ends_with('}') && **line != end).copied();
+        let body: Vec<&str> = std::iter::once(code).chain(rest).collect();
+        let is_test = attributes.iter().any(|line| line.ends_with("test]") || line.contains("test("));
+        let runs = is_test && !attributes.iter().any(|line| line.starts_with("#[ignore"));
+        found.push(Function { name: name.to_owned(), body: body.join("\n"), runs });
+    }
+    found
+}
+
+/// The names of the functions that assert something, themselves or by another of them.
+fn asserting(functions: &[Function]) -> BTreeSet<&str> {
+    const WORDS: [&str; 6] = ["assert", "panic!", "unwrap_err(", "expect_err(", ".refused(", ".is("];
+    let asserts = |function: &&Function| WORDS.iter().any(|word| function.body.contains(word));
+    let mut found: BTreeSet<&str> = functions.iter().filter(asserts).map(|function| function.name.as_str()).collect();
+    loop {
+        let calls = |function: &&Function| {
+            let words = function.body.split(|c: char| !c.is_alphanumeric() && c != '_').skip(2);
+            words.into_iter().any(|word| found.contains(word))
+        };
+        let more: BTreeSet<&str> = functions.iter().filter(calls).map(|function| function.name.as_str()).collect();
+        if more.is_subset(&found) {
+            return found;
+        }
+        found.extend(more);
+    }
+}
+
 fn covered(items: &Items) -> BTreeSet<String> {
-    let (mut covered, mut named) = (BTreeSet::new(), Vec::new());
+    let (mut covered, mut all) = (BTreeSet::new(), Vec::new());
     for (_, text) in all_test_code() {
-        let names = text.split("fn ").skip(1).filter_map(|rest| rest.split('(').next());
-        named.extend(names.flat_map(|name| items.named_by(name)));
+        all.extend(functions(&text));
         covered.extend(items.mentioned_in(&text));
     }
+    let asserting = asserting(&all);
+    let tests = all.iter().filter(|function| function.runs);
+    let idle: Vec<&str> =
+        tests.clone().map(|test| test.name.as_str()).filter(|name| !asserting.contains(name)).collect();
+    assert!(idle.iter().all(|name| items.named_by(name).is_empty()), "tests that assert nothing: {idle:?}");
+    let named: Vec<String> = tests.flat_map(|test| items.named_by(&test.name)).collect();
     // One test does not cover an extension.
     let often = |id: &String| is_numbered(id) || named.iter().filter(|other| *other == id).count() > 2;
     covered.extend(named.iter().filter(|id| often(id)).cloned());
     covered
+}
+
+#[test]
+fn tests_that_assert_nothing_or_do_not_run_are_found() {
+    let source = "#[test]\nfn h01_a() {\n    helper();\n}\n\n#[test]\nfn h02_b() {\n    idle();\n}\n\n\
+                  #[test]\n#[ignore = \"slow\"]\nfn h03_c() {\n    assert!(f());\n}\n\n\
+                  fn helper() {\n    assert!(f());\n}\n\nfn idle() {}\n";
+    let functions = functions(source);
+    assert_eq!(asserting(&functions), ["h01_a", "h03_c", "helper"].into());
+    let runs: Vec<&str> = functions.iter().filter(|one| one.runs).map(|one| one.name.as_str()).collect();
+    assert_eq!(runs, ["h01_a", "h02_b"]);
 }
 
 #[test]

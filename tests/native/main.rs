@@ -23,5 +23,6 @@ mod protocol;
 mod schema;
 mod security;
 mod settings;
+mod test_support;
 mod validation_socket;
 mod words;

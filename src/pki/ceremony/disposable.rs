@@ -17,7 +17,7 @@ use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::name::RdnSequence;
 
 /// The algorithm of all keys of this file.
-const ALGORITHM: SigAlg = SigAlg::Es256;
+pub(super) const ALGORITHM: SigAlg = SigAlg::Es256;
 
 /// Makes a self-signed root with this common name, valid for `years` of 365 days from an hour before `now`.
 ///
@@ -39,39 +39,11 @@ pub fn create_intermediate(
     now: Time,
     years: u32,
 ) -> Result<CertAndKey, CeremonyFault> {
-    create_intermediate_for(root, common_name, &[ID_KP_SERVER_AUTH, ID_KP_CLIENT_AUTH], now, years)
+    let purposes = [ID_KP_SERVER_AUTH, ID_KP_CLIENT_AUTH];
+    intermediate(root, new_key(ALGORITHM)?, common_name, &purposes, (now, years))
 }
 
-/// As [`create_intermediate`], for these extended key usages.
-///
-/// # Errors
-/// As [`create_intermediate`].
-pub fn create_intermediate_for(
-    root: &CertAndKey,
-    common_name: &str,
-    purposes: &[ObjectIdentifier],
-    now: Time,
-    years: u32,
-) -> Result<CertAndKey, CeremonyFault> {
-    intermediate(root, new_key(ALGORITHM)?, common_name, purposes, (now, years))
-}
-
-/// Makes a cross certificate: the name and key of the intermediate `of` below another root.
-///
-/// # Errors
-/// As [`create_intermediate`].
-pub fn cross_sign(
-    root: &CertAndKey,
-    of: &CertAndKey,
-    common_name: &str,
-    now: Time,
-    years: u32,
-) -> Result<CertAndKey, CeremonyFault> {
-    let key = NativeKey::from_pkcs8_pem(&of.key)?;
-    intermediate(root, key, common_name, &[ID_KP_SERVER_AUTH, ID_KP_CLIENT_AUTH], (now, years))
-}
-
-fn intermediate(
+pub(super) fn intermediate(
     root: &CertAndKey,
     key: NativeKey,
     common_name: &str,

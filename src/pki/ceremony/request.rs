@@ -3,9 +3,9 @@
 
 use super::constraints::Constraints;
 use super::fault::CeremonyFault;
-use super::signer::{PURPOSES, general_names, intermediate_extensions, subject};
+use super::signer::{PURPOSES, intermediate_extensions, subject};
 use crate::pki::csr::CsrFault;
-use crate::pki::{csr, pem, sigalg, tbs};
+use crate::pki::{csr, pem, sigalg};
 use crate::values::native_crypto::{NativeCrypto, NativeKey};
 use const_oid::AssociatedOid;
 use der::asn1::{BitString, SetOfVec};
@@ -15,14 +15,6 @@ use spki::SubjectPublicKeyInfoOwned;
 use x509_cert::ext::Extensions;
 use x509_cert::name::Name;
 use x509_cert::request::{CertReq, CertReqInfo, ExtensionReq, Version};
-
-/// Makes the CSR of a client for these DNS names, in DER: no subject, one extension, signed by `key`.
-///
-/// # Errors
-/// [`CeremonyFault::Name`], and failures of the machinery.
-pub fn create_csr(key: &NativeKey, dns_names: &[&str]) -> Result<Vec<u8>, CeremonyFault> {
-    sign(key, Name::default(), vec![tbs::alt_names(true, general_names(dns_names)?)?])
-}
 
 /// Makes the CSR (PEM) of an intermediate, with all required extensions.
 ///
@@ -38,7 +30,7 @@ pub fn create_issuer_csr(
     Ok(pem::write(pem::REQUEST, &der)?)
 }
 
-fn sign(key: &NativeKey, subject: Name, extensions: Extensions) -> Result<Vec<u8>, CeremonyFault> {
+pub(super) fn sign(key: &NativeKey, subject: Name, extensions: Extensions) -> Result<Vec<u8>, CeremonyFault> {
     let info = CertReqInfo {
         version: Version::V1,
         subject,

@@ -1,4 +1,5 @@
 use super::*;
+use crate::values::crypto::Sign as _;
 
 fn random(bytes: &mut [u8]) {
     getrandom::fill(bytes).unwrap();

@@ -10,6 +10,9 @@ use desk::{Desk, Ended, TOKEN, now};
 use selvedge::pki::Issuer;
 use selvedge::pki::ceremony::create_intermediate;
 use serde_json::json;
+use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 
 /// A desk whose CA has a second issuer that takes over tomorrow.
 fn two() -> Desk {
@@ -117,6 +120,8 @@ fn admin_tokens_are_stored_where_there_are_some() {
 #[test]
 fn a_dry_run_changes_nothing_and_shows_the_commands() {
     let desk = two();
+    let before = files(&[desk.path("ca"), desk.path("wrangler.toml")]);
+    assert!(before.len() > 5, "{:?}", before.keys());
     let ended = desk.run(&["deploy", "--dry-run"], &[]);
     fine(&ended);
     assert_eq!(desk.told(), ["deploy --dry-run"]);
@@ -127,6 +132,23 @@ fn a_dry_run_changes_nothing_and_shows_the_commands() {
     fine(&ended);
     assert!(ended.out.contains("secret put NONCE_KEY") && ended.out.contains("secret-key --ca"), "{ended:?}");
     assert!(ended.out.contains("--place 2\n") && !ended.out.contains("secret put ISSUER_KEY"), "{ended:?}");
+    assert_eq!(files(&[desk.path("ca"), desk.path("wrangler.toml")]), before, "a file was changed");
+}
+
+/// What is in these files and folders: the content and mode of each file.
+fn files(paths: &[PathBuf]) -> BTreeMap<PathBuf, (u32, Vec<u8>)> {
+    let mut found = BTreeMap::new();
+    let mut left = paths.to_vec();
+    while let Some(path) = left.pop() {
+        if path.is_dir() {
+            left.extend(std::fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+        } else {
+            let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+            let content = std::fs::read(&path).unwrap();
+            found.insert(path, (mode, content));
+        }
+    }
+    found
 }
 
 #[test]

@@ -167,38 +167,59 @@ fn h12_bodies_that_were_too_long_to_read_get_413() {
 }
 
 #[test]
-fn h10_no_user_agent_is_asked_for_and_h11_relations_have_lines_of_their_own() {
+fn h11_relations_have_lines_of_their_own() {
     let world = World::new();
     let client = Client::registered(&world);
     let order = client.new_order(&["a.test"]).json();
     let (_, authorization) = client.authorizations(&order).remove(0);
     let challenge = authorization["challenges"][0]["url"].as_str().unwrap().to_owned();
-    assert_eq!(client.get(&challenge).is(200).headers("Link").len(), 2, "index and up");
+    let answer = client.get(&challenge).is(200);
+    let links = answer.headers("Link");
+    assert_eq!(links.len(), 2, "{links:?}");
+    for relation in ["index", "up"] {
+        let ending = format!(">;rel=\"{relation}\"");
+        assert_eq!(links.iter().filter(|link| link.ends_with(&ending)).count(), 1, "{relation}: {links:?}");
+    }
 }
 
-/// What a client sends besides, a Replay-Nonce or no User-Agent, cannot matter: it does not get this far.
+/// The headers that the Worker reads for operators and browsers decide nothing of ACME. That it reads no others, a
+/// Replay-Nonce or User-Agent, is tested on workerd (`n07_h10_worker_reads_named_headers_only`).
 #[test]
-fn n07_h10_no_other_header_of_a_request_reaches_the_ca() {
+fn n07_h10_other_headers_of_a_signed_request_change_nothing() {
     let client = Client::registered(&World::new());
-    // The others are where it arrived, and for limits, for the operator and for people's browsers: they decide nothing of ACME.
-    let Request {
-        method: _,
-        asked: _,
-        path: _,
-        content_type: _,
-        authorization: _,
-        access: _,
-        accept: _,
-        origin: _,
-        fetch_site: _,
-        if_none_match: _,
-        address: _,
-        body,
-    } = client.sign(client.account(), None);
-    let path = client.account().strip_prefix(BASE).unwrap().to_owned();
-    let content_type = Some("application/jose+json".to_owned());
-    let request = Request { method: "POST".to_owned(), path, content_type, body, ..Request::default() };
-    client.send(request).is(200);
+    let sent = |other: &Request| {
+        let Request { method, asked, path, content_type, address, body, .. } = client.sign(client.account(), None);
+        let Request { authorization, access, accept, origin, fetch_site, if_none_match, .. } = other.clone();
+        // All members are named, so that a new one has to be placed here.
+        client.send(Request {
+            method,
+            asked,
+            path,
+            content_type,
+            authorization,
+            access,
+            accept,
+            origin,
+            fetch_site,
+            if_none_match,
+            address,
+            body,
+        })
+    };
+    let plain = sent(&Request::default()).is(200);
+    let text = |value: &str| Some(value.to_owned());
+    for headers in [
+        Request { authorization: text("Bearer nonsense"), ..Request::default() },
+        Request { access: text("a.b.c"), ..Request::default() },
+        Request { accept: text("text/html"), ..Request::default() },
+        Request { origin: text("https://other.test"), ..Request::default() },
+        Request { fetch_site: text("cross-site"), ..Request::default() },
+        Request { if_none_match: text("*"), ..Request::default() },
+    ] {
+        let answer = sent(&headers).is(200);
+        assert_eq!(answer.json(), plain.json(), "{headers:?}");
+        assert_eq!(answer.headers("Content-Type"), plain.headers("Content-Type"), "{headers:?}");
+    }
 }
 
 #[test]
