@@ -7,11 +7,9 @@
 compile_error!("The companion runs on Linux and macOS; on Windows use it inside WSL.");
 
 mod admin;
+mod common;
 mod dev;
-mod files;
-mod host;
 mod keys;
-mod number;
 mod operate;
 mod tools;
 
@@ -19,7 +17,8 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use tools::{Built, Toolbox, say};
+use common::host::say;
+use tools::{Built, Toolbox};
 
 /// Selvedge, an ACME certificate authority that runs at the edge: the companion for one's own machine.
 #[derive(Parser)]

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use super::agreed;
 use super::client::{Client, Much};
 use super::place::At;
-use super::table::{Table, facts, minute, some, text};
-use crate::tools::say;
+use crate::common::host::say;
+use crate::common::table::{Table, facts, minute, some, text};
 
 /// Where they are.
 const PATH: &str = "accounts";

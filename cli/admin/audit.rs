@@ -6,9 +6,9 @@ use sha2::{Digest, Sha256};
 
 use super::client::{Client, Much};
 use super::place::At;
-use super::table::{Table, minute, text};
-use crate::host::print;
-use crate::operate::web::plain;
+use crate::common::host::print;
+use crate::common::table::{Table, minute, text};
+use crate::common::web::plain;
 
 /// Where it is.
 const PATH: &str = "audit";

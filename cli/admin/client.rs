@@ -1,6 +1,5 @@
 //! The operations API as its client sees it: documents asked for and sent, refusals told in the authority's own words.
 
-use std::fmt;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
@@ -10,11 +9,10 @@ use ureq::Agent;
 use url::Url;
 
 use super::place::{At, Found};
-use crate::files;
-use crate::host::print;
-use crate::keys::leave_no_core;
-use crate::operate::secret::Secret;
-use crate::operate::web::{self, Answer, clean, plain};
+use crate::common::host::{leave_no_core, print};
+use crate::common::secret::Secret;
+use crate::common::web::{Answer, Unreachable, clean, plain};
+use crate::common::{files, web};
 
 /// The most entries of a page.
 const PAGE: usize = 200;
@@ -22,18 +20,6 @@ const PAGE: usize = 200;
 pub const SOME: usize = 50;
 /// How much of an answer that makes no sense is shown.
 const SHOWN: usize = 200;
-
-/// That the authority was not asked, or did not answer as it should: another exit code than a refusal.
-#[derive(Debug)]
-pub struct Unreachable(pub String);
-
-impl fmt::Display for Unreachable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Unreachable {}
 
 /// The API of an authority.
 #[derive(Debug)]
@@ -68,7 +54,7 @@ pub struct Listed {
 #[derive(Clone, Copy, Debug, Default, clap::Args)]
 pub struct Much {
     /// The most entries to list [default: 50].
-    #[arg(long, value_name = "N", value_parser = crate::number::range::<u32, 1, 4_294_967_295>)]
+    #[arg(long, value_name = "N", value_parser = crate::common::number::range::<u32, 1, 4_294_967_295>)]
     limit: Option<u32>,
     /// List all.
     #[arg(long, conflicts_with = "limit")]
@@ -262,7 +248,7 @@ impl Listed {
     pub fn show(&self, at: &At, text: impl FnOnce(&[Value]) -> String) {
         print(&if at.json { self.document.json() } else { text(&self.items) });
         if self.more && !at.json {
-            crate::tools::say("there are more: --all lists them, --limit N the first N");
+            crate::common::host::say("there are more: --all lists them, --limit N the first N");
         }
     }
 }

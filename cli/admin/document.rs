@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-use super::client::Unreachable;
+use crate::common::web::Unreachable;
 
 /// The longest document that is read; the Worker takes far less.
 const LONGEST: u64 = 1024 * 1024;

@@ -8,13 +8,13 @@ use serde_json::{Map, Value, json};
 
 use super::client::{Client, Document, Much, escaped};
 use super::document;
-use super::moment::{Moment, moment};
 use super::place::At;
-use super::table::{Table, act, day, facts, some, text};
-use crate::host;
-use crate::keys::quoted;
-use crate::operate::web::plain;
-use crate::tools::say;
+use crate::common::host;
+use crate::common::host::say;
+use crate::common::moment::{Moment, moment};
+use crate::common::shell::quoted;
+use crate::common::table::{Table, act, day, facts, some, text};
+use crate::common::web::plain;
 
 /// Where they are.
 const PATH: &str = "external-accounts";

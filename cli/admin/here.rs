@@ -15,9 +15,8 @@ use rustix::process::{Pid, geteuid, test_kill_process};
 use serde::Deserialize;
 use url::Url;
 
-use super::client::Unreachable;
-use crate::keys::quoted;
-use crate::operate::web::is_here;
+use crate::common::shell::quoted;
+use crate::common::web::{Unreachable, is_here};
 
 /// The file.
 const FILE: &str = "dev.json";

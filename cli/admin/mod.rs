@@ -11,12 +11,10 @@ mod client;
 mod document;
 mod eab;
 mod here;
-mod moment;
 mod notices;
 mod operator;
 mod place;
 mod policy;
-mod table;
 mod token;
 
 use std::io::{IsTerminal, Write};
@@ -24,11 +22,11 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 
-use crate::tools::say;
-use client::Unreachable;
+use crate::common::host::say;
+use crate::common::web::Unreachable;
 pub use here::DevHere;
 pub use operator::{Operator, Told};
-pub use place::{At, EXAMPLE, nowhere};
+pub use place::{At, nowhere};
 
 /// What is answered when the authority, or this command, refuses.
 const REFUSED: u8 = 1;

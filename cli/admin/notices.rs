@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::client::Client;
 use super::place::At;
-use super::table::{Table, facts, minute, names, text};
+use crate::common::table::{Table, facts, minute, names, text};
 
 /// Where they are.
 const PATH: &str = "notices";

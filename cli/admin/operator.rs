@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::client::Client;
 use super::place::{At, Found};
-use crate::operate::web::{plain, safe_url};
+use crate::common::web::{plain, safe_url};
 
 /// How an authority stands for whoever runs it; what `GET /admin/v1/status` answers, as far as it is shown.
 #[derive(Clone, Debug, Deserialize)]
@@ -59,7 +59,7 @@ impl Operator {
         (root, address): (Option<&Path>, Option<SocketAddr>),
         (ca, wrangler): (&Path, &Path),
     ) -> Result<Option<Told>> {
-        crate::keys::leave_no_core()?;
+        crate::common::host::leave_no_core()?;
         let Some(token) = At::token_for(token_file, (url, said), ca, wrangler)? else { return Ok(None) };
         let (base, root) = (safe_url(url)?, root.map(Path::to_path_buf));
         let client = Client::new(Found { base, token, token_from: "its file".to_owned(), root, address })?;

@@ -6,21 +6,18 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, anyhow, bail};
 use url::Url;
 
-use super::client::Unreachable;
 use super::here::DevHere;
-use crate::keys::{ADMIN_TOKENS, Tokens, is_token, quoted};
-use crate::operate::files::{SecretFile, is_open};
-use crate::operate::secret::Secret;
-use crate::operate::web;
-use crate::operate::worker::Worker;
+use crate::common::secret::{Secret, SecretFile, is_open};
+use crate::common::shell::quoted;
+use crate::common::web;
+use crate::common::web::Unreachable;
+use crate::common::worker_config::{EXAMPLE, Worker};
+use crate::keys::{ADMIN_TOKENS, Tokens, is_token};
 
 /// The variable with the authority's URL.
 const URL: &str = "SELVEDGE_URL";
 /// The variable with the token.
 const TOKEN: &str = "SELVEDGE_TOKEN";
-/// What stands in `wrangler.toml` until somebody puts an address there.
-pub const EXAMPLE: &str = "https://ca.example.org";
-
 /// Where the authority is, and who asks.
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Where the authority is, and who asks")]

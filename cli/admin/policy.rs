@@ -8,8 +8,8 @@ use serde_json::{Map, Value, json};
 use super::client::{Client, escaped};
 use super::document;
 use super::place::At;
-use super::table::{Table, act, minute, some, text};
-use crate::host::print;
+use crate::common::host::print;
+use crate::common::table::{Table, act, minute, some, text};
 
 /// Where it is.
 const PATH: &str = "policy";

@@ -4,10 +4,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use crate::files::{Readers, Staged};
-use crate::host::print;
-use crate::keys::{ADMIN_TOKENS, CaFolder, Tokens, leave_no_core, tokens_line};
-use crate::tools::say;
+use crate::common::files::{Readers, Staged};
+use crate::common::host::{leave_no_core, print, say};
+use crate::keys::{ADMIN_TOKENS, CaFolder, Tokens, tokens_line};
 
 /// What can be done with admin tokens.
 #[derive(Debug, clap::Subcommand)]

@@ -5,7 +5,7 @@ use selvedge::values::b64;
 use zeroize::Zeroizing;
 
 use super::state::{Readers, State};
-use crate::host;
+use crate::common::host;
 use crate::keys::is_token;
 
 /// The token, alone in its file.

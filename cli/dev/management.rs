@@ -23,7 +23,7 @@ use tokio::net::{TcpListener, UdpSocket};
 
 use super::dns::{Resolver, Via};
 use super::zone::{Change, Host, Policy};
-use crate::operate::web::is_here;
+use crate::common::web::is_here;
 
 /// Where the Worker asks for names.
 pub const DOH_PATH: &str = "/dns-query";

@@ -32,8 +32,10 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use url::Url;
 
-use crate::tools::{Built, Toolbox, say};
-use crate::{host, keys, number};
+use crate::common::host::say;
+use crate::common::{host, number};
+use crate::keys;
+use crate::tools::{Built, Toolbox};
 use assigned::{Assignment, assignment};
 use base::Base;
 pub use capnp::{Module, ModuleKind};
@@ -132,7 +134,7 @@ impl Program {
 /// # Errors
 /// When the server cannot be started, or ends by itself. Nothing that was started is left then.
 pub fn run(options: &Options, prepare: impl FnOnce() -> Result<Program>) -> Result<()> {
-    keys::leave_no_core()?;
+    host::leave_no_core()?;
     let base = Base::of(options.base_url.as_ref(), &options.listen, options.plain_http)?;
     let state = State::open(&options.state)?;
     drop(options.listen.bind()?);

@@ -14,7 +14,7 @@ use super::base::Base;
 use super::capnp::Keypair;
 use super::listen::{Host, Listen};
 use super::state::{Readers, State};
-use crate::host;
+use crate::common::host;
 
 /// The root certificate, which clients have to trust.
 pub const ROOT: &str = "root.pem";

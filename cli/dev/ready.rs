@@ -9,7 +9,7 @@ use ureq::Agent;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 use ureq::unversioned::transport::DefaultConnector;
 
-use crate::operate::web::At;
+use crate::common::web::At;
 
 /// How long one try may take: compiling the wasm the first time is the longest part of it.
 const TRY: Duration = Duration::from_secs(15);

@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn the_names_are_some_that_are_issued_for() {
-        let now = crate::host::now().unwrap();
+        let now = crate::common::host::now().unwrap();
         let root = Root::create(SigAlg::Es256, "R", now, 10).unwrap();
         let issuer = |suffixes: &[&str]| {
             let suffixes: Vec<_> = suffixes.iter().map(|one| DnsName::parse(one).unwrap()).collect();

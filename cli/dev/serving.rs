@@ -16,14 +16,15 @@ use super::capnp::{Binding, Served};
 use super::dns::Resolver;
 use super::kept::{Kept, Keys};
 use super::management::{DOH_PATH, Sockets};
-use super::pki::{self, Authority, ServerNames};
+use super::pki::{Authority, ServerNames};
 use super::sample::Sample;
 use super::state::{RUNNING, Readers, State};
 use super::workerd::{Listeners, Output, Workerd};
 use super::wrangler::Var;
-use super::{Options, Program, admin, banner, base, bound, databases, dns, ready};
-use crate::host;
-use crate::tools::{interrupt, say};
+use super::{Options, Program, admin, banner, base, bound, databases, dns, pki, ready};
+use crate::common::host;
+use crate::common::host::say;
+use crate::tools::interrupt;
 
 /// The Worker's log of requests and errors, in the state folder.
 const LOG: &str = "workerd.log";

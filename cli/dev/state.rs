@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-pub use crate::files::Readers;
-use crate::files::{self, Set, Staged};
+use crate::common::files;
+pub use crate::common::files::Readers;
+use crate::common::files::{Set, Staged};
 
 /// The file that tells tests and scripts where the running `dev` is.
 pub const RUNNING: &str = "dev.json";

@@ -13,8 +13,9 @@ use selvedge::values::Time;
 use zeroize::Zeroizing;
 
 use super::FIRST;
-use super::settings::Settings;
-use crate::files::{self, Readers, Set};
+use crate::common::files;
+use crate::common::files::{Readers, Set};
+use crate::common::worker_config_edit::Settings;
 
 /// The root certificate.
 pub const ROOT: &str = "root.pem";

@@ -14,16 +14,17 @@ use super::folder::{CaFolder, NewFile, Pending, ROOT, issuer_file, setting};
 use super::init::{set_issuer, set_root};
 use super::names::{base_url, instant};
 use super::new::{check_reach, check_takeover};
-use super::settings::Settings;
-use super::{FIRST, Place, report};
-use crate::tools::say;
-use crate::{files, host};
+use super::{FIRST, report};
+use crate::common::ca_paths::CaPaths;
+use crate::common::host::say;
+use crate::common::worker_config_edit::Settings;
+use crate::common::{files, host};
 
 /// What `issuer import` can be told.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
     #[command(flatten)]
-    place: Place,
+    place: CaPaths,
     /// The certificate of the request, then the ones above it (PEM); the root may be the last.
     #[arg(long, value_name = "FILE")]
     certificate: PathBuf,
@@ -41,12 +42,12 @@ pub struct Options {
 /// Checks it, writes it, says what comes next.
 pub fn run(options: &Options) -> Result<()> {
     let now = host::now()?;
-    let folder = CaFolder::existing(&options.place.dir)?;
+    let folder = CaFolder::existing(&options.place.ca)?;
     let mut settings = Settings::read(&options.place.wrangler)?;
     let Some(pending) = folder.pending()? else {
         bail!(
             "no request waits in {} for a certificate; make one with `selvedge issuer request`",
-            options.place.dir.display()
+            options.place.ca.display()
         );
     };
     let slot = pending.number;
@@ -140,7 +141,7 @@ fn text(options: &Options, folder: &CaFolder, settings: &Settings, slot: u8, ret
     if slot == FIRST && options.base_url.is_none() {
         let _ = writeln!(out, "\nSet BASE_URL there to where clients will reach the CA.");
     }
-    let _ = writeln!(out, "\nTo try it on this machine:\n\n{}", report::try_here(&options.place.dir));
+    let _ = writeln!(out, "\nTo try it on this machine:\n\n{}", report::try_here(&options.place.ca));
     let deploy = if slot == FIRST {
         report::deploy(folder, slot)
     } else {

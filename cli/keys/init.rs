@@ -10,14 +10,15 @@ use selvedge::values::{SigAlg, Time, b64, encrypted_key};
 use zeroize::Zeroizing;
 
 use super::folder::{CaFolder, NONCE_KEY, NewFile, ROOT, ROOT_KEY, issuer_file, public_settings, setting};
-use super::lists::{self, ROOT_CRL};
+use super::lists::ROOT_CRL;
 use super::names::{Algorithm, Permits, base_url, ca_name, issuer_name};
 use super::passphrase::{Passphrase, open_key};
-use super::settings::Settings;
 use super::tokens::{ADMIN_TOKENS, OPERATOR, Tokens};
-use super::{FIRST, Place, report};
-use crate::tools::say;
-use crate::{files, host};
+use super::{FIRST, lists, report};
+use crate::common::ca_paths::CaPaths;
+use crate::common::host::say;
+use crate::common::worker_config_edit::Settings;
+use crate::common::{files, host};
 
 /// Longest variable or secret of a Worker, in bytes.
 const LONGEST_VARIABLE: usize = 5_000;
@@ -29,7 +30,7 @@ pub struct Options {
     #[arg(long, value_name = "URL", value_parser = base_url)]
     base_url: String,
     #[command(flatten)]
-    place: Place,
+    place: CaPaths,
     /// What the certificates of the CA are called by: "NAME Root" and "NAME Issuing CA". Without it, the host of
     /// --base-url.
     #[arg(long, value_parser = ca_name)]
@@ -42,12 +43,12 @@ pub struct Options {
         long,
         value_name = "YEARS",
         default_value_t = 20,
-        value_parser = crate::number::range::<u32, 1, 50>,
+        value_parser = crate::common::number::range::<u32, 1, 50>,
         conflicts_with = "root_certificate"
     )]
     root_years: u32,
     /// Years that the issuer lives.
-    #[arg(long, value_name = "YEARS", default_value_t = 5, value_parser = crate::number::range::<u32, 1, 30>)]
+    #[arg(long, value_name = "YEARS", default_value_t = 5, value_parser = crate::common::number::range::<u32, 1, 30>)]
     issuer_years: u32,
     #[command(flatten)]
     permits: Permits,
@@ -70,7 +71,7 @@ pub fn run(options: &Options) -> Result<()> {
     let now = host::now()?;
     let mut settings = Settings::read(&options.place.wrangler)?;
     settings.refuse_any(&public_settings())?;
-    let folder = CaFolder::at(&options.place.dir)?;
+    let folder = CaFolder::at(&options.place.ca)?;
     let constraints = options.permits.constraints()?;
     let name = match &options.name {
         Some(name) => name.clone(),
@@ -193,9 +194,9 @@ fn text(
     let _ = writeln!(
         out,
         "\nKeep {} out of version control, and a copy of it in a safe place: a secret cannot be read back.",
-        options.place.dir.display()
+        options.place.ca.display()
     );
-    let _ = writeln!(out, "\nTo try it on this machine:\n\n{}", report::try_here(&options.place.dir));
+    let _ = writeln!(out, "\nTo try it on this machine:\n\n{}", report::try_here(&options.place.ca));
     let _ = write!(out, "To deploy it to Cloudflare:\n\n{}", report::deploy(folder, FIRST));
     Ok(out)
 }

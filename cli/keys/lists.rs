@@ -18,9 +18,10 @@ use selvedge::values::x509::Parts;
 
 use super::folder::{CaFolder, NewFile, ROOT, ROOT_KEY, issuer_file};
 use super::passphrase::open_key;
-use super::settings::Settings;
-use super::{Place, report};
-use crate::{files, host};
+use super::report;
+use crate::common::ca_paths::CaPaths;
+use crate::common::worker_config_edit::Settings;
+use crate::common::{files, host};
 
 /// The root's CRL.
 pub const ROOT_CRL: &str = "root.crl";
@@ -77,7 +78,7 @@ impl Reason {
 #[group(id = "which", required = true, multiple = false, args = ["issuer", "certificate"])]
 pub struct RevokeOptions {
     #[command(flatten)]
-    place: Place,
+    place: CaPaths,
     /// The number of the issuer.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=9))]
     issuer: Option<u8>,
@@ -95,7 +96,7 @@ pub struct RevokeOptions {
 #[derive(Clone, Debug, clap::Args)]
 pub struct CrlOptions {
     #[command(flatten)]
-    place: Place,
+    place: CaPaths,
     /// Years for which the list is good; without it, as long as the issuer that ends last.
     #[arg(long, value_name = "YEARS", value_parser = clap::value_parser!(u32).range(1..=50), conflicts_with = "take_in")]
     years: Option<u32>,
@@ -187,7 +188,7 @@ fn last_end(folder: &CaFolder) -> Result<Option<Time>> {
 /// Revokes an intermediate.
 pub fn revoke(options: &RevokeOptions) -> Result<()> {
     let now = host::now()?;
-    let folder = CaFolder::existing(&options.place.dir)?;
+    let folder = CaFolder::existing(&options.place.ca)?;
     let mut settings = Settings::read(&options.place.wrangler)?;
     let root_pem = folder.need(ROOT)?;
     let before = present(&folder, &root_pem)?;
@@ -236,7 +237,7 @@ fn below_root(chain: &str, root_pem: &str) -> Result<(Vec<u8>, String)> {
 /// Signs the list anew, or takes in one that was signed elsewhere.
 pub fn renew(options: &CrlOptions) -> Result<()> {
     let now = host::now()?;
-    let folder = CaFolder::existing(&options.place.dir)?;
+    let folder = CaFolder::existing(&options.place.ca)?;
     let mut settings = Settings::read(&options.place.wrangler)?;
     let root_pem = folder.need(ROOT)?;
     let before = present(&folder, &root_pem)?;

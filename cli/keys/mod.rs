@@ -12,22 +12,20 @@ mod new;
 mod passphrase;
 mod report;
 mod request;
-mod settings;
 mod sign;
 #[cfg(test)]
 mod tests;
 mod tokens;
 mod webcrypto;
 
-use std::path::PathBuf;
+use anyhow::Result;
 
-use anyhow::{Context, Result};
-use rustix::process::{Resource, Rlimit, setrlimit};
+use crate::common::host::leave_no_core;
 
 pub use folder::{CaFolder, NONCE_KEY, ROOT, ROOT_KEY, issuer_file, public_settings, setting};
 pub use init::Options as InitOptions;
 pub use lists::ROOT_CRL;
-pub use report::{quoted, tokens_line};
+pub use report::tokens_line;
 pub use tokens::{ADMIN_TOKENS, Tokens, is_token};
 pub use webcrypto::webcrypto;
 
@@ -49,17 +47,6 @@ pub enum IssuerCommand {
     Revoke(lists::RevokeOptions),
     /// Sign the root's CRL anew, or take in one that was signed elsewhere.
     Crl(lists::CrlOptions),
-}
-
-/// Where the keys and the settings are.
-#[derive(Clone, Debug, clap::Args)]
-pub struct Place {
-    /// The folder of the CA's keys and certificates.
-    #[arg(long = "ca", value_name = "DIR", default_value = "ca")]
-    dir: PathBuf,
-    /// The Worker's settings.
-    #[arg(long, value_name = "FILE", default_value = "wrangler.toml")]
-    wrangler: PathBuf,
 }
 
 /// Makes a root and the first issuer.
@@ -85,13 +72,4 @@ pub fn issuer(command: &IssuerCommand) -> Result<()> {
         IssuerCommand::Revoke(options) => lists::revoke(options),
         IssuerCommand::Crl(options) => lists::renew(options),
     }
-}
-
-/// From now on neither this process nor one that it starts leaves its memory on a disk when it crashes: keys are in it.
-///
-/// # Errors
-/// When the system refuses, which it does not.
-pub fn leave_no_core() -> Result<()> {
-    let none = Rlimit { current: Some(0), maximum: Some(0) };
-    setrlimit(Resource::Core, none).context("cannot switch core dumps off")
 }

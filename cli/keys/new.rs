@@ -11,12 +11,12 @@ use zeroize::Zeroizing;
 
 use super::folder::{CaFolder, NewFile, ROOT, ROOT_KEY, Slot, issuer_file, setting};
 use super::init::{issuer_end, set_issuer};
-use super::lists;
 use super::names::{Permits, ca_name, instant, issuer_name, next_name};
 use super::passphrase::open_key;
-use super::settings::Settings;
-use super::{FIRST, Place, report};
-use crate::host;
+use super::{FIRST, lists, report};
+use crate::common::ca_paths::CaPaths;
+use crate::common::host;
+use crate::common::worker_config_edit::Settings;
 
 /// What `issuer new` can be told.
 #[derive(Clone, Debug, clap::Args)]
@@ -25,12 +25,12 @@ pub struct Options {
     #[arg(long, value_name = "TIME", value_parser = instant)]
     takes_over: Time,
     #[command(flatten)]
-    place: Place,
+    place: CaPaths,
     /// What it is called by: "NAME Issuing CA N". Without it, as the present one.
     #[arg(long, value_parser = ca_name)]
     name: Option<String>,
     /// Years that it lives, from now on.
-    #[arg(long, value_name = "YEARS", default_value_t = 5, value_parser = crate::number::range::<u32, 1, 30>)]
+    #[arg(long, value_name = "YEARS", default_value_t = 5, value_parser = crate::common::number::range::<u32, 1, 30>)]
     years: u32,
     #[command(flatten)]
     permits: Permits,
@@ -45,7 +45,7 @@ pub struct Options {
 /// Makes it, writes it, says what comes next.
 pub fn run(options: &Options) -> Result<()> {
     let now = host::now()?;
-    let folder = CaFolder::existing(&options.place.dir)?;
+    let folder = CaFolder::existing(&options.place.ca)?;
     let mut settings = Settings::read(&options.place.wrangler)?;
     let slots = folder.slots()?;
     let present = present(&folder, &slots)?;

@@ -12,8 +12,8 @@ use selvedge::values::encrypted_key::{self, KeyFileFault};
 use selvedge::values::native_crypto::NativeKey;
 use zeroize::Zeroizing;
 
-use super::report::quoted;
-use crate::tools::say;
+use crate::common::host::say;
+use crate::common::shell::quoted;
 
 /// Fewest characters of a new passphrase.
 pub const SHORTEST: usize = 12;

@@ -10,9 +10,10 @@ use selvedge::pki::pem;
 use selvedge::values::x509::Parts;
 use sha2::{Digest, Sha256};
 
-use super::folder::{self, CaFolder, issuer_file, setting};
-use super::names;
+use super::folder::{CaFolder, issuer_file, setting};
 use super::tokens::ADMIN_TOKENS;
+use super::{folder, names};
+use crate::common::shell::quoted;
 
 /// A certificate (the first of a PEM) in two lines: name, key, dates; the fingerprint by which people compare it.
 ///
@@ -75,11 +76,4 @@ pub fn deploy(folder: &CaFolder, slot: u8) -> String {
 /// The line that stores the admin tokens.
 pub fn tokens_line(file: &Path) -> String {
     format!("cargo run -- tool wrangler secret put ADMIN_TOKENS < {}", quoted(file))
-}
-
-/// A path as a shell reads it.
-pub fn quoted(path: &Path) -> String {
-    let text = path.display().to_string();
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@%".contains(c);
-    if !text.is_empty() && text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }

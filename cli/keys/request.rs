@@ -10,14 +10,16 @@ use zeroize::Zeroizing;
 use super::folder::{CaFolder, NONCE_KEY, NewFile, issuer_file};
 use super::init::new_nonce_key;
 use super::names::{Permits, ca_name, issuer_name};
-use super::{FIRST, Place, report};
-use crate::host;
+use super::{FIRST, report};
+use crate::common::ca_paths::CaPaths;
+use crate::common::host;
+use crate::common::shell::quoted;
 
 /// What `issuer request` can be told.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
     #[command(flatten)]
-    place: Place,
+    place: CaPaths,
     /// What the issuer is called by: "NAME Issuing CA", from the second on with its number.
     #[arg(long, value_parser = ca_name)]
     name: String,
@@ -27,7 +29,7 @@ pub struct Options {
 
 /// Makes both, writes both, says what comes next.
 pub fn run(options: &Options) -> Result<()> {
-    let folder = CaFolder::at(&options.place.dir)?;
+    let folder = CaFolder::at(&options.place.ca)?;
     if let Some(pending) = folder.pending()? {
         let (request, key) = (issuer_file(pending.number, "csr"), issuer_file(pending.number, "key"));
         bail!(
@@ -67,7 +69,7 @@ fn text(options: &Options, folder: &CaFolder, slot: u8, constraints: &Constraint
         "\nHave the request signed as it is: a CA certificate with pathLen 0, keyCertSign and cRLSign, and exactly these\n\
          name constraints, critical. With the certificate, the ones above it and the root, all PEM:\n"
     );
-    let ca = report::quoted(&options.place.dir);
+    let ca = quoted(&options.place.ca);
     let takes_over = if slot == FIRST { "" } else { " --takes-over 2027-01-31T00:00:00Z" };
     let _ = writeln!(
         out,

@@ -8,8 +8,9 @@ use selvedge::pki::ceremony::{IssuerRequest, Root};
 
 use super::passphrase::open_key;
 use super::report;
-use crate::files::{self, Readers, Staged};
-use crate::host;
+use crate::common::files::{Readers, Staged};
+use crate::common::shell::quoted;
+use crate::common::{files, host};
 
 /// What `issuer sign` can be told.
 #[derive(Clone, Debug, clap::Args)]
@@ -27,7 +28,7 @@ pub struct Options {
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
     /// Years that the issuer lives, from now on.
-    #[arg(long, value_name = "YEARS", default_value_t = 5, value_parser = crate::number::range::<u32, 1, 30>)]
+    #[arg(long, value_name = "YEARS", default_value_t = 5, value_parser = crate::common::number::range::<u32, 1, 30>)]
     years: u32,
     /// Where the root's CRL is (http), as `http://HOST/crl/root.crl` of the CA that will have the issuer; it stands in the
     /// certificate.
@@ -63,8 +64,8 @@ pub fn run(options: &Options) -> Result<()> {
         out,
         "\nOn the machine where the request was made, with both certificates (and --takes-over for every issuer but the\n\
          first):\n\n  cargo run -- issuer import --certificate {} --root {}",
-        report::quoted(&options.out),
-        report::quoted(&options.root_certificate)
+        quoted(&options.out),
+        quoted(&options.root_certificate)
     );
     host::print(&out);
     Ok(())

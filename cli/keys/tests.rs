@@ -7,8 +7,9 @@ use std::path::Path;
 use rustix::process::{Resource, getrlimit};
 
 use super::folder::{CaFolder, NewFile, issuer_file, setting};
-use super::settings::Settings;
-use super::{leave_no_core, names, passphrase, report};
+use super::{names, passphrase};
+use crate::common::host::leave_no_core;
+use crate::common::worker_config_edit::Settings;
 
 const WRANGLER: &str = "name = \"x\" # kept\n";
 
@@ -102,12 +103,6 @@ fn names_of_files_and_settings_have_the_issuers_number_from_the_second_on() {
         (names::issuer_name("E", 1), names::issuer_name("E", 2)),
         ("E Issuing CA".into(), "E Issuing CA 2".into())
     );
-}
-
-#[test]
-fn paths_are_printed_as_a_shell_reads_them() {
-    assert_eq!(report::quoted(Path::new("ca/issuer.key")), "ca/issuer.key");
-    assert_eq!(report::quoted(Path::new("it's mine/ca")), r"'it'\''s mine/ca'");
 }
 
 #[test]

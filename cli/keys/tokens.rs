@@ -8,7 +8,7 @@ use selvedge::values::b64;
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
-use crate::host;
+use crate::common::host;
 
 /// The file.
 pub const ADMIN_TOKENS: &str = "admin.tokens";

@@ -9,12 +9,15 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use url::Url;
 
+use super::check;
 use super::files::CaFiles;
-use super::secret::{KeyFault, PrivateKey, Secret};
-use super::worker::Worker;
-use super::{Place, check, now, web};
-use crate::keys::{leave_no_core, quoted, webcrypto};
-use crate::tools::say;
+use crate::common::ca_paths::CaPaths;
+use crate::common::host::{leave_no_core, now, say};
+use crate::common::secret::{KeyFault, PrivateKey, Secret};
+use crate::common::shell::quoted;
+use crate::common::web;
+use crate::common::worker_config::Worker;
+use crate::keys::webcrypto;
 
 /// The variable with the API token.
 const TOKEN: &str = "CLOUDFLARE_API_TOKEN";
@@ -25,9 +28,9 @@ const ACCOUNT: &str = "CLOUDFLARE_ACCOUNT_ID";
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
     #[command(flatten)]
-    place: Place,
+    place: CaPaths,
     /// The place of the issuer whose key it is.
-    #[arg(long = "place", value_name = "N", default_value_t = 1, value_parser = crate::number::range::<u8, 1, { PLACES as u64 }>)]
+    #[arg(long = "place", value_name = "N", default_value_t = 1, value_parser = crate::common::number::range::<u8, 1, { PLACES as u64 }>)]
     number: u8,
     /// The Worker's name, in place of the one in wrangler.toml.
     #[arg(long, value_name = "NAME")]
@@ -211,7 +214,7 @@ fn advice(status: u16, codes: &[i64], name: &str) -> String {
 }
 
 /// The command that stores this issuer's key.
-pub fn line(place: &Place, number: u8) -> String {
+pub fn line(place: &CaPaths, number: u8) -> String {
     let number = if number == 1 { String::new() } else { format!(" --place {number}") };
     format!("cargo run -- secret-key --ca {} --wrangler {}{number}", quoted(&place.ca), quoted(&place.wrangler))
 }

@@ -14,16 +14,20 @@ use anyhow::{Context, Result, bail};
 use selvedge::ca::authority::{PLACES, name_of};
 use selvedge::pki::Issuer;
 
-use super::binding::{self, Api, ApiOptions};
-use super::check::{self, Finding, Weight};
-use super::files::{CaFiles, SecretFile};
-use super::status::{self, facts::Authority};
-use super::worker::Worker;
+use super::binding::{Api, ApiOptions};
+use super::check::{Finding, Weight};
+use super::files::CaFiles;
+use super::status::facts::Authority;
 use super::wrangler::{Listed, Wrangler};
-use super::{Place, now, web};
-use crate::host::print;
-use crate::keys::{ADMIN_TOKENS, leave_no_core, quoted};
-use crate::tools::{Toolbox, say};
+use super::{binding, check, status};
+use crate::common::ca_paths::CaPaths;
+use crate::common::host::{leave_no_core, now, print, say};
+use crate::common::secret::SecretFile;
+use crate::common::shell::quoted;
+use crate::common::web;
+use crate::common::worker_config::Worker;
+use crate::keys::ADMIN_TOKENS;
+use crate::tools::Toolbox;
 
 /// The secret with the admin tokens.
 const TOKENS: &str = "ADMIN_TOKENS";
@@ -32,7 +36,7 @@ const TOKENS: &str = "ADMIN_TOKENS";
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
     #[command(flatten)]
-    place: Place,
+    place: CaPaths,
     /// Check everything, have wrangler build without uploading, and print what would be run.
     #[arg(long)]
     dry_run: bool,
@@ -301,7 +305,7 @@ fn next(options: &Options, worker: &Worker) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::operate::secret::Secret;
+    use crate::common::secret::Secret;
 
     fn file() -> SecretFile {
         SecretFile { path: "x".into(), mode: 0o600, text: Secret::new(String::new()) }

@@ -1,14 +1,12 @@
 //! The folder of a CA, read as it lies there; whether it is as it should be, [`check`](super::check) says.
 
-use std::fs;
-use std::io::ErrorKind;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use selvedge::ca::authority::PLACES;
 
-use super::secret::Secret;
+use crate::common::files::{mode, text_of};
+use crate::common::secret::SecretFile;
 use crate::keys::{ADMIN_TOKENS, NONCE_KEY, ROOT, ROOT_CRL, ROOT_KEY, issuer_file};
 
 /// The files of a CA.
@@ -41,17 +39,6 @@ pub struct IssuerFiles {
     pub key: Option<SecretFile>,
     /// Whether there is a request, to which the certificate is the answer.
     pub requested: bool,
-}
-
-/// A file with a secret in it.
-#[derive(Debug)]
-pub struct SecretFile {
-    /// Where it is.
-    pub path: PathBuf,
-    /// The permission bits.
-    pub mode: u32,
-    /// What is in it.
-    pub text: Secret,
 }
 
 impl CaFiles {
@@ -100,43 +87,4 @@ impl IssuerFiles {
         let any = chain.is_some() || key.is_some();
         Ok(any.then(|| Self { place, chain, key, requested: path("csr").exists() }))
     }
-}
-
-impl SecretFile {
-    /// Reads a file; `None` where there is none.
-    ///
-    /// # Errors
-    /// When the system refuses.
-    pub fn read(path: PathBuf) -> Result<Option<Self>> {
-        let Some(mode) = mode(&path)? else { return Ok(None) };
-        let text = Secret::new(text_of(&path)?.unwrap_or_default());
-        Ok(Some(Self { path, mode, text }))
-    }
-}
-
-/// Whether others than its owner may do anything with a file of this mode.
-pub fn is_open(mode: u32) -> bool {
-    mode & 0o077 != 0
-}
-
-fn mode(path: &Path) -> Result<Option<u32>> {
-    match fs::metadata(path) {
-        Ok(about) => Ok(Some(about.mode() & 0o7777)),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error).with_context(|| format!("cannot look at {}", path.display())),
-    }
-}
-
-/// The text of a file. Bytes that are no text are replaced: whoever reads the PEM in it will say what is wrong.
-fn text_of(path: &Path) -> Result<Option<String>> {
-    match fs::read(path) {
-        // Without a copy, which nobody would wipe.
-        Ok(bytes) => Ok(Some(String::from_utf8(bytes).unwrap_or_else(|error| lossy(error.as_bytes())))),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
-    }
-}
-
-fn lossy(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
 }

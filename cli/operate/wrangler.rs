@@ -7,7 +7,7 @@ use std::process::{Command, ExitStatus, Output, Stdio};
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
-use super::secret::Secret;
+use crate::common::secret::Secret;
 use crate::tools::{NpmTool, Toolbox};
 
 /// How much of an answer that makes no sense is shown.

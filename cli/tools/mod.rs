@@ -16,12 +16,13 @@ mod wasm_build;
 mod wasm_std;
 
 use std::fs::{self, File, TryLockError};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+
+use crate::common::host::say;
 
 pub use npm::NpmTool;
 pub use wasm_build::Built;
@@ -95,12 +96,6 @@ impl Toolbox {
             }
         }
     }
-}
-
-/// Tells the user something, on stderr: stdout is for what a command was asked for.
-pub fn say(text: impl AsRef<str>) {
-    // One write, so that lines of several processes do not mix.
-    let _ = std::io::stderr().write_all(format!("selvedge: {}\n", text.as_ref()).as_bytes());
 }
 
 /// The program `name` on the PATH.

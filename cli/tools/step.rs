@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use super::{interrupt, say};
+use super::interrupt;
+use crate::common::host::say;
 
 /// How often a running step is looked at.
 const TICK: Duration = Duration::from_millis(100);

@@ -17,7 +17,8 @@ use anyhow::{Context, Result, bail};
 
 use super::step::Step;
 use super::sysroot::PrivateSysroot;
-use super::{Toolbox, find_program, output_of, prepend_path, say};
+use super::{Toolbox, find_program, output_of, prepend_path};
+use crate::common::host::say;
 
 /// The target that Workers run.
 pub const TARGET: &str = "wasm32-unknown-unknown";

@@ -5,13 +5,12 @@ use core::time::Duration;
 use selvedge::values::Time;
 use serde_json::Value;
 
-use super::super::client::{Client, Much, SOME, paged};
-use super::super::moment::{Moment, moment, span};
-use super::super::place::At;
-use super::super::table::{Table, day, names, text};
 use super::{PATH, serial, state};
-use crate::host::print;
-use crate::tools::say;
+use crate::admin::client::{Client, Much, SOME, paged};
+use crate::admin::place::At;
+use crate::common::host::{print, say};
+use crate::common::moment::{Moment, moment, span};
+use crate::common::table::{Table, day, names, text};
 
 /// Which certificates.
 #[derive(Clone, Debug, clap::Args)]

@@ -13,10 +13,10 @@ use serde_json::Value;
 
 use super::client::Client;
 use super::place::At;
-use super::table::{day, facts, minute, names, text};
-use crate::files::{Readers, Staged};
-use crate::host::{self, print};
-use crate::tools::say;
+use crate::common::files::{Readers, Staged};
+use crate::common::host;
+use crate::common::host::{print, say};
+use crate::common::table::{day, facts, minute, names, text};
 
 /// Where they are.
 const PATH: &str = "certificates";

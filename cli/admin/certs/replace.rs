@@ -3,11 +3,11 @@
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use super::super::agreed;
-use super::super::client::Client;
-use super::super::place::At;
-use super::super::table::{Table, act, text};
 use super::which::Which;
+use crate::admin::agreed;
+use crate::admin::client::Client;
+use crate::admin::place::At;
+use crate::common::table::{Table, act, text};
 
 /// Where they are.
 const REPLACEMENTS: &str = "replacements";

@@ -4,15 +4,14 @@ use anyhow::{Context, Result, bail};
 use selvedge::values::Time;
 use serde_json::{Value, json};
 
-use super::super::agreed;
-use super::super::client::{Client, escaped};
-use super::super::moment::{Moment, moment};
-use super::super::place::At;
-use super::super::table::plain_time;
 use super::which::{Fitting, Which};
 use super::{PATH, one, reason, serial};
-use crate::host::print;
-use crate::tools::say;
+use crate::admin::agreed;
+use crate::admin::client::{Client, escaped};
+use crate::admin::place::At;
+use crate::common::host::{print, say};
+use crate::common::moment::{Moment, moment};
+use crate::common::table::plain_time;
 
 /// Where many are revoked.
 const REVOCATIONS: &str = "revocations";

@@ -3,10 +3,10 @@
 use anyhow::{Result, bail};
 use serde_json::{Map, Value, json};
 
-use super::super::client::Client;
-use super::super::table::names;
 use super::PATH;
-use crate::tools::say;
+use crate::admin::client::Client;
+use crate::common::host::say;
+use crate::common::table::names;
 
 /// Up to how many certificates are counted before it is asked whether to go on.
 const COUNTED: usize = 2000;

@@ -11,13 +11,14 @@ use selvedge::values::{Time, b64};
 use tempfile::TempDir;
 
 use super::harness::Line;
+use crate::common::host;
 use crate::dev::capnp::Binding;
 use crate::dev::kept::{Kept, Keys};
 use crate::dev::pki;
 use crate::dev::serving::bindings;
 use crate::dev::state::State;
 use crate::dev::wrangler::{Var, Wrangler};
-use crate::{host, keys};
+use crate::keys;
 
 fn now() -> Time {
     host::now().unwrap()

@@ -5,7 +5,8 @@ use std::fs;
 use selvedge::values::Time;
 use tempfile::TempDir;
 
-use crate::dev::base::{self, Base};
+use crate::dev::base;
+use crate::dev::base::Base;
 use crate::dev::pki::{Authority, ServerNames};
 use crate::dev::state::{Readers, State};
 

@@ -6,12 +6,12 @@ use selvedge::pki::pem;
 use selvedge::values::Time;
 use selvedge::values::native_crypto::NativeCrypto;
 
-use super::super::files::CaFiles;
-use super::super::status::ROOT_LIST_AHEAD;
-use super::super::worker::Worker;
-use super::super::x509::{list_urls, ready};
 use super::Finding;
+use crate::common::worker_config::Worker;
+use crate::common::x509::{list_urls, ready};
 use crate::keys::ROOT_CRL;
+use crate::operate::files::CaFiles;
+use crate::operate::status::ROOT_LIST_AHEAD;
 
 /// Looks at `root.crl` and `ROOT_CRL`.
 pub fn check(files: &CaFiles, worker: &Worker, now: Time, found: &mut Vec<Finding>) {

@@ -14,9 +14,11 @@ use std::path::Path;
 
 use selvedge::values::{Time, b64};
 
-use super::files::{CaFiles, SecretFile, is_open};
-use super::worker::Worker;
-use crate::keys::{Tokens, quoted};
+use super::files::CaFiles;
+use crate::common::secret::{SecretFile, is_open};
+use crate::common::shell::quoted;
+use crate::common::worker_config::Worker;
+use crate::keys::Tokens;
 use root::Root;
 
 /// How much a finding matters.

@@ -4,9 +4,9 @@ use selvedge::pki::pem;
 use selvedge::values::Time;
 use selvedge::values::x509::{Parts, reason};
 
-use super::super::files::CaFiles;
-use super::super::x509::called;
 use super::{Finding, closed_path};
+use crate::common::x509::called;
+use crate::operate::files::CaFiles;
 
 /// The root certificate.
 pub struct Root {

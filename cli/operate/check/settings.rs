@@ -7,12 +7,11 @@ use selvedge::pki::{Issuer, IssuerFault, pem};
 use selvedge::values::Time;
 use url::Url;
 
-use super::super::files::CaFiles;
-use super::super::worker::Worker;
 use super::root::Root;
 use super::{Finding, no_issuer};
-use crate::admin::EXAMPLE;
+use crate::common::worker_config::{EXAMPLE, Worker};
 use crate::keys::issuer_file;
+use crate::operate::files::CaFiles;
 
 /// The longest variable that Cloudflare takes, in bytes.
 const LONGEST: usize = 5 * 1024;

@@ -6,10 +6,11 @@ use serde::Deserialize;
 use ureq::Agent;
 use url::Url;
 
-use super::super::web::{self, Answer, plain};
-use super::super::x509::list_urls;
 use super::crl;
 use super::facts::{Authority, Crl, Fetched, Issuer};
+use crate::common::web;
+use crate::common::web::{Answer, plain};
+use crate::common::x509::list_urls;
 
 /// How much of an answer that makes no sense is shown.
 const SHOWN: usize = 200;

@@ -4,8 +4,8 @@ use selvedge::pki::crl::read::List;
 use selvedge::values::native_crypto::NativeCrypto;
 use selvedge::values::x509::Parts;
 
-use super::super::x509::{called, ready};
 use super::facts::Fetched;
+use crate::common::x509::{called, ready};
 
 /// Reads a CRL (DER) and checks that it is this issuer's, by name and by signature, and for the certificates that point to
 /// `url`. The time is not looked at.

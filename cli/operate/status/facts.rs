@@ -5,8 +5,8 @@ use core::time::Duration;
 use selvedge::values::Time;
 use serde::{Deserialize, Deserializer, de};
 
-use super::super::web::plain;
 use crate::admin::Told;
+use crate::common::web::plain;
 
 /// All that was found out.
 #[derive(Clone, Debug)]

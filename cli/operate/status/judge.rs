@@ -6,9 +6,9 @@ use selvedge::acme::crl::RENEWED;
 use selvedge::ca::authority::name_of;
 use selvedge::values::Time;
 
-use super::super::day;
 use super::facts::{Authority, Crl, Facts, Issuer, Overview, Root};
 use crate::admin::Told;
+use crate::common::moment::day;
 use crate::keys::issuer_file;
 
 const HOUR: Duration = Duration::from_secs(3600);

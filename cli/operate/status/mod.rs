@@ -18,16 +18,15 @@ use url::Url;
 
 pub use ask::authority;
 pub use judge::ROOT_LIST_AHEAD;
-pub use show::when;
 
-use super::worker::Worker;
-use super::x509::called;
-use super::{Place, now, web};
-use crate::admin::{At, DevHere, EXAMPLE, Operator, nowhere};
-use crate::files::read_pem;
-use crate::host::print;
+use crate::admin::{At, DevHere, Operator, nowhere};
+use crate::common::ca_paths::CaPaths;
+use crate::common::files::read_pem;
+use crate::common::host::{now, print, say};
+use crate::common::web;
+use crate::common::worker_config::{EXAMPLE, Worker};
+use crate::common::x509::called;
 use crate::keys::ROOT;
-use crate::tools::say;
 use facts::{Authority, Facts, Root};
 use judge::{Severity, judge};
 
@@ -57,7 +56,7 @@ pub struct Options {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    place: Place,
+    place: CaPaths,
 }
 
 /// Prints how the authority stands. Gives 0 when nothing is due, 1 when something is due or wrong, 2 when it could not be

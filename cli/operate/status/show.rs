@@ -5,24 +5,11 @@ use std::fmt::Write;
 use selvedge::values::Time;
 use serde_json::{Value, json};
 
-use super::super::day;
 use crate::admin::Operator;
+use crate::common::moment::when;
 
 use super::facts::{Authority, Facts, Fetched, Issuer, Overview};
 use super::judge::{Finding, Severity, State, handover, state};
-
-/// A time as a day, and how far away it is: `2027-01-31, in 66 days`.
-pub fn when(at: Time, now: Time) -> String {
-    let days = |time: Time| i64::try_from(time.secs() / 86_400).unwrap_or(i64::MAX);
-    let away = match days(at).saturating_sub(days(now)) {
-        0 => "today".to_owned(),
-        1 => "in 1 day".to_owned(),
-        -1 => "1 day ago".to_owned(),
-        n if n > 0 => format!("in {n} days"),
-        n => format!("{} days ago", n.saturating_neg()),
-    };
-    format!("{}, {away}", day(at))
-}
 
 fn state_name(issuer: &Issuer, now: Time) -> &'static str {
     match state(issuer, now) {
@@ -172,21 +159,4 @@ fn of_list(list: &Fetched) -> Value {
         "next_update": list.next_update.rfc3339(),
         "entries": list.entries,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn days_are_counted_by_the_calendar() {
-        let noon = Time::from_secs(1_795_521_600);
-        let after = |hours: u64| Time::from_secs(noon.secs() + hours * 3600);
-        assert_eq!(when(noon, noon), "2026-11-24, today");
-        assert_eq!(when(after(12), noon), "2026-11-25, in 1 day");
-        assert_eq!(when(after(11), noon), "2026-11-24, today");
-        assert_eq!(when(after(24 * 66), noon), "2027-01-29, in 66 days");
-        assert_eq!(when(noon, after(13)), "2026-11-24, 1 day ago");
-        assert_eq!(when(noon, after(48)), "2026-11-24, 2 days ago");
-    }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use toml_edit::{DocumentMut, Item, Table, TableLike, Value, value};
 
-use crate::files::{Readers, Staged};
+use super::files::{Readers, Staged};
 
 const VARS: &str = "vars";
 

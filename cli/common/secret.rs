@@ -1,11 +1,15 @@
 //! Secrets in memory, and private keys read from the text of a file.
 
 use std::fmt;
+use std::path::PathBuf;
 
+use anyhow::Result;
 use selvedge::pki::key::{KeyKind, check_spki};
 use selvedge::values::native_crypto::NativeKey;
 use selvedge::values::pem::{self, KeyBlockFault};
 use zeroize::Zeroizing;
+
+use super::files::{mode, text_of};
 
 /// A text that is not to be shown, and is wiped from memory when it is no longer needed.
 pub struct Secret(Zeroizing<String>);
@@ -91,6 +95,34 @@ impl PrivateKey {
     pub fn kind(&self) -> KeyKind {
         self.kind
     }
+}
+
+/// A file with a secret in it.
+#[derive(Debug)]
+pub struct SecretFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// The permission bits.
+    pub mode: u32,
+    /// What is in it.
+    pub text: Secret,
+}
+
+impl SecretFile {
+    /// Reads a file; `None` where there is none.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn read(path: PathBuf) -> Result<Option<Self>> {
+        let Some(mode) = mode(&path)? else { return Ok(None) };
+        let text = Secret::new(text_of(&path)?.unwrap_or_default());
+        Ok(Some(Self { path, mode, text }))
+    }
+}
+
+/// Whether others than its owner may do anything with a file of this mode.
+pub fn is_open(mode: u32) -> bool {
+    mode & 0o077 != 0
 }
 
 #[cfg(test)]

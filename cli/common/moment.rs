@@ -54,6 +54,24 @@ pub fn span(text: &str) -> Result<Duration, String> {
     secs.map(Duration::from_secs).ok_or_else(|| format!("{text:?} is no span of time: write 12h, 90d or 2w"))
 }
 
+/// The day of a time: `2027-01-31`.
+pub fn day(at: Time) -> String {
+    at.rfc3339().chars().take(10).collect()
+}
+
+/// A time as a day, and how far away it is: `2027-01-31, in 66 days`.
+pub fn when(at: Time, now: Time) -> String {
+    let days = |time: Time| i64::try_from(time.secs() / 86_400).unwrap_or(i64::MAX);
+    let away = match days(at).saturating_sub(days(now)) {
+        0 => "today".to_owned(),
+        1 => "in 1 day".to_owned(),
+        -1 => "1 day ago".to_owned(),
+        n if n > 0 => format!("in {n} days"),
+        n => format!("{} days ago", n.saturating_neg()),
+    };
+    format!("{}, {away}", day(at))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -78,5 +96,17 @@ mod tests {
         assert_eq!(at("2027-01-31"), "2027-01-31T00:00:00Z");
         assert_eq!(at("1d"), "2026-11-25T12:00:00Z");
         assert!(moment("soon").unwrap_err().contains("2027-01-31"));
+    }
+
+    #[test]
+    fn days_are_counted_by_the_calendar() {
+        let noon = Time::from_secs(1_795_521_600);
+        let after = |hours: u64| Time::from_secs(noon.secs() + hours * 3600);
+        assert_eq!(when(noon, noon), "2026-11-24, today");
+        assert_eq!(when(after(12), noon), "2026-11-25, in 1 day");
+        assert_eq!(when(after(11), noon), "2026-11-24, today");
+        assert_eq!(when(after(24 * 66), noon), "2027-01-29, in 66 days");
+        assert_eq!(when(noon, after(13)), "2026-11-24, 1 day ago");
+        assert_eq!(when(noon, after(48)), "2026-11-24, 2 days ago");
     }
 }

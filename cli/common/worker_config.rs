@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde::Deserialize;
 
+/// What stands in `wrangler.toml` until somebody puts an address there.
+pub const EXAMPLE: &str = "https://ca.example.org";
+
 /// The Worker's settings.
 #[derive(Clone, Debug)]
 pub struct Worker {

@@ -3,8 +3,8 @@
 use selvedge::values::Time;
 use serde_json::Value;
 
-use crate::operate::web::clean;
-use crate::operate::when;
+use super::moment::when;
+use super::web::clean;
 
 /// The most characters of a cell that is not the last one.
 const WIDEST: usize = 60;

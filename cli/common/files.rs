@@ -2,7 +2,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{ErrorKind, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -165,4 +165,33 @@ impl Set<'_> {
         };
         place().with_context(|| format!("cannot move the files of {} to their places", whole.display()))
     }
+}
+
+/// The permission bits of a file; `None` when there is no such file.
+///
+/// # Errors
+/// When the system refuses.
+pub fn mode(path: &Path) -> Result<Option<u32>> {
+    match fs::metadata(path) {
+        Ok(about) => Ok(Some(about.mode() & 0o7777)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).with_context(|| format!("cannot look at {}", path.display())),
+    }
+}
+
+/// The text of a file. Bytes that are no text are replaced: whoever reads the PEM in it will say what is wrong.
+///
+/// # Errors
+/// When the system refuses.
+pub fn text_of(path: &Path) -> Result<Option<String>> {
+    match fs::read(path) {
+        // Without a copy, which nobody would wipe.
+        Ok(bytes) => Ok(Some(String::from_utf8(bytes).unwrap_or_else(|error| lossy(error.as_bytes())))),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
+    }
+}
+
+fn lossy(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
 }

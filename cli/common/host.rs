@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use anyhow::{Context, Result};
+use rustix::process::{Resource, Rlimit, setrlimit};
 use selvedge::values::Time;
 
 /// The machine's clock, read now.
@@ -32,4 +33,19 @@ pub fn random<const N: usize>() -> Result<[u8; N]> {
 pub fn print(text: &str) {
     let mut out = std::io::stdout().lock();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// Tells the user something, on stderr: stdout is for what a command was asked for.
+pub fn say(text: impl AsRef<str>) {
+    // One write, so that lines of several processes do not mix.
+    let _ = std::io::stderr().write_all(format!("selvedge: {}\n", text.as_ref()).as_bytes());
+}
+
+/// From now on neither this process nor one that it starts leaves its memory on a disk when it crashes: keys are in it.
+///
+/// # Errors
+/// When the system refuses, which it does not.
+pub fn leave_no_core() -> Result<()> {
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    setrlimit(Resource::Core, none).context("cannot switch core dumps off")
 }

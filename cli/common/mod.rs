@@ -1,0 +1,14 @@
+//! What the commands share; it names no other room of the companion.
+
+pub mod ca_paths;
+pub mod files;
+pub mod host;
+pub mod moment;
+pub mod number;
+pub mod secret;
+pub mod shell;
+pub mod table;
+pub mod web;
+pub mod worker_config;
+pub mod worker_config_edit;
+pub mod x509;
