@@ -9,8 +9,10 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+use super::interrupt;
+use super::programs::{find_program, output_of};
 use super::step::Step;
-use super::{Toolbox, find_program, output_of};
+use super::toolbox::{TARGET, Toolbox};
 
 /// Debian's suites, the likeliest to have a recent release first; what each has changes with time.
 const SUITES: [&str; 5] = ["trixie-backports", "sid", "forky", "trixie", "bookworm-backports"];
@@ -28,7 +30,7 @@ pub fn fetch_library(toolbox: &Toolbox, folder: &Path, release: &str) -> Result<
             bail!(
                 "this system has no {program}: run `rustup target add {target}` where rustup's server can be reached, \
                  or install your system's package of that library for Rust {release}",
-                target = super::wasm_std::TARGET
+                target = TARGET
             );
         }
     }
@@ -94,7 +96,7 @@ impl Apt {
                 ..Step::default()
             };
             let asked = step.run(self.command("apt-get").args(["update", "--error-on=any"]));
-            if super::interrupt::requested() {
+            if interrupt::requested() {
                 asked?;
             } else if let Err(error) = asked {
                 // One suite may be gone; another may still be there.
@@ -111,7 +113,7 @@ impl Apt {
             None => bail!(
                 "{nowhere}: use a Rust release that one of them has, or run `rustup target add {}` where \
                  rustup's server can be reached",
-                super::wasm_std::TARGET
+                TARGET
             ),
             Some(error) => Err(error).context(format!("{nowhere}, as far as they could be asked")),
         }

@@ -1,13 +1,14 @@
 //! The build tools from crates.io, compiled once into the tools' folder.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, ExitCode, ExitStatus};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
+use super::cargo::{cargo, remove_outer_cargo};
 use super::step::Step;
-use super::{Toolbox, WasmStd, find_program};
+use super::toolbox::{TARGET, Toolbox};
 
 /// A program of crates.io.
 struct Tool {
@@ -124,42 +125,10 @@ impl Toolbox {
     pub fn wasm_cargo(&self, args: &[String]) -> Result<ExitCode> {
         let wasm_std = self.ensure_wasm_std()?;
         let mut command = cargo(&self.root)?;
-        command.args(with_target(args)).env("CARGO_TARGET_DIR", self.wasm_target(&wasm_std, false));
+        command.args(with_target(args)).env("CARGO_TARGET_DIR", self.wasm_target(wasm_std.suffix(), false));
         wasm_std.apply(&mut command)?;
         let status = command.status().context("cannot start cargo")?;
         Ok(exit_code(status))
-    }
-
-    /// The target folder for the wasm: not the one of `cargo run` and `cargo test`, whose lock an outer cargo
-    /// may hold; and one for each standard library, since cargo does not notice that one was replaced.
-    pub(super) fn wasm_target(&self, wasm_std: &WasmStd, fast: bool) -> PathBuf {
-        self.target.join(format!("wasm{}{}", wasm_std.suffix(), if fast { "-fast" } else { "" }))
-    }
-}
-
-/// Cargo, in the repository, without what an outer `cargo run` or `cargo test` put into the environment for
-/// this program alone.
-pub(super) fn cargo(folder: &Path) -> Result<Command> {
-    let program = std::env::var_os("CARGO").map(PathBuf::from).or_else(|| find_program("cargo"));
-    let Some(program) = program else {
-        bail!("cargo is missing: install Rust as https://rustup.rs says and try again");
-    };
-    let mut command = Command::new(program);
-    command.current_dir(folder);
-    remove_outer_cargo(&mut command);
-    Ok(command)
-}
-
-/// Takes from the environment of `command` what cargo set for this program alone, and a default target.
-pub(super) fn remove_outer_cargo(command: &mut Command) {
-    for (name, _) in std::env::vars_os() {
-        let is_outer = name.to_str().is_some_and(|name| {
-            ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_"].iter().any(|set| name.starts_with(set))
-                || ["CARGO_PRIMARY_PACKAGE", "CARGO_TARGET_TMPDIR", "CARGO_BUILD_TARGET"].contains(&name)
-        });
-        if is_outer {
-            command.env_remove(name);
-        }
     }
 }
 
@@ -167,7 +136,7 @@ pub(super) fn remove_outer_cargo(command: &mut Command) {
 fn with_target(args: &[String]) -> Vec<String> {
     let end = args.iter().position(|arg| arg == "--").unwrap_or(args.len());
     let (cargo, rest) = args.split_at(end);
-    let target = ["--target".to_owned(), super::wasm_std::TARGET.to_owned()];
+    let target = ["--target".to_owned(), TARGET.to_owned()];
     [cargo, &target, rest].concat()
 }
 

@@ -11,9 +11,10 @@ use std::process::{Command, ExitCode};
 use anyhow::{Context, Result, bail};
 
 use super::fingerprint::digest;
+use super::programs::{find_program, output_of, prepend_path};
 use super::stamp::Stamp;
 use super::step::Step;
-use super::{Toolbox, find_program, output_of, prepend_path};
+use super::toolbox::Toolbox;
 
 /// The oldest node that wrangler accepts, as (major, minor).
 const WRANGLER_NODE: (u32, u32) = (22, 12);

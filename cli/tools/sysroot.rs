@@ -10,15 +10,19 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
+use super::cargo;
+use super::debian;
 use super::stamp::Stamp;
 use super::step::Step;
-use super::wasm_std::TARGET;
-use super::{Toolbox, debian, installs};
+use super::toolbox::{TARGET, Toolbox};
 
 /// Raised whenever this file makes something else out of the same source.
 const RECIPE: &str = "recipe 1";
 /// The name of the crate that is compiled only for the standard library it comes with.
 const EMPTY_CRATE: &str = "selvedge_empty";
+
+/// What tells the target folder of builds with it from the others.
+pub const SUFFIX: &str = "-debian";
 
 /// The sysroot and the compiler that uses it.
 pub struct PrivateSysroot {
@@ -67,7 +71,7 @@ impl PrivateSysroot {
         remove(&self.place)?;
         // Cargo does not notice that a target's library changed.
         for fast in [false, true] {
-            remove(&toolbox.wasm_target(&super::WasmStd::Private(self.again()), fast))?;
+            remove(&toolbox.wasm_target(SUFFIX, fast))?;
         }
         let work = self.place.join("work");
         let library = debian::fetch_library(toolbox, &work.join("apt"), field(&self.rustc, "release: ")?)?;
@@ -77,15 +81,6 @@ impl PrivateSysroot {
         let _ = fs::remove_file(self.folder().join("lib/rustlib/src/rust/library"));
         remove(&work)?;
         self.stamp.write()
-    }
-
-    fn again(&self) -> Self {
-        Self {
-            place: self.place.clone(),
-            real: self.real.clone(),
-            rustc: self.rustc.clone(),
-            stamp: Stamp::new(self.place.join("none"), ""),
-        }
     }
 
     /// Links everything of the toolchain's but a wasm library and a library source that it may have itself.
@@ -128,7 +123,7 @@ impl PrivateSysroot {
             log: toolbox.log("wasm-std"),
             ..Step::default()
         };
-        let mut cargo = installs::cargo(&empty)?;
+        let mut cargo = cargo::cargo(&empty)?;
         cargo.args(["build", "--release", "--target", TARGET, "-Zbuild-std=std,panic_abort,panic_unwind"]);
         cargo
             .env("RUSTC_BOOTSTRAP", "1")
@@ -197,7 +192,7 @@ mod tests {
     #[test]
     fn paths_are_one_word_for_the_shell() {
         let path = Path::new("/home/an o'neill/$HOME/rustc");
-        let echoed = super::super::output_of(
+        let echoed = super::super::programs::output_of(
             std::process::Command::new("sh").args(["-c", &format!("printf %s {}", quote(path))]),
         );
         assert_eq!(echoed.unwrap(), path.to_str().unwrap());

@@ -6,9 +6,12 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+use super::cargo;
+use super::fingerprint;
+use super::installs;
 use super::step::Step;
+use super::toolbox::Toolbox;
 use super::wasm_std::Way;
-use super::{Toolbox, fingerprint, installs};
 
 /// A wasm module that is up to date, with the JavaScript module that loads it.
 #[derive(Debug, Clone)]
@@ -75,7 +78,7 @@ impl Toolbox {
         let wasm_std = self.ensure_wasm_std()?;
         self.ensure_build_tools()?;
         let mut command = Command::new(self.worker_build());
-        installs::remove_outer_cargo(&mut command);
+        cargo::remove_outer_cargo(&mut command);
         wasm_std.apply(&mut command)?;
         // worker-build fetches what these do not name.
         let tools = [
@@ -89,7 +92,7 @@ impl Toolbox {
             }
             command.env(name, tool);
         }
-        let cached = self.wasm_target(&wasm_std, fast);
+        let cached = self.wasm_target(wasm_std.suffix(), fast);
         let first =
             if cached.is_dir() { "about a minute" } else { "every library too, the first time: 2 to 4 minutes" };
         // Its own run of wasm-opt always keeps the names.

@@ -15,13 +15,14 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
+use super::interrupt;
+use super::programs::{find_program, output_of, prepend_path};
 use super::step::Step;
+use super::sysroot;
 use super::sysroot::PrivateSysroot;
-use super::{Toolbox, find_program, output_of, prepend_path};
+use super::toolbox::{TARGET, Toolbox};
 use crate::common::host::say;
 
-/// The target that Workers run.
-pub const TARGET: &str = "wasm32-unknown-unknown";
 /// How long `rustup target add` may take; it fetches about 20 MB.
 const RUSTUP_LIMIT: Duration = Duration::from_secs(60);
 
@@ -82,7 +83,7 @@ impl WasmStd {
     pub(super) fn suffix(&self) -> &'static str {
         match self {
             Self::Toolchain => "",
-            Self::Private(_) => "-debian",
+            Self::Private(_) => sysroot::SUFFIX,
         }
     }
 }
@@ -107,7 +108,7 @@ impl Toolbox {
         if way != Some(Way::Debian) {
             match self.rustup_target_add(&sysroot) {
                 Ok(()) => return Ok(WasmStd::Toolchain),
-                Err(error) if way.is_some() || super::interrupt::requested() => return Err(error),
+                Err(error) if way.is_some() || interrupt::requested() => return Err(error),
                 Err(error) => {
                     say(format!("{error:#}; trying the other way, Debian's source of the library"));
                     refused = true;
