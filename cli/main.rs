@@ -7,9 +7,9 @@
 compile_error!("The companion runs on Linux and macOS; on Windows use it inside WSL.");
 
 mod admin;
+mod ceremony;
 mod common;
 mod dev;
-mod keys;
 mod operate;
 mod tools;
 
@@ -33,11 +33,11 @@ enum Command {
     /// Run the whole authority on this machine: the same wasm module, on the same runtime.
     Dev(dev::Options),
     /// Make a CA that is kept: a root, its key encrypted, and an issuer below it; set wrangler.toml to it.
-    Init(keys::InitOptions),
+    Init(ceremony::InitOptions),
     /// The issuers of a CA that is kept: the next one, or one below a company's root.
     Issuer {
         #[command(subcommand)]
-        command: keys::IssuerCommand,
+        command: ceremony::IssuerCommand,
     },
     /// Check a CA, store its secrets and deploy the Worker to Cloudflare.
     Deploy(operate::DeployOptions),
@@ -89,8 +89,8 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> anyhow::Result<ExitCode> {
     match &command {
-        Command::Init(options) => return keys::init(options).map(|()| ExitCode::SUCCESS),
-        Command::Issuer { command } => return keys::issuer(command).map(|()| ExitCode::SUCCESS),
+        Command::Init(options) => return ceremony::init(options).map(|()| ExitCode::SUCCESS),
+        Command::Issuer { command } => return ceremony::issuer(command).map(|()| ExitCode::SUCCESS),
         Command::SecretKey(options) => return operate::secret_key(options).map(|()| ExitCode::SUCCESS),
         Command::Status(options) => return Ok(operate::status(options)),
         Command::Operations(command) => return Ok(admin::run(command)),

@@ -7,12 +7,12 @@ use anyhow::{Context, Result, anyhow, bail};
 use url::Url;
 
 use super::here::DevHere;
+use crate::ceremony::{ADMIN_TOKENS, Tokens, is_token};
 use crate::common::secret::{Secret, SecretFile, is_open};
 use crate::common::shell::quoted;
 use crate::common::web;
 use crate::common::web::Unreachable;
 use crate::common::worker_config::{EXAMPLE, Worker};
-use crate::keys::{ADMIN_TOKENS, Tokens, is_token};
 
 /// The variable with the authority's URL.
 const URL: &str = "SELVEDGE_URL";

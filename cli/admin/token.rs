@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
+use crate::ceremony::{ADMIN_TOKENS, CaFolder, Tokens, tokens_line};
 use crate::common::files::{Readers, Staged};
 use crate::common::host::{leave_no_core, print, say};
-use crate::keys::{ADMIN_TOKENS, CaFolder, Tokens, tokens_line};
 
 /// What can be done with admin tokens.
 #[derive(Debug, clap::Subcommand)]

@@ -5,8 +5,8 @@ use selvedge::values::b64;
 use zeroize::Zeroizing;
 
 use super::state::{Readers, State};
+use crate::ceremony::is_token;
 use crate::common::host;
-use crate::keys::is_token;
 
 /// The token, alone in its file.
 pub const TOKEN: &str = "admin.token";

@@ -9,7 +9,7 @@ use selvedge::values::native_crypto::NativeKey;
 use zeroize::Zeroizing;
 
 use super::capnp::Binding;
-use crate::keys::webcrypto;
+use crate::ceremony::webcrypto;
 
 /// Binds every issuer's key (`ISSUER_KEY`, `ISSUER_KEY_2`, …) that is the text of a file as a key.
 ///

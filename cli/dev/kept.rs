@@ -18,7 +18,7 @@ use super::capnp::Binding;
 use super::pki;
 use super::state::{Readers, State};
 use super::wrangler::Var;
-use crate::keys::{CaFolder, NONCE_KEY, ROOT, ROOT_CRL, issuer_file, setting};
+use crate::ceremony::{CaFolder, NONCE_KEY, ROOT, ROOT_CRL, issuer_file, setting};
 
 /// Whose keys sign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

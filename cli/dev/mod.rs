@@ -32,9 +32,9 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use url::Url;
 
+use crate::ceremony;
 use crate::common::host::say;
 use crate::common::{host, number};
-use crate::keys;
 use crate::tools::{Built, Toolbox};
 use assigned::{Assignment, assignment};
 use base::Base;
@@ -122,7 +122,7 @@ impl Program {
             workerd: toolbox.workerd()?,
             modules: vec![module("index.js", ModuleKind::Es, js), module("index_bg.wasm", ModuleKind::Wasm, wasm)],
             // They are of the CA that is deployed.
-            wrangler: Wrangler::parse(&text)?.without(&keys::public_settings()),
+            wrangler: Wrangler::parse(&text)?.without(&ceremony::public_settings()),
         })
     }
 }

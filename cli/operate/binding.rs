@@ -11,13 +11,13 @@ use url::Url;
 
 use super::check;
 use super::files::CaFiles;
+use crate::ceremony::webcrypto;
 use crate::common::ca_paths::CaPaths;
 use crate::common::host::{leave_no_core, now, say};
 use crate::common::secret::{KeyFault, PrivateKey, Secret};
 use crate::common::shell::quoted;
 use crate::common::web;
 use crate::common::worker_config::Worker;
-use crate::keys::webcrypto;
 
 /// The variable with the API token.
 const TOKEN: &str = "CLOUDFLARE_API_TOKEN";

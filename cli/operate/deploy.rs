@@ -20,13 +20,13 @@ use super::files::CaFiles;
 use super::status::facts::Authority;
 use super::wrangler::{Listed, Wrangler};
 use super::{binding, check, status};
+use crate::ceremony::ADMIN_TOKENS;
 use crate::common::ca_paths::CaPaths;
 use crate::common::host::{leave_no_core, now, print, say};
 use crate::common::secret::SecretFile;
 use crate::common::shell::quoted;
 use crate::common::web;
 use crate::common::worker_config::Worker;
-use crate::keys::ADMIN_TOKENS;
 use crate::tools::Toolbox;
 
 /// The secret with the admin tokens.

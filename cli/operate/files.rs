@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail};
 use selvedge::ca::authority::PLACES;
 
+use crate::ceremony::{ADMIN_TOKENS, NONCE_KEY, ROOT, ROOT_CRL, ROOT_KEY, issuer_file};
 use crate::common::files::{mode, text_of};
 use crate::common::secret::SecretFile;
-use crate::keys::{ADMIN_TOKENS, NONCE_KEY, ROOT, ROOT_CRL, ROOT_KEY, issuer_file};
 
 /// The files of a CA.
 #[derive(Debug)]

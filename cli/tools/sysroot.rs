@@ -10,11 +10,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use super::cargo;
-use super::debian;
 use super::stamp::Stamp;
 use super::step::Step;
 use super::toolbox::{TARGET, Toolbox};
+use super::{cargo, debian};
 
 /// Raised whenever this file makes something else out of the same source.
 const RECIPE: &str = "recipe 1";

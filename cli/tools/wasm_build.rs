@@ -6,12 +6,10 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use super::cargo;
-use super::fingerprint;
-use super::installs;
 use super::step::Step;
 use super::toolbox::Toolbox;
 use super::wasm_std::Way;
+use super::{cargo, fingerprint, installs};
 
 /// A wasm module that is up to date, with the JavaScript module that loads it.
 #[derive(Debug, Clone)]

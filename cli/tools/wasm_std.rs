@@ -15,12 +15,11 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use super::interrupt;
 use super::programs::{find_program, output_of, prepend_path};
 use super::step::Step;
-use super::sysroot;
 use super::sysroot::PrivateSysroot;
 use super::toolbox::{TARGET, Toolbox};
+use super::{interrupt, sysroot};
 use crate::common::host::say;
 
 /// How long `rustup target add` may take; it fetches about 20 MB.

@@ -3,9 +3,9 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
+use crate::ceremony::Tokens;
 use crate::dev::admin::{TOKEN, TOKENS, make};
 use crate::dev::state::{Readers, State};
-use crate::keys::Tokens;
 
 #[test]
 fn the_token_is_made_once_and_is_its_owners_alone() {

@@ -11,6 +11,7 @@ use selvedge::values::{Time, b64};
 use tempfile::TempDir;
 
 use super::harness::Line;
+use crate::ceremony;
 use crate::common::host;
 use crate::dev::capnp::Binding;
 use crate::dev::kept::{Kept, Keys};
@@ -18,7 +19,6 @@ use crate::dev::pki;
 use crate::dev::serving::bindings;
 use crate::dev::state::State;
 use crate::dev::wrangler::{Var, Wrangler};
-use crate::keys;
 
 fn now() -> Time {
     host::now().unwrap()
@@ -109,7 +109,7 @@ fn the_keys_of_the_folder_do_not_sign_unless_that_was_said() {
 fn what_was_deployed_is_not_what_dev_runs_with() {
     let text = "name='a'\nmain='b'\ncompatibility_date='c'\n[vars]\nISSUER_CHAIN='1'\nISSUER_FROM_9='2'\nMODE='3'\n\
                 ROOT_CERTIFICATE='4'\nALTERNATE_CHAINS_2='5'\n";
-    let left = Wrangler::parse(text).unwrap().without(&keys::public_settings()).vars;
+    let left = Wrangler::parse(text).unwrap().without(&ceremony::public_settings()).vars;
     assert_eq!(left, BTreeMap::from([("MODE".to_owned(), Var::Text("3".into()))]));
 }
 

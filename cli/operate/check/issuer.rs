@@ -7,9 +7,9 @@ use selvedge::values::x509::Parts;
 
 use super::root::Root;
 use super::{Finding, closed};
+use crate::ceremony::issuer_file;
 use crate::common::secret::{KeyFault, PrivateKey};
 use crate::common::x509::{called, ready};
-use crate::keys::issuer_file;
 use crate::operate::files::{CaFiles, IssuerFiles};
 
 /// Looks at the files of an issuer.

@@ -7,9 +7,9 @@ use selvedge::values::Time;
 use selvedge::values::native_crypto::NativeCrypto;
 
 use super::Finding;
+use crate::ceremony::ROOT_CRL;
 use crate::common::worker_config::Worker;
 use crate::common::x509::{list_urls, ready};
-use crate::keys::ROOT_CRL;
 use crate::operate::files::CaFiles;
 use crate::operate::status::ROOT_LIST_AHEAD;
 

@@ -15,10 +15,10 @@ use std::path::Path;
 use selvedge::values::{Time, b64};
 
 use super::files::CaFiles;
+use crate::ceremony::Tokens;
 use crate::common::secret::{SecretFile, is_open};
 use crate::common::shell::quoted;
 use crate::common::worker_config::Worker;
-use crate::keys::Tokens;
 use root::Root;
 
 /// How much a finding matters.
@@ -89,7 +89,7 @@ pub fn key(files: &CaFiles, place: u8, now: Time) -> Vec<Finding> {
 }
 
 fn no_issuer(files: &CaFiles, place: u8) -> Finding {
-    let name = crate::keys::issuer_file(place, "key");
+    let name = crate::ceremony::issuer_file(place, "key");
     let todo = match place {
         1 => "Make a CA with `selvedge init`, or name the folder where it is with --ca DIR",
         _ => "Make the issuer with `selvedge issuer new`, or name another place with --place",

@@ -9,8 +9,8 @@ use url::Url;
 
 use super::root::Root;
 use super::{Finding, no_issuer};
+use crate::ceremony::issuer_file;
 use crate::common::worker_config::{EXAMPLE, Worker};
-use crate::keys::issuer_file;
 use crate::operate::files::CaFiles;
 
 /// The longest variable that Cloudflare takes, in bytes.

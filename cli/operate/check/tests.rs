@@ -42,7 +42,7 @@ impl Scene {
 
     /// Puts an issuer's files and its chain's setting in their places.
     fn add(&mut self, place: u8, issuer: &CertAndKey) {
-        let file = |kind| crate::keys::issuer_file(place, kind);
+        let file = |kind| crate::ceremony::issuer_file(place, kind);
         self.write(&file("pem"), &issuer.certificate);
         self.write(&file("key"), &issuer.key);
         self.set(&selvedge::ca::authority::name_of("ISSUER_CHAIN", place), &issuer.certificate);

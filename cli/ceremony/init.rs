@@ -9,12 +9,12 @@ use selvedge::pki::ceremony::{Constraints, IssuerPlan, Root};
 use selvedge::values::{SigAlg, Time, b64, encrypted_key};
 use zeroize::Zeroizing;
 
-use super::folder::{CaFolder, NONCE_KEY, NewFile, ROOT, ROOT_KEY, issuer_file, public_settings, setting};
+use super::folder::{CaFolder, FIRST, NONCE_KEY, NewFile, ROOT, ROOT_KEY, issuer_file, public_settings, setting};
 use super::lists::ROOT_CRL;
 use super::names::{Algorithm, Permits, base_url, ca_name, issuer_name};
 use super::passphrase::{Passphrase, open_key};
 use super::tokens::{ADMIN_TOKENS, OPERATOR, Tokens};
-use super::{FIRST, lists, report};
+use super::{lists, report};
 use crate::common::ca_paths::CaPaths;
 use crate::common::host::say;
 use crate::common::worker_config_edit::Settings;

@@ -10,11 +10,11 @@ use selvedge::values::Time;
 use selvedge::values::native_crypto::NativeKey;
 use zeroize::Zeroizing;
 
-use super::folder::{CaFolder, NewFile, Pending, ROOT, issuer_file, setting};
+use super::folder::{CaFolder, FIRST, NewFile, Pending, ROOT, issuer_file, setting};
 use super::init::{set_issuer, set_root};
 use super::names::{base_url, instant};
 use super::new::{check_reach, check_takeover};
-use super::{FIRST, report};
+use super::report;
 use crate::common::ca_paths::CaPaths;
 use crate::common::host::say;
 use crate::common::worker_config_edit::Settings;

@@ -7,10 +7,10 @@ use selvedge::pki::ceremony::{Constraints, create_issuer_csr, new_key};
 use selvedge::values::SigAlg;
 use zeroize::Zeroizing;
 
-use super::folder::{CaFolder, NONCE_KEY, NewFile, issuer_file};
+use super::folder::{CaFolder, FIRST, NONCE_KEY, NewFile, issuer_file};
 use super::init::new_nonce_key;
 use super::names::{Permits, ca_name, issuer_name};
-use super::{FIRST, report};
+use super::report;
 use crate::common::ca_paths::CaPaths;
 use crate::common::host;
 use crate::common::shell::quoted;

@@ -9,7 +9,7 @@ use url::Url;
 use x509_cert::der::Decode;
 use x509_cert::name::Name;
 
-use super::FIRST;
+use super::folder::FIRST;
 
 /// For what names an issuer is to be good.
 #[derive(Clone, Debug, Default, clap::Args)]

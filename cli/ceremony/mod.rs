@@ -29,9 +29,6 @@ pub use report::tokens_line;
 pub use tokens::{ADMIN_TOKENS, Tokens, is_token};
 pub use webcrypto::webcrypto;
 
-/// The first issuer, in the names of files and settings that have no number.
-const FIRST: u8 = 1;
-
 /// What can be done with issuers.
 #[derive(Clone, Debug, clap::Subcommand)]
 pub enum IssuerCommand {

@@ -9,11 +9,11 @@ use selvedge::pki::ceremony::{Constraints, IssuerPlan, Root};
 use selvedge::values::{SigAlg, Time};
 use zeroize::Zeroizing;
 
-use super::folder::{CaFolder, NewFile, ROOT, ROOT_KEY, Slot, issuer_file, setting};
+use super::folder::{CaFolder, FIRST, NewFile, ROOT, ROOT_KEY, Slot, issuer_file, setting};
 use super::init::{issuer_end, set_issuer};
 use super::names::{Permits, ca_name, instant, issuer_name, next_name};
 use super::passphrase::open_key;
-use super::{FIRST, lists, report};
+use super::{lists, report};
 use crate::common::ca_paths::CaPaths;
 use crate::common::host;
 use crate::common::worker_config_edit::Settings;

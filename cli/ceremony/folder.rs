@@ -12,10 +12,12 @@ use selvedge::pki::pem;
 use selvedge::values::Time;
 use zeroize::Zeroizing;
 
-use super::FIRST;
 use crate::common::files;
 use crate::common::files::{Readers, Set};
 use crate::common::worker_config_edit::Settings;
+
+/// The first issuer, in the names of files and settings that have no number.
+pub const FIRST: u8 = 1;
 
 /// The root certificate.
 pub const ROOT: &str = "root.pem";
