@@ -6,11 +6,11 @@
 #[cfg(not(unix))]
 compile_error!("The companion runs on Linux and macOS; on Windows use it inside WSL.");
 
-mod admin;
 mod ceremony;
 mod common;
 mod dev;
 mod operate;
+mod operator;
 mod tools;
 
 use std::path::Path;
@@ -46,7 +46,7 @@ enum Command {
     /// Ask an authority how it stands, and say what has to be renewed when.
     Status(operate::StatusOptions),
     #[command(flatten)]
-    Operations(admin::Command),
+    Operations(operator::Command),
     /// Fetch and compile every tool that the project needs, now instead of at first use.
     Setup,
     /// Build the wasm module into ./build (what `wrangler deploy` uploads).
@@ -93,7 +93,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Issuer { command } => return ceremony::issuer(command).map(|()| ExitCode::SUCCESS),
         Command::SecretKey(options) => return operate::secret_key(options).map(|()| ExitCode::SUCCESS),
         Command::Status(options) => return Ok(operate::status(options)),
-        Command::Operations(command) => return Ok(admin::run(command)),
+        Command::Operations(command) => return Ok(operator::run(command)),
         _ => {}
     }
     let toolbox = Toolbox::locate()?;

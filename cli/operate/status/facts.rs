@@ -5,8 +5,8 @@ use core::time::Duration;
 use selvedge::values::Time;
 use serde::{Deserialize, Deserializer, de};
 
-use crate::admin::Told;
 use crate::common::web::plain;
+use crate::operator::Told;
 
 /// All that was found out.
 #[derive(Clone, Debug)]

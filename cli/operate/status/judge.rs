@@ -7,9 +7,9 @@ use selvedge::ca::authority::name_of;
 use selvedge::values::Time;
 
 use super::facts::{Authority, Crl, Facts, Issuer, Overview, Root};
-use crate::admin::Told;
 use crate::ceremony::issuer_file;
 use crate::common::moment::day;
+use crate::operator::Told;
 
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);

@@ -19,7 +19,6 @@ use url::Url;
 pub use ask::authority;
 pub use judge::ROOT_LIST_AHEAD;
 
-use crate::admin::{At, DevHere, Operator, nowhere};
 use crate::ceremony::ROOT;
 use crate::common::ca_paths::CaPaths;
 use crate::common::files::read_pem;
@@ -27,6 +26,7 @@ use crate::common::host::{now, print, say};
 use crate::common::web;
 use crate::common::worker_config::{EXAMPLE, Worker};
 use crate::common::x509::called;
+use crate::operator::{At, DevHere, Operator, nowhere};
 use facts::{Authority, Facts, Root};
 use judge::{Severity, judge};
 

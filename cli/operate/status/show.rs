@@ -5,8 +5,8 @@ use std::fmt::Write;
 use selvedge::values::Time;
 use serde_json::{Value, json};
 
-use crate::admin::Operator;
 use crate::common::moment::when;
+use crate::operator::Operator;
 
 use super::facts::{Authority, Facts, Fetched, Issuer, Overview};
 use super::judge::{Finding, Severity, State, handover, state};

@@ -4,14 +4,14 @@ use anyhow::{Context, Result, bail};
 use selvedge::values::Time;
 use serde_json::{Value, json};
 
+use super::certificate::{PATH, one, reason, serial};
 use super::which::{Fitting, Which};
-use super::{PATH, one, reason, serial};
-use crate::admin::agreed;
-use crate::admin::client::{Client, escaped};
-use crate::admin::place::At;
 use crate::common::host::{print, say};
 use crate::common::moment::{Moment, moment};
 use crate::common::table::plain_time;
+use crate::operator::client::{Client, escaped};
+use crate::operator::confirm::agreed;
+use crate::operator::place::At;
 
 /// Where many are revoked.
 const REVOCATIONS: &str = "revocations";

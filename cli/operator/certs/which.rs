@@ -3,10 +3,10 @@
 use anyhow::{Result, bail};
 use serde_json::{Map, Value, json};
 
-use super::PATH;
-use crate::admin::client::Client;
+use super::certificate::PATH;
 use crate::common::host::say;
 use crate::common::table::names;
+use crate::operator::client::Client;
 
 /// Up to how many certificates are counted before it is asked whether to go on.
 const COUNTED: usize = 2000;

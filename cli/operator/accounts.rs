@@ -3,8 +3,8 @@
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use super::agreed;
 use super::client::{Client, Much};
+use super::confirm::agreed;
 use super::place::At;
 use crate::common::host::say;
 use crate::common::table::{Table, facts, minute, some, text};

@@ -8,6 +8,7 @@ mod accounts;
 mod audit;
 mod certs;
 mod client;
+mod confirm;
 mod document;
 mod eab;
 mod here;
@@ -17,10 +18,7 @@ mod place;
 mod policy;
 mod token;
 
-use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
-
-use anyhow::{Result, bail};
 
 use crate::common::host::say;
 use crate::common::web::Unreachable;
@@ -117,23 +115,4 @@ pub fn run(command: &Command) -> ExitCode {
             ExitCode::from(if unreachable { UNREACHABLE } else { REFUSED })
         }
     }
-}
-
-/// Asks whether to go on, on a terminal; elsewhere it has to have been said before.
-fn agreed(yes: bool, question: &str) -> Result<()> {
-    if yes {
-        return Ok(());
-    }
-    let stdin = std::io::stdin();
-    if !stdin.is_terminal() {
-        bail!("nothing was done: there is no terminal to ask at; say with --yes that you are sure");
-    }
-    let mut out = std::io::stderr();
-    let _ = write!(out, "{question} [y/N] ").and_then(|()| out.flush());
-    let mut line = String::new();
-    stdin.read_line(&mut line)?;
-    if !matches!(line.trim().to_lowercase().as_str(), "y" | "yes") {
-        bail!("nothing was done");
-    }
-    Ok(())
 }

@@ -5,12 +5,12 @@ use core::time::Duration;
 use selvedge::values::Time;
 use serde_json::Value;
 
-use super::{PATH, serial, state};
-use crate::admin::client::{Client, Much, SOME, paged};
-use crate::admin::place::At;
+use super::certificate::{PATH, serial, state};
 use crate::common::host::{print, say};
 use crate::common::moment::{Moment, moment, span};
 use crate::common::table::{Table, day, names, text};
+use crate::operator::client::{Client, Much, SOME, paged};
+use crate::operator::place::At;
 
 /// Which certificates.
 #[derive(Clone, Debug, clap::Args)]

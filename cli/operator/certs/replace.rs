@@ -4,10 +4,10 @@ use anyhow::Result;
 use serde_json::{Value, json};
 
 use super::which::Which;
-use crate::admin::agreed;
-use crate::admin::client::Client;
-use crate::admin::place::At;
 use crate::common::table::{Table, act, text};
+use crate::operator::client::Client;
+use crate::operator::confirm::agreed;
+use crate::operator::place::At;
 
 /// Where they are.
 const REPLACEMENTS: &str = "replacements";
