@@ -11,6 +11,7 @@ mod common;
 mod dev;
 mod operate;
 mod operator;
+mod status;
 mod tools;
 
 use std::path::Path;
@@ -44,7 +45,7 @@ enum Command {
     /// Store an issuer's key at Cloudflare as a key that signs and that nobody can read, not even the Worker.
     SecretKey(operate::SecretKeyOptions),
     /// Ask an authority how it stands, and say what has to be renewed when.
-    Status(operate::StatusOptions),
+    Status(status::Options),
     #[command(flatten)]
     Operations(operator::Command),
     /// Fetch and compile every tool that the project needs, now instead of at first use.
@@ -92,7 +93,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Init(options) => return ceremony::init(options).map(|()| ExitCode::SUCCESS),
         Command::Issuer { command } => return ceremony::issuer(command).map(|()| ExitCode::SUCCESS),
         Command::SecretKey(options) => return operate::secret_key(options).map(|()| ExitCode::SUCCESS),
-        Command::Status(options) => return Ok(operate::status(options)),
+        Command::Status(options) => return Ok(status::run(options)),
         Command::Operations(command) => return Ok(operator::run(command)),
         _ => {}
     }

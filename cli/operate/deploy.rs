@@ -17,9 +17,8 @@ use selvedge::pki::Issuer;
 use super::binding::{Api, ApiOptions};
 use super::check::{Finding, Weight};
 use super::files::CaFiles;
-use super::status::facts::Authority;
 use super::wrangler::{Listed, Wrangler};
-use super::{binding, check, status};
+use super::{binding, check};
 use crate::ceremony::ADMIN_TOKENS;
 use crate::common::ca_paths::CaPaths;
 use crate::common::host::{leave_no_core, now, print, say};
@@ -27,6 +26,8 @@ use crate::common::secret::SecretFile;
 use crate::common::shell::quoted;
 use crate::common::web;
 use crate::common::worker_config::Worker;
+use crate::status;
+use crate::status::facts::Authority;
 use crate::tools::Toolbox;
 
 /// The secret with the admin tokens.

@@ -7,9 +7,7 @@ mod binding;
 mod check;
 mod deploy;
 pub mod files;
-mod status;
 mod wrangler;
 
 pub use binding::{Options as SecretKeyOptions, run as secret_key};
 pub use deploy::{Options as DeployOptions, run as deploy};
-pub use status::{Options as StatusOptions, run as status};

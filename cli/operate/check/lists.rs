@@ -11,7 +11,7 @@ use crate::ceremony::ROOT_CRL;
 use crate::common::worker_config::Worker;
 use crate::common::x509::{list_urls, ready};
 use crate::operate::files::CaFiles;
-use crate::operate::status::ROOT_LIST_AHEAD;
+use crate::status::ROOT_LIST_AHEAD;
 
 /// Looks at `root.crl` and `ROOT_CRL`.
 pub fn check(files: &CaFiles, worker: &Worker, now: Time, found: &mut Vec<Finding>) {

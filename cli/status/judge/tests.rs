@@ -1,5 +1,5 @@
 use super::*;
-use crate::operate::status::facts::{Fetched, RootCrl};
+use crate::status::facts::{Fetched, RootCrl};
 
 const NOW: Time = Time::from_secs(1_795_521_600);
 const SECOND: Duration = Duration::from_secs(1);
