@@ -8,8 +8,8 @@ compile_error!("The companion runs on Linux and macOS; on Windows use it inside 
 
 mod ceremony;
 mod common;
+mod deploy;
 mod dev;
-mod operate;
 mod operator;
 mod status;
 mod tools;
@@ -41,9 +41,9 @@ enum Command {
         command: ceremony::IssuerCommand,
     },
     /// Check a CA, store its secrets and deploy the Worker to Cloudflare.
-    Deploy(operate::DeployOptions),
+    Deploy(deploy::Options),
     /// Store an issuer's key at Cloudflare as a key that signs and that nobody can read, not even the Worker.
-    SecretKey(operate::SecretKeyOptions),
+    SecretKey(deploy::SecretKeyOptions),
     /// Ask an authority how it stands, and say what has to be renewed when.
     Status(status::Options),
     #[command(flatten)]
@@ -92,7 +92,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
     match &command {
         Command::Init(options) => return ceremony::init(options).map(|()| ExitCode::SUCCESS),
         Command::Issuer { command } => return ceremony::issuer(command).map(|()| ExitCode::SUCCESS),
-        Command::SecretKey(options) => return operate::secret_key(options).map(|()| ExitCode::SUCCESS),
+        Command::SecretKey(options) => return deploy::secret_key(options).map(|()| ExitCode::SUCCESS),
         Command::Status(options) => return Ok(status::run(options)),
         Command::Operations(command) => return Ok(operator::run(command)),
         _ => {}
@@ -106,7 +106,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         | Command::Status(_)
         | Command::Operations(_) => {}
         Command::Dev(options) => dev::run(&options, || dev::Program::build(&toolbox))?,
-        Command::Deploy(options) => return operate::deploy(&options, &toolbox),
+        Command::Deploy(options) => return deploy::run(&options, &toolbox),
         Command::Setup => {
             toolbox.ensure_npm_runtime()?;
             toolbox.ensure_wasm_std()?;

@@ -7,11 +7,11 @@ use selvedge::pki::{Issuer, IssuerFault, pem};
 use selvedge::values::Time;
 use url::Url;
 
+use super::finding::{Finding, no_issuer};
 use super::root::Root;
-use super::{Finding, no_issuer};
 use crate::ceremony::issuer_file;
 use crate::common::worker_config::{EXAMPLE, Worker};
-use crate::operate::files::CaFiles;
+use crate::deploy::ca_files::CaFiles;
 
 /// The longest variable that Cloudflare takes, in bytes.
 const LONGEST: usize = 5 * 1024;

@@ -5,12 +5,12 @@ use selvedge::pki::{Issuer, IssuerFault, pem};
 use selvedge::values::native_crypto::NativeCrypto;
 use selvedge::values::x509::Parts;
 
+use super::finding::{Finding, closed};
 use super::root::Root;
-use super::{Finding, closed};
 use crate::ceremony::issuer_file;
 use crate::common::secret::{KeyFault, PrivateKey};
 use crate::common::x509::{called, ready};
-use crate::operate::files::{CaFiles, IssuerFiles};
+use crate::deploy::ca_files::{CaFiles, IssuerFiles};
 
 /// Looks at the files of an issuer.
 pub fn check(files: &CaFiles, issuer: &IssuerFiles, root: Option<&Root>, found: &mut Vec<Finding>) {

@@ -15,8 +15,8 @@ use selvedge::ca::authority::{PLACES, name_of};
 use selvedge::pki::Issuer;
 
 use super::binding::{Api, ApiOptions};
+use super::ca_files::CaFiles;
 use super::check::{Finding, Weight};
-use super::files::CaFiles;
 use super::wrangler::{Listed, Wrangler};
 use super::{binding, check};
 use crate::ceremony::ADMIN_TOKENS;

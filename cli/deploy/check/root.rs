@@ -4,9 +4,9 @@ use selvedge::pki::pem;
 use selvedge::values::Time;
 use selvedge::values::x509::{Parts, reason};
 
-use super::{Finding, closed_path};
+use super::finding::{Finding, closed_path};
 use crate::common::x509::called;
-use crate::operate::files::CaFiles;
+use crate::deploy::ca_files::CaFiles;
 
 /// The root certificate.
 pub struct Root {
@@ -17,6 +17,11 @@ pub struct Root {
 }
 
 impl Root {
+    /// The end of a sentence about a key that turned out to be the root's.
+    pub const KEY_TODO: &'static str = "The root's key signs issuers only, and stays offline: put the issuer's own key there \
+                                    (`selvedge init` and `selvedge issuer new` make one), and keep the root's away from \
+                                    Cloudflare";
+
     /// The certificate in DER.
     pub fn der(&self) -> &[u8] {
         &self.der

@@ -6,11 +6,11 @@ use selvedge::pki::pem;
 use selvedge::values::Time;
 use selvedge::values::native_crypto::NativeCrypto;
 
-use super::Finding;
+use super::finding::Finding;
 use crate::ceremony::ROOT_CRL;
 use crate::common::worker_config::Worker;
 use crate::common::x509::{list_urls, ready};
-use crate::operate::files::CaFiles;
+use crate::deploy::ca_files::CaFiles;
 use crate::status::ROOT_LIST_AHEAD;
 
 /// Looks at `root.crl` and `ROOT_CRL`.

@@ -1,13 +1,13 @@
-//! What an operator does with an authority that runs elsewhere: deploys it, stores its keys there, asks how it stands.
+//! What an operator does with an authority that runs elsewhere: deploys it, and stores its keys there.
 //!
 //! No key and no token is ever on a command line, where every process of the machine could read it, nor in what is
 //! printed.
 
 mod binding;
+mod ca_files;
 mod check;
-mod deploy;
-pub mod files;
+mod deployment;
 mod wrangler;
 
 pub use binding::{Options as SecretKeyOptions, run as secret_key};
-pub use deploy::{Options as DeployOptions, run as deploy};
+pub use deployment::{Options, run};

@@ -8,6 +8,7 @@ use selvedge::values::x509::Parts;
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 const NOW: Time = Time::from_secs(1_795_521_600);
 const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);

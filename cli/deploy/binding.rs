@@ -9,8 +9,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use url::Url;
 
+use super::ca_files::CaFiles;
 use super::check;
-use super::files::CaFiles;
 use crate::ceremony::webcrypto;
 use crate::common::ca_paths::CaPaths;
 use crate::common::host::{leave_no_core, now, say};
