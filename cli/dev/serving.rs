@@ -16,12 +16,14 @@ use super::capnp::{Binding, Served};
 use super::dns::Resolver;
 use super::kept::{Kept, Keys};
 use super::management::{DOH_PATH, Sockets};
+use super::options::Options;
 use super::pki::{Authority, ServerNames};
+use super::program::Program;
 use super::sample::Sample;
 use super::state::{RUNNING, Readers, State};
 use super::workerd::{Listeners, Output, Workerd};
 use super::wrangler::Var;
-use super::{Options, Program, admin, banner, base, bound, databases, dns, pki, ready};
+use super::{admin_token, banner, base, bound, databases, dns, pki, ready};
 use crate::common::host;
 use crate::common::host::say;
 use crate::tools::interrupt;
@@ -130,7 +132,7 @@ fn running(
         directory: format!("{base}/directory"),
         address: local.to_string(),
         root: state.path(pki::ROOT).display().to_string(),
-        admin_token: state.path(admin::TOKEN).display().to_string(),
+        admin_token: state.path(admin_token::TOKEN).display().to_string(),
         issued_below: kept.filter(|kept| kept.keys == Keys::Real).map(|kept| kept.root.clone()),
         status,
         management: format!("http://{management}"),
@@ -259,7 +261,7 @@ pub fn bindings(
     ];
     let disposable = disposable.map(|(name, file)| (name.to_owned(), Binding::File(state.path(file))));
     let mut keys = kept.map_or_else(|| disposable.into(), |kept| kept.bindings.clone());
-    keys.insert("ADMIN_TOKENS".to_owned(), Binding::File(state.path(admin::TOKENS)));
+    keys.insert("ADMIN_TOKENS".to_owned(), Binding::File(state.path(admin_token::TOKENS)));
     let vars = vars.into_iter().map(|(name, value)| (name.to_owned(), Binding::Var(Var::Text(value))));
     let set = options.set.iter().map(|(name, value)| (name.clone(), Binding::Var(Var::Text(value.clone()))));
     let mut all: BTreeMap<String, Binding> = vars.chain(keys).collect();

@@ -13,7 +13,9 @@ use serde_json::Value;
 use tempfile::TempDir;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
-use crate::dev::{Module, ModuleKind, Options, Program, Wrangler, run};
+use crate::dev::capnp::{Module, ModuleKind};
+use crate::dev::wrangler::Wrangler;
+use crate::dev::{Options, Program, run};
 use crate::tools::Toolbox;
 
 const FOLDER: &str = "SELVEDGE_STAND_IN";

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use crate::ceremony::Tokens;
-use crate::dev::admin::{TOKEN, TOKENS, make};
+use crate::dev::admin_token::{TOKEN, TOKENS, make};
 use crate::dev::state::{Readers, State};
 
 #[test]

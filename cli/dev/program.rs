@@ -1,0 +1,41 @@
+//! What the server is made of.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+
+use super::capnp::{Module, ModuleKind};
+use super::wrangler::Wrangler;
+use crate::ceremony;
+use crate::tools::{Built, Toolbox};
+
+/// The programs and files that make up the server.
+#[derive(Clone, Debug)]
+pub struct Program {
+    /// The workerd binary.
+    pub workerd: PathBuf,
+    /// The Worker's modules, the entry first.
+    pub modules: Vec<Module>,
+    /// What the Worker's `wrangler.toml` says.
+    pub wrangler: Wrangler,
+}
+
+impl Program {
+    /// The real one: the tools made sure of, the wasm built from the sources as they are.
+    ///
+    /// # Errors
+    /// When a tool cannot be had, or the sources do not compile.
+    pub fn build(toolbox: &Toolbox) -> Result<Self> {
+        toolbox.ensure_npm_runtime()?;
+        let Built { js, wasm, .. } = toolbox.build_wasm()?;
+        let file = toolbox.root().join("wrangler.toml");
+        let text = std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+        let module = |name: &str, kind, path| Module { name: name.to_owned(), kind, path };
+        Ok(Self {
+            workerd: toolbox.workerd()?,
+            modules: vec![module("index.js", ModuleKind::Es, js), module("index_bg.wasm", ModuleKind::Wasm, wasm)],
+            // They are of the CA that is deployed.
+            wrangler: Wrangler::parse(&text)?.without(&ceremony::public_settings()),
+        })
+    }
+}
