@@ -1,12 +1,12 @@
 //! What certificates that are stored cost those that come after them.
 
-use crate::Options;
-use crate::figures::Spent;
 use crate::load::Load;
 use crate::load::client::Issued;
 use crate::load::http::{Connection, Endpoint};
 use crate::load::process::Process;
+use crate::options::Options;
 use crate::server::Server;
+use crate::units::Spent;
 use selvedge::pki::certificate::parse_presented;
 use selvedge::pki::pem;
 use selvedge::values::b64;

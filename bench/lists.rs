@@ -1,11 +1,11 @@
 //! What CRLs cost: from the revocations that are stored to the signed list.
 
-use crate::Options;
-use crate::figures::Spent;
 use crate::load::Load;
 use crate::load::http::{Connection, Endpoint};
 use crate::load::process::Process;
+use crate::options::Options;
 use crate::server::Server;
+use crate::units::Spent;
 use selvedge::pki::pem;
 use selvedge::values::b64;
 use serde_json::{Value, json};

@@ -1,13 +1,13 @@
 //! What the platform itself takes of an issuance: bare requests that do one thing each, and how many of each an issuance
 //! is made of. What no code of ours can save, whatever it does, as long as the issuance has these steps.
 
-use crate::Options;
-use crate::figures::ms;
 use crate::floor::{Bare, Floor, Outside};
 use crate::load::process::Process;
 use crate::load::responder::Responder;
+use crate::options::Options;
 use crate::server::{Server, free_port};
 use crate::targets::CLIENTS;
+use crate::units::ms;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 

@@ -1,10 +1,11 @@
 //! The tables, in Markdown: the same on the terminal and in `docs/performance/results.md`.
 
-use crate::figures::{Figures, ms, percentile};
+use crate::figures::Figures;
 use crate::load::client::STEPS;
 use crate::parts::Taken;
 use crate::round::Round;
 use crate::size::Size;
+use crate::units::{ms, percentile};
 use crate::{machine, targets};
 use std::fmt::Write;
 use std::time::Duration;

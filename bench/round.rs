@@ -4,8 +4,9 @@ use crate::floor::{Bare, Floor, Outside};
 use crate::load::http::Endpoint;
 use crate::load::process::Process;
 use crate::load::{Load, Outcome};
+use crate::options::Options;
 use crate::server::Server;
-use crate::{Options, figures, stored};
+use crate::{stored, units};
 use std::time::Duration;
 
 /// A round of so many clients.
@@ -77,7 +78,7 @@ pub async fn all(options: &Options) -> Vec<Round> {
 /// One line as the rounds go; the tables come at the end.
 fn print(round: &Round) {
     let Round { clients, outcome, cpu, .. } = round;
-    let (rate, cpu, over) = (outcome.per_second(), figures::ms(*cpu), round.over_floor());
+    let (rate, cpu, over) = (outcome.per_second(), units::ms(*cpu), round.over_floor());
     println!("{clients} clients: {rate:.0} issuances/s, {cpu:.2} ms CPU each, {over:.2} times the floor");
     for failure in outcome.failures.iter().take(3) {
         println!("  failed: {failure:?}");

@@ -1,6 +1,6 @@
 //! From the start of workerd to its first answer, on a state that is there.
 
-use crate::Options;
+use crate::options::Options;
 use crate::server::Server;
 use crate::wire::Wire;
 use std::io::{Read, Write};

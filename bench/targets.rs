@@ -1,7 +1,8 @@
 //! The targets, each held against what was measured in this run.
 
-use crate::figures::{Figures, Spent, ms, percentile};
+use crate::figures::Figures;
 use crate::round::Round;
+use crate::units::{Spent, ms, percentile};
 
 /// step-ca with 8 clients, durable: issuances in a second, and CPU milliseconds of each from the least to the most.
 const STEP_CA: (f64, [f64; 2]) = (69.0, [10.0, 14.0]);

@@ -1,9 +1,9 @@
 //! Each kind of request alone: so many of it, one after the other, and nothing else.
 
-use crate::Options;
-use crate::figures::Spent;
 use crate::load::process::Process;
+use crate::options::Options;
 use crate::server::Server;
+use crate::units::Spent;
 use crate::wire::listening::Listening;
 use crate::wire::{Answer, Wire, body, header};
 use selvedge::ca::testing::CsrShape;

@@ -191,7 +191,7 @@ mod tests {
     #[test]
     fn paths_are_one_word_for_the_shell() {
         let path = Path::new("/home/an o'neill/$HOME/rustc");
-        let echoed = super::super::programs::output_of(
+        let echoed = crate::tools::programs::output_of(
             std::process::Command::new("sh").args(["-c", &format!("printf %s {}", quote(path))]),
         );
         assert_eq!(echoed.unwrap(), path.to_str().unwrap());

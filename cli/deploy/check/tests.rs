@@ -1,3 +1,5 @@
+//! The checks, each against a CA that lacks one thing.
+
 use super::*;
 use core::time::Duration;
 use selvedge::pki::ceremony::{CertAndKey, create_intermediate, create_root, create_server_leaf};
@@ -9,6 +11,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+
+mod lists;
 
 const NOW: Time = Time::from_secs(1_795_521_600);
 const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
@@ -366,51 +370,4 @@ fn one_key_alone_is_checked_as_all_of_them() {
     only(&key(&scene.files(), 2, NOW), Weight::Wrong, &["issuer-2.key is the key of the ROOT"]);
     assert_eq!(key(&scene.files(), 1, NOW), [], "of the other nothing is asked");
     only(&key(&scene.files(), 3, NOW), Weight::Wrong, &["There is no", "issuer-3.key", "--place"]);
-}
-
-/// The root's CRL, good for so long.
-fn root_list(root: &CertAndKey, good: Duration) -> String {
-    let key = NativeKey::from_pkcs8_pem(&root.key).unwrap();
-    let root = selvedge::pki::ceremony::Root::read(&root.certificate, key, NOW).unwrap();
-    root.create_list(None, None, NOW, NOW.plus(good)).unwrap()
-}
-
-#[test]
-fn the_roots_list_is_the_roots_and_lasts_and_is_what_is_published() {
-    let with = |file: Option<&str>, set: Option<&str>| {
-        let mut scene = Scene::new();
-        file.iter().for_each(|text| scene.write("root.crl", text));
-        set.iter().for_each(|text| scene.set("ROOT_CRL", text));
-        scene
-    };
-    let scene = Scene::new();
-    let good = |scene: &Scene| root_list(&scene.root, YEAR);
-    let mut published = with(None, None);
-    let list = good(&published);
-    published.write("root.crl", &list);
-    published.set("ROOT_CRL", &list);
-    assert_eq!(published.found(), []);
-    let other = good(&scene);
-    let mut missing = with(None, None);
-    missing.write("root.crl", &good(&missing));
-    only(&missing.found(), Weight::Wrong, &["has no ROOT_CRL", "issuer crl"]);
-    missing.set("ROOT_CRL", &other);
-    only(&missing.found(), Weight::Wrong, &["has another CRL than"]);
-    only(&with(Some(&other), Some(&other)).found(), Weight::Wrong, &["not signed by the root's key"]);
-    let mut short = with(None, None);
-    let list = root_list(&short.root, Duration::from_secs(89 * 86_400));
-    short.write("root.crl", &list);
-    short.set("ROOT_CRL", &list);
-    only(&short.found(), Weight::Warning, &["is good until", "issuer crl"]);
-
-    // An issuer says that there is one.
-    let mut promised = with(None, None);
-    let key = NativeKey::from_pkcs8_pem(&promised.root.key).unwrap();
-    let root = selvedge::pki::ceremony::Root::read(&promised.root.certificate, key, NOW).unwrap();
-    let root = root.with_list_at("http://ca.test/crl/root.crl");
-    let constraints = &selvedge::pki::ceremony::Constraints::default();
-    let plan =
-        selvedge::pki::ceremony::IssuerPlan { common_name: "I", algorithm: SigAlg::Es256, constraints, years: 5 };
-    promised.add(1, &root.create_issuer(plan, NOW).unwrap());
-    only(&promised.found(), Weight::Wrong, &["the root's CRL is at http://ca.test/crl/root.crl", "issuer crl"]);
 }
