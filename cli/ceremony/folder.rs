@@ -12,9 +12,9 @@ use selvedge::pki::pem;
 use selvedge::values::Time;
 use zeroize::Zeroizing;
 
+use crate::common::config_edit::ConfigEdit;
 use crate::common::files;
 use crate::common::files::{Readers, Set};
-use crate::common::worker_config_edit::Settings;
 
 /// The first issuer, in the names of files and settings that have no number.
 pub const FIRST: u8 = 1;
@@ -250,11 +250,11 @@ impl CaFolder {
     ///
     /// # Errors
     /// When one of them exists, or the system refuses.
-    pub fn write(&self, new: &[NewFile], settings: Option<&Settings>) -> Result<()> {
+    pub fn write(&self, new: &[NewFile], settings: Option<&ConfigEdit>) -> Result<()> {
         self.refuse_existing(
             &new.iter().filter(|file| !file.replaces).map(|file| file.name.as_str()).collect::<Vec<_>>(),
         )?;
-        let staged = settings.map(Settings::stage).transpose()?;
+        let staged = settings.map(ConfigEdit::stage).transpose()?;
         let made = self.make()?;
         let new_files: Vec<_> =
             new.iter().map(|file| (file.name.as_str(), file.content.as_str(), file.readers)).collect();

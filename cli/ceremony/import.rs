@@ -16,8 +16,8 @@ use super::names::{base_url, instant};
 use super::new::{check_reach, check_takeover};
 use super::report;
 use crate::common::ca_paths::CaPaths;
+use crate::common::config_edit::ConfigEdit;
 use crate::common::host::say;
-use crate::common::worker_config_edit::Settings;
 use crate::common::{files, host};
 
 /// What `issuer import` can be told.
@@ -43,7 +43,7 @@ pub struct Options {
 pub fn run(options: &Options) -> Result<()> {
     let now = host::now()?;
     let folder = CaFolder::existing(&options.place.ca)?;
-    let mut settings = Settings::read(&options.place.wrangler)?;
+    let mut settings = ConfigEdit::read(&options.place.wrangler)?;
     let Some(pending) = folder.pending()? else {
         bail!(
             "no request waits in {} for a certificate; make one with `selvedge issuer request`",
@@ -126,7 +126,7 @@ fn request(folder: &CaFolder, pending: &Pending) -> Result<(Vec<u8>, IssuerReque
     Ok((spki, request))
 }
 
-fn text(options: &Options, folder: &CaFolder, settings: &Settings, slot: u8, returned: &Returned) -> Result<String> {
+fn text(options: &Options, folder: &CaFolder, settings: &ConfigEdit, slot: u8, returned: &Returned) -> Result<String> {
     let mut out = String::from("The issuer is taken in.\n\n");
     let _ = writeln!(
         out,

@@ -16,8 +16,8 @@ use super::passphrase::{Passphrase, open_key};
 use super::tokens::{ADMIN_TOKENS, OPERATOR, Tokens};
 use super::{lists, report};
 use crate::common::ca_paths::CaPaths;
+use crate::common::config_edit::ConfigEdit;
 use crate::common::host::say;
-use crate::common::worker_config_edit::Settings;
 use crate::common::{files, host};
 
 /// Longest variable or secret of a Worker, in bytes.
@@ -69,7 +69,7 @@ pub struct Options {
 /// Makes everything, writes everything, says what comes next.
 pub fn run(options: &Options) -> Result<()> {
     let now = host::now()?;
-    let mut settings = Settings::read(&options.place.wrangler)?;
+    let mut settings = ConfigEdit::read(&options.place.wrangler)?;
     settings.refuse_any(&public_settings())?;
     let folder = CaFolder::at(&options.place.ca)?;
     let constraints = options.permits.constraints()?;
@@ -139,7 +139,7 @@ pub fn new_nonce_key() -> Result<Zeroizing<String>> {
 }
 
 /// Sets the chain of an issuer, and from when it signs.
-pub fn set_issuer(settings: &mut Settings, slot: u8, chain: &str, from: Option<Time>) -> Result<()> {
+pub fn set_issuer(settings: &mut ConfigEdit, slot: u8, chain: &str, from: Option<Time>) -> Result<()> {
     let comment = "The certificates that clients get below theirs: the issuer's first, no root (`selvedge init`).";
     let name = setting("ISSUER_CHAIN", slot);
     if chain.len() > LONGEST_VARIABLE {
@@ -157,14 +157,14 @@ pub fn set_issuer(settings: &mut Settings, slot: u8, chain: &str, from: Option<T
 }
 
 /// Sets the root.
-pub fn set_root(settings: &mut Settings, root: &str) -> Result<()> {
+pub fn set_root(settings: &mut ConfigEdit, root: &str) -> Result<()> {
     settings.set("ROOT_CERTIFICATE", root, "The root that those trust who trust this CA.")
 }
 
 fn text(
     options: &Options,
     folder: &CaFolder,
-    settings: &Settings,
+    settings: &ConfigEdit,
     root: &str,
     (issuer, constraints, list): (&str, &Constraints, &str),
 ) -> Result<String> {

@@ -20,7 +20,7 @@ use super::folder::{CaFolder, NewFile, ROOT, ROOT_KEY, issuer_file};
 use super::passphrase::open_key;
 use super::report;
 use crate::common::ca_paths::CaPaths;
-use crate::common::worker_config_edit::Settings;
+use crate::common::config_edit::ConfigEdit;
 use crate::common::{files, host};
 
 /// The root's CRL.
@@ -111,7 +111,7 @@ pub struct CrlOptions {
 ///
 /// # Errors
 /// When the settings say neither STATUS_URL nor BASE_URL.
-pub fn url(settings: &Settings) -> Result<String> {
+pub fn url(settings: &ConfigEdit) -> Result<String> {
     if let Some(status) = settings.get("STATUS_URL")? {
         return Ok(format!("{}{PATH}", status.trim_end_matches('/')));
     }
@@ -167,7 +167,7 @@ pub fn sign(root: &Root, before: Option<&List>, revoked: Option<Listed>, now: Ti
 ///
 /// # Errors
 /// When the settings have no place for it.
-pub fn set(settings: &mut Settings, list: &str) -> Result<NewFile> {
+pub fn set(settings: &mut ConfigEdit, list: &str) -> Result<NewFile> {
     settings.set(
         SETTING,
         list,
@@ -189,7 +189,7 @@ fn last_end(folder: &CaFolder) -> Result<Option<Time>> {
 pub fn revoke(options: &RevokeOptions) -> Result<()> {
     let now = host::now()?;
     let folder = CaFolder::existing(&options.place.ca)?;
-    let mut settings = Settings::read(&options.place.wrangler)?;
+    let mut settings = ConfigEdit::read(&options.place.wrangler)?;
     let root_pem = folder.need(ROOT)?;
     let before = present(&folder, &root_pem)?;
     let chain = match (options.issuer, &options.certificate) {
@@ -238,7 +238,7 @@ fn below_root(chain: &str, root_pem: &str) -> Result<(Vec<u8>, String)> {
 pub fn renew(options: &CrlOptions) -> Result<()> {
     let now = host::now()?;
     let folder = CaFolder::existing(&options.place.ca)?;
-    let mut settings = Settings::read(&options.place.wrangler)?;
+    let mut settings = ConfigEdit::read(&options.place.wrangler)?;
     let root_pem = folder.need(ROOT)?;
     let before = present(&folder, &root_pem)?;
     let list = match &options.take_in {
@@ -302,7 +302,7 @@ fn check_newer(taken: &List, before: Option<&List>, now: Time) -> Result<()> {
 ///
 /// # Errors
 /// When it cannot be read, which it can.
-pub fn said(out: &mut String, folder: &CaFolder, settings: &Settings, list: &str) -> Result<()> {
+pub fn said(out: &mut String, folder: &CaFolder, settings: &ConfigEdit, list: &str) -> Result<()> {
     let read = List::read(&pem::read_crl(list)?)?;
     let _ = writeln!(
         out,

@@ -15,8 +15,8 @@ use super::names::{Permits, ca_name, instant, issuer_name, next_name};
 use super::passphrase::open_key;
 use super::{lists, report};
 use crate::common::ca_paths::CaPaths;
+use crate::common::config_edit::ConfigEdit;
 use crate::common::host;
-use crate::common::worker_config_edit::Settings;
 
 /// What `issuer new` can be told.
 #[derive(Clone, Debug, clap::Args)]
@@ -46,7 +46,7 @@ pub struct Options {
 pub fn run(options: &Options) -> Result<()> {
     let now = host::now()?;
     let folder = CaFolder::existing(&options.place.ca)?;
-    let mut settings = Settings::read(&options.place.wrangler)?;
+    let mut settings = ConfigEdit::read(&options.place.wrangler)?;
     let slots = folder.slots()?;
     let present = present(&folder, &slots)?;
     let slot = folder.free_slot()?;
@@ -139,7 +139,7 @@ pub fn check_reach(chain: &str, from: Time) -> Result<()> {
 
 fn text(
     folder: &CaFolder,
-    settings: &Settings,
+    settings: &ConfigEdit,
     slot: u8,
     from: Time,
     (issuer, constraints, list): (&str, &Constraints, &str),

@@ -8,8 +8,8 @@ use rustix::process::{Resource, getrlimit};
 
 use super::folder::{CaFolder, NewFile, issuer_file, setting};
 use super::{names, passphrase};
+use crate::common::config_edit::ConfigEdit;
 use crate::common::host::leave_no_core;
-use crate::common::worker_config_edit::Settings;
 
 const WRANGLER: &str = "name = \"x\" # kept\n";
 
@@ -26,7 +26,7 @@ fn when_the_settings_cannot_be_put_in_place_the_keys_are_gone_again() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("wrangler.toml");
     fs::write(&file, WRANGLER).unwrap();
-    let settings = Settings::read(&file).unwrap();
+    let settings = ConfigEdit::read(&file).unwrap();
     // No file can be renamed to a folder that has something in it: what fails is the last step of all.
     fs::remove_file(&file).unwrap();
     fs::create_dir_all(file.join("in the way")).unwrap();
@@ -65,18 +65,18 @@ fn the_settings_are_found_wherever_they_can_be() {
         ("[vars]\nA = 'x' # it\n[vars.POLICY]\ndeny = []\n".to_owned(), "\"\"\" # it\n[vars.POLICY]"),
     ] {
         fs::write(&file, &text).unwrap();
-        let mut settings = Settings::read(&file).unwrap();
+        let mut settings = ConfigEdit::read(&file).unwrap();
         settings.set("A", "1\n2\n", "Why.").unwrap();
         assert_eq!(settings.get("A").unwrap(), Some("1\n2\n"));
         settings.stage().unwrap().commit().unwrap();
         let text = fs::read_to_string(&file).unwrap();
         assert!(text.contains(wanted), "{text}");
-        assert!(Settings::read(&file).unwrap().refuse_any(&["A".to_owned()]).is_err());
+        assert!(ConfigEdit::read(&file).unwrap().refuse_any(&["A".to_owned()]).is_err());
     }
     fs::write(&file, "vars = 3\n").unwrap();
-    assert!(Settings::read(&file).unwrap_err().to_string().contains("vars is no table"));
+    assert!(ConfigEdit::read(&file).unwrap_err().to_string().contains("vars is not a table"));
     fs::write(&file, "vars = \n").unwrap();
-    assert!(Settings::read(&file).unwrap_err().to_string().contains("no TOML"));
+    assert!(ConfigEdit::read(&file).unwrap_err().to_string().contains("not valid TOML"));
 }
 
 #[test]
@@ -85,7 +85,7 @@ fn settings_behind_a_link_are_changed_where_they_are() {
     let (file, link) = (dir.path().join("real.toml"), dir.path().join("wrangler.toml"));
     fs::write(&file, WRANGLER).unwrap();
     std::os::unix::fs::symlink(&file, &link).unwrap();
-    let mut settings = Settings::read(&link).unwrap();
+    let mut settings = ConfigEdit::read(&link).unwrap();
     settings.set("A", "1", "Why.").unwrap();
     settings.stage().unwrap().commit().unwrap();
     assert!(fs::symlink_metadata(&link).unwrap().is_symlink());

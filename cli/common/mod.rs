@@ -1,6 +1,7 @@
 //! What the commands share; it names no other room of the companion.
 
 pub mod ca_paths;
+pub mod config_edit;
 pub mod files;
 pub mod host;
 pub mod moment;
@@ -10,5 +11,4 @@ pub mod shell;
 pub mod table;
 pub mod web;
 pub mod worker_config;
-pub mod worker_config_edit;
 pub mod x509;

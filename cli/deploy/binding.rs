@@ -17,7 +17,7 @@ use crate::common::host::{leave_no_core, now, say};
 use crate::common::secret::{KeyFault, PrivateKey, Secret};
 use crate::common::shell::quoted;
 use crate::common::web;
-use crate::common::worker_config::Worker;
+use crate::common::worker_config::WorkerConfig;
 
 /// The variable with the API token.
 const TOKEN: &str = "CLOUDFLARE_API_TOKEN";
@@ -63,9 +63,12 @@ pub fn run(options: &Options) -> Result<()> {
         let list: Vec<String> = wrong.iter().map(|finding| format!("\n  - {finding}")).collect();
         bail!("nothing was sent:{}", list.concat());
     }
-    let (script, account) = match (&options.script, Worker::read(&options.place.wrangler)) {
-        (Some(script), worker) => (script.clone(), worker.ok().and_then(|worker| worker.account)),
-        (None, worker) => worker.map(|worker| (worker.name, worker.account))?,
+    let (script, account) = match (&options.script, WorkerConfig::read(&options.place.wrangler)) {
+        (Some(script), config) => (script.clone(), config.ok().and_then(|config| config.account)),
+        (None, config) => {
+            let config = config?;
+            (config.name()?.to_owned(), config.account)
+        }
     };
     let api = Api::new(&options.api, account, &script)?;
     let file = files.issuer(options.number).and_then(|issuer| issuer.key.as_ref()).context("there is no key")?;

@@ -17,7 +17,7 @@ use selvedge::pki::Issuer;
 use super::binding::{Api, ApiOptions};
 use super::ca_files::CaFiles;
 use super::check::{Finding, Weight};
-use super::wrangler::{Listed, Wrangler};
+use super::wrangler_cli::{Listed, WranglerCli};
 use super::{binding, check};
 use crate::ceremony::ADMIN_TOKENS;
 use crate::common::ca_paths::CaPaths;
@@ -25,7 +25,7 @@ use crate::common::host::{leave_no_core, now, print, say};
 use crate::common::secret::SecretFile;
 use crate::common::shell::quoted;
 use crate::common::web;
-use crate::common::worker_config::Worker;
+use crate::common::worker_config::WorkerConfig;
 use crate::status;
 use crate::status::facts::Authority;
 use crate::tools::Toolbox;
@@ -96,14 +96,15 @@ enum Step {
 /// refuses: what was done until then is said.
 pub fn run(options: &Options, toolbox: &Toolbox) -> Result<ExitCode> {
     leave_no_core()?;
-    let worker = Worker::read(&options.place.wrangler)?;
+    let config = WorkerConfig::read(&options.place.wrangler)?;
+    let name = config.name()?;
     let files = CaFiles::read(&options.place.ca)?;
-    if !tell(&check::deployment(&files, &worker, now()?)) {
+    if !tell(&check::deployment(&files, &config, now()?)) {
         return Ok(ExitCode::FAILURE);
     }
     let program = options.wrangler_program.as_deref();
     let program = program.map(Path::canonicalize).transpose().context("--wrangler-program")?;
-    let wrangler = Wrangler::new(toolbox, program.as_deref(), worker.file())?;
+    let wrangler = WranglerCli::new(toolbox, program.as_deref(), config.file())?;
     let wanted = wanted(&files, options.key_binding)?;
     if options.dry_run {
         wrangler.run(&["deploy", "--dry-run"])?;
@@ -111,15 +112,15 @@ pub fn run(options: &Options, toolbox: &Toolbox) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     // What is missing for the last step is to be known before the first.
-    let api = options.key_binding.then(|| Api::new(&options.api, worker.account.clone(), &worker.name)).transpose()?;
-    let listed = wrangler.secrets(&worker.name)?.unwrap_or_default();
-    check_unseen(&files, &worker, &listed)?;
+    let api = options.key_binding.then(|| Api::new(&options.api, config.account.clone(), name)).transpose()?;
+    let listed = wrangler.secrets(name)?.unwrap_or_default();
+    check_unseen(&files, &config, &listed)?;
     note_operations(&files, &listed);
-    let running = if listed.is_empty() { None } else { running(&worker) };
+    let running = if listed.is_empty() { None } else { running(&config) };
     let steps = wanted.iter().map(|secret| (secret, step(secret, &listed, running.as_ref(), options.replace_secrets)));
     let steps: Vec<_> = steps.collect();
     if let Some((secret, _)) = steps.iter().find(|(_, step)| *step == Step::Clash) {
-        bail!(clash(&secret.name, worker.file()));
+        bail!(clash(&secret.name, config.file()));
     }
     let mut stored = Vec::new();
     for (secret, step) in steps {
@@ -129,7 +130,7 @@ pub fn run(options: &Options, toolbox: &Toolbox) -> Result<ExitCode> {
         }
     }
     wrangler.run(&["deploy"]).with_context(|| so_far(&stored))?;
-    print(&next(options, &worker));
+    print(&next(options, &config));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -181,8 +182,8 @@ fn note_operations(files: &CaFiles, listed: &[Listed]) {
 }
 
 /// The issuers of the authority as it runs; `None` where it does not answer, which is said.
-fn running(worker: &Worker) -> Option<Running> {
-    let base = worker.var("BASE_URL")?;
+fn running(config: &WorkerConfig) -> Option<Running> {
+    let base = config.var("BASE_URL")?;
     let asked = web::agent(None, None).and_then(|agent| status::authority(&agent, base));
     match asked {
         Ok(Authority::Works(overview)) => Some(overview.issuers.into_iter().map(|one| (one.place, one.id)).collect()),
@@ -217,15 +218,15 @@ fn step(secret: &Wanted<'_>, listed: &[Listed], running: Option<&Running>, repla
 }
 
 /// Refuses when an issuer is in `wrangler.toml` whose key is neither here nor at Cloudflare.
-fn check_unseen(files: &CaFiles, worker: &Worker, listed: &[Listed]) -> Result<()> {
+fn check_unseen(files: &CaFiles, config: &WorkerConfig, listed: &[Listed]) -> Result<()> {
     for place in 1..=PLACES {
         let (chain, key) = (name_of("ISSUER_CHAIN", place), name_of("ISSUER_KEY", place));
         let here = files.issuer(place).is_some_and(|issuer| issuer.chain.is_some());
-        if worker.var(&chain).is_some() && !here && !listed.iter().any(|one| one.name == key) {
+        if config.var(&chain).is_some() && !here && !listed.iter().any(|one| one.name == key) {
             bail!(
                 "nothing was done: {} has {chain}, and {key} is neither in {} nor a secret of the Worker; restore the \
                  issuer's files from a copy, or take {chain} out",
-                worker.file().display(),
+                config.file().display(),
                 files.dir.display()
             );
         }
@@ -242,7 +243,7 @@ fn clash(name: &str, settings: &Path) -> String {
     )
 }
 
-fn store(secret: &Wanted<'_>, step: Step, wrangler: &Wrangler<'_>, api: Option<&Api>) -> Result<()> {
+fn store(secret: &Wanted<'_>, step: Step, wrangler: &WranglerCli<'_>, api: Option<&Api>) -> Result<()> {
     let name = &secret.name;
     match step {
         Step::Keep => say(format!("{name}: the Worker has it already; it stays (--replace-secrets puts it again)")),
@@ -292,8 +293,8 @@ fn commands(options: &Options, wanted: &[Wanted<'_>]) -> String {
 }
 
 /// What to try now.
-fn next(options: &Options, worker: &Worker) -> String {
-    let base = worker.var("BASE_URL").unwrap_or_default();
+fn next(options: &Options, config: &WorkerConfig) -> String {
+    let base = config.var("BASE_URL").unwrap_or_default();
     let (ca, settings) = (quoted(&options.place.ca), quoted(&options.place.wrangler));
     format!(
         "\nDeployed. To see whether it is up, and what has to be renewed when:\n\n  curl {base}/directory\n  cargo run -- \

@@ -7,7 +7,7 @@ mod binding;
 mod ca_files;
 mod check;
 mod deployment;
-mod wrangler;
+mod wrangler_cli;
 
 pub use binding::{Options as SecretKeyOptions, run as secret_key};
 pub use deployment::{Options, run};

@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use selvedge::validation::guard::classify;
 use url::{Host, Url};
 
-use super::wrangler::{Var, Wrangler};
+use crate::common::worker_config::{Runtime, Var};
 
 /// The socket's name, by which workerd is handed the listening socket that is open already.
 pub const SOCKET: &str = "acme";
@@ -61,7 +61,7 @@ pub struct Keypair {
 /// A Worker as it is to be served.
 pub struct Served<'a> {
     /// What `wrangler.toml` says.
-    pub wrangler: &'a Wrangler,
+    pub worker: &'a Runtime,
     /// Its modules, the entry first.
     pub modules: &'a [Module],
     /// Bindings over and above those of `wrangler.toml`; of the same name they replace them.
@@ -127,10 +127,7 @@ impl Served<'_> {
             Binding::Var(var) => Some(var),
             Binding::File(_) | Binding::Key(..) => None,
         });
-        match own.unwrap_or_else(|| self.wrangler.vars.get(name))? {
-            Var::Text(text) => Some(text.clone()),
-            Var::Json(value) => Some(value.to_string()),
-        }
+        own.unwrap_or_else(|| self.worker.vars.get(name)).map(|var| var.text().to_owned())
     }
 
     fn allows_private(&self) -> bool {
@@ -157,11 +154,11 @@ impl Served<'_> {
             Ok(format!("(name = {}, {kind} = {})", text(&module.name), embed(&module.path)?))
         });
         list(out, "modules", modules.collect::<Result<_>>()?);
-        field(out, "compatibilityDate", &text(&self.wrangler.compatibility_date));
-        field(out, "compatibilityFlags", &format!("[{}]", comma(self.wrangler.compatibility_flags.iter().map(text))));
+        field(out, "compatibilityDate", &text(&self.worker.compatibility_date));
+        field(out, "compatibilityFlags", &format!("[{}]", comma(self.worker.compatibility_flags.iter().map(text))));
         list(out, "bindings", self.all_bindings()?);
-        let namespaces = self.wrangler.classes.iter().map(|class| {
-            let key = text(format!("{}-{}", self.wrangler.name, class.storage));
+        let namespaces = self.worker.classes.iter().map(|class| {
+            let key = text(format!("{}-{}", self.worker.name, class.storage));
             format!("(className = {}, uniqueKey = {key}, enableSql = {})", text(&class.class), class.sqlite)
         });
         list(out, "durableObjectNamespaces", namespaces.collect());
@@ -170,13 +167,13 @@ impl Served<'_> {
     }
 
     fn all_bindings(&self) -> Result<Vec<String>> {
-        let vars = self.wrangler.vars.iter().map(|(name, var)| (name.clone(), Binding::Var(var.clone())));
+        let vars = self.worker.vars.iter().map(|(name, var)| (name.clone(), Binding::Var(var.clone())));
         let mut all: BTreeMap<String, Binding> = vars.collect();
         all.extend(self.bindings.clone());
         let plain = all.iter().map(|(name, binding)| {
             let value = match binding {
                 Binding::Var(Var::Text(value)) => format!("text = {}", text(value)),
-                Binding::Var(Var::Json(value)) => format!("json = {}", text(value.to_string())),
+                Binding::Var(Var::Json(value)) => format!("json = {}", text(value)),
                 Binding::File(file) => format!("text = {}", embed(file)?),
                 Binding::Key(file, algorithm) => format!(
                     "cryptoKey = (pkcs8 = {}, algorithm = (json = {}), usages = [sign])",
@@ -186,7 +183,7 @@ impl Served<'_> {
             };
             Ok(format!("(name = {}, {value})", text(name)))
         });
-        let objects = self.wrangler.objects.iter().map(|binding| {
+        let objects = self.worker.objects.iter().map(|binding| {
             let (name, class) = (text(&binding.name), text(&binding.class_name));
             Ok(format!("(name = {name}, durableObjectNamespace = {class})"))
         });

@@ -17,8 +17,8 @@ use zeroize::Zeroizing;
 use super::capnp::Binding;
 use super::pki;
 use super::state::{Readers, State};
-use super::wrangler::Var;
 use crate::ceremony::{CaFolder, NONCE_KEY, ROOT, ROOT_CRL, issuer_file, setting};
+use crate::common::worker_config::Var;
 
 /// Whose keys sign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

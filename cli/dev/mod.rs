@@ -26,7 +26,6 @@ mod state;
 #[cfg(test)]
 mod tests;
 mod workerd;
-mod wrangler;
 mod zone;
 
 use anyhow::{Context, Result};
@@ -60,7 +59,7 @@ pub fn run(options: &Options, prepare: impl FnOnce() -> Result<Program>) -> Resu
     admin_token::make(&state)?;
     databases::check(&state.objects())?;
     let program = prepare()?;
-    for (name, near) in assigned::unknown(program.wrangler.vars.keys()) {
+    for (name, near) in assigned::unknown(program.worker.vars.keys()) {
         say(format!("wrangler.toml sets {name}, which nothing reads; {near}"));
     }
     // One thread: it starts workerd, and workerd is to die with the thread that started it.

@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use super::capnp::{Module, ModuleKind};
-use super::wrangler::Wrangler;
 use crate::ceremony;
+use crate::common::worker_config::{Runtime, WorkerConfig};
 use crate::tools::{Built, Toolbox};
 
 /// The programs and files that make up the server.
@@ -17,7 +17,7 @@ pub struct Program {
     /// The Worker's modules, the entry first.
     pub modules: Vec<Module>,
     /// What the Worker's `wrangler.toml` says.
-    pub wrangler: Wrangler,
+    pub worker: Runtime,
 }
 
 impl Program {
@@ -29,13 +29,12 @@ impl Program {
         toolbox.ensure_npm_runtime()?;
         let Built { js, wasm, .. } = toolbox.build_wasm()?;
         let file = toolbox.root().join("wrangler.toml");
-        let text = std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
         let module = |name: &str, kind, path| Module { name: name.to_owned(), kind, path };
         Ok(Self {
             workerd: toolbox.workerd()?,
             modules: vec![module("index.js", ModuleKind::Es, js), module("index_bg.wasm", ModuleKind::Wasm, wasm)],
             // They are of the CA that is deployed.
-            wrangler: Wrangler::parse(&text)?.without(&ceremony::public_settings()),
+            worker: WorkerConfig::read(&file)?.without(&ceremony::public_settings()).runtime()?,
         })
     }
 }

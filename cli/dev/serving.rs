@@ -22,10 +22,10 @@ use super::program::Program;
 use super::sample::Sample;
 use super::state::{RUNNING, Readers, State};
 use super::workerd::{Listeners, Output, Workerd};
-use super::wrangler::Var;
 use super::{admin_token, banner, base, bound, databases, dns, pki, ready};
 use crate::common::host;
 use crate::common::host::say;
+use crate::common::worker_config::Var;
 use crate::tools::interrupt;
 
 /// The Worker's log of requests and errors, in the state folder.
@@ -75,7 +75,7 @@ pub async fn serve(
     let running = running(state, (base.origin(), status), (local, sockets.address), kept);
     let bindings = bindings(options, (state, kept), (base.origin(), &running.status, &running.management))?;
     let served = Served {
-        wrangler: &program.wrangler,
+        worker: &program.worker,
         modules: &program.modules,
         bindings: &bindings,
         objects: &state.objects(),
@@ -94,7 +94,7 @@ pub async fn serve(
         listeners: Listeners { main, plain: plain.map(|(_, listener)| listener) },
         output: Arc::new(Output::open(&state.path(LOG))?),
         local,
-        sample: Sample::of(&bindings, &program.wrangler, kept),
+        sample: Sample::of(&bindings, &program.worker, kept),
     };
     let mut workerd = None;
     let ended = {

@@ -12,7 +12,7 @@ use crate::common::secret::{Secret, SecretFile, is_open};
 use crate::common::shell::quoted;
 use crate::common::web;
 use crate::common::web::Unreachable;
-use crate::common::worker_config::{EXAMPLE, Worker};
+use crate::common::worker_config::{EXAMPLE_BASE_URL, WorkerConfig};
 
 /// The variable with the authority's URL.
 const URL: &str = "SELVEDGE_URL";
@@ -141,8 +141,8 @@ impl At {
 
     /// BASE_URL of the Worker's settings.
     fn deployed(&self) -> Option<String> {
-        let worker = Worker::read(self.wrangler.as_deref().unwrap_or(Path::new("wrangler.toml"))).ok()?;
-        worker.var("BASE_URL").filter(|url| *url != EXAMPLE).map(str::to_owned)
+        let config = WorkerConfig::read(self.wrangler.as_deref().unwrap_or(Path::new("wrangler.toml"))).ok()?;
+        config.var("BASE_URL").filter(|url| *url != EXAMPLE_BASE_URL).map(str::to_owned)
     }
 
     fn tokens_file(&self) -> PathBuf {

@@ -24,7 +24,7 @@ use crate::common::ca_paths::CaPaths;
 use crate::common::files::read_pem;
 use crate::common::host::{now, print, say};
 use crate::common::web;
-use crate::common::worker_config::{EXAMPLE, Worker};
+use crate::common::worker_config::{EXAMPLE_BASE_URL, WorkerConfig};
 use crate::common::x509::called;
 use crate::operator::{At, DevHere, Operator, nowhere};
 use facts::{Authority, Facts, Root};
@@ -118,12 +118,12 @@ fn report(options: &Options) -> Result<bool> {
 }
 
 fn base_url(settings: &Path) -> Result<String> {
-    let worker =
-        Worker::read(settings).context("where the authority is, say with --url, or have it in wrangler.toml")?;
-    if worker.var("BASE_URL") == Some(EXAMPLE) {
-        return Err(nowhere().context(format!("BASE_URL in {} is the example, {EXAMPLE}", settings.display())));
+    let config =
+        WorkerConfig::read(settings).context("where the authority is, say with --url, or have it in wrangler.toml")?;
+    if config.var("BASE_URL") == Some(EXAMPLE_BASE_URL) {
+        return Err(nowhere().context(format!("BASE_URL in {} is the example, {EXAMPLE_BASE_URL}", settings.display())));
     }
-    let url = worker.var("BASE_URL").map(str::to_owned);
+    let url = config.var("BASE_URL").map(str::to_owned);
     url.with_context(|| format!("{} has no BASE_URL; say with --url where the authority is", settings.display()))
 }
 

@@ -8,20 +8,20 @@ use selvedge::values::native_crypto::NativeCrypto;
 
 use super::finding::Finding;
 use crate::ceremony::ROOT_CRL;
-use crate::common::worker_config::Worker;
+use crate::common::worker_config::WorkerConfig;
 use crate::common::x509::{list_urls, ready};
 use crate::deploy::ca_files::CaFiles;
 use crate::status::ROOT_LIST_AHEAD;
 
 /// Looks at `root.crl` and `ROOT_CRL`.
-pub fn check(files: &CaFiles, worker: &Worker, now: Time, found: &mut Vec<Finding>) {
+pub fn check(files: &CaFiles, config: &WorkerConfig, now: Time, found: &mut Vec<Finding>) {
     let Some(root) = files.root.as_deref().and_then(|text| Root::read(text).ok()) else { return };
-    let (path, file) = (files.path(ROOT_CRL), worker.file().display());
+    let (path, file) = (files.path(ROOT_CRL), config.file().display());
     let path = path.display();
     let renew = "Sign another with `selvedge issuer crl`, where the root's key is";
-    let text = match (files.root_crl.as_deref(), worker.var("ROOT_CRL")) {
+    let text = match (files.root_crl.as_deref(), config.var("ROOT_CRL")) {
         (None, None) => {
-            found.extend(promised(files, worker).map(|url| {
+            found.extend(promised(files, config).map(|url| {
                 Finding::wrong(
                     format!("The issuer's certificate says that the root's CRL is at {url}, and there is no {path}"),
                     "Restore it from a copy, or sign one with `selvedge issuer crl`, where the root's key is",
@@ -55,10 +55,10 @@ pub fn check(files: &CaFiles, worker: &Worker, now: Time, found: &mut Vec<Findin
 }
 
 /// Where the certificate of an issuer says that its CRL is, if that is below an address of this Worker.
-fn promised(files: &CaFiles, worker: &Worker) -> Option<String> {
+fn promised(files: &CaFiles, config: &WorkerConfig) -> Option<String> {
     let hosts: Vec<&str> = ["BASE_URL", "STATUS_URL"]
         .iter()
-        .filter_map(|name| worker.var(name)?.split_once("://"))
+        .filter_map(|name| config.var(name)?.split_once("://"))
         .map(|(_, host)| host)
         .collect();
     let chains = files.issuers.iter().filter_map(|issuer| pem::read_certificates(issuer.chain.as_deref()?).ok());

@@ -15,26 +15,26 @@ use selvedge::values::{Time, b64};
 use super::ca_files::CaFiles;
 use crate::ceremony::Tokens;
 use crate::common::shell::quoted;
-use crate::common::worker_config::Worker;
+use crate::common::worker_config::WorkerConfig;
 pub use finding::{Finding, Weight};
 use finding::{closed, no_issuer};
 
 /// Everything that keeps this CA from being deployed as this Worker, and what else is to be said about it; what is wrong
 /// first.
-pub fn deployment(files: &CaFiles, worker: &Worker, now: Time) -> Vec<Finding> {
+pub fn deployment(files: &CaFiles, config: &WorkerConfig, now: Time) -> Vec<Finding> {
     let mut found = Vec::new();
     let root = root::check(files, now, &mut found);
-    settings::root(files, root.as_ref(), worker, &mut found);
+    settings::root(files, root.as_ref(), config, &mut found);
     for issuer in &files.issuers {
         issuer::check(files, issuer, root.as_ref(), &mut found);
     }
-    settings::check(files, worker, now, &mut found);
-    lists::check(files, worker, now, &mut found);
+    settings::check(files, config, now, &mut found);
+    lists::check(files, config, now, &mut found);
     nonce_key(files, &mut found);
     admin_tokens(files, &mut found);
     // What the Worker itself would say is worth hearing when nothing is known to be wrong.
     if !found.iter().any(|finding| finding.weight == Weight::Wrong) {
-        settings::as_the_worker(files, worker, now, &mut found);
+        settings::as_the_worker(files, config, now, &mut found);
     }
     found.sort_by_key(|finding| finding.weight);
     found

@@ -10,18 +10,18 @@ use url::Url;
 use super::finding::{Finding, no_issuer};
 use super::root::Root;
 use crate::ceremony::issuer_file;
-use crate::common::worker_config::{EXAMPLE, Worker};
+use crate::common::worker_config::{EXAMPLE_BASE_URL, WorkerConfig};
 use crate::deploy::ca_files::CaFiles;
 
 /// The longest variable that Cloudflare takes, in bytes.
 const LONGEST: usize = 5 * 1024;
 
 /// Looks at the settings that belong to the issuers, and at those that a person has to have changed.
-pub fn check(files: &CaFiles, worker: &Worker, now: Time, found: &mut Vec<Finding>) {
-    let file = worker.file().display();
-    match worker.var("BASE_URL") {
-        Some(EXAMPLE) => found.push(Finding::wrong(
-            format!("BASE_URL in {file} is the example, {EXAMPLE}"),
+pub fn check(files: &CaFiles, config: &WorkerConfig, now: Time, found: &mut Vec<Finding>) {
+    let file = config.file().display();
+    match config.var("BASE_URL") {
+        Some(EXAMPLE_BASE_URL) => found.push(Finding::wrong(
+            format!("BASE_URL in {file} is the example, {EXAMPLE_BASE_URL}"),
             "Set it to the address of your Worker; it can never change, for account URLs begin with it",
         )),
         Some(_) => {}
@@ -30,15 +30,15 @@ pub fn check(files: &CaFiles, worker: &Worker, now: Time, found: &mut Vec<Findin
             "Set it to the address of your Worker, like https://ca.corp.example",
         )),
     }
-    addresses(worker, found);
-    for (name, near) in worker.vars().filter_map(|(name, _)| Some((name, known(name).err()?))) {
+    addresses(config, found);
+    for (name, near) in config.vars.keys().filter_map(|name| Some((name, known(name).err()?))) {
         found.push(Finding::warning(
             format!("{file} sets {name}, which the Worker does not read"),
             format!("Take it out, or write what is meant; the nearest are {}", near.join(", ")),
         ));
     }
     for name in secret_names() {
-        if worker.var(&name).is_some() {
+        if config.var(&name).is_some() {
             found.push(Finding::wrong(
                 format!(
                     "{name} stands in {file}, where everybody can read it who sees the file or the Worker's settings"
@@ -47,7 +47,9 @@ pub fn check(files: &CaFiles, worker: &Worker, now: Time, found: &mut Vec<Findin
             ));
         }
     }
-    for (name, text) in worker.vars().filter(|(_, text)| text.len() > LONGEST) {
+    for (name, text) in
+        config.vars.iter().map(|(name, var)| (name, var.text())).filter(|(_, text)| text.len() > LONGEST)
+    {
         found.push(Finding::wrong(
             format!("{name} in {file} is {} bytes long, and Cloudflare takes {LONGEST}", text.len()),
             "Make it shorter; of a chain, by shorter names and elliptic curves instead of RSA",
@@ -57,16 +59,16 @@ pub fn check(files: &CaFiles, worker: &Worker, now: Time, found: &mut Vec<Findin
         found.push(no_issuer(files, 1));
     }
     for place in 1..=PLACES {
-        place_of(files, worker, place, now, found);
+        place_of(files, config, place, now, found);
     }
 }
 
 /// Looks at the addresses by which the Worker is reached: one, that of BASE_URL.
-fn addresses(worker: &Worker, found: &mut Vec<Finding>) {
-    let file = worker.file().display();
-    let Some(base) = worker.var("BASE_URL").filter(|base| *base != EXAMPLE) else { return };
+fn addresses(config: &WorkerConfig, found: &mut Vec<Finding>) {
+    let file = config.file().display();
+    let Some(base) = config.var("BASE_URL").filter(|base| *base != EXAMPLE_BASE_URL) else { return };
     let host = Url::parse(base).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default();
-    match (host.ends_with(".workers.dev"), worker.workers_dev) {
+    match (host.ends_with(".workers.dev"), config.workers_dev) {
         (true, Some(false)) => found.push(Finding::wrong(
             format!("BASE_URL is {base}, and {file} has workers_dev = false, so nothing would answer there"),
             "Take workers_dev out, or set BASE_URL to the domain that is routed to the Worker",
@@ -90,12 +92,12 @@ fn secret_names() -> impl Iterator<Item = String> {
 }
 
 /// Looks at the settings of one issuer.
-fn place_of(files: &CaFiles, worker: &Worker, place: u8, now: Time, found: &mut Vec<Finding>) {
+fn place_of(files: &CaFiles, config: &WorkerConfig, place: u8, now: Time, found: &mut Vec<Finding>) {
     let (chain, from) = (name_of("ISSUER_CHAIN", place), name_of("ISSUER_FROM", place));
-    let file = worker.file().display();
+    let file = config.file().display();
     let pem = files.path(&issuer_file(place, "pem")).display().to_string();
     let there = files.issuer(place).and_then(|issuer| issuer.chain.as_deref());
-    match (there, worker.var(&chain)) {
+    match (there, config.var(&chain)) {
         (None, None) => return,
         (None, Some(_)) => {
             found.push(Finding::warning(
@@ -117,21 +119,21 @@ fn place_of(files: &CaFiles, worker: &Worker, place: u8, now: Time, found: &mut 
         )),
         _ => {}
     }
-    let takes_over = worker.var(&from).map(Time::parse_rfc3339);
+    let takes_over = config.var(&from).map(Time::parse_rfc3339);
     match takes_over {
         None if place > 1 => found.push(Finding::wrong(
             format!("{file} has no {from}, so the issuer of {pem} would never sign"),
             format!("Set {from} under [vars] to the time from which it signs, like 2027-01-31T00:00:00Z"),
         )),
         Some(None) => found.push(Finding::wrong(
-            format!("{from} in {file} is {:?}, which is no time", worker.var(&from).unwrap_or_default()),
+            format!("{from} in {file} is {:?}, which is no time", config.var(&from).unwrap_or_default()),
             "Write it like 2027-01-31T00:00:00Z",
         )),
         _ => {}
     }
     if let Some(issuer) = there.and_then(|text| Issuer::from_pem_chain(text).ok()) {
         let from = takes_over.flatten().unwrap_or(Time::from_millis(0));
-        found.extend(time(&pem, &issuer, from, is_followed(worker, place, from, now), now));
+        found.extend(time(&pem, &issuer, from, is_followed(config, place, from, now), now));
     }
 }
 
@@ -141,10 +143,10 @@ fn same(one: &str, other: &str) -> bool {
 }
 
 /// Whether another issuer has taken over since the one in this place did.
-fn is_followed(worker: &Worker, place: u8, from: Time, now: Time) -> bool {
-    (1..=PLACES).filter(|other| *other != place && worker.var(&name_of("ISSUER_CHAIN", *other)).is_some()).any(
+fn is_followed(config: &WorkerConfig, place: u8, from: Time, now: Time) -> bool {
+    (1..=PLACES).filter(|other| *other != place && config.var(&name_of("ISSUER_CHAIN", *other)).is_some()).any(
         |other| {
-            let later = worker.var(&name_of("ISSUER_FROM", other)).and_then(Time::parse_rfc3339);
+            let later = config.var(&name_of("ISSUER_FROM", other)).and_then(Time::parse_rfc3339);
             later.is_some_and(|later| later > from && later <= now)
         },
     )
@@ -173,11 +175,11 @@ fn time(path: &str, issuer: &Issuer, takes_over: Time, followed: bool, now: Time
 }
 
 /// Looks at `ROOT_CERTIFICATE`.
-pub fn root(files: &CaFiles, root: Option<&Root>, worker: &Worker, found: &mut Vec<Finding>) {
+pub fn root(files: &CaFiles, root: Option<&Root>, config: &WorkerConfig, found: &mut Vec<Finding>) {
     let Some(root) = root else { return };
-    let (file, path) = (worker.file().display(), files.path("root.pem"));
+    let (file, path) = (config.file().display(), files.path("root.pem"));
     let path = path.display();
-    match worker.var("ROOT_CERTIFICATE") {
+    match config.var("ROOT_CERTIFICATE") {
         None => found.push(Finding::warning(
             format!(
                 "{file} has no ROOT_CERTIFICATE, so the Worker would not know the root's key if it were given that"
@@ -195,15 +197,15 @@ pub fn root(files: &CaFiles, root: Option<&Root>, worker: &Worker, found: &mut V
 }
 
 /// Has the Worker's own code read the settings: what it refuses would be an authority that answers 500.
-pub fn as_the_worker(files: &CaFiles, worker: &Worker, now: Time, found: &mut Vec<Finding>) {
+pub fn as_the_worker(files: &CaFiles, config: &WorkerConfig, now: Time, found: &mut Vec<Finding>) {
     let nonce_key = files.nonce.as_ref().map(|file| file.text.reveal());
     let value = |name: &str| match name {
         "NONCE_KEY" => nonce_key.map(str::to_owned),
         // Whether there are keys, a secret says that is not here.
-        "EXTERNAL_ACCOUNT_REQUIRED" if worker.var("EAB_KEYS").is_none() => None,
-        name => worker.var(name).map(str::to_owned),
+        "EXTERNAL_ACCOUNT_REQUIRED" if config.var("EAB_KEYS").is_none() => None,
+        name => config.var(name).map(str::to_owned),
     };
-    let file = worker.file().display();
+    let file = config.file().display();
     let todo = format!("Set it right in {file}");
     match Settings::read(&value, now) {
         Ok(settings) => {

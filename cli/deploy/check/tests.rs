@@ -85,8 +85,9 @@ impl Scene {
 
     fn at(&self, now: Time) -> Vec<Finding> {
         let vars = toml::to_string(&self.vars).unwrap();
-        let worker = Worker::parse(Path::new("w.toml"), &format!("name = 'ca'\n{}\n[vars]\n{vars}", self.top)).unwrap();
-        deployment(&self.files(), &worker, now)
+        let config =
+            WorkerConfig::parse(Path::new("w.toml"), &format!("name = 'ca'\n{}\n[vars]\n{vars}", self.top)).unwrap();
+        deployment(&self.files(), &config, now)
     }
 
     fn found(&self) -> Vec<Finding> {

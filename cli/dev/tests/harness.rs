@@ -13,8 +13,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
+use crate::common::worker_config::WorkerConfig;
 use crate::dev::capnp::{Module, ModuleKind};
-use crate::dev::wrangler::Wrangler;
 use crate::dev::{Options, Program, run};
 use crate::tools::Toolbox;
 
@@ -76,7 +76,7 @@ fn stand_in() {
         Ok(Program {
             workerd: fs::read_to_string(folder.join("workerd"))?.into(),
             modules: vec![Module { name: "index.js".into(), kind: ModuleKind::Es, path }],
-            wrangler: Wrangler::parse(WRANGLER)?,
+            worker: WorkerConfig::parse(&folder, WRANGLER)?.runtime()?,
         })
     };
     let code = match run(&line.options, program) {

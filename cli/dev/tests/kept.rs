@@ -13,12 +13,12 @@ use tempfile::TempDir;
 use super::harness::Line;
 use crate::ceremony;
 use crate::common::host;
+use crate::common::worker_config::{Var, WorkerConfig};
 use crate::dev::capnp::Binding;
 use crate::dev::kept::{Kept, Keys};
 use crate::dev::pki;
 use crate::dev::serving::bindings;
 use crate::dev::state::State;
-use crate::dev::wrangler::{Var, Wrangler};
 
 fn now() -> Time {
     host::now().unwrap()
@@ -109,7 +109,8 @@ fn the_keys_of_the_folder_do_not_sign_unless_that_was_said() {
 fn what_was_deployed_is_not_what_dev_runs_with() {
     let text = "name='a'\nmain='b'\ncompatibility_date='c'\n[vars]\nISSUER_CHAIN='1'\nISSUER_FROM_9='2'\nMODE='3'\n\
                 ROOT_CERTIFICATE='4'\nALTERNATE_CHAINS_2='5'\n";
-    let left = Wrangler::parse(text).unwrap().without(&ceremony::public_settings()).vars;
+    let left =
+        WorkerConfig::parse(Path::new("wrangler.toml"), text).unwrap().without(&ceremony::public_settings()).vars;
     assert_eq!(left, BTreeMap::from([("MODE".to_owned(), Var::Text("3".into()))]));
 }
 

@@ -14,7 +14,7 @@ use crate::tools::{NpmTool, Toolbox};
 const SHOWN: usize = 2000;
 
 /// Wrangler, for one Worker.
-pub struct Wrangler<'a> {
+pub struct WranglerCli<'a> {
     toolbox: &'a Toolbox,
     program: Option<&'a Path>,
     settings: PathBuf,
@@ -31,7 +31,7 @@ pub struct Listed {
     pub kind: String,
 }
 
-impl<'a> Wrangler<'a> {
+impl<'a> WranglerCli<'a> {
     /// The pinned wrangler, or another program in its place, for the Worker of this `wrangler.toml`.
     ///
     /// # Errors
