@@ -39,16 +39,20 @@ pub struct PrivateKey {
     kind: KeyKind,
 }
 
-/// Why a text is no private key of an issuer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Why a text is not the private key of an issuer: a clause about the key.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyFault {
-    /// It is encrypted.
+    /// The key is encrypted.
+    #[error("is encrypted")]
     Encrypted,
-    /// It is another form of a key, or no key; the label of the PEM.
+    /// Another PEM label than that of PKCS#8.
+    #[error("is a PEM {0:?}, not PKCS#8 (\"PRIVATE KEY\")")]
     Form(String),
-    /// It is no PEM, or not what its label says; without the reason, which could quote it.
+    /// Malformed PEM or PKCS#8; without the reason, which could quote the key.
+    #[error("is not a private key (PKCS#8 in PEM)")]
     Unreadable,
-    /// It is a key that issuers cannot have.
+    /// A kind of key that issuers cannot have.
+    #[error("{0}")]
     Kind(String),
 }
 

@@ -1,6 +1,5 @@
 //! HTTP as a client: few requests, bounded answers, no surprises on the way.
 
-use std::fmt;
 use std::io::Read;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -34,17 +33,10 @@ impl Resolver for At {
     }
 }
 
-/// That the authority was not asked, or did not answer as it should: another exit code than a refusal.
-#[derive(Debug)]
+/// The authority was not asked, or did not answer as it should: another exit code than a refusal.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
 pub struct Unreachable(pub String);
-
-impl fmt::Display for Unreachable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Unreachable {}
 
 /// An answer, whatever its status.
 pub struct Answer {

@@ -1,7 +1,7 @@
 //! An issuer's key as a binding of Cloudflare's kind `secret_key`: the Worker gets a key that signs, and nobody can read
 //! it again. Wrangler has no command for that; the API has.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use data_encoding::BASE64;
 use selvedge::ca::authority::{PLACES, name_of};
 use selvedge::pki::key::KeyKind;
@@ -14,7 +14,7 @@ use super::check;
 use crate::ceremony::webcrypto;
 use crate::common::ca_paths::CaPaths;
 use crate::common::host::{leave_no_core, now, say};
-use crate::common::secret::{KeyFault, PrivateKey, Secret};
+use crate::common::secret::{PrivateKey, Secret};
 use crate::common::shell::quoted;
 use crate::common::web;
 use crate::common::worker_config::WorkerConfig;
@@ -137,7 +137,7 @@ impl Api {
     /// # Errors
     /// When it is no key of an issuer, and when Cloudflare does not answer or refuses.
     pub fn put_key(&self, name: &str, pem: &Secret) -> Result<()> {
-        let key = PrivateKey::read(pem).map_err(|fault: KeyFault| anyhow::anyhow!("{name} is unusable: {fault:?}"))?;
+        let key = PrivateKey::read(pem).map_err(|fault| anyhow!("the key for {name} {fault}"))?;
         let der = Secret::new(BASE64.encode(key.der()));
         let agent = web::agent(None, None)?;
         let request = agent.put(self.url.as_str()).config();
