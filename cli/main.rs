@@ -92,7 +92,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
     match &command {
         Command::Init(options) => return ceremony::init(options).map(|()| ExitCode::SUCCESS),
         Command::Issuer { command } => return ceremony::issuer(command).map(|()| ExitCode::SUCCESS),
-        Command::SecretKey(options) => return deploy::secret_key(options).map(|()| ExitCode::SUCCESS),
+        Command::SecretKey(options) => return deploy::store_key(options).map(|()| ExitCode::SUCCESS),
         Command::Status(options) => return Ok(status::run(options)),
         Command::Operations(command) => return Ok(operator::run(command)),
         _ => {}

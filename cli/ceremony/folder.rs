@@ -41,7 +41,7 @@ pub fn public_settings() -> Vec<String> {
 
 /// An issuer with key and certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Slot {
+pub struct IssuerSlot {
     /// Its number, 1 to [`PLACES`].
     pub number: u8,
     /// From when it signs; the first one from the beginning.
@@ -50,7 +50,7 @@ pub struct Slot {
     pub chain: String,
 }
 
-impl Slot {
+impl IssuerSlot {
     /// Its own certificate in DER.
     ///
     /// # Errors
@@ -108,7 +108,7 @@ impl CaFolder {
     /// # Errors
     /// When files of an earlier command that was interrupted cannot be put in their places, or when others than its
     /// owner can look into it.
-    pub fn at(dir: &Path) -> Result<Self> {
+    pub fn open(dir: &Path) -> Result<Self> {
         let folder = Self { dir: dir.to_path_buf() };
         match fs::metadata(dir) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(folder),
@@ -133,7 +133,7 @@ impl CaFolder {
     /// A folder with a CA in it.
     ///
     /// # Errors
-    /// As [`CaFolder::at`], and when it does not exist.
+    /// As [`CaFolder::open`], and when it does not exist.
     pub fn existing(dir: &Path) -> Result<Self> {
         if !dir.exists() {
             bail!(
@@ -141,7 +141,7 @@ impl CaFolder {
                 dir.display()
             );
         }
-        Self::at(dir)
+        Self::open(dir)
     }
 
     fn is_empty(&self) -> Result<bool> {
@@ -170,7 +170,7 @@ impl CaFolder {
     ///
     /// # Errors
     /// When it is not.
-    pub fn need(&self, name: &str) -> Result<String> {
+    pub fn require(&self, name: &str) -> Result<String> {
         self.read(name)?.with_context(|| format!("{} is missing; restore it from a copy", self.path(name).display()))
     }
 
@@ -183,7 +183,7 @@ impl CaFolder {
     ///
     /// # Errors
     /// When a file is missing or cannot be read.
-    pub fn slots(&self) -> Result<Vec<Slot>> {
+    pub fn slots(&self) -> Result<Vec<IssuerSlot>> {
         let mut slots = Vec::new();
         for number in FIRST..=PLACES {
             let Some(chain) = self.read(&issuer_file(number, "pem"))? else { continue };
@@ -192,14 +192,14 @@ impl CaFolder {
                 bail!("{} is missing, and its certificate is there; restore it from a copy", self.path(&key).display());
             }
             let from = if number == FIRST { None } else { Some(self.read_from(number)?) };
-            slots.push(Slot { number, from, chain });
+            slots.push(IssuerSlot { number, from, chain });
         }
         Ok(slots)
     }
 
     fn read_from(&self, number: u8) -> Result<Time> {
         let name = issuer_file(number, "from");
-        let text = self.need(&name)?;
+        let text = self.require(&name)?;
         Time::parse_rfc3339(text.trim())
             .with_context(|| format!("{} has no instant as 2027-01-31T00:00:00Z", self.path(&name).display()))
     }

@@ -111,7 +111,7 @@ fn root(options: &Options, folder: &CaFolder) -> Result<(bool, Option<String>)> 
 /// The public key of the request's private key, and the request.
 fn request(folder: &CaFolder, pending: &Pending) -> Result<(Vec<u8>, IssuerRequest)> {
     let (key_file, csr_file) = (issuer_file(pending.number, "key"), issuer_file(pending.number, "csr"));
-    let key = Zeroizing::new(folder.need(&key_file)?);
+    let key = Zeroizing::new(folder.require(&key_file)?);
     let key = NativeKey::from_pkcs8_pem(&key).with_context(|| folder.path(&key_file).display().to_string())?;
     let request =
         IssuerRequest::read(&pending.request).with_context(|| folder.path(&csr_file).display().to_string())?;

@@ -10,18 +10,18 @@ use selvedge::values::{SigAlg, Time, b64, encrypted_key};
 use zeroize::Zeroizing;
 
 use super::folder::{CaFolder, FIRST, NONCE_KEY, NewFile, ROOT, ROOT_KEY, issuer_file, public_settings, setting};
-use super::lists::ROOT_CRL;
 use super::names::{Algorithm, Permits, base_url, ca_name, issuer_name};
 use super::passphrase::{Passphrase, open_key};
+use super::root_crl::ROOT_CRL;
 use super::tokens::{ADMIN_TOKENS, OPERATOR, Tokens};
-use super::{lists, report};
+use super::{report, root_crl};
 use crate::common::ca_paths::CaPaths;
 use crate::common::config_edit::ConfigEdit;
 use crate::common::host::say;
 use crate::common::{files, host};
 
 /// Longest variable or secret of a Worker, in bytes.
-const LONGEST_VARIABLE: usize = 5_000;
+const MAX_VARIABLE_BYTES: usize = 5_000;
 
 /// What `init` can be told.
 #[derive(Clone, Debug, clap::Args)]
@@ -71,7 +71,7 @@ pub fn run(options: &Options) -> Result<()> {
     let now = host::now()?;
     let mut settings = ConfigEdit::read(&options.place.wrangler)?;
     settings.refuse_any(&public_settings())?;
-    let folder = CaFolder::at(&options.place.ca)?;
+    let folder = CaFolder::open(&options.place.ca)?;
     let constraints = options.permits.constraints()?;
     let name = match &options.name {
         Some(name) => name.clone(),
@@ -79,7 +79,7 @@ pub fn run(options: &Options) -> Result<()> {
     };
     let (root, root_key) = make_root(options, &folder, &name, now)?;
     settings.set("BASE_URL", &options.base_url, "Where clients reach the authority; it can never change.")?;
-    let root = root.with_list_at(&lists::url(&settings)?);
+    let root = root.with_list_at(&root_crl::url(&settings)?);
     let common_name = issuer_name(&name, FIRST);
     let plan = IssuerPlan {
         common_name: &common_name,
@@ -97,9 +97,9 @@ pub fn run(options: &Options) -> Result<()> {
         NewFile::secret(ADMIN_TOKENS, Tokens::first(OPERATOR)?.text()),
     ];
     made.extend(root_key.map(|pem| NewFile::secret(ROOT_KEY, pem)));
-    let before = options.root_crl.as_deref().map(|file| lists::of_file(file, root.certificate())).transpose()?;
-    let list = lists::sign(&root, before.as_ref(), None, now, issuer_end(&issuer.certificate)?)?;
-    made.push(lists::set(&mut settings, &list)?);
+    let before = options.root_crl.as_deref().map(|file| root_crl::of_file(file, root.certificate())).transpose()?;
+    let list = root_crl::sign(&root, before.as_ref(), None, now, issuer_end(&issuer.certificate)?)?;
+    made.push(root_crl::set(&mut settings, &list)?);
     set_issuer(&mut settings, FIRST, &issuer.certificate, None)?;
     set_root(&mut settings, root.certificate())?;
     folder.write(&made, Some(&settings))?;
@@ -142,9 +142,9 @@ pub fn new_nonce_key() -> Result<Zeroizing<String>> {
 pub fn set_issuer(settings: &mut ConfigEdit, slot: u8, chain: &str, from: Option<Time>) -> Result<()> {
     let comment = "The certificates that clients get below theirs: the issuer's first, no root (`selvedge init`).";
     let name = setting("ISSUER_CHAIN", slot);
-    if chain.len() > LONGEST_VARIABLE {
+    if chain.len() > MAX_VARIABLE_BYTES {
         say(format!(
-            "{name} is {} bytes long, and Cloudflare takes {LONGEST_VARIABLE}: it cannot be deployed. Certificates with \
+            "{name} is {} bytes long, and Cloudflare takes {MAX_VARIABLE_BYTES}: it cannot be deployed. Certificates with \
              ECDSA keys are a third as long; leave out what clients have already",
             chain.len()
         ));
@@ -173,7 +173,7 @@ fn text(
     let file = folder.path(&issuer_file(FIRST, "pem"));
     let _ = writeln!(out, "  issuer    {}\n            {}", file.display(), report::certificate(issuer)?);
     let _ = writeln!(out, "            permits {}", report::constraints(constraints));
-    lists::said(&mut out, folder, settings, list)?;
+    root_crl::summary(&mut out, folder, settings, list)?;
     let _ = writeln!(out, "            and BASE_URL, ISSUER_CHAIN, ROOT_CERTIFICATE");
     let _ = writeln!(
         out,

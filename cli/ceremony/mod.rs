@@ -6,12 +6,12 @@
 mod folder;
 mod import;
 mod init;
-mod lists;
 mod names;
 mod new;
 mod passphrase;
 mod report;
 mod request;
+mod root_crl;
 mod sign;
 #[cfg(test)]
 mod tests;
@@ -20,12 +20,12 @@ mod webcrypto;
 
 use anyhow::Result;
 
-use crate::common::host::leave_no_core;
+use crate::common::host::disable_core_dumps;
 
 pub use folder::{CaFolder, NONCE_KEY, ROOT, ROOT_KEY, issuer_file, public_settings, setting};
 pub use init::Options as InitOptions;
-pub use lists::ROOT_CRL;
 pub use report::tokens_line;
+pub use root_crl::ROOT_CRL;
 pub use tokens::{ADMIN_TOKENS, Tokens, is_token};
 pub use webcrypto::webcrypto;
 
@@ -41,9 +41,9 @@ pub enum IssuerCommand {
     /// Take in the certificate that was made of a request, once it has passed every check.
     Import(import::Options),
     /// Revoke an intermediate that the own root signed: it goes onto the root's CRL.
-    Revoke(lists::RevokeOptions),
+    Revoke(root_crl::RevokeOptions),
     /// Sign the root's CRL anew, or take in one that was signed elsewhere.
-    Crl(lists::CrlOptions),
+    Crl(root_crl::CrlOptions),
 }
 
 /// Makes a root and the first issuer.
@@ -51,7 +51,7 @@ pub enum IssuerCommand {
 /// # Errors
 /// With what was asked, what was found and what to do; nothing is written then.
 pub fn init(options: &InitOptions) -> Result<()> {
-    leave_no_core()?;
+    disable_core_dumps()?;
     init::run(options)
 }
 
@@ -60,13 +60,13 @@ pub fn init(options: &InitOptions) -> Result<()> {
 /// # Errors
 /// As [`init`].
 pub fn issuer(command: &IssuerCommand) -> Result<()> {
-    leave_no_core()?;
+    disable_core_dumps()?;
     match command {
         IssuerCommand::New(options) => new::run(options),
         IssuerCommand::Request(options) => request::run(options),
         IssuerCommand::Sign(options) => sign::run(options),
         IssuerCommand::Import(options) => import::run(options),
-        IssuerCommand::Revoke(options) => lists::revoke(options),
-        IssuerCommand::Crl(options) => lists::renew(options),
+        IssuerCommand::Revoke(options) => root_crl::revoke(options),
+        IssuerCommand::Crl(options) => root_crl::renew(options),
     }
 }

@@ -9,11 +9,11 @@ use selvedge::pki::ceremony::{Constraints, IssuerPlan, Root};
 use selvedge::values::{SigAlg, Time};
 use zeroize::Zeroizing;
 
-use super::folder::{CaFolder, FIRST, NewFile, ROOT, ROOT_KEY, Slot, issuer_file, setting};
+use super::folder::{CaFolder, FIRST, IssuerSlot, NewFile, ROOT, ROOT_KEY, issuer_file, setting};
 use super::init::{issuer_end, set_issuer};
 use super::names::{Permits, ca_name, instant, issuer_name, next_name};
 use super::passphrase::open_key;
-use super::{lists, report};
+use super::{report, root_crl};
 use crate::common::ca_paths::CaPaths;
 use crate::common::config_edit::ConfigEdit;
 use crate::common::host;
@@ -59,12 +59,12 @@ pub fn run(options: &Options) -> Result<()> {
         None => next_name(&certificate, slot)?,
     };
     let key_file = options.root_key.clone().unwrap_or_else(|| folder.path(ROOT_KEY));
-    let root_pem = folder.need(ROOT)?;
+    let root_pem = folder.require(ROOT)?;
     let key = open_key(&key_file, options.passphrase_file.as_deref())?;
     let root = Root::read(&root_pem, key, now)
         .with_context(|| format!("{} with {}", folder.path(ROOT).display(), key_file.display()))?;
-    let root = root.with_list_at(&lists::url(&settings)?);
-    let before = lists::present(&folder, &root_pem)?;
+    let root = root.with_list_at(&root_crl::url(&settings)?);
+    let before = root_crl::present(&folder, &root_pem)?;
     let plan = IssuerPlan {
         common_name: &common_name,
         algorithm: SigAlg::Es256,
@@ -75,9 +75,9 @@ pub fn run(options: &Options) -> Result<()> {
     let key = Zeroizing::new(issuer.key);
     check_reach(&issuer.certificate, options.takes_over)?;
     set_issuer(&mut settings, slot, &issuer.certificate, Some(options.takes_over))?;
-    let list = lists::sign(&root, before.as_ref(), None, now, issuer_end(&issuer.certificate)?)?;
+    let list = root_crl::sign(&root, before.as_ref(), None, now, issuer_end(&issuer.certificate)?)?;
     let files = [
-        lists::set(&mut settings, &list)?,
+        root_crl::set(&mut settings, &list)?,
         NewFile::public(issuer_file(slot, "pem"), &issuer.certificate),
         NewFile::secret(issuer_file(slot, "key"), key),
         NewFile::public(issuer_file(slot, "from"), format!("{}\n", options.takes_over.rfc3339())),
@@ -88,7 +88,7 @@ pub fn run(options: &Options) -> Result<()> {
 }
 
 /// The issuer that signs last of those that there are.
-fn present<'a>(folder: &CaFolder, slots: &'a [Slot]) -> Result<&'a Slot> {
+fn present<'a>(folder: &CaFolder, slots: &'a [IssuerSlot]) -> Result<&'a IssuerSlot> {
     slots.iter().max_by_key(|slot| slot.from).with_context(|| {
         format!(
             "there is no {}: make the first issuer with `selvedge init`",
@@ -101,7 +101,7 @@ fn present<'a>(folder: &CaFolder, slots: &'a [Slot]) -> Result<&'a Slot> {
 ///
 /// # Errors
 /// With what there is.
-pub fn check_takeover(slots: &[Slot], from: Time, now: Time) -> Result<()> {
+pub fn check_takeover(slots: &[IssuerSlot], from: Time, now: Time) -> Result<()> {
     if from <= now {
         bail!(
             "the issuer is to take over at {}, and it is {} already; choose a time that leaves you days to deploy it",
@@ -149,7 +149,7 @@ fn text(
     let _ = writeln!(out, "  issuer    {}\n            {}", file.display(), report::certificate(issuer)?);
     let _ = writeln!(out, "            permits {}", report::constraints(constraints));
     let (chain, start) = (setting("ISSUER_CHAIN", slot), setting("ISSUER_FROM", slot));
-    lists::said(&mut out, folder, settings, list)?;
+    root_crl::summary(&mut out, folder, settings, list)?;
     let _ = writeln!(out, "            and {chain}, {start}");
     let _ = writeln!(
         out,

@@ -16,10 +16,10 @@ use crate::common::host::say;
 use crate::common::shell::quoted;
 
 /// Fewest characters of a new passphrase.
-pub const SHORTEST: usize = 12;
+pub const MIN_CHARS: usize = 12;
 
 /// The longest line that is read at the terminal, in octets: what a terminal passes on at most.
-const LONGEST: usize = 4096;
+const MAX_LINE_BYTES: usize = 4096;
 
 /// A passphrase; printed, it shows nothing.
 pub struct Passphrase(Zeroizing<String>);
@@ -39,7 +39,7 @@ impl Passphrase {
         let passphrase = match file {
             Some(file) => Self::read(file)?,
             None => {
-                let first = ask(&format!("Passphrase for the root's key, {SHORTEST} characters or more: "))?;
+                let first = ask(&format!("Passphrase for the root's key, {MIN_CHARS} characters or more: "))?;
                 check_length(&first)?;
                 if *ask("The same again: ")? != *first {
                     bail!("the two passphrases differ; nothing was written, start again");
@@ -86,9 +86,9 @@ impl Passphrase {
 
 fn check_length(passphrase: &str) -> Result<()> {
     let length = passphrase.chars().count();
-    if length < SHORTEST {
+    if length < MIN_CHARS {
         bail!(
-            "a passphrase of {SHORTEST} characters or more was asked for, this one has {length}: the root's key is as safe \
+            "a passphrase of {MIN_CHARS} characters or more was asked for, this one has {length}: the root's key is as safe \
              as it is; take several random words"
         );
     }
@@ -132,7 +132,7 @@ impl Drop for Hidden {
 
 /// A line without its end, no octet of which is left elsewhere in memory.
 fn read_line(terminal: &mut File) -> std::io::Result<Zeroizing<String>> {
-    let mut line = Zeroizing::new(Vec::with_capacity(LONGEST));
+    let mut line = Zeroizing::new(Vec::with_capacity(MAX_LINE_BYTES));
     let mut octet = Zeroizing::new([0; 1]);
     loop {
         match terminal.read(&mut *octet) {
@@ -140,7 +140,7 @@ fn read_line(terminal: &mut File) -> std::io::Result<Zeroizing<String>> {
             Err(error) => return Err(error),
             Ok(0) => break,
             Ok(_) if *octet == *b"\n" => break,
-            Ok(_) if line.len() == LONGEST => return Err(std::io::Error::other("it is too long")),
+            Ok(_) if line.len() == MAX_LINE_BYTES => return Err(std::io::Error::other("it is too long")),
             Ok(_) => line.extend_from_slice(&*octet),
         }
     }

@@ -29,7 +29,7 @@ pub struct Options {
 
 /// Makes both, writes both, says what comes next.
 pub fn run(options: &Options) -> Result<()> {
-    let folder = CaFolder::at(&options.place.ca)?;
+    let folder = CaFolder::open(&options.place.ca)?;
     if let Some(pending) = folder.pending()? {
         let (request, key) = (issuer_file(pending.number, "csr"), issuer_file(pending.number, "key"));
         bail!(

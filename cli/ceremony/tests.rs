@@ -9,7 +9,7 @@ use rustix::process::{Resource, getrlimit};
 use super::folder::{CaFolder, NewFile, issuer_file, setting};
 use super::{names, passphrase};
 use crate::common::config_edit::ConfigEdit;
-use crate::common::host::leave_no_core;
+use crate::common::host::disable_core_dumps;
 
 const WRANGLER: &str = "name = \"x\" # kept\n";
 
@@ -18,7 +18,7 @@ fn files() -> [NewFile; 2] {
 }
 
 fn folder(dir: &Path) -> CaFolder {
-    CaFolder::at(&dir.join("ca")).unwrap()
+    CaFolder::open(&dir.join("ca")).unwrap()
 }
 
 #[test]
@@ -120,7 +120,7 @@ fn a_passphrase_is_a_line_and_never_shown() {
 
 #[test]
 fn no_core_is_left() {
-    leave_no_core().unwrap();
+    disable_core_dumps().unwrap();
     let limit = getrlimit(Resource::Core);
     assert_eq!((limit.current, limit.maximum), (Some(0), Some(0)));
 }

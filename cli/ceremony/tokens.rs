@@ -15,9 +15,9 @@ pub const ADMIN_TOKENS: &str = "admin.tokens";
 /// The name of the token that `init` makes.
 pub const OPERATOR: &str = "operator";
 /// The most tokens that the Worker takes.
-const MOST: usize = 20;
+const MAX_TOKENS: usize = 20;
 /// The shortest token that the Worker takes, in characters.
-const SHORTEST: usize = 32;
+const MIN_TOKEN_CHARS: usize = 32;
 
 /// Tokens with their names, which stand in the audit record beside what was done with them.
 #[derive(Default)]
@@ -46,13 +46,13 @@ impl Tokens {
             check_name(&name)?;
             let token = match token {
                 Value::String(token) if is_token(&token) => Zeroizing::new(token),
-                _ => bail!("the token {name:?} is not {SHORTEST} or more ASCII characters without spaces"),
+                _ => bail!("the token {name:?} is not {MIN_TOKEN_CHARS} or more ASCII characters without spaces"),
             };
             all.push((name, token));
         }
         match all.len() {
             0 => bail!("it has no token"),
-            n if n > MOST => bail!("it has {n} tokens, and {MOST} are the most"),
+            n if n > MAX_TOKENS => bail!("it has {n} tokens, and {MAX_TOKENS} are the most"),
             _ => Ok(Self(all)),
         }
     }
@@ -85,8 +85,8 @@ impl Tokens {
         if self.get(name).is_some() {
             bail!("there is a token with the name {name:?} already; remove that one first, or choose another name");
         }
-        if self.0.len() >= MOST {
-            bail!("there are {MOST} tokens, which is the most; remove one first");
+        if self.0.len() >= MAX_TOKENS {
+            bail!("there are {MAX_TOKENS} tokens, which is the most; remove one first");
         }
         let token = Zeroizing::new(b64::encode(&*Zeroizing::new(host::random::<32>()?)));
         self.0.push((name.to_owned(), token));
@@ -124,7 +124,7 @@ impl Tokens {
 
 /// Whether the Worker takes this text for a token.
 pub fn is_token(text: &str) -> bool {
-    text.len() >= SHORTEST && text.bytes().all(|b| b.is_ascii_graphic())
+    text.len() >= MIN_TOKEN_CHARS && text.bytes().all(|b| b.is_ascii_graphic())
 }
 
 fn check_name(name: &str) -> Result<()> {

@@ -45,7 +45,7 @@ pub fn say(text: impl AsRef<str>) {
 ///
 /// # Errors
 /// When the system refuses, which it does not.
-pub fn leave_no_core() -> Result<()> {
+pub fn disable_core_dumps() -> Result<()> {
     let none = Rlimit { current: Some(0), maximum: Some(0) };
     setrlimit(Resource::Core, none).context("cannot switch core dumps off")
 }

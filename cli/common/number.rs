@@ -1,18 +1,18 @@
 //! Numbers on the command line: what is none, or not one that can be, is answered with those that can.
 
-/// A whole number from `LEAST` to `MOST`.
+/// A whole number from `MIN` to `MAX`.
 ///
 /// # Errors
 /// What to write instead.
-pub fn range<T, const LEAST: u64, const MOST: u64>(text: &str) -> Result<T, String>
+pub fn range<T, const MIN: u64, const MAX: u64>(text: &str) -> Result<T, String>
 where
     T: TryFrom<u64>,
 {
-    let number = text.parse::<u64>().ok().filter(|number| (LEAST..=MOST).contains(number));
+    let number = text.parse::<u64>().ok().filter(|number| (MIN..=MAX).contains(number));
     let number = number.and_then(|number| T::try_from(number).ok());
-    number.ok_or_else(|| match MOST {
-        u64::MAX => format!("{text:?} is no whole number from {LEAST} on"),
-        most => format!("{text:?} is no whole number from {LEAST} to {most}"),
+    number.ok_or_else(|| match MAX {
+        u64::MAX => format!("{text:?} is no whole number from {MIN} on"),
+        most => format!("{text:?} is no whole number from {MIN} to {most}"),
     })
 }
 

@@ -7,7 +7,7 @@ use super::moment::when;
 use super::web::clean;
 
 /// The most characters of a cell that is not the last one.
-const WIDEST: usize = 60;
+const MAX_CELL_WIDTH: usize = 60;
 
 /// Rows below a head, each column as wide as it has to be.
 #[derive(Debug)]
@@ -41,8 +41,8 @@ pub fn facts(rows: &[(&str, String)]) -> String {
 
 fn aligned(rows: &[Vec<String>], indent: &str) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or_default();
-    let short = |cell: &str| match cell.chars().count() > WIDEST {
-        true => format!("{}…", cell.chars().take(WIDEST - 1).collect::<String>()),
+    let short = |cell: &str| match cell.chars().count() > MAX_CELL_WIDTH {
+        true => format!("{}…", cell.chars().take(MAX_CELL_WIDTH - 1).collect::<String>()),
         false => cell.to_owned(),
     };
     let width = |at: usize| {
@@ -121,7 +121,7 @@ pub fn minute(value: &Value, pointer: &str) -> String {
 }
 
 /// Who did something when: `2027-01-31 09:30 by ada`.
-pub fn act(value: &Value, pointer: &str) -> String {
+pub fn attribution(value: &Value, pointer: &str) -> String {
     match value.pointer(pointer) {
         Some(act) if act.is_object() => format!("{} by {}", minute(act, "/at"), text(act, "/by")),
         _ => "-".to_owned(),
@@ -164,9 +164,9 @@ mod tests {
         assert_eq!(day(&value, "/at", now), "2026-12-06, in 12 days");
         assert_eq!(minute(&value, "/at"), "2026-12-06 09:30");
         assert_eq!((minute(&value, "/odd"), day(&value, "/odd", now)), ("soon".to_owned(), "soon".to_owned()));
-        assert_eq!(act(&value, "/who"), "2026-11-24 00:00 by a b");
+        assert_eq!(attribution(&value, "/who"), "2026-11-24 00:00 by a b");
         assert_eq!([text(&value, "/n"), text(&value, "/yes"), text(&value, "/none")], ["3", "yes", "-"]);
         assert_eq!([some(&value, "/names", 2), some(&value, "/names", 3)], ["a, b  and 1 more", "a, b , c"]);
-        assert_eq!([some(&value, "/none", 2), act(&value, "/none")], ["-", "-"]);
+        assert_eq!([some(&value, "/none", 2), attribution(&value, "/none")], ["-", "-"]);
     }
 }

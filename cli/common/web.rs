@@ -17,15 +17,15 @@ use url::{Host, Url};
 use super::secret::Secret;
 
 /// How long a request may take, all in all.
-const PATIENCE: Duration = Duration::from_secs(30);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// The longest answer that is read: a list of 100,000 revoked certificates has 4 MB.
-const LONGEST: u64 = 16 * 1024 * 1024;
+const MAX_ANSWER_BYTES: u64 = 16 * 1024 * 1024;
 
 /// One address, for every name: what is asked for goes nowhere else.
 #[derive(Clone, Copy, Debug)]
-pub struct At(pub SocketAddr);
+pub struct FixedAddress(pub SocketAddr);
 
-impl Resolver for At {
+impl Resolver for FixedAddress {
     fn resolve(&self, _: &Uri, _: &Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
         let mut addresses = self.empty();
         addresses.push(self.0);
@@ -57,7 +57,7 @@ pub fn safe_url(text: &str) -> Result<Url> {
     let url = Url::parse(text).map_err(|_| anyhow!("{text:?} is no URL; write it as https://ca.example.org"))?;
     match url.scheme() {
         "https" => {}
-        "http" if is_here(&url) => {}
+        "http" if is_loopback(&url) => {}
         "http" => {
             bail!(
                 "{text:?} does not begin with https://, without which only this machine (127.0.0.1) is asked; write https://…"
@@ -72,7 +72,7 @@ pub fn safe_url(text: &str) -> Result<Url> {
 }
 
 /// Whether a URL leads to this machine.
-pub fn is_here(url: &Url) -> bool {
+pub fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
         Some(Host::Ipv4(address)) => address.is_loopback(),
@@ -88,7 +88,7 @@ pub fn is_here(url: &Url) -> bool {
 /// When the root certificate cannot be read.
 pub fn agent(root: Option<&str>, at: Option<SocketAddr>) -> Result<Agent> {
     let mut config = Agent::config_builder()
-        .timeout_global(Some(PATIENCE))
+        .timeout_global(Some(REQUEST_TIMEOUT))
         .http_status_as_error(false)
         .user_agent(concat!("selvedge/", env!("CARGO_PKG_VERSION")))
         // A token must not follow to another place, and no address of ours redirects.
@@ -100,7 +100,9 @@ pub fn agent(root: Option<&str>, at: Option<SocketAddr>) -> Result<Agent> {
     }
     Ok(match at {
         // No proxy: it would be the one that connects.
-        Some(address) => Agent::with_parts(config.proxy(None).build(), DefaultConnector::default(), At(address)),
+        Some(address) => {
+            Agent::with_parts(config.proxy(None).build(), DefaultConnector::default(), FixedAddress(address))
+        }
         None => config.build().into(),
     })
 }
@@ -112,7 +114,7 @@ pub fn agent(root: Option<&str>, at: Option<SocketAddr>) -> Result<Agent> {
 pub fn get(agent: &Agent, url: &Url) -> Result<Answer> {
     let request = agent.get(url.as_str()).config();
     // A proxy that the environment names cannot reach this machine's own addresses.
-    let request = if is_here(url) { request.proxy(None) } else { request };
+    let request = if is_loopback(url) { request.proxy(None) } else { request };
     let response = request.build().call().map_err(|error| silent(url, &error))?;
     answer(response).with_context(|| format!("the answer of {url} cannot be read"))
 }
@@ -123,7 +125,7 @@ pub fn get(agent: &Agent, url: &Url) -> Result<Answer> {
 /// As [`get`].
 pub fn get_as(agent: &Agent, url: &Url, token: &Secret) -> Result<Answer> {
     let request = agent.get(url.as_str()).config();
-    let request = if is_here(url) { request.proxy(None) } else { request };
+    let request = if is_loopback(url) { request.proxy(None) } else { request };
     let request = request.build().header("Authorization", format!("Bearer {}", token.reveal()));
     // The library's errors say what failed, never what was sent.
     let response = request.call().map_err(|error| silent(url, &error))?;
@@ -136,7 +138,7 @@ pub fn get_as(agent: &Agent, url: &Url, token: &Secret) -> Result<Answer> {
 /// As [`get`].
 pub fn post_as(agent: &Agent, url: &Url, token: &Secret, json: &str) -> Result<Answer> {
     let request = agent.post(url.as_str()).config();
-    let request = if is_here(url) { request.proxy(None) } else { request };
+    let request = if is_loopback(url) { request.proxy(None) } else { request };
     let request = request.build().header("Authorization", format!("Bearer {}", token.reveal()));
     let request = request.header("Content-Type", "application/json");
     let response = request.send(json).map_err(|error| silent(url, &error))?;
@@ -191,9 +193,9 @@ pub fn answer(mut response: Response<ureq::Body>) -> Result<Answer> {
     let status = response.status().as_u16();
     let retry_after = response.headers().get("Retry-After").and_then(|value| value.to_str().ok()).map(str::to_owned);
     let mut body = Vec::new();
-    response.body_mut().as_reader().take(LONGEST + 1).read_to_end(&mut body)?;
-    if body.len() as u64 > LONGEST {
-        bail!("it is longer than {LONGEST} bytes");
+    response.body_mut().as_reader().take(MAX_ANSWER_BYTES + 1).read_to_end(&mut body)?;
+    if body.len() as u64 > MAX_ANSWER_BYTES {
+        bail!("it is longer than {MAX_ANSWER_BYTES} bytes");
     }
     Ok(Answer { status, body, retry_after })
 }

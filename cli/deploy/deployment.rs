@@ -14,14 +14,14 @@ use anyhow::{Context, Result, bail};
 use selvedge::ca::authority::{PLACES, name_of};
 use selvedge::pki::Issuer;
 
-use super::binding::{Api, ApiOptions};
 use super::ca_files::CaFiles;
 use super::check::{Finding, Weight};
-use super::wrangler_cli::{Listed, WranglerCli};
-use super::{binding, check};
+use super::secret_key::{Api, ApiOptions};
+use super::wrangler_cli::{ListedSecret, WranglerCli};
+use super::{check, secret_key};
 use crate::ceremony::ADMIN_TOKENS;
 use crate::common::ca_paths::CaPaths;
-use crate::common::host::{leave_no_core, now, print, say};
+use crate::common::host::{disable_core_dumps, now, print, say};
 use crate::common::secret::SecretFile;
 use crate::common::shell::quoted;
 use crate::common::web;
@@ -55,7 +55,7 @@ pub struct Options {
 }
 
 /// A secret that the Worker has to have.
-struct Wanted<'a> {
+struct RequiredSecret<'a> {
     name: String,
     file: &'a SecretFile,
     /// The issuer whose key it is: its place, and the authority's name for it.
@@ -65,9 +65,9 @@ struct Wanted<'a> {
 }
 
 /// The issuers of the authority as it runs: place and name for the key.
-type Running = Vec<(u8, String)>;
+type ActiveIssuers = Vec<(u8, String)>;
 
-impl Wanted<'_> {
+impl RequiredSecret<'_> {
     /// What Cloudflare calls its kind.
     fn kind(&self) -> &'static str {
         if self.as_key { "secret_key" } else { "secret_text" }
@@ -76,17 +76,17 @@ impl Wanted<'_> {
 
 /// What is done with a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Step {
+enum SecretAction {
     Store,
     Replace,
     /// It is there, and no issuer of the running authority uses it: whose key it is cannot be known.
-    Again,
+    Unused,
     /// It is there, and stays.
     Keep,
     /// It is there as another kind, and stays.
-    KeepOther,
+    KeepText,
     /// It is there, and is the key of another issuer.
-    Clash,
+    Conflict,
 }
 
 /// Deploys the CA.
@@ -95,47 +95,48 @@ enum Step {
 /// When something is wrong, each thing with what to do about it; then nothing was done. When wrangler or Cloudflare
 /// refuses: what was done until then is said.
 pub fn run(options: &Options, toolbox: &Toolbox) -> Result<ExitCode> {
-    leave_no_core()?;
+    disable_core_dumps()?;
     let config = WorkerConfig::read(&options.place.wrangler)?;
     let name = config.name()?;
     let files = CaFiles::read(&options.place.ca)?;
-    if !tell(&check::deployment(&files, &config, now()?)) {
+    if !report_findings(&check::deployment(&files, &config, now()?)) {
         return Ok(ExitCode::FAILURE);
     }
     let program = options.wrangler_program.as_deref();
     let program = program.map(Path::canonicalize).transpose().context("--wrangler-program")?;
     let wrangler = WranglerCli::new(toolbox, program.as_deref(), config.file())?;
-    let wanted = wanted(&files, options.key_binding)?;
+    let required = required_secrets(&files, options.key_binding)?;
     if options.dry_run {
         wrangler.run(&["deploy", "--dry-run"])?;
-        print(&commands(options, &wanted));
+        print(&commands(options, &required));
         return Ok(ExitCode::SUCCESS);
     }
     // What is missing for the last step is to be known before the first.
     let api = options.key_binding.then(|| Api::new(&options.api, config.account.clone(), name)).transpose()?;
     let listed = wrangler.secrets(name)?.unwrap_or_default();
-    check_unseen(&files, &config, &listed)?;
+    check_missing_keys(&files, &config, &listed)?;
     note_operations(&files, &listed);
     let running = if listed.is_empty() { None } else { running(&config) };
-    let steps = wanted.iter().map(|secret| (secret, step(secret, &listed, running.as_ref(), options.replace_secrets)));
+    let steps =
+        required.iter().map(|secret| (secret, action_for(secret, &listed, running.as_ref(), options.replace_secrets)));
     let steps: Vec<_> = steps.collect();
-    if let Some((secret, _)) = steps.iter().find(|(_, step)| *step == Step::Clash) {
-        bail!(clash(&secret.name, config.file()));
+    if let Some((secret, _)) = steps.iter().find(|(_, step)| *step == SecretAction::Conflict) {
+        bail!(conflict_text(&secret.name, config.file()));
     }
     let mut stored = Vec::new();
     for (secret, step) in steps {
-        store(secret, step, &wrangler, api.as_ref()).with_context(|| so_far(&stored))?;
-        if !matches!(step, Step::Keep | Step::KeepOther) {
+        store(secret, step, &wrangler, api.as_ref()).with_context(|| progress_summary(&stored))?;
+        if !matches!(step, SecretAction::Keep | SecretAction::KeepText) {
             stored.push(secret.name.clone());
         }
     }
-    wrangler.run(&["deploy"]).with_context(|| so_far(&stored))?;
+    wrangler.run(&["deploy"]).with_context(|| progress_summary(&stored))?;
     print(&next(options, &config));
     Ok(ExitCode::SUCCESS)
 }
 
 /// Says what was found; whether the CA may be deployed.
-fn tell(findings: &[Finding]) -> bool {
+fn report_findings(findings: &[Finding]) -> bool {
     let (wrong, warnings): (Vec<_>, Vec<_>) = findings.iter().partition(|finding| finding.weight == Weight::Wrong);
     for warning in warnings {
         say(format!("warning: {warning}"));
@@ -153,24 +154,24 @@ fn tell(findings: &[Finding]) -> bool {
 
 /// The secrets that the Worker has to have. The first one is a text: for it wrangler makes a Worker where there is none,
 /// which Cloudflare's API for keys does not.
-fn wanted(files: &CaFiles, key_binding: bool) -> Result<Vec<Wanted<'_>>> {
+fn required_secrets(files: &CaFiles, key_binding: bool) -> Result<Vec<RequiredSecret<'_>>> {
     let nonce = files.nonce.as_ref().context("there is no nonce.key")?;
-    let mut all = vec![Wanted { name: "NONCE_KEY".to_owned(), file: nonce, issuer: None, as_key: false }];
+    let mut all = vec![RequiredSecret { name: "NONCE_KEY".to_owned(), file: nonce, issuer: None, as_key: false }];
     for issuer in &files.issuers {
         if let (Some(chain), Some(file)) = (&issuer.chain, &issuer.key) {
             let id = Issuer::from_pem_chain(chain)?.id().to_owned();
             let name = name_of("ISSUER_KEY", issuer.place);
-            all.push(Wanted { name, file, issuer: Some((issuer.place, id)), as_key: key_binding });
+            all.push(RequiredSecret { name, file, issuer: Some((issuer.place, id)), as_key: key_binding });
         }
     }
     if let Some(file) = &files.tokens {
-        all.push(Wanted { name: TOKENS.to_owned(), file, issuer: None, as_key: false });
+        all.push(RequiredSecret { name: TOKENS.to_owned(), file, issuer: None, as_key: false });
     }
     Ok(all)
 }
 
 /// Says how operations are switched on where they are off.
-fn note_operations(files: &CaFiles, listed: &[Listed]) {
+fn note_operations(files: &CaFiles, listed: &[ListedSecret]) {
     if files.tokens.is_none() && !listed.iter().any(|one| one.name == TOKENS) {
         say(format!(
             "note: there is no {}, so the Worker's operations (`selvedge eab`, `certs`, `policy`, …) are off; `cargo run -- \
@@ -182,7 +183,7 @@ fn note_operations(files: &CaFiles, listed: &[Listed]) {
 }
 
 /// The issuers of the authority as it runs; `None` where it does not answer, which is said.
-fn running(config: &WorkerConfig) -> Option<Running> {
+fn running(config: &WorkerConfig) -> Option<ActiveIssuers> {
     let base = config.var("BASE_URL")?;
     let asked = web::agent(None, None).and_then(|agent| status::authority(&agent, base));
     match asked {
@@ -198,7 +199,12 @@ fn running(config: &WorkerConfig) -> Option<Running> {
     }
 }
 
-fn step(secret: &Wanted<'_>, listed: &[Listed], running: Option<&Running>, replace: bool) -> Step {
+fn action_for(
+    secret: &RequiredSecret<'_>,
+    listed: &[ListedSecret],
+    running: Option<&ActiveIssuers>,
+    replace: bool,
+) -> SecretAction {
     let there = listed.iter().find(|one| one.name == secret.name);
     let used = match (&secret.issuer, running) {
         (Some((place, id)), Some(running)) => {
@@ -207,18 +213,18 @@ fn step(secret: &Wanted<'_>, listed: &[Listed], running: Option<&Running>, repla
         _ => None,
     };
     match there {
-        None => Step::Store,
-        Some(_) if replace => Step::Replace,
-        Some(_) if used == Some(None) => Step::Again,
-        Some(_) if used == Some(Some(false)) => Step::Clash,
+        None => SecretAction::Store,
+        Some(_) if replace => SecretAction::Replace,
+        Some(_) if used == Some(None) => SecretAction::Unused,
+        Some(_) if used == Some(Some(false)) => SecretAction::Conflict,
         // A key that is there as a key need not become a text again.
-        Some(one) if one.kind == secret.kind() || one.kind == "secret_key" => Step::Keep,
-        Some(_) => Step::KeepOther,
+        Some(one) if one.kind == secret.kind() || one.kind == "secret_key" => SecretAction::Keep,
+        Some(_) => SecretAction::KeepText,
     }
 }
 
 /// Refuses when an issuer is in `wrangler.toml` whose key is neither here nor at Cloudflare.
-fn check_unseen(files: &CaFiles, config: &WorkerConfig, listed: &[Listed]) -> Result<()> {
+fn check_missing_keys(files: &CaFiles, config: &WorkerConfig, listed: &[ListedSecret]) -> Result<()> {
     for place in 1..=PLACES {
         let (chain, key) = (name_of("ISSUER_CHAIN", place), name_of("ISSUER_KEY", place));
         let here = files.issuer(place).is_some_and(|issuer| issuer.chain.is_some());
@@ -234,7 +240,7 @@ fn check_unseen(files: &CaFiles, config: &WorkerConfig, listed: &[Listed]) -> Re
     Ok(())
 }
 
-fn clash(name: &str, settings: &Path) -> String {
+fn conflict_text(name: &str, settings: &Path) -> String {
     format!(
         "nothing was done: the authority that runs has another issuer in the place of {name}. If that one is to stay, give \
          the new one a place of its own (`selvedge issuer new`); if it is to go, with all certificates that it issued, \
@@ -243,15 +249,17 @@ fn clash(name: &str, settings: &Path) -> String {
     )
 }
 
-fn store(secret: &Wanted<'_>, step: Step, wrangler: &WranglerCli<'_>, api: Option<&Api>) -> Result<()> {
+fn store(secret: &RequiredSecret<'_>, step: SecretAction, wrangler: &WranglerCli<'_>, api: Option<&Api>) -> Result<()> {
     let name = &secret.name;
     match step {
-        Step::Keep => say(format!("{name}: the Worker has it already; it stays (--replace-secrets puts it again)")),
-        Step::KeepOther => say(format!(
+        SecretAction::Keep => {
+            say(format!("{name}: the Worker has it already; it stays (--replace-secrets puts it again)"))
+        }
+        SecretAction::KeepText => say(format!(
             "{name}: the Worker has it already, as a text; it stays (--replace-secrets makes it a key that nobody can read)"
         )),
-        Step::Store | Step::Replace | Step::Again | Step::Clash => {
-            let verb = if step == Step::Store { "storing it" } else { "storing it again" };
+        SecretAction::Store | SecretAction::Replace | SecretAction::Unused | SecretAction::Conflict => {
+            let verb = if step == SecretAction::Store { "storing it" } else { "storing it again" };
             say(format!("{name}: {verb}, from {}", secret.file.path.display()));
             match api {
                 Some(api) if secret.as_key => api.put_key(name, &secret.file.text)?,
@@ -263,7 +271,7 @@ fn store(secret: &Wanted<'_>, step: Step, wrangler: &WranglerCli<'_>, api: Optio
 }
 
 /// What a failure leaves behind.
-fn so_far(stored: &[String]) -> String {
+fn progress_summary(stored: &[String]) -> String {
     let done = match stored {
         [] => "no secret was changed".to_owned(),
         names => format!("{} stored", names.join(" and ")),
@@ -272,15 +280,15 @@ fn so_far(stored: &[String]) -> String {
 }
 
 /// What a deployment would run.
-fn commands(options: &Options, wanted: &[Wanted<'_>]) -> String {
+fn commands(options: &Options, required: &[RequiredSecret<'_>]) -> String {
     let settings = match options.place.wrangler.to_str() {
         Some("wrangler.toml") => String::new(),
         _ => format!(" --config {}", quoted(&options.place.wrangler)),
     };
     let mut out = "\nThe checks are passed. A deployment would run, for secrets that the Worker lacks:\n\n".to_owned();
-    for secret in wanted {
+    for secret in required {
         let line = match &secret.issuer {
-            Some((place, _)) if secret.as_key => binding::line(&options.place, *place),
+            Some((place, _)) if secret.as_key => secret_key::line(&options.place, *place),
             _ => {
                 let (name, file) = (&secret.name, quoted(&secret.file.path));
                 format!("cargo run -- tool wrangler secret put {name}{settings} < {file}")
@@ -316,26 +324,34 @@ mod tests {
     #[test]
     fn a_secret_that_is_there_stays_unless_it_is_to_be_replaced_or_is_not_used() {
         let file = file();
-        let listed = |kind: &str| vec![Listed { name: "ISSUER_KEY_2".into(), kind: kind.into() }];
-        let wanted =
-            |as_key| Wanted { name: "ISSUER_KEY_2".into(), file: &file, issuer: Some((2, "ab".into())), as_key };
-        let (text, key) = (wanted(false), wanted(true));
-        assert_eq!(step(&text, &[], None, false), Step::Store);
-        assert_eq!(step(&text, &listed("secret_text"), None, false), Step::Keep);
-        assert_eq!(step(&text, &listed("secret_key"), None, false), Step::Keep);
-        assert_eq!(step(&key, &listed("secret_text"), None, false), Step::KeepOther);
-        assert_eq!(step(&key, &listed("secret_key"), None, false), Step::Keep);
-        assert_eq!(step(&key, &listed("secret_key"), None, true), Step::Replace);
-        let with = |issuers: &[(u8, &str)], replace| {
-            let running: Running = issuers.iter().map(|(place, id)| (*place, (*id).to_owned())).collect();
-            step(&text, &listed("secret_text"), Some(&running), replace)
+        let listed = |kind: &str| vec![ListedSecret { name: "ISSUER_KEY_2".into(), kind: kind.into() }];
+        let required = |as_key| RequiredSecret {
+            name: "ISSUER_KEY_2".into(),
+            file: &file,
+            issuer: Some((2, "ab".into())),
+            as_key,
         };
-        assert_eq!(with(&[(1, "cd"), (2, "ab")], false), Step::Keep);
-        assert_eq!(with(&[(1, "cd")], false), Step::Again, "a leftover, or of a deployment that was interrupted");
-        assert_eq!(with(&[(1, "ab"), (2, "cd")], false), Step::Clash);
-        assert_eq!(with(&[(2, "cd")], true), Step::Replace);
-        let nonce = Wanted { name: "NONCE_KEY".into(), file: &file, issuer: None, as_key: false };
-        let listed = [Listed { name: "NONCE_KEY".into(), kind: "secret_text".into() }];
-        assert_eq!(step(&nonce, &listed, Some(&vec![]), false), Step::Keep);
+        let (text, key) = (required(false), required(true));
+        assert_eq!(action_for(&text, &[], None, false), SecretAction::Store);
+        assert_eq!(action_for(&text, &listed("secret_text"), None, false), SecretAction::Keep);
+        assert_eq!(action_for(&text, &listed("secret_key"), None, false), SecretAction::Keep);
+        assert_eq!(action_for(&key, &listed("secret_text"), None, false), SecretAction::KeepText);
+        assert_eq!(action_for(&key, &listed("secret_key"), None, false), SecretAction::Keep);
+        assert_eq!(action_for(&key, &listed("secret_key"), None, true), SecretAction::Replace);
+        let with = |issuers: &[(u8, &str)], replace| {
+            let running: ActiveIssuers = issuers.iter().map(|(place, id)| (*place, (*id).to_owned())).collect();
+            action_for(&text, &listed("secret_text"), Some(&running), replace)
+        };
+        assert_eq!(with(&[(1, "cd"), (2, "ab")], false), SecretAction::Keep);
+        assert_eq!(
+            with(&[(1, "cd")], false),
+            SecretAction::Unused,
+            "a leftover, or of a deployment that was interrupted"
+        );
+        assert_eq!(with(&[(1, "ab"), (2, "cd")], false), SecretAction::Conflict);
+        assert_eq!(with(&[(2, "cd")], true), SecretAction::Replace);
+        let nonce = RequiredSecret { name: "NONCE_KEY".into(), file: &file, issuer: None, as_key: false };
+        let listed = [ListedSecret { name: "NONCE_KEY".into(), kind: "secret_text".into() }];
+        assert_eq!(action_for(&nonce, &listed, Some(&vec![]), false), SecretAction::Keep);
     }
 }

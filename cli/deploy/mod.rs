@@ -3,11 +3,11 @@
 //! No key and no token is ever on a command line, where every process of the machine could read it, nor in what is
 //! printed.
 
-mod binding;
 mod ca_files;
 mod check;
 mod deployment;
+mod secret_key;
 mod wrangler_cli;
 
-pub use binding::{Options as SecretKeyOptions, run as secret_key};
 pub use deployment::{Options, run};
+pub use secret_key::{Options as SecretKeyOptions, run as store_key};

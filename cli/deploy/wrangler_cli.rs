@@ -11,7 +11,7 @@ use crate::common::secret::Secret;
 use crate::tools::{NpmTool, Toolbox};
 
 /// How much of an answer that makes no sense is shown.
-const SHOWN: usize = 2000;
+const MAX_EXCERPT: usize = 2000;
 
 /// Wrangler, for one Worker.
 pub struct WranglerCli<'a> {
@@ -23,7 +23,7 @@ pub struct WranglerCli<'a> {
 
 /// A secret that a Worker has; its value nobody can ask for.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct Listed {
+pub struct ListedSecret {
     /// Its name.
     pub name: String,
     /// `secret_text`, or `secret_key`.
@@ -73,7 +73,7 @@ impl<'a> WranglerCli<'a> {
     ///
     /// # Errors
     /// When it cannot be started, or fails, or says something that is no list.
-    pub fn secrets(&self, worker: &str) -> Result<Option<Vec<Listed>>> {
+    pub fn secrets(&self, worker: &str) -> Result<Option<Vec<ListedSecret>>> {
         let args = ["secret", "list"];
         let mut command = self.command(&args)?;
         let output = command
@@ -108,7 +108,7 @@ fn succeeded(args: &[&str], status: ExitStatus) -> Result<()> {
     Ok(())
 }
 
-fn read_list(worker: &str, output: &Output) -> Result<Option<Vec<Listed>>> {
+fn read_list(worker: &str, output: &Output) -> Result<Option<Vec<ListedSecret>>> {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
     let (out, err) = (text(&output.stdout), text(&output.stderr));
     if !output.status.success() {
@@ -116,7 +116,7 @@ fn read_list(worker: &str, output: &Output) -> Result<Option<Vec<Listed>>> {
         if all.contains(&format!("Worker \"{worker}\"")) && all.contains("not found") {
             return Ok(None);
         }
-        let shown: String = all.trim().chars().take(SHOWN).collect();
+        let shown: String = all.trim().chars().take(MAX_EXCERPT).collect();
         bail!(
             "`wrangler secret list` failed ({}): {shown}\nLog in with `cargo run -- tool wrangler login`, or set \
              CLOUDFLARE_API_TOKEN; with more than one account, set account_id in wrangler.toml",
@@ -125,7 +125,7 @@ fn read_list(worker: &str, output: &Output) -> Result<Option<Vec<Listed>>> {
     }
     // A line about a newer version may stand before the list.
     let list = out.find('[').and_then(|at| serde_json::from_str(out.get(at..)?).ok());
-    let shown: String = out.chars().take(SHOWN).collect();
+    let shown: String = out.chars().take(MAX_EXCERPT).collect();
     list.map(Some).with_context(|| format!("`wrangler secret list` printed no list of secrets: {shown:?}"))
 }
 
@@ -134,14 +134,14 @@ mod tests {
     use super::*;
     use std::os::unix::process::ExitStatusExt;
 
-    fn listed(code: i32, out: &str, err: &str) -> Result<Option<Vec<Listed>>> {
+    fn listed(code: i32, out: &str, err: &str) -> Result<Option<Vec<ListedSecret>>> {
         let status = ExitStatus::from_raw(code << 8);
         read_list("ca", &Output { status, stdout: out.into(), stderr: err.into() })
     }
 
     #[test]
     fn a_list_is_read_and_a_worker_that_is_not_there_is_known() {
-        let key = |name: &str, kind: &str| Listed { name: name.into(), kind: kind.into() };
+        let key = |name: &str, kind: &str| ListedSecret { name: name.into(), kind: kind.into() };
         let list = "[{\"name\":\"A\",\"type\":\"secret_text\"},\n{\"name\":\"B\",\"type\":\"secret_key\"}]\n";
         let wanted = Some(vec![key("A", "secret_text"), key("B", "secret_key")]);
         assert_eq!(listed(0, list, "").unwrap(), wanted);

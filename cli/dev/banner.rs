@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::sample::Sample;
-use super::zone::OWN;
+use super::zone::OWN_DOMAINS;
 
 /// Where everything is; what `DIR/dev.json` holds.
 #[derive(Clone, Debug, Serialize)]
@@ -49,9 +49,9 @@ pub struct Ports {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Names<'a> {
     /// `dev` answers, and records are set at its management address.
-    Ours,
+    Dev,
     /// The resolver at this URL answers.
-    Of(&'a str),
+    Resolver(&'a str),
 }
 
 /// The text for the terminal.
@@ -76,11 +76,11 @@ pub fn text(running: &Running, ports: Ports, names: Names<'_>, clients: &Path, s
         running.management, running.dns
     );
     match names {
-        Names::Ours => out.push_str(
+        Names::Dev => out.push_str(
             "\nNames under .test, .localhost and .internal are 127.0.0.1; addresses of other names come from this \
              machine's resolver.\n",
         ),
-        Names::Of(url) => {
+        Names::Resolver(url) => {
             let _ = writeln!(out, "\nNames are asked of {url}; records set at the management address are not seen.");
         }
     }
@@ -92,7 +92,7 @@ pub fn text(running: &Running, ports: Ports, names: Names<'_>, clients: &Path, s
     if let Some(permitted) = &sample.permitted {
         let _ = writeln!(out, "\n{permitted}");
     }
-    if names == Names::Ours && !is_here(&sample.name) {
+    if names == Names::Dev && !resolves_here(&sample.name) {
         let _ = writeln!(
             out,
             "\n{name} is none of the names above. For http-01, let it be this machine:\n  curl -d \
@@ -120,9 +120,9 @@ struct Lines<'a> {
 }
 
 /// Whether a name is this machine without being set.
-fn is_here(name: &str) -> bool {
+fn resolves_here(name: &str) -> bool {
     let last = name.rsplit('.').next();
-    OWN.iter().any(|own| last == Some(*own))
+    OWN_DOMAINS.iter().any(|own| last == Some(*own))
 }
 
 impl Lines<'_> {

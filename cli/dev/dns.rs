@@ -12,14 +12,14 @@ use hickory_proto::op::{Edns, Message, MessageType, OpCode, Query, ResponseCode}
 use hickory_proto::rr::rdata::{A, AAAA, CNAME};
 use hickory_proto::rr::{DNSClass, Name, RData, Record, RecordType};
 
-use super::zone::{Change, Found, Host, Zone};
+use super::zone::{Change, Host, Lookup, Zone};
 
 /// Aliases followed for one question, as many as most resolvers follow.
-const ALIASES: usize = 8;
+const MAX_ALIASES: usize = 8;
 /// Nothing is to be cached: the next test sets other records.
 const TTL: u32 = 0;
 /// How long the system may take for a name, well under what the Worker waits for an answer.
-const SYSTEM_PATIENCE: Duration = Duration::from_secs(4);
+const SYSTEM_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// An answer of the system's resolver.
 type Addresses = Result<Vec<IpAddr>, ResponseCode>;
@@ -34,7 +34,7 @@ pub struct Resolver {
 
 /// What an answer travels in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Via {
+pub enum Transport {
     /// HTTP: as long as it likes.
     Stream,
     /// UDP: as long as the asker can take (RFC 6891 §6.2.3).
@@ -69,7 +69,7 @@ impl Resolver {
     /// The answer to a query in wire form; `None` when it is not even a DNS message.
     ///
     /// An answer that is too long for the datagram that it goes into is replaced by one that says so.
-    pub async fn answer(&self, query: &[u8], via: Via) -> Option<Vec<u8>> {
+    pub async fn answer(&self, query: &[u8], via: Transport) -> Option<Vec<u8>> {
         let query = Message::from_vec(query).ok().filter(|m| m.metadata.message_type == MessageType::Query)?;
         let mut reply = Message::response(query.metadata.id, query.metadata.op_code);
         reply.metadata.recursion_desired = query.metadata.recursion_desired;
@@ -86,8 +86,8 @@ impl Resolver {
         reply.answers = answer.records;
         let bytes = reply.to_vec().ok()?;
         let room = match via {
-            Via::Stream => usize::MAX,
-            Via::Datagram => usize::from(query.max_payload()),
+            Transport::Stream => usize::MAX,
+            Transport::Datagram => usize::from(query.max_payload()),
         };
         if bytes.len() > room { reply.truncate().to_vec().ok() } else { Some(bytes) }
     }
@@ -96,18 +96,18 @@ impl Resolver {
     async fn resolve(&self, question: &Query) -> Answer {
         let mut name = question.name().clone();
         let mut records = Vec::new();
-        for _ in 0..=ALIASES {
+        for _ in 0..=MAX_ALIASES {
             match self.find(&name, question.query_type()) {
-                Found::Records(data) => {
+                Lookup::Records(data) => {
                     records.extend(data.into_iter().map(|one| Record::from_rdata(name.clone(), TTL, one)));
                     return Answer { code: ResponseCode::NoError, records };
                 }
-                Found::Alias(target) => {
+                Lookup::Alias(target) => {
                     records.push(Record::from_rdata(name, TTL, RData::CNAME(CNAME(target.clone()))));
                     name = target;
                 }
-                Found::Failure => return Answer { code: ResponseCode::ServFail, records: Vec::new() },
-                Found::Elsewhere => {
+                Lookup::Failure => return Answer { code: ResponseCode::ServFail, records: Vec::new() },
+                Lookup::Unset => {
                     let (code, found) = self.ask_system(&name, question.query_type()).await;
                     records.extend(found);
                     return Answer { code, records };
@@ -117,7 +117,7 @@ impl Resolver {
         Answer { code: ResponseCode::ServFail, records: Vec::new() }
     }
 
-    fn find(&self, name: &Name, kind: RecordType) -> Found {
+    fn find(&self, name: &Name, kind: RecordType) -> Lookup {
         self.zone.lock().unwrap_or_else(PoisonError::into_inner).find(name, kind)
     }
 
@@ -127,7 +127,7 @@ impl Resolver {
             return (ResponseCode::NoError, Vec::new());
         }
         let asked = (self.system)(Host::of(name).as_str().to_owned());
-        match tokio::time::timeout(SYSTEM_PATIENCE, asked).await {
+        match tokio::time::timeout(SYSTEM_TIMEOUT, asked).await {
             Ok(Ok(found)) => {
                 let data = found.into_iter().filter_map(|ip| match ip {
                     IpAddr::V4(ip) => (kind == RecordType::A).then_some(RData::A(A(ip))),

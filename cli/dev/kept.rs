@@ -31,7 +31,7 @@ pub enum Keys {
 
 /// A CA that is kept: its root, and what the Worker is told of it.
 #[derive(Clone, Debug)]
-pub struct Kept {
+pub struct KeptCa {
     /// The folder.
     pub dir: PathBuf,
     /// The path of the root certificate, which those trust who trust its certificates.
@@ -44,7 +44,7 @@ pub struct Kept {
     pub bindings: BTreeMap<String, Binding>,
 }
 
-impl Kept {
+impl KeptCa {
     /// Reads the CA of a folder, and checks that each issuer has its key, and that the one that signs is valid.
     ///
     /// # Errors
@@ -61,7 +61,7 @@ impl Kept {
                 dir.display()
             );
         };
-        let root = folder.need(ROOT)?;
+        let root = folder.require(ROOT)?;
         let mut bindings = BTreeMap::from([
             ("ROOT_CERTIFICATE".to_owned(), text(&root)),
             ("NONCE_KEY".to_owned(), Binding::File(folder.path(NONCE_KEY))),
@@ -71,7 +71,7 @@ impl Kept {
         }
         for slot in slots {
             let (certificate, key) = (issuer_file(slot.number, "pem"), issuer_file(slot.number, "key"));
-            let secret = Zeroizing::new(folder.need(&key)?);
+            let secret = Zeroizing::new(folder.require(&key)?);
             ceremony::check_pair(&slot.chain, &secret).with_context(|| {
                 format!("{} and {}", folder.path(&certificate).display(), folder.path(&key).display())
             })?;
@@ -86,7 +86,7 @@ impl Kept {
                 bindings.insert(setting("ISSUER_FROM", slot.number), text(&from.rfc3339()));
             }
         }
-        let nonce_key = Zeroizing::new(folder.need(NONCE_KEY)?);
+        let nonce_key = Zeroizing::new(folder.require(NONCE_KEY)?);
         if b64::decode(nonce_key.trim_end()).map(Zeroizing::new).is_none_or(|key| key.len() != 32) {
             bail!("{} is not 32 bytes of unpadded base64url", folder.path(NONCE_KEY).display());
         }
@@ -135,7 +135,7 @@ impl Kept {
     }
 
     /// What has to be known of it at each start.
-    pub fn says(&self) -> String {
+    pub fn notice(&self) -> String {
         let (dir, root) = (self.dir.display(), &self.root);
         match self.keys {
             Keys::StandIn => format!(

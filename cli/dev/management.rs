@@ -21,15 +21,15 @@ use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 use tokio::net::{TcpListener, UdpSocket};
 
-use super::dns::{Resolver, Via};
+use super::dns::{Resolver, Transport};
 use super::zone::{Change, Host, Policy};
-use crate::common::web::is_here;
+use crate::common::web::is_loopback;
 
 /// Where the Worker asks for names.
 pub const DOH_PATH: &str = "/dns-query";
 const DNS_MESSAGE: &str = "application/dns-message";
 /// The longest DNS message there is.
-const LONGEST_MESSAGE: usize = 65_535;
+const MAX_MESSAGE_BYTES: usize = 65_535;
 /// How often a port for both TCP and UDP is looked for.
 const PORT_TRIES: usize = 32;
 
@@ -84,14 +84,14 @@ fn router(resolver: Arc<Resolver>) -> Router {
         .route("/", get(show))
         .route(DOH_PATH, get(doh_get).post(doh_post))
         .route("/{operation}", post(operate))
-        .layer(DefaultBodyLimit::max(LONGEST_MESSAGE))
-        .layer(from_fn(at_home))
+        .layer(DefaultBodyLimit::max(MAX_MESSAGE_BYTES))
+        .layer(from_fn(require_local_host))
         .with_state(resolver)
 }
 
 /// Answers what is asked under an address of this machine. A page of a site whose name was made to lead here sends that
 /// name, and would else read all records, or have names looked up.
-async fn at_home(request: Request, next: Next) -> Response {
+async fn require_local_host(request: Request, next: Next) -> Response {
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     if is_local(host) {
         return next.run(request).await;
@@ -105,7 +105,7 @@ async fn at_home(request: Request, next: Next) -> Response {
 /// Whether a `Host` is a loopback address, or `localhost`, at whatever port.
 fn is_local(host: &str) -> bool {
     let Ok(url) = url::Url::parse(&format!("http://{host}/")) else { return false };
-    url.path() == "/" && url.username().is_empty() && url.query().is_none() && is_here(&url)
+    url.path() == "/" && url.username().is_empty() && url.query().is_none() && is_loopback(&url)
 }
 
 async fn show(State(resolver): State<Arc<Resolver>>) -> Response {
@@ -137,7 +137,7 @@ async fn doh_post(State(resolver): State<Arc<Resolver>>, headers: HeaderMap, bod
 }
 
 async fn doh(resolver: &Resolver, message: &[u8]) -> Response {
-    match resolver.answer(message, Via::Stream).await {
+    match resolver.answer(message, Transport::Stream).await {
         Some(answer) => {
             ([(header::CONTENT_TYPE, DNS_MESSAGE), (header::CACHE_CONTROL, "no-store")], answer).into_response()
         }
@@ -186,30 +186,30 @@ enum Refusal {
 }
 
 #[derive(Deserialize)]
-struct At {
+struct HostOnly {
     host: Host,
 }
 
 #[derive(Deserialize)]
-struct Valued {
+struct HostValue {
     host: Host,
     value: String,
 }
 
 #[derive(Deserialize)]
-struct Addressed<Ip> {
+struct HostAddresses<Ip> {
     host: Host,
     addresses: Vec<Ip>,
 }
 
 #[derive(Deserialize)]
-struct Governed {
+struct HostPolicies {
     host: Host,
     policies: Vec<Policy>,
 }
 
 #[derive(Deserialize)]
-struct Aliased {
+struct HostTarget {
     host: Host,
     target: Host,
 }
@@ -241,26 +241,26 @@ impl Challenge {
 
 /// Reads the body of an operation as the change that it asks for.
 fn read_change(operation: &str, body: &[u8]) -> Result<(Host, Change), Refusal> {
-    let at = |change| read(body, r#"{"host"}"#).map(|At { host }| (host, change));
+    let at = |change| read(body, r#"{"host"}"#).map(|HostOnly { host }| (host, change));
     match operation {
-        "set-txt" => read(body, r#"{"host","value"}"#).map(|b: Valued| (b.host, Change::AddTxt(b.value))),
+        "set-txt" => read(body, r#"{"host","value"}"#).map(|b: HostValue| (b.host, Change::AddTxt(b.value))),
         "clear-txt" => at(Change::ClearTxt),
         "add-a" => {
-            let b: Addressed<Ipv4Addr> = read(body, r#"{"host","addresses":[IPv4 …]}"#)?;
-            Ok((b.host, Change::AddA(some(b.addresses, "addresses")?)))
+            let b: HostAddresses<Ipv4Addr> = read(body, r#"{"host","addresses":[IPv4 …]}"#)?;
+            Ok((b.host, Change::AddA(non_empty(b.addresses, "addresses")?)))
         }
         "clear-a" => at(Change::ClearA),
         "add-aaaa" => {
-            let b: Addressed<Ipv6Addr> = read(body, r#"{"host","addresses":[IPv6 …]}"#)?;
-            Ok((b.host, Change::AddAaaa(some(b.addresses, "addresses")?)))
+            let b: HostAddresses<Ipv6Addr> = read(body, r#"{"host","addresses":[IPv6 …]}"#)?;
+            Ok((b.host, Change::AddAaaa(non_empty(b.addresses, "addresses")?)))
         }
         "clear-aaaa" => at(Change::ClearAaaa),
         "add-caa" => {
-            let b: Governed = read(body, r#"{"host","policies":[{"tag","value"} …]}"#)?;
-            Ok((b.host, Change::AddCaa(some(b.policies, "policies")?)))
+            let b: HostPolicies = read(body, r#"{"host","policies":[{"tag","value"} …]}"#)?;
+            Ok((b.host, Change::AddCaa(non_empty(b.policies, "policies")?)))
         }
         "clear-caa" => at(Change::ClearCaa),
-        "set-cname" => read(body, r#"{"host","target"}"#).map(|b: Aliased| (b.host, Change::SetCname(b.target))),
+        "set-cname" => read(body, r#"{"host","target"}"#).map(|b: HostTarget| (b.host, Change::SetCname(b.target))),
         "clear-cname" => at(Change::ClearCname),
         "set-servfail" => at(Change::Servfail(true)),
         "clear-servfail" => at(Change::Servfail(false)),
@@ -278,19 +278,19 @@ fn read<T: DeserializeOwned>(body: &[u8], form: &str) -> Result<T, Refusal> {
     serde_json::from_slice(body).map_err(|error| Refusal::Body(format!("takes the JSON {form}, but: {error}")))
 }
 
-fn some<T>(list: Vec<T>, member: &str) -> Result<Vec<T>, Refusal> {
+fn non_empty<T>(list: Vec<T>, member: &str) -> Result<Vec<T>, Refusal> {
     if list.is_empty() { Err(Refusal::Body(format!("needs at least one of {member:?}"))) } else { Ok(list) }
 }
 
 /// Answers plain DNS queries until the socket breaks, each on its own: the system may be slow with one name.
 async fn answer_datagrams(socket: Arc<UdpSocket>, resolver: Arc<Resolver>) -> std::io::Result<()> {
-    let mut buffer = vec![0; LONGEST_MESSAGE];
+    let mut buffer = vec![0; MAX_MESSAGE_BYTES];
     loop {
         let (length, client) = socket.recv_from(&mut buffer).await?;
         let query = buffer.iter().take(length).copied().collect::<Vec<u8>>();
         let (socket, resolver) = (Arc::clone(&socket), Arc::clone(&resolver));
         tokio::spawn(async move {
-            if let Some(answer) = resolver.answer(&query, Via::Datagram).await {
+            if let Some(answer) = resolver.answer(&query, Transport::Datagram).await {
                 // A client that went away is no reason to stop.
                 let _ = socket.send_to(&answer, client).await;
             }

@@ -6,14 +6,14 @@
 //! goes with it. Nothing stands between the clients and workerd: TLS is workerd's too.
 
 mod admin_token;
-mod assigned;
+mod assignment;
 mod banner;
 mod base;
-mod bound;
 mod capnp;
 mod databases;
 mod dns;
 mod kept;
+mod key_binding;
 mod listen;
 mod management;
 mod options;
@@ -32,7 +32,7 @@ use anyhow::{Context, Result};
 
 use crate::common::host::{self, say};
 use base::Base;
-use kept::Kept;
+use kept::KeptCa;
 pub use options::Options;
 use pki::{Authority, ServerNames};
 pub use program::Program;
@@ -45,13 +45,13 @@ use state::State;
 /// # Errors
 /// When the server cannot be started, or ends by itself. Nothing that was started is left then.
 pub fn run(options: &Options, prepare: impl FnOnce() -> Result<Program>) -> Result<()> {
-    host::leave_no_core()?;
+    host::disable_core_dumps()?;
     let base = Base::of(options.base_url.as_ref(), &options.listen, options.plain_http)?;
     let state = State::open(&options.state)?;
     drop(options.listen.bind()?);
     let now = host::now()?;
     let authority = Authority::of(&state, ServerNames { base: &base, listen: &options.listen }, now)?;
-    let kept = options.ca.as_deref().map(|dir| Kept::read(dir, now)).transpose()?;
+    let kept = options.ca.as_deref().map(|dir| KeptCa::read(dir, now)).transpose()?;
     let kept = match kept {
         Some(kept) if !options.sign_with_real_keys => Some(kept.stand_in(&state, &authority.root)?),
         kept => kept,
@@ -59,7 +59,7 @@ pub fn run(options: &Options, prepare: impl FnOnce() -> Result<Program>) -> Resu
     admin_token::make(&state)?;
     databases::check(&state.objects())?;
     let program = prepare()?;
-    for (name, near) in assigned::unknown(program.worker.vars.keys()) {
+    for (name, near) in assignment::unknown(program.worker.vars.keys()) {
         say(format!("wrangler.toml sets {name}, which nothing reads; {near}"));
     }
     // One thread: it starts workerd, and workerd is to die with the thread that started it.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use url::Url;
 
-use super::assigned::{Assignment, assignment};
+use super::assignment::{Assignment, assignment};
 use super::base::{self, Base};
 use super::listen::Listen;
 use super::pki;

@@ -9,17 +9,17 @@ use ureq::Agent;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 use ureq::unversioned::transport::DefaultConnector;
 
-use crate::common::web::At;
+use crate::common::web::FixedAddress;
 
 /// How long one try may take: compiling the wasm the first time is the longest part of it.
-const TRY: Duration = Duration::from_secs(15);
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long it is tried at all.
-const PATIENCE: Duration = Duration::from_secs(30);
-const PAUSE: Duration = Duration::from_millis(50);
+const START_TIMEOUT: Duration = Duration::from_secs(30);
+const ATTEMPT_PAUSE: Duration = Duration::from_millis(50);
 /// The longest answer that is read.
-const LONGEST: u64 = 64 * 1024;
+const MAX_ANSWER_BYTES: u64 = 64 * 1024;
 /// How much of an answer that makes no sense is shown.
-const SHOWN: usize = 300;
+const MAX_EXCERPT: usize = 300;
 
 /// What is needed of the directory to know it for one.
 #[derive(Deserialize)]
@@ -51,22 +51,23 @@ pub async fn wait(url: &str, address: SocketAddr, root: &str) -> Result<()> {
                 Ok(answer) => return judge(&answer),
                 Err(error) => last = error,
             }
-            tokio::time::sleep(PAUSE).await;
+            tokio::time::sleep(ATTEMPT_PAUSE).await;
         }
     };
-    match tokio::time::timeout(PATIENCE, tries).await {
+    match tokio::time::timeout(START_TIMEOUT, tries).await {
         Ok(judged) => judged,
-        Err(_) => Err(last.context(format!("{url} did not answer within {} s", PATIENCE.as_secs()))),
+        Err(_) => Err(last.context(format!("{url} did not answer within {} s", START_TIMEOUT.as_secs()))),
     }
 }
 
 fn agent(root: &str, address: SocketAddr) -> Result<Agent> {
     let root = Certificate::from_pem(root.as_bytes()).context("the root certificate cannot be read")?;
     let tls = TlsConfig::builder().root_certs(RootCerts::new_with_certs(&[root])).build();
-    let config = Agent::config_builder().tls_config(tls).timeout_global(Some(TRY)).http_status_as_error(false);
+    let config =
+        Agent::config_builder().tls_config(tls).timeout_global(Some(ATTEMPT_TIMEOUT)).http_status_as_error(false);
     // A proxy that the environment names would be asked for an address on this machine.
     let config = config.proxy(None).max_redirects(0).build();
-    Ok(Agent::with_parts(config, DefaultConnector::default(), At(address)))
+    Ok(Agent::with_parts(config, DefaultConnector::default(), FixedAddress(address)))
 }
 
 /// An answer of the Worker.
@@ -78,7 +79,7 @@ struct Answer {
 fn ask(agent: &Agent, url: &str) -> Result<Answer> {
     let mut response = agent.get(url).call()?;
     let status = response.status().as_u16();
-    let body = response.body_mut().with_config().limit(LONGEST).read_to_string()?;
+    let body = response.body_mut().with_config().limit(MAX_ANSWER_BYTES).read_to_string()?;
     Ok(Answer { status, body })
 }
 
@@ -96,7 +97,7 @@ fn judge(answer: &Answer) -> Result<()> {
 }
 
 fn shown(answer: &Answer) -> String {
-    answer.body.chars().take(SHOWN).collect()
+    answer.body.chars().take(MAX_EXCERPT).collect()
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use selvedge::pki::Issuer;
 use selvedge::policy::Policy;
 
 use super::capnp::Binding;
-use super::kept::Kept;
+use super::kept::KeptCa;
 use crate::common::worker_config::Runtime;
 
 /// The usual name.
@@ -36,7 +36,7 @@ impl Default for Sample {
 
 impl Sample {
     /// Those of the CA that is served with these settings. What cannot be read here, the Worker refuses with a reason.
-    pub fn of(bindings: &BTreeMap<String, Binding>, worker: &Runtime, kept: Option<&Kept>) -> Self {
+    pub fn of(bindings: &BTreeMap<String, Binding>, worker: &Runtime, kept: Option<&KeptCa>) -> Self {
         let chain = kept.map(|kept| kept.active.clone()).or_else(|| text_of(bindings.get("ISSUER_CHAIN")?));
         let set = bindings.get("POLICY").and_then(text_of);
         let policy = set.or_else(|| worker.vars.get("POLICY").map(|var| var.text().to_owned()));

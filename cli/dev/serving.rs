@@ -14,7 +14,7 @@ use url::Url;
 use super::banner::{Names, Ports, Running};
 use super::capnp::{Binding, Served};
 use super::dns::Resolver;
-use super::kept::{Kept, Keys};
+use super::kept::{KeptCa, Keys};
 use super::management::{DOH_PATH, Sockets};
 use super::options::Options;
 use super::pki::{Authority, ServerNames};
@@ -22,7 +22,7 @@ use super::program::Program;
 use super::sample::Sample;
 use super::state::{RUNNING, Readers, State};
 use super::workerd::{Listeners, Output, Workerd};
-use super::{admin_token, banner, base, bound, databases, dns, pki, ready};
+use super::{admin_token, banner, base, databases, dns, key_binding, pki, ready};
 use crate::common::host;
 use crate::common::host::say;
 use crate::common::worker_config::Var;
@@ -33,11 +33,11 @@ const LOG: &str = "workerd.log";
 /// workerd's configuration, in the state folder.
 const CONFIG: &str = "workerd.capnp";
 /// A Ctrl-C reaches workerd and us at the same time: how long after workerd's end it may arrive here.
-const TOGETHER: Duration = Duration::from_millis(250);
+const SIGNAL_DELAY: Duration = Duration::from_millis(250);
 /// How often the clock is looked at. A machine that slept wakes up to another time.
-const LOOK: Duration = Duration::from_secs(30);
+const CLOCK_INTERVAL: Duration = Duration::from_secs(30);
 /// How long after a certificate could not be made the next try is.
-const AGAIN: Duration = Duration::from_secs(3600);
+const RETRY_DELAY: Duration = Duration::from_secs(3600);
 
 /// What a server has while it runs.
 struct Serving<'a> {
@@ -57,7 +57,7 @@ struct Serving<'a> {
 pub async fn serve(
     options: &Options,
     state: &State,
-    (authority, kept): (&Authority, Option<&Kept>),
+    (authority, kept): (&Authority, Option<&KeptCa>),
     program: &Program,
 ) -> Result<()> {
     let mut stop = Stop::watch()?;
@@ -106,7 +106,7 @@ pub async fn serve(
         }
     };
     // Ctrl-C reaches the whole process group: workerd's end may be seen before the signal.
-    let asked = ended.is_err() && tokio::time::timeout(TOGETHER, stop.asked()).await.is_ok();
+    let asked = ended.is_err() && tokio::time::timeout(SIGNAL_DELAY, stop.asked()).await.is_ok();
     let damaged = serving.output.found_damage();
     if let Some(workerd) = workerd {
         workerd.stop().await;
@@ -126,7 +126,7 @@ fn running(
     state: &State,
     (base, status): (&str, String),
     (local, management): (SocketAddr, SocketAddr),
-    kept: Option<&Kept>,
+    kept: Option<&KeptCa>,
 ) -> Running {
     Running {
         directory: format!("{base}/directory"),
@@ -145,7 +145,7 @@ fn running(
 
 impl Serving<'_> {
     /// Starts workerd, says that it is up, and starts it anew for each new certificate, until an end that should not come.
-    async fn work(&self, slot: &mut Option<Workerd>, mut running: Running, kept: Option<&Kept>) -> Result<()> {
+    async fn work(&self, slot: &mut Option<Workerd>, mut running: Running, kept: Option<&KeptCa>) -> Result<()> {
         let mut said = false;
         loop {
             let workerd = slot.insert(self.start()?);
@@ -157,7 +157,7 @@ impl Serving<'_> {
                 up = ready::wait(&running.directory, self.local, &self.authority.root.certificate) => up.map_err(|error| self.located(error))?,
             }
             if !said {
-                self.output.be_heard();
+                self.output.forward_output();
                 host::print(&self.banner(&running, kept));
                 said = true;
             }
@@ -183,12 +183,12 @@ impl Serving<'_> {
         Error::msg(format!("{error}\n(its log is {})", self.state.path(LOG).display()))
     }
 
-    fn banner(&self, running: &Running, kept: Option<&Kept>) -> String {
-        let names = self.options.resolver.as_ref().map_or(Names::Ours, |url| Names::Of(url.as_str()));
+    fn banner(&self, running: &Running, kept: Option<&KeptCa>) -> String {
+        let names = self.options.resolver.as_ref().map_or(Names::Dev, |url| Names::Resolver(url.as_str()));
         let ports = Ports { http01: self.options.http01_port, tls_alpn: self.options.tls_alpn_port };
         let mut text = banner::text(running, ports, names, &self.state.path("clients"), &self.sample);
         if let Some(kept) = kept {
-            text.insert_str(0, &format!("{}\n\n", kept.says()));
+            text.insert_str(0, &format!("{}\n\n", kept.notice()));
         }
         if self.names.listen.is_everywhere() && self.options.base_url.is_none() {
             text.push_str(
@@ -211,7 +211,7 @@ impl Serving<'_> {
                 Ok(()) => return,
                 Err(error) => {
                     say(format!("the server's certificate could not be replaced, and is tried again: {error:#}"));
-                    wait = AGAIN;
+                    wait = RETRY_DELAY;
                 }
             }
         }
@@ -226,14 +226,14 @@ async fn sleep(time: Duration) -> Option<Time> {
         if now >= end {
             return Some(now);
         }
-        tokio::time::sleep(now.until(end).min(LOOK)).await;
+        tokio::time::sleep(now.until(end).min(CLOCK_INTERVAL)).await;
     }
 }
 
 /// What the Worker is told beyond its `wrangler.toml`.
 pub fn bindings(
     options: &Options,
-    (state, kept): (&State, Option<&Kept>),
+    (state, kept): (&State, Option<&KeptCa>),
     (origin, status, management): (&str, &str, &str),
 ) -> Result<BTreeMap<String, Binding>> {
     let own_resolver = || format!("{management}{DOH_PATH}");
@@ -266,7 +266,7 @@ pub fn bindings(
     let set = options.set.iter().map(|(name, value)| (name.clone(), Binding::Var(Var::Text(value.clone()))));
     let mut all: BTreeMap<String, Binding> = vars.chain(keys).collect();
     if options.key_binding {
-        bound::bind_keys(&mut all)?;
+        key_binding::bind_keys(&mut all)?;
     }
     all.extend(set);
     Ok(all)

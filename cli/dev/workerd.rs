@@ -22,14 +22,14 @@ use super::capnp::{PLAIN, SOCKET};
 /// How many of its last lines are kept to explain its end.
 const LAST_LINES: usize = 12;
 /// The part of a line that is kept and shown; the log file has all of it.
-const LINE_SHOWN: usize = 2000;
+const MAX_EXCERPT: usize = 2000;
 /// How long it may take to finish what it is doing before it is killed. Killing loses nothing that was
 /// answered: workerd answers only when the write is on the disk.
-const GRACE: Duration = Duration::from_secs(2);
+const STOP_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long it may take where another takes its place: clients are not to notice.
-const LONG_GRACE: Duration = Duration::from_secs(30);
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long its output may take to arrive after its end.
-const OUTPUT_GRACE: Duration = Duration::from_millis(500);
+const OUTPUT_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// A running workerd.
 pub struct Workerd {
@@ -53,7 +53,7 @@ pub struct Listeners {
 pub struct Output {
     log: Mutex<File>,
     last: Mutex<VecDeque<String>>,
-    aloud: AtomicBool,
+    forwarded: AtomicBool,
 }
 
 impl Workerd {
@@ -102,7 +102,7 @@ impl Workerd {
             Err(error) => return Error::from(error).context("lost sight of workerd"),
         };
         for reader in self.readers.drain(..) {
-            let _ = tokio::time::timeout(OUTPUT_GRACE, reader).await;
+            let _ = tokio::time::timeout(OUTPUT_TIMEOUT, reader).await;
         }
         let last = self.output.last();
         if last.is_empty() {
@@ -113,12 +113,12 @@ impl Workerd {
 
     /// Asks it to end, and ends it when it does not.
     pub async fn stop(self) {
-        self.end(GRACE).await;
+        self.end(STOP_TIMEOUT).await;
     }
 
     /// As [`Workerd::stop`], with time to answer all that was asked before.
     pub async fn drain(self) {
-        self.end(LONG_GRACE).await;
+        self.end(DRAIN_TIMEOUT).await;
     }
 
     async fn end(mut self, grace: Duration) {
@@ -185,17 +185,17 @@ impl Output {
         let _ = fs::rename(log, before);
         let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(log);
         let file = file.with_context(|| format!("cannot write {}", log.display()))?;
-        Ok(Self { log: Mutex::new(file), last: Mutex::default(), aloud: AtomicBool::new(false) })
+        Ok(Self { log: Mutex::new(file), last: Mutex::default(), forwarded: AtomicBool::new(false) })
     }
 
     /// From now on what is reported as an error is shown on the terminal too.
-    pub fn be_heard(&self) {
-        self.aloud.store(true, Ordering::Relaxed);
+    pub fn forward_output(&self) {
+        self.forwarded.store(true, Ordering::Relaxed);
     }
 
     /// Whether there was a complaint about a damaged database.
     pub fn found_damage(&self) -> bool {
-        self.last().iter().any(|line| tells_damage(line))
+        self.last().iter().any(|line| reports_damage(line))
     }
 
     fn take(&self, line: &str, is_error: bool) {
@@ -203,8 +203,8 @@ impl Output {
         // A full disk must not stop the server.
         let _ = writeln!(log, "{line}");
         drop(log);
-        let shown: String = line.chars().take(LINE_SHOWN).collect();
-        if is_error && self.aloud.load(Ordering::Relaxed) && is_worth_hearing(&shown) {
+        let shown: String = line.chars().take(MAX_EXCERPT).collect();
+        if is_error && self.forwarded.load(Ordering::Relaxed) && is_error_line(&shown) {
             let _ = writeln!(std::io::stderr(), "workerd: {shown}");
         }
         if is_event(line) {
@@ -233,7 +233,7 @@ async fn read_lines(from: impl AsyncRead + Unpin, output: Arc<Output>, is_error:
 
 /// Whether a line of workerd's standard error is more than a remark: neither a warning, nor one of the lines
 /// of addresses below an error.
-fn is_worth_hearing(line: &str) -> bool {
+fn is_error_line(line: &str) -> bool {
     !(line.trim().is_empty() || line.starts_with("stack:") || line.contains(": warning: ") || line.contains(": info: "))
 }
 
@@ -244,7 +244,7 @@ fn is_event(line: &str) -> bool {
 }
 
 /// Whether a line says that SQLite found its file damaged.
-fn tells_damage(line: &str) -> bool {
+fn reports_damage(line: &str) -> bool {
     line.contains("SQLITE_NOTADB") || line.contains("SQLITE_CORRUPT")
 }
 
@@ -266,10 +266,10 @@ mod tests {
 
     #[test]
     fn errors_are_told_from_remarks() {
-        assert!(is_worth_hearing("workerd/server/x.rs:372: error: Uncaught exception: boo"));
-        assert!(is_worth_hearing("*** Uncaught exception ***"));
-        assert!(!is_worth_hearing("workerd/server/worker.rs:468: warning: A DurableObjectNamespace"));
-        assert!(!is_worth_hearing("stack: workerd@2b5edc0 workerd@3fe4230"));
-        assert!(!is_worth_hearing("  "));
+        assert!(is_error_line("workerd/server/x.rs:372: error: Uncaught exception: boo"));
+        assert!(is_error_line("*** Uncaught exception ***"));
+        assert!(!is_error_line("workerd/server/worker.rs:468: warning: A DurableObjectNamespace"));
+        assert!(!is_error_line("stack: workerd@2b5edc0 workerd@3fe4230"));
+        assert!(!is_error_line("  "));
     }
 }

@@ -8,7 +8,7 @@ use hickory_proto::rr::{Name, RData, RecordType};
 use serde::{Deserialize, Serialize};
 
 /// The top-level domains that are ours: every name under them exists and is this machine.
-pub const OWN: [&str; 3] = ["test", "localhost", "internal"];
+pub const OWN_DOMAINS: [&str; 3] = ["test", "localhost", "internal"];
 /// The bytes that one string of a TXT record can hold (RFC 1035 §3.3).
 const TXT_STRING: usize = 255;
 
@@ -40,7 +40,7 @@ impl Host {
     /// The domain of ours that the name is in.
     fn own_zone(&self) -> Option<&'static str> {
         let last = self.0.rsplit('.').next()?;
-        OWN.into_iter().find(|zone| *zone == last)
+        OWN_DOMAINS.into_iter().find(|zone| *zone == last)
     }
 }
 
@@ -108,7 +108,7 @@ pub enum Change {
 
 /// What the zone knows about a question.
 #[derive(Debug, PartialEq)]
-pub enum Found {
+pub enum Lookup {
     /// These records, perhaps none: the name exists.
     Records(Vec<RData>),
     /// The name is an alias of that one.
@@ -116,7 +116,7 @@ pub enum Found {
     /// The query is to fail.
     Failure,
     /// Nothing is set, and the name is not ours: the system knows.
-    Elsewhere,
+    Unset,
 }
 
 /// All records that were set.
@@ -152,24 +152,24 @@ impl Zone {
     /// Names under `test`, `localhost` and `internal` are 127.0.0.1 unless another IPv4 address is set, have
     /// an IPv6 address only when one is set, and exist in every other respect too. Names elsewhere are the
     /// system's business, except for the kinds of records that are set here.
-    pub fn find(&self, name: &Name, kind: RecordType) -> Found {
+    pub fn find(&self, name: &Name, kind: RecordType) -> Lookup {
         let host = Host::of(name);
         let unset = Records::default();
         let records = self.0.get(host.as_str()).unwrap_or(&unset);
         if records.servfail {
-            return Found::Failure;
+            return Lookup::Failure;
         }
         if let Some(target) = records.cname.as_ref().filter(|_| kind != RecordType::CNAME) {
-            return target.name().map_or(Found::Failure, Found::Alias);
+            return target.name().map_or(Lookup::Failure, Lookup::Alias);
         }
         let mut found = records.of_kind(kind);
         match host.own_zone() {
             Some(_) if found.is_empty() && kind == RecordType::A => found.push(RData::A(A(Ipv4Addr::LOCALHOST))),
             Some(zone) if kind == RecordType::SOA && zone == host.as_str() => found.extend(start_of_authority(zone)),
-            None if found.is_empty() => return Found::Elsewhere,
+            None if found.is_empty() => return Lookup::Unset,
             _ => {}
         }
-        Found::Records(found)
+        Lookup::Records(found)
     }
 }
 

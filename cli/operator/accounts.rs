@@ -3,9 +3,9 @@
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use super::client::{Client, Much};
-use super::confirm::agreed;
-use super::place::At;
+use super::client::{Client, Paging};
+use super::confirm::confirm;
+use super::target::Target;
 use crate::common::host::say;
 use crate::common::table::{Table, facts, minute, some, text};
 
@@ -17,7 +17,7 @@ const PATH: &str = "accounts";
 pub enum Command {
     /// List the accounts, the oldest first.
     #[command(after_help = "Example: selvedge accounts list --all")]
-    List(Much),
+    List(Paging),
     /// Show an account.
     #[command(
         after_help = "Example: selvedge accounts show ID (`certs list` has the id of each certificate's account)"
@@ -38,10 +38,10 @@ pub enum Command {
 }
 
 /// Does it; whether all is well.
-pub fn run(at: &At, command: &Command) -> Result<bool> {
+pub fn run(at: &Target, command: &Command) -> Result<bool> {
     let client = Client::open(at)?;
     match command {
-        Command::List(much) => client.list(PATH, &[], "accounts", much.most())?.show(at, |all| {
+        Command::List(paging) => client.list(PATH, &[], "accounts", paging.limit())?.show(at, |all| {
             let mut table = Table::new(&["ID", "STATUS", "MADE", "EXTERNAL ACCOUNT", "CONTACT"]);
             for one in all {
                 table.row([
@@ -60,7 +60,7 @@ pub fn run(at: &At, command: &Command) -> Result<bool> {
                 let found = client.get(&[PATH, id], &[])?;
                 say(format!("this account is to be ended:\n{}", one(&found.value)));
             }
-            agreed(*yes, "End it, for good?")?;
+            confirm(*yes, "End it, for good?")?;
             client.post(&[PATH, id, "deactivate"], &json!({}))?.show(at, one);
             say("its certificates stay valid; `selvedge certs revoke --account ID` revokes them");
         }

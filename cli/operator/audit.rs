@@ -4,8 +4,8 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use super::client::{Client, Much};
-use super::place::At;
+use super::client::{Client, Paging};
+use super::target::Target;
 use crate::common::host::print;
 use crate::common::table::{Table, minute, text};
 use crate::common::web::plain;
@@ -20,7 +20,7 @@ const CHAINED: [&str; 10] = ["number", "at", "who", "by", "what", "target", "out
 pub enum Command {
     /// List who did what, the newest first.
     #[command(after_help = "Example: selvedge audit list --limit 20")]
-    List(Much),
+    List(Paging),
     /// Recompute the chain that holds the entries together: what was changed, or taken out, shows. The exit code is 1 then.
     #[command(
         after_help = "Example: selvedge audit verify\nKeep what it prints elsewhere, and give it next time: selvedge audit \
@@ -35,10 +35,10 @@ pub enum Command {
 }
 
 /// Does it; whether all is well.
-pub fn run(at: &At, command: &Command) -> Result<bool> {
+pub fn run(at: &Target, command: &Command) -> Result<bool> {
     let client = Client::open(at)?;
     match command {
-        Command::List(much) => client.list(PATH, &[], "entries", much.most())?.show(at, |entries| {
+        Command::List(paging) => client.list(PATH, &[], "entries", paging.limit())?.show(at, |entries| {
             let mut table = Table::new(&["NO", "WHEN (UTC)", "WHO", "WHAT", "TARGET", "OUTCOME", "DETAIL"]);
             for one in entries {
                 let outcome = match one.get("of").and_then(Value::as_u64) {
@@ -62,7 +62,7 @@ pub fn run(at: &At, command: &Command) -> Result<bool> {
     Ok(true)
 }
 
-fn verify(client: &Client, at: &At, known: Option<&(u64, String)>) -> Result<bool> {
+fn verify(client: &Client, at: &Target, known: Option<&(u64, String)>) -> Result<bool> {
     // Asked first: what is recorded meanwhile comes after it.
     let status = client.get(&["status"], &[])?;
     let mut entries = client.list(PATH, &[], "entries", None)?.items;

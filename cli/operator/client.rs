@@ -8,18 +8,18 @@ use serde_json::{Value, json};
 use ureq::Agent;
 use url::Url;
 
-use super::place::{At, Found};
-use crate::common::host::{leave_no_core, print};
+use super::target::{ResolvedTarget, Target};
+use crate::common::host::{disable_core_dumps, print};
 use crate::common::secret::Secret;
 use crate::common::web::{Answer, Unreachable, clean, plain};
 use crate::common::{files, web};
 
 /// The most entries of a page.
-const PAGE: usize = 200;
+const MAX_PAGE_SIZE: usize = 200;
 /// How many entries are listed when nothing else was said.
-pub const SOME: usize = 50;
+pub const DEFAULT_LIMIT: usize = 50;
 /// How much of an answer that makes no sense is shown.
-const SHOWN: usize = 200;
+const MAX_EXCERPT: usize = 200;
 
 /// The API of an authority.
 #[derive(Debug)]
@@ -52,7 +52,7 @@ pub struct Listed {
 
 /// How much of a list is wanted.
 #[derive(Clone, Copy, Debug, Default, clap::Args)]
-pub struct Much {
+pub struct Paging {
     /// The most entries to list [default: 50].
     #[arg(long, value_name = "N", value_parser = crate::common::number::range::<u32, 1, 4_294_967_295>)]
     limit: Option<u32>,
@@ -61,10 +61,10 @@ pub struct Much {
     pub all: bool,
 }
 
-impl Much {
+impl Paging {
     /// How many; `None` for all.
-    pub fn most(self) -> Option<usize> {
-        let limit = self.limit.map_or(SOME, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+    pub fn limit(self) -> Option<usize> {
+        let limit = self.limit.map_or(DEFAULT_LIMIT, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
         (!self.all).then_some(limit)
     }
 }
@@ -78,19 +78,19 @@ impl Client {
     /// The client for the authority that is meant.
     ///
     /// # Errors
-    /// When it is nowhere, or there is no token for it.
-    pub fn open(at: &At) -> Result<Self> {
-        leave_no_core()?;
+    /// When it is no_target, or there is no token for it.
+    pub fn open(at: &Target) -> Result<Self> {
+        disable_core_dumps()?;
         // Nothing was asked yet, so nothing was refused.
-        at.find().and_then(Self::new).map_err(|error| Unreachable(format!("{error:#}")).into())
+        at.resolve().and_then(Self::new).map_err(|error| Unreachable(format!("{error:#}")).into())
     }
 
     /// The client for this authority, with this token.
     ///
     /// # Errors
     /// When the root cannot be read.
-    pub fn new(found: Found) -> Result<Self> {
-        let Found { base, token, token_from, root, address } = found;
+    pub fn new(found: ResolvedTarget) -> Result<Self> {
+        let ResolvedTarget { base, token, token_from, root, address } = found;
         let pem =
             root.as_ref().map(|file| files::read(file)?.with_context(|| format!("there is no {}", file.display())));
         let agent = web::agent(pem.transpose()?.as_deref(), address)?;
@@ -209,7 +209,7 @@ impl Client {
                 404 => "; is that the authority's address, and its version one with the operations API?",
                 _ => "",
             };
-            let shown: String = plain(&text).chars().take(SHOWN).collect();
+            let shown: String = plain(&text).chars().take(MAX_EXCERPT).collect();
             bail!(Unreachable(format!("{url} answers with status {status}: {shown:?}{hint}")));
         };
         let detail = clean(&problem.detail);
@@ -226,7 +226,7 @@ impl Client {
     }
 
     fn nonsense(&self, text: &str) -> Unreachable {
-        let shown: String = plain(text).chars().take(SHOWN).collect();
+        let shown: String = plain(text).chars().take(MAX_EXCERPT).collect();
         Unreachable(format!("{} answers, but not as the operations API does: {shown:?}", self.base))
     }
 }
@@ -238,14 +238,14 @@ impl Document {
     }
 
     /// Prints the JSON, or a text for people.
-    pub fn show(&self, at: &At, text: impl FnOnce(&Value) -> String) {
+    pub fn show(&self, at: &Target, text: impl FnOnce(&Value) -> String) {
         print(&if at.json { self.json() } else { text(&self.value) });
     }
 }
 
 impl Listed {
     /// Prints the JSON, or a text for people; says where more was left out.
-    pub fn show(&self, at: &At, text: impl FnOnce(&[Value]) -> String) {
+    pub fn show(&self, at: &Target, text: impl FnOnce(&[Value]) -> String) {
         print(&if at.json { self.document.json() } else { text(&self.items) });
         if self.more && !at.json {
             crate::common::host::say("there are more: --all lists them, --limit N the first N");
@@ -256,7 +256,7 @@ impl Listed {
 /// A query for a page.
 pub fn paged<'a>(query: &[(&'a str, String)], cursor: Option<&str>, most: Option<usize>) -> Vec<(&'a str, String)> {
     let mut query = query.to_vec();
-    query.push(("limit", most.unwrap_or(PAGE).clamp(1, PAGE).to_string()));
+    query.push(("limit", most.unwrap_or(MAX_PAGE_SIZE).clamp(1, MAX_PAGE_SIZE).to_string()));
     query.extend(cursor.map(|cursor| ("cursor", cursor.to_owned())));
     query
 }

@@ -5,7 +5,7 @@ use std::io::{IsTerminal, Write};
 use anyhow::{Result, bail};
 
 /// Asks whether to go on, on a terminal; elsewhere it has to have been said before.
-pub fn agreed(yes: bool, question: &str) -> Result<()> {
+pub fn confirm(yes: bool, question: &str) -> Result<()> {
     if yes {
         return Ok(());
     }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::common::web::Unreachable;
 
 /// The longest document that is read; the Worker takes far less.
-const LONGEST: u64 = 1024 * 1024;
+const MAX_BYTES: u64 = 1024 * 1024;
 
 /// Reads a policy document, from standard input where the file is `-`. JSON is given byte for byte, so that the lines of a
 /// refusal are those of the file; TOML as JSON.
@@ -26,9 +26,9 @@ pub fn read(file: &Path) -> Result<String> {
             Box::new(std::fs::File::open(file).map_err(|error| Unreachable(format!("cannot read {name}: {error}")))?)
         }
     };
-    let read = from.take(LONGEST + 1).read_to_string(&mut text).with_context(|| format!("cannot read {name}"))?;
-    if read as u64 > LONGEST {
-        bail!("{name} is longer than {LONGEST} bytes: that is no policy");
+    let read = from.take(MAX_BYTES + 1).read_to_string(&mut text).with_context(|| format!("cannot read {name}"))?;
+    if read as u64 > MAX_BYTES {
+        bail!("{name} is longer than {MAX_BYTES} bytes: that is no policy");
     }
     let toml = match file.as_os_str() == "-" {
         // It has no ending to tell by. A TOML document never begins like this.

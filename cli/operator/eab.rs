@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use serde_json::{Map, Value, json};
 
-use super::client::{Client, Document, Much, escaped};
+use super::client::{Client, Document, Paging, escaped};
 use super::document;
-use super::place::At;
+use super::target::Target;
 use crate::common::host;
 use crate::common::host::say;
 use crate::common::moment::{Moment, moment};
 use crate::common::shell::quoted;
-use crate::common::table::{Table, act, day, facts, some, text};
+use crate::common::table::{Table, attribution, day, facts, some, text};
 use crate::common::web::plain;
 
 /// Where they are.
@@ -31,7 +31,7 @@ pub enum Command {
     Create(Box<New>),
     /// List the keys.
     #[command(after_help = "Example: selvedge eab list")]
-    List(Much),
+    List(Paging),
     /// Show a key: its policy, and the accounts that were made with it. Its secret is never shown again.
     #[command(after_help = "Example: selvedge eab show team-a")]
     Show {
@@ -133,7 +133,7 @@ impl New {
 }
 
 /// Does it; whether all is well.
-pub fn run(at: &At, command: &Command) -> Result<bool> {
+pub fn run(at: &Target, command: &Command) -> Result<bool> {
     let client = Client::open(at)?;
     let now = host::now()?;
     let change = |kid: &str, body: &Value| client.post(&[PATH, kid], body);
@@ -147,7 +147,7 @@ pub fn run(at: &At, command: &Command) -> Result<bool> {
             warn(&made.value);
             made.show(at, |key| created(key, client.root.as_deref(), now));
         }
-        Command::List(much) => client.list(PATH, &[], "external_accounts", much.most())?.show(at, |keys| {
+        Command::List(paging) => client.list(PATH, &[], "external_accounts", paging.limit())?.show(at, |keys| {
             let mut table = Table::new(&["KID", "STATUS", "USES", "ACCOUNTS", "EXPIRES", "MADE", "NOTE"]);
             for key in keys {
                 let accounts = key.get("accounts").and_then(Value::as_array).map_or(0, Vec::len);
@@ -173,7 +173,7 @@ pub fn run(at: &At, command: &Command) -> Result<bool> {
 
 /// Who made a key when, or that it is of the configuration.
 fn made(key: &Value) -> String {
-    if text(key, "/source") == "secret" { "by the secret EAB_KEYS".to_owned() } else { act(key, "/created") }
+    if text(key, "/source") == "secret" { "by the secret EAB_KEYS".to_owned() } else { attribution(key, "/created") }
 }
 
 /// A key, without its secret.
@@ -196,7 +196,7 @@ fn of_key(key: &Value, now: selvedge::values::Time) -> String {
         ("uses", uses),
         ("expires", day(key, "/expires", now)),
         ("made", made(key)),
-        ("disabled", act(key, "/disabled")),
+        ("disabled", attribution(key, "/disabled")),
         ("accounts", some(key, "/accounts", 100)),
         ("policy", policy),
     ]) + &document

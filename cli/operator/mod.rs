@@ -11,20 +11,20 @@ mod client;
 mod confirm;
 mod document;
 mod eab;
-mod here;
 mod notices;
-mod operator;
-mod place;
+mod operator_status;
 mod policy;
+mod running_dev;
+mod target;
 mod token;
 
 use std::process::ExitCode;
 
 use crate::common::host::say;
 use crate::common::web::Unreachable;
-pub use here::DevHere;
-pub use operator::{Operator, Told};
-pub use place::{At, nowhere};
+pub use operator_status::{OperatorAnswer, OperatorStatus};
+pub use running_dev::RunningDev;
+pub use target::{Target, no_target};
 
 /// What is answered when the authority, or this command, refuses.
 const REFUSED: u8 = 1;
@@ -37,42 +37,42 @@ pub enum Command {
     /// External account keys: who may create accounts, and for which names. Make them, list them, end them.
     Eab {
         #[command(flatten)]
-        at: At,
+        at: Target,
         #[command(subcommand)]
         command: eab::Command,
     },
     /// Certificates: find, download and revoke them, or have clients replace them.
     Certs {
         #[command(flatten)]
-        at: At,
+        at: Target,
         #[command(subcommand)]
         command: certs::Command,
     },
     /// The accounts of ACME clients.
     Accounts {
         #[command(flatten)]
-        at: At,
+        at: Target,
         #[command(subcommand)]
         command: accounts::Command,
     },
     /// The policy: for which names certificates are issued. Change it while the authority runs, and try it out before.
     Policy {
         #[command(flatten)]
-        at: At,
+        at: Target,
         #[command(subcommand)]
         command: policy::Command,
     },
     /// The audit record: who did what, and whether the record is whole.
     Audit {
         #[command(flatten)]
-        at: At,
+        at: Target,
         #[command(subcommand)]
         command: audit::Command,
     },
     /// Notices: what the authority had to tell (certificates that end, say), and whether the webhook got it.
     Notices {
         #[command(flatten)]
-        at: At,
+        at: Target,
         #[command(subcommand)]
         command: notices::Command,
     },
@@ -82,7 +82,7 @@ pub enum Command {
     )]
     Calendar {
         #[command(flatten)]
-        at: At,
+        at: Target,
         /// Give it another URL; the old one is no more.
         #[arg(long = "move")]
         to_another: bool,

@@ -4,7 +4,7 @@ use anyhow::Result;
 use serde_json::{Value, json};
 
 use super::client::Client;
-use super::place::At;
+use super::target::Target;
 use crate::common::table::{Table, facts, minute, names, text};
 
 /// Where they are.
@@ -22,7 +22,7 @@ pub enum Command {
 }
 
 /// Does it; whether all is well.
-pub fn run(at: &At, command: &Command) -> Result<bool> {
+pub fn run(at: &Target, command: &Command) -> Result<bool> {
     let client = Client::open(at)?;
     match command {
         Command::List => {
@@ -68,7 +68,7 @@ fn delivery(notice: &Value) -> String {
 }
 
 /// Prints the calendar's URL, or has it moved.
-pub fn calendar(at: &At, to_another: bool) -> Result<bool> {
+pub fn calendar(at: &Target, to_another: bool) -> Result<bool> {
     let client = Client::open(at)?;
     let path = ["calendar"];
     let found = if to_another { client.post(&path, &json!({}))? } else { client.get(&path, &[])? };

@@ -7,9 +7,9 @@ use serde_json::{Map, Value, json};
 
 use super::client::{Client, escaped};
 use super::document;
-use super::place::At;
+use super::target::Target;
 use crate::common::host::print;
-use crate::common::table::{Table, act, minute, some, text};
+use crate::common::table::{Table, attribution, minute, some, text};
 
 /// Where it is.
 const PATH: &str = "policy";
@@ -87,15 +87,18 @@ pub enum Shadow {
 }
 
 /// Does it; whether all is well.
-pub fn run(at: &At, command: &Command) -> Result<bool> {
+pub fn run(at: &Target, command: &Command) -> Result<bool> {
     let client = Client::open(at)?;
     match command {
         Command::Show { version } => show(&client, at, *version)?,
         Command::Versions => client.get(&[PATH], &[])?.show(at, |state| {
             let mut table = Table::new(&["VERSION", "MADE", "RESTORES", "NOTE"]);
             for one in state.get("versions").and_then(Value::as_array).into_iter().flatten() {
-                let made =
-                    if one.get("made").is_some_and(Value::is_object) { act(one, "/made") } else { OWN.to_owned() };
+                let made = if one.get("made").is_some_and(Value::is_object) {
+                    attribution(one, "/made")
+                } else {
+                    OWN.to_owned()
+                };
                 table.row([text(one, "/version"), made, text(one, "/restores"), text(one, "/note")]);
             }
             table.text("There are no versions.")
@@ -126,7 +129,7 @@ pub fn run(at: &At, command: &Command) -> Result<bool> {
 /// What is said in place of who made a version that nobody made.
 const OWN: &str = "the configuration's";
 
-fn show(client: &Client, at: &At, version: Option<u64>) -> Result<()> {
+fn show(client: &Client, at: &Target, version: Option<u64>) -> Result<()> {
     let state = client.get(&[PATH], &[])?;
     let Some(version) = version else {
         state.show(at, |state| {
@@ -147,7 +150,8 @@ fn show(client: &Client, at: &At, version: Option<u64>) -> Result<()> {
 
 /// A version with its document.
 fn whole(version: &Value) -> String {
-    let made = if version.get("made").is_some_and(Value::is_object) { act(version, "/made") } else { OWN.to_owned() };
+    let made =
+        if version.get("made").is_some_and(Value::is_object) { attribution(version, "/made") } else { OWN.to_owned() };
     let note = match text(version, "/note").as_str() {
         "-" => String::new(),
         note => format!(": {note}"),
@@ -205,7 +209,7 @@ fn all_allowed(answer: &Value) -> bool {
     names && answer.get("profile").filter(|profile| profile.is_object()).is_none_or(allowed)
 }
 
-fn shadow(client: &Client, at: &At, command: &Shadow) -> Result<()> {
+fn shadow(client: &Client, at: &Target, command: &Shadow) -> Result<()> {
     let said = |text: &'static str| move |_: &Value| text.to_owned();
     match command {
         Shadow::Put { file } => client.send(&[PATH, "shadow"], &[], &document::read(file)?)?.show(at, |state| {

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::ceremony::{ADMIN_TOKENS, CaFolder, Tokens, tokens_line};
 use crate::common::files::{Readers, Staged};
-use crate::common::host::{leave_no_core, print, say};
+use crate::common::host::{disable_core_dumps, print, say};
 
 /// What can be done with admin tokens.
 #[derive(Debug, clap::Subcommand)]
@@ -20,13 +20,13 @@ pub enum Command {
         /// Whose it is: 1 to 40 characters of A-Z a-z 0-9 . _ - @.
         name: String,
         #[command(flatten)]
-        place: Place,
+        place: FolderOption,
     },
     /// List the names.
     #[command(after_help = "Example: selvedge token list")]
     List {
         #[command(flatten)]
-        place: Place,
+        place: FolderOption,
     },
     /// Remove a token. It counts until the rest is stored at Cloudflare.
     #[command(after_help = "Example: selvedge token remove ada@example.org")]
@@ -34,13 +34,13 @@ pub enum Command {
         /// Whose it is.
         name: String,
         #[command(flatten)]
-        place: Place,
+        place: FolderOption,
     },
 }
 
 /// Where they are.
 #[derive(Clone, Debug, clap::Args)]
-pub struct Place {
+pub struct FolderOption {
     /// The folder of the CA.
     #[arg(long = "ca", value_name = "DIR", default_value = "ca")]
     dir: PathBuf,
@@ -48,7 +48,7 @@ pub struct Place {
 
 /// Does it; whether all is well.
 pub fn run(command: &Command) -> Result<bool> {
-    leave_no_core()?;
+    disable_core_dumps()?;
     match command {
         Command::New { name, place } => {
             let (file, tokens) = read(place)?;
@@ -77,7 +77,7 @@ pub fn run(command: &Command) -> Result<bool> {
     Ok(true)
 }
 
-fn read(place: &Place) -> Result<(PathBuf, Option<Tokens>)> {
+fn read(place: &FolderOption) -> Result<(PathBuf, Option<Tokens>)> {
     let folder = CaFolder::existing(&place.dir)?;
     let file = folder.path(ADMIN_TOKENS);
     let text = folder.read(ADMIN_TOKENS)?.map(zeroize::Zeroizing::new);

@@ -7,13 +7,13 @@ use ureq::Agent;
 use url::Url;
 
 use super::crl;
-use super::facts::{Authority, Crl, Fetched, Issuer};
+use super::facts::{Authority, Crl, FetchedCrl, Issuer};
 use crate::common::web;
 use crate::common::web::{Answer, plain};
-use crate::common::x509::list_urls;
+use crate::common::x509::crl_urls;
 
 /// How much of an answer that makes no sense is shown.
-const SHOWN: usize = 200;
+const MAX_EXCERPT: usize = 200;
 
 /// A problem document (RFC 7807), which is how the Worker says that it does not work.
 #[derive(Deserialize)]
@@ -46,12 +46,12 @@ pub fn authority(agent: &Agent, base: &str) -> Result<Authority> {
 }
 
 fn shown(body: &[u8]) -> String {
-    plain(&String::from_utf8_lossy(body)).chars().take(SHOWN).collect()
+    plain(&String::from_utf8_lossy(body)).chars().take(MAX_EXCERPT).collect()
 }
 
 /// Fetches a CRL of the issuer, one that is still renewed, and looks at it as a verifier would; `None` where there is
 /// none.
-pub fn list(agent: &Agent, issuer: &Issuer) -> Option<Result<Fetched, String>> {
+pub fn current_crl(agent: &Agent, issuer: &Issuer) -> Option<Result<FetchedCrl, String>> {
     let renewed = |list: &&Crl| list.due.is_some() && list.url.is_some();
     let url = issuer.crls.iter().find(renewed)?.url.as_deref()?;
     Some(fetch(agent, issuer, url).map_err(|error| plain(&format!("{error:#}"))))
@@ -59,8 +59,8 @@ pub fn list(agent: &Agent, issuer: &Issuer) -> Option<Result<Fetched, String>> {
 
 /// Fetches CRLs of the issuer where certificates say that they are and they are not any more, one for each address; and the
 /// root's, where the issuer's certificate says that it is.
-pub fn elsewhere(agent: &Agent, issuer: &Issuer, root: Option<&[u8]>) -> Vec<Result<Fetched, String>> {
-    let said = |found: Result<Fetched>| found.map_err(|error| plain(&format!("{error:#}")));
+pub fn other_crls(agent: &Agent, issuer: &Issuer, root: Option<&[u8]>) -> Vec<Result<FetchedCrl, String>> {
+    let said = |found: Result<FetchedCrl>| found.map_err(|error| plain(&format!("{error:#}")));
     let renewed = issuer.crls.iter().filter(|list| list.due.is_some());
     let others = renewed.flat_map(|list| list.urls.iter().filter(|url| Some(*url) != list.url.as_ref()));
     let mut origins: Vec<String> = Vec::new();
@@ -73,13 +73,13 @@ pub fn elsewhere(agent: &Agent, issuer: &Issuer, root: Option<&[u8]>) -> Vec<Res
         }
     }
     if let Some(root) = root {
-        found.extend(of_root(agent, issuer, root).into_iter().map(said));
+        found.extend(root_crls(agent, issuer, root).into_iter().map(said));
     }
     found
 }
 
 /// The root's CRLs, where the issuer's certificate says that they are; nothing where another than this root issued it.
-fn of_root(agent: &Agent, issuer: &Issuer, root: &[u8]) -> Vec<Result<Fetched>> {
+fn root_crls(agent: &Agent, issuer: &Issuer, root: &[u8]) -> Vec<Result<FetchedCrl>> {
     // That the certificate is there is looked at with the issuer's own CRL.
     let Ok(certificate) = download(agent, &issuer.certificate) else { return Vec::new() };
     let (Ok(parts), Ok(root)) = (Parts::read(&certificate), Parts::read(root)) else { return Vec::new() };
@@ -90,10 +90,10 @@ fn of_root(agent: &Agent, issuer: &Issuer, root: &[u8]) -> Vec<Result<Fetched>> 
         let list = download(agent, url).context("the root's CRL is not there")?;
         crl::read(&list, &root, url).map_err(|what| anyhow!("the root's CRL at {url} {what}"))
     };
-    list_urls(&certificate).iter().map(fetched).collect()
+    crl_urls(&certificate).iter().map(fetched).collect()
 }
 
-fn fetch(agent: &Agent, issuer: &Issuer, url: &str) -> Result<Fetched> {
+fn fetch(agent: &Agent, issuer: &Issuer, url: &str) -> Result<FetchedCrl> {
     let certificate = download(agent, &issuer.certificate).context("the certificate is not there")?;
     let parts = Parts::read(&certificate)
         .map_err(|error| anyhow!("what is at {} is no certificate: {error}", issuer.certificate))?;

@@ -4,21 +4,21 @@ use selvedge::pki::crl::read::List;
 use selvedge::values::native_crypto::NativeCrypto;
 use selvedge::values::x509::Parts;
 
-use super::facts::Fetched;
-use crate::common::x509::{called, ready};
+use super::facts::FetchedCrl;
+use crate::common::x509::{display_name, immediate};
 
 /// Reads a CRL (DER) and checks that it is this issuer's, by name and by signature, and for the certificates that point to
 /// `url`. The time is not looked at.
 ///
 /// # Errors
 /// What is wrong with it, as a clause about "it".
-pub fn read(der: &[u8], issuer: &Parts<'_>, url: &str) -> Result<Fetched, String> {
+pub fn read(der: &[u8], issuer: &Parts<'_>, url: &str) -> Result<FetchedCrl, String> {
     let list = List::read(der).map_err(|fault| fault.to_string())?;
     if list.issuer != issuer.subject {
-        return Err(format!("is by {}, not by {}", called(&list.issuer), called(issuer.subject)));
+        return Err(format!("is by {}, not by {}", display_name(&list.issuer), display_name(issuer.subject)));
     }
-    if ready(list.is_signed_by(issuer.spki, &NativeCrypto)).is_none_or(|signed| signed != Ok(true)) {
-        return Err(format!("is not signed by the key of {}", called(issuer.subject)));
+    if immediate(list.is_signed_by(issuer.spki, &NativeCrypto)).is_none_or(|signed| signed != Ok(true)) {
+        return Err(format!("is not signed by the key of {}", display_name(issuer.subject)));
     }
     // RFC 5280 §6.3.3 (b) (2): otherwise a verifier takes it for another list.
     if !list.urls.is_empty() && !list.urls.iter().any(|named| named == url) {
@@ -27,7 +27,7 @@ pub fn read(der: &[u8], issuer: &Parts<'_>, url: &str) -> Result<Fetched, String
             list.urls.join(", ")
         ));
     }
-    Ok(Fetched {
+    Ok(FetchedCrl {
         url: url.to_owned(),
         number: list.number_text(),
         this_update: list.this_update,
@@ -60,10 +60,10 @@ mod tests {
         let request = CrlRequest { issuer: &issuer, number: 1000, this_update: NOW, next_update, urls, entries: &[] };
         let tbs = lint::crl::check(&crl::build_tbs(&request).unwrap(), &request).unwrap();
         let signer = NativeSigner::from_pkcs8_pem(key).unwrap();
-        crl::assemble(&tbs, &ready(signer.sign(tbs.as_bytes())).unwrap().unwrap()).unwrap()
+        crl::assemble(&tbs, &immediate(signer.sign(tbs.as_bytes())).unwrap().unwrap()).unwrap()
     }
 
-    fn read_as(der: &[u8], ca: &CertAndKey) -> Result<Fetched, String> {
+    fn read_as(der: &[u8], ca: &CertAndKey) -> Result<FetchedCrl, String> {
         let ders = pem::read_certificates(&ca.certificate).unwrap();
         read(der, &Parts::read(&ders[0]).unwrap(), URL)
     }

@@ -6,7 +6,7 @@ use selvedge::values::Time;
 use serde::{Deserialize, Deserializer, de};
 
 use crate::common::web::plain;
-use crate::operator::Told;
+use crate::operator::OperatorAnswer;
 
 /// All that was found out.
 #[derive(Clone, Debug)]
@@ -18,7 +18,7 @@ pub struct Facts {
     /// What the authority says.
     pub authority: Authority,
     /// What it says to its operator, where a token was at hand.
-    pub operator: Option<Told>,
+    pub operator: Option<OperatorAnswer>,
 }
 
 /// A root certificate.
@@ -98,16 +98,16 @@ pub struct Issuer {
     pub crls: Vec<Crl>,
     /// What was found when one of the CRLs was fetched; `None` when none was.
     #[serde(skip)]
-    pub fetched: Option<Result<Fetched, String>>,
+    pub fetched: Option<Result<FetchedCrl, String>>,
     /// What was found where its certificates, and its own, say that other CRLs are: where CRLs were before, and the root's.
     #[serde(skip)]
-    pub elsewhere: Vec<Result<Fetched, String>>,
+    pub elsewhere: Vec<Result<FetchedCrl, String>>,
 }
 
 /// A CRL as the authority keeps it.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Crl {
-    /// Where it is; nowhere on a test machine that serves https only.
+    /// Where it is; no_target on a test machine that serves https only.
     pub url: Option<String>,
     /// Where its certificates say that it is: also where it was before.
     #[serde(default)]
@@ -122,7 +122,7 @@ pub struct Crl {
 
 /// A CRL as it was fetched, its signature checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fetched {
+pub struct FetchedCrl {
     /// From where.
     pub url: String,
     /// Its number, in hexadecimal where it is longer than 64 bits.

@@ -9,24 +9,24 @@ use selvedge::values::Time;
 use super::facts::{Authority, Crl, Facts, Issuer, Overview, Root};
 use crate::ceremony::issuer_file;
 use crate::common::moment::day;
-use crate::operator::Told;
+use crate::operator::OperatorAnswer;
 
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// How long before the next issuer has to have taken over its making is due: a company's CA may take weeks to sign one.
-pub const AHEAD: Duration = DAY.saturating_mul(90);
+pub const ISSUER_LEAD: Duration = DAY.saturating_mul(90);
 /// The same for the root: every client has to come to trust the next one.
-pub const ROOT_AHEAD: Duration = DAY.saturating_mul(365);
+pub const ROOT_LEAD: Duration = DAY.saturating_mul(365);
 /// How long an issuer lives that `selvedge issuer new` makes.
-pub const ISSUER_LIFE: Duration = DAY.saturating_mul(5 * 365);
-/// A CRL is signed by an alarm; alarms may be late, but not by this much.
-pub const LATE: Duration = HOUR;
+pub const ISSUER_LIFETIME: Duration = DAY.saturating_mul(5 * 365);
+/// A CRL is signed by an alarm; alarms may be late, but not by this paging.
+pub const CRL_OVERDUE: Duration = HOUR;
 /// A CRL is renewed eight days before it is over; when this is left, renewing it has failed for days.
-pub const SOON: Duration = HOUR.saturating_mul(48);
+pub const CRL_EXPIRY_WARNING: Duration = HOUR.saturating_mul(48);
 
 /// How long before the root's CRL is over another is due: the root's key has to be brought, and the CA deployed.
-pub const ROOT_LIST_AHEAD: Duration = DAY.saturating_mul(90);
+pub const ROOT_CRL_LEAD: Duration = DAY.saturating_mul(90);
 
 /// How much a finding matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -82,16 +82,16 @@ pub fn judge(facts: &Facts, now: Time) -> Vec<Finding> {
 }
 
 /// What whoever runs the authority should know.
-fn operator(told: &Told) -> Option<Finding> {
-    match told {
+fn operator(status: &OperatorAnswer) -> Option<Finding> {
+    match status {
         Err(why) => Some(finding(
             Severity::Due,
             format!("the authority does not tell its operator how it stands: {}", why.trim_end_matches('.')),
             "make a token with `selvedge token new NAME`, store it, and give it with --token-file",
         )),
-        Ok(told) if told.webhook.given_up > 0 => Some(finding(
+        Ok(status) if status.webhook.given_up > 0 => Some(finding(
             Severity::Due,
-            format!("{} notices never arrived at the webhook", told.webhook.given_up),
+            format!("{} notices never arrived at the webhook", status.webhook.given_up),
             "`selvedge notices list` says why, `selvedge notices test` whether it works now",
         )),
         Ok(_) => None,
@@ -110,10 +110,10 @@ fn judge_root(root: &Root, now: Time) -> Option<Finding> {
         ));
     }
     let left = now.until(root.not_after);
-    if left <= ROOT_AHEAD {
+    if left <= ROOT_LEAD {
         return Some(finding(Severity::Due, format!("the root {name} ends {end}, in less than a year"), todo));
     }
-    (left < ISSUER_LIFE).then(|| {
+    (left < ISSUER_LIFETIME).then(|| {
         let what = format!("the root {name} ends {end}: an issuer of five years does not fit below it any more");
         finding(Severity::Note, what, todo)
     })
@@ -122,7 +122,7 @@ fn judge_root(root: &Root, now: Time) -> Option<Finding> {
 /// Whether the root's CRL is to be signed anew; that it is over, the authority reports itself.
 fn root_list(overview: &Overview, now: Time) -> Option<Finding> {
     let end = overview.root_crl.as_ref()?.next_update;
-    (end > now && end <= now.plus(ROOT_LIST_AHEAD)).then(|| {
+    (end > now && end <= now.plus(ROOT_CRL_LEAD)).then(|| {
         finding(
             Severity::Due,
             format!(
@@ -214,7 +214,7 @@ fn succession(issuer: &Issuer, next: Option<&Issuer>, longest: Duration, now: Ti
         let what = format!("{who} ends {end}: since {last} it cannot issue the longest certificates any more");
         return Some(finding(Severity::Wrong, what, make));
     }
-    (now >= by.minus(AHEAD)).then(|| {
+    (now >= by.minus(ISSUER_LEAD)).then(|| {
         let what = format!("{who} ends {end}, and no other follows; one has to have taken over by {last}");
         finding(Severity::Due, what, make)
     })
@@ -253,11 +253,12 @@ fn lists(issuer: &Issuer, now: Time, found: &mut Vec<Finding>) {
                 its alarms?";
     let renewed: Vec<&Crl> = issuer.crls.iter().filter(|list| list.due.is_some()).collect();
     let count = |is: &dyn Fn(&Crl) -> bool| renewed.iter().filter(|list| is(list)).count();
-    let late = count(&|list| list.due.is_some_and(|due| due.plus(LATE) < now));
+    let late = count(&|list| list.due.is_some_and(|due| due.plus(CRL_OVERDUE) < now));
     let over = count(&|list| list.next_update.is_some_and(|until| until <= now));
     // A list cannot outlive its issuer: that it ends then is no sign of anything.
     let soon = count(&|list| {
-        list.next_update.is_some_and(|until| until > now && until < now.plus(SOON) && until < issuer.not_after)
+        list.next_update
+            .is_some_and(|until| until > now && until < now.plus(CRL_EXPIRY_WARNING) && until < issuer.not_after)
     });
     let of = |n: usize| format!("{n} of {} CRLs of {who}", renewed.len());
     if over > 0 {

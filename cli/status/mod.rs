@@ -17,7 +17,7 @@ use selvedge::values::x509::Parts;
 use url::Url;
 
 pub use ask::authority;
-pub use judge::ROOT_LIST_AHEAD;
+pub use judge::ROOT_CRL_LEAD;
 
 use crate::ceremony::ROOT;
 use crate::common::ca_paths::CaPaths;
@@ -25,8 +25,8 @@ use crate::common::files::read_pem;
 use crate::common::host::{now, print, say};
 use crate::common::web;
 use crate::common::worker_config::{EXAMPLE_BASE_URL, WorkerConfig};
-use crate::common::x509::called;
-use crate::operator::{At, DevHere, Operator, nowhere};
+use crate::common::x509::display_name;
+use crate::operator::{OperatorStatus, RunningDev, Target, no_target};
 use facts::{Authority, Facts, Root};
 use judge::{Severity, judge};
 
@@ -35,7 +35,7 @@ const DUE: u8 = 1;
 /// What is answered when it could not be found out.
 const UNKNOWN: u8 = 2;
 
-/// What `status` can be told.
+/// What `status` can be status.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
     /// The authority; or set SELVEDGE_URL. Without it: a `dev` that runs here, else BASE_URL in wrangler.toml.
@@ -74,8 +74,8 @@ pub fn run(options: &Options) -> ExitCode {
 
 /// Prints; whether something is due, or wrong.
 fn report(options: &Options) -> Result<bool> {
-    let said = At::said(options.url.as_deref());
-    let dev = if said.is_none() { DevHere::running(&options.state)? } else { None };
+    let said = Target::given_url(options.url.as_deref());
+    let dev = if said.is_none() { RunningDev::running(&options.state)? } else { None };
     let was_said = said.is_some();
     let url = match (said, &dev) {
         (Some(url), _) => web::safe_url(&url).map(|_| url)?,
@@ -90,19 +90,19 @@ fn report(options: &Options) -> Result<bool> {
     let root = root(&options.place.ca.join(ROOT))?;
     let mut authority = ask::authority(&agent, &url)?;
     // An authority on this machine is a test of one that publishes its root's CRL elsewhere.
-    let here = Url::parse(&url).is_ok_and(|url| web::is_here(&url));
+    let here = Url::parse(&url).is_ok_and(|url| web::is_loopback(&url));
     let published = root.as_ref().filter(|_| !here);
     if let Authority::Works(overview) = &mut authority {
         for issuer in &mut overview.issuers {
-            issuer.fetched = ask::list(&agent, issuer);
-            issuer.elsewhere = ask::elsewhere(&agent, issuer, published.map(|root| root.der.as_slice()));
+            issuer.fetched = ask::current_crl(&agent, issuer);
+            issuer.elsewhere = ask::other_crls(&agent, issuer, published.map(|root| root.der.as_slice()));
         }
     }
     let place = &options.place;
     let operator = match &authority {
         Authority::Works(_) => {
             let trusted = (trusted_root.as_deref(), address);
-            Operator::ask((&url, was_said), token_file.as_deref(), trusted, (&place.ca, &place.wrangler))?
+            OperatorStatus::ask((&url, was_said), token_file.as_deref(), trusted, (&place.ca, &place.wrangler))?
         }
         Authority::Refuses(_) => None,
     };
@@ -121,7 +121,9 @@ fn base_url(settings: &Path) -> Result<String> {
     let config =
         WorkerConfig::read(settings).context("where the authority is, say with --url, or have it in wrangler.toml")?;
     if config.var("BASE_URL") == Some(EXAMPLE_BASE_URL) {
-        return Err(nowhere().context(format!("BASE_URL in {} is the example, {EXAMPLE_BASE_URL}", settings.display())));
+        return Err(
+            no_target().context(format!("BASE_URL in {} is the example, {EXAMPLE_BASE_URL}", settings.display()))
+        );
     }
     let url = config.var("BASE_URL").map(str::to_owned);
     url.with_context(|| format!("{} has no BASE_URL; say with --url where the authority is", settings.display()))
@@ -136,5 +138,5 @@ fn root(file: &Path) -> Result<Option<Root>> {
     let ders = pem::read_certificates(&text).with_context(unreadable)?;
     let der = ders.first().with_context(unreadable)?;
     let parts = Parts::read(der).with_context(unreadable)?;
-    Ok(Some(Root { name: called(parts.subject), not_after: parts.not_after, der: der.clone() }))
+    Ok(Some(Root { name: display_name(parts.subject), not_after: parts.not_after, der: der.clone() }))
 }

@@ -6,9 +6,9 @@ use selvedge::values::Time;
 use serde_json::{Value, json};
 
 use crate::common::moment::when;
-use crate::operator::Operator;
+use crate::operator::OperatorStatus;
 
-use super::facts::{Authority, Facts, Fetched, Issuer, Overview};
+use super::facts::{Authority, Facts, FetchedCrl, Issuer, Overview};
 use super::judge::{Finding, Severity, State, handover, state};
 
 fn state_name(issuer: &Issuer, now: Time) -> &'static str {
@@ -39,8 +39,8 @@ pub fn table(facts: &Facts, findings: &[Finding], now: Time) -> String {
             rows(&mut out, overview, issuer, now);
         }
     }
-    if let Some(Ok(told)) = &facts.operator {
-        operator(&mut out, told);
+    if let Some(Ok(status)) = &facts.operator {
+        operator(&mut out, status);
     }
     out.push('\n');
     if findings.is_empty() {
@@ -52,16 +52,16 @@ pub fn table(facts: &Facts, findings: &[Finding], now: Time) -> String {
     out
 }
 
-fn operator(out: &mut String, told: &Operator) {
-    let version = match told.policy.version {
+fn operator(out: &mut String, status: &OperatorStatus) {
+    let version = match status.policy.version {
         0 => "that of the configuration".to_owned(),
         n => format!("version {n}"),
     };
-    let shadow = if told.policy.shadow { ", and another in its shadow" } else { "" };
+    let shadow = if status.policy.shadow { ", and another in its shadow" } else { "" };
     let _ = writeln!(out, "  policy    {version}{shadow}");
-    let needed = if told.external_account_required { "needs" } else { "does not need" };
+    let needed = if status.external_account_required { "needs" } else { "does not need" };
     let _ = writeln!(out, "  accounts  making one {needed} an external account key");
-    let webhook = &told.webhook;
+    let webhook = &status.webhook;
     let _ = match webhook.configured {
         true => writeln!(out, "  webhook   {} notices waiting, {} given up", webhook.waiting, webhook.given_up),
         false => writeln!(out, "  webhook   none"),
@@ -123,8 +123,8 @@ pub fn json(facts: &Facts, findings: &[Finding], now: Time) -> Value {
         "findings": findings,
     });
     // Without a token nothing is said of it.
-    if let (Some(told), Some(all)) = (&facts.operator, all.as_object_mut()) {
-        all.insert("operator".to_owned(), told.as_ref().map_or(Value::Null, |told| told.answer.clone()));
+    if let (Some(status), Some(all)) = (&facts.operator, all.as_object_mut()) {
+        all.insert("operator".to_owned(), status.as_ref().map_or(Value::Null, |status| status.answer.clone()));
     }
     all
 }
@@ -151,7 +151,7 @@ fn of_issuer(overview: &Overview, issuer: &Issuer, now: Time) -> Value {
     shown
 }
 
-fn of_list(list: &Fetched) -> Value {
+fn of_list(list: &FetchedCrl) -> Value {
     json!({
         "url": list.url,
         "number": list.number,

@@ -26,7 +26,7 @@ pub const SUFFIX: &str = "-debian";
 /// The sysroot and the compiler that uses it.
 pub struct PrivateSysroot {
     /// Holds `sysroot`, `bin` and, while it is made, `work`.
-    place: PathBuf,
+    dir: PathBuf,
     /// The toolchain's sysroot.
     real: PathBuf,
     /// What `rustc -vV` says.
@@ -43,7 +43,7 @@ impl PrivateSysroot {
     pub fn new(toolbox: &Toolbox, real: &Path, rustc: String) -> Result<Self> {
         field(&rustc, "release: ")?;
         let stamp = toolbox.stamp("wasm-std", format!("{RECIPE}\n{}\n{rustc}", real.display()));
-        Ok(Self { place: toolbox.dir.join("wasm-std"), real: real.to_path_buf(), rustc, stamp })
+        Ok(Self { dir: toolbox.dir.join("wasm-std"), real: real.to_path_buf(), rustc, stamp })
     }
 
     /// Is it made, for this compiler?
@@ -53,12 +53,12 @@ impl PrivateSysroot {
 
     /// The sysroot itself.
     pub fn folder(&self) -> PathBuf {
-        self.place.join("sysroot")
+        self.dir.join("sysroot")
     }
 
     /// Holds a `rustc` and a `rustdoc` that use it.
     pub fn bin(&self) -> PathBuf {
-        self.place.join("bin")
+        self.dir.join("bin")
     }
 
     /// Makes it from Debian's source of the toolchain's release.
@@ -67,12 +67,12 @@ impl PrivateSysroot {
     /// When Debian's tools or that release are not to be had, or it does not compile.
     pub fn make(&self, toolbox: &Toolbox) -> Result<()> {
         self.stamp.clear();
-        remove(&self.place)?;
+        remove(&self.dir)?;
         // Cargo does not notice that a target's library changed.
         for fast in [false, true] {
             remove(&toolbox.wasm_target(SUFFIX, fast))?;
         }
-        let work = self.place.join("work");
+        let work = self.dir.join("work");
         let library = debian::fetch_library(toolbox, &work.join("apt"), field(&self.rustc, "release: ")?)?;
         self.link(&library)?;
         self.write_compilers()?;

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 
 use super::step::Step;
 use super::toolbox::Toolbox;
-use super::wasm_std::Way;
+use super::wasm_std::StdSource;
 use super::{cargo, fingerprint, installs};
 
 /// A wasm module that is up to date, with the JavaScript module that loads it.
@@ -49,7 +49,7 @@ impl Toolbox {
     /// When a tool cannot be had, or the sources do not compile.
     pub fn build_wasm(&self) -> Result<Built> {
         let fast = std::env::var("SELVEDGE_FAST_WASM").is_ok_and(|value| value == "1");
-        let settings = format!("{}{WASM_OPT:?}\nfast {fast}\nstd {:?}\n", installs::versions(), Way::forced()?);
+        let settings = format!("{}{WASM_OPT:?}\nfast {fast}\nstd {:?}\n", installs::versions(), StdSource::from_env()?);
         let stamp = |sources| self.stamp("wasm-build", sources);
         let wasm = self.root.join("build/index_bg.wasm");
         if stamp(fingerprint::of_sources(&self.root, &settings)?).holds(&wasm) {

@@ -27,19 +27,19 @@ const RUSTUP_LIMIT: Duration = Duration::from_secs(60);
 
 /// A way to the standard library that the user insists on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Way {
+pub enum StdSource {
     /// The toolchain's own.
     Rustup,
     /// From Debian's source.
     Debian,
 }
 
-impl Way {
+impl StdSource {
     /// The way of `SELVEDGE_WASM_STD`, none when it is not set.
     ///
     /// # Errors
     /// When it is set to anything else.
-    pub fn forced() -> Result<Option<Self>> {
+    pub fn from_env() -> Result<Option<Self>> {
         Self::parse(std::env::var("SELVEDGE_WASM_STD").ok().as_deref())
     }
 
@@ -93,18 +93,18 @@ impl Toolbox {
     /// # Errors
     /// When no way works; the sentence says what to install.
     pub fn ensure_wasm_std(&self) -> Result<WasmStd> {
-        let way = Way::forced()?;
+        let way = StdSource::from_env()?;
         let sysroot = PathBuf::from(self.rustc(&["--print", "sysroot"])?);
-        if way != Some(Way::Debian) && has_wasm(&sysroot) {
+        if way != Some(StdSource::Debian) && has_wasm(&sysroot) {
             return Ok(WasmStd::Toolchain);
         }
         let private = PrivateSysroot::new(self, &sysroot, self.rustc(&["-vV"])?)?;
-        if way != Some(Way::Rustup) && private.is_ready() {
+        if way != Some(StdSource::Rustup) && private.is_ready() {
             return Ok(WasmStd::Private(private));
         }
         let _turn = self.lock("wasm-std")?;
         let mut refused = false;
-        if way != Some(Way::Debian) {
+        if way != Some(StdSource::Debian) {
             match self.rustup_target_add(&sysroot) {
                 Ok(()) => return Ok(WasmStd::Toolchain),
                 Err(error) if way.is_some() || interrupt::requested() => return Err(error),
@@ -168,11 +168,11 @@ mod tests {
 
     #[test]
     fn only_known_ways_can_be_forced() {
-        assert_eq!(Way::parse(None).unwrap(), None);
-        assert_eq!(Way::parse(Some("")).unwrap(), None);
-        assert_eq!(Way::parse(Some("rustup")).unwrap(), Some(Way::Rustup));
-        assert_eq!(Way::parse(Some("debian")).unwrap(), Some(Way::Debian));
-        let error = Way::parse(Some("Debian")).unwrap_err().to_string();
+        assert_eq!(StdSource::parse(None).unwrap(), None);
+        assert_eq!(StdSource::parse(Some("")).unwrap(), None);
+        assert_eq!(StdSource::parse(Some("rustup")).unwrap(), Some(StdSource::Rustup));
+        assert_eq!(StdSource::parse(Some("debian")).unwrap(), Some(StdSource::Debian));
+        let error = StdSource::parse(Some("Debian")).unwrap_err().to_string();
         assert!(error.contains("\"Debian\"") && error.contains("`debian`"), "{error}");
     }
 

@@ -52,11 +52,11 @@ pub fn no_issuer(files: &CaFiles, place: u8) -> Finding {
 }
 
 /// Refuses a file with a secret that others can read.
-pub fn closed(file: &SecretFile, found: &mut Vec<Finding>) {
-    closed_path(&file.path, file.mode, found);
+pub fn check_closed(file: &SecretFile, found: &mut Vec<Finding>) {
+    check_mode(&file.path, file.mode, found);
 }
 
-pub fn closed_path(path: &Path, mode: u32, found: &mut Vec<Finding>) {
+pub fn check_mode(path: &Path, mode: u32, found: &mut Vec<Finding>) {
     if is_open(mode) {
         found.push(Finding::wrong(
             format!("{} is open to others than its owner (mode {mode:03o})", path.display()),

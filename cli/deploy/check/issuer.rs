@@ -5,11 +5,11 @@ use selvedge::pki::{Issuer, IssuerFault, pem};
 use selvedge::values::native_crypto::NativeCrypto;
 use selvedge::values::x509::Parts;
 
-use super::finding::{Finding, closed};
+use super::finding::{Finding, check_closed};
 use super::root::Root;
 use crate::ceremony::issuer_file;
 use crate::common::secret::{KeyFault, PrivateKey};
-use crate::common::x509::{called, ready};
+use crate::common::x509::{display_name, immediate};
 use crate::deploy::ca_files::{CaFiles, IssuerFiles};
 
 /// Looks at the files of an issuer.
@@ -17,7 +17,7 @@ pub fn check(files: &CaFiles, issuer: &IssuerFiles, root: Option<&Root>, found: 
     let path = |kind: &str| files.path(&issuer_file(issuer.place, kind)).display().to_string();
     let spki = issuer.chain.as_deref().and_then(|text| chain(&path("pem"), text, root, found));
     if let Some(file) = &issuer.key {
-        closed(file, found);
+        check_closed(file, found);
         let read = PrivateKey::read(&file.text);
         found.extend(key_finding(&path("key"), &path("pem"), &read, spki.as_deref(), root));
     }
@@ -62,7 +62,7 @@ fn chain(path: &str, text: &str, root: Option<&Root>, found: &mut Vec<Finding>) 
             }
         },
     };
-    match ready(below.check_signatures(&NativeCrypto)) {
+    match immediate(below.check_signatures(&NativeCrypto)) {
         Some(Err(IssuerFault::NotByRoot(_))) => found.push(Finding::wrong(
             format!(
                 "{path} does not lead to the root: its last certificate names {} as its issuer, but is not signed by the key \
@@ -91,7 +91,8 @@ const TO_ROOT: &str = "Add the certificates that are missing in between, the one
 fn unrooted(text: &str, root: &Root) -> String {
     let ders = pem::read_certificates(text).unwrap_or_default();
     let last = ders.last().and_then(|der| Parts::read(der).ok());
-    let (name, issuer) = last.map_or_else(Default::default, |last| (called(last.subject), called(last.issuer)));
+    let (name, issuer) =
+        last.map_or_else(Default::default, |last| (display_name(last.subject), display_name(last.issuer)));
     format!(
         "does not lead to the root: its last certificate, {name}, is issued by {issuer}, and root.pem is {}",
         root.name()

@@ -4,8 +4,8 @@
 
 mod finding;
 mod issuer;
-mod lists;
 mod root;
+mod root_crl;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -17,7 +17,7 @@ use crate::ceremony::Tokens;
 use crate::common::shell::quoted;
 use crate::common::worker_config::WorkerConfig;
 pub use finding::{Finding, Weight};
-use finding::{closed, no_issuer};
+use finding::{check_closed, no_issuer};
 
 /// Everything that keeps this CA from being deployed as this Worker, and what else is to be said about it; what is wrong
 /// first.
@@ -29,12 +29,12 @@ pub fn deployment(files: &CaFiles, config: &WorkerConfig, now: Time) -> Vec<Find
         issuer::check(files, issuer, root.as_ref(), &mut found);
     }
     settings::check(files, config, now, &mut found);
-    lists::check(files, config, now, &mut found);
+    root_crl::check(files, config, now, &mut found);
     nonce_key(files, &mut found);
     admin_tokens(files, &mut found);
     // What the Worker itself would say is worth hearing when nothing is known to be wrong.
     if !found.iter().any(|finding| finding.weight == Weight::Wrong) {
-        settings::as_the_worker(files, config, now, &mut found);
+        settings::check_as_worker(files, config, now, &mut found);
     }
     found.sort_by_key(|finding| finding.weight);
     found
@@ -64,7 +64,7 @@ fn nonce_key(files: &CaFiles, found: &mut Vec<Finding>) {
         found.push(Finding::wrong(format!("There is no {shown}, with which nonces are protected"), todo));
         return;
     };
-    closed(file, found);
+    check_closed(file, found);
     if b64::decode(file.text.reveal().trim()).is_none_or(|key| key.len() != 32) {
         found.push(Finding::wrong(
             format!("{shown} is not 32 random bytes in base64url without padding (43 characters)"),
@@ -75,7 +75,7 @@ fn nonce_key(files: &CaFiles, found: &mut Vec<Finding>) {
 
 fn admin_tokens(files: &CaFiles, found: &mut Vec<Finding>) {
     let Some(file) = &files.tokens else { return };
-    closed(file, found);
+    check_closed(file, found);
     if let Err(fault) = Tokens::read(file.text.reveal()) {
         found.push(Finding::wrong(
             format!("{} cannot be used: {fault}", file.path.display()),

@@ -4,8 +4,8 @@ use selvedge::pki::pem;
 use selvedge::values::Time;
 use selvedge::values::x509::{Parts, reason};
 
-use super::finding::{Finding, closed_path};
-use crate::common::x509::called;
+use super::finding::{Finding, check_mode};
+use crate::common::x509::display_name;
 use crate::deploy::ca_files::CaFiles;
 
 /// The root certificate.
@@ -46,7 +46,7 @@ impl Root {
 /// Looks at `root.pem` and `root.key`; gives the root where it can be read.
 pub fn check(files: &CaFiles, now: Time, found: &mut Vec<Finding>) -> Option<Root> {
     if let Some((path, mode)) = &files.root_key {
-        closed_path(path, *mode, found);
+        check_mode(path, *mode, found);
         found.push(Finding::warning(
             format!("{} lies beside the keys that are in use", path.display()),
             "Take it offline, with a copy elsewhere: it is needed for the next issuer only, and whoever has it and its \
@@ -84,7 +84,7 @@ fn read(text: &str, now: Time) -> Result<(Root, Option<Fault>), String> {
         <[Vec<u8>; 1]>::try_from(ders).map_err(|all| format!("has {} certificates instead of one", all.len()))?;
     let parts = Parts::read(&der).map_err(|error| format!("cannot be read: {}", reason(&der, &error)))?;
     if parts.issuer != parts.subject {
-        return Err(format!("is no root: {} is issued by {}", called(parts.subject), called(parts.issuer)));
+        return Err(format!("is no root: {} is issued by {}", display_name(parts.subject), display_name(parts.issuer)));
     }
     // Its own signature counts for nothing (RFC 5280 §6.1.1 (d)).
     let fault = if now < parts.not_before {
@@ -95,6 +95,6 @@ fn read(text: &str, now: Time) -> Result<(Root, Option<Fault>), String> {
     } else {
         None
     };
-    let (spki, subject, name) = (parts.spki.to_vec(), parts.subject.to_vec(), called(parts.subject));
+    let (spki, subject, name) = (parts.spki.to_vec(), parts.subject.to_vec(), display_name(parts.subject));
     Ok((Root { der, spki, subject, name }, fault))
 }

@@ -14,7 +14,7 @@ use crate::common::worker_config::{EXAMPLE_BASE_URL, WorkerConfig};
 use crate::deploy::ca_files::CaFiles;
 
 /// The longest variable that Cloudflare takes, in bytes.
-const LONGEST: usize = 5 * 1024;
+const MAX_VARIABLE_BYTES: usize = 5 * 1024;
 
 /// Looks at the settings that belong to the issuers, and at those that a person has to have changed.
 pub fn check(files: &CaFiles, config: &WorkerConfig, now: Time, found: &mut Vec<Finding>) {
@@ -48,10 +48,10 @@ pub fn check(files: &CaFiles, config: &WorkerConfig, now: Time, found: &mut Vec<
         }
     }
     for (name, text) in
-        config.vars.iter().map(|(name, var)| (name, var.text())).filter(|(_, text)| text.len() > LONGEST)
+        config.vars.iter().map(|(name, var)| (name, var.text())).filter(|(_, text)| text.len() > MAX_VARIABLE_BYTES)
     {
         found.push(Finding::wrong(
-            format!("{name} in {file} is {} bytes long, and Cloudflare takes {LONGEST}", text.len()),
+            format!("{name} in {file} is {} bytes long, and Cloudflare takes {MAX_VARIABLE_BYTES}", text.len()),
             "Make it shorter; of a chain, by shorter names and elliptic curves instead of RSA",
         ));
     }
@@ -59,7 +59,7 @@ pub fn check(files: &CaFiles, config: &WorkerConfig, now: Time, found: &mut Vec<
         found.push(no_issuer(files, 1));
     }
     for place in 1..=PLACES {
-        place_of(files, config, place, now, found);
+        issuer_settings(files, config, place, now, found);
     }
 }
 
@@ -92,7 +92,7 @@ fn secret_names() -> impl Iterator<Item = String> {
 }
 
 /// Looks at the settings of one issuer.
-fn place_of(files: &CaFiles, config: &WorkerConfig, place: u8, now: Time, found: &mut Vec<Finding>) {
+fn issuer_settings(files: &CaFiles, config: &WorkerConfig, place: u8, now: Time, found: &mut Vec<Finding>) {
     let (chain, from) = (name_of("ISSUER_CHAIN", place), name_of("ISSUER_FROM", place));
     let file = config.file().display();
     let pem = files.path(&issuer_file(place, "pem")).display().to_string();
@@ -197,7 +197,7 @@ pub fn root(files: &CaFiles, root: Option<&Root>, config: &WorkerConfig, found: 
 }
 
 /// Has the Worker's own code read the settings: what it refuses would be an authority that answers 500.
-pub fn as_the_worker(files: &CaFiles, config: &WorkerConfig, now: Time, found: &mut Vec<Finding>) {
+pub fn check_as_worker(files: &CaFiles, config: &WorkerConfig, now: Time, found: &mut Vec<Finding>) {
     let nonce_key = files.nonce.as_ref().map(|file| file.text.reveal());
     let value = |name: &str| match name {
         "NONCE_KEY" => nonce_key.map(str::to_owned),

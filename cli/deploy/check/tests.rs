@@ -12,7 +12,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-mod lists;
+mod root_crl;
 
 const NOW: Time = Time::from_secs(1_795_521_600);
 const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);

@@ -15,7 +15,7 @@ use crate::ceremony;
 use crate::common::host;
 use crate::common::worker_config::{Var, WorkerConfig};
 use crate::dev::capnp::Binding;
-use crate::dev::kept::{Kept, Keys};
+use crate::dev::kept::{KeptCa, Keys};
 use crate::dev::pki;
 use crate::dev::serving::bindings;
 use crate::dev::state::State;
@@ -49,7 +49,7 @@ fn text(value: &str) -> Binding {
 fn the_worker_gets_every_issuer_of_the_folder() {
     let (dir, root, issuers) = folder();
     let file = |name: &str| Binding::File(dir.path().join(name));
-    let kept = Kept::read(dir.path(), now()).unwrap();
+    let kept = KeptCa::read(dir.path(), now()).unwrap();
     let wanted = [
         ("ISSUER_CHAIN", text(&issuers[0].certificate)),
         ("ISSUER_CHAIN_2", text(&issuers[1].certificate)),
@@ -82,7 +82,7 @@ fn the_keys_of_the_folder_do_not_sign_unless_that_was_said() {
     let state_dir = tempfile::tempdir().unwrap();
     let state = State::open(state_dir.path()).unwrap();
     let throw_away = create_root("Throw-away", now(), 10).unwrap();
-    let made = || Kept::read(dir.path(), now()).unwrap().stand_in(&state, &throw_away).unwrap();
+    let made = || KeptCa::read(dir.path(), now()).unwrap().stand_in(&state, &throw_away).unwrap();
     let kept = made();
     assert_eq!(kept.keys, Keys::StandIn);
     assert_eq!(kept.bindings["ROOT_CERTIFICATE"], Binding::File(state.path(pki::ROOT)));
@@ -99,9 +99,9 @@ fn the_keys_of_the_folder_do_not_sign_unless_that_was_said() {
     assert_eq!(&kept.active, chain);
     // What was issued is below the same issuer after a restart.
     assert_eq!(made().bindings, kept.bindings);
-    assert!(kept.says().contains("throw-away keys"), "{}", kept.says());
-    let real = Kept::read(dir.path(), now()).unwrap();
-    assert!(real.keys == Keys::Real && real.says().starts_with("WARNING: the keys of "), "{}", real.says());
+    assert!(kept.notice().contains("throw-away keys"), "{}", kept.notice());
+    let real = KeptCa::read(dir.path(), now()).unwrap();
+    assert!(real.keys == Keys::Real && real.notice().starts_with("WARNING: the keys of "), "{}", real.notice());
     assert!(Line::try_parse_from(["dev", "--sign-with-real-keys"]).is_err(), "it is about --ca");
 }
 
@@ -119,7 +119,7 @@ fn a_folder_that_does_not_fit_is_refused_with_the_file() {
     let refused = |change: &dyn Fn(&Path), at: Time| {
         let (dir, ..) = folder();
         change(dir.path());
-        format!("{:#}", Kept::read(dir.path(), at).unwrap_err())
+        format!("{:#}", KeptCa::read(dir.path(), at).unwrap_err())
     };
     let change = |name: &'static str, text: &'static str| move |dir: &Path| fs::write(dir.join(name), text).unwrap();
     let swap = |dir: &Path| fs::rename(dir.join("issuer-2.key"), dir.join("issuer.key")).unwrap();
@@ -156,8 +156,8 @@ fn a_folder_that_does_not_fit_is_refused_with_the_file() {
     fs::write(dir.path().join("issuer-2.pem"), &second.certificate).unwrap();
     fs::write(dir.path().join("issuer-2.key"), &second.key).unwrap();
     fs::write(dir.path().join("issuer-2.from"), after.rfc3339()).unwrap();
-    Kept::read(dir.path(), late).unwrap();
+    KeptCa::read(dir.path(), late).unwrap();
 
-    let said = format!("{:#}", Kept::read(Path::new("/no/such/folder"), now()).unwrap_err());
+    let said = format!("{:#}", KeptCa::read(Path::new("/no/such/folder"), now()).unwrap_err());
     assert!(said.contains("selvedge init"), "{said}");
 }

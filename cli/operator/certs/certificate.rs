@@ -17,11 +17,11 @@ const REASONS: [(&str, u8); 5] = [
 ];
 
 /// A certificate, all of it.
-pub fn one(found: &Value, now: Time) -> String {
+pub fn details(found: &Value, now: Time) -> String {
     let mut rows = vec![
         ("names", names(found, 100)),
         ("serial", text(found, "/serial")),
-        ("status", state(found)),
+        ("status", status_text(found)),
         ("ends", day(found, "/not_after", now)),
         ("issued", minute(found, "/issued")),
         ("profile", text(found, "/profile")),
@@ -42,7 +42,7 @@ pub fn one(found: &Value, now: Time) -> String {
 }
 
 /// How a certificate stands, in a few words.
-pub fn state(found: &Value) -> String {
+pub fn status_text(found: &Value) -> String {
     let mut state = text(found, "/status");
     let is = |name: &str| found.get(name).and_then(Value::as_bool).unwrap_or_default();
     // Of one that is over it would say nothing.
@@ -93,7 +93,7 @@ mod tests {
     #[test]
     fn how_a_certificate_stands_is_said_in_a_few_words() {
         let of = |status: &str, renewed: bool, now: bool| {
-            state(&json!({"status": status, "renewed": renewed, "replace_now": now}))
+            status_text(&json!({"status": status, "renewed": renewed, "replace_now": now}))
         };
         assert_eq!(of("valid", false, false), "valid");
         assert_eq!(of("valid", true, true), "valid, renewed, to be replaced now");

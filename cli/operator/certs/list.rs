@@ -5,12 +5,12 @@ use core::time::Duration;
 use selvedge::values::Time;
 use serde_json::Value;
 
-use super::certificate::{PATH, serial, state};
+use super::certificate::{PATH, serial, status_text};
 use crate::common::host::{print, say};
 use crate::common::moment::{Moment, moment, span};
 use crate::common::table::{Table, day, names, text};
-use crate::operator::client::{Client, Much, SOME, paged};
-use crate::operator::place::At;
+use crate::operator::client::{Client, DEFAULT_LIMIT, Paging, paged};
+use crate::operator::target::Target;
 
 /// Which certificates.
 #[derive(Clone, Debug, clap::Args)]
@@ -51,7 +51,7 @@ pub struct Options {
     #[arg(long, value_name = "TIME", value_parser = moment)]
     issued_before: Option<Moment>,
     #[command(flatten)]
-    much: Much,
+    paging: Paging,
     /// Print the authority's table for other programs (CSV).
     #[arg(long, conflicts_with = "json")]
     csv: bool,
@@ -79,12 +79,12 @@ impl Options {
 }
 
 /// Lists them.
-pub fn run(client: &Client, at: &At, options: &Options, now: Time) -> Result<()> {
+pub fn run(client: &Client, at: &Target, options: &Options, now: Time) -> Result<()> {
     let query = options.query(now);
     if options.csv {
-        return csv(client, &query, options.much);
+        return csv(client, &query, options.paging);
     }
-    client.list(PATH, &query, "certificates", options.much.most())?.show(at, |found| {
+    client.list(PATH, &query, "certificates", options.paging.limit())?.show(at, |found| {
         let mut table = Table::new(&["NAMES", "SERIAL", "PROFILE", "ENDS", "ACCOUNT", "STATUS"]);
         for one in found {
             table.row([
@@ -93,7 +93,7 @@ pub fn run(client: &Client, at: &At, options: &Options, now: Time) -> Result<()>
                 text(one, "/profile"),
                 day(one, "/not_after", now),
                 text(one, "/account"),
-                state(one),
+                status_text(one),
             ]);
         }
         table.text("No certificate fits.")
@@ -103,8 +103,8 @@ pub fn run(client: &Client, at: &At, options: &Options, now: Time) -> Result<()>
 
 /// Prints the authority's CSV, page by page. A page of CSV does not say where the next one begins; the same page as JSON
 /// does.
-fn csv(client: &Client, query: &[(&str, String)], much: Much) -> Result<()> {
-    let (mut cursor, mut left, mut first) = (None::<String>, much.most(), true);
+fn csv(client: &Client, query: &[(&str, String)], paging: Paging) -> Result<()> {
+    let (mut cursor, mut left, mut first) = (None::<String>, paging.limit(), true);
     loop {
         let mut wanted = paged(query, cursor.as_deref(), left);
         let page = client.page(PATH, query, cursor.as_deref(), left)?;
@@ -120,7 +120,7 @@ fn csv(client: &Client, query: &[(&str, String)], much: Much) -> Result<()> {
             return Ok(());
         }
         if left == Some(0) {
-            say(format!("there are more: --all lists them, --limit N the first N (without both: {SOME})"));
+            say(format!("there are more: --all lists them, --limit N the first N (without both: {DEFAULT_LIMIT})"));
             return Ok(());
         }
         (cursor, first) = (next, false);

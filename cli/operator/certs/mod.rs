@@ -4,15 +4,15 @@ mod certificate;
 mod list;
 mod replace;
 mod revoke;
-mod which;
+mod selection;
 
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
-use certificate::{PATH, one, serial};
+use certificate::{PATH, details, serial};
 
 use super::client::Client;
-use super::place::At;
+use super::target::Target;
 use crate::common::files::{Readers, Staged};
 use crate::common::host;
 use crate::common::host::{print, say};
@@ -69,12 +69,12 @@ pub enum Command {
 }
 
 /// Does it; whether all is well.
-pub fn run(at: &At, command: &Command) -> Result<bool> {
+pub fn run(at: &Target, command: &Command) -> Result<bool> {
     let client = Client::open(at)?;
     let now = host::now()?;
     match command {
         Command::List(options) => list::run(&client, at, options, now)?,
-        Command::Show { serial } => client.get(&[PATH, serial], &[])?.show(at, |found| one(found, now)),
+        Command::Show { serial } => client.get(&[PATH, serial], &[])?.show(at, |found| details(found, now)),
         Command::Download { serial, out } => download(&client, serial, out.as_ref())?,
         Command::Revoke(options) => revoke::run(&client, at, options, now)?,
         Command::Replace(options) => replace::run(&client, at, options)?,

@@ -3,11 +3,11 @@
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use super::which::Which;
-use crate::common::table::{Table, act, text};
+use super::selection::Selection;
+use crate::common::table::{Table, attribution, text};
 use crate::operator::client::Client;
-use crate::operator::confirm::agreed;
-use crate::operator::place::At;
+use crate::operator::confirm::confirm;
+use crate::operator::target::Target;
 
 /// Where they are.
 const REPLACEMENTS: &str = "replacements";
@@ -16,7 +16,7 @@ const REPLACEMENTS: &str = "replacements";
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
     #[command(flatten)]
-    which: Which,
+    which: Selection,
     /// Why, for the record.
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
@@ -29,10 +29,10 @@ pub struct Options {
 }
 
 /// Shows how many are meant, and has them replaced. Where there are none there is nothing to replace, and no record of it.
-pub fn run(client: &Client, at: &At, options: &Options) -> Result<()> {
+pub fn run(client: &Client, at: &Target, options: &Options) -> Result<()> {
     let mut body = options.which.body()?;
     options.which.count(client, &[("status", "valid".to_owned())], |_| true)?;
-    agreed(options.yes, "Have them replaced now?")?;
+    confirm(options.yes, "Have them replaced now?")?;
     for (name, value) in [("reason", &options.reason), ("explanation", &options.explanation)] {
         body.extend(value.as_ref().map(|value| (name.to_owned(), json!(value))));
     }
@@ -48,14 +48,14 @@ pub fn run(client: &Client, at: &At, options: &Options) -> Result<()> {
 }
 
 /// Lists what is to be replaced.
-pub fn list(client: &Client, at: &At) -> Result<()> {
+pub fn list(client: &Client, at: &Target) -> Result<()> {
     let found = client.get(&[REPLACEMENTS], &[])?;
     found.show(at, |found| table(found.get("replacements").and_then(Value::as_array).map_or(&[], Vec::as_slice)));
     Ok(())
 }
 
 /// Takes one back.
-pub fn withdraw(client: &Client, at: &At, id: &str) -> Result<()> {
+pub fn withdraw(client: &Client, at: &Target, id: &str) -> Result<()> {
     let done = client.post(&[REPLACEMENTS, id, "withdraw"], &json!({}))?;
     done.show(at, |done| table(std::slice::from_ref(done)));
     Ok(())
@@ -70,8 +70,8 @@ fn table(all: &[Value]) -> String {
         table.row([
             text(one, "/id"),
             which.join(", "),
-            act(one, "/made"),
-            act(one, "/withdrawn"),
+            attribution(one, "/made"),
+            attribution(one, "/withdrawn"),
             text(one, "/reason"),
         ]);
     }

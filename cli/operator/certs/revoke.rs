@@ -4,14 +4,14 @@ use anyhow::{Context, Result, bail};
 use selvedge::values::Time;
 use serde_json::{Value, json};
 
-use super::certificate::{PATH, one, reason, serial};
-use super::which::{Fitting, Which};
+use super::certificate::{PATH, details, reason, serial};
+use super::selection::{Matches, Selection};
 use crate::common::host::{print, say};
 use crate::common::moment::{Moment, moment};
 use crate::common::table::plain_time;
 use crate::operator::client::{Client, escaped};
-use crate::operator::confirm::agreed;
-use crate::operator::place::At;
+use crate::operator::confirm::confirm;
+use crate::operator::target::Target;
 
 /// Where many are revoked.
 const REVOCATIONS: &str = "revocations";
@@ -28,7 +28,7 @@ pub struct Options {
     )]
     serial: Option<String>,
     #[command(flatten)]
-    which: Which,
+    which: Selection,
     /// Those that were issued before then; without it, before now. An interrupted revocation is taken up with the time that
     /// it said.
     #[arg(long, value_name = "TIME", value_parser = moment)]
@@ -43,20 +43,20 @@ pub struct Options {
 }
 
 /// Shows what is meant, asks, and revokes.
-pub fn run(client: &Client, at: &At, options: &Options, now: Time) -> Result<()> {
+pub fn run(client: &Client, at: &Target, options: &Options, now: Time) -> Result<()> {
     let Some(serial) = &options.serial else { return many(client, at, options, now) };
     let found = client.get(&[PATH, serial], &[])?;
     if !options.yes {
-        say(format!("this certificate is to be revoked:\n{}", one(&found.value, now)));
+        say(format!("this certificate is to be revoked:\n{}", details(&found.value, now)));
     }
-    agreed(options.yes, "Revoke it, for good?")?;
+    confirm(options.yes, "Revoke it, for good?")?;
     let body = options.reason.map_or_else(|| json!({}), |reason| json!({ "reason": reason }));
-    client.post(&[PATH, serial, "revoke"], &body)?.show(at, |found| one(found, now));
+    client.post(&[PATH, serial, "revoke"], &body)?.show(at, |found| details(found, now));
     Ok(())
 }
 
 /// Revokes all that are meant, step by step.
-fn many(client: &Client, at: &At, options: &Options, now: Time) -> Result<()> {
+fn many(client: &Client, at: &Target, options: &Options, now: Time) -> Result<()> {
     let before = options.issued_before.map(|moment| moment.from(now).rfc3339());
     let mut body = options.which.body()?;
     let compromised = options.reason == Some(KEY_COMPROMISE);
@@ -66,10 +66,10 @@ fn many(client: &Client, at: &At, options: &Options, now: Time) -> Result<()> {
     let mut query = vec![("status", status.to_owned())];
     query.extend(before.iter().map(|before| ("issued_before", before.clone())));
     let fitting = options.which.count(client, &query, meant)?;
-    agreed(options.yes, "Revoke them, for good?")?;
+    confirm(options.yes, "Revoke them, for good?")?;
     body.extend(options.reason.map(|reason| ("reason".to_owned(), json!(reason))));
     body.extend(before.map(|before| ("issued_before".to_owned(), json!(before))));
-    let mut steps = Steps { revoked: Vec::new(), before: None, said: 0 };
+    let mut steps = Progress { revoked: Vec::new(), before: None, said: 0 };
     let done = steps.take(client, &mut Value::Object(body), &fitting);
     if let (Err(_), Some(before)) = (&done, &steps.before) {
         let count = steps.revoked.len();
@@ -93,7 +93,7 @@ fn many(client: &Client, at: &At, options: &Options, now: Time) -> Result<()> {
 }
 
 /// How far a revocation has come.
-struct Steps {
+struct Progress {
     /// The serial numbers.
     revoked: Vec<Value>,
     /// What was issued later is not meant.
@@ -102,9 +102,9 @@ struct Steps {
     said: usize,
 }
 
-impl Steps {
+impl Progress {
     /// Takes one step after the other, to the end, and says how far it has come.
-    fn take(&mut self, client: &Client, body: &mut Value, fitting: &Fitting) -> Result<()> {
+    fn take(&mut self, client: &Client, body: &mut Value, fitting: &Matches) -> Result<()> {
         let mut cursor = None::<String>;
         loop {
             let step = client.post(&[REVOCATIONS], body)?.value;

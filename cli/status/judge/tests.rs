@@ -1,5 +1,5 @@
 use super::*;
-use crate::status::facts::{Fetched, RootCrl};
+use crate::status::facts::{FetchedCrl, RootCrl};
 
 const NOW: Time = Time::from_secs(1_795_521_600);
 const SECOND: Duration = Duration::from_secs(1);
@@ -59,10 +59,10 @@ fn root_of(not_after: Time) -> Option<Severity> {
 
 #[test]
 fn the_root_is_told_of_five_years_before_and_due_one_year_before() {
-    assert_eq!(root_of(NOW.plus(ISSUER_LIFE)), None);
-    assert_eq!(root_of(NOW.plus(ISSUER_LIFE).minus(SECOND)), Some(Severity::Note));
-    assert_eq!(root_of(NOW.plus(ROOT_AHEAD).plus(SECOND)), Some(Severity::Note));
-    assert_eq!(root_of(NOW.plus(ROOT_AHEAD)), Some(Severity::Due));
+    assert_eq!(root_of(NOW.plus(ISSUER_LIFETIME)), None);
+    assert_eq!(root_of(NOW.plus(ISSUER_LIFETIME).minus(SECOND)), Some(Severity::Note));
+    assert_eq!(root_of(NOW.plus(ROOT_LEAD).plus(SECOND)), Some(Severity::Note));
+    assert_eq!(root_of(NOW.plus(ROOT_LEAD)), Some(Severity::Due));
     assert_eq!(root_of(NOW), Some(Severity::Due), "its last second");
     assert_eq!(root_of(NOW.minus(SECOND)), Some(Severity::Wrong));
 }
@@ -70,8 +70,8 @@ fn the_root_is_told_of_five_years_before_and_due_one_year_before() {
 #[test]
 fn the_next_issuer_is_due_90_days_before_it_has_to_have_taken_over() {
     let by = |by: Time| of(vec![ending(by.plus(LONGEST))]);
-    assert_eq!(by(NOW.plus(AHEAD).plus(SECOND)), []);
-    only(by(NOW.plus(AHEAD)), Severity::Due, "no other follows; one has to have taken over by 2027-02-22");
+    assert_eq!(by(NOW.plus(ISSUER_LEAD).plus(SECOND)), []);
+    only(by(NOW.plus(ISSUER_LEAD)), Severity::Due, "no other follows; one has to have taken over by 2027-02-22");
     only(by(NOW), Severity::Due, "no other follows");
     only(by(NOW.minus(SECOND)), Severity::Wrong, "cannot issue the longest certificates any more");
     only(of(vec![ending(NOW)]), Severity::Wrong, "cannot issue the longest");
@@ -89,7 +89,7 @@ fn an_issuer_that_is_followed_in_time_is_not_due() {
         "issuer 2 (Issuing 2) takes over on 2026-11-25, after 2026-11-25",
     );
     // The one that follows has to be followed in its turn.
-    let short = vec![first.clone(), issuer(2, false, NOW.plus(DAY), NOW.plus(LONGEST).plus(AHEAD))];
+    let short = vec![first.clone(), issuer(2, false, NOW.plus(DAY), NOW.plus(LONGEST).plus(ISSUER_LEAD))];
     only(of(short), Severity::Due, "issuer 2 (Issuing 2) ends");
     // Too late already.
     let late = vec![ending(NOW.plus(LONGEST).minus(SECOND)), issuer(2, false, NOW.plus(DAY), NOW.plus(DAY * 1000))];
@@ -122,9 +122,9 @@ fn a_retired_issuer_may_go_when_all_of_its_certificates_are_over() {
     assert_eq!(with(NOW.minus(DAY), Some(later), NOW), []);
     only(with(NOW.minus(DAY), Some(later), NOW.minus(SECOND)), Severity::Note, "may be taken away");
     let old = issuer(2, false, Time::from_millis(0), later);
-    let told = retired(&old, long_ago, LONGEST, NOW).unwrap().todo;
+    let status = retired(&old, long_ago, LONGEST, NOW).unwrap().todo;
     for name in ["ISSUER_CHAIN_2", "ISSUER_FROM_2", "secret delete ISSUER_KEY_2", "issuer-2.key"] {
-        assert!(told.contains(name), "{told}");
+        assert!(status.contains(name), "{status}");
     }
 }
 
@@ -136,9 +136,9 @@ fn with_list(next_update: Option<Time>, due: Option<Time>) -> Vec<(Severity, Str
 #[test]
 fn a_crl_is_late_an_hour_after_it_was_due() {
     let fine = Some(NOW.plus(DAY * 8));
-    assert_eq!(with_list(fine, Some(NOW.minus(LATE))), []);
+    assert_eq!(with_list(fine, Some(NOW.minus(CRL_OVERDUE))), []);
     only(
-        with_list(fine, Some(NOW.minus(LATE).minus(SECOND))),
+        with_list(fine, Some(NOW.minus(CRL_OVERDUE).minus(SECOND))),
         Severity::Wrong,
         "1 of 1 CRLs of issuer 1 (Issuing 1) is due",
     );
@@ -149,8 +149,8 @@ fn a_crl_is_late_an_hour_after_it_was_due() {
 #[test]
 fn a_crl_that_is_not_renewed_is_told_of_two_days_before_it_is_over() {
     let due = Some(NOW);
-    assert_eq!(with_list(Some(NOW.plus(SOON)), due), []);
-    only(with_list(Some(NOW.plus(SOON).minus(SECOND)), due), Severity::Due, "over within 48 hours");
+    assert_eq!(with_list(Some(NOW.plus(CRL_EXPIRY_WARNING)), due), []);
+    only(with_list(Some(NOW.plus(CRL_EXPIRY_WARNING).minus(SECOND)), due), Severity::Due, "over within 48 hours");
     only(with_list(Some(NOW.plus(SECOND)), due), Severity::Due, "over within 48 hours");
     only(with_list(Some(NOW), due), Severity::Wrong, "1 of 1 CRLs of issuer 1 (Issuing 1) is over");
     assert_eq!(with_list(Some(NOW.minus(DAY)), None), [], "its certificates are all over, so it is not renewed");
@@ -170,7 +170,7 @@ fn a_crl_that_ends_with_its_issuer_is_no_sign_of_anything() {
 fn what_was_fetched_is_judged_too() {
     let fetched = |found| of(vec![Issuer { fetched: Some(found), ..good() }]);
     let list = |next_update| {
-        Ok(Fetched { url: "http://x".into(), number: "7".into(), this_update: NOW, next_update, entries: 0 })
+        Ok(FetchedCrl { url: "http://x".into(), number: "7".into(), this_update: NOW, next_update, entries: 0 })
     };
     assert_eq!(fetched(list(NOW.plus(SECOND))), []);
     only(fetched(list(NOW)), Severity::Wrong, "the CRL at http://x is over");
@@ -181,7 +181,7 @@ fn what_was_fetched_is_judged_too() {
 fn lists_are_looked_at_where_certificates_say_that_they_are() {
     let elsewhere = |found| of(vec![Issuer { elsewhere: vec![found], ..good() }]);
     let list = |next_update| {
-        Ok(Fetched { url: "http://old".into(), number: "7".into(), this_update: NOW, next_update, entries: 0 })
+        Ok(FetchedCrl { url: "http://old".into(), number: "7".into(), this_update: NOW, next_update, entries: 0 })
     };
     assert_eq!(elsewhere(list(NOW.plus(SECOND))), []);
     only(elsewhere(list(NOW)), Severity::Wrong, "the CRL at http://old is over");
@@ -195,8 +195,8 @@ fn the_roots_list_is_due_in_time() {
         let facts = Facts { url: String::new(), root: None, authority: Authority::Works(overview), operator: None };
         judge(&facts, NOW).into_iter().map(|one| (one.severity, one.what)).collect::<Vec<_>>()
     };
-    assert_eq!(with(NOW.plus(ROOT_LIST_AHEAD).plus(SECOND)), []);
-    only(with(NOW.plus(ROOT_LIST_AHEAD)), Severity::Due, "the root's CRL is good until");
+    assert_eq!(with(NOW.plus(ROOT_CRL_LEAD).plus(SECOND)), []);
+    only(with(NOW.plus(ROOT_CRL_LEAD)), Severity::Due, "the root's CRL is good until");
     assert_eq!(with(NOW), [], "what is over, the authority reports");
 }
 

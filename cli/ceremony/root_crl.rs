@@ -45,7 +45,7 @@ impl Key {
     /// The root of a folder, with its key.
     fn open(&self, folder: &CaFolder, now: Time) -> Result<Root> {
         let key_file = self.root_key.clone().unwrap_or_else(|| folder.path(ROOT_KEY));
-        let root = folder.need(ROOT)?;
+        let root = folder.require(ROOT)?;
         let key = open_key(&key_file, self.passphrase_file.as_deref())?;
         Root::read(&root, key, now)
             .with_context(|| format!("{} with {}", folder.path(ROOT).display(), key_file.display()))
@@ -190,10 +190,10 @@ pub fn revoke(options: &RevokeOptions) -> Result<()> {
     let now = host::now()?;
     let folder = CaFolder::existing(&options.place.ca)?;
     let mut settings = ConfigEdit::read(&options.place.wrangler)?;
-    let root_pem = folder.need(ROOT)?;
+    let root_pem = folder.require(ROOT)?;
     let before = present(&folder, &root_pem)?;
     let chain = match (options.issuer, &options.certificate) {
-        (Some(number), _) => folder.need(&issuer_file(number, "pem"))?,
+        (Some(number), _) => folder.require(&issuer_file(number, "pem"))?,
         (None, Some(file)) => files::read_pem(file)?,
         (None, None) => bail!("say which with --issuer N, or --certificate FILE"),
     };
@@ -208,7 +208,7 @@ pub fn revoke(options: &RevokeOptions) -> Result<()> {
     let file = set(&mut settings, &list)?;
     folder.write(&[file], Some(&settings))?;
     let mut out = format!("The intermediate is revoked:\n\n  {shown}\n\n");
-    said(&mut out, &folder, &settings, &list)?;
+    summary(&mut out, &folder, &settings, &list)?;
     let _ = writeln!(
         out,
         "\nVerifiers that check it refuse every certificate of this issuer once they have the new list. If it still signs,\n\
@@ -239,7 +239,7 @@ pub fn renew(options: &CrlOptions) -> Result<()> {
     let now = host::now()?;
     let folder = CaFolder::existing(&options.place.ca)?;
     let mut settings = ConfigEdit::read(&options.place.wrangler)?;
-    let root_pem = folder.need(ROOT)?;
+    let root_pem = folder.require(ROOT)?;
     let before = present(&folder, &root_pem)?;
     let list = match &options.take_in {
         Some(file) => {
@@ -260,7 +260,7 @@ pub fn renew(options: &CrlOptions) -> Result<()> {
     let file = set(&mut settings, &list)?;
     folder.write(&[file], Some(&settings))?;
     let mut out = String::from("The root's CRL is made.\n\n");
-    said(&mut out, &folder, &settings, &list)?;
+    summary(&mut out, &folder, &settings, &list)?;
     out.push_str("\nTo publish it:\n\n  cargo run -- deploy\n");
     host::print(&out);
     Ok(())
@@ -302,7 +302,7 @@ fn check_newer(taken: &List, before: Option<&List>, now: Time) -> Result<()> {
 ///
 /// # Errors
 /// When it cannot be read, which it can.
-pub fn said(out: &mut String, folder: &CaFolder, settings: &ConfigEdit, list: &str) -> Result<()> {
+pub fn summary(out: &mut String, folder: &CaFolder, settings: &ConfigEdit, list: &str) -> Result<()> {
     let read = List::read(&pem::read_crl(list)?)?;
     let _ = writeln!(
         out,

@@ -9,9 +9,9 @@ use selvedge::values::native_crypto::NativeCrypto;
 use super::finding::Finding;
 use crate::ceremony::ROOT_CRL;
 use crate::common::worker_config::WorkerConfig;
-use crate::common::x509::{list_urls, ready};
+use crate::common::x509::{crl_urls, immediate};
 use crate::deploy::ca_files::CaFiles;
-use crate::status::ROOT_LIST_AHEAD;
+use crate::status::ROOT_CRL_LEAD;
 
 /// Looks at `root.crl` and `ROOT_CRL`.
 pub fn check(files: &CaFiles, config: &WorkerConfig, now: Time, found: &mut Vec<Finding>) {
@@ -21,7 +21,7 @@ pub fn check(files: &CaFiles, config: &WorkerConfig, now: Time, found: &mut Vec<
     let renew = "Sign another with `selvedge issuer crl`, where the root's key is";
     let text = match (files.root_crl.as_deref(), config.var("ROOT_CRL")) {
         (None, None) => {
-            found.extend(promised(files, config).map(|url| {
+            found.extend(named_crl_url(files, config).map(|url| {
                 Finding::wrong(
                     format!("The issuer's certificate says that the root's CRL is at {url}, and there is no {path}"),
                     "Restore it from a copy, or sign one with `selvedge issuer crl`, where the root's key is",
@@ -42,11 +42,11 @@ pub fn check(files: &CaFiles, config: &WorkerConfig, now: Time, found: &mut Vec<
     };
     match RootList::parse(text, Some(&root)) {
         Err(what) => found.push(Finding::wrong(format!("The root's CRL ({path}) cannot be used: {what}"), renew)),
-        Ok(list) if ready(list.is_by(&root, &NativeCrypto)).is_none_or(|by| by != Ok(true)) => {
+        Ok(list) if immediate(list.is_by(&root, &NativeCrypto)).is_none_or(|by| by != Ok(true)) => {
             found.push(Finding::wrong(format!("The root's CRL ({path}) is not signed by the root's key"), renew));
         }
         // What is over, the Worker says.
-        Ok(list) if list.list().next_update > now && list.list().next_update <= now.plus(ROOT_LIST_AHEAD) => {
+        Ok(list) if list.list().next_update > now && list.list().next_update <= now.plus(ROOT_CRL_LEAD) => {
             let end = list.list().next_update.rfc3339();
             found.push(Finding::warning(format!("The root's CRL ({path}) is good until {end} only"), renew));
         }
@@ -55,14 +55,14 @@ pub fn check(files: &CaFiles, config: &WorkerConfig, now: Time, found: &mut Vec<
 }
 
 /// Where the certificate of an issuer says that its CRL is, if that is below an address of this Worker.
-fn promised(files: &CaFiles, config: &WorkerConfig) -> Option<String> {
+fn named_crl_url(files: &CaFiles, config: &WorkerConfig) -> Option<String> {
     let hosts: Vec<&str> = ["BASE_URL", "STATUS_URL"]
         .iter()
         .filter_map(|name| config.var(name)?.split_once("://"))
         .map(|(_, host)| host)
         .collect();
     let chains = files.issuers.iter().filter_map(|issuer| pem::read_certificates(issuer.chain.as_deref()?).ok());
-    let urls = chains.flatten().flat_map(|der| list_urls(&der));
+    let urls = chains.flatten().flat_map(|der| crl_urls(&der));
     urls.into_iter()
         .find(|url| hosts.iter().any(|host| *url == format!("http://{}/crl/root.crl", host.trim_end_matches('/'))))
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, anyhow, bail};
 use url::Url;
 
-use super::here::DevHere;
+use super::running_dev::RunningDev;
 use crate::ceremony::{ADMIN_TOKENS, Tokens, is_token};
 use crate::common::secret::{Secret, SecretFile, is_open};
 use crate::common::shell::quoted;
@@ -21,7 +21,7 @@ const TOKEN: &str = "SELVEDGE_TOKEN";
 /// Where the authority is, and who asks.
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Where the authority is, and who asks")]
-pub struct At {
+pub struct Target {
     /// The authority, as https://ca.example.org; or set SELVEDGE_URL. Without it: a `dev` that runs here, else BASE_URL
     /// in wrangler.toml.
     #[arg(long, value_name = "URL", global = true)]
@@ -52,7 +52,7 @@ pub struct At {
 
 /// An authority, and what opens it.
 #[derive(Debug)]
-pub struct Found {
+pub struct ResolvedTarget {
     /// Its URL.
     pub base: Url,
     /// The token.
@@ -65,21 +65,21 @@ pub struct Found {
     pub address: Option<SocketAddr>,
 }
 
-impl At {
+impl Target {
     /// Finds it.
     ///
     /// # Errors
-    /// When it is nowhere, or there is no token; with all the ways to say them.
-    pub fn find(&self) -> Result<Found> {
-        let said = Self::said(self.url.as_deref());
-        let dev = match DevHere::running(self.state.as_deref().unwrap_or(Path::new(".selvedge"))) {
+    /// When it is no_target, or there is no token; with all the ways to say them.
+    pub fn resolve(&self) -> Result<ResolvedTarget> {
+        let said = Self::given_url(self.url.as_deref());
+        let dev = match RunningDev::running(self.state.as_deref().unwrap_or(Path::new(".selvedge"))) {
             // Another is meant.
             Err(_) if said.is_some() => None,
             found => found?,
         };
-        let (deployed, given) = (self.deployed(), self.given(said.is_some())?);
+        let (deployed, given) = (self.deployed(), self.explicit_token(said.is_some())?);
         let base = said.or_else(|| dev.as_ref().map(|dev| dev.url.clone()));
-        let base = base.or_else(|| deployed.clone()).ok_or_else(nowhere)?;
+        let base = base.or_else(|| deployed.clone()).ok_or_else(no_target)?;
         let base = web::safe_url(&base)?;
         let same = |other: &str| Url::parse(other).is_ok_and(|other| other == base);
         let dev = dev.filter(|dev| same(&dev.url));
@@ -93,11 +93,11 @@ impl At {
         };
         let address = dev.as_ref().and_then(|dev| dev.address);
         let root = self.root.clone().or_else(|| dev.map(|dev| dev.root));
-        Ok(Found { base, token, token_from, root, address })
+        Ok(ResolvedTarget { base, token, token_from, root, address })
     }
 
     /// The URL that was said, as an option or in the environment.
-    pub fn said(url: Option<&str>) -> Option<String> {
+    pub fn given_url(url: Option<&str>) -> Option<String> {
         url.map(str::to_owned).or_else(|| set(URL))
     }
 
@@ -118,17 +118,17 @@ impl At {
             wrangler: Some(wrangler.to_path_buf()),
             ..Self::default()
         };
-        if let Some((token, _)) = at.given(said)? {
+        if let Some((token, _)) = at.explicit_token(said)? {
             return Ok(Some(token));
         }
-        // The CA's own tokens are for its own Worker, and sent nowhere else.
+        // The CA's own tokens are for its own Worker, and sent no_target else.
         let own = at.deployed().is_some_and(|base| base.trim_end_matches('/') == url.trim_end_matches('/'));
         if own { Ok(at.of_ca()?.map(|(token, _)| token)) } else { Ok(None) }
     }
 
     /// The token that was said to be taken. The environment's is for the authority that was `said` with it, and sent to none
     /// that was merely found.
-    fn given(&self, said: bool) -> Result<Option<(Secret, String)>> {
+    fn explicit_token(&self, said: bool) -> Result<Option<(Secret, String)>> {
         if let Some(file) = &self.token_file {
             return token_of(file, self.who.as_deref()).map(Some);
         }
@@ -204,7 +204,7 @@ fn set(name: &str) -> Option<String> {
 }
 
 /// That no authority is known, with all the ways to say one.
-pub fn nowhere() -> anyhow::Error {
+pub fn no_target() -> anyhow::Error {
     Unreachable(format!(
         "no authority is known. Start one here with `selvedge dev` (its state folder is looked for in .selvedge, or where \
          --state DIR says); or name one with --url URL or {URL}, and its token with --token-file FILE or {TOKEN}; or run \

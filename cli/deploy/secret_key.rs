@@ -13,7 +13,7 @@ use super::ca_files::CaFiles;
 use super::check;
 use crate::ceremony::webcrypto;
 use crate::common::ca_paths::CaPaths;
-use crate::common::host::{leave_no_core, now, say};
+use crate::common::host::{disable_core_dumps, now, say};
 use crate::common::secret::{PrivateKey, Secret};
 use crate::common::shell::quoted;
 use crate::common::web;
@@ -56,7 +56,7 @@ pub struct ApiOptions {
 /// When the key or the chain is not as it should be, when the token or the account is missing, and when Cloudflare
 /// refuses.
 pub fn run(options: &Options) -> Result<()> {
-    leave_no_core()?;
+    disable_core_dumps()?;
     let files = CaFiles::read(&options.place.ca)?;
     let wrong = check::key(&files, options.number, now()?);
     if !wrong.is_empty() {
@@ -141,7 +141,7 @@ impl Api {
         let der = Secret::new(BASE64.encode(key.der()));
         let agent = web::agent(None, None)?;
         let request = agent.put(self.url.as_str()).config();
-        let request = if web::is_here(&self.url) { request.proxy(None) } else { request };
+        let request = if web::is_loopback(&self.url) { request.proxy(None) } else { request };
         let request = request.build().header("Authorization", format!("Bearer {}", self.token.reveal()));
         let asked = format!("storing {name} for the Worker {:?}", self.script);
         let request = request.header("Content-Type", "application/json");
@@ -149,7 +149,7 @@ impl Api {
         // The library's errors say what failed, never what was sent.
         let sent = sent.with_context(|| format!("{asked}: Cloudflare's API does not answer at {}", self.url))?;
         let answer = web::answer(sent).with_context(|| format!("{asked}: the answer cannot be read"))?;
-        if let Err(refusal) = judge(answer.status, &answer.body, name) {
+        if let Err(refusal) = outcome(answer.status, &answer.body, name) {
             // Whoever answers may repeat what was sent.
             let shown = refusal.replace(self.token.reveal(), "…").replace(der.reveal(), "…");
             bail!("{asked}: {shown}");
@@ -173,7 +173,7 @@ fn body(name: &str, kind: KeyKind, der: &Secret) -> Value {
 }
 
 /// Whether the API did it; else what it said, and what to do.
-fn judge(status: u16, body: &[u8], name: &str) -> Result<(), String> {
+fn outcome(status: u16, body: &[u8], name: &str) -> Result<(), String> {
     let envelope: Envelope = match serde_json::from_slice(body) {
         Ok(envelope) => envelope,
         Err(_) => {
@@ -243,9 +243,9 @@ mod tests {
 
     #[test]
     fn a_refusal_is_told_with_what_to_do() {
-        let refused = |status, body: &str| judge(status, body.as_bytes(), "ISSUER_KEY").unwrap_err();
+        let refused = |status, body: &str| outcome(status, body.as_bytes(), "ISSUER_KEY").unwrap_err();
         let with = |code: i64| format!("{{\"success\":false,\"errors\":[{{\"code\":{code},\"message\":\"Says\"}}]}}");
-        assert_eq!(judge(200, br#"{"success":true,"errors":[],"result":{}}"#, "X"), Ok(()));
+        assert_eq!(outcome(200, br#"{"success":true,"errors":[],"result":{}}"#, "X"), Ok(()));
         for (status, code, todo) in [
             (404, 10007, "selvedge deploy"),
             (400, 10053, "take ISSUER_KEY out of [vars]"),

@@ -9,13 +9,13 @@ use crate::common::table::names;
 use crate::operator::client::Client;
 
 /// Up to how many certificates are counted before it is asked whether to go on.
-const COUNTED: usize = 2000;
+const MAX_COUNTED: usize = 2000;
 /// How many of them are shown.
-const SHOWN: usize = 5;
+const MAX_EXCERPT: usize = 5;
 
 /// Which certificates. All that is given has to fit.
 #[derive(Clone, Debug, clap::Args)]
-pub struct Which {
+pub struct Selection {
     /// All certificates.
     #[arg(long, conflicts_with_all = ["name", "profile", "account", "external_account", "issuer"])]
     all: bool,
@@ -37,21 +37,21 @@ pub struct Which {
 }
 
 /// Those that fit, as far as they were counted.
-pub struct Fitting {
+pub struct Matches {
     /// How many were counted.
     pub count: usize,
     /// Whether there are more.
     pub more: bool,
 }
 
-impl Fitting {
+impl Matches {
     /// How many there are, for people.
     pub fn number(&self) -> String {
         if self.more { format!("more than {}", self.count) } else { self.count.to_string() }
     }
 }
 
-impl Which {
+impl Selection {
     /// The members of a query that mean these.
     fn query(&self) -> Vec<(&'static str, String)> {
         let all = [
@@ -87,20 +87,20 @@ impl Which {
         client: &Client,
         more: &[(&'static str, String)],
         meant: impl Fn(&Value) -> bool,
-    ) -> Result<Fitting> {
+    ) -> Result<Matches> {
         self.body()?;
         let mut query = self.query();
         query.extend(more.iter().cloned());
-        let found = client.list(PATH, &query, "certificates", Some(COUNTED))?;
+        let found = client.list(PATH, &query, "certificates", Some(MAX_COUNTED))?;
         let fitting: Vec<&Value> = found.items.iter().filter(|one| meant(one)).collect();
-        let shown: Vec<String> = fitting.iter().take(SHOWN).map(|one| names(one, 1)).collect();
+        let shown: Vec<String> = fitting.iter().take(MAX_EXCERPT).map(|one| names(one, 1)).collect();
         let count = match (fitting.len(), found.more) {
             (0, false) => bail!("no certificate that is valid fits; nothing was done"),
             (1, false) => "1 valid certificate fits: ".to_owned(),
             (n, false) => format!("{n} valid certificates fit: "),
             (n, true) => format!("more than {n} valid certificates fit: "),
         };
-        say(format!("{count}{}{}", shown.join(", "), if fitting.len() > SHOWN { ", …" } else { "" }));
-        Ok(Fitting { count: fitting.len(), more: found.more })
+        say(format!("{count}{}{}", shown.join(", "), if fitting.len() > MAX_EXCERPT { ", …" } else { "" }));
+        Ok(Matches { count: fitting.len(), more: found.more })
     }
 }

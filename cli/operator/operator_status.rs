@@ -8,12 +8,12 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::client::Client;
-use super::place::{At, Found};
+use super::target::{ResolvedTarget, Target};
 use crate::common::web::{plain, safe_url};
 
 /// How an authority stands for whoever runs it; what `GET /admin/v1/status` answers, as far as it is shown.
 #[derive(Clone, Debug, Deserialize)]
-pub struct Operator {
+pub struct OperatorStatus {
     /// The policy in force.
     pub policy: Policy,
     /// Whether accounts need an external account key.
@@ -46,9 +46,9 @@ pub struct Webhook {
 }
 
 /// What was asked for as the operator; or why it was not told.
-pub type Told = Result<Operator, String>;
+pub type OperatorAnswer = Result<OperatorStatus, String>;
 
-impl Operator {
+impl OperatorStatus {
     /// Asks, where there is a token for the authority at `url`, which somebody `said` or which was found.
     ///
     /// # Errors
@@ -58,11 +58,11 @@ impl Operator {
         token_file: Option<&Path>,
         (root, address): (Option<&Path>, Option<SocketAddr>),
         (ca, wrangler): (&Path, &Path),
-    ) -> Result<Option<Told>> {
-        crate::common::host::leave_no_core()?;
-        let Some(token) = At::token_for(token_file, (url, said), ca, wrangler)? else { return Ok(None) };
+    ) -> Result<Option<OperatorAnswer>> {
+        crate::common::host::disable_core_dumps()?;
+        let Some(token) = Target::token_for(token_file, (url, said), ca, wrangler)? else { return Ok(None) };
         let (base, root) = (safe_url(url)?, root.map(Path::to_path_buf));
-        let client = Client::new(Found { base, token, token_from: "its file".to_owned(), root, address })?;
+        let client = Client::new(ResolvedTarget { base, token, token_from: "its file".to_owned(), root, address })?;
         let answer = match client.get(&["status"], &[]) {
             Ok(answer) => answer.value,
             // That it works was asked before: a Worker of an earlier version has no operations.

@@ -38,13 +38,13 @@ fn the_roots_list_is_the_roots_and_lasts_and_is_what_is_published() {
     only(&short.found(), Weight::Warning, &["is good until", "issuer crl"]);
 
     // An issuer says that there is one.
-    let mut promised = with(None, None);
-    let key = NativeKey::from_pkcs8_pem(&promised.root.key).unwrap();
-    let root = selvedge::pki::ceremony::Root::read(&promised.root.certificate, key, NOW).unwrap();
+    let mut named_crl_url = with(None, None);
+    let key = NativeKey::from_pkcs8_pem(&named_crl_url.root.key).unwrap();
+    let root = selvedge::pki::ceremony::Root::read(&named_crl_url.root.certificate, key, NOW).unwrap();
     let root = root.with_list_at("http://ca.test/crl/root.crl");
     let constraints = &selvedge::pki::ceremony::Constraints::default();
     let plan =
         selvedge::pki::ceremony::IssuerPlan { common_name: "I", algorithm: SigAlg::Es256, constraints, years: 5 };
-    promised.add(1, &root.create_issuer(plan, NOW).unwrap());
-    only(&promised.found(), Weight::Wrong, &["the root's CRL is at http://ca.test/crl/root.crl", "issuer crl"]);
+    named_crl_url.add(1, &root.create_issuer(plan, NOW).unwrap());
+    only(&named_crl_url.found(), Weight::Wrong, &["the root's CRL is at http://ca.test/crl/root.crl", "issuer crl"]);
 }

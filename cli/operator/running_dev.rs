@@ -16,16 +16,16 @@ use serde::Deserialize;
 use url::Url;
 
 use crate::common::shell::quoted;
-use crate::common::web::{Unreachable, is_here};
+use crate::common::web::{Unreachable, is_loopback};
 
 /// The file.
 const FILE: &str = "dev.json";
 /// The longest that is read.
-const LONGEST: u64 = 64 * 1024;
+const MAX_BYTES: u64 = 64 * 1024;
 
 /// A `dev` that runs here.
 #[derive(Debug)]
-pub struct DevHere {
+pub struct RunningDev {
     /// Its URL.
     pub url: String,
     /// Where it is reached on this machine.
@@ -38,13 +38,13 @@ pub struct DevHere {
 
 /// What is read of the file.
 #[derive(Debug, Deserialize)]
-struct Said {
+struct DevFile {
     directory: String,
     address: Option<SocketAddr>,
     pid: i32,
 }
 
-impl DevHere {
+impl RunningDev {
     /// The `dev` of this state folder, if it runs.
     ///
     /// # Errors
@@ -62,8 +62,9 @@ impl DevHere {
         own(state, &folder)?;
         own(&path, &file.metadata()?)?;
         let mut text = String::new();
-        file.take(LONGEST).read_to_string(&mut text).with_context(|| format!("cannot read {}", path.display()))?;
-        let said: Said = serde_json::from_str(&text).with_context(|| format!("{} cannot be read", path.display()))?;
+        file.take(MAX_BYTES).read_to_string(&mut text).with_context(|| format!("cannot read {}", path.display()))?;
+        let said: DevFile =
+            serde_json::from_str(&text).with_context(|| format!("{} cannot be read", path.display()))?;
         // One that was killed leaves its file behind.
         let runs = |pid| match test_kill_process(pid) {
             Ok(()) | Err(rustix::io::Errno::PERM) => true,
@@ -75,7 +76,7 @@ impl DevHere {
         let url = said.directory.strip_suffix("/directory").unwrap_or(&said.directory).to_owned();
         let local = match said.address {
             Some(address) => address.ip().is_loopback(),
-            None => Url::parse(&url).is_ok_and(|url| is_here(&url)),
+            None => Url::parse(&url).is_ok_and(|url| is_loopback(&url)),
         };
         if !local {
             bail!(Unreachable(format!(
@@ -134,7 +135,7 @@ mod tests {
     }
 
     fn refused(state: &Path) -> String {
-        let error = DevHere::running(state).unwrap_err();
+        let error = RunningDev::running(state).unwrap_err();
         assert!(error.downcast_ref::<Unreachable>().is_some());
         error.to_string()
     }
@@ -142,10 +143,10 @@ mod tests {
     #[test]
     fn what_lies_beside_the_file_is_taken_and_no_path_in_it() {
         let (_dir, state) = folder(&json("https://ca.lan:1/directory", Some("127.0.0.1:1")));
-        let dev = DevHere::running(&state).unwrap().unwrap();
+        let dev = RunningDev::running(&state).unwrap().unwrap();
         assert_eq!((dev.url.as_str(), dev.address), ("https://ca.lan:1", Some("127.0.0.1:1".parse().unwrap())));
         assert_eq!((dev.root, dev.token_file), (state.join("root.pem"), state.join("admin.token")));
-        assert!(DevHere::running(Path::new("/no/such")).unwrap().is_none());
+        assert!(RunningDev::running(Path::new("/no/such")).unwrap().is_none());
     }
 
     #[test]
@@ -160,7 +161,7 @@ mod tests {
         ] {
             let (_dir, state) = folder(&json(directory, address));
             if local {
-                assert!(DevHere::running(&state).unwrap().is_some(), "{directory} {address:?}");
+                assert!(RunningDev::running(&state).unwrap().is_some(), "{directory} {address:?}");
             } else {
                 assert!(refused(&state).contains("--url"), "{directory} {address:?}");
             }
@@ -182,11 +183,11 @@ mod tests {
         // Others may read.
         let (_dir, state) = folder(&good);
         fs::set_permissions(&state, fs::Permissions::from_mode(0o755)).unwrap();
-        assert!(DevHere::running(&state).unwrap().is_some());
+        assert!(RunningDev::running(&state).unwrap().is_some());
         let (_dir, state) = folder(&good);
         fs::rename(state.join(FILE), state.join("real")).unwrap();
         std::os::unix::fs::symlink(state.join("real"), state.join(FILE)).unwrap();
-        assert!(DevHere::running(&state).is_err());
+        assert!(RunningDev::running(&state).is_err());
         // Only who is root can give a file away.
         let (_dir, state) = folder(&good);
         if geteuid().is_root() {
