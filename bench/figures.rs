@@ -1,4 +1,4 @@
-//! What was measured, all of it. What was not is empty.
+//! The figures of a run; unmeasured parts are empty.
 
 use crate::ledger::Ledger;
 use crate::lists::Lists;
@@ -11,13 +11,13 @@ use std::time::Duration;
 /// The figures of a run.
 #[derive(Default)]
 pub struct Figures {
-    /// Whether it was a first look only.
+    /// Whether it was a quick run.
     pub quick: bool,
     pub rounds: Vec<Round>,
-    /// What the platform takes of an issuance.
+    /// The platform's share of an issuance.
     pub parts: Vec<Taken>,
     pub size: Option<Size>,
-    /// From the start of workerd to the first answer: all starts, the shortest first.
+    /// Times from the start of workerd to the first answer, sorted.
     pub start: Option<Vec<Duration>>,
     pub ledgers: Vec<Ledger>,
     pub lists: Vec<Lists>,

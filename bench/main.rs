@@ -1,4 +1,4 @@
-//! What the authority costs, on real workerd with its state on disk: `cargo bench --profile dev`.
+//! The benchmark, on real workerd with its state on disk: `cargo bench --profile dev`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a measurement")]
 #![allow(clippy::cast_precision_loss, reason = "figures are rounded anyway")]
 #![allow(clippy::disallowed_methods, reason = "it measures time, natively")]
@@ -38,7 +38,7 @@ use std::process::Command;
 
 fn main() {
     let options = Options::parse();
-    // What is measured is what the sources say now.
+    // Measure the present sources.
     let built = Command::new(env!("CARGO_BIN_EXE_selvedge")).arg("build").status().unwrap();
     assert!(built.success(), "the module cannot be built");
     let mut figures = Figures { quick: options.quick, ..Figures::default() };
@@ -53,7 +53,7 @@ fn main() {
             Part::Lists => figures.lists = runtime.block_on(lists::all(&options)),
             Part::Worst => figures.singles = worst::all(&options),
         }
-        // After each part: what is measured is not lost when a later one fails.
+        // After each part, so that figures survive a later failure.
         if options.save {
             save(&figures);
         }

@@ -1,4 +1,4 @@
-//! The tables, in Markdown: the same on the terminal and in `docs/performance/results.md`.
+//! The tables in Markdown, for the terminal and `docs/performance/results.md`.
 
 use crate::figures::Figures;
 use crate::load::client::STEPS;
@@ -10,7 +10,7 @@ use crate::{machine, targets};
 use std::fmt::Write;
 use std::time::Duration;
 
-/// All that was measured.
+/// The whole report.
 pub fn text(figures: &Figures) -> String {
     let mut out = String::from(
         "# Measured\n\nWritten by `cargo bench --profile dev -- --save`; [../PERFORMANCE.md](../PERFORMANCE.md) says what each figure is.\n",
@@ -45,7 +45,7 @@ pub fn text(figures: &Figures) -> String {
     out
 }
 
-/// A table with a heading; nothing without rows.
+/// Appends a table with a heading, if it has rows.
 fn table(out: &mut String, title: &str, head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) {
     let rows: Vec<Vec<String>> = rows.into_iter().collect();
     if rows.is_empty() {
@@ -123,7 +123,7 @@ fn rounds(out: &mut String, rounds: &[Round]) {
     table(out, "How long each step takes, ms", &["clients", "step", "p50", "p90", "p99"], rows);
 }
 
-/// What the platform takes of an issuance, and what is left for the module and what it needs of JavaScript.
+/// The platform's share of an issuance, and the rest for the module and its JavaScript.
 fn parts(out: &mut String, figures: &Figures) {
     let Some(round) = targets::at(&figures.rounds, targets::CLIENTS) else { return };
     if figures.parts.is_empty() {
@@ -144,7 +144,7 @@ fn parts(out: &mut String, figures: &Figures) {
 
 fn size_rows(size: &Size) -> Vec<Vec<String>> {
     let note = if size.fast { " (a fast build: this size does not count)" } else { "" };
-    let zipped = size.zipped.map_or("not measured: there is no gzip".to_owned(), |zipped| zipped.to_string());
+    let zipped = size.zipped.map_or("not measured: gzip is missing".to_owned(), |zipped| zipped.to_string());
     vec![vec!["index_bg.wasm".to_owned(), format!("{}{note}", size.raw)], vec!["after gzip -9".to_owned(), zipped]]
 }
 

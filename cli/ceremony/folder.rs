@@ -1,4 +1,4 @@
-//! The folder of a CA's keys: what lies in it, and how it is written.
+//! The folder of a CA's keys and certificates.
 
 use std::fs::{self, DirBuilder, Permissions};
 use std::io::ErrorKind;
@@ -16,16 +16,16 @@ use crate::common::config_edit::ConfigEdit;
 use crate::common::files;
 use crate::common::files::{Readers, Set};
 
-/// The first issuer, in the names of files and settings that have no number.
+/// The first issuer, whose files and settings have no number.
 pub const FIRST: u8 = 1;
 
 /// The root certificate.
 pub const ROOT: &str = "root.pem";
 /// The root's private key, encrypted.
 pub const ROOT_KEY: &str = "root.key";
-/// What protects replay nonces.
+/// The key of replay nonces.
 pub const NONCE_KEY: &str = "nonce.key";
-/// The name under which files are written together.
+/// The name of the set in which files are written.
 const SET: &str = "new-keys";
 
 /// The file of an issuer: `issuer.pem`, `issuer-2.pem`.
@@ -33,7 +33,7 @@ pub fn issuer_file(slot: u8, extension: &str) -> String {
     if slot == FIRST { format!("issuer.{extension}") } else { format!("issuer-{slot}.{extension}") }
 }
 
-/// The settings, none of them secret, that belong to one CA and to no other.
+/// The public settings that belong to one CA.
 pub fn public_settings() -> Vec<String> {
     let of = |slot| ["ISSUER_CHAIN", "ISSUER_FROM", "ALTERNATE_CHAINS"].map(|name| setting(name, slot));
     (FIRST..=PLACES).flat_map(of).chain(["ROOT_CERTIFICATE", "ROOT_CRL"].map(str::to_owned)).collect()
@@ -44,9 +44,9 @@ pub fn public_settings() -> Vec<String> {
 pub struct IssuerSlot {
     /// Its number, 1 to [`PLACES`].
     pub number: u8,
-    /// From when it signs; the first one from the beginning.
+    /// When it takes over; `None` for the first issuer.
     pub from: Option<Time>,
-    /// Its chain as PEM.
+    /// The chain as PEM.
     pub chain: String,
 }
 
@@ -61,7 +61,7 @@ impl IssuerSlot {
     }
 }
 
-/// A request that no certificate came back for yet.
+/// A request without a certificate yet.
 #[derive(Clone, Debug)]
 pub struct Pending {
     /// The number that the issuer will have.
@@ -80,46 +80,45 @@ pub struct NewFile {
 }
 
 impl NewFile {
-    /// One that holds a secret.
+    /// A file with a secret.
     pub fn secret(name: impl Into<String>, content: impl Into<Zeroizing<String>>) -> Self {
         Self { name: name.into(), content: content.into(), readers: Readers::Owner, replaces: false }
     }
 
-    /// One that everybody may see.
+    /// A public file.
     pub fn public(name: impl Into<String>, content: impl Into<String>) -> Self {
         Self { name: name.into(), content: Zeroizing::new(content.into()), readers: Readers::Everyone, replaces: false }
     }
 
-    /// The same, in the place of one that may be there.
+    /// The same file, which may replace an existing one.
     pub fn replacing(self) -> Self {
         Self { replaces: true, ..self }
     }
 }
 
-/// The folder.
+/// The folder of a CA.
 #[derive(Clone, Debug)]
 pub struct CaFolder {
     dir: PathBuf,
 }
 
 impl CaFolder {
-    /// A folder that may not exist yet.
+    /// Opens a folder, which may not exist yet.
     ///
     /// # Errors
-    /// When files of an earlier command that was interrupted cannot be put in their places, or when others than its
-    /// owner can look into it.
+    /// When the files of an interrupted command cannot be completed, or other users can access the folder.
     pub fn open(dir: &Path) -> Result<Self> {
         let folder = Self { dir: dir.to_path_buf() };
         match fs::metadata(dir) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(folder),
-            Err(error) => return Err(error).with_context(|| format!("cannot look into the folder {}", dir.display())),
-            Ok(found) if !found.is_dir() => bail!("{} is no folder; name another with --ca DIR", dir.display()),
+            Err(error) => return Err(error).with_context(|| format!("cannot inspect the folder {}", dir.display())),
+            Ok(found) if !found.is_dir() => bail!("{} is not a folder; name another with --ca DIR", dir.display()),
             Ok(found) => {
                 let mode = found.permissions().mode() & 0o777;
                 if mode & 0o077 != 0 && !folder.is_empty()? {
                     bail!(
-                        "the folder {} is open to others (mode {mode:03o}), and keys are in it or will be; close it with \
-                         `chmod 700 {}`, or name another with --ca DIR",
+                        "the folder {} is accessible to other users (mode {mode:03o}) and is for keys; run `chmod 700 {}`, or \
+                         name another with --ca DIR",
                         dir.display(),
                         dir.display()
                     );
@@ -130,14 +129,14 @@ impl CaFolder {
         Ok(folder)
     }
 
-    /// A folder with a CA in it.
+    /// Opens the folder of an existing CA.
     ///
     /// # Errors
     /// As [`CaFolder::open`], and when it does not exist.
     pub fn existing(dir: &Path) -> Result<Self> {
         if !dir.exists() {
             bail!(
-                "there is no folder {}: make a CA with `selvedge init`, or name the folder where it is with --ca DIR",
+                "the folder {} does not exist: create a CA with `selvedge init`, or name its folder with --ca DIR",
                 dir.display()
             );
         }
@@ -158,7 +157,7 @@ impl CaFolder {
         self.dir.join(name)
     }
 
-    /// The text of a file in it; `None` when there is none.
+    /// The text of a file in it; `None` when it does not exist.
     ///
     /// # Errors
     /// When it cannot be read.
@@ -166,20 +165,20 @@ impl CaFolder {
         files::read(&self.path(name))
     }
 
-    /// As [`CaFolder::read`], of a file that has to be there.
+    /// As [`CaFolder::read`], of a required file.
     ///
     /// # Errors
-    /// When it is not.
+    /// When it does not exist.
     pub fn require(&self, name: &str) -> Result<String> {
         self.read(name)?.with_context(|| format!("{} is missing; restore it from a copy", self.path(name).display()))
     }
 
-    /// Whether there is a file.
+    /// Whether a file exists.
     pub fn has(&self, name: &str) -> bool {
         self.path(name).exists()
     }
 
-    /// The issuers that have key and certificate, in their order.
+    /// The issuers with key and certificate, in order.
     ///
     /// # Errors
     /// When a file is missing or cannot be read.
@@ -189,7 +188,7 @@ impl CaFolder {
             let Some(chain) = self.read(&issuer_file(number, "pem"))? else { continue };
             let key = issuer_file(number, "key");
             if !self.has(&key) {
-                bail!("{} is missing, and its certificate is there; restore it from a copy", self.path(&key).display());
+                bail!("{} is missing, but its certificate exists; restore it from a copy", self.path(&key).display());
             }
             let from = if number == FIRST { None } else { Some(self.read_from(number)?) };
             slots.push(IssuerSlot { number, from, chain });
@@ -201,10 +200,10 @@ impl CaFolder {
         let name = issuer_file(number, "from");
         let text = self.require(&name)?;
         Time::parse_rfc3339(text.trim())
-            .with_context(|| format!("{} has no instant as 2027-01-31T00:00:00Z", self.path(&name).display()))
+            .with_context(|| format!("{} does not hold a time like 2027-01-31T00:00:00Z", self.path(&name).display()))
     }
 
-    /// The request that is waiting for its certificate.
+    /// The request that waits for its certificate.
     ///
     /// # Errors
     /// When files cannot be read.
@@ -220,7 +219,7 @@ impl CaFolder {
         Ok(None)
     }
 
-    /// The next number that no issuer has; the first one's only where there is no issuer yet.
+    /// The next free number; that of the first issuer only in a folder without issuers.
     ///
     /// # Errors
     /// When all are taken.
@@ -228,14 +227,14 @@ impl CaFolder {
         let taken = |number: &u8| ["pem", "key"].iter().any(|kind| self.has(&issuer_file(*number, kind)));
         let first = if (FIRST..=PLACES).any(|number| taken(&number)) { FIRST + 1 } else { FIRST };
         (first..=PLACES).find(|number| !taken(number)).with_context(|| {
-            format!("all {PLACES} places are taken; remove the files and settings of one that is over for good")
+            format!("all {PLACES} places are taken; remove the files and settings of an expired issuer")
         })
     }
 
-    /// Refuses when there is one of these files.
+    /// Refuses when one of these files exists.
     ///
     /// # Errors
-    /// With the first that there is.
+    /// The first that exists.
     pub fn refuse_existing(&self, names: &[&str]) -> Result<()> {
         match names.iter().find(|name| self.has(name)) {
             None => Ok(()),
@@ -246,10 +245,10 @@ impl CaFolder {
         }
     }
 
-    /// Writes files, none of which may exist but those that replace another, and then the settings: all of it, or nothing.
+    /// Writes new files and then the settings: all or nothing.
     ///
     /// # Errors
-    /// When one of them exists, or the system refuses.
+    /// When a file exists that is not to be replaced, or the system refuses.
     pub fn write(&self, new: &[NewFile], settings: Option<&ConfigEdit>) -> Result<()> {
         self.refuse_existing(
             &new.iter().filter(|file| !file.replaces).map(|file| file.name.as_str()).collect::<Vec<_>>(),
@@ -259,7 +258,7 @@ impl CaFolder {
         let new_files: Vec<_> =
             new.iter().map(|file| (file.name.as_str(), file.content.as_str(), file.readers)).collect();
         let written = self.set().write(&new_files);
-        // Whatever may fail for the settings but the renaming has been done.
+        // For the settings only the renaming is left.
         let done = written.and_then(|()| staged.map_or(Ok(()), files::Staged::commit));
         if done.is_err() {
             self.undo(new, made);
@@ -267,11 +266,11 @@ impl CaFolder {
         done
     }
 
-    /// Makes the folder, its owner's alone; whether there was none.
+    /// Creates the folder with mode 0700; whether it was new.
     fn make(&self) -> Result<bool> {
-        let context = || format!("cannot make the folder {}", self.dir.display());
+        let context = || format!("cannot create the folder {}", self.dir.display());
         if self.dir.is_dir() {
-            // It is empty, or is closed already.
+            // Empty, or already closed.
             fs::set_permissions(&self.dir, Permissions::from_mode(0o700)).with_context(context)?;
             return Ok(false);
         }
@@ -279,8 +278,7 @@ impl CaFolder {
         Ok(true)
     }
 
-    /// Takes back what was written. None of these files existed, so none that is older is lost; one that replaced another is
-    /// good without the settings too.
+    /// Removes the new files. Replaced ones stay: they are valid without the settings too.
     fn undo(&self, new: &[NewFile], made: bool) {
         for file in new.iter().filter(|file| !file.replaces) {
             let _ = fs::remove_file(self.path(&file.name));

@@ -1,4 +1,4 @@
-//! `issuer import`: the certificate that a company's CA made of a request, taken in once it has passed every check.
+//! `issuer import`: checks and stores the certificate that a company's CA issued for a request.
 
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -20,7 +20,7 @@ use crate::common::config_edit::ConfigEdit;
 use crate::common::host::say;
 use crate::common::{files, host};
 
-/// What `issuer import` can be told.
+/// Options of `issuer import`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
     #[command(flatten)]
@@ -28,25 +28,25 @@ pub struct Options {
     /// The certificate of the request, then the ones above it (PEM); the root may be the last.
     #[arg(long, value_name = "FILE")]
     certificate: PathBuf,
-    /// The company's root (PEM), where it is not in the chain and was not given before.
+    /// The company's root (PEM), unless it is in the chain or was given before.
     #[arg(long, value_name = "FILE")]
     root: Option<PathBuf>,
-    /// From when the issuer signs, as 2027-01-31T00:00:00Z; for every issuer but the first.
+    /// When the issuer takes over, as 2027-01-31T00:00:00Z; for every issuer but the first.
     #[arg(long, value_name = "TIME", value_parser = instant)]
     takes_over: Option<Time>,
-    /// Where clients will reach the CA, as https://ca.example.org; sets BASE_URL.
+    /// The CA's URL for clients, as https://ca.example.org; sets BASE_URL.
     #[arg(long, value_name = "URL", value_parser = base_url)]
     base_url: Option<String>,
 }
 
-/// Checks it, writes it, says what comes next.
+/// Checks and writes the certificate, and prints the next steps.
 pub fn run(options: &Options) -> Result<()> {
     let now = host::now()?;
     let folder = CaFolder::existing(&options.place.ca)?;
     let mut settings = ConfigEdit::read(&options.place.wrangler)?;
     let Some(pending) = folder.pending()? else {
         bail!(
-            "no request waits in {} for a certificate; make one with `selvedge issuer request`",
+            "{} has no request that waits for a certificate; create one with `selvedge issuer request`",
             options.place.ca.display()
         );
     };
@@ -57,7 +57,7 @@ pub fn run(options: &Options) -> Result<()> {
     let (spki, request) = request(&folder, &pending)?;
     let chain = files::read_pem(&options.certificate)?;
     let returned = Returned::check(&chain, root.as_deref(), &spki, request.constraints(), now)
-        .with_context(|| format!("{} is not taken", options.certificate.display()))?;
+        .with_context(|| format!("{} was refused", options.certificate.display()))?;
     let mut made = vec![NewFile::public(issuer_file(slot, "pem"), &returned.chain)];
     if let Some(from) = options.takes_over {
         check_reach(&returned.chain, from)?;
@@ -71,7 +71,7 @@ pub fn run(options: &Options) -> Result<()> {
         set_root(&mut settings, &returned.root)?;
     }
     if let Some(url) = &options.base_url {
-        settings.set("BASE_URL", url, "Where clients reach the authority; it can never change.")?;
+        settings.set("BASE_URL", url, "The CA's URL for clients; it can never change.")?;
     }
     folder.write(&made, Some(&settings))?;
     host::print(&text(options, &folder, &settings, slot, &returned)?);
@@ -81,17 +81,17 @@ pub fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// The first issuer signs from the beginning, every other one from a time.
+/// Checks --takes-over: required for every issuer but the first.
 fn check_when(options: &Options, folder: &CaFolder, slot: u8, now: Time) -> Result<()> {
     match options.takes_over {
         None if slot == FIRST => Ok(()),
         Some(_) if slot == FIRST => bail!("the first issuer signs from the beginning; leave --takes-over out"),
-        None => bail!("there is an issuer already; say with --takes-over from when this one signs"),
+        None => bail!("an issuer exists already; give the time of the takeover with --takes-over"),
         Some(from) => check_takeover(&folder.slots()?, from, now),
     }
 }
 
-/// Whether the folder has a root, and the root to hold the chain against.
+/// Whether the folder has a root, and the root that the chain has to lead to.
 fn root(options: &Options, folder: &CaFolder) -> Result<(bool, Option<String>)> {
     let before = folder.read(ROOT)?;
     let given = options.root.as_deref().map(files::read_pem).transpose()?;
@@ -127,7 +127,7 @@ fn request(folder: &CaFolder, pending: &Pending) -> Result<(Vec<u8>, IssuerReque
 }
 
 fn text(options: &Options, folder: &CaFolder, settings: &ConfigEdit, slot: u8, returned: &Returned) -> Result<String> {
-    let mut out = String::from("The issuer is taken in.\n\n");
+    let mut out = String::from("The issuer was imported.\n\n");
     let _ = writeln!(
         out,
         "  root      {}\n            {}",

@@ -1,4 +1,4 @@
-//! `init`: a root, the first issuer below it, and the settings of the Worker.
+//! `init`: creates a root, the first issuer and the settings of the Worker.
 
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -23,22 +23,21 @@ use crate::common::{files, host};
 /// Longest variable or secret of a Worker, in bytes.
 const MAX_VARIABLE_BYTES: usize = 5_000;
 
-/// What `init` can be told.
+/// Options of `init`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
-    /// Where clients will reach the CA, as https://ca.example.org. It can never change: account URLs begin with it.
+    /// The CA's URL for clients, as https://ca.example.org. It can never change: account URLs begin with it.
     #[arg(long, value_name = "URL", value_parser = base_url)]
     base_url: String,
     #[command(flatten)]
     place: CaPaths,
-    /// What the certificates of the CA are called by: "NAME Root" and "NAME Issuing CA". Without it, the host of
-    /// --base-url.
+    /// The name in the CA's certificates: "NAME Root" and "NAME Issuing CA" [default: the host of --base-url].
     #[arg(long, value_parser = ca_name)]
     name: Option<String>,
-    /// The root's key.
+    /// The algorithm of the root's key.
     #[arg(long, value_name = "ALGORITHM", default_value = "p384", conflicts_with = "root_certificate")]
     root_algorithm: Algorithm,
-    /// Years that the root lives.
+    /// The root's lifetime in years.
     #[arg(
         long,
         value_name = "YEARS",
@@ -47,26 +46,26 @@ pub struct Options {
         conflicts_with = "root_certificate"
     )]
     root_years: u32,
-    /// Years that the issuer lives.
+    /// The issuer's lifetime in years.
     #[arg(long, value_name = "YEARS", default_value_t = 5, value_parser = crate::common::number::range::<u32, 1, 30>)]
     issuer_years: u32,
     #[command(flatten)]
     permits: Permits,
-    /// The root of a CA that exists already, instead of a new one (PEM).
+    /// An existing root (PEM), instead of a new one.
     #[arg(long, value_name = "FILE", requires = "root_key")]
     root_certificate: Option<PathBuf>,
-    /// The private key of that root (PKCS#8, PEM). It stays where it is.
+    /// The private key of that root (PKCS#8, PEM). It is not copied.
     #[arg(long, value_name = "FILE", requires = "root_certificate")]
     root_key: Option<PathBuf>,
-    /// The CRL of that root (PEM), where it has one: what stands on it goes on standing on it.
+    /// The CRL of that root (PEM), if it has one: its entries are kept.
     #[arg(long, value_name = "FILE", requires = "root_certificate")]
     root_crl: Option<PathBuf>,
-    /// A file with the passphrase of the root's key, instead of asking for it.
+    /// A file with the passphrase of the root's key [default: ask on the terminal].
     #[arg(long, value_name = "FILE")]
     passphrase_file: Option<PathBuf>,
 }
 
-/// Makes everything, writes everything, says what comes next.
+/// Creates and writes everything, and prints the next steps.
 pub fn run(options: &Options) -> Result<()> {
     let now = host::now()?;
     let mut settings = ConfigEdit::read(&options.place.wrangler)?;
@@ -78,7 +77,7 @@ pub fn run(options: &Options) -> Result<()> {
         None => options.base_url.trim_start_matches("https://").to_owned(),
     };
     let (root, root_key) = make_root(options, &folder, &name, now)?;
-    settings.set("BASE_URL", &options.base_url, "Where clients reach the authority; it can never change.")?;
+    settings.set("BASE_URL", &options.base_url, "The CA's URL for clients; it can never change.")?;
     let root = root.with_list_at(&root_crl::url(&settings)?);
     let common_name = issuer_name(&name, FIRST);
     let plan = IssuerPlan {
@@ -87,7 +86,7 @@ pub fn run(options: &Options) -> Result<()> {
         constraints: &constraints,
         years: options.issuer_years,
     };
-    let issuer = root.create_issuer(plan, now).context("cannot make the issuer")?;
+    let issuer = root.create_issuer(plan, now).context("cannot create the issuer")?;
     let key = Zeroizing::new(issuer.key);
     let mut made = vec![
         NewFile::public(ROOT, root.certificate()),
@@ -108,10 +107,10 @@ pub fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// The root, and its key as it is to be written: not for a root that was there before.
+/// The root, and the encrypted key of a new one.
 fn make_root(options: &Options, folder: &CaFolder, name: &str, now: Time) -> Result<(Root, Option<String>)> {
     let passphrase_file = options.passphrase_file.as_deref();
-    // Before a passphrase is asked for.
+    // Before the passphrase prompt.
     let (chain, key) = (issuer_file(FIRST, "pem"), issuer_file(FIRST, "key"));
     folder.refuse_existing(&[ROOT, ROOT_CRL, ROOT_KEY, &chain, &key, NONCE_KEY, ADMIN_TOKENS])?;
     if let (Some(certificate), Some(key_file)) = (&options.root_certificate, &options.root_key) {
@@ -123,42 +122,42 @@ fn make_root(options: &Options, folder: &CaFolder, name: &str, now: Time) -> Res
     }
     let passphrase = Passphrase::new(passphrase_file)?;
     let root = Root::create(options.root_algorithm.alg(), &format!("{name} Root"), now, options.root_years);
-    let root = root.context("cannot make the root")?;
+    let root = root.context("cannot create the root")?;
     let encrypted = encrypted_key::encrypt(root.key(), passphrase.expose(), host::random()?, host::random()?);
     Ok((root, Some(encrypted.context("cannot encrypt the root's key")?)))
 }
 
-/// The end of an issuer, for as long as which the root's CRL is good: the next issuer is made before, and brings the next list.
+/// The end of an issuer, until which the root's CRL is valid: the next issuer brings the next CRL.
 pub fn issuer_end(chain: &str) -> Result<Time> {
     Ok(Issuer::from_pem_chain(chain).context("the new issuer")?.not_after())
 }
 
-/// What protects replay nonces: 32 random bytes.
+/// A new key of replay nonces: 32 random bytes.
 pub fn new_nonce_key() -> Result<Zeroizing<String>> {
     Ok(Zeroizing::new(b64::encode(&*Zeroizing::new(host::random::<32>()?))))
 }
 
-/// Sets the chain of an issuer, and from when it signs.
+/// Sets the chain of an issuer and when it takes over.
 pub fn set_issuer(settings: &mut ConfigEdit, slot: u8, chain: &str, from: Option<Time>) -> Result<()> {
-    let comment = "The certificates that clients get below theirs: the issuer's first, no root (`selvedge init`).";
+    let comment = "The issuer chain that clients get after their certificate, without the root (`selvedge init`).";
     let name = setting("ISSUER_CHAIN", slot);
     if chain.len() > MAX_VARIABLE_BYTES {
         say(format!(
-            "{name} is {} bytes long, and Cloudflare takes {MAX_VARIABLE_BYTES}: it cannot be deployed. Certificates with \
-             ECDSA keys are a third as long; leave out what clients have already",
+            "{name} is {} bytes long, but Cloudflare's limit is {MAX_VARIABLE_BYTES}: it cannot be deployed. Certificates with \
+             ECDSA keys are a third as long; leave out those that clients already have",
             chain.len()
         ));
     }
     settings.set(&name, chain, comment)?;
     if let Some(from) = from {
-        settings.set(&setting("ISSUER_FROM", slot), &from.rfc3339(), "From when this issuer signs.")?;
+        settings.set(&setting("ISSUER_FROM", slot), &from.rfc3339(), "When this issuer takes over.")?;
     }
     Ok(())
 }
 
 /// Sets the root.
 pub fn set_root(settings: &mut ConfigEdit, root: &str) -> Result<()> {
-    settings.set("ROOT_CERTIFICATE", root, "The root that those trust who trust this CA.")
+    settings.set("ROOT_CERTIFICATE", root, "The root certificate, which clients have to trust.")
 }
 
 fn text(
@@ -168,7 +167,7 @@ fn text(
     root: &str,
     (issuer, constraints, list): (&str, &Constraints, &str),
 ) -> Result<String> {
-    let mut out = String::from("The CA is made.\n\n");
+    let mut out = String::from("The CA was created.\n\n");
     let _ = writeln!(out, "  root      {}\n            {}", folder.path(ROOT).display(), report::certificate(root)?);
     let file = folder.path(&issuer_file(FIRST, "pem"));
     let _ = writeln!(out, "  issuer    {}\n            {}", file.display(), report::certificate(issuer)?);
@@ -177,7 +176,7 @@ fn text(
     let _ = writeln!(out, "            and BASE_URL, ISSUER_CHAIN, ROOT_CERTIFICATE");
     let _ = writeln!(
         out,
-        "  tokens    {}: one, named {OPERATOR}, with which the CA is run (`eab`, `certs`, `policy`)",
+        "  tokens    {}: one token, {OPERATOR}, for the operations API (`eab`, `certs`, `policy`)",
         folder.path(ADMIN_TOKENS).display()
     );
     if options.root_key.is_none() {
@@ -185,8 +184,8 @@ fn text(
         let _ = writeln!(
             out,
             "\n{} is the root's key, encrypted. Take it offline now: copy it to two media that are kept apart, the\n\
-             passphrase kept elsewhere, and delete it here. It is needed again for the next issuer only\n\
-             (`selvedge issuer new`). Everybody who trusts the CA needs {}.",
+             passphrase kept elsewhere, and delete it here. Only the next issuer needs it (`selvedge issuer new`).\n\
+             Clients that trust the CA need {}.",
             key.display(),
             folder.path(ROOT).display()
         );

@@ -1,7 +1,7 @@
-//! The key ceremony: the root and the issuers of a CA that is kept, and the settings that go with them.
+//! The key ceremony: root, issuers and settings of a persistent CA.
 //!
-//! All keys lie in one folder, which is its owner's alone. The root's is encrypted and belongs offline; an issuer's is
-//! what goes into the secret of the Worker. Nothing is overwritten, and nothing is half-written.
+//! All keys are in one folder, accessible to its owner only. The root's key is encrypted and belongs offline; an issuer's
+//! key becomes a secret of the Worker. Nothing is overwritten, and writes are atomic.
 
 mod folder;
 mod import;
@@ -29,33 +29,33 @@ pub use root_crl::ROOT_CRL;
 pub use tokens::{ADMIN_TOKENS, Tokens, is_token};
 pub use webcrypto::webcrypto;
 
-/// What can be done with issuers.
+/// The commands for issuers.
 #[derive(Clone, Debug, clap::Subcommand)]
 pub enum IssuerCommand {
-    /// Make the next issuer under the own root; it takes over at a time that is chosen.
+    /// Create the next issuer below the CA's own root; it takes over at a given time.
     New(new::Options),
-    /// Make a key and a request (CSR) for it, to be signed by a company's CA.
+    /// Create a key and its request (CSR), to be signed by a company's CA.
     Request(request::Options),
-    /// Sign a request with the own root, on the machine where its key is.
+    /// Sign a request with the root, on the machine that has its key.
     Sign(sign::Options),
-    /// Take in the certificate that was made of a request, once it has passed every check.
+    /// Import the certificate that was issued for a request, after all checks.
     Import(import::Options),
-    /// Revoke an intermediate that the own root signed: it goes onto the root's CRL.
+    /// Revoke an intermediate that the root signed: add it to the root's CRL.
     Revoke(root_crl::RevokeOptions),
-    /// Sign the root's CRL anew, or take in one that was signed elsewhere.
+    /// Renew the root's CRL, or import one that was signed elsewhere.
     Crl(root_crl::CrlOptions),
 }
 
-/// Makes a root and the first issuer.
+/// Creates a root and the first issuer.
 ///
 /// # Errors
-/// With what was asked, what was found and what to do; nothing is written then.
+/// What was asked, what was found and what to do; nothing is written then.
 pub fn init(options: &InitOptions) -> Result<()> {
     disable_core_dumps()?;
     init::run(options)
 }
 
-/// Does something with issuers.
+/// Runs a command for issuers.
 ///
 /// # Errors
 /// As [`init`].

@@ -1,4 +1,4 @@
-//! What the commands are told of names: the CA's own, and those that it may issue for.
+//! Names in options: the CA's own, and the permitted names of an issuer.
 
 use anyhow::{Context, Result};
 use selvedge::pki::ceremony::{Constraints, IpRange};
@@ -11,27 +11,27 @@ use x509_cert::name::Name;
 
 use super::folder::FIRST;
 
-/// For what names an issuer is to be good.
+/// The options for an issuer's name constraints.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct Permits {
-    /// A DNS name that certificates may be for, with all names below it; one or several. Nothing else is good then:
-    /// IP addresses need a `--permit-ip`.
+    /// A DNS name to permit, with all names below it; one or several. Everything else is excluded: IP addresses need
+    /// `--permit-ip`.
     #[arg(long = "permit-dns", value_name = "NAME", num_args = 1.., value_parser = suffix)]
     dns: Vec<DnsName>,
-    /// A range of IP addresses that certificates may be for, as 10.0.0.0/8; one or several. Nothing else is good then:
-    /// DNS names need a `--permit-dns`.
+    /// A range of IP addresses to permit, as 10.0.0.0/8; one or several. Everything else is excluded: DNS names need
+    /// `--permit-dns`.
     #[arg(long = "permit-ip", value_name = "RANGE", num_args = 1..)]
     ip: Vec<IpRange>,
-    /// With --permit-dns: any IP address too. Some verifiers fail at constraints on addresses (docs/VERIFIERS.md).
+    /// With --permit-dns: permit any IP address. Some verifiers fail at constraints on addresses (docs/VERIFIERS.md).
     #[arg(long, requires = "dns", conflicts_with = "ip")]
     permit_any_ip: bool,
-    /// Any name and any address, whatever the present issuer permits.
+    /// No constraints, whatever the present issuer has.
     #[arg(long, conflicts_with_all = ["dns", "ip"])]
     no_permit: bool,
 }
 
 impl Permits {
-    /// The constraints; none when nothing was given.
+    /// The constraints; empty without options.
     ///
     /// # Errors
     /// For a wildcard.
@@ -40,18 +40,17 @@ impl Permits {
         Ok(if self.permit_any_ip { constraints.with_any_ip() } else { constraints })
     }
 
-    /// The constraints, or those of this certificate (DER) when nothing was given.
+    /// The constraints, or without options those of this certificate (DER).
     ///
     /// # Errors
-    /// When the certificate's are of a form that cannot be repeated.
+    /// When the certificate's have a form that cannot be repeated.
     pub fn or_those_of(&self, certificate: &[u8]) -> Result<Constraints> {
         let given = self.constraints()?;
         if !given.is_none() || self.no_permit {
             return Ok(given);
         }
-        Constraints::of(&Parts::read(certificate).context("the present issuer's certificate")?).context(
-            "the present issuer's constraints cannot be repeated; say with --permit-dns and --permit-ip what to permit",
-        )
+        Constraints::of(&Parts::read(certificate).context("the present issuer's certificate")?)
+            .context("the present issuer's constraints cannot be repeated; give them with --permit-dns and --permit-ip")
     }
 }
 
@@ -63,7 +62,7 @@ fn suffix(text: &str) -> Result<DnsName, String> {
     Ok(name)
 }
 
-/// What a key can be.
+/// The algorithm of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Algorithm {
     /// ECDSA on P-384.
@@ -73,7 +72,7 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
-    /// What it signs under.
+    /// The signature algorithm.
     pub fn alg(self) -> SigAlg {
         match self {
             Self::P384 => SigAlg::Es384,
@@ -82,14 +81,14 @@ impl Algorithm {
     }
 }
 
-/// The address of the CA: scheme and host, as the Worker takes it.
+/// Parses the CA's URL: scheme and host, as the Worker requires it.
 ///
 /// # Errors
-/// A sentence for the operator.
+/// What to write instead.
 pub fn base_url(text: &str) -> Result<String, String> {
     let url = Url::parse(text).map_err(|error| format!("{error}; write it as https://ca.example.org"))?;
     if url.scheme() != "https" || !url.has_host() {
-        return Err("clients speak https with the CA; write it as https://ca.example.org".to_owned());
+        return Err("clients need https; write it as https://ca.example.org".to_owned());
     }
     let origin = url.origin().ascii_serialization();
     if origin != text {
@@ -98,26 +97,26 @@ pub fn base_url(text: &str) -> Result<String, String> {
     Ok(origin)
 }
 
-/// An instant, as RFC 3339 writes it.
+/// Parses an RFC 3339 time.
 ///
 /// # Errors
-/// A sentence for the operator.
+/// What to write instead.
 pub fn instant(text: &str) -> Result<Time, String> {
-    Time::parse_rfc3339(text).ok_or_else(|| format!("{text:?} is no instant; write it as 2027-01-31T00:00:00Z"))
+    Time::parse_rfc3339(text).ok_or_else(|| format!("{text:?} is not a time; write it as 2027-01-31T00:00:00Z"))
 }
 
-/// What a CA is called by.
+/// Checks the name of a CA.
 ///
 /// # Errors
-/// A sentence for the operator.
+/// What to write instead.
 pub fn ca_name(text: &str) -> Result<String, String> {
     if text.trim() != text || text.is_empty() || text.chars().any(char::is_control) {
-        return Err("a name is wanted that people know the CA by, as \"Example\"".to_owned());
+        return Err("expected a name for the CA, as \"Example\"".to_owned());
     }
     Ok(text.to_owned())
 }
 
-/// The common name of an issuer: no two of one CA have the same.
+/// The common name of an issuer, unique within the CA.
 pub fn issuer_name(name: &str, slot: u8) -> String {
     if slot == FIRST { format!("{name} Issuing CA") } else { format!("{name} Issuing CA {slot}") }
 }
@@ -125,7 +124,7 @@ pub fn issuer_name(name: &str, slot: u8) -> String {
 /// The common name of the issuer that follows the one of this certificate (DER).
 ///
 /// # Errors
-/// When it has no common name to make one of.
+/// When the certificate has no common name.
 pub fn next_name(certificate: &[u8], slot: u8) -> Result<String> {
     let present =
         common_name(certificate)?.context("the present issuer has no common name; give one with --name NAME")?;

@@ -1,4 +1,4 @@
-//! `issuer new`: the next issuer under the own root.
+//! `issuer new`: creates the next issuer below the CA's own root.
 
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -18,31 +18,31 @@ use crate::common::ca_paths::CaPaths;
 use crate::common::config_edit::ConfigEdit;
 use crate::common::host;
 
-/// What `issuer new` can be told.
+/// Options of `issuer new`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
-    /// From when the new issuer signs, as 2027-01-31T00:00:00Z. The present one does until then.
+    /// When the new issuer takes over, as 2027-01-31T00:00:00Z. The present one signs until then.
     #[arg(long, value_name = "TIME", value_parser = instant)]
     takes_over: Time,
     #[command(flatten)]
     place: CaPaths,
-    /// What it is called by: "NAME Issuing CA N". Without it, as the present one.
+    /// Its name: "NAME Issuing CA N" [default: as the present issuer].
     #[arg(long, value_parser = ca_name)]
     name: Option<String>,
-    /// Years that it lives, from now on.
+    /// Its lifetime in years, from now.
     #[arg(long, value_name = "YEARS", default_value_t = 5, value_parser = crate::common::number::range::<u32, 1, 30>)]
     years: u32,
     #[command(flatten)]
     permits: Permits,
-    /// The root's private key, where it is not DIR/root.key.
+    /// The root's private key [default: DIR/root.key].
     #[arg(long, value_name = "FILE")]
     root_key: Option<PathBuf>,
-    /// A file with the passphrase of the root's key, instead of asking for it.
+    /// A file with the passphrase of the root's key [default: ask on the terminal].
     #[arg(long, value_name = "FILE")]
     passphrase_file: Option<PathBuf>,
 }
 
-/// Makes it, writes it, says what comes next.
+/// Creates and writes the issuer, and prints the next steps.
 pub fn run(options: &Options) -> Result<()> {
     let now = host::now()?;
     let folder = CaFolder::existing(&options.place.ca)?;
@@ -87,24 +87,24 @@ pub fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// The issuer that signs last of those that there are.
+/// The issuer that takes over last.
 fn present<'a>(folder: &CaFolder, slots: &'a [IssuerSlot]) -> Result<&'a IssuerSlot> {
     slots.iter().max_by_key(|slot| slot.from).with_context(|| {
         format!(
-            "there is no {}: make the first issuer with `selvedge init`",
+            "{} does not exist: create the first issuer with `selvedge init`",
             folder.path(&issuer_file(FIRST, "pem")).display()
         )
     })
 }
 
-/// Checks the time at which an issuer is to take over: that it lies ahead, and that those before it last until then.
+/// Checks that a takeover is in the future and that the issuer before it is valid until then.
 ///
 /// # Errors
-/// With what there is.
+/// The conflict.
 pub fn check_takeover(slots: &[IssuerSlot], from: Time, now: Time) -> Result<()> {
     if from <= now {
         bail!(
-            "the issuer is to take over at {}, and it is {} already; choose a time that leaves you days to deploy it",
+            "the takeover at {} is not after the present time, {}; choose a time that leaves you days to deploy it",
             from.rfc3339(),
             now.rfc3339()
         );
@@ -117,8 +117,8 @@ pub fn check_takeover(slots: &[IssuerSlot], from: Time, now: Time) -> Result<()>
         let issuer = Issuer::from_pem_chain(&before.chain).with_context(|| format!("issuer {}", before.number))?;
         if issuer.not_after() < from {
             bail!(
-                "issuer {} ends at {}, before the next is to take over at {}; nothing could be issued between: choose \
-                 an earlier time",
+                "issuer {} expires at {}, before the takeover at {}; nothing could be issued between: choose an earlier \
+                 time",
                 before.number,
                 issuer.not_after().rfc3339(),
                 from.rfc3339()
@@ -128,7 +128,7 @@ pub fn check_takeover(slots: &[IssuerSlot], from: Time, now: Time) -> Result<()>
     Ok(())
 }
 
-/// Checks that an issuer is valid when it is to take over.
+/// Checks that an issuer is valid at its takeover.
 ///
 /// # Errors
 /// When it is not.
@@ -144,7 +144,7 @@ fn text(
     from: Time,
     (issuer, constraints, list): (&str, &Constraints, &str),
 ) -> Result<String> {
-    let mut out = format!("Issuer {slot} is made; it signs from {}.\n\n", from.rfc3339());
+    let mut out = format!("Issuer {slot} was created; it signs from {}.\n\n", from.rfc3339());
     let file = folder.path(&issuer_file(slot, "pem"));
     let _ = writeln!(out, "  issuer    {}\n            {}", file.display(), report::certificate(issuer)?);
     let _ = writeln!(out, "            permits {}", report::constraints(constraints));

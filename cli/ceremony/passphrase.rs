@@ -1,4 +1,4 @@
-//! The passphrase of a root's key: asked for on the terminal without showing it, or read from a file; never an argument.
+//! The passphrase of a root's key: from the terminal without echo, or from a file; never an argument.
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
@@ -15,13 +15,13 @@ use zeroize::Zeroizing;
 use crate::common::host::say;
 use crate::common::shell::quoted;
 
-/// Fewest characters of a new passphrase.
+/// Shortest new passphrase, in characters.
 pub const MIN_CHARS: usize = 12;
 
-/// The longest line that is read at the terminal, in octets: what a terminal passes on at most.
+/// Longest line read from the terminal, in octets: a terminal's own limit.
 const MAX_LINE_BYTES: usize = 4096;
 
-/// A passphrase; printed, it shows nothing.
+/// A passphrase; `Debug` is redacted.
 pub struct Passphrase(Zeroizing<String>);
 
 impl fmt::Debug for Passphrase {
@@ -31,7 +31,7 @@ impl fmt::Debug for Passphrase {
 }
 
 impl Passphrase {
-    /// A new one: asked for twice, unless there is a file.
+    /// A new passphrase: prompted twice, unless a file is given.
     ///
     /// # Errors
     /// When it is too short, the two differ, or there is neither file nor terminal.
@@ -51,7 +51,7 @@ impl Passphrase {
         Ok(passphrase)
     }
 
-    /// The one of a key that exists.
+    /// The passphrase of an existing key.
     fn of(key: &Path, file: Option<&Path>) -> Result<Self> {
         match file {
             Some(file) => Self::read(file),
@@ -61,7 +61,7 @@ impl Passphrase {
 
     /// The file's only line, as `openssl -passin file:` takes it.
     fn read(file: &Path) -> Result<Self> {
-        // The reason may quote the file where it is no text.
+        // The error may quote a file that is not text.
         let text = fs::read(file).with_context(|| format!("cannot read the passphrase file {}", file.display()))?;
         warn_of_readers(file, "the passphrase file");
         let text = Zeroizing::new(text);
@@ -70,10 +70,7 @@ impl Passphrase {
         let line = text.strip_suffix('\n').unwrap_or(text);
         let line = line.strip_suffix('\r').unwrap_or(line);
         if line.contains(['\n', '\r']) {
-            bail!(
-                "the passphrase file {} has more than one line; leave nothing in it but the passphrase",
-                file.display()
-            );
+            bail!("the passphrase file {} has more than one line; it may hold only the passphrase", file.display());
         }
         Ok(Self(Zeroizing::new(line.to_owned())))
     }
@@ -88,17 +85,16 @@ fn check_length(passphrase: &str) -> Result<()> {
     let length = passphrase.chars().count();
     if length < MIN_CHARS {
         bail!(
-            "a passphrase of {MIN_CHARS} characters or more was asked for, this one has {length}: the root's key is as safe \
-             as it is; take several random words"
+            "the passphrase has {length} characters, but needs {MIN_CHARS} or more: it protects the root's key; use several \
+             random words"
         );
     }
     Ok(())
 }
 
-/// Asks at the terminal of this process. What is typed is not shown, and the question stands there only when that is so:
-/// whoever answers for a person waits for it.
+/// Prompts on the terminal. Echo is off before the prompt appears, so that a script can wait for it.
 fn ask(prompt: &str) -> Result<Zeroizing<String>> {
-    let none = "there is no terminal to ask for the passphrase at; give it with --passphrase-file FILE";
+    let none = "no terminal to ask for the passphrase; give it with --passphrase-file FILE";
     let mut terminal = OpenOptions::new().read(true).write(true).open("/dev/tty").context(none)?;
     let hidden = Hidden::on(terminal.try_clone().context(none)?).context(none)?;
     let asked = terminal.write_all(prompt.as_bytes()).and_then(|()| read_line(&mut terminal));
@@ -107,7 +103,7 @@ fn ask(prompt: &str) -> Result<Zeroizing<String>> {
     asked.context("cannot read the passphrase at the terminal")
 }
 
-/// A terminal that shows nothing of what is typed, until this value goes.
+/// A terminal without echo, until dropped.
 struct Hidden {
     terminal: File,
     before: Termios,
@@ -118,7 +114,7 @@ impl Hidden {
         let before = tcgetattr(&terminal)?;
         let mut silent = before.clone();
         silent.local_modes.remove(LocalModes::ECHO | LocalModes::ECHONL);
-        // What was typed before, and so was shown, is no answer.
+        // Input typed before was echoed, and is discarded.
         tcsetattr(&terminal, OptionalActions::Flush, &silent)?;
         Ok(Self { terminal, before })
     }
@@ -130,7 +126,7 @@ impl Drop for Hidden {
     }
 }
 
-/// A line without its end, no octet of which is left elsewhere in memory.
+/// Reads a line without leaving copies in memory.
 fn read_line(terminal: &mut File) -> std::io::Result<Zeroizing<String>> {
     let mut line = Zeroizing::new(Vec::with_capacity(MAX_LINE_BYTES));
     let mut octet = Zeroizing::new([0; 1]);
@@ -148,33 +144,33 @@ fn read_line(terminal: &mut File) -> std::io::Result<Zeroizing<String>> {
     Ok(Zeroizing::new(text.strip_suffix('\r').unwrap_or(text).to_owned()))
 }
 
-/// Says it where a file with a secret can be read by others than its owner.
+/// Warns about a secret file that other users can access.
 fn warn_of_readers(file: &Path, what: &str) {
     let open = fs::metadata(file).is_ok_and(|about| about.is_file() && about.mode() & 0o077 != 0);
     if open {
         say(format!(
-            "warning: {what} {} is open to others than its owner; close it with `chmod 600 {}`, and if others use this \
-             machine take what is in it for known to them",
+            "warning: {what} {} is accessible to other users; run `chmod 600 {}`, and if others use this machine consider \
+             it compromised",
             file.display(),
             quoted(file)
         ));
     }
 }
 
-/// The private key in a file, for which the passphrase is asked if it is encrypted.
+/// Reads the private key in a file, with its passphrase if encrypted.
 ///
 /// # Errors
-/// When it is missing, of no kind that is read, or does not open.
+/// When it is missing, of an unknown kind, or the passphrase is wrong.
 pub fn open_key(file: &Path, passphrase_file: Option<&Path>) -> Result<NativeKey> {
     let text = fs::read(file).with_context(|| {
         format!(
-            "cannot read the root's key {}; bring it back from where it is kept, or name its file with --root-key",
+            "cannot read the root's key {}; restore it from where it is kept, or name its file with --root-key",
             file.display()
         )
     })?;
     warn_of_readers(file, "the root's key");
     let text = Zeroizing::new(text);
-    // What is around the key may be in any encoding.
+    // The text around the key may be in any encoding.
     let text = Zeroizing::new(String::from_utf8_lossy(&text).into_owned());
     let about = format!("the root's key {}", file.display());
     // The fault is a clause about the key.

@@ -1,4 +1,4 @@
-//! What the commands say when they are done: what was made, and the very lines that come next.
+//! The output of the commands: what was created, and the commands to run next.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -15,7 +15,7 @@ use super::tokens::ADMIN_TOKENS;
 use super::{folder, names};
 use crate::common::shell::quoted;
 
-/// A certificate (the first of a PEM) in two lines: name, key, dates; the fingerprint by which people compare it.
+/// A certificate (the first of a PEM) in two lines: name, key, dates; fingerprint.
 ///
 /// # Errors
 /// When it cannot be read.
@@ -37,29 +37,29 @@ fn fingerprint(der: &[u8]) -> String {
     Sha256::digest(der).iter().map(|byte| format!("{byte:02X}")).collect::<Vec<_>>().join(":")
 }
 
-/// What an issuer is good for, with a word on what that means where it is everything.
+/// The constraints of an issuer, with a warning where it has none.
 pub fn constraints(constraints: &Constraints) -> String {
     if constraints.is_none() {
-        "any name and address: whoever steals its key can be anybody towards those who trust the root \
-         (--permit-dns and --permit-ip limit that)"
+        "any name and address: with its key stolen, every name is at risk for all that trust the root \
+         (--permit-dns and --permit-ip limit it)"
             .to_owned()
     } else {
         constraints.to_string()
     }
 }
 
-/// How to try it on this machine.
+/// The command to try the CA on this machine.
 pub fn try_here(ca: &Path) -> String {
     format!("  cargo run -- dev --ca {}\n", quoted(ca))
 }
 
-/// The lines that put an issuer's key into the Worker's secret.
+/// The command that stores an issuer's key as a secret of the Worker.
 pub fn secret_line(folder: &CaFolder, slot: u8) -> String {
     let file = folder.path(&issuer_file(slot, "key"));
     format!("  cargo run -- tool wrangler secret put {} < {}\n", setting("ISSUER_KEY", slot), quoted(&file))
 }
 
-/// All lines up to a Worker that runs.
+/// All commands up to a running Worker.
 pub fn deploy(folder: &CaFolder, slot: u8) -> String {
     let nonce = folder.path(folder::NONCE_KEY);
     let mut out = String::from("  cargo run -- tool wrangler login\n");
@@ -73,7 +73,7 @@ pub fn deploy(folder: &CaFolder, slot: u8) -> String {
     out
 }
 
-/// The line that stores the admin tokens.
+/// The command that stores the admin tokens.
 pub fn tokens_line(file: &Path) -> String {
     format!("cargo run -- tool wrangler secret put ADMIN_TOKENS < {}", quoted(file))
 }

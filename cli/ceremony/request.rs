@@ -1,4 +1,4 @@
-//! `issuer request`: a key, and the request for it that a company's CA signs.
+//! `issuer request`: creates a key and its request, for a company's CA to sign.
 
 use std::fmt::Write;
 
@@ -15,25 +15,25 @@ use crate::common::ca_paths::CaPaths;
 use crate::common::host;
 use crate::common::shell::quoted;
 
-/// What `issuer request` can be told.
+/// Options of `issuer request`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
     #[command(flatten)]
     place: CaPaths,
-    /// What the issuer is called by: "NAME Issuing CA", from the second on with its number.
+    /// The issuer's name: "NAME Issuing CA", from the second on with its number.
     #[arg(long, value_parser = ca_name)]
     name: String,
     #[command(flatten)]
     permits: Permits,
 }
 
-/// Makes both, writes both, says what comes next.
+/// Creates and writes both, and prints the next steps.
 pub fn run(options: &Options) -> Result<()> {
     let folder = CaFolder::open(&options.place.ca)?;
     if let Some(pending) = folder.pending()? {
         let (request, key) = (issuer_file(pending.number, "csr"), issuer_file(pending.number, "key"));
         bail!(
-            "the request {} still waits for its certificate: take that in with `selvedge issuer import`, or delete the \
+            "the request {} still waits for its certificate: import that with `selvedge issuer import`, or delete the \
              request and its key {}",
             folder.path(&request).display(),
             folder.path(&key).display()
@@ -46,7 +46,7 @@ pub fn run(options: &Options) -> Result<()> {
     };
     let key = new_key(SigAlg::Es256)?;
     let request = create_issuer_csr(&key, &issuer_name(&options.name, slot), &constraints);
-    let request = request.context("cannot make the request")?;
+    let request = request.context("cannot create the request")?;
     let pem = Zeroizing::new(key.to_pkcs8_pem()?);
     let mut files =
         vec![NewFile::secret(issuer_file(slot, "key"), pem), NewFile::public(issuer_file(slot, "csr"), &request)];
@@ -60,7 +60,7 @@ pub fn run(options: &Options) -> Result<()> {
 
 fn text(options: &Options, folder: &CaFolder, slot: u8, constraints: &Constraints) -> String {
     let file = folder.path(&issuer_file(slot, "csr"));
-    let mut out = String::from("The request is made.\n\n");
+    let mut out = String::from("The request was created.\n\n");
     let _ = writeln!(out, "  request   {}  (for the company's CA)", file.display());
     let _ = writeln!(out, "            to permit {}", report::constraints(constraints));
     let _ = writeln!(out, "  key       {}  (stays here)", folder.path(&issuer_file(slot, "key")).display());

@@ -1,5 +1,4 @@
-//! The root's CRL: made with the root, signed anew with every issuer, and when an intermediate is revoked
-//! (`issuer revoke`) or the list nears its end (`issuer crl`).
+//! The root's CRL: signed with the root, with every issuer, on revocation (`issuer revoke`) and on renewal (`issuer crl`).
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -25,24 +24,24 @@ use crate::common::{files, host};
 
 /// The root's CRL.
 pub const ROOT_CRL: &str = "root.crl";
-/// The setting that it goes into.
+/// The setting for it.
 const SETTING: &str = "ROOT_CRL";
-/// Where it is below the address by which verifiers reach the CA.
+/// Its path below the CA's URL for verifiers.
 const PATH: &str = "/crl/root.crl";
 
-/// Where the root's key is.
+/// The options for the root's key.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Key {
-    /// The root's private key, where it is not DIR/root.key.
+    /// The root's private key [default: DIR/root.key].
     #[arg(long, value_name = "FILE")]
     root_key: Option<PathBuf>,
-    /// A file with the passphrase of the root's key, instead of asking for it.
+    /// A file with the passphrase of the root's key [default: ask on the terminal].
     #[arg(long, value_name = "FILE")]
     passphrase_file: Option<PathBuf>,
 }
 
 impl Key {
-    /// The root of a folder, with its key.
+    /// Opens the root of a folder with its key.
     fn open(&self, folder: &CaFolder, now: Time) -> Result<Root> {
         let key_file = self.root_key.clone().unwrap_or_else(|| folder.path(ROOT_KEY));
         let root = folder.require(ROOT)?;
@@ -52,12 +51,12 @@ impl Key {
     }
 }
 
-/// Why an intermediate is revoked (RFC 5280 §5.3.1).
+/// The reasons to revoke an intermediate (RFC 5280 §5.3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Reason {
-    /// Its key is in other hands, or may be.
+    /// Its key was or may be compromised.
     Compromised,
-    /// Another has taken its place.
+    /// It was replaced.
     Superseded,
     /// It is not needed any more.
     Ended,
@@ -73,7 +72,7 @@ impl Reason {
     }
 }
 
-/// What `issuer revoke` can be told.
+/// Options of `issuer revoke`.
 #[derive(Clone, Debug, clap::Args)]
 #[group(id = "which", required = true, multiple = false, args = ["issuer", "certificate"])]
 pub struct RevokeOptions {
@@ -82,35 +81,35 @@ pub struct RevokeOptions {
     /// The number of the issuer.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=9))]
     issuer: Option<u8>,
-    /// The certificate of an intermediate that the root signed (PEM), where it is not one of the folder.
+    /// The certificate of an intermediate that the root signed (PEM), if it is not in the folder.
     #[arg(long, value_name = "FILE")]
     certificate: Option<PathBuf>,
-    /// Why.
+    /// The reason.
     #[arg(long, value_enum)]
     reason: Reason,
     #[command(flatten)]
     key: Key,
 }
 
-/// What `issuer crl` can be told.
+/// Options of `issuer crl`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct CrlOptions {
     #[command(flatten)]
     place: CaPaths,
-    /// Years for which the list is good; without it, as long as the issuer that ends last.
+    /// Years for which the CRL is valid [default: until the last issuer expires].
     #[arg(long, value_name = "YEARS", value_parser = clap::value_parser!(u32).range(1..=50), conflicts_with = "take_in")]
     years: Option<u32>,
-    /// A CRL of the root (PEM) that was signed on another machine, to be published from here.
+    /// A CRL of the root (PEM) that was signed on another machine, to publish here.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["root_key", "passphrase_file"])]
     take_in: Option<PathBuf>,
     #[command(flatten)]
     key: Key,
 }
 
-/// Where the root's CRL is: a URL that stands in each intermediate from then on.
+/// The URL of the root's CRL, which each new intermediate names.
 ///
 /// # Errors
-/// When the settings say neither STATUS_URL nor BASE_URL.
+/// When the settings have neither STATUS_URL nor BASE_URL.
 pub fn url(settings: &ConfigEdit) -> Result<String> {
     if let Some(status) = settings.get("STATUS_URL")? {
         return Ok(format!("{}{PATH}", status.trim_end_matches('/')));
@@ -122,7 +121,7 @@ pub fn url(settings: &ConfigEdit) -> Result<String> {
     Ok(format!("http://{}{PATH}", rest.trim_end_matches('/')))
 }
 
-/// The list that there is.
+/// The present CRL.
 ///
 /// # Errors
 /// When it cannot be read, or is not the root's.
@@ -132,7 +131,7 @@ pub fn present(folder: &CaFolder, root_pem: &str) -> Result<Option<List>> {
     checked(&text, root_pem).map(|list| Some(list.list().clone())).with_context(shown)
 }
 
-/// The list in a file.
+/// The CRL in a file.
 ///
 /// # Errors
 /// As [`present`].
@@ -142,31 +141,31 @@ pub fn of_file(file: &Path, root_pem: &str) -> Result<List> {
         .with_context(|| file.display().to_string())
 }
 
-/// A list of this root, signed by it.
+/// Parses a CRL and checks that this root signed it.
 fn checked(text: &str, root_pem: &str) -> Result<RootList> {
     let root = authority::Root::read(root_pem).map_err(|what| anyhow!(what))?;
     let list = RootList::parse(text, Some(&root)).map_err(|what| anyhow!("the CRL cannot be used: {what}"))?;
-    // Native verification never waits for anything.
+    // Native verification is ready at once.
     match list.is_by(&root, &NativeCrypto).now_or_never() {
         Some(Ok(true)) => Ok(list),
         _ => bail!("the CRL is not signed by the key of the root {}", root.name()),
     }
 }
 
-/// Signs a list that goes on from the one before.
+/// Signs the CRL that follows `before`.
 ///
 /// # Errors
 /// When it cannot be signed.
 pub fn sign(root: &Root, before: Option<&List>, revoked: Option<Listed>, now: Time, until: Time) -> Result<String> {
-    // No list ends before the one that it follows: who has taken that counts on it.
+    // Not valid for less time than the one before: verifiers keep that one.
     let until = before.map_or(until, |before| before.next_update.max(until));
     root.create_list(before, revoked, now, until).context("cannot sign the root's CRL")
 }
 
-/// Puts a list into the settings; gives its file.
+/// Puts a CRL into the settings; gives its file.
 ///
 /// # Errors
-/// When the settings have no place for it.
+/// When the settings cannot hold it.
 pub fn set(settings: &mut ConfigEdit, list: &str) -> Result<NewFile> {
     settings.set(
         SETTING,
@@ -176,7 +175,7 @@ pub fn set(settings: &mut ConfigEdit, list: &str) -> Result<NewFile> {
     Ok(NewFile::public(ROOT_CRL, list).replacing())
 }
 
-/// The end of the issuer that ends last.
+/// When the last issuer expires.
 fn last_end(folder: &CaFolder) -> Result<Option<Time>> {
     let ends = folder.slots()?.into_iter().map(|slot| {
         let issuer = Issuer::from_pem_chain(&slot.chain).with_context(|| issuer_file(slot.number, "pem"))?;
@@ -195,7 +194,7 @@ pub fn revoke(options: &RevokeOptions) -> Result<()> {
     let chain = match (options.issuer, &options.certificate) {
         (Some(number), _) => folder.require(&issuer_file(number, "pem"))?,
         (None, Some(file)) => files::read_pem(file)?,
-        (None, None) => bail!("say which with --issuer N, or --certificate FILE"),
+        (None, None) => bail!("select the intermediate with --issuer N or --certificate FILE"),
     };
     let (serial, shown) = below_root(&chain, &root_pem)?;
     if let Some(entry) = before.as_ref().and_then(|before| before.entry(&serial)) {
@@ -218,7 +217,7 @@ pub fn revoke(options: &RevokeOptions) -> Result<()> {
     Ok(())
 }
 
-/// The serial number of the certificate that the root issued, and what it is, for people.
+/// The serial number and description of the certificate in the chain that the root issued.
 fn below_root(chain: &str, root_pem: &str) -> Result<(Vec<u8>, String)> {
     let root = authority::Root::read(root_pem).map_err(|what| anyhow!(what))?;
     let ders = pem::read_certificates(chain)?;
@@ -231,10 +230,10 @@ fn below_root(chain: &str, root_pem: &str) -> Result<(Vec<u8>, String)> {
             return Ok((parts.serial.to_vec(), report::certificate(&pem::write_certificate(der)?)?));
         }
     }
-    bail!("no certificate of it is issued by {}; whose it is, revokes it", root.name())
+    bail!("none of its certificates was issued by {}; its own issuer has to revoke it", root.name())
 }
 
-/// Signs the list anew, or takes in one that was signed elsewhere.
+/// Renews the CRL, or imports one that was signed elsewhere.
 pub fn renew(options: &CrlOptions) -> Result<()> {
     let now = host::now()?;
     let folder = CaFolder::existing(&options.place.ca)?;
@@ -259,22 +258,22 @@ pub fn renew(options: &CrlOptions) -> Result<()> {
     };
     let file = set(&mut settings, &list)?;
     folder.write(&[file], Some(&settings))?;
-    let mut out = String::from("The root's CRL is made.\n\n");
+    let mut out = String::from("The root's CRL was renewed.\n\n");
     summary(&mut out, &folder, &settings, &list)?;
     out.push_str("\nTo publish it:\n\n  cargo run -- deploy\n");
     host::print(&out);
     Ok(())
 }
 
-/// The end of a list that is to be good for so many years.
+/// The end of a CRL that is valid for so many years.
 ///
 /// # Errors
-/// When the present list is good for longer: verifiers that have it count on that.
+/// When the present CRL is valid for longer: verifiers keep that one.
 fn end_after(years: u32, before: Option<&List>, now: Time) -> Result<Time> {
     let until = now.plus(core::time::Duration::from_secs(u64::from(years) * 365 * 24 * 3600));
     match before.map(|before| before.next_update).filter(|present| *present > until) {
         Some(present) => bail!(
-            "--years {years} ends at {}, before the present list, which is good until {}; leave --years out, or say more",
+            "--years {years} ends at {}, before the present CRL, which is valid until {}; omit --years, or give more",
             until.rfc3339(),
             present.rfc3339()
         ),
@@ -282,31 +281,31 @@ fn end_after(years: u32, before: Option<&List>, now: Time) -> Result<Time> {
     }
 }
 
-/// A list that was taken in is good now, and not older than the one that there is.
+/// Checks that an imported CRL is valid and not older than the present one.
 fn check_newer(taken: &List, before: Option<&List>, now: Time) -> Result<()> {
     if taken.next_update <= now {
-        bail!("the CRL was good until {}; sign another", taken.next_update.rfc3339());
+        bail!("the CRL expired at {}; sign another", taken.next_update.rfc3339());
     }
     if let Some(missing) =
         before.and_then(|before| before.entries.iter().find(|one| taken.entry(&one.serial).is_none()))
     {
         bail!(
-            "the CRL lacks a certificate that stands on the present one (revoked at {}): it is an older one",
+            "the CRL lacks a certificate that is on the present one (revoked at {}): it is older",
             missing.at.rfc3339()
         );
     }
     Ok(())
 }
 
-/// What a list is, for people.
+/// Appends a description of a CRL.
 ///
 /// # Errors
-/// When it cannot be read, which it can.
+/// When it cannot be read.
 pub fn summary(out: &mut String, folder: &CaFolder, settings: &ConfigEdit, list: &str) -> Result<()> {
     let read = List::read(&pem::read_crl(list)?)?;
     let _ = writeln!(
         out,
-        "  root CRL  {}\n            number {}, {} revoked, good until {}\n  settings  {}: {SETTING}",
+        "  root CRL  {}\n            number {}, {} revoked, valid until {}\n  settings  {}: {SETTING}",
         folder.path(ROOT_CRL).display(),
         read.number_text(),
         read.entries.len(),

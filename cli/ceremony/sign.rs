@@ -1,4 +1,4 @@
-//! `issuer sign`: an issuer's request, signed with the own root on the machine where that is, which needs nothing else.
+//! `issuer sign`: signs an issuer's request with the root, on the machine that has its key.
 
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -12,10 +12,10 @@ use crate::common::files::{Readers, Staged};
 use crate::common::shell::quoted;
 use crate::common::{files, host};
 
-/// What `issuer sign` can be told.
+/// Options of `issuer sign`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
-    /// The request, as `issuer request` makes it; for a renewal, the one that was signed before.
+    /// The request of `issuer request`; for a renewal, the same as before.
     #[arg(long, value_name = "FILE")]
     request: PathBuf,
     /// The root (PEM).
@@ -24,29 +24,28 @@ pub struct Options {
     /// The root's private key (PKCS#8, PEM).
     #[arg(long, value_name = "FILE")]
     root_key: PathBuf,
-    /// Where the certificate is to be written.
+    /// The file to write the certificate to.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// Years that the issuer lives, from now on.
+    /// The issuer's lifetime in years, from now.
     #[arg(long, value_name = "YEARS", default_value_t = 5, value_parser = crate::common::number::range::<u32, 1, 30>)]
     years: u32,
-    /// Where the root's CRL is (http), as `http://HOST/crl/root.crl` of the CA that will have the issuer; it stands in the
-    /// certificate.
+    /// The URL of the root's CRL in the certificate: `http://HOST/crl/root.crl` of the CA that gets the issuer.
     #[arg(long, value_name = "URL", value_parser = list_url)]
     crl_url: Option<String>,
-    /// A file with the passphrase of the root's key, instead of asking for it.
+    /// A file with the passphrase of the root's key [default: ask on the terminal].
     #[arg(long, value_name = "FILE")]
     passphrase_file: Option<PathBuf>,
 }
 
-/// Signs it, writes it, says what comes next.
+/// Signs the request, writes the certificate and prints the next steps.
 pub fn run(options: &Options) -> Result<()> {
     let now = host::now()?;
     if options.out.exists() {
         bail!("{} exists, and nothing is overwritten; name another file with --out", options.out.display());
     }
     let request = IssuerRequest::read(&files::read_pem(&options.request)?)
-        .with_context(|| format!("{} is no request that can be signed", options.request.display()))?;
+        .with_context(|| format!("{} is not a request that can be signed", options.request.display()))?;
     let root_pem = files::read_pem(&options.root_certificate)?;
     let key = open_key(&options.root_key, options.passphrase_file.as_deref())?;
     let (certificate, key_file) = (options.root_certificate.display(), options.root_key.display());

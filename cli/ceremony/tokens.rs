@@ -1,5 +1,4 @@
-//! The admin tokens, by which the operations API knows who asks: a file in the CA's folder that becomes the secret
-//! `ADMIN_TOKENS`.
+//! The admin tokens of the operations API: a file in the CA's folder that becomes the secret `ADMIN_TOKENS`.
 
 use std::fmt::Write;
 
@@ -12,35 +11,35 @@ use crate::common::host;
 
 /// The file.
 pub const ADMIN_TOKENS: &str = "admin.tokens";
-/// The name of the token that `init` makes.
+/// The name of the token that `init` creates.
 pub const OPERATOR: &str = "operator";
-/// The most tokens that the Worker takes.
+/// Most tokens that the Worker accepts.
 const MAX_TOKENS: usize = 20;
-/// The shortest token that the Worker takes, in characters.
+/// Shortest token that the Worker accepts, in characters.
 const MIN_TOKEN_CHARS: usize = 32;
 
-/// Tokens with their names, which stand in the audit record beside what was done with them.
+/// Tokens by name; the audit record has the names.
 #[derive(Default)]
 pub struct Tokens(Vec<(String, Zeroizing<String>)>);
 
 impl Tokens {
-    /// One token, for whoever keeps the CA.
+    /// A set with one new token.
     ///
     /// # Errors
-    /// When this machine gives no random bytes.
+    /// When this machine has no random bytes.
     pub fn first(name: &str) -> Result<Self> {
         let mut tokens = Self::default();
         tokens.add(name)?;
         Ok(tokens)
     }
 
-    /// Reads the text of the file, as the Worker reads the secret.
+    /// Parses the text of the file, as the Worker parses the secret.
     ///
     /// # Errors
-    /// With what is wrong. No error quotes a token.
+    /// What is wrong, without quoting a token.
     pub fn read(text: &str) -> Result<Self> {
         let object: Map<String, Value> =
-            serde_json::from_str(text).ok().context("it is no JSON object from name to token")?;
+            serde_json::from_str(text).ok().context("it is not a JSON object from name to token")?;
         let mut all = Vec::new();
         for (name, token) in object {
             check_name(&name)?;
@@ -52,14 +51,14 @@ impl Tokens {
         }
         match all.len() {
             0 => bail!("it has no token"),
-            n if n > MAX_TOKENS => bail!("it has {n} tokens, and {MAX_TOKENS} are the most"),
+            n if n > MAX_TOKENS => bail!("it has {n} tokens; the maximum is {MAX_TOKENS}"),
             _ => Ok(Self(all)),
         }
     }
 
     /// The text of the file.
     pub fn text(&self) -> Zeroizing<String> {
-        // By hand, for serde_json would leave copies in memory; nothing in names and tokens needs more escaping.
+        // By hand: serde_json would leave copies in memory; names and tokens need no other escaping.
         let mut out = Zeroizing::new(String::from("{"));
         for (at, (name, token)) in self.0.iter().enumerate() {
             let comma = if at == 0 { "" } else { "," };
@@ -76,34 +75,34 @@ impl Tokens {
         out
     }
 
-    /// Makes a token under this name: 32 random bytes.
+    /// Creates a token with this name: 32 random bytes.
     ///
     /// # Errors
-    /// When the name is none, or taken, or there are too many.
+    /// When the name is invalid or taken, or the limit is reached.
     pub fn add(&mut self, name: &str) -> Result<&str> {
         check_name(name)?;
         if self.get(name).is_some() {
-            bail!("there is a token with the name {name:?} already; remove that one first, or choose another name");
+            bail!("a token {name:?} exists already; remove it first, or choose another name");
         }
         if self.0.len() >= MAX_TOKENS {
-            bail!("there are {MAX_TOKENS} tokens, which is the most; remove one first");
+            bail!("the maximum of {MAX_TOKENS} tokens is reached; remove one first");
         }
         let token = Zeroizing::new(b64::encode(&*Zeroizing::new(host::random::<32>()?)));
         self.0.push((name.to_owned(), token));
-        self.get(name).context("a token that was made is gone")
+        self.get(name).context("the new token is missing")
     }
 
-    /// Takes the token with this name away.
+    /// Removes the token with this name.
     ///
     /// # Errors
-    /// When there is none, or no other.
+    /// When it does not exist, or is the only one.
     pub fn remove(&mut self, name: &str) -> Result<()> {
         if self.get(name).is_none() {
-            bail!("there is no token with the name {name:?}; there are: {}", self.names().join(", "));
+            bail!("no token has the name {name:?}; expected one of: {}", self.names().join(", "));
         }
         if self.0.len() == 1 {
             bail!(
-                "{name:?} is the only token. Make another first; or, to switch operations off, delete {ADMIN_TOKENS} and the \
+                "{name:?} is the only token. Create another first; or, to switch operations off, delete {ADMIN_TOKENS} and the \
                  secret (`cargo run -- tool wrangler secret delete ADMIN_TOKENS`)"
             );
         }
@@ -122,7 +121,7 @@ impl Tokens {
     }
 }
 
-/// Whether the Worker takes this text for a token.
+/// Whether the Worker accepts this text as a token.
 pub fn is_token(text: &str) -> bool {
     text.len() >= MIN_TOKEN_CHARS && text.bytes().all(|b| b.is_ascii_graphic())
 }
@@ -130,7 +129,7 @@ pub fn is_token(text: &str) -> bool {
 fn check_name(name: &str) -> Result<()> {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"._-@".contains(&b);
     if !(1..=40).contains(&name.len()) || !name.bytes().all(plain) {
-        bail!("{name:?} is no name of a token: 1 to 40 characters of A-Z a-z 0-9 . _ - @");
+        bail!("{name:?} is not a token name: 1 to 40 characters of A-Z a-z 0-9 . _ - @");
     }
     Ok(())
 }

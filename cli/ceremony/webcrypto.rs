@@ -1,10 +1,9 @@
-//! What WebCrypto calls an issuer's key, wherever one is bound as a key and not as a text.
+//! The WebCrypto algorithm of an issuer's key that is bound as a key.
 
 use selvedge::pki::KeyKind;
 use serde_json::{Value, json};
 
-/// The algorithm with which a key of this kind signs certificates and CRLs (W3C Web Cryptography §20, §23); `None` for a kind
-/// that issuers do not have.
+/// The WebCrypto algorithm of an issuer's key (W3C Web Cryptography §20, §23); `None` for an unsupported kind.
 pub fn webcrypto(kind: KeyKind) -> Option<Value> {
     match kind {
         KeyKind::EcP256 => Some(json!({ "name": "ECDSA", "namedCurve": "P-256" })),

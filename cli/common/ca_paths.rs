@@ -1,11 +1,11 @@
-//! Where a CA and its Worker are described, as options.
+//! The options that locate a CA and its Worker's settings.
 
 use std::path::PathBuf;
 
-/// Where a CA and its Worker are described.
+/// The paths of a CA and of its Worker's settings.
 #[derive(Clone, Debug, clap::Args)]
 pub struct CaPaths {
-    /// The folder with the CA's certificates and keys.
+    /// The folder of the CA's certificates and keys.
     #[arg(long, value_name = "DIR", default_value = "ca")]
     pub ca: PathBuf,
     /// The Worker's settings.

@@ -1,4 +1,4 @@
-//! Files that are written whole or not at all, alone or as a set.
+//! Atomic writes of files, one at a time or as a set.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{ErrorKind, Write};
@@ -16,7 +16,7 @@ pub enum Readers {
     Everyone,
 }
 
-/// The text of a file; `None` when there is no such file.
+/// The text of a file; `None` when it does not exist.
 ///
 /// # Errors
 /// When it exists and cannot be read, or is not text.
@@ -28,16 +28,16 @@ pub fn read(path: &Path) -> Result<Option<String>> {
     }
 }
 
-/// The text of a PEM file. What is around its blocks may be in any encoding.
+/// The text of a PEM file; the text around its blocks may be in any encoding.
 ///
 /// # Errors
-/// When it cannot be read, or there is nothing of PEM in it.
+/// When it cannot be read, or has no PEM block.
 pub fn read_pem(path: &Path) -> Result<String> {
     let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     let text = String::from_utf8_lossy(&bytes).into_owned();
     if !text.contains("-----BEGIN ") && std::str::from_utf8(&bytes).is_err() {
         bail!(
-            "{} is no PEM; `openssl x509 -inform DER` (one certificate), `openssl crl -inform DER` (a CRL) or `openssl \
+            "{} is not PEM; `openssl x509 -inform DER` (one certificate), `openssl crl -inform DER` (a CRL) or `openssl \
              pkcs7 -inform DER -print_certs` (a chain) makes PEM of other forms",
             path.display()
         );
@@ -45,7 +45,7 @@ pub fn read_pem(path: &Path) -> Result<String> {
     Ok(text)
 }
 
-/// A file that is on the disk under another name, beside the place where it belongs. Dropped, it is gone.
+/// A file on the disk under a temporary name beside its destination; removed when dropped.
 #[derive(Debug)]
 pub struct Staged {
     part: PathBuf,
@@ -65,10 +65,10 @@ impl Staged {
         Ok(staged)
     }
 
-    /// Puts it in its place, where at every moment, also after a crash, the old content is or the new one.
+    /// Renames it to its destination, atomically even across a crash.
     ///
     /// # Errors
-    /// When the system refuses; the old content is there then.
+    /// When the system refuses; the old content remains.
     pub fn commit(self) -> Result<()> {
         fs::rename(&self.part, &self.path).and_then(|()| sync_folder(&self.path)).with_context(|| self.failed())
     }
@@ -80,12 +80,12 @@ impl Staged {
 
 impl Drop for Staged {
     fn drop(&mut self) {
-        // After the commit there is none.
+        // A committed file has been renamed.
         let _ = fs::remove_file(&self.part);
     }
 }
 
-/// Writes a file and waits until it is on the disk.
+/// Writes a file and syncs it.
 fn write_through(path: &Path, content: &str, readers: Readers) -> std::io::Result<()> {
     let mode = match readers {
         Readers::Owner => 0o600,
@@ -101,7 +101,7 @@ fn write_through(path: &Path, content: &str, readers: Readers) -> std::io::Resul
     file.sync_all()
 }
 
-/// Waits until the names in the folder of `path` are on the disk.
+/// Syncs the folder of `path`.
 fn sync_folder(path: &Path) -> std::io::Result<()> {
     path.parent().map_or(Ok(()), |folder| {
         let here = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
@@ -109,21 +109,20 @@ fn sync_folder(path: &Path) -> std::io::Result<()> {
     })
 }
 
-/// Files that come into being whole, with names of their own in one folder: all of them, or after a crash at any
-/// moment none or, once [`Set::finish`] was called, all.
+/// Files in one folder that are created together: after a crash either none exist or, after [`Set::finish`], all.
 #[derive(Clone, Copy, Debug)]
 pub struct Set<'a> {
     /// The folder.
     pub dir: &'a Path,
-    /// The name of the folder within it that they are written into first.
+    /// The name of the temporary folder within it.
     pub name: &'a str,
 }
 
 impl Set<'_> {
     /// Writes the files, none of which may exist.
     ///
-    /// They are written into a folder aside; its renaming is the moment from which the set exists, and
-    /// [`Set::finish`] may be interrupted and called again.
+    /// They are written into a temporary folder; its renaming creates the set, and [`Set::finish`] may be interrupted
+    /// and called again.
     ///
     /// # Errors
     /// When the system refuses.
@@ -146,7 +145,7 @@ impl Set<'_> {
         self.finish()
     }
 
-    /// Moves the files of a set that was written to their places; does nothing when there is none.
+    /// Moves the files of a written set to their destinations; does nothing without one.
     ///
     /// # Errors
     /// When the system refuses.
@@ -167,7 +166,7 @@ impl Set<'_> {
     }
 }
 
-/// The permission bits of a file; `None` when there is no such file.
+/// The permission bits of a file; `None` when it does not exist.
 ///
 /// # Errors
 /// When the system refuses.
@@ -175,17 +174,17 @@ pub fn mode(path: &Path) -> Result<Option<u32>> {
     match fs::metadata(path) {
         Ok(about) => Ok(Some(about.mode() & 0o7777)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error).with_context(|| format!("cannot look at {}", path.display())),
+        Err(error) => Err(error).with_context(|| format!("cannot inspect {}", path.display())),
     }
 }
 
-/// The text of a file. Bytes that are no text are replaced: whoever reads the PEM in it will say what is wrong.
+/// The text of a file, with invalid UTF-8 replaced: the PEM reader reports what is wrong.
 ///
 /// # Errors
 /// When the system refuses.
 pub fn text_of(path: &Path) -> Result<Option<String>> {
     match fs::read(path) {
-        // Without a copy, which nobody would wipe.
+        // Without a copy, which would not be wiped.
         Ok(bytes) => Ok(Some(String::from_utf8(bytes).unwrap_or_else(|error| lossy(error.as_bytes())))),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),

@@ -1,4 +1,4 @@
-//! What only the machine has: the time, bytes that nobody can guess, and a terminal.
+//! What the machine provides: the time, random bytes, a terminal, a process without core dumps.
 
 use std::io::Write;
 
@@ -6,22 +6,22 @@ use anyhow::{Context, Result};
 use rustix::process::{Resource, Rlimit, setrlimit};
 use selvedge::values::Time;
 
-/// The machine's clock, read now.
+/// Reads the machine's clock.
 ///
 /// # Errors
-/// When it stands before 1970: certificates could not be dated.
+/// When the clock is set before 1970: certificates could not be dated.
 #[allow(clippy::disallowed_methods, reason = "the companion is where the clock is read; the library is passed a Time")]
 pub fn now() -> Result<Time> {
     let since = std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
-        .context("this machine's clock stands before 1970; set it")?;
+        .context("this machine's clock is set before 1970; set it")?;
     Ok(Time::from_millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX)))
 }
 
-/// `N` bytes from the machine's CSPRNG.
+/// Draws `N` bytes from the machine's CSPRNG.
 ///
 /// # Errors
-/// When the machine has none.
+/// When the machine has no CSPRNG.
 #[allow(clippy::disallowed_methods, reason = "the companion is where randomness is drawn; the library is passed bytes")]
 pub fn random<const N: usize>() -> Result<[u8; N]> {
     let mut bytes = [0; N];
@@ -29,22 +29,22 @@ pub fn random<const N: usize>() -> Result<[u8; N]> {
     Ok(bytes)
 }
 
-/// Prints for the user. A terminal that has gone away is no reason to stop.
+/// Prints to stdout; a closed terminal is ignored.
 pub fn print(text: &str) {
     let mut out = std::io::stdout().lock();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
-/// Tells the user something, on stderr: stdout is for what a command was asked for.
+/// Prints a message to stderr; stdout is for a command's output.
 pub fn say(text: impl AsRef<str>) {
     // One write, so that lines of several processes do not mix.
     let _ = std::io::stderr().write_all(format!("selvedge: {}\n", text.as_ref()).as_bytes());
 }
 
-/// From now on neither this process nor one that it starts leaves its memory on a disk when it crashes: keys are in it.
+/// Disables core dumps for this process and its children, whose memory holds keys.
 ///
 /// # Errors
-/// When the system refuses, which it does not.
+/// When the system refuses.
 pub fn disable_core_dumps() -> Result<()> {
     let none = Rlimit { current: Some(0), maximum: Some(0) };
     setrlimit(Resource::Core, none).context("cannot switch core dumps off")

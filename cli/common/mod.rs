@@ -1,4 +1,4 @@
-//! What the commands share; it names no other room of the companion.
+//! Code that all commands share. It uses no other room of the companion.
 
 pub mod ca_paths;
 pub mod config_edit;

@@ -1,10 +1,10 @@
-//! Times as people type them.
+//! Times as they are typed and shown.
 
 use core::time::Duration;
 
 use selvedge::values::Time;
 
-/// A time as it was typed: an instant, or how far ahead.
+/// A typed time: an instant, or a span from now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Moment {
     /// `2027-01-31T00:00:00Z`, or the day alone for its beginning in UTC.
@@ -14,7 +14,7 @@ pub enum Moment {
 }
 
 impl Moment {
-    /// The instant, seen from now.
+    /// The instant, relative to now.
     pub fn from(self, now: Time) -> Time {
         match self {
             Self::At(time) => time,
@@ -23,22 +23,24 @@ impl Moment {
     }
 }
 
-/// Reads either.
+/// Parses an instant or a span.
 ///
 /// # Errors
-/// With the forms that there are.
+/// The accepted forms.
 pub fn moment(text: &str) -> Result<Moment, String> {
     let instant = Time::parse_rfc3339(text).or_else(|| Time::parse_rfc3339(&format!("{text}T00:00:00Z")));
     let ahead = || span(text).ok().map(Moment::Ahead);
     instant.map(Moment::At).or_else(ahead).ok_or_else(|| {
-        format!("{text:?} is no time: write 2027-01-31T00:00:00Z, the day 2027-01-31, or how far ahead, as 90d or 12h")
+        format!(
+            "{text:?} is not a time: write 2027-01-31T00:00:00Z, the day 2027-01-31, or how far ahead, as 90d or 12h"
+        )
     })
 }
 
-/// Reads how long: hours, days or weeks.
+/// Parses a span: hours, days or weeks.
 ///
 /// # Errors
-/// With the forms that there are.
+/// The accepted forms.
 pub fn span(text: &str) -> Result<Duration, String> {
     let unit = |letter| match letter {
         'h' => Some(3600_u64),
@@ -49,9 +51,9 @@ pub fn span(text: &str) -> Result<Duration, String> {
     let parts = text.char_indices().next_back().and_then(|(at, letter)| Some((text.get(..at)?, unit(letter)?)));
     let digits = parts.filter(|(number, _)| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()));
     let secs = digits.and_then(|(number, unit)| number.parse::<u64>().ok()?.checked_mul(unit));
-    // A hundred years, past which dates have no meaning here.
+    // A hundred years, the longest span that makes sense here.
     let secs = secs.filter(|secs| *secs <= 36_525 * 86_400);
-    secs.map(Duration::from_secs).ok_or_else(|| format!("{text:?} is no span of time: write 12h, 90d or 2w"))
+    secs.map(Duration::from_secs).ok_or_else(|| format!("{text:?} is not a time span: write 12h, 90d or 2w"))
 }
 
 /// The day of a time: `2027-01-31`.

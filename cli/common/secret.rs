@@ -1,4 +1,4 @@
-//! Secrets in memory, and private keys read from the text of a file.
+//! Secrets in memory, files with secrets, and private keys.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -11,16 +11,16 @@ use zeroize::Zeroizing;
 
 use super::files::{mode, text_of};
 
-/// A text that is not to be shown, and is wiped from memory when it is no longer needed.
+/// A secret text, wiped from memory when dropped; `Debug` is redacted.
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// Takes a text in.
+    /// Wraps a text.
     pub fn new(text: String) -> Self {
         Self(Zeroizing::new(text))
     }
 
-    /// The text, for whom it is meant.
+    /// The text itself.
     pub fn reveal(&self) -> &str {
         &self.0
     }
@@ -32,7 +32,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// A private key with which an issuer could sign.
+/// The private key of an issuer.
 pub struct PrivateKey {
     der: Zeroizing<Vec<u8>>,
     spki: Vec<u8>,
@@ -95,25 +95,25 @@ impl PrivateKey {
         &self.spki
     }
 
-    /// Its kind.
+    /// The kind of key.
     pub fn kind(&self) -> KeyKind {
         self.kind
     }
 }
 
-/// A file with a secret in it.
+/// A file that holds a secret.
 #[derive(Debug)]
 pub struct SecretFile {
-    /// Where it is.
+    /// The path.
     pub path: PathBuf,
     /// The permission bits.
     pub mode: u32,
-    /// What is in it.
+    /// The content.
     pub text: Secret,
 }
 
 impl SecretFile {
-    /// Reads a file; `None` where there is none.
+    /// Reads a file; `None` when it does not exist.
     ///
     /// # Errors
     /// When the system refuses.
@@ -124,7 +124,7 @@ impl SecretFile {
     }
 }
 
-/// Whether others than its owner may do anything with a file of this mode.
+/// Whether a file of this mode is accessible to others than its owner.
 pub fn is_open(mode: u32) -> bool {
     mode & 0o077 != 0
 }
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn issuers_keys_are_read_and_others_refused_by_what_they_are() {
+    fn private_key_of_an_issuer_is_read_and_other_kinds_are_refused() {
         let good = key(SigAlg::Es384);
         assert_eq!(PrivateKey::read(&Secret::new(good.clone())).unwrap().kind(), KeyKind::EcP384);
         assert_eq!(fault(good.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY")), KeyFault::Encrypted);
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_that_is_printed_says_nothing() {
+    fn secret_debug_output_is_redacted() {
         assert_eq!(format!("{:?}", Some(Secret::new("hush".to_owned()))), "Some(Secret)");
     }
 }

@@ -1,8 +1,8 @@
-//! Text for a shell.
+//! Quoting for a shell.
 
 use std::path::Path;
 
-/// A path as a shell reads it.
+/// Quotes a path for a shell.
 pub fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@%".contains(c);
@@ -14,7 +14,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paths_are_printed_as_a_shell_reads_them() {
+    fn paths_are_quoted_for_a_shell() {
         assert_eq!(quoted(Path::new("ca/issuer.key")), "ca/issuer.key");
         assert_eq!(quoted(Path::new("it's mine/ca")), r"'it'\''s mine/ca'");
     }

@@ -1,4 +1,4 @@
-//! What is answered as text for people: tables, and facts line by line. All of it is free of control characters.
+//! Tables and fields as text for a terminal, free of control characters.
 
 use selvedge::values::Time;
 use serde_json::Value;
@@ -6,10 +6,10 @@ use serde_json::Value;
 use super::moment::when;
 use super::web::clean;
 
-/// The most characters of a cell that is not the last one.
+/// Longest cell but for the last column, in characters.
 const MAX_CELL_WIDTH: usize = 60;
 
-/// Rows below a head, each column as wide as it has to be.
+/// Rows below a head, with aligned columns.
 #[derive(Debug)]
 pub struct Table(Vec<Vec<String>>);
 
@@ -24,7 +24,7 @@ impl Table {
         self.0.push(cells.into_iter().collect());
     }
 
-    /// The table; `none` where it has no rows.
+    /// The table as text; `none` when it has no rows.
     pub fn text(&self, none: &str) -> String {
         if self.0.len() == 1 {
             return format!("{none}\n");
@@ -33,7 +33,7 @@ impl Table {
     }
 }
 
-/// Facts, one a line: what, and how it is.
+/// Fields with their values, one per line.
 pub fn facts(rows: &[(&str, String)]) -> String {
     let rows: Vec<_> = rows.iter().map(|(name, value)| vec![(*name).to_owned(), value.clone()]).collect();
     aligned(&rows, "  ")
@@ -65,7 +65,7 @@ fn aligned(rows: &[Vec<String>], indent: &str) -> String {
     out
 }
 
-/// The text of a member, by its JSON pointer; `-` where there is none.
+/// The text of a member, by its JSON pointer; `-` when absent.
 pub fn text(value: &Value, pointer: &str) -> String {
     match value.pointer(pointer) {
         None | Some(Value::Null) => "-".to_owned(),
@@ -76,8 +76,9 @@ pub fn text(value: &Value, pointer: &str) -> String {
     }
 }
 
-/// The names of a certificate, the first few of them, with how many more there are: in both forms where they differ, for
-/// letters of several scripts look the same.
+/// The first names of a certificate and the count of the rest.
+///
+/// Internationalized names are shown in both forms, since letters of several scripts look the same.
 pub fn names(certificate: &Value, most: usize) -> String {
     let all = |member: &str| certificate.get(member).and_then(Value::as_array).cloned().unwrap_or_default();
     let unicode = all("unicode_names");
@@ -89,12 +90,12 @@ pub fn names(certificate: &Value, most: usize) -> String {
     some(&Value::from(names), "", most)
 }
 
-/// A time that may stand in a command: RFC 3339, and nothing else; `None` for another text.
+/// An RFC 3339 time, safe to print within a command; `None` for any other text.
 pub fn plain_time(text: &str) -> Option<String> {
     Time::parse_rfc3339(text).map(Time::rfc3339)
 }
 
-/// The texts of a list, the first few of them, with how many more there are.
+/// The first texts of a list and the count of the rest.
 pub fn some(value: &Value, pointer: &str, most: usize) -> String {
     let all = value.pointer(pointer).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let shown: Vec<String> = all.iter().take(most).map(|one| text(one, "")).collect();
@@ -105,7 +106,7 @@ pub fn some(value: &Value, pointer: &str, most: usize) -> String {
     }
 }
 
-/// A time as its day, and how far away that is: `2027-01-31, in 66 days`.
+/// A time as its day and its distance: `2027-01-31, in 66 days`.
 pub fn day(value: &Value, pointer: &str, now: Time) -> String {
     let text = text(value, pointer);
     Time::parse_rfc3339(&text).map_or(text, |at| when(at, now))
@@ -120,7 +121,7 @@ pub fn minute(value: &Value, pointer: &str) -> String {
     }
 }
 
-/// Who did something when: `2027-01-31 09:30 by ada`.
+/// The time and actor of an operation: `2027-01-31 09:30 by ada`.
 pub fn attribution(value: &Value, pointer: &str) -> String {
     match value.pointer(pointer) {
         Some(act) if act.is_object() => format!("{} by {}", minute(act, "/at"), text(act, "/by")),

@@ -16,12 +16,12 @@ use url::{Host, Url};
 
 use super::secret::Secret;
 
-/// How long a request may take, all in all.
+/// Timeout of a whole request.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
-/// The longest answer that is read: a list of 100,000 revoked certificates has 4 MB.
+/// Largest response body: a CRL of 100,000 certificates has 4 MB.
 const MAX_ANSWER_BYTES: u64 = 16 * 1024 * 1024;
 
-/// One address, for every name: what is asked for goes nowhere else.
+/// A resolver that gives one address for every name.
 #[derive(Clone, Copy, Debug)]
 pub struct FixedAddress(pub SocketAddr);
 
@@ -33,34 +33,34 @@ impl Resolver for FixedAddress {
     }
 }
 
-/// The authority was not asked, or did not answer as it should: another exit code than a refusal.
+/// The authority was not reached or gave no valid answer: another exit code than a refusal.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Unreachable(pub String);
 
-/// An answer, whatever its status.
+/// A response of any status.
 pub struct Answer {
-    /// Its status.
+    /// The status code.
     pub status: u16,
-    /// Its body.
+    /// The body.
     pub body: Vec<u8>,
-    /// When to come again, where it says so.
+    /// The `Retry-After` header.
     pub retry_after: Option<String>,
 }
 
-/// Reads a URL that is asked for over https, or, on this machine, over http.
+/// Parses a URL that is https, or http on this machine.
 ///
 /// # Errors
-/// When it is none.
+/// When it is not such a URL.
 pub fn safe_url(text: &str) -> Result<Url> {
-    // The parser's own words ("relative URL without a base") help nobody.
-    let url = Url::parse(text).map_err(|_| anyhow!("{text:?} is no URL; write it as https://ca.example.org"))?;
+    // The parser's own message ("relative URL without a base") does not help.
+    let url = Url::parse(text).map_err(|_| anyhow!("{text:?} is not a URL; write it as https://ca.example.org"))?;
     match url.scheme() {
         "https" => {}
         "http" if is_loopback(&url) => {}
         "http" => {
             bail!(
-                "{text:?} does not begin with https://, without which only this machine (127.0.0.1) is asked; write https://…"
+                "{text:?} does not begin with https://; http:// is for this machine (127.0.0.1) only; write https://…"
             )
         }
         _ => bail!("{text:?} does not begin with https://; write it as https://ca.example.org"),
@@ -71,7 +71,7 @@ pub fn safe_url(text: &str) -> Result<Url> {
     Ok(url)
 }
 
-/// Whether a URL leads to this machine.
+/// Whether a URL names this machine.
 pub fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
@@ -81,8 +81,9 @@ pub fn is_loopback(url: &Url) -> bool {
     }
 }
 
-/// What asks. It trusts the root certificate `root` (PEM) if there is one, else those that browsers trust; with `at` it
-/// connects there, whatever the URL's host is.
+/// An HTTP client that trusts the root certificate `root` (PEM), else those of browsers.
+///
+/// With `at` it connects there, whatever the URL's host.
 ///
 /// # Errors
 /// When the root certificate cannot be read.
@@ -91,7 +92,7 @@ pub fn agent(root: Option<&str>, at: Option<SocketAddr>) -> Result<Agent> {
         .timeout_global(Some(REQUEST_TIMEOUT))
         .http_status_as_error(false)
         .user_agent(concat!("selvedge/", env!("CARGO_PKG_VERSION")))
-        // A token must not follow to another place, and no address of ours redirects.
+        // A token must not be sent elsewhere, and no address of ours redirects.
         .max_redirects(0);
     if let Some(root) = root {
         let ders = pem::read_certificates(root).context("the root certificate cannot be read")?;
@@ -99,7 +100,7 @@ pub fn agent(root: Option<&str>, at: Option<SocketAddr>) -> Result<Agent> {
         config = config.tls_config(TlsConfig::builder().root_certs(RootCerts::new_with_certs(&roots)).build());
     }
     Ok(match at {
-        // No proxy: it would be the one that connects.
+        // A proxy would connect in our place.
         Some(address) => {
             Agent::with_parts(config.proxy(None).build(), DefaultConnector::default(), FixedAddress(address))
         }
@@ -107,19 +108,19 @@ pub fn agent(root: Option<&str>, at: Option<SocketAddr>) -> Result<Agent> {
     })
 }
 
-/// Asks for a URL.
+/// Sends a GET request.
 ///
 /// # Errors
-/// When there is no answer, or one that is too long.
+/// When the server does not answer, or the body is too long.
 pub fn get(agent: &Agent, url: &Url) -> Result<Answer> {
     let request = agent.get(url.as_str()).config();
-    // A proxy that the environment names cannot reach this machine's own addresses.
+    // A proxy cannot reach the loopback addresses of this machine.
     let request = if is_loopback(url) { request.proxy(None) } else { request };
     let response = request.build().call().map_err(|error| silent(url, &error))?;
     answer(response).with_context(|| format!("the answer of {url} cannot be read"))
 }
 
-/// Asks for a URL as the one who has this token.
+/// Sends a GET request with a bearer token.
 ///
 /// # Errors
 /// As [`get`].
@@ -127,12 +128,12 @@ pub fn get_as(agent: &Agent, url: &Url, token: &Secret) -> Result<Answer> {
     let request = agent.get(url.as_str()).config();
     let request = if is_loopback(url) { request.proxy(None) } else { request };
     let request = request.build().header("Authorization", format!("Bearer {}", token.reveal()));
-    // The library's errors say what failed, never what was sent.
+    // The library's errors never quote what was sent.
     let response = request.call().map_err(|error| silent(url, &error))?;
     answer(response).with_context(|| format!("the answer of {url} cannot be read"))
 }
 
-/// Sends JSON to a URL as the one who has this token.
+/// Sends JSON in a POST request with a bearer token.
 ///
 /// # Errors
 /// As [`get`].
@@ -145,20 +146,20 @@ pub fn post_as(agent: &Agent, url: &Url, token: &Secret, json: &str) -> Result<A
     answer(response).with_context(|| format!("the answer of {url} cannot be read"))
 }
 
-/// Why there is no answer, and what to do about it.
+/// Turns a transport error into its reason and what to do.
 fn silent(url: &Url, error: &ureq::Error) -> anyhow::Error {
-    let told = error.to_string();
-    let has = |words: &[&str]| words.iter().any(|word| told.contains(word));
+    let reason = error.to_string();
+    let has = |words: &[&str]| words.iter().any(|word| reason.contains(word));
     let host = url.host_str().unwrap_or_default();
     let hint = if has(&["UnknownIssuer", "CaUsedAsEndEntity", "BadSignature"]) {
-        "its certificate is of no CA that is trusted here: name the root to trust with --root FILE".to_owned()
+        "its certificate is not from a trusted CA: name the root to trust with --root FILE".to_owned()
     } else if has(&["NotValidForName"]) {
         format!("its certificate is not for {host:?}: take the URL by which the authority is known, its BASE_URL")
     } else if has(&["Expired", "NotValidYet"]) {
-        "its certificate is over, or not valid yet: look at this machine's clock, or have the server renew it"
+        "its certificate has expired or is not valid yet: check this machine's clock, or have the server renew it"
             .to_owned()
     } else if has(&["Certificate", "certificate"]) {
-        format!("its certificate cannot be taken ({told}); name the root to trust with --root FILE")
+        format!("its certificate was refused ({reason}); name the root to trust with --root FILE")
     } else if has(&[
         "InvalidContentType",
         "corrupt message",
@@ -169,26 +170,26 @@ fn silent(url: &Url, error: &ureq::Error) -> anyhow::Error {
     ]) {
         match url.scheme() {
             "https" => format!(
-                "what is there does not speak https ({told}): look at host and port, or write http:// for 127.0.0.1"
+                "the server does not speak https ({reason}): check host and port, or write http:// for 127.0.0.1"
             ),
-            _ => format!("what is there does not speak http ({told}): write https:// if it is served by that"),
+            _ => format!("the server does not speak http ({reason}): try https://"),
         }
     } else if has(&["host not found"]) {
-        format!("there is no host {host:?}: look at the URL, and at this machine's resolver")
+        format!("the host {host:?} is unknown: check the URL, and this machine's resolver")
     } else if has(&["refused", "Connection"]) {
-        format!("nothing listens there ({told}): start it, or look at host and port of the URL")
+        format!("connection refused ({reason}): start the server, or check host and port of the URL")
     } else if has(&["imeout", "timed out"]) {
-        format!("{told}: try again, or look at the network between")
+        format!("{reason}: try again, or check the network")
     } else {
-        told
+        reason
     };
     anyhow!("{url} does not answer: {hint}")
 }
 
-/// Reads an answer to its end.
+/// Reads a response to its end.
 ///
 /// # Errors
-/// When it breaks off, or is too long.
+/// When it is cut off, or too long.
 pub fn answer(mut response: Response<ureq::Body>) -> Result<Answer> {
     let status = response.status().as_u16();
     let retry_after = response.headers().get("Retry-After").and_then(|value| value.to_str().ok()).map(str::to_owned);
@@ -200,12 +201,12 @@ pub fn answer(mut response: Response<ureq::Body>) -> Result<Answer> {
     Ok(Answer { status, body, retry_after })
 }
 
-/// A text from elsewhere, in one line without control characters, for a terminal; the beginning of a long one.
+/// Foreign text for a terminal: one line without control characters, at most 500 characters.
 pub fn plain(text: &str) -> String {
     clean(text).chars().take(500).collect()
 }
 
-/// As [`plain`], of any length: for what was asked for.
+/// As [`plain`], of any length.
 pub fn clean(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
@@ -232,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn what_others_say_cannot_drive_the_terminal() {
+    fn foreign_text_has_no_control_characters() {
         assert_eq!(plain("a\x1b[2Jb\n"), "a [2Jb ");
     }
 }

@@ -1,4 +1,4 @@
-//! The folder of a CA, read as it lies there; whether it is as it should be, [`check`](super::check) says.
+//! The files of a CA's folder, unchecked; [`check`](super::check) judges them.
 
 use std::path::{Path, PathBuf};
 
@@ -18,26 +18,26 @@ pub struct CaFiles {
     pub root: Option<String>,
     /// The root's CRL.
     pub root_crl: Option<String>,
-    /// The root's key, which is not read: where it is, and who may read it.
+    /// The path and mode of the root's key, which is not read.
     pub root_key: Option<(PathBuf, u32)>,
-    /// The issuers, those only of which there is a file.
+    /// The issuers that have a file.
     pub issuers: Vec<IssuerFiles>,
-    /// What protects replay nonces.
+    /// The key of replay nonces.
     pub nonce: Option<SecretFile>,
-    /// The admin tokens; folders that were made before there were operations have none.
+    /// The admin tokens; absent in older folders.
     pub tokens: Option<SecretFile>,
 }
 
 /// The files of an issuer.
 #[derive(Debug)]
 pub struct IssuerFiles {
-    /// Its place.
+    /// Its number.
     pub place: u8,
     /// Its chain, PEM.
     pub chain: Option<String>,
     /// Its key.
     pub key: Option<SecretFile>,
-    /// Whether there is a request, to which the certificate is the answer.
+    /// Whether a request exists for the certificate.
     pub requested: bool,
 }
 
@@ -45,11 +45,11 @@ impl CaFiles {
     /// Reads the folder.
     ///
     /// # Errors
-    /// When it is not there, or the system refuses.
+    /// When it does not exist, or the system refuses.
     pub fn read(dir: &Path) -> Result<Self> {
         if !dir.is_dir() {
             bail!(
-                "there is no folder {}: make a CA with `selvedge init`, or name the folder where it is with --ca DIR",
+                "the folder {} does not exist: create a CA with `selvedge init`, or name its folder with --ca DIR",
                 dir.display()
             );
         }
@@ -73,7 +73,7 @@ impl CaFiles {
         self.dir.join(name)
     }
 
-    /// The issuer in this place.
+    /// The issuer with this number.
     pub fn issuer(&self, place: u8) -> Option<&IssuerFiles> {
         self.issuers.iter().find(|issuer| issuer.place == place)
     }

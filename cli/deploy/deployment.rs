@@ -1,11 +1,10 @@
-//! `deploy`: checks all, stores the secrets that the Worker lacks, then has wrangler deploy it.
+//! `deploy`: checks everything, stores the secrets that the Worker lacks, then runs wrangler.
 //!
-//! The secrets come first, for the deployment brings the chains: a Worker that has a key and not yet its chain goes on as
-//! before, and one with a chain whose key is missing would not. On a first deployment wrangler makes an empty Worker for
-//! the first secret.
+//! Secrets come first, since the deployment brings the chains: a Worker with a key but not yet its chain still works, one
+//! with a chain but no key does not. On a first deployment wrangler creates an empty Worker for the first secret.
 //!
-//! A secret that is there is not put again, which would be wrong where another issuer's key lies in that place. What the
-//! Worker has nobody can read; so the authority itself is asked which issuers it has.
+//! An existing secret is not stored again: it could be the key of another issuer with the same number. Secrets cannot be
+//! read back, so the running authority is asked for its issuers.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -33,18 +32,18 @@ use crate::tools::Toolbox;
 /// The secret with the admin tokens.
 const TOKENS: &str = "ADMIN_TOKENS";
 
-/// What `deploy` can be told.
+/// Options of `deploy`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
     #[command(flatten)]
     place: CaPaths,
-    /// Check everything, have wrangler build without uploading, and print what would be run.
+    /// Check everything, build without uploading, and print the commands of a deployment.
     #[arg(long)]
     dry_run: bool,
-    /// Store the secrets also where the Worker has some of these names already.
+    /// Store the secrets even where the Worker has them already.
     #[arg(long)]
     replace_secrets: bool,
-    /// Store issuers' keys as keys that nobody can read (see `secret-key`), not as texts.
+    /// Store issuers' keys as non-extractable keys (see `secret-key`), not as texts.
     #[arg(long)]
     key_binding: bool,
     #[command(flatten)]
@@ -54,46 +53,45 @@ pub struct Options {
     wrangler_program: Option<PathBuf>,
 }
 
-/// A secret that the Worker has to have.
+/// A secret that the Worker needs.
 struct RequiredSecret<'a> {
     name: String,
     file: &'a SecretFile,
-    /// The issuer whose key it is: its place, and the authority's name for it.
+    /// The issuer of a key: its number, and the authority's id for it.
     issuer: Option<(u8, String)>,
-    /// Whether it is stored as a key, not as a text.
+    /// Whether to store it as a key, not as a text.
     as_key: bool,
 }
 
-/// The issuers of the authority as it runs: place and name for the key.
+/// The issuers of the running authority: number and id.
 type ActiveIssuers = Vec<(u8, String)>;
 
 impl RequiredSecret<'_> {
-    /// What Cloudflare calls its kind.
+    /// Cloudflare's name for its kind.
     fn kind(&self) -> &'static str {
         if self.as_key { "secret_key" } else { "secret_text" }
     }
 }
 
-/// What is done with a secret.
+/// What to do with a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum SecretAction {
     Store,
     Replace,
-    /// It is there, and no issuer of the running authority uses it: whose key it is cannot be known.
+    /// Exists, but no issuer of the running authority uses it: store it again.
     Unused,
-    /// It is there, and stays.
+    /// Exists, and stays.
     Keep,
-    /// It is there as another kind, and stays.
+    /// Exists as a text, and stays.
     KeepText,
-    /// It is there, and is the key of another issuer.
+    /// Exists, and is the key of another issuer.
     Conflict,
 }
 
 /// Deploys the CA.
 ///
 /// # Errors
-/// When something is wrong, each thing with what to do about it; then nothing was done. When wrangler or Cloudflare
-/// refuses: what was done until then is said.
+/// When a check fails: nothing was done. When wrangler or Cloudflare refuses: what was done so far.
 pub fn run(options: &Options, toolbox: &Toolbox) -> Result<ExitCode> {
     disable_core_dumps()?;
     let config = WorkerConfig::read(&options.place.wrangler)?;
@@ -111,7 +109,7 @@ pub fn run(options: &Options, toolbox: &Toolbox) -> Result<ExitCode> {
         print(&commands(options, &required));
         return Ok(ExitCode::SUCCESS);
     }
-    // What is missing for the last step is to be known before the first.
+    // A missing token is an error before the first change.
     let api = options.key_binding.then(|| Api::new(&options.api, config.account.clone(), name)).transpose()?;
     let listed = wrangler.secrets(name)?.unwrap_or_default();
     check_missing_keys(&files, &config, &listed)?;
@@ -135,7 +133,7 @@ pub fn run(options: &Options, toolbox: &Toolbox) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Says what was found; whether the CA may be deployed.
+/// Prints the findings; whether the CA may be deployed.
 fn report_findings(findings: &[Finding]) -> bool {
     let (wrong, warnings): (Vec<_>, Vec<_>) = findings.iter().partition(|finding| finding.weight == Weight::Wrong);
     for warning in warnings {
@@ -146,16 +144,16 @@ fn report_findings(findings: &[Finding]) -> bool {
     }
     match wrong.len() {
         0 => return true,
-        1 => say("nothing was done: set this right, then deploy again"),
-        n => say(format!("nothing was done: set these {n} things right, then deploy again")),
+        1 => say("nothing was done: fix this, then deploy again"),
+        n => say(format!("nothing was done: fix these {n} problems, then deploy again")),
     }
     false
 }
 
-/// The secrets that the Worker has to have. The first one is a text: for it wrangler makes a Worker where there is none,
-/// which Cloudflare's API for keys does not.
+/// The secrets that the Worker needs. The first is a text: wrangler creates a missing Worker, Cloudflare's API for keys
+/// does not.
 fn required_secrets(files: &CaFiles, key_binding: bool) -> Result<Vec<RequiredSecret<'_>>> {
-    let nonce = files.nonce.as_ref().context("there is no nonce.key")?;
+    let nonce = files.nonce.as_ref().context("nonce.key is missing")?;
     let mut all = vec![RequiredSecret { name: "NONCE_KEY".to_owned(), file: nonce, issuer: None, as_key: false }];
     for issuer in &files.issuers {
         if let (Some(chain), Some(file)) = (&issuer.chain, &issuer.key) {
@@ -170,30 +168,30 @@ fn required_secrets(files: &CaFiles, key_binding: bool) -> Result<Vec<RequiredSe
     Ok(all)
 }
 
-/// Says how operations are switched on where they are off.
+/// Notes how to enable the operations API where it is off.
 fn note_operations(files: &CaFiles, listed: &[ListedSecret]) {
     if files.tokens.is_none() && !listed.iter().any(|one| one.name == TOKENS) {
         say(format!(
-            "note: there is no {}, so the Worker's operations (`selvedge eab`, `certs`, `policy`, …) are off; `cargo run -- \
-             token new operator --ca {}` and another deployment switch them on",
+            "note: {} does not exist, so the operations API (`selvedge eab`, `certs`, `policy`, …) is off; `cargo run -- token new \
+             operator --ca {}` and another deployment enable it",
             files.path(ADMIN_TOKENS).display(),
             quoted(&files.dir)
         ));
     }
 }
 
-/// The issuers of the authority as it runs; `None` where it does not answer, which is said.
+/// The issuers of the running authority; `None` with a warning when it does not answer.
 fn running(config: &WorkerConfig) -> Option<ActiveIssuers> {
     let base = config.var("BASE_URL")?;
     let asked = web::agent(None, None).and_then(|agent| status::authority(&agent, base));
     match asked {
         Ok(Authority::Works(overview)) => Some(overview.issuers.into_iter().map(|one| (one.place, one.id)).collect()),
         Ok(Authority::Refuses(why)) => {
-            say(format!("warning: the authority that runs now does not work ({why})"));
+            say(format!("warning: the running authority does not work ({why})"));
             None
         }
         Err(error) => {
-            say(format!("warning: which issuers the authority has now could not be asked: {error:#}"));
+            say(format!("warning: cannot read the issuers of the running authority: {error:#}"));
             None
         }
     }
@@ -217,13 +215,13 @@ fn action_for(
         Some(_) if replace => SecretAction::Replace,
         Some(_) if used == Some(None) => SecretAction::Unused,
         Some(_) if used == Some(Some(false)) => SecretAction::Conflict,
-        // A key that is there as a key need not become a text again.
+        // A non-extractable key need not become a text.
         Some(one) if one.kind == secret.kind() || one.kind == "secret_key" => SecretAction::Keep,
         Some(_) => SecretAction::KeepText,
     }
 }
 
-/// Refuses when an issuer is in `wrangler.toml` whose key is neither here nor at Cloudflare.
+/// Refuses an issuer in `wrangler.toml` whose key is neither here nor at Cloudflare.
 fn check_missing_keys(files: &CaFiles, config: &WorkerConfig, listed: &[ListedSecret]) -> Result<()> {
     for place in 1..=PLACES {
         let (chain, key) = (name_of("ISSUER_CHAIN", place), name_of("ISSUER_KEY", place));
@@ -231,7 +229,7 @@ fn check_missing_keys(files: &CaFiles, config: &WorkerConfig, listed: &[ListedSe
         if config.var(&chain).is_some() && !here && !listed.iter().any(|one| one.name == key) {
             bail!(
                 "nothing was done: {} has {chain}, and {key} is neither in {} nor a secret of the Worker; restore the \
-                 issuer's files from a copy, or take {chain} out",
+                 issuer's files from a copy, or remove {chain}",
                 config.file().display(),
                 files.dir.display()
             );
@@ -242,9 +240,9 @@ fn check_missing_keys(files: &CaFiles, config: &WorkerConfig, listed: &[ListedSe
 
 fn conflict_text(name: &str, settings: &Path) -> String {
     format!(
-        "nothing was done: the authority that runs has another issuer in the place of {name}. If that one is to stay, give \
-         the new one a place of its own (`selvedge issuer new`); if it is to go, with all certificates that it issued, \
-         deploy with --replace-secrets: from then until {} is deployed, moments later, nothing can be issued",
+        "nothing was done: the running authority uses {name} for another issuer. To keep that one, create the new issuer with \
+         its own number (`selvedge issuer new`). To replace it, with all certificates that it issued, deploy with \
+         --replace-secrets: until {} is deployed, moments later, nothing can be issued",
         settings.display()
     )
 }
@@ -252,12 +250,10 @@ fn conflict_text(name: &str, settings: &Path) -> String {
 fn store(secret: &RequiredSecret<'_>, step: SecretAction, wrangler: &WranglerCli<'_>, api: Option<&Api>) -> Result<()> {
     let name = &secret.name;
     match step {
-        SecretAction::Keep => {
-            say(format!("{name}: the Worker has it already; it stays (--replace-secrets puts it again)"))
+        SecretAction::Keep => say(format!("{name}: exists, unchanged (--replace-secrets stores it again)")),
+        SecretAction::KeepText => {
+            say(format!("{name}: exists as a text, unchanged (--replace-secrets makes it a non-extractable key)"))
         }
-        SecretAction::KeepText => say(format!(
-            "{name}: the Worker has it already, as a text; it stays (--replace-secrets makes it a key that nobody can read)"
-        )),
         SecretAction::Store | SecretAction::Replace | SecretAction::Unused | SecretAction::Conflict => {
             let verb = if step == SecretAction::Store { "storing it" } else { "storing it again" };
             say(format!("{name}: {verb}, from {}", secret.file.path.display()));
@@ -270,22 +266,22 @@ fn store(secret: &RequiredSecret<'_>, step: SecretAction, wrangler: &WranglerCli
     Ok(())
 }
 
-/// What a failure leaves behind.
+/// A summary of what was changed before a failure.
 fn progress_summary(stored: &[String]) -> String {
     let done = match stored {
         [] => "no secret was changed".to_owned(),
         names => format!("{} stored", names.join(" and ")),
     };
-    format!("stopped: {done}, the Worker's code and settings are as they were; set it right and deploy again")
+    format!("stopped: {done}, the Worker's code and settings are unchanged; fix the problem and deploy again")
 }
 
-/// What a deployment would run.
+/// The commands of a deployment.
 fn commands(options: &Options, required: &[RequiredSecret<'_>]) -> String {
     let settings = match options.place.wrangler.to_str() {
         Some("wrangler.toml") => String::new(),
         _ => format!(" --config {}", quoted(&options.place.wrangler)),
     };
-    let mut out = "\nThe checks are passed. A deployment would run, for secrets that the Worker lacks:\n\n".to_owned();
+    let mut out = "\nAll checks passed. A deployment would run, for secrets that the Worker lacks:\n\n".to_owned();
     for secret in required {
         let line = match &secret.issuer {
             Some((place, _)) if secret.as_key => secret_key::line(&options.place, *place),
@@ -300,12 +296,12 @@ fn commands(options: &Options, required: &[RequiredSecret<'_>]) -> String {
     out
 }
 
-/// What to try now.
+/// The next steps after a deployment.
 fn next(options: &Options, config: &WorkerConfig) -> String {
     let base = config.var("BASE_URL").unwrap_or_default();
     let (ca, settings) = (quoted(&options.place.ca), quoted(&options.place.wrangler));
     format!(
-        "\nDeployed. To see whether it is up, and what has to be renewed when:\n\n  curl {base}/directory\n  cargo run -- \
+        "\nDeployed. To check that it works, and what has to be renewed when:\n\n  curl {base}/directory\n  cargo run -- \
          status --ca {ca} --wrangler {settings}\n\nTo get a certificate, on a machine that the authority can reach:\n\n  \
          certbot certonly --standalone --server {base}/directory -d NAME\n\nClients have to trust {ca}/root.pem for what \
          it issues.\n"
@@ -322,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_that_is_there_stays_unless_it_is_to_be_replaced_or_is_not_used() {
+    fn existing_secret_stays_unless_replaced_or_unused() {
         let file = file();
         let listed = |kind: &str| vec![ListedSecret { name: "ISSUER_KEY_2".into(), kind: kind.into() }];
         let required = |as_key| RequiredSecret {

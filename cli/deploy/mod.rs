@@ -1,7 +1,6 @@
-//! What an operator does with an authority that runs elsewhere: deploys it, and stores its keys there.
+//! The deployment of a CA to Cloudflare: checks, secrets, and the upload.
 //!
-//! No key and no token is ever on a command line, where every process of the machine could read it, nor in what is
-//! printed.
+//! No key or token is on a command line, where every process of the machine could read it, or in the output.
 
 mod ca_files;
 mod check;

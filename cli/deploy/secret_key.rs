@@ -1,5 +1,6 @@
-//! An issuer's key as a binding of Cloudflare's kind `secret_key`: the Worker gets a key that signs, and nobody can read
-//! it again. Wrangler has no command for that; the API has.
+//! `secret-key`: stores an issuer's key as a `secret_key` binding, which signs but cannot be read.
+//!
+//! Wrangler has no command for it, so Cloudflare's API is used.
 
 use anyhow::{Context, Result, anyhow, bail};
 use data_encoding::BASE64;
@@ -24,12 +25,12 @@ const TOKEN: &str = "CLOUDFLARE_API_TOKEN";
 /// The variable with the account.
 const ACCOUNT: &str = "CLOUDFLARE_ACCOUNT_ID";
 
-/// What `secret-key` can be told.
+/// Options of `secret-key`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
     #[command(flatten)]
     place: CaPaths,
-    /// The place of the issuer whose key it is.
+    /// The number of the issuer.
     #[arg(long = "place", value_name = "N", default_value_t = 1, value_parser = crate::common::number::range::<u8, 1, { PLACES as u64 }>)]
     number: u8,
     /// The Worker's name, in place of the one in wrangler.toml.
@@ -39,13 +40,13 @@ pub struct Options {
     api: ApiOptions,
 }
 
-/// Where the API is, and for whom.
+/// The options for Cloudflare's API.
 #[derive(Clone, Debug, clap::Args)]
 pub struct ApiOptions {
     /// The Cloudflare account, in place of CLOUDFLARE_ACCOUNT_ID and of account_id in wrangler.toml.
     #[arg(long, value_name = "ID")]
     account: Option<String>,
-    /// Cloudflare's API.
+    /// The URL of Cloudflare's API.
     #[arg(long, value_name = "URL", default_value = "https://api.cloudflare.com/client/v4")]
     api: String,
 }
@@ -53,8 +54,7 @@ pub struct ApiOptions {
 /// Stores the key of one issuer.
 ///
 /// # Errors
-/// When the key or the chain is not as it should be, when the token or the account is missing, and when Cloudflare
-/// refuses.
+/// When key or chain fail a check, token or account are missing, or Cloudflare refuses.
 pub fn run(options: &Options) -> Result<()> {
     disable_core_dumps()?;
     let files = CaFiles::read(&options.place.ca)?;
@@ -71,18 +71,18 @@ pub fn run(options: &Options) -> Result<()> {
         }
     };
     let api = Api::new(&options.api, account, &script)?;
-    let file = files.issuer(options.number).and_then(|issuer| issuer.key.as_ref()).context("there is no key")?;
+    let file = files.issuer(options.number).and_then(|issuer| issuer.key.as_ref()).context("the key is missing")?;
     api.put_key(&name_of("ISSUER_KEY", options.number), &file.text)
 }
 
-/// The API, for one Worker.
+/// Cloudflare's API for one Worker.
 pub struct Api {
     url: Url,
     script: String,
     token: Secret,
 }
 
-/// What the API answers ([envelope](https://developers.cloudflare.com/fundamentals/api/how-to/make-api-calls/)).
+/// The API's response ([envelope](https://developers.cloudflare.com/fundamentals/api/how-to/make-api-calls/)).
 #[derive(Deserialize)]
 struct Envelope {
     success: bool,
@@ -103,27 +103,27 @@ impl Api {
     /// names.
     ///
     /// # Errors
-    /// When token or account is missing, or the URL is not safe.
+    /// When token or account is missing, or the URL is not https.
     pub fn new(options: &ApiOptions, account: Option<String>, script: &str) -> Result<Self> {
         let set =
             |name: &str| std::env::var(name).ok().map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
         let token = set(TOKEN).with_context(|| {
             format!(
-                "{TOKEN} is not set: make a token with the permission \"Workers Scripts: Edit\" for your account (in \
+                "{TOKEN} is not set: create a token with the permission \"Workers Scripts: Edit\" for your account (in \
                  Cloudflare's dashboard, under My Profile, API Tokens), and set it in the environment, not on the command \
                  line"
             )
         })?;
         let account = options.account.clone().or_else(|| set(ACCOUNT)).or(account).with_context(|| {
             format!(
-                "the Cloudflare account is not known: give its ID with --account, in {ACCOUNT}, or as account_id in \
+                "the Cloudflare account is unknown: give its ID with --account, in {ACCOUNT}, or as account_id in \
                  wrangler.toml (`cargo run -- tool wrangler whoami` shows it)"
             )
         })?;
         for (what, text) in [("account ID", account.as_str()), ("name of a Worker", script)] {
             let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
             if text.is_empty() || !text.bytes().all(plain) {
-                bail!("{text:?} is no {what}");
+                bail!("{text:?} is not a valid {what}");
             }
         }
         let base = web::safe_url(&options.api).context("--api")?;
@@ -135,7 +135,7 @@ impl Api {
     /// Stores a private key (PKCS#8 PEM) under this name.
     ///
     /// # Errors
-    /// When it is no key of an issuer, and when Cloudflare does not answer or refuses.
+    /// When it is not an issuer's key, or Cloudflare does not answer or refuses.
     pub fn put_key(&self, name: &str, pem: &Secret) -> Result<()> {
         let key = PrivateKey::read(pem).map_err(|fault| anyhow!("the key for {name} {fault}"))?;
         let der = Secret::new(BASE64.encode(key.der()));
@@ -146,15 +146,15 @@ impl Api {
         let asked = format!("storing {name} for the Worker {:?}", self.script);
         let request = request.header("Content-Type", "application/json");
         let sent = request.send(body(name, key.kind(), &der).to_string());
-        // The library's errors say what failed, never what was sent.
+        // The library's errors never quote what was sent.
         let sent = sent.with_context(|| format!("{asked}: Cloudflare's API does not answer at {}", self.url))?;
         let answer = web::answer(sent).with_context(|| format!("{asked}: the answer cannot be read"))?;
         if let Err(refusal) = outcome(answer.status, &answer.body, name) {
-            // Whoever answers may repeat what was sent.
+            // A server may echo the request.
             let shown = refusal.replace(self.token.reveal(), "…").replace(der.reveal(), "…");
             bail!("{asked}: {shown}");
         }
-        say(format!("{name} is stored as a key ({}) that signs and that nobody can read", key.kind()));
+        say(format!("{name} is stored as a non-extractable key ({})", key.kind()));
         Ok(())
     }
 }
@@ -165,20 +165,20 @@ fn body(name: &str, kind: KeyKind, der: &Secret) -> Value {
         "type": "secret_key",
         "name": name,
         "format": "pkcs8",
-        // Keys of other kinds are refused where keys are read.
+        // Other kinds of keys are refused when read.
         "algorithm": webcrypto(kind),
         "usages": ["sign"],
         "key_base64": der.reveal(),
     })
 }
 
-/// Whether the API did it; else what it said, and what to do.
+/// Checks the API's response; an error has its message and what to do.
 fn outcome(status: u16, body: &[u8], name: &str) -> Result<(), String> {
     let envelope: Envelope = match serde_json::from_slice(body) {
         Ok(envelope) => envelope,
         Err(_) => {
             let shown: String = web::plain(&String::from_utf8_lossy(body)).chars().take(200).collect();
-            return Err(format!("status {status}, and no answer of Cloudflare's API: {shown:?}; check --api"));
+            return Err(format!("status {status}, not a response of Cloudflare's API: {shown:?}; check --api"));
         }
     };
     if envelope.success && (200..300).contains(&status) {
@@ -194,10 +194,10 @@ fn outcome(status: u16, body: &[u8], name: &str) -> Result<(), String> {
 
 fn advice(status: u16, codes: &[i64], name: &str) -> String {
     if codes.iter().any(|code| [10007, 10090].contains(code)) {
-        return "There is no such Worker: `selvedge deploy` makes it; or check --script and --account".to_owned();
+        return "The Worker does not exist: `selvedge deploy` creates it; or check --script and --account".to_owned();
     }
     if codes.contains(&10053) {
-        return format!("The name is taken by a variable: take {name} out of [vars] in wrangler.toml and deploy first");
+        return format!("A variable has this name: remove {name} from [vars] in wrangler.toml and deploy first");
     }
     if codes.iter().any(|code| [10214, 10215].contains(code)) {
         return "A newer version of the Worker waits to be deployed: deploy that first (`selvedge deploy`)".to_owned();
@@ -208,10 +208,10 @@ fn advice(status: u16, codes: &[i64], name: &str) -> String {
         ),
         404 => "Check --account and --api".to_owned(),
         429 => "Too many requests: try again in a few minutes".to_owned(),
-        500.. => "That is Cloudflare's fault, as a rule: try again in a few minutes (https://www.cloudflarestatus.com)"
-            .to_owned(),
-        _ => "Nothing was stored; set it as a text instead (`selvedge deploy` without --key-binding) if this does not \
-              go away"
+        500.. => {
+            "Probably Cloudflare's fault: try again in a few minutes (https://www.cloudflarestatus.com)".to_owned()
+        }
+        _ => "Nothing was stored; if this persists, store it as a text (`selvedge deploy` without --key-binding)"
             .to_owned(),
     }
 }
@@ -227,7 +227,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_kind_of_key_is_sent_as_what_it_is() {
+    fn key_is_sent_with_the_algorithm_of_its_kind() {
         let sent = |kind| body("ISSUER_KEY_2", kind, &Secret::new("AAAA".to_owned()));
         assert_eq!(
             sent(KeyKind::EcP256),
@@ -242,13 +242,13 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_is_told_with_what_to_do() {
+    fn refusal_has_reason_and_what_to_do() {
         let refused = |status, body: &str| outcome(status, body.as_bytes(), "ISSUER_KEY").unwrap_err();
         let with = |code: i64| format!("{{\"success\":false,\"errors\":[{{\"code\":{code},\"message\":\"Says\"}}]}}");
         assert_eq!(outcome(200, br#"{"success":true,"errors":[],"result":{}}"#, "X"), Ok(()));
         for (status, code, todo) in [
             (404, 10007, "selvedge deploy"),
-            (400, 10053, "take ISSUER_KEY out of [vars]"),
+            (400, 10053, "remove ISSUER_KEY from [vars]"),
             (400, 10215, "deploy that first"),
             (403, 10000, "Workers Scripts: Edit"),
             (429, 971, "try again"),
@@ -260,6 +260,6 @@ mod tests {
         }
         assert!(refused(200, &with(1)).contains("Cloudflare refused"));
         assert!(refused(403, r#"{"success":false}"#).contains("no reason given"));
-        assert!(refused(502, "<html>").contains("no answer of Cloudflare's API: \"<html>\""));
+        assert!(refused(502, "<html>").contains("not a response of Cloudflare's API: \"<html>\""));
     }
 }

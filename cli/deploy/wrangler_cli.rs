@@ -1,4 +1,4 @@
-//! Wrangler as a program that is started: what it is told, and what its answers mean.
+//! Wrangler as a program: its commands and their output.
 
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use serde::Deserialize;
 use crate::common::secret::Secret;
 use crate::tools::{NpmTool, Toolbox};
 
-/// How much of an answer that makes no sense is shown.
+/// Longest excerpt of unexpected output, in characters.
 const MAX_EXCERPT: usize = 2000;
 
 /// Wrangler, for one Worker.
@@ -21,7 +21,7 @@ pub struct WranglerCli<'a> {
     folder: PathBuf,
 }
 
-/// A secret that a Worker has; its value nobody can ask for.
+/// A secret of a Worker, without its value.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct ListedSecret {
     /// Its name.
@@ -35,7 +35,7 @@ impl<'a> WranglerCli<'a> {
     /// The pinned wrangler, or another program in its place, for the Worker of this `wrangler.toml`.
     ///
     /// # Errors
-    /// When that file is not there.
+    /// When that file does not exist.
     pub fn new(toolbox: &'a Toolbox, program: Option<&'a Path>, settings: &Path) -> Result<Self> {
         let settings =
             settings.canonicalize().with_context(|| format!("cannot find the file {}", settings.display()))?;
@@ -43,7 +43,7 @@ impl<'a> WranglerCli<'a> {
         Ok(Self { toolbox, program, settings, folder })
     }
 
-    /// Runs it; what it prints goes where our own output goes.
+    /// Runs a command with its output on the terminal.
     ///
     /// # Errors
     /// When it cannot be started, or fails.
@@ -63,16 +63,16 @@ impl<'a> WranglerCli<'a> {
         let status = child.wait().with_context(|| started(&args))?;
         succeeded(&args, status)?;
         match written {
-            // It had read enough, or so it says.
+            // It succeeded without reading everything.
             Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error).with_context(|| started(&args)),
             _ => Ok(()),
         }
     }
 
-    /// The secrets that the Worker has; `None` where there is no such Worker yet.
+    /// The Worker's secrets; `None` when the Worker does not exist yet.
     ///
     /// # Errors
-    /// When it cannot be started, or fails, or says something that is no list.
+    /// When it cannot be started, fails, or prints no list.
     pub fn secrets(&self, worker: &str) -> Result<Option<Vec<ListedSecret>>> {
         let args = ["secret", "list"];
         let mut command = self.command(&args)?;
@@ -91,7 +91,7 @@ impl<'a> WranglerCli<'a> {
             None => self.toolbox.npm_tool(NpmTool::Wrangler)?,
         };
         command.args(args).arg("--config").arg(&self.settings).current_dir(&self.folder);
-        // Nothing is to be asked: what it would ask, its answers decide as they do for scripts.
+        // No prompts: wrangler uses its defaults for scripts.
         command.env("CI", "true").env("WRANGLER_SEND_METRICS", "false");
         Ok(command)
     }
@@ -103,7 +103,7 @@ fn started(args: &[&str]) -> String {
 
 fn succeeded(args: &[&str], status: ExitStatus) -> Result<()> {
     if !status.success() {
-        bail!("`wrangler {}` failed ({status}); what it said is above", args.join(" "));
+        bail!("`wrangler {}` failed ({status}); its output is above", args.join(" "));
     }
     Ok(())
 }
@@ -123,7 +123,7 @@ fn read_list(worker: &str, output: &Output) -> Result<Option<Vec<ListedSecret>>>
             output.status
         );
     }
-    // A line about a newer version may stand before the list.
+    // A notice about a newer version may precede the list.
     let list = out.find('[').and_then(|at| serde_json::from_str(out.get(at..)?).ok());
     let shown: String = out.chars().take(MAX_EXCERPT).collect();
     list.map(Some).with_context(|| format!("`wrangler secret list` printed no list of secrets: {shown:?}"))
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_is_read_and_a_worker_that_is_not_there_is_known() {
+    fn list_is_parsed_and_missing_worker_is_recognized() {
         let key = |name: &str, kind: &str| ListedSecret { name: name.into(), kind: kind.into() };
         let list = "[{\"name\":\"A\",\"type\":\"secret_text\"},\n{\"name\":\"B\",\"type\":\"secret_key\"}]\n";
         let wanted = Some(vec![key("A", "secret_text"), key("B", "secret_key")]);
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_list_is_shown_with_what_to_do() {
+    fn unexpected_output_is_shown_with_what_to_do() {
         let said = listed(1, "", "ERROR it's necessary to set a CLOUDFLARE_API_TOKEN").unwrap_err().to_string();
         assert!(said.contains("necessary to set") && said.contains("wrangler login"), "{said}");
         assert!(listed(1, "", "ERROR Worker \"other\" not found.").is_err());

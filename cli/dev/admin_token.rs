@@ -1,4 +1,4 @@
-//! The admin token of `dev`: made once, it lies in the state folder for the commands that run an authority.
+//! The admin token of `dev`: created once in the state folder, for the commands of the operations API.
 
 use anyhow::Result;
 use selvedge::values::b64;
@@ -10,18 +10,18 @@ use crate::common::host;
 
 /// The token, alone in its file.
 pub const TOKEN: &str = "admin.token";
-/// The same as the Worker is told it, `ADMIN_TOKENS`: by a file, for secrets stay out of the configuration.
+/// The same token as the secret `ADMIN_TOKENS`, in a file: secrets stay out of the configuration.
 pub const TOKENS: &str = "admin.tokens";
-/// The name that stands in the audit record.
+/// The name in the audit record.
 const NAME: &str = "dev";
 
-/// Makes the token where there is none, and the file for the Worker.
+/// Creates the token if it is missing, and the file for the Worker.
 ///
 /// # Errors
 /// When the system refuses.
 pub fn make(state: &State) -> Result<()> {
     let kept = state.read(TOKEN)?.map(|text| Zeroizing::new(text.trim().to_owned()));
-    // In JSON without escapes, which no token has that was made here.
+    // Written to JSON without escapes.
     let usable = |text: &Zeroizing<String>| is_token(text) && !text.contains(['"', '\\']);
     let token = match kept.filter(usable) {
         Some(token) => token,

@@ -1,4 +1,4 @@
-//! `--set`: variables and secrets of the Worker, by names that it reads.
+//! `--set`: assignments of variables and secrets that the Worker reads.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use selvedge::ca::setting_names::known;
 /// A variable or secret, and its value.
 pub type Assignment = (String, String);
 
-/// Reads `NAME=VALUE`, or `NAME=@FILE` for what is in a file, without the line end that editors put there.
+/// Parses `NAME=VALUE`, or `NAME=@FILE` for the content of a file without its last line end.
 ///
 /// # Errors
 /// What to write instead.
@@ -27,14 +27,14 @@ pub fn assignment(text: &str) -> Result<Assignment, String> {
     Ok((name.to_owned(), value))
 }
 
-/// Those of these names that the Worker does not read, each with what may be meant.
+/// The names that the Worker does not read, each with similar names.
 pub fn unknown<'a>(names: impl IntoIterator<Item = &'a String>) -> Vec<(&'a str, String)> {
     let unknown = names.into_iter().filter_map(|name| Some((name.as_str(), nearest(&known(name).err()?))));
     unknown.collect()
 }
 
 fn nearest(near: &[String]) -> String {
-    format!("the nearest that it reads: {} (the README has all of them)", near.join(", "))
+    format!("similar names: {} (the README has all)", near.join(", "))
 }
 
 #[cfg(test)]
@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_that_nothing_reads_are_refused_with_the_nearest() {
+    fn unknown_name_is_refused_with_similar_names() {
         for (text, says) in [
             ("FOO=bar", "the Worker reads no \"FOO\""),
             ("RATE_LIMIT=off", "RATE_LIMITS"),
@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_is_taken_from_a_file_where_that_is_said() {
+    fn value_after_at_sign_is_read_from_a_file() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("token").display().to_string();
         for (content, value) in [("secret", "secret"), ("secret\n", "secret"), ("a\nb\r\n", "a\nb"), ("a\n\n", "a\n")] {

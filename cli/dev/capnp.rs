@@ -1,4 +1,4 @@
-//! The configuration that workerd is started with, as Cap'n Proto text.
+//! The configuration of workerd, as Cap'n Proto text.
 //!
 //! The schema is `workerd.capnp` of the workerd package.
 
@@ -12,7 +12,7 @@ use url::{Host, Url};
 
 use crate::common::worker_config::{Runtime, Var};
 
-/// The socket's name, by which workerd is handed the listening socket that is open already.
+/// The name of the main socket, which workerd inherits.
 pub const SOCKET: &str = "acme";
 /// The name of the socket of plain HTTP.
 pub const PLAIN: &str = "status";
@@ -22,13 +22,13 @@ pub const PLAIN: &str = "status";
 pub struct Module {
     /// The name that other modules import it by; the first module is the entry.
     pub name: String,
-    /// What it is.
+    /// The kind.
     pub kind: ModuleKind,
-    /// Where it lies.
+    /// The file.
     pub path: PathBuf,
 }
 
-/// What a module is.
+/// The kind of a module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ModuleKind {
     /// An ES module.
@@ -37,15 +37,15 @@ pub enum ModuleKind {
     Wasm,
 }
 
-/// A value that the Worker finds in its `env`.
+/// A value in the Worker's `env`.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Binding {
     /// A variable.
     Var(Var),
     /// The text of a file, read when workerd starts: secrets stay out of the configuration.
     File(PathBuf),
-    /// The private key in a file (PKCS#8 PEM), for this algorithm of WebCrypto (JSON): what a `secret_key` binding is on
-    /// Cloudflare. The Worker has it sign, and can never read it.
+    /// The private key in a file (PKCS#8 PEM) with its WebCrypto algorithm (JSON), non-extractable like Cloudflare's
+    /// `secret_key`.
     Key(PathBuf, String),
 }
 
@@ -58,13 +58,13 @@ pub struct Keypair {
     pub chain: PathBuf,
 }
 
-/// A Worker as it is to be served.
+/// A Worker to be served.
 pub struct Served<'a> {
-    /// What `wrangler.toml` says.
+    /// The Worker of `wrangler.toml`.
     pub worker: &'a Runtime,
     /// Its modules, the entry first.
     pub modules: &'a [Module],
-    /// Bindings over and above those of `wrangler.toml`; of the same name they replace them.
+    /// Bindings that add to those of `wrangler.toml` or replace them.
     pub bindings: &'a BTreeMap<String, Binding>,
     /// The folder of the Durable Objects' databases.
     pub objects: &'a Path,
@@ -74,10 +74,10 @@ pub struct Served<'a> {
     pub plain: bool,
 }
 
-/// The variable that says whether private addresses may be validated, and so whether the Worker reaches them at all.
+/// The variable that permits private addresses, for validation and for the network.
 const ALLOW_PRIVATE: &str = "ALLOW_PRIVATE";
 
-/// The variable that has the resolver's URL, and the binding by which it is reached where the network does not lead there.
+/// The variable with the resolver's URL, and the binding of a resolver outside the permitted network.
 const RESOLVER: (&str, &str) = ("RESOLVER_URL", "RESOLVER_SERVICE");
 
 impl Served<'_> {
@@ -121,7 +121,7 @@ impl Served<'_> {
         Ok(out)
     }
 
-    /// The text of a variable, as the Worker finds it.
+    /// The text of a variable, as the Worker gets it.
     fn var(&self, name: &str) -> Option<String> {
         let own = self.bindings.get(name).map(|binding| match binding {
             Binding::Var(var) => Some(var),
@@ -134,7 +134,7 @@ impl Served<'_> {
         self.var(ALLOW_PRIVATE).as_deref() == Some("true")
     }
 
-    /// The resolver, where it has an address that the Worker's network does not lead to.
+    /// The resolver, if its address is outside the permitted network.
     fn private_resolver(&self) -> Option<Url> {
         let url = Url::parse(&self.var(RESOLVER.0)?).ok().filter(|_| !self.allows_private())?;
         let private = match url.host()? {

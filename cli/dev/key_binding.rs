@@ -1,4 +1,4 @@
-//! `dev --key-binding`: issuers' keys as keys that the runtime holds, in place of texts.
+//! `dev --key-binding`: issuers' keys bound as non-extractable keys.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,10 +11,10 @@ use zeroize::Zeroizing;
 use super::capnp::Binding;
 use crate::ceremony::webcrypto;
 
-/// Binds every issuer's key (`ISSUER_KEY`, `ISSUER_KEY_2`, …) that is the text of a file as a key.
+/// Binds every issuer's key file (`ISSUER_KEY`, `ISSUER_KEY_2`, …) as a key.
 ///
 /// # Errors
-/// When a file is unreadable, or no issuer's key.
+/// When a file is unreadable, or not an issuer's key.
 pub fn bind_keys(bindings: &mut BTreeMap<String, Binding>) -> Result<()> {
     for (name, binding) in bindings.iter_mut().filter(|(name, _)| name.starts_with("ISSUER_KEY")) {
         let Binding::File(file) = binding else { continue };

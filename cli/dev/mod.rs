@@ -1,9 +1,8 @@
 //! `dev`: the whole authority on this machine, in one command.
 //!
-//! It runs the very module that deploys to Cloudflare Workers on workerd, the same runtime, and adds what a
-//! machine at a desk lacks: a disposable root and intermediate, a certificate for the server itself, names
-//! that resolve to this machine and DNS records that tests can set. All of it lies in the state folder and
-//! goes with it. Nothing stands between the clients and workerd: TLS is workerd's too.
+//! It runs the module that deploys to Cloudflare Workers on workerd, the same runtime, and adds a disposable root and
+//! intermediate, a certificate for the server itself, names that resolve to this machine, and DNS records that tests can
+//! set. All of it is in the state folder. Clients connect to workerd directly, also for TLS.
 
 mod admin_token;
 mod assignment;
@@ -38,12 +37,12 @@ use pki::{Authority, ServerNames};
 pub use program::Program;
 use state::State;
 
-/// Runs the server until it is told to stop.
+/// Runs the server until a signal asks to stop.
 ///
-/// `prepare` may take minutes; what can be refused without it is refused before it is called.
+/// `prepare` may take minutes; all checks that do not need it come first.
 ///
 /// # Errors
-/// When the server cannot be started, or ends by itself. Nothing that was started is left then.
+/// When the server cannot be started, or ends by itself. No process is left then.
 pub fn run(options: &Options, prepare: impl FnOnce() -> Result<Program>) -> Result<()> {
     host::disable_core_dumps()?;
     let base = Base::of(options.base_url.as_ref(), &options.listen, options.plain_http)?;
@@ -60,12 +59,12 @@ pub fn run(options: &Options, prepare: impl FnOnce() -> Result<Program>) -> Resu
     databases::check(&state.objects())?;
     let program = prepare()?;
     for (name, near) in assignment::unknown(program.worker.vars.keys()) {
-        say(format!("wrangler.toml sets {name}, which nothing reads; {near}"));
+        say(format!("wrangler.toml sets {name}, which the Worker does not read; {near}"));
     }
-    // One thread: it starts workerd, and workerd is to die with the thread that started it.
+    // One thread: workerd dies with the thread that started it.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start")?;
     let ended = runtime.block_on(serving::serve(options, &state, (&authority, kept.as_ref()), &program));
-    // A look-up that the system takes its time for is not waited for.
+    // A slow lookup by the system is not waited for.
     runtime.shutdown_background();
     ended
 }

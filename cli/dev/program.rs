@@ -1,4 +1,4 @@
-//! What the server is made of.
+//! The programs and files of the server.
 
 use std::path::PathBuf;
 
@@ -16,12 +16,12 @@ pub struct Program {
     pub workerd: PathBuf,
     /// The Worker's modules, the entry first.
     pub modules: Vec<Module>,
-    /// What the Worker's `wrangler.toml` says.
+    /// The Worker of `wrangler.toml`.
     pub worker: Runtime,
 }
 
 impl Program {
-    /// The real one: the tools made sure of, the wasm built from the sources as they are.
+    /// Gets the tools and builds the wasm from the present sources.
     ///
     /// # Errors
     /// When a tool cannot be had, or the sources do not compile.
@@ -33,7 +33,7 @@ impl Program {
         Ok(Self {
             workerd: toolbox.workerd()?,
             modules: vec![module("index.js", ModuleKind::Es, js), module("index_bg.wasm", ModuleKind::Wasm, wasm)],
-            // They are of the CA that is deployed.
+            // These belong to the deployed CA.
             worker: WorkerConfig::read(&file)?.without(&ceremony::public_settings()).runtime()?,
         })
     }

@@ -1,4 +1,4 @@
-//! Waits until the server answers its directory, as a client would ask for it.
+//! Waits until the server answers its directory, as a client would request it.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -11,17 +11,17 @@ use ureq::unversioned::transport::DefaultConnector;
 
 use crate::common::web::FixedAddress;
 
-/// How long one try may take: compiling the wasm the first time is the longest part of it.
+/// Timeout of one attempt, mostly for compiling the wasm the first time.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(15);
-/// How long it is tried at all.
+/// Timeout of all attempts.
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 const ATTEMPT_PAUSE: Duration = Duration::from_millis(50);
-/// The longest answer that is read.
+/// Largest response body.
 const MAX_ANSWER_BYTES: u64 = 64 * 1024;
-/// How much of an answer that makes no sense is shown.
+/// Longest excerpt of a malformed response, in characters.
 const MAX_EXCERPT: usize = 300;
 
-/// What is needed of the directory to know it for one.
+/// The member that identifies a directory.
 #[derive(Deserialize)]
 struct Directory {
     #[serde(rename = "newNonce")]
@@ -36,14 +36,13 @@ struct Problem {
 
 /// Waits until `url` answers an ACME directory ([RFC 8555 §7.1.1](https://www.rfc-editor.org/rfc/rfc8555#section-7.1.1)).
 ///
-/// It is asked for at `address`, whatever its name is elsewhere; `root` is the PEM certificate to trust and nothing else.
+/// Connects to `address`, whatever the URL's host; trusts only `root` (PEM).
 ///
 /// # Errors
-/// When the Worker answers anything else (it refuses to work with its configuration: the error says why), or
-/// when it has not answered after half a minute.
+/// When the Worker answers anything else (a problem document says why), or not within half a minute.
 pub async fn wait(url: &str, address: SocketAddr, root: &str) -> Result<()> {
     let agent = agent(root, address)?;
-    let mut last = anyhow!("it was not asked");
+    let mut last = anyhow!("no attempt was made");
     let tries = async {
         loop {
             let (agent, url) = (agent.clone(), url.to_owned());
@@ -65,12 +64,12 @@ fn agent(root: &str, address: SocketAddr) -> Result<Agent> {
     let tls = TlsConfig::builder().root_certs(RootCerts::new_with_certs(&[root])).build();
     let config =
         Agent::config_builder().tls_config(tls).timeout_global(Some(ATTEMPT_TIMEOUT)).http_status_as_error(false);
-    // A proxy that the environment names would be asked for an address on this machine.
+    // No proxy for an address on this machine.
     let config = config.proxy(None).max_redirects(0).build();
     Ok(Agent::with_parts(config, DefaultConnector::default(), FixedAddress(address)))
 }
 
-/// An answer of the Worker.
+/// A response of the Worker.
 struct Answer {
     status: u16,
     body: String,
@@ -87,7 +86,9 @@ fn judge(answer: &Answer) -> Result<()> {
     if answer.status == 200 {
         return match serde_json::from_str::<Directory>(&answer.body) {
             Ok(_) => Ok(()),
-            Err(error) => Err(Error::from(error).context(format!("the Worker's directory is none: {}", shown(answer)))),
+            Err(error) => {
+                Err(Error::from(error).context(format!("the Worker's directory is malformed: {}", shown(answer))))
+            }
         };
     }
     match serde_json::from_str::<Problem>(&answer.body) {

@@ -1,4 +1,4 @@
-//! Names for the lines to paste: some that the CA would not refuse.
+//! Sample names for the commands to paste, which the CA does not refuse.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,19 +12,19 @@ use super::capnp::Binding;
 use super::kept::KeptCa;
 use crate::common::worker_config::Runtime;
 
-/// The usual name.
+/// The default name.
 const USUAL: &str = "www.test";
-/// The usual name for a certificate with a wildcard.
+/// The default name for a wildcard certificate.
 const WILD: &str = "wild.test";
 
-/// Names that there are certificates for.
+/// Names that the CA issues for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sample {
-    /// One.
+    /// A name.
     pub name: String,
-    /// One for which, and for all below which, there is a certificate by dns-01.
+    /// A name that is permitted with its wildcard, by dns-01.
     pub wild: Option<String>,
-    /// Which names there are certificates for, where not for all.
+    /// A description of the permitted names, unless all are.
     pub permitted: Option<String>,
 }
 
@@ -35,7 +35,7 @@ impl Default for Sample {
 }
 
 impl Sample {
-    /// Those of the CA that is served with these settings. What cannot be read here, the Worker refuses with a reason.
+    /// Sample names for these settings; unreadable settings are reported by the Worker.
     pub fn of(bindings: &BTreeMap<String, Binding>, worker: &Runtime, kept: Option<&KeptCa>) -> Self {
         let chain = kept.map(|kept| kept.active.clone()).or_else(|| text_of(bindings.get("ISSUER_CHAIN")?));
         let set = bindings.get("POLICY").and_then(text_of);

@@ -1,4 +1,4 @@
-//! A `dev` at work: everything is started, waited for, renewed, and stopped.
+//! Runs the server: start, readiness, certificate renewal, stop.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -32,14 +32,14 @@ use crate::tools::interrupt;
 const LOG: &str = "workerd.log";
 /// workerd's configuration, in the state folder.
 const CONFIG: &str = "workerd.capnp";
-/// A Ctrl-C reaches workerd and us at the same time: how long after workerd's end it may arrive here.
+/// How long after workerd's end a Ctrl-C, which both get, may arrive here.
 const SIGNAL_DELAY: Duration = Duration::from_millis(250);
-/// How often the clock is looked at. A machine that slept wakes up to another time.
+/// How often the clock is read: a suspended machine wakes up later.
 const CLOCK_INTERVAL: Duration = Duration::from_secs(30);
-/// How long after a certificate could not be made the next try is.
+/// Delay before a failed renewal is tried again.
 const RETRY_DELAY: Duration = Duration::from_secs(3600);
 
-/// What a server has while it runs.
+/// The state of a running server.
 struct Serving<'a> {
     options: &'a Options,
     state: &'a State,
@@ -48,7 +48,7 @@ struct Serving<'a> {
     workerd: PathBuf,
     listeners: Listeners,
     output: Arc<Output>,
-    /// Where this machine reaches it.
+    /// Its address on this machine.
     local: SocketAddr,
     sample: Sample,
 }
@@ -66,10 +66,10 @@ pub async fn serve(
     }
     let main = options.listen.bind()?;
     let listen = options.listen.at(&main)?;
-    let local = base::local(main.local_addr().context("cannot tell where it listens")?);
+    let local = base::local(main.local_addr().context("cannot read the listening address")?);
     let base = base::Base::of(options.base_url.as_ref(), &listen, options.plain_http)?;
     let sockets = Sockets::bind(listen.loopback(), listen.port.checked_add(1)).await?;
-    // Verifiers fetch CRLs and issuer certificates by plain http, also where clients have to use https.
+    // Verifiers fetch CRLs and issuer certificates by plain http, even if clients use https.
     let plain = if options.plain_http { None } else { Some(listen.plain_beside()?) };
     let status = plain.as_ref().map_or_else(|| base.origin().to_owned(), |(plain, _)| base.plain(plain.port));
     let running = running(state, (base.origin(), status), (local, sockets.address), kept);
@@ -82,7 +82,7 @@ pub async fn serve(
         keypair: (!options.plain_http).then_some(&authority.keypair),
         plain: plain.is_some(),
     };
-    // What was set may be a secret.
+    // Values of --set may be secrets.
     state.write(CONFIG, &served.config()?, Readers::Owner)?;
     let management = sockets.serve(Arc::new(Resolver::new(dns::ask_system)));
     let serving = Serving {
@@ -121,7 +121,7 @@ pub async fn serve(
     }
 }
 
-/// What is told of a server that is to run.
+/// The published facts of the server.
 fn running(
     state: &State,
     (base, status): (&str, String),
@@ -144,14 +144,14 @@ fn running(
 }
 
 impl Serving<'_> {
-    /// Starts workerd, says that it is up, and starts it anew for each new certificate, until an end that should not come.
+    /// Starts workerd, prints the banner, and restarts it for each new certificate; returns on failure.
     async fn work(&self, slot: &mut Option<Workerd>, mut running: Running, kept: Option<&KeptCa>) -> Result<()> {
         let mut said = false;
         loop {
             let workerd = slot.insert(self.start()?);
             running.workerd_pid = workerd.pid();
             tokio::select! {
-                // Its end explains more than the connection that broke by it.
+                // Its exit explains more than the broken connection.
                 biased;
                 error = workerd.ended() => return Err(error),
                 up = ready::wait(&running.directory, self.local, &self.authority.root.certificate) => up.map_err(|error| self.located(error))?,
@@ -167,7 +167,7 @@ impl Serving<'_> {
                 error = workerd.ended() => return Err(error),
                 () = self.until_certified() => {}
             }
-            // The new one finds its certificate at its start. Meanwhile who connects waits.
+            // The next process reads the new certificate. Meanwhile connections wait.
             if let Some(workerd) = slot.take() {
                 workerd.drain().await;
             }
@@ -192,14 +192,14 @@ impl Serving<'_> {
         }
         if self.names.listen.is_everywhere() && self.options.base_url.is_none() {
             text.push_str(
-                "\nIt listens at all addresses of this machine and answers by the one above only: name the one by which \
-                 others reach it with --base-url.\n",
+                "\nIt listens at all addresses of this machine but answers only by the one above: give the address for other \
+                 machines with --base-url.\n",
             );
         }
         text
     }
 
-    /// Waits until the server's certificate is to be replaced, and makes the next one.
+    /// Waits until the server's certificate is due, and renews it.
     async fn until_certified(&self) {
         if self.options.plain_http {
             return std::future::pending().await;
@@ -210,7 +210,7 @@ impl Serving<'_> {
             match self.authority.certify_server(self.state, self.names, now) {
                 Ok(()) => return,
                 Err(error) => {
-                    say(format!("the server's certificate could not be replaced, and is tried again: {error:#}"));
+                    say(format!("cannot renew the server's certificate, trying again later: {error:#}"));
                     wait = RETRY_DELAY;
                 }
             }
@@ -218,7 +218,7 @@ impl Serving<'_> {
     }
 }
 
-/// Sleeps by the machine's clock. Gives the time; `None` where the clock cannot be read.
+/// Sleeps by the machine's clock; gives the time, or `None` when the clock is unreadable.
 async fn sleep(time: Duration) -> Option<Time> {
     let end = host::now().ok()?.plus(time);
     loop {
@@ -230,7 +230,7 @@ async fn sleep(time: Duration) -> Option<Time> {
     }
 }
 
-/// What the Worker is told beyond its `wrangler.toml`.
+/// The Worker's bindings in addition to `wrangler.toml`.
 pub fn bindings(
     options: &Options,
     (state, kept): (&State, Option<&KeptCa>),
@@ -246,7 +246,7 @@ pub fn bindings(
         ("TLS_ALPN_PORT", options.tls_alpn_port.to_string()),
         ("RESOLVER_URL", resolver),
         ("ALLOW_PRIVATE", "true".to_owned()),
-        // A test machine is not to wait; `--set` puts others in their place.
+        // No waiting on a test machine; `--set` overrides them.
         ("RATE_LIMITS", "off".to_owned()),
         ("VALIDATION_SECONDS", "5".to_owned()),
         ("VALIDATION_RETRY_SECONDS", "1".to_owned()),
@@ -276,7 +276,7 @@ pub fn bindings(
 struct Stop([Signal; 3]);
 
 impl Stop {
-    /// From now on they no longer end the process by themselves.
+    /// Installs handlers, so that the signals no longer end the process.
     fn watch() -> Result<Self> {
         let watch = |kind| signal(kind).context("cannot watch for Ctrl-C");
         Ok(Self([watch(SignalKind::interrupt())?, watch(SignalKind::terminate())?, watch(SignalKind::hangup())?]))

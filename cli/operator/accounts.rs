@@ -9,10 +9,10 @@ use super::target::Target;
 use crate::common::host::say;
 use crate::common::table::{Table, facts, minute, some, text};
 
-/// Where they are.
+/// The resource in the operations API.
 const PATH: &str = "accounts";
 
-/// What can be done with accounts.
+/// The commands for accounts.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
     /// List the accounts, the oldest first.
@@ -23,21 +23,21 @@ pub enum Command {
         after_help = "Example: selvedge accounts show ID (`certs list` has the id of each certificate's account)"
     )]
     Show {
-        /// Its id.
+        /// The account's id.
         id: String,
     },
-    /// End an account for good: it can do nothing from then on. Its certificates stay valid.
+    /// Deactivate an account, permanently. Its certificates stay valid.
     #[command(after_help = "Example: selvedge accounts deactivate ID")]
     Deactivate {
-        /// Its id.
+        /// The account's id.
         id: String,
-        /// Do not ask.
+        /// Skip the confirmation.
         #[arg(long)]
         yes: bool,
     },
 }
 
-/// Does it; whether all is well.
+/// Runs the command; `false` gives exit code 1.
 pub fn run(at: &Target, command: &Command) -> Result<bool> {
     let client = Client::open(at)?;
     match command {
@@ -58,9 +58,9 @@ pub fn run(at: &Target, command: &Command) -> Result<bool> {
         Command::Deactivate { id, yes } => {
             if !yes {
                 let found = client.get(&[PATH, id], &[])?;
-                say(format!("this account is to be ended:\n{}", one(&found.value)));
+                say(format!("this account is to be deactivated:\n{}", one(&found.value)));
             }
-            confirm(*yes, "End it, for good?")?;
+            confirm(*yes, "Deactivate it permanently?")?;
             client.post(&[PATH, id, "deactivate"], &json!({}))?.show(at, one);
             say("its certificates stay valid; `selvedge certs revoke --account ID` revokes them");
         }

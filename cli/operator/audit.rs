@@ -1,4 +1,4 @@
-//! `audit`: who did what, and whether the record is whole.
+//! `audit`: lists the operators' actions and verifies the chain of the record.
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Map, Value, json};
@@ -10,31 +10,31 @@ use crate::common::host::print;
 use crate::common::table::{Table, minute, text};
 use crate::common::web::plain;
 
-/// Where it is.
+/// The resource in the operations API.
 const PATH: &str = "audit";
-/// The members of an entry that its `chain` is made of, in their order.
+/// The members of an entry that its `chain` covers, in order.
 const CHAINED: [&str; 10] = ["number", "at", "who", "by", "what", "target", "outcome", "of", "detail", "address"];
 
-/// What can be done with the audit record.
+/// The commands for the audit record.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
-    /// List who did what, the newest first.
+    /// List the entries, the newest first.
     #[command(after_help = "Example: selvedge audit list --limit 20")]
     List(Paging),
-    /// Recompute the chain that holds the entries together: what was changed, or taken out, shows. The exit code is 1 then.
+    /// Recompute the hash chain of the entries. The exit code is 1 when an entry was changed or removed.
     #[command(
         after_help = "Example: selvedge audit verify\nKeep what it prints elsewhere, and give it next time: selvedge audit \
-                            verify --known 42:9f86d0… Whoever can write the record could also make all of it anew; against \
-                            that only what you have kept helps."
+                            verify --known 42:9f86d0… A rewritten record has a valid chain of its \
+                            own; only the value that you kept shows it."
     )]
     Verify {
-        /// What an earlier `verify` printed: the number of the last entry then, and its chain.
+        /// What an earlier `verify` printed: the number of its last entry, and the chain.
         #[arg(long, value_name = "NUMBER:CHAIN", value_parser = known)]
         known: Option<(u64, String)>,
     },
 }
 
-/// Does it; whether all is well.
+/// Runs the command; `false` gives exit code 1.
 pub fn run(at: &Target, command: &Command) -> Result<bool> {
     let client = Client::open(at)?;
     match command {
@@ -63,7 +63,7 @@ pub fn run(at: &Target, command: &Command) -> Result<bool> {
 }
 
 fn verify(client: &Client, at: &Target, known: Option<&(u64, String)>) -> Result<bool> {
-    // Asked first: what is recorded meanwhile comes after it.
+    // Read first: entries recorded meanwhile come after it.
     let status = client.get(&["status"], &[])?;
     let mut entries = client.list(PATH, &[], "entries", None)?.items;
     entries.reverse();
@@ -75,45 +75,45 @@ fn verify(client: &Client, at: &Target, known: Option<&(u64, String)>) -> Result
     let chain = entries.last().map_or_else(|| "-".to_owned(), |one| text(one, "/chain"));
     if at.json {
         let wrong = found.as_ref().err();
-        let told = json!({"entries": entries.len(), "chain": chain, "whole": wrong.is_none(), "wrong": wrong});
-        print(&format!("{told}\n"));
+        let report = json!({"entries": entries.len(), "chain": chain, "whole": wrong.is_none(), "wrong": wrong});
+        print(&format!("{report}\n"));
     } else {
         print(&match &found {
             Ok(()) => format!(
-                "The record is whole: {} entries. Keep this, for the next time:\n\n  selvedge audit verify --known {}:{chain}\n",
+                "The record is complete: {} entries. Keep this for the next verification:\n\n  selvedge audit verify --known {}:{chain}\n",
                 entries.len(),
                 entries.len()
             ),
-            Err(wrong) => format!("The record is NOT whole: {wrong}.\n"),
+            Err(wrong) => format!("The record is NOT complete: {wrong}.\n"),
         });
     }
     Ok(found.is_ok())
 }
 
-/// Holds entries, the oldest first, against their chain, and against entries that are known from elsewhere.
+/// Verifies entries, oldest first, against their chain and against known entries.
 fn check(entries: &[Value], known: &[(u64, &str)]) -> Result<(), String> {
     let mut before = String::new();
     for (number, entry) in (1_u64..).zip(entries) {
         if entry.get("number").and_then(Value::as_u64) != Some(number) {
-            return Err(format!("entry {number} is missing; {} stands in its place", text(entry, "/number")));
+            return Err(format!("entry {number} is missing; {} follows instead", text(entry, "/number")));
         }
         let chain = entry.get("chain").and_then(Value::as_str).unwrap_or_default();
         if chain != chained(&before, entry) {
-            return Err(format!("entry {number} was changed, or one before it was taken out"));
+            return Err(format!("entry {number} was changed, or one before it was removed"));
         }
         if known.iter().any(|(known, other)| *known == number && *other != chain) {
-            return Err(format!("entry {number} is another than it was: its chain is {}", plain(chain)));
+            return Err(format!("entry {number} differs from the known one: its chain is {}", plain(chain)));
         }
         chain.clone_into(&mut before);
     }
     let count = u64::try_from(entries.len()).unwrap_or(u64::MAX);
     match known.iter().find(|(number, _)| *number > count) {
-        Some((number, _)) => Err(format!("it ends with entry {count}, and there was an entry {number}")),
+        Some((number, _)) => Err(format!("it ends with entry {count}, but entry {number} is known")),
         None => Ok(()),
     }
 }
 
-/// The chain of an entry: of the one before, and all of this one.
+/// The chain of an entry: SHA-256 over the previous chain and the entry.
 fn chained(before: &str, entry: &Value) -> String {
     let member = |name: &&str| ((*name).to_owned(), entry.get(*name).cloned().unwrap_or(Value::Null));
     let entry: Map<String, Value> = CHAINED.iter().map(member).collect();
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_changed_or_taken_out_shows() {
+    fn changed_or_removed_entry_is_found() {
         let good = record(4);
         let last = good[3]["chain"].as_str().unwrap();
         assert_eq!(check(&good, &[(4, last)]), Ok(()));
@@ -168,19 +168,20 @@ mod tests {
         };
         wrong(&|all| all[1]["who"] = json!("eve"), "entry 2 was changed");
         wrong(&|all| all[1]["target"] = json!("x"), "entry 2 was changed");
-        wrong(&|all| drop(all.remove(2)), "entry 3 is missing; 4 stands in its place");
-        wrong(&|all| drop(all.pop()), "it ends with entry 3, and there was an entry 4");
-        // All of it made anew, by somebody who can write it.
+        wrong(&|all| drop(all.remove(2)), "entry 3 is missing; 4 follows instead");
+        wrong(&|all| drop(all.pop()), "it ends with entry 3, but entry 4 is known");
+        // A rewritten record.
         let mut forged = record(4);
         forged[3]["who"] = json!("eve");
         forged[3]["chain"] = json!(chained(forged[2]["chain"].as_str().unwrap(), &forged[3]));
         assert!(
-            check(&forged, &[]).is_ok() && check(&forged, &[(4, last)]).unwrap_err().contains("another than it was")
+            check(&forged, &[]).is_ok()
+                && check(&forged, &[(4, last)]).unwrap_err().contains("differs from the known one")
         );
     }
 
     #[test]
-    fn what_was_known_is_read_back() {
+    fn known_entry_is_parsed() {
         let chain = "A".repeat(64);
         assert_eq!(known(&format!("42:{chain}")).unwrap(), (42, "a".repeat(64)));
         assert!(known("42").is_err() && known("42:abc").is_err() && known(&format!("x:{chain}")).is_err());

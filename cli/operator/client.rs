@@ -1,4 +1,4 @@
-//! The operations API as its client sees it: documents asked for and sent, refusals told in the authority's own words.
+//! A client of the operations API.
 
 use std::path::PathBuf;
 
@@ -14,33 +14,33 @@ use crate::common::secret::Secret;
 use crate::common::web::{Answer, Unreachable, clean, plain};
 use crate::common::{files, web};
 
-/// The most entries of a page.
+/// Largest page of a list.
 const MAX_PAGE_SIZE: usize = 200;
-/// How many entries are listed when nothing else was said.
+/// Default number of listed entries.
 pub const DEFAULT_LIMIT: usize = 50;
-/// How much of an answer that makes no sense is shown.
+/// Longest excerpt of a malformed response, in characters.
 const MAX_EXCERPT: usize = 200;
 
-/// The API of an authority.
+/// The operations API of one authority.
 #[derive(Debug)]
 pub struct Client {
     agent: Agent,
     base: Url,
     token: Secret,
     token_from: String,
-    /// The root that clients have to be told to trust, where it is not a public one.
+    /// The root that clients have to trust, unless it is a public one.
     pub root: Option<PathBuf>,
 }
 
-/// A document that was answered.
+/// A JSON response.
 #[derive(Debug)]
 pub struct Document {
     text: String,
-    /// What it says.
+    /// The parsed JSON.
     pub value: Value,
 }
 
-/// Entries of a list.
+/// Entries of a list, over one or more pages.
 #[derive(Debug)]
 pub struct Listed {
     /// The entries.
@@ -50,10 +50,10 @@ pub struct Listed {
     document: Document,
 }
 
-/// How much of a list is wanted.
+/// Options for the number of listed entries.
 #[derive(Clone, Copy, Debug, Default, clap::Args)]
 pub struct Paging {
-    /// The most entries to list [default: 50].
+    /// List at most N entries [default: 50].
     #[arg(long, value_name = "N", value_parser = crate::common::number::range::<u32, 1, 4_294_967_295>)]
     limit: Option<u32>,
     /// List all.
@@ -62,7 +62,7 @@ pub struct Paging {
 }
 
 impl Paging {
-    /// How many; `None` for all.
+    /// The maximum; `None` for all.
     pub fn limit(self) -> Option<usize> {
         let limit = self.limit.map_or(DEFAULT_LIMIT, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
         (!self.all).then_some(limit)
@@ -75,29 +75,29 @@ struct Problem {
 }
 
 impl Client {
-    /// The client for the authority that is meant.
+    /// A client for the selected authority.
     ///
     /// # Errors
-    /// When it is no_target, or there is no token for it.
+    /// When no authority is known, or no token for it.
     pub fn open(at: &Target) -> Result<Self> {
         disable_core_dumps()?;
-        // Nothing was asked yet, so nothing was refused.
+        // Nothing was sent yet, so this is not a refusal.
         at.resolve().and_then(Self::new).map_err(|error| Unreachable(format!("{error:#}")).into())
     }
 
-    /// The client for this authority, with this token.
+    /// A client for a resolved target.
     ///
     /// # Errors
     /// When the root cannot be read.
     pub fn new(found: ResolvedTarget) -> Result<Self> {
         let ResolvedTarget { base, token, token_from, root, address } = found;
         let pem =
-            root.as_ref().map(|file| files::read(file)?.with_context(|| format!("there is no {}", file.display())));
+            root.as_ref().map(|file| files::read(file)?.with_context(|| format!("{} does not exist", file.display())));
         let agent = web::agent(pem.transpose()?.as_deref(), address)?;
         Ok(Self { agent, base, token, token_from, root })
     }
 
-    /// The text of what is there, in this format.
+    /// The text of a resource.
     ///
     /// # Errors
     /// When the authority refuses, or does not answer.
@@ -115,7 +115,7 @@ impl Client {
         self.document(text)
     }
 
-    /// Sends a document, byte for byte, and gives what is answered.
+    /// Sends a document byte for byte.
     ///
     /// # Errors
     /// As [`Client::get`].
@@ -125,7 +125,7 @@ impl Client {
         self.document(text)
     }
 
-    /// Has something done.
+    /// Sends a JSON value.
     ///
     /// # Errors
     /// As [`Client::get`].
@@ -148,7 +148,7 @@ impl Client {
             let full = most.is_some_and(|most| items.len() >= most);
             if next.is_some() && !full {
                 if next == cursor {
-                    bail!(Unreachable(format!("{} answers with the same page of {path} for ever", self.base)));
+                    bail!(Unreachable(format!("{} repeats the same page of {path}", self.base)));
                 }
                 cursor = next;
                 continue;
@@ -158,7 +158,7 @@ impl Client {
         }
     }
 
-    /// A page of a list, with this many entries at the most.
+    /// A page of a list, with at most this many entries.
     ///
     /// # Errors
     /// As [`Client::get`].
@@ -175,7 +175,7 @@ impl Client {
     fn url(&self, path: &[&str], query: &[(&str, String)]) -> Result<Url> {
         let mut url = self.base.clone();
         if let Some(dots) = path.iter().find(|part| [".", "..", ""].contains(part)) {
-            bail!("{dots:?} is no name that can be asked for");
+            bail!("{dots:?} cannot be part of a path");
         }
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().extend(["admin", "v1"]).extend(path);
@@ -193,10 +193,10 @@ impl Client {
         }
     }
 
-    /// The text of an answer, if it is what was asked for.
+    /// The text of a successful response.
     fn read(&self, url: &Url, answer: Result<Answer>) -> Result<String> {
         let Answer { status, body, retry_after } = answer.map_err(|error| Unreachable(format!("{error:#}")))?;
-        // Whoever answers may repeat what was sent.
+        // A server may echo the token.
         let text = String::from_utf8_lossy(&body).replace(self.token.reveal(), "…");
         if (200..300).contains(&status) {
             return Ok(text);
@@ -204,9 +204,9 @@ impl Client {
         let Ok(problem) = serde_json::from_str::<Problem>(&text) else {
             let hint = match status {
                 300..400 | 403 => {
-                    "; if Cloudflare Access stands before it, have that let /admin/v1 pass: a token opens it"
+                    "; if it is behind Cloudflare Access, exempt /admin/v1: the token authenticates there"
                 }
-                404 => "; is that the authority's address, and its version one with the operations API?",
+                404 => "; check the authority's address, and that its version has the operations API",
                 _ => "",
             };
             let shown: String = plain(&text).chars().take(MAX_EXCERPT).collect();
@@ -219,7 +219,7 @@ impl Client {
                 "{detail}{}",
                 retry_after.map_or_else(String::new, |secs| format!(" (again in {} s)", plain(&secs)))
             ),
-            // It failed, which is no refusal.
+            // A failure, not a refusal.
             500.. => bail!(Unreachable(format!("{url} fails (status {status}): {detail}"))),
             _ => bail!("{detail}"),
         }
@@ -227,24 +227,24 @@ impl Client {
 
     fn nonsense(&self, text: &str) -> Unreachable {
         let shown: String = plain(text).chars().take(MAX_EXCERPT).collect();
-        Unreachable(format!("{} answers, but not as the operations API does: {shown:?}", self.base))
+        Unreachable(format!("{} is not an operations API: it answered {shown:?}", self.base))
     }
 }
 
 impl Document {
-    /// The JSON as it was answered, for a terminal or a program.
+    /// The JSON as received, safe for a terminal.
     pub fn json(&self) -> String {
         format!("{}\n", escaped(self.text.trim_end()))
     }
 
-    /// Prints the JSON, or a text for people.
+    /// Prints the JSON with --json, else `text`.
     pub fn show(&self, at: &Target, text: impl FnOnce(&Value) -> String) {
         print(&if at.json { self.json() } else { text(&self.value) });
     }
 }
 
 impl Listed {
-    /// Prints the JSON, or a text for people; says where more was left out.
+    /// Prints the JSON with --json, else `text` and whether entries were left out.
     pub fn show(&self, at: &Target, text: impl FnOnce(&[Value]) -> String) {
         print(&if at.json { self.document.json() } else { text(&self.items) });
         if self.more && !at.json {
@@ -253,7 +253,7 @@ impl Listed {
     }
 }
 
-/// A query for a page.
+/// The query of a page.
 pub fn paged<'a>(query: &[(&'a str, String)], cursor: Option<&str>, most: Option<usize>) -> Vec<(&'a str, String)> {
     let mut query = query.to_vec();
     query.push(("limit", most.unwrap_or(MAX_PAGE_SIZE).clamp(1, MAX_PAGE_SIZE).to_string()));
@@ -261,7 +261,7 @@ pub fn paged<'a>(query: &[(&'a str, String)], cursor: Option<&str>, most: Option
     query
 }
 
-/// Several pages as one.
+/// Merges pages into one document.
 fn joined(member: &str, items: &[Value], next: Option<&String>) -> Document {
     let mut value = json!({ member: items, "next": next });
     if let (Some(object), "certificates") = (value.as_object_mut(), member) {
@@ -270,7 +270,7 @@ fn joined(member: &str, items: &[Value], next: Option<&String>) -> Document {
     Document { text: value.to_string(), value }
 }
 
-/// JSON in which no control character stands as itself: a terminal would obey it.
+/// Escapes control characters in JSON, which a terminal would obey.
 pub fn escaped(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     for c in json.chars() {

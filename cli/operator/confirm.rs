@@ -1,17 +1,17 @@
-//! The question before something that cannot be taken back.
+//! The confirmation of an operation that cannot be undone.
 
 use std::io::{IsTerminal, Write};
 
 use anyhow::{Result, bail};
 
-/// Asks whether to go on, on a terminal; elsewhere it has to have been said before.
+/// Asks for confirmation on a terminal, unless --yes was given.
 pub fn confirm(yes: bool, question: &str) -> Result<()> {
     if yes {
         return Ok(());
     }
     let stdin = std::io::stdin();
     if !stdin.is_terminal() {
-        bail!("nothing was done: there is no terminal to ask at; say with --yes that you are sure");
+        bail!("aborted: not a terminal; pass --yes to confirm");
     }
     let mut out = std::io::stderr();
     let _ = write!(out, "{question} [y/N] ").and_then(|()| out.flush());

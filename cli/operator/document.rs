@@ -1,4 +1,4 @@
-//! Policy documents in files: JSON as it is, TOML as JSON.
+//! Policy documents in files: JSON unchanged, TOML converted to JSON.
 
 use std::io::Read;
 use std::path::Path;
@@ -8,11 +8,12 @@ use serde_json::Value;
 
 use crate::common::web::Unreachable;
 
-/// The longest document that is read; the Worker takes far less.
+/// Largest file read; the Worker's limit is far lower.
 const MAX_BYTES: u64 = 1024 * 1024;
 
-/// Reads a policy document, from standard input where the file is `-`. JSON is given byte for byte, so that the lines of a
-/// refusal are those of the file; TOML as JSON.
+/// Reads a policy document; `-` is standard input.
+///
+/// JSON is returned byte for byte, so that the line numbers of a refusal are those of the file; TOML is converted.
 ///
 /// # Errors
 /// When it cannot be read, or is TOML without a policy.
@@ -21,33 +22,33 @@ pub fn read(file: &Path) -> Result<String> {
     let mut text = String::new();
     let from: Box<dyn Read> = match file.as_os_str() == "-" {
         true => Box::new(std::io::stdin()),
-        // The command line names what is not there.
+        // A missing file counts as unreachable, not as a refusal.
         false => {
             Box::new(std::fs::File::open(file).map_err(|error| Unreachable(format!("cannot read {name}: {error}")))?)
         }
     };
     let read = from.take(MAX_BYTES + 1).read_to_string(&mut text).with_context(|| format!("cannot read {name}"))?;
     if read as u64 > MAX_BYTES {
-        bail!("{name} is longer than {MAX_BYTES} bytes: that is no policy");
+        bail!("{name} is longer than {MAX_BYTES} bytes: a policy is shorter");
     }
     let toml = match file.as_os_str() == "-" {
-        // It has no ending to tell by. A TOML document never begins like this.
+        // Standard input has no extension; TOML never begins with a brace.
         true => !text.trim_start().starts_with('{'),
         false => file.extension().is_some_and(|kind| kind.eq_ignore_ascii_case("toml")),
     };
-    if toml { from_toml(&text).with_context(|| format!("{name} is no policy")) } else { Ok(text) }
+    if toml { from_toml(&text).with_context(|| format!("{name} is not a policy")) } else { Ok(text) }
 }
 
-/// Reads a policy document that is to stand within another.
+/// Reads a policy document as a JSON value.
 ///
 /// # Errors
-/// As [`read`], and when it is no JSON.
+/// As [`read`], and when it is not JSON.
 pub fn value(file: &Path) -> Result<Value> {
     let text = read(file)?;
-    serde_json::from_str(&text).with_context(|| format!("{} is no JSON", file.display()))
+    serde_json::from_str(&text).with_context(|| format!("{} is not JSON", file.display()))
 }
 
-/// The policy in a TOML text as JSON: the table that `wrangler.toml` has it in, or the bare members.
+/// Converts the policy in a TOML text, in the table of `wrangler.toml` or bare, to JSON.
 fn from_toml(text: &str) -> Result<String> {
     let table: toml::Table = toml::from_str(text)?;
     let within = |table: &toml::Table| table.get("POLICY").and_then(toml::Value::as_table).cloned();

@@ -16,13 +16,13 @@ use crate::common::shell::quoted;
 use crate::common::table::{Table, attribution, day, facts, some, text};
 use crate::common::web::plain;
 
-/// Where they are.
+/// The resource in the operations API.
 const PATH: &str = "external-accounts";
 
-/// What can be done with external account keys.
+/// The commands for external account keys.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
-    /// Make a key, and show it once, with the lines to give to whoever gets it.
+    /// Create a key and show it once, with commands for the client to paste.
     #[command(
         after_help = "Example: a key for the team that runs corp.example, whose names then need no challenge:\n  \
                             selvedge eab create team-a --note \"team A\" --many --preauthorize '*.corp.example' --allow \
@@ -32,25 +32,25 @@ pub enum Command {
     /// List the keys.
     #[command(after_help = "Example: selvedge eab list")]
     List(Paging),
-    /// Show a key: its policy, and the accounts that were made with it. Its secret is never shown again.
+    /// Show a key, its policy and its accounts. The secret is not shown again.
     #[command(after_help = "Example: selvedge eab show team-a")]
     Show {
         /// The key identifier.
         kid: String,
     },
-    /// End a key: no account is made with it, and its accounts order nothing. `enable` takes that back.
+    /// Disable a key: it creates no accounts, and its accounts cannot order. `enable` undoes it.
     #[command(after_help = "Example: selvedge eab disable team-a")]
     Disable {
         /// The key identifier.
         kid: String,
     },
-    /// Take back that a key was disabled.
+    /// Enable a disabled key.
     #[command(after_help = "Example: selvedge eab enable team-a")]
     Enable {
         /// The key identifier.
         kid: String,
     },
-    /// Give a key another policy; it holds within five seconds, also for orders that are open.
+    /// Replace a key's policy; in force within five seconds, also for open orders.
     #[command(
         after_help = "Example: selvedge eab policy team-a team-a.toml\nA file that holds `null` leaves the CA's policy \
                             alone in force."
@@ -63,30 +63,30 @@ pub enum Command {
     },
 }
 
-/// What a new key can be told.
+/// Options of a new key.
 #[derive(Debug, clap::Args)]
 pub struct New {
-    /// The key identifier that clients name: 1 to 64 of A-Z a-z 0-9 . _ -; one is made up without it.
+    /// The key identifier: 1 to 64 of A-Z a-z 0-9 . _ - [default: generated].
     kid: Option<String>,
-    /// What it is for, for those who read the list.
+    /// A note, shown in the list.
     #[arg(long, value_name = "TEXT")]
     note: Option<String>,
-    /// Good for any number of accounts, not for the first one only.
+    /// Allow any number of accounts, not only the first.
     #[arg(long)]
     many: bool,
-    /// Names that its accounts get without any challenge, as *.corp.example or 10.0.0.0/8. May be given several times.
+    /// Names that its accounts get without a challenge, as *.corp.example or 10.0.0.0/8. Repeatable.
     #[arg(long, value_name = "PATTERN")]
     preauthorize: Vec<String>,
-    /// Names that its accounts may have, beside those; without it all that the CA allows. May be given several times.
+    /// Names that its accounts may order in addition [default: all that the CA allows]. Repeatable.
     #[arg(long, value_name = "PATTERN")]
     allow: Vec<String>,
-    /// Names that its accounts never get. May be given several times.
+    /// Names that its accounts cannot order. Repeatable.
     #[arg(long, value_name = "PATTERN")]
     deny: Vec<String>,
-    /// The profiles that its accounts may ask for. May be given several times.
+    /// The profiles that its accounts may use. Repeatable.
     #[arg(long, value_name = "NAME")]
     profile: Vec<String>,
-    /// The challenge types that are offered to them, as dns-01. May be given several times.
+    /// The challenge types offered to its accounts, as dns-01. Repeatable.
     #[arg(long, value_name = "TYPE")]
     challenge: Vec<String>,
     /// The whole policy as a file (docs/POLICY.md), JSON or, where its name ends in .toml, TOML.
@@ -96,13 +96,13 @@ pub struct New {
         conflicts_with_all = ["preauthorize", "allow", "deny", "profile", "challenge"]
     )]
     policy: Option<PathBuf>,
-    /// Until when accounts can be made with it: 2027-01-31T00:00:00Z, 2027-01-31, or 90d from now.
+    /// When the key expires: 2027-01-31T00:00:00Z, 2027-01-31, or 90d from now.
     #[arg(long, value_name = "TIME", value_parser = moment)]
     expires: Option<Moment>,
 }
 
 impl New {
-    /// The request.
+    /// The request body.
     fn body(&self) -> Result<Value> {
         let mut body = Map::new();
         let mut set = |name: &str, value: Option<Value>| value.map(|value| body.insert(name.to_owned(), value));
@@ -132,7 +132,7 @@ impl New {
     }
 }
 
-/// Does it; whether all is well.
+/// Runs the command; `false` gives exit code 1.
 pub fn run(at: &Target, command: &Command) -> Result<bool> {
     let client = Client::open(at)?;
     let now = host::now()?;
@@ -171,12 +171,12 @@ pub fn run(at: &Target, command: &Command) -> Result<bool> {
     Ok(true)
 }
 
-/// Who made a key when, or that it is of the configuration.
+/// The creator and time of a key, or that it comes from the configuration.
 fn made(key: &Value) -> String {
     if text(key, "/source") == "secret" { "by the secret EAB_KEYS".to_owned() } else { attribution(key, "/created") }
 }
 
-/// A key, without its secret.
+/// A key without its secret, as text.
 fn of_key(key: &Value, now: selvedge::values::Time) -> String {
     let (policy, document) = match key.get("policy") {
         Some(policy) if policy.is_object() => {
@@ -202,18 +202,18 @@ fn of_key(key: &Value, now: selvedge::values::Time) -> String {
     ]) + &document
 }
 
-/// What of a key's policy its accounts get no certificates for.
+/// Prints the warnings about a key's policy.
 fn warn(key: &Value) {
     for warning in key.get("warnings").and_then(Value::as_array).into_iter().flatten() {
         say(format!("warning: {}", text(warning, "")));
     }
 }
 
-/// A new key with its secret, and the lines for clients.
+/// A new key with its secret and commands for clients, as text.
 fn created(key: &Value, root: Option<&Path>, now: selvedge::values::Time) -> String {
     let shell = |pointer: &str| quoted(Path::new(&text(key, pointer)));
     let (kid, mac, directory) = (shell("/kid"), shell("/key"), shell("/directory"));
-    let mut out = "The key is made. It is shown this once:\n\n".to_owned();
+    let mut out = "The key was created. It is shown only this once:\n\n".to_owned();
     let _ = write!(out, "  kid        {}\n  key        {}\n", text(key, "/kid"), text(key, "/key"));
     let _ = writeln!(out, "  directory  {}", text(key, "/directory"));
     if !matches!(key.get("expires"), None | Some(Value::Null)) {
@@ -222,7 +222,7 @@ fn created(key: &Value, root: Option<&Path>, now: selvedge::values::Time) -> Str
     let root = root.map(|file| quoted(Path::new(&plain(&file.display().to_string()))));
     let trust = |variable: &str| root.as_ref().map_or_else(String::new, |root| format!("{variable}={root} "));
     let bundle = root.as_ref().map_or_else(String::new, |root| format!(" --ca-bundle {root}"));
-    // With `=`, for a key may begin with `-`; acme.sh takes whatever comes next.
+    // With `=`, since a key may begin with `-`; acme.sh takes the next argument as it is.
     let _ = write!(
         out,
         "\nTo paste, where the certificate is to be:\n\n# certbot\n{}certbot certonly --standalone --server {directory} \

@@ -1,8 +1,7 @@
-//! What runs an authority, by its operations API: external account keys, the inventory, the policy, the audit record. The
-//! same commands are for a `dev` on this machine and for a Worker that is deployed.
+//! Commands for the operations API: external account keys, certificates, accounts, policy, audit record, notices.
 //!
-//! No token is ever on a command line, where every process of the machine could read it, nor in what is printed but by
-//! `token new`; and nothing that the authority says reaches a terminal as a control character.
+//! They work with a `dev` on this machine and with a deployed Worker. No token is on a command line, where every process of
+//! the machine could read it; only `token new` prints one. Responses are printed without control characters.
 
 mod accounts;
 mod audit;
@@ -26,15 +25,15 @@ pub use operator_status::{OperatorAnswer, OperatorStatus};
 pub use running_dev::RunningDev;
 pub use target::{Target, no_target};
 
-/// What is answered when the authority, or this command, refuses.
+/// Exit code when the authority, or this command, refuses.
 const REFUSED: u8 = 1;
-/// What is answered when the authority could not be asked.
+/// Exit code when the authority could not be reached.
 const UNREACHABLE: u8 = 2;
 
-/// What can be done with an authority.
+/// The commands for a authority.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
-    /// External account keys: who may create accounts, and for which names. Make them, list them, end them.
+    /// External account keys: create, list, change and disable them.
     Eab {
         #[command(flatten)]
         at: Target,
@@ -55,46 +54,44 @@ pub enum Command {
         #[command(subcommand)]
         command: accounts::Command,
     },
-    /// The policy: for which names certificates are issued. Change it while the authority runs, and try it out before.
+    /// The policy: the names for which certificates are issued. Test a change, then put it in force.
     Policy {
         #[command(flatten)]
         at: Target,
         #[command(subcommand)]
         command: policy::Command,
     },
-    /// The audit record: who did what, and whether the record is whole.
+    /// The audit record: list the operations, and verify that the record is complete.
     Audit {
         #[command(flatten)]
         at: Target,
         #[command(subcommand)]
         command: audit::Command,
     },
-    /// Notices: what the authority had to tell (certificates that end, say), and whether the webhook got it.
+    /// Notices of the authority (expiring certificates, for example) and their delivery to the webhook.
     Notices {
         #[command(flatten)]
         at: Target,
         #[command(subcommand)]
         command: notices::Command,
     },
-    /// The URL of a calendar with the days on which certificates and issuers end. Whoever has it can read it.
-    #[command(
-        after_help = "Example: subscribe to what `selvedge calendar` prints; `--move` when it got into wrong hands."
-    )]
+    /// The URL of a calendar with the days on which certificates and issuers expire. The URL is a secret.
+    #[command(after_help = "Example: subscribe to what `selvedge calendar` prints; `--move` if it leaks.")]
     Calendar {
         #[command(flatten)]
         at: Target,
-        /// Give it another URL; the old one is no more.
+        /// Give it a new URL; the old one stops working.
         #[arg(long = "move")]
         to_another: bool,
     },
-    /// Admin tokens, by which the authority knows who runs it: names and secrets in the file admin.tokens of the CA's folder.
+    /// Admin tokens of the operations API: names and secrets in the file admin.tokens of the CA's folder.
     Token {
         #[command(subcommand)]
         command: token::Command,
     },
 }
 
-/// Does it. Gives 0 when it is done, 1 when it is refused, 2 when the authority could not be asked.
+/// Runs the command. Exit codes: 0 done, 1 refused, 2 the authority could not be reached.
 pub fn run(command: &Command) -> ExitCode {
     let done = match command {
         Command::Eab { at, command } => eab::run(at, command),

@@ -1,4 +1,4 @@
-//! `notices` and `calendar`: what the authority tells by itself.
+//! `notices` and `calendar`: notices of the authority, their delivery, and the calendar feed.
 
 use anyhow::Result;
 use serde_json::{Value, json};
@@ -7,21 +7,21 @@ use super::client::Client;
 use super::target::Target;
 use crate::common::table::{Table, facts, minute, names, text};
 
-/// Where they are.
+/// The resource in the operations API.
 const PATH: &str = "notices";
 
-/// What can be done with notices.
+/// The commands for notices.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
-    /// List the notices of the last 90 days, and whether the webhook got them.
+    /// List the notices of the last 90 days and their delivery to the webhook.
     #[command(after_help = "Example: selvedge notices list")]
     List,
-    /// Send a test notice to the webhook, and say what became of it. The exit code is 1 when it did not arrive.
+    /// Send a test notice to the webhook. The exit code is 1 when it was not delivered.
     #[command(after_help = "Example: selvedge notices test")]
     Test,
 }
 
-/// Does it; whether all is well.
+/// Runs the command; `false` gives exit code 1.
 pub fn run(at: &Target, command: &Command) -> Result<bool> {
     let client = Client::open(at)?;
     match command {
@@ -36,7 +36,7 @@ pub fn run(at: &Target, command: &Command) -> Result<bool> {
                     let (what, error) = (text(one, "/kind"), text(one, "/delivery/error"));
                     table.row([minute(one, "/at"), what, about, delivery(one), error]);
                 }
-                table.text("There was nothing to tell.")
+                table.text("There are no notices.")
             });
             Ok(true)
         }
@@ -56,18 +56,18 @@ pub fn run(at: &Target, command: &Command) -> Result<bool> {
     }
 }
 
-/// What became of a notice, in words.
+/// The delivery state of a notice, as text.
 fn delivery(notice: &Value) -> String {
     let attempts = text(notice, "/delivery/attempts");
     match text(notice, "/delivery/state").as_str() {
-        "none" => "there is no webhook".to_owned(),
+        "none" => "no webhook".to_owned(),
         "waiting" => format!("waiting, after {attempts} tries"),
         "given_up" => format!("given up, after {attempts} tries"),
         other => other.to_owned(),
     }
 }
 
-/// Prints the calendar's URL, or has it moved.
+/// Prints the calendar's URL, or moves it to a new one.
 pub fn calendar(at: &Target, to_another: bool) -> Result<bool> {
     let client = Client::open(at)?;
     let path = ["calendar"];

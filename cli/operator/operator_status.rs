@@ -11,7 +11,7 @@ use super::client::Client;
 use super::target::{ResolvedTarget, Target};
 use crate::common::web::{plain, safe_url};
 
-/// How an authority stands for whoever runs it; what `GET /admin/v1/status` answers, as far as it is shown.
+/// The operator's view of an authority: the shown part of `GET /admin/v1/status`.
 #[derive(Clone, Debug, Deserialize)]
 pub struct OperatorStatus {
     /// The policy in force.
@@ -20,7 +20,7 @@ pub struct OperatorStatus {
     pub external_account_required: bool,
     /// The webhook.
     pub webhook: Webhook,
-    /// All that was answered.
+    /// The whole response.
     #[serde(skip)]
     pub answer: Value,
 }
@@ -37,15 +37,15 @@ pub struct Policy {
 /// The webhook.
 #[derive(Clone, Copy, Debug, Deserialize)]
 pub struct Webhook {
-    /// Whether there is one.
+    /// Whether one is configured.
     pub configured: bool,
-    /// Notices on their way.
+    /// Notices waiting for delivery.
     pub waiting: u64,
-    /// Notices that never arrived.
+    /// Notices whose delivery was given up.
     pub given_up: u64,
 }
 
-/// What was asked for as the operator; or why it was not told.
+/// The status, or the reason why it was refused.
 pub type OperatorAnswer = Result<OperatorStatus, String>;
 
 impl OperatorStatus {
@@ -65,10 +65,10 @@ impl OperatorStatus {
         let client = Client::new(ResolvedTarget { base, token, token_from: "its file".to_owned(), root, address })?;
         let answer = match client.get(&["status"], &[]) {
             Ok(answer) => answer.value,
-            // That it works was asked before: a Worker of an earlier version has no operations.
+            // The authority was reached before: an earlier version has no operations API.
             Err(refused) => return Ok(Some(Err(plain(&format!("{refused:#}"))))),
         };
         let read = Self::deserialize(&answer).map(|read| Self { answer, ..read });
-        Ok(Some(read.map_err(|error| plain(&format!("what it answers is not understood: {error}")))))
+        Ok(Some(read.map_err(|error| plain(&format!("the status cannot be read: {error}")))))
     }
 }

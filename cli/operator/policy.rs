@@ -1,4 +1,4 @@
-//! `policy`: for which names certificates are issued.
+//! `policy`: the names for which certificates are issued.
 
 use std::path::PathBuf;
 
@@ -11,10 +11,10 @@ use super::target::Target;
 use crate::common::host::print;
 use crate::common::table::{Table, attribution, minute, some, text};
 
-/// Where it is.
+/// The resource in the operations API.
 const PATH: &str = "policy";
 
-/// What can be done with the policy.
+/// The commands for the policy.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
     /// Show the policy in force, or an earlier version of it.
@@ -23,11 +23,11 @@ pub enum Command {
         /// An earlier version; 0 is the POLICY of wrangler.toml.
         version: Option<u64>,
     },
-    /// List the versions that were in force: who made them when, and why.
+    /// List the versions of the policy, with author, time and note.
     #[command(after_help = "Example: selvedge policy versions")]
     Versions,
-    /// Put a policy in force, everywhere within five seconds. One that is wrong is refused as a whole, with the line. From
-    /// then on the POLICY of wrangler.toml decides nothing; `policy restore 0` has it decide again.
+    /// Put a policy in force, everywhere within five seconds. A wrong one is refused as a whole, with the line. It replaces
+    /// the POLICY of wrangler.toml until `policy restore 0`.
     #[command(
         after_help = "Example: selvedge policy check www.example.org --file policy.toml\n         selvedge policy put \
                             policy.toml --note \"the web team has moved\""
@@ -35,42 +35,41 @@ pub enum Command {
     Put {
         /// The policy document (docs/POLICY.md), JSON or, where its name ends in .toml, TOML; `-` is standard input.
         file: PathBuf,
-        /// What it is about, for those who read the versions.
+        /// A note, shown in the list of versions.
         #[arg(long, value_name = "TEXT")]
         note: Option<String>,
     },
     /// Put an earlier policy in force again.
     #[command(after_help = "Example: selvedge policy restore (the one before), or selvedge policy restore 3")]
     Restore {
-        /// The version; the one before the present one without it. 0 is the POLICY of wrangler.toml.
+        /// The version [default: the previous one]; 0 is the POLICY of wrangler.toml.
         version: Option<u64>,
     },
-    /// Ask what would happen to orders for these names, and which rule decides. Changes nothing. The exit code is 1 when
-    /// any of them would be refused.
+    /// Evaluate the policy for these names without ordering. The exit code is 1 when any of them would be refused.
     #[command(after_help = "Example: selvedge policy check db.corp.example --key team-a --file policy.toml")]
     Check {
         /// Names and addresses.
         #[arg(required = true)]
         names: Vec<String>,
-        /// For an account with this external account key; without one otherwise.
+        /// Evaluate for an account with this external account key [default: without one].
         #[arg(long, value_name = "KID")]
         key: Option<String>,
-        /// For this profile.
+        /// Evaluate for this profile.
         #[arg(long, value_name = "NAME")]
         profile: Option<String>,
-        /// Ask this policy document, not the one in force.
+        /// Evaluate this policy document instead of the one in force.
         #[arg(long, value_name = "FILE")]
         file: Option<PathBuf>,
     },
-    /// A policy that decides nothing and tells what it would have refused: to see what a change would do.
+    /// A shadow policy: evaluated and reported, but not enforced, to preview a change.
     #[command(subcommand)]
     Shadow(Shadow),
 }
 
-/// What can be done with a shadow policy.
+/// The commands for a shadow policy.
 #[derive(Debug, clap::Subcommand)]
 pub enum Shadow {
-    /// Put a policy in the shadow of the one in force.
+    /// Set the shadow policy.
     #[command(
         after_help = "Example: selvedge policy shadow put stricter.toml; a week later: selvedge policy shadow show"
     )]
@@ -78,15 +77,15 @@ pub enum Shadow {
         /// The policy document, JSON or, where its name ends in .toml, TOML; `-` is standard input.
         file: PathBuf,
     },
-    /// End it.
+    /// Remove the shadow policy.
     #[command(after_help = "Example: selvedge policy shadow off")]
     Off,
-    /// Show what it would have refused.
+    /// Show the orders that it would have refused.
     #[command(after_help = "Example: selvedge policy shadow show")]
     Show,
 }
 
-/// Does it; whether all is well.
+/// Runs the command; `false` gives exit code 1.
 pub fn run(at: &Target, command: &Command) -> Result<bool> {
     let client = Client::open(at)?;
     match command {
@@ -126,7 +125,7 @@ pub fn run(at: &Target, command: &Command) -> Result<bool> {
     Ok(true)
 }
 
-/// What is said in place of who made a version that nobody made.
+/// The author shown for the version of the configuration.
 const OWN: &str = "the configuration's";
 
 fn show(client: &Client, at: &Target, version: Option<u64>) -> Result<()> {
@@ -134,7 +133,7 @@ fn show(client: &Client, at: &Target, version: Option<u64>) -> Result<()> {
     let Some(version) = version else {
         state.show(at, |state| {
             let shadow = state.get("shadow").is_some_and(Value::is_object);
-            let shadow = if shadow { "There is a shadow policy: `selvedge policy shadow show`.\n" } else { "" };
+            let shadow = if shadow { "A shadow policy is set: `selvedge policy shadow show`.\n" } else { "" };
             format!("{}{shadow}", state.get("in_force").map(whole).unwrap_or_default())
         });
         return Ok(());
@@ -143,12 +142,12 @@ fn show(client: &Client, at: &Target, version: Option<u64>) -> Result<()> {
     let mut all = versions.chain(state.value.get("in_force"));
     let found = all.find(|one| one.get("version").and_then(Value::as_u64) == Some(version));
     let found =
-        found.with_context(|| format!("there is no version {version}; `selvedge policy versions` lists them"))?;
+        found.with_context(|| format!("version {version} does not exist; `selvedge policy versions` lists them"))?;
     print(&if at.json { format!("{}\n", escaped(&found.to_string())) } else { whole(found) });
     Ok(())
 }
 
-/// A version with its document.
+/// A version with its document, as text.
 fn whole(version: &Value) -> String {
     let made =
         if version.get("made").is_some_and(Value::is_object) { attribution(version, "/made") } else { OWN.to_owned() };
@@ -173,7 +172,7 @@ fn in_force(version: &Value) -> String {
     )
 }
 
-/// What the CA says of a document that has no effect, a line each.
+/// The warnings about a document, one per line.
 fn warnings(answer: &Value) -> String {
     let all = answer.get("warnings").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
     all.map(|warning| format!("Warning: {}\n", escaped(warning))).collect()
@@ -187,7 +186,7 @@ fn verdicts(answer: &Value) -> String {
         let order = if is("allowed") { "taken" } else { "refused" };
         table.row([text(one, "/identifier"), order.to_owned(), challenges, text(one, "/rule")]);
     }
-    let mut out = table.text("There is no answer.");
+    let mut out = table.text("The answer is empty.");
     if let Some(profile) = answer.get("profile").filter(|profile| profile.is_object()) {
         let allowed = profile.get("allowed").and_then(Value::as_bool).unwrap_or_default();
         let verdict = if allowed { "issued" } else { "refused" };
@@ -214,11 +213,11 @@ fn shadow(client: &Client, at: &Target, command: &Shadow) -> Result<()> {
     match command {
         Shadow::Put { file } => client.send(&[PATH, "shadow"], &[], &document::read(file)?)?.show(at, |state| {
             let warnings = state.get("shadow").map(warnings).unwrap_or_default();
-            format!("It decides nothing; what it would have refused tells `selvedge policy shadow show`.\n{warnings}")
+            format!(
+                "The shadow policy is set; `selvedge policy shadow show` lists what it would have refused.\n{warnings}"
+            )
         }),
-        Shadow::Off => {
-            client.send(&[PATH, "shadow"], &[], "null")?.show(at, said("There is no shadow policy any more.\n"))
-        }
+        Shadow::Off => client.send(&[PATH, "shadow"], &[], "null")?.show(at, said("The shadow policy was removed.\n")),
         Shadow::Show => client.get(&[PATH, "shadow"], &[])?.show(at, |found| {
             let mut table = Table::new(&["NAME", "TIMES", "LAST", "ACCOUNT", "RULE"]);
             for one in found.get("findings").and_then(Value::as_array).into_iter().flatten() {
@@ -230,7 +229,7 @@ fn shadow(client: &Client, at: &Target, command: &Shadow) -> Result<()> {
                     text(one, "/rule"),
                 ]);
             }
-            table.text("Nothing that was ordered would have been refused, or there is no shadow policy.")
+            table.text("No order would have been refused, or no shadow policy is set.")
         }),
     }
     Ok(())

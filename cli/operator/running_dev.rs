@@ -1,7 +1,7 @@
-//! A `dev` that runs here, found by the file in its state folder.
+//! A running `dev`, found by the file in its state folder.
 //!
-//! What that file says decides where a token goes. So it is believed only where nobody else can have written it, and only as
-//! to an address of this machine; the token and the root are those that lie beside it, whatever it names.
+//! The file decides where a token is sent. So it is trusted only if other users cannot write it, and only for an address of
+//! this machine; token and root are the files beside it, whatever paths it has.
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
@@ -18,17 +18,17 @@ use url::Url;
 use crate::common::shell::quoted;
 use crate::common::web::{Unreachable, is_loopback};
 
-/// The file.
+/// The file that `dev` writes.
 const FILE: &str = "dev.json";
-/// The longest that is read.
+/// Largest file read.
 const MAX_BYTES: u64 = 64 * 1024;
 
-/// A `dev` that runs here.
+/// A `dev` running on this machine.
 #[derive(Debug)]
 pub struct RunningDev {
     /// Its URL.
     pub url: String,
-    /// Where it is reached on this machine.
+    /// Its address on this machine.
     pub address: Option<SocketAddr>,
     /// The root to trust for https.
     pub root: PathBuf,
@@ -36,7 +36,7 @@ pub struct RunningDev {
     pub token_file: PathBuf,
 }
 
-/// What is read of the file.
+/// The members of the file that are read.
 #[derive(Debug, Deserialize)]
 struct DevFile {
     directory: String,
@@ -45,13 +45,13 @@ struct DevFile {
 }
 
 impl RunningDev {
-    /// The `dev` of this state folder, if it runs.
+    /// Finds the running `dev` of this state folder.
     ///
     /// # Errors
-    /// When others could have written what is there, when it is not on this machine, or unreadable.
+    /// When the file is unreadable, writable by others, or names another machine.
     pub fn running(state: &Path) -> Result<Option<Self>> {
         let path = state.join(FILE);
-        // A link would lead to a file whose folder nobody has looked at.
+        // A link would lead to a file whose folder was not checked.
         let opened = rustix::fs::open(&path, OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK, Mode::empty());
         let file = match opened.map_err(std::io::Error::from) {
             Ok(file) => File::from(file),
@@ -65,7 +65,7 @@ impl RunningDev {
         file.take(MAX_BYTES).read_to_string(&mut text).with_context(|| format!("cannot read {}", path.display()))?;
         let said: DevFile =
             serde_json::from_str(&text).with_context(|| format!("{} cannot be read", path.display()))?;
-        // One that was killed leaves its file behind.
+        // A killed `dev` leaves its file behind.
         let runs = |pid| match test_kill_process(pid) {
             Ok(()) | Err(rustix::io::Errno::PERM) => true,
             Err(_) => false,
@@ -80,8 +80,8 @@ impl RunningDev {
         };
         if !local {
             bail!(Unreachable(format!(
-                "the `dev` of {} listens at an address that is not this machine's own (127.0.0.1), so it is not asked \
-                 without a word: --url {url} --token-file {} --root {}",
+                "the `dev` of {} listens at an address other than loopback (127.0.0.1); to use it, name it explicitly: \
+                 --url {url} --token-file {} --root {}",
                 state.display(),
                 quoted(&state.join("admin.token")),
                 quoted(&state.join("root.pem"))
@@ -96,19 +96,19 @@ impl RunningDev {
     }
 }
 
-/// Refuses what is not the user's own, or what others may write.
+/// Refuses a path of another user, or writable by others.
 fn own(path: &Path, about: &fs::Metadata) -> Result<()> {
     let (user, mode) = (geteuid().as_raw(), about.mode() & 0o7777);
     let why = if about.uid() != user {
-        format!("is of another user (number {}; you are {user})", about.uid())
+        format!("belongs to another user (uid {}; yours is {user})", about.uid())
     } else if mode & 0o022 != 0 {
         format!("can be written by others (mode {mode:03o}); close it with `chmod go-w {}`", quoted(path))
     } else {
         return Ok(());
     };
     bail!(Unreachable(format!(
-        "{} {why}. What it says of a `dev` is not believed, for it decides where your token goes: name the authority with \
-         --url URL, or another state folder with --state DIR",
+        "{} {why}. It is not trusted, since it decides where your token is sent: name the authority with --url URL, or \
+         another state folder with --state DIR",
         path.display()
     )))
 }
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_beside_the_file_is_taken_and_no_path_in_it() {
+    fn token_and_root_are_the_files_beside_dev_json() {
         let (_dir, state) = folder(&json("https://ca.lan:1/directory", Some("127.0.0.1:1")));
         let dev = RunningDev::running(&state).unwrap().unwrap();
         assert_eq!((dev.url.as_str(), dev.address), ("https://ca.lan:1", Some("127.0.0.1:1".parse().unwrap())));
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn only_addresses_of_this_machine_are_believed() {
+    fn only_loopback_addresses_are_trusted() {
         for (directory, address, local) in [
             ("https://127.0.0.1:1/directory", None, true),
             ("https://localhost:1/directory", None, true),
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn what_others_could_have_written_is_not_believed() {
+    fn files_writable_by_others_are_not_trusted() {
         let good = json("https://127.0.0.1:1/directory", Some("127.0.0.1:1"));
         for (file, mode) in [("", 0o770), ("", 0o777), ("", 0o702), (FILE, 0o664), (FILE, 0o606)] {
             let (_dir, state) = folder(&good);
@@ -188,12 +188,12 @@ mod tests {
         fs::rename(state.join(FILE), state.join("real")).unwrap();
         std::os::unix::fs::symlink(state.join("real"), state.join(FILE)).unwrap();
         assert!(RunningDev::running(&state).is_err());
-        // Only who is root can give a file away.
+        // Only root can change a file's owner.
         let (_dir, state) = folder(&good);
         if geteuid().is_root() {
             for given in [state.clone(), state.join(FILE)] {
                 std::os::unix::fs::chown(&given, Some(4_242), None).unwrap();
-                assert!(refused(&state).contains("is of another user (number 4242"), "{given:?}");
+                assert!(refused(&state).contains("belongs to another user (uid 4242"), "{given:?}");
                 std::os::unix::fs::chown(&given, Some(0), None).unwrap();
             }
         }

@@ -1,4 +1,4 @@
-//! Where the authority is, and the token for it: what was said, else a running `dev`, else the CA that is deployed.
+//! The authority that a command is for, and its token: explicit options, else a running `dev`, else the deployed CA.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -18,19 +18,19 @@ use crate::common::worker_config::{EXAMPLE_BASE_URL, WorkerConfig};
 const URL: &str = "SELVEDGE_URL";
 /// The variable with the token.
 const TOKEN: &str = "SELVEDGE_TOKEN";
-/// Where the authority is, and who asks.
+/// The options that select the authority and the token.
 #[derive(Clone, Debug, Default, clap::Args)]
-#[command(next_help_heading = "Where the authority is, and who asks")]
+#[command(next_help_heading = "Authority and token")]
 pub struct Target {
-    /// The authority, as https://ca.example.org; or set SELVEDGE_URL. Without it: a `dev` that runs here, else BASE_URL
-    /// in wrangler.toml.
+    /// The authority's URL, as https://ca.example.org, or the variable SELVEDGE_URL [default: a `dev` that runs here, else
+    /// BASE_URL in wrangler.toml].
     #[arg(long, value_name = "URL", global = true)]
     url: Option<String>,
-    /// A file with the admin token; or set SELVEDGE_TOKEN. Without it: the one of `dev`, or the CA's admin.tokens. There is
-    /// no option for the token itself: others on this machine can read command lines.
+    /// A file with the admin token, or the variable SELVEDGE_TOKEN [default: that of `dev`, or the CA's admin.tokens]. Tokens
+    /// are not options: other users of this machine can read command lines.
     #[arg(long, value_name = "FILE", global = true)]
     token_file: Option<PathBuf>,
-    /// The name of the token to take, where the file has several. It stands in the audit record.
+    /// The name of the token, where the file has several. The audit record has this name.
     #[arg(long = "as", value_name = "NAME", global = true)]
     who: Option<String>,
     /// A root certificate to trust for https, in place of those that browsers trust.
@@ -45,35 +45,35 @@ pub struct Target {
     /// The Worker's settings [default: wrangler.toml].
     #[arg(long, value_name = "FILE", global = true)]
     wrangler: Option<PathBuf>,
-    /// Print the JSON that the authority answers.
+    /// Print the authority's JSON response.
     #[arg(long, global = true)]
     pub json: bool,
 }
 
-/// An authority, and what opens it.
+/// An authority with a token for it.
 #[derive(Debug)]
 pub struct ResolvedTarget {
     /// Its URL.
     pub base: Url,
     /// The token.
     pub token: Secret,
-    /// Where the token is from.
+    /// The source of the token, for messages.
     pub token_from: String,
     /// The root to trust for https.
     pub root: Option<PathBuf>,
-    /// Where to connect, where that is known without looking the host up.
+    /// The address to connect to, where known without DNS.
     pub address: Option<SocketAddr>,
 }
 
 impl Target {
-    /// Finds it.
+    /// Resolves the options to an authority and a token.
     ///
     /// # Errors
-    /// When it is no_target, or there is no token; with all the ways to say them.
+    /// When no authority or no token is known; the message lists all ways to give them.
     pub fn resolve(&self) -> Result<ResolvedTarget> {
         let said = Self::given_url(self.url.as_deref());
         let dev = match RunningDev::running(self.state.as_deref().unwrap_or(Path::new(".selvedge"))) {
-            // Another is meant.
+            // An explicit URL takes precedence.
             Err(_) if said.is_some() => None,
             found => found?,
         };
@@ -96,7 +96,7 @@ impl Target {
         Ok(ResolvedTarget { base, token, token_from, root, address })
     }
 
-    /// The URL that was said, as an option or in the environment.
+    /// The explicit URL, from the option or the environment.
     pub fn given_url(url: Option<&str>) -> Option<String> {
         url.map(str::to_owned).or_else(|| set(URL))
     }
@@ -121,20 +121,19 @@ impl Target {
         if let Some((token, _)) = at.explicit_token(said)? {
             return Ok(Some(token));
         }
-        // The CA's own tokens are for its own Worker, and sent no_target else.
+        // The CA's own tokens are for its own Worker, and sent nowhere else.
         let own = at.deployed().is_some_and(|base| base.trim_end_matches('/') == url.trim_end_matches('/'));
         if own { Ok(at.of_ca()?.map(|(token, _)| token)) } else { Ok(None) }
     }
 
-    /// The token that was said to be taken. The environment's is for the authority that was `said` with it, and sent to none
-    /// that was merely found.
+    /// The explicit token. The environment's is sent only to an `explicit_url`, never to an authority that was found.
     fn explicit_token(&self, said: bool) -> Result<Option<(Secret, String)>> {
         if let Some(file) = &self.token_file {
             return token_of(file, self.who.as_deref()).map(Some);
         }
         let Some(text) = set(TOKEN).filter(|_| said).map(Secret::new) else { return Ok(None) };
         if !is_token(text.reveal()) {
-            bail!("{TOKEN} is no token: 32 or more ASCII characters without spaces");
+            bail!("{TOKEN} is not a token: 32 or more ASCII characters without spaces");
         }
         Ok(Some((text, TOKEN.to_owned())))
     }
@@ -159,21 +158,21 @@ impl Target {
 
     fn no_token(&self, base: &Url) -> anyhow::Error {
         anyhow!(
-            "there is no token for {base}. Name a file that has it with --token-file FILE, or set {TOKEN} together with \
-             {URL} (or --url); for the CA of wrangler.toml it is looked for in {} (`selvedge token new NAME` makes one)",
+            "no token is known for {base}. Name its file with --token-file FILE, or set {TOKEN} together with {URL} (or \
+             --url); for the CA of wrangler.toml it is read from {} (`selvedge token new NAME` creates one)",
             self.tokens_file().display()
         )
     }
 }
 
-/// The token in a file: alone, or one of several by its name.
+/// The token in a file: the only content, or one of several by its name.
 fn token_of(path: &Path, who: Option<&str>) -> Result<(Secret, String)> {
     let shown = path.display();
-    let Some(file) = SecretFile::read(path.to_path_buf())? else { bail!("there is no {shown}") };
+    let Some(file) = SecretFile::read(path.to_path_buf())? else { bail!("{shown} does not exist") };
     if is_open(file.mode) && path.is_file() {
         bail!(
-            "{shown} is open to others than its owner (mode {:03o}). Close it with `chmod 600 {}`; if others use this \
-             machine, take the token for stolen",
+            "{shown} is accessible to other users (mode {:03o}). Run `chmod 600 {}`; if others use this machine, consider \
+             the token stolen",
             file.mode,
             quoted(path)
         );
@@ -191,7 +190,7 @@ fn token_of(path: &Path, who: Option<&str>) -> Result<(Secret, String)> {
         (Some(who), _) => who,
         (None, [only]) => only,
         (None, all) if all.contains(&"operator") => "operator",
-        _ => bail!("{shown} has several tokens; say with --as NAME which one: {}", names.join(", ")),
+        _ => bail!("{shown} has several tokens; choose one with --as NAME: {}", names.join(", ")),
     };
     let token = tokens.get(name);
     let token = token.with_context(|| format!("{shown} has no token {name:?}; it has: {}", names.join(", ")))?;
@@ -203,12 +202,12 @@ fn set(name: &str) -> Option<String> {
     std::env::var(name).ok().map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
 }
 
-/// That no authority is known, with all the ways to say one.
+/// The error that no authority is known, with all ways to give one.
 pub fn no_target() -> anyhow::Error {
     Unreachable(format!(
-        "no authority is known. Start one here with `selvedge dev` (its state folder is looked for in .selvedge, or where \
-         --state DIR says); or name one with --url URL or {URL}, and its token with --token-file FILE or {TOKEN}; or run \
-         this where the wrangler.toml with your BASE_URL and the CA's folder are (--wrangler FILE, --ca DIR)"
+        "no authority is known. Start one here with `selvedge dev` (its state folder is .selvedge, or --state DIR); or name one \
+         with --url URL or {URL}, and its token with --token-file FILE or {TOKEN}; or run this in the folder of the \
+         wrangler.toml with your BASE_URL and of the CA (--wrangler FILE, --ca DIR)"
     ))
     .into()
 }

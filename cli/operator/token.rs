@@ -1,4 +1,4 @@
-//! `token`: the admin tokens of a CA that is kept.
+//! `token`: the admin tokens of a persistent CA.
 
 use std::path::{Path, PathBuf};
 
@@ -8,16 +8,14 @@ use crate::ceremony::{ADMIN_TOKENS, CaFolder, Tokens, tokens_line};
 use crate::common::files::{Readers, Staged};
 use crate::common::host::{disable_core_dumps, print, say};
 
-/// What can be done with admin tokens.
+/// The commands for admin tokens.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
-    /// Make a token and print it, this once. It counts once it is stored at Cloudflare.
-    #[command(
-        after_help = "Example: a token of one's own for each person, for its name stands in the audit record:\n  \
-                            selvedge token new ada@example.org"
-    )]
+    /// Create a token and print it once. It takes effect when stored at Cloudflare.
+    #[command(after_help = "Example: one token per person, since its name is in the audit record:\n  \
+                            selvedge token new ada@example.org")]
     New {
-        /// Whose it is: 1 to 40 characters of A-Z a-z 0-9 . _ - @.
+        /// The token's name: 1 to 40 characters of A-Z a-z 0-9 . _ - @.
         name: String,
         #[command(flatten)]
         place: FolderOption,
@@ -28,17 +26,17 @@ pub enum Command {
         #[command(flatten)]
         place: FolderOption,
     },
-    /// Remove a token. It counts until the rest is stored at Cloudflare.
+    /// Remove a token. It stays valid until the others are stored at Cloudflare.
     #[command(after_help = "Example: selvedge token remove ada@example.org")]
     Remove {
-        /// Whose it is.
+        /// The token's name.
         name: String,
         #[command(flatten)]
         place: FolderOption,
     },
 }
 
-/// Where they are.
+/// The option for the CA's folder.
 #[derive(Clone, Debug, clap::Args)]
 pub struct FolderOption {
     /// The folder of the CA.
@@ -46,7 +44,7 @@ pub struct FolderOption {
     dir: PathBuf,
 }
 
-/// Does it; whether all is well.
+/// Runs the command; `false` gives exit code 1.
 pub fn run(command: &Command) -> Result<bool> {
     disable_core_dumps()?;
     match command {
@@ -56,21 +54,21 @@ pub fn run(command: &Command) -> Result<bool> {
             let token = tokens.add(name)?.to_owned();
             write(&file, &tokens)?;
             print(&format!("{token}\n"));
-            say(format!("the token of {name:?} is printed this once, and stands in {}", file.display()));
+            say(format!("the token of {name:?} is printed only this once, and is stored in {}", file.display()));
             stored(&file);
         }
         Command::List { place } => {
             let (file, tokens) = read(place)?;
             let tokens = tokens
-                .with_context(|| format!("there is no {}; `selvedge token new NAME` makes it", file.display()))?;
+                .with_context(|| format!("{} does not exist; `selvedge token new NAME` creates it", file.display()))?;
             print(&format!("{}\n", tokens.names().join("\n")));
         }
         Command::Remove { name, place } => {
             let (file, tokens) = read(place)?;
-            let Some(mut tokens) = tokens else { bail!("there is no {}", file.display()) };
+            let Some(mut tokens) = tokens else { bail!("{} does not exist", file.display()) };
             tokens.remove(name)?;
             write(&file, &tokens)?;
-            say(format!("the token of {name:?} is gone from {}", file.display()));
+            say(format!("the token of {name:?} was removed from {}", file.display()));
             stored(&file);
         }
     }
@@ -89,10 +87,7 @@ fn write(file: &Path, tokens: &Tokens) -> Result<()> {
     Staged::write(file, &tokens.text(), Readers::Owner)?.commit()
 }
 
-/// What has to be done for a change to count.
+/// Prints how a change takes effect.
 fn stored(file: &Path) {
-    say(format!(
-        "the Worker knows of it after `cargo run -- deploy --replace-secrets`, or this alone: `{}`",
-        tokens_line(file)
-    ));
+    say(format!("to take effect, run `cargo run -- deploy --replace-secrets`, or only `{}`", tokens_line(file)));
 }

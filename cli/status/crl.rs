@@ -1,4 +1,4 @@
-//! A CRL as a verifier looks at it.
+//! The verification of a fetched CRL.
 
 use selvedge::pki::crl::read::List;
 use selvedge::values::native_crypto::NativeCrypto;
@@ -7,11 +7,12 @@ use selvedge::values::x509::Parts;
 use super::facts::FetchedCrl;
 use crate::common::x509::{display_name, immediate};
 
-/// Reads a CRL (DER) and checks that it is this issuer's, by name and by signature, and for the certificates that point to
-/// `url`. The time is not looked at.
+/// Parses a CRL (DER) and checks issuer name, signature and distribution point.
+///
+/// The validity time is not checked.
 ///
 /// # Errors
-/// What is wrong with it, as a clause about "it".
+/// The problem, as a clause about the CRL.
 pub fn read(der: &[u8], issuer: &Parts<'_>, url: &str) -> Result<FetchedCrl, String> {
     let list = List::read(der).map_err(|fault| fault.to_string())?;
     if list.issuer != issuer.subject {
@@ -69,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_is_read_where_it_is_its_issuers() {
+    fn crl_is_accepted_only_from_its_issuer() {
         let (one, other) = (ca("one"), ca("other"));
         let good = list(&one, &one.key);
         let found = read_as(&good, &one).unwrap();

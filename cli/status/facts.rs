@@ -1,4 +1,4 @@
-//! What is known of an authority, from its own overview (`GET /issuers`) and from what it publishes.
+//! The facts about an authority: its overview (`GET /issuers`) and what it publishes.
 
 use core::time::Duration;
 
@@ -8,16 +8,16 @@ use serde::{Deserialize, Deserializer, de};
 use crate::common::web::plain;
 use crate::operator::OperatorAnswer;
 
-/// All that was found out.
+/// All facts of a report.
 #[derive(Clone, Debug)]
 pub struct Facts {
     /// The authority's URL.
     pub url: String,
-    /// The root, where its certificate was at hand.
+    /// The root, where its certificate is available.
     pub root: Option<Root>,
-    /// What the authority says.
+    /// The authority's overview.
     pub authority: Authority,
-    /// What it says to its operator, where a token was at hand.
+    /// The operator's status, where a token is available.
     pub operator: Option<OperatorAnswer>,
 }
 
@@ -26,27 +26,27 @@ pub struct Facts {
 pub struct Root {
     /// Its name.
     pub name: String,
-    /// Its last second.
+    /// Its notAfter.
     pub not_after: Time,
     /// The certificate.
     pub der: Vec<u8>,
 }
 
-/// What an authority says of itself.
+/// The authority's answer.
 #[derive(Clone, Debug)]
 pub enum Authority {
-    /// How things stand.
+    /// The overview.
     Works(Overview),
-    /// That it does not work, and why.
+    /// The reason why it does not work.
     Refuses(String),
 }
 
-/// How things stand with an authority: what `GET /issuers` answers.
+/// The response of `GET /issuers`.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Overview {
-    /// How long its longest certificates are valid, in seconds.
+    /// The longest lifetime of its certificates, in seconds.
     pub longest_lifetime: u64,
-    /// What is wrong with its configuration.
+    /// The problems of its configuration.
     #[serde(deserialize_with = "texts")]
     pub problems: Vec<String>,
     /// The root's CRL, where the authority publishes it.
@@ -56,16 +56,16 @@ pub struct Overview {
     pub issuers: Vec<Issuer>,
 }
 
-/// The root's CRL as the authority has it.
+/// The root's CRL as published by the authority.
 #[derive(Clone, Debug, Deserialize)]
 pub struct RootCrl {
-    /// Until when it is good.
+    /// Its nextUpdate.
     #[serde(deserialize_with = "time")]
     pub next_update: Time,
 }
 
 impl Overview {
-    /// How long its longest certificates are valid.
+    /// The longest lifetime of its certificates.
     pub fn longest(&self) -> Duration {
         Duration::from_secs(self.longest_lifetime)
     }
@@ -74,69 +74,69 @@ impl Overview {
 /// An issuer.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Issuer {
-    /// Its place.
+    /// Its number.
     pub place: u8,
-    /// The authority's name for its key.
+    /// The authority's id for its key.
     pub id: String,
-    /// Its name for people.
+    /// Its display name.
     #[serde(deserialize_with = "text")]
     pub name: String,
     /// Whether it signs new certificates.
     pub active: bool,
-    /// From when it does; `None` where it did from the beginning.
+    /// When it takes over; `None` for the first issuer.
     #[serde(default, deserialize_with = "maybe_time")]
     pub takes_over: Option<Time>,
-    /// The last second of its chain.
+    /// The earliest notAfter of its chain.
     #[serde(deserialize_with = "time")]
     pub not_after: Time,
-    /// Where its certificate is.
+    /// The URL of its certificate.
     pub certificate: String,
-    /// Until when there are certificates that point to a CRL.
+    /// When the last certificate that names a CRL expires.
     #[serde(deserialize_with = "maybe_time")]
     pub certificates_until: Option<Time>,
     /// Its CRLs.
     pub crls: Vec<Crl>,
-    /// What was found when one of the CRLs was fetched; `None` when none was.
+    /// The result of fetching one of the CRLs; `None` when none was fetched.
     #[serde(skip)]
     pub fetched: Option<Result<FetchedCrl, String>>,
-    /// What was found where its certificates, and its own, say that other CRLs are: where CRLs were before, and the root's.
+    /// The results of fetching CRLs at former addresses, and the root's.
     #[serde(skip)]
     pub elsewhere: Vec<Result<FetchedCrl, String>>,
 }
 
-/// A CRL as the authority keeps it.
+/// A CRL in the overview.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Crl {
-    /// Where it is; no_target on a test machine that serves https only.
+    /// Its URL; `None` on a test machine that serves only https.
     pub url: Option<String>,
-    /// Where its certificates say that it is: also where it was before.
+    /// All URLs that certificates name, also former ones.
     #[serde(default)]
     pub urls: Vec<String>,
-    /// Until when it is good.
+    /// Its nextUpdate.
     #[serde(deserialize_with = "maybe_time")]
     pub next_update: Option<Time>,
-    /// When it is to be signed anew; never again when all of its certificates are over.
+    /// When it is due for renewal; `None` when all of its certificates have expired.
     #[serde(deserialize_with = "maybe_time")]
     pub due: Option<Time>,
 }
 
-/// A CRL as it was fetched, its signature checked.
+/// A fetched CRL with a valid signature.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FetchedCrl {
-    /// From where.
+    /// Its URL.
     pub url: String,
     /// Its number, in hexadecimal where it is longer than 64 bits.
     pub number: String,
-    /// When it was made.
+    /// Its thisUpdate.
     pub this_update: Time,
-    /// Until when it is good.
+    /// Its nextUpdate.
     pub next_update: Time,
-    /// How many certificates stand on it.
+    /// The number of its entries.
     pub entries: usize,
 }
 
 fn parsed<E: de::Error>(text: &str) -> Result<Time, E> {
-    Time::parse_rfc3339(text).ok_or_else(|| E::custom(format!("{:?} is no time", plain(text))))
+    Time::parse_rfc3339(text).ok_or_else(|| E::custom(format!("{:?} is not a time", plain(text))))
 }
 
 fn time<'de, D: Deserializer<'de>>(from: D) -> Result<Time, D::Error> {

@@ -1,4 +1,4 @@
-//! What the facts mean at a time: a pure function.
+//! Turns facts into findings at a time, as a pure function.
 
 use core::time::Duration;
 
@@ -14,37 +14,37 @@ use crate::operator::OperatorAnswer;
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
-/// How long before the next issuer has to have taken over its making is due: a company's CA may take weeks to sign one.
+/// How long before its takeover the next issuer is due: a company's CA may take weeks to sign.
 pub const ISSUER_LEAD: Duration = DAY.saturating_mul(90);
-/// The same for the root: every client has to come to trust the next one.
+/// The same for the root, which every client has to trust first.
 pub const ROOT_LEAD: Duration = DAY.saturating_mul(365);
-/// How long an issuer lives that `selvedge issuer new` makes.
+/// Lifetime of an issuer of `selvedge issuer new`.
 pub const ISSUER_LIFETIME: Duration = DAY.saturating_mul(5 * 365);
-/// A CRL is signed by an alarm; alarms may be late, but not by this paging.
+/// Delay after which a CRL counts as overdue; alarms may be a little late.
 pub const CRL_OVERDUE: Duration = HOUR;
-/// A CRL is renewed eight days before it is over; when this is left, renewing it has failed for days.
+/// Remaining validity that needs a warning: renewal, eight days ahead, has failed for days.
 pub const CRL_EXPIRY_WARNING: Duration = HOUR.saturating_mul(48);
 
-/// How long before the root's CRL is over another is due: the root's key has to be brought, and the CA deployed.
+/// How long before its end the root's CRL is due: it needs the offline key and a deployment.
 pub const ROOT_CRL_LEAD: Duration = DAY.saturating_mul(90);
 
-/// How much a finding matters.
+/// The severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
-    /// It does not work as it should.
+    /// Does not work as it should.
     Wrong,
-    /// Something has to be done now, so that it goes on working.
+    /// Needs action now to keep working.
     Due,
-    /// Something to know, or to plan.
+    /// For planning.
     Note,
 }
 
-/// Something that a person should know.
+/// A finding with what to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// How much it matters.
+    /// The severity.
     pub severity: Severity,
-    /// What is so.
+    /// The fact.
     pub what: String,
     /// What to do.
     pub todo: String,
@@ -54,23 +54,19 @@ fn finding(severity: Severity, what: impl Into<String>, todo: impl Into<String>)
     Finding { severity, what: what.into(), todo: todo.into() }
 }
 
-/// All findings, the worst first.
+/// All findings, most severe first.
 pub fn judge(facts: &Facts, now: Time) -> Vec<Finding> {
     let mut found: Vec<Finding> = facts.root.iter().filter_map(|root| judge_root(root, now)).collect();
     match &facts.authority {
         Authority::Refuses(why) => found.push(finding(
             Severity::Wrong,
             format!("the authority does not work: {why}"),
-            "set it right in wrangler.toml or the secrets, then `selvedge deploy`",
+            "fix it in wrangler.toml or the secrets, then `selvedge deploy`",
         )),
         Authority::Works(overview) => {
             found.extend(overview.problems.iter().map(|problem| {
                 let what = problem.trim_end_matches('.');
-                finding(
-                    Severity::Wrong,
-                    format!("the authority reports: {what}"),
-                    "set it right, then `selvedge deploy`",
-                )
+                finding(Severity::Wrong, format!("the authority reports: {what}"), "fix it, then `selvedge deploy`")
             }));
             found.extend(root_list(overview, now));
             issuers(overview, now, &mut found);
@@ -81,18 +77,18 @@ pub fn judge(facts: &Facts, now: Time) -> Vec<Finding> {
     found
 }
 
-/// What whoever runs the authority should know.
+/// The finding about the operator's status.
 fn operator(status: &OperatorAnswer) -> Option<Finding> {
     match status {
         Err(why) => Some(finding(
             Severity::Due,
-            format!("the authority does not tell its operator how it stands: {}", why.trim_end_matches('.')),
-            "make a token with `selvedge token new NAME`, store it, and give it with --token-file",
+            format!("the operator's status is not available: {}", why.trim_end_matches('.')),
+            "create a token with `selvedge token new NAME`, store it, and name it with --token-file",
         )),
         Ok(status) if status.webhook.given_up > 0 => Some(finding(
             Severity::Due,
-            format!("{} notices never arrived at the webhook", status.webhook.given_up),
-            "`selvedge notices list` says why, `selvedge notices test` whether it works now",
+            format!("{} notices could not be delivered to the webhook", status.webhook.given_up),
+            "`selvedge notices list` shows why, `selvedge notices test` tests the webhook",
         )),
         Ok(_) => None,
     }
@@ -100,33 +96,33 @@ fn operator(status: &OperatorAnswer) -> Option<Finding> {
 
 fn judge_root(root: &Root, now: Time) -> Option<Finding> {
     let (name, end) = (&root.name, day(root.not_after));
-    let todo = "make a new root with `selvedge init` in another folder, and bring it to all clients before the present one \
-                ends";
-    if is_over(root.not_after, now) {
+    let todo = "create a new root with `selvedge init` in another folder, and distribute it to all clients before the present \
+                one expires";
+    if has_expired(root.not_after, now) {
         return Some(finding(
             Severity::Wrong,
-            format!("the root {name} ended {end}: nobody can verify a certificate below it"),
-            "make a new CA with `selvedge init`, and bring its root to all clients",
+            format!("the root {name} expired {end}: certificates below it do not verify"),
+            "create a new CA with `selvedge init`, and distribute its root to all clients",
         ));
     }
     let left = now.until(root.not_after);
     if left <= ROOT_LEAD {
-        return Some(finding(Severity::Due, format!("the root {name} ends {end}, in less than a year"), todo));
+        return Some(finding(Severity::Due, format!("the root {name} expires {end}, in less than a year"), todo));
     }
     (left < ISSUER_LIFETIME).then(|| {
-        let what = format!("the root {name} ends {end}: an issuer of five years does not fit below it any more");
+        let what = format!("the root {name} expires {end}: an issuer of five years would outlive it");
         finding(Severity::Note, what, todo)
     })
 }
 
-/// Whether the root's CRL is to be signed anew; that it is over, the authority reports itself.
+/// The finding about a root CRL that is due; the authority itself reports an expired one.
 fn root_list(overview: &Overview, now: Time) -> Option<Finding> {
     let end = overview.root_crl.as_ref()?.next_update;
     (end > now && end <= now.plus(ROOT_CRL_LEAD)).then(|| {
         finding(
             Severity::Due,
             format!(
-                "the root's CRL is good until {}: after that, verifiers that check issuers refuse everything",
+                "the root's CRL is valid until {}: after that, verifiers that check issuers refuse everything",
                 day(end)
             ),
             "sign another with `selvedge issuer crl`, where the root's key is, then `selvedge deploy`",
@@ -134,29 +130,28 @@ fn root_list(overview: &Overview, now: Time) -> Option<Finding> {
     })
 }
 
-fn is_over(not_after: Time, now: Time) -> bool {
-    // notAfter is the last second in which it is valid.
+fn has_expired(not_after: Time, now: Time) -> bool {
+    // notAfter is the last second of validity.
     now.secs() > not_after.secs()
 }
 
-/// By when another has to have taken over from an issuer that ends at `not_after`: later it could not give a certificate
-/// of the longest kind its whole life.
+/// The latest takeover from an issuer that expires at `not_after`: later, the longest certificates would outlive it.
 pub fn handover(not_after: Time, longest: Duration) -> Time {
     not_after.minus(longest)
 }
 
-/// What an issuer does at a time.
+/// The state of an issuer at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
-    /// It signs new certificates.
+    /// Signs new certificates.
     Active,
-    /// It will.
+    /// Takes over later.
     Next,
-    /// It did, and looks after those that it signed.
+    /// Signs only CRLs for its certificates.
     Retired,
 }
 
-/// What this issuer does at `now`.
+/// The state of this issuer at `now`.
 pub fn state(issuer: &Issuer, now: Time) -> State {
     match issuer.active {
         true => State::Active,
@@ -171,7 +166,7 @@ fn issuers(overview: &Overview, now: Time, found: &mut Vec<Finding>) {
     all.sort_by_key(|issuer| issuer.takes_over);
     let active = all.iter().find(|issuer| issuer.active);
     if active.is_none() {
-        found.push(finding(Severity::Wrong, "no issuer signs", "look at wrangler.toml, and at the Worker's log"));
+        found.push(finding(Severity::Wrong, "no issuer signs", "check wrangler.toml and the Worker's log"));
     }
     let signing: Vec<&&Issuer> = all.iter().filter(|issuer| state(issuer, now) != State::Retired).collect();
     for (at, issuer) in signing.iter().enumerate() {
@@ -190,40 +185,41 @@ fn named(issuer: &Issuer) -> String {
     format!("issuer {} ({})", issuer.place, issuer.name)
 }
 
-/// Whether another takes over from this issuer in time.
+/// The finding about the successor of an issuer.
 fn succession(issuer: &Issuer, next: Option<&Issuer>, longest: Duration, now: Time) -> Option<Finding> {
     let by = handover(issuer.not_after, longest);
     let (who, end, last) = (named(issuer), day(issuer.not_after), day(by));
-    let make = "make the next one with `selvedge issuer new` (or `issuer request`), then `selvedge deploy`";
+    let make = "create the next one with `selvedge issuer new` (or `issuer request`), then `selvedge deploy`";
     if let Some((next, at)) = next.and_then(|next| Some((next, next.takes_over?))) {
         let (when, from) = (day(at), name_of("ISSUER_FROM", next.place));
         return (at > by).then(|| {
             let severity = if issuer.active && now > by { Severity::Wrong } else { Severity::Due };
             let what = format!(
-                "{who} ends {end}, and {} takes over on {when}, after {last}: in between the longest certificates cannot \
-                 be issued",
+                "{who} expires {end}, and {} takes over on {when}, after {last}: in between the longest certificates \
+                 cannot be issued",
                 named(next)
             );
             finding(severity, what, format!("set {from} in wrangler.toml to an earlier time, then `selvedge deploy`"))
         });
     }
-    if is_over(issuer.not_after, now) {
-        return Some(finding(Severity::Wrong, format!("{who} ended {end}"), make));
+    if has_expired(issuer.not_after, now) {
+        return Some(finding(Severity::Wrong, format!("{who} expired {end}"), make));
     }
     if now > by {
-        let what = format!("{who} ends {end}: since {last} it cannot issue the longest certificates any more");
+        let what = format!("{who} expires {end}: since {last} it cannot issue the longest certificates");
         return Some(finding(Severity::Wrong, what, make));
     }
     (now >= by.minus(ISSUER_LEAD)).then(|| {
-        let what = format!("{who} ends {end}, and no other follows; one has to have taken over by {last}");
+        let what = format!("{who} expires {end} and has no successor; one has to take over by {last}");
         finding(Severity::Due, what, make)
     })
 }
 
-/// Whether an issuer that signs no more may be taken away. Short-lived certificates stand in no count, so it is also
-/// waited until the longest that it could have signed last is over.
+/// The finding about a retired issuer that may be removed.
+///
+/// Short-lived certificates are not counted, so the longest lifetime after its end is waited for too.
 fn retired(issuer: &Issuer, followed: Time, longest: Duration, now: Time) -> Option<Finding> {
-    // After the last certificate's end its CRL is signed once more (RFC 5280 §3.3).
+    // After the last certificate expires its CRL is signed once more (RFC 5280 §3.3).
     let counted = issuer.certificates_until.map_or(followed, |until| until.plus(RENEWED).plus(RENEWED));
     let over = counted.max(followed.plus(longest)).min(issuer.not_after);
     (now > over).then(|| {
@@ -231,9 +227,9 @@ fn retired(issuer: &Issuer, followed: Time, longest: Duration, now: Time) -> Opt
         let file = |kind: &str| issuer_file(issuer.place, kind);
         finding(
             Severity::Note,
-            format!("{} is retired, and all of its certificates are over: it may be taken away", named(issuer)),
+            format!("{} is retired, and all of its certificates have expired: it may be removed", named(issuer)),
             format!(
-                "take {}, {} and {} out of wrangler.toml, move {} and {} out of the CA's folder, `selvedge deploy`, then \
+                "remove {}, {} and {} from wrangler.toml, move {} and {} out of the CA's folder, `selvedge deploy`, then \
                  delete the secret: `cargo run -- tool wrangler secret delete {}`",
                 name("ISSUER_CHAIN"),
                 name("ISSUER_FROM"),
@@ -246,23 +242,23 @@ fn retired(issuer: &Issuer, followed: Time, longest: Duration, now: Time) -> Opt
     })
 }
 
-/// How the issuer's CRLs stand, those only that are still renewed.
+/// The findings about the issuer's CRLs that are still renewed.
 fn lists(issuer: &Issuer, now: Time, found: &mut Vec<Finding>) {
     let who = named(issuer);
-    let todo = "look at the Worker's log (`cargo run -- tool wrangler tail`): is the issuer's key there, does Cloudflare run \
-                its alarms?";
+    let todo = "check the Worker's log (`cargo run -- tool wrangler tail`), the issuer's key, and whether Cloudflare runs its \
+                alarms";
     let renewed: Vec<&Crl> = issuer.crls.iter().filter(|list| list.due.is_some()).collect();
     let count = |is: &dyn Fn(&Crl) -> bool| renewed.iter().filter(|list| is(list)).count();
     let late = count(&|list| list.due.is_some_and(|due| due.plus(CRL_OVERDUE) < now));
     let over = count(&|list| list.next_update.is_some_and(|until| until <= now));
-    // A list cannot outlive its issuer: that it ends then is no sign of anything.
+    // A CRL cannot outlive its issuer, so its end near the issuer's is normal.
     let soon = count(&|list| {
         list.next_update
             .is_some_and(|until| until > now && until < now.plus(CRL_EXPIRY_WARNING) && until < issuer.not_after)
     });
     let of = |n: usize| format!("{n} of {} CRLs of {who}", renewed.len());
     if over > 0 {
-        let what = format!("{} over: verifiers may refuse its certificates", is_or_are(&of(over), over));
+        let what = format!("{} expired: verifiers may refuse its certificates", is_or_are(&of(over), over));
         found.push(finding(Severity::Wrong, what, todo));
     }
     if late > 0 {
@@ -270,35 +266,34 @@ fn lists(issuer: &Issuer, now: Time, found: &mut Vec<Finding>) {
         found.push(finding(Severity::Wrong, what, todo));
     }
     if soon > 0 {
-        let what = format!("{} over within 48 hours and not renewed", is_or_are(&of(soon), soon));
+        let what = format!("{} to expire within 48 hours and not renewed", is_or_are(&of(soon), soon));
         found.push(finding(Severity::Due, what, todo));
     }
     for found_there in &issuer.elsewhere {
         let (severity, what) = match found_there {
             Err(what) => (Severity::Wrong, format!("of {who}, {what}")),
             Ok(list) if list.next_update <= now => {
-                (Severity::Wrong, format!("the CRL at {} is over since {}", list.url, list.next_update.rfc3339()))
+                (Severity::Wrong, format!("the CRL at {} expired at {}", list.url, list.next_update.rfc3339()))
             }
             Ok(_) => continue,
         };
         found.push(finding(
             severity,
             what,
-            "certificates say that it is there, until the last of them ends: keep that address, with a route to this \
-             authority",
+            "certificates name it until the last of them expires: keep that address routed to this authority",
         ));
     }
     match &issuer.fetched {
         Some(Err(what)) => found.push(finding(
             Severity::Wrong,
             format!("of {who}, {what}"),
-            "verifiers have to find it there, by plain http: check the route, and that nothing redirects or challenges \
-             requests below /crl/ and /issuer/",
+            "verifiers fetch it by plain http: check the route, and that nothing redirects or challenges requests below \
+             /crl/ and /issuer/",
         )),
         Some(Ok(list)) if list.next_update <= now => found.push(finding(
             Severity::Wrong,
-            format!("the CRL at {} is over since {}", list.url, list.next_update.rfc3339()),
-            "if others are not, a cache on the way keeps it too long",
+            format!("the CRL at {} expired at {}", list.url, list.next_update.rfc3339()),
+            "if others are current, a cache on the way keeps it too long",
         )),
         _ => {}
     }

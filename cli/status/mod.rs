@@ -1,4 +1,4 @@
-//! `status`: how an authority stands, and what has to be renewed when.
+//! `status`: the state of an authority, and what has to be renewed when.
 
 mod ask;
 mod crl;
@@ -30,15 +30,15 @@ use crate::operator::{OperatorStatus, RunningDev, Target, no_target};
 use facts::{Authority, Facts, Root};
 use judge::{Severity, judge};
 
-/// What is answered when something is due, or wrong.
+/// Exit code when something is due or wrong.
 const DUE: u8 = 1;
-/// What is answered when it could not be found out.
+/// Exit code when the state is unknown.
 const UNKNOWN: u8 = 2;
 
-/// What `status` can be status.
+/// Options of `status`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
-    /// The authority; or set SELVEDGE_URL. Without it: a `dev` that runs here, else BASE_URL in wrangler.toml.
+    /// The authority's URL, or the variable SELVEDGE_URL [default: a `dev` that runs here, else BASE_URL in wrangler.toml].
     #[arg(long, value_name = "URL")]
     url: Option<String>,
     /// The state folder of `dev`.
@@ -47,9 +47,8 @@ pub struct Options {
     /// A root certificate to trust for https, in place of those that browsers trust.
     #[arg(long, value_name = "FILE")]
     root: Option<PathBuf>,
-    /// A file with the admin token; or set SELVEDGE_TOKEN. Without both, that of `dev`, or the CA's admin.tokens where the
-    /// URL is BASE_URL.
-    /// With one, what the operator should know is added.
+    /// A file with the admin token, or the variable SELVEDGE_TOKEN [default: that of `dev`, or the CA's admin.tokens where
+    /// the URL is BASE_URL]. With a token the operator's status is added.
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
     /// Print JSON.
@@ -59,20 +58,19 @@ pub struct Options {
     place: CaPaths,
 }
 
-/// Prints how the authority stands. Gives 0 when nothing is due, 1 when something is due or wrong, 2 when it could not be
-/// found out.
+/// Prints the state. Exit codes: 0 nothing is due, 1 something is due or wrong, 2 the state is unknown.
 pub fn run(options: &Options) -> ExitCode {
     match report(options) {
         Ok(false) => ExitCode::SUCCESS,
         Ok(true) => ExitCode::from(DUE),
         Err(error) => {
-            say(format!("it could not be found out: {error:#}"));
+            say(format!("unknown: {error:#}"));
             ExitCode::from(UNKNOWN)
         }
     }
 }
 
-/// Prints; whether something is due, or wrong.
+/// Prints the report; whether something is due or wrong.
 fn report(options: &Options) -> Result<bool> {
     let said = Target::given_url(options.url.as_deref());
     let dev = if said.is_none() { RunningDev::running(&options.state)? } else { None };
@@ -89,7 +87,7 @@ fn report(options: &Options) -> Result<bool> {
     let agent = web::agent(trusted.as_deref(), address)?;
     let root = root(&options.place.ca.join(ROOT))?;
     let mut authority = ask::authority(&agent, &url)?;
-    // An authority on this machine is a test of one that publishes its root's CRL elsewhere.
+    // An authority on this machine is a trial: its root's CRL is published elsewhere.
     let here = Url::parse(&url).is_ok_and(|url| web::is_loopback(&url));
     let published = root.as_ref().filter(|_| !here);
     if let Authority::Works(overview) = &mut authority {
@@ -119,14 +117,14 @@ fn report(options: &Options) -> Result<bool> {
 
 fn base_url(settings: &Path) -> Result<String> {
     let config =
-        WorkerConfig::read(settings).context("where the authority is, say with --url, or have it in wrangler.toml")?;
+        WorkerConfig::read(settings).context("give the authority's URL with --url, or as BASE_URL in wrangler.toml")?;
     if config.var("BASE_URL") == Some(EXAMPLE_BASE_URL) {
         return Err(
             no_target().context(format!("BASE_URL in {} is the example, {EXAMPLE_BASE_URL}", settings.display()))
         );
     }
     let url = config.var("BASE_URL").map(str::to_owned);
-    url.with_context(|| format!("{} has no BASE_URL; say with --url where the authority is", settings.display()))
+    url.with_context(|| format!("{} has no BASE_URL; give the authority's URL with --url", settings.display()))
 }
 
 fn root(file: &Path) -> Result<Option<Root>> {
@@ -134,7 +132,7 @@ fn root(file: &Path) -> Result<Option<Root>> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         text => text.with_context(|| format!("cannot read {}", file.display()))?,
     };
-    let unreadable = || format!("{} is no root certificate", file.display());
+    let unreadable = || format!("{} is not a root certificate", file.display());
     let ders = pem::read_certificates(&text).with_context(unreadable)?;
     let der = ders.first().with_context(unreadable)?;
     let parts = Parts::read(der).with_context(unreadable)?;

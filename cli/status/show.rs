@@ -1,4 +1,4 @@
-//! The facts and what they mean, for people and for programs.
+//! The report as a table and as JSON.
 
 use std::fmt::Write;
 
@@ -27,12 +27,12 @@ fn severity_name(severity: Severity) -> &'static str {
     }
 }
 
-/// The table.
+/// The report as a table.
 pub fn table(facts: &Facts, findings: &[Finding], now: Time) -> String {
     let mut out = format!("{}\n\n", facts.url);
     let _ = match &facts.root {
         Some(root) => writeln!(out, "  root      {}\n            ends {}", root.name, when(root.not_after, now)),
-        None => writeln!(out, "  root      not looked at: there is no root.pem (name its folder with --ca DIR)"),
+        None => writeln!(out, "  root      not checked: root.pem does not exist (name its folder with --ca DIR)"),
     };
     if let Authority::Works(overview) = &facts.authority {
         for issuer in &overview.issuers {
@@ -57,10 +57,10 @@ fn operator(out: &mut String, status: &OperatorStatus) {
         0 => "that of the configuration".to_owned(),
         n => format!("version {n}"),
     };
-    let shadow = if status.policy.shadow { ", and another in its shadow" } else { "" };
+    let shadow = if status.policy.shadow { ", with a shadow policy" } else { "" };
     let _ = writeln!(out, "  policy    {version}{shadow}");
     let needed = if status.external_account_required { "needs" } else { "does not need" };
-    let _ = writeln!(out, "  accounts  making one {needed} an external account key");
+    let _ = writeln!(out, "  accounts  creating one {needed} an external account key");
     let webhook = &status.webhook;
     let _ = match webhook.configured {
         true => writeln!(out, "  webhook   {} notices waiting, {} given up", webhook.waiting, webhook.given_up),
@@ -76,7 +76,7 @@ fn rows(out: &mut String, overview: &Overview, issuer: &Issuer, now: Time) {
     let _ = writeln!(out, "            ends {}", when(issuer.not_after, now));
     if state(issuer, now) != State::Retired {
         let by = handover(issuer.not_after, overview.longest());
-        let _ = writeln!(out, "            the next has to have taken over by {}", when(by, now));
+        let _ = writeln!(out, "            the next has to take over by {}", when(by, now));
     }
     let until = issuer.certificates_until.map_or_else(
         || "no certificate yet that names a CRL".to_owned(),
@@ -92,7 +92,7 @@ fn rows(out: &mut String, overview: &Overview, issuer: &Issuer, now: Time) {
             let (number, entries, until) = (&list.number, list.entries, when(list.next_update, now));
             writeln!(
                 out,
-                "            {lists}; {} has number {number}, {entries} entries, good until {until}",
+                "            {lists}; {} has number {number}, {entries} entries, valid until {until}",
                 list.url
             )
         }
@@ -100,7 +100,7 @@ fn rows(out: &mut String, overview: &Overview, issuer: &Issuer, now: Time) {
     };
 }
 
-/// The same as JSON.
+/// The report as JSON.
 pub fn json(facts: &Facts, findings: &[Finding], now: Time) -> Value {
     let (works, refuses) = match &facts.authority {
         Authority::Works(overview) => (Some(overview), None),
@@ -122,7 +122,7 @@ pub fn json(facts: &Facts, findings: &[Finding], now: Time) -> Value {
         "issuers": works.map(issuers),
         "findings": findings,
     });
-    // Without a token nothing is said of it.
+    // Without a token it is omitted.
     if let (Some(status), Some(all)) = (&facts.operator, all.as_object_mut()) {
         all.insert("operator".to_owned(), status.as_ref().map_or(Value::Null, |status| status.answer.clone()));
     }

@@ -1,4 +1,4 @@
-//! Cargo as a program that is started.
+//! Cargo as a program.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

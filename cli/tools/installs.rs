@@ -15,9 +15,9 @@ struct Tool {
     package: &'static str,
     program: &'static str,
     version: &'static str,
-    /// What is left out of it, as an argument of `cargo install`.
+    /// The feature argument of `cargo install`.
     features: Option<&'static str>,
-    /// About how long it takes on 2 cores.
+    /// The approximate duration on 2 cores.
     takes: &'static str,
 }
 
@@ -32,7 +32,7 @@ const WASM_BINDGEN: Tool = Tool {
     features: None,
     takes: "2 minutes",
 };
-/// Holds the dependencies against deny.toml. Without its features it calls cargo for what it would do itself otherwise.
+/// Checks the dependencies against deny.toml. Without its features it calls cargo.
 const CARGO_DENY: Tool = Tool {
     package: "cargo-deny",
     program: "cargo-deny",
@@ -41,7 +41,7 @@ const CARGO_DENY: Tool = Tool {
     takes: "1 minute",
 };
 
-/// The build tools' versions, for whatever depends on them.
+/// The build tools' versions, for stamps.
 pub(super) fn versions() -> String {
     [WORKER_BUILD, WASM_BINDGEN].map(|tool| format!("{} {}\n", tool.package, tool.version)).concat()
 }
@@ -55,7 +55,7 @@ impl Toolbox {
         self.dir.join("bin").join(WASM_BINDGEN.program)
     }
 
-    /// Makes sure of worker-build and wasm-bindgen in the tools' folder.
+    /// Ensures worker-build and wasm-bindgen in the tools' folder.
     ///
     /// # Errors
     /// When cargo is missing or cannot compile them.
@@ -92,13 +92,13 @@ impl Toolbox {
             .arg(&self.dir)
             .args(*features);
         command.env("CARGO_TARGET_DIR", &scratch);
-        // Fast enough unoptimised, and ready in a third of the time.
+        // Fast enough unoptimised, and compiled in a third of the time.
         for (setting, value) in [("OPT_LEVEL", "0"), ("LTO", "off"), ("CODEGEN_UNITS", "16"), ("DEBUG", "0")] {
             command.env(format!("CARGO_PROFILE_RELEASE_{setting}"), value);
         }
         step.run(&mut command)?;
         stamp.write()?;
-        // The tools share most dependencies: what is compiled is kept until the last one is there.
+        // The tools share most dependencies: the build is kept until the last one.
         if self.worker_build().exists() && self.wasm_bindgen().exists() {
             let _ = fs::remove_dir_all(scratch);
         }
@@ -121,7 +121,7 @@ impl Toolbox {
     /// Runs a cargo command for the wasm target; its exit code.
     ///
     /// # Errors
-    /// When the wasm32 standard library is not to be had or cargo cannot be started.
+    /// When the wasm32 standard library is unavailable or cargo cannot be started.
     pub fn wasm_cargo(&self, args: &[String]) -> Result<ExitCode> {
         let wasm_std = self.ensure_wasm_std()?;
         let mut command = cargo(&self.root)?;
@@ -140,9 +140,9 @@ fn with_target(args: &[String]) -> Vec<String> {
     [cargo, &target, rest].concat()
 }
 
-/// A program's status as our own.
+/// A program's status as an exit code.
 fn exit_code(status: ExitStatus) -> ExitCode {
-    // No code: ended by a signal.
+    // No code: killed by a signal.
     status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from)
 }
 

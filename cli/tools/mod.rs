@@ -1,8 +1,7 @@
-//! The tools that the project needs, at pinned versions, under the target folder: made sure of, not assumed.
+//! The tools that the project needs, at pinned versions, installed below the target folder.
 //!
-//! Every step is idempotent and leaves a stamp, so that what is there already is not done again; a start at
-//! which nothing is to do asks no other program. Nothing comes from anywhere but the package registries
-//! (crates.io, npm, Debian) and, for the wasm32 standard library, the toolchain's own `rustup`.
+//! Every step is idempotent and leaves a stamp, so that a finished step is skipped without running a program. Sources are
+//! the package registries (crates.io, npm, Debian) and, for the wasm32 standard library, the toolchain's own `rustup`.
 
 mod cargo;
 mod debian;

@@ -1,4 +1,4 @@
-//! Other programs: where they are, and what they print.
+//! Other programs: their paths and output.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,7 +11,7 @@ pub fn find_program(name: &str) -> Option<PathBuf> {
     std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file())
 }
 
-/// Puts `folder` before all others on the PATH that `command` sees.
+/// Prepends `folder` to the PATH of `command`.
 pub fn prepend_path(command: &mut Command, folder: &Path) -> Result<()> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders = std::iter::once(folder.to_path_buf()).chain(std::env::split_paths(&path));
@@ -20,7 +20,7 @@ pub fn prepend_path(command: &mut Command, folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// What the program prints, trimmed.
+/// The program's output, trimmed.
 pub fn output_of(command: &mut Command) -> Result<String> {
     let name = format!("{command:?}");
     let output = command.output().with_context(|| format!("cannot start {name}"))?;

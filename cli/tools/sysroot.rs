@@ -1,7 +1,7 @@
 //! A private sysroot: the toolchain's library folder by links, with a wasm32 standard library of our own.
 //!
 //! It is compiled with cargo's `-Zbuild-std`, which is allowed on the stable toolchain through
-//! `RUSTC_BOOTSTRAP` as the toolchain's own build does it. Because the rlibs then lie in a sysroot, everything
+//! `RUSTC_BOOTSTRAP` as the toolchain's own build does it. Because the rlibs are then in a sysroot, everything
 //! else (cargo, clippy, worker-build) needs no unstable switch at all.
 
 use std::fs;
@@ -15,12 +15,12 @@ use super::step::Step;
 use super::toolbox::{TARGET, Toolbox};
 use super::{cargo, debian};
 
-/// Raised whenever this file makes something else out of the same source.
+/// Changed whenever this file builds something else from the same source.
 const RECIPE: &str = "recipe 1";
-/// The name of the crate that is compiled only for the standard library it comes with.
+/// An empty crate, compiled only for its standard library.
 const EMPTY_CRATE: &str = "selvedge_empty";
 
-/// What tells the target folder of builds with it from the others.
+/// The suffix of the target folder of its builds.
 pub const SUFFIX: &str = "-debian";
 
 /// The sysroot and the compiler that uses it.
@@ -46,7 +46,7 @@ impl PrivateSysroot {
         Ok(Self { dir: toolbox.dir.join("wasm-std"), real: real.to_path_buf(), rustc, stamp })
     }
 
-    /// Is it made, for this compiler?
+    /// Whether it is complete for this compiler.
     pub fn is_ready(&self) -> bool {
         self.stamp.holds(&self.bin().join("rustc"))
     }
@@ -61,10 +61,10 @@ impl PrivateSysroot {
         self.dir.join("bin")
     }
 
-    /// Makes it from Debian's source of the toolchain's release.
+    /// Builds it from Debian's source of the toolchain's release.
     ///
     /// # Errors
-    /// When Debian's tools or that release are not to be had, or it does not compile.
+    /// When Debian's tools or that release are unavailable, or it does not compile.
     pub fn make(&self, toolbox: &Toolbox) -> Result<()> {
         self.stamp.clear();
         remove(&self.dir)?;
@@ -82,7 +82,7 @@ impl PrivateSysroot {
         self.stamp.write()
     }
 
-    /// Links everything of the toolchain's but a wasm library and a library source that it may have itself.
+    /// Links everything of the toolchain but its wasm library and library source.
     fn link(&self, library: &Path) -> Result<()> {
         let (from, to) = (self.real.join("lib/rustlib"), self.folder().join("lib/rustlib"));
         let problem = || format!("cannot link {} into {}", from.display(), to.display());
@@ -97,7 +97,7 @@ impl PrivateSysroot {
         symlink(library, to.join("src/rust/library")).with_context(problem)
     }
 
-    /// Writes a `rustc` and a `rustdoc` that only add where the sysroot is.
+    /// Writes a `rustc` and a `rustdoc` that add the sysroot's path.
     fn write_compilers(&self) -> Result<()> {
         fs::create_dir_all(self.bin())?;
         for name in ["rustc", "rustdoc"] {
@@ -167,7 +167,7 @@ fn quote(path: &Path) -> String {
     format!("'{}'", path.to_string_lossy().replace('\'', r"'\''"))
 }
 
-/// Removes a folder with all in it; one that is not there is removed already.
+/// Removes a folder with its content, if it exists.
 fn remove(folder: &Path) -> Result<()> {
     match fs::remove_dir_all(folder) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {

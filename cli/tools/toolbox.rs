@@ -1,4 +1,4 @@
-//! Where the project and its tools lie.
+//! The paths of the project and its tools, with locks and stamps.
 
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -10,12 +10,11 @@ use super::interrupt;
 use super::stamp::Stamp;
 use crate::common::host::say;
 
-/// The target that Workers run.
+/// The Rust target of Workers.
 pub const TARGET: &str = "wasm32-unknown-unknown";
-/// Where the project and its tools lie; its methods make sure of one tool or product each.
+/// The paths of the project and its tools; each method ensures one tool or product.
 ///
-/// They may be called at any time and by several processes at once: what is missing is done by one of them
-/// while the others wait.
+/// Several processes may call them at once: one does the missing step while the others wait.
 #[derive(Clone)]
 pub struct Toolbox {
     /// The repository.
@@ -27,19 +26,18 @@ pub struct Toolbox {
 }
 
 impl Toolbox {
-    /// Finds the repository (where this program was compiled) and the target folder (where it runs from, so
-    /// that `CARGO_TARGET_DIR` is honoured).
+    /// Finds the repository (where this program was compiled) and the target folder (where it runs from).
     ///
     /// # Errors
-    /// When the repository is not where it was when this program was compiled.
+    /// When the repository was moved since this program was compiled.
     pub fn locate() -> Result<Self> {
         let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
         if !root.join("Cargo.toml").is_file() {
-            bail!("the repository is no longer at {}: run `cargo run` in the folder where it is now", root.display());
+            bail!("the repository was moved from {}: run `cargo run` in its new folder", root.display());
         }
         // Cargo marks the top of a target folder with this file.
         let marked = |folder: &&Path| folder.join("CACHEDIR.TAG").is_file();
-        let program = std::env::current_exe().context("cannot tell where this program runs from")?;
+        let program = std::env::current_exe().context("cannot find this program's path")?;
         let target = program.ancestors().skip(1).take(5).find(marked).map_or(root.join("target"), Path::to_path_buf);
         let dir = target.join("selvedge-tools");
         Ok(Self { root, target, dir })
@@ -58,22 +56,22 @@ impl Toolbox {
         Stamp::new(self.dir.join("stamps").join(name), value)
     }
 
-    /// Keeps other companions out until the returned file is dropped; waits for one that is at it.
+    /// Locks out other companions until the file is dropped; waits for a running one.
     pub(super) fn lock(&self, name: &str) -> Result<File> {
         fs::create_dir_all(&self.dir).with_context(|| format!("cannot make the folder {}", self.dir.display()))?;
         let path = self.dir.join(name).with_extension("lock");
         let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
-        let mut told = false;
+        let mut announced = false;
         loop {
             match file.try_lock() {
                 Ok(()) => return Ok(file),
                 Err(TryLockError::Error(error)) => return Err(error).context("cannot lock the tools' folder"),
                 Err(TryLockError::WouldBlock) if interrupt::requested() => bail!("stopped while waiting"),
                 Err(TryLockError::WouldBlock) => {
-                    if !told {
+                    if !announced {
                         interrupt::watch()?;
-                        say(format!("another selvedge is at its {name}; waiting for it"));
-                        told = true;
+                        say(format!("waiting for another selvedge that runs {name}"));
+                        announced = true;
                     }
                     std::thread::sleep(Duration::from_millis(100));
                 }

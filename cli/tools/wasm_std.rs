@@ -1,4 +1,4 @@
-//! The wasm32 standard library: the toolchain's own, or one made from Debian's source of it.
+//! The wasm32 standard library: the toolchain's own, or one built from Debian's source.
 //!
 //! 1. Present in the toolchain: used as it is.
 //! 2. `rustup target add`, the toolchain's normal way; it is given up after a while, since behind some
@@ -25,7 +25,7 @@ use crate::common::host::say;
 /// How long `rustup target add` may take; it fetches about 20 MB.
 const RUSTUP_LIMIT: Duration = Duration::from_secs(60);
 
-/// A way to the standard library that the user insists on.
+/// The source of the standard library that the user requires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StdSource {
     /// The toolchain's own.
@@ -35,7 +35,7 @@ pub enum StdSource {
 }
 
 impl StdSource {
-    /// The way of `SELVEDGE_WASM_STD`, none when it is not set.
+    /// The source in `SELVEDGE_WASM_STD`; `None` when unset.
     ///
     /// # Errors
     /// When it is set to anything else.
@@ -57,7 +57,7 @@ impl StdSource {
 pub enum WasmStd {
     /// The toolchain has it.
     Toolchain,
-    /// It lies in a sysroot of our own.
+    /// It is in a private sysroot.
     Private(PrivateSysroot),
 }
 
@@ -78,7 +78,7 @@ impl WasmStd {
         Ok(())
     }
 
-    /// What tells its target folder from the others.
+    /// The suffix of its target folder.
     pub(super) fn suffix(&self) -> &'static str {
         match self {
             Self::Toolchain => "",
@@ -88,10 +88,10 @@ impl WasmStd {
 }
 
 impl Toolbox {
-    /// Makes sure of the wasm32 standard library, by the first way that works.
+    /// Ensures the wasm32 standard library, from the first source that works.
     ///
     /// # Errors
-    /// When no way works; the sentence says what to install.
+    /// When no source works; the message says what to install.
     pub fn ensure_wasm_std(&self) -> Result<WasmStd> {
         let way = StdSource::from_env()?;
         let sysroot = PathBuf::from(self.rustc(&["--print", "sysroot"])?);
@@ -154,7 +154,7 @@ impl Toolbox {
     }
 }
 
-/// Does the toolchain have the wasm standard library?
+/// Whether the toolchain has the wasm standard library.
 fn has_wasm(sysroot: &Path) -> bool {
     let library = sysroot.join("lib/rustlib").join(TARGET).join("lib");
     let is_std = |name: &str| name.starts_with("libstd-") && name.ends_with(".rlib");

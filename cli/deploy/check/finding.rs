@@ -1,4 +1,4 @@
-//! What a check finds.
+//! Findings of the checks.
 
 use std::fmt;
 use std::path::Path;
@@ -8,19 +8,19 @@ use crate::common::secret::{SecretFile, is_open};
 use crate::common::shell::quoted;
 use crate::deploy::ca_files::CaFiles;
 
-/// How much a finding matters.
+/// The severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Weight {
-    /// Nothing may be deployed like this.
+    /// Prevents the deployment.
     Wrong,
-    /// It works like this, and should not stay so.
+    /// Does not prevent the deployment, but should be fixed.
     Warning,
 }
 
-/// Something that is not as it should be.
+/// A problem and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// How much it matters.
+    /// The severity.
     pub weight: Weight,
     what: String,
     todo: String,
@@ -45,13 +45,13 @@ impl fmt::Display for Finding {
 pub fn no_issuer(files: &CaFiles, place: u8) -> Finding {
     let name = issuer_file(place, "key");
     let todo = match place {
-        1 => "Make a CA with `selvedge init`, or name the folder where it is with --ca DIR",
-        _ => "Make the issuer with `selvedge issuer new`, or name another place with --place",
+        1 => "Create a CA with `selvedge init`, or name its folder with --ca DIR",
+        _ => "Create the issuer with `selvedge issuer new`, or name another with --place",
     };
-    Finding::wrong(format!("There is no {}", files.path(&name).display()), todo)
+    Finding::wrong(format!("{} does not exist", files.path(&name).display()), todo)
 }
 
-/// Refuses a file with a secret that others can read.
+/// Reports a secret file that other users can access.
 pub fn check_closed(file: &SecretFile, found: &mut Vec<Finding>) {
     check_mode(&file.path, file.mode, found);
 }
@@ -59,8 +59,8 @@ pub fn check_closed(file: &SecretFile, found: &mut Vec<Finding>) {
 pub fn check_mode(path: &Path, mode: u32, found: &mut Vec<Finding>) {
     if is_open(mode) {
         found.push(Finding::wrong(
-            format!("{} is open to others than its owner (mode {mode:03o})", path.display()),
-            format!("Close it with `chmod 600 {}`; if others use this machine, take the key for stolen", quoted(path)),
+            format!("{} is accessible to other users (mode {mode:03o})", path.display()),
+            format!("Run `chmod 600 {}`; if others use this machine, consider the key stolen", quoted(path)),
         ));
     }
 }

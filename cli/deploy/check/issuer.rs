@@ -1,4 +1,4 @@
-//! An issuer's chain and key, against each other and the root.
+//! The checks of an issuer's chain and key.
 
 use selvedge::pki::ceremony::NO_PATH_LENGTH;
 use selvedge::pki::{Issuer, IssuerFault, pem};
@@ -12,7 +12,7 @@ use crate::common::secret::{KeyFault, PrivateKey};
 use crate::common::x509::{display_name, immediate};
 use crate::deploy::ca_files::{CaFiles, IssuerFiles};
 
-/// Looks at the files of an issuer.
+/// Checks the files of an issuer.
 pub fn check(files: &CaFiles, issuer: &IssuerFiles, root: Option<&Root>, found: &mut Vec<Finding>) {
     let path = |kind: &str| files.path(&issuer_file(issuer.place, kind)).display().to_string();
     let spki = issuer.chain.as_deref().and_then(|text| chain(&path("pem"), text, root, found));
@@ -23,24 +23,24 @@ pub fn check(files: &CaFiles, issuer: &IssuerFiles, root: Option<&Root>, found: 
     }
     match (&issuer.chain, &issuer.key) {
         (None, Some(_)) if issuer.requested => found.push(Finding::warning(
-            format!("{} waits for its certificate, so that issuer is not deployed", path("csr")),
+            format!("{} waits for its certificate: that issuer is not deployed", path("csr")),
             "Have it signed, then `selvedge issuer import`",
         )),
         (None, Some(_)) => found.push(Finding::wrong(
-            format!("{} is there, and its certificate {} is not: the issuer is half made", path("key"), path("pem")),
+            format!("{} exists, but its certificate {} does not: the issuer is incomplete", path("key"), path("pem")),
             "Restore the certificate from a copy, or move the key out of the folder",
         )),
         (Some(_), None) => found.push(Finding::wrong(
-            format!("{} is there, and its key {} is not", path("pem"), path("key")),
-            "Restore the key from a copy; without one, make the next issuer with `selvedge issuer new`",
+            format!("{} exists, but its key {} does not", path("pem"), path("key")),
+            "Restore the key from a copy; without one, create the next issuer with `selvedge issuer new`",
         )),
         _ => {}
     }
 }
 
-/// Looks at a chain; gives the issuer's public key where it can be read.
+/// Checks a chain; gives the issuer's public key where readable.
 fn chain(path: &str, text: &str, root: Option<&Root>, found: &mut Vec<Finding>) -> Option<Vec<u8>> {
-    let again = "Restore it from a copy, or take the chain as it came from the CA above with `selvedge issuer import`";
+    let again = "Restore it from a copy, or import the chain of the superior CA with `selvedge issuer import`";
     let issuer = match Issuer::from_pem_chain(text) {
         Ok(issuer) => issuer,
         Err(fault) => {
@@ -77,15 +77,15 @@ fn chain(path: &str, text: &str, root: Option<&Root>, found: &mut Vec<Finding>) 
     if issuer.path_length().is_none() {
         found.push(Finding::warning(
             format!("of {path}, {NO_PATH_LENGTH}"),
-            "`selvedge issuer new` and `issuer request` make issuers with pathLen 0",
+            "`selvedge issuer new` and `issuer request` create issuers with pathLen 0",
         ));
     }
     Some(issuer.public_key().spki_der().to_vec())
 }
 
-/// What to do where a chain does not lead to the root.
-const TO_ROOT: &str = "Add the certificates that are missing in between, the one above each after it and without the root; or \
-                       put the root that belongs to it into root.pem";
+/// The remedy for a chain that does not lead to the root.
+const TO_ROOT: &str = "Add the missing certificates in between, each followed by its issuer's, without the root; or put its root into \
+                       root.pem";
 
 /// Why the last certificate of a chain is not issued by the root, as a clause about the file.
 fn unrooted(text: &str, root: &Root) -> String {
@@ -99,7 +99,7 @@ fn unrooted(text: &str, root: &Root) -> String {
     )
 }
 
-/// What is wrong with a key, as it was read.
+/// The finding about a key.
 fn key_finding(
     path: &str,
     chain: &str,
@@ -117,7 +117,7 @@ fn key_finding(
     spki.is_some_and(|spki| spki != key.spki()).then(|| {
         Finding::wrong(
             format!("{path} is not the key of the first certificate in {chain}"),
-            "Take both from the same `selvedge init` or `selvedge issuer`; restore the one that was replaced",
+            "Use both files of the same `selvedge init` or `selvedge issuer`; restore the replaced one",
         )
     })
 }
@@ -125,7 +125,9 @@ fn key_finding(
 fn unusable(path: &str, fault: &KeyFault) -> Finding {
     match fault {
         KeyFault::Encrypted => Finding::wrong(
-            format!("{path} is an encrypted key, as the root's is; an issuer's is not, for the Worker has to use it"),
+            format!(
+                "{path} is an encrypted key, like the root's; an issuer's key is unencrypted, since the Worker uses it"
+            ),
             Root::KEY_TODO,
         ),
         KeyFault::Form(label) => Finding::wrong(
@@ -136,10 +138,10 @@ fn unusable(path: &str, fault: &KeyFault) -> Finding {
         ),
         KeyFault::Unreadable => Finding::wrong(
             format!("{path} cannot be read as a private key (PKCS#8 in PEM)"),
-            "Restore it from a copy; without one, make the next issuer with `selvedge issuer new`",
+            "Restore it from a copy; without one, create the next issuer with `selvedge issuer new`",
         ),
         KeyFault::Kind(what) => {
-            Finding::wrong(format!("the key {path} {what}"), "Make an issuer with another key: `selvedge issuer new`")
+            Finding::wrong(format!("the key {path} {what}"), "Create an issuer with another key: `selvedge issuer new`")
         }
     }
 }

@@ -1,6 +1,6 @@
-//! Whether a CA can be deployed: its files against each other, against `wrangler.toml`, and against the clock.
+//! The checks before a deployment: files, settings and validity times of a CA.
 //!
-//! All of it is looked at before anything is done, and all that is wrong is said at once.
+//! All checks run before anything is done, and all findings are reported at once.
 
 mod finding;
 mod issuer;
@@ -19,8 +19,7 @@ use crate::common::worker_config::WorkerConfig;
 pub use finding::{Finding, Weight};
 use finding::{check_closed, no_issuer};
 
-/// Everything that keeps this CA from being deployed as this Worker, and what else is to be said about it; what is wrong
-/// first.
+/// All findings about a CA and its Worker, errors first.
 pub fn deployment(files: &CaFiles, config: &WorkerConfig, now: Time) -> Vec<Finding> {
     let mut found = Vec::new();
     let root = root::check(files, now, &mut found);
@@ -32,7 +31,7 @@ pub fn deployment(files: &CaFiles, config: &WorkerConfig, now: Time) -> Vec<Find
     root_crl::check(files, config, now, &mut found);
     nonce_key(files, &mut found);
     admin_tokens(files, &mut found);
-    // What the Worker itself would say is worth hearing when nothing is known to be wrong.
+    // The Worker's own reader is run when no other check found an error.
     if !found.iter().any(|finding| finding.weight == Weight::Wrong) {
         settings::check_as_worker(files, config, now, &mut found);
     }
@@ -40,7 +39,7 @@ pub fn deployment(files: &CaFiles, config: &WorkerConfig, now: Time) -> Vec<Find
     found
 }
 
-/// Everything that is wrong with the key of the issuer in this place.
+/// The errors about the key of the issuer with this number.
 pub fn key(files: &CaFiles, place: u8, now: Time) -> Vec<Finding> {
     let mut found = Vec::new();
     let root = root::check(files, now, &mut found);
@@ -56,12 +55,12 @@ fn nonce_key(files: &CaFiles, found: &mut Vec<Finding>) {
     let path = files.path("nonce.key");
     let shown = path.display();
     let todo = format!(
-        "Make one with `(umask 077; openssl rand 32 | basenc --base64url | tr -d '=\\n' > {})`; clients whose nonces are \
+        "Create one with `(umask 077; openssl rand 32 | basenc --base64url | tr -d '=\\n' > {})`; clients whose nonces are \
          refused ask for another",
         quoted(&path)
     );
     let Some(file) = &files.nonce else {
-        found.push(Finding::wrong(format!("There is no {shown}, with which nonces are protected"), todo));
+        found.push(Finding::wrong(format!("{shown}, the key of replay nonces, does not exist"), todo));
         return;
     };
     check_closed(file, found);
@@ -79,7 +78,7 @@ fn admin_tokens(files: &CaFiles, found: &mut Vec<Finding>) {
     if let Err(fault) = Tokens::read(file.text.reveal()) {
         found.push(Finding::wrong(
             format!("{} cannot be used: {fault}", file.path.display()),
-            "Move it away, and make tokens with `selvedge token new NAME`",
+            "Move it away, and create tokens with `selvedge token new NAME`",
         ));
     }
 }

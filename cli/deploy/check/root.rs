@@ -1,4 +1,4 @@
-//! The root: its certificate, and that its key is elsewhere.
+//! The checks of the root certificate, and that its key is offline.
 
 use selvedge::pki::pem;
 use selvedge::values::Time;
@@ -17,9 +17,9 @@ pub struct Root {
 }
 
 impl Root {
-    /// The end of a sentence about a key that turned out to be the root's.
+    /// The remedy where a key is the root's.
     pub const KEY_TODO: &'static str = "The root's key signs issuers only, and stays offline: put the issuer's own key there \
-                                    (`selvedge init` and `selvedge issuer new` make one), and keep the root's away from \
+                                    (`selvedge init` and `selvedge issuer new` create one), and keep the root's away from \
                                     Cloudflare";
 
     /// The certificate in DER.
@@ -37,27 +37,27 @@ impl Root {
         &self.subject
     }
 
-    /// Its name for people.
+    /// The display name.
     pub fn name(&self) -> &str {
         &self.name
     }
 }
 
-/// Looks at `root.pem` and `root.key`; gives the root where it can be read.
+/// Checks `root.pem` and `root.key`; gives the root where readable.
 pub fn check(files: &CaFiles, now: Time, found: &mut Vec<Finding>) -> Option<Root> {
     if let Some((path, mode)) = &files.root_key {
         check_mode(path, *mode, found);
         found.push(Finding::warning(
-            format!("{} lies beside the keys that are in use", path.display()),
-            "Take it offline, with a copy elsewhere: it is needed for the next issuer only, and whoever has it and its \
-             passphrase can be any CA below this root",
+            format!("{} is in the same folder as the keys in use", path.display()),
+            "Take it offline, with a copy elsewhere: only the next issuer needs it, and with its passphrase it can sign any \
+             CA below this root",
         ));
     }
     let path = files.path("root.pem");
     let shown = path.display();
     let Some(text) = &files.root else {
         found.push(Finding::wrong(
-            format!("There is no {shown}, to which the issuers' chains have to lead"),
+            format!("{shown}, to which the issuers' chains have to lead, does not exist"),
             "Put the root certificate there; `selvedge init` and `selvedge issuer import` do",
         ));
         return None;
@@ -75,23 +75,27 @@ pub fn check(files: &CaFiles, now: Time, found: &mut Vec<Finding>) -> Option<Roo
     }
 }
 
-/// Something wrong and what to do, as clauses.
+/// A problem and its remedy, as clauses.
 type Fault = (String, &'static str);
 
 fn read(text: &str, now: Time) -> Result<(Root, Option<Fault>), String> {
-    let ders = pem::read_certificates(text).map_err(|fault| format!("is no root certificate: {fault}"))?;
+    let ders = pem::read_certificates(text).map_err(|fault| format!("is not a root certificate: {fault}"))?;
     let [der] =
         <[Vec<u8>; 1]>::try_from(ders).map_err(|all| format!("has {} certificates instead of one", all.len()))?;
     let parts = Parts::read(&der).map_err(|error| format!("cannot be read: {}", reason(&der, &error)))?;
     if parts.issuer != parts.subject {
-        return Err(format!("is no root: {} is issued by {}", display_name(parts.subject), display_name(parts.issuer)));
+        return Err(format!(
+            "is not a root: {} is issued by {}",
+            display_name(parts.subject),
+            display_name(parts.issuer)
+        ));
     }
-    // Its own signature counts for nothing (RFC 5280 §6.1.1 (d)).
+    // Its self-signature proves nothing (RFC 5280 §6.1.1 (d)).
     let fault = if now < parts.not_before {
         Some((format!("is valid from {} only", parts.not_before.rfc3339()), "Check this machine's clock"))
     } else if now.secs() > parts.not_after.secs() {
         let what = format!("was valid until {}", parts.not_after.rfc3339());
-        Some((what, "Nobody can verify a certificate below it any more: make a new CA with `selvedge init`"))
+        Some((what, "Certificates below it no longer verify: create a new CA with `selvedge init`"))
     } else {
         None
     };

@@ -1,4 +1,4 @@
-//! The root's CRL: the file, the setting, and what the issuers' certificates say of it.
+//! The checks of the root's CRL: file, setting, and the issuers' distribution points.
 
 use selvedge::ca::authority::Root;
 use selvedge::ca::lists::RootList;
@@ -13,7 +13,7 @@ use crate::common::x509::{crl_urls, immediate};
 use crate::deploy::ca_files::CaFiles;
 use crate::status::ROOT_CRL_LEAD;
 
-/// Looks at `root.crl` and `ROOT_CRL`.
+/// Checks `root.crl` and `ROOT_CRL`.
 pub fn check(files: &CaFiles, config: &WorkerConfig, now: Time, found: &mut Vec<Finding>) {
     let Some(root) = files.root.as_deref().and_then(|text| Root::read(text).ok()) else { return };
     let (path, file) = (files.path(ROOT_CRL), config.file().display());
@@ -23,7 +23,7 @@ pub fn check(files: &CaFiles, config: &WorkerConfig, now: Time, found: &mut Vec<
         (None, None) => {
             found.extend(named_crl_url(files, config).map(|url| {
                 Finding::wrong(
-                    format!("The issuer's certificate says that the root's CRL is at {url}, and there is no {path}"),
+                    format!("The issuer's certificate says that the root's CRL is at {url}, but {path} does not exist"),
                     "Restore it from a copy, or sign one with `selvedge issuer crl`, where the root's key is",
                 )
             }));
@@ -31,10 +31,10 @@ pub fn check(files: &CaFiles, config: &WorkerConfig, now: Time, found: &mut Vec<
         }
         (Some(text), Some(set)) if pem::read_crl(text) == pem::read_crl(set) => text,
         (Some(text), set) => {
-            let what = if set.is_some() { "another CRL than" } else { "no ROOT_CRL, which is to be what is in" };
+            let what = if set.is_some() { "another CRL than" } else { "no ROOT_CRL, which should be the content of" };
             found.push(Finding::wrong(
                 format!("{file} has {what} {path}"),
-                format!("Set ROOT_CRL under [vars] to what is in {path}, as `selvedge issuer crl` does"),
+                format!("Set ROOT_CRL under [vars] to the content of {path}, as `selvedge issuer crl` does"),
             ));
             text
         }
@@ -45,16 +45,16 @@ pub fn check(files: &CaFiles, config: &WorkerConfig, now: Time, found: &mut Vec<
         Ok(list) if immediate(list.is_by(&root, &NativeCrypto)).is_none_or(|by| by != Ok(true)) => {
             found.push(Finding::wrong(format!("The root's CRL ({path}) is not signed by the root's key"), renew));
         }
-        // What is over, the Worker says.
+        // An expired CRL is reported by the Worker's reader.
         Ok(list) if list.list().next_update > now && list.list().next_update <= now.plus(ROOT_CRL_LEAD) => {
             let end = list.list().next_update.rfc3339();
-            found.push(Finding::warning(format!("The root's CRL ({path}) is good until {end} only"), renew));
+            found.push(Finding::warning(format!("The root's CRL ({path}) is valid until {end} only"), renew));
         }
         Ok(_) => {}
     }
 }
 
-/// Where the certificate of an issuer says that its CRL is, if that is below an address of this Worker.
+/// The root's CRL URL in an issuer's certificate, if it is an address of this Worker.
 fn named_crl_url(files: &CaFiles, config: &WorkerConfig) -> Option<String> {
     let hosts: Vec<&str> = ["BASE_URL", "STATUS_URL"]
         .iter()

@@ -1,4 +1,4 @@
-//! What `wrangler.toml` says, against the folder, and as the Worker would read it.
+//! The checks of `wrangler.toml`, against the folder and by the Worker's own reader.
 
 use selvedge::ca::authority::{PLACES, name_of};
 use selvedge::ca::setting_names::known;
@@ -13,10 +13,10 @@ use crate::ceremony::issuer_file;
 use crate::common::worker_config::{EXAMPLE_BASE_URL, WorkerConfig};
 use crate::deploy::ca_files::CaFiles;
 
-/// The longest variable that Cloudflare takes, in bytes.
+/// Cloudflare's limit for a variable, in bytes.
 const MAX_VARIABLE_BYTES: usize = 5 * 1024;
 
-/// Looks at the settings that belong to the issuers, and at those that a person has to have changed.
+/// Checks the issuers' settings, placeholders, unknown names, secrets and lengths.
 pub fn check(files: &CaFiles, config: &WorkerConfig, now: Time, found: &mut Vec<Finding>) {
     let file = config.file().display();
     match config.var("BASE_URL") {
@@ -34,16 +34,14 @@ pub fn check(files: &CaFiles, config: &WorkerConfig, now: Time, found: &mut Vec<
     for (name, near) in config.vars.keys().filter_map(|name| Some((name, known(name).err()?))) {
         found.push(Finding::warning(
             format!("{file} sets {name}, which the Worker does not read"),
-            format!("Take it out, or write what is meant; the nearest are {}", near.join(", ")),
+            format!("Remove it, or correct the name; similar names: {}", near.join(", ")),
         ));
     }
     for name in secret_names() {
         if config.var(&name).is_some() {
             found.push(Finding::wrong(
-                format!(
-                    "{name} stands in {file}, where everybody can read it who sees the file or the Worker's settings"
-                ),
-                "Take it out, take what it protects for stolen, and make a new one",
+                format!("{name} is in {file}, readable for everyone with access to the file or the Worker's settings"),
+                "Remove it, consider it compromised, and create a new one",
             ));
         }
     }
@@ -51,8 +49,8 @@ pub fn check(files: &CaFiles, config: &WorkerConfig, now: Time, found: &mut Vec<
         config.vars.iter().map(|(name, var)| (name, var.text())).filter(|(_, text)| text.len() > MAX_VARIABLE_BYTES)
     {
         found.push(Finding::wrong(
-            format!("{name} in {file} is {} bytes long, and Cloudflare takes {MAX_VARIABLE_BYTES}", text.len()),
-            "Make it shorter; of a chain, by shorter names and elliptic curves instead of RSA",
+            format!("{name} in {file} is {} bytes long; Cloudflare's limit is {MAX_VARIABLE_BYTES}", text.len()),
+            "Shorten it; a chain by shorter names and elliptic curves instead of RSA",
         ));
     }
     if files.issuers.is_empty() {
@@ -63,7 +61,7 @@ pub fn check(files: &CaFiles, config: &WorkerConfig, now: Time, found: &mut Vec<
     }
 }
 
-/// Looks at the addresses by which the Worker is reached: one, that of BASE_URL.
+/// Checks that the Worker is reached at one address only, that of BASE_URL.
 fn addresses(config: &WorkerConfig, found: &mut Vec<Finding>) {
     let file = config.file().display();
     let Some(base) = config.var("BASE_URL").filter(|base| *base != EXAMPLE_BASE_URL) else { return };
@@ -71,12 +69,12 @@ fn addresses(config: &WorkerConfig, found: &mut Vec<Finding>) {
     match (host.ends_with(".workers.dev"), config.workers_dev) {
         (true, Some(false)) => found.push(Finding::wrong(
             format!("BASE_URL is {base}, and {file} has workers_dev = false, so nothing would answer there"),
-            "Take workers_dev out, or set BASE_URL to the domain that is routed to the Worker",
+            "Remove workers_dev, or set BASE_URL to the domain that is routed to the Worker",
         )),
         (false, None | Some(true)) => found.push(Finding::warning(
             format!(
-                "{file} leaves the Worker its address below workers.dev beside {base}. What is asked for there is answered \
-                 421, but for CRLs and issuer certificates, and every request counts"
+                "{file} does not disable the Worker's address below workers.dev. Requests there get 421, but for CRLs and \
+                 issuer certificates, and every request is billed"
             ),
             "Write workers_dev = false and preview_urls = false above the tables of that file, once your domain is routed \
              to the Worker",
@@ -85,13 +83,13 @@ fn addresses(config: &WorkerConfig, found: &mut Vec<Finding>) {
     }
 }
 
-/// The names of the secrets that `deploy` stores, and of the webhook's, which goes with a URL that stands in the file.
+/// The names of secrets, which do not belong in `wrangler.toml`.
 fn secret_names() -> impl Iterator<Item = String> {
     let others = ["NONCE_KEY", "ADMIN_TOKENS", "WEBHOOK_SECRET"].map(str::to_owned);
     (1..=PLACES).map(|place| name_of("ISSUER_KEY", place)).chain(others)
 }
 
-/// Looks at the settings of one issuer.
+/// Checks the settings of one issuer.
 fn issuer_settings(files: &CaFiles, config: &WorkerConfig, place: u8, now: Time, found: &mut Vec<Finding>) {
     let (chain, from) = (name_of("ISSUER_CHAIN", place), name_of("ISSUER_FROM", place));
     let file = config.file().display();
@@ -101,21 +99,21 @@ fn issuer_settings(files: &CaFiles, config: &WorkerConfig, place: u8, now: Time,
         (None, None) => return,
         (None, Some(_)) => {
             found.push(Finding::warning(
-                format!("{file} has {chain}, and there is no {pem} to hold it against"),
-                format!("Restore that file from a copy, or take {chain} out if its issuer is retired and over"),
+                format!("{file} has {chain}, but {pem} does not exist"),
+                format!("Restore that file from a copy, or remove {chain} if its issuer is retired and expired"),
             ));
             return;
         }
         (Some(_), None) => found.push(Finding::wrong(
-            format!("{pem} is there, and {file} has no {chain}"),
+            format!("{pem} exists, but {file} has no {chain}"),
             format!(
-                "Set {chain} under [vars] to what is in that file, as `selvedge init` and `selvedge issuer` do; or move \
-                 that issuer's files out of the folder if it is over"
+                "Set {chain} under [vars] to the content of that file, as `selvedge init` and `selvedge issuer` do; or move \
+                 that issuer's files out of the folder if it has expired"
             ),
         )),
         (Some(there), Some(set)) if !same(there, set) => found.push(Finding::wrong(
             format!("{chain} in {file} is another chain than {pem}"),
-            format!("Set it to what is in that file, or name the folder of the CA that {file} belongs to with --ca DIR"),
+            format!("Set it to the content of that file, or name the folder of the CA of {file} with --ca DIR"),
         )),
         _ => {}
     }
@@ -126,7 +124,7 @@ fn issuer_settings(files: &CaFiles, config: &WorkerConfig, place: u8, now: Time,
             format!("Set {from} under [vars] to the time from which it signs, like 2027-01-31T00:00:00Z"),
         )),
         Some(None) => found.push(Finding::wrong(
-            format!("{from} in {file} is {:?}, which is no time", config.var(&from).unwrap_or_default()),
+            format!("{from} in {file} is {:?}, which is not a time", config.var(&from).unwrap_or_default()),
             "Write it like 2027-01-31T00:00:00Z",
         )),
         _ => {}
@@ -152,19 +150,19 @@ fn is_followed(config: &WorkerConfig, place: u8, from: Time, now: Time) -> bool 
     )
 }
 
-/// What the clock says about a chain.
+/// Checks the validity time of a chain.
 fn time(path: &str, issuer: &Issuer, takes_over: Time, followed: bool, now: Time) -> Option<Finding> {
     match issuer.check_time(now) {
-        // One that is over and was followed by another harms nobody.
+        // Harmless when another issuer has taken over.
         Err(IssuerFault::Expired(..)) if followed => Some(Finding::warning(
-            format!("{path} is over, and another issuer has taken over from it"),
-            "`selvedge status` says when it may be taken away",
+            format!("{path} has expired, and another issuer has taken over"),
+            "`selvedge status` says when it may be removed",
         )),
-        // One that is made for later has to begin only before it takes over.
+        // It has to be valid only from its takeover on.
         Err(IssuerFault::NotYetValid(..)) if takes_over > now && takes_over >= issuer.not_before() => None,
         Err(fault @ IssuerFault::Expired(..)) => Some(Finding::wrong(
             format!("{path} cannot be used: {fault}"),
-            "Make the next issuer with `selvedge issuer new`",
+            "Create the next issuer with `selvedge issuer new`",
         )),
         Err(fault) => Some(Finding::wrong(
             format!("{path} cannot be used: {fault}"),
@@ -174,7 +172,7 @@ fn time(path: &str, issuer: &Issuer, takes_over: Time, followed: bool, now: Time
     }
 }
 
-/// Looks at `ROOT_CERTIFICATE`.
+/// Checks `ROOT_CERTIFICATE`.
 pub fn root(files: &CaFiles, root: Option<&Root>, config: &WorkerConfig, found: &mut Vec<Finding>) {
     let Some(root) = root else { return };
     let (file, path) = (config.file().display(), files.path("root.pem"));
@@ -182,38 +180,36 @@ pub fn root(files: &CaFiles, root: Option<&Root>, config: &WorkerConfig, found: 
     match config.var("ROOT_CERTIFICATE") {
         None => found.push(Finding::warning(
             format!(
-                "{file} has no ROOT_CERTIFICATE, so the Worker would not know the root's key if it were given that"
+                "{file} has no ROOT_CERTIFICATE, so the Worker cannot recognize the root's key as a wrong issuer key"
             ),
-            format!("Set it under [vars] to what is in {path}"),
+            format!("Set it under [vars] to the content of {path}"),
         )),
         Some(text) if pem::read_certificates(text).is_ok_and(|ders| ders == [root.der()]) => {}
         Some(_) => found.push(Finding::wrong(
             format!("ROOT_CERTIFICATE in {file} is another than {path}"),
-            format!(
-                "Set it to what is in that file, or name the folder of the CA that {file} belongs to with --ca DIR"
-            ),
+            format!("Set it to the content of that file, or name the folder of the CA of {file} with --ca DIR"),
         )),
     }
 }
 
-/// Has the Worker's own code read the settings: what it refuses would be an authority that answers 500.
+/// Runs the Worker's own settings reader: what it refuses would answer 500.
 pub fn check_as_worker(files: &CaFiles, config: &WorkerConfig, now: Time, found: &mut Vec<Finding>) {
     let nonce_key = files.nonce.as_ref().map(|file| file.text.reveal());
     let value = |name: &str| match name {
         "NONCE_KEY" => nonce_key.map(str::to_owned),
-        // Whether there are keys, a secret says that is not here.
+        // The keys may be in a secret, which is not known here.
         "EXTERNAL_ACCOUNT_REQUIRED" if config.var("EAB_KEYS").is_none() => None,
         name => config.var(name).map(str::to_owned),
     };
     let file = config.file().display();
-    let todo = format!("Set it right in {file}");
+    let todo = format!("Fix it in {file}");
     match Settings::read(&value, now) {
         Ok(settings) => {
             let sentences = settings.problems.into_iter().map(|text| text.trim_end_matches('.').to_owned());
             found.extend(sentences.map(|text| Finding::warning(text, todo.clone())));
         }
         Err(text) => {
-            let what = format!("The Worker would refuse to work: {}", text.trim_end_matches('.'));
+            let what = format!("The Worker would refuse its settings: {}", text.trim_end_matches('.'));
             found.push(Finding::wrong(what, todo));
         }
     }

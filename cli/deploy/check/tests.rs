@@ -329,11 +329,11 @@ fn a_half_made_issuer_is_wrong_with_the_next_step() {
 #[test]
 fn the_root_has_to_be_a_root_and_its_key_elsewhere() {
     wrong(|s| s.remove("root.pem"), &["There is no", "root.pem"]);
-    wrong(|s| s.write("root.pem", "x"), &["root.pem is no root certificate"]);
+    wrong(|s| s.write("root.pem", "x"), &["root.pem is not a root certificate"]);
     let two = |s: &Scene| s.write("root.pem", &s.root.certificate.repeat(2));
     wrong(|s| two(s), &["has 2 certificates instead of one"]);
     let leaf = |s: &Scene| create_server_leaf(&s.root, &["a.test"], &[], NOW, 1).unwrap();
-    wrong(|s| s.write("root.pem", &leaf(s).certificate), &["is no root", "is issued by Test Root"]);
+    wrong(|s| s.write("root.pem", &leaf(s).certificate), &["is not a root", "is issued by Test Root"]);
     let scene = Scene::new();
     scene.write("root.key", "whatever is in it, it is not read");
     only(&scene.found(), Weight::Warning, &["root.key lies beside the keys", "offline"]);

@@ -1,13 +1,13 @@
-//! A certificate of the inventory, as it is named and shown.
+//! A certificate of the inventory: how it is named and shown.
 
 use selvedge::values::Time;
 use serde_json::Value;
 
 use crate::common::table::{day, facts, minute, names, text};
 
-/// Where they are.
+/// The resource in the operations API.
 pub const PATH: &str = "certificates";
-/// The reasons that an operator can give (RFC 5280 §5.3.1).
+/// The revocation reasons for operators (RFC 5280 §5.3.1).
 const REASONS: [(&str, u8); 5] = [
     ("unspecified", 0),
     ("keyCompromise", 1),
@@ -16,7 +16,7 @@ const REASONS: [(&str, u8); 5] = [
     ("cessationOfOperation", 5),
 ];
 
-/// A certificate, all of it.
+/// All fields of a certificate, as text.
 pub fn details(found: &Value, now: Time) -> String {
     let mut rows = vec![
         ("names", names(found, 100)),
@@ -41,11 +41,11 @@ pub fn details(found: &Value, now: Time) -> String {
     facts(&rows)
 }
 
-/// How a certificate stands, in a few words.
+/// The status of a certificate in a few words.
 pub fn status_text(found: &Value) -> String {
     let mut state = text(found, "/status");
     let is = |name: &str| found.get(name).and_then(Value::as_bool).unwrap_or_default();
-    // Of one that is over it would say nothing.
+    // Meaningless for an expired one.
     if state == "valid" {
         if is("renewed") {
             state.push_str(", renewed");
@@ -57,11 +57,11 @@ pub fn status_text(found: &Value) -> String {
     state
 }
 
-/// A serial number as OpenSSL or the authority writes it.
+/// Parses a serial number as OpenSSL or the authority writes it.
 pub fn serial(text: &str) -> Result<String, String> {
     let hex = text.trim_start_matches("0x").replace([':', ' '], "").to_lowercase();
     if hex.is_empty() || hex.len() > 64 || !hex.bytes().all(|b| b.is_ascii_hexdigit()) {
-        return Err(format!("{text:?} is no serial number in hexadecimal"));
+        return Err(format!("{text:?} is not a serial number in hexadecimal"));
     }
     Ok(hex)
 }
@@ -70,7 +70,7 @@ pub fn reason(text: &str) -> Result<u8, String> {
     let found = REASONS.iter().find(|(name, number)| name.eq_ignore_ascii_case(text) || text == number.to_string());
     found.map(|(_, number)| *number).ok_or_else(|| {
         let all: Vec<String> = REASONS.iter().map(|(name, number)| format!("{name} ({number})")).collect();
-        format!("there are: {}", all.join(", "))
+        format!("expected one of: {}", all.join(", "))
     })
 }
 

@@ -1,4 +1,4 @@
-//! `certs list`: which certificates, and as what.
+//! `certs list`.
 
 use anyhow::Result;
 use core::time::Duration;
@@ -12,10 +12,10 @@ use crate::common::table::{Table, day, names, text};
 use crate::operator::client::{Client, DEFAULT_LIMIT, Paging, paged};
 use crate::operator::target::Target;
 
-/// Which certificates.
+/// The filters and the format.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
-    /// A part of a name; with eight characters or more also of the serial number or of the account's id.
+    /// A part of a name; from eight characters on also of the serial number or of the account's id.
     text: Option<String>,
     /// Names that fit a pattern: www.example.org, *.example.org, 10.0.0.0/8.
     #[arg(long, value_name = "PATTERN")]
@@ -35,7 +35,7 @@ pub struct Options {
     /// Those of this issuer, by its id (`selvedge status --json` has them).
     #[arg(long, value_name = "ID")]
     issuer: Option<String>,
-    /// How they stand; current is not expired yet, revoked or not [default: current].
+    /// Their status; current means not expired, revoked or not [default: current].
     #[arg(long, value_parser = ["current", "valid", "revoked", "expired", "all"])]
     status: Option<String>,
     /// Those that end within this time from now: 12h, 30d, 2w.
@@ -52,7 +52,7 @@ pub struct Options {
     issued_before: Option<Moment>,
     #[command(flatten)]
     paging: Paging,
-    /// Print the authority's table for other programs (CSV).
+    /// Print CSV.
     #[arg(long, conflicts_with = "json")]
     csv: bool,
 }
@@ -78,7 +78,7 @@ impl Options {
     }
 }
 
-/// Lists them.
+/// Lists the certificates.
 pub fn run(client: &Client, at: &Target, options: &Options, now: Time) -> Result<()> {
     let query = options.query(now);
     if options.csv {
@@ -96,13 +96,12 @@ pub fn run(client: &Client, at: &Target, options: &Options, now: Time) -> Result
                 status_text(one),
             ]);
         }
-        table.text("No certificate fits.")
+        table.text("No certificate matches.")
     });
     Ok(())
 }
 
-/// Prints the authority's CSV, page by page. A page of CSV does not say where the next one begins; the same page as JSON
-/// does.
+/// Prints the authority's CSV, page by page. CSV has no cursor, so each page is also read as JSON.
 fn csv(client: &Client, query: &[(&str, String)], paging: Paging) -> Result<()> {
     let (mut cursor, mut left, mut first) = (None::<String>, paging.limit(), true);
     loop {
@@ -110,7 +109,7 @@ fn csv(client: &Client, query: &[(&str, String)], paging: Paging) -> Result<()> 
         let page = client.page(PATH, query, cursor.as_deref(), left)?;
         wanted.push(("format", "csv".to_owned()));
         let rows = client.text(&[PATH], &wanted)?;
-        // The head stands in each page.
+        // Each page repeats the head.
         let rows = if first { rows.as_str() } else { rows.split_once('\n').map_or("", |(_, rows)| rows) };
         print(&rows.chars().filter(|c| !c.is_control() || "\r\n\t".contains(*c)).collect::<String>());
         let found = page.value.get("certificates").and_then(Value::as_array).map_or(0, Vec::len);

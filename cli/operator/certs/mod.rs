@@ -1,4 +1,4 @@
-//! `certs`: the inventory of what was issued.
+//! `certs`: the inventory of issued certificates.
 
 mod certificate;
 mod list;
@@ -17,12 +17,12 @@ use crate::common::files::{Readers, Staged};
 use crate::common::host;
 use crate::common::host::{print, say};
 
-/// What can be done with certificates.
+/// The commands for certificates.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
-    /// List certificates, the one that ends first at the front.
+    /// List certificates, the first to expire first.
     #[command(
-        after_help = "Example: what ends within a month (`renewed` where a successor is there):\n  selvedge certs list --status valid \
+        after_help = "Example: what ends within a month (`renewed` with a successor):\n  selvedge certs list --status valid \
                             --ends-within 30d\nAs a table for other programs: selvedge certs list --all --csv > all.csv"
     )]
     List(Box<list::Options>),
@@ -39,28 +39,27 @@ pub enum Command {
         /// The serial number in hexadecimal.
         #[arg(value_parser = serial)]
         serial: String,
-        /// The file to write, which must not exist; without it, it is printed.
+        /// The file to write, which must not exist [default: standard output].
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
-    /// Revoke a certificate, or many: verifiers that look at the CRL refuse them from then on. It cannot be taken back.
+    /// Revoke one certificate or many, permanently: verifiers that check the CRL refuse them.
     #[command(
         after_help = "Example: the key was stolen:\n  selvedge certs revoke 0a1b2c --reason keyCompromise\nAll that an account \
                             has, or a host that was stolen:\n  selvedge certs revoke --account ID\n  selvedge certs \
                             revoke --name '*.db7.example.org' --reason keyCompromise"
     )]
     Revoke(Box<revoke::Options>),
-    /// Have clients replace certificates now, before they would: clients that ask for renewal information (ARI) renew when
-    /// they look next. Nothing is revoked.
+    /// Have clients renew certificates early, by renewal information (ARI). Nothing is revoked.
     #[command(
         after_help = "Example: everything that the first issuer signed, because its key may be known:\n  selvedge certs \
                             replace --issuer 0123456789abcdef --reason \"issuer key lost\""
     )]
     Replace(Box<replace::Options>),
-    /// List what is to be replaced.
+    /// List the replacements.
     #[command(after_help = "Example: selvedge certs replacements")]
     Replacements,
-    /// Take back that certificates are to be replaced.
+    /// Withdraw a replacement.
     #[command(after_help = "Example: selvedge certs withdraw ID (`certs replacements` lists them)")]
     Withdraw {
         /// The id of the replacement.
@@ -68,7 +67,7 @@ pub enum Command {
     },
 }
 
-/// Does it; whether all is well.
+/// Runs the command; `false` gives exit code 1.
 pub fn run(at: &Target, command: &Command) -> Result<bool> {
     let client = Client::open(at)?;
     let now = host::now()?;
@@ -89,15 +88,15 @@ fn download(client: &Client, serial: &str, out: Option<&PathBuf>) -> Result<()> 
         bail!("{} exists, and nothing is overwritten; name another file with --out", out.display());
     }
     let pem = client.text(&[PATH, serial, "pem"], &[])?;
-    // What is printed or kept is PEM, and nothing that a terminal could obey.
+    // Only PEM is printed or written, without control characters.
     if !pem.starts_with("-----BEGIN CERTIFICATE-----") || pem.chars().any(|c| c.is_control() && !"\r\n".contains(c)) {
-        bail!("what the authority answers is no certificate in PEM");
+        bail!("the authority's answer is not a certificate in PEM");
     }
     match out {
         None => print(&pem),
         Some(out) => {
             Staged::write(out, &pem, Readers::Everyone)?.commit()?;
-            say(format!("{} is written", out.display()));
+            say(format!("wrote {}", out.display()));
         }
     }
     Ok(())

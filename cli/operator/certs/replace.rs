@@ -1,4 +1,4 @@
-//! `certs replace`, and what becomes of it.
+//! `certs replace`, `replacements` and `withdraw`.
 
 use anyhow::Result;
 use serde_json::{Value, json};
@@ -9,37 +9,36 @@ use crate::operator::client::Client;
 use crate::operator::confirm::confirm;
 use crate::operator::target::Target;
 
-/// Where they are.
+/// The resource in the operations API.
 const REPLACEMENTS: &str = "replacements";
 
-/// Which certificates, and why.
+/// The selection and the reason.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
     #[command(flatten)]
     which: Selection,
-    /// Why, for the record.
+    /// The reason, for the record.
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
-    /// A page about it, which clients show.
+    /// A page about it, shown by clients.
     #[arg(long, value_name = "URL")]
     explanation: Option<String>,
-    /// Do not ask.
+    /// Skip the confirmation.
     #[arg(long)]
     yes: bool,
 }
 
-/// Shows how many are meant, and has them replaced. Where there are none there is nothing to replace, and no record of it.
+/// Shows the number of selected certificates and has them replaced; refuses an empty selection.
 pub fn run(client: &Client, at: &Target, options: &Options) -> Result<()> {
     let mut body = options.which.body()?;
     options.which.count(client, &[("status", "valid".to_owned())], |_| true)?;
-    confirm(options.yes, "Have them replaced now?")?;
+    confirm(options.yes, "Replace them now?")?;
     for (name, value) in [("reason", &options.reason), ("explanation", &options.explanation)] {
         body.extend(value.as_ref().map(|value| (name.to_owned(), json!(value))));
     }
     client.post(&[REPLACEMENTS], &Value::Object(body))?.show(at, |made| {
         format!(
-            "{}\nClients with renewal information renew when they look next, most of them within a day. To take it \
-             back:\n\n  selvedge certs withdraw {}\n",
+            "{}\nClients with renewal information renew at their next check, most within a day. To undo:\n\n  selvedge certs withdraw {}\n",
             table(std::slice::from_ref(made)),
             text(made, "/id")
         )
@@ -47,14 +46,14 @@ pub fn run(client: &Client, at: &Target, options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// Lists what is to be replaced.
+/// Lists the replacements.
 pub fn list(client: &Client, at: &Target) -> Result<()> {
     let found = client.get(&[REPLACEMENTS], &[])?;
     found.show(at, |found| table(found.get("replacements").and_then(Value::as_array).map_or(&[], Vec::as_slice)));
     Ok(())
 }
 
-/// Takes one back.
+/// Withdraws a replacement.
 pub fn withdraw(client: &Client, at: &Target, id: &str) -> Result<()> {
     let done = client.post(&[REPLACEMENTS, id, "withdraw"], &json!({}))?;
     done.show(at, |done| table(std::slice::from_ref(done)));
@@ -75,5 +74,5 @@ fn table(all: &[Value]) -> String {
             text(one, "/reason"),
         ]);
     }
-    table.text("Nothing is to be replaced.")
+    table.text("There are no replacements.")
 }

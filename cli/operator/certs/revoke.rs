@@ -13,15 +13,15 @@ use crate::operator::client::{Client, escaped};
 use crate::operator::confirm::confirm;
 use crate::operator::target::Target;
 
-/// Where many are revoked.
+/// The resource that revokes many.
 const REVOCATIONS: &str = "revocations";
-/// keyCompromise of RFC 5280 §5.3.1.
+/// The reason keyCompromise (RFC 5280 §5.3.1).
 const KEY_COMPROMISE: u8 = 1;
 
-/// Which certificates, and why.
+/// The selection and the reason.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
-    /// The serial number in hexadecimal; without it, say which are meant by the options below.
+    /// The serial number in hexadecimal; or select several by the options below.
     #[arg(
         value_parser = serial,
         conflicts_with_all = ["all", "name", "profile", "account", "external_account", "issuer", "issued_before"]
@@ -29,51 +29,51 @@ pub struct Options {
     serial: Option<String>,
     #[command(flatten)]
     which: Selection,
-    /// Those that were issued before then; without it, before now. An interrupted revocation is taken up with the time that
-    /// it said.
+    /// Those that were issued before then [default: now]. An interrupted revocation is resumed with the time that it
+    /// printed.
     #[arg(long, value_name = "TIME", value_parser = moment)]
     issued_before: Option<Moment>,
-    /// Why: unspecified, keyCompromise (their keys are then refused for ever), affiliationChanged, superseded,
-    /// cessationOfOperation, or its number in RFC 5280.
+    /// The reason: unspecified, keyCompromise (blocks the keys), affiliationChanged, superseded, cessationOfOperation, or its
+    /// number in RFC 5280.
     #[arg(long, value_name = "REASON", value_parser = reason)]
     reason: Option<u8>,
-    /// Do not ask.
+    /// Skip the confirmation.
     #[arg(long)]
     yes: bool,
 }
 
-/// Shows what is meant, asks, and revokes.
+/// Shows the selection, asks for confirmation and revokes.
 pub fn run(client: &Client, at: &Target, options: &Options, now: Time) -> Result<()> {
     let Some(serial) = &options.serial else { return many(client, at, options, now) };
     let found = client.get(&[PATH, serial], &[])?;
     if !options.yes {
         say(format!("this certificate is to be revoked:\n{}", details(&found.value, now)));
     }
-    confirm(options.yes, "Revoke it, for good?")?;
+    confirm(options.yes, "Revoke it permanently?")?;
     let body = options.reason.map_or_else(|| json!({}), |reason| json!({ "reason": reason }));
     client.post(&[PATH, serial, "revoke"], &body)?.show(at, |found| details(found, now));
     Ok(())
 }
 
-/// Revokes all that are meant, step by step.
+/// Revokes all selected certificates, step by step.
 fn many(client: &Client, at: &Target, options: &Options, now: Time) -> Result<()> {
     let before = options.issued_before.map(|moment| moment.from(now).rfc3339());
     let mut body = options.which.body()?;
     let compromised = options.reason == Some(KEY_COMPROMISE);
-    // The reason keyCompromise outdoes another one.
+    // keyCompromise replaces another reason.
     let status = if compromised { "current" } else { "valid" };
     let meant = |one: &Value| one.pointer("/revoked/reason").and_then(Value::as_u64) != Some(KEY_COMPROMISE.into());
     let mut query = vec![("status", status.to_owned())];
     query.extend(before.iter().map(|before| ("issued_before", before.clone())));
     let fitting = options.which.count(client, &query, meant)?;
-    confirm(options.yes, "Revoke them, for good?")?;
+    confirm(options.yes, "Revoke them permanently?")?;
     body.extend(options.reason.map(|reason| ("reason".to_owned(), json!(reason))));
     body.extend(before.map(|before| ("issued_before".to_owned(), json!(before))));
     let mut steps = Progress { revoked: Vec::new(), before: None, said: 0 };
     let done = steps.take(client, &mut Value::Object(body), &fitting);
     if let (Err(_), Some(before)) = (&done, &steps.before) {
         let count = steps.revoked.len();
-        say(format!("{count} are revoked; the same command with --issued-before {before} takes it up again"));
+        say(format!("{count} revoked; resume with the same command and --issued-before {before}"));
     }
     done?;
     let summary = json!({ "revoked": steps.revoked.len(), "serials": steps.revoked, "issued_before": steps.before });
@@ -92,18 +92,18 @@ fn many(client: &Client, at: &Target, options: &Options, now: Time) -> Result<()
     Ok(())
 }
 
-/// How far a revocation has come.
+/// The progress of a revocation.
 struct Progress {
-    /// The serial numbers.
+    /// The serial numbers revoked so far.
     revoked: Vec<Value>,
-    /// What was issued later is not meant.
+    /// The end of the selection: certificates issued later are not revoked.
     before: Option<String>,
-    /// How many there were when that was said.
+    /// The count in the last message.
     said: usize,
 }
 
 impl Progress {
-    /// Takes one step after the other, to the end, and says how far it has come.
+    /// Runs all steps and prints the progress.
     fn take(&mut self, client: &Client, body: &mut Value, fitting: &Matches) -> Result<()> {
         let mut cursor = None::<String>;
         loop {
@@ -115,21 +115,21 @@ impl Progress {
             let next = step.get("next").and_then(Value::as_str).map(str::to_owned);
             if self.before.is_none() && next.is_some() {
                 say(format!(
-                    "what was issued before {before} is meant; if this is interrupted, the same command with \
-                     --issued-before {before} takes it up again"
+                    "revoking certificates issued before {before}; if interrupted, resume with the same command and \
+                     --issued-before {before}"
                 ));
             }
             if self.revoked.len() > self.said && next.is_some() {
                 self.said = self.revoked.len();
                 say(format!("{} of {} revoked", self.said, fitting.number()));
             }
-            let Some(members) = body.as_object_mut() else { bail!("there is nothing to send") };
+            let Some(members) = body.as_object_mut() else { bail!("the request body is not an object") };
             members.insert("issued_before".to_owned(), json!(before));
             self.before = Some(before);
             match next {
                 None => return Ok(()),
                 Some(next) if Some(&next) == cursor.as_ref() => {
-                    bail!("the authority answers with the same step for ever");
+                    bail!("the authority repeats the same step");
                 }
                 Some(next) => {
                     members.insert("cursor".to_owned(), json!(next));

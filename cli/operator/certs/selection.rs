@@ -1,4 +1,4 @@
-//! Which certificates something is done with: the options that say so, and how many there are.
+//! The options that select certificates, and their count.
 
 use anyhow::{Result, bail};
 use serde_json::{Map, Value, json};
@@ -8,18 +8,18 @@ use crate::common::host::say;
 use crate::common::table::names;
 use crate::operator::client::Client;
 
-/// Up to how many certificates are counted before it is asked whether to go on.
+/// Largest count shown before the confirmation.
 const MAX_COUNTED: usize = 2000;
-/// How many of them are shown.
+/// Number of certificates shown as examples.
 const MAX_EXCERPT: usize = 5;
 
-/// Which certificates. All that is given has to fit.
+/// A selection of certificates; all given options have to match.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Selection {
     /// All certificates.
     #[arg(long, conflicts_with_all = ["name", "profile", "account", "external_account", "issuer"])]
     all: bool,
-    /// Those with a name that fits a pattern: www.example.org, *.example.org, 10.0.0.0/8.
+    /// Those with a name that matches a pattern: www.example.org, *.example.org, 10.0.0.0/8.
     #[arg(long, value_name = "PATTERN")]
     name: Option<String>,
     /// Those of this profile.
@@ -36,23 +36,23 @@ pub struct Selection {
     issuer: Option<String>,
 }
 
-/// Those that fit, as far as they were counted.
+/// The matching certificates, as far as counted.
 pub struct Matches {
-    /// How many were counted.
+    /// The count.
     pub count: usize,
     /// Whether there are more.
     pub more: bool,
 }
 
 impl Matches {
-    /// How many there are, for people.
+    /// The count as text.
     pub fn number(&self) -> String {
         if self.more { format!("more than {}", self.count) } else { self.count.to_string() }
     }
 }
 
 impl Selection {
-    /// The members of a query that mean these.
+    /// The selection as a query.
     fn query(&self) -> Vec<(&'static str, String)> {
         let all = [
             ("name", &self.name),
@@ -64,41 +64,41 @@ impl Selection {
         all.into_iter().filter_map(|(name, value)| Some((name, value.clone()?))).collect()
     }
 
-    /// The members of a body that mean these.
+    /// The selection as a JSON body.
     ///
     /// # Errors
-    /// When none are named.
+    /// When nothing is selected.
     pub fn body(&self) -> Result<Map<String, Value>> {
         let query = if self.all { vec![("name", "*".to_owned())] } else { self.query() };
         if query.is_empty() {
             bail!(
-                "say which: --name PATTERN, --profile NAME, --account ID, --external-account KID, --issuer ID, or --all"
+                "select certificates: --name PATTERN, --profile NAME, --account ID, --external-account KID, --issuer ID, or --all"
             );
         }
         Ok(query.into_iter().map(|(name, value)| (name.to_owned(), json!(value))).collect())
     }
 
-    /// Counts those that have this status and are `meant`, and says how many there are.
+    /// Counts and prints the matching certificates that pass `filter`.
     ///
     /// # Errors
-    /// When there are none, so that nothing is to be done; as the authority refuses.
+    /// When none match, or the authority refuses.
     pub fn count(
         &self,
         client: &Client,
         more: &[(&'static str, String)],
-        meant: impl Fn(&Value) -> bool,
+        filter: impl Fn(&Value) -> bool,
     ) -> Result<Matches> {
         self.body()?;
         let mut query = self.query();
         query.extend(more.iter().cloned());
         let found = client.list(PATH, &query, "certificates", Some(MAX_COUNTED))?;
-        let fitting: Vec<&Value> = found.items.iter().filter(|one| meant(one)).collect();
+        let fitting: Vec<&Value> = found.items.iter().filter(|one| filter(one)).collect();
         let shown: Vec<String> = fitting.iter().take(MAX_EXCERPT).map(|one| names(one, 1)).collect();
         let count = match (fitting.len(), found.more) {
-            (0, false) => bail!("no certificate that is valid fits; nothing was done"),
-            (1, false) => "1 valid certificate fits: ".to_owned(),
-            (n, false) => format!("{n} valid certificates fit: "),
-            (n, true) => format!("more than {n} valid certificates fit: "),
+            (0, false) => bail!("no valid certificate matches; nothing was done"),
+            (1, false) => "1 valid certificate matches: ".to_owned(),
+            (n, false) => format!("{n} valid certificates match: "),
+            (n, true) => format!("more than {n} valid certificates match: "),
         };
         say(format!("{count}{}{}", shown.join(", "), if fitting.len() > MAX_EXCERPT { ", …" } else { "" }));
         Ok(Matches { count: fitting.len(), more: found.more })
