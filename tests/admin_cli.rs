@@ -27,7 +27,7 @@ const COMMANDS: &[(&[&str], &[&str])] = &[
         &["eab", "create", "team"],
         &[
             "warning: preauthorized has evil",
-            "shown this once",
+            "shown only this once",
             "-AEIASU",
             "--eab-hmac-key=-AEIASU --agree-tos",
             "acme.sh --issue",
@@ -46,15 +46,15 @@ const COMMANDS: &[(&[&str], &[&str])] = &[
     (&["certs", "revoke", "0a", "--yes", "--reason", "keyCompromise"], &["by operator: ada, reason: keyCompromise"]),
     (
         &["certs", "revoke", "--name", "*.a.test", "--reason", "superseded", "--yes"],
-        &["1 valid certificate fits", "2 certificates are revoked, of those issued before 2026-11-24T12:00:01Z"],
+        &["1 valid certificate matches", "2 certificates are revoked, of those issued before 2026-11-24T12:00:01Z"],
     ),
-    (&["certs", "replace", "--name", "*.a.test", "--yes"], &["1 valid certificate fits", "certs withdraw rep1"]),
+    (&["certs", "replace", "--name", "*.a.test", "--yes"], &["1 valid certificate matches", "certs withdraw rep1"]),
     (&["certs", "replacements"], &["rep1", "name *.a.test", "lost"]),
     (&["certs", "withdraw", "rep1"], &["rep1"]),
     (&["accounts", "list"], &["acc1", "mailto:a@a.test", "team"]),
     (&["accounts", "show", "acc1"], &["https://ca.test/acct/acc1"]),
     (&["accounts", "deactivate", "acc1", "--yes"], &["revoked", "certs revoke --account"]),
-    (&["policy", "show"], &["version 2, 2026-11-24 12:00 by ada: why", "\"*.a.test\"", "There is a shadow policy"]),
+    (&["policy", "show"], &["version 2, 2026-11-24 12:00 by ada: why", "\"*.a.test\"", "A shadow policy is set"]),
     (&["policy", "versions"], &["VERSION", "the configuration's"]),
     (
         &["policy", "put", "policy.toml", "--note", "why & what"],
@@ -65,8 +65,8 @@ const COMMANDS: &[(&[&str], &[&str])] = &[
         &["policy", "check", "a.test", "--key", "team", "--profile", "default"],
         &["taken", "http-01, dns-01", "by version 2", "longest life: 2 hours"],
     ),
-    (&["policy", "shadow", "put", "policy.toml"], &["It decides nothing", "Warning: max_lifetime does nothing"]),
-    (&["policy", "shadow", "off"], &["no shadow policy any more"]),
+    (&["policy", "shadow", "put", "policy.toml"], &["The shadow policy is set", "Warning: max_lifetime does nothing"]),
+    (&["policy", "shadow", "off"], &["shadow policy was removed"]),
     (&["policy", "shadow", "show"], &["TIMES", "acc1"]),
     (&["audit", "list"], &["WHEN (UTC)", "policy.put", "done (of 1)"]),
     (&["notices", "list"], &["certificate.ending", "given up, after 3 tries", "it fell over"]),
@@ -239,7 +239,7 @@ fn a_policy_is_sent_byte_for_byte_and_toml_as_json() {
     double.run(&["policy", "restore", "0"]).is(0, &["a copy of version 0"]);
     assert_eq!(double.last().1, r#"{"version":0}"#);
     double.run(&["policy", "show", "1"]).is(0, &["version 1"]);
-    double.run(&["policy", "show", "9"]).is(1, &["there is no version 9"]);
+    double.run(&["policy", "show", "9"]).is(1, &["version 9 does not exist"]);
     double.run(&["policy", "put", "nowhere.json"]).is(2, &["cannot read nowhere.json"]);
 }
 
@@ -253,7 +253,7 @@ fn a_certificate_is_written_to_a_file_that_is_new() {
     let page = Double::with(|request, _| {
         (request.operation == "downloadCertificate").then(|| (200, json!("-----BEGIN CERTIFICATE-----\u{1b}[2J")))
     });
-    page.run(&["certs", "download", "0a"]).is(1, &["no certificate in PEM"]);
+    page.run(&["certs", "download", "0a"]).is(1, &["not a certificate in PEM"]);
 }
 
 #[test]
@@ -271,9 +271,9 @@ fn refusals_are_told_in_the_authoritys_words_and_silence_is_another_exit_code() 
     };
     asks(&format!("http://{}", nobody()), &["does not answer"]);
     for (status, body, says) in [
-        (200, "<html>", "not as the operations API does"),
+        (200, "<html>", "is not an operations API"),
         (302, "", "Cloudflare Access"),
-        (404, "not here", "is that the authority's address"),
+        (404, "not here", "check the authority's address"),
         (502, "bad", "status 502"),
         (503, r#"{"type":"x","status":503,"detail":"not now"}"#, "fails (status 503): not now"),
     ] {
@@ -293,7 +293,7 @@ fn a_test_notice_that_does_not_arrive_is_a_failure() {
     let delivery = json!({"state": "none", "attempts": 0, "status": null, "error": null, "last": null, "next": null});
     let notice = json!({"id": "n", "at": "2026-11-24T12:00:00Z", "kind": "test", "data": {}, "delivery": delivery});
     let double = Double::with(move |request, _| (request.operation == "testNotice").then(|| (200, notice.clone())));
-    double.run(&["notices", "test"]).is(1, &["there is no webhook"]);
+    double.run(&["notices", "test"]).is(1, &["no webhook"]);
 }
 
 /// An audit record of this many entries, the newest first, and what `status` says of it.
@@ -335,12 +335,12 @@ fn an_audit_record_is_verified_over_all_pages() {
     good.run(&verify).is(0, &["whole: 5 entries", &format!("--known 5:{chain}")]);
     good.run(&["audit", "verify", &known]).is(0, &[]);
     good.run(&["audit", "verify", "--known", &format!("3:{}", "0".repeat(64))]).is(1, &["entry 3 is another"]);
-    good.run(&["audit", "verify", "--known", &format!("6:{chain}")]).is(1, &["there was an entry 6"]);
+    good.run(&["audit", "verify", "--known", &format!("6:{chain}")]).is(1, &["entry 6 is known"]);
     good.run(&["audit", "verify", "--known", "3"]).is(2, &["NUMBER:CHAIN"]);
-    of(|all| all[2]["who"] = json!("eve")).run(&verify).is(1, &["NOT whole: entry 3 was changed"]);
+    of(|all| all[2]["who"] = json!("eve")).run(&verify).is(1, &["NOT complete: entry 3 was changed"]);
     of(|all| all[2]["detail"] = json!("x")).run(&verify).is(1, &["entry 3 was changed"]);
     of(|all| drop(all.remove(3))).run(&verify).is(1, &["entry 2 is missing"]);
-    of(|all| drop(all.remove(0))).run(&verify).is(1, &["there was an entry 5"]);
+    of(|all| drop(all.remove(0))).run(&verify).is(1, &["entry 5 is known"]);
     let told = of(|all| drop(all.remove(4))).run(&["audit", "verify", "--json"]);
     let told: Value = serde_json::from_str(&told.is(1, &[]).out).unwrap();
     assert_eq!((&told["whole"], &told["entries"]), (&json!(false), &json!(4)));

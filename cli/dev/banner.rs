@@ -64,7 +64,11 @@ pub fn text(running: &Running, ports: Ports, names: Names<'_>, clients: &Path, s
     if let Some(root) = &running.issued_below {
         let _ = writeln!(out, "              (of this server; issued certificates are below {root})");
     }
-    let _ = writeln!(out, "  admin token {}  (found by `selvedge eab`, `certs`, `policy`, …)", running.admin_token);
+    let _ = writeln!(
+        out,
+        "  admin token {}  (`selvedge eab`, `certs`, `policy`, … find it by themselves)",
+        running.admin_token
+    );
     let _ = writeln!(out, "  status      {}  (CRLs and issuer certificates, by plain http)", running.status);
     let _ = writeln!(
         out,

@@ -174,7 +174,7 @@ fn settings_that_are_left_as_they_were_are_wrong() {
     wrong(|s| drop(s.vars.remove("BASE_URL")), &["no BASE_URL"]);
     wrong(
         |s| drop(s.vars.remove("ISSUER_CHAIN")),
-        &["issuer.pem is there, and w.toml has no ISSUER_CHAIN", "selvedge init"],
+        &["issuer.pem exists, but w.toml has no ISSUER_CHAIN", "selvedge init"],
     );
     wrong(
         |s| s.set("ISSUER_CHAIN", &s.root.certificate.clone()),
@@ -183,12 +183,12 @@ fn settings_that_are_left_as_they_were_are_wrong() {
     wrong(|s| s.set("ISSUER_CHAIN", "x"), &["another chain than"]);
     let other = create_root("Other", NOW, 1).unwrap().certificate;
     wrong(|s| s.set("ROOT_CERTIFICATE", &other), &["ROOT_CERTIFICATE in w.toml is another than"]);
-    wrong(|s| s.set("NONCE_KEY", "x"), &["NONCE_KEY stands in w.toml", "Take it out"]);
+    wrong(|s| s.set("NONCE_KEY", "x"), &["NONCE_KEY is in w.toml", "Remove it"]);
     wrong(
         |s| s.set("WEBSITE", &"x".repeat(5121)),
-        &["WEBSITE in w.toml is 5121 bytes long, and Cloudflare takes 5120"],
+        &["WEBSITE in w.toml is 5121 bytes long; Cloudflare's limit is 5120"],
     );
-    wrong(|s| s.set("MODE", "prod"), &["The Worker would refuse to work: MODE is \"prod\""]);
+    wrong(|s| s.set("MODE", "prod"), &["The Worker would refuse its settings: MODE is \"prod\""]);
     let mut scene = Scene::new();
     scene.vars.remove("ROOT_CERTIFICATE");
     only(&scene.found(), Weight::Warning, &["no ROOT_CERTIFICATE", "Set it under [vars]"]);
@@ -224,7 +224,10 @@ fn a_chain_that_does_not_lead_to_the_root_is_wrong() {
     wrong(|s| chained(s, true, true), &["certificate 1 of the issuer chain is not issued by certificate 2"]);
     wrong(
         |s| chained(s, false, false),
-        &["its last certificate, Below, is issued by Middle, and root.pem is Test Root", "Add the certificates"],
+        &[
+            "its last certificate, Below, is issued by Middle, and root.pem is Test Root",
+            "Add the missing certificates",
+        ],
     );
     let twin = create_root("Test Root", NOW, 20).unwrap();
     let forged = create_intermediate(&twin, "Test Issuer", NOW, 5).unwrap();
@@ -253,7 +256,7 @@ fn a_chain_has_its_time() {
     // One that is over, and was followed.
     let mut scene = Scene::with_second(Some("2028-01-01T00:00:00Z"));
     let found = scene.at(NOW.plus(YEAR * 5));
-    only(&found, Weight::Warning, &["issuer.pem is over, and another issuer has taken over", "selvedge status"]);
+    only(&found, Weight::Warning, &["issuer.pem has expired, and another issuer has taken over", "selvedge status"]);
     // One that begins later, before it takes over, and one that begins too late for that.
     let later = create_intermediate(&scene.root, "Later", NOW.plus(YEAR), 5).unwrap();
     scene.add(2, &later);
@@ -269,7 +272,7 @@ fn a_key_has_to_be_the_issuers_own() {
     wrong(|s| s.write("issuer.key", &s.root.key), &["issuer.key is the key of the ROOT", "stays offline"]);
     wrong(
         |s| s.write("issuer.key", &s.root.key.replace("PRIVATE", "ENCRYPTED PRIVATE")),
-        &["issuer.key is an encrypted key, as the root's is", "stays offline"],
+        &["issuer.key is an encrypted key, like the root's", "stays offline"],
     );
     wrong(
         |s| s.write("issuer.key", &s.root.key.replace("PRIVATE", "EC PRIVATE")),
@@ -278,15 +281,15 @@ fn a_key_has_to_be_the_issuers_own() {
     wrong(|s| s.write("issuer.key", "junk"), &["issuer.key cannot be read as a private key", "Restore"]);
     let ed = NativeKey::generate(SigAlg::Ed25519, &mut |bytes| getrandom::fill(bytes).unwrap()).unwrap();
     wrong(|s| s.write("issuer.key", &ed.to_pkcs8_pem().unwrap()), &["is Ed25519", "selvedge issuer new"]);
-    wrong(|s| s.remove("issuer.key"), &["issuer.pem is there, and its key", "Restore"]);
+    wrong(|s| s.remove("issuer.key"), &["issuer.pem exists, but its key", "Restore"]);
 }
 
 #[test]
 fn keys_that_others_can_read_are_refused() {
     for mode in [0o640, 0o604, 0o660, 0o610] {
-        wrong(|s| s.open("issuer.key", mode), &["issuer.key is open to others than its owner", "chmod 600"]);
+        wrong(|s| s.open("issuer.key", mode), &["issuer.key is accessible to other users", "chmod 600"]);
     }
-    wrong(|s| s.open("nonce.key", 0o644), &["nonce.key is open", "(mode 644)", "chmod 600"]);
+    wrong(|s| s.open("nonce.key", 0o644), &["nonce.key is accessible to other users", "(mode 644)", "chmod 600"]);
     let scene = Scene::new();
     scene.open("issuer.key", 0o400);
     scene.open("issuer.pem", 0o644);
@@ -301,7 +304,7 @@ fn a_half_made_issuer_is_wrong_with_the_next_step() {
         scene.found()
     };
     let found = half(&|s| s.remove("issuer-2.pem"));
-    assert!(found[0].to_string().contains("issuer-2.key is there, and its certificate"), "{found:#?}");
+    assert!(found[0].to_string().contains("issuer-2.key exists, but its certificate"), "{found:#?}");
     let found = Scene::with_second(None).found();
     only(&found, Weight::Wrong, &["w.toml has no ISSUER_FROM_2", "like 2027-01-31T00:00:00Z"]);
     only(&Scene::with_second(Some("soon")).found(), Weight::Wrong, &["ISSUER_FROM_2 in w.toml is \"soon\""]);
@@ -315,7 +318,7 @@ fn a_half_made_issuer_is_wrong_with_the_next_step() {
     let scene = Scene::with_second(Some("2028-01-01T00:00:00Z"));
     scene.remove("issuer-2.pem");
     scene.remove("issuer-2.key");
-    only(&scene.found(), Weight::Warning, &["w.toml has ISSUER_CHAIN_2, and there is no"]);
+    only(&scene.found(), Weight::Warning, &["w.toml has ISSUER_CHAIN_2, but"]);
     let mut twice = Scene::new();
     let issuer = CertAndKey {
         certificate: twice.vars["ISSUER_CHAIN"].clone(),
@@ -323,12 +326,12 @@ fn a_half_made_issuer_is_wrong_with_the_next_step() {
     };
     twice.add(2, &issuer);
     twice.set("ISSUER_FROM_2", "2028-01-01T00:00:00Z");
-    only(&twice.found(), Weight::Wrong, &["The Worker would refuse to work", "have the same key"]);
+    only(&twice.found(), Weight::Wrong, &["The Worker would refuse its settings", "have the same key"]);
 }
 
 #[test]
 fn the_root_has_to_be_a_root_and_its_key_elsewhere() {
-    wrong(|s| s.remove("root.pem"), &["There is no", "root.pem"]);
+    wrong(|s| s.remove("root.pem"), &["root.pem", "does not exist"]);
     wrong(|s| s.write("root.pem", "x"), &["root.pem is not a root certificate"]);
     let two = |s: &Scene| s.write("root.pem", &s.root.certificate.repeat(2));
     wrong(|s| two(s), &["has 2 certificates instead of one"]);
@@ -336,15 +339,15 @@ fn the_root_has_to_be_a_root_and_its_key_elsewhere() {
     wrong(|s| s.write("root.pem", &leaf(s).certificate), &["is not a root", "is issued by Test Root"]);
     let scene = Scene::new();
     scene.write("root.key", "whatever is in it, it is not read");
-    only(&scene.found(), Weight::Warning, &["root.key lies beside the keys", "offline"]);
+    only(&scene.found(), Weight::Warning, &["root.key is in the same folder as the keys", "offline"]);
     scene.open("root.key", 0o644);
     let found = scene.found();
-    assert!(found.len() == 2 && found[0].to_string().contains("root.key is open to others"), "{found:#?}");
+    assert!(found.len() == 2 && found[0].to_string().contains("root.key is accessible to other users"), "{found:#?}");
 }
 
 #[test]
 fn the_nonce_key_is_32_bytes() {
-    wrong(|s| s.remove("nonce.key"), &["There is no", "nonce.key", "openssl rand 32"]);
+    wrong(|s| s.remove("nonce.key"), &["nonce.key", "does not exist", "openssl rand 32"]);
     for bad in ["", "x", &b64::encode(&[1; 31]), &format!("{}=", b64::encode(&[1; 32]))] {
         wrong(|s| s.write("nonce.key", bad), &["nonce.key is not 32 random bytes", "openssl rand 32"]);
     }
@@ -360,7 +363,7 @@ fn an_empty_folder_has_its_first_step_told() {
         scene.remove(name);
     }
     scene.vars.remove("ISSUER_CHAIN");
-    only(&scene.found(), Weight::Wrong, &["There is no", "issuer.key", "selvedge init"]);
+    only(&scene.found(), Weight::Wrong, &["issuer.key does not exist", "selvedge init"]);
 }
 
 #[test]
@@ -370,5 +373,5 @@ fn one_key_alone_is_checked_as_all_of_them() {
     scene.write("issuer-2.key", &scene.root.key);
     only(&key(&scene.files(), 2, NOW), Weight::Wrong, &["issuer-2.key is the key of the ROOT"]);
     assert_eq!(key(&scene.files(), 1, NOW), [], "of the other nothing is asked");
-    only(&key(&scene.files(), 3, NOW), Weight::Wrong, &["There is no", "issuer-3.key", "--place"]);
+    only(&key(&scene.files(), 3, NOW), Weight::Wrong, &["issuer-3.key does not exist", "--place"]);
 }

@@ -38,7 +38,7 @@ fn what_is_issued_below_another_root_is_said() {
     assert!(!banner("https").contains("issues"));
     running.issued_below = Some("ca/root.pem".into());
     let text = text(&running, PORTS, Names::Dev, Path::new("clients"), &Sample::default());
-    assert!(text.contains("(for this server; what it issues is below ca/root.pem)"), "{text}");
+    assert!(text.contains("(of this server; issued certificates are below ca/root.pem)"), "{text}");
 }
 
 /// Runs the part of the banner that can be pasted, and returns a line of words for each program that it starts.

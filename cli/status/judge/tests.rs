@@ -71,9 +71,9 @@ fn the_root_is_told_of_five_years_before_and_due_one_year_before() {
 fn the_next_issuer_is_due_90_days_before_it_has_to_have_taken_over() {
     let by = |by: Time| of(vec![ending(by.plus(LONGEST))]);
     assert_eq!(by(NOW.plus(ISSUER_LEAD).plus(SECOND)), []);
-    only(by(NOW.plus(ISSUER_LEAD)), Severity::Due, "no other follows; one has to have taken over by 2027-02-22");
-    only(by(NOW), Severity::Due, "no other follows");
-    only(by(NOW.minus(SECOND)), Severity::Wrong, "cannot issue the longest certificates any more");
+    only(by(NOW.plus(ISSUER_LEAD)), Severity::Due, "has no successor; one has to take over by 2027-02-22");
+    only(by(NOW), Severity::Due, "has no successor");
+    only(by(NOW.minus(SECOND)), Severity::Wrong, "cannot issue the longest certificates");
     only(of(vec![ending(NOW)]), Severity::Wrong, "cannot issue the longest");
     only(of(vec![ending(NOW.minus(SECOND))]), Severity::Wrong, "issuer 1 (Issuing 1) ended 2026-11-24");
 }
@@ -117,10 +117,10 @@ fn a_retired_issuer_may_go_when_all_of_its_certificates_are_over() {
     );
     // Certificates without a CRL are waited for as long as any can live.
     assert_eq!(with(NOW.minus(LONGEST), None, later), []);
-    only(with(NOW.minus(LONGEST).minus(SECOND), None, later), Severity::Note, "may be taken away");
+    only(with(NOW.minus(LONGEST).minus(SECOND), None, later), Severity::Note, "may be removed");
     // None outlives its issuer.
     assert_eq!(with(NOW.minus(DAY), Some(later), NOW), []);
-    only(with(NOW.minus(DAY), Some(later), NOW.minus(SECOND)), Severity::Note, "may be taken away");
+    only(with(NOW.minus(DAY), Some(later), NOW.minus(SECOND)), Severity::Note, "may be removed");
     let old = issuer(2, false, Time::from_millis(0), later);
     let status = retired(&old, long_ago, LONGEST, NOW).unwrap().todo;
     for name in ["ISSUER_CHAIN_2", "ISSUER_FROM_2", "secret delete ISSUER_KEY_2", "issuer-2.key"] {
@@ -150,8 +150,8 @@ fn a_crl_is_late_an_hour_after_it_was_due() {
 fn a_crl_that_is_not_renewed_is_told_of_two_days_before_it_is_over() {
     let due = Some(NOW);
     assert_eq!(with_list(Some(NOW.plus(CRL_EXPIRY_WARNING)), due), []);
-    only(with_list(Some(NOW.plus(CRL_EXPIRY_WARNING).minus(SECOND)), due), Severity::Due, "over within 48 hours");
-    only(with_list(Some(NOW.plus(SECOND)), due), Severity::Due, "over within 48 hours");
+    only(with_list(Some(NOW.plus(CRL_EXPIRY_WARNING).minus(SECOND)), due), Severity::Due, "to expire within 48 hours");
+    only(with_list(Some(NOW.plus(SECOND)), due), Severity::Due, "to expire within 48 hours");
     only(with_list(Some(NOW), due), Severity::Wrong, "1 of 1 CRLs of issuer 1 (Issuing 1) is over");
     assert_eq!(with_list(Some(NOW.minus(DAY)), None), [], "its certificates are all over, so it is not renewed");
 }
@@ -163,7 +163,7 @@ fn a_crl_that_ends_with_its_issuer_is_no_sign_of_anything() {
     let old = |until| Issuer { crls: vec![crl(until)], ..issuer(1, false, Time::from_millis(0), end) };
     let now = || issuer(2, true, NOW.minus(DAY), NOW.plus(DAY * 1000));
     assert_eq!(of(vec![old(end), now()]), []);
-    only(of(vec![old(end.minus(SECOND)), now()]), Severity::Due, "over within 48 hours");
+    only(of(vec![old(end.minus(SECOND)), now()]), Severity::Due, "to expire within 48 hours");
 }
 
 #[test]
@@ -174,7 +174,7 @@ fn what_was_fetched_is_judged_too() {
     };
     assert_eq!(fetched(list(NOW.plus(SECOND))), []);
     only(fetched(list(NOW)), Severity::Wrong, "the CRL at http://x is over");
-    only(fetched(Err("a CRL is not there".into())), Severity::Wrong, "of issuer 1 (Issuing 1), a CRL is not there");
+    only(fetched(Err("cannot fetch a CRL".into())), Severity::Wrong, "of issuer 1 (Issuing 1), cannot fetch a CRL");
 }
 
 #[test]
@@ -185,7 +185,7 @@ fn lists_are_looked_at_where_certificates_say_that_they_are() {
     };
     assert_eq!(elsewhere(list(NOW.plus(SECOND))), []);
     only(elsewhere(list(NOW)), Severity::Wrong, "the CRL at http://old is over");
-    only(elsewhere(Err("a CRL is not there".into())), Severity::Wrong, "of issuer 1 (Issuing 1), a CRL is not there");
+    only(elsewhere(Err("cannot fetch a CRL".into())), Severity::Wrong, "of issuer 1 (Issuing 1), cannot fetch a CRL");
 }
 
 #[test]
@@ -196,7 +196,7 @@ fn the_roots_list_is_due_in_time() {
         judge(&facts, NOW).into_iter().map(|one| (one.severity, one.what)).collect::<Vec<_>>()
     };
     assert_eq!(with(NOW.plus(ROOT_CRL_LEAD).plus(SECOND)), []);
-    only(with(NOW.plus(ROOT_CRL_LEAD)), Severity::Due, "the root's CRL is good until");
+    only(with(NOW.plus(ROOT_CRL_LEAD)), Severity::Due, "the root's CRL is valid until");
     assert_eq!(with(NOW), [], "what is over, the authority reports");
 }
 

@@ -35,7 +35,7 @@ fn the_roots_list_is_the_roots_and_lasts_and_is_what_is_published() {
     let list = root_list(&short.root, Duration::from_secs(89 * 86_400));
     short.write("root.crl", &list);
     short.set("ROOT_CRL", &list);
-    only(&short.found(), Weight::Warning, &["is good until", "issuer crl"]);
+    only(&short.found(), Weight::Warning, &["is valid until", "issuer crl"]);
 
     // An issuer says that there is one.
     let mut named_crl_url = with(None, None);
