@@ -247,7 +247,7 @@ fn https_is_trusted_by_the_root_that_is_named() {
     assert!(ended.err.contains("--root FILE") && !ended.err.contains("UnknownIssuer"), "{ended:?}");
     let plain = format!("http://{address}");
     let ended = desk.run(&["status", "--url", &plain], &[]);
-    assert!(ended.code == 2 && ended.err.contains("write https://"), "{ended:?}");
+    assert!(ended.code == 2 && ended.err.contains("try https://"), "{ended:?}");
     let other = format!("https://127.0.0.2:{}", address.rsplit(':').next().unwrap());
     let ended = desk.run(&["status", "--url", &other, "--root", root.to_str().unwrap()], &[]);
     assert!(ended.code == 2 && ended.err.contains("does not answer"), "{ended:?}");

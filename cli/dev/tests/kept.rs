@@ -137,7 +137,7 @@ fn a_folder_that_does_not_fit_is_refused_with_the_file() {
     for (said, wanted) in [
         (refused(&swapped, now()), "issuer.key: the private key does not belong to the certificate"),
         (refused(&swap, now()), "issuer-2.key is missing"),
-        (refused(&remove("issuer.pem"), now()), "no issuer that signs at present"),
+        (refused(&remove("issuer.pem"), now()), "no active issuer"),
         (refused(&remove("nonce.key"), now()), "nonce.key is missing"),
         (refused(&remove("root.pem"), now()), "root.pem is missing"),
         (refused(&remove("issuer-2.from"), now()), "issuer-2.from is missing"),

@@ -75,7 +75,7 @@ fn the_next_issuer_is_due_90_days_before_it_has_to_have_taken_over() {
     only(by(NOW), Severity::Due, "has no successor");
     only(by(NOW.minus(SECOND)), Severity::Wrong, "cannot issue the longest certificates");
     only(of(vec![ending(NOW)]), Severity::Wrong, "cannot issue the longest");
-    only(of(vec![ending(NOW.minus(SECOND))]), Severity::Wrong, "issuer 1 (Issuing 1) ended 2026-11-24");
+    only(of(vec![ending(NOW.minus(SECOND))]), Severity::Wrong, "issuer 1 (Issuing 1) expired 2026-11-24");
 }
 
 #[test]
@@ -90,7 +90,7 @@ fn an_issuer_that_is_followed_in_time_is_not_due() {
     );
     // The one that follows has to be followed in its turn.
     let short = vec![first.clone(), issuer(2, false, NOW.plus(DAY), NOW.plus(LONGEST).plus(ISSUER_LEAD))];
-    only(of(short), Severity::Due, "issuer 2 (Issuing 2) ends");
+    only(of(short), Severity::Due, "issuer 2 (Issuing 2) expires");
     // Too late already.
     let late = vec![ending(NOW.plus(LONGEST).minus(SECOND)), issuer(2, false, NOW.plus(DAY), NOW.plus(DAY * 1000))];
     only(of(late), Severity::Wrong, "in between the longest certificates cannot be issued");
@@ -152,7 +152,7 @@ fn a_crl_that_is_not_renewed_is_told_of_two_days_before_it_is_over() {
     assert_eq!(with_list(Some(NOW.plus(CRL_EXPIRY_WARNING)), due), []);
     only(with_list(Some(NOW.plus(CRL_EXPIRY_WARNING).minus(SECOND)), due), Severity::Due, "to expire within 48 hours");
     only(with_list(Some(NOW.plus(SECOND)), due), Severity::Due, "to expire within 48 hours");
-    only(with_list(Some(NOW), due), Severity::Wrong, "1 of 1 CRLs of issuer 1 (Issuing 1) is over");
+    only(with_list(Some(NOW), due), Severity::Wrong, "1 of 1 CRLs of issuer 1 (Issuing 1) is expired");
     assert_eq!(with_list(Some(NOW.minus(DAY)), None), [], "its certificates are all over, so it is not renewed");
 }
 
@@ -173,7 +173,7 @@ fn what_was_fetched_is_judged_too() {
         Ok(FetchedCrl { url: "http://x".into(), number: "7".into(), this_update: NOW, next_update, entries: 0 })
     };
     assert_eq!(fetched(list(NOW.plus(SECOND))), []);
-    only(fetched(list(NOW)), Severity::Wrong, "the CRL at http://x is over");
+    only(fetched(list(NOW)), Severity::Wrong, "the CRL at http://x expired");
     only(fetched(Err("cannot fetch a CRL".into())), Severity::Wrong, "of issuer 1 (Issuing 1), cannot fetch a CRL");
 }
 
@@ -184,7 +184,7 @@ fn lists_are_looked_at_where_certificates_say_that_they_are() {
         Ok(FetchedCrl { url: "http://old".into(), number: "7".into(), this_update: NOW, next_update, entries: 0 })
     };
     assert_eq!(elsewhere(list(NOW.plus(SECOND))), []);
-    only(elsewhere(list(NOW)), Severity::Wrong, "the CRL at http://old is over");
+    only(elsewhere(list(NOW)), Severity::Wrong, "the CRL at http://old expired");
     only(elsewhere(Err("cannot fetch a CRL".into())), Severity::Wrong, "of issuer 1 (Issuing 1), cannot fetch a CRL");
 }
 
