@@ -128,7 +128,7 @@ fn an_external_account_key_is_made_as_its_options_say() {
     assert!(expires.ends_with('Z') && expires.as_str() > "2026-01-01", "{expires}");
     double.run(&["eab", "create", "--policy", &file, "--allow", "x"]).is(2, &["cannot be used with"]);
     double.run(&["eab", "create", "--expires", "soon"]).is(2, &["is not a time"]);
-    double.run(&["eab", "show", ".."]).is(1, &["is no name that can be asked for"]);
+    double.run(&["eab", "show", ".."]).is(1, &["cannot be part of a path"]);
     // A key of the configuration may have any name.
     double.run(&["eab", "show", "a/b?c"]).is(0, &[]);
     assert_eq!(double.last().0, "GET /admin/v1/external-accounts/a%2Fb%3Fc");
@@ -198,8 +198,8 @@ fn what_cannot_be_taken_back_is_asked_for() {
         let args: Vec<&str> = args.split_whitespace().collect();
         double.run(&args).is(1, &["pass --yes to confirm"]);
     }
-    double.run(&["certs", "replace"]).is(1, &["say which: --name"]);
-    double.run(&["certs", "revoke", "--yes"]).is(1, &["say which: --name"]);
+    double.run(&["certs", "replace"]).is(1, &["select certificates: --name"]);
+    double.run(&["certs", "revoke", "--yes"]).is(1, &["select certificates: --name"]);
     double.run(&["certs", "revoke", "0a", "--name", "a.test"]).is(2, &["cannot be used with"]);
     assert!(double.server.asked().iter().all(|asked| asked.line.starts_with("GET ")), "nothing was done");
     let sent = |args: &[&str]| {
@@ -334,7 +334,7 @@ fn an_audit_record_is_verified_over_all_pages() {
     let good = of(|_| ());
     good.run(&verify).is(0, &["complete: 5 entries", &format!("--known 5:{chain}")]);
     good.run(&["audit", "verify", &known]).is(0, &[]);
-    good.run(&["audit", "verify", "--known", &format!("3:{}", "0".repeat(64))]).is(1, &["entry 3 is another"]);
+    good.run(&["audit", "verify", "--known", &format!("3:{}", "0".repeat(64))]).is(1, &["entry 3 differs"]);
     good.run(&["audit", "verify", "--known", &format!("6:{chain}")]).is(1, &["entry 6 is known"]);
     good.run(&["audit", "verify", "--known", "3"]).is(2, &["NUMBER:CHAIN"]);
     of(|all| all[2]["who"] = json!("eve")).run(&verify).is(1, &["NOT complete: entry 3 was changed"]);

@@ -102,7 +102,8 @@ pub fn run(options: &Options) -> Result<()> {
     set_issuer(&mut settings, FIRST, &issuer.certificate, None)?;
     set_root(&mut settings, root.certificate())?;
     folder.write(&made, Some(&settings))?;
-    let shown = text(options, &folder, &settings, root.certificate(), (&issuer.certificate, &constraints, &list))?;
+    let created = Created { issuer: &issuer.certificate, constraints: &constraints, root_crl: &list };
+    let shown = text(options, &folder, &settings, root.certificate(), &created)?;
     host::print(&shown);
     Ok(())
 }
@@ -160,13 +161,25 @@ pub fn set_root(settings: &mut ConfigEdit, root: &str) -> Result<()> {
     settings.set("ROOT_CERTIFICATE", root, "The root certificate, which clients have to trust.")
 }
 
+/// The created issuer, for the output.
+#[derive(Clone, Copy)]
+pub struct Created<'a> {
+    /// Its chain, PEM.
+    pub issuer: &'a str,
+    /// Its name constraints.
+    pub constraints: &'a Constraints,
+    /// The new CRL of the root, PEM.
+    pub root_crl: &'a str,
+}
+
 fn text(
     options: &Options,
     folder: &CaFolder,
     settings: &ConfigEdit,
     root: &str,
-    (issuer, constraints, list): (&str, &Constraints, &str),
+    created: &Created<'_>,
 ) -> Result<String> {
+    let Created { issuer, constraints, root_crl: list } = *created;
     let mut out = String::from("The CA was created.\n\n");
     let _ = writeln!(out, "  root      {}\n            {}", folder.path(ROOT).display(), report::certificate(root)?);
     let file = folder.path(&issuer_file(FIRST, "pem"));

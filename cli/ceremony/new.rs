@@ -5,12 +5,12 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use selvedge::pki::Issuer;
-use selvedge::pki::ceremony::{Constraints, IssuerPlan, Root};
+use selvedge::pki::ceremony::{IssuerPlan, Root};
 use selvedge::values::{SigAlg, Time};
 use zeroize::Zeroizing;
 
 use super::folder::{CaFolder, FIRST, IssuerSlot, NewFile, ROOT, ROOT_KEY, issuer_file, setting};
-use super::init::{issuer_end, set_issuer};
+use super::init::{Created, issuer_end, set_issuer};
 use super::names::{Permits, ca_name, instant, issuer_name, next_name};
 use super::passphrase::open_key;
 use super::{report, root_crl};
@@ -71,7 +71,7 @@ pub fn run(options: &Options) -> Result<()> {
         constraints: &constraints,
         years: options.years,
     };
-    let issuer = root.create_issuer(plan, now).context("cannot make the issuer")?;
+    let issuer = root.create_issuer(plan, now).context("cannot create the issuer")?;
     let key = Zeroizing::new(issuer.key);
     check_reach(&issuer.certificate, options.takes_over)?;
     set_issuer(&mut settings, slot, &issuer.certificate, Some(options.takes_over))?;
@@ -83,7 +83,8 @@ pub fn run(options: &Options) -> Result<()> {
         NewFile::public(issuer_file(slot, "from"), format!("{}\n", options.takes_over.rfc3339())),
     ];
     folder.write(&files, Some(&settings))?;
-    host::print(&text(&folder, &settings, slot, options.takes_over, (&issuer.certificate, &constraints, &list))?);
+    let created = Created { issuer: &issuer.certificate, constraints: &constraints, root_crl: &list };
+    host::print(&text(&folder, &settings, slot, options.takes_over, &created)?);
     Ok(())
 }
 
@@ -137,13 +138,8 @@ pub fn check_reach(chain: &str, from: Time) -> Result<()> {
     issuer.check_time(from).with_context(|| format!("it could not take over at {}", from.rfc3339()))
 }
 
-fn text(
-    folder: &CaFolder,
-    settings: &ConfigEdit,
-    slot: u8,
-    from: Time,
-    (issuer, constraints, list): (&str, &Constraints, &str),
-) -> Result<String> {
+fn text(folder: &CaFolder, settings: &ConfigEdit, slot: u8, from: Time, created: &Created<'_>) -> Result<String> {
+    let Created { issuer, constraints, root_crl: list } = *created;
     let mut out = format!("Issuer {slot} was created; it signs from {}.\n\n", from.rfc3339());
     let file = folder.path(&issuer_file(slot, "pem"));
     let _ = writeln!(out, "  issuer    {}\n            {}", file.display(), report::certificate(issuer)?);

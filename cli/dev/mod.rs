@@ -35,6 +35,7 @@ use kept::KeptCa;
 pub use options::Options;
 use pki::{Authority, ServerNames};
 pub use program::Program;
+use serving::ServedCa;
 use state::State;
 
 /// Runs the server until a signal asks to stop.
@@ -63,7 +64,8 @@ pub fn run(options: &Options, prepare: impl FnOnce() -> Result<Program>) -> Resu
     }
     // One thread: workerd dies with the thread that started it.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start")?;
-    let ended = runtime.block_on(serving::serve(options, &state, (&authority, kept.as_ref()), &program));
+    let ca = ServedCa { authority: &authority, kept: kept.as_ref() };
+    let ended = runtime.block_on(serving::serve(options, &state, ca, &program));
     // A slow lookup by the system is not waited for.
     runtime.shutdown_background();
     ended

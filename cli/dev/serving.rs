@@ -53,13 +53,29 @@ struct Serving<'a> {
     sample: Sample,
 }
 
+/// The CA that is served.
+#[derive(Clone, Copy, Debug)]
+pub struct ServedCa<'a> {
+    /// The disposable CA of the state folder.
+    pub authority: &'a Authority,
+    /// The persistent CA of `--ca`.
+    pub kept: Option<&'a KeptCa>,
+}
+
+/// The origins of the server.
+#[derive(Clone, Debug)]
+pub struct Origins {
+    /// Of the CA, as `BASE_URL`.
+    pub base: String,
+    /// Of CRLs and issuer certificates, by plain http.
+    pub status: String,
+    /// Of the management address.
+    pub management: String,
+}
+
 /// Starts everything, waits for a reason to stop, and stops everything.
-pub async fn serve(
-    options: &Options,
-    state: &State,
-    (authority, kept): (&Authority, Option<&KeptCa>),
-    program: &Program,
-) -> Result<()> {
+pub async fn serve(options: &Options, state: &State, ca: ServedCa<'_>, program: &Program) -> Result<()> {
+    let ServedCa { authority, kept } = ca;
     let mut stop = Stop::watch()?;
     if interrupt::requested() {
         return Ok(());
@@ -72,8 +88,9 @@ pub async fn serve(
     // Verifiers fetch CRLs and issuer certificates by plain http, even if clients use https.
     let plain = if options.plain_http { None } else { Some(listen.plain_beside()?) };
     let status = plain.as_ref().map_or_else(|| base.origin().to_owned(), |(plain, _)| base.plain(plain.port));
-    let running = running(state, (base.origin(), status), (local, sockets.address), kept);
-    let bindings = bindings(options, (state, kept), (base.origin(), &running.status, &running.management))?;
+    let origins = Origins { base: base.origin().to_owned(), status, management: format!("http://{}", sockets.address) };
+    let running = Running { dns: sockets.address.to_string(), ..running(state, &origins, local, kept) };
+    let bindings = bindings(options, state, kept, &origins)?;
     let served = Served {
         worker: &program.worker,
         modules: &program.modules,
@@ -114,29 +131,27 @@ pub async fn serve(
     state.remove(RUNNING)?;
     match ended {
         Err(_) if asked => Ok(()),
-        Err(error) if damaged => {
-            Err(error.context(format!("a database is damaged: {}", databases::advice(&state.objects()))))
-        }
+        Err(error) if damaged => Err(damaged_database(error, state)),
         ended => ended,
     }
 }
 
+/// Adds the advice about a damaged database to an error.
+fn damaged_database(error: Error, state: &State) -> Error {
+    error.context(format!("a database is damaged: {}", databases::advice(&state.objects())))
+}
+
 /// The published facts of the server.
-fn running(
-    state: &State,
-    (base, status): (&str, String),
-    (local, management): (SocketAddr, SocketAddr),
-    kept: Option<&KeptCa>,
-) -> Running {
+fn running(state: &State, origins: &Origins, local: SocketAddr, kept: Option<&KeptCa>) -> Running {
     Running {
-        directory: format!("{base}/directory"),
+        directory: format!("{}/directory", origins.base),
         address: local.to_string(),
         root: state.path(pki::ROOT).display().to_string(),
         admin_token: state.path(admin_token::TOKEN).display().to_string(),
         issued_below: kept.filter(|kept| kept.keys == Keys::Real).map(|kept| kept.root.clone()),
-        status,
-        management: format!("http://{management}"),
-        dns: management.to_string(),
+        status: origins.status.clone(),
+        management: origins.management.clone(),
+        dns: String::new(),
         pid: std::process::id(),
         workerd_pid: None,
         workerd_log: state.path(LOG).display().to_string(),
@@ -233,14 +248,15 @@ async fn sleep(time: Duration) -> Option<Time> {
 /// The Worker's bindings in addition to `wrangler.toml`.
 pub fn bindings(
     options: &Options,
-    (state, kept): (&State, Option<&KeptCa>),
-    (origin, status, management): (&str, &str, &str),
+    state: &State,
+    kept: Option<&KeptCa>,
+    origins: &Origins,
 ) -> Result<BTreeMap<String, Binding>> {
-    let own_resolver = || format!("{management}{DOH_PATH}");
+    let own_resolver = || format!("{}{DOH_PATH}", origins.management);
     let resolver = options.resolver.as_ref().map_or_else(own_resolver, Url::to_string);
     let vars = [
-        ("BASE_URL", origin.to_owned()),
-        ("STATUS_URL", status.to_owned()),
+        ("BASE_URL", origins.base.clone()),
+        ("STATUS_URL", origins.status.clone()),
         ("MODE", "dev".to_owned()),
         ("HTTP01_PORT", options.http01_port.to_string()),
         ("TLS_ALPN_PORT", options.tls_alpn_port.to_string()),

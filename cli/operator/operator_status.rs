@@ -1,14 +1,14 @@
 //! The operator's part of `status`.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::PathBuf;
 
 use anyhow::Result;
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::client::Client;
-use super::target::{ResolvedTarget, Target};
+use super::target::{KnownTarget, ResolvedTarget, Target};
 use crate::common::web::{plain, safe_url};
 
 /// The operator's view of an authority: the shown part of `GET /admin/v1/status`.
@@ -49,19 +49,18 @@ pub struct Webhook {
 pub type OperatorAnswer = Result<OperatorStatus, String>;
 
 impl OperatorStatus {
-    /// Asks, where there is a token for the authority at `url`, which somebody `said` or which was found.
+    /// Fetches the status, if a token for the authority is known.
     ///
     /// # Errors
-    /// When a file with a token is not as it should be.
-    pub fn ask(
-        (url, said): (&str, bool),
-        token_file: Option<&Path>,
-        (root, address): (Option<&Path>, Option<SocketAddr>),
-        (ca, wrangler): (&Path, &Path),
+    /// When a file with a token cannot be used.
+    pub fn fetch(
+        known: &KnownTarget<'_>,
+        root: Option<PathBuf>,
+        address: Option<SocketAddr>,
     ) -> Result<Option<OperatorAnswer>> {
         crate::common::host::disable_core_dumps()?;
-        let Some(token) = Target::token_for(token_file, (url, said), ca, wrangler)? else { return Ok(None) };
-        let (base, root) = (safe_url(url)?, root.map(Path::to_path_buf));
+        let Some(token) = Target::token_for(known)? else { return Ok(None) };
+        let base = safe_url(known.url)?;
         let client = Client::new(ResolvedTarget { base, token, token_from: "its file".to_owned(), root, address })?;
         let answer = match client.get(&["status"], &[]) {
             Ok(answer) => answer.value,

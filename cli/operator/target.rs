@@ -8,6 +8,7 @@ use url::Url;
 
 use super::running_dev::RunningDev;
 use crate::ceremony::{ADMIN_TOKENS, Tokens, is_token};
+use crate::common::ca_paths::CaPaths;
 use crate::common::secret::{Secret, SecretFile, is_open};
 use crate::common::shell::quoted;
 use crate::common::web;
@@ -65,6 +66,19 @@ pub struct ResolvedTarget {
     pub address: Option<SocketAddr>,
 }
 
+/// An authority whose URL is known, with the sources of a token for it.
+#[derive(Clone, Copy, Debug)]
+pub struct KnownTarget<'a> {
+    /// The authority's URL.
+    pub url: &'a str,
+    /// Whether the URL was given explicitly, not found.
+    pub explicit_url: bool,
+    /// The file of `--token-file`.
+    pub token_file: Option<&'a Path>,
+    /// The CA's folder and the Worker's settings.
+    pub paths: &'a CaPaths,
+}
+
 impl Target {
     /// Resolves the options to an authority and a token.
     ///
@@ -101,37 +115,31 @@ impl Target {
         url.map(str::to_owned).or_else(|| set(URL))
     }
 
-    /// The token for the authority at `url`, which somebody `said` or which was found, as far as one is at hand: for a
-    /// command that can do without.
+    /// The token for a known authority; `None` without one, for commands that do not need it.
     ///
     /// # Errors
     /// When a file cannot be read.
-    pub fn token_for(
-        token_file: Option<&Path>,
-        (url, said): (&str, bool),
-        ca: &Path,
-        wrangler: &Path,
-    ) -> Result<Option<Secret>> {
+    pub fn token_for(known: &KnownTarget<'_>) -> Result<Option<Secret>> {
         let at = Self {
-            token_file: token_file.map(Path::to_path_buf),
-            ca: Some(ca.to_path_buf()),
-            wrangler: Some(wrangler.to_path_buf()),
+            token_file: known.token_file.map(Path::to_path_buf),
+            ca: Some(known.paths.ca.clone()),
+            wrangler: Some(known.paths.wrangler.clone()),
             ..Self::default()
         };
-        if let Some((token, _)) = at.explicit_token(said)? {
+        if let Some((token, _)) = at.explicit_token(known.explicit_url)? {
             return Ok(Some(token));
         }
         // The CA's own tokens are for its own Worker, and sent nowhere else.
-        let own = at.deployed().is_some_and(|base| base.trim_end_matches('/') == url.trim_end_matches('/'));
+        let own = at.deployed().is_some_and(|base| base.trim_end_matches('/') == known.url.trim_end_matches('/'));
         if own { Ok(at.of_ca()?.map(|(token, _)| token)) } else { Ok(None) }
     }
 
     /// The explicit token. The environment's is sent only to an `explicit_url`, never to an authority that was found.
-    fn explicit_token(&self, said: bool) -> Result<Option<(Secret, String)>> {
+    fn explicit_token(&self, explicit_url: bool) -> Result<Option<(Secret, String)>> {
         if let Some(file) = &self.token_file {
             return token_of(file, self.who.as_deref()).map(Some);
         }
-        let Some(text) = set(TOKEN).filter(|_| said).map(Secret::new) else { return Ok(None) };
+        let Some(text) = set(TOKEN).filter(|_| explicit_url).map(Secret::new) else { return Ok(None) };
         if !is_token(text.reveal()) {
             bail!("{TOKEN} is not a token: 32 or more ASCII characters without spaces");
         }

@@ -26,7 +26,7 @@ use crate::common::host::{now, print, say};
 use crate::common::web;
 use crate::common::worker_config::{EXAMPLE_BASE_URL, WorkerConfig};
 use crate::common::x509::display_name;
-use crate::operator::{OperatorStatus, RunningDev, Target, no_target};
+use crate::operator::{KnownTarget, OperatorStatus, RunningDev, Target, no_target};
 use facts::{Authority, Facts, Root};
 use judge::{Severity, judge};
 
@@ -74,7 +74,7 @@ pub fn run(options: &Options) -> ExitCode {
 fn report(options: &Options) -> Result<bool> {
     let said = Target::given_url(options.url.as_deref());
     let dev = if said.is_none() { RunningDev::running(&options.state)? } else { None };
-    let was_said = said.is_some();
+    let explicit_url = said.is_some();
     let url = match (said, &dev) {
         (Some(url), _) => web::safe_url(&url).map(|_| url)?,
         (None, Some(dev)) => dev.url.clone(),
@@ -96,11 +96,11 @@ fn report(options: &Options) -> Result<bool> {
             issuer.elsewhere = ask::other_crls(&agent, issuer, published.map(|root| root.der.as_slice()));
         }
     }
-    let place = &options.place;
     let operator = match &authority {
         Authority::Works(_) => {
-            let trusted = (trusted_root.as_deref(), address);
-            OperatorStatus::ask((&url, was_said), token_file.as_deref(), trusted, (&place.ca, &place.wrangler))?
+            let token_file = token_file.as_deref();
+            let known = KnownTarget { url: &url, explicit_url, token_file, paths: &options.place };
+            OperatorStatus::fetch(&known, trusted_root, address)?
         }
         Authority::Refuses(_) => None,
     };

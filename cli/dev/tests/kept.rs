@@ -17,7 +17,7 @@ use crate::common::worker_config::{Var, WorkerConfig};
 use crate::dev::capnp::Binding;
 use crate::dev::kept::{KeptCa, Keys};
 use crate::dev::pki;
-use crate::dev::serving::bindings;
+use crate::dev::serving::{Origins, bindings};
 use crate::dev::state::State;
 
 fn now() -> Time {
@@ -64,8 +64,8 @@ fn the_worker_gets_every_issuer_of_the_folder() {
     let state_dir = tempfile::tempdir().unwrap();
     let state = State::open(state_dir.path()).unwrap();
     let options = |line: &[&str]| Line::try_parse_from([&["dev"], line].concat()).unwrap().options;
-    let told =
-        |kept, line: &[&str]| bindings(&options(line), (&state, kept), ("https://x", "http://s", "http://y")).unwrap();
+    let origins = Origins { base: "https://x".into(), status: "http://s".into(), management: "http://y".into() };
+    let told = |kept, line: &[&str]| bindings(&options(line), &state, kept, &origins).unwrap();
     let mine = told(Some(&kept), &["--ca", "ca"]);
     assert!(kept.bindings.iter().all(|binding| mine.get(binding.0) == Some(binding.1)));
     assert_eq!((&mine["MODE"], &mine["BASE_URL"]), (&text("dev"), &text("https://x")));
@@ -141,7 +141,7 @@ fn a_folder_that_does_not_fit_is_refused_with_the_file() {
         (refused(&remove("nonce.key"), now()), "nonce.key is missing"),
         (refused(&remove("root.pem"), now()), "root.pem is missing"),
         (refused(&remove("issuer-2.from"), now()), "issuer-2.from is missing"),
-        (refused(&change("issuer-2.from", "soon"), now()), "issuer-2.from has no instant"),
+        (refused(&change("issuer-2.from", "soon"), now()), "issuer-2.from does not hold a time"),
         (refused(&change("nonce.key", "short"), now()), "nonce.key is not 32 bytes"),
         (refused(&a_root, now()), "self-signed"),
         (refused(&|_| (), late), "was valid until"),
