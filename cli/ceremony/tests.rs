@@ -22,7 +22,7 @@ fn folder(dir: &Path) -> CaFolder {
 }
 
 #[test]
-fn when_the_settings_cannot_be_put_in_place_the_keys_are_gone_again() {
+fn failed_write_of_settings_removes_the_keys() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("wrangler.toml");
     fs::write(&file, WRANGLER).unwrap();
@@ -44,7 +44,7 @@ fn when_the_settings_cannot_be_put_in_place_the_keys_are_gone_again() {
 }
 
 #[test]
-fn a_set_that_a_crash_left_is_put_in_place_by_the_next_command() {
+fn set_left_by_a_crash_is_completed_by_the_next_command() {
     let dir = tempfile::tempdir().unwrap();
     folder(dir.path()).write(&files(), None).unwrap();
     fs::create_dir(dir.path().join("ca/new-keys")).unwrap();
@@ -56,7 +56,7 @@ fn a_set_that_a_crash_left_is_put_in_place_by_the_next_command() {
 }
 
 #[test]
-fn the_settings_are_found_wherever_they_can_be() {
+fn settings_are_found_in_every_form_of_the_table() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("wrangler.toml");
     for (text, wanted) in [
@@ -106,7 +106,7 @@ fn names_of_files_and_settings_have_the_issuers_number_from_the_second_on() {
 }
 
 #[test]
-fn a_passphrase_is_a_line_and_never_shown() {
+fn passphrase_is_one_line_and_never_shown() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("p");
     for line_end in ["", "\n", "\r\n"] {
@@ -119,7 +119,7 @@ fn a_passphrase_is_a_line_and_never_shown() {
 }
 
 #[test]
-fn no_core_is_left() {
+fn core_dumps_are_disabled() {
     disable_core_dumps().unwrap();
     let limit = getrlimit(Resource::Core);
     assert_eq!((limit.current, limit.maximum), (Some(0), Some(0)));

@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_worker_would_refuse_is_refused_without_being_quoted() {
+    fn invalid_tokens_are_refused_without_being_quoted() {
         let short = r#"{"a":"short-secret"}"#;
         let spaced = format!(r#"{{"a":"{}"}}"#, "secret ".repeat(10));
         for bad in ["", "[]", "{}", short, spaced.as_str(), r#"{"a":1}"#, r#"{"a b":"x"}"#, "secret"] {

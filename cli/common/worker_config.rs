@@ -281,13 +281,13 @@ LIMITS = { orders = 3, names = ["a"] }
     }
 
     #[test]
-    fn a_renamed_class_keeps_its_storage_and_a_deleted_one_is_gone() {
+    fn renamed_class_keeps_its_storage_and_deleted_one_is_gone() {
         let classes = parse(WORKER).runtime().unwrap().classes;
         assert_eq!(classes, [ObjectClass { class: "Partition".into(), storage: "Old".into(), sqlite: true }]);
     }
 
     #[test]
-    fn what_cannot_run_is_refused_by_name() {
+    fn invalid_runtime_is_refused_by_name() {
         let unmade = WORKER.replace("to = \"Partition\"", "to = \"Other\"");
         let said = parse(&unmade).runtime().unwrap_err().to_string();
         assert!(said.contains("binds PARTITION to the Durable Object class Partition"), "{said}");
@@ -306,7 +306,7 @@ LIMITS = { orders = 3, names = ["a"] }
     }
 
     #[test]
-    fn a_missing_file_is_named_with_what_to_do() {
+    fn missing_file_is_named_with_what_to_do() {
         let said = format!("{:#}", WorkerConfig::read(Path::new("/nowhere/w.toml")).unwrap_err());
         assert!(said.contains("/nowhere/w.toml") && said.contains("--wrangler"), "{said}");
     }

@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_what_is_given_or_an_address_that_can_be_reached() {
+    fn base_url_is_given_or_a_reachable_address() {
         let ok = |text: &str| Ok(text.to_owned());
         assert_eq!(base(None, "127.0.0.1:14000", false), ok("https://127.0.0.1:14000 http://127.0.0.1:14002"));
         assert_eq!(base(None, "0.0.0.0:14000", false), ok("https://127.0.0.1:14000 http://127.0.0.1:14002"));
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn this_machine_reaches_it_by_an_address_of_its_own() {
+    fn local_address_is_loopback_for_unspecified() {
         for (listening, reached) in
             [("0.0.0.0:1", "127.0.0.1:1"), ("[::]:2", "[::1]:2"), ("127.0.0.2:3", "127.0.0.2:3")]
         {

@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn the_base_url_is_the_address_as_given() {
+    fn base_url_is_the_given_address() {
         assert_eq!(origin("127.0.0.1:14000"), "https://127.0.0.1:14000");
         assert_eq!(origin("[::1]:14000"), "https://[::1]:14000");
         assert_eq!(origin("Localhost:14000"), "https://localhost:14000");
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn a_port_in_use_is_named_with_the_option_to_change_it() {
+    fn port_in_use_is_named_with_the_option() {
         let taken = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = taken.local_addr().unwrap().port();
         let said = format!("127.0.0.1:{port}").parse::<Listen>().unwrap().bind().unwrap_err().to_string();

@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn the_workers_own_reason_is_the_one_that_is_shown() {
+    fn problem_of_the_worker_is_shown() {
         let problem = r#"{"type":"x","status":500,"detail":"ISSUER_KEY does not match ISSUER_CHAIN"}"#;
         assert_eq!(
             judged(500, problem),

@@ -78,7 +78,7 @@ mod tests {
     use std::path::Path;
 
     #[test]
-    fn the_names_are_some_that_are_issued_for() {
+    fn sample_names_are_permitted() {
         let now = crate::common::host::now().unwrap();
         let root = Root::create(SigAlg::Es256, "R", now, 10).unwrap();
         let issuer = |suffixes: &[&str]| {

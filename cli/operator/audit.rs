@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn the_chain_is_what_the_contract_says() {
+    fn chain_matches_the_contract() {
         let first = r#"{"number":1,"at":"2026-11-24T12:00:00Z","who":"ada","by":"token","what":"policy.put","target":null,"outcome":"done","of":null,"detail":"é \"x\"\n","address":null}"#;
         let hex = |text: &str| Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
         let record = record(2);

@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_program_is_named() {
+    fn missing_program_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let error = step(folder.path(), None).run(&mut Command::new("no-such-program-here")).unwrap_err();
         assert!(format!("{error:#}").contains("cannot start no-such-program-here"), "{error:#}");

@@ -112,7 +112,7 @@ fn wrong(change: impl FnOnce(&mut Scene), says: &[&str]) {
 }
 
 #[test]
-fn a_second_address_and_settings_that_nothing_reads_are_told() {
+fn second_address_and_unknown_settings_are_reported() {
     let mut scene = Scene::new();
     for top in ["", "workers_dev = true"] {
         scene.top = top;
@@ -128,7 +128,7 @@ fn a_second_address_and_settings_that_nothing_reads_are_told() {
 }
 
 #[test]
-fn a_ca_as_it_should_be_has_nothing_found() {
+fn correct_ca_has_no_findings() {
     assert_eq!(Scene::new().found(), []);
     assert_eq!(Scene::with_second(Some("2028-01-01T00:00:00Z")).found(), []);
     // A chain of two, as below a company's root.
@@ -200,7 +200,7 @@ fn settings_that_are_left_as_they_were_are_wrong() {
 }
 
 #[test]
-fn a_chain_that_cannot_be_read_is_wrong() {
+fn unreadable_chain_is_an_error() {
     let mut scene = Scene::new();
     scene.write("issuer.pem", "nothing");
     scene.set("ISSUER_CHAIN", "nothing");
@@ -209,7 +209,7 @@ fn a_chain_that_cannot_be_read_is_wrong() {
 }
 
 #[test]
-fn a_chain_that_does_not_lead_to_the_root_is_wrong() {
+fn chain_that_does_not_lead_to_the_root_is_an_error() {
     let middle = |s: &Scene| pathless(&s.root);
     let chained = |s: &mut Scene, swapped: bool, whole: bool| {
         let middle = middle(s);
@@ -244,7 +244,7 @@ fn a_chain_that_does_not_lead_to_the_root_is_wrong() {
 }
 
 #[test]
-fn a_chain_has_its_time() {
+fn chain_outside_its_validity_is_an_error() {
     let scene = Scene::new();
     let end = scene.at(NOW.plus(YEAR * 5));
     only(&end, Weight::Wrong, &["issuer.pem cannot be used", "was valid until", "selvedge issuer new"]);
@@ -266,7 +266,7 @@ fn a_chain_has_its_time() {
 }
 
 #[test]
-fn a_key_has_to_be_the_issuers_own() {
+fn key_of_another_certificate_is_an_error() {
     let other = create_root("Other", NOW, 1).unwrap().key;
     wrong(|s| s.write("issuer.key", &other), &["issuer.key is not the key of the first certificate in"]);
     wrong(|s| s.write("issuer.key", &s.root.key), &["issuer.key is the key of the ROOT", "stays offline"]);
@@ -297,7 +297,7 @@ fn keys_that_others_can_read_are_refused() {
 }
 
 #[test]
-fn a_half_made_issuer_is_wrong_with_the_next_step() {
+fn incomplete_issuer_is_an_error_with_the_next_step() {
     let half = |change: &dyn Fn(&Scene)| {
         let scene = Scene::with_second(Some("2028-01-01T00:00:00Z"));
         change(&scene);
@@ -330,7 +330,7 @@ fn a_half_made_issuer_is_wrong_with_the_next_step() {
 }
 
 #[test]
-fn the_root_has_to_be_a_root_and_its_key_elsewhere() {
+fn root_is_checked_and_its_key_has_to_be_elsewhere() {
     wrong(|s| s.remove("root.pem"), &["root.pem", "does not exist"]);
     wrong(|s| s.write("root.pem", "x"), &["root.pem is not a root certificate"]);
     let two = |s: &Scene| s.write("root.pem", &s.root.certificate.repeat(2));
@@ -346,7 +346,7 @@ fn the_root_has_to_be_a_root_and_its_key_elsewhere() {
 }
 
 #[test]
-fn the_nonce_key_is_32_bytes() {
+fn nonce_key_of_another_length_is_an_error() {
     wrong(|s| s.remove("nonce.key"), &["nonce.key", "does not exist", "openssl rand 32"]);
     for bad in ["", "x", &b64::encode(&[1; 31]), &format!("{}=", b64::encode(&[1; 32]))] {
         wrong(|s| s.write("nonce.key", bad), &["nonce.key is not 32 random bytes", "openssl rand 32"]);
@@ -357,7 +357,7 @@ fn the_nonce_key_is_32_bytes() {
 }
 
 #[test]
-fn an_empty_folder_has_its_first_step_told() {
+fn empty_folder_is_reported_with_the_first_step() {
     let mut scene = Scene::new();
     for name in ["issuer.pem", "issuer.key"] {
         scene.remove(name);

@@ -8,7 +8,7 @@ use crate::dev::admin_token::{TOKEN, TOKENS, make};
 use crate::dev::state::{Readers, State};
 
 #[test]
-fn the_token_is_made_once_and_is_its_owners_alone() {
+fn admin_token_is_created_once_and_private() {
     let dir = tempfile::tempdir().unwrap();
     let state = State::open(dir.path()).unwrap();
     let made = || {

@@ -33,7 +33,7 @@ fn banner(scheme: &str) -> String {
 }
 
 #[test]
-fn what_is_issued_below_another_root_is_said() {
+fn root_of_issued_certificates_is_shown_if_it_differs() {
     let mut running = running("https");
     assert!(!banner("https").contains("issues"));
     running.issued_below = Some("ca/root.pem".into());
@@ -96,7 +96,7 @@ fn every_line_reaches_its_client_whole() {
 }
 
 #[test]
-fn the_lines_have_names_that_are_issued_for_and_say_how_those_come_here() {
+fn commands_have_permitted_names_and_how_to_resolve_them() {
     let of = |name: &str, wild: Option<&str>| {
         let permitted = Some("Not every name gets a certificate here: some.".to_owned());
         let sample = Sample { name: name.to_owned(), wild: wild.map(str::to_owned), permitted };

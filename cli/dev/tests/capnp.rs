@@ -65,7 +65,7 @@ fn modules() -> Vec<Module> {
 }
 
 #[test]
-fn the_configuration_says_what_wrangler_toml_says_and_what_dev_adds() {
+fn configuration_combines_wrangler_toml_and_dev() {
     let bindings = BTreeMap::from([
         ("MODE".to_owned(), Binding::Var(Var::Text("dev\\\n".into()))),
         ("ISSUER_KEY".to_owned(), Binding::File("/s \"x\"/intermediate.key".into())),
@@ -115,7 +115,7 @@ fn keys_are_bound_so_that_the_worker_cannot_read_them_and_a_second_socket_speaks
 }
 
 #[test]
-fn a_path_that_cannot_be_written_down_is_refused() {
+fn path_that_is_not_utf8_is_refused() {
     use std::os::unix::ffi::OsStrExt;
     let objects = Path::new(std::ffi::OsStr::from_bytes(b"/s/\xff"));
     let worker = runtime();

@@ -85,7 +85,7 @@ fn z05_several_txt_values_stand_side_by_side_and_go_one_by_one() {
 }
 
 #[test]
-fn a_long_txt_value_survives_in_pieces() {
+fn long_txt_value_is_split_and_joined() {
     let resolver = Resolver::new(system);
     let long = "x".repeat(600);
     resolver.apply(&host("a.test"), Change::AddTxt(long.clone()));
@@ -178,7 +178,7 @@ fn the_answer_mirrors_the_query() {
 }
 
 #[test]
-fn a_long_answer_is_cut_where_it_does_not_fit() {
+fn long_answer_is_truncated_for_datagrams() {
     let resolver = Resolver::new(system);
     resolver.apply(&host("a.test"), Change::AddTxt("x".repeat(600)));
     let mut asked = query("a.test.", RecordType::TXT);
@@ -190,7 +190,7 @@ fn a_long_answer_is_cut_where_it_does_not_fit() {
 }
 
 #[test]
-fn what_is_no_query_is_refused() {
+fn malformed_query_is_refused() {
     let resolver = Resolver::new(system);
     let code = |message: &Message| send(&resolver, message, Transport::Stream).metadata.response_code;
     let mut two = query("a.test.", RecordType::A);

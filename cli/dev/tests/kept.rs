@@ -46,7 +46,7 @@ fn text(value: &str) -> Binding {
 }
 
 #[test]
-fn the_worker_gets_every_issuer_of_the_folder() {
+fn every_issuer_of_the_folder_is_bound() {
     let (dir, root, issuers) = folder();
     let file = |name: &str| Binding::File(dir.path().join(name));
     let kept = KeptCa::read(dir.path(), now()).unwrap();
@@ -77,7 +77,7 @@ fn the_worker_gets_every_issuer_of_the_folder() {
 }
 
 #[test]
-fn the_keys_of_the_folder_do_not_sign_unless_that_was_said() {
+fn real_keys_sign_only_on_request() {
     let (dir, _, issuers) = folder();
     let state_dir = tempfile::tempdir().unwrap();
     let state = State::open(state_dir.path()).unwrap();
@@ -106,7 +106,7 @@ fn the_keys_of_the_folder_do_not_sign_unless_that_was_said() {
 }
 
 #[test]
-fn what_was_deployed_is_not_what_dev_runs_with() {
+fn settings_of_the_deployed_ca_are_not_used() {
     let text = "name='a'\nmain='b'\ncompatibility_date='c'\n[vars]\nISSUER_CHAIN='1'\nISSUER_FROM_9='2'\nMODE='3'\n\
                 ROOT_CERTIFICATE='4'\nALTERNATE_CHAINS_2='5'\n";
     let left =
@@ -115,7 +115,7 @@ fn what_was_deployed_is_not_what_dev_runs_with() {
 }
 
 #[test]
-fn a_folder_that_does_not_fit_is_refused_with_the_file() {
+fn mismatched_folder_is_refused_with_the_file() {
     let refused = |change: &dyn Fn(&Path), at: Time| {
         let (dir, ..) = folder();
         change(dir.path());

@@ -137,7 +137,7 @@ fn web_pages_set_nothing() {
 }
 
 #[test]
-fn what_comes_under_another_name_is_refused_whatever_it_asks() {
+fn request_under_another_host_is_refused() {
     let served = Served::start();
     let port = served.address.port();
     let query = b64::encode(&query("x.test.", RecordType::A));
@@ -185,7 +185,7 @@ fn bad_dns_queries_over_https_are_refused() {
 }
 
 #[test]
-fn a_taken_port_is_passed_over() {
+fn taken_port_is_skipped() {
     let runtime = Runtime::new().unwrap();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();

@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn how_a_certificate_stands_is_said_in_a_few_words() {
+    fn certificate_status_is_shown_in_a_few_words() {
         let of = |status: &str, renewed: bool, now: bool| {
             status_text(&json!({"status": status, "renewed": renewed, "replace_now": now}))
         };

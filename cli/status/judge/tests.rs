@@ -58,7 +58,7 @@ fn root_of(not_after: Time) -> Option<Severity> {
 }
 
 #[test]
-fn the_root_is_told_of_five_years_before_and_due_one_year_before() {
+fn root_is_noted_five_years_ahead_and_due_one_year_ahead() {
     assert_eq!(root_of(NOW.plus(ISSUER_LIFETIME)), None);
     assert_eq!(root_of(NOW.plus(ISSUER_LIFETIME).minus(SECOND)), Some(Severity::Note));
     assert_eq!(root_of(NOW.plus(ROOT_LEAD).plus(SECOND)), Some(Severity::Note));
@@ -68,7 +68,7 @@ fn the_root_is_told_of_five_years_before_and_due_one_year_before() {
 }
 
 #[test]
-fn the_next_issuer_is_due_90_days_before_it_has_to_have_taken_over() {
+fn next_issuer_is_due_90_days_before_its_latest_takeover() {
     let by = |by: Time| of(vec![ending(by.plus(LONGEST))]);
     assert_eq!(by(NOW.plus(ISSUER_LEAD).plus(SECOND)), []);
     only(by(NOW.plus(ISSUER_LEAD)), Severity::Due, "has no successor; one has to take over by 2027-02-22");
@@ -79,7 +79,7 @@ fn the_next_issuer_is_due_90_days_before_it_has_to_have_taken_over() {
 }
 
 #[test]
-fn an_issuer_that_is_followed_in_time_is_not_due() {
+fn issuer_with_a_timely_successor_is_not_due() {
     let first = ending(NOW.plus(LONGEST).plus(DAY));
     let next = |at: Time| vec![issuer(2, false, at, NOW.plus(DAY * 1000)), first.clone()];
     assert_eq!(of(next(NOW.plus(DAY))), []);
@@ -97,12 +97,12 @@ fn an_issuer_that_is_followed_in_time_is_not_due() {
 }
 
 #[test]
-fn that_nobody_signs_is_wrong() {
+fn missing_active_issuer_is_an_error() {
     only(of(vec![]), Severity::Wrong, "no issuer signs");
 }
 
 #[test]
-fn a_retired_issuer_may_go_when_all_of_its_certificates_are_over() {
+fn retired_issuer_may_be_removed_when_its_certificates_have_expired() {
     let with = |followed: Time, until: Option<Time>, end: Time| {
         let old = Issuer { certificates_until: until, ..issuer(2, false, Time::from_millis(0), end) };
         of(vec![old, issuer(3, true, followed, NOW.plus(DAY * 1000))])
@@ -134,7 +134,7 @@ fn with_list(next_update: Option<Time>, due: Option<Time>) -> Vec<(Severity, Str
 }
 
 #[test]
-fn a_crl_is_late_an_hour_after_it_was_due() {
+fn crl_is_overdue_an_hour_after_it_was_due() {
     let fine = Some(NOW.plus(DAY * 8));
     assert_eq!(with_list(fine, Some(NOW.minus(CRL_OVERDUE))), []);
     only(
@@ -147,7 +147,7 @@ fn a_crl_is_late_an_hour_after_it_was_due() {
 }
 
 #[test]
-fn a_crl_that_is_not_renewed_is_told_of_two_days_before_it_is_over() {
+fn crl_that_is_not_renewed_is_due_two_days_before_it_expires() {
     let due = Some(NOW);
     assert_eq!(with_list(Some(NOW.plus(CRL_EXPIRY_WARNING)), due), []);
     only(with_list(Some(NOW.plus(CRL_EXPIRY_WARNING).minus(SECOND)), due), Severity::Due, "to expire within 48 hours");
@@ -157,7 +157,7 @@ fn a_crl_that_is_not_renewed_is_told_of_two_days_before_it_is_over() {
 }
 
 #[test]
-fn a_crl_that_ends_with_its_issuer_is_no_sign_of_anything() {
+fn crl_that_ends_with_its_issuer_is_normal() {
     let crl = |until| Crl { url: None, urls: vec![], next_update: Some(until), due: Some(NOW) };
     let end = NOW.plus(DAY);
     let old = |until| Issuer { crls: vec![crl(until)], ..issuer(1, false, Time::from_millis(0), end) };
@@ -167,7 +167,7 @@ fn a_crl_that_ends_with_its_issuer_is_no_sign_of_anything() {
 }
 
 #[test]
-fn what_was_fetched_is_judged_too() {
+fn fetched_crl_is_judged() {
     let fetched = |found| of(vec![Issuer { fetched: Some(found), ..good() }]);
     let list = |next_update| {
         Ok(FetchedCrl { url: "http://x".into(), number: "7".into(), this_update: NOW, next_update, entries: 0 })
@@ -178,7 +178,7 @@ fn what_was_fetched_is_judged_too() {
 }
 
 #[test]
-fn lists_are_looked_at_where_certificates_say_that_they_are() {
+fn crls_at_all_named_urls_are_judged() {
     let elsewhere = |found| of(vec![Issuer { elsewhere: vec![found], ..good() }]);
     let list = |next_update| {
         Ok(FetchedCrl { url: "http://old".into(), number: "7".into(), this_update: NOW, next_update, entries: 0 })
@@ -189,7 +189,7 @@ fn lists_are_looked_at_where_certificates_say_that_they_are() {
 }
 
 #[test]
-fn the_roots_list_is_due_in_time() {
+fn root_crl_is_due_in_time() {
     let with = |next_update| {
         let overview = Overview { root_crl: Some(RootCrl { next_update }), ..overview(vec![good()]) };
         let facts = Facts { url: String::new(), root: None, authority: Authority::Works(overview), operator: None };
@@ -201,7 +201,7 @@ fn the_roots_list_is_due_in_time() {
 }
 
 #[test]
-fn what_the_authority_says_itself_comes_with_the_worst() {
+fn problems_of_the_authority_are_errors() {
     let root = Some(Root { name: "Root".into(), not_after: NOW.plus(DAY * 2), der: vec![] });
     let overview = Overview { problems: vec!["ISSUER_KEY_2 is set.".into()], ..overview(vec![good()]) };
     let facts = Facts { url: String::new(), root: root.clone(), authority: Authority::Works(overview), operator: None };

@@ -10,7 +10,7 @@ fn root_list(root: &CertAndKey, good: Duration) -> String {
 }
 
 #[test]
-fn the_roots_list_is_the_roots_and_lasts_and_is_what_is_published() {
+fn root_crl_is_signed_by_the_root_valid_and_published() {
     let with = |file: Option<&str>, set: Option<&str>| {
         let mut scene = Scene::new();
         file.iter().for_each(|text| scene.write("root.crl", text));
