@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::sample::Sample;
 use super::zone::OWN_DOMAINS;
+use crate::common::shell::quoted;
 
 /// The addresses and files of a running server; the content of `DIR/dev.json`.
 #[derive(Clone, Debug, Serialize)]
@@ -232,11 +233,4 @@ impl Lines<'_> {
     fn trust(&self, variable: &str) -> String {
         if self.tls { format!("{variable}={} ", quoted(Path::new(&self.running.root))) } else { String::new() }
     }
-}
-
-/// A path as a shell reads it back.
-fn quoted(path: &Path) -> String {
-    let text = path.display().to_string();
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+".contains(c);
-    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
