@@ -2,6 +2,9 @@
 
 use clap::{Parser, ValueEnum};
 
+/// The number of clients with which step-ca and Pebble were measured.
+pub const CLIENTS: usize = 8;
+
 /// A part that can be measured alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Part {

@@ -5,9 +5,8 @@
 use crate::floor::{Bare, Floor, Outside};
 use crate::load::process::Process;
 use crate::load::responder::Responder;
-use crate::options::Options;
+use crate::options::{CLIENTS, Options};
 use crate::server::{Server, free_port};
-use crate::targets::CLIENTS;
 use crate::units::ms;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;

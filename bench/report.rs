@@ -2,6 +2,7 @@
 
 use crate::figures::Figures;
 use crate::load::client::STEPS;
+use crate::options::CLIENTS;
 use crate::parts::Taken;
 use crate::round::Round;
 use crate::size::Size;
@@ -125,7 +126,7 @@ fn rounds(out: &mut String, rounds: &[Round]) {
 
 /// The platform's share of an issuance, and the rest for the module and its JavaScript.
 fn parts(out: &mut String, figures: &Figures) {
-    let Some(round) = targets::at(&figures.rounds, targets::CLIENTS) else { return };
+    let Some(round) = targets::at(&figures.rounds, CLIENTS) else { return };
     if figures.parts.is_empty() {
         return;
     }
@@ -138,7 +139,7 @@ fn parts(out: &mut String, figures: &Figures) {
     rows.push(total("all that the platform takes", sum));
     rows.push(total("the rest: the module, and what crosses between it and JavaScript", ms(round.cpu) - sum));
     rows.push(total("an issuance", ms(round.cpu)));
-    let title = format!("What an issuance is made of, {} clients, CPU ms", targets::CLIENTS);
+    let title = format!("What an issuance is made of, {} clients, CPU ms", CLIENTS);
     table(out, &title, &["part", "each", "times", "together"], rows);
 }
 

@@ -1,6 +1,7 @@
 //! The targets, compared with the figures of this run.
 
 use crate::figures::Figures;
+use crate::options::CLIENTS;
 use crate::round::Round;
 use crate::units::{Spent, ms, percentile};
 
@@ -8,8 +9,6 @@ use crate::units::{Spent, ms, percentile};
 const STEP_CA: (f64, [f64; 2]) = (69.0, [10.0, 14.0]);
 /// Pebble with 8 clients, in memory: CPU milliseconds per issuance, least and most.
 const PEBBLE_CPU: [f64; 2] = [3.5, 4.7];
-/// The number of clients with which both were measured.
-pub const CLIENTS: usize = 8;
 /// The number of clients with which nothing may fail.
 const MANY: usize = 128;
 /// The number of stored certificates without a noticeable cost.
