@@ -1,5 +1,6 @@
-//! The floor: bare requests, on the same workerd, the same disk and with the same clients. What counts as the floor of an
-//! issuance are those with one durable write each; the other kinds tell what else the platform takes.
+//! The floor: bare requests on the same workerd, disk and clients.
+//!
+//! The floor of an issuance is requests with one durable write each; the other kinds measure the platform's other costs.
 
 use crate::common::load::http::{Connection, Endpoint};
 use crate::common::load::process::Process;
@@ -10,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// What a bare request does: `floor.js` has a part of each name.
+/// A kind of bare request; `floor.js` implements each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bare {
     /// Nothing: the Worker answers.
@@ -44,7 +45,7 @@ impl Bare {
     }
 }
 
-/// What bare requests reach outside.
+/// The hosts that bare requests reach.
 #[derive(Default)]
 pub struct Outside {
     /// The URL of a DNS-over-HTTPS resolver.
@@ -53,7 +54,7 @@ pub struct Outside {
     pub host: String,
 }
 
-/// About as long as a signed request is.
+/// About the length of a signed request.
 const BODY: usize = 640;
 
 /// A workerd that serves `floor.js`. Killed when dropped.
@@ -63,16 +64,16 @@ pub struct Floor {
     _folder: tempfile::TempDir,
 }
 
-/// What the bare requests came to.
+/// The result of bare requests.
 pub struct FloorOutcome {
-    /// Requests in a second.
+    /// Requests per second.
     pub per_second: f64,
     /// CPU time of workerd per request.
     pub cpu: Duration,
 }
 
 impl Floor {
-    /// Starts it with this program.
+    /// Starts workerd with `floor.js`.
     pub async fn start(workerd: &Path, outside: &Outside) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("objects")).unwrap();
@@ -114,7 +115,7 @@ const config :Workerd.Config = (
         floor
     }
 
-    /// `total` requests of a kind by `clients` clients, each to an object of its own.
+    /// Sends `total` requests of a kind from `clients` clients, each to its own object.
     pub async fn run(&self, kind: Bare, clients: usize, total: u64) -> FloorOutcome {
         let process = Process(self.child.id().into());
         let (start, cpu, left) = (Instant::now(), process.cpu(), Arc::new(AtomicU64::new(total)));

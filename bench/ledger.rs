@@ -1,12 +1,12 @@
-//! What certificates that are stored cost those that come after them.
+//! The cost of requests as the ledger grows.
 
-use crate::Options;
 use crate::common::load::Load;
 use crate::common::load::client::Issued;
 use crate::common::load::http::{Connection, Endpoint};
 use crate::common::load::process::Process;
 use crate::common::server::Server;
-use crate::figures::Spent;
+use crate::options::Options;
+use crate::units::Spent;
 use selvedge::pki::certificate::parse_presented;
 use selvedge::pki::pem;
 use selvedge::values::b64;
@@ -16,12 +16,12 @@ use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-/// Clients that issue at once.
+/// Number of concurrent clients.
 const CLIENTS: usize = 8;
-/// The number of the first name that the load does not reach.
+/// The first name number beyond those of the load.
 const APART: u64 = 1 << 40;
 
-/// What things cost with so many certificates stored.
+/// The costs with this many certificates stored.
 pub struct Ledger {
     pub stored: u64,
     pub issuance: Spent,
@@ -30,8 +30,7 @@ pub struct Ledger {
     pub revocation: Spent,
 }
 
-/// All ledgers. Their servers run side by side and are measured in turns, so that what the machine does meanwhile falls
-/// on all of them.
+/// Measures all ledgers in turns on parallel servers, so that noise of the machine affects all.
 pub async fn all(options: &Options) -> Vec<Ledger> {
     let counts = options.number([0, 100_000, 1_000_000], [0, 1000, 10_000]);
     let mut sites = Vec::new();
@@ -62,7 +61,7 @@ impl Site {
         let folder = tempfile::tempdir().unwrap();
         let mut server = Server::start_with(folder.path(), 0, &["--plain-http"]);
         if stored > 0 {
-            // One issuance makes the ledger, and its row is the template.
+            // One issuance creates the ledger; its row is the template.
             let mut load = Load::new(server.http01).await;
             load.register(&endpoint_of(&server), 1).await;
             assert!(load.run(1, drop).await.failures.is_empty());
@@ -81,7 +80,7 @@ impl Site {
         Self { ledger, load, endpoint, workerd, _server: server, _folder: folder }
     }
 
-    /// Some of each.
+    /// Measures some operations of each kind.
     async fn turn(&mut self, options: &Options, turn: u64) {
         let (count, singles) = options.number((100, 50), (40, 20));
         let issued = Arc::new(Mutex::new(Vec::new()));
@@ -109,7 +108,7 @@ impl Site {
         spent(certificates.len(), start, cpu, self.workerd)
     }
 
-    /// Certificates of the first client.
+    /// Issues certificates to the first client.
     async fn one_by_one(&mut self, count: usize, first: u64) -> Vec<Vec<u8>> {
         let mut certificates = Vec::new();
         let client = self.load.first();
@@ -149,7 +148,7 @@ fn fill(objects: &Path, count: u64) {
     assert!(stored > count, "{stored} rows in the ledger, {count} put there");
 }
 
-/// The certificate at the beginning of a chain.
+/// The first certificate of a chain.
 fn leaf(pem: &[u8]) -> Vec<u8> {
     pem::read_certificates(std::str::from_utf8(pem).unwrap()).unwrap().swap_remove(0)
 }

@@ -1,11 +1,11 @@
-//! What CRLs cost: from the revocations that are stored to the signed list.
+//! The cost of CRLs: from stored revocations to the signed CRL.
 
-use crate::Options;
 use crate::common::load::Load;
 use crate::common::load::http::{Connection, Endpoint};
 use crate::common::load::process::Process;
 use crate::common::server::Server;
-use crate::figures::Spent;
+use crate::options::Options;
+use crate::units::Spent;
 use selvedge::pki::pem;
 use selvedge::values::b64;
 use serde_json::{Value, json};
@@ -14,17 +14,17 @@ use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-/// What the lists of an issuer cost that has revoked so many certificates.
+/// The cost of an issuer's CRLs with this many revoked certificates.
 pub struct Lists {
     pub revoked: u64,
     pub shards: u64,
-    /// Bytes of a list, on average.
+    /// Bytes per CRL, on average.
     pub bytes: u64,
-    /// Reading, building, linting, signing and storing a list.
+    /// Reading, building, linting, signing and storing a CRL.
     pub signed: Spent,
 }
 
-/// All of them, one server after the other.
+/// Measures all combinations, one server after the other.
 pub async fn all(options: &Options) -> Vec<Lists> {
     let revoked = options.number(100_000, 1000);
     let mut all = Vec::new();
@@ -47,17 +47,17 @@ async fn measure(revoked: u64, shards: u64) -> Lists {
     let workerd = Process(server.facts["workerd_pid"].as_u64().unwrap());
     let endpoint = endpoint_of(&server);
     let mut connection = Connection::to(&endpoint);
-    // The module is loaded by then.
+    // Loads and warms the module.
     for _ in 0..200 {
         connection.send("GET", "/directory", b"").await.unwrap();
     }
     let (begin, cpu) = (Instant::now(), workerd.cpu());
-    // Whoever wakes the ledger has its alarm go off, since all lists are due.
+    // Waking the ledger fires its alarm, since all CRLs are due.
     let lists = loop {
         let answer = connection.send("GET", "/issuers", b"").await.unwrap();
         let overview: Value = serde_json::from_str(&answer.text()).unwrap();
         let lists = overview["issuers"][0]["crls"].as_array().unwrap().clone();
-        // A list that was signed is due in a day.
+        // A signed CRL is due in a day.
         if lists.len() as u64 == shards && lists.iter().all(|list| list["due"].as_str() > list["signed"].as_str()) {
             break lists;
         }
@@ -73,7 +73,7 @@ async fn measure(revoked: u64, shards: u64) -> Lists {
         assert_eq!(answer.status, 200);
         bytes += answer.body.len() as u64;
     }
-    // Of an entry 35 bytes and more stand in a list.
+    // An entry takes at least 35 bytes.
     assert!(bytes > revoked * 35, "{bytes}");
     Lists { revoked, shards, bytes: bytes / shards, signed }
 }

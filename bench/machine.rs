@@ -1,4 +1,4 @@
-//! The machine and the programs that were measured, without their names.
+//! The measured machine and programs.
 
 use selvedge::values::Time;
 use serde_json::Value;
@@ -6,12 +6,12 @@ use std::fs;
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Whether the module was built quickly, which makes it large and slow.
+/// Whether the module is a fast build, which is large and slow.
 pub fn fast_build() -> bool {
     std::env::var("SELVEDGE_FAST_WASM").is_ok_and(|value| value == "1")
 }
 
-/// One line for each thing that a figure depends on.
+/// One line per factor that the figures depend on.
 pub fn lines() -> Vec<(&'static str, String)> {
     let processors = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let models: Vec<&str> = processors.lines().filter_map(|line| field(line, "model name")).collect();
@@ -43,7 +43,7 @@ fn workerd() -> String {
     package["version"].as_str().unwrap_or("unknown").to_owned()
 }
 
-/// The commit, and whether the sources were changed since.
+/// The commit, and whether the sources have changes.
 fn commit() -> String {
     let git = |arguments: &[&str]| {
         let output = Command::new("git").args(arguments).current_dir(env!("CARGO_MANIFEST_DIR")).output().ok()?;

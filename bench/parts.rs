@@ -1,13 +1,13 @@
-//! What the platform itself takes of an issuance: bare requests that do one thing each, and how many of each an issuance
-//! is made of. What no code of ours can save, whatever it does, as long as the issuance has these steps.
+//! The platform's share of an issuance: bare requests that do one operation each, times their number in an issuance.
+//!
+//! No change of our code can save it while the issuance has these steps.
 
-use crate::Options;
 use crate::common::load::process::Process;
 use crate::common::load::responder::Responder;
 use crate::common::server::{Server, free_port};
-use crate::figures::ms;
 use crate::floor::{Bare, Floor, Outside};
-use crate::targets::CLIENTS;
+use crate::options::{CLIENTS, Options};
+use crate::units::ms;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
@@ -16,21 +16,21 @@ pub struct Taken {
     pub what: &'static str,
     /// CPU time of workerd.
     pub each: Duration,
-    /// How often an issuance by http-01 for one name needs it.
+    /// Number per issuance by http-01 for one name.
     pub times: u32,
 }
 
 impl Taken {
-    /// CPU milliseconds of an issuance.
+    /// CPU milliseconds per issuance.
     pub fn of_an_issuance(&self) -> f64 {
         ms(self.each) * f64::from(self.times)
     }
 }
 
-/// Measures all parts: each is what a bare request with it costs more than one without.
+/// Measures all parts: each is the extra cost of a bare request with it.
 pub async fn all(options: &Options) -> Vec<Taken> {
     let folder = tempfile::tempdir().unwrap();
-    // For its resolver.
+    // Provides the resolver.
     let server = Server::start_with(folder.path(), 0, &["--plain-http"]);
     let program = Process(server.facts["workerd_pid"].as_u64().unwrap()).program();
     let port = free_port();

@@ -1,4 +1,4 @@
-//! The plot: issuances over clients, and what the floor would allow.
+//! The plot: issuances over clients, and their floor.
 
 use crate::round::Round;
 use plotters::prelude::*;

@@ -1,15 +1,17 @@
-//! The tables, in Markdown: the same on the terminal and in `docs/performance/results.md`.
+//! The tables in Markdown, for the terminal and `docs/performance/results.md`.
 
 use crate::common::load::client::STEPS;
-use crate::figures::{Figures, ms, percentile};
+use crate::figures::Figures;
+use crate::options::CLIENTS;
 use crate::parts::Taken;
 use crate::round::Round;
 use crate::size::Size;
+use crate::units::{ms, percentile};
 use crate::{machine, targets};
 use std::fmt::Write;
 use std::time::Duration;
 
-/// All that was measured.
+/// The whole report.
 pub fn text(figures: &Figures) -> String {
     let mut out = String::from(
         "# Measured\n\nWritten by `cargo bench --profile dev -- --save`; [../PERFORMANCE.md](../PERFORMANCE.md) says what each figure is.\n",
@@ -44,7 +46,7 @@ pub fn text(figures: &Figures) -> String {
     out
 }
 
-/// A table with a heading; nothing without rows.
+/// Appends a table with a heading, if it has rows.
 fn table(out: &mut String, title: &str, head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) {
     let rows: Vec<Vec<String>> = rows.into_iter().collect();
     if rows.is_empty() {
@@ -122,9 +124,9 @@ fn rounds(out: &mut String, rounds: &[Round]) {
     table(out, "How long each step takes, ms", &["clients", "step", "p50", "p90", "p99"], rows);
 }
 
-/// What the platform takes of an issuance, and what is left for the module and what it needs of JavaScript.
+/// The platform's share of an issuance, and the rest for the module and its JavaScript.
 fn parts(out: &mut String, figures: &Figures) {
-    let Some(round) = targets::at(&figures.rounds, targets::CLIENTS) else { return };
+    let Some(round) = targets::at(&figures.rounds, CLIENTS) else { return };
     if figures.parts.is_empty() {
         return;
     }
@@ -137,13 +139,13 @@ fn parts(out: &mut String, figures: &Figures) {
     rows.push(total("all that the platform takes", sum));
     rows.push(total("the rest: the module, and what crosses between it and JavaScript", ms(round.cpu) - sum));
     rows.push(total("an issuance", ms(round.cpu)));
-    let title = format!("What an issuance is made of, {} clients, CPU ms", targets::CLIENTS);
+    let title = format!("What an issuance is made of, {} clients, CPU ms", CLIENTS);
     table(out, &title, &["part", "each", "times", "together"], rows);
 }
 
 fn size_rows(size: &Size) -> Vec<Vec<String>> {
     let note = if size.fast { " (a fast build: this size does not count)" } else { "" };
-    let zipped = size.zipped.map_or("not measured: there is no gzip".to_owned(), |zipped| zipped.to_string());
+    let zipped = size.zipped.map_or("not measured: gzip is missing".to_owned(), |zipped| zipped.to_string());
     vec![vec!["index_bg.wasm".to_owned(), format!("{}{note}", size.raw)], vec!["after gzip -9".to_owned(), zipped]]
 }
 

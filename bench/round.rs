@@ -1,24 +1,30 @@
-//! The rounds: so many clients at once, and below each the floor for the same number of POSTs.
+//! The rounds: issuances by concurrent clients, and the floor for the same number of POSTs.
 
 use crate::common::load::http::Endpoint;
+use crate::common::load::http::Endpoint;
+use crate::common::load::process::Process;
 use crate::common::load::process::Process;
 use crate::common::load::{Load, Outcome};
+use crate::common::load::{Load, Outcome};
+use crate::common::server::Server;
 use crate::common::server::Server;
 use crate::common::stored;
+use crate::common::stored;
 use crate::floor::{Bare, Floor, Outside};
-use crate::{Options, figures};
+use crate::options::Options;
+use crate::units;
 use std::time::Duration;
 
-/// A round of so many clients.
+/// A round with this number of clients.
 pub struct Round {
     pub clients: usize,
     pub outcome: Outcome,
     /// CPU time of workerd per issuance.
     pub cpu: Duration,
-    /// Bytes that the state grew by, per issuance.
+    /// Growth of the state in bytes, per issuance.
     pub bytes: f64,
     pub peak_memory: u64,
-    /// Bare requests in a second, by as many clients.
+    /// Bare requests per second, by as many clients.
     pub floor: f64,
     pub floor_cpu: Duration,
 }
@@ -29,7 +35,7 @@ impl Round {
         self.outcome.cost.posts as f64 / self.outcome.steps.len() as f64
     }
 
-    /// How many times longer an issuance takes than as many bare durable requests.
+    /// The time of an issuance relative to as many bare durable requests.
     pub fn over_floor(&self) -> f64 {
         self.floor / (self.outcome.per_second() * self.posts())
     }
@@ -45,7 +51,7 @@ pub async fn all(options: &Options) -> Vec<Round> {
     let objects = server.state.join("ca/do");
     let mut load = Load::new(server.http01).await;
     load.register(&endpoint, 8).await;
-    // V8 compiles functions of the module again, better, when they have run often: by then it has.
+    // Warms the module: V8 recompiles functions that have run often.
     load.run(options.number(1500, 300), drop).await;
     let floor = Floor::start(&workerd.program(), &Outside::default()).await;
     floor.run(Bare::Write, 8, 2000).await;
@@ -75,10 +81,10 @@ pub async fn all(options: &Options) -> Vec<Round> {
     rounds
 }
 
-/// One line as the rounds go; the tables come at the end.
+/// Prints one line per round; the tables follow at the end.
 fn print(round: &Round) {
     let Round { clients, outcome, cpu, .. } = round;
-    let (rate, cpu, over) = (outcome.per_second(), figures::ms(*cpu), round.over_floor());
+    let (rate, cpu, over) = (outcome.per_second(), units::ms(*cpu), round.over_floor());
     println!("{clients} clients: {rate:.0} issuances/s, {cpu:.2} ms CPU each, {over:.2} times the floor");
     for failure in outcome.failures.iter().take(3) {
         println!("  failed: {failure:?}");

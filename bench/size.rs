@@ -1,4 +1,4 @@
-//! How large the module is, as it is and as it travels.
+//! The size of the module, raw and compressed.
 
 use crate::machine;
 use std::path::Path;
@@ -9,7 +9,7 @@ pub struct Size {
     pub raw: u64,
     /// After `gzip -9`; `None` without gzip.
     pub zipped: Option<u64>,
-    /// Whether it is a fast build, whose size says nothing.
+    /// Whether it is a fast build, whose size does not count.
     pub fast: bool,
 }
 

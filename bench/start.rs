@@ -1,8 +1,8 @@
-//! From the start of workerd to its first answer, on a state that is there.
+//! The time from the start of workerd to its first answer, with existing state.
 
-use crate::Options;
 use crate::common::server::Server;
 use crate::common::wire::Wire;
+use crate::options::Options;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 /// The socket's name in the configuration that `dev` writes.
 const SOCKET: &str = "acme";
 
-/// All starts, sorted. The first of them, for which files may have to be read from the disk, does not count.
+/// All start times, sorted; the first start, with a cold disk cache, does not count.
 pub fn measure(options: &Options) -> Vec<Duration> {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start_with(folder.path(), 0, &["--plain-http"]);
@@ -28,7 +28,7 @@ pub fn measure(options: &Options) -> Vec<Duration> {
     starts
 }
 
-/// Starts it as `dev` does, with a socket that is open already: a request waits there until it can be answered.
+/// Starts workerd as `dev` does, with an open socket on which a request waits.
 fn start(program: &PathBuf, config: &Path) -> Duration {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let address = listener.local_addr().unwrap();
@@ -37,7 +37,7 @@ fn start(program: &PathBuf, config: &Path) -> Duration {
     command.stdin(OwnedFd::from(listener)).stdout(Stdio::null()).stderr(Stdio::null());
     let begun = Instant::now();
     let mut child = command.spawn().unwrap();
-    // Ours is gone: if workerd ends, so does the connection.
+    // Closes our socket: if workerd exits, the connection breaks.
     drop(command);
     let mut stream = TcpStream::connect(address).unwrap();
     let host = format!("Host: {address}\r\nConnection: close\r\n");

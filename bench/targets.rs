@@ -1,20 +1,20 @@
-//! The targets, each held against what was measured in this run.
+//! The targets, compared with the figures of this run.
 
-use crate::figures::{Figures, Spent, ms, percentile};
+use crate::figures::Figures;
+use crate::options::CLIENTS;
 use crate::round::Round;
+use crate::units::{Spent, ms, percentile};
 
-/// step-ca with 8 clients, durable: issuances in a second, and CPU milliseconds of each from the least to the most.
+/// step-ca with 8 clients, durable: issuances per second, and CPU milliseconds per issuance, least and most.
 const STEP_CA: (f64, [f64; 2]) = (69.0, [10.0, 14.0]);
-/// Pebble with 8 clients, in memory: CPU milliseconds of each.
+/// Pebble with 8 clients, in memory: CPU milliseconds per issuance, least and most.
 const PEBBLE_CPU: [f64; 2] = [3.5, 4.7];
-/// At so many clients the two were measured.
-pub const CLIENTS: usize = 8;
-/// At so many nothing may fail.
+/// The number of clients with which nothing may fail.
 const MANY: usize = 128;
-/// So many certificates may not be felt.
+/// The number of stored certificates without a noticeable cost.
 const STORED: u64 = 1_000_000;
 
-/// What a figure is held against.
+/// The bound of a figure.
 #[derive(Clone, Copy)]
 enum Bound {
     AtLeast(f64),
@@ -29,7 +29,7 @@ impl Bound {
         }
     }
 
-    /// `met`, or by how much it is missed.
+    /// `met`, or the margin by which it is missed.
     fn judge(self, measured: f64) -> String {
         let gap = |excess: f64, word: &str| format!("**missed**: {:.1} % too {word}", excess * 100.0);
         match self {
@@ -40,7 +40,7 @@ impl Bound {
     }
 }
 
-/// Without zeros that say nothing.
+/// A number without trailing zeros.
 fn shown(value: f64) -> String {
     let text = format!("{value:.2}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
@@ -73,7 +73,7 @@ pub fn rows(figures: &Figures) -> Vec<Vec<String>> {
     rows
 }
 
-/// The round of so many clients.
+/// The round with this number of clients.
 pub fn at(rounds: &[Round], clients: usize) -> Option<&Round> {
     rounds.iter().find(|round| round.clients == clients)
 }
@@ -116,7 +116,7 @@ fn many(rounds: &[Round]) -> Vec<Vec<String>> {
     ]
 }
 
-/// What a full ledger costs more than an empty one.
+/// The cost of a full ledger relative to an empty one.
 fn full(figures: &Figures) -> Vec<Vec<String>> {
     let empty = figures.ledgers.iter().find(|ledger| ledger.stored == 0);
     let fullest = figures.ledgers.iter().max_by_key(|ledger| ledger.stored);

@@ -1,11 +1,11 @@
-//! Each kind of request alone: so many of it, one after the other, and nothing else.
+//! Each kind of request by itself, one after the other.
 
-use crate::Options;
 use crate::common::listening::Listening;
 use crate::common::load::process::Process;
 use crate::common::server::Server;
 use crate::common::wire::{Answer, Wire, body, header};
-use crate::figures::Spent;
+use crate::options::Options;
+use crate::units::Spent;
 use selvedge::ca::testing::CsrShape;
 use selvedge::jose::key_authorization;
 use selvedge::jose::testing::ClientKey;
@@ -16,13 +16,13 @@ use std::io::Read;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-/// A kind of request, and what it costs.
+/// A kind of request with its cost.
 pub struct Single {
     pub what: &'static str,
     pub spent: Spent,
 }
 
-/// All kinds. The first pass over them is for V8, which compiles what runs often.
+/// Measures all kinds; the first pass warms V8.
 pub fn all(options: &Options) -> Vec<Single> {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start_with(folder.path(), 0, &["--plain-http"]);
@@ -46,7 +46,7 @@ struct Run<'a> {
     singles: Vec<Single>,
 }
 
-/// An order, and the challenge that is to be answered.
+/// An order and its challenge.
 struct Placed {
     name: String,
     order: Value,
@@ -71,7 +71,7 @@ impl Run<'_> {
         self.finalize(&wire, &http, "finalize, P-384 CSR and account key", SigAlg::Es384);
     }
 
-    /// Sends a request for each item and takes down what they cost, under a name; nothing for an empty one.
+    /// Sends a request for each item and records the cost under a name, unless that is empty.
     fn each<T>(&mut self, what: &'static str, items: &[T], send: impl FnMut(&T) -> Answer) -> Vec<Answer> {
         let (start, cpu) = (Instant::now(), self.workerd.cpu());
         let answers: Vec<Answer> = items.iter().map(send).collect();
@@ -86,7 +86,7 @@ impl Run<'_> {
         answers
     }
 
-    /// New accounts; gives a client that has the last one.
+    /// Creates accounts; gives a client with the last one.
     fn accounts(&mut self) -> Wire {
         let mut wire = Wire::plain(self.server.fact("directory"));
         let url = wire.url("/acme/new-account");
@@ -121,7 +121,7 @@ impl Run<'_> {
         placed.map(|((name, order), challenge)| Placed { name, order, challenge }).collect()
     }
 
-    /// Answers challenges of http-01, each with a host of its own.
+    /// Answers http-01 challenges, each with its own host.
     fn http01(&mut self, wire: &Wire, placed: &[Placed], what: Option<&'static str>) {
         let port = self.server.http01;
         self.each(what.unwrap_or_default(), placed, |placed| {
@@ -141,7 +141,7 @@ impl Run<'_> {
         });
     }
 
-    /// Asks for certificates for keys of `alg`; gives their URLs.
+    /// Requests certificates for keys of `alg`; gives their URLs.
     fn finalize(&mut self, wire: &Wire, placed: &[Placed], what: &'static str, alg: SigAlg) -> Vec<String> {
         let csr = |name: &str| b64::encode(&CsrShape::dns(&[name]).build(ClientKey::generate(alg).native()));
         let requests: Vec<(&str, String)> =
@@ -151,7 +151,7 @@ impl Run<'_> {
     }
 }
 
-/// An answer that shows the work done: what goes on behind it would be counted for the next.
+/// Checks that the work is complete, so that it is not counted for the next request.
 fn valid(answer: Answer) -> Answer {
     assert_eq!(body(&answer)["status"], "valid", "{}", answer.body());
     answer

@@ -1,27 +1,26 @@
-//! The companion: the native program around the wasm module. It makes sure of the tools, builds the wasm
-//! and (with `dev`) runs the whole authority on this machine.
-// The companion is a native program: it may look at clocks. The library is passed the time instead.
+//! The companion: the native program that gets the tools, builds the wasm module and runs the commands.
+// Native programs may read clocks; the library is passed the time.
 #![allow(clippy::disallowed_methods)]
 
 #[cfg(not(unix))]
 compile_error!("The companion runs on Linux and macOS; on Windows use it inside WSL.");
 
-mod admin;
+mod ceremony;
+mod common;
+mod deploy;
 mod dev;
-mod files;
-mod host;
-mod keys;
-mod number;
-mod operate;
+mod operator;
+mod status;
 mod tools;
 
 use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use tools::{Built, Toolbox, say};
+use common::host::say;
+use tools::{Built, Toolbox};
 
-/// Selvedge, an ACME certificate authority that runs at the edge: the companion for one's own machine.
+/// Selvedge, an ACME certificate authority that runs at the edge: the companion for your machine.
 #[derive(Parser)]
 #[command(version)]
 struct Cli {
@@ -31,24 +30,24 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run the whole authority on this machine: the same wasm module, on the same runtime.
+    /// Run the whole authority on this machine: the wasm module that deploys, on the same runtime.
     Dev(dev::Options),
-    /// Make a CA that is kept: a root, its key encrypted, and an issuer below it; set wrangler.toml to it.
-    Init(keys::InitOptions),
-    /// The issuers of a CA that is kept: the next one, or one below a company's root.
+    /// Create a persistent CA: a root with an encrypted key, an issuer below it, and its settings in wrangler.toml.
+    Init(ceremony::InitOptions),
+    /// Create, import and revoke the issuers of a persistent CA, below its own root or a company's.
     Issuer {
         #[command(subcommand)]
-        command: keys::IssuerCommand,
+        command: ceremony::IssuerCommand,
     },
     /// Check a CA, store its secrets and deploy the Worker to Cloudflare.
-    Deploy(operate::DeployOptions),
-    /// Store an issuer's key at Cloudflare as a key that signs and that nobody can read, not even the Worker.
-    SecretKey(operate::SecretKeyOptions),
-    /// Ask an authority how it stands, and say what has to be renewed when.
-    Status(operate::StatusOptions),
+    Deploy(deploy::Options),
+    /// Store an issuer's key at Cloudflare as a non-extractable key: the Worker signs with it and cannot read it.
+    SecretKey(deploy::SecretKeyOptions),
+    /// Show the state of an authority, and what has to be renewed when.
+    Status(status::Options),
     #[command(flatten)]
-    Operations(admin::Command),
-    /// Fetch and compile every tool that the project needs, now instead of at first use.
+    Operations(operator::Command),
+    /// Fetch and compile every tool that the project needs, ahead of its first use.
     Setup,
     /// Build the wasm module into ./build (what `wrangler deploy` uploads).
     Build,
@@ -58,9 +57,9 @@ enum Command {
         #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
-    /// Hold the dependencies against deny.toml with cargo-deny: licences, sources, duplicates, bans.
+    /// Check the dependencies against deny.toml with cargo-deny: licences, sources, duplicates, bans.
     Deny {
-        /// Other arguments of cargo-deny than `check licenses bans sources`.
+        /// Arguments of cargo-deny in place of `check licenses bans sources`.
         #[arg(
             trailing_var_arg = true,
             allow_hyphen_values = true,
@@ -90,29 +89,29 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> anyhow::Result<ExitCode> {
     match &command {
-        Command::Init(options) => return keys::init(options).map(|()| ExitCode::SUCCESS),
-        Command::Issuer { command } => return keys::issuer(command).map(|()| ExitCode::SUCCESS),
-        Command::SecretKey(options) => return operate::secret_key(options).map(|()| ExitCode::SUCCESS),
-        Command::Status(options) => return Ok(operate::status(options)),
-        Command::Operations(command) => return Ok(admin::run(command)),
+        Command::Init(options) => return ceremony::init(options).map(|()| ExitCode::SUCCESS),
+        Command::Issuer { command } => return ceremony::issuer(command).map(|()| ExitCode::SUCCESS),
+        Command::SecretKey(options) => return deploy::store_key(options).map(|()| ExitCode::SUCCESS),
+        Command::Status(options) => return Ok(status::run(options)),
+        Command::Operations(command) => return Ok(operator::run(command)),
         _ => {}
     }
     let toolbox = Toolbox::locate()?;
     match command {
-        // Done above: they need none of the tools.
+        // Handled above: these commands need no tools.
         Command::Init(_)
         | Command::Issuer { .. }
         | Command::SecretKey(_)
         | Command::Status(_)
         | Command::Operations(_) => {}
         Command::Dev(options) => dev::run(&options, || dev::Program::build(&toolbox))?,
-        Command::Deploy(options) => return operate::deploy(&options, &toolbox),
+        Command::Deploy(options) => return deploy::run(&options, &toolbox),
         Command::Setup => {
             toolbox.ensure_npm_runtime()?;
             toolbox.ensure_wasm_std()?;
             toolbox.ensure_build_tools()?;
             toolbox.ensure_npm_deploy()?;
-            say("every tool is there");
+            say("every tool is installed");
         }
         Command::Build => {
             say(describe(&toolbox, &toolbox.build_wasm()?));
@@ -124,7 +123,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What was built, with its sizes.
+/// The built files with their sizes.
 fn describe(toolbox: &Toolbox, built: &Built) -> String {
     let name = |file: &Path| file.strip_prefix(toolbox.root()).unwrap_or(file).display().to_string();
     format!(

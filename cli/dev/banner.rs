@@ -1,4 +1,4 @@
-//! What is printed once the server is up: its addresses, and lines to paste for the common clients.
+//! The banner of a running server: its addresses, and commands to paste for common clients.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -6,27 +6,28 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::sample::Sample;
-use super::zone::OWN;
+use super::zone::OWN_DOMAINS;
+use crate::common::shell::quoted;
 
-/// Where everything is; what `DIR/dev.json` holds.
+/// The addresses and files of a running server; the content of `DIR/dev.json`.
 #[derive(Clone, Debug, Serialize)]
 pub struct Running {
-    /// The URL that clients are given.
+    /// The directory URL for clients.
     pub directory: String,
-    /// Where this machine reaches it, whatever the URL says: `ADDRESS:PORT`.
+    /// Its address on this machine: `ADDRESS:PORT`.
     pub address: String,
-    /// The root certificate that they have to trust.
+    /// The root certificate that clients have to trust.
     pub root: String,
-    /// The file with the token for those who run the authority.
+    /// The file with the admin token.
     pub admin_token: String,
-    /// The root of the certificates that are issued, where it is another.
+    /// The root of issued certificates, if it differs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub issued_below: Option<String>,
-    /// Where CRLs and issuer certificates are fetched by plain http: an origin.
+    /// The origin of CRLs and issuer certificates, by plain http.
     pub status: String,
-    /// Where DNS records are set; the origin of an HTTP address.
+    /// The origin of the management address, where DNS records are set.
     pub management: String,
-    /// Where plain DNS answers, over UDP: `ADDRESS:PORT`.
+    /// The address of plain DNS over UDP: `ADDRESS:PORT`.
     pub dns: String,
     /// The process id of `dev`.
     pub pid: u32,
@@ -36,7 +37,7 @@ pub struct Running {
     pub workerd_log: String,
 }
 
-/// The ports that challenges are answered at.
+/// The ports for challenges.
 #[derive(Clone, Copy, Debug)]
 pub struct Ports {
     /// http-01's.
@@ -45,24 +46,24 @@ pub struct Ports {
     pub tls_alpn: u16,
 }
 
-/// Whether names are answered by `dev` or by another resolver.
+/// The resolver of names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Names<'a> {
-    /// `dev` answers, and records are set at its management address.
-    Ours,
-    /// The resolver at this URL answers.
-    Of(&'a str),
+    /// `dev` itself; records are set at its management address.
+    Dev,
+    /// The resolver at this URL.
+    Resolver(&'a str),
 }
 
 /// The text for the terminal.
 ///
-/// `clients` is the folder in which the lines let clients keep their state, `sample` has the names in them.
+/// `clients` is the folder for the state of clients, `sample` has the names in the commands.
 pub fn text(running: &Running, ports: Ports, names: Names<'_>, clients: &Path, sample: &Sample) -> String {
     let mut out = String::from("Selvedge is ready.\n\n");
     let _ = writeln!(out, "  directory   {}", running.directory);
     let _ = writeln!(out, "  root        {}", running.root);
     if let Some(root) = &running.issued_below {
-        let _ = writeln!(out, "              (for this server; what it issues is below {root})");
+        let _ = writeln!(out, "              (of this server; issued certificates are below {root})");
     }
     let _ = writeln!(
         out,
@@ -76,26 +77,26 @@ pub fn text(running: &Running, ports: Ports, names: Names<'_>, clients: &Path, s
         running.management, running.dns
     );
     match names {
-        Names::Ours => out.push_str(
+        Names::Dev => out.push_str(
             "\nNames under .test, .localhost and .internal are 127.0.0.1; addresses of other names come from this \
              machine's resolver.\n",
         ),
-        Names::Of(url) => {
-            let _ = writeln!(out, "\nNames are asked of {url}; records set at the management address are not seen.");
+        Names::Resolver(url) => {
+            let _ = writeln!(out, "\nNames are resolved by {url}; records set at the management address are ignored.");
         }
     }
     let _ = writeln!(
         out,
-        "http-01 is asked for at port {}, tls-alpn-01 at port {} of a name's address.",
+        "http-01 is validated at port {}, tls-alpn-01 at port {} of a name's address.",
         ports.http01, ports.tls_alpn
     );
     if let Some(permitted) = &sample.permitted {
         let _ = writeln!(out, "\n{permitted}");
     }
-    if names == Names::Ours && !is_here(&sample.name) {
+    if names == Names::Dev && !resolves_here(&sample.name) {
         let _ = writeln!(
             out,
-            "\n{name} is none of the names above. For http-01, let it be this machine:\n  curl -d \
+            "\n{name} does not resolve to this machine. For http-01, set it:\n  curl -d \
              '{{\"host\":\"{name}\",\"addresses\":[\"127.0.0.1\"]}}' {}/add-a",
             running.management,
             name = sample.name
@@ -110,7 +111,7 @@ pub fn text(running: &Running, ports: Ports, names: Names<'_>, clients: &Path, s
     out
 }
 
-/// What the lines are made of.
+/// The parts of the commands.
 struct Lines<'a> {
     running: &'a Running,
     ports: Ports,
@@ -119,14 +120,14 @@ struct Lines<'a> {
     tls: bool,
 }
 
-/// Whether a name is this machine without being set.
-fn is_here(name: &str) -> bool {
+/// Whether a name resolves to this machine by default.
+fn resolves_here(name: &str) -> bool {
     let last = name.rsplit('.').next();
-    OWN.iter().any(|own| last == Some(*own))
+    OWN_DOMAINS.iter().any(|own| last == Some(*own))
 }
 
 impl Lines<'_> {
-    /// Each client and challenge with its line.
+    /// Each client and challenge with its command.
     fn all(&self) -> Vec<(&'static str, String)> {
         let name = &self.sample.name;
         let mut all = vec![
@@ -158,7 +159,7 @@ impl Lines<'_> {
         all
     }
 
-    /// The names of a certificate by dns-01: with a wildcard, where there are any.
+    /// The names of a certificate by dns-01, with a wildcard where permitted.
     fn names(&self) -> String {
         match &self.sample.wild {
             Some(wild) => format!("-d {wild} -d '*.{wild}'"),
@@ -166,7 +167,7 @@ impl Lines<'_> {
         }
     }
 
-    /// The last of them.
+    /// The last of these names.
     fn widest(&self) -> String {
         self.sample.wild.as_ref().map_or_else(|| self.sample.name.clone(), |wild| format!("*.{wild}"))
     }
@@ -228,15 +229,8 @@ impl Lines<'_> {
         )
     }
 
-    /// The variable by which a client is told to trust the root.
+    /// The variable that makes a client trust the root.
     fn trust(&self, variable: &str) -> String {
         if self.tls { format!("{variable}={} ", quoted(Path::new(&self.running.root))) } else { String::new() }
     }
-}
-
-/// A path as a shell reads it back.
-fn quoted(path: &Path) -> String {
-    let text = path.display().to_string();
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+".contains(c);
-    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }

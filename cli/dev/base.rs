@@ -1,4 +1,4 @@
-//! Where clients reach the server: the `BASE_URL` of a `dev`.
+//! The `BASE_URL` of a `dev`.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -8,7 +8,7 @@ use url::Url;
 
 use super::listen::{Host, Listen};
 
-/// The URL that all others begin with: scheme, host, perhaps a port.
+/// The origin of all URLs: scheme, host, and port if not the default.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Base {
     origin: String,
@@ -16,10 +16,10 @@ pub struct Base {
 }
 
 impl Base {
-    /// The URL that was `given`, else the address that is listened at.
+    /// The `given` URL, else that of the listening address.
     ///
     /// # Errors
-    /// When the URL has another scheme than the one that is served.
+    /// When the URL's scheme is not the one that is served.
     pub fn of(given: Option<&Base>, listen: &Listen, plain_http: bool) -> Result<Self> {
         let scheme = if plain_http { "http" } else { "https" };
         let Some(given) = given else {
@@ -58,7 +58,7 @@ impl Base {
 /// What to write instead.
 pub fn parse(text: &str) -> Result<Base, String> {
     let like = "write it as https://ca.lan:14000";
-    let url = Url::parse(text).map_err(|_| format!("{text:?} is no URL; {like}"))?;
+    let url = Url::parse(text).map_err(|_| format!("{text:?} is not a URL; {like}"))?;
     let origin = url.origin().ascii_serialization();
     if !matches!(url.scheme(), "https" | "http") || text.trim_end_matches('/') != origin {
         return Err(format!("{text:?} is not scheme, host and perhaps port, in lower case and nothing more; {like}"));
@@ -73,13 +73,13 @@ pub fn parse(text: &str) -> Result<Base, String> {
     };
     if matches!(host, Host::Ip(ip) if ip.is_unspecified()) {
         return Err(format!(
-            "{text:?} is no address that a client can reach; write the one by which this machine is known"
+            "{text:?} is not an address that a client can reach; write the one by which this machine is known"
         ));
     }
     Ok(Base { origin, host })
 }
 
-/// Where this machine reaches what is listened at.
+/// The address of this machine for a listening address.
 pub fn local(listening: SocketAddr) -> SocketAddr {
     let ip = match listening.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => std::net::Ipv4Addr::LOCALHOST.into(),
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_what_is_given_or_an_address_that_can_be_reached() {
+    fn base_url_is_given_or_a_reachable_address() {
         let ok = |text: &str| Ok(text.to_owned());
         assert_eq!(base(None, "127.0.0.1:14000", false), ok("https://127.0.0.1:14000 http://127.0.0.1:14002"));
         assert_eq!(base(None, "0.0.0.0:14000", false), ok("https://127.0.0.1:14000 http://127.0.0.1:14002"));
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_one_is_refused_with_what_to_write() {
+    fn invalid_base_url_is_refused_with_what_to_write() {
         for (given, says) in [
             ("ca.lan", "write it as https://"),
             ("ca.lan:14000", "write it as https://"),
@@ -121,8 +121,8 @@ mod tests {
             ("https://CA.lan", "in lower case"),
             ("https://u@ca.lan", "nothing more"),
             ("ftp://ca.lan", "write it as https://"),
-            ("https://0.0.0.0:14000", "no address that a client can reach"),
-            ("https://[::]", "no address that a client can reach"),
+            ("https://0.0.0.0:14000", "not an address that a client can reach"),
+            ("https://[::]", "not an address that a client can reach"),
             ("https://ca_1.lan", "the host"),
             ("http://ca.lan", "--plain-http"),
         ] {
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn this_machine_reaches_it_by_an_address_of_its_own() {
+    fn local_address_is_loopback_for_unspecified() {
         for (listening, reached) in
             [("0.0.0.0:1", "127.0.0.1:1"), ("[::]:2", "[::1]:2"), ("127.0.0.2:3", "127.0.0.2:3")]
         {

@@ -1,4 +1,4 @@
-//! The configuration that workerd is started with, as Cap'n Proto text.
+//! The configuration of workerd, as Cap'n Proto text.
 //!
 //! The schema is `workerd.capnp` of the workerd package.
 
@@ -10,9 +10,9 @@ use anyhow::{Context, Result};
 use selvedge::validation::guard::classify;
 use url::{Host, Url};
 
-use super::wrangler::{Var, Wrangler};
+use crate::common::worker_config::{Runtime, Var};
 
-/// The socket's name, by which workerd is handed the listening socket that is open already.
+/// The name of the main socket, which workerd inherits.
 pub const SOCKET: &str = "acme";
 /// The name of the socket of plain HTTP.
 pub const PLAIN: &str = "status";
@@ -22,13 +22,13 @@ pub const PLAIN: &str = "status";
 pub struct Module {
     /// The name that other modules import it by; the first module is the entry.
     pub name: String,
-    /// What it is.
+    /// The kind.
     pub kind: ModuleKind,
-    /// Where it lies.
+    /// The file.
     pub path: PathBuf,
 }
 
-/// What a module is.
+/// The kind of a module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ModuleKind {
     /// An ES module.
@@ -37,15 +37,15 @@ pub enum ModuleKind {
     Wasm,
 }
 
-/// A value that the Worker finds in its `env`.
+/// A value in the Worker's `env`.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Binding {
     /// A variable.
     Var(Var),
     /// The text of a file, read when workerd starts: secrets stay out of the configuration.
     File(PathBuf),
-    /// The private key in a file (PKCS#8 PEM), for this algorithm of WebCrypto (JSON): what a `secret_key` binding is on
-    /// Cloudflare. The Worker has it sign, and can never read it.
+    /// The private key in a file (PKCS#8 PEM) with its WebCrypto algorithm (JSON), non-extractable like Cloudflare's
+    /// `secret_key`.
     Key(PathBuf, String),
 }
 
@@ -58,13 +58,13 @@ pub struct Keypair {
     pub chain: PathBuf,
 }
 
-/// A Worker as it is to be served.
+/// A Worker to be served.
 pub struct Served<'a> {
-    /// What `wrangler.toml` says.
-    pub wrangler: &'a Wrangler,
+    /// The Worker of `wrangler.toml`.
+    pub worker: &'a Runtime,
     /// Its modules, the entry first.
     pub modules: &'a [Module],
-    /// Bindings over and above those of `wrangler.toml`; of the same name they replace them.
+    /// Bindings that add to those of `wrangler.toml` or replace them.
     pub bindings: &'a BTreeMap<String, Binding>,
     /// The folder of the Durable Objects' databases.
     pub objects: &'a Path,
@@ -74,10 +74,10 @@ pub struct Served<'a> {
     pub plain: bool,
 }
 
-/// The variable that says whether private addresses may be validated, and so whether the Worker reaches them at all.
+/// The variable that permits private addresses, for validation and for the network.
 const ALLOW_PRIVATE: &str = "ALLOW_PRIVATE";
 
-/// The variable that has the resolver's URL, and the binding by which it is reached where the network does not lead there.
+/// The variable with the resolver's URL, and the binding of a resolver outside the permitted network.
 const RESOLVER: (&str, &str) = ("RESOLVER_URL", "RESOLVER_SERVICE");
 
 impl Served<'_> {
@@ -121,23 +121,20 @@ impl Served<'_> {
         Ok(out)
     }
 
-    /// The text of a variable, as the Worker finds it.
+    /// The text of a variable, as the Worker gets it.
     fn var(&self, name: &str) -> Option<String> {
         let own = self.bindings.get(name).map(|binding| match binding {
             Binding::Var(var) => Some(var),
             Binding::File(_) | Binding::Key(..) => None,
         });
-        match own.unwrap_or_else(|| self.wrangler.vars.get(name))? {
-            Var::Text(text) => Some(text.clone()),
-            Var::Json(value) => Some(value.to_string()),
-        }
+        own.unwrap_or_else(|| self.worker.vars.get(name)).map(|var| var.text().to_owned())
     }
 
     fn allows_private(&self) -> bool {
         self.var(ALLOW_PRIVATE).as_deref() == Some("true")
     }
 
-    /// The resolver, where it has an address that the Worker's network does not lead to.
+    /// The resolver, if its address is outside the permitted network.
     fn private_resolver(&self) -> Option<Url> {
         let url = Url::parse(&self.var(RESOLVER.0)?).ok().filter(|_| !self.allows_private())?;
         let private = match url.host()? {
@@ -157,11 +154,11 @@ impl Served<'_> {
             Ok(format!("(name = {}, {kind} = {})", text(&module.name), embed(&module.path)?))
         });
         list(out, "modules", modules.collect::<Result<_>>()?);
-        field(out, "compatibilityDate", &text(&self.wrangler.compatibility_date));
-        field(out, "compatibilityFlags", &format!("[{}]", comma(self.wrangler.compatibility_flags.iter().map(text))));
+        field(out, "compatibilityDate", &text(&self.worker.compatibility_date));
+        field(out, "compatibilityFlags", &format!("[{}]", comma(self.worker.compatibility_flags.iter().map(text))));
         list(out, "bindings", self.all_bindings()?);
-        let namespaces = self.wrangler.classes.iter().map(|class| {
-            let key = text(format!("{}-{}", self.wrangler.name, class.storage));
+        let namespaces = self.worker.classes.iter().map(|class| {
+            let key = text(format!("{}-{}", self.worker.name, class.storage));
             format!("(className = {}, uniqueKey = {key}, enableSql = {})", text(&class.class), class.sqlite)
         });
         list(out, "durableObjectNamespaces", namespaces.collect());
@@ -170,13 +167,13 @@ impl Served<'_> {
     }
 
     fn all_bindings(&self) -> Result<Vec<String>> {
-        let vars = self.wrangler.vars.iter().map(|(name, var)| (name.clone(), Binding::Var(var.clone())));
+        let vars = self.worker.vars.iter().map(|(name, var)| (name.clone(), Binding::Var(var.clone())));
         let mut all: BTreeMap<String, Binding> = vars.collect();
         all.extend(self.bindings.clone());
         let plain = all.iter().map(|(name, binding)| {
             let value = match binding {
                 Binding::Var(Var::Text(value)) => format!("text = {}", text(value)),
-                Binding::Var(Var::Json(value)) => format!("json = {}", text(value.to_string())),
+                Binding::Var(Var::Json(value)) => format!("json = {}", text(value)),
                 Binding::File(file) => format!("text = {}", embed(file)?),
                 Binding::Key(file, algorithm) => format!(
                     "cryptoKey = (pkcs8 = {}, algorithm = (json = {}), usages = [sign])",
@@ -186,7 +183,7 @@ impl Served<'_> {
             };
             Ok(format!("(name = {}, {value})", text(name)))
         });
-        let objects = self.wrangler.objects.iter().map(|binding| {
+        let objects = self.worker.objects.iter().map(|binding| {
             let (name, class) = (text(&binding.name), text(&binding.class_name));
             Ok(format!("(name = {name}, durableObjectNamespace = {class})"))
         });

@@ -1,5 +1,4 @@
-//! Looks at the Durable Objects' databases before workerd does, which reports damage only when an object
-//! is used, and then as an internal error.
+//! Checks the Durable Objects' databases at the start: workerd reports damage late, as an internal error.
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
@@ -13,10 +12,10 @@ const MAGIC: &[u8] = b"SQLite format 3\0";
 
 /// Checks that every file under `objects` that should be an SQLite database is one.
 ///
-/// It reads the headers only: what they cannot tell, workerd finds out.
+/// Only headers are read; workerd finds other damage.
 ///
 /// # Errors
-/// For the first file that is none, by its name, with what to do about it.
+/// The first damaged file, with what to do about it.
 pub fn check(objects: &Path) -> Result<()> {
     for file in databases(objects).with_context(|| format!("cannot look into {}", objects.display()))? {
         if let Some(damage) = damage(&file).with_context(|| format!("cannot read {}", file.display()))? {
@@ -26,7 +25,7 @@ pub fn check(objects: &Path) -> Result<()> {
     Ok(())
 }
 
-/// What to do about a damaged database.
+/// The advice for a damaged database.
 pub fn advice(objects: &Path) -> String {
     format!(
         "restore the folder {objects} from a copy, or delete it to start with no accounts and no certificates",
@@ -52,7 +51,7 @@ fn databases(objects: &Path) -> std::io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// What is wrong with a database, as far as its header tells.
+/// The damage that a database's header shows.
 fn damage(file: &Path) -> std::io::Result<Option<String>> {
     let length = fs::metadata(file)?.len();
     if length == 0 {
@@ -69,14 +68,14 @@ fn damage(file: &Path) -> std::io::Result<Option<String>> {
     if !header.starts_with(MAGIC) {
         return Ok(Some("it does not begin like an SQLite file".to_owned()));
     }
-    // While a log lies beside it, the file may be behind what its header says.
+    // With a write-ahead log beside it, the file may be shorter than its header says.
     let logged = fs::metadata(file.with_extension("sqlite-wal")).is_ok_and(|log| log.len() > 0);
     let wanted = size_in_header(&header);
     let cut = !logged && wanted.is_some_and(|wanted| length < wanted);
     Ok(cut.then(|| format!("{length} bytes, but its header says {}", wanted.unwrap_or_default())))
 }
 
-/// The size in bytes that the header gives, when the header is sure of it.
+/// The size in bytes in the header, if it is current.
 fn size_in_header(header: &[u8; HEADER]) -> Option<u64> {
     let number = |at: usize| -> Option<u32> { header.get(at..at + 4)?.try_into().ok().map(u32::from_be_bytes) };
     let page = match u16::from_be_bytes(header.get(16..18)?.try_into().ok()?) {

@@ -1,7 +1,7 @@
-//! The resolver that `dev` is when no other is given: DNS messages in, DNS messages out.
+//! The built-in resolver of `dev`.
 //!
-//! It stands behind DNS over HTTPS ([RFC 8484](https://www.rfc-editor.org/rfc/rfc8484)), which the Worker
-//! asks, and behind plain UDP, which clients ask that wait for their own TXT record.
+//! It serves DNS over HTTPS ([RFC 8484](https://www.rfc-editor.org/rfc/rfc8484)) to the Worker, and plain UDP to clients
+//! that wait for their own TXT record.
 
 use std::net::IpAddr;
 use std::pin::Pin;
@@ -12,43 +12,43 @@ use hickory_proto::op::{Edns, Message, MessageType, OpCode, Query, ResponseCode}
 use hickory_proto::rr::rdata::{A, AAAA, CNAME};
 use hickory_proto::rr::{DNSClass, Name, RData, Record, RecordType};
 
-use super::zone::{Change, Found, Host, Zone};
+use super::zone::{Change, Host, Lookup, Zone};
 
 /// Aliases followed for one question, as many as most resolvers follow.
-const ALIASES: usize = 8;
-/// Nothing is to be cached: the next test sets other records.
+const MAX_ALIASES: usize = 8;
+/// No caching: the next test sets other records.
 const TTL: u32 = 0;
-/// How long the system may take for a name, well under what the Worker waits for an answer.
-const SYSTEM_PATIENCE: Duration = Duration::from_secs(4);
+/// Timeout of the system's resolver, well below the Worker's.
+const SYSTEM_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// An answer of the system's resolver.
 type Addresses = Result<Vec<IpAddr>, ResponseCode>;
-/// Asks the system's resolver.
+/// A query to the system's resolver.
 pub type AskSystem = fn(String) -> Pin<Box<dyn Future<Output = Addresses> + Send>>;
 
-/// A resolver over the records that were set and over what the system knows.
+/// A resolver for the records that were set, else by the system's resolver.
 pub struct Resolver {
     zone: Mutex<Zone>,
     system: AskSystem,
 }
 
-/// What an answer travels in.
+/// The transport of an answer, which limits its length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Via {
-    /// HTTP: as long as it likes.
+pub enum Transport {
+    /// HTTP: unlimited.
     Stream,
-    /// UDP: as long as the asker can take (RFC 6891 §6.2.3).
+    /// UDP: the client's payload size (RFC 6891 §6.2.3).
     Datagram,
 }
 
-/// What was found for a question.
+/// The answer to a question.
 struct Answer {
     code: ResponseCode,
     records: Vec<Record>,
 }
 
 impl Resolver {
-    /// A resolver with nothing set.
+    /// A resolver without records.
     pub fn new(system: AskSystem) -> Self {
         Self { zone: Mutex::default(), system }
     }
@@ -66,10 +66,10 @@ impl Resolver {
         serde_json::to_string_pretty(&*self.zone.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The answer to a query in wire form; `None` when it is not even a DNS message.
+    /// Answers a query in wire form; `None` when it is not a DNS message.
     ///
-    /// An answer that is too long for the datagram that it goes into is replaced by one that says so.
-    pub async fn answer(&self, query: &[u8], via: Via) -> Option<Vec<u8>> {
+    /// An answer too long for the transport is truncated.
+    pub async fn answer(&self, query: &[u8], via: Transport) -> Option<Vec<u8>> {
         let query = Message::from_vec(query).ok().filter(|m| m.metadata.message_type == MessageType::Query)?;
         let mut reply = Message::response(query.metadata.id, query.metadata.op_code);
         reply.metadata.recursion_desired = query.metadata.recursion_desired;
@@ -86,8 +86,8 @@ impl Resolver {
         reply.answers = answer.records;
         let bytes = reply.to_vec().ok()?;
         let room = match via {
-            Via::Stream => usize::MAX,
-            Via::Datagram => usize::from(query.max_payload()),
+            Transport::Stream => usize::MAX,
+            Transport::Datagram => usize::from(query.max_payload()),
         };
         if bytes.len() > room { reply.truncate().to_vec().ok() } else { Some(bytes) }
     }
@@ -96,18 +96,18 @@ impl Resolver {
     async fn resolve(&self, question: &Query) -> Answer {
         let mut name = question.name().clone();
         let mut records = Vec::new();
-        for _ in 0..=ALIASES {
+        for _ in 0..=MAX_ALIASES {
             match self.find(&name, question.query_type()) {
-                Found::Records(data) => {
+                Lookup::Records(data) => {
                     records.extend(data.into_iter().map(|one| Record::from_rdata(name.clone(), TTL, one)));
                     return Answer { code: ResponseCode::NoError, records };
                 }
-                Found::Alias(target) => {
+                Lookup::Alias(target) => {
                     records.push(Record::from_rdata(name, TTL, RData::CNAME(CNAME(target.clone()))));
                     name = target;
                 }
-                Found::Failure => return Answer { code: ResponseCode::ServFail, records: Vec::new() },
-                Found::Elsewhere => {
+                Lookup::Failure => return Answer { code: ResponseCode::ServFail, records: Vec::new() },
+                Lookup::Unset => {
                     let (code, found) = self.ask_system(&name, question.query_type()).await;
                     records.extend(found);
                     return Answer { code, records };
@@ -117,17 +117,17 @@ impl Resolver {
         Answer { code: ResponseCode::ServFail, records: Vec::new() }
     }
 
-    fn find(&self, name: &Name, kind: RecordType) -> Found {
+    fn find(&self, name: &Name, kind: RecordType) -> Lookup {
         self.zone.lock().unwrap_or_else(PoisonError::into_inner).find(name, kind)
     }
 
-    /// Addresses from the system; of other kinds of records it tells nothing, so there are none.
+    /// Addresses from the system, which has no other types of records.
     async fn ask_system(&self, name: &Name, kind: RecordType) -> (ResponseCode, Vec<Record>) {
         if !matches!(kind, RecordType::A | RecordType::AAAA) {
             return (ResponseCode::NoError, Vec::new());
         }
         let asked = (self.system)(Host::of(name).as_str().to_owned());
-        match tokio::time::timeout(SYSTEM_PATIENCE, asked).await {
+        match tokio::time::timeout(SYSTEM_TIMEOUT, asked).await {
             Ok(Ok(found)) => {
                 let data = found.into_iter().filter_map(|ip| match ip {
                     IpAddr::V4(ip) => (kind == RecordType::A).then_some(RData::A(A(ip))),
@@ -150,12 +150,12 @@ fn question(query: &Message) -> Result<&Query, ResponseCode> {
     if question.query_class() == DNSClass::IN { Ok(question) } else { Err(ResponseCode::Refused) }
 }
 
-/// Asks the machine's own resolver (`/etc/hosts` and whatever else it is set up to use) for addresses.
+/// Queries the machine's own resolver (including `/etc/hosts`) for addresses.
 pub fn ask_system(host: String) -> Pin<Box<dyn Future<Output = Addresses> + Send>> {
     Box::pin(async move {
         match tokio::net::lookup_host((host.as_str(), 0)).await {
             Ok(found) => Ok(found.map(|address| address.ip()).collect()),
-            // The only thing that tells "try again" from "no such name" is getaddrinfo's text.
+            // Only getaddrinfo's text tells a temporary failure from a missing name.
             Err(error) if error.to_string().contains("emporary failure") => Err(ResponseCode::ServFail),
             Err(_) => Err(ResponseCode::NXDomain),
         }

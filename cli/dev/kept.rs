@@ -1,7 +1,7 @@
-//! `dev --ca`: issuers like those of a CA that is kept, or with an explicit word its own, in place of the disposable one.
+//! `dev --ca`: a persistent CA with stand-in issuers, or with its real keys, instead of the disposable one.
 //!
-//! Whoever runs programs on this machine can set DNS records here, and what is signed stands in no ledger of the CA that is
-//! deployed: so its keys are not used unless that was asked for.
+//! Every program of this machine can set DNS records here, and the deployed CA's ledger has none of these certificates. So
+//! its real keys are used only on request.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -17,51 +17,50 @@ use zeroize::Zeroizing;
 use super::capnp::Binding;
 use super::pki;
 use super::state::{Readers, State};
-use super::wrangler::Var;
-use crate::keys::{CaFolder, NONCE_KEY, ROOT, ROOT_CRL, issuer_file, setting};
+use crate::ceremony::{CaFolder, NONCE_KEY, ROOT, ROOT_CRL, issuer_file, setting};
+use crate::common::worker_config::Var;
 
-/// Whose keys sign.
+/// The keys that sign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Keys {
-    /// Those of the CA.
+    /// The CA's real keys.
     Real,
     /// Throw-away ones below the root of the state folder.
     StandIn,
 }
 
-/// A CA that is kept: its root, and what the Worker is told of it.
+/// A persistent CA: its root and the Worker's bindings.
 #[derive(Clone, Debug)]
-pub struct Kept {
+pub struct KeptCa {
     /// The folder.
     pub dir: PathBuf,
-    /// The path of the root certificate, which those trust who trust its certificates.
+    /// The path of the root certificate.
     pub root: String,
-    /// Whose keys sign.
+    /// The keys that sign.
     pub keys: Keys,
-    /// The chain of the issuer that signs at present.
+    /// The chain of the active issuer.
     pub active: String,
     /// Variables and secrets of the Worker.
     pub bindings: BTreeMap<String, Binding>,
 }
 
-impl Kept {
-    /// Reads the CA of a folder, and checks that each issuer has its key, and that the one that signs is valid.
+impl KeptCa {
+    /// Reads the CA of a folder; checks that keys and chains match and the active issuer is valid.
     ///
     /// # Errors
-    /// With what does not fit.
+    /// The mismatch.
     pub fn read(dir: &Path, now: Time) -> Result<Self> {
         let folder = CaFolder::existing(dir)?;
         let slots = folder.slots()?;
-        // Others may be over, or not valid yet: the Worker gets along with them.
+        // Others may be expired or not valid yet: the Worker accepts that.
         let active = slots.iter().filter(|slot| slot.from.is_none_or(|from| from <= now)).max_by_key(|slot| slot.from);
         let Some((active, chain)) = active.map(|slot| (slot.number, slot.chain.clone())) else {
             bail!(
-                "{} has no issuer that signs at present; make one with `selvedge init` or import it with `selvedge \
-                 issuer import`",
+                "{} has no active issuer; create one with `selvedge init` or import it with `selvedge issuer import`",
                 dir.display()
             );
         };
-        let root = folder.need(ROOT)?;
+        let root = folder.require(ROOT)?;
         let mut bindings = BTreeMap::from([
             ("ROOT_CERTIFICATE".to_owned(), text(&root)),
             ("NONCE_KEY".to_owned(), Binding::File(folder.path(NONCE_KEY))),
@@ -71,7 +70,7 @@ impl Kept {
         }
         for slot in slots {
             let (certificate, key) = (issuer_file(slot.number, "pem"), issuer_file(slot.number, "key"));
-            let secret = Zeroizing::new(folder.need(&key)?);
+            let secret = Zeroizing::new(folder.require(&key)?);
             ceremony::check_pair(&slot.chain, &secret).with_context(|| {
                 format!("{} and {}", folder.path(&certificate).display(), folder.path(&key).display())
             })?;
@@ -86,7 +85,7 @@ impl Kept {
                 bindings.insert(setting("ISSUER_FROM", slot.number), text(&from.rfc3339()));
             }
         }
-        let nonce_key = Zeroizing::new(folder.need(NONCE_KEY)?);
+        let nonce_key = Zeroizing::new(folder.require(NONCE_KEY)?);
         if b64::decode_secret(nonce_key.trim_end()).map(Zeroizing::new).is_none_or(|key| key.len() != 32) {
             bail!("{} is not 32 bytes of unpadded base64url", folder.path(NONCE_KEY).display());
         }
@@ -94,11 +93,12 @@ impl Kept {
         Ok(Self { dir: dir.to_path_buf(), root, keys: Keys::Real, active: chain, bindings })
     }
 
-    /// The same with issuers in the place of each, of the same names, kinds of keys, dates and constraints, below `root`. They
-    /// are made once and kept in the state folder, with the other secrets.
+    /// Replaces each issuer by a stand-in with the same name, kind of key, dates and constraints, below `root`.
+    ///
+    /// Stand-ins are created once and kept in the state folder.
     ///
     /// # Errors
-    /// When they cannot be made, or written.
+    /// When they cannot be created or written.
     pub fn stand_in(self, state: &State, root: &CertAndKey) -> Result<Self> {
         state.set(SET).finish()?;
         let mut bindings = self.bindings.clone();
@@ -111,8 +111,9 @@ impl Kept {
             let made = match state.read(&certificate)? {
                 Some(made) => made,
                 None => {
-                    let made = ceremony::stand_in(root, real)
-                        .with_context(|| format!("cannot make an issuer like the one of {}", self.dir.display()))?;
+                    let made = ceremony::stand_in(root, real).with_context(|| {
+                        format!("cannot create a stand-in for the issuer of {}", self.dir.display())
+                    })?;
                     let files = [
                         (certificate.as_str(), made.certificate.as_str(), Readers::Everyone),
                         (key_file.as_str(), made.key.as_str(), Readers::Owner),
@@ -128,36 +129,36 @@ impl Kept {
             bindings.insert(key, Binding::File(state.path(&key_file)));
         }
         bindings.insert("ROOT_CERTIFICATE".to_owned(), Binding::File(state.path(pki::ROOT)));
-        // It is signed by another root.
+        // Another root signed it.
         bindings.remove("ROOT_CRL");
         bindings.insert("NONCE_KEY".to_owned(), Binding::File(state.path(pki::NONCE_KEY)));
         Ok(Self { keys: Keys::StandIn, active: active.unwrap_or_default(), bindings, ..self })
     }
 
-    /// What has to be known of it at each start.
-    pub fn says(&self) -> String {
+    /// The notice at each start.
+    pub fn notice(&self) -> String {
         let (dir, root) = (self.dir.display(), &self.root);
         match self.keys {
             Keys::StandIn => format!(
                 "A trial of the CA in {dir}: issuers of the same names, kinds of keys and constraints sign, with throw-away \
-                 keys\nbelow this state folder's root. Who trusts {root} trusts nothing of it."
+                 keys\nbelow this state folder's root. They are not trusted by {root}."
             ),
             Keys::Real => format!(
                 "WARNING: the keys of {dir} sign. Every program of this machine can have certificates here, for whatever \
-                 name\nthose keys are good for: all who trust {root} trust them, no record of the CA has them, and it cannot \
-                 revoke them."
+                 name\nof those keys: clients that trust {root} trust them, but the CA has no record of them and cannot revoke \
+                 them."
             ),
         }
     }
 }
 
-/// The name of the files of what stands in for this chain below this root.
+/// The file name of the stand-in for this chain below this root.
 fn stand_in_name(real: &str, root: &CertAndKey) -> String {
     let digest = Sha256::new().chain_update(&root.certificate).chain_update(real).finalize();
     format!("stand-in-{}", hex::encode(digest.get(..8).unwrap_or_default()))
 }
 
-/// The name under which the files of one that stands in are written together.
+/// The name of the set in which a stand-in's files are written.
 const SET: &str = "new-stand-in";
 
 fn text(value: &str) -> Binding {

@@ -1,4 +1,4 @@
-//! Where the server listens, as given by `--listen`.
+//! The listening address, `--listen`.
 
 use std::fmt;
 use std::io::ErrorKind;
@@ -27,7 +27,7 @@ pub enum Host {
 }
 
 impl Listen {
-    /// Binds it, which is the one sure way to know that nobody else has it.
+    /// Binds the address, the only reliable check that it is free.
     ///
     /// # Errors
     /// When the port is in use or may not be used, with what to do about it.
@@ -51,19 +51,19 @@ impl Listen {
         })
     }
 
-    /// The same host, at the port that `listener` really has.
+    /// The same host with the actual port of `listener`.
     ///
     /// # Errors
-    /// When the system does not tell.
+    /// When the system does not give it.
     pub fn at(&self, listener: &TcpListener) -> Result<Self> {
-        let port = listener.local_addr().context("cannot tell which port was taken")?.port();
+        let port = listener.local_addr().context("cannot read the listening port")?.port();
         Ok(Self { host: self.host.clone(), port })
     }
 
-    /// The same host at another port that is free: two further on, one after the management address, where that is.
+    /// The same host at another free port: preferably two higher, one above the management address.
     ///
     /// # Errors
-    /// When there is none.
+    /// When no port is free.
     pub fn plain_beside(&self) -> Result<(Self, TcpListener)> {
         let beside = self.port.checked_add(2).map(|port| Self { host: self.host.clone(), port });
         let any = Self { host: self.host.clone(), port: 0 };
@@ -71,7 +71,7 @@ impl Listen {
         Ok((self.at(&listener)?, listener))
     }
 
-    /// The same, where it can be reached: a client on this machine does not ask "all addresses".
+    /// The address for clients on this machine: loopback in place of "all addresses".
     pub fn reached(&self) -> Self {
         let host = match self.host {
             Host::Ip(IpAddr::V4(ip)) if ip.is_unspecified() => Host::Ip(Ipv4Addr::LOCALHOST.into()),
@@ -86,7 +86,7 @@ impl Listen {
         matches!(self.host, Host::Ip(ip) if ip.is_unspecified())
     }
 
-    /// The address for what only this machine is to reach: the same one when it is that already.
+    /// A loopback address: the same one if it is loopback already.
     pub fn loopback(&self) -> IpAddr {
         match self.host {
             Host::Ip(ip) if ip.is_loopback() => ip,
@@ -94,7 +94,7 @@ impl Listen {
         }
     }
 
-    /// The origin under `scheme`, in the one form that URLs are compared in: without the scheme's own port.
+    /// The origin under `scheme`, without the scheme's default port.
     pub fn origin(&self, scheme: &str) -> String {
         match (scheme, self.port) {
             ("https", 443) | ("http", 80) => format!("{scheme}://{}", self.host),
@@ -124,10 +124,10 @@ impl FromStr for Listen {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (host, port) = text.rsplit_once(':').ok_or("write it as HOST:PORT, for example 127.0.0.1:14000")?;
-        let port = port.parse().map_err(|_| format!("{port:?} is no port number"))?;
+        let port = port.parse().map_err(|_| format!("{port:?} is not a port number"))?;
         let bracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
         let host = match (bracketed, host.parse::<Ipv4Addr>()) {
-            (Some(v6), _) => Host::Ip(IpAddr::V6(v6.parse().map_err(|_| format!("[{v6}] is no IPv6 address"))?)),
+            (Some(v6), _) => Host::Ip(IpAddr::V6(v6.parse().map_err(|_| format!("[{v6}] is not an IPv6 address"))?)),
             (None, Ok(v4)) => Host::Ip(IpAddr::V4(v4)),
             (None, Err(_)) => Host::Name(DnsName::parse(host).map_err(|fault| format!("the host {host:?} {fault}"))?),
         };
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn the_base_url_is_the_address_as_given() {
+    fn base_url_is_the_given_address() {
         assert_eq!(origin("127.0.0.1:14000"), "https://127.0.0.1:14000");
         assert_eq!(origin("[::1]:14000"), "https://[::1]:14000");
         assert_eq!(origin("Localhost:14000"), "https://localhost:14000");
@@ -156,9 +156,9 @@ mod tests {
     fn other_forms_are_refused_with_the_reason() {
         for (text, why) in [
             ("14000", "HOST:PORT"),
-            ("127.0.0.1:http", "no port number"),
-            ("127.0.0.1:70000", "no port number"),
-            ("[::g]:1", "no IPv6 address"),
+            ("127.0.0.1:http", "not a port number"),
+            ("127.0.0.1:70000", "not a port number"),
+            ("[::g]:1", "not an IPv6 address"),
             ("::1:14000", "character other than"),
             (":14000", "is empty"),
         ] {
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_for_others_stays_on_this_machine() {
+    fn management_address_is_loopback() {
         let loopback = |text: &str| text.parse::<Listen>().unwrap().loopback().to_string();
         assert_eq!(loopback("127.0.0.2:1"), "127.0.0.2");
         assert_eq!(loopback("[::1]:1"), "::1");
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn a_port_in_use_is_named_with_the_option_to_change_it() {
+    fn port_in_use_is_named_with_the_option() {
         let taken = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = taken.local_addr().unwrap().port();
         let said = format!("127.0.0.1:{port}").parse::<Listen>().unwrap().bind().unwrap_err().to_string();

@@ -21,23 +21,23 @@ use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 use tokio::net::{TcpListener, UdpSocket};
 
-use super::dns::{Resolver, Via};
+use super::dns::{Resolver, Transport};
 use super::zone::{Change, Host, Policy};
-use crate::operate::web::is_here;
+use crate::common::web::is_loopback;
 
-/// Where the Worker asks for names.
+/// The path of DNS over HTTPS.
 pub const DOH_PATH: &str = "/dns-query";
 const DNS_MESSAGE: &str = "application/dns-message";
-/// The longest DNS message there is.
-const LONGEST_MESSAGE: usize = 65_535;
-/// How often a port for both TCP and UDP is looked for.
+/// Longest DNS message.
+const MAX_MESSAGE_BYTES: usize = 65_535;
+/// Attempts to find a port that is free for both TCP and UDP.
 const PORT_TRIES: usize = 32;
 
 /// The sockets of the management address: HTTP, and plain DNS on the same port number.
 pub struct Sockets {
     http: TcpListener,
     dns: UdpSocket,
-    /// Where both listen.
+    /// The address of both.
     pub address: SocketAddr,
 }
 
@@ -84,28 +84,26 @@ fn router(resolver: Arc<Resolver>) -> Router {
         .route("/", get(show))
         .route(DOH_PATH, get(doh_get).post(doh_post))
         .route("/{operation}", post(operate))
-        .layer(DefaultBodyLimit::max(LONGEST_MESSAGE))
-        .layer(from_fn(at_home))
+        .layer(DefaultBodyLimit::max(MAX_MESSAGE_BYTES))
+        .layer(from_fn(require_local_host))
         .with_state(resolver)
 }
 
-/// Answers what is asked under an address of this machine. A page of a site whose name was made to lead here sends that
-/// name, and would else read all records, or have names looked up.
-async fn at_home(request: Request, next: Next) -> Response {
+/// Refuses requests whose `Host` is not this machine, against DNS rebinding by web pages.
+async fn require_local_host(request: Request, next: Next) -> Response {
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     if is_local(host) {
         return next.run(request).await;
     }
     let shown: String = host.chars().take(100).collect();
-    let why =
-        format!("this is asked for under 127.0.0.1 or localhost only, not under {shown:?} (RFC 9110 section 15.5.20)");
+    let why = format!("only 127.0.0.1 and localhost are served here, not {shown:?} (RFC 9110 section 15.5.20)");
     refuse(StatusCode::MISDIRECTED_REQUEST, &why)
 }
 
 /// Whether a `Host` is a loopback address, or `localhost`, at whatever port.
 fn is_local(host: &str) -> bool {
     let Ok(url) = url::Url::parse(&format!("http://{host}/")) else { return false };
-    url.path() == "/" && url.username().is_empty() && url.query().is_none() && is_here(&url)
+    url.path() == "/" && url.username().is_empty() && url.query().is_none() && is_loopback(&url)
 }
 
 async fn show(State(resolver): State<Arc<Resolver>>) -> Response {
@@ -137,7 +135,7 @@ async fn doh_post(State(resolver): State<Arc<Resolver>>, headers: HeaderMap, bod
 }
 
 async fn doh(resolver: &Resolver, message: &[u8]) -> Response {
-    match resolver.answer(message, Via::Stream).await {
+    match resolver.answer(message, Transport::Stream).await {
         Some(answer) => {
             ([(header::CONTENT_TYPE, DNS_MESSAGE), (header::CACHE_CONTROL, "no-store")], answer).into_response()
         }
@@ -151,18 +149,18 @@ async fn operate(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    // Browsers send Origin with every POST: a web page that the user looks at has no business here.
+    // Browsers send Origin with every POST: web pages are refused.
     if headers.contains_key(header::ORIGIN) {
         return refuse(StatusCode::FORBIDDEN, "web pages may not set DNS records");
     }
     match read_change(&operation, &body) {
         Ok((host, change)) => {
             resolver.apply(&host, change);
-            // acme.sh takes it for done only when it sees its value again.
+            // acme.sh expects its value in the response.
             ([(header::CONTENT_TYPE, "application/json")], body).into_response()
         }
         Err(Refusal::Unknown) => {
-            refuse(StatusCode::NOT_FOUND, &format!("there is no operation {operation:?}; there are {OPERATIONS}"))
+            refuse(StatusCode::NOT_FOUND, &format!("unknown operation {operation:?}; expected one of: {OPERATIONS}"))
         }
         Err(Refusal::Body(why)) => refuse(StatusCode::BAD_REQUEST, &format!("/{operation} {why}")),
     }
@@ -172,11 +170,11 @@ fn refuse(status: StatusCode, why: &str) -> Response {
     (status, format!("{why}\n")).into_response()
 }
 
-/// The operations, for whoever asks for another.
+/// The operations, for the error about an unknown one.
 const OPERATIONS: &str = "set-txt, clear-txt, add-a, clear-a, add-aaaa, clear-aaaa, add-caa, clear-caa, set-cname, \
      clear-cname, set-servfail, clear-servfail (of pebble-challtestsrv), present and cleanup (of lego's httpreq)";
 
-/// Why an operation is not done.
+/// The reason to refuse an operation.
 #[derive(Debug, PartialEq)]
 enum Refusal {
     /// No operation has that name.
@@ -186,35 +184,35 @@ enum Refusal {
 }
 
 #[derive(Deserialize)]
-struct At {
+struct HostOnly {
     host: Host,
 }
 
 #[derive(Deserialize)]
-struct Valued {
+struct HostValue {
     host: Host,
     value: String,
 }
 
 #[derive(Deserialize)]
-struct Addressed<Ip> {
+struct HostAddresses<Ip> {
     host: Host,
     addresses: Vec<Ip>,
 }
 
 #[derive(Deserialize)]
-struct Governed {
+struct HostPolicies {
     host: Host,
     policies: Vec<Policy>,
 }
 
 #[derive(Deserialize)]
-struct Aliased {
+struct HostTarget {
     host: Host,
     target: Host,
 }
 
-/// What httpreq sends: the record itself, or (its RAW mode) what the record is made of.
+/// A request of httpreq: the record itself, or (RAW mode) the values it is computed from.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Challenge {
@@ -239,28 +237,28 @@ impl Challenge {
     }
 }
 
-/// Reads the body of an operation as the change that it asks for.
+/// Parses the body of an operation into a change.
 fn read_change(operation: &str, body: &[u8]) -> Result<(Host, Change), Refusal> {
-    let at = |change| read(body, r#"{"host"}"#).map(|At { host }| (host, change));
+    let at = |change| read(body, r#"{"host"}"#).map(|HostOnly { host }| (host, change));
     match operation {
-        "set-txt" => read(body, r#"{"host","value"}"#).map(|b: Valued| (b.host, Change::AddTxt(b.value))),
+        "set-txt" => read(body, r#"{"host","value"}"#).map(|b: HostValue| (b.host, Change::AddTxt(b.value))),
         "clear-txt" => at(Change::ClearTxt),
         "add-a" => {
-            let b: Addressed<Ipv4Addr> = read(body, r#"{"host","addresses":[IPv4 …]}"#)?;
-            Ok((b.host, Change::AddA(some(b.addresses, "addresses")?)))
+            let b: HostAddresses<Ipv4Addr> = read(body, r#"{"host","addresses":[IPv4 …]}"#)?;
+            Ok((b.host, Change::AddA(non_empty(b.addresses, "addresses")?)))
         }
         "clear-a" => at(Change::ClearA),
         "add-aaaa" => {
-            let b: Addressed<Ipv6Addr> = read(body, r#"{"host","addresses":[IPv6 …]}"#)?;
-            Ok((b.host, Change::AddAaaa(some(b.addresses, "addresses")?)))
+            let b: HostAddresses<Ipv6Addr> = read(body, r#"{"host","addresses":[IPv6 …]}"#)?;
+            Ok((b.host, Change::AddAaaa(non_empty(b.addresses, "addresses")?)))
         }
         "clear-aaaa" => at(Change::ClearAaaa),
         "add-caa" => {
-            let b: Governed = read(body, r#"{"host","policies":[{"tag","value"} …]}"#)?;
-            Ok((b.host, Change::AddCaa(some(b.policies, "policies")?)))
+            let b: HostPolicies = read(body, r#"{"host","policies":[{"tag","value"} …]}"#)?;
+            Ok((b.host, Change::AddCaa(non_empty(b.policies, "policies")?)))
         }
         "clear-caa" => at(Change::ClearCaa),
-        "set-cname" => read(body, r#"{"host","target"}"#).map(|b: Aliased| (b.host, Change::SetCname(b.target))),
+        "set-cname" => read(body, r#"{"host","target"}"#).map(|b: HostTarget| (b.host, Change::SetCname(b.target))),
         "clear-cname" => at(Change::ClearCname),
         "set-servfail" => at(Change::Servfail(true)),
         "clear-servfail" => at(Change::Servfail(false)),
@@ -278,20 +276,20 @@ fn read<T: DeserializeOwned>(body: &[u8], form: &str) -> Result<T, Refusal> {
     serde_json::from_slice(body).map_err(|error| Refusal::Body(format!("takes the JSON {form}, but: {error}")))
 }
 
-fn some<T>(list: Vec<T>, member: &str) -> Result<Vec<T>, Refusal> {
+fn non_empty<T>(list: Vec<T>, member: &str) -> Result<Vec<T>, Refusal> {
     if list.is_empty() { Err(Refusal::Body(format!("needs at least one of {member:?}"))) } else { Ok(list) }
 }
 
-/// Answers plain DNS queries until the socket breaks, each on its own: the system may be slow with one name.
+/// Answers plain DNS queries concurrently until the socket breaks.
 async fn answer_datagrams(socket: Arc<UdpSocket>, resolver: Arc<Resolver>) -> std::io::Result<()> {
-    let mut buffer = vec![0; LONGEST_MESSAGE];
+    let mut buffer = vec![0; MAX_MESSAGE_BYTES];
     loop {
         let (length, client) = socket.recv_from(&mut buffer).await?;
         let query = buffer.iter().take(length).copied().collect::<Vec<u8>>();
         let (socket, resolver) = (Arc::clone(&socket), Arc::clone(&resolver));
         tokio::spawn(async move {
-            if let Some(answer) = resolver.answer(&query, Via::Datagram).await {
-                // A client that went away is no reason to stop.
+            if let Some(answer) = resolver.answer(&query, Transport::Datagram).await {
+                // A client that has gone away is ignored.
                 let _ = socket.send_to(&answer, client).await;
             }
         });

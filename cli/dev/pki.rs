@@ -1,5 +1,4 @@
-//! The disposable CA in the state folder: a root, the intermediate that signs for clients, and the server's
-//! own certificate, which is made anew at each start.
+//! The disposable CA in the state folder: root, intermediate, and the server's own certificate.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
@@ -14,33 +13,33 @@ use super::base::Base;
 use super::capnp::Keypair;
 use super::listen::{Host, Listen};
 use super::state::{Readers, State};
-use crate::host;
+use crate::common::host;
 
 /// The root certificate, which clients have to trust.
 pub const ROOT: &str = "root.pem";
-/// The certificate of the issuer, which clients get below theirs.
+/// The issuer's certificate, in the chain of clients.
 pub const ISSUER: &str = "intermediate.pem";
 /// The issuer's private key.
 pub const ISSUER_KEY: &str = "intermediate.key";
-/// What protects replay nonces.
+/// The key of replay nonces.
 pub const NONCE_KEY: &str = "nonce.key";
 const ROOT_KEY: &str = "root.key";
 const SERVER: &str = "server.pem";
 const SERVER_KEY: &str = "server.key";
-/// The name under which the files above are written together.
+/// The name of the set in which these files are written.
 const SET: &str = "new-ca";
 
-/// Years that the root lives: longer than anybody keeps a disposable state folder.
+/// The root's lifetime in years, longer than that of a disposable state folder.
 const ROOT_YEARS: u32 = 10;
-/// Years that the intermediate lives.
+/// The intermediate's lifetime in years.
 const ISSUER_YEARS: u32 = 5;
-/// Years that the server's intermediate lives: as few as there are, it is thrown away at the end.
+/// The lifetime of the server's intermediate in years, the shortest possible.
 const SERVER_CA_YEARS: u32 = 1;
-/// Days that the server's certificate lives; a `dev` that runs longer makes another in time.
+/// The lifetime of the server's certificate in days; a `dev` that runs longer renews it.
 const SERVER_DAYS: u32 = 90;
-/// After how much of that it does.
+/// When a running `dev` renews it.
 pub const SERVER_RENEWAL: Duration = Duration::from_secs(60 * 86_400);
-/// Random bytes in the names of the CA, by which two of them are told apart in a trust store.
+/// Random bytes in the CA's names, which distinguish several CAs in a trust store.
 const TAG_BYTES: usize = 4;
 
 /// The CA of the state folder, checked, and the certificate to serve with.
@@ -52,12 +51,12 @@ pub struct Authority {
     pub keypair: Keypair,
 }
 
-/// What the server is called: the host of its URL, and where it listens.
+/// The names of the server: the host of its URL, and its listening address.
 #[derive(Clone, Copy, Debug)]
 pub struct ServerNames<'a> {
     /// Its URL.
     pub base: &'a Base,
-    /// Where it listens.
+    /// Its listening address.
     pub listen: &'a Listen,
 }
 
@@ -69,10 +68,10 @@ struct Files {
 }
 
 impl Authority {
-    /// The CA that is in the state folder, or a new one where there is none, with a new server certificate.
+    /// Opens or creates the CA in the state folder, with a new server certificate.
     ///
     /// # Errors
-    /// When what is there is incomplete or damaged: nothing is replaced then. And when files cannot be written.
+    /// When the files are incomplete or damaged (nothing is replaced), or cannot be written.
     pub fn of(state: &State, names: ServerNames<'_>, now: Time) -> Result<Self> {
         state.set(SET).finish()?;
         let files = match Files::read(state)? {
@@ -86,18 +85,18 @@ impl Authority {
         Ok(authority)
     }
 
-    /// Makes another certificate for the server, in the place of the one before.
+    /// Issues a new certificate for the server.
     ///
     /// # Errors
     /// When the files cannot be written.
     pub fn certify_server(&self, state: &State, names: ServerNames<'_>, now: Time) -> Result<()> {
-        let server = server_certificate(&self.root, names, now).context("cannot make the server's certificate")?;
+        let server = server_certificate(&self.root, names, now).context("cannot issue the server's certificate")?;
         state.write(SERVER_KEY, &server.key, Readers::Owner)?;
         state.write(SERVER, &server.certificate, Readers::Everyone)
     }
 }
 
-/// What was found, and what to do about it.
+/// The error about an unusable CA, with what to do.
 fn unusable(state: &State, found: &Error) -> Error {
     anyhow!(
         "the CA in {folder} cannot be used: {found:#}. Restore its files from a copy, or delete {folder} to start \
@@ -107,7 +106,7 @@ fn unusable(state: &State, found: &Error) -> Error {
 }
 
 impl Files {
-    /// Reads them; `None` when not one of them exists.
+    /// Reads the files; `None` when none exists.
     fn read(state: &State) -> Result<Option<Self>> {
         let names = [ROOT, ROOT_KEY, ISSUER, ISSUER_KEY, NONCE_KEY];
         let read = |name| state.read(name).map_err(|found| unusable(state, &found));
@@ -129,14 +128,14 @@ impl Files {
         }
     }
 
-    /// Makes a new CA, whole or not at all.
+    /// Creates a new CA atomically.
     fn create(state: &State, now: Time) -> Result<Self> {
         let tag = hex::encode(&host::random::<TAG_BYTES>()?);
         let root = ceremony::create_root(&format!("Selvedge dev root {tag} (NOT TRUSTED)"), now, ROOT_YEARS);
-        let root = root.context("cannot make the root")?;
+        let root = root.context("cannot create the root")?;
         let name = format!("Selvedge dev intermediate {tag} (NOT TRUSTED)");
         let issuer = ceremony::create_intermediate(&root, &name, now, ISSUER_YEARS);
-        let issuer = issuer.context("cannot make the intermediate")?;
+        let issuer = issuer.context("cannot create the intermediate")?;
         let nonce_key = b64::encode(&host::random::<32>()?);
         state.set(SET).write(&[
             (ROOT, &root.certificate, Readers::Everyone),
@@ -148,7 +147,7 @@ impl Files {
         Ok(Self { root, issuer, nonce_key })
     }
 
-    /// Checks that the files are what they are called, and belong together.
+    /// Checks the contents of the files and that they belong together.
     fn check(&self, now: Time) -> Result<()> {
         let pair = |name, key, it: &CertAndKey| {
             ceremony::check_pair(&it.certificate, &it.key).with_context(|| format!("{name} and {key}"))
@@ -167,15 +166,16 @@ impl Files {
     }
 }
 
-/// Whether `root`, a CA made here, signed this certificate.
+/// Whether `root` signed this certificate.
 fn is_signed_by(certificate: &[u8], root: &str) -> Result<bool> {
     let above = pem::read_certificates(root).context(ROOT)?.into_iter().next().unwrap_or_default();
     let (below, above) = (Parts::read(certificate).context(ISSUER)?, Parts::read(&above).context(ROOT)?);
     Ok(ceremony::is_issued_by(&below, &above))
 }
 
-/// A certificate for the server, below an intermediate that exists for it alone: the issuer's ledger knows
-/// every serial that the issuer ever signed, and this one would not be in it.
+/// Issues the server's certificate below an intermediate of its own.
+///
+/// The issuer's ledger has every serial that the issuer signed, and would not have this one.
 fn server_certificate(root: &CertAndKey, called: ServerNames<'_>, now: Time) -> Result<CertAndKey> {
     let ca = ceremony::create_intermediate(root, "Selvedge dev server CA (NOT TRUSTED)", now, SERVER_CA_YEARS)?;
     let mut names = vec!["localhost"];

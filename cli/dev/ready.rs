@@ -1,4 +1,4 @@
-//! Waits until the server answers its directory, as a client would ask for it.
+//! Waits until the server answers its directory, as a client would request it.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -9,19 +9,19 @@ use ureq::Agent;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 use ureq::unversioned::transport::DefaultConnector;
 
-use crate::operate::web::At;
+use crate::common::web::FixedAddress;
 
-/// How long one try may take: compiling the wasm the first time is the longest part of it.
-const TRY: Duration = Duration::from_secs(15);
-/// How long it is tried at all.
-const PATIENCE: Duration = Duration::from_secs(30);
-const PAUSE: Duration = Duration::from_millis(50);
-/// The longest answer that is read.
-const LONGEST: u64 = 64 * 1024;
-/// How much of an answer that makes no sense is shown.
-const SHOWN: usize = 300;
+/// Timeout of one attempt, mostly for compiling the wasm the first time.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(15);
+/// Timeout of all attempts.
+const START_TIMEOUT: Duration = Duration::from_secs(30);
+const ATTEMPT_PAUSE: Duration = Duration::from_millis(50);
+/// Largest response body.
+const MAX_ANSWER_BYTES: u64 = 64 * 1024;
+/// Longest excerpt of a malformed response, in characters.
+const MAX_EXCERPT: usize = 300;
 
-/// What is needed of the directory to know it for one.
+/// The member that identifies a directory.
 #[derive(Deserialize)]
 struct Directory {
     #[serde(rename = "newNonce")]
@@ -36,14 +36,13 @@ struct Problem {
 
 /// Waits until `url` answers an ACME directory ([RFC 8555 §7.1.1](https://www.rfc-editor.org/rfc/rfc8555#section-7.1.1)).
 ///
-/// It is asked for at `address`, whatever its name is elsewhere; `root` is the PEM certificate to trust and nothing else.
+/// Connects to `address`, whatever the URL's host; trusts only `root` (PEM).
 ///
 /// # Errors
-/// When the Worker answers anything else (it refuses to work with its configuration: the error says why), or
-/// when it has not answered after half a minute.
+/// When the Worker answers anything else (a problem document says why), or not within half a minute.
 pub async fn wait(url: &str, address: SocketAddr, root: &str) -> Result<()> {
     let agent = agent(root, address)?;
-    let mut last = anyhow!("it was not asked");
+    let mut last = anyhow!("no attempt was made");
     let tries = async {
         loop {
             let (agent, url) = (agent.clone(), url.to_owned());
@@ -51,25 +50,26 @@ pub async fn wait(url: &str, address: SocketAddr, root: &str) -> Result<()> {
                 Ok(answer) => return judge(&answer),
                 Err(error) => last = error,
             }
-            tokio::time::sleep(PAUSE).await;
+            tokio::time::sleep(ATTEMPT_PAUSE).await;
         }
     };
-    match tokio::time::timeout(PATIENCE, tries).await {
+    match tokio::time::timeout(START_TIMEOUT, tries).await {
         Ok(judged) => judged,
-        Err(_) => Err(last.context(format!("{url} did not answer within {} s", PATIENCE.as_secs()))),
+        Err(_) => Err(last.context(format!("{url} did not answer within {} s", START_TIMEOUT.as_secs()))),
     }
 }
 
 fn agent(root: &str, address: SocketAddr) -> Result<Agent> {
     let root = Certificate::from_pem(root.as_bytes()).context("the root certificate cannot be read")?;
     let tls = TlsConfig::builder().root_certs(RootCerts::new_with_certs(&[root])).build();
-    let config = Agent::config_builder().tls_config(tls).timeout_global(Some(TRY)).http_status_as_error(false);
-    // A proxy that the environment names would be asked for an address on this machine.
+    let config =
+        Agent::config_builder().tls_config(tls).timeout_global(Some(ATTEMPT_TIMEOUT)).http_status_as_error(false);
+    // No proxy for an address on this machine.
     let config = config.proxy(None).max_redirects(0).build();
-    Ok(Agent::with_parts(config, DefaultConnector::default(), At(address)))
+    Ok(Agent::with_parts(config, DefaultConnector::default(), FixedAddress(address)))
 }
 
-/// An answer of the Worker.
+/// A response of the Worker.
 struct Answer {
     status: u16,
     body: String,
@@ -78,7 +78,7 @@ struct Answer {
 fn ask(agent: &Agent, url: &str) -> Result<Answer> {
     let mut response = agent.get(url).call()?;
     let status = response.status().as_u16();
-    let body = response.body_mut().with_config().limit(LONGEST).read_to_string()?;
+    let body = response.body_mut().with_config().limit(MAX_ANSWER_BYTES).read_to_string()?;
     Ok(Answer { status, body })
 }
 
@@ -86,7 +86,9 @@ fn judge(answer: &Answer) -> Result<()> {
     if answer.status == 200 {
         return match serde_json::from_str::<Directory>(&answer.body) {
             Ok(_) => Ok(()),
-            Err(error) => Err(Error::from(error).context(format!("the Worker's directory is none: {}", shown(answer)))),
+            Err(error) => {
+                Err(Error::from(error).context(format!("the Worker's directory is malformed: {}", shown(answer))))
+            }
         };
     }
     match serde_json::from_str::<Problem>(&answer.body) {
@@ -96,7 +98,7 @@ fn judge(answer: &Answer) -> Result<()> {
 }
 
 fn shown(answer: &Answer) -> String {
-    answer.body.chars().take(SHOWN).collect()
+    answer.body.chars().take(MAX_EXCERPT).collect()
 }
 
 #[cfg(test)]
@@ -116,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn the_workers_own_reason_is_the_one_that_is_shown() {
+    fn problem_of_the_worker_is_shown() {
         let problem = r#"{"type":"x","status":500,"detail":"ISSUER_KEY does not match ISSUER_CHAIN"}"#;
         assert_eq!(
             judged(500, problem),

@@ -1,4 +1,4 @@
-//! Names for the lines to paste: some that the CA would not refuse.
+//! Sample names for the commands to paste, which the CA does not refuse.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,22 +9,22 @@ use selvedge::pki::Issuer;
 use selvedge::policy::Policy;
 
 use super::capnp::Binding;
-use super::kept::Kept;
-use super::wrangler::{Var, Wrangler};
+use super::kept::KeptCa;
+use crate::common::worker_config::Runtime;
 
-/// The usual name.
+/// The default name.
 const USUAL: &str = "www.test";
-/// The usual name for a certificate with a wildcard.
+/// The default name for a wildcard certificate.
 const WILD: &str = "wild.test";
 
-/// Names that there are certificates for.
+/// Names that the CA issues for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sample {
-    /// One.
+    /// A name.
     pub name: String,
-    /// One for which, and for all below which, there is a certificate by dns-01.
+    /// A name that is permitted with its wildcard, by dns-01.
     pub wild: Option<String>,
-    /// Which names there are certificates for, where not for all.
+    /// A description of the permitted names, unless all are.
     pub permitted: Option<String>,
 }
 
@@ -35,11 +35,11 @@ impl Default for Sample {
 }
 
 impl Sample {
-    /// Those of the CA that is served with these settings. What cannot be read here, the Worker refuses with a reason.
-    pub fn of(bindings: &BTreeMap<String, Binding>, wrangler: &Wrangler, kept: Option<&Kept>) -> Self {
+    /// Sample names for these settings; unreadable settings are reported by the Worker.
+    pub fn of(bindings: &BTreeMap<String, Binding>, worker: &Runtime, kept: Option<&KeptCa>) -> Self {
         let chain = kept.map(|kept| kept.active.clone()).or_else(|| text_of(bindings.get("ISSUER_CHAIN")?));
         let set = bindings.get("POLICY").and_then(text_of);
-        let policy = set.or_else(|| wrangler.vars.get("POLICY").map(var_text));
+        let policy = set.or_else(|| worker.vars.get("POLICY").map(|var| var.text().to_owned()));
         let policy = policy.map_or(Some(Policy::default()), |text| {
             serde_json::from_str(&text).ok().and_then(|document| read_policy("POLICY", &document).ok())
         });
@@ -61,29 +61,25 @@ impl Sample {
 
 fn text_of(binding: &Binding) -> Option<String> {
     match binding {
-        Binding::Var(var) => Some(var_text(var)),
+        Binding::Var(var) => Some(var.text().to_owned()),
         Binding::File(file) => fs::read_to_string(file).ok(),
         Binding::Key(..) => None,
-    }
-}
-
-fn var_text(var: &Var) -> String {
-    match var {
-        Var::Text(text) => text.clone(),
-        Var::Json(value) => value.to_string(),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::common::worker_config::Var;
+    use crate::common::worker_config::WorkerConfig;
     use selvedge::pki::ceremony::{Constraints, IssuerPlan, Root};
     use selvedge::values::SigAlg;
     use selvedge::values::identifier::DnsName;
+    use std::path::Path;
 
     #[test]
-    fn the_names_are_some_that_are_issued_for() {
-        let now = crate::host::now().unwrap();
+    fn sample_names_are_permitted() {
+        let now = crate::common::host::now().unwrap();
         let root = Root::create(SigAlg::Es256, "R", now, 10).unwrap();
         let issuer = |suffixes: &[&str]| {
             let suffixes: Vec<_> = suffixes.iter().map(|one| DnsName::parse(one).unwrap()).collect();
@@ -97,8 +93,11 @@ mod tests {
                 ("ISSUER_CHAIN".to_owned(), var(issuer(suffixes))),
                 ("POLICY".to_owned(), var(policy.to_owned())),
             ]);
-            let wrangler = Wrangler::parse("name='a'\nmain='b'\ncompatibility_date='c'\n").unwrap();
-            let Sample { name, wild, permitted } = Sample::of(&bindings, &wrangler, None);
+            let worker = WorkerConfig::parse(Path::new("w"), "name='a'\nmain='b'\ncompatibility_date='c'\n")
+                .unwrap()
+                .runtime()
+                .unwrap();
+            let Sample { name, wild, permitted } = Sample::of(&bindings, &worker, None);
             (name, wild, permitted.is_some())
         };
         let of = |name: &str, wild: Option<&str>, said| (name.to_owned(), wild.map(str::to_owned), said);

@@ -1,4 +1,4 @@
-//! A `dev` at work: everything is started, waited for, renewed, and stopped.
+//! Runs the server: start, readiness, certificate renewal, stop.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -14,29 +14,32 @@ use url::Url;
 use super::banner::{Names, Ports, Running};
 use super::capnp::{Binding, Served};
 use super::dns::Resolver;
-use super::kept::{Kept, Keys};
+use super::kept::{KeptCa, Keys};
 use super::management::{DOH_PATH, Sockets};
-use super::pki::{self, Authority, ServerNames};
+use super::options::Options;
+use super::pki::{Authority, ServerNames};
+use super::program::Program;
 use super::sample::Sample;
 use super::state::{RUNNING, Readers, State};
 use super::workerd::{Listeners, Output, Workerd};
-use super::wrangler::Var;
-use super::{Options, Program, admin, banner, base, bound, databases, dns, ready};
-use crate::host;
-use crate::tools::{interrupt, say};
+use super::{admin_token, banner, base, databases, dns, key_binding, pki, ready};
+use crate::common::host;
+use crate::common::host::say;
+use crate::common::worker_config::Var;
+use crate::tools::interrupt;
 
 /// The Worker's log of requests and errors, in the state folder.
 const LOG: &str = "workerd.log";
 /// workerd's configuration, in the state folder.
 const CONFIG: &str = "workerd.capnp";
-/// A Ctrl-C reaches workerd and us at the same time: how long after workerd's end it may arrive here.
-const TOGETHER: Duration = Duration::from_millis(250);
-/// How often the clock is looked at. A machine that slept wakes up to another time.
-const LOOK: Duration = Duration::from_secs(30);
-/// How long after a certificate could not be made the next try is.
-const AGAIN: Duration = Duration::from_secs(3600);
+/// How long after workerd's end a Ctrl-C, which both get, may arrive here.
+const SIGNAL_DELAY: Duration = Duration::from_millis(250);
+/// How often the clock is read: a suspended machine wakes up later.
+const CLOCK_INTERVAL: Duration = Duration::from_secs(30);
+/// Delay before a failed renewal is tried again.
+const RETRY_DELAY: Duration = Duration::from_secs(3600);
 
-/// What a server has while it runs.
+/// The state of a running server.
 struct Serving<'a> {
     options: &'a Options,
     state: &'a State,
@@ -45,41 +48,58 @@ struct Serving<'a> {
     workerd: PathBuf,
     listeners: Listeners,
     output: Arc<Output>,
-    /// Where this machine reaches it.
+    /// Its address on this machine.
     local: SocketAddr,
     sample: Sample,
 }
 
+/// The CA that is served.
+#[derive(Clone, Copy, Debug)]
+pub struct ServedCa<'a> {
+    /// The disposable CA of the state folder.
+    pub authority: &'a Authority,
+    /// The persistent CA of `--ca`.
+    pub kept: Option<&'a KeptCa>,
+}
+
+/// The origins of the server.
+#[derive(Clone, Debug)]
+pub struct Origins {
+    /// Of the CA, as `BASE_URL`.
+    pub base: String,
+    /// Of CRLs and issuer certificates, by plain http.
+    pub status: String,
+    /// Of the management address.
+    pub management: String,
+}
+
 /// Starts everything, waits for a reason to stop, and stops everything.
-pub async fn serve(
-    options: &Options,
-    state: &State,
-    (authority, kept): (&Authority, Option<&Kept>),
-    program: &Program,
-) -> Result<()> {
+pub async fn serve(options: &Options, state: &State, ca: ServedCa<'_>, program: &Program) -> Result<()> {
+    let ServedCa { authority, kept } = ca;
     let mut stop = Stop::watch()?;
     if interrupt::requested() {
         return Ok(());
     }
     let main = options.listen.bind()?;
     let listen = options.listen.at(&main)?;
-    let local = base::local(main.local_addr().context("cannot tell where it listens")?);
+    let local = base::local(main.local_addr().context("cannot read the listening address")?);
     let base = base::Base::of(options.base_url.as_ref(), &listen, options.plain_http)?;
     let sockets = Sockets::bind(listen.loopback(), listen.port.checked_add(1)).await?;
-    // Verifiers fetch CRLs and issuer certificates by plain http, also where clients have to use https.
+    // Verifiers fetch CRLs and issuer certificates by plain http, even if clients use https.
     let plain = if options.plain_http { None } else { Some(listen.plain_beside()?) };
     let status = plain.as_ref().map_or_else(|| base.origin().to_owned(), |(plain, _)| base.plain(plain.port));
-    let running = running(state, (base.origin(), status), (local, sockets.address), kept);
-    let bindings = bindings(options, (state, kept), (base.origin(), &running.status, &running.management))?;
+    let origins = Origins { base: base.origin().to_owned(), status, management: format!("http://{}", sockets.address) };
+    let running = Running { dns: sockets.address.to_string(), ..running(state, &origins, local, kept) };
+    let bindings = bindings(options, state, kept, &origins)?;
     let served = Served {
-        wrangler: &program.wrangler,
+        worker: &program.worker,
         modules: &program.modules,
         bindings: &bindings,
         objects: &state.objects(),
         keypair: (!options.plain_http).then_some(&authority.keypair),
         plain: plain.is_some(),
     };
-    // What was set may be a secret.
+    // Values of --set may be secrets.
     state.write(CONFIG, &served.config()?, Readers::Owner)?;
     let management = sockets.serve(Arc::new(Resolver::new(dns::ask_system)));
     let serving = Serving {
@@ -91,7 +111,7 @@ pub async fn serve(
         listeners: Listeners { main, plain: plain.map(|(_, listener)| listener) },
         output: Arc::new(Output::open(&state.path(LOG))?),
         local,
-        sample: Sample::of(&bindings, &program.wrangler, kept),
+        sample: Sample::of(&bindings, &program.worker, kept),
     };
     let mut workerd = None;
     let ended = {
@@ -103,7 +123,7 @@ pub async fn serve(
         }
     };
     // Ctrl-C reaches the whole process group: workerd's end may be seen before the signal.
-    let asked = ended.is_err() && tokio::time::timeout(TOGETHER, stop.asked()).await.is_ok();
+    let asked = ended.is_err() && tokio::time::timeout(SIGNAL_DELAY, stop.asked()).await.is_ok();
     let damaged = serving.output.found_damage();
     if let Some(workerd) = workerd {
         workerd.stop().await;
@@ -111,29 +131,27 @@ pub async fn serve(
     state.remove(RUNNING)?;
     match ended {
         Err(_) if asked => Ok(()),
-        Err(error) if damaged => {
-            Err(error.context(format!("a database is damaged: {}", databases::advice(&state.objects()))))
-        }
+        Err(error) if damaged => Err(damaged_database(error, state)),
         ended => ended,
     }
 }
 
-/// What is told of a server that is to run.
-fn running(
-    state: &State,
-    (base, status): (&str, String),
-    (local, management): (SocketAddr, SocketAddr),
-    kept: Option<&Kept>,
-) -> Running {
+/// Adds the advice about a damaged database to an error.
+fn damaged_database(error: Error, state: &State) -> Error {
+    error.context(format!("a database is damaged: {}", databases::advice(&state.objects())))
+}
+
+/// The published facts of the server.
+fn running(state: &State, origins: &Origins, local: SocketAddr, kept: Option<&KeptCa>) -> Running {
     Running {
-        directory: format!("{base}/directory"),
+        directory: format!("{}/directory", origins.base),
         address: local.to_string(),
         root: state.path(pki::ROOT).display().to_string(),
-        admin_token: state.path(admin::TOKEN).display().to_string(),
+        admin_token: state.path(admin_token::TOKEN).display().to_string(),
         issued_below: kept.filter(|kept| kept.keys == Keys::Real).map(|kept| kept.root.clone()),
-        status,
-        management: format!("http://{management}"),
-        dns: management.to_string(),
+        status: origins.status.clone(),
+        management: origins.management.clone(),
+        dns: String::new(),
         pid: std::process::id(),
         workerd_pid: None,
         workerd_log: state.path(LOG).display().to_string(),
@@ -141,20 +159,20 @@ fn running(
 }
 
 impl Serving<'_> {
-    /// Starts workerd, says that it is up, and starts it anew for each new certificate, until an end that should not come.
-    async fn work(&self, slot: &mut Option<Workerd>, mut running: Running, kept: Option<&Kept>) -> Result<()> {
+    /// Starts workerd, prints the banner, and restarts it for each new certificate; returns on failure.
+    async fn work(&self, slot: &mut Option<Workerd>, mut running: Running, kept: Option<&KeptCa>) -> Result<()> {
         let mut said = false;
         loop {
             let workerd = slot.insert(self.start()?);
             running.workerd_pid = workerd.pid();
             tokio::select! {
-                // Its end explains more than the connection that broke by it.
+                // Its exit explains more than the broken connection.
                 biased;
                 error = workerd.ended() => return Err(error),
                 up = ready::wait(&running.directory, self.local, &self.authority.root.certificate) => up.map_err(|error| self.located(error))?,
             }
             if !said {
-                self.output.be_heard();
+                self.output.forward_output();
                 host::print(&self.banner(&running, kept));
                 said = true;
             }
@@ -164,7 +182,7 @@ impl Serving<'_> {
                 error = workerd.ended() => return Err(error),
                 () = self.until_certified() => {}
             }
-            // The new one finds its certificate at its start. Meanwhile who connects waits.
+            // The next process reads the new certificate. Meanwhile connections wait.
             if let Some(workerd) = slot.take() {
                 workerd.drain().await;
             }
@@ -180,23 +198,23 @@ impl Serving<'_> {
         Error::msg(format!("{error}\n(its log is {})", self.state.path(LOG).display()))
     }
 
-    fn banner(&self, running: &Running, kept: Option<&Kept>) -> String {
-        let names = self.options.resolver.as_ref().map_or(Names::Ours, |url| Names::Of(url.as_str()));
+    fn banner(&self, running: &Running, kept: Option<&KeptCa>) -> String {
+        let names = self.options.resolver.as_ref().map_or(Names::Dev, |url| Names::Resolver(url.as_str()));
         let ports = Ports { http01: self.options.http01_port, tls_alpn: self.options.tls_alpn_port };
         let mut text = banner::text(running, ports, names, &self.state.path("clients"), &self.sample);
         if let Some(kept) = kept {
-            text.insert_str(0, &format!("{}\n\n", kept.says()));
+            text.insert_str(0, &format!("{}\n\n", kept.notice()));
         }
         if self.names.listen.is_everywhere() && self.options.base_url.is_none() {
             text.push_str(
-                "\nIt listens at all addresses of this machine and answers by the one above only: name the one by which \
-                 others reach it with --base-url.\n",
+                "\nIt listens at all addresses of this machine but answers only by the one above: give the address for other \
+                 machines with --base-url.\n",
             );
         }
         text
     }
 
-    /// Waits until the server's certificate is to be replaced, and makes the next one.
+    /// Waits until the server's certificate is due, and renews it.
     async fn until_certified(&self) {
         if self.options.plain_http {
             return std::future::pending().await;
@@ -207,15 +225,15 @@ impl Serving<'_> {
             match self.authority.certify_server(self.state, self.names, now) {
                 Ok(()) => return,
                 Err(error) => {
-                    say(format!("the server's certificate could not be replaced, and is tried again: {error:#}"));
-                    wait = AGAIN;
+                    say(format!("cannot renew the server's certificate, trying again later: {error:#}"));
+                    wait = RETRY_DELAY;
                 }
             }
         }
     }
 }
 
-/// Sleeps by the machine's clock. Gives the time; `None` where the clock cannot be read.
+/// Sleeps by the machine's clock; gives the time, or `None` when the clock is unreadable.
 async fn sleep(time: Duration) -> Option<Time> {
     let end = host::now().ok()?.plus(time);
     loop {
@@ -223,27 +241,28 @@ async fn sleep(time: Duration) -> Option<Time> {
         if now >= end {
             return Some(now);
         }
-        tokio::time::sleep(now.until(end).min(LOOK)).await;
+        tokio::time::sleep(now.until(end).min(CLOCK_INTERVAL)).await;
     }
 }
 
-/// What the Worker is told beyond its `wrangler.toml`.
+/// The Worker's bindings in addition to `wrangler.toml`.
 pub fn bindings(
     options: &Options,
-    (state, kept): (&State, Option<&Kept>),
-    (origin, status, management): (&str, &str, &str),
+    state: &State,
+    kept: Option<&KeptCa>,
+    origins: &Origins,
 ) -> Result<BTreeMap<String, Binding>> {
-    let own_resolver = || format!("{management}{DOH_PATH}");
+    let own_resolver = || format!("{}{DOH_PATH}", origins.management);
     let resolver = options.resolver.as_ref().map_or_else(own_resolver, Url::to_string);
     let vars = [
-        ("BASE_URL", origin.to_owned()),
-        ("STATUS_URL", status.to_owned()),
+        ("BASE_URL", origins.base.clone()),
+        ("STATUS_URL", origins.status.clone()),
         ("MODE", "dev".to_owned()),
         ("HTTP01_PORT", options.http01_port.to_string()),
         ("TLS_ALPN_PORT", options.tls_alpn_port.to_string()),
         ("RESOLVER_URL", resolver),
         ("ALLOW_PRIVATE", "true".to_owned()),
-        // A test machine is not to wait; `--set` puts others in their place.
+        // No waiting on a test machine; `--set` overrides them.
         ("RATE_LIMITS", "off".to_owned()),
         ("VALIDATION_SECONDS", "5".to_owned()),
         ("VALIDATION_RETRY_SECONDS", "1".to_owned()),
@@ -258,12 +277,12 @@ pub fn bindings(
     ];
     let disposable = disposable.map(|(name, file)| (name.to_owned(), Binding::File(state.path(file))));
     let mut keys = kept.map_or_else(|| disposable.into(), |kept| kept.bindings.clone());
-    keys.insert("ADMIN_TOKENS".to_owned(), Binding::File(state.path(admin::TOKENS)));
+    keys.insert("ADMIN_TOKENS".to_owned(), Binding::File(state.path(admin_token::TOKENS)));
     let vars = vars.into_iter().map(|(name, value)| (name.to_owned(), Binding::Var(Var::Text(value))));
     let set = options.set.iter().map(|(name, value)| (name.clone(), Binding::Var(Var::Text(value.clone()))));
     let mut all: BTreeMap<String, Binding> = vars.chain(keys).collect();
     if options.key_binding {
-        bound::bind_keys(&mut all)?;
+        key_binding::bind_keys(&mut all)?;
     }
     all.extend(set);
     Ok(all)
@@ -273,7 +292,7 @@ pub fn bindings(
 struct Stop([Signal; 3]);
 
 impl Stop {
-    /// From now on they no longer end the process by themselves.
+    /// Installs handlers, so that the signals no longer end the process.
     fn watch() -> Result<Self> {
         let watch = |kind| signal(kind).context("cannot watch for Ctrl-C");
         Ok(Self([watch(SignalKind::interrupt())?, watch(SignalKind::terminate())?, watch(SignalKind::hangup())?]))

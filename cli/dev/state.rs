@@ -1,4 +1,4 @@
-//! The state folder: held by one `dev` at a time, its files written whole or not at all.
+//! The state folder: locked by one `dev` at a time, with atomic writes.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{ErrorKind, Read, Seek, Write};
@@ -7,15 +7,16 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-pub use crate::files::Readers;
-use crate::files::{self, Set, Staged};
+use crate::common::files;
+pub use crate::common::files::Readers;
+use crate::common::files::{Set, Staged};
 
-/// The file that tells tests and scripts where the running `dev` is.
+/// The file with the addresses of the running `dev`, for tests and scripts.
 pub const RUNNING: &str = "dev.json";
 const LOCK: &str = "lock";
 const OBJECTS: &str = "do";
 
-/// The state folder, ours as long as this value lives.
+/// The state folder, locked until dropped.
 #[derive(Debug)]
 pub struct State {
     dir: PathBuf,
@@ -23,11 +24,10 @@ pub struct State {
 }
 
 impl State {
-    /// Makes the folder when there is none, its owner's alone, and keeps every other `dev` out of it.
+    /// Creates the folder if missing, with mode 0700, and locks it.
     ///
     /// # Errors
-    /// When it cannot be made or written, is of another user, or has other things in it that others can get at; and when
-    /// another `dev` uses it.
+    /// When it cannot be created or written, belongs to another user, is accessible to others, or is locked.
     pub fn open(dir: &Path) -> Result<Self> {
         let unusable = || format!("cannot write to the state folder {} (choose another with --state)", dir.display());
         let dir = std::path::absolute(dir).with_context(unusable)?;
@@ -52,7 +52,7 @@ impl State {
         file.set_len(0).and_then(|()| file.rewind()).with_context(unusable)?;
         writeln!(file, "{}", std::process::id()).with_context(unusable)?;
         let state = Self { dir, _lock: file };
-        // What an earlier run that was killed left behind would mislead whoever waits for this one.
+        // The file of a killed run would mislead scripts that wait for this one.
         state.remove(RUNNING)?;
         state.make_folder(OBJECTS).with_context(unusable)?;
         Ok(state)
@@ -73,7 +73,7 @@ impl State {
         self.path(OBJECTS)
     }
 
-    /// Makes a folder in the folder, for its owner only; one that exists stays.
+    /// Creates a folder with mode 0700 in the state folder, unless it exists.
     ///
     /// # Errors
     /// When the system refuses.
@@ -85,7 +85,7 @@ impl State {
         }
     }
 
-    /// The text of a file; `None` when there is no such file.
+    /// The text of a file; `None` when it does not exist.
     ///
     /// # Errors
     /// When it exists and cannot be read, or is not text.
@@ -93,7 +93,7 @@ impl State {
         files::read(&self.path(name))
     }
 
-    /// Writes a file so that at every moment, also after a crash, it has its old content or its new one.
+    /// Writes a file atomically, even across a crash.
     ///
     /// # Errors
     /// When the system refuses.
@@ -101,12 +101,12 @@ impl State {
         Staged::write(&self.path(name), content, readers)?.commit()
     }
 
-    /// Files of this folder that come into being together, under this name.
+    /// A set of files of this folder that are created together.
     pub fn set<'a>(&'a self, name: &'a str) -> Set<'a> {
         Set { dir: &self.dir, name }
     }
 
-    /// Removes a file; one that is not there is fine.
+    /// Removes a file, if it exists.
     ///
     /// # Errors
     /// When the system refuses.
@@ -120,14 +120,14 @@ impl State {
     }
 }
 
-/// Has the folder be its owner's alone: keys are in it, or will be.
+/// Restricts the folder, which is for keys, to its owner.
 fn close(dir: &Path) -> Result<()> {
-    let looked = || format!("cannot look at the state folder {}", dir.display());
+    let looked = || format!("cannot inspect the state folder {}", dir.display());
     let about = fs::metadata(dir).with_context(looked)?;
     let user = rustix::process::geteuid().as_raw();
     if about.uid() != user {
         bail!(
-            "the state folder {} is of another user (number {}; you are {user}): choose another with --state",
+            "the state folder {} belongs to another user (uid {}; yours is {user}): choose another with --state",
             dir.display(),
             about.uid()
         );
@@ -139,12 +139,12 @@ fn close(dir: &Path) -> Result<()> {
     let empty = fs::read_dir(dir).with_context(looked)?.next().is_none();
     if !empty && !dir.join(LOCK).exists() && !dir.join(RUNNING).exists() {
         bail!(
-            "the state folder {0} is open to others (mode {mode:03o}) and has other things in it: choose another with \
-             --state, or close it with `chmod 700 {0}`",
+            "the state folder {0} is accessible to other users (mode {mode:03o}) and has foreign files: choose another with \
+             --state, or run `chmod 700 {0}`",
             dir.display()
         );
     }
-    // One of an earlier version.
+    // Created by an earlier version.
     fs::set_permissions(dir, Permissions::from_mode(0o700))
-        .with_context(|| format!("cannot close the state folder {} to others", dir.display()))
+        .with_context(|| format!("cannot restrict the state folder {} to its owner", dir.display()))
 }

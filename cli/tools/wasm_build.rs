@@ -1,4 +1,4 @@
-//! The build of the wasm module, done only when something that it depends on has changed.
+//! The build of the wasm module, skipped while its inputs are unchanged.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,8 +9,9 @@ use anyhow::{Context, Result, bail};
 use super::fingerprint::{Sources, compiled_sources};
 use super::stamp::Stamp;
 use super::step::Step;
-use super::wasm_std::Way;
-use super::{Toolbox, installs};
+use super::toolbox::Toolbox;
+use super::wasm_std::StdSource;
+use super::{cargo, installs};
 
 /// A wasm module that is up to date, with the JavaScript module that loads it.
 #[derive(Debug, Clone)]
@@ -28,9 +29,9 @@ pub struct Built {
 /// The list of the sources that the last build compiled, in the folder of the tools.
 const SOURCES: &str = "stamps/wasm-sources";
 
-/// What wasm-opt does. The smallest module, without the names of functions: they are a seventh of it and serve
-/// only the traces of panics. The features are those of the compiler's output; wasm-opt must not use newer ones,
-/// which the runtime may not know.
+/// The options of wasm-opt: the smallest module, without function names, which are a seventh of it.
+///
+/// The features are those of the compiler's output; the runtime may not support newer ones.
 const WASM_OPT: [&str; 8] = [
     "-Oz",
     "--enable-mutable-globals",
@@ -43,23 +44,22 @@ const WASM_OPT: [&str; 8] = [
 ];
 
 impl Toolbox {
-    /// Builds the wasm module into ./build unless its sources are those of the last build; makes sure of every
-    /// tool that it needs for that.
+    /// Builds the wasm module into ./build unless its sources are unchanged; ensures the tools.
     ///
     /// With `SELVEDGE_FAST_WASM=1` in the environment the build is quick and its result large: without
     /// link-time optimisation and `wasm-opt`. For development only.
     ///
     /// # Errors
-    /// When a tool cannot be had, or the sources do not compile.
+    /// When a tool is unavailable, or the sources do not compile.
     pub fn build_wasm(&self) -> Result<Built> {
         let fast = std::env::var("SELVEDGE_FAST_WASM").is_ok_and(|value| value == "1");
-        let settings = format!("{}{WASM_OPT:?}\nfast {fast}\nstd {:?}\n", installs::versions(), Way::forced()?);
+        let settings = format!("{}{WASM_OPT:?}\nfast {fast}\nstd {:?}\n", installs::versions(), StdSource::from_env()?);
         let wasm = self.root.join("build/index_bg.wasm");
         if self.wasm_stamp(&settings)?.holds(&wasm) {
             return self.built();
         }
         let _turn = self.lock("build")?;
-        // Computed again: sources may have changed while waiting, and who built meanwhile may have had them.
+        // Computed again: sources may have changed while waiting, or been built by the other process.
         let stamp = self.wasm_stamp(&settings)?;
         if stamp.holds(&wasm) {
             return self.built();
@@ -108,9 +108,9 @@ impl Toolbox {
         let wasm_std = self.ensure_wasm_std()?;
         self.ensure_build_tools()?;
         let mut command = Command::new(self.worker_build());
-        installs::remove_outer_cargo(&mut command);
+        cargo::remove_outer_cargo(&mut command);
         wasm_std.apply(&mut command)?;
-        // worker-build fetches what these do not name.
+        // worker-build downloads the tools that are not given.
         let tools = [
             ("WASM_BINDGEN_BIN", self.wasm_bindgen()),
             ("WASM_OPT_BIN", self.wasm_opt()),
@@ -122,7 +122,7 @@ impl Toolbox {
             }
             command.env(name, tool);
         }
-        let cached = self.wasm_target(&wasm_std, fast);
+        let cached = self.wasm_target(wasm_std.suffix(), fast);
         let first =
             if cached.is_dir() { "about a minute" } else { "every library too, the first time: 2 to 4 minutes" };
         // Its own run of wasm-opt always keeps the names.
@@ -167,8 +167,9 @@ impl Toolbox {
     }
 }
 
-/// Flags with which the places in libraries that panics name do not begin with this machine's folders: 15 kB less, and
-/// nobody learns where the module was built. `None` where somebody has set flags of their own.
+/// Compiler flags that strip this machine's folders from panic locations, which saves 15 kB.
+///
+/// `None` when the environment has flags already.
 fn short_paths() -> Option<String> {
     if ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS"].iter().any(|name| std::env::var_os(name).is_some()) {
         return None;

@@ -1,4 +1,4 @@
-//! The wasm32 standard library: the toolchain's own, or one made from Debian's source of it.
+//! The wasm32 standard library: the toolchain's own, or one built from Debian's source.
 //!
 //! 1. Present in the toolchain: used as it is.
 //! 2. `rustup target add`, the toolchain's normal way; it is given up after a while, since behind some
@@ -15,30 +15,31 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
+use super::programs::{find_program, output_of, prepend_path};
 use super::step::Step;
 use super::sysroot::PrivateSysroot;
-use super::{Toolbox, find_program, output_of, prepend_path, say};
+use super::toolbox::{TARGET, Toolbox};
+use super::{interrupt, sysroot};
+use crate::common::host::say;
 
-/// The target that Workers run.
-pub const TARGET: &str = "wasm32-unknown-unknown";
 /// How long `rustup target add` may take; it fetches about 20 MB.
 const RUSTUP_LIMIT: Duration = Duration::from_secs(60);
 
-/// A way to the standard library that the user insists on.
+/// The source of the standard library that the user requires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Way {
+pub enum StdSource {
     /// The toolchain's own.
     Rustup,
     /// From Debian's source.
     Debian,
 }
 
-impl Way {
-    /// The way of `SELVEDGE_WASM_STD`, none when it is not set.
+impl StdSource {
+    /// The source in `SELVEDGE_WASM_STD`; `None` when unset.
     ///
     /// # Errors
     /// When it is set to anything else.
-    pub fn forced() -> Result<Option<Self>> {
+    pub fn from_env() -> Result<Option<Self>> {
         Self::parse(std::env::var("SELVEDGE_WASM_STD").ok().as_deref())
     }
 
@@ -56,7 +57,7 @@ impl Way {
 pub enum WasmStd {
     /// The toolchain has it.
     Toolchain,
-    /// It lies in a sysroot of our own.
+    /// It is in a private sysroot.
     Private(PrivateSysroot),
 }
 
@@ -77,36 +78,36 @@ impl WasmStd {
         Ok(())
     }
 
-    /// What tells its target folder from the others.
+    /// The suffix of its target folder.
     pub(super) fn suffix(&self) -> &'static str {
         match self {
             Self::Toolchain => "",
-            Self::Private(_) => "-debian",
+            Self::Private(_) => sysroot::SUFFIX,
         }
     }
 }
 
 impl Toolbox {
-    /// Makes sure of the wasm32 standard library, by the first way that works.
+    /// Ensures the wasm32 standard library, from the first source that works.
     ///
     /// # Errors
-    /// When no way works; the sentence says what to install.
+    /// When no source works; the message says what to install.
     pub fn ensure_wasm_std(&self) -> Result<WasmStd> {
-        let way = Way::forced()?;
+        let way = StdSource::from_env()?;
         let sysroot = PathBuf::from(self.rustc(&["--print", "sysroot"])?);
-        if way != Some(Way::Debian) && has_wasm(&sysroot) {
+        if way != Some(StdSource::Debian) && has_wasm(&sysroot) {
             return Ok(WasmStd::Toolchain);
         }
         let private = PrivateSysroot::new(self, &sysroot, self.rustc(&["-vV"])?)?;
-        if way != Some(Way::Rustup) && private.is_ready() {
+        if way != Some(StdSource::Rustup) && private.is_ready() {
             return Ok(WasmStd::Private(private));
         }
         let _turn = self.lock("wasm-std")?;
         let mut refused = false;
-        if way != Some(Way::Debian) {
+        if way != Some(StdSource::Debian) {
             match self.rustup_target_add(&sysroot) {
                 Ok(()) => return Ok(WasmStd::Toolchain),
-                Err(error) if way.is_some() || super::interrupt::requested() => return Err(error),
+                Err(error) if way.is_some() || interrupt::requested() => return Err(error),
                 Err(error) => {
                     say(format!("{error:#}; trying the other way, Debian's source of the library"));
                     refused = true;
@@ -153,7 +154,7 @@ impl Toolbox {
     }
 }
 
-/// Does the toolchain have the wasm standard library?
+/// Whether the toolchain has the wasm standard library.
 fn has_wasm(sysroot: &Path) -> bool {
     let library = sysroot.join("lib/rustlib").join(TARGET).join("lib");
     let is_std = |name: &str| name.starts_with("libstd-") && name.ends_with(".rlib");
@@ -167,11 +168,11 @@ mod tests {
 
     #[test]
     fn only_known_ways_can_be_forced() {
-        assert_eq!(Way::parse(None).unwrap(), None);
-        assert_eq!(Way::parse(Some("")).unwrap(), None);
-        assert_eq!(Way::parse(Some("rustup")).unwrap(), Some(Way::Rustup));
-        assert_eq!(Way::parse(Some("debian")).unwrap(), Some(Way::Debian));
-        let error = Way::parse(Some("Debian")).unwrap_err().to_string();
+        assert_eq!(StdSource::parse(None).unwrap(), None);
+        assert_eq!(StdSource::parse(Some("")).unwrap(), None);
+        assert_eq!(StdSource::parse(Some("rustup")).unwrap(), Some(StdSource::Rustup));
+        assert_eq!(StdSource::parse(Some("debian")).unwrap(), Some(StdSource::Debian));
+        let error = StdSource::parse(Some("Debian")).unwrap_err().to_string();
         assert!(error.contains("\"Debian\"") && error.contains("`debian`"), "{error}");
     }
 

@@ -29,16 +29,16 @@ fn running(scheme: &str) -> Running {
 }
 
 fn banner(scheme: &str) -> String {
-    text(&running(scheme), PORTS, Names::Ours, &Path::new(AWKWARD).join("clients"), &Sample::default())
+    text(&running(scheme), PORTS, Names::Dev, &Path::new(AWKWARD).join("clients"), &Sample::default())
 }
 
 #[test]
-fn what_is_issued_below_another_root_is_said() {
+fn root_of_issued_certificates_is_shown_if_it_differs() {
     let mut running = running("https");
     assert!(!banner("https").contains("issues"));
     running.issued_below = Some("ca/root.pem".into());
-    let text = text(&running, PORTS, Names::Ours, Path::new("clients"), &Sample::default());
-    assert!(text.contains("(for this server; what it issues is below ca/root.pem)"), "{text}");
+    let text = text(&running, PORTS, Names::Dev, Path::new("clients"), &Sample::default());
+    assert!(text.contains("(of this server; issued certificates are below ca/root.pem)"), "{text}");
 }
 
 /// Runs the part of the banner that can be pasted, and returns a line of words for each program that it starts.
@@ -96,11 +96,11 @@ fn every_line_reaches_its_client_whole() {
 }
 
 #[test]
-fn the_lines_have_names_that_are_issued_for_and_say_how_those_come_here() {
+fn commands_have_permitted_names_and_how_to_resolve_them() {
     let of = |name: &str, wild: Option<&str>| {
         let permitted = Some("Not every name gets a certificate here: some.".to_owned());
         let sample = Sample { name: name.to_owned(), wild: wild.map(str::to_owned), permitted };
-        text(&running("https"), PORTS, Names::Ours, Path::new("clients"), &sample)
+        text(&running("https"), PORTS, Names::Dev, Path::new("clients"), &sample)
     };
     let elsewhere = of("www.corp.example", None);
     assert!(!elsewhere.contains("www.test") && !elsewhere.contains("'*."), "{elsewhere}");

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use crate::common::worker_config::{Runtime, Var, WorkerConfig};
 use crate::dev::capnp::{Binding, Keypair, Module, ModuleKind, Served};
-use crate::dev::wrangler::{Var, Wrangler};
 
 const WORKER: &str = r#"
 name = "selvedge"
@@ -55,19 +55,23 @@ const config :Workerd.Config = (
 );
 "#;
 
+fn runtime() -> Runtime {
+    WorkerConfig::parse(Path::new("wrangler.toml"), WORKER).unwrap().runtime().unwrap()
+}
+
 fn modules() -> Vec<Module> {
     let module = |name: &str, kind| Module { name: name.into(), kind, path: format!("/p/build/{name}").into() };
     vec![module("index.js", ModuleKind::Es), module("index_bg.wasm", ModuleKind::Wasm)]
 }
 
 #[test]
-fn the_configuration_says_what_wrangler_toml_says_and_what_dev_adds() {
+fn configuration_combines_wrangler_toml_and_dev() {
     let bindings = BTreeMap::from([
         ("MODE".to_owned(), Binding::Var(Var::Text("dev\\\n".into()))),
         ("ISSUER_KEY".to_owned(), Binding::File("/s \"x\"/intermediate.key".into())),
     ]);
     let served = Served {
-        wrangler: &Wrangler::parse(WORKER).unwrap(),
+        worker: &runtime(),
         modules: &modules(),
         bindings: &bindings,
         objects: Path::new("/s/do"),
@@ -80,7 +84,7 @@ fn the_configuration_says_what_wrangler_toml_says_and_what_dev_adds() {
 #[test]
 fn without_a_certificate_it_is_plain_http() {
     let served = Served {
-        wrangler: &Wrangler::parse(WORKER).unwrap(),
+        worker: &runtime(),
         modules: &modules(),
         bindings: &BTreeMap::new(),
         objects: Path::new("/s/do"),
@@ -96,7 +100,7 @@ fn without_a_certificate_it_is_plain_http() {
 fn keys_are_bound_so_that_the_worker_cannot_read_them_and_a_second_socket_speaks_plain_http() {
     let key = Binding::Key("/s/issuer.key".into(), r#"{"name":"ECDSA"}"#.to_owned());
     let served = Served {
-        wrangler: &Wrangler::parse(WORKER).unwrap(),
+        worker: &runtime(),
         modules: &modules(),
         bindings: &BTreeMap::from([("ISSUER_KEY".to_owned(), key)]),
         objects: Path::new("/s/do"),
@@ -111,12 +115,12 @@ fn keys_are_bound_so_that_the_worker_cannot_read_them_and_a_second_socket_speaks
 }
 
 #[test]
-fn a_path_that_cannot_be_written_down_is_refused() {
+fn path_that_is_not_utf8_is_refused() {
     use std::os::unix::ffi::OsStrExt;
     let objects = Path::new(std::ffi::OsStr::from_bytes(b"/s/\xff"));
-    let wrangler = Wrangler::parse(WORKER).unwrap();
+    let worker = runtime();
     let served = Served {
-        wrangler: &wrangler,
+        worker: &worker,
         modules: &modules(),
         bindings: &BTreeMap::new(),
         objects,
@@ -128,13 +132,13 @@ fn a_path_that_cannot_be_written_down_is_refused() {
 
 #[test]
 fn private_networks_are_reached_only_where_they_may_be_validated_and_the_resolver_always() {
-    let wrangler = Wrangler::parse(WORKER).unwrap();
+    let worker = runtime();
     let config = |allow: &str, resolver: &str| {
         let var = |name: &str, value: &str| (name.to_owned(), Binding::Var(Var::Text(value.to_owned())));
         let bindings = BTreeMap::from([var("ALLOW_PRIVATE", allow), var("RESOLVER_URL", resolver)]);
         let modules = modules();
         let served = Served {
-            wrangler: &wrangler,
+            worker: &worker,
             modules: &modules,
             bindings: &bindings,
             objects: Path::new("/s/do"),

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use hickory_proto::op::{Edns, Message, MessageType, OpCode, Query, ResponseCode};
 use hickory_proto::rr::{DNSClass, Name, RData, RecordType};
 
-use crate::dev::dns::{Resolver, Via};
+use crate::dev::dns::{Resolver, Transport};
 use crate::dev::zone::{Change, Host, Policy};
 
 /// A system that knows one name with an address of each family, and is out of order for another.
@@ -31,14 +31,14 @@ fn query(name: &str, kind: RecordType) -> Message {
     message
 }
 
-fn send(resolver: &Resolver, query: &Message, via: Via) -> Message {
+fn send(resolver: &Resolver, query: &Message, via: Transport) -> Message {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let answer = runtime.block_on(resolver.answer(&query.to_vec().unwrap(), via));
     Message::from_vec(&answer.unwrap()).unwrap()
 }
 
 fn ask(resolver: &Resolver, name: &str, kind: RecordType) -> (ResponseCode, Vec<String>) {
-    let answer = send(resolver, &query(name, kind), Via::Stream);
+    let answer = send(resolver, &query(name, kind), Transport::Stream);
     let records = answer.answers.iter().map(|record| format!("{} {}", record.name, shown(&record.data)));
     (answer.metadata.response_code, records.collect())
 }
@@ -85,7 +85,7 @@ fn z05_several_txt_values_stand_side_by_side_and_go_one_by_one() {
 }
 
 #[test]
-fn a_long_txt_value_survives_in_pieces() {
+fn long_txt_value_is_split_and_joined() {
     let resolver = Resolver::new(system);
     let long = "x".repeat(600);
     resolver.apply(&host("a.test"), Change::AddTxt(long.clone()));
@@ -168,31 +168,31 @@ fn the_answer_mirrors_the_query() {
     let resolver = Resolver::new(system);
     let mut asked = query("wWw.tEsT.", RecordType::A);
     asked.edns = Some(Edns::new());
-    let answer = send(&resolver, &asked, Via::Stream);
+    let answer = send(&resolver, &asked, Transport::Stream);
     assert_eq!((answer.metadata.id, answer.metadata.message_type), (7, MessageType::Response));
     assert!(answer.metadata.recursion_desired && answer.metadata.recursion_available && answer.edns.is_some());
     assert!(!answer.metadata.authentic_data, "nothing here is validated by DNSSEC");
     assert_eq!(answer.queries[0].name().to_ascii(), "wWw.tEsT.");
     assert_eq!(answer.answers[0].ttl, 0);
-    assert!(send(&resolver, &query("www.test.", RecordType::A), Via::Stream).edns.is_none());
+    assert!(send(&resolver, &query("www.test.", RecordType::A), Transport::Stream).edns.is_none());
 }
 
 #[test]
-fn a_long_answer_is_cut_where_it_does_not_fit() {
+fn long_answer_is_truncated_for_datagrams() {
     let resolver = Resolver::new(system);
     resolver.apply(&host("a.test"), Change::AddTxt("x".repeat(600)));
     let mut asked = query("a.test.", RecordType::TXT);
-    let cut = send(&resolver, &asked, Via::Datagram);
+    let cut = send(&resolver, &asked, Transport::Datagram);
     assert!(cut.metadata.truncation && cut.answers.is_empty());
     asked.edns = Some(Edns::new()).map(|mut edns| edns.set_max_payload(1232).clone());
-    let whole = send(&resolver, &asked, Via::Datagram);
+    let whole = send(&resolver, &asked, Transport::Datagram);
     assert!(!whole.metadata.truncation && whole.answers.len() == 1);
 }
 
 #[test]
-fn what_is_no_query_is_refused() {
+fn malformed_query_is_refused() {
     let resolver = Resolver::new(system);
-    let code = |message: &Message| send(&resolver, message, Via::Stream).metadata.response_code;
+    let code = |message: &Message| send(&resolver, message, Transport::Stream).metadata.response_code;
     let mut two = query("a.test.", RecordType::A);
     two.add_query(Query::query(Name::from_ascii("b.test.").unwrap(), RecordType::A));
     assert_eq!(code(&two), ResponseCode::FormErr);
@@ -206,6 +206,6 @@ fn what_is_no_query_is_refused() {
     let mut response = query("a.test.", RecordType::A);
     response.metadata.message_type = MessageType::Response;
     for bytes in [vec![], vec![0; 11], vec![0xff; 64], response.to_vec().unwrap()] {
-        assert_eq!(runtime.block_on(resolver.answer(&bytes, Via::Stream)), None, "{bytes:?}");
+        assert_eq!(runtime.block_on(resolver.answer(&bytes, Transport::Stream)), None, "{bytes:?}");
     }
 }

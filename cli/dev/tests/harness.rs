@@ -13,7 +13,9 @@ use serde_json::Value;
 use tempfile::TempDir;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
-use crate::dev::{Module, ModuleKind, Options, Program, Wrangler, run};
+use crate::common::worker_config::WorkerConfig;
+use crate::dev::capnp::{Module, ModuleKind};
+use crate::dev::{Options, Program, run};
 use crate::tools::Toolbox;
 
 const FOLDER: &str = "SELVEDGE_STAND_IN";
@@ -74,7 +76,7 @@ fn stand_in() {
         Ok(Program {
             workerd: fs::read_to_string(folder.join("workerd"))?.into(),
             modules: vec![Module { name: "index.js".into(), kind: ModuleKind::Es, path }],
-            wrangler: Wrangler::parse(WRANGLER)?,
+            worker: WorkerConfig::parse(&folder, WRANGLER)?.runtime()?,
         })
     };
     let code = match run(&line.options, program) {

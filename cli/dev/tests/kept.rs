@@ -11,13 +11,14 @@ use selvedge::values::{Time, b64};
 use tempfile::TempDir;
 
 use super::harness::Line;
+use crate::ceremony;
+use crate::common::host;
+use crate::common::worker_config::{Var, WorkerConfig};
 use crate::dev::capnp::Binding;
-use crate::dev::kept::{Kept, Keys};
+use crate::dev::kept::{KeptCa, Keys};
 use crate::dev::pki;
-use crate::dev::serving::bindings;
+use crate::dev::serving::{Origins, bindings};
 use crate::dev::state::State;
-use crate::dev::wrangler::{Var, Wrangler};
-use crate::{host, keys};
 
 fn now() -> Time {
     host::now().unwrap()
@@ -45,10 +46,10 @@ fn text(value: &str) -> Binding {
 }
 
 #[test]
-fn the_worker_gets_every_issuer_of_the_folder() {
+fn every_issuer_of_the_folder_is_bound() {
     let (dir, root, issuers) = folder();
     let file = |name: &str| Binding::File(dir.path().join(name));
-    let kept = Kept::read(dir.path(), now()).unwrap();
+    let kept = KeptCa::read(dir.path(), now()).unwrap();
     let wanted = [
         ("ISSUER_CHAIN", text(&issuers[0].certificate)),
         ("ISSUER_CHAIN_2", text(&issuers[1].certificate)),
@@ -63,8 +64,8 @@ fn the_worker_gets_every_issuer_of_the_folder() {
     let state_dir = tempfile::tempdir().unwrap();
     let state = State::open(state_dir.path()).unwrap();
     let options = |line: &[&str]| Line::try_parse_from([&["dev"], line].concat()).unwrap().options;
-    let told =
-        |kept, line: &[&str]| bindings(&options(line), (&state, kept), ("https://x", "http://s", "http://y")).unwrap();
+    let origins = Origins { base: "https://x".into(), status: "http://s".into(), management: "http://y".into() };
+    let told = |kept, line: &[&str]| bindings(&options(line), &state, kept, &origins).unwrap();
     let mine = told(Some(&kept), &["--ca", "ca"]);
     assert!(kept.bindings.iter().all(|binding| mine.get(binding.0) == Some(binding.1)));
     assert_eq!((&mine["MODE"], &mine["BASE_URL"]), (&text("dev"), &text("https://x")));
@@ -76,12 +77,12 @@ fn the_worker_gets_every_issuer_of_the_folder() {
 }
 
 #[test]
-fn the_keys_of_the_folder_do_not_sign_unless_that_was_said() {
+fn real_keys_sign_only_on_request() {
     let (dir, _, issuers) = folder();
     let state_dir = tempfile::tempdir().unwrap();
     let state = State::open(state_dir.path()).unwrap();
     let throw_away = create_root("Throw-away", now(), 10).unwrap();
-    let made = || Kept::read(dir.path(), now()).unwrap().stand_in(&state, &throw_away).unwrap();
+    let made = || KeptCa::read(dir.path(), now()).unwrap().stand_in(&state, &throw_away).unwrap();
     let kept = made();
     assert_eq!(kept.keys, Keys::StandIn);
     assert_eq!(kept.bindings["ROOT_CERTIFICATE"], Binding::File(state.path(pki::ROOT)));
@@ -98,26 +99,27 @@ fn the_keys_of_the_folder_do_not_sign_unless_that_was_said() {
     assert_eq!(&kept.active, chain);
     // What was issued is below the same issuer after a restart.
     assert_eq!(made().bindings, kept.bindings);
-    assert!(kept.says().contains("throw-away keys"), "{}", kept.says());
-    let real = Kept::read(dir.path(), now()).unwrap();
-    assert!(real.keys == Keys::Real && real.says().starts_with("WARNING: the keys of "), "{}", real.says());
+    assert!(kept.notice().contains("throw-away keys"), "{}", kept.notice());
+    let real = KeptCa::read(dir.path(), now()).unwrap();
+    assert!(real.keys == Keys::Real && real.notice().starts_with("WARNING: the keys of "), "{}", real.notice());
     assert!(Line::try_parse_from(["dev", "--sign-with-real-keys"]).is_err(), "it is about --ca");
 }
 
 #[test]
-fn what_was_deployed_is_not_what_dev_runs_with() {
+fn settings_of_the_deployed_ca_are_not_used() {
     let text = "name='a'\nmain='b'\ncompatibility_date='c'\n[vars]\nISSUER_CHAIN='1'\nISSUER_FROM_9='2'\nMODE='3'\n\
                 ROOT_CERTIFICATE='4'\nALTERNATE_CHAINS_2='5'\n";
-    let left = Wrangler::parse(text).unwrap().without(&keys::public_settings()).vars;
+    let left =
+        WorkerConfig::parse(Path::new("wrangler.toml"), text).unwrap().without(&ceremony::public_settings()).vars;
     assert_eq!(left, BTreeMap::from([("MODE".to_owned(), Var::Text("3".into()))]));
 }
 
 #[test]
-fn a_folder_that_does_not_fit_is_refused_with_the_file() {
+fn mismatched_folder_is_refused_with_the_file() {
     let refused = |change: &dyn Fn(&Path), at: Time| {
         let (dir, ..) = folder();
         change(dir.path());
-        format!("{:#}", Kept::read(dir.path(), at).unwrap_err())
+        format!("{:#}", KeptCa::read(dir.path(), at).unwrap_err())
     };
     let change = |name: &'static str, text: &'static str| move |dir: &Path| fs::write(dir.join(name), text).unwrap();
     let swap = |dir: &Path| fs::rename(dir.join("issuer-2.key"), dir.join("issuer.key")).unwrap();
@@ -135,11 +137,11 @@ fn a_folder_that_does_not_fit_is_refused_with_the_file() {
     for (said, wanted) in [
         (refused(&swapped, now()), "issuer.key: the private key does not belong to the certificate"),
         (refused(&swap, now()), "issuer-2.key is missing"),
-        (refused(&remove("issuer.pem"), now()), "no issuer that signs at present"),
+        (refused(&remove("issuer.pem"), now()), "no active issuer"),
         (refused(&remove("nonce.key"), now()), "nonce.key is missing"),
         (refused(&remove("root.pem"), now()), "root.pem is missing"),
         (refused(&remove("issuer-2.from"), now()), "issuer-2.from is missing"),
-        (refused(&change("issuer-2.from", "soon"), now()), "issuer-2.from has no instant"),
+        (refused(&change("issuer-2.from", "soon"), now()), "issuer-2.from does not hold a time"),
         (refused(&change("nonce.key", "short"), now()), "nonce.key is not 32 bytes"),
         (refused(&a_root, now()), "self-signed"),
         (refused(&|_| (), late), "was valid until"),
@@ -154,8 +156,8 @@ fn a_folder_that_does_not_fit_is_refused_with_the_file() {
     fs::write(dir.path().join("issuer-2.pem"), &second.certificate).unwrap();
     fs::write(dir.path().join("issuer-2.key"), &second.key).unwrap();
     fs::write(dir.path().join("issuer-2.from"), after.rfc3339()).unwrap();
-    Kept::read(dir.path(), late).unwrap();
+    KeptCa::read(dir.path(), late).unwrap();
 
-    let said = format!("{:#}", Kept::read(Path::new("/no/such/folder"), now()).unwrap_err());
+    let said = format!("{:#}", KeptCa::read(Path::new("/no/such/folder"), now()).unwrap_err());
     assert!(said.contains("selvedge init"), "{said}");
 }

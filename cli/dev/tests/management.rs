@@ -109,8 +109,8 @@ fn bad_bodies_are_refused_with_a_sentence() {
         ("/set-txt", "", "takes the JSON"),
         ("/set-txt", "nonsense", "takes the JSON"),
         ("/set-txt", r#"{"host":"x.test"}"#, "missing field `value`"),
-        ("/set-txt", r#"{"host":"a..b","value":"v"}"#, r#""a..b" is no DNS name"#),
-        ("/set-txt", r#"{"host":"","value":"v"}"#, "is no DNS name"),
+        ("/set-txt", r#"{"host":"a..b","value":"v"}"#, r#""a..b" is not a DNS name"#),
+        ("/set-txt", r#"{"host":"","value":"v"}"#, "is not a DNS name"),
         ("/add-a", r#"{"host":"x.test","addresses":["::1"]}"#, "invalid IPv4 address"),
         ("/add-aaaa", r#"{"host":"x.test","addresses":[]}"#, "at least one"),
         ("/add-caa", r#"{"host":"x.test","policies":[{"tag":"issue"}]}"#, "missing field `value`"),
@@ -137,7 +137,7 @@ fn web_pages_set_nothing() {
 }
 
 #[test]
-fn what_comes_under_another_name_is_refused_whatever_it_asks() {
+fn request_under_another_host_is_refused() {
     let served = Served::start();
     let port = served.address.port();
     let query = b64::encode(&query("x.test.", RecordType::A));
@@ -185,7 +185,7 @@ fn bad_dns_queries_over_https_are_refused() {
 }
 
 #[test]
-fn a_taken_port_is_passed_over() {
+fn taken_port_is_skipped() {
     let runtime = Runtime::new().unwrap();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();

@@ -5,7 +5,8 @@ use std::fs;
 use selvedge::values::Time;
 use tempfile::TempDir;
 
-use crate::dev::base::{self, Base};
+use crate::dev::base;
+use crate::dev::base::Base;
 use crate::dev::pki::{Authority, ServerNames};
 use crate::dev::state::{Readers, State};
 
@@ -72,7 +73,7 @@ fn others_verify_what_was_made() {
 }
 
 #[test]
-fn the_server_is_certified_for_the_name_of_its_url_again_and_again() {
+fn server_certificate_names_its_url_at_each_start() {
     let (_dir, state) = made();
     let (base, listen) = (base::parse("https://ca.lan:8443").unwrap(), "0.0.0.0:14000".parse().unwrap());
     let names = ServerNames { base: &base, listen: &listen };
@@ -92,7 +93,7 @@ fn the_server_is_certified_for_the_name_of_its_url_again_and_again() {
 }
 
 #[test]
-fn a_file_that_is_missing_is_named_and_nothing_is_replaced() {
+fn missing_file_is_named_and_nothing_is_replaced() {
     for name in FILES {
         let (_dir, state) = made();
         state.remove(name).unwrap();
@@ -103,7 +104,7 @@ fn a_file_that_is_missing_is_named_and_nothing_is_replaced() {
 }
 
 #[test]
-fn a_damaged_file_is_named_and_nothing_is_replaced() {
+fn damaged_file_is_named_and_nothing_is_replaced() {
     let (_other_dir, other) = made();
     for name in FILES {
         let (_dir, state) = made();
@@ -126,7 +127,7 @@ fn a_damaged_file_is_named_and_nothing_is_replaced() {
 }
 
 #[test]
-fn an_intermediate_of_another_root_is_refused() {
+fn intermediate_of_another_root_is_refused() {
     let (_dir, state) = made();
     let (_other_dir, other) = made();
     for (name, readers) in [("intermediate.pem", Readers::Everyone), ("intermediate.key", Readers::Owner)] {
@@ -137,7 +138,7 @@ fn an_intermediate_of_another_root_is_refused() {
 }
 
 #[test]
-fn a_ca_that_is_over_is_told() {
+fn expired_ca_is_reported() {
     let (_dir, state) = made();
     let later = Time::from_secs(NOW.secs() + 6 * 365 * DAY);
     let said = authority(&state, "127.0.0.1:1", later).unwrap_err();
@@ -145,7 +146,7 @@ fn a_ca_that_is_over_is_told() {
 }
 
 #[test]
-fn a_ca_whose_making_was_interrupted_is_made_or_finished() {
+fn interrupted_creation_of_a_ca_is_completed_or_repeated() {
     let (_dir, state) = made();
     let whole = contents(&state);
     // Killed while the files were moved to their places.

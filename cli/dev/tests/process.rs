@@ -44,7 +44,7 @@ fn it_serves_what_it_prints_and_leaves_nothing_behind() {
 }
 
 #[test]
-fn a_second_start_finds_the_same_ca_and_the_same_state() {
+fn second_start_finds_the_same_ca_and_state() {
     let place = Place::new(COUNTER);
     let dev = place.up(&[]);
     assert_eq!(dev.get("/"), (200, "1".to_owned()));
@@ -92,7 +92,7 @@ fn variables_are_set_on_request() {
 }
 
 #[test]
-fn what_the_worker_complains_about_is_logged_and_shown() {
+fn error_of_the_worker_is_logged_and_shown() {
     let place = Place::new(COUNTER);
     let dev = place.up(&[]);
     assert_eq!(dev.get("/fail").0, 500);
@@ -129,7 +129,7 @@ fn when_workerd_ends_by_itself_dev_says_so_and_ends() {
 }
 
 #[test]
-fn a_port_or_a_state_folder_in_use_is_refused_at_once() {
+fn port_or_state_folder_in_use_is_refused_early() {
     let place = Place::new(COUNTER);
     let dev = place.up(&[]);
     let said = place.refused(&[]);
@@ -144,7 +144,7 @@ fn a_port_or_a_state_folder_in_use_is_refused_at_once() {
 }
 
 #[test]
-fn a_worker_that_refuses_its_configuration_is_quoted() {
+fn refused_configuration_is_quoted() {
     let refusal = r#"{"type":"about:blank","status":500,"detail":"ISSUER_KEY does not match ISSUER_CHAIN"}"#;
     let worker = format!(
         "export class Partition {{}}\nexport default {{ fetch() {{ return new Response(`{refusal}`, {{ status: 500 }}) }} }}"
@@ -154,13 +154,13 @@ fn a_worker_that_refuses_its_configuration_is_quoted() {
 }
 
 #[test]
-fn a_worker_that_cannot_run_is_explained_by_workerds_words() {
+fn failed_start_is_explained_by_workerd_output() {
     let said = Place::new("this is no JavaScript").refused(&[]);
     assert!(said.contains("workerd ended (exit code 1)") && said.contains("SyntaxError"), "{said}");
 }
 
 #[test]
-fn a_workerd_that_cannot_be_started_is_named() {
+fn missing_workerd_is_named() {
     let place = Place::new(COUNTER);
     place.write("workerd", "/no/such/workerd");
     let said = place.refused(&[]);

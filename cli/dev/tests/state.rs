@@ -11,7 +11,7 @@ fn mode(path: &Path) -> u32 {
 }
 
 #[test]
-fn a_folder_is_used_by_one_dev_at_a_time() {
+fn state_folder_is_locked_by_one_dev() {
     let dir = tempfile::tempdir().unwrap();
     let folder = dir.path().join("a/b");
     let first = State::open(&folder).unwrap();
@@ -22,7 +22,7 @@ fn a_folder_is_used_by_one_dev_at_a_time() {
 }
 
 #[test]
-fn what_an_earlier_run_said_of_itself_is_gone() {
+fn file_of_an_earlier_run_is_removed() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join(RUNNING), "{}").unwrap();
     let state = State::open(dir.path()).unwrap();
@@ -30,7 +30,7 @@ fn what_an_earlier_run_said_of_itself_is_gone() {
 }
 
 #[test]
-fn a_folder_that_cannot_be_is_refused_with_the_option_to_change_it() {
+fn unusable_state_folder_is_refused_with_the_option() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("file");
     fs::write(&file, "").unwrap();
@@ -41,7 +41,7 @@ fn a_folder_that_cannot_be_is_refused_with_the_option_to_change_it() {
 }
 
 #[test]
-fn the_folder_is_its_owners_alone() {
+fn state_folder_is_private() {
     let dir = tempfile::tempdir().unwrap();
     let open = |name: &str, bits: u32, files: &[&str]| {
         let folder = dir.path().join(name);
@@ -57,12 +57,12 @@ fn the_folder_is_its_owners_alone() {
     assert_eq!(open("old", 0o755, &["lock", "root.pem"]), (Ok(()), 0o700));
     assert_eq!(open("empty", 0o777, &[]), (Ok(()), 0o700));
     let (said, left) = open("shared", 0o755, &["letter"]);
-    assert!(said.unwrap_err().contains("other things in it") && left == 0o755);
+    assert!(said.unwrap_err().contains("foreign files") && left == 0o755);
     if rustix::process::geteuid().is_root() {
         let folder = dir.path().join("theirs");
         fs::create_dir(&folder).unwrap();
         std::os::unix::fs::chown(&folder, Some(4_242), None).unwrap();
-        assert!(State::open(&folder).unwrap_err().to_string().contains("is of another user (number 4242"));
+        assert!(State::open(&folder).unwrap_err().to_string().contains("belongs to another user (uid 4242"));
     }
 }
 
@@ -81,7 +81,7 @@ fn secrets_are_their_owners_only() {
 }
 
 #[test]
-fn a_set_of_files_is_there_whole_or_not_at_all() {
+fn set_of_files_is_atomic() {
     let dir = tempfile::tempdir().unwrap();
     let state = State::open(dir.path()).unwrap();
     // Killed while writing: nothing of it counts, and the next try is not in its way.
@@ -96,7 +96,7 @@ fn a_set_of_files_is_there_whole_or_not_at_all() {
 }
 
 #[test]
-fn a_set_that_was_written_is_put_in_place_by_the_next_start() {
+fn written_set_is_completed_by_the_next_start() {
     let dir = tempfile::tempdir().unwrap();
     let state = State::open(dir.path()).unwrap();
     // Killed between the two files.

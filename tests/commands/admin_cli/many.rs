@@ -11,7 +11,7 @@ fn where_nothing_fits_nothing_is_done() {
     });
     for args in ["certs replace --name nowhere.test --yes", "certs revoke --name nowhere.test --yes"] {
         let args: Vec<&str> = args.split_whitespace().collect();
-        double.run(&args).is(1, &["no certificate that is valid fits; nothing was done"]);
+        double.run(&args).is(1, &["no valid certificate matches; nothing was done"]);
     }
     assert!(double.operations().iter().all(|asked| asked == "listCertificates"), "{:?}", double.operations());
 }
@@ -59,10 +59,7 @@ fn many_are_revoked_step_by_step_and_an_interrupted_revocation_is_taken_up_again
     let told: Value = serde_json::from_str(&double.run(&[&args[..], &["--json"]].concat()).is(0, &[]).out).unwrap();
     assert_eq!((&told["revoked"], told["serials"].as_array().unwrap().len()), (&json!(4), 4));
     let broken = double.run(&["certs", "revoke", "--all", "--yes", "--reason", "superseded"]);
-    broken.is(
-        2,
-        &["Lost.", "3 are revoked; the same command with --issued-before 2026-11-24T12:00:01Z takes it up again"],
-    );
+    broken.is(2, &["Lost.", "3 revoked; resume with the same command and --issued-before 2026-11-24T12:00:01Z"]);
     double
         .run(&["certs", "revoke", "--all", "--yes", "--issued-before", "2026-11-24T12:00:01Z"])
         .is(0, &["4 certificates"]);
@@ -71,6 +68,6 @@ fn many_are_revoked_step_by_step_and_an_interrupted_revocation_is_taken_up_again
     // What was revoked for another reason is meant by this one.
     double
         .run(&["certs", "revoke", "--all", "--yes", "--reason", "keyCompromise"])
-        .is(0, &["4 valid certificates fit"]);
+        .is(0, &["4 valid certificates match"]);
     assert!(double.server.asked().iter().any(|asked| asked.line.contains("status=current")));
 }

@@ -19,7 +19,7 @@ const COMMANDS: &[(&[&str], &[&str])] = &[
         &["eab", "create", "team"],
         &[
             "warning: preauthorized has evil",
-            "shown this once",
+            "shown only this once",
             "-AEIASU",
             "--eab-hmac-key=-AEIASU --agree-tos",
             "acme.sh --issue",
@@ -38,15 +38,15 @@ const COMMANDS: &[(&[&str], &[&str])] = &[
     (&["certs", "revoke", "0a", "--yes", "--reason", "keyCompromise"], &["by operator: ada, reason: keyCompromise"]),
     (
         &["certs", "revoke", "--name", "*.a.test", "--reason", "superseded", "--yes"],
-        &["1 valid certificate fits", "2 certificates are revoked, of those issued before 2026-11-24T12:00:01Z"],
+        &["1 valid certificate matches", "2 certificates are revoked, of those issued before 2026-11-24T12:00:01Z"],
     ),
-    (&["certs", "replace", "--name", "*.a.test", "--yes"], &["1 valid certificate fits", "certs withdraw rep1"]),
+    (&["certs", "replace", "--name", "*.a.test", "--yes"], &["1 valid certificate matches", "certs withdraw rep1"]),
     (&["certs", "replacements"], &["rep1", "name *.a.test", "lost"]),
     (&["certs", "withdraw", "rep1"], &["rep1"]),
     (&["accounts", "list"], &["acc1", "mailto:a@a.test", "team"]),
     (&["accounts", "show", "acc1"], &["https://ca.test/acct/acc1"]),
     (&["accounts", "deactivate", "acc1", "--yes"], &["revoked", "certs revoke --account"]),
-    (&["policy", "show"], &["version 2, 2026-11-24 12:00 by ada: why", "\"*.a.test\"", "There is a shadow policy"]),
+    (&["policy", "show"], &["version 2, 2026-11-24 12:00 by ada: why", "\"*.a.test\"", "A shadow policy is set"]),
     (&["policy", "versions"], &["VERSION", "the configuration's"]),
     (
         &["policy", "put", "policy.toml", "--note", "why & what"],
@@ -57,8 +57,8 @@ const COMMANDS: &[(&[&str], &[&str])] = &[
         &["policy", "check", "a.test", "--key", "team", "--profile", "default"],
         &["taken", "http-01, dns-01", "by version 2", "longest life: 2 hours"],
     ),
-    (&["policy", "shadow", "put", "policy.toml"], &["It decides nothing", "Warning: max_lifetime does nothing"]),
-    (&["policy", "shadow", "off"], &["no shadow policy any more"]),
+    (&["policy", "shadow", "put", "policy.toml"], &["The shadow policy is set", "Warning: max_lifetime does nothing"]),
+    (&["policy", "shadow", "off"], &["shadow policy was removed"]),
     (&["policy", "shadow", "show"], &["TIMES", "acc1"]),
     (&["audit", "list"], &["WHEN (UTC)", "policy.put", "done (of 1)"]),
     (&["notices", "list"], &["certificate.ending", "given up, after 3 tries", "it fell over"]),
@@ -119,8 +119,8 @@ fn an_external_account_key_is_made_as_its_options_say() {
     let expires = sent(&["--expires", "90d"])["expires"].as_str().unwrap().to_owned();
     assert!(expires.ends_with('Z') && expires.as_str() > "2026-01-01", "{expires}");
     double.run(&["eab", "create", "--policy", &file, "--allow", "x"]).is(2, &["cannot be used with"]);
-    double.run(&["eab", "create", "--expires", "soon"]).is(2, &["is no time"]);
-    double.run(&["eab", "show", ".."]).is(1, &["is no name that can be asked for"]);
+    double.run(&["eab", "create", "--expires", "soon"]).is(2, &["is not a time"]);
+    double.run(&["eab", "show", ".."]).is(1, &["cannot be part of a path"]);
     // A key of the configuration may have any name.
     double.run(&["eab", "show", "a/b?c"]).is(0, &[]);
     assert_eq!(double.last().0, "GET /admin/v1/external-accounts/a%2Fb%3Fc");
@@ -145,7 +145,7 @@ fn certificates_are_looked_for_as_the_options_say() {
     );
     assert!(asked("--ends-within 30d --all").contains("?ends_before=2") && asked("--all").ends_with("?limit=200"));
     double.run(&["certs", "list", "--status", "odd"]).is(2, &["possible values"]);
-    double.run(&["certs", "list", "--ends-within", "1y"]).is(2, &["is no span of time"]);
+    double.run(&["certs", "list", "--ends-within", "1y"]).is(2, &["is not a time span"]);
 }
 
 #[test]
@@ -188,10 +188,10 @@ fn what_cannot_be_taken_back_is_asked_for() {
     let double = Double::start();
     for args in ["certs revoke 0a", "certs revoke --all", "certs replace --all", "accounts deactivate acc1"] {
         let args: Vec<&str> = args.split_whitespace().collect();
-        double.run(&args).is(1, &["say with --yes that you are sure"]);
+        double.run(&args).is(1, &["pass --yes to confirm"]);
     }
-    double.run(&["certs", "replace"]).is(1, &["say which: --name"]);
-    double.run(&["certs", "revoke", "--yes"]).is(1, &["say which: --name"]);
+    double.run(&["certs", "replace"]).is(1, &["select certificates: --name"]);
+    double.run(&["certs", "revoke", "--yes"]).is(1, &["select certificates: --name"]);
     double.run(&["certs", "revoke", "0a", "--name", "a.test"]).is(2, &["cannot be used with"]);
     assert!(double.server.asked().iter().all(|asked| asked.line.starts_with("GET ")), "nothing was done");
     let sent = |args: &[&str]| {
@@ -231,7 +231,7 @@ fn a_policy_is_sent_byte_for_byte_and_toml_as_json() {
     double.run(&["policy", "restore", "0"]).is(0, &["a copy of version 0"]);
     assert_eq!(double.last().1, r#"{"version":0}"#);
     double.run(&["policy", "show", "1"]).is(0, &["version 1"]);
-    double.run(&["policy", "show", "9"]).is(1, &["there is no version 9"]);
+    double.run(&["policy", "show", "9"]).is(1, &["version 9 does not exist"]);
     double.run(&["policy", "put", "nowhere.json"]).is(2, &["cannot read nowhere.json"]);
 }
 
@@ -239,13 +239,13 @@ fn a_policy_is_sent_byte_for_byte_and_toml_as_json() {
 fn a_certificate_is_written_to_a_file_that_is_new() {
     let double = Double::start();
     let file = double.path("www.pem").display().to_string();
-    double.run(&["certs", "download", "0a", "--out", &file]).is(0, &["www.pem is written"]);
+    double.run(&["certs", "download", "0a", "--out", &file]).is(0, &["wrote "]);
     assert!(std::fs::read_to_string(&file).unwrap().starts_with("-----BEGIN CERTIFICATE-----\n"));
     double.run(&["certs", "download", "0a", "--out", &file]).is(1, &["nothing is overwritten"]);
     let page = Double::with(|request, _| {
         (request.operation == "downloadCertificate").then(|| (200, json!("-----BEGIN CERTIFICATE-----\u{1b}[2J")))
     });
-    page.run(&["certs", "download", "0a"]).is(1, &["no certificate in PEM"]);
+    page.run(&["certs", "download", "0a"]).is(1, &["not a certificate in PEM"]);
 }
 
 #[test]
@@ -263,9 +263,9 @@ fn refusals_are_told_in_the_authoritys_words_and_silence_is_another_exit_code() 
     };
     asks(&format!("http://{}", nobody()), &["does not answer"]);
     for (status, body, says) in [
-        (200, "<html>", "not as the operations API does"),
+        (200, "<html>", "is not an operations API"),
         (302, "", "Cloudflare Access"),
-        (404, "not here", "is that the authority's address"),
+        (404, "not here", "check the authority's address"),
         (502, "bad", "status 502"),
         (503, r#"{"type":"x","status":503,"detail":"not now"}"#, "fails (status 503): not now"),
     ] {
@@ -285,7 +285,7 @@ fn a_test_notice_that_does_not_arrive_is_a_failure() {
     let delivery = json!({"state": "none", "attempts": 0, "status": null, "error": null, "last": null, "next": null});
     let notice = json!({"id": "n", "at": "2026-11-24T12:00:00Z", "kind": "test", "data": {}, "delivery": delivery});
     let double = Double::with(move |request, _| (request.operation == "testNotice").then(|| (200, notice.clone())));
-    double.run(&["notices", "test"]).is(1, &["there is no webhook"]);
+    double.run(&["notices", "test"]).is(1, &["no webhook"]);
 }
 
 /// An audit record of this many entries, the newest first, and what `status` says of it.
@@ -324,15 +324,15 @@ fn an_audit_record_is_verified_over_all_pages() {
     let chain = record(5).1["chain"].as_str().unwrap().to_owned();
     let known = format!("--known=3:{}", record(3).1["chain"].as_str().unwrap());
     let good = of(|_| ());
-    good.run(&verify).is(0, &["whole: 5 entries", &format!("--known 5:{chain}")]);
+    good.run(&verify).is(0, &["complete: 5 entries", &format!("--known 5:{chain}")]);
     good.run(&["audit", "verify", &known]).is(0, &[]);
-    good.run(&["audit", "verify", "--known", &format!("3:{}", "0".repeat(64))]).is(1, &["entry 3 is another"]);
-    good.run(&["audit", "verify", "--known", &format!("6:{chain}")]).is(1, &["there was an entry 6"]);
+    good.run(&["audit", "verify", "--known", &format!("3:{}", "0".repeat(64))]).is(1, &["entry 3 differs"]);
+    good.run(&["audit", "verify", "--known", &format!("6:{chain}")]).is(1, &["entry 6 is known"]);
     good.run(&["audit", "verify", "--known", "3"]).is(2, &["NUMBER:CHAIN"]);
-    of(|all| all[2]["who"] = json!("eve")).run(&verify).is(1, &["NOT whole: entry 3 was changed"]);
+    of(|all| all[2]["who"] = json!("eve")).run(&verify).is(1, &["NOT complete: entry 3 was changed"]);
     of(|all| all[2]["detail"] = json!("x")).run(&verify).is(1, &["entry 3 was changed"]);
     of(|all| drop(all.remove(3))).run(&verify).is(1, &["entry 2 is missing"]);
-    of(|all| drop(all.remove(0))).run(&verify).is(1, &["there was an entry 5"]);
+    of(|all| drop(all.remove(0))).run(&verify).is(1, &["entry 5 is known"]);
     let told = of(|all| drop(all.remove(4))).run(&["audit", "verify", "--json"]);
     let told: Value = serde_json::from_str(&told.is(1, &[]).out).unwrap();
     assert_eq!((&told["whole"], &told["entries"]), (&json!(false), &json!(4)));

@@ -56,23 +56,23 @@ fn a_running_dev_is_found_by_its_state_folder() {
 fn a_deployed_authority_is_found_by_its_settings_and_its_folder() {
     let double = Double::start();
     wrangler(&double, &double.url());
-    double.run_with(&["eab", "list"], &[]).is(2, &["there is no token for", "selvedge token new"]);
+    double.run_with(&["eab", "list"], &[]).is(2, &["no token is known for", "selvedge token new"]);
     close(&double, "ca/admin.tokens", &format!(r#"{{"operator":"{TOKEN}"}}"#));
     double.run_with(&["eab", "list"], &[]).is(0, &["team"]);
     // Of several, one.
     let wrong = "x".repeat(40);
     close(&double, "ca/admin.tokens", &format!(r#"{{"ada":"{TOKEN}","bob":"{wrong}"}}"#));
-    double.run_with(&["eab", "list"], &[]).is(2, &["say with --as NAME which one: ada, bob"]);
+    double.run_with(&["eab", "list"], &[]).is(2, &["choose one with --as NAME: ada, bob"]);
     double.run_with(&["eab", "list", "--as", "ada"], &[]).is(0, &[]);
     double.run_with(&["eab", "list", "--as", "bob"], &[]).is(1, &["none of ours", "\"bob\""]);
     double.run_with(&["eab", "list", "--as", "eve"], &[]).is(2, &["has no token \"eve\""]);
     // The CA's tokens are for the CA's own Worker, and sent nowhere else.
     let other = Double::start();
-    double.run_with(&["eab", "list", "--as", "ada", "--url", &other.url()], &[]).is(2, &["there is no token for"]);
+    double.run_with(&["eab", "list", "--as", "ada", "--url", &other.url()], &[]).is(2, &["no token is known for"]);
     assert!(other.server.asked().is_empty());
     // A file that others can read has been read.
     fs::set_permissions(double.path("ca/admin.tokens"), fs::Permissions::from_mode(0o644)).unwrap();
-    double.run_with(&["eab", "list", "--as", "ada"], &[]).is(2, &["open to others", "chmod 600"]);
+    double.run_with(&["eab", "list", "--as", "ada"], &[]).is(2, &["accessible to other users", "chmod 600"]);
     wrangler(&double, "https://ca.example.org");
     double.run_with(&["eab", "list"], &[]).is(2, &["selvedge dev", "--url URL", "--token-file", "wrangler.toml"]);
 }
@@ -85,11 +85,11 @@ fn a_token_is_read_from_a_file_or_the_environment_and_never_taken_as_an_option()
     double
         .run_with(&["eab", "list", "--url", &url, "--token-file", "token"], &[("SELVEDGE_TOKEN", "other")])
         .is(0, &[]);
-    double.run_with(&["eab", "list", "--url", &url], &[("SELVEDGE_TOKEN", "short")]).is(2, &["is no token"]);
+    double.run_with(&["eab", "list", "--url", &url], &[("SELVEDGE_TOKEN", "short")]).is(2, &["is not a token"]);
     double.run_with(&["eab", "list", "--url", &url, "--token", "x"], &[]).is(2, &["unexpected argument"]);
     close(&double, "token", "two words, and they are longer than 32 characters");
     double.run_with(&["eab", "list", "--url", &url, "--token-file", "token"], &[]).is(2, &["has no token"]);
-    double.run_with(&["eab", "list", "--url", &url, "--token-file", "no"], &[]).is(2, &["there is no no"]);
+    double.run_with(&["eab", "list", "--url", &url, "--token-file", "no"], &[]).is(2, &["no does not exist"]);
     let with = |url: &str| double.run_with(&["eab", "list", "--url", url], &[("SELVEDGE_TOKEN", TOKEN)]);
     with("http://a.test").is(2, &["write https://"]);
     for no_url in ["a.test", "a.test:443", "//a.test", "ftp://a.test"] {
@@ -124,9 +124,9 @@ fn a_dev_that_others_may_have_written_gets_no_token() {
     }
     // The user's own, as another program of theirs could have unpacked it: the token beside it is not there.
     plant(0o755, 0o644);
-    double.run_with(&["eab", "list"], &[]).is(2, &["there is no .selvedge/admin.token"]);
+    double.run_with(&["eab", "list"], &[]).is(2, &[".selvedge/admin.token does not exist"]);
     // The environment's token is for an authority that was named with it.
-    double.run_with(&["eab", "list"], &[("SELVEDGE_TOKEN", TOKEN)]).is(2, &["there is no .selvedge/admin.token"]);
+    double.run_with(&["eab", "list"], &[("SELVEDGE_TOKEN", TOKEN)]).is(2, &[".selvedge/admin.token does not exist"]);
     fs::remove_file(double.path(".selvedge/dev.json")).unwrap();
     wrangler(&double, &evil.url());
     fs::remove_file(double.path("ca/admin.tokens")).unwrap();
@@ -156,24 +156,24 @@ fn status_has_the_operators_part_where_there_is_a_token() {
     let ended = run(&[], &["--json"]);
     let told: Value = serde_json::from_str(&ended.is(0, &[]).out).unwrap();
     assert!(told.get("operator").is_none() && authority.asked().len() == 1, "{told}");
-    run(&token, &[]).is(0, &["policy    version 7, and another in its shadow", "1 notices waiting", "Nothing is due."]);
+    run(&token, &[]).is(0, &["policy    version 7, with a shadow policy", "1 notices waiting", "Nothing is due."]);
     let told: Value = serde_json::from_str(&run(&token, &["--json"]).is(0, &[]).out).unwrap();
     assert_eq!(told["operator"], status(0));
     api.lock().unwrap().1 = status(3);
-    run(&token, &[]).is(1, &["due: 3 notices never arrived at the webhook"]);
+    run(&token, &[]).is(1, &["due: 3 notices could not be delivered to the webhook"]);
     let wrong = [("SELVEDGE_TOKEN", "wrong-token-0123456789-0123456789-01")];
-    run(&wrong, &[]).is(1, &["due: the authority does not tell its operator", "none of ours"]);
+    run(&wrong, &[]).is(1, &["due: the operator's status is not available", "none of ours"]);
     *api.lock().unwrap() = (200, json!({"other": 1}));
-    run(&token, &[]).is(1, &["is not understood"]);
+    run(&token, &[]).is(1, &["cannot be read"]);
     *api.lock().unwrap() = (404, json!("no such page"));
-    run(&token, &[]).is(1, &["status 404", "its version one with the operations API"]);
+    run(&token, &[]).is(1, &["status 404", "its version has the operations API"]);
     // The CA's own token, for BASE_URL only.
     *api.lock().unwrap() = (200, status(3));
     close(&double, "ca/admin.tokens", &format!(r#"{{"operator":"{TOKEN}"}}"#));
     run(&[], &[]).is(0, &["Nothing is due."]);
     wrangler(&double, &url);
-    run(&[], &[]).is(1, &["3 notices never arrived"]);
+    run(&[], &[]).is(1, &["3 notices could not be delivered"]);
     // A `dev` that runs here is found, with its token.
     dev_at(&double, &url, std::process::id());
-    double.run_with(&["status", "--state", "state"], &[]).is(1, &[&url, "3 notices never arrived"]);
+    double.run_with(&["status", "--state", "state"], &[]).is(1, &[&url, "3 notices could not be delivered"]);
 }

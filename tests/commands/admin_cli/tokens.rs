@@ -9,11 +9,11 @@ use std::os::unix::fs::PermissionsExt;
 fn tokens_are_made_listed_and_removed_in_the_folder_of_the_ca() {
     let double = Double::start();
     let run = |args: &[&str]| -> Ended { double.run_with(&[&["token"], args].concat(), &[]) };
-    run(&["new", "ada"]).is(1, &["there is no folder ca", "selvedge init"]);
+    run(&["new", "ada"]).is(1, &["the folder ca does not exist", "selvedge init"]);
     fs::create_dir(double.path("ca")).unwrap();
     fs::set_permissions(double.path("ca"), fs::Permissions::from_mode(0o700)).unwrap();
     run(&["list"]).is(1, &["selvedge token new NAME"]);
-    run(&["remove", "ada"]).is(1, &["there is no ca/admin.tokens"]);
+    run(&["remove", "ada"]).is(1, &["ca/admin.tokens does not exist"]);
     let file = double.path("ca/admin.tokens");
     let tokens = || serde_json::from_str::<Value>(&fs::read_to_string(&file).unwrap()).unwrap();
     let made = run(&["new", "ada@a.test"]);
@@ -22,17 +22,17 @@ fn tokens_are_made_listed_and_removed_in_the_folder_of_the_ca() {
     assert_eq!(tokens(), serde_json::json!({"ada@a.test": made.out.trim()}));
     assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
     run(&["new", "ada@a.test"]).is(1, &["already"]);
-    run(&["new", "a b"]).is(1, &["is no name of a token"]);
+    run(&["new", "a b"]).is(1, &["is not a token name"]);
     run(&["remove", "ada@a.test"]).is(1, &["is the only token"]);
     let bob = run(&["new", "bob"]);
     assert_ne!(bob.out, made.out);
     assert_eq!(run(&["list"]).is(0, &[]).out, "ada@a.test\nbob\n");
-    run(&["remove", "ada@a.test"]).is(0, &["is gone"]);
-    run(&["remove", "eve"]).is(1, &["there are: bob"]);
+    run(&["remove", "ada@a.test"]).is(0, &["was removed"]);
+    run(&["remove", "eve"]).is(1, &["expected one of: bob"]);
     assert_eq!(tokens(), serde_json::json!({"bob": bob.out.trim()}));
     fs::write(&file, "{\"bob\":\"short-secret\"}").unwrap();
     let ended = run(&["list"]);
     assert!(ended.is(1, &["cannot be used"]).err.contains("\"bob\"") && !ended.err.contains("short"), "{ended:?}");
     fs::set_permissions(double.path("ca"), fs::Permissions::from_mode(0o755)).unwrap();
-    run(&["list"]).is(1, &["is open to others"]);
+    run(&["list"]).is(1, &["is accessible to other users"]);
 }

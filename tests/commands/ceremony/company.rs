@@ -142,7 +142,7 @@ fn what_is_not_as_asked_for_is_refused_and_changes_nothing() {
         refused(root, says);
     }
     fs::write(desk.path("chain.pem"), [0x30, 0x82, 0xff]).unwrap();
-    refused(root, "is no PEM");
+    refused(root, "is not PEM");
     // And the same, as it should be, with its root at the end.
     desk.write("chain.pem", &format!("{signed}{mid}{}", desk.read("root.pem")));
     desk.ok(&import(&[]));
@@ -211,7 +211,7 @@ fn chains_that_verifiers_refuse_are_refused_with_the_rule_and_its_section() {
     let text = desk.openssl("x509 -in signed.pem -text").unwrap() + &desk.openssl("x509 -in mid.pem -text").unwrap();
     desk.write("chain.pem", &text.replace('\n', " \r\n"));
     let said = desk.ok(&import(&["--root", "root.pem"]));
-    assert!(said.contains("The issuer is taken in"), "{said}");
+    assert!(said.contains("The issuer was imported"), "{said}");
     assert_eq!(desk.read("ca/issuer.pem"), format!("{}{}", desk.read("signed.pem"), desk.read("mid.pem")));
 }
 

@@ -52,7 +52,7 @@ fn a_new_ca_is_whole_and_its_root_is_openssls_to_read() {
     }
     let tokens: BTreeMap<String, String> = serde_json::from_str(&desk.read("ca/admin.tokens")).unwrap();
     assert!(tokens.len() == 1 && tokens["operator"].len() == 43 && !said.contains(&tokens["operator"]), "{said}");
-    assert!(said.contains("ca/admin.tokens: one, named operator"), "{said}");
+    assert!(said.contains("ca/admin.tokens: one token, operator"), "{said}");
     assert!(!said.contains(PASSPHRASE) && !said.contains("PRIVATE"), "{said}");
 }
 
@@ -141,7 +141,7 @@ fn a_folder_open_to_others_is_refused() {
     desk.write("ca/notes", "");
     desk.chmod("ca", 0o755);
     let said = desk.refused(&desk.init_line(&[]));
-    assert!(said.contains("open to others (mode 755)") && said.contains("chmod 700"), "{said}");
+    assert!(said.contains("accessible to other users (mode 755)") && said.contains("chmod 700"), "{said}");
     desk.chmod("ca", 0o700);
     desk.init(&[]);
 }
@@ -150,8 +150,8 @@ fn a_folder_open_to_others_is_refused() {
 fn a_weak_passphrase_and_bad_options_are_refused_with_what_to_do() {
     let desk = Desk::new();
     for (passphrase, says) in [
-        ("", "12 characters or more was asked for, this one has 0"),
-        ("elevenchars\n", "this one has 11"),
+        ("", "the passphrase has 0 characters, but needs 12 or more"),
+        ("elevenchars\n", "has 11 characters"),
         ("twelve chars and more\nanother line\n", "more than one line"),
     ] {
         desk.write("passphrase", passphrase);
@@ -167,7 +167,7 @@ fn a_weak_passphrase_and_bad_options_are_refused_with_what_to_do() {
     for (options, says) in [
         (&["--permit-dns", "*.example.org"][..], "write example.org"),
         (&["--permit-ip", "10.0.0.1/8"], "write 10.0.0.0/8"),
-        (&["--name", ""], "a name is wanted"),
+        (&["--name", ""], "expected a name"),
         (&["--name", &long], "1 to 64 characters"),
         (&["--root-years", "4"], "longer than its issuer"),
         (&["--wrangler", "nowhere.toml"], "--wrangler"),
@@ -257,7 +257,7 @@ fn issuers_follow_each_other_under_the_same_root() {
         (&["--takes-over", &third], "issuer 3 takes over at"),
         (&["--takes-over", &desk.in_days(15 * 365)], "nothing could be issued between"),
         (&["--takes-over", &desk.in_days(1200), "--years", "2"], "could not take over"),
-        (&["--takes-over", "tomorrow"], "no instant"),
+        (&["--takes-over", "tomorrow"], "not a time"),
     ] {
         let said = desk.refused(&next(&[options, &["--root-key", "stick.key"]].concat()));
         assert!(said.contains(says), "{options:?}: {said}");
@@ -316,7 +316,7 @@ fn on_a_terminal_the_passphrase_is_asked_for_twice_and_not_shown() {
     let (good, seen) = on_terminal(&format!("{PASSPHRASE}|something else"), init);
     assert!(!good && seen.contains("the two passphrases differ"), "{seen}");
     let (good, seen) = on_terminal("short", init);
-    assert!(!good && seen.contains("this one has 5") && !seen.contains("again"), "{seen}");
+    assert!(!good && seen.contains("has 5 characters") && !seen.contains("again"), "{seen}");
     assert!(!desk.path("ca").exists());
     let (good, seen) = on_terminal(&format!("{PASSPHRASE}|{PASSPHRASE}"), init);
     assert!(good && seen.contains("The same again: "), "{seen}");
@@ -348,6 +348,6 @@ fn a_root_that_stays_where_it_is_signs_a_request_that_is_carried_to_it() {
     desk.openssl("verify -x509_strict -purpose any -CAfile ca/root.pem ca/issuer.pem").unwrap();
     // Changed on its way, or no request at all.
     vault.write("issuer.csr", &vault.read("ca/root.pem"));
-    assert!(vault.refused(&sign(&["--out", "other.pem"])).contains("no request that can be signed"));
+    assert!(vault.refused(&sign(&["--out", "other.pem"])).contains("not a request that can be signed"));
     assert!(!vault.path("other.pem").exists());
 }

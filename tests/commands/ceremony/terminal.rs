@@ -21,7 +21,7 @@ fn a_passphrase_is_asked_for_only_where_what_is_typed_is_not_shown() {
     let made = at_terminal(&desk, &[PASSPHRASE, PASSPHRASE], &init);
     let shown = text(&made.stdout);
     assert!(made.status.success(), "{shown} {}", text(&made.stderr));
-    assert!(shown.contains("The CA is made.") && !shown.contains(PASSPHRASE), "{shown}");
+    assert!(shown.contains("The CA was created.") && !shown.contains(PASSPHRASE), "{shown}");
     desk.openssl("pkey -in ca/root.key -passin file:passphrase -noout").unwrap();
 }
 
@@ -39,7 +39,7 @@ fn a_file_that_others_can_read_is_told() {
         let said = String::from_utf8(out.stderr).unwrap();
         assert!(out.status.success(), "{said}");
         assert!(!said.contains(PASSPHRASE));
-        said.contains("passphrase is open to others than its owner") && said.contains("chmod 600 passphrase")
+        said.contains("passphrase is accessible to other users") && said.contains("chmod 600 passphrase")
     };
     for (mode, told) in [(0o600, false), (0o400, false), (0o644, true), (0o640, true), (0o602, true)] {
         desk.write(&format!("w-{mode:o}.toml"), super::desk::WRANGLER);

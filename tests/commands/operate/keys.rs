@@ -39,7 +39,7 @@ fn a_key_is_sent_as_the_api_takes_it() {
         let issuer = issuer(&desk, alg);
         desk.add(2, &issuer);
         let ended = desk.run(&["secret-key", "--place", "2", "--account", "acc1", "--api", &url(&api)], &WHO);
-        assert!(ended.code == 0 && ended.err.contains("ISSUER_KEY_2 is stored as a key"), "{ended:?}");
+        assert!(ended.code == 0 && ended.err.contains("ISSUER_KEY_2 is stored as a non-extractable key"), "{ended:?}");
         let asked = api.asked();
         assert_eq!(asked.len(), 1);
         assert_eq!(asked[0].line, "PUT /client/v4/accounts/acc1/workers/scripts/test-ca/secrets");
@@ -70,7 +70,7 @@ fn a_refusal_is_told_and_shows_neither_key_nor_token() {
     let missing =
         api(404, r#"{"success":false,"errors":[{"code":10007,"message":"workers.api.error.script_not_found"}]}"#);
     let ended = desk.run(&["secret-key", "--api", &url(&missing)], &WHO);
-    assert!(ended.err.contains("There is no such Worker: `selvedge deploy` makes it"), "{ended:?}");
+    assert!(ended.err.contains("The Worker does not exist: `selvedge deploy` creates it"), "{ended:?}");
     let ended = desk.run(&["secret-key", "--api", &format!("http://{}", nobody())], &WHO);
     assert!(ended.code == 1 && ended.err.contains("does not answer"), "{ended:?}");
 }
@@ -86,7 +86,7 @@ fn nothing_is_sent_without_token_account_and_a_safe_place() {
     let ended = run(&WHO, "http://api.test/client/v4");
     assert!(ended.code == 1 && ended.err.contains("does not begin with https://"), "{ended:?}");
     let ended = desk.run(&["secret-key", "--api", &url(&api), "--script", "../x"], &WHO);
-    assert!(ended.code == 1 && ended.err.contains("no name of a Worker"), "{ended:?}");
+    assert!(ended.code == 1 && ended.err.contains("not a valid name of a Worker"), "{ended:?}");
     assert!(api.asked().is_empty());
 }
 

@@ -54,8 +54,8 @@ fn secrets_that_are_there_stay_unless_they_are_to_be_replaced() {
         ["secret list", "secret put ISSUER_KEY_2", "deploy"],
         "the new issuer's key, then its chain"
     );
-    assert!(ended.err.contains("NONCE_KEY: the Worker has it already"), "{ended:?}");
-    assert!(ended.err.contains("could not be asked"), "nobody answers at BASE_URL: {ended:?}");
+    assert!(ended.err.contains("NONCE_KEY: exists"), "{ended:?}");
+    assert!(ended.err.contains("cannot read the issuers"), "nobody answers at BASE_URL: {ended:?}");
     fine(&desk.run(&["deploy", "--replace-secrets"], &[]));
     let put = ["secret put NONCE_KEY", "secret put ISSUER_KEY", "secret put ISSUER_KEY_2"];
     assert_eq!(desk.told()[3..], ["secret list", put[0], put[1], put[2], "deploy"]);
@@ -90,7 +90,7 @@ fn the_running_authority_tells_whose_keys_the_worker_has() {
     let other = says(vec![of(1, "0123456789abcdef"), of(2, &second)]);
     desk.set("BASE_URL", &format!("http://{}", other.address));
     let ended = desk.run(&["deploy"], &[]);
-    assert!(ended.code == 1 && ended.err.contains("another issuer in the place of ISSUER_KEY"), "{ended:?}");
+    assert!(ended.code == 1 && ended.err.contains("the running authority uses ISSUER_KEY"), "{ended:?}");
     assert_eq!(desk.told()[5..], ["secret list"]);
     fine(&desk.run(&["deploy", "--replace-secrets"], &[]));
 }
@@ -170,14 +170,14 @@ fn what_is_wrong_is_said_all_at_once_and_nothing_is_run() {
         "wrong: BASE_URL in",
         "issuer.key is the key of the ROOT",
         "nonce.key is not 32 random bytes",
-        "issuer-2.key is open to others than its owner",
-        "admin.tokens is open to others than its owner",
+        "issuer-2.key is accessible to other users",
+        "admin.tokens is accessible to other users",
         "admin.tokens cannot be used: the token \"operator\" is not 32",
-        "ADMIN_TOKENS stands in",
+        "ADMIN_TOKENS is in",
         "chmod 600",
         "has no ISSUER_FROM_2",
         "ISSUER_CHAIN in",
-        "nothing was done: set these 9 things right",
+        "nothing was done: fix these 9 problems",
     ] {
         assert!(ended.err.contains(says), "{says}: {}", ended.err);
     }
@@ -192,7 +192,7 @@ fn a_warning_does_not_stop_a_deployment() {
     desk.put("root.key", "-----BEGIN ENCRYPTED PRIVATE KEY-----\n");
     let ended = desk.run(&["deploy"], &[]);
     fine(&ended);
-    assert!(ended.err.contains("warning: ") && ended.err.contains("root.key lies beside"), "{ended:?}");
+    assert!(ended.err.contains("warning: ") && ended.err.contains("root.key is in the same folder"), "{ended:?}");
 }
 
 #[test]

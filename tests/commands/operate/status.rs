@@ -93,7 +93,7 @@ fn where_nothing_is_due_it_says_so_with_all_dates() {
         "root      Desk Root",
         "issuer 1  Desk Issuer, signs",
         "in 182",
-        "the next has to have taken over by",
+        "the next has to take over by",
         "last certificates until",
         "1 CRL; http://127.0.0.1:",
         "has number 1234, 0 entries",
@@ -126,7 +126,7 @@ fn what_is_wrong_or_due_is_said_and_is_the_exit_code() {
         "wrong",
         "reports: ISSUER_KEY_2 is half set",
     );
-    finds(&|a| a.list.clear(), "wrong", "a CRL is not there: http://127.0.0.1");
+    finds(&|a| a.list.clear(), "wrong", "cannot fetch a CRL: http://127.0.0.1");
     finds(&|a| a.list = b"<html>".to_vec(), "wrong", "is no CRL in DER");
     finds(
         &|a| a.list = signed((&issuer, &other.issuer.key), now().plus(DAY), &a.list_url()),
@@ -136,16 +136,16 @@ fn what_is_wrong_or_due_is_said_and_is_the_exit_code() {
     finds(
         &|a| a.list = signed((&issuer, &desk.issuer.key), now().minus(Duration::from_secs(1)), &a.list_url()),
         "wrong",
-        "is over since",
+        "expired at",
     );
-    finds(&|a| a.certificate = b"x".to_vec(), "wrong", "is no certificate");
+    finds(&|a| a.certificate = b"x".to_vec(), "wrong", "is not a certificate");
     let late = now().minus(Duration::from_secs(3700)).rfc3339();
     finds(&|a| a.overview["issuers"][0]["crls"][0]["due"] = json!(late), "wrong", "1 of 1 CRLs");
     let soon = now().plus(DAY * 100).rfc3339();
-    finds(&|a| a.overview["issuers"][0]["not_after"] = json!(soon), "due", "no other follows");
+    finds(&|a| a.overview["issuers"][0]["not_after"] = json!(soon), "due", "has no successor");
     let ended = after(&desk, |a| a.list.clear(), &[]);
     assert!(
-        ended.code == 1 && ended.out.contains("\nwrong: of issuer 1 (Desk Issuer), a CRL is not there"),
+        ended.code == 1 && ended.out.contains("\nwrong: of issuer 1 (Desk Issuer), cannot fetch a CRL"),
         "{ended:?}"
     );
 }
@@ -174,7 +174,7 @@ fn what_could_not_be_found_out_is_another_exit_code() {
     };
     unknown(&desk, &["--url", &gone], "does not answer");
     let page = Server::start(|_| (200, b"<html>".to_vec()));
-    unknown(&desk, &["--url", &format!("http://{}", page.address)], "no overview of issuers (<html>)");
+    unknown(&desk, &["--url", &format!("http://{}", page.address)], "not with an overview of issuers (<html>)");
     let other = Server::start(|_| (404, b"nothing".to_vec()));
     unknown(&desk, &["--url", &format!("http://{}", other.address)], "status 404: nothing");
     unknown(&desk, &[], "https://127.0.0.1:1/issuers does not answer");
@@ -247,7 +247,7 @@ fn https_is_trusted_by_the_root_that_is_named() {
     assert!(ended.err.contains("--root FILE") && !ended.err.contains("UnknownIssuer"), "{ended:?}");
     let plain = format!("http://{address}");
     let ended = desk.run(&["status", "--url", &plain], &[]);
-    assert!(ended.code == 2 && ended.err.contains("write https://"), "{ended:?}");
+    assert!(ended.code == 2 && ended.err.contains("try https://"), "{ended:?}");
     let other = format!("https://127.0.0.2:{}", address.rsplit(':').next().unwrap());
     let ended = desk.run(&["status", "--url", &other, "--root", root.to_str().unwrap()], &[]);
     assert!(ended.code == 2 && ended.err.contains("does not answer"), "{ended:?}");

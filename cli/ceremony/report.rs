@@ -1,0 +1,74 @@
+//! The output of the commands: what was created, and the commands to run next.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use selvedge::pki::ceremony::Constraints;
+use selvedge::pki::key::check_spki;
+use selvedge::pki::pem;
+use selvedge::values::hex;
+use selvedge::values::x509::Parts;
+
+use super::folder::{CaFolder, issuer_file, setting};
+use super::tokens::ADMIN_TOKENS;
+use super::{folder, names};
+use crate::common::shell::quoted;
+
+/// A certificate (the first of a PEM) in two lines: name, key, dates; fingerprint.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn certificate(pem: &str) -> Result<String> {
+    let der = pem::read_certificates(pem)?.into_iter().next().context("no certificate")?;
+    let parts = Parts::read(&der)?;
+    let name = names::common_name(&der)?.unwrap_or_else(|| "without a name".to_owned());
+    let kind = check_spki(parts.spki).map_or_else(|_| "another kind of key".to_owned(), |key| key.kind().to_string());
+    Ok(format!(
+        "{name:?}, {kind}, from {} to {}\n            SHA-256 {}",
+        parts.not_before.rfc3339(),
+        parts.not_after.rfc3339(),
+        hex::fingerprint(&der)
+    ))
+}
+
+/// The constraints of an issuer, with a warning where it has none.
+pub fn constraints(constraints: &Constraints) -> String {
+    if constraints.is_none() {
+        "any name and address: with its key stolen, every name is at risk for all that trust the root \
+         (--permit-dns and --permit-ip limit it)"
+            .to_owned()
+    } else {
+        constraints.to_string()
+    }
+}
+
+/// The command to try the CA on this machine.
+pub fn try_here(ca: &Path) -> String {
+    format!("  cargo run -- dev --ca {}\n", quoted(ca))
+}
+
+/// The command that stores an issuer's key as a secret of the Worker.
+pub fn secret_line(folder: &CaFolder, slot: u8) -> String {
+    let file = folder.path(&issuer_file(slot, "key"));
+    format!("  cargo run -- tool wrangler secret put {} < {}\n", setting("ISSUER_KEY", slot), quoted(&file))
+}
+
+/// All commands up to a running Worker.
+pub fn deploy(folder: &CaFolder, slot: u8) -> String {
+    let nonce = folder.path(folder::NONCE_KEY);
+    let mut out = String::from("  cargo run -- tool wrangler login\n");
+    out.push_str(&secret_line(folder, slot));
+    let _ = writeln!(out, "  cargo run -- tool wrangler secret put NONCE_KEY < {}", quoted(&nonce));
+    let tokens = folder.path(ADMIN_TOKENS);
+    if tokens.exists() {
+        let _ = writeln!(out, "  {}", tokens_line(&tokens));
+    }
+    out.push_str("  cargo run -- deploy\n");
+    out
+}
+
+/// The command that stores the admin tokens.
+pub fn tokens_line(file: &Path) -> String {
+    format!("cargo run -- tool wrangler secret put ADMIN_TOKENS < {}", quoted(file))
+}

@@ -1,0 +1,14 @@
+//! Code that all commands share. It uses no other room of the companion.
+
+pub mod ca_paths;
+pub mod config_edit;
+pub mod files;
+pub mod host;
+pub mod moment;
+pub mod number;
+pub mod secret;
+pub mod shell;
+pub mod table;
+pub mod web;
+pub mod worker_config;
+pub mod x509;

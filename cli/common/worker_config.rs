@@ -1,0 +1,313 @@
+//! The one reader of `wrangler.toml`, the Worker's configuration.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
+
+/// The BASE_URL of the `wrangler.toml` in the repository: a placeholder.
+pub const EXAMPLE_BASE_URL: &str = "https://ca.example.org";
+
+/// The Worker's configuration.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WorkerConfig {
+    file: PathBuf,
+    name: Option<String>,
+    /// The Cloudflare account; `None` where the file has none.
+    pub account: Option<String>,
+    /// Whether the Worker also has an address below workers.dev; `None` where the file has no such line.
+    pub workers_dev: Option<bool>,
+    /// The plain variables by name.
+    pub vars: BTreeMap<String, Var>,
+    main: Option<String>,
+    compatibility_date: Option<String>,
+    compatibility_flags: Vec<String>,
+    objects: Vec<ObjectBinding>,
+    classes: Vec<ObjectClass>,
+}
+
+/// The Worker as workerd runs it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Runtime {
+    /// The Worker's name.
+    pub name: String,
+    /// The compiled entry module, relative to the project.
+    pub main: String,
+    /// The date whose behaviour of the platform the Worker expects.
+    pub compatibility_date: String,
+    /// Behaviours of the platform beyond that date.
+    pub compatibility_flags: Vec<String>,
+    /// The bindings to Durable Object classes.
+    pub objects: Vec<ObjectBinding>,
+    /// The Durable Object classes that exist after all migrations.
+    pub classes: Vec<ObjectClass>,
+    /// The plain variables by name.
+    pub vars: BTreeMap<String, Var>,
+}
+
+/// A binding to a Durable Object class.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct ObjectBinding {
+    /// The binding's name in `env`.
+    pub name: String,
+    /// The class.
+    pub class_name: String,
+}
+
+/// A Durable Object class.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObjectClass {
+    /// Its name in the code.
+    pub class: String,
+    /// The name it was created under, which names its storage: a renamed class keeps its objects.
+    pub storage: String,
+    /// Whether it has the SQL interface.
+    pub sqlite: bool,
+}
+
+/// A plain variable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Var {
+    /// A string.
+    Text(String),
+    /// Any other TOML value, as the JSON text that the Worker gets.
+    Json(String),
+}
+
+#[derive(Deserialize)]
+struct File {
+    name: Option<String>,
+    account_id: Option<String>,
+    workers_dev: Option<bool>,
+    main: Option<String>,
+    compatibility_date: Option<String>,
+    #[serde(default)]
+    compatibility_flags: Vec<String>,
+    #[serde(default)]
+    durable_objects: DurableObjects,
+    #[serde(default)]
+    migrations: Vec<Migration>,
+    #[serde(default)]
+    vars: BTreeMap<String, toml::Value>,
+}
+
+#[derive(Default, Deserialize)]
+struct DurableObjects {
+    #[serde(default)]
+    bindings: Vec<ObjectBinding>,
+}
+
+#[derive(Deserialize)]
+struct Migration {
+    #[serde(default)]
+    new_sqlite_classes: Vec<String>,
+    #[serde(default)]
+    new_classes: Vec<String>,
+    #[serde(default)]
+    renamed_classes: Vec<Rename>,
+    #[serde(default)]
+    deleted_classes: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Rename {
+    from: String,
+    to: String,
+}
+
+impl WorkerConfig {
+    /// Reads a `wrangler.toml`.
+    ///
+    /// # Errors
+    /// When the file is missing or malformed.
+    pub fn read(file: &Path) -> Result<Self> {
+        let text = fs::read_to_string(file).with_context(|| {
+            format!(
+                "cannot read {}, the Worker's settings; run this in the folder that has it, or name it with --wrangler",
+                file.display()
+            )
+        })?;
+        Self::parse(file, &text)
+    }
+
+    /// Parses the text of a `wrangler.toml`.
+    ///
+    /// # Errors
+    /// When the text is malformed.
+    pub fn parse(file: &Path, text: &str) -> Result<Self> {
+        let read: File = toml::from_str(text).with_context(|| format!("cannot parse {}", file.display()))?;
+        let vars = read.vars.into_iter().map(|(name, value)| Ok((name, Var::read(value)?)));
+        Ok(Self {
+            file: file.to_path_buf(),
+            name: read.name,
+            account: read.account_id,
+            workers_dev: read.workers_dev,
+            vars: vars.collect::<Result<_>>()?,
+            main: read.main,
+            compatibility_date: read.compatibility_date,
+            compatibility_flags: read.compatibility_flags,
+            objects: read.durable_objects.bindings,
+            classes: migrate(&read.migrations),
+        })
+    }
+
+    /// The file.
+    pub fn file(&self) -> &Path {
+        &self.file
+    }
+
+    /// The Worker's name.
+    ///
+    /// # Errors
+    /// When the file has none.
+    pub fn name(&self) -> Result<&str> {
+        self.required("name", self.name.as_deref())
+    }
+
+    /// A variable as the Worker reads it; `None` where it is unset or empty.
+    pub fn var(&self, name: &str) -> Option<&str> {
+        self.vars.get(name).map(Var::text).filter(|text| !text.is_empty())
+    }
+
+    /// The same configuration without these variables.
+    pub fn without(mut self, names: &[String]) -> Self {
+        self.vars.retain(|name, _| !names.contains(name));
+        self
+    }
+
+    /// The Worker as workerd runs it.
+    ///
+    /// # Errors
+    /// When a required member is missing, or a binding names a class that no migration creates.
+    pub fn runtime(self) -> Result<Runtime> {
+        let known: BTreeSet<&str> = self.classes.iter().map(|class| class.class.as_str()).collect();
+        if let Some(binding) = self.objects.iter().find(|binding| !known.contains(binding.class_name.as_str())) {
+            bail!(
+                "{} binds {} to the Durable Object class {}, which none of its [[migrations]] creates",
+                self.file.display(),
+                binding.name,
+                binding.class_name
+            );
+        }
+        Ok(Runtime {
+            name: self.name()?.to_owned(),
+            main: self.required("main", self.main.as_deref())?.to_owned(),
+            compatibility_date: self.required("compatibility_date", self.compatibility_date.as_deref())?.to_owned(),
+            compatibility_flags: self.compatibility_flags,
+            objects: self.objects,
+            classes: self.classes,
+            vars: self.vars,
+        })
+    }
+
+    fn required<'a>(&self, name: &str, value: Option<&'a str>) -> Result<&'a str> {
+        value.with_context(|| format!("{} has no {name}", self.file.display()))
+    }
+}
+
+impl Var {
+    fn read(value: toml::Value) -> Result<Self> {
+        Ok(match value {
+            toml::Value::String(text) => Self::Text(text),
+            other => Self::Json(serde_json::to_string(&other).context("a variable of wrangler.toml has no JSON form")?),
+        })
+    }
+
+    /// The text that the Worker gets.
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Text(text) | Self::Json(text) => text,
+        }
+    }
+}
+
+/// Applies all migrations in their order; gives the remaining classes.
+fn migrate(migrations: &[Migration]) -> Vec<ObjectClass> {
+    let mut classes: Vec<ObjectClass> = Vec::new();
+    for step in migrations {
+        let created = |class: &String, sqlite| ObjectClass { class: class.clone(), storage: class.clone(), sqlite };
+        classes.extend(step.new_sqlite_classes.iter().map(|class| created(class, true)));
+        classes.extend(step.new_classes.iter().map(|class| created(class, false)));
+        for Rename { from, to } in &step.renamed_classes {
+            classes.iter_mut().filter(|one| one.class == *from).for_each(|one| one.class.clone_from(to));
+        }
+        classes.retain(|one| !step.deleted_classes.contains(&one.class));
+    }
+    classes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WORKER: &str = r#"
+name = "selvedge"
+main = "build/index.js"
+compatibility_date = "2026-10-01"
+compatibility_flags = ["global_fetch_strictly_public"]
+[build]
+command = "cargo run -- build"
+[[durable_objects.bindings]]
+name = "PARTITION"
+class_name = "Partition"
+[[migrations]]
+tag = "v1"
+new_sqlite_classes = ["Old", "Gone"]
+[[migrations]]
+tag = "v2"
+renamed_classes = [{ from = "Old", to = "Partition" }]
+deleted_classes = ["Gone"]
+[vars]
+MODE = "production"
+LIMITS = { orders = 3, names = ["a"] }
+"#;
+
+    fn parse(text: &str) -> WorkerConfig {
+        WorkerConfig::parse(Path::new("wrangler.toml"), text).unwrap()
+    }
+
+    #[test]
+    fn everything_that_the_runtime_needs_is_read() {
+        let config = parse(WORKER);
+        let read = config.clone().runtime().unwrap();
+        assert_eq!((read.name.as_str(), read.main.as_str()), ("selvedge", "build/index.js"));
+        assert_eq!(read.compatibility_date, "2026-10-01");
+        assert_eq!(read.compatibility_flags, ["global_fetch_strictly_public"]);
+        assert_eq!(read.objects, [ObjectBinding { name: "PARTITION".into(), class_name: "Partition".into() }]);
+        assert_eq!(config.vars["MODE"], Var::Text("production".into()));
+        assert_eq!(config.vars["LIMITS"], Var::Json(r#"{"names":["a"],"orders":3}"#.into()));
+    }
+
+    #[test]
+    fn renamed_class_keeps_its_storage_and_deleted_one_is_gone() {
+        let classes = parse(WORKER).runtime().unwrap().classes;
+        assert_eq!(classes, [ObjectClass { class: "Partition".into(), storage: "Old".into(), sqlite: true }]);
+    }
+
+    #[test]
+    fn invalid_runtime_is_refused_by_name() {
+        let unmade = WORKER.replace("to = \"Partition\"", "to = \"Other\"");
+        let said = parse(&unmade).runtime().unwrap_err().to_string();
+        assert!(said.contains("binds PARTITION to the Durable Object class Partition"), "{said}");
+        let dateless = WORKER.replace("compatibility_date", "other_date");
+        let said = format!("{:#}", parse(&dateless).runtime().unwrap_err());
+        assert!(said.contains("wrangler.toml") && said.contains("compatibility_date"), "{said}");
+        assert_eq!(parse("[vars]\n").name().unwrap_err().to_string(), "wrangler.toml has no name");
+    }
+
+    #[test]
+    fn variables_are_read_as_the_worker_reads_them() {
+        let text = "name = 'ca'\naccount_id = 'abc'\n[vars]\nA = 'x'\nB = { c = [1, true] }\nD = ''\n";
+        let config = parse(text);
+        assert_eq!((config.name().unwrap(), config.account.as_deref()), ("ca", Some("abc")));
+        assert_eq!([config.var("A"), config.var("B"), config.var("D")], [Some("x"), Some(r#"{"c":[1,true]}"#), None]);
+    }
+
+    #[test]
+    fn missing_file_is_named_with_what_to_do() {
+        let said = format!("{:#}", WorkerConfig::read(Path::new("/nowhere/w.toml")).unwrap_err());
+        assert!(said.contains("/nowhere/w.toml") && said.contains("--wrangler"), "{said}");
+    }
+}

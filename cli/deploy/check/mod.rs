@@ -1,0 +1,84 @@
+//! The checks before a deployment: files, settings and validity times of a CA.
+//!
+//! All checks run before anything is done, and all findings are reported at once.
+
+mod finding;
+mod issuer;
+mod root;
+mod root_crl;
+mod settings;
+#[cfg(test)]
+mod tests;
+
+use selvedge::values::{Time, b64};
+
+use super::ca_files::CaFiles;
+use crate::ceremony::Tokens;
+use crate::common::shell::quoted;
+use crate::common::worker_config::WorkerConfig;
+pub use finding::{Finding, Weight};
+use finding::{check_closed, no_issuer};
+
+/// All findings about a CA and its Worker, errors first.
+pub fn deployment(files: &CaFiles, config: &WorkerConfig, now: Time) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let root = root::check(files, now, &mut found);
+    settings::root(files, root.as_ref(), config, &mut found);
+    for issuer in &files.issuers {
+        issuer::check(files, issuer, root.as_ref(), &mut found);
+    }
+    settings::check(files, config, now, &mut found);
+    root_crl::check(files, config, now, &mut found);
+    nonce_key(files, &mut found);
+    admin_tokens(files, &mut found);
+    // The Worker's own reader is run when no other check found an error.
+    if !found.iter().any(|finding| finding.weight == Weight::Wrong) {
+        settings::check_as_worker(files, config, now, &mut found);
+    }
+    found.sort_by_key(|finding| finding.weight);
+    found
+}
+
+/// The errors about the key of the issuer with this number.
+pub fn key(files: &CaFiles, place: u8, now: Time) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let root = root::check(files, now, &mut found);
+    match files.issuer(place) {
+        Some(issuer) => issuer::check(files, issuer, root.as_ref(), &mut found),
+        None => found.push(no_issuer(files, place)),
+    }
+    found.retain(|finding| finding.weight == Weight::Wrong);
+    found
+}
+
+fn nonce_key(files: &CaFiles, found: &mut Vec<Finding>) {
+    let path = files.path("nonce.key");
+    let shown = path.display();
+    let todo = format!(
+        "Create one with `(umask 077; openssl rand 32 | basenc --base64url | tr -d '=\\n' > {})`; clients whose nonces are \
+         refused ask for another",
+        quoted(&path)
+    );
+    let Some(file) = &files.nonce else {
+        found.push(Finding::wrong(format!("{shown}, the key of replay nonces, does not exist"), todo));
+        return;
+    };
+    check_closed(file, found);
+    if b64::decode_secret(file.text.reveal().trim()).is_none_or(|key| key.len() != 32) {
+        found.push(Finding::wrong(
+            format!("{shown} is not 32 random bytes in base64url without padding (43 characters)"),
+            todo,
+        ));
+    }
+}
+
+fn admin_tokens(files: &CaFiles, found: &mut Vec<Finding>) {
+    let Some(file) = &files.tokens else { return };
+    check_closed(file, found);
+    if let Err(fault) = Tokens::read(file.text.reveal()) {
+        found.push(Finding::wrong(
+            format!("{} cannot be used: {fault}", file.path.display()),
+            "Move it away, and create tokens with `selvedge token new NAME`",
+        ));
+    }
+}

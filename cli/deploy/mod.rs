@@ -1,0 +1,12 @@
+//! The deployment of a CA to Cloudflare: checks, secrets, and the upload.
+//!
+//! No key or token is on a command line, where every process of the machine could read it, or in the output.
+
+mod ca_files;
+mod check;
+mod deployment;
+mod secret_key;
+mod wrangler_cli;
+
+pub use deployment::{Options, run};
+pub use secret_key::{Options as SecretKeyOptions, run as store_key};

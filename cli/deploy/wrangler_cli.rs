@@ -1,0 +1,160 @@
+//! Wrangler as a program: its commands and their output.
+
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Output, Stdio};
+
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
+
+use crate::common::secret::Secret;
+use crate::tools::{NpmTool, Toolbox};
+
+/// Longest excerpt of unexpected output, in characters.
+const MAX_EXCERPT: usize = 2000;
+
+/// Wrangler, for one Worker.
+pub struct WranglerCli<'a> {
+    toolbox: &'a Toolbox,
+    program: Option<&'a Path>,
+    settings: PathBuf,
+    folder: PathBuf,
+}
+
+/// A secret of a Worker, without its value.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct ListedSecret {
+    /// Its name.
+    pub name: String,
+    /// `secret_text`, or `secret_key`.
+    #[serde(rename = "type")]
+    pub kind: String,
+}
+
+impl<'a> WranglerCli<'a> {
+    /// The pinned wrangler, or another program in its place, for the Worker of this `wrangler.toml`.
+    ///
+    /// # Errors
+    /// When that file does not exist.
+    pub fn new(toolbox: &'a Toolbox, program: Option<&'a Path>, settings: &Path) -> Result<Self> {
+        let settings =
+            settings.canonicalize().with_context(|| format!("cannot find the file {}", settings.display()))?;
+        let folder = settings.parent().unwrap_or(Path::new("/")).to_path_buf();
+        Ok(Self { toolbox, program, settings, folder })
+    }
+
+    /// Runs a command with its output on the terminal.
+    ///
+    /// # Errors
+    /// When it cannot be started, or fails.
+    pub fn run(&self, args: &[&str]) -> Result<()> {
+        let status = self.command(args)?.stdin(Stdio::null()).status().with_context(|| started(args))?;
+        succeeded(args, status)
+    }
+
+    /// Stores a secret, which wrangler reads from its standard input.
+    ///
+    /// # Errors
+    /// When it cannot be started, or fails.
+    pub fn put_secret(&self, name: &str, value: &Secret) -> Result<()> {
+        let args = ["secret", "put", name];
+        let mut child = self.command(&args)?.stdin(Stdio::piped()).spawn().with_context(|| started(&args))?;
+        let written = child.stdin.take().map_or(Ok(()), |mut stdin| stdin.write_all(value.reveal().as_bytes()));
+        let status = child.wait().with_context(|| started(&args))?;
+        succeeded(&args, status)?;
+        match written {
+            // It succeeded without reading everything.
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error).with_context(|| started(&args)),
+            _ => Ok(()),
+        }
+    }
+
+    /// The Worker's secrets; `None` when the Worker does not exist yet.
+    ///
+    /// # Errors
+    /// When it cannot be started, fails, or prints no list.
+    pub fn secrets(&self, worker: &str) -> Result<Option<Vec<ListedSecret>>> {
+        let args = ["secret", "list"];
+        let mut command = self.command(&args)?;
+        let output = command
+            .env("FORCE_COLOR", "0")
+            .env("NO_COLOR", "1")
+            .stdin(Stdio::null())
+            .output()
+            .with_context(|| started(&args))?;
+        read_list(worker, &output)
+    }
+
+    fn command(&self, args: &[&str]) -> Result<Command> {
+        let mut command = match self.program {
+            Some(program) => Command::new(program),
+            None => self.toolbox.npm_tool(NpmTool::Wrangler)?,
+        };
+        command.args(args).arg("--config").arg(&self.settings).current_dir(&self.folder);
+        // No prompts: wrangler uses its defaults for scripts.
+        command.env("CI", "true").env("WRANGLER_SEND_METRICS", "false");
+        Ok(command)
+    }
+}
+
+fn started(args: &[&str]) -> String {
+    format!("cannot run `wrangler {}`", args.join(" "))
+}
+
+fn succeeded(args: &[&str], status: ExitStatus) -> Result<()> {
+    if !status.success() {
+        bail!("`wrangler {}` failed ({status}); its output is above", args.join(" "));
+    }
+    Ok(())
+}
+
+fn read_list(worker: &str, output: &Output) -> Result<Option<Vec<ListedSecret>>> {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+    let (out, err) = (text(&output.stdout), text(&output.stderr));
+    if !output.status.success() {
+        let all = format!("{out}\n{err}");
+        if all.contains(&format!("Worker \"{worker}\"")) && all.contains("not found") {
+            return Ok(None);
+        }
+        let shown: String = all.trim().chars().take(MAX_EXCERPT).collect();
+        bail!(
+            "`wrangler secret list` failed ({}): {shown}\nLog in with `cargo run -- tool wrangler login`, or set \
+             CLOUDFLARE_API_TOKEN; with more than one account, set account_id in wrangler.toml",
+            output.status
+        );
+    }
+    // A notice about a newer version may precede the list.
+    let list = out.find('[').and_then(|at| serde_json::from_str(out.get(at..)?).ok());
+    let shown: String = out.chars().take(MAX_EXCERPT).collect();
+    list.map(Some).with_context(|| format!("`wrangler secret list` printed no list of secrets: {shown:?}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::process::ExitStatusExt;
+
+    fn listed(code: i32, out: &str, err: &str) -> Result<Option<Vec<ListedSecret>>> {
+        let status = ExitStatus::from_raw(code << 8);
+        read_list("ca", &Output { status, stdout: out.into(), stderr: err.into() })
+    }
+
+    #[test]
+    fn list_is_parsed_and_missing_worker_is_recognized() {
+        let key = |name: &str, kind: &str| ListedSecret { name: name.into(), kind: kind.into() };
+        let list = "[{\"name\":\"A\",\"type\":\"secret_text\"},\n{\"name\":\"B\",\"type\":\"secret_key\"}]\n";
+        let wanted = Some(vec![key("A", "secret_text"), key("B", "secret_key")]);
+        assert_eq!(listed(0, list, "").unwrap(), wanted);
+        assert_eq!(listed(0, &format!("a note\n{list}"), "").unwrap(), wanted);
+        assert_eq!(listed(0, "[]", "").unwrap(), Some(vec![]));
+        assert_eq!(listed(1, "", "ERROR Worker \"ca\" not found.\n\nIf this is a new Worker").unwrap(), None);
+    }
+
+    #[test]
+    fn unexpected_output_is_shown_with_what_to_do() {
+        let said = listed(1, "", "ERROR it's necessary to set a CLOUDFLARE_API_TOKEN").unwrap_err().to_string();
+        assert!(said.contains("necessary to set") && said.contains("wrangler login"), "{said}");
+        assert!(listed(1, "", "ERROR Worker \"other\" not found.").is_err());
+        assert!(listed(0, "nothing", "").unwrap_err().to_string().contains("no list of secrets: \"nothing\""));
+    }
+}

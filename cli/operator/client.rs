@@ -1,0 +1,284 @@
+//! A client of the operations API.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use ureq::Agent;
+use url::Url;
+
+use super::target::{ResolvedTarget, Target};
+use crate::common::host::{disable_core_dumps, print};
+use crate::common::secret::Secret;
+use crate::common::web::{Answer, Unreachable, clean, plain};
+use crate::common::{files, web};
+
+/// Largest page of a list.
+const MAX_PAGE_SIZE: usize = 200;
+/// Default number of listed entries.
+pub const DEFAULT_LIMIT: usize = 50;
+/// Longest excerpt of a malformed response, in characters.
+const MAX_EXCERPT: usize = 200;
+
+/// The operations API of one authority.
+#[derive(Debug)]
+pub struct Client {
+    agent: Agent,
+    base: Url,
+    token: Secret,
+    token_from: String,
+    /// The root that clients have to trust, unless it is a public one.
+    pub root: Option<PathBuf>,
+}
+
+/// A JSON response.
+#[derive(Debug)]
+pub struct Document {
+    text: String,
+    /// The parsed JSON.
+    pub value: Value,
+}
+
+/// Entries of a list, over one or more pages.
+#[derive(Debug)]
+pub struct Listed {
+    /// The entries.
+    pub items: Vec<Value>,
+    /// Whether there are more.
+    pub more: bool,
+    document: Document,
+}
+
+/// Options for the number of listed entries.
+#[derive(Clone, Copy, Debug, Default, clap::Args)]
+pub struct Paging {
+    /// List at most N entries [default: 50].
+    #[arg(long, value_name = "N", value_parser = crate::common::number::range::<u32, 1, 4_294_967_295>)]
+    limit: Option<u32>,
+    /// List all.
+    #[arg(long, conflicts_with = "limit")]
+    pub all: bool,
+}
+
+impl Paging {
+    /// The maximum; `None` for all.
+    pub fn limit(self) -> Option<usize> {
+        let limit = self.limit.map_or(DEFAULT_LIMIT, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+        (!self.all).then_some(limit)
+    }
+}
+
+#[derive(Deserialize)]
+struct Problem {
+    detail: String,
+}
+
+impl Client {
+    /// A client for the selected authority.
+    ///
+    /// # Errors
+    /// When no authority is known, or no token for it.
+    pub fn open(at: &Target) -> Result<Self> {
+        disable_core_dumps()?;
+        // Nothing was sent yet, so this is not a refusal.
+        at.resolve().and_then(Self::new).map_err(|error| Unreachable(format!("{error:#}")).into())
+    }
+
+    /// A client for a resolved target.
+    ///
+    /// # Errors
+    /// When the root cannot be read.
+    pub fn new(found: ResolvedTarget) -> Result<Self> {
+        let ResolvedTarget { base, token, token_from, root, address } = found;
+        let pem =
+            root.as_ref().map(|file| files::read(file)?.with_context(|| format!("{} does not exist", file.display())));
+        let agent = web::agent(pem.transpose()?.as_deref(), address)?;
+        Ok(Self { agent, base, token, token_from, root })
+    }
+
+    /// The text of a resource.
+    ///
+    /// # Errors
+    /// When the authority refuses, or does not answer.
+    pub fn text(&self, path: &[&str], query: &[(&str, String)]) -> Result<String> {
+        let url = self.url(path, query)?;
+        self.read(&url, web::get_as(&self.agent, &url, &self.token))
+    }
+
+    /// A document.
+    ///
+    /// # Errors
+    /// When the authority refuses, or does not answer.
+    pub fn get(&self, path: &[&str], query: &[(&str, String)]) -> Result<Document> {
+        let text = self.text(path, query)?;
+        self.document(text)
+    }
+
+    /// Sends a document byte for byte.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub fn send(&self, path: &[&str], query: &[(&str, String)], body: &str) -> Result<Document> {
+        let url = self.url(path, query)?;
+        let text = self.read(&url, web::post_as(&self.agent, &url, &self.token, body))?;
+        self.document(text)
+    }
+
+    /// Sends a JSON value.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub fn post(&self, path: &[&str], body: &Value) -> Result<Document> {
+        self.send(path, &[], &body.to_string())
+    }
+
+    /// The first entries of a list, or all of them, over as many pages as it takes.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub fn list(&self, path: &str, query: &[(&str, String)], member: &str, most: Option<usize>) -> Result<Listed> {
+        let (mut items, mut cursor, mut pages) = (Vec::new(), None::<String>, 0_usize);
+        loop {
+            let page = self.page(path, query, cursor.as_deref(), most.map(|most| most.saturating_sub(items.len())))?;
+            let found = page.value.get(member).and_then(Value::as_array);
+            items.extend(found.with_context(|| self.nonsense(&page.text))?.iter().cloned());
+            let next = page.value.get("next").and_then(Value::as_str).map(str::to_owned);
+            pages = pages.saturating_add(1);
+            let full = most.is_some_and(|most| items.len() >= most);
+            if next.is_some() && !full {
+                if next == cursor {
+                    bail!(Unreachable(format!("{} repeats the same page of {path}", self.base)));
+                }
+                cursor = next;
+                continue;
+            }
+            let document = if pages == 1 { page } else { joined(member, &items, next.as_ref()) };
+            return Ok(Listed { items, more: next.is_some(), document });
+        }
+    }
+
+    /// A page of a list, with at most this many entries.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub fn page(
+        &self,
+        path: &str,
+        query: &[(&str, String)],
+        cursor: Option<&str>,
+        most: Option<usize>,
+    ) -> Result<Document> {
+        self.get(&[path], &paged(query, cursor, most))
+    }
+
+    fn url(&self, path: &[&str], query: &[(&str, String)]) -> Result<Url> {
+        let mut url = self.base.clone();
+        if let Some(dots) = path.iter().find(|part| [".", "..", ""].contains(part)) {
+            bail!("{dots:?} cannot be part of a path");
+        }
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(["admin", "v1"]).extend(path);
+        }
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        Ok(url)
+    }
+
+    fn document(&self, text: String) -> Result<Document> {
+        match serde_json::from_str(&text) {
+            Ok(value) => Ok(Document { text, value }),
+            Err(_) => Err(self.nonsense(&text).into()),
+        }
+    }
+
+    /// The text of a successful response.
+    fn read(&self, url: &Url, answer: Result<Answer>) -> Result<String> {
+        let Answer { status, body, retry_after } = answer.map_err(|error| Unreachable(format!("{error:#}")))?;
+        // A server may echo the token.
+        let text = String::from_utf8_lossy(&body).replace(self.token.reveal(), "…");
+        if (200..300).contains(&status) {
+            return Ok(text);
+        }
+        let Ok(problem) = serde_json::from_str::<Problem>(&text) else {
+            let hint = match status {
+                300..400 | 403 => {
+                    "; if it is behind Cloudflare Access, exempt /admin/v1: the token authenticates there"
+                }
+                404 => "; check the authority's address, and that its version has the operations API",
+                _ => "",
+            };
+            let shown: String = plain(&text).chars().take(MAX_EXCERPT).collect();
+            bail!(Unreachable(format!("{url} answers with status {status}: {shown:?}{hint}")));
+        };
+        let detail = clean(&problem.detail);
+        match status {
+            401 => bail!("{detail} (the token is from {})", self.token_from),
+            429 => bail!(
+                "{detail}{}",
+                retry_after.map_or_else(String::new, |secs| format!(" (again in {} s)", plain(&secs)))
+            ),
+            // A failure, not a refusal.
+            500.. => bail!(Unreachable(format!("{url} fails (status {status}): {detail}"))),
+            _ => bail!("{detail}"),
+        }
+    }
+
+    fn nonsense(&self, text: &str) -> Unreachable {
+        let shown: String = plain(text).chars().take(MAX_EXCERPT).collect();
+        Unreachable(format!("{} is not an operations API: it answered {shown:?}", self.base))
+    }
+}
+
+impl Document {
+    /// The JSON as received, safe for a terminal.
+    pub fn json(&self) -> String {
+        format!("{}\n", escaped(self.text.trim_end()))
+    }
+
+    /// Prints the JSON with --json, else `text`.
+    pub fn show(&self, at: &Target, text: impl FnOnce(&Value) -> String) {
+        print(&if at.json { self.json() } else { text(&self.value) });
+    }
+}
+
+impl Listed {
+    /// Prints the JSON with --json, else `text` and whether entries were left out.
+    pub fn show(&self, at: &Target, text: impl FnOnce(&[Value]) -> String) {
+        print(&if at.json { self.document.json() } else { text(&self.items) });
+        if self.more && !at.json {
+            crate::common::host::say("there are more: --all lists them, --limit N the first N");
+        }
+    }
+}
+
+/// The query of a page.
+pub fn paged<'a>(query: &[(&'a str, String)], cursor: Option<&str>, most: Option<usize>) -> Vec<(&'a str, String)> {
+    let mut query = query.to_vec();
+    query.push(("limit", most.unwrap_or(MAX_PAGE_SIZE).clamp(1, MAX_PAGE_SIZE).to_string()));
+    query.extend(cursor.map(|cursor| ("cursor", cursor.to_owned())));
+    query
+}
+
+/// Merges pages into one document.
+fn joined(member: &str, items: &[Value], next: Option<&String>) -> Document {
+    let mut value = json!({ member: items, "next": next });
+    if let (Some(object), "certificates") = (value.as_object_mut(), member) {
+        object.insert("complete".to_owned(), json!(true));
+    }
+    Document { text: value.to_string(), value }
+}
+
+/// Escapes control characters in JSON, which a terminal would obey.
+pub fn escaped(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        match c {
+            '\n' | '\t' => out.push(c),
+            c if c.is_control() => out.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c => out.push(c),
+        }
+    }
+    out
+}

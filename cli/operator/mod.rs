@@ -1,0 +1,115 @@
+//! Commands for the operations API: external account keys, certificates, accounts, policy, audit record, notices.
+//!
+//! They work with a `dev` on this machine and with a deployed Worker. No token is on a command line, where every process of
+//! the machine could read it; only `token new` prints one. Responses are printed without control characters.
+
+mod accounts;
+mod audit;
+mod certs;
+mod client;
+mod confirm;
+mod document;
+mod eab;
+mod notices;
+mod operator_status;
+mod policy;
+mod running_dev;
+mod target;
+mod token;
+
+use std::process::ExitCode;
+
+use crate::common::host::say;
+use crate::common::web::Unreachable;
+pub use operator_status::{OperatorAnswer, OperatorStatus};
+pub use running_dev::RunningDev;
+pub use target::{KnownTarget, Target, no_target};
+
+/// Exit code when the authority, or this command, refuses.
+const REFUSED: u8 = 1;
+/// Exit code when the authority could not be reached.
+const UNREACHABLE: u8 = 2;
+
+/// The commands for a authority.
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// External account keys: create, list, change and disable them.
+    Eab {
+        #[command(flatten)]
+        at: Target,
+        #[command(subcommand)]
+        command: eab::Command,
+    },
+    /// Certificates: find, download and revoke them, or have clients replace them.
+    Certs {
+        #[command(flatten)]
+        at: Target,
+        #[command(subcommand)]
+        command: certs::Command,
+    },
+    /// The accounts of ACME clients.
+    Accounts {
+        #[command(flatten)]
+        at: Target,
+        #[command(subcommand)]
+        command: accounts::Command,
+    },
+    /// The policy: the names for which certificates are issued. Test a change, then put it in force.
+    Policy {
+        #[command(flatten)]
+        at: Target,
+        #[command(subcommand)]
+        command: policy::Command,
+    },
+    /// The audit record: list the operations, and verify that the record is complete.
+    Audit {
+        #[command(flatten)]
+        at: Target,
+        #[command(subcommand)]
+        command: audit::Command,
+    },
+    /// Notices of the authority (expiring certificates, for example) and their delivery to the webhook.
+    Notices {
+        #[command(flatten)]
+        at: Target,
+        #[command(subcommand)]
+        command: notices::Command,
+    },
+    /// The URL of a calendar with the days on which certificates and issuers expire. The URL is a secret.
+    #[command(after_help = "Example: subscribe to what `selvedge calendar` prints; `--move` if it leaks.")]
+    Calendar {
+        #[command(flatten)]
+        at: Target,
+        /// Give it a new URL; the old one stops working.
+        #[arg(long = "move")]
+        to_another: bool,
+    },
+    /// Admin tokens of the operations API: names and secrets in the file admin.tokens of the CA's folder.
+    Token {
+        #[command(subcommand)]
+        command: token::Command,
+    },
+}
+
+/// Runs the command. Exit codes: 0 done, 1 refused, 2 the authority could not be reached.
+pub fn run(command: &Command) -> ExitCode {
+    let done = match command {
+        Command::Eab { at, command } => eab::run(at, command),
+        Command::Certs { at, command } => certs::run(at, command),
+        Command::Accounts { at, command } => accounts::run(at, command),
+        Command::Policy { at, command } => policy::run(at, command),
+        Command::Audit { at, command } => audit::run(at, command),
+        Command::Notices { at, command } => notices::run(at, command),
+        Command::Calendar { at, to_another } => notices::calendar(at, *to_another),
+        Command::Token { command } => token::run(command),
+    };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(REFUSED),
+        Err(error) => {
+            say(format!("{error:#}"));
+            let unreachable = error.downcast_ref::<Unreachable>().is_some();
+            ExitCode::from(if unreachable { UNREACHABLE } else { REFUSED })
+        }
+    }
+}
