@@ -1,14 +1,9 @@
 //! The rounds: issuances by concurrent clients, and the floor for the same number of POSTs.
 
 use crate::common::load::http::Endpoint;
-use crate::common::load::http::Endpoint;
-use crate::common::load::process::Process;
 use crate::common::load::process::Process;
 use crate::common::load::{Load, Outcome};
-use crate::common::load::{Load, Outcome};
 use crate::common::server::Server;
-use crate::common::server::Server;
-use crate::common::stored;
 use crate::common::stored;
 use crate::floor::{Bare, Floor, Outside};
 use crate::options::Options;

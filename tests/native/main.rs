@@ -17,6 +17,7 @@ mod documents;
 mod invariants;
 mod jobs;
 mod layers;
+mod layers_cli;
 mod operations;
 mod properties;
 mod protocol;

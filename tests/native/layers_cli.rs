@@ -1,5 +1,4 @@
 //! Holds the arrows between the rooms of the companion: which room of cli/ may name which.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
 
 use std::fs;
 use std::path::Path;
