@@ -131,7 +131,7 @@ fn n07_h10_worker_reads_named_headers_only() {
 /// Whether a reply says that the CA failed, and why it does so.
 fn failed(status: u64, body: &str) -> bool {
     assert_eq!(status, 400, "an envelope: {body}");
-    let envelope: observed::Envelope = serde_json::from_str(body).unwrap();
+    let envelope: super::observed::Envelope = serde_json::from_str(body).unwrap();
     matches!(envelope.reply, Reply::Refused(problem) if problem.status == 500)
 }
 
@@ -159,7 +159,7 @@ fn envelopes_carry_replies_and_refusals() {
     for jws in ["", "{}", "[]", &deep] {
         let (status, body) = worker.send(Some(&account), "https://post/acme/new-order", jws);
         assert_eq!(status, 400, "{body}");
-        let envelope: observed::Envelope = serde_json::from_str(&body).unwrap();
+        let envelope: super::observed::Envelope = serde_json::from_str(&body).unwrap();
         let (Reply::Unsigned(problem) | Reply::Refused(problem)) = envelope.reply else { panic!("{body}") };
         assert_eq!(problem.status, 400, "{body}");
     }
