@@ -45,7 +45,7 @@ fn journey(scene: &Scene, folder: &str, account_key: &str) {
 }
 
 #[test]
-fn acme_client_does_all_that_it_can() {
+fn acme_client_supports_all_its_operations() {
     let mut scene = Scene::start("acme-client", &[]);
     scene.serve_webroot();
     for account_key in ["ECDSA", "RSA"] {
@@ -60,7 +60,7 @@ fn acme_client_does_all_that_it_can() {
 }
 
 #[test]
-fn acme_client_takes_refused_nonces() {
+fn acme_client_retries_refused_nonces() {
     let mut scene = Scene::start("acme-client", &["--refuse-nonces", "50"]);
     scene.serve_webroot();
     journey(&scene, "one", "ECDSA");

@@ -51,7 +51,7 @@ impl AcmeSh {
 }
 
 #[test]
-fn acme_sh_does_all_that_it_can() {
+fn acme_sh_supports_all_its_operations() {
     let mut scene = Scene::start("acme.sh", &CHALLENGES);
     scene.serve_webroot();
     // Mostly it waits, so it does so side by side.
@@ -65,7 +65,7 @@ fn acme_sh_does_all_that_it_can() {
 
 /// As docs/CLIENTS.md says.
 #[test]
-fn acme_sh_goes_on_after_all_accounts_are_lost() {
+fn acme_sh_recovers_from_lost_accounts() {
     let mut scene = Scene::start("acme.sh", &[]);
     scene.serve_webroot();
     let ec = AcmeSh::new(&scene, "ec", "ec-256");
@@ -189,7 +189,7 @@ fn account(scene: &Scene, acme_sh: &AcmeSh) {
 }
 
 #[test]
-fn acme_sh_takes_refused_nonces() {
+fn acme_sh_retries_refused_nonces() {
     // It waits two seconds and more after each.
     let mut scene = Scene::start("acme.sh", &["--refuse-nonces", "10"]);
     scene.serve_webroot();

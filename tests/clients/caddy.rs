@@ -103,7 +103,7 @@ fn caddy_serves_what_it_obtains() {
 
 /// For names of private networks it would ask its own CA, unless it is told otherwise as `dev` and the page at `/` do.
 #[test]
-fn the_lines_to_paste_serve_names_of_private_networks() {
+fn printed_caddyfile_serves_private_names() {
     let scene = Scene::start("Caddy", &[]);
     let printed = scene.server.log();
     let (_, lines) = printed.split_once("# Caddy, http-01 and tls-alpn-01").unwrap();
@@ -133,7 +133,7 @@ fn the_lines_to_paste_serve_names_of_private_networks() {
 }
 
 #[test]
-fn caddy_takes_refused_nonces() {
+fn caddy_retries_refused_nonces() {
     let scene = Scene::start("Caddy", &["--refuse-nonces", "50"]);
     serve(&scene, &[("www.test", HTTP)]);
     scene.did("http-01, ARI");

@@ -45,7 +45,7 @@ pub fn live(scene: &Scene, folder: &str, name: &str, file: &str) -> PathBuf {
 }
 
 #[test]
-fn certbot_does_all_that_it_can() {
+fn certbot_supports_all_its_operations() {
     let scene = Scene::start("certbot", &[]);
     scene.version(VERSION);
     by_http(&scene, "one", &["-d", "a.test", "-d", "b.test"]);
@@ -93,7 +93,7 @@ fn renewal(scene: &Scene) {
 
 /// As docs/CLIENTS.md says.
 #[test]
-fn certbot_goes_on_after_all_accounts_are_lost() {
+fn certbot_recovers_from_lost_accounts() {
     let scene = Scene::start("certbot", &[]);
     let names = ["-d", "a.test", "-d", "b.test"];
     by_http(&scene, "one", &names);
@@ -113,7 +113,7 @@ fn certbot_goes_on_after_all_accounts_are_lost() {
 }
 
 #[test]
-fn certbot_takes_refused_nonces() {
+fn certbot_retries_refused_nonces() {
     let scene = Scene::start("certbot", &["--refuse-nonces", "50"]);
     scene.version(VERSION);
     by_http(&scene, "one", &["-d", "a.test", "-d", "b.test"]);
@@ -125,7 +125,7 @@ fn certbot_takes_refused_nonces() {
 
 /// FU-03: what is refused is told name by name, so that certbot gets a certificate for the others.
 #[test]
-fn certbot_goes_on_without_the_names_that_are_refused() {
+fn certbot_continues_without_refused_names() {
     let scene = Scene::start("certbot", &["--set", r#"POLICY={"deny":["no.test","*.never.test"]}"#]);
     scene.version(VERSION);
     for (folder, names, left) in [

@@ -38,7 +38,7 @@ fn cross_signed(scene: &Scene, name: &str) -> (PathBuf, String) {
 }
 
 #[test]
-fn alternate_chains_are_found() {
+fn clients_find_alternate_chains() {
     let mut scene = Scene::start("certbot, lego, acme.sh", &[]);
     let (first, first_cross) = cross_signed(&scene, "FirstRoot");
     let (second, second_cross) = cross_signed(&scene, "SecondRoot");

@@ -65,7 +65,7 @@ impl Dehydrated {
 }
 
 #[test]
-fn dehydrated_does_all_that_it_can() {
+fn dehydrated_supports_all_its_operations() {
     let mut scene = Scene::start("dehydrated", &[]);
     scene.serve_webroot();
     // Mostly it waits, so it does so side by side.
@@ -87,7 +87,7 @@ fn dehydrated_does_all_that_it_can() {
 
 /// As docs/CLIENTS.md says.
 #[test]
-fn dehydrated_goes_on_after_all_accounts_are_lost() {
+fn dehydrated_recovers_from_lost_accounts() {
     let mut scene = Scene::start("dehydrated", &[]);
     scene.serve_webroot();
     let ec = Dehydrated::new(&scene, "ec", EC);
@@ -140,7 +140,7 @@ fn journey(scene: &Scene, dehydrated: &Dehydrated) {
 }
 
 #[test]
-fn dehydrated_takes_refused_nonces() {
+fn dehydrated_retries_refused_nonces() {
     let mut scene = Scene::start("dehydrated", &["--refuse-nonces", "50"]);
     scene.serve_webroot();
     let dehydrated = Dehydrated::new(&scene, "ec", EC);

@@ -73,7 +73,7 @@ fn told(output: &Output) -> String {
 }
 
 #[test]
-fn fb03_postgresql_knows_its_users_by_their_certificates() {
+fn fb03_postgresql_authenticates_users_by_certificate() {
     let scene = Scene::start();
     let own = scene.issue("default", "localhost", SigAlg::Es256);
     let tls = [
@@ -195,7 +195,7 @@ impl Drop for Mosquitto {
 }
 
 #[test]
-fn fb03_mosquitto_takes_the_common_name_for_the_user() {
+fn fb03_mosquitto_uses_the_common_name_as_user() {
     let scene = Scene::start();
     let mosquitto = Mosquitto::start(&scene, &scene.issue("default", "localhost", SigAlg::Es256));
     let sensor = scene.issue("client", "sensor.corp.test", SigAlg::Es256);

@@ -54,7 +54,7 @@ impl Lego {
 }
 
 #[test]
-fn lego_does_all_that_it_can() {
+fn lego_supports_all_its_operations() {
     let scene = Scene::start("lego", &[]);
     let lego = Lego::new(&scene, "ec", "ec256");
     lego.by_http(&scene, &["-d", "l.test", "-d", "ll.test"], &[]);
@@ -109,7 +109,7 @@ fn renewal(scene: &Scene, lego: &Lego) {
 
 /// As docs/CLIENTS.md says.
 #[test]
-fn lego_goes_on_after_all_accounts_are_lost() {
+fn lego_recovers_from_lost_accounts() {
     let scene = Scene::start("lego", &[]);
     let lego = Lego::new(&scene, "ec", "ec256");
     lego.by_http(&scene, &["-d", "l.test"], &[]);
@@ -127,7 +127,7 @@ fn lego_goes_on_after_all_accounts_are_lost() {
 }
 
 #[test]
-fn lego_takes_refused_nonces() {
+fn lego_retries_refused_nonces() {
     let scene = Scene::start("lego", &["--refuse-nonces", "50"]);
     let lego = Lego::new(&scene, "ec", "ec256");
     lego.by_http(&scene, &["-d", "l.test"], &[]);

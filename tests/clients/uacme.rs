@@ -104,7 +104,7 @@ fn libraries(root: &Path) -> PathBuf {
 }
 
 #[test]
-fn uacme_does_all_that_it_can() {
+fn uacme_supports_all_its_operations() {
     let mut scene = Scene::start("uacme", PLAIN);
     scene.serve_webroot();
     for (folder, key_type) in [("ec", "EC"), ("rsa", "RSA")] {
@@ -146,7 +146,7 @@ fn journey(scene: &Scene, uacme: &Uacme) {
 }
 
 #[test]
-fn uacme_takes_refused_nonces() {
+fn uacme_retries_refused_nonces() {
     let mut scene = Scene::start("uacme", &[PLAIN, &["--refuse-nonces", "50"]].concat());
     scene.serve_webroot();
     let uacme = Uacme::new(&scene, "ec", "EC");

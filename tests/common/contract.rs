@@ -127,7 +127,7 @@ impl Contract {
 }
 
 #[test]
-fn the_judge_refuses_what_the_contract_does_not_have() {
+fn contract_check_refuses_undocumented_answers() {
     let contract = Contract::read();
     let judged = |line: &str, body: &str| contract.request(line, Some("application/json"), body);
     assert_eq!(judged("GET /admin/v1/certificates/0a/pem", "").unwrap().operation, "downloadCertificate");

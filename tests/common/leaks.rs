@@ -86,7 +86,7 @@ pub fn search(state: &Path, arguments: &[String]) -> Vec<String> {
 
 /// That the search sees what stands in any of these files, whichever secret it is.
 #[test]
-fn s04_a_secret_planted_beside_a_server_is_found() {
+fn s04_planted_secret_is_found() {
     let folder = tempfile::tempdir().unwrap();
     let (state, ca) = (folder.path(), folder.path().join("ca"));
     fs::create_dir_all(ca.join("do")).unwrap();

@@ -202,7 +202,7 @@ fn resolver(port: u16) -> Listening {
 }
 
 #[test]
-fn bombs_are_refused_and_cost_no_memory() {
+fn decompression_bombs_are_refused_within_memory_bounds() {
     turns::apart("memory");
     let folder = tempfile::tempdir().unwrap();
     let (doh, team, hook) = (free_port(), free_port(), free_port());

@@ -78,7 +78,7 @@ fn look<T>(server: Server, wire: &Wire, look: impl FnOnce(&Path) -> T) -> (Serve
 }
 
 #[test]
-fn strangers_make_no_databases_and_keys_that_were_changed_leave_none() {
+fn unauthenticated_requests_and_changed_keys_leave_no_databases() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start_with(folder.path(), 0, &["--plain-http"]);
     let mut wire = Wire::plain(server.fact("directory"));
@@ -141,7 +141,7 @@ fn alarms_of_jobs(state: &Path) -> Vec<Option<i64>> {
 }
 
 #[test]
-fn an_alarm_outlives_a_configuration_that_is_not_usable() {
+fn alarm_survives_an_unusable_configuration() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start_with(folder.path(), 0, &["--plain-http"]);
     let mut wire = Wire::plain(server.fact("directory"));

@@ -105,7 +105,7 @@ fn act(mut stream: TcpStream, port: u16, proof: &Proof) -> std::io::Result<()> {
 }
 
 #[test]
-fn hosts_that_never_end_or_lead_in_circles_end_their_challenges_only() {
+fn endless_or_looping_hosts_fail_only_their_challenges() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path(), 0);
     let (proof, port) = (Proof::default(), server.http01);
@@ -155,7 +155,7 @@ fn fails_through(resolver: u16, words: &str) {
 }
 
 #[test]
-fn resolvers_that_are_down_or_never_answer_fail_who_needs_them_only() {
+fn unreachable_resolvers_fail_only_dependent_challenges() {
     let port = free_port();
     let _silent = Listening::start(port, |mut stream| {
         thread::spawn(move || {
@@ -171,7 +171,7 @@ fn resolvers_that_are_down_or_never_answer_fail_who_needs_them_only() {
 
 /// A validation whose machine ends each time it is under way is begun again after each restart, and given up after six.
 #[test]
-fn a_validation_that_ends_its_machine_each_time_is_given_up() {
+fn validation_that_kills_its_machine_is_abandoned() {
     let folder = tempfile::tempdir().unwrap();
     let mut server = Server::start(folder.path(), 0);
     let wire = client(&server);

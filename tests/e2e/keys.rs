@@ -186,7 +186,7 @@ fn until(what: &str, mut done: impl FnMut() -> bool) {
 }
 
 #[test]
-fn a_newcomer_sets_up_a_ca_revokes_and_rotates() {
+fn new_operator_sets_up_a_ca_revokes_and_rotates() {
     let desk = Desk::new();
     desk.selvedge(&[
         "init",
@@ -247,7 +247,7 @@ fn a_newcomer_sets_up_a_ca_revokes_and_rotates() {
 }
 
 #[test]
-fn what_is_lost_is_put_back_from_a_copy() {
+fn lost_state_is_restored_from_a_copy() {
     let desk = Desk::new();
     desk.selvedge(&["init", "--base-url", "https://ca.corp.test", "--passphrase-file", "passphrase"]);
     let root = desk.path("ca/root.pem").display().to_string();
@@ -287,7 +287,7 @@ fn what_is_lost_is_put_back_from_a_copy() {
 }
 
 #[test]
-fn issuers_of_every_kind_sign_with_keys_that_the_module_cannot_read_and_with_secrets() {
+fn every_issuer_key_type_signs_from_bindings_and_secrets() {
     let rsa = |bits: &str| {
         let file = format!("{}/tests/fixtures/keys/rsa-{bits}.pem", env!("CARGO_MANIFEST_DIR"));
         NativeKey::from_pkcs8_pem(&fs::read_to_string(file).unwrap()).unwrap()
@@ -323,7 +323,7 @@ fn issuers_of_every_kind_sign_with_keys_that_the_module_cannot_read_and_with_sec
 }
 
 #[test]
-fn a_further_issuer_that_is_half_configured_stops_nothing() {
+fn half_configured_second_issuer_does_not_stop_the_ca() {
     let desk = Desk::new();
     desk.selvedge(&["init", "--base-url", "https://ca.corp.test", "--passphrase-file", "passphrase"]);
     let other = ceremony::create_root("Other Root", now(), 10).unwrap();

@@ -23,13 +23,13 @@ const LONGEST_LIFE: u64 = 1500;
 const REVIEW: u32 = 10;
 
 #[test]
-fn workerd_is_killed_five_times_under_load_and_nothing_is_lost() {
+fn workerd_killed_five_times_under_load_loses_nothing() {
     run(5);
 }
 
 #[test]
 #[ignore = "200 kills take some minutes"]
-fn workerd_is_killed_200_times_under_load_and_nothing_is_lost() {
+fn workerd_killed_200_times_under_load_loses_nothing() {
     run(200);
 }
 

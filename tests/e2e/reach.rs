@@ -165,7 +165,7 @@ fn alpn(name: &str, proof: &str) -> TlsServer {
 }
 
 #[test]
-fn ipv4_is_taken_where_ipv6_refuses_by_every_method_and_at_every_hop() {
+fn ipv4_is_used_when_ipv6_refuses_for_every_method_and_hop() {
     turns::apart("reach");
     let (_folder, server, wire) = start(&[]);
     for name in ["http.test", "tls.test", "hop.test"] {
@@ -202,7 +202,7 @@ fn ipv4_is_taken_where_ipv6_refuses_by_every_method_and_at_every_hop() {
 }
 
 #[test]
-fn hosts_that_come_late_are_reached_by_a_retry_by_every_method_and_at_every_hop() {
+fn late_hosts_are_reached_by_retry_for_every_method_and_hop() {
     turns::apart("reach");
     let (_folder, server, wire) = start(PATIENT);
     let refused = |seen: &Value| {
@@ -230,7 +230,7 @@ fn hosts_that_come_late_are_reached_by_a_retry_by_every_method_and_at_every_hop(
 }
 
 #[test]
-fn addresses_that_refuse_that_are_filtered_and_that_are_forbidden_are_told_apart() {
+fn refusing_filtered_and_forbidden_addresses_are_distinguished() {
     turns::apart("reach");
     let (_folder, server, wire) = start(&["--set", "VALIDATION_TRIES=1", "--set", "VALIDATION_SECONDS=2"]);
     for (name, kind) in [("refused.test", "http-01"), ("refused2.test", "tls-alpn-01")] {
@@ -256,7 +256,7 @@ fn addresses_that_refuse_that_are_filtered_and_that_are_forbidden_are_told_apart
 }
 
 #[test]
-fn redirects_to_https_are_followed_whatever_the_certificate() {
+fn redirects_to_https_are_followed_with_any_certificate() {
     turns::apart("reach");
     let (_folder, server, wire) = start(&[]);
     let (http01, tls) = (server.http01, server.tls_alpn);
@@ -296,7 +296,7 @@ fn redirects_to_https_are_followed_whatever_the_certificate() {
 }
 
 #[test]
-fn hosts_that_do_not_speak_as_they_are_asked_say_what_they_did() {
+fn hosts_with_wrong_protocol_get_specific_errors() {
     turns::apart("reach");
     let (_folder, server, wire) = start(&["--set", "VALIDATION_TRIES=1"]);
     let (http01, tls) = (server.http01, server.tls_alpn);
@@ -346,7 +346,7 @@ fn hosts_that_do_not_speak_as_they_are_asked_say_what_they_did() {
 }
 
 #[test]
-fn without_private_addresses_the_resolver_is_reached_all_the_same() {
+fn resolver_is_reached_when_private_addresses_are_forbidden() {
     turns::apart("reach");
     let (_folder, server, wire) = start(&["--set", "ALLOW_PRIVATE=false"]);
     let (_, challenge) = order(&wire, "dns.test", "dns-01");
@@ -372,7 +372,7 @@ fn list_url(certificate: &[u8]) -> String {
 }
 
 #[test]
-fn verdicts_and_lists_come_soon_on_a_test_machine() {
+fn dev_mode_validates_and_signs_crls_quickly() {
     turns::apart("reach");
     let (_folder, server, wire) = start(&["--set", "CRL_SHARDS=1"]);
     let (_, challenge) = order(&wire, "late.test", "dns-01");

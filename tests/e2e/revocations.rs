@@ -71,7 +71,7 @@ fn listed(server: &Server) -> usize {
 }
 
 #[test]
-fn many_are_revoked_though_the_command_and_the_server_are_killed_on_the_way() {
+fn bulk_revocation_survives_kills_of_command_and_server() {
     let folder = tempfile::tempdir().unwrap();
     let state = folder.path();
     let server = Server::start_with(state, 0, &["--plain-http"]);

@@ -39,13 +39,13 @@ struct Sample {
 }
 
 #[test]
-fn what_ends_is_deleted_and_only_certificates_and_the_ledger_stay() {
+fn expired_records_are_deleted_except_certificates_and_ledger() {
     run(&Soak { issuances: 40, life: 5, round: Duration::from_secs(4) });
 }
 
 #[test]
 #[ignore = "20,000 issuances take some minutes"]
-fn twenty_thousand_issuances_leave_nothing_but_certificates_and_the_ledger() {
+fn twenty_thousand_issuances_leave_only_certificates_and_ledger() {
     // All that is there when a round ends was made in it or in the one before.
     let samples = run(&Soak { issuances: 1700, life: 5, round: Duration::from_secs(15) });
     let (middle, last) = thirds(&samples);

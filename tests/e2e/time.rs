@@ -290,7 +290,7 @@ fn tell_names(row: &Row, names: &Names) {
 }
 
 #[test]
-fn every_verdict_comes_when_the_constants_say_so() {
+fn validation_results_keep_the_configured_times() {
     turns::apart("time");
     let folder = tempfile::tempdir().unwrap();
     let (resolver, names) = (free_port(), Names::default());
@@ -326,7 +326,7 @@ fn timers(directory: &str, root: &str) -> u32 {
 }
 
 #[test]
-fn a_receiver_of_notices_has_ten_seconds() {
+fn webhook_times_out_after_ten_seconds() {
     turns::apart("time");
     let folder = tempfile::tempdir().unwrap();
     let port = free_port();

@@ -85,7 +85,7 @@ fn selvedge(folder: &Path, args: &[&str]) -> Output {
 }
 
 #[test]
-fn by_plain_http_only_lists_and_issuers_are_served() {
+fn plain_http_serves_only_crls_and_issuers() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path(), 0);
     let (port, root) = (server.port(), server.fact("root"));
@@ -149,7 +149,7 @@ fn by_plain_http_only_lists_and_issuers_are_served() {
 }
 
 #[test]
-fn under_another_name_it_says_where_the_ca_is_and_https_is_strict() {
+fn other_host_names_get_the_ca_url_and_https_is_strict() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path(), 0);
     let (port, root) = (server.port(), server.fact("root"));
@@ -176,7 +176,7 @@ fn under_another_name_it_says_where_the_ca_is_and_https_is_strict() {
 }
 
 #[test]
-fn the_servers_certificate_is_replaced_while_it_serves_and_no_request_is_lost() {
+fn server_certificate_is_replaced_without_losing_requests() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start_with(folder.path(), 0, &["--server-certificate-use", "4"]);
     let (port, root) = (server.port(), server.fact("root").to_owned());
@@ -222,7 +222,7 @@ fn the_servers_certificate_is_replaced_while_it_serves_and_no_request_is_lost() 
 }
 
 #[test]
-fn a_server_is_known_by_the_url_that_it_was_given() {
+fn server_uses_its_configured_url() {
     let folder = tempfile::tempdir().unwrap();
     let outside = free_port();
     let base = format!("https://ca.lan:{outside}");
@@ -262,7 +262,7 @@ fn keep(dir: &Path) -> (CertAndKey, CertAndKey) {
 }
 
 #[test]
-fn the_keys_of_a_ca_that_is_kept_sign_only_where_that_was_said() {
+fn keys_of_a_kept_ca_sign_only_with_consent() {
     let folder = tempfile::tempdir().unwrap();
     let ca = folder.path().join("kept");
     let (real_root, real_issuer) = keep(&ca);
@@ -294,7 +294,7 @@ fn the_keys_of_a_ca_that_is_kept_sign_only_where_that_was_said() {
 }
 
 #[test]
-fn what_is_wrong_with_the_configuration_stands_in_the_log_and_not_in_answers_to_strangers() {
+fn configuration_errors_are_logged_and_not_sent_to_clients() {
     let folder = tempfile::tempdir().unwrap();
     let refused = |mode: &str| {
         let (state, port) = (folder.path().join(mode), free_port());

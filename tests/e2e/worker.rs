@@ -177,7 +177,7 @@ fn empty() -> Stored {
 }
 
 #[test]
-fn h12_bodies_that_are_too_long_reach_no_partition() {
+fn h12_oversized_bodies_reach_no_partition() {
     let (_folder, server) = start();
     let worker = Observed::start(server);
     let types = ("Content-Type", "application/jose+json");
@@ -212,7 +212,7 @@ const TABLES: [(&str, &str); 6] = [
 ];
 
 #[test]
-fn records_lie_in_the_table_of_their_kind() {
+fn records_use_the_table_of_their_kind() {
     let (_folder, server) = start();
     let mut wire = Wire::plain(server.fact("directory"));
     wire.register();

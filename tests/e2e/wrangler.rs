@@ -92,7 +92,7 @@ fn run(fitting: bool, act: impl FnOnce(&str, u16, &str)) {
 
 /// One after the other: each wrangler runs the build, and opens ports of its own choice.
 #[test]
-fn the_worker_under_wrangler_dev_serves_and_refuses_keys_that_do_not_fit() {
+fn wrangler_dev_serves_and_refuses_mismatched_keys() {
     run(true, |base, status, directory| {
         assert_eq!(status, 200, "{directory}");
         assert!(directory.contains(&format!("{base}/acme/new-order")), "{directory}");

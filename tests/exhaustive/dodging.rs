@@ -161,7 +161,7 @@ proptest! {
     /// FS-02: whatever is placed, finished, left, failed and given up: no more than the limit and one renewal for each
     /// certificate that was really due.
     #[test]
-    fn orders_and_certificates_are_no_more_than_the_limit_and_what_was_due(
+    fn orders_and_certificates_stay_within_limit_and_exemptions(
         steps in proptest::collection::vec(step(), 1..60)
     ) {
         let world = limited(&[("new_orders", limit(6, "2d")), ("certificates", limit(3, "9d"))]);
@@ -179,7 +179,7 @@ proptest! {
 }
 
 #[test]
-fn certificates_that_live_for_minutes_are_no_way_around_the_limit() {
+fn short_lived_certificates_do_not_bypass_the_limit() {
     let world = limited(&[("certificates", limit(5, "7d"))]);
     let mut greedy = Greedy::new(&world);
     for n in 0..40 {
@@ -200,7 +200,7 @@ fn certificates_that_live_for_minutes_are_no_way_around_the_limit() {
 }
 
 #[test]
-fn one_order_is_exempt_for_each_certificate_whatever_becomes_of_it() {
+fn one_order_per_certificate_is_exempt() {
     let world = limited(&[("new_orders", limit(1, "300d"))]);
     let mut greedy = Greedy::new(&world);
     greedy.order(None, None, Then::Finalize);
@@ -225,7 +225,7 @@ fn one_order_is_exempt_for_each_certificate_whatever_becomes_of_it() {
 /// Orders for the same name that differ, placed while nothing has failed; what is asked there is answered wrongly, at once,
 /// or not at all, so that all are underway.
 #[test]
-fn validations_of_orders_that_were_placed_before_the_first_failure_are_no_more_than_the_limit() {
+fn validations_of_earlier_orders_stay_within_the_limit() {
     for answers in [true, false] {
         let world = limited(&[("failed_validations", limit(3, "1d"))]);
         let client = Client::registered(&world);
@@ -249,7 +249,7 @@ fn validations_of_orders_that_were_placed_before_the_first_failure_are_no_more_t
 }
 
 #[test]
-fn a_validation_that_is_given_up_while_it_fails_counts_as_failed() {
+fn abandoned_validation_counts_as_failed() {
     let world = limited(&[("failed_validations", limit(3, "1d"))]);
     let client = Client::registered(&world);
     for n in 0..3 {
@@ -275,7 +275,7 @@ proptest! {
 
     /// FS-07: to new keys, back to old ones, to those of others, and to one that is on its way.
     #[test]
-    fn key_changes_are_no_more_than_the_limit(
+    fn key_changes_stay_within_the_limit(
         steps in proptest::collection::vec((0..4_u8, 0..5_usize, prop::bool::weighted(0.2)), 1..40)
     ) {
         let world = limited(&[("key_changes", limit(4, "4h"))]);
@@ -325,7 +325,7 @@ fn sixty_key_changes_leave_one_database_and_twenty_thumbprints() {
 
 /// An account that is bound changes its key, and the key that is free then is bound again: each time an account more.
 #[test]
-fn keys_that_come_back_are_counted_among_accounts_of_an_address_and_of_an_external_key() {
+fn returning_keys_count_as_accounts_of_address_and_external_key() {
     let keys = json!({ "team": { "key": b64::encode(&[5; 32]), "uses": "many" } }).to_string();
     for name in ["bound_accounts", "new_accounts"] {
         let world = limited(&[(name, limit(3, "3d"))]).reconfigured(|settings| {

@@ -113,7 +113,7 @@ fn walk(start: &Start, seed: u64, broken: bool) {
 }
 
 #[test]
-fn many_requests_at_once_leave_everything_in_order() {
+fn concurrent_random_requests_keep_invariants() {
     let start = start();
     for seed in 0..250 {
         walk(&start, seed, false);
@@ -121,7 +121,7 @@ fn many_requests_at_once_leave_everything_in_order() {
 }
 
 #[test]
-fn many_requests_broken_off_leave_everything_in_order() {
+fn interrupted_random_requests_keep_invariants() {
     let start = start();
     for seed in 0..250 {
         walk(&start, seed, true);

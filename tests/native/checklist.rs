@@ -181,7 +181,7 @@ fn covered(items: &Items) -> BTreeSet<String> {
 }
 
 #[test]
-fn tests_that_assert_nothing_or_do_not_run_are_found() {
+fn idle_and_ignored_tests_are_found() {
     let source = "#[test]\nfn h01_a() {\n    helper();\n}\n\n#[test]\nfn h02_b() {\n    idle();\n}\n\n\
                   #[test]\n#[ignore = \"slow\"]\nfn h03_c() {\n    assert!(f());\n}\n\n\
                   fn helper() {\n    assert!(f());\n}\n\nfn idle() {}\n";
@@ -192,7 +192,7 @@ fn tests_that_assert_nothing_or_do_not_run_are_found() {
 }
 
 #[test]
-fn every_item_has_a_test_or_its_reason() {
+fn every_item_has_a_test_or_a_reason() {
     let items = Items::read();
     let covered = covered(&items);
     let explained = items.mentioned_in(&document("DIVERGENCES.md"));
@@ -204,7 +204,7 @@ fn every_item_has_a_test_or_its_reason() {
 }
 
 #[test]
-fn every_id_of_a_test_has_its_item() {
+fn every_test_id_has_an_item() {
     let items = Items::read();
     let mut unknown = Vec::new();
     for (path, text) in all_test_code() {
@@ -215,7 +215,7 @@ fn every_id_of_a_test_has_its_item() {
 }
 
 #[test]
-fn the_document_has_each_item_once_and_none_is_skipped() {
+fn document_has_each_item_once_without_gaps() {
     let items = Items::read();
     assert!(items.numbered.len() >= 140 && items.extensions.len() >= 8, "the tables were not read");
     let all: BTreeSet<&String> = items.all().collect();
@@ -240,7 +240,7 @@ fn names_are_read() {
 }
 
 #[test]
-fn an_id_without_a_row_is_found() {
+fn id_without_row_is_found() {
     let items = Items::from_text("| H-05 | x |\n| `rfc8737` | x |\n");
     assert_eq!(items.unknown_in("h05_k07_what"), ["K-07"]);
     assert_eq!(items.unknown_in("rfc9999_what"), ["rfc9999"]);

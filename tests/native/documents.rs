@@ -82,7 +82,7 @@ fn faults(folder: &Path, document: &str) -> Vec<String> {
 }
 
 #[test]
-fn every_link_and_path_of_a_document_leads_somewhere() {
+fn every_link_and_path_of_a_document_resolves() {
     let mut found = Vec::new();
     for path in documents() {
         let text = fs::read_to_string(&path).unwrap();

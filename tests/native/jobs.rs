@@ -27,7 +27,7 @@ fn processing(client: &Client, name: &str) -> (String, String) {
 }
 
 #[test]
-fn a_validation_that_ends_its_machine_each_time_is_given_up() {
+fn validation_that_kills_its_machine_is_abandoned() {
     let world = World::new();
     let client = Client::registered(&world);
     let (order, challenge) = processing(&client, "a.test");
@@ -47,7 +47,7 @@ fn a_validation_that_ends_its_machine_each_time_is_given_up() {
 }
 
 #[test]
-fn restarts_cost_a_validation_nothing() {
+fn restarts_do_not_count_as_validation_attempts() {
     for restarts in 0..=5 {
         let world = World::new();
         let client = Client::registered(&world);
@@ -67,7 +67,7 @@ fn restarts_cost_a_validation_nothing() {
 }
 
 #[test]
-fn tries_that_ended_with_their_machine_are_not_those_of_the_host() {
+fn attempts_lost_in_crashes_do_not_count_against_the_host() {
     let world = World::new();
     let client = Client::registered(&world);
     let (order, challenge) = processing(&client, "a.test");
@@ -94,7 +94,7 @@ fn tries_that_ended_with_their_machine_are_not_those_of_the_host() {
 }
 
 #[test]
-fn an_issuance_that_ends_its_machine_each_time_is_given_up() {
+fn issuance_that_kills_its_machine_is_abandoned() {
     let world = World::cooperative();
     let client = Client::registered(&world);
     let (url, order) = client.ready_order(&["a.test"]);
@@ -115,7 +115,7 @@ fn an_issuance_that_ends_its_machine_each_time_is_given_up() {
 }
 
 #[test]
-fn a_notice_that_ends_its_machine_each_time_is_given_up() {
+fn notice_that_kills_its_machine_is_abandoned() {
     let world = World::cooperative().with_webhook();
     let client = Client::registered(&world);
     let certificate = client.issue(&["a.test"], &new_key(SigAlg::Es256));
@@ -137,7 +137,7 @@ fn a_notice_that_ends_its_machine_each_time_is_given_up() {
 }
 
 #[test]
-fn slow_hosts_of_one_account_delay_each_other_nothing() {
+fn slow_hosts_of_one_account_are_validated_concurrently() {
     let world = World::new();
     let client = Client::registered(&world);
     world.network().set_hanging(true);

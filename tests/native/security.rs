@@ -85,7 +85,7 @@ impl Target {
 }
 
 #[test]
-fn j04_j06_algorithms_that_prove_nothing() {
+fn j04_j06_unsuitable_algorithms_are_refused() {
     let target = Target::new(SigAlg::Es256);
     for alg in ["none", "None", "NONE", "nOnE", ""] {
         for signature in [&b""[..], &[0; 64]] {
@@ -116,7 +116,7 @@ fn j04_j06_algorithms_that_prove_nothing() {
 }
 
 #[test]
-fn j02_j03_keys_where_they_do_not_belong() {
+fn j02_j03_misplaced_keys_are_refused() {
     let target = Target::new(SigAlg::Es256);
     let (mallory, own) = (target.mallory.clone(), target.client.key.clone());
     let jwk = mallory.jwk_json();
@@ -161,7 +161,7 @@ fn without(header: &Value, gone: &str, name: &str, value: Value) -> Value {
 }
 
 #[test]
-fn j08_n04_what_was_signed_for_another_request() {
+fn j08_n04_spliced_requests_are_refused() {
     let target = Target::new(SigAlg::Es256);
     let order_url = target.client.url("new-order");
     let (one, two) = (target.own(|_| {}), target.own(|_| {}));
@@ -309,7 +309,7 @@ fn j10_signatures_with_impossible_numbers() {
 /// `(r, n - s)` is as good a signature as `(r, s)`: RFC 7518 §3.4 and FIPS 186-5 know no lower half, honest clients make
 /// either, and WebCrypto takes both. Nothing rests on a signature's being the only one: the nonce is good once.
 #[test]
-fn j10_the_other_half_of_s_is_taken_and_only_once() {
+fn j10_high_s_signature_is_accepted_once() {
     for (alg, order) in ORDERS {
         let (target, n) = (Target::new(alg), hex(order));
         let width = n.len();
@@ -381,7 +381,7 @@ const SMALL_ORDER: [&str; 13] = [
 ];
 
 #[test]
-fn j07_j10_keys_that_are_none() {
+fn j07_j10_invalid_keys_are_refused() {
     let world = World::new();
     let client = Client::new(&world);
     let url = client.url("new-account");

@@ -158,7 +158,7 @@ fn made_by_openssl(corpus: &Corpus, recipe: &Recipe) -> (OpensslCa, Published) {
 }
 
 #[test]
-fn judges_of_crls_tell_good_ones_from_bad() {
+fn crl_verifiers_distinguish_good_from_bad() {
     let corpus = corpus();
     let good = [GOOD, Recipe { reason: None, ..GOOD }].map(|recipe| made_by_openssl(&corpus, &recipe));
     // What is wrong, and what one of the judges says of it.

@@ -45,21 +45,21 @@ fn corpus() -> Arc<Corpus> {
 }
 
 #[test]
-fn openssl_accepts_strictly_what_is_good_and_nothing_else() {
+fn openssl_accepts_valid_certificates_only() {
     let corpus = corpus();
     let questions = questions(&corpus);
     compare(&questions, &judges::openssl(&questions));
 }
 
 #[test]
-fn webpki_accepts_what_is_good_and_nothing_else() {
+fn webpki_accepts_valid_certificates_only() {
     let corpus = corpus();
     let questions = questions(&corpus);
     compare(&questions, &judges::webpki(&questions));
 }
 
 #[test]
-fn cryptography_accepts_what_is_good_and_nothing_else() {
+fn cryptography_accepts_valid_certificates_only() {
     let corpus = corpus();
     let questions = questions(&corpus);
     compare(&questions, &judges::cryptography(&questions));
@@ -72,7 +72,7 @@ fn system_clock() -> Time {
 
 /// certtool 3.7 cannot be told the time: good certificates are issued now, and the same long ago are over.
 #[test]
-fn gnutls_accepts_what_is_good_and_nothing_else() {
+fn gnutls_accepts_valid_certificates_only() {
     let clock = system_clock();
     let corpus = Corpus::make(clock);
     let now: Vec<_> = questions(&corpus).into_iter().filter(|question| question.at == clock).collect();
@@ -87,7 +87,7 @@ fn gnutls_accepts_what_is_good_and_nothing_else() {
 }
 
 #[test]
-fn linters_find_what_is_meant_and_nothing_else() {
+fn linters_find_exactly_the_expected_findings() {
     let corpus = corpus();
     let jobs = lints::jobs(&corpus);
     lints::compare(&jobs, &lints::lint(&jobs));

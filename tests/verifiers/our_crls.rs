@@ -93,7 +93,7 @@ fn publish_one(corpus: &Corpus, folder: &Path, kind: &IssuerKind, length: usize,
 }
 
 #[test]
-fn judges_find_nothing_in_our_crls() {
+fn verifiers_find_no_faults_in_our_crls() {
     let (corpus, folder) = (corpus(), tempfile::tempdir().unwrap());
     let published = publish(&corpus, folder.path());
     assert_eq!(published.len(), ISSUERS.len() * LENGTHS.len());
@@ -105,7 +105,7 @@ fn judges_find_nothing_in_our_crls() {
 /// GnuTLS takes a list for every certificate of its issuer, whatever its issuingDistributionPoint says (certtool 3.7.9):
 /// it cannot tell whether a list is of the leaf's shard, but does tell who is on it. It asks the system's clock.
 #[test]
-fn gnutls_takes_our_crls() {
+fn gnutls_accepts_our_crls() {
     let (corpus, folder) = (Corpus::make(system_clock()), tempfile::tempdir().unwrap());
     for crl in publish(&corpus, folder.path()) {
         let file = crl.file.with_extension("pem");
@@ -158,7 +158,7 @@ fn webpki(crl: &Published, leaf: &Path) -> Result<(), webpki::Error> {
 }
 
 #[test]
-fn webpki_takes_our_crls_for_the_leaves_of_their_shard() {
+fn webpki_accepts_our_crls_for_their_shard() {
     let (corpus, folder) = (corpus(), tempfile::tempdir().unwrap());
     for crl in publish(&corpus, folder.path()) {
         assert_eq!(webpki(&crl, &crl.good), Ok(()), "{}", crl.file.display());

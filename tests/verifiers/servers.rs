@@ -197,7 +197,7 @@ fn libraries(root: &Path) -> String {
 }
 
 #[test]
-fn openssl_verifies_whole_chains_against_the_lists() {
+fn openssl_verifies_chains_against_the_crls() {
     let scene = Scene::new();
     let verify = |lists: &str, leaf: &str| {
         let mut command = Command::new("openssl");
@@ -236,7 +236,7 @@ fn nginx(scene: &Scene, port: u16, lists: &str) -> Running {
 }
 
 #[test]
-fn nginx_lets_in_who_is_not_on_the_lists() {
+fn nginx_admits_unrevoked_clients_only() {
     Scene::new().judge(nginx, "welcome");
 }
 
@@ -259,7 +259,7 @@ fn haproxy(scene: &Scene, port: u16, lists: &str) -> Running {
 }
 
 #[test]
-fn haproxy_lets_in_who_is_not_on_the_lists() {
+fn haproxy_admits_unrevoked_clients_only() {
     Scene::new().judge(haproxy, "welcome");
 }
 
@@ -280,12 +280,12 @@ fn node(scene: &Scene, port: u16, lists: &str) -> Running {
 }
 
 #[test]
-fn node_lets_in_who_is_not_on_the_lists() {
+fn node_admits_unrevoked_clients_only() {
     Scene::new().judge(node, "welcome");
 }
 
 #[test]
-fn postgresql_lets_in_who_is_not_on_the_lists() {
+fn postgresql_admits_unrevoked_clients_only() {
     let scene = Scene::new();
     let issuer = fs::read_to_string(scene.path("issuer.pem")).unwrap();
     // psql sends what is in the file of its certificate.

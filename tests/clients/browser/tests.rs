@@ -105,7 +105,7 @@ impl axum::serve::Listener for Tls {
 }
 
 #[test]
-fn a_page_is_used_and_photographed() {
+fn page_fixture_uses_and_photographs_a_page() {
     let pages = Pages::serve();
     let browser = Browser::start(&[&pages.root]);
     browser.set_window(390, 700);
@@ -144,7 +144,7 @@ fn a_page_is_used_and_photographed() {
 }
 
 #[test]
-fn what_goes_wrong_in_a_page_is_noticed() {
+fn page_errors_are_reported() {
     let pages = Pages::serve();
     let browser = Browser::start(&[&pages.root]);
     browser.open(&pages.url("/"));
@@ -175,7 +175,7 @@ fn what_goes_wrong_in_a_page_is_noticed() {
 }
 
 #[test]
-fn a_root_that_is_not_trusted_is_refused() {
+fn untrusted_root_is_refused() {
     let (pages, others) = (Pages::serve(), Pages::serve());
     let browser = Browser::start(&[&others.root]);
     browser.open(&others.url("/"));
@@ -186,7 +186,7 @@ fn a_root_that_is_not_trusted_is_refused() {
 }
 
 #[test]
-fn nothing_is_left_of_it_after_a_panic() {
+fn browser_panic_leaves_no_processes_or_files() {
     let (mut processes, mut home) = (Vec::new(), PathBuf::new());
     let panicked = AtomicBool::new(false);
     let result = catch_unwind(AssertUnwindSafe(|| {

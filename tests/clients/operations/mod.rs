@@ -41,7 +41,7 @@ fn replace(scene: &Scene) {
 }
 
 #[test]
-fn a_ca_is_run_from_an_external_account_key_to_the_audit_record() {
+fn operator_runs_a_ca_from_external_account_key_to_audit_record() {
     let scene = Scene::start(&["EXTERNAL_ACCOUNT_REQUIRED=true"]);
     obtain(&scene);
     let listed = scene.told(&["certs", "list"]);

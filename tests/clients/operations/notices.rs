@@ -51,7 +51,7 @@ fn wait_until(what: &str, mut there: impl FnMut() -> bool) {
 }
 
 #[test]
-fn a_revocation_is_told_to_the_webhook_in_the_calendar_and_in_the_log() {
+fn revocation_reaches_webhook_calendar_and_log() {
     let port = free_port();
     let hook = format!("WEBHOOK_URL=http://127.0.0.1:{port}/hook");
     let secret = format!("WEBHOOK_SECRET=whsec_{}", BASE64.encode(&SECRET));

@@ -6,7 +6,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 #[test]
-fn tokens_are_made_listed_and_removed_in_the_folder_of_the_ca() {
+fn tokens_are_created_listed_and_removed_in_the_ca_folder() {
     let double = Double::start();
     let run = |args: &[&str]| -> Ended { double.run_with(&[&["token"], args].concat(), &[]) };
     run(&["new", "ada"]).is(1, &["the folder ca does not exist", "selvedge init"]);

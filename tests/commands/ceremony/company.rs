@@ -52,7 +52,7 @@ fn sign(desk: &Desk, csr: &str, extensions: &str, dates: (&str, &str)) {
 }
 
 #[test]
-fn an_issuer_below_a_companys_root_is_taken_in() {
+fn issuer_below_a_company_root_is_imported() {
     let desk = company();
     assert_eq!(
         (desk.files("ca"), desk.mode("ca/issuer.key")),
@@ -93,7 +93,7 @@ fn an_issuer_below_a_companys_root_is_taken_in() {
 }
 
 #[test]
-fn what_is_not_as_asked_for_is_refused_and_changes_nothing() {
+fn mismatched_imports_are_refused_and_change_nothing() {
     let desk = company();
     let settings = desk.read("wrangler.toml");
     let whole = format!("{ASKED}{CONSTRAINTS}");
@@ -153,7 +153,7 @@ const MIDDLE: &str =
     "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\nsubjectKeyIdentifier=hash\n";
 
 #[test]
-fn chains_that_verifiers_refuse_are_refused_with_the_rule_and_its_section() {
+fn chains_that_verifiers_refuse_are_refused_with_rule_and_section() {
     let desk = company();
     let whole = format!("{ASKED}{CONSTRAINTS}");
     let mut refused = Vec::new();
@@ -216,7 +216,7 @@ fn chains_that_verifiers_refuse_are_refused_with_the_rule_and_its_section() {
 }
 
 #[test]
-fn a_root_is_trusted_whatever_it_is_signed_with_and_has_to_sign_with_what_is_known() {
+fn root_self_signature_may_be_unknown_but_its_key_must_be_supported() {
     let make = |line: &str| {
         let desk = Desk::new();
         desk.openssl_root("root", "ec", 10, "critical,CA:TRUE");
@@ -241,7 +241,7 @@ fn a_root_is_trusted_whatever_it_is_signed_with_and_has_to_sign_with_what_is_kno
 }
 
 #[test]
-fn a_root_of_version_1_is_refused_by_its_version_with_what_to_do() {
+fn version_1_root_is_refused_with_what_to_do() {
     let desk = company();
     sign(&desk, "ca/issuer.csr", &format!("{ASKED}{CONSTRAINTS}"), SOON);
     desk.openssl("req -new -config req.cnf -subj /CN=root -key root.key -out root.csr").unwrap();
@@ -266,7 +266,7 @@ fn a_root_of_version_1_is_refused_by_its_version_with_what_to_do() {
 }
 
 #[test]
-fn a_root_may_allow_any_number_of_cas_below_it() {
+fn root_without_path_length_is_accepted() {
     let desk = Desk::new();
     desk.openssl_root("root", "ec", 4000, "critical,CA:TRUE,pathlen:2147483647");
     below_root(&desk);

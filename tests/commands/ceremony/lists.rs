@@ -26,7 +26,7 @@ fn number(desk: &Desk) -> u128 {
 }
 
 #[test]
-fn a_ceremony_makes_the_roots_list_and_an_issuer_can_be_revoked_by_it() {
+fn ceremony_signs_the_root_crl_and_revokes_an_issuer() {
     let desk = Desk::new();
     let said = desk.init(&["--name", "Example"]);
     assert!(said.contains("ca/root.crl") && said.contains("0 revoked"), "{said}");
@@ -72,7 +72,7 @@ fn a_ceremony_makes_the_roots_list_and_an_issuer_can_be_revoked_by_it() {
 }
 
 #[test]
-fn a_list_that_was_signed_elsewhere_is_taken_in_if_it_is_the_roots_and_the_newest() {
+fn external_root_crl_is_imported_only_if_valid_and_newest() {
     let (vault, other) = (Desk::new(), Desk::new());
     vault.init(&[]);
     other.init(&[]);
@@ -96,7 +96,7 @@ fn a_list_that_was_signed_elsewhere_is_taken_in_if_it_is_the_roots_and_the_newes
 }
 
 #[test]
-fn constraints_are_dropped_or_leave_addresses_open_where_that_is_asked_for() {
+fn name_constraint_options_drop_constraints_or_leave_addresses_open() {
     let desk = Desk::new();
     desk.init(&["--permit-dns", "corp.example", "--permit-any-ip"]);
     for (names, verified) in [("DNS:a.corp.example", true), ("IP:192.0.2.1", true), ("DNS:corp.test", false)] {

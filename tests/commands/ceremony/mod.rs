@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 #[test]
-fn a_new_ca_is_whole_and_its_root_is_openssls_to_read() {
+fn new_ca_is_complete_and_openssl_reads_its_root_key() {
     let desk = Desk::new();
     let said =
         desk.init(&["--name", "Example", "--permit-dns", "example.org", "example.net", "--permit-ip", "10.0.0.0/8"]);
@@ -57,7 +57,7 @@ fn a_new_ca_is_whole_and_its_root_is_openssls_to_read() {
 }
 
 #[test]
-fn the_settings_are_changed_in_place() {
+fn settings_are_edited_in_place() {
     let desk = Desk::new();
     desk.init(&["--root-algorithm", "p256", "--root-years", "10", "--issuer-years", "3"]);
     let text = desk.read("wrangler.toml");
@@ -78,7 +78,7 @@ fn the_settings_are_changed_in_place() {
 }
 
 #[test]
-fn openssl_holds_leaves_to_the_constraints() {
+fn openssl_enforces_name_constraints() {
     for (permits, good, bad) in [
         (
             &["--permit-dns", "corp.example"][..],
@@ -106,7 +106,7 @@ fn openssl_holds_leaves_to_the_constraints() {
 }
 
 #[test]
-fn what_exists_is_not_overwritten_and_a_late_failure_leaves_nothing() {
+fn existing_files_are_kept_and_late_failure_leaves_nothing() {
     let desk = Desk::new();
     // Late: the keys are made, and their folder cannot be.
     desk.write("ca/new-keys.part", "in the way");
@@ -136,7 +136,7 @@ fn what_exists_is_not_overwritten_and_a_late_failure_leaves_nothing() {
 }
 
 #[test]
-fn a_folder_open_to_others_is_refused() {
+fn folder_readable_by_others_is_refused() {
     let desk = Desk::new();
     desk.write("ca/notes", "");
     desk.chmod("ca", 0o755);
@@ -147,7 +147,7 @@ fn a_folder_open_to_others_is_refused() {
 }
 
 #[test]
-fn a_weak_passphrase_and_bad_options_are_refused_with_what_to_do() {
+fn weak_passphrase_and_bad_options_are_refused_with_what_to_do() {
     let desk = Desk::new();
     for (passphrase, says) in [
         ("", "the passphrase has 0 characters, but needs 12 or more"),
@@ -187,7 +187,7 @@ fn a_weak_passphrase_and_bad_options_are_refused_with_what_to_do() {
 }
 
 #[test]
-fn a_ca_that_exists_signs_the_first_issuer() {
+fn existing_root_signs_the_first_issuer() {
     let desk = Desk::new();
     desk.openssl_root("own", "rsa:2048", 3000, "critical,CA:TRUE");
     desk.openssl("pkcs8 -topk8 -v2 aes-256-cbc -in own.key -passout file:passphrase -out own.enc").unwrap();
@@ -224,7 +224,7 @@ fn a_ca_that_exists_signs_the_first_issuer() {
 }
 
 #[test]
-fn issuers_follow_each_other_under_the_same_root() {
+fn successive_issuers_share_a_root() {
     let desk = Desk::new();
     desk.init(&["--name", "Example", "--permit-dns", "corp.example"]);
     let next = |options: &[&str]| desk.line(&["issuer", "new"], options);
@@ -302,7 +302,7 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 "#;
 
 #[test]
-fn on_a_terminal_the_passphrase_is_asked_for_twice_and_not_shown() {
+fn terminal_passphrase_is_asked_twice_without_echo() {
     let desk = Desk::new();
     let on_terminal = |answers: &str, line: &str| {
         let mut command = std::process::Command::new("python3");
@@ -329,7 +329,7 @@ fn on_a_terminal_the_passphrase_is_asked_for_twice_and_not_shown() {
 }
 
 #[test]
-fn a_root_that_stays_where_it_is_signs_a_request_that_is_carried_to_it() {
+fn offline_root_signs_a_carried_request() {
     let (vault, desk) = (Desk::new(), Desk::new());
     vault.init(&["--permit-dns", "corp.example"]);
     let request = ["issuer", "request", "--name", "Example", "--permit-dns", "corp.example"].map(str::to_owned);

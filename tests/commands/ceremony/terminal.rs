@@ -11,7 +11,7 @@ fn at_terminal(desk: &Desk, answers: &[&str], line: &[&str]) -> Output {
 }
 
 #[test]
-fn a_passphrase_is_asked_for_only_where_what_is_typed_is_not_shown() {
+fn passphrase_prompt_requires_a_terminal_without_echo() {
     let desk = Desk::new();
     let init = ["init", "--base-url", "https://ca.corp.example"];
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -26,7 +26,7 @@ fn a_passphrase_is_asked_for_only_where_what_is_typed_is_not_shown() {
 }
 
 #[test]
-fn a_file_that_others_can_read_is_told() {
+fn file_readable_by_others_is_reported() {
     let desk = Desk::new();
     let warned = |mode: u32| {
         desk.chmod("passphrase", mode);

@@ -29,7 +29,7 @@ fn issuer(desk: &Desk, alg: SigAlg) -> CertAndKey {
 }
 
 #[test]
-fn a_key_is_sent_as_the_api_takes_it() {
+fn issuer_key_is_sent_in_the_form_of_the_api() {
     for (alg, algorithm) in [
         (SigAlg::Es256, json!({"name": "ECDSA", "namedCurve": "P-256"})),
         (SigAlg::Es384, json!({"name": "ECDSA", "namedCurve": "P-384"})),
@@ -53,7 +53,7 @@ fn a_key_is_sent_as_the_api_takes_it() {
 }
 
 #[test]
-fn a_refusal_is_told_and_shows_neither_key_nor_token() {
+fn api_refusal_is_printed_without_key_or_token() {
     let desk = Desk::new();
     // The worst that could answer: it repeats all that it was sent.
     let echo = Server::start(|asked| {
@@ -76,7 +76,7 @@ fn a_refusal_is_told_and_shows_neither_key_nor_token() {
 }
 
 #[test]
-fn nothing_is_sent_without_token_account_and_a_safe_place() {
+fn keys_are_sent_only_with_token_account_and_safe_url() {
     let (desk, api) = (Desk::new(), api(200, DONE));
     let run = |env: &[(&str, &str)], api: &str| desk.run(&["secret-key", "--api", api], env);
     let ended = run(&WHO[1..], &url(&api));
@@ -91,7 +91,7 @@ fn nothing_is_sent_without_token_account_and_a_safe_place() {
 }
 
 #[test]
-fn a_key_that_is_not_the_issuers_is_not_sent() {
+fn mismatched_issuer_key_is_not_sent() {
     let (desk, api) = (Desk::new(), api(200, DONE));
     let refused = |says: &str| {
         let ended = desk.run(&["secret-key", "--api", &url(&api)], &WHO);
@@ -108,7 +108,7 @@ fn a_key_that_is_not_the_issuers_is_not_sent() {
 }
 
 #[test]
-fn a_deployment_can_store_issuers_keys_so() {
+fn deployment_stores_issuer_keys_as_bindings() {
     let desk = Desk::new();
     let nonce: PathBuf = desk.path("calls/1.stdin");
     // Wrangler makes the Worker for the nonce key; without a Worker the API takes no key.

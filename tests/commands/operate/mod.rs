@@ -28,7 +28,7 @@ fn fine(ended: &Ended) {
 }
 
 #[test]
-fn a_first_deployment_stores_every_secret_and_then_deploys() {
+fn first_deployment_stores_secrets_then_deploys() {
     let desk = two();
     let ended = desk.run(&["deploy"], &[]);
     fine(&ended);
@@ -44,7 +44,7 @@ fn a_first_deployment_stores_every_secret_and_then_deploys() {
 }
 
 #[test]
-fn secrets_that_are_there_stay_unless_they_are_to_be_replaced() {
+fn existing_secrets_stay_unless_replaced() {
     let desk = two();
     desk.listed(&[("NONCE_KEY", "secret_text"), ("ISSUER_KEY", "secret_text")]);
     let ended = desk.run(&["deploy"], &[]);
@@ -62,7 +62,7 @@ fn secrets_that_are_there_stay_unless_they_are_to_be_replaced() {
 }
 
 #[test]
-fn the_running_authority_tells_whose_keys_the_worker_has() {
+fn running_ca_reports_its_configured_keys() {
     let mut desk = two();
     let id = |chain: &str| Issuer::from_pem_chain(chain).unwrap().id().to_owned();
     let (first, second) = (id(&desk.issuer.certificate), id(&desk.vars["ISSUER_CHAIN_2"]));
@@ -96,7 +96,7 @@ fn the_running_authority_tells_whose_keys_the_worker_has() {
 }
 
 #[test]
-fn admin_tokens_are_stored_where_there_are_some() {
+fn existing_admin_tokens_are_stored() {
     let desk = Desk::new();
     let ended = desk.run(&["deploy"], &[]);
     fine(&ended);
@@ -118,7 +118,7 @@ fn admin_tokens_are_stored_where_there_are_some() {
 }
 
 #[test]
-fn a_dry_run_changes_nothing_and_shows_the_commands() {
+fn dry_run_changes_nothing_and_prints_the_commands() {
     let desk = two();
     let before = files(&[desk.path("ca"), desk.path("wrangler.toml")]);
     assert!(before.len() > 5, "{:?}", before.keys());
@@ -152,7 +152,7 @@ fn files(paths: &[PathBuf]) -> BTreeMap<PathBuf, (u32, Vec<u8>)> {
 }
 
 #[test]
-fn what_is_wrong_is_said_all_at_once_and_nothing_is_run() {
+fn deploy_reports_all_findings_and_runs_nothing() {
     let mut desk = two();
     let root_key = desk.root.key.clone();
     desk.set("BASE_URL", "https://ca.example.org");
@@ -187,7 +187,7 @@ fn what_is_wrong_is_said_all_at_once_and_nothing_is_run() {
 }
 
 #[test]
-fn a_warning_does_not_stop_a_deployment() {
+fn warning_does_not_stop_deploy() {
     let desk = Desk::new();
     desk.put("root.key", "-----BEGIN ENCRYPTED PRIVATE KEY-----\n");
     let ended = desk.run(&["deploy"], &[]);
@@ -196,7 +196,7 @@ fn a_warning_does_not_stop_a_deployment() {
 }
 
 #[test]
-fn a_failure_stops_with_what_was_done_until_then() {
+fn deploy_failure_stops_and_prints_completed_steps() {
     let desk = Desk::new();
     desk.fails("secret put ISSUER_KEY");
     let ended = desk.run(&["deploy"], &[]);
@@ -206,7 +206,7 @@ fn a_failure_stops_with_what_was_done_until_then() {
 }
 
 #[test]
-fn an_issuer_whose_key_is_nowhere_is_not_deployed() {
+fn issuer_without_key_is_not_deployed() {
     let desk = two();
     for file in ["ca/issuer-2.pem", "ca/issuer-2.key"] {
         std::fs::remove_file(desk.path(file)).unwrap();
@@ -219,7 +219,7 @@ fn an_issuer_whose_key_is_nowhere_is_not_deployed() {
 }
 
 #[test]
-fn a_folder_that_is_not_there_is_said_so() {
+fn missing_ca_folder_is_reported() {
     let desk = Desk::new();
     std::fs::rename(desk.path("ca"), desk.path("elsewhere")).unwrap();
     std::fs::create_dir(desk.path("ca")).unwrap();

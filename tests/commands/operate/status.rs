@@ -85,7 +85,7 @@ fn json_of(ended: &Ended) -> Value {
 }
 
 #[test]
-fn where_nothing_is_due_it_says_so_with_all_dates() {
+fn status_without_findings_prints_all_dates() {
     let desk = Desk::new();
     let ended = after(&desk, |_| (), &[]);
     assert_eq!(ended.code, 0, "{ended:?}");
@@ -110,7 +110,7 @@ fn where_nothing_is_due_it_says_so_with_all_dates() {
 }
 
 #[test]
-fn what_is_wrong_or_due_is_said_and_is_the_exit_code() {
+fn status_findings_are_printed_and_set_the_exit_code() {
     let desk = Desk::new();
     let finds = |change: &dyn Fn(&mut Authority), severity: &str, says: &str| {
         let ended = after(&desk, change, &["--json"]);
@@ -151,7 +151,7 @@ fn what_is_wrong_or_due_is_said_and_is_the_exit_code() {
 }
 
 #[test]
-fn an_authority_that_refuses_to_work_says_why() {
+fn status_of_misconfigured_ca_prints_the_reason() {
     let desk = Desk::new();
     let server = Server::start(|_| (500, br#"{"type":"x","status":500,"detail":"BASE_URL is not set."}"#.to_vec()));
     let url = format!("http://{}", server.address);
@@ -165,7 +165,7 @@ fn an_authority_that_refuses_to_work_says_why() {
 }
 
 #[test]
-fn what_could_not_be_found_out_is_another_exit_code() {
+fn status_unknown_has_its_own_exit_code() {
     let mut desk = Desk::new();
     let gone = format!("http://{}", nobody());
     let unknown = |desk: &Desk, args: &[&str], says: &str| {
@@ -192,7 +192,7 @@ fn what_could_not_be_found_out_is_another_exit_code() {
 
 /// The authority's own code answers; only its addresses are changed to where it is served here.
 #[test]
-fn what_an_authority_really_answers_is_understood() {
+fn status_parses_answers_of_a_real_ca() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let here = format!("http://{}", listener.local_addr().unwrap());
     // The URL in a list cannot be changed afterwards.
@@ -222,7 +222,7 @@ fn what_an_authority_really_answers_is_understood() {
 }
 
 #[test]
-fn https_is_trusted_by_the_root_that_is_named() {
+fn status_trusts_https_by_the_given_root() {
     let desk = Desk::new();
     let leaf = create_server_leaf(&desk.issuer, &["localhost"], &["127.0.0.1".parse().unwrap()], now(), 30).unwrap();
     let chain = pem::read_certificates(&leaf.certificate).unwrap().into_iter().map(Into::into).collect();

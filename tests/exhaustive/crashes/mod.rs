@@ -47,7 +47,7 @@ fn finalize_survives_crashes_and_faults() {
 }
 
 #[test]
-fn a_restart_takes_up_at_once_what_was_under_way() {
+fn restart_resumes_running_jobs_at_once() {
     let start = World::cooperative();
     let client = Client::registered(&start);
     let (url, order) = client.ready_order(&["a.test"]);
@@ -75,7 +75,7 @@ fn a_restart_takes_up_at_once_what_was_under_way() {
 }
 
 #[test]
-fn an_alarm_that_fails_midway_comes_again_soon_for_what_else_was_due() {
+fn alarm_failing_midway_is_retried_soon() {
     let world = World::new();
     let client = Client::registered(&world);
     let (_, order) = client.ready_order(&["a.test"]);

@@ -32,7 +32,7 @@ names_of!(message_name, MESSAGES, Message: Post Redeem WhoOwns Claim Reassign Re
     RenewalInfo Revoke Condemn IsCompromised Crl Lists Standing Operate);
 
 #[test]
-fn every_route_and_every_challenge_type_is_among_the_requests() {
+fn fault_table_has_every_route_and_challenge_type() {
     let scene = Scene::new();
     let all = cases(&scene);
     let mut routes = BTreeSet::new();
@@ -75,7 +75,7 @@ fn everywhere(mishaps: &[Mishap]) -> BTreeSet<String> {
 }
 
 #[test]
-fn every_operation_of_every_request_fails_and_nothing_is_lost_or_stuck() {
+fn failure_of_every_operation_loses_nothing() {
     let seen = everywhere(&[Mishap::Fails, Mishap::FailsOn]);
     let called = |name: &&&str| seen.iter().any(|line| line.ends_with(&format!(": call {name}")));
     let missing: Vec<_> = MESSAGES.iter().filter(|name| !called(name)).collect();
@@ -86,12 +86,12 @@ fn every_operation_of_every_request_fails_and_nothing_is_lost_or_stuck() {
 }
 
 #[test]
-fn at_every_operation_of_every_request_the_machine_dies_and_nothing_is_lost_or_stuck() {
+fn machine_crash_at_every_operation_loses_nothing() {
     everywhere(&[Mishap::MachineDiesBefore, Mishap::MachineDiesAfter]);
 }
 
 #[test]
-fn at_every_operation_of_every_request_the_partition_dies_and_nothing_is_lost_or_stuck() {
+fn partition_crash_at_every_operation_loses_nothing() {
     everywhere(&[Mishap::PartitionDiesBefore, Mishap::PartitionDiesAfter]);
 }
 
@@ -99,7 +99,7 @@ fn at_every_operation_of_every_request_the_partition_dies_and_nothing_is_lost_or
 const RIVALS: &[&str] = &["finalize", "keyChange", "account deactivation", "http-01 answer"];
 
 #[test]
-fn every_request_is_delayed_at_every_step_by_one_that_matters() {
+fn every_request_interleaved_with_relevant_ones_keeps_invariants() {
     let scene = Scene::new();
     let all = cases(&scene);
     let mut runs = 0;
@@ -118,7 +118,7 @@ fn every_request_is_delayed_at_every_step_by_one_that_matters() {
 
 #[test]
 #[ignore = "minutes: every request delayed by every other"]
-fn every_request_is_delayed_at_every_step_by_every_other() {
+fn every_request_interleaved_with_every_other_keeps_invariants() {
     let scene = Scene::new();
     let all = cases(&scene);
     for (case, rival) in all.iter().flat_map(|case| all.iter().map(move |rival| (case, rival))) {
@@ -128,7 +128,7 @@ fn every_request_is_delayed_at_every_step_by_every_other() {
 
 #[test]
 #[ignore = "five minutes: all pairs of two mishaps, of two sorts each"]
-fn any_two_operations_of_every_request_go_wrong() {
+fn any_two_faults_in_every_request_lose_nothing() {
     const SORTS: [Mishap; 2] = [Mishap::Fails, Mishap::PartitionDiesAfter];
     let scene = Scene::new();
     for_each_case(&scene, |case| {

@@ -129,7 +129,7 @@ fn r07_s01_a_revocation_against_a_key_change_to_the_same_key() {
 }
 
 #[test]
-fn r07_two_revocations_at_once_condemn_the_key_once() {
+fn r07_concurrent_revocations_block_the_key_once() {
     let scene = Scene::new();
     for k in 0..STEPS {
         let world = scene.world.fork();

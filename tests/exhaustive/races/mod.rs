@@ -117,7 +117,7 @@ fn s01_the_same_new_key_50_times_makes_one_account() {
 }
 
 #[test]
-fn r06_two_revocations_at_once_are_one() {
+fn r06_concurrent_revocations_are_one() {
     let world = World::cooperative();
     let client = Client::registered(&world);
     let certificate = client.issue(&["a.test"], &new_key(SigAlg::Es256));
@@ -133,7 +133,7 @@ fn r06_two_revocations_at_once_are_one() {
 }
 
 #[test]
-fn ari_t13_of_fifty_orders_that_replace_one_certificate_one_is_placed() {
+fn ari_t13_one_of_fifty_orders_replacing_a_certificate_is_created() {
     let start = World::cooperative();
     let client = Client::registered(&start);
     let replaces = client.cert_id(&client.issue(&["a.test"], &new_key(SigAlg::Es256)));
@@ -256,7 +256,7 @@ fn a13_key_change_against_deactivation_at_every_interleaving() {
 
 /// The key goes away from the account and back to it, while somebody else asks for it.
 #[test]
-fn s01_key_change_back_against_a_release_that_is_late() {
+fn s01_key_change_back_against_a_late_release() {
     let world = World::cooperative();
     let mut a = Client::registered(&world);
     let (old, new) = (a.key.clone(), fresh_key());

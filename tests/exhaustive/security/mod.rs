@@ -104,7 +104,7 @@ fn is_public(what: &str) -> bool {
 }
 
 #[test]
-fn h13_s01_what_is_anothers_is_as_if_it_did_not_exist() {
+fn h13_s01_foreign_resources_look_nonexistent() {
     let mut statuses = BTreeSet::new();
     for state in ["pending", "ready", "valid", "invalid"] {
         let Scene { attacker, victim, nobody, .. } = scene(state);
@@ -138,7 +138,7 @@ fn h13_s01_what_is_anothers_is_as_if_it_did_not_exist() {
 
 /// That the comparison can tell: the owner's own answers differ from those for what does not exist.
 #[test]
-fn h13_the_owner_is_told_more() {
+fn h13_owner_gets_details() {
     let Scene { owner, victim, nobody, .. } = scene("ready");
     let mut told = 0;
     for ((route, theirs), nobodys) in routes(&victim).iter().map(|r| (r, r)).zip(routes(&nobody)) {
@@ -165,7 +165,7 @@ fn h13_the_owner_is_told_more() {
 /// The certificate proves by itself that it was issued, so RFC 8555 §7.6 has `unauthorized` said; but not what became of
 /// it, and nothing comes of the request.
 #[test]
-fn r04_the_certificate_in_hand_is_no_right_to_revoke_it() {
+fn r04_possession_of_a_certificate_does_not_allow_revocation() {
     let world = World::new();
     let (owner, attacker) = (Client::registered(&world), Client::registered(&world));
     let good = owner.issue(&["a.test"], &new_key(SigAlg::Es256));
@@ -183,7 +183,7 @@ fn r04_the_certificate_in_hand_is_no_right_to_revoke_it() {
 /// Whoever knows an account's URL, which stands in DNS records, can name it in kid. Without its key nothing comes of it,
 /// and the account's nonces stay good.
 #[test]
-fn j11_n04_anothers_account_url_in_kid_is_nothing_without_its_key() {
+fn j11_n04_foreign_account_url_in_kid_is_refused() {
     let Scene { attacker, victim, .. } = scene("ready");
     let world = &attacker.world;
     let kid = world.urls().account(&victim.account);
@@ -201,7 +201,7 @@ fn j11_n04_anothers_account_url_in_kid_is_nothing_without_its_key() {
 
 /// Knowing one's own proof of having been asked for agreement helps with no other account.
 #[test]
-fn a08_the_agreement_of_one_account_is_not_anothers() {
+fn a08_agreement_belongs_to_one_account() {
     let Scene { attacker, victim, nobody, .. } = scene("pending");
     let changed = attacker.world.reconfigured(|s| s.meta.terms_of_service = Some(format!("{TERMS}-2")));
     let attacker = attacker.at(&changed);

@@ -109,7 +109,7 @@ fn bearer(token: &str) -> Option<String> {
 }
 
 #[test]
-fn who_access_vouches_for_is_an_operator() {
+fn access_assertion_signs_an_operator_in() {
     let scene = Scene::new();
     let shown = scene.ask(&scene.assertion()).is(200).json();
     assert_eq!((&shown["who"], &shown["by"]), (&json!(ANN), &json!("access")));
@@ -132,7 +132,7 @@ fn who_access_vouches_for_is_an_operator() {
 }
 
 #[test]
-fn nobody_is_known_by_access_where_it_is_not_configured() {
+fn assertions_are_refused_without_access_configured() {
     let scene = Scene::new();
     let said = scene.assertion();
     let closed = scene.world.reconfigured(|settings| settings.access = None);
@@ -149,7 +149,7 @@ fn nobody_is_known_by_access_where_it_is_not_configured() {
 }
 
 #[test]
-fn a_wrong_assertion_is_refused_counted_and_recorded() {
+fn wrong_assertion_is_refused_counted_and_recorded() {
     let scene = Scene::new();
     let now = scene.world.now();
     let changed = |member: &str, value: Value| {
@@ -188,7 +188,7 @@ fn a_wrong_assertion_is_refused_counted_and_recorded() {
 }
 
 #[test]
-fn a_token_that_is_sent_decides() {
+fn sent_token_takes_precedence_over_access() {
     let scene = Scene::with(Some(json!({ "ada": ADMIN })));
     let with = |token: &str, assertion: &str| Request {
         authorization: bearer(token),
@@ -206,7 +206,7 @@ fn a_token_that_is_sent_decides() {
 }
 
 #[test]
-fn a_page_of_another_site_has_no_browser_act_for_its_operator() {
+fn cross_site_page_cannot_act_for_an_operator() {
     let scene = Scene::with(Some(json!({ "ada": ADMIN })));
     let from = |method: &str, origin: Option<&str>, site: Option<&str>| Request {
         access: Some(scene.assertion()),
@@ -253,7 +253,7 @@ fn a_page_of_another_site_has_no_browser_act_for_its_operator() {
 }
 
 #[test]
-fn keys_are_fetched_once_an_hour_and_a_new_one_is_found() {
+fn access_keys_are_fetched_hourly_and_new_ones_found() {
     let scene = Scene::new();
     for _ in 0..3 {
         scene.ask(&scene.assertion()).is(200);
@@ -279,7 +279,7 @@ fn keys_are_fetched_once_an_hour_and_a_new_one_is_found() {
 }
 
 #[test]
-fn while_keys_cannot_be_fetched_nobody_is_known_and_nobody_blamed() {
+fn unfetchable_access_keys_refuse_without_counting() {
     let scene = Scene::new();
     for (status, document, why) in [
         (404, "", "HTTP status 404"),

@@ -30,7 +30,7 @@ fn accounts_are_listed_the_oldest_first_page_by_page() {
 }
 
 #[test]
-fn an_account_is_shown_and_one_that_never_came_to_be_is_none() {
+fn account_is_shown_and_unknown_account_is_not_found() {
     let desk = Desk::new();
     let client = desk.client();
     client.post(client.account(), json!({ "contact": ["mailto:a@a.test"] })).is(200);
@@ -52,7 +52,7 @@ fn an_account_is_shown_and_one_that_never_came_to_be_is_none() {
 }
 
 #[test]
-fn an_ended_account_can_do_nothing_and_its_certificates_stay() {
+fn deactivated_account_is_refused_and_keeps_certificates() {
     let desk = Desk::new();
     let client = desk.client();
     let (_, serial) = issue(&client, &["a.test"], json!({}));
@@ -81,7 +81,7 @@ fn an_ended_account_can_do_nothing_and_its_certificates_stay() {
 }
 
 #[test]
-fn an_account_that_its_client_ended_stays_deactivated() {
+fn account_deactivated_by_its_client_stays_deactivated() {
     let desk = Desk::new();
     let client = desk.client();
     client.post(client.account(), json!({ "status": "deactivated" })).is(200);

@@ -33,7 +33,7 @@ fn verify(desk: &Desk) -> usize {
 }
 
 #[test]
-fn each_action_stands_there_before_and_after_and_the_chain_holds() {
+fn actions_are_recorded_before_and_after_in_a_valid_chain() {
     let desk = Desk::new();
     assert_eq!(verify(&desk), 0);
     desk.key(&json!({ "kid": "team", "note": "x" }));
@@ -79,7 +79,7 @@ fn each_action_stands_there_before_and_after_and_the_chain_holds() {
 }
 
 #[test]
-fn the_chain_can_be_verified_from_what_is_shown() {
+fn chain_is_verifiable_from_the_answers() {
     let desk = Desk::new();
     for n in 0..9 {
         desk.key(&json!({ "kid": format!("k{n}") }));
@@ -98,7 +98,7 @@ fn the_chain_can_be_verified_from_what_is_shown() {
 }
 
 #[test]
-fn entries_are_never_changed_and_reading_makes_none() {
+fn audit_entries_never_change_and_reads_add_none() {
     let desk = Desk::new();
     let (_, serial) = issue(&desk.client(), &["a.test"], json!({}));
     desk.key(&json!({ "kid": "team" }));
@@ -125,7 +125,7 @@ fn entries_are_never_changed_and_reading_makes_none() {
 }
 
 #[test]
-fn nothing_is_done_that_cannot_be_recorded() {
+fn unrecordable_actions_are_not_done() {
     let desk = Desk::new();
     desk.world.call_fault().from(0);
     desk.post("policy", &json!({ "allow": [] })).refused(500, Kind::ServerInternal);
@@ -135,7 +135,7 @@ fn nothing_is_done_that_cannot_be_recorded() {
 }
 
 #[test]
-fn a_failure_after_asked_leaves_it_there() {
+fn failed_action_leaves_its_attempted_entry() {
     let desk = Desk::new();
     // The call for the record, then the one that does it, then the record again.
     desk.world.call_fault().from(1);

@@ -15,7 +15,7 @@ fn asked(desk: &Desk, authorization: Option<&str>) -> Answered {
 }
 
 #[test]
-fn only_the_whole_token_of_an_operator_lets_in() {
+fn only_a_complete_operator_token_signs_in() {
     let desk = Desk::new();
     for (authorization, name) in [
         (format!("Bearer {ADA}"), "ada"),
@@ -47,7 +47,7 @@ fn only_the_whole_token_of_an_operator_lets_in() {
 }
 
 #[test]
-fn without_tokens_there_is_nothing() {
+fn operator_api_without_tokens_is_not_found() {
     let desk = Desk { world: World::new(), ..Desk::new() };
     for path in PATHS {
         for method in ["GET", "POST", "OPTIONS", "PUT"] {
@@ -58,7 +58,7 @@ fn without_tokens_there_is_nothing() {
 }
 
 #[test]
-fn ten_wrong_tokens_shut_out_wrong_tokens_and_never_a_right_one() {
+fn ten_wrong_tokens_lock_out_wrong_tokens_only() {
     let desk = Desk::new();
     let stranger = desk.with("a-token-that-nobody-was-ever-given-x", 1);
     for _ in 0..10 {
@@ -91,7 +91,7 @@ fn ten_wrong_tokens_shut_out_wrong_tokens_and_never_a_right_one() {
 }
 
 #[test]
-fn an_address_that_is_not_known_shuts_nobody_out() {
+fn unknown_address_is_not_locked_out() {
     let desk = Desk { address: None, ..Desk::new() };
     let stranger = Desk { address: None, ..desk.with("a-token-that-nobody-was-ever-given-x", 1) };
     for _ in 0..30 {
@@ -101,7 +101,7 @@ fn an_address_that_is_not_known_shuts_nobody_out() {
 }
 
 #[test]
-fn requests_without_a_token_and_with_a_right_one_shut_nobody_out() {
+fn missing_and_right_tokens_do_not_lock_out() {
     let desk = Desk::new();
     for _ in 0..30 {
         asked(&desk, None).is(401);
@@ -112,7 +112,7 @@ fn requests_without_a_token_and_with_a_right_one_shut_nobody_out() {
 }
 
 #[test]
-fn wrong_tokens_stand_in_the_record_but_not_more_than_a_bound() {
+fn wrong_tokens_are_recorded_up_to_a_bound() {
     let desk = Desk::new();
     let wrong = "a-token-that-nobody-was-ever-given-x";
     for n in 2..82 {
@@ -135,7 +135,7 @@ fn wrong_tokens_stand_in_the_record_but_not_more_than_a_bound() {
 }
 
 #[test]
-fn a_refusal_costs_the_same_whatever_is_asked_for() {
+fn refusals_cost_the_same_for_every_request() {
     let desk = Desk::new();
     let (client, key) = (desk.client(), desk.key(&serde_json::json!({ "kid": "team" })));
     assert_eq!(key["kid"], "team");
@@ -159,7 +159,7 @@ fn a_refusal_costs_the_same_whatever_is_asked_for() {
 }
 
 #[test]
-fn a_record_that_cannot_be_made_refuses_nobody_less() {
+fn wrong_token_is_refused_when_the_audit_record_fails() {
     let desk = Desk::new();
     desk.world.call_fault().from(0);
     desk.with(&ADA[1..], 9).get("status").refused(401, Kind::Unauthorized);
@@ -168,7 +168,7 @@ fn a_record_that_cannot_be_made_refuses_nobody_less() {
 }
 
 #[test]
-fn scripts_of_other_origins_are_told_nothing() {
+fn cross_origin_scripts_get_no_cors_headers() {
     let desk = Desk::new();
     for token in [ADA, &ADA[1..]] {
         for path in PATHS {

@@ -23,7 +23,7 @@ fn sent(desk: &Desk, path: &str, content_type: Option<&str>, body: &str) -> Answ
 }
 
 #[test]
-fn a_body_is_json_and_says_so() {
+fn bodies_require_json_and_its_media_type() {
     let desk = Desk::new();
     for (path, body) in POSTS {
         for other in [
@@ -43,7 +43,7 @@ fn a_body_is_json_and_says_so() {
 }
 
 #[test]
-fn a_body_that_means_something_else_is_refused_whole() {
+fn unknown_or_contradictory_members_refuse_the_body() {
     let desk = Desk::new();
     for (path, good) in POSTS {
         let open = good.trim_end_matches('}');
@@ -106,7 +106,7 @@ fn members_of_the_wrong_type_are_named() {
 }
 
 #[test]
-fn queries_have_only_what_means_something() {
+fn unknown_query_parameters_are_refused() {
     let desk = Desk::new();
     let long = format!("certificates?q={}", "%C3%BC".repeat(101));
     let odd = format!("certificates?name={}", "%EE%80%80".repeat(255));
@@ -150,7 +150,7 @@ fn queries_have_only_what_means_something() {
 }
 
 #[test]
-fn head_is_get_without_the_body_and_other_methods_are_none() {
+fn head_answers_like_get_and_other_methods_are_refused() {
     let desk = Desk::new();
     for path in ["status", "certificates", "accounts", "policy", "audit", "replacements", "external-accounts"] {
         let (get, head) = (desk.get(path).is(200), desk.send(desk.request("HEAD", path, None)).is(200));

@@ -29,7 +29,7 @@ fn found(desk: &Desk, query: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn every_filter_finds_what_fits_and_nothing_else() {
+fn every_filter_finds_exactly_the_matches() {
     let desk = Desk::new();
     let (one, two, [a, b, c, d]) = stocked(&desk);
     let id = |client: &Client| client.account().rsplit('/').next().unwrap().to_owned();
@@ -83,7 +83,7 @@ fn every_filter_finds_what_fits_and_nothing_else() {
 }
 
 #[test]
-fn the_ends_that_are_asked_for_are_those_seconds() {
+fn expiry_filter_is_exact_to_the_second() {
     let desk = Desk::new();
     let (_, serial) = issue(&desk.client(), &["a.test"], json!({}));
     let end = desk.see(&format!("certificates/{serial}"))["not_after"].as_str().unwrap().to_owned();
@@ -95,7 +95,7 @@ fn the_ends_that_are_asked_for_are_those_seconds() {
 }
 
 #[test]
-fn a_short_text_is_no_part_of_a_random_number() {
+fn short_text_does_not_match_serial_numbers() {
     let desk = Desk::new();
     let client = desk.client();
     let mut serials: Vec<String> = (0..60).map(|n| issue(&client, &[&format!("n{n}.test")], json!({})).1).collect();
@@ -160,7 +160,7 @@ fn international_names_are_found_and_shown_in_both_forms() {
 }
 
 #[test]
-fn a_certificate_is_shown_with_all_that_is_known_of_it() {
+fn certificate_details_are_complete() {
     let desk = Desk::new();
     let client = desk.client();
     let (_, order) = client.ready_order(&["a.test"]);
@@ -194,7 +194,7 @@ fn a_certificate_is_shown_with_all_that_is_known_of_it() {
 }
 
 #[test]
-fn a_table_has_the_same_page_by_page() {
+fn csv_has_the_same_rows_page_by_page() {
     let desk = Desk::new();
     let (_, _, serials) = stocked(&desk);
     let (mut lines, mut cursor) = (Vec::new(), String::new());
@@ -243,7 +243,7 @@ fn a_certificate_is_revoked_once() {
 }
 
 #[test]
-fn what_has_expired_is_not_revoked() {
+fn expired_certificate_is_not_revoked() {
     let desk = Desk::new();
     let (_, serial) = issue(&desk.client(), &["a.test"], json!({ "profile": "shortlived" }));
     desk.world.pass(DAY * 30);
@@ -252,7 +252,7 @@ fn what_has_expired_is_not_revoked() {
 }
 
 #[test]
-fn a_compromised_key_is_refused_from_then_on() {
+fn compromised_key_is_refused_afterwards() {
     let desk = Desk::new();
     let (client, key) = (desk.client(), new_key(SigAlg::Es256));
     let leaf = client.issue(&["a.test"], &key);
@@ -264,7 +264,7 @@ fn a_compromised_key_is_refused_from_then_on() {
 }
 
 #[test]
-fn a_key_that_turns_out_to_be_compromised_outdoes_another_reason() {
+fn key_compromise_replaces_an_earlier_reason() {
     let desk = Desk::new();
     let (client, key) = (desk.client(), new_key(SigAlg::Es256));
     let leaf = client.issue(&["a.test"], &key);
@@ -278,7 +278,7 @@ fn a_key_that_turns_out_to_be_compromised_outdoes_another_reason() {
 }
 
 #[test]
-fn the_list_of_its_shard_has_a_revoked_one() {
+fn crl_of_the_shard_has_the_revoked_certificate() {
     let desk = Desk::new();
     let (leaf, serial) = issue(&desk.client(), &["a.test"], json!({}));
     let url = selvedge::pki::certificate::parse_presented(&leaf).unwrap();

@@ -55,7 +55,7 @@ fn routes() -> Vec<AdminRoute> {
 }
 
 #[test]
-fn the_document_has_the_paths_and_methods_of_the_code() {
+fn document_has_the_paths_and_methods_of_the_code() {
     let document = document();
     let mut written = BTreeMap::new();
     for (path, methods) in document["paths"].as_object().unwrap() {
@@ -72,7 +72,7 @@ fn the_document_has_the_paths_and_methods_of_the_code() {
 }
 
 #[test]
-fn every_operation_of_the_document_is_answered_and_takes_the_query_that_is_written_there() {
+fn every_documented_operation_answers_with_its_query() {
     let desk = Desk::new();
     let client = desk.client();
     let account = client.account().rsplit('/').next().unwrap();
@@ -121,7 +121,7 @@ fn every_operation_of_the_document_is_answered_and_takes_the_query_that_is_writt
 }
 
 #[test]
-fn every_reference_in_the_document_leads_somewhere_and_nothing_is_left_over() {
+fn document_references_resolve_and_all_parts_are_used() {
     let document = document();
     let text = document.to_string();
     let mut used = BTreeSet::new();
@@ -138,7 +138,7 @@ fn every_reference_in_the_document_leads_somewhere_and_nothing_is_left_over() {
 }
 
 #[test]
-fn every_post_of_the_document_says_what_a_body_is_refused_with() {
+fn every_documented_post_lists_its_refusals() {
     for (path, methods) in document()["paths"].as_object().unwrap() {
         for (method, operation) in methods.as_object().unwrap() {
             let mut wanted = vec!["400", "401", "429", "5XX"];

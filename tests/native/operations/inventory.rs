@@ -43,7 +43,7 @@ fn rows(world: &World, prefix: &str) -> usize {
 }
 
 #[test]
-fn pages_over_several_issuers_are_in_the_order_of_ends_and_without_gaps() {
+fn pages_over_several_issuers_are_ordered_by_expiry_without_gaps() {
     let first = Desk::new();
     let client = first.client();
     let mut serials = BTreeSet::new();
@@ -87,7 +87,7 @@ fn pages_over_several_issuers_are_in_the_order_of_ends_and_without_gaps() {
 }
 
 #[test]
-fn a_search_that_stops_early_goes_on_and_finds_all() {
+fn search_that_stops_early_resumes_and_finds_all() {
     let first = Desk::new();
     let client = first.client();
     let (_, serial) = issue(&client, &["needle-first.test"], json!({}));
@@ -120,7 +120,7 @@ fn a_search_that_stops_early_goes_on_and_finds_all() {
 }
 
 #[test]
-fn a_ledger_from_before_the_inventory_is_put_into_it_step_by_step() {
+fn ledger_without_inventory_is_indexed_in_steps() {
     let desk = Desk::new();
     let client = desk.client();
     let (_, serial) = issue(&client, &["a.test"], json!({}));
@@ -153,7 +153,7 @@ fn a_ledger_from_before_the_inventory_is_put_into_it_step_by_step() {
 }
 
 #[test]
-fn a_fault_on_the_way_stops_nothing_for_good() {
+fn inventory_recovers_from_faults() {
     let desk = Desk::new();
     let (_, serial) = issue(&desk.client(), &["a.test"], json!({}));
     plant(&desk, desk.world.issuer().id(), &serial, 600);

@@ -26,7 +26,7 @@ fn status(desk: &Desk, kid: &str) -> String {
 }
 
 #[test]
-fn a_key_is_good_for_one_account_or_for_many() {
+fn key_admits_one_account_or_many() {
     let desk = Desk::new();
     let once = desk.key(&json!({ "kid": "once", "note": "for team a" }));
     assert_eq!(
@@ -51,7 +51,7 @@ fn a_key_is_good_for_one_account_or_for_many() {
 }
 
 #[test]
-fn what_its_accounts_never_get_is_told() {
+fn key_reports_what_its_policy_never_grants() {
     let world = World::new();
     let names = [DnsName::parse("corp.test").unwrap()];
     let constraints = &Constraints::new(&names, &["10.0.0.0/8".parse().unwrap()]).unwrap();
@@ -151,7 +151,7 @@ fn a_key_expires_and_its_accounts_stay() {
 }
 
 #[test]
-fn another_nonce_key_makes_keys_unusable() {
+fn changed_nonce_key_invalidates_keys() {
     let desk = Desk::new();
     let key = desk.key(&json!({ "kid": "team" }));
     let other = Desk { world: desk.world.reconfigured(|settings| settings.nonce_key = [8; 32].into()), ..Desk::new() };
@@ -162,7 +162,7 @@ fn another_nonce_key_makes_keys_unusable() {
 }
 
 #[test]
-fn a_kid_is_given_out_once() {
+fn kid_is_never_reused() {
     let desk = configured();
     desk.key(&json!({ "kid": "team" }));
     for kid in ["team", "configured"] {
@@ -176,7 +176,7 @@ fn a_kid_is_given_out_once() {
 }
 
 #[test]
-fn a_key_that_was_entered_and_not_made_is_none_and_can_be_made() {
+fn unfinished_key_is_not_listed_and_can_be_created() {
     let desk = Desk::new();
     // The call that creates it: after one for the record, one that looks for the kid, one that enters it.
     desk.world.call_fault().once(3);
@@ -190,7 +190,7 @@ fn a_key_that_was_entered_and_not_made_is_none_and_can_be_made() {
 }
 
 #[test]
-fn kids_are_names_that_a_path_can_carry() {
+fn kid_must_fit_a_path_segment() {
     let desk = Desk::new();
     for kid in ["", ".", "..", "a/b", "a b", "a?", "a#", "%41", "\u{fc}", "a\n", &"x".repeat(65)] {
         desk.post("external-accounts", &json!({ "kid": kid })).refused(400, Kind::Malformed);
@@ -206,7 +206,7 @@ fn kids_are_names_that_a_path_can_carry() {
 }
 
 #[test]
-fn keys_of_the_configuration_are_shown_and_not_changed() {
+fn configured_keys_are_shown_and_read_only() {
     let desk = configured();
     let shown = desk.see("external-accounts/configured");
     assert_eq!((&shown["source"], &shown["status"]), (&"secret".into(), &"usable".into()));
@@ -222,7 +222,7 @@ fn keys_of_the_configuration_are_shown_and_not_changed() {
 }
 
 #[test]
-fn a_mac_key_is_shown_once_and_stands_nowhere() {
+fn mac_key_is_shown_once_and_not_stored() {
     let desk = Desk::new();
     let key = desk.key(&json!({ "kid": "team", "uses": "many", "note": "x" }));
     let client = desk.bound(&key);
@@ -244,7 +244,7 @@ fn a_mac_key_is_shown_once_and_stands_nowhere() {
 }
 
 #[test]
-fn notes_and_policies_are_changed_and_taken_away() {
+fn notes_and_policies_are_changed_and_removed() {
     let desk = Desk::new();
     desk.key(&json!({ "kid": "team", "note": "old", "policy": { "allow": ["*.a.test"] } }));
     let shown = desk.change("team", &json!({ "note": "new" }));
@@ -256,7 +256,7 @@ fn notes_and_policies_are_changed_and_taken_away() {
 }
 
 #[test]
-fn a_policy_that_leaves_nothing_is_refused() {
+fn policy_that_grants_nothing_is_refused() {
     let desk = Desk::new();
     desk.post("policy", &json!({ "allow": ["*.a.test"], "challenges": ["http-01"] })).is(201);
     desk.key(&json!({ "kid": "team" }));
@@ -269,7 +269,7 @@ fn a_policy_that_leaves_nothing_is_refused() {
 }
 
 #[test]
-fn keys_are_listed_the_oldest_first_page_by_page() {
+fn keys_are_listed_oldest_first_in_pages() {
     let desk = Desk::new();
     for n in 0..7 {
         desk.key(&json!({ "kid": format!("k{}", 9 - n) }));
@@ -287,7 +287,7 @@ fn keys_are_listed_the_oldest_first_page_by_page() {
 }
 
 #[test]
-fn accounts_of_a_key_never_become_those_of_another_with_its_kid() {
+fn accounts_never_move_to_another_key_with_the_same_kid() {
     let with = configured();
     let without = Desk { world: with.world.reconfigured(|settings| settings.external.keys.clear()), ..Desk::new() };
     let old = with.bound(&json!({ "kid": "configured", "key": b64::encode(&[5; 32]) }));

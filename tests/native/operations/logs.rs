@@ -45,7 +45,7 @@ fn members(line: &Value) -> Vec<&str> {
 }
 
 #[test]
-fn each_request_has_one_line_whatever_becomes_of_it() {
+fn each_request_has_one_log_line() {
     let world = World::new().reconfigured(|settings| {
         settings.admin = AdminTokens::read(Some(&json!({ "ada": ADMIN }).to_string())).unwrap();
     });
@@ -91,7 +91,7 @@ fn each_request_has_one_line_whatever_becomes_of_it() {
 }
 
 #[test]
-fn operators_are_named_and_what_they_ask() {
+fn operator_requests_log_operator_and_action() {
     let world = World::new().reconfigured(|settings| {
         settings.admin = AdminTokens::read(Some(&json!({ "ada": ADMIN }).to_string())).unwrap();
     });
@@ -130,7 +130,7 @@ fn operators_are_named_and_what_they_ask() {
 
 /// The log of requests is read by more people than the client's own.
 #[test]
-fn a_page_that_lets_its_reader_do_something_is_not_in_a_line() {
+fn log_lines_hide_page_urls_with_proofs() {
     let world = World::new().reconfigured(|settings| {
         settings.limits = Limits::read(Some(r#"{"failed_validations":"off","pause_after":1}"#)).unwrap();
     });
@@ -155,7 +155,7 @@ fn a_page_that_lets_its_reader_do_something_is_not_in_a_line() {
 }
 
 #[test]
-fn details_are_cut() {
+fn log_details_are_truncated() {
     let world = World::new();
     let client = Client::registered(&world);
     let (_, order) = client.ready_order(&["a.test"]);
@@ -172,7 +172,7 @@ fn details_are_cut() {
 }
 
 #[test]
-fn what_is_written_is_chosen() {
+fn request_log_settings_select_the_lines() {
     let run = |request_log| {
         let world = World::new().reconfigured(|settings| settings.request_log = request_log);
         let client = Client::registered(&world);
@@ -199,7 +199,7 @@ fn what_is_written_is_chosen() {
 }
 
 #[test]
-fn validations_say_what_was_tried_and_why_it_failed() {
+fn validations_log_attempts_and_failures() {
     let world = World::new();
     let client = Client::registered(&world);
     client.ready_order(&["a.test"]);
@@ -233,7 +233,7 @@ fn validations_say_what_was_tried_and_why_it_failed() {
 }
 
 #[test]
-fn issuances_and_revocations_have_a_line_each() {
+fn issuances_and_revocations_have_one_log_line_each() {
     let world = World::new();
     let client = Client::registered(&world);
     let names: Vec<String> = (0..12).map(|n| format!("n{n:02}.test")).collect();
@@ -277,7 +277,7 @@ fn issuances_and_revocations_have_a_line_each() {
 }
 
 #[test]
-fn an_issuance_that_is_given_up_says_why() {
+fn abandoned_issuance_logs_its_reason() {
     let world = World::new();
     let client = Client::registered(&world);
     let (url, order) = client.ready_order(&["a.test"]);
@@ -305,7 +305,7 @@ fn stored_and_told(world: &World, what: &str) -> (BTreeSet<String>, BTreeSet<Str
 }
 
 #[test]
-fn an_issuance_that_is_broken_off_at_any_step_is_told_once() {
+fn interrupted_issuance_is_logged_once() {
     let start = World::cooperative();
     let client = Client::registered(&start);
     let (_, order) = client.ready_order(&["a.test"]);
@@ -332,7 +332,7 @@ fn an_issuance_that_is_broken_off_at_any_step_is_told_once() {
 
 /// A machine that is lost in the very moment in which the certificate was stored tells nothing of it, and that is all.
 #[test]
-fn an_issuance_whose_machine_or_storage_fails_at_any_operation_is_not_told_twice() {
+fn crashed_issuance_is_not_logged_twice() {
     let start = World::new();
     let client = Client::registered(&start);
     let (_, order) = client.ready_order(&["a.test"]);

@@ -24,7 +24,7 @@ fn a_preauthorized_name_needs_no_challenge() {
 }
 
 #[test]
-fn a_changed_policy_holds_at_once_where_it_was_made() {
+fn changed_policy_applies_at_once_in_its_isolate() {
     let desk = Desk::new();
     let client = team(&desk, &json!({ "allow": ["*.a.test"] }));
     client.new_order(&["x.a.test"]).is(201);
@@ -37,7 +37,7 @@ fn a_changed_policy_holds_at_once_where_it_was_made() {
 }
 
 #[test]
-fn elsewhere_it_holds_after_five_seconds() {
+fn changed_policy_applies_elsewhere_after_five_seconds() {
     let desk = Desk::new();
     let client = team(&desk, &json!({ "allow": ["*.a.test"] }));
     client.new_order(&["x.a.test"]).is(201);
@@ -54,7 +54,7 @@ fn elsewhere_it_holds_after_five_seconds() {
 }
 
 #[test]
-fn accounts_of_a_disabled_key_order_nothing_and_still_revoke() {
+fn accounts_of_a_disabled_key_may_only_revoke() {
     let desk = Desk::new();
     let client = team(&desk, &Value::Null);
     let (leaf, serial) = issue(&client, &["a.test"], json!({}));
@@ -78,7 +78,7 @@ fn accounts_of_a_disabled_key_order_nothing_and_still_revoke() {
 }
 
 #[test]
-fn a_preauthorization_that_is_taken_back_holds_for_open_orders_too() {
+fn withdrawn_preauthorization_applies_to_open_orders() {
     let desk = Desk::new();
     let client = team(&desk, &json!({ "preauthorized": ["*.corp.example"] }));
     let order = client.new_order(&["a.corp.example"]).is(201).json();
@@ -88,7 +88,7 @@ fn a_preauthorization_that_is_taken_back_holds_for_open_orders_too() {
 }
 
 #[test]
-fn a_key_partition_that_does_not_answer_lets_nothing_through() {
+fn unavailable_key_partition_refuses_orders() {
     let desk = Desk::new();
     let client = team(&desk, &json!({ "preauthorized": ["*.corp.example"] }));
     desk.world.pass(SECOND * 10);

@@ -58,7 +58,7 @@ fn versions_are_put_and_restored() {
 }
 
 #[test]
-fn fifty_versions_are_shown_and_all_can_be_restored() {
+fn fifty_versions_are_listed_and_restorable() {
     let desk = Desk::new();
     for n in 1..=53 {
         put(&desk, &json!({ "allow": [format!("n{n}.test")] }));
@@ -69,7 +69,7 @@ fn fifty_versions_are_shown_and_all_can_be_restored() {
 }
 
 #[test]
-fn a_broken_document_is_refused_with_line_and_reason_and_the_old_one_stays() {
+fn broken_policy_is_refused_with_line_and_reason() {
     let desk = Desk::new();
     put(&desk, &json!({ "allow": ["*.a.test"] }));
     for (text, line) in [
@@ -120,7 +120,7 @@ fn put_elsewhere(desk: &Desk, document: &Value) {
 }
 
 #[test]
-fn a_policy_of_another_isolate_holds_after_five_seconds() {
+fn policy_of_another_isolate_applies_after_five_seconds() {
     let desk = Desk::new();
     let client = desk.client();
     client.new_order(&["a.test"]).is(201);
@@ -132,7 +132,7 @@ fn a_policy_of_another_isolate_holds_after_five_seconds() {
 }
 
 #[test]
-fn the_last_known_policy_decides_for_ten_minutes_while_nobody_answers() {
+fn last_known_policy_applies_for_ten_minutes_of_outage() {
     let desk = Desk::new();
     let client = desk.client();
     put(&desk, &json!({ "allow": ["*.a.test"] }));
@@ -158,7 +158,7 @@ fn the_last_known_policy_decides_for_ten_minutes_while_nobody_answers() {
 }
 
 #[test]
-fn who_knows_no_policy_decides_nothing() {
+fn directory_without_known_policy_fails() {
     let desk = Desk::new();
     desk.world.call_fault().from(0);
     desk.world.ask("GET", "/directory").refused(500, Kind::ServerInternal);
@@ -169,7 +169,7 @@ fn check(desk: &Desk, question: &Value) -> Value {
 }
 
 #[test]
-fn a_dry_run_decides_as_an_order_would() {
+fn dry_run_decides_like_an_order() {
     let desk = Desk::new();
     put(
         &desk,
@@ -230,7 +230,7 @@ fn a_dry_run_decides_as_an_order_would() {
 }
 
 #[test]
-fn a_dry_run_leaves_nothing_behind() {
+fn dry_run_stores_nothing() {
     let desk = Desk::new();
     put(&desk, &json!({ "allow": ["*.a.test"] }));
     let before = desk.world.rows();
@@ -241,7 +241,7 @@ fn a_dry_run_leaves_nothing_behind() {
 
 /// FB-10: a member that can have no effect is said to have none, wherever its document is shown.
 #[test]
-fn a_lifetime_that_no_profile_reaches_is_said_to_do_nothing() {
+fn lifetime_beyond_all_profiles_gets_a_warning() {
     let desk = configured();
     let said = |answer: &Value| answer["warnings"].as_array().unwrap().clone();
     for (document, idle) in [

@@ -24,7 +24,7 @@ fn is_due(desk: &Desk, client: &Client, leaf: &[u8]) -> bool {
 }
 
 #[test]
-fn what_is_selected_is_to_be_replaced_and_nothing_else() {
+fn selection_is_replaced_exactly() {
     let desk = Desk::new();
     let (one, two) = (desk.client(), desk.client());
     let leaves = [
@@ -75,7 +75,7 @@ fn selection_of(sent: &Value) -> Value {
 }
 
 #[test]
-fn clients_are_told_why_and_what_they_renew_is_not_meant() {
+fn clients_get_the_reason_and_renewed_certificates_are_skipped() {
     let desk = Desk::new();
     let client = desk.client();
     let (leaf, _) = issue(&client, &["a.test"], json!({}));
@@ -101,7 +101,7 @@ fn clients_are_told_why_and_what_they_renew_is_not_meant() {
 }
 
 #[test]
-fn what_another_issuer_has_renewed_is_not_to_be_replaced_any_more() {
+fn certificate_renewed_by_another_issuer_is_not_replaced() {
     let first = Desk::new();
     let client = first.client();
     let (_, old) = issue(&client, &["a.test", "b.test"], json!({}));
@@ -127,7 +127,7 @@ fn what_another_issuer_has_renewed_is_not_to_be_replaced_any_more() {
 }
 
 #[test]
-fn something_has_to_be_selected() {
+fn empty_selection_is_refused() {
     let desk = Desk::new();
     for nothing in [json!({}), json!({ "reason": "all of them" })] {
         let said = desk.post("replacements", &nothing).refused(400, Kind::Malformed).detail();
@@ -138,7 +138,7 @@ fn something_has_to_be_selected() {
 }
 
 #[test]
-fn fifty_hold_at_the_same_time_and_what_was_withdrawn_makes_room() {
+fn fifty_replacements_are_open_and_withdrawing_frees_one() {
     let desk = Desk::new();
     let client = desk.client();
     let (leaf, _) = issue(&client, &["a.test"], json!({}));
@@ -167,7 +167,7 @@ fn fifty_hold_at_the_same_time_and_what_was_withdrawn_makes_room() {
 }
 
 #[test]
-fn a_ledger_that_does_not_answer_is_told_when_it_is_asked_again() {
+fn retried_replacement_request_reaches_a_recovered_ledger() {
     let desk = Desk::new();
     let client = desk.client();
     let (leaf, _) = issue(&client, &["a.test"], json!({}));

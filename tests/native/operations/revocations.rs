@@ -43,7 +43,7 @@ fn steps(desk: &Desk, body: &Value) -> Vec<Vec<String>> {
 }
 
 #[test]
-fn a_thousand_are_revoked_in_bounded_steps_that_are_interrupted_and_taken_up_again() {
+fn thousand_revocations_run_in_bounded_resumable_steps() {
     let desk = Desk::new();
     let client = desk.client();
     let (_, serial) = issue(&client, &["first.test"], json!({}));
@@ -103,7 +103,7 @@ fn a_thousand_are_revoked_in_bounded_steps_that_are_interrupted_and_taken_up_aga
 }
 
 #[test]
-fn what_is_selected_is_revoked_and_nothing_else() {
+fn selection_is_revoked_exactly() {
     let desk = Desk::new();
     let key = desk.key(&json!({ "kid": "team", "uses": "many" }));
     let clients = [desk.bound(&key), desk.bound(&key), desk.client()];
@@ -143,7 +143,7 @@ fn what_is_selected_is_revoked_and_nothing_else() {
 }
 
 #[test]
-fn all_issuers_are_gone_through_one_after_the_other() {
+fn bulk_revocation_visits_all_issuers() {
     let first = Desk::new();
     let client = first.client();
     let mut serials = vec![issue(&client, &["a.test"], json!({})).1, issue(&client, &["b.test"], json!({})).1];
@@ -161,7 +161,7 @@ fn all_issuers_are_gone_through_one_after_the_other() {
 }
 
 #[test]
-fn keys_are_refused_where_that_is_the_reason_and_an_earlier_reason_is_outdone() {
+fn key_compromise_blocks_keys_and_replaces_earlier_reasons() {
     let desk = Desk::new();
     let client = desk.client();
     let keys: Vec<_> = (0..3).map(|_| new_key(SigAlg::Es256)).collect();
@@ -183,7 +183,7 @@ fn keys_are_refused_where_that_is_the_reason_and_an_earlier_reason_is_outdone() 
 }
 
 #[test]
-fn a_key_that_is_not_refused_yet_is_later_whatever_was_answered() {
+fn unblocked_key_is_blocked_later() {
     let desk = Desk::new();
     let (_, serial) = issue(&desk.client(), &["last.test"], json!({}));
     stock(&desk, &serial, (0..10).map(|n| format!("n{n}.stock.test")));
@@ -200,7 +200,7 @@ fn a_key_that_is_not_refused_yet_is_later_whatever_was_answered() {
 }
 
 #[test]
-fn something_has_to_be_selected_and_nothing_may_be_wrong() {
+fn empty_or_invalid_selection_is_refused() {
     let desk = Desk::new();
     let (_, serial) = issue(&desk.client(), &["a.test"], json!({}));
     for wrong in [

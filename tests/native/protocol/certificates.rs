@@ -72,7 +72,7 @@ fn c04_a_csrs_extensions_and_attributes_have_no_effect() {
 }
 
 #[test]
-fn c05_names_that_the_order_does_not_have_are_refused_or_not_there() {
+fn c05_names_beyond_the_order_are_refused_or_dropped() {
     let client = Client::registered(&World::new());
     let (key, text) = (new_key(SigAlg::Es256), |text: &str| Ia5String::new(text).unwrap());
     let own = GeneralName::DnsName(text("A.Test"));
@@ -101,7 +101,7 @@ fn c05_names_that_the_order_does_not_have_are_refused_or_not_there() {
 }
 
 #[test]
-fn c02_a_key_that_is_none_is_said_to_be_the_csrs_fault() {
+fn c02_invalid_key_is_a_bad_csr() {
     let client = Client::registered(&World::new());
     let (url, order) = client.ready_order(&["a.test"]);
     let mut csr = CsrShape::dns(&["a.test"]).build(&new_key(SigAlg::Es256));
@@ -129,7 +129,7 @@ fn c06_csrs_signed_with_sha_1_or_md5_are_refused() {
 
 /// A certificate is fetched by a POST, whose answer has a nonce in it: no cache may keep it.
 #[test]
-fn r03_certificates_are_not_cached_on_the_way() {
+fn r03_certificates_are_not_cached_by_proxies() {
     let client = Client::registered(&World::new());
     let (_, order) = client.ready_order(&["a.test"]);
     let finished = client.finalize(&order, &CsrShape::dns(&["a.test"]).build(&new_key(SigAlg::Es256))).is(200).json();

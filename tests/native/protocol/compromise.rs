@@ -90,7 +90,7 @@ fn refused(client: &Client, request: Request, whose: &str) {
 }
 
 #[test]
-fn r07_c02_a_key_of_any_kind_that_revoked_its_certificate_is_refused_ever_after() {
+fn r07_c02_key_that_revoked_its_certificate_is_blocked() {
     for alg in [SigAlg::Es256, SigAlg::Es384, SigAlg::Rs256, SigAlg::Ed25519] {
         let scene = scene_with(alg);
         scene.is_not_condemned();
@@ -111,7 +111,7 @@ fn r07_c02_a_key_of_any_kind_that_revoked_its_certificate_is_refused_ever_after(
 }
 
 #[test]
-fn r07_c02_the_accounts_word_condemns_the_key() {
+fn r07_c02_revocation_by_the_account_blocks_the_key() {
     let scene = scene();
     scene.client.revoke(&scene.certificate, Some(1)).is(200);
     scene.is_condemned();
@@ -121,7 +121,7 @@ fn r07_c02_the_accounts_word_condemns_the_key() {
 }
 
 #[test]
-fn r07_c02_another_reason_condemns_no_key() {
+fn r07_c02_other_reason_blocks_no_key() {
     let start = scene();
     for reason in [None, Some(0), Some(3), Some(4), Some(5)] {
         let scene = start.fork();
@@ -137,7 +137,7 @@ fn r07_c02_another_reason_condemns_no_key() {
 
 /// Authorizations for the names are a right to have the certificate revoked (RFC 8555 §7.6), and no proof of the key.
 #[test]
-fn r07_c02_an_account_with_authorizations_revokes_and_condemns_no_key() {
+fn r07_c02_revocation_by_authorizations_blocks_no_key() {
     let start = scene();
     start.other().revoke(&start.certificate, Some(1)).is(200);
     assert_eq!(start.client.world.records("serial/")[0].1["revoked"]["reason"], 1);
@@ -153,7 +153,7 @@ fn r07_c02_an_account_with_authorizations_revokes_and_condemns_no_key() {
 }
 
 #[test]
-fn r07_c02_a_refused_revocation_condemns_no_key() {
+fn r07_c02_refused_revocation_blocks_no_key() {
     let start = scene();
     let stranger = Client::registered(&start.client.world);
     stranger.revoke(&start.certificate, Some(1)).refused(403, Kind::Unauthorized);
@@ -174,7 +174,7 @@ fn r07_c02_a_refused_revocation_condemns_no_key() {
 }
 
 #[test]
-fn r07_c02_a_key_stays_refused_when_the_issuer_is_another() {
+fn r07_c02_key_stays_blocked_under_another_issuer() {
     let before = scene();
     let root = create_root("Next Root", before.client.world.now(), 10).unwrap();
     let next = create_intermediate(&root, "Next Issuer", before.client.world.now(), 5).unwrap();
@@ -196,7 +196,7 @@ fn r07_c02_a_key_stays_refused_when_the_issuer_is_another() {
 /// A finalize request that is answered already is answered so again. An account with the key goes on, and so does another
 /// certificate with it, until it is revoked itself.
 #[test]
-fn r07_a02_o12_what_is_there_already_is_left_alone() {
+fn r07_a02_o12_existing_accounts_and_certificates_stay() {
     let world = World::new();
     let mut holder = Client::new(&world);
     let client = Client::registered(&world);
@@ -237,7 +237,7 @@ fn send_without(world: &World, request: Request, message: &str) -> Answered {
 
 /// The keys that are refused cannot be reached: nobody is told that it is done, and it is made up for, whoever comes first.
 #[test]
-fn r07_s01_a_key_is_refused_before_its_revocation_is_acknowledged_or_soon_after() {
+fn r07_s01_key_is_blocked_before_acknowledgement_or_soon_after() {
     let start = scene();
     for (by_key, asks_again) in [(true, true), (true, false), (false, true), (false, false)] {
         let scene = start.fork();
@@ -260,7 +260,7 @@ fn r07_s01_a_key_is_refused_before_its_revocation_is_acknowledged_or_soon_after(
 
 /// Without an answer on the key, nothing comes about with it; an account that is there is found all the same.
 #[test]
-fn s01_nothing_is_issued_while_it_cannot_be_asked_whether_a_key_is_compromised() {
+fn s01_issuance_stops_while_compromised_keys_are_unavailable() {
     let client = Client::registered(&World::new());
     let (url, order) = client.ready_order(&["a.test"]);
     let csr = CsrShape::dns(&["a.test"]).build(&new_key(SigAlg::Es256));

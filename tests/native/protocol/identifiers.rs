@@ -33,7 +33,7 @@ fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
 
 /// FU-03: also one refused name of several has its subproblem, and those refused for different reasons are told at once.
 #[test]
-fn e02_o04_one_refused_name_of_several_is_told_whatever_refuses_it() {
+fn e02_o04_one_refused_name_of_several_is_reported() {
     let rejected = "rejectedIdentifier";
     let world = under(&json!({ "deny": ["no.test", "*.never.test"] }));
     let client = Client::registered(&world);
@@ -59,7 +59,7 @@ fn e02_o04_one_refused_name_of_several_is_told_whatever_refuses_it() {
 }
 
 #[test]
-fn e02_o04_a_name_outside_of_the_name_constraints_is_told() {
+fn e02_o04_name_outside_name_constraints_is_reported() {
     let world = World::new();
     let constraints = &Constraints::new(&[DnsName::parse("in.test").unwrap()], &[]).unwrap();
     let plan = IssuerPlan { common_name: "Constrained", algorithm: SigAlg::Es256, constraints, years: 5 };
@@ -70,7 +70,7 @@ fn e02_o04_a_name_outside_of_the_name_constraints_is_told() {
 }
 
 #[test]
-fn e02_o04_names_that_a_policy_forbids_meanwhile_are_told_at_finalize() {
+fn e02_o04_newly_forbidden_names_are_reported_at_finalize() {
     let world = under(&json!({ "preauthorized": ["pre.test", "pro.test"] }));
     let client = Client::registered(&world);
     let (_, order) = client.ready_order(&["a.test", "b.test", "pre.test", "pro.test"]);
@@ -92,7 +92,7 @@ fn e02_o04_names_that_a_policy_forbids_meanwhile_are_told_at_finalize() {
 }
 
 #[test]
-fn e02_caa_one_forbidden_name_of_several_is_told_as_it_was_ordered() {
+fn e02_caa_forbidden_name_is_reported_as_ordered() {
     let client = Client::registered(&World::new());
     let names = ["a.example", "*.b.example"];
     let (_, order) = client.ready_order(&names);
@@ -104,7 +104,7 @@ fn e02_caa_one_forbidden_name_of_several_is_told_as_it_was_ordered() {
 }
 
 #[test]
-fn e02_o11_the_name_that_failed_is_told_in_the_orders_error() {
+fn e02_o11_order_error_has_the_failed_name() {
     let client = Client::registered(&World::new());
     for (names, failed) in [(&["a.test", "b.test"][..], true), (&["c.test"], false)] {
         let placed = client.new_order(names).is(201);
@@ -120,7 +120,7 @@ fn e02_o11_the_name_that_failed_is_told_in_the_orders_error() {
 
 /// FS-04: what URL parsers take for an address is no dns identifier, in orders, authorizations and CSRs.
 #[test]
-fn o05_names_that_end_in_a_number_are_no_dns_identifiers() {
+fn o05_names_ending_in_a_number_are_refused() {
     let client = Client::registered(&World::new());
     let (_, order) = client.ready_order(&["a.test"]);
     let before = client.world.rows_but_nonces();
@@ -156,7 +156,7 @@ fn long_name(length: usize, first: &str) -> String {
 
 /// FP-07: what newOrder takes can be finalized, with the longest names and the longest keys; and revoked.
 #[test]
-fn o09_t16_a_hundred_names_of_full_length_are_issued_for() {
+fn o09_t16_hundred_full_length_names_are_issued() {
     let client = Client::registered(&World::new());
     let names: Vec<String> = (0..100).map(|n| long_name(253, &format!("{n:02}"))).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -170,7 +170,7 @@ fn o09_t16_a_hundred_names_of_full_length_are_issued_for() {
 
 /// FP-14: a record below the name has a name of its own, which may be too long for DNS.
 #[test]
-fn z04_challenges_are_offered_where_their_records_can_be() {
+fn z04_challenges_are_offered_where_records_fit() {
     let all = ["http-01", "dns-01", "tls-alpn-01", "dns-account-01", "dns-persist-01"];
     let client = Client::registered(&under(&json!({ "challenges": all })));
     for (length, offered) in [

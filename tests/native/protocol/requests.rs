@@ -67,7 +67,7 @@ fn h02_padding_is_refused_in_every_field_of_a_payload() {
 }
 
 #[test]
-fn j08_the_signed_url_is_the_one_that_was_asked_to_the_letter() {
+fn j08_signed_url_must_equal_the_request_url() {
     let world = World::new();
     let client = Client::registered(&world);
     let (order_url, order) = client.ready_order(&["a.test"]);

@@ -109,7 +109,7 @@ fn z03_z04_z07_challenges_in_each_state() {
 
 /// What is decided of a challenge after its authorization was given up is shown, and changes the authorization no more.
 #[test]
-fn z08_a_validation_that_outlasts_its_authorization_ends_too() {
+fn z08_validation_ends_with_its_authorization() {
     for (proof, ends) in [(Proof::Http, "valid"), (Proof::WrongHttp, "invalid")] {
         let world = World::new();
         let client = Client::registered(&world);

@@ -18,7 +18,7 @@ fn first_text(json: &str, name: &str) -> String {
 }
 
 #[test]
-fn t01_finalize_and_orders_say_where_the_order_is() {
+fn t01_finalize_and_orders_have_the_order_location() {
     let client = Client::registered(&World::new());
     let (url, order) = client.ready_order(&["a.test"]);
     let csr = CsrShape::dns(&["a.test"]).build(&new_key(SigAlg::Es256));
@@ -46,7 +46,7 @@ fn t02_n05_acme_sh_recognizes_a_bad_nonce() {
 }
 
 #[test]
-fn t03_certbot_finds_up_and_a_nonce_and_no_conflict_where_there_is_none() {
+fn t03_certbot_finds_up_nonce_and_no_false_conflict() {
     let world = World::new();
     let client = Client::registered(&world);
     let order = client.new_order(&["a.test"]).is(201).json();
@@ -61,7 +61,7 @@ fn t03_certbot_finds_up_and_a_nonce_and_no_conflict_where_there_is_none() {
 }
 
 #[test]
-fn t04_o08_an_order_is_ready_with_its_last_authorization() {
+fn t04_o08_order_is_ready_with_its_last_authorization() {
     let client = Client::registered(&World::new());
     let placed = client.new_order(&["a.test", "b.test"]).is(201);
     let order = placed.json();
@@ -72,7 +72,7 @@ fn t04_o08_an_order_is_ready_with_its_last_authorization() {
 }
 
 #[test]
-fn t05_t24_processing_is_short_and_says_when_to_come_again() {
+fn t05_t24_processing_is_short_with_retry_after() {
     let world = World::new();
     let client = Client::registered(&world);
     let (url, order) = client.ready_order(&["a.test"]);
@@ -130,7 +130,7 @@ fn t08_an_error_comes_last_in_a_challenge_and_type_first_in_a_problem() {
 
 /// Relations that were merged into one line would be lost for clients that read lines.
 #[test]
-fn t10_h11_each_relation_is_a_header_of_its_own() {
+fn t10_h11_each_relation_has_its_own_header() {
     let client = Client::registered(&World::new());
     let order = client.new_order(&["a.test"]).json();
     let (_, authorization) = client.authorizations(&order).remove(0);

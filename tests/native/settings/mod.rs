@@ -41,7 +41,7 @@ fn read(values: &BTreeMap<&'static str, String>, now: Time) -> Result<Settings, 
 }
 
 #[test]
-fn what_is_set_right_is_taken() {
+fn valid_settings_are_accepted() {
     let settings = read(&good(), NOW).unwrap();
     assert_eq!(settings.urls.directory(), "https://ca.example.org/directory");
     assert_eq!((settings.validation.http01_port, settings.validation.tls_alpn_port), (80, 443));
@@ -54,7 +54,7 @@ fn what_is_set_right_is_taken() {
 }
 
 #[test]
-fn the_times_of_validations_and_lists_can_be_set() {
+fn validation_and_crl_times_are_configurable() {
     let usual = read(&good(), NOW).unwrap();
     let seconds = Duration::from_secs;
     let times = |settings: &Settings| {
@@ -96,7 +96,7 @@ fn settings_do_not_show_the_nonce_key() {
 }
 
 #[test]
-fn what_the_nonce_key_makes_is_good_under_one_base_url_only() {
+fn nonce_key_derivations_depend_on_the_base_url() {
     let key_at = |base: &str| {
         let mut values = good();
         values.insert("BASE_URL", base.to_owned());
@@ -118,7 +118,7 @@ fn what_the_nonce_key_makes_is_good_under_one_base_url_only() {
 }
 
 #[test]
-fn every_setting_that_is_read_has_a_known_name_and_the_other_way_round() {
+fn read_settings_and_known_names_match() {
     let asked = RefCell::new(BTreeSet::new());
     let mut values = good();
     // What is looked at only with something else.
@@ -147,7 +147,7 @@ fn every_setting_that_is_read_has_a_known_name_and_the_other_way_round() {
 }
 
 #[test]
-fn what_is_missing_is_named_with_what_to_do() {
+fn missing_settings_are_named_with_what_to_do() {
     for name in good().keys() {
         let mut values = good();
         values.remove(name);
@@ -158,7 +158,7 @@ fn what_is_missing_is_named_with_what_to_do() {
 }
 
 #[test]
-fn what_is_wrong_is_named() {
+fn invalid_settings_are_named() {
     let root = create_root("root", NOW, 10).unwrap();
     let other_root = create_root("other", NOW, 10).unwrap();
     let mail = create_intermediate_for(&root, "mail", &[ID_KP_EMAIL_PROTECTION], NOW, 5).unwrap();
@@ -223,7 +223,7 @@ fn what_is_wrong_is_named() {
 }
 
 #[test]
-fn caa_is_on_under_the_name_of_the_host_unless_something_else_is_said() {
+fn caa_defaults_to_the_host_name() {
     let caa = |settings: &[(&'static str, &str)]| {
         let mut values = good();
         values.extend(settings.iter().map(|(name, value)| (*name, (*value).to_owned())));
@@ -292,7 +292,7 @@ fn c02_blocked_keys_are_taken_as_text_and_as_an_array() {
 }
 
 #[test]
-fn s02_limits_are_in_force_unless_something_else_is_said() {
+fn s02_limits_are_on_by_default() {
     let mut values = good();
     let settings = read(&values, NOW).unwrap();
     assert_eq!((settings.limits, settings.address_header.as_deref()), (Limits::default(), Some("CF-Connecting-IP")));
@@ -308,7 +308,7 @@ fn s02_limits_are_in_force_unless_something_else_is_said() {
 }
 
 #[test]
-fn the_log_of_requests_is_on_unless_something_else_is_said() {
+fn request_log_is_on_by_default() {
     let mut values = good();
     assert_eq!(read(&values, NOW).unwrap().request_log, RequestLog::On);
     for (text, log) in [("on", RequestLog::On), ("errors", RequestLog::Errors), ("off", RequestLog::Off)] {
@@ -347,7 +347,7 @@ fn operations_are_on_with_tokens_or_with_access() {
 }
 
 #[test]
-fn short_lives_are_for_dev_only() {
+fn short_lifetimes_require_dev() {
     let mut values = good();
     assert_eq!(read(&values, NOW).unwrap().life(Duration::from_secs(7200)), Duration::from_secs(7200));
     values.insert("MODE", "dev".to_owned());
@@ -362,7 +362,7 @@ fn short_lives_are_for_dev_only() {
 }
 
 #[test]
-fn plain_http_is_for_dev_only_and_an_issuer_that_is_over_is_refused() {
+fn plain_http_requires_dev_and_expired_issuer_is_refused() {
     let mut values = good();
     values.insert("MODE", "dev".to_owned());
     values.insert("BASE_URL", "http://127.0.0.1:14000".to_owned());
@@ -372,7 +372,7 @@ fn plain_http_is_for_dev_only_and_an_issuer_that_is_over_is_refused() {
 }
 
 #[test]
-fn r02_alternate_chains_are_taken_while_they_are_valid() {
+fn r02_alternate_chains_are_used_while_valid() {
     let root = create_root("root", NOW, 10).unwrap();
     let issuer = create_intermediate(&root, "issuer", NOW, 5).unwrap();
     let other_root = create_root("other", NOW, 10).unwrap();
@@ -424,7 +424,7 @@ fn with_root() -> (BTreeMap<&'static str, String>, Root) {
 }
 
 #[test]
-fn the_roots_list_is_taken_or_said_to_be_wrong_and_stops_nothing() {
+fn root_crl_is_used_or_reported_without_stopping() {
     let (mut values, root) = with_root();
     let day = Duration::from_secs(86_400);
     let list = root.create_crl(None, None, NOW, NOW.plus(day)).unwrap();
