@@ -22,6 +22,7 @@ mod chains;
 #[path = "../common/mod.rs"]
 mod common;
 mod dehydrated;
+mod fixture;
 mod identity;
 mod instant_acme;
 mod instant_acme_cases;
@@ -29,5 +30,4 @@ mod lego;
 mod npm;
 mod operations;
 mod responder;
-mod scene;
 mod uacme;

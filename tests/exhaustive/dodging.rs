@@ -76,13 +76,13 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 /// A client that tries to get as many orders and certificates as it can.
-struct Greedy {
+struct LimitTester {
     client: Client,
     placed: BTreeSet<String>,
     certificates: Vec<Vec<u8>>,
 }
 
-impl Greedy {
+impl LimitTester {
     fn new(world: &World) -> Self {
         Self { client: Client::registered(world), placed: BTreeSet::new(), certificates: Vec::new() }
     }
@@ -165,7 +165,7 @@ proptest! {
         steps in proptest::collection::vec(step(), 1..60)
     ) {
         let world = limited(&[("new_orders", limit(6, "2d")), ("certificates", limit(3, "9d"))]);
-        let mut greedy = Greedy::new(&world);
+        let mut greedy = LimitTester::new(&world);
         let begun = world.now();
         for step in &steps {
             greedy.take(step);
@@ -181,7 +181,7 @@ proptest! {
 #[test]
 fn short_lived_certificates_do_not_bypass_the_limit() {
     let world = limited(&[("certificates", limit(5, "7d"))]);
-    let mut greedy = Greedy::new(&world);
+    let mut greedy = LimitTester::new(&world);
     for n in 0..40 {
         let replaces = greedy.certificates.len().checked_sub(1);
         greedy.order(replaces, Some(Duration::from_secs(300)), Then::Finalize);
@@ -202,7 +202,7 @@ fn short_lived_certificates_do_not_bypass_the_limit() {
 #[test]
 fn one_order_per_certificate_is_exempt() {
     let world = limited(&[("new_orders", limit(1, "300d"))]);
-    let mut greedy = Greedy::new(&world);
+    let mut greedy = LimitTester::new(&world);
     greedy.order(None, None, Then::Finalize);
     world.pass(80 * DAY);
     world.run_due_alarms();

@@ -9,9 +9,9 @@ use selvedge::values::SigAlg;
 use serde_json::{Value, json};
 
 /// Numbers that look like chance, the same in each run (splitmix64).
-struct Chance(u64);
+struct Rng(u64);
 
-impl Chance {
+impl Rng {
     fn below(&mut self, n: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
@@ -53,7 +53,7 @@ fn start() -> Start {
 }
 
 /// A request that fits the start, in `world`, its fork.
-fn request(start: &Start, world: &World, chance: &mut Chance) -> Request {
+fn request(start: &Start, world: &World, chance: &mut Rng) -> Request {
     let (client, other) = (start.client.at(world), start.other.at(world));
     let newcomer = |key: &ClientKey, payload: Value| {
         let newcomer = Client::with_key(world, key.clone());
@@ -81,7 +81,7 @@ fn request(start: &Start, world: &World, chance: &mut Chance) -> Request {
 
 /// Lets requests run against each other. With `broken`, all are dropped after some steps, as with a machine that is lost.
 fn walk(start: &Start, seed: u64, broken: bool) {
-    let (world, mut chance) = (start.world.fork(), Chance(seed));
+    let (world, mut chance) = (start.world.fork(), Rng(seed));
     let requests: Vec<Request> = (0..8).map(|_| request(start, &world, &mut chance)).collect();
     let paths: Vec<&str> = requests.iter().map(|request| request.path.as_str()).collect();
     let what = format!("seed {seed}{}: {paths:?}", if broken { ", broken off" } else { "" });

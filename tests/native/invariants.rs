@@ -7,7 +7,7 @@ use selvedge::values::SigAlg;
 use serde_json::{Value, json};
 
 /// A CA with two accounts, one of which has a certificate.
-struct Sound {
+struct Fixture {
     world: World,
     client: Client,
     other: Client,
@@ -22,17 +22,17 @@ fn record(world: &World, prefix: &str) -> (String, Value) {
     world.records(prefix).into_iter().next().unwrap()
 }
 
-fn sound() -> Sound {
+fn sound() -> Fixture {
     let world = World::new();
     let (client, other) = (Client::registered(&world), Client::registered(&world));
     client.issue(&["a.test"], &new_key(SigAlg::Es256));
     let (ledger, entry) = record(&world, "serial/");
     let (order, certificate) = (record(&world, "order/").1, record(&world, "cert/").1);
     check_all(&world, "before anything is planted");
-    Sound { world, client, other, order, certificate, entry, ledger }
+    Fixture { world, client, other, order, certificate, entry, ledger }
 }
 
-impl Sound {
+impl Fixture {
     fn key(&self, prefix: &str, record: &Value, id: &str) -> String {
         format!("{prefix}/{}", record[id].as_str().unwrap())
     }

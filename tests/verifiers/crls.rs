@@ -1,12 +1,12 @@
-//! CRLs before the same judges: pkilint, OpenSSL and cryptography, of files in DER.
+//! CRLs before the same verifiers: pkilint, OpenSSL and cryptography, of files in DER.
 //!
 //! [`faults`] is what a CRL that we publish is held to. The tests hold it to CRLs of OpenSSL's, good ones and bad.
 
 use crate::corpus::CRL;
-use crate::judges::{answer, python};
 use crate::lints::{Linter, lint_files};
 use crate::openssl_ca::{OpensslCa, date};
 use crate::questions::Corpus;
+use crate::verifiers::{answer, python};
 use crate::{NOW, corpus};
 use selvedge::values::Time;
 use serde::Deserialize;
@@ -52,7 +52,7 @@ struct Contents {
     revoked: Revoked,
 }
 
-/// Everything that is wrong with these CRLs, one list for each, by all judges.
+/// Everything that is wrong with these CRLs, one list for each, by all verifiers.
 pub fn faults(published: &[Published]) -> Vec<Vec<String>> {
     let linted: Vec<_> = published.iter().map(|crl| (Linter::Crl, std::slice::from_ref(&crl.file))).collect();
     let linted = lint_files(&linted);
@@ -161,7 +161,7 @@ fn made_by_openssl(corpus: &Corpus, recipe: &Recipe) -> (OpensslCa, Published) {
 fn crl_verifiers_distinguish_good_from_bad() {
     let corpus = corpus();
     let good = [GOOD, Recipe { reason: None, ..GOOD }].map(|recipe| made_by_openssl(&corpus, &recipe));
-    // What is wrong, and what one of the judges says of it.
+    // What is wrong, and what one of the verifiers says of it.
     let bad = [
         (Recipe { url: "http://ca.example.com/crl/2.crl", ..GOOD }, "its URL is not the leaf's"),
         (Recipe { url: "http://ca.example.com/crl/2.crl", ..GOOD }, "OpenSSL on a leaf that is not revoked"),

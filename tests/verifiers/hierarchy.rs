@@ -31,7 +31,7 @@ impl IssuerKind {
 }
 
 /// Every kind; the first has the most leaves. A further one is one more row here: its leaves and its CRLs are made,
-/// every verifier judges them, and [`ALLOWED`](crate::allowed::ALLOWED) says what linters may find.
+/// every verifier verifiers them, and [`ALLOWED`](crate::allowed::ALLOWED) says what linters may find.
 pub const ISSUERS: &[IssuerKind] = &[
     IssuerKind::unconstrained("p256", from_ceremony),
     IssuerKind::unconstrained("p384", |now| planned(now, SigAlg::Es384, &[], &[])),

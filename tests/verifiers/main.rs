@@ -1,4 +1,4 @@
-//! What is issued, before independent judges: four verifiers and pkilint's lints. See [`corpus`] for what is judged,
+//! What is issued, before independent verifiers: four verifiers and pkilint's lints. See [`corpus`] for what is judged,
 //! [`questions`] for what is asked, [`allowed`] for the findings of linters that are meant; [`our_crls`] is the same for
 //! CRLs.
 #![allow(
@@ -14,7 +14,6 @@ mod allowed;
 mod corpus;
 mod crls;
 mod hierarchy;
-mod judges;
 mod lints;
 mod openssl_ca;
 mod our_crls;
@@ -22,6 +21,7 @@ mod our_crls;
 mod packages;
 mod questions;
 mod servers;
+mod verifiers;
 
 use lints::Linter;
 use questions::{Corpus, Question, compare, questions};
@@ -48,21 +48,21 @@ fn corpus() -> Arc<Corpus> {
 fn openssl_accepts_valid_certificates_only() {
     let corpus = corpus();
     let questions = questions(&corpus);
-    compare(&questions, &judges::openssl(&questions));
+    compare(&questions, &verifiers::openssl(&questions));
 }
 
 #[test]
 fn webpki_accepts_valid_certificates_only() {
     let corpus = corpus();
     let questions = questions(&corpus);
-    compare(&questions, &judges::webpki(&questions));
+    compare(&questions, &verifiers::webpki(&questions));
 }
 
 #[test]
 fn cryptography_accepts_valid_certificates_only() {
     let corpus = corpus();
     let questions = questions(&corpus);
-    compare(&questions, &judges::cryptography(&questions));
+    compare(&questions, &verifiers::cryptography(&questions));
 }
 
 /// What certtool goes by.
@@ -76,13 +76,13 @@ fn gnutls_accepts_valid_certificates_only() {
     let clock = system_clock();
     let corpus = Corpus::make(clock);
     let now: Vec<_> = questions(&corpus).into_iter().filter(|question| question.at == clock).collect();
-    compare(&now, &judges::gnutls(&now));
+    compare(&now, &verifiers::gnutls(&now));
 
     let half_a_year = Duration::from_secs(180 * 86_400);
     let old = Corpus::make(clock.minus(half_a_year));
     let was_good = |question: &Question<'_>| question.accept && question.about == "now";
     let over: Vec<_> = questions(&old).into_iter().filter(was_good).collect();
-    let answers = judges::gnutls(&over);
+    let answers = verifiers::gnutls(&over);
     assert!(answers.iter().all(|answer| answer.as_ref().is_err_and(|text| text.contains("expired"))), "{answers:?}");
 }
 

@@ -1,11 +1,11 @@
-//! The CRLs that we make, before the judges of [`crls`](crate::crls), rustls-webpki and GnuTLS: below every kind of issuer
+//! The CRLs that we make, before the verifiers of [`crls`](crate::crls), rustls-webpki and GnuTLS: below every kind of issuer
 //! one of every kind of contents. None of them finds anything, so nothing is allowed to them here.
 
 use crate::corpus::{CRL, Leaf};
 use crate::crls::{Published, Revoked, faults};
 use crate::hierarchy::{ISSUERS, IssuerKind};
-use crate::judges::{answer, certtool, with_input};
 use crate::questions::Corpus;
+use crate::verifiers::{answer, certtool, with_input};
 use crate::{corpus, system_clock};
 use rustls_pki_types::{CertificateDer, UnixTime};
 use selvedge::pki::{CrlEntry, CrlRequest, Issuer, Serial, crl, lint};

@@ -27,7 +27,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 const CLIENT_KEY: &str = include_str!("../fixtures/keys/rsa-2048.pem");
 
 /// A CA as the ceremony makes it, with a good client, a revoked one, and a server; all files in one folder.
-struct Scene {
+struct Fixture {
     folder: tempfile::TempDir,
 }
 
@@ -40,7 +40,7 @@ fn pem_list(der: &[u8]) -> String {
     pem::write(pem::CRL, der).unwrap()
 }
 
-impl Scene {
+impl Fixture {
     fn new() -> Self {
         let now = system_clock();
         let root = Root::create(SigAlg::Es384, "Example Root", now.minus(DAY), 10).unwrap();
@@ -48,18 +48,18 @@ impl Scene {
         let constraints = &Constraints::default();
         let plan = IssuerPlan { common_name: "Example Issuing CA", algorithm: SigAlg::Es256, constraints, years: 5 };
         let pair = root.create_issuer(plan, now.minus(DAY)).unwrap();
-        let scene = Self { folder: tempfile::tempdir().unwrap() };
-        fs::set_permissions(scene.folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
-        scene.write("root.pem", root.certificate());
-        scene.write("issuer.pem", &pair.certificate);
-        scene.write("client.key", CLIENT_KEY);
-        let bad = scene.clients(&pair, now);
-        scene.lists(&root, &pair, &bad, now);
+        let fixture = Self { folder: tempfile::tempdir().unwrap() };
+        fs::set_permissions(fixture.folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        fixture.write("root.pem", root.certificate());
+        fixture.write("issuer.pem", &pair.certificate);
+        fixture.write("client.key", CLIENT_KEY);
+        let bad = fixture.clients(&pair, now);
+        fixture.lists(&root, &pair, &bad, now);
         let server = create_server_leaf(&pair, &["localhost"], &["127.0.0.1".parse().unwrap()], now, 30).unwrap();
-        scene.write("server.pem", &server.certificate);
-        scene.write("server.key", &server.key);
-        scene.write("server.both", &format!("{}{}", server.certificate, server.key));
-        scene
+        fixture.write("server.pem", &server.certificate);
+        fixture.write("server.key", &server.key);
+        fixture.write("server.both", &format!("{}{}", server.certificate, server.key));
+        fixture
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -198,12 +198,12 @@ fn libraries(root: &Path) -> String {
 
 #[test]
 fn openssl_verifies_chains_against_the_crls() {
-    let scene = Scene::new();
+    let fixture = Fixture::new();
     let verify = |lists: &str, leaf: &str| {
         let mut command = Command::new("openssl");
         command.args(["verify", "-crl_check_all", "-x509_strict", "-purpose", "sslclient", "-CAfile"]);
-        command.arg(scene.path("root.pem")).arg("-untrusted").arg(scene.path("issuer.pem"));
-        let output = command.arg("-CRLfile").arg(scene.path(lists)).arg(scene.path(leaf)).output().unwrap();
+        command.arg(fixture.path("root.pem")).arg("-untrusted").arg(fixture.path("issuer.pem"));
+        let output = command.arg("-CRLfile").arg(fixture.path(lists)).arg(fixture.path(leaf)).output().unwrap();
         (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
     };
     let (good, said) = verify(LISTS, "good.pem");
@@ -214,10 +214,10 @@ fn openssl_verifies_chains_against_the_crls() {
     }
 }
 
-fn nginx(scene: &Scene, port: u16, lists: &str) -> Running {
+fn nginx(fixture: &Fixture, port: u16, lists: &str) -> Running {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path().display();
-    let file = |name: &str| scene.path(name).display().to_string();
+    let file = |name: &str| fixture.path(name).display().to_string();
     let settings = format!(
         "daemon off;\nmaster_process off;\npid {at}/pid;\nerror_log {at}/error.log;\nevents {{}}\nhttp {{\n\
          access_log off;\nclient_body_temp_path {at}/a;\nproxy_temp_path {at}/b;\nfastcgi_temp_path {at}/c;\n\
@@ -237,12 +237,12 @@ fn nginx(scene: &Scene, port: u16, lists: &str) -> Running {
 
 #[test]
 fn nginx_admits_unrevoked_clients_only() {
-    Scene::new().judge(nginx, "welcome");
+    Fixture::new().judge(nginx, "welcome");
 }
 
-fn haproxy(scene: &Scene, port: u16, lists: &str) -> Running {
+fn haproxy(fixture: &Fixture, port: u16, lists: &str) -> Running {
     let folder = tempfile::tempdir().unwrap();
-    let file = |name: &str| scene.path(name).display().to_string();
+    let file = |name: &str| fixture.path(name).display().to_string();
     let settings = format!(
         "global\n  maxconn 10\ndefaults\n  mode http\n  timeout connect 5s\n  timeout client 10s\n  timeout server 10s\n\
          frontend tls\n  bind 127.0.0.1:{port} ssl crt {} ca-file {} verify required crl-file {}\n  \
@@ -260,7 +260,7 @@ fn haproxy(scene: &Scene, port: u16, lists: &str) -> Running {
 
 #[test]
 fn haproxy_admits_unrevoked_clients_only() {
-    Scene::new().judge(haproxy, "welcome");
+    Fixture::new().judge(haproxy, "welcome");
 }
 
 /// Node takes one list per element: the file is taken apart.
@@ -273,40 +273,40 @@ const options = { key: read("server.key"), cert: read("server.pem"), ca: read("r
 require("https").createServer(options, (_, response) => response.end("welcome")).listen(port, "127.0.0.1");
 "#;
 
-fn node(scene: &Scene, port: u16, lists: &str) -> Running {
+fn node(fixture: &Fixture, port: u16, lists: &str) -> Running {
     let mut command = Command::new("node");
-    command.args(["-e", NODE, &port.to_string()]).arg(scene.folder.path()).arg(lists);
+    command.args(["-e", NODE, &port.to_string()]).arg(fixture.folder.path()).arg(lists);
     Running::new(&mut command)
 }
 
 #[test]
 fn node_admits_unrevoked_clients_only() {
-    Scene::new().judge(node, "welcome");
+    Fixture::new().judge(node, "welcome");
 }
 
 #[test]
 fn postgresql_admits_unrevoked_clients_only() {
-    let scene = Scene::new();
-    let issuer = fs::read_to_string(scene.path("issuer.pem")).unwrap();
+    let fixture = Fixture::new();
+    let issuer = fs::read_to_string(fixture.path("issuer.pem")).unwrap();
     // psql sends what is in the file of its certificate.
     for name in ["good", "bad"] {
-        let leaf = fs::read_to_string(scene.path(&format!("{name}.pem"))).unwrap();
-        scene.write(&format!("{name}.chain"), &format!("{leaf}{issuer}"));
+        let leaf = fs::read_to_string(fixture.path(&format!("{name}.pem"))).unwrap();
+        fixture.write(&format!("{name}.chain"), &format!("{leaf}{issuer}"));
     }
     for (lists, good_enters) in [(LISTS, true), (ISSUER_REVOKED, false)] {
         let files = [
-            ("ssl_cert_file", scene.path("server.pem")),
-            ("ssl_key_file", scene.path("server.key")),
-            ("ssl_ca_file", scene.path("root.pem")),
-            ("ssl_crl_file", scene.path(lists)),
+            ("ssl_cert_file", fixture.path("server.pem")),
+            ("ssl_key_file", fixture.path("server.key")),
+            ("ssl_ca_file", fixture.path("root.pem")),
+            ("ssl_crl_file", fixture.path(lists)),
         ];
         let files: Vec<(&str, &Path)> = files.iter().map(|(name, file)| (*name, file.as_path())).collect();
         let access = ["hostssl all all 127.0.0.1/32 trust clientcert=verify-ca"];
-        let postgres = Postgres::start(&scene.path(&format!("{lists}.d")), free_port(), &files, &access);
+        let postgres = Postgres::start(&fixture.path(&format!("{lists}.d")), free_port(), &files, &access);
         let enter = |name: &str| {
-            let (chain, key) = (scene.path(&format!("{name}.chain")), scene.path("client.key"));
+            let (chain, key) = (fixture.path(&format!("{name}.chain")), fixture.path("client.key"));
             let identity = Some((chain.as_path(), key.as_path()));
-            let output = postgres.over_tls(OWNER, &scene.path("root.pem"), identity, "select 'welcome'");
+            let output = postgres.over_tls(OWNER, &fixture.path("root.pem"), identity, "select 'welcome'");
             let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
             (output.status.success() && said.contains("welcome"), said)
         };

@@ -1,8 +1,8 @@
 //! The operations commands, against a double of the API that holds every request against docs/openapi.json.
 
+mod bulk;
 mod double;
-mod many;
-mod place;
+mod target;
 mod tokens;
 
 use crate::contract::Contract;

@@ -5,8 +5,9 @@
 //! What tells more, on purpose, stands in SECURITY.md: the certificate itself proves that it was issued, and whether an
 //! account exists at a URL is what RFC 8555 §6.2 has every client told.
 
-mod strangers;
+mod fixture;
 
+use fixture::{Fixture, Resources, TERMS, fixture, routes};
 use selvedge::ca::http::message::Request;
 use selvedge::ca::http::routes::Route;
 use selvedge::ca::testing::fuzz::url_of;
@@ -15,20 +16,19 @@ use selvedge::records::Kind;
 use selvedge::values::{SigAlg, b64};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-use strangers::{Scene, TERMS, Things, routes, scene};
 
 /// What an attacker sends to every URL; `None` is a POST-as-GET.
-fn payloads(attacker: &Client, things: &Things) -> Vec<Option<Value>> {
-    let identifier = json!({ "type": "dns", "value": things.name });
-    let csr = CsrShape::dns(&[things.name]).build(attacker.key.native());
+fn payloads(attacker: &Client, resources: &Resources) -> Vec<Option<Value>> {
+    let identifier = json!({ "type": "dns", "value": resources.name });
+    let csr = CsrShape::dns(&[resources.name]).build(attacker.key.native());
     let stolen = attacker.key.key_change(
         &attacker.url("key-change"),
-        &attacker.world.urls().account(&things.account),
+        &attacker.world.urls().account(&resources.account),
         &attacker.key,
     );
     let mut victims_old_key = stolen.clone();
     victims_old_key["payload"] = b64::encode(
-        json!({ "account": attacker.world.urls().account(&things.account), "oldKey": things.key })
+        json!({ "account": attacker.world.urls().account(&resources.account), "oldKey": resources.key })
             .to_string()
             .as_bytes(),
     )
@@ -43,27 +43,27 @@ fn payloads(attacker: &Client, things: &Things) -> Vec<Option<Value>> {
         Some(json!({ "csr": b64::encode(&csr) })),
         Some(json!({ "identifier": identifier })),
         Some(json!({ "identifiers": [identifier] })),
-        Some(json!({ "identifiers": [identifier], "replaces": things.cert_id })),
-        Some(json!({ "certificate": b64::encode(&things.certificate) })),
-        Some(json!({ "certificate": b64::encode(&things.certificate), "reason": 1 })),
+        Some(json!({ "identifiers": [identifier], "replaces": resources.cert_id })),
+        Some(json!({ "certificate": b64::encode(&resources.certificate) })),
+        Some(json!({ "certificate": b64::encode(&resources.certificate), "reason": 1 })),
         Some(stolen),
         Some(victims_old_key),
     ]
 }
 
-/// All that an attacker sends because of these things: what it is, and the request.
-fn requests(attacker: &Client, things: &Things) -> Vec<(String, Request)> {
+/// All that an attacker sends because of these resources: what it is, and the request.
+fn requests(attacker: &Client, resources: &Resources) -> Vec<(String, Request)> {
     let world = &attacker.world;
     let mut found = Vec::new();
-    for route in routes(things) {
+    for route in routes(resources) {
         let url = url_of(world.urls(), &route);
         let path = url.strip_prefix(BASE).unwrap().to_owned();
-        for (n, payload) in payloads(attacker, things).into_iter().enumerate() {
+        for (n, payload) in payloads(attacker, resources).into_iter().enumerate() {
             found.push((format!("{route:?}, payload {n}"), attacker.sign(&url, payload.clone())));
             // The same as a newcomer, with the attacker's key in jwk, and with the victim's, which cannot sign.
             let nameless = Client::with_key(world, attacker.key.clone());
             found.push((format!("{route:?}, payload {n}, by key"), nameless.sign(&url, payload.clone())));
-            let claimed = json!({ "jwk": things.key, "nonce": attacker.fresh_nonce(), "url": url });
+            let claimed = json!({ "jwk": resources.key, "nonce": attacker.fresh_nonce(), "url": url });
             let body = attacker.key.sign_jws(claimed, payload);
             found.push((format!("{route:?}, payload {n}, by another's key"), attacker.request(&url, body)));
         }
@@ -78,7 +78,7 @@ fn requests(attacker: &Client, things: &Things) -> Vec<(String, Request)> {
 }
 
 /// An answer as an attacker sees it, without the nonce and with what the request names masked.
-fn seen(answered: &Answered, things: &Things) -> String {
+fn seen(answered: &Answered, resources: &Resources) -> String {
     let headers = answered.response.headers.iter().filter(|(name, _)| name != "Replay-Nonce");
     let mut text = format!(
         "{}\n{headers:?}\n{:?}",
@@ -86,7 +86,7 @@ fn seen(answered: &Answered, things: &Things) -> String {
         answered.response.body,
         headers = headers.collect::<Vec<_>>()
     );
-    for (n, named) in things.texts().into_iter().enumerate() {
+    for (n, named) in resources.texts().into_iter().enumerate() {
         text = text.replace(&named, &format!("<{n}>"));
     }
     text
@@ -107,7 +107,7 @@ fn is_public(what: &str) -> bool {
 fn h13_s01_foreign_resources_look_nonexistent() {
     let mut statuses = BTreeSet::new();
     for state in ["pending", "ready", "valid", "invalid"] {
-        let Scene { attacker, victim, nobody, .. } = scene(state);
+        let Fixture { attacker, victim, nobody, .. } = fixture(state);
         // Lists that are due are signed for whoever asks first: here before the rest.
         let lists = Request { method: "GET".to_owned(), path: "/crl/all.pem".to_owned(), ..Request::default() };
         attacker.world.send(lists).is(200);
@@ -139,12 +139,12 @@ fn h13_s01_foreign_resources_look_nonexistent() {
 /// That the comparison can tell: the owner's own answers differ from those for what does not exist.
 #[test]
 fn h13_owner_gets_details() {
-    let Scene { owner, victim, nobody, .. } = scene("ready");
+    let Fixture { owner, victim, nobody, .. } = fixture("ready");
     let mut told = 0;
     for ((route, theirs), nobodys) in routes(&victim).iter().map(|r| (r, r)).zip(routes(&nobody)) {
-        let [one, two] = [(theirs, &victim), (&nobodys, &nobody)].map(|(route, things)| {
+        let [one, two] = [(theirs, &victim), (&nobodys, &nobody)].map(|(route, resources)| {
             let client = owner.at(&owner.world.fork());
-            seen(&client.get(&url_of(client.world.urls(), route)), things)
+            seen(&client.get(&url_of(client.world.urls(), route)), resources)
         });
         let owned = matches!(
             route,
@@ -184,7 +184,7 @@ fn r04_possession_of_a_certificate_does_not_allow_revocation() {
 /// and the account's nonces stay good.
 #[test]
 fn j11_n04_foreign_account_url_in_kid_is_refused() {
-    let Scene { attacker, victim, .. } = scene("ready");
+    let Fixture { attacker, victim, .. } = fixture("ready");
     let world = &attacker.world;
     let kid = world.urls().account(&victim.account);
     let before = world.rows_but_nonces();
@@ -202,17 +202,17 @@ fn j11_n04_foreign_account_url_in_kid_is_refused() {
 /// Knowing one's own proof of having been asked for agreement helps with no other account.
 #[test]
 fn a08_agreement_belongs_to_one_account() {
-    let Scene { attacker, victim, nobody, .. } = scene("pending");
+    let Fixture { attacker, victim, nobody, .. } = fixture("pending");
     let changed = attacker.world.reconfigured(|s| s.meta.terms_of_service = Some(format!("{TERMS}-2")));
     let attacker = attacker.at(&changed);
     let refused = attacker.new_order(&["x.test"]).refused(403, Kind::UserActionRequired);
     let page = refused.json()["instance"].as_str().unwrap().to_owned();
     let proof = page.rsplit('/').next().unwrap();
     let before = of_others(&changed, &attacker);
-    let answers = [&victim, &nobody].map(|things| {
-        let path = format!("/terms/{}/{proof}", things.account.as_str());
+    let answers = [&victim, &nobody].map(|resources| {
+        let path = format!("/terms/{}/{proof}", resources.account.as_str());
         [changed.ask("GET", &path), changed.send(form(&path, "agree=yes"))]
-            .map(|answered| seen(&answered.is(404), things))
+            .map(|answered| seen(&answered.is(404), resources))
     });
     assert_eq!(answers[0], answers[1]);
     assert_eq!(of_others(&changed, &attacker), before);

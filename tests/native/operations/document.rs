@@ -1,6 +1,6 @@
 //! docs/openapi.json held against the code.
 
-use super::desk::{CONTRACT, Desk, issue};
+use super::operator::{CONTRACT, Operator, issue};
 use selvedge::ca::http::operator_routes::{AdminRoute, PREFIX};
 use selvedge::pki::Serial;
 use selvedge::records::Kind;
@@ -73,13 +73,13 @@ fn document_has_the_paths_and_methods_of_the_code() {
 
 #[test]
 fn every_documented_operation_answers_with_its_query() {
-    let desk = Desk::new();
-    let client = desk.client();
+    let operator = Operator::new();
+    let client = operator.client();
     let account = client.account().rsplit('/').next().unwrap();
     let (_, serial) = issue(&client, &["a.test"], json!({}));
-    desk.key(&json!({ "kid": "team" }));
-    let replacement = desk.post("replacements", &json!({ "name": "*" })).is(201).json();
-    desk.post("policy", &json!({})).is(201);
+    operator.key(&json!({ "kid": "team" }));
+    let replacement = operator.post("replacements", &json!({ "name": "*" })).is(201).json();
+    operator.post("policy", &json!({})).is(201);
     for (template, methods) in document()["paths"].as_object().unwrap() {
         let id = if template.contains("/accounts/") { account } else { replacement["id"].as_str().unwrap() };
         let path = template.replace("{kid}", "team").replace("{serial}", &serial).replace("{id}", id);
@@ -94,9 +94,9 @@ fn every_documented_operation_answers_with_its_query() {
             let body = (method == "post").then(|| body.to_string());
             let ask = |query: &str| {
                 let path = format!("{path}{query}");
-                desk.world.send(desk.request(&method.to_uppercase(), &path, body.as_deref()))
+                operator.world.send(operator.request(&method.to_uppercase(), &path, body.as_deref()))
             };
-            desk.send(desk.request(&method.to_uppercase(), path, body.as_deref()));
+            operator.send(operator.request(&method.to_uppercase(), path, body.as_deref()));
             // A second revocation is refused, and a test notice where there is no webhook.
             let refused = template.ends_with("/revoke") || template.ends_with("/notices/test");
             assert!(ask("").status() < 300 || refused, "{method} {template}: {}", ask("").text());

@@ -337,26 +337,26 @@ fn crashed_issuance_is_not_logged_twice() {
     let client = Client::registered(&start);
     let (_, order) = client.ready_order(&["a.test"]);
     let csr = CsrShape::dns(&["a.test"]).build(&new_key(SigAlg::Es256));
-    for mishap in Mishap::ALL {
+    for fault in Mishap::ALL {
         let mut untold = 0;
         for n in 0.. {
             let world = start.fork();
             let request = client.at(&world).finalize_request(&order, &csr);
-            world.operations().plan(&[(n, mishap)]);
+            world.operations().plan(&[(n, fault)]);
             world.try_send(request);
             let struck = world.operations().struck();
             world.heal();
             world.restart();
             world.live(Duration::from_secs(120));
             client.at(&world).finalize(&order, &csr).is(200);
-            let (stored, told) = stored_and_told(&world, &format!("{mishap:?} {n}"));
-            assert!(stored.len() == 1 && told.is_subset(&stored), "{mishap:?} {n}: {told:?}");
+            let (stored, told) = stored_and_told(&world, &format!("{fault:?} {n}"));
+            assert!(stored.len() == 1 && told.is_subset(&stored), "{fault:?} {n}: {told:?}");
             untold += usize::from(told.is_empty());
             if struck == 0 {
                 break;
             }
         }
-        let lost = matches!(mishap, Mishap::MachineDiesAfter | Mishap::PartitionDiesAfter);
-        assert_eq!(untold, usize::from(lost), "{mishap:?}");
+        let lost = matches!(fault, Mishap::MachineDiesAfter | Mishap::PartitionDiesAfter);
+        assert_eq!(untold, usize::from(lost), "{fault:?}");
     }
 }

@@ -27,7 +27,7 @@ pub const CHALLENGES: [&str; 2] =
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A server with what its clients need.
-pub struct Scene {
+pub struct Fixture {
     /// The server.
     pub server: Server,
     /// Where clients keep their files, and what they print.
@@ -42,7 +42,7 @@ pub struct Scene {
     _state: tempfile::TempDir,
 }
 
-impl Scene {
+impl Fixture {
     /// Starts a server for this client, with these further options of `dev`.
     pub fn start(client: &'static str, options: &[&str]) -> Self {
         let state = tempfile::tempdir().unwrap();
@@ -93,7 +93,7 @@ impl Scene {
         self.restart_with(&[])
     }
 
-    /// As [`Scene::restart`], with these further options of `dev` from now on.
+    /// As [`Fixture::restart`], with these further options of `dev` from now on.
     pub fn restart_with(mut self, options: &[&str]) -> Self {
         let web = self.web.take().is_some();
         self.server.add_arguments(options);
@@ -169,7 +169,7 @@ impl Scene {
         self.judge_by(Path::new(self.server.fact("root")), chain, names);
     }
 
-    /// As [`Scene::judge`], with another root.
+    /// As [`Fixture::judge`], with another root.
     pub fn judge_by(&self, root: &Path, chain: &Path, names: &[&str]) {
         for name in names {
             let kind = if name.parse::<std::net::IpAddr>().is_ok() { "-verify_ip" } else { "-verify_hostname" };

@@ -17,13 +17,13 @@ pub const DAY: Duration = Duration::from_secs(86_400);
 
 pub static CONTRACT: LazyLock<Contract> = LazyLock::new(Contract::read);
 
-pub struct Desk {
+pub struct Operator {
     pub world: World,
     pub token: String,
     pub address: Option<ClientAddress>,
 }
 
-impl Desk {
+impl Operator {
     /// A new CA and who operates it.
     pub fn new() -> Self {
         Self::of(&World::new())

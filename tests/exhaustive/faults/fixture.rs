@@ -29,7 +29,7 @@ const TERMS: &str = "https://ca.test/terms/1";
 const NEW_TERMS: &str = "https://ca.test/terms/2";
 
 /// Where requests begin.
-pub struct Scene {
+pub struct Fixture {
     /// Each step of a request lets others come in between.
     pub world: World,
     /// Owns everything below.
@@ -76,7 +76,7 @@ fn fresh_key() -> ClientKey {
     ClientKey::generate(SigAlg::Es256)
 }
 
-impl Scene {
+impl Fixture {
     pub fn new() -> Self {
         let world = configured();
         let (client, other) = (Client::registered(&world), Client::registered(&world));
@@ -122,7 +122,7 @@ impl Scene {
         challenge(&self.authorization.1, method.name())["url"].as_str().unwrap().to_owned()
     }
 
-    /// The scene in which validations of z.test have failed until it was paused, and the page where that is ended.
+    /// The fixture in which validations of z.test have failed until it was paused, and the page where that is ended.
     pub fn paused(&self) -> (World, String) {
         let world = self.world.fork();
         let client = self.client.at(&world);
@@ -133,14 +133,14 @@ impl Scene {
         (world, refused["instance"].as_str().unwrap().to_owned())
     }
 
-    /// The scene with the proof of this challenge type in place.
+    /// The fixture with the proof of this challenge type in place.
     pub fn proven_by(&self, method: Method) -> World {
         let world = self.world.fork();
         prove(&self.client.at(&world), &self.authorization.1, method);
         world
     }
 
-    /// The scene after the terms of service changed, and the page where the client's agreement is asked for.
+    /// The fixture after the terms of service changed, and the page where the client's agreement is asked for.
     pub fn surprised(&self) -> (World, String) {
         let world = self.world.fork().reconfigured(|settings| {
             settings.meta.terms_of_service = Some(NEW_TERMS.to_owned());
@@ -150,7 +150,7 @@ impl Scene {
         (world, refused["instance"].as_str().unwrap().to_owned())
     }
 
-    /// The scene after a key change of `other` that was lost between its claim to the client's next key and all else.
+    /// The fixture after a key change of `other` that was lost between its claim to the client's next key and all else.
     pub fn claimed(&self) -> World {
         let claim = format!("key/{}", self.new_key.thumbprint().as_str());
         let mut worlds = (0..40).map(|n| {
@@ -164,7 +164,7 @@ impl Scene {
         worlds.find(|world| world.records("owner").iter().any(|(name, _)| *name == claim)).unwrap()
     }
 
-    /// The scene with a validation and an issuance that failed for a passing reason and are due again, and records that
+    /// The fixture with a validation and an issuance that failed for a passing reason and are due again, and records that
     /// are over.
     pub fn overdue(&self) -> World {
         let world = self.world.fork();
@@ -180,7 +180,7 @@ impl Scene {
         world
     }
 
-    /// The scene with a webhook and a second issuer, when the certificate is near its end.
+    /// The fixture with a webhook and a second issuer, when the certificate is near its end.
     pub fn near_the_end(&self) -> World {
         let root = create_root("Another Root", START, 10).unwrap();
         let other = create_intermediate(&root, "Another Issuer", START, 5).unwrap();

@@ -18,13 +18,13 @@ const KINDS: [(&str, FaultOf); 4] = [
 ];
 
 /// A request that is to be broken, and what must hold once the world is healed.
-pub struct Ordeal<'a> {
+pub struct CrashTest<'a> {
     pub start: &'a World,
     pub request: &'a dyn Fn(&World) -> Request,
     pub after: &'a dyn Fn(&World, &str),
 }
 
-impl Ordeal<'_> {
+impl CrashTest<'_> {
     /// Drops the request at each of its awaits in turn, with all that it started.
     pub fn crash_everywhere(&self) {
         for k in 0..STEPS {

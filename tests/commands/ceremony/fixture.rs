@@ -26,14 +26,14 @@ tag = "v1"
 # At the very end.
 "#;
 
-pub struct Desk(TempDir);
+pub struct CeremonyFixture(TempDir);
 
-impl Desk {
+impl CeremonyFixture {
     pub fn new() -> Self {
-        let desk = Self(tempfile::tempdir().unwrap());
-        desk.write("wrangler.toml", WRANGLER);
-        desk.write("passphrase", &format!("{PASSPHRASE}\n"));
-        desk
+        let fixture = Self(tempfile::tempdir().unwrap());
+        fixture.write("wrangler.toml", WRANGLER);
+        fixture.write("passphrase", &format!("{PASSPHRASE}\n"));
+        fixture
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -139,7 +139,7 @@ impl Desk {
         openssl(self.0.path(), &line).unwrap();
     }
 
-    /// As [`Desk::openssl_root`], with its first and its last second.
+    /// As [`CeremonyFixture::openssl_root`], with its first and its last second.
     pub fn openssl_root_at(&self, name: &str, from: &str, until: &str) {
         self.write(
             "ext.cnf",

@@ -22,7 +22,7 @@ pub struct Finished {
 }
 
 /// The client.
-pub struct Enduring {
+pub struct RetryingClient {
     /// Its account and its connection.
     pub client: Client,
     /// What it got.
@@ -43,7 +43,7 @@ pub struct Enduring {
     open: Option<(String, Option<String>)>,
 }
 
-impl Enduring {
+impl RetryingClient {
     /// The `number`-th client, without an account.
     pub fn new(number: usize, endpoint: &Endpoint) -> Self {
         Self {

@@ -9,12 +9,12 @@ use std::process::Command;
 use tempfile::TempDir;
 
 /// A CA that is run, and who runs it.
-pub struct Scene {
+pub struct Fixture {
     pub server: Server,
     pub folder: TempDir,
 }
 
-impl Scene {
+impl Fixture {
     /// With these variables and secrets.
     pub fn start(set: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -32,7 +32,7 @@ impl Scene {
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("{arguments:?}: {error}: {text}"))
     }
 
-    /// As [`Scene::selvedge`], as people read it.
+    /// As [`Fixture::selvedge`], as people read it.
     pub fn told(&self, arguments: &[&str]) -> String {
         let mut command = Command::new(env!("CARGO_BIN_EXE_selvedge"));
         command.args(arguments).arg("--state").arg(self.path("ca"));
