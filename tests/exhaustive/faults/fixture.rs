@@ -7,7 +7,7 @@ use selvedge::ca::config::metrics_token::Token;
 use selvedge::ca::config::policy::read_policy;
 use selvedge::ca::config::rate_limits::Limits;
 use selvedge::ca::config::settings::TermsChange;
-use selvedge::ca::testing::{Client, CsrShape, Mishap, Proof, START, World, challenge, new_key};
+use selvedge::ca::testing::{Client, CsrShape, OperationFault, Proof, START, World, challenge, new_key};
 use selvedge::jose::testing::ClientKey;
 use selvedge::pki::ceremony::{create_intermediate, create_root};
 use selvedge::pki::certificate::parse_presented;
@@ -156,7 +156,7 @@ impl Fixture {
         let mut worlds = (0..40).map(|n| {
             let world = self.world.fork();
             let request = self.other.at(&world).key_change_request(&self.new_key);
-            world.operations().plan(&[(n, Mishap::MachineDiesBefore)]);
+            world.operations().plan(&[(n, OperationFault::MachineDiesBefore)]);
             world.try_send(request);
             world.heal();
             world

@@ -10,7 +10,7 @@ use fixture::Fixture;
 use requests::{Act, Case, cases};
 use selvedge::ca::http::routes::Route;
 use selvedge::ca::runtime::message::Message;
-use selvedge::ca::testing::Mishap;
+use selvedge::ca::testing::OperationFault;
 use selvedge::validation::Method;
 use std::collections::BTreeSet;
 use trials::{Trial, changes_something, interrupt_everywhere};
@@ -56,7 +56,7 @@ fn for_each_case(fixture: &Fixture, mut try_one: impl FnMut(&Case<'_>)) {
 }
 
 /// Has each operation of each case go wrong in these ways, in turn. Gives all operations that were seen.
-fn everywhere(faults: &[Mishap]) -> BTreeSet<String> {
+fn everywhere(faults: &[OperationFault]) -> BTreeSet<String> {
     let fixture = Fixture::new();
     let (mut seen, mut kinds, mut runs) = (BTreeSet::new(), 0, 0);
     for_each_case(&fixture, |case| {
@@ -76,7 +76,7 @@ fn everywhere(faults: &[Mishap]) -> BTreeSet<String> {
 
 #[test]
 fn failure_of_every_operation_loses_nothing() {
-    let seen = everywhere(&[Mishap::Fails, Mishap::FailsOn]);
+    let seen = everywhere(&[OperationFault::Fails, OperationFault::FailsOn]);
     let called = |name: &&&str| seen.iter().any(|line| line.ends_with(&format!(": call {name}")));
     let missing: Vec<_> = MESSAGES.iter().filter(|name| !called(name)).collect();
     assert_eq!(missing, Vec::<&&str>::new(), "messages that no partition was sent");
@@ -87,12 +87,12 @@ fn failure_of_every_operation_loses_nothing() {
 
 #[test]
 fn machine_crash_at_every_operation_loses_nothing() {
-    everywhere(&[Mishap::MachineDiesBefore, Mishap::MachineDiesAfter]);
+    everywhere(&[OperationFault::MachineDiesBefore, OperationFault::MachineDiesAfter]);
 }
 
 #[test]
 fn partition_crash_at_every_operation_loses_nothing() {
-    everywhere(&[Mishap::PartitionDiesBefore, Mishap::PartitionDiesAfter]);
+    everywhere(&[OperationFault::PartitionDiesBefore, OperationFault::PartitionDiesAfter]);
 }
 
 /// Those that change what the others rest on.
@@ -129,7 +129,7 @@ fn every_request_interleaved_with_every_other_keeps_invariants() {
 #[test]
 #[ignore = "five minutes: all pairs of two faults, of two sorts each"]
 fn any_two_faults_in_every_request_lose_nothing() {
-    const SORTS: [Mishap; 2] = [Mishap::Fails, Mishap::PartitionDiesAfter];
+    const SORTS: [OperationFault; 2] = [OperationFault::Fails, OperationFault::PartitionDiesAfter];
     let fixture = Fixture::new();
     for_each_case(&fixture, |case| {
         let trial = Trial { fixture: &fixture, case };

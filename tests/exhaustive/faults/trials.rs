@@ -4,7 +4,7 @@ use super::fixture::Fixture;
 use super::requests::{Act, Case};
 use core::time::Duration;
 use selvedge::ca::http::message::Request;
-use selvedge::ca::testing::{Answered, Client, CsrShape, Mishap, Proof, Race, World, check_all, new_key};
+use selvedge::ca::testing::{Answered, Client, CsrShape, OperationFault, Proof, Race, World, check_all, new_key};
 use selvedge::records::Kind;
 use selvedge::values::SigAlg;
 use serde_json::Value;
@@ -25,19 +25,21 @@ pub struct Trial<'a> {
 impl Trial<'_> {
     /// Does it with these faults, and what a client does then; adds its operations to `seen`. `false` when not all
     /// faults came about, for there were fewer operations.
-    pub fn run(&self, plan: &[(usize, Mishap)], seen: &mut BTreeSet<String>) -> bool {
+    pub fn run(&self, plan: &[(usize, OperationFault)], seen: &mut BTreeSet<String>) -> bool {
         let world = self.case.start.fork();
         world.set_cooperative(false);
         let request = self.request(&world);
         world.operations().plan(plan);
         let answered = self.first(&world, request.as_ref());
-        if !world.records("job/").is_empty() && plan.iter().all(|(_, fault)| *fault != Mishap::FailsOn) {
+        if !world.records("job/").is_empty() && plan.iter().all(|(_, fault)| *fault != OperationFault::FailsOn) {
             // What was planned for later happens to whoever takes the work up.
             world.live(LONG);
         }
         let (log, struck) = (world.operations().log(), world.operations().struck());
         seen.extend(log.iter().cloned());
-        let at = |(n, fault): &(usize, Mishap)| format!("{fault:?} {n} ({})", log.get(*n).map_or("", String::as_str));
+        let at = |(n, fault): &(usize, OperationFault)| {
+            format!("{fault:?} {n} ({})", log.get(*n).map_or("", String::as_str))
+        };
         let plan_said: Vec<String> = plan.iter().map(at).collect();
         let status = answered.as_ref().map(Answered::status);
         let what = format!("{}: {}, answered {status:?}", self.case.name, plan_said.join(" and "));

@@ -312,7 +312,7 @@ fn unfetchable_access_keys_refuse_without_counting() {
     fixture.publish(&[("one", &fixture.key)]);
     fixture.world.pass(Duration::from_secs(61));
     fixture.ask(&fixture.assertion()).is(200);
-    fixture.world.operations().plan(&[(0, selvedge::ca::testing::Mishap::Fails)]);
+    fixture.world.operations().plan(&[(0, selvedge::ca::testing::OperationFault::Fails)]);
     fixture.ask(&fixture.assertion()).refused(503, Kind::ServerInternal);
     fixture.world.heal();
     assert_eq!(fixture.refusals(), []);

@@ -8,7 +8,7 @@ use selvedge::ca::config::request_log::RequestLog;
 use selvedge::ca::config::settings::TermsChange;
 use selvedge::ca::http::address::ClientAddress;
 use selvedge::ca::http::message::Request;
-use selvedge::ca::testing::{Answered, BASE, Client, CsrShape, Mishap, Proof, Race, World, form, new_key};
+use selvedge::ca::testing::{Answered, BASE, Client, CsrShape, OperationFault, Proof, Race, World, form, new_key};
 use selvedge::pki::certificate::parse_presented;
 use selvedge::records::Kind;
 use selvedge::values::SigAlg;
@@ -337,7 +337,7 @@ fn crashed_issuance_is_not_logged_twice() {
     let client = Client::registered(&start);
     let (_, order) = client.ready_order(&["a.test"]);
     let csr = CsrShape::dns(&["a.test"]).build(&new_key(SigAlg::Es256));
-    for fault in Mishap::ALL {
+    for fault in OperationFault::ALL {
         let mut untold = 0;
         for n in 0.. {
             let world = start.fork();
@@ -356,7 +356,7 @@ fn crashed_issuance_is_not_logged_twice() {
                 break;
             }
         }
-        let lost = matches!(fault, Mishap::MachineDiesAfter | Mishap::PartitionDiesAfter);
+        let lost = matches!(fault, OperationFault::MachineDiesAfter | OperationFault::PartitionDiesAfter);
         assert_eq!(untold, usize::from(lost), "{fault:?}");
     }
 }

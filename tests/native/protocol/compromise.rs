@@ -3,7 +3,7 @@
 use core::time::Duration;
 use selvedge::ca::http::message::Request;
 use selvedge::ca::partitions::compromised_keys::fingerprint;
-use selvedge::ca::testing::{Answered, Client, CsrShape, Mishap, World, check_all, new_key};
+use selvedge::ca::testing::{Answered, Client, CsrShape, OperationFault, World, check_all, new_key};
 use selvedge::jose::testing::ClientKey;
 use selvedge::pki::ceremony::{create_intermediate, create_root};
 use selvedge::records::Kind;
@@ -228,7 +228,7 @@ fn send_without(world: &World, request: Request, message: &str) -> Answered {
     dry.send(request.clone());
     let call = format!("call {message}");
     let n = dry.operations().log().iter().position(|line| line.ends_with(&call)).unwrap();
-    world.operations().plan(&[(n, Mishap::Fails)]);
+    world.operations().plan(&[(n, OperationFault::Fails)]);
     let answered = world.send(request);
     assert_eq!(world.operations().struck(), 1, "{message}");
     world.heal();
