@@ -28,9 +28,10 @@ const MESSAGES: &str = "https://message/";
 /// The start of the URL of clients' POSTs, before the requested path.
 const POSTS: &str = "https://post";
 
-/// Timeout of a call: a panic in a Durable Object leaves its callers without any answer.
+/// Timeout of a call.
 ///
-/// A validation within a request takes three seconds, an issuance ten at most.
+/// A panic in a Durable Object leaves its callers without any answer. A validation within a request takes three
+/// seconds, an issuance ten at most.
 const CALL_LIMIT: Duration = Duration::from_secs(25);
 
 /// The failure after [`CALL_LIMIT`].
@@ -63,7 +64,7 @@ impl Spent {
         Self { calls: self.calls + other.calls, rows: self.rows + other.rows }
     }
 
-    /// Adds headers with the cost and the number of running timers, for measurements in dev mode.
+    /// Adds headers with the cost and the number of running timers, in dev mode.
     pub fn shown(self, response: Response) -> Response {
         let response = response.with("Selvedge-Calls", &self.calls.to_string());
         response.with("Selvedge-Rows", &self.rows.to_string()).with("Selvedge-Timers", &timer::running().to_string())

@@ -138,7 +138,7 @@ fn mismatch(name: &str, chain: &str) -> String {
     format!("{name} is not the key of the first certificate in {chain}. Set both from the same ceremony.")
 }
 
-/// Finds a key: a key binding of the platform, or the text of a PKCS#8 PEM.
+/// Finds a key: a key binding of the platform, or a PKCS#8 PEM text.
 async fn find_key(env: &Env, name: &str, algorithm: SigAlg) -> Result<SigningKey, String> {
     let value = Reflect::get(env, &JsValue::from_str(name)).unwrap_or(JsValue::UNDEFINED);
     if js::is_crypto_key(&value) {

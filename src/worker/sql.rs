@@ -33,7 +33,7 @@ const CREATE: &str = "CREATE TABLE IF NOT EXISTS kv (key TEXT PRIMARY KEY, expir
                       CREATE TABLE IF NOT EXISTS sorted (key TEXT PRIMARY KEY, expires INTEGER, value TEXT NOT NULL) WITHOUT ROWID; \
                       CREATE TABLE IF NOT EXISTS purge (one INTEGER PRIMARY KEY, at INTEGER);";
 
-/// Selects the next expiry and the keys of expired rows, if they fit into one text.
+/// Selects the next expiry and the keys of expired rows as one text.
 const SCAN: &str = "SELECT MIN(expires) FILTER (WHERE expires > ?1), group_concat(key, char(10)) FILTER (WHERE expires <= ?1) \
                     FROM kv WHERE expires IS NOT NULL";
 
@@ -57,9 +57,10 @@ pub struct SqlKv {
     /// Whether the tables exist. The first write creates them: a request for an unknown account must not create a
     /// database.
     created: Rc<Cell<bool>>,
-    /// A cache of rows: an account is read several times in each request, an order in all that follow its creation.
-    /// Only this object writes to the storage, and if a write does not reach the disk, the platform evicts the object
-    /// with its memory.
+    /// A cache of rows.
+    ///
+    /// An account is read several times in each request, an order in all that follow its creation. Only this object
+    /// writes to the storage, and if a write does not reach the disk, the platform evicts the object with its memory.
     cache: Rc<RefCell<RowCache>>,
     due: Rc<Cell<Due>>,
 }

@@ -151,7 +151,7 @@ fn persistent_record(fixture: &Fixture, acme_sh: &AcmeSh) {
     fixture.did("dns-persist-01");
 }
 
-/// A certificate is renewed when its renewal information says so: not while it is new, at once when it was revoked.
+/// The client renews by renewal information: not a new certificate, a revoked one at once.
 fn renewal(fixture: &Fixture, acme_sh: &AcmeSh) {
     let renew = |name| acme_sh.command(fixture, &["--renew", "--ecc", "-d", name, "--debug"]);
     let early = fixture.run_until(&mut renew("s.test"), 2);
@@ -168,7 +168,7 @@ fn renewal(fixture: &Fixture, acme_sh: &AcmeSh) {
     fixture.did("ARI, replaces");
 }
 
-/// Somebody with an account of their own has the certificate and its key.
+/// Another account has the certificate and its key.
 fn revocation_by_key(fixture: &Fixture, acme_sh: &AcmeSh) {
     let finder = AcmeSh::new(fixture, "finder", "ec-256");
     finder.register(fixture, &[]);

@@ -25,7 +25,7 @@ fn site(fixture: &Fixture, name: &str, issuer: &str) -> String {
     format!("{name} {{\nrespond \"this is {name}\"\ntls {{\nissuer acme {{\n{issuer}\n}}\n}}\n}}\n")
 }
 
-/// Starts Caddy with these sites and waits until each answers over https with a good certificate. Gives its log.
+/// Starts Caddy and waits for each site over https; gives Caddy's log.
 fn serve(fixture: &Fixture, sites: &[(&str, &str)]) -> String {
     let (_, file, _) = files(fixture);
     let sites_text: String = sites.iter().map(|(name, issuer)| site(fixture, name, issuer)).collect();
@@ -101,7 +101,7 @@ fn caddy_serves_what_it_obtains() {
     fixture.report("P-256 account key");
 }
 
-/// For names of private networks it would ask its own CA, unless it is told otherwise as `dev` and the page at `/` do.
+/// Caddy asks its own CA for private names, unless configured as `dev` prints it.
 #[test]
 fn printed_caddyfile_serves_private_names() {
     let fixture = Fixture::start("Caddy", &[]);

@@ -76,7 +76,7 @@ fn certbot_supports_all_its_operations() {
     fixture.report("RSA account key");
 }
 
-/// A certificate is renewed when its renewal information says so: not while it is new, at once when it was revoked.
+/// The client renews by renewal information: not a new certificate, a revoked one at once.
 fn renewal(fixture: &Fixture) {
     let port = fixture.server.http01.to_string();
     let renew = |name| ["renew", "--no-random-sleep-on-renew", "--cert-name", name, "--http-01-port", &port];
@@ -123,7 +123,7 @@ fn certbot_retries_refused_nonces() {
     fixture.report("half of the nonces refused");
 }
 
-/// FU-03: what is refused is told name by name, so that certbot gets a certificate for the others.
+/// FU-03: each refused name is reported, so that certbot gets the others certified.
 #[test]
 fn certbot_continues_without_refused_names() {
     let fixture = Fixture::start("certbot", &["--set", r#"POLICY={"deny":["no.test","*.never.test"]}"#]);

@@ -19,7 +19,7 @@ fn openssl(fixture: &Fixture, arguments: &str, further: &[&Path]) -> String {
     fixture.run(Command::new("openssl").args(arguments.split(' ')).args(further))
 }
 
-/// A new root of this name, and the issuer of the fixture's server cross-signed by it, as PEM.
+/// A new root, and the server's issuer cross-signed by it, as PEM.
 fn cross_signed(fixture: &Fixture, name: &str) -> (PathBuf, String) {
     let state = Path::new(fixture.server.fact("root")).parent().unwrap();
     let (issuer, issuer_key) = (state.join("intermediate.pem"), state.join("intermediate.key"));

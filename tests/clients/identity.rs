@@ -1,5 +1,6 @@
-//! What certificates of profile `client` are worth to servers that take the common name for who somebody is: PostgreSQL's
-//! method `cert` and mosquitto's `use_identity_as_username`, both from Debian's packages (FB-03).
+//! Client certificates at servers that take the common name as the user (FB-03).
+//!
+//! They are PostgreSQL's method `cert` and mosquitto's `use_identity_as_username`, both from Debian's packages.
 
 use crate::common::packages::debian;
 use crate::common::packages::postgres::Postgres;
@@ -68,7 +69,7 @@ impl Fixture {
     }
 }
 
-fn told(output: &Output) -> String {
+fn output_text(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
@@ -85,7 +86,7 @@ fn fb03_postgresql_authenticates_users_by_certificate() {
     let postgres = Postgres::start(&fixture.folder.join("postgres"), free_port(), &tls, &access);
     for user in ["db.corp.test", "rsa.corp.test", LONG] {
         let made = postgres.as_owner(&format!("create role \"{user}\" login"));
-        assert!(made.status.success(), "{}", told(&made));
+        assert!(made.status.success(), "{}", output_text(&made));
     }
     let ask = |user: &str, identity: Option<&Identity>| {
         let identity = identity.map(|identity| (identity.certificate.as_path(), identity.key.as_path()));
@@ -97,7 +98,7 @@ fn fb03_postgresql_authenticates_users_by_certificate() {
         [("db.corp.test", &db), ("rsa.corp.test", &fixture.issue("client", "rsa.corp.test", SigAlg::Rs256))]
     {
         let answer = ask(user, Some(identity));
-        assert!(answer.status.success(), "{}\n{}", told(&answer), postgres.log());
+        assert!(answer.status.success(), "{}\n{}", output_text(&answer), postgres.log());
         assert_eq!(String::from_utf8_lossy(&answer.stdout).trim(), format!("{user}|/CN={user}"));
     }
     for (user, identity, why) in [
@@ -109,7 +110,11 @@ fn fb03_postgresql_authenticates_users_by_certificate() {
         (LONG, Some(&fixture.issue("client", LONG, SigAlg::Es256)), "certificate authentication failed"),
     ] {
         let answer = ask(user, identity);
-        assert!(!answer.status.success() && told(&answer).contains(why), "{user}, {why}: {}", told(&answer));
+        assert!(
+            !answer.status.success() && output_text(&answer).contains(why),
+            "{user}, {why}: {}",
+            output_text(&answer)
+        );
     }
 }
 
@@ -200,12 +205,16 @@ fn fb03_mosquitto_uses_the_common_name_as_user() {
     let mosquitto = Mosquitto::start(&fixture, &fixture.issue("default", "localhost", SigAlg::Es256));
     let sensor = fixture.issue("client", "sensor.corp.test", SigAlg::Es256);
     let sent = mosquitto.publish("one", &sensor, "sensor.corp.test/state");
-    assert!(sent.status.success(), "{}\n{}", told(&sent), mosquitto.log());
-    assert!(!told(&sent).contains("not authorized") && !told(&sent).contains("Warning"), "{}", told(&sent));
+    assert!(sent.status.success(), "{}\n{}", output_text(&sent), mosquitto.log());
+    assert!(
+        !output_text(&sent).contains("not authorized") && !output_text(&sent).contains("Warning"),
+        "{}",
+        output_text(&sent)
+    );
     assert!(mosquitto.log().contains("u'sensor.corp.test'"), "{}", mosquitto.log());
     // What is another's is not its own.
     let foreign = mosquitto.publish("two", &sensor, "valve.corp.test/state");
-    assert!(told(&foreign).contains("uthori"), "{}\n{}", told(&foreign), mosquitto.log());
+    assert!(output_text(&foreign).contains("uthori"), "{}\n{}", output_text(&foreign), mosquitto.log());
     // Without a common name there is no user.
     for (n, identity) in
         [fixture.issue("client", LONG, SigAlg::Es256), fixture.issue("default", "valve.corp.test", SigAlg::Es256)]
@@ -213,6 +222,6 @@ fn fb03_mosquitto_uses_the_common_name_as_user() {
             .enumerate()
     {
         let nameless = mosquitto.publish(&format!("nameless-{n}"), identity, "valve.corp.test/state");
-        assert!(!nameless.status.success(), "{}\n{}", told(&nameless), mosquitto.log());
+        assert!(!nameless.status.success(), "{}\n{}", output_text(&nameless), mosquitto.log());
     }
 }

@@ -49,7 +49,7 @@ impl<'a> Client<'a> {
         Self { fixture, account: made.unwrap().0 }
     }
 
-    /// Answers a challenge of this kind for every name of an order that needs a proof.
+    /// Answers a challenge of this kind for every pending name of an order.
     async fn prove(&self, order: &mut Order, kind: &ChallengeType) {
         let mut authorizations = order.authorizations();
         while let Some(authorization) = authorizations.next().await {

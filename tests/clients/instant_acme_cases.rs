@@ -1,5 +1,6 @@
-//! The cases that instant-acme's authors have their library go through with Pebble, here with this CA: each of the
-//! fourteen by its name there.
+//! The fourteen cases of instant-acme's own tests against Pebble, here with this CA.
+//!
+//! Each has its name there.
 
 use super::fixture::{Fixture, KID};
 use super::instant_acme::{Client, NEW, builder, certificate_id, identifier, problem};
@@ -65,7 +66,7 @@ async fn tls_alpn_01(fixture: &Fixture) {
     drop(responder);
 }
 
-/// FU-03: the one that is refused is told, so that a client can go on with the other.
+/// FU-03: the refused name is reported, so that a client can continue with the other.
 async fn forbidden_identifier(fixture: &Fixture) {
     let client = Client::new(fixture, None).await;
     let wanted = identifiers(&["valid.example.test", BLOCKED]);

@@ -90,7 +90,7 @@ fn lego_supports_all_its_operations() {
     fixture.report("ECDSA account key");
 }
 
-/// A certificate is renewed when its renewal information says so: not while it is new, at once when it was revoked.
+/// The client renews by renewal information: not a new certificate, a revoked one at once.
 fn renewal(fixture: &Fixture, lego: &Lego) {
     let port = format!("127.0.0.1:{}", fixture.server.http01);
     let names = ["-d", "l.test", "-d", "ll.test"];

@@ -1,4 +1,4 @@
-//! End to end with the programs that people use, against the real wasm on real workerd.
+//! End to end: common ACME clients and browsers, against the real wasm on workerd.
 //!
 //! Each client obtains by every kind of challenge that it knows, with an ECDSA and, where it can, an RSA account key,
 //! and does what else it can: an external account binding, renewal information, a new account key, revocation by

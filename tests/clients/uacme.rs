@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
-/// Accepts the kind of challenge in $WANTED and puts its proof where it is looked for.
+/// Accepts the challenge type in $WANTED and puts its response in place.
 const HOOK: &str = r#"#!/bin/sh
 method=$1 type=$2 ident=$3 token=$4 auth=$5
 [ "$type" = "$WANTED" ] || exit 1
@@ -26,7 +26,7 @@ case "$method $type" in
 esac
 "#;
 
-/// It trusts the roots of the system and no others, so it is served plain http.
+/// uacme trusts only the system's roots, so it uses plain http.
 const PLAIN: &[&str] = &["--plain-http"];
 
 /// uacme with files of its own in this folder.

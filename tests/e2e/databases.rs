@@ -1,5 +1,4 @@
-//! End to end: which databases there are on real workerd, that those without rows are deleted, and that alarms outlive a
-//! configuration that is not usable.
+//! End to end: databases on workerd, deletion of empty ones, and alarms that survive misconfiguration.
 
 use crate::common::server::{Server, free_port, signal};
 use crate::common::wire::{Wire, body, header};
@@ -15,7 +14,7 @@ use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime};
 
-/// Prints what is in the databases below a folder: of each how many rows, and when its alarm goes off.
+/// Prints the rows and the alarm of each database below a folder.
 const LOOK: &str = r#"
 import json, pathlib, sqlite3, sys
 found = {}

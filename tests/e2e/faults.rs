@@ -1,5 +1,7 @@
-//! End to end: networks that break and never end, with the real wasm on real workerd. A challenge ends invalid with the
-//! right problem after a few tries, and meanwhile another account gets its certificate from the same server.
+//! End to end: broken and endless networks on workerd.
+//!
+//! A challenge ends invalid with the right problem after a few attempts, and meanwhile another account gets its
+//! certificate from the same server.
 
 use crate::common::listening::Listening;
 use crate::common::server::{Server, free_port};
@@ -31,7 +33,7 @@ fn order(wire: &Wire, kind: &str, value: &str) -> Value {
     body(&placed)
 }
 
-/// Orders for a name and answers its http-01 challenge, which is not decided at once or is already; gives its URL.
+/// Orders a name and answers its http-01 challenge; gives its URL.
 fn begin(wire: &Wire, name: &str) -> String {
     let placed = order(wire, "dns", name);
     let url = wire.challenge(placed["authorizations"][0].as_str().unwrap())["url"].as_str().unwrap().to_owned();
@@ -135,8 +137,7 @@ fn endless_or_looping_hosts_fail_only_their_challenges() {
     is_invalid(&unlucky, &hanging, "connection", "no complete answer in time");
 }
 
-/// A name that cannot be looked up through this resolver fails so, and meanwhile an address, which needs no look-up, gets
-/// a certificate.
+/// A name fails with this resolver, while an address, which needs no lookup, is issued.
 fn fails_through(resolver: u16, words: &str) {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("http://127.0.0.1:{resolver}/dns-query");
@@ -169,7 +170,7 @@ fn unreachable_resolvers_fail_only_dependent_challenges() {
     });
 }
 
-/// A validation whose machine ends each time it is under way is begun again after each restart, and given up after six.
+/// A validation that crashes its machine is retried after each restart and abandoned after six.
 #[test]
 fn validation_that_kills_its_machine_is_abandoned() {
     let folder = tempfile::tempdir().unwrap();

@@ -41,7 +41,7 @@ enum Listener {
     Listening {
         _host: Listening,
     },
-    /// A queue of connections that nobody takes, full.
+    /// A full queue of connections that are never accepted.
     Full {
         _queue: tokio::net::TcpListener,
         _runtime: tokio::runtime::Runtime,
@@ -150,7 +150,7 @@ fn act(mut stream: TcpStream, manner: &Behavior, asked: fn(&[u8]) -> bool) -> st
     Ok(())
 }
 
-/// Whether the other side ends the connection in this time; what it says meanwhile is of no interest.
+/// Whether the peer closes the connection in this time; its data is ignored.
 fn ends_within(stream: &mut TcpStream, time: Duration) -> std::io::Result<bool> {
     let (end, mut chunk) = (Instant::now() + time, [0; 4096]);
     loop {

@@ -1,4 +1,4 @@
-//! End to end: the companion, the real wasm on real workerd, its state on disk, and a strict client over https.
+//! End to end: the companion, the wasm on workerd, and a strict client over https.
 
 use crate::common::server::{Server, signal};
 use crate::common::wire::{Wire, body, header};

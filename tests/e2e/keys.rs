@@ -25,7 +25,7 @@ fn now() -> Time {
     Time::from_secs(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs())
 }
 
-/// An empty folder in which somebody sets up a CA.
+/// An empty folder for setting up a CA.
 struct Fixture(tempfile::TempDir);
 
 impl Fixture {
@@ -48,7 +48,7 @@ impl Fixture {
         output
     }
 
-    /// Starts `dev` with the CA that is kept here, at a port of before or at any (0).
+    /// Starts `dev` with this folder's CA, at a given port or any (0).
     fn start(&self, listen: u16, more: &[&str]) -> Server {
         let ca = self.path("ca").display().to_string();
         fs::create_dir_all(self.path("state")).unwrap();
@@ -174,7 +174,7 @@ fn overview(wire: &Wire) -> Value {
     body(&wire.get(&wire.url("/issuers")))
 }
 
-/// Waits until nobody has to wait any longer for what `done` looks for.
+/// Waits until `done` holds.
 fn until(what: &str, mut done: impl FnMut() -> bool) {
     for _ in 0..600 {
         if done() {

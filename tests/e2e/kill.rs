@@ -1,5 +1,6 @@
-//! End to end: workerd is killed at random moments under load, again and again, and nothing that anybody was promised is
-//! lost. 200 kills: `cargo test --test e2e kill -- --ignored --nocapture`.
+//! End to end: workerd is killed at random moments under load and loses nothing.
+//!
+//! 200 kills: `cargo test --test e2e kill -- --ignored --nocapture`.
 
 use super::retrying_client::{Finished, RetryingClient};
 use super::rows::Found;
@@ -52,7 +53,7 @@ fn next(seed: &mut u64) -> u64 {
     mixed ^ (mixed >> 31)
 }
 
-/// Has the clients work through so many kills. Gives all certificates that anybody got.
+/// Runs the clients through so many kills; gives all obtained certificates.
 async fn endure(state: &Path, kills: u32, mut seed: u64) -> Vec<Finished> {
     // As in production: what is tried again is so after five seconds.
     let mut server = Server::start_with(state, 0, &["--plain-http", "--set", "VALIDATION_RETRY_SECONDS=5"]);

@@ -1,4 +1,4 @@
-//! End to end: the companion's `dev` with the real wasm on real workerd, its state on disk.
+//! End to end: the companion's `dev` with the wasm on workerd, its state on disk.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

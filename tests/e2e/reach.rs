@@ -1,5 +1,6 @@
-//! End to end: which hosts validations reach and how, with the real wasm on real workerd: addresses that refuse, hosts that
-//! come late, https behind a redirect.
+//! End to end: the hosts that validations reach on workerd.
+//!
+//! Addresses that refuse, hosts that come late, https behind a redirect.
 
 use crate::common::listening::Listening;
 use crate::common::server::Server;
@@ -134,7 +135,7 @@ fn serving(port: u16, tls: TlsServer, answer: String) -> Listening {
     })
 }
 
-/// A certificate that nobody would trust: of another name, by nobody, and with these dates.
+/// A self-signed certificate of another name with these dates.
 fn worthless(key: &NativeKey, dates: [&[u8]; 2]) -> Vec<u8> {
     let dates = dates.map(|date| tlv(0x17, &[date])).concat();
     Shape { dates, proofs: Vec::new(), ..Shape::proper(&Identifier::dns("else.test").unwrap(), "") }.certificate(key)

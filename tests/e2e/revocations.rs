@@ -1,4 +1,4 @@
-//! End to end: many certificates are revoked by one command, which is killed on the way with its server, and taken up again.
+//! End to end: a bulk revocation whose command and server are killed resumes.
 
 use crate::common::load::Load;
 use crate::common::load::http::Endpoint;

@@ -20,21 +20,22 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// For a try at one address, for one over IPv6 that has IPv4 to fall back to, for a whole try, for a look-up, and for a
-/// receiver of notices, in seconds.
+/// The time limits of attempts, lookups and webhooks in seconds.
+///
+/// For an attempt at one address, one over IPv6 with IPv4 as the fallback, a whole attempt, a lookup, and a webhook.
 const TRY: u64 = 10;
 const IPV6_TRY: u64 = 5;
 const WHOLE: u64 = 20;
 const LOOKUP: u64 = 5;
 const DELIVERY: u64 = 10;
 
-/// How far a verdict may be from when it is due, and a connection from its end.
+/// The tolerance for the time of a result and of a connection's end.
 const BOUND: Duration = Duration::from_secs(2);
 
 /// What the CA is started with: its constants, also where `dev` has others.
 const SETTINGS: [&str; 3] = ["VALIDATION_SECONDS=10", "VALIDATION_TRIES=3", "VALIDATION_RETRY_SECONDS=5"];
 
-/// When the verdict on three tries that each take so long is due: five seconds are between them.
+/// The due time of the result of three attempts, with five seconds between them.
 const fn tries(each: u64) -> u64 {
     3 * each + 2 * 5
 }
@@ -272,7 +273,7 @@ fn run(row: &Row, directory: &str, root: &str, names: &Names) -> Result<(), Stri
     if ended && spans.len() >= few { Ok(()) } else { Err(format!("{said}; its connections: {spans:?}")) }
 }
 
-/// Has the resolver know the row's names: its own, and `{n}.hop.test` in the order of its other hosts.
+/// Sets the row's names in the resolver: its own, and `{n}.hop.test` for other hosts.
 fn tell_names(row: &Row, names: &Names) {
     let mut names = names.lock().unwrap();
     let ip = |at: usize| row.hosts[at].0.ip();

@@ -1,4 +1,4 @@
-//! End to end: tls-alpn-01 by the real wasm on real workerd, against rustls as the host that is validated.
+//! End to end: tls-alpn-01 by the wasm on workerd, against rustls as the host.
 
 use crate::common::listening::Listening;
 use crate::common::server::Server;
@@ -25,7 +25,7 @@ enum Host {
     Says(&'static [u8]),
 }
 
-/// A host at the port where tls-alpn-01 is asked for; gives what clients sent behind the handshake. Until it is dropped.
+/// A host for tls-alpn-01 until dropped; gives the data that clients sent after the handshake.
 struct Serving {
     data: Receiver<Vec<u8>>,
     _host: Listening,

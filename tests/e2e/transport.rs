@@ -1,4 +1,4 @@
-//! End to end: where a request has to arrive, by what certificate it is answered, and whose keys sign.
+//! End to end: accepted hosts and ports, server certificates, and signing keys.
 
 use crate::common::server::{Server, free_port};
 use crate::common::wire::{Wire, body};
@@ -22,7 +22,7 @@ fn now() -> Time {
     Time::from_secs(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs())
 }
 
-/// What was answered: the certificate of the server, in DER, by https, and the answer in lower-case head and body.
+/// An answer: the server's certificate in DER if by https, lower-case head, and body.
 struct Seen {
     leaf: Vec<u8>,
     status: u16,
@@ -38,7 +38,9 @@ impl Seen {
     }
 }
 
-/// A request on a connection of its own, to `port` of this machine, under whatever name; by https where there is a root.
+/// Sends a request by a new connection to `port` under any name.
+///
+/// By https if there is a root.
 fn ask(port: u16, root: Option<&str>, lines: &str, host: &str, body: &str) -> std::io::Result<Seen> {
     let mut stream = TcpStream::connect(("127.0.0.1", port))?;
     stream.set_read_timeout(Some(Duration::from_secs(60)))?;

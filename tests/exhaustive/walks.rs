@@ -1,5 +1,4 @@
-//! Many requests of all sorts at once, in orders that chance decides, some broken off: what holds over all that is
-//! stored holds throughout, and nothing is left to do in the end.
+//! Concurrent random requests, some interrupted: invariants hold, and no job is left.
 
 use core::time::Duration;
 use selvedge::ca::http::message::Request;
@@ -21,8 +20,9 @@ impl Rng {
     }
 }
 
-/// Where a walk begins: an account with a pending order whose proof is in place, a ready order, and a certificate; and
-/// another account.
+/// The start of a walk: an account with orders and a certificate, and another account.
+///
+/// The proof of the pending order is in place; the other order is ready.
 struct Start {
     world: World,
     client: Client,

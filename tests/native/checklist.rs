@@ -1,5 +1,6 @@
-//! docs/CHECKLIST.md against the tests: each item has a test that carries its id, or a reason in docs/DIVERGENCES.md, and
-//! each id of a test has its item.
+//! Checks docs/CHECKLIST.md against the tests, in both directions.
+//!
+//! Each item has a test that carries its id, or a reason in docs/DIVERGENCES.md, and each id of a test has its item.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -52,7 +53,7 @@ impl Items {
         ids
     }
 
-    /// The ids of a test's name that have no row, RFCs at its beginning (`rfc8737_`) among them.
+    /// The ids of a test's name without a row, including a leading RFC (`rfc8737_`).
     fn unknown_in(&self, name: &str) -> Vec<String> {
         let rfc = name.split('_').next().filter(|word| {
             word.strip_prefix("rfc").is_some_and(|n| n.len() == 4 && n.parse::<u16>().is_ok()) && *word != name
@@ -90,7 +91,7 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// The test code of a file: all of it where tests live, else what stands behind `#[cfg(test)]`.
+/// The test code of a file: a whole test file, else the part after `#[cfg(test)]`.
 fn test_code(path: &Path) -> String {
     let text = fs::read_to_string(path).unwrap();
     let of_tests = path.components().any(|part| ["tests", "testing"].iter().any(|name| part.as_os_str() == *name));
@@ -124,7 +125,7 @@ struct Function {
     runs: bool,
 }
 
-/// The functions of a source that rustfmt formatted: a body ends at the brace that is indented like its `fn`.
+/// The functions of a formatted source; a body ends at the brace below its `fn`.
 fn functions(source: &str) -> Vec<Function> {
     let lines: Vec<&str> = source.lines().collect();
     let mut found = Vec::new();

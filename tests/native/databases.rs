@@ -1,4 +1,4 @@
-//! Which requests make databases and rows, which rows are read, and that what nobody needs is deleted.
+//! Which requests create databases and rows, which rows are read, and what is deleted.
 
 use core::time::Duration;
 use selvedge::ca::config::admin_tokens::AdminTokens;

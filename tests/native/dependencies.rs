@@ -104,7 +104,7 @@ fn npm_packages_and_rows_match() {
     }
 }
 
-/// Whoever depends on one of these makes cryptography, or uses it.
+/// Crates that depend on one of these implement or use cryptography.
 const MARKS: [&str; 11] = [
     "aead",
     "cipher",

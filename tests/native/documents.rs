@@ -1,4 +1,4 @@
-//! Links and paths of the documents: each relative link leads to a file and a heading, each path in code exists.
+//! Checks links and paths of documents: each leads to an existing file and heading.
 
 use std::collections::BTreeSet;
 use std::fs;

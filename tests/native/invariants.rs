@@ -1,5 +1,4 @@
-//! Each invariant of `selvedge::ca::testing::check_all` is seen to fail: what it forbids is put into a storage that is
-//! otherwise as it should be.
+//! Each invariant of `selvedge::ca::testing::check_all` fails on a storage that violates only it.
 
 use selvedge::ca::testing::{Client, CsrShape, World, check_all, new_key, violations};
 use selvedge::records::acme::nonce::RedeemedNonce;

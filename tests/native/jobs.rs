@@ -1,5 +1,4 @@
-//! Jobs that end their machine each time, and jobs that are slow: the one comes back so often and no oftener, the other
-//! delays nothing else.
+//! Jobs that kill their machine are retried and abandoned; slow jobs delay no others.
 
 use core::time::Duration;
 use selvedge::ca::testing::{Client, CsrShape, Proof, World, check_all, new_key, poll_some};
@@ -9,7 +8,7 @@ use serde_json::json;
 /// More often than anything is begun.
 const MANY: usize = 60;
 
-/// Ends the machine at each try, from the one under way on, until no job is left. Gives how many tries there were.
+/// Crashes the machine at each attempt until no job is left; counts the attempts.
 fn end_each_try(world: &World, steps: usize) -> usize {
     for tries in 1..MANY {
         world.restart();

@@ -1,4 +1,4 @@
-//! Holds the arrows between the rooms of the companion: which room of cli/ may name which.
+//! Checks the arrows between the companion's rooms.
 
 use std::fs;
 use std::path::Path;
@@ -17,7 +17,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
 
 const MAX_LINES: usize = 400;
 
-/// The violations in a source file; `module` is its module path, which begins with its room.
+/// The violations in a source file; its path `module` begins with its room.
 fn violations(module: &[&str], source: &str) -> Vec<String> {
     let room = module.first().copied().unwrap_or("main");
     let Some((_, allowed)) = ALLOWED.iter().find(|(name, _)| *name == room) else {
@@ -39,7 +39,9 @@ fn violations(module: &[&str], source: &str) -> Vec<String> {
     found
 }
 
-/// The code of a source file without comments, one statement of `use` per item, with the line where each begins.
+/// The code of a source file without comments, as statements with line numbers.
+///
+/// Each item of a `use` is a statement of its own.
 fn paths(source: &str) -> Vec<(usize, String)> {
     let mut all: Vec<(usize, String)> = Vec::new();
     let mut open = false;
@@ -60,7 +62,7 @@ fn paths(source: &str) -> Vec<(usize, String)> {
     all
 }
 
-/// The rooms that a line of code names, by `crate::…` or by a chain of `super::`.
+/// The rooms that a line names by `crate::…` or chained `super::`.
 fn rooms(module: &[&str], code: &str) -> Vec<String> {
     let mut found = Vec::new();
     for rest in code.split("crate::").skip(1) {

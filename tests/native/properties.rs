@@ -1,5 +1,6 @@
-//! Properties of what reads names, paths, JSON and DER, over generated inputs. What holds of every input stands in the
-//! fuzz targets; here inputs are made that come far.
+//! Properties of parsers of names, paths, JSON and DER, over generated near-valid inputs.
+//!
+//! Properties of arbitrary inputs are in the fuzz targets.
 
 use proptest::prelude::*;
 use selvedge::ca::http::operator_routes::{AdminRoute, PREFIX};

@@ -1,5 +1,6 @@
-//! Confusions of JWS and of keys: each request asks for something that would be seen, each is refused with its problem
-//! type, and nothing changes. Single parsers have their own tables in src/jose; here the whole CA is asked.
+//! Confusions of JWS and keys: each request is refused with its type and changes nothing.
+//!
+//! Single parsers have their own tables in src/jose; here the whole CA is tested.
 
 use selvedge::ca::testing::{Client, World, check_all};
 use selvedge::jose::testing::ClientKey;
@@ -306,8 +307,10 @@ fn j10_signatures_with_impossible_numbers() {
     }
 }
 
-/// `(r, n - s)` is as good a signature as `(r, s)`: RFC 7518 §3.4 and FIPS 186-5 know no lower half, honest clients make
-/// either, and WebCrypto takes both. Nothing rests on a signature's being the only one: the nonce is good once.
+/// `(r, n - s)` is as valid a signature as `(r, s)`.
+///
+/// RFC 7518 §3.4 and FIPS 186-5 do not require the lower half, honest clients make either, and WebCrypto accepts both.
+/// Nothing depends on a unique signature: the nonce is good once.
 #[test]
 fn j10_high_s_signature_is_accepted_once() {
     for (alg, order) in ORDERS {

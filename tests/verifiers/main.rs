@@ -33,7 +33,7 @@ use std::time::{Duration, SystemTime};
 /// 24 November 2026, noon: what linters demand depends on the date.
 const NOW: Time = Time::from_secs(1_795_521_600);
 
-/// The corpus at [`NOW`], one for the tests that run at the same time; its files go with the last of them.
+/// The corpus at [`NOW`], shared by concurrent tests; the last one deletes its files.
 fn corpus() -> Arc<Corpus> {
     static SHARED: Mutex<Weak<Corpus>> = Mutex::new(Weak::new());
     let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
@@ -70,7 +70,7 @@ fn system_clock() -> Time {
     Time::from_secs(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs())
 }
 
-/// certtool 3.7 cannot be told the time: good certificates are issued now, and the same long ago are over.
+/// certtool 3.7 uses the system's clock: good certificates are issued now, expired ones long ago.
 #[test]
 fn gnutls_accepts_valid_certificates_only() {
     let clock = system_clock();

@@ -1,5 +1,7 @@
-//! Servers that ask their clients for certificates and read CRLs from a file, from Debian's packages: a good certificate of
-//! profile `client` is let in, a revoked one is not, and none is whose issuer is revoked by the root.
+//! Servers from Debian's packages that require client certificates and read CRLs from a file.
+//!
+//! A good certificate of profile `client` is admitted, a revoked one is not, and none is whose issuer is revoked by
+//! the root.
 
 use crate::corpus::{self, CRL, Leaf};
 use crate::our_crls::signed;
@@ -26,7 +28,9 @@ const DAY: Duration = Duration::from_secs(86_400);
 /// The key of the client, whose certificates say the same but for their serial numbers.
 const CLIENT_KEY: &str = include_str!("../fixtures/keys/rsa-2048.pem");
 
-/// A CA as the ceremony makes it, with a good client, a revoked one, and a server; all files in one folder.
+/// A CA of the ceremony with a good client, a revoked one, and a server.
+///
+/// All files are in one folder.
 struct Fixture {
     folder: tempfile::TempDir,
 }
@@ -102,7 +106,7 @@ impl Fixture {
         self.write(ISSUER_REVOKED, &format!("{}{shards}", root.create_crl(None, Some(listed), now, until).unwrap()));
     }
 
-    /// What a client with this certificate gets to read from a TLS server that speaks HTTP.
+    /// The answer to a client with this certificate from a TLS server with HTTP.
     fn get(&self, port: u16, leaf: &str) -> String {
         let mut command = Command::new("openssl");
         command.args(["s_client", "-quiet", "-connect", &format!("127.0.0.1:{port}"), "-CAfile"]);
@@ -115,7 +119,7 @@ impl Fixture {
         String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
     }
 
-    /// Runs a server on a port with these lists and asks it by both clients: the good one's answer, and the bad one's.
+    /// Runs a server with these CRLs; gives the answers to the good and bad client.
     fn ask(&self, start: impl Fn(&Self, u16, &str) -> Running, lists: &str) -> [String; 2] {
         let port = free_port();
         let _running = start(self, port, lists);
@@ -123,7 +127,7 @@ impl Fixture {
         ["good.pem", "bad.pem"].map(|leaf| self.get(port, leaf))
     }
 
-    /// Has a server let in the good client only, and nobody when the issuer is revoked.
+    /// Checks that a server admits only the good client, and none after the issuer's revocation.
     fn judge(&self, start: impl Fn(&Self, u16, &str) -> Running, welcome: &str) {
         let [good, bad] = self.ask(&start, LISTS);
         assert!(good.contains(welcome), "the good one: {good}");

@@ -1,4 +1,4 @@
-//! Holds the harness that pages are driven with (`tests/clients/browser/mod.rs`): each of its checks finds what it is there for.
+//! Tests of the page harness (`tests/clients/browser/mod.rs`): each of its checks can fail.
 
 use super::Browser;
 use super::axe::axe;
@@ -19,7 +19,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::server::TlsStream;
 
-/// The page of most tests: only its own script may run, by the nonce that [`POLICY`] names.
+/// The page of most tests: only its own script runs, by the nonce of [`POLICY`].
 const PAGE: &str = r##"<!doctype html><html lang="en"><head><title>Greeting</title><link rel="icon" href="data:,"></head>
 <body><main><h1>Greeting</h1><form><label>Name <input id="name"></label> <button id="greet">Greet</button></form>
 <p id="answer" data-asked="no">Nobody yet.</p></main><script nonce="n">
@@ -42,7 +42,7 @@ const BROKEN: &str = r#"<!doctype html><link rel="icon" href="data:,"><script no
 const BAD: &str = r#"<!doctype html><html lang="en"><head><title>Bad</title><link rel="icon" href="data:,"></head>
 <body><main><h1>Bad</h1><img src="data:,"></main></body></html>"#;
 
-/// A server of these pages over https, under a root of its own, until it is dropped.
+/// A server of these pages over https with its own root, until dropped.
 struct Pages {
     address: SocketAddr,
     root: PathBuf,

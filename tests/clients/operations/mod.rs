@@ -1,5 +1,4 @@
-//! End to end: what somebody does who runs a CA, from an external account key to the audit record, with real clients, the
-//! companion's commands, and the pages in a real browser; and what the CA tells by itself.
+//! End to end: an operator runs a CA with real clients, commands and a browser.
 
 mod fixture;
 mod notices;
@@ -8,12 +7,13 @@ mod walk;
 use fixture::{Fixture, openssl};
 use walk::walk;
 
-/// An external account key for `*.corp.example`, with it a server's certificate by certbot and a client's by lego, which
-/// selects the profile; no challenge is set up for either.
+/// A key for `*.corp.example`: certbot gets a server's certificate, lego a client's by profile.
+///
+/// No challenge is set up for either.
 fn obtain(fixture: &Fixture) {
     let made = fixture.selvedge(&["eab", "create", "team-a", "--many", "--preauthorize", "*.corp.example"]);
     let key = made["key"].as_str().unwrap();
-    let nobody = fixture.told(&["policy", "check", "db.corp.example", "--key", "team-a"]);
+    let nobody = fixture.human_output(&["policy", "check", "db.corp.example", "--key", "team-a"]);
     assert!(nobody.contains("pre-authorised by \"*.corp.example\""), "{nobody}");
     let port = fixture.server.http01.to_string();
     let bound = ["--eab-kid", "team-a", "--eab-hmac-key", key, "--agree-tos", "--register-unsafely-without-email"];
@@ -31,7 +31,7 @@ fn obtain(fixture: &Fixture) {
 fn replace(fixture: &Fixture) {
     let port = fixture.server.http01.to_string();
     let renew = ["renew", "--no-random-sleep-on-renew", "--http-01-port", &port];
-    fixture.told(&["certs", "replace", "--all", "--reason", "a rehearsal", "--yes"]);
+    fixture.human_output(&["certs", "replace", "--all", "--reason", "a rehearsal", "--yes"]);
     // certbot has not asked before: after an answer it waits for hours until it asks again.
     let renewed = fixture.certbot(&renew);
     assert!(renewed.contains("Congratulations"), "ari: {renewed}");
@@ -44,7 +44,7 @@ fn replace(fixture: &Fixture) {
 fn operator_runs_a_ca_from_external_account_key_to_audit_record() {
     let fixture = Fixture::start(&["EXTERNAL_ACCOUNT_REQUIRED=true"]);
     obtain(&fixture);
-    let listed = fixture.told(&["certs", "list"]);
+    let listed = fixture.human_output(&["certs", "list"]);
     assert!(listed.contains("db.corp.example") && listed.contains("ada.corp.example"), "{listed}");
     let accounts = fixture.selvedge(&["accounts", "list"]);
     assert_eq!(accounts["accounts"].as_array().unwrap().len(), 2, "{accounts}");
@@ -62,7 +62,7 @@ fn operator_runs_a_ca_from_external_account_key_to_audit_record() {
         .map(|entry| entry["what"].as_str().unwrap())
         .collect();
     assert_eq!(done, ["external-account.create", "certificates.replace", "sign-in", "certificate.revoke"]);
-    assert!(fixture.told(&["audit", "verify"]).contains("whole"));
+    assert!(fixture.human_output(&["audit", "verify"]).contains("whole"));
     let fixture = Fixture { server: fixture.server.restart(), folder: fixture.folder };
     assert_eq!(
         fixture.selvedge(&["audit", "list", "--all"])["entries"],

@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::fs;
 use std::path::Path;
 
-/// What the browser complained of but for the answer 401 that tells a page that nobody is signed in.
+/// The browser's messages, without the answer 401 to a page that is not signed in.
 fn complaints(browser: &Browser) -> Vec<String> {
     let all = browser.messages().into_iter().map(|message| message.text);
     all.filter(|text| !text.contains("401")).collect()

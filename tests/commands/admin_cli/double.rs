@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
-/// The token that the double knows; nobody else may see it.
+/// The double's token; nothing else may see it.
 pub const TOKEN: &str = "admin-token-0123456789-abcdefghij-XYZ";
 /// A member of another's making that drives a terminal.
 pub const EVIL: &str = "evil\u{1b}[2J\u{9b}31m\u{7}.test";

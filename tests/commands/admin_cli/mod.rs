@@ -6,14 +6,14 @@ mod target;
 mod tokens;
 
 use crate::contract::Contract;
-use crate::server::{Server, nobody};
+use crate::server::{Server, unused_address};
 use double::{Double, certificate, entry, problem};
 use selvedge::values::hex;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 
-/// Each command, what it says for people, and which operation its JSON is the answer of; `files` are made before.
+/// Each command with its output, the operation of its JSON, and the `files` created before.
 const COMMANDS: &[(&[&str], &[&str])] = &[
     (
         &["eab", "create", "team"],
@@ -261,7 +261,7 @@ fn refusals_are_printed_verbatim_and_silence_has_its_own_exit_code() {
     let asks = |url: &str, says: &[&str]| {
         double.run_with(&["eab", "list"], &[("SELVEDGE_URL", url), ("SELVEDGE_TOKEN", double::TOKEN)]).is(2, says);
     };
-    asks(&format!("http://{}", nobody()), &["does not answer"]);
+    asks(&format!("http://{}", unused_address()), &["does not answer"]);
     for (status, body, says) in [
         (200, "<html>", "is not an operations API"),
         (302, "", "Cloudflare Access"),
@@ -288,7 +288,7 @@ fn undelivered_test_notice_fails() {
     double.run(&["notices", "test"]).is(1, &["no webhook"]);
 }
 
-/// An audit record of this many entries, the newest first, and what `status` says of it.
+/// An audit record with this number of entries, newest first, and its `status`.
 fn record(n: u64) -> (Vec<Value>, Value) {
     let (mut entries, mut chain) = (Vec::new(), String::new());
     for number in 1..=n {

@@ -1,7 +1,7 @@
 //! Where the authority is, and with which token it is asked.
 
 use super::double::{Double, TOKEN, status};
-use crate::server::nobody;
+use crate::server::unused_address;
 use serde_json::{Value, json};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -45,7 +45,7 @@ fn running_dev_is_found_by_state_folder() {
     // Whoever names its URL need say no more.
     double.run_with(&["eab", "list", "--url", &double.url(), "--state", "state"], &[]).is(0, &[]);
     // What is said goes before what is found.
-    let other = [("SELVEDGE_URL", &*format!("http://{}", nobody())), ("SELVEDGE_TOKEN", TOKEN)];
+    let other = [("SELVEDGE_URL", &*format!("http://{}", unused_address())), ("SELVEDGE_TOKEN", TOKEN)];
     double.run_with(&["eab", "list", "--state", "state"], &other).is(2, &["does not answer"]);
     // One that was killed leaves its file behind; no process has this number.
     dev(&double, i32::MAX as u32);
@@ -100,7 +100,7 @@ fn token_comes_from_file_or_environment_never_an_option() {
     assert!(!ended.err.contains("relative URL"), "{ended:?}");
 }
 
-/// FS-09: what another user left, or could have left, says nothing; and no path in the file is followed.
+/// FS-09: files that another user could have written are ignored, and their paths not followed.
 #[test]
 fn dev_state_writable_by_others_gets_no_token() {
     let (double, evil) = (Double::start(), Double::start());

@@ -157,7 +157,7 @@ impl CeremonyFixture {
         );
     }
 
-    /// `openssl ca`, the one command of OpenSSL 3.0 that sets both dates; the extensions are in `ext.cnf`.
+    /// `openssl ca`, which sets both dates in OpenSSL 3.0; the extensions are in `ext.cnf`.
     pub fn ca(&self, request: &str, out: &str, (from, until): (&str, &str), with: &[&str]) {
         self.write("index.txt", "");
         let settings = "[ca]\ndefault_ca=x\n[x]\ndatabase=index.txt\nnew_certs_dir=.\nrand_serial=yes\ndefault_md=sha256\n\

@@ -1,4 +1,4 @@
-//! The key ceremony as its user has it: the companion as a program, and OpenSSL as the judge of what it makes.
+//! The key ceremony as a process, with OpenSSL as the verifier of its results.
 
 mod company;
 mod fixture;
@@ -280,7 +280,7 @@ fn successive_issuers_share_a_root() {
     }
 }
 
-/// Runs a program on a terminal of its own, answers each prompt with a line, prints all that came.
+/// Runs a program on a pseudo-terminal, answers each prompt with a line, prints the output.
 const TERMINAL: &str = r#"
 import os, pty, sys, termios, time
 answers, command = sys.argv[1].split("|"), sys.argv[2:]

@@ -1,4 +1,4 @@
-//! An operator's fixture: a CA's folder, a `wrangler.toml`, a wrangler that writes down what it is told, and the companion.
+//! An operator's workspace: a CA folder, a `wrangler.toml`, a wrangler that records its input.
 
 use selvedge::pki::ceremony::{CertAndKey, create_intermediate, create_root};
 use selvedge::values::{Time, b64};
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::SystemTime;
 
-/// The token that the tests give; nobody may see it but the API.
+/// The token of the tests; only the API may see it.
 pub const TOKEN: &str = "cf-token-0123456789abcdef";
 
 pub fn now() -> Time {
@@ -107,7 +107,7 @@ impl CliFixture {
         fs::write(self.path("calls/listed"), serde_json::to_string_pretty(&list).unwrap()).unwrap();
     }
 
-    /// Has wrangler fail when it is told this.
+    /// Makes wrangler fail for these arguments.
     pub fn fails(&self, args: &str) {
         fs::write(self.path("calls/fails"), args).unwrap();
     }
@@ -151,7 +151,7 @@ impl CliFixture {
     }
 
     /// What wrangler was told, in short.
-    pub fn told(&self) -> Vec<String> {
+    pub fn arguments(&self) -> Vec<String> {
         self.calls().into_iter().map(|call| call.args).collect()
     }
 
@@ -167,7 +167,7 @@ impl CliFixture {
         let folder = fs::read_dir(self.path("ca")).unwrap().map(|entry| entry.unwrap().path());
         for file in folder.filter(|path| path.extension().is_some_and(|kind| kind == "key" || kind == "tokens")) {
             let secret = fs::read_to_string(&file).unwrap();
-            // A file of tokens is one line of JSON: it is each token that nobody may see.
+            // A file of tokens is one line of JSON: no run may show any of its tokens.
             for line in secret.split(['\n', '"']).filter(|line| line.len() > 10 && !line.starts_with("-----")) {
                 assert!(!text.contains(line), "{} is shown: {text}", file.display());
             }

@@ -1,7 +1,7 @@
 //! `secret-key`, and `deploy --key-binding`: keys that Cloudflare holds and never shows.
 
 use super::fixture::{CliFixture, TOKEN, now};
-use crate::server::{Server, nobody};
+use crate::server::{Server, unused_address};
 use data_encoding::BASE64;
 use selvedge::pki::ceremony::{CertAndKey, cross_sign};
 use selvedge::values::SigAlg;
@@ -71,7 +71,7 @@ fn api_refusal_is_printed_without_key_or_token() {
         api(404, r#"{"success":false,"errors":[{"code":10007,"message":"workers.api.error.script_not_found"}]}"#);
     let ended = fixture.run(&["secret-key", "--api", &url(&missing)], &WHO);
     assert!(ended.err.contains("The Worker does not exist: `selvedge deploy` creates it"), "{ended:?}");
-    let ended = fixture.run(&["secret-key", "--api", &format!("http://{}", nobody())], &WHO);
+    let ended = fixture.run(&["secret-key", "--api", &format!("http://{}", unused_address())], &WHO);
     assert!(ended.code == 1 && ended.err.contains("does not answer"), "{ended:?}");
 }
 
@@ -115,15 +115,15 @@ fn deployment_stores_issuer_keys_as_bindings() {
     let api = Server::start(move |_| if nonce.exists() { (200, DONE.into()) } else { (500, b"too early".to_vec()) });
     let ended = fixture.run(&["deploy", "--key-binding", "--api", &url(&api)], &WHO);
     assert_eq!(ended.code, 0, "{ended:?}");
-    assert_eq!(fixture.told(), ["secret list", "secret put NONCE_KEY", "deploy"]);
+    assert_eq!(fixture.arguments(), ["secret list", "secret put NONCE_KEY", "deploy"]);
     let sent: Value = serde_json::from_str(&api.asked()[0].body).unwrap();
     assert_eq!((&sent["name"], &sent["type"]), (&json!("ISSUER_KEY"), &json!("secret_key")));
     // It is known to be there, as what it is.
     fixture.listed(&[("NONCE_KEY", "secret_text"), ("ISSUER_KEY", "secret_key")]);
     assert_eq!(fixture.run(&["deploy"], &[]).code, 0);
-    assert_eq!(fixture.told()[3..], ["secret list", "deploy"]);
+    assert_eq!(fixture.arguments()[3..], ["secret list", "deploy"]);
     // Without a token nothing is begun.
     let ended = fixture.run(&["deploy", "--key-binding", "--api", &url(&api)], &[]);
     assert!(ended.code == 1 && ended.err.contains("CLOUDFLARE_API_TOKEN is not set"), "{ended:?}");
-    assert_eq!((fixture.told().len(), api.asked().len()), (5, 1));
+    assert_eq!((fixture.arguments().len(), api.asked().len()), (5, 1));
 }

@@ -33,7 +33,7 @@ fn first_deployment_stores_secrets_then_deploys() {
     let ended = fixture.run(&["deploy"], &[]);
     fine(&ended);
     let put = ["secret put NONCE_KEY", "secret put ISSUER_KEY", "secret put ISSUER_KEY_2"];
-    assert_eq!(fixture.told(), ["secret list", put[0], put[1], put[2], "deploy"]);
+    assert_eq!(fixture.arguments(), ["secret list", put[0], put[1], put[2], "deploy"]);
     let calls = fixture.calls();
     assert_eq!(calls[1].stdin.as_deref(), Some(fixture.nonce_key.as_str()));
     assert_eq!(calls[2].stdin.as_deref(), Some(fixture.issuer.key.as_str()));
@@ -50,15 +50,15 @@ fn existing_secrets_stay_unless_replaced() {
     let ended = fixture.run(&["deploy"], &[]);
     fine(&ended);
     assert_eq!(
-        fixture.told(),
+        fixture.arguments(),
         ["secret list", "secret put ISSUER_KEY_2", "deploy"],
         "the new issuer's key, then its chain"
     );
     assert!(ended.err.contains("NONCE_KEY: exists"), "{ended:?}");
-    assert!(ended.err.contains("cannot read the issuers"), "nobody answers at BASE_URL: {ended:?}");
+    assert!(ended.err.contains("cannot read the issuers"), "no server answers at BASE_URL: {ended:?}");
     fine(&fixture.run(&["deploy", "--replace-secrets"], &[]));
     let put = ["secret put NONCE_KEY", "secret put ISSUER_KEY", "secret put ISSUER_KEY_2"];
-    assert_eq!(fixture.told()[3..], ["secret list", put[0], put[1], put[2], "deploy"]);
+    assert_eq!(fixture.arguments()[3..], ["secret list", put[0], put[1], put[2], "deploy"]);
 }
 
 #[test]
@@ -80,18 +80,18 @@ fn running_ca_reports_its_configured_keys() {
     let both = says(vec![of(1, &first), of(2, &second)]);
     fixture.set("BASE_URL", &format!("http://{}", both.address));
     fine(&fixture.run(&["deploy"], &[]));
-    assert_eq!(fixture.told(), ["secret list", "deploy"]);
+    assert_eq!(fixture.arguments(), ["secret list", "deploy"]);
     // The second key was stored, perhaps by a deployment that was interrupted, perhaps for an issuer long gone.
     let one = says(vec![of(1, &first)]);
     fixture.set("BASE_URL", &format!("http://{}", one.address));
     fine(&fixture.run(&["deploy"], &[]));
-    assert_eq!(fixture.told()[2..], ["secret list", "secret put ISSUER_KEY_2", "deploy"]);
+    assert_eq!(fixture.arguments()[2..], ["secret list", "secret put ISSUER_KEY_2", "deploy"]);
     // The first place has another issuer than here.
     let other = says(vec![of(1, "0123456789abcdef"), of(2, &second)]);
     fixture.set("BASE_URL", &format!("http://{}", other.address));
     let ended = fixture.run(&["deploy"], &[]);
     assert!(ended.code == 1 && ended.err.contains("the running authority uses ISSUER_KEY"), "{ended:?}");
-    assert_eq!(fixture.told()[5..], ["secret list"]);
+    assert_eq!(fixture.arguments()[5..], ["secret list"]);
     fine(&fixture.run(&["deploy", "--replace-secrets"], &[]));
 }
 
@@ -107,14 +107,14 @@ fn existing_admin_tokens_are_stored() {
     let ended = fixture.run(&["deploy"], &[]);
     fine(&ended);
     assert!(!ended.err.contains("token new"), "{ended:?}");
-    assert_eq!(fixture.told()[4..], ["secret list", "secret put ADMIN_TOKENS", "deploy"]);
+    assert_eq!(fixture.arguments()[4..], ["secret list", "secret put ADMIN_TOKENS", "deploy"]);
     assert_eq!(fixture.calls()[5].stdin.as_deref(), Some(tokens.as_str()));
     // What is there stays, also where the folder has none.
     fixture.listed(&["NONCE_KEY", "ISSUER_KEY", "ADMIN_TOKENS"].map(|name| (name, "secret_text")));
     fine(&fixture.run(&["deploy"], &[]));
     std::fs::remove_file(fixture.path("ca/admin.tokens")).unwrap();
     assert!(!fixture.run(&["deploy"], &[]).err.contains("token new"));
-    assert_eq!(fixture.told()[7..], ["secret list", "deploy", "secret list", "deploy"]);
+    assert_eq!(fixture.arguments()[7..], ["secret list", "deploy", "secret list", "deploy"]);
 }
 
 #[test]
@@ -124,7 +124,7 @@ fn dry_run_changes_nothing_and_prints_the_commands() {
     assert!(before.len() > 5, "{:?}", before.keys());
     let ended = fixture.run(&["deploy", "--dry-run"], &[]);
     fine(&ended);
-    assert_eq!(fixture.told(), ["deploy --dry-run"]);
+    assert_eq!(fixture.arguments(), ["deploy --dry-run"]);
     let (key, toml) = (fixture.path("ca/issuer-2.key"), fixture.path("wrangler.toml"));
     let line = format!("secret put ISSUER_KEY_2 --config {} < {}\n", toml.display(), key.display());
     assert!(ended.out.contains(&line) && ended.out.contains("tool wrangler deploy"), "{ended:?}");
@@ -181,9 +181,9 @@ fn deploy_reports_all_findings_and_runs_nothing() {
     ] {
         assert!(ended.err.contains(says), "{says}: {}", ended.err);
     }
-    assert!(fixture.told().is_empty());
+    assert!(fixture.arguments().is_empty());
     let dry = fixture.run(&["deploy", "--dry-run"], &[]);
-    assert!(dry.code == 1 && fixture.told().is_empty(), "{dry:?}");
+    assert!(dry.code == 1 && fixture.arguments().is_empty(), "{dry:?}");
 }
 
 #[test]
@@ -202,7 +202,11 @@ fn deploy_failure_stops_and_prints_completed_steps() {
     let ended = fixture.run(&["deploy"], &[]);
     assert!(ended.code == 1 && ended.err.contains("NONCE_KEY stored"), "{ended:?}");
     assert!(ended.err.contains("`wrangler secret put ISSUER_KEY` failed"), "{ended:?}");
-    assert_eq!(fixture.told(), ["secret list", "secret put NONCE_KEY", "secret put ISSUER_KEY"], "and no deployment");
+    assert_eq!(
+        fixture.arguments(),
+        ["secret list", "secret put NONCE_KEY", "secret put ISSUER_KEY"],
+        "and no deployment"
+    );
 }
 
 #[test]
@@ -213,7 +217,7 @@ fn issuer_without_key_is_not_deployed() {
     }
     let ended = fixture.run(&["deploy"], &[]);
     assert!(ended.code == 1 && ended.err.contains("ISSUER_KEY_2 is neither in"), "{ended:?}");
-    assert_eq!(fixture.told(), ["secret list"]);
+    assert_eq!(fixture.arguments(), ["secret list"]);
     fixture.listed(&[("ISSUER_KEY_2", "secret_text")]);
     fine(&fixture.run(&["deploy"], &[]));
 }
@@ -225,5 +229,5 @@ fn missing_ca_folder_is_reported() {
     std::fs::create_dir(fixture.path("ca")).unwrap();
     let ended = fixture.run(&["deploy"], &[]);
     assert!(ended.code == 1 && ended.err.contains("selvedge init"), "{ended:?}");
-    assert!(!TOKEN.is_empty() && fixture.told().is_empty());
+    assert!(!TOKEN.is_empty() && fixture.arguments().is_empty());
 }

@@ -1,7 +1,7 @@
-//! `status`, of an authority that stands in every way.
+//! `status` of CAs in every state.
 
 use super::fixture::{CliFixture, CommandOutput, now};
-use crate::server::{Asked, Server, nobody};
+use crate::server::{Asked, Server, unused_address};
 use selvedge::ca::config::issuers::Published;
 use selvedge::ca::http::message::Body;
 use selvedge::ca::testing::{Client, START, World, new_key};
@@ -167,7 +167,7 @@ fn status_of_misconfigured_ca_prints_the_reason() {
 #[test]
 fn status_unknown_has_its_own_exit_code() {
     let mut fixture = CliFixture::new();
-    let gone = format!("http://{}", nobody());
+    let gone = format!("http://{}", unused_address());
     let unknown = |fixture: &CliFixture, args: &[&str], says: &str| {
         let ended = fixture.run(&[&["status"], args].concat(), &[]);
         assert!(ended.code == 2 && ended.err.contains(says) && ended.out.is_empty(), "{says}: {ended:?}");
@@ -190,7 +190,7 @@ fn status_unknown_has_its_own_exit_code() {
     unknown(&fixture, &["--url", &tls], "does not speak https");
 }
 
-/// The authority's own code answers; only its addresses are changed to where it is served here.
+/// The CA's own code answers; only its addresses are changed to the local ones.
 #[test]
 fn status_parses_answers_of_a_real_ca() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

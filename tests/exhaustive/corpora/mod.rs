@@ -8,7 +8,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Instant;
 
-/// Slower than this is over-long work, on any machine: the longest input takes a hundredth of it.
+/// The time limit of an input; the longest takes a hundredth of it.
 const LONGEST: u128 = 5_000;
 
 fn fuzz() -> PathBuf {

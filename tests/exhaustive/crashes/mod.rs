@@ -1,5 +1,4 @@
-//! Requests that are dropped at every step, or whose every store operation, call and signature fails: what must hold
-//! afterwards.
+//! Requests that are dropped at every step, or whose storage, calls and signatures fail.
 
 mod crash_test;
 

@@ -1,4 +1,4 @@
-//! A CA in the middle of its work: accounts, orders in every state, proofs in place, for requests of every kind.
+//! A CA with accounts, orders and challenge responses for requests of every kind.
 
 use core::time::Duration;
 use selvedge::ca::config::admin_tokens::AdminTokens;
@@ -38,8 +38,9 @@ pub struct Fixture {
     pub other: Client,
     /// The account keys that the client changes to.
     pub new_key: ClientKey,
-    /// The location and object of an order for p.test, with the proofs of all challenge types but dns-persist-01 in place:
-    /// its record would make the next order ready just in time.
+    /// An order for p.test, its location and object, with responses to its challenges.
+    ///
+    /// All types but dns-persist-01: its record would make the next order ready just in time.
     pub pending: (String, Value),
     /// The URL and object of its authorization.
     pub authorization: (String, Value),
@@ -122,7 +123,7 @@ impl Fixture {
         challenge(&self.authorization.1, method.name())["url"].as_str().unwrap().to_owned()
     }
 
-    /// The fixture in which validations of z.test have failed until it was paused, and the page where that is ended.
+    /// The fixture with z.test paused after failed validations, and the page that ends the pause.
     pub fn paused(&self) -> (World, String) {
         let world = self.world.fork();
         let client = self.client.at(&world);
@@ -140,7 +141,7 @@ impl Fixture {
         world
     }
 
-    /// The fixture after the terms of service changed, and the page where the client's agreement is asked for.
+    /// The fixture after a change of terms, and the page for the client's agreement.
     pub fn surprised(&self) -> (World, String) {
         let world = self.world.fork().reconfigured(|settings| {
             settings.meta.terms_of_service = Some(NEW_TERMS.to_owned());
@@ -150,7 +151,7 @@ impl Fixture {
         (world, refused["instance"].as_str().unwrap().to_owned())
     }
 
-    /// The fixture after a key change of `other` that was lost between its claim to the client's next key and all else.
+    /// The fixture after a key change of `other` that was lost after its claim.
     pub fn claimed(&self) -> World {
         let claim = format!("key/{}", self.new_key.thumbprint().as_str());
         let mut worlds = (0..40).map(|n| {
@@ -164,8 +165,7 @@ impl Fixture {
         worlds.find(|world| world.records("owner").iter().any(|(name, _)| *name == claim)).unwrap()
     }
 
-    /// The fixture with a validation and an issuance that failed for a passing reason and are due again, and records that
-    /// are over.
+    /// The fixture with expired records and a due validation and issuance after temporary failures.
     pub fn overdue(&self) -> World {
         let world = self.world.fork();
         let client = self.client.at(&world);
@@ -180,7 +180,7 @@ impl Fixture {
         world
     }
 
-    /// The fixture with a webhook and a second issuer, when the certificate is near its end.
+    /// The fixture with a webhook and a second issuer, near the certificate's end.
     pub fn near_the_end(&self) -> World {
         let root = create_root("Another Root", START, 10).unwrap();
         let other = create_intermediate(&root, "Another Issuer", START, 5).unwrap();
@@ -191,7 +191,7 @@ impl Fixture {
         world
     }
 
-    /// The client as the account's key is now; `None` when the account is no more.
+    /// The client with the account's current key; `None` if the account is deactivated.
     pub fn survivor(&self, world: &World) -> Option<Client> {
         let records = world.records("account").into_iter();
         let (_, account) = records.into_iter().find(|(name, _)| *name == self.client.partition()).unwrap();

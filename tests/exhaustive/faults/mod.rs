@@ -1,5 +1,6 @@
-//! Every kind of request, with each of its operations failing, being the end of a machine or of a partition, or letting
-//! another request in: what must hold afterwards. `selvedge::ca::testing::Operations` says what an operation is.
+//! Every kind of request with a fault, crash or other request at each operation.
+//!
+//! `selvedge::ca::testing::Operations` defines an operation.
 
 mod fixture;
 mod notices;
@@ -15,7 +16,7 @@ use selvedge::validation::Method;
 use std::collections::BTreeSet;
 use trials::{Trial, changes_something, interrupt_everywhere};
 
-/// A match over all variants of an enumeration, and the list of their names: one that is not here does not compile.
+/// Makes a match over all variants of an enumeration, and the list of their names.
 macro_rules! names_of {
     ($function:ident, $all:ident, $type:ident: $($variant:ident)*) => {
         const $all: &[&str] = &[$(stringify!($variant)),*];
@@ -48,7 +49,7 @@ fn fault_table_has_every_route_and_challenge_type() {
     assert_eq!(message_name(&Message::WhoOwns), "WhoOwns");
 }
 
-/// Runs `try_one` for each case, one after the other by name so that a failure is found again.
+/// Runs `try_one` for each case in the order of names.
 fn for_each_case(fixture: &Fixture, mut try_one: impl FnMut(&Case<'_>)) {
     for case in &cases(fixture) {
         try_one(case);

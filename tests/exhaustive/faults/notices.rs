@@ -1,4 +1,4 @@
-//! Requests and alarms by which something is told: see the requests of every other kind.
+//! Requests and alarms that create notices.
 
 use super::fixture::Fixture;
 use super::requests::{Act, After, Case, bare, case, operate};
@@ -6,12 +6,12 @@ use selvedge::ca::testing::World;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
-/// What is told of a revocation, and to whom.
+/// The revocations that create notices.
 pub fn telling(fixture: &Fixture) -> Vec<Case<'_>> {
     let owner = fixture.client.clone();
     let revoke = move |world: &World| owner.at(world).revoke_request(&fixture.certificate, Some(4));
     let mut revoked = case(fixture, "revokeCert with a webhook", 200, &[400], revoke);
-    revoked.after = Box::new(|world, what| is_told_once(world, "certificate.revoked", what));
+    revoked.after = Box::new(|world, what| has_one_notice(world, "certificate.revoked", what));
     let test = operate("POST", "notices/test", Some(&json!({})));
     let mut tested = case(fixture, "operations: test of the webhook", 200, &[], move |_| test.clone());
     tested.after = Box::new(|world, what| assert!(!world.receiver().arrived().is_empty(), "{what}: it arrives"));
@@ -29,15 +29,15 @@ pub fn telling(fixture: &Fixture) -> Vec<Case<'_>> {
     all.into_iter().map(|case| Case { start: case.start.with_webhook(), ..case }).collect()
 }
 
-/// The alarms when a certificate is near its end, and another issuer would have to have its renewal.
+/// The alarms near a certificate's end, with another issuer that may have renewed it.
 pub fn reminding(fixture: &Fixture) -> Case<'_> {
-    let after: After<'_> = Box::new(|world, what| is_told_once(world, "certificate.ending", what));
+    let after: After<'_> = Box::new(|world, what| has_one_notice(world, "certificate.ending", what));
     let (name, start) = ("alarms that remind".to_owned(), fixture.near_the_end());
     Case { name, start, act: Act::Alarms, status: 0, again: &[], after }
 }
 
-/// There is one notice of this kind, and the receiver has it, perhaps more than once.
-fn is_told_once(world: &World, kind: &str, what: &str) {
+/// Checks for one notice of this kind, delivered at least once.
+fn has_one_notice(world: &World, kind: &str, what: &str) {
     let stored = world.records("notice/").into_iter().filter(|(_, notice)| notice["kind"] == kind);
     let stored: Vec<Value> = stored.map(|(_, notice)| notice).collect();
     assert_eq!(stored.len(), 1, "{what}: it is stored once");

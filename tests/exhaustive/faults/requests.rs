@@ -29,7 +29,7 @@ pub struct Case<'a> {
     pub act: Act<'a>,
     /// What it is answered when nothing goes wrong.
     pub status: u16,
-    /// What the same request, signed anew, may be answered besides `status` when the first had its effect.
+    /// Further statuses of the repeated, newly signed request after the first had its effect.
     pub again: &'static [u16],
     /// What has to hold when the client came through with its retry.
     pub after: After<'a>,

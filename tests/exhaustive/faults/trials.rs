@@ -1,4 +1,4 @@
-//! One thing that goes wrong within one request, what becomes of it, and the client that tries again.
+//! A request with injected faults, their outcome, and the client's retry.
 
 use super::fixture::Fixture;
 use super::requests::{Act, Case};
@@ -23,8 +23,9 @@ pub struct Trial<'a> {
 }
 
 impl Trial<'_> {
-    /// Does it with these faults, and what a client does then; adds its operations to `seen`. `false` when not all
-    /// faults came about, for there were fewer operations.
+    /// Runs a case with these faults and the client's reaction.
+    ///
+    /// Adds its operations to `seen`. Gives `false` if there were too few operations for all faults.
     pub fn run(&self, plan: &[(usize, OperationFault)], seen: &mut BTreeSet<String>) -> bool {
         let world = self.case.start.fork();
         world.set_cooperative(false);
@@ -72,7 +73,7 @@ impl Trial<'_> {
         }
     }
 
-    /// The client tries again, once signed anew; then somebody sends the first request twice more.
+    /// Repeats the request newly signed, then replays the first request twice.
     fn come_through(&self, world: &World, first: Option<Request>, what: &str) {
         if let Some(again) = self.request(world) {
             let answered = world.send(again);
@@ -94,7 +95,7 @@ fn is_signed(request: &Request) -> bool {
     request.content_type.as_deref() == Some("application/jose+json")
 }
 
-/// Whoever recorded a request sends it again: it counts at most once, and never if its nonce was redeemed.
+/// Replays a recorded request: it counts at most once, and never with a redeemed nonce.
 fn replay(world: &World, request: &Request, what: &str) {
     let redeemed = world.records("nonce/").len();
     let counted = world.send(request.clone()).status() < 400;
@@ -121,7 +122,7 @@ fn orders(fixture: &Fixture, world: &World) -> BTreeMap<String, (Value, Vec<Opti
     with_authorizations.collect()
 }
 
-/// No order is stuck: each that is not as it was before can be finished, or is over and says why.
+/// Checks that each changed order can be finished or has an error.
 fn finish_what_changed(fixture: &Fixture, start: &World, world: &World, what: &str) {
     let Some(client) = fixture.survivor(world) else { return };
     let before = orders(fixture, start);
@@ -170,7 +171,7 @@ pub fn changes_something(case: &Case<'_>) -> bool {
     world.rows_but_nonces() != before
 }
 
-/// Delays a request at each of its steps in turn, until another was done from its beginning to its end. Gives how often.
+/// Delays a request at each step by another; gives the number of runs.
 pub fn interrupt_everywhere(fixture: &Fixture, delayed: &Case<'_>, other: &Case<'_>) -> usize {
     let (Act::Request(slow), Act::Request(quick)) = (&delayed.act, &other.act) else {
         return interrupt_with_alarms(fixture, delayed, other);
@@ -198,7 +199,7 @@ pub fn interrupt_everywhere(fixture: &Fixture, delayed: &Case<'_>, other: &Case<
     panic!("{} has more than {STEPS} steps", delayed.name);
 }
 
-/// As [`interrupt_everywhere`], where one of the two is no request but what the alarms do.
+/// Like [`interrupt_everywhere`], with the alarms in place of one request.
 fn interrupt_with_alarms(fixture: &Fixture, delayed: &Case<'_>, other: &Case<'_>) -> usize {
     let (Act::Request(slow), Act::Alarms) = (&delayed.act, &other.act) else { return 0 };
     for k in 0..STEPS {

@@ -1,4 +1,4 @@
-//! A key that is condemned while it comes in: whoever was first, what was answered holds, and from then on it is refused.
+//! A key that is blocked while in use: every answer holds, then it is refused.
 
 use selvedge::ca::http::message::Request;
 use selvedge::ca::testing::{Answered, Client, CsrShape, World, check_all, new_key};
@@ -16,7 +16,7 @@ struct Fixture {
     /// Has a certificate's key, and no account.
     holder: Client,
     certificate: Vec<u8>,
-    /// A ready order of the account, its URL first, and a CSR for it with the key.
+    /// A ready order of the account with its URL, and a CSR with the key.
     order: (String, Value),
     csr: Vec<u8>,
 }
@@ -37,7 +37,7 @@ impl Fixture {
         who.at(world).revoke_request(&self.certificate, Some(1))
     }
 
-    /// Runs the revocation and the other request in each order in which one is delayed by the whole of the other.
+    /// Runs the revocation and the other request, each delayed by the whole of the other.
     fn interleave(&self, other: impl Fn(&World) -> Request, after: impl Fn(&World, &Answered, &str)) {
         for (by_key, revoked_first) in [(true, true), (true, false), (false, true), (false, false)] {
             for k in 0..STEPS {

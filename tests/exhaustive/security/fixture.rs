@@ -1,4 +1,4 @@
-//! An attacker, a victim, and a resource of every kind: for the tests of what accounts see of each other.
+//! An attacker, a victim and a resource of every kind, for tests of isolation.
 
 use selvedge::ca::config::settings::TermsChange;
 use selvedge::ca::http::operator_files::File;
@@ -12,7 +12,7 @@ use selvedge::pki::certificate::parse_presented;
 use selvedge::values::{Id, SigAlg, b64};
 use serde_json::{Value, json};
 
-/// The texts of what one account has, or of what nobody has.
+/// The texts of an account's resources, or of unknown ones.
 #[derive(Clone)]
 pub struct Resources {
     pub account: Id,
@@ -37,12 +37,12 @@ impl Resources {
     }
 }
 
-/// An attacker, the resources of a victim, and resources that nobody has.
+/// An attacker, the resources of a victim, and unknown resources.
 pub struct Fixture {
     pub owner: Client,
     pub attacker: Client,
     pub victim: Resources,
-    pub nobody: Resources,
+    pub unknown: Resources,
 }
 
 pub const TERMS: &str = "https://ca.test/terms-of-service";
@@ -94,17 +94,17 @@ pub fn fixture(state: &str) -> Fixture {
         name: "victim.test",
         key: owner.key.jwk_json(),
     };
-    let nobody = Resources {
+    let unknown = Resources {
         account: Id::from_random([0xa1; 16]),
         order: Id::from_random([0xa2; 16]),
         authorization: Id::from_random([0xa3; 16]),
         cert_id: Resources::cert_id_of(&world, &other),
         certificate: replaced(&victim.certificate, serial.octets(), other.octets()),
         serial: other,
-        name: "nobody.test",
+        name: "unknown.test",
         key: ClientKey::generate(SigAlg::Es256).jwk_json(),
     };
-    Fixture { owner, attacker, victim, nobody }
+    Fixture { owner, attacker, victim, unknown }
 }
 
 /// The routes one after the other, each to something of `resources`. A new one does not compile until it stands here, and

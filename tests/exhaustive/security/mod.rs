@@ -1,9 +1,8 @@
-//! An attacker with an account of their own tries every resource of another account: each answer is, byte for byte but
-//! for the nonce and what the request itself names, the one for a thing that does not exist, and nothing changes but
-//! what is the attacker's.
+//! An attacker with an account tries every resource of another account.
 //!
-//! What tells more, on purpose, stands in SECURITY.md: the certificate itself proves that it was issued, and whether an
-//! account exists at a URL is what RFC 8555 §6.2 has every client told.
+//! Each answer equals, byte for byte but for the nonce and the request's own names, the answer about a missing
+//! resource, and only the attacker's own state changes. SECURITY.md lists the deliberate exceptions: a certificate
+//! proves that it was issued, and RFC 8555 §6.2 reveals whether an account exists.
 
 mod fixture;
 
@@ -77,7 +76,7 @@ fn requests(attacker: &Client, resources: &Resources) -> Vec<(String, Request)> 
     found
 }
 
-/// An answer as an attacker sees it, without the nonce and with what the request names masked.
+/// An answer without the nonce and with the request's own names masked.
 fn seen(answered: &Answered, resources: &Resources) -> String {
     let headers = answered.response.headers.iter().filter(|(name, _)| name != "Replay-Nonce");
     let mut text = format!(
@@ -92,13 +91,13 @@ fn seen(answered: &Answered, resources: &Resources) -> String {
     text
 }
 
-/// What is stored, but for the attacker's own partition and the nonces that its requests used up.
+/// The stored records without the attacker's partition and the redeemed nonces.
 fn of_others(world: &World, attacker: &Client) -> Vec<((String, String), String)> {
     let own = attacker.partition();
     world.rows_but_nonces().into_iter().filter(|((partition, _), _)| *partition != own).collect()
 }
 
-/// Renewal information is for anybody who knows the certificate (RFC 9773 §4.1).
+/// Renewal information is public to holders of the certificate (RFC 9773 §4.1).
 fn is_public(what: &str) -> bool {
     what.starts_with("GET RenewalInfo") || what.starts_with("HEAD RenewalInfo")
 }
@@ -107,14 +106,14 @@ fn is_public(what: &str) -> bool {
 fn h13_s01_foreign_resources_look_nonexistent() {
     let mut statuses = BTreeSet::new();
     for state in ["pending", "ready", "valid", "invalid"] {
-        let Fixture { attacker, victim, nobody, .. } = fixture(state);
+        let Fixture { attacker, victim, unknown, .. } = fixture(state);
         // Lists that are due are signed for whoever asks first: here before the rest.
         let lists = Request { method: "GET".to_owned(), path: "/crl/all.pem".to_owned(), ..Request::default() };
         attacker.world.send(lists).is(200);
         let before = of_others(&attacker.world, &attacker);
         // Worlds that go the same way: the same random numbers, so the same ids of what is made.
         let (one, two) = (attacker.at(&attacker.world.fork()), attacker.at(&attacker.world.fork()));
-        let (theirs, nobodys) = (requests(&one, &victim), requests(&two, &nobody));
+        let (theirs, nobodys) = (requests(&one, &victim), requests(&two, &unknown));
         assert_eq!(theirs.len(), nobodys.len());
         for ((what, request), (_, same)) in theirs.into_iter().zip(nobodys) {
             let (one, two) = (one.world.fork(), two.world.fork());
@@ -122,9 +121,9 @@ fn h13_s01_foreign_resources_look_nonexistent() {
             assert!(!answered.text().contains("badNonce"), "{what}: {}", answered.text());
             let status = answered.status();
             statuses.insert(status);
-            let (found, wanted) = (seen(&answered, &victim), seen(&two.send(same), &nobody));
+            let (found, wanted) = (seen(&answered, &victim), seen(&two.send(same), &unknown));
             if !is_public(&what) {
-                assert_eq!(found, wanted, "{state}: {what}: another's is told from nobody's");
+                assert_eq!(found, wanted, "{state}: {what}: another's is distinguishable from an unknown one's");
             }
             assert_eq!(of_others(&one, &attacker), before, "{state}: {what}: changes what is not the attacker's");
             if (200..300).contains(&status) {
@@ -136,13 +135,13 @@ fn h13_s01_foreign_resources_look_nonexistent() {
     assert_eq!(statuses, [200, 201, 204, 400, 403, 404, 405, 415].into());
 }
 
-/// That the comparison can tell: the owner's own answers differ from those for what does not exist.
+/// The comparison can fail: the owner's answers differ from those about missing resources.
 #[test]
 fn h13_owner_gets_details() {
-    let Fixture { owner, victim, nobody, .. } = fixture("ready");
+    let Fixture { owner, victim, unknown, .. } = fixture("ready");
     let mut told = 0;
-    for ((route, theirs), nobodys) in routes(&victim).iter().map(|r| (r, r)).zip(routes(&nobody)) {
-        let [one, two] = [(theirs, &victim), (&nobodys, &nobody)].map(|(route, resources)| {
+    for ((route, theirs), nobodys) in routes(&victim).iter().map(|r| (r, r)).zip(routes(&unknown)) {
+        let [one, two] = [(theirs, &victim), (&nobodys, &unknown)].map(|(route, resources)| {
             let client = owner.at(&owner.world.fork());
             seen(&client.get(&url_of(client.world.urls(), route)), resources)
         });
@@ -162,8 +161,9 @@ fn h13_owner_gets_details() {
     assert_eq!(told, 9);
 }
 
-/// The certificate proves by itself that it was issued, so RFC 8555 §7.6 has `unauthorized` said; but not what became of
-/// it, and nothing comes of the request.
+/// A certificate proves its issuance, so RFC 8555 §7.6 has `unauthorized` as the answer.
+///
+/// The answer does not reveal its state, and the request has no effect.
 #[test]
 fn r04_possession_of_a_certificate_does_not_allow_revocation() {
     let world = World::new();
@@ -180,8 +180,9 @@ fn r04_possession_of_a_certificate_does_not_allow_revocation() {
     assert_eq!(of_others(&world, &attacker), before);
 }
 
-/// Whoever knows an account's URL, which stands in DNS records, can name it in kid. Without its key nothing comes of it,
-/// and the account's nonces stay good.
+/// An attacker can use an account's URL as `kid`: it is public in DNS records.
+///
+/// Without the account's key the request has no effect, and the account's nonces stay valid.
 #[test]
 fn j11_n04_foreign_account_url_in_kid_is_refused() {
     let Fixture { attacker, victim, .. } = fixture("ready");
@@ -202,14 +203,14 @@ fn j11_n04_foreign_account_url_in_kid_is_refused() {
 /// Knowing one's own proof of having been asked for agreement helps with no other account.
 #[test]
 fn a08_agreement_belongs_to_one_account() {
-    let Fixture { attacker, victim, nobody, .. } = fixture("pending");
+    let Fixture { attacker, victim, unknown, .. } = fixture("pending");
     let changed = attacker.world.reconfigured(|s| s.meta.terms_of_service = Some(format!("{TERMS}-2")));
     let attacker = attacker.at(&changed);
     let refused = attacker.new_order(&["x.test"]).refused(403, Kind::UserActionRequired);
     let page = refused.json()["instance"].as_str().unwrap().to_owned();
     let proof = page.rsplit('/').next().unwrap();
     let before = of_others(&changed, &attacker);
-    let answers = [&victim, &nobody].map(|resources| {
+    let answers = [&victim, &unknown].map(|resources| {
         let path = format!("/terms/{}/{proof}", resources.account.as_str());
         [changed.ask("GET", &path), changed.send(form(&path, "agree=yes"))]
             .map(|answered| seen(&answered.is(404), resources))

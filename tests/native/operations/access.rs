@@ -1,5 +1,4 @@
-//! Operators by way of Cloudflare Access: whose word is taken, what a browser must not be made to send, and what happens
-//! while the team's keys cannot be had.
+//! Operators by Cloudflare Access: accepted assertions, cross-site requests, and unavailable keys.
 
 use core::time::Duration;
 use selvedge::ca::config::access::Access;

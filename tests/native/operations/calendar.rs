@@ -1,4 +1,4 @@
-//! The calendar: who has its URL sees what ends, what was revoked and the issuers' days, and nobody else does.
+//! The calendar: expiries, revocations and issuer dates, for holders of its URL only.
 
 use super::operating::{DAY, another_issuer, let_pass, operate, operated};
 use selvedge::ca::config::admin_tokens::AdminTokens;

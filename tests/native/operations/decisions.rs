@@ -1,5 +1,4 @@
-//! What operators decide, as it meets the orders of accounts: limits of what is to be replaced now, and a policy that only
-//! looks on.
+//! Operators' decisions that affect orders: exempt replacements, and the shadow policy.
 
 use core::time::Duration;
 use selvedge::ca::config::admin_tokens::AdminTokens;

@@ -1,4 +1,4 @@
-//! The order of the inventory, its pages over several issuers, searches that stop early, ledgers from before it.
+//! The inventory: order, pages over issuers, interrupted searches, and ledgers without an index.
 
 use super::operator::{DAY, Operator, SECOND, issue, texts};
 use selvedge::ca::testing::{START, World};
@@ -13,7 +13,7 @@ fn with_another_issuer(operator: &Operator) -> Operator {
     Operator { world: operator.world.with_issuer(&issuer, operator.world.now()), ..operator.with(&operator.token, 1) }
 }
 
-/// Copies of a ledger's entry, with names `n{n}.test` and ends of their own, as a ledger from before the inventory has them.
+/// Copies of a ledger's entry named `n{n}.test` with different expiries, without an index.
 fn plant(operator: &Operator, issuer: &str, serial: &str, count: u64) {
     let ledger = format!("ledger/{issuer}");
     let row = operator.world.rows()[&(ledger.clone(), format!("serial/{serial}"))].clone();

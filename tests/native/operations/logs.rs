@@ -1,5 +1,6 @@
-//! A line for each request, validation, issuance and revocation: what is in it, and that it is there once. That no secret of
-//! the CA and nothing of what was signed is in one, the world checks with each line and each answer.
+//! The log: one line with its members for each request, validation, issuance and revocation.
+//!
+//! The world checks each line and answer for secrets of the CA and signed contents.
 
 use core::time::Duration;
 use selvedge::ca::config::admin_tokens::AdminTokens;
@@ -17,7 +18,7 @@ use std::collections::BTreeSet;
 
 const ADMIN: &str = "an-admin-token-of-sufficient-length";
 
-/// The lines since the last call of this kind, all of them valid and of one line.
+/// The lines since the last call of this kind, all valid JSON.
 fn lines(world: &World, seen: &mut usize) -> Vec<Value> {
     let all = world.lines();
     let new = all[*seen..].iter().map(|line| {
@@ -111,9 +112,9 @@ fn operator_requests_log_operator_and_action() {
     ask("GET", "status", "a-token-that-nobody-has-and-nobody-had").is(401);
     ask("OPTIONS", "status", ADMIN).is(405);
     let found = lines(&world, &mut 0);
-    let told: Vec<_> = found.iter().map(|line| (line["operator"].as_str(), line["action"].as_str())).collect();
+    let logged: Vec<_> = found.iter().map(|line| (line["operator"].as_str(), line["action"].as_str())).collect();
     assert_eq!(
-        told,
+        logged,
         [
             (Some("ada"), Some("/admin/v1/status")),
             (Some("ada"), Some("/admin/v1/external-accounts")),
@@ -214,12 +215,12 @@ fn validations_log_attempts_and_failures() {
     world.pass(Duration::from_secs(6));
     world.run_due_alarms();
     let found = of_event(&world, "validation");
-    let told = |line: &Value| {
+    let logged = |line: &Value| {
         let text = |member: &str| line[member].as_str().unwrap_or("-").to_owned();
         [text("identifier"), text("kind"), text("outcome"), text("problem"), line["attempt"].to_string()].join(" ")
     };
     assert_eq!(
-        found.iter().map(told).collect::<Vec<_>>(),
+        found.iter().map(logged).collect::<Vec<_>>(),
         [
             "a.test http-01 valid - 1",
             "z.test http-01 invalid unauthorized 1",
@@ -295,13 +296,13 @@ fn abandoned_issuance_logs_its_reason() {
 }
 
 /// The certificates of a world, and those that its lines tell of; none twice.
-fn stored_and_told(world: &World, what: &str) -> (BTreeSet<String>, BTreeSet<String>) {
+fn stored_and_logged(world: &World, what: &str) -> (BTreeSet<String>, BTreeSet<String>) {
     let text = |value: &Value| value["serial"].as_str().unwrap().to_owned();
     let stored = world.records("cert/").iter().map(|(_, record)| text(record)).collect();
     let lines = of_event(world, "issuance");
-    let told: BTreeSet<String> = lines.iter().filter(|line| line["outcome"] == "issued").map(text).collect();
-    assert_eq!(told.len(), lines.len(), "{what}: {lines:?}");
-    (stored, told)
+    let logged: BTreeSet<String> = lines.iter().filter(|line| line["outcome"] == "issued").map(text).collect();
+    assert_eq!(logged.len(), lines.len(), "{what}: {lines:?}");
+    (stored, logged)
 }
 
 #[test]
@@ -321,8 +322,8 @@ fn interrupted_issuance_is_logged_once() {
         world.restart();
         world.run_due_alarms();
         client.at(&world).finalize(&order, &csr).is(200);
-        let (stored, told) = stored_and_told(&world, &format!("after {k} steps"));
-        assert_eq!((stored.len(), stored), (1, told), "after {k} steps");
+        let (stored, logged) = stored_and_logged(&world, &format!("after {k} steps"));
+        assert_eq!((stored.len(), stored), (1, logged), "after {k} steps");
         if done {
             break;
         }
@@ -330,7 +331,7 @@ fn interrupted_issuance_is_logged_once() {
     assert!(resumed > 2, "it was resumed {resumed} times");
 }
 
-/// A machine that is lost in the very moment in which the certificate was stored tells nothing of it, and that is all.
+/// A crash right after storing the certificate is the only one without a log line.
 #[test]
 fn crashed_issuance_is_not_logged_twice() {
     let start = World::new();
@@ -338,7 +339,7 @@ fn crashed_issuance_is_not_logged_twice() {
     let (_, order) = client.ready_order(&["a.test"]);
     let csr = CsrShape::dns(&["a.test"]).build(&new_key(SigAlg::Es256));
     for fault in OperationFault::ALL {
-        let mut untold = 0;
+        let mut unlogged = 0;
         for n in 0.. {
             let world = start.fork();
             let request = client.at(&world).finalize_request(&order, &csr);
@@ -349,14 +350,14 @@ fn crashed_issuance_is_not_logged_twice() {
             world.restart();
             world.live(Duration::from_secs(120));
             client.at(&world).finalize(&order, &csr).is(200);
-            let (stored, told) = stored_and_told(&world, &format!("{fault:?} {n}"));
-            assert!(stored.len() == 1 && told.is_subset(&stored), "{fault:?} {n}: {told:?}");
-            untold += usize::from(told.is_empty());
+            let (stored, logged) = stored_and_logged(&world, &format!("{fault:?} {n}"));
+            assert!(stored.len() == 1 && logged.is_subset(&stored), "{fault:?} {n}: {logged:?}");
+            unlogged += usize::from(logged.is_empty());
             if struck == 0 {
                 break;
             }
         }
         let lost = matches!(fault, OperationFault::MachineDiesAfter | OperationFault::PartitionDiesAfter);
-        assert_eq!(untold, usize::from(lost), "{fault:?}");
+        assert_eq!(unlogged, usize::from(lost), "{fault:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! Notices: what is told when, how it is sent to the webhook, and what the operator sees of it.
+//! Notices: their creation, their delivery to the webhook, and the operator's list.
 
 use super::operating::{DAY, another_issuer, let_pass, operate, operated};
 use core::time::Duration;

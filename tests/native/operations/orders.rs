@@ -1,4 +1,4 @@
-//! What an external account key's policy, and its end, mean for the orders of its accounts.
+//! Effects of an external account key's policy and end on its accounts' orders.
 
 use super::operator::{Operator, SECOND, issue};
 use selvedge::ca::testing::{CsrShape, new_key};

@@ -1,4 +1,4 @@
-//! The policy in force: versions, the way back, dry runs, and how soon and how long it decides.
+//! The policy in force: versions, restoring, dry runs, and propagation.
 
 use super::operator::{Operator, SECOND};
 use core::time::Duration;
@@ -108,7 +108,7 @@ fn the_directory_offers_what_the_policy_allows() {
     client.new_order_with(&["a.test"], json!({ "profile": "tlsserver" })).is(201);
 }
 
-/// Another isolate puts a policy in force, of which the memory of this one knows nothing.
+/// Puts a policy in force by another isolate, unknown to the memory of this one.
 fn put_elsewhere(operator: &Operator, document: &Value) {
     let elsewhere = Operator { world: operator.world.fork(), ..operator.with(&operator.token, 1) };
     put(&elsewhere, document);
@@ -243,7 +243,7 @@ fn dry_run_stores_nothing() {
     assert_eq!(operator.world.rows(), before);
 }
 
-/// FB-10: a member that can have no effect is said to have none, wherever its document is shown.
+/// FB-10: a member without effect gets a warning wherever its document is shown.
 #[test]
 fn lifetime_beyond_all_profiles_gets_a_warning() {
     let operator = configured();

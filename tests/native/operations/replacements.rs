@@ -12,7 +12,7 @@ fn renewal_info(operator: &Operator, client: &Client, leaf: &[u8]) -> Value {
     operator.world.ask("GET", &format!("/acme/renewal-info/{}", client.cert_id(leaf))).is(200).json()
 }
 
-/// Whether the window is in the past, by the API and by renewal information; both have to say the same.
+/// Whether the window is in the past, consistently by API and renewal information.
 fn is_due(operator: &Operator, client: &Client, leaf: &[u8]) -> bool {
     let serial = parse_presented(leaf).unwrap().serial.hex();
     let (shown, info) = (operator.see(&format!("certificates/{serial}")), renewal_info(operator, client, leaf));

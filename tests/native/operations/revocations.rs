@@ -8,7 +8,7 @@ use selvedge::values::SigAlg;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
-/// Copies of a ledger's entry with these names, in the inventory as if they had been issued.
+/// Copies of a ledger's entry with these names, indexed as if issued.
 fn stock(operator: &Operator, serial: &str, names: impl Iterator<Item = String>) {
     let ledger = format!("ledger/{}", operator.world.issuer().id());
     let row = operator.world.rows()[&(ledger.clone(), format!("serial/{serial}"))].clone();

@@ -13,7 +13,7 @@ fn client() -> Client {
     Client::registered(&World::new())
 }
 
-/// Places an order for one name, puts the proof in place and answers the challenge of this type.
+/// Orders one name, puts the response in place and answers a challenge of this type.
 fn answer(client: &Client, name: &str, proof: Proof) -> (Value, Answered) {
     let order = client.new_order(&[name]).is(201).json();
     let (_, authorization) = client.authorizations(&order).remove(0);

@@ -1,4 +1,4 @@
-//! What is in an issued certificate, whatever the CSR asked for; how it is served; and what is written to the log.
+//! Contents of issued certificates for any CSR, their delivery, and the log.
 
 use const_oid::ObjectIdentifier;
 use der::asn1::{Ia5String, OctetString};
@@ -22,7 +22,7 @@ fn extension(extn_id: ObjectIdentifier, critical: bool, value: &[u8]) -> Extensi
     Extension { extn_id, critical, extn_value: OctetString::new(value).unwrap() }
 }
 
-/// Extensions by which a client would make itself more than a server: all of them well-formed.
+/// Well-formed extensions that would make a client more than a server.
 fn greedy() -> Vec<Extension> {
     vec![
         // CA:TRUE, pathLen 3.
@@ -127,7 +127,7 @@ fn c06_csrs_signed_with_sha_1_or_md5_are_refused() {
     }
 }
 
-/// A certificate is fetched by a POST, whose answer has a nonce in it: no cache may keep it.
+/// Caches must not store certificates: a POST fetches them, with a nonce in the answer.
 #[test]
 fn r03_certificates_are_not_cached_by_proxies() {
     let client = Client::registered(&World::new());
@@ -138,7 +138,7 @@ fn r03_certificates_are_not_cached_by_proxies() {
     assert_eq!(served.header("Content-Type"), Some("application/pem-certificate-chain"));
 }
 
-/// The log is for the operator and whoever reads it after them: no request stands in it, nor a secret.
+/// The log contains no requests and no secrets.
 #[test]
 fn s04_the_log_has_no_requests_and_no_secrets() {
     let world = World::new();

@@ -1,4 +1,4 @@
-//! A key that a certificate was revoked for, as compromised, is refused ever after wherever keys come in (R-07, C-02).
+//! A key whose certificate was revoked as compromised is refused everywhere (R-07, C-02).
 
 use core::time::Duration;
 use selvedge::ca::http::message::Request;
@@ -43,7 +43,7 @@ impl Fixture {
         other
     }
 
-    /// The key is refused for an account, as an account's new key, and in a CSR, and nothing changes by that.
+    /// Checks that the key is refused for accounts, key changes and CSRs, and nothing changes.
     #[track_caller]
     fn is_condemned(&self) {
         // Somebody who has nothing to do with the certificate.
@@ -135,7 +135,7 @@ fn r07_c02_other_reason_blocks_no_key() {
     }
 }
 
-/// Authorizations for the names are a right to have the certificate revoked (RFC 8555 §7.6), and no proof of the key.
+/// Authorizations allow revocation (RFC 8555 §7.6), and are not a proof of the key.
 #[test]
 fn r07_c02_revocation_by_authorizations_blocks_no_key() {
     let start = fixture();
@@ -235,7 +235,7 @@ fn send_without(world: &World, request: Request, message: &str) -> Answered {
     answered
 }
 
-/// The keys that are refused cannot be reached: nobody is told that it is done, and it is made up for, whoever comes first.
+/// While compromised keys are unreachable, revocation is not acknowledged, and is completed later.
 #[test]
 fn r07_s01_key_is_blocked_before_acknowledgement_or_soon_after() {
     let start = fixture();
@@ -258,7 +258,7 @@ fn r07_s01_key_is_blocked_before_acknowledgement_or_soon_after() {
     }
 }
 
-/// Without an answer on the key, nothing comes about with it; an account that is there is found all the same.
+/// While a key cannot be checked, its requests fail; existing accounts are still found.
 #[test]
 fn s01_issuance_stops_while_compromised_keys_are_unavailable() {
     let client = Client::registered(&World::new());

@@ -1,4 +1,4 @@
-//! CRLs: when they are signed, what stands on them, and who gets them (RFC 5280 §5).
+//! CRLs: when they are signed, their contents, and their delivery (RFC 5280 §5).
 
 use core::time::Duration;
 use der::{Decode, Encode};
@@ -305,7 +305,7 @@ fn bytes(answered: &Answered) -> Vec<u8> {
     }
 }
 
-/// What OpenSSL says of a leaf by a list, at a time: its error, or nothing.
+/// OpenSSL's verdict on a leaf by a CRL at a time: its error, or nothing.
 fn openssl(world: &World, leaf: &[u8], list: &[u8]) -> Option<String> {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| {

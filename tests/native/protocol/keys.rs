@@ -1,5 +1,4 @@
-//! Keys that come in new, in CSRs and for accounts, and are refused although they work: others can find their private
-//! part, or the operator has blocked them (C-02).
+//! Refused new keys, in CSRs and for accounts: weak ones and blocked ones (C-02).
 
 use selvedge::ca::config::blocked_keys::BlockedKeys;
 use selvedge::ca::http::message::Request;
@@ -25,7 +24,7 @@ fn blocking(world: &World, keys: &[&NativeKey]) -> World {
     world.reconfigured(|settings| settings.blocked_keys = BlockedKeys::read(Some(&list.join(" "))).unwrap())
 }
 
-/// Sends a request and checks that the key is refused, and that nothing changes but the nonce.
+/// Checks that a request is refused for its key and changes only the nonce.
 fn refused(client: &Client, request: Request, word: &str) -> Answered {
     let before = client.world.rows_but_nonces();
     let kind = if request.path.ends_with("/finalize") { Kind::BadCsr } else { Kind::BadPublicKey };

@@ -1,5 +1,6 @@
-//! Rate limits: RFC 8555 §6.6, and what an account, an address and an external account key may have. Names begin with
-//! the checklist's ids.
+//! Rate limits of accounts, addresses and external account keys (RFC 8555 §6.6).
+//!
+//! Names begin with the checklist's ids.
 
 use core::time::Duration;
 use selvedge::ca::config::external_accounts::ExternalAccounts;
@@ -33,8 +34,9 @@ fn client(members: Value) -> Client {
     Client::registered(&limited(&World::new(), members))
 }
 
-/// The refusal, checked; and that the request is refused until the last millisecond that it names, and not after. The
-/// client's clock is moved.
+/// Checks the refusal, and that the request is refused exactly until the time it names.
+///
+/// The client's clock is moved.
 fn true_refusal(client: &Client, limit: &str, ask: impl Fn(&Client) -> Answered) -> Answered {
     let world = &client.world;
     let before = world.rows_but_nonces();

@@ -47,7 +47,7 @@ fn t31_null_member_counts_as_absent() {
     client.post(&client.url("revoke-cert"), revocation).is(200);
 }
 
-/// Also in the JWS around it, its header and the inner JWS of a key change.
+/// The same in the JWS, its header and the inner JWS of a key change.
 #[test]
 fn t31_null_header_member_counts_as_absent() {
     let client = Client::registered(&World::new());
@@ -95,7 +95,7 @@ fn t31_null_required_member_is_refused() {
     assert_eq!(client.world.rows_but_nonces(), before);
 }
 
-/// FP-04: Go's and .NET's zero time is a time that is not set, in both members, alone and together.
+/// FP-04: the zero time of Go and .NET counts as absent, in both members.
 #[test]
 fn o03_zero_time_counts_as_absent() {
     let client = Client::registered(&World::new());
@@ -112,7 +112,7 @@ fn o03_zero_time_counts_as_absent() {
     }
 }
 
-/// FP-05: RFC 3339 §5.6 has fractions of any length, offsets, and letters of either case; certificates have seconds.
+/// FP-05: RFC 3339 §5.6 has fractions, offsets and letters of either case; certificates have seconds.
 #[test]
 fn o03_fraction_of_a_second_is_truncated() {
     let client = Client::registered(&World::new());
@@ -144,7 +144,7 @@ fn o03_fraction_of_a_second_is_truncated() {
     }
 }
 
-/// FP-09: clients that read line by line find each URL in a line of its own.
+/// FP-09: each URL has its own line for clients that read by lines.
 #[test]
 fn d01_t10_the_directory_has_a_line_for_each_member() {
     let world = World::new();

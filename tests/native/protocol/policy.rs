@@ -1,4 +1,4 @@
-//! Policy as requests meet it: what is refused, by which rule, and what needs no challenge (RFC 8555 §7.1.3, §7.4).
+//! Policy in requests: refusals, their rules, and pre-authorization (RFC 8555 §7.1.3, §7.4).
 
 use core::time::Duration;
 use selvedge::ca::config::external_accounts::ExternalAccounts;

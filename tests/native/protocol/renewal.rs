@@ -238,7 +238,7 @@ fn r02_r03_alternate_chains_are_announced_on_each_and_begin_with_the_same_leaf()
     plain.get(&format!("{url}/1")).refused(404, Kind::Malformed);
 }
 
-/// workerd writes header lines of one name as one line: what clients then make of it.
+/// workerd merges headers of one name into one line, and clients still parse it.
 #[test]
 fn r02_h11_t10_clients_find_alternates_in_a_merged_link_header() {
     let (world, _) = world_with_alternates();

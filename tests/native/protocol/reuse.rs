@@ -1,5 +1,6 @@
-//! What an account is given again, and authorizations before their order: RFC 8555 §7.1.3, §7.4, §7.4.1, §7.5.2. Names
-//! begin with the checklist's ids.
+//! Reuse of orders and authorizations, and newAuthz: RFC 8555 §7.1.3, §7.4, §7.4.1, §7.5.2.
+//!
+//! Names begin with the checklist's ids.
 
 use core::time::Duration;
 use selvedge::ca::testing::{Client, CsrShape, Proof, START, World, new_key};

@@ -1,4 +1,4 @@
-//! Rotation of issuers: a new one takes over at a set time, and what the old one signed is looked after until it is over.
+//! Rotation of issuers: activation at a set time, and CRLs of the former issuer.
 
 use core::time::Duration;
 use futures_util::FutureExt;

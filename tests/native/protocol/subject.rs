@@ -92,7 +92,7 @@ fn c02_the_key_usage_fits_the_profile() {
     }
 }
 
-/// FU-07: there is no OCSP, so that a server with such a certificate would be refused by all who heed it.
+/// FU-07: without OCSP, clients that heed must-staple would refuse such a certificate.
 #[test]
 fn c04_must_staple_is_refused_and_the_order_stays_ready() {
     let client = Client::registered(&World::new());
@@ -110,7 +110,7 @@ fn c04_must_staple_is_refused_and_the_order_stays_ready() {
     }
 }
 
-/// FU-04: whatever is wrong with a CSR's key, the CSR is at fault, and no client sends its user to the account's key.
+/// FU-04: a bad key in a CSR is a bad CSR, no bad account key.
 #[test]
 fn c02_o09_refused_csr_key_is_a_bad_csr() {
     let client = Client::registered(&World::new());

@@ -1,4 +1,4 @@
-//! tls-alpn-01 in its flow: handshakes of the CA's client with a TLS server, in one process.
+//! tls-alpn-01: handshakes of the CA with a TLS server, in one process.
 
 use core::time::Duration;
 use selvedge::ca::testing::{Answered, Client, CsrShape, World, challenge, new_key};

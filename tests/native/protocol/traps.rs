@@ -10,7 +10,9 @@ use selvedge::values::native_crypto::NativeCrypto;
 use selvedge::values::{SigAlg, b64};
 use serde_json::{Value, json};
 
-/// What `sed`, `grep` and `cut` of shell clients find: the text behind the first `"name":"` up to the next quote.
+/// Extracts like `sed`, `grep` and `cut` of shell clients, up to the next quote.
+///
+/// It begins behind the first `"name":"`.
 fn first_text(json: &str, name: &str) -> String {
     let start = format!("\"{name}\":\"");
     let rest = json.split_once(&start).unwrap_or_else(|| panic!("no {name} in {json}")).1;
@@ -29,7 +31,7 @@ fn t01_finalize_and_orders_have_the_order_location() {
     assert_eq!(client.new_order(&["b.test"]).is(201).headers("Location").len(), 1);
 }
 
-/// acme.sh tries again when it finds one of these in the answer, whatever the error's type.
+/// acme.sh retries when the answer contains one of these, with any error type.
 #[test]
 fn t02_n05_acme_sh_recognizes_a_bad_nonce() {
     let client = Client::registered(&World::new());
@@ -88,7 +90,7 @@ fn t05_t24_processing_is_short_with_retry_after() {
     assert_eq!(client.get(&url).is(200).json()["status"], "valid", "certbot gives up at 90 s");
 }
 
-/// acme.sh reads an authorization by splitting it at braces and taking the piece with the type it wants.
+/// acme.sh splits an authorization at braces and takes the piece with its type.
 #[test]
 fn t08_acme_sh_finds_its_challenge_by_regular_expression() {
     let client = Client::registered(&World::new());
@@ -110,7 +112,7 @@ fn t08_acme_sh_finds_its_challenge_by_regular_expression() {
     }
 }
 
-/// The same after a failure: `error` is nested, and acme.sh looks for its detail behind the challenge's own members.
+/// After a failure `error` is nested, and acme.sh expects it after the challenge's members.
 #[test]
 fn t08_an_error_comes_last_in_a_challenge_and_type_first_in_a_problem() {
     let client = Client::registered(&World::new());
@@ -140,7 +142,7 @@ fn t10_h11_each_relation_has_its_own_header() {
     assert_eq!(relations, ["\"up\"", "\"index\""]);
 }
 
-/// Apple's client and others leave the leading zeros of `r` and `s` out: one signature in 128 is short then.
+/// Some clients omit leading zeros of `r` and `s`, in one signature of 128.
 #[test]
 fn t11_j10_2000_signatures_without_their_leading_zeros() {
     let key = ClientKey::generate(SigAlg::Es256);

@@ -112,7 +112,7 @@ fn t19_default_validity_is_90_days() {
     assert!(left > 89 * DAY && left < 90 * DAY, "{left:?} from its issue");
 }
 
-/// After the CA was reset, all clients have accounts that it does not know: this answer makes them register again.
+/// After a reset of the CA, its answer makes clients with lost accounts register again.
 #[test]
 fn t21_j11_accounts_before_a_reset_are_unknown_and_reregister() {
     let client = Client::registered(&World::new());

@@ -1,4 +1,4 @@
-//! What the operator configures: each value that is missing or wrong is named, with what to do.
+//! The operator's settings: each missing or wrong value is named, with what to do.
 
 mod roots;
 
@@ -412,7 +412,7 @@ fn a_webhook_needs_its_secret_which_nothing_shows() {
     assert!(refusal.contains("WEBHOOK_SECRET is not") && !refusal.contains("a-token"), "{refusal}");
 }
 
-/// The root of these settings with its key, as the one who makes lists has it.
+/// The root of these settings with its key, for signing a root CRL.
 fn with_root() -> (BTreeMap<&'static str, String>, Root) {
     let root = Root::create(SigAlg::Es256, "root", NOW, 10).unwrap();
     let constraints = &Constraints::default();

@@ -1,5 +1,6 @@
-//! Issuers and the root that the operator configures: what the root demands counts for those that its key signed, and
-//! stops none of them.
+//! Configured issuers and roots: the root's constraints apply to issuers that its key signed.
+//!
+//! None of them is stopped by findings.
 
 use futures_util::FutureExt;
 use rcgen::{
