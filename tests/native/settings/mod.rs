@@ -445,7 +445,7 @@ fn the_roots_list_is_taken_or_said_to_be_wrong_and_stops_nothing() {
         (other.create_crl(None, None, NOW, NOW.plus(day)).unwrap(), "by another CA than ROOT_CERTIFICATE"),
         (root.certificate().to_owned(), "only a \"X509 CRL\" belongs"),
         ("nothing".to_owned(), "no \"BEGIN X509 CRL\""),
-        (pem::write(pem::CRL, &[0x30, 0]).unwrap(), "no CRL in DER"),
+        (pem::write(pem::CRL, &[0x30, 0]).unwrap(), "not a CRL in DER"),
     ] {
         values.insert("ROOT_CRL", text);
         let settings = read(&values, NOW).unwrap();
