@@ -127,7 +127,7 @@ fn status_findings_are_printed_and_set_the_exit_code() {
         "reports: ISSUER_KEY_2 is half set",
     );
     finds(&|a| a.list.clear(), "wrong", "cannot fetch a CRL: http://127.0.0.1");
-    finds(&|a| a.list = b"<html>".to_vec(), "wrong", "is no CRL in DER");
+    finds(&|a| a.list = b"<html>".to_vec(), "wrong", "is not a CRL in DER");
     finds(
         &|a| a.list = signed((&issuer, &other.issuer.key), now().plus(DAY), &a.list_url()),
         "wrong",

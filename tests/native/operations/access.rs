@@ -161,7 +161,7 @@ fn wrong_assertion_is_refused_counted_and_recorded() {
     let wrong = [
         (changed("aud", json!(["0b".repeat(32)])), "ACCESS_AUDIENCE"),
         (changed("iss", json!("https://team-b.cloudflareaccess.com")), "ACCESS_TEAM"),
-        (changed("exp", json!(now.secs() - 61)), "over"),
+        (changed("exp", json!(now.secs() - 61)), "expired"),
         (changed("email", json!("ann\nexample")), "email"),
         (assertion(&stranger, "one", &claims(now)), "not by the team's key"),
         (assertion(&stranger, "two", &claims(now)), "none of the team's keys"),
@@ -285,7 +285,7 @@ fn unfetchable_access_keys_refuse_without_counting() {
         (404, "", "HTTP status 404"),
         (200, "<html>", "the keys' document"),
         (302, "{}", "HTTP status 302"),
-        (200, r#"{"keys":[]}"#, "none of them"),
+        (200, r#"{"keys":[]}"#, "no key is for RS256 or ES256"),
     ] {
         fixture.world.network().document(CERTS, status, document);
         fixture.ask(&fixture.assertion()).refused(503, Kind::ServerInternal);
