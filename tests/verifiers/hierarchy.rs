@@ -110,7 +110,7 @@ fn with_key(now: Time, key: &str) -> Hierarchy {
     Hierarchy { root: root.certificate, intermediate }
 }
 
-/// As the README has people make them who do not use the companion, below a root with a P-384 key; with further
+/// As docs/OPERATIONS.md describes for those without the companion, below a root with a P-384 key; with further
 /// extensions of the intermediate.
 fn from_openssl(now: Time, key: KeyOption, extensions: &str) -> Hierarchy {
     let root = OpensslCa::root("Example Root", now);

@@ -2,7 +2,7 @@
 //! for the nonce and what the request itself names, the one for a thing that does not exist, and nothing changes but
 //! what is the attacker's.
 //!
-//! What tells more, on purpose, stands in SECURITY.md: the certificate itself proves that it was issued, and whether an
+//! What tells more, on purpose, is in docs/THREAT-MODEL.md: the certificate itself proves that it was issued, and whether an
 //! account exists at a URL is what RFC 8555 §6.2 has every client told.
 
 mod fixture;
