@@ -1,6 +1,5 @@
 //! The configuration, read from vars and secrets and checked once per isolate.
 
-use super::SharedConfig;
 use super::crypto::{self, SigningKey, WebCrypto};
 use super::js;
 use crate::ca::config::issuers::{Configured, name_of};
@@ -24,6 +23,9 @@ pub struct Loaded {
     /// The caches and counters of this isolate.
     pub memory: Memory,
 }
+
+/// The configuration, shared within an isolate.
+pub type SharedConfig = Rc<Loaded>;
 
 /// The optional service binding for RESOLVER_URL, for resolvers outside the Worker's own network.
 const RESOLVER_SERVICE: &str = "RESOLVER_SERVICE";

@@ -21,7 +21,6 @@ use crate::ca::http::message::MAX_BODY;
 use crate::ca::http::operator_routes::PREFIX;
 use crate::records::Problem;
 use ports::HostPorts;
-use std::rc::Rc;
 use worker::{Context, Env, Result, event, web_sys};
 
 /// Handles every request from outside.
@@ -113,6 +112,3 @@ async fn read_body(request: &web_sys::Request, length: Option<String>) -> Result
         },
     }
 }
-
-/// The configuration, shared within an isolate.
-type SharedConfig = Rc<config::Loaded>;

@@ -1,10 +1,11 @@
 //! The ports of `ca`, implemented by the platform.
 
 use super::calls::{self, Spent};
+use super::config::SharedConfig;
 use super::crypto;
 use super::js::{self, Storage};
 use super::timer::Timer;
-use super::{SharedConfig, config, outbound};
+use super::{config, outbound};
 use crate::ca::config::settings::Settings;
 use crate::ca::config::webhook::WebhookRequest;
 use crate::ca::runtime::memory::Memory;

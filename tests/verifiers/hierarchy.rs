@@ -109,7 +109,8 @@ fn with_key(now: Time, key: &str) -> Hierarchy {
     Hierarchy { root: root.certificate, intermediate }
 }
 
-/// By the README's OpenSSL commands, below a P-384 root, with further extensions of the intermediate.
+/// As docs/OPERATIONS.md describes for those without the companion, below a root with a P-384 key; with further
+/// extensions of the intermediate.
 fn from_openssl(now: Time, key: KeyOption, extensions: &str) -> Hierarchy {
     let root = OpensslCa::root("Example Root", now);
     let intermediate = root.intermediate("Example Issuing CA", key, now, extensions);

@@ -1,7 +1,7 @@
 //! An attacker with an account tries every resource of another account.
 //!
 //! Each answer equals, byte for byte but for the nonce and the request's own names, the answer about a missing
-//! resource, and only the attacker's own state changes. SECURITY.md lists the deliberate exceptions: a certificate
+//! resource, and only the attacker's own state changes. docs/THREAT-MODEL.md lists the deliberate exceptions: a certificate
 //! proves that it was issued, and RFC 8555 §6.2 reveals whether an account exists.
 
 mod fixture;

@@ -1,23 +1,16 @@
 //! The operator's settings: each missing or wrong value is named, with what to do.
 
+mod root_crl;
 mod roots;
+mod secrets;
 
 use const_oid::db::rfc5280::ID_KP_EMAIL_PROTECTION;
-use selvedge::ca::config::external_accounts::made_key;
 use selvedge::ca::config::names::{NAMES, known};
 use selvedge::ca::config::rate_limits::Limits;
 use selvedge::ca::config::request_log::RequestLog;
-use selvedge::ca::config::settings::{Settings, TermsChange};
-use selvedge::pki::ceremony::{
-    Constraints, IssuerPlan, Root, create_intermediate, create_intermediate_for, create_root, cross_sign,
-};
-use selvedge::pki::crl::read::ReceivedCrlEntry;
-use selvedge::pki::pem;
-use selvedge::policy::Policy;
-use selvedge::records::acme::nonce;
-use selvedge::records::acme::nonce::Home;
-use selvedge::records::operations::proof::{Purpose, calendar, proof, proves};
-use selvedge::values::{Id, SigAlg, Time, b64};
+use selvedge::ca::config::settings::Settings;
+use selvedge::pki::ceremony::{create_intermediate, create_intermediate_for, create_root, cross_sign};
+use selvedge::values::{Time, b64};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -86,34 +79,6 @@ fn validation_and_crl_times_are_configurable() {
         values.insert(name, value.to_owned());
         let refusal = read(&values, NOW).unwrap_err();
         assert!(refusal.starts_with(name) && refusal.contains("a whole number"), "{name}={value}: {refusal}");
-    }
-}
-
-#[test]
-fn settings_do_not_show_the_nonce_key() {
-    let shown = format!("{:?}", read(&good(), NOW).unwrap());
-    assert!(shown.contains("NonceKey(secret)") && !shown.contains("1, 1, 1"), "{shown}");
-}
-
-#[test]
-fn nonce_key_derivations_depend_on_the_base_url() {
-    let key_at = |base: &str| {
-        let mut values = good();
-        values.insert("BASE_URL", base.to_owned());
-        read(&values, NOW).unwrap().nonce_key
-    };
-    let key = key_at("https://ca.example.org");
-    assert!(*key != [1; 32] && key == key_at("https://ca.example.org/"));
-    for other in ["https://ca.example.net", "https://ca.example.org:8443"] {
-        let other = key_at(other);
-        let nonce = nonce::issue(&other, &Home::Shard(0), NOW, [5; 16]);
-        assert!(nonce::check(&other, &nonce, NOW, nonce::LIFETIME).is_ok());
-        assert!(nonce::check(&key, &nonce, NOW, nonce::LIFETIME).is_err(), "nonces");
-        assert!(made_key(&other, "kid") != made_key(&key, "kid"), "external account keys");
-        let account = Id::from_random([3; 16]);
-        let page = proof(&other, Purpose::Terms, &account, "terms");
-        assert!(!proves(&page, &key, Purpose::Terms, &account, "terms"), "URLs of pages");
-        assert!(calendar(&other, 0) != calendar(&key, 0), "the calendar's URL");
     }
 }
 
@@ -252,33 +217,6 @@ fn caa_defaults_to_the_host_name() {
 }
 
 #[test]
-fn policy_and_external_account_keys_are_read_and_stay_secret() {
-    let mut values = good();
-    let key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
-    values.insert("POLICY", r#"{"allow":["*.example.org"],"max_lifetime":"45d"}"#.to_owned());
-    let keys =
-        format!(r#"{{"team-a":{{"key":"{key}=","uses":"once","policy":{{"preauthorized":["*.corp.example"]}}}}}}"#);
-    values.insert("EAB_KEYS", keys);
-    values.insert("EXTERNAL_ACCOUNT_REQUIRED", "true".to_owned());
-    values.insert("TERMS_OF_SERVICE", "https://ca.example.org/terms".to_owned());
-    values.insert("TERMS_CHANGE", "refuse".to_owned());
-    let settings = read(&values, NOW).unwrap();
-    assert_eq!(settings.policy.allow.as_ref().unwrap()[0].to_string(), "*.example.org");
-    assert_eq!(settings.external.keys["team-a"].policy.preauthorized[0].to_string(), "*.corp.example");
-    assert!(settings.external.required);
-    assert_eq!(settings.terms_change, TermsChange::Refuse);
-    assert!(!format!("{settings:?}").contains("AAECAwQF") && !format!("{settings:?}").contains("0, 1, 2, 3"));
-    let unset = read(&good(), NOW).unwrap();
-    assert_eq!((unset.policy, unset.terms_change), (Policy::default(), TermsChange::Accept));
-    assert!(unset.external.keys.is_empty() && !unset.external.required);
-    // A key's policy that leaves nothing beside the CA's.
-    values.insert("POLICY", r#"{"challenges":["dns-01"]}"#.to_owned());
-    let narrow = format!(r#"{{"b":{{"key":"{key}","uses":"many","policy":{{"challenges":["http-01"]}}}}}}"#);
-    values.insert("EAB_KEYS", narrow);
-    assert!(read(&values, NOW).unwrap_err().starts_with("EAB_KEYS.b.policy.challenges"));
-}
-
-#[test]
 fn c02_blocked_keys_are_taken_as_text_and_as_an_array() {
     let mut values = good();
     assert!(!read(&values, NOW).unwrap().blocked_keys.contains(b"abc"));
@@ -388,75 +326,4 @@ fn r02_alternate_chains_are_used_while_valid() {
     let settings = read(&values, later).unwrap();
     assert_eq!(settings.issuers.active(later).alternates().len(), 1);
     assert!(settings.problems[0].contains("ALTERNATE_CHAINS chain 1"), "{:?}", settings.problems);
-}
-
-#[test]
-fn a_webhook_needs_its_secret_which_nothing_shows() {
-    let mut values = good();
-    assert!(read(&values, NOW).unwrap().webhook.is_none());
-    // The secret is stored first.
-    values.insert("WEBHOOK_SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".to_owned());
-    assert!(read(&values, NOW).unwrap().webhook.is_none());
-    values.insert("WEBHOOK_URL", "https://hooks.example.org/a-token".to_owned());
-    let shown = format!("{:?}", read(&values, NOW).unwrap());
-    assert!(!shown.contains("a-token") && !shown.contains("MfKQ9r8G"), "{shown}");
-    values.insert("WEBHOOK_SECRET", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".to_owned());
-    let refusal = read(&values, NOW).unwrap_err();
-    assert!(refusal.starts_with("WEBHOOK_SECRET") && !refusal.contains("MfKQ9r8G"), "{refusal}");
-    values.insert("WEBHOOK_URL", "http://hooks.example.org/a-token".to_owned());
-    let refusal = read(&values, NOW).unwrap_err();
-    assert!(refusal.starts_with("WEBHOOK_URL") && !refusal.contains("a-token"), "{refusal}");
-    values.insert("WEBHOOK_URL", "https://hooks.example.org/a-token".to_owned());
-    values.remove("WEBHOOK_SECRET");
-    let refusal = read(&values, NOW).unwrap_err();
-    assert!(refusal.contains("WEBHOOK_SECRET is not") && !refusal.contains("a-token"), "{refusal}");
-}
-
-/// The root of these settings with its key, for signing a root CRL.
-fn with_root() -> (BTreeMap<&'static str, String>, Root) {
-    let root = Root::create(SigAlg::Es256, "root", NOW, 10).unwrap();
-    let constraints = &Constraints::default();
-    let plan = IssuerPlan { common_name: "issuer", algorithm: SigAlg::Es256, constraints, years: 5 };
-    let mut values = good();
-    values.insert("ISSUER_CHAIN", root.create_issuer(plan, NOW).unwrap().certificate);
-    values.insert("ROOT_CERTIFICATE", root.certificate().to_owned());
-    (values, root)
-}
-
-#[test]
-fn root_crl_is_used_or_reported_without_stopping() {
-    let (mut values, root) = with_root();
-    let day = Duration::from_secs(86_400);
-    let list = root.create_crl(None, None, NOW, NOW.plus(day)).unwrap();
-    values.insert("ROOT_CRL", format!("some text\n{list}"));
-    let settings = read(&values, NOW).unwrap();
-    assert!(settings.problems.is_empty() && settings.root_list.is_some(), "{:?}", settings.problems);
-    let later = read(&values, NOW.plus(day)).unwrap();
-    assert!(later.problems[0].contains("ROOT_CRL was good until") && later.root_list.is_some(), "{:?}", later.problems);
-
-    let serial = settings.issuers.active(NOW).serial_below_root().unwrap();
-    let listed = ReceivedCrlEntry { serial, at: NOW, reason: Some(2) };
-    values.insert("ROOT_CRL", root.create_crl(None, Some(listed), NOW, NOW.plus(day)).unwrap());
-    let revoked = read(&values, NOW).unwrap();
-    assert!(revoked.problems[0].contains("The issuer 1 that signs now was revoked"), "{:?}", revoked.problems);
-
-    let other = Root::create(SigAlg::Es256, "another", NOW, 10).unwrap();
-    for (text, says) in [
-        (other.create_crl(None, None, NOW, NOW.plus(day)).unwrap(), "by another CA than ROOT_CERTIFICATE"),
-        (root.certificate().to_owned(), "only a \"X509 CRL\" belongs"),
-        ("nothing".to_owned(), "no \"BEGIN X509 CRL\""),
-        (pem::write(pem::CRL, &[0x30, 0]).unwrap(), "not a CRL in DER"),
-    ] {
-        values.insert("ROOT_CRL", text);
-        let settings = read(&values, NOW).unwrap();
-        assert!(settings.root_list.is_none());
-        assert!(
-            settings.problems[0].starts_with("ROOT_CRL cannot be used: ") && settings.problems[0].contains(says),
-            "{:?}",
-            settings.problems
-        );
-    }
-    values.insert("ROOT_CRL", list);
-    values.remove("ROOT_CERTIFICATE");
-    assert!(read(&values, NOW).unwrap().problems[0].contains("ROOT_CERTIFICATE is not set"));
 }
