@@ -11,18 +11,18 @@ use selvedge::ca::testing::{Client, World, new_key};
 use selvedge::jose::testing::ClientKey;
 use selvedge::pki::certificate::parse_presented;
 use selvedge::policy::Policy;
-use selvedge::records::acme::account::{ExternalUse, KeyOwner, VoidAccount};
+use selvedge::records::acme::account::{ExternalUse, KeyOwner, Tombstone};
 use selvedge::records::acme::nonce::RedeemedNonce;
 use selvedge::records::acme::persist::PersistRecord;
-use selvedge::records::acme::reuse::{PlacedRecord, ProofRecord};
+use selvedge::records::acme::reuse::{OrderByRequest, AuthorizationByIdentifier};
 use selvedge::records::ledger::crl::{CrlPieceRecord, CrlRecord, RevokedRecord, ShardRecord};
 use selvedge::records::ledger::entry::{CompromisedKey, LedgerEntry};
-use selvedge::records::ledger::inventory::{EndingRecord, IndexedRecord, LatestRecord, MemberRecord, ReplaceRecord};
-use selvedge::records::operations::audit::{AuditEnd, AuditRecord};
+use selvedge::records::ledger::inventory::{ExpiryIndex, IndexedRecord, LatestByNames, RosterEntry, ReplaceRecord};
+use selvedge::records::operations::audit::{AuditHead, AuditRecord};
 use selvedge::records::operations::external_key::{ExternalKeyEntry, ExternalKeyRecord};
 use selvedge::records::operations::limit::{FailingRecord, LimitRecord};
 use selvedge::records::operations::metrics::CountersRecord;
-use selvedge::records::operations::notice::{Failure, LookedRecord, NoticeKind, NoticeRecord, OutgoingRecord};
+use selvedge::records::operations::notice::{Failure, ScanStateRecord, NoticeKind, NoticeRecord, WebhookQueueRecord};
 use selvedge::records::operations::policies::{CalendarRecord, FindingRecord, PolicyRecord, ShadowRecord};
 use selvedge::records::{AccountRecord, AuthorizationRecord, CertificateRecord, OrderRecord};
 use selvedge::store::{Record, Table};
@@ -81,7 +81,7 @@ fn golden_examples_are_read_and_written_back_and_no_record_is_without_one() {
     let held = BTreeSet::from([
         golden::<AccountRecord>(),
         golden::<KeyOwner>(),
-        golden::<VoidAccount>(),
+        golden::<Tombstone>(),
         golden::<ExternalUse>(),
         golden::<OrderRecord>(),
         golden::<AuthorizationRecord>(),
@@ -94,24 +94,24 @@ fn golden_examples_are_read_and_written_back_and_no_record_is_without_one() {
         golden::<CrlPieceRecord>(),
         golden::<RedeemedNonce>(),
         golden::<NoticeRecord>(),
-        golden::<OutgoingRecord>(),
-        golden::<LookedRecord>(),
+        golden::<WebhookQueueRecord>(),
+        golden::<ScanStateRecord>(),
         golden::<JobRecord>(),
         golden::<LimitRecord>(),
         golden::<FailingRecord>(),
         golden::<CountersRecord>(),
         golden::<PersistRecord>(),
-        golden::<ProofRecord>(),
-        golden::<PlacedRecord>(),
+        golden::<AuthorizationByIdentifier>(),
+        golden::<OrderByRequest>(),
         golden::<AuditRecord>(),
-        golden::<AuditEnd>(),
+        golden::<AuditHead>(),
         golden::<ExternalKeyEntry>(),
         golden::<ExternalKeyRecord>(),
-        golden::<EndingRecord>(),
-        golden::<LatestRecord>(),
+        golden::<ExpiryIndex>(),
+        golden::<LatestByNames>(),
         golden::<IndexedRecord>(),
         golden::<ReplaceRecord>(),
-        golden::<MemberRecord>(),
+        golden::<RosterEntry>(),
         golden::<PolicyRecord>(),
         golden::<ShadowRecord>(),
         golden::<FindingRecord>(),

@@ -7,7 +7,7 @@ use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::Problem;
 use crate::records::acme::problem::Named;
-use crate::records::acme::reuse::proof_id;
+use crate::records::acme::reuse::identifier_id;
 use crate::records::operations::limit::FailingRecord;
 use crate::store::{Kv, Txn};
 use crate::values::Identifier;
@@ -69,7 +69,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         }
         // A name and its wildcard are paused together, and each is told.
         for identifier in identifiers {
-            let subject = proof_id(&identifier.base(), false);
+            let subject = identifier_id(&identifier.base(), false);
             let Some(record) = txn.get::<FailingRecord>(&subject)? else { continue };
             if let Some(since) = record.paused.filter(|_| settings.limits.pause_after.is_some()) {
                 refusals.push(Some(identifier), pause::paused(settings, self.account_id()?, &subject, since, &record));
@@ -94,7 +94,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         if limit.is_none() && settings.limits.pause_after.is_none() {
             return Ok(());
         }
-        let subject = proof_id(&identifier.base(), false);
+        let subject = identifier_id(&identifier.base(), false);
         let found = txn.get::<FailingRecord>(&subject)?;
         let (record, pauses) = FailingRecord::fail(found, limit, settings.limits.pause_after, now);
         if pauses {
@@ -114,7 +114,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// # Errors
     /// When the storage fails.
     pub(in crate::ca) fn forget_failures(&self, txn: &mut Txn<'_, K>, identifier: &Identifier) -> Result<(), Problem> {
-        let subject = proof_id(&identifier.base(), false);
+        let subject = identifier_id(&identifier.base(), false);
         if txn.get::<FailingRecord>(&subject)?.is_some() {
             txn.delete::<FailingRecord>(&subject);
         }

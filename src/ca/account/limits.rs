@@ -10,7 +10,7 @@ use crate::ca::runtime::jobs::{JOBS, JobRecord, Work};
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::acme::authorization::AuthorizationStatus;
-use crate::records::acme::reuse::proof_id;
+use crate::records::acme::reuse::identifier_id;
 use crate::records::operations::limit::{FailingRecord, LimitRecord};
 use crate::records::{AuthorizationRecord, CertificateRecord, OrderRecord, Problem};
 use crate::store::{Kv, Txn};
@@ -95,7 +95,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     pub(in crate::ca) fn may_validate(&self, txn: &Txn<'_, K>, identifier: &Identifier) -> Result<(), Problem> {
         let Some(limit) = self.ports.settings().limits.get(Name::FailedValidations) else { return Ok(()) };
         let (now, base) = (self.ports.now(), identifier.base());
-        let mut tat = txn.get::<FailingRecord>(&proof_id(&base, false))?.map(|record| record.tat);
+        let mut tat = txn.get::<FailingRecord>(&identifier_id(&base, false))?.map(|record| record.tat);
         for (_, job) in txn.list::<JobRecord>(None, JOBS)? {
             let Work::Validate(id, _) = &job.work else { continue };
             let underway = txn.get::<AuthorizationRecord>(id.as_str())?;

@@ -2,7 +2,7 @@
 
 use super::request::{Admitted, payload};
 use crate::ca::http::cert_id::CertId;
-use crate::ca::issuance_policy::grant::Permits;
+use crate::ca::issuance_policy::grant::OrderGrants;
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::pki::validity::{PeriodLimits, RequestedPeriod};
@@ -18,7 +18,7 @@ use std::collections::BTreeSet;
 /// What a newOrder request asks for, read and found to be possible.
 pub(in crate::ca) struct Wanted<'a> {
     pub identifiers: Vec<Identifier>,
-    pub permits: Permits<'a>,
+    pub permits: OrderGrants<'a>,
     pub profile: &'static Profile,
     pub validity: RequestedPeriod,
     pub replaces: Option<CertId>,
@@ -47,7 +47,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// `invalidProfile`, naming those that are offered.
     pub(in crate::ca) fn profile(
         &self,
-        permits: &Permits<'_>,
+        permits: &OrderGrants<'_>,
         name: Option<&str>,
     ) -> Result<&'static Profile, Problem> {
         let offered = profile::offered(self.ports.issuer());
@@ -67,7 +67,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// What an order's validity has to keep to.
     pub(in crate::ca) fn terms(
         &self,
-        permits: &Permits<'_>,
+        permits: &OrderGrants<'_>,
         profile: &'static Profile,
         ordered: Time,
     ) -> PeriodLimits<'_> {

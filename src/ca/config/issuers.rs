@@ -194,12 +194,12 @@ fn alternates(
 /// Where issuer certificates and CRLs are published, by plain http: who fetches them to verify a certificate cannot need
 /// one to be verified for that (RFC 5280 §8).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Published {
+pub struct PublicationUrls {
     urls: Urls,
     shards: u16,
 }
 
-impl Published {
+impl PublicationUrls {
     /// Reads `STATUS_URL` and `CRL_SHARDS`. `None` on a test machine that serves https only.
     ///
     /// # Errors

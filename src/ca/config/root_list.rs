@@ -1,6 +1,6 @@
 //! The setting ROOT_CRL: the list that the root signed.
 
-use super::issuers::{Published, Root};
+use super::issuers::{PublicationUrls, Root};
 use super::values::Values;
 use crate::ca::http::routes::Lists;
 use crate::pki::crl::read::ReceivedCrl;
@@ -94,7 +94,7 @@ impl RootList {
     }
 
     /// What `/issuers` says of it.
-    pub fn shown(&self, published: Option<&Published>) -> Value {
+    pub fn shown(&self, published: Option<&PublicationUrls>) -> Value {
         json!({
             "url": published.map(|published| published.lists(Lists::Root)),
             "number": self.list.number_text(),

@@ -5,7 +5,7 @@ use super::admin_tokens::AdminTokens;
 use super::blocked_keys::BlockedKeys;
 use super::caa;
 use super::external_accounts::ExternalAccounts;
-use super::issuers::{Configured, Published, Root};
+use super::issuers::{Configured, PublicationUrls, Root};
 use super::metrics_token::Token;
 use super::policy::policy;
 use super::rate_limits::Limits;
@@ -30,7 +30,7 @@ pub struct Settings {
     /// Where the CA is reached.
     pub urls: Urls,
     /// Where issuer certificates and CRLs are published; `None` on a test machine that serves https only.
-    pub published: Option<Published>,
+    pub published: Option<PublicationUrls>,
     /// The root that clients trust.
     pub root: Option<Root>,
     /// The root's CRL, where it is published here.
@@ -129,7 +129,7 @@ impl Settings {
         let keys = value("EAB_KEYS");
         let bound_only = flag(value, "EXTERNAL_ACCOUNT_REQUIRED")?;
         Ok(Self {
-            published: Published::read(value, &base, dev)?,
+            published: PublicationUrls::read(value, &base, dev)?,
             root,
             root_list,
             nonce_key: nonce_key(&required("NONCE_KEY")?, &base)?,

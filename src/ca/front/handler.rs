@@ -15,7 +15,7 @@ use crate::ca::runtime::limiter::When;
 use crate::ca::runtime::message::{NONCE_SHARDS, Reply};
 use crate::ca::runtime::ports::{Handed, Ports};
 use crate::ca::runtime::{jws, limiter, message};
-use crate::ca::telemetry::events::Told;
+use crate::ca::telemetry::events::RequestLogContext;
 use crate::ca::telemetry::{counts, events};
 use crate::jose::{Jwk, KeyRef, Unverified, Verified};
 use crate::records::{Home, Kind, Problem};
@@ -29,7 +29,7 @@ pub struct Front<P> {
 impl<P: Ports> Front<P> {
     /// Answers any request whatever.
     pub async fn handle(&self, request: Request) -> Handled<P::Passed> {
-        let (route, mut told) = (Route::parse(&request.path), Told::at(self.ports.now()));
+        let (route, mut told) = (Route::parse(&request.path), RequestLogContext::at(self.ports.now()));
         let handled = match transport::turned_away(&self.ports.settings().urls, &request, route.as_ref()) {
             Some(refusal) => Handled::Own(refusal),
             None => self.answer(&request, route.as_ref(), &mut told).await,
@@ -46,7 +46,7 @@ impl<P: Ports> Front<P> {
         }
     }
 
-    async fn answer(&self, request: &Request, route: Option<&Route>, told: &mut Told) -> Handled<P::Passed> {
+    async fn answer(&self, request: &Request, route: Option<&Route>, told: &mut RequestLogContext) -> Handled<P::Passed> {
         Handled::Own(match (request.method.as_str(), route) {
             // Also OPTIONS: scripts of other origins have no business there.
             (_, Some(Route::Admin(route))) => dispatch::answer(&self.ports, request, route, told).await,
@@ -119,7 +119,7 @@ impl<P: Ports> Front<P> {
         }
     }
 
-    async fn post(&self, request: &Request, route: Option<&Route>, told: &mut Told) -> Handled<P::Passed> {
+    async fn post(&self, request: &Request, route: Option<&Route>, told: &mut RequestLogContext) -> Handled<P::Passed> {
         let answer = match limiter::count_unauthenticated(&self.ports, request.address, When::Later) {
             Ok(()) => self.post_answer(request, route, told).await,
             Err(problem) => Err(problem),
@@ -151,7 +151,7 @@ impl<P: Ports> Front<P> {
         &self,
         request: &Request,
         route: Option<&Route>,
-        told: &mut Told,
+        told: &mut RequestLogContext,
     ) -> Result<Passed<P::Passed>, Problem> {
         if let Some(Route::Agreement(account, proof)) = route {
             return terms_page::agree(&self.ports, request, account, proof).await.map(Passed::Own);
@@ -205,7 +205,7 @@ impl<P: Ports> Front<P> {
     }
 
     /// Passes a request to its account.
-    async fn pass_on(&self, request: &Request, kid: &str, told: &mut Told) -> Result<Passed<P::Passed>, Problem> {
+    async fn pass_on(&self, request: &Request, kid: &str, told: &mut RequestLogContext) -> Result<Passed<P::Passed>, Problem> {
         let urls = &self.ports.settings().urls;
         let Some(id) = urls.account_of(kid) else { return Err(unknown_account(kid, &urls.of_path("/"))) };
         told.account = Some(id.clone());

@@ -9,7 +9,7 @@ use crate::ca::runtime::message::{Message, Partition, Reply};
 use crate::ca::runtime::ports::Ports;
 use crate::pki::{IssuerSlot, profile};
 use crate::records::Problem;
-use crate::records::ledger::crl::ShardStanding;
+use crate::records::ledger::crl::ShardStatus;
 use crate::values::Time;
 use serde_json::{Value, json};
 
@@ -56,7 +56,7 @@ async fn look<P: Ports>(ports: &P, now: Time) -> Result<Value, Problem> {
     }))
 }
 
-fn shown(settings: &Settings, slot: &IssuerSlot, active: bool, shards: &[ShardStanding]) -> Value {
+fn shown(settings: &Settings, slot: &IssuerSlot, active: bool, shards: &[ShardStatus]) -> Value {
     let issuer = &slot.issuer;
     let crls: Vec<Value> = shards
         .iter()

@@ -23,14 +23,14 @@ const STALE: Duration = Duration::from_secs(600);
 
 /// All that an account's requests are under.
 #[derive(Clone, Debug, Default)]
-pub struct Governing {
+pub struct EffectivePolicy {
     /// The CA's policies.
     pub in_force: Rc<InForce>,
     /// The external account key of the account, and what it gives.
     pub key: Option<(String, Rc<KeyRule>)>,
 }
 
-impl Governing {
+impl EffectivePolicy {
     /// The rules that decide about an account's orders.
     ///
     /// # Errors
@@ -40,10 +40,10 @@ impl Governing {
         self.rules_under(self.in_force.policy(settings), settings)
     }
 
-    /// As [`Governing::rules`], with another policy of the CA.
+    /// As [`EffectivePolicy::rules`], with another policy of the CA.
     ///
     /// # Errors
-    /// As [`Governing::rules`].
+    /// As [`EffectivePolicy::rules`].
     pub fn rules_under<'a>(&'a self, ca: &'a Policy, settings: &'a Settings) -> Result<Rules<'a>, Problem> {
         let key = match &self.key {
             None => None,
@@ -74,8 +74,8 @@ fn retired(kid: &str) -> Problem {
 ///
 /// # Errors
 /// `serverInternal` when it cannot be found out.
-pub async fn governing<P: Ports>(ports: &P, account: &AccountRecord) -> Result<Governing, Problem> {
-    of_key(ports, account.external.as_ref().map(|bound| (bound.kid.as_str(), bound.made))).await
+pub async fn for_account<P: Ports>(ports: &P, account: &AccountRecord) -> Result<EffectivePolicy, Problem> {
+    for_external_key(ports, account.external.as_ref().map(|bound| (bound.kid.as_str(), bound.made))).await
 }
 
 /// What an account would be under that was made without an external account key, or with the one of this kid, which is one
@@ -83,13 +83,13 @@ pub async fn governing<P: Ports>(ports: &P, account: &AccountRecord) -> Result<G
 ///
 /// # Errors
 /// `serverInternal` when it cannot be found out.
-pub async fn of_key<P: Ports>(ports: &P, key: Option<(&str, bool)>) -> Result<Governing, Problem> {
+pub async fn for_external_key<P: Ports>(ports: &P, key: Option<(&str, bool)>) -> Result<EffectivePolicy, Problem> {
     let in_force = in_force(ports).await?;
     let key = match key {
         None => None,
         Some((kid, made)) => Some((kid.to_owned(), key_rule(ports, kid, made).await?)),
     };
-    Ok(Governing { in_force, key })
+    Ok(EffectivePolicy { in_force, key })
 }
 
 /// The policies that are in force.

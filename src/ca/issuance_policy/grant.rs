@@ -10,13 +10,13 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 
 /// What an account may have for the identifiers of an order, all of which are allowed.
-pub struct Permits<'a> {
+pub struct OrderGrants<'a> {
     rules: Rules<'a>,
     each: BTreeMap<Identifier, Grant>,
 }
 
-impl Permits<'_> {
-    /// The permit for an identifier that was asked about.
+impl OrderGrants<'_> {
+    /// The grant for an identifier that was asked about.
     ///
     /// # Errors
     /// `serverInternal` for one that was not.
@@ -45,26 +45,26 @@ impl Permits<'_> {
 /// # Errors
 /// `rejectedIdentifier`, saying which rule, or which name constraint of the issuer's certificate, decided; of several
 /// identifiers each in a subproblem, beside those that were `refused` before.
-pub fn permit<'a>(
+pub fn grant_order<'a>(
     rules: Rules<'a>,
     issuer: &Issuer,
     identifiers: &[&Identifier],
     mut refused: Vec<(Named, Problem)>,
-) -> Result<Permits<'a>, Problem> {
+) -> Result<OrderGrants<'a>, Problem> {
     let asked = identifiers.len() + refused.len();
     let mut each = BTreeMap::new();
     for &identifier in identifiers {
         match decide(&rules, issuer, identifier) {
-            Ok(permit) => {
-                each.insert(identifier.clone(), permit);
+            Ok(grant) => {
+                each.insert(identifier.clone(), grant);
             }
             Err(why) => refused.push((Named::from(identifier), Problem::new(Kind::RejectedIdentifier, why))),
         }
     }
-    Problem::join(refused, asked).map_or(Ok(Permits { rules, each }), Err)
+    Problem::join(refused, asked).map_or(Ok(OrderGrants { rules, each }), Err)
 }
 
-/// What orders for these identifiers would meet: the same decisions as [`permit`]'s, of which nothing comes.
+/// What orders for these identifiers would meet: the same decisions as [`grant_order`]'s, of which nothing comes.
 pub fn verdicts(rules: &Rules<'_>, issuer: &Issuer, identifiers: &[Identifier]) -> Vec<Verdict> {
     let verdict = |identifier: &Identifier| {
         let mut verdict = Verdict::of(identifier, decide(rules, issuer, identifier));
@@ -79,20 +79,20 @@ pub fn verdicts(rules: &Rules<'_>, issuer: &Issuer, identifiers: &[Identifier]) 
 /// What an account under these rules may have for an identifier; else why nothing, in a sentence for the client.
 fn decide(rules: &Rules<'_>, issuer: &Issuer, identifier: &Identifier) -> Result<Grant, String> {
     issuer.permits(identifier).map_err(|outside| format!("{outside}."))?;
-    let permit = rules.decide(identifier).map_err(|refusal| format!("{refusal}."))?;
-    if permit.preauthorized || provable(identifier, &permit) {
-        Ok(permit)
+    let grant = rules.decide(identifier).map_err(|refusal| format!("{refusal}."))?;
+    if grant.preauthorized || provable(identifier, &grant) {
+        Ok(grant)
     } else {
-        Err(unprovable(identifier, &permit))
+        Err(unprovable(identifier, &grant))
     }
 }
 
-fn provable(identifier: &Identifier, permit: &Grant) -> bool {
-    Method::ALL.iter().any(|method| method.fits(identifier) && permit.offers(method.name()))
+fn provable(identifier: &Identifier, grant: &Grant) -> bool {
+    Method::ALL.iter().any(|method| method.fits(identifier) && grant.offers(method.name()))
 }
 
-fn unprovable(identifier: &Identifier, permit: &Grant) -> String {
-    let offered = permit.challenges.join(", ");
+fn unprovable(identifier: &Identifier, grant: &Grant) -> String {
+    let offered = grant.challenges.join(", ");
     format!(
         "\"{identifier}\" is refused: none of the challenge types that are offered to this account ({offered}) can \
          prove it."

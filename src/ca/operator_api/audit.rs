@@ -46,7 +46,7 @@ pub async fn audited<P: Ports, T>(
         detail: detail.map(|detail| detail.chars().take(MAX_DETAIL).collect()),
         address: request.address.map(|address| address.to_string()),
     };
-    let number = note(ports, event(Outcome::Asked, None, None)).await?;
+    let number = note(ports, event(Outcome::Attempted, None, None)).await?;
     let done = act.await;
     let (outcome, detail) = match &done {
         Ok(done) => (Outcome::Done, done.detail.clone()),
@@ -71,7 +71,7 @@ pub async fn audited<P: Ports, T>(
 /// Counts what became of an action. `what` is a text of ours.
 pub fn count<P: Ports>(ports: &P, what: &str, outcome: Outcome) {
     let outcome = match outcome {
-        Outcome::Asked => "asked",
+        Outcome::Attempted => "asked",
         Outcome::Done => "done",
         Outcome::Refused => "refused",
         Outcome::Failed => "failed",

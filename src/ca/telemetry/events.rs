@@ -28,7 +28,7 @@ const MAX_NAMES: usize = 10;
 
 /// What is learnt of a request while it is answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Told {
+pub struct RequestLogContext {
     /// When it came in.
     pub begun: Time,
     /// The account that it says it is by, where there is one of that form.
@@ -39,7 +39,7 @@ pub struct Told {
     pub operator: Option<String>,
 }
 
-impl Told {
+impl RequestLogContext {
     /// Of a request that came in just now.
     pub fn at(begun: Time) -> Self {
         Self { begun, account: None, unsigned: false, operator: None }
@@ -153,7 +153,7 @@ pub fn answered<P: Ports>(
     request: &Request,
     route: Option<&Route>,
     (status, response): (u16, Option<&Response>),
-    told: &Told,
+    told: &RequestLogContext,
 ) {
     match ports.settings().request_log {
         RequestLog::On => {}

@@ -229,7 +229,7 @@ impl Stored {
         let condemned = |entry: &Value| {
             let revocation: Option<Revocation> =
                 serde_json::from_value(entry["revoked"].clone()).expect("a revocation");
-            revocation.is_some_and(|revocation| revocation.condemns_key())
+            revocation.is_some_and(|revocation| revocation.blocks_key())
         };
         for (ledger, serial, _) in self.entries.iter().filter(|(_, _, entry)| condemned(entry)) {
             let certificate = self.certificates.iter().find(|(_, id, _)| id == serial);

@@ -10,7 +10,7 @@ use super::secrets::Secrets;
 use crate::ca::config::admin_tokens::AdminTokens;
 use crate::ca::config::blocked_keys::BlockedKeys;
 use crate::ca::config::external_accounts::ExternalAccounts;
-use crate::ca::config::issuers::{Published, Root};
+use crate::ca::config::issuers::{PublicationUrls, Root};
 use crate::ca::config::rate_limits::Limits;
 use crate::ca::config::request_log::RequestLog;
 use crate::ca::config::settings::{Meta, Settings, TermsChange};
@@ -89,7 +89,7 @@ impl World {
     pub fn new() -> Self {
         let settings = Settings {
             urls: Urls::new(BASE),
-            published: Some(Published::new("http://ca.test", 4)),
+            published: Some(PublicationUrls::new("http://ca.test", 4)),
             root: Some(Root::read(&authority().0.certificate).expect("the root")),
             root_list: None,
             nonce_key: [7; 32].into(),

@@ -183,12 +183,12 @@ fn is_zero(n: &u64) -> bool {
 /// Stored as `void` in the partition of an account that is never to be: its key was given to another account while
 /// it was about to be made.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct VoidAccount {
+pub struct Tombstone {
     /// When nobody can be about to make it any more.
     pub expires: Time,
 }
 
-impl Record for VoidAccount {
+impl Record for Tombstone {
     const PREFIX: &'static str = "void";
     const TABLE: Table = Table::Expiring;
 

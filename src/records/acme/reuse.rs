@@ -14,14 +14,14 @@ pub const MARGIN: Duration = Duration::from_secs(3600);
 /// The authorization that last proved a name, or that was last asked for by itself; stored as `proof/{type}:{value}`,
 /// where a wildcard has its `*.`. It points; what the authorization is worth, the authorization says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ProofRecord {
+pub struct AuthorizationByIdentifier {
     /// The authorization.
     pub authorization: Id,
     /// When the authorization is over.
     pub expires: Time,
 }
 
-impl Record for ProofRecord {
+impl Record for AuthorizationByIdentifier {
     const PREFIX: &'static str = "proof";
     const TABLE: Table = Table::Expiring;
 
@@ -30,8 +30,8 @@ impl Record for ProofRecord {
     }
 }
 
-/// The id of the [`ProofRecord`] of an authorization's identifier.
-pub fn proof_id(identifier: &Identifier, wildcard: bool) -> String {
+/// The id of the [`AuthorizationByIdentifier`] of an authorization's identifier.
+pub fn identifier_id(identifier: &Identifier, wildcard: bool) -> String {
     let star = if wildcard { "*." } else { "" };
     format!("{}:{star}{}", identifier.kind(), identifier.value())
 }
@@ -39,14 +39,14 @@ pub fn proof_id(identifier: &Identifier, wildcard: bool) -> String {
 /// The order that was last made for a request, stored as `placed/{digest}` under the digest of all that the request
 /// asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PlacedRecord {
+pub struct OrderByRequest {
     /// The order.
     pub order: Id,
     /// When the order is over.
     pub expires: Time,
 }
 
-impl Record for PlacedRecord {
+impl Record for OrderByRequest {
     const PREFIX: &'static str = "placed";
     const TABLE: Table = Table::Expiring;
 
@@ -62,9 +62,9 @@ mod tests {
     #[test]
     fn o06_a_proof_is_named_by_type_value_and_wildcard() {
         let name = Identifier::dns("*.a.test").unwrap();
-        assert_eq!(proof_id(&name.base(), name.is_wildcard()), "dns:*.a.test");
-        assert_eq!(proof_id(&name.base(), false), "dns:a.test");
+        assert_eq!(identifier_id(&name.base(), name.is_wildcard()), "dns:*.a.test");
+        assert_eq!(identifier_id(&name.base(), false), "dns:a.test");
         let address = Identifier::ip("2001:db8::1").unwrap();
-        assert_eq!(proof_id(&address, false), "ip:2001:db8::1");
+        assert_eq!(identifier_id(&address, false), "ip:2001:db8::1");
     }
 }

@@ -203,7 +203,7 @@ impl CrlRecord {
 }
 
 /// How things stand with a shard of this number.
-pub type ShardStanding = (u16, ShardRecord);
+pub type ShardStatus = (u16, ShardRecord);
 
 #[cfg(test)]
 mod tests {

@@ -54,13 +54,13 @@ impl Revocation {
     /// Whether the certificate's key is to be refused from now on: it is said to be compromised, by somebody who has
     /// proven to have it, or by the operator. Who has proven it is its holder, or the account, whose CSR it signed; who only
     /// holds authorizations for the names has nothing to say about a key that may be in use elsewhere.
-    pub fn condemns_key(&self) -> bool {
+    pub fn blocks_key(&self) -> bool {
         self.reason == Some(KEY_COMPROMISE) && !matches!(self.by, Authority::Authorizations(_))
     }
 
     /// Whether it may take the place of an earlier one.
     fn outdoes(&self, old: &Self) -> bool {
-        let more = self.condemns_key() && !old.condemns_key();
+        let more = self.blocks_key() && !old.blocks_key();
         let heard = matches!(self.by, Authority::Key | Authority::Operator(_));
         more && (heard || old.reason == Some(KEY_COMPROMISE))
     }
@@ -151,9 +151,9 @@ impl LedgerEntry {
         Renewable { revoked, replace, ..Renewable::of(self.recorded, self.not_before, self.not_after) }
     }
 
-    /// Whether the certificate is revoked in a way that has its key refused: see [`Revocation::condemns_key`].
-    pub fn condemns_key(&self) -> bool {
-        self.revoked.as_ref().is_some_and(Revocation::condemns_key) && !self.key.is_empty()
+    /// Whether the certificate is revoked in a way that has its key refused: see [`Revocation::blocks_key`].
+    pub fn blocks_key(&self) -> bool {
+        self.revoked.as_ref().is_some_and(Revocation::blocks_key) && !self.key.is_empty()
     }
 
     /// Revokes the certificate.
@@ -249,7 +249,7 @@ mod tests {
                 .iter()
                 .map(|(by, reason)| entry.revoke((*by).clone(), *reason, Time::from_secs(20)).is_ok())
                 .collect();
-            (entry.revoked.is_some_and(|revocation| revocation.condemns_key()), answers)
+            (entry.revoked.is_some_and(|revocation| revocation.blocks_key()), answers)
         };
         assert_eq!(revoked(&[(&account, Some(1))]), (true, vec![true]));
         assert_eq!(revoked(&[(&Authority::Key, Some(4))]), (true, vec![true]));

@@ -2,7 +2,7 @@
 
 use super::entry::LedgerEntry;
 use crate::records::acme::account::{AccountRecord, AccountStatus};
-use crate::records::operations::audit::Act;
+use crate::records::operations::audit::Actor;
 use crate::store::{Record, Table};
 use crate::values::{Id, Time, b64};
 use serde::{Deserialize, Serialize};
@@ -10,9 +10,9 @@ use sha2::{Digest, Sha256};
 
 /// That a certificate ends then, stored as `ending/{second, 12 digits}-{serial in hex}`. Kept for good.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EndingRecord {}
+pub struct ExpiryIndex {}
 
-impl Record for EndingRecord {
+impl Record for ExpiryIndex {
     const PREFIX: &'static str = "ending";
     const TABLE: Table = Table::Sorted;
 
@@ -22,26 +22,26 @@ impl Record for EndingRecord {
 }
 
 /// The id of the record that a certificate ends then; all of a moment begin with that of an empty serial number.
-pub fn ending_id(not_after: Time, serial: &str) -> String {
+pub fn expiry_id(not_after: Time, serial: &str) -> String {
     format!("{:012}-{serial}", not_after.secs())
 }
 
 /// The second and the serial number in such an id.
-pub fn parse_ending(id: &str) -> Option<(Time, &str)> {
+pub fn parse_expiry_id(id: &str) -> Option<(Time, &str)> {
     let (second, serial) = id.split_once('-')?;
     Some((Time::from_secs(second.parse().ok()?), serial))
 }
 
 /// The certificate of some names that ends last, stored as `latest/{digest of the names}`. Kept for good.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LatestRecord {
+pub struct LatestByNames {
     /// Its serial number in hex.
     pub serial: String,
     /// When it ends.
     pub not_after: Time,
 }
 
-impl Record for LatestRecord {
+impl Record for LatestByNames {
     const PREFIX: &'static str = "latest";
     const TABLE: Table = Table::Sorted;
 
@@ -116,7 +116,7 @@ pub struct ReplaceRecord {
     /// Which.
     pub selection: Selection,
     /// Who said so, when.
-    pub made: Act,
+    pub made: Actor,
     /// Why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -125,7 +125,7 @@ pub struct ReplaceRecord {
     pub explanation: Option<String>,
     /// Who took it back, when.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub withdrawn: Option<Act>,
+    pub withdrawn: Option<Actor>,
     /// When all that it means is over.
     pub expires: Time,
 }
@@ -142,7 +142,7 @@ impl Record for ReplaceRecord {
 /// An account, stored as `member/{when, 16 digits}-{id}` in a partition that lists accounts. It is written before the
 /// account is made, so it may name one that never was; what the account tells of itself comes after that.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MemberRecord {
+pub struct RosterEntry {
     /// The account.
     pub account: Id,
     /// When it was made.
@@ -169,7 +169,7 @@ pub struct MemberShown {
     pub revision: u64,
 }
 
-impl MemberRecord {
+impl RosterEntry {
     /// What a list has of this account.
     pub fn of(account: &AccountRecord) -> Self {
         let shown = MemberShown {
@@ -194,7 +194,7 @@ impl MemberRecord {
     }
 }
 
-impl Record for MemberRecord {
+impl Record for RosterEntry {
     const PREFIX: &'static str = "member";
     const TABLE: Table = Table::Sorted;
 
@@ -210,10 +210,10 @@ mod tests {
     #[test]
     fn certificates_are_in_the_order_of_their_ends() {
         let (early, late) = (Time::from_secs(999), Time::from_secs(1_795_521_600));
-        assert!(ending_id(early, "ff") < ending_id(late, "00"));
-        assert!(ending_id(late, "") < ending_id(late, "00"));
-        assert_eq!(parse_ending(&ending_id(late, "0a")), Some((late, "0a")));
-        assert_eq!(parse_ending("x"), None);
+        assert!(expiry_id(early, "ff") < expiry_id(late, "00"));
+        assert!(expiry_id(late, "") < expiry_id(late, "00"));
+        assert_eq!(parse_expiry_id(&expiry_id(late, "0a")), Some((late, "0a")));
+        assert_eq!(parse_expiry_id("x"), None);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 /// That somebody did something.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Act {
+pub struct Actor {
     /// When.
     pub at: Time,
     /// The name of an admin token, or the address of a person that Cloudflare Access let in.
@@ -17,7 +17,7 @@ pub struct Act {
 /// How it is known who asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum By {
+pub enum AuthMethod {
     /// By an admin token.
     Token,
     /// By an assertion of Cloudflare Access.
@@ -60,7 +60,7 @@ pub struct Event {
     /// The name of a token, the address of a person, or `nobody`.
     pub who: String,
     /// How that is known.
-    pub by: By,
+    pub by: AuthMethod,
     /// `external-account.create` and the like.
     pub what: String,
     /// What it was done to.
@@ -86,14 +86,14 @@ impl Record for AuditRecord {
 
 /// The end of the audit record, stored as `audited`: what the next entry follows.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AuditEnd {
+pub struct AuditHead {
     /// The number of the last entry; 0 when there is none.
     pub number: u64,
     /// Its chain; empty when there is none.
     pub chain: String,
 }
 
-impl Record for AuditEnd {
+impl Record for AuditHead {
     const PREFIX: &'static str = "audited";
     const TABLE: Table = Table::Expiring;
 
@@ -104,7 +104,7 @@ impl Record for AuditEnd {
 
 impl AuditRecord {
     /// The entry that follows.
-    pub fn after(end: &AuditEnd, event: Event) -> Self {
+    pub fn after(end: &AuditHead, event: Event) -> Self {
         let number = end.number.saturating_add(1);
         let entry = Self { number, event, chain: String::new() };
         let mut hash = Sha256::new();
@@ -146,7 +146,7 @@ mod tests {
         Event {
             at: Time::from_secs(1_795_521_600),
             who: "ada".to_owned(),
-            by: By::Token,
+            by: AuthMethod::Token,
             what: what.to_owned(),
             target: None,
             outcome: Outcome::Done,
@@ -158,14 +158,14 @@ mod tests {
 
     #[test]
     fn each_entry_follows_the_one_before() {
-        let first = AuditRecord::after(&AuditEnd::default(), event("a"));
-        let end = AuditEnd { number: first.number, chain: first.chain.clone() };
+        let first = AuditRecord::after(&AuditHead::default(), event("a"));
+        let end = AuditHead { number: first.number, chain: first.chain.clone() };
         let second = AuditRecord::after(&end, event("b"));
         assert_eq!((first.number, second.number), (1, 2));
         let text = format!("{}{}", first.chain, second.wire(false));
         let digest = crate::values::hex::encode(&Sha256::digest(text));
         assert_eq!(second.chain, digest);
-        let other = AuditRecord::after(&AuditEnd::default(), event("c"));
-        assert_ne!(AuditRecord::after(&AuditEnd { number: 1, chain: other.chain }, event("b")).chain, second.chain);
+        let other = AuditRecord::after(&AuditHead::default(), event("c"));
+        assert_ne!(AuditRecord::after(&AuditHead { number: 1, chain: other.chain }, event("b")).chain, second.chain);
     }
 }

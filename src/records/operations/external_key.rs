@@ -3,7 +3,7 @@
 //! The MAC key is not stored: it is made of the key identifier and a secret of the CA, so that whoever reads the storage has
 //! none, and a binding by a stranger is refused without asking anybody.
 
-use super::audit::Act;
+use super::audit::Actor;
 use crate::store::{Record, Table};
 use crate::values::Time;
 use serde::{Deserialize, Serialize};
@@ -33,13 +33,13 @@ pub struct ExternalKeyRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<Value>,
     /// Who made it, when.
-    pub created: Act,
+    pub created: Actor,
     /// No account is made with it from then on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<Time>,
     /// Who ended it, when.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub disabled: Option<Act>,
+    pub disabled: Option<Actor>,
     /// By what it is seen that the CA's secret, and with it the MAC key, is another by now.
     pub check: String,
 }

@@ -3,7 +3,7 @@
 mod outgoing;
 mod reminder;
 
-pub use self::outgoing::{Going, LookedRecord, OutgoingRecord, notice_id, outgoing_id, parse_outgoing};
+pub use self::outgoing::{ScanCursor, ScanStateRecord, WebhookQueueRecord, notice_id, queue_id, parse_queue_id};
 pub use self::reminder::{IssuerDates, IssuerNotice, IssuerTurn, issuer_notice_next, issuer_notices_due, remind_at};
 use crate::store::{Record, Table};
 use crate::values::Time;

@@ -1,6 +1,6 @@
 //! The policy documents that operators put in force.
 
-use super::audit::Act;
+use super::audit::Actor;
 use crate::store::{Record, Table};
 use crate::values::{Id, Time};
 use serde::{Deserialize, Serialize};
@@ -12,7 +12,7 @@ pub struct PolicyRecord {
     /// From 1.
     pub version: u32,
     /// Who put it in force, when.
-    pub made: Act,
+    pub made: Actor,
     /// What it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
@@ -44,7 +44,7 @@ impl PolicyRecord {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ShadowRecord {
     /// Who put it there, when.
-    pub made: Act,
+    pub made: Actor,
     /// The document.
     pub document: Value,
 }

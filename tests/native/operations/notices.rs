@@ -5,7 +5,7 @@ use core::time::Duration;
 use selvedge::ca::testing::{Client, Delivered, START, World, check_all, new_key};
 use selvedge::records::Kind;
 use selvedge::records::ledger::entry::LedgerEntry;
-use selvedge::records::ledger::inventory::{EndingRecord, ending_id};
+use selvedge::records::ledger::inventory::{ExpiryIndex, expiry_id};
 use selvedge::values::{Id, SigAlg};
 use serde_json::{Value, json};
 
@@ -234,7 +234,7 @@ fn hundreds_are_told_in_steps_and_each_once() {
         let (serial, names) = (format!("{n:08x}"), vec![format!("{n}.test")]);
         let order = Id::from_random([7; 16]);
         world.put(&ledger, &serial, &LedgerEntry { names, order, ..entry.clone() });
-        world.put(&ledger, &ending_id(entry.not_after, &serial), &EndingRecord {});
+        world.put(&ledger, &expiry_id(entry.not_after, &serial), &ExpiryIndex {});
     }
     world.pass(80 * DAY);
     world.receiver().answers(Err("down"));

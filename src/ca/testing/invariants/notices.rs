@@ -1,7 +1,7 @@
 //! What holds over notices.
 
 use super::{Stored, World, find, text};
-use crate::records::operations::notice::{KEPT, parse_outgoing};
+use crate::records::operations::notice::{KEPT, parse_queue_id};
 use crate::values::Time;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -42,7 +42,7 @@ impl Stored {
             }
         }
         for (partition, row, _) in &self.outgoing {
-            let id = parse_outgoing(row).map_or("", |(_, id)| id);
+            let id = parse_queue_id(row).map_or("", |(_, id)| id);
             if find(&self.notices, partition, id).is_some_and(|notice| !waits(notice)) {
                 wrong.push(format!("notice {id} is to be sent and does not wait"));
             }

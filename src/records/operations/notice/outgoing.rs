@@ -16,9 +16,9 @@ pub fn notice_id(at: Time, what: &str) -> String {
 /// That a notice is to be sent then, stored as `outgoing/{millisecond, 15 digits}-{id of the notice}`. It stands there for
 /// as long as the notice waits, so that thousands of notices can wait and only what is due is looked at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OutgoingRecord {}
+pub struct WebhookQueueRecord {}
 
-impl Record for OutgoingRecord {
+impl Record for WebhookQueueRecord {
     const PREFIX: &'static str = "outgoing";
     const TABLE: Table = Table::Expiring;
 
@@ -28,39 +28,39 @@ impl Record for OutgoingRecord {
 }
 
 /// The id of the record that a notice is to be sent then.
-pub fn outgoing_id(next: Time, notice: &str) -> String {
+pub fn queue_id(next: Time, notice: &str) -> String {
     format!("{:015}-{notice}", next.millis())
 }
 
 /// The millisecond and the notice's id in such an id.
-pub fn parse_outgoing(id: &str) -> Option<(Time, &str)> {
+pub fn parse_queue_id(id: &str) -> Option<(Time, &str)> {
     let (millis, notice) = id.split_once('-')?;
     Some((Time::from_millis(millis.parse().ok()?), notice))
 }
 
 /// How far a ledger has looked for what ends, stored as `looked`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LookedRecord {
+pub struct ScanStateRecord {
     /// What there was to tell until then is told; `None` when it has never looked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Time>,
     /// The look that it is at, between two steps of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub going: Option<Going>,
+    pub going: Option<ScanCursor>,
     /// When it goes on, or looks again.
     pub due: Time,
 }
 
 /// A look through a ledger.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Going {
+pub struct ScanCursor {
     /// When it began.
     pub at: Time,
     /// The last certificate that it has come to, in the order of their ends.
     pub after: String,
 }
 
-impl Record for LookedRecord {
+impl Record for ScanStateRecord {
     const PREFIX: &'static str = "looked";
     const TABLE: Table = Table::Expiring;
 
@@ -77,12 +77,12 @@ mod tests {
     fn the_newest_notice_comes_first_and_the_one_that_is_due_first() {
         let (early, late) = (Time::from_secs(999), Time::from_secs(1_795_521_600));
         assert!(notice_id(late, "a") < notice_id(early, "b"));
-        assert!(outgoing_id(early, "b") < outgoing_id(late, "a"));
+        assert!(queue_id(early, "b") < queue_id(late, "a"));
         assert_eq!(
-            parse_outgoing(&outgoing_id(late, &notice_id(early, "x-1"))),
+            parse_queue_id(&queue_id(late, &notice_id(early, "x-1"))),
             Some((late, &*notice_id(early, "x-1")))
         );
-        assert_eq!(parse_outgoing("x"), None);
+        assert_eq!(parse_queue_id("x"), None);
     }
 
     #[test]
