@@ -177,8 +177,8 @@ fn what_is_stored_fits_its_schema() {
         check(&prefix, &serde_json::from_str(&json).unwrap());
         seen.insert(prefix);
     }
-    let wanted = "account authz cert compromised counters crl ending failing indexed job latest limit looked member nonce notice order \
-                  outgoing owner persist placed proof revoked serial shard use";
+    let wanted = "account authz cert compromised counters crl ending failing indexed job latest limit member nonce \
+                  notice order outgoing owner persist placed proof revoked scan serial shard use";
     let wanted: BTreeSet<String> = wanted.split(' ').map(str::to_owned).collect();
     assert_eq!(seen, wanted);
 }

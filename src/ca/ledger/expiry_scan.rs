@@ -132,7 +132,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         if self.ports.settings().webhook.is_none() || txn.get::<ScanStateRecord>("")?.is_some() {
             return Ok(());
         }
-        put_looked(txn, &ScanStateRecord { until: None, going: None, due: self.ports.now().plus(EVERY) })
+        put_looked(txn, &ScanStateRecord { until: None, cursor: None, due: self.ports.now().plus(EVERY) })
     }
 
     /// For a ledger that has just come into memory: there may be a webhook since.
@@ -149,7 +149,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
                 Ok(())
             }
             None if txn.list::<LedgerEntry>(None, 1)?.is_empty() => Ok(()),
-            None => put_looked(txn, &ScanStateRecord { until: None, going: None, due: self.ports.now() }),
+            None => put_looked(txn, &ScanStateRecord { until: None, cursor: None, due: self.ports.now() }),
         })
     }
 
@@ -166,13 +166,13 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         if looked.due > now {
             return Ok(Some(looked.due));
         }
-        let at = looked.going.as_ref().map_or(now, |going| going.at);
-        let after = looked.going.as_ref().map(|going| going.after.clone());
+        let at = looked.cursor.as_ref().map_or(now, |cursor| cursor.at);
+        let after = looked.cursor.as_ref().map(|cursor| cursor.after.clone());
         let Near { found, after } = self.near_their_end(&Look { at, since: looked.until, after })?;
         match not_renewed_elsewhere(&self.ports, issuer.id(), found).await {
             Ok(found) => {
-                let going = after.map(|after| ScanCursor { at, after });
-                self.transact(|txn| self.tell_found(txn, &looked, going, at, &found)).map(Some)
+                let cursor = after.map(|after| ScanCursor { at, after });
+                self.transact(|txn| self.tell_found(txn, &looked, cursor, at, &found)).map(Some)
             }
             Err(problem) => {
                 // Nothing is stored, so it goes on from where it was.
@@ -187,7 +187,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         &self,
         txn: &mut Txn<'_, K>,
         looked: &ScanStateRecord,
-        going: Option<ScanCursor>,
+        cursor: Option<ScanCursor>,
         at: Time,
         found: &[Candidate],
     ) -> Result<Time, Problem> {
@@ -206,11 +206,11 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             self.tell(txn, Told { kind: NoticeKind::CertificateEnding, what: &format!("ending-{serial}"), data })?;
         }
         let now = self.ports.now();
-        let next = match going {
-            Some(going) => ScanStateRecord { going: Some(going), due: now, ..looked.clone() },
+        let next = match cursor {
+            Some(cursor) => ScanStateRecord { cursor: Some(cursor), due: now, ..looked.clone() },
             None => {
                 self.tell_issuer(txn, looked.until, at)?;
-                ScanStateRecord { until: Some(at), going: None, due: now.plus(EVERY) }
+                ScanStateRecord { until: Some(at), cursor: None, due: now.plus(EVERY) }
             }
         };
         put_looked(txn, &next)?;

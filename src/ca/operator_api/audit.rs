@@ -71,7 +71,7 @@ pub async fn audited<P: Ports, T>(
 /// Counts what became of an action. `what` is a text of ours.
 pub fn count<P: Ports>(ports: &P, what: &str, outcome: Outcome) {
     let outcome = match outcome {
-        Outcome::Attempted => "asked",
+        Outcome::Attempted => "attempted",
         Outcome::Done => "done",
         Outcome::Refused => "refused",
         Outcome::Failed => "failed",

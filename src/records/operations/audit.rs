@@ -30,8 +30,8 @@ pub enum AuthMethod {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
-    /// It was asked for, and begins.
-    Asked,
+    /// It begins.
+    Attempted,
     /// It was done.
     Done,
     /// It was refused, and changed nothing.

@@ -58,7 +58,7 @@ fn a_ca_is_run_from_an_external_account_key_to_the_audit_record() {
         .unwrap()
         .iter()
         .rev()
-        .filter(|entry| entry["outcome"] != "asked")
+        .filter(|entry| entry["outcome"] != "attempted")
         .map(|entry| entry["what"].as_str().unwrap())
         .collect();
     assert_eq!(done, ["external-account.create", "certificates.replace", "sign-in", "certificate.revoke"]);

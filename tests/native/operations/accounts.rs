@@ -75,7 +75,7 @@ fn an_ended_account_can_do_nothing_and_its_certificates_stay() {
             || order["canceled"] == true),
         "{orders:?}"
     );
-    assert_eq!(desk.noted(2), ["account.deactivate asked", "account.deactivate done"]);
+    assert_eq!(desk.noted(2), ["account.deactivate attempted", "account.deactivate done"]);
     // Certificates of an account that is over are revoked here still.
     desk.post(&format!("certificates/{serial}/revoke"), &json!({})).is(200);
 }

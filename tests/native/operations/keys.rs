@@ -133,7 +133,7 @@ fn a_key_is_disabled_and_enabled_again() {
     assert!(said.contains("was disabled"), "{said}");
     assert_eq!(desk.change("team", &json!({ "disabled": false }))["status"], "usable");
     desk.bound(&key);
-    assert_eq!(desk.noted(2), ["external-account.enable asked", "external-account.enable done"]);
+    assert_eq!(desk.noted(2), ["external-account.enable attempted", "external-account.enable done"]);
 }
 
 #[test]
@@ -172,7 +172,7 @@ fn a_kid_is_given_out_once() {
     desk.post("external-accounts", &json!({ "kid": "team" })).refused(409, Kind::Malformed);
     let listed = desk.see("external-accounts")["external_accounts"].as_array().unwrap().clone();
     assert_eq!(texts(&listed, "kid"), ["a/b", "configured", "team"], "each once");
-    assert_eq!(desk.noted(2), ["external-account.create asked", "external-account.create refused"]);
+    assert_eq!(desk.noted(2), ["external-account.create attempted", "external-account.create refused"]);
 }
 
 #[test]

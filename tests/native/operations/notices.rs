@@ -98,7 +98,7 @@ fn without_a_webhook_it_is_stored_and_nothing_is_sent_nor_looked_for() {
     assert!(world.receiver().arrived().is_empty() && world.records("job/").is_empty());
     let shown = notices(world);
     assert_eq!((shown.len(), &shown[0]["delivery"]["state"]), (1, &json!("none")));
-    assert!(world.records("looked").is_empty());
+    assert!(world.records("scan").is_empty());
     assert_eq!(webhook(world), json!({ "configured": false, "waiting": 0, "given_up": 0 }));
     let refused = operate(world, "notices/test", Some(json!({}))).refused(409, Kind::Malformed);
     assert!(refused.detail().contains("WEBHOOK_URL"), "{}", refused.detail());

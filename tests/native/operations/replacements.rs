@@ -175,7 +175,7 @@ fn a_ledger_that_does_not_answer_is_told_when_it_is_asked_again() {
     desk.world.call_fault().once(3);
     let said = desk.post("replacements", &json!({ "name": "*" })).refused(500, Kind::ServerInternal).detail();
     assert!(said.contains("may have been done. See entry 1 "), "{said}");
-    assert_eq!(desk.noted(2), ["certificates.replace asked", "certificates.replace failed"]);
+    assert_eq!(desk.noted(2), ["certificates.replace attempted", "certificates.replace failed"]);
     desk.post("replacements", &json!({ "name": "*" })).is(201);
     assert!(is_due(&desk, &client, &leaf));
     for half in desk.see("replacements")["replacements"].as_array().unwrap() {

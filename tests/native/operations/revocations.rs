@@ -97,7 +97,7 @@ fn a_thousand_are_revoked_in_bounded_steps_that_are_interrupted_and_taken_up_aga
         entries.iter().any(|e| e.contains("name *.corp.test") && e.contains("100 revoked, reason 4")),
         "{entries:?}"
     );
-    assert_eq!(desk.noted(2), ["certificates.revoke asked", "certificates.revoke done"]);
+    assert_eq!(desk.noted(2), ["certificates.revoke attempted", "certificates.revoke done"]);
     // Once more: nothing is left to do.
     assert_eq!(steps(&desk, &json!({ "name": "n1.corp.test" })), [Vec::<String>::new()]);
 }

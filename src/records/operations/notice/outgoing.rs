@@ -46,7 +46,7 @@ pub struct ScanStateRecord {
     pub until: Option<Time>,
     /// The look that it is at, between two steps of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub going: Option<ScanCursor>,
+    pub cursor: Option<ScanCursor>,
     /// When it goes on, or looks again.
     pub due: Time,
 }
@@ -61,7 +61,7 @@ pub struct ScanCursor {
 }
 
 impl Record for ScanStateRecord {
-    const PREFIX: &'static str = "looked";
+    const PREFIX: &'static str = "scan";
     const TABLE: Table = Table::Expiring;
 
     fn expires(&self) -> Option<Time> {
