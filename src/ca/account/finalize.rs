@@ -143,7 +143,12 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     }
 
     /// Decides what will be signed.
-    fn prepare(&self, order: &OrderRecord, presented: &Presented, permits: &OrderGrants<'_>) -> Result<Issuance, Problem> {
+    fn prepare(
+        &self,
+        order: &OrderRecord,
+        presented: &Presented,
+        permits: &OrderGrants<'_>,
+    ) -> Result<Issuance, Problem> {
         // Here, not where the CSR is read: an order that has its certificate is still answered as it is.
         key_policy::check(self.ports.settings(), Use::Certificate, presented.csr.public_key())?;
         let wanted: BTreeSet<Identifier> = order.identifiers.iter().cloned().collect();

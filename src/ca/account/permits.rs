@@ -25,7 +25,11 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     ///
     /// # Errors
     /// As [`grant_order`]; `rejectedIdentifier` for names that are [too deep](Cell::too_deep); `unauthorized`: see [`EffectivePolicy::rules`].
-    pub fn permits<'a>(&'a self, governing: &'a EffectivePolicy, identifiers: &[Identifier]) -> Result<OrderGrants<'a>, Problem> {
+    pub fn permits<'a>(
+        &'a self,
+        governing: &'a EffectivePolicy,
+        identifiers: &[Identifier],
+    ) -> Result<OrderGrants<'a>, Problem> {
         self.permits_beside(governing, identifiers, Vec::new())
     }
 

@@ -11,7 +11,7 @@ use crate::ca::runtime::ports::PartitionPorts;
 use crate::policy::Grant;
 use crate::records::acme::authorization::{AuthorizationStatus, VALID_LIFETIME};
 use crate::records::acme::order::OrderStatus;
-use crate::records::acme::reuse::{MARGIN, OrderByRequest, AuthorizationByIdentifier, identifier_id};
+use crate::records::acme::reuse::{AuthorizationByIdentifier, MARGIN, OrderByRequest, identifier_id};
 use crate::records::{AuthorizationRecord, OrderRecord, Problem};
 use crate::store::{Kv, Txn};
 use crate::values::{Identifier, Time};
@@ -66,7 +66,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         txn: &mut Txn<'_, K>,
         authorization: &AuthorizationRecord,
     ) -> Result<(), Problem> {
-        let proof = AuthorizationByIdentifier { authorization: authorization.id.clone(), expires: authorization.expires };
+        let proof =
+            AuthorizationByIdentifier { authorization: authorization.id.clone(), expires: authorization.expires };
         Ok(txn.put(&identifier_id(&authorization.identifier, authorization.wildcard), &proof)?)
     }
 

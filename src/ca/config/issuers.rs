@@ -114,7 +114,7 @@ fn slot(
     problems: &mut Vec<String>,
 ) -> Result<Option<IssuerSlot>, String> {
     let (chain_name, key_name, from_name) =
-        (name_of("ISSUER_CHAIN", place), name_of("ISSUER_KEY", place), name_of("ISSUER_FROM", place));
+        (name_of("ISSUER_CHAIN", place), name_of("ISSUER_KEY", place), name_of("ISSUER_ACTIVE_FROM", place));
     let says = |what: &str| format!("{chain_name} cannot be used: {what}.");
     let Some(chain) = value(&chain_name) else {
         return match value(&key_name) {

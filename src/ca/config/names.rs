@@ -44,7 +44,7 @@ pub const NAMES: &[&str] = &[
 ];
 
 /// The names that issuers' variables and secrets have, without their numbers.
-const OF_ISSUERS: [&str; 4] = ["ISSUER_CHAIN", "ISSUER_KEY", "ISSUER_FROM", "ALTERNATE_CHAINS"];
+const OF_ISSUERS: [&str; 4] = ["ISSUER_CHAIN", "ISSUER_KEY", "ISSUER_ACTIVE_FROM", "ALTERNATE_CHAINS"];
 
 /// Whether a variable or secret of this name is read.
 ///

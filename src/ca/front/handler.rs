@@ -46,7 +46,12 @@ impl<P: Ports> Front<P> {
         }
     }
 
-    async fn answer(&self, request: &Request, route: Option<&Route>, told: &mut RequestLogContext) -> Handled<P::Passed> {
+    async fn answer(
+        &self,
+        request: &Request,
+        route: Option<&Route>,
+        told: &mut RequestLogContext,
+    ) -> Handled<P::Passed> {
         Handled::Own(match (request.method.as_str(), route) {
             // Also OPTIONS: scripts of other origins have no business there.
             (_, Some(Route::Admin(route))) => dispatch::answer(&self.ports, request, route, told).await,
@@ -205,7 +210,12 @@ impl<P: Ports> Front<P> {
     }
 
     /// Passes a request to its account.
-    async fn pass_on(&self, request: &Request, kid: &str, told: &mut RequestLogContext) -> Result<Passed<P::Passed>, Problem> {
+    async fn pass_on(
+        &self,
+        request: &Request,
+        kid: &str,
+        told: &mut RequestLogContext,
+    ) -> Result<Passed<P::Passed>, Problem> {
         let urls = &self.ports.settings().urls;
         let Some(id) = urls.account_of(kid) else { return Err(unknown_account(kid, &urls.of_path("/"))) };
         told.account = Some(id.clone());

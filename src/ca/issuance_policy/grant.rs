@@ -80,11 +80,7 @@ pub fn verdicts(rules: &Rules<'_>, issuer: &Issuer, identifiers: &[Identifier]) 
 fn decide(rules: &Rules<'_>, issuer: &Issuer, identifier: &Identifier) -> Result<Grant, String> {
     issuer.permits(identifier).map_err(|outside| format!("{outside}."))?;
     let grant = rules.decide(identifier).map_err(|refusal| format!("{refusal}."))?;
-    if grant.preauthorized || provable(identifier, &grant) {
-        Ok(grant)
-    } else {
-        Err(unprovable(identifier, &grant))
-    }
+    if grant.preauthorized || provable(identifier, &grant) { Ok(grant) } else { Err(unprovable(identifier, &grant)) }
 }
 
 fn provable(identifier: &Identifier, grant: &Grant) -> bool {

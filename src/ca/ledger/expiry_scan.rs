@@ -16,7 +16,7 @@ use crate::records::Problem;
 use crate::records::ledger::entry::LedgerEntry;
 use crate::records::ledger::inventory::{ExpiryIndex, LatestByNames, expiry_id, parse_expiry_id};
 use crate::records::operations::notice::{
-    ScanCursor, IssuerDates, IssuerNotice, ScanStateRecord, NoticeKind, issuer_notices_due, remind_at,
+    IssuerDates, IssuerNotice, NoticeKind, ScanCursor, ScanStateRecord, issuer_notices_due, remind_at,
 };
 use crate::store::{Kv, Txn};
 use crate::values::Time;

@@ -10,7 +10,7 @@ use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::Problem;
 use crate::records::operations::notice::{
-    Delivery, Failure, NoticeKind, NoticeRecord, WebhookQueueRecord, notice_id, queue_id, parse_queue_id,
+    Delivery, Failure, NoticeKind, NoticeRecord, WebhookQueueRecord, notice_id, parse_queue_id, queue_id,
 };
 use crate::store::{Kv, Txn};
 use crate::values::{Id, Time};

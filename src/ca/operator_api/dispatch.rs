@@ -16,7 +16,12 @@ use crate::records::Problem;
 use serde_json::json;
 
 /// Answers an operator's request, or whoever's it is.
-pub async fn answer<P: Ports>(ports: &P, request: &Request, route: &AdminRoute, told: &mut RequestLogContext) -> Response {
+pub async fn answer<P: Ports>(
+    ports: &P,
+    request: &Request,
+    route: &AdminRoute,
+    told: &mut RequestLogContext,
+) -> Response {
     let answer = match operator(ports, request).await {
         Ok(operator) => {
             told.operator = Some(operator.name.clone());

@@ -1,6 +1,6 @@
 //! What partitions are asked for by operations. Only the front asks so, for somebody that it knows.
 
-use crate::records::ledger::inventory::{RosterEntry, ReplaceRecord, Selection};
+use crate::records::ledger::inventory::{ReplaceRecord, RosterEntry, Selection};
 use crate::records::operations::audit::{Actor, Event};
 use crate::records::operations::external_key::ExternalKeyRecord;
 use crate::values::{Id, Time};

@@ -88,7 +88,7 @@ fn an_issuer_below_a_companys_root_is_taken_in() {
     let said = desk.refused(&import(&["--takes-over", &from, "--root", "other.pem"]));
     assert!(said.contains("another root"), "{said}");
     desk.ok(&import(&["--takes-over", &from]));
-    assert_eq!(desk.vars()["ISSUER_FROM_2"].as_str().unwrap(), from);
+    assert_eq!(desk.vars()["ISSUER_ACTIVE_FROM_2"].as_str().unwrap(), from);
     assert_eq!(desk.vars()["ISSUER_CHAIN_2"].as_str().unwrap(), desk.read("ca/issuer-2.pem"));
 }
 

@@ -244,7 +244,7 @@ fn issuers_follow_each_other_under_the_same_root() {
     ] {
         let chain = desk.read(&format!("ca/issuer-{n}.pem"));
         assert_eq!(vars[&format!("ISSUER_CHAIN_{n}")].as_str().unwrap(), chain);
-        assert_eq!(vars[&format!("ISSUER_FROM_{n}")].as_str().unwrap(), *from);
+        assert_eq!(vars[&format!("ISSUER_ACTIVE_FROM_{n}")].as_str().unwrap(), *from);
         assert_eq!(desk.read(&format!("ca/issuer-{n}.from")).trim(), *from);
         assert_eq!(desk.mode(&format!("ca/issuer-{n}.key")), 0o600);
         let text = desk.openssl(&format!("x509 -in ca/issuer-{n}.pem -noout -text")).unwrap();

@@ -162,7 +162,7 @@ fn what_is_wrong_is_said_all_at_once_and_nothing_is_run() {
     desk.put("admin.tokens", r#"{"operator":"short"}"#);
     desk.open("admin.tokens", 0o640);
     desk.set("ADMIN_TOKENS", "x");
-    desk.vars.remove("ISSUER_FROM_2");
+    desk.vars.remove("ISSUER_ACTIVE_FROM_2");
     desk.set("ISSUER_CHAIN", &desk.root.certificate.clone());
     let ended = desk.run(&["deploy"], &[]);
     assert_eq!(ended.code, 1, "{ended:?}");
@@ -175,7 +175,7 @@ fn what_is_wrong_is_said_all_at_once_and_nothing_is_run() {
         "admin.tokens cannot be used: the token \"operator\" is not 32",
         "ADMIN_TOKENS is in",
         "chmod 600",
-        "has no ISSUER_FROM_2",
+        "has no ISSUER_ACTIVE_FROM_2",
         "ISSUER_CHAIN in",
         "nothing was done: fix these 9 problems",
     ] {

@@ -104,7 +104,7 @@ fn an_issuer_of_a_root_that_got_another_key_is_looked_after() {
     let values = |name: &str| match name {
         "ISSUER_CHAIN" => Some(first.issuer().chain_pem().to_owned()),
         "ISSUER_CHAIN_2" => Some(next.certificate.clone()),
-        "ISSUER_FROM_2" => Some(takes_over.rfc3339()),
+        "ISSUER_ACTIVE_FROM_2" => Some(takes_over.rfc3339()),
         "ROOT_CERTIFICATE" => Some(again.certificate.clone()),
         _ => None,
     };

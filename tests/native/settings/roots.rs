@@ -104,7 +104,7 @@ fn a_root_that_got_another_key_under_its_name_is_another_root() {
         assert!(is_free(&configured) && configured.problems.is_empty(), "{names_key} {:?}", configured.problems);
         // With the next issuer, below the new one, both are there.
         values.insert("ISSUER_CHAIN_2", below(&new, names_key));
-        values.insert("ISSUER_FROM_2", NOW.rfc3339());
+        values.insert("ISSUER_ACTIVE_FROM_2", NOW.rfc3339());
         let configured = signed(read(&values));
         assert!(!is_free(&configured) && configured.problems.is_empty(), "{names_key} {:?}", configured.problems);
         let numbers: Vec<_> = configured.issuers.slots().map(|slot| slot.number).collect();
