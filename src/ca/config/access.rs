@@ -1,22 +1,23 @@
-//! Cloudflare Access in front of the operations API: whose assertions are taken.
+//! The settings of Cloudflare Access in front of the operations API.
 
 use super::values::{Values, origin};
 use crate::jose::access::Expected;
 
-/// The Access team and application that stand in front.
+/// The Access team and application that protect the operations API.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Access {
-    /// What an assertion has to say.
+    /// Expected issuer and audience of an assertion.
     pub expected: Expected,
 }
 
-/// How long the tag of an application is, in hex digits.
+/// Length of an application's tag in hex digits.
 const TAG: usize = 64;
 
 const TEAM_LIKE: &str = "https://TEAM.cloudflareaccess.com";
 
 impl Access {
-    /// Reads `ACCESS_TEAM` and `ACCESS_AUDIENCE`; `None` where neither is set. `dev` lets a test machine be a team.
+    /// Reads `ACCESS_TEAM` and `ACCESS_AUDIENCE`; `None` if neither is set. With `dev` the team may be a test
+    /// machine.
     ///
     /// # Errors
     /// A sentence for the operator.
@@ -34,7 +35,7 @@ impl Access {
         }
     }
 
-    /// Where the team's keys are.
+    /// URL of the team's keys.
     pub fn keys_url(&self) -> String {
         format!("{}/cdn-cgi/access/certs", self.expected.issuer)
     }
@@ -46,7 +47,7 @@ fn team_url(text: &str, dev: bool) -> Result<String, String> {
         "http" if dev => Ok(()),
         _ => Err("it has to begin with https://"),
     })?;
-    // Another host would say who is an operator here.
+    // Another host could assert any operator.
     let name = team.strip_prefix("https://").and_then(|host| host.strip_suffix(".cloudflareaccess.com"));
     if !dev && name.is_none_or(|name| name.is_empty() || name.contains('.')) {
         return Err(format!("ACCESS_TEAM is {text:?}; it has to be the URL of an Access team, like {TEAM_LIKE}."));

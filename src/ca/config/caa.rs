@@ -1,4 +1,4 @@
-//! The settings for CAA: the identities of this CA, and the networks.
+//! The settings CAA, CAA_IDENTITIES and CAA_INTERNAL.
 
 use super::values::Values;
 use crate::validation::caa;
@@ -6,13 +6,13 @@ use crate::validation::caa::Config;
 use crate::values::identifier::DnsName;
 use url::{Host, Url};
 
-/// The most names that a challenge may have of its issuer (draft-ietf-acme-dns-persist-02 §3.1).
+/// Maximum number of issuer names in a challenge (draft-ietf-acme-dns-persist-02 §3.1).
 const MAX_IDENTITIES: usize = 10;
 
-/// The name of a disposable CA, whose address is none.
+/// Identity of a `dev` CA at an IP address.
 const DEV_IDENTITY: &str = "selvedge.test";
 
-/// Reads CAA, CAA_IDENTITIES and CAA_INTERNAL. `base` is the CA's base URL, whose host is its name by default.
+/// Reads CAA, CAA_IDENTITIES and CAA_INTERNAL. The default identity is the host of `base`, the CA's base URL.
 ///
 /// # Errors
 /// A sentence for the operator.
@@ -45,7 +45,7 @@ pub fn config(value: Values<'_>, base: &str, dev: bool) -> Result<Config, String
     Ok(Config { checked, identities, internal })
 }
 
-/// A comma-separated list of domain names, in lower case.
+/// Parses a comma-separated list of domain names into lower case.
 pub(in crate::ca) fn names(variable: &str, list: &str) -> Result<Vec<String>, String> {
     let parts = list.split(',').map(str::trim).filter(|part| !part.is_empty());
     let read = |part: &str| match DnsName::parse(part) {

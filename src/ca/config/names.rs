@@ -1,8 +1,8 @@
-//! The names of all settings, by which one that is misspelt is found out.
+//! The names of all settings, for the detection of misspelt ones.
 
 use super::issuers::{PLACES, name_of};
 
-/// The names of all variables and secrets but those of issuers, which [`known`] knows too.
+/// Names of all variables and secrets, except those of issuers; see [`known`].
 pub const NAMES: &[&str] = &[
     "ACCESS_AUDIENCE",
     "ACCESS_TEAM",
@@ -43,13 +43,13 @@ pub const NAMES: &[&str] = &[
     "WEBSITE",
 ];
 
-/// The names that issuers' variables and secrets have, without their numbers.
+/// Names of issuers' variables and secrets, without numbers.
 const OF_ISSUERS: [&str; 4] = ["ISSUER_CHAIN", "ISSUER_KEY", "ISSUER_ACTIVE_FROM", "ALTERNATE_CHAINS"];
 
-/// Whether a variable or secret of this name is read.
+/// Whether a setting has this name.
 ///
 /// # Errors
-/// The names that come nearest, none of which has to be meant.
+/// The most similar names.
 pub fn known(name: &str) -> Result<(), Vec<String>> {
     let places = (1..=PLACES).flat_map(|place| OF_ISSUERS.map(|base| name_of(base, place)));
     let all: Vec<String> = NAMES.iter().map(|name| (*name).to_owned()).chain(places).collect();
@@ -62,7 +62,7 @@ pub fn known(name: &str) -> Result<(), Vec<String>> {
     Err(near.into_iter().filter(|(far, _)| *far <= close).take(3).map(|(_, one)| one).collect())
 }
 
-/// How many characters have to be put in, left out or changed to make one text of the other (Levenshtein).
+/// The Levenshtein distance of two texts.
 fn distance(one: &str, other: &str) -> usize {
     let mut row: Vec<usize> = (0..=other.len()).collect();
     for (i, a) in one.bytes().enumerate() {

@@ -1,4 +1,4 @@
-//! Which rate limits there are, and what the operator sets of them. docs/LIMITS.md has the reasons for the defaults.
+//! The rate limits and the setting RATE_LIMITS; docs/LIMITS.md explains the defaults.
 
 use crate::jose;
 use crate::records::operations::limit::Limit;
@@ -15,7 +15,7 @@ const HOUR: u64 = 3600;
 
 const DAY: u64 = 86_400;
 
-/// Names a limit: one row is one limit, with its name in the configuration, what it counts, and its default.
+/// Defines the limits: each row has a name, what it counts, and its default.
 macro_rules! limits {
     ($($(#[$doc:meta])* $name:ident = $text:literal, $what:literal, $count:literal in $secs:expr;)*) => {
         /// A rate limit.
@@ -23,13 +23,13 @@ macro_rules! limits {
         pub enum Name { $($(#[$doc])* $name,)* }
 
         impl Name {
-            /// All of them.
+            /// All limits.
             pub const ALL: &'static [Self] = &[$(Self::$name),*];
 
-            /// Its name in the configuration, in problems and in metrics.
+            /// Its name in the setting, in problems and in metrics.
             pub const fn text(self) -> &'static str { match self { $(Self::$name => $text),* } }
 
-            /// What it counts.
+            /// The counted things.
             const fn what(self) -> &'static str { match self { $(Self::$name => $what),* } }
 
             const fn usual(self) -> Limit {
@@ -50,7 +50,7 @@ limits! {
     BoundAccounts = "bound_accounts", "new accounts with this external account key", 100 in DAY;
     /// Key changes of an account.
     KeyChanges = "key_changes", "key changes of this account", 10 in 3 * HOUR;
-    /// Requests from a client address that no account signed.
+    /// Unsigned requests from a client address.
     Unauthenticated = "unauthenticated", "unauthenticated requests from this network address", 600 in MINUTE;
     /// Failed validations of a name by an account.
     FailedValidations = "failed_validations", "failed validations of this name by this account", 5 in HOUR;
@@ -58,26 +58,26 @@ limits! {
     Certificates = "certificates", "certificates for exactly these names by this account", 5 in 7 * DAY;
 }
 
-/// The member that says after how many failures in a row a name is paused.
+/// Name of the member for the failures in a row that pause a name.
 const PAUSE_AFTER: &str = "pause_after";
 
-/// Failures in a row after which a name is paused, unless something else is said.
+/// Default number of failures in a row that pause a name.
 const PAUSES: u32 = 200;
 
-/// The name under which refusals of paused names are counted.
+/// Name of the refusals of paused names in metrics.
 pub const PAUSED: &str = "paused";
 
-/// The most that can be set: a limit above it limits nothing.
+/// Maximum count of a limit.
 const MAX_COUNT: u64 = 1_000_000;
 
-/// The longest period that can be set.
+/// Maximum period of a limit.
 const MAX_PERIOD: u64 = 366 * DAY;
 
-/// The limits in force.
+/// The rate limits in force.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     each: BTreeMap<Name, Limit>,
-    /// After how many failed validations in a row a name is paused for an account; `None` for never.
+    /// Number of failed validations in a row that pause a name; `None` for never.
     pub pause_after: Option<u32>,
 }
 
@@ -88,7 +88,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// No limits at all.
+    /// No limits.
     pub fn off() -> Self {
         Self { each: BTreeMap::new(), pause_after: None }
     }
@@ -98,7 +98,7 @@ impl Limits {
         self.each.get(&name).copied()
     }
 
-    /// Reads `RATE_LIMITS`: `off`, or a JSON object whose members change the defaults.
+    /// Reads `RATE_LIMITS`: `off`, or a JSON object that changes defaults.
     ///
     /// # Errors
     /// A sentence for the operator that begins with the path of the faulty member.
@@ -159,7 +159,7 @@ fn limit(path: &str, value: &Value) -> Result<Option<Limit>, String> {
     Ok(Some(Limit { count, period: Duration::from_secs(period) }))
 }
 
-/// A value as faults show it.
+/// A value's form in a fault.
 fn shown(value: &Value) -> String {
     match value {
         Value::Number(number) => number.to_string(),
@@ -183,7 +183,7 @@ fn seconds(text: &str) -> Option<u64> {
     (1..=MAX_PERIOD).contains(&seconds).then_some(seconds)
 }
 
-/// A length of time in the largest unit that it is a whole number of.
+/// A duration in the largest unit that fits.
 fn spoken(period: Duration) -> String {
     let seconds = period.as_secs();
     let units = [(DAY, "day"), (HOUR, "hour"), (MINUTE, "minute"), (1, "second")];
@@ -194,12 +194,13 @@ fn spoken(period: Duration) -> String {
     }
 }
 
-/// The whole seconds from `now` until `at`, rounded up: then, the limit allows it.
+/// The whole seconds from `now` until `at`, rounded up.
 pub fn retry_after(at: Time, now: Time) -> u32 {
     u32::try_from(now.until(at).as_millis().div_ceil(1000)).unwrap_or(u32::MAX).max(1)
 }
 
-/// The refusal of a request that would be one too many, until `at` ([RFC 8555 §6.6](https://www.rfc-editor.org/rfc/rfc8555#section-6.6)).
+/// The refusal of a request beyond a limit, until `at` ([RFC 8555
+/// §6.6](https://www.rfc-editor.org/rfc/rfc8555#section-6.6)).
 pub fn exceeded(name: Name, limit: Limit, at: Time, now: Time) -> Problem {
     let seconds = retry_after(at, now);
     let detail = format!(

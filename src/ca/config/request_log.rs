@@ -1,12 +1,12 @@
 //! The setting REQUEST_LOG.
 
-/// Which lines are written, `REQUEST_LOG`.
+/// The lines to write, `REQUEST_LOG`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RequestLog {
-    /// One for each request, and one for what else happens.
+    /// Requests and other events.
     #[default]
     On,
-    /// Of requests those that are refused, and what else happens.
+    /// Refused requests and other events.
     Errors,
     /// None.
     Off,

@@ -1,4 +1,4 @@
-//! The setting ROOT_CRL: the list that the root signed.
+//! The setting ROOT_CRL.
 
 use super::issuers::{PublicationUrls, Root};
 use super::values::Values;
@@ -8,7 +8,7 @@ use crate::pki::{Issuer, Issuers, pem};
 use crate::values::{CryptoFailure, Time, Verify};
 use serde_json::{Value, json};
 
-/// The root's CRL: which intermediates are revoked (RFC 5280 §5).
+/// The root's CRL, which revokes intermediates (RFC 5280 §5).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RootList {
     pub(in crate::ca) list: ReceivedCrl,
@@ -16,8 +16,7 @@ pub struct RootList {
 }
 
 impl RootList {
-    /// Reads `ROOT_CRL`, PEM. What is wrong with it is one of the `problems`: the CA goes on without it, or with one that is over,
-    /// for that is more than nothing.
+    /// Reads `ROOT_CRL`, PEM. Its faults go to `problems`: the CA continues without it, or with an expired one.
     pub fn read(
         value: Values<'_>,
         root: Option<&Root>,
@@ -83,17 +82,17 @@ impl RootList {
         self.list.is_signed_by(root.spki_der(), crypto).await
     }
 
-    /// The list itself.
+    /// The parsed CRL.
     pub fn list(&self) -> &ReceivedCrl {
         &self.list
     }
 
-    /// When the root revoked the intermediate at the end of this issuer's chain; `None` when it did not.
+    /// Time of the root's revocation of this issuer's topmost intermediate, if any.
     pub fn revoked(&self, issuer: &Issuer) -> Option<Time> {
         Some(self.list.entry(&issuer.serial_below_root()?)?.at)
     }
 
-    /// What `/issuers` says of it.
+    /// Its form in `/issuers`.
     pub fn shown(&self, published: Option<&PublicationUrls>) -> Value {
         json!({
             "url": published.map(|published| published.lists(Lists::Root)),

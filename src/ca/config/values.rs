@@ -1,14 +1,14 @@
-//! Readers of single setting values.
+//! Readers of single values.
 
 use core::ops::RangeInclusive;
 use core::time::Duration;
 use url::Url;
 
-/// Gives the value of a variable or secret, `None` where it is not set.
+/// Returns the value of a variable or secret.
 pub type Values<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-/// Reads the URL `text` of the variable `name`, which is an origin and nothing more, `like` an example; `allowed` says what is
-/// wrong with its scheme.
+/// Reads a URL that is an origin only, from the text of this variable. `like` is an example; `allowed` checks the
+/// scheme.
 ///
 /// # Errors
 /// A sentence that names the variable.
@@ -34,7 +34,7 @@ pub(in crate::ca) fn port(value: Values<'_>, name: &str, default: u16) -> Result
     port.ok_or_else(|| format!("{name} is {text:?}; it has to be a port between 1 and 65535."))
 }
 
-/// A variable that is a whole number in this range, or not set.
+/// Reads a whole number in this range, if set.
 pub(in crate::ca) fn number(value: Values<'_>, name: &str, range: RangeInclusive<u32>) -> Result<Option<u32>, String> {
     let Some(text) = value(name) else { return Ok(None) };
     let found = text.parse().ok().filter(|number| range.contains(number));
@@ -43,7 +43,7 @@ pub(in crate::ca) fn number(value: Values<'_>, name: &str, range: RangeInclusive
     })
 }
 
-/// A variable that is a whole number of seconds in this range; `usual` where it is not set.
+/// Reads a whole number of seconds in this range, with a default.
 pub(in crate::ca) fn seconds(
     value: Values<'_>,
     name: &str,
@@ -53,7 +53,7 @@ pub(in crate::ca) fn seconds(
     Ok(number(value, name, range)?.map_or(usual, |seconds| Duration::from_secs(seconds.into())))
 }
 
-/// A variable that is `true`, `false`, or not set, which is as `false`.
+/// Reads `true` or `false`; the default is `false`.
 pub(in crate::ca) fn flag(value: Values<'_>, name: &str) -> Result<bool, String> {
     match value(name).as_deref() {
         None | Some("false") => Ok(false),

@@ -1,5 +1,6 @@
-//! The page at `/`, for people who have to use this CA: its directory, its root, lines to paste for their clients, and how
-//! their machines come to trust it. A program that does not ask for HTML gets a few lines of text.
+//! The page at `/` for users: directory, root certificate and lines for clients.
+//!
+//! Programs that do not accept HTML get a few lines of text.
 
 mod clients;
 pub mod names;
@@ -17,21 +18,22 @@ use crate::pki::Issuer;
 use crate::policy::Policy;
 use crate::records::Problem;
 
-/// Its style sheet is all that is loaded; `data:` is the icon that there is not.
+/// Only its style sheet is loaded; `data:` is the empty icon.
 const CONTENT_POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'none'; \
                               frame-ancestors 'none'; base-uri 'none'";
 
 /// The style sheet of all pages.
 const STYLE: &str = include_str!("landing/page.css");
 
-/// The page, or its text for who does not `accept` HTML. `policy` is the one in force; `operations`: whether there is a page for operators.
+/// The page, or its text if `accept` has no HTML, for the policy in force. `operations` adds the link to the
+/// operators' page.
 pub fn home(settings: &Settings, issuer: &Issuer, policy: &Policy, accept: Option<&str>, operations: bool) -> Response {
     let response = if wants_html(accept) {
         html::guarded(document(settings, issuer, policy, operations), CONTENT_POLICY)
     } else {
         Response::text(200, "text/plain; charset=utf-8", text(settings, issuer, policy))
     };
-    // Whoever keeps one of the two must not hand it to those who asked for the other.
+    // Caches must not mix the two forms.
     response.with("Vary", "Accept").with("Cache-Control", "public, max-age=60").indexed(&settings.urls)
 }
 
@@ -43,7 +45,7 @@ pub fn style(urls: &Urls) -> Response {
 /// The root certificate.
 ///
 /// # Errors
-/// 404 `malformed` when none is configured.
+/// 404 `malformed` if none is configured.
 pub fn root(settings: &Settings, encoding: Encoding) -> Answer {
     let unknown = || {
         let detail = "This CA was not told its root certificate (ROOT_CERTIFICATE). Its operator has it.";
@@ -61,7 +63,7 @@ pub fn root(settings: &Settings, encoding: Encoding) -> Answer {
         .indexed(&settings.urls))
 }
 
-/// Browsers say that they want HTML. curl and ACME clients say `*/*`, or nothing.
+/// Whether HTML is accepted. Browsers send `text/html`; curl and ACME clients `*/*` or nothing.
 fn wants_html(accept: Option<&str>) -> bool {
     accept.unwrap_or_default().split(',').any(|range| {
         let mut parts = range.split(';').map(str::trim);

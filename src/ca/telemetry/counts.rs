@@ -1,11 +1,11 @@
-//! Counts for the operator: made at the front from what is answered, kept in memory, summed in a partition.
+//! Metrics: counted in memory, summed in a partition.
 
 use crate::ca::http::message::{Body, Response};
 use crate::ca::http::routes::Route;
 use crate::ca::runtime::ports::Ports;
 use serde_json::Value;
 
-/// Counts a response of this status, and the limit that it names, if one refuses.
+/// Counts a response by status, and the rate limit of a refusal.
 pub fn tally<P: Ports>(ports: &P, route: Option<&Route>, status: u16, refusal: Option<&Response>) {
     if ports.settings().metrics_token.is_none() {
         return;
@@ -17,14 +17,14 @@ pub fn tally<P: Ports>(ports: &P, route: Option<&Route>, status: u16, refusal: O
     }
 }
 
-/// Counts one more of a series, if anybody may read it.
+/// Counts one more of a series, if metrics are on.
 pub fn count<P: Ports>(ports: &P, series: impl FnOnce() -> String) {
     if ports.settings().metrics_token.is_some() {
         ports.memory().tally(series());
     }
 }
 
-/// The limit that a refusal names. Only our own names get so far; nothing that a client wrote does.
+/// The rate limit of a refusal. It is a name of this CA, never a client's text.
 fn limit_of(response: &Response) -> Option<String> {
     if response.status != 429 {
         return None;

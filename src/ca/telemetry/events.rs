@@ -1,9 +1,7 @@
-//! What happens here, told to whoever runs the CA: a line of JSON for each request, validation, issuance and revocation,
-//! and a count of what is counted.
+//! Log lines and counts of requests, validations, issuances and revocations.
 //!
-//! A line has fixed members, for programs. It never has a path, since the URLs of some pages prove something, nor anything
-//! of what was signed. What is told was stored before: a machine that is lost in between tells nothing, and nothing is told
-//! twice.
+//! A line is JSON with fixed members. It has no path, as some URLs contain a proof, and nothing that was signed.
+//! Lines are written after storage: a crash in between loses a line, and none is repeated.
 
 use super::counts;
 use crate::ca::config::request_log::RequestLog;
@@ -17,30 +15,30 @@ use crate::values::{Id, Identifier, Time};
 use serde::Serialize;
 use serde_json::Value;
 
-/// The longest detail in a line, in characters.
+/// Maximum length of a detail in characters.
 const MAX_DETAIL: usize = 300;
 
-/// The longest method in a line, in characters: a client writes what it likes there.
+/// Maximum length of a method in characters: clients may send anything.
 const MAX_METHOD: usize = 20;
 
-/// The most names in a line; how many there are stands beside.
+/// Maximum number of names in a line, beside their total.
 const MAX_NAMES: usize = 10;
 
-/// What is learnt of a request while it is answered.
+/// Facts about a request for its log line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestLogContext {
-    /// When it came in.
+    /// Time of arrival.
     pub begun: Time,
-    /// The account that it says it is by, where there is one of that form.
+    /// The account of its `kid`, if it has that form.
     pub account: Option<Id>,
-    /// Whether it turned out not to be signed by that account.
+    /// Whether that account did not sign it.
     pub unsigned: bool,
-    /// The operator whose request it is.
+    /// The operator.
     pub operator: Option<String>,
 }
 
 impl RequestLogContext {
-    /// Of a request that came in just now.
+    /// The context of a new request.
     pub fn at(begun: Time) -> Self {
         Self { begun, account: None, unsigned: false, operator: None }
     }
@@ -56,7 +54,7 @@ struct RequestLine<'a> {
     ms: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     account: Option<&'a str>,
-    /// There only where it is false.
+    /// Present only if false.
     #[serde(skip_serializing_if = "Option::is_none")]
     signed: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -116,38 +114,38 @@ struct RevocationLine<'a> {
     issuer: &'a str,
     account: &'a str,
     by: &'static str,
-    /// Who, where it is not the certificate's own account: another one, or an operator.
+    /// The requester, unless the certificate's own account: another account, or an operator.
     #[serde(skip_serializing_if = "Option::is_none")]
     who: Option<&'a str>,
     reason: Option<u8>,
 }
 
-/// A validation that was tried.
+/// An attempt at a validation.
 pub struct Validated<'a> {
-    /// What was validated.
+    /// The identifier.
     pub identifier: &'a Identifier,
-    /// The type of the challenge.
+    /// The challenge type.
     pub kind: &'static str,
-    /// How often it was tried, this time included.
+    /// Number of the attempt, from 1.
     pub attempt: u32,
-    /// When this time began.
+    /// Start of the attempt.
     pub begun: Time,
-    /// What became of it.
+    /// Outcome.
     pub outcome: Tried,
 }
 
-/// What became of a validation that was tried.
+/// Outcome of an attempt at a validation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Tried {
     /// The name is proven.
     Valid,
-    /// It is not, and that is all.
+    /// Failed permanently.
     Invalid(Problem),
-    /// It is not, and will be tried again.
+    /// Failed, with a retry to come.
     Again(Problem),
 }
 
-/// A request that was answered with this status. `response` is there where it was not passed on unread.
+/// Logs an answered request. `response` is `None` if it was forwarded unread.
 pub fn answered<P: Ports>(
     ports: &P,
     request: &Request,
@@ -184,7 +182,7 @@ pub fn answered<P: Ports>(
     );
 }
 
-/// A validation that was tried, and what came of it is stored.
+/// Logs and counts an attempt at a validation whose outcome is stored.
 pub fn validated<P: Ports>(ports: &P, account: &Id, tried: &Validated<'_>) {
     let (outcome, problem) = match &tried.outcome {
         Tried::Valid => ("valid", None),
@@ -213,7 +211,7 @@ pub fn validated<P: Ports>(ports: &P, account: &Id, tried: &Validated<'_>) {
     );
 }
 
-/// An issuance that came to its end: its certificate is stored, or it is given up.
+/// Logs and counts the end of an issuance: a stored certificate, or a failure.
 pub fn issued<P: Ports>(
     ports: &P,
     account: &Id,
@@ -248,13 +246,13 @@ pub fn issued<P: Ports>(
             attempt,
             ms: since(ports, issuance.prepared),
             problem: failed.map(|problem| problem.kind.token()),
-            // What the operator's log has of it: the client's detail says only that it failed.
+            // The log has the reason; the client's detail says only that it failed.
             detail: failed.map(|problem| shortened(problem.log.as_ref().unwrap_or(&problem.detail))),
         },
     );
 }
 
-/// A certificate that was revoked, as its entry in the ledger says now.
+/// Logs and counts a revocation, by its ledger entry.
 pub fn revoked<P: Ports>(ports: &P, issuer: &str, serial: &str, entry: &LedgerEntry) {
     let Some(revocation) = &entry.revoked else { return };
     let (by, who) = match &revocation.by {
@@ -283,7 +281,7 @@ pub fn revoked<P: Ports>(ports: &P, issuer: &str, serial: &str, entry: &LedgerEn
 }
 
 fn write<P: Ports>(ports: &P, line: &impl Serialize) {
-    // Of texts and numbers: there is no way in which that fails, and nothing that would be done about it.
+    // Texts and numbers always serialise.
     if let Ok(line) = serde_json::to_string(line) {
         ports.note(&line);
     }
@@ -293,7 +291,7 @@ fn since<P: Ports>(ports: &P, begun: Time) -> u64 {
     u64::try_from(begun.until(ports.now()).as_millis()).unwrap_or(u64::MAX)
 }
 
-/// The error type and the detail of a problem document.
+/// Error type and detail of a problem document.
 fn problem_of(response: &Response) -> Option<(String, String)> {
     let Body::Text(text) = &response.body else { return None };
     let document: Value = serde_json::from_str(text).ok()?;
@@ -302,7 +300,7 @@ fn problem_of(response: &Response) -> Option<(String, String)> {
     Some((kind.rsplit(':').next().unwrap_or_default().to_owned(), text("detail").unwrap_or_default()))
 }
 
-/// Without what follows in the URLs of pages that let their reader do something.
+/// Removes proofs from URLs of pages.
 fn without_proofs(detail: &str, urls: &Urls) -> String {
     let pages = ["/terms/", "/resume/"].map(|page| urls.of_path(page));
     let words = detail.split(' ').map(|word| match pages.iter().find(|page| word.contains(page.as_str())) {

@@ -1,4 +1,4 @@
-//! The host: partitions in a map, alarms in another, time by hand.
+//! The world: partitions and alarms in maps, time set by hand.
 
 use super::faults::{Fault, SharedKv};
 use super::issuers::authority;
@@ -33,13 +33,13 @@ use std::sync::LazyLock;
 /// The CA's base URL.
 pub const BASE: &str = "https://ca.test";
 
-/// 24 November 2026, about noon: when worlds begin.
+/// Start of a world's time: 24 November 2026, about noon.
 pub const START: Time = Time::from_secs(1_795_521_600);
 
-/// All that was ever stored: partition, key, JSON.
+/// All stored rows: partition, key, JSON.
 pub type Rows = BTreeMap<(String, String), String>;
 
-/// A CA with all around it. Clones are handles to the same one.
+/// A whole CA. Clones are handles to the same one.
 #[derive(Clone)]
 pub struct World {
     pub(super) settings: Rc<Settings>,
@@ -53,9 +53,9 @@ pub(super) struct State {
     pub(super) partitions: RefCell<BTreeMap<String, SharedKv>>,
     pub(super) alarms: RefCell<BTreeMap<String, Time>>,
     pub(super) timers: RefCell<BTreeSet<Time>>,
-    /// What was spawned, and by which partition.
+    /// Spawned tasks with their partitions.
     pub(super) tasks: RefCell<Vec<(Option<String>, Task)>>,
-    /// Partitions that are not in memory any more.
+    /// Partitions that are not in memory.
     pub(super) lost: RefCell<BTreeSet<String>>,
     network: Network,
     receiver: Receiver,
@@ -146,21 +146,21 @@ impl World {
         Self { settings: Rc::new(settings), state: Rc::new(state), keys }
     }
 
-    /// An empty CA in which each step of a request lets others come in between.
+    /// An empty CA in which requests interleave at each step.
     pub fn cooperative() -> Self {
         let world = Self::new();
         world.set_cooperative(true);
         world
     }
 
-    /// The same CA, started again with other settings.
+    /// The same CA, restarted with other settings.
     pub fn reconfigured(&self, change: impl FnOnce(&mut Settings)) -> Self {
         let mut settings = (*self.settings).clone();
         change(&mut settings);
         Self { settings: Rc::new(settings), state: self.state.clone(), keys: self.keys.clone() }
     }
 
-    /// A copy of this world as it is now, which goes its own way. Tasks that still run stay behind.
+    /// An independent copy of this world. Running tasks stay behind.
     pub fn fork(&self) -> Self {
         let (old, store) = (&*self.state, Rc::new(Fault::default()));
         let operations = Rc::new(Operations::default());
@@ -194,7 +194,7 @@ impl World {
         Self { settings: self.settings.clone(), state: Rc::new(state), keys: self.keys.clone() }
     }
 
-    /// What must not stand in a log line, a response or a record.
+    /// Secrets that log lines, responses and records must not contain.
     pub fn secrets(&self) -> Secrets {
         static ISSUER_KEY: LazyLock<Secrets> = LazyLock::new(|| {
             let mut secrets = Secrets::default();
@@ -230,32 +230,32 @@ impl World {
         &self.state.network
     }
 
-    /// What receives notices.
+    /// The webhook receiver.
     pub fn receiver(&self) -> &Receiver {
         &self.state.receiver
     }
 
-    /// The fault of store operations, in any partition.
+    /// Faults of storage operations, in any partition.
     pub fn store_fault(&self) -> &Fault {
         &self.state.store
     }
 
-    /// The fault of calls that never arrive.
+    /// Faults of calls that never arrive.
     pub fn call_fault(&self) -> &Fault {
         &self.state.calls
     }
 
-    /// The fault of calls that arrive and whose replies are lost.
+    /// Faults of calls whose replies are lost.
     pub fn reply_fault(&self) -> &Fault {
         &self.state.replies
     }
 
-    /// The fault of signatures; counts them.
+    /// Faults of signatures, with their count.
     pub fn sign_fault(&self) -> &Fault {
         &self.state.signatures
     }
 
-    /// All operations in one row, and what is to go wrong at which.
+    /// All operations in order, with their faults.
     pub fn operations(&self) -> &Operations {
         &self.state.operations
     }
@@ -268,37 +268,37 @@ impl World {
         }
     }
 
-    /// Whether each step that leaves a partition (a call, a signature, a look-up) lets others come in between.
+    /// Sets whether steps that leave a partition (a call, a signature, a look-up) let others run.
     pub fn set_cooperative(&self, cooperative: bool) {
         self.state.cooperative.set(cooperative);
     }
 
-    /// What time it is.
+    /// The current time.
     pub fn now(&self) -> Time {
         self.state.now.get()
     }
 
-    /// Lets time pass; no alarm goes off by itself.
+    /// Lets time pass without alarms.
     pub fn pass(&self, time: Duration) {
         self.state.now.set(self.now().plus(time));
     }
 
-    /// Lines written for the operator.
+    /// Lines of the operator's log.
     pub fn log(&self) -> Vec<String> {
         self.state.log.borrow().clone()
     }
 
-    /// Lines written of what happened.
+    /// Event lines.
     pub fn lines(&self) -> Vec<String> {
         self.state.lines.borrow().clone()
     }
 
-    /// How many steps were taken; unchanged means that all wait.
+    /// Number of steps; unchanged while all wait.
     pub fn progress(&self) -> u64 {
         self.state.progress.get()
     }
 
-    /// Lets time pass until the first timer that somebody waits for. `false` when there is none.
+    /// Lets time pass until the first timer. `false` without one.
     pub fn pass_to_timer(&self) -> bool {
         let first = self.state.timers.borrow().iter().find(|at| **at > self.now()).copied();
         if let Some(at) = first {
@@ -308,7 +308,7 @@ impl World {
         first.is_some()
     }
 
-    /// All that is stored.
+    /// All stored rows.
     pub fn rows(&self) -> Rows {
         let mut rows = Rows::new();
         for (name, kv) in self.state.partitions.borrow().iter() {
@@ -323,29 +323,29 @@ impl World {
         partitions.iter().filter(|(_, kv)| kv.copy().is_database()).map(|(name, _)| name.clone()).collect()
     }
 
-    /// How many rows were read from the databases of these partitions, ever.
+    /// Total number of rows read from these partitions' databases.
     pub fn rows_read(&self, prefix: &str) -> u64 {
         let partitions = self.state.partitions.borrow();
         partitions.iter().filter(|(name, _)| name.starts_with(prefix)).map(|(_, kv)| kv.copy().rows_read()).sum()
     }
 
-    /// All that is stored but redeemed nonces.
+    /// All stored rows except redeemed nonces.
     pub fn rows_but_nonces(&self) -> Rows {
         self.rows().into_iter().filter(|((_, key), _)| !key.starts_with("nonce/")).collect()
     }
 
-    /// The records whose key begins with `prefix`, read as JSON, with their partition's name.
+    /// Records with this key prefix as JSON, with their partitions.
     pub fn records(&self, prefix: &str) -> Vec<(String, serde_json::Value)> {
         let rows = self.rows().into_iter().filter(|((_, key), _)| key.starts_with(prefix));
         rows.map(|((name, _), json)| (name, serde_json::from_str(&json).expect("JSON"))).collect()
     }
 
-    /// Stores a record in a partition, as if something had done so before.
+    /// Stores a record in a partition.
     pub fn put<R: Record>(&self, partition: &str, id: &str, record: &R) {
         self.cell(partition).transact(|txn| Ok(txn.put(id, record)?)).expect("the record is stored");
     }
 
-    /// Stores a row in a partition that need not make any sense, or takes it away: for tests of tests.
+    /// Writes or deletes any row of a partition, for tests of tests.
     pub fn plant(&self, partition: &str, key: &str, row: Option<&serde_json::Value>) {
         let write = match row {
             Some(row) => Write::Put { value: row.to_string(), expires: None },
@@ -354,7 +354,7 @@ impl World {
         self.storage(partition).plant(key, write);
     }
 
-    /// Notes a nonce that was issued. `false` when it was issued before.
+    /// Notes an issued nonce. `false` if it was issued before.
     pub fn note_nonce(&self, nonce: &str) -> bool {
         self.state.nonces.borrow_mut().insert(nonce.to_owned())
     }

@@ -1,77 +1,77 @@
-//! What operators do: who did what, for the record.
+//! The audit record of operators' actions.
 
 use crate::store::{Record, Table};
 use crate::values::Time;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-/// That somebody did something.
+/// The operator of an action, and its time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Actor {
-    /// When.
+    /// Time.
     pub at: Time,
-    /// The name of an admin token, or the address of a person that Cloudflare Access let in.
+    /// Name of an admin token, or address of a person admitted by Cloudflare Access.
     pub by: String,
 }
 
-/// How it is known who asks.
+/// How an operator signed in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AuthMethod {
-    /// By an admin token.
+    /// With an admin token.
     Token,
-    /// By an assertion of Cloudflare Access.
+    /// With an assertion of Cloudflare Access.
     Access,
-    /// It is not known.
+    /// Not signed in.
     None,
 }
 
-/// What became of an action.
+/// Outcome of an action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
-    /// It begins.
+    /// Written before the action.
     Attempted,
-    /// It was done.
+    /// Done.
     Done,
-    /// It was refused, and changed nothing.
+    /// Refused, without a change.
     Refused,
-    /// It failed on the way; it may have been done.
+    /// Failed; it may have been done.
     Failed,
 }
 
-/// An entry of the audit record, stored as `audit/{number, 16 digits}`. Kept for good, and never changed.
+/// An entry of the audit record, stored as `audit/{number, 16 digits}`; never changed nor deleted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditRecord {
     /// From 1, without gaps.
     pub number: u64,
-    /// What happened.
+    /// The event.
     #[serde(flatten)]
     pub event: Event,
-    /// SHA-256 over this member of the entry before, and this entry without it, in hex.
+    /// SHA-256 over the previous entry's `chain` and this entry without it, in hex.
     pub chain: String,
 }
 
-/// What happened.
+/// An audited event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
-    /// When.
+    /// Time.
     pub at: Time,
-    /// The name of a token, the address of a person, or `nobody`.
+    /// Name of a token, address of a person, or `nobody`.
     pub who: String,
-    /// How that is known.
+    /// How the operator signed in.
     pub by: AuthMethod,
-    /// `external-account.create` and the like.
+    /// Action: `external-account.create` and the like.
     pub what: String,
-    /// What it was done to.
+    /// Object of the action.
     pub target: Option<String>,
-    /// What became of it.
+    /// Outcome.
     pub outcome: Outcome,
-    /// The number of the entry that says that it was asked for.
+    /// Number of the entry that was written before the action.
     pub of: Option<u64>,
-    /// More of it.
+    /// Details.
     pub detail: Option<String>,
-    /// Where it came from.
+    /// Client address.
     pub address: Option<String>,
 }
 
@@ -84,12 +84,12 @@ impl Record for AuditRecord {
     }
 }
 
-/// The end of the audit record, stored as `audited`: what the next entry follows.
+/// Head of the audit record, stored as `audited`: the next entry follows it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditHead {
-    /// The number of the last entry; 0 when there is none.
+    /// Number of the last entry; 0 for an empty record.
     pub number: u64,
-    /// Its chain; empty when there is none.
+    /// Hash of the last entry; empty for an empty record.
     pub chain: String,
 }
 
@@ -103,7 +103,7 @@ impl Record for AuditHead {
 }
 
 impl AuditRecord {
-    /// The entry that follows.
+    /// The next entry.
     pub fn after(end: &AuditHead, event: Event) -> Self {
         let number = end.number.saturating_add(1);
         let entry = Self { number, event, chain: String::new() };
@@ -114,12 +114,12 @@ impl AuditRecord {
         Self { chain, ..entry }
     }
 
-    /// The id under which it is stored.
+    /// The id of its record.
     pub fn id(&self) -> String {
         id_of(self.number)
     }
 
-    /// The entry as the operations API shows it, and, without its chain, as it is chained: members in this order.
+    /// The entry as the operations API shows it; without `chain` as it is hashed. The order of members is fixed.
     pub fn wire(&self, chained: bool) -> serde_json::Value {
         let Event { at, who, by, what, target, outcome, of, detail, address } = &self.event;
         let mut entry = serde_json::json!({
@@ -133,7 +133,7 @@ impl AuditRecord {
     }
 }
 
-/// The id of the entry of this number.
+/// The record's id for this entry number.
 pub fn id_of(number: u64) -> String {
     format!("{number:016}")
 }

@@ -20,7 +20,7 @@ fn read(url: Option<&str>, secret: Option<&str>) -> Result<Option<Webhook>, Stri
     read_as(false, url, secret)
 }
 
-/// The example that the libraries of Standard Webhooks test themselves with.
+/// The example in the tests of Standard Webhooks' libraries.
 #[test]
 fn the_signature_is_that_of_the_specifications_libraries() {
     let secret = WebhookSecret::read("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
@@ -43,7 +43,7 @@ fn a_notice_is_sent_signed_and_each_try_has_its_own_time() {
         ("content-type", "application/json"),
         ("webhook-id", "AQEBAQEBAQEBAQEBAQEBAQ"),
         ("webhook-timestamp", "1795521605"),
-        // By Python's hmac.
+        // Computed by Python's hmac.
         ("webhook-signature", "v1,N3jJLnlpAyvyWxhzM4PIepa/a0DzoE+YvcBCW3039NQ="),
     ];
     assert_eq!(request.headers, wanted.map(|(name, value)| (name, value.to_owned())));

@@ -8,7 +8,7 @@ fn text(response: &Response) -> &str {
     }
 }
 
-/// The tags of a document: what stands between `<` and `>`.
+/// The tags of a document: the text between `<` and `>`.
 fn tags(document: &str) -> impl Iterator<Item = &str> {
     document.split('<').skip(1).filter_map(|tag| tag.split_once('>')).map(|(tag, _)| tag)
 }

@@ -11,7 +11,7 @@ fn identifier(text: &str) -> Identifier {
     Identifier::ip(text).or_else(|_| Identifier::dns(text)).unwrap()
 }
 
-/// A CA, and the same under an issuer whose certificate permits these names and addresses.
+/// A CA, and one whose issuer certificate permits these names and addresses.
 fn worlds() -> [World; 2] {
     let world = World::new();
     let names = [DnsName::parse("example").unwrap()];
@@ -22,7 +22,7 @@ fn worlds() -> [World; 2] {
     [world, constrained]
 }
 
-/// What an order for the identifier really meets, written as its verdict would be; the rule of a refusal only.
+/// The result of a real order for the identifier, as a verdict. A refusal has only its rule.
 fn met(client: &Client, identifier: &Identifier) -> Value {
     let payload = json!({ "identifiers": [Named::from(identifier)] });
     let answered = client.post(&client.url("new-order"), payload);

@@ -1,4 +1,4 @@
-//! What holds over notices.
+//! Invariants of notices.
 
 use super::{Stored, World, find, text};
 use crate::records::operations::notice::{KEPT, parse_queue_id};
@@ -11,7 +11,7 @@ fn time(value: &Value) -> Time {
 }
 
 impl Stored {
-    /// Each revocation is told, no certificate's end is told twice, and what waits to be sent is sent sometime.
+    /// Each revocation has a notice, no expiry has two, and waiting notices get sent.
     pub(super) fn told(&self, world: &World) -> Vec<String> {
         let mut wrong = Vec::new();
         let about = |kind: &str, partition: &str, serial: &str| {
@@ -50,7 +50,7 @@ impl Stored {
         wrong
     }
 
-    /// Whether this partition has something to tell.
+    /// Whether this partition has notices to store.
     pub(super) fn has_notices(&self, partition: &str) -> bool {
         self.notices.iter().any(|(at, _, _)| at == partition)
     }

@@ -1,20 +1,19 @@
-//! In which order notices are read and sent, and how far a ledger has looked for what ends.
+//! Ids of notices, the webhook queue, and the state of the expiry scan.
 
 use crate::store::{Record, Table};
 use crate::values::Time;
 use serde::{Deserialize, Serialize};
 
-/// From here the milliseconds of an id are counted down; it has 15 digits, which is enough until the year 33658.
+/// Start of the downward count of milliseconds in ids. Its 15 digits last until the year 33658.
 const LAST: u64 = 999_999_999_999_999;
 
-/// The id of a notice about `what`, of which there is one at an instant. The newest stand first: of many notices those
-/// are read.
+/// The id of a notice about `what`, unique per instant. Newer ones sort first, as they are read.
 pub fn notice_id(at: Time, what: &str) -> String {
     format!("{:015}-{what}", LAST.saturating_sub(at.millis()))
 }
 
-/// That a notice is to be sent then, stored as `outgoing/{millisecond, 15 digits}-{id of the notice}`. It stands there for
-/// as long as the notice waits, so that thousands of notices can wait and only what is due is looked at.
+/// An entry of the webhook queue, stored as `outgoing/{millisecond, 15 digits}-{id of the notice}`. Only due entries
+/// are read, even if thousands wait.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WebhookQueueRecord {}
 
@@ -27,36 +26,36 @@ impl Record for WebhookQueueRecord {
     }
 }
 
-/// The id of the record that a notice is to be sent then.
+/// The id of a queue entry that is due at `next`.
 pub fn queue_id(next: Time, notice: &str) -> String {
     format!("{:015}-{notice}", next.millis())
 }
 
-/// The millisecond and the notice's id in such an id.
+/// Parses the due time and the notice's id of a queue entry's id.
 pub fn parse_queue_id(id: &str) -> Option<(Time, &str)> {
     let (millis, notice) = id.split_once('-')?;
     Some((Time::from_millis(millis.parse().ok()?), notice))
 }
 
-/// How far a ledger has looked for what ends, stored as `looked`.
+/// State of a ledger's expiry scan, stored as `scan`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScanStateRecord {
-    /// What there was to tell until then is told; `None` when it has never looked.
+    /// End of the last complete scan; `None` before the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Time>,
-    /// The look that it is at, between two steps of it.
+    /// Cursor of the scan under way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<ScanCursor>,
-    /// When it goes on, or looks again.
+    /// Time of the next step or scan.
     pub due: Time,
 }
 
-/// A look through a ledger.
+/// Cursor of an expiry scan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScanCursor {
-    /// When it began.
+    /// Start of the scan.
     pub at: Time,
-    /// The last certificate that it has come to, in the order of their ends.
+    /// The last scanned entry of the expiry index.
     pub after: String,
 }
 
@@ -78,16 +77,13 @@ mod tests {
         let (early, late) = (Time::from_secs(999), Time::from_secs(1_795_521_600));
         assert!(notice_id(late, "a") < notice_id(early, "b"));
         assert!(queue_id(early, "b") < queue_id(late, "a"));
-        assert_eq!(
-            parse_queue_id(&queue_id(late, &notice_id(early, "x-1"))),
-            Some((late, &*notice_id(early, "x-1")))
-        );
+        assert_eq!(parse_queue_id(&queue_id(late, &notice_id(early, "x-1"))), Some((late, &*notice_id(early, "x-1"))));
         assert_eq!(parse_queue_id("x"), None);
     }
 
     #[test]
     fn an_id_has_no_dot_in_it() {
-        // Standard Webhooks: id, timestamp and body are signed with dots between them.
+        // Standard Webhooks signs id, timestamp and body with dots between them.
         assert!(!notice_id(Time::from_secs(1), "test").contains('.'));
     }
 }

@@ -9,7 +9,7 @@ fn waiting() -> NoticeRecord {
     NoticeRecord::new(NoticeKind::Test, json!({ "text": "hello" }), true, NOW)
 }
 
-/// A notice at its first try.
+/// A notice at its first attempt.
 fn begun() -> NoticeRecord {
     let mut notice = waiting();
     assert!(notice.begin(NOW, secs(30)));
@@ -117,7 +117,7 @@ fn an_error_is_short_and_on_one_line() {
 #[test]
 fn the_api_has_it_as_its_description_says() {
     let document: Value = serde_json::from_str(include_str!("../../../../docs/openapi.json")).unwrap();
-    // What it refers to stands beside it.
+    // Its references are beside it.
     let notice = json!({ "$ref": "#/components/schemas/Notice", "components": document["components"] });
     let schema = jsonschema::validator_for(&notice).unwrap();
     let id = notice_id(NOW, "test-x");
@@ -170,7 +170,7 @@ proptest! {
         let (not_before, not_after) = (NOW, NOW.plus(secs(lifetime - 1)));
         let (_, end) = Renewable::of(not_before, not_before, not_after).window(spread);
         let reminder = remind_at(not_before, not_after);
-        // By an eighth of the lifetime: whoever renews at the window's very end has time to fail a few times.
+        // An eighth of the lifetime is left for failures of a client that renews at the window's very end.
         prop_assert!(end.until(reminder).as_secs() >= lifetime / 8, "{lifetime}: {end:?} {reminder:?}");
         prop_assert!(reminder < not_after);
     }
@@ -184,7 +184,7 @@ fn day(day: u64) -> Time {
     NOW.plus(secs(day * DAY))
 }
 
-/// The notices of an issuer that is looked at at these times.
+/// The notices of an issuer that is scanned at these times.
 fn told(looks: &[Time]) -> Vec<(IssuerTurn, u32)> {
     let (mut last, mut told) = (None, Vec::new());
     for now in looks {
