@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn both_or_none() {
+    fn access_needs_team_and_audience() {
         let tag = "0a".repeat(32);
         assert_eq!(read(None, None, false), Ok(None));
         for (team, audience, missing) in
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn a_team_is_one_of_cloudflares_but_on_a_test_machine() {
+    fn access_team_has_to_be_cloudflares_except_on_a_test_machine() {
         let tag = "0a".repeat(32);
         for bad in [
             "",
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tag_has_64_hex_digits() {
+    fn access_audience_has_64_hex_digits() {
         for bad in ["", "0a", &"0a".repeat(33), &"0g".repeat(32), &format!("{}\u{e9}", "0a".repeat(31))] {
             let refusal = read(Some(TEAM), Some(bad), false).unwrap_err();
             assert!(refusal.starts_with("ACCESS_AUDIENCE is ") && refusal.contains("64 hex digits"), "{refusal}");

@@ -98,7 +98,7 @@ mod tests {
     const BEN: &str = "fedcba9876543210fedcba9876543210";
 
     #[test]
-    fn a_token_is_known_by_its_name() {
+    fn admin_tokens_are_found_by_value() {
         let text = format!(r#"{{"ada":"{ADA}","ben@corp.example":"{BEN}"}}"#);
         let tokens = AdminTokens::read(Some(&text)).unwrap();
         assert_eq!(tokens.name_of(&[7; 32], ADA), Some("ada"));
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn faults_name_the_place_and_never_the_token() {
+    fn admin_token_faults_name_the_member_and_no_token() {
         let short = &ADA[1..];
         for (text, said) in [
             ("{}".to_owned(), "ADMIN_TOKENS has 0 tokens"),

@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn c02_a_wrong_entry_of_the_blocked_keys_is_named() {
+    fn c02_invalid_blocked_key_is_named() {
         let key = hex(KEY);
         let colons = key.as_bytes().chunks(2).map(|pair| String::from_utf8_lossy(pair)).collect::<Vec<_>>().join(":");
         for (text, named) in [

@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a10_faults_name_the_place_and_never_the_key() {
+    fn a10_faults_name_the_member_and_no_key() {
         let secret = b64::encode(&[7; 32]);
         for (entries, place) in [
             (json!({ "a": { "key": format!("{secret}!"), "uses": "once" } }), "EAB_KEYS.a.key "),
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_show_themselves_to_nobody_and_requiring_needs_some() {
+    fn mac_keys_are_redacted_and_required_binding_needs_a_key() {
         let secret = [0x5a; 32];
         let accounts = read(&json!({ "a": { "key": b64::encode(&secret), "uses": "once" } })).unwrap();
         assert!(accounts.required && accounts.keys["a"].uses == Uses::Once);

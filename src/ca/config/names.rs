@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_that_is_misspelt_is_found_out_with_those_that_come_near() {
+    fn misspelt_setting_gets_suggestions() {
         for name in NAMES.iter().chain(&["ISSUER_CHAIN", "ISSUER_KEY_9", "ALTERNATE_CHAINS_2"]) {
             assert_eq!(known(name), Ok(()), "{name}");
         }
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn the_distance_is_how_many_characters_differ() {
+    fn distance_counts_different_characters() {
         for (one, other, far) in
             [("", "", 0), ("", "abc", 3), ("kitten", "sitting", 3), ("CAA", "CA", 1), ("A_B", "AB", 1)]
         {

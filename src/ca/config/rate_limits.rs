@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn e03_a_refusal_says_which_limit_and_when_to_come_back() {
+    fn e03_refusal_names_the_limit_and_the_next_time() {
         let now = Time::from_secs(1_795_521_600);
         let problem = exceeded(Name::NewOrders, Name::NewOrders.usual(), now.plus(Duration::from_millis(35_001)), now);
         assert_eq!((problem.status, problem.retry_after), (429, Some(36)));

@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn s02_ipv6_counts_by_its_prefix_and_ipv4_by_the_address() {
+    fn s02_ipv6_is_grouped_by_prefix_and_ipv4_by_address() {
         for (header, address) in [
             ("192.0.2.1", "192.0.2.1"),
             ("::ffff:192.0.2.1", "192.0.2.1"),

@@ -64,7 +64,7 @@ mod tests {
     use crate::records::Kind;
 
     #[test]
-    fn ari_the_rfcs_own_cert_id_is_read_and_written() {
+    fn ari_rfc_example_of_cert_id_round_trips() {
         let text = "aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE";
         let id = CertId::parse(text).unwrap();
         assert_eq!(id.key_id.len(), 20);
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn ari_other_texts_are_no_cert_id() {
+    fn ari_malformed_cert_id_is_refused() {
         let long = format!("{}.AIdlQyE", "A".repeat(124));
         for bad in [
             "",

@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "the log gives away the nonce key")]
-    fn s04_a_secret_in_a_worlds_log_ends_its_test() {
+    fn s04_secret_in_a_log_fails_the_test() {
         use crate::ca::runtime::ports::Ports;
         let world = crate::ca::testing::World::new();
         let ports = crate::ca::testing::WorldPorts::new(&world, None);

@@ -296,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn o06_only_a_proof_that_was_given_once_and_for_all_is_used_again() {
+    fn o06_only_answered_challenges_are_reusable() {
         for kind in ["http-01", "dns-01", "tls-alpn-01", "dns-account-01"] {
             assert!(proven_by(kind).reusable(), "{kind}");
         }

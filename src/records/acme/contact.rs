@@ -56,7 +56,7 @@ mod tests {
     use crate::records::acme::contact::*;
 
     #[test]
-    fn a05_mail_addresses_are_accepted_and_none_is_needed() {
+    fn a05_mail_addresses_and_empty_lists_are_accepted() {
         for good in [vec![], vec!["mailto:ops@example.org"], vec!["MAILTO:a+b@x.test", "mailto:c@localhost"]] {
             let contacts: Vec<String> = good.into_iter().map(str::to_owned).collect();
             assert_eq!(check(&contacts), Ok(()));
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn a05_others_are_refused_by_their_kind() {
+    fn a05_other_contacts_are_refused_by_kind() {
         for (bad, kind) in [
             ("tel:+491234", Kind::UnsupportedContact),
             ("ops@example.org", Kind::UnsupportedContact),

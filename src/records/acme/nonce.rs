@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn n03_nonces_of_others_altered_ones_and_old_ones_are_refused() {
+    fn n03_foreign_altered_and_expired_nonces_are_refused() {
         let text = issue(&KEY, &Home::Shard(3), NOW, [1; 16]);
         assert_eq!(check(&[8; 32], &text, NOW, LIFETIME), Err(NonceFault::Unknown));
         for i in 0..text.len() {

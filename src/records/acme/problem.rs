@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn e02_identifiers_stand_only_in_subproblems() {
+    fn e02_identifiers_are_in_subproblems_only() {
         let named = |name: &str| Named::from(&Identifier::dns(name).unwrap());
         let a = (named("a.test"), Problem::new(Kind::RejectedIdentifier, "no a"));
         let b = (named("b.test"), Problem::new(Kind::UnsupportedIdentifier, "no b"));
@@ -321,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn e04_an_internal_problem_tells_the_client_nothing_of_the_cause() {
+    fn e04_internal_problem_hides_its_cause() {
         let problem = Problem::internal("disk on fire");
         let said = problem.document().to_string();
         assert!(!said.contains("fire") && !said.contains("Nothing was changed"), "{said}");

@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn ari_the_window_lies_around_two_thirds_or_half_of_the_lifetime() {
+    fn ari_window_is_around_two_thirds_or_half_of_the_lifetime() {
         for (lifetime, part) in [(90 * DAY, 60 * DAY), (45 * DAY, 30 * DAY), (160 * 3600, 80 * 3600), (DAY, DAY / 2)] {
             let certificate = renewable(lifetime);
             let side = lifetime / 100;
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn ari_clients_ask_again_after_six_hours_or_less() {
+    fn ari_retry_after_is_six_hours_at_most() {
         for spread in [0, 1, u64::MAX] {
             let long = renewable(90 * DAY).retry_after(spread);
             assert!((RETRY - RETRY / 10..=RETRY + RETRY / 10).contains(&long), "{long}");
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn ari_the_window_is_measured_from_the_issue() {
+    fn ari_window_counts_from_the_issue() {
         // Backdated by an hour, with five minutes to live: the middle is half of what is left.
         let issued = Time::from_millis(1_795_521_600_500);
         let certificate =

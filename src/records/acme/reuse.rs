@@ -58,7 +58,7 @@ mod tests {
     use crate::records::acme::reuse::*;
 
     #[test]
-    fn o06_a_proof_is_named_by_type_value_and_wildcard() {
+    fn o06_index_id_has_type_value_and_wildcard() {
         let name = Identifier::dns("*.a.test").unwrap();
         assert_eq!(identifier_id(&name.base(), name.is_wildcard()), "dns:*.a.test");
         assert_eq!(identifier_id(&name.base(), false), "dns:a.test");

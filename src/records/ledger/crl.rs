@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_certificate_makes_a_list_due_and_later_ones_are_rarely_written() {
+    fn first_certificate_makes_a_crl_due_and_later_ones_rarely_write() {
         let first = shard();
         assert_eq!((first.due, first.until), (Some(NOW), NOW.plus(DAY * 97)));
         assert_eq!(ShardRecord::with_certificate(Some(first.clone()), NOW.plus(DAY * 97), Some(URL), NOW), None);
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_that_moves_is_signed_at_once_and_names_where_it_was() {
+    fn new_url_makes_a_crl_due_with_all_urls() {
         let signed = ShardRecord { due: Some(NOW.plus(RENEWED)), ..shard() };
         let other = "http://lists.test/crl/00/1.crl";
         let moved = ShardRecord::with_certificate(Some(signed.clone()), NOW, Some(other), NOW.plus(DAY)).unwrap();
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_revocation_makes_a_list_due_within_seconds() {
+    fn revocation_makes_a_crl_due_within_seconds() {
         let signed_with_one = || ShardRecord { signed: Some(NOW), due: Some(NOW.plus(RENEWED)), entries: 1, ..shard() };
         let signed = signed_with_one();
         let hour = NOW.plus(Duration::from_secs(3600));
@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_of_any_length_is_stored_in_rows_of_a_bounded_one() {
+    fn long_crl_is_stored_in_bounded_rows() {
         let list = |length: usize| {
             let der = "AZaz09-_".chars().cycle().take(length).collect();
             CrlRecord { number: 7, entries: 1, next_update: NOW, der, pieces: 0 }
@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_rise_whatever_the_clock_does() {
+    fn crl_numbers_rise_with_any_clock() {
         let shard = ShardRecord { number: NOW.millis(), ..shard() };
         assert_eq!(shard.next_number(NOW.minus(DAY)), NOW.millis() + 1);
         assert_eq!(shard.next_number(NOW), NOW.millis() + 1);

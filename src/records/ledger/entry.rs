@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn r05_only_some_reasons_are_allowed_and_unspecified_is_none() {
+    fn r05_allowed_reasons_are_read_and_unspecified_is_absent() {
         assert_eq!(check_reason(None), Ok(None));
         assert_eq!(check_reason(Some(0)), Ok(None));
         for good in [1, 3, 4, 5] {
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn r07_only_who_has_proven_to_have_the_key_condemns_it() {
+    fn r07_only_a_proven_key_holder_blocks_the_key() {
         let account = Authority::Account(entry().account);
         let other = Authority::Authorizations(Id::from_random([3; 16]));
         let revoked = |steps: &[(&Authority, Option<u8>)]| {

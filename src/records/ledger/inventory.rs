@@ -207,7 +207,7 @@ mod tests {
     use crate::records::ledger::inventory::*;
 
     #[test]
-    fn certificates_are_in_the_order_of_their_ends() {
+    fn expiry_index_sorts_by_expiry() {
         let (early, late) = (Time::from_secs(999), Time::from_secs(1_795_521_600));
         assert!(expiry_id(early, "ff") < expiry_id(late, "00"));
         assert!(expiry_id(late, "") < expiry_id(late, "00"));
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_set_of_names_is_the_same_in_any_order() {
+    fn set_id_ignores_the_order_of_names() {
         let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
         assert_eq!(set_id(&names(&["a.test", "b.test"]), false), set_id(&names(&["b.test", "a.test"]), false));
         assert_ne!(set_id(&names(&["a.test"]), false), set_id(&names(&["a.test"]), true));

@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn each_entry_follows_the_one_before() {
+    fn audit_entry_hashes_the_one_before() {
         let first = AuditRecord::after(&AuditHead::default(), event("a"));
         let end = AuditHead { number: first.number, chain: first.chain.clone() };
         let second = AuditRecord::after(&end, event("b"));

@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn s02_so_many_at_once_and_one_more_each_interval() {
+    fn s02_limit_allows_count_at_once_and_one_per_interval() {
         let limit = limit(3, 9_000);
         let mut tat = None;
         for _ in 0..3 {
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn s02_what_happened_is_counted_and_a_full_limit_is_the_most() {
+    fn s02_count_fills_a_limit_at_most() {
         let limit = limit(2, 2_000);
         let mut tat = None;
         for _ in 0..100 {
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_paused_once_by_the_failure_that_fills_the_measure() {
+    fn name_is_paused_once_by_the_last_failure() {
         let (mut record, mut pauses) = FailingRecord::fail(None, None, Some(3), NOW);
         for n in 1..5_u64 {
             assert_eq!(pauses, n == 3, "{n}");
@@ -168,7 +168,7 @@ mod tests {
         /// No window has more than the count and what came back within it. Refusals end at the named instant, not a
         /// millisecond earlier.
         #[test]
-        fn s02_never_more_than_the_limit_and_the_time_told_is_true(
+        fn s02_window_never_exceeds_the_limit_and_refusal_names_the_time(
             count in 1..50_u32, period in 1..100_000_u64, steps in prop::collection::vec(0..5_000_u64, 1..200),
         ) {
             let limit = limit(count, period.max(u64::from(count)));

@@ -75,7 +75,7 @@ mod tests {
     use crate::records::operations::proof::*;
 
     #[test]
-    fn a08_a_proof_is_for_one_account_one_text_and_one_purpose() {
+    fn a08_proof_is_bound_to_account_text_and_purpose() {
         let (key, account, terms) = ([7; 32], Id::from_random([1; 16]), Purpose::Terms);
         let good = proof(&key, terms, &account, "https://ca.test/terms/2");
         assert_eq!(good.len(), 22);
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn each_url_of_the_calendar_is_another() {
+    fn each_calendar_url_is_unique() {
         let first = calendar(&[7; 32], 0);
         assert_eq!((first.len(), calendar(&[7; 32], 0)), (CALENDAR, first.clone()));
         assert!(first != calendar(&[7; 32], 1) && first != calendar(&[8; 32], 0));
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_same_secret_is_the_same() {
+    fn same_secret_accepts_equal_secrets_only() {
         assert!(same_secret(&[7; 32], "secret", "secret"));
         for other in ["", "secre", "secret ", "Secret"] {
             assert!(!same_secret(&[7; 32], other, "secret"), "{other}");

@@ -73,7 +73,7 @@ mod tests {
     use crate::records::operations::notice::outgoing::*;
 
     #[test]
-    fn the_newest_notice_comes_first_and_the_one_that_is_due_first() {
+    fn notices_sort_newest_first_and_queue_entries_by_due_time() {
         let (early, late) = (Time::from_secs(999), Time::from_secs(1_795_521_600));
         assert!(notice_id(late, "a") < notice_id(early, "b"));
         assert!(queue_id(early, "b") < queue_id(late, "a"));
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_has_no_dot_in_it() {
+    fn notice_id_has_no_dot() {
         // Standard Webhooks signs id, timestamp and body with dots between them.
         assert!(!notice_id(Time::from_secs(1), "test").contains('.'));
     }
