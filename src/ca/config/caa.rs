@@ -30,7 +30,7 @@ pub fn config(value: Values<'_>, base: &str, dev: bool) -> Result<Config, String
         Some(list) => names("CAA_IDENTITIES", &list)?,
         None => vec![host().or_else(|| dev.then(|| DEV_IDENTITY.to_owned())).ok_or(
             "CAA_IDENTITIES is not set, and the host of BASE_URL is an address; set it to a domain name of yours that \
-             stands for this CA in DNS.",
+             identifies this CA in DNS.",
         )?],
     };
     if identities.is_empty() || identities.len() > MAX_IDENTITIES {

@@ -94,10 +94,11 @@ impl ExternalAccounts {
         let keys = entries.iter().map(|(kid, entry)| Ok((kid.clone(), ExternalKey::read(kid, entry, ca)?)));
         let keys: BTreeMap<String, ExternalKey> = keys.collect::<Result<_, String>>()?;
         if required && keys.is_empty() && !more {
-            return Err("EXTERNAL_ACCOUNT_REQUIRED is true, but EAB_KEYS has no key and there are no ADMIN_TOKENS to \
-                        make one with (nor Cloudflare Access), so that nobody could create an account; set one of the \
-                        two with `wrangler secret put`."
-                .to_owned());
+            return Err(
+                "EXTERNAL_ACCOUNT_REQUIRED is true, but EAB_KEYS has no key, and without ADMIN_TOKENS (or Cloudflare \
+                        Access) no key can be created; set one of the two with `wrangler secret put`."
+                    .to_owned(),
+            );
         }
         Ok(Self { required, keys, more })
     }

@@ -72,8 +72,7 @@ impl Configured {
             self.problems.extend(path_problems(slot.number, &slot.issuer, now));
             if !matches!(fault, IssuerFault::NotByRoot(_)) {
                 self.problems.push(format!(
-                    "Whether {} is below ROOT_CERTIFICATE cannot be told, so nothing that this root demands is heeded: \
-                     {fault}.",
+                    "Cannot check whether {} is below ROOT_CERTIFICATE, so that root's constraints are not applied: {fault}.",
                     name_of("ISSUER_CHAIN", slot.number)
                 ));
             }
@@ -117,7 +116,7 @@ fn slot(
     let Some(chain) = value(&chain_name) else {
         return match value(&key_name) {
             Some(_) if place > 1 => Err(format!(
-                "{key_name} is set and {chain_name} is not: the issuer is half configured and not used. Set \
+                "{key_name} is set and {chain_name} is not: the issuer is incomplete and not used. Set \
                  {chain_name} under [vars] in wrangler.toml and deploy, or delete {key_name}."
             )),
             _ => Ok(None),
@@ -158,8 +157,7 @@ fn path_problems(place: u8, issuer: &Issuer, now: Time) -> Vec<String> {
     let name = name_of("ISSUER_CHAIN", place);
     let sentences = faults.map(|fault| {
         format!(
-            "Verifiers refuse the certificates of {name}: {fault}. Make or import an issuer that is within these rules \
-             (docs/VERIFIERS.md)."
+            "Verifiers refuse the certificates of {name}: {fault}. Create or import an issuer that they accept (docs/VERIFIERS.md)."
         )
     });
     sentences.collect()
@@ -184,7 +182,7 @@ fn alternates(
     }
     let faults = issuer.alternates().iter().enumerate().filter_map(|(at, chain)| {
         let fault = chain.check_time(now).err()?;
-        Some(format!("Of {name} chain {} is left out: {fault}. Take it out, or renew it.", at + 1))
+        Some(format!("Chain {} of {name} is not used: {fault}. Remove or renew it.", at + 1))
     });
     problems.extend(faults);
     Ok(issuer.with_alternates_at(now))

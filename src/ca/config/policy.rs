@@ -42,8 +42,8 @@ pub fn idle(policy: &Policy) -> Vec<String> {
         return Vec::new();
     }
     vec![format!(
-        "max_lifetime does nothing: it is {} hours, and of the profiles that the policy allows none is for longer than {} \
-         hours ({}). A policy can make certificates shorter than their profile says, not longer.",
+        "max_lifetime has no effect: it is {} hours, and the longest allowed profile has {} hours ({}). A policy can \
+         shorten a profile's lifetime, not extend it.",
         limit.as_secs() / 3600,
         longest.validity.as_secs() / 3600,
         longest.name,

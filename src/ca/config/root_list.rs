@@ -42,11 +42,11 @@ impl RootList {
     /// # Errors
     /// A clause about the text.
     pub fn parse(text: &str, root: Option<&Root>) -> Result<Self, String> {
-        let root = root.ok_or("ROOT_CERTIFICATE is not set, whose CRL it has to be")?;
+        let root = root.ok_or("its issuer, ROOT_CERTIFICATE, is not set")?;
         let der = pem::read_crl(text).map_err(|fault| fault.to_string())?;
         let list = ReceivedCrl::read(&der).map_err(|fault| format!("it {fault}"))?;
         if list.issuer != root.subject() {
-            return Err("it is by another CA than ROOT_CERTIFICATE".to_owned());
+            return Err("its issuer is not ROOT_CERTIFICATE".to_owned());
         }
         let pem = pem::write(pem::CRL, &der).map_err(|error| error.to_string())?;
         Ok(Self { list, pem })
@@ -57,7 +57,7 @@ impl RootList {
         let end = self.list.next_update;
         if end <= now {
             found.push(format!(
-                "ROOT_CRL was good until {}: verifiers that check the issuer refuse every certificate. Sign another with \
+                "ROOT_CRL expired at {}: verifiers that check the issuer refuse every certificate. Sign another with \
                  `selvedge issuer crl` and deploy.",
                 end.rfc3339()
             ));
@@ -65,8 +65,8 @@ impl RootList {
         let active = issuers.active_slot(now);
         if let Some(at) = self.revoked(&active.issuer) {
             found.push(format!(
-                "The issuer {} that signs now was revoked by the root at {}: verifiers that check it refuse its \
-                 certificates. Make another with `selvedge issuer new` and deploy.",
+                "The active issuer {} was revoked by the root at {}: verifiers that check it refuse its \
+                 certificates. Create another with `selvedge issuer new` and deploy.",
                 active.number,
                 at.rfc3339()
             ));

@@ -207,7 +207,7 @@ fn base_url(text: &str, dev: bool) -> Result<String, String> {
 fn refuse_nonces(value: Values<'_>, dev: bool) -> Result<u8, String> {
     let Some(text) = value("REFUSE_NONCES") else { return Ok(0) };
     if !dev {
-        return Err("REFUSE_NONCES is for tests of clients; it has no place where MODE is \"production\".".to_owned());
+        return Err("REFUSE_NONCES is for tests of clients; remove it where MODE is \"production\".".to_owned());
     }
     text.parse().ok().filter(|percent| *percent <= MAX_REFUSED_NONCES).ok_or_else(|| {
         format!("REFUSE_NONCES is {text:?}; it has to be a whole number of percent, 0 to {MAX_REFUSED_NONCES}.")
@@ -217,7 +217,7 @@ fn refuse_nonces(value: Values<'_>, dev: bool) -> Result<u8, String> {
 fn longest_life(value: Values<'_>, dev: bool) -> Result<Option<Duration>, String> {
     let Some(text) = value("LONGEST_LIFE") else { return Ok(None) };
     if !dev {
-        return Err("LONGEST_LIFE is for tests; it has no place where MODE is \"production\".".to_owned());
+        return Err("LONGEST_LIFE is for tests; remove it where MODE is \"production\".".to_owned());
     }
     let seconds = text.parse().ok().filter(|seconds| *seconds > 0);
     let seconds =

@@ -114,10 +114,10 @@ fn read_url(text: &str, dev: bool) -> Result<Url, String> {
     match url.scheme() {
         "https" => {}
         "http" if dev => {}
-        _ => return Err(says("has to begin with https://: names and accounts are in what is sent")),
+        _ => return Err(says("has to begin with https://: notices contain names and accounts")),
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(says("must have no user and password: the signature tells who sends"));
+        return Err(says("must have no user and password: the signature authenticates the CA"));
     }
     if url.fragment().is_some() {
         return Err(says("must have no # part, which is never sent"));

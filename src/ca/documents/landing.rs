@@ -48,7 +48,7 @@ pub fn style(urls: &Urls) -> Response {
 /// 404 `malformed` if none is configured.
 pub fn root(settings: &Settings, encoding: Encoding) -> Answer {
     let unknown = || {
-        let detail = "This CA was not told its root certificate (ROOT_CERTIFICATE). Its operator has it.";
+        let detail = "This CA has no root certificate configured (ROOT_CERTIFICATE). Ask its operator for it.";
         Problem::malformed(detail).with_status(404)
     };
     let root = settings.root.as_ref().ok_or_else(unknown)?;
@@ -121,8 +121,8 @@ fn root_section(settings: &Settings, issuer: &Issuer) -> String {
     );
     let Some(root) = &settings.root else {
         return format!(
-            "<section><h2>Root certificate</h2><p>Who trusts this CA trusts its root certificate. It cannot be had \
-             here: ask the operator of this CA for it and for its SHA-256 fingerprint.</p>{issued_by}</section>"
+            "<section><h2>Root certificate</h2><p>To trust this CA is to trust its root certificate. It is not \
+             served here: ask the operator of this CA for it and for its SHA-256 fingerprint.</p>{issued_by}</section>"
         );
     };
     let (pem, der) = (urls.root(Encoding::Pem), urls.root(Encoding::Der));
@@ -133,12 +133,12 @@ fn root_section(settings: &Settings, issuer: &Issuer) -> String {
          certutil -hashfile root.crt SHA256   # Windows"
     );
     format!(
-        "<section><h2>Root certificate</h2><p>Who trusts this CA trusts <strong>{}</strong>: \
+        "<section><h2>Root certificate</h2><p>To trust this CA is to trust <strong>{}</strong>: \
          <a href=\"{}\" download>root.crt</a> (DER), <a href=\"{}\" download>root.pem</a> (PEM).</p>\
          <p>SHA-256 fingerprint:</p><p class=\"big\"><code>{fingerprint}</code></p>\
-         <p>Compare it with what the operator told you some other way, on paper or by telephone: whoever could change \
-         this page could change the fingerprint on it too. What you downloaded has the fingerprint that these say \
-         (<code>curl -k</code> where the machine does not trust this server yet):</p>\
+         <p>Compare it with the one that the operator gave you another way, on paper or by telephone: an attacker who \
+         can change this page can change its fingerprint too. These commands print the fingerprint of your download \
+         (<code>curl -k</code> if the machine does not trust this server yet):</p>\
          {}{issued_by}</section>",
         escaped(root.name()),
         escaped(&der),
@@ -149,7 +149,7 @@ fn root_section(settings: &Settings, issuer: &Issuer) -> String {
 
 fn more(settings: &Settings, operations: bool) -> String {
     let (urls, meta) = (&settings.urls, &settings.meta);
-    let mut links = vec![(urls.issuers(), "The issuers, and how things stand with them and their CRLs (JSON)")];
+    let mut links = vec![(urls.issuers(), "Status of the issuers and their CRLs (JSON)")];
     links.extend(meta.terms_of_service.clone().map(|url| (url, "Terms of service")));
     links.extend(meta.website.clone().map(|url| (url, "About this CA")));
     if operations {

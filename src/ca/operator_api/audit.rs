@@ -11,7 +11,7 @@ use crate::ca::runtime::ask::ask;
 use crate::ca::runtime::message::Partition;
 use crate::ca::runtime::operation::Operation;
 use crate::ca::runtime::ports::Ports;
-use crate::ca::telemetry::counts;
+use crate::ca::telemetry::counts::{self, Series};
 use crate::records::Problem;
 use crate::records::operations::audit::{Event, Outcome};
 use core::future::Future;
@@ -76,7 +76,7 @@ pub fn count<P: Ports>(ports: &P, what: &str, outcome: Outcome) {
         Outcome::Refused => "refused",
         Outcome::Failed => "failed",
     };
-    counts::count(ports, || format!("selvedge_operations_total{{action=\"{what}\",outcome=\"{outcome}\"}}"));
+    counts::count(ports, || Series::new("selvedge_operations_total").label("action", what).label("outcome", outcome));
 }
 
 /// What was done.

@@ -3,7 +3,7 @@
 //! A line is JSON with fixed members. It has no path, as some URLs contain a proof, and nothing that was signed.
 //! Lines are written after storage: a crash in between loses a line, and none is repeated.
 
-use super::counts;
+use super::counts::{self, Series};
 use crate::ca::config::request_log::RequestLog;
 use crate::ca::http::message::{Body, Request, Response};
 use crate::ca::http::routes::{Route, Urls};
@@ -44,6 +44,19 @@ impl RequestLogContext {
     }
 }
 
+/// The last members of a line about a failure.
+#[derive(Serialize)]
+struct Failure {
+    problem: String,
+    detail: String,
+}
+
+impl Failure {
+    fn new(problem: &str, detail: &str) -> Self {
+        Self { problem: problem.to_owned(), detail: detail.chars().take(MAX_DETAIL).collect() }
+    }
+}
+
 #[derive(Serialize)]
 struct RequestLine<'a> {
     event: &'static str,
@@ -63,10 +76,8 @@ struct RequestLine<'a> {
     action: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     address: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    problem: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    detail: Option<String>,
+    #[serde(flatten)]
+    failure: Option<Failure>,
 }
 
 #[derive(Serialize)]
@@ -79,10 +90,8 @@ struct ValidationLine<'a> {
     kind: &'static str,
     attempt: u32,
     ms: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    problem: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    detail: Option<String>,
+    #[serde(flatten)]
+    failure: Option<Failure>,
 }
 
 #[derive(Serialize)]
@@ -100,10 +109,8 @@ struct IssuanceLine<'a> {
     not_after: String,
     attempt: u32,
     ms: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    problem: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    detail: Option<String>,
+    #[serde(flatten)]
+    failure: Option<Failure>,
 }
 
 #[derive(Serialize)]
@@ -158,7 +165,7 @@ pub fn answered<P: Ports>(
         RequestLog::Errors if status >= 400 => {}
         RequestLog::Errors | RequestLog::Off => return,
     }
-    let (problem, detail) = response.filter(|_| status >= 400).and_then(problem_of).unzip();
+    let problem = response.filter(|_| status >= 400).and_then(problem_of);
     write(
         ports,
         &RequestLine {
@@ -176,8 +183,8 @@ pub fn answered<P: Ports>(
                 _ => None,
             },
             address: request.address.map(|address| address.to_string()),
-            problem,
-            detail: detail.map(|detail| shortened(&without_proofs(&detail, &ports.settings().urls))),
+            failure: problem
+                .map(|(kind, detail)| Failure::new(&kind, &without_proofs(&detail, &ports.settings().urls))),
         },
     );
 }
@@ -190,7 +197,7 @@ pub fn validated<P: Ports>(ports: &P, account: &Id, tried: &Validated<'_>) {
         Tried::Again(problem) => ("again", Some(problem)),
     };
     let kind = tried.kind;
-    counts::count(ports, || format!("selvedge_validations_total{{type=\"{kind}\",outcome=\"{outcome}\"}}"));
+    counts::count(ports, || Series::new("selvedge_validations_total").label("type", kind).label("outcome", outcome));
     if ports.settings().request_log == RequestLog::Off {
         return;
     }
@@ -205,8 +212,7 @@ pub fn validated<P: Ports>(ports: &P, account: &Id, tried: &Validated<'_>) {
             kind,
             attempt: tried.attempt,
             ms: since(ports, tried.begun),
-            problem: problem.map(|problem| problem.kind.token()),
-            detail: problem.map(|problem| shortened(&problem.detail)),
+            failure: problem.map(|problem| Failure::new(problem.kind.token(), &problem.detail)),
         },
     );
 }
@@ -220,11 +226,10 @@ pub fn issued<P: Ports>(
     failed: Option<&Problem>,
 ) {
     counts::count(ports, || match failed {
-        Some(_) => "selvedge_issuances_failed_total".to_owned(),
-        None => format!(
-            "selvedge_certificates_issued_total{{profile=\"{}\",issuer=\"{}\"}}",
-            order.profile, issuance.issuer
-        ),
+        Some(_) => Series::new("selvedge_issuances_failed_total"),
+        None => Series::new("selvedge_certificates_issued_total")
+            .label("profile", &order.profile)
+            .label("issuer", &issuance.issuer),
     });
     if ports.settings().request_log == RequestLog::Off {
         return;
@@ -245,9 +250,9 @@ pub fn issued<P: Ports>(
             not_after: issuance.not_after.rfc3339(),
             attempt,
             ms: since(ports, issuance.prepared),
-            problem: failed.map(|problem| problem.kind.token()),
             // The log has the reason; the client's detail says only that it failed.
-            detail: failed.map(|problem| shortened(problem.log.as_ref().unwrap_or(&problem.detail))),
+            failure: failed
+                .map(|problem| Failure::new(problem.kind.token(), problem.log.as_ref().unwrap_or(&problem.detail))),
         },
     );
 }
@@ -261,7 +266,7 @@ pub fn revoked<P: Ports>(ports: &P, issuer: &str, serial: &str, entry: &LedgerEn
         Authority::Key => ("key", None),
         Authority::Operator(name) => ("operator", Some(name.as_str())),
     };
-    counts::count(ports, || format!("selvedge_revocations_total{{by=\"{by}\"}}"));
+    counts::count(ports, || Series::new("selvedge_revocations_total").label("by", by));
     if ports.settings().request_log == RequestLog::Off {
         return;
     }
@@ -308,8 +313,4 @@ fn without_proofs(detail: &str, urls: &Urls) -> String {
         None => word.to_owned(),
     });
     words.collect::<Vec<_>>().join(" ")
-}
-
-fn shortened(detail: &str) -> String {
-    detail.chars().take(MAX_DETAIL).collect()
 }

@@ -45,7 +45,7 @@ pub fn violations(world: &World) -> Vec<String> {
         stored.compromised_keys(),
         stored.work(),
         stored.jobs(world),
-        stored.told(world),
+        stored.notices(world),
     ]
     .concat()
 }

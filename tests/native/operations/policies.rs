@@ -261,7 +261,7 @@ fn a_lifetime_that_no_profile_reaches_is_said_to_do_nothing() {
         {
             let said = said(answer);
             assert_eq!(said.len(), usize::from(idle), "{document}: {answer}");
-            assert!(said.iter().all(|text| text.as_str().unwrap().starts_with("max_lifetime does nothing: it is ")));
+            assert!(said.iter().all(|text| text.as_str().unwrap().starts_with("max_lifetime has no effect: it is ")));
         }
     }
     // So it is in the policy of an external account key.

@@ -12,7 +12,7 @@ fn time(value: &Value) -> Time {
 
 impl Stored {
     /// Each revocation has a notice, no expiry has two, and waiting notices get sent.
-    pub(super) fn told(&self, world: &World) -> Vec<String> {
+    pub(super) fn notices(&self, world: &World) -> Vec<String> {
         let mut wrong = Vec::new();
         let about = |kind: &str, partition: &str, serial: &str| {
             let of = |notice: &Value| text(notice, "kind") == kind && text(&notice["data"], "serial") == serial;

@@ -185,7 +185,7 @@ fn day(day: u64) -> Time {
 }
 
 /// The notices of an issuer that is scanned at these times.
-fn told(looks: &[Time]) -> Vec<(IssuerTurn, u32)> {
+fn notices_of(looks: &[Time]) -> Vec<(IssuerTurn, u32)> {
     let (mut last, mut told) = (None, Vec::new());
     for now in looks {
         told.extend(issuer_notices_due(last, *now, &dates()).iter().map(|notice| (notice.turn, notice.days)));
@@ -201,19 +201,19 @@ fn issuer_gets_four_notices_before_each_date() {
     // 90 days before its end is the very day from which on it issues nothing of full length.
     let wanted = [90, 30, 7, 1].map(|days| (LastFullLength, days)).into_iter();
     let wanted: Vec<_> = wanted.chain([90, 30, 7, 1].map(|days| (End, days))).collect();
-    assert_eq!(told(&every_hour), wanted);
-    assert_eq!(told(&[day(819), day(820)]), [(LastFullLength, 90)]);
+    assert_eq!(notices_of(&every_hour), wanted);
+    assert_eq!(notices_of(&[day(819), day(820)]), [(LastFullLength, 90)]);
     assert_eq!(issuer_notices_due(None, day(820), &dates())[0].at, day(910));
-    assert_eq!(told(&[day(820).minus(secs(1))]), []);
+    assert_eq!(notices_of(&[day(820).minus(secs(1))]), []);
 }
 
 #[test]
 fn late_scan_notes_once_and_nothing_expired() {
     use IssuerTurn::{End, LastFullLength};
-    assert_eq!(told(&[day(904), day(904)]), [(LastFullLength, 7)]);
-    assert_eq!(told(&[day(990), day(991)]), [(LastFullLength, 1), (End, 30)]);
-    assert_eq!(told(&[day(1000)]), [(LastFullLength, 1), (End, 1)]);
-    assert_eq!(told(&[day(1001)]), []);
+    assert_eq!(notices_of(&[day(904), day(904)]), [(LastFullLength, 7)]);
+    assert_eq!(notices_of(&[day(990), day(991)]), [(LastFullLength, 1), (End, 30)]);
+    assert_eq!(notices_of(&[day(1000)]), [(LastFullLength, 1), (End, 1)]);
+    assert_eq!(notices_of(&[day(1001)]), []);
 }
 
 #[test]
@@ -224,6 +224,6 @@ fn waiting_for_the_next_notice_misses_none() {
         looks.push(next);
         now = next;
     }
-    assert_eq!(told(&looks).len(), 8);
+    assert_eq!(notices_of(&looks).len(), 8);
     assert_eq!(issuer_notice_next(day(1000), &dates()), None);
 }
