@@ -1,6 +1,6 @@
 //! The settings of Cloudflare Access in front of the operations API.
 
-use super::values::{Values, origin};
+use super::values::{Values, invalid, origin};
 use crate::jose::access::Expected;
 
 /// The Access team and application that protect the operations API.
@@ -50,7 +50,7 @@ fn team_url(text: &str, dev: bool) -> Result<String, String> {
     // Another host could assert any operator.
     let name = team.strip_prefix("https://").and_then(|host| host.strip_suffix(".cloudflareaccess.com"));
     if !dev && name.is_none_or(|name| name.is_empty() || name.contains('.')) {
-        return Err(format!("ACCESS_TEAM is {text:?}; it has to be the URL of an Access team, like {TEAM_LIKE}."));
+        return Err(invalid("ACCESS_TEAM", text, format_args!("the URL of an Access team, like {TEAM_LIKE}")));
     }
     Ok(team)
 }
@@ -58,9 +58,7 @@ fn team_url(text: &str, dev: bool) -> Result<String, String> {
 fn tag(text: &str) -> Result<String, String> {
     let text = text.trim();
     if text.len() != TAG || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
-        return Err(format!(
-            "ACCESS_AUDIENCE is {text:?}; it has to be the application's AUD tag of {TAG} hex digits."
-        ));
+        return Err(invalid("ACCESS_AUDIENCE", text, format_args!("the application's AUD tag of {TAG} hex digits")));
     }
     Ok(text.to_ascii_lowercase())
 }

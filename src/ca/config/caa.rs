@@ -1,9 +1,10 @@
 //! The settings CAA, CAA_IDENTITIES and CAA_INTERNAL.
 
-use super::values::Values;
+use super::values::{Values, invalid};
 use crate::validation::caa;
 use crate::validation::caa::Config;
 use crate::values::identifier::DnsName;
+use crate::values::quote::quote;
 use url::{Host, Url};
 
 /// Maximum number of issuer names in a challenge (draft-ietf-acme-dns-persist-02 §3.1).
@@ -20,7 +21,7 @@ pub fn config(value: Values<'_>, base: &str, dev: bool) -> Result<Config, String
     let checked = match value("CAA").as_deref() {
         None | Some("on") => true,
         Some("off") => false,
-        Some(other) => return Err(format!("CAA is {other:?}; it has to be \"on\" or \"off\".")),
+        Some(other) => return Err(invalid("CAA", other, "\"on\" or \"off\"")),
     };
     let host = || match Url::parse(base).ok()?.host()? {
         Host::Domain(name) => Some(name.to_owned()),
@@ -50,8 +51,8 @@ pub(in crate::ca) fn names(variable: &str, list: &str) -> Result<Vec<String>, St
     let parts = list.split(',').map(str::trim).filter(|part| !part.is_empty());
     let read = |part: &str| match DnsName::parse(part) {
         Ok(name) if !name.is_wildcard() => Ok(name.as_str().to_owned()),
-        Ok(_) => Err(format!("{variable} has {part:?}; leave the `*.` out.")),
-        Err(fault) => Err(format!("{variable} has {part:?}, which {fault}.")),
+        Ok(_) => Err(format!("{variable} has {}; leave the `*.` out.", quote(part))),
+        Err(fault) => Err(format!("{variable} has {}, which {fault}.", quote(part))),
     };
     parts.map(read).collect()
 }

@@ -1,6 +1,6 @@
 //! The settings of issuers in numbered slots, and the URLs of their certificates and CRLs.
 
-use super::values::{Values, origin};
+use super::values::{Values, invalid, origin};
 use crate::ca::http::routes::{Lists, Urls};
 use crate::pki::issuer::readable_name;
 use crate::pki::{Issuer, IssuerFault, IssuerSlot, Issuers, Serial, pem, profile};
@@ -135,9 +135,7 @@ fn slot(
     let issuer = alternates(issuer, value, &name_of("ALTERNATE_CHAINS", place), now, problems)?;
     let active_from = match value(&from_name) {
         Some(text) => Time::parse_rfc3339(&text).ok_or_else(|| {
-            format!(
-                "{from_name} is {text:?}; it has to be a time like 2027-01-31T00:00:00Z, from which the issuer signs."
-            )
+            invalid(&from_name, &text, "a time like 2027-01-31T00:00:00Z, from which the issuer signs")
         })?,
         None if place == 1 => Time::from_millis(0),
         None => {
@@ -202,12 +200,13 @@ impl PublicationUrls {
     /// # Errors
     /// A sentence that names the value.
     pub fn read(value: Values<'_>, base: &str, dev: bool) -> Result<Option<Self>, String> {
-        let shards = match value("CRL_SHARDS") {
-            None => SHARDS,
-            Some(text) => text.parse().ok().filter(|n| (1..=MAX_SHARDS).contains(n)).ok_or_else(|| {
-                format!("CRL_SHARDS is {text:?}; it has to be a whole number from 1 to {MAX_SHARDS}.")
-            })?,
-        };
+        let shards =
+            match value("CRL_SHARDS") {
+                None => SHARDS,
+                Some(text) => text.parse().ok().filter(|n| (1..=MAX_SHARDS).contains(n)).ok_or_else(|| {
+                    invalid("CRL_SHARDS", &text, format_args!("a whole number from 1 to {MAX_SHARDS}"))
+                })?,
+            };
         let base = match (value("STATUS_URL"), base.strip_prefix("https://")) {
             (Some(text), _) => Some(status_url(&text)?),
             (None, None) => Some(base.to_owned()),

@@ -22,9 +22,9 @@ pub enum Use {
 
 impl Use {
     /// The key's name in a refusal.
-    pub fn whose(self) -> &'static str {
+    pub fn label(self) -> &'static str {
         match self {
-            Self::Account(whose) => whose,
+            Self::Account(label) => label,
             Self::Certificate => "the CSR's key",
         }
     }
@@ -51,19 +51,19 @@ impl Use {
 /// # Errors
 /// `badPublicKey`, for a CSR's key `badCSR`, if the operator blocked it or others can find its private key.
 pub fn check(settings: &Settings, for_what: Use, key: &PublicKey) -> Result<(), Problem> {
-    let whose = for_what.whose();
+    let label = for_what.label();
     if settings.blocked_keys.contains(key.spki_der()) {
-        return Err(for_what.refuse(&format!("the operator of this CA has blocked {whose}; make a new key")));
+        return Err(for_what.refuse(&format!("the operator of this CA has blocked {label}; make a new key")));
     }
-    key.check_new().map_err(|fault| for_what.refuse(&format!("{whose} {fault}")))
+    key.check_new().map_err(|fault| for_what.refuse(&format!("{label} {fault}")))
 }
 
 /// As [`check`], for a new account key.
 ///
 /// # Errors
 /// As [`check`].
-pub fn check_account_key(settings: &Settings, whose: &'static str, key: &Jwk) -> Result<(), Problem> {
-    let for_what = Use::Account(whose);
-    let key = check_spki(key.spki_der()).map_err(|fault| for_what.refuse(&format!("{whose} {fault}")))?;
+pub fn check_account_key(settings: &Settings, label: &'static str, key: &Jwk) -> Result<(), Problem> {
+    let for_what = Use::Account(label);
+    let key = check_spki(key.spki_der()).map_err(|fault| for_what.refuse(&format!("{label} {fault}")))?;
     check(settings, for_what, &key)
 }

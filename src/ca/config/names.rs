@@ -1,47 +1,7 @@
-//! The names of all settings, for the detection of misspelt ones.
+//! Detects misspelt names of settings.
 
 use super::issuers::{PLACES, name_of};
-
-/// Names of all variables and secrets, except those of issuers; see [`known`].
-pub const NAMES: &[&str] = &[
-    "ACCESS_AUDIENCE",
-    "ACCESS_TEAM",
-    "ADMIN_TOKENS",
-    "ALLOW_PRIVATE",
-    "BASE_URL",
-    "BLOCKED_KEYS",
-    "CAA",
-    "CAA_IDENTITIES",
-    "CAA_INTERNAL",
-    "CLIENT_ADDRESS_HEADER",
-    "CRL_GATHERING_SECONDS",
-    "CRL_SHARDS",
-    "EAB_KEYS",
-    "EXTERNAL_ACCOUNT_REQUIRED",
-    "HTTP01_PORT",
-    "LONGEST_LIFE",
-    "METRICS_TOKEN",
-    "MODE",
-    "NONCE_KEY",
-    "POLICY",
-    "RATE_LIMITS",
-    "REFUSE_NONCES",
-    "REQUEST_LOG",
-    "RESOLVER_URL",
-    "REVOCATION_PAGE",
-    "ROOT_CERTIFICATE",
-    "ROOT_CRL",
-    "STATUS_URL",
-    "TERMS_CHANGE",
-    "TERMS_OF_SERVICE",
-    "TLS_ALPN_PORT",
-    "VALIDATION_RETRY_SECONDS",
-    "VALIDATION_SECONDS",
-    "VALIDATION_TRIES",
-    "WEBHOOK_SECRET",
-    "WEBHOOK_URL",
-    "WEBSITE",
-];
+use super::settings::NAMES;
 
 /// Names of issuers' variables and secrets, without numbers.
 const OF_ISSUERS: [&str; 4] = ["ISSUER_CHAIN", "ISSUER_KEY", "ISSUER_ACTIVE_FROM", "ALTERNATE_CHAINS"];

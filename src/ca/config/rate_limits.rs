@@ -32,7 +32,7 @@ macro_rules! limits {
             /// The counted things.
             const fn what(self) -> &'static str { match self { $(Self::$name => $what),* } }
 
-            const fn usual(self) -> Limit {
+            const fn default_limit(self) -> Limit {
                 match self { $(Self::$name => Limit { count: $count, period: Duration::from_secs($secs) }),* }
             }
         }
@@ -62,7 +62,7 @@ limits! {
 const PAUSE_AFTER: &str = "pause_after";
 
 /// Default number of failures in a row that pause a name.
-const PAUSES: u32 = 200;
+const DEFAULT_PAUSE_AFTER: u32 = 200;
 
 /// Name of the refusals of paused names in metrics.
 pub const PAUSED: &str = "paused";
@@ -83,7 +83,10 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { each: Name::ALL.iter().map(|name| (*name, name.usual())).collect(), pause_after: Some(PAUSES) }
+        Self {
+            each: Name::ALL.iter().map(|name| (*name, name.default_limit())).collect(),
+            pause_after: Some(DEFAULT_PAUSE_AFTER),
+        }
     }
 }
 
@@ -184,7 +187,7 @@ fn seconds(text: &str) -> Option<u64> {
 }
 
 /// A duration in the largest unit that fits.
-fn spoken(period: Duration) -> String {
+fn in_words(period: Duration) -> String {
     let seconds = period.as_secs();
     let units = [(DAY, "day"), (HOUR, "hour"), (MINUTE, "minute"), (1, "second")];
     let (length, unit) = units.into_iter().find(|(length, _)| seconds.is_multiple_of(*length)).unwrap_or((1, "second"));
@@ -207,7 +210,7 @@ pub fn exceeded(name: Name, limit: Limit, at: Time, now: Time) -> Problem {
         "Too many {}: there may be {} in {}, and they come back evenly. Try again at {}, {seconds} seconds from now.",
         name.what(),
         limit.count,
-        if limit.period.as_secs() == 1 { "a second".to_owned() } else { spoken(limit.period) },
+        if limit.period.as_secs() == 1 { "a second".to_owned() } else { in_words(limit.period) },
         now.plus(Duration::from_secs(u64::from(seconds))).rfc3339(),
     );
     Problem {
@@ -237,7 +240,7 @@ mod tests {
         assert_eq!(limits.get(Name::Certificates), Limits::default().get(Name::Certificates));
         assert_eq!(read(r#"{"pause_after":3}"#).unwrap().pause_after, Some(3));
         for name in Name::ALL {
-            assert_eq!((Limits::default().get(*name), Limits::off().get(*name)), (Some(name.usual()), None));
+            assert_eq!((Limits::default().get(*name), Limits::off().get(*name)), (Some(name.default_limit()), None));
         }
     }
 
@@ -274,14 +277,15 @@ mod tests {
     #[test]
     fn e03_refusal_names_the_limit_and_the_next_time() {
         let now = Time::from_secs(1_795_521_600);
-        let problem = exceeded(Name::NewOrders, Name::NewOrders.usual(), now.plus(Duration::from_millis(35_001)), now);
+        let problem =
+            exceeded(Name::NewOrders, Name::NewOrders.default_limit(), now.plus(Duration::from_millis(35_001)), now);
         assert_eq!((problem.status, problem.retry_after), (429, Some(36)));
         assert_eq!(problem.document()["limit"], "new_orders");
         let wanted = "Too many new orders by this account: there may be 300 in 3 hours, and they come back evenly. Try \
                       again at 2026-11-24T12:00:36Z, 36 seconds from now.";
         assert_eq!(problem.detail, wanted);
         assert_eq!(
-            [90, 60, 7200, 86_400, 7 * 86_400].map(|s| spoken(Duration::from_secs(s))).join(", "),
+            [90, 60, 7200, 86_400, 7 * 86_400].map(|s| in_words(Duration::from_secs(s))).join(", "),
             "90 seconds, minute, 2 hours, day, 7 days"
         );
     }

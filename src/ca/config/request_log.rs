@@ -1,5 +1,7 @@
 //! The setting REQUEST_LOG.
 
+use super::values::invalid;
+
 /// The lines to write, `REQUEST_LOG`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RequestLog {
@@ -22,7 +24,7 @@ impl RequestLog {
             None | Some("on") => Ok(Self::On),
             Some("errors") => Ok(Self::Errors),
             Some("off") => Ok(Self::Off),
-            Some(other) => Err(format!("REQUEST_LOG is {other:?}; it has to be \"on\", \"errors\" or \"off\".")),
+            Some(other) => Err(invalid("REQUEST_LOG", other, "\"on\", \"errors\" or \"off\"")),
         }
     }
 }

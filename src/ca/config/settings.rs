@@ -12,7 +12,7 @@ use super::rate_limits::Limits;
 use super::request_log::RequestLog;
 use super::root_list::RootList;
 use super::secret::NonceKey;
-use super::values::{Values, flag, number, origin, page, port, seconds};
+use super::values::{Values, flag, invalid, number, origin, page, port, seconds};
 use super::webhook::Webhook;
 use crate::ca::http::routes::Urls;
 use crate::pki::Issuers;
@@ -20,9 +20,51 @@ use crate::policy::Policy;
 use crate::records::ledger::crl::GATHERED;
 use crate::validation;
 use crate::validation::guard::AddressPolicy;
+use crate::values::quote::quote;
 use crate::values::{Time, b64};
 use core::time::Duration;
 use url::Url;
+
+/// Names of all variables and secrets, except those of issuers; see [`known`](super::names::known).
+pub const NAMES: &[&str] = &[
+    "ACCESS_AUDIENCE",
+    "ACCESS_TEAM",
+    "ADMIN_TOKENS",
+    "ALLOW_PRIVATE",
+    "BASE_URL",
+    "BLOCKED_KEYS",
+    "CAA",
+    "CAA_IDENTITIES",
+    "CAA_INTERNAL",
+    "CLIENT_ADDRESS_HEADER",
+    "CRL_GATHERING_SECONDS",
+    "CRL_SHARDS",
+    "EAB_KEYS",
+    "EXTERNAL_ACCOUNT_REQUIRED",
+    "HTTP01_PORT",
+    "LONGEST_LIFE",
+    "METRICS_TOKEN",
+    "MODE",
+    "NONCE_KEY",
+    "POLICY",
+    "RATE_LIMITS",
+    "REFUSE_NONCES",
+    "REQUEST_LOG",
+    "RESOLVER_URL",
+    "REVOCATION_PAGE",
+    "ROOT_CERTIFICATE",
+    "ROOT_CRL",
+    "STATUS_URL",
+    "TERMS_CHANGE",
+    "TERMS_OF_SERVICE",
+    "TLS_ALPN_PORT",
+    "VALIDATION_RETRY_SECONDS",
+    "VALIDATION_SECONDS",
+    "VALIDATION_TRIES",
+    "WEBHOOK_SECRET",
+    "WEBHOOK_URL",
+    "WEBSITE",
+];
 
 /// The CA's configuration, which the host reads from variables and secrets.
 #[derive(Clone, Debug)]
@@ -115,7 +157,7 @@ impl Settings {
         let dev = match required("MODE")?.as_str() {
             "production" => false,
             "dev" => true,
-            other => return Err(format!("MODE is {other:?}; it has to be \"production\" or \"dev\".")),
+            other => return Err(invalid("MODE", other, "\"production\" or \"dev\"")),
         };
         let base = base_url(&required("BASE_URL")?, dev)?;
         let urls = Urls::new(&base);
@@ -192,7 +234,7 @@ fn address_header(value: Values<'_>) -> Result<Option<String>, String> {
     match name.as_str() {
         "none" => Ok(None),
         name if name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') => Ok(Some(name.to_owned())),
-        other => Err(format!("CLIENT_ADDRESS_HEADER is {other:?}; it has to be the name of a header, or none.")),
+        other => Err(invalid("CLIENT_ADDRESS_HEADER", other, "the name of a header, or none")),
     }
 }
 
@@ -210,7 +252,7 @@ fn refuse_nonces(value: Values<'_>, dev: bool) -> Result<u8, String> {
         return Err("REFUSE_NONCES is for tests of clients; remove it where MODE is \"production\".".to_owned());
     }
     text.parse().ok().filter(|percent| *percent <= MAX_REFUSED_NONCES).ok_or_else(|| {
-        format!("REFUSE_NONCES is {text:?}; it has to be a whole number of percent, 0 to {MAX_REFUSED_NONCES}.")
+        invalid("REFUSE_NONCES", &text, format_args!("a whole number of percent, 0 to {MAX_REFUSED_NONCES}"))
     })
 }
 
@@ -220,8 +262,7 @@ fn longest_life(value: Values<'_>, dev: bool) -> Result<Option<Duration>, String
         return Err("LONGEST_LIFE is for tests; remove it where MODE is \"production\".".to_owned());
     }
     let seconds = text.parse().ok().filter(|seconds| *seconds > 0);
-    let seconds =
-        seconds.ok_or_else(|| format!("LONGEST_LIFE is {text:?}; it has to be a whole number of seconds."))?;
+    let seconds = seconds.ok_or_else(|| invalid("LONGEST_LIFE", &text, "a whole number of seconds"))?;
     Ok(Some(Duration::from_secs(seconds)))
 }
 
@@ -233,7 +274,7 @@ fn nonce_key(text: &str, base: &str) -> Result<NonceKey, String> {
 }
 
 fn resolver(text: &str) -> Result<String, String> {
-    let says = |what: &str| format!("RESOLVER_URL is {text:?}; {what}.");
+    let says = |what: &str| format!("RESOLVER_URL is {}; {what}.", quote(text));
     let url =
         Url::parse(text).map_err(|e| says(&format!("it has to be the URL of a DNS-over-HTTPS resolver ({e})")))?;
     match url.scheme() {
@@ -261,7 +302,7 @@ fn terms_change(value: Values<'_>) -> Result<TermsChange, String> {
         None | Some("accept") => Ok(TermsChange::Accept),
         Some("refuse") if value("TERMS_OF_SERVICE").is_some() => Ok(TermsChange::Refuse),
         Some("refuse") => Err("TERMS_CHANGE is \"refuse\", but there are no TERMS_OF_SERVICE to agree to.".to_owned()),
-        Some(other) => Err(format!("TERMS_CHANGE is {other:?}; it has to be \"accept\" or \"refuse\".")),
+        Some(other) => Err(invalid("TERMS_CHANGE", other, "\"accept\" or \"refuse\"")),
     }
 }
 

@@ -225,7 +225,7 @@ impl Stored {
         wrong
     }
 
-    /// The keys refused are those revoked for keyCompromise by a proven key holder, and no others.
+    /// Exactly the keys revoked for keyCompromise by a proven key holder are refused.
     fn compromised_keys(&self) -> Vec<String> {
         let mut wrong = Vec::new();
         let condemned = |entry: &Value| {

@@ -7,22 +7,12 @@ use super::operations::Operations;
 use super::receiver;
 use super::receiver::Receiver;
 use super::secrets::Secrets;
-use crate::ca::config::admin_tokens::AdminTokens;
-use crate::ca::config::blocked_keys::BlockedKeys;
-use crate::ca::config::external_accounts::ExternalAccounts;
-use crate::ca::config::issuers::{PublicationUrls, Root};
-use crate::ca::config::rate_limits::Limits;
-use crate::ca::config::request_log::RequestLog;
-use crate::ca::config::settings::{Meta, Settings, TermsChange};
+use crate::ca::config::settings::Settings;
 use crate::ca::http::routes::Urls;
 use crate::ca::runtime::memory::Memory;
 use crate::ca::runtime::ports::Task;
 use crate::pki::{Issuer, Issuers};
-use crate::policy::Policy;
-use crate::records::ledger::crl::GATHERED;
 use crate::store::{Record, Write};
-use crate::validation::guard::AddressPolicy;
-use crate::validation::{self, caa};
 use crate::values::Time;
 use core::time::Duration;
 use std::cell::{Cell, RefCell};
@@ -79,46 +69,33 @@ impl Default for World {
     }
 }
 
-fn caa_config() -> caa::Config {
-    let internal = caa::INTERNAL.map(str::to_owned).to_vec();
-    caa::Config { checked: true, identities: vec!["ca.test".to_owned()], internal }
+/// The settings of a world. Tests know its nonce key.
+fn settings() -> Settings {
+    let (root, issuer) = authority();
+    let value = |name: &str| {
+        let text = match name {
+            "MODE" => "production",
+            "BASE_URL" => BASE,
+            "NONCE_KEY" => "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+            "RESOLVER_URL" => "https://resolver.test/dns-query",
+            "ROOT_CERTIFICATE" => &root.certificate,
+            "ISSUER_CHAIN" => &issuer.certificate,
+            "CRL_SHARDS" => "4",
+            "ALLOW_PRIVATE" => "true",
+            "RATE_LIMITS" => "off",
+            "CLIENT_ADDRESS_HEADER" => "none",
+            _ => return None,
+        };
+        Some(text.to_owned())
+    };
+    let settings = Settings::read(&value, START).expect("settings");
+    let issuers = Issuers::one(Issuer::from_pem_chain(&issuer.certificate).expect("the issuer"));
+    Settings { nonce_key: [7; 32].into(), issuers, ..settings }
 }
 
 impl World {
     /// An empty CA.
     pub fn new() -> Self {
-        let settings = Settings {
-            urls: Urls::new(BASE),
-            published: Some(PublicationUrls::new("http://ca.test", 4)),
-            root: Some(Root::read(&authority().0.certificate).expect("the root")),
-            root_list: None,
-            nonce_key: [7; 32].into(),
-            issuers: Issuers::one(Issuer::from_pem_chain(&authority().1.certificate).expect("the issuer")),
-            problems: Vec::new(),
-            validation: validation::Config {
-                policy: AddressPolicy { allow_private: true },
-                ..validation::Config::default()
-            },
-            resolver: "https://resolver.test/dns-query".to_owned(),
-            caa: caa_config(),
-            meta: Meta::default(),
-            revocation_page: None,
-            terms_change: TermsChange::default(),
-            policy: Policy::default(),
-            blocked_keys: BlockedKeys::default(),
-            external: ExternalAccounts::default(),
-            limits: Limits::off(),
-            address_header: None,
-            admin: AdminTokens::default(),
-            access: None,
-            webhook: None,
-            metrics_token: None,
-            request_log: RequestLog::default(),
-            crl_gathering: GATHERED,
-            dev: false,
-            refuse_nonces: 0,
-            longest_life: None,
-        };
         let store = Rc::new(Fault::default());
         let state = State {
             now: Cell::new(START),
@@ -143,7 +120,7 @@ impl World {
             memory: Memory::default(),
         };
         let keys = Rc::new(vec![authority().1.key.clone()]);
-        Self { settings: Rc::new(settings), state: Rc::new(state), keys }
+        Self { settings: Rc::new(settings()), state: Rc::new(state), keys }
     }
 
     /// An empty CA in which requests interleave at each step.

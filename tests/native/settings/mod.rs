@@ -4,10 +4,10 @@ mod roots;
 
 use const_oid::db::rfc5280::ID_KP_EMAIL_PROTECTION;
 use selvedge::ca::config::external_accounts::made_key;
-use selvedge::ca::config::names::{NAMES, known};
+use selvedge::ca::config::names::known;
 use selvedge::ca::config::rate_limits::Limits;
 use selvedge::ca::config::request_log::RequestLog;
-use selvedge::ca::config::settings::{Settings, TermsChange};
+use selvedge::ca::config::settings::{NAMES, Settings, TermsChange};
 use selvedge::pki::ceremony::{
     Constraints, IssuerPlan, Root, create_intermediate, create_intermediate_for, create_root, cross_sign,
 };

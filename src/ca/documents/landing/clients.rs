@@ -8,7 +8,7 @@ use crate::pki::Issuer;
 use crate::policy::Policy;
 
 /// The example name, if the CA issues for it.
-const USUAL: &str = "www.example.org";
+const EXAMPLE_NAME: &str = "www.example.org";
 
 /// Values in the lines.
 struct Lines<'a> {
@@ -26,7 +26,7 @@ struct Lines<'a> {
 pub(super) fn section(settings: &Settings, issuer: &Issuer, policy: &Policy) -> String {
     let lines = Lines {
         directory: settings.urls.directory(),
-        name: names::example(issuer, policy, USUAL).unwrap_or_else(|| "NAME".to_owned()),
+        name: names::example(issuer, policy, EXAMPLE_NAME).unwrap_or_else(|| "NAME".to_owned()),
         label: label(&settings.urls),
         external: settings.external.required,
         settings,

@@ -7,7 +7,7 @@ use crate::values::Identifier;
 use crate::values::identifier::DnsName;
 
 /// Maximum number of names in the sentence.
-const SHOWN: usize = 20;
+const MAX_NAMES: usize = 20;
 
 /// A name for examples: `usual` if permitted, otherwise one made from a permitted pattern. `None` if no permitted DNS
 /// name is found.
@@ -30,13 +30,13 @@ fn base_of(pattern: &Pattern) -> Option<String> {
 
 /// The sentence about permitted names; `None` if nothing limits them.
 pub fn permitted(issuer: &Issuer, policy: &Policy) -> Option<String> {
-    let mut said = Vec::new();
+    let mut limits = Vec::new();
     if let Some(constraints) = issuer.constraints_text() {
-        said.push(format!("its issuer's certificate is good for {constraints}"));
+        limits.push(format!("its issuer's certificate is good for {constraints}"));
     }
     if let Some(allow) = &policy.allow {
         let all: Vec<String> = allow.iter().map(ToString::to_string).collect();
-        said.push(match listed(&all) {
+        limits.push(match listed(&all) {
             list if list.is_empty() => {
                 "its policy allows no names but those that its operator pre-authorised".to_owned()
             }
@@ -44,15 +44,15 @@ pub fn permitted(issuer: &Issuer, policy: &Policy) -> Option<String> {
         });
     }
     if !policy.deny.is_empty() {
-        said.push("some names are denied".to_owned());
+        limits.push("some names are denied".to_owned());
     }
     if !policy.wildcards {
-        said.push("there are no wildcards".to_owned());
+        limits.push("there are no wildcards".to_owned());
     }
-    (!said.is_empty()).then(|| format!("Not every name gets a certificate here: {}.", said.join("; ")))
+    (!limits.is_empty()).then(|| format!("Not every name gets a certificate here: {}.", limits.join("; ")))
 }
 
 fn listed(all: &[String]) -> String {
-    let more = if all.len() > SHOWN { ", …" } else { "" };
-    format!("{}{more}", all.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", "))
+    let more = if all.len() > MAX_NAMES { ", …" } else { "" };
+    format!("{}{more}", all.iter().take(MAX_NAMES).map(String::as_str).collect::<Vec<_>>().join(", "))
 }
