@@ -2,7 +2,7 @@
 
 use super::pause;
 use crate::ca::config::rate_limits;
-use crate::ca::config::rate_limits::Name;
+use crate::ca::config::rate_limits::LimitName;
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::Problem;
@@ -62,7 +62,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// When the storage fails.
     pub(in crate::ca) fn failing(&self, txn: &Txn<'_, K>, identifiers: &[Identifier]) -> Result<Refusals, Problem> {
         let (settings, now) = (self.ports.settings(), self.ports.now());
-        let limit = settings.limits.get(Name::FailedValidations);
+        let limit = settings.limits.get(LimitName::FailedValidations);
         let mut refusals = Refusals { asked: identifiers.len(), found: Vec::new() };
         if limit.is_none() && settings.limits.pause_after.is_none() {
             return Ok(refusals);
@@ -76,7 +76,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             } else if let Some(limit) = limit
                 && let Err(at) = limit.take(Some(record.tat), now)
             {
-                let problem = rate_limits::exceeded(Name::FailedValidations, limit, at, now);
+                let problem = rate_limits::exceeded(LimitName::FailedValidations, limit, at, now);
                 let detail = format!("{} The name is {}.", problem.detail, identifier.base());
                 refusals.push(Some(identifier), Problem { detail, ..problem });
             }
@@ -90,7 +90,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// When the storage fails.
     pub(in crate::ca) fn count_failure(&self, txn: &mut Txn<'_, K>, identifier: &Identifier) -> Result<(), Problem> {
         let (settings, now) = (self.ports.settings(), self.ports.now());
-        let limit = settings.limits.get(Name::FailedValidations);
+        let limit = settings.limits.get(LimitName::FailedValidations);
         if limit.is_none() && settings.limits.pause_after.is_none() {
             return Ok(());
         }
@@ -127,6 +127,6 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// # Errors
     /// When the storage fails.
     pub(in crate::ca) fn may_refuse(&self, txn: &Txn<'_, K>, identifiers: &[Identifier]) -> Result<bool, Problem> {
-        Ok(self.look(txn, Name::NewOrders, ORDERS).is_err() || !self.failing(txn, identifiers)?.is_empty())
+        Ok(self.look(txn, LimitName::NewOrders, ORDERS).is_err() || !self.failing(txn, identifiers)?.is_empty())
     }
 }

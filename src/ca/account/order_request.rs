@@ -7,7 +7,7 @@ use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::pki::validity::{PeriodLimits, RequestedPeriod};
 use crate::pki::{Profile, profile};
-use crate::records::acme::new_order::Asked;
+use crate::records::acme::new_order::RequestedIdentifiers;
 use crate::records::{Kind, NewOrder, Problem};
 use crate::store::Kv;
 use crate::values::{Identifier, Time, b64};
@@ -29,7 +29,7 @@ pub(in crate::ca) struct Wanted<'a> {
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     pub(in crate::ca) fn wanted<'a>(&'a self, admitted: &'a Admitted, urgent: bool) -> Result<Wanted<'a>, Problem> {
         let asked: NewOrder = payload(admitted)?;
-        let Asked { good: identifiers, bad } = asked.read()?;
+        let RequestedIdentifiers { valid: identifiers, invalid: bad } = asked.read()?;
         let permits = self.permits_beside(&admitted.governing, &identifiers, bad)?;
         let profile = self.profile(&permits, asked.profile.as_deref())?;
         let (not_before, not_after) = asked.validity()?;

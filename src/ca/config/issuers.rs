@@ -1,7 +1,7 @@
 //! The settings of issuers in numbered slots, and the URLs of their certificates and CRLs.
 
 use super::values::{Values, invalid, origin};
-use crate::ca::http::routes::{Lists, Urls};
+use crate::ca::http::routes::{CrlFile, Urls};
 use crate::pki::issuer::readable_name;
 use crate::pki::{Issuer, IssuerFault, IssuerSlot, Issuers, Serial, pem, profile};
 use crate::values::x509::{Parts, reason};
@@ -227,8 +227,8 @@ impl PublicationUrls {
     }
 
     /// URL of another CRL file.
-    pub fn lists(&self, which: Lists) -> String {
-        self.urls.lists(which)
+    pub fn crl_file(&self, which: CrlFile) -> String {
+        self.urls.crl_file(which)
     }
 
     /// URL of the CRL of an issuer's shard.

@@ -20,9 +20,9 @@ macro_rules! limits {
     ($($(#[$doc:meta])* $name:ident = $text:literal, $what:literal, $count:literal in $secs:expr;)*) => {
         /// A rate limit.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum Name { $($(#[$doc])* $name,)* }
+        pub enum LimitName { $($(#[$doc])* $name,)* }
 
-        impl Name {
+        impl LimitName {
             /// All limits.
             pub const ALL: &'static [Self] = &[$(Self::$name),*];
 
@@ -76,7 +76,7 @@ const MAX_PERIOD: u64 = 366 * DAY;
 /// The rate limits in force.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    each: BTreeMap<Name, Limit>,
+    each: BTreeMap<LimitName, Limit>,
     /// Number of failed validations in a row that pause a name; `None` for never.
     pub pause_after: Option<u32>,
 }
@@ -84,7 +84,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            each: Name::ALL.iter().map(|name| (*name, name.default_limit())).collect(),
+            each: LimitName::ALL.iter().map(|name| (*name, name.default_limit())).collect(),
             pause_after: Some(DEFAULT_PAUSE_AFTER),
         }
     }
@@ -97,7 +97,7 @@ impl Limits {
     }
 
     /// This limit, if it is in force.
-    pub fn get(&self, name: Name) -> Option<Limit> {
+    pub fn get(&self, name: LimitName) -> Option<Limit> {
         self.each.get(&name).copied()
     }
 
@@ -119,8 +119,8 @@ impl Limits {
                 limits.pause_after = pause_after(&path, value)?;
                 continue;
             }
-            let Some(name) = Name::ALL.iter().find(|name| name.text() == member) else {
-                let known: Vec<&str> = Name::ALL.iter().map(|name| name.text()).collect();
+            let Some(name) = LimitName::ALL.iter().find(|name| name.text() == member) else {
+                let known: Vec<&str> = LimitName::ALL.iter().map(|name| name.text()).collect();
                 let fault = MemberFault::unknown(member, &[&known[..], &[PAUSE_AFTER]].concat());
                 return Err(format!("{}.", fault.below("RATE_LIMITS")));
             };
@@ -204,7 +204,7 @@ pub fn retry_after(at: Time, now: Time) -> u32 {
 
 /// The refusal of a request beyond a limit, until `at` ([RFC 8555
 /// §6.6](https://www.rfc-editor.org/rfc/rfc8555#section-6.6)).
-pub fn exceeded(name: Name, limit: Limit, at: Time, now: Time) -> Problem {
+pub fn exceeded(name: LimitName, limit: Limit, at: Time, now: Time) -> Problem {
     let seconds = retry_after(at, now);
     let detail = format!(
         "Too many {}: there may be {} in {}, and they come back evenly. Try again at {}, {seconds} seconds from now.",
@@ -235,11 +235,11 @@ mod tests {
         assert_eq!(read("off"), Ok(Limits::off()));
         assert_eq!(read("\"off\""), Ok(Limits::off()));
         let limits = read(r#"{"new_orders":{"count":7,"period":"90s"},"requests":"off","pause_after":"off"}"#).unwrap();
-        assert_eq!(limits.get(Name::NewOrders), Some(Limit { count: 7, period: Duration::from_secs(90) }));
-        assert_eq!((limits.get(Name::Requests), limits.pause_after), (None, None));
-        assert_eq!(limits.get(Name::Certificates), Limits::default().get(Name::Certificates));
+        assert_eq!(limits.get(LimitName::NewOrders), Some(Limit { count: 7, period: Duration::from_secs(90) }));
+        assert_eq!((limits.get(LimitName::Requests), limits.pause_after), (None, None));
+        assert_eq!(limits.get(LimitName::Certificates), Limits::default().get(LimitName::Certificates));
         assert_eq!(read(r#"{"pause_after":3}"#).unwrap().pause_after, Some(3));
-        for name in Name::ALL {
+        for name in LimitName::ALL {
             assert_eq!((Limits::default().get(*name), Limits::off().get(*name)), (Some(name.default_limit()), None));
         }
     }
@@ -277,8 +277,12 @@ mod tests {
     #[test]
     fn e03_refusal_names_the_limit_and_the_next_time() {
         let now = Time::from_secs(1_795_521_600);
-        let problem =
-            exceeded(Name::NewOrders, Name::NewOrders.default_limit(), now.plus(Duration::from_millis(35_001)), now);
+        let problem = exceeded(
+            LimitName::NewOrders,
+            LimitName::NewOrders.default_limit(),
+            now.plus(Duration::from_millis(35_001)),
+            now,
+        );
         assert_eq!((problem.status, problem.retry_after), (429, Some(36)));
         assert_eq!(problem.document()["limit"], "new_orders");
         let wanted = "Too many new orders by this account: there may be 300 in 3 hours, and they come back evenly. Try \

@@ -2,7 +2,7 @@
 
 use super::issuers::{PublicationUrls, Root};
 use super::values::Values;
-use crate::ca::http::routes::Lists;
+use crate::ca::http::routes::CrlFile;
 use crate::pki::crl::read::ReceivedCrl;
 use crate::pki::{Issuer, Issuers, pem};
 use crate::values::{CryptoFailure, Time, Verify};
@@ -95,7 +95,7 @@ impl RootList {
     /// Its form in `/issuers`.
     pub fn shown(&self, published: Option<&PublicationUrls>) -> Value {
         json!({
-            "url": published.map(|published| published.lists(Lists::Root)),
+            "url": published.map(|published| published.crl_file(CrlFile::Root)),
             "number": self.list.number_text(),
             "signed": self.list.this_update.rfc3339(),
             "next_update": self.list.next_update.rfc3339(),

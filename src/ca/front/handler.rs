@@ -6,7 +6,7 @@ use super::{
 use crate::ca::documents::directory::directory;
 use crate::ca::documents::{certificates, landing, operator_page};
 use crate::ca::http::message::{Answer, Body, Request, Response, unknown_path};
-use crate::ca::http::routes::{Lists, Route};
+use crate::ca::http::routes::{CrlFile, Route};
 use crate::ca::issuance_policy::effective;
 use crate::ca::operator_api::{dispatch, feed};
 use crate::ca::partitions::{metrics, nonce};
@@ -81,7 +81,7 @@ impl<P: Ports> Front<P> {
     async fn get(&self, request: &Request, route: Option<&Route>) -> Answer {
         // Who verifies certificates is not stopped: many of them may share an address. The file of all CRLs is for servers,
         // and reads all of a ledger's.
-        if !matches!(route, Some(Route::Crl(..) | Route::Lists(Lists::Root) | Route::Issuer(_) | Route::Root(_))) {
+        if !matches!(route, Some(Route::Crl(..) | Route::CrlFile(CrlFile::Root) | Route::Issuer(_) | Route::Root(_))) {
             limiter::count_unauthenticated(&self.ports, request.address, When::Now)?;
         }
         let (settings, method) = (self.ports.settings(), request.method.as_str());
@@ -111,7 +111,7 @@ impl<P: Ports> Front<P> {
             Some(Route::Issuer(id)) => certificates::certificate(settings, id),
             Some(Route::Issuers) => issuers::overview(&self.ports).await,
             Some(Route::Crl(issuer, shard)) => crl::show(&self.ports, request, issuer, *shard).await,
-            Some(Route::Lists(which)) => crl_files::show(&self.ports, request, *which).await,
+            Some(Route::CrlFile(which)) => crl_files::show(&self.ports, request, *which).await,
             Some(Route::RenewalInfo(id)) => renewal_info::renewal_info(&self.ports, id).await,
             Some(Route::Agreement(account, proof)) => terms_page::page(settings, account, proof),
             Some(Route::Resumption(pause, proof)) => pause_page::page(settings, pause, proof),
@@ -175,7 +175,7 @@ impl<P: Ports> Front<P> {
                 | Route::Issuer(_)
                 | Route::Issuers
                 | Route::Crl(..)
-                | Route::Lists(_)
+                | Route::CrlFile(_)
                 | Route::RenewalInfo(_)
                 | Route::Calendar(_),
             ) => return Err(only_get()),

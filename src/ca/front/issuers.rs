@@ -3,7 +3,7 @@
 use crate::ca::config::issuers::name_of;
 use crate::ca::config::settings::Settings;
 use crate::ca::http::message::{Answer, Response};
-use crate::ca::http::routes::Lists;
+use crate::ca::http::routes::CrlFile;
 use crate::ca::runtime::message;
 use crate::ca::runtime::message::{Message, Partition, Reply};
 use crate::ca::runtime::ports::Ports;
@@ -50,7 +50,7 @@ async fn look<P: Ports>(ports: &P, now: Time) -> Result<Value, Problem> {
     Ok(json!({
         "longest_lifetime": longest,
         "problems": settings.problems,
-        "crls": published.map(|published| published.lists(Lists::All)),
+        "crls": published.map(|published| published.crl_file(CrlFile::All)),
         "root_crl": root_list.map(|list| list.shown(published)),
         "issuers": all,
     }))

@@ -8,7 +8,7 @@ mod files;
 mod tests;
 mod urls;
 
-pub use self::files::{Encoding, Lists};
+pub use self::files::{CrlFile, Encoding};
 pub use self::urls::Urls;
 use super::operator_files::File;
 use super::operator_routes::{AdminRoute, PREFIX};
@@ -71,7 +71,7 @@ pub enum Route {
     /// The CRL of an issuer's shard, DER (RFC 5280 §4.2.1.13).
     Crl(String, u16),
     /// Another CRL file.
-    Lists(Lists),
+    CrlFile(CrlFile),
     /// A file of the operators' page.
     Inventory(File),
     /// A route of the operations API.
@@ -98,8 +98,8 @@ impl Route {
             ("metrics", None) => Self::Metrics,
             ("issuer", Some(file)) => Self::Issuer(issuer_id(file.strip_suffix(".crt")?)?),
             ("issuers", None) => Self::Issuers,
-            ("crl", Some("root.crl")) => Self::Lists(Lists::Root),
-            ("crl", Some("all.pem")) => Self::Lists(Lists::All),
+            ("crl", Some("root.crl")) => Self::CrlFile(CrlFile::Root),
+            ("crl", Some("all.pem")) => Self::CrlFile(CrlFile::All),
             ("crl", Some(issuer)) => Self::Crl(issuer_id(issuer)?, shard(parts.next()?)?),
             ("terms", Some(account)) => Self::Agreement(Id::parse(account)?, parts.next()?.to_owned()),
             ("resume", Some(account)) => Self::Resumption(pause(account, &mut parts)?, parts.next()?.to_owned()),
@@ -161,7 +161,7 @@ impl Route {
             | Self::Issuer(_)
             | Self::Issuers
             | Self::Crl(..)
-            | Self::Lists(_)
+            | Self::CrlFile(_)
             | Self::RenewalInfo(_)
             | Self::Calendar(_)
             | Self::Metrics => "GET, HEAD",
@@ -211,7 +211,7 @@ impl Route {
             Self::Metrics => "metrics",
             Self::Issuer(_) => "issuer",
             Self::Issuers => "issuers",
-            Self::Crl(..) | Self::Lists(_) => "crl",
+            Self::Crl(..) | Self::CrlFile(_) => "crl",
             Self::Inventory(_) => "inventory",
             Self::Admin(_) => "admin",
         }

@@ -128,7 +128,7 @@ struct RevocationLine<'a> {
 }
 
 /// An attempt at a validation.
-pub struct Validated<'a> {
+pub struct ValidationAttempt<'a> {
     /// The identifier.
     pub identifier: &'a Identifier,
     /// The challenge type.
@@ -138,18 +138,18 @@ pub struct Validated<'a> {
     /// Start of the attempt.
     pub begun: Time,
     /// Outcome.
-    pub outcome: Tried,
+    pub outcome: AttemptOutcome,
 }
 
 /// Outcome of an attempt at a validation.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Tried {
+pub enum AttemptOutcome {
     /// The name is proven.
     Valid,
     /// Failed permanently.
     Invalid(Problem),
     /// Failed, with a retry to come.
-    Again(Problem),
+    Retry(Problem),
 }
 
 /// Logs an answered request. `response` is `None` if it was forwarded unread.
@@ -190,11 +190,11 @@ pub fn answered<P: Ports>(
 }
 
 /// Logs and counts an attempt at a validation whose outcome is stored.
-pub fn validated<P: Ports>(ports: &P, account: &Id, tried: &Validated<'_>) {
+pub fn validated<P: Ports>(ports: &P, account: &Id, tried: &ValidationAttempt<'_>) {
     let (outcome, problem) = match &tried.outcome {
-        Tried::Valid => ("valid", None),
-        Tried::Invalid(problem) => ("invalid", Some(problem)),
-        Tried::Again(problem) => ("again", Some(problem)),
+        AttemptOutcome::Valid => ("valid", None),
+        AttemptOutcome::Invalid(problem) => ("invalid", Some(problem)),
+        AttemptOutcome::Retry(problem) => ("again", Some(problem)),
     };
     let kind = tried.kind;
     counts::count(ports, || Series::new("selvedge_validations_total").label("type", kind).label("outcome", outcome));

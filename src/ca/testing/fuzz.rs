@@ -258,7 +258,7 @@ pub fn url_of(urls: &Urls, route: &Route) -> String {
         Route::Issuer(id) => urls.issuer(id),
         Route::Issuers => urls.issuers(),
         Route::Crl(id, shard) => urls.crl(id, *shard),
-        Route::Lists(which) => urls.lists(*which),
+        Route::CrlFile(which) => urls.crl_file(*which),
         Route::Agreement(account, proof) => urls.agreement(account, proof),
         Route::Resumption(pause, proof) => urls.resumption(pause, proof),
         Route::Calendar(proof) => urls.calendar(proof),

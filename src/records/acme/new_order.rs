@@ -75,16 +75,16 @@ impl NewOrder {
     /// # Errors
     /// As [`NewOrder::read`]; `unsupportedIdentifier`, `malformed` or `compound` for invalid identifiers.
     pub fn checked(&self) -> Result<Vec<Identifier>, Problem> {
-        let Asked { good, bad } = self.read()?;
-        let asked = good.len() + bad.len();
-        Problem::join(bad, asked).map_or(Ok(good), Err)
+        let RequestedIdentifiers { valid, invalid } = self.read()?;
+        let asked = valid.len() + invalid.len();
+        Problem::join(invalid, asked).map_or(Ok(valid), Err)
     }
 
     /// The valid and the invalid identifiers.
     ///
     /// # Errors
     /// `malformed` for none or too many.
-    pub fn read(&self) -> Result<Asked, Problem> {
+    pub fn read(&self) -> Result<RequestedIdentifiers, Problem> {
         if self.identifiers.is_empty() {
             return Err(Problem::malformed("The order has no identifiers; name at least one."));
         }
@@ -92,26 +92,26 @@ impl NewOrder {
             let n = self.identifiers.len();
             return Err(Problem::malformed(format!("The order has {n} identifiers; at most {MAX_IDENTIFIERS} fit.")));
         }
-        let mut good: Vec<Identifier> = Vec::new();
-        let mut bad = Vec::new();
+        let mut valid: Vec<Identifier> = Vec::new();
+        let mut invalid = Vec::new();
         for wire in &self.identifiers {
             match wire.checked() {
-                Ok(identifier) if good.contains(&identifier) => {}
-                Ok(identifier) => good.push(identifier),
-                Err(problem) => bad.push((wire.named(), problem)),
+                Ok(identifier) if valid.contains(&identifier) => {}
+                Ok(identifier) => valid.push(identifier),
+                Err(problem) => invalid.push((wire.named(), problem)),
             }
         }
-        Ok(Asked { good, bad })
+        Ok(RequestedIdentifiers { valid, invalid })
     }
 }
 
 /// The identifiers of an order, parsed.
 #[derive(Clone, Debug)]
-pub struct Asked {
+pub struct RequestedIdentifiers {
     /// Valid identifiers in certificate form, in the client's order, without duplicates.
-    pub good: Vec<Identifier>,
+    pub valid: Vec<Identifier>,
     /// Invalid identifiers with the error: `unsupportedIdentifier` or `malformed`.
-    pub bad: Vec<(Named, Problem)>,
+    pub invalid: Vec<(Named, Problem)>,
 }
 
 /// Parses a requested time; the zero time of a client's language counts as absent.

@@ -2,7 +2,7 @@
 
 /// A CRL file other than a shard's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lists {
+pub enum CrlFile {
     /// The root's CRL, DER.
     Root,
     /// All CRLs of all issuers and the root's, PEM, for servers that read a file.

@@ -34,8 +34,8 @@ fn every_url_round_trips() {
         (urls.resumption(&pause, "proof"), Route::Resumption(pause.clone(), "proof".into())),
         (urls.of_path("/metrics"), Route::Metrics),
         (urls.issuer("00ff"), Route::Issuer("00ff".into())),
-        (urls.lists(Lists::Root), Route::Lists(Lists::Root)),
-        (urls.lists(Lists::All), Route::Lists(Lists::All)),
+        (urls.crl_file(CrlFile::Root), Route::CrlFile(CrlFile::Root)),
+        (urls.crl_file(CrlFile::All), Route::CrlFile(CrlFile::All)),
     ] {
         assert_eq!(Route::parse(url.strip_prefix("https://ca.test").unwrap()), Some(route), "{url}");
     }

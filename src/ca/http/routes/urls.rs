@@ -1,6 +1,6 @@
 //! Writes URLs; [`Route`] parses them.
 
-use super::{Encoding, Lists, Route};
+use super::{CrlFile, Encoding, Route};
 use crate::ca::http::pause_link::Pause;
 use crate::values::Id;
 
@@ -132,10 +132,10 @@ impl Urls {
     }
 
     /// Another CRL file.
-    pub fn lists(&self, which: Lists) -> String {
+    pub fn crl_file(&self, which: CrlFile) -> String {
         self.of_path(match which {
-            Lists::Root => "/crl/root.crl",
-            Lists::All => "/crl/all.pem",
+            CrlFile::Root => "/crl/root.crl",
+            CrlFile::All => "/crl/all.pem",
         })
     }
 
