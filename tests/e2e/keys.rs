@@ -332,10 +332,10 @@ fn half_configured_second_issuer_does_not_stop_the_ca() {
     let set = |name: &str, value: &str| format!("{name}={value}");
     let more = [
         set("ISSUER_CHAIN_2", &stray.certificate),
-        set("ISSUER_FROM_2", "2026-01-01T00:00:00Z"),
+        set("ISSUER_ACTIVE_FROM_2", "2026-01-01T00:00:00Z"),
         set("ISSUER_CHAIN_3", &other.certificate),
         set("ISSUER_KEY_3", "no key"),
-        set("ISSUER_FROM_3", "2026-01-02T00:00:00Z"),
+        set("ISSUER_ACTIVE_FROM_3", "2026-01-02T00:00:00Z"),
         set("ISSUER_KEY_4", "no key"),
     ];
     let more: Vec<&str> = more.iter().flat_map(|one| ["--set", one]).collect();

@@ -48,7 +48,7 @@ fn write_secrets(file: &Path, fitting: bool) {
     if !fitting {
         secrets.push(line("ISSUER_CHAIN_2", &other.certificate));
         secrets.push(line("ISSUER_KEY_2", &issuer.key));
-        secrets.push(line("ISSUER_FROM_2", "2026-01-01T00:00:00Z"));
+        secrets.push(line("ISSUER_ACTIVE_FROM_2", "2026-01-01T00:00:00Z"));
     }
     std::fs::write(file, secrets.concat()).unwrap();
 }

@@ -4,7 +4,7 @@
 
 use proptest::prelude::*;
 use selvedge::ca::http::operator_routes::{AdminRoute, PREFIX};
-use selvedge::ca::http::routes::{Encoding, Lists, Route, Urls};
+use selvedge::ca::http::routes::{CrlFile, Encoding, Route, Urls};
 use selvedge::ca::testing::{BASE, CsrShape, fuzz, new_key};
 use selvedge::jose::testing::ClientKey;
 use selvedge::pki::Serial;
@@ -42,8 +42,8 @@ fn route() -> impl Strategy<Value = Route> {
         "[A-Za-z0-9_-]{22,32}".prop_map(Route::Calendar),
         "[0-9a-f]{2,40}".prop_map(Route::Issuer),
         ("[0-9a-f]{2,40}", any::<u16>()).prop_map(|(issuer, shard)| Route::Crl(issuer, shard)),
-        Just(Route::Lists(Lists::Root)),
-        Just(Route::Lists(Lists::All)),
+        Just(Route::CrlFile(CrlFile::Root)),
+        Just(Route::CrlFile(CrlFile::All)),
         Just(Route::Admin(AdminRoute::Certificates)),
         "[A-Za-z0-9_.-]{1,40}".prop_map(|kid| Route::Admin(AdminRoute::ExternalAccount(kid))),
         any::<[u8; 18]>().prop_map(|serial| Route::Admin(AdminRoute::Revoke(Serial::from_random(serial)))),

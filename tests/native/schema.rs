@@ -11,18 +11,18 @@ use selvedge::ca::testing::{Client, World, new_key};
 use selvedge::jose::testing::ClientKey;
 use selvedge::pki::certificate::parse_presented;
 use selvedge::policy::Policy;
-use selvedge::records::acme::account::{ExternalUse, KeyOwner, VoidAccount};
+use selvedge::records::acme::account::{ExternalUse, KeyOwner, Tombstone};
 use selvedge::records::acme::nonce::RedeemedNonce;
 use selvedge::records::acme::persist::PersistRecord;
-use selvedge::records::acme::reuse::{PlacedRecord, ProofRecord};
+use selvedge::records::acme::reuse::{AuthorizationByIdentifier, OrderByRequest};
 use selvedge::records::ledger::crl::{CrlPieceRecord, CrlRecord, RevokedRecord, ShardRecord};
 use selvedge::records::ledger::entry::{CompromisedKey, LedgerEntry};
-use selvedge::records::ledger::inventory::{EndingRecord, IndexedRecord, LatestRecord, MemberRecord, ReplaceRecord};
-use selvedge::records::operations::audit::{AuditEnd, AuditRecord};
+use selvedge::records::ledger::inventory::{ExpiryIndex, IndexedRecord, LatestByNames, ReplaceRecord, RosterEntry};
+use selvedge::records::operations::audit::{AuditHead, AuditRecord};
 use selvedge::records::operations::external_key::{ExternalKeyEntry, ExternalKeyRecord};
 use selvedge::records::operations::limit::{FailingRecord, LimitRecord};
 use selvedge::records::operations::metrics::CountersRecord;
-use selvedge::records::operations::notice::{Failure, LookedRecord, NoticeKind, NoticeRecord, OutgoingRecord};
+use selvedge::records::operations::notice::{Failure, NoticeKind, NoticeRecord, ScanStateRecord, WebhookQueueRecord};
 use selvedge::records::operations::policies::{CalendarRecord, FindingRecord, PolicyRecord, ShadowRecord};
 use selvedge::records::{AccountRecord, AuthorizationRecord, CertificateRecord, OrderRecord};
 use selvedge::store::{Record, Table};
@@ -81,7 +81,7 @@ fn golden_examples_round_trip_and_every_record_has_one() {
     let held = BTreeSet::from([
         golden::<AccountRecord>(),
         golden::<KeyOwner>(),
-        golden::<VoidAccount>(),
+        golden::<Tombstone>(),
         golden::<ExternalUse>(),
         golden::<OrderRecord>(),
         golden::<AuthorizationRecord>(),
@@ -94,24 +94,24 @@ fn golden_examples_round_trip_and_every_record_has_one() {
         golden::<CrlPieceRecord>(),
         golden::<RedeemedNonce>(),
         golden::<NoticeRecord>(),
-        golden::<OutgoingRecord>(),
-        golden::<LookedRecord>(),
+        golden::<WebhookQueueRecord>(),
+        golden::<ScanStateRecord>(),
         golden::<JobRecord>(),
         golden::<LimitRecord>(),
         golden::<FailingRecord>(),
         golden::<CountersRecord>(),
         golden::<PersistRecord>(),
-        golden::<ProofRecord>(),
-        golden::<PlacedRecord>(),
+        golden::<AuthorizationByIdentifier>(),
+        golden::<OrderByRequest>(),
         golden::<AuditRecord>(),
-        golden::<AuditEnd>(),
+        golden::<AuditHead>(),
         golden::<ExternalKeyEntry>(),
         golden::<ExternalKeyRecord>(),
-        golden::<EndingRecord>(),
-        golden::<LatestRecord>(),
+        golden::<ExpiryIndex>(),
+        golden::<LatestByNames>(),
         golden::<IndexedRecord>(),
         golden::<ReplaceRecord>(),
-        golden::<MemberRecord>(),
+        golden::<RosterEntry>(),
         golden::<PolicyRecord>(),
         golden::<ShadowRecord>(),
         golden::<FindingRecord>(),
@@ -177,8 +177,8 @@ fn stored_records_fit_their_schemas() {
         check(&prefix, &serde_json::from_str(&json).unwrap());
         seen.insert(prefix);
     }
-    let wanted = "account authz cert compromised counters crl ending failing indexed job latest limit looked member nonce notice order \
-                  outgoing owner persist placed proof revoked serial shard use";
+    let wanted = "account authz cert compromised counters crl ending failing indexed job latest limit member nonce \
+                  notice order outgoing owner persist placed proof revoked scan serial shard use";
     let wanted: BTreeSet<String> = wanted.split(' ').map(str::to_owned).collect();
     assert_eq!(seen, wanted);
 }

@@ -80,7 +80,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
                 | Route::Issuer(_)
                 | Route::Issuers
                 | Route::Crl(..)
-                | Route::Lists(_)
+                | Route::CrlFile(_)
                 | Route::RenewalInfo(_)
                 | Route::Agreement(..)
                 | Route::Resumption(..)

@@ -6,7 +6,7 @@ use crate::ca::runtime::jobs::{JobRecord, Work};
 use crate::ca::runtime::operation::Operation;
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
-use crate::records::ledger::inventory::MemberRecord;
+use crate::records::ledger::inventory::RosterEntry;
 use crate::records::{AccountRecord, Problem};
 use crate::store::{Kv, Txn};
 use core::time::Duration;
@@ -62,7 +62,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// Tells the list of accounts of this one. Gives the revision that it told.
     async fn tell_list_now(&self) -> Result<Option<u64>, Problem> {
         let Some(account) = self.transact(|txn| Ok(txn.get::<AccountRecord>("")?))? else { return Ok(None) };
-        let member = Box::new(MemberRecord::of(&account));
+        let member = Box::new(RosterEntry::of(&account));
         ask(&self.ports, &roster(&account.id), Operation::Enrol(member)).await?;
         Ok(Some(account.revision))
     }
@@ -79,6 +79,6 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
 
     /// What a list has of this account; `null` when there is none.
     pub(in crate::ca) fn listed_account(&self) -> Result<Value, Problem> {
-        self.transact(|txn| json_of(&txn.get::<AccountRecord>("")?.as_ref().map(MemberRecord::of)))
+        self.transact(|txn| json_of(&txn.get::<AccountRecord>("")?.as_ref().map(RosterEntry::of)))
     }
 }

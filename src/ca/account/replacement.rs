@@ -3,7 +3,7 @@
 
 use super::order_request::Wanted;
 use super::request::{Admitted, payload};
-use crate::ca::config::rate_limits::Name;
+use crate::ca::config::rate_limits::LimitName;
 use crate::ca::http::cert_id::{CertId, spread};
 use crate::ca::runtime::message::{Message, Partition, Reply};
 use crate::ca::runtime::partition::Cell;
@@ -62,7 +62,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// Whatever goes wrong, the order is one like others.
     pub(in crate::ca) async fn is_urgent(&self, admitted: &Admitted) -> bool {
         let limits = &self.ports.settings().limits;
-        if limits.get(Name::NewOrders).is_none() && limits.get(Name::Certificates).is_none() {
+        if limits.get(LimitName::NewOrders).is_none() && limits.get(LimitName::Certificates).is_none() {
             return false;
         }
         let found = self.consider(admitted, |txn, _account| {

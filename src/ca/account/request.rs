@@ -3,7 +3,7 @@
 use super::terms;
 use crate::ca::http::routes::Route;
 use crate::ca::issuance_policy::effective;
-use crate::ca::issuance_policy::effective::Governing;
+use crate::ca::issuance_policy::effective::EffectivePolicy;
 use crate::ca::partitions::nonce;
 use crate::ca::partitions::nonce::redeem;
 use crate::ca::runtime::jws;
@@ -50,7 +50,7 @@ pub struct Admitted {
     url: Result<(), Problem>,
     needs_agreement: bool,
     /// What decides about the account's new orders; nothing where the request is about something else.
-    pub governing: Governing,
+    pub governing: EffectivePolicy,
 }
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
@@ -75,9 +75,9 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         let needs_agreement = !terms::needs_no_agreement(path, &jws);
         let governing = match Route::parse(path) {
             Some(Route::NewOrder | Route::NewAuthorization | Route::Directory) => {
-                effective::governing(&self.ports, &account).await?
+                effective::for_account(&self.ports, &account).await?
             }
-            _ => Governing::default(),
+            _ => EffectivePolicy::default(),
         };
         Ok(Admitted { jws, account: id, nonce, url, needs_agreement, governing })
     }

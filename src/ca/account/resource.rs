@@ -7,7 +7,7 @@ use crate::ca::runtime::jobs::JobRecord;
 use crate::ca::runtime::message::{Creation, Holding};
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
-use crate::records::acme::account::{AccountUpdate, VoidAccount};
+use crate::records::acme::account::{AccountUpdate, Tombstone};
 use crate::records::acme::contact;
 use crate::records::{AccountRecord, AccountStatus, OrderRecord, Problem};
 use crate::store::{Kv, Txn};
@@ -43,7 +43,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     pub fn give_up(&self, thumbprint: &str) -> Result<Holding, Problem> {
         self.transact(|txn| match txn.get::<AccountRecord>("")? {
             None => {
-                txn.put("", &VoidAccount { expires: self.ports.now().plus(VOID_LIFETIME) })?;
+                txn.put("", &Tombstone { expires: self.ports.now().plus(VOID_LIFETIME) })?;
                 Ok(Holding::Nobody)
             }
             Some(account) => self.holding(txn, account, thumbprint),
@@ -79,7 +79,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             if let Some(account) = txn.get::<AccountRecord>("")? {
                 return self.holding(txn, account, &creation.thumbprint);
             }
-            if txn.get::<VoidAccount>("")?.is_some() {
+            if txn.get::<Tombstone>("")?.is_some() {
                 return Ok(Holding::Nobody);
             }
             let agreed = creation.wanted.terms_of_service_agreed;

@@ -6,7 +6,7 @@ use super::{
 use crate::ca::documents::directory::directory;
 use crate::ca::documents::{certificates, landing, operator_page};
 use crate::ca::http::message::{Answer, Body, Request, Response, unknown_path};
-use crate::ca::http::routes::{Lists, Route};
+use crate::ca::http::routes::{CrlFile, Route};
 use crate::ca::issuance_policy::effective;
 use crate::ca::operator_api::{dispatch, feed};
 use crate::ca::partitions::{metrics, nonce};
@@ -15,7 +15,7 @@ use crate::ca::runtime::limiter::When;
 use crate::ca::runtime::message::{NONCE_SHARDS, Reply};
 use crate::ca::runtime::ports::{Handed, Ports};
 use crate::ca::runtime::{jws, limiter, message};
-use crate::ca::telemetry::events::Told;
+use crate::ca::telemetry::events::RequestLogContext;
 use crate::ca::telemetry::{counts, events};
 use crate::jose::{Jwk, KeyRef, Unverified, Verified};
 use crate::records::{Home, Kind, Problem};
@@ -29,7 +29,7 @@ pub struct Front<P> {
 impl<P: Ports> Front<P> {
     /// Answers any request whatever.
     pub async fn handle(&self, request: Request) -> Handled<P::Passed> {
-        let (route, mut told) = (Route::parse(&request.path), Told::at(self.ports.now()));
+        let (route, mut told) = (Route::parse(&request.path), RequestLogContext::at(self.ports.now()));
         let handled = match transport::turned_away(&self.ports.settings().urls, &request, route.as_ref()) {
             Some(refusal) => Handled::Own(refusal),
             None => self.answer(&request, route.as_ref(), &mut told).await,
@@ -46,7 +46,12 @@ impl<P: Ports> Front<P> {
         }
     }
 
-    async fn answer(&self, request: &Request, route: Option<&Route>, told: &mut Told) -> Handled<P::Passed> {
+    async fn answer(
+        &self,
+        request: &Request,
+        route: Option<&Route>,
+        told: &mut RequestLogContext,
+    ) -> Handled<P::Passed> {
         Handled::Own(match (request.method.as_str(), route) {
             // Also OPTIONS: scripts of other origins have no business there.
             (_, Some(Route::Admin(route))) => dispatch::answer(&self.ports, request, route, told).await,
@@ -76,7 +81,7 @@ impl<P: Ports> Front<P> {
     async fn get(&self, request: &Request, route: Option<&Route>) -> Answer {
         // Who verifies certificates is not stopped: many of them may share an address. The file of all CRLs is for servers,
         // and reads all of a ledger's.
-        if !matches!(route, Some(Route::Crl(..) | Route::Lists(Lists::Root) | Route::Issuer(_) | Route::Root(_))) {
+        if !matches!(route, Some(Route::Crl(..) | Route::CrlFile(CrlFile::Root) | Route::Issuer(_) | Route::Root(_))) {
             limiter::count_unauthenticated(&self.ports, request.address, When::Now)?;
         }
         let (settings, method) = (self.ports.settings(), request.method.as_str());
@@ -106,7 +111,7 @@ impl<P: Ports> Front<P> {
             Some(Route::Issuer(id)) => certificates::certificate(settings, id),
             Some(Route::Issuers) => issuers::overview(&self.ports).await,
             Some(Route::Crl(issuer, shard)) => crl::show(&self.ports, request, issuer, *shard).await,
-            Some(Route::Lists(which)) => crl_files::show(&self.ports, request, *which).await,
+            Some(Route::CrlFile(which)) => crl_files::show(&self.ports, request, *which).await,
             Some(Route::RenewalInfo(id)) => renewal_info::renewal_info(&self.ports, id).await,
             Some(Route::Agreement(account, proof)) => terms_page::page(settings, account, proof),
             Some(Route::Resumption(pause, proof)) => pause_page::page(settings, pause, proof),
@@ -119,7 +124,7 @@ impl<P: Ports> Front<P> {
         }
     }
 
-    async fn post(&self, request: &Request, route: Option<&Route>, told: &mut Told) -> Handled<P::Passed> {
+    async fn post(&self, request: &Request, route: Option<&Route>, told: &mut RequestLogContext) -> Handled<P::Passed> {
         let answer = match limiter::count_unauthenticated(&self.ports, request.address, When::Later) {
             Ok(()) => self.post_answer(request, route, told).await,
             Err(problem) => Err(problem),
@@ -151,7 +156,7 @@ impl<P: Ports> Front<P> {
         &self,
         request: &Request,
         route: Option<&Route>,
-        told: &mut Told,
+        told: &mut RequestLogContext,
     ) -> Result<Passed<P::Passed>, Problem> {
         if let Some(Route::Agreement(account, proof)) = route {
             return terms_page::agree(&self.ports, request, account, proof).await.map(Passed::Own);
@@ -170,7 +175,7 @@ impl<P: Ports> Front<P> {
                 | Route::Issuer(_)
                 | Route::Issuers
                 | Route::Crl(..)
-                | Route::Lists(_)
+                | Route::CrlFile(_)
                 | Route::RenewalInfo(_)
                 | Route::Calendar(_),
             ) => return Err(only_get()),
@@ -205,7 +210,12 @@ impl<P: Ports> Front<P> {
     }
 
     /// Passes a request to its account.
-    async fn pass_on(&self, request: &Request, kid: &str, told: &mut Told) -> Result<Passed<P::Passed>, Problem> {
+    async fn pass_on(
+        &self,
+        request: &Request,
+        kid: &str,
+        told: &mut RequestLogContext,
+    ) -> Result<Passed<P::Passed>, Problem> {
         let urls = &self.ports.settings().urls;
         let Some(id) = urls.account_of(kid) else { return Err(unknown_account(kid, &urls.of_path("/"))) };
         told.account = Some(id.clone());

@@ -83,7 +83,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         if revoked.is_ok() {
             self.put_revoked(txn, &request.serial, &entry, &self.rules_to_replace(txn)?)?;
         }
-        let condemned = entry.condemns_key();
+        let condemned = entry.blocks_key();
         Ok((revoked, condemned, entry))
     }
 
@@ -104,7 +104,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         let data = self.entry_shown(txn, serial, entry, rules)?;
         let what = format!("revoked-{serial}");
         self.tell(txn, Told { kind: NoticeKind::CertificateRevoked, what: &what, data })?;
-        if entry.condemns_key() {
+        if entry.blocks_key() {
             // Together with the revocation: whatever happens now, the key will be refused.
             self.begin(txn, Work::Condemn(entry.key.clone(), serial.to_owned()), 0)?;
         }

@@ -5,7 +5,7 @@ use crate::ca::runtime::operation::{Query, Standing};
 use crate::policy::Pattern;
 use crate::records::Problem;
 use crate::records::ledger::entry::LedgerEntry;
-use crate::records::ledger::inventory::{EndingRecord, ending_id, parse_ending};
+use crate::records::ledger::inventory::{ExpiryIndex, expiry_id, parse_expiry_id};
 use crate::store::{Kv, Txn};
 use crate::values::{Time, unicode};
 
@@ -121,14 +121,14 @@ impl<'a> Filter<'a> {
         txn: &mut Txn<'_, K>,
         mut each: impl FnMut(&mut Txn<'_, K>, &str, &str, &LedgerEntry) -> Result<Walk, Problem>,
     ) -> Result<Walked, Problem> {
-        let first = ending_id(self.from(), "");
+        let first = expiry_id(self.from(), "");
         let mut at = self.query.after.clone().filter(|after| *after > first).unwrap_or(first);
         let mut seen = 0;
         loop {
-            let page = txn.list::<EndingRecord>(Some(&at), PAGE)?;
+            let page = txn.list::<ExpiryIndex>(Some(&at), PAGE)?;
             let more = page.len() == PAGE;
-            for (id, EndingRecord {}) in page {
-                let Some((end, serial)) = parse_ending(&id) else { continue };
+            for (id, ExpiryIndex {}) in page {
+                let Some((end, serial)) = parse_expiry_id(&id) else { continue };
                 if end >= self.before() {
                     return Ok(Walked { reached: at, complete: true });
                 }

@@ -11,12 +11,17 @@ use crate::ca::runtime::ask::ask;
 use crate::ca::runtime::message::Partition;
 use crate::ca::runtime::operation::Operation;
 use crate::ca::runtime::ports::Ports;
-use crate::ca::telemetry::events::Told;
+use crate::ca::telemetry::events::RequestLogContext;
 use crate::records::Problem;
 use serde_json::json;
 
 /// Answers an operator's request, or whoever's it is.
-pub async fn answer<P: Ports>(ports: &P, request: &Request, route: &AdminRoute, told: &mut Told) -> Response {
+pub async fn answer<P: Ports>(
+    ports: &P,
+    request: &Request,
+    route: &AdminRoute,
+    told: &mut RequestLogContext,
+) -> Response {
     let answer = match operator(ports, request).await {
         Ok(operator) => {
             told.operator = Some(operator.name.clone());

@@ -29,7 +29,7 @@ pub async fn check<P: Ports>(ports: &P, for_what: Use, spki_der: &[u8]) -> Resul
     match ports.ask(&Partition::Compromised, &message).await? {
         Reply::Compromised(false) => Ok(()),
         Reply::Compromised(true) => {
-            let whose = for_what.whose();
+            let whose = for_what.label();
             Err(for_what.refuse(&format!("a certificate with {whose} was revoked for keyCompromise; make a new key")))
         }
         other => Err(message::unexpected(&other)),

@@ -1,7 +1,7 @@
 //! The partitions' side of external account keys: of the key itself, and of the list of kids.
 
 use super::client_address::ACCOUNTS;
-use crate::ca::config::rate_limits::Name;
+use crate::ca::config::rate_limits::LimitName;
 use crate::ca::runtime::ask::json_of;
 use crate::ca::runtime::message;
 use crate::ca::runtime::message::{Message, Partition, Reply};
@@ -96,9 +96,9 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// `rateLimited`; when the storage fails.
     pub(in crate::ca) fn count_bound(&self, txn: &mut Txn<'_, K>, made: bool) -> Result<(), Problem> {
         if made {
-            return self.use_up(txn, Name::BoundAccounts, ACCOUNTS);
+            return self.use_up(txn, LimitName::BoundAccounts, ACCOUNTS);
         }
-        self.look(txn, Name::BoundAccounts, ACCOUNTS).map(|_| ())
+        self.look(txn, LimitName::BoundAccounts, ACCOUNTS).map(|_| ())
     }
 }
 

@@ -7,7 +7,7 @@ use crate::ca::runtime::operation::{Operation, Page};
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::{PartitionPorts, Ports};
 use crate::records::Problem;
-use crate::records::ledger::inventory::MemberRecord;
+use crate::records::ledger::inventory::RosterEntry;
 use crate::store::Kv;
 use crate::values::{Id, Time};
 use serde_json::{Value, json};
@@ -23,12 +23,12 @@ pub(in crate::ca) fn roster(account: &Id) -> Partition {
 /// # Errors
 /// `serverInternal`.
 pub async fn enrol<P: Ports>(ports: &P, account: &Id, created: Time) -> Result<(), Problem> {
-    let member = MemberRecord { account: account.clone(), created, shown: None };
+    let member = RosterEntry { account: account.clone(), created, shown: None };
     ask(ports, &roster(account), Operation::Enrol(Box::new(member))).await.map(drop)
 }
 
 /// An account as operators see it.
-pub(in crate::ca) fn shown_of(urls: &Urls, member: &MemberRecord) -> Option<Value> {
+pub(in crate::ca) fn shown_of(urls: &Urls, member: &RosterEntry) -> Option<Value> {
     let shown = member.shown.as_ref()?;
     Some(json!({
         "id": member.account, "url": urls.account(&member.account), "status": shown.status,
@@ -39,10 +39,10 @@ pub(in crate::ca) fn shown_of(urls: &Urls, member: &MemberRecord) -> Option<Valu
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// Notes an account, or what it tells of itself. What is known already in a later state stays.
-    pub(in crate::ca) fn enrol(&self, member: &MemberRecord) -> Result<Value, Problem> {
+    pub(in crate::ca) fn enrol(&self, member: &RosterEntry) -> Result<Value, Problem> {
         self.transact(|txn| {
             let id = member.id();
-            if !txn.get::<MemberRecord>(&id)?.is_some_and(|known| known.covers(member)) {
+            if !txn.get::<RosterEntry>(&id)?.is_some_and(|known| known.covers(member)) {
                 txn.put(&id, member)?;
             }
             Ok(true.into())
@@ -52,7 +52,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// Accounts, the oldest first.
     pub(in crate::ca) fn members(&self, page: &Page) -> Result<Value, Problem> {
         self.transact(|txn| {
-            let found = txn.list::<MemberRecord>(page.after.as_deref(), page.limit)?;
+            let found = txn.list::<RosterEntry>(page.after.as_deref(), page.limit)?;
             json_of(&found.into_iter().map(|(_, member)| member).collect::<Vec<_>>())
         })
     }

@@ -4,7 +4,7 @@ use super::operation::Operation;
 use crate::ca::http::address::ClientAddress;
 use crate::ca::http::message::Response;
 use crate::records::acme::account::{ExternalBinding, KeyOwner, NewAccount};
-use crate::records::ledger::crl::{CrlRecord, ShardStanding};
+use crate::records::ledger::crl::{CrlRecord, ShardStatus};
 use crate::records::ledger::entry::{Authority, CompromisedKey, LedgerEntry};
 use crate::records::operations::metrics::Counts;
 use crate::records::{AccountStatus, Home, Nonce, Problem, Renewable};
@@ -300,7 +300,7 @@ pub enum Reply {
         next: Option<u16>,
     },
     /// How things stand with an issuer.
-    Standing(Vec<ShardStanding>),
+    Standing(Vec<ShardStatus>),
     /// What operators asked for.
     Shown(Value),
     /// It is done.

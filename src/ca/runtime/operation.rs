@@ -1,7 +1,7 @@
 //! What partitions are asked for by operations. Only the front asks so, for somebody that it knows.
 
-use crate::records::ledger::inventory::{MemberRecord, ReplaceRecord, Selection};
-use crate::records::operations::audit::{Act, Event};
+use crate::records::ledger::inventory::{ReplaceRecord, RosterEntry, Selection};
+use crate::records::operations::audit::{Actor, Event};
 use crate::records::operations::external_key::ExternalKeyRecord;
 use crate::values::{Id, Time};
 use serde::{Deserialize, Serialize};
@@ -115,7 +115,7 @@ pub enum Operation {
         /// The document.
         document: Option<Value>,
         /// Who.
-        by: Act,
+        by: Actor,
     },
     /// To operations: this is what the policy in the shadow would have refused.
     Found {
@@ -178,7 +178,7 @@ pub enum Operation {
         serial: String,
     },
     /// To a list of accounts: there is, or will be, this one.
-    Enrol(Box<MemberRecord>),
+    Enrol(Box<RosterEntry>),
     /// To a list of accounts: them.
     Members(Page),
 }
@@ -202,7 +202,7 @@ pub struct NewPolicy {
     /// What it is about.
     pub note: Option<String>,
     /// Who.
-    pub by: Act,
+    pub by: Actor,
 }
 
 /// Which policy is to be in force again.
@@ -224,7 +224,7 @@ pub struct KeyChange {
     /// What it is for.
     pub note: Option<String>,
     /// Who.
-    pub by: Act,
+    pub by: Actor,
 }
 
 /// What becomes of the policy of an external account key. In JSON a `null` within an `Option` would be none.
@@ -283,7 +283,7 @@ pub struct Query {
     pub ends_before: Option<Time>,
     /// They were issued before then.
     pub issued_before: Option<Time>,
-    /// What follows this, in the order of their ends: see [`crate::records::ledger::inventory::ending_id`].
+    /// What follows this, in the order of their ends: see [`crate::records::ledger::inventory::expiry_id`].
     pub after: Option<String>,
     /// How many at most.
     pub limit: usize,

@@ -1,4 +1,4 @@
-//! The ports of `ca`, filled with what a world has.
+//! The ports of `ca`, implemented by a world.
 
 use super::operations::{Injected, Underway, catch_loss};
 use super::world::World;
@@ -30,7 +30,7 @@ pub struct WorldPorts {
 }
 
 impl WorldPorts {
-    /// The host of the partition of this name; of the front for `None`.
+    /// The host of this partition; of the front for `None`.
     pub fn new(world: &World, partition: Option<&str>) -> Self {
         Self { world: world.clone(), partition: partition.map(str::to_owned) }
     }
@@ -39,9 +39,9 @@ impl WorldPorts {
         self.world.operations().begin(what, self.partition.as_deref())
     }
 
-    /// Boxed, because a partition may call another, whose host this is too.
+    /// Boxed, because a partition may call another with the same host.
     fn dispatch(&self, to: &Partition, message: &Message) -> Pin<Box<dyn Future<Output = Result<Reply, Problem>>>> {
-        // As on the wire: what cannot be written and read back gets lost.
+        // As on the wire: messages are serialised and parsed.
         let json = serde_json::to_string(message).expect("a message is JSON");
         let (world, name) = (self.world.clone(), to.name());
         Box::pin(async move {
@@ -61,7 +61,7 @@ impl WorldPorts {
     }
 }
 
-/// What a message is called: its JSON's only member, or all of it.
+/// Name of a message: its JSON's only member, or all of it.
 fn label(message: &Message) -> String {
     let json = serde_json::to_value(message).expect("a message is JSON");
     let member = json.as_object().and_then(|members| members.keys().next().cloned());
@@ -125,7 +125,7 @@ impl Ports for WorldPorts {
         self.world.settings()
     }
 
-    /// Never the same bytes twice in a world and its forks, and the same in each run.
+    /// Deterministic bytes, never the same twice in a world and its forks.
     fn fill_random(&self, bytes: &mut [u8]) -> Result<(), CryptoFailure> {
         let count = &self.world.state.random;
         for chunk in bytes.chunks_mut(32) {
@@ -167,7 +167,7 @@ impl Ports for WorldPorts {
         Ok(reply)
     }
 
-    /// As a host does it: a success goes to the client as it is.
+    /// As real hosts do: a success is forwarded unread.
     async fn pass(&self, to: &Id, path: &str, body: &str) -> Result<Handed<Response>, Problem> {
         let message = Message::Post { path: path.to_owned(), body: body.to_owned() };
         Ok(match self.call(&Partition::Account(to.clone()), &message).await? {

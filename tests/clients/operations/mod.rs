@@ -58,7 +58,7 @@ fn operator_runs_a_ca_from_external_account_key_to_audit_record() {
         .unwrap()
         .iter()
         .rev()
-        .filter(|entry| entry["outcome"] != "asked")
+        .filter(|entry| entry["outcome"] != "attempted")
         .map(|entry| entry["what"].as_str().unwrap())
         .collect();
     assert_eq!(done, ["external-account.create", "certificates.replace", "sign-in", "certificate.revoke"]);

@@ -161,7 +161,7 @@ fn replacement(withdrawn: bool) -> Value {
 }
 
 fn warnings() -> Vec<&'static str> {
-    vec!["max_lifetime does nothing"]
+    vec!["max_lifetime has no effect"]
 }
 
 fn version(number: u64, restores: Option<u64>) -> Value {

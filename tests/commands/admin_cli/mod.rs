@@ -50,14 +50,14 @@ const COMMANDS: &[(&[&str], &[&str])] = &[
     (&["policy", "versions"], &["VERSION", "the configuration's"]),
     (
         &["policy", "put", "policy.toml", "--note", "why & what"],
-        &["Version 3 is in force", "Warning: max_lifetime does nothing"],
+        &["Version 3 is in force", "Warning: max_lifetime has no effect"],
     ),
     (&["policy", "restore"], &["Version 3, a copy of version 1, is in force"]),
     (
         &["policy", "check", "a.test", "--key", "team", "--profile", "default"],
         &["taken", "http-01, dns-01", "by version 2", "longest life: 2 hours"],
     ),
-    (&["policy", "shadow", "put", "policy.toml"], &["The shadow policy is set", "Warning: max_lifetime does nothing"]),
+    (&["policy", "shadow", "put", "policy.toml"], &["The shadow policy is set", "Warning: max_lifetime has no effect"]),
     (&["policy", "shadow", "off"], &["shadow policy was removed"]),
     (&["policy", "shadow", "show"], &["TIMES", "acc1"]),
     (&["audit", "list"], &["WHEN (UTC)", "policy.put", "done (of 1)"]),

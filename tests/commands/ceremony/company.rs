@@ -88,7 +88,7 @@ fn issuer_below_a_company_root_is_imported() {
     let said = fixture.refused(&import(&["--takes-over", &from, "--root", "other.pem"]));
     assert!(said.contains("another root"), "{said}");
     fixture.ok(&import(&["--takes-over", &from]));
-    assert_eq!(fixture.vars()["ISSUER_FROM_2"].as_str().unwrap(), from);
+    assert_eq!(fixture.vars()["ISSUER_ACTIVE_FROM_2"].as_str().unwrap(), from);
     assert_eq!(fixture.vars()["ISSUER_CHAIN_2"].as_str().unwrap(), fixture.read("ca/issuer-2.pem"));
 }
 

@@ -248,7 +248,7 @@ fn successive_issuers_share_a_root() {
     ] {
         let chain = fixture.read(&format!("ca/issuer-{n}.pem"));
         assert_eq!(vars[&format!("ISSUER_CHAIN_{n}")].as_str().unwrap(), chain);
-        assert_eq!(vars[&format!("ISSUER_FROM_{n}")].as_str().unwrap(), *from);
+        assert_eq!(vars[&format!("ISSUER_ACTIVE_FROM_{n}")].as_str().unwrap(), *from);
         assert_eq!(fixture.read(&format!("ca/issuer-{n}.from")).trim(), *from);
         assert_eq!(fixture.mode(&format!("ca/issuer-{n}.key")), 0o600);
         let text = fixture.openssl(&format!("x509 -in ca/issuer-{n}.pem -noout -text")).unwrap();

@@ -97,7 +97,7 @@ impl CliFixture {
         self.put(&format!("{}.key", number("issuer", "-")), &issuer.key);
         self.set(&number("ISSUER_CHAIN", "_"), &issuer.certificate);
         if place > 1 {
-            self.set(&number("ISSUER_FROM", "_"), &now().plus(std::time::Duration::from_secs(86_400)).rfc3339());
+            self.set(&number("ISSUER_ACTIVE_FROM", "_"), &now().plus(std::time::Duration::from_secs(86_400)).rfc3339());
         }
     }
 

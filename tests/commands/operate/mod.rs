@@ -162,7 +162,7 @@ fn deploy_reports_all_findings_and_runs_nothing() {
     fixture.put("admin.tokens", r#"{"operator":"short"}"#);
     fixture.open("admin.tokens", 0o640);
     fixture.set("ADMIN_TOKENS", "x");
-    fixture.vars.remove("ISSUER_FROM_2");
+    fixture.vars.remove("ISSUER_ACTIVE_FROM_2");
     fixture.set("ISSUER_CHAIN", &fixture.root.certificate.clone());
     let ended = fixture.run(&["deploy"], &[]);
     assert_eq!(ended.code, 1, "{ended:?}");
@@ -175,7 +175,7 @@ fn deploy_reports_all_findings_and_runs_nothing() {
         "admin.tokens cannot be used: the token \"operator\" is not 32",
         "ADMIN_TOKENS is in",
         "chmod 600",
-        "has no ISSUER_FROM_2",
+        "has no ISSUER_ACTIVE_FROM_2",
         "ISSUER_CHAIN in",
         "nothing was done: fix these 9 problems",
     ] {

@@ -2,7 +2,7 @@
 
 use super::fixture::{CliFixture, CommandOutput, now};
 use crate::server::{Asked, Server, unused_address};
-use selvedge::ca::config::issuers::Published;
+use selvedge::ca::config::issuers::PublicationUrls;
 use selvedge::ca::http::message::Body;
 use selvedge::ca::testing::{Client, START, World, new_key};
 use selvedge::pki::ceremony::create_server_leaf;
@@ -196,7 +196,7 @@ fn status_parses_answers_of_a_real_ca() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let here = format!("http://{}", listener.local_addr().unwrap());
     // The URL in a list cannot be changed afterwards.
-    let world = World::new().reconfigured(|settings| settings.published = Some(Published::new(&here, 4)));
+    let world = World::new().reconfigured(|settings| settings.published = Some(PublicationUrls::new(&here, 4)));
     world.pass(START.until(now()));
     let client = Client::registered(&world);
     client.issue(&["a.test"], &new_key(SigAlg::Es256));

@@ -4,7 +4,7 @@ use selvedge::ca::config::settings::TermsChange;
 use selvedge::ca::http::operator_files::File;
 use selvedge::ca::http::operator_routes::AdminRoute;
 use selvedge::ca::http::pause_link::Pause;
-use selvedge::ca::http::routes::{Encoding, Lists, Route};
+use selvedge::ca::http::routes::{CrlFile, Encoding, Route};
 use selvedge::ca::testing::{Client, CsrShape, Proof, START, World, new_key};
 use selvedge::jose::testing::ClientKey;
 use selvedge::pki::Serial;
@@ -144,9 +144,9 @@ fn after(last: Option<&Route>, resources: &Resources) -> Option<Route> {
         Some(Route::Metrics) => Route::Issuer("00".to_owned()),
         Some(Route::Issuer(_)) => Route::Issuers,
         Some(Route::Issuers) => Route::Crl("00".to_owned(), 0),
-        Some(Route::Crl(..)) => Route::Lists(Lists::Root),
-        Some(Route::Lists(Lists::Root)) => Route::Lists(Lists::All),
-        Some(Route::Lists(Lists::All)) => Route::Inventory(File::Index),
+        Some(Route::Crl(..)) => Route::CrlFile(CrlFile::Root),
+        Some(Route::CrlFile(CrlFile::Root)) => Route::CrlFile(CrlFile::All),
+        Some(Route::CrlFile(CrlFile::All)) => Route::Inventory(File::Index),
         Some(Route::Inventory(_)) => Route::Admin(AdminRoute::Account(account)),
         Some(Route::Admin(AdminRoute::Account(_))) => Route::Admin(AdminRoute::Deactivate(account)),
         Some(Route::Admin(AdminRoute::Deactivate(_))) => Route::Admin(AdminRoute::Pem(serial)),

@@ -76,7 +76,7 @@ fn deactivated_account_is_refused_and_keeps_certificates() {
             || order["canceled"] == true),
         "{orders:?}"
     );
-    assert_eq!(operator.noted(2), ["account.deactivate asked", "account.deactivate done"]);
+    assert_eq!(operator.noted(2), ["account.deactivate attempted", "account.deactivate done"]);
     // Certificates of an account that is over are revoked here still.
     operator.post(&format!("certificates/{serial}/revoke"), &json!({})).is(200);
 }

@@ -58,18 +58,18 @@ fn actions_are_recorded_before_and_after_in_a_valid_chain() {
     };
     let odd = "a\"}]\u{fc}\n\u{1f512}";
     let wanted = json!([
-        [1, "ada", "external-account.create", "team", "asked", null, "192.0.2.1"],
+        [1, "ada", "external-account.create", "team", "attempted", null, "192.0.2.1"],
         [2, "ada", "external-account.create", "team", "done", 1, "192.0.2.1"],
-        [3, "ben", "external-account.create", "team", "asked", null, "192.0.2.7"],
+        [3, "ben", "external-account.create", "team", "attempted", null, "192.0.2.7"],
         [4, "ben", "external-account.create", "team", "refused", 3, "192.0.2.7"],
         [5, "nobody", "sign-in", "policy", "refused", null, "192.0.2.8"],
-        [6, "ada", "external-account.create", odd, "asked", null, "192.0.2.1"],
+        [6, "ada", "external-account.create", odd, "attempted", null, "192.0.2.1"],
         [7, "ada", "external-account.create", odd, "refused", 6, "192.0.2.1"],
-        [8, "ada", "policy.put", null, "asked", null, "192.0.2.1"],
+        [8, "ada", "policy.put", null, "attempted", null, "192.0.2.1"],
         [9, "ada", "policy.put", null, "done", 8, "192.0.2.1"],
-        [10, "ada", "external-account.disable", "team", "asked", null, "192.0.2.1"],
+        [10, "ada", "external-account.disable", "team", "attempted", null, "192.0.2.1"],
         [11, "ada", "external-account.disable", "team", "done", 10, "192.0.2.1"],
-        [12, "ada", "policy.shadow", null, "asked", null, "192.0.2.1"],
+        [12, "ada", "policy.shadow", null, "attempted", null, "192.0.2.1"],
         [13, "ada", "policy.shadow", null, "done", 12, "192.0.2.1"],
     ]);
     assert_eq!(Value::Array(all.iter().map(row).collect()), wanted);
@@ -142,17 +142,17 @@ fn failed_action_leaves_its_attempted_entry() {
     let said = operator.post("policy", &json!({ "wildcards": false })).refused(500, Kind::ServerInternal).detail();
     operator.world.heal();
     assert!(said.contains("entry 1 of the audit record"), "{said}");
-    assert_eq!(operator.noted(1), ["policy.put asked"]);
+    assert_eq!(operator.noted(1), ["policy.put attempted"]);
     operator.world.call_fault().once(1);
     operator.post("policy", &json!({ "wildcards": false })).is(500);
     operator.world.heal();
-    assert_eq!(operator.noted(2), ["policy.put asked", "policy.put failed"]);
+    assert_eq!(operator.noted(2), ["policy.put attempted", "policy.put failed"]);
     assert_eq!(operator.see("policy")["in_force"]["version"], 0);
     // It is done, and its second entry is lost: whoever asked hears of it.
     operator.world.call_fault().once(2);
     operator.post("policy", &json!({ "wildcards": false })).is(201);
     operator.world.heal();
-    assert_eq!(operator.noted(1), ["policy.put asked"]);
+    assert_eq!(operator.noted(1), ["policy.put attempted"]);
     assert_eq!(verify(&operator), 4);
     // Its reply is lost: it is done.
     operator.world.reply_fault().once(1);

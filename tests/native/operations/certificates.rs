@@ -239,7 +239,7 @@ fn a_certificate_is_revoked_once() {
         operator.post(&path, &body).refused(409, Kind::AlreadyRevoked);
         client.revoke(&leaf, None).refused(400, Kind::AlreadyRevoked);
     }
-    assert_eq!(operator.noted(2), ["certificate.revoke asked", "certificate.revoke refused"]);
+    assert_eq!(operator.noted(2), ["certificate.revoke attempted", "certificate.revoke refused"]);
 }
 
 #[test]

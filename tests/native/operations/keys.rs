@@ -134,7 +134,7 @@ fn a_key_is_disabled_and_enabled_again() {
     assert!(said.contains("was disabled"), "{said}");
     assert_eq!(operator.change("team", &json!({ "disabled": false }))["status"], "usable");
     operator.bound(&key);
-    assert_eq!(operator.noted(2), ["external-account.enable asked", "external-account.enable done"]);
+    assert_eq!(operator.noted(2), ["external-account.enable attempted", "external-account.enable done"]);
 }
 
 #[test]
@@ -176,7 +176,7 @@ fn kid_is_never_reused() {
     operator.post("external-accounts", &json!({ "kid": "team" })).refused(409, Kind::Malformed);
     let listed = operator.see("external-accounts")["external_accounts"].as_array().unwrap().clone();
     assert_eq!(texts(&listed, "kid"), ["a/b", "configured", "team"], "each once");
-    assert_eq!(operator.noted(2), ["external-account.create asked", "external-account.create refused"]);
+    assert_eq!(operator.noted(2), ["external-account.create attempted", "external-account.create refused"]);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use core::time::Duration;
 use selvedge::ca::testing::{Client, Delivered, START, World, check_all, new_key};
 use selvedge::records::Kind;
 use selvedge::records::ledger::entry::LedgerEntry;
-use selvedge::records::ledger::inventory::{EndingRecord, ending_id};
+use selvedge::records::ledger::inventory::{ExpiryIndex, expiry_id};
 use selvedge::values::{Id, SigAlg};
 use serde_json::{Value, json};
 
@@ -98,7 +98,7 @@ fn notice_without_webhook_is_stored_and_not_sent() {
     assert!(world.receiver().arrived().is_empty() && world.records("job/").is_empty());
     let shown = notices(world);
     assert_eq!((shown.len(), &shown[0]["delivery"]["state"]), (1, &json!("none")));
-    assert!(world.records("looked").is_empty());
+    assert!(world.records("scan").is_empty());
     assert_eq!(webhook(world), json!({ "configured": false, "waiting": 0, "given_up": 0 }));
     let refused = operate(world, "notices/test", Some(json!({}))).refused(409, Kind::Malformed);
     assert!(refused.detail().contains("WEBHOOK_URL"), "{}", refused.detail());
@@ -234,7 +234,7 @@ fn hundreds_of_notices_are_created_in_steps_once_each() {
         let (serial, names) = (format!("{n:08x}"), vec![format!("{n}.test")]);
         let order = Id::from_random([7; 16]);
         world.put(&ledger, &serial, &LedgerEntry { names, order, ..entry.clone() });
-        world.put(&ledger, &ending_id(entry.not_after, &serial), &EndingRecord {});
+        world.put(&ledger, &expiry_id(entry.not_after, &serial), &ExpiryIndex {});
     }
     world.pass(80 * DAY);
     world.receiver().answers(Err("down"));

@@ -266,7 +266,7 @@ fn lifetime_beyond_all_profiles_gets_a_warning() {
         {
             let said = said(answer);
             assert_eq!(said.len(), usize::from(idle), "{document}: {answer}");
-            assert!(said.iter().all(|text| text.as_str().unwrap().starts_with("max_lifetime does nothing: it is ")));
+            assert!(said.iter().all(|text| text.as_str().unwrap().starts_with("max_lifetime has no effect: it is ")));
         }
     }
     // So it is in the policy of an external account key.

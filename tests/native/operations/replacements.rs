@@ -182,7 +182,7 @@ fn retried_replacement_request_reaches_a_recovered_ledger() {
     operator.world.call_fault().once(3);
     let said = operator.post("replacements", &json!({ "name": "*" })).refused(500, Kind::ServerInternal).detail();
     assert!(said.contains("may have been done. See entry 1 "), "{said}");
-    assert_eq!(operator.noted(2), ["certificates.replace asked", "certificates.replace failed"]);
+    assert_eq!(operator.noted(2), ["certificates.replace attempted", "certificates.replace failed"]);
     operator.post("replacements", &json!({ "name": "*" })).is(201);
     assert!(is_due(&operator, &client, &leaf));
     for half in operator.see("replacements")["replacements"].as_array().unwrap() {

@@ -98,7 +98,7 @@ fn thousand_revocations_run_in_bounded_resumable_steps() {
         entries.iter().any(|e| e.contains("name *.corp.test") && e.contains("100 revoked, reason 4")),
         "{entries:?}"
     );
-    assert_eq!(operator.noted(2), ["certificates.revoke asked", "certificates.revoke done"]);
+    assert_eq!(operator.noted(2), ["certificates.revoke attempted", "certificates.revoke done"]);
     // Once more: nothing is left to do.
     assert_eq!(steps(&operator, &json!({ "name": "n1.corp.test" })), [Vec::<String>::new()]);
 }

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 use der::{Decode, Encode};
-use selvedge::ca::config::issuers::Published;
+use selvedge::ca::config::issuers::PublicationUrls;
 use selvedge::ca::http::message::{Body, Request};
 use selvedge::ca::testing::{Answered, Client, World, new_key};
 use selvedge::records::Kind;
@@ -144,7 +144,7 @@ fn revocation_is_on_the_crl_at_once_with_its_reason() {
 
 #[test]
 fn concurrent_revocations_share_a_crl_within_seconds() {
-    let world = World::new().reconfigured(|s| s.published = Some(Published::new("http://ca.test", 1)));
+    let world = World::new().reconfigured(|s| s.published = Some(PublicationUrls::new("http://ca.test", 1)));
     let client = Client::registered(&world);
     let leaves: Vec<_> = (0..5).map(|_| issue(&client, "default")).collect();
     world.run_due_alarms();
@@ -326,14 +326,14 @@ fn openssl(world: &World, leaf: &[u8], list: &[u8]) -> Option<String> {
 /// RFC 5280 §6.3.3 (b) (2) (i): a certificate's list is one that names the certificate's URL.
 #[test]
 fn certificates_verify_after_crl_urls_change() {
-    let old = World::new().reconfigured(|s| s.published = Some(Published::new("http://ca.test", 1)));
+    let old = World::new().reconfigured(|s| s.published = Some(PublicationUrls::new("http://ca.test", 1)));
     let client = Client::registered(&old);
     let [first, revoked] = [(), ()].map(|()| issue(&client, "default"));
     old.run_due_alarms();
     let before = path(&pointer(&first).unwrap());
     assert_eq!(openssl(&old, &first, &bytes(&fetch(&old, &pointer(&first).unwrap()))), None);
 
-    let new = old.reconfigured(|s| s.published = Some(Published::new("http://lists.test", 1)));
+    let new = old.reconfigured(|s| s.published = Some(PublicationUrls::new("http://lists.test", 1)));
     let client = client.at(&new);
     // A revocation is known by the old address, before there is any certificate with the new one.
     new.pass(GATHERED);

@@ -104,7 +104,7 @@ fn issuer_of_a_rekeyed_root_is_served() {
     let values = |name: &str| match name {
         "ISSUER_CHAIN" => Some(first.issuer().chain_pem().to_owned()),
         "ISSUER_CHAIN_2" => Some(next.certificate.clone()),
-        "ISSUER_FROM_2" => Some(takes_over.rfc3339()),
+        "ISSUER_ACTIVE_FROM_2" => Some(takes_over.rfc3339()),
         "ROOT_CERTIFICATE" => Some(again.certificate.clone()),
         _ => None,
     };

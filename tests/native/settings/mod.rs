@@ -5,10 +5,10 @@ mod roots;
 mod secrets;
 
 use const_oid::db::rfc5280::ID_KP_EMAIL_PROTECTION;
-use selvedge::ca::config::names::{NAMES, known};
+use selvedge::ca::config::names::known;
 use selvedge::ca::config::rate_limits::Limits;
 use selvedge::ca::config::request_log::RequestLog;
-use selvedge::ca::config::settings::Settings;
+use selvedge::ca::config::settings::{NAMES, Settings};
 use selvedge::pki::ceremony::{create_intermediate, create_intermediate_for, create_root, cross_sign};
 use selvedge::values::{Time, b64};
 use std::cell::RefCell;

@@ -3,12 +3,12 @@
 use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::Problem;
-use crate::records::operations::audit::{Act, AuditEnd, AuditRecord, Event, id_of};
+use crate::records::operations::audit::{Actor, AuditHead, AuditRecord, Event, id_of};
 use crate::store::Kv;
 use serde_json::{Value, json};
 
 /// Who did something when, as it is shown.
-pub fn act(act: &Act) -> Value {
+pub fn act(act: &Actor) -> Value {
     json!({ "at": act.at.rfc3339(), "by": act.by })
 }
 
@@ -19,10 +19,10 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// When the storage fails.
     pub(in crate::ca) fn note_event(&self, event: Event) -> Result<Value, Problem> {
         self.transact(|txn| {
-            let end = txn.get::<AuditEnd>("")?.unwrap_or_default();
+            let end = txn.get::<AuditHead>("")?.unwrap_or_default();
             let entry = AuditRecord::after(&end, event);
             txn.put(&entry.id(), &entry)?;
-            txn.put("", &AuditEnd { number: entry.number, chain: entry.chain })?;
+            txn.put("", &AuditHead { number: entry.number, chain: entry.chain })?;
             Ok(entry.number.into())
         })
     }
@@ -33,7 +33,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// When the storage fails.
     pub(in crate::ca) fn audit_page(&self, before: Option<u64>, limit: usize) -> Result<Value, Problem> {
         self.transact(|txn| {
-            let last = txn.get::<AuditEnd>("")?.unwrap_or_default().number;
+            let last = txn.get::<AuditHead>("")?.unwrap_or_default().number;
             let last = before.map_or(last, |before| last.min(before.saturating_sub(1)));
             let limit_there = u64::try_from(limit).unwrap_or(u64::MAX);
             let first = last.saturating_sub(limit_there);
@@ -53,7 +53,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     ///
     /// # Errors
     /// When the storage fails.
-    pub(in crate::ca) fn audit_end(&self) -> Result<AuditEnd, Problem> {
-        self.transact(|txn| Ok(txn.get::<AuditEnd>("")?.unwrap_or_default()))
+    pub(in crate::ca) fn audit_end(&self) -> Result<AuditHead, Problem> {
+        self.transact(|txn| Ok(txn.get::<AuditHead>("")?.unwrap_or_default()))
     }
 }

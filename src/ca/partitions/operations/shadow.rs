@@ -5,7 +5,7 @@ use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::Problem;
 use crate::records::ledger::inventory::set_id;
-use crate::records::operations::audit::Act;
+use crate::records::operations::audit::Actor;
 use crate::records::operations::policies::{FindingRecord, ShadowRecord};
 use crate::store::Kv;
 use crate::values::Id;
@@ -16,7 +16,7 @@ const FINDINGS: usize = 200;
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// Puts a policy in the shadow, or ends it; what the one before would have refused is forgotten.
-    pub(in crate::ca) fn put_shadow(&self, document: Option<Value>, made: Act) -> Result<Value, Problem> {
+    pub(in crate::ca) fn put_shadow(&self, document: Option<Value>, made: Actor) -> Result<Value, Problem> {
         self.transact(|txn| {
             for (id, _) in txn.list::<FindingRecord>(None, FINDINGS)? {
                 txn.delete::<FindingRecord>(&id);
