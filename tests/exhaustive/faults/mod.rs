@@ -27,7 +27,7 @@ macro_rules! names_of {
 
 names_of!(route_name, ROUTES, Route: Home Style Root Directory NewNonce NewAccount NewOrder NewAuthorization RevokeCert
     KeyChange Account Orders Order Finalize Authorization Challenge Certificate RenewalInfo Agreement Resumption Calendar Metrics Issuer
-    Issuers Crl Lists Inventory Admin);
+    Issuers Crl CrlFile Inventory Admin);
 names_of!(message_name, MESSAGES, Message: Post Redeem WhoOwns Claim Reassign Release Find Yield Create Agree Resume CountAccount Sum Bind Record
     RenewalInfo Revoke Condemn IsCompromised Crl Lists Standing Operate);
 
