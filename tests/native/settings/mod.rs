@@ -325,5 +325,5 @@ fn r02_alternate_chains_are_used_while_valid() {
     // Two chains of three are over: a CA is not stopped by that.
     let settings = read(&values, later).unwrap();
     assert_eq!(settings.issuers.active(later).alternates().len(), 1);
-    assert!(settings.problems[0].contains("ALTERNATE_CHAINS chain 1"), "{:?}", settings.problems);
+    assert!(settings.problems[0].contains("Chain 1 of ALTERNATE_CHAINS is not used"), "{:?}", settings.problems);
 }
