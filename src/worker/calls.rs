@@ -1,7 +1,7 @@
-//! Calls from the front and from partitions to partitions, and how a partition answers them.
+//! Calls from the front and from partitions to partitions, and their answers.
 //!
-//! A message and its reply cross as JSON. A client's POST crosses as it is: its path is the request's, its body the
-//! JWS; and if it succeeds, the partition's response is the client's, which nobody reads or copies on the way.
+//! A message and its reply cross as JSON. A client's POST crosses unchanged: its path is the request's, its body the
+//! JWS. If it succeeds, the partition's response is the client's, passed on without being read or copied.
 
 use super::js;
 use super::timer::{self, within};
@@ -22,32 +22,34 @@ use worker::{Env, ObjectNamespace, Stub, web_sys};
 /// The binding of the Durable Object namespace.
 const NAMESPACE: &str = "PARTITION";
 
-/// Where messages go; the host is never looked up.
+/// The URL of messages; the host is never resolved.
 const MESSAGES: &str = "https://message/";
 
-/// Where clients' POSTs go, with the path that the client asked.
+/// The start of the URL of clients' POSTs, before the requested path.
 const POSTS: &str = "https://post";
 
-/// How long a partition is waited for. A panic in a Durable Object leaves its callers without any answer; a validation
-/// within a request takes three seconds, an issuance ten at most.
+/// Timeout of a call.
+///
+/// A panic in a Durable Object leaves its callers without any answer. A validation within a request takes three
+/// seconds, an issuance ten at most.
 const CALL_LIMIT: Duration = Duration::from_secs(25);
 
-/// What is said when it was too short.
+/// The failure after [`CALL_LIMIT`].
 const LATE: &str = "no whole answer in time";
 
-/// The status of a partition's answer that is an [`Envelope`]: no client's response of success has it.
+/// The status of an answer that is an [`Envelope`]; successful responses never have it.
 const ENVELOPED: u16 = 400;
 
-/// What a partition sends back: its reply, and what it cost.
+/// A partition's reply with its cost.
 #[derive(Serialize, Deserialize)]
 pub struct Envelope {
     /// The reply.
     pub reply: Reply,
-    /// What the partition spent on it.
+    /// Its cost.
     pub spent: Spent,
 }
 
-/// What requests cost the platform.
+/// The cost of a request on the platform.
 #[derive(Clone, Copy, Default, Serialize, Deserialize)]
 pub struct Spent {
     /// Durable Object calls.
@@ -57,12 +59,12 @@ pub struct Spent {
 }
 
 impl Spent {
-    /// Both together.
+    /// The sum of both.
     pub fn plus(self, other: Self) -> Self {
         Self { calls: self.calls + other.calls, rows: self.rows + other.rows }
     }
 
-    /// The response with headers that tell, and with how many timers run: for whoever measures a CA of their own.
+    /// Adds headers with the cost and the number of running timers, in dev mode.
     pub fn shown(self, response: Response) -> Response {
         let response = response.with("Selvedge-Calls", &self.calls.to_string());
         response.with("Selvedge-Rows", &self.rows.to_string()).with("Selvedge-Timers", &timer::running().to_string())
@@ -102,7 +104,7 @@ pub async fn pass(
 }
 
 thread_local! {
-    /// The namespace, once it was found: a binding is the same for all requests of an isolate.
+    /// The namespace, cached: a binding is the same for all requests of an isolate.
     static FOUND: RefCell<Option<ObjectNamespace>> = const { RefCell::new(None) };
 }
 
@@ -129,30 +131,28 @@ async fn open(response: &web_sys::Response) -> Result<Envelope, String> {
     serde_json::from_slice(&bytes).map_err(|e| format!("{e} in {:?}", String::from_utf8_lossy(&bytes)))
 }
 
-/// Reads what a partition was sent. `serverInternal` for a message that cannot be read.
+/// Parses a partition's request: `serverInternal` for a malformed message.
 ///
 /// # Errors
-/// When the body does not arrive.
+/// The body does not arrive.
 pub async fn read(request: &web_sys::Request) -> Result<Result<Message, Problem>, JsValue> {
     let url = request.url();
     let body = js::answer(request.text()).await?.as_string().unwrap_or_default();
     Ok(match url.strip_prefix(POSTS) {
         Some(path) => Ok(Message::Post { path: path.to_owned(), body }),
-        None => {
-            serde_json::from_str(&body).map_err(|e| Problem::internal(format!("a message that cannot be read: {e}")))
-        }
+        None => serde_json::from_str(&body).map_err(|e| Problem::internal(format!("a malformed message: {e}"))),
     })
 }
 
-/// A partition's answer.
+/// Makes a partition's answer.
 ///
 /// # Errors
-/// When it cannot be made into a response.
+/// The platform refuses the response.
 pub fn write(reply: Reply, spent: Spent, settings: Option<&Settings>) -> Result<web_sys::Response, JsValue> {
     match reply {
         Reply::Response(response) if response.is_success() => {
             let calls = Spent { calls: spent.calls + 1, ..spent };
-            // A POST that gets here came as BASE_URL says.
+            // The front has checked that the POST came by BASE_URL.
             let base = settings.map_or_else(String::new, |settings| settings.urls.of_path(""));
             let response = transport::strict(response.exposed(), &base);
             respond(&if settings.is_some_and(|settings| settings.dev) { calls.shown(response) } else { response })
@@ -166,10 +166,12 @@ pub fn write(reply: Reply, spent: Spent, settings: Option<&Settings>) -> Result<
     }
 }
 
-/// A response, with its headers all in one crossing; workerd joins lines of one name (docs/DIVERGENCES.md).
+/// Converts a response, with all headers in one crossing into JavaScript.
+///
+/// workerd joins headers of one name (docs/DIVERGENCES.md).
 ///
 /// # Errors
-/// When the platform takes one of them for invalid.
+/// The platform refuses a header as invalid.
 pub fn respond(response: &Response) -> Result<web_sys::Response, JsValue> {
     let init = web_sys::ResponseInit::new();
     init.set_status(response.status);

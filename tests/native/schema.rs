@@ -77,7 +77,7 @@ fn golden<R: Record>() -> String {
 }
 
 #[test]
-fn golden_examples_are_read_and_written_back_and_no_record_is_without_one() {
+fn golden_examples_round_trip_and_every_record_has_one() {
     let held = BTreeSet::from([
         golden::<AccountRecord>(),
         golden::<KeyOwner>(),
@@ -140,7 +140,7 @@ fn prefixes(folder: &Path) -> BTreeSet<String> {
 }
 
 #[test]
-fn what_is_stored_fits_its_schema() {
+fn stored_records_fit_their_schemas() {
     let keys = format!(r#"{{"team-a":{{"key":"{}","uses":"once"}}}}"#, b64::encode(&[5; 32]));
     let external = ExternalAccounts::read(Some(&keys), true, false, &Policy::default()).unwrap();
     let world = World::new().reconfigured(|settings| {
@@ -203,7 +203,7 @@ const ASKED: &[(&str, &str)] = &[
 ];
 
 #[test]
-fn what_operators_leave_behind_fits_its_schema() {
+fn operator_records_fit_their_schemas() {
     let token = "an-admin-token-of-sufficient-length";
     let world = World::new().reconfigured(|settings| {
         settings.admin = AdminTokens::read(Some(&json!({ "ada": token }).to_string())).unwrap();
@@ -278,7 +278,7 @@ fn every_state_of_a_notice_fits_the_schema() {
 }
 
 #[test]
-fn a_record_that_does_not_fit_is_noticed() {
+fn record_violating_its_schema_is_found() {
     let schema = jsonschema::validator_for(&read("owner", "schema.json")).unwrap();
     for bad in [r#"{}"#, r#"{"account":"short"}"#, r#"{"account":"1WiKUtVaAuxK6l7B6t__4Q","more":1}"#] {
         assert!(!schema.is_valid(&serde_json::from_str(bad).unwrap()), "{bad}");

@@ -23,9 +23,8 @@ const TO_DO: &[&str] = &[
     "src/store",
     "src/validation",
     "src/values",
-    "src/worker",
     "cli",
-    "tests",
+    "tests/native/layers.rs",
     "bench",
 ];
 

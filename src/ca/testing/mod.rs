@@ -37,7 +37,7 @@ pub use faults::Fault;
 pub use host::WorldPorts;
 pub use invariants::{check_all, check_key_works, violations};
 pub use network::Network;
-pub use operations::{Mishap, Operations};
+pub use operations::{OperationFault, Operations};
 pub use receiver::{Delivered, Receiver};
 pub use secrets::Secrets;
 pub use world::{BASE, START, World};

@@ -9,7 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 /// An injected fault at an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mishap {
+pub enum OperationFault {
     /// It fails without effect; later ones succeed.
     Fails,
     /// It fails, and so do all later ones.
@@ -24,7 +24,7 @@ pub enum Mishap {
     PartitionDiesAfter,
 }
 
-impl Mishap {
+impl OperationFault {
     /// All faults.
     pub const ALL: [Self; 6] = [
         Self::Fails,
@@ -55,7 +55,7 @@ impl Loss {
 pub struct Operations {
     log: RefCell<Vec<String>>,
     /// By operation number.
-    plan: RefCell<Vec<(usize, Mishap)>>,
+    plan: RefCell<Vec<(usize, OperationFault)>>,
     struck: Cell<usize>,
     /// Nonces accepted after their redemption, by partition and key.
     pub(super) accepted_twice: RefCell<Vec<String>>,
@@ -79,7 +79,7 @@ impl Underway {
 
 impl Operations {
     /// Counts from 0 and plans faults for these operations.
-    pub fn plan(&self, plan: &[(usize, Mishap)]) {
+    pub fn plan(&self, plan: &[(usize, OperationFault)]) {
         self.log.borrow_mut().clear();
         self.plan.replace(plan.to_vec());
         self.struck.set(0);
@@ -100,25 +100,25 @@ impl Operations {
         let n = self.log.borrow().len();
         let kind = whose.and_then(|name| name.split('/').next()).unwrap_or("front");
         self.log.borrow_mut().push(format!("{kind}: {what}"));
-        let mishap = self.mishap(n);
-        self.struck.set(self.struck.get() + usize::from(mishap.is_some()));
+        let fault = self.fault_at(n);
+        self.struck.set(self.struck.get() + usize::from(fault.is_some()));
         let machine = || Loss { partition: None };
         // The front has only the machine to lose.
         let partition = || Loss { partition: whose.map(str::to_owned) };
-        match mishap {
+        match fault {
             None => Ok(Underway(None)),
-            Some(Mishap::Fails | Mishap::FailsOn) => Err(Injected(format!("injected fault at {what}"))),
-            Some(Mishap::MachineDiesBefore) => resume_unwind(Box::new(machine())),
-            Some(Mishap::PartitionDiesBefore) => resume_unwind(Box::new(partition())),
-            Some(Mishap::MachineDiesAfter) => Ok(Underway(Some(machine()))),
-            Some(Mishap::PartitionDiesAfter) => Ok(Underway(Some(partition()))),
+            Some(OperationFault::Fails | OperationFault::FailsOn) => Err(Injected(format!("injected fault at {what}"))),
+            Some(OperationFault::MachineDiesBefore) => resume_unwind(Box::new(machine())),
+            Some(OperationFault::PartitionDiesBefore) => resume_unwind(Box::new(partition())),
+            Some(OperationFault::MachineDiesAfter) => Ok(Underway(Some(machine()))),
+            Some(OperationFault::PartitionDiesAfter) => Ok(Underway(Some(partition()))),
         }
     }
 
-    fn mishap(&self, n: usize) -> Option<Mishap> {
+    fn fault_at(&self, n: usize) -> Option<OperationFault> {
         let plan = self.plan.borrow();
-        let here = plan.iter().find(|(at, mishap)| *at == n || (*at < n && *mishap == Mishap::FailsOn));
-        here.map(|(_, mishap)| *mishap)
+        let here = plan.iter().find(|(at, fault)| *at == n || (*at < n && *fault == OperationFault::FailsOn));
+        here.map(|(_, fault)| *fault)
     }
 }
 
