@@ -24,7 +24,7 @@ const TO_DO: &[&str] = &[
     "src/validation",
     "src/values",
     "cli",
-    "tests/native/layers.rs",
+    "tests/native/layers",
     "bench",
 ];
 

@@ -99,10 +99,10 @@ fn read_settings_and_known_names_match() {
     Settings::read(&value, NOW).unwrap();
     let asked = asked.into_inner();
     for name in &asked {
-        assert_eq!(known(name), Ok(()), "{name} is read, and not in ca::setting_names");
+        assert_eq!(known(name), Ok(()), "{name} is read, and not in NAMES");
     }
     for name in NAMES {
-        assert!(asked.contains(*name), "{name} is in ca::setting_names, and never read");
+        assert!(asked.contains(*name), "{name} is in NAMES, and never read");
     }
     let document = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/CONFIGURATION.md");
     let document = std::fs::read_to_string(document).unwrap();

@@ -28,20 +28,20 @@ fn root_crl_is_used_or_reported_without_stopping() {
     let settings = read(&values, NOW).unwrap();
     assert!(settings.problems.is_empty() && settings.root_list.is_some(), "{:?}", settings.problems);
     let later = read(&values, NOW.plus(day)).unwrap();
-    assert!(later.problems[0].contains("ROOT_CRL was good until") && later.root_list.is_some(), "{:?}", later.problems);
+    assert!(later.problems[0].contains("ROOT_CRL expired at") && later.root_list.is_some(), "{:?}", later.problems);
 
     let serial = settings.issuers.active(NOW).serial_below_root().unwrap();
     let listed = ReceivedCrlEntry { serial, at: NOW, reason: Some(2) };
     values.insert("ROOT_CRL", root.create_crl(None, Some(listed), NOW, NOW.plus(day)).unwrap());
     let revoked = read(&values, NOW).unwrap();
-    assert!(revoked.problems[0].contains("The issuer 1 that signs now was revoked"), "{:?}", revoked.problems);
+    assert!(revoked.problems[0].contains("The active issuer 1 was revoked"), "{:?}", revoked.problems);
 
     let other = Root::create(SigAlg::Es256, "another", NOW, 10).unwrap();
     for (text, says) in [
-        (other.create_crl(None, None, NOW, NOW.plus(day)).unwrap(), "by another CA than ROOT_CERTIFICATE"),
+        (other.create_crl(None, None, NOW, NOW.plus(day)).unwrap(), "its issuer is not ROOT_CERTIFICATE"),
         (root.certificate().to_owned(), "only a \"X509 CRL\" belongs"),
         ("nothing".to_owned(), "no \"BEGIN X509 CRL\""),
-        (pem::write(pem::CRL, &[0x30, 0]).unwrap(), "no CRL in DER"),
+        (pem::write(pem::CRL, &[0x30, 0]).unwrap(), "not a CRL in DER"),
     ] {
         values.insert("ROOT_CRL", text);
         let settings = read(&values, NOW).unwrap();
