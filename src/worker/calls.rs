@@ -8,7 +8,7 @@ use super::timer::{self, within};
 use crate::ca::config::settings::Settings;
 use crate::ca::front::transport;
 use crate::ca::http::message::{Body, Response};
-use crate::ca::runtime::message::{Message, Partition, Reply};
+use crate::ca::runtime::message::{Message, PartitionId, Reply};
 use crate::ca::runtime::ports::Handed;
 use crate::records::Problem;
 use core::time::Duration;
@@ -73,7 +73,7 @@ impl Spent {
 ///
 /// # Errors
 /// A sentence for the log.
-pub async fn send(env: &Env, to: &Partition, message: &Message) -> Result<Envelope, String> {
+pub async fn send(env: &Env, to: &PartitionId, message: &Message) -> Result<Envelope, String> {
     let body = serde_json::to_string(message).map_err(|e| e.to_string())?;
     let answered = async { open(&fetch(env, to, MESSAGES, body.as_bytes()).await?).await };
     within(CALL_LIMIT, answered).await.ok_or(LATE)?
@@ -85,7 +85,7 @@ pub async fn send(env: &Env, to: &Partition, message: &Message) -> Result<Envelo
 /// A sentence for the log.
 pub async fn pass(
     env: &Env,
-    to: &Partition,
+    to: &PartitionId,
     path: &str,
     body: &str,
 ) -> Result<(Handed<web_sys::Response>, Spent), String> {
@@ -106,7 +106,7 @@ thread_local! {
     static FOUND: RefCell<Option<ObjectNamespace>> = const { RefCell::new(None) };
 }
 
-fn stub(env: &Env, to: &Partition) -> worker::Result<Stub> {
+fn stub(env: &Env, to: &PartitionId) -> worker::Result<Stub> {
     FOUND.with_borrow_mut(|found| {
         let namespace = match found {
             Some(namespace) => namespace,
@@ -116,7 +116,7 @@ fn stub(env: &Env, to: &Partition) -> worker::Result<Stub> {
     })
 }
 
-async fn fetch(env: &Env, to: &Partition, url: &str, body: &[u8]) -> Result<web_sys::Response, String> {
+async fn fetch(env: &Env, to: &PartitionId, url: &str, body: &[u8]) -> Result<web_sys::Response, String> {
     let stub: js::Fetcher = stub(env, to).map_err(|e| e.to_string())?.into_rpc();
     let init = web_sys::RequestInit::new();
     init.set_method("POST");

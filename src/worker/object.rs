@@ -4,8 +4,8 @@ use super::calls::{self, Spent};
 use super::config;
 use super::ports::{HostPorts, Object};
 use super::sql::SqlKv;
-use crate::ca::runtime::message::{Partition as Name, Reply};
-use crate::ca::runtime::partition::Cell as PartitionCell;
+use crate::ca::runtime::message::{PartitionId, Reply};
+use crate::ca::runtime::partition;
 use crate::ca::runtime::ports::Ports;
 use crate::records::Problem;
 use core::time::Duration;
@@ -32,7 +32,7 @@ pub struct Partition(Rc<Inner>);
 struct Inner {
     object: Rc<Object>,
     env: Env,
-    known: RefCell<Option<(Name, SqlKv)>>,
+    known: RefCell<Option<(PartitionId, SqlKv)>>,
     alarm_known: Cell<bool>,
     /// How many alarms in a row have failed.
     failed_alarms: Cell<u32>,
@@ -111,18 +111,19 @@ impl Inner {
     }
 
     /// The partition, for one message.
-    async fn cell(&self) -> Result<Rc<PartitionCell<HostPorts, SqlKv>>, Problem> {
+    async fn cell(&self) -> Result<Rc<partition::Partition<HostPorts, SqlKv>>, Problem> {
         let settings = config::load(&self.env).await.map_err(Problem::internal)?;
         self.learn_alarm().await?;
         let ports = HostPorts::new(settings, self.env.clone(), Some(self.object.clone()));
         let known = self.known.borrow().clone();
         if let Some((name, kv)) = known {
-            return Ok(Rc::new(PartitionCell::new(ports, name, kv)));
+            return Ok(Rc::new(partition::Partition::new(ports, name, kv)));
         }
         let name = self.object.state.id().name().unwrap_or_default();
-        let name = Name::parse(&name).ok_or_else(|| Problem::internal(format!("{name:?} names no partition")))?;
+        let name =
+            PartitionId::parse(&name).ok_or_else(|| Problem::internal(format!("{name:?} names no partition")))?;
         let kv = SqlKv::new(&self.object)?;
-        let cell = PartitionCell::new(ports, name.clone(), kv.clone());
+        let cell = partition::Partition::new(ports, name.clone(), kv.clone());
         // Without an await since it was found that this is the first message: nobody has begun a job yet.
         cell.resume()?;
         *self.known.borrow_mut() = Some((name, kv));

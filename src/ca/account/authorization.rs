@@ -2,7 +2,7 @@
 
 use super::request::{Admitted, payload};
 use crate::ca::http::message::{Answer, Response};
-use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::partition::Partition;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::policy::Grant;
 use crate::records::acme::authorization::{AuthorizationStatus, ChallengeStatus};
@@ -20,7 +20,7 @@ struct Update {
     status: Option<String>,
 }
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     /// The authorization of this id.
     ///
     /// # Errors

@@ -4,7 +4,7 @@ use super::authorization::VALIDATION_RETRY;
 use super::request::{Admitted, payload};
 use crate::ca::http::message::{Answer, Response};
 use crate::ca::runtime::jobs::{JobRecord, Try, Work};
-use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::partition::Partition;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::ca::telemetry::events;
 use crate::ca::telemetry::events::{Tried, Validated};
@@ -57,7 +57,7 @@ impl From<Failure> for Unproven {
     }
 }
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     /// POST to a challenge: `""` reads it, `{}` answers it. An answer to one that is being validated asks for the next
     /// try now; to one that is decided it changes nothing.
     ///

@@ -7,13 +7,13 @@ use crate::ca::http::routes::Route;
 use crate::ca::runtime::jws;
 use crate::ca::runtime::jws::Fresh;
 use crate::ca::runtime::message::Reply;
-use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::partition::Partition;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::{Home, Problem};
 use crate::store::Kv;
 use std::rc::Rc;
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     /// A request signed with the account's key.
     pub(in crate::ca) async fn post(self: &Rc<Self>, path: &str, body: &str) -> Reply {
         let mut signed = false;

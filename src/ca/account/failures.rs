@@ -3,7 +3,7 @@
 use super::pause;
 use crate::ca::config::rate_limits;
 use crate::ca::config::rate_limits::Name;
-use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::partition::Partition;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::Problem;
 use crate::records::acme::problem::Named;
@@ -55,7 +55,7 @@ impl Refusals {
     }
 }
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     /// The names among these whose validations failed too often lately, or that are paused.
     ///
     /// # Errors

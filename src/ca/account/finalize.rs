@@ -13,7 +13,7 @@ use crate::ca::http::message::{Answer, MAX_BODY};
 use crate::ca::issuance_policy::grant::Permits;
 use crate::ca::partitions::compromised_keys;
 use crate::ca::runtime::jobs::Work;
-use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::partition::Partition;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::ca::runtime::problems::lint_failed;
 use crate::pki::csr::{CsrFault, MAX_CSR_BYTES, MAX_CSR_NAMES, VerifiedCsr};
@@ -57,7 +57,7 @@ struct Presented {
     digest: String,
 }
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     /// finalize. Repeated with the same CSR, it answers the order as it is.
     ///
     /// # Errors

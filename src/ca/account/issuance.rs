@@ -6,8 +6,8 @@ use crate::ca::config::issuers::Published;
 use crate::ca::partitions::compromised_keys;
 use crate::ca::runtime::jobs::{JobRecord, Try, Work};
 use crate::ca::runtime::message;
-use crate::ca::runtime::message::{Message, Partition, Reply};
-use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::message::{Message, PartitionId, Reply};
+use crate::ca::runtime::partition::Partition;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::ca::runtime::problems::lint_failed;
 use crate::ca::telemetry::events;
@@ -26,7 +26,7 @@ use std::rc::Rc;
 /// How long until an issuance that failed is taken up again.
 const RETRY: Duration = Duration::from_secs(5);
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     /// Brings an issuance that is recorded to its end: ledger, signature, certificate.
     ///
     /// # Errors
@@ -121,7 +121,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             revoked: None,
         };
         let message = Message::Record { serial: issuance.serial.clone(), entry: Box::new(entry) };
-        match self.ports.ask(&Partition::Ledger(issuance.issuer.clone()), &message).await? {
+        match self.ports.ask(&PartitionId::Ledger(issuance.issuer.clone()), &message).await? {
             Reply::Recorded(true) => {}
             Reply::Recorded(false) => {
                 return Err(Problem::internal("the serial number is taken by another certificate"));

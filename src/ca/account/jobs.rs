@@ -1,13 +1,13 @@
 //! The jobs of an account: validations, issuances, its entry in the list of accounts.
 
 use crate::ca::runtime::jobs::{JobRecord, Work};
-use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::partition::Partition;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::Problem;
 use crate::store::Kv;
 use std::rc::Rc;
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     /// Does a job of this account that was taken or begun.
     pub(in crate::ca) async fn run_account_job(self: Rc<Self>, job: JobRecord) {
         let done = match &job.work {

@@ -14,8 +14,8 @@ use crate::ca::http::message::Answer;
 use crate::ca::partitions::compromised_keys;
 use crate::ca::partitions::key_owner::{ask_account, owner};
 use crate::ca::runtime::jws;
-use crate::ca::runtime::message::{Message, Partition};
-use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::message::{Message, PartitionId};
+use crate::ca::runtime::partition::Partition;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::ca::runtime::problems::dead_account;
 use crate::jose::{Jwk, KeyChange, KeyChangeFault};
@@ -25,7 +25,7 @@ use crate::store::Kv;
 use crate::values::Id;
 use std::rc::Rc;
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     /// keyChange.
     ///
     /// # Errors
@@ -65,7 +65,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// Has a key let go of that is not this account's after all, so that nothing of it stays. What fails there is healed
     /// by the next request that has the key.
     async fn release_key(&self, thumbprint: String, claim: KeyOwner) {
-        if let Err(problem) = self.ports.call(&Partition::Key(thumbprint), &Message::Release(claim)).await {
+        if let Err(problem) = self.ports.call(&PartitionId::Key(thumbprint), &Message::Release(claim)).await {
             self.log(&problem);
         }
     }

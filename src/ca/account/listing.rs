@@ -4,7 +4,7 @@ use crate::ca::partitions::roster::roster;
 use crate::ca::runtime::ask::{ask, json_of};
 use crate::ca::runtime::jobs::{JobRecord, Work};
 use crate::ca::runtime::operation::Operation;
-use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::partition::Partition;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::ledger::inventory::MemberRecord;
 use crate::records::{AccountRecord, Problem};
@@ -22,7 +22,7 @@ const RETRY: Duration = Duration::from_secs(5);
 /// The longest wait, in that many of the first.
 const SLOWEST: u32 = 60;
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     /// Stores this account, of which something changes that a list shows. Gives the job that has the list show it.
     ///
     /// # Errors

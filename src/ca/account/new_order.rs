@@ -4,7 +4,7 @@ use super::order_request::Wanted;
 use super::persistent_proof::Proof;
 use super::request::Admitted;
 use crate::ca::http::message::Answer;
-use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::partition::Partition;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::pki::validity::RequestedPeriod;
 use crate::records::acme::order;
@@ -13,7 +13,7 @@ use crate::records::{OrderRecord, Problem};
 use crate::store::{Kv, Txn};
 use crate::values::Time;
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     /// newOrder. An open order for exactly the same is answered again, unless it was ready from the beginning; names that
     /// the account has proven lately need no new proof.
     ///

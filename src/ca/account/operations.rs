@@ -2,7 +2,7 @@
 
 use super::listing::PATIENCE;
 use crate::ca::partitions::roster::shown_of;
-use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::partition::Partition;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::ledger::inventory::MemberRecord;
 use crate::records::{AccountRecord, AccountStatus, CertificateRecord, Problem};
@@ -10,7 +10,7 @@ use crate::store::Kv;
 use serde_json::Value;
 use std::rc::Rc;
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     /// This account; `null` when there is none.
     pub(in crate::ca) fn show_account(&self) -> Result<Value, Problem> {
         self.transact(|txn| {

@@ -3,7 +3,7 @@
 use crate::ca::config::rate_limits::PAUSED;
 use crate::ca::config::settings::Settings;
 use crate::ca::http::pause_link::Pause;
-use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::partition::Partition;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::ca::runtime::problems::dead_account;
 use crate::records::operations::limit::FailingRecord;
@@ -44,7 +44,7 @@ pub fn paused(settings: &Settings, account: &Id, subject: &str, since: Time, rec
     }
 }
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     /// Ends this pause of a name, if it still lasts; of another pause nothing is changed.
     ///
     /// # Errors

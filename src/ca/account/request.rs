@@ -8,7 +8,7 @@ use crate::ca::partitions::nonce;
 use crate::ca::partitions::nonce::redeem;
 use crate::ca::runtime::jws;
 use crate::ca::runtime::message::Redemption;
-use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::partition::Partition;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::ca::runtime::problems::dead_account;
 use crate::jose::{Jwk, Verified};
@@ -39,7 +39,7 @@ pub fn payload<T: serde::de::DeserializeOwned>(admitted: &Admitted) -> Result<T,
 /// A request that was let in: its signature holds for the account's key, and its nonce is good.
 ///
 /// What is left is to be done in the transaction that acts on it: redeem the nonce if this partition is its home,
-/// check that the account still has that key and is alive, check the URL. [`Cell::enter`] does that.
+/// check that the account still has that key and is alive, check the URL. [`Partition::enter`] does that.
 pub struct Admitted {
     /// The verified request.
     pub jws: Verified,
@@ -53,7 +53,7 @@ pub struct Admitted {
     pub governing: Governing,
 }
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     /// Verifies a request; `signed` says whether its signature is that of the account, whatever becomes of it.
     pub(in crate::ca) async fn admit(&self, path: &str, body: &str, signed: &mut bool) -> Result<Admitted, Problem> {
         let jws = jws::parse(body.as_bytes())?;
@@ -119,11 +119,11 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         })?
     }
 
-    /// Looks at what a request is about, before a step that takes time: what [`Cell::enter`] would refuse is refused here
+    /// Looks at what a request is about, before a step that takes time: what [`Partition::enter`] would refuse is refused here
     /// already, and nothing is changed.
     ///
     /// # Errors
-    /// As [`Cell::enter`].
+    /// As [`Partition::enter`].
     pub fn consider<T>(
         &self,
         admitted: &Admitted,

@@ -5,7 +5,7 @@ use super::request::{Admitted, payload};
 use crate::ca::http::message::{Answer, Response};
 use crate::ca::runtime::jobs::JobRecord;
 use crate::ca::runtime::message::{Creation, Holding};
-use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::partition::Partition;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::acme::account::{AccountUpdate, VoidAccount};
 use crate::records::acme::contact;
@@ -22,7 +22,7 @@ const ORDERS_PER_PAGE: usize = 50;
 /// For how long an account that was called off stays so. A request that is about to make it lives for half a minute.
 const VOID_LIFETIME: Duration = Duration::from_secs(3600);
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     /// Whether this account has the key of this thumbprint.
     ///
     /// # Errors
@@ -35,7 +35,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         })
     }
 
-    /// As [`Cell::find`]; and whatever would lead to this account's having the key is called off: whoever asks is about
+    /// As [`Partition::find`]; and whatever would lead to this account's having the key is called off: whoever asks is about
     /// to give the key to another.
     ///
     /// # Errors
@@ -69,7 +69,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         account.wire(&self.ports.settings().urls.orders(&account.id, None))
     }
 
-    /// Makes the account, unless there is one; then it answers as [`Cell::give_up`] does.
+    /// Makes the account, unless there is one; then it answers as [`Partition::give_up`] does.
     ///
     /// # Errors
     /// When the storage fails.

@@ -5,7 +5,7 @@ use super::request::Admitted;
 use crate::ca::http::message::Answer;
 use crate::ca::ledger::revocation_request::{read, tell_ledger};
 use crate::ca::runtime::message::Requester;
-use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::partition::Partition;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::pki::certificate::PresentedCertificate;
 use crate::records::acme::authorization::AuthorizationStatus;
@@ -14,7 +14,7 @@ use crate::store::{Kv, Txn};
 use crate::values::Identifier;
 use std::collections::BTreeSet;
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     /// revokeCert, signed with an account key.
     ///
     /// # Errors

@@ -2,14 +2,14 @@
 
 use super::request::Admitted;
 use crate::ca::issuance_policy::grant::verdicts;
-use crate::ca::runtime::message::{Message, Partition};
+use crate::ca::runtime::message::{Message, PartitionId};
 use crate::ca::runtime::operation::{FOUND, Operation};
-use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::partition::Partition;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::NewOrder;
 use crate::store::Kv;
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     /// Tells operators what the policy in the shadow would have refused of an order that was taken. Whatever goes wrong with
     /// that, the order is taken.
     pub(in crate::ca) async fn tell_shadow(&self, admitted: &Admitted) {
@@ -22,7 +22,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
                 .log(&format!("{}: the policy in the shadow would refuse {identifier}: {rule}", self.name.name()));
         }
         let found = Operation::Found { account: admitted.account.clone(), findings };
-        if let Err(problem) = self.ports.ask(&Partition::Operations, &Message::Operate(found)).await {
+        if let Err(problem) = self.ports.ask(&PartitionId::Operations, &Message::Operate(found)).await {
             self.log(&problem);
         }
     }

@@ -3,7 +3,7 @@
 
 use crate::ca::config::settings::{Settings, TermsChange};
 use crate::ca::http::routes::Route;
-use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::partition::Partition;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::ca::runtime::problems::dead_account;
 use crate::jose::Verified;
@@ -41,7 +41,7 @@ pub fn check(settings: &Settings, account: &AccountRecord) -> Result<(), Problem
     Err(Problem { instance: Some(page), terms: Some(terms.clone()), ..Problem::new(Kind::UserActionRequired, detail) })
 }
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     /// Records that this account agreed to the terms at this URL.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! The alarm of a partition: deletes what is over and does what is due.
 
-use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::partition::Partition;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::Problem;
 use crate::store::Kv;
@@ -15,7 +15,7 @@ const SLACK: Duration = Duration::from_secs(3600);
 /// How long until an alarm that failed goes off again.
 pub const RETRY: Duration = Duration::from_secs(5);
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     /// Runs when the alarm goes off. May run twice for one alarm, and at any time.
     ///
     /// # Errors

@@ -1,13 +1,13 @@
 //! Takes each job to the partition method that does it.
 
 use crate::ca::runtime::jobs::{JOBS, JobRecord, SIDE_BY_SIDE, TAKING, TICK, Underway, Work};
-use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::partition::Partition;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::Problem;
 use crate::store::Kv;
 use std::rc::Rc;
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     /// For a partition that has just come into memory, before anything else: whoever had a job went down with the
     /// memory from before, whatever the lease says, so all are due now. A crash costs no more than a restart then. A
     /// validation that waits for its next try goes on waiting: a row of restarts does not use its tries up.

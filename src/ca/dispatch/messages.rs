@@ -1,12 +1,12 @@
 //! Takes each message to the partition method that answers it.
 
 use crate::ca::runtime::message::{Holding, Message, Reply};
-use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::partition::Partition;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::store::Kv;
 use std::rc::Rc;
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     /// Answers a message.
     pub async fn handle(self: Rc<Self>, message: Message) -> Reply {
         let answer = match message {

@@ -2,14 +2,14 @@
 
 use crate::ca::runtime::ask::json_of;
 use crate::ca::runtime::operation::Operation;
-use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::partition::Partition;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::Problem;
 use crate::store::Kv;
 use serde_json::Value;
 use std::rc::Rc;
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     /// Does what is asked for, and answers what there is to show.
     ///
     /// # Errors

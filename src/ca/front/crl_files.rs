@@ -3,7 +3,7 @@
 use crate::ca::http::message::{Answer, Body, Request, Response};
 use crate::ca::http::routes::Lists;
 use crate::ca::runtime::message;
-use crate::ca::runtime::message::{Message, Partition, Reply};
+use crate::ca::runtime::message::{Message, PartitionId, Reply};
 use crate::ca::runtime::ports::Ports;
 use crate::pki::pem;
 use crate::records::Problem;
@@ -66,7 +66,7 @@ async fn bundle<P: Ports>(ports: &P) -> Result<String, Problem> {
     let broken = || Problem::internal("a stored CRL is broken");
     let mut text = settings.root_list.as_ref().map_or_else(String::new, |root| root.pem.clone());
     for slot in settings.issuers.slots() {
-        let ledger = Partition::Ledger(slot.issuer.id().to_owned());
+        let ledger = PartitionId::Ledger(slot.issuer.id().to_owned());
         let mut from = Some(0);
         while let Some(shard) = from {
             match ports.ask(&ledger, &Message::Lists { from: shard }).await? {

@@ -5,7 +5,7 @@ use crate::ca::config::settings::Settings;
 use crate::ca::http::message::{Answer, Response};
 use crate::ca::http::routes::Lists;
 use crate::ca::runtime::message;
-use crate::ca::runtime::message::{Message, Partition, Reply};
+use crate::ca::runtime::message::{Message, PartitionId, Reply};
 use crate::ca::runtime::ports::Ports;
 use crate::pki::{IssuerSlot, profile};
 use crate::records::Problem;
@@ -35,7 +35,7 @@ async fn look<P: Ports>(ports: &P, now: Time) -> Result<Value, Problem> {
     let settings = ports.settings();
     let mut all = Vec::new();
     for slot in settings.issuers.slots() {
-        let ledger = Partition::Ledger(slot.issuer.id().to_owned());
+        let ledger = PartitionId::Ledger(slot.issuer.id().to_owned());
         match ports.ask(&ledger, &Message::Standing).await? {
             Reply::Standing(shards) => {
                 let active = settings.issuers.active(now).id() == slot.issuer.id();

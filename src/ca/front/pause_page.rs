@@ -5,7 +5,7 @@ use crate::ca::http::html;
 use crate::ca::http::message::{Answer, Request};
 use crate::ca::http::pause_link::Pause;
 use crate::ca::runtime::message;
-use crate::ca::runtime::message::{Message, Partition, Reply};
+use crate::ca::runtime::message::{Message, PartitionId, Reply};
 use crate::ca::runtime::ports::Ports;
 
 /// The page that asks whether to go on.
@@ -34,7 +34,7 @@ pub async fn resume<P: Ports>(ports: &P, request: &Request, pause: &Pause, proof
     pause.check(&ports.settings().nonce_key, proof)?;
     html::check_form(request, "resume=yes")?;
     let message = Message::Resume { subject: pause.subject.clone(), since: pause.since };
-    match ports.ask(&Partition::Account(pause.account.clone()), &message).await? {
+    match ports.ask(&PartitionId::Account(pause.account.clone()), &message).await? {
         Reply::Done => {
             Ok(html::html("Thank you", "<h1>Thank you</h1><p>The name is not paused. Run your ACME client again.</p>"))
         }

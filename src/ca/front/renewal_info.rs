@@ -3,7 +3,7 @@
 use crate::ca::http::cert_id::{CertId, spread};
 use crate::ca::http::message::{Answer, Response};
 use crate::ca::runtime::message;
-use crate::ca::runtime::message::{Message, Partition, Reply};
+use crate::ca::runtime::message::{Message, PartitionId, Reply};
 use crate::ca::runtime::ports::Ports;
 use crate::records::Problem;
 use serde_json::json;
@@ -28,7 +28,7 @@ pub async fn renewal_info<P: Ports>(ports: &P, text: &str) -> Answer {
         return Err(unknown());
     }
     let message = Message::RenewalInfo { serial: id.serial.hex() };
-    let found = match ports.ask(&Partition::Ledger(issuer.id().to_owned()), &message).await? {
+    let found = match ports.ask(&PartitionId::Ledger(issuer.id().to_owned()), &message).await? {
         Reply::Renewable(Some(found)) => found,
         Reply::Renewable(None) => {
             ports.memory().keep_absent(name, ports.now());

@@ -2,9 +2,9 @@
 
 use super::filter::{Filter, Walk, Walked};
 use crate::ca::runtime::ask::json_of;
-use crate::ca::runtime::message::Partition;
+use crate::ca::runtime::message::PartitionId;
 use crate::ca::runtime::operation::{Part, RevokeNext};
-use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::partition::Partition;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::ca::telemetry::events;
 use crate::records::Problem;
@@ -13,14 +13,14 @@ use crate::store::Kv;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     /// Revokes the next certificates of this ledger that are meant. Their keys are refused before there is an answer, where
     /// the reason is keyCompromise.
     ///
     /// # Errors
     /// When the storage fails; when they are revoked, but a key is not refused yet.
     pub(in crate::ca) async fn revoke_next(&self, step: &RevokeNext) -> Result<Value, Problem> {
-        let Partition::Ledger(issuer) = &self.name else { return Err(Problem::internal("this is no ledger")) };
+        let PartitionId::Ledger(issuer) = &self.name else { return Err(Problem::internal("this is no ledger")) };
         let filter = Filter::new(&step.query, self.ports.now())?;
         let mut revoked: Vec<(String, LedgerEntry)> = Vec::new();
         let walked = self.transact(|txn| {

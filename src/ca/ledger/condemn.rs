@@ -2,26 +2,26 @@
 
 use crate::ca::runtime::jobs::{JobRecord, Work, pause};
 use crate::ca::runtime::message;
-use crate::ca::runtime::message::{Message, Partition, Reply};
-use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::message::{Message, PartitionId, Reply};
+use crate::ca::runtime::partition::Partition;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::Problem;
 use crate::records::ledger::entry::CompromisedKey;
 use crate::store::Kv;
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     /// Has the key of a certificate of this ledger, revoked for keyCompromise, refused everywhere. May be done twice.
     ///
     /// # Errors
     /// When a step fails; the job, if there is one, is scheduled again then.
     pub(in crate::ca) async fn have_condemned(&self, key: &str, serial: &str, attempt: u32) -> Result<(), Problem> {
-        let Partition::Ledger(issuer) = &self.name else {
+        let PartitionId::Ledger(issuer) = &self.name else {
             return Err(Problem::internal(format!("{} is no ledger", self.name.name())));
         };
         let since = self.ports.now();
         let compromised = CompromisedKey { issuer: issuer.clone(), serial: serial.to_owned(), since };
         let message = Message::Condemn { key: key.to_owned(), compromised };
-        let told = match self.ports.ask(&Partition::Compromised, &message).await {
+        let told = match self.ports.ask(&PartitionId::Compromised, &message).await {
             Ok(Reply::Done) => Ok(()),
             Ok(other) => Err(message::unexpected(&other)),
             Err(problem) => Err(problem),

@@ -4,7 +4,7 @@
 //! later, or within seconds of a revocation, until the shard's last certificate is over. The ledger's alarm does it, and
 //! whoever asks for a list that is due.
 
-use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::partition::Partition;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::ca::runtime::problems::lint_failed;
 use crate::pki::{CrlEntry, CrlRequest, Issuer, Serial, crl, lint};
@@ -35,7 +35,7 @@ struct Begun {
     entries: Vec<CrlEntry>,
 }
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     /// Notes in its shard a certificate that was entered.
     ///
     /// # Errors

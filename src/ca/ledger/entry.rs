@@ -3,8 +3,8 @@
 use super::replacements::{renewable_by, rule_for};
 use crate::ca::notices::delivery::Told;
 use crate::ca::runtime::jobs::Work;
-use crate::ca::runtime::message::{Partition, Reply, RevocationRequest};
-use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::message::{PartitionId, Reply, RevocationRequest};
+use crate::ca::runtime::partition::Partition;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::ca::telemetry::events;
 use crate::records::ledger::entry::{LedgerEntry, not_issued_here};
@@ -13,7 +13,7 @@ use crate::records::operations::notice::NoticeKind;
 use crate::records::{Kind, Problem};
 use crate::store::{Kv, Txn};
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     /// Enters a certificate that is about to be signed. `false` when the serial number is taken by another.
     ///
     /// # Errors
@@ -51,7 +51,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// revoked, but the key is not refused yet.
     pub async fn revoke_entry(&self, request: &RevocationRequest) -> Result<Reply, Problem> {
         let (revoked, condemned, entry) = self.transact(|txn| self.revoke_in(txn, request))?;
-        if let (Ok(()), Partition::Ledger(issuer)) = (&revoked, &self.name) {
+        if let (Ok(()), PartitionId::Ledger(issuer)) = (&revoked, &self.name) {
             events::revoked(&self.ports, issuer, &request.serial, &entry);
         }
         if condemned {

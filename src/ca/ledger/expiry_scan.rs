@@ -7,9 +7,9 @@ use super::index::{is_renewed, set_of};
 use crate::ca::config::settings::Settings;
 use crate::ca::notices::delivery::Told;
 use crate::ca::runtime::ask::ask_for;
-use crate::ca::runtime::message::Partition;
+use crate::ca::runtime::message::PartitionId;
 use crate::ca::runtime::operation::{Candidate, Look, Near, Operation};
-use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::partition::Partition;
 use crate::ca::runtime::ports::{PartitionPorts, Ports};
 use crate::pki::{Issuer, profile};
 use crate::records::Problem;
@@ -68,14 +68,14 @@ pub async fn not_renewed_elsewhere<P: Ports>(
             break;
         }
         let sets = found.iter().map(|candidate| candidate.set.clone()).collect();
-        let ledger = Partition::Ledger(other.to_owned());
+        let ledger = PartitionId::Ledger(other.to_owned());
         let latest: BTreeMap<String, Time> = ask_for(ports, &ledger, Operation::Latest { sets }).await?;
         found.retain(|one| latest.get(&one.set).is_none_or(|not_after| *not_after <= one.not_after));
     }
     Ok(found)
 }
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     /// When each of these sets of names has its last certificate of this ledger; those that have none are left out.
     ///
     /// # Errors

@@ -1,8 +1,8 @@
 //! A ledger's side of the inventory: finding certificates, and telling how they stand.
 
 use crate::ca::runtime::jobs::{JobRecord, Work};
-use crate::ca::runtime::message::Partition;
-use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::message::PartitionId;
+use crate::ca::runtime::partition::Partition;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::Problem;
 use crate::records::ledger::entry::LedgerEntry;
@@ -35,7 +35,7 @@ pub fn identifier(name: &str) -> Option<Identifier> {
     Identifier::ip(name).ok().or_else(|| Identifier::dns(name).ok())
 }
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     /// Enters a new certificate into the inventory.
     ///
     /// # Errors
@@ -64,7 +64,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// # Errors
     /// When the storage fails.
     pub(crate) fn expect_inventory(&self) -> Result<(), Problem> {
-        if !matches!(self.name, Partition::Ledger(_)) {
+        if !matches!(self.name, PartitionId::Ledger(_)) {
             return Ok(());
         }
         self.transact(|txn| {

@@ -2,7 +2,7 @@
 
 use super::filter::{Filter, Walk, Walked};
 use crate::ca::runtime::operation::Query;
-use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::partition::Partition;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::Problem;
 use crate::records::ledger::entry::LedgerEntry;
@@ -10,7 +10,7 @@ use crate::records::ledger::inventory::{ReplaceRecord, ending_id};
 use crate::store::{Kv, Txn};
 use serde_json::{Value, json};
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     /// Looks for certificates, in the order of their ends.
     ///
     /// # Errors

@@ -1,8 +1,8 @@
 //! The issuer of a ledger, and the state of its CRLs.
 
 use crate::ca::config::issuers::MAX_SHARDS;
-use crate::ca::runtime::message::Partition;
-use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::message::PartitionId;
+use crate::ca::runtime::partition::Partition;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::pki::Issuer;
 use crate::records::Problem;
@@ -12,11 +12,11 @@ use crate::store::Kv;
 /// How many shards a ledger can have.
 const SHARDS: usize = MAX_SHARDS as usize;
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     /// The issuer of this ledger; `None` in other partitions, and for an issuer that is not configured any more.
     pub(in crate::ca) fn issuer_here(&self) -> Option<&Issuer> {
         match &self.name {
-            Partition::Ledger(id) => self.ports.settings().issuers.find(id),
+            PartitionId::Ledger(id) => self.ports.settings().issuers.find(id),
             _ => None,
         }
     }

@@ -2,9 +2,9 @@
 
 use super::index::identifier;
 use crate::ca::runtime::ask::json_of;
-use crate::ca::runtime::message::Partition;
+use crate::ca::runtime::message::PartitionId;
 use crate::ca::runtime::operation::REPLACEMENTS;
-use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::partition::Partition;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::policy::Pattern;
 use crate::records::ledger::entry::LedgerEntry;
@@ -20,12 +20,12 @@ const LISTED: usize = 10 * REPLACEMENTS;
 
 const WITHDRAWN: usize = 8 * REPLACEMENTS;
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     /// Stores what is to be replaced. Of what was taken back only operations keep something: a ledger looks at all that it
     /// has with each certificate.
     pub(in crate::ca) fn put_replacement(&self, record: &ReplaceRecord) -> Result<Value, Problem> {
         self.transact(|txn| {
-            if record.withdrawn.is_some() && matches!(self.name, Partition::Ledger(_)) {
+            if record.withdrawn.is_some() && matches!(self.name, PartitionId::Ledger(_)) {
                 txn.delete::<ReplaceRecord>(&record.id);
                 return Ok(true.into());
             }
@@ -55,13 +55,13 @@ pub fn covers(pattern: &Pattern, names: &[String]) -> bool {
     names.iter().filter_map(|name| identifier(name)).any(|identifier| pattern.covers(&identifier))
 }
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     /// What is to be replaced by now, the newest first.
     ///
     /// # Errors
     /// When the storage fails.
     pub(crate) fn rules_to_replace(&self, txn: &Txn<'_, K>) -> Result<Vec<ReplaceRecord>, Problem> {
-        let Partition::Ledger(issuer) = &self.name else { return Ok(Vec::new()) };
+        let PartitionId::Ledger(issuer) = &self.name else { return Ok(Vec::new()) };
         // Some more than there may be: two may be made at the same time.
         let rules = txn.list::<ReplaceRecord>(None, 2 * REPLACEMENTS)?.into_iter().map(|(_, rule)| rule);
         let here = |rule: &ReplaceRecord| {

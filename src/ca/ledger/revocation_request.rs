@@ -1,7 +1,7 @@
 //! A client request to revoke: reading it, and asking the ledger.
 
 use crate::ca::http::message::{Answer, Response};
-use crate::ca::runtime::message::{Message, Partition, Reply, Requester, RevocationRequest};
+use crate::ca::runtime::message::{Message, PartitionId, Reply, Requester, RevocationRequest};
 use crate::ca::runtime::ports::Ports;
 use crate::ca::runtime::{jws, message};
 use crate::jose::Verified;
@@ -44,7 +44,7 @@ pub(in crate::ca) async fn tell_ledger<P: Ports>(ports: &P, wish: &Wish, by: Req
     };
     let issuer = wish.presented.authority_key_id.as_deref().and_then(|id| ports.settings().issuers.with_key_id(id));
     let issuer = issuer.ok_or_else(entry::not_issued_here)?;
-    match ports.ask(&Partition::Ledger(issuer.id().to_owned()), &Message::Revoke(Box::new(request))).await? {
+    match ports.ask(&PartitionId::Ledger(issuer.id().to_owned()), &Message::Revoke(Box::new(request))).await? {
         Reply::Done => Ok(Response::empty(200)),
         other => Err(message::unexpected(&other)),
     }

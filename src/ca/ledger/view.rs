@@ -3,8 +3,8 @@
 use super::index::{is_renewed, set_of};
 use super::replacements::{renewable_by, rule_for};
 use crate::ca::http::cert_id::spread_of;
-use crate::ca::runtime::message::Partition;
-use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::message::PartitionId;
+use crate::ca::runtime::partition::Partition;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::Problem;
 use crate::records::ledger::entry::{Authority, LedgerEntry};
@@ -13,7 +13,7 @@ use crate::store::{Kv, Txn};
 use crate::values::unicode;
 use serde_json::{Value, json};
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     /// A certificate that was found, and what the front needs of it beside what is shown.
     pub(in crate::ca) fn found(
         &self,
@@ -64,7 +64,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             };
             json!({ "at": revocation.at.rfc3339(), "reason": revocation.reason, "by": by })
         });
-        let Partition::Ledger(issuer) = &self.name else { return Err(Problem::internal("this is no ledger")) };
+        let PartitionId::Ledger(issuer) = &self.name else { return Err(Problem::internal("this is no ledger")) };
         Ok(json!({
             "serial": serial, "issuer": issuer, "account": entry.account, "external_account": entry.external_account,
             "order": entry.order, "profile": entry.profile, "names": entry.names,

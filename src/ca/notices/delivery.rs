@@ -5,8 +5,8 @@
 
 use crate::ca::config::webhook::Webhook;
 use crate::ca::runtime::jobs::{JobRecord, Work};
-use crate::ca::runtime::message::Partition;
-use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::message::PartitionId;
+use crate::ca::runtime::partition::Partition;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::Problem;
 use crate::records::operations::notice::{
@@ -42,7 +42,7 @@ pub(in crate::ca) struct Told<'a> {
     pub data: Value,
 }
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     /// Stores a notice together with what it tells of. With a webhook the alarm sends it: nobody waits for that.
     ///
     /// # Errors
@@ -95,7 +95,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// # Errors
     /// When the storage fails.
     pub(in crate::ca) fn resume_deliveries(&self) -> Result<(), Problem> {
-        let tells = matches!(self.name, Partition::Ledger(_) | Partition::Operations);
+        let tells = matches!(self.name, PartitionId::Ledger(_) | PartitionId::Operations);
         if !tells || self.ports.settings().webhook.is_none() {
             return Ok(());
         }

@@ -7,7 +7,7 @@ use super::state::{not_found, shown};
 use crate::ca::http::message::{Answer, Request};
 use crate::ca::partitions::roster::{roster, shown_of};
 use crate::ca::runtime::ask::{ask, ask_for};
-use crate::ca::runtime::message::{Partition, ROSTERS};
+use crate::ca::runtime::message::{PartitionId, ROSTERS};
 use crate::ca::runtime::operation::{Operation, Page};
 use crate::ca::runtime::ports::Ports;
 use crate::records::Problem;
@@ -32,7 +32,7 @@ pub async fn list<P: Ports>(ports: &P, request: &Request) -> Answer {
     let mut members: Vec<MemberRecord> = Vec::new();
     for n in 0..ROSTERS {
         members.extend(
-            ask_for::<P, Vec<MemberRecord>>(ports, &Partition::Roster(n), Operation::Members(page.clone())).await?,
+            ask_for::<P, Vec<MemberRecord>>(ports, &PartitionId::Roster(n), Operation::Members(page.clone())).await?,
         );
     }
     members.sort_by_cached_key(MemberRecord::id);
@@ -51,7 +51,7 @@ pub(in crate::ca) async fn told<P: Ports>(ports: &P, member: MemberRecord) -> Re
     if member.shown.is_some() {
         return Ok(Some(member));
     }
-    let account = Partition::Account(member.account.clone());
+    let account = PartitionId::Account(member.account.clone());
     let found: Option<MemberRecord> = ask_for(ports, &account, Operation::ListedAccount).await?;
     let Some(found) = found.filter(|found| found.created == member.created) else { return Ok(None) };
     let noted = ask(ports, &roster(&found.account), Operation::Enrol(Box::new(found.clone()))).await;
@@ -63,7 +63,7 @@ pub(in crate::ca) async fn told<P: Ports>(ports: &P, member: MemberRecord) -> Re
 }
 
 async fn of_id<P: Ports>(ports: &P, id: &Id, operation: Operation) -> Result<Option<Value>, Problem> {
-    let found = ask(ports, &Partition::Account(id.clone()), operation).await?;
+    let found = ask(ports, &PartitionId::Account(id.clone()), operation).await?;
     Ok(Some(found).filter(|found| !found.is_null()))
 }
 

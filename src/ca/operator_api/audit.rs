@@ -8,7 +8,7 @@ use super::operator::Operator;
 use super::state::shown;
 use crate::ca::http::message::{Answer, Request, Response};
 use crate::ca::runtime::ask::ask;
-use crate::ca::runtime::message::Partition;
+use crate::ca::runtime::message::PartitionId;
 use crate::ca::runtime::operation::Operation;
 use crate::ca::runtime::ports::Ports;
 use crate::ca::telemetry::counts;
@@ -105,7 +105,7 @@ impl<T> From<T> for Done<T> {
 /// # Errors
 /// `serverInternal`.
 pub async fn note<P: Ports>(ports: &P, event: Event) -> Result<u64, Problem> {
-    let number = ask(ports, &Partition::Operations, Operation::Note(event)).await?;
+    let number = ask(ports, &PartitionId::Operations, Operation::Note(event)).await?;
     number.as_u64().ok_or_else(|| Problem::internal("the audit record answered no number"))
 }
 
@@ -118,7 +118,7 @@ pub async fn list<P: Ports>(ports: &P, request: &Request) -> Answer {
     let what = "the next of the page before";
     let before = query.parsed("cursor", what, |text| text.parse::<u64>().ok().filter(|n| *n > 0))?;
     let limit = query.limit(MOST, USUAL)?;
-    let page = ask(ports, &Partition::Operations, Operation::Audit { before, limit }).await?;
+    let page = ask(ports, &PartitionId::Operations, Operation::Audit { before, limit }).await?;
     Ok(Response::json(200, &page))
 }
 

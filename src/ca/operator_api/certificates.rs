@@ -7,7 +7,7 @@ use super::state::{not_found, shown};
 use crate::ca::http::message::{Answer, Request, Response};
 use crate::ca::runtime::ask::{ask, ask_for};
 use crate::ca::runtime::message;
-use crate::ca::runtime::message::{Message, Partition, Reply, Requester, RevocationRequest};
+use crate::ca::runtime::message::{Message, PartitionId, Reply, Requester, RevocationRequest};
 use crate::ca::runtime::operation::{Operation, Query, Standing};
 use crate::ca::runtime::ports::Ports;
 use crate::pki::{Serial, profile};
@@ -177,7 +177,7 @@ async fn note_renewed_elsewhere<P: Ports>(ports: &P, found: &mut [One]) -> Resul
             continue;
         }
         let operation = Operation::Latest { sets: sets.into_iter().collect() };
-        let ledger = Partition::Ledger(slot.issuer.id().to_owned());
+        let ledger = PartitionId::Ledger(slot.issuer.id().to_owned());
         let latest: BTreeMap<String, Time> = ask_for(ports, &ledger, operation).await?;
         for one in found.iter_mut().filter(|one| !mine(one)) {
             let ends = Time::parse_rfc3339(one.text("not_after"));
@@ -199,7 +199,7 @@ pub async fn search<P: Ports>(ports: &P, query: &Query) -> Result<Found, Problem
     let (mut all, mut bound) = (Vec::new(), None::<String>);
     for issuer in settings.issuers.slots().map(|slot| slot.issuer.id()).filter(|id| wanted(id)) {
         let operation = Operation::Search(Box::new(query.clone()));
-        let part: Part = ask_for(ports, &Partition::Ledger(issuer.to_owned()), operation).await?;
+        let part: Part = ask_for(ports, &PartitionId::Ledger(issuer.to_owned()), operation).await?;
         all.extend(part.found);
         if !part.complete {
             // What lies behind this is not known of this ledger.
@@ -237,7 +237,7 @@ struct Entry {
 /// 404 for one that was not issued here; when a ledger does not answer.
 async fn entry<P: Ports>(ports: &P, serial: &Serial) -> Result<Entry, Problem> {
     for slot in ports.settings().issuers.slots() {
-        let ledger = Partition::Ledger(slot.issuer.id().to_owned());
+        let ledger = PartitionId::Ledger(slot.issuer.id().to_owned());
         let found: Option<Entry> = ask_for(ports, &ledger, Operation::ShowEntry { serial: serial.hex() }).await?;
         if let Some(mut entry) = found {
             note_renewed_elsewhere(ports, core::slice::from_mut(&mut entry.found)).await?;
@@ -266,7 +266,7 @@ pub fn said(reason: Option<u8>) -> String {
 /// 404 for one that was not issued here, or not yet.
 pub async fn download<P: Ports>(ports: &P, serial: &Serial) -> Answer {
     let entry = entry(ports, serial).await?;
-    let account = Partition::Account(entry.account);
+    let account = PartitionId::Account(entry.account);
     // None while it is being issued.
     let chain = ask(ports, &account, Operation::Download { serial: serial.hex() }).await?;
     let pem = chain.as_str().ok_or_else(|| not_found("certificate"))?;
@@ -289,7 +289,7 @@ pub async fn revoke<P: Ports>(ports: &P, operator: &Operator, request: &Request,
             by: Requester::Operator(operator.name.clone()),
         };
         let message = Message::Revoke(Box::new(wish));
-        match ports.ask(&Partition::Ledger(found.issuer.clone()), &message).await {
+        match ports.ask(&PartitionId::Ledger(found.issuer.clone()), &message).await {
             Ok(Reply::Done) => {}
             Ok(other) => return Err(message::unexpected(&other)),
             // What nobody can do is nobody's lack of rights.

@@ -8,7 +8,7 @@ use super::{accounts, audit, calendar_url, certificates, external_keys, notices,
 use crate::ca::http::message::{Answer, Request, Response};
 use crate::ca::http::operator_routes::AdminRoute;
 use crate::ca::runtime::ask::ask;
-use crate::ca::runtime::message::Partition;
+use crate::ca::runtime::message::PartitionId;
 use crate::ca::runtime::operation::Operation;
 use crate::ca::runtime::ports::Ports;
 use crate::ca::telemetry::events::Told;
@@ -111,7 +111,7 @@ fn not_allowed(request: &Request) -> Problem {
 /// GET of how the authority stands.
 async fn status<P: Ports>(ports: &P, operator: &Operator) -> Answer {
     let settings = ports.settings();
-    let standing = ask(ports, &Partition::Operations, Operation::Standing).await?;
+    let standing = ask(ports, &PartitionId::Operations, Operation::Standing).await?;
     Ok(shown(
         200,
         &json!({

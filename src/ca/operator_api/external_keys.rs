@@ -10,7 +10,7 @@ use crate::ca::http::operator_routes::is_plain;
 use crate::ca::issuance_policy::effective;
 use crate::ca::partitions::operations::audit::act;
 use crate::ca::runtime::ask::{ask, ask_for};
-use crate::ca::runtime::message::Partition;
+use crate::ca::runtime::message::PartitionId;
 use crate::ca::runtime::operation::{KeyChange, Operation, Page, PolicyChange, Shown};
 use crate::ca::runtime::policy_cache::InForce;
 use crate::ca::runtime::ports::Ports;
@@ -45,12 +45,12 @@ pub async fn list<P: Ports>(ports: &P, request: &Request) -> Answer {
             all.push(of_kid(ports, kid).await?);
         }
     }
-    let page = ask(ports, &Partition::Operations, Operation::Keys(Page { after, limit })).await?;
+    let page = ask(ports, &PartitionId::Operations, Operation::Keys(Page { after, limit })).await?;
     let entered = page.get("entered").cloned().unwrap_or_default();
     let entered: Vec<(Time, String)> = serde_json::from_value(entered).map_err(|e| Problem::internal(e.to_string()))?;
     // A kid of the configuration is that of no other key.
     for (created, kid) in entered.into_iter().filter(|(_, kid)| !ports.settings().external.keys.contains_key(kid)) {
-        let found: Shown = ask_for(ports, &Partition::Eab(kid), Operation::ShowKey).await?;
+        let found: Shown = ask_for(ports, &PartitionId::Eab(kid), Operation::ShowKey).await?;
         // One that was entered and never made is none, also when another of its kid was made later.
         if let Some(record) = found.record.filter(|record| record.created.at == created) {
             all.push(Some(wire(ports, &in_force, &record, &found.accounts)?));
@@ -70,7 +70,7 @@ pub async fn show<P: Ports>(ports: &P, kid: &str) -> Answer {
 
 /// What there is to show of a key; `None` when there is none.
 async fn of_kid<P: Ports>(ports: &P, kid: &str) -> Result<Option<Value>, Problem> {
-    let found: Shown = ask_for(ports, &Partition::Eab(kid.to_owned()), Operation::ShowKey).await?;
+    let found: Shown = ask_for(ports, &PartitionId::Eab(kid.to_owned()), Operation::ShowKey).await?;
     let settings = ports.settings();
     let in_force = effective::in_force(ports).await?;
     if let Some(configured) = settings.external.keys.get(kid) {
@@ -136,9 +136,9 @@ pub async fn create<P: Ports>(ports: &P, operator: &Operator, request: &Request)
         if of_kid(ports, &kid).await?.is_some() {
             return Err(taken(&kid));
         }
-        ask(ports, &Partition::Operations, Operation::EnterKey { kid: kid.clone(), created }).await?;
+        ask(ports, &PartitionId::Operations, Operation::EnterKey { kid: kid.clone(), created }).await?;
         let created = Operation::CreateKey(Box::new(record.clone()));
-        if ask(ports, &Partition::Eab(kid.clone()), created).await? != Value::Bool(true) {
+        if ask(ports, &PartitionId::Eab(kid.clone()), created).await? != Value::Bool(true) {
             return Err(taken(&kid));
         }
         ports.memory().forget_key_rule(&kid);
@@ -240,7 +240,7 @@ pub async fn change<P: Ports>(ports: &P, operator: &Operator, request: &Request,
         }
         let note = members.text("note", MAX_NOTE)?.map(str::to_owned);
         let change = KeyChange { disabled: members.flag("disabled")?, policy, note, by: operator.acts(ports) };
-        let changed = ask(ports, &Partition::Eab(kid.to_owned()), Operation::ChangeKey(Box::new(change))).await?;
+        let changed = ask(ports, &PartitionId::Eab(kid.to_owned()), Operation::ChangeKey(Box::new(change))).await?;
         ports.memory().forget_key_rule(kid);
         if changed != Value::Bool(true) {
             return Err(not_found("external account key"));

@@ -7,7 +7,7 @@ use crate::ca::config::settings::Settings;
 use crate::ca::http::message::{Answer, Response, unknown_path};
 use crate::ca::ledger::expiry_scan::{dates, is_succeeded, not_renewed_elsewhere};
 use crate::ca::runtime::ask::{ask, ask_for};
-use crate::ca::runtime::message::Partition;
+use crate::ca::runtime::message::PartitionId;
 use crate::ca::runtime::operation::{Candidate, Look, Near, Operation};
 use crate::ca::runtime::ports::Ports;
 use crate::pki::IssuerSlot;
@@ -31,7 +31,7 @@ const FRESH: u64 = 900;
 /// # Errors
 /// When operations do not answer.
 pub async fn generation<P: Ports>(ports: &P, moved: bool) -> Result<u64, Problem> {
-    let generation = ask(ports, &Partition::Operations, Operation::Calendar { moved }).await?;
+    let generation = ask(ports, &PartitionId::Operations, Operation::Calendar { moved }).await?;
     generation.as_u64().ok_or_else(|| Problem::internal("operations answered no number"))
 }
 
@@ -80,7 +80,7 @@ pub async fn show<P: Ports>(ports: &P, sent: &str) -> Answer {
 
 /// The certificates of this issuer that are near their end, and not renewed by any.
 async fn endings<P: Ports>(ports: &P, issuer: &str) -> Result<Vec<Candidate>, Problem> {
-    let (ledger, mut all) = (Partition::Ledger(issuer.to_owned()), Vec::new());
+    let (ledger, mut all) = (PartitionId::Ledger(issuer.to_owned()), Vec::new());
     let mut look = Look { at: ports.now(), since: None, after: None };
     for _ in 0..GOES {
         let Near { found, after } = ask_for(ports, &ledger, Operation::Near(look.clone())).await?;

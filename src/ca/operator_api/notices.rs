@@ -6,7 +6,7 @@ use super::operator::Operator;
 use super::state::shown;
 use crate::ca::http::message::{Answer, Request};
 use crate::ca::runtime::ask::{ask, ask_for};
-use crate::ca::runtime::message::Partition;
+use crate::ca::runtime::message::PartitionId;
 use crate::ca::runtime::operation::Operation;
 use crate::ca::runtime::ports::Ports;
 use crate::records::Problem;
@@ -18,9 +18,9 @@ const MOST: usize = 200;
 
 /// Asks all who have notices for this: the ledgers, and the partition of operations.
 async fn ask_all<P: Ports, T: DeserializeOwned>(ports: &P, operation: Operation) -> Result<Vec<T>, Problem> {
-    let ledgers = ports.settings().issuers.slots().map(|slot| Partition::Ledger(slot.issuer.id().to_owned()));
+    let ledgers = ports.settings().issuers.slots().map(|slot| PartitionId::Ledger(slot.issuer.id().to_owned()));
     let mut answers = Vec::new();
-    for partition in ledgers.chain([Partition::Operations]) {
+    for partition in ledgers.chain([PartitionId::Operations]) {
         answers.push(ask_for(ports, &partition, operation.clone()).await?);
     }
     Ok(answers)
@@ -69,7 +69,7 @@ pub async fn standing<P: Ports>(ports: &P) -> Result<Value, Problem> {
 pub async fn test<P: Ports>(ports: &P, operator: &Operator, request: &Request) -> Answer {
     audited_answer(ports, (operator, request), ("notice.test", None), 200, async {
         Members::read(request, &[])?;
-        let notice = ask(ports, &Partition::Operations, Operation::TestNotice).await?;
+        let notice = ask(ports, &PartitionId::Operations, Operation::TestNotice).await?;
         let state = notice.pointer("/delivery/state").and_then(Value::as_str).unwrap_or_default().to_owned();
         Ok(Done::saying(notice, state))
     })

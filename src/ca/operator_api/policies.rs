@@ -12,7 +12,7 @@ use crate::ca::issuance_policy::{effective, grant};
 use crate::ca::partitions::operations::audit::act;
 use crate::ca::partitions::operations::policies::{Stored, no_version};
 use crate::ca::runtime::ask::{ask, ask_for, json_of};
-use crate::ca::runtime::message::Partition;
+use crate::ca::runtime::message::PartitionId;
 use crate::ca::runtime::operation::{NewPolicy, Operation, Restored};
 use crate::ca::runtime::ports::Ports;
 use crate::records::Problem;
@@ -27,7 +27,7 @@ const MAX_NOTE: usize = 200;
 const ASKED: usize = 100;
 
 async fn stored<P: Ports>(ports: &P) -> Result<Stored, Problem> {
-    ask_for(ports, &Partition::Operations, Operation::Policies).await
+    ask_for(ports, &PartitionId::Operations, Operation::Policies).await
 }
 
 /// A version as it is shown; `None` is the configuration, where nothing was ever put in force.
@@ -92,7 +92,7 @@ pub async fn put<P: Ports>(ports: &P, operator: &Operator, request: &Request) ->
 }
 
 async fn put_in_force<P: Ports>(ports: &P, policy: NewPolicy) -> Result<Done<Value>, Problem> {
-    let record = ask(ports, &Partition::Operations, Operation::PutPolicy(policy)).await?;
+    let record = ask(ports, &PartitionId::Operations, Operation::PutPolicy(policy)).await?;
     ports.memory().forget_policies();
     let record: PolicyRecord = serde_json::from_value(record).map_err(|e| Problem::internal(e.to_string()))?;
     Ok(Done::saying(version(ports, Some(&record)), format!("version {}", record.version)))
@@ -125,7 +125,7 @@ pub async fn put_shadow<P: Ports>(ports: &P, operator: &Operator, request: &Requ
         let ends = body::text(request)?.trim() == "null";
         let document = if ends { None } else { Some(document(request)?) };
         let by = operator.acts(ports);
-        ask(ports, &Partition::Operations, Operation::PutShadow { document, by }).await?;
+        ask(ports, &PartitionId::Operations, Operation::PutShadow { document, by }).await?;
         ports.memory().forget_policies();
         Ok(Done::saying(state(ports).await?, if ends { "ended" } else { "put" }))
     })
@@ -137,7 +137,7 @@ pub async fn put_shadow<P: Ports>(ports: &P, operator: &Operator, request: &Requ
 /// # Errors
 /// `serverInternal`.
 pub async fn findings<P: Ports>(ports: &P) -> Answer {
-    Ok(shown(200, &ask(ports, &Partition::Operations, Operation::Findings).await?))
+    Ok(shown(200, &ask(ports, &PartitionId::Operations, Operation::Findings).await?))
 }
 
 /// POST of a question: what would happen, and which rule decides. Nothing is changed.

@@ -11,7 +11,7 @@ use super::state::{not_found, shown};
 use crate::ca::http::message::{Answer, Request};
 use crate::ca::partitions::operations::audit::act;
 use crate::ca::runtime::ask::{ask, ask_for};
-use crate::ca::runtime::message::Partition;
+use crate::ca::runtime::message::PartitionId;
 use crate::ca::runtime::operation::{Operation, REPLACEMENTS};
 use crate::ca::runtime::ports::Ports;
 use crate::pki::profile;
@@ -35,7 +35,7 @@ const MAX_URL: usize = 500;
 
 /// What holds still, in whichever order it comes.
 pub(in crate::ca) async fn all<P: Ports>(ports: &P) -> Result<Vec<ReplaceRecord>, Problem> {
-    let mut found: Vec<ReplaceRecord> = ask_for(ports, &Partition::Operations, Operation::Replacements).await?;
+    let mut found: Vec<ReplaceRecord> = ask_for(ports, &PartitionId::Operations, Operation::Replacements).await?;
     found.sort_by_key(|record| core::cmp::Reverse(record.made.at));
     Ok(found)
 }
@@ -97,9 +97,9 @@ pub async fn create<P: Ports>(ports: &P, operator: &Operator, request: &Request)
 /// Has a record stored everywhere. Where that fails halfway, it may be done again.
 pub(in crate::ca) async fn put<P: Ports>(ports: &P, record: &ReplaceRecord) -> Result<(), Problem> {
     let operation = || Operation::PutReplacement(record.clone());
-    ask(ports, &Partition::Operations, operation()).await?;
+    ask(ports, &PartitionId::Operations, operation()).await?;
     for slot in ports.settings().issuers.slots() {
-        ask(ports, &Partition::Ledger(slot.issuer.id().to_owned()), operation()).await?;
+        ask(ports, &PartitionId::Ledger(slot.issuer.id().to_owned()), operation()).await?;
     }
     Ok(())
 }

@@ -3,8 +3,8 @@
 use crate::ca::config::rate_limits::Name;
 use crate::ca::http::address::ClientAddress;
 use crate::ca::runtime::message;
-use crate::ca::runtime::message::{Message, Partition, Reply};
-use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::message::{Message, PartitionId, Reply};
+use crate::ca::runtime::partition::Partition;
 use crate::ca::runtime::ports::{PartitionPorts, Ports};
 use crate::records::Problem;
 use crate::store::Kv;
@@ -12,7 +12,7 @@ use crate::store::Kv;
 /// The one limit of a partition that has no other.
 pub(in crate::ca) const ACCOUNTS: &str = "accounts";
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     /// To the partition of a client address: one more account is being made from there.
     ///
     /// # Errors
@@ -28,7 +28,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
 /// `rateLimited`; `serverInternal` when it does not answer.
 pub async fn count_account<P: Ports>(ports: &P, address: Option<ClientAddress>) -> Result<(), Problem> {
     let Some(address) = limited(ports, address) else { return Ok(()) };
-    match ports.ask(&Partition::Address(address), &Message::CountAccount).await? {
+    match ports.ask(&PartitionId::Address(address), &Message::CountAccount).await? {
         Reply::Done => Ok(()),
         other => Err(message::unexpected(&other)),
     }

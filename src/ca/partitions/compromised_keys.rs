@@ -7,8 +7,8 @@
 
 use crate::ca::config::key_policy::Use;
 use crate::ca::runtime::message;
-use crate::ca::runtime::message::{Message, Partition, Reply};
-use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::message::{Message, PartitionId, Reply};
+use crate::ca::runtime::partition::Partition;
 use crate::ca::runtime::ports::{PartitionPorts, Ports};
 use crate::records::Problem;
 use crate::records::ledger::entry::CompromisedKey;
@@ -26,7 +26,7 @@ pub fn fingerprint(spki_der: &[u8]) -> String {
 /// `badPublicKey`, for a CSR's key `badCSR`, where it was; `serverInternal` when there is no answer.
 pub async fn check<P: Ports>(ports: &P, for_what: Use, spki_der: &[u8]) -> Result<(), Problem> {
     let message = Message::IsCompromised { key: fingerprint(spki_der) };
-    match ports.ask(&Partition::Compromised, &message).await? {
+    match ports.ask(&PartitionId::Compromised, &message).await? {
         Reply::Compromised(false) => Ok(()),
         Reply::Compromised(true) => {
             let whose = for_what.whose();
@@ -36,7 +36,7 @@ pub async fn check<P: Ports>(ports: &P, for_what: Use, spki_der: &[u8]) -> Resul
     }
 }
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     /// Whether the key of this fingerprint is refused. Nothing is stored for one that is not.
     ///
     /// # Errors

@@ -4,9 +4,9 @@ use super::client_address::ACCOUNTS;
 use crate::ca::config::rate_limits::Name;
 use crate::ca::runtime::ask::json_of;
 use crate::ca::runtime::message;
-use crate::ca::runtime::message::{Message, Partition, Reply};
+use crate::ca::runtime::message::{Message, PartitionId, Reply};
 use crate::ca::runtime::operation::{KeyChange, PolicyChange, Shown};
-use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::partition::Partition;
 use crate::ca::runtime::ports::{PartitionPorts, Ports};
 use crate::records::acme::account::ExternalUse;
 use crate::records::operations::external_key::{ExternalKeyRecord, Uses};
@@ -36,14 +36,14 @@ fn over(why: &str) -> Problem {
 /// `unauthorized` when the key is spent; `rateLimited` when it made too many accounts lately; `serverInternal` when its partition does not answer.
 pub async fn spend<P: Ports>(ports: &P, kid: &str, thumbprint: &str, account: Option<&Id>) -> Result<(), Problem> {
     let message = Message::Bind { thumbprint: thumbprint.to_owned(), account: account.cloned() };
-    match ports.ask(&Partition::Eab(kid.to_owned()), &message).await? {
+    match ports.ask(&PartitionId::Eab(kid.to_owned()), &message).await? {
         Reply::Bound(true) => Ok(()),
         Reply::Bound(false) => Err(spent()),
         other => Err(message::unexpected(&other)),
     }
 }
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     /// Records the use of this external account key: see [`spend`]. `false` when it is spent, or is no key any more.
     ///
     /// A key for one use is bound to the account too: once that account has changed its key, the old account key cannot
@@ -53,7 +53,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// `unauthorized` for one that was disabled or has expired; `rateLimited` when too many accounts were bound with it
     /// lately; when the storage fails.
     pub fn bind(&self, thumbprint: &str, account: Option<Id>) -> Result<bool, Problem> {
-        let Partition::Eab(kid) = &self.name else {
+        let PartitionId::Eab(kid) = &self.name else {
             return Err(Problem::internal(format!("{} is no external account key", self.name.name())));
         };
         let configured = self.ports.settings().external.keys.get(kid).map(|key| key.uses);
@@ -89,7 +89,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
 /// Key changes of an account.
 pub(in crate::ca) const KEYS: &str = "keys";
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     /// One more account with this external account key, if `made`; else whether there may be.
     ///
     /// # Errors
@@ -105,7 +105,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
 /// How many accounts of a key are shown.
 const MAX_ACCOUNTS: usize = 100;
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     /// Comes into being; `false` for a key that exists, and where a key of the configuration had the kid, and accounts.
     pub(in crate::ca) fn create_key(&self, record: &ExternalKeyRecord) -> Result<Value, Problem> {
         self.transact(|txn| {

@@ -1,8 +1,8 @@
 //! The account that owns a key: claims, reassignments, look-ups.
 
 use crate::ca::runtime::message;
-use crate::ca::runtime::message::{Holding, Message, Partition, Reply};
-use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::message::{Holding, Message, PartitionId, Reply};
+use crate::ca::runtime::partition::Partition;
 use crate::ca::runtime::ports::{PartitionPorts, Ports};
 use crate::records::Problem;
 use crate::records::acme::account::KeyOwner;
@@ -14,7 +14,7 @@ use crate::values::Id;
 /// # Errors
 /// `serverInternal` when it does not answer.
 pub async fn owner<P: Ports>(ports: &P, thumbprint: &str, message: &Message) -> Result<Option<KeyOwner>, Problem> {
-    match ports.ask(&Partition::Key(thumbprint.to_owned()), message).await? {
+    match ports.ask(&PartitionId::Key(thumbprint.to_owned()), message).await? {
         Reply::Owner(owner) => Ok(owner),
         other => Err(message::unexpected(&other)),
     }
@@ -25,13 +25,13 @@ pub async fn owner<P: Ports>(ports: &P, thumbprint: &str, message: &Message) -> 
 /// # Errors
 /// `serverInternal` when it does not answer.
 pub async fn ask_account<P: Ports>(ports: &P, id: &Id, message: &Message) -> Result<Holding, Problem> {
-    match ports.ask(&Partition::Account(id.clone()), message).await? {
+    match ports.ask(&PartitionId::Account(id.clone()), message).await? {
         Reply::Account(holding) => Ok(holding),
         other => Err(message::unexpected(&other)),
     }
 }
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     /// Whose this key is.
     ///
     /// # Errors

@@ -1,8 +1,8 @@
 //! Sums of counts, and sending counts to them.
 
 use crate::ca::runtime::message;
-use crate::ca::runtime::message::{Message, Partition, Reply};
-use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::message::{Message, PartitionId, Reply};
+use crate::ca::runtime::partition::Partition;
 use crate::ca::runtime::ports::{PartitionPorts, Ports};
 use crate::records::Problem;
 use crate::records::operations::metrics;
@@ -11,7 +11,7 @@ use crate::store::Kv;
 use std::rc::Rc;
 
 /// The partition that sums.
-const SUMS: Partition = Partition::Metrics(0);
+const SUMS: PartitionId = PartitionId::Metrics(0);
 
 /// Sends what was counted to be summed, and gets the sums. What cannot be sent is kept; when only the answer was lost it
 /// is counted twice.
@@ -30,7 +30,7 @@ pub async fn flush<P: Ports>(ports: &P) -> Result<Counts, Problem> {
     }
 }
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     /// Ends a job: a failure is logged, and counts that are due are sent.
     pub(in crate::ca) fn end_job(self: &Rc<Self>, done: Result<(), Problem>) {
         if let Err(problem) = done {
@@ -44,7 +44,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// what the partition does, which neither waits for it nor fails with it.
     pub fn flush_if_due(self: &Rc<Self>) {
         // Who sums would have to ask itself.
-        if matches!(self.name, Partition::Metrics(_)) || !self.ports.memory().flush_is_due(self.ports.now()) {
+        if matches!(self.name, PartitionId::Metrics(_)) || !self.ports.memory().flush_is_due(self.ports.now()) {
             return;
         }
         let cell = self.clone();

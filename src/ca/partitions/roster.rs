@@ -2,9 +2,9 @@
 
 use crate::ca::http::routes::Urls;
 use crate::ca::runtime::ask::{ask, json_of};
-use crate::ca::runtime::message::{Partition, ROSTERS};
+use crate::ca::runtime::message::{PartitionId, ROSTERS};
 use crate::ca::runtime::operation::{Operation, Page};
-use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::partition::Partition;
 use crate::ca::runtime::ports::{PartitionPorts, Ports};
 use crate::records::Problem;
 use crate::records::ledger::inventory::MemberRecord;
@@ -13,9 +13,9 @@ use crate::values::{Id, Time};
 use serde_json::{Value, json};
 
 /// The partition that lists this account.
-pub(in crate::ca) fn roster(account: &Id) -> Partition {
+pub(in crate::ca) fn roster(account: &Id) -> PartitionId {
     let [first, ..] = account.bytes();
-    Partition::Roster(first % ROSTERS)
+    PartitionId::Roster(first % ROSTERS)
 }
 
 /// Notes that there will be an account: before it is made, so that none is missing.
@@ -37,7 +37,7 @@ pub(in crate::ca) fn shown_of(urls: &Urls, member: &MemberRecord) -> Option<Valu
     }))
 }
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     /// Notes an account, or what it tells of itself. What is known already in a later state stays.
     pub(in crate::ca) fn enrol(&self, member: &MemberRecord) -> Result<Value, Problem> {
         self.transact(|txn| {

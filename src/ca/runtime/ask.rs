@@ -1,7 +1,7 @@
 //! Asking other partitions for operations.
 
 use super::message;
-use super::message::{Message, Partition, Reply};
+use super::message::{Message, PartitionId, Reply};
 use super::operation::Operation;
 use super::ports::Ports;
 use crate::records::Problem;
@@ -12,7 +12,7 @@ use serde_json::Value;
 ///
 /// # Errors
 /// What it refuses with; `serverInternal` when it does not answer.
-pub async fn ask<P: Ports>(ports: &P, to: &Partition, operation: Operation) -> Result<Value, Problem> {
+pub async fn ask<P: Ports>(ports: &P, to: &PartitionId, operation: Operation) -> Result<Value, Problem> {
     match ports.ask(to, &Message::Operate(operation)).await? {
         Reply::Shown(shown) => Ok(shown),
         other => Err(message::unexpected(&other)),
@@ -25,7 +25,7 @@ pub async fn ask<P: Ports>(ports: &P, to: &Partition, operation: Operation) -> R
 /// As [`ask`]; `serverInternal` for an answer that is something else.
 pub async fn ask_for<P: Ports, T: DeserializeOwned>(
     ports: &P,
-    to: &Partition,
+    to: &PartitionId,
     operation: Operation,
 ) -> Result<T, Problem> {
     let answer = ask(ports, to, operation).await?;

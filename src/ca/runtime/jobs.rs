@@ -2,7 +2,7 @@
 //! due; a request may run its own job at once.
 
 use super::jobs;
-use super::partition::Cell;
+use super::partition::Partition;
 use super::ports::{PartitionPorts, Task};
 use crate::records::Problem;
 use crate::store::{Kv, Record, Table, Txn};
@@ -123,7 +123,7 @@ impl JobRecord {
     }
 }
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     /// How often such a thing is tried; `None` for what is never given up.
     fn tries(&self, work: &Work) -> Option<u32> {
         match work {

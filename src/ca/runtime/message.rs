@@ -18,7 +18,7 @@ pub const NONCE_SHARDS: u8 = 8;
 
 /// Names a partition.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Partition {
+pub enum PartitionId {
     /// An account with its orders, authorizations and certificates.
     Account(Id),
     /// Which account owns the key of this thumbprint.
@@ -46,7 +46,7 @@ pub enum Partition {
 /// How many partitions share the list of accounts.
 pub const ROSTERS: u8 = 4;
 
-impl Partition {
+impl PartitionId {
     /// The partition's name: that of its Durable Object.
     pub fn name(&self) -> String {
         match self {
@@ -82,7 +82,7 @@ impl Partition {
     }
 }
 
-impl From<&Home> for Partition {
+impl From<&Home> for PartitionId {
     fn from(home: &Home) -> Self {
         match home {
             Home::Account(id) => Self::Account(id.clone()),

@@ -1,7 +1,7 @@
 //! What the CA needs from its host.
 
 use super::memory::Memory;
-use super::message::{Message, Partition, Reply};
+use super::message::{Message, PartitionId, Reply};
 use crate::ca::config::settings::Settings;
 use crate::ca::config::webhook::WebhookRequest;
 use crate::pki::Issuer;
@@ -49,7 +49,7 @@ pub trait Ports: Verify + Outbound {
     ///
     /// # Errors
     /// `serverInternal` when it cannot be reached or does not answer in time. It may have done what it was asked.
-    async fn call(&self, to: &Partition, message: &Message) -> Result<Reply, Problem>;
+    async fn call(&self, to: &PartitionId, message: &Message) -> Result<Reply, Problem>;
 
     /// Passes a POST to its account: the path that was asked, and the JWS.
     ///
@@ -73,7 +73,7 @@ pub trait Ports: Verify + Outbound {
     ///
     /// # Errors
     /// What the partition refuses with; as [`Ports::call`].
-    async fn ask(&self, to: &Partition, message: &Message) -> Result<Reply, Problem> {
+    async fn ask(&self, to: &PartitionId, message: &Message) -> Result<Reply, Problem> {
         match self.call(to, message).await? {
             Reply::Refused(problem) => Err(problem),
             reply => Ok(reply),

@@ -7,7 +7,7 @@ use crate::ca::config::webhook::WebhookRequest;
 use crate::ca::front::transport;
 use crate::ca::http::message::Response;
 use crate::ca::runtime::memory::Memory;
-use crate::ca::runtime::message::{Message, Partition, Reply};
+use crate::ca::runtime::message::{Message, PartitionId, Reply};
 use crate::ca::runtime::ports::{Handed, PartitionPorts, Ports, Task};
 use crate::pki::Issuer;
 use crate::records::Problem;
@@ -40,7 +40,7 @@ impl WorldPorts {
     }
 
     /// Boxed, because a partition may call another, whose host this is too.
-    fn dispatch(&self, to: &Partition, message: &Message) -> Pin<Box<dyn Future<Output = Result<Reply, Problem>>>> {
+    fn dispatch(&self, to: &PartitionId, message: &Message) -> Pin<Box<dyn Future<Output = Result<Reply, Problem>>>> {
         // As on the wire: what cannot be written and read back gets lost.
         let json = serde_json::to_string(message).expect("a message is JSON");
         let (world, name) = (self.world.clone(), to.name());
@@ -149,7 +149,7 @@ impl Ports for WorldPorts {
         signature
     }
 
-    async fn call(&self, to: &Partition, message: &Message) -> Result<Reply, Problem> {
+    async fn call(&self, to: &PartitionId, message: &Message) -> Result<Reply, Problem> {
         self.world.step().await;
         if self.world.call_fault().strikes() {
             return Err(Problem::internal("injected fault: the call did not arrive"));
@@ -170,7 +170,7 @@ impl Ports for WorldPorts {
     /// As a host does it: a success goes to the client as it is.
     async fn pass(&self, to: &Id, path: &str, body: &str) -> Result<Handed<Response>, Problem> {
         let message = Message::Post { path: path.to_owned(), body: body.to_owned() };
-        Ok(match self.call(&Partition::Account(to.clone()), &message).await? {
+        Ok(match self.call(&PartitionId::Account(to.clone()), &message).await? {
             Reply::Response(response) if response.is_success() => {
                 let base = self.settings().urls.of_path("");
                 Handed::Done(response.status, transport::strict(response.exposed(), &base))

@@ -8,8 +8,8 @@ use super::operations::{Loss, catch_loss};
 use super::world::World;
 use crate::ca::front::handler::{Front, Handled};
 use crate::ca::http::message::{Request, Response};
-use crate::ca::runtime::message::Partition;
-use crate::ca::runtime::partition::Cell as PartitionCell;
+use crate::ca::runtime::message::PartitionId;
+use crate::ca::runtime::partition::Partition;
 use crate::records::Problem;
 use crate::store::MemoryKv;
 use crate::values::Time;
@@ -194,13 +194,13 @@ impl World {
         self.state.alarms.borrow_mut().clear();
     }
 
-    pub(super) fn cell(&self, name: &str) -> Rc<PartitionCell<WorldPorts, SharedKv>> {
+    pub(super) fn cell(&self, name: &str) -> Rc<Partition<WorldPorts, SharedKv>> {
         let ports = WorldPorts::new(self, Some(name));
-        Rc::new(PartitionCell::new(ports, Partition::parse(name).expect("a partition's name"), self.storage(name)))
+        Rc::new(Partition::new(ports, PartitionId::parse(name).expect("a partition's name"), self.storage(name)))
     }
 
     /// As [`World::cell`], brought back into memory first where it was lost.
-    pub(super) fn woken(&self, name: &str) -> Result<Rc<PartitionCell<WorldPorts, SharedKv>>, Problem> {
+    pub(super) fn woken(&self, name: &str) -> Result<Rc<Partition<WorldPorts, SharedKv>>, Problem> {
         let cell = self.cell(name);
         if self.state.lost.borrow().contains(name) {
             cell.resume()?;

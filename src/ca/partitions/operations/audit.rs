@@ -1,6 +1,6 @@
 //! The audit record: entries and pages of it.
 
-use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::partition::Partition;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::Problem;
 use crate::records::operations::audit::{Act, AuditEnd, AuditRecord, Event, id_of};
@@ -12,7 +12,7 @@ pub fn act(act: &Act) -> Value {
     json!({ "at": act.at.rfc3339(), "by": act.by })
 }
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     /// Puts an event into the record.
     ///
     /// # Errors

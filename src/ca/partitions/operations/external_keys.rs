@@ -1,7 +1,7 @@
 //! The list of the external account keys that operators made.
 
 use crate::ca::runtime::operation::Page;
-use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::partition::Partition;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::Problem;
 use crate::records::operations::external_key::ExternalKeyEntry;
@@ -9,7 +9,7 @@ use crate::store::Kv;
 use crate::values::Time;
 use serde_json::{Value, json};
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     /// Notes that there will be a key of this kid, made then.
     pub(in crate::ca) fn enter_key(&self, kid: String, created: Time) -> Result<Value, Problem> {
         self.transact(|txn| {

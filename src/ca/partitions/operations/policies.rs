@@ -3,7 +3,7 @@
 use crate::ca::config::policy;
 use crate::ca::runtime::ask::json_of;
 use crate::ca::runtime::operation::{InForceDocuments, NewPolicy, Restored};
-use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::partition::Partition;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::Problem;
 use crate::records::operations::policies::{PolicyRecord, ShadowRecord};
@@ -24,7 +24,7 @@ pub(in crate::ca) fn no_version() -> Problem {
 /// How many versions are shown.
 const VERSIONS: usize = 50;
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     pub(in crate::ca) fn last_policy(&self, txn: &Txn<'_, K>) -> Result<Option<PolicyRecord>, Problem> {
         Ok(txn.list::<PolicyRecord>(None, 1)?.into_iter().next().map(|(_, record)| record))
     }

@@ -1,7 +1,7 @@
 //! The shadow policy and its findings.
 
 use crate::ca::runtime::operation::FOUND;
-use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::partition::Partition;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::Problem;
 use crate::records::ledger::inventory::set_id;
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 /// How many findings of a shadow are kept.
 const FINDINGS: usize = 200;
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     /// Puts a policy in the shadow, or ends it; what the one before would have refused is forgotten.
     pub(in crate::ca) fn put_shadow(&self, document: Option<Value>, made: Act) -> Result<Value, Problem> {
         self.transact(|txn| {

@@ -1,14 +1,14 @@
 //! The state of the operators' partition, for them to see.
 
 use super::audit::act;
-use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::partition::Partition;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::Problem;
 use crate::records::operations::policies::ShadowRecord;
 use crate::store::Kv;
 use serde_json::{Value, json};
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     /// What there is to say of operations as a whole.
     pub(in crate::ca) fn operations_standing(&self) -> Result<Value, Problem> {
         let end = self.audit_end()?;
