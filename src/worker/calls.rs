@@ -8,10 +8,11 @@ use super::timer::{self, within};
 use crate::ca::config::settings::Settings;
 use crate::ca::front::transport;
 use crate::ca::http::message::{Body, Response};
-use crate::ca::runtime::message::{Message, PartitionId, Reply};
-use crate::ca::runtime::ports::Handed;
+use crate::ca::runtime::message::{Message, PartitionId, PostReply, Reply};
+use crate::ca::runtime::ports::Forwarded;
 use crate::records::Problem;
 use core::time::Duration;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
 use wasm_bindgen::{JsCast, JsValue};
@@ -40,9 +41,9 @@ const ENVELOPED: u16 = 400;
 
 /// What a partition sends back: its reply, and what it cost.
 #[derive(Serialize, Deserialize)]
-pub struct Envelope {
-    /// The reply.
-    pub reply: Reply,
+pub struct Envelope<R> {
+    /// The reply: a [`Reply`], or a [`PostReply`].
+    pub reply: R,
     /// What the partition spent on it.
     pub spent: Spent,
 }
@@ -73,7 +74,7 @@ impl Spent {
 ///
 /// # Errors
 /// A sentence for the log.
-pub async fn send(env: &Env, to: &PartitionId, message: &Message) -> Result<Envelope, String> {
+pub async fn send(env: &Env, to: &PartitionId, message: &Message) -> Result<Envelope<Reply>, String> {
     let body = serde_json::to_string(message).map_err(|e| e.to_string())?;
     let answered = async { open(&fetch(env, to, MESSAGES, body.as_bytes()).await?).await };
     within(CALL_LIMIT, answered).await.ok_or(LATE)?
@@ -88,14 +89,14 @@ pub async fn pass(
     to: &PartitionId,
     path: &str,
     body: &str,
-) -> Result<(Handed<web_sys::Response>, Spent), String> {
+) -> Result<(Forwarded<web_sys::Response>, Spent), String> {
     let answered = async {
         let response = fetch(env, to, &format!("{POSTS}{path}"), body.as_bytes()).await?;
         match response.status() {
             ENVELOPED => {
-                open(&response).await.map(|Envelope { reply, spent }| (Handed::Answered(Box::new(reply)), spent))
+                open(&response).await.map(|Envelope { reply, spent }| (Forwarded::Read(Box::new(reply)), spent))
             }
-            status => Ok((Handed::Done(status, response), Spent::default())),
+            status => Ok((Forwarded::Untouched(status, response), Spent::default())),
         }
     };
     within(CALL_LIMIT, answered).await.ok_or(LATE)?
@@ -124,46 +125,59 @@ async fn fetch(env: &Env, to: &PartitionId, url: &str, body: &[u8]) -> Result<we
     js::answer(stub.fetch(url, &init)).await.and_then(JsCast::dyn_into).map_err(|e| js::text(&e))
 }
 
-async fn open(response: &web_sys::Response) -> Result<Envelope, String> {
+async fn open<R: DeserializeOwned>(response: &web_sys::Response) -> Result<Envelope<R>, String> {
     let bytes = js::buffer(response.array_buffer()).await.map_err(|e| js::text(&e))?;
     serde_json::from_slice(&bytes).map_err(|e| format!("{e} in {:?}", String::from_utf8_lossy(&bytes)))
 }
 
-/// Reads what a partition was sent. `serverInternal` for a message that cannot be read.
+/// What a partition is sent.
+pub enum Sent {
+    /// A message of another partition or the front.
+    Message(Message),
+    /// A client's POST: its path and the JWS.
+    Post(String, String),
+}
+
+/// Reads what a partition is sent; the inner error is a message that cannot be read.
 ///
 /// # Errors
-/// When the body does not arrive.
-pub async fn read(request: &web_sys::Request) -> Result<Result<Message, Problem>, JsValue> {
+/// When the body cannot be had.
+pub async fn read(request: &web_sys::Request) -> Result<Result<Sent, Problem>, JsValue> {
     let url = request.url();
     let body = js::answer(request.text()).await?.as_string().unwrap_or_default();
     Ok(match url.strip_prefix(POSTS) {
-        Some(path) => Ok(Message::Post { path: path.to_owned(), body }),
-        None => {
-            serde_json::from_str(&body).map_err(|e| Problem::internal(format!("a message that cannot be read: {e}")))
-        }
+        Some(path) => Ok(Sent::Post(path.to_owned(), body)),
+        None => serde_json::from_str(&body)
+            .map(Sent::Message)
+            .map_err(|e| Problem::internal(format!("a message that cannot be read: {e}"))),
     })
 }
 
-/// A partition's answer.
+/// An account's answer to a POST: a success as the client gets it, anything else in an envelope.
 ///
 /// # Errors
 /// When it cannot be made into a response.
-pub fn write(reply: Reply, spent: Spent, settings: Option<&Settings>) -> Result<web_sys::Response, JsValue> {
+pub fn write_post(reply: PostReply, spent: Spent, settings: &Settings) -> Result<web_sys::Response, JsValue> {
     match reply {
-        Reply::Response(response) if response.is_success() => {
+        PostReply::Response(response) if response.is_success() => {
             let calls = Spent { calls: spent.calls + 1, ..spent };
             // A POST that gets here came as BASE_URL says.
-            let base = settings.map_or_else(String::new, |settings| settings.urls.of_path(""));
-            let response = transport::strict(response.exposed(), &base);
-            respond(&if settings.is_some_and(|settings| settings.dev) { calls.shown(response) } else { response })
+            let response = transport::strict(response.exposed(), &settings.urls.of_path(""));
+            respond(&if settings.dev { calls.shown(response) } else { response })
         }
-        reply => {
-            let body = serde_json::to_string(&Envelope { reply, spent }).map_err(|e| e.to_string())?;
-            let init = web_sys::ResponseInit::new();
-            init.set_status(ENVELOPED);
-            web_sys::Response::new_with_opt_str_and_init(Some(&body), &init)
-        }
+        reply => write(reply, spent),
     }
+}
+
+/// A reply in an envelope.
+///
+/// # Errors
+/// When it cannot be made into a response.
+pub fn write<R: Serialize>(reply: R, spent: Spent) -> Result<web_sys::Response, JsValue> {
+    let body = serde_json::to_string(&Envelope { reply, spent }).map_err(|e| e.to_string())?;
+    let init = web_sys::ResponseInit::new();
+    init.set_status(ENVELOPED);
+    web_sys::Response::new_with_opt_str_and_init(Some(&body), &init)
 }
 
 /// A response, with its headers all in one crossing; workerd joins lines of one name (docs/DIVERGENCES.md).

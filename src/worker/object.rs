@@ -1,6 +1,6 @@
 //! The one Durable Object class: whichever partition its name says.
 
-use super::calls::{self, Spent};
+use super::calls::{self, Sent, Spent};
 use super::config;
 use super::ports::{HostPorts, Object};
 use super::sql::SqlKv;
@@ -68,24 +68,31 @@ impl Partition {
 
 impl Inner {
     async fn fetch(&self, request: &web_sys::Request) -> Result<web_sys::Response, JsValue> {
-        let message = calls::read(request).await?;
-        let cell = match self.cell().await {
-            Ok(cell) => cell,
-            Err(problem) => return calls::write(Reply::Refused(problem), Spent::default(), None),
+        let sent = calls::read(request).await?;
+        // A refusal is written alike for a message and for a POST.
+        let partition = match self.partition().await {
+            Ok(partition) => partition,
+            Err(problem) => return calls::write(Reply::Refused(problem), Spent::default()),
         };
-        let reply = match message {
-            Ok(message) => cell.clone().handle(message).await,
-            Err(problem) => Reply::Refused(problem),
-        };
-        calls::write(reply, cell.ports.spent(), Some(cell.ports.settings()))
+        match sent {
+            Ok(Sent::Message(message)) => {
+                let reply = partition.clone().handle(message).await;
+                calls::write(reply, partition.ports.spent())
+            }
+            Ok(Sent::Post(path, body)) => {
+                let reply = partition.clone().post(&path, &body).await;
+                calls::write_post(reply, partition.ports.spent(), partition.ports.settings())
+            }
+            Err(problem) => calls::write(Reply::Refused(problem), partition.ports.spent()),
+        }
     }
 
     async fn alarm(&self) -> Result<(), JsValue> {
         // It has gone off, so none is set; what is left to do sets the next one.
         self.object.alarm.set(None);
         self.alarm_known.set(true);
-        let problem = match self.cell().await {
-            Ok(cell) => match cell.alarm().await {
+        let problem = match self.partition().await {
+            Ok(partition) => match partition.alarm().await {
                 Ok(()) => {
                     self.failed_alarms.set(0);
                     return Ok(());
@@ -111,7 +118,7 @@ impl Inner {
     }
 
     /// The partition, for one message.
-    async fn cell(&self) -> Result<Rc<partition::Partition<HostPorts, SqlKv>>, Problem> {
+    async fn partition(&self) -> Result<Rc<partition::Partition<HostPorts, SqlKv>>, Problem> {
         let settings = config::load(&self.env).await.map_err(Problem::internal)?;
         self.learn_alarm().await?;
         let ports = HostPorts::new(settings, self.env.clone(), Some(self.object.clone()));
@@ -123,11 +130,11 @@ impl Inner {
         let name =
             PartitionId::parse(&name).ok_or_else(|| Problem::internal(format!("{name:?} names no partition")))?;
         let kv = SqlKv::new(&self.object)?;
-        let cell = partition::Partition::new(ports, name.clone(), kv.clone());
+        let partition = Rc::new(partition::Partition::new(ports, name.clone(), kv.clone()));
         // Without an await since it was found that this is the first message: nobody has begun a job yet.
-        cell.resume()?;
+        partition.resume()?;
         *self.known.borrow_mut() = Some((name, kv));
-        Ok(Rc::new(cell))
+        Ok(partition)
     }
 
     /// Asks once when the alarm goes off.

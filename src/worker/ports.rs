@@ -9,7 +9,7 @@ use crate::ca::config::settings::Settings;
 use crate::ca::config::webhook::WebhookRequest;
 use crate::ca::runtime::memory::Memory;
 use crate::ca::runtime::message::{Message, PartitionId, Reply};
-use crate::ca::runtime::ports::{Handed, PartitionPorts, Ports, Task};
+use crate::ca::runtime::ports::{Forwarded, PartitionPorts, Ports, Task};
 use crate::pki::Issuer;
 use crate::records::Problem;
 use crate::validation::outbound::{FetchAnswer, Limits, Outbound, OutboundFault, Reaction};
@@ -107,7 +107,7 @@ impl Ports for HostPorts {
         Ok(envelope.reply)
     }
 
-    async fn pass(&self, to: &Id, path: &str, body: &str) -> Result<Handed<web_sys::Response>, Problem> {
+    async fn pass(&self, to: &Id, path: &str, body: &str) -> Result<Forwarded<web_sys::Response>, Problem> {
         let to = PartitionId::Account(to.clone());
         let passed = calls::pass(&self.env, &to, path, body).await;
         let (handed, spent) = passed.map_err(|why| unanswered(&to, &why))?;

@@ -1,8 +1,8 @@
 //! Authorizations ([RFC 8555 §7.5](https://www.rfc-editor.org/rfc/rfc8555#section-7.5)).
 
+use super::kind::Account;
 use super::request::{Admitted, payload};
 use crate::ca::http::message::{Answer, Response};
-use crate::ca::runtime::partition::Partition;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::policy::Grant;
 use crate::records::acme::authorization::{AuthorizationStatus, ChallengeStatus};
@@ -20,7 +20,7 @@ struct Update {
     status: Option<String>,
 }
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     /// The authorization of this id.
     ///
     /// # Errors

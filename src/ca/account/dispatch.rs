@@ -1,21 +1,20 @@
 //! Takes a signed POST to its resource.
 
+use super::kind::Account;
 use super::request::{Admitted, only_read};
 use crate::ca::documents::directory;
 use crate::ca::http::message::{Answer, Response};
 use crate::ca::http::routes::Route;
 use crate::ca::runtime::jws;
 use crate::ca::runtime::jws::Fresh;
-use crate::ca::runtime::message::Reply;
-use crate::ca::runtime::partition::Partition;
+use crate::ca::runtime::message::PostReply;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::{Home, Problem};
 use crate::store::Kv;
-use std::rc::Rc;
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     /// A request signed with the account's key.
-    pub(in crate::ca) async fn post(self: &Rc<Self>, path: &str, body: &str) -> Reply {
+    pub(in crate::ca) async fn post(&self, path: &str, body: &str) -> PostReply {
         let mut signed = false;
         let answer = match self.admit(path, body, &mut signed).await {
             Ok(admitted) => self.dispatch(&admitted, path).await,
@@ -26,19 +25,18 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
             Err(problem) => {
                 self.log(&problem);
                 if !signed {
-                    return Reply::Unsigned(problem);
+                    return PostReply::Unsigned(problem);
                 }
                 self.complete(Response::problem(&problem), Fresh::after(&problem))
             }
         };
-        Reply::Response(Box::new(response))
+        PostReply::Response(Box::new(response))
     }
 
     /// Adds what every response to a POST carries that the account signed: the index link and a nonce whose home is here.
     fn complete(&self, response: Response, fresh: Fresh) -> Response {
         let response = response.indexed(&self.ports.settings().urls);
-        let id = self.account_id();
-        let nonce = id.and_then(|id| jws::fresh_nonce(&self.ports, &Home::Account(id.clone()), fresh));
+        let nonce = jws::fresh_nonce(&self.ports, &Home::Account(self.id.clone()), fresh);
         match nonce {
             Ok(nonce) => response.with_nonce(&nonce),
             Err(problem) => {
@@ -53,7 +51,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
         self.enter(admitted, |_txn, _account| only_read(admitted).map(|()| response()))
     }
 
-    async fn dispatch(self: &Rc<Self>, admitted: &Admitted, path: &str) -> Answer {
+    async fn dispatch(&self, admitted: &Admitted, path: &str) -> Answer {
         // An account's own resources live in its partition; those of another are unknown here.
         match Route::parse(path) {
             Some(Route::Account(id)) => self.post_account(admitted, &id).await,

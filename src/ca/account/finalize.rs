@@ -6,6 +6,7 @@
 //! finalize request, whose answer is `valid` then.
 
 use super::issuance::{Links, Subject, leaf_request};
+use super::kind::Account;
 use super::request::{Admitted, payload};
 use crate::ca::config::key_policy;
 use crate::ca::config::key_policy::Use;
@@ -13,7 +14,6 @@ use crate::ca::http::message::{Answer, MAX_BODY};
 use crate::ca::issuance_policy::grant::Permits;
 use crate::ca::partitions::compromised_keys;
 use crate::ca::runtime::jobs::Work;
-use crate::ca::runtime::partition::Partition;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::ca::runtime::problems::lint_failed;
 use crate::pki::csr::{CsrFault, MAX_CSR_BYTES, MAX_CSR_NAMES, VerifiedCsr};
@@ -29,7 +29,6 @@ use futures_util::future::join;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
-use std::rc::Rc;
 
 /// How long the finalize request waits for ledger and signature before it answers `processing`.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -57,13 +56,13 @@ struct Presented {
     digest: String,
 }
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     /// finalize. Repeated with the same CSR, it answers the order as it is.
     ///
     /// # Errors
     /// `orderNotReady`; `rejectedIdentifier` or `unauthorized` when the policy has changed since the order; `badCSR`,
     /// `invalidProfile`, `rateLimited` or `caa`, with the order left ready; 404 for an unknown order.
-    pub async fn post_finalize(self: &Rc<Self>, admitted: &Admitted, id: &Id) -> Answer {
+    pub async fn post_finalize(&self, admitted: &Admitted, id: &Id) -> Answer {
         let presented = self.presented(admitted).await;
         let asked = self.ask_around(admitted, id, presented.as_ref().ok()).await;
         // Not as it was when the request came in: asking around takes its time, and what was taken away meanwhile is gone.

@@ -1,15 +1,15 @@
 //! What the effective policy permits to this account.
 
+use super::kind::Account;
 use crate::ca::issuance_policy::effective::{Governing, governing};
 use crate::ca::issuance_policy::grant::{Permits, permit};
-use crate::ca::runtime::partition::Partition;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::acme::problem::Named;
 use crate::records::{AuthorizationRecord, Kind, OrderRecord, Problem};
 use crate::store::Kv;
 use crate::values::Identifier;
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     /// What the account of this partition is under by now.
     ///
     /// # Errors
@@ -20,19 +20,19 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     }
 }
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     /// As [`permit`], by what the account is under today.
     ///
     /// # Errors
-    /// As [`permit`]; `rejectedIdentifier` for names that are [too deep](Partition::too_deep); `unauthorized`: see [`Governing::rules`].
+    /// As [`permit`]; `rejectedIdentifier` for names that are [too deep](Account::too_deep); `unauthorized`: see [`Governing::rules`].
     pub fn permits<'a>(&'a self, governing: &'a Governing, identifiers: &[Identifier]) -> Result<Permits<'a>, Problem> {
         self.permits_beside(governing, identifiers, Vec::new())
     }
 
-    /// As [`Partition::permits`], beside identifiers that were refused before.
+    /// As [`Account::permits`], beside identifiers that were refused before.
     ///
     /// # Errors
-    /// As [`Partition::permits`].
+    /// As [`Account::permits`].
     pub fn permits_beside<'a>(
         &'a self,
         governing: &'a Governing,

@@ -1,14 +1,13 @@
 //! A partition at work: its storage, its host, and the entrance for messages.
 
+use super::kind::Account;
 use super::terms;
 use crate::ca::http::routes::Route;
 use crate::ca::issuance_policy::effective;
 use crate::ca::issuance_policy::effective::Governing;
 use crate::ca::partitions::nonce;
-use crate::ca::partitions::nonce::redeem;
+use crate::ca::partitions::nonce::{Redeem, redeem};
 use crate::ca::runtime::jws;
-use crate::ca::runtime::message::Redemption;
-use crate::ca::runtime::partition::Partition;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::ca::runtime::problems::dead_account;
 use crate::jose::{Jwk, Verified};
@@ -39,7 +38,7 @@ pub fn payload<T: serde::de::DeserializeOwned>(admitted: &Admitted) -> Result<T,
 /// A request that was let in: its signature holds for the account's key, and its nonce is good.
 ///
 /// What is left is to be done in the transaction that acts on it: redeem the nonce if this partition is its home,
-/// check that the account still has that key and is alive, check the URL. [`Partition::enter`] does that.
+/// check that the account still has that key and is alive, check the URL. [`Account::enter`] does that.
 pub struct Admitted {
     /// The verified request.
     pub jws: Verified,
@@ -53,11 +52,11 @@ pub struct Admitted {
     pub governing: Governing,
 }
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     /// Verifies a request; `signed` says whether its signature is that of the account, whatever becomes of it.
     pub(in crate::ca) async fn admit(&self, path: &str, body: &str, signed: &mut bool) -> Result<Admitted, Problem> {
         let jws = jws::parse(body.as_bytes())?;
-        let id = self.account_id()?.clone();
+        let id = self.id.clone();
         let account = self.transact(|txn| self.account(txn))?;
         let key: Jwk = serde_json::from_value(account.key.clone())
             .map_err(|e| Problem::internal(format!("the stored account key cannot be read: {e}")))?;
@@ -106,7 +105,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     ) -> Result<T, Problem> {
         self.transact(|txn| {
             if let Some(nonce) = &admitted.nonce
-                && !redeem(txn, &Redemption::from(nonce))?
+                && !redeem(txn, &Redeem::from(nonce))?
             {
                 return Err(jws::used_nonce());
             }
@@ -119,11 +118,11 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
         })?
     }
 
-    /// Looks at what a request is about, before a step that takes time: what [`Partition::enter`] would refuse is refused here
+    /// Looks at what a request is about, before a step that takes time: what [`Account::enter`] would refuse is refused here
     /// already, and nothing is changed.
     ///
     /// # Errors
-    /// As [`Partition::enter`].
+    /// As [`Account::enter`].
     pub fn consider<T>(
         &self,
         admitted: &Admitted,
@@ -131,7 +130,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     ) -> Result<T, Problem> {
         self.transact(|txn| {
             if let Some(nonce) = &admitted.nonce
-                && txn.get::<RedeemedNonce>(&Redemption::from(nonce).name)?.is_some()
+                && txn.get::<RedeemedNonce>(&Redeem::from(nonce).name)?.is_some()
             {
                 return Err(jws::used_nonce());
             }

@@ -12,9 +12,9 @@ use crate::ca::operator_api::{dispatch, feed};
 use crate::ca::partitions::{metrics, nonce};
 use crate::ca::runtime::jws::Fresh;
 use crate::ca::runtime::limiter::When;
-use crate::ca::runtime::message::{NONCE_SHARDS, Reply};
-use crate::ca::runtime::ports::{Handed, Ports};
-use crate::ca::runtime::{jws, limiter, message};
+use crate::ca::runtime::message::{NONCE_SHARDS, PostReply};
+use crate::ca::runtime::ports::{Forwarded, Ports};
+use crate::ca::runtime::{jws, limiter};
 use crate::ca::telemetry::events::Told;
 use crate::ca::telemetry::{counts, events};
 use crate::jose::{Jwk, KeyRef, Unverified, Verified};
@@ -28,26 +28,26 @@ pub struct Front<P> {
 
 impl<P: Ports> Front<P> {
     /// Answers any request whatever.
-    pub async fn handle(&self, request: Request) -> Handled<P::Passed> {
+    pub async fn handle(&self, request: Request) -> Served<P::Passed> {
         let (route, mut told) = (Route::parse(&request.path), Told::at(self.ports.now()));
         let handled = match transport::turned_away(&self.ports.settings().urls, &request, route.as_ref()) {
-            Some(refusal) => Handled::Own(refusal),
+            Some(refusal) => Served::Local(refusal),
             None => self.answer(&request, route.as_ref(), &mut told).await,
         };
         let answer = match &handled {
-            Handled::Own(response) => (response.status, Some(response)),
-            Handled::Passed(status, _) => (*status, None),
+            Served::Local(response) => (response.status, Some(response)),
+            Served::Forwarded(status, _) => (*status, None),
         };
         counts::tally(&self.ports, route.as_ref(), answer.0, answer.1);
         events::answered(&self.ports, &request, route.as_ref(), answer, &told);
         match handled {
-            Handled::Own(response) => Handled::Own(finished(&request, route.as_ref(), response)),
-            passed @ Handled::Passed(..) => passed,
+            Served::Local(response) => Served::Local(finished(&request, route.as_ref(), response)),
+            passed @ Served::Forwarded(..) => passed,
         }
     }
 
-    async fn answer(&self, request: &Request, route: Option<&Route>, told: &mut Told) -> Handled<P::Passed> {
-        Handled::Own(match (request.method.as_str(), route) {
+    async fn answer(&self, request: &Request, route: Option<&Route>, told: &mut Told) -> Served<P::Passed> {
+        Served::Local(match (request.method.as_str(), route) {
             // Also OPTIONS: scripts of other origins have no business there.
             (_, Some(Route::Admin(route))) => dispatch::answer(&self.ports, request, route, told).await,
             ("OPTIONS", _) => preflight(),
@@ -119,14 +119,14 @@ impl<P: Ports> Front<P> {
         }
     }
 
-    async fn post(&self, request: &Request, route: Option<&Route>, told: &mut Told) -> Handled<P::Passed> {
+    async fn post(&self, request: &Request, route: Option<&Route>, told: &mut Told) -> Served<P::Passed> {
         let answer = match limiter::count_unauthenticated(&self.ports, request.address, When::Later) {
             Ok(()) => self.post_answer(request, route, told).await,
             Err(problem) => Err(problem),
         };
         let by_nobody = match &answer {
-            Ok(Passed::Unsigned(problem)) => problem.status < 500,
-            Ok(Passed::Done(..) | Passed::On(_) | Passed::Own(_)) => false,
+            Ok(Outcome::Unsigned(problem)) => problem.status < 500,
+            Ok(Outcome::Forwarded(..) | Outcome::Account(_) | Outcome::Local(_)) => false,
             Err(problem) => problem.status < 500,
         };
         told.unsigned = told.account.is_some() && by_nobody;
@@ -134,12 +134,12 @@ impl<P: Ports> Front<P> {
             // It has happened already: nothing is left to refuse.
             let _ = limiter::count_unauthenticated(&self.ports, request.address, When::Happened);
         }
-        Handled::Own(match answer {
-            Ok(Passed::Done(status, passed)) => return Handled::Passed(status, passed),
-            Ok(Passed::On(response)) => response,
+        Served::Local(match answer {
+            Ok(Outcome::Forwarded(status, passed)) => return Served::Forwarded(status, passed),
+            Ok(Outcome::Account(response)) => *response,
             // The account has logged it.
-            Ok(Passed::Unsigned(problem)) => self.complete(Response::problem(&problem), Fresh::after(&problem)),
-            Ok(Passed::Own(response)) => self.complete(response, Fresh::Any),
+            Ok(Outcome::Unsigned(problem)) => self.complete(Response::problem(&problem), Fresh::after(&problem)),
+            Ok(Outcome::Local(response)) => self.complete(response, Fresh::Any),
             Err(problem) => {
                 self.log(&problem);
                 self.complete(Response::problem(&problem), Fresh::after(&problem))
@@ -152,12 +152,12 @@ impl<P: Ports> Front<P> {
         request: &Request,
         route: Option<&Route>,
         told: &mut Told,
-    ) -> Result<Passed<P::Passed>, Problem> {
+    ) -> Result<Outcome<P::Passed>, Problem> {
         if let Some(Route::Agreement(account, proof)) = route {
-            return terms_page::agree(&self.ports, request, account, proof).await.map(Passed::Own);
+            return terms_page::agree(&self.ports, request, account, proof).await.map(Outcome::Local);
         }
         if let Some(Route::Resumption(pause, proof)) = route {
-            return pause_page::resume(&self.ports, request, pause, proof).await.map(Passed::Own);
+            return pause_page::resume(&self.ports, request, pause, proof).await.map(Outcome::Local);
         }
         let jws = jws::read(request)?;
         let route = match route {
@@ -179,11 +179,11 @@ impl<P: Ports> Front<P> {
         match (jws.header().key(), route) {
             (KeyRef::Jwk(key), Route::NewAccount) => {
                 let verified = self.admit(request, &jws, key).await?;
-                new_account::register(&self.ports, &verified, request.address).await.map(Passed::Own)
+                new_account::register(&self.ports, &verified, request.address).await.map(Outcome::Local)
             }
             (KeyRef::Jwk(key), Route::RevokeCert) => {
                 let verified = self.admit(request, &jws, key).await?;
-                revoke_by_key::revoke_by_key(&self.ports, &verified).await.map(Passed::Own)
+                revoke_by_key::revoke_by_key(&self.ports, &verified).await.map(Outcome::Local)
             }
             (KeyRef::Jwk(_), _) => Err(Problem::malformed(
                 "The JWS has a jwk header; at this URL it must have a kid header with the account URL instead.",
@@ -205,19 +205,18 @@ impl<P: Ports> Front<P> {
     }
 
     /// Passes a request to its account.
-    async fn pass_on(&self, request: &Request, kid: &str, told: &mut Told) -> Result<Passed<P::Passed>, Problem> {
+    async fn pass_on(&self, request: &Request, kid: &str, told: &mut Told) -> Result<Outcome<P::Passed>, Problem> {
         let urls = &self.ports.settings().urls;
         let Some(id) = urls.account_of(kid) else { return Err(unknown_account(kid, &urls.of_path("/"))) };
         told.account = Some(id.clone());
         let body = request.body.as_deref().and_then(|body| core::str::from_utf8(body).ok());
         let Some(body) = body else { return Err(Problem::malformed("The request body is not UTF-8.")) };
         match self.ports.pass(&id, &request.path, body).await? {
-            Handed::Done(status, passed) => Ok(Passed::Done(status, passed)),
-            Handed::Answered(reply) => match *reply {
-                Reply::Response(response) => Ok(Passed::On(*response)),
-                Reply::Unsigned(problem) => Ok(Passed::Unsigned(problem)),
-                Reply::Refused(problem) => Err(problem),
-                other => Err(message::unexpected(&other)),
+            Forwarded::Untouched(status, passed) => Ok(Outcome::Forwarded(status, passed)),
+            Forwarded::Read(reply) => match *reply {
+                PostReply::Response(response) => Ok(Outcome::Account(response)),
+                PostReply::Unsigned(problem) => Ok(Outcome::Unsigned(problem)),
+                PostReply::Refused(problem) => Err(problem),
             },
         }
     }
@@ -252,20 +251,23 @@ impl<P: Ports> Front<P> {
     }
 }
 
-/// What the front made of a request.
-pub enum Handled<R> {
-    /// A response.
-    Own(Response),
+/// The answer to a request.
+pub enum Served<R> {
+    /// A response that is written here.
+    Local(Response),
     /// The account's success, as the host has it, with its status.
-    Passed(u16, R),
+    Forwarded(u16, R),
 }
 
-/// Who made a response: the front itself, or a partition that completed it.
-enum Passed<R> {
-    Own(Response),
-    Done(u16, R),
-    On(Response),
-    /// The front, as an account would have it that did not sign the request.
+/// The answer to a POST, by its author.
+enum Outcome<R> {
+    /// The front, for a response to complete.
+    Local(Response),
+    /// The account, unread, with its status.
+    Forwarded(u16, R),
+    /// The account, which completed it.
+    Account(Box<Response>),
+    /// The front, for an account that did not sign the request.
     Unsigned(Problem),
 }
 

@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 /// How often an issuance is tried before its order is given up.
 pub(in crate::ca) const ATTEMPTS: u32 = 12;
 
-/// For how long a job that was taken is nobody else's. Longer than any job takes: a validation has 20 seconds, and the
+/// Lease of a claimed job. Longer than any job takes: a validation has 20 seconds, and the
 /// look for CAA records after it as many.
 const LEASE: Duration = Duration::from_secs(45);
 
@@ -109,6 +109,13 @@ impl Work {
             Self::Notify => "notify".to_owned(),
             Self::List => "list".to_owned(),
         }
+    }
+}
+
+impl Work {
+    /// The failure of a job that stands in a partition of another kind.
+    pub(in crate::ca) fn misplaced(&self) -> Problem {
+        Problem::internal(format!("{} is not a job of this partition", self.name()))
     }
 }
 

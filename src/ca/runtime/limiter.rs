@@ -36,7 +36,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     pub(in crate::ca) fn count_request(&self) -> Result<(), Problem> {
         let Some(limit) = self.ports.settings().limits.get(Name::Requests) else { return Ok(()) };
         let now = self.ports.now();
-        let counted = self.ports.memory().take(limit, &self.name.name(), now);
+        let counted = self.ports.memory().take(limit, &self.id.name(), now);
         counted.map_err(|at| rate_limits::exceeded(Name::Requests, limit, at, now))
     }
 }

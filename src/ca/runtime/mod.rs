@@ -6,7 +6,6 @@ pub mod jws;
 pub mod limiter;
 pub mod memory;
 pub mod message;
-pub mod operation;
 pub mod partition;
 pub mod policy_cache;
 pub mod ports;

@@ -6,7 +6,7 @@ use super::faults::SharedKv;
 use super::host::WorldPorts;
 use super::operations::{Loss, catch_loss};
 use super::world::World;
-use crate::ca::front::handler::{Front, Handled};
+use crate::ca::front::handler::{Front, Served};
 use crate::ca::http::message::{Request, Response};
 use crate::ca::runtime::message::PartitionId;
 use crate::ca::runtime::partition::Partition;
@@ -28,7 +28,7 @@ impl World {
         let request = Request { asked, ..request };
         async move {
             let response = match front.handle(request).await {
-                Handled::Own(response) | Handled::Passed(_, response) => response,
+                Served::Local(response) | Served::Forwarded(_, response) => response,
             };
             if front.flush_is_due() {
                 state.tasks.borrow_mut().push((None, Box::pin(async move { front.flush().await })));
