@@ -37,7 +37,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     /// `malformed`, also for a wildcard; `unsupportedIdentifier`; 403 `rejectedIdentifier` for one that would not be
     /// certified; `rateLimited`.
     pub fn post_new_authorization(&self, admitted: &Admitted) -> Answer {
-        self.enter(admitted, |txn, _account| {
+        self.transact_as_account(admitted, |txn, _account| {
             let wanted: NewAuthorization = payload(admitted)?;
             let identifier = wanted.checked()?;
             // Unlike newOrder, newAuthz refuses with 403.
@@ -79,7 +79,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     /// # Errors
     /// 404 for an unknown one, `malformed` for any other payload.
     pub fn post_authorization(&self, admitted: &Admitted, id: &Id) -> Answer {
-        self.enter(admitted, |txn, _account| {
+        self.transact_as_account(admitted, |txn, _account| {
             let mut authorization = self.authorization(txn, id)?;
             if !admitted.jws.is_post_as_get() {
                 let update: Update = payload(admitted)?;

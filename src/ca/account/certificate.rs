@@ -15,7 +15,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     /// # Errors
     /// 404 for an unknown one, `malformed` with a payload.
     pub fn post_certificate(&self, admitted: &Admitted, serial: &Serial, chain: usize) -> Answer {
-        self.enter(admitted, |txn, _account| {
+        self.transact_as_account(admitted, |txn, _account| {
             only_read(admitted)?;
             let unknown = || Problem::not_found("certificate");
             let certificate = txn.get::<CertificateRecord>(&serial.hex())?.ok_or_else(unknown)?;

@@ -65,7 +65,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     /// validations fail too often.
     pub async fn post_challenge(&self, admitted: &Admitted, id: &Id, kind: &str) -> Answer {
         let work = Work::Validate(id.clone(), kind.to_owned());
-        let begun = self.enter(admitted, |txn, _account| {
+        let begun = self.transact_as_account(admitted, |txn, _account| {
             let mut authorization = self.authorization(txn, id)?;
             authorization.challenge(kind).ok_or_else(|| Problem::not_found("challenge"))?;
             if admitted.jws.is_post_as_get() {

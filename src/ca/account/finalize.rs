@@ -67,7 +67,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         let asked = self.ask_around(admitted, id, presented.as_ref().ok()).await;
         // Not as it was when the request came in: asking around takes its time, and what was taken away meanwhile is gone.
         let governing = self.governing().await;
-        let begun = self.enter(admitted, |txn, _account| {
+        let begun = self.transact_as_account(admitted, |txn, _account| {
             let mut order = self.order(txn, id)?;
             let presented = presented?;
             let authorizations = self.authorizations_of(txn, &order)?;
@@ -78,8 +78,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
                 _ => return Err(not_ready(status)),
             }
             let governing = governing.as_ref().map_err(Clone::clone)?;
-            self.check_still_permitted(governing, &order, &authorizations)?;
-            let permits = self.permits(governing, &order.identifiers)?;
+            let permits = self.check_still_permitted(governing, &order, &authorizations)?;
             asked.key?;
             order.issuance = Some(self.prepare(&order, &presented, &permits)?);
             self.count_certificate(txn, &order)?;
@@ -101,7 +100,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     /// A key that is condemned between this and what is recorded after it gets its certificate still, as it would have by
     /// a request that came a moment earlier.
     async fn ask_around(&self, admitted: &Admitted, id: &Id, presented: Option<&Presented>) -> Asked {
-        let found = self.consider(admitted, |txn, _account| {
+        let found = self.precheck(admitted, |txn, _account| {
             let order = self.order(txn, id)?;
             let authorizations = self.authorizations_of(txn, &order)?;
             let asked = order.identifiers.len();

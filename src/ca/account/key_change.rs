@@ -33,7 +33,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     pub async fn post_key_change(&self, admitted: &Admitted) -> Answer {
         let change = self.key_change(admitted).await;
         let old = admitted.jws.thumbprint().as_str().to_owned();
-        let (new_key, claim) = self.enter(admitted, |txn, mut account| {
+        let (new_key, claim) = self.transact_as_account(admitted, |txn, mut account| {
             let new_key = change?.new_key().clone();
             self.count_key_change(txn)?;
             account.pending_thumbprint = Some(new_key.thumbprint().as_str().to_owned());

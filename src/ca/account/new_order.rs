@@ -25,7 +25,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     pub async fn post_new_order(&self, admitted: &Admitted) -> Answer {
         let proofs = self.just_in_time(admitted).await;
         let urgent = self.is_urgent(admitted).await;
-        let answer = self.enter(admitted, |txn, _account| {
+        let answer = self.transact_as_account(admitted, |txn, _account| {
             let wanted = self.wanted(admitted, urgent)?;
             let order = match self.placed(txn, &wanted)? {
                 Some(order) if self.hold_still(txn, &order, &proofs)? => {

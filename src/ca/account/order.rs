@@ -66,7 +66,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     /// # Errors
     /// 404 for an unknown one, `malformed` with a payload.
     pub fn post_order(&self, admitted: &Admitted, id: &Id) -> Answer {
-        self.enter(admitted, |txn, _account| {
+        self.transact_as_account(admitted, |txn, _account| {
             only_read(admitted)?;
             let order = self.order(txn, id)?;
             self.order_response(txn, 200, &order)

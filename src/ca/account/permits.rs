@@ -51,12 +51,12 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     ///
     /// # Errors
     /// As [`permit`]; `unauthorized` for identifiers that were pre-authorised and are not any more.
-    pub fn check_still_permitted(
-        &self,
-        governing: &Governing,
+    pub fn check_still_permitted<'a>(
+        &'a self,
+        governing: &'a Governing,
         order: &OrderRecord,
         authorizations: &[AuthorizationRecord],
-    ) -> Result<(), Problem> {
+    ) -> Result<Permits<'a>, Problem> {
         let permits = self.permits(governing, &order.identifiers)?;
         let mut refused = Vec::new();
         for authorization in authorizations.iter().filter(|authorization| authorization.challenges.is_empty()) {
@@ -73,6 +73,6 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
                 }
             }
         }
-        Problem::join(refused, order.identifiers.len()).map_or(Ok(()), Err)
+        Problem::join(refused, order.identifiers.len()).map_or(Ok(permits), Err)
     }
 }

@@ -76,7 +76,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     /// Whatever goes wrong, in the request, the storage or the network, is no proof and nothing else: the order is
     /// placed, or refused, as usual.
     pub async fn just_in_time(&self, admitted: &Admitted) -> Vec<Proof> {
-        let Ok(search) = self.consider(admitted, |txn, account| {
+        let Ok(search) = self.precheck(admitted, |txn, account| {
             if txn.list::<PersistRecord>(None, 1)?.is_empty() {
                 return Ok(Search::default());
             }

@@ -66,7 +66,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         if limits.get(Name::NewOrders).is_none() && limits.get(Name::Certificates).is_none() {
             return false;
         }
-        let found = self.consider(admitted, |txn, _account| {
+        let found = self.precheck(admitted, |txn, _account| {
             let asked = payload::<NewOrder>(admitted)?;
             let id = asked.replaces.as_deref().and_then(CertId::read);
             let found = id.map(|id| txn.get::<CertificateRecord>(&id.serial.hex())).transpose()?.flatten();

@@ -163,7 +163,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     /// `malformed` for a payload that is no JSON object; `invalidContact`, `unsupportedContact`; 404 for the URL of
     /// another account.
     pub async fn post_account(&self, admitted: &Admitted, id: &Id) -> Answer {
-        let (response, job) = self.enter(admitted, |txn, mut account| {
+        let (response, job) = self.transact_as_account(admitted, |txn, mut account| {
             if *id != account.id {
                 return Err(Problem::not_found("account"));
             }
@@ -226,7 +226,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     /// # Errors
     /// 404 for another account's list.
     pub fn post_orders(&self, admitted: &Admitted, id: &Id, after: Option<&Id>) -> Answer {
-        self.enter(admitted, |txn, account| {
+        self.transact_as_account(admitted, |txn, account| {
             if *id != account.id {
                 return Err(Problem::not_found("orders list"));
             }

@@ -20,7 +20,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     /// # Errors
     /// `malformed`, `unauthorized`, `badRevocationReason`, `alreadyRevoked`.
     pub async fn post_revoke(&self, admitted: &Admitted) -> Answer {
-        let wanted = self.enter(admitted, |_txn, _account| read(&admitted.jws))?;
+        let wanted = self.transact_as_account(admitted, |_txn, _account| read(&admitted.jws))?;
         let id = &admitted.account;
         let asked = revoke(&self.ports, &wanted, Requester::Account { id: id.clone(), authorized: false }).await;
         match asked {

@@ -3,7 +3,7 @@
 
 use super::kind::Account;
 use crate::ca::config::settings::{Settings, TermsChange};
-use crate::ca::http::routes::Route;
+use crate::ca::http::routes::AccountRoute;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::ca::runtime::problems::dead_account;
 use crate::jose::Verified;
@@ -23,13 +23,13 @@ pub struct AgreeToTerms {
 
 /// Whether a request is served to an account that has not agreed: reading the account and ending it, which are its
 /// holder's right, and revocation, which is in everybody's interest.
-pub fn needs_no_agreement(path: &str, jws: &Verified) -> bool {
-    match Route::parse(path) {
-        Some(Route::Account(_)) => {
+pub fn needs_no_agreement(route: &AccountRoute, jws: &Verified) -> bool {
+    match route {
+        AccountRoute::Account(_) => {
             let update = jws.payload_json::<AccountUpdate>();
             jws.is_post_as_get() || update.is_ok_and(|update| update.deactivates() || update.contact.is_none())
         }
-        route => route == Some(Route::RevokeCert),
+        route => *route == AccountRoute::RevokeCert,
     }
 }
 

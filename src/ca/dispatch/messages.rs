@@ -1,6 +1,7 @@
 //! Takes each message to the kind of partition that answers it.
 
 use super::kind::Kind;
+use crate::ca::http::routes::Route;
 use crate::ca::runtime::message::{Message, PostReply, Reply};
 use crate::ca::runtime::partition::Partition;
 use crate::ca::runtime::ports::PartitionPorts;
@@ -47,10 +48,10 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
 
     /// Answers a client's POST: its path and the JWS.
     pub async fn post(self: Rc<Self>, path: &str, body: &str) -> PostReply {
-        let reply = match Kind::of(self.clone()) {
-            Kind::Account(account) => account.post(path, body).await,
+        let reply = match (Kind::of(self.clone()), Route::parse(path)) {
+            (Kind::Account(account), Some(Route::Account(route))) => account.post(&route, path, body).await,
             _ => {
-                let problem = Problem::internal(format!("{} was passed a POST", self.id.name()));
+                let problem = Problem::internal(format!("{} was passed a POST to {path:?}", self.id.name()));
                 self.log(&problem);
                 PostReply::Refused(problem)
             }

@@ -8,7 +8,7 @@
 mod strangers;
 
 use selvedge::ca::http::message::Request;
-use selvedge::ca::http::routes::Route;
+use selvedge::ca::http::routes::{AccountRoute, Route};
 use selvedge::ca::testing::fuzz::url_of;
 use selvedge::ca::testing::{Answered, BASE, Client, CsrShape, World, check_all, form, new_key};
 use selvedge::records::Kind;
@@ -148,13 +148,13 @@ fn h13_the_owner_is_told_more() {
         });
         let owned = matches!(
             route,
-            Route::Account(_)
-                | Route::Orders(..)
-                | Route::Order(_)
-                | Route::Finalize(_)
-                | Route::Authorization(_)
-                | Route::Challenge(..)
-                | Route::Certificate(_, 0)
+            Route::Account(AccountRoute::Account(_))
+                | Route::Account(AccountRoute::Orders(..))
+                | Route::Account(AccountRoute::Order(_))
+                | Route::Account(AccountRoute::Finalize(_))
+                | Route::Account(AccountRoute::Authorization(_))
+                | Route::Account(AccountRoute::Challenge(..))
+                | Route::Account(AccountRoute::Certificate(_, 0))
         );
         assert_eq!(one != two, owned, "{route:?}: {one}");
         told += usize::from(owned);

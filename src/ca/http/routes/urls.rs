@@ -1,6 +1,6 @@
 //! URLs, written; [`Route`] reads them.
 
-use super::{Encoding, Lists, Route};
+use super::{AccountRoute, Encoding, Lists, Route};
 use crate::ca::http::pause_link::Pause;
 use crate::values::Id;
 
@@ -45,7 +45,7 @@ impl Urls {
     /// The account in this `kid`; `None` for any string that is not exactly an account URL of ours.
     pub fn account_of(&self, kid: &str) -> Option<Id> {
         match Route::parse(kid.strip_prefix(&self.base)?)? {
-            Route::Account(id) => Some(id),
+            Route::Account(AccountRoute::Account(id)) => Some(id),
             _ => None,
         }
     }
