@@ -6,7 +6,7 @@ use super::pause::Unpause;
 use super::resource::{CreateAccount, FindAccount, Holding, ReleaseKeyClaim};
 use super::terms::AgreeToTerms;
 use crate::ca::partitions::nonce::{Redeem, redeem};
-use crate::ca::runtime::ask::asks;
+use crate::ca::runtime::kind::asks;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::ledger::inventory::MemberRecord;
 use crate::records::{AccountRecord, Problem};

@@ -1,7 +1,8 @@
 //! The account partition: its handle and its address.
 
 use crate::ca::partitions::nonce::NonceHome;
-use crate::ca::runtime::ask::{Address, partition_kind};
+use crate::ca::runtime::ask::Address;
+use crate::ca::runtime::kind::partition_kind;
 use crate::ca::runtime::message::PartitionId;
 use crate::records::Home;
 use crate::values::Id;

@@ -11,7 +11,7 @@ use super::kind::{Ledger, LedgerAt};
 use super::view::{ShowEntry, ShownEntry};
 use crate::ca::notices::delivery::{CountNotices, ListNotices};
 use crate::ca::partitions::operations::replacements::PutReplacement;
-use crate::ca::runtime::ask::asks;
+use crate::ca::runtime::kind::asks;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::ledger::crl::{CrlRecord, ShardStanding};
 use crate::records::{Problem, Renewable};

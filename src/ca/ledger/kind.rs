@@ -2,7 +2,8 @@
 
 use crate::ca::notices::delivery::{NoticeStore, Notices};
 use crate::ca::partitions::operations::replacements::ReplacementStore;
-use crate::ca::runtime::ask::{Address, partition_kind};
+use crate::ca::runtime::ask::Address;
+use crate::ca::runtime::kind::partition_kind;
 use crate::ca::runtime::message::PartitionId;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::store::Kv;

@@ -6,7 +6,8 @@
 //! is refused sooner or later whatever is lost, and the key of one that was not revoked never is.
 
 use crate::ca::config::key_policy::Use;
-use crate::ca::runtime::ask::{Address, asks, partition_kind};
+use crate::ca::runtime::ask::Address;
+use crate::ca::runtime::kind::{asks, partition_kind};
 use crate::ca::runtime::message::PartitionId;
 use crate::ca::runtime::ports::{PartitionPorts, Ports};
 use crate::records::Problem;

@@ -2,7 +2,8 @@
 
 use super::client_address::ACCOUNTS;
 use crate::ca::config::rate_limits::Name;
-use crate::ca::runtime::ask::{Address, asks, partition_kind};
+use crate::ca::runtime::ask::Address;
+use crate::ca::runtime::kind::{asks, partition_kind};
 use crate::ca::runtime::message::PartitionId;
 use crate::ca::runtime::ports::{PartitionPorts, Ports};
 use crate::records::acme::account::ExternalUse;

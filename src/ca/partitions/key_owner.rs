@@ -1,6 +1,7 @@
 //! The account that owns a key: claims, reassignments, look-ups.
 
-use crate::ca::runtime::ask::{Address, asks, partition_kind};
+use crate::ca::runtime::ask::Address;
+use crate::ca::runtime::kind::{asks, partition_kind};
 use crate::ca::runtime::message::PartitionId;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::Problem;

@@ -1,6 +1,7 @@
 //! Sums of counts, and sending counts to them.
 
-use crate::ca::runtime::ask::{Address, asks, partition_kind};
+use crate::ca::runtime::ask::Address;
+use crate::ca::runtime::kind::{asks, partition_kind};
 use crate::ca::runtime::message::PartitionId;
 use crate::ca::runtime::partition::Partition;
 use crate::ca::runtime::ports::{PartitionPorts, Ports};

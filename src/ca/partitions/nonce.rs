@@ -1,7 +1,8 @@
 //! Redeeming nonces, here and at the home of a nonce elsewhere.
 
-use crate::ca::runtime::ask::{Address, Ask, asks, partition_kind};
+use crate::ca::runtime::ask::{Address, Ask};
 use crate::ca::runtime::jws::used_nonce;
+use crate::ca::runtime::kind::{asks, partition_kind};
 use crate::ca::runtime::message::{NONCE_SHARDS, PartitionId};
 use crate::ca::runtime::ports::Ports;
 use crate::records::acme::nonce::RedeemedNonce;

@@ -1,7 +1,8 @@
 //! The lists of accounts, spread over a few partitions.
 
 use crate::ca::http::routes::Urls;
-use crate::ca::runtime::ask::{Address, Page, asks, partition_kind};
+use crate::ca::runtime::ask::{Address, Page};
+use crate::ca::runtime::kind::{asks, partition_kind};
 use crate::ca::runtime::message::{PartitionId, ROSTERS};
 use crate::ca::runtime::ports::{PartitionPorts, Ports};
 use crate::records::Problem;

@@ -3,6 +3,7 @@
 pub mod ask;
 pub mod jobs;
 pub mod jws;
+pub mod kind;
 pub mod limiter;
 pub mod memory;
 pub mod message;

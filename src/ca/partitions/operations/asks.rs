@@ -9,7 +9,7 @@ use super::replacements::{ListReplacements, PutReplacement};
 use super::shadow::{ListFindings, RecordFindings};
 use super::standing::{OperationsState, ShowOperations};
 use crate::ca::notices::delivery::{CountNotices, ListNotices};
-use crate::ca::runtime::ask::asks;
+use crate::ca::runtime::kind::asks;
 use crate::ca::runtime::policy_cache::InForceDocuments;
 use crate::records::ledger::inventory::ReplaceRecord;
 use crate::records::operations::policies::PolicyRecord;

@@ -1,7 +1,8 @@
 //! The partition of the operators' decisions: its handle and its address.
 
 use crate::ca::notices::delivery::{NoticeStore, Notices};
-use crate::ca::runtime::ask::{Address, partition_kind};
+use crate::ca::runtime::ask::Address;
+use crate::ca::runtime::kind::partition_kind;
 use crate::ca::runtime::message::PartitionId;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::store::Kv;
