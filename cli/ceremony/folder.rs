@@ -35,7 +35,7 @@ pub fn issuer_file(slot: u8, extension: &str) -> String {
 
 /// The public settings that belong to one CA.
 pub fn public_settings() -> Vec<String> {
-    let of = |slot| ["ISSUER_CHAIN", "ISSUER_FROM", "ALTERNATE_CHAINS"].map(|name| setting(name, slot));
+    let of = |slot| ["ISSUER_CHAIN", "ISSUER_ACTIVE_FROM", "ALTERNATE_CHAINS"].map(|name| setting(name, slot));
     (FIRST..=PLACES).flat_map(of).chain(["ROOT_CERTIFICATE", "ROOT_CRL"].map(str::to_owned)).collect()
 }
 

@@ -51,7 +51,7 @@ pub fn run(options: &Options) -> Result<()> {
         );
     };
     let slot = pending.number;
-    settings.refuse_any(&[setting("ISSUER_CHAIN", slot), setting("ISSUER_FROM", slot)])?;
+    settings.refuse_any(&[setting("ISSUER_CHAIN", slot), setting("ISSUER_ACTIVE_FROM", slot)])?;
     check_when(options, &folder, slot, now)?;
     let (root_before, root) = root(options, &folder)?;
     let (spki, request) = request(&folder, &pending)?;

@@ -151,7 +151,7 @@ pub fn set_issuer(settings: &mut ConfigEdit, slot: u8, chain: &str, from: Option
     }
     settings.set(&name, chain, comment)?;
     if let Some(from) = from {
-        settings.set(&setting("ISSUER_FROM", slot), &from.rfc3339(), "When this issuer takes over.")?;
+        settings.set(&setting("ISSUER_ACTIVE_FROM", slot), &from.rfc3339(), "When this issuer takes over.")?;
     }
     Ok(())
 }

@@ -50,7 +50,7 @@ pub fn run(options: &Options) -> Result<()> {
     let slots = folder.slots()?;
     let present = present(&folder, &slots)?;
     let slot = folder.free_slot()?;
-    settings.refuse_any(&[setting("ISSUER_CHAIN", slot), setting("ISSUER_FROM", slot)])?;
+    settings.refuse_any(&[setting("ISSUER_CHAIN", slot), setting("ISSUER_ACTIVE_FROM", slot)])?;
     check_takeover(&slots, options.takes_over, now)?;
     let certificate = present.certificate()?;
     let constraints = options.permits.or_those_of(&certificate)?;
@@ -144,7 +144,7 @@ fn text(folder: &CaFolder, settings: &ConfigEdit, slot: u8, from: Time, created:
     let file = folder.path(&issuer_file(slot, "pem"));
     let _ = writeln!(out, "  issuer    {}\n            {}", file.display(), report::certificate(issuer)?);
     let _ = writeln!(out, "            permits {}", report::constraints(constraints));
-    let (chain, start) = (setting("ISSUER_CHAIN", slot), setting("ISSUER_FROM", slot));
+    let (chain, start) = (setting("ISSUER_CHAIN", slot), setting("ISSUER_ACTIVE_FROM", slot));
     root_crl::summary(&mut out, folder, settings, list)?;
     let _ = writeln!(out, "            and {chain}, {start}");
     let _ = writeln!(

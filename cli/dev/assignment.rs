@@ -34,7 +34,7 @@ pub fn unknown<'a>(names: impl IntoIterator<Item = &'a String>) -> Vec<(&'a str,
 }
 
 fn nearest(near: &[String]) -> String {
-    format!("similar names: {} (the README has all)", near.join(", "))
+    format!("similar names: {} (docs/CONFIGURATION.md has all)", near.join(", "))
 }
 
 #[cfg(test)]

@@ -82,7 +82,7 @@ impl KeptCa {
             bindings.insert(setting("ISSUER_CHAIN", slot.number), text(&slot.chain));
             bindings.insert(setting("ISSUER_KEY", slot.number), Binding::File(folder.path(&key)));
             if let Some(from) = slot.from {
-                bindings.insert(setting("ISSUER_FROM", slot.number), text(&from.rfc3339()));
+                bindings.insert(setting("ISSUER_ACTIVE_FROM", slot.number), text(&from.rfc3339()));
             }
         }
         let nonce_key = Zeroizing::new(folder.require(NONCE_KEY)?);

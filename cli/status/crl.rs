@@ -86,7 +86,7 @@ mod tests {
         let ders = pem::read_certificates(&one.certificate).unwrap();
         let elsewhere = read(&good, &Parts::read(&ders[0]).unwrap(), "http://old.test/crl/1.crl").unwrap_err();
         assert!(elsewhere.contains("certificates that point to http://ca.test/crl/1.crl only"), "{elsewhere}");
-        assert!(read_as(b"<html>", &one).unwrap_err().contains("no CRL"));
+        assert!(read_as(b"<html>", &one).unwrap_err().contains("not a CRL"));
         assert!(read_as(&good[..good.len() - 1], &one).is_err());
     }
 }

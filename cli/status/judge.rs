@@ -191,7 +191,7 @@ fn succession(issuer: &Issuer, next: Option<&Issuer>, longest: Duration, now: Ti
     let (who, end, last) = (named(issuer), day(issuer.not_after), day(by));
     let make = "create the next one with `selvedge issuer new` (or `issuer request`), then `selvedge deploy`";
     if let Some((next, at)) = next.and_then(|next| Some((next, next.takes_over?))) {
-        let (when, from) = (day(at), name_of("ISSUER_FROM", next.place));
+        let (when, from) = (day(at), name_of("ISSUER_ACTIVE_FROM", next.place));
         return (at > by).then(|| {
             let severity = if issuer.active && now > by { Severity::Wrong } else { Severity::Due };
             let what = format!(
@@ -232,7 +232,7 @@ fn retired(issuer: &Issuer, followed: Time, longest: Duration, now: Time) -> Opt
                 "remove {}, {} and {} from wrangler.toml, move {} and {} out of the CA's folder, `selvedge deploy`, then \
                  delete the secret: `cargo run -- tool wrangler secret delete {}`",
                 name("ISSUER_CHAIN"),
-                name("ISSUER_FROM"),
+                name("ISSUER_ACTIVE_FROM"),
                 name("ALTERNATE_CHAINS"),
                 file("pem"),
                 file("key"),

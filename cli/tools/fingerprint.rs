@@ -157,9 +157,10 @@ mod tests {
         let compiled = COMPILED.map(PathBuf::from);
         let other = Sources::read(root, &compiled).unwrap().fingerprint(&compiled, "other settings");
         let mut seen = vec![fingerprint(root, &COMPILED), other];
+        assert_ne!(seen[0], seen[1], "settings must count");
         for (file, content) in [
             ("src/acme/mod.rs", "fn f() { g() }\n\n#[cfg(test)]\nmod tests {\n    fn t() {}\n}\n"),
-            ("src/acme/mod.rs", "#[cfg(test)]\nmod tests {\n    fn t() {}\n}\n\nfn behind() {}\n"),
+            ("src/acme/mod.rs", "fn f() {}\n\n#[cfg(test)]\nmod tests {\n    fn t() {}\n}\n\nfn behind() {}\n"),
             ("src/acme/page.css", "b {}"),
             ("Cargo.toml", "[package] # changed"),
             ("Cargo.lock", ""),
@@ -172,6 +173,9 @@ mod tests {
             assert!(!seen.contains(&now), "{file} must count");
             seen.push(now);
         }
+        fs::rename(root.join("src/acme/page.css"), root.join("src/acme/site.css")).unwrap();
+        let renamed = fingerprint(root, &["src/lib.rs", "src/acme/mod.rs", "src/acme/site.css"]);
+        assert!(!seen.contains(&renamed), "a name must count");
         fs::remove_file(root.join("src/acme/mod.rs")).unwrap();
         assert!(!seen.contains(&fingerprint(root, &COMPILED)), "a source that is gone must count");
         assert!(!seen.contains(&fingerprint(root, &["src/lib.rs"])), "another list must count");

@@ -4,7 +4,8 @@
 #[cfg(test)]
 mod tests;
 
-use super::fault::{FaultKind, JwsFault};
+use super::fault::JwsFault;
+use super::fault_kind::FaultKind;
 use super::flattened::Flattened;
 use super::header::Parameters;
 use super::json;

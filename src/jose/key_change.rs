@@ -4,7 +4,8 @@
 #[cfg(test)]
 mod tests;
 
-use super::fault::{FaultKind, JwsFault, VerifyFault};
+use super::fault::{JwsFault, VerifyFault};
+use super::fault_kind::FaultKind;
 use super::jwk::Jwk;
 use super::jws::{Unverified, Verified};
 use crate::values::Verify;

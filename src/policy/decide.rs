@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use super::{Grounds, Known, Pattern, Policy, internal_suffix};
+use super::{Grounds, Known, Pattern, Policy, Source, internal_suffix};
 use crate::values::Identifier;
 use crate::values::identifier::DnsName;
 use core::time::Duration;
@@ -49,15 +49,6 @@ impl Grant {
     pub fn may_offer(&self, challenge: &str) -> bool {
         self.possible.iter().any(|possible| possible == challenge)
     }
-}
-
-/// Policy that a rule is from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// The policy of the CA.
-    Ca,
-    /// The policy of the external account key of this name.
-    Key(String),
 }
 
 /// Rule that refuses an identifier.
@@ -199,15 +190,6 @@ impl Policy {
             return Some(Rule::SingleLabel);
         }
         if self.internal_names { None } else { internal_suffix(&name.base()).map(Rule::Internal) }
-    }
-}
-
-impl fmt::Display for Source {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Ca => f.write_str("the policy of this CA"),
-            Self::Key(kid) => write!(f, "the policy of external account key {kid:?}"),
-        }
     }
 }
 

@@ -3,38 +3,10 @@
 #[cfg(test)]
 mod tests;
 
-use super::{Grant, Pattern, Rules, Source};
+use super::grounds::join;
+use super::{Grant, Rules};
 use crate::values::Identifier;
 use serde::Serialize;
-use std::fmt;
-
-/// Rules that allow an identifier.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Grounds {
-    /// The pattern that pre-authorises it, with its policy.
-    pub preauthorized: Option<(Pattern, Source)>,
-    /// The pattern that allows it, of each policy with an `allow` that applies.
-    pub allowed: Vec<(Pattern, Source)>,
-}
-
-impl fmt::Display for Grounds {
-    /// A clause that follows the identifier.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let allowed = || join(self.allowed.iter().map(|(pattern, source)| format!("allow \"{pattern}\" of {source}")));
-        match (&self.preauthorized, self.allowed.is_empty()) {
-            (None, true) => f.write_str("is allowed: no rule is against it"),
-            (None, false) => write!(f, "is allowed by {}", allowed()),
-            (Some((pattern, source)), true) => write!(f, "is pre-authorised by \"{pattern}\" of {source}"),
-            (Some((pattern, source)), false) => {
-                write!(f, "is pre-authorised by \"{pattern}\" of {source}, and allowed by {}", allowed())
-            }
-        }
-    }
-}
-
-fn join(rules: impl Iterator<Item = String>) -> String {
-    rules.collect::<Vec<_>>().join(" and by ")
-}
 
 /// Decision about an identifier, for the operations API.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

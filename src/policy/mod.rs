@@ -10,6 +10,7 @@
 
 mod decide;
 mod explain;
+mod grounds;
 pub mod pattern;
 mod read;
 #[cfg(test)]
@@ -17,8 +18,9 @@ mod testing;
 mod text;
 mod write;
 
-pub use decide::{Grant, Refusal, Rule, Rules, Source};
-pub use explain::{Grounds, ProfileVerdict, Verdict};
+pub use decide::{Grant, Refusal, Rule, Rules};
+pub use explain::{ProfileVerdict, Verdict};
+pub use grounds::{Grounds, Source};
 pub use pattern::Pattern;
 pub use read::PolicyFault;
 pub use text::{MAX_TEXT, TextFault};

@@ -1,6 +1,6 @@
-//! Stored records: what is stored of each resource, how it looks on the wire, which transitions are legal.
+//! Stored records with their wire forms and state transitions.
 //!
-//! Pure data and rules; no keys are checked and nothing is fetched here.
+//! Pure data and rules: no signatures, no network.
 pub mod acme;
 pub mod ledger;
 pub mod operations;

@@ -5,17 +5,17 @@
 //!
 //! | what goes wrong | scripted | sockets and workerd |
 //! |---|---|---|
-//! | resolver down | `tests::z06_resolver_failure_…`, `caa::tests`, `tests/faults.rs` | `e2e_faults::resolvers_that_are_down_…` |
+//! | resolver down | `tests::z06_resolver_failure_…`, `caa::tests`, `tests/faults.rs` | `e2e::faults::unreachable_resolvers_…` |
 //! | resolver that never answers | the same | the same |
 //! | answers another question, with another id, cut, empty, garbage, truncated, more than a message | `z11_lying_resolver_…` here; `dns::tests` for each part | |
 //! | aliases in a circle | `z11_lying_resolver_…` here | |
-//! | NXDOMAIN, SERVFAIL, REFUSED | `tests::t28_…`, `tests::z06_…`, `dns::tests::z11_response_codes_…` | `e2e_dns` |
+//! | NXDOMAIN, SERVFAIL, REFUSED | `tests::t28_…`, `tests::z06_…`, `dns::tests::z11_response_codes_…` | `e2e::dns` |
 //! | closed port, or a host that resets | `http01::tests::t26_…` | `validation_socket::z10_closed_port_…`, `…z10_hanging_…`, `e2e::z06_…` |
 //! | host that hangs before the connection | `http01::tests::z10_validation_of_any_host_…` | `validation_socket::z10_unresponsive_host_…` |
-//! | host that hangs after it | the same | `validation_socket::z10_hanging_…`, `e2e_faults::hosts_that_never_end_…` |
+//! | host that hangs after it | the same | `validation_socket::z10_hanging_…`, `e2e::faults::endless_or_looping_…` |
 //! | a byte at a time for ever | `z10_slow_drip_…` here | `validation_socket::z10_slow_drip_…` |
-//! | endless body, endless headers, endless chunks | `http01::tests::z10_response_not_http_…` | `validation_socket::z10_hanging_…`, `e2e_faults::hosts_that_never_end_…` |
-//! | redirects in a circle, too many | `http01::tests::z10_redirects_against_the_rules_…`, `…z10_ten_redirects_…` | `validation_socket::z10_redirect_loop_…`, `e2e_faults::hosts_that_never_end_…` |
+//! | endless body, endless headers, endless chunks | `http01::tests::z10_response_not_http_…` | `validation_socket::z10_hanging_…`, `e2e::faults::endless_or_looping_…` |
+//! | redirects in a circle, too many | `http01::tests::z10_redirects_against_the_rules_…`, `…z10_ten_redirects_…` | `validation_socket::z10_redirect_loop_…`, `e2e::faults::endless_or_looping_…` |
 //! | redirects to private addresses | `http01::tests::z10_a_redirect_to_a_forbidden_address_…` | |
 //! | redirects to other schemes and ports | `http01::tests::z10_redirects_against_the_rules_…` | |
 //! | DNS rebinding | `z10_rebound_name_…` here, `http01::tests::z10_the_address_that_was_looked_up_…` | `validation_socket::z10_connection_uses_…` |

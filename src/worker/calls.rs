@@ -1,7 +1,7 @@
-//! Calls from the front and from partitions to partitions, and how a partition answers them.
+//! Calls from the front and from partitions to partitions, and their answers.
 //!
-//! A message and its reply cross as JSON. A client's POST crosses as it is: its path is the request's, its body the
-//! JWS; and if it succeeds, the partition's response is the client's, which nobody reads or copies on the way.
+//! A message and its reply cross as JSON. A client's POST crosses unchanged: its path is the request's, its body the
+//! JWS. If it succeeds, the partition's response is the client's, passed on without being read or copied.
 
 use super::js;
 use super::timer::{self, within};
@@ -23,23 +23,25 @@ use worker::{Env, ObjectNamespace, Stub, web_sys};
 /// The binding of the Durable Object namespace.
 const NAMESPACE: &str = "PARTITION";
 
-/// Where messages go; the host is never looked up.
+/// The URL of messages; the host is never resolved.
 const MESSAGES: &str = "https://message/";
 
-/// Where clients' POSTs go, with the path that the client asked.
+/// The start of the URL of clients' POSTs, before the requested path.
 const POSTS: &str = "https://post";
 
-/// How long a partition is waited for. A panic in a Durable Object leaves its callers without any answer; a validation
-/// within a request takes three seconds, an issuance ten at most.
+/// Timeout of a call.
+///
+/// A panic in a Durable Object leaves its callers without any answer. A validation within a request takes three
+/// seconds, an issuance ten at most.
 const CALL_LIMIT: Duration = Duration::from_secs(25);
 
-/// What is said when it was too short.
+/// The failure after [`CALL_LIMIT`].
 const LATE: &str = "no whole answer in time";
 
-/// The status of a partition's answer that is an [`Envelope`]: no client's response of success has it.
+/// The status of an answer that is an [`Envelope`]; successful responses never have it.
 const ENVELOPED: u16 = 400;
 
-/// What a partition sends back: its reply, and what it cost.
+/// A partition's reply with its cost.
 #[derive(Serialize, Deserialize)]
 pub struct Envelope<R> {
     /// The reply: a [`Reply`], or a [`PostReply`].
@@ -48,7 +50,7 @@ pub struct Envelope<R> {
     pub spent: Spent,
 }
 
-/// What requests cost the platform.
+/// The cost of a request on the platform.
 #[derive(Clone, Copy, Default, Serialize, Deserialize)]
 pub struct Spent {
     /// Durable Object calls.
@@ -58,12 +60,12 @@ pub struct Spent {
 }
 
 impl Spent {
-    /// Both together.
+    /// The sum of both.
     pub fn plus(self, other: Self) -> Self {
         Self { calls: self.calls + other.calls, rows: self.rows + other.rows }
     }
 
-    /// The response with headers that tell, and with how many timers run: for whoever measures a CA of their own.
+    /// Adds headers with the cost and the number of running timers, in dev mode.
     pub fn shown(self, response: Response) -> Response {
         let response = response.with("Selvedge-Calls", &self.calls.to_string());
         response.with("Selvedge-Rows", &self.rows.to_string()).with("Selvedge-Timers", &timer::running().to_string())
@@ -103,7 +105,7 @@ pub async fn pass(
 }
 
 thread_local! {
-    /// The namespace, once it was found: a binding is the same for all requests of an isolate.
+    /// The namespace, cached: a binding is the same for all requests of an isolate.
     static FOUND: RefCell<Option<ObjectNamespace>> = const { RefCell::new(None) };
 }
 
@@ -183,7 +185,7 @@ pub fn write<R: Serialize>(reply: R, spent: Spent) -> Result<web_sys::Response, 
 /// A response, with its headers all in one crossing; workerd joins lines of one name (docs/DIVERGENCES.md).
 ///
 /// # Errors
-/// When the platform takes one of them for invalid.
+/// The platform refuses a header as invalid.
 pub fn respond(response: &Response) -> Result<web_sys::Response, JsValue> {
     let init = web_sys::ResponseInit::new();
     init.set_status(response.status);

@@ -1,6 +1,5 @@
-//! The configuration: read from vars and secrets, checked once per isolate.
+//! The configuration, read from vars and secrets and checked once per isolate.
 
-use super::SharedConfig;
 use super::crypto::{self, SigningKey, WebCrypto};
 use super::js;
 use crate::ca::config::issuers::{Configured, name_of};
@@ -15,35 +14,37 @@ use worker::Env;
 use worker::js_sys::{Date, JSON, Reflect};
 use worker::wasm_bindgen::{JsCast, JsValue};
 
-/// The configuration, usable: each issuer's key is imported and known to be the one in its certificate.
+/// A usable configuration: each issuer's key is imported and matches its certificate.
 pub struct Loaded {
-    /// What was configured.
+    /// The settings.
     pub settings: Settings,
     /// The issuers' keys, by [`Issuer::id`](crate::pki::Issuer::id).
     pub issuer_keys: HashMap<String, SigningKey>,
-    /// What is counted in this isolate.
+    /// The caches and counters of this isolate.
     pub memory: Memory,
 }
 
-/// A service binding by which RESOLVER_URL is reached, where the Worker's own network ends before that.
+/// The configuration, shared within an isolate.
+pub type SharedConfig = Rc<Loaded>;
+
+/// The optional service binding for RESOLVER_URL, for resolvers outside the Worker's own network.
 const RESOLVER_SERVICE: &str = "RESOLVER_SERVICE";
 
 thread_local! {
     static LOADED: RefCell<Option<SharedConfig>> = const { RefCell::new(None) };
 }
 
-/// The present.
+/// The current time.
 pub fn now() -> Time {
     Time::from_millis(Date::now() as u64)
 }
 
-/// The isolate's configuration.
+/// Gives the isolate's configuration, loading it once.
 ///
-/// Two requests that come first both load it: one must never wait for a future of the other, which the platform
-/// forbids.
+/// Concurrent first requests each load it, because the platform forbids one to await a future of the other.
 ///
 /// # Errors
-/// A sentence for the operator: what is missing or does not fit.
+/// A sentence for the operator: the missing or mismatched setting.
 pub async fn load(env: &Env) -> Result<SharedConfig, String> {
     if let Some(loaded) = LOADED.with_borrow(Clone::clone) {
         return Ok(loaded);
@@ -52,12 +53,13 @@ pub async fn load(env: &Env) -> Result<SharedConfig, String> {
     for problem in &loaded.settings.problems {
         worker::console_error!("configuration: {problem}");
     }
-    // One of two that loaded it at the same time is kept, for its memory.
+    // Of two loaded concurrently the first is kept, with its memory.
     Ok(LOADED.with_borrow_mut(|slot| slot.get_or_insert(loaded).clone()))
 }
 
-/// Reads the configuration and imports the issuers' keys. An issuer whose key or chain is not as it should be is left out
-/// while another can sign.
+/// Reads the configuration and imports the issuers' keys.
+///
+/// An issuer with an unusable key or chain is left out while another can sign.
 async fn read(env: &Env) -> Result<Loaded, String> {
     let value = |name: &str| text_of(env, name);
     let mut settings = Settings::read(&value, now())?;
@@ -93,13 +95,14 @@ async fn read(env: &Env) -> Result<Loaded, String> {
     Ok(Loaded { settings, issuer_keys, memory: Memory::default() })
 }
 
-/// Whether this is a test machine, as far as can be told before the rest of the configuration is read.
+/// Whether `MODE` is `dev`, read before the rest of the configuration.
 pub fn is_dev(env: &Env) -> bool {
     text_of(env, "MODE").as_deref() == Some("dev")
 }
 
-/// The text of a variable or secret; of a variable that is no text (a table of `wrangler.toml`, a number, `true`) its
-/// JSON. `None` where it is not set, or empty.
+/// The text of a variable or secret; `None` if unset or empty.
+///
+/// For a variable of another type (a table of `wrangler.toml`, a number, `true`) its JSON.
 fn text_of(env: &Env, name: &str) -> Option<String> {
     let value = Reflect::get(env, &JsValue::from_str(name)).ok()?;
     if value.is_undefined() || value.is_null() {
@@ -109,7 +112,7 @@ fn text_of(env: &Env, name: &str) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
-/// The key of an issuer, known by a signature to be the one in its certificate, and its chains checked.
+/// Imports an issuer's key and checks it, by a signature, against the certificate and chains.
 async fn key_of(env: &Env, settings: &Settings, slot: &IssuerSlot) -> Result<SigningKey, String> {
     let (chain, name) = (name_of("ISSUER_CHAIN", slot.number), name_of("ISSUER_KEY", slot.number));
     let chains = slot.issuer.check_chains(&WebCrypto).await;
@@ -137,7 +140,7 @@ fn mismatch(name: &str, chain: &str) -> String {
     format!("{name} is not the key of the first certificate in {chain}. Set both from the same ceremony.")
 }
 
-/// The key under this name: a key that the platform holds and never shows, or the text of a PKCS#8 PEM.
+/// Finds a key: a key binding of the platform, or a PKCS#8 PEM text.
 async fn find_key(env: &Env, name: &str, algorithm: SigAlg) -> Result<SigningKey, String> {
     let value = Reflect::get(env, &JsValue::from_str(name)).unwrap_or(JsValue::UNDEFINED);
     if js::is_crypto_key(&value) {

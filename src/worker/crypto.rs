@@ -1,4 +1,4 @@
-//! WebCrypto: fast, and private keys stay outside of the module's memory.
+//! Signatures by WebCrypto: fast, with private keys outside of the module's memory.
 
 use super::js::{self, SUBTLE};
 use crate::values::{CryptoFailure, SigAlg, Verify};
@@ -7,7 +7,9 @@ use std::collections::HashMap;
 use wasm_bindgen::JsValue;
 use worker::wasm_bindgen;
 
-/// How many imported public keys are kept. An isolate may host many partitions, each with one account key.
+/// Capacity of the cache of imported public keys.
+///
+/// An isolate may host many partitions, each with one account key.
 const CACHED_KEYS: usize = 256;
 
 thread_local! {
@@ -19,7 +21,7 @@ fn failure(error: &JsValue) -> CryptoFailure {
     CryptoFailure(js::text(error))
 }
 
-/// WebCrypto's parameters for an algorithm: for importing a key and for using it. Made once: nobody changes them.
+/// WebCrypto's parameters for importing and using a key of an algorithm, cached.
 fn parameters(alg: SigAlg) -> Result<JsValue, CryptoFailure> {
     if let Some(known) = PARAMETERS.with_borrow(|all| all.get(&alg).cloned()) {
         return Ok(known);
@@ -65,7 +67,7 @@ async fn import(format: &str, der: &[u8], alg: SigAlg, usage: &str) -> Result<Js
     js::answer(SUBTLE.with(|subtle| subtle.import_key(format, der, &parameters, false, &usages))).await
 }
 
-/// WebCrypto as the port for verification, where there are no other ports.
+/// Verification by WebCrypto without the other ports.
 pub struct WebCrypto;
 
 impl Verify for WebCrypto {
@@ -77,13 +79,13 @@ impl Verify for WebCrypto {
 /// Checks a signature; see [`crate::values::Verify`].
 ///
 /// # Errors
-/// When WebCrypto fails at it.
+/// WebCrypto fails.
 pub async fn verify(alg: SigAlg, spki: &[u8], message: &[u8], signature: &[u8]) -> Result<bool, CryptoFailure> {
     let cached = KEYS.with_borrow(|keys| keys.get(&(alg, spki.to_vec())).cloned());
     let key = match cached {
         Some(key) => key,
         None => {
-            // What WebCrypto does not take as a key has made no signature.
+            // A key that WebCrypto refuses verifies no signature.
             let Ok(key) = import("spki", spki, alg, "verify").await else { return Ok(false) };
             remember(alg, spki, &key);
             key
@@ -104,7 +106,7 @@ fn remember(alg: SigAlg, spki: &[u8], key: &JsValue) {
     });
 }
 
-/// A private key that signs and cannot be read.
+/// A private key that cannot be exported.
 #[derive(Clone, Debug)]
 pub struct SigningKey {
     key: JsValue,
@@ -112,20 +114,21 @@ pub struct SigningKey {
 }
 
 impl SigningKey {
-    /// Imports a PKCS#8 key, not extractable.
+    /// Imports a PKCS#8 key as not extractable.
     ///
     /// # Errors
-    /// When it is no such key.
+    /// WebCrypto refuses the key.
     pub async fn import(pkcs8: &[u8], alg: SigAlg) -> Result<Self, CryptoFailure> {
         let key = import("pkcs8", pkcs8, alg, "sign").await.map_err(|e| failure(&e))?;
         Ok(Self { key, alg })
     }
 
-    /// A key that the platform holds: a `secret_key` binding of Workers, a `cryptoKey` one of workerd. It never was in the
-    /// memory of this module.
+    /// Checks a key binding: `secret_key` of Workers, `cryptoKey` of workerd.
+    ///
+    /// Such a key never enters the memory of this module.
     ///
     /// # Errors
-    /// What is wrong with it, as a clause about the key.
+    /// The defect, as a clause about the key.
     pub fn bound(key: JsValue, alg: SigAlg) -> Result<Self, String> {
         let wanted = parameters(alg).map_err(|e| e.0)?;
         let found = js::member(&key, "algorithm");
@@ -137,10 +140,10 @@ impl SigningKey {
         }
         let hash = |of: &JsValue| {
             let hash = js::member(of, "hash");
-            // A key's has a name, a parameter's is one.
+            // A key's `hash` is an object with a name, a parameter's is the name.
             hash.as_string().or_else(|| js::member(&hash, "name").as_string())
         };
-        // An elliptic curve's key is for any hash.
+        // An elliptic curve key signs with any hash.
         if hash(&found).is_some() && hash(&found) != hash(&wanted) {
             return Err(format!("it is bound for the hash {:?}; issuers sign with {:?}", hash(&found), hash(&wanted)));
         }
@@ -160,7 +163,7 @@ impl SigningKey {
     /// Signs; see [`crate::values::crypto::Sign`].
     ///
     /// # Errors
-    /// When WebCrypto fails at it.
+    /// WebCrypto fails.
     pub async fn sign(&self, message: &[u8]) -> Result<Vec<u8>, CryptoFailure> {
         let parameters = parameters(self.alg)?;
         let asked = SUBTLE.with(|subtle| subtle.sign(&parameters, &self.key, message));

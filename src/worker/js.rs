@@ -1,4 +1,4 @@
-//! What the platform offers and no crate wraps, or none without copies and objects that nobody needs.
+//! Bindings of platform functions that crates do not wrap, or only with needless copies.
 
 use std::cell::RefCell;
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -10,12 +10,11 @@ use worker::web_sys::RequestInit;
 
 #[wasm_bindgen]
 extern "C" {
-    /// WebCrypto's `SubtleCrypto`. Its methods copy the bytes that they are lent before they return (W3C Web Cryptography
-    /// §14.3).
+    /// WebCrypto's `SubtleCrypto`; its methods copy their input before they return (W3C Web Cryptography §14.3).
     #[derive(Clone)]
     pub type SubtleCrypto;
 
-    /// The one of this isolate.
+    /// The instance of this isolate.
     #[wasm_bindgen(thread_local_v2, js_namespace = crypto, js_name = subtle)]
     pub static SUBTLE: SubtleCrypto;
 
@@ -77,19 +76,21 @@ extern "C" {
 }
 
 thread_local! {
-    /// A URL, and the binding by which it is reached.
+    /// A URL with the service binding that reaches it.
     static SERVICE: RefCell<Option<(String, Fetcher)>> = const { RefCell::new(None) };
 }
 
-/// Has [`global_fetch`] ask for this URL by a binding, which may lead where the isolate's own `fetch` must not.
+/// Routes [`global_fetch`] of this URL through a binding.
+///
+/// The binding may reach networks that the isolate's own `fetch` must not.
 pub fn reach_by(url: &str, service: Fetcher) {
     SERVICE.set(Some((url.to_owned(), service)));
 }
 
-/// `fetch` of the global scope, or of the binding that is for this very URL.
+/// Calls `fetch` of the global scope, or of the binding of exactly this URL.
 ///
 /// # Errors
-/// What it throws.
+/// The exception that it throws.
 pub fn global_fetch(url: &str, init: &RequestInit) -> Result<Promise, JsValue> {
     SERVICE.with_borrow(|service| match service {
         Some((bound, service)) if bound == url => service.fetch(url, init),
@@ -97,10 +98,10 @@ pub fn global_fetch(url: &str, init: &RequestInit) -> Result<Promise, JsValue> {
     })
 }
 
-/// An object with these members.
+/// Creates an object with these members.
 ///
 /// # Errors
-/// None that a plain object can raise.
+/// A plain object raises none.
 pub fn object(members: &[(&str, JsValue)]) -> Result<JsValue, JsValue> {
     let object = Object::new();
     for (name, value) in members {
@@ -109,47 +110,48 @@ pub fn object(members: &[(&str, JsValue)]) -> Result<JsValue, JsValue> {
     Ok(object.into())
 }
 
-/// The member of this name; undefined where there is none, or no object.
+/// Gets a member; undefined if it is absent or the value is not an object.
 pub fn member(of: &JsValue, name: &str) -> JsValue {
     Reflect::get(of, &JsValue::from_str(name)).unwrap_or(JsValue::UNDEFINED)
 }
 
-/// Whether it is a `CryptoKey`.
+/// Whether a value is a `CryptoKey`.
 pub fn is_crypto_key(value: &JsValue) -> bool {
     member(&member(value, "constructor"), "name").as_string().as_deref() == Some("CryptoKey")
 }
 
-/// A copy of `bytes` that JavaScript can read.
+/// Copies bytes into a `Uint8Array`.
 pub fn bytes(bytes: &[u8]) -> JsValue {
     Uint8Array::from(bytes).into()
 }
 
-/// How the platform begins what it does not tell; behind it stands a number for its own people.
-const UNTOLD: &str = "internal error; reference =";
+/// The start of the platform's opaque errors; its reference number follows.
+const OPAQUE_ERROR: &str = "internal error; reference =";
 
-/// The text of a JavaScript error. Where the platform says no more than that there was one, its reference goes to the log:
-/// texts go into problems.
+/// Gives the text of a JavaScript error.
+///
+/// Texts go into problems, so the reference of an opaque error goes to the log instead.
 pub fn text(error: &JsValue) -> String {
     let text = error
         .as_string()
         .or_else(|| error.dyn_ref::<worker::js_sys::Error>().map(|e| String::from(e.to_string())))
-        .unwrap_or_else(|| "something that is no Error was thrown".to_owned());
-    if text.contains(UNTOLD) {
+        .unwrap_or_else(|| "a value other than an Error was thrown".to_owned());
+    if text.contains(OPAQUE_ERROR) {
         worker::console_error!("the platform: {text}");
         return "the platform gives no reason".to_owned();
     }
     text
 }
 
-/// What the platform answers to a question, once it does.
+/// Awaits a promise of the platform.
 ///
 /// # Errors
-/// What it throws or rejects with.
+/// The exception or rejection.
 pub async fn answer(asked: Result<Promise, JsValue>) -> Result<JsValue, JsValue> {
     JsFuture::from(asked?).await
 }
 
-/// As [`answer`], where that is an `ArrayBuffer`: the bytes in it.
+/// Awaits a promise of an `ArrayBuffer` and copies its bytes.
 ///
 /// # Errors
 /// As [`answer`].

@@ -1,7 +1,6 @@
 //! The Worker: the host of the CA on Cloudflare Workers and workerd.
 //!
-//! Nothing here decides anything about ACME: requests are read and written, the ports filled with what the platform
-//! has, and the rest is `ca`.
+//! It converts requests and responses and implements the ports. It decides nothing about ACME: that is `ca`.
 
 mod calls;
 mod config;
@@ -22,10 +21,9 @@ use crate::ca::http::message::MAX_BODY;
 use crate::ca::http::operator_routes::PREFIX;
 use crate::records::Problem;
 use ports::HostPorts;
-use std::rc::Rc;
 use worker::{Context, Env, Result, event, web_sys};
 
-/// Entry of every request from outside.
+/// Handles every request from outside.
 #[event(fetch)]
 async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<web_sys::Response> {
     let asked = origin_of(&request.url()).to_owned();
@@ -51,8 +49,9 @@ async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<
     Ok(calls::respond(&response)?)
 }
 
-/// The answer while the configuration is not usable. What is wrong stands in the log, for it is not for strangers; on a test
-/// machine in the answer too.
+/// Makes the answer while the configuration is unusable.
+///
+/// The reason goes to the log, because it is not for clients; in dev mode to the answer too.
 fn refuse(refusal: &str, test_machine: bool) -> message::Response {
     worker::console_error!("refusing to serve: {refusal}");
     let problem = Problem { retry_after: Some(60), ..Problem::internal("") };
@@ -61,14 +60,15 @@ fn refuse(refusal: &str, test_machine: bool) -> message::Response {
     message::Response::problem(&Problem { detail, ..problem })
 }
 
-/// Scheme and authority of a URL.
+/// The scheme and authority of a URL.
 fn origin_of(url: &str) -> &str {
     let end = url.match_indices('/').nth(2).map_or(url.len(), |(at, _)| at);
     url.get(..end).unwrap_or_default()
 }
 
-/// Reads a request; of a body that is too long, no more than the limit.
-/// `address` names the header that has the client's address.
+/// Converts a request, reading a body up to the limit.
+///
+/// `address` names the header with the client's address.
 async fn read(request: web_sys::Request, address: Option<&str>) -> Result<message::Request> {
     let url = request.url();
     let path = url.splitn(4, '/').nth(3).map_or_else(|| "/".to_owned(), |path| format!("/{path}"));
@@ -103,7 +103,7 @@ async fn read(request: web_sys::Request, address: Option<&str>) -> Result<messag
 
 async fn read_body(request: &web_sys::Request, length: Option<String>) -> Result<Option<Vec<u8>>> {
     match length.and_then(|length| length.parse::<usize>().ok()) {
-        // The runtime holds the sender to the length it gave.
+        // The runtime enforces the length that the sender declared.
         Some(length) if length <= MAX_BODY => Ok(Some(js::buffer(request.array_buffer()).await?)),
         Some(_) => Ok(None),
         None => match request.body() {
@@ -112,6 +112,3 @@ async fn read_body(request: &web_sys::Request, length: Option<String>) -> Result
         },
     }
 }
-
-/// The configuration as it is shared within an isolate.
-type SharedConfig = Rc<config::Loaded>;

@@ -1,4 +1,4 @@
-//! The one Durable Object class: whichever partition its name says.
+//! The Durable Object class of all partitions; its name says which partition.
 
 use super::calls::{self, Sent, Spent};
 use super::config;
@@ -18,14 +18,15 @@ use worker::wasm_bindgen_futures::future_to_promise;
 use worker::worker_sys::DurableObjectState;
 use worker::{Env, wasm_bindgen, web_sys};
 
-/// How long until an alarm goes off again for which the partition could not be made, or that failed over and over.
+/// Delay of an alarm after an unusable configuration or repeated failures.
 const RETRY: Duration = Duration::from_secs(300);
 
-/// How many alarms in a row may fail before they come that rarely.
-const AT_ONCE: u32 = 6;
+/// The number of consecutive alarm failures before the delay becomes [`RETRY`].
+const MAX_QUICK_RETRIES: u32 = 6;
 
-/// A partition as a Durable Object. In memory it keeps handles and when its alarm goes off, nothing else: it may be
-/// thrown out at any time.
+/// A partition as a Durable Object.
+///
+/// It keeps only handles and the alarm's time in memory, because it may be evicted at any time.
 #[wasm_bindgen]
 pub struct Partition(Rc<Inner>);
 
@@ -34,13 +35,13 @@ struct Inner {
     env: Env,
     known: RefCell<Option<(PartitionId, SqlKv)>>,
     alarm_known: Cell<bool>,
-    /// How many alarms in a row have failed.
+    /// The number of consecutive alarms that failed.
     failed_alarms: Cell<u32>,
 }
 
 #[wasm_bindgen]
 impl Partition {
-    /// One that has just come into memory.
+    /// Creates the object when it is loaded into memory.
     #[wasm_bindgen(constructor)]
     pub fn new(state: DurableObjectState, env: Env) -> Self {
         let object = Rc::new(Object { state: state.into(), alarm: Cell::new(None), rows: Cell::new(0) });
@@ -53,13 +54,13 @@ impl Partition {
         }))
     }
 
-    /// Answers what it was sent with a response.
+    /// Handles a request.
     pub fn fetch(&self, request: web_sys::Request) -> Promise {
         let inner = self.0.clone();
         future_to_promise(async move { inner.fetch(&request).await.map(JsValue::from) })
     }
 
-    /// Does what is due.
+    /// Handles the alarm: does the due work.
     pub fn alarm(&self) -> Promise {
         let inner = self.0.clone();
         future_to_promise(async move { inner.alarm().await.map(|()| JsValue::UNDEFINED) })
@@ -88,7 +89,7 @@ impl Inner {
     }
 
     async fn alarm(&self) -> Result<(), JsValue> {
-        // It has gone off, so none is set; what is left to do sets the next one.
+        // The alarm has fired, so none is set; remaining work sets the next one.
         self.object.alarm.set(None);
         self.alarm_known.set(true);
         let problem = match self.partition().await {
@@ -97,22 +98,22 @@ impl Inner {
                     self.failed_alarms.set(0);
                     return Ok(());
                 }
-                // It has set the next one, some seconds ahead.
+                // The partition has set the next one, some seconds ahead.
                 Err(problem) => problem,
             },
             Err(problem) => {
-                // A configuration that is not usable, say.
+                // For example an unusable configuration.
                 self.object.wake_at(config::now().plus(RETRY));
                 problem
             }
         };
         let failed = self.failed_alarms.get().saturating_add(1);
         self.failed_alarms.set(failed);
-        if failed > AT_ONCE {
+        if failed > MAX_QUICK_RETRIES {
             self.object.cancel_alarm();
             self.object.wake_at(config::now().plus(RETRY));
         }
-        // Not thrown: after six alarms that threw, the platform sets none any more, and what is due would be lost.
+        // Not thrown: after six failed alarms the platform gives up, and due work would be lost.
         worker::console_error!("an alarm failed: {}", problem.log.unwrap_or(problem.detail));
         Ok(())
     }
@@ -137,13 +138,13 @@ impl Inner {
         Ok(partition)
     }
 
-    /// Asks once when the alarm goes off.
+    /// Reads once when the alarm fires.
     async fn learn_alarm(&self) -> Result<(), Problem> {
         if self.alarm_known.get() {
             return Ok(());
         }
         let alarm = self.object.state.storage().get_alarm().await.map_err(|e| Problem::internal(e.to_string()))?;
-        // Another request may have set it meanwhile, and known better.
+        // A concurrent request may have set a newer one meanwhile.
         if !self.alarm_known.replace(true) {
             self.object.alarm.set(alarm.and_then(|at| u64::try_from(at).ok()));
         }

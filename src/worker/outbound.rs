@@ -1,7 +1,7 @@
 //! The network: DNS over HTTPS, plain sockets, and `fetch`.
 
 use super::js;
-use super::reading::{UNPACKED, body, in_time, read, settle};
+use super::reading::{IDENTITY, body, in_time, read, settle};
 use super::timer::within;
 use crate::ca::config::webhook::WebhookRequest;
 use crate::validation::http1::is_redirect;
@@ -15,7 +15,7 @@ use worker::wasm_bindgen_futures::JsFuture;
 use worker::web_sys::{ReadableStreamDefaultReader, RequestInit, RequestRedirect, WritableStreamDefaultWriter};
 use worker::worker_sys::Socket;
 
-/// One DNS query to the resolver at `url` (RFC 8484 §4.1: POST).
+/// Sends a DNS query to the resolver at `url` (RFC 8484 §4.1: POST).
 ///
 /// # Errors
 /// See [`crate::validation::outbound::Outbound::doh`].
@@ -35,19 +35,19 @@ fn doh_request(query: &[u8]) -> Result<RequestInit, JsValue> {
     let kind = JsValue::from_str("application/dns-message");
     let init = RequestInit::new();
     init.set_method("POST");
-    // The resolver that is configured is the one that is believed.
+    // Only the configured resolver is trusted.
     init.set_redirect(RequestRedirect::Manual);
-    init.set_headers(&js::object(&[("Content-Type", kind.clone()), ("Accept", kind), unpacked()])?);
+    init.set_headers(&js::object(&[("Content-Type", kind.clone()), ("Accept", kind), identity()])?);
     init.set_body(&js::bytes(query));
     Ok(init)
 }
 
-/// A header that every request has.
-fn unpacked() -> (&'static str, JsValue) {
-    (UNPACKED.0, UNPACKED.1.into())
+/// The header that every request has.
+fn identity() -> (&'static str, JsValue) {
+    (IDENTITY.0, IDENTITY.1.into())
 }
 
-/// A GET without following redirects; see [`crate::validation::outbound::Outbound::fetch`].
+/// Sends a GET without following redirects; see [`crate::validation::outbound::Outbound::fetch`].
 ///
 /// # Errors
 /// As there.
@@ -55,29 +55,31 @@ pub async fn fetch(url: &str, limits: Limits) -> Result<FetchAnswer, OutboundFau
     let init = RequestInit::new();
     init.set_method("GET");
     init.set_redirect(RequestRedirect::Manual);
-    init.set_headers(&js::object(&[unpacked()]).map_err(|_| OutboundFault::unreachable())?);
+    init.set_headers(&js::object(&[identity()]).map_err(|_| OutboundFault::unreachable())?);
     in_time(url, init, limits, OutboundFault::unreachable, async |response| {
         let location = response.headers().get("Location").ok().flatten();
         let status = response.status();
-        // A redirect's body says nothing that is followed.
+        // The body of a redirect is not used.
         let body = if is_redirect(status) { Vec::new() } else { body(response, limits.max_bytes).await? };
         Ok(FetchAnswer { status, location, body })
     })
     .await
 }
 
-/// How long a receiver of notices has for its answer.
+/// The limits of a webhook's answer.
 const DELIVERY: Limits = Limits { max_bytes: 0, timeout: Duration::from_secs(10) };
 
-/// Sends a notice; see [`crate::ca::runtime::ports::PartitionPorts::deliver`]. By `global_fetch_strictly_public` it goes over the
-/// public Internet whatever the URL, as validations do. Redirects are not followed: the signature is for one receiver.
+/// Sends a notice; see [`crate::ca::runtime::ports::PartitionPorts::deliver`].
+///
+/// By `global_fetch_strictly_public` it goes over the public Internet, as validations do. Redirects are not followed:
+/// the signature is for one receiver.
 ///
 /// # Errors
 /// As there.
 pub async fn deliver(request: &WebhookRequest) -> Result<u16, String> {
     let init = delivery(request).map_err(|e| js::text(&e))?;
     let sent = in_time(&request.url, init, DELIVERY, OutboundFault::unreachable, async |response| {
-        // What it says is not read: the end of the request gives it up.
+        // The body is not read: the end of the request aborts it.
         Ok(response.status())
     });
     sent.await.map_err(|fault| fault.to_string())
@@ -85,7 +87,7 @@ pub async fn deliver(request: &WebhookRequest) -> Result<u16, String> {
 
 fn delivery(request: &WebhookRequest) -> Result<RequestInit, JsValue> {
     let headers = request.headers.iter().map(|(name, value)| (*name, JsValue::from_str(value)));
-    let headers: Vec<(&str, JsValue)> = headers.chain([unpacked()]).collect();
+    let headers: Vec<(&str, JsValue)> = headers.chain([identity()]).collect();
     let init = RequestInit::new();
     init.set_method("POST");
     init.set_redirect(RequestRedirect::Manual);
@@ -107,13 +109,13 @@ pub async fn converse(
     let socket = connect(addr)?;
     let open = Cell::new(false);
     let work = async {
-        // workerd has one text for all connections that it does not make: none of it is worth a look.
+        // workerd has one text for all failed connections, without a reason.
         js::answer(socket.opened()).await.map_err(|_| OutboundFault::unreachable())?;
         open.set(true);
         talk(&socket, opening, limits.max_bytes, react).await
     };
     let talked = within(limits.timeout, work).await;
-    // Whatever happened, the connection is not kept; the peer's view of the end is of no interest.
+    // The connection is closed in any case, without waiting for the peer.
     if let Ok(closed) = socket.close() {
         settle(closed);
     }
@@ -144,7 +146,7 @@ async fn talk(
     let mut total = 0;
     loop {
         let chunk = match read(&reader).await {
-            // The peer is gone; what it said before counts.
+            // The peer has closed; what it sent before counts.
             Ok(None) => return Ok(()),
             Err(_) if total > 0 => return Ok(()),
             Ok(Some(chunk)) => chunk,
@@ -153,14 +155,14 @@ async fn talk(
         total += chunk.len();
         match react(&chunk) {
             Reaction::Close(last) => {
-                // The outcome is known already: whether the peer takes this does not matter.
+                // The outcome is known: a failure to send does not matter.
                 if !last.is_empty() {
                     let _sent = write(&writer, &last).await;
                 }
                 return Ok(());
             }
             Reaction::Send(_) if total > max => return Err(OutboundFault::TooLarge),
-            // What the peer said before it went away may still be there to be read.
+            // On a failed write, data that the peer sent before may still be readable.
             Reaction::Send(bytes) if bytes.is_empty() => {}
             Reaction::Send(bytes) => drop(write(&writer, &bytes).await),
         }

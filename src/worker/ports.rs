@@ -1,10 +1,11 @@
-//! The ports of `ca`, filled with what the platform has.
+//! The ports of `ca`, implemented by the platform.
 
 use super::calls::{self, Spent};
+use super::config::SharedConfig;
 use super::crypto;
 use super::js::{self, Storage};
 use super::timer::Timer;
-use super::{SharedConfig, config, outbound};
+use super::{config, outbound};
 use crate::ca::config::settings::Settings;
 use crate::ca::config::webhook::WebhookRequest;
 use crate::ca::runtime::memory::Memory;
@@ -23,22 +24,22 @@ use worker::js_sys::Promise;
 use worker::wasm_bindgen;
 use worker::{Env, State, web_sys};
 
-/// The host for one request, in the front or in a partition.
+/// The ports of one request, in the front or in a partition.
 pub struct HostPorts {
     config: SharedConfig,
     env: Env,
     spent: Cell<Spent>,
-    /// The partition's Durable Object; the front has none.
+    /// The partition's Durable Object; `None` in the front.
     object: Option<Rc<Object>>,
 }
 
 impl HostPorts {
-    /// A host with this configuration and these bindings.
+    /// Makes the ports of a configuration and bindings.
     pub fn new(config: SharedConfig, env: Env, object: Option<Rc<Object>>) -> Self {
         Self { config, env, spent: Cell::default(), object }
     }
 
-    /// What was spent so far, with what the called spent.
+    /// The cost so far, including called partitions.
     pub fn spent(&self) -> Spent {
         let rows = self.object.as_ref().map_or(0, |object| object.rows.take());
         self.spent.get().plus(Spent { calls: 0, rows })
@@ -157,13 +158,13 @@ impl PartitionPorts for HostPorts {
     }
 }
 
-/// What is known of the Durable Object for as long as it is in memory.
+/// The state of a Durable Object while it is in memory.
 pub struct Object {
     /// Its state.
     pub state: State,
-    /// When its alarm will go off, in milliseconds; `None` when none is set.
+    /// The alarm's time in milliseconds; `None` if unset.
     pub alarm: Cell<Option<u64>>,
-    /// Rows written since they were last asked for.
+    /// The rows written since the last reading.
     pub rows: Cell<u32>,
 }
 
@@ -173,10 +174,10 @@ impl Object {
         JsValue::from(self.state.storage().as_raw()).unchecked_into()
     }
 
-    /// Sets the alarm to go off at `at`, unless it goes off before that.
+    /// Sets the alarm to `at`, unless it fires earlier.
     ///
-    /// The call into the storage is made at once, without an await before it, so that it is stored together with what
-    /// was written just now.
+    /// The call into the storage is made without an await before it, so that it is stored together with the preceding
+    /// writes.
     pub fn wake_at(&self, at: Time) {
         if self.alarm.get().is_some_and(|set| set <= at.millis()) {
             return;
@@ -185,25 +186,27 @@ impl Object {
         watch("setting an alarm", self.storage().set_alarm(at.millis() as f64));
     }
 
-    /// Has the alarm not go off.
+    /// Cancels the alarm.
     pub fn cancel_alarm(&self) {
         if self.alarm.replace(None).is_some() {
             watch("deleting an alarm", self.storage().delete_alarm());
         }
     }
 
-    /// Deletes the database. All of it is gone when the call returns; what comes later is whether that is on the disk, and
-    /// where it is not, the platform throws the object away.
+    /// Deletes the database.
+    ///
+    /// It is empty when the call returns. Whether that reached the disk follows later; if not, the platform evicts the
+    /// object.
     ///
     /// # Errors
-    /// When the platform refuses.
+    /// The platform refuses.
     pub fn delete_all(&self) -> Result<(), JsValue> {
         watch("deleting a database", Ok(self.storage().delete_all()?));
         Ok(())
     }
 }
 
-/// Writes to the log what becomes of a call into the storage that nothing waits for.
+/// Logs the failure of a storage call that is not awaited.
 fn watch(what: &'static str, asked: Result<Promise, JsValue>) {
     worker::wasm_bindgen_futures::spawn_local(async move {
         if let Err(error) = js::answer(asked).await {

@@ -1,4 +1,4 @@
-//! Answers of `fetch`: asked for, read and given up within their limits of time and size.
+//! Requests by `fetch` and their answers, within limits of time and size.
 
 use super::js;
 use super::timer::within;
@@ -11,23 +11,22 @@ use worker::wasm_bindgen;
 use worker::wasm_bindgen_futures::{JsFuture, spawn_local};
 use worker::web_sys::{AbortController, ReadableStream, ReadableStreamDefaultReader, RequestInit, Response};
 
-/// The header that asks for bodies as they are: what the platform unpacks has no bound that its sender cannot pass.
-pub const UNPACKED: (&str, &str) = ("Accept-Encoding", "identity");
+/// The header that asks for uncompressed bodies: the platform decompresses without a bound.
+pub const IDENTITY: (&str, &str) = ("Accept-Encoding", "identity");
 
-/// Ends a request, and the reading of its answer, when it is dropped: no connection outlives its use.
-struct Ending(AbortController);
+/// Aborts a request and the reading of its answer when dropped.
+struct AbortOnDrop(AbortController);
 
-impl Drop for Ending {
+impl Drop for AbortOnDrop {
     fn drop(&mut self) {
         self.0.abort();
     }
 }
 
-/// Sends a request and reads its answer, both together within their time. What is not read then is not wanted any more.
+/// Sends a request and reads its answer within one timeout; the rest is aborted.
 ///
 /// # Errors
-/// `refused` when there is no answer, the platform's words for which go to the log; [`OutboundFault::Timeout`]; what `read`
-/// says.
+/// `refused` without an answer, with the platform's reason in the log; [`OutboundFault::Timeout`]; errors of `read`.
 pub async fn in_time<T>(
     url: &str,
     init: RequestInit,
@@ -36,12 +35,12 @@ pub async fn in_time<T>(
     read: impl AsyncFnOnce(&Response) -> Result<T, OutboundFault>,
 ) -> Result<T, OutboundFault> {
     let refused = |error: JsValue| {
-        unread(&error);
+        log_failure(&error);
         refused()
     };
     let work = async {
-        let ending = Ending(AbortController::new().map_err(refused)?);
-        init.set_signal(Some(&ending.0.signal()));
+        let abort = AbortOnDrop(AbortController::new().map_err(refused)?);
+        init.set_signal(Some(&abort.0.signal()));
         let fetched = js::answer(js::global_fetch(url, &init));
         let response = fetched.await.and_then(JsCast::dyn_into).map_err(refused)?;
         read(&response).await
@@ -49,14 +48,17 @@ pub async fn in_time<T>(
     within(limits.timeout, work).await.unwrap_or(Err(OutboundFault::Timeout))
 }
 
-/// Logs why there is no answer. Problems have words of our own: the platform's name its internals, and URLs of the settings.
-fn unread(error: &JsValue) {
-    worker::console_error!("a request that was sent has no answer: {}", js::text(error));
+/// Logs the platform's reason for a failed request.
+///
+/// Problems have texts of our own, because the platform's name its internals and URLs of the settings.
+fn log_failure(error: &JsValue) {
+    worker::console_error!("an outgoing request failed: {}", js::text(error));
 }
 
-/// The body, if it is sent as it is and not too long. It is counted as it comes out: what a header says of its length is
-/// the sender's word, and of a packed body it is the packed length. The packed body of a failure is not read: its status
-/// says enough.
+/// Reads an uncompressed body of at most `max` bytes.
+///
+/// Bytes are counted as they arrive: `Content-Length` is only the sender's claim, and the compressed length of a
+/// compressed body. The compressed body of a failure is not read: its status is enough.
 ///
 /// # Errors
 /// [`OutboundFault::Encoded`], [`OutboundFault::TooLarge`], [`OutboundFault::Closed`].
@@ -74,16 +76,16 @@ pub async fn body(response: &Response, max: usize) -> Result<Vec<u8>, OutboundFa
     }
     let Some(stream) = response.body() else { return Ok(Vec::new()) };
     let read = read_stream(&stream, max).await.map_err(|error| {
-        unread(&error);
+        log_failure(&error);
         OutboundFault::Closed(BROKEN.to_owned())
     })?;
     read.ok_or(OutboundFault::TooLarge)
 }
 
-/// Reads a stream to its end. `None` when it is longer than `max`; the sender is told that the rest is not wanted.
+/// Reads a stream to its end; `None`, and the stream cancelled, if longer than `max`.
 ///
 /// # Errors
-/// When the stream breaks.
+/// The stream breaks.
 pub async fn read_stream(stream: &ReadableStream, max: usize) -> Result<Option<Vec<u8>>, JsValue> {
     let reader: ReadableStreamDefaultReader = stream.get_reader().unchecked_into();
     let mut all = Vec::new();
@@ -97,15 +99,15 @@ pub async fn read_stream(stream: &ReadableStream, max: usize) -> Result<Option<V
     Ok(Some(all))
 }
 
-/// Lets something come to its end by itself, whatever that is.
+/// Awaits a promise in the background and ignores its result.
 pub fn settle(end: Promise) {
     spawn_local(async move { drop(JsFuture::from(end).await) });
 }
 
-/// The next bytes; `None` at the end.
+/// Reads the next bytes; `None` at the end.
 ///
 /// # Errors
-/// When the stream breaks.
+/// The stream breaks.
 pub async fn read(reader: &ReadableStreamDefaultReader) -> Result<Option<Vec<u8>>, JsValue> {
     let next: IteratorNext = JsFuture::from(reader.read()).await?.unchecked_into();
     if next.done() {

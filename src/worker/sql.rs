@@ -1,7 +1,8 @@
-//! A partition's storage: three tables in the Durable Object's SQLite database. `kept` and `sorted` hold the kinds that are
-//! there for good and grow without end, `kv` everything else: it stays small, so what is over is found by looking through
-//! it, and none of its rows needs an entry in an index, which would be as many rows written again. A fourth, `purge`, says
-//! in its one row from when on looking may find something.
+//! A partition's storage: three tables in the Durable Object's SQLite database.
+//!
+//! `kept` and `sorted` hold permanent records and grow without bound, `kv` all others. `kv` stays small, so a purge scans
+//! it without an index, which would cost a written row for each of its rows. The one row of a fourth table, `purge`, has
+//! the time of the next purge.
 
 use super::js;
 use super::ports::Object;
@@ -15,67 +16,72 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen::closure::ScopedClosure;
 use worker::{SqlCursor, SqlStorage, SqlStorageValue, wasm_bindgen};
 
-/// How many bytes of a partition's rows are kept in memory. An isolate may host thousands of partitions.
-const KNOWN: usize = 24 * 1024;
+/// Capacity of a partition's row cache in bytes.
+///
+/// An isolate may host thousands of partitions.
+const CACHE_SIZE: usize = 24 * 1024;
 
-/// SQLite in Durable Objects takes at most 100 bound parameters; a row has three.
+/// Rows per statement: Durable Objects bind at most 100 parameters, and a row has three.
 const ROWS_PER_STATEMENT: usize = 33;
 
-/// `expires` comes before `value`: whoever looks for what is over need not read on. Without a rowid there is no second row
-/// for each, but what is longer than a kilobyte takes a page of its own: too much for certificates, which stay.
+/// The schema.
+///
+/// `expires` comes before `value`, so that a purge need not read values. Without a rowid each row is written once, but a
+/// row longer than a kilobyte takes a page of its own: too much for certificates, which are permanent.
 const CREATE: &str = "CREATE TABLE IF NOT EXISTS kv (key TEXT PRIMARY KEY, expires INTEGER, value TEXT NOT NULL) WITHOUT ROWID; \
                       CREATE TABLE IF NOT EXISTS kept (key TEXT PRIMARY KEY, expires INTEGER, value TEXT NOT NULL); \
                       CREATE TABLE IF NOT EXISTS sorted (key TEXT PRIMARY KEY, expires INTEGER, value TEXT NOT NULL) WITHOUT ROWID; \
                       CREATE TABLE IF NOT EXISTS purge (one INTEGER PRIMARY KEY, at INTEGER);";
 
-/// What is over, as far as its keys fit into one text, and when the first of the rest will be: in one look through the table.
-const LOOK: &str = "SELECT MIN(expires) FILTER (WHERE expires > ?1), group_concat(key, char(10)) FILTER (WHERE expires <= ?1) \
+/// Selects the next expiry and the keys of expired rows as one text.
+const SCAN: &str = "SELECT MIN(expires) FILTER (WHERE expires > ?1), group_concat(key, char(10)) FILTER (WHERE expires <= ?1) \
                     FROM kv WHERE expires IS NOT NULL";
 
-/// When what is over is to be looked for.
+/// The time of the next purge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Due {
-    /// It has not been read yet.
+    /// Not read yet.
     Unread,
-    /// There is nothing that is ever over.
+    /// All rows are permanent.
     Never,
-    /// Then, at the beginning of time where it is not known.
+    /// At this time; the epoch if unknown.
     At(Time),
 }
 
-/// The storage of the Durable Object that it is made in. Clones are handles to the same storage.
+/// The storage of a Durable Object; clones are handles to the same storage.
 #[derive(Clone)]
 pub struct SqlKv {
     sql: SqlStorage,
     /// Counts rows written.
     object: Rc<Object>,
-    /// Whether the table is there. It is made by the first write: a request for an account that does not exist must
-    /// not make a database.
+    /// Whether the tables exist. The first write creates them: a request for an unknown account must not create a
+    /// database.
     created: Rc<Cell<bool>>,
-    /// Rows as they are: an account is read several times for each of its requests, an order in all that follow the one
-    /// that made it. Nobody else writes to this storage, and when a write turns out not to be on the disk, the platform
-    /// throws the object away, memory and all.
-    known: Rc<RefCell<Known>>,
+    /// A cache of rows.
+    ///
+    /// An account is read several times in each request, an order in all that follow its creation. Only this object
+    /// writes to the storage, and if a write does not reach the disk, the platform evicts the object with its memory.
+    cache: Rc<RefCell<RowCache>>,
     due: Rc<Cell<Due>>,
 }
 
-/// Rows of a partition that are in memory.
+/// A cache of a partition's rows.
 #[derive(Default)]
-struct Known {
+struct RowCache {
     rows: HashMap<String, String>,
-    /// Bytes of their keys and values together.
+    /// The bytes of all keys and values.
     length: usize,
 }
 
-impl Known {
-    /// Remembers a row as it is now. Who has too much forgets all of it, and begins again with what is asked for.
-    fn learn(&mut self, key: String, value: String) {
+impl RowCache {
+    /// Inserts a row; a full cache is cleared first.
+    fn insert(&mut self, key: String, value: String) {
         self.forget(&key);
         let length = key.len() + value.len();
-        if self.length + length > KNOWN {
+        if self.length + length > CACHE_SIZE {
             *self = Self::default();
         }
-        if length <= KNOWN {
+        if length <= CACHE_SIZE {
             self.length += length;
             self.rows.insert(key, value);
         }
@@ -88,7 +94,7 @@ impl Known {
     }
 }
 
-/// The name of a table in SQL.
+/// The SQL name of a table.
 const fn name_of(table: Table) -> &'static str {
     match table {
         Table::Expiring => "kv",
@@ -102,20 +108,20 @@ fn failure(error: impl std::fmt::Display) -> StoreFailure {
 }
 
 impl SqlKv {
-    /// The storage of this Durable Object.
+    /// Opens the storage of a Durable Object.
     ///
     /// # Errors
-    /// When it cannot be read.
+    /// It cannot be read.
     pub fn new(object: &Rc<Object>) -> Result<Self, StoreFailure> {
         let sql = object.state.storage().sql();
         let statement = "SELECT name FROM sqlite_master WHERE name IN ('kv', 'purge')";
         let found = sql.exec(statement, None).map_err(failure)?.raw().count();
         if found == 1 {
-            // It was made before there was `purge`.
+            // A database from before the table `purge`.
             sql.exec(CREATE, None).map_err(failure)?;
         }
         let (created, due) = (Rc::new(Cell::new(found > 0)), Rc::new(Cell::new(Due::Unread)));
-        Ok(Self { sql, object: object.clone(), created, known: Rc::default(), due })
+        Ok(Self { sql, object: object.clone(), created, cache: Rc::default(), due })
     }
 
     fn query(&self, statement: &str, bindings: Vec<SqlStorageValue>) -> Result<SqlCursor, StoreFailure> {
@@ -135,7 +141,7 @@ impl SqlKv {
         self.change(&statement, bindings.collect())
     }
 
-    /// Runs a statement that writes.
+    /// Runs a writing statement and counts its rows.
     fn change(&self, statement: &str, bindings: Vec<SqlStorageValue>) -> Result<(), StoreFailure> {
         let cursor = self.query(statement, bindings)?;
         let rows = u32::try_from(cursor.rows_written()).unwrap_or(u32::MAX);
@@ -150,7 +156,7 @@ impl SqlKv {
         self.change(&format!("DELETE FROM {} WHERE key IN ({places})", name_of(first.table)), bindings)
     }
 
-    /// When what is over is to be looked for.
+    /// Reads the time of the next purge.
     fn due(&self) -> Result<Due, StoreFailure> {
         let due = match self.due.get() {
             Due::Unread if !self.created.get() => Due::Never,
@@ -165,7 +171,7 @@ impl SqlKv {
         Ok(due)
     }
 
-    /// Stores when what is over is to be looked for.
+    /// Stores the time of the next purge.
     fn put_due(&self, due: Due) -> Result<(), StoreFailure> {
         let at = match due {
             Due::At(at) => SqlStorageValue::Integer(i64::try_from(at.millis()).map_err(failure)?),
@@ -174,9 +180,9 @@ impl SqlKv {
         self.change("INSERT OR REPLACE INTO purge (one, at) VALUES (0, ?)", vec![at])
     }
 
-    /// What is over, by its key, and when the first of the rest will be.
-    fn look(&self, now: i64) -> Result<(Vec<String>, Option<Time>), StoreFailure> {
-        let cursor = self.query(LOOK, vec![SqlStorageValue::Integer(now)])?;
+    /// Finds the keys of expired rows and the next expiry.
+    fn scan(&self, now: i64) -> Result<(Vec<String>, Option<Time>), StoreFailure> {
+        let cursor = self.query(SCAN, vec![SqlStorageValue::Integer(now)])?;
         let mut row = cursor.raw().next().transpose().map_err(failure)?.unwrap_or_default().into_iter();
         let next = time(row.next());
         let keys = match row.next() {
@@ -195,14 +201,14 @@ impl SqlKv {
         deletes.iter().try_for_each(|keys| self.delete(keys))
     }
 
-    /// Runs several statements as one: when one fails, none has happened.
+    /// Runs several statements in one transaction.
     fn atomically(&self, act: impl FnOnce() -> Result<(), StoreFailure>) -> Result<(), StoreFailure> {
         let mut act = Some(act);
         let mut run = || -> Result<(), JsValue> {
             let Some(act) = act.take() else { return Ok(()) };
             act().map_err(|failure| JsValue::from_str(&failure.0))
         };
-        // Lent to JavaScript for the time of this one call.
+        // Borrowed by JavaScript for this call only.
         let closure = ScopedClosure::borrow_mut(&mut run);
         self.object
             .storage()
@@ -212,10 +218,10 @@ impl SqlKv {
     }
 }
 
-/// A row to be written: key, value, when it is over.
+/// A row to be written: key, value, expiry.
 type Row = (Key, String, Option<Time>);
 
-/// What goes into one statement each: of one table, and not more than fits.
+/// Groups rows into statements: of one table, and up to [`ROWS_PER_STATEMENT`].
 fn in_statements<T>(all: &[T], key: impl Fn(&T) -> &Key + Copy) -> Vec<Vec<&T>> {
     let of_table = |table: Table| all.iter().filter(move |one| key(one).table == table).collect::<Vec<_>>();
     let mut statements = Vec::new();
@@ -228,7 +234,7 @@ fn in_statements<T>(all: &[T], key: impl Fn(&T) -> &Key + Copy) -> Vec<Vec<&T>> 
 fn text(row: &mut impl Iterator<Item = SqlStorageValue>) -> Result<String, StoreFailure> {
     match row.next() {
         Some(SqlStorageValue::String(text)) => Ok(text),
-        _ => Err(StoreFailure("a row holds something else where text belongs".to_owned())),
+        _ => Err(StoreFailure("a row has another type in place of text".to_owned())),
     }
 }
 
@@ -237,14 +243,14 @@ impl Kv for SqlKv {
         if !self.created.get() {
             return Ok(None);
         }
-        if let Some(value) = self.known.borrow().rows.get(key) {
+        if let Some(value) = self.cache.borrow().rows.get(key) {
             return Ok(Some(value.clone()));
         }
         let cursor = self.query(&format!("SELECT value FROM {} WHERE key = ?", name_of(table)), vec![key.into()])?;
         let row = cursor.raw().next().transpose().map_err(failure)?;
         let value = row.map(|row| text(&mut row.into_iter())).transpose()?;
         if let Some(value) = &value {
-            self.known.borrow_mut().learn(key.to_owned(), value.clone());
+            self.cache.borrow_mut().insert(key.to_owned(), value.clone());
         }
         Ok(value)
     }
@@ -284,7 +290,7 @@ impl Kv for SqlKv {
         }
         let put = in_statements(&puts, |(key, ..)| key);
         let delete = in_statements(&deletes, |key| key);
-        // One statement happens or does not; only several need more.
+        // One statement is atomic; several need a transaction.
         let first = puts.iter().filter_map(|(_, _, expires)| *expires).min();
         let due = match (first, self.due()?) {
             (Some(first), Due::Never) => Some(Due::At(first)),
@@ -294,14 +300,14 @@ impl Kv for SqlKv {
         let one = self.created.get() && put.len() + delete.len() <= 1 && due.is_none();
         let write = || self.write(&put, &delete, due);
         let written = if one { write() } else { self.atomically(write) };
-        let mut known = self.known.borrow_mut();
+        let mut cache = self.cache.borrow_mut();
         match &written {
             Ok(()) => {
                 self.due.set(due.unwrap_or(self.due.get()));
-                deletes.iter().for_each(|key| known.forget(&key.name));
-                puts.into_iter().for_each(|(key, value, _)| known.learn(key.name, value));
+                deletes.iter().for_each(|key| cache.forget(&key.name));
+                puts.into_iter().for_each(|(key, value, _)| cache.insert(key.name, value));
             }
-            Err(_) => *known = Known::default(),
+            Err(_) => *cache = RowCache::default(),
         }
         self.created.set(self.created.get() || written.is_ok());
         written
@@ -317,17 +323,17 @@ impl Kv for SqlKv {
             Due::At(_) | Due::Unread => {}
         }
         let millis = i64::try_from(now.millis()).map_err(failure)?;
-        *self.known.borrow_mut() = Known::default();
-        let (over, next) = match self.look(millis) {
+        *self.cache.borrow_mut() = RowCache::default();
+        let (expired, next) = match self.scan(millis) {
             Ok(found) => found,
-            // More than fits into one text.
+            // The keys do not fit into one text.
             Err(_) => {
                 self.change("DELETE FROM kv WHERE expires <= ?", vec![SqlStorageValue::Integer(millis)])?;
-                self.look(millis)?
+                self.scan(millis)?
             }
         };
-        let over: Vec<Key> = over.into_iter().map(|name| Key { table: Table::Expiring, name }).collect();
-        let delete = in_statements(&over, |key| key);
+        let expired: Vec<Key> = expired.into_iter().map(|name| Key { table: Table::Expiring, name }).collect();
+        let delete = in_statements(&expired, |key| key);
         let due = next.map_or(Due::Never, |at| Due::At(at.plus(slack)));
         self.atomically(|| self.write(&[], &delete, Some(due)))?;
         self.due.set(due);
@@ -348,7 +354,7 @@ impl Kv for SqlKv {
     fn clear(&mut self) -> Result<(), StoreFailure> {
         if self.created.get() {
             self.object.delete_all().map_err(|error| StoreFailure(js::text(&error)))?;
-            *self.known.borrow_mut() = Known::default();
+            *self.cache.borrow_mut() = RowCache::default();
             self.created.set(false);
             self.due.set(Due::Unread);
         }
@@ -356,7 +362,7 @@ impl Kv for SqlKv {
     }
 }
 
-/// A time in a row; `None` where there is none.
+/// Reads a time from a row; `None` if null.
 fn time(value: Option<SqlStorageValue>) -> Option<Time> {
     match value {
         Some(SqlStorageValue::Integer(at)) => u64::try_from(at).ok().map(Time::from_millis),

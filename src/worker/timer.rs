@@ -1,4 +1,4 @@
-//! Time limits that hold wherever the future that waits for them is polled.
+//! Timers and timeouts that work in any task that polls them.
 
 use core::cell::{Cell, RefCell};
 use core::future::{Future, poll_fn};
@@ -20,40 +20,42 @@ extern "C" {
     fn clear_timeout(timer: &JsValue);
 }
 
-/// A timer of the platform, running from its making and cleared when it is dropped.
+/// A timer of the platform, started on creation and cleared when dropped.
 ///
-/// A task may be polled within a request and handed to another task while it waits. So the timer wakes the task that
-/// polled it last, not the one that polled it first, as `worker::Delay` does.
+/// A future may move to another task while it waits. So the timer wakes the task that polled it last; `worker::Delay`
+/// wakes the first.
 pub struct Timer {
     state: Rc<State>,
     handle: JsValue,
-    /// What the platform calls.
+    /// The platform's callback.
     _callback: Closure<dyn FnMut()>,
 }
 
 thread_local! {
-    /// How many there are.
+    /// The number of timers.
     static RUNNING: Cell<u32> = const { Cell::new(0) };
 }
 
-/// How many timers run in this isolate. An object that has one does not sleep, and is billed.
+/// The number of running timers in this isolate.
+///
+/// A Durable Object with a timer does not hibernate, and is billed.
 pub fn running() -> u32 {
     RUNNING.get()
 }
 
 #[derive(Default)]
 struct State {
-    over: Cell<bool>,
+    elapsed: Cell<bool>,
     waiting: RefCell<Option<Waker>>,
 }
 
 impl Timer {
-    /// Sets a timer.
+    /// Starts a timer.
     pub fn set(time: Duration) -> Self {
         let state = Rc::new(State::default());
         let of_callback = state.clone();
         let callback = Closure::new(move || {
-            of_callback.over.set(true);
+            of_callback.elapsed.set(true);
             let waiting = of_callback.waiting.take();
             if let Some(waker) = waiting {
                 waker.wake();
@@ -69,7 +71,7 @@ impl Future for Timer {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        if self.state.over.get() {
+        if self.state.elapsed.get() {
             return Poll::Ready(());
         }
         self.state.waiting.replace(Some(context.waker().clone()));
@@ -80,13 +82,13 @@ impl Future for Timer {
 impl Drop for Timer {
     fn drop(&mut self) {
         RUNNING.set(RUNNING.get().saturating_sub(1));
-        if !self.state.over.get() {
+        if !self.state.elapsed.get() {
             clear_timeout(&self.handle);
         }
     }
 }
 
-/// Waits for `work` no longer than `limit`. `None` when that was too short; the work is dropped then.
+/// Awaits `work` for at most `limit`; then drops it and gives `None`.
 pub async fn within<T>(limit: Duration, work: impl Future<Output = T>) -> Option<T> {
     let mut work = pin!(work);
     let mut timer = pin!(Timer::set(limit));

@@ -1,6 +1,6 @@
 //! acme.sh, a shell script, from Debian's packages.
 
-use super::scene::{CHALLENGES, KID, MAC_KEY, Scene};
+use super::fixture::{CHALLENGES, Fixture, KID, MAC_KEY};
 use crate::common::packages::debian;
 use std::fs;
 use std::path::PathBuf;
@@ -15,34 +15,34 @@ pub struct AcmeSh {
 }
 
 impl AcmeSh {
-    pub fn new(scene: &Scene, folder: &str, account_key: &'static str) -> Self {
+    pub fn new(fixture: &Fixture, folder: &str, account_key: &'static str) -> Self {
         let package = debian::release("acme.sh", "3.");
-        scene.version(package.version.as_str());
-        let folder = scene.path(folder);
+        fixture.version(package.version.as_str());
+        let folder = fixture.path(folder);
         fs::create_dir_all(&folder).unwrap();
         Self { home: package.root.join("usr/share/acme.sh"), folder, account_key }
     }
 
-    fn command(&self, scene: &Scene, arguments: &[&str]) -> Command {
+    fn command(&self, fixture: &Fixture, arguments: &[&str]) -> Command {
         let mut command = Command::new("sh");
         command.arg(self.home.join("acme.sh")).args(arguments).arg("--home").arg(&self.home);
-        command.arg("--config-home").arg(&self.folder).args(["--server", scene.server.fact("directory")]);
-        command.args(["--ca-bundle", scene.server.fact("root"), "--no-color"]);
-        command.env("ACMEPROXY_ENDPOINT", scene.server.fact("management")).env("HOME", &self.folder);
+        command.arg("--config-home").arg(&self.folder).args(["--server", fixture.server.fact("directory")]);
+        command.args(["--ca-bundle", fixture.server.fact("root"), "--no-color"]);
+        command.env("ACMEPROXY_ENDPOINT", fixture.server.fact("management")).env("HOME", &self.folder);
         command
     }
 
-    fn run(&self, scene: &Scene, arguments: &[&str]) -> String {
-        scene.run(&mut self.command(scene, arguments))
+    fn run(&self, fixture: &Fixture, arguments: &[&str]) -> String {
+        fixture.run(&mut self.command(fixture, arguments))
     }
 
-    pub fn register(&self, scene: &Scene, arguments: &[&str]) {
+    pub fn register(&self, fixture: &Fixture, arguments: &[&str]) {
         let account = ["--register-account", "-m", "you@example.test", "--accountkeylength", self.account_key];
-        self.run(scene, &[&account[..], arguments].concat());
+        self.run(fixture, &[&account[..], arguments].concat());
     }
 
-    pub fn by_http(&self, scene: &Scene, names: &[&str]) {
-        self.run(scene, &[&["--issue", "--webroot", scene.webroot.to_str().unwrap()], names].concat());
+    pub fn by_http(&self, fixture: &Fixture, names: &[&str]) {
+        self.run(fixture, &[&["--issue", "--webroot", fixture.webroot.to_str().unwrap()], names].concat());
     }
 
     pub fn chain(&self, name: &str) -> PathBuf {
@@ -51,149 +51,149 @@ impl AcmeSh {
 }
 
 #[test]
-fn acme_sh_does_all_that_it_can() {
-    let mut scene = Scene::start("acme.sh", &CHALLENGES);
-    scene.serve_webroot();
+fn acme_sh_supports_all_its_operations() {
+    let mut fixture = Fixture::start("acme.sh", &CHALLENGES);
+    fixture.serve_webroot();
     // Mostly it waits, so it does so side by side.
     thread::scope(|scope| {
-        scope.spawn(|| first(&scene));
-        scope.spawn(|| second(&scene));
-        scope.spawn(|| other_accounts(&scene));
+        scope.spawn(|| first(&fixture));
+        scope.spawn(|| second(&fixture));
+        scope.spawn(|| other_accounts(&fixture));
     });
-    scene.report("P-256 account key");
+    fixture.report("P-256 account key");
 }
 
 /// As docs/CLIENTS.md says.
 #[test]
-fn acme_sh_goes_on_after_all_accounts_are_lost() {
-    let mut scene = Scene::start("acme.sh", &[]);
-    scene.serve_webroot();
-    let ec = AcmeSh::new(&scene, "ec", "ec-256");
-    ec.register(&scene, &[]);
-    ec.by_http(&scene, &["-d", "s.test"]);
-    let scene = scene.restart_without_accounts();
+fn acme_sh_recovers_from_lost_accounts() {
+    let mut fixture = Fixture::start("acme.sh", &[]);
+    fixture.serve_webroot();
+    let ec = AcmeSh::new(&fixture, "ec", "ec-256");
+    ec.register(&fixture, &[]);
+    ec.by_http(&fixture, &["-d", "s.test"]);
+    let fixture = fixture.restart_without_accounts();
     let renew = ["--renew", "--ecc", "--force", "-d", "s.test"];
-    let failed = scene.run_until(&mut ec.command(&scene, &renew), 1);
+    let failed = fixture.run_until(&mut ec.command(&fixture, &renew), 1);
     assert!(failed.contains("accountDoesNotExist") || failed.contains("There is no account"), "{failed}");
-    ec.run(&scene, &["--register-account", "-m", "you@example.test"]);
-    ec.run(&scene, &renew);
-    scene.judge(&ec.chain("s.test"), &["s.test"]);
-    scene.report("all accounts lost");
+    ec.run(&fixture, &["--register-account", "-m", "you@example.test"]);
+    ec.run(&fixture, &renew);
+    fixture.judge(&ec.chain("s.test"), &["s.test"]);
+    fixture.report("all accounts lost");
 }
 
-fn first(scene: &Scene) {
-    let ec = AcmeSh::new(scene, "ec", "ec-256");
-    journey(scene, &ec);
-    renewal(scene, &ec);
+fn first(fixture: &Fixture) {
+    let ec = AcmeSh::new(fixture, "ec", "ec-256");
+    journey(fixture, &ec);
+    renewal(fixture, &ec);
 }
 
-fn second(scene: &Scene) {
-    let ec = AcmeSh::new(scene, "second", "ec-256");
-    ec.register(scene, &[]);
-    by_tls(scene, &ec);
-    addresses_and_profiles(scene, &ec);
-    persistent_record(scene, &ec);
+fn second(fixture: &Fixture) {
+    let ec = AcmeSh::new(fixture, "second", "ec-256");
+    ec.register(fixture, &[]);
+    by_tls(fixture, &ec);
+    addresses_and_profiles(fixture, &ec);
+    persistent_record(fixture, &ec);
 }
 
-fn other_accounts(scene: &Scene) {
-    let rsa = AcmeSh::new(scene, "rsa", "2048");
-    rsa.register(scene, &[]);
-    rsa.by_http(scene, &["-d", "r.test"]);
-    scene.judge(&rsa.chain("r.test"), &["r.test"]);
-    scene.did("RSA account key");
-    revocation_by_key(scene, &rsa);
-    account(scene, &rsa);
-    let bound = AcmeSh::new(scene, "bound", "ec-384");
-    bound.register(scene, &["--eab-kid", KID, "--eab-hmac-key", MAC_KEY]);
-    bound.by_http(scene, &["-d", "x.corp.test"]);
-    scene.judge(&bound.chain("x.corp.test"), &["x.corp.test"]);
-    scene.did("external account, P-384 account key");
+fn other_accounts(fixture: &Fixture) {
+    let rsa = AcmeSh::new(fixture, "rsa", "2048");
+    rsa.register(fixture, &[]);
+    rsa.by_http(fixture, &["-d", "r.test"]);
+    fixture.judge(&rsa.chain("r.test"), &["r.test"]);
+    fixture.did("RSA account key");
+    revocation_by_key(fixture, &rsa);
+    account(fixture, &rsa);
+    let bound = AcmeSh::new(fixture, "bound", "ec-384");
+    bound.register(fixture, &["--eab-kid", KID, "--eab-hmac-key", MAC_KEY]);
+    bound.by_http(fixture, &["-d", "x.corp.test"]);
+    fixture.judge(&bound.chain("x.corp.test"), &["x.corp.test"]);
+    fixture.did("external account, P-384 account key");
 }
 
-fn journey(scene: &Scene, acme_sh: &AcmeSh) {
-    acme_sh.register(scene, &[]);
-    acme_sh.by_http(scene, &["-d", "s.test", "-d", "ss.test"]);
-    scene.judge(&acme_sh.chain("s.test"), &["s.test", "ss.test"]);
-    scene.did("http-01");
+fn journey(fixture: &Fixture, acme_sh: &AcmeSh) {
+    acme_sh.register(fixture, &[]);
+    acme_sh.by_http(fixture, &["-d", "s.test", "-d", "ss.test"]);
+    fixture.judge(&acme_sh.chain("s.test"), &["s.test", "ss.test"]);
+    fixture.did("http-01");
     let dns = ["--issue", "--dns", "dns_acmeproxy", "--dnssleep", "1", "-d", "t.test", "-d", "*.t.test"];
-    acme_sh.run(scene, &dns);
-    scene.judge(&acme_sh.chain("t.test"), &["t.test", "any.t.test"]);
-    scene.did("dns-01, wildcard");
-    let revoked = acme_sh.run(scene, &["--revoke", "-d", "t.test", "--ecc"]);
+    acme_sh.run(fixture, &dns);
+    fixture.judge(&acme_sh.chain("t.test"), &["t.test", "any.t.test"]);
+    fixture.did("dns-01, wildcard");
+    let revoked = acme_sh.run(fixture, &["--revoke", "-d", "t.test", "--ecc"]);
     assert!(!revoked.contains("domain key"), "{revoked}");
-    scene.did("revocation by account");
+    fixture.did("revocation by account");
 }
 
 /// It answers with OpenSSL's s_server.
-fn by_tls(scene: &Scene, acme_sh: &AcmeSh) {
-    let port = scene.server.tls_alpn.to_string();
+fn by_tls(fixture: &Fixture, acme_sh: &AcmeSh) {
+    let port = fixture.server.tls_alpn.to_string();
     let alpn = ["--issue", "--alpn", "--tlsport", &port, "--local-address", "127.0.0.1", "-d"];
-    acme_sh.run(scene, &[&alpn[..], &["tls.test"]].concat());
-    scene.judge(&acme_sh.chain("tls.test"), &["tls.test"]);
-    scene.did("tls-alpn-01");
+    acme_sh.run(fixture, &[&alpn[..], &["tls.test"]].concat());
+    fixture.judge(&acme_sh.chain("tls.test"), &["tls.test"]);
+    fixture.did("tls-alpn-01");
 }
 
-fn addresses_and_profiles(scene: &Scene, acme_sh: &AcmeSh) {
-    acme_sh.by_http(scene, &["-d", "127.0.0.1", "--cert-profile", "shortlived", "--days", "3"]);
+fn addresses_and_profiles(fixture: &Fixture, acme_sh: &AcmeSh) {
+    acme_sh.by_http(fixture, &["-d", "127.0.0.1", "--cert-profile", "shortlived", "--days", "3"]);
     let chain = acme_sh.chain("127.0.0.1");
-    scene.judge(&chain, &["127.0.0.1"]);
-    scene.ends_within(&chain, 7);
-    scene.did("IP address, profile");
+    fixture.judge(&chain, &["127.0.0.1"]);
+    fixture.ends_within(&chain, 7);
+    fixture.did("IP address, profile");
 }
 
 /// It tells the record, which a person sets.
-fn persistent_record(scene: &Scene, acme_sh: &AcmeSh) {
-    let told = acme_sh.run(scene, &["--make-dns-persist-value", "-d", "*.p.test"]);
+fn persistent_record(fixture: &Fixture, acme_sh: &AcmeSh) {
+    let told = acme_sh.run(fixture, &["--make-dns-persist-value", "-d", "*.p.test"]);
     let after = |label: &str| told.split_once(label).unwrap().1.lines().next().unwrap().trim_matches('"').to_owned();
-    scene.set_txt(&after("TXT persist domain:"), &after("TXT persist value :"));
-    acme_sh.run(scene, &["--issue", "--dns-persist", "-d", "p.test", "-d", "*.p.test"]);
-    scene.judge(&acme_sh.chain("p.test"), &["p.test", "any.p.test"]);
-    scene.did("dns-persist-01");
+    fixture.set_txt(&after("TXT persist domain:"), &after("TXT persist value :"));
+    acme_sh.run(fixture, &["--issue", "--dns-persist", "-d", "p.test", "-d", "*.p.test"]);
+    fixture.judge(&acme_sh.chain("p.test"), &["p.test", "any.p.test"]);
+    fixture.did("dns-persist-01");
 }
 
-/// A certificate is renewed when its renewal information says so: not while it is new, at once when it was revoked.
-fn renewal(scene: &Scene, acme_sh: &AcmeSh) {
-    let renew = |name| acme_sh.command(scene, &["--renew", "--ecc", "-d", name, "--debug"]);
-    let early = scene.run_until(&mut renew("s.test"), 2);
+/// The client renews by renewal information: not a new certificate, a revoked one at once.
+fn renewal(fixture: &Fixture, acme_sh: &AcmeSh) {
+    let renew = |name| acme_sh.command(fixture, &["--renew", "--ecc", "-d", name, "--debug"]);
+    let early = fixture.run_until(&mut renew("s.test"), 2);
     assert!(early.contains("ARI suggestedWindow.start") && early.contains("Skipping. Next renewal"), "{early}");
     let file = acme_sh.folder.join("s.test_ecc/s.test.cer");
     let old = fs::read(&file).unwrap();
-    acme_sh.run(scene, &["--revoke", "-d", "s.test", "--ecc"]);
+    acme_sh.run(fixture, &["--revoke", "-d", "s.test", "--ecc"]);
     // It throws away what it revoked; as if somebody else had.
     fs::write(&file, &old).unwrap();
-    let due = scene.run(&mut renew("s.test"));
+    let due = fixture.run(&mut renew("s.test"));
     assert!(due.contains("ARI suggested renewal has passed") && due.contains("Adding ARI replaces"), "{due}");
     assert!(!due.contains("rejected by CA") && fs::read(&file).unwrap() != old, "{due}");
-    scene.judge(&acme_sh.chain("s.test"), &["s.test", "ss.test"]);
-    scene.did("ARI, replaces");
+    fixture.judge(&acme_sh.chain("s.test"), &["s.test", "ss.test"]);
+    fixture.did("ARI, replaces");
 }
 
-/// Somebody with an account of their own has the certificate and its key.
-fn revocation_by_key(scene: &Scene, acme_sh: &AcmeSh) {
-    let finder = AcmeSh::new(scene, "finder", "ec-256");
-    finder.register(scene, &[]);
+/// Another account has the certificate and its key.
+fn revocation_by_key(fixture: &Fixture, acme_sh: &AcmeSh) {
+    let finder = AcmeSh::new(fixture, "finder", "ec-256");
+    finder.register(fixture, &[]);
     let [from, to] = [acme_sh, &finder].map(|home| home.folder.join("r.test_ecc"));
-    scene.run(Command::new("cp").arg("-R").args([from, to]));
-    let revoked = finder.run(scene, &["--revoke", "-d", "r.test", "--ecc"]);
+    fixture.run(Command::new("cp").arg("-R").args([from, to]));
+    let revoked = finder.run(fixture, &["--revoke", "-d", "r.test", "--ecc"]);
     assert!(revoked.contains("Trying domain key") && revoked.contains("Successfully revoked"), "{revoked}");
-    scene.did("revocation by certificate key");
+    fixture.did("revocation by certificate key");
 }
 
-fn account(scene: &Scene, acme_sh: &AcmeSh) {
-    acme_sh.run(scene, &["--update-account", "-m", "other@example.test"]);
-    let changed = acme_sh.run(scene, &["--update-account-key", "--accountkeylength", "ec-256"]);
+fn account(fixture: &Fixture, acme_sh: &AcmeSh) {
+    acme_sh.run(fixture, &["--update-account", "-m", "other@example.test"]);
+    let changed = acme_sh.run(fixture, &["--update-account-key", "--accountkeylength", "ec-256"]);
     assert!(changed.contains("Account key rotation success"), "{changed}");
-    acme_sh.by_http(scene, &["-d", "rolled.test"]);
-    acme_sh.run(scene, &["--deactivate-account"]);
-    scene.did("account update, new account key, deactivation");
+    acme_sh.by_http(fixture, &["-d", "rolled.test"]);
+    acme_sh.run(fixture, &["--deactivate-account"]);
+    fixture.did("account update, new account key, deactivation");
 }
 
 #[test]
-fn acme_sh_takes_refused_nonces() {
+fn acme_sh_retries_refused_nonces() {
     // It waits two seconds and more after each.
-    let mut scene = Scene::start("acme.sh", &["--refuse-nonces", "10"]);
-    scene.serve_webroot();
-    let acme_sh = AcmeSh::new(&scene, "ec", "ec-256");
-    journey(&scene, &acme_sh);
-    scene.report("a tenth of the nonces refused");
+    let mut fixture = Fixture::start("acme.sh", &["--refuse-nonces", "10"]);
+    fixture.serve_webroot();
+    let acme_sh = AcmeSh::new(&fixture, "ec", "ec-256");
+    journey(&fixture, &acme_sh);
+    fixture.report("a tenth of the nonces refused");
 }

@@ -1,6 +1,6 @@
 //! dehydrated, a shell script, from Debian's packages.
 
-use super::scene::{KID, MAC_KEY, Scene};
+use super::fixture::{Fixture, KID, MAC_KEY};
 use crate::common::packages::debian;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -27,36 +27,36 @@ struct Dehydrated {
 }
 
 impl Dehydrated {
-    fn new(scene: &Scene, folder: &str, settings: &str) -> Self {
+    fn new(fixture: &Fixture, folder: &str, settings: &str) -> Self {
         let package = debian::release("dehydrated", "0.7.");
-        scene.version(package.version.as_str());
-        let (program, folder) = (package.root.join("usr/bin/dehydrated"), scene.path(folder));
+        fixture.version(package.version.as_str());
+        let (program, folder) = (package.root.join("usr/bin/dehydrated"), fixture.path(folder));
         fs::create_dir_all(&folder).unwrap();
-        let (root, challenges) = (scene.server.fact("root"), scene.challenges());
+        let (root, challenges) = (fixture.server.fact("root"), fixture.challenges());
         let hook = folder.join("hook.sh");
         fs::write(&hook, HOOK).unwrap();
         fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).unwrap();
         let config = format!(
             "CA={}\nCURL_OPTS=\"--cacert {root}\"\nBASEDIR={}\nWELLKNOWN={}\nCONTACT_EMAIL=you@example.test\n{settings}",
-            scene.server.fact("directory"),
+            fixture.server.fact("directory"),
             folder.display(),
             challenges.display()
         );
         fs::write(folder.join("config"), config).unwrap();
         let dehydrated = Self { program, folder };
-        dehydrated.run(scene, &["--register", "--accept-terms"]);
+        dehydrated.run(fixture, &["--register", "--accept-terms"]);
         dehydrated
     }
 
-    fn command(&self, scene: &Scene, arguments: &[&str]) -> Command {
+    fn command(&self, fixture: &Fixture, arguments: &[&str]) -> Command {
         let mut command = Command::new("bash");
         command.arg(&self.program).args(arguments).arg("--config").arg(self.folder.join("config"));
-        command.env("MANAGEMENT", scene.server.fact("management"));
+        command.env("MANAGEMENT", fixture.server.fact("management"));
         command
     }
 
-    fn run(&self, scene: &Scene, arguments: &[&str]) -> String {
-        scene.run(&mut self.command(scene, arguments))
+    fn run(&self, fixture: &Fixture, arguments: &[&str]) -> String {
+        fixture.run(&mut self.command(fixture, arguments))
     }
 
     fn file(&self, name: &str, file: &str) -> PathBuf {
@@ -65,86 +65,86 @@ impl Dehydrated {
 }
 
 #[test]
-fn dehydrated_does_all_that_it_can() {
-    let mut scene = Scene::start("dehydrated", &[]);
-    scene.serve_webroot();
+fn dehydrated_supports_all_its_operations() {
+    let mut fixture = Fixture::start("dehydrated", &[]);
+    fixture.serve_webroot();
     // Mostly it waits, so it does so side by side.
     thread::scope(|scope| {
         scope.spawn(|| {
-            let ec = Dehydrated::new(&scene, "ec", EC);
-            by_tls(&scene, &ec);
-            journey(&scene, &ec);
-            scene.did("P-256 account key");
+            let ec = Dehydrated::new(&fixture, "ec", EC);
+            by_tls(&fixture, &ec);
+            journey(&fixture, &ec);
+            fixture.did("P-256 account key");
         });
         scope.spawn(|| {
-            journey(&scene, &Dehydrated::new(&scene, "rsa", RSA));
-            scene.did("RSA account key");
+            journey(&fixture, &Dehydrated::new(&fixture, "rsa", RSA));
+            fixture.did("RSA account key");
         });
-        scope.spawn(|| bound(&scene));
+        scope.spawn(|| bound(&fixture));
     });
-    scene.report("each twice");
+    fixture.report("each twice");
 }
 
 /// As docs/CLIENTS.md says.
 #[test]
-fn dehydrated_goes_on_after_all_accounts_are_lost() {
-    let mut scene = Scene::start("dehydrated", &[]);
-    scene.serve_webroot();
-    let ec = Dehydrated::new(&scene, "ec", EC);
-    ec.run(&scene, &["--cron", "-d", "d.test"]);
-    let scene = scene.restart_without_accounts();
+fn dehydrated_recovers_from_lost_accounts() {
+    let mut fixture = Fixture::start("dehydrated", &[]);
+    fixture.serve_webroot();
+    let ec = Dehydrated::new(&fixture, "ec", EC);
+    ec.run(&fixture, &["--cron", "-d", "d.test"]);
+    let fixture = fixture.restart_without_accounts();
     let renew = ["--cron", "--force", "-d", "d.test"];
-    let failed = scene.run_until(&mut ec.command(&scene, &renew), 1);
+    let failed = fixture.run_until(&mut ec.command(&fixture, &renew), 1);
     assert!(failed.contains("accountDoesNotExist"), "{failed}");
     fs::remove_dir_all(ec.folder.join("accounts")).unwrap();
-    ec.run(&scene, &["--register", "--accept-terms"]);
-    ec.run(&scene, &renew);
-    scene.judge(&ec.file("d.test", "fullchain.pem"), &["d.test"]);
-    scene.report("all accounts lost");
+    ec.run(&fixture, &["--register", "--accept-terms"]);
+    ec.run(&fixture, &renew);
+    fixture.judge(&ec.file("d.test", "fullchain.pem"), &["d.test"]);
+    fixture.report("all accounts lost");
 }
 
-fn bound(scene: &Scene) {
+fn bound(fixture: &Fixture) {
     let settings = format!("ACCOUNT_KEY_ALGO=secp384r1\nEAB_KID={KID}\nEAB_HMAC_KEY={MAC_KEY}\n");
-    let bound = Dehydrated::new(scene, "bound", &settings);
-    bound.run(scene, &["--cron", "-d", "x.corp.test"]);
-    scene.judge(&bound.file("x.corp.test", "fullchain.pem"), &["x.corp.test"]);
-    scene.did("external account, P-384 account key");
+    let bound = Dehydrated::new(fixture, "bound", &settings);
+    bound.run(fixture, &["--cron", "-d", "x.corp.test"]);
+    fixture.judge(&bound.file("x.corp.test", "fullchain.pem"), &["x.corp.test"]);
+    fixture.did("external account, P-384 account key");
 }
 
 /// It puts its certificates into a folder.
-fn by_tls(scene: &Scene, dehydrated: &Dehydrated) {
-    let (alpn, responder) = scene.serve_alpn();
+fn by_tls(fixture: &Fixture, dehydrated: &Dehydrated) {
+    let (alpn, responder) = fixture.serve_alpn();
     let by_tls = ["--cron", "-d", "tls.test ip:127.0.0.1", "-t", "tls-alpn-01", "--alpn", alpn.to_str().unwrap()];
-    dehydrated.run(scene, &by_tls);
+    dehydrated.run(fixture, &by_tls);
     drop(responder);
-    scene.judge(&dehydrated.file("tls.test", "fullchain.pem"), &["tls.test", "127.0.0.1"]);
-    scene.did("tls-alpn-01, IP address");
+    fixture.judge(&dehydrated.file("tls.test", "fullchain.pem"), &["tls.test", "127.0.0.1"]);
+    fixture.did("tls-alpn-01, IP address");
 }
 
-fn journey(scene: &Scene, dehydrated: &Dehydrated) {
-    dehydrated.run(scene, &["--cron", "-d", "d.test dd.test"]);
-    scene.judge(&dehydrated.file("d.test", "fullchain.pem"), &["d.test", "dd.test"]);
-    scene.did("http-01");
+fn journey(fixture: &Fixture, dehydrated: &Dehydrated) {
+    dehydrated.run(fixture, &["--cron", "-d", "d.test dd.test"]);
+    fixture.judge(&dehydrated.file("d.test", "fullchain.pem"), &["d.test", "dd.test"]);
+    fixture.did("http-01");
     let hook = dehydrated.folder.join("hook.sh");
     let by_dns = ["--cron", "-d", "e.test *.e.test", "--alias", "wild", "-t", "dns-01", "-k", hook.to_str().unwrap()];
-    dehydrated.run(scene, &by_dns);
-    scene.judge(&dehydrated.file("wild", "fullchain.pem"), &["e.test", "any.e.test"]);
-    scene.did("dns-01, wildcard");
-    dehydrated.run(scene, &["--account"]);
-    scene.did("account update");
+    dehydrated.run(fixture, &by_dns);
+    fixture.judge(&dehydrated.file("wild", "fullchain.pem"), &["e.test", "any.e.test"]);
+    fixture.did("dns-01, wildcard");
+    dehydrated.run(fixture, &["--account"]);
+    fixture.did("account update");
     // By the certificate's key it cannot: it looks for an account of that key first.
-    dehydrated.run(scene, &["--revoke", dehydrated.file("wild", "cert.pem").to_str().unwrap()]);
-    scene.did("revocation by account");
-    dehydrated.run(scene, &["--deactivate"]);
-    scene.did("deactivation");
+    dehydrated.run(fixture, &["--revoke", dehydrated.file("wild", "cert.pem").to_str().unwrap()]);
+    fixture.did("revocation by account");
+    dehydrated.run(fixture, &["--deactivate"]);
+    fixture.did("deactivation");
 }
 
 #[test]
-fn dehydrated_takes_refused_nonces() {
-    let mut scene = Scene::start("dehydrated", &["--refuse-nonces", "50"]);
-    scene.serve_webroot();
-    let dehydrated = Dehydrated::new(&scene, "ec", EC);
-    by_tls(&scene, &dehydrated);
-    journey(&scene, &dehydrated);
-    scene.report("half of the nonces refused");
+fn dehydrated_retries_refused_nonces() {
+    let mut fixture = Fixture::start("dehydrated", &["--refuse-nonces", "50"]);
+    fixture.serve_webroot();
+    let dehydrated = Dehydrated::new(&fixture, "ec", EC);
+    by_tls(&fixture, &dehydrated);
+    journey(&fixture, &dehydrated);
+    fixture.report("half of the nonces refused");
 }

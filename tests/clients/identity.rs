@@ -1,5 +1,6 @@
-//! What certificates of profile `client` are worth to servers that take the common name for who somebody is: PostgreSQL's
-//! method `cert` and mosquitto's `use_identity_as_username`, both from Debian's packages (FB-03).
+//! Client certificates at servers that take the common name as the user (FB-03).
+//!
+//! They are PostgreSQL's method `cert` and mosquitto's `use_identity_as_username`, both from Debian's packages.
 
 use crate::common::packages::debian;
 use crate::common::packages::postgres::Postgres;
@@ -23,7 +24,7 @@ const POLICY: &str = r#"POLICY={"preauthorized":["*.corp.test","localhost"]}"#;
 const LONG: &str = "a-name-with-more-characters-than-a-common-name-can-have.but-valid.corp.test";
 
 /// A CA with an account, and the files that it gave.
-struct Scene {
+struct Fixture {
     folder: PathBuf,
     wire: Wire,
     server: Server,
@@ -36,7 +37,7 @@ struct Identity {
     key: PathBuf,
 }
 
-impl Scene {
+impl Fixture {
     fn start() -> Self {
         let state = tempfile::tempdir().unwrap();
         let server = Server::start_with(state.path(), 0, &["--set", POLICY]);
@@ -68,48 +69,52 @@ impl Scene {
     }
 }
 
-fn told(output: &Output) -> String {
+fn output_text(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
 #[test]
-fn fb03_postgresql_knows_its_users_by_their_certificates() {
-    let scene = Scene::start();
-    let own = scene.issue("default", "localhost", SigAlg::Es256);
+fn fb03_postgresql_authenticates_users_by_certificate() {
+    let fixture = Fixture::start();
+    let own = fixture.issue("default", "localhost", SigAlg::Es256);
     let tls = [
         ("ssl_cert_file", own.certificate.as_path()),
         ("ssl_key_file", own.key.as_path()),
-        ("ssl_ca_file", scene.root()),
+        ("ssl_ca_file", fixture.root()),
     ];
     let access = ["hostssl all all 127.0.0.1/32 cert"];
-    let postgres = Postgres::start(&scene.folder.join("postgres"), free_port(), &tls, &access);
+    let postgres = Postgres::start(&fixture.folder.join("postgres"), free_port(), &tls, &access);
     for user in ["db.corp.test", "rsa.corp.test", LONG] {
         let made = postgres.as_owner(&format!("create role \"{user}\" login"));
-        assert!(made.status.success(), "{}", told(&made));
+        assert!(made.status.success(), "{}", output_text(&made));
     }
     let ask = |user: &str, identity: Option<&Identity>| {
         let identity = identity.map(|identity| (identity.certificate.as_path(), identity.key.as_path()));
         let sql = "select current_user, client_dn from pg_stat_ssl where pid = pg_backend_pid()";
-        postgres.over_tls(user, scene.root(), identity, sql)
+        postgres.over_tls(user, fixture.root(), identity, sql)
     };
-    let db = scene.issue("client", "db.corp.test", SigAlg::Es256);
+    let db = fixture.issue("client", "db.corp.test", SigAlg::Es256);
     for (user, identity) in
-        [("db.corp.test", &db), ("rsa.corp.test", &scene.issue("client", "rsa.corp.test", SigAlg::Rs256))]
+        [("db.corp.test", &db), ("rsa.corp.test", &fixture.issue("client", "rsa.corp.test", SigAlg::Rs256))]
     {
         let answer = ask(user, Some(identity));
-        assert!(answer.status.success(), "{}\n{}", told(&answer), postgres.log());
+        assert!(answer.status.success(), "{}\n{}", output_text(&answer), postgres.log());
         assert_eq!(String::from_utf8_lossy(&answer.stdout).trim(), format!("{user}|/CN={user}"));
     }
     for (user, identity, why) in [
         ("rsa.corp.test", Some(&db), "certificate authentication failed"),
         ("db.corp.test", None, "requires a valid client certificate"),
         // A server's certificate has another purpose, and no common name.
-        ("db.corp.test", Some(&scene.issue("default", "db.corp.test", SigAlg::Es256)), "SSL"),
+        ("db.corp.test", Some(&fixture.issue("default", "db.corp.test", SigAlg::Es256)), "SSL"),
         // There is nothing to know this one by.
-        (LONG, Some(&scene.issue("client", LONG, SigAlg::Es256)), "certificate authentication failed"),
+        (LONG, Some(&fixture.issue("client", LONG, SigAlg::Es256)), "certificate authentication failed"),
     ] {
         let answer = ask(user, identity);
-        assert!(!answer.status.success() && told(&answer).contains(why), "{user}, {why}: {}", told(&answer));
+        assert!(
+            !answer.status.success() && output_text(&answer).contains(why),
+            "{user}, {why}: {}",
+            output_text(&answer)
+        );
     }
 }
 
@@ -133,10 +138,10 @@ fn program(package: &str, path: &str) -> Command {
 }
 
 impl Mosquitto {
-    fn start(scene: &Scene, own: &Identity) -> Self {
-        let (port, log) = (free_port(), scene.folder.join("mosquitto.log"));
+    fn start(fixture: &Fixture, own: &Identity) -> Self {
+        let (port, log) = (free_port(), fixture.folder.join("mosquitto.log"));
         let file = |name: &str, text: String| {
-            let path = scene.folder.join(name);
+            let path = fixture.folder.join(name);
             fs::write(&path, text).unwrap();
             path
         };
@@ -145,7 +150,7 @@ impl Mosquitto {
         let configuration = format!(
             "user root\nlistener {port} 127.0.0.1\ncafile {}\ncertfile {}\nkeyfile {}\nrequire_certificate true\n\
              use_identity_as_username true\nacl_file {}\nlog_dest stderr\nlog_type all\npersistence false\n",
-            scene.root().display(),
+            fixture.root().display(),
             own.certificate.display(),
             own.key.display(),
             access.display(),
@@ -154,7 +159,7 @@ impl Mosquitto {
         let output = File::create(&log).unwrap();
         let mut command = program("mosquitto", "usr/sbin/mosquitto");
         command.arg("-c").arg(configuration).stdout(output.try_clone().unwrap()).stderr(output);
-        let mut mosquitto = Self { child: command.spawn().unwrap(), log, port, root: scene.root().to_owned() };
+        let mut mosquitto = Self { child: command.spawn().unwrap(), log, port, root: fixture.root().to_owned() };
         for _ in 0..600 {
             if TcpStream::connect(("127.0.0.1", port)).is_ok() {
                 return mosquitto;
@@ -195,24 +200,28 @@ impl Drop for Mosquitto {
 }
 
 #[test]
-fn fb03_mosquitto_takes_the_common_name_for_the_user() {
-    let scene = Scene::start();
-    let mosquitto = Mosquitto::start(&scene, &scene.issue("default", "localhost", SigAlg::Es256));
-    let sensor = scene.issue("client", "sensor.corp.test", SigAlg::Es256);
+fn fb03_mosquitto_uses_the_common_name_as_user() {
+    let fixture = Fixture::start();
+    let mosquitto = Mosquitto::start(&fixture, &fixture.issue("default", "localhost", SigAlg::Es256));
+    let sensor = fixture.issue("client", "sensor.corp.test", SigAlg::Es256);
     let sent = mosquitto.publish("one", &sensor, "sensor.corp.test/state");
-    assert!(sent.status.success(), "{}\n{}", told(&sent), mosquitto.log());
-    assert!(!told(&sent).contains("not authorized") && !told(&sent).contains("Warning"), "{}", told(&sent));
+    assert!(sent.status.success(), "{}\n{}", output_text(&sent), mosquitto.log());
+    assert!(
+        !output_text(&sent).contains("not authorized") && !output_text(&sent).contains("Warning"),
+        "{}",
+        output_text(&sent)
+    );
     assert!(mosquitto.log().contains("u'sensor.corp.test'"), "{}", mosquitto.log());
     // What is another's is not its own.
     let foreign = mosquitto.publish("two", &sensor, "valve.corp.test/state");
-    assert!(told(&foreign).contains("uthori"), "{}\n{}", told(&foreign), mosquitto.log());
+    assert!(output_text(&foreign).contains("uthori"), "{}\n{}", output_text(&foreign), mosquitto.log());
     // Without a common name there is no user.
     for (n, identity) in
-        [scene.issue("client", LONG, SigAlg::Es256), scene.issue("default", "valve.corp.test", SigAlg::Es256)]
+        [fixture.issue("client", LONG, SigAlg::Es256), fixture.issue("default", "valve.corp.test", SigAlg::Es256)]
             .iter()
             .enumerate()
     {
         let nameless = mosquitto.publish(&format!("nameless-{n}"), identity, "valve.corp.test/state");
-        assert!(!nameless.status.success(), "{}\n{}", told(&nameless), mosquitto.log());
+        assert!(!nameless.status.success(), "{}\n{}", output_text(&nameless), mosquitto.log());
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! It signs with P-256 account keys only, and always by the account's URL, so it revokes by account only.
 
-use super::scene::{CHALLENGES, KID, Scene};
+use super::fixture::{CHALLENGES, Fixture, KID};
 use der::Decode;
 use der::asn1::{Ia5String, OctetString};
 use instant_acme::{
@@ -26,30 +26,30 @@ const VERSION: &str = "0.8.5";
 pub const NEW: NewAccount<'static> =
     NewAccount { contact: &["mailto:ops@example.test"], terms_of_service_agreed: true, only_return_existing: false };
 
-fn start(options: &[&str]) -> Scene {
-    let mut scene = Scene::start("instant-acme", &[&CHALLENGES, options].concat());
-    scene.version(VERSION);
-    scene.serve_webroot();
-    scene
+fn start(options: &[&str]) -> Fixture {
+    let mut fixture = Fixture::start("instant-acme", &[&CHALLENGES, options].concat());
+    fixture.version(VERSION);
+    fixture.serve_webroot();
+    fixture
 }
 
-/// An account in a scene.
+/// An account in a fixture.
 pub struct Client<'a> {
-    scene: &'a Scene,
+    fixture: &'a Fixture,
     pub account: Account,
 }
 
-pub fn builder(scene: &Scene) -> AccountBuilder {
-    Account::builder_with_root(scene.server.fact("root")).unwrap()
+pub fn builder(fixture: &Fixture) -> AccountBuilder {
+    Account::builder_with_root(fixture.server.fact("root")).unwrap()
 }
 
 impl<'a> Client<'a> {
-    pub async fn new(scene: &'a Scene, external: Option<&ExternalAccountKey>) -> Self {
-        let made = builder(scene).create(&NEW, scene.server.fact("directory").to_owned(), external).await;
-        Self { scene, account: made.unwrap().0 }
+    pub async fn new(fixture: &'a Fixture, external: Option<&ExternalAccountKey>) -> Self {
+        let made = builder(fixture).create(&NEW, fixture.server.fact("directory").to_owned(), external).await;
+        Self { fixture, account: made.unwrap().0 }
     }
 
-    /// Answers a challenge of this kind for every name of an order that needs a proof.
+    /// Answers a challenge of this kind for every pending name of an order.
     async fn prove(&self, order: &mut Order, kind: &ChallengeType) {
         let mut authorizations = order.authorizations();
         while let Some(authorization) = authorizations.next().await {
@@ -65,20 +65,20 @@ impl<'a> Client<'a> {
         let (proof, name) = (challenge.key_authorization(), challenge.identifier().identifier.clone());
         match (kind, name) {
             (ChallengeType::Http01, _) => {
-                fs::write(self.scene.challenges().join(&challenge.token), proof.as_str()).unwrap();
+                fs::write(self.fixture.challenges().join(&challenge.token), proof.as_str()).unwrap();
             }
             (ChallengeType::Dns01, Identifier::Dns(name)) => {
-                self.scene.set_txt(&format!("_acme-challenge.{name}"), &proof.dns_value());
+                self.fixture.set_txt(&format!("_acme-challenge.{name}"), &proof.dns_value());
             }
             (ChallengeType::TlsAlpn01, name) => self.serve_proof(&name, proof.digest().as_ref()),
             // What it does not know, it can be told.
             (ChallengeType::Unknown(kind), Identifier::Dns(name)) if kind == "dns-account-01" => {
                 let owner = dns_account01::owner(self.account.id(), &DnsName::parse(&name).unwrap());
-                self.scene.set_txt(&owner.to_string(), &proof.dns_value());
+                self.fixture.set_txt(&owner.to_string(), &proof.dns_value());
             }
             (ChallengeType::Unknown(kind), Identifier::Dns(name)) if kind == "dns-persist-01" => {
                 let record = format!("selvedge.test; accounturi={}; policy=wildcard", self.account.id());
-                self.scene.set_txt(&format!("_validation-persist.{name}"), &record);
+                self.fixture.set_txt(&format!("_validation-persist.{name}"), &record);
             }
             other => panic!("{other:?}"),
         }
@@ -98,7 +98,7 @@ impl<'a> Client<'a> {
         let mut wanted = CertificateParams::new(vec![name]).unwrap();
         wanted.custom_extensions.push(CustomExtension::new_acme_identifier(digest));
         let key = KeyPair::generate().unwrap();
-        let file = |kind: &str| self.scene.path("alpn").join(format!("{sni}.{kind}.pem"));
+        let file = |kind: &str| self.fixture.path("alpn").join(format!("{sni}.{kind}.pem"));
         fs::write(file("crt"), wanted.self_signed(&key).unwrap().pem()).unwrap();
         fs::write(file("key"), key.serialize_pem()).unwrap();
     }
@@ -124,7 +124,7 @@ impl<'a> Client<'a> {
 
     /// Has webpki, which shares no code with the CA, judge a chain for its names.
     fn judge(&self, chain: &str, names: &[String]) {
-        let root = fs::read_to_string(self.scene.server.fact("root")).unwrap();
+        let root = fs::read_to_string(self.fixture.server.fact("root")).unwrap();
         let root = certificates(&root).remove(0);
         let anchor = webpki::anchor_from_trusted_cert(&root).unwrap();
         let chain = certificates(chain);
@@ -183,23 +183,23 @@ pub fn certificate_id(chain: &str) -> CertificateIdentifier<'static> {
 
 #[tokio::test]
 async fn instant_acme_does_all_that_it_can() {
-    let scene = start(&[]);
-    validation(&scene).await;
-    account(&scene).await;
-    renewal(&scene).await;
-    refusals(&scene).await;
+    let fixture = start(&[]);
+    validation(&fixture).await;
+    account(&fixture).await;
+    renewal(&fixture).await;
+    refusals(&fixture).await;
     let key = ExternalAccountKey::new(KID.to_owned(), &(0..32).collect::<Vec<u8>>());
-    let bound = Client::new(&scene, Some(&key)).await;
+    let bound = Client::new(&fixture, Some(&key)).await;
     bound.obtain(&["x.corp.test"], ChallengeType::Http01).await;
-    scene.did("external account");
-    scene.report("P-256 account key");
+    fixture.did("external account");
+    fixture.report("P-256 account key");
 }
 
-async fn validation(scene: &Scene) {
-    let client = Client::new(scene, None).await;
+async fn validation(fixture: &Fixture) {
+    let client = Client::new(fixture, None).await;
     client.obtain(&["a.test", "b.test"], ChallengeType::Http01).await;
     client.obtain(&["w.test", "*.w.test"], ChallengeType::Dns01).await;
-    let (_, responder) = scene.serve_alpn();
+    let (_, responder) = fixture.serve_alpn();
     client.obtain(&["tls.test", "127.0.0.1"], ChallengeType::TlsAlpn01).await;
     drop(responder);
     for kind in ["dns-account-01", "dns-persist-01"] {
@@ -207,15 +207,15 @@ async fn validation(scene: &Scene) {
             .obtain(&[&format!("{kind}.test"), &format!("*.{kind}.test")], ChallengeType::Unknown(kind.to_owned()))
             .await;
     }
-    scene.did("http-01, dns-01, wildcard, tls-alpn-01, IP address, dns-account-01, dns-persist-01");
+    fixture.did("http-01, dns-01, wildcard, tls-alpn-01, IP address, dns-account-01, dns-persist-01");
 }
 
-async fn account(scene: &Scene) {
-    let mut client = Client::new(scene, None).await;
+async fn account(fixture: &Fixture) {
+    let mut client = Client::new(fixture, None).await;
     client.account.update_contacts(&["mailto:other@example.test"]).await.unwrap();
     let id = client.account.id().to_owned();
     let credentials = client.account.update_key().await.unwrap();
-    let restored = builder(scene).from_credentials(credentials).await.unwrap();
+    let restored = builder(fixture).from_credentials(credentials).await.unwrap();
     assert_eq!(restored.id(), id, "the account URL outlives its key");
     let chain = client.obtain(&["rolled.test"], ChallengeType::Http01).await;
     client.revoke(&chain).await.unwrap();
@@ -225,12 +225,12 @@ async fn account(scene: &Scene) {
     let late = problem(client.account.new_order(&NewOrder::new(&[identifier("late.test")])).await);
     let kind = "urn:ietf:params:acme:error:unauthorized";
     assert_eq!((late.status, late.r#type.as_deref()), (Some(401), Some(kind)));
-    scene.did("account update, new account key, revocation by account, deactivation");
+    fixture.did("account update, new account key, revocation by account, deactivation");
 }
 
 /// Renewal information before and after a revocation, and an order that replaces.
-async fn renewal(scene: &Scene) {
-    let client = Client::new(scene, None).await;
+async fn renewal(fixture: &Fixture) {
+    let client = Client::new(fixture, None).await;
     assert!(client.account.profiles().any(|profile| profile.name == "shortlived"));
     let wanted = [identifier("s.test")];
     let wanted = || NewOrder::new(&wanted);
@@ -252,20 +252,20 @@ async fn renewal(scene: &Scene) {
     client.revoke(&new).await.unwrap();
     let (info, _) = client.account.renewal_info(&certificate_id(&new)).await.unwrap();
     assert!(SystemTime::from(info.suggested_window.end) < SystemTime::now(), "a revoked certificate is due");
-    scene.did("profile, ARI, replaces");
+    fixture.did("profile, ARI, replaces");
 }
 
-async fn refusals(scene: &Scene) {
+async fn refusals(fixture: &Fixture) {
     let wanted = NewAccount { contact: &[], terms_of_service_agreed: true, only_return_existing: true };
-    let found = problem(builder(scene).create(&wanted, scene.server.fact("directory").to_owned(), None).await);
+    let found = problem(builder(fixture).create(&wanted, fixture.server.fact("directory").to_owned(), None).await);
     assert_eq!(found.r#type.as_deref(), Some("urn:ietf:params:acme:error:accountDoesNotExist"));
 
-    let client = Client::new(scene, None).await;
+    let client = Client::new(fixture, None).await;
     let mut order = client.account.new_order(&NewOrder::new(&[identifier("wrong.test")])).await.unwrap();
     let mut authorizations = order.authorizations();
     let mut authorization = authorizations.next().await.unwrap().unwrap();
     let mut challenge = authorization.challenge(ChallengeType::Http01).unwrap();
-    fs::write(scene.challenges().join(&challenge.token), "not the proof").unwrap();
+    fs::write(fixture.challenges().join(&challenge.token), "not the proof").unwrap();
     // instant-acme gives the `error` of a challenge as its own.
     let detail = problem(challenge.set_ready().await).detail.unwrap();
     assert!(detail.contains("wrong.test") && detail.contains("not the proof"), "t25: {detail}");
@@ -273,8 +273,8 @@ async fn refusals(scene: &Scene) {
 
 #[tokio::test]
 async fn instant_acme_takes_refused_nonces() {
-    let scene = start(&["--refuse-nonces", "50"]);
-    validation(&scene).await;
-    account(&scene).await;
-    scene.report("half of the nonces refused");
+    let fixture = start(&["--refuse-nonces", "50"]);
+    validation(&fixture).await;
+    account(&fixture).await;
+    fixture.report("half of the nonces refused");
 }

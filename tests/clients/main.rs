@@ -1,4 +1,4 @@
-//! End to end with the programs that people use, against the real wasm on real workerd.
+//! End to end: common ACME clients and browsers, against the real wasm on workerd.
 //!
 //! Each client obtains by every kind of challenge that it knows, with an ECDSA and, where it can, an RSA account key,
 //! and does what else it can: an external account binding, renewal information, a new account key, revocation by
@@ -22,6 +22,7 @@ mod chains;
 #[path = "../common/mod.rs"]
 mod common;
 mod dehydrated;
+mod fixture;
 mod identity;
 mod instant_acme;
 mod instant_acme_cases;
@@ -29,5 +30,4 @@ mod lego;
 mod npm;
 mod operations;
 mod responder;
-mod scene;
 mod uacme;

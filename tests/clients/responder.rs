@@ -1,4 +1,4 @@
-//! Answers tls-alpn-01 with the certificates that lie in a folder, for clients that put them there and go on.
+//! Answers tls-alpn-01 with the certificates that clients put into a folder.
 
 use crate::common::listening::Listening;
 use rustls::crypto::ring;
@@ -26,7 +26,7 @@ impl ResolvesServerCert for Folder {
     }
 }
 
-/// Answers at this port with the certificates in this folder, as a server that knows `acme-tls/1` only.
+/// Answers at this port with the folder's certificates, like a server with `acme-tls/1` only.
 pub fn serve_certificates(port: u16, folder: PathBuf) -> Listening {
     let versions = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()));
     let builder = versions.with_safe_default_protocol_versions().unwrap().with_no_client_auth();

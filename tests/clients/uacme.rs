@@ -1,6 +1,6 @@
 //! uacme, from Debian's packages.
 
-use super::scene::{KID, MAC_KEY, Scene};
+use super::fixture::{Fixture, KID, MAC_KEY};
 use crate::common::packages::debian;
 use crate::common::server::signal;
 use std::fs;
@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
-/// Accepts the kind of challenge in $WANTED and puts its proof where it is looked for.
+/// Accepts the challenge type in $WANTED and puts its response in place.
 const HOOK: &str = r#"#!/bin/sh
 method=$1 type=$2 ident=$3 token=$4 auth=$5
 [ "$type" = "$WANTED" ] || exit 1
@@ -26,7 +26,7 @@ case "$method $type" in
 esac
 "#;
 
-/// It trusts the roots of the system and no others, so it is served plain http.
+/// uacme trusts only the system's roots, so it uses plain http.
 const PLAIN: &[&str] = &["--plain-http"];
 
 /// uacme with files of its own in this folder.
@@ -37,35 +37,36 @@ struct Uacme {
 }
 
 impl Uacme {
-    fn new(scene: &Scene, folder: &'static str, key_type: &'static str) -> Self {
+    fn new(fixture: &Fixture, folder: &'static str, key_type: &'static str) -> Self {
         let package = debian::native("uacme");
-        scene.version(package.version.as_str());
-        let hook = scene.path("hook.sh");
+        fixture.version(package.version.as_str());
+        let hook = fixture.path("hook.sh");
         fs::write(&hook, HOOK).unwrap();
         fs::set_permissions(hook, fs::Permissions::from_mode(0o755)).unwrap();
         Self { root: package.root, folder, key_type }
     }
 
     /// `arguments` begin with options and end with a command.
-    fn command(&self, scene: &Scene, wanted: &str, arguments: &[&str]) -> Command {
+    fn command(&self, fixture: &Fixture, wanted: &str, arguments: &[&str]) -> Command {
         let mut command = Command::new(self.root.join("usr/bin/uacme"));
-        command.args(["-v", "-y", "-a", scene.server.fact("directory"), "-t", self.key_type, "-c"]);
-        command.arg(scene.path(self.folder)).arg("-h").arg(scene.path("hook.sh")).args(arguments);
+        command.args(["-v", "-y", "-a", fixture.server.fact("directory"), "-t", self.key_type, "-c"]);
+        command.arg(fixture.path(self.folder)).arg("-h").arg(fixture.path("hook.sh")).args(arguments);
         command.env("LD_LIBRARY_PATH", libraries(&self.root)).env("WANTED", wanted);
-        let ualpn = format!("{} -s {}", self.root.join("usr/bin/ualpn").display(), scene.path("ualpn.sock").display());
+        let ualpn =
+            format!("{} -s {}", self.root.join("usr/bin/ualpn").display(), fixture.path("ualpn.sock").display());
         command
             .env("UALPN", ualpn)
-            .env("CHALLENGES", scene.challenges())
-            .env("MANAGEMENT", scene.server.fact("management"));
+            .env("CHALLENGES", fixture.challenges())
+            .env("MANAGEMENT", fixture.server.fact("management"));
         command
     }
 
-    fn run(&self, scene: &Scene, wanted: &str, arguments: &[&str]) -> String {
-        scene.run(&mut self.command(scene, wanted, arguments))
+    fn run(&self, fixture: &Fixture, wanted: &str, arguments: &[&str]) -> String {
+        fixture.run(&mut self.command(fixture, wanted, arguments))
     }
 
-    fn chain(&self, scene: &Scene, name: &str) -> PathBuf {
-        scene.path(self.folder).join(name).join("cert.pem")
+    fn chain(&self, fixture: &Fixture, name: &str) -> PathBuf {
+        fixture.path(self.folder).join(name).join("cert.pem")
     }
 }
 
@@ -73,10 +74,10 @@ impl Uacme {
 struct Ualpn(Child);
 
 impl Ualpn {
-    fn start(scene: &Scene, uacme: &Uacme) -> Self {
-        let (socket, pid) = (scene.path("ualpn.sock"), scene.path("ualpn.pid"));
+    fn start(fixture: &Fixture, uacme: &Uacme) -> Self {
+        let (socket, pid) = (fixture.path("ualpn.sock"), fixture.path("ualpn.pid"));
         let mut command = Command::new(uacme.root.join("usr/bin/ualpn"));
-        command.arg("-b").arg(format!("127.0.0.1@{}", scene.server.tls_alpn)).args(["-c", "127.0.0.1@9", "-n", "1"]);
+        command.arg("-b").arg(format!("127.0.0.1@{}", fixture.server.tls_alpn)).args(["-c", "127.0.0.1@9", "-n", "1"]);
         command.arg("-s").arg(&socket).arg("-p").arg(pid).env("LD_LIBRARY_PATH", libraries(&uacme.root));
         let running = Self(command.stdin(Stdio::null()).spawn().unwrap());
         for _ in 0..100 {
@@ -104,52 +105,52 @@ fn libraries(root: &Path) -> PathBuf {
 }
 
 #[test]
-fn uacme_does_all_that_it_can() {
-    let mut scene = Scene::start("uacme", PLAIN);
-    scene.serve_webroot();
+fn uacme_supports_all_its_operations() {
+    let mut fixture = Fixture::start("uacme", PLAIN);
+    fixture.serve_webroot();
     for (folder, key_type) in [("ec", "EC"), ("rsa", "RSA")] {
-        let uacme = Uacme::new(&scene, folder, key_type);
-        journey(&scene, &uacme);
-        scene.did(if key_type == "EC" { "ECDSA account key" } else { "RSA account key" });
+        let uacme = Uacme::new(&fixture, folder, key_type);
+        journey(&fixture, &uacme);
+        fixture.did(if key_type == "EC" { "ECDSA account key" } else { "RSA account key" });
     }
-    let bound = Uacme::new(&scene, "bound", "EC");
-    bound.run(&scene, "http-01", &["-e", &format!("{KID}:{MAC_KEY}"), "new", "you@example.test"]);
-    bound.run(&scene, "none", &["issue", "x.corp.test"]);
-    scene.judge(&bound.chain(&scene, "x.corp.test"), &["x.corp.test"]);
-    scene.did("external account");
-    scene.report("each twice");
+    let bound = Uacme::new(&fixture, "bound", "EC");
+    bound.run(&fixture, "http-01", &["-e", &format!("{KID}:{MAC_KEY}"), "new", "you@example.test"]);
+    bound.run(&fixture, "none", &["issue", "x.corp.test"]);
+    fixture.judge(&bound.chain(&fixture, "x.corp.test"), &["x.corp.test"]);
+    fixture.did("external account");
+    fixture.report("each twice");
 }
 
-fn journey(scene: &Scene, uacme: &Uacme) {
-    uacme.run(scene, "none", &["new", "you@example.test"]);
-    uacme.run(scene, "http-01", &["issue", "u.test", "uu.test"]);
-    scene.judge(&uacme.chain(scene, "u.test"), &["u.test", "uu.test"]);
-    scene.did("http-01");
-    uacme.run(scene, "dns-01", &["issue", "v.test", "*.v.test"]);
-    scene.judge(&uacme.chain(scene, "v.test"), &["v.test", "any.v.test"]);
-    scene.did("dns-01, wildcard");
-    let ualpn = Ualpn::start(scene, uacme);
-    uacme.run(scene, "tls-alpn-01", &["issue", "tls.test", "127.0.0.1"]);
+fn journey(fixture: &Fixture, uacme: &Uacme) {
+    uacme.run(fixture, "none", &["new", "you@example.test"]);
+    uacme.run(fixture, "http-01", &["issue", "u.test", "uu.test"]);
+    fixture.judge(&uacme.chain(fixture, "u.test"), &["u.test", "uu.test"]);
+    fixture.did("http-01");
+    uacme.run(fixture, "dns-01", &["issue", "v.test", "*.v.test"]);
+    fixture.judge(&uacme.chain(fixture, "v.test"), &["v.test", "any.v.test"]);
+    fixture.did("dns-01, wildcard");
+    let ualpn = Ualpn::start(fixture, uacme);
+    uacme.run(fixture, "tls-alpn-01", &["issue", "tls.test", "127.0.0.1"]);
     drop(ualpn);
-    scene.judge(&uacme.chain(scene, "tls.test"), &["tls.test", "127.0.0.1"]);
-    scene.did("tls-alpn-01, IP address");
-    uacme.run(scene, "none", &["update", "other@example.test"]);
-    uacme.run(scene, "none", &["newkey"]);
-    scene.did("account update, new account key");
-    uacme.run(scene, "none", &["-f", "issue", "u.test", "uu.test"]);
-    let (chain, key) = (uacme.chain(scene, "u.test"), scene.path(uacme.folder).join("private/u.test/key.pem"));
-    uacme.run(scene, "none", &["-r", "1", "revoke", chain.to_str().unwrap(), key.to_str().unwrap()]);
-    uacme.run(scene, "none", &["revoke", uacme.chain(scene, "v.test").to_str().unwrap()]);
-    scene.did("revocation by account and by key");
-    uacme.run(scene, "none", &["deactivate"]);
-    scene.did("deactivation");
+    fixture.judge(&uacme.chain(fixture, "tls.test"), &["tls.test", "127.0.0.1"]);
+    fixture.did("tls-alpn-01, IP address");
+    uacme.run(fixture, "none", &["update", "other@example.test"]);
+    uacme.run(fixture, "none", &["newkey"]);
+    fixture.did("account update, new account key");
+    uacme.run(fixture, "none", &["-f", "issue", "u.test", "uu.test"]);
+    let (chain, key) = (uacme.chain(fixture, "u.test"), fixture.path(uacme.folder).join("private/u.test/key.pem"));
+    uacme.run(fixture, "none", &["-r", "1", "revoke", chain.to_str().unwrap(), key.to_str().unwrap()]);
+    uacme.run(fixture, "none", &["revoke", uacme.chain(fixture, "v.test").to_str().unwrap()]);
+    fixture.did("revocation by account and by key");
+    uacme.run(fixture, "none", &["deactivate"]);
+    fixture.did("deactivation");
 }
 
 #[test]
-fn uacme_takes_refused_nonces() {
-    let mut scene = Scene::start("uacme", &[PLAIN, &["--refuse-nonces", "50"]].concat());
-    scene.serve_webroot();
-    let uacme = Uacme::new(&scene, "ec", "EC");
-    journey(&scene, &uacme);
-    scene.report("half of the nonces refused");
+fn uacme_retries_refused_nonces() {
+    let mut fixture = Fixture::start("uacme", &[PLAIN, &["--refuse-nonces", "50"]].concat());
+    fixture.serve_webroot();
+    let uacme = Uacme::new(&fixture, "ec", "EC");
+    journey(&fixture, &uacme);
+    fixture.report("half of the nonces refused");
 }

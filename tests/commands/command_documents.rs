@@ -30,7 +30,7 @@ fn rows(documents: &[&str]) -> Vec<String> {
     text.lines().filter(|line| line.starts_with('|')).map(str::to_owned).collect()
 }
 
-/// Whether a row lists a command: `eab create`, or `list` in a row that begins with `eab`.
+/// Whether a row lists a command: `eab create`, or `list` in a row of `eab`.
 fn lists(row: &str, command: &[&str]) -> bool {
     let Some((last, before)) = command.split_last() else { return false };
     let whole = command.join(" ");

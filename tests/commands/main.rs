@@ -1,4 +1,4 @@
-//! The companion's commands as their users run them, against doubles of the CA and of Cloudflare.
+//! The companion's commands as processes, against doubles of the CA and of Cloudflare.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

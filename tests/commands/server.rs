@@ -34,7 +34,7 @@ impl Server {
         Self::on(TcpListener::bind("127.0.0.1:0").unwrap(), None, Arc::new(answer))
     }
 
-    /// On a port that is known before, and by TLS where there is a configuration for it.
+    /// Starts on a given port, by TLS if configured.
     pub fn on(listener: TcpListener, tls: Option<Arc<rustls::ServerConfig>>, answer: Arc<Answering>) -> Self {
         let address = listener.local_addr().unwrap().to_string();
         let asked = Arc::new(Mutex::new(Vec::new()));
@@ -60,7 +60,7 @@ impl Server {
     }
 }
 
-/// One request and its answer; whoever hangs up before is no concern.
+/// Handles one request; a client that hangs up early is ignored.
 fn serve(stream: impl Read + Write, log: &Mutex<Vec<Asked>>, answer: &Answering) {
     let mut reader = BufReader::new(stream);
     let mut lines = Vec::new();
@@ -87,8 +87,8 @@ fn serve(stream: impl Read + Write, log: &Mutex<Vec<Asked>>, answer: &Answering)
     let _ = stream.write_all(&[head.as_bytes(), &body].concat()).and_then(|()| stream.flush());
 }
 
-/// A port at which nobody listens.
-pub fn nobody() -> String {
+/// A port without a listener.
+pub fn unused_address() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     drop(listener);

@@ -95,7 +95,7 @@ impl Contract {
         self.find(line).map(|(operation, ..)| operation["operationId"].as_str().unwrap().to_owned())
     }
 
-    /// Holds an answer against the contract; a body that is a text is none of JSON.
+    /// Checks an answer against the contract; a text body is not JSON.
     #[track_caller]
     pub fn answer(&self, operation: &str, status: u16, media_type: Option<&str>, body: &Value) {
         let paths = self.0["paths"].as_object().unwrap().values();
@@ -127,7 +127,7 @@ impl Contract {
 }
 
 #[test]
-fn the_judge_refuses_what_the_contract_does_not_have() {
+fn contract_check_refuses_undocumented_answers() {
     let contract = Contract::read();
     let judged = |line: &str, body: &str| contract.request(line, Some("application/json"), body);
     assert_eq!(judged("GET /admin/v1/certificates/0a/pem", "").unwrap().operation, "downloadCertificate");

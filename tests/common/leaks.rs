@@ -1,4 +1,4 @@
-//! A search for a CA's secrets in what it wrote: its own logs, and its database.
+//! A search for a CA's secrets in its output, logs and databases.
 
 use selvedge::ca::testing::Secrets;
 use serde_json::Value;
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 /// The keys that `dev` keeps in its state folder.
 const KEYS: [&str; 6] = ["root.key", "intermediate.key", "nonce.key", "server.key", "admin.token", "admin.tokens"];
 
-/// The names of all files with keys in a state folder: those of issuers that stand in for others have numbers.
+/// The names of all key files in a state folder, numbered for further issuers.
 fn key_files(ca: &Path) -> Vec<String> {
     let names = fs::read_dir(ca).into_iter().flatten().flatten().map(|entry| entry.file_name().display().to_string());
     let stand_ins = names.filter(|name| name.starts_with("stand-in-") && name.ends_with(".key"));
@@ -40,7 +40,7 @@ fn secrets(ca: &Path, arguments: &[String]) -> (Secrets, Vec<String>) {
     (secrets, texts)
 }
 
-/// What the CA wrote besides its keys: what it printed, the runtime's logs, `dev.json`, the databases.
+/// The CA's output besides its keys: terminal, logs of the runtime, `dev.json`, databases.
 fn written(state: &Path) -> Vec<PathBuf> {
     let keys = key_files(&state.join("ca"));
     let mut found = vec![state.join("dev.log")];
@@ -58,8 +58,7 @@ fn written(state: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Adds the secrets of a CA to the list that the environment's `SELVEDGE_SECRETS` names, for whoever has the output of
-/// the whole run.
+/// Adds a CA's secrets to the file `SELVEDGE_SECRETS`, for searching the whole run's output.
 pub fn list(state: &Path) {
     let Some(list) = std::env::var_os("SELVEDGE_SECRETS") else { return };
     let (_, texts) = secrets(&state.join("ca"), &[]);
@@ -84,9 +83,9 @@ pub fn search(state: &Path, arguments: &[String]) -> Vec<String> {
     written(state).iter().filter_map(leak).collect()
 }
 
-/// That the search sees what stands in any of these files, whichever secret it is.
+/// Checks that the search finds every secret in each of these files.
 #[test]
-fn s04_a_secret_planted_beside_a_server_is_found() {
+fn s04_planted_secret_is_found() {
     let folder = tempfile::tempdir().unwrap();
     let (state, ca) = (folder.path(), folder.path().join("ca"));
     fs::create_dir_all(ca.join("do")).unwrap();

@@ -1,4 +1,4 @@
-//! A host of the tests: answers whoever connects, until it is dropped.
+//! A host for tests that answers connections until it is dropped.
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
@@ -13,7 +13,7 @@ pub struct Listening {
 }
 
 impl Listening {
-    /// Hands each connection to `serve`, one after the other; what fails there is for those to notice who connected.
+    /// Hands each connection to `serve` in sequence; failures are left for clients to notice.
     pub fn start(port: u16, serve: impl Fn(TcpStream) + Send + 'static) -> Self {
         Self::at(SocketAddr::from(([127, 0, 0, 1], port)), serve)
     }

@@ -1,4 +1,4 @@
-//! A CA started as a user starts it: the companion's `dev`, with its real wasm on real workerd.
+//! A CA started as a user starts it: `dev` with the real wasm on workerd.
 
 use super::turns;
 use serde_json::Value;
@@ -23,7 +23,7 @@ pub struct Server {
     arguments: Vec<String>,
 }
 
-/// A port that is free now, and that the system gives to no outgoing connection: those have ports from 32768 on.
+/// A free port outside the range of outgoing connections, which starts at 32768.
 pub fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     // Each test process begins elsewhere.
@@ -36,9 +36,10 @@ pub fn free_port() -> u16 {
     }
 }
 
-/// A port with two more after it that are free now, for `dev`: its own, its management's, and that of plain http, which is
-/// bound a moment after it was looked for. The system gives none of them to outgoing connections, nor is one of
-/// [`free_port`]'s.
+/// A free port with two more free ones after it, for `dev`.
+///
+/// They are its own, its management's, and that of plain http, which is bound a moment later. The system gives none of
+/// them to outgoing connections, and [`free_port`] gives none of them.
 fn server_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let first = std::process::id().wrapping_mul(97) % 2_600;
@@ -51,7 +52,7 @@ fn server_port() -> u16 {
 }
 
 impl Server {
-    /// Starts `dev` with this state folder at a free port, or at the one that it had before.
+    /// Starts `dev` with this state folder, at a free port or its previous one.
     pub fn start(state: &Path, listen: u16) -> Self {
         Self::start_with(state, listen, &[])
     }
@@ -113,7 +114,7 @@ impl Server {
         directory.rsplit(':').next().unwrap().split('/').next().unwrap().parse().unwrap()
     }
 
-    /// Kills workerd without a warning, as a power cut would, waits until `dev` noticed, and starts again.
+    /// Kills workerd like a power cut, waits until `dev` notices, and restarts.
     pub fn crash(self) -> Self {
         signal("KILL", self.facts["workerd_pid"].as_u64().unwrap());
         self.restart()

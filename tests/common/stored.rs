@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-/// The bytes of all SQLite databases below a folder, those in their logs counted and no page twice.
+/// The bytes of all SQLite databases below a folder, with their logs, each page once.
 pub fn bytes(folder: &Path) -> u64 {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let sizes = entries.map(|entry| entry.path()).map(|path| {

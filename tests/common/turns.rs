@@ -1,4 +1,4 @@
-//! Which tests of a binary run at the same time: those that measure time or memory run apart from all others.
+//! Groups of concurrent tests: tests of time or memory run apart from all others.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;

@@ -1,4 +1,4 @@
-//! A strict ACME client over real https, for what has to be seen on the wire.
+//! A strict ACME client over real https.
 
 use super::listening::Listening;
 use selvedge::ca::testing::CsrShape;
@@ -125,8 +125,9 @@ impl Wire {
         challenges.iter().find(|c| c["type"] == "http-01").unwrap().clone()
     }
 
-    /// Answers requests for the proof of an http-01 challenge until what it gives is dropped: on a busy machine one
-    /// may be given up by the server, which then tries again.
+    /// Serves the response of an http-01 challenge until the returned value is dropped.
+    ///
+    /// On a busy machine the server may abort an attempt and retry.
     pub fn serve(&self, port: u16, challenge: &Value) -> Listening {
         let proof = key_authorization(challenge["token"].as_str().unwrap(), &self.key.thumbprint());
         // Who gave up is the server's to notice.

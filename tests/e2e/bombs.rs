@@ -1,5 +1,7 @@
-//! End to end: answers that unpack to 200 MiB, from hosts of http-01, redirects, the resolver, a receiver of notices and the
-//! keys of an Access team, on real workerd: each is refused with words that help, and memory stays where it was.
+//! End to end: answers that unpack to 200 MiB are refused without using memory.
+//!
+//! They come from hosts of http-01, redirects, the resolver, a webhook and the keys of an Access team, on workerd;
+//! each is refused with words that help.
 
 use super::doh;
 use crate::common::listening::Listening;
@@ -84,8 +86,9 @@ fn host(head: &str) -> String {
     host.trim().split(':').next().unwrap_or_default().to_owned()
 }
 
-/// Answers each request with the bomb that its host is named for; `*.hop.test` redirects to `*.next.test`, `*.tls.test` to
-/// the same over https.
+/// Answers each request with its host's bomb.
+///
+/// `*.hop.test` redirects to `*.next.test`, `*.tls.test` to the same over https.
 fn serve(port: u16, https: u16) -> Listening {
     Listening::start(port, move |mut stream| {
         thread::spawn(move || {
@@ -168,7 +171,7 @@ fn judge(name: &str, seen: &Value, kind: &str, words: &str) -> Option<String> {
     (!right).then(|| format!("{name}: not {kind} with {words:?}: {seen}"))
 }
 
-/// An assertion that no key is known for, so that the team's keys are asked for.
+/// An assertion by an unknown key, so that the team's keys are fetched.
 fn assertion() -> String {
     let header = json!({ "alg": "ES256", "kid": "one", "typ": "JWT" }).to_string();
     let key = ClientKey::generate(SigAlg::Es256);
@@ -193,7 +196,7 @@ fn test_notice(state: &Path) -> Value {
     serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"))
 }
 
-/// A resolver that answers `*.dns.test` with the bomb that the name is of, and knows all other names.
+/// A resolver that answers `*.dns.test` with the name's bomb, and knows all other names.
 fn resolver(port: u16) -> Listening {
     doh::start(port, |mut asked| match asked.name.strip_suffix(".dns.test").map(str::to_owned) {
         Some(name) => drop(asked.stream.write_all(&bomb(&name, "application/dns-message").unwrap())),
@@ -202,7 +205,7 @@ fn resolver(port: u16) -> Listening {
 }
 
 #[test]
-fn bombs_are_refused_and_cost_no_memory() {
+fn decompression_bombs_are_refused_within_memory_bounds() {
     turns::apart("memory");
     let folder = tempfile::tempdir().unwrap();
     let (doh, team, hook) = (free_port(), free_port(), free_port());

@@ -1,5 +1,4 @@
-//! End to end: which databases there are on real workerd, that those without rows are deleted, and that alarms outlive a
-//! configuration that is not usable.
+//! End to end: databases on workerd, deletion of empty ones, and alarms that survive misconfiguration.
 
 use crate::common::server::{Server, free_port, signal};
 use crate::common::wire::{Wire, body, header};
@@ -15,7 +14,7 @@ use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime};
 
-/// Prints what is in the databases below a folder: of each how many rows, and when its alarm goes off.
+/// Prints the rows and the alarm of each database below a folder.
 const LOOK: &str = r#"
 import json, pathlib, sqlite3, sys
 found = {}
@@ -78,7 +77,7 @@ fn look<T>(server: Server, wire: &Wire, look: impl FnOnce(&Path) -> T) -> (Serve
 }
 
 #[test]
-fn strangers_make_no_databases_and_keys_that_were_changed_leave_none() {
+fn unauthenticated_requests_and_changed_keys_leave_no_databases() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start_with(folder.path(), 0, &["--plain-http"]);
     let mut wire = Wire::plain(server.fact("directory"));
@@ -141,7 +140,7 @@ fn alarms_of_jobs(state: &Path) -> Vec<Option<i64>> {
 }
 
 #[test]
-fn an_alarm_outlives_a_configuration_that_is_not_usable() {
+fn alarm_survives_an_unusable_configuration() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start_with(folder.path(), 0, &["--plain-http"]);
     let mut wire = Wire::plain(server.fact("directory"));

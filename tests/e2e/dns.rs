@@ -1,5 +1,6 @@
-//! End to end: dns-account-01, dns-persist-01 and CAA with the real wasm on real workerd, over DNS that is set at `dev`'s
-//! management address.
+//! End to end: dns-account-01, dns-persist-01 and CAA on workerd.
+//!
+//! DNS records are set at `dev`'s management address.
 
 use crate::common::server::Server;
 use crate::common::wire::{Wire, body};

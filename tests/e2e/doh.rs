@@ -1,4 +1,4 @@
-//! A resolver of the tests: DNS over HTTPS, where what is done with a question depends on its name.
+//! A resolver for tests: DNS over HTTPS with a behavior for each name.
 
 use crate::common::listening::Listening;
 use hickory_proto::op::{Message, OpCode};
@@ -40,7 +40,7 @@ impl Asked {
         [format!("{head}Content-Length: {}\r\n\r\n", message.len()).as_bytes(), message].concat()
     }
 
-    /// Answers with these addresses, or this machine where there are none.
+    /// Answers with these addresses, or with this machine's if empty.
     pub fn tell(mut self, addresses: &[IpAddr]) {
         let local = [IpAddr::V4(Ipv4Addr::LOCALHOST)];
         let message = self.answer(if addresses.is_empty() { &local } else { addresses });

@@ -1,5 +1,7 @@
-//! End to end: networks that break and never end, with the real wasm on real workerd. A challenge ends invalid with the
-//! right problem after a few tries, and meanwhile another account gets its certificate from the same server.
+//! End to end: broken and endless networks on workerd.
+//!
+//! A challenge ends invalid with the right problem after a few attempts, and meanwhile another account gets its
+//! certificate from the same server.
 
 use crate::common::listening::Listening;
 use crate::common::server::{Server, free_port};
@@ -31,7 +33,7 @@ fn order(wire: &Wire, kind: &str, value: &str) -> Value {
     body(&placed)
 }
 
-/// Orders for a name and answers its http-01 challenge, which is not decided at once or is already; gives its URL.
+/// Orders a name and answers its http-01 challenge; gives its URL.
 fn begin(wire: &Wire, name: &str) -> String {
     let placed = order(wire, "dns", name);
     let url = wire.challenge(placed["authorizations"][0].as_str().unwrap())["url"].as_str().unwrap().to_owned();
@@ -105,7 +107,7 @@ fn act(mut stream: TcpStream, port: u16, proof: &Proof) -> std::io::Result<()> {
 }
 
 #[test]
-fn hosts_that_never_end_or_lead_in_circles_end_their_challenges_only() {
+fn endless_or_looping_hosts_fail_only_their_challenges() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path(), 0);
     let (proof, port) = (Proof::default(), server.http01);
@@ -135,8 +137,7 @@ fn hosts_that_never_end_or_lead_in_circles_end_their_challenges_only() {
     is_invalid(&unlucky, &hanging, "connection", "no complete answer in time");
 }
 
-/// A name that cannot be looked up through this resolver fails so, and meanwhile an address, which needs no look-up, gets
-/// a certificate.
+/// A name fails with this resolver, while an address, which needs no lookup, is issued.
 fn fails_through(resolver: u16, words: &str) {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("http://127.0.0.1:{resolver}/dns-query");
@@ -155,7 +156,7 @@ fn fails_through(resolver: u16, words: &str) {
 }
 
 #[test]
-fn resolvers_that_are_down_or_never_answer_fail_who_needs_them_only() {
+fn unreachable_resolvers_fail_only_dependent_challenges() {
     let port = free_port();
     let _silent = Listening::start(port, |mut stream| {
         thread::spawn(move || {
@@ -169,9 +170,9 @@ fn resolvers_that_are_down_or_never_answer_fail_who_needs_them_only() {
     });
 }
 
-/// A validation whose machine ends each time it is under way is begun again after each restart, and given up after six.
+/// A validation that crashes its machine is retried after each restart and abandoned after six.
 #[test]
-fn a_validation_that_ends_its_machine_each_time_is_given_up() {
+fn validation_that_kills_its_machine_is_abandoned() {
     let folder = tempfile::tempdir().unwrap();
     let mut server = Server::start(folder.path(), 0);
     let wire = client(&server);

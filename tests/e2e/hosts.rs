@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 /// What a host does once it was asked.
 #[derive(Clone)]
-pub enum Manner {
+pub enum Behavior {
     /// Says nothing.
     Silent,
     /// Says this, and then a byte now and then, for ever.
@@ -33,15 +33,15 @@ pub type Spans = Arc<Mutex<Vec<Duration>>>;
 pub struct Host {
     /// The connections that the other side has ended.
     pub spans: Spans,
-    _there: There,
+    _there: Listener,
 }
 
 /// What keeps a host there.
-enum There {
+enum Listener {
     Listening {
         _host: Listening,
     },
-    /// A queue of connections that nobody takes, full.
+    /// A full queue of connections that are never accepted.
     Full {
         _queue: tokio::net::TcpListener,
         _runtime: tokio::runtime::Runtime,
@@ -51,9 +51,9 @@ enum There {
 
 impl Host {
     /// One at this address; `asked` says when what was read is a whole question.
-    pub fn start(at: SocketAddr, manner: Manner, asked: fn(&[u8]) -> bool) -> Self {
+    pub fn start(at: SocketAddr, manner: Behavior, asked: fn(&[u8]) -> bool) -> Self {
         let spans = Spans::default();
-        if matches!(manner, Manner::Filtered) {
+        if matches!(manner, Behavior::Filtered) {
             return Self { spans, _there: full(at) };
         }
         let kept = Arc::clone(&spans);
@@ -66,18 +66,18 @@ impl Host {
                 kept.lock().unwrap().push(begun.elapsed());
             });
         };
-        Self { spans, _there: There::Listening { _host: Listening::at(at, serve) } }
+        Self { spans, _there: Listener::Listening { _host: Listening::at(at, serve) } }
     }
 }
 
 /// Listens without taking anything, and fills the queue: what comes then is dropped.
-fn full(at: SocketAddr) -> There {
+fn full(at: SocketAddr) -> Listener {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.bind(at).unwrap();
     let queue = runtime.block_on(async { socket.listen(1) }).unwrap();
     let fill = || TcpStream::connect_timeout(&at, Duration::from_millis(300)).ok();
-    There::Full { _queue: queue, _runtime: runtime, _waiting: std::iter::from_fn(fill).take(16).collect() }
+    Listener::Full { _queue: queue, _runtime: runtime, _waiting: std::iter::from_fn(fill).take(16).collect() }
 }
 
 /// A whole HTTP request without a body.
@@ -105,7 +105,7 @@ pub fn response(status: &str, headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> 
 }
 
 /// Does it, and returns when the other side has ended the connection.
-fn act(mut stream: TcpStream, manner: &Manner, asked: fn(&[u8]) -> bool) -> std::io::Result<()> {
+fn act(mut stream: TcpStream, manner: &Behavior, asked: fn(&[u8]) -> bool) -> std::io::Result<()> {
     let (mut question, mut chunk) = (Vec::new(), [0; 4096]);
     while !asked(&question) {
         match stream.read(&mut chunk)? {
@@ -114,7 +114,7 @@ fn act(mut stream: TcpStream, manner: &Manner, asked: fn(&[u8]) -> bool) -> std:
         }
     }
     match manner {
-        Manner::LateTls(delay, server) => {
+        Behavior::LateTls(delay, server) => {
             if ends_within(&mut stream, *delay)? {
                 return Ok(());
             }
@@ -126,19 +126,19 @@ fn act(mut stream: TcpStream, manner: &Manner, asked: fn(&[u8]) -> bool) -> std:
             }
             while connection.is_handshaking() && connection.complete_io(&mut stream).is_ok_and(|io| io != (0, 0)) {}
         }
-        Manner::Silent | Manner::Filtered => {}
-        Manner::Drips(bytes) => {
+        Behavior::Silent | Behavior::Filtered => {}
+        Behavior::Drips(bytes) => {
             stream.write_all(bytes)?;
             while !ends_within(&mut stream, Duration::from_millis(500))? {
                 stream.write_all(b"x")?;
             }
             return Ok(());
         }
-        Manner::HalfCloses(bytes) => {
+        Behavior::HalfCloses(bytes) => {
             stream.write_all(bytes)?;
             stream.shutdown(Shutdown::Write)?;
         }
-        Manner::Late(delay, bytes) => {
+        Behavior::Late(delay, bytes) => {
             if ends_within(&mut stream, *delay)? {
                 return Ok(());
             }
@@ -150,7 +150,7 @@ fn act(mut stream: TcpStream, manner: &Manner, asked: fn(&[u8]) -> bool) -> std:
     Ok(())
 }
 
-/// Whether the other side ends the connection in this time; what it says meanwhile is of no interest.
+/// Whether the peer closes the connection in this time; its data is ignored.
 fn ends_within(stream: &mut TcpStream, time: Duration) -> std::io::Result<bool> {
     let (end, mut chunk) = (Instant::now() + time, [0; 4096]);
     loop {

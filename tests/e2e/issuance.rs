@@ -1,4 +1,4 @@
-//! End to end: the companion, the real wasm on real workerd, its state on disk, and a strict client over https.
+//! End to end: the companion, the wasm on workerd, and a strict client over https.
 
 use crate::common::server::{Server, signal};
 use crate::common::wire::{Wire, body, header};
@@ -22,7 +22,7 @@ fn client(server: &Server) -> Wire {
 }
 
 #[test]
-fn an_issuance_takes_few_calls_and_openssl_accepts_it() {
+fn issuance_takes_few_calls_and_openssl_accepts_it() {
     let (folder, server) = start();
     let wire = client(&server);
     *wire.calls.borrow_mut() = 0;
@@ -72,7 +72,7 @@ fn h05_h12_n01_headers_on_the_wire() {
 }
 
 #[test]
-fn n04_one_of_fifty_equal_requests_succeeds() {
+fn n04_one_of_fifty_identical_requests_succeeds() {
     let (_folder, server) = start();
     let wire = client(&server);
     let url = wire.url("/acme/new-order");
@@ -95,7 +95,7 @@ fn n04_one_of_fifty_equal_requests_succeeds() {
 }
 
 #[test]
-fn a_killed_workerd_loses_no_certificate_and_leaves_no_order_stuck() {
+fn killed_workerd_loses_no_certificate_and_no_order_is_stuck() {
     let (_folder, mut server) = start();
     let wire = client(&server);
     for round in 0..5 {
@@ -118,7 +118,7 @@ fn a_killed_workerd_loses_no_certificate_and_leaves_no_order_stuck() {
 }
 
 #[test]
-fn a_workerd_killed_while_it_finalizes_leaves_the_order_to_be_finished() {
+fn workerd_killed_during_finalize_leaves_a_resumable_order() {
     let (_folder, mut server) = start();
     let wire = client(&server);
     for round in 0..10_u64 {
@@ -152,7 +152,7 @@ fn a_workerd_killed_while_it_finalizes_leaves_the_order_to_be_finished() {
 }
 
 #[test]
-fn j05_c02_r04_every_kind_of_key_works_with_webcrypto() {
+fn j05_c02_r04_every_key_type_works_with_webcrypto() {
     let (_folder, server) = start();
     for (round, account) in [SigAlg::Es256, SigAlg::Es384, SigAlg::Rs256, SigAlg::Ed25519].into_iter().enumerate() {
         let mut wire = Wire::new(server.fact("directory"), server.fact("root"));
@@ -199,7 +199,7 @@ fn c06_every_digest_of_an_ecdsa_csr_is_checked_by_webcrypto() {
 
 /// FP-07: the longest that newOrder takes fits in requests, storage and answers.
 #[test]
-fn o09_a_hundred_names_of_full_length_are_issued_for() {
+fn o09_hundred_full_length_names_are_issued() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start_with(folder.path(), 0, &["--set", r#"POLICY={"preauthorized":["*.corp.test"]}"#]);
     let mut wire = client(&server);
@@ -224,7 +224,7 @@ fn o09_a_hundred_names_of_full_length_are_issued_for() {
 }
 
 #[test]
-fn z06_the_alarm_tries_a_failed_validation_again() {
+fn z06_alarm_retries_a_failed_validation() {
     let (_folder, server) = start();
     let wire = client(&server);
     let wanted = json!({ "identifiers": [{ "type": "dns", "value": "late.test" }] });

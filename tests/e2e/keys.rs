@@ -25,15 +25,15 @@ fn now() -> Time {
     Time::from_secs(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs())
 }
 
-/// An empty folder in which somebody sets up a CA.
-struct Desk(tempfile::TempDir);
+/// An empty folder for setting up a CA.
+struct Fixture(tempfile::TempDir);
 
-impl Desk {
+impl Fixture {
     fn new() -> Self {
-        let desk = Self(tempfile::tempdir().unwrap());
-        fs::copy(concat!(env!("CARGO_MANIFEST_DIR"), "/wrangler.toml"), desk.path("wrangler.toml")).unwrap();
-        fs::write(desk.path("passphrase"), "correct horse battery staple\n").unwrap();
-        desk
+        let fixture = Self(tempfile::tempdir().unwrap());
+        fs::copy(concat!(env!("CARGO_MANIFEST_DIR"), "/wrangler.toml"), fixture.path("wrangler.toml")).unwrap();
+        fs::write(fixture.path("passphrase"), "correct horse battery staple\n").unwrap();
+        fixture
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -48,7 +48,7 @@ impl Desk {
         output
     }
 
-    /// Starts `dev` with the CA that is kept here, at a port of before or at any (0).
+    /// Starts `dev` with this folder's CA, at a given port or any (0).
     fn start(&self, listen: u16, more: &[&str]) -> Server {
         let ca = self.path("ca").display().to_string();
         fs::create_dir_all(self.path("state")).unwrap();
@@ -63,30 +63,30 @@ fn client(server: &Server) -> Wire {
 }
 
 /// A certificate as a client has it.
-struct Held {
+struct IssuedCertificate {
     /// Leaf and chain, PEM.
     chain: String,
     url: String,
     leaf: Vec<u8>,
 }
 
-fn issue(wire: &Wire, server: &Server, name: &str) -> Held {
+fn issue(wire: &Wire, server: &Server, name: &str) -> IssuedCertificate {
     let (_, order) = wire.ready_order(name, server.http01);
     let order = body(&wire.post(order["finalize"].as_str().unwrap(), Some(wire.csr(name))));
     assert_eq!(order["status"], "valid", "{order}");
     let url = order["certificate"].as_str().unwrap().to_owned();
     let chain = wire.post(&url, None).body().to_string();
     let leaf = pem::read_certificates(&chain).unwrap().remove(0);
-    Held { chain, url, leaf }
+    IssuedCertificate { chain, url, leaf }
 }
 
-fn revoke(wire: &Wire, held: &Held) {
+fn revoke(wire: &Wire, held: &IssuedCertificate) {
     let payload = json!({ "certificate": b64::encode(&held.leaf), "reason": 4 });
     let answer = wire.post(&wire.url("/acme/revoke-cert"), Some(payload));
     assert_eq!(answer.status().as_u16(), 200, "{}", answer.body());
 }
 
-impl Held {
+impl IssuedCertificate {
     fn extension<T>(&self, read: impl Fn(&Certificate) -> T) -> T {
         read(&Certificate::from_der(&self.leaf).unwrap())
     }
@@ -174,7 +174,7 @@ fn overview(wire: &Wire) -> Value {
     body(&wire.get(&wire.url("/issuers")))
 }
 
-/// Waits until nobody has to wait any longer for what `done` looks for.
+/// Waits until `done` holds.
 fn until(what: &str, mut done: impl FnMut() -> bool) {
     for _ in 0..600 {
         if done() {
@@ -186,9 +186,9 @@ fn until(what: &str, mut done: impl FnMut() -> bool) {
 }
 
 #[test]
-fn a_newcomer_sets_up_a_ca_revokes_and_rotates() {
-    let desk = Desk::new();
-    desk.selvedge(&[
+fn new_operator_sets_up_a_ca_revokes_and_rotates() {
+    let fixture = Fixture::new();
+    fixture.selvedge(&[
         "init",
         "--base-url",
         "https://ca.corp.test",
@@ -199,15 +199,15 @@ fn a_newcomer_sets_up_a_ca_revokes_and_rotates() {
         "--passphrase-file",
         "passphrase",
     ]);
-    let root = desk.path("ca/root.pem").display().to_string();
-    let server = desk.start(0, &[]);
+    let root = fixture.path("ca/root.pem").display().to_string();
+    let server = fixture.start(0, &[]);
     let wire = client(&server);
     let first = issue(&wire, &server, "one.corp.test");
     let other = issue(&wire, &server, "two.corp.test");
-    first.verified(desk.0.path(), &root).unwrap();
+    first.verified(fixture.0.path(), &root).unwrap();
     revoke(&wire, &first);
     let mut said = String::new();
-    until("the revocation on the CRL", || match first.verified(desk.0.path(), &root) {
+    until("the revocation on the CRL", || match first.verified(fixture.0.path(), &root) {
         Ok(()) => false,
         Err(why) => {
             said = why;
@@ -215,7 +215,7 @@ fn a_newcomer_sets_up_a_ca_revokes_and_rotates() {
         }
     });
     assert!(said.contains("certificate revoked"), "{said}");
-    other.verified(desk.0.path(), &root).unwrap();
+    other.verified(fixture.0.path(), &root).unwrap();
     // Outside of what the issuer may sign: refused when it is ordered.
     let outside = json!({ "identifiers": [{ "type": "dns", "value": "www.test" }] });
     let refused = wire.post(&wire.url("/acme/new-order"), Some(outside));
@@ -223,10 +223,10 @@ fn a_newcomer_sets_up_a_ca_revokes_and_rotates() {
 
     // The next issuer, in a minute or so; the same root, so no client has to be told anything.
     let takes_over = now().plus(Duration::from_secs(20));
-    desk.selvedge(&["issuer", "new", "--takes-over", &takes_over.rfc3339(), "--passphrase-file", "passphrase"]);
+    fixture.selvedge(&["issuer", "new", "--takes-over", &takes_over.rfc3339(), "--passphrase-file", "passphrase"]);
     let (port, http01) = (server.port(), server.http01);
     drop(server);
-    let server = desk.start(port, &["--key-binding"]);
+    let server = fixture.start(port, &["--key-binding"]);
     assert_ne!(http01, 0);
     let before = overview(&wire);
     assert_eq!((before["issuers"].as_array().unwrap().len(), &before["problems"]), (2, &json!([])), "{before}");
@@ -234,60 +234,60 @@ fn a_newcomer_sets_up_a_ca_revokes_and_rotates() {
     let new = issue(&wire, &server, "three.corp.test");
     assert_ne!(new.issuer(), other.issuer(), "another has signed");
     for held in [&new, &other] {
-        held.verified(desk.0.path(), &root).unwrap();
+        held.verified(fixture.0.path(), &root).unwrap();
         assert_eq!(wire.post(&held.url, None).body(), &held.chain, "it is there still, with its own chain");
     }
     let url = server.fact("directory").trim_end_matches("/directory").to_owned();
-    let status = desk.selvedge(&["status", "--url", &url, "--root", server.fact("root"), "--ca", "ca"]);
+    let status = fixture.selvedge(&["status", "--url", &url, "--root", server.fact("root"), "--ca", "ca"]);
     let status = String::from_utf8(status.stdout).unwrap();
     assert!(status.contains("retired") && status.contains("Nothing is due"), "{status}");
     revoke(&wire, &other);
-    until("a revocation by the old issuer", || other.verified(desk.0.path(), &root).is_err());
-    new.verified(desk.0.path(), &root).unwrap();
+    until("a revocation by the old issuer", || other.verified(fixture.0.path(), &root).is_err());
+    new.verified(fixture.0.path(), &root).unwrap();
 }
 
 #[test]
-fn what_is_lost_is_put_back_from_a_copy() {
-    let desk = Desk::new();
-    desk.selvedge(&["init", "--base-url", "https://ca.corp.test", "--passphrase-file", "passphrase"]);
-    let root = desk.path("ca/root.pem").display().to_string();
-    let server = desk.start(0, &[]);
+fn lost_state_is_restored_from_a_copy() {
+    let fixture = Fixture::new();
+    fixture.selvedge(&["init", "--base-url", "https://ca.corp.test", "--passphrase-file", "passphrase"]);
+    let root = fixture.path("ca/root.pem").display().to_string();
+    let server = fixture.start(0, &[]);
     let wire = client(&server);
     let held = issue(&wire, &server, "one.test");
-    let number = held.list_number(desk.0.path());
+    let number = held.list_number(fixture.0.path());
     let port = server.port();
     drop(server);
     // The copy, as docs/OPERATIONS.md says: the CA's folder and the state folder, while it is stopped.
     let copy = |from: &str, to: &str| {
-        let status = Command::new("cp").args(["-a"]).arg(desk.path(from)).arg(desk.path(to)).status().unwrap();
+        let status = Command::new("cp").args(["-a"]).arg(fixture.path(from)).arg(fixture.path(to)).status().unwrap();
         assert!(status.success());
     };
     copy("ca", "backup-ca");
     copy("state", "backup-state");
-    let server = desk.start(port, &[]);
+    let server = fixture.start(port, &[]);
     let late = issue(&wire, &server, "two.test");
     revoke(&wire, &late);
     sleep(GATHERED);
-    let last = late.list_number(desk.0.path());
+    let last = late.list_number(fixture.0.path());
     drop(server);
-    fs::remove_dir_all(desk.path("ca")).unwrap();
-    fs::remove_dir_all(desk.path("state")).unwrap();
+    fs::remove_dir_all(fixture.path("ca")).unwrap();
+    fs::remove_dir_all(fixture.path("state")).unwrap();
     copy("backup-ca", "ca");
     copy("backup-state", "state");
-    let server = desk.start(port, &[]);
+    let server = fixture.start(port, &[]);
     // The account goes on, what was issued is known, and lists go on with higher numbers.
     let again = issue(&wire, &server, "three.test");
-    again.verified(desk.0.path(), &root).unwrap();
+    again.verified(fixture.0.path(), &root).unwrap();
     assert_eq!(wire.post(&held.url, None).body(), &held.chain);
     assert_eq!(wire.post(&late.url, None).status().as_u16(), 404, "what came after the copy is lost");
     revoke(&wire, &held);
-    until("the revocation on the CRL", || held.verified(desk.0.path(), &root).is_err());
-    let new = held.list_number(desk.0.path());
+    until("the revocation on the CRL", || held.verified(fixture.0.path(), &root).is_err());
+    let new = held.list_number(fixture.0.path());
     assert!(new > number && new > last, "{number} {last} {new}");
 }
 
 #[test]
-fn issuers_of_every_kind_sign_with_keys_that_the_module_cannot_read_and_with_secrets() {
+fn every_issuer_key_type_signs_from_bindings_and_secrets() {
     let rsa = |bits: &str| {
         let file = format!("{}/tests/fixtures/keys/rsa-{bits}.pem", env!("CARGO_MANIFEST_DIR"));
         NativeKey::from_pkcs8_pem(&fs::read_to_string(file).unwrap()).unwrap()
@@ -295,51 +295,51 @@ fn issuers_of_every_kind_sign_with_keys_that_the_module_cannot_read_and_with_sec
     let p384 = ceremony::new_key(SigAlg::Es384).unwrap();
     let keys = [("p384", p384), ("rsa-2048", rsa("2048")), ("rsa-3072", rsa("3072"))];
     for (n, (kind, key)) in keys.iter().enumerate() {
-        let desk = Desk::new();
+        let fixture = Fixture::new();
         let root = ceremony::create_root("Root", now(), 10).unwrap();
         let of = CertAndKey { certificate: String::new(), key: key.to_pkcs8_pem().unwrap() };
         let issuer = ceremony::cross_sign(&root, &of, "Issuer", now(), 5).unwrap();
-        fs::create_dir(desk.path("ca")).unwrap();
-        fs::set_permissions(desk.path("ca"), std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+        fs::create_dir(fixture.path("ca")).unwrap();
+        fs::set_permissions(fixture.path("ca"), std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
         for (name, text) in [
             ("root.pem", &root.certificate),
             ("issuer.pem", &issuer.certificate),
             ("issuer.key", &issuer.key),
             ("nonce.key", &b64::encode(&[7; 32])),
         ] {
-            let file = desk.path("ca").join(name);
+            let file = fixture.path("ca").join(name);
             fs::write(&file, text).unwrap();
             fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
         }
         let more: &[&str] = if n % 2 == 0 { &["--key-binding"] } else { &[] };
-        let server = desk.start(0, more);
+        let server = fixture.start(0, more);
         let wire = client(&server);
         let held = issue(&wire, &server, "one.test");
-        let root = desk.path("ca/root.pem").display().to_string();
-        held.verified(desk.0.path(), &root).unwrap_or_else(|said| panic!("{kind}: {said}"));
+        let root = fixture.path("ca/root.pem").display().to_string();
+        held.verified(fixture.0.path(), &root).unwrap_or_else(|said| panic!("{kind}: {said}"));
         revoke(&wire, &held);
-        until("the revocation on the CRL", || held.verified(desk.0.path(), &root).is_err());
+        until("the revocation on the CRL", || held.verified(fixture.0.path(), &root).is_err());
     }
 }
 
 #[test]
-fn a_further_issuer_that_is_half_configured_stops_nothing() {
-    let desk = Desk::new();
-    desk.selvedge(&["init", "--base-url", "https://ca.corp.test", "--passphrase-file", "passphrase"]);
+fn half_configured_second_issuer_does_not_stop_the_ca() {
+    let fixture = Fixture::new();
+    fixture.selvedge(&["init", "--base-url", "https://ca.corp.test", "--passphrase-file", "passphrase"]);
     let other = ceremony::create_root("Other Root", now(), 10).unwrap();
     let stray = ceremony::create_intermediate(&other, "Stray", now(), 5).unwrap();
     // Further issuers, half configured: they are left out, and the first goes on.
     let set = |name: &str, value: &str| format!("{name}={value}");
     let more = [
         set("ISSUER_CHAIN_2", &stray.certificate),
-        set("ISSUER_FROM_2", "2026-01-01T00:00:00Z"),
+        set("ISSUER_ACTIVE_FROM_2", "2026-01-01T00:00:00Z"),
         set("ISSUER_CHAIN_3", &other.certificate),
         set("ISSUER_KEY_3", "no key"),
-        set("ISSUER_FROM_3", "2026-01-02T00:00:00Z"),
+        set("ISSUER_ACTIVE_FROM_3", "2026-01-02T00:00:00Z"),
         set("ISSUER_KEY_4", "no key"),
     ];
     let more: Vec<&str> = more.iter().flat_map(|one| ["--set", one]).collect();
-    let server = desk.start(0, &more);
+    let server = fixture.start(0, &more);
     let wire = client(&server);
     issue(&wire, &server, "one.test");
     let problems = overview(&wire)["problems"].to_string();

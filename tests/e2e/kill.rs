@@ -1,7 +1,8 @@
-//! End to end: workerd is killed at random moments under load, again and again, and nothing that anybody was promised is
-//! lost. 200 kills: `cargo test --test e2e kill -- --ignored --nocapture`.
+//! End to end: workerd is killed at random moments under load and loses nothing.
+//!
+//! 200 kills: `cargo test --test e2e kill -- --ignored --nocapture`.
 
-use super::enduring::{Enduring, Finished};
+use super::retrying_client::{Finished, RetryingClient};
 use super::rows::Found;
 use crate::common::load::http::Endpoint;
 use crate::common::load::responder::Responder;
@@ -23,13 +24,13 @@ const LONGEST_LIFE: u64 = 1500;
 const REVIEW: u32 = 10;
 
 #[test]
-fn workerd_is_killed_five_times_under_load_and_nothing_is_lost() {
+fn workerd_killed_five_times_under_load_loses_nothing() {
     run(5);
 }
 
 #[test]
 #[ignore = "200 kills take some minutes"]
-fn workerd_is_killed_200_times_under_load_and_nothing_is_lost() {
+fn workerd_killed_200_times_under_load_loses_nothing() {
     run(200);
 }
 
@@ -52,12 +53,12 @@ fn next(seed: &mut u64) -> u64 {
     mixed ^ (mixed >> 31)
 }
 
-/// Has the clients work through so many kills. Gives all certificates that anybody got.
+/// Runs the clients through so many kills; gives all obtained certificates.
 async fn endure(state: &Path, kills: u32, mut seed: u64) -> Vec<Finished> {
     // As in production: what is tried again is so after five seconds.
     let mut server = Server::start_with(state, 0, &["--plain-http", "--set", "VALIDATION_RETRY_SECONDS=5"]);
     let endpoint = Endpoint { authority: format!("127.0.0.1:{}", server.port()), tls: None };
-    let mut clients: Vec<Enduring> = (0..CLIENTS).map(|number| Enduring::new(number, &endpoint)).collect();
+    let mut clients: Vec<RetryingClient> = (0..CLIENTS).map(|number| RetryingClient::new(number, &endpoint)).collect();
     let thumbprints = Arc::new(RwLock::new(clients.iter().map(|client| client.client.thumbprint()).collect()));
     let mut responder = Responder::start(server.http01, Arc::clone(&thumbprints)).await.unwrap();
     for client in &mut clients {
@@ -94,7 +95,7 @@ async fn endure(state: &Path, kills: u32, mut seed: u64) -> Vec<Finished> {
         client
     })
     .await;
-    let sum = |count: fn(&Enduring) -> usize| clients.iter().map(count).sum::<usize>();
+    let sum = |count: fn(&RetryingClient) -> usize| clients.iter().map(count).sum::<usize>();
     println!(
         "{kills} kills: {} certificates finished, 0 lost; {} orders interrupted, {} of them invalid in the end, the rest \
          valid; {} used nonces replayed, {} requests without an answer replayed, {} of them accepted, once",
@@ -115,9 +116,9 @@ async fn endure(state: &Path, kills: u32, mut seed: u64) -> Vec<Finished> {
 }
 
 /// Has all clients do something at once.
-async fn all<F>(clients: Vec<Enduring>, act: impl Fn(Enduring) -> F) -> Vec<Enduring>
+async fn all<F>(clients: Vec<RetryingClient>, act: impl Fn(RetryingClient) -> F) -> Vec<RetryingClient>
 where
-    F: Future<Output = Enduring> + Send + 'static,
+    F: Future<Output = RetryingClient> + Send + 'static,
 {
     let tasks: Vec<_> = clients.into_iter().map(|client| tokio::spawn(act(client))).collect();
     let mut back = Vec::new();

@@ -26,7 +26,7 @@ fn ask(url: &str, headers: &[(&str, &str)], body: Option<&[u8]>) -> (u16, String
 }
 
 #[test]
-fn s02_e03_limits_hold_on_workerd_across_a_restart_and_are_seen_in_the_metrics() {
+fn s02_e03_limits_survive_a_restart_and_appear_in_metrics() {
     let folder = tempfile::tempdir().unwrap();
     let token = format!("METRICS_TOKEN={TOKEN}");
     let server = Server::start_with(folder.path(), 0, &["--plain-http", "--set", LIMITS, "--set", &token]);

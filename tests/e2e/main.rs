@@ -1,4 +1,4 @@
-//! End to end: the companion's `dev` with the real wasm on real workerd, its state on disk.
+//! End to end: the companion's `dev` with the wasm on workerd, its state on disk.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -14,7 +14,6 @@ mod common;
 mod databases;
 mod dns;
 mod doh;
-mod enduring;
 mod faults;
 mod hosts;
 mod issuance;
@@ -23,6 +22,7 @@ mod kill;
 mod limits;
 mod observed;
 mod reach;
+mod retrying_client;
 mod revocations;
 mod rows;
 mod soak;

@@ -1,4 +1,4 @@
-//! The real wasm on real workerd behind an entry of the tests' own, which shows what the Worker reads, sends and stores.
+//! The wasm on workerd behind a test entry that shows its reads, calls and storage.
 
 use crate::common::server::{Server, signal};
 use selvedge::ca::runtime::ask::Ask;
@@ -34,8 +34,10 @@ pub struct Observed {
 pub struct Seen {
     /// The names of headers that it read, in lower case; `*` for all at once.
     pub read: BTreeSet<String>,
-    /// What reached partitions.
+    /// The requests that reached partitions.
     pub crossed: Vec<Crossed>,
+    /// The storage calls that change an alarm or delete a database.
+    pub called: Vec<String>,
 }
 
 /// A request to a partition.
@@ -77,7 +79,7 @@ pub struct Envelope<R> {
 }
 
 impl Observed {
-    /// Starts with the state and the configuration of a server, which is stopped; then come requests by plain http.
+    /// Starts, over plain http, with the state and configuration of a server, which is stopped.
     pub fn start(server: Server) -> Self {
         let pid = server.facts["workerd_pid"].as_u64().unwrap();
         let line = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap();
@@ -132,7 +134,7 @@ impl Observed {
         self.ask(json!({}))
     }
 
-    /// The status and body that a partition answers; without a name, a partition that has none.
+    /// The status and body of a partition's answer; `None` calls a partition without a name.
     pub fn send(&self, partition: Option<&str>, url: &str, body: &str) -> (u64, String) {
         let answer: Value = self.ask(json!({ "partition": partition, "url": url, "body": body }));
         (answer["status"].as_u64().unwrap(), answer["body"].as_str().unwrap().to_owned())

@@ -1,5 +1,8 @@
-//! End to end: which hosts validations reach and how, with the real wasm on real workerd: addresses that refuse, hosts that
-//! come late, https behind a redirect.
+//! End to end: the hosts that validations reach on workerd.
+//!
+//! Addresses that refuse, hosts that come late, https behind a redirect.
+
+mod intervals;
 
 use crate::common::listening::Listening;
 use crate::common::server::Server;
@@ -20,7 +23,6 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::thread;
 use std::time::{Duration, Instant};
-use x509_cert::crl::CertificateList;
 
 /// As in production: what is tried again is so after five seconds.
 const PATIENT: &[&str] = &["--set", "VALIDATION_RETRY_SECONDS=5"];
@@ -134,7 +136,7 @@ fn serving(port: u16, tls: TlsServer, answer: String) -> Listening {
     })
 }
 
-/// A certificate that nobody would trust: of another name, by nobody, and with these dates.
+/// A self-signed certificate of another name with these dates.
 fn worthless(key: &NativeKey, dates: [&[u8]; 2]) -> Vec<u8> {
     let dates = dates.map(|date| tlv(0x17, &[date])).concat();
     Shape { dates, proofs: Vec::new(), ..Shape::proper(&Identifier::dns("else.test").unwrap(), "") }.certificate(key)
@@ -165,7 +167,7 @@ fn alpn(name: &str, proof: &str) -> TlsServer {
 }
 
 #[test]
-fn ipv4_is_taken_where_ipv6_refuses_by_every_method_and_at_every_hop() {
+fn ipv4_is_used_when_ipv6_refuses_for_every_method_and_hop() {
     turns::apart("reach");
     let (_folder, server, wire) = start(&[]);
     for name in ["http.test", "tls.test", "hop.test"] {
@@ -202,7 +204,7 @@ fn ipv4_is_taken_where_ipv6_refuses_by_every_method_and_at_every_hop() {
 }
 
 #[test]
-fn hosts_that_come_late_are_reached_by_a_retry_by_every_method_and_at_every_hop() {
+fn late_hosts_are_reached_by_retry_for_every_method_and_hop() {
     turns::apart("reach");
     let (_folder, server, wire) = start(PATIENT);
     let refused = |seen: &Value| {
@@ -230,7 +232,7 @@ fn hosts_that_come_late_are_reached_by_a_retry_by_every_method_and_at_every_hop(
 }
 
 #[test]
-fn addresses_that_refuse_that_are_filtered_and_that_are_forbidden_are_told_apart() {
+fn refusing_filtered_and_forbidden_addresses_are_distinguished() {
     turns::apart("reach");
     let (_folder, server, wire) = start(&["--set", "VALIDATION_TRIES=1", "--set", "VALIDATION_SECONDS=2"]);
     for (name, kind) in [("refused.test", "http-01"), ("refused2.test", "tls-alpn-01")] {
@@ -256,7 +258,7 @@ fn addresses_that_refuse_that_are_filtered_and_that_are_forbidden_are_told_apart
 }
 
 #[test]
-fn redirects_to_https_are_followed_whatever_the_certificate() {
+fn redirects_to_https_are_followed_with_any_certificate() {
     turns::apart("reach");
     let (_folder, server, wire) = start(&[]);
     let (http01, tls) = (server.http01, server.tls_alpn);
@@ -296,7 +298,7 @@ fn redirects_to_https_are_followed_whatever_the_certificate() {
 }
 
 #[test]
-fn hosts_that_do_not_speak_as_they_are_asked_say_what_they_did() {
+fn hosts_with_wrong_protocol_get_specific_errors() {
     turns::apart("reach");
     let (_folder, server, wire) = start(&["--set", "VALIDATION_TRIES=1"]);
     let (http01, tls) = (server.http01, server.tls_alpn);
@@ -346,7 +348,7 @@ fn hosts_that_do_not_speak_as_they_are_asked_say_what_they_did() {
 }
 
 #[test]
-fn without_private_addresses_the_resolver_is_reached_all_the_same() {
+fn resolver_is_reached_when_private_addresses_are_forbidden() {
     turns::apart("reach");
     let (_folder, server, wire) = start(&["--set", "ALLOW_PRIVATE=false"]);
     let (_, challenge) = order(&wire, "dns.test", "dns-01");
@@ -357,47 +359,4 @@ fn without_private_addresses_the_resolver_is_reached_all_the_same() {
     let (_, challenge) = order(&wire, "http.test", "http-01");
     let _host = answering(server.http01, page(&proof(&wire, &challenge)));
     is_invalid(&run(&wire, &challenge), "connection", "does not connect to: 127.0.0.1 (a loopback address)");
-}
-
-/// The URL of the list that a certificate names.
-fn list_url(certificate: &[u8]) -> String {
-    let text = String::from_utf8_lossy(certificate).into_owned();
-    let (_, rest) = text
-        .rmatch_indices("http://")
-        .find(|(at, _)| text[*at..].contains("/crl/"))
-        .map(|(at, _)| text.split_at(at))
-        .unwrap();
-    let end = rest.find(".crl").map_or(rest.len(), |at| at + 4);
-    rest[..end].to_owned()
-}
-
-#[test]
-fn verdicts_and_lists_come_soon_on_a_test_machine() {
-    turns::apart("reach");
-    let (_folder, server, wire) = start(&["--set", "CRL_SHARDS=1"]);
-    let (_, challenge) = order(&wire, "late.test", "dns-01");
-    let asked = Instant::now();
-    is_invalid(&run(&wire, &challenge), "unauthorized", "_acme-challenge.late.test");
-    assert!(asked.elapsed() < Duration::from_secs(6), "{:?}", asked.elapsed());
-    for revoked in 1..=3 {
-        let name = format!("revoked{revoked}.test");
-        let (_, ready) = wire.ready_order(&name, server.http01);
-        let finalized = body(&wire.post(ready["finalize"].as_str().unwrap(), Some(wire.csr(&name))));
-        let chain = wire.post(finalized["certificate"].as_str().unwrap(), None);
-        let certificate = pem::read_certificates(chain.body()).unwrap().remove(0);
-        let url = list_url(&certificate);
-        let answer =
-            wire.post(&wire.url("/acme/revoke-cert"), Some(json!({ "certificate": b64::encode(&certificate) })));
-        assert_eq!(answer.status(), 200, "{}", answer.body());
-        let asked = Instant::now();
-        loop {
-            let der = ureq::get(&url).call().unwrap().body_mut().read_to_vec().unwrap();
-            let list = <CertificateList as der::Decode>::from_der(&der).unwrap();
-            if list.tbs_cert_list.revoked_certificates.unwrap_or_default().len() == revoked {
-                break;
-            }
-            assert!(asked.elapsed() < Duration::from_secs(3), "revocation {revoked} is not on its list");
-            thread::sleep(Duration::from_millis(50));
-        }
-    }
 }

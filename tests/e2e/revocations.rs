@@ -1,4 +1,4 @@
-//! End to end: many certificates are revoked by one command, which is killed on the way with its server, and taken up again.
+//! End to end: a bulk revocation whose command and server are killed resumes.
 
 use crate::common::load::Load;
 use crate::common::load::http::Endpoint;
@@ -71,7 +71,7 @@ fn listed(server: &Server) -> usize {
 }
 
 #[test]
-fn many_are_revoked_though_the_command_and_the_server_are_killed_on_the_way() {
+fn bulk_revocation_survives_kills_of_command_and_server() {
     let folder = tempfile::tempdir().unwrap();
     let state = folder.path();
     let server = Server::start_with(state, 0, &["--plain-http"]);

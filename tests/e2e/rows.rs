@@ -6,8 +6,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
-/// The kinds of records that have no end: accounts, whose a key is, certificates, the ledger with its inventory, CRLs,
-/// compromised keys, sums for the operator, what operators did and decided.
+/// The kinds of permanent records.
+///
+/// Accounts, key owners, certificates, the ledger with its inventory, CRLs, compromised keys, metrics, audit and
+/// policies.
 const LASTING: [&str; 21] = [
     "account",
     "owner",

@@ -30,7 +30,7 @@ struct Soak {
 
 /// What is there after a round.
 struct Sample {
-    /// Rows that are not there for good.
+    /// The expiring rows.
     passing: u64,
     /// Bytes of all databases.
     bytes: u64,
@@ -39,13 +39,13 @@ struct Sample {
 }
 
 #[test]
-fn what_ends_is_deleted_and_only_certificates_and_the_ledger_stay() {
+fn expired_records_are_deleted_except_certificates_and_ledger() {
     run(&Soak { issuances: 40, life: 5, round: Duration::from_secs(4) });
 }
 
 #[test]
 #[ignore = "20,000 issuances take some minutes"]
-fn twenty_thousand_issuances_leave_nothing_but_certificates_and_the_ledger() {
+fn twenty_thousand_issuances_leave_only_certificates_and_ledger() {
     // All that is there when a round ends was made in it or in the one before.
     let samples = run(&Soak { issuances: 1700, life: 5, round: Duration::from_secs(15) });
     let (middle, last) = thirds(&samples);
@@ -97,7 +97,7 @@ fn thirds(samples: &[Sample]) -> (&[Sample], &[Sample]) {
     (&samples[third..2 * third], &samples[2 * third..])
 }
 
-/// Once nobody asks for anything any more, what is left is the accounts, and what stays for good.
+/// Waits until only permanent records are left after the last request.
 async fn everything_ends(soak: &Soak, state: &Path) {
     let deadline = Instant::now() + Duration::from_secs(soak.life * 20);
     loop {
@@ -111,7 +111,7 @@ async fn everything_ends(soak: &Soak, state: &Path) {
     }
 }
 
-/// What stays of an issuance, and that the databases grew by that and by nothing else.
+/// Checks the permanent records of an issuance, and that the databases grew by those only.
 fn check_growth(soak: &Soak, state: &Path, samples: &[Sample]) {
     let found = Found::read(state, true, &[]);
     assert!(found.damaged.is_empty(), "{:?}", found.damaged);

@@ -3,7 +3,7 @@
 //! so, and no connection that was made outlives its limit.
 
 use super::doh;
-use super::hosts::{Host, Manner, address, http, response, tls};
+use super::hosts::{Behavior, Host, address, http, response, tls};
 use crate::common::server::{Server, free_port};
 use crate::common::turns;
 use crate::common::wire::{Wire, body, header};
@@ -20,27 +20,28 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// For a try at one address, for one over IPv6 that has IPv4 to fall back to, for a whole try, for a look-up, and for a
-/// receiver of notices, in seconds.
+/// The time limits of attempts, lookups and webhooks in seconds.
+///
+/// For an attempt at one address, one over IPv6 with IPv4 as the fallback, a whole attempt, a lookup, and a webhook.
 const TRY: u64 = 10;
 const IPV6_TRY: u64 = 5;
 const WHOLE: u64 = 20;
 const LOOKUP: u64 = 5;
 const DELIVERY: u64 = 10;
 
-/// How far a verdict may be from when it is due, and a connection from its end.
+/// The tolerance for the time of a result and of a connection's end.
 const BOUND: Duration = Duration::from_secs(2);
 
 /// What the CA is started with: its constants, also where `dev` has others.
 const SETTINGS: [&str; 3] = ["VALIDATION_SECONDS=10", "VALIDATION_TRIES=3", "VALIDATION_RETRY_SECONDS=5"];
 
-/// When the verdict on three tries that each take so long is due: five seconds are between them.
+/// The due time of the result of three attempts, with five seconds between them.
 const fn tries(each: u64) -> u64 {
     3 * each + 2 * 5
 }
 
 /// What a host does, given the key authorization.
-type Make = Box<dyn Fn(&str) -> Manner + Send>;
+type Make = Box<dyn Fn(&str) -> Behavior + Send>;
 
 /// A name, and what becomes of it.
 struct Row {
@@ -56,14 +57,17 @@ struct Row {
     span: u64,
 }
 
-fn fixed(manner: Manner) -> Make {
+fn fixed(manner: Behavior) -> Make {
     Box::new(move |_| manner.clone())
 }
 
 fn late(seconds: u64) -> Make {
     Box::new(move |proof| {
         let length = proof.len().to_string();
-        Manner::Late(Duration::from_secs(seconds), response("200 OK", &[("Content-Length", &length)], proof.as_bytes()))
+        Behavior::Late(
+            Duration::from_secs(seconds),
+            response("200 OK", &[("Content-Length", &length)], proof.as_bytes()),
+        )
     })
 }
 
@@ -86,23 +90,23 @@ fn http_rows(port: u16) -> Vec<Row> {
         verdict,
         span,
     };
-    let silent = || fixed(Manner::Silent);
+    let silent = || fixed(Behavior::Silent);
     let mut rows = vec![
         row("silent.http.test", 1, silent(), tries(TRY), "connection", TRY),
-        row("drips-body.http.test", 2, fixed(Manner::Drips(begun())), tries(TRY), "connection", TRY),
+        row("drips-body.http.test", 2, fixed(Behavior::Drips(begun())), tries(TRY), "connection", TRY),
         row(
             "drips-head.http.test",
             3,
-            fixed(Manner::Drips(b"HTTP/1.1 200 OK\r\nX: ".into())),
+            fixed(Behavior::Drips(b"HTTP/1.1 200 OK\r\nX: ".into())),
             tries(TRY),
             "connection",
             TRY,
         ),
-        row("half-closed.http.test", 4, fixed(Manner::HalfCloses(begun())), tries(0), "incorrectResponse", 0),
+        row("half-closed.http.test", 4, fixed(Behavior::HalfCloses(begun())), tries(0), "incorrectResponse", 0),
         row("late.http.test", 5, late(8), 8, "valid", 8),
         row("too-late.http.test", 6, late(12), tries(TRY), "connection", TRY),
     ];
-    rows.push(row("filtered.http.test", 8, fixed(Manner::Filtered), tries(TRY), "connection", TRY));
+    rows.push(row("filtered.http.test", 8, fixed(Behavior::Filtered), tries(TRY), "connection", TRY));
     let v6 = SocketAddr::new(IpAddr::V6(Ipv6Addr::LOCALHOST), port);
     rows.push(Row {
         hosts: vec![(v6, silent()), (address(7, port), late(0))],
@@ -117,26 +121,26 @@ fn redirect_rows(port: u16) -> Vec<Row> {
         name,
         kind: "http-01",
         hosts: vec![
-            (address(number, port), fixed(Manner::Late(Duration::ZERO, redirect(next, port)))),
+            (address(number, port), fixed(Behavior::Late(Duration::ZERO, redirect(next, port)))),
             (address(number + 1, port), manner),
         ],
         due,
         verdict,
         span,
     };
-    let slow = |next: &str| fixed(Manner::Late(Duration::from_secs(8), redirect(next, port)));
+    let slow = |next: &str| fixed(Behavior::Late(Duration::from_secs(8), redirect(next, port)));
     vec![
-        row("silent.hop.test", "1.hop.test", 20, fixed(Manner::Silent), tries(TRY), "connection", TRY),
-        row("drips.hop.test", "2.hop.test", 22, fixed(Manner::Drips(begun())), tries(TRY), "connection", TRY),
-        row("half.hop.test", "3.hop.test", 24, fixed(Manner::HalfCloses(begun())), tries(0), "incorrectResponse", 0),
+        row("silent.hop.test", "1.hop.test", 20, fixed(Behavior::Silent), tries(TRY), "connection", TRY),
+        row("drips.hop.test", "2.hop.test", 22, fixed(Behavior::Drips(begun())), tries(TRY), "connection", TRY),
+        row("half.hop.test", "3.hop.test", 24, fixed(Behavior::HalfCloses(begun())), tries(0), "incorrectResponse", 0),
         row("late.hop.test", "4.hop.test", 26, late(8), 8, "valid", 8),
         Row {
             hosts: vec![
                 (address(28, port), slow("5.hop.test")),
                 (address(29, port), slow("6.hop.test")),
-                (address(30, port), fixed(Manner::Silent)),
+                (address(30, port), fixed(Behavior::Silent)),
             ],
-            ..row("slow.hop.test", "", 28, fixed(Manner::Silent), tries(WHOLE), "connection", 8)
+            ..row("slow.hop.test", "", 28, fixed(Behavior::Silent), tries(WHOLE), "connection", 8)
         },
     ]
 }
@@ -155,15 +159,15 @@ fn tls_rows(port: u16) -> Vec<Row> {
         Box::new(move |proof| {
             let identifier = Identifier::dns(name).unwrap();
             let server = TlsServer::proper(&identifier, proof, &new_key(SigAlg::Es256));
-            Manner::LateTls(Duration::from_secs(seconds), server)
+            Behavior::LateTls(Duration::from_secs(seconds), server)
         })
     };
     // The head of a record of the handshake, of which more is to come.
     let record = || vec![22, 3, 3, 0x3f, 0xff, 2];
     vec![
-        row("silent.tls.test", 40, fixed(Manner::Silent), tries(TRY), "connection", TRY),
-        row("drips.tls.test", 41, fixed(Manner::Drips(record())), tries(TRY), "connection", TRY),
-        row("half.tls.test", 42, fixed(Manner::HalfCloses(record())), tries(0), "tls", 0),
+        row("silent.tls.test", 40, fixed(Behavior::Silent), tries(TRY), "connection", TRY),
+        row("drips.tls.test", 41, fixed(Behavior::Drips(record())), tries(TRY), "connection", TRY),
+        row("half.tls.test", 42, fixed(Behavior::HalfCloses(record())), tries(0), "tls", 0),
         row("late.tls.test", 43, shakes_late("late.tls.test", 8), 8, "valid", 8),
         row("too-late.tls.test", 44, shakes_late("too-late.tls.test", 12), tries(TRY), "connection", TRY),
     ]
@@ -269,7 +273,7 @@ fn run(row: &Row, directory: &str, root: &str, names: &Names) -> Result<(), Stri
     if ended && spans.len() >= few { Ok(()) } else { Err(format!("{said}; its connections: {spans:?}")) }
 }
 
-/// Has the resolver know the row's names: its own, and `{n}.hop.test` in the order of its other hosts.
+/// Sets the row's names in the resolver: its own, and `{n}.hop.test` for other hosts.
 fn tell_names(row: &Row, names: &Names) {
     let mut names = names.lock().unwrap();
     let ip = |at: usize| row.hosts[at].0.ip();
@@ -290,7 +294,7 @@ fn tell_names(row: &Row, names: &Names) {
 }
 
 #[test]
-fn every_verdict_comes_when_the_constants_say_so() {
+fn validation_results_keep_the_configured_times() {
     turns::apart("time");
     let folder = tempfile::tempdir().unwrap();
     let (resolver, names) = (free_port(), Names::default());
@@ -326,7 +330,7 @@ fn timers(directory: &str, root: &str) -> u32 {
 }
 
 #[test]
-fn a_receiver_of_notices_has_ten_seconds() {
+fn webhook_times_out_after_ten_seconds() {
     turns::apart("time");
     let folder = tempfile::tempdir().unwrap();
     let port = free_port();
@@ -336,11 +340,11 @@ fn a_receiver_of_notices_has_ten_seconds() {
     let _server = Server::start_with(folder.path(), 0, &["--set", &hook, "--set", secret]);
     let asked: fn(&[u8]) -> bool = |bytes| bytes.ends_with(b"}");
     let rows = [
-        ("silent", Manner::Silent, DELIVERY, false),
-        ("drips", Manner::Drips(b"HTTP/1.1 200 OK\r\nX: ".into()), DELIVERY, false),
-        ("half", Manner::HalfCloses(b"HTTP/1.1 200 OK\r\nX: ".into()), 0, false),
-        ("late", Manner::Late(Duration::from_secs(7), response("204 No Content", &[], b"")), 7, true),
-        ("never ends", Manner::Drips(b"HTTP/1.1 200 OK\r\n\r\n".into()), 0, true),
+        ("silent", Behavior::Silent, DELIVERY, false),
+        ("drips", Behavior::Drips(b"HTTP/1.1 200 OK\r\nX: ".into()), DELIVERY, false),
+        ("half", Behavior::HalfCloses(b"HTTP/1.1 200 OK\r\nX: ".into()), 0, false),
+        ("late", Behavior::Late(Duration::from_secs(7), response("204 No Content", &[], b"")), 7, true),
+        ("never ends", Behavior::Drips(b"HTTP/1.1 200 OK\r\n\r\n".into()), 0, true),
     ];
     for (name, manner, due, arrives) in rows {
         let host = Host::start(at, manner, asked);

@@ -1,4 +1,4 @@
-//! End to end: tls-alpn-01 by the real wasm on real workerd, against rustls as the host that is validated.
+//! End to end: tls-alpn-01 by the wasm on workerd, against rustls as the host.
 
 use crate::common::listening::Listening;
 use crate::common::server::Server;
@@ -25,7 +25,7 @@ enum Host {
     Says(&'static [u8]),
 }
 
-/// A host at the port where tls-alpn-01 is asked for; gives what clients sent behind the handshake. Until it is dropped.
+/// A host for tls-alpn-01 until dropped; gives the data that clients sent after the handshake.
 struct Serving {
     data: Receiver<Vec<u8>>,
     _host: Listening,
@@ -99,7 +99,7 @@ fn start() -> (tempfile::TempDir, Server, Wire) {
 }
 
 #[test]
-fn rfc8737_rfc8738_every_kind_of_key_and_version_on_workerd() {
+fn rfc8737_rfc8738_every_key_type_and_tls_version_on_workerd() {
     let (_folder, server, wire) = start();
     let versions: [(&str, &[&'static SupportedProtocolVersion]); 2] = [("12", &[&TLS12]), ("13", &[&TLS13])];
     for alg in [SigAlg::Es256, SigAlg::Es384, SigAlg::Rs256, SigAlg::Ed25519] {
@@ -123,7 +123,7 @@ fn rfc8737_rfc8738_every_kind_of_key_and_version_on_workerd() {
 }
 
 #[test]
-fn rfc8738_an_address_on_workerd() {
+fn rfc8738_address_validates_on_workerd() {
     let (_folder, server, wire) = start();
     let identifier = Identifier::ip("127.0.0.1").unwrap();
     let placed = order(&wire, &identifier);
@@ -136,7 +136,7 @@ fn rfc8738_an_address_on_workerd() {
 }
 
 #[test]
-fn rfc8737_what_proves_nothing_on_workerd() {
+fn rfc8737_invalid_responses_fail_on_workerd() {
     let (_folder, server, wire) = start();
     let key = new_key(SigAlg::Es256);
     let tls = |certificate: Vec<u8>, key: &NativeKey, protocol: &str| {

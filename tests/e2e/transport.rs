@@ -1,4 +1,4 @@
-//! End to end: where a request has to arrive, by what certificate it is answered, and whose keys sign.
+//! End to end: accepted hosts and ports, server certificates, and signing keys.
 
 use crate::common::server::{Server, free_port};
 use crate::common::wire::{Wire, body};
@@ -22,7 +22,7 @@ fn now() -> Time {
     Time::from_secs(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs())
 }
 
-/// What was answered: the certificate of the server, in DER, by https, and the answer in lower-case head and body.
+/// An answer: the server's certificate in DER if by https, lower-case head, and body.
 struct Seen {
     leaf: Vec<u8>,
     status: u16,
@@ -38,7 +38,9 @@ impl Seen {
     }
 }
 
-/// A request on a connection of its own, to `port` of this machine, under whatever name; by https where there is a root.
+/// Sends a request by a new connection to `port` under any name.
+///
+/// By https if there is a root.
 fn ask(port: u16, root: Option<&str>, lines: &str, host: &str, body: &str) -> std::io::Result<Seen> {
     let mut stream = TcpStream::connect(("127.0.0.1", port))?;
     stream.set_read_timeout(Some(Duration::from_secs(60)))?;
@@ -85,7 +87,7 @@ fn selvedge(folder: &Path, args: &[&str]) -> Output {
 }
 
 #[test]
-fn by_plain_http_only_lists_and_issuers_are_served() {
+fn plain_http_serves_only_crls_and_issuers() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path(), 0);
     let (port, root) = (server.port(), server.fact("root"));
@@ -149,7 +151,7 @@ fn by_plain_http_only_lists_and_issuers_are_served() {
 }
 
 #[test]
-fn under_another_name_it_says_where_the_ca_is_and_https_is_strict() {
+fn other_host_names_get_the_ca_url_and_https_is_strict() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path(), 0);
     let (port, root) = (server.port(), server.fact("root"));
@@ -176,7 +178,7 @@ fn under_another_name_it_says_where_the_ca_is_and_https_is_strict() {
 }
 
 #[test]
-fn the_servers_certificate_is_replaced_while_it_serves_and_no_request_is_lost() {
+fn server_certificate_is_replaced_without_losing_requests() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start_with(folder.path(), 0, &["--server-certificate-use", "4"]);
     let (port, root) = (server.port(), server.fact("root").to_owned());
@@ -222,7 +224,7 @@ fn the_servers_certificate_is_replaced_while_it_serves_and_no_request_is_lost() 
 }
 
 #[test]
-fn a_server_is_known_by_the_url_that_it_was_given() {
+fn server_uses_its_configured_url() {
     let folder = tempfile::tempdir().unwrap();
     let outside = free_port();
     let base = format!("https://ca.lan:{outside}");
@@ -262,7 +264,7 @@ fn keep(dir: &Path) -> (CertAndKey, CertAndKey) {
 }
 
 #[test]
-fn the_keys_of_a_ca_that_is_kept_sign_only_where_that_was_said() {
+fn keys_of_a_kept_ca_sign_only_with_consent() {
     let folder = tempfile::tempdir().unwrap();
     let ca = folder.path().join("kept");
     let (real_root, real_issuer) = keep(&ca);
@@ -294,7 +296,7 @@ fn the_keys_of_a_ca_that_is_kept_sign_only_where_that_was_said() {
 }
 
 #[test]
-fn what_is_wrong_with_the_configuration_stands_in_the_log_and_not_in_answers_to_strangers() {
+fn configuration_errors_are_logged_and_not_sent_to_clients() {
     let folder = tempfile::tempdir().unwrap();
     let refused = |mode: &str| {
         let (state, port) = (folder.path().join(mode), free_port());

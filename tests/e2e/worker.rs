@@ -1,5 +1,4 @@
-//! End to end: `src/worker` on real workerd by tables: the headers that it reads, what crosses between partitions, the
-//! table of each record, and the alarm of a partition.
+//! End to end: tables of `src/worker` on workerd: headers, envelopes, record tables, alarms.
 use super::observed::{MESSAGES, Observed, Row, Stored};
 use crate::common::server::Server;
 use crate::common::wire::{Wire, body};
@@ -18,10 +17,10 @@ use std::time::{Duration, Instant, SystemTime};
 
 const HOUR: u64 = 3_600_000;
 
-/// A row of a redeemed nonce is kept for a minute more than the nonce, for clocks that differ.
+/// The extra lifetime of a redeemed nonce's row, for clock differences.
 const SKEW: u64 = 60_000;
 
-/// How long expired rows may stay, so that those close to each other are deleted together.
+/// The delay of a purge after an expiry, so that close expiries share one purge.
 const SLACK: u64 = HOUR;
 
 fn start() -> (tempfile::TempDir, Server) {
@@ -65,7 +64,7 @@ const OTHER_HEADERS: [(&str, &str); 6] = [
     ("Link", "<https://other.test/>;rel=index"),
 ];
 
-/// The headers that reach the CA by each kind of request, besides which it reads none.
+/// The headers that the Worker reads from each kind of request, and no others.
 const READ: [(&str, &str, &[&str]); 4] = [
     ("GET", "/directory", &["content-type", "authorization", "accept", "if-none-match", "cf-connecting-ip"]),
     ("POST", "/acme/new-order", &["content-type", "content-length", "cf-connecting-ip"]),
@@ -190,7 +189,7 @@ fn empty() -> Stored {
 }
 
 #[test]
-fn h12_bodies_that_are_too_long_reach_no_partition() {
+fn h12_oversized_bodies_reach_no_partition() {
     let (_folder, server) = start();
     let worker = Observed::start(server);
     let types = ("Content-Type", "application/jose+json");
@@ -225,7 +224,7 @@ const TABLES: [(&str, &str); 6] = [
 ];
 
 #[test]
-fn records_lie_in_the_table_of_their_kind() {
+fn records_use_the_table_of_their_kind() {
     let (_folder, server) = start();
     let mut wire = Wire::plain(server.fact("directory"));
     wire.register();
@@ -273,14 +272,16 @@ fn alarms_are_set_moved_earlier_and_kept() {
         worker.stored(home)
     };
     assert_eq!(worker.stored(home), empty());
-    // Name, expiry, and the alarm after it.
-    for (name, expires, alarm) in [
-        ("first", begun + 2 * HOUR, begun + 2 * HOUR),
-        ("later", begun + 3 * HOUR, begun + 2 * HOUR),
-        ("earlier", begun + HOUR, begun + HOUR),
-        ("between", begun + HOUR + 1, begun + HOUR),
+    // Name, expiry, the alarm after it, and the calls that set it.
+    for (name, expires, alarm, called) in [
+        ("first", begun + 2 * HOUR, begun + 2 * HOUR, 1),
+        ("later", begun + 3 * HOUR, begun + 2 * HOUR, 0),
+        ("earlier", begun + HOUR, begun + HOUR, 1),
+        ("between", begun + HOUR + 1, begun + HOUR, 0),
     ] {
+        worker.seen();
         let stored = redeem(&worker, name, expires);
+        assert_eq!(worker.seen().called, vec!["setAlarm"; called], "{name}");
         assert_eq!(stored.alarm, Some(alarm + SKEW), "{name}");
         assert_eq!(stored.purge, [Some(alarm + SKEW)], "{name}");
     }
@@ -339,6 +340,8 @@ fn alarms_are_cancelled_with_the_last_row() {
     assert_eq!((stored.tables["kv"].len(), stored.alarm), (1, Some(alarm)), "an alarm that was found stays");
     worker.message(&key, &ReleaseKey(KeyOwner { change: 1, ..owner }));
     wait(&worker, &key, |stored| *stored == empty());
+    // deleteAll alone would delete the alarm too, but not what the Worker remembers of it.
+    assert_eq!(worker.seen().called, ["deleteAlarm", "deleteAll"]);
     // And what comes after that sets its own.
     let expires = now() + HOUR;
     worker.message("nonce/1", &redemption("next", expires));

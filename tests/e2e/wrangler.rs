@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, SystemTime};
 
-/// `wrangler dev` and all that it started, ended when dropped: it has a process group of its own.
+/// `wrangler dev` with its descendants in a process group, ended when dropped.
 struct Wrangler(Child);
 
 impl Drop for Wrangler {
@@ -28,8 +28,9 @@ impl Drop for Wrangler {
     }
 }
 
-/// Secrets as wrangler reads them from a file, from a ceremony of this moment; with a key that fits, or with the root's, and
-/// a further issuer with a key of neither.
+/// A file of secrets for wrangler from a new ceremony.
+///
+/// With a matching key, or with the root's and a second issuer with another key.
 fn write_secrets(file: &Path, fitting: bool) {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
     let now = Time::from_secs(now.as_secs());
@@ -47,7 +48,7 @@ fn write_secrets(file: &Path, fitting: bool) {
     if !fitting {
         secrets.push(line("ISSUER_CHAIN_2", &other.certificate));
         secrets.push(line("ISSUER_KEY_2", &issuer.key));
-        secrets.push(line("ISSUER_FROM_2", "2026-01-01T00:00:00Z"));
+        secrets.push(line("ISSUER_ACTIVE_FROM_2", "2026-01-01T00:00:00Z"));
     }
     std::fs::write(file, secrets.concat()).unwrap();
 }
@@ -90,9 +91,9 @@ fn run(fitting: bool, act: impl FnOnce(&str, u16, &str)) {
     panic!("no answer: {}", std::fs::read_to_string(&log).unwrap());
 }
 
-/// One after the other: each wrangler runs the build, and opens ports of its own choice.
+/// In sequence: each wrangler runs the build and opens its own ports.
 #[test]
-fn the_worker_under_wrangler_dev_serves_and_refuses_keys_that_do_not_fit() {
+fn wrangler_dev_serves_and_refuses_mismatched_keys() {
     run(true, |base, status, directory| {
         assert_eq!(status, 200, "{directory}");
         assert!(directory.contains(&format!("{base}/acme/new-order")), "{directory}");

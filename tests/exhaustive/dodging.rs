@@ -35,7 +35,7 @@ fn limit(count: u32, period: &str) -> Value {
     json!({ "count": count, "period": period })
 }
 
-/// How many there may be in all under a limit that allows `count` at once and as many in each `period` after that.
+/// The maximum in all, under a limit of `count` at once and per later `period`.
 fn allowance(count: u64, period: Duration, passed: Duration) -> u64 {
     let interval = u64::try_from(period.as_millis()).unwrap() / count;
     count + u64::try_from(passed.as_millis()).unwrap() / interval
@@ -44,7 +44,7 @@ fn allowance(count: u64, period: Duration, passed: Duration) -> u64 {
 /// What a client does next.
 #[derive(Clone, Debug)]
 enum Step {
-    /// Places an order that replaces one of its certificates or none, with a lifetime, and does something with it.
+    /// Orders a certificate, optionally as a replacement and with a lifetime, and continues with it.
     Order { replaces: Option<usize>, lives: Option<Duration>, then: Then },
     /// Waits.
     Wait(Duration),
@@ -76,13 +76,13 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 /// A client that tries to get as many orders and certificates as it can.
-struct Greedy {
+struct LimitTester {
     client: Client,
     placed: BTreeSet<String>,
     certificates: Vec<Vec<u8>>,
 }
 
-impl Greedy {
+impl LimitTester {
     fn new(world: &World) -> Self {
         Self { client: Client::registered(world), placed: BTreeSet::new(), certificates: Vec::new() }
     }
@@ -138,7 +138,7 @@ impl Greedy {
         }
     }
 
-    /// How many of its certificates were to be renewed by now, as anybody is told.
+    /// The number of its certificates whose renewal is due, by renewal information.
     fn due(&self) -> u64 {
         let world = &self.client.world;
         let begun = |leaf: &&Vec<u8>| {
@@ -158,14 +158,13 @@ impl Greedy {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// FS-02: whatever is placed, finished, left, failed and given up: no more than the limit and one renewal for each
-    /// certificate that was really due.
+    /// FS-02: never more than the limit and one renewal for each certificate that was due.
     #[test]
-    fn orders_and_certificates_are_no_more_than_the_limit_and_what_was_due(
+    fn orders_and_certificates_stay_within_limit_and_exemptions(
         steps in proptest::collection::vec(step(), 1..60)
     ) {
         let world = limited(&[("new_orders", limit(6, "2d")), ("certificates", limit(3, "9d"))]);
-        let mut greedy = Greedy::new(&world);
+        let mut greedy = LimitTester::new(&world);
         let begun = world.now();
         for step in &steps {
             greedy.take(step);
@@ -179,9 +178,9 @@ proptest! {
 }
 
 #[test]
-fn certificates_that_live_for_minutes_are_no_way_around_the_limit() {
+fn short_lived_certificates_do_not_bypass_the_limit() {
     let world = limited(&[("certificates", limit(5, "7d"))]);
-    let mut greedy = Greedy::new(&world);
+    let mut greedy = LimitTester::new(&world);
     for n in 0..40 {
         let replaces = greedy.certificates.len().checked_sub(1);
         greedy.order(replaces, Some(Duration::from_secs(300)), Then::Finalize);
@@ -200,9 +199,9 @@ fn certificates_that_live_for_minutes_are_no_way_around_the_limit() {
 }
 
 #[test]
-fn one_order_is_exempt_for_each_certificate_whatever_becomes_of_it() {
+fn one_order_per_certificate_is_exempt() {
     let world = limited(&[("new_orders", limit(1, "300d"))]);
-    let mut greedy = Greedy::new(&world);
+    let mut greedy = LimitTester::new(&world);
     greedy.order(None, None, Then::Finalize);
     world.pass(80 * DAY);
     world.run_due_alarms();
@@ -222,10 +221,11 @@ fn one_order_is_exempt_for_each_certificate_whatever_becomes_of_it() {
     client.at(&world).new_order_with(&["a.test"], replaces).refused(429, Kind::RateLimited);
 }
 
-/// Orders for the same name that differ, placed while nothing has failed; what is asked there is answered wrongly, at once,
-/// or not at all, so that all are underway.
+/// Creates different orders for one name before any failure.
+///
+/// Their challenges are answered wrongly, at once, or not at all, so that all are pending.
 #[test]
-fn validations_of_orders_that_were_placed_before_the_first_failure_are_no_more_than_the_limit() {
+fn validations_of_earlier_orders_stay_within_the_limit() {
     for answers in [true, false] {
         let world = limited(&[("failed_validations", limit(3, "1d"))]);
         let client = Client::registered(&world);
@@ -249,7 +249,7 @@ fn validations_of_orders_that_were_placed_before_the_first_failure_are_no_more_t
 }
 
 #[test]
-fn a_validation_that_is_given_up_while_it_fails_counts_as_failed() {
+fn abandoned_validation_counts_as_failed() {
     let world = limited(&[("failed_validations", limit(3, "1d"))]);
     let client = Client::registered(&world);
     for n in 0..3 {
@@ -273,9 +273,9 @@ fn a_validation_that_is_given_up_while_it_fails_counts_as_failed() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// FS-07: to new keys, back to old ones, to those of others, and to one that is on its way.
+    /// FS-07: to new keys, old ones, those of other accounts, and one in transit.
     #[test]
-    fn key_changes_are_no_more_than_the_limit(
+    fn key_changes_stay_within_the_limit(
         steps in proptest::collection::vec((0..4_u8, 0..5_usize, prop::bool::weighted(0.2)), 1..40)
     ) {
         let world = limited(&[("key_changes", limit(4, "4h"))]);
@@ -323,9 +323,9 @@ fn sixty_key_changes_leave_one_database_and_twenty_thumbprints() {
     assert_eq!(account["former_thumbprints"].as_array().unwrap().len(), 20);
 }
 
-/// An account that is bound changes its key, and the key that is free then is bound again: each time an account more.
+/// A bound account changes its key, and the freed key binds a new account.
 #[test]
-fn keys_that_come_back_are_counted_among_accounts_of_an_address_and_of_an_external_key() {
+fn returning_keys_count_as_accounts_of_address_and_external_key() {
     let keys = json!({ "team": { "key": b64::encode(&[5; 32]), "uses": "many" } }).to_string();
     for name in ["bound_accounts", "new_accounts"] {
         let world = limited(&[(name, limit(3, "3d"))]).reconfigured(|settings| {

@@ -1,5 +1,4 @@
-//! Many requests of all sorts at once, in orders that chance decides, some broken off: what holds over all that is
-//! stored holds throughout, and nothing is left to do in the end.
+//! Concurrent random requests, some interrupted: invariants hold, and no job is left.
 
 use core::time::Duration;
 use selvedge::ca::http::message::Request;
@@ -9,9 +8,9 @@ use selvedge::values::SigAlg;
 use serde_json::{Value, json};
 
 /// Numbers that look like chance, the same in each run (splitmix64).
-struct Chance(u64);
+struct Rng(u64);
 
-impl Chance {
+impl Rng {
     fn below(&mut self, n: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
@@ -21,8 +20,9 @@ impl Chance {
     }
 }
 
-/// Where a walk begins: an account with a pending order whose proof is in place, a ready order, and a certificate; and
-/// another account.
+/// The start of a walk: an account with orders and a certificate, and another account.
+///
+/// The proof of the pending order is in place; the other order is ready.
 struct Start {
     world: World,
     client: Client,
@@ -53,7 +53,7 @@ fn start() -> Start {
 }
 
 /// A request that fits the start, in `world`, its fork.
-fn request(start: &Start, world: &World, chance: &mut Chance) -> Request {
+fn request(start: &Start, world: &World, chance: &mut Rng) -> Request {
     let (client, other) = (start.client.at(world), start.other.at(world));
     let newcomer = |key: &ClientKey, payload: Value| {
         let newcomer = Client::with_key(world, key.clone());
@@ -81,7 +81,7 @@ fn request(start: &Start, world: &World, chance: &mut Chance) -> Request {
 
 /// Lets requests run against each other. With `broken`, all are dropped after some steps, as with a machine that is lost.
 fn walk(start: &Start, seed: u64, broken: bool) {
-    let (world, mut chance) = (start.world.fork(), Chance(seed));
+    let (world, mut chance) = (start.world.fork(), Rng(seed));
     let requests: Vec<Request> = (0..8).map(|_| request(start, &world, &mut chance)).collect();
     let paths: Vec<&str> = requests.iter().map(|request| request.path.as_str()).collect();
     let what = format!("seed {seed}{}: {paths:?}", if broken { ", broken off" } else { "" });
@@ -113,7 +113,7 @@ fn walk(start: &Start, seed: u64, broken: bool) {
 }
 
 #[test]
-fn many_requests_at_once_leave_everything_in_order() {
+fn concurrent_random_requests_keep_invariants() {
     let start = start();
     for seed in 0..250 {
         walk(&start, seed, false);
@@ -121,7 +121,7 @@ fn many_requests_at_once_leave_everything_in_order() {
 }
 
 #[test]
-fn many_requests_broken_off_leave_everything_in_order() {
+fn interrupted_random_requests_keep_invariants() {
     let start = start();
     for seed in 0..250 {
         walk(&start, seed, true);

@@ -1,19 +1,18 @@
-//! Which requests make databases and rows, which rows are read, and that what nobody needs is deleted.
+//! Which requests create databases and rows, which rows are read, and what is deleted.
+
+mod crl;
 
 use core::time::Duration;
 use selvedge::ca::config::admin_tokens::AdminTokens;
 use selvedge::ca::config::metrics_token::Token;
 use selvedge::ca::config::rate_limits::Limits;
 use selvedge::ca::http::address::ClientAddress;
-use selvedge::ca::http::message::{Body, Request};
+use selvedge::ca::http::message::Request;
 use selvedge::ca::testing::{Answered, Client, CsrShape, Race, World, form, new_key};
 use selvedge::jose::testing::ClientKey;
-use selvedge::pki::Serial;
 use selvedge::records::acme::nonce;
 use selvedge::records::acme::nonce::LIFETIME;
-use selvedge::records::ledger::crl::{CrlPieceRecord, RevokedRecord};
 use selvedge::records::{Home, Kind};
-use selvedge::store::Record;
 use selvedge::values::{Id, SigAlg};
 use serde_json::{Value, json};
 
@@ -105,7 +104,7 @@ fn unsigned(client: &Client) -> Vec<(&'static str, Request)> {
 }
 
 #[test]
-fn no_unsigned_request_makes_a_database_or_a_row_of_an_account_and_none_gets_a_nonce_of_one() {
+fn unsigned_requests_create_no_rows_and_get_no_account_nonce() {
     let world = operated(&World::new()).reconfigured(|settings| {
         settings.limits = Limits::default();
         settings.metrics_token = Some(Token::read("a-token-of-some-length").unwrap());
@@ -146,7 +145,7 @@ fn no_unsigned_request_makes_a_database_or_a_row_of_an_account_and_none_gets_a_n
 }
 
 #[test]
-fn a_ca_that_nobody_uses_has_no_database_whatever_is_read() {
+fn unused_ca_has_no_database() {
     let world = operated(&World::new()).with_webhook();
     let issuer = world.settings().issuers.slots().next().unwrap().issuer.id().to_owned();
     for path in ["/", "/directory", "/issuers", "/acme/new-nonce", &format!("/crl/{issuer}/0.crl")] {
@@ -157,7 +156,7 @@ fn a_ca_that_nobody_uses_has_no_database_whatever_is_read() {
 }
 
 #[test]
-fn a_nonce_of_an_account_that_does_not_exist_is_refused_and_stored_nowhere() {
+fn nonce_of_unknown_account_is_refused_and_not_stored() {
     let world = World::new();
     let (invented, key) = (Id::from_random([9; 16]), ClientKey::generate(SigAlg::Es256));
     let client = Client::with_key(&world, key.clone());
@@ -169,7 +168,7 @@ fn a_nonce_of_an_account_that_does_not_exist_is_refused_and_stored_nowhere() {
 }
 
 #[test]
-fn partitions_with_nothing_left_are_deleted_with_their_alarms() {
+fn empty_partitions_are_deleted_with_their_alarms() {
     let world = World::new().reconfigured(|settings| settings.limits = Limits::default());
     let mut client = Client::new(&world);
     client.address = ClientAddress::from_header("192.0.2.1");
@@ -206,7 +205,7 @@ fn partitions_with_nothing_left_are_deleted_with_their_alarms() {
 }
 
 #[test]
-fn an_issuance_reads_as_many_rows_however_many_there_were() {
+fn issuance_reads_a_constant_number_of_rows() {
     let world = World::new();
     let client = Client::registered(&world);
     let key = new_key(SigAlg::Es256);
@@ -232,7 +231,7 @@ fn an_issuance_reads_as_many_rows_however_many_there_were() {
 }
 
 #[test]
-fn what_is_over_is_deleted_in_time_all_the_same() {
+fn expired_rows_are_purged_in_time() {
     let world = World::new();
     let client = Client::registered(&world);
     for _ in 0..10 {
@@ -247,7 +246,7 @@ fn what_is_over_is_deleted_in_time_all_the_same() {
 }
 
 #[test]
-fn what_a_list_of_accounts_shows_stands_in_the_list() {
+fn roster_entries_have_all_listed_members() {
     let world = operated(&World::new());
     let mut clients: Vec<Client> = (0..50).map(|_| Client::registered(&world)).collect();
     world.run_tasks();
@@ -283,7 +282,7 @@ fn what_a_list_of_accounts_shows_stands_in_the_list() {
 }
 
 #[test]
-fn a_list_of_accounts_is_told_in_the_end_whatever_fails() {
+fn roster_is_updated_eventually_after_failures() {
     for n in 0..12 {
         let world = operated(&World::new());
         let client = Client::registered(&world);
@@ -300,7 +299,7 @@ fn a_list_of_accounts_is_told_in_the_end_whatever_fails() {
 }
 
 #[test]
-fn urls_that_are_made_up_are_refused_without_a_call_and_unknown_certificates_once_a_minute() {
+fn invented_urls_cost_no_call_and_unknown_certificates_one_a_minute() {
     let world = operated(&World::new());
     let client = Client::registered(&world);
     let leaf = client.cert_id(&client.issue(&["a.test"], &new_key(SigAlg::Es256)));
@@ -338,50 +337,7 @@ fn urls_that_are_made_up_are_refused_without_a_call_and_unknown_certificates_onc
 }
 
 #[test]
-fn a_list_that_does_not_fit_into_a_row_is_served_whole() {
-    let world = World::new();
-    let client = Client::registered(&world);
-    let leaf = client.issue(&["a.test"], &new_key(SigAlg::Es256));
-    client.revoke(&leaf, None).is(200);
-    let (ledger, key, _) = world
-        .rows()
-        .into_iter()
-        .find_map(|((name, key), row)| key.starts_with("shard/").then_some((name, key, row)))
-        .unwrap();
-    let shard = key.split_once('/').unwrap().1.to_owned();
-    let many = |count: u32, world: &World| {
-        for n in 0..count {
-            let mut octets = [0; 18];
-            octets[..4].copy_from_slice(&n.to_be_bytes());
-            let (at, not_after) = (world.now(), world.now().plus(DAY * 30));
-            let serial = Serial::from_random(octets).hex();
-            world.put(&ledger, &format!("{shard}/{serial}"), &RevokedRecord { at, reason: Some(1), not_after });
-        }
-    };
-    let path = format!("/crl/{}/{shard}.crl", ledger.split_once('/').unwrap().1);
-    let fetch = |world: &World| {
-        world.pass(DAY);
-        world.run_due_alarms();
-        let answered = world.ask("GET", &path).is(200);
-        let Body::Bytes(der) = answered.response.body.clone() else { panic!("no list") };
-        let list: x509_cert::crl::CertificateList = der::Decode::from_der(&der).unwrap();
-        list.tbs_cert_list.revoked_certificates.map_or(0, |all| all.len())
-    };
-    many(30_000, &world);
-    assert!(fetch(&world) >= 30_000);
-    let longest = world.rows().values().map(String::len).max().unwrap();
-    assert!(longest < 1 << 20, "{longest}");
-    assert!(!world.records(CrlPieceRecord::PREFIX).is_empty());
-    // Once they are over, the list is short again, and nothing of the long one is left.
-    world.pass(DAY * 40);
-    let later = client.at(&world).issue(&["b.test"], &new_key(SigAlg::Es256));
-    client.at(&world).revoke(&later, None).is(200);
-    assert!(fetch(&world) < 10);
-    assert!(world.records(CrlPieceRecord::PREFIX).is_empty());
-}
-
-#[test]
-fn two_orders_at_once_for_names_that_are_ready_both_succeed() {
+fn concurrent_orders_for_valid_names_both_succeed() {
     let world = World::cooperative();
     let client = Client::registered(&world);
     client.issue(&["a.test", "b.test"], &new_key(SigAlg::Es256));

@@ -82,14 +82,14 @@ fn check(heading: &str, wanted: &BTreeSet<String>, licences: &BTreeMap<String, S
 }
 
 #[test]
-fn every_crate_has_its_row_and_every_row_its_crate() {
+fn crates_and_rows_match() {
     for manifest in ["Cargo.toml", "fuzz/Cargo.toml"] {
         check(manifest, &crates(manifest), &licences(manifest));
     }
 }
 
 #[test]
-fn every_npm_package_has_its_row_and_every_row_its_package() {
+fn npm_packages_and_rows_match() {
     for folder in ["", "tools/deploy/", "tests/npm/axe-core/"] {
         let manifest: Value = serde_json::from_str(&read(&format!("{folder}package.json"))).unwrap();
         let lock: Value = serde_json::from_str(&read(&format!("{folder}package-lock.json"))).unwrap();
@@ -104,7 +104,7 @@ fn every_npm_package_has_its_row_and_every_row_its_package() {
     }
 }
 
-/// Whoever depends on one of these makes cryptography, or uses it.
+/// Crates that depend on one of these implement or use cryptography.
 const MARKS: [&str; 11] = [
     "aead",
     "cipher",
@@ -120,7 +120,7 @@ const MARKS: [&str; 11] = [
 ];
 
 #[test]
-fn all_cryptography_is_named() {
+fn every_cryptographic_crate_is_listed() {
     let lock: toml::Table = read("Cargo.lock").parse().unwrap();
     let text = |value: &toml::Value| value.as_str().unwrap().to_owned();
     let (mut found, mut versions) = (BTreeSet::new(), BTreeMap::<String, usize>::new());

@@ -1,4 +1,4 @@
-//! Links and paths of the documents: each relative link leads to a file and a heading, each path in code exists.
+//! Checks links and paths of documents: each leads to an existing file and heading.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -82,7 +82,7 @@ fn faults(folder: &Path, document: &str) -> Vec<String> {
 }
 
 #[test]
-fn every_link_and_path_of_a_document_leads_somewhere() {
+fn every_link_and_path_of_a_document_resolves() {
     let mut found = Vec::new();
     for path in documents() {
         let text = fs::read_to_string(&path).unwrap();

@@ -1,5 +1,4 @@
-//! Each invariant of `selvedge::ca::testing::check_all` is seen to fail: what it forbids is put into a storage that is
-//! otherwise as it should be.
+//! Each invariant of `selvedge::ca::testing::check_all` fails on a storage that violates only it.
 
 use selvedge::ca::testing::{Client, CsrShape, World, check_all, new_key, violations};
 use selvedge::records::acme::nonce::RedeemedNonce;
@@ -7,7 +6,7 @@ use selvedge::values::SigAlg;
 use serde_json::{Value, json};
 
 /// A CA with two accounts, one of which has a certificate.
-struct Sound {
+struct Fixture {
     world: World,
     client: Client,
     other: Client,
@@ -22,17 +21,17 @@ fn record(world: &World, prefix: &str) -> (String, Value) {
     world.records(prefix).into_iter().next().unwrap()
 }
 
-fn sound() -> Sound {
+fn sound() -> Fixture {
     let world = World::new();
     let (client, other) = (Client::registered(&world), Client::registered(&world));
     client.issue(&["a.test"], &new_key(SigAlg::Es256));
     let (ledger, entry) = record(&world, "serial/");
     let (order, certificate) = (record(&world, "order/").1, record(&world, "cert/").1);
     check_all(&world, "before anything is planted");
-    Sound { world, client, other, order, certificate, entry, ledger }
+    Fixture { world, client, other, order, certificate, entry, ledger }
 }
 
-impl Sound {
+impl Fixture {
     fn key(&self, prefix: &str, record: &Value, id: &str) -> String {
         format!("{prefix}/{}", record[id].as_str().unwrap())
     }
@@ -82,7 +81,7 @@ fn a_key_of_two_accounts_is_found() {
 }
 
 #[test]
-fn an_account_whose_key_nobody_owns_is_found() {
+fn account_without_key_owner_is_found() {
     let sound = sound();
     let key = format!("key/{}", sound.client.key.thumbprint().as_str());
     sound.world.plant(&key, "owner", None);
@@ -90,7 +89,7 @@ fn an_account_whose_key_nobody_owns_is_found() {
 }
 
 #[test]
-fn a_nonce_that_is_accepted_twice_is_found() {
+fn nonce_accepted_twice_is_found() {
     let redeemed = |world: &World| RedeemedNonce { expires: world.now() };
     let first = sound();
     for _ in 0..2 {
@@ -137,7 +136,7 @@ fn a_certificate_without_a_ledger_entry_is_found() {
 }
 
 #[test]
-fn a_certificate_that_is_another_than_the_ledgers_is_found() {
+fn certificate_differing_from_the_ledger_is_found() {
     let sound = sound();
     sound.world.plant(&sound.ledger, &sound.entry_key(), Some(&with(&sound.entry, "tbs_digest", "AAAA".into())));
     sound.is_found("is another than the ledger's");
@@ -165,7 +164,7 @@ fn an_order_with_two_entries_is_found() {
 }
 
 #[test]
-fn a_compromised_key_that_is_not_refused_and_one_that_is_refused_for_nothing_are_found() {
+fn unblocked_compromised_key_and_wrongly_blocked_key_are_found() {
     let sound = sound();
     let revoked = json!({ "at": sound.world.now(), "reason": 1, "by": "key" });
     sound.world.plant(&sound.ledger, &sound.entry_key(), Some(&with(&sound.entry, "revoked", revoked)));
@@ -177,7 +176,7 @@ fn a_compromised_key_that_is_not_refused_and_one_that_is_refused_for_nothing_are
 }
 
 #[test]
-fn an_order_that_is_stuck_is_found() {
+fn stuck_order_is_found() {
     let sound = sound();
     let mut order = sound.order.clone();
     order.as_object_mut().unwrap().remove("certificate");
@@ -187,7 +186,7 @@ fn an_order_that_is_stuck_is_found() {
 }
 
 #[test]
-fn an_authorization_that_is_stuck_is_found() {
+fn stuck_authorization_is_found() {
     let sound = sound();
     let (partition, mut authorization) = record(&sound.world, "authz/");
     authorization["challenges"][0]["status"] = "processing".into();
@@ -197,7 +196,7 @@ fn an_authorization_that_is_stuck_is_found() {
 }
 
 #[test]
-fn an_orphaned_job_and_one_that_nobody_is_woken_for_are_found() {
+fn orphaned_job_and_job_without_alarm_are_found() {
     let sound = sound();
     let job = |work: Value| json!({ "work": work, "due": sound.world.now(), "attempts": 1 });
     sound.plant("job/issue-x", job(json!({ "issue": "x" })));
@@ -224,7 +223,7 @@ fn an_orphaned_job_and_one_that_nobody_is_woken_for_are_found() {
 }
 
 #[test]
-fn a_revocation_that_is_not_told_and_a_notice_that_nobody_sends_are_found() {
+fn revocation_without_notice_and_unsent_notice_are_found() {
     let sound = sound();
     let mut entry = sound.entry.clone();
     entry["revoked"] = json!({ "at": sound.world.now(), "by": "key" });

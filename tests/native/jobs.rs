@@ -1,5 +1,4 @@
-//! Jobs that end their machine each time, and jobs that are slow: the one comes back so often and no oftener, the other
-//! delays nothing else.
+//! Jobs that kill their machine are retried and abandoned; slow jobs delay no others.
 
 use core::time::Duration;
 use selvedge::ca::testing::{Client, CsrShape, Proof, World, check_all, new_key, poll_some};
@@ -9,7 +8,7 @@ use serde_json::json;
 /// More often than anything is begun.
 const MANY: usize = 60;
 
-/// Ends the machine at each try, from the one under way on, until no job is left. Gives how many tries there were.
+/// Crashes the machine at each attempt until no job is left; counts the attempts.
 fn end_each_try(world: &World, steps: usize) -> usize {
     for tries in 1..MANY {
         world.restart();
@@ -27,7 +26,7 @@ fn processing(client: &Client, name: &str) -> (String, String) {
 }
 
 #[test]
-fn a_validation_that_ends_its_machine_each_time_is_given_up() {
+fn validation_that_kills_its_machine_is_abandoned() {
     let world = World::new();
     let client = Client::registered(&world);
     let (order, challenge) = processing(&client, "a.test");
@@ -47,7 +46,7 @@ fn a_validation_that_ends_its_machine_each_time_is_given_up() {
 }
 
 #[test]
-fn restarts_cost_a_validation_nothing() {
+fn restarts_do_not_count_as_validation_attempts() {
     for restarts in 0..=5 {
         let world = World::new();
         let client = Client::registered(&world);
@@ -67,7 +66,7 @@ fn restarts_cost_a_validation_nothing() {
 }
 
 #[test]
-fn tries_that_ended_with_their_machine_are_not_those_of_the_host() {
+fn attempts_lost_in_crashes_do_not_count_against_the_host() {
     let world = World::new();
     let client = Client::registered(&world);
     let (order, challenge) = processing(&client, "a.test");
@@ -94,7 +93,7 @@ fn tries_that_ended_with_their_machine_are_not_those_of_the_host() {
 }
 
 #[test]
-fn an_issuance_that_ends_its_machine_each_time_is_given_up() {
+fn issuance_that_kills_its_machine_is_abandoned() {
     let world = World::cooperative();
     let client = Client::registered(&world);
     let (url, order) = client.ready_order(&["a.test"]);
@@ -115,7 +114,7 @@ fn an_issuance_that_ends_its_machine_each_time_is_given_up() {
 }
 
 #[test]
-fn a_notice_that_ends_its_machine_each_time_is_given_up() {
+fn notice_that_kills_its_machine_is_abandoned() {
     let world = World::cooperative().with_webhook();
     let client = Client::registered(&world);
     let certificate = client.issue(&["a.test"], &new_key(SigAlg::Es256));
@@ -137,7 +136,7 @@ fn a_notice_that_ends_its_machine_each_time_is_given_up() {
 }
 
 #[test]
-fn slow_hosts_of_one_account_delay_each_other_nothing() {
+fn slow_hosts_of_one_account_are_validated_concurrently() {
     let world = World::new();
     let client = Client::registered(&world);
     world.network().set_hanging(true);

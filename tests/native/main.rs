@@ -17,7 +17,6 @@ mod documents;
 mod invariants;
 mod jobs;
 mod layers;
-mod layers_cli;
 mod operations;
 mod properties;
 mod protocol;

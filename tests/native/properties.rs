@@ -1,9 +1,10 @@
-//! Properties of what reads names, paths, JSON and DER, over generated inputs. What holds of every input stands in the
-//! fuzz targets; here inputs are made that come far.
+//! Properties of parsers of names, paths, JSON and DER, over generated near-valid inputs.
+//!
+//! Properties of arbitrary inputs are in the fuzz targets.
 
 use proptest::prelude::*;
 use selvedge::ca::http::operator_routes::{AdminRoute, PREFIX};
-use selvedge::ca::http::routes::{AccountRoute, Encoding, FormRoute, Lists, PublicRoute, Route, Urls};
+use selvedge::ca::http::routes::{AccountRoute, CrlFile, Encoding, FormRoute, PublicRoute, Route, Urls};
 use selvedge::ca::testing::{BASE, CsrShape, fuzz, new_key};
 use selvedge::jose::testing::ClientKey;
 use selvedge::pki::Serial;
@@ -42,8 +43,8 @@ fn route() -> impl Strategy<Value = Route> {
         "[A-Za-z0-9_-]{22,32}".prop_map(|it| Route::Public(PublicRoute::Calendar(it))),
         "[0-9a-f]{2,40}".prop_map(|it| Route::Public(PublicRoute::Issuer(it))),
         ("[0-9a-f]{2,40}", any::<u16>()).prop_map(|(issuer, shard)| Route::Public(PublicRoute::Crl(issuer, shard))),
-        Just(Route::Public(PublicRoute::Lists(Lists::Root))),
-        Just(Route::Public(PublicRoute::Lists(Lists::All))),
+        Just(Route::Public(PublicRoute::CrlFile(CrlFile::Root))),
+        Just(Route::Public(PublicRoute::CrlFile(CrlFile::All))),
         Just(Route::Operator(AdminRoute::Certificates)),
         "[A-Za-z0-9_.-]{1,40}".prop_map(|kid| Route::Operator(AdminRoute::ExternalAccount(kid))),
         any::<[u8; 18]>().prop_map(|serial| Route::Operator(AdminRoute::Revoke(Serial::from_random(serial)))),
@@ -77,7 +78,7 @@ fn with(mut object: Value, member: &str, value: Value) -> Vec<u8> {
 
 proptest! {
     #[test]
-    fn o05_a_name_in_certificate_form_is_itself(text in "(\\*\\.)?[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?(\\.[a-z]{2,12}){1,4}") {
+    fn o05_name_in_certificate_form_is_unchanged(text in "(\\*\\.)?[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?(\\.[a-z]{2,12}){1,4}") {
         // Hyphens at the third and fourth place are for A-labels.
         prop_assume!(text.trim_start_matches("*.").as_bytes().get(2..4) != Some(b"--"));
         let name = DnsName::parse(&text).unwrap();
@@ -88,12 +89,12 @@ proptest! {
     }
 
     #[test]
-    fn o05_anything_near_a_name_is_read_or_refused(text in "[*a-zA-Z0-9._:/%\u{fc}\u{3b1} -]{0,80}|xn--[a-z0-9-]{0,70}(\\.[a-z]{0,4}){0,3}") {
+    fn o05_any_near_name_is_parsed_or_refused(text in "[*a-zA-Z0-9._:/%\u{fc}\u{3b1} -]{0,80}|xn--[a-z0-9-]{0,70}(\\.[a-z]{0,4}){0,3}") {
         fuzz::identifiers(text.as_bytes());
     }
 
     #[test]
-    fn rfc8738_every_address_is_read_in_one_spelling(address in any::<IpAddr>()) {
+    fn rfc8738_addresses_have_one_spelling(address in any::<IpAddr>()) {
         let text = address.to_string();
         let mapped = matches!(address, IpAddr::V6(v6) if v6.to_ipv4_mapped().is_some());
         prop_assert_eq!(IpName::parse(&text).is_ok(), !mapped);
@@ -102,7 +103,7 @@ proptest! {
     }
 
     #[test]
-    fn every_url_that_is_written_is_read_back(route in route()) {
+    fn urls_round_trip(route in route()) {
         let url = fuzz::url_of(&Urls::new(BASE), &route);
         let path = url.strip_prefix(BASE).unwrap();
         prop_assert_eq!(Route::parse(path), Some(route));
@@ -115,7 +116,7 @@ proptest! {
     }
 
     #[test]
-    fn any_path_is_read_or_refused(path in "/(acme|issuer|directory)?(/[a-z-]{0,12}|/[A-Za-z0-9_-]{22}|/[^a]{0,5}){0,4}") {
+    fn any_path_is_parsed_or_refused(path in "/(acme|issuer|directory)?(/[a-z-]{0,12}|/[A-Za-z0-9_-]{22}|/[^a]{0,5}){0,4}") {
         fuzz::routes(path.as_bytes());
     }
 

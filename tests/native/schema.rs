@@ -11,18 +11,18 @@ use selvedge::ca::testing::{Client, World, new_key};
 use selvedge::jose::testing::ClientKey;
 use selvedge::pki::certificate::parse_presented;
 use selvedge::policy::Policy;
-use selvedge::records::acme::account::{ExternalUse, KeyOwner, VoidAccount};
+use selvedge::records::acme::account::{ExternalUse, KeyOwner, Tombstone};
 use selvedge::records::acme::nonce::RedeemedNonce;
 use selvedge::records::acme::persist::PersistRecord;
-use selvedge::records::acme::reuse::{PlacedRecord, ProofRecord};
+use selvedge::records::acme::reuse::{AuthorizationByIdentifier, OrderByRequest};
 use selvedge::records::ledger::crl::{CrlPieceRecord, CrlRecord, RevokedRecord, ShardRecord};
 use selvedge::records::ledger::entry::{CompromisedKey, LedgerEntry};
-use selvedge::records::ledger::inventory::{EndingRecord, IndexedRecord, LatestRecord, MemberRecord, ReplaceRecord};
-use selvedge::records::operations::audit::{AuditEnd, AuditRecord};
+use selvedge::records::ledger::inventory::{ExpiryIndex, IndexedRecord, LatestByNames, ReplaceRecord, RosterEntry};
+use selvedge::records::operations::audit::{AuditHead, AuditRecord};
 use selvedge::records::operations::external_key::{ExternalKeyEntry, ExternalKeyRecord};
 use selvedge::records::operations::limit::{FailingRecord, LimitRecord};
 use selvedge::records::operations::metrics::CountersRecord;
-use selvedge::records::operations::notice::{Failure, LookedRecord, NoticeKind, NoticeRecord, OutgoingRecord};
+use selvedge::records::operations::notice::{Failure, NoticeKind, NoticeRecord, ScanStateRecord, WebhookQueueRecord};
 use selvedge::records::operations::policies::{CalendarRecord, FindingRecord, PolicyRecord, ShadowRecord};
 use selvedge::records::{AccountRecord, AuthorizationRecord, CertificateRecord, OrderRecord};
 use selvedge::store::{Record, Table};
@@ -77,11 +77,11 @@ fn golden<R: Record>() -> String {
 }
 
 #[test]
-fn golden_examples_are_read_and_written_back_and_no_record_is_without_one() {
+fn golden_examples_round_trip_and_every_record_has_one() {
     let held = BTreeSet::from([
         golden::<AccountRecord>(),
         golden::<KeyOwner>(),
-        golden::<VoidAccount>(),
+        golden::<Tombstone>(),
         golden::<ExternalUse>(),
         golden::<OrderRecord>(),
         golden::<AuthorizationRecord>(),
@@ -94,24 +94,24 @@ fn golden_examples_are_read_and_written_back_and_no_record_is_without_one() {
         golden::<CrlPieceRecord>(),
         golden::<RedeemedNonce>(),
         golden::<NoticeRecord>(),
-        golden::<OutgoingRecord>(),
-        golden::<LookedRecord>(),
+        golden::<WebhookQueueRecord>(),
+        golden::<ScanStateRecord>(),
         golden::<JobRecord>(),
         golden::<LimitRecord>(),
         golden::<FailingRecord>(),
         golden::<CountersRecord>(),
         golden::<PersistRecord>(),
-        golden::<ProofRecord>(),
-        golden::<PlacedRecord>(),
+        golden::<AuthorizationByIdentifier>(),
+        golden::<OrderByRequest>(),
         golden::<AuditRecord>(),
-        golden::<AuditEnd>(),
+        golden::<AuditHead>(),
         golden::<ExternalKeyEntry>(),
         golden::<ExternalKeyRecord>(),
-        golden::<EndingRecord>(),
-        golden::<LatestRecord>(),
+        golden::<ExpiryIndex>(),
+        golden::<LatestByNames>(),
         golden::<IndexedRecord>(),
         golden::<ReplaceRecord>(),
-        golden::<MemberRecord>(),
+        golden::<RosterEntry>(),
         golden::<PolicyRecord>(),
         golden::<ShadowRecord>(),
         golden::<FindingRecord>(),
@@ -140,7 +140,7 @@ fn prefixes(folder: &Path) -> BTreeSet<String> {
 }
 
 #[test]
-fn what_is_stored_fits_its_schema() {
+fn stored_records_fit_their_schemas() {
     let keys = format!(r#"{{"team-a":{{"key":"{}","uses":"once"}}}}"#, b64::encode(&[5; 32]));
     let external = ExternalAccounts::read(Some(&keys), true, false, &Policy::default()).unwrap();
     let world = World::new().reconfigured(|settings| {
@@ -177,8 +177,8 @@ fn what_is_stored_fits_its_schema() {
         check(&prefix, &serde_json::from_str(&json).unwrap());
         seen.insert(prefix);
     }
-    let wanted = "account authz cert compromised counters crl ending failing indexed job latest limit looked member nonce notice order \
-                  outgoing owner persist placed proof revoked serial shard use";
+    let wanted = "account authz cert compromised counters crl ending failing indexed job latest limit member nonce \
+                  notice order outgoing owner persist placed proof revoked scan serial shard use";
     let wanted: BTreeSet<String> = wanted.split(' ').map(str::to_owned).collect();
     assert_eq!(seen, wanted);
 }
@@ -203,7 +203,7 @@ const ASKED: &[(&str, &str)] = &[
 ];
 
 #[test]
-fn what_operators_leave_behind_fits_its_schema() {
+fn operator_records_fit_their_schemas() {
     let token = "an-admin-token-of-sufficient-length";
     let world = World::new().reconfigured(|settings| {
         settings.admin = AdminTokens::read(Some(&json!({ "ada": token }).to_string())).unwrap();
@@ -278,7 +278,7 @@ fn every_state_of_a_notice_fits_the_schema() {
 }
 
 #[test]
-fn a_record_that_does_not_fit_is_noticed() {
+fn record_violating_its_schema_is_found() {
     let schema = jsonschema::validator_for(&read("owner", "schema.json")).unwrap();
     for bad in [r#"{}"#, r#"{"account":"short"}"#, r#"{"account":"1WiKUtVaAuxK6l7B6t__4Q","more":1}"#] {
         assert!(!schema.is_valid(&serde_json::from_str(bad).unwrap()), "{bad}");

@@ -1,5 +1,6 @@
-//! Confusions of JWS and of keys: each request asks for something that would be seen, each is refused with its problem
-//! type, and nothing changes. Single parsers have their own tables in src/jose; here the whole CA is asked.
+//! Confusions of JWS and keys: each request is refused with its type and changes nothing.
+//!
+//! Single parsers have their own tables in src/jose; here the whole CA is tested.
 
 use selvedge::ca::testing::{Client, World, check_all};
 use selvedge::jose::testing::ClientKey;
@@ -85,7 +86,7 @@ impl Target {
 }
 
 #[test]
-fn j04_j06_algorithms_that_prove_nothing() {
+fn j04_j06_unsuitable_algorithms_are_refused() {
     let target = Target::new(SigAlg::Es256);
     for alg in ["none", "None", "NONE", "nOnE", ""] {
         for signature in [&b""[..], &[0; 64]] {
@@ -116,7 +117,7 @@ fn j04_j06_algorithms_that_prove_nothing() {
 }
 
 #[test]
-fn j02_j03_keys_where_they_do_not_belong() {
+fn j02_j03_misplaced_keys_are_refused() {
     let target = Target::new(SigAlg::Es256);
     let (mallory, own) = (target.mallory.clone(), target.client.key.clone());
     let jwk = mallory.jwk_json();
@@ -161,7 +162,7 @@ fn without(header: &Value, gone: &str, name: &str, value: Value) -> Value {
 }
 
 #[test]
-fn j08_n04_what_was_signed_for_another_request() {
+fn j08_n04_spliced_requests_are_refused() {
     let target = Target::new(SigAlg::Es256);
     let order_url = target.client.url("new-order");
     let (one, two) = (target.own(|_| {}), target.own(|_| {}));
@@ -306,10 +307,12 @@ fn j10_signatures_with_impossible_numbers() {
     }
 }
 
-/// `(r, n - s)` is as good a signature as `(r, s)`: RFC 7518 §3.4 and FIPS 186-5 know no lower half, honest clients make
-/// either, and WebCrypto takes both. Nothing rests on a signature's being the only one: the nonce is good once.
+/// `(r, n - s)` is as valid a signature as `(r, s)`.
+///
+/// RFC 7518 §3.4 and FIPS 186-5 do not require the lower half, honest clients make either, and WebCrypto accepts both.
+/// Nothing depends on a unique signature: the nonce is good once.
 #[test]
-fn j10_the_other_half_of_s_is_taken_and_only_once() {
+fn j10_high_s_signature_is_accepted_once() {
     for (alg, order) in ORDERS {
         let (target, n) = (Target::new(alg), hex(order));
         let width = n.len();
@@ -381,7 +384,7 @@ const SMALL_ORDER: [&str; 13] = [
 ];
 
 #[test]
-fn j07_j10_keys_that_are_none() {
+fn j07_j10_invalid_keys_are_refused() {
     let world = World::new();
     let client = Client::new(&world);
     let url = client.url("new-account");

@@ -1,4 +1,4 @@
-//! Test doubles stay out of what is shipped: behind the feature `testing`, which only development dependencies enable.
+//! Checks that test doubles are not shipped: only development dependencies enable the feature `testing`.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -8,7 +8,7 @@ use std::process::Command;
 /// The attribute of every module and item that only tests use.
 const GUARD: &str = r#"#[cfg(any(test, feature = "testing"))]"#;
 
-/// The features of each package in the tree of a build for `target`, as `cargo tree` prints them.
+/// The features of each package in a build for `target`, printed by `cargo tree`.
 fn features(edges: &str, target: &str) -> String {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
     let output = Command::new(env!("CARGO"))
@@ -37,7 +37,7 @@ fn shipped_builds_do_not_enable_the_feature() {
     assert!(has_testing(&features("normal,build,dev", host)), "a build of the tests has it");
 }
 
-/// The names of the modules that a source declares for its own unit tests, each in its own file.
+/// The modules that a source declares for its unit tests in files of their own.
 fn unit_test_modules(source: &str) -> impl Iterator<Item = &str> {
     let lines = source.lines().map(str::trim);
     let pairs = lines.clone().zip(lines.skip(1));

@@ -1,5 +1,6 @@
-//! http-01 and tls-alpn-01 over real sockets on the loopback interface: what the scripted network of the unit tests cannot
-//! show, such as how connections are refused, reset and left hanging.
+//! http-01 and tls-alpn-01 over real sockets on the loopback interface.
+//!
+//! The scripted network of the unit tests cannot show how connections are refused, reset and left hanging.
 
 use hickory_proto::op::{Message, OpCode, ResponseCode};
 use hickory_proto::rr::rdata::{A, AAAA};
@@ -17,7 +18,7 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-/// Its clock runs this many times as fast as the wall's: time-outs are shorter to wait for, and still seconds.
+/// The clock's speed relative to real time: shorter waits, with time-outs still of seconds.
 const SPEED: u32 = 4;
 
 /// Sockets of this machine, and a resolver that knows these addresses for every name.
@@ -288,7 +289,7 @@ async fn z10_redirect_loop_over_sockets_fails() {
     assert!(failure.detail.contains("redirects in a circle"), "{failure:?}");
 }
 
-/// Two hosts at one port: the name is 127.0.0.1 when it is checked, and 127.0.0.2, with the right file, ever after.
+/// Two hosts at one port: DNS answers 127.0.0.1 for the check, then 127.0.0.2.
 #[tokio::test]
 async fn z10_connection_uses_the_checked_address() {
     let port = serve(Act::Send("HTTP/1.1 404 Not Found\r\nContent-Length: 7\r\n\r\nchecked")).await;

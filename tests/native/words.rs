@@ -9,17 +9,22 @@ const SOURCES: &[&str] = &["src", "cli", "tests", "bench"];
 
 /// Rooms that break the rule still: paths from the root. Remove a room when it is done.
 const TO_DO: &[&str] = &[
-    "src/records",
-    "src/ca",
+    "src/ca/account",
+    "src/ca/dispatch",
+    "src/ca/front",
+    "src/ca/ledger",
+    "src/ca/notices",
+    "src/ca/operator_api",
+    "src/ca/partitions",
+    "src/ca/runtime",
     "src/jose",
     "src/pki",
     "src/policy",
     "src/store",
     "src/validation",
     "src/values",
-    "src/worker",
     "cli",
-    "tests",
+    "tests/native/layers.rs",
     "bench",
 ];
 

@@ -131,7 +131,7 @@ pub const ALLOWED: &[Allowed] = &[
         code: "cabf.serverauth.ca.crl_distribution_points_extension_absent",
         concerned: Intermediates(|_| true),
         why: "BR 7.1.2.11.2 demands it; the root is offline and publishes none. Who trusts it is told by other means \
-              when an intermediate has to go (SECURITY.md)",
+              when an intermediate has to go (docs/THREAT-MODEL.md)",
     },
     Allowed {
         linter: Linter::Serverauth,

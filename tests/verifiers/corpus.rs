@@ -1,4 +1,4 @@
-//! The corpus: certificates of every kind that is issued, below every kind of issuer, and what each is made of.
+//! The corpus: certificates of every issued kind, below every kind of issuer.
 //!
 //! It is not the full product (profiles × keys × names × pointers × issuers, about a thousand), for what a certificate
 //! contains is put together of parts that do not know of each other: key and key usage come from the leaf's key,
@@ -7,7 +7,7 @@
 //!
 //! - profile × leaf key: purposes and key usage have to fit each other, and the subject key identifier, which some
 //!   profiles have, is made of the key;
-//! - issuer key × leaf key: nobody may take the one's algorithm for the other's;
+//! - issuer key × leaf key: the one's algorithm must not be taken for the other's;
 //! - names × what is asked of them: servers are asked by name, clients are not, so all for servers and two for clients;
 //! - pointers × profile: one profile leaves its CRL out though it is given one;
 //! - name constraints × names: within them of every kind that they allow, and outside by name and by address, also the
@@ -28,7 +28,7 @@ use std::collections::BTreeSet;
 pub const CRL: &str = "http://ca.example.com/crl/1.crl";
 const CA_ISSUERS: &str = "http://ca.example.com/issuer.cer";
 
-/// The kinds of key that leaves have; RSA keys are fixtures, for to make them takes seconds.
+/// The key types of leaves; RSA keys are fixtures, because generating them takes seconds.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum LeafKey {
     P256,
@@ -63,8 +63,9 @@ fn generated(alg: SigAlg) -> NativeKey {
     NativeKey::generate(alg, &mut |bytes| getrandom::fill(bytes).unwrap()).unwrap()
 }
 
-/// The kinds of names. Those below `example.com` could be anybody's; `inner` and the addresses could not: only a
-/// private CA certifies them.
+/// The kinds of names.
+///
+/// Those below `example.com` could be public; `inner` and the addresses could not: only a private CA certifies them.
 const NAMES: [(&str, &[&str]); 11] = [
     ("single", &["www.example.com"]),
     ("wildcard", &["*.example.com", "example.com"]),
@@ -143,7 +144,7 @@ impl Case {
     }
 }
 
-/// Every case; the first issuer is the one with which all parts but the issuer go through their values.
+/// Every case; with the first issuer all other parts take all their values.
 pub fn cases() -> Vec<Case> {
     let usual = ISSUERS.first().unwrap();
     let mut cases = vec![];

@@ -1,12 +1,12 @@
-//! CRLs before the same judges: pkilint, OpenSSL and cryptography, of files in DER.
+//! CRLs before the same verifiers: pkilint, OpenSSL and cryptography, of files in DER.
 //!
 //! [`faults`] is what a CRL that we publish is held to. The tests hold it to CRLs of OpenSSL's, good ones and bad.
 
 use crate::corpus::CRL;
-use crate::judges::{answer, python};
 use crate::lints::{Linter, lint_files};
 use crate::openssl_ca::{OpensslCa, date};
 use crate::questions::Corpus;
+use crate::verifiers::{answer, python};
 use crate::{NOW, corpus};
 use selvedge::values::Time;
 use serde::Deserialize;
@@ -19,7 +19,7 @@ use std::time::Duration;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// Serial numbers in lower-case hexadecimal without leading zeros, with the reason by its name in RFC 5280 5.3.1.
+/// Serial numbers in lower-case hexadecimal without leading zeros, with the reasons of RFC 5280 5.3.1.
 pub type Revoked = BTreeMap<String, Option<String>>;
 
 /// A CRL, and what it has to be.
@@ -27,7 +27,7 @@ pub type Revoked = BTreeMap<String, Option<String>>;
 pub struct Published {
     /// In DER.
     pub file: PathBuf,
-    /// In PEM: the issuer's root and its certificate, a leaf that the CRL is for and that is not revoked, one that is.
+    /// The certificates in PEM: issuer, root, a valid and a revoked leaf.
     pub root: PathBuf,
     pub issuer: PathBuf,
     pub good: PathBuf,
@@ -52,7 +52,7 @@ struct Contents {
     revoked: Revoked,
 }
 
-/// Everything that is wrong with these CRLs, one list for each, by all judges.
+/// Everything that is wrong with these CRLs, one list for each, by all verifiers.
 pub fn faults(published: &[Published]) -> Vec<Vec<String>> {
     let linted: Vec<_> = published.iter().map(|crl| (Linter::Crl, std::slice::from_ref(&crl.file))).collect();
     let linted = lint_files(&linted);
@@ -65,7 +65,7 @@ pub fn faults(published: &[Published]) -> Vec<Vec<String>> {
         .collect()
 }
 
-/// What OpenSSL has against it: its signature, the leaf that it does not revoke, the leaf that it does.
+/// OpenSSL's findings: on the signature, the valid leaf and the revoked leaf.
 fn openssl(crl: &Published) -> Vec<String> {
     let mut wrong = vec![];
     let mut signature = Command::new("openssl");
@@ -121,7 +121,7 @@ struct Recipe {
 
 const GOOD: Recipe = Recipe { url: CRL, days: 9, reason: Some("keyCompromise"), own: true };
 
-/// Has OpenSSL make one for the first issuer of the corpus, which revokes one leaf or none.
+/// Makes a CRL of the first issuer by OpenSSL, with at most one leaf.
 fn made_by_openssl(corpus: &Corpus, recipe: &Recipe) -> (OpensslCa, Published) {
     let (good, bad) = (&corpus.leaves[0], &corpus.leaves[1]);
     let signer = &corpus.hierarchies[usize::from(!recipe.own)].1.intermediate;
@@ -158,10 +158,10 @@ fn made_by_openssl(corpus: &Corpus, recipe: &Recipe) -> (OpensslCa, Published) {
 }
 
 #[test]
-fn judges_of_crls_tell_good_ones_from_bad() {
+fn crl_verifiers_distinguish_good_from_bad() {
     let corpus = corpus();
     let good = [GOOD, Recipe { reason: None, ..GOOD }].map(|recipe| made_by_openssl(&corpus, &recipe));
-    // What is wrong, and what one of the judges says of it.
+    // What is wrong, and what one of the verifiers says of it.
     let bad = [
         (Recipe { url: "http://ca.example.com/crl/2.crl", ..GOOD }, "its URL is not the leaf's"),
         (Recipe { url: "http://ca.example.com/crl/2.crl", ..GOOD }, "OpenSSL on a leaf that is not revoked"),

@@ -12,8 +12,7 @@ pub struct IssuerKind {
     pub name: &'static str,
     /// Makes one that is valid from this time on.
     pub make: fn(Time) -> Hierarchy,
-    /// The kinds of names that its leaves may have, of all that are there to be told apart by its name constraints; the
-    /// first is that of most leaves.
+    /// The kinds of names that its name constraints allow leaves, the usual first.
     pub within: &'static [&'static str],
     /// Those that its name constraints forbid; none where it has no constraints.
     pub outside: &'static [&'static str],
@@ -31,7 +30,7 @@ impl IssuerKind {
 }
 
 /// Every kind; the first has the most leaves. A further one is one more row here: its leaves and its CRLs are made,
-/// every verifier judges them, and [`ALLOWED`](crate::allowed::ALLOWED) says what linters may find.
+/// every verifier verifiers them, and [`ALLOWED`](crate::allowed::ALLOWED) says what linters may find.
 pub const ISSUERS: &[IssuerKind] = &[
     IssuerKind::unconstrained("p256", from_ceremony),
     IssuerKind::unconstrained("p384", |now| planned(now, SigAlg::Es384, &[], &[])),
@@ -91,7 +90,7 @@ fn kept_root(now: Time) -> Root {
     Root::create(SigAlg::Es384, "Example Root", now, 20).unwrap()
 }
 
-/// Below such a root, with a new key, and permitted these names and ranges; with neither, all.
+/// Below such a root, with a new key and these permitted names; empty permits all.
 fn planned(now: Time, algorithm: SigAlg, dns: &[&str], ips: &[&str]) -> Hierarchy {
     let dns: Vec<_> = dns.iter().map(|name| DnsName::parse(name).unwrap()).collect();
     let ips: Vec<_> = ips.iter().map(|range| range.parse().unwrap()).collect();
@@ -101,7 +100,7 @@ fn planned(now: Time, algorithm: SigAlg, dns: &[&str], ips: &[&str]) -> Hierarch
     Hierarchy { root: root.certificate().to_owned(), intermediate: root.create_issuer(plan, now).unwrap() }
 }
 
-/// Below such a root, with this key: a ceremony makes none of RSA, but certifies one.
+/// Below such a root, with this key: a ceremony certifies RSA keys but creates none.
 fn with_key(now: Time, key: &str) -> Hierarchy {
     let root = kept_root(now);
     let root = CertAndKey { certificate: root.certificate().to_owned(), key: root.key().to_pkcs8_pem().unwrap() };
@@ -110,7 +109,7 @@ fn with_key(now: Time, key: &str) -> Hierarchy {
     Hierarchy { root: root.certificate, intermediate }
 }
 
-/// As the README has people make them who do not use the companion, below a root with a P-384 key; with further
+/// As docs/OPERATIONS.md describes for those without the companion, below a root with a P-384 key; with further
 /// extensions of the intermediate.
 fn from_openssl(now: Time, key: KeyOption, extensions: &str) -> Hierarchy {
     let root = OpensslCa::root("Example Root", now);

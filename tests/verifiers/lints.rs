@@ -3,8 +3,8 @@
 use crate::allowed::ALLOWED;
 use crate::corpus::Case;
 use crate::hierarchy::IssuerKind;
-use crate::judges::python;
 use crate::questions::Corpus;
+use crate::verifiers::python;
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! What is issued, before independent judges: four verifiers and pkilint's lints. See [`corpus`] for what is judged,
+//! What is issued, before independent verifiers: four verifiers and pkilint's lints. See [`corpus`] for what is judged,
 //! [`questions`] for what is asked, [`allowed`] for the findings of linters that are meant; [`our_crls`] is the same for
 //! CRLs.
 #![allow(
@@ -14,7 +14,6 @@ mod allowed;
 mod corpus;
 mod crls;
 mod hierarchy;
-mod judges;
 mod lints;
 mod openssl_ca;
 mod our_crls;
@@ -22,6 +21,7 @@ mod our_crls;
 mod packages;
 mod questions;
 mod servers;
+mod verifiers;
 
 use lints::Linter;
 use questions::{Corpus, Question, compare, questions};
@@ -33,7 +33,7 @@ use std::time::{Duration, SystemTime};
 /// 24 November 2026, noon: what linters demand depends on the date.
 const NOW: Time = Time::from_secs(1_795_521_600);
 
-/// The corpus at [`NOW`], one for the tests that run at the same time; its files go with the last of them.
+/// The corpus at [`NOW`], shared by concurrent tests; the last one deletes its files.
 fn corpus() -> Arc<Corpus> {
     static SHARED: Mutex<Weak<Corpus>> = Mutex::new(Weak::new());
     let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
@@ -45,24 +45,24 @@ fn corpus() -> Arc<Corpus> {
 }
 
 #[test]
-fn openssl_accepts_strictly_what_is_good_and_nothing_else() {
+fn openssl_accepts_valid_certificates_only() {
     let corpus = corpus();
     let questions = questions(&corpus);
-    compare(&questions, &judges::openssl(&questions));
+    compare(&questions, &verifiers::openssl(&questions));
 }
 
 #[test]
-fn webpki_accepts_what_is_good_and_nothing_else() {
+fn webpki_accepts_valid_certificates_only() {
     let corpus = corpus();
     let questions = questions(&corpus);
-    compare(&questions, &judges::webpki(&questions));
+    compare(&questions, &verifiers::webpki(&questions));
 }
 
 #[test]
-fn cryptography_accepts_what_is_good_and_nothing_else() {
+fn cryptography_accepts_valid_certificates_only() {
     let corpus = corpus();
     let questions = questions(&corpus);
-    compare(&questions, &judges::cryptography(&questions));
+    compare(&questions, &verifiers::cryptography(&questions));
 }
 
 /// What certtool goes by.
@@ -70,24 +70,24 @@ fn system_clock() -> Time {
     Time::from_secs(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs())
 }
 
-/// certtool 3.7 cannot be told the time: good certificates are issued now, and the same long ago are over.
+/// certtool 3.7 uses the system's clock: good certificates are issued now, expired ones long ago.
 #[test]
-fn gnutls_accepts_what_is_good_and_nothing_else() {
+fn gnutls_accepts_valid_certificates_only() {
     let clock = system_clock();
     let corpus = Corpus::make(clock);
     let now: Vec<_> = questions(&corpus).into_iter().filter(|question| question.at == clock).collect();
-    compare(&now, &judges::gnutls(&now));
+    compare(&now, &verifiers::gnutls(&now));
 
     let half_a_year = Duration::from_secs(180 * 86_400);
     let old = Corpus::make(clock.minus(half_a_year));
     let was_good = |question: &Question<'_>| question.accept && question.about == "now";
     let over: Vec<_> = questions(&old).into_iter().filter(was_good).collect();
-    let answers = judges::gnutls(&over);
+    let answers = verifiers::gnutls(&over);
     assert!(answers.iter().all(|answer| answer.as_ref().is_err_and(|text| text.contains("expired"))), "{answers:?}");
 }
 
 #[test]
-fn linters_find_what_is_meant_and_nothing_else() {
+fn linters_find_exactly_the_expected_findings() {
     let corpus = corpus();
     let jobs = lints::jobs(&corpus);
     lints::compare(&jobs, &lints::lint(&jobs));

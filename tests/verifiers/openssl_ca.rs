@@ -1,4 +1,4 @@
-//! An authority of OpenSSL's: it makes roots and intermediates with dates of our choice, and CRLs.
+//! A CA by OpenSSL: roots and intermediates with any dates, and CRLs.
 
 use selvedge::pki::ceremony::CertAndKey;
 use selvedge::values::Time;
@@ -39,7 +39,7 @@ pub type KeyOption = (&'static str, &'static str);
 pub const P256: KeyOption = ("EC", "ec_paramgen_curve:P-256");
 const P384: KeyOption = ("EC", "ec_paramgen_curve:P-384");
 
-/// A CA with the folder that OpenSSL wants it to have: its key, its certificate, its index.
+/// A CA in OpenSSL's folder layout: key, certificate and index.
 pub struct OpensslCa {
     folder: tempfile::TempDir,
 }
@@ -80,7 +80,7 @@ impl OpensslCa {
         fs::read_to_string(self.path().join("ca.pem")).unwrap()
     }
 
-    /// An intermediate with a key of this kind, and these lines of extensions beside the usual ones.
+    /// An intermediate with a key of this kind and these further extensions.
     pub fn intermediate(&self, name: &str, key: KeyOption, now: Time, extensions: &str) -> CertAndKey {
         fs::write(self.path().join("ca.cnf"), CONFIGURATION.to_owned() + extensions).unwrap();
         self.request("below", key, name);

@@ -1,11 +1,13 @@
-//! The CRLs that we make, before the judges of [`crls`](crate::crls), rustls-webpki and GnuTLS: below every kind of issuer
-//! one of every kind of contents. None of them finds anything, so nothing is allowed to them here.
+//! Our CRLs before the verifiers of [`crls`](crate::crls), rustls-webpki and GnuTLS.
+//!
+//! Below every kind of issuer there is one of every kind of contents. The verifiers find nothing, so no finding is
+//! allowed here.
 
 use crate::corpus::{CRL, Leaf};
 use crate::crls::{Published, Revoked, faults};
 use crate::hierarchy::{ISSUERS, IssuerKind};
-use crate::judges::{answer, certtool, with_input};
 use crate::questions::Corpus;
+use crate::verifiers::{answer, certtool, with_input};
 use crate::{corpus, system_clock};
 use rustls_pki_types::{CertificateDer, UnixTime};
 use selvedge::pki::{CrlEntry, CrlRequest, Issuer, Serial, crl, lint};
@@ -93,7 +95,7 @@ fn publish_one(corpus: &Corpus, folder: &Path, kind: &IssuerKind, length: usize,
 }
 
 #[test]
-fn judges_find_nothing_in_our_crls() {
+fn verifiers_find_no_faults_in_our_crls() {
     let (corpus, folder) = (corpus(), tempfile::tempdir().unwrap());
     let published = publish(&corpus, folder.path());
     assert_eq!(published.len(), ISSUERS.len() * LENGTHS.len());
@@ -102,10 +104,12 @@ fn judges_find_nothing_in_our_crls() {
     }
 }
 
-/// GnuTLS takes a list for every certificate of its issuer, whatever its issuingDistributionPoint says (certtool 3.7.9):
-/// it cannot tell whether a list is of the leaf's shard, but does tell who is on it. It asks the system's clock.
+/// GnuTLS uses a CRL for every certificate of its issuer, ignoring issuingDistributionPoint (certtool 3.7.9).
+///
+/// It cannot tell whether a list is of the leaf's shard, but does tell which certificates are on it. It asks the
+/// system's clock.
 #[test]
-fn gnutls_takes_our_crls() {
+fn gnutls_accepts_our_crls() {
     let (corpus, folder) = (Corpus::make(system_clock()), tempfile::tempdir().unwrap());
     for crl in publish(&corpus, folder.path()) {
         let file = crl.file.with_extension("pem");
@@ -129,7 +133,7 @@ fn gnutls_takes_our_crls() {
     }
 }
 
-/// What rustls-webpki says of a leaf, a server's or a client's, by a CRL that it has to find an answer in.
+/// rustls-webpki's verdict on a server's or client's leaf with a CRL that must cover it.
 fn webpki(crl: &Published, leaf: &Path) -> Result<(), webpki::Error> {
     let read = |path: &Path| CertificateDer::from(fs::read(path.with_extension("der")).unwrap());
     let [leaf, intermediate, root] = [leaf, &crl.issuer, &crl.root].map(read);
@@ -158,7 +162,7 @@ fn webpki(crl: &Published, leaf: &Path) -> Result<(), webpki::Error> {
 }
 
 #[test]
-fn webpki_takes_our_crls_for_the_leaves_of_their_shard() {
+fn webpki_accepts_our_crls_for_their_shard() {
     let (corpus, folder) = (corpus(), tempfile::tempdir().unwrap());
     for crl in publish(&corpus, folder.path()) {
         assert_eq!(webpki(&crl, &crl.good), Ok(()), "{}", crl.file.display());

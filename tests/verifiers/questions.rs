@@ -1,7 +1,7 @@
-//! What verifiers are asked of the corpus, and what they have to say: accept this, refuse that.
+//! The questions to verifiers about the corpus, with the expected answers.
 //!
 //! Every question to refuse differs in one thing from one to accept: the name, the use, the time or the root. So a
-//! verifier that is not told one of them, or does not look at it, cannot pass.
+//! verifier that ignores one of them cannot pass.
 
 use crate::corpus::{Case, Leaf, cases};
 use crate::hierarchy::{Hierarchy, ISSUERS, IssuerKind};
@@ -64,7 +64,7 @@ impl Corpus {
         &found.unwrap().1
     }
 
-    /// The root's certificate in PEM; beside it is the same in DER, here and with the others.
+    /// The root's certificate in PEM, with DER beside it, as for the others.
     pub fn root(&self, kind: &IssuerKind) -> PathBuf {
         self.folder.path().join(format!("{}.root.pem", kind.name))
     }
@@ -73,7 +73,7 @@ impl Corpus {
         self.folder.path().join(format!("{}.intermediate.pem", kind.name))
     }
 
-    /// A root that nobody of the corpus is below.
+    /// A root outside of the corpus.
     pub fn stranger(&self) -> PathBuf {
         self.folder.path().join("stranger.pem")
     }
@@ -105,7 +105,7 @@ pub struct Question<'a> {
     pub at: Time,
     /// What has to come out.
     pub accept: bool,
-    /// What is wrong in a question to refuse; where it is in its time for one to accept.
+    /// The defect of a question to refuse, or the time of one to accept.
     pub about: &'static str,
 }
 
@@ -164,7 +164,7 @@ fn as_use(name: &Identifier) -> Use {
     }
 }
 
-/// For which it is not: other names, deeper ones than a wildcard covers, the addresses beside its own, the other side.
+/// Wrong names: others, deeper ones than the wildcard, neighboring addresses, the other side.
 fn bad_uses(leaf: &Leaf) -> Vec<Use> {
     if leaf.case.is_client() {
         return leaf.names.iter().take(2).map(as_use).collect();

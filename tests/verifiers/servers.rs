@@ -1,5 +1,7 @@
-//! Servers that ask their clients for certificates and read CRLs from a file, from Debian's packages: a good certificate of
-//! profile `client` is let in, a revoked one is not, and none is whose issuer is revoked by the root.
+//! Servers from Debian's packages that require client certificates and read CRLs from a file.
+//!
+//! A good certificate of profile `client` is admitted, a revoked one is not, and none is whose issuer is revoked by
+//! the root.
 
 use crate::corpus::{self, CRL, Leaf};
 use crate::our_crls::signed;
@@ -26,8 +28,10 @@ const DAY: Duration = Duration::from_secs(86_400);
 /// The key of the client, whose certificates say the same but for their serial numbers.
 const CLIENT_KEY: &str = include_str!("../fixtures/keys/rsa-2048.pem");
 
-/// A CA as the ceremony makes it, with a good client, a revoked one, and a server; all files in one folder.
-struct Scene {
+/// A CA of the ceremony with a good client, a revoked one, and a server.
+///
+/// All files are in one folder.
+struct Fixture {
     folder: tempfile::TempDir,
 }
 
@@ -40,7 +44,7 @@ fn pem_list(der: &[u8]) -> String {
     pem::write(pem::CRL, der).unwrap()
 }
 
-impl Scene {
+impl Fixture {
     fn new() -> Self {
         let now = system_clock();
         let root = Root::create(SigAlg::Es384, "Example Root", now.minus(DAY), 10).unwrap();
@@ -48,18 +52,18 @@ impl Scene {
         let constraints = &Constraints::default();
         let plan = IssuerPlan { common_name: "Example Issuing CA", algorithm: SigAlg::Es256, constraints, years: 5 };
         let pair = root.create_issuer(plan, now.minus(DAY)).unwrap();
-        let scene = Self { folder: tempfile::tempdir().unwrap() };
-        fs::set_permissions(scene.folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
-        scene.write("root.pem", root.certificate());
-        scene.write("issuer.pem", &pair.certificate);
-        scene.write("client.key", CLIENT_KEY);
-        let bad = scene.clients(&pair, now);
-        scene.lists(&root, &pair, &bad, now);
+        let fixture = Self { folder: tempfile::tempdir().unwrap() };
+        fs::set_permissions(fixture.folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        fixture.write("root.pem", root.certificate());
+        fixture.write("issuer.pem", &pair.certificate);
+        fixture.write("client.key", CLIENT_KEY);
+        let bad = fixture.clients(&pair, now);
+        fixture.lists(&root, &pair, &bad, now);
         let server = create_server_leaf(&pair, &["localhost"], &["127.0.0.1".parse().unwrap()], now, 30).unwrap();
-        scene.write("server.pem", &server.certificate);
-        scene.write("server.key", &server.key);
-        scene.write("server.both", &format!("{}{}", server.certificate, server.key));
-        scene
+        fixture.write("server.pem", &server.certificate);
+        fixture.write("server.key", &server.key);
+        fixture.write("server.both", &format!("{}{}", server.certificate, server.key));
+        fixture
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -102,7 +106,7 @@ impl Scene {
         self.write(ISSUER_REVOKED, &format!("{}{shards}", root.create_crl(None, Some(listed), now, until).unwrap()));
     }
 
-    /// What a client with this certificate gets to read from a TLS server that speaks HTTP.
+    /// The answer to a client with this certificate from a TLS server with HTTP.
     fn get(&self, port: u16, leaf: &str) -> String {
         let mut command = Command::new("openssl");
         command.args(["s_client", "-quiet", "-connect", &format!("127.0.0.1:{port}"), "-CAfile"]);
@@ -115,7 +119,7 @@ impl Scene {
         String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
     }
 
-    /// Runs a server on a port with these lists and asks it by both clients: the good one's answer, and the bad one's.
+    /// Runs a server with these CRLs; gives the answers to the good and bad client.
     fn ask(&self, start: impl Fn(&Self, u16, &str) -> Running, lists: &str) -> [String; 2] {
         let port = free_port();
         let _running = start(self, port, lists);
@@ -123,7 +127,7 @@ impl Scene {
         ["good.pem", "bad.pem"].map(|leaf| self.get(port, leaf))
     }
 
-    /// Has a server let in the good client only, and nobody when the issuer is revoked.
+    /// Checks that a server admits only the good client, and none after the issuer's revocation.
     fn judge(&self, start: impl Fn(&Self, u16, &str) -> Running, welcome: &str) {
         let [good, bad] = self.ask(&start, LISTS);
         assert!(good.contains(welcome), "the good one: {good}");
@@ -197,13 +201,13 @@ fn libraries(root: &Path) -> String {
 }
 
 #[test]
-fn openssl_verifies_whole_chains_against_the_lists() {
-    let scene = Scene::new();
+fn openssl_verifies_chains_against_the_crls() {
+    let fixture = Fixture::new();
     let verify = |lists: &str, leaf: &str| {
         let mut command = Command::new("openssl");
         command.args(["verify", "-crl_check_all", "-x509_strict", "-purpose", "sslclient", "-CAfile"]);
-        command.arg(scene.path("root.pem")).arg("-untrusted").arg(scene.path("issuer.pem"));
-        let output = command.arg("-CRLfile").arg(scene.path(lists)).arg(scene.path(leaf)).output().unwrap();
+        command.arg(fixture.path("root.pem")).arg("-untrusted").arg(fixture.path("issuer.pem"));
+        let output = command.arg("-CRLfile").arg(fixture.path(lists)).arg(fixture.path(leaf)).output().unwrap();
         (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
     };
     let (good, said) = verify(LISTS, "good.pem");
@@ -214,10 +218,10 @@ fn openssl_verifies_whole_chains_against_the_lists() {
     }
 }
 
-fn nginx(scene: &Scene, port: u16, lists: &str) -> Running {
+fn nginx(fixture: &Fixture, port: u16, lists: &str) -> Running {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path().display();
-    let file = |name: &str| scene.path(name).display().to_string();
+    let file = |name: &str| fixture.path(name).display().to_string();
     let settings = format!(
         "daemon off;\nmaster_process off;\npid {at}/pid;\nerror_log {at}/error.log;\nevents {{}}\nhttp {{\n\
          access_log off;\nclient_body_temp_path {at}/a;\nproxy_temp_path {at}/b;\nfastcgi_temp_path {at}/c;\n\
@@ -236,13 +240,13 @@ fn nginx(scene: &Scene, port: u16, lists: &str) -> Running {
 }
 
 #[test]
-fn nginx_lets_in_who_is_not_on_the_lists() {
-    Scene::new().judge(nginx, "welcome");
+fn nginx_admits_unrevoked_clients_only() {
+    Fixture::new().judge(nginx, "welcome");
 }
 
-fn haproxy(scene: &Scene, port: u16, lists: &str) -> Running {
+fn haproxy(fixture: &Fixture, port: u16, lists: &str) -> Running {
     let folder = tempfile::tempdir().unwrap();
-    let file = |name: &str| scene.path(name).display().to_string();
+    let file = |name: &str| fixture.path(name).display().to_string();
     let settings = format!(
         "global\n  maxconn 10\ndefaults\n  mode http\n  timeout connect 5s\n  timeout client 10s\n  timeout server 10s\n\
          frontend tls\n  bind 127.0.0.1:{port} ssl crt {} ca-file {} verify required crl-file {}\n  \
@@ -259,8 +263,8 @@ fn haproxy(scene: &Scene, port: u16, lists: &str) -> Running {
 }
 
 #[test]
-fn haproxy_lets_in_who_is_not_on_the_lists() {
-    Scene::new().judge(haproxy, "welcome");
+fn haproxy_admits_unrevoked_clients_only() {
+    Fixture::new().judge(haproxy, "welcome");
 }
 
 /// Node takes one list per element: the file is taken apart.
@@ -273,40 +277,40 @@ const options = { key: read("server.key"), cert: read("server.pem"), ca: read("r
 require("https").createServer(options, (_, response) => response.end("welcome")).listen(port, "127.0.0.1");
 "#;
 
-fn node(scene: &Scene, port: u16, lists: &str) -> Running {
+fn node(fixture: &Fixture, port: u16, lists: &str) -> Running {
     let mut command = Command::new("node");
-    command.args(["-e", NODE, &port.to_string()]).arg(scene.folder.path()).arg(lists);
+    command.args(["-e", NODE, &port.to_string()]).arg(fixture.folder.path()).arg(lists);
     Running::new(&mut command)
 }
 
 #[test]
-fn node_lets_in_who_is_not_on_the_lists() {
-    Scene::new().judge(node, "welcome");
+fn node_admits_unrevoked_clients_only() {
+    Fixture::new().judge(node, "welcome");
 }
 
 #[test]
-fn postgresql_lets_in_who_is_not_on_the_lists() {
-    let scene = Scene::new();
-    let issuer = fs::read_to_string(scene.path("issuer.pem")).unwrap();
+fn postgresql_admits_unrevoked_clients_only() {
+    let fixture = Fixture::new();
+    let issuer = fs::read_to_string(fixture.path("issuer.pem")).unwrap();
     // psql sends what is in the file of its certificate.
     for name in ["good", "bad"] {
-        let leaf = fs::read_to_string(scene.path(&format!("{name}.pem"))).unwrap();
-        scene.write(&format!("{name}.chain"), &format!("{leaf}{issuer}"));
+        let leaf = fs::read_to_string(fixture.path(&format!("{name}.pem"))).unwrap();
+        fixture.write(&format!("{name}.chain"), &format!("{leaf}{issuer}"));
     }
     for (lists, good_enters) in [(LISTS, true), (ISSUER_REVOKED, false)] {
         let files = [
-            ("ssl_cert_file", scene.path("server.pem")),
-            ("ssl_key_file", scene.path("server.key")),
-            ("ssl_ca_file", scene.path("root.pem")),
-            ("ssl_crl_file", scene.path(lists)),
+            ("ssl_cert_file", fixture.path("server.pem")),
+            ("ssl_key_file", fixture.path("server.key")),
+            ("ssl_ca_file", fixture.path("root.pem")),
+            ("ssl_crl_file", fixture.path(lists)),
         ];
         let files: Vec<(&str, &Path)> = files.iter().map(|(name, file)| (*name, file.as_path())).collect();
         let access = ["hostssl all all 127.0.0.1/32 trust clientcert=verify-ca"];
-        let postgres = Postgres::start(&scene.path(&format!("{lists}.d")), free_port(), &files, &access);
+        let postgres = Postgres::start(&fixture.path(&format!("{lists}.d")), free_port(), &files, &access);
         let enter = |name: &str| {
-            let (chain, key) = (scene.path(&format!("{name}.chain")), scene.path("client.key"));
+            let (chain, key) = (fixture.path(&format!("{name}.chain")), fixture.path("client.key"));
             let identity = Some((chain.as_path(), key.as_path()));
-            let output = postgres.over_tls(OWNER, &scene.path("root.pem"), identity, "select 'welcome'");
+            let output = postgres.over_tls(OWNER, &fixture.path("root.pem"), identity, "select 'welcome'");
             let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
             (output.status.success() && said.contains("welcome"), said)
         };

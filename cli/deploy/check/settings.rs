@@ -91,7 +91,7 @@ fn secret_names() -> impl Iterator<Item = String> {
 
 /// Checks the settings of one issuer.
 fn issuer_settings(files: &CaFiles, config: &WorkerConfig, place: u8, now: Time, found: &mut Vec<Finding>) {
-    let (chain, from) = (name_of("ISSUER_CHAIN", place), name_of("ISSUER_FROM", place));
+    let (chain, from) = (name_of("ISSUER_CHAIN", place), name_of("ISSUER_ACTIVE_FROM", place));
     let file = config.file().display();
     let pem = files.path(&issuer_file(place, "pem")).display().to_string();
     let there = files.issuer(place).and_then(|issuer| issuer.chain.as_deref());
@@ -144,7 +144,7 @@ fn same(one: &str, other: &str) -> bool {
 fn is_followed(config: &WorkerConfig, place: u8, from: Time, now: Time) -> bool {
     (1..=PLACES).filter(|other| *other != place && config.var(&name_of("ISSUER_CHAIN", *other)).is_some()).any(
         |other| {
-            let later = config.var(&name_of("ISSUER_FROM", other)).and_then(Time::parse_rfc3339);
+            let later = config.var(&name_of("ISSUER_ACTIVE_FROM", other)).and_then(Time::parse_rfc3339);
             later.is_some_and(|later| later > from && later <= now)
         },
     )
@@ -166,7 +166,7 @@ fn time(path: &str, issuer: &Issuer, takes_over: Time, followed: bool, now: Time
         )),
         Err(fault) => Some(Finding::wrong(
             format!("{path} cannot be used: {fault}"),
-            "Check this machine's clock, or let the issuer take over later (ISSUER_FROM)",
+            "Check this machine's clock, or let the issuer take over later (ISSUER_ACTIVE_FROM)",
         )),
         Ok(()) => None,
     }

@@ -57,7 +57,7 @@ impl Scene {
     fn with_second(from: Option<&str>) -> Self {
         let mut scene = Self::new();
         scene.add(2, &create_intermediate(&scene.root, "Second", NOW, 6).unwrap());
-        from.iter().for_each(|from| scene.set("ISSUER_FROM_2", from));
+        from.iter().for_each(|from| scene.set("ISSUER_ACTIVE_FROM_2", from));
         scene
     }
 
@@ -261,8 +261,8 @@ fn chain_outside_its_validity_is_an_error() {
     let later = create_intermediate(&scene.root, "Later", NOW.plus(YEAR), 5).unwrap();
     scene.add(2, &later);
     assert_eq!(scene.found(), []);
-    scene.set("ISSUER_FROM_2", "2027-01-01T00:00:00Z");
-    only(&scene.found(), Weight::Wrong, &["issuer-2.pem cannot be used", "ISSUER_FROM"]);
+    scene.set("ISSUER_ACTIVE_FROM_2", "2027-01-01T00:00:00Z");
+    only(&scene.found(), Weight::Wrong, &["issuer-2.pem cannot be used", "ISSUER_ACTIVE_FROM"]);
 }
 
 #[test]
@@ -306,8 +306,8 @@ fn incomplete_issuer_is_an_error_with_the_next_step() {
     let found = half(&|s| s.remove("issuer-2.pem"));
     assert!(found[0].to_string().contains("issuer-2.key exists, but its certificate"), "{found:#?}");
     let found = Scene::with_second(None).found();
-    only(&found, Weight::Wrong, &["w.toml has no ISSUER_FROM_2", "like 2027-01-31T00:00:00Z"]);
-    only(&Scene::with_second(Some("soon")).found(), Weight::Wrong, &["ISSUER_FROM_2 in w.toml is \"soon\""]);
+    only(&found, Weight::Wrong, &["w.toml has no ISSUER_ACTIVE_FROM_2", "like 2027-01-31T00:00:00Z"]);
+    only(&Scene::with_second(Some("soon")).found(), Weight::Wrong, &["ISSUER_ACTIVE_FROM_2 in w.toml is \"soon\""]);
     // Requested, and not yet answered: the others can be deployed.
     let mut scene = Scene::with_second(None);
     scene.vars.remove("ISSUER_CHAIN_2");
@@ -325,7 +325,7 @@ fn incomplete_issuer_is_an_error_with_the_next_step() {
         key: fs::read_to_string(twice.dir.path().join("issuer.key")).unwrap(),
     };
     twice.add(2, &issuer);
-    twice.set("ISSUER_FROM_2", "2028-01-01T00:00:00Z");
+    twice.set("ISSUER_ACTIVE_FROM_2", "2028-01-01T00:00:00Z");
     only(&twice.found(), Weight::Wrong, &["The Worker would refuse its settings", "have the same key"]);
 }
 

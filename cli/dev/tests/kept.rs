@@ -53,7 +53,7 @@ fn every_issuer_of_the_folder_is_bound() {
     let wanted = [
         ("ISSUER_CHAIN", text(&issuers[0].certificate)),
         ("ISSUER_CHAIN_2", text(&issuers[1].certificate)),
-        ("ISSUER_FROM_2", text("2999-01-31T00:00:00Z")),
+        ("ISSUER_ACTIVE_FROM_2", text("2999-01-31T00:00:00Z")),
         ("ISSUER_KEY", file("issuer.key")),
         ("ISSUER_KEY_2", file("issuer-2.key")),
         ("NONCE_KEY", file("nonce.key")),
@@ -73,7 +73,7 @@ fn every_issuer_of_the_folder_is_bound() {
     assert_eq!(disposable["ISSUER_KEY"], Binding::File(state.path(pki::ISSUER_KEY)));
     assert_eq!(disposable["ROOT_CERTIFICATE"], Binding::File(state.path(pki::ROOT)));
     assert!(!disposable.contains_key("ISSUER_CHAIN_2"));
-    assert_eq!(told(Some(&kept), &["--set", "ISSUER_FROM_2=x"])["ISSUER_FROM_2"], text("x"));
+    assert_eq!(told(Some(&kept), &["--set", "ISSUER_ACTIVE_FROM_2=x"])["ISSUER_ACTIVE_FROM_2"], text("x"));
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn real_keys_sign_only_on_request() {
     assert_eq!(kept.keys, Keys::StandIn);
     assert_eq!(kept.bindings["ROOT_CERTIFICATE"], Binding::File(state.path(pki::ROOT)));
     assert_eq!(kept.bindings["NONCE_KEY"], Binding::File(state.path(pki::NONCE_KEY)));
-    assert_eq!(kept.bindings["ISSUER_FROM_2"], text("2999-01-31T00:00:00Z"));
+    assert_eq!(kept.bindings["ISSUER_ACTIVE_FROM_2"], text("2999-01-31T00:00:00Z"));
     for (place, real) in [("", &issuers[0]), ("_2", &issuers[1])] {
         let Binding::Var(Var::Text(chain)) = &kept.bindings[&format!("ISSUER_CHAIN{place}")] else { panic!() };
         let Binding::File(key) = &kept.bindings[&format!("ISSUER_KEY{place}")] else { panic!() };
@@ -107,7 +107,7 @@ fn real_keys_sign_only_on_request() {
 
 #[test]
 fn settings_of_the_deployed_ca_are_not_used() {
-    let text = "name='a'\nmain='b'\ncompatibility_date='c'\n[vars]\nISSUER_CHAIN='1'\nISSUER_FROM_9='2'\nMODE='3'\n\
+    let text = "name='a'\nmain='b'\ncompatibility_date='c'\n[vars]\nISSUER_CHAIN='1'\nISSUER_ACTIVE_FROM_9='2'\nMODE='3'\n\
                 ROOT_CERTIFICATE='4'\nALTERNATE_CHAINS_2='5'\n";
     let left =
         WorkerConfig::parse(Path::new("wrangler.toml"), text).unwrap().without(&ceremony::public_settings()).vars;

@@ -123,7 +123,7 @@ fn retired_issuer_may_be_removed_when_its_certificates_have_expired() {
     only(with(NOW.minus(DAY), Some(later), NOW.minus(SECOND)), Severity::Note, "may be removed");
     let old = issuer(2, false, Time::from_millis(0), later);
     let status = retired(&old, long_ago, LONGEST, NOW).unwrap().todo;
-    for name in ["ISSUER_CHAIN_2", "ISSUER_FROM_2", "secret delete ISSUER_KEY_2", "issuer-2.key"] {
+    for name in ["ISSUER_CHAIN_2", "ISSUER_ACTIVE_FROM_2", "secret delete ISSUER_KEY_2", "issuer-2.key"] {
         assert!(status.contains(name), "{status}");
     }
 }

@@ -8,7 +8,7 @@ use super::terms::AgreeToTerms;
 use crate::ca::partitions::nonce::{Redeem, redeem};
 use crate::ca::runtime::kind::asks;
 use crate::ca::runtime::ports::PartitionPorts;
-use crate::records::ledger::inventory::MemberRecord;
+use crate::records::ledger::inventory::RosterEntry;
 use crate::records::{AccountRecord, Problem};
 use crate::store::Kv;
 use serde_json::Value;
@@ -21,7 +21,7 @@ asks! {
     AgreeToTerms -> () = account.agree(ask.terms);
     Unpause -> () = account.unpause(&ask.subject, ask.since);
     ShowAccount -> Option<Value> = account.show_account();
-    ListedAccount -> Option<MemberRecord> = account.listed_account();
+    ListedAccount -> Option<RosterEntry> = account.listed_account();
     DeactivateAccount -> Option<Value> = account.deactivate_account().await;
     DownloadCertificate -> Option<String> = account.download(&ask.serial);
     + Redeem = account.redeem_here(&ask);

@@ -7,7 +7,7 @@ use crate::ca::http::message::{Answer, Response};
 use crate::ca::runtime::jobs::{JobRecord, Try, Work};
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::ca::telemetry::events;
-use crate::ca::telemetry::events::{Tried, Validated};
+use crate::ca::telemetry::events::{AttemptOutcome, ValidationAttempt};
 use crate::jose::key_authorization;
 use crate::records::acme::authorization::{AuthorizationStatus, ChallengeStatus};
 use crate::records::{AccountStatus, AuthorizationRecord, Kind, Problem};
@@ -139,7 +139,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         let outcome = if this_try.exhausted { Err(cut_off()) } else { self.attempt(&question, method).await? };
         let outcome = self.transact(|txn| self.conclude(txn, &work, id, method, this_try, outcome))?;
         let (kind, attempt) = (method.name(), this_try.number);
-        let tried = Validated { identifier: &question.identifier, kind, attempt, begun, outcome };
+        let tried = ValidationAttempt { identifier: &question.identifier, kind, attempt, begun, outcome };
         events::validated(&self.ports, &self.id, &tried);
         Ok(())
     }
@@ -195,7 +195,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         method: Method,
         this_try: Try,
         outcome: Result<Proof, Unproven>,
-    ) -> Result<Tried, Problem> {
+    ) -> Result<AttemptOutcome, Problem> {
         let (now, kind) = (self.ports.now(), method.name());
         // What is proven is proven to an account that lives now (draft-ietf-acme-dns-persist-02 §4.2).
         let alive = self.account(txn)?.status == AccountStatus::Valid;
@@ -208,9 +208,9 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
             txn.delete::<JobRecord>(&work.name());
         }
         let tried = match &outcome {
-            Ok(_) => Tried::Valid,
-            Err(failure) if again => Tried::Again(failure.problem.clone()),
-            Err(failure) => Tried::Invalid(failure.problem.clone()),
+            Ok(_) => AttemptOutcome::Valid,
+            Err(failure) if again => AttemptOutcome::Retry(failure.problem.clone()),
+            Err(failure) => AttemptOutcome::Invalid(failure.problem.clone()),
         };
         let Some(mut authorization) = txn.get::<AuthorizationRecord>(id.as_str())? else { return Ok(tried) };
         match outcome {

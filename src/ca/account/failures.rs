@@ -3,11 +3,11 @@
 use super::kind::Account;
 use super::pause;
 use crate::ca::config::rate_limits;
-use crate::ca::config::rate_limits::Name;
+use crate::ca::config::rate_limits::LimitName;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::Problem;
 use crate::records::acme::problem::Named;
-use crate::records::acme::reuse::proof_id;
+use crate::records::acme::reuse::identifier_id;
 use crate::records::operations::limit::FailingRecord;
 use crate::store::{Kv, Txn};
 use crate::values::Identifier;
@@ -62,21 +62,21 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     /// When the storage fails.
     pub(in crate::ca) fn failing(&self, txn: &Txn<'_, K>, identifiers: &[Identifier]) -> Result<Refusals, Problem> {
         let (settings, now) = (self.ports.settings(), self.ports.now());
-        let limit = settings.limits.get(Name::FailedValidations);
+        let limit = settings.limits.get(LimitName::FailedValidations);
         let mut refusals = Refusals { asked: identifiers.len(), found: Vec::new() };
         if limit.is_none() && settings.limits.pause_after.is_none() {
             return Ok(refusals);
         }
         // A name and its wildcard are paused together, and each is told.
         for identifier in identifiers {
-            let subject = proof_id(&identifier.base(), false);
+            let subject = identifier_id(&identifier.base(), false);
             let Some(record) = txn.get::<FailingRecord>(&subject)? else { continue };
             if let Some(since) = record.paused.filter(|_| settings.limits.pause_after.is_some()) {
                 refusals.push(Some(identifier), pause::paused(settings, &self.id, &subject, since, &record));
             } else if let Some(limit) = limit
                 && let Err(at) = limit.take(Some(record.tat), now)
             {
-                let problem = rate_limits::exceeded(Name::FailedValidations, limit, at, now);
+                let problem = rate_limits::exceeded(LimitName::FailedValidations, limit, at, now);
                 let detail = format!("{} The name is {}.", problem.detail, identifier.base());
                 refusals.push(Some(identifier), Problem { detail, ..problem });
             }
@@ -90,11 +90,11 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     /// When the storage fails.
     pub(in crate::ca) fn count_failure(&self, txn: &mut Txn<'_, K>, identifier: &Identifier) -> Result<(), Problem> {
         let (settings, now) = (self.ports.settings(), self.ports.now());
-        let limit = settings.limits.get(Name::FailedValidations);
+        let limit = settings.limits.get(LimitName::FailedValidations);
         if limit.is_none() && settings.limits.pause_after.is_none() {
             return Ok(());
         }
-        let subject = proof_id(&identifier.base(), false);
+        let subject = identifier_id(&identifier.base(), false);
         let found = txn.get::<FailingRecord>(&subject)?;
         let (record, pauses) = FailingRecord::fail(found, limit, settings.limits.pause_after, now);
         if pauses {
@@ -114,7 +114,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     /// # Errors
     /// When the storage fails.
     pub(in crate::ca) fn forget_failures(&self, txn: &mut Txn<'_, K>, identifier: &Identifier) -> Result<(), Problem> {
-        let subject = proof_id(&identifier.base(), false);
+        let subject = identifier_id(&identifier.base(), false);
         if txn.get::<FailingRecord>(&subject)?.is_some() {
             txn.delete::<FailingRecord>(&subject);
         }
@@ -127,6 +127,6 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     /// # Errors
     /// When the storage fails.
     pub(in crate::ca) fn may_refuse(&self, txn: &Txn<'_, K>, identifiers: &[Identifier]) -> Result<bool, Problem> {
-        Ok(self.look(txn, Name::NewOrders, ORDERS).is_err() || !self.failing(txn, identifiers)?.is_empty())
+        Ok(self.look(txn, LimitName::NewOrders, ORDERS).is_err() || !self.failing(txn, identifiers)?.is_empty())
     }
 }

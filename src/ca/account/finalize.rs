@@ -5,13 +5,13 @@
 //! the first certificate stored is the only one that is ever served. In the normal case all of it happens within the
 //! finalize request, whose answer is `valid` then.
 
-use super::issuance::{Links, Subject, leaf_request};
+use super::issuance::{LeafUrls, Subject, leaf_request};
 use super::kind::Account;
 use super::request::{Admitted, payload};
 use crate::ca::config::key_policy;
 use crate::ca::config::key_policy::Use;
 use crate::ca::http::message::{Answer, MAX_BODY};
-use crate::ca::issuance_policy::grant::Permits;
+use crate::ca::issuance_policy::grant::OrderGrants;
 use crate::ca::partitions::compromised_keys;
 use crate::ca::runtime::jobs::Work;
 use crate::ca::runtime::ports::PartitionPorts;
@@ -141,7 +141,12 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     }
 
     /// Decides what will be signed.
-    fn prepare(&self, order: &OrderRecord, presented: &Presented, permits: &Permits<'_>) -> Result<Issuance, Problem> {
+    fn prepare(
+        &self,
+        order: &OrderRecord,
+        presented: &Presented,
+        permits: &OrderGrants<'_>,
+    ) -> Result<Issuance, Problem> {
         // Here, not where the CSR is read: an order that has its certificate is still answered as it is.
         key_policy::check(self.ports.settings(), Use::Certificate, presented.csr.public_key())?;
         let wanted: BTreeSet<Identifier> = order.identifiers.iter().cloned().collect();
@@ -160,7 +165,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         let issuer = self.ports.issuer();
         let published = settings.published.as_ref();
         let shard = published.filter(|_| profile.crl_pointer).map(|published| published.shard_of(&serial));
-        let links = Links::of(published, issuer.id(), shard);
+        let links = LeafUrls::of(published, issuer.id(), shard);
         let asked = presented.csr.common_name();
         // An empty subject is outside of no directoryName subtree (RFC 5280 §6.1.3 (b)).
         let common_name = leaf::common_name(asked.as_ref(), &order.identifiers)

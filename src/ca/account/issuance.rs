@@ -3,7 +3,7 @@
 //! A crash at any point resumes from the record with the same bytes.
 
 use super::kind::Account;
-use crate::ca::config::issuers::Published;
+use crate::ca::config::issuers::PublicationUrls;
 use crate::ca::ledger::entry::RecordCertificate;
 use crate::ca::ledger::kind::LedgerAt;
 use crate::ca::partitions::compromised_keys;
@@ -142,7 +142,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         let names = order.identifiers.iter().cloned().collect();
         let subject = Subject { key: &key, names: &names, common_name: issuance.common_name.as_ref() };
         let period = Period { not_before: issuance.not_before, not_after: issuance.not_after };
-        let links = Links::of(settings.published.as_ref(), &issuance.issuer, issuance.shard);
+        let links = LeafUrls::of(settings.published.as_ref(), &issuance.issuer, issuance.shard);
         let request =
             leaf_request(self.issuer_of(issuance)?, &links, profile, subject, &serial, (issuance.prepared, period));
         lint::check(&tbs, &request).map_err(|faults| lint_failed("certificate", &faults))
@@ -166,16 +166,16 @@ fn cut_off() -> Problem {
 
 /// What a certificate points to. What is prepared and what is checked again take it from here.
 #[derive(Debug, Default)]
-pub(in crate::ca) struct Links {
+pub(in crate::ca) struct LeafUrls {
     /// Where its issuer's certificate is.
     pub ca_issuers: Option<String>,
     /// Where the CRL of its shard is.
     pub crl: Option<String>,
 }
 
-impl Links {
+impl LeafUrls {
     /// The links of a certificate of this issuer and shard.
-    pub fn of(published: Option<&Published>, issuer: &str, shard: Option<u16>) -> Self {
+    pub fn of(published: Option<&PublicationUrls>, issuer: &str, shard: Option<u16>) -> Self {
         let Some(published) = published else { return Self::default() };
         Self { ca_issuers: Some(published.issuer(issuer)), crl: shard.map(|shard| published.crl(issuer, shard)) }
     }
@@ -195,7 +195,7 @@ pub(in crate::ca) struct Subject<'a> {
 /// A certificate. What is prepared and what is checked again are described by this one request.
 pub(in crate::ca) fn leaf_request<'a>(
     issuer: &'a Issuer,
-    links: &'a Links,
+    links: &'a LeafUrls,
     profile: &'a Profile,
     Subject { key: public_key, names, common_name }: Subject<'a>,
     serial: &'a Serial,

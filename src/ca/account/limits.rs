@@ -5,12 +5,12 @@ use super::kind::Account;
 use super::order_request::Wanted;
 use super::replacement::is_exempt_by_time;
 use crate::ca::config::rate_limits;
-use crate::ca::config::rate_limits::Name;
+use crate::ca::config::rate_limits::LimitName;
 use crate::ca::partitions::external_key::KEYS;
 use crate::ca::runtime::jobs::{JOBS, JobRecord, Work};
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::acme::authorization::AuthorizationStatus;
-use crate::records::acme::reuse::proof_id;
+use crate::records::acme::reuse::identifier_id;
 use crate::records::operations::limit::{FailingRecord, LimitRecord};
 use crate::records::{AuthorizationRecord, CertificateRecord, OrderRecord, Problem};
 use crate::store::{Kv, Txn};
@@ -39,10 +39,10 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         let next = if exempt {
             None
         } else {
-            if let Err(problem) = self.look(txn, Name::Certificates, &set_of(&wanted.identifiers)) {
+            if let Err(problem) = self.look(txn, LimitName::Certificates, &set_of(&wanted.identifiers)) {
                 refusals.push(None, problem);
             }
-            self.look(txn, Name::NewOrders, ORDERS).unwrap_or_else(|problem| {
+            self.look(txn, LimitName::NewOrders, ORDERS).unwrap_or_else(|problem| {
                 refusals.push(None, problem);
                 None
             })
@@ -59,7 +59,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     /// # Errors
     /// `rateLimited`; when the storage fails.
     pub(in crate::ca) fn count_key_change(&self, txn: &mut Txn<'_, K>) -> Result<(), Problem> {
-        self.use_up(txn, Name::KeyChanges, KEYS)
+        self.use_up(txn, LimitName::KeyChanges, KEYS)
     }
 
     /// Counts an authorization that is asked for by itself as an order, and asks about its name.
@@ -72,7 +72,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         identifier: &Identifier,
     ) -> Result<(), Problem> {
         self.failing(txn, core::slice::from_ref(identifier))?.refuse()?;
-        self.use_up(txn, Name::NewOrders, ORDERS)
+        self.use_up(txn, LimitName::NewOrders, ORDERS)
     }
 
     /// Counts a certificate that is about to be issued, once and for all.
@@ -80,10 +80,10 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     /// # Errors
     /// `rateLimited`; when the storage fails.
     pub(in crate::ca) fn count_certificate(&self, txn: &mut Txn<'_, K>, order: &OrderRecord) -> Result<(), Problem> {
-        if self.ports.settings().limits.get(Name::Certificates).is_none() || self.is_exempt(txn, order)? {
+        if self.ports.settings().limits.get(LimitName::Certificates).is_none() || self.is_exempt(txn, order)? {
             return Ok(());
         }
-        self.use_up(txn, Name::Certificates, &set_of(&order.identifiers))
+        self.use_up(txn, LimitName::Certificates, &set_of(&order.identifiers))
     }
 
     /// Refuses one more validation of a name that failed too often, or would if all that are underway fail. Orders that
@@ -93,9 +93,9 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     /// # Errors
     /// `rateLimited`; when the storage fails.
     pub(in crate::ca) fn may_validate(&self, txn: &Txn<'_, K>, identifier: &Identifier) -> Result<(), Problem> {
-        let Some(limit) = self.ports.settings().limits.get(Name::FailedValidations) else { return Ok(()) };
+        let Some(limit) = self.ports.settings().limits.get(LimitName::FailedValidations) else { return Ok(()) };
         let (now, base) = (self.ports.now(), identifier.base());
-        let mut tat = txn.get::<FailingRecord>(&proof_id(&base, false))?.map(|record| record.tat);
+        let mut tat = txn.get::<FailingRecord>(&identifier_id(&base, false))?.map(|record| record.tat);
         for (_, job) in txn.list::<JobRecord>(None, JOBS)? {
             let Work::Validate(id, _) = &job.work else { continue };
             let underway = txn.get::<AuthorizationRecord>(id.as_str())?;
@@ -107,7 +107,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         }
         match limit.take(tat, now) {
             Ok(_) => Ok(()),
-            Err(at) => Err(rate_limits::exceeded(Name::FailedValidations, limit, at, now)),
+            Err(at) => Err(rate_limits::exceeded(LimitName::FailedValidations, limit, at, now)),
         }
     }
 }

@@ -4,7 +4,7 @@ use super::kind::Account;
 use crate::ca::partitions::roster::{Enrol, RosterAt};
 use crate::ca::runtime::jobs::{JobRecord, Work};
 use crate::ca::runtime::ports::PartitionPorts;
-use crate::records::ledger::inventory::MemberRecord;
+use crate::records::ledger::inventory::RosterEntry;
 use crate::records::{AccountRecord, Problem};
 use crate::store::{Kv, Txn};
 use core::time::Duration;
@@ -58,7 +58,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     /// Tells the list of accounts of this one. Gives the revision that it told.
     async fn tell_list_now(&self) -> Result<Option<u64>, Problem> {
         let Some(account) = self.transact(|txn| Ok(txn.get::<AccountRecord>("")?))? else { return Ok(None) };
-        let member = MemberRecord::of(&account);
+        let member = RosterEntry::of(&account);
         self.ports.ask(&RosterAt::of(&account.id), &Enrol(member)).await?;
         Ok(Some(account.revision))
     }
@@ -74,7 +74,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     }
 
     /// What a list has of this account; `null` when there is none.
-    pub(in crate::ca) fn listed_account(&self) -> Result<Option<MemberRecord>, Problem> {
-        self.transact(|txn| Ok(txn.get::<AccountRecord>("")?.as_ref().map(MemberRecord::of)))
+    pub(in crate::ca) fn listed_account(&self) -> Result<Option<RosterEntry>, Problem> {
+        self.transact(|txn| Ok(txn.get::<AccountRecord>("")?.as_ref().map(RosterEntry::of)))
     }
 }

@@ -19,7 +19,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     ///
     /// # Errors
     /// `malformed`, `unsupportedIdentifier`, `compound`: see [`crate::records::NewOrder::read`]; `rejectedIdentifier`, `unauthorized`:
-    /// see [`permit`](crate::ca::issuance_policy::grant::permit); `malformed` for a notBefore or notAfter that cannot be had (RFC 8555
+    /// see [`grant_order`](crate::ca::issuance_policy::grant::grant_order); `malformed` for a notBefore or notAfter that cannot be had (RFC 8555
     /// §7.4: as asked, or not at all) and for a `replaces` that is no certID or of a certificate with other names;
     /// `invalidProfile`; 409 `alreadyReplaced` (RFC 9773 §5); `rateLimited` (RFC 8555 §6.6).
     pub async fn post_new_order(&self, admitted: &Admitted) -> Answer {

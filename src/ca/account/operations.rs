@@ -4,7 +4,7 @@ use super::kind::Account;
 use super::listing::PATIENCE;
 use crate::ca::partitions::roster::shown_of;
 use crate::ca::runtime::ports::PartitionPorts;
-use crate::records::ledger::inventory::MemberRecord;
+use crate::records::ledger::inventory::RosterEntry;
 use crate::records::{AccountRecord, AccountStatus, CertificateRecord, Problem};
 use crate::store::Kv;
 use serde::{Deserialize, Serialize};
@@ -36,7 +36,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     }
 
     fn account_shown(&self, account: &AccountRecord) -> Value {
-        shown_of(&self.ports.settings().urls, &MemberRecord::of(account)).unwrap_or_default()
+        shown_of(&self.ports.settings().urls, &RosterEntry::of(account)).unwrap_or_default()
     }
 
     /// Ends this account; `null` when there is none. One that is over stays as it is.

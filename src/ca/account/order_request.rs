@@ -3,11 +3,11 @@
 use super::kind::Account;
 use super::request::{Admitted, payload};
 use crate::ca::http::cert_id::CertId;
-use crate::ca::issuance_policy::grant::Permits;
+use crate::ca::issuance_policy::grant::OrderGrants;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::pki::validity::{PeriodLimits, RequestedPeriod};
 use crate::pki::{Profile, profile};
-use crate::records::acme::new_order::Asked;
+use crate::records::acme::new_order::RequestedIdentifiers;
 use crate::records::{Kind, NewOrder, Problem};
 use crate::store::Kv;
 use crate::values::{Identifier, Time, b64};
@@ -18,7 +18,7 @@ use std::collections::BTreeSet;
 /// What a newOrder request asks for, read and found to be possible.
 pub(in crate::ca) struct Wanted<'a> {
     pub identifiers: Vec<Identifier>,
-    pub permits: Permits<'a>,
+    pub permits: OrderGrants<'a>,
     pub profile: &'static Profile,
     pub validity: RequestedPeriod,
     pub replaces: Option<CertId>,
@@ -29,7 +29,7 @@ pub(in crate::ca) struct Wanted<'a> {
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     pub(in crate::ca) fn wanted<'a>(&'a self, admitted: &'a Admitted, urgent: bool) -> Result<Wanted<'a>, Problem> {
         let asked: NewOrder = payload(admitted)?;
-        let Asked { good: identifiers, bad } = asked.read()?;
+        let RequestedIdentifiers { valid: identifiers, invalid: bad } = asked.read()?;
         let permits = self.permits_beside(&admitted.governing, &identifiers, bad)?;
         let profile = self.profile(&permits, asked.profile.as_deref())?;
         let (not_before, not_after) = asked.validity()?;
@@ -47,7 +47,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     /// `invalidProfile`, naming those that are offered.
     pub(in crate::ca) fn profile(
         &self,
-        permits: &Permits<'_>,
+        permits: &OrderGrants<'_>,
         name: Option<&str>,
     ) -> Result<&'static Profile, Problem> {
         let offered = profile::offered(self.ports.issuer());
@@ -67,7 +67,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     /// What an order's validity has to keep to.
     pub(in crate::ca) fn terms(
         &self,
-        permits: &Permits<'_>,
+        permits: &OrderGrants<'_>,
         profile: &'static Profile,
         ordered: Time,
     ) -> PeriodLimits<'_> {

@@ -1,8 +1,8 @@
 //! What the effective policy permits to this account.
 
 use super::kind::Account;
-use crate::ca::issuance_policy::effective::{Governing, governing};
-use crate::ca::issuance_policy::grant::{Permits, permit};
+use crate::ca::issuance_policy::effective::{self, EffectivePolicy};
+use crate::ca::issuance_policy::grant::{OrderGrants, grant_order};
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::acme::problem::Named;
 use crate::records::{AuthorizationRecord, Kind, OrderRecord, Problem};
@@ -14,18 +14,22 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     ///
     /// # Errors
     /// `serverInternal` when it cannot be found out.
-    pub(in crate::ca) async fn governing(&self) -> Result<Governing, Problem> {
+    pub(in crate::ca) async fn governing(&self) -> Result<EffectivePolicy, Problem> {
         let account = self.transact(|txn| self.account(txn))?;
-        governing(&self.ports, &account).await
+        effective::for_account(&self.ports, &account).await
     }
 }
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
-    /// As [`permit`], by what the account is under today.
+    /// As [`grant_order`], by what the account is under today.
     ///
     /// # Errors
-    /// As [`permit`]; `rejectedIdentifier` for names that are [too deep](Account::too_deep); `unauthorized`: see [`Governing::rules`].
-    pub fn permits<'a>(&'a self, governing: &'a Governing, identifiers: &[Identifier]) -> Result<Permits<'a>, Problem> {
+    /// As [`grant_order`]; `rejectedIdentifier` for names that are [too deep](Account::too_deep); `unauthorized`: see [`EffectivePolicy::rules`].
+    pub fn permits<'a>(
+        &'a self,
+        governing: &'a EffectivePolicy,
+        identifiers: &[Identifier],
+    ) -> Result<OrderGrants<'a>, Problem> {
         self.permits_beside(governing, identifiers, Vec::new())
     }
 
@@ -35,28 +39,28 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     /// As [`Account::permits`].
     pub fn permits_beside<'a>(
         &'a self,
-        governing: &'a Governing,
+        governing: &'a EffectivePolicy,
         identifiers: &[Identifier],
         mut refused: Vec<(Named, Problem)>,
-    ) -> Result<Permits<'a>, Problem> {
+    ) -> Result<OrderGrants<'a>, Problem> {
         let deep = |identifier: &&Identifier| self.too_deep(identifier).is_some();
         let (deep, others): (Vec<&Identifier>, Vec<&Identifier>) = identifiers.iter().partition(deep);
         let told = |identifier: &&Identifier| Some((Named::from(*identifier), self.too_deep(identifier)?));
         refused.extend(deep.iter().filter_map(told));
-        permit(governing.rules(self.ports.settings())?, self.ports.issuer(), &others, refused)
+        grant_order(governing.rules(self.ports.settings())?, self.ports.issuer(), &others, refused)
     }
 
     /// Whether an order that was permitted when it was placed would be today: a policy that an operator tightens holds
     /// from then on, also for what has been proven, or pre-authorised, meanwhile.
     ///
     /// # Errors
-    /// As [`permit`]; `unauthorized` for identifiers that were pre-authorised and are not any more.
+    /// As [`grant_order`]; `unauthorized` for identifiers that were pre-authorised and are not any more.
     pub fn check_still_permitted<'a>(
         &'a self,
-        governing: &'a Governing,
+        governing: &'a EffectivePolicy,
         order: &OrderRecord,
         authorizations: &[AuthorizationRecord],
-    ) -> Result<Permits<'a>, Problem> {
+    ) -> Result<OrderGrants<'a>, Problem> {
         let permits = self.permits(governing, &order.identifiers)?;
         let mut refused = Vec::new();
         for authorization in authorizations.iter().filter(|authorization| authorization.challenges.is_empty()) {

@@ -4,7 +4,7 @@
 use super::kind::Account;
 use super::order_request::Wanted;
 use super::request::{Admitted, payload};
-use crate::ca::config::rate_limits::Name;
+use crate::ca::config::rate_limits::LimitName;
 use crate::ca::http::cert_id::{CertId, spread};
 use crate::ca::ledger::entry::RenewalInfo;
 use crate::ca::ledger::kind::LedgerAt;
@@ -63,7 +63,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     /// Whatever goes wrong, the order is one like others.
     pub(in crate::ca) async fn is_urgent(&self, admitted: &Admitted) -> bool {
         let limits = &self.ports.settings().limits;
-        if limits.get(Name::NewOrders).is_none() && limits.get(Name::Certificates).is_none() {
+        if limits.get(LimitName::NewOrders).is_none() && limits.get(LimitName::Certificates).is_none() {
             return false;
         }
         let found = self.precheck(admitted, |txn, _account| {

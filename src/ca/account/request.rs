@@ -4,7 +4,7 @@ use super::kind::Account;
 use super::terms;
 use crate::ca::http::routes::AccountRoute;
 use crate::ca::issuance_policy::effective;
-use crate::ca::issuance_policy::effective::Governing;
+use crate::ca::issuance_policy::effective::EffectivePolicy;
 use crate::ca::partitions::nonce;
 use crate::ca::partitions::nonce::{Redeem, redeem};
 use crate::ca::runtime::jws;
@@ -49,7 +49,7 @@ pub struct Admitted {
     url: Result<(), Problem>,
     needs_agreement: bool,
     /// What decides about the account's new orders; nothing where the request is about something else.
-    pub governing: Governing,
+    pub governing: EffectivePolicy,
 }
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
@@ -80,9 +80,9 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         let needs_agreement = !terms::needs_no_agreement(route, &jws);
         let governing = match route {
             AccountRoute::NewOrder | AccountRoute::NewAuthorization | AccountRoute::Directory => {
-                effective::governing(&self.ports, &account).await?
+                effective::for_account(&self.ports, &account).await?
             }
-            _ => Governing::default(),
+            _ => EffectivePolicy::default(),
         };
         Ok(Admitted { jws, account: id, nonce, url, needs_agreement, governing })
     }

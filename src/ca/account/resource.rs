@@ -6,7 +6,7 @@ use super::request::{Admitted, payload};
 use crate::ca::http::message::{Answer, Response};
 use crate::ca::runtime::jobs::JobRecord;
 use crate::ca::runtime::ports::PartitionPorts;
-use crate::records::acme::account::{AccountUpdate, ExternalBinding, NewAccount, VoidAccount};
+use crate::records::acme::account::{AccountUpdate, ExternalBinding, NewAccount, Tombstone};
 use crate::records::acme::contact;
 use crate::records::{AccountRecord, AccountStatus, OrderRecord, Problem};
 use crate::store::{Kv, Txn};
@@ -96,7 +96,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     pub fn release_key_claim(&self, thumbprint: &str) -> Result<Holding, Problem> {
         self.transact(|txn| match txn.get::<AccountRecord>("")? {
             None => {
-                txn.put("", &VoidAccount { expires: self.ports.now().plus(VOID_LIFETIME) })?;
+                txn.put("", &Tombstone { expires: self.ports.now().plus(VOID_LIFETIME) })?;
                 Ok(Holding::Nobody)
             }
             Some(account) => self.holding(txn, account, thumbprint),
@@ -132,7 +132,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
             if let Some(account) = txn.get::<AccountRecord>("")? {
                 return self.holding(txn, account, &creation.thumbprint);
             }
-            if txn.get::<VoidAccount>("")?.is_some() {
+            if txn.get::<Tombstone>("")?.is_some() {
                 return Ok(Holding::Nobody);
             }
             let agreed = creation.wanted.terms_of_service_agreed;

@@ -11,7 +11,7 @@ use crate::ca::runtime::ports::PartitionPorts;
 use crate::policy::Grant;
 use crate::records::acme::authorization::{AuthorizationStatus, VALID_LIFETIME};
 use crate::records::acme::order::OrderStatus;
-use crate::records::acme::reuse::{MARGIN, PlacedRecord, ProofRecord, proof_id};
+use crate::records::acme::reuse::{AuthorizationByIdentifier, MARGIN, OrderByRequest, identifier_id};
 use crate::records::{AuthorizationRecord, OrderRecord, Problem};
 use crate::store::{Kv, Txn};
 use crate::values::{Identifier, Time};
@@ -51,8 +51,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         txn: &Txn<'_, K>,
         identifier: &Identifier,
     ) -> Result<Option<AuthorizationRecord>, Problem> {
-        let id = proof_id(&identifier.base(), identifier.is_wildcard());
-        let Some(proof) = txn.get::<ProofRecord>(&id)? else { return Ok(None) };
+        let id = identifier_id(&identifier.base(), identifier.is_wildcard());
+        let Some(proof) = txn.get::<AuthorizationByIdentifier>(&id)? else { return Ok(None) };
         let found = txn.get::<AuthorizationRecord>(proof.authorization.as_str())?;
         Ok(found.filter(|authorization| self.lasts(authorization.expires)))
     }
@@ -66,8 +66,9 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         txn: &mut Txn<'_, K>,
         authorization: &AuthorizationRecord,
     ) -> Result<(), Problem> {
-        let proof = ProofRecord { authorization: authorization.id.clone(), expires: authorization.expires };
-        Ok(txn.put(&proof_id(&authorization.identifier, authorization.wildcard), &proof)?)
+        let proof =
+            AuthorizationByIdentifier { authorization: authorization.id.clone(), expires: authorization.expires };
+        Ok(txn.put(&identifier_id(&authorization.identifier, authorization.wildcard), &proof)?)
     }
 
     /// The open order that was made for exactly this.
@@ -75,7 +76,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     /// # Errors
     /// When the storage fails.
     pub(in crate::ca) fn placed(&self, txn: &Txn<'_, K>, wanted: &Wanted<'_>) -> Result<Option<OrderRecord>, Problem> {
-        let Some(placed) = txn.get::<PlacedRecord>(&wanted.digest())? else { return Ok(None) };
+        let Some(placed) = txn.get::<OrderByRequest>(&wanted.digest())? else { return Ok(None) };
         let Some(order) = txn.get::<OrderRecord>(placed.order.as_str())? else { return Ok(None) };
         let status = order.status(&self.authorizations_of(txn, &order)?, self.ports.now());
         let open = matches!(status, OrderStatus::Pending | OrderStatus::Ready) && self.lasts(order.expires);
@@ -92,7 +93,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
         wanted: &Wanted<'_>,
         order: &OrderRecord,
     ) -> Result<(), Problem> {
-        Ok(txn.put(&wanted.digest(), &PlacedRecord { order: order.id.clone(), expires: order.expires })?)
+        Ok(txn.put(&wanted.digest(), &OrderByRequest { order: order.id.clone(), expires: order.expires })?)
     }
 
     /// Until when a proof may be used that is made now; `until` is when it ends by its own word.

@@ -1,22 +1,23 @@
-//! Cloudflare Access in front of the operations API: whose assertions are taken.
+//! The settings of Cloudflare Access in front of the operations API.
 
-use super::values::{Values, origin};
+use super::values::{Values, invalid, origin};
 use crate::jose::access::Expected;
 
-/// The Access team and application that stand in front.
+/// The Access team and application that protect the operations API.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Access {
-    /// What an assertion has to say.
+    /// Expected issuer and audience of an assertion.
     pub expected: Expected,
 }
 
-/// How long the tag of an application is, in hex digits.
+/// Length of an application's tag in hex digits.
 const TAG: usize = 64;
 
 const TEAM_LIKE: &str = "https://TEAM.cloudflareaccess.com";
 
 impl Access {
-    /// Reads `ACCESS_TEAM` and `ACCESS_AUDIENCE`; `None` where neither is set. `dev` lets a test machine be a team.
+    /// Reads `ACCESS_TEAM` and `ACCESS_AUDIENCE`; `None` if neither is set. With `dev` the team may be a test
+    /// machine.
     ///
     /// # Errors
     /// A sentence for the operator.
@@ -34,7 +35,7 @@ impl Access {
         }
     }
 
-    /// Where the team's keys are.
+    /// URL of the team's keys.
     pub fn keys_url(&self) -> String {
         format!("{}/cdn-cgi/access/certs", self.expected.issuer)
     }
@@ -46,10 +47,10 @@ fn team_url(text: &str, dev: bool) -> Result<String, String> {
         "http" if dev => Ok(()),
         _ => Err("it has to begin with https://"),
     })?;
-    // Another host would say who is an operator here.
+    // Another host could assert any operator.
     let name = team.strip_prefix("https://").and_then(|host| host.strip_suffix(".cloudflareaccess.com"));
     if !dev && name.is_none_or(|name| name.is_empty() || name.contains('.')) {
-        return Err(format!("ACCESS_TEAM is {text:?}; it has to be the URL of an Access team, like {TEAM_LIKE}."));
+        return Err(invalid("ACCESS_TEAM", text, format_args!("the URL of an Access team, like {TEAM_LIKE}")));
     }
     Ok(team)
 }
@@ -57,9 +58,7 @@ fn team_url(text: &str, dev: bool) -> Result<String, String> {
 fn tag(text: &str) -> Result<String, String> {
     let text = text.trim();
     if text.len() != TAG || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
-        return Err(format!(
-            "ACCESS_AUDIENCE is {text:?}; it has to be the application's AUD tag of {TAG} hex digits."
-        ));
+        return Err(invalid("ACCESS_AUDIENCE", text, format_args!("the application's AUD tag of {TAG} hex digits")));
     }
     Ok(text.to_ascii_lowercase())
 }
@@ -80,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn both_or_none() {
+    fn access_needs_team_and_audience() {
         let tag = "0a".repeat(32);
         assert_eq!(read(None, None, false), Ok(None));
         for (team, audience, missing) in
@@ -95,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn a_team_is_one_of_cloudflares_but_on_a_test_machine() {
+    fn access_team_has_to_be_cloudflares_except_on_a_test_machine() {
         let tag = "0a".repeat(32);
         for bad in [
             "",
@@ -120,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tag_has_64_hex_digits() {
+    fn access_audience_has_64_hex_digits() {
         for bad in ["", "0a", &"0a".repeat(33), &"0g".repeat(32), &format!("{}\u{e9}", "0a".repeat(31))] {
             let refusal = read(Some(TEAM), Some(bad), false).unwrap_err();
             assert!(refusal.starts_with("ACCESS_AUDIENCE is ") && refusal.contains("64 hex digits"), "{refusal}");

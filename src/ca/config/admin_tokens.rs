@@ -1,26 +1,26 @@
-//! The secrets by which operators are known.
+//! The setting ADMIN_TOKENS: operators' secrets.
 
 use crate::jose;
 use crate::records::operations::proof;
 use core::fmt;
 
-/// The shortest token, in characters: `openssl rand -hex 16`.
+/// Minimum length of a token in characters: `openssl rand -hex 16`.
 const MIN_TOKEN: usize = 32;
 
-/// The longest, and how many there may be: each is compared with each request.
+/// Maximum length and number of tokens: each is compared with each request.
 const MAX_TOKEN: usize = 256;
 
 const MAX_TOKENS: usize = 20;
 
-/// The longest name of one.
+/// Maximum length of a token's name.
 const MAX_NAME: usize = 40;
 
-/// The admin tokens with their names; they show themselves to nobody.
+/// The admin tokens with their names; `Debug` shows the names only.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct AdminTokens(Vec<(String, String)>);
 
 impl AdminTokens {
-    /// Reads `ADMIN_TOKENS`, a JSON object from name to token; none where it is not set.
+    /// Reads `ADMIN_TOKENS`, a JSON object from name to token; empty if not set.
     ///
     /// # Errors
     /// A sentence for the operator, without any token.
@@ -59,19 +59,19 @@ impl AdminTokens {
         Ok(Self(tokens))
     }
 
-    /// Whether there are none.
+    /// Whether the list is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The name of the token that was sent. All are compared, whichever it is, each in a time that tells nothing of it.
-    /// `key` is any that the sender does not have.
+    /// The name of the token that was sent. All are compared, each in constant time. `key` is any that the sender
+    /// does not have.
     pub fn name_of(&self, key: &[u8; 32], sent: &str) -> Option<&str> {
         let found = self.0.iter().filter(|(_, token)| proof::same_secret(key, sent, token));
         found.fold(None, |found, (name, _)| found.or(Some(name.as_str())))
     }
 
-    /// The tokens, for who looks whether one of them got somewhere.
+    /// The tokens, for searches of outputs for secrets.
     #[cfg(any(test, feature = "testing"))]
     pub fn texts(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, token)| (name.as_str(), token.as_str()))
@@ -98,7 +98,7 @@ mod tests {
     const BEN: &str = "fedcba9876543210fedcba9876543210";
 
     #[test]
-    fn a_token_is_known_by_its_name() {
+    fn admin_tokens_are_found_by_value() {
         let text = format!(r#"{{"ada":"{ADA}","ben@corp.example":"{BEN}"}}"#);
         let tokens = AdminTokens::read(Some(&text)).unwrap();
         assert_eq!(tokens.name_of(&[7; 32], ADA), Some("ada"));
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn faults_name_the_place_and_never_the_token() {
+    fn admin_token_faults_name_the_member_and_no_token() {
         let short = &ADA[1..];
         for (text, said) in [
             ("{}".to_owned(), "ADMIN_TOKENS has 0 tokens"),

@@ -1,24 +1,24 @@
-//! Keys that the operator refuses: compromised ones, or those of a faulty generator, that no rule here knows.
+//! The setting BLOCKED_KEYS: compromised or weak keys that the operator refuses.
 
 use crate::values::members::type_name;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 
-/// The setting.
+/// Name of the setting.
 const NAME: &str = "BLOCKED_KEYS";
 
-/// The operator's list of blocked keys, each by the SHA-256 of its DER SubjectPublicKeyInfo: the fingerprint that
-/// RFC 7469 §2.4 made common, since it is the same in whatever certificate, CSR or account the key is.
+/// The operator's blocked keys, by SHA-256 of the DER SubjectPublicKeyInfo. This fingerprint (RFC 7469 §2.4) is the
+/// same in any certificate, CSR or account.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BlockedKeys(BTreeSet<[u8; 32]>);
 
 impl BlockedKeys {
-    /// Reads `BLOCKED_KEYS`, `None` where it is not set: hashes of 64 hexadecimal digits in either case, as a JSON array of
-    /// texts, or in a text with white space or commas between them.
+    /// Reads `BLOCKED_KEYS`: hashes of 64 hex digits in either case. They are a JSON array of strings, or a text
+    /// separated by white space or commas.
     ///
     /// # Errors
-    /// A sentence for the operator that names the entry that is wrong.
+    /// A sentence for the operator that names the invalid entry.
     pub fn read(text: Option<&str>) -> Result<Self, String> {
         let text = text.unwrap_or_default().trim();
         if text.starts_with('[') {
@@ -37,7 +37,7 @@ impl BlockedKeys {
 
     /// Whether the key with this DER SubjectPublicKeyInfo is blocked.
     pub fn contains(&self, spki_der: &[u8]) -> bool {
-        // Most lists are empty: then nothing is hashed.
+        // Most lists are empty and need no hash.
         !self.0.is_empty() && self.0.contains(&<[u8; 32]>::from(Sha256::digest(spki_der)))
     }
 }
@@ -51,7 +51,7 @@ fn of_json(at: usize, entry: &Value) -> Result<[u8; 32], String> {
     }
 }
 
-/// The hash in an entry, which is counted from 0.
+/// Parses the hash in an entry; entries count from 0.
 fn hash(at: usize, entry: &str) -> Result<[u8; 32], String> {
     crate::values::hex::decode(&entry.to_ascii_lowercase()).and_then(|bytes| bytes.try_into().ok()).ok_or_else(|| {
         let shown = crate::values::quote::quote(entry);
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn c02_a_wrong_entry_of_the_blocked_keys_is_named() {
+    fn c02_invalid_blocked_key_is_named() {
         let key = hex(KEY);
         let colons = key.as_bytes().chunks(2).map(|pair| String::from_utf8_lossy(pair)).collect::<Vec<_>>().join(":");
         for (text, named) in [

@@ -1,18 +1,19 @@
-//! The settings for CAA: the identities of this CA, and the networks.
+//! The settings CAA, CAA_IDENTITIES and CAA_INTERNAL.
 
-use super::values::Values;
+use super::values::{Values, invalid};
 use crate::validation::caa;
 use crate::validation::caa::Config;
 use crate::values::identifier::DnsName;
+use crate::values::quote::quote;
 use url::{Host, Url};
 
-/// The most names that a challenge may have of its issuer (draft-ietf-acme-dns-persist-02 §3.1).
+/// Maximum number of issuer names in a challenge (draft-ietf-acme-dns-persist-02 §3.1).
 const MAX_IDENTITIES: usize = 10;
 
-/// The name of a disposable CA, whose address is none.
+/// Identity of a `dev` CA at an IP address.
 const DEV_IDENTITY: &str = "selvedge.test";
 
-/// Reads CAA, CAA_IDENTITIES and CAA_INTERNAL. `base` is the CA's base URL, whose host is its name by default.
+/// Reads CAA, CAA_IDENTITIES and CAA_INTERNAL. The default identity is the host of `base`, the CA's base URL.
 ///
 /// # Errors
 /// A sentence for the operator.
@@ -20,7 +21,7 @@ pub fn config(value: Values<'_>, base: &str, dev: bool) -> Result<Config, String
     let checked = match value("CAA").as_deref() {
         None | Some("on") => true,
         Some("off") => false,
-        Some(other) => return Err(format!("CAA is {other:?}; it has to be \"on\" or \"off\".")),
+        Some(other) => return Err(invalid("CAA", other, "\"on\" or \"off\"")),
     };
     let host = || match Url::parse(base).ok()?.host()? {
         Host::Domain(name) => Some(name.to_owned()),
@@ -30,7 +31,7 @@ pub fn config(value: Values<'_>, base: &str, dev: bool) -> Result<Config, String
         Some(list) => names("CAA_IDENTITIES", &list)?,
         None => vec![host().or_else(|| dev.then(|| DEV_IDENTITY.to_owned())).ok_or(
             "CAA_IDENTITIES is not set, and the host of BASE_URL is an address; set it to a domain name of yours that \
-             stands for this CA in DNS.",
+             identifies this CA in DNS.",
         )?],
     };
     if identities.is_empty() || identities.len() > MAX_IDENTITIES {
@@ -45,13 +46,13 @@ pub fn config(value: Values<'_>, base: &str, dev: bool) -> Result<Config, String
     Ok(Config { checked, identities, internal })
 }
 
-/// A comma-separated list of domain names, in lower case.
+/// Parses a comma-separated list of domain names into lower case.
 pub(in crate::ca) fn names(variable: &str, list: &str) -> Result<Vec<String>, String> {
     let parts = list.split(',').map(str::trim).filter(|part| !part.is_empty());
     let read = |part: &str| match DnsName::parse(part) {
         Ok(name) if !name.is_wildcard() => Ok(name.as_str().to_owned()),
-        Ok(_) => Err(format!("{variable} has {part:?}; leave the `*.` out.")),
-        Err(fault) => Err(format!("{variable} has {part:?}, which {fault}.")),
+        Ok(_) => Err(format!("{variable} has {}; leave the `*.` out.", quote(part))),
+        Err(fault) => Err(format!("{variable} has {}, which {fault}.", quote(part))),
     };
     parts.map(read).collect()
 }

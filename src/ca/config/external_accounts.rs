@@ -1,5 +1,4 @@
-//! External account keys ([RFC 8555 §7.3.4](https://www.rfc-editor.org/rfc/rfc8555#section-7.3.4)): what the operator
-//! hands out, one for each person or team that may have accounts here.
+//! External account keys of the settings ([RFC 8555 §7.3.4](https://www.rfc-editor.org/rfc/rfc8555#section-7.3.4)).
 
 use super::policy;
 use crate::jose;
@@ -13,20 +12,20 @@ use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// The shortest MAC key: a key of the size of the hash is what HS256 needs at least (RFC 7518 §3.2).
+/// Minimum length of a MAC key: HS256 needs the hash's size (RFC 7518 §3.2).
 const MIN_KEY: usize = 32;
 
-/// The longest name of a key.
+/// Maximum length of a kid.
 const MAX_KID: usize = 128;
 
-/// Who may create accounts.
+/// The settings of external account binding.
 #[derive(Clone, Debug, Default)]
 pub struct ExternalAccounts {
     /// Whether new accounts need an external account binding.
     pub required: bool,
-    /// The keys of the configuration by their `kid`.
+    /// The configured keys by `kid`.
     pub keys: BTreeMap<String, ExternalKey>,
-    /// Whether operators can make others.
+    /// Whether operators can create keys.
     pub more: bool,
 }
 
@@ -35,36 +34,35 @@ pub struct ExternalAccounts {
 pub struct ExternalKey {
     /// The MAC key.
     pub key: MacKey,
-    /// For how many account keys it is good.
+    /// Number of account keys that may use it.
     pub uses: Uses,
-    /// What accounts bound to it may have, on top of the CA's policy.
+    /// Policy of its accounts, in addition to the CA's.
     pub policy: Policy,
-    /// The policy as it was written; null for none.
+    /// The policy as written; null for none.
     pub document: Value,
 }
 
-/// What the MAC keys of operators' external account keys are made for: no other secret is made with it.
+/// Label that separates the derivation of operators' MAC keys.
 const MADE: &[u8] = b"selvedge external account key v1\0";
 
-/// The MAC key of the external account key of this kid that an operator makes, or made: 32 octets, HMAC-SHA256 of the kid
-/// under a secret of the CA. Nobody who has not been given it can make a MAC with it, whether there is such a key or not.
+/// Derives the MAC key of an operator's external account key from its kid. The result is 32 octets of HMAC-SHA256
+/// under a secret of the CA, whether the key was created or not.
 pub fn made_key(secret: &[u8; 32], kid: &str) -> MacKey {
     MacKey(nonce::derived(secret, MADE, kid.as_bytes()).to_vec())
 }
 
-/// By what a MAC key is known again: it tells nothing of it.
+/// Check value of a MAC key, which does not reveal it.
 pub fn check_of(key: &MacKey) -> String {
     let digest = Sha256::new().chain_update(b"selvedge check v1\0").chain_update(&key.0).finalize();
     b64::encode(digest.get(..6).unwrap_or_default())
 }
 
-/// A MAC key, which shows itself to nobody.
+/// A MAC key; `Debug` is redacted.
 #[derive(Clone, PartialEq, Eq)]
 pub struct MacKey(Vec<u8>);
 
 impl MacKey {
-    /// Reads a key as operators paste it: base64url, or standard base64, with or without padding. It is decoded once,
-    /// whatever comes out.
+    /// Reads a key in base64url or standard base64, with or without padding. It is decoded once, whatever the result.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim().trim_end_matches('=').replace('+', "-").replace('/', "_");
         b64::decode_secret(&text).filter(|key| key.len() >= MIN_KEY).map(Self)
@@ -83,11 +81,11 @@ impl fmt::Debug for MacKey {
 }
 
 impl ExternalAccounts {
-    /// Reads `EAB_KEYS`, a JSON object from `kid` to key, `None` where it is not set; keys' policies are held against
-    /// the CA's. `more` says whether operators can make others.
+    /// Reads `EAB_KEYS`, a JSON object from `kid` to key. Keys' policies are checked against the CA's. `more`:
+    /// whether operators can create keys.
     ///
     /// # Errors
-    /// A sentence for the operator that begins with the place of the fault and never shows a key.
+    /// A sentence for the operator that begins with the path of the fault and never shows a key.
     pub fn read(text: Option<&str>, required: bool, more: bool, ca: &Policy) -> Result<Self, String> {
         let entries = match text {
             None => Map::new(),
@@ -96,10 +94,11 @@ impl ExternalAccounts {
         let keys = entries.iter().map(|(kid, entry)| Ok((kid.clone(), ExternalKey::read(kid, entry, ca)?)));
         let keys: BTreeMap<String, ExternalKey> = keys.collect::<Result<_, String>>()?;
         if required && keys.is_empty() && !more {
-            return Err("EXTERNAL_ACCOUNT_REQUIRED is true, but EAB_KEYS has no key and there are no ADMIN_TOKENS to \
-                        make one with (nor Cloudflare Access), so that nobody could create an account; set one of the \
-                        two with `wrangler secret put`."
-                .to_owned());
+            return Err(
+                "EXTERNAL_ACCOUNT_REQUIRED is true, but EAB_KEYS has no key, and without ADMIN_TOKENS (or Cloudflare \
+                        Access) no key can be created; set one of the two with `wrangler secret put`."
+                    .to_owned(),
+            );
         }
         Ok(Self { required, keys, more })
     }
@@ -157,7 +156,7 @@ mod tests {
         for text in [url.clone(), standard.clone(), format!("{url}="), format!(" {standard}==\n")] {
             assert_eq!(MacKey::parse(&text).map(|key| key.0), Some(bytes.clone()), "{text}");
         }
-        // A key that looks like base64 itself stays as it is.
+        // A key that looks like base64 itself stays unchanged.
         let text_key = b64::encode(b"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA");
         assert_eq!(MacKey::parse(&text_key).unwrap().bytes().len(), 43);
         for bad in ["", "short", "not base64 at all, but long enough for a key", &b64::encode(&[1; 31])] {
@@ -166,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a10_faults_name_the_place_and_never_the_key() {
+    fn a10_faults_name_the_member_and_no_key() {
         let secret = b64::encode(&[7; 32]);
         for (entries, place) in [
             (json!({ "a": { "key": format!("{secret}!"), "uses": "once" } }), "EAB_KEYS.a.key "),
@@ -201,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_show_themselves_to_nobody_and_requiring_needs_some() {
+    fn mac_keys_are_redacted_and_required_binding_needs_a_key() {
         let secret = [0x5a; 32];
         let accounts = read(&json!({ "a": { "key": b64::encode(&secret), "uses": "once" } })).unwrap();
         assert!(accounts.required && accounts.keys["a"].uses == Uses::Once);

@@ -1,45 +1,43 @@
-//! Who signs, as the operator configures it: issuers in numbered places, one of them active, and where that which
-//! verifiers fetch of them is published.
+//! The settings of issuers in numbered slots, and the URLs of their certificates and CRLs.
 
-use super::values::{Values, origin};
-use crate::ca::http::routes::{Lists, Urls};
+use super::values::{Values, invalid, origin};
+use crate::ca::http::routes::{CrlFile, Urls};
 use crate::pki::issuer::readable_name;
 use crate::pki::{Issuer, IssuerFault, IssuerSlot, Issuers, Serial, pem, profile};
 use crate::values::x509::{Parts, reason};
 use crate::values::{Time, Verify};
 
-/// How many places there are. An operator rotates every few years, and reuses the places of issuers that are over.
+/// Number of issuer slots. An operator rotates every few years and reuses the slots of expired issuers.
 pub const PLACES: u8 = 9;
 
-/// Shards of CRLs where none are configured: 100,000 revocations make lists of some 3,000 entries each.
+/// Default number of CRL shards: 100,000 revocations make CRLs of some 3,000 entries each.
 const SHARDS: u16 = 32;
 
-/// The most shards that may be configured: each list is signed afresh every day.
+/// Maximum number of CRL shards: each CRL is signed daily.
 pub const MAX_SHARDS: u16 = 128;
 
-/// The name of a variable or secret of the issuer in this place: the first place's has no number.
+/// Name of an issuer's variable or secret; that of the first slot has no number.
 pub fn name_of(what: &str, place: u8) -> String {
     if place == 1 { what.to_owned() } else { format!("{what}_{place}") }
 }
 
-/// The issuers, and what is wrong with those that are configured and cannot be used.
+/// The usable issuers, and the problems of others.
 #[derive(Clone, Debug)]
 pub struct Configured {
-    /// The issuers that can be used; one of them is active.
+    /// The usable issuers, one of them active.
     pub issuers: Issuers,
-    /// Sentences for the operator. They do not stop the CA: while an issuer is added or taken away, step by step, the
-    /// others go on.
+    /// Sentences for the operator. They do not stop the CA: while an issuer is added or removed, the others continue.
     pub problems: Vec<String>,
 }
 
 impl Configured {
-    /// Reads all places.
+    /// Reads all slots.
     ///
     /// # Errors
-    /// What is wrong, where that leaves no issuer that could sign at `now`.
+    /// The problems, if no issuer can sign at `now`.
     pub fn read(value: Values<'_>, now: Time) -> Result<Self, String> {
         let (mut slots, mut problems) = (Vec::new(), Vec::new());
-        // One that cannot be read is refused by its own name.
+        // An unreadable root is refused by its own setting.
         let root = value("ROOT_CERTIFICATE").and_then(|pem| Root::read(&pem).ok());
         for place in 1..=PLACES {
             match slot(value, place, root.as_ref(), now, &mut problems) {
@@ -50,7 +48,7 @@ impl Configured {
         Self::of(slots, problems, now)
     }
 
-    /// The same without the issuer in this place, for this reason.
+    /// Removes the issuer of this slot, for this reason.
     ///
     /// # Errors
     /// As [`Configured::read`].
@@ -61,21 +59,20 @@ impl Configured {
         Self::of(slots, problems, now)
     }
 
-    /// The same with the issuers that the key of `ROOT_CERTIFICATE` did not sign (RFC 5280 §6.1.3 (a) (1)) as those of another
-    /// root: a company's root that got another key keeps its name.
+    /// Separates issuers that ROOT_CERTIFICATE's key did not sign (RFC 5280 §6.1.3 (a) (1)) from that root. A root
+    /// that got another key may have kept its name.
     pub async fn by_signature(mut self, now: Time, crypto: &impl Verify) -> Self {
         for slot in self.issuers.slots_mut() {
             let Err(fault) = slot.issuer.check_root_signature(crypto).await else { continue };
             let Ok(issuer) = slot.issuer.clone().without_root() else { continue };
-            // What that root demands does not concern it.
+            // That root's constraints do not apply.
             let before = path_problems(slot.number, &slot.issuer, now);
             self.problems.retain(|problem| !before.contains(problem));
             slot.issuer = issuer;
             self.problems.extend(path_problems(slot.number, &slot.issuer, now));
             if !matches!(fault, IssuerFault::NotByRoot(_)) {
                 self.problems.push(format!(
-                    "Whether {} is below ROOT_CERTIFICATE cannot be told, so nothing that this root demands is heeded: \
-                     {fault}.",
+                    "Cannot check whether {} is below ROOT_CERTIFICATE, so that root's constraints are not applied: {fault}.",
                     name_of("ISSUER_CHAIN", slot.number)
                 ));
             }
@@ -105,7 +102,7 @@ fn refusal(fault: &crate::pki::IssuersFault, now: Time) -> String {
     }
 }
 
-/// The issuer in this place, if there is one.
+/// Reads the issuer of this slot, if any.
 fn slot(
     value: Values<'_>,
     place: u8,
@@ -114,19 +111,19 @@ fn slot(
     problems: &mut Vec<String>,
 ) -> Result<Option<IssuerSlot>, String> {
     let (chain_name, key_name, from_name) =
-        (name_of("ISSUER_CHAIN", place), name_of("ISSUER_KEY", place), name_of("ISSUER_FROM", place));
+        (name_of("ISSUER_CHAIN", place), name_of("ISSUER_KEY", place), name_of("ISSUER_ACTIVE_FROM", place));
     let says = |what: &str| format!("{chain_name} cannot be used: {what}.");
     let Some(chain) = value(&chain_name) else {
         return match value(&key_name) {
             Some(_) if place > 1 => Err(format!(
-                "{key_name} is set and {chain_name} is not: the issuer is half configured and not used. Set \
+                "{key_name} is set and {chain_name} is not: the issuer is incomplete and not used. Set \
                  {chain_name} under [vars] in wrangler.toml and deploy, or delete {key_name}."
             )),
             _ => Ok(None),
         };
     };
     let issuer = Issuer::in_use(&chain).map_err(|fault| says(&fault.to_string()))?;
-    // Of another root, from before it was replaced or got another key perhaps, nothing more is known here.
+    // Nothing more is known of an issuer of another root, such as a replaced one.
     let issuer = match root {
         Some(root) => issuer.below_if_named(&root.der),
         None => issuer,
@@ -138,9 +135,7 @@ fn slot(
     let issuer = alternates(issuer, value, &name_of("ALTERNATE_CHAINS", place), now, problems)?;
     let active_from = match value(&from_name) {
         Some(text) => Time::parse_rfc3339(&text).ok_or_else(|| {
-            format!(
-                "{from_name} is {text:?}; it has to be a time like 2027-01-31T00:00:00Z, from which the issuer signs."
-            )
+            invalid(&from_name, &text, "a time like 2027-01-31T00:00:00Z, from which the issuer signs")
         })?,
         None if place == 1 => Time::from_millis(0),
         None => {
@@ -153,21 +148,21 @@ fn slot(
     Ok(Some(IssuerSlot { number: place, issuer, active_from }))
 }
 
-/// What verifiers refuse the certificates of this issuer for. It stops nothing: what was issued has to be looked after.
+/// Reasons for which verifiers refuse this issuer's certificates. They do not stop the CA, which still maintains
+/// issued certificates.
 fn path_problems(place: u8, issuer: &Issuer, now: Time) -> Vec<String> {
     let faults = issuer.faults().iter().cloned().chain(issuer.check_root_time(now).err());
     let name = name_of("ISSUER_CHAIN", place);
     let sentences = faults.map(|fault| {
         format!(
-            "Verifiers refuse the certificates of {name}: {fault}. Make or import an issuer that is within these rules \
-             (docs/VERIFIERS.md)."
+            "Verifiers refuse the certificates of {name}: {fault}. Create or import an issuer that they accept (docs/VERIFIERS.md)."
         )
     });
     sentences.collect()
 }
 
-/// The issuer with its alternate chains, if there are any. One that is over, of a root that goes out of use perhaps, is
-/// left out: it must not stop the CA.
+/// The issuer with its alternate chains. An expired chain, as of a root out of use, is omitted and does not stop the
+/// CA.
 fn alternates(
     issuer: Issuer,
     value: Values<'_>,
@@ -185,32 +180,33 @@ fn alternates(
     }
     let faults = issuer.alternates().iter().enumerate().filter_map(|(at, chain)| {
         let fault = chain.check_time(now).err()?;
-        Some(format!("Of {name} chain {} is left out: {fault}. Take it out, or renew it.", at + 1))
+        Some(format!("Chain {} of {name} is not used: {fault}. Remove or renew it.", at + 1))
     });
     problems.extend(faults);
     Ok(issuer.with_alternates_at(now))
 }
 
-/// Where issuer certificates and CRLs are published, by plain http: who fetches them to verify a certificate cannot need
-/// one to be verified for that (RFC 5280 §8).
+/// URLs of issuer certificates and CRLs, over plain http. A verifier that fetches them cannot depend on a certificate
+/// (RFC 5280 §8).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Published {
+pub struct PublicationUrls {
     urls: Urls,
     shards: u16,
 }
 
-impl Published {
-    /// Reads `STATUS_URL` and `CRL_SHARDS`. `None` on a test machine that serves https only.
+impl PublicationUrls {
+    /// Reads `STATUS_URL` and `CRL_SHARDS`; `None` on a test machine with https only.
     ///
     /// # Errors
     /// A sentence that names the value.
     pub fn read(value: Values<'_>, base: &str, dev: bool) -> Result<Option<Self>, String> {
-        let shards = match value("CRL_SHARDS") {
-            None => SHARDS,
-            Some(text) => text.parse().ok().filter(|n| (1..=MAX_SHARDS).contains(n)).ok_or_else(|| {
-                format!("CRL_SHARDS is {text:?}; it has to be a whole number from 1 to {MAX_SHARDS}.")
-            })?,
-        };
+        let shards =
+            match value("CRL_SHARDS") {
+                None => SHARDS,
+                Some(text) => text.parse().ok().filter(|n| (1..=MAX_SHARDS).contains(n)).ok_or_else(|| {
+                    invalid("CRL_SHARDS", &text, format_args!("a whole number from 1 to {MAX_SHARDS}"))
+                })?,
+            };
         let base = match (value("STATUS_URL"), base.strip_prefix("https://")) {
             (Some(text), _) => Some(status_url(&text)?),
             (None, None) => Some(base.to_owned()),
@@ -220,27 +216,27 @@ impl Published {
         Ok(base.map(|base| Self::new(&base, shards)))
     }
 
-    /// Below this URL, which has no path; CRLs in this many shards.
+    /// URLs below `base`, which has no path, with this many CRL shards.
     pub fn new(base: &str, shards: u16) -> Self {
         Self { urls: Urls::new(base), shards: shards.clamp(1, MAX_SHARDS) }
     }
 
-    /// The issuer certificate (caIssuers, RFC 5280 §4.2.2.1).
+    /// URL of the issuer certificate (caIssuers, RFC 5280 §4.2.2.1).
     pub fn issuer(&self, id: &str) -> String {
         self.urls.issuer(id)
     }
 
-    /// Another file of CRLs.
-    pub fn lists(&self, which: Lists) -> String {
-        self.urls.lists(which)
+    /// URL of another CRL file.
+    pub fn crl_file(&self, which: CrlFile) -> String {
+        self.urls.crl_file(which)
     }
 
-    /// The CRL of an issuer's shard.
+    /// URL of the CRL of an issuer's shard.
     pub fn crl(&self, id: &str, shard: u16) -> String {
         self.urls.crl(id, shard)
     }
 
-    /// The shard that the certificate of this serial number goes to. Serial numbers are random, so shards fill evenly.
+    /// The CRL shard of a serial number. Serial numbers are random, so shards fill evenly.
     pub fn shard_of(&self, serial: &Serial) -> u16 {
         let last = serial.octets().iter().rev().take(2).fold(0_u16, |sum, octet| sum << 8 | u16::from(*octet));
         last % self.shards
@@ -254,8 +250,7 @@ fn status_url(text: &str) -> Result<String, String> {
     })
 }
 
-/// The root certificate that clients trust, where it is configured: it is handed out, and by it a root's key in the place
-/// of an issuer's is known as such.
+/// The root certificate that clients trust. The CA serves it, and compares issuers with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Root {
     der: Vec<u8>,
@@ -283,12 +278,12 @@ impl Root {
         let odd = |error: der::Error| says(&error.to_string());
         let (name, spki_der) = (readable_name(parts.subject).map_err(odd)?, parts.spki.to_vec());
         let (subject, not_after) = (parts.subject.to_vec(), parts.not_after);
-        // Written anew: what is handed out has nothing in it but the certificate.
+        // Encoded again, so that the served PEM contains nothing else.
         let pem = pem::write_certificate(&der).map_err(odd)?;
         Ok(Self { der, pem, name, subject, spki_der, not_after })
     }
 
-    /// When it ends.
+    /// Expiry.
     pub fn not_after(&self) -> Time {
         self.not_after
     }
@@ -308,7 +303,7 @@ impl Root {
         &self.pem
     }
 
-    /// What people call it.
+    /// Name for people.
     pub fn name(&self) -> &str {
         &self.name
     }

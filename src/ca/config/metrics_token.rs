@@ -1,10 +1,10 @@
 //! The setting METRICS_TOKEN.
 
-/// The secret of who may read the metrics, which shows itself to nobody.
+/// The token for reading metrics; `Debug` is redacted.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Token(String);
 
-/// The shortest token, in characters.
+/// Minimum length of a token in characters.
 const MIN_TOKEN: usize = 16;
 
 impl Token {

@@ -1,55 +1,15 @@
-//! The names of all settings, by which one that is misspelt is found out.
+//! Detects misspelt names of settings.
 
 use super::issuers::{PLACES, name_of};
+use super::settings::NAMES;
 
-/// The names of all variables and secrets but those of issuers, which [`known`] knows too.
-pub const NAMES: &[&str] = &[
-    "ACCESS_AUDIENCE",
-    "ACCESS_TEAM",
-    "ADMIN_TOKENS",
-    "ALLOW_PRIVATE",
-    "BASE_URL",
-    "BLOCKED_KEYS",
-    "CAA",
-    "CAA_IDENTITIES",
-    "CAA_INTERNAL",
-    "CLIENT_ADDRESS_HEADER",
-    "CRL_GATHERING_SECONDS",
-    "CRL_SHARDS",
-    "EAB_KEYS",
-    "EXTERNAL_ACCOUNT_REQUIRED",
-    "HTTP01_PORT",
-    "LONGEST_LIFE",
-    "METRICS_TOKEN",
-    "MODE",
-    "NONCE_KEY",
-    "POLICY",
-    "RATE_LIMITS",
-    "REFUSE_NONCES",
-    "REQUEST_LOG",
-    "RESOLVER_URL",
-    "REVOCATION_PAGE",
-    "ROOT_CERTIFICATE",
-    "ROOT_CRL",
-    "STATUS_URL",
-    "TERMS_CHANGE",
-    "TERMS_OF_SERVICE",
-    "TLS_ALPN_PORT",
-    "VALIDATION_RETRY_SECONDS",
-    "VALIDATION_SECONDS",
-    "VALIDATION_TRIES",
-    "WEBHOOK_SECRET",
-    "WEBHOOK_URL",
-    "WEBSITE",
-];
+/// Names of issuers' variables and secrets, without numbers.
+const OF_ISSUERS: [&str; 4] = ["ISSUER_CHAIN", "ISSUER_KEY", "ISSUER_ACTIVE_FROM", "ALTERNATE_CHAINS"];
 
-/// The names that issuers' variables and secrets have, without their numbers.
-const OF_ISSUERS: [&str; 4] = ["ISSUER_CHAIN", "ISSUER_KEY", "ISSUER_FROM", "ALTERNATE_CHAINS"];
-
-/// Whether a variable or secret of this name is read.
+/// Whether a setting has this name.
 ///
 /// # Errors
-/// The names that come nearest, none of which has to be meant.
+/// The most similar names.
 pub fn known(name: &str) -> Result<(), Vec<String>> {
     let places = (1..=PLACES).flat_map(|place| OF_ISSUERS.map(|base| name_of(base, place)));
     let all: Vec<String> = NAMES.iter().map(|name| (*name).to_owned()).chain(places).collect();
@@ -62,7 +22,7 @@ pub fn known(name: &str) -> Result<(), Vec<String>> {
     Err(near.into_iter().filter(|(far, _)| *far <= close).take(3).map(|(_, one)| one).collect())
 }
 
-/// How many characters have to be put in, left out or changed to make one text of the other (Levenshtein).
+/// The Levenshtein distance of two texts.
 fn distance(one: &str, other: &str) -> usize {
     let mut row: Vec<usize> = (0..=other.len()).collect();
     for (i, a) in one.bytes().enumerate() {
@@ -83,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_that_is_misspelt_is_found_out_with_those_that_come_near() {
+    fn misspelt_setting_gets_suggestions() {
         for name in NAMES.iter().chain(&["ISSUER_CHAIN", "ISSUER_KEY_9", "ALTERNATE_CHAINS_2"]) {
             assert_eq!(known(name), Ok(()), "{name}");
         }
@@ -94,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn the_distance_is_how_many_characters_differ() {
+    fn distance_counts_different_characters() {
         for (one, other, far) in
             [("", "", 0), ("", "abc", 3), ("kitten", "sitting", 3), ("CAA", "CA", 1), ("A_B", "AB", 1)]
         {

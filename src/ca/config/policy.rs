@@ -7,7 +7,7 @@ use crate::policy::{Known, Pattern, Policy, Rules, TextFault};
 use crate::validation::Method;
 use serde_json::Value;
 
-/// The challenge types and profiles that there are, for policies to name.
+/// The challenge types and profiles that policies may name.
 pub(in crate::ca) fn known() -> Known {
     Known {
         challenges: Method::ALL.into_iter().map(Method::name).collect(),
@@ -16,7 +16,7 @@ pub(in crate::ca) fn known() -> Known {
     }
 }
 
-/// Reads the policy document that is called `path` in faults.
+/// Reads a policy document that faults call `path`.
 ///
 /// # Errors
 /// A sentence for the operator that begins with the path of the faulty member.
@@ -24,15 +24,15 @@ pub fn read_policy(path: &str, document: &Value) -> Result<Policy, String> {
     Policy::read(path, document, &known()).map_err(|fault| format!("{fault}."))
 }
 
-/// Reads the text of a policy document; with the policy comes the document as it was written.
+/// Reads the text of a policy document and returns the policy with its document.
 ///
 /// # Errors
-/// What is wrong, and in which line.
+/// The fault with its line.
 pub fn read_policy_text(text: &str) -> Result<(Policy, Value), TextFault> {
     Policy::read_text(text, &known())
 }
 
-/// What a policy says that has no effect, each a sentence: it may stand there in error.
+/// Parts of a policy without effect, each a sentence: probably mistakes.
 pub fn idle(policy: &Policy) -> Vec<String> {
     let allowed =
         |profile: &&Profile| policy.profiles.as_ref().is_none_or(|names| names.iter().any(|name| name == profile.name));
@@ -42,15 +42,15 @@ pub fn idle(policy: &Policy) -> Vec<String> {
         return Vec::new();
     }
     vec![format!(
-        "max_lifetime does nothing: it is {} hours, and of the profiles that the policy allows none is for longer than {} \
-         hours ({}). A policy can make certificates shorter than their profile says, not longer.",
+        "max_lifetime has no effect: it is {} hours, and the longest allowed profile has {} hours ({}). A policy can \
+         shorten a profile's lifetime, not extend it.",
         limit.as_secs() / 3600,
         longest.validity.as_secs() / 3600,
         longest.name,
     )]
 }
 
-/// What an external account key's policy grants and its accounts are refused, and what of it has no effect.
+/// Grants of an external account key's policy that are refused, and parts without effect.
 ///
 /// Each is a sentence; the first name the pattern, and the issuer's name constraint or the rule of the CA's policy.
 pub fn warnings(ca: &Policy, (kid, policy): (&str, &Policy), issuer: &Issuer) -> Vec<String> {
@@ -61,7 +61,7 @@ pub fn warnings(ca: &Policy, (kid, policy): (&str, &Policy), issuer: &Issuer) ->
     let warning = |(list, pattern): (&str, &Pattern)| {
         let samples = pattern.samples();
         let outside = samples.iter().find_map(|sample| issuer.permits(sample).err()).map(|outside| outside.to_string());
-        // One that is refused where another is not is an exception that the policy makes.
+        // A refusal within a grant is an exception that the policy makes.
         let refused = || {
             let refusals: Option<Vec<_>> = samples.iter().map(|sample| rules.decide(sample).err()).collect();
             refusals.and_then(|refusals| refusals.last().map(ToString::to_string))

@@ -1,4 +1,4 @@
-//! Which rate limits there are, and what the operator sets of them. docs/LIMITS.md has the reasons for the defaults.
+//! The rate limits and the setting RATE_LIMITS; docs/LIMITS.md explains the defaults.
 
 use crate::jose;
 use crate::records::operations::limit::Limit;
@@ -15,24 +15,24 @@ const HOUR: u64 = 3600;
 
 const DAY: u64 = 86_400;
 
-/// Names a limit: one row is one limit, with its name in the configuration, what it counts, and its default.
+/// Defines the limits: each row has a name, what it counts, and its default.
 macro_rules! limits {
     ($($(#[$doc:meta])* $name:ident = $text:literal, $what:literal, $count:literal in $secs:expr;)*) => {
         /// A rate limit.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum Name { $($(#[$doc])* $name,)* }
+        pub enum LimitName { $($(#[$doc])* $name,)* }
 
-        impl Name {
-            /// All of them.
+        impl LimitName {
+            /// All limits.
             pub const ALL: &'static [Self] = &[$(Self::$name),*];
 
-            /// Its name in the configuration, in problems and in metrics.
+            /// Its name in the setting, in problems and in metrics.
             pub const fn text(self) -> &'static str { match self { $(Self::$name => $text),* } }
 
-            /// What it counts.
+            /// The counted things.
             const fn what(self) -> &'static str { match self { $(Self::$name => $what),* } }
 
-            const fn usual(self) -> Limit {
+            const fn default_limit(self) -> Limit {
                 match self { $(Self::$name => Limit { count: $count, period: Duration::from_secs($secs) }),* }
             }
         }
@@ -50,7 +50,7 @@ limits! {
     BoundAccounts = "bound_accounts", "new accounts with this external account key", 100 in DAY;
     /// Key changes of an account.
     KeyChanges = "key_changes", "key changes of this account", 10 in 3 * HOUR;
-    /// Requests from a client address that no account signed.
+    /// Unsigned requests from a client address.
     Unauthenticated = "unauthenticated", "unauthenticated requests from this network address", 600 in MINUTE;
     /// Failed validations of a name by an account.
     FailedValidations = "failed_validations", "failed validations of this name by this account", 5 in HOUR;
@@ -58,47 +58,50 @@ limits! {
     Certificates = "certificates", "certificates for exactly these names by this account", 5 in 7 * DAY;
 }
 
-/// The member that says after how many failures in a row a name is paused.
+/// Name of the member for the failures in a row that pause a name.
 const PAUSE_AFTER: &str = "pause_after";
 
-/// Failures in a row after which a name is paused, unless something else is said.
-const PAUSES: u32 = 200;
+/// Default number of failures in a row that pause a name.
+const DEFAULT_PAUSE_AFTER: u32 = 200;
 
-/// The name under which refusals of paused names are counted.
+/// Name of the refusals of paused names in metrics.
 pub const PAUSED: &str = "paused";
 
-/// The most that can be set: a limit above it limits nothing.
+/// Maximum count of a limit.
 const MAX_COUNT: u64 = 1_000_000;
 
-/// The longest period that can be set.
+/// Maximum period of a limit.
 const MAX_PERIOD: u64 = 366 * DAY;
 
-/// The limits in force.
+/// The rate limits in force.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    each: BTreeMap<Name, Limit>,
-    /// After how many failed validations in a row a name is paused for an account; `None` for never.
+    each: BTreeMap<LimitName, Limit>,
+    /// Number of failed validations in a row that pause a name; `None` for never.
     pub pause_after: Option<u32>,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { each: Name::ALL.iter().map(|name| (*name, name.usual())).collect(), pause_after: Some(PAUSES) }
+        Self {
+            each: LimitName::ALL.iter().map(|name| (*name, name.default_limit())).collect(),
+            pause_after: Some(DEFAULT_PAUSE_AFTER),
+        }
     }
 }
 
 impl Limits {
-    /// No limits at all.
+    /// No limits.
     pub fn off() -> Self {
         Self { each: BTreeMap::new(), pause_after: None }
     }
 
     /// This limit, if it is in force.
-    pub fn get(&self, name: Name) -> Option<Limit> {
+    pub fn get(&self, name: LimitName) -> Option<Limit> {
         self.each.get(&name).copied()
     }
 
-    /// Reads `RATE_LIMITS`: `off`, or a JSON object whose members change the defaults.
+    /// Reads `RATE_LIMITS`: `off`, or a JSON object that changes defaults.
     ///
     /// # Errors
     /// A sentence for the operator that begins with the path of the faulty member.
@@ -116,8 +119,8 @@ impl Limits {
                 limits.pause_after = pause_after(&path, value)?;
                 continue;
             }
-            let Some(name) = Name::ALL.iter().find(|name| name.text() == member) else {
-                let known: Vec<&str> = Name::ALL.iter().map(|name| name.text()).collect();
+            let Some(name) = LimitName::ALL.iter().find(|name| name.text() == member) else {
+                let known: Vec<&str> = LimitName::ALL.iter().map(|name| name.text()).collect();
                 let fault = MemberFault::unknown(member, &[&known[..], &[PAUSE_AFTER]].concat());
                 return Err(format!("{}.", fault.below("RATE_LIMITS")));
             };
@@ -159,7 +162,7 @@ fn limit(path: &str, value: &Value) -> Result<Option<Limit>, String> {
     Ok(Some(Limit { count, period: Duration::from_secs(period) }))
 }
 
-/// A value as faults show it.
+/// A value's form in a fault.
 fn shown(value: &Value) -> String {
     match value {
         Value::Number(number) => number.to_string(),
@@ -183,8 +186,8 @@ fn seconds(text: &str) -> Option<u64> {
     (1..=MAX_PERIOD).contains(&seconds).then_some(seconds)
 }
 
-/// A length of time in the largest unit that it is a whole number of.
-fn spoken(period: Duration) -> String {
+/// A duration in the largest unit that fits.
+fn in_words(period: Duration) -> String {
     let seconds = period.as_secs();
     let units = [(DAY, "day"), (HOUR, "hour"), (MINUTE, "minute"), (1, "second")];
     let (length, unit) = units.into_iter().find(|(length, _)| seconds.is_multiple_of(*length)).unwrap_or((1, "second"));
@@ -194,19 +197,20 @@ fn spoken(period: Duration) -> String {
     }
 }
 
-/// The whole seconds from `now` until `at`, rounded up: then, the limit allows it.
+/// The whole seconds from `now` until `at`, rounded up.
 pub fn retry_after(at: Time, now: Time) -> u32 {
     u32::try_from(now.until(at).as_millis().div_ceil(1000)).unwrap_or(u32::MAX).max(1)
 }
 
-/// The refusal of a request that would be one too many, until `at` ([RFC 8555 §6.6](https://www.rfc-editor.org/rfc/rfc8555#section-6.6)).
-pub fn exceeded(name: Name, limit: Limit, at: Time, now: Time) -> Problem {
+/// The refusal of a request beyond a limit, until `at` ([RFC 8555
+/// §6.6](https://www.rfc-editor.org/rfc/rfc8555#section-6.6)).
+pub fn exceeded(name: LimitName, limit: Limit, at: Time, now: Time) -> Problem {
     let seconds = retry_after(at, now);
     let detail = format!(
         "Too many {}: there may be {} in {}, and they come back evenly. Try again at {}, {seconds} seconds from now.",
         name.what(),
         limit.count,
-        if limit.period.as_secs() == 1 { "a second".to_owned() } else { spoken(limit.period) },
+        if limit.period.as_secs() == 1 { "a second".to_owned() } else { in_words(limit.period) },
         now.plus(Duration::from_secs(u64::from(seconds))).rfc3339(),
     );
     Problem {
@@ -231,12 +235,12 @@ mod tests {
         assert_eq!(read("off"), Ok(Limits::off()));
         assert_eq!(read("\"off\""), Ok(Limits::off()));
         let limits = read(r#"{"new_orders":{"count":7,"period":"90s"},"requests":"off","pause_after":"off"}"#).unwrap();
-        assert_eq!(limits.get(Name::NewOrders), Some(Limit { count: 7, period: Duration::from_secs(90) }));
-        assert_eq!((limits.get(Name::Requests), limits.pause_after), (None, None));
-        assert_eq!(limits.get(Name::Certificates), Limits::default().get(Name::Certificates));
+        assert_eq!(limits.get(LimitName::NewOrders), Some(Limit { count: 7, period: Duration::from_secs(90) }));
+        assert_eq!((limits.get(LimitName::Requests), limits.pause_after), (None, None));
+        assert_eq!(limits.get(LimitName::Certificates), Limits::default().get(LimitName::Certificates));
         assert_eq!(read(r#"{"pause_after":3}"#).unwrap().pause_after, Some(3));
-        for name in Name::ALL {
-            assert_eq!((Limits::default().get(*name), Limits::off().get(*name)), (Some(name.usual()), None));
+        for name in LimitName::ALL {
+            assert_eq!((Limits::default().get(*name), Limits::off().get(*name)), (Some(name.default_limit()), None));
         }
     }
 
@@ -271,16 +275,21 @@ mod tests {
     }
 
     #[test]
-    fn e03_a_refusal_says_which_limit_and_when_to_come_back() {
+    fn e03_refusal_names_the_limit_and_the_next_time() {
         let now = Time::from_secs(1_795_521_600);
-        let problem = exceeded(Name::NewOrders, Name::NewOrders.usual(), now.plus(Duration::from_millis(35_001)), now);
+        let problem = exceeded(
+            LimitName::NewOrders,
+            LimitName::NewOrders.default_limit(),
+            now.plus(Duration::from_millis(35_001)),
+            now,
+        );
         assert_eq!((problem.status, problem.retry_after), (429, Some(36)));
         assert_eq!(problem.document()["limit"], "new_orders");
         let wanted = "Too many new orders by this account: there may be 300 in 3 hours, and they come back evenly. Try \
                       again at 2026-11-24T12:00:36Z, 36 seconds from now.";
         assert_eq!(problem.detail, wanted);
         assert_eq!(
-            [90, 60, 7200, 86_400, 7 * 86_400].map(|s| spoken(Duration::from_secs(s))).join(", "),
+            [90, 60, 7200, 86_400, 7 * 86_400].map(|s| in_words(Duration::from_secs(s))).join(", "),
             "90 seconds, minute, 2 hours, day, 7 days"
         );
     }

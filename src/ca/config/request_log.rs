@@ -1,12 +1,14 @@
 //! The setting REQUEST_LOG.
 
-/// Which lines are written, `REQUEST_LOG`.
+use super::values::invalid;
+
+/// The lines to write, `REQUEST_LOG`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RequestLog {
-    /// One for each request, and one for what else happens.
+    /// Requests and other events.
     #[default]
     On,
-    /// Of requests those that are refused, and what else happens.
+    /// Refused requests and other events.
     Errors,
     /// None.
     Off,
@@ -22,7 +24,7 @@ impl RequestLog {
             None | Some("on") => Ok(Self::On),
             Some("errors") => Ok(Self::Errors),
             Some("off") => Ok(Self::Off),
-            Some(other) => Err(format!("REQUEST_LOG is {other:?}; it has to be \"on\", \"errors\" or \"off\".")),
+            Some(other) => Err(invalid("REQUEST_LOG", other, "\"on\", \"errors\" or \"off\"")),
         }
     }
 }

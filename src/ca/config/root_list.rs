@@ -1,14 +1,14 @@
-//! The setting ROOT_CRL: the list that the root signed.
+//! The setting ROOT_CRL.
 
-use super::issuers::{Published, Root};
+use super::issuers::{PublicationUrls, Root};
 use super::values::Values;
-use crate::ca::http::routes::Lists;
+use crate::ca::http::routes::CrlFile;
 use crate::pki::crl::read::ReceivedCrl;
 use crate::pki::{Issuer, Issuers, pem};
 use crate::values::{CryptoFailure, Time, Verify};
 use serde_json::{Value, json};
 
-/// The root's CRL: which intermediates are revoked (RFC 5280 §5).
+/// The root's CRL, which revokes intermediates (RFC 5280 §5).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RootList {
     pub(in crate::ca) list: ReceivedCrl,
@@ -16,8 +16,7 @@ pub struct RootList {
 }
 
 impl RootList {
-    /// Reads `ROOT_CRL`, PEM. What is wrong with it is one of the `problems`: the CA goes on without it, or with one that is over,
-    /// for that is more than nothing.
+    /// Reads `ROOT_CRL`, PEM. Its faults go to `problems`: the CA continues without it, or with an expired one.
     pub fn read(
         value: Values<'_>,
         root: Option<&Root>,
@@ -43,11 +42,11 @@ impl RootList {
     /// # Errors
     /// A clause about the text.
     pub fn parse(text: &str, root: Option<&Root>) -> Result<Self, String> {
-        let root = root.ok_or("ROOT_CERTIFICATE is not set, whose CRL it has to be")?;
+        let root = root.ok_or("its issuer, ROOT_CERTIFICATE, is not set")?;
         let der = pem::read_crl(text).map_err(|fault| fault.to_string())?;
         let list = ReceivedCrl::read(&der).map_err(|fault| format!("it {fault}"))?;
         if list.issuer != root.subject() {
-            return Err("it is by another CA than ROOT_CERTIFICATE".to_owned());
+            return Err("its issuer is not ROOT_CERTIFICATE".to_owned());
         }
         let pem = pem::write(pem::CRL, &der).map_err(|error| error.to_string())?;
         Ok(Self { list, pem })
@@ -58,7 +57,7 @@ impl RootList {
         let end = self.list.next_update;
         if end <= now {
             found.push(format!(
-                "ROOT_CRL was good until {}: verifiers that check the issuer refuse every certificate. Sign another with \
+                "ROOT_CRL expired at {}: verifiers that check the issuer refuse every certificate. Sign another with \
                  `selvedge issuer crl` and deploy.",
                 end.rfc3339()
             ));
@@ -66,8 +65,8 @@ impl RootList {
         let active = issuers.active_slot(now);
         if let Some(at) = self.revoked(&active.issuer) {
             found.push(format!(
-                "The issuer {} that signs now was revoked by the root at {}: verifiers that check it refuse its \
-                 certificates. Make another with `selvedge issuer new` and deploy.",
+                "The active issuer {} was revoked by the root at {}: verifiers that check it refuse its \
+                 certificates. Create another with `selvedge issuer new` and deploy.",
                 active.number,
                 at.rfc3339()
             ));
@@ -83,20 +82,20 @@ impl RootList {
         self.list.is_signed_by(root.spki_der(), crypto).await
     }
 
-    /// The list itself.
+    /// The parsed CRL.
     pub fn list(&self) -> &ReceivedCrl {
         &self.list
     }
 
-    /// When the root revoked the intermediate at the end of this issuer's chain; `None` when it did not.
+    /// Time of the root's revocation of this issuer's topmost intermediate, if any.
     pub fn revoked(&self, issuer: &Issuer) -> Option<Time> {
         Some(self.list.entry(&issuer.serial_below_root()?)?.at)
     }
 
-    /// What `/issuers` says of it.
-    pub fn shown(&self, published: Option<&Published>) -> Value {
+    /// Its form in `/issuers`.
+    pub fn shown(&self, published: Option<&PublicationUrls>) -> Value {
         json!({
-            "url": published.map(|published| published.lists(Lists::Root)),
+            "url": published.map(|published| published.crl_file(CrlFile::Root)),
             "number": self.list.number_text(),
             "signed": self.list.this_update.rfc3339(),
             "next_update": self.list.next_update.rfc3339(),

@@ -1,18 +1,18 @@
-//! What the operator configures, checked.
+//! All settings, parsed and checked.
 
 use super::access::Access;
 use super::admin_tokens::AdminTokens;
 use super::blocked_keys::BlockedKeys;
 use super::caa;
 use super::external_accounts::ExternalAccounts;
-use super::issuers::{Configured, Published, Root};
+use super::issuers::{Configured, PublicationUrls, Root};
 use super::metrics_token::Token;
 use super::policy::policy;
 use super::rate_limits::Limits;
 use super::request_log::RequestLog;
 use super::root_list::RootList;
 use super::secret::NonceKey;
-use super::values::{Values, flag, number, origin, page, port, seconds};
+use super::values::{Values, flag, invalid, number, origin, page, port, seconds};
 use super::webhook::Webhook;
 use crate::ca::http::routes::Urls;
 use crate::pki::Issuers;
@@ -20,76 +20,118 @@ use crate::policy::Policy;
 use crate::records::ledger::crl::GATHERED;
 use crate::validation;
 use crate::validation::guard::AddressPolicy;
+use crate::values::quote::quote;
 use crate::values::{Time, b64};
 use core::time::Duration;
 use url::Url;
 
-/// The CA's configuration, made by the host from its variables and secrets.
+/// Names of all variables and secrets, except those of issuers; see [`known`](super::names::known).
+pub const NAMES: &[&str] = &[
+    "ACCESS_AUDIENCE",
+    "ACCESS_TEAM",
+    "ADMIN_TOKENS",
+    "ALLOW_PRIVATE",
+    "BASE_URL",
+    "BLOCKED_KEYS",
+    "CAA",
+    "CAA_IDENTITIES",
+    "CAA_INTERNAL",
+    "CLIENT_ADDRESS_HEADER",
+    "CRL_GATHERING_SECONDS",
+    "CRL_SHARDS",
+    "EAB_KEYS",
+    "EXTERNAL_ACCOUNT_REQUIRED",
+    "HTTP01_PORT",
+    "LONGEST_LIFE",
+    "METRICS_TOKEN",
+    "MODE",
+    "NONCE_KEY",
+    "POLICY",
+    "RATE_LIMITS",
+    "REFUSE_NONCES",
+    "REQUEST_LOG",
+    "RESOLVER_URL",
+    "REVOCATION_PAGE",
+    "ROOT_CERTIFICATE",
+    "ROOT_CRL",
+    "STATUS_URL",
+    "TERMS_CHANGE",
+    "TERMS_OF_SERVICE",
+    "TLS_ALPN_PORT",
+    "VALIDATION_RETRY_SECONDS",
+    "VALIDATION_SECONDS",
+    "VALIDATION_TRIES",
+    "WEBHOOK_SECRET",
+    "WEBHOOK_URL",
+    "WEBSITE",
+];
+
+/// The CA's configuration, which the host reads from variables and secrets.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Where the CA is reached.
+    /// URLs of the CA.
     pub urls: Urls,
-    /// Where issuer certificates and CRLs are published; `None` on a test machine that serves https only.
-    pub published: Option<Published>,
-    /// The root that clients trust.
+    /// URLs of issuer certificates and CRLs; `None` on a test machine with https only.
+    pub published: Option<PublicationUrls>,
+    /// The root certificate.
     pub root: Option<Root>,
-    /// The root's CRL, where it is published here.
+    /// The root's CRL.
     pub root_list: Option<RootList>,
-    /// The key under nonces' MACs.
+    /// Key of nonces and other MACs.
     pub nonce_key: NonceKey,
-    /// Who signs.
+    /// The issuers.
     pub issuers: Issuers,
-    /// What is wrong with issuers that are configured and not used; sentences for the operator.
+    /// Problems of configured issuers, sentences for the operator.
     pub problems: Vec<String>,
-    /// How names are validated.
+    /// Settings of validation.
     pub validation: validation::Config,
     /// URL of the DNS-over-HTTPS resolver.
     pub resolver: String,
-    /// Whose CAA records are looked for, and the names that stand for this CA in DNS.
+    /// Settings of CAA checks, with this CA's names in DNS.
     pub caa: validation::caa::Config,
-    /// The directory's `meta` members that are set: terms of service, website.
+    /// Members of the directory's `meta`.
     pub meta: Meta,
-    /// URL of a page about revocations, shown to those whose certificate was revoked (`explanationURL`, RFC 9773 §4.2).
+    /// URL of a page about revocations (`explanationURL`, RFC 9773 §4.2).
     pub revocation_page: Option<String>,
-    /// Whether accounts have to agree when the terms of service change.
+    /// Whether accounts have to agree to changed terms of service.
     pub terms_change: TermsChange,
-    /// For what this CA issues.
+    /// The configured policy.
     pub policy: Policy,
-    /// Keys that are refused.
+    /// Blocked keys.
     pub blocked_keys: BlockedKeys,
     /// The external account keys.
     pub external: ExternalAccounts,
     /// The rate limits.
     pub limits: Limits,
-    /// The request header that has the client's address; `None` where no header can be trusted.
+    /// Request header with the client address; `None` if no header is trusted.
     pub address_header: Option<String>,
-    /// Who may operate this CA, by a token of their own.
+    /// Admin tokens.
     pub admin: AdminTokens,
-    /// By whose word somebody else may.
+    /// Cloudflare Access, as another sign-in of operators.
     pub access: Option<Access>,
-    /// Where notices are sent; without one nobody is told, and nobody looks for what ends.
+    /// The webhook of notices; without it no expiry scan runs.
     pub webhook: Option<Webhook>,
-    /// Who has it may read the metrics; without one there are none.
+    /// Token for reading metrics; without it nothing is counted.
     pub metrics_token: Option<Token>,
-    /// Which lines are written of what happens.
+    /// Lines of the request log.
     pub request_log: RequestLog,
-    /// Revocations that follow each other more closely than this are put on one list.
+    /// Gathering time of CRLs.
     pub crl_gathering: Duration,
-    /// On a test machine: responses say how many Durable Object calls they took.
+    /// On a test machine: responses have the number of Durable Object calls.
     pub dev: bool,
-    /// On a test machine: how many of a hundred good nonces are refused, 0 to [`MAX_REFUSED_NONCES`].
+    /// On a test machine: percentage of good nonces that are refused, at most [`MAX_REFUSED_NONCES`].
     pub refuse_nonces: u8,
-    /// On a test machine: how long nonces, orders and authorizations last at most, so that all of them end within a test.
+    /// On a test machine: maximum lifetime of nonces, orders and authorizations. They then expire within a test.
     pub longest_life: Option<Duration>,
 }
 
-/// The most good nonces of a hundred that a test machine refuses; a retry's nonce is one that is taken.
+/// Maximum percentage of good nonces that a test machine refuses. A retry's nonce is never refused.
 pub const MAX_REFUSED_NONCES: u8 = 50;
 
-/// What happens when the terms of service are not those that an account agreed to (RFC 8555 §7.3.3).
+/// Effect of terms of service that an account has not agreed to (RFC 8555 §7.3.3).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TermsChange {
-    /// Nothing: the account goes on. Clients run unattended, and a change must not stop them by surprise.
+    /// None. Clients run unattended, and a change must not stop them by surprise.
     #[default]
     Accept,
     /// Its requests are refused until a person agrees.
@@ -99,23 +141,23 @@ pub enum TermsChange {
 /// Members of the directory's `meta` object (RFC 8555 §9.7.6).
 #[derive(Clone, Debug, Default)]
 pub struct Meta {
-    /// URL of the terms of service; when set, new accounts must agree.
+    /// URL of the terms of service; if set, new accounts must agree.
     pub terms_of_service: Option<String>,
     /// URL of a page about this CA.
     pub website: Option<String>,
 }
 
 impl Settings {
-    /// Reads and checks all values but the issuers' keys, which the host keeps to itself.
+    /// Reads and checks all values except the issuers' keys, which remain with the host.
     ///
     /// # Errors
-    /// A sentence for the operator: which value is missing or wrong, and what to do.
+    /// A sentence for the operator: the missing or invalid value, and what to do.
     pub fn read(value: Values<'_>, now: Time) -> Result<Self, String> {
         let required = |name: &str| value(name).ok_or_else(|| Self::missing(name));
         let dev = match required("MODE")?.as_str() {
             "production" => false,
             "dev" => true,
-            other => return Err(format!("MODE is {other:?}; it has to be \"production\" or \"dev\".")),
+            other => return Err(invalid("MODE", other, "\"production\" or \"dev\"")),
         };
         let base = base_url(&required("BASE_URL")?, dev)?;
         let urls = Urls::new(&base);
@@ -129,7 +171,7 @@ impl Settings {
         let keys = value("EAB_KEYS");
         let bound_only = flag(value, "EXTERNAL_ACCOUNT_REQUIRED")?;
         Ok(Self {
-            published: Published::read(value, &base, dev)?,
+            published: PublicationUrls::read(value, &base, dev)?,
             root,
             root_list,
             nonce_key: nonce_key(&required("NONCE_KEY")?, &base)?,
@@ -159,17 +201,17 @@ impl Settings {
         })
     }
 
-    /// Whether anybody may operate this CA; otherwise there are no operations.
+    /// Whether operators can sign in; otherwise the operations API is off.
     pub fn operations_on(&self) -> bool {
         operations_on(&self.admin, self.access.as_ref())
     }
 
-    /// How long something lasts here that usually lasts `usual`.
+    /// The lifetime here of a thing with this default lifetime.
     pub fn life(&self, usual: Duration) -> Duration {
         self.longest_life.map_or(usual, |longest| usual.min(longest))
     }
 
-    /// What is said of a value that is not set.
+    /// The refusal of a missing value.
     pub fn missing(name: &str) -> String {
         let how = match name {
             "NONCE_KEY" => format!("set it with `wrangler secret put {name}`"),
@@ -184,7 +226,7 @@ fn operations_on(admin: &AdminTokens, access: Option<&Access>) -> bool {
     !admin.is_empty() || access.is_some()
 }
 
-/// The header that Cloudflare sets, whatever the client sends.
+/// The header that Cloudflare sets itself.
 const ADDRESS_HEADER: &str = "CF-Connecting-IP";
 
 fn address_header(value: Values<'_>) -> Result<Option<String>, String> {
@@ -192,7 +234,7 @@ fn address_header(value: Values<'_>) -> Result<Option<String>, String> {
     match name.as_str() {
         "none" => Ok(None),
         name if name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') => Ok(Some(name.to_owned())),
-        other => Err(format!("CLIENT_ADDRESS_HEADER is {other:?}; it has to be the name of a header, or none.")),
+        other => Err(invalid("CLIENT_ADDRESS_HEADER", other, "the name of a header, or none")),
     }
 }
 
@@ -207,21 +249,20 @@ fn base_url(text: &str, dev: bool) -> Result<String, String> {
 fn refuse_nonces(value: Values<'_>, dev: bool) -> Result<u8, String> {
     let Some(text) = value("REFUSE_NONCES") else { return Ok(0) };
     if !dev {
-        return Err("REFUSE_NONCES is for tests of clients; it has no place where MODE is \"production\".".to_owned());
+        return Err("REFUSE_NONCES is for tests of clients; remove it where MODE is \"production\".".to_owned());
     }
     text.parse().ok().filter(|percent| *percent <= MAX_REFUSED_NONCES).ok_or_else(|| {
-        format!("REFUSE_NONCES is {text:?}; it has to be a whole number of percent, 0 to {MAX_REFUSED_NONCES}.")
+        invalid("REFUSE_NONCES", &text, format_args!("a whole number of percent, 0 to {MAX_REFUSED_NONCES}"))
     })
 }
 
 fn longest_life(value: Values<'_>, dev: bool) -> Result<Option<Duration>, String> {
     let Some(text) = value("LONGEST_LIFE") else { return Ok(None) };
     if !dev {
-        return Err("LONGEST_LIFE is for tests; it has no place where MODE is \"production\".".to_owned());
+        return Err("LONGEST_LIFE is for tests; remove it where MODE is \"production\".".to_owned());
     }
     let seconds = text.parse().ok().filter(|seconds| *seconds > 0);
-    let seconds =
-        seconds.ok_or_else(|| format!("LONGEST_LIFE is {text:?}; it has to be a whole number of seconds."))?;
+    let seconds = seconds.ok_or_else(|| invalid("LONGEST_LIFE", &text, "a whole number of seconds"))?;
     Ok(Some(Duration::from_secs(seconds)))
 }
 
@@ -233,7 +274,7 @@ fn nonce_key(text: &str, base: &str) -> Result<NonceKey, String> {
 }
 
 fn resolver(text: &str) -> Result<String, String> {
-    let says = |what: &str| format!("RESOLVER_URL is {text:?}; {what}.");
+    let says = |what: &str| format!("RESOLVER_URL is {}; {what}.", quote(text));
     let url =
         Url::parse(text).map_err(|e| says(&format!("it has to be the URL of a DNS-over-HTTPS resolver ({e})")))?;
     match url.scheme() {
@@ -249,7 +290,7 @@ fn validation_config(value: Values<'_>) -> Result<validation::Config, String> {
         http01_port: port(value, "HTTP01_PORT", 80)?,
         tls_alpn_port: port(value, "TLS_ALPN_PORT", 443)?,
         policy: AddressPolicy { allow_private },
-        // A validation and its look for CAA records have to end within the lease of their job.
+        // A validation and its CAA check have to end within the lease of their job.
         time: seconds(value, "VALIDATION_SECONDS", usual.time, 1..=10)?,
         tries: number(value, "VALIDATION_TRIES", 1..=10)?.unwrap_or(usual.tries),
         pause: seconds(value, "VALIDATION_RETRY_SECONDS", usual.pause, 1..=10)?,
@@ -261,7 +302,7 @@ fn terms_change(value: Values<'_>) -> Result<TermsChange, String> {
         None | Some("accept") => Ok(TermsChange::Accept),
         Some("refuse") if value("TERMS_OF_SERVICE").is_some() => Ok(TermsChange::Refuse),
         Some("refuse") => Err("TERMS_CHANGE is \"refuse\", but there are no TERMS_OF_SERVICE to agree to.".to_owned()),
-        Some(other) => Err(format!("TERMS_CHANGE is {other:?}; it has to be \"accept\" or \"refuse\".")),
+        Some(other) => Err(invalid("TERMS_CHANGE", other, "\"accept\" or \"refuse\"")),
     }
 }
 

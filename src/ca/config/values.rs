@@ -1,14 +1,21 @@
-//! Readers of single setting values.
+//! Readers of single values.
 
+use crate::values::quote::quote;
+use core::fmt::Display;
 use core::ops::RangeInclusive;
 use core::time::Duration;
 use url::Url;
 
-/// Gives the value of a variable or secret, `None` where it is not set.
+/// Returns the value of a variable or secret.
 pub type Values<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-/// Reads the URL `text` of the variable `name`, which is an origin and nothing more, `like` an example; `allowed` says what is
-/// wrong with its scheme.
+/// The refusal of a variable with this text.
+pub(in crate::ca) fn invalid(name: &str, text: &str, expected: impl Display) -> String {
+    format!("{name} is {}; it has to be {expected}.", quote(text))
+}
+
+/// Reads a URL that is an origin only, from the text of this variable. `like` is an example; `allowed` checks the
+/// scheme.
 ///
 /// # Errors
 /// A sentence that names the variable.
@@ -18,7 +25,7 @@ pub(in crate::ca) fn origin(
     like: &str,
     allowed: impl FnOnce(&str) -> Result<(), &'static str>,
 ) -> Result<String, String> {
-    let says = |what: &str| format!("{name} is {text:?}; {what}, like {like}.");
+    let says = |what: &str| format!("{name} is {}; {what}, like {like}.", quote(text));
     let url = Url::parse(text).map_err(|e| says(&format!("it has to be a URL ({e})")))?;
     allowed(url.scheme()).map_err(says)?;
     let origin = url.origin().ascii_serialization();
@@ -31,19 +38,19 @@ pub(in crate::ca) fn origin(
 pub(in crate::ca) fn port(value: Values<'_>, name: &str, default: u16) -> Result<u16, String> {
     let Some(text) = value(name) else { return Ok(default) };
     let port = text.parse().ok().filter(|port| *port != 0);
-    port.ok_or_else(|| format!("{name} is {text:?}; it has to be a port between 1 and 65535."))
+    port.ok_or_else(|| invalid(name, &text, "a port between 1 and 65535"))
 }
 
-/// A variable that is a whole number in this range, or not set.
+/// Reads a whole number in this range, if set.
 pub(in crate::ca) fn number(value: Values<'_>, name: &str, range: RangeInclusive<u32>) -> Result<Option<u32>, String> {
     let Some(text) = value(name) else { return Ok(None) };
     let found = text.parse().ok().filter(|number| range.contains(number));
-    found.map(Some).ok_or_else(|| {
-        format!("{name} is {text:?}; it has to be a whole number, {} to {}.", range.start(), range.end())
-    })
+    found
+        .map(Some)
+        .ok_or_else(|| invalid(name, &text, format_args!("a whole number, {} to {}", range.start(), range.end())))
 }
 
-/// A variable that is a whole number of seconds in this range; `usual` where it is not set.
+/// Reads a whole number of seconds in this range, with a default.
 pub(in crate::ca) fn seconds(
     value: Values<'_>,
     name: &str,
@@ -53,12 +60,12 @@ pub(in crate::ca) fn seconds(
     Ok(number(value, name, range)?.map_or(usual, |seconds| Duration::from_secs(seconds.into())))
 }
 
-/// A variable that is `true`, `false`, or not set, which is as `false`.
+/// Reads `true` or `false`; the default is `false`.
 pub(in crate::ca) fn flag(value: Values<'_>, name: &str) -> Result<bool, String> {
     match value(name).as_deref() {
         None | Some("false") => Ok(false),
         Some("true") => Ok(true),
-        Some(other) => Err(format!("{name} is {other:?}; it has to be \"true\" or \"false\".")),
+        Some(other) => Err(invalid(name, other, "\"true\" or \"false\"")),
     }
 }
 
@@ -66,7 +73,7 @@ pub(in crate::ca) fn page(value: Values<'_>, name: &str) -> Result<Option<String
     let is_page = |text: &str| Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "https" | "http"));
     match value(name) {
         Some(text) if !is_page(&text) => {
-            Err(format!("{name} is {text:?}; it has to be the URL of a web page, like https://example.org/page."))
+            Err(invalid(name, &text, "the URL of a web page, like https://example.org/page"))
         }
         other => Ok(other),
     }

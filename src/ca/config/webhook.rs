@@ -1,6 +1,8 @@
-//! The webhook: how a notice is sent to the operator's receiver, signed as the
-//! [Standard Webhooks](https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md)
-//! specification has it, for which there are libraries everywhere.
+//! The settings of the webhook, and signed requests to it.
+//!
+//! Signatures follow [Standard
+//! Webhooks](https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md), for which
+//! there are libraries everywhere.
 
 #[cfg(test)]
 mod tests;
@@ -15,41 +17,41 @@ use serde_json::json;
 use sha2::Sha256;
 use url::Url;
 
-/// How many octets a secret has: what the specification recommends.
+/// Length of a secret in octets, as the specification recommends.
 const SECRET_OCTETS: core::ops::RangeInclusive<usize> = 24..=64;
 
-/// What a secret begins with, so that people and programs know it when they see it.
+/// Prefix of a secret, by which people and programs recognise it.
 const SECRET_PREFIX: &str = "whsec_";
 
-/// Where notices are sent, and what they are signed with.
+/// URL and secret of the webhook.
 #[derive(Clone)]
 pub struct Webhook {
     url: Url,
     secret: WebhookSecret,
 }
 
-/// The secret under the signatures, which shows itself to nobody.
+/// The signing secret; `Debug` is redacted.
 #[derive(Clone)]
 struct WebhookSecret(Hmac<Sha256>);
 
-/// A POST to the receiver.
+/// A POST to the webhook.
 #[derive(Clone, PartialEq, Eq)]
 pub struct WebhookRequest {
-    /// Where to.
+    /// The URL.
     pub url: String,
-    /// Names and values of its headers.
+    /// Header names and values.
     pub headers: Vec<(&'static str, String)>,
-    /// Its body.
+    /// The body.
     pub body: String,
 }
 
 impl Webhook {
-    /// Reads `WEBHOOK_URL` and `WEBHOOK_SECRET`; `None` where there is no URL.
+    /// Reads `WEBHOOK_URL` and `WEBHOOK_SECRET`; `None` without a URL.
     ///
-    /// A secret without a URL is none yet: the one is set by a command of its own, before the other is deployed.
+    /// A secret without a URL is allowed: its command runs before the URL is deployed.
     ///
     /// # Errors
-    /// A sentence for the operator, without the secret, and without the URL: many receivers know their callers by it.
+    /// A sentence for the operator, without the secret, and without the URL, which many receivers treat as a secret.
     pub fn read(value: Values<'_>, dev: bool) -> Result<Option<Self>, String> {
         let Some(url) = value("WEBHOOK_URL") else { return Ok(None) };
         let url = read_url(&url, dev)?;
@@ -58,10 +60,10 @@ impl Webhook {
         Ok(Some(Self { url, secret }))
     }
 
-    /// The request that delivers a notice, at its try at `now`.
+    /// The request that delivers a notice, for an attempt at `now`.
     ///
-    /// `webhook-id` is the same each time, so the receiver knows what it has had; `webhook-timestamp` is that of the
-    /// try, so that a receiver which refuses old messages takes a late one, and refuses one that was listened to.
+    /// `webhook-id` is the same in each attempt, for deduplication; `webhook-timestamp` is the attempt's, so that
+    /// receivers can refuse replayed requests.
     pub fn request(&self, id: &str, notice: &NoticeRecord, now: Time) -> WebhookRequest {
         let body =
             json!({ "type": notice.kind.name(), "timestamp": notice.at.rfc3339(), "data": notice.data }).to_string();
@@ -78,7 +80,7 @@ impl Webhook {
 }
 
 impl WebhookSecret {
-    /// Reads `whsec_` and base64. Strictly, with its padding: the receiver reads the same text by a library of its own.
+    /// Reads `whsec_` and base64 with padding, as strictly as receivers' libraries.
     fn read(text: &str) -> Result<Self, String> {
         let wrong = || {
             format!(
@@ -94,8 +96,8 @@ impl WebhookSecret {
         Hmac::new_from_slice(&octets.ok_or_else(wrong)?).map(Self).map_err(|_| wrong())
     }
 
-    /// The value of `webhook-signature`: version 1, a MAC over id, timestamp and body with dots between. Neither of the
-    /// first two has a dot in it.
+    /// The value of `webhook-signature`: version 1, a MAC over id, timestamp and body. They are separated by dots,
+    /// which id and timestamp never contain.
     fn sign(&self, id: &str, timestamp: &str, body: &str) -> String {
         let mac = self.0.clone().chain_update(format!("{id}.{timestamp}.{body}"));
         format!("v1,{}", BASE64.encode(&mac.finalize().into_bytes()))
@@ -112,10 +114,10 @@ fn read_url(text: &str, dev: bool) -> Result<Url, String> {
     match url.scheme() {
         "https" => {}
         "http" if dev => {}
-        _ => return Err(says("has to begin with https://: names and accounts are in what is sent")),
+        _ => return Err(says("has to begin with https://: notices contain names and accounts")),
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(says("must have no user and password: the signature tells who sends"));
+        return Err(says("must have no user and password: the signature authenticates the CA"));
     }
     if url.fragment().is_some() {
         return Err(says("must have no # part, which is never sent"));

@@ -3,12 +3,12 @@
 use crate::ca::http::html::escaped;
 use crate::ca::http::routes::Urls;
 
-/// A block to paste.
+/// A block of lines to paste.
 pub(in crate::ca) fn block(text: &str) -> String {
     format!("<pre><code>{}</code></pre>", escaped(text))
 }
 
-/// The name of this CA's host, where a file or an object has to have a name.
+/// The CA's host name as a name of files and objects.
 pub(in crate::ca) fn label(urls: &Urls) -> String {
     let host = urls.of_path("");
     let host = host.split_once("://").map_or(host.as_str(), |(_, host)| host);

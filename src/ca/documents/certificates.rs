@@ -1,4 +1,4 @@
-//! Certificates of issuers, to fetch (AIA).
+//! Issuer certificates (AIA).
 
 use crate::ca::config::settings::Settings;
 use crate::ca::http::message::{Answer, Body, Response};
@@ -7,7 +7,7 @@ use crate::records::Problem;
 /// The certificate of the issuer with this id, DER (RFC 5280 §4.2.2.1).
 ///
 /// # Errors
-/// 404 `malformed` for one that there is not.
+/// 404 `malformed` for an unknown id.
 pub fn certificate(settings: &Settings, id: &str) -> Answer {
     let unknown = || Problem::malformed("There is no issuer of this name.").with_status(404);
     let issuer = settings.issuers.find(id).ok_or_else(unknown)?;

@@ -29,7 +29,7 @@ pub fn directory(settings: &Settings, policy: &Policy, issuer: &Issuer) -> Respo
     if settings.caa.checked {
         meta.insert("caaIdentities".into(), names.clone().into());
     }
-    // draft-ietf-acme-dns-persist-02 §3.2, §4.1: for records that are made before any order.
+    // draft-ietf-acme-dns-persist-02 §3.2, §4.1: for records that precede any order.
     meta.insert("issuerDomainNames".into(), names.clone().into());
     meta.insert("accountHashPrefix".into(), urls.account_hash_prefix().into());
     if settings.external.required {
@@ -43,7 +43,7 @@ pub fn directory(settings: &Settings, policy: &Policy, issuer: &Issuer) -> Respo
     if let Some(members) = directory.as_object_mut() {
         members.insert("meta".into(), Value::Object(meta));
     }
-    // A line for each member: there are clients that read it with grep and cut (getssl takes the first URL of a line).
+    // One member per line: getssl takes the first URL of a line, others use grep and cut.
     let lines = format!("{directory:#}\n");
     Response::text(200, "application/json", lines).with("Cache-Control", "public, max-age=60")
 }

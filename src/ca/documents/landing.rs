@@ -1,5 +1,6 @@
-//! The page at `/`, for people who have to use this CA: its directory, its root, lines to paste for their clients, and how
-//! their machines come to trust it. A program that does not ask for HTML gets a few lines of text.
+//! The page at `/` for users: directory, root certificate and lines for clients.
+//!
+//! Programs that do not accept HTML get a few lines of text.
 
 mod clients;
 pub mod names;
@@ -17,21 +18,22 @@ use crate::pki::Issuer;
 use crate::policy::Policy;
 use crate::records::Problem;
 
-/// Its style sheet is all that is loaded; `data:` is the icon that there is not.
+/// Only its style sheet is loaded; `data:` is the empty icon.
 const CONTENT_POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'none'; \
                               frame-ancestors 'none'; base-uri 'none'";
 
 /// The style sheet of all pages.
 const STYLE: &str = include_str!("landing/page.css");
 
-/// The page, or its text for who does not `accept` HTML. `policy` is the one in force; `operations`: whether there is a page for operators.
+/// The page, or its text if `accept` has no HTML, for the policy in force. `operations` adds the link to the
+/// operators' page.
 pub fn home(settings: &Settings, issuer: &Issuer, policy: &Policy, accept: Option<&str>, operations: bool) -> Response {
     let response = if wants_html(accept) {
         html::guarded(document(settings, issuer, policy, operations), CONTENT_POLICY)
     } else {
         Response::text(200, "text/plain; charset=utf-8", text(settings, issuer, policy))
     };
-    // Whoever keeps one of the two must not hand it to those who asked for the other.
+    // Caches must not mix the two forms.
     response.with("Vary", "Accept").with("Cache-Control", "public, max-age=60").indexed(&settings.urls)
 }
 
@@ -43,10 +45,10 @@ pub fn style(urls: &Urls) -> Response {
 /// The root certificate.
 ///
 /// # Errors
-/// 404 `malformed` when none is configured.
+/// 404 `malformed` if none is configured.
 pub fn root(settings: &Settings, encoding: Encoding) -> Answer {
     let unknown = || {
-        let detail = "This CA was not told its root certificate (ROOT_CERTIFICATE). Its operator has it.";
+        let detail = "This CA has no root certificate configured (ROOT_CERTIFICATE). Ask its operator for it.";
         Problem::malformed(detail).with_status(404)
     };
     let root = settings.root.as_ref().ok_or_else(unknown)?;
@@ -61,7 +63,7 @@ pub fn root(settings: &Settings, encoding: Encoding) -> Answer {
         .indexed(&settings.urls))
 }
 
-/// Browsers say that they want HTML. curl and ACME clients say `*/*`, or nothing.
+/// Whether HTML is accepted. Browsers send `text/html`; curl and ACME clients `*/*` or nothing.
 fn wants_html(accept: Option<&str>) -> bool {
     accept.unwrap_or_default().split(',').any(|range| {
         let mut parts = range.split(';').map(str::trim);
@@ -119,8 +121,8 @@ fn root_section(settings: &Settings, issuer: &Issuer) -> String {
     );
     let Some(root) = &settings.root else {
         return format!(
-            "<section><h2>Root certificate</h2><p>Who trusts this CA trusts its root certificate. It cannot be had \
-             here: ask the operator of this CA for it and for its SHA-256 fingerprint.</p>{issued_by}</section>"
+            "<section><h2>Root certificate</h2><p>To trust this CA is to trust its root certificate. It is not \
+             served here: ask the operator of this CA for it and for its SHA-256 fingerprint.</p>{issued_by}</section>"
         );
     };
     let (pem, der) = (urls.root(Encoding::Pem), urls.root(Encoding::Der));
@@ -131,12 +133,12 @@ fn root_section(settings: &Settings, issuer: &Issuer) -> String {
          certutil -hashfile root.crt SHA256   # Windows"
     );
     format!(
-        "<section><h2>Root certificate</h2><p>Who trusts this CA trusts <strong>{}</strong>: \
+        "<section><h2>Root certificate</h2><p>To trust this CA is to trust <strong>{}</strong>: \
          <a href=\"{}\" download>root.crt</a> (DER), <a href=\"{}\" download>root.pem</a> (PEM).</p>\
          <p>SHA-256 fingerprint:</p><p class=\"big\"><code>{fingerprint}</code></p>\
-         <p>Compare it with what the operator told you some other way, on paper or by telephone: whoever could change \
-         this page could change the fingerprint on it too. What you downloaded has the fingerprint that these say \
-         (<code>curl -k</code> where the machine does not trust this server yet):</p>\
+         <p>Compare it with the one that the operator gave you another way, on paper or by telephone: an attacker who \
+         can change this page can change its fingerprint too. These commands print the fingerprint of your download \
+         (<code>curl -k</code> if the machine does not trust this server yet):</p>\
          {}{issued_by}</section>",
         escaped(root.name()),
         escaped(&der),
@@ -147,7 +149,7 @@ fn root_section(settings: &Settings, issuer: &Issuer) -> String {
 
 fn more(settings: &Settings, operations: bool) -> String {
     let (urls, meta) = (&settings.urls, &settings.meta);
-    let mut links = vec![(urls.issuers(), "The issuers, and how things stand with them and their CRLs (JSON)")];
+    let mut links = vec![(urls.issuers(), "Status of the issuers and their CRLs (JSON)")];
     links.extend(meta.terms_of_service.clone().map(|url| (url, "Terms of service")));
     links.extend(meta.website.clone().map(|url| (url, "About this CA")));
     if operations {

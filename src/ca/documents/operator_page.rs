@@ -1,4 +1,4 @@
-//! The page for operators: files that are the same for everybody and hold no secret. What it shows, it asks of the API.
+//! The operators' page: static files without secrets, which call the operations API.
 
 #[cfg(test)]
 mod tests;
@@ -7,7 +7,7 @@ use crate::ca::http::html;
 use crate::ca::http::message::Response;
 use crate::ca::http::operator_files::File;
 
-/// All of it comes from here, and it asks nobody else. Nothing in the page itself is run, and no form is sent anywhere.
+/// Everything is loaded from here; no inline script runs and no form is sent.
 const CONTENT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
                               connect-src 'self'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'";
 
@@ -17,7 +17,7 @@ const STYLE: &str = include_str!("operator_page/page.css");
 
 const SCRIPT: &str = include_str!("operator_page/page.js");
 
-/// The response that is a file.
+/// The response with this file.
 pub fn asset(file: File) -> Response {
     match file {
         File::Index => html::guarded(INDEX.to_owned(), CONTENT_POLICY).with("Cache-Control", "no-store"),

@@ -1,7 +1,7 @@
 //! The CRLs that are no shard's: the root's own, and all of them in one file.
 
 use crate::ca::http::message::{Answer, Body, Request, Response};
-use crate::ca::http::routes::Lists;
+use crate::ca::http::routes::CrlFile;
 use crate::ca::ledger::crl::{CrlPage, ListCrls};
 use crate::ca::ledger::kind::LedgerAt;
 use crate::ca::runtime::ports::Ports;
@@ -19,10 +19,10 @@ const ALL_CACHED: u64 = 60;
 ///
 /// # Errors
 /// 404 `malformed` where the root's CRL is not configured; when a ledger does not answer.
-pub async fn show<P: Ports>(ports: &P, request: &Request, which: Lists) -> Answer {
+pub async fn show<P: Ports>(ports: &P, request: &Request, which: CrlFile) -> Answer {
     match which {
-        Lists::Root => root(ports, request),
-        Lists::All => all(ports).await,
+        CrlFile::Root => root(ports, request),
+        CrlFile::All => all(ports).await,
     }
 }
 

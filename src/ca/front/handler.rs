@@ -6,7 +6,7 @@ use super::{
 use crate::ca::documents::directory::directory;
 use crate::ca::documents::{certificates, landing, operator_page};
 use crate::ca::http::message::{Answer, Body, Request, Response, unknown_path};
-use crate::ca::http::routes::{AccountRoute, FormRoute, Lists, PublicRoute, Route};
+use crate::ca::http::routes::{AccountRoute, CrlFile, FormRoute, PublicRoute, Route};
 use crate::ca::issuance_policy::effective;
 use crate::ca::operator_api::{dispatch, feed};
 use crate::ca::partitions::{metrics, nonce};
@@ -15,7 +15,7 @@ use crate::ca::runtime::limiter::When;
 use crate::ca::runtime::message::{NONCE_SHARDS, PostReply};
 use crate::ca::runtime::ports::{Forwarded, Ports};
 use crate::ca::runtime::{jws, limiter};
-use crate::ca::telemetry::events::Told;
+use crate::ca::telemetry::events::RequestLogContext;
 use crate::ca::telemetry::{counts, events};
 use crate::jose::{Jwk, KeyRef, Unverified, Verified};
 use crate::records::{Home, Kind, Problem};
@@ -29,7 +29,7 @@ pub struct Front<P> {
 impl<P: Ports> Front<P> {
     /// Answers any request whatever.
     pub async fn handle(&self, request: Request) -> Served<P::Passed> {
-        let (route, mut told) = (Route::parse(&request.path), Told::at(self.ports.now()));
+        let (route, mut told) = (Route::parse(&request.path), RequestLogContext::at(self.ports.now()));
         let handled = match transport::turned_away(&self.ports.settings().urls, &request, route.as_ref()) {
             Some(refusal) => Served::Local(refusal),
             None => self.answer(&request, route.as_ref(), &mut told).await,
@@ -46,7 +46,12 @@ impl<P: Ports> Front<P> {
         }
     }
 
-    async fn answer(&self, request: &Request, route: Option<&Route>, told: &mut Told) -> Served<P::Passed> {
+    async fn answer(
+        &self,
+        request: &Request,
+        route: Option<&Route>,
+        told: &mut RequestLogContext,
+    ) -> Served<P::Passed> {
         Served::Local(match (request.method.as_str(), route) {
             // Also OPTIONS: scripts of other origins have no business there.
             (_, Some(Route::Operator(route))) => dispatch::answer(&self.ports, request, route, told).await,
@@ -79,7 +84,10 @@ impl<P: Ports> Front<P> {
         let for_verifiers = matches!(
             route,
             Some(Route::Public(
-                PublicRoute::Crl(..) | PublicRoute::Lists(Lists::Root) | PublicRoute::Issuer(_) | PublicRoute::Root(_)
+                PublicRoute::Crl(..)
+                    | PublicRoute::CrlFile(CrlFile::Root)
+                    | PublicRoute::Issuer(_)
+                    | PublicRoute::Root(_)
             ))
         );
         if !for_verifiers {
@@ -127,12 +135,12 @@ impl<P: Ports> Front<P> {
             PublicRoute::Issuer(id) => certificates::certificate(settings, id),
             PublicRoute::Issuers => issuers::overview(&self.ports).await,
             PublicRoute::Crl(issuer, shard) => crl::show(&self.ports, request, issuer, *shard).await,
-            PublicRoute::Lists(which) => crl_files::show(&self.ports, request, *which).await,
+            PublicRoute::CrlFile(which) => crl_files::show(&self.ports, request, *which).await,
             PublicRoute::RenewalInfo(id) => renewal_info::renewal_info(&self.ports, id).await,
         }
     }
 
-    async fn post(&self, request: &Request, route: Option<&Route>, told: &mut Told) -> Served<P::Passed> {
+    async fn post(&self, request: &Request, route: Option<&Route>, told: &mut RequestLogContext) -> Served<P::Passed> {
         let answer = match limiter::count_unauthenticated(&self.ports, request.address, When::Later) {
             Ok(()) => self.post_answer(request, route, told).await,
             Err(problem) => Err(problem),
@@ -164,7 +172,7 @@ impl<P: Ports> Front<P> {
         &self,
         request: &Request,
         route: Option<&Route>,
-        told: &mut Told,
+        told: &mut RequestLogContext,
     ) -> Result<Outcome<P::Passed>, Problem> {
         match route {
             Some(Route::Form(FormRoute::Agreement(account, proof))) => {
@@ -209,7 +217,12 @@ impl<P: Ports> Front<P> {
     }
 
     /// Passes a request to its account.
-    async fn pass_on(&self, request: &Request, kid: &str, told: &mut Told) -> Result<Outcome<P::Passed>, Problem> {
+    async fn pass_on(
+        &self,
+        request: &Request,
+        kid: &str,
+        told: &mut RequestLogContext,
+    ) -> Result<Outcome<P::Passed>, Problem> {
         let urls = &self.ports.settings().urls;
         let Some(id) = urls.account_of(kid) else { return Err(unknown_account(kid, &urls.of_path("/"))) };
         told.account = Some(id.clone());

@@ -3,13 +3,13 @@
 use crate::ca::config::issuers::name_of;
 use crate::ca::config::settings::Settings;
 use crate::ca::http::message::{Answer, Response};
-use crate::ca::http::routes::Lists;
+use crate::ca::http::routes::CrlFile;
 use crate::ca::ledger::issuer::ListShards;
 use crate::ca::ledger::kind::LedgerAt;
 use crate::ca::runtime::ports::Ports;
 use crate::pki::{IssuerSlot, profile};
 use crate::records::Problem;
-use crate::records::ledger::crl::ShardStanding;
+use crate::records::ledger::crl::ShardStatus;
 use crate::values::Time;
 use serde_json::{Value, json};
 
@@ -45,13 +45,13 @@ async fn look<P: Ports>(ports: &P, now: Time) -> Result<Value, Problem> {
     Ok(json!({
         "longest_lifetime": longest,
         "problems": settings.problems,
-        "crls": published.map(|published| published.lists(Lists::All)),
+        "crls": published.map(|published| published.crl_file(CrlFile::All)),
         "root_crl": root_list.map(|list| list.shown(published)),
         "issuers": all,
     }))
 }
 
-fn shown(settings: &Settings, slot: &IssuerSlot, active: bool, shards: &[ShardStanding]) -> Value {
+fn shown(settings: &Settings, slot: &IssuerSlot, active: bool, shards: &[ShardStatus]) -> Value {
     let issuer = &slot.issuer;
     let crls: Vec<Value> = shards
         .iter()

@@ -1,10 +1,9 @@
-//! Where a request comes from, as far as limits care.
+//! Client addresses, as rate limits group them.
 
 use core::fmt;
 use core::net::{IpAddr, Ipv6Addr};
 
-/// An IPv4 address, or the /64 of an IPv6 address: what one customer of a network has at the least. Who has an IPv6
-/// address has 2^64 of them.
+/// An IPv4 address, or the /64 of an IPv6 address, one customer's minimum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ClientAddress(IpAddr);
 
@@ -20,12 +19,12 @@ impl ClientAddress {
         }
     }
 
-    /// Reads a header. Of a list the last counts: the one that the nearest proxy, the trusted one, has added.
+    /// Reads a header. The last address of a list counts: the nearest proxy, which is trusted, added it.
     pub fn from_header(value: &str) -> Option<Self> {
         value.rsplit(',').next()?.trim().parse().ok().map(Self::of)
     }
 
-    /// Reads what [`fmt::Display`] writes.
+    /// Parses the form of [`fmt::Display`].
     pub fn parse(text: &str) -> Option<Self> {
         let address = Self::of(text.strip_suffix("/64").unwrap_or(text).parse().ok()?);
         (address.to_string() == text).then_some(address)
@@ -46,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn s02_ipv6_counts_by_its_prefix_and_ipv4_by_the_address() {
+    fn s02_ipv6_is_grouped_by_prefix_and_ipv4_by_address() {
         for (header, address) in [
             ("192.0.2.1", "192.0.2.1"),
             ("::ffff:192.0.2.1", "192.0.2.1"),

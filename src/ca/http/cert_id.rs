@@ -1,4 +1,4 @@
-//! Certificate identifiers of renewal information (RFC 9773 §4.1), and when renewals are spread over.
+//! Certificate identifiers of renewal information (RFC 9773 §4.1), and the spread of renewals.
 
 use crate::pki::Serial;
 use crate::records::Problem;
@@ -6,11 +6,11 @@ use crate::values::b64;
 use core::fmt;
 use sha2::{Digest, Sha256};
 
-/// The longest certID that is read, in characters: key identifiers of 64 bytes and serial numbers of 21 fit.
+/// Maximum length of a certID in characters. Key identifiers of 64 bytes and serial numbers of 21 fit.
 const MAX_CERT_ID: usize = 128;
 
-/// Names a certificate: its authority key identifier and its serial number
-/// ([RFC 9773 §4.1](https://www.rfc-editor.org/rfc/rfc9773#section-4.1)).
+/// The identity of a certificate: its authority key identifier and its serial number ([RFC 9773
+/// §4.1](https://www.rfc-editor.org/rfc/rfc9773#section-4.1)).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CertId {
     /// The keyIdentifier of the authority key identifier.
@@ -47,7 +47,7 @@ impl fmt::Display for CertId {
     }
 }
 
-/// A number that is another for each certificate, and the same for the same.
+/// A number derived from the serial number, which spreads renewals.
 pub(in crate::ca) fn spread(serial: &Serial) -> u64 {
     let digest = Sha256::digest(serial.octets());
     digest.iter().take(7).fold(0, |sum, byte| sum << 8 | u64::from(*byte))
@@ -64,7 +64,7 @@ mod tests {
     use crate::records::Kind;
 
     #[test]
-    fn ari_the_rfcs_own_cert_id_is_read_and_written() {
+    fn ari_rfc_example_of_cert_id_round_trips() {
         let text = "aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE";
         let id = CertId::parse(text).unwrap();
         assert_eq!(id.key_id.len(), 20);
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn ari_other_texts_are_no_cert_id() {
+    fn ari_malformed_cert_id_is_refused() {
         let long = format!("{}.AIdlQyE", "A".repeat(124));
         for bad in [
             "",

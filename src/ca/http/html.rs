@@ -1,10 +1,9 @@
-//! Pages for a person with a web browser. Those made here are small, without anything to load or run, with one button at
-//! the most.
+//! Pages for web browsers: small, without scripts, with one button at most.
 
 use super::message::{Request, Response};
 use crate::records::Problem;
 
-/// Nothing is loaded, run or framed; the form goes back to where it came from.
+/// Nothing is loaded, run or framed; the form is sent to its own origin.
 const CONTENT_POLICY: &str = "default-src 'none'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 
 /// A page.
@@ -17,16 +16,16 @@ pub fn html(title: &str, body: &str) -> Response {
     guarded(page, CONTENT_POLICY).with("Cache-Control", "no-store")
 }
 
-/// A whole document with the headers that every page has; of what it may load and do, this policy decides.
+/// A document with the headers of every page and this content policy.
 pub fn guarded(document: String, content_policy: &str) -> Response {
     Response::text(200, "text/html; charset=utf-8", document)
         .with("Content-Security-Policy", content_policy)
         .with("X-Content-Type-Options", "nosniff")
-        // The URL may be a proof; it is not to be told to the host of a link.
+        // The URL may contain a proof, which must not leak in a Referer.
         .with("Referrer-Policy", "no-referrer")
 }
 
-/// A file that pages load. A new version is seen within minutes.
+/// A file that pages load; a new version is seen within minutes.
 pub fn asset(media_type: &str, text: &str) -> Response {
     Response::text(200, media_type, text.to_owned())
         .with("X-Content-Type-Options", "nosniff")
@@ -34,12 +33,12 @@ pub fn asset(media_type: &str, text: &str) -> Response {
         .with("Cache-Control", "public, max-age=300")
 }
 
-/// Text as it may stand in a page.
+/// Escapes text for HTML.
 pub fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
 }
 
-/// Whether a request is what a page's form sends when its button `field` is pressed.
+/// Checks that a request is the form of a page, with its button `field`.
 ///
 /// # Errors
 /// 415 and 400 for anything else.

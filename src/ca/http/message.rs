@@ -1,4 +1,4 @@
-//! Requests and responses as the CA sees them, whatever the host speaks.
+//! Requests and responses, independent of the host.
 
 use super::address::ClientAddress;
 use super::routes::Urls;
@@ -6,36 +6,36 @@ use crate::records::Problem;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// The longest request body read, in bytes. A finalize with a CSR of 100 long names stays below 50 kB (Boulder's
-/// limit); a longer body is refused while it is read.
+/// Maximum length of a request body in bytes. A finalize with a CSR of 100 long names stays below 50 kB, Boulder's
+/// limit; reading a longer body is aborted.
 pub const MAX_BODY: usize = 64 * 1024;
 
-/// A request as it came in.
+/// A request.
 #[derive(Clone, Debug, Default)]
 pub struct Request {
     /// `GET`, `HEAD`, `POST`, `OPTIONS` or another, upper case.
     pub method: String,
-    /// Scheme and authority of the URL that was asked for, as `https://ca.example.org`: see [`crate::ca::front::transport`].
+    /// Scheme and authority of the requested URL, as `https://ca.example.org`: see [`crate::ca::front::transport`].
     pub asked: String,
     /// Path with query, as in the request line.
     pub path: String,
     /// The `Content-Type` header.
     pub content_type: Option<String>,
-    /// The `Authorization` header of a GET, and where operators are asked for; nothing of ACME looks at it.
+    /// The `Authorization` header, for GETs and operator routes only; ACME does not use it.
     pub authorization: Option<String>,
-    /// The `Cf-Access-Jwt-Assertion` header, where operators are asked for.
+    /// The `Cf-Access-Jwt-Assertion` header, for operator routes.
     pub access: Option<String>,
-    /// The `Accept` header of a GET: a page is shown to browsers, which ask for one.
+    /// The `Accept` header of a GET, which chooses between page and text.
     pub accept: Option<String>,
-    /// The `Origin` header, where operators are asked for.
+    /// The `Origin` header, for operator routes.
     pub origin: Option<String>,
-    /// The `Sec-Fetch-Site` header, where operators are asked for.
+    /// The `Sec-Fetch-Site` header, for operator routes.
     pub fetch_site: Option<String>,
     /// The `If-None-Match` header of a GET.
     pub if_none_match: Option<String>,
-    /// Where it comes from, as far as that is known.
+    /// The client address, if known.
     pub address: Option<ClientAddress>,
-    /// The body; `None` when it was longer than [`MAX_BODY`] and not read to its end.
+    /// The body; `None` if it exceeded [`MAX_BODY`].
     pub body: Option<Vec<u8>>,
 }
 
@@ -44,16 +44,16 @@ pub struct Request {
 pub struct Response {
     /// HTTP status.
     pub status: u16,
-    /// Header lines in order; a name may stand several times and must stay several lines.
+    /// Header lines in order; repeated names stay separate lines.
     pub headers: Vec<(String, String)>,
-    /// The body; text, but for the issuer certificate, whose bytes the host takes from [`Body::Bytes`].
+    /// The body; [`Body::Bytes`] only for certificates and CRLs.
     pub body: Body,
 }
 
 /// A response body.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Body {
-    /// UTF-8 text, perhaps empty.
+    /// UTF-8 text, possibly empty.
     Text(String),
     /// Octets.
     Bytes(Vec<u8>),
@@ -75,7 +75,7 @@ impl Response {
         Self::text(status, "application/json", value.to_string())
     }
 
-    /// A problem document (RFC 9457) with the headers that belong to it.
+    /// A problem document (RFC 9457) with its headers.
     pub fn problem(problem: &Problem) -> Self {
         let mut response = Self::text(problem.status, "application/problem+json", problem.document().to_string())
             .with("Content-Language", "en");
@@ -94,46 +94,46 @@ impl Response {
         response
     }
 
-    /// The same response with one more header line.
+    /// Adds a header line.
     pub fn with(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// With `Location`.
+    /// Adds `Location`.
     pub fn located(self, url: &str) -> Self {
         self.with("Location", url)
     }
 
-    /// With a `Link` header of its own for this relation: acme.sh reads lines, so relations are not merged here. What
-    /// the runtime does with them on the wire, docs/DIVERGENCES.md says.
+    /// Adds a separate `Link` header for this relation. acme.sh reads lines, so relations are not merged.
+    /// docs/DIVERGENCES.md describes what the runtime makes of them.
     pub fn linked(self, url: &str, relation: &str) -> Self {
         self.with("Link", &format!("<{url}>;rel=\"{relation}\""))
     }
 
-    /// With `Retry-After` in whole seconds, at least one.
+    /// Adds `Retry-After` in whole seconds, at least one.
     pub fn retry_after(self, seconds: u64) -> Self {
         self.with("Retry-After", &seconds.max(1).to_string())
     }
 
-    /// With what every response but the directory carries: the link to the directory (RFC 8555 §7.1).
+    /// Adds the link to the directory, which every other response has (RFC 8555 §7.1).
     pub fn indexed(self, urls: &Urls) -> Self {
         self.linked(&urls.directory(), "index")
     }
 
-    /// With a nonce (RFC 8555 §6.5), and never cached on the way.
+    /// Adds a nonce (RFC 8555 §6.5) and forbids caching.
     pub fn with_nonce(mut self, nonce: &str) -> Self {
         self.headers.retain(|(name, _)| name != "Cache-Control");
         self.with("Replay-Nonce", nonce).with("Cache-Control", "no-store")
     }
 
-    /// For scripts of other origins too (RFC 8555 §6.1): there are no cookies to protect, so they may read everything.
+    /// Allows scripts of other origins (RFC 8555 §6.1): there are no cookies to protect.
     pub fn exposed(self) -> Self {
         self.with("Access-Control-Allow-Origin", "*")
             .with("Access-Control-Expose-Headers", "Link, Replay-Nonce, Location, Retry-After")
     }
 
-    /// Whether it tells of success.
+    /// Whether its status is a success.
     pub fn is_success(&self) -> bool {
         self.status < 300
     }
@@ -144,7 +144,7 @@ impl Response {
     }
 }
 
-/// What a handler returns: either way a response is made of it.
+/// The result of a handler; both become a response.
 pub type Answer = Result<Response, Problem>;
 
 pub(in crate::ca) fn unknown_path() -> Problem {

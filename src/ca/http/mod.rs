@@ -1,4 +1,4 @@
-//! Requests, responses, routes and the URLs that they read and write.
+//! Requests, responses, routes and URLs.
 
 pub mod address;
 pub mod cert_id;

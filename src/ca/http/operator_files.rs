@@ -12,10 +12,10 @@ pub enum File {
 }
 
 impl File {
-    /// All of them.
+    /// All files.
     pub const ALL: [Self; 3] = [Self::Index, Self::Style, Self::Script];
 
-    /// Where it is.
+    /// Its path.
     pub fn path(self) -> &'static str {
         match self {
             Self::Index => "/admin",

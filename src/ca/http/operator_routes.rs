@@ -1,18 +1,18 @@
-//! The URLs of operations, read and written in this one file.
+//! URLs of the operations API, parsed in this file.
 
 use crate::pki::Serial;
 use crate::values::Id;
 
-/// Below which all of them are.
+/// Common prefix of their paths.
 pub const PREFIX: &str = "/admin/v1/";
 
-/// The longest kid in a path, in characters.
+/// Maximum length of a kid in a path, in characters.
 const MAX_KID: usize = 128;
 
-/// What a path of operations names.
+/// A route of the operations API.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AdminRoute {
-    /// How the authority stands.
+    /// Status of the CA.
     Status,
     /// The external account keys.
     ExternalAccounts,
@@ -22,7 +22,7 @@ pub enum AdminRoute {
     Certificates,
     /// A certificate.
     Certificate(Serial),
-    /// A certificate with its chain.
+    /// A certificate with its chain, PEM.
     Pem(Serial),
     /// A certificate's revocation.
     Revoke(Serial),
@@ -32,32 +32,32 @@ pub enum AdminRoute {
     Accounts,
     /// An account.
     Account(Id),
-    /// An account's end.
+    /// An account's deactivation.
     Deactivate(Id),
-    /// What is to be replaced at once.
+    /// The replacements.
     Replacements,
-    /// Taking one of these back.
+    /// Withdrawal of a replacement.
     Withdraw(String),
-    /// The policy in force, and those before.
+    /// The policy in force, and earlier ones.
     Policy,
-    /// An earlier policy, in force again.
+    /// Restore of an earlier policy.
     Restore,
-    /// A dry run.
+    /// A dry run of the policy.
     Check,
-    /// The policy in the shadow.
+    /// The shadow policy.
     Shadow,
     /// The audit record.
     Audit,
-    /// What there was to tell.
+    /// The notices.
     Notices,
-    /// Something to tell, for a test.
+    /// A test notice.
     TestNotice,
-    /// Where the calendar is.
+    /// The calendar's URL.
     Calendar,
 }
 
 impl AdminRoute {
-    /// Reads what follows [`PREFIX`] in a path, without the query.
+    /// Parses the path after [`PREFIX`], without the query.
     pub fn parse(path: &str) -> Option<Self> {
         let mut parts = path.split('/');
         let route = match (parts.next()?, parts.next(), parts.next()) {
@@ -87,7 +87,7 @@ impl AdminRoute {
         parts.next().is_none().then_some(route)
     }
 
-    /// The methods that it answers, as in `Allow`, and its path in docs/openapi.json.
+    /// Its methods, as in `Allow`, and its path in docs/openapi.json.
     pub fn described(&self) -> (&'static str, &'static str) {
         match self {
             Self::Status => ("GET, HEAD", "/admin/v1/status"),
@@ -115,12 +115,12 @@ impl AdminRoute {
     }
 }
 
-/// A name in a path: none that would have to be encoded there.
+/// Parses a kid in a path, which needs no encoding.
 fn kid(text: &str) -> Option<String> {
     (text.len() <= MAX_KID && is_plain(text)).then(|| text.to_owned())
 }
 
-/// Whether a name stands in URLs, file names and shells as it is. Clients take `.` and `..` out of a path.
+/// Whether a name needs no escaping in URLs, file names and shells. Clients remove `.` and `..` from paths.
 pub fn is_plain(text: &str) -> bool {
     !matches!(text, "" | "." | "..")
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))

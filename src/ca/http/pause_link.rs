@@ -1,18 +1,18 @@
-//! The link to the page where a person ends a pause.
+//! The link to the page that ends a pause.
 
 use crate::records::Problem;
 use crate::records::operations::proof;
 use crate::records::operations::proof::Purpose;
 use crate::values::{Id, Time};
 
-/// What the page of a pause is about.
+/// Subject of a pause's page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pause {
     /// The account.
     pub account: Id,
     /// The name, as `{type}:{value}`.
     pub subject: String,
-    /// When it was paused: the page of another pause is another.
+    /// Time of the pause, which distinguishes its page from that of another pause.
     pub since: Time,
 }
 

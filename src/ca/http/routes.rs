@@ -1,14 +1,14 @@
-//! Every URL of the CA, read and written in this room.
+//! All URLs of the CA, parsed and written.
 //!
-//! One configured base URL is the source of all of them: clients sign the URL they ask, and account URLs stand in
-//! DNS for years, so they must not depend on what a proxy makes of the `Host` header.
+//! All derive from one configured base URL: clients sign the URL they request, and account URLs stay in DNS for
+//! years, so they must not depend on a proxy's `Host` header.
 
 mod files;
 #[cfg(test)]
 mod tests;
 mod urls;
 
-pub use self::files::{Encoding, Lists};
+pub use self::files::{CrlFile, Encoding};
 pub use self::urls::Urls;
 use super::operator_files::File;
 use super::operator_routes::{AdminRoute, PREFIX};
@@ -37,9 +37,9 @@ pub enum Route {
 pub enum PublicRoute {
     /// `/`: for people, how this CA is used.
     Home,
-    /// The style sheet of the pages.
+    /// The pages' style sheet.
     Style,
-    /// The root certificate, where it is configured.
+    /// The root certificate, if configured.
     Root(Encoding),
     /// The renewal information of a certificate (RFC 9773 §4.1), by what should be its certID.
     RenewalInfo(String),
@@ -54,7 +54,7 @@ pub enum PublicRoute {
     /// The CRL of an issuer's shard, DER (RFC 5280 §4.2.1.13).
     Crl(String, u16),
     /// Another file of CRLs.
-    Lists(Lists),
+    CrlFile(CrlFile),
     /// A file of the operators' page.
     Inventory(File),
 }
@@ -85,7 +85,7 @@ pub enum AccountRoute {
     KeyChange,
     /// An account.
     Account(Id),
-    /// An account's orders, from the one after this.
+    /// An account's orders after this one.
     Orders(Id, Option<Id>),
     /// An order.
     Order(Id),
@@ -95,12 +95,12 @@ pub enum AccountRoute {
     Authorization(Id),
     /// The challenge of this type of an authorization.
     Challenge(Id, String),
-    /// The certificate of this serial number with its usual chain (0) or an alternate one (from 1).
+    /// The certificate with this serial number and its default chain (0) or an alternate one (from 1).
     Certificate(Serial, usize),
 }
 
 impl Route {
-    /// Reads a path. `None` for one that no URL of ours has; a query is part of those for operators only.
+    /// Parses a path; `None` for an unknown one. Only operator routes have a query.
     pub fn parse(path: &str) -> Option<Self> {
         if let Some(rest) = path.strip_prefix(PREFIX) {
             let rest = rest.split_once('?').map_or(rest, |(rest, _)| rest);
@@ -119,8 +119,8 @@ impl Route {
             ("metrics", None) => Self::Public(PublicRoute::Metrics),
             ("issuer", Some(file)) => Self::Public(PublicRoute::Issuer(issuer_id(file.strip_suffix(".crt")?)?)),
             ("issuers", None) => Self::Public(PublicRoute::Issuers),
-            ("crl", Some("root.crl")) => Self::Public(PublicRoute::Lists(Lists::Root)),
-            ("crl", Some("all.pem")) => Self::Public(PublicRoute::Lists(Lists::All)),
+            ("crl", Some("root.crl")) => Self::Public(PublicRoute::CrlFile(CrlFile::Root)),
+            ("crl", Some("all.pem")) => Self::Public(PublicRoute::CrlFile(CrlFile::All)),
             ("crl", Some(issuer)) => Self::Public(PublicRoute::Crl(issuer_id(issuer)?, shard(parts.next()?)?)),
             ("terms", Some(account)) => Self::Form(FormRoute::Agreement(Id::parse(account)?, parts.next()?.to_owned())),
             ("resume", Some(account)) => {
@@ -182,7 +182,7 @@ impl AccountRoute {
 }
 
 impl Route {
-    /// The methods that the resource answers, for `Allow`. Only what RFC 8555 §6.3 lets anybody read takes a GET.
+    /// The methods of the resource, for `Allow`. GET is for public resources only (RFC 8555 §6.3).
     pub fn allowed_methods(&self) -> &'static str {
         match self {
             Self::Public(_) => "GET, HEAD",
@@ -216,7 +216,7 @@ impl PublicRoute {
             Self::Metrics => "metrics",
             Self::Issuer(_) => "issuer",
             Self::Issuers => "issuers",
-            Self::Crl(..) | Self::Lists(_) => "crl",
+            Self::Crl(..) | Self::CrlFile(_) => "crl",
             Self::Inventory(_) => "inventory",
         }
     }
@@ -242,7 +242,7 @@ impl AccountRoute {
     }
 }
 
-/// What a pause's page is about: `{account}/{since}/{type}:{value}`.
+/// Parses a pause: `{account}/{since}/{type}:{value}`.
 fn pause<'a>(account: &str, parts: &mut impl Iterator<Item = &'a str>) -> Option<Pause> {
     let (account, since) = (Id::parse(account)?, parts.next()?);
     let millis: u64 = since.parse().ok()?;
@@ -250,26 +250,26 @@ fn pause<'a>(account: &str, parts: &mut impl Iterator<Item = &'a str>) -> Option
     (millis.to_string() == since).then_some(Pause { account, subject, since: Time::from_millis(millis) })
 }
 
-/// The number of an alternate chain: one or two digits, no zero before them.
+/// Parses the number of an alternate chain: one or two digits without a leading zero.
 fn chain_number(text: &str) -> Option<usize> {
     let number = text.parse().ok().filter(|n| (1..100).contains(n))?;
     (text == usize::to_string(&number)).then_some(number)
 }
 
-/// The shard in `{shard}.crl`: digits, no zero before them.
+/// Parses the shard in `{shard}.crl`: digits without a leading zero.
 fn shard(file: &str) -> Option<u16> {
     let text = file.strip_suffix(".crl")?;
     text.parse().ok().filter(|shard| u16::to_string(shard) == text)
 }
 
-/// The proof in `{proof}.ics`: base64url, of which what is as long as a calendar's may be one.
+/// Parses the proof in `{proof}.ics`: base64url of a calendar proof's length.
 fn calendar_proof(file: &str) -> Option<String> {
     let proof = file.strip_suffix(".ics")?;
     let known = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
     ((22..=CALENDAR).contains(&proof.len()) && proof.bytes().all(known)).then(|| proof.to_owned())
 }
 
-/// The name of an issuer in a URL: lower-case hex.
+/// Parses an issuer's id in a URL: lower-case hex.
 fn issuer_id(id: &str) -> Option<String> {
     let hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
     (!id.is_empty() && id.len() <= 64 && id.bytes().all(hex)).then(|| id.to_owned())

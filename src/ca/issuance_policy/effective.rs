@@ -1,8 +1,7 @@
-//! The policies that a request is under: what operators put in force, and what they gave an external account key.
+//! The effective policy: the policy in force with that of the account's external account key.
 //!
-//! Both stand in partitions of their own. Whoever decides asks for them, and remembers the answer for some seconds: a change
-//! holds everywhere within that time, at once where it was made, and costs a call now and then instead of one with each
-//! order.
+//! Both are stored in other partitions and cached for some seconds: a change takes effect everywhere within that
+//! time, at once where it was made, and orders rarely cost a call.
 
 use crate::ca::config::policy;
 use crate::ca::config::policy::known;
@@ -18,32 +17,31 @@ use crate::records::{AccountRecord, Kind, Problem};
 use core::time::Duration;
 use std::rc::Rc;
 
-/// How long the last known policy decides while nobody answers who knows better.
+/// Maximum age of a cached policy that decides while the operations partition does not answer.
 const STALE: Duration = Duration::from_secs(600);
 
-/// All that an account's requests are under.
+/// The effective policy of an account.
 #[derive(Clone, Debug, Default)]
-pub struct Governing {
+pub struct EffectivePolicy {
     /// The CA's policies.
     pub in_force: Rc<InForce>,
-    /// The external account key of the account, and what it gives.
+    /// The external account key of the account with its rule.
     pub key: Option<(String, Rc<KeyRule>)>,
 }
 
-impl Governing {
-    /// The rules that decide about an account's orders.
+impl EffectivePolicy {
+    /// The rules for an account's orders.
     ///
     /// # Errors
-    /// `unauthorized` for an account whose external account key is not good any more: taking a key away ends what accounts
-    /// made with it can order.
+    /// `unauthorized` for a disabled external account key: its accounts cannot order.
     pub fn rules<'a>(&'a self, settings: &'a Settings) -> Result<Rules<'a>, Problem> {
         self.rules_under(self.in_force.policy(settings), settings)
     }
 
-    /// As [`Governing::rules`], with another policy of the CA.
+    /// As [`EffectivePolicy::rules`], with another policy of the CA.
     ///
     /// # Errors
-    /// As [`Governing::rules`].
+    /// As [`EffectivePolicy::rules`].
     pub fn rules_under<'a>(&'a self, ca: &'a Policy, settings: &'a Settings) -> Result<Rules<'a>, Problem> {
         let key = match &self.key {
             None => None,
@@ -56,7 +54,8 @@ impl Governing {
                 Some((kid.as_str(), policy.ok_or_else(|| retired(kid))?))
             }
         };
-        // Anybody can have an account without external binding; only a test machine trusts it with names unproven.
+        // Accounts without external binding are open to everyone; only a test machine trusts them with names
+        // unproven.
         let trusted = key.is_some() || settings.dev;
         Ok(Rules { ca, key, trusted, known: known() })
     }
@@ -70,32 +69,32 @@ fn retired(kid: &str) -> Problem {
     Problem::new(Kind::Unauthorized, detail)
 }
 
-/// What an account is under.
+/// The effective policy of an account.
 ///
 /// # Errors
-/// `serverInternal` when it cannot be found out.
-pub async fn governing<P: Ports>(ports: &P, account: &AccountRecord) -> Result<Governing, Problem> {
-    of_key(ports, account.external.as_ref().map(|bound| (bound.kid.as_str(), bound.made))).await
+/// `serverInternal` if a partition does not answer.
+pub async fn for_account<P: Ports>(ports: &P, account: &AccountRecord) -> Result<EffectivePolicy, Problem> {
+    for_external_key(ports, account.external.as_ref().map(|bound| (bound.kid.as_str(), bound.made))).await
 }
 
-/// What an account would be under that was made without an external account key, or with the one of this kid, which is one
-/// that an operator `made` or one of the configuration.
+/// The effective policy of an account with this external account key, or without one. `made`: whether an operator
+/// created the key.
 ///
 /// # Errors
-/// `serverInternal` when it cannot be found out.
-pub async fn of_key<P: Ports>(ports: &P, key: Option<(&str, bool)>) -> Result<Governing, Problem> {
+/// `serverInternal` if a partition does not answer.
+pub async fn for_external_key<P: Ports>(ports: &P, key: Option<(&str, bool)>) -> Result<EffectivePolicy, Problem> {
     let in_force = in_force(ports).await?;
     let key = match key {
         None => None,
         Some((kid, made)) => Some((kid.to_owned(), key_rule(ports, kid, made).await?)),
     };
-    Ok(Governing { in_force, key })
+    Ok(EffectivePolicy { in_force, key })
 }
 
-/// The policies that are in force.
+/// The policies in force.
 ///
 /// # Errors
-/// `serverInternal` when they cannot be found out, and are not remembered from minutes ago.
+/// `serverInternal` if the operations partition does not answer and the cached ones are too old.
 pub async fn in_force<P: Ports>(ports: &P) -> Result<Rc<InForce>, Problem> {
     let (memory, now) = (ports.memory(), ports.now());
     let known = memory.policies();
@@ -121,8 +120,8 @@ pub async fn in_force<P: Ports>(ports: &P) -> Result<Rc<InForce>, Problem> {
     }
 }
 
-/// What an external account key gives its accounts. A kid of the configuration is that of no other key, and the accounts of
-/// a key never become those of another one with the same kid.
+/// The rule of an external account key. Configured and created keys do not share a kid, and accounts of a key never
+/// move to another one with the same kid.
 async fn key_rule<P: Ports>(ports: &P, kid: &str, made: bool) -> Result<Rc<KeyRule>, Problem> {
     match (ports.settings().external.keys.contains_key(kid), made) {
         (true, false) => return Ok(Rc::new(KeyRule::Configured)),
@@ -145,7 +144,7 @@ async fn key_rule<P: Ports>(ports: &P, kid: &str, made: bool) -> Result<Rc<KeyRu
 /// The policy of an external account key.
 ///
 /// # Errors
-/// `serverInternal` for one that cannot be read any more.
+/// `serverInternal` if it cannot be parsed any more.
 pub fn policy_of(record: &ExternalKeyRecord) -> Result<Policy, Problem> {
     let path = format!("the policy of external account key {:?}", record.kid);
     let policy = record.policy.as_ref().map(|document| policy::read_policy(&path, document));

@@ -1,4 +1,4 @@
-//! The policy in force and what it permits.
+//! The effective policy and its grants.
 
 pub mod effective;
 pub mod grant;

@@ -13,7 +13,7 @@ use crate::ca::notices::delivery::{CountNotices, ListNotices};
 use crate::ca::partitions::operations::replacements::PutReplacement;
 use crate::ca::runtime::kind::asks;
 use crate::ca::runtime::ports::PartitionPorts;
-use crate::records::ledger::crl::{CrlRecord, ShardStanding};
+use crate::records::ledger::crl::{CrlRecord, ShardStatus};
 use crate::records::{Problem, Renewable};
 use crate::store::Kv;
 use crate::values::Time;
@@ -26,7 +26,7 @@ asks! {
     RevokeCertificate -> () = ledger.revoke_entry(&ask).await;
     CurrentCrl -> Option<CrlRecord> = ledger.current_crl(ask.shard).await;
     ListCrls -> CrlPage = ledger.lists(ask.from).await;
-    ListShards -> Vec<ShardStanding> = ledger.list_shards();
+    ListShards -> Vec<ShardStatus> = ledger.list_shards();
     Query -> SearchPage = ledger.search(&ask);
     RevokeNext -> RevokedPart = ledger.revoke_next(&ask).await;
     ShowEntry -> Option<ShownEntry> = ledger.show_entry(&ask.serial);
@@ -49,7 +49,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
     }
 
     /// The shards, and an alarm for all that is due.
-    fn list_shards(&self) -> Result<Vec<ShardStanding>, Problem> {
+    fn list_shards(&self) -> Result<Vec<ShardStatus>, Problem> {
         self.expect_all()?;
         self.standing()
     }

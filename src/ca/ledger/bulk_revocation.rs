@@ -60,7 +60,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         for (serial, entry) in &revoked {
             events::revoked(&self.ports, &self.issuer, serial, entry);
         }
-        let condemned = revoked.iter().filter(|(_, entry)| entry.condemns_key());
+        let condemned = revoked.iter().filter(|(_, entry)| entry.blocks_key());
         let condemned: BTreeMap<&str, &str> = condemned.map(|(serial, entry)| (&*entry.key, &**serial)).collect();
         for (key, serial) in condemned {
             self.block_key(key, serial, 1).await?;

@@ -141,7 +141,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         if revoked.is_ok() {
             self.put_revoked(txn, &request.serial, &entry, &self.rules_to_replace(txn)?)?;
         }
-        let blocks_key = entry.condemns_key();
+        let blocks_key = entry.blocks_key();
         Ok((revoked, blocks_key, entry))
     }
 
@@ -162,7 +162,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         let data = self.entry_shown(txn, serial, entry, rules)?;
         let what = format!("revoked-{serial}");
         self.notices().enqueue(txn, NewNotice { kind: NoticeKind::CertificateRevoked, what: &what, data })?;
-        if entry.condemns_key() {
+        if entry.blocks_key() {
             // Together with the revocation: whatever happens now, the key will be refused.
             self.begin(txn, Work::Condemn(entry.key.clone(), serial.to_owned()), 0)?;
         }

@@ -11,9 +11,9 @@ use crate::ca::runtime::ports::{PartitionPorts, Ports};
 use crate::pki::{Issuer, profile};
 use crate::records::Problem;
 use crate::records::ledger::entry::LedgerEntry;
-use crate::records::ledger::inventory::{EndingRecord, LatestRecord, ending_id, parse_ending};
+use crate::records::ledger::inventory::{ExpiryIndex, LatestByNames, expiry_id, parse_expiry_id};
 use crate::records::operations::notice::{
-    Going, IssuerDates, IssuerNotice, LookedRecord, NoticeKind, issuer_notices_due, remind_at,
+    IssuerDates, IssuerNotice, NoticeKind, ScanCursor, ScanStateRecord, issuer_notices_due, remind_at,
 };
 use crate::store::{Kv, Txn};
 use crate::values::{Id, Time};
@@ -125,7 +125,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         self.transact(|txn| {
             let mut found = BTreeMap::new();
             for set in sets {
-                if let Some(latest) = txn.get::<LatestRecord>(set)? {
+                if let Some(latest) = txn.get::<LatestByNames>(set)? {
                     found.insert(set.clone(), latest.not_after);
                 }
             }
@@ -141,13 +141,13 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         let longest = profile::all().iter().map(|profile| profile.validity).max().unwrap_or_default();
         let before = look.at.plus(longest / 6);
         self.transact(|txn| {
-            let mut at = look.after.clone().unwrap_or_else(|| ending_id(look.at, ""));
+            let mut at = look.after.clone().unwrap_or_else(|| expiry_id(look.at, ""));
             let (mut found, mut seen) = (Vec::new(), 0);
             loop {
-                let page = txn.list::<EndingRecord>(Some(&at), PAGE)?;
+                let page = txn.list::<ExpiryIndex>(Some(&at), PAGE)?;
                 let more = page.len() == PAGE;
-                for (id, EndingRecord {}) in page {
-                    let Some((end, serial)) = parse_ending(&id) else { continue };
+                for (id, ExpiryIndex {}) in page {
+                    let Some((end, serial)) = parse_expiry_id(&id) else { continue };
                     if end > before {
                         return Ok(ScanPage { found, after: None });
                     }
@@ -170,10 +170,10 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
     /// # Errors
     /// When the storage fails.
     pub(in crate::ca) fn begin_scan(&self, txn: &mut Txn<'_, K>) -> Result<(), Problem> {
-        if self.ports.settings().webhook.is_none() || txn.get::<LookedRecord>("")?.is_some() {
+        if self.ports.settings().webhook.is_none() || txn.get::<ScanStateRecord>("")?.is_some() {
             return Ok(());
         }
-        put_looked(txn, &LookedRecord { until: None, going: None, due: self.ports.now().plus(EVERY) })
+        put_looked(txn, &ScanStateRecord { until: None, cursor: None, due: self.ports.now().plus(EVERY) })
     }
 
     /// For a ledger that has just come into memory: there may be a webhook since.
@@ -184,13 +184,13 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         if self.ports.settings().webhook.is_none() || self.issuer_here().is_none() {
             return Ok(());
         }
-        self.transact(|txn| match txn.get::<LookedRecord>("")? {
+        self.transact(|txn| match txn.get::<ScanStateRecord>("")? {
             Some(looked) => {
                 txn.wake_at(looked.due);
                 Ok(())
             }
             None if txn.list::<LedgerEntry>(None, 1)?.is_empty() => Ok(()),
-            None => put_looked(txn, &LookedRecord { until: None, going: None, due: self.ports.now() }),
+            None => put_looked(txn, &ScanStateRecord { until: None, cursor: None, due: self.ports.now() }),
         })
     }
 
@@ -202,18 +202,18 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         let Some(issuer) = self.issuer_here().filter(|_| self.ports.settings().webhook.is_some()) else {
             return Ok(None);
         };
-        let Some(looked) = self.transact(|txn| Ok(txn.get::<LookedRecord>("")?))? else { return Ok(None) };
+        let Some(looked) = self.transact(|txn| Ok(txn.get::<ScanStateRecord>("")?))? else { return Ok(None) };
         let now = self.ports.now();
         if looked.due > now {
             return Ok(Some(looked.due));
         }
-        let at = looked.going.as_ref().map_or(now, |going| going.at);
-        let after = looked.going.as_ref().map(|going| going.after.clone());
+        let at = looked.cursor.as_ref().map_or(now, |cursor| cursor.at);
+        let after = looked.cursor.as_ref().map(|cursor| cursor.after.clone());
         let ScanPage { found, after } = self.scan_expiring(&ScanExpiring { at, since: looked.until, after })?;
         match not_renewed_elsewhere(&self.ports, issuer.id(), found).await {
             Ok(found) => {
-                let going = after.map(|after| Going { at, after });
-                self.transact(|txn| self.enqueue_found(txn, &looked, going, at, &found)).map(Some)
+                let cursor = after.map(|after| ScanCursor { at, after });
+                self.transact(|txn| self.enqueue_found(txn, &looked, cursor, at, &found)).map(Some)
             }
             Err(problem) => {
                 // Nothing is stored, so it goes on from where it was.
@@ -227,12 +227,12 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
     fn enqueue_found(
         &self,
         txn: &mut Txn<'_, K>,
-        looked: &LookedRecord,
-        going: Option<Going>,
+        looked: &ScanStateRecord,
+        cursor: Option<ScanCursor>,
         at: Time,
         found: &[Candidate],
     ) -> Result<Time, Problem> {
-        if txn.get::<LookedRecord>("")?.as_ref() != Some(looked) {
+        if txn.get::<ScanStateRecord>("")?.as_ref() != Some(looked) {
             // Somebody else was faster, and has told what was found.
             return Ok(looked.due);
         }
@@ -250,11 +250,11 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
             )?;
         }
         let now = self.ports.now();
-        let next = match going {
-            Some(going) => LookedRecord { going: Some(going), due: now, ..looked.clone() },
+        let next = match cursor {
+            Some(cursor) => ScanStateRecord { cursor: Some(cursor), due: now, ..looked.clone() },
             None => {
                 self.enqueue_issuer(txn, looked.until, at)?;
-                LookedRecord { until: Some(at), going: None, due: now.plus(EVERY) }
+                ScanStateRecord { until: Some(at), cursor: None, due: now.plus(EVERY) }
             }
         };
         put_looked(txn, &next)?;
@@ -294,7 +294,7 @@ pub(in crate::ca) fn near<K: Kv>(
     Ok(Some(Candidate { serial, set, names, not_after, account, profile }))
 }
 
-fn put_looked<K: Kv>(txn: &mut Txn<'_, K>, looked: &LookedRecord) -> Result<(), Problem> {
+fn put_looked<K: Kv>(txn: &mut Txn<'_, K>, looked: &ScanStateRecord) -> Result<(), Problem> {
     txn.put("", looked)?;
     txn.wake_at(looked.due);
     Ok(())

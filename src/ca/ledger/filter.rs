@@ -4,7 +4,7 @@ use super::replacements::covers;
 use crate::policy::Pattern;
 use crate::records::Problem;
 use crate::records::ledger::entry::LedgerEntry;
-use crate::records::ledger::inventory::{EndingRecord, Selection, ending_id, parse_ending};
+use crate::records::ledger::inventory::{ExpiryIndex, Selection, expiry_id, parse_expiry_id};
 use crate::store::{Kv, Txn};
 use crate::values::{Time, unicode};
 use serde::{Deserialize, Serialize};
@@ -43,7 +43,7 @@ pub struct Query {
     pub ends_before: Option<Time>,
     /// The time before which they were issued.
     pub issued_before: Option<Time>,
-    /// The cursor, in the order of expiry: see [`crate::records::ledger::inventory::ending_id`].
+    /// The cursor, in the order of expiry: see [`crate::records::ledger::inventory::expiry_id`].
     pub after: Option<String>,
     /// The largest number of certificates.
     pub limit: usize,
@@ -161,14 +161,14 @@ impl<'a> Filter<'a> {
         txn: &mut Txn<'_, K>,
         mut each: impl FnMut(&mut Txn<'_, K>, &str, &str, &LedgerEntry) -> Result<Walk, Problem>,
     ) -> Result<Walked, Problem> {
-        let first = ending_id(self.from(), "");
+        let first = expiry_id(self.from(), "");
         let mut at = self.query.after.clone().filter(|after| *after > first).unwrap_or(first);
         let mut seen = 0;
         loop {
-            let page = txn.list::<EndingRecord>(Some(&at), PAGE)?;
+            let page = txn.list::<ExpiryIndex>(Some(&at), PAGE)?;
             let more = page.len() == PAGE;
-            for (id, EndingRecord {}) in page {
-                let Some((end, serial)) = parse_ending(&id) else { continue };
+            for (id, ExpiryIndex {}) in page {
+                let Some((end, serial)) = parse_expiry_id(&id) else { continue };
                 if end >= self.before() {
                     return Ok(Walked { reached: at, complete: true });
                 }

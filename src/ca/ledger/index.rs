@@ -5,7 +5,7 @@ use crate::ca::runtime::jobs::{JobRecord, Work};
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::Problem;
 use crate::records::ledger::entry::LedgerEntry;
-use crate::records::ledger::inventory::{EndingRecord, IndexedRecord, LatestRecord, ending_id, set_id};
+use crate::records::ledger::inventory::{ExpiryIndex, IndexedRecord, LatestByNames, expiry_id, set_id};
 use crate::store::{Kv, Txn};
 use crate::values::Identifier;
 
@@ -14,7 +14,7 @@ use crate::values::Identifier;
 /// # Errors
 /// When the storage fails.
 pub(in crate::ca) fn is_renewed<K: Kv>(txn: &Txn<'_, K>, serial: &str, entry: &LedgerEntry) -> Result<bool, Problem> {
-    let latest = txn.get::<LatestRecord>(&set_of(entry))?;
+    let latest = txn.get::<LatestByNames>(&set_of(entry))?;
     Ok(latest.is_some_and(|latest| latest.serial != serial && latest.not_after > entry.not_after))
 }
 
@@ -49,10 +49,10 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
             // It is the first one, so none is missing.
             txn.put("", &IndexedRecord { after: None })?;
         }
-        txn.put(&ending_id(entry.not_after, serial), &EndingRecord {})?;
+        txn.put(&expiry_id(entry.not_after, serial), &ExpiryIndex {})?;
         let set = set_of(entry);
-        if txn.get::<LatestRecord>(&set)?.is_none_or(|latest| latest.not_after <= entry.not_after) {
-            txn.put(&set, &LatestRecord { serial: serial.to_owned(), not_after: entry.not_after })?;
+        if txn.get::<LatestByNames>(&set)?.is_none_or(|latest| latest.not_after <= entry.not_after) {
+            txn.put(&set, &LatestByNames { serial: serial.to_owned(), not_after: entry.not_after })?;
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use super::view::FoundEntry;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::Problem;
 use crate::records::ledger::entry::LedgerEntry;
-use crate::records::ledger::inventory::{ReplaceRecord, ending_id};
+use crate::records::ledger::inventory::{ReplaceRecord, expiry_id};
 use crate::store::{Kv, Txn};
 use serde::{Deserialize, Serialize};
 
@@ -57,7 +57,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
         rules: &[ReplaceRecord],
     ) -> Result<Vec<FoundEntry>, Problem> {
         let Some(entry) = txn.get::<LedgerEntry>(serial)? else { return Ok(Vec::new()) };
-        let id = ending_id(entry.not_after, serial);
+        let id = expiry_id(entry.not_after, serial);
         let lies = entry.not_after >= filter.from() && entry.not_after < filter.before();
         let further = filter.query.after.as_ref().is_none_or(|after| id > *after);
         if !(lies && further && filter.fits(serial, &entry)) {

@@ -5,7 +5,7 @@ use crate::ca::config::issuers::MAX_SHARDS;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::pki::Issuer;
 use crate::records::Problem;
-use crate::records::ledger::crl::{ShardRecord, ShardStanding};
+use crate::records::ledger::crl::{ShardRecord, ShardStatus};
 use crate::store::Kv;
 use serde::{Deserialize, Serialize};
 
@@ -32,7 +32,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
     ///
     /// # Errors
     /// When the storage fails.
-    pub(in crate::ca) fn standing(&self) -> Result<Vec<ShardStanding>, Problem> {
+    pub(in crate::ca) fn standing(&self) -> Result<Vec<ShardStatus>, Problem> {
         self.transact(|txn| {
             let shards = txn.list::<ShardRecord>(None, SHARDS)?.into_iter();
             Ok(shards.filter_map(|(name, shard)| Some((name.parse().ok()?, shard))).collect())

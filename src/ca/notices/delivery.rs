@@ -11,7 +11,7 @@ use crate::ca::runtime::partition::Partition;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::Problem;
 use crate::records::operations::notice::{
-    Delivery, Failure, NoticeKind, NoticeRecord, OutgoingRecord, notice_id, outgoing_id, parse_outgoing,
+    Delivery, Failure, NoticeKind, NoticeRecord, WebhookQueueRecord, notice_id, parse_queue_id, queue_id,
 };
 use crate::store::{Kv, Txn};
 use crate::values::{Id, Time};
@@ -123,10 +123,10 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Notices<'_, P, K> {
     ) -> Result<(), Problem> {
         txn.put(id, notice)?;
         if let Some(before) = before {
-            txn.delete::<OutgoingRecord>(&outgoing_id(before, id));
+            txn.delete::<WebhookQueueRecord>(&queue_id(before, id));
         }
         let Some(next) = notice.next() else { return Ok(()) };
-        txn.put(&outgoing_id(next, id), &OutgoingRecord {})?;
+        txn.put(&queue_id(next, id), &WebhookQueueRecord {})?;
         match txn.get::<JobRecord>(&Work::Notify.name())? {
             Some(job) if job.due <= next => Ok(()),
             _ => self.0.schedule(txn, Work::Notify, next),
@@ -135,8 +135,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Notices<'_, P, K> {
 
     /// Sees to it that there is a job as long as notices wait; it is due with the first of them, not before `earliest`.
     fn expect_deliveries(&self, txn: &mut Txn<'_, K>, earliest: Time) -> Result<(), Problem> {
-        let first = txn.list::<OutgoingRecord>(None, 1)?;
-        match first.first().and_then(|(id, OutgoingRecord {})| parse_outgoing(id)) {
+        let first = txn.list::<WebhookQueueRecord>(None, 1)?;
+        match first.first().and_then(|(id, WebhookQueueRecord {})| parse_queue_id(id)) {
             Some((next, _)) => self.0.schedule(txn, Work::Notify, next.max(earliest)),
             None => {
                 txn.delete::<JobRecord>(&Work::Notify.name());
@@ -184,8 +184,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Notices<'_, P, K> {
     /// The first notice that is due, held; `None` when there is none.
     fn take_notice(&self, txn: &mut Txn<'_, K>) -> Result<Option<(String, NoticeRecord)>, Problem> {
         let now = self.0.ports.now();
-        for (row, OutgoingRecord {}) in txn.list::<OutgoingRecord>(None, PAGE)? {
-            let Some((next, id)) = parse_outgoing(&row) else { continue };
+        for (row, WebhookQueueRecord {}) in txn.list::<WebhookQueueRecord>(None, PAGE)? {
+            let Some((next, id)) = parse_queue_id(&row) else { continue };
             if next > now {
                 break;
             }
@@ -198,7 +198,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Notices<'_, P, K> {
                     }
                 }
                 // It has waited for a webhook until it was over.
-                None => txn.delete::<OutgoingRecord>(&row),
+                None => txn.delete::<WebhookQueueRecord>(&row),
             }
         }
         Ok(None)

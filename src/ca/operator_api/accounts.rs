@@ -12,7 +12,7 @@ use crate::ca::runtime::ask::Page;
 use crate::ca::runtime::message::ROSTERS;
 use crate::ca::runtime::ports::Ports;
 use crate::records::Problem;
-use crate::records::ledger::inventory::MemberRecord;
+use crate::records::ledger::inventory::RosterEntry;
 use crate::values::Id;
 use serde_json::json;
 
@@ -30,12 +30,12 @@ pub async fn list<P: Ports>(ports: &P, request: &Request) -> Answer {
     let query = Query::read(request, &["cursor", "limit"])?;
     let limit = query.limit(MOST, USUAL)?;
     let page = Page { after: query.get("cursor").map(str::to_owned), limit: limit.saturating_add(1) };
-    let mut members: Vec<MemberRecord> = Vec::new();
+    let mut members: Vec<RosterEntry> = Vec::new();
     for n in 0..ROSTERS {
         members.extend(ports.ask(&RosterAt(n), &ListMembers(page.clone())).await?);
     }
-    members.sort_by_cached_key(MemberRecord::id);
-    let next = members.get(limit.saturating_sub(1)).filter(|_| members.len() > limit).map(MemberRecord::id);
+    members.sort_by_cached_key(RosterEntry::id);
+    let next = members.get(limit.saturating_sub(1)).filter(|_| members.len() > limit).map(RosterEntry::id);
     members.truncate(limit);
     let mut all = Vec::new();
     for member in members {
@@ -46,7 +46,7 @@ pub async fn list<P: Ports>(ports: &P, request: &Request) -> Answer {
 
 /// What an account has told of itself, or tells now. `None` for one that was never made, and for what is left of a making
 /// that was broken off and begun again: the account has another record then.
-pub(in crate::ca) async fn told<P: Ports>(ports: &P, member: MemberRecord) -> Result<Option<MemberRecord>, Problem> {
+pub(in crate::ca) async fn told<P: Ports>(ports: &P, member: RosterEntry) -> Result<Option<RosterEntry>, Problem> {
     if member.shown.is_some() {
         return Ok(Some(member));
     }

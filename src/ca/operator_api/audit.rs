@@ -10,7 +10,7 @@ use crate::ca::http::message::{Answer, Request, Response};
 use crate::ca::partitions::operations::audit::{AuditPage, ListAudit, Note};
 use crate::ca::partitions::operations::kind::OperationsAt;
 use crate::ca::runtime::ports::Ports;
-use crate::ca::telemetry::counts;
+use crate::ca::telemetry::counts::{self, Series};
 use crate::records::Problem;
 use crate::records::operations::audit::{Event, Outcome};
 use core::future::Future;
@@ -45,7 +45,7 @@ pub async fn audited<P: Ports, T>(
         detail: detail.map(|detail| detail.chars().take(MAX_DETAIL).collect()),
         address: request.address.map(|address| address.to_string()),
     };
-    let number = note(ports, event(Outcome::Asked, None, None)).await?;
+    let number = note(ports, event(Outcome::Attempted, None, None)).await?;
     let done = act.await;
     let (outcome, detail) = match &done {
         Ok(done) => (Outcome::Done, done.detail.clone()),
@@ -70,12 +70,12 @@ pub async fn audited<P: Ports, T>(
 /// Counts what became of an action. `what` is a text of ours.
 pub fn count<P: Ports>(ports: &P, what: &str, outcome: Outcome) {
     let outcome = match outcome {
-        Outcome::Asked => "asked",
+        Outcome::Attempted => "attempted",
         Outcome::Done => "done",
         Outcome::Refused => "refused",
         Outcome::Failed => "failed",
     };
-    counts::count(ports, || format!("selvedge_operations_total{{action=\"{what}\",outcome=\"{outcome}\"}}"));
+    counts::count(ports, || Series::new("selvedge_operations_total").label("action", what).label("outcome", outcome));
 }
 
 /// What was done.

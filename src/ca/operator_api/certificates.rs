@@ -16,7 +16,7 @@ use crate::ca::runtime::ports::Ports;
 use crate::pki::{Serial, profile};
 use crate::policy::Pattern;
 use crate::records::ledger::entry::check_reason;
-use crate::records::ledger::inventory::{Selection, parse_ending};
+use crate::records::ledger::inventory::{Selection, parse_expiry_id};
 use crate::records::{Kind, Problem};
 use crate::values::{Id, Time, unicode};
 use serde_json::{Value, json};
@@ -81,7 +81,7 @@ fn query<P: Ports>(ports: &P, sent: &Sent) -> Result<Query, Problem> {
         (text.chars().count() <= MAX_TEXT).then(|| text.to_owned())
     })?;
     let after = sent.parsed("cursor", "the next of the page before", |text| {
-        let (_, serial) = parse_ending(text)?;
+        let (_, serial) = parse_expiry_id(text)?;
         Serial::from_hex(serial).map(|_| text.to_owned())
     })?;
     let serial = sent.parsed("serial", "a serial number in hex", |text| {

@@ -10,12 +10,17 @@ use crate::ca::http::operator_routes::AdminRoute;
 use crate::ca::partitions::operations::kind::OperationsAt;
 use crate::ca::partitions::operations::standing::ShowOperations;
 use crate::ca::runtime::ports::Ports;
-use crate::ca::telemetry::events::Told;
+use crate::ca::telemetry::events::RequestLogContext;
 use crate::records::Problem;
 use serde_json::json;
 
 /// Answers an operator's request, or whoever's it is.
-pub async fn answer<P: Ports>(ports: &P, request: &Request, route: &AdminRoute, told: &mut Told) -> Response {
+pub async fn answer<P: Ports>(
+    ports: &P,
+    request: &Request,
+    route: &AdminRoute,
+    told: &mut RequestLogContext,
+) -> Response {
     let answer = match operator(ports, request).await {
         Ok(operator) => {
             told.operator = Some(operator.name.clone());

@@ -159,7 +159,7 @@ pub async fn check<P: Ports>(ports: &P, request: &Request) -> Answer {
         return Err(unknown());
     }
     let key = kid.map(|kid| (kid, !settings.external.keys.contains_key(kid)));
-    let governing = effective::of_key(ports, key).await?;
+    let governing = effective::for_external_key(ports, key).await?;
     let other = members.value("document").filter(|document| !document.is_null());
     let other = other.map(|document| policy::read_policy("document", document)).transpose();
     let other = other.map_err(Problem::malformed)?;

@@ -17,7 +17,7 @@ use crate::ca::ledger::kind::LedgerAt;
 use crate::ca::runtime::ports::Ports;
 use crate::records::Problem;
 use crate::records::ledger::entry::{KEY_COMPROMISE, check_reason};
-use crate::records::ledger::inventory::{Selection, parse_ending};
+use crate::records::ledger::inventory::{Selection, parse_expiry_id};
 use crate::values::Time;
 use serde_json::json;
 
@@ -81,7 +81,7 @@ fn place<P: Ports>(ports: &P, selection: &Selection, members: &Members) -> Resul
     let found = members.parsed("cursor", "the next of the step before", |text| {
         let (issuer, after) = text.split_once('.')?;
         let issuer = issuers(ports, selection).find(|id| *id == issuer)?;
-        let after = if after.is_empty() { None } else { Some(parse_ending(after).map(|_| after.to_owned())?) };
+        let after = if after.is_empty() { None } else { Some(parse_expiry_id(after).map(|_| after.to_owned())?) };
         Some((issuer.to_owned(), after))
     })?;
     let first = || issuers(ports, selection).next().map(|id| (id.to_owned(), None));

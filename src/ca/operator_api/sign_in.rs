@@ -7,7 +7,7 @@ use super::operator::Operator;
 use crate::ca::config::access::Access;
 use crate::ca::http::message::Request;
 use crate::ca::runtime::ports::Ports;
-use crate::records::operations::audit::{By, Event, Outcome};
+use crate::records::operations::audit::{AuthMethod, Event, Outcome};
 use crate::records::operations::limit::Limit;
 use crate::records::{Kind, Problem};
 use core::time::Duration;
@@ -35,7 +35,7 @@ pub async fn operator<P: Ports>(ports: &P, request: &Request) -> Result<Operator
     let token = sent.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("Bearer")).map(|(_, token)| token.trim());
     // Compared also where none was sent, so that all refusals cost the same.
     if let Some(name) = settings.admin.name_of(&settings.nonce_key, token.unwrap_or_default()) {
-        return Ok(Operator { name: name.to_owned(), by: By::Token });
+        return Ok(Operator { name: name.to_owned(), by: AuthMethod::Token });
     }
     let wrong = match (token, &settings.access, request.access.as_deref()) {
         (Some(_), ..) => "a wrong token".to_owned(),
@@ -71,7 +71,7 @@ async fn by_access<P: Ports>(
         Err(Unproven::Wrong(why)) => return Ok(Err(why)),
         Err(Unproven::Unchecked(why)) => return Err(Problem::internal(why).with_status(503)),
     };
-    let operator = Operator { name: identity.name().to_owned(), by: By::Access };
+    let operator = Operator { name: identity.name().to_owned(), by: AuthMethod::Access };
     if request.method == "POST" && is_from_elsewhere(request, &ports.settings().urls) {
         // Not counted: it is not the operator's doing, who would be shut out by it.
         record(ports, request, &operator, "a request by a page of another site".to_owned()).await;
@@ -83,7 +83,7 @@ async fn by_access<P: Ports>(
 
 /// Who is not known.
 fn nobody() -> Operator {
-    Operator { name: "nobody".to_owned(), by: By::None }
+    Operator { name: "nobody".to_owned(), by: AuthMethod::None }
 }
 
 /// Puts what was refused into the audit record, if there was not too much of it lately. What fails there refuses nobody

@@ -1,6 +1,6 @@
 //! The rate limit of new accounts for each client address.
 
-use crate::ca::config::rate_limits::Name;
+use crate::ca::config::rate_limits::LimitName;
 use crate::ca::http::address::ClientAddress;
 use crate::ca::runtime::ask::Address;
 use crate::ca::runtime::kind::{asks, partition_kind};
@@ -43,7 +43,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> ClientAddressLimit<P, K> {
     /// # Errors
     /// `rateLimited`; when the storage fails.
     pub fn count_address(&self) -> Result<(), Problem> {
-        self.transact(|txn| self.use_up(txn, Name::NewAccounts, ACCOUNTS))
+        self.transact(|txn| self.use_up(txn, LimitName::NewAccounts, ACCOUNTS))
     }
 }
 
@@ -58,5 +58,5 @@ pub async fn count_account<P: Ports>(ports: &P, address: Option<ClientAddress>) 
 
 /// The address, if accounts made from it are limited.
 pub fn limited<P: Ports>(ports: &P, address: Option<ClientAddress>) -> Option<ClientAddress> {
-    address.filter(|_| ports.settings().limits.get(Name::NewAccounts).is_some())
+    address.filter(|_| ports.settings().limits.get(LimitName::NewAccounts).is_some())
 }

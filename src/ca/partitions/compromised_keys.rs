@@ -66,7 +66,7 @@ pub async fn check<P: Ports>(ports: &P, for_what: Use, spki_der: &[u8]) -> Resul
     if !ports.ask(&CompromisedKeysAt, &IsBlocked { key: fingerprint(spki_der) }).await? {
         return Ok(());
     }
-    let whose = for_what.whose();
+    let whose = for_what.label();
     Err(for_what.refuse(&format!("a certificate with {whose} was revoked for keyCompromise; make a new key")))
 }
 

@@ -1,13 +1,13 @@
 //! The partitions' side of external account keys: of the key itself, and of the list of kids.
 
 use super::client_address::ACCOUNTS;
-use crate::ca::config::rate_limits::Name;
+use crate::ca::config::rate_limits::LimitName;
 use crate::ca::runtime::ask::Address;
 use crate::ca::runtime::kind::{asks, partition_kind};
 use crate::ca::runtime::message::PartitionId;
 use crate::ca::runtime::ports::{PartitionPorts, Ports};
 use crate::records::acme::account::ExternalUse;
-use crate::records::operations::audit::Act;
+use crate::records::operations::audit::Actor;
 use crate::records::operations::external_key::{ExternalKeyRecord, Uses};
 use crate::records::{Kind, Problem};
 use crate::store::{Kv, Txn};
@@ -69,7 +69,7 @@ pub struct ChangeKey {
     /// Its purpose.
     pub note: Option<String>,
     /// The operator.
-    pub by: Act,
+    pub by: Actor,
 }
 
 /// A change of the policy of an external account key. In JSON a `null` within an `Option` would be none.
@@ -168,9 +168,9 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> ExternalKey<P, K> {
     /// `rateLimited`; when the storage fails.
     pub(in crate::ca) fn count_bound(&self, txn: &mut Txn<'_, K>, made: bool) -> Result<(), Problem> {
         if made {
-            return self.use_up(txn, Name::BoundAccounts, ACCOUNTS);
+            return self.use_up(txn, LimitName::BoundAccounts, ACCOUNTS);
         }
-        self.look(txn, Name::BoundAccounts, ACCOUNTS).map(|_| ())
+        self.look(txn, LimitName::BoundAccounts, ACCOUNTS).map(|_| ())
     }
 }
 

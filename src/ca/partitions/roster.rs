@@ -6,7 +6,7 @@ use crate::ca::runtime::kind::{asks, partition_kind};
 use crate::ca::runtime::message::{PartitionId, ROSTERS};
 use crate::ca::runtime::ports::{PartitionPorts, Ports};
 use crate::records::Problem;
-use crate::records::ledger::inventory::MemberRecord;
+use crate::records::ledger::inventory::RosterEntry;
 use crate::store::Kv;
 use crate::values::{Id, Time};
 use serde::{Deserialize, Serialize};
@@ -37,7 +37,7 @@ impl Address for RosterAt {
 
 /// Enters an account into the list, or updates its entry.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Enrol(pub MemberRecord);
+pub struct Enrol(pub RosterEntry);
 
 /// Lists accounts.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -46,7 +46,7 @@ pub struct ListMembers(pub Page);
 asks! {
     Roster at RosterAt, |roster, ask|
     Enrol -> () = roster.enrol(&ask.0);
-    ListMembers -> Vec<MemberRecord> = roster.members(&ask.0);
+    ListMembers -> Vec<RosterEntry> = roster.members(&ask.0);
 }
 
 /// Notes that there will be an account: before it is made, so that none is missing.
@@ -54,12 +54,12 @@ asks! {
 /// # Errors
 /// `serverInternal`.
 pub async fn enrol<P: Ports>(ports: &P, account: &Id, created: Time) -> Result<(), Problem> {
-    let member = MemberRecord { account: account.clone(), created, shown: None };
+    let member = RosterEntry { account: account.clone(), created, shown: None };
     ports.ask(&RosterAt::of(account), &Enrol(member)).await
 }
 
 /// An account as operators see it.
-pub(in crate::ca) fn shown_of(urls: &Urls, member: &MemberRecord) -> Option<Value> {
+pub(in crate::ca) fn shown_of(urls: &Urls, member: &RosterEntry) -> Option<Value> {
     let shown = member.shown.as_ref()?;
     Some(json!({
         "id": member.account, "url": urls.account(&member.account), "status": shown.status,
@@ -70,10 +70,10 @@ pub(in crate::ca) fn shown_of(urls: &Urls, member: &MemberRecord) -> Option<Valu
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Roster<P, K> {
     /// Notes an account, or what it tells of itself. What is known already in a later state stays.
-    pub(in crate::ca) fn enrol(&self, member: &MemberRecord) -> Result<(), Problem> {
+    pub(in crate::ca) fn enrol(&self, member: &RosterEntry) -> Result<(), Problem> {
         self.transact(|txn| {
             let id = member.id();
-            if !txn.get::<MemberRecord>(&id)?.is_some_and(|known| known.covers(member)) {
+            if !txn.get::<RosterEntry>(&id)?.is_some_and(|known| known.covers(member)) {
                 txn.put(&id, member)?;
             }
             Ok(())
@@ -81,9 +81,9 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Roster<P, K> {
     }
 
     /// Accounts, the oldest first.
-    pub(in crate::ca) fn members(&self, page: &Page) -> Result<Vec<MemberRecord>, Problem> {
+    pub(in crate::ca) fn members(&self, page: &Page) -> Result<Vec<RosterEntry>, Problem> {
         self.transact(|txn| {
-            let found = txn.list::<MemberRecord>(page.after.as_deref(), page.limit)?;
+            let found = txn.list::<RosterEntry>(page.after.as_deref(), page.limit)?;
             Ok(found.into_iter().map(|(_, member)| member).collect())
         })
     }

@@ -4,7 +4,7 @@
 use super::partition::Partition;
 use super::ports::{PartitionPorts, Ports};
 use crate::ca::config::rate_limits;
-use crate::ca::config::rate_limits::Name;
+use crate::ca::config::rate_limits::LimitName;
 use crate::ca::http::address::ClientAddress;
 use crate::records::Problem;
 use crate::records::operations::limit::LimitRecord;
@@ -16,7 +16,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     ///
     /// # Errors
     /// `rateLimited`; when the storage fails.
-    pub(in crate::ca) fn use_up(&self, txn: &mut Txn<'_, K>, name: Name, id: &str) -> Result<(), Problem> {
+    pub(in crate::ca) fn use_up(&self, txn: &mut Txn<'_, K>, name: LimitName, id: &str) -> Result<(), Problem> {
         if let Some(tat) = self.look(txn, name, id)? {
             txn.put(id, &LimitRecord { tat })?;
         }
@@ -24,7 +24,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     }
 
     /// The TAT with one more; `None` where there is no limit.
-    pub(in crate::ca) fn look(&self, txn: &Txn<'_, K>, name: Name, id: &str) -> Result<Option<Time>, Problem> {
+    pub(in crate::ca) fn look(&self, txn: &Txn<'_, K>, name: LimitName, id: &str) -> Result<Option<Time>, Problem> {
         let Some(limit) = self.ports.settings().limits.get(name) else { return Ok(None) };
         let (found, now) = (txn.get::<LimitRecord>(id)?, self.ports.now());
         let next = limit.take(found.map(|record| record.tat), now);
@@ -34,10 +34,10 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     /// One more request of an account, whose signature holds. In memory only: a row for each request would cost more
     /// than what it saves.
     pub(in crate::ca) fn count_request(&self) -> Result<(), Problem> {
-        let Some(limit) = self.ports.settings().limits.get(Name::Requests) else { return Ok(()) };
+        let Some(limit) = self.ports.settings().limits.get(LimitName::Requests) else { return Ok(()) };
         let now = self.ports.now();
         let counted = self.ports.memory().take(limit, &self.id.name(), now);
-        counted.map_err(|at| rate_limits::exceeded(Name::Requests, limit, at, now))
+        counted.map_err(|at| rate_limits::exceeded(LimitName::Requests, limit, at, now))
     }
 }
 
@@ -47,7 +47,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
 /// # Errors
 /// `rateLimited`.
 pub fn count_unauthenticated<P: Ports>(ports: &P, address: Option<ClientAddress>, when: When) -> Result<(), Problem> {
-    let limit = ports.settings().limits.get(Name::Unauthenticated);
+    let limit = ports.settings().limits.get(LimitName::Unauthenticated);
     let (Some(address), Some(limit)) = (address, limit) else { return Ok(()) };
     // What reads and what fails to sign are counted apart: a neighbour who reads much stops no one's signed requests.
     let who = match when {
@@ -63,7 +63,7 @@ pub fn count_unauthenticated<P: Ports>(ports: &P, address: Option<ClientAddress>
             Ok(())
         }
     };
-    counted.map_err(|at| rate_limits::exceeded(Name::Unauthenticated, limit, at, now))
+    counted.map_err(|at| rate_limits::exceeded(LimitName::Unauthenticated, limit, at, now))
 }
 
 /// When an unauthenticated request is counted.

@@ -1,11 +1,9 @@
-//! What happens here, told to whoever runs the CA: a line of JSON for each request, validation, issuance and revocation,
-//! and a count of what is counted.
+//! Log lines and counts of requests, validations, issuances and revocations.
 //!
-//! A line has fixed members, for programs. It never has a path, since the URLs of some pages prove something, nor anything
-//! of what was signed. What is told was stored before: a machine that is lost in between tells nothing, and nothing is told
-//! twice.
+//! A line is JSON with fixed members. It has no path, as some URLs contain a proof, and nothing that was signed.
+//! Lines are written after storage: a crash in between loses a line, and none is repeated.
 
-use super::counts;
+use super::counts::{self, Series};
 use crate::ca::config::request_log::RequestLog;
 use crate::ca::http::message::{Body, Request, Response};
 use crate::ca::http::routes::{Route, Urls};
@@ -17,32 +15,45 @@ use crate::values::{Id, Identifier, Time};
 use serde::Serialize;
 use serde_json::Value;
 
-/// The longest detail in a line, in characters.
+/// Maximum length of a detail in characters.
 const MAX_DETAIL: usize = 300;
 
-/// The longest method in a line, in characters: a client writes what it likes there.
+/// Maximum length of a method in characters: clients may send anything.
 const MAX_METHOD: usize = 20;
 
-/// The most names in a line; how many there are stands beside.
+/// Maximum number of names in a line, beside their total.
 const MAX_NAMES: usize = 10;
 
-/// What is learnt of a request while it is answered.
+/// Facts about a request for its log line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Told {
-    /// When it came in.
+pub struct RequestLogContext {
+    /// Time of arrival.
     pub begun: Time,
-    /// The account that it says it is by, where there is one of that form.
+    /// The account of its `kid`, if it has that form.
     pub account: Option<Id>,
-    /// Whether it turned out not to be signed by that account.
+    /// Whether that account did not sign it.
     pub unsigned: bool,
-    /// The operator whose request it is.
+    /// The operator.
     pub operator: Option<String>,
 }
 
-impl Told {
-    /// Of a request that came in just now.
+impl RequestLogContext {
+    /// The context of a new request.
     pub fn at(begun: Time) -> Self {
         Self { begun, account: None, unsigned: false, operator: None }
+    }
+}
+
+/// The last members of a line about a failure.
+#[derive(Serialize)]
+struct Failure {
+    problem: String,
+    detail: String,
+}
+
+impl Failure {
+    fn new(problem: &str, detail: &str) -> Self {
+        Self { problem: problem.to_owned(), detail: detail.chars().take(MAX_DETAIL).collect() }
     }
 }
 
@@ -56,7 +67,7 @@ struct RequestLine<'a> {
     ms: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     account: Option<&'a str>,
-    /// There only where it is false.
+    /// Present only if false.
     #[serde(skip_serializing_if = "Option::is_none")]
     signed: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -65,10 +76,8 @@ struct RequestLine<'a> {
     action: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     address: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    problem: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    detail: Option<String>,
+    #[serde(flatten)]
+    failure: Option<Failure>,
 }
 
 #[derive(Serialize)]
@@ -81,10 +90,8 @@ struct ValidationLine<'a> {
     kind: &'static str,
     attempt: u32,
     ms: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    problem: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    detail: Option<String>,
+    #[serde(flatten)]
+    failure: Option<Failure>,
 }
 
 #[derive(Serialize)]
@@ -102,10 +109,8 @@ struct IssuanceLine<'a> {
     not_after: String,
     attempt: u32,
     ms: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    problem: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    detail: Option<String>,
+    #[serde(flatten)]
+    failure: Option<Failure>,
 }
 
 #[derive(Serialize)]
@@ -116,51 +121,51 @@ struct RevocationLine<'a> {
     issuer: &'a str,
     account: &'a str,
     by: &'static str,
-    /// Who, where it is not the certificate's own account: another one, or an operator.
+    /// The requester, unless the certificate's own account: another account, or an operator.
     #[serde(skip_serializing_if = "Option::is_none")]
     who: Option<&'a str>,
     reason: Option<u8>,
 }
 
-/// A validation that was tried.
-pub struct Validated<'a> {
-    /// What was validated.
+/// An attempt at a validation.
+pub struct ValidationAttempt<'a> {
+    /// The identifier.
     pub identifier: &'a Identifier,
-    /// The type of the challenge.
+    /// The challenge type.
     pub kind: &'static str,
-    /// How often it was tried, this time included.
+    /// Number of the attempt, from 1.
     pub attempt: u32,
-    /// When this time began.
+    /// Start of the attempt.
     pub begun: Time,
-    /// What became of it.
-    pub outcome: Tried,
+    /// Outcome.
+    pub outcome: AttemptOutcome,
 }
 
-/// What became of a validation that was tried.
+/// Outcome of an attempt at a validation.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Tried {
+pub enum AttemptOutcome {
     /// The name is proven.
     Valid,
-    /// It is not, and that is all.
+    /// Failed permanently.
     Invalid(Problem),
-    /// It is not, and will be tried again.
-    Again(Problem),
+    /// Failed, with a retry to come.
+    Retry(Problem),
 }
 
-/// A request that was answered with this status. `response` is there where it was not passed on unread.
+/// Logs an answered request. `response` is `None` if it was forwarded unread.
 pub fn answered<P: Ports>(
     ports: &P,
     request: &Request,
     route: Option<&Route>,
     (status, response): (u16, Option<&Response>),
-    told: &Told,
+    told: &RequestLogContext,
 ) {
     match ports.settings().request_log {
         RequestLog::On => {}
         RequestLog::Errors if status >= 400 => {}
         RequestLog::Errors | RequestLog::Off => return,
     }
-    let (problem, detail) = response.filter(|_| status >= 400).and_then(problem_of).unzip();
+    let problem = response.filter(|_| status >= 400).and_then(problem_of);
     write(
         ports,
         &RequestLine {
@@ -178,21 +183,21 @@ pub fn answered<P: Ports>(
                 _ => None,
             },
             address: request.address.map(|address| address.to_string()),
-            problem,
-            detail: detail.map(|detail| shortened(&without_proofs(&detail, &ports.settings().urls))),
+            failure: problem
+                .map(|(kind, detail)| Failure::new(&kind, &without_proofs(&detail, &ports.settings().urls))),
         },
     );
 }
 
-/// A validation that was tried, and what came of it is stored.
-pub fn validated<P: Ports>(ports: &P, account: &Id, tried: &Validated<'_>) {
+/// Logs and counts an attempt at a validation whose outcome is stored.
+pub fn validated<P: Ports>(ports: &P, account: &Id, tried: &ValidationAttempt<'_>) {
     let (outcome, problem) = match &tried.outcome {
-        Tried::Valid => ("valid", None),
-        Tried::Invalid(problem) => ("invalid", Some(problem)),
-        Tried::Again(problem) => ("again", Some(problem)),
+        AttemptOutcome::Valid => ("valid", None),
+        AttemptOutcome::Invalid(problem) => ("invalid", Some(problem)),
+        AttemptOutcome::Retry(problem) => ("again", Some(problem)),
     };
     let kind = tried.kind;
-    counts::count(ports, || format!("selvedge_validations_total{{type=\"{kind}\",outcome=\"{outcome}\"}}"));
+    counts::count(ports, || Series::new("selvedge_validations_total").label("type", kind).label("outcome", outcome));
     if ports.settings().request_log == RequestLog::Off {
         return;
     }
@@ -207,13 +212,12 @@ pub fn validated<P: Ports>(ports: &P, account: &Id, tried: &Validated<'_>) {
             kind,
             attempt: tried.attempt,
             ms: since(ports, tried.begun),
-            problem: problem.map(|problem| problem.kind.token()),
-            detail: problem.map(|problem| shortened(&problem.detail)),
+            failure: problem.map(|problem| Failure::new(problem.kind.token(), &problem.detail)),
         },
     );
 }
 
-/// An issuance that came to its end: its certificate is stored, or it is given up.
+/// Logs and counts the end of an issuance: a stored certificate, or a failure.
 pub fn issued<P: Ports>(
     ports: &P,
     account: &Id,
@@ -222,11 +226,10 @@ pub fn issued<P: Ports>(
     failed: Option<&Problem>,
 ) {
     counts::count(ports, || match failed {
-        Some(_) => "selvedge_issuances_failed_total".to_owned(),
-        None => format!(
-            "selvedge_certificates_issued_total{{profile=\"{}\",issuer=\"{}\"}}",
-            order.profile, issuance.issuer
-        ),
+        Some(_) => Series::new("selvedge_issuances_failed_total"),
+        None => Series::new("selvedge_certificates_issued_total")
+            .label("profile", &order.profile)
+            .label("issuer", &issuance.issuer),
     });
     if ports.settings().request_log == RequestLog::Off {
         return;
@@ -247,14 +250,14 @@ pub fn issued<P: Ports>(
             not_after: issuance.not_after.rfc3339(),
             attempt,
             ms: since(ports, issuance.prepared),
-            problem: failed.map(|problem| problem.kind.token()),
-            // What the operator's log has of it: the client's detail says only that it failed.
-            detail: failed.map(|problem| shortened(problem.log.as_ref().unwrap_or(&problem.detail))),
+            // The log has the reason; the client's detail says only that it failed.
+            failure: failed
+                .map(|problem| Failure::new(problem.kind.token(), problem.log.as_ref().unwrap_or(&problem.detail))),
         },
     );
 }
 
-/// A certificate that was revoked, as its entry in the ledger says now.
+/// Logs and counts a revocation, by its ledger entry.
 pub fn revoked<P: Ports>(ports: &P, issuer: &str, serial: &str, entry: &LedgerEntry) {
     let Some(revocation) = &entry.revoked else { return };
     let (by, who) = match &revocation.by {
@@ -263,7 +266,7 @@ pub fn revoked<P: Ports>(ports: &P, issuer: &str, serial: &str, entry: &LedgerEn
         Authority::Key => ("key", None),
         Authority::Operator(name) => ("operator", Some(name.as_str())),
     };
-    counts::count(ports, || format!("selvedge_revocations_total{{by=\"{by}\"}}"));
+    counts::count(ports, || Series::new("selvedge_revocations_total").label("by", by));
     if ports.settings().request_log == RequestLog::Off {
         return;
     }
@@ -283,7 +286,7 @@ pub fn revoked<P: Ports>(ports: &P, issuer: &str, serial: &str, entry: &LedgerEn
 }
 
 fn write<P: Ports>(ports: &P, line: &impl Serialize) {
-    // Of texts and numbers: there is no way in which that fails, and nothing that would be done about it.
+    // Texts and numbers always serialise.
     if let Ok(line) = serde_json::to_string(line) {
         ports.note(&line);
     }
@@ -293,7 +296,7 @@ fn since<P: Ports>(ports: &P, begun: Time) -> u64 {
     u64::try_from(begun.until(ports.now()).as_millis()).unwrap_or(u64::MAX)
 }
 
-/// The error type and the detail of a problem document.
+/// Error type and detail of a problem document.
 fn problem_of(response: &Response) -> Option<(String, String)> {
     let Body::Text(text) = &response.body else { return None };
     let document: Value = serde_json::from_str(text).ok()?;
@@ -302,7 +305,7 @@ fn problem_of(response: &Response) -> Option<(String, String)> {
     Some((kind.rsplit(':').next().unwrap_or_default().to_owned(), text("detail").unwrap_or_default()))
 }
 
-/// Without what follows in the URLs of pages that let their reader do something.
+/// Removes proofs from URLs of pages.
 fn without_proofs(detail: &str, urls: &Urls) -> String {
     let pages = ["/terms/", "/resume/"].map(|page| urls.of_path(page));
     let words = detail.split(' ').map(|word| match pages.iter().find(|page| word.contains(page.as_str())) {
@@ -310,8 +313,4 @@ fn without_proofs(detail: &str, urls: &Urls) -> String {
         None => word.to_owned(),
     });
     words.collect::<Vec<_>>().join(" ")
-}
-
-fn shortened(detail: &str) -> String {
-    detail.chars().take(MAX_DETAIL).collect()
 }

@@ -1,4 +1,4 @@
-//! Lines and counts for the operator.
+//! Log lines and metrics.
 
 pub mod counts;
 pub mod events;

@@ -1,4 +1,4 @@
-//! A response, checked for what every response has to have.
+//! Responses, checked for the invariants of every response.
 
 use super::world::World;
 use crate::ca::http::message::{Body, Request, Response};
@@ -6,20 +6,22 @@ use crate::ca::http::routes::{AccountRoute, PublicRoute, Route};
 use crate::records::Kind;
 use serde_json::Value;
 
-/// How many lines of what happened are searched for what was signed: more than one request, or a crowd of them, writes.
+/// Number of recent log lines to search for signed parts. One request, or a crowd of them, writes several.
 const LINES: usize = 32;
 
 /// A response that passed [`Answered::checked`].
 #[derive(Clone, Debug)]
 pub struct Answered {
-    /// What was asked, for messages: method and path.
+    /// Method and path of the request, for messages.
     pub asked: String,
     /// The response.
     pub response: Response,
 }
 
 impl Answered {
-    /// Checks the invariants of responses to `request`: H-03, H-05, H-06, H-07, H-11, H-14, H-15, N-01, N-02, T-32.
+    /// Checks the invariants of responses to `request`.
+    ///
+    /// They are H-03, H-05, H-06, H-07, H-11, H-14, H-15, N-01, N-02 and T-32.
     pub fn checked(world: &World, request: &Request, response: Response) -> Self {
         let answered = Self { asked: format!("{} {}", request.method, request.path), response };
         answered.check_headers(world, request);
@@ -66,7 +68,7 @@ impl Answered {
         if let Some(location) = self.header("Location") {
             assert!(location.starts_with("https://ca.test/"), "{asked}: Location {location}");
         }
-        // Operators' answers are for no script of another origin.
+        // Scripts of other origins may not read operators' answers.
         let open = (!for_operators(request)).then_some("*");
         assert_eq!(self.header("Access-Control-Allow-Origin"), open, "{asked}");
     }
@@ -74,7 +76,7 @@ impl Answered {
     fn check_nonce(&self, world: &World, request: &Request) {
         let asked = &self.asked;
         let nonce = self.header("Replay-Nonce");
-        // What is refused for where it arrived gets none: nothing may be sent there.
+        // A request to another host is refused without a nonce.
         let astray = !request.asked.is_empty() && request.asked != world.urls().of_path("");
         if request.method == "POST" && !for_operators(request) && !astray {
             assert!(nonce.is_some(), "{asked}: no Replay-Nonce, status {}", self.status());
@@ -87,7 +89,7 @@ impl Answered {
         }
     }
 
-    /// S-04: no secret stands in an answer, nor what was signed in an answer or the log.
+    /// S-04: answers contain no secret, and answers and logs nothing that was signed.
     fn check_secrets(&self, world: &World, request: &Request) {
         let mut secrets = world.secrets();
         secrets.check(&self.asked, &format!("{:?} {}", self.response.headers, self.text()));
@@ -95,7 +97,7 @@ impl Answered {
         let mut sent = false;
         for part in ["protected", "payload", "signature"] {
             let text = body.as_ref().and_then(|body| body[part].as_str()).unwrap_or_default();
-            // What is shorter stands in other texts by chance.
+            // Shorter texts occur by chance.
             if text.len() >= 40 {
                 secrets.add_text(&format!("the request's {part}"), text);
                 sent = true;
@@ -104,7 +106,7 @@ impl Answered {
         if sent {
             secrets.check(&self.asked, self.text());
             world.log().iter().for_each(|line| secrets.check("the log", line));
-            // One is written with each request: those of long ago say nothing of this one.
+            // Each request writes one; older lines are irrelevant.
             let lines = world.lines();
             lines.iter().rev().take(LINES).for_each(|line| secrets.check("a line of what happened", line));
         }
@@ -118,7 +120,8 @@ impl Answered {
             check_problem(asked, &self.json(), true);
             assert_eq!(self.json()["status"], self.status(), "{asked}: status in the problem and of the response");
             assert_eq!(self.status() == 405, self.header("Allow").is_some(), "{asked}: Allow");
-            // T-03: certbot reads the Location of any 409 to newAccount or keyChange. Nothing of ACME is told to operators.
+            // T-03: certbot reads the Location of any 409 to newAccount or keyChange. Operators' answers are not
+            // ACME.
             let conflict =
                 !for_operators && self.status() == 409 && self.json()["type"] == "urn:ietf:params:acme:error:malformed";
             assert!(!conflict || self.header("Location").is_some(), "{asked}: 409 without a Location");
@@ -128,7 +131,7 @@ impl Answered {
             let value = self.json();
             assert!(value.is_object(), "{asked}: {value}");
             assert!(!text.contains("\\/"), "{asked}: {text}");
-            // The directory has lines (D-01); all else is compact.
+            // The directory has lines (D-01); other answers are compact.
             let form = if asked.ends_with(" /directory") { format!("{value:#}\n") } else { value.to_string() };
             assert_eq!(form, text, "{asked}: its form");
         }
@@ -174,13 +177,13 @@ impl Answered {
         serde_json::from_str(self.text()).unwrap_or_else(|e| panic!("{}: {e} in {:?}", self.asked, self.text()))
     }
 
-    /// Goes on if the status is this one.
+    /// Asserts this status.
     pub fn is(self, status: u16) -> Self {
         assert_eq!(self.status(), status, "{}: {}", self.asked, self.text());
         self
     }
 
-    /// Goes on if it is a problem of this kind and status.
+    /// Asserts a problem of this kind and status.
     pub fn refused(self, status: u16, kind: Kind) -> Self {
         let found = self.json()["type"].as_str().unwrap_or_default().to_owned();
         let wanted = format!("urn:ietf:params:acme:error:{}", kind.token());
@@ -200,7 +203,7 @@ pub fn check_problem(asked: &str, problem: &Value, top: bool) {
     let token = kind.strip_prefix("urn:ietf:params:acme:error:").unwrap_or_default();
     assert!(Kind::ALL.iter().any(|kind| kind.token() == token), "{asked}: type {kind:?}");
     assert!(problem["detail"].as_str().is_some_and(|detail| !detail.is_empty()), "{asked}: a detail: {problem}");
-    // What a detail quotes of a request has to be cut.
+    // A detail has to cut what it quotes.
     assert!(
         problem["detail"].as_str().is_some_and(|detail| detail.len() <= 1_000),
         "{asked}: a detail too long: {problem}"
@@ -215,7 +218,7 @@ pub fn check_problem(asked: &str, problem: &Value, top: bool) {
     assert_eq!(token == "badSignatureAlgorithm", listed, "{asked}: algorithms: {problem}");
 }
 
-/// Whether a request is an operator's: nothing of ACME.
+/// Whether a request is an operator's.
 fn for_operators(request: &Request) -> bool {
     matches!(Route::parse(&request.path), Some(Route::Operator(_)))
 }

@@ -17,34 +17,34 @@ use std::cell::RefCell;
 /// A client with its key and, once it has one, its account.
 #[derive(Clone)]
 pub struct Client {
-    /// Where it is.
+    /// Its world.
     pub world: World,
     /// The account key.
     pub key: ClientKey,
-    /// The account's URL.
+    /// The account's URL, once created.
     pub account: Option<String>,
-    /// Where its requests come from, if that is known.
+    /// Its client address, if any.
     pub address: Option<ClientAddress>,
     nonce: RefCell<Option<String>>,
 }
 
-/// How a challenge is answered.
+/// The way to answer a challenge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Proof {
     /// http-01.
     Http,
     /// dns-01.
     Dns,
-    /// http-01, with a file that is not the right one.
+    /// http-01, with a wrong file.
     WrongHttp,
 }
 
-/// A key for an account or a certificate.
+/// A new key for an account or a certificate.
 pub fn new_key(alg: SigAlg) -> NativeKey {
     ClientKey::generate(alg).native().clone()
 }
 
-/// A key of tests/fixtures/keys that works, and that others can find.
+/// A weak key of tests/fixtures/keys.
 pub fn weak_key(name: &str) -> NativeKey {
     let file = format!("{}/tests/fixtures/keys/{name}.der", env!("CARGO_MANIFEST_DIR"));
     let der = std::fs::read(file).expect("the fixture");
@@ -53,7 +53,7 @@ pub fn weak_key(name: &str) -> NativeKey {
 }
 
 impl Client {
-    /// A client without an account, with a fresh P-256 key.
+    /// A client without an account, with a new P-256 key.
     pub fn new(world: &World) -> Self {
         Self::with_key(world, ClientKey::generate(SigAlg::Es256))
     }
@@ -70,7 +70,7 @@ impl Client {
         client
     }
 
-    /// The same client in another world, a fork of its own; it takes its nonces there.
+    /// The same client in another world, a fork of its own, whose nonces it uses.
     pub fn at(&self, world: &World) -> Self {
         Self { world: world.clone(), nonce: RefCell::new(None), ..self.clone() }
     }
@@ -85,7 +85,7 @@ impl Client {
         self.account.as_deref().expect("the client has an account")
     }
 
-    /// The name of its partition.
+    /// The name of its account's partition.
     pub fn partition(&self) -> String {
         format!("account/{}", self.account().rsplit('/').next().expect("an id"))
     }
@@ -95,7 +95,7 @@ impl Client {
         self.world.urls().resource(resource)
     }
 
-    /// A nonce: the last one that was handed out and not used, or a new one.
+    /// A nonce: the last unused one, or a new one.
     pub fn nonce(&self) -> String {
         self.nonce.take().unwrap_or_else(|| self.fresh_nonce())
     }
@@ -106,7 +106,7 @@ impl Client {
         answered.header("Replay-Nonce").expect("a nonce").to_owned()
     }
 
-    /// The protected header of a request to `url`: with `kid`, or without an account with `jwk`.
+    /// The protected header of a request to `url`. It has `kid`, or without an account `jwk`.
     pub fn protected(&self, url: &str) -> Value {
         match &self.account {
             Some(account) => json!({ "kid": account, "nonce": self.nonce(), "url": url }),
@@ -157,7 +157,7 @@ impl Client {
         answered
     }
 
-    /// Has an account made for the key.
+    /// Creates an account for the key.
     pub fn register(&mut self) {
         self.account = Some(self.new_account(json!({ "termsOfServiceAgreed": true })).is(201).location());
     }
@@ -196,7 +196,7 @@ impl Client {
             .collect()
     }
 
-    /// Puts the proof for a challenge where the CA looks for it.
+    /// Puts the proof for a challenge in its place.
     pub fn prove(&self, authorization: &Value, proof: Proof) -> Value {
         let name = authorization["identifier"]["value"].as_str().expect("a name");
         let kind = if proof == Proof::Dns { "dns-01" } else { "http-01" };
@@ -227,7 +227,7 @@ impl Client {
         }
     }
 
-    /// Places an order for this name and has its validation fail for good.
+    /// Places an order for this name and fails its validation permanently.
     pub fn fail(&self, name: &str) {
         let placed = self.new_order(&[name]).is(201);
         let (url, authorization) = self.authorizations(&placed.json()).remove(0);
@@ -237,7 +237,7 @@ impl Client {
         assert_eq!(shown["status"], "invalid", "{shown}");
     }
 
-    /// Places an order and proves its names; wildcards by DNS. Gives the order's URL and object.
+    /// Places an order and proves its names, wildcards by DNS; returns its URL and object.
     pub fn ready_order(&self, names: &[&str]) -> (String, Value) {
         self.ready_order_with(names, json!({}))
     }
@@ -263,13 +263,13 @@ impl Client {
         self.send(self.finalize_request(order, csr))
     }
 
-    /// The PEM chain of a finished order.
+    /// The PEM chain of an issued order.
     pub fn download(&self, order: &Value) -> String {
         let url = order["certificate"].as_str().unwrap_or_else(|| panic!("no certificate: {order}"));
         self.get(url).is(200).text().to_owned()
     }
 
-    /// The whole way to a certificate for `key`; gives its DER.
+    /// Issues a certificate for `key` and returns its DER.
     pub fn issue(&self, names: &[&str], key: &NativeKey) -> Vec<u8> {
         self.issue_with(names, json!({}), key)
     }
@@ -296,7 +296,7 @@ impl Client {
         self.sign(&self.url("revoke-cert"), Some(payload))
     }
 
-    /// The request that puts `new` in the place of the account key.
+    /// The request that replaces the account key by `new`.
     pub fn key_change_request(&self, new: &ClientKey) -> Request {
         let url = self.url("key-change");
         self.sign(&url, Some(new.key_change(&url, self.account(), &self.key)))
@@ -308,7 +308,7 @@ impl Client {
     }
 }
 
-/// What a web browser sends when the button of the page at this URL is pressed: `agree=yes`, say.
+/// The request of a browser that submits the form at this URL, say with `agree=yes`.
 pub fn form(url: &str, body: &str) -> Request {
     Request {
         method: "POST".to_owned(),

@@ -1,4 +1,4 @@
-//! CSRs as clients make them, and as they should not.
+//! CSRs, valid and invalid.
 
 use crate::pki::sigalg;
 use crate::values::SigAlg;
@@ -13,18 +13,18 @@ use x509_cert::ext::{Extension, ToExtension};
 use x509_cert::name::Name;
 use x509_cert::request::{CertReq, CertReqInfo, ExtensionReq, Version};
 
-/// What stands in a CSR.
+/// Contents of a CSR.
 #[derive(Clone, Debug, Default)]
 pub struct CsrShape {
     /// The subject, as RFC 4514 text.
     pub subject: String,
     /// Its subject alternative names.
     pub names: Vec<GeneralName>,
-    /// Further extensions that it asks for.
+    /// Further requested extensions.
     pub extensions: Vec<Extension>,
-    /// Whether the signature is spoiled.
+    /// Whether the signature is invalid.
     pub spoiled: bool,
-    /// The signature algorithm; the one that suits the key best for `None`.
+    /// The signature algorithm; `None` for the key's default.
     pub alg: Option<SigAlg>,
 }
 

@@ -1,11 +1,11 @@
-//! Futures polled by hand: no threads, no clock, every order of steps on demand.
+//! Futures polled by hand, in any order of steps, without threads or a clock.
 
 use super::world::World;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
-/// Polls `future` up to `polls` times; `None` when it is not done then, and is dropped: a crash at that step.
+/// Polls `future` up to `polls` times. `None` if it is not done then: it is dropped, a crash at that step.
 pub fn poll_some<T>(future: impl Future<Output = T>, polls: usize) -> Option<T> {
     let mut future = Box::pin(future);
     (0..polls).find_map(|_| poll(future.as_mut()))
@@ -18,7 +18,7 @@ fn poll<T>(future: Pin<&mut (impl Future<Output = T> + ?Sized)>) -> Option<T> {
     }
 }
 
-/// Futures that run against each other.
+/// Futures that run concurrently.
 pub struct Race<T> {
     world: World,
     runners: Vec<Runner<T>>,
@@ -30,7 +30,7 @@ enum Runner<T> {
 }
 
 impl<T> Race<T> {
-    /// A race in this world; whoever enters has not begun yet.
+    /// A race in this world; its runners start with their first step.
     pub fn new(world: &World) -> Self {
         Self { world: world.clone(), runners: Vec::new() }
     }
@@ -40,7 +40,7 @@ impl<T> Race<T> {
         self.runners.push(Runner::On(Box::pin(future)));
     }
 
-    /// Lets the `n`-th runner do one step. `false` when it is at its end.
+    /// Lets the `n`-th runner do one step. `false` at its end.
     pub fn step(&mut self, n: usize) -> bool {
         let Some(Runner::On(future)) = self.runners.get_mut(n) else { return false };
         let Some(value) = poll(future.as_mut()) else { return true };
@@ -48,8 +48,8 @@ impl<T> Race<T> {
         false
     }
 
-    /// Runs all to their ends, each step that of the runner which `pick`, given how many are still running, chooses
-    /// among those; gives what came of them in the order in which they entered.
+    /// Runs all to their ends and returns their results in order of entry. For each step `pick` chooses a runner,
+    /// given how many still run.
     pub fn run(mut self, mut pick: impl FnMut(usize) -> usize) -> Vec<T> {
         loop {
             let running: Vec<usize> = (0..self.runners.len()).filter(|n| self.is_running(*n)).collect();
@@ -67,11 +67,11 @@ impl<T> Race<T> {
         done.collect()
     }
 
-    /// Runs all in an order that `seed` decides.
+    /// Runs all in an order derived from `seed`.
     pub fn run_seeded(self, seed: u64) -> Vec<T> {
         let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
         self.run(move |n| {
-            // xorshift: any order will do, as long as it is the same each time.
+            // xorshift: any reproducible order will do.
             state ^= state << 13;
             state ^= state >> 7;
             state ^= state << 17;
@@ -88,7 +88,7 @@ impl<T> Race<T> {
         matches!(self.runners.get(n), Some(Runner::On(_)))
     }
 
-    /// Called after a step that moved nothing: unless another runner moves, time has to pass.
+    /// Called after a step without progress: unless another runner progresses, time has to pass.
     fn all_wait(&mut self, running: &[usize]) {
         let before = self.world.progress();
         for n in running {

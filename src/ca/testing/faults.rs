@@ -1,4 +1,4 @@
-//! Switches that make a step of the host fail.
+//! Faults of the host's steps.
 
 use super::operations::{Injected, Operations};
 use crate::store::{Key, Kv, MemoryKv, StoreFailure, Table, Write};
@@ -7,7 +7,7 @@ use core::time::Duration;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-/// Counts the steps of one kind and fails those that it was told to.
+/// Counts the steps of one kind and fails the chosen ones.
 #[derive(Clone, Debug, Default)]
 pub struct Fault {
     count: Cell<u64>,
@@ -32,17 +32,17 @@ impl Fault {
         self.until.set(until);
     }
 
-    /// Lets steps succeed again, and counts from 0.
+    /// Ends the faults and counts from 0.
     pub fn heal(&self) {
         self.span(0, 0);
     }
 
-    /// How many steps there were since the last switch.
+    /// Number of steps since the last switch.
     pub fn count(&self) -> u64 {
         self.count.get()
     }
 
-    /// Counts a step. `true` when it has to fail.
+    /// Counts a step; `true` if it has to fail.
     pub fn strikes(&self) -> bool {
         let n = self.count.get();
         self.count.set(n + 1);
@@ -50,7 +50,7 @@ impl Fault {
     }
 }
 
-/// A handle to a partition's storage; all handles see the same rows, and share faults with the whole world.
+/// A handle to a partition's storage. All handles see the same rows, and share faults with the whole world.
 #[derive(Clone, Debug)]
 pub struct SharedKv {
     name: Rc<str>,
@@ -60,17 +60,17 @@ pub struct SharedKv {
 }
 
 impl SharedKv {
-    /// The storage of the partition of this name, with these rows.
+    /// The storage of this partition with these rows.
     pub fn new(name: &str, rows: MemoryKv, fault: Rc<Fault>, operations: Rc<Operations>) -> Self {
         Self { name: name.into(), rows: Rc::new(RefCell::new(rows)), fault, operations }
     }
 
-    /// A copy of what is stored.
+    /// A copy of the rows.
     pub fn copy(&self) -> MemoryKv {
         self.rows.borrow().clone()
     }
 
-    /// Stores a row, or deletes it, as nothing of the CA would: no fault strikes and nothing is noticed.
+    /// Writes or deletes a row behind the CA's back, without faults.
     pub fn plant(&self, key: &str, write: Write) {
         let key = Key { table: Table::Expiring, name: key.to_owned() };
         self.rows.borrow_mut().apply(vec![(key, write)]).expect("a map takes everything");
@@ -90,7 +90,7 @@ impl SharedKv {
         done
     }
 
-    /// A redemption that is stored over another is a nonce accepted twice.
+    /// Notes redemptions that overwrite another: a nonce accepted twice.
     fn watch(&self, writes: &[(Key, Write)]) {
         for (Key { name: key, .. }, write) in writes.iter().filter(|(key, _)| key.name.starts_with("nonce/")) {
             let known = self.rows.borrow().rows().any(|(stored, _, _)| stored == key);

@@ -1,8 +1,7 @@
-//! What is fed with any bytes whatever: by `cargo fuzz` (the crate in `fuzz/`), and by plain `cargo test`, which
-//! replays `fuzz/corpus/`.
+//! Fuzz targets, run by `cargo fuzz` (the crate in `fuzz/`) and replayed by `cargo test` from `fuzz/corpus/`.
 //!
-//! A target ends quietly when its parser gave a value, or a refusal that can be shown: short, and a problem document
-//! where the parser's faults become one. Anything else is a panic, which both runners report.
+//! A target succeeds when its parser returns a value, or a refusal that can be shown: short, and a problem document
+//! where the parser's faults become one. Anything else panics, which both runners report.
 
 mod network;
 mod operations;
@@ -34,7 +33,7 @@ use std::future::Future;
 use values::read_back;
 pub use values::{identifiers, times};
 
-/// A target: its name, which is that of its corpus, and what it does with an input.
+/// A target: the name of its corpus, and its function.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
@@ -62,7 +61,7 @@ pub const TARGETS: &[Target] = &[
     ("operations", operations),
 ];
 
-/// The longest clause that a fault may say of itself: what it quotes of an input has to be cut.
+/// Maximum length of a fault's clause, which has to cut what it quotes.
 const LONGEST_FAULT: usize = 1_000;
 
 /// Checks that a fault can be shown.
@@ -77,7 +76,7 @@ fn shown_problem(problem: &Problem) {
     shown(&problem.detail);
 }
 
-/// Native crypto never waits.
+/// Runs a future that never waits, as native crypto does not.
 fn done<T>(future: impl Future<Output = T>) -> T {
     poll_some(future, 1).expect("native crypto never waits")
 }
@@ -88,7 +87,7 @@ fn account_key() -> ClientKey {
     ClientKey::from_native(NativeKey::generate(SigAlg::Es256, &mut fill).expect("a key"))
 }
 
-/// The body of a request. Nobody's signature holds but that of the key in it.
+/// The body of a request; only signatures of its own key verify.
 pub fn jws(data: &[u8]) {
     if data.len() > MAX_BODY {
         return;
@@ -112,7 +111,7 @@ pub fn jws(data: &[u8]) {
     }
 }
 
-/// A public key as JSON. One that is read can be written, and is the same when it is read again, from either form.
+/// A public key as JSON. One that parses round-trips in both forms.
 pub fn jwk(data: &[u8]) {
     let Ok(text) = core::str::from_utf8(data) else { return };
     let key = match Jwk::from_json(text) {
@@ -120,13 +119,13 @@ pub fn jwk(data: &[u8]) {
         Err(fault) => return drop(shown(&fault)),
     };
     assert_eq!(Jwk::from_json(&key.to_json()).as_ref(), Ok(&key));
-    // Both layers that read keys take the same ones.
+    // Both layers that parse keys accept the same ones.
     if let Err(fault) = check_spki(key.spki_der()).expect("the policy of CSRs").check_new() {
         shown(&fault);
     }
 }
 
-/// An `externalAccountBinding`. No MAC holds: the key is not known to whoever wrote the input.
+/// An `externalAccountBinding`; no MAC verifies, since the input's author does not know the key.
 pub fn eab(data: &[u8]) {
     let Ok(value) = serde_json::from_slice(data) else { return };
     let fault = match EabUnverified::parse(&value) {
@@ -149,7 +148,7 @@ pub fn key_change(data: &[u8]) {
     }
 }
 
-/// A CSR. What comes of it is names that an order can have, and a key that can be written.
+/// A CSR. A parsed one has valid names, and a key that round-trips.
 pub fn csr(data: &[u8]) {
     let parsed = match csr::parse(data) {
         Ok(parsed) => parsed,
@@ -189,7 +188,7 @@ pub fn crl(data: &[u8]) {
     }
 }
 
-/// An issuer's chain in PEM, and a root at its end: path validation.
+/// An issuer's chain in PEM, with a root at its end: path validation.
 pub fn chain(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     match Issuer::from_pem_chain(&text) {
@@ -215,13 +214,13 @@ pub fn revocation(data: &[u8]) {
     }
 }
 
-/// A nonce that was not issued here.
+/// A forged nonce.
 pub fn nonces(data: &[u8]) {
     let Ok(text) = core::str::from_utf8(data) else { return };
     assert!(nonce::check(&[7; 32], text, START, nonce::LIFETIME).is_err(), "a forged nonce: {text}");
 }
 
-/// A path: one that is read names one resource, whose URL is this path and no other.
+/// A path; a parsed one names one resource whose URL is this path.
 pub fn routes(data: &[u8]) {
     let Ok(path) = core::str::from_utf8(data) else { return };
     let urls = Urls::new(BASE);
@@ -259,7 +258,7 @@ pub fn url_of(urls: &Urls, route: &Route) -> String {
         Route::Public(PublicRoute::Issuer(id)) => urls.issuer(id),
         Route::Public(PublicRoute::Issuers) => urls.issuers(),
         Route::Public(PublicRoute::Crl(id, shard)) => urls.crl(id, *shard),
-        Route::Public(PublicRoute::Lists(which)) => urls.lists(*which),
+        Route::Public(PublicRoute::CrlFile(which)) => urls.crl_file(*which),
         Route::Form(FormRoute::Agreement(account, proof)) => urls.agreement(account, proof),
         Route::Form(FormRoute::Resumption(pause, proof)) => urls.resumption(pause, proof),
         Route::Public(PublicRoute::Calendar(proof)) => urls.calendar(proof),
@@ -283,8 +282,9 @@ fn admin_url_of(urls: &Urls, route: &AdminRoute) -> String {
     urls.of_path(&template.replace(name, &value))
 }
 
-/// An unsigned request: method, path and media type in its first three lines, then the body. It is answered as every
-/// request has to be, and changes nothing.
+/// An unsigned request. Method, path and media type are in the first three lines, then the body.
+///
+/// Its answer keeps the invariants of every response, and it changes nothing.
 pub fn requests(data: &[u8]) {
     let mut parts = data.splitn(4, |byte| *byte == b'\n');
     let mut line = || String::from_utf8_lossy(parts.next().unwrap_or_default()).into_owned();
@@ -297,8 +297,9 @@ pub fn requests(data: &[u8]) {
     assert!(world.rows_but_nonces().is_empty() || answered.status() < 300, "{}", answered.asked);
 }
 
-/// A payload, signed by an account that has an order: the path in its first line, then the payload. A refusal changes
-/// nothing.
+/// A payload signed by an account with an order. The path is in its first line, then the payload.
+///
+/// A refusal changes nothing.
 pub fn payloads(data: &[u8]) {
     let (path, payload) = match data.iter().position(|byte| *byte == b'\n') {
         Some(at) => (&data[..at], &data[at + 1..]),

@@ -1,4 +1,4 @@
-//! The ports of `ca`, filled with what a world has.
+//! The ports of `ca`, implemented by a world.
 
 use super::faults::SharedKv;
 use super::operations::{Injected, Underway, catch_loss};
@@ -37,7 +37,7 @@ pub struct WorldPorts {
 }
 
 impl WorldPorts {
-    /// The host of the partition of this name; of the front for `None`.
+    /// The host of this partition; of the front for `None`.
     pub fn new(world: &World, partition: Option<&str>) -> Self {
         Self { world: world.clone(), partition: partition.map(str::to_owned) }
     }
@@ -148,7 +148,7 @@ impl Ports for WorldPorts {
         self.world.settings()
     }
 
-    /// Never the same bytes twice in a world and its forks, and the same in each run.
+    /// Deterministic bytes, never the same twice in a world and its forks.
     fn fill_random(&self, bytes: &mut [u8]) -> Result<(), CryptoFailure> {
         let count = &self.world.state.random;
         for chunk in bytes.chunks_mut(32) {

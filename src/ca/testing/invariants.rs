@@ -1,4 +1,4 @@
-//! What holds over all that is stored, whatever happened before.
+//! Invariants of all stored records.
 
 mod notices;
 
@@ -14,14 +14,16 @@ use crate::values::{Time, b64};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// All that holds at every moment, whatever was broken off and wherever: S-01, N-04, O-12, and that nothing is stuck.
+/// Asserts the invariants at any moment, whatever was interrupted.
+///
+/// They are S-01, N-04, O-12, and that nothing is stuck.
 pub fn check_all(world: &World, what: &str) {
     let found = violations(world);
     assert!(found.is_empty(), "{what}: {}", found.join("; "));
     check_secrets(world, what);
 }
 
-/// Each key finds its account, or gets one, and keeps it.
+/// Asserts that each key finds its account, or gets one, and keeps it.
 pub fn check_key_works(world: &World, key: &ClientKey, what: &str) {
     let client = Client::with_key(world, key.clone());
     let first = client.new_account(json!({}));
@@ -31,7 +33,7 @@ pub fn check_key_works(world: &World, key: &ClientKey, what: &str) {
     assert!(found.is_empty(), "{what}: {}", found.join("; "));
 }
 
-/// What is wrong with all that is stored; nothing, whatever happened.
+/// Violations of invariants in all stored records.
 pub fn violations(world: &World) -> Vec<String> {
     let stored = Stored::of(world);
     [
@@ -43,12 +45,12 @@ pub fn violations(world: &World) -> Vec<String> {
         stored.compromised_keys(),
         stored.work(),
         stored.jobs(world),
-        stored.told(world),
+        stored.notices(world),
     ]
     .concat()
 }
 
-/// S-04: what is stored has no secret in it, nor has the log.
+/// S-04: neither records nor logs contain a secret.
 fn check_secrets(world: &World, what: &str) {
     let secrets = world.secrets();
     for ((partition, key), record) in world.rows() {
@@ -60,7 +62,7 @@ fn check_secrets(world: &World, what: &str) {
 /// Records of a type: partition, id, record.
 type Records = Vec<(String, String, Value)>;
 
-/// All records that invariants speak of.
+/// All records that invariants cover.
 struct Stored {
     accounts: Records,
     owners: Records,
@@ -130,7 +132,7 @@ impl Stored {
         wrong
     }
 
-    /// No nonce is accepted twice: not at its home, nor at two homes.
+    /// No nonce is accepted twice, at its home or at two homes.
     fn nonces(&self, world: &World) -> Vec<String> {
         let twice = world.operations().accepted_twice.borrow();
         let mut wrong: Vec<String> = twice.iter().map(|nonce| format!("{nonce} was accepted twice")).collect();
@@ -140,7 +142,7 @@ impl Stored {
         wrong
     }
 
-    /// No order has two certificates; each certificate is that of its order, and is in the ledger byte for byte.
+    /// No order has two certificates; each certificate is its order's and in the ledger.
     fn certificates(&self) -> Vec<String> {
         let mut wrong = Vec::new();
         let (mut issued, mut numbers) = (BTreeSet::new(), BTreeSet::new());
@@ -153,7 +155,7 @@ impl Stored {
                 wrong.push(format!("two certificates have the serial number {serial}"));
             }
             wrong.extend(self.certificate_and_entry(partition, certificate));
-            // Orders are deleted some time after they are over; certificates stay.
+            // Orders are deleted some time after their expiry; certificates stay.
             if let Some(order) = find(&self.orders, partition, order)
                 && order["certificate"] != *id
             {
@@ -190,8 +192,9 @@ impl Stored {
         without.map(|(_, id, _)| format!("order {id} has a certificate that is not there")).collect()
     }
 
-    /// No order has two entries in the ledger, no serial number is in two ledgers, and each entry is its order's. One
-    /// without a certificate is one whose order is being processed still, or was given up: what was entered may have been
+    /// Ledger entries are unique by order and serial number, and match their orders.
+    ///
+    /// An entry without a certificate belongs to an order that is processing or was given up: it may have been
     /// signed, so it stays.
     fn entries(&self, now: Time) -> Vec<String> {
         let mut wrong = Vec::new();
@@ -212,7 +215,7 @@ impl Stored {
                 Some(_) => {}
                 None => {
                     let recorded: Time = serde_json::from_value(entry["recorded"].clone()).expect("an instant");
-                    // A young one has its order still.
+                    // A recent one still has its order.
                     if certificate.is_none() && now < recorded.plus(GRACE) {
                         wrong.push(format!("entry {serial} has neither a certificate nor an order"));
                     }
@@ -222,14 +225,13 @@ impl Stored {
         wrong
     }
 
-    /// The key of each certificate that was revoked for keyCompromise, by somebody who has proven to have it, is refused,
-    /// or about to be; and no other key is.
+    /// Exactly the keys revoked for keyCompromise by a proven key holder are refused.
     fn compromised_keys(&self) -> Vec<String> {
         let mut wrong = Vec::new();
         let condemned = |entry: &Value| {
             let revocation: Option<Revocation> =
                 serde_json::from_value(entry["revoked"].clone()).expect("a revocation");
-            revocation.is_some_and(|revocation| revocation.condemns_key())
+            revocation.is_some_and(|revocation| revocation.blocks_key())
         };
         for (ledger, serial, _) in self.entries.iter().filter(|(_, _, entry)| condemned(entry)) {
             let certificate = self.certificates.iter().find(|(_, id, _)| id == serial);
@@ -250,7 +252,7 @@ impl Stored {
         wrong
     }
 
-    /// Nothing is stuck: whatever is being processed has a job.
+    /// Nothing is stuck: each processing object has a job.
     fn work(&self) -> Vec<String> {
         let has = |partition: &str, name: String| find(&self.jobs, partition, &name).is_some();
         let mut wrong = Vec::new();
@@ -270,7 +272,7 @@ impl Stored {
         wrong
     }
 
-    /// No job is an orphan: there is what it is about, and its partition is woken in time for it.
+    /// No job is an orphan: its object exists. An alarm is set in time for it.
     fn jobs(&self, world: &World) -> Vec<String> {
         let alarms = world.alarms();
         let mut wrong = Vec::new();

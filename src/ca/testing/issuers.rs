@@ -1,4 +1,4 @@
-//! The issuers of a world: the one that all have, and those that tests put beside it or in its place.
+//! The issuers of a world: the common one, and those that tests add or substitute.
 
 use super::world::{START, World};
 use crate::ca::config::root_list::RootList;
@@ -10,7 +10,7 @@ use crate::values::{CryptoFailure, Time};
 use std::rc::Rc;
 use std::sync::LazyLock;
 
-/// A root and an issuer below it, one pair for all tests.
+/// The root and issuer of all tests.
 pub(super) fn authority() -> &'static (CertAndKey, CertAndKey) {
     static AUTHORITY: LazyLock<(CertAndKey, CertAndKey)> = LazyLock::new(|| {
         let root = create_root("Test Root", START, 10).expect("a root");
@@ -26,14 +26,14 @@ impl World {
         &authority().0.certificate
     }
 
-    /// Another root, and the issuer's certificate as signed by it, both PEM.
+    /// Another root, and the issuer's certificate signed by it, both PEM.
     pub fn cross_signed(&self) -> (String, String) {
         let root = create_root("Other Root", START, 10).expect("a root");
         let cross = cross_sign(&root, &authority().1, "Test Issuer", START, 5).expect("a certificate");
         (root.certificate, cross.certificate)
     }
 
-    /// The same CA with one more issuer, which takes over at this time.
+    /// The same CA with another issuer that becomes active at this time.
     pub fn with_issuer(&self, issuer: &CertAndKey, active_from: Time) -> Self {
         let added = Issuer::from_pem_chain(&issuer.certificate).expect("an issuer");
         let mut world = self.reconfigured(|settings| {
@@ -45,7 +45,7 @@ impl World {
         world
     }
 
-    /// The same CA with this only issuer.
+    /// The same CA with this issuer alone.
     pub fn with_only(&self, issuer: &CertAndKey) -> Self {
         let only = Issuer::from_pem_chain(&issuer.certificate).expect("an issuer");
         let mut world = self.reconfigured(|settings| settings.issuers = Issuers::one(only));
@@ -53,15 +53,15 @@ impl World {
         world
     }
 
-    /// The issuer that signs new leaves at present.
+    /// The active issuer.
     pub fn issuer(&self) -> &Issuer {
         self.settings.issuers.active(self.now())
     }
 
-    /// Who signs for this issuer.
+    /// The signer of this issuer.
     ///
     /// # Errors
-    /// When there is no key for it.
+    /// When it has no key.
     pub fn signer(&self, issuer: &Issuer) -> Result<NativeSigner, CryptoFailure> {
         for key in self.keys.iter() {
             let signer = NativeSigner::from_pkcs8_pem(key)?;
@@ -74,7 +74,7 @@ impl World {
 }
 
 impl World {
-    /// The CRL of the root, on which the certificate with this serial number stands.
+    /// The root's CRL, with this serial number if any.
     pub fn root_list(&self, serial: Option<Vec<u8>>) -> RootList {
         let pair = &authority().0;
         let key = NativeKey::from_pkcs8_pem(&pair.key).expect("the root's key");

@@ -1,7 +1,8 @@
-//! A whole CA in one process, for tests: a host of maps, a clock that is set by hand, a scripted network, faults on
-//! demand, and a strict client.
+//! A whole CA in one process, for tests, with a strict client.
 //!
-//! Everything here panics when it cannot do its work, which in a test is the right end.
+//! Its host has maps for storage, a clock set by hand, a scripted network and injectable faults.
+//!
+//! Test support panics when it cannot do its work.
 #![allow(
     clippy::expect_used,
     clippy::unwrap_used,
@@ -36,7 +37,7 @@ pub use faults::Fault;
 pub use host::WorldPorts;
 pub use invariants::{check_all, check_key_works, violations};
 pub use network::Network;
-pub use operations::{Mishap, Operations};
+pub use operations::{OperationFault, Operations};
 pub use receiver::{Delivered, Receiver};
 pub use secrets::Secrets;
 pub use world::{BASE, START, World};

@@ -1,4 +1,4 @@
-//! A network that says what it was told to say.
+//! A scripted network.
 
 use crate::validation::outbound::{FetchAnswer, OutboundFault, Reaction};
 use crate::validation::testing::TlsServer;
@@ -12,15 +12,15 @@ use std::net::IpAddr;
 /// The first byte of a ClientHello's record.
 const TLS_HANDSHAKE: u8 = 22;
 
-/// The hosts and records that validations find. Every name in it resolves to one address, where an http-01 host
-/// and a TLS server answer for all of them.
+/// Hosts and records for validations. Every name resolves to one address, where an http-01 host and a TLS server
+/// answer for all of them.
 #[derive(Clone, Debug, Default)]
 pub struct Network {
     addresses: RefCell<BTreeMap<String, Vec<IpAddr>>>,
     texts: RefCell<BTreeMap<String, Vec<String>>>,
-    /// Tag and value.
+    /// Tags and values.
     policies: RefCell<BTreeMap<String, Vec<(String, String)>>>,
-    /// Kinds and names that the resolver answers with SERVFAIL, and how often it does so yet.
+    /// Record types and names that get SERVFAIL, with the remaining count.
     troubles: RefCell<BTreeMap<String, u32>>,
     /// By host and path.
     pages: RefCell<BTreeMap<(String, String), String>>,
@@ -33,7 +33,7 @@ pub struct Network {
 }
 
 impl Network {
-    /// Gives `name` these addresses.
+    /// Sets the addresses of `name`.
     pub fn address(&self, name: &str, addresses: &[&str]) {
         let addresses = addresses.iter().map(|text| text.parse().expect("an address")).collect();
         self.addresses.borrow_mut().insert(name.to_owned(), addresses);
@@ -44,7 +44,7 @@ impl Network {
         self.texts.borrow_mut().entry(name.to_owned()).or_default().push(text.to_owned());
     }
 
-    /// Takes the TXT records of `name` away.
+    /// Removes the TXT records of `name`.
     pub fn clear_txt(&self, name: &str) {
         self.texts.borrow_mut().remove(name);
     }
@@ -54,28 +54,28 @@ impl Network {
         self.policies.borrow_mut().entry(name.to_owned()).or_default().push((tag.to_owned(), value.to_owned()));
     }
 
-    /// Takes the CAA records of `name` away.
+    /// Removes the CAA records of `name`.
     pub fn clear_caa(&self, name: &str) {
         self.policies.borrow_mut().remove(name);
     }
 
-    /// Has the next `times` questions for this kind of records of `name` answered with SERVFAIL.
+    /// Answers the next `times` queries for this type of `name` with SERVFAIL.
     pub fn servfail(&self, kind: &str, name: &str, times: u32) {
         self.troubles.borrow_mut().insert(format!("{kind} {name}"), times);
     }
 
-    /// Has the host `name`, which gets an address if it has none, answer `body` at `path`.
+    /// Serves `body` at `path` of the host `name`, with an address if it has none.
     pub fn page(&self, name: &str, path: &str, body: &str) {
         self.addresses.borrow_mut().entry(name.to_owned()).or_insert_with(|| vec![IpAddr::from([10, 0, 0, 1])]);
         self.pages.borrow_mut().insert((name.to_owned(), path.to_owned()), body.to_owned());
     }
 
-    /// Has every host answer TLS as this server does.
+    /// Sets the TLS server of every host.
     pub fn tls(&self, server: TlsServer) {
         self.tls.replace(Some(server));
     }
 
-    /// Has `fetch` of this URL answered with this status and document; another takes its place.
+    /// Sets status and document of this URL for `fetch`.
     pub fn document(&self, url: &str, status: u16, body: &str) {
         self.documents.borrow_mut().insert(url.to_owned(), (status, body.to_owned()));
     }
@@ -83,7 +83,7 @@ impl Network {
     /// The answer to `fetch`.
     ///
     /// # Errors
-    /// When there is nothing at that URL.
+    /// For an unknown URL.
     pub fn fetch(&self, url: &str) -> Result<FetchAnswer, OutboundFault> {
         self.asked.borrow_mut().push(format!("FETCH {url}"));
         match self.documents.borrow().get(url) {
@@ -92,30 +92,29 @@ impl Network {
         }
     }
 
-    /// Takes all pages, TXT records and the TLS server away.
+    /// Removes all pages, TXT records and the TLS server.
     pub fn clear(&self) {
         self.tls.take();
         self.texts.borrow_mut().clear();
         self.pages.borrow_mut().clear();
     }
 
-    /// Whether the DNS resolver does not answer.
+    /// Sets whether the DNS resolver is down.
     pub fn set_resolver_down(&self, down: bool) {
         self.resolver_down.set(down);
     }
 
-    /// Whether HTTP hosts accept connections and say nothing.
+    /// Sets whether HTTP hosts accept connections without answering.
     pub fn set_hanging(&self, hanging: bool) {
         self.hanging.set(hanging);
     }
 
-    /// Whether HTTP hosts say nothing now.
+    /// Whether HTTP hosts do not answer.
     pub fn hangs(&self) -> bool {
         self.hanging.get()
     }
 
-    /// What was asked since the last call, in order: `TXT name`, `GET host path`, `TLS`,
-    /// `FETCH url`.
+    /// Queries since the last call, in order: `TXT name`, `GET host path`, `TLS`, `FETCH url`.
     pub fn asked(&self) -> Vec<String> {
         self.asked.take()
     }
@@ -185,10 +184,10 @@ impl Network {
         }
     }
 
-    /// A conversation with a host, of HTTP or TLS, as the client begins it.
+    /// A conversation with an HTTP or TLS host, begun by the client.
     ///
     /// # Errors
-    /// When TLS is spoken to, and no host has it.
+    /// For TLS without a TLS server.
     pub fn converse(&self, opening: &[u8], react: &mut dyn FnMut(&[u8]) -> Reaction) -> Result<(), OutboundFault> {
         if opening.first() != Some(&TLS_HANDSHAKE) {
             react(&self.respond(opening));
@@ -199,7 +198,7 @@ impl Network {
         server.ok_or_else(OutboundFault::unreachable)?.converse(opening, react)
     }
 
-    /// The HTTP response to a request, all of it as bytes.
+    /// The HTTP response to a request, as bytes.
     fn respond(&self, request: &[u8]) -> Vec<u8> {
         let request = String::from_utf8_lossy(request).into_owned();
         let path = request.split_ascii_whitespace().nth(1).unwrap_or_default().to_owned();

@@ -1,4 +1,4 @@
-//! What receives notices: it keeps what arrives, checks signatures, and answers as it was told to.
+//! A webhook receiver that checks signatures and answers as scripted.
 
 use super::world::World;
 use crate::ca::config::webhook::{Webhook, WebhookRequest};
@@ -8,26 +8,26 @@ use serde_json::Value;
 use sha2::Sha256;
 use std::cell::RefCell;
 
-/// The secret under the signatures.
+/// The signing secret.
 pub(super) const SECRET: [u8; 32] = *b"the secret of a test's receiver.";
 
-/// By this part of its URL the receiver would know its callers, as many do.
+/// A secret part of the receiver's URL, as many receivers have.
 pub(super) const TOKEN: &str = "T01234567-hook-0123456789abcdef";
 
-/// Something that arrived.
+/// A delivered notice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delivered {
     /// The notice's id.
     pub id: String,
-    /// When it was sent, in seconds.
+    /// Time of the attempt in seconds.
     pub timestamp: u64,
-    /// What it is about.
+    /// Kind of the notice.
     pub kind: String,
     /// Its body.
     pub body: Value,
 }
 
-/// A receiver. Without being told otherwise it answers 204.
+/// A webhook receiver. The default answer is 204.
 #[derive(Clone, Debug, Default)]
 pub struct Receiver {
     arrived: RefCell<Vec<Delivered>>,
@@ -35,23 +35,23 @@ pub struct Receiver {
 }
 
 impl Receiver {
-    /// Has it answer so from now on; an error is that of a host that got no answer, and nothing arrives.
+    /// Sets the answer. An error means that nothing arrives and the host gets no answer.
     pub fn answers(&self, answer: Result<u16, &str>) {
         self.answer.replace(Some(answer.map_err(str::to_owned)));
     }
 
-    /// What has arrived since the last call.
+    /// Notices that arrived since the last call.
     pub fn arrived(&self) -> Vec<Delivered> {
         self.arrived.take()
     }
 
-    /// Takes a request.
+    /// Receives a request.
     ///
     /// # Errors
-    /// As it was told.
+    /// The scripted answer.
     ///
     /// # Panics
-    /// When the request is not signed as it has to be.
+    /// For an invalid signature.
     pub(super) fn take(&self, request: &WebhookRequest) -> Result<u16, String> {
         let answer = self.answer.borrow().clone().unwrap_or(Ok(204))?;
         let header = |wanted: &str| {
@@ -72,7 +72,7 @@ impl Receiver {
     }
 }
 
-/// Where notices are sent.
+/// The webhook's URL.
 fn url() -> String {
     format!("https://hooks.test/{TOKEN}")
 }

@@ -1,4 +1,4 @@
-//! A world at work: requests, tasks and alarms, step by step.
+//! Runs a world's requests, tasks and alarms, step by step.
 
 use super::answered::Answered;
 use super::executor::Race;
@@ -20,10 +20,10 @@ use std::rc::Rc;
 use std::task::Poll;
 
 impl World {
-    /// The answer to a request, unchecked, as a future of its own.
+    /// The answer to a request, unchecked, as its own future.
     pub fn serve(&self, request: Request) -> impl Future<Output = Response> + use<> {
         let (front, state) = (Front { ports: WorldPorts::new(self, None) }, self.state.clone());
-        // Where a test says nothing else, it asks as clients do.
+        // Unless a test sets another host, requests use the base URL.
         let asked = if request.asked.is_empty() { self.urls().of_path("") } else { request.asked };
         let request = Request { asked, ..request };
         async move {
@@ -37,14 +37,15 @@ impl World {
         }
     }
 
-    /// Sends a request and checks what every answer has to have.
+    /// Sends a request and checks the invariants of its response.
     pub fn send(&self, request: Request) -> Answered {
         let response = self.run(self.serve(request.clone()));
         Answered::checked(self, &request, response)
     }
 
-    /// As [`World::send`], where an operation may be the end of the machine; `None` when it was. Who restarts it, and
-    /// what was planned to go wrong, is the caller's.
+    /// Sends a request that may crash the machine; `None` after a crash.
+    ///
+    /// The caller restarts the machine and clears the planned faults.
     pub fn try_send(&self, request: Request) -> Option<Answered> {
         match catch_loss(|| self.run(self.serve(request.clone()))) {
             Ok(response) => Some(Answered::checked(self, &request, response)),
@@ -61,7 +62,7 @@ impl World {
         self.send(Request { method, path, body: Some(Vec::new()), ..Request::default() })
     }
 
-    /// Runs a future to its end; when it waits for time, time passes.
+    /// Runs a future to its end, and passes time while it waits.
     pub fn run<T>(&self, future: impl Future<Output = T>) -> T {
         let mut future = Box::pin(future);
         loop {
@@ -73,7 +74,9 @@ impl World {
         }
     }
 
-    /// Runs two futures: the first for `k` steps, then the second to its end, then the first to its end.
+    /// Runs the first future for `k` steps, then the second to its end.
+    ///
+    /// Afterwards the first runs to its end.
     pub fn interrupt<T: 'static>(
         &self,
         first: impl Future<Output = T> + 'static,
@@ -89,7 +92,7 @@ impl World {
         race.run(|running| running - 1)
     }
 
-    /// Runs what was spawned, as far as it goes without time passing.
+    /// Runs spawned tasks until they wait for time.
     pub fn run_tasks(&self) {
         loop {
             let before = self.progress();
@@ -112,12 +115,12 @@ impl World {
         }
     }
 
-    /// Ends what was spawned, wherever it is.
+    /// Drops spawned tasks.
     pub fn drop_tasks(&self) {
         self.state.tasks.take();
     }
 
-    /// Runs the alarms that are due. One that fails is tried again when this is called again, as the platform does.
+    /// Runs due alarms. A failed one is retried with the next call, as on the platform.
     pub fn run_due_alarms(&self) {
         let now = self.now();
         for name in self.due_alarms() {
@@ -141,8 +144,9 @@ impl World {
         alarms.iter().filter(|(_, at)| **at <= self.now()).map(|(name, _)| name.clone()).collect()
     }
 
-    /// Runs the alarms that are due for so many steps, and drops them there with all that they started, as when the
-    /// machine is lost; they are due again at once. `false` when they came to their ends before.
+    /// Runs due alarms for `steps` steps and drops them with all that they started.
+    ///
+    /// It is a crash of the machine; they are due again at once. `false` if they ended before.
     pub fn break_due_alarms(&self, steps: usize) -> bool {
         let mut broken = false;
         for name in self.due_alarms() {
@@ -156,7 +160,7 @@ impl World {
         broken
     }
 
-    /// Throws all partitions out of memory, with what runs in them, as a restart of the host does.
+    /// Drops all partitions from memory with their tasks, as a restart of the host does.
     pub fn restart(&self) {
         self.drop_tasks();
         self.state.lost.take();
@@ -166,7 +170,7 @@ impl World {
         }
     }
 
-    /// Throws out of memory what a loss takes with it; it comes back with the next message to it, or its alarm.
+    /// Drops from memory what a crash takes; it returns with the next message or alarm.
     pub(super) fn lose(&self, loss: &Loss) {
         let mut names: Vec<String> = self.state.partitions.borrow().keys().cloned().collect();
         names.retain(|name| loss.takes(Some(name)));
@@ -174,7 +178,7 @@ impl World {
         self.state.tasks.borrow_mut().retain(|(whose, _)| !loss.takes(whose.as_deref()));
     }
 
-    /// Lets `time` pass in steps of a second, with all alarms on time.
+    /// Lets `time` pass in steps of a second, and runs alarms on time.
     pub fn live(&self, time: Duration) {
         let end = self.now().plus(time);
         while self.now() < end {
@@ -184,12 +188,12 @@ impl World {
         self.run_due_alarms();
     }
 
-    /// When the alarms of the partitions go off.
+    /// Times of the partitions' alarms.
     pub fn alarms(&self) -> BTreeMap<String, Time> {
         self.state.alarms.borrow().clone()
     }
 
-    /// Takes all alarms away, which no host does.
+    /// Removes all alarms, which no host does.
     pub fn forget_alarms(&self) {
         self.state.alarms.borrow_mut().clear();
     }
@@ -215,7 +219,7 @@ impl World {
         self.state.partitions.borrow_mut().entry(name.to_owned()).or_insert_with(empty).clone()
     }
 
-    /// One step: others may come in between when the world is cooperative.
+    /// One step, which lets others run when the world is cooperative.
     pub(super) async fn step(&self) {
         let state = &self.state;
         state.progress.set(state.progress.get() + 1);
@@ -224,7 +228,7 @@ impl World {
             if std::mem::replace(&mut waited, true) {
                 return Poll::Ready(());
             }
-            // For futures between here and the executor that poll only what woke them.
+            // For futures in between that poll only what woke them.
             context.waker().wake_by_ref();
             Poll::Pending
         })

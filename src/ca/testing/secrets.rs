@@ -1,25 +1,24 @@
-//! A search for secrets, in every form in which one gets into a text by mistake.
+//! A search for secrets in every form in which one may leak.
 
 use data_encoding::{BASE64_NOPAD, BASE64URL_NOPAD};
 
-/// Secrets that must not stand in any text.
+/// Secrets that no text may contain.
 #[derive(Clone, Debug, Default)]
 pub struct Secrets {
-    /// What it is, and a text that gives it away.
+    /// A secret's name, and a text that reveals it.
     forms: Vec<(String, String)>,
 }
 
-/// As many characters of a secret's text are enough to find it by; less would be found by chance.
+/// Length of a secret's part that is searched for; shorter ones occur by chance.
 const ENOUGH: usize = 24;
 
 impl Secrets {
-    /// Adds bytes: they are found as hexadecimal, as base64 and base64url wherever in a longer text they begin, and as a
-    /// list of numbers.
+    /// Adds bytes: found as hexadecimal, base64, base64url at any offset, and lists of numbers.
     pub fn add(&mut self, what: &str, bytes: &[u8]) {
         let hex = crate::values::hex::encode(bytes);
         let numbers: Vec<String> = bytes.iter().take(ENOUGH).map(u8::to_string).collect();
         let mut forms = vec![hex.to_uppercase(), hex, numbers.join(","), numbers.join(", ")];
-        // Within a longer text, base64 may begin at each of three places of a group.
+        // Within a longer text, base64 may begin at each of three offsets.
         for skipped in 0..3.min(bytes.len()) {
             let groups = &bytes[skipped..bytes.len() - (bytes.len() - skipped) % 3];
             forms.extend([BASE64_NOPAD.encode(groups), BASE64URL_NOPAD.encode(groups)]);
@@ -30,30 +29,30 @@ impl Secrets {
         }));
     }
 
-    /// Adds a text, as it stands and within JSON.
+    /// Adds a text, plain and within JSON.
     pub fn add_text(&mut self, what: &str, text: &str) {
         assert!(text.len() >= ENOUGH, "{what} is too short to look for");
         self.forms.push((what.to_owned(), text.to_owned()));
         self.add(what, text.as_bytes());
     }
 
-    /// Adds an unencrypted PKCS#8 key, PEM: each of its lines, and the bytes in it.
+    /// Adds an unencrypted PKCS#8 key, PEM: its lines, and their bytes.
     ///
     /// # Panics
-    /// When it is no PEM.
+    /// For invalid PEM.
     pub fn add_key(&mut self, what: &str, pem: &str) {
         let (_, der) = der::pem::decode_vec(pem.trim().as_bytes()).expect("a PEM");
         for line in pem.lines().filter(|line| !line.contains("-----") && line.len() >= ENOUGH) {
             self.forms.push((what.to_owned(), line.to_owned()));
         }
         self.add(what, &der);
-        // PKCS#8 of a P-256 key has its number at a fixed place.
+        // PKCS#8 of a P-256 key has its number at a fixed offset.
         if let Some(number) = der.get(36..68) {
             self.add(what, number);
         }
     }
 
-    /// What this text gives away: the first secret in it.
+    /// The first secret in this text.
     pub fn found_in(&self, text: &str) -> Option<&str> {
         if text.contains("PRIVATE KEY-----") {
             return Some("a private key");
@@ -62,7 +61,7 @@ impl Secrets {
     }
 
     /// # Panics
-    /// When the text has a secret in it.
+    /// When the text contains a secret.
     pub fn check(&self, place: &str, text: &str) {
         if let Some(what) = self.found_in(text) {
             panic!("{place} gives away {what}: {text}");
@@ -76,7 +75,7 @@ mod tests {
     use crate::values::native_crypto::NativeKey;
     use crate::values::{SigAlg, b64};
 
-    /// That the search finds what it is for.
+    /// Checks that the search finds each form.
     #[test]
     fn s04_a_planted_secret_is_found_in_every_form() {
         let mut counter = 0;
@@ -119,7 +118,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "the log gives away the nonce key")]
-    fn s04_a_secret_in_a_worlds_log_ends_its_test() {
+    fn s04_secret_in_a_log_fails_the_test() {
         use crate::ca::runtime::ports::Ports;
         let world = crate::ca::testing::World::new();
         let ports = crate::ca::testing::WorldPorts::new(&world, None);

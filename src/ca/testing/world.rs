@@ -1,4 +1,4 @@
-//! The host: partitions in a map, alarms in another, time by hand.
+//! The world: partitions and alarms in maps, time set by hand.
 
 use super::faults::{Fault, SharedKv};
 use super::issuers::authority;
@@ -7,22 +7,12 @@ use super::operations::Operations;
 use super::receiver;
 use super::receiver::Receiver;
 use super::secrets::Secrets;
-use crate::ca::config::admin_tokens::AdminTokens;
-use crate::ca::config::blocked_keys::BlockedKeys;
-use crate::ca::config::external_accounts::ExternalAccounts;
-use crate::ca::config::issuers::{Published, Root};
-use crate::ca::config::rate_limits::Limits;
-use crate::ca::config::request_log::RequestLog;
-use crate::ca::config::settings::{Meta, Settings, TermsChange};
+use crate::ca::config::settings::Settings;
 use crate::ca::http::routes::Urls;
 use crate::ca::runtime::memory::Memory;
 use crate::ca::runtime::ports::Task;
 use crate::pki::{Issuer, Issuers};
-use crate::policy::Policy;
-use crate::records::ledger::crl::GATHERED;
 use crate::store::{Record, Write};
-use crate::validation::guard::AddressPolicy;
-use crate::validation::{self, caa};
 use crate::values::Time;
 use core::time::Duration;
 use std::cell::{Cell, RefCell};
@@ -33,13 +23,13 @@ use std::sync::LazyLock;
 /// The CA's base URL.
 pub const BASE: &str = "https://ca.test";
 
-/// 24 November 2026, about noon: when worlds begin.
+/// Start of a world's time: 24 November 2026, about noon.
 pub const START: Time = Time::from_secs(1_795_521_600);
 
-/// All that was ever stored: partition, key, JSON.
+/// All stored rows: partition, key, JSON.
 pub type Rows = BTreeMap<(String, String), String>;
 
-/// A CA with all around it. Clones are handles to the same one.
+/// A whole CA. Clones are handles to the same one.
 #[derive(Clone)]
 pub struct World {
     pub(super) settings: Rc<Settings>,
@@ -53,9 +43,9 @@ pub(super) struct State {
     pub(super) partitions: RefCell<BTreeMap<String, SharedKv>>,
     pub(super) alarms: RefCell<BTreeMap<String, Time>>,
     pub(super) timers: RefCell<BTreeSet<Time>>,
-    /// What was spawned, and by which partition.
+    /// Spawned tasks with their partitions.
     pub(super) tasks: RefCell<Vec<(Option<String>, Task)>>,
-    /// Partitions that are not in memory any more.
+    /// Partitions that are not in memory.
     pub(super) lost: RefCell<BTreeSet<String>>,
     network: Network,
     receiver: Receiver,
@@ -79,46 +69,33 @@ impl Default for World {
     }
 }
 
-fn caa_config() -> caa::Config {
-    let internal = caa::INTERNAL.map(str::to_owned).to_vec();
-    caa::Config { checked: true, identities: vec!["ca.test".to_owned()], internal }
+/// The settings of a world. Tests know its nonce key.
+fn settings() -> Settings {
+    let (root, issuer) = authority();
+    let value = |name: &str| {
+        let text = match name {
+            "MODE" => "production",
+            "BASE_URL" => BASE,
+            "NONCE_KEY" => "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+            "RESOLVER_URL" => "https://resolver.test/dns-query",
+            "ROOT_CERTIFICATE" => &root.certificate,
+            "ISSUER_CHAIN" => &issuer.certificate,
+            "CRL_SHARDS" => "4",
+            "ALLOW_PRIVATE" => "true",
+            "RATE_LIMITS" => "off",
+            "CLIENT_ADDRESS_HEADER" => "none",
+            _ => return None,
+        };
+        Some(text.to_owned())
+    };
+    let settings = Settings::read(&value, START).expect("settings");
+    let issuers = Issuers::one(Issuer::from_pem_chain(&issuer.certificate).expect("the issuer"));
+    Settings { nonce_key: [7; 32].into(), issuers, ..settings }
 }
 
 impl World {
     /// An empty CA.
     pub fn new() -> Self {
-        let settings = Settings {
-            urls: Urls::new(BASE),
-            published: Some(Published::new("http://ca.test", 4)),
-            root: Some(Root::read(&authority().0.certificate).expect("the root")),
-            root_list: None,
-            nonce_key: [7; 32].into(),
-            issuers: Issuers::one(Issuer::from_pem_chain(&authority().1.certificate).expect("the issuer")),
-            problems: Vec::new(),
-            validation: validation::Config {
-                policy: AddressPolicy { allow_private: true },
-                ..validation::Config::default()
-            },
-            resolver: "https://resolver.test/dns-query".to_owned(),
-            caa: caa_config(),
-            meta: Meta::default(),
-            revocation_page: None,
-            terms_change: TermsChange::default(),
-            policy: Policy::default(),
-            blocked_keys: BlockedKeys::default(),
-            external: ExternalAccounts::default(),
-            limits: Limits::off(),
-            address_header: None,
-            admin: AdminTokens::default(),
-            access: None,
-            webhook: None,
-            metrics_token: None,
-            request_log: RequestLog::default(),
-            crl_gathering: GATHERED,
-            dev: false,
-            refuse_nonces: 0,
-            longest_life: None,
-        };
         let store = Rc::new(Fault::default());
         let state = State {
             now: Cell::new(START),
@@ -143,24 +120,24 @@ impl World {
             memory: Memory::default(),
         };
         let keys = Rc::new(vec![authority().1.key.clone()]);
-        Self { settings: Rc::new(settings), state: Rc::new(state), keys }
+        Self { settings: Rc::new(settings()), state: Rc::new(state), keys }
     }
 
-    /// An empty CA in which each step of a request lets others come in between.
+    /// An empty CA in which requests interleave at each step.
     pub fn cooperative() -> Self {
         let world = Self::new();
         world.set_cooperative(true);
         world
     }
 
-    /// The same CA, started again with other settings.
+    /// The same CA, restarted with other settings.
     pub fn reconfigured(&self, change: impl FnOnce(&mut Settings)) -> Self {
         let mut settings = (*self.settings).clone();
         change(&mut settings);
         Self { settings: Rc::new(settings), state: self.state.clone(), keys: self.keys.clone() }
     }
 
-    /// A copy of this world as it is now, which goes its own way. Tasks that still run stay behind.
+    /// An independent copy of this world. Running tasks stay behind.
     pub fn fork(&self) -> Self {
         let (old, store) = (&*self.state, Rc::new(Fault::default()));
         let operations = Rc::new(Operations::default());
@@ -194,7 +171,7 @@ impl World {
         Self { settings: self.settings.clone(), state: Rc::new(state), keys: self.keys.clone() }
     }
 
-    /// What must not stand in a log line, a response or a record.
+    /// Secrets that log lines, responses and records must not contain.
     pub fn secrets(&self) -> Secrets {
         static ISSUER_KEY: LazyLock<Secrets> = LazyLock::new(|| {
             let mut secrets = Secrets::default();
@@ -230,32 +207,32 @@ impl World {
         &self.state.network
     }
 
-    /// What receives notices.
+    /// The webhook receiver.
     pub fn receiver(&self) -> &Receiver {
         &self.state.receiver
     }
 
-    /// The fault of store operations, in any partition.
+    /// Faults of storage operations, in any partition.
     pub fn store_fault(&self) -> &Fault {
         &self.state.store
     }
 
-    /// The fault of calls that never arrive.
+    /// Faults of calls that never arrive.
     pub fn call_fault(&self) -> &Fault {
         &self.state.calls
     }
 
-    /// The fault of calls that arrive and whose replies are lost.
+    /// Faults of calls whose replies are lost.
     pub fn reply_fault(&self) -> &Fault {
         &self.state.replies
     }
 
-    /// The fault of signatures; counts them.
+    /// Faults of signatures, with their count.
     pub fn sign_fault(&self) -> &Fault {
         &self.state.signatures
     }
 
-    /// All operations in one row, and what is to go wrong at which.
+    /// All operations in order, with their faults.
     pub fn operations(&self) -> &Operations {
         &self.state.operations
     }
@@ -268,37 +245,37 @@ impl World {
         }
     }
 
-    /// Whether each step that leaves a partition (a call, a signature, a look-up) lets others come in between.
+    /// Sets whether steps that leave a partition (a call, a signature, a look-up) let others run.
     pub fn set_cooperative(&self, cooperative: bool) {
         self.state.cooperative.set(cooperative);
     }
 
-    /// What time it is.
+    /// The current time.
     pub fn now(&self) -> Time {
         self.state.now.get()
     }
 
-    /// Lets time pass; no alarm goes off by itself.
+    /// Lets time pass without alarms.
     pub fn pass(&self, time: Duration) {
         self.state.now.set(self.now().plus(time));
     }
 
-    /// Lines written for the operator.
+    /// Lines of the operator's log.
     pub fn log(&self) -> Vec<String> {
         self.state.log.borrow().clone()
     }
 
-    /// Lines written of what happened.
+    /// Event lines.
     pub fn lines(&self) -> Vec<String> {
         self.state.lines.borrow().clone()
     }
 
-    /// How many steps were taken; unchanged means that all wait.
+    /// Number of steps; unchanged while all wait.
     pub fn progress(&self) -> u64 {
         self.state.progress.get()
     }
 
-    /// Lets time pass until the first timer that somebody waits for. `false` when there is none.
+    /// Lets time pass until the first timer. `false` without one.
     pub fn pass_to_timer(&self) -> bool {
         let first = self.state.timers.borrow().iter().find(|at| **at > self.now()).copied();
         if let Some(at) = first {
@@ -308,7 +285,7 @@ impl World {
         first.is_some()
     }
 
-    /// All that is stored.
+    /// All stored rows.
     pub fn rows(&self) -> Rows {
         let mut rows = Rows::new();
         for (name, kv) in self.state.partitions.borrow().iter() {
@@ -323,29 +300,29 @@ impl World {
         partitions.iter().filter(|(_, kv)| kv.copy().is_database()).map(|(name, _)| name.clone()).collect()
     }
 
-    /// How many rows were read from the databases of these partitions, ever.
+    /// Total number of rows read from these partitions' databases.
     pub fn rows_read(&self, prefix: &str) -> u64 {
         let partitions = self.state.partitions.borrow();
         partitions.iter().filter(|(name, _)| name.starts_with(prefix)).map(|(_, kv)| kv.copy().rows_read()).sum()
     }
 
-    /// All that is stored but redeemed nonces.
+    /// All stored rows except redeemed nonces.
     pub fn rows_but_nonces(&self) -> Rows {
         self.rows().into_iter().filter(|((_, key), _)| !key.starts_with("nonce/")).collect()
     }
 
-    /// The records whose key begins with `prefix`, read as JSON, with their partition's name.
+    /// Records with this key prefix as JSON, with their partitions.
     pub fn records(&self, prefix: &str) -> Vec<(String, serde_json::Value)> {
         let rows = self.rows().into_iter().filter(|((_, key), _)| key.starts_with(prefix));
         rows.map(|((name, _), json)| (name, serde_json::from_str(&json).expect("JSON"))).collect()
     }
 
-    /// Stores a record in a partition, as if something had done so before.
+    /// Stores a record in a partition.
     pub fn put<R: Record>(&self, partition: &str, id: &str, record: &R) {
         self.cell(partition).transact(|txn| Ok(txn.put(id, record)?)).expect("the record is stored");
     }
 
-    /// Stores a row in a partition that need not make any sense, or takes it away: for tests of tests.
+    /// Writes or deletes any row of a partition, for tests of tests.
     pub fn plant(&self, partition: &str, key: &str, row: Option<&serde_json::Value>) {
         let write = match row {
             Some(row) => Write::Put { value: row.to_string(), expires: None },
@@ -354,7 +331,7 @@ impl World {
         self.storage(partition).plant(key, write);
     }
 
-    /// Notes a nonce that was issued. `false` when it was issued before.
+    /// Notes an issued nonce. `false` if it was issued before.
     pub fn note_nonce(&self, nonce: &str) -> bool {
         self.state.nonces.borrow_mut().insert(nonce.to_owned())
     }

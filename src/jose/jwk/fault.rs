@@ -1,7 +1,7 @@
 //! Faults of JWKs.
 
 use crate::jose::encoding::Encoding;
-use crate::jose::fault::FaultKind;
+use crate::jose::fault_kind::FaultKind;
 use crate::values::quote::quote;
 
 /// Fault of a JSON value that has to be a public key.

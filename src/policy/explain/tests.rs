@@ -1,5 +1,5 @@
 use super::super::testing::{identifier, identifiers, known, policies, policy};
-use super::super::{Policy, Rules};
+use super::super::{Grounds, Pattern, Policy, Rules, Source};
 use super::*;
 use proptest::prelude::*;
 use serde_json::json;

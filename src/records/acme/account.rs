@@ -5,40 +5,40 @@ use crate::values::{Id, Time};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// How many former keys an account remembers: the record is read with every request.
+/// Number of former keys that an account keeps: the record is read with every request.
 const MAX_FORMER_KEYS: usize = 20;
 
-/// Where an account is in its life; none of the final states is ever left (RFC 8555 §7.1.6).
+/// Status of an account; the final states are never left (RFC 8555 §7.1.6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AccountStatus {
     /// Usable.
     Valid,
-    /// Ended by its holder.
+    /// Deactivated by its holder.
     Deactivated,
-    /// Ended by the server.
+    /// Revoked by the server.
     Revoked,
 }
 
 /// The account of its partition, stored as `account`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct AccountRecord {
-    /// Name in the account's URL; never changes, for it may stand in DNS (CAA `accounturi`).
+    /// Name in the account's URL. It never changes, as it may be in DNS (CAA `accounturi`).
     pub id: Id,
-    /// Where it is in its life.
+    /// Status.
     pub status: AccountStatus,
     /// The account key as a canonical JWK.
     pub key: Value,
     /// The account key's thumbprint (RFC 7638).
     pub thumbprint: String,
-    /// A key that a running key change wants to give this account; see [`AccountRecord::key`].
+    /// Thumbprint of the key that a running key change will set; see [`AccountRecord::change_key`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pending_thumbprint: Option<String>,
-    /// The thumbprints of the keys that it had before, the last one first: records that stay in DNS may have been made
-    /// with any of them (draft-ietf-acme-dns-persist-02 §4.2).
+    /// Thumbprints of its former keys, the latest first. Records that remain in DNS may use any of them
+    /// (draft-ietf-acme-dns-persist-02 §4.2).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub former_thumbprints: Vec<String>,
-    /// How many key changes were begun; the number of the last one, whose key is the pending one.
+    /// Number of key changes begun; the last one's key is the pending one.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub key_changes: u64,
     /// Contact URLs.
@@ -46,15 +46,15 @@ pub struct AccountRecord {
     /// Whether terms of service were agreed to.
     #[serde(default)]
     pub terms_agreed: bool,
-    /// The URL of the terms of service that were agreed to, the latest if there were several.
+    /// URL of the latest terms of service that were agreed to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub terms: Option<String>,
-    /// The external account that it belongs to.
+    /// The external account binding.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external: Option<ExternalBinding>,
-    /// When it was made.
+    /// Creation time.
     pub created: Time,
-    /// How often something of it changed that lists of accounts show.
+    /// Revision of the members that lists of accounts show.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub revision: u64,
 }
@@ -69,7 +69,7 @@ impl Record for AccountRecord {
 }
 
 impl AccountRecord {
-    /// Gives the account another key, the one that was pending.
+    /// Replaces the key by the pending one.
     pub fn change_key(&mut self, key: Value, thumbprint: String) {
         let former = core::mem::replace(&mut self.thumbprint, thumbprint);
         self.former_thumbprints.retain(|known| *known != former);
@@ -79,12 +79,12 @@ impl AccountRecord {
         self.pending_thumbprint = None;
     }
 
-    /// The thumbprints of all keys that it ever had, the present one first.
+    /// Thumbprints of all its keys, the current one first.
     pub fn thumbprints(&self) -> Vec<String> {
         core::iter::once(&self.thumbprint).chain(&self.former_thumbprints).cloned().collect()
     }
 
-    /// The account object (RFC 8555 §7.1.2); `orders_url` is where its orders are listed.
+    /// The account object (RFC 8555 §7.1.2) with the URL of its orders list.
     pub fn wire(&self, orders_url: &str) -> Value {
         let mut object = json!({ "status": self.status, "contact": self.contact, "orders": orders_url });
         if let Some(members) = object.as_object_mut() {
@@ -99,25 +99,25 @@ impl AccountRecord {
     }
 }
 
-/// An external account binding that was verified (RFC 8555 §7.3.4).
+/// A verified external account binding (RFC 8555 §7.3.4).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ExternalBinding {
-    /// The external account key's name.
+    /// Key identifier of the external account key.
     pub kid: String,
-    /// Whether an operator made the key; else it is one of the configuration. A name alone does not tell them apart: it may
-    /// be that of the one today, and of the other tomorrow.
+    /// Whether an operator created the key; otherwise it is configured. The kid does not decide that: the same kid
+    /// may be a configured key's today and a created one's tomorrow.
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub made: bool,
-    /// The binding as the client sent it, which the account object has to show.
+    /// The binding as the client sent it, for the account object.
     pub binding: Value,
 }
 
-/// Stored as `use/{thumbprint}` in the partition of an external account key: an account key that was bound with it.
+/// An account key that used this external account key. Stored as `use/{thumbprint}` in that key's partition.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExternalUse {
-    /// The account that was made, or about to be made, for the account key.
+    /// The account for the account key; it may not be created yet.
     pub account: Id,
-    /// When.
+    /// Time of use.
     pub at: Time,
 }
 
@@ -138,9 +138,9 @@ pub struct NewAccount {
     pub contact: Option<Vec<String>>,
     /// Agreement to the terms of service.
     pub terms_of_service_agreed: bool,
-    /// Find the account, never create one.
+    /// Whether an account is only looked up, never created.
     pub only_return_existing: bool,
-    /// The external account binding, unread.
+    /// The external account binding, unparsed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub external_account_binding: Option<Value>,
 }
@@ -149,29 +149,29 @@ pub struct NewAccount {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct AccountUpdate {
-    /// New contact URLs, replacing all old ones.
+    /// New contact URLs, which replace all old ones.
     pub contact: Option<Vec<String>>,
-    /// The new status as the client wrote it.
+    /// The new status as the client sent it.
     pub status: Option<String>,
 }
 
 impl AccountUpdate {
-    /// Whether the client asks for the account's end (RFC 8555 §7.3.6).
+    /// Whether the client deactivates the account (RFC 8555 §7.3.6).
     pub fn deactivates(&self) -> bool {
         self.status.as_deref() == Some("deactivated")
     }
 }
 
-/// Which account owns an account key, stored as `owner` in the partition of the key's thumbprint.
+/// The account that owns an account key, stored as `owner` in the key's partition.
 ///
-/// The claim comes first and the account after it, so this may name an account that does not exist (yet), or that
-/// has another key by now; whoever finds that out heals it.
+/// The claim is stored before the account, so the account may not exist, or may have another key by now. The reader
+/// that detects this repairs it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyOwner {
     /// The account.
     pub account: Id,
-    /// The number of the account's key change that claimed the key; 0 for the key that it was made with. It tells an
-    /// old claim from a new one, so that what is late undoes no more than what it knows of.
+    /// Number of the account's key change that claimed the key; 0 for its first key. A late message undoes only the
+    /// claim of its own number.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub change: u64,
 }
@@ -180,15 +180,15 @@ fn is_zero(n: &u64) -> bool {
     *n == 0
 }
 
-/// Stored as `void` in the partition of an account that is never to be: its key was given to another account while
-/// it was about to be made.
+/// A tombstone, stored as `void` in an account's partition: the account must not be created. Its key was given to
+/// another account.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct VoidAccount {
-    /// When nobody can be about to make it any more.
+pub struct Tombstone {
+    /// Time after which no request can create the account.
     pub expires: Time,
 }
 
-impl Record for VoidAccount {
+impl Record for Tombstone {
     const PREFIX: &'static str = "void";
     const TABLE: Table = Table::Expiring;
 

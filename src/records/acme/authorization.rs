@@ -8,28 +8,28 @@ use core::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// How long a client may take to answer a challenge; a day is far more than any needs.
+/// Time to answer a challenge; clients need seconds to minutes.
 pub const PENDING_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 
-/// How long a proof may be used to issue: by its own order, which lives a day, and by others until then.
+/// Time for which a proof may be used: by its own order and by others.
 pub const VALID_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 
-/// How long records stay readable after they are over, so that a late client still learns why.
+/// Time for which expired records stay readable, so that a late client gets the reason.
 pub const GRACE: Duration = Duration::from_secs(24 * 3600);
 
 /// Status of an authorization (RFC 8555 §7.1.6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AuthorizationStatus {
-    /// No challenge was answered successfully yet.
+    /// Not decided yet.
     Pending,
     /// Proven.
     Valid,
     /// A challenge failed.
     Invalid,
-    /// Given up by its holder.
+    /// Deactivated by its holder.
     Deactivated,
-    /// Its time is over.
+    /// Expired.
     Expired,
 }
 
@@ -43,7 +43,7 @@ pub enum ChallengeStatus {
     Processing,
     /// Validated.
     Valid,
-    /// Failed for good.
+    /// Failed permanently.
     Invalid,
 }
 
@@ -55,27 +55,27 @@ pub struct ChallengeRecord {
     /// The token, 128 random bits in base64url; empty for a challenge that has none.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub token: String,
-    /// Where it is in its life.
+    /// Status.
     pub status: ChallengeStatus,
-    /// When it was validated.
+    /// Time of validation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validated: Option<Time>,
-    /// Why the last try failed.
+    /// Error of the last attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<Problem>,
-    /// The key authorization at the time of the client's response: a key change since then does not disturb a
-    /// running validation (RFC 8555 §8.3, §8.4).
+    /// The key authorization when the client responded. A later key change does not affect a running validation (RFC
+    /// 8555 §8.3, §8.4).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_authorization: Option<String>,
-    /// What a challenge without a token says instead.
+    /// Contents of a challenge without a token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub persistent: Option<PersistentOffer>,
 }
 
-/// What a record that stays may say (draft-ietf-acme-dns-persist §3.1).
+/// Values for a persistent DNS record (draft-ietf-acme-dns-persist §3.1).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PersistentOffer {
-    /// Names of this CA, one of which the record has to name.
+    /// Names of this CA; the record has to contain one of them.
     pub issuer_domain_names: Vec<String>,
     /// The account's URL.
     pub account_uri: String,
@@ -88,19 +88,19 @@ pub struct AuthorizationRecord {
     pub id: Id,
     /// The identifier to prove, a wildcard's base.
     pub identifier: Identifier,
-    /// Whether it stands for the wildcard below the identifier.
+    /// Whether it is for the wildcard below the identifier.
     #[serde(default)]
     pub wildcard: bool,
-    /// The status as last written; [`AuthorizationRecord::status`] knows about time.
+    /// The stored status; [`AuthorizationRecord::status`] takes the time into account.
     pub state: AuthorizationStatus,
-    /// When it is over.
+    /// Expiry.
     pub expires: Time,
-    /// The order that it was made for; none for one that was asked for by itself (RFC 8555 §7.4.1).
+    /// The order that it was created for; `None` for one of newAuthz (RFC 8555 §7.4.1).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub order: Option<Id>,
-    /// Ways to prove the identifier.
+    /// The challenges.
     pub challenges: Vec<ChallengeRecord>,
-    /// When CAA records last allowed the issuance, if they were looked for.
+    /// Time of the last CAA check that allowed issuance.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub caa_checked: Option<Time>,
 }
@@ -115,7 +115,7 @@ impl Record for AuthorizationRecord {
 }
 
 impl ChallengeRecord {
-    /// A fresh challenge of this type.
+    /// A new challenge of this type.
     pub fn new(kind: &str, token: String) -> Self {
         Self {
             kind: kind.to_owned(),
@@ -128,16 +128,16 @@ impl ChallengeRecord {
         }
     }
 
-    /// A fresh challenge of this type without a token.
+    /// A new challenge of this type without a token.
     pub fn persistent(kind: &str, offer: PersistentOffer) -> Self {
         Self { persistent: Some(offer), ..Self::new(kind, String::new()) }
     }
 
-    /// The challenge object (RFC 8555 §8) with `type` first and `error`, the only nested object, last: acme.sh reads
-    /// this with regular expressions.
+    /// The challenge object (RFC 8555 §8): `type` first and `error`, the only nested object, last. acme.sh reads it
+    /// with regular expressions.
     ///
-    /// One without a token has the issuer domain names, under the name that draft -02 gives them and under that of -00
-    /// and -01, which clients know, and the account URL of -01.
+    /// One without a token has the issuer domain names under the member names of draft -02 and of -00 and -01, which
+    /// clients know, and the account URL of -01.
     pub fn wire(&self, url: &str) -> Value {
         let mut object = json!({ "type": self.kind, "url": url, "token": self.token, "status": self.status });
         if let Some(members) = object.as_object_mut() {
@@ -160,7 +160,7 @@ impl ChallengeRecord {
 }
 
 impl AuthorizationRecord {
-    /// The identifier of the order that it is for, as subproblems name it.
+    /// The order's identifier, as subproblems name it.
     pub fn named(&self) -> Named {
         let named = Named::from(&self.identifier);
         if self.wildcard { Named { value: format!("*.{}", named.value), ..named } } else { named }
@@ -175,14 +175,13 @@ impl AuthorizationRecord {
         }
     }
 
-    /// Whether orders other than its own may rest on it once it is valid: on a proof that the client gave, in answer
-    /// to a challenge. Not on a dns-persist-01 record, which is looked up afresh for each order, nor on what was granted
-    /// without a challenge, which is granted afresh for each order or not at all.
+    /// Whether other orders may reuse it once it is valid. Only proofs given in answer to a challenge are reusable:
+    /// dns-persist-01 records and pre-authorizations are checked again for each order.
     pub fn reusable(&self) -> bool {
         self.proof().is_some_and(|kind| kind != "dns-persist-01")
     }
 
-    /// The type of the challenge that proved it.
+    /// Type of the challenge that proved it.
     pub fn proof(&self) -> Option<&str> {
         let proven = self.challenges.iter().find(|challenge| challenge.status == ChallengeStatus::Valid);
         proven.map(|challenge| challenge.kind.as_str())
@@ -193,12 +192,12 @@ impl AuthorizationRecord {
         self.challenges.iter().find(|challenge| challenge.kind == kind)
     }
 
-    /// The challenge of this type, to change it.
+    /// The challenge of this type, mutable.
     pub fn challenge_mut(&mut self, kind: &str) -> Option<&mut ChallengeRecord> {
         self.challenges.iter_mut().find(|challenge| challenge.kind == kind)
     }
 
-    /// The authorization object (RFC 8555 §7.1.4); `url_of` gives the URL of the challenge of a type.
+    /// The authorization object (RFC 8555 §7.1.4); `url_of` returns the URL of a challenge type.
     pub fn wire(&self, now: Time, url_of: impl Fn(&str) -> String) -> Value {
         let challenges: Vec<Value> = self.shown_challenges().map(|c| c.wire(&url_of(&c.kind))).collect();
         let mut object = json!({
@@ -215,7 +214,7 @@ impl AuthorizationRecord {
         object
     }
 
-    /// Once decided, only the challenges that decided it are shown (RFC 8555 §7.1.4).
+    /// The challenges to show: after a decision only those that decided (RFC 8555 §7.1.4).
     fn shown_challenges(&self) -> impl Iterator<Item = &ChallengeRecord> {
         let decided = match self.state {
             AuthorizationStatus::Valid => Some(ChallengeStatus::Valid),
@@ -225,14 +224,14 @@ impl AuthorizationRecord {
         self.challenges.iter().filter(move |c| decided.is_none_or(|status| c.status == status))
     }
 
-    /// Whether a challenge waits for its answer.
+    /// Whether this challenge can be answered.
     pub fn awaits_response(&self, kind: &str, now: Time) -> bool {
         let pending = self.challenge(kind).is_some_and(|challenge| challenge.status == ChallengeStatus::Pending);
         pending && self.status(now) == AuthorizationStatus::Pending
     }
 
-    /// Marks a challenge answered: from now on it is being validated. `false` when it was answered before, or the
-    /// authorization is decided: then nothing changes.
+    /// Marks a challenge as answered and being validated. Returns `false` and changes nothing when it was answered
+    /// before, or the authorization is decided.
     pub fn respond(&mut self, kind: &str, key_authorization: String, now: Time) -> bool {
         if !self.awaits_response(kind, now) {
             return false;
@@ -243,9 +242,9 @@ impl AuthorizationRecord {
         true
     }
 
-    /// Records a successful validation, unless the challenge is decided. An authorization that is still pending is valid
-    /// with it (RFC 8555 §7.1.6), until `until`; one that was decided or given up meanwhile stays as it is, and `false` is
-    /// returned.
+    /// Records a successful validation, unless the challenge is decided. A pending authorization becomes valid until
+    /// `until` (RFC 8555 §7.1.6). One that was decided or deactivated meanwhile is unchanged, and the result is
+    /// `false`.
     pub fn succeed(&mut self, kind: &str, now: Time, until: Time) -> bool {
         let undecided = self.status(now) == AuthorizationStatus::Pending;
         let Some(challenge) = self.challenge_mut(kind).filter(|c| c.status == ChallengeStatus::Processing) else {
@@ -261,8 +260,8 @@ impl AuthorizationRecord {
         undecided
     }
 
-    /// Records a failed validation. With `finally` the challenge and its pending authorization are invalid, otherwise
-    /// the error is kept beside `processing` while it is tried again (RFC 8555 §8.2, erratum 5732).
+    /// Records a failed validation. With `finally` the challenge and its pending authorization become invalid;
+    /// otherwise the error is kept beside `processing` until the next attempt (RFC 8555 §8.2, erratum 5732).
     pub fn fail(&mut self, kind: &str, error: Problem, finally: bool) {
         let Some(challenge) = self.challenge_mut(kind).filter(|c| c.status == ChallengeStatus::Processing) else {
             return;
@@ -297,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn o06_only_a_proof_that_was_given_once_and_for_all_is_used_again() {
+    fn o06_only_answered_challenges_are_reusable() {
         for kind in ["http-01", "dns-01", "tls-alpn-01", "dns-account-01"] {
             assert!(proven_by(kind).reusable(), "{kind}");
         }

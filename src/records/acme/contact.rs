@@ -3,17 +3,17 @@
 use crate::records::{Kind, Problem};
 use crate::values::quote::quote;
 
-/// More contacts than anybody needs are refused.
+/// Maximum number of contacts.
 const MAX_CONTACTS: usize = 10;
 
-/// RFC 5321 §4.5.3.1.3 allows a path of 256 octets with its brackets.
+/// Maximum address length: RFC 5321 §4.5.3.1.3 allows a path of 256 octets with its brackets.
 const MAX_ADDRESS: usize = 254;
 
-/// Checks the `contact` list of a request: any number of `mailto:` URLs with one address each, none is fine.
+/// Checks a `contact` list: any number of `mailto:` URLs with one address each.
 ///
 /// # Errors
-/// `unsupportedContact` for another scheme, `invalidContact` for an address that is none, for `hfields` (`?…`) or
-/// several addresses in one URL (RFC 8555 §7.3), or for more than ten.
+/// `unsupportedContact` for another scheme. `invalidContact` for an invalid address, for `hfields` (`?…`) or several
+/// addresses in one URL (RFC 8555 §7.3), or for more than ten contacts.
 pub fn check(contacts: &[String]) -> Result<(), Problem> {
     if contacts.len() > MAX_CONTACTS {
         let detail = format!("The request has {} contacts; at most {MAX_CONTACTS} are accepted.", contacts.len());
@@ -40,7 +40,7 @@ fn check_one(contact: &str) -> Result<(), Problem> {
     Err(Problem::new(Kind::InvalidContact, format!("Contact {} {fault}.", quote(contact))))
 }
 
-/// A plain `local@domain`: enough to catch mistakes, not a full RFC 5322 parser.
+/// Whether a text is a plain `local@domain`: catches mistakes, not a full RFC 5322 parser.
 fn is_address(address: &str) -> bool {
     let Some((local, domain)) = address.rsplit_once('@') else { return false };
     let plain = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic() && b != b'@');
@@ -56,7 +56,7 @@ mod tests {
     use crate::records::acme::contact::*;
 
     #[test]
-    fn a05_mail_addresses_are_accepted_and_none_is_needed() {
+    fn a05_mail_addresses_and_empty_lists_are_accepted() {
         for good in [vec![], vec!["mailto:ops@example.org"], vec!["MAILTO:a+b@x.test", "mailto:c@localhost"]] {
             let contacts: Vec<String> = good.into_iter().map(str::to_owned).collect();
             assert_eq!(check(&contacts), Ok(()));
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn a05_others_are_refused_by_their_kind() {
+    fn a05_other_contacts_are_refused_by_kind() {
         for (bad, kind) in [
             ("tel:+491234", Kind::UnsupportedContact),
             ("ops@example.org", Kind::UnsupportedContact),

@@ -1,4 +1,4 @@
-//! ACME resources: their records, how they look on the wire, their legal transitions.
+//! Records of ACME resources, with their wire forms and state transitions.
 
 pub mod account;
 pub mod authorization;

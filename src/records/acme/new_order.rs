@@ -1,29 +1,29 @@
-//! The payload of newOrder ([RFC 8555 §7.4](https://www.rfc-editor.org/rfc/rfc8555#section-7.4)), read and checked.
+//! Reads and checks the payload of newOrder ([RFC 8555 §7.4](https://www.rfc-editor.org/rfc/rfc8555#section-7.4)).
 
 use super::problem::Named;
 use crate::records::{Kind, Problem};
 use crate::values::{Identifier, Time};
 use serde::Deserialize;
 
-/// The most names in one order, as many as Let's Encrypt's classic profile has.
+/// Maximum number of names in an order, as in Let's Encrypt's classic profile.
 pub const MAX_IDENTIFIERS: usize = 100;
 
 /// The payload of new-order (RFC 8555 §7.4). Unknown members are ignored.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NewOrder {
-    /// The identifiers as the client wrote them.
+    /// The identifiers as the client sent them.
     pub identifiers: Vec<WireIdentifier>,
-    /// The wished beginning of validity, RFC 3339.
+    /// Requested start of validity, RFC 3339.
     #[serde(default)]
     pub not_before: Option<String>,
-    /// The wished end of validity, RFC 3339.
+    /// Requested end of validity, RFC 3339.
     #[serde(default)]
     pub not_after: Option<String>,
-    /// The wished profile (draft-ietf-acme-profiles §4).
+    /// Requested profile (draft-ietf-acme-profiles §4).
     #[serde(default)]
     pub profile: Option<String>,
-    /// The certificate that the order's will replace (RFC 9773 §5).
+    /// The certificate to replace (RFC 9773 §5).
     #[serde(default)]
     pub replaces: Option<String>,
 }
@@ -31,7 +31,7 @@ pub struct NewOrder {
 /// The payload of new-authz (RFC 8555 §7.4.1).
 #[derive(Clone, Debug, Deserialize)]
 pub struct NewAuthorization {
-    /// The identifier as the client wrote it.
+    /// The identifier as the client sent it.
     pub identifier: WireIdentifier,
 }
 
@@ -39,7 +39,7 @@ impl NewAuthorization {
     /// The identifier in certificate form.
     ///
     /// # Errors
-    /// `unsupportedIdentifier` or `malformed` for one that cannot be read; `malformed` for a wildcard.
+    /// `unsupportedIdentifier` or `malformed` for an invalid one; `malformed` for a wildcard.
     pub fn checked(&self) -> Result<Identifier, Problem> {
         let identifier = self.identifier.checked()?;
         if identifier.is_wildcard() {
@@ -51,10 +51,10 @@ impl NewAuthorization {
     }
 }
 
-/// An identifier as it came in, unchecked.
+/// An identifier as received, unchecked.
 #[derive(Clone, Debug, Deserialize)]
 pub struct WireIdentifier {
-    /// `dns`, or something else.
+    /// The type: `dns` or another.
     #[serde(rename = "type")]
     pub kind: String,
     /// The name.
@@ -62,10 +62,10 @@ pub struct WireIdentifier {
 }
 
 impl NewOrder {
-    /// The wished first and last second of the validity.
+    /// The requested first and last second of validity.
     ///
     /// # Errors
-    /// `malformed` for what is no RFC 3339 date and time (RFC 8555 §7.1.3).
+    /// `malformed` for anything but an RFC 3339 date and time (RFC 8555 §7.1.3).
     pub fn validity(&self) -> Result<(Option<Time>, Option<Time>), Problem> {
         Ok((instant("notBefore", self.not_before.as_deref())?, instant("notAfter", self.not_after.as_deref())?))
     }
@@ -73,18 +73,18 @@ impl NewOrder {
     /// The identifiers in certificate form.
     ///
     /// # Errors
-    /// As [`NewOrder::read`]; `unsupportedIdentifier`, `malformed` or `compound` for those that cannot be read.
+    /// As [`NewOrder::read`]; `unsupportedIdentifier`, `malformed` or `compound` for invalid identifiers.
     pub fn checked(&self) -> Result<Vec<Identifier>, Problem> {
-        let Asked { good, bad } = self.read()?;
-        let asked = good.len() + bad.len();
-        Problem::join(bad, asked).map_or(Ok(good), Err)
+        let RequestedIdentifiers { valid, invalid } = self.read()?;
+        let asked = valid.len() + invalid.len();
+        Problem::join(invalid, asked).map_or(Ok(valid), Err)
     }
 
-    /// The identifiers, those that can be read and those that cannot.
+    /// The valid and the invalid identifiers.
     ///
     /// # Errors
-    /// `malformed` when there are none or too many.
-    pub fn read(&self) -> Result<Asked, Problem> {
+    /// `malformed` for none or too many.
+    pub fn read(&self) -> Result<RequestedIdentifiers, Problem> {
         if self.identifiers.is_empty() {
             return Err(Problem::malformed("The order has no identifiers; name at least one."));
         }
@@ -92,29 +92,29 @@ impl NewOrder {
             let n = self.identifiers.len();
             return Err(Problem::malformed(format!("The order has {n} identifiers; at most {MAX_IDENTIFIERS} fit.")));
         }
-        let mut good: Vec<Identifier> = Vec::new();
-        let mut bad = Vec::new();
+        let mut valid: Vec<Identifier> = Vec::new();
+        let mut invalid = Vec::new();
         for wire in &self.identifiers {
             match wire.checked() {
-                Ok(identifier) if good.contains(&identifier) => {}
-                Ok(identifier) => good.push(identifier),
-                Err(problem) => bad.push((wire.named(), problem)),
+                Ok(identifier) if valid.contains(&identifier) => {}
+                Ok(identifier) => valid.push(identifier),
+                Err(problem) => invalid.push((wire.named(), problem)),
             }
         }
-        Ok(Asked { good, bad })
+        Ok(RequestedIdentifiers { valid, invalid })
     }
 }
 
-/// What an order asks for, read.
+/// The identifiers of an order, parsed.
 #[derive(Clone, Debug)]
-pub struct Asked {
-    /// The identifiers in certificate form, in the client's order, duplicates dropped.
-    pub good: Vec<Identifier>,
-    /// Those that cannot be read, and why: `unsupportedIdentifier` or `malformed`.
-    pub bad: Vec<(Named, Problem)>,
+pub struct RequestedIdentifiers {
+    /// Valid identifiers in certificate form, in the client's order, without duplicates.
+    pub valid: Vec<Identifier>,
+    /// Invalid identifiers with the error: `unsupportedIdentifier` or `malformed`.
+    pub invalid: Vec<(Named, Problem)>,
 }
 
-/// A time that a client wishes for; the zero value of its language's times is no wish.
+/// Parses a requested time; the zero time of a client's language counts as absent.
 fn instant(name: &str, text: Option<&str>) -> Result<Option<Time>, Problem> {
     let Some(text) = text.filter(|text| !Time::is_unset(text)) else { return Ok(None) };
     Time::parse_rfc3339(text).map(Some).ok_or_else(|| {
@@ -125,7 +125,7 @@ fn instant(name: &str, text: Option<&str>) -> Result<Option<Time>, Problem> {
 }
 
 impl WireIdentifier {
-    /// As it is shown in a subproblem; what is overlong is cut.
+    /// Its form in a subproblem, with overlong parts cut.
     fn named(&self) -> Named {
         let shown = |text: &str| text.chars().take(253).collect();
         Named { kind: shown(&self.kind), value: shown(&self.value) }

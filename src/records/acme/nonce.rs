@@ -1,7 +1,7 @@
 //! Replay nonces ([RFC 8555 §6.5](https://www.rfc-editor.org/rfc/rfc8555#section-6.5)).
 //!
-//! A nonce is a MAC over the partition that will remember its use, the time, and random bits: issuing one writes
-//! nothing, and only a nonce that was issued here can cause a write.
+//! A nonce is a MAC over the partition that redeems it, the time, and random bits. Issuing one writes nothing, and
+//! only a nonce that was issued here can cause a write.
 
 use crate::store::{Record, Table};
 use crate::values::{Id, Time, b64, id::ID_BYTES};
@@ -10,63 +10,63 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
-/// How long a nonce is good. cert-manager and Caddy keep pools of nonces for long, so at least an hour; each day
-/// more would cost storage for the redeemed ones.
+/// Lifetime of a nonce. cert-manager and Caddy pool nonces, so at least an hour; a longer one costs storage for
+/// redeemed nonces.
 pub const LIFETIME: Duration = Duration::from_secs(2 * 3600);
 
-/// How far a clock may run ahead of the one that issued the nonce: isolates run on many machines.
+/// Maximum clock difference between isolates, which run on many machines.
 const SKEW: Duration = Duration::from_secs(60);
 
-/// What the key is used for here.
+/// Label that separates this use of the key.
 const PURPOSE: &[u8] = b"selvedge nonce v1\0";
 
 const TIME_BYTES: usize = 8;
 const RANDOM_BYTES: usize = 16;
 const MAC_BYTES: usize = 16;
 
-/// The partition that remembers the redemption of a nonce.
+/// The partition that redeems a nonce.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Home {
-    /// The account that the nonce was handed to: redeeming it costs no extra call.
+    /// The account's partition: redeeming needs no extra call.
     Account(Id),
-    /// One of the partitions for nonces handed to nobody in particular.
+    /// One of the partitions for nonces without an account.
     Shard(u8),
 }
 
-/// A nonce that carries a good MAC and is not too old. Whether it was used is known at its home only.
+/// A nonce with a valid MAC that has not expired. Its home knows whether it was used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Nonce {
-    /// Where its use is remembered.
+    /// The partition that redeems it.
     pub home: Home,
-    /// The name under which its use is remembered.
+    /// Name of its redemption record.
     pub name: String,
-    /// After this it is refused for its age, so its use need not be remembered any longer.
+    /// Time after which its age refuses it, so that its redemption can be deleted.
     pub expires: Time,
 }
 
 impl Nonce {
-    /// A number below 100 that the nonce's random bits decide; for faults that take a share of all nonces.
+    /// A number below 100 from the nonce's random bits. Injected faults use it to hit a share of nonces.
     pub fn lot(&self) -> u8 {
         lot(&b64::decode(&self.name).unwrap_or_default())
     }
 }
 
-/// The lot of a nonce that is made of these random bytes.
+/// The lot of a nonce made from these random bytes.
 pub fn lot(random: &[u8]) -> u8 {
     let number = random.iter().take(2).fold(0_u16, |number, byte| number << 8 | u16::from(*byte));
     u8::try_from(number % 100).unwrap_or_default()
 }
 
-/// Why a nonce is refused.
+/// Reason for refusing a nonce.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NonceFault {
     /// Not issued here, or altered.
     Unknown,
-    /// Issued here, too long ago.
+    /// Issued here, but expired.
     TooOld,
 }
 
-/// Makes a nonce for `home`.
+/// Issues a nonce for `home`.
 pub fn issue(key: &[u8; 32], home: &Home, now: Time, random: [u8; RANDOM_BYTES]) -> String {
     let mut bytes = Vec::with_capacity(1 + ID_BYTES + TIME_BYTES + RANDOM_BYTES + MAC_BYTES);
     match home {
@@ -83,10 +83,10 @@ pub fn issue(key: &[u8; 32], home: &Home, now: Time, random: [u8; RANDOM_BYTES])
     b64::encode(&bytes)
 }
 
-/// Reads a nonce back; `lifetime` is how long it is good.
+/// Parses and verifies a nonce of this lifetime.
 ///
 /// # Errors
-/// When it was not issued with this key, or is over.
+/// When it was not issued with this key, or has expired.
 pub fn check(key: &[u8; 32], text: &str, now: Time, lifetime: Duration) -> Result<Nonce, NonceFault> {
     let bytes = b64::decode(text).ok_or(NonceFault::Unknown)?;
     // A tag of another length than the one that is issued would be easier to guess.
@@ -113,8 +113,8 @@ fn split_home(bytes: &[u8]) -> Option<(Home, &[u8])> {
     }
 }
 
-/// A MAC, yet without message, under a key that serves several purposes: `purpose` separates them, and ends with a zero
-/// octet so that none is the beginning of another.
+/// Starts a MAC for one of several uses of a key. `purpose` ends with a zero octet, so that none is a prefix of
+/// another.
 pub(in crate::records) fn mac(key: &[u8; 32], purpose: &[u8]) -> Hmac<Sha256> {
     // RFC 2104 §2: a key shorter than the hash's block is filled up with zeros.
     let mut block = [0; 64];
@@ -124,16 +124,15 @@ pub(in crate::records) fn mac(key: &[u8; 32], purpose: &[u8]) -> Hmac<Sha256> {
     mac
 }
 
-/// 32 octets that are made of a secret for one purpose and one name: who does not have the secret cannot make them.
-/// `purpose` ends with a zero octet.
+/// Derives 32 octets from a secret for one purpose and one name. `purpose` ends with a zero octet.
 pub fn derived(secret: &[u8; 32], purpose: &[u8], name: &[u8]) -> [u8; 32] {
     mac(secret, purpose).chain_update(name).finalize().into_bytes().into()
 }
 
-/// Stored at a nonce's home once it was used: `nonce/{name}`.
+/// The redemption of a nonce, stored as `nonce/{name}` at its home.
 #[derive(Serialize, Deserialize)]
 pub struct RedeemedNonce {
-    /// When the nonce would be refused for its age anyway.
+    /// Time at which the nonce's age refuses it.
     pub expires: Time,
 }
 
@@ -142,7 +141,7 @@ impl Record for RedeemedNonce {
     const TABLE: Table = Table::Expiring;
 
     fn expires(&self) -> Option<Time> {
-        // A minute more than the nonce itself, for clocks that differ.
+        // A minute more than the nonce, for clock differences.
         Some(self.expires.plus(SKEW))
     }
 }
@@ -167,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn n03_nonces_of_others_altered_ones_and_old_ones_are_refused() {
+    fn n03_foreign_altered_and_expired_nonces_are_refused() {
         let text = issue(&KEY, &Home::Shard(3), NOW, [1; 16]);
         assert_eq!(check(&[8; 32], &text, NOW, LIFETIME), Err(NonceFault::Unknown));
         for i in 0..text.len() {

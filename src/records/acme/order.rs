@@ -8,50 +8,50 @@ use core::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// How long a client may take from order to finalize.
+/// Time from the order to finalize.
 pub const LIFETIME: Duration = Duration::from_secs(24 * 3600);
 
 /// Status of an order (RFC 8555 §7.1.6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OrderStatus {
-    /// Authorizations are open.
+    /// An authorization is pending.
     Pending,
     /// All authorizations are valid.
     Ready,
     /// The certificate is being issued.
     Processing,
-    /// The certificate is there.
+    /// The certificate is issued.
     Valid,
-    /// It failed or is over.
+    /// Failed or expired.
     Invalid,
 }
 
-/// What will be signed for an order, recorded before it is signed: after a crash the same bytes are signed again
-/// and no second certificate comes of it.
+/// The recorded input of a signature. After a crash the same bytes are signed again, so that no second certificate is
+/// issued.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Issuance {
-    /// SHA-256 of the CSR's DER, base64url: a repeated finalize with the same CSR is the same request.
+    /// SHA-256 of the CSR's DER, base64url. A repeated finalize with the same CSR is idempotent.
     pub csr_digest: String,
-    /// The id of the issuer that signs it: another may have taken over before it does.
+    /// Id of the issuer that signs it, perhaps no longer the active one.
     pub issuer: String,
-    /// The shard of the issuer's CRLs to which it points, if it points to one.
+    /// The CRL shard that it points to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shard: Option<u16>,
     /// The serial number in hex.
     pub serial: String,
     /// The linted to-be-signed certificate, DER in base64url.
     pub tbs: String,
-    /// The common name of its subject, one of the order's identifiers; absent for an empty subject.
+    /// Common name of the subject, one of the order's identifiers; absent for an empty subject.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub common_name: Option<Identifier>,
     /// The certificate's public key, DER SubjectPublicKeyInfo in base64url.
     pub spki: String,
-    /// When it was prepared: its times count from here.
+    /// Time of preparation.
     pub prepared: Time,
-    /// When the certificate begins.
+    /// Start of validity.
     pub not_before: Time,
-    /// When the certificate ends.
+    /// End of validity.
     pub not_after: Time,
 }
 
@@ -60,35 +60,35 @@ pub struct Issuance {
 pub struct OrderRecord {
     /// Name in its URL.
     pub id: Id,
-    /// What the certificate is to be for; wildcards keep their `*.`.
+    /// Identifiers of the certificate; wildcards keep their `*.`.
     pub identifiers: Vec<Identifier>,
     /// One authorization for each identifier.
     pub authorizations: Vec<Id>,
-    /// The profile it is issued under.
+    /// The certificate profile.
     pub profile: String,
-    /// The first second of the certificate's validity, where the client chose it.
+    /// Requested first second of validity.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Time>,
-    /// The last second of the certificate's validity, where the client chose it.
+    /// Requested last second of validity.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_after: Option<Time>,
     /// The certificate that it replaces, as the client named it (RFC 9773 §5).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replaces: Option<String>,
-    /// When it was made.
+    /// Creation time.
     pub created: Time,
-    /// When it is over.
+    /// Expiry.
     pub expires: Time,
-    /// What is being or was signed.
+    /// The issuance, from finalize on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub issuance: Option<Issuance>,
-    /// The certificate's serial number in hex, once there is one.
+    /// Serial number of the certificate in hex, once issued.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certificate: Option<String>,
-    /// Why it failed, where the server found out outside an authorization.
+    /// The error of an order that failed outside its authorizations.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<Problem>,
-    /// Ended together with its account (RFC 8555 §7.3.6).
+    /// Whether it ended with its account (RFC 8555 §7.3.6).
     #[serde(default)]
     pub canceled: bool,
 }
@@ -102,19 +102,19 @@ impl Record for OrderRecord {
     }
 }
 
-/// The URLs that an order object names.
+/// URLs in an order object.
 pub struct OrderUrls<'a> {
-    /// Of an authorization.
+    /// URL of an authorization.
     pub authorization: &'a dyn Fn(&Id) -> String,
-    /// Of the order's finalize resource.
+    /// URL of the order's finalize resource.
     pub finalize: String,
-    /// Of the certificate with this serial number in hex.
+    /// URL of the certificate with this serial number in hex.
     pub certificate: &'a dyn Fn(&str) -> String,
 }
 
 impl OrderRecord {
-    /// The status at `now`, computed from the authorizations so that an order is ready in the very moment in which
-    /// its last authorization becomes valid.
+    /// The status at `now`, computed from the authorizations. An order is ready as soon as its last authorization is
+    /// valid.
     pub fn status(&self, authorizations: &[AuthorizationRecord], now: Time) -> OrderStatus {
         if self.certificate.is_some() {
             return OrderStatus::Valid;
@@ -141,7 +141,7 @@ impl OrderRecord {
         status
     }
 
-    /// Why it is invalid, if it is.
+    /// The error of an invalid order.
     pub fn failure(&self, authorizations: &[AuthorizationRecord], now: Time) -> Option<Problem> {
         if self.status(authorizations, now) != OrderStatus::Invalid {
             return None;

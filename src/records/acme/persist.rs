@@ -1,24 +1,25 @@
-//! The memory of names that were proven by a record that stays in DNS
-//! ([draft-ietf-acme-dns-persist-02 §4.4](https://datatracker.ietf.org/doc/html/draft-ietf-acme-dns-persist-02#section-4.4)).
+//! Names proven by a persistent DNS record
+//! ([draft-ietf-acme-dns-persist-02
+//! §4.4](https://datatracker.ietf.org/doc/html/draft-ietf-acme-dns-persist-02#section-4.4)).
 
 use crate::store::{Record, Table};
 use crate::values::Time;
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
-/// For how long it is remembered: a certificate a year has time enough.
+/// Lifetime of the record: longer than the yearly renewal of a certificate.
 pub const MEMORY: Duration = Duration::from_secs(400 * 86_400);
 
-/// The account proved this name by dns-persist-01, stored as `persist/{name}` in its partition. New orders for the name
-/// look for the record at once and offer the challenge.
+/// A name that the account proved by dns-persist-01, stored as `persist/{name}` in its partition. New orders for the
+/// name check the DNS record at once and offer the challenge.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PersistRecord {
-    /// When it did so last.
+    /// Time of the last validation.
     pub validated: Time,
 }
 
 impl PersistRecord {
-    /// Proven now.
+    /// A name proven at `now`.
     pub fn new(now: Time) -> Self {
         Self { validated: now }
     }

@@ -5,21 +5,21 @@ use crate::store::StoreFailure;
 use crate::values::{CryptoFailure, Identifier};
 use serde::{Deserialize, Serialize};
 
-/// Defines the error kinds: one row is one kind, with its registered token and the HTTP status it is sent with.
+/// Defines the error kinds: each row has a registered token and its HTTP status.
 macro_rules! kinds {
     ($($(#[$doc:meta])* $kind:ident = $token:literal, $status:literal;)*) => {
-        /// An error type of the IANA registry "ACME Error Types"; no other token is ever sent (RFC 8555 §6.7).
+        /// An error type of the IANA registry "ACME Error Types", the only ones sent (RFC 8555 §6.7).
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
         pub enum Kind { $($(#[$doc])* #[serde(rename = $token)] $kind,)* }
 
         impl Kind {
-            /// All kinds, for tests that walk them.
+            /// All kinds, for tests.
             pub const ALL: &'static [Kind] = &[$(Kind::$kind),*];
 
             /// The token that follows `urn:ietf:params:acme:error:`.
             pub const fn token(self) -> &'static str { match self { $(Kind::$kind => $token),* } }
 
-            /// The HTTP status it is sent with where the request says nothing more apt.
+            /// Default HTTP status.
             pub const fn status(self) -> u16 { match self { $(Kind::$kind => $status),* } }
         }
     };
@@ -60,7 +60,7 @@ kinds! {
     InvalidProfile = "invalidProfile", 400;
     /// The request is malformed.
     Malformed = "malformed", 400;
-    /// The order is in no state to be finalized.
+    /// The order cannot be finalized in its state.
     OrderNotReady = "orderNotReady", 403;
     /// A limit was exceeded.
     RateLimited = "rateLimited", 429;
@@ -80,7 +80,7 @@ kinds! {
     UserActionRequired = "userActionRequired", 403;
 }
 
-/// An identifier as the client wrote it, which may be one that cannot be read: what a subproblem is about.
+/// The identifier of a subproblem as the client wrote it, which may be invalid.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Named {
     /// The identifier's type.
@@ -96,46 +96,46 @@ impl From<&Identifier> for Named {
     }
 }
 
-/// What is sent, or kept in an order or challenge, when something is refused.
+/// An error that is sent, or kept in an order or challenge.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
     /// The error type.
     pub kind: Kind,
     /// The HTTP status; equals the `status` member of the document (RFC 9457 §3.1.2).
     pub status: u16,
-    /// What was asked, what was found, what to do: for the person who reads it.
+    /// What was asked, what was found, what to do: for people.
     pub detail: String,
-    /// The signature algorithms that would be accepted (RFC 8555 §6.2, with `badSignatureAlgorithm` only).
+    /// Accepted signature algorithms (RFC 8555 §6.2, with `badSignatureAlgorithm` only).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub algorithms: Vec<String>,
     /// One problem per identifier (RFC 8555 §6.7.1).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub subproblems: Vec<(Named, Problem)>,
-    /// For `Location`: the account that holds a key already (RFC 8555 §7.3.5).
+    /// Value of `Location`: the account that has the key (RFC 8555 §7.3.5).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<String>,
-    /// A URL for the person behind the client (RFC 8555 §7.3.3).
+    /// A URL for the client's user (RFC 8555 §7.3.3).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance: Option<String>,
-    /// For `Link` with the relation `terms-of-service`: what has to be agreed to (RFC 8555 §7.3.3).
+    /// Target of the `Link` with the relation `terms-of-service`: the terms to agree to (RFC 8555 §7.3.3).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub terms: Option<String>,
-    /// For `Link` with the relation `help`: a page that explains (RFC 8555 §6.6).
+    /// Target of the `Link` with the relation `help` (RFC 8555 §6.6).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub help: Option<String>,
-    /// Which rate limit was exceeded, with `rateLimited` only: a member of ours (RFC 9457 §3.2), for machines.
+    /// The exceeded rate limit, with `rateLimited` only: an extension member (RFC 9457 §3.2).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<String>,
     /// Whole seconds for `Retry-After`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<u32>,
-    /// What the operator should know and the client must not; goes to the log, never on the wire.
+    /// Details for the operator's log; never sent to the client.
     #[serde(skip)]
     pub log: Option<String>,
 }
 
 impl Problem {
-    /// A problem of this kind with the kind's usual status.
+    /// A problem of this kind with its default status.
     pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
         Self {
             kind,
@@ -158,8 +158,7 @@ impl Problem {
         Self::new(Kind::Malformed, detail)
     }
 
-    /// The server's own fault. The client learns that it may try again, and not whether anything was done before it went
-    /// wrong, which is not known here; `log`, where a platform's words may stand, is for the operator.
+    /// An internal error. The client is asked to try again; `log`, which may quote the platform, is for the operator.
     pub fn internal(log: impl Into<String>) -> Self {
         let detail = "The server could not finish this request, through no fault of yours. Part of it may have been done: \
                       look at what it was about, and try again in a minute.";
@@ -171,7 +170,7 @@ impl Problem {
         Self { status, ..self }
     }
 
-    /// No such resource, or one of another account: the two are answered alike, so that nothing leaks.
+    /// An unknown resource, or another account's: both get the same answer, so that nothing leaks.
     pub fn not_found(what: &str) -> Self {
         Self::malformed(format!(
             "There is no such {what} for this account. It may have expired; start again with a new order."
@@ -179,7 +178,7 @@ impl Problem {
         .with_status(404)
     }
 
-    /// The problem document. `identifier` stands only in subproblems (RFC 8555 §6.7.1); `type` comes first, for
+    /// The problem document. `identifier` appears only in subproblems (RFC 8555 §6.7.1); `type` comes first, for
     /// clients that read JSON with regular expressions.
     pub fn document(&self) -> serde_json::Value {
         let mut doc = serde_json::json!({ "type": self.type_uri(), "detail": self.detail, "status": self.status });
@@ -209,12 +208,11 @@ impl Problem {
         format!("urn:ietf:params:acme:error:{}", self.kind.token())
     }
 
-    /// One problem of all those that are each about an identifier, of `asked` identifiers in the request: `compound` where
-    /// they differ in kind ([RFC 8555 §6.7.1](https://www.rfc-editor.org/rfc/rfc8555#section-6.7.1)). `None` where there is
-    /// none.
+    /// Joins problems about identifiers of a request with `asked` identifiers: `compound` where their kinds differ
+    /// ([RFC 8555 §6.7.1](https://www.rfc-editor.org/rfc/rfc8555#section-6.7.1)). `None` for no problems.
     ///
-    /// Which identifier a problem is about is told in a subproblem, also where just one of several is refused: a client
-    /// that goes on without it has to know. A request with one identifier needs none.
+    /// Each problem's identifier is in a subproblem, even if only one of several is refused: a client that goes on
+    /// without it has to know. A request with one identifier has no subproblems.
     pub fn join(problems: Vec<(Named, Problem)>, asked: usize) -> Option<Self> {
         let (named, first) = problems.first()?.clone();
         if problems.len() == 1 {
@@ -227,7 +225,7 @@ impl Problem {
         Some(Self { subproblems: problems, ..Self::new(kind, detail) })
     }
 
-    /// The same problem, told to be about one of `asked` identifiers.
+    /// The problem as one about this identifier, of `asked` identifiers in the request.
     pub fn about_one(self, named: Named, asked: usize) -> Self {
         let detail = format!("1 of {asked} identifiers refused, {}: {}", named.value, self.detail);
         Self { detail, subproblems: vec![(named, self.clone())], ..self }
@@ -250,7 +248,7 @@ impl From<CryptoFailure> for Problem {
 mod tests {
     use crate::records::acme::problem::*;
 
-    /// The IANA registry "ACME Error Types" of August 2026, and `invalidProfile`, which an adopted draft brings.
+    /// The IANA registry "ACME Error Types" of August 2026, and `invalidProfile` of an adopted draft.
     const REGISTERED: &[&str] = &[
         "accountDoesNotExist",
         "alreadyReplaced",
@@ -296,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn e02_identifiers_stand_only_in_subproblems() {
+    fn e02_identifiers_are_in_subproblems_only() {
         let named = |name: &str| Named::from(&Identifier::dns(name).unwrap());
         let a = (named("a.test"), Problem::new(Kind::RejectedIdentifier, "no a"));
         let b = (named("b.test"), Problem::new(Kind::UnsupportedIdentifier, "no b"));
@@ -323,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn e04_an_internal_problem_tells_the_client_nothing_of_the_cause() {
+    fn e04_internal_problem_hides_its_cause() {
         let problem = Problem::internal("disk on fire");
         let said = problem.document().to_string();
         assert!(!said.contains("fire") && !said.contains("Nothing was changed"), "{said}");

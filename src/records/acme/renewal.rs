@@ -1,62 +1,62 @@
-//! When a certificate should be renewed ([RFC 9773](https://www.rfc-editor.org/rfc/rfc9773)).
+//! Suggested renewal windows ([RFC 9773](https://www.rfc-editor.org/rfc/rfc9773)).
 
 use crate::values::Time;
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
-/// Below this lifetime a certificate is renewed at half of it, above at two thirds.
+/// Lifetimes below this are renewed at half, longer ones at two thirds.
 const SHORT: u64 = 10 * 24 * 3600;
 
-/// How long a client waits at most until it asks again, in seconds: a revocation is known within so long.
+/// `Retry-After` in seconds: clients learn of a revocation within this time.
 const RETRY: u64 = 6 * 3600;
 
-/// How the window of a certificate that was revoked, or is to be replaced, lies before that: always in the past, so that its
-/// client renews at once (RFC 9773 §4.2), and the same whenever it is asked for.
+/// The window of a revoked or replaced certificate, relative to that event. It is in the past and constant, so that
+/// clients renew at once (RFC 9773 §4.2).
 const REVOKED: (Duration, Duration) = (Duration::from_secs(60 * 60), Duration::from_secs(30 * 60));
 
-/// What of a certificate decides when to renew it.
+/// The data of a certificate that determine its renewal window.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Renewable {
-    /// When it was issued, which may be after it begins: `not_before` is backdated.
+    /// Time of issue; `not_before` is earlier.
     pub issued: Time,
-    /// When it begins.
+    /// Start of validity.
     pub not_before: Time,
-    /// When it ends.
+    /// End of validity.
     pub not_after: Time,
-    /// When it was revoked, if it was.
+    /// Time of revocation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revoked: Option<Time>,
-    /// When an operator had it replaced at once, if one did.
+    /// Time of an operator's replacement.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replace: Option<Time>,
-    /// A page that says why.
+    /// URL of a page that explains it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub explanation: Option<String>,
 }
 
 impl Renewable {
-    /// A certificate that was neither revoked nor is to be replaced before its time.
+    /// A certificate that is neither revoked nor replaced.
     pub fn of(issued: Time, not_before: Time, not_after: Time) -> Self {
         Self { issued, not_before, not_after, revoked: None, replace: None, explanation: None }
     }
 
-    /// The first whole second in which it serves: not before its issue, however far it is backdated.
+    /// First whole second of use: the issue, however far `not_before` is backdated.
     fn begin(&self) -> u64 {
         self.issued.millis().div_ceil(1000).max(self.not_before.secs())
     }
 
-    /// How long it serves in seconds, at least one.
+    /// Time of use in seconds, at least one.
     fn lifetime(&self) -> u64 {
-        // Both ends count.
+        // Both ends are inclusive.
         (self.not_after.secs() + 1).saturating_sub(self.begin()).max(1)
     }
 
-    /// The suggested window (RFC 9773 §4.2), whole seconds, its start before its end.
+    /// The suggested window (RFC 9773 §4.2), in whole seconds.
     ///
-    /// Its middle is a third of the lifetime before the end, a half for short ones, and moved by up to a hundredth to
-    /// either side as `spread` has it, any number that is another for each certificate: certificates that were issued
-    /// together are not renewed together. To either side of the middle it is a hundredth of the lifetime long. The lifetime
-    /// counts from the issue, and no window begins before that.
+    /// Its middle is a third of the lifetime before the end, for short lifetimes a half. `spread`, a number specific
+    /// to the certificate, moves it by up to a hundredth, so that certificates issued together are not renewed
+    /// together. The window extends a hundredth of the lifetime to both sides. The lifetime begins at the issue, and
+    /// no window begins earlier.
     pub fn window(&self, spread: u64) -> (Time, Time) {
         if let Some(at) = self.revoked.or(self.replace) {
             let at = Time::from_secs(at.secs());
@@ -70,8 +70,8 @@ impl Renewable {
         (Time::from_secs(start), Time::from_secs((middle + side).max(start + 1)))
     }
 
-    /// When to ask again (RFC 9773 §4.3.2), in seconds: about six hours, more often for what lives shortly, spread by
-    /// up to a tenth, and between the minute and the day to which clients keep.
+    /// Seconds until the next request (RFC 9773 §4.3.2): about six hours, less for short lifetimes. Spread by up to a
+    /// tenth, and between a minute and a day.
     pub fn retry_after(&self, spread: u64) -> u64 {
         let base = RETRY.min(self.lifetime() / 24);
         let tenth = base / 10;
@@ -93,12 +93,12 @@ mod tests {
     }
 
     #[test]
-    fn ari_the_window_lies_around_two_thirds_or_half_of_the_lifetime() {
+    fn ari_window_is_around_two_thirds_or_half_of_the_lifetime() {
         for (lifetime, part) in [(90 * DAY, 60 * DAY), (45 * DAY, 30 * DAY), (160 * 3600, 80 * 3600), (DAY, DAY / 2)] {
             let certificate = renewable(lifetime);
             let side = lifetime / 100;
             let middle = certificate.not_before.secs() + part - 1;
-            // The spread that does not move it.
+            // The spread that leaves the window in place.
             let (start, end) = certificate.window(side);
             assert_eq!((start.secs(), end.secs()), (middle - side, middle + side), "{lifetime}");
             assert_eq!(certificate.window(0).0.secs(), middle - 2 * side);
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn ari_clients_ask_again_after_six_hours_or_less() {
+    fn ari_retry_after_is_six_hours_at_most() {
         for spread in [0, 1, u64::MAX] {
             let long = renewable(90 * DAY).retry_after(spread);
             assert!((RETRY - RETRY / 10..=RETRY + RETRY / 10).contains(&long), "{long}");
@@ -125,8 +125,8 @@ mod tests {
     }
 
     #[test]
-    fn ari_the_window_is_measured_from_the_issue() {
-        // Backdated by an hour, with five minutes to live: half of what is left, not of what is written.
+    fn ari_window_counts_from_the_issue() {
+        // Backdated by an hour, with five minutes to live: the middle is half of what is left.
         let issued = Time::from_millis(1_795_521_600_500);
         let certificate =
             Renewable::of(issued, issued.minus(Duration::from_secs(3600)), issued.plus(Duration::from_secs(300)));

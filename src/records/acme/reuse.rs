@@ -1,27 +1,26 @@
-//! What an account has already: proofs that other orders may rest on, and orders that are asked for again.
+//! Index records that let newOrder reuse valid authorizations and open orders.
 //!
-//! Each is one small record that names the thing itself, so that newOrder looks up a key for each name and never scans.
+//! Each names what it indexes, so that newOrder reads one key for each name and never scans.
 
 use crate::store::{Record, Table};
 use crate::values::{Id, Identifier, Time};
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
-/// How much of its life an authorization or order needs to have left to be used again: enough for a client that takes
-/// its time, so that nothing ends under its hands.
+/// Minimum remaining lifetime of a reused authorization or order, enough for a slow client.
 pub const MARGIN: Duration = Duration::from_secs(3600);
 
-/// The authorization that last proved a name, or that was last asked for by itself; stored as `proof/{type}:{value}`,
-/// where a wildcard has its `*.`. It points; what the authorization is worth, the authorization says.
+/// The latest valid or pre-created authorization of an identifier. Stored as `proof/{type}:{value}`, with `*.` for
+/// wildcards. The authorization itself has the status.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ProofRecord {
+pub struct AuthorizationByIdentifier {
     /// The authorization.
     pub authorization: Id,
-    /// When the authorization is over.
+    /// Expiry of the authorization.
     pub expires: Time,
 }
 
-impl Record for ProofRecord {
+impl Record for AuthorizationByIdentifier {
     const PREFIX: &'static str = "proof";
     const TABLE: Table = Table::Expiring;
 
@@ -30,23 +29,22 @@ impl Record for ProofRecord {
     }
 }
 
-/// The id of the [`ProofRecord`] of an authorization's identifier.
-pub fn proof_id(identifier: &Identifier, wildcard: bool) -> String {
+/// The id of the [`AuthorizationByIdentifier`] of an identifier.
+pub fn identifier_id(identifier: &Identifier, wildcard: bool) -> String {
     let star = if wildcard { "*." } else { "" };
     format!("{}:{star}{}", identifier.kind(), identifier.value())
 }
 
-/// The order that was last made for a request, stored as `placed/{digest}` under the digest of all that the request
-/// asked for.
+/// The latest order for a request, stored as `placed/{digest}` with the digest of the request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PlacedRecord {
+pub struct OrderByRequest {
     /// The order.
     pub order: Id,
-    /// When the order is over.
+    /// Expiry of the order.
     pub expires: Time,
 }
 
-impl Record for PlacedRecord {
+impl Record for OrderByRequest {
     const PREFIX: &'static str = "placed";
     const TABLE: Table = Table::Expiring;
 
@@ -60,11 +58,11 @@ mod tests {
     use crate::records::acme::reuse::*;
 
     #[test]
-    fn o06_a_proof_is_named_by_type_value_and_wildcard() {
+    fn o06_index_id_has_type_value_and_wildcard() {
         let name = Identifier::dns("*.a.test").unwrap();
-        assert_eq!(proof_id(&name.base(), name.is_wildcard()), "dns:*.a.test");
-        assert_eq!(proof_id(&name.base(), false), "dns:a.test");
+        assert_eq!(identifier_id(&name.base(), name.is_wildcard()), "dns:*.a.test");
+        assert_eq!(identifier_id(&name.base(), false), "dns:a.test");
         let address = Identifier::ip("2001:db8::1").unwrap();
-        assert_eq!(proof_id(&address, false), "ip:2001:db8::1");
+        assert_eq!(identifier_id(&address, false), "ip:2001:db8::1");
     }
 }

@@ -1,54 +1,51 @@
-//! What an issuer's ledger keeps for its CRLs ([RFC 5280 §5](https://www.rfc-editor.org/rfc/rfc5280#section-5)): per shard
-//! how things stand, which certificates are revoked, and the list as it was last signed.
+//! CRL records of an issuer's ledger ([RFC 5280 §5](https://www.rfc-editor.org/rfc/rfc5280#section-5)).
+//!
+//! They are the state, the revoked certificates and the signed CRL of each shard.
 
 use crate::store::{Record, Table};
 use crate::values::Time;
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
-/// How often a list is signed anew, revocations or not: well before the last one is over, so that a day or two without
-/// an issuer key, or without the platform, is not noticed.
+/// Interval of signing a CRL. A day or two without an issuer key, or without the platform, goes unnoticed.
 pub const RENEWED: Duration = Duration::from_secs(24 * 3600);
 
-/// How long a list is good for: Boulder's 216 hours, below the ten days of the Baseline Requirements (4.9.7).
+/// Validity of a CRL: Boulder's 216 hours, below the ten days of the Baseline Requirements (4.9.7).
 pub const VALIDITY: Duration = Duration::from_secs(216 * 3600);
 
-/// How long before it is signed a list begins, for verifiers whose clocks are late.
+/// Backdating of a CRL, for verifiers with late clocks.
 pub const BACKDATE: Duration = Duration::from_secs(5 * 60);
 
-/// Revocations that follow each other more closely than this are put on one list, but for the first of a shard, where the
-/// operator sets no other time.
+/// Default gathering time: later revocations within it join one CRL, except a shard's first.
 pub const GATHERED: Duration = Duration::from_secs(10);
 
-/// A shard whose certificates were issued until lately will have more: by how much [`ShardRecord::until`] is ahead of what
-/// is known, so that it is not written with each certificate.
+/// Margin of [`ShardRecord::until`], so that it is not written with each certificate.
 pub const AHEAD: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// The most URLs that a list names: no certificate outlives so many changes of `STATUS_URL`.
+/// Maximum number of URLs in a CRL. `STATUS_URL` changes less often within a certificate's lifetime.
 pub const MAX_URLS: usize = 16;
 
-/// How things stand with a shard, stored as `shard/{shard}`.
+/// State of a shard, stored as `shard/{shard}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ShardRecord {
-    /// All of its certificates are over then.
+    /// Expiry of all of its certificates.
     pub until: Time,
-    /// When a list is to be signed next; none any more when all of its certificates are over.
+    /// Time of the next signature; `None` when all of its certificates have expired.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due: Option<Time>,
-    /// The highest number that was given to a list, whether or not it was signed. Milliseconds since 1970, or one more
-    /// than the last: so it rises also when the store is put back to an earlier state.
+    /// The highest CRL number assigned, whether signed or not. Milliseconds since 1970, or one more than the last, so
+    /// that it also rises after a restore of an earlier state.
     pub number: u64,
-    /// How many certificates stand on the present list.
+    /// Number of entries of the current CRL.
     #[serde(default)]
     pub entries: usize,
-    /// When the present list was signed.
+    /// Signing time of the current CRL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signed: Option<Time>,
-    /// Until when the present list is good.
+    /// `nextUpdate` of the current CRL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_update: Option<Time>,
-    /// The URLs to which the shard's certificates point, the oldest first: where it is served now, and where it was served when
-    /// some of them were issued. Its list names all of them.
+    /// URLs that the shard's certificates point to, the oldest first. Its CRL names all of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub urls: Vec<String>,
 }
@@ -63,8 +60,7 @@ impl Record for ShardRecord {
 }
 
 impl ShardRecord {
-    /// What it is after a certificate that ends at `not_after` and points to `url` was entered at `now`; `None` when that
-    /// changes nothing.
+    /// The state after a certificate with this expiry and URL was entered at `now`. `None` if nothing changes.
     pub fn with_certificate(found: Option<Self>, not_after: Time, url: Option<&str>, now: Time) -> Option<Self> {
         let until = not_after.plus(AHEAD);
         let Some(shard) = found else {
@@ -75,13 +71,13 @@ impl ShardRecord {
         if shard.until >= not_after && shard.due.is_some() && !elsewhere {
             return None;
         }
-        // The present list does not name the new place.
+        // The current CRL does not name the new URL.
         let due = if elsewhere { Some(now) } else { shard.due.or(Some(now)) };
         let until = if shard.until >= not_after { shard.until } else { shard.until.max(until) };
         Some(Self { until, due, ..shard }.served_at(url))
     }
 
-    /// The same, known to be served at `url` too. The oldest of more than [`MAX_URLS`] are forgotten.
+    /// The state with a further URL; beyond [`MAX_URLS`] the oldest are dropped.
     #[must_use]
     pub fn served_at(mut self, url: Option<&str>) -> Self {
         if let Some(url) = url
@@ -94,29 +90,29 @@ impl ShardRecord {
         self
     }
 
-    /// What it is after a certificate was revoked at `now`: a list is due at once, or soon when the present one is
-    /// younger than `gathering` and has others on it, which may have come a moment ago.
+    /// The state after a revocation at `now`. A CRL is due at once, or later if the current one is younger than
+    /// `gathering` and has entries.
     pub fn with_revocation(self, now: Time, gathering: Duration) -> Self {
         let others = self.signed.filter(|_| self.entries > 0);
         let soon = others.map_or(now, |at| at.plus(gathering).max(now));
         Self { due: Some(self.due.map_or(soon, |due| due.min(soon))), ..self }
     }
 
-    /// The number of a list that is signed at `now`.
+    /// Number of a CRL signed at `now`.
     pub fn next_number(&self, now: Time) -> u64 {
         self.number.saturating_add(1).max(now.millis())
     }
 }
 
-/// A revoked certificate, stored as `revoked/{shard}/{serial}` for as long as it stands on its shard's lists.
+/// A revoked certificate, stored as `revoked/{shard}/{serial}` while its shard's CRL lists it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RevokedRecord {
-    /// When it was revoked.
+    /// Time of revocation.
     pub at: Time,
     /// The CRLReason, absent when none was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<u8>,
-    /// When the certificate ends.
+    /// Expiry of the certificate.
     pub not_after: Time,
 }
 
@@ -124,24 +120,24 @@ impl Record for RevokedRecord {
     const PREFIX: &'static str = "revoked";
     const TABLE: Table = Table::Expiring;
 
-    /// RFC 5280 §3.3: not before it has stood on a list that was signed after the certificate's end.
+    /// Keeps an entry until a CRL signed after the certificate's expiry has listed it (RFC 5280 §3.3).
     fn expires(&self) -> Option<Time> {
         Some(self.not_after.plus(RENEWED).plus(RENEWED))
     }
 }
 
-/// The list of a shard as it was last signed, stored as `crl/{shard}`.
+/// The last signed CRL of a shard, stored as `crl/{shard}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CrlRecord {
     /// Its number.
     pub number: u64,
-    /// How many certificates stand on it.
+    /// Number of entries.
     pub entries: usize,
-    /// Until when it is good.
+    /// `nextUpdate`.
     pub next_update: Time,
-    /// The list, DER in base64url; as it is stored, what fits into a row of it.
+    /// The CRL, DER in base64url; in storage, the part that fits into one row.
     pub der: String,
-    /// How many [`CrlPieceRecord`]s the rest of it is in; none but where it is stored.
+    /// Number of [`CrlPieceRecord`]s with the rest; 0 unless stored.
     #[serde(default, skip_serializing_if = "is_none")]
     pub pieces: usize,
 }
@@ -159,13 +155,13 @@ impl Record for CrlRecord {
     }
 }
 
-/// The longest piece of a list in a row, in characters: half of what a row may have on Cloudflare.
+/// Maximum length of a piece in characters: half of a row's limit on Cloudflare.
 const PIECE: usize = 1_000_000;
 
-/// A further piece of a list that does not fit into a row, stored as `crlpiece/{shard}/{n, 6 digits}`, from 0.
+/// A further piece of a CRL, stored as `crlpiece/{shard}/{n, 6 digits}`, from 0.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CrlPieceRecord {
-    /// The number of the list.
+    /// Number of the CRL.
     pub number: u64,
     /// DER in base64url.
     pub der: String,
@@ -181,7 +177,7 @@ impl Record for CrlPieceRecord {
 }
 
 impl CrlRecord {
-    /// The list in what fits into a row each.
+    /// Splits the CRL into pieces that fit into a row each.
     pub fn split(self) -> (Self, Vec<CrlPieceRecord>) {
         let number = self.number;
         // Base64url is ASCII.
@@ -191,7 +187,7 @@ impl CrlRecord {
         (Self { der: first, pieces: pieces.len(), ..self }, pieces)
     }
 
-    /// The whole list again; `None` where a piece is missing, or is of another list.
+    /// Joins the pieces; `None` if one is missing or belongs to another CRL.
     pub fn joined(mut self, pieces: &[CrlPieceRecord]) -> Option<Self> {
         let pieces = pieces.get(..self.pieces)?;
         pieces.iter().all(|piece| piece.number == self.number).then(|| {
@@ -202,8 +198,8 @@ impl CrlRecord {
     }
 }
 
-/// How things stand with a shard of this number.
-pub type ShardStanding = (u16, ShardRecord);
+/// A shard's number and state.
+pub type ShardStatus = (u16, ShardRecord);
 
 #[cfg(test)]
 mod tests {
@@ -218,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_certificate_makes_a_list_due_and_later_ones_are_rarely_written() {
+    fn first_certificate_makes_a_crl_due_and_later_ones_rarely_write() {
         let first = shard();
         assert_eq!((first.due, first.until), (Some(NOW), NOW.plus(DAY * 97)));
         assert_eq!(ShardRecord::with_certificate(Some(first.clone()), NOW.plus(DAY * 97), Some(URL), NOW), None);
@@ -230,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_that_moves_is_signed_at_once_and_names_where_it_was() {
+    fn new_url_makes_a_crl_due_with_all_urls() {
         let signed = ShardRecord { due: Some(NOW.plus(RENEWED)), ..shard() };
         let other = "http://lists.test/crl/00/1.crl";
         let moved = ShardRecord::with_certificate(Some(signed.clone()), NOW, Some(other), NOW.plus(DAY)).unwrap();
@@ -243,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_revocation_makes_a_list_due_within_seconds() {
+    fn revocation_makes_a_crl_due_within_seconds() {
         let signed_with_one = || ShardRecord { signed: Some(NOW), due: Some(NOW.plus(RENEWED)), entries: 1, ..shard() };
         let signed = signed_with_one();
         let hour = NOW.plus(Duration::from_secs(3600));
@@ -262,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_of_any_length_is_stored_in_rows_of_a_bounded_one() {
+    fn long_crl_is_stored_in_bounded_rows() {
         let list = |length: usize| {
             let der = "AZaz09-_".chars().cycle().take(length).collect();
             CrlRecord { number: 7, entries: 1, next_update: NOW, der, pieces: 0 }
@@ -282,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_rise_whatever_the_clock_does() {
+    fn crl_numbers_rise_with_any_clock() {
         let shard = ShardRecord { number: NOW.millis(), ..shard() };
         assert_eq!(shard.next_number(NOW.minus(DAY)), NOW.millis() + 1);
         assert_eq!(shard.next_number(NOW), NOW.millis() + 1);

@@ -1,94 +1,96 @@
-//! The ledger of an issuer: every serial number it ever gave out, and what became of it.
+//! Ledger entries: every serial number of an issuer, and its revocation.
 
 use crate::records::{Kind, Problem, Renewable};
 use crate::store::{Record, Table};
 use crate::values::{Id, Time};
 use serde::{Deserialize, Serialize};
 
-/// An entry of the ledger, stored as `serial/{hex}`. Kept for good.
+/// An entry of the ledger, stored as `serial/{hex}`; never deleted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LedgerEntry {
-    /// The account that it was issued to.
+    /// The account.
     pub account: Id,
-    /// The order that it was issued for.
+    /// The order.
     pub order: Id,
     /// The external account key of the account, if it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external_account: Option<String>,
-    /// SHA-256 of the to-be-signed certificate, base64url: by it a presented certificate is known as ours.
+    /// SHA-256 of the to-be-signed certificate, base64url; identifies a presented certificate as issued here.
     pub tbs_digest: String,
-    /// SHA-256 of its DER SubjectPublicKeyInfo in hex: what is refused when it is revoked for keyCompromise.
+    /// SHA-256 of the DER SubjectPublicKeyInfo in hex; blocked after a revocation for keyCompromise.
     pub key: String,
-    /// The names in it.
+    /// The certificate's names.
     pub names: Vec<String>,
-    /// Its profile; `None` for one that was entered before profiles were.
+    /// The profile; `None` for entries that are older than profiles.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<String>,
-    /// The shard of CRLs to which it points, if it points to one.
+    /// The CRL shard that it points to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shard: Option<u16>,
-    /// When it was entered, which is before it was signed.
+    /// Time of the entry, before the signature.
     pub recorded: Time,
-    /// When the certificate begins.
+    /// Start of validity.
     pub not_before: Time,
-    /// When the certificate ends.
+    /// End of validity.
     pub not_after: Time,
-    /// Its revocation, if it was revoked.
+    /// The revocation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revoked: Option<Revocation>,
 }
 
-/// That a certificate was revoked.
+/// A revocation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Revocation {
-    /// When.
+    /// Time.
     pub at: Time,
     /// The CRLReason (RFC 5280 §5.3.1), absent when none was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<u8>,
-    /// Who asked for it.
+    /// The requester.
     pub by: Authority,
 }
 
 impl Revocation {
-    /// Whether the certificate's key is to be refused from now on: it is said to be compromised, by somebody who has
-    /// proven to have it, or by the operator. Who has proven it is its holder, or the account, whose CSR it signed; who only
-    /// holds authorizations for the names has nothing to say about a key that may be in use elsewhere.
-    pub fn condemns_key(&self) -> bool {
+    /// Whether the certificate's key gets blocked.
+    ///
+    /// It does when a proven key holder or an operator revokes it as compromised. The certificate key and the
+    /// account, whose CSR it signed, have proven the key. An account that only has authorizations for the names
+    /// cannot block a key that may be in use elsewhere.
+    pub fn blocks_key(&self) -> bool {
         self.reason == Some(KEY_COMPROMISE) && !matches!(self.by, Authority::Authorizations(_))
     }
 
-    /// Whether it may take the place of an earlier one.
+    /// Whether it may replace an earlier revocation.
     fn outdoes(&self, old: &Self) -> bool {
-        let more = self.condemns_key() && !old.condemns_key();
+        let more = self.blocks_key() && !old.blocks_key();
         let heard = matches!(self.by, Authority::Key | Authority::Operator(_));
         more && (heard || old.reason == Some(KEY_COMPROMISE))
     }
 }
 
-/// By which right a certificate is revoked (RFC 8555 §7.6).
+/// The right by which a certificate is revoked (RFC 8555 §7.6).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Authority {
     /// The account that it was issued to.
     Account(Id),
-    /// Another account, which holds valid authorizations for all of its identifiers.
+    /// Another account with valid authorizations for all of its identifiers.
     Authorizations(Id),
     /// The holder of the certificate's own key.
     Key,
-    /// Whoever runs the CA: the name of an admin token, or the address of a person.
+    /// An operator: the name of an admin token, or a person's address.
     Operator(String),
 }
 
-/// A key that is refused for good, since a certificate with it was revoked for keyCompromise; stored as
-/// `compromised/{SHA-256 of its DER SubjectPublicKeyInfo in hex}` in the one partition of all issuers' compromised keys.
+/// A blocked key, after a revocation for keyCompromise. Stored as `compromised/{SHA-256 of its DER
+/// SubjectPublicKeyInfo in hex}` in the compromised-keys partition.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CompromisedKey {
-    /// The issuer of the certificate that was revoked, the first one if there were several.
+    /// Issuer of the first revoked certificate.
     pub issuer: String,
     /// Its serial number in hex.
     pub serial: String,
-    /// Since when the key is refused.
+    /// Time of blocking.
     pub since: Time,
 }
 
@@ -110,26 +112,25 @@ impl Record for LedgerEntry {
     }
 }
 
-/// keyCompromise of RFC 5280 §5.3.1.
+/// keyCompromise (RFC 5280 §5.3.1).
 pub const KEY_COMPROMISE: u8 = 1;
 
-/// The reasons that a client may give: unspecified, keyCompromise, affiliationChanged, superseded,
-/// cessationOfOperation.
+/// Reasons that a client may give: unspecified, keyCompromise, affiliationChanged, superseded, cessationOfOperation.
 pub const ALLOWED_REASONS: &[u8] = &[0, 1, 3, 4, 5];
 
-/// What is said of a certificate that no ledger has.
+/// The problem for a certificate that no ledger has.
 pub fn not_issued_here() -> Problem {
     Problem::malformed("The certificate was not issued by this server.").with_status(404)
 }
 
-/// Reads the `reason` of a revocation request.
+/// Checks the `reason` of a revocation request.
 ///
 /// # Errors
-/// `badRevocationReason` for one that is not allowed, naming those that are (RFC 8555 §7.6).
+/// `badRevocationReason` with the allowed ones (RFC 8555 §7.6).
 pub fn check_reason(reason: Option<i64>) -> Result<Option<u8>, Problem> {
     let Some(given) = reason else { return Ok(None) };
     match u8::try_from(given).ok().filter(|code| ALLOWED_REASONS.contains(code)) {
-        // RFC 5280 §5.3.1: unspecified is said by saying nothing.
+        // RFC 5280 §5.3.1: unspecified is expressed by absence.
         Some(0) => Ok(None),
         Some(code) => Ok(Some(code)),
         None => Err(Problem::new(
@@ -143,7 +144,7 @@ pub fn check_reason(reason: Option<i64>) -> Result<Option<u8>, Problem> {
 }
 
 impl LedgerEntry {
-    /// What decides when the certificate is to be renewed. What an operator revoked an operator wants replaced.
+    /// The renewal data of the certificate; one that an operator revoked also counts as replaced.
     pub fn renewable(&self) -> Renewable {
         let revoked = self.revoked.as_ref().map(|revocation| revocation.at);
         let operator = self.revoked.as_ref().filter(|revocation| matches!(revocation.by, Authority::Operator(_)));
@@ -151,19 +152,19 @@ impl LedgerEntry {
         Renewable { revoked, replace, ..Renewable::of(self.recorded, self.not_before, self.not_after) }
     }
 
-    /// Whether the certificate is revoked in a way that has its key refused: see [`Revocation::condemns_key`].
-    pub fn condemns_key(&self) -> bool {
-        self.revoked.as_ref().is_some_and(Revocation::condemns_key) && !self.key.is_empty()
+    /// Whether the certificate's key is blocked: see [`Revocation::blocks_key`].
+    pub fn blocks_key(&self) -> bool {
+        self.revoked.as_ref().is_some_and(Revocation::blocks_key) && !self.key.is_empty()
     }
 
     /// Revokes the certificate.
     ///
-    /// A request by the certificate's own key proves that whoever has the key wants it gone: its reason is
-    /// keyCompromise, and it turns an earlier revocation for another reason into one for that. One for keyCompromise that
-    /// condemns no key turns into one that does, when somebody asks who may have that.
+    /// A request signed with the certificate's key proves possession: its reason is keyCompromise, which replaces an
+    /// earlier revocation for another reason. A revocation for keyCompromise that does not block the key is replaced
+    /// by one that does.
     ///
     /// # Errors
-    /// `alreadyRevoked`; `unauthorized` for a certificate that is over.
+    /// `alreadyRevoked`; `unauthorized` for an expired certificate.
     pub fn revoke(&mut self, by: Authority, reason: Option<u8>, now: Time) -> Result<(), Problem> {
         if now > self.not_after {
             let detail =
@@ -206,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn r05_only_some_reasons_are_allowed_and_unspecified_is_none() {
+    fn r05_allowed_reasons_are_read_and_unspecified_is_absent() {
         assert_eq!(check_reason(None), Ok(None));
         assert_eq!(check_reason(Some(0)), Ok(None));
         for good in [1, 3, 4, 5] {
@@ -240,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn r07_only_who_has_proven_to_have_the_key_condemns_it() {
+    fn r07_only_a_proven_key_holder_blocks_the_key() {
         let account = Authority::Account(entry().account);
         let other = Authority::Authorizations(Id::from_random([3; 16]));
         let revoked = |steps: &[(&Authority, Option<u8>)]| {
@@ -249,12 +250,12 @@ mod tests {
                 .iter()
                 .map(|(by, reason)| entry.revoke((*by).clone(), *reason, Time::from_secs(20)).is_ok())
                 .collect();
-            (entry.revoked.is_some_and(|revocation| revocation.condemns_key()), answers)
+            (entry.revoked.is_some_and(|revocation| revocation.blocks_key()), answers)
         };
         assert_eq!(revoked(&[(&account, Some(1))]), (true, vec![true]));
         assert_eq!(revoked(&[(&Authority::Key, Some(4))]), (true, vec![true]));
         assert_eq!(revoked(&[(&account, Some(4)), (&account, Some(1))]), (false, vec![true, false]));
-        // Another account cannot keep the key's holder from having it condemned by being first.
+        // Another account cannot prevent the key's holder from blocking it by being first.
         assert_eq!(revoked(&[(&other, Some(1))]), (false, vec![true]));
         assert_eq!(revoked(&[(&other, Some(1)), (&other, Some(1))]), (false, vec![true, false]));
         for holder in [&account, &Authority::Key] {

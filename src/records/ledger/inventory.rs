@@ -1,18 +1,18 @@
-//! By what certificates are found in a ledger beside their serial number, and what is to be replaced.
+//! Inventory indexes of a ledger, replacements, and the roster of accounts.
 
 use super::entry::LedgerEntry;
 use crate::records::acme::account::{AccountRecord, AccountStatus};
-use crate::records::operations::audit::Act;
+use crate::records::operations::audit::Actor;
 use crate::store::{Record, Table};
 use crate::values::{Id, Time, b64};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-/// That a certificate ends then, stored as `ending/{second, 12 digits}-{serial in hex}`. Kept for good.
+/// An entry of the expiry index, stored as `ending/{second, 12 digits}-{serial in hex}`; never deleted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EndingRecord {}
+pub struct ExpiryIndex {}
 
-impl Record for EndingRecord {
+impl Record for ExpiryIndex {
     const PREFIX: &'static str = "ending";
     const TABLE: Table = Table::Sorted;
 
@@ -21,27 +21,27 @@ impl Record for EndingRecord {
     }
 }
 
-/// The id of the record that a certificate ends then; all of a moment begin with that of an empty serial number.
-pub fn ending_id(not_after: Time, serial: &str) -> String {
+/// The id of an [`ExpiryIndex`]; an empty serial number sorts before all of its second.
+pub fn expiry_id(not_after: Time, serial: &str) -> String {
     format!("{:012}-{serial}", not_after.secs())
 }
 
-/// The second and the serial number in such an id.
-pub fn parse_ending(id: &str) -> Option<(Time, &str)> {
+/// Parses the second and the serial number of an [`ExpiryIndex`]'s id.
+pub fn parse_expiry_id(id: &str) -> Option<(Time, &str)> {
     let (second, serial) = id.split_once('-')?;
     Some((Time::from_secs(second.parse().ok()?), serial))
 }
 
-/// The certificate of some names that ends last, stored as `latest/{digest of the names}`. Kept for good.
+/// The latest-expiring certificate of a set of names, stored as `latest/{digest of the names}`; never deleted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LatestRecord {
+pub struct LatestByNames {
     /// Its serial number in hex.
     pub serial: String,
-    /// When it ends.
+    /// End of validity.
     pub not_after: Time,
 }
 
-impl Record for LatestRecord {
+impl Record for LatestByNames {
     const PREFIX: &'static str = "latest";
     const TABLE: Table = Table::Sorted;
 
@@ -50,8 +50,8 @@ impl Record for LatestRecord {
     }
 }
 
-/// The name of a set of names, in whatever order they come. Certificates for servers and for clients with the same names
-/// are not each other's renewal, so `client` tells them apart.
+/// Digest of a set of names, whatever their order. `client` separates certificates for clients and servers, which do
+/// not renew each other.
 pub fn set_id(names: &[String], client: bool) -> String {
     let mut names: Vec<&str> = names.iter().map(String::as_str).collect();
     names.sort_unstable();
@@ -59,11 +59,10 @@ pub fn set_id(names: &[String], client: bool) -> String {
     b64::encode(Sha256::digest(text).get(..16).unwrap_or_default())
 }
 
-/// How far the records of this file go, stored as `indexed`: those of a ledger from before they were there are made step by
-/// step.
+/// Progress of indexing a ledger's older entries, stored as `indexed`. Entries are indexed step by step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IndexedRecord {
-    /// The last serial number that was looked at; `None` when all have their records.
+    /// The last indexed serial number; `None` when all are indexed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,
 }
@@ -77,28 +76,28 @@ impl Record for IndexedRecord {
     }
 }
 
-/// Which certificates are meant. All that is given has to fit.
+/// A selection of certificates. All given members have to match.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Selection {
-    /// The id of their issuer.
+    /// Id of the issuer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub issuer: Option<String>,
-    /// Their profile.
+    /// Profile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<String>,
-    /// The account that they were issued to.
+    /// Account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<Id>,
-    /// The external account key of the accounts that they were issued to.
+    /// External account key of the account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external_account: Option<String>,
-    /// A pattern that one of their names fits.
+    /// Pattern that one of the names matches.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
 }
 
 impl Selection {
-    /// Whether a certificate is meant, as far as issuer and names, which others know how to compare, do not say otherwise.
+    /// Whether a certificate is selected, except for issuer and names, which the caller compares.
     pub fn fits(&self, entry: &LedgerEntry) -> bool {
         let has = |wanted: &Option<String>, found: &Option<String>| wanted.is_none() || wanted == found;
         has(&self.profile, &entry.profile)
@@ -107,26 +106,26 @@ impl Selection {
     }
 }
 
-/// That certificates which were issued until then are to be replaced at once, stored as `replace/{id}` in ledgers and in the
-/// partition of operations. Over when the last of them is.
+/// A replacement of selected certificates, stored as `replace/{id}` in ledgers and the operations partition. It ends
+/// when the last certificate expires.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReplaceRecord {
-    /// Its name.
+    /// Its id.
     pub id: String,
-    /// Which.
+    /// The certificates.
     pub selection: Selection,
-    /// Who said so, when.
-    pub made: Act,
-    /// Why.
+    /// Operator and time of the request.
+    pub made: Actor,
+    /// Note of the operator.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// A page that clients show.
+    /// URL of a page that clients show.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub explanation: Option<String>,
-    /// Who took it back, when.
+    /// Operator and time of the withdrawal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub withdrawn: Option<Act>,
-    /// When all that it means is over.
+    pub withdrawn: Option<Actor>,
+    /// Expiry of the last selected certificate.
     pub expires: Time,
 }
 
@@ -139,38 +138,38 @@ impl Record for ReplaceRecord {
     }
 }
 
-/// An account, stored as `member/{when, 16 digits}-{id}` in a partition that lists accounts. It is written before the
-/// account is made, so it may name one that never was; what the account tells of itself comes after that.
+/// A roster entry of an account, stored as `member/{when, 16 digits}-{id}`. It is written before the account, so the
+/// account may not exist; its data follow.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MemberRecord {
+pub struct RosterEntry {
     /// The account.
     pub account: Id,
-    /// When it was made.
+    /// Creation time.
     pub created: Time,
-    /// What a list shows of it; `None` until it has told.
+    /// Listed data; `None` until the account has sent them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shown: Option<MemberShown>,
 }
 
-/// What a list shows of an account.
+/// Data of an account in lists.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MemberShown {
-    /// Where it is in its life.
+    /// Status.
     pub status: AccountStatus,
     /// Contact URLs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub contact: Vec<String>,
-    /// The name of the external account key that it was bound with.
+    /// Key identifier of its external account key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external: Option<String>,
     /// The account key's thumbprint (RFC 7638).
     pub thumbprint: String,
-    /// The account's revision of which this is: what comes late changes nothing.
+    /// The account's revision of these data; older ones are ignored.
     pub revision: u64,
 }
 
-impl MemberRecord {
-    /// What a list has of this account.
+impl RosterEntry {
+    /// The listed data of this account.
     pub fn of(account: &AccountRecord) -> Self {
         let shown = MemberShown {
             status: account.status,
@@ -187,14 +186,14 @@ impl MemberRecord {
         format!("{:016}-{}", self.created.millis(), self.account)
     }
 
-    /// Whether it says no less than the other, of the same account.
+    /// Whether it is at least as recent as another entry of the same account.
     pub fn covers(&self, other: &Self) -> bool {
         let revision = |record: &Self| record.shown.as_ref().map(|shown| shown.revision);
         revision(self) >= revision(other)
     }
 }
 
-impl Record for MemberRecord {
+impl Record for RosterEntry {
     const PREFIX: &'static str = "member";
     const TABLE: Table = Table::Sorted;
 
@@ -208,16 +207,16 @@ mod tests {
     use crate::records::ledger::inventory::*;
 
     #[test]
-    fn certificates_are_in_the_order_of_their_ends() {
+    fn expiry_index_sorts_by_expiry() {
         let (early, late) = (Time::from_secs(999), Time::from_secs(1_795_521_600));
-        assert!(ending_id(early, "ff") < ending_id(late, "00"));
-        assert!(ending_id(late, "") < ending_id(late, "00"));
-        assert_eq!(parse_ending(&ending_id(late, "0a")), Some((late, "0a")));
-        assert_eq!(parse_ending("x"), None);
+        assert!(expiry_id(early, "ff") < expiry_id(late, "00"));
+        assert!(expiry_id(late, "") < expiry_id(late, "00"));
+        assert_eq!(parse_expiry_id(&expiry_id(late, "0a")), Some((late, "0a")));
+        assert_eq!(parse_expiry_id("x"), None);
     }
 
     #[test]
-    fn a_set_of_names_is_the_same_in_any_order() {
+    fn set_id_ignores_the_order_of_names() {
         let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
         assert_eq!(set_id(&names(&["a.test", "b.test"]), false), set_id(&names(&["b.test", "a.test"]), false));
         assert_ne!(set_id(&names(&["a.test"]), false), set_id(&names(&["a.test"]), true));

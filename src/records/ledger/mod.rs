@@ -1,4 +1,4 @@
-//! What a ledger stores: entries, CRLs, the inventory.
+//! Records of a ledger: entries, CRLs, the inventory.
 
 pub mod crl;
 pub mod entry;

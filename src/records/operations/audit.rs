@@ -1,77 +1,77 @@
-//! What operators do: who did what, for the record.
+//! The audit record of operators' actions.
 
 use crate::store::{Record, Table};
 use crate::values::Time;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-/// That somebody did something.
+/// The operator of an action, and its time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Act {
-    /// When.
+pub struct Actor {
+    /// Time.
     pub at: Time,
-    /// The name of an admin token, or the address of a person that Cloudflare Access let in.
+    /// Name of an admin token, or address of a person admitted by Cloudflare Access.
     pub by: String,
 }
 
-/// How it is known who asks.
+/// How an operator signed in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum By {
-    /// By an admin token.
+pub enum AuthMethod {
+    /// With an admin token.
     Token,
-    /// By an assertion of Cloudflare Access.
+    /// With an assertion of Cloudflare Access.
     Access,
-    /// It is not known.
+    /// Not signed in.
     None,
 }
 
-/// What became of an action.
+/// Outcome of an action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
-    /// It was asked for, and begins.
-    Asked,
-    /// It was done.
+    /// Written before the action.
+    Attempted,
+    /// Done.
     Done,
-    /// It was refused, and changed nothing.
+    /// Refused, without a change.
     Refused,
-    /// It failed on the way; it may have been done.
+    /// Failed; it may have been done.
     Failed,
 }
 
-/// An entry of the audit record, stored as `audit/{number, 16 digits}`. Kept for good, and never changed.
+/// An entry of the audit record, stored as `audit/{number, 16 digits}`; never changed nor deleted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditRecord {
     /// From 1, without gaps.
     pub number: u64,
-    /// What happened.
+    /// The event.
     #[serde(flatten)]
     pub event: Event,
-    /// SHA-256 over this member of the entry before, and this entry without it, in hex.
+    /// SHA-256 over the previous entry's `chain` and this entry without it, in hex.
     pub chain: String,
 }
 
-/// What happened.
+/// An audited event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
-    /// When.
+    /// Time.
     pub at: Time,
-    /// The name of a token, the address of a person, or `nobody`.
+    /// Name of a token, address of a person, or `nobody`.
     pub who: String,
-    /// How that is known.
-    pub by: By,
-    /// `external-account.create` and the like.
+    /// How the operator signed in.
+    pub by: AuthMethod,
+    /// Action: `external-account.create` and the like.
     pub what: String,
-    /// What it was done to.
+    /// Object of the action.
     pub target: Option<String>,
-    /// What became of it.
+    /// Outcome.
     pub outcome: Outcome,
-    /// The number of the entry that says that it was asked for.
+    /// Number of the entry that was written before the action.
     pub of: Option<u64>,
-    /// More of it.
+    /// Details.
     pub detail: Option<String>,
-    /// Where it came from.
+    /// Client address.
     pub address: Option<String>,
 }
 
@@ -84,16 +84,16 @@ impl Record for AuditRecord {
     }
 }
 
-/// The end of the audit record, stored as `audited`: what the next entry follows.
+/// Head of the audit record, stored as `audited`: the next entry follows it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AuditEnd {
-    /// The number of the last entry; 0 when there is none.
+pub struct AuditHead {
+    /// Number of the last entry; 0 for an empty record.
     pub number: u64,
-    /// Its chain; empty when there is none.
+    /// Hash of the last entry; empty for an empty record.
     pub chain: String,
 }
 
-impl Record for AuditEnd {
+impl Record for AuditHead {
     const PREFIX: &'static str = "audited";
     const TABLE: Table = Table::Expiring;
 
@@ -103,8 +103,8 @@ impl Record for AuditEnd {
 }
 
 impl AuditRecord {
-    /// The entry that follows.
-    pub fn after(end: &AuditEnd, event: Event) -> Self {
+    /// The next entry.
+    pub fn after(end: &AuditHead, event: Event) -> Self {
         let number = end.number.saturating_add(1);
         let entry = Self { number, event, chain: String::new() };
         let mut hash = Sha256::new();
@@ -114,12 +114,12 @@ impl AuditRecord {
         Self { chain, ..entry }
     }
 
-    /// The id under which it is stored.
+    /// The id of its record.
     pub fn id(&self) -> String {
         id_of(self.number)
     }
 
-    /// The entry as the operations API shows it, and, without its chain, as it is chained: members in this order.
+    /// The entry as the operations API shows it; without `chain` as it is hashed. The order of members is fixed.
     pub fn wire(&self, chained: bool) -> serde_json::Value {
         let Event { at, who, by, what, target, outcome, of, detail, address } = &self.event;
         let mut entry = serde_json::json!({
@@ -133,7 +133,7 @@ impl AuditRecord {
     }
 }
 
-/// The id of the entry of this number.
+/// The record's id for this entry number.
 pub fn id_of(number: u64) -> String {
     format!("{number:016}")
 }
@@ -146,7 +146,7 @@ mod tests {
         Event {
             at: Time::from_secs(1_795_521_600),
             who: "ada".to_owned(),
-            by: By::Token,
+            by: AuthMethod::Token,
             what: what.to_owned(),
             target: None,
             outcome: Outcome::Done,
@@ -157,15 +157,15 @@ mod tests {
     }
 
     #[test]
-    fn each_entry_follows_the_one_before() {
-        let first = AuditRecord::after(&AuditEnd::default(), event("a"));
-        let end = AuditEnd { number: first.number, chain: first.chain.clone() };
+    fn audit_entry_hashes_the_one_before() {
+        let first = AuditRecord::after(&AuditHead::default(), event("a"));
+        let end = AuditHead { number: first.number, chain: first.chain.clone() };
         let second = AuditRecord::after(&end, event("b"));
         assert_eq!((first.number, second.number), (1, 2));
         let text = format!("{}{}", first.chain, second.wire(false));
         let digest = crate::values::hex::encode(&Sha256::digest(text));
         assert_eq!(second.chain, digest);
-        let other = AuditRecord::after(&AuditEnd::default(), event("c"));
-        assert_ne!(AuditRecord::after(&AuditEnd { number: 1, chain: other.chain }, event("b")).chain, second.chain);
+        let other = AuditRecord::after(&AuditHead::default(), event("c"));
+        assert_ne!(AuditRecord::after(&AuditHead { number: 1, chain: other.chain }, event("b")).chain, second.chain);
     }
 }

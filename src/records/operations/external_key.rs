@@ -1,46 +1,46 @@
-//! External account keys that operators make ([RFC 8555 §7.3.4](https://www.rfc-editor.org/rfc/rfc8555#section-7.3.4)).
+//! External account keys of operators ([RFC 8555 §7.3.4](https://www.rfc-editor.org/rfc/rfc8555#section-7.3.4)).
 //!
-//! The MAC key is not stored: it is made of the key identifier and a secret of the CA, so that whoever reads the storage has
-//! none, and a binding by a stranger is refused without asking anybody.
+//! The MAC key is derived from the key identifier and a secret of the CA, not stored. So storage does not reveal it,
+//! and a forged binding is refused without a call.
 
-use super::audit::Act;
+use super::audit::Actor;
 use crate::store::{Record, Table};
 use crate::values::Time;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// For how many account keys an external account key is good.
+/// Number of account keys that may use an external account key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Uses {
-    /// For the first that comes.
+    /// The first one.
     Once,
-    /// For any number.
+    /// Any number.
     Many,
 }
 
-/// An external account key, stored as `key` in the partition of its kid. Kept for good: a kid is never given out again.
+/// An external account key, stored as `key` in the partition of its kid. Never deleted, since kids are not reused.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ExternalKeyRecord {
     /// The key identifier.
     pub kid: String,
-    /// What it is for.
+    /// Note of the operator.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
-    /// For how many account keys it is good.
+    /// Number of account keys that may use it.
     pub uses: Uses,
-    /// The policy of its accounts; `None` for that of the CA alone.
+    /// Policy of its accounts; `None` for the CA's alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<Value>,
-    /// Who made it, when.
-    pub created: Act,
-    /// No account is made with it from then on.
+    /// Operator and time of creation.
+    pub created: Actor,
+    /// Time from which no account is created with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<Time>,
-    /// Who ended it, when.
+    /// Operator and time of disabling.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub disabled: Option<Act>,
-    /// By what it is seen that the CA's secret, and with it the MAC key, is another by now.
+    pub disabled: Option<Actor>,
+    /// Check value of the MAC key: it differs once the CA's secret has changed.
     pub check: String,
 }
 
@@ -53,12 +53,12 @@ impl Record for ExternalKeyRecord {
     }
 }
 
-/// That there is such a key, stored as `external/{when, 16 digits}-{kid}` in the partition of operations.
+/// Index entry of an external account key, stored as `external/{when, 16 digits}-{kid}` in the operations partition.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExternalKeyEntry {
     /// The key identifier.
     pub kid: String,
-    /// When it was made: another entry of the same kid tells of a try that failed.
+    /// Creation time; another entry of the same kid comes from a failed attempt.
     pub created: Time,
 }
 

@@ -1,44 +1,45 @@
-//! Rate limits by the generic cell rate algorithm: all that is kept of a limit is one instant, the theoretical arrival
-//! time (TAT), so that counting is one small record and forgetting is its expiry.
+//! Rate limits by the generic cell rate algorithm.
+//!
+//! All that is stored is the theoretical arrival time (TAT): counting writes one small record, which expires by
+//! itself.
 
 use crate::store::{Record, Table};
 use crate::values::Time;
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
-/// For how long a record lies around once it says nothing any more. As long as a redeemed nonce, which every request
-/// leaves anyway: the partition is not woken, which is a write, for the sake of a limit.
+/// Grace period of an expired record, as long as that of a redeemed nonce. Both are purged by the same alarm, which
+/// is a write.
 const SLACK: Duration = Duration::from_secs(3 * 3600);
 
-/// How many of something there may be in how long: so many at once, and after that as many in each period, evenly.
+/// A rate limit: `count` at once, afterwards as many evenly in each period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit {
-    /// How many, at least one.
+    /// Count, at least one.
     pub count: u32,
-    /// In how long.
+    /// Period.
     pub period: Duration,
 }
 
 impl Limit {
-    /// In what time one of them comes back, in milliseconds. Rounded up: never more than the limit.
+    /// Time in which one comes back, in milliseconds. Rounded up, so that the limit is never exceeded.
     fn interval(self) -> u64 {
         let period = u64::try_from(self.period.as_millis()).unwrap_or(u64::MAX);
         period.div_ceil(u64::from(self.count.max(1))).max(1)
     }
 
-    /// In what time all of them come back: the period, give or take the rounding.
+    /// Time in which all come back: the period, except for rounding.
     fn whole(self) -> Duration {
         Duration::from_millis(self.interval().saturating_mul(u64::from(self.count.max(1))))
     }
 
-    /// Where the next one would bring the TAT. What was counted under another limit, before a change of the
-    /// configuration, counts as a full one at most.
+    /// The TAT after the next one. A count under an earlier configuration fills the limit at most.
     fn next(self, tat: Option<Time>, now: Time) -> Time {
         let from = tat.unwrap_or(now).max(now).min(now.plus(self.whole()));
         from.plus(Duration::from_millis(self.interval()))
     }
 
-    /// Whether there may be one more at `now`, and the TAT with it.
+    /// Takes one at `now` and returns the new TAT.
     ///
     /// # Errors
     /// The first instant at which there may be one.
@@ -48,16 +49,16 @@ impl Limit {
         if opens <= now { Ok(next) } else { Err(opens) }
     }
 
-    /// The TAT with one more that has happened already, allowed or not. Never more than a full limit.
+    /// Counts one that has happened, allowed or not, and returns the new TAT. A limit is filled at most.
     pub fn count(self, tat: Option<Time>, now: Time) -> Time {
         self.next(tat, now).min(now.plus(self.whole()))
     }
 }
 
-/// A limit that is being used up, stored as `limit/{name}` in the partition of whoever is limited.
+/// The state of a limit, stored as `limit/{name}` in the limited account's or address's partition.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LimitRecord {
-    /// The theoretical arrival time. Once it is past, the record says nothing.
+    /// Theoretical arrival time; once past, the record has no effect.
     pub tat: Time,
 }
 
@@ -70,32 +71,30 @@ impl Record for LimitRecord {
     }
 }
 
-/// For how long a run of failures is remembered after the last.
+/// Time for which a series of failures is kept after the last.
 const REMEMBERED: Duration = Duration::from_secs(30 * 86_400);
 
-/// For how long a pause is remembered: a client that still asks then fails its way to another.
+/// Time for which a pause is kept. A client that still tries is paused again by its failures.
 const PAUSED: Duration = Duration::from_secs(400 * 86_400);
 
-/// Validations of a name that failed since the last that succeeded, stored as `failing/{type}:{value}` in the account's
-/// partition.
+/// Consecutive failed validations of a name, stored as `failing/{type}:{value}` in the account's partition.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FailingRecord {
-    /// The theoretical arrival time of the limit of failed validations.
+    /// Theoretical arrival time of the limit of failed validations.
     pub tat: Time,
-    /// How many failed in a row.
+    /// Number of consecutive failures.
     pub streak: u32,
-    /// When the first of them failed.
+    /// Time of the first failure.
     pub since: Time,
-    /// When the last of them failed.
+    /// Time of the last failure.
     pub last: Time,
-    /// When the name was paused for this account, if it was.
+    /// Time of the pause of the name for this account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paused: Option<Time>,
 }
 
 impl FailingRecord {
-    /// With one more failure. The name is paused with the failure that makes `pause_after` in a row; whether it is this
-    /// one, is given too.
+    /// Adds a failure and returns whether it pauses the name. The failure that makes `pause_after` in a row does.
     pub fn fail(found: Option<Self>, limit: Option<Limit>, pause_after: Option<u32>, now: Time) -> (Self, bool) {
         let mut record = found.unwrap_or(Self { tat: now, streak: 0, since: now, last: now, paused: None });
         record.streak = record.streak.saturating_add(1);
@@ -128,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn s02_so_many_at_once_and_one_more_each_interval() {
+    fn s02_limit_allows_count_at_once_and_one_per_interval() {
         let limit = limit(3, 9_000);
         let mut tat = None;
         for _ in 0..3 {
@@ -139,12 +138,12 @@ mod tests {
         assert_eq!(limit.take(tat, opens.minus(Duration::from_millis(1))), Err(opens));
         tat = Some(limit.take(tat, opens).unwrap());
         assert_eq!(limit.take(tat, opens), Err(NOW.plus(Duration::from_secs(6))));
-        // All of them are back when the TAT is past.
+        // All are available when the TAT is past.
         assert_eq!(limit.take(tat, tat.unwrap()), limit.take(None, tat.unwrap()));
     }
 
     #[test]
-    fn s02_what_happened_is_counted_and_a_full_limit_is_the_most() {
+    fn s02_count_fills_a_limit_at_most() {
         let limit = limit(2, 2_000);
         let mut tat = None;
         for _ in 0..100 {
@@ -155,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_paused_once_by_the_failure_that_fills_the_measure() {
+    fn name_is_paused_once_by_the_last_failure() {
         let (mut record, mut pauses) = FailingRecord::fail(None, None, Some(3), NOW);
         for n in 1..5_u64 {
             assert_eq!(pauses, n == 3, "{n}");
@@ -166,10 +165,10 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the times, no window has more than the count and what came back within it; and what is refused is
-        /// allowed at the instant that was named, not a millisecond earlier.
+        /// No window has more than the count and what came back within it. Refusals end at the named instant, not a
+        /// millisecond earlier.
         #[test]
-        fn s02_never_more_than_the_limit_and_the_time_told_is_true(
+        fn s02_window_never_exceeds_the_limit_and_refusal_names_the_time(
             count in 1..50_u32, period in 1..100_000_u64, steps in prop::collection::vec(0..5_000_u64, 1..200),
         ) {
             let limit = limit(count, period.max(u64::from(count)));

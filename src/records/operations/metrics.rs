@@ -1,4 +1,4 @@
-//! Counters for the operator, by the name of their series as [Prometheus](https://prometheus.io) writes it:
+//! Counters by [Prometheus](https://prometheus.io) series:
 //! `selvedge_responses_total{resource="directory",status="200"}`.
 
 use crate::store::{Record, Table};
@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 /// Counts by series.
 pub type Counts = BTreeMap<String, u64>;
 
-/// The sums of all that was counted, stored as `counters`: one row, whatever the number of series.
+/// Sums of all counts, stored as `counters`: one row, whatever the number of series.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CountersRecord {
     /// The sums.
@@ -33,7 +33,7 @@ pub fn add(to: &mut Counts, more: &Counts) {
     }
 }
 
-/// The text that Prometheus reads: the type of each metric before its series.
+/// The counts in Prometheus' text format, with each metric's type before its series.
 pub fn text(counts: &Counts) -> String {
     let (mut text, mut metric) = (String::new(), "");
     for (series, n) in counts {

@@ -1,4 +1,4 @@
-//! What the operation of the CA stores: audit record, policies, external account keys, notices, limits, counts.
+//! Records of operators and operation: audit, policies, external account keys, notices, limits, counts.
 
 pub mod audit;
 pub mod external_key;

@@ -1,9 +1,9 @@
-//! What there is to tell the operator: each notice is a record, which also says how its delivery to a webhook stands.
+//! Notices to the operator, each with the state of its delivery to a webhook.
 
 mod outgoing;
 mod reminder;
 
-pub use self::outgoing::{Going, LookedRecord, OutgoingRecord, notice_id, outgoing_id, parse_outgoing};
+pub use self::outgoing::{ScanCursor, ScanStateRecord, WebhookQueueRecord, notice_id, parse_queue_id, queue_id};
 pub use self::reminder::{IssuerDates, IssuerNotice, IssuerTurn, issuer_notice_next, issuer_notices_due, remind_at};
 use crate::store::{Record, Table};
 use crate::values::Time;
@@ -11,11 +11,10 @@ use core::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// For how long a notice is kept.
+/// Time for which a notice is kept.
 pub const KEPT: Duration = Duration::from_secs(90 * 86_400);
 
-/// How long after each failure the next try comes. After the last of these it is given up: almost 16 hours after the
-/// first try, in which time somebody has noticed that the receiver is down.
+/// Pause after each failed attempt. After the last, almost 16 hours after the first attempt, delivery is given up.
 const BACK_OFF: [Duration; 9] = [
     Duration::from_secs(5),
     Duration::from_secs(30),
@@ -28,31 +27,31 @@ const BACK_OFF: [Duration; 9] = [
     Duration::from_secs(8 * 3600),
 ];
 
-/// The most of an error that is kept, in bytes.
+/// Maximum length of a stored error in bytes.
 const MAX_ERROR: usize = 200;
 
-/// 410 Gone: the receiver says that it is none any more (Standard Webhooks: stop sending).
+/// 410 Gone: the receiver is permanently gone (Standard Webhooks: stop sending).
 const GONE: u16 = 410;
 
-/// What a notice is about.
+/// Kind of a notice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum NoticeKind {
-    /// A certificate is near its end and was not renewed.
+    /// A certificate expires soon and was not renewed.
     #[serde(rename = "certificate.ending")]
     CertificateEnding,
     /// A certificate was revoked.
     #[serde(rename = "certificate.revoked")]
     CertificateRevoked,
-    /// An issuer is near its end, or near the day from which it can issue no certificates of full length.
+    /// An issuer expires soon, or soon cannot issue certificates of full length.
     #[serde(rename = "issuer.ending")]
     IssuerEnding,
-    /// The operator asked for it, to see whether it arrives.
+    /// A test that the operator requested.
     #[serde(rename = "test")]
     Test,
 }
 
 impl NoticeKind {
-    /// Its name, as stored and sent.
+    /// Its name in storage and on the wire.
     pub fn name(self) -> &'static str {
         match self {
             Self::CertificateEnding => "certificate.ending",
@@ -66,58 +65,58 @@ impl NoticeKind {
 /// A notice, stored as `notice/{id}`; see [`notice_id`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NoticeRecord {
-    /// What it is about.
+    /// Kind.
     pub kind: NoticeKind,
-    /// When it was noticed.
+    /// Time of the event.
     pub at: Time,
-    /// The certificate or the issuer, as the API shows it; always an object.
+    /// The certificate or issuer as the API shows it; always an object.
     pub data: Value,
-    /// How its delivery stands.
+    /// State of the delivery.
     pub delivery: Delivery,
 }
 
-/// How the delivery of a notice stands.
+/// State of the delivery of a notice.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum Delivery {
-    /// There was no webhook when it was noticed.
+    /// No webhook was configured.
     None,
-    /// It is to be sent.
+    /// To be sent.
     Waiting {
-        /// When it is to be tried, for the first time or again.
+        /// Time of the next attempt.
         next: Time,
-        /// The tries so far.
+        /// Attempts so far.
         #[serde(flatten)]
         tries: Tries,
     },
-    /// The receiver has it.
+    /// Delivered.
     Delivered(Tries),
-    /// It will not be tried any more.
+    /// Given up.
     GivenUp(Tries),
 }
 
-/// The tries to deliver a notice.
+/// Attempts to deliver a notice.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tries {
-    /// How many were begun.
+    /// Number of attempts begun.
     pub attempts: u32,
-    /// When the last one ended.
+    /// End of the last attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<Time>,
-    /// What the receiver answered to the last one, if it did.
+    /// Status of the last answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
-    /// Why the last one failed.
+    /// Error of the last attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }
 
-/// Why a try failed.
+/// Reason of a failed attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// The receiver answered with this status, which is none of success.
+    /// An answer with an unsuccessful status.
     Status(u16),
-    /// There was no answer; the reason, as the platform has it.
+    /// No answer, with the platform's reason.
     Error(String),
 }
 
@@ -131,13 +130,13 @@ impl Record for NoticeRecord {
 }
 
 impl NoticeRecord {
-    /// A new notice; with `webhook` it waits to be sent at once.
+    /// A new notice; with `webhook` it is due for delivery.
     pub fn new(kind: NoticeKind, data: Value, webhook: bool, now: Time) -> Self {
         let waiting = || Delivery::Waiting { next: now, tries: Tries::default() };
         Self { kind, at: now, data, delivery: if webhook { waiting() } else { Delivery::None } }
     }
 
-    /// When it is to be tried next; `None` when it is not.
+    /// Time of the next attempt, if any.
     pub fn next(&self) -> Option<Time> {
         match &self.delivery {
             Delivery::Waiting { next, .. } => Some(*next),
@@ -145,10 +144,12 @@ impl NoticeRecord {
         }
     }
 
-    /// Begins a try, counted before it is made: a notice whose sending ends its sender does not come back for ever. It is
-    /// nobody else's for `held`, and due again after that, or after the pause that a failure of this try would have. So the
-    /// receiver may have it twice, and knows that by its id. `false` when no try is left, and it is given up.
-    pub fn begin(&mut self, now: Time, held: Duration) -> bool {
+    /// Begins an attempt, which counts before it is made. So a notice that crashes its sender is not repeated
+    /// forever.
+    ///
+    /// It is leased for `lease`, and due again afterwards, or after the pause for a failed attempt. The receiver may
+    /// get it twice and recognises it by its id. Returns `false` when no attempt is left and delivery is given up.
+    pub fn begin(&mut self, now: Time, lease: Duration) -> bool {
         let Delivery::Waiting { next, tries } = &mut self.delivery else { return false };
         if pause_after(tries.attempts).is_none() {
             let error = Some("The last try did not come to an end.".to_owned());
@@ -156,11 +157,11 @@ impl NoticeRecord {
             return false;
         }
         tries.attempts += 1;
-        *next = now.plus(pause_after(tries.attempts).unwrap_or_default().max(held));
+        *next = now.plus(pause_after(tries.attempts).unwrap_or_default().max(lease));
         true
     }
 
-    /// After an answer of the receiver: any 2xx is success.
+    /// Records an answer of the receiver: any 2xx is success.
     pub fn answered(&mut self, status: u16, now: Time) {
         match status {
             200..=299 => self.succeeded(status, now),
@@ -168,15 +169,15 @@ impl NoticeRecord {
         }
     }
 
-    /// After a try that succeeded. A notice that is not waiting stays what it is: an answer that comes late, to a try
-    /// that was given up for lost, changes nothing.
+    /// Records a successful attempt. A notice that is not waiting is unchanged: a late answer to a lost attempt has
+    /// no effect.
     pub fn succeeded(&mut self, status: u16, now: Time) {
         if let Delivery::Waiting { tries, .. } = &self.delivery {
             self.delivery = Delivery::Delivered(tries.ended(Some(status), None, now));
         }
     }
 
-    /// After a try that failed: it waits for the next, or it is given up after the last or when the receiver is gone.
+    /// Records a failed attempt. The next one is scheduled; after the last, or for 410, delivery is given up.
     pub fn failed(&mut self, failure: Failure, now: Time) {
         let Delivery::Waiting { tries, .. } = &self.delivery else { return };
         let pause = pause_after(tries.attempts);
@@ -224,13 +225,13 @@ impl Delivery {
 }
 
 impl Tries {
-    /// With what came of the last one.
+    /// Records the end of an attempt.
     fn ended(&self, status: Option<u16>, error: Option<String>, now: Time) -> Self {
         Self { attempts: self.attempts, last: Some(now), status, error }
     }
 }
 
-/// How long after the last of so many tries the next one comes; `None` when that was the last of all.
+/// Pause after this many attempts; `None` after the last.
 fn pause_after(tries: u32) -> Option<Duration> {
     match usize::try_from(tries).ok()?.checked_sub(1) {
         None => Some(Duration::ZERO),
@@ -238,7 +239,7 @@ fn pause_after(tries: u32) -> Option<Duration> {
     }
 }
 
-/// The beginning of a text that the other side may have written, on one line.
+/// The first line of a text from the other side, cut to [`MAX_ERROR`].
 fn bounded(text: &str) -> String {
     let short = text.get(..text.floor_char_boundary(MAX_ERROR)).unwrap_or_default();
     short.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()

@@ -1,25 +1,25 @@
-//! The policy documents that operators put in force.
+//! Records of the policy documents of operators.
 
-use super::audit::Act;
+use super::audit::Actor;
 use crate::store::{Record, Table};
 use crate::values::{Id, Time};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// A policy document that is or was in force, stored as `policy/{version, 8 digits}`. Kept for good.
+/// A version of the policy document, stored as `policy/{version, 8 digits}`; never deleted.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PolicyRecord {
-    /// From 1.
+    /// Number from 1.
     pub version: u32,
-    /// Who put it in force, when.
-    pub made: Act,
-    /// What it is about.
+    /// Operator and time.
+    pub made: Actor,
+    /// Note of the operator.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
-    /// The version that it is a copy of.
+    /// The version that it restores.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restores: Option<u32>,
-    /// The document; `None` for the one of the configuration, whatever that is.
+    /// The document; `None` for the configured one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub document: Option<Value>,
 }
@@ -34,17 +34,17 @@ impl Record for PolicyRecord {
 }
 
 impl PolicyRecord {
-    /// The id under which a version is stored: newer ones come first.
+    /// The id of a version's record; newer ones sort first.
     pub fn id_of(version: u32) -> String {
         format!("{:08}", 99_999_999u32.saturating_sub(version))
     }
 }
 
-/// A document that decides nothing, and tells what it would refuse; stored as `shadow`.
+/// The shadow policy, which refuses nothing and reports findings; stored as `shadow`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ShadowRecord {
-    /// Who put it there, when.
-    pub made: Act,
+    /// Operator and time.
+    pub made: Actor,
     /// The document.
     pub document: Value,
 }
@@ -58,18 +58,18 @@ impl Record for ShadowRecord {
     }
 }
 
-/// What the shadow would have refused, stored as `finding/{digest of identifier and rule}`.
+/// A finding of the shadow policy, stored as `finding/{digest of identifier and rule}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FindingRecord {
-    /// What an order was placed for.
+    /// Identifier of the order.
     pub identifier: String,
-    /// Why it would have been refused.
+    /// Reason of the refusal.
     pub rule: String,
-    /// The account that asked last.
+    /// The last account.
     pub account: Id,
-    /// How often.
+    /// Number of orders.
     pub count: u64,
-    /// When last.
+    /// Time of the last order.
     pub last: Time,
 }
 
@@ -82,10 +82,10 @@ impl Record for FindingRecord {
     }
 }
 
-/// What changes the URL of the calendar, stored as `calendar`.
+/// State of the calendar's URL, stored as `calendar`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CalendarRecord {
-    /// How often it was given another one.
+    /// Number of changes of the URL.
     pub moved: u32,
 }
 

@@ -1,19 +1,20 @@
-//! Proofs within URLs: that the URL of a page, where a person agrees to something for an account, was handed out to
-//! that account and for that very thing. Nothing has to be stored for them.
+//! Page proofs: MACs that show that the CA handed a URL out.
+//!
+//! A proof is for one account and one purpose. Nothing is stored.
 
 use crate::records::acme::nonce;
 use crate::values::{Id, b64};
 use hmac::Mac;
 
-/// Length of the proof in octets, before encoding.
+/// Length of a proof in octets, before encoding.
 const PROOF_BYTES: usize = 16;
 
-/// What a page is for: a proof for one is none for another.
+/// Purpose of a page; proofs are specific to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
     /// Agreeing to changed terms of service ([RFC 8555 §7.3.3](https://www.rfc-editor.org/rfc/rfc8555#section-7.3.3)).
     Terms,
-    /// Ending the pause of a name.
+    /// Unpausing a name.
     Resume,
 }
 
@@ -26,13 +27,13 @@ impl Purpose {
     }
 }
 
-/// The proof that this account was asked to agree to this: 22 characters of base64url.
+/// The proof for this account and subject: 22 characters of base64url.
 pub fn proof(key: &[u8; 32], purpose: Purpose, account: &Id, what: &str) -> String {
     let tag = keyed(key, purpose, account, what).finalize().into_bytes();
     b64::encode(tag.get(..PROOF_BYTES).unwrap_or(&tag))
 }
 
-/// Whether `proof` is that of [`proof`]; compared in constant time. One of anything else is none.
+/// Whether `proof` is the one of [`proof`]; compared in constant time.
 pub fn proves(proof: &str, key: &[u8; 32], purpose: Purpose, account: &Id, what: &str) -> bool {
     let tag = b64::decode(proof).filter(|tag| tag.len() == PROOF_BYTES);
     tag.is_some_and(|tag| keyed(key, purpose, account, what).verify_truncated_left(&tag).is_ok())
@@ -43,19 +44,18 @@ fn keyed(key: &[u8; 32], purpose: Purpose, account: &Id, what: &str) -> impl Mac
     nonce::mac(key, purpose.label()).chain_update(account.bytes()).chain_update(what)
 }
 
-/// Length of what stands in the URL of the calendar, in characters.
+/// Length of the calendar's proof in its URL, in characters.
 pub const CALENDAR: usize = 32;
 
-/// What stands in the URL of the calendar after it was moved so often: that number and its MAC, in base64url. Only who
-/// knows a URL of a calendar can have others asked for it.
+/// The calendar's proof after this many changes of its URL. It is that number and its MAC, in base64url. Without a
+/// proof no request reaches a partition.
 pub fn calendar(key: &[u8; 32], moved: u64) -> String {
     let moved = moved.to_be_bytes();
     let tag = nonce::derived(key, b"selvedge calendar v1\0", &moved);
     b64::encode(&[&moved[..], tag.get(..PROOF_BYTES).unwrap_or(&tag)].concat())
 }
 
-/// How often the calendar was moved before it had this in its URL; `None` for what it never had. In a time that tells
-/// nothing of what it has.
+/// The number of changes in a calendar's proof; `None` for a forged one. Compared in constant time.
 pub fn calendar_moved(key: &[u8; 32], sent: &str) -> Option<u64> {
     let bytes = b64::decode(sent)?;
     let (moved, _) = bytes.split_first_chunk::<8>()?;
@@ -63,8 +63,8 @@ pub fn calendar_moved(key: &[u8; 32], sent: &str) -> Option<u64> {
     same_secret(key, sent, &calendar(key, moved)).then_some(moved)
 }
 
-/// Whether a secret that was sent is the one that is expected, in a time that tells nothing of either but the length of
-/// what was sent. `key` is any that the sender does not have.
+/// Compares a sent secret with the expected one, in constant time except for the length. `key` is any that the sender
+/// does not have.
 pub fn same_secret(key: &[u8; 32], sent: &str, expected: &str) -> bool {
     let tag = |text: &str| nonce::mac(key, b"selvedge secret v1\0").chain_update(text).finalize();
     tag(sent) == tag(expected)
@@ -75,7 +75,7 @@ mod tests {
     use crate::records::operations::proof::*;
 
     #[test]
-    fn a08_a_proof_is_for_one_account_one_text_and_one_purpose() {
+    fn a08_proof_is_bound_to_account_text_and_purpose() {
         let (key, account, terms) = ([7; 32], Id::from_random([1; 16]), Purpose::Terms);
         let good = proof(&key, terms, &account, "https://ca.test/terms/2");
         assert_eq!(good.len(), 22);
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn each_url_of_the_calendar_is_another() {
+    fn each_calendar_url_is_unique() {
         let first = calendar(&[7; 32], 0);
         assert_eq!((first.len(), calendar(&[7; 32], 0)), (CALENDAR, first.clone()));
         assert!(first != calendar(&[7; 32], 1) && first != calendar(&[8; 32], 0));
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_same_secret_is_the_same() {
+    fn same_secret_accepts_equal_secrets_only() {
         assert!(same_secret(&[7; 32], "secret", "secret"));
         for other in ["", "secre", "secret ", "Secret"] {
             assert!(!same_secret(&[7; 32], other, "secret"), "{other}");

@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
 
-/// What axe-core has against the page as it stands: its rule, how bad that is, and where.
+/// axe-core's findings on the page: rule, severity and place.
 ///
-/// It finds what breaks a rule for certain; that a page can be used by everybody it cannot say.
+/// It finds certain violations only, and cannot prove that a page is accessible.
 pub fn axe(browser: &Browser) -> Vec<String> {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/npm/axe-core");
     let script = npm::installed("axe-core", &source).join("node_modules/axe-core/axe.min.js");

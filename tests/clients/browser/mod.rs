@@ -1,4 +1,4 @@
-//! The real Chromium, from Debian's packages, as a user of a page: driven through chromedriver, over the W3C's WebDriver.
+//! Chromium from Debian's packages, driven through chromedriver by the W3C's WebDriver.
 //!
 //! Nothing is installed and nothing of this machine is read: programs, libraries and fonts are below the target folder,
 //! home and profile are a temporary folder. It reaches 127.0.0.1 and no other host. The private root that a page is
@@ -35,7 +35,7 @@ const THERE: [&str; 6] =
 /// LLVM by its versions, of which each Debian has another.
 const LLVM: std::ops::Range<u8> = 15..40;
 
-/// How long a start, and all that a page is waited for, may take: the machine may be busy with other tests.
+/// Timeout of a start and of every wait for a page, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(90);
 const STEP: Duration = Duration::from_millis(50);
 
@@ -47,7 +47,7 @@ pub struct Browser {
 }
 
 impl Browser {
-    /// A new one, with a profile of its own, that trusts these roots (PEM files) and no other private one.
+    /// Starts a browser with its own profile that trusts only these private roots (PEM files).
     pub fn start(trusted: &[&Path]) -> Self {
         let place = Place::new();
         let home = tempfile::Builder::new().prefix("selvedge-browser-").tempdir().unwrap();
@@ -104,7 +104,7 @@ impl Browser {
 }
 
 impl Drop for Browser {
-    /// Asks Chromium to end, which keeps it from leaving anything behind; then no process is left to its own will.
+    /// Asks Chromium to end cleanly, then ends all remaining processes.
     fn drop(&mut self) {
         let processes = self.processes();
         self.wire.end();
@@ -139,7 +139,7 @@ impl Place {
         Self { libraries: libraries.join(":"), root }
     }
 
-    /// A program of the packages that knows nothing of this user and of this system's libraries.
+    /// A program of the packages, isolated from this user and this system's libraries.
     fn command(&self, program: &str, home: &Path) -> Command {
         let mut command = Command::new(self.root.join(program));
         command.env_clear().env("LD_LIBRARY_PATH", &self.libraries).env("LANG", "C.UTF-8");
@@ -149,7 +149,7 @@ impl Place {
         command
     }
 
-    /// The configuration of fontconfig: the fonts of the packages only, so that screenshots look alike everywhere.
+    /// The configuration of fontconfig: only the packages' fonts, so that screenshots look alike everywhere.
     fn fonts(&self, home: &Path) -> String {
         let alias = |generic: &str, font: &str| {
             format!("<alias><family>{generic}</family><prefer><family>{font}</family></prefer></alias>\n")
@@ -215,7 +215,7 @@ fn capabilities(place: &Place, home: &Path) -> Value {
     } } })
 }
 
-/// The folders of this tree that libraries are in: some programs look for theirs in folders below the usual one.
+/// The library folders of this tree: some programs load theirs from subfolders.
 fn library_folders(folder: &Path, found: &mut Vec<PathBuf>) {
     let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
     if names.into_iter().any(|name| name.to_string_lossy().contains(".so")) {
@@ -231,7 +231,7 @@ fn subfolders(folder: &Path) -> Vec<PathBuf> {
     folders
 }
 
-/// Where tests keep what somebody may want to look at afterwards.
+/// The folder where tests keep files for later inspection.
 pub fn artifacts() -> PathBuf {
     let named = std::env::var_os("SELVEDGE_ARTIFACTS").filter(|folder| !folder.is_empty());
     named.map_or_else(|| Path::new(env!("CARGO_TARGET_TMPDIR")).join("artifacts"), PathBuf::from)

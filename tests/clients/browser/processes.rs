@@ -1,4 +1,4 @@
-//! Processes that a test started, with those that they started: found in /proc, ended by their ids.
+//! Processes of a test with their descendants, found in /proc and ended by id.
 
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
@@ -17,7 +17,7 @@ pub struct Process {
 }
 
 impl Process {
-    /// The one with this id. One that has ended and only waits for its parent to notice is none.
+    /// The process with this id; zombies are skipped.
     fn read(id: u32) -> Option<Self> {
         let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
         // The name, in parentheses, may hold anything.
@@ -46,8 +46,7 @@ pub fn tree(root: u32) -> Vec<Process> {
     found
 }
 
-/// The processes that this folder is named to, whoever their parent is: Chromium's handlers of crashes make themselves
-/// nobody's children.
+/// The processes with this folder in their arguments, including Chromium's detached crash handlers.
 pub fn naming(folder: &Path) -> Vec<Process> {
     let folder = folder.as_os_str().as_bytes();
     let names = |process: &Process| {

@@ -1,4 +1,4 @@
-//! Holds the harness that pages are driven with (`tests/clients/browser/mod.rs`): each of its checks finds what it is there for.
+//! Tests of the page harness (`tests/clients/browser/mod.rs`): each of its checks can fail.
 
 use super::Browser;
 use super::axe::axe;
@@ -19,7 +19,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::server::TlsStream;
 
-/// The page of most tests: only its own script may run, by the nonce that [`POLICY`] names.
+/// The page of most tests: only its own script runs, by the nonce of [`POLICY`].
 const PAGE: &str = r##"<!doctype html><html lang="en"><head><title>Greeting</title><link rel="icon" href="data:,"></head>
 <body><main><h1>Greeting</h1><form><label>Name <input id="name"></label> <button id="greet">Greet</button></form>
 <p id="answer" data-asked="no">Nobody yet.</p></main><script nonce="n">
@@ -42,7 +42,7 @@ const BROKEN: &str = r#"<!doctype html><link rel="icon" href="data:,"><script no
 const BAD: &str = r#"<!doctype html><html lang="en"><head><title>Bad</title><link rel="icon" href="data:,"></head>
 <body><main><h1>Bad</h1><img src="data:,"></main></body></html>"#;
 
-/// A server of these pages over https, under a root of its own, until it is dropped.
+/// A server of these pages over https with its own root, until dropped.
 struct Pages {
     address: SocketAddr,
     root: PathBuf,
@@ -105,7 +105,7 @@ impl axum::serve::Listener for Tls {
 }
 
 #[test]
-fn a_page_is_used_and_photographed() {
+fn page_fixture_uses_and_photographs_a_page() {
     let pages = Pages::serve();
     let browser = Browser::start(&[&pages.root]);
     browser.set_window(390, 700);
@@ -144,7 +144,7 @@ fn a_page_is_used_and_photographed() {
 }
 
 #[test]
-fn what_goes_wrong_in_a_page_is_noticed() {
+fn page_errors_are_reported() {
     let pages = Pages::serve();
     let browser = Browser::start(&[&pages.root]);
     browser.open(&pages.url("/"));
@@ -175,7 +175,7 @@ fn what_goes_wrong_in_a_page_is_noticed() {
 }
 
 #[test]
-fn a_root_that_is_not_trusted_is_refused() {
+fn untrusted_root_is_refused() {
     let (pages, others) = (Pages::serve(), Pages::serve());
     let browser = Browser::start(&[&others.root]);
     browser.open(&others.url("/"));
@@ -186,7 +186,7 @@ fn a_root_that_is_not_trusted_is_refused() {
 }
 
 #[test]
-fn nothing_is_left_of_it_after_a_panic() {
+fn browser_panic_leaves_no_processes_or_files() {
     let (mut processes, mut home) = (Vec::new(), PathBuf::new());
     let panicked = AtomicBool::new(false);
     let result = catch_unwind(AssertUnwindSafe(|| {

@@ -68,8 +68,7 @@ fn send(method: &str, url: &str, body: Option<&Value>, limit: Duration) -> Resul
     Err(format!("{}: {}", words("error"), words("message")))
 }
 
-/// What a page or the browser had to say: `console.log` and the like, script errors, violations of the page's policy,
-/// requests that failed.
+/// Messages of a page or browser: the console, script errors, policy violations, failed requests.
 #[derive(Debug, Clone)]
 pub struct Message {
     /// `SEVERE`, `WARNING`, `INFO` or `DEBUG`.
@@ -97,7 +96,7 @@ impl Browser {
         self.try_open(url).unwrap_or_else(|error| panic!("{url}: {error}"));
     }
 
-    /// As [`Browser::open`], or why not: a certificate that is not trusted, a server that is not there.
+    /// Like [`Browser::open`], with the error: an untrusted certificate, an unreachable server.
     pub fn try_open(&self, url: &str) -> Result<(), String> {
         self.wire.command("POST", "url", Some(&json!({ "url": url })))?;
         // To chromedriver the warning of a certificate is a page like others.
@@ -142,8 +141,9 @@ impl Browser {
         panic!("waited in vain for {what} in {}\n{}", self.url(), log.join("\n"));
     }
 
-    /// Runs the body of a function in the page, with `arguments`, and gives what it returns; a promise is waited for.
-    /// A page's policy does not hold for it.
+    /// Runs a function body in the page with `arguments` and gives its awaited result.
+    ///
+    /// A page's policy does not apply to it.
     pub fn execute(&self, script: &str, arguments: &[Value]) -> Value {
         self.command("POST", "execute/sync", &json!({ "script": script, "args": arguments }))
     }
@@ -158,8 +158,9 @@ impl Browser {
         path
     }
 
-    /// Gives the page this much room, as the screen of a phone or of a desk does. A window proper cannot be as narrow
-    /// as a phone.
+    /// Sets the size of the viewport, as of a phone or a desktop.
+    ///
+    /// A real window cannot be as narrow as a phone.
     pub fn set_window(&self, width: u32, height: u32) {
         let screen = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
         let command = json!({ "cmd": "Emulation.setDeviceMetricsOverride", "params": screen });
@@ -210,7 +211,7 @@ impl Element<'_> {
         self.command("GET", "text", &Value::Null).as_str().unwrap().to_owned()
     }
 
-    /// Its attribute, as it stands in the page.
+    /// An attribute as written in the page.
     pub fn attribute(&self, name: &str) -> Option<String> {
         self.command("GET", &format!("attribute/{name}"), &Value::Null).as_str().map(str::to_owned)
     }

@@ -1,6 +1,6 @@
 //! What the CA tells by itself: to a webhook, in a calendar, in its log.
 
-use super::scene::{Scene, run};
+use super::fixture::{Fixture, run};
 use crate::common::server::free_port;
 use axum::Router;
 use axum::extract::State;
@@ -51,20 +51,20 @@ fn wait_until(what: &str, mut there: impl FnMut() -> bool) {
 }
 
 #[test]
-fn a_revocation_is_told_to_the_webhook_in_the_calendar_and_in_the_log() {
+fn revocation_reaches_webhook_calendar_and_log() {
     let port = free_port();
     let hook = format!("WEBHOOK_URL=http://127.0.0.1:{port}/hook");
     let secret = format!("WEBHOOK_SECRET=whsec_{}", BASE64.encode(&SECRET));
-    let scene = Scene::start(&[&hook, &secret]);
-    let made = scene.selvedge(&["eab", "create", "--preauthorize", "*.corp.example"]);
+    let fixture = Fixture::start(&[&hook, &secret]);
+    let made = fixture.selvedge(&["eab", "create", "--preauthorize", "*.corp.example"]);
     let (kid, key) = (made["kid"].as_str().unwrap(), made["key"].as_str().unwrap());
-    let http = format!("127.0.0.1:{}", scene.server.http01);
+    let http = format!("127.0.0.1:{}", fixture.server.http01);
     let bound = ["--eab", "--kid", kid, "--hmac", key, "-d", "x.corp.example", "--http", "--http.port", &http, "run"];
-    scene.lego(&bound);
+    fixture.lego(&bound);
     let arrived = Arrived::default();
     let _receiver = receive(&arrived, port);
-    let serial = scene.certificates(&[])[0]["serial"].as_str().unwrap().to_owned();
-    scene.told(&["certs", "revoke", &serial, "--reason", "superseded", "--yes"]);
+    let serial = fixture.certificates(&[])[0]["serial"].as_str().unwrap().to_owned();
+    fixture.human_output(&["certs", "revoke", &serial, "--reason", "superseded", "--yes"]);
     wait_until("a second try, after the first was refused", || arrived.lock().unwrap().len() >= 2);
     let all = arrived.lock().unwrap().clone();
     for (good, id, notice) in &all {
@@ -73,27 +73,27 @@ fn a_revocation_is_told_to_the_webhook_in_the_calendar_and_in_the_log() {
         assert_eq!(notice["type"], "certificate.revoked");
         assert_eq!((&notice["data"]["serial"], &notice["data"]["status"]), (&serial.clone().into(), &"revoked".into()));
     }
-    let delivery = || scene.selvedge(&["notices", "list"])["notices"][0]["delivery"].clone();
+    let delivery = || fixture.selvedge(&["notices", "list"])["notices"][0]["delivery"].clone();
     wait_until("the record of the delivery", || delivery()["state"] == "delivered");
     assert_eq!((&delivery()["attempts"], &delivery()["status"]), (&2.into(), &204.into()));
-    let url = scene.selvedge(&["calendar"])["url"].as_str().unwrap().to_owned();
-    let calendar = run(Command::new("curl").args(["-sSf", "--cacert", scene.server.fact("root"), &url]));
+    let url = fixture.selvedge(&["calendar"])["url"].as_str().unwrap().to_owned();
+    let calendar = run(Command::new("curl").args(["-sSf", "--cacert", fixture.server.fact("root"), &url]));
     assert!(calendar.starts_with("BEGIN:VCALENDAR\r\n") && calendar.contains("x.corp.example"), "{calendar}");
-    log_tells(&scene, &serial);
+    log_has_both_events(&fixture, &serial);
 }
 
-/// The runtime's log has a line for the issuance, and one for the revocation by an operator; the terminal has none.
-fn log_tells(scene: &Scene, serial: &str) {
-    let log = std::fs::read_to_string(scene.server.fact("workerd_log")).unwrap();
+/// Checks that the runtime's log, not the terminal, has the issuance and the revocation.
+fn log_has_both_events(fixture: &Fixture, serial: &str) {
+    let log = std::fs::read_to_string(fixture.server.fact("workerd_log")).unwrap();
     let lines: Vec<Value> = log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
-    let told = |event: &str| {
+    let line_of = |event: &str| {
         let found: Vec<&Value> =
             lines.iter().filter(|line| line["event"] == event && line["serial"] == serial).collect();
         assert_eq!(found.len(), 1, "{event}: {log}");
         found[0]
     };
-    assert_eq!(told("issuance")["outcome"], "issued");
-    assert_eq!((&told("revocation")["by"], &told("revocation")["who"]), (&"operator".into(), &"dev".into()));
+    assert_eq!(line_of("issuance")["outcome"], "issued");
+    assert_eq!((&line_of("revocation")["by"], &line_of("revocation")["who"]), (&"operator".into(), &"dev".into()));
     assert!(lines.iter().any(|line| line["event"] == "request" && line["resource"] == "new-order"));
-    assert!(!scene.server.log().contains("\"event\""), "{}", scene.server.log());
+    assert!(!fixture.server.log().contains("\"event\""), "{}", fixture.server.log());
 }

@@ -1,28 +1,28 @@
 //! The pages in a real browser.
 
-use super::scene::{Scene, openssl};
+use super::fixture::{Fixture, openssl};
 use crate::browser::Browser;
 use crate::browser::axe::axe;
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
 
-/// What the browser complained of but for the answer 401 that tells a page that nobody is signed in.
+/// The browser's messages, without the answer 401 to a page that is not signed in.
 fn complaints(browser: &Browser) -> Vec<String> {
     let all = browser.messages().into_iter().map(|message| message.text);
     all.filter(|text| !text.contains("401")).collect()
 }
 
 /// Signs in, finds both, revokes the client's certificate and reads that in the audit record.
-pub fn walk(scene: &Scene) {
-    let browser = Browser::start(&[Path::new(scene.server.fact("root"))]);
-    let origin = scene.server.fact("directory").trim_end_matches("/directory").to_owned();
+pub fn walk(fixture: &Fixture) {
+    let browser = Browser::start(&[Path::new(fixture.server.fact("root"))]);
+    let origin = fixture.server.fact("directory").trim_end_matches("/directory").to_owned();
     browser.set_window(1280, 900);
     browser.open(&origin);
     let landing = browser.find("main").text();
-    let print = openssl(&["-fingerprint", "-sha256"], Path::new(scene.server.fact("root")));
+    let print = openssl(&["-fingerprint", "-sha256"], Path::new(fixture.server.fact("root")));
     assert!(landing.contains(print.trim().rsplit('=').next().unwrap()), "{print} in {landing}");
-    assert!(landing.contains(scene.server.fact("directory")) && landing.contains("certbot"), "{landing}");
+    assert!(landing.contains(fixture.server.fact("directory")) && landing.contains("certbot"), "{landing}");
     assert_eq!(axe(&browser), Vec::<String>::new());
     browser.screenshot("operations/landing.png");
     browser.open(&format!("{origin}/admin"));
@@ -32,7 +32,7 @@ pub fn walk(scene: &Scene) {
     browser.find("#token").type_text("not-a-token-of-this-authority-at-all");
     browser.find("#sign-in button").click();
     browser.wait_until("the refusal", || browser.find("#error").text().contains("admin token"));
-    let token = fs::read_to_string(scene.server.fact("admin_token")).unwrap();
+    let token = fs::read_to_string(fixture.server.fact("admin_token")).unwrap();
     browser.find("#token").clear();
     browser.find("#token").type_text(token.trim());
     browser.find("#sign-in button").click();

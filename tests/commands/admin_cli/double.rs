@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
-/// The token that the double knows; nobody else may see it.
+/// The double's token; nothing else may see it.
 pub const TOKEN: &str = "admin-token-0123456789-abcdefghij-XYZ";
 /// A member of another's making that drives a terminal.
 pub const EVIL: &str = "evil\u{1b}[2J\u{9b}31m\u{7}.test";
@@ -21,13 +21,13 @@ pub struct Double {
 
 /// How a run of the companion ended.
 #[derive(Debug)]
-pub struct Ended {
+pub struct CommandOutput {
     pub code: i32,
     pub out: String,
     pub err: String,
 }
 
-impl Ended {
+impl CommandOutput {
     #[track_caller]
     pub fn is(&self, code: i32, says: &[&str]) -> &Self {
         assert_eq!(self.code, code, "{self:?}");
@@ -83,22 +83,23 @@ impl Double {
     }
 
     /// Runs the companion against the double.
-    pub fn run(&self, args: &[&str]) -> Ended {
+    pub fn run(&self, args: &[&str]) -> CommandOutput {
         self.run_with(args, &[("SELVEDGE_URL", &self.url()), ("SELVEDGE_TOKEN", TOKEN)])
     }
 
-    pub fn run_with(&self, args: &[&str], env: &[(&str, &str)]) -> Ended {
+    pub fn run_with(&self, args: &[&str], env: &[(&str, &str)]) -> CommandOutput {
         self.run_in(self.dir.path(), args, env)
     }
 
-    pub fn run_in(&self, folder: &Path, args: &[&str], env: &[(&str, &str)]) -> Ended {
+    pub fn run_in(&self, folder: &Path, args: &[&str], env: &[(&str, &str)]) -> CommandOutput {
         assert!(args.iter().all(|arg| !arg.contains(TOKEN)));
         let mut command = Command::new(env!("CARGO_BIN_EXE_selvedge"));
         command.args(args).current_dir(folder).stdin(Stdio::null());
         command.env_remove("SELVEDGE_URL").env_remove("SELVEDGE_TOKEN").envs(env.iter().copied());
         let output = command.output().unwrap();
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        let ended = Ended { code: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) };
+        let ended =
+            CommandOutput { code: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) };
         let all = format!("{}{}", ended.out, ended.err);
         assert!(!all.contains(TOKEN), "the token is shown: {all}");
         assert!(all.chars().all(|c| !c.is_control() || "\r\n\t".contains(c)), "a terminal would obey: {all:?}");
@@ -160,7 +161,7 @@ fn replacement(withdrawn: bool) -> Value {
 }
 
 fn warnings() -> Vec<&'static str> {
-    vec!["max_lifetime does nothing"]
+    vec!["max_lifetime has no effect"]
 }
 
 fn version(number: u64, restores: Option<u64>) -> Value {

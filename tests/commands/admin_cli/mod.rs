@@ -1,19 +1,19 @@
 //! The operations commands, against a double of the API that holds every request against docs/openapi.json.
 
+mod bulk;
 mod double;
-mod many;
-mod place;
+mod target;
 mod tokens;
 
 use crate::contract::Contract;
-use crate::server::{Server, nobody};
+use crate::server::{Server, unused_address};
 use double::{Double, certificate, entry, problem};
 use selvedge::values::hex;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 
-/// Each command, what it says for people, and which operation its JSON is the answer of; `files` are made before.
+/// Each command with its output, the operation of its JSON, and the `files` created before.
 const COMMANDS: &[(&[&str], &[&str])] = &[
     (
         &["eab", "create", "team"],
@@ -50,14 +50,14 @@ const COMMANDS: &[(&[&str], &[&str])] = &[
     (&["policy", "versions"], &["VERSION", "the configuration's"]),
     (
         &["policy", "put", "policy.toml", "--note", "why & what"],
-        &["Version 3 is in force", "Warning: max_lifetime does nothing"],
+        &["Version 3 is in force", "Warning: max_lifetime has no effect"],
     ),
     (&["policy", "restore"], &["Version 3, a copy of version 1, is in force"]),
     (
         &["policy", "check", "a.test", "--key", "team", "--profile", "default"],
         &["taken", "http-01, dns-01", "by version 2", "longest life: 2 hours"],
     ),
-    (&["policy", "shadow", "put", "policy.toml"], &["The shadow policy is set", "Warning: max_lifetime does nothing"]),
+    (&["policy", "shadow", "put", "policy.toml"], &["The shadow policy is set", "Warning: max_lifetime has no effect"]),
     (&["policy", "shadow", "off"], &["shadow policy was removed"]),
     (&["policy", "shadow", "show"], &["TIMES", "acc1"]),
     (&["audit", "list"], &["WHEN (UTC)", "policy.put", "done (of 1)"]),
@@ -68,7 +68,7 @@ const COMMANDS: &[(&[&str], &[&str])] = &[
 ];
 
 #[test]
-fn every_command_asks_as_the_contract_says_and_shows_what_is_answered() {
+fn commands_follow_the_contract_and_print_answers() {
     let double = Double::start();
     double.write("policy.toml", "[vars.POLICY]\nallow = ['*.a.test']\n");
     for (args, says) in COMMANDS {
@@ -84,7 +84,7 @@ fn every_command_asks_as_the_contract_says_and_shows_what_is_answered() {
 }
 
 #[test]
-fn every_command_explains_itself_with_an_example() {
+fn every_command_has_help_with_an_example() {
     let double = Double::start();
     let leaves = COMMANDS.iter().map(|(args, _)| *args);
     let more: [&[&str]; 4] = [&["certs", "download"], &["token", "new"], &["token", "list"], &["token", "remove"]];
@@ -99,7 +99,7 @@ fn every_command_explains_itself_with_an_example() {
 }
 
 #[test]
-fn an_external_account_key_is_made_as_its_options_say() {
+fn external_account_key_has_the_given_options() {
     let double = Double::start();
     let sent = |args: &[&str]| {
         double.run(&[&["eab", "create"], args].concat()).is(0, &[]);
@@ -127,7 +127,7 @@ fn an_external_account_key_is_made_as_its_options_say() {
 }
 
 #[test]
-fn certificates_are_looked_for_as_the_options_say() {
+fn certificate_search_sends_the_given_options() {
     let double = Double::start();
     let asked = |args: &str| {
         let args: Vec<&str> = args.split_whitespace().collect();
@@ -149,7 +149,7 @@ fn certificates_are_looked_for_as_the_options_say() {
 }
 
 #[test]
-fn a_list_goes_on_over_pages() {
+fn list_command_follows_pages() {
     let double = Double::with(|request, _| {
         if request.operation != "listCertificates" {
             return None;
@@ -184,7 +184,7 @@ fn a_list_goes_on_over_pages() {
 }
 
 #[test]
-fn what_cannot_be_taken_back_is_asked_for() {
+fn irreversible_commands_ask_for_confirmation() {
     let double = Double::start();
     for args in ["certs revoke 0a", "certs revoke --all", "certs replace --all", "accounts deactivate acc1"] {
         let args: Vec<&str> = args.split_whitespace().collect();
@@ -209,7 +209,7 @@ fn what_cannot_be_taken_back_is_asked_for() {
 }
 
 #[test]
-fn a_policy_is_sent_byte_for_byte_and_toml_as_json() {
+fn policy_is_sent_unchanged_and_toml_as_json() {
     let double = Double::start();
     let text = "{\n  \"allow\" :\n  [ \"*.a.test\" ]\n}\n";
     let (json, toml) =
@@ -236,7 +236,7 @@ fn a_policy_is_sent_byte_for_byte_and_toml_as_json() {
 }
 
 #[test]
-fn a_certificate_is_written_to_a_file_that_is_new() {
+fn certificate_is_written_to_a_new_file_only() {
     let double = Double::start();
     let file = double.path("www.pem").display().to_string();
     double.run(&["certs", "download", "0a", "--out", &file]).is(0, &["wrote "]);
@@ -249,7 +249,7 @@ fn a_certificate_is_written_to_a_file_that_is_new() {
 }
 
 #[test]
-fn refusals_are_told_in_the_authoritys_words_and_silence_is_another_exit_code() {
+fn refusals_are_printed_verbatim_and_silence_has_its_own_exit_code() {
     let double = Double::with(|request, _| {
         let (_, body) = problem(404, "There is no key \"\u{1b}[2Jx\".");
         let detail = serde_json::from_slice(&body).unwrap();
@@ -261,7 +261,7 @@ fn refusals_are_told_in_the_authoritys_words_and_silence_is_another_exit_code() 
     let asks = |url: &str, says: &[&str]| {
         double.run_with(&["eab", "list"], &[("SELVEDGE_URL", url), ("SELVEDGE_TOKEN", double::TOKEN)]).is(2, says);
     };
-    asks(&format!("http://{}", nobody()), &["does not answer"]);
+    asks(&format!("http://{}", unused_address()), &["does not answer"]);
     for (status, body, says) in [
         (200, "<html>", "is not an operations API"),
         (302, "", "Cloudflare Access"),
@@ -281,14 +281,14 @@ fn refusals_are_told_in_the_authoritys_words_and_silence_is_another_exit_code() 
 }
 
 #[test]
-fn a_test_notice_that_does_not_arrive_is_a_failure() {
+fn undelivered_test_notice_fails() {
     let delivery = json!({"state": "none", "attempts": 0, "status": null, "error": null, "last": null, "next": null});
     let notice = json!({"id": "n", "at": "2026-11-24T12:00:00Z", "kind": "test", "data": {}, "delivery": delivery});
     let double = Double::with(move |request, _| (request.operation == "testNotice").then(|| (200, notice.clone())));
     double.run(&["notices", "test"]).is(1, &["no webhook"]);
 }
 
-/// An audit record of this many entries, the newest first, and what `status` says of it.
+/// An audit record with this number of entries, newest first, and its `status`.
 fn record(n: u64) -> (Vec<Value>, Value) {
     let (mut entries, mut chain) = (Vec::new(), String::new());
     for number in 1..=n {
@@ -303,7 +303,7 @@ fn record(n: u64) -> (Vec<Value>, Value) {
 }
 
 #[test]
-fn an_audit_record_is_verified_over_all_pages() {
+fn audit_record_is_verified_over_all_pages() {
     let of = |change: fn(&mut Vec<Value>)| {
         Double::with(move |request, _| {
             let (mut entries, audit) = record(5);

@@ -1,14 +1,14 @@
 //! `token`: the admin tokens of a CA's folder.
 
-use super::double::{Double, Ended};
+use super::double::{CommandOutput, Double};
 use serde_json::Value;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 #[test]
-fn tokens_are_made_listed_and_removed_in_the_folder_of_the_ca() {
+fn tokens_are_created_listed_and_removed_in_the_ca_folder() {
     let double = Double::start();
-    let run = |args: &[&str]| -> Ended { double.run_with(&[&["token"], args].concat(), &[]) };
+    let run = |args: &[&str]| -> CommandOutput { double.run_with(&[&["token"], args].concat(), &[]) };
     run(&["new", "ada"]).is(1, &["the folder ca does not exist", "selvedge init"]);
     fs::create_dir(double.path("ca")).unwrap();
     fs::set_permissions(double.path("ca"), fs::Permissions::from_mode(0o700)).unwrap();

@@ -1,6 +1,6 @@
 //! An intermediate below a company's root, which here is OpenSSL's.
 
-use super::desk::Desk;
+use super::fixture::CeremonyFixture;
 use std::fs;
 
 /// What the request asks for, as OpenSSL writes extensions.
@@ -12,31 +12,31 @@ const CONSTRAINTS: &str = "nameConstraints=critical,@nc\n[nc]\npermitted;DNS.1=c
 const SOON: (&str, &str) = ("20250101000000Z", "20990101000000Z");
 
 /// A company with a root and a CA below it, and a request.
-fn company() -> Desk {
-    let desk = Desk::new();
-    desk.openssl_root("root", "ec", 4000, "critical,CA:TRUE");
-    below_root(&desk);
-    desk
+fn company() -> CeremonyFixture {
+    let fixture = CeremonyFixture::new();
+    fixture.openssl_root("root", "ec", 4000, "critical,CA:TRUE");
+    below_root(&fixture);
+    fixture
 }
 
 /// The CA below a root that there is, and the request.
-fn below_root(desk: &Desk) {
-    desk.openssl_root("other", "ec", 4000, "critical,CA:TRUE");
-    desk.write(
+fn below_root(fixture: &CeremonyFixture) {
+    fixture.openssl_root("other", "ec", 4000, "critical,CA:TRUE");
+    fixture.write(
         "ext.cnf",
         "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\nsubjectKeyIdentifier=hash\n",
     );
     let new = "req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -config req.cnf -subj /CN=Company";
-    desk.openssl(&format!("{new} -keyout mid.key -out mid.csr")).unwrap();
-    desk.ca("mid.csr", "mid.pem", SOON, &["-cert", "root.pem", "-keyfile", "root.key"]);
-    desk.ok(&request(desk, &[]));
+    fixture.openssl(&format!("{new} -keyout mid.key -out mid.csr")).unwrap();
+    fixture.ca("mid.csr", "mid.pem", SOON, &["-cert", "root.pem", "-keyfile", "root.key"]);
+    fixture.ok(&request(fixture, &[]));
 }
 
 fn owned(line: &[&str]) -> Vec<String> {
     line.iter().map(|word| (*word).to_owned()).collect()
 }
 
-fn request(_: &Desk, options: &[&str]) -> Vec<String> {
+fn request(_: &CeremonyFixture, options: &[&str]) -> Vec<String> {
     owned(&[&["issuer", "request", "--name", "Example", "--permit-dns", "corp.example"], options].concat())
 }
 
@@ -45,20 +45,20 @@ fn import(options: &[&str]) -> Vec<String> {
 }
 
 /// Has the company's CA sign a request, and puts the chain into `chain.pem`.
-fn sign(desk: &Desk, csr: &str, extensions: &str, dates: (&str, &str)) {
-    desk.write("ext.cnf", extensions);
-    desk.ca(csr, "signed.pem", dates, &["-cert", "mid.pem", "-keyfile", "mid.key"]);
-    desk.write("chain.pem", &format!("{}{}", desk.read("signed.pem"), desk.read("mid.pem")));
+fn sign(fixture: &CeremonyFixture, csr: &str, extensions: &str, dates: (&str, &str)) {
+    fixture.write("ext.cnf", extensions);
+    fixture.ca(csr, "signed.pem", dates, &["-cert", "mid.pem", "-keyfile", "mid.key"]);
+    fixture.write("chain.pem", &format!("{}{}", fixture.read("signed.pem"), fixture.read("mid.pem")));
 }
 
 #[test]
-fn an_issuer_below_a_companys_root_is_taken_in() {
-    let desk = company();
+fn issuer_below_a_company_root_is_imported() {
+    let fixture = company();
     assert_eq!(
-        (desk.files("ca"), desk.mode("ca/issuer.key")),
+        (fixture.files("ca"), fixture.mode("ca/issuer.key")),
         (vec!["issuer.csr".into(), "issuer.key".into(), "nonce.key".into()], 0o600)
     );
-    let asked = desk.openssl("req -in ca/issuer.csr -noout -text -verify").unwrap();
+    let asked = fixture.openssl("req -in ca/issuer.csr -noout -text -verify").unwrap();
     for part in [
         "CN = Example Issuing CA",
         "CA:TRUE, pathlen:0",
@@ -68,39 +68,39 @@ fn an_issuer_below_a_companys_root_is_taken_in() {
     ] {
         assert!(asked.contains(part), "{part}: {asked}");
     }
-    assert!(desk.refused(&request(&desk, &[])).contains("still waits for its certificate"));
-    sign(&desk, "ca/issuer.csr", &format!("{ASKED}{CONSTRAINTS}"), SOON);
-    let said = desk.ok(&import(&["--root", "root.pem", "--base-url", "https://ca.corp.example"]));
+    assert!(fixture.refused(&request(&fixture, &[])).contains("still waits for its certificate"));
+    sign(&fixture, "ca/issuer.csr", &format!("{ASKED}{CONSTRAINTS}"), SOON);
+    let said = fixture.ok(&import(&["--root", "root.pem", "--base-url", "https://ca.corp.example"]));
     assert!(said.contains("secret put ISSUER_KEY < ca/issuer.key"), "{said}");
-    desk.openssl("verify -x509_strict -purpose any -CAfile ca/root.pem -untrusted mid.pem ca/issuer.pem").unwrap();
-    let vars = desk.vars();
-    assert_eq!(vars["ISSUER_CHAIN"].as_str().unwrap(), desk.read("ca/issuer.pem"));
-    assert_eq!(desk.read("ca/issuer.pem"), desk.read("chain.pem"));
-    assert_eq!(vars["ROOT_CERTIFICATE"].as_str().unwrap(), desk.read("root.pem"));
+    fixture.openssl("verify -x509_strict -purpose any -CAfile ca/root.pem -untrusted mid.pem ca/issuer.pem").unwrap();
+    let vars = fixture.vars();
+    assert_eq!(vars["ISSUER_CHAIN"].as_str().unwrap(), fixture.read("ca/issuer.pem"));
+    assert_eq!(fixture.read("ca/issuer.pem"), fixture.read("chain.pem"));
+    assert_eq!(vars["ROOT_CERTIFICATE"].as_str().unwrap(), fixture.read("root.pem"));
     assert_eq!(vars["BASE_URL"].as_str().unwrap(), "https://ca.corp.example");
-    assert!(desk.refused(&import(&[])).contains("selvedge issuer request"));
+    assert!(fixture.refused(&import(&[])).contains("selvedge issuer request"));
 
     // The next one: the constraints are those of the present one, the root is known.
-    desk.ok(&owned(&["issuer", "request", "--name", "Example"]));
-    sign(&desk, "ca/issuer-2.csr", &format!("{ASKED}{CONSTRAINTS}"), SOON);
-    assert!(desk.refused(&import(&[])).contains("--takes-over"));
-    let from = desk.in_days(400);
-    let said = desk.refused(&import(&["--takes-over", &from, "--root", "other.pem"]));
+    fixture.ok(&owned(&["issuer", "request", "--name", "Example"]));
+    sign(&fixture, "ca/issuer-2.csr", &format!("{ASKED}{CONSTRAINTS}"), SOON);
+    assert!(fixture.refused(&import(&[])).contains("--takes-over"));
+    let from = fixture.in_days(400);
+    let said = fixture.refused(&import(&["--takes-over", &from, "--root", "other.pem"]));
     assert!(said.contains("another root"), "{said}");
-    desk.ok(&import(&["--takes-over", &from]));
-    assert_eq!(desk.vars()["ISSUER_FROM_2"].as_str().unwrap(), from);
-    assert_eq!(desk.vars()["ISSUER_CHAIN_2"].as_str().unwrap(), desk.read("ca/issuer-2.pem"));
+    fixture.ok(&import(&["--takes-over", &from]));
+    assert_eq!(fixture.vars()["ISSUER_ACTIVE_FROM_2"].as_str().unwrap(), from);
+    assert_eq!(fixture.vars()["ISSUER_CHAIN_2"].as_str().unwrap(), fixture.read("ca/issuer-2.pem"));
 }
 
 #[test]
-fn what_is_not_as_asked_for_is_refused_and_changes_nothing() {
-    let desk = company();
-    let settings = desk.read("wrangler.toml");
+fn mismatched_imports_are_refused_and_change_nothing() {
+    let fixture = company();
+    let settings = fixture.read("wrangler.toml");
     let whole = format!("{ASKED}{CONSTRAINTS}");
     let refused = |options: &[&str], says: &str| {
-        let said = desk.refused(&import(options));
+        let said = fixture.refused(&import(options));
         assert!(said.contains(says), "{says}: {said}");
-        assert_eq!((desk.files("ca").len(), desk.read("wrangler.toml")), (3, settings.clone()));
+        assert_eq!((fixture.files("ca").len(), fixture.read("wrangler.toml")), (3, settings.clone()));
     };
     let root = &["--root", "root.pem"][..];
     for (extensions, says) in [
@@ -114,47 +114,47 @@ fn what_is_not_as_asked_for_is_refused_and_changes_nothing() {
         (whole.replace("serverAuth,clientAuth", "codeSigning"), "asked for were the extended key usages"),
         (whole.replace("subjectKeyIdentifier=hash", "subjectKeyIdentifier=none"), "no subjectKeyIdentifier"),
     ] {
-        sign(&desk, "ca/issuer.csr", &extensions, SOON);
+        sign(&fixture, "ca/issuer.csr", &extensions, SOON);
         refused(root, says);
     }
-    sign(&desk, "ca/issuer.csr", &whole, ("20240101000000Z", "20250101000000Z"));
+    sign(&fixture, "ca/issuer.csr", &whole, ("20240101000000Z", "20250101000000Z"));
     refused(root, "was valid until 2025-01-01T00:00:00Z");
-    sign(&desk, "ca/issuer.csr", &whole, ("20950101000000Z", "20960101000000Z"));
+    sign(&fixture, "ca/issuer.csr", &whole, ("20950101000000Z", "20960101000000Z"));
     refused(root, "valid from 2095-01-01T00:00:00Z only");
-    desk.openssl("req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -config req.cnf -subj /CN=x -keyout x.key -out x.csr").unwrap();
-    sign(&desk, "x.csr", &whole, SOON);
+    fixture.openssl("req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -config req.cnf -subj /CN=x -keyout x.key -out x.csr").unwrap();
+    sign(&fixture, "x.csr", &whole, SOON);
     refused(root, "no certificate of the chain has the key of the request");
 
-    sign(&desk, "ca/issuer.csr", &whole, SOON);
+    sign(&fixture, "ca/issuer.csr", &whole, SOON);
     refused(&[], "--root FILE");
     refused(&["--root", "other.pem"], "not signed by the root");
     refused(&["--root", "mid.pem"], "not self-signed");
     refused(&["--root", "root.pem", "--takes-over", "2999-01-01T00:00:00Z"], "leave --takes-over out");
-    let (signed, mid) = (desk.read("signed.pem"), desk.read("mid.pem"));
+    let (signed, mid) = (fixture.read("signed.pem"), fixture.read("mid.pem"));
     for (chain, says) in [
         (format!("{mid}{signed}"), "out of order: the certificate of the request's key is number 2"),
         (signed.clone(), "not signed by the root"),
-        (desk.read("root.pem"), "a root, where the intermediate that was asked for belongs"),
-        (desk.read("ca/issuer.key"), "only certificates belong"),
+        (fixture.read("root.pem"), "a root, where the intermediate that was asked for belongs"),
+        (fixture.read("ca/issuer.key"), "only certificates belong"),
         (String::new(), "no \"BEGIN CERTIFICATE\""),
     ] {
-        desk.write("chain.pem", &chain);
+        fixture.write("chain.pem", &chain);
         refused(root, says);
     }
-    fs::write(desk.path("chain.pem"), [0x30, 0x82, 0xff]).unwrap();
+    fs::write(fixture.path("chain.pem"), [0x30, 0x82, 0xff]).unwrap();
     refused(root, "is not PEM");
     // And the same, as it should be, with its root at the end.
-    desk.write("chain.pem", &format!("{signed}{mid}{}", desk.read("root.pem")));
-    desk.ok(&import(&[]));
-    assert_eq!(desk.read("ca/issuer.pem"), format!("{signed}{mid}"));
+    fixture.write("chain.pem", &format!("{signed}{mid}{}", fixture.read("root.pem")));
+    fixture.ok(&import(&[]));
+    assert_eq!(fixture.read("ca/issuer.pem"), format!("{signed}{mid}"));
 }
 
 const MIDDLE: &str =
     "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\nsubjectKeyIdentifier=hash\n";
 
 #[test]
-fn chains_that_verifiers_refuse_are_refused_with_the_rule_and_its_section() {
-    let desk = company();
+fn chains_that_verifiers_refuse_are_refused_with_rule_and_section() {
+    let fixture = company();
     let whole = format!("{ASKED}{CONSTRAINTS}");
     let mut refused = Vec::new();
     let other_key = format!("2.5.29.35=DER:30168014{}", "09".repeat(20));
@@ -194,66 +194,68 @@ fn chains_that_verifiers_refuse_are_refused_with_the_rule_and_its_section() {
         ),
     ] {
         let first = if middle.starts_with("basic") { MIDDLE.split_once('\n').unwrap().1 } else { MIDDLE };
-        desk.write("ext.cnf", &format!("{first}{middle}"));
-        desk.ca("mid.csr", "mid.pem", SOON, &["-cert", "root.pem", "-keyfile", "root.key"]);
-        sign(&desk, "ca/issuer.csr", &extensions, SOON);
-        let said = desk.refused(&import(&["--root", "root.pem"]));
+        fixture.write("ext.cnf", &format!("{first}{middle}"));
+        fixture.ca("mid.csr", "mid.pem", SOON, &["-cert", "root.pem", "-keyfile", "root.key"]);
+        sign(&fixture, "ca/issuer.csr", &extensions, SOON);
+        let said = fixture.refused(&import(&["--root", "root.pem"]));
         assert!(said.contains(says) && said.contains(section), "{says}: {said}");
-        assert_eq!(desk.files("ca").len(), 3);
+        assert_eq!(fixture.files("ca").len(), 3);
         refused.push(said);
     }
     assert_eq!(refused.len(), 8);
 
     // What a CA without a way to write it leaves out is warned of; text around certificates is passed over.
-    desk.write("ext.cnf", MIDDLE);
-    desk.ca("mid.csr", "mid.pem", SOON, &["-cert", "root.pem", "-keyfile", "root.key"]);
-    sign(&desk, "ca/issuer.csr", &whole.replace(",pathlen:0", ""), SOON);
-    let text = desk.openssl("x509 -in signed.pem -text").unwrap() + &desk.openssl("x509 -in mid.pem -text").unwrap();
-    desk.write("chain.pem", &text.replace('\n', " \r\n"));
-    let said = desk.ok(&import(&["--root", "root.pem"]));
+    fixture.write("ext.cnf", MIDDLE);
+    fixture.ca("mid.csr", "mid.pem", SOON, &["-cert", "root.pem", "-keyfile", "root.key"]);
+    sign(&fixture, "ca/issuer.csr", &whole.replace(",pathlen:0", ""), SOON);
+    let text =
+        fixture.openssl("x509 -in signed.pem -text").unwrap() + &fixture.openssl("x509 -in mid.pem -text").unwrap();
+    fixture.write("chain.pem", &text.replace('\n', " \r\n"));
+    let said = fixture.ok(&import(&["--root", "root.pem"]));
     assert!(said.contains("The issuer was imported"), "{said}");
-    assert_eq!(desk.read("ca/issuer.pem"), format!("{}{}", desk.read("signed.pem"), desk.read("mid.pem")));
+    assert_eq!(fixture.read("ca/issuer.pem"), format!("{}{}", fixture.read("signed.pem"), fixture.read("mid.pem")));
 }
 
 #[test]
-fn a_root_is_trusted_whatever_it_is_signed_with_and_has_to_sign_with_what_is_known() {
+fn root_self_signature_may_be_unknown_but_its_key_must_be_supported() {
     let make = |line: &str| {
-        let desk = Desk::new();
-        desk.openssl_root("root", "ec", 10, "critical,CA:TRUE");
-        desk.openssl(&format!(
-            "req -x509 -nodes -config req.cnf -subj /CN=root -days 4000 -keyout root.key -out root.pem -addext \
+        let fixture = CeremonyFixture::new();
+        fixture.openssl_root("root", "ec", 10, "critical,CA:TRUE");
+        fixture
+            .openssl(&format!(
+                "req -x509 -nodes -config req.cnf -subj /CN=root -days 4000 -keyout root.key -out root.pem -addext \
              basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign,cRLSign -newkey {line}"
-        ))
-        .unwrap();
-        below_root(&desk);
-        sign(&desk, "ca/issuer.csr", &format!("{ASKED}{CONSTRAINTS}"), SOON);
-        desk
+            ))
+            .unwrap();
+        below_root(&fixture);
+        sign(&fixture, "ca/issuer.csr", &format!("{ASKED}{CONSTRAINTS}"), SOON);
+        fixture
     };
     for line in
         ["rsa:2048 -sha1", "rsa:2048 -sigopt rsa_padding_mode:pss", "ec -pkeyopt ec_paramgen_curve:P-256 -sha512"]
     {
-        let desk = make(line);
-        desk.ok(&import(&["--root", "root.pem"]));
-        desk.openssl("verify -purpose any -CAfile root.pem -untrusted mid.pem ca/issuer.pem").unwrap();
+        let fixture = make(line);
+        fixture.ok(&import(&["--root", "root.pem"]));
+        fixture.openssl("verify -purpose any -CAfile root.pem -untrusted mid.pem ca/issuer.pem").unwrap();
     }
     let said = make("ec -pkeyopt ec_paramgen_curve:P-521").refused(&import(&["--root", "root.pem"]));
     assert!(said.contains("the key of the root is on a curve (P-521, 1.3.132.0.35)"), "{said}");
 }
 
 #[test]
-fn a_root_of_version_1_is_refused_by_its_version_with_what_to_do() {
-    let desk = company();
-    sign(&desk, "ca/issuer.csr", &format!("{ASKED}{CONSTRAINTS}"), SOON);
-    desk.openssl("req -new -config req.cnf -subj /CN=root -key root.key -out root.csr").unwrap();
-    desk.openssl("x509 -req -in root.csr -key root.key -days 4000 -out root.pem").unwrap();
-    assert!(desk.openssl("x509 -in root.pem -noout -text").unwrap().contains("Version: 1 (0x0)"));
-    let chain = desk.read("chain.pem");
-    for ending in ["", &desk.read("root.pem")] {
-        desk.write("chain.pem", &format!("{chain}{ending}"));
+fn version_1_root_is_refused_with_what_to_do() {
+    let fixture = company();
+    sign(&fixture, "ca/issuer.csr", &format!("{ASKED}{CONSTRAINTS}"), SOON);
+    fixture.openssl("req -new -config req.cnf -subj /CN=root -key root.key -out root.csr").unwrap();
+    fixture.openssl("x509 -req -in root.csr -key root.key -days 4000 -out root.pem").unwrap();
+    assert!(fixture.openssl("x509 -in root.pem -noout -text").unwrap().contains("Version: 1 (0x0)"));
+    let chain = fixture.read("chain.pem");
+    for ending in ["", &fixture.read("root.pem")] {
+        fixture.write("chain.pem", &format!("{chain}{ending}"));
         for options in [&["--root", "root.pem"][..], &[]] {
             // Without either there is no root at all.
             if !ending.is_empty() || !options.is_empty() {
-                let said = desk.refused(&import(options));
+                let said = fixture.refused(&import(options));
                 assert!(said.contains("X.509 version 1") && said.contains("renew it with the same key"), "{said}");
                 assert!(said.contains("§4.1.2.1"), "{said}");
             }
@@ -261,16 +263,16 @@ fn a_root_of_version_1_is_refused_by_its_version_with_what_to_do() {
     }
     let own = ["--ca", "own", "--root-certificate", "root.pem", "--root-key", "root.key"];
     let init = ["init", "--name", "Example", "--base-url", "https://ca.corp.example"];
-    let said = desk.refused(&owned(&[&init[..], &own[..]].concat()));
+    let said = fixture.refused(&owned(&[&init[..], &own[..]].concat()));
     assert!(said.contains("X.509 version 1"), "{said}");
 }
 
 #[test]
-fn a_root_may_allow_any_number_of_cas_below_it() {
-    let desk = Desk::new();
-    desk.openssl_root("root", "ec", 4000, "critical,CA:TRUE,pathlen:2147483647");
-    below_root(&desk);
-    sign(&desk, "ca/issuer.csr", &format!("{ASKED}{CONSTRAINTS}"), SOON);
-    desk.ok(&import(&["--root", "root.pem"]));
-    desk.openssl("verify -purpose any -CAfile root.pem -untrusted mid.pem ca/issuer.pem").unwrap();
+fn root_without_path_length_is_accepted() {
+    let fixture = CeremonyFixture::new();
+    fixture.openssl_root("root", "ec", 4000, "critical,CA:TRUE,pathlen:2147483647");
+    below_root(&fixture);
+    sign(&fixture, "ca/issuer.csr", &format!("{ASKED}{CONSTRAINTS}"), SOON);
+    fixture.ok(&import(&["--root", "root.pem"]));
+    fixture.openssl("verify -purpose any -CAfile root.pem -untrusted mid.pem ca/issuer.pem").unwrap();
 }

@@ -1,37 +1,40 @@
-//! The key ceremony as its user has it: the companion as a program, and OpenSSL as the judge of what it makes.
+//! The key ceremony as a process, with OpenSSL as the verifier of its results.
 
 mod company;
-mod desk;
+mod fixture;
 mod lists;
 mod terminal;
 
-use desk::{Desk, PASSPHRASE, WRANGLER};
+use fixture::{CeremonyFixture, PASSPHRASE, WRANGLER};
 use selvedge::ca::config::settings::Settings;
 use selvedge::values::Time;
 use std::collections::BTreeMap;
 use std::fs;
 
 #[test]
-fn a_new_ca_is_whole_and_its_root_is_openssls_to_read() {
-    let desk = Desk::new();
+fn new_ca_is_complete_and_openssl_reads_its_root_key() {
+    let fixture = CeremonyFixture::new();
     let said =
-        desk.init(&["--name", "Example", "--permit-dns", "example.org", "example.net", "--permit-ip", "10.0.0.0/8"]);
+        fixture.init(&["--name", "Example", "--permit-dns", "example.org", "example.net", "--permit-ip", "10.0.0.0/8"]);
     for (file, mode) in [("root.pem", 0o644), ("root.key", 0o600), ("issuer.pem", 0o644), ("issuer.key", 0o600)] {
-        assert_eq!(desk.mode(&format!("ca/{file}")), mode, "{file}");
+        assert_eq!(fixture.mode(&format!("ca/{file}")), mode, "{file}");
     }
-    assert_eq!((desk.mode("ca"), desk.mode("ca/nonce.key"), desk.mode("ca/admin.tokens")), (0o700, 0o600, 0o600));
     assert_eq!(
-        desk.files("ca"),
+        (fixture.mode("ca"), fixture.mode("ca/nonce.key"), fixture.mode("ca/admin.tokens")),
+        (0o700, 0o600, 0o600)
+    );
+    assert_eq!(
+        fixture.files("ca"),
         ["admin.tokens", "issuer.key", "issuer.pem", "nonce.key", "root.crl", "root.key", "root.pem"]
     );
-    desk.openssl("verify -x509_strict -purpose any -CAfile ca/root.pem ca/issuer.pem").unwrap();
-    desk.openssl("pkey -in ca/root.key -passin file:passphrase -noout").unwrap();
-    desk.openssl("pkey -in ca/root.key -passin pass:another -noout").unwrap_err();
-    let scheme = desk.openssl("asn1parse -in ca/root.key").unwrap();
+    fixture.openssl("verify -x509_strict -purpose any -CAfile ca/root.pem ca/issuer.pem").unwrap();
+    fixture.openssl("pkey -in ca/root.key -passin file:passphrase -noout").unwrap();
+    fixture.openssl("pkey -in ca/root.key -passin pass:another -noout").unwrap_err();
+    let scheme = fixture.openssl("asn1parse -in ca/root.key").unwrap();
     for part in ["PBES2", "PBKDF2", "hmacWithSHA256", "aes-256-cbc", ":0927C0"] {
         assert!(scheme.contains(part), "{part}: {scheme}");
     }
-    let same = |command: &str| desk.openssl(command).unwrap();
+    let same = |command: &str| fixture.openssl(command).unwrap();
     assert_eq!(same("pkey -in ca/issuer.key -pubout"), same("x509 -in ca/issuer.pem -noout -pubkey"));
     let root = same("x509 -in ca/root.pem -noout -text");
     assert!(root.contains("384 bit") && root.contains("CN = Example Root") && !root.contains("pathlen"), "{root}");
@@ -50,17 +53,17 @@ fn a_new_ca_is_whole_and_its_root_is_openssls_to_read() {
     ] {
         assert!(said.contains(line), "{said}");
     }
-    let tokens: BTreeMap<String, String> = serde_json::from_str(&desk.read("ca/admin.tokens")).unwrap();
+    let tokens: BTreeMap<String, String> = serde_json::from_str(&fixture.read("ca/admin.tokens")).unwrap();
     assert!(tokens.len() == 1 && tokens["operator"].len() == 43 && !said.contains(&tokens["operator"]), "{said}");
     assert!(said.contains("ca/admin.tokens: one token, operator"), "{said}");
     assert!(!said.contains(PASSPHRASE) && !said.contains("PRIVATE"), "{said}");
 }
 
 #[test]
-fn the_settings_are_changed_in_place() {
-    let desk = Desk::new();
-    desk.init(&["--root-algorithm", "p256", "--root-years", "10", "--issuer-years", "3"]);
-    let text = desk.read("wrangler.toml");
+fn settings_are_edited_in_place() {
+    let fixture = CeremonyFixture::new();
+    fixture.init(&["--root-algorithm", "p256", "--root-years", "10", "--issuer-years", "3"]);
+    let text = fixture.read("wrangler.toml");
     let lines: Vec<_> = text.lines().collect();
     let kept = WRANGLER.lines().filter(|line| !line.starts_with("BASE_URL"));
     let mut at = 0;
@@ -69,16 +72,16 @@ fn the_settings_are_changed_in_place() {
             + 1;
     }
     assert!(text.contains("BASE_URL = \"https://ca.corp.example\" # changed before"), "{text}");
-    let vars = desk.vars();
-    assert_eq!(vars["ISSUER_CHAIN"].as_str().unwrap(), desk.read("ca/issuer.pem"));
-    assert_eq!(vars["ROOT_CERTIFICATE"].as_str().unwrap(), desk.read("ca/root.pem"));
+    let vars = fixture.vars();
+    assert_eq!(vars["ISSUER_CHAIN"].as_str().unwrap(), fixture.read("ca/issuer.pem"));
+    assert_eq!(vars["ROOT_CERTIFICATE"].as_str().unwrap(), fixture.read("ca/root.pem"));
     assert_eq!(vars["MODE"].as_str().unwrap(), "production");
-    let issuer = desk.openssl("x509 -in ca/issuer.pem -noout -text").unwrap();
+    let issuer = fixture.openssl("x509 -in ca/issuer.pem -noout -text").unwrap();
     assert!(issuer.contains("CN = ca.corp.example Issuing CA") && !issuer.contains("Name Constraints"), "{issuer}");
 }
 
 #[test]
-fn openssl_holds_leaves_to_the_constraints() {
+fn openssl_enforces_name_constraints() {
     for (permits, good, bad) in [
         (
             &["--permit-dns", "corp.example"][..],
@@ -93,11 +96,11 @@ fn openssl_holds_leaves_to_the_constraints() {
         ),
         (&[], &["DNS:anything.test", "IP:192.0.2.1"], &[]),
     ] {
-        let desk = Desk::new();
-        desk.init(permits);
+        let fixture = CeremonyFixture::new();
+        fixture.init(permits);
         for (names, verified) in good.iter().map(|name| (name, true)).chain(bad.iter().map(|name| (name, false))) {
-            desk.leaf(names);
-            let said = desk.openssl("verify -x509_strict -CAfile ca/root.pem -untrusted ca/issuer.pem leaf.pem");
+            fixture.leaf(names);
+            let said = fixture.openssl("verify -x509_strict -CAfile ca/root.pem -untrusted ca/issuer.pem leaf.pem");
             let right =
                 said.is_ok() == verified && (verified || said.as_ref().is_err_and(|e| e.contains("subtree violation")));
             assert!(right, "{permits:?} {names}: {said:?}");
@@ -106,64 +109,64 @@ fn openssl_holds_leaves_to_the_constraints() {
 }
 
 #[test]
-fn what_exists_is_not_overwritten_and_a_late_failure_leaves_nothing() {
-    let desk = Desk::new();
+fn existing_files_are_kept_and_late_failure_leaves_nothing() {
+    let fixture = CeremonyFixture::new();
     // Late: the keys are made, and their folder cannot be.
-    desk.write("ca/new-keys.part", "in the way");
-    desk.chmod("ca", 0o700);
-    let said = desk.refused(&desk.init_line(&[]));
+    fixture.write("ca/new-keys.part", "in the way");
+    fixture.chmod("ca", 0o700);
+    let said = fixture.refused(&fixture.init_line(&[]));
     assert!(said.contains("cannot write the new files"), "{said}");
-    assert_eq!(desk.files("ca"), ["new-keys.part"]);
-    assert_eq!(desk.read("wrangler.toml"), WRANGLER);
-    assert_eq!(desk.files("."), ["ca", "passphrase", "wrangler.toml"]);
-    fs::remove_file(desk.path("ca/new-keys.part")).unwrap();
+    assert_eq!(fixture.files("ca"), ["new-keys.part"]);
+    assert_eq!(fixture.read("wrangler.toml"), WRANGLER);
+    assert_eq!(fixture.files("."), ["ca", "passphrase", "wrangler.toml"]);
+    fs::remove_file(fixture.path("ca/new-keys.part")).unwrap();
     // Before it: the settings cannot be written, and there is no folder.
-    fs::create_dir(desk.path("wrangler.toml.part")).unwrap();
-    fs::remove_dir(desk.path("ca")).unwrap();
-    let said = desk.refused(&desk.init_line(&[]));
+    fs::create_dir(fixture.path("wrangler.toml.part")).unwrap();
+    fs::remove_dir(fixture.path("ca")).unwrap();
+    let said = fixture.refused(&fixture.init_line(&[]));
     assert!(said.contains("wrangler.toml"), "{said}");
-    assert!(!desk.path("ca").exists());
-    fs::remove_dir(desk.path("wrangler.toml.part")).unwrap();
+    assert!(!fixture.path("ca").exists());
+    fs::remove_dir(fixture.path("wrangler.toml.part")).unwrap();
 
-    desk.init(&[]);
-    let before = (desk.read("ca/root.pem"), desk.read("wrangler.toml"));
-    let said = desk.refused(&desk.init_line(&[]));
+    fixture.init(&[]);
+    let before = (fixture.read("ca/root.pem"), fixture.read("wrangler.toml"));
+    let said = fixture.refused(&fixture.init_line(&[]));
     assert!(said.contains("has ISSUER_CHAIN already") && said.contains("selvedge issuer new"), "{said}");
-    desk.write("wrangler.toml", WRANGLER);
-    let said = desk.refused(&desk.init_line(&[]));
+    fixture.write("wrangler.toml", WRANGLER);
+    let said = fixture.refused(&fixture.init_line(&[]));
     assert!(said.contains("ca/root.pem exists, and nothing is overwritten"), "{said}");
-    assert_eq!((desk.read("ca/root.pem"), desk.read("wrangler.toml").as_str()), (before.0, WRANGLER));
+    assert_eq!((fixture.read("ca/root.pem"), fixture.read("wrangler.toml").as_str()), (before.0, WRANGLER));
 }
 
 #[test]
-fn a_folder_open_to_others_is_refused() {
-    let desk = Desk::new();
-    desk.write("ca/notes", "");
-    desk.chmod("ca", 0o755);
-    let said = desk.refused(&desk.init_line(&[]));
+fn folder_readable_by_others_is_refused() {
+    let fixture = CeremonyFixture::new();
+    fixture.write("ca/notes", "");
+    fixture.chmod("ca", 0o755);
+    let said = fixture.refused(&fixture.init_line(&[]));
     assert!(said.contains("accessible to other users (mode 755)") && said.contains("chmod 700"), "{said}");
-    desk.chmod("ca", 0o700);
-    desk.init(&[]);
+    fixture.chmod("ca", 0o700);
+    fixture.init(&[]);
 }
 
 #[test]
-fn a_weak_passphrase_and_bad_options_are_refused_with_what_to_do() {
-    let desk = Desk::new();
+fn weak_passphrase_and_bad_options_are_refused_with_what_to_do() {
+    let fixture = CeremonyFixture::new();
     for (passphrase, says) in [
         ("", "the passphrase has 0 characters, but needs 12 or more"),
         ("elevenchars\n", "has 11 characters"),
         ("twelve chars and more\nanother line\n", "more than one line"),
     ] {
-        desk.write("passphrase", passphrase);
-        let said = desk.refused(&desk.init_line(&[]));
+        fixture.write("passphrase", passphrase);
+        let said = fixture.refused(&fixture.init_line(&[]));
         assert!(said.contains(says) && !said.contains("twelve chars"), "{said}");
     }
-    fs::remove_file(desk.path("passphrase")).unwrap();
-    assert!(desk.refused(&desk.init_line(&[])).contains("cannot read the passphrase file"));
+    fs::remove_file(fixture.path("passphrase")).unwrap();
+    assert!(fixture.refused(&fixture.init_line(&[])).contains("cannot read the passphrase file"));
     let long = "e".repeat(60);
     let without = ["init", "--base-url", "https://ca.corp.example"];
-    assert!(desk.refused(&without.map(str::to_owned)).contains("--passphrase-file"), "no terminal");
-    desk.write("passphrase", PASSPHRASE);
+    assert!(fixture.refused(&without.map(str::to_owned)).contains("--passphrase-file"), "no terminal");
+    fixture.write("passphrase", PASSPHRASE);
     for (options, says) in [
         (&["--permit-dns", "*.example.org"][..], "write example.org"),
         (&["--permit-ip", "10.0.0.1/8"], "write 10.0.0.0/8"),
@@ -172,31 +175,32 @@ fn a_weak_passphrase_and_bad_options_are_refused_with_what_to_do() {
         (&["--root-years", "4"], "longer than its issuer"),
         (&["--wrangler", "nowhere.toml"], "--wrangler"),
     ] {
-        let said = desk.refused(&desk.init_line(options));
+        let said = fixture.refused(&fixture.init_line(options));
         assert!(said.contains(says), "{options:?}: {said}");
     }
     for (url, says) in [("http://a.test", "https"), ("https://a.test/", "write https://a.test"), ("a.test", "https://")]
     {
-        let said = desk.refused(&["init", "--base-url", url].map(str::to_owned));
+        let said = fixture.refused(&["init", "--base-url", url].map(str::to_owned));
         assert!(said.contains(says), "{url}: {said}");
     }
     assert_eq!(
-        (desk.files("."), desk.read("wrangler.toml").as_str()),
+        (fixture.files("."), fixture.read("wrangler.toml").as_str()),
         (vec!["passphrase".into(), "wrangler.toml".into()], WRANGLER)
     );
 }
 
 #[test]
-fn a_ca_that_exists_signs_the_first_issuer() {
-    let desk = Desk::new();
-    desk.openssl_root("own", "rsa:2048", 3000, "critical,CA:TRUE");
-    desk.openssl("pkcs8 -topk8 -v2 aes-256-cbc -in own.key -passout file:passphrase -out own.enc").unwrap();
-    let with = |certificate: &str, key: &str| desk.init_line(&["--root-certificate", certificate, "--root-key", key]);
-    desk.openssl_root("other", "ec", 3000, "critical,CA:TRUE");
-    desk.openssl_root("flat", "ec", 3000, "critical,CA:TRUE,pathlen:0");
-    desk.openssl_root("leaf", "ec", 3000, "critical,CA:FALSE");
-    desk.openssl_root_at("over", "20200101000000Z", "20210101000000Z");
-    desk.openssl_root_at("soon", "20900101000000Z", "20910101000000Z");
+fn existing_root_signs_the_first_issuer() {
+    let fixture = CeremonyFixture::new();
+    fixture.openssl_root("own", "rsa:2048", 3000, "critical,CA:TRUE");
+    fixture.openssl("pkcs8 -topk8 -v2 aes-256-cbc -in own.key -passout file:passphrase -out own.enc").unwrap();
+    let with =
+        |certificate: &str, key: &str| fixture.init_line(&["--root-certificate", certificate, "--root-key", key]);
+    fixture.openssl_root("other", "ec", 3000, "critical,CA:TRUE");
+    fixture.openssl_root("flat", "ec", 3000, "critical,CA:TRUE,pathlen:0");
+    fixture.openssl_root("leaf", "ec", 3000, "critical,CA:FALSE");
+    fixture.openssl_root_at("over", "20200101000000Z", "20210101000000Z");
+    fixture.openssl_root_at("soon", "20900101000000Z", "20910101000000Z");
     for (certificate, key, says) in [
         ("other.pem", "own.enc", "does not belong to the certificate"),
         ("flat.pem", "flat.key", "allows 0 CAs below it"),
@@ -207,76 +211,76 @@ fn a_ca_that_exists_signs_the_first_issuer() {
         ("own.pem", "none.key", "cannot read the root's key"),
         ("wrangler.toml", "own.enc", "there is no \"BEGIN CERTIFICATE\" in it"),
     ] {
-        let said = desk.refused(&with(certificate, key));
+        let said = fixture.refused(&with(certificate, key));
         assert!(said.contains(says), "{certificate} {key}: {said}");
     }
-    desk.write("passphrase", "this is another one");
-    let said = desk.refused(&with("own.pem", "own.enc"));
+    fixture.write("passphrase", "this is another one");
+    let said = fixture.refused(&with("own.pem", "own.enc"));
     assert!(said.contains("the passphrase is wrong, or the file is damaged"), "{said}");
-    assert!(!desk.path("ca").exists());
-    desk.write("passphrase", PASSPHRASE);
-    desk.ok(&with("own.pem", "own.enc"));
-    assert_eq!(desk.files("ca"), ["admin.tokens", "issuer.key", "issuer.pem", "nonce.key", "root.crl", "root.pem"]);
-    desk.openssl("verify -x509_strict -purpose any -CAfile own.pem ca/issuer.pem").unwrap();
+    assert!(!fixture.path("ca").exists());
+    fixture.write("passphrase", PASSPHRASE);
+    fixture.ok(&with("own.pem", "own.enc"));
+    assert_eq!(fixture.files("ca"), ["admin.tokens", "issuer.key", "issuer.pem", "nonce.key", "root.crl", "root.pem"]);
+    fixture.openssl("verify -x509_strict -purpose any -CAfile own.pem ca/issuer.pem").unwrap();
     // A key that is not encrypted is taken, too.
-    desk.ok(&desk.line(&["issuer", "new"], &["--takes-over", &desk.in_days(400), "--root-key", "own.key"]));
-    desk.openssl("verify -x509_strict -purpose any -CAfile own.pem ca/issuer-2.pem").unwrap();
+    fixture.ok(&fixture.line(&["issuer", "new"], &["--takes-over", &fixture.in_days(400), "--root-key", "own.key"]));
+    fixture.openssl("verify -x509_strict -purpose any -CAfile own.pem ca/issuer-2.pem").unwrap();
 }
 
 #[test]
-fn issuers_follow_each_other_under_the_same_root() {
-    let desk = Desk::new();
-    desk.init(&["--name", "Example", "--permit-dns", "corp.example"]);
-    let next = |options: &[&str]| desk.line(&["issuer", "new"], options);
-    let (second, third) = (desk.in_days(430), desk.in_days(800));
-    let said = desk.ok(&next(&["--takes-over", &second]));
+fn successive_issuers_share_a_root() {
+    let fixture = CeremonyFixture::new();
+    fixture.init(&["--name", "Example", "--permit-dns", "corp.example"]);
+    let next = |options: &[&str]| fixture.line(&["issuer", "new"], options);
+    let (second, third) = (fixture.in_days(430), fixture.in_days(800));
+    let said = fixture.ok(&next(&["--takes-over", &second]));
     assert!(said.contains("secret put ISSUER_KEY_2 < ca/issuer-2.key"), "{said}");
     // The root's key is offline by now, and comes back under another name.
-    fs::rename(desk.path("ca/root.key"), desk.path("stick.key")).unwrap();
+    fs::rename(fixture.path("ca/root.key"), fixture.path("stick.key")).unwrap();
     let other = ["--takes-over", &third, "--permit-ip", "10.0.0.0/8"];
-    let said = desk.refused(&next(&other));
+    let said = fixture.refused(&next(&other));
     assert!(said.contains("ca/root.key") && said.contains("--root-key"), "{said}");
-    desk.ok(&next(&[&other[..], &["--root-key", "stick.key", "--name", "Renamed", "--years", "9"]].concat()));
-    let vars = desk.vars();
+    fixture.ok(&next(&[&other[..], &["--root-key", "stick.key", "--name", "Renamed", "--years", "9"]].concat()));
+    let vars = fixture.vars();
     for (n, name, from, constraint) in [
         (2, "Example Issuing CA 2", &second, "DNS:corp.example"),
         (3, "Renamed Issuing CA 3", &third, "IP:10.0.0.0/255.0.0.0"),
     ] {
-        let chain = desk.read(&format!("ca/issuer-{n}.pem"));
+        let chain = fixture.read(&format!("ca/issuer-{n}.pem"));
         assert_eq!(vars[&format!("ISSUER_CHAIN_{n}")].as_str().unwrap(), chain);
-        assert_eq!(vars[&format!("ISSUER_FROM_{n}")].as_str().unwrap(), *from);
-        assert_eq!(desk.read(&format!("ca/issuer-{n}.from")).trim(), *from);
-        assert_eq!(desk.mode(&format!("ca/issuer-{n}.key")), 0o600);
-        let text = desk.openssl(&format!("x509 -in ca/issuer-{n}.pem -noout -text")).unwrap();
+        assert_eq!(vars[&format!("ISSUER_ACTIVE_FROM_{n}")].as_str().unwrap(), *from);
+        assert_eq!(fixture.read(&format!("ca/issuer-{n}.from")).trim(), *from);
+        assert_eq!(fixture.mode(&format!("ca/issuer-{n}.key")), 0o600);
+        let text = fixture.openssl(&format!("x509 -in ca/issuer-{n}.pem -noout -text")).unwrap();
         assert!(text.contains(&format!("CN = {name}\n")) && text.contains(constraint), "{text}");
-        desk.openssl(&format!("verify -x509_strict -purpose any -CAfile ca/root.pem ca/issuer-{n}.pem")).unwrap();
+        fixture.openssl(&format!("verify -x509_strict -purpose any -CAfile ca/root.pem ca/issuer-{n}.pem")).unwrap();
     }
-    let before = desk.files("ca");
+    let before = fixture.files("ca");
     for (options, says) in [
         (&["--takes-over", "2020-01-01T00:00:00Z"][..], "choose a time"),
         (&["--takes-over", &third], "issuer 3 takes over at"),
-        (&["--takes-over", &desk.in_days(15 * 365)], "nothing could be issued between"),
-        (&["--takes-over", &desk.in_days(1200), "--years", "2"], "could not take over"),
+        (&["--takes-over", &fixture.in_days(15 * 365)], "nothing could be issued between"),
+        (&["--takes-over", &fixture.in_days(1200), "--years", "2"], "could not take over"),
         (&["--takes-over", "tomorrow"], "not a time"),
     ] {
-        let said = desk.refused(&next(&[options, &["--root-key", "stick.key"]].concat()));
+        let said = fixture.refused(&next(&[options, &["--root-key", "stick.key"]].concat()));
         assert!(said.contains(says), "{options:?}: {said}");
     }
-    assert_eq!(desk.files("ca"), before);
+    assert_eq!(fixture.files("ca"), before);
 
     // The Worker takes them as they are, now and when they take over.
     let mut values: BTreeMap<_, _> =
         vars.into_iter().filter_map(|(name, value)| Some((name, value.as_str()?.to_owned()))).collect();
     values.insert("RESOLVER_URL".to_owned(), "https://dns.example.org/dns-query".to_owned());
-    values.insert("NONCE_KEY".to_owned(), desk.read("ca/nonce.key"));
+    values.insert("NONCE_KEY".to_owned(), fixture.read("ca/nonce.key"));
     for days in [0, 500, 900] {
-        let now = Time::from_secs(desk.now().secs() + days * 86_400);
+        let now = Time::from_secs(fixture.now().secs() + days * 86_400);
         let settings = Settings::read(&|name| values.get(name).cloned(), now).unwrap();
         assert_eq!((settings.problems, settings.issuers.slots().count()), (vec![], 3));
     }
 }
 
-/// Runs a program on a terminal of its own, answers each prompt with a line, prints all that came.
+/// Runs a program on a pseudo-terminal, answers each prompt with a line, prints the output.
 const TERMINAL: &str = r#"
 import os, pty, sys, termios, time
 answers, command = sys.argv[1].split("|"), sys.argv[2:]
@@ -302,12 +306,12 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 "#;
 
 #[test]
-fn on_a_terminal_the_passphrase_is_asked_for_twice_and_not_shown() {
-    let desk = Desk::new();
+fn terminal_passphrase_is_asked_twice_without_echo() {
+    let fixture = CeremonyFixture::new();
     let on_terminal = |answers: &str, line: &str| {
         let mut command = std::process::Command::new("python3");
         command.args(["-c", TERMINAL, answers, env!("CARGO_BIN_EXE_selvedge")]).args(line.split(' '));
-        let out = command.current_dir(desk.path(".")).output().unwrap();
+        let out = command.current_dir(fixture.path(".")).output().unwrap();
         let seen = String::from_utf8(out.stdout).unwrap();
         assert!(!seen.contains(PASSPHRASE) && !seen.contains("something else"), "{seen}");
         (out.status.success(), seen)
@@ -317,11 +321,11 @@ fn on_a_terminal_the_passphrase_is_asked_for_twice_and_not_shown() {
     assert!(!good && seen.contains("the two passphrases differ"), "{seen}");
     let (good, seen) = on_terminal("short", init);
     assert!(!good && seen.contains("has 5 characters") && !seen.contains("again"), "{seen}");
-    assert!(!desk.path("ca").exists());
+    assert!(!fixture.path("ca").exists());
     let (good, seen) = on_terminal(&format!("{PASSPHRASE}|{PASSPHRASE}"), init);
     assert!(good && seen.contains("The same again: "), "{seen}");
-    desk.openssl("pkey -in ca/root.key -passin file:passphrase -noout").unwrap();
-    let next = format!("issuer new --takes-over {}", desk.in_days(400));
+    fixture.openssl("pkey -in ca/root.key -passin file:passphrase -noout").unwrap();
+    let next = format!("issuer new --takes-over {}", fixture.in_days(400));
     let (good, seen) = on_terminal("something else", &next);
     assert!(!good && seen.contains("the passphrase is wrong, or the file is damaged"), "{seen}");
     let (good, seen) = on_terminal(PASSPHRASE, &next);
@@ -329,12 +333,12 @@ fn on_a_terminal_the_passphrase_is_asked_for_twice_and_not_shown() {
 }
 
 #[test]
-fn a_root_that_stays_where_it_is_signs_a_request_that_is_carried_to_it() {
-    let (vault, desk) = (Desk::new(), Desk::new());
+fn offline_root_signs_a_carried_request() {
+    let (vault, fixture) = (CeremonyFixture::new(), CeremonyFixture::new());
     vault.init(&["--permit-dns", "corp.example"]);
     let request = ["issuer", "request", "--name", "Example", "--permit-dns", "corp.example"].map(str::to_owned);
-    desk.ok(&request);
-    vault.write("issuer.csr", &desk.read("ca/issuer.csr"));
+    fixture.ok(&request);
+    vault.write("issuer.csr", &fixture.read("ca/issuer.csr"));
     let sign = |options: &[&str]| {
         let root = ["--root-certificate", "ca/root.pem", "--root-key", "ca/root.key", "--request", "issuer.csr"];
         vault.line(&["issuer", "sign"], &[&root[..], options].concat())
@@ -342,10 +346,10 @@ fn a_root_that_stays_where_it_is_signs_a_request_that_is_carried_to_it() {
     assert!(vault.refused(&sign(&["--out", "ca/root.pem"])).contains("nothing is overwritten"));
     assert!(vault.refused(&sign(&["--out", "signed.pem", "--years", "25"])).contains("choose a shorter life"));
     vault.ok(&sign(&["--out", "signed.pem", "--years", "2"]));
-    desk.write("signed.pem", &vault.read("signed.pem"));
-    desk.write("root.pem", &vault.read("ca/root.pem"));
-    desk.ok(&["issuer", "import", "--certificate", "signed.pem", "--root", "root.pem"].map(str::to_owned));
-    desk.openssl("verify -x509_strict -purpose any -CAfile ca/root.pem ca/issuer.pem").unwrap();
+    fixture.write("signed.pem", &vault.read("signed.pem"));
+    fixture.write("root.pem", &vault.read("ca/root.pem"));
+    fixture.ok(&["issuer", "import", "--certificate", "signed.pem", "--root", "root.pem"].map(str::to_owned));
+    fixture.openssl("verify -x509_strict -purpose any -CAfile ca/root.pem ca/issuer.pem").unwrap();
     // Changed on its way, or no request at all.
     vault.write("issuer.csr", &vault.read("ca/root.pem"));
     assert!(vault.refused(&sign(&["--out", "other.pem"])).contains("not a request that can be signed"));

@@ -1,39 +1,39 @@
 //! The passphrase at a terminal, and in files that others can read.
 
-use super::desk::{Desk, PASSPHRASE};
+use super::fixture::{CeremonyFixture, PASSPHRASE};
 use std::process::{Command, Output};
 
-fn at_terminal(desk: &Desk, answers: &[&str], line: &[&str]) -> Output {
+fn at_terminal(fixture: &CeremonyFixture, answers: &[&str], line: &[&str]) -> Output {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/commands/ceremony/terminal.py");
     let mut command = Command::new("python3");
     command.arg(script).args(answers).args(["--", env!("CARGO_BIN_EXE_selvedge")]).args(line);
-    command.current_dir(desk.path(".")).output().unwrap()
+    command.current_dir(fixture.path(".")).output().unwrap()
 }
 
 #[test]
-fn a_passphrase_is_asked_for_only_where_what_is_typed_is_not_shown() {
-    let desk = Desk::new();
+fn passphrase_prompt_requires_a_terminal_without_echo() {
+    let fixture = CeremonyFixture::new();
     let init = ["init", "--base-url", "https://ca.corp.example"];
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let differing = at_terminal(&desk, &[PASSPHRASE, "another passphrase"], &init);
+    let differing = at_terminal(&fixture, &[PASSPHRASE, "another passphrase"], &init);
     assert_eq!(differing.status.code(), Some(1), "{}", text(&differing.stderr));
     assert!(text(&differing.stdout).contains("the two passphrases differ"), "{}", text(&differing.stdout));
-    let made = at_terminal(&desk, &[PASSPHRASE, PASSPHRASE], &init);
+    let made = at_terminal(&fixture, &[PASSPHRASE, PASSPHRASE], &init);
     let shown = text(&made.stdout);
     assert!(made.status.success(), "{shown} {}", text(&made.stderr));
     assert!(shown.contains("The CA was created.") && !shown.contains(PASSPHRASE), "{shown}");
-    desk.openssl("pkey -in ca/root.key -passin file:passphrase -noout").unwrap();
+    fixture.openssl("pkey -in ca/root.key -passin file:passphrase -noout").unwrap();
 }
 
 #[test]
-fn a_file_that_others_can_read_is_told() {
-    let desk = Desk::new();
+fn file_readable_by_others_is_reported() {
+    let fixture = CeremonyFixture::new();
     let warned = |mode: u32| {
-        desk.chmod("passphrase", mode);
+        fixture.chmod("passphrase", mode);
         let out = Command::new(env!("CARGO_BIN_EXE_selvedge"))
             .args(["init", "--base-url", "https://ca.corp.example", "--ca", &format!("ca-{mode:o}")])
             .args(["--passphrase-file", "passphrase", "--wrangler", &format!("w-{mode:o}.toml")])
-            .current_dir(desk.path("."))
+            .current_dir(fixture.path("."))
             .output()
             .unwrap();
         let said = String::from_utf8(out.stderr).unwrap();
@@ -42,7 +42,7 @@ fn a_file_that_others_can_read_is_told() {
         said.contains("passphrase is accessible to other users") && said.contains("chmod 600 passphrase")
     };
     for (mode, told) in [(0o600, false), (0o400, false), (0o644, true), (0o640, true), (0o602, true)] {
-        desk.write(&format!("w-{mode:o}.toml"), super::desk::WRANGLER);
+        fixture.write(&format!("w-{mode:o}.toml"), super::fixture::WRANGLER);
         assert_eq!(warned(mode), told, "{mode:o}");
     }
 }

@@ -1,7 +1,7 @@
 //! `secret-key`, and `deploy --key-binding`: keys that Cloudflare holds and never shows.
 
-use super::desk::{Desk, TOKEN, now};
-use crate::server::{Server, nobody};
+use super::fixture::{CliFixture, TOKEN, now};
+use crate::server::{Server, unused_address};
 use data_encoding::BASE64;
 use selvedge::pki::ceremony::{CertAndKey, cross_sign};
 use selvedge::values::SigAlg;
@@ -22,23 +22,23 @@ fn url(server: &Server) -> String {
 }
 
 /// A key of this kind with an issuer's certificate for it.
-fn issuer(desk: &Desk, alg: SigAlg) -> CertAndKey {
+fn issuer(fixture: &CliFixture, alg: SigAlg) -> CertAndKey {
     let key = NativeKey::generate(alg, &mut |bytes| getrandom::fill(bytes).unwrap()).unwrap().to_pkcs8_pem().unwrap();
     let of = CertAndKey { certificate: String::new(), key };
-    cross_sign(&desk.root, &of, "Of its kind", now(), 5).unwrap()
+    cross_sign(&fixture.root, &of, "Of its kind", now(), 5).unwrap()
 }
 
 #[test]
-fn a_key_is_sent_as_the_api_takes_it() {
+fn issuer_key_is_sent_in_the_form_of_the_api() {
     for (alg, algorithm) in [
         (SigAlg::Es256, json!({"name": "ECDSA", "namedCurve": "P-256"})),
         (SigAlg::Es384, json!({"name": "ECDSA", "namedCurve": "P-384"})),
         (SigAlg::Rs256, json!({"name": "RSASSA-PKCS1-v1_5", "hash": "SHA-256"})),
     ] {
-        let (mut desk, api) = (Desk::new(), api(200, DONE));
-        let issuer = issuer(&desk, alg);
-        desk.add(2, &issuer);
-        let ended = desk.run(&["secret-key", "--place", "2", "--account", "acc1", "--api", &url(&api)], &WHO);
+        let (mut fixture, api) = (CliFixture::new(), api(200, DONE));
+        let issuer = issuer(&fixture, alg);
+        fixture.add(2, &issuer);
+        let ended = fixture.run(&["secret-key", "--place", "2", "--account", "acc1", "--api", &url(&api)], &WHO);
         assert!(ended.code == 0 && ended.err.contains("ISSUER_KEY_2 is stored as a non-extractable key"), "{ended:?}");
         let asked = api.asked();
         assert_eq!(asked.len(), 1);
@@ -53,77 +53,77 @@ fn a_key_is_sent_as_the_api_takes_it() {
 }
 
 #[test]
-fn a_refusal_is_told_and_shows_neither_key_nor_token() {
-    let desk = Desk::new();
+fn api_refusal_is_printed_without_key_or_token() {
+    let fixture = CliFixture::new();
     // The worst that could answer: it repeats all that it was sent.
     let echo = Server::start(|asked| {
         let said = format!("{} {}", asked.header("authorization").unwrap(), asked.body);
         let body = json!({"success": false, "errors": [{"code": 10001, "message": said}], "result": null});
         (403, body.to_string().into_bytes())
     });
-    let ended = desk.run(&["secret-key", "--api", &url(&echo)], &WHO);
+    let ended = fixture.run(&["secret-key", "--api", &url(&echo)], &WHO);
     assert!(ended.code == 1 && ended.err.contains("Workers Scripts: Edit"), "{ended:?}");
     assert!(ended.err.contains("code 10001"), "{ended:?}");
-    let (_, der) = der::pem::decode_vec(desk.issuer.key.as_bytes()).unwrap();
+    let (_, der) = der::pem::decode_vec(fixture.issuer.key.as_bytes()).unwrap();
     let sent = BASE64.encode(&der);
     assert!(!ended.err.contains(&sent[..40]), "{ended:?}");
     let missing =
         api(404, r#"{"success":false,"errors":[{"code":10007,"message":"workers.api.error.script_not_found"}]}"#);
-    let ended = desk.run(&["secret-key", "--api", &url(&missing)], &WHO);
+    let ended = fixture.run(&["secret-key", "--api", &url(&missing)], &WHO);
     assert!(ended.err.contains("The Worker does not exist: `selvedge deploy` creates it"), "{ended:?}");
-    let ended = desk.run(&["secret-key", "--api", &format!("http://{}", nobody())], &WHO);
+    let ended = fixture.run(&["secret-key", "--api", &format!("http://{}", unused_address())], &WHO);
     assert!(ended.code == 1 && ended.err.contains("does not answer"), "{ended:?}");
 }
 
 #[test]
-fn nothing_is_sent_without_token_account_and_a_safe_place() {
-    let (desk, api) = (Desk::new(), api(200, DONE));
-    let run = |env: &[(&str, &str)], api: &str| desk.run(&["secret-key", "--api", api], env);
+fn keys_are_sent_only_with_token_account_and_safe_url() {
+    let (fixture, api) = (CliFixture::new(), api(200, DONE));
+    let run = |env: &[(&str, &str)], api: &str| fixture.run(&["secret-key", "--api", api], env);
     let ended = run(&WHO[1..], &url(&api));
     assert!(ended.code == 1 && ended.err.contains("CLOUDFLARE_API_TOKEN is not set"), "{ended:?}");
     let ended = run(&WHO[..1], &url(&api));
     assert!(ended.code == 1 && ended.err.contains("--account"), "{ended:?}");
     let ended = run(&WHO, "http://api.test/client/v4");
     assert!(ended.code == 1 && ended.err.contains("does not begin with https://"), "{ended:?}");
-    let ended = desk.run(&["secret-key", "--api", &url(&api), "--script", "../x"], &WHO);
+    let ended = fixture.run(&["secret-key", "--api", &url(&api), "--script", "../x"], &WHO);
     assert!(ended.code == 1 && ended.err.contains("not a valid name of a Worker"), "{ended:?}");
     assert!(api.asked().is_empty());
 }
 
 #[test]
-fn a_key_that_is_not_the_issuers_is_not_sent() {
-    let (desk, api) = (Desk::new(), api(200, DONE));
+fn mismatched_issuer_key_is_not_sent() {
+    let (fixture, api) = (CliFixture::new(), api(200, DONE));
     let refused = |says: &str| {
-        let ended = desk.run(&["secret-key", "--api", &url(&api)], &WHO);
+        let ended = fixture.run(&["secret-key", "--api", &url(&api)], &WHO);
         assert!(ended.code == 1 && ended.err.contains("nothing was sent") && ended.err.contains(says), "{ended:?}");
     };
-    desk.put("issuer.key", &desk.root.key);
+    fixture.put("issuer.key", &fixture.root.key);
     refused("is the key of the ROOT");
-    desk.put("issuer.key", &issuer(&desk, SigAlg::Es256).key);
+    fixture.put("issuer.key", &issuer(&fixture, SigAlg::Es256).key);
     refused("is not the key of the first certificate");
-    desk.put("issuer.key", &desk.issuer.key);
-    desk.open("issuer.key", 0o640);
+    fixture.put("issuer.key", &fixture.issuer.key);
+    fixture.open("issuer.key", 0o640);
     refused("chmod 600");
     assert!(api.asked().is_empty());
 }
 
 #[test]
-fn a_deployment_can_store_issuers_keys_so() {
-    let desk = Desk::new();
-    let nonce: PathBuf = desk.path("calls/1.stdin");
+fn deployment_stores_issuer_keys_as_bindings() {
+    let fixture = CliFixture::new();
+    let nonce: PathBuf = fixture.path("calls/1.stdin");
     // Wrangler makes the Worker for the nonce key; without a Worker the API takes no key.
     let api = Server::start(move |_| if nonce.exists() { (200, DONE.into()) } else { (500, b"too early".to_vec()) });
-    let ended = desk.run(&["deploy", "--key-binding", "--api", &url(&api)], &WHO);
+    let ended = fixture.run(&["deploy", "--key-binding", "--api", &url(&api)], &WHO);
     assert_eq!(ended.code, 0, "{ended:?}");
-    assert_eq!(desk.told(), ["secret list", "secret put NONCE_KEY", "deploy"]);
+    assert_eq!(fixture.arguments(), ["secret list", "secret put NONCE_KEY", "deploy"]);
     let sent: Value = serde_json::from_str(&api.asked()[0].body).unwrap();
     assert_eq!((&sent["name"], &sent["type"]), (&json!("ISSUER_KEY"), &json!("secret_key")));
     // It is known to be there, as what it is.
-    desk.listed(&[("NONCE_KEY", "secret_text"), ("ISSUER_KEY", "secret_key")]);
-    assert_eq!(desk.run(&["deploy"], &[]).code, 0);
-    assert_eq!(desk.told()[3..], ["secret list", "deploy"]);
+    fixture.listed(&[("NONCE_KEY", "secret_text"), ("ISSUER_KEY", "secret_key")]);
+    assert_eq!(fixture.run(&["deploy"], &[]).code, 0);
+    assert_eq!(fixture.arguments()[3..], ["secret list", "deploy"]);
     // Without a token nothing is begun.
-    let ended = desk.run(&["deploy", "--key-binding", "--api", &url(&api)], &[]);
+    let ended = fixture.run(&["deploy", "--key-binding", "--api", &url(&api)], &[]);
     assert!(ended.code == 1 && ended.err.contains("CLOUDFLARE_API_TOKEN is not set"), "{ended:?}");
-    assert_eq!((desk.told().len(), api.asked().len()), (5, 1));
+    assert_eq!((fixture.arguments().len(), api.asked().len()), (5, 1));
 }

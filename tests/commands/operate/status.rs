@@ -1,8 +1,8 @@
-//! `status`, of an authority that stands in every way.
+//! `status` of CAs in every state.
 
-use super::desk::{Desk, Ended, now};
-use crate::server::{Asked, Server, nobody};
-use selvedge::ca::config::issuers::Published;
+use super::fixture::{CliFixture, CommandOutput, now};
+use crate::server::{Asked, Server, unused_address};
+use selvedge::ca::config::issuers::PublicationUrls;
 use selvedge::ca::http::message::Body;
 use selvedge::ca::testing::{Client, START, World, new_key};
 use selvedge::pki::ceremony::create_server_leaf;
@@ -17,7 +17,7 @@ use std::time::Duration;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// What the authority of a desk answers: its overview, its issuer's certificate, a CRL.
+/// What the authority of a fixture answers: its overview, its issuer's certificate, a CRL.
 struct Authority {
     overview: Value,
     certificate: Vec<u8>,
@@ -26,8 +26,8 @@ struct Authority {
 
 impl Authority {
     /// One at which nothing is due, at this address.
-    fn of(desk: &Desk, scheme: &str, address: &str) -> Self {
-        let issuer = Issuer::from_pem_chain(&desk.issuer.certificate).unwrap();
+    fn of(fixture: &CliFixture, scheme: &str, address: &str) -> Self {
+        let issuer = Issuer::from_pem_chain(&fixture.issuer.certificate).unwrap();
         let url = format!("{scheme}://{address}");
         let list = format!("{url}/crl/{}/0.crl", issuer.id());
         let overview = json!({"longest_lifetime": 7_776_000, "problems": [], "issuers": [{
@@ -38,10 +38,10 @@ impl Authority {
             "crls": [{"url": list, "signed": now().rfc3339(), "next_update": now().plus(DAY * 9).rfc3339(),
                       "due": now().plus(DAY).rfc3339()}],
         }]});
-        let certificate = pem::read_certificates(&desk.issuer.certificate).unwrap().remove(0);
+        let certificate = pem::read_certificates(&fixture.issuer.certificate).unwrap().remove(0);
         // A list has an http URL, also where it is served otherwise.
         let named = list.replace("https://", "http://");
-        Self { overview, certificate, list: signed((&issuer, &desk.issuer.key), now().plus(DAY * 9), &named) }
+        Self { overview, certificate, list: signed((&issuer, &fixture.issuer.key), now().plus(DAY * 9), &named) }
     }
 
     fn list_url(&self) -> String {
@@ -69,29 +69,29 @@ fn signed((issuer, key): (&Issuer, &str), next_update: Time, url: &str) -> Vec<u
     crl::assemble(&tbs, &runtime.block_on(signer.sign(tbs.as_bytes())).unwrap()).unwrap()
 }
 
-/// The status of a desk's authority, changed so.
-fn after(desk: &Desk, change: impl FnOnce(&mut Authority), args: &[&str]) -> Ended {
+/// The status of a fixture's authority, changed so.
+fn after(fixture: &CliFixture, change: impl FnOnce(&mut Authority), args: &[&str]) -> CommandOutput {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
-    let mut authority = Authority::of(desk, "http", &address);
+    let mut authority = Authority::of(fixture, "http", &address);
     change(&mut authority);
     let _server = Server::on(listener, None, Arc::new(move |asked: &Asked| authority.answer(asked)));
     let url = format!("http://{address}");
-    desk.run(&[&["status", "--url", &url], args].concat(), &[])
+    fixture.run(&[&["status", "--url", &url], args].concat(), &[])
 }
 
-fn json_of(ended: &Ended) -> Value {
+fn json_of(ended: &CommandOutput) -> Value {
     serde_json::from_str(&ended.out).unwrap_or_else(|_| panic!("{ended:?}"))
 }
 
 #[test]
-fn where_nothing_is_due_it_says_so_with_all_dates() {
-    let desk = Desk::new();
-    let ended = after(&desk, |_| (), &[]);
+fn status_without_findings_prints_all_dates() {
+    let fixture = CliFixture::new();
+    let ended = after(&fixture, |_| (), &[]);
     assert_eq!(ended.code, 0, "{ended:?}");
     for says in [
-        "root      Desk Root",
-        "issuer 1  Desk Issuer, signs",
+        "root      CliFixture Root",
+        "issuer 1  CliFixture Issuer, signs",
         "in 182",
         "the next has to take over by",
         "last certificates until",
@@ -101,40 +101,40 @@ fn where_nothing_is_due_it_says_so_with_all_dates() {
     ] {
         assert!(ended.out.contains(says), "{says}: {}", ended.out);
     }
-    let ended = after(&desk, |_| (), &["--json"]);
+    let ended = after(&fixture, |_| (), &["--json"]);
     let told = json_of(&ended);
     assert_eq!((ended.code, &told["findings"]), (0, &json!([])));
-    assert_eq!(told["root"]["name"], "Desk Root");
+    assert_eq!(told["root"]["name"], "CliFixture Root");
     assert_eq!(told["issuers"][0]["fetched"]["number"], "1234");
     assert_eq!(told["issuers"][0]["state"], "signs");
 }
 
 #[test]
-fn what_is_wrong_or_due_is_said_and_is_the_exit_code() {
-    let desk = Desk::new();
+fn status_findings_are_printed_and_set_the_exit_code() {
+    let fixture = CliFixture::new();
     let finds = |change: &dyn Fn(&mut Authority), severity: &str, says: &str| {
-        let ended = after(&desk, change, &["--json"]);
+        let ended = after(&fixture, change, &["--json"]);
         let told = json_of(&ended);
         let all = told["findings"].as_array().unwrap();
         assert!(ended.code == 1 && all.len() == 1 && all[0]["severity"] == severity, "{says}: {told:#}");
         assert!(all[0]["what"].as_str().unwrap().contains(says), "{says}: {told:#}");
     };
-    let issuer = Issuer::from_pem_chain(&desk.issuer.certificate).unwrap();
-    let other = Desk::new();
+    let issuer = Issuer::from_pem_chain(&fixture.issuer.certificate).unwrap();
+    let other = CliFixture::new();
     finds(
         &|a| a.overview["problems"] = json!(["ISSUER_KEY_2 is half set."]),
         "wrong",
         "reports: ISSUER_KEY_2 is half set",
     );
     finds(&|a| a.list.clear(), "wrong", "cannot fetch a CRL: http://127.0.0.1");
-    finds(&|a| a.list = b"<html>".to_vec(), "wrong", "is no CRL in DER");
+    finds(&|a| a.list = b"<html>".to_vec(), "wrong", "is not a CRL in DER");
     finds(
         &|a| a.list = signed((&issuer, &other.issuer.key), now().plus(DAY), &a.list_url()),
         "wrong",
         "is not signed by the key of",
     );
     finds(
-        &|a| a.list = signed((&issuer, &desk.issuer.key), now().minus(Duration::from_secs(1)), &a.list_url()),
+        &|a| a.list = signed((&issuer, &fixture.issuer.key), now().minus(Duration::from_secs(1)), &a.list_url()),
         "wrong",
         "expired at",
     );
@@ -143,60 +143,60 @@ fn what_is_wrong_or_due_is_said_and_is_the_exit_code() {
     finds(&|a| a.overview["issuers"][0]["crls"][0]["due"] = json!(late), "wrong", "1 of 1 CRLs");
     let soon = now().plus(DAY * 100).rfc3339();
     finds(&|a| a.overview["issuers"][0]["not_after"] = json!(soon), "due", "has no successor");
-    let ended = after(&desk, |a| a.list.clear(), &[]);
+    let ended = after(&fixture, |a| a.list.clear(), &[]);
     assert!(
-        ended.code == 1 && ended.out.contains("\nwrong: of issuer 1 (Desk Issuer), cannot fetch a CRL"),
+        ended.code == 1 && ended.out.contains("\nwrong: of issuer 1 (CliFixture Issuer), cannot fetch a CRL"),
         "{ended:?}"
     );
 }
 
 #[test]
-fn an_authority_that_refuses_to_work_says_why() {
-    let desk = Desk::new();
+fn status_of_misconfigured_ca_prints_the_reason() {
+    let fixture = CliFixture::new();
     let server = Server::start(|_| (500, br#"{"type":"x","status":500,"detail":"BASE_URL is not set."}"#.to_vec()));
     let url = format!("http://{}", server.address);
-    let ended = desk.run(&["status", "--url", &url], &[]);
+    let ended = fixture.run(&["status", "--url", &url], &[]);
     assert!(
         ended.code == 1 && ended.out.contains("wrong: the authority does not work: BASE_URL is not set"),
         "{ended:?}"
     );
-    let ended = desk.run(&["status", "--url", &url, "--json"], &[]);
+    let ended = fixture.run(&["status", "--url", &url, "--json"], &[]);
     assert_eq!((&json_of(&ended)["refuses"], ended.code), (&json!("BASE_URL is not set"), 1));
 }
 
 #[test]
-fn what_could_not_be_found_out_is_another_exit_code() {
-    let mut desk = Desk::new();
-    let gone = format!("http://{}", nobody());
-    let unknown = |desk: &Desk, args: &[&str], says: &str| {
-        let ended = desk.run(&[&["status"], args].concat(), &[]);
+fn status_unknown_has_its_own_exit_code() {
+    let mut fixture = CliFixture::new();
+    let gone = format!("http://{}", unused_address());
+    let unknown = |fixture: &CliFixture, args: &[&str], says: &str| {
+        let ended = fixture.run(&[&["status"], args].concat(), &[]);
         assert!(ended.code == 2 && ended.err.contains(says) && ended.out.is_empty(), "{says}: {ended:?}");
     };
-    unknown(&desk, &["--url", &gone], "does not answer");
+    unknown(&fixture, &["--url", &gone], "does not answer");
     let page = Server::start(|_| (200, b"<html>".to_vec()));
-    unknown(&desk, &["--url", &format!("http://{}", page.address)], "not with an overview of issuers (<html>)");
+    unknown(&fixture, &["--url", &format!("http://{}", page.address)], "not with an overview of issuers (<html>)");
     let other = Server::start(|_| (404, b"nothing".to_vec()));
-    unknown(&desk, &["--url", &format!("http://{}", other.address)], "status 404: nothing");
-    unknown(&desk, &[], "https://127.0.0.1:1/issuers does not answer");
-    desk.vars.remove("BASE_URL");
-    desk.set("MODE", "production");
-    unknown(&desk, &[], "has no BASE_URL");
-    unknown(&desk, &["--url", &gone, "--root", "/nowhere"], "cannot read /nowhere");
+    unknown(&fixture, &["--url", &format!("http://{}", other.address)], "status 404: nothing");
+    unknown(&fixture, &[], "https://127.0.0.1:1/issuers does not answer");
+    fixture.vars.remove("BASE_URL");
+    fixture.set("MODE", "production");
+    unknown(&fixture, &[], "has no BASE_URL");
+    unknown(&fixture, &["--url", &gone, "--root", "/nowhere"], "cannot read /nowhere");
     // As it is before anybody set it.
-    desk.set("BASE_URL", "https://ca.example.org");
-    unknown(&desk, &[], "is the example, https://ca.example.org: no authority is known");
-    unknown(&desk, &["--url", "ca.corp.example"], "write it as https://");
+    fixture.set("BASE_URL", "https://ca.example.org");
+    unknown(&fixture, &[], "is the example, https://ca.example.org: no authority is known");
+    unknown(&fixture, &["--url", "ca.corp.example"], "write it as https://");
     let tls = format!("https://{}", page.address);
-    unknown(&desk, &["--url", &tls], "does not speak https");
+    unknown(&fixture, &["--url", &tls], "does not speak https");
 }
 
-/// The authority's own code answers; only its addresses are changed to where it is served here.
+/// The CA's own code answers; only its addresses are changed to the local ones.
 #[test]
-fn what_an_authority_really_answers_is_understood() {
+fn status_parses_answers_of_a_real_ca() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let here = format!("http://{}", listener.local_addr().unwrap());
     // The URL in a list cannot be changed afterwards.
-    let world = World::new().reconfigured(|settings| settings.published = Some(Published::new(&here, 4)));
+    let world = World::new().reconfigured(|settings| settings.published = Some(PublicationUrls::new(&here, 4)));
     world.pass(START.until(now()));
     let client = Client::registered(&world);
     client.issue(&["a.test"], &new_key(SigAlg::Es256));
@@ -214,7 +214,7 @@ fn what_an_authority_really_answers_is_understood() {
     let overview = overview.to_string().replace("https://ca.test", &here);
     let authority = Authority { overview: serde_json::from_str(&overview).unwrap(), certificate, list };
     let _server = Server::on(listener, None, Arc::new(move |asked: &Asked| authority.answer(asked)));
-    let ended = Desk::new().run(&["status", "--url", &here, "--json"], &[]);
+    let ended = CliFixture::new().run(&["status", "--url", &here, "--json"], &[]);
     // What is due depends on the day on which this test is run.
     let told = json_of(&ended);
     assert!(told["issuers"][0]["fetched"]["number"].is_string() && told["issuers"][0]["state"] == "signs", "{told:#}");
@@ -222,9 +222,9 @@ fn what_an_authority_really_answers_is_understood() {
 }
 
 #[test]
-fn https_is_trusted_by_the_root_that_is_named() {
-    let desk = Desk::new();
-    let leaf = create_server_leaf(&desk.issuer, &["localhost"], &["127.0.0.1".parse().unwrap()], now(), 30).unwrap();
+fn status_trusts_https_by_the_given_root() {
+    let fixture = CliFixture::new();
+    let leaf = create_server_leaf(&fixture.issuer, &["localhost"], &["127.0.0.1".parse().unwrap()], now(), 30).unwrap();
     let chain = pem::read_certificates(&leaf.certificate).unwrap().into_iter().map(Into::into).collect();
     let (_, key) = der::pem::decode_vec(leaf.key.as_bytes()).unwrap();
     let tls = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
@@ -235,20 +235,20 @@ fn https_is_trusted_by_the_root_that_is_named() {
         .unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
-    let mut authority = Authority::of(&desk, "https", &address);
+    let mut authority = Authority::of(&fixture, "https", &address);
     // Lists are had by plain http.
     authority.overview["issuers"][0]["crls"] = json!([]);
     let _server = Server::on(listener, Some(Arc::new(tls)), Arc::new(move |asked: &Asked| authority.answer(asked)));
-    let (url, root) = (format!("https://{address}"), desk.path("ca/root.pem"));
-    let ended = desk.run(&["status", "--url", &url, "--root", root.to_str().unwrap()], &[]);
+    let (url, root) = (format!("https://{address}"), fixture.path("ca/root.pem"));
+    let ended = fixture.run(&["status", "--url", &url, "--root", root.to_str().unwrap()], &[]);
     assert!(ended.code == 0 && ended.out.contains("Nothing is due."), "{ended:?}");
-    let ended = desk.run(&["status", "--url", &url], &[]);
+    let ended = fixture.run(&["status", "--url", &url], &[]);
     assert!(ended.code == 2 && ended.err.contains("does not answer"), "{ended:?}");
     assert!(ended.err.contains("--root FILE") && !ended.err.contains("UnknownIssuer"), "{ended:?}");
     let plain = format!("http://{address}");
-    let ended = desk.run(&["status", "--url", &plain], &[]);
+    let ended = fixture.run(&["status", "--url", &plain], &[]);
     assert!(ended.code == 2 && ended.err.contains("try https://"), "{ended:?}");
     let other = format!("https://127.0.0.2:{}", address.rsplit(':').next().unwrap());
-    let ended = desk.run(&["status", "--url", &other, "--root", root.to_str().unwrap()], &[]);
+    let ended = fixture.run(&["status", "--url", &other, "--root", root.to_str().unwrap()], &[]);
     assert!(ended.code == 2 && ended.err.contains("does not answer"), "{ended:?}");
 }

@@ -1,4 +1,4 @@
-//! A client of a load: an account, and certificates one after the other, each step timed.
+//! A client of a load: an account that obtains certificates in sequence, with timed steps.
 
 use super::http::{Answer, Connection, Endpoint};
 use ring::rand::SystemRandom;
@@ -40,7 +40,7 @@ pub struct Sent {
 
 /// A certificate that was obtained.
 pub struct Issued {
-    /// Where it can be had.
+    /// Its URL.
     pub url: String,
     /// The PEM chain.
     pub pem: Vec<u8>,
@@ -261,12 +261,12 @@ pub fn object(step: &'static str, answer: &Answer) -> Result<Value, Failure> {
     serde_json::from_slice(&answer.body).map_err(|_| unexpected(step, answer))
 }
 
-/// The text of a member; empty where there is none.
+/// The text of a member; empty if absent.
 pub fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
-/// The URL of the http-01 challenge; empty where there is none.
+/// The URL of the http-01 challenge; empty if absent.
 pub fn http01(authorization: &Value) -> String {
     let challenges = authorization["challenges"].as_array().into_iter().flatten();
     let mut found = challenges.filter(|challenge| challenge["type"] == "http-01");

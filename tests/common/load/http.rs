@@ -1,4 +1,4 @@
-//! HTTP/1.1 over one connection that is kept: the least that a load needs, so that it costs the machine little.
+//! HTTP/1.1 over one kept connection, minimal so that a load costs little.
 
 use std::io;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 /// Where a server is, and whether it speaks TLS.
 #[derive(Clone)]
 pub struct Endpoint {
-    /// `host:port`, as it stands in URLs.
+    /// `host:port`, as in URLs.
     pub authority: String,
     /// How TLS is made, for https.
     pub tls: Option<Arc<rustls::ClientConfig>>,

@@ -1,4 +1,4 @@
-//! A load on a real server: many clients at once, each obtaining certificates one after the other by http-01.
+//! A load on a real server: concurrent clients that obtain certificates in sequence by http-01.
 #![allow(clippy::disallowed_methods, reason = "it measures time, natively")]
 
 pub mod client;
@@ -37,7 +37,7 @@ pub struct Load {
     clients: Vec<Client>,
     thumbprints: Thumbprints,
     _responder: Responder,
-    /// The next name's number: no name is asked for twice, for a proof that is there saves the server work.
+    /// The next name's number; names are unique, because a valid authorization would save work.
     next: Arc<AtomicU64>,
 }
 

@@ -1,4 +1,4 @@
-//! Answers http-01 for all clients of a load: the name in `Host` says whose proof is asked for.
+//! Answers http-01 for all clients of a load, by the name in `Host`.
 
 use std::io;
 use std::sync::{Arc, RwLock};

@@ -7,7 +7,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The suites that are asked for a release, the one that changes most rarely last: it is too old for some.
+/// The suites of a release, the most stable and oldest last.
 const SUITES: [&str; 3] = ["forky", "sid", "trixie"];
 const MIRROR: &str = "http://deb.debian.org/debian";
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
@@ -20,8 +20,7 @@ pub struct Unpacked {
     pub version: String,
 }
 
-/// A package that runs on any Debian (a script, a static program), at a version that begins with `version`, from
-/// the newest suite that has one.
+/// A package for any Debian (a script, a static program) from the newest suite with `version`.
 pub fn release(package: &str, version: &str) -> Unpacked {
     fetched(package, |folder| {
         let apt = Apt::of(&folder.with_file_name("debian-suites"), Over::Suites);
@@ -46,12 +45,11 @@ pub fn native(package: &str) -> Unpacked {
     })
 }
 
-/// Packages of this very system in one folder, with everything below them, whatever this machine has installed; the
-/// version is the first one's.
+/// Packages of this system in one folder with all dependencies; the version is the first's.
 ///
-/// What is installed differs from machine to machine, and a program that takes one library from here and one from
-/// there fails where nobody looks. So apt is told that nothing is installed but one package that stands in for those
-/// of `there`: what is on every Debian, above all the C library, and what the programs name but never open.
+/// Installed packages differ from machine to machine, and a program with libraries of both origins fails in obscure
+/// ways. So apt sees a system with one package, a stand-in for those of `there`: the base of every Debian, above all
+/// the C library, and what the programs name but never open.
 pub fn whole(name: &str, programs: &[&str], there: &[&str]) -> Unpacked {
     fetched(name, |folder| {
         // Lists of its own: older ones would name versions that the mirror has replaced since.
@@ -94,7 +92,7 @@ fn fetched(package: &str, fetch: impl FnOnce(&Path) -> String) -> Unpacked {
     Unpacked { root, version }
 }
 
-/// What dpkg would have noted of one package that provides all these, newer than any that is asked for.
+/// The dpkg status of one package that provides all these in the newest version.
 fn stand_in(packages: &[&str]) -> String {
     let provides: Vec<String> = packages.iter().map(|package| format!("{package} (= 9999)")).collect();
     format!(
@@ -170,7 +168,7 @@ impl Apt {
         apt
     }
 
-    /// Puts what `wanted` asks for, and the packages that are not installed of those that it needs, into the folder.
+    /// Fetches `wanted` and its missing dependencies into the folder.
     fn download(&self, wanted: &[&str], folder: &Path) {
         let archives = format!("Dir::Cache::archives={}", folder.display());
         let only = ["-o", &archives, "install", "--yes", "--download-only", "--no-install-recommends"];

@@ -1,4 +1,4 @@
-//! Programs of others that tests run: Debian packages and Python environments, fetched once into the target folder.
+//! Third-party programs for tests: Debian packages and Python environments in the target folder.
 #![allow(dead_code, reason = "each binary uses a part")]
 
 pub mod debian;

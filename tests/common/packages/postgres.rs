@@ -1,4 +1,4 @@
-//! PostgreSQL from Debian's packages, with TLS: one cluster in a folder of its own, ended when dropped.
+//! PostgreSQL from Debian's packages with TLS: a cluster in its own folder, stopped when dropped.
 
 use super::debian;
 use rustix::process::{Pid, Signal, geteuid, kill_process};
@@ -12,7 +12,7 @@ use std::time::Duration;
 /// The user and group `nobody` of every Debian: PostgreSQL refuses to run as root.
 const NOBODY: u32 = 65534;
 
-/// The database and its owner, who comes in without a certificate over the socket in the cluster's folder.
+/// The database and its owner, who connects by the socket without a certificate.
 pub const OWNER: &str = "owner";
 
 /// A running cluster.
@@ -71,9 +71,11 @@ fn is_root() -> bool {
 }
 
 impl Postgres {
-    /// Starts a cluster in `folder`, which must not exist, on a free port, with these settings of `postgresql.conf` beside those that it
-    /// needs; of TLS `ssl_cert_file`, `ssl_key_file`, `ssl_ca_file` and perhaps `ssl_crl_file`, whose files are copied into
-    /// the folder. `access` are the lines of `pg_hba.conf` for connections over TCP.
+    /// Starts a cluster in `folder`, which must not exist, on a free port.
+    ///
+    /// The settings of `postgresql.conf` are added to the needed ones; of TLS they are `ssl_cert_file`,
+    /// `ssl_key_file`, `ssl_ca_file` and optionally `ssl_crl_file`, whose files are copied into the folder. `access`
+    /// are the lines of `pg_hba.conf` for connections over TCP.
     pub fn start(folder: &Path, port: u16, settings: &[(&str, &Path)], access: &[&str]) -> Self {
         let programs = Programs::fetch();
         fs::create_dir(folder).unwrap();
@@ -129,8 +131,9 @@ impl Postgres {
         self.psql(&format!("host={} port={} user={OWNER} dbname=postgres", self.folder.display(), self.port), sql)
     }
 
-    /// Runs a statement over TLS, the server's certificate verified for `localhost` against `root`, as `user` with this
-    /// certificate and key, if any.
+    /// Runs a statement over TLS as `user`, optionally with a certificate and key.
+    ///
+    /// The server's certificate is verified for `localhost` against `root`.
     pub fn over_tls(&self, user: &str, root: &Path, identity: Option<(&Path, &Path)>, sql: &str) -> Output {
         let mut place = format!(
             "host=localhost hostaddr=127.0.0.1 port={} user={user} dbname=postgres sslmode=verify-full sslrootcert={} \

@@ -1,7 +1,7 @@
-//! Python programs from PyPI that tests run: one virtual environment each, under the target folder, made once.
+//! Python programs from PyPI for tests, each in a virtual environment made once.
 //!
-//! Several test processes may ask for the same one at the same time: the first makes it, the others wait at a
-//! file lock. An environment that was not finished (no network, Ctrl-C) is made afresh.
+//! Several test processes may ask for the same one at the same time: the first makes it, the others wait at a file
+//! lock. An environment that was not finished (no network, Ctrl-C) is made afresh.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};

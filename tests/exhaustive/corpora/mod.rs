@@ -8,7 +8,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Instant;
 
-/// Slower than this is over-long work, on any machine: the longest input takes a hundredth of it.
+/// The time limit of an input; the longest takes a hundredth of it.
 const LONGEST: u128 = 5_000;
 
 fn fuzz() -> PathBuf {
@@ -24,7 +24,7 @@ fn corpus(target: &str) -> Vec<PathBuf> {
 }
 
 #[test]
-fn every_input_of_every_corpus_ends_well() {
+fn every_corpus_input_is_handled() {
     for (target, run) in TARGETS {
         let files = corpus(target);
         assert!(files.len() >= 5, "{target}: a corpus of {}", files.len());
@@ -41,7 +41,7 @@ fn every_input_of_every_corpus_ends_well() {
 
 /// Each input also with a byte changed, its end cut off, and something behind it.
 #[test]
-fn inputs_spoiled_at_every_place_end_well() {
+fn mutated_corpus_inputs_are_handled() {
     for (target, run) in TARGETS.iter().filter(|(target, _)| !["requests", "payloads"].contains(target)) {
         for file in corpus(target) {
             let input = fs::read(&file).unwrap();
@@ -60,7 +60,7 @@ fn inputs_spoiled_at_every_place_end_well() {
 }
 
 #[test]
-fn the_fuzz_crate_has_every_target() {
+fn fuzz_crate_has_every_target() {
     let manifest = fs::read_to_string(fuzz().join("Cargo.toml")).unwrap();
     let listed: BTreeSet<&str> = manifest
         .lines()

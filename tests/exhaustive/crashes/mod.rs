@@ -1,10 +1,9 @@
-//! Requests that are dropped at every step, or whose every store operation, call and signature fails: what must hold
-//! afterwards.
+//! Requests that are dropped at every step, or whose storage, calls and signatures fail.
 
-mod ordeal;
+mod crash_test;
 
 use core::time::Duration;
-use ordeal::Ordeal;
+use crash_test::CrashTest;
 use selvedge::ca::testing::{Client, CsrShape, Race, World, check_all, check_key_works, new_key};
 use selvedge::jose::testing::ClientKey;
 use selvedge::records::Kind;
@@ -21,7 +20,7 @@ fn finalize_survives_crashes_and_faults() {
     let client = Client::registered(&world);
     let (url, order) = client.ready_order(&["a.test", "b.test"]);
     let csr = CsrShape::dns(&["a.test", "b.test"]).build(&new_key(SigAlg::Es256));
-    let ordeal = Ordeal {
+    let crash_test = CrashTest {
         start: &world,
         request: &|world| client.at(world).finalize_request(&order, &csr),
         after: &|world, what| {
@@ -40,14 +39,14 @@ fn finalize_survives_crashes_and_faults() {
             assert_eq!((world.records("cert/").len(), world.records("serial/").len()), (1, 1), "{what}");
         },
     };
-    ordeal.crash_everywhere();
-    ordeal.fail_everywhere();
-    ordeal.fail_the_alarm_everywhere(|world| world.sign_fault().from(0), World::heal);
-    ordeal.crash_the_alarm_everywhere(|world| world.sign_fault().from(0), World::heal);
+    crash_test.crash_everywhere();
+    crash_test.fail_everywhere();
+    crash_test.fail_the_alarm_everywhere(|world| world.sign_fault().from(0), World::heal);
+    crash_test.crash_the_alarm_everywhere(|world| world.sign_fault().from(0), World::heal);
 }
 
 #[test]
-fn a_restart_takes_up_at_once_what_was_under_way() {
+fn restart_resumes_running_jobs_at_once() {
     let start = World::cooperative();
     let client = Client::registered(&start);
     let (url, order) = client.ready_order(&["a.test"]);
@@ -75,7 +74,7 @@ fn a_restart_takes_up_at_once_what_was_under_way() {
 }
 
 #[test]
-fn an_alarm_that_fails_midway_comes_again_soon_for_what_else_was_due() {
+fn alarm_failing_midway_is_retried_soon() {
     let world = World::new();
     let client = Client::registered(&world);
     let (_, order) = client.ready_order(&["a.test"]);
@@ -118,9 +117,9 @@ fn key_change_survives_crashes_and_faults() {
         check_key_works(world, &new, what);
         check_key_works(world, &client.key, what);
     };
-    let ordeal = Ordeal { start: &world, request: &request, after: &after };
-    ordeal.crash_everywhere();
-    ordeal.fail_everywhere();
+    let crash_test = CrashTest { start: &world, request: &request, after: &after };
+    crash_test.crash_everywhere();
+    crash_test.fail_everywhere();
 }
 
 #[test]
@@ -138,9 +137,9 @@ fn new_account_survives_crashes_and_faults() {
         check_key_works(&forked, &client.key, what);
         check_key_works(world, &client.key, what);
     };
-    let ordeal = Ordeal { start: &world, request: &request, after: &after };
-    ordeal.crash_everywhere();
-    ordeal.fail_everywhere();
+    let crash_test = CrashTest { start: &world, request: &request, after: &after };
+    crash_test.crash_everywhere();
+    crash_test.fail_everywhere();
 }
 
 #[test]
@@ -160,13 +159,13 @@ fn challenge_survives_crashes_and_faults() {
         assert_eq!(client.get(url).is(200).json()["status"], "valid", "{what}");
         assert_eq!(client.get(&placed.location()).is(200).json()["status"], "ready", "{what}");
     };
-    let ordeal = Ordeal { start: &world, request: &request, after: &after };
-    ordeal.crash_everywhere();
-    ordeal.fail_everywhere();
+    let crash_test = CrashTest { start: &world, request: &request, after: &after };
+    crash_test.crash_everywhere();
+    crash_test.fail_everywhere();
     let down = |world: &World| world.network().set_resolver_down(true);
     let up = |world: &World| world.network().set_resolver_down(false);
-    ordeal.fail_the_alarm_everywhere(down, up);
-    ordeal.crash_the_alarm_everywhere(down, up);
+    crash_test.fail_the_alarm_everywhere(down, up);
+    crash_test.crash_the_alarm_everywhere(down, up);
 }
 
 #[test]
@@ -183,9 +182,9 @@ fn new_order_survives_crashes_and_faults() {
         assert!([(0, 0), (1, 2)].contains(&placed), "{what}: {placed:?} orders and authorizations");
         client.at(world).issue(&["a.test", "b.test"], &new_key(SigAlg::Es256));
     };
-    let ordeal = Ordeal { start: &world, request: &request, after: &after };
-    ordeal.crash_everywhere();
-    ordeal.fail_everywhere();
+    let crash_test = CrashTest { start: &world, request: &request, after: &after };
+    crash_test.crash_everywhere();
+    crash_test.fail_everywhere();
 }
 
 #[test]
@@ -204,9 +203,9 @@ fn revocation_survives_crashes_and_faults() {
         }
         assert_eq!(world.records("serial/")[0].1["revoked"]["reason"], 4, "{what}");
     };
-    let ordeal = Ordeal { start: &world, request: &request, after: &after };
-    ordeal.crash_everywhere();
-    ordeal.fail_everywhere();
+    let crash_test = CrashTest { start: &world, request: &request, after: &after };
+    crash_test.crash_everywhere();
+    crash_test.fail_everywhere();
 }
 
 #[test]
@@ -228,7 +227,7 @@ fn deactivation_survives_crashes_and_faults() {
         }
         client.get(client.account()).refused(401, Kind::Unauthorized);
     };
-    let ordeal = Ordeal { start: &world, request: &request, after: &after };
-    ordeal.crash_everywhere();
-    ordeal.fail_everywhere();
+    let crash_test = CrashTest { start: &world, request: &request, after: &after };
+    crash_test.crash_everywhere();
+    crash_test.fail_everywhere();
 }

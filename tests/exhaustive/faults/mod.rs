@@ -1,21 +1,22 @@
-//! Every kind of request, with each of its operations failing, being the end of a machine or of a partition, or letting
-//! another request in: what must hold afterwards. `selvedge::ca::testing::Operations` says what an operation is.
+//! Every kind of request with a fault, crash or other request at each operation.
+//!
+//! `selvedge::ca::testing::Operations` defines an operation.
 
-mod mishaps;
+mod fixture;
 mod notices;
 mod requests;
-mod scene;
+mod trials;
 
-use mishaps::{Trial, changes_something, interrupt_everywhere};
+use fixture::Fixture;
 use requests::{Act, Case, cases};
-use scene::Scene;
 use selvedge::ca::dispatch::messages::ASKS;
 use selvedge::ca::http::routes::{AccountRoute, FormRoute, PublicRoute, Route};
-use selvedge::ca::testing::Mishap;
+use selvedge::ca::testing::OperationFault;
 use selvedge::validation::Method;
 use std::collections::BTreeSet;
+use trials::{Trial, changes_something, interrupt_everywhere};
 
-/// A match over all variants of an enumeration, and the list of their names: one that is not here does not compile.
+/// Makes a match over all variants of an enumeration, and the list of their names.
 macro_rules! names_of {
     ($function:ident, $all:ident, $type:ident: $($variant:ident)*) => {
         const $all: &[&str] = &[$(stringify!($variant)),*];
@@ -25,7 +26,7 @@ macro_rules! names_of {
     };
 }
 
-names_of!(public_name, PUBLIC, PublicRoute: Home Style Root RenewalInfo Calendar Metrics Issuer Issuers Crl Lists Inventory);
+names_of!(public_name, PUBLIC, PublicRoute: Home Style Root RenewalInfo Calendar Metrics Issuer Issuers Crl CrlFile Inventory);
 names_of!(form_name, FORMS, FormRoute: Agreement Resumption);
 names_of!(account_name, ACCOUNT, AccountRoute: Directory NewNonce NewOrder NewAuthorization RevokeCert KeyChange Account Orders Order Finalize Authorization Challenge Certificate);
 
@@ -41,9 +42,9 @@ fn route_name(route: &Route) -> &'static str {
 }
 
 #[test]
-fn every_route_and_every_challenge_type_is_among_the_requests() {
-    let scene = Scene::new();
-    let all = cases(&scene);
+fn fault_table_has_every_route_and_challenge_type() {
+    let fixture = Fixture::new();
+    let all = cases(&fixture);
     let mut routes = BTreeSet::new();
     for case in &all {
         if let Act::Request(request) = &case.act {
@@ -57,35 +58,35 @@ fn every_route_and_every_challenge_type_is_among_the_requests() {
     }
 }
 
-/// Runs `try_one` for each case, one after the other by name so that a failure is found again.
-fn for_each_case(scene: &Scene, mut try_one: impl FnMut(&Case<'_>)) {
-    for case in &cases(scene) {
+/// Runs `try_one` for each case in the order of names.
+fn for_each_case(fixture: &Fixture, mut try_one: impl FnMut(&Case<'_>)) {
+    for case in &cases(fixture) {
         try_one(case);
     }
 }
 
 /// Has each operation of each case go wrong in these ways, in turn. Gives all operations that were seen.
-fn everywhere(mishaps: &[Mishap]) -> BTreeSet<String> {
-    let scene = Scene::new();
+fn everywhere(faults: &[OperationFault]) -> BTreeSet<String> {
+    let fixture = Fixture::new();
     let (mut seen, mut kinds, mut runs) = (BTreeSet::new(), 0, 0);
-    for_each_case(&scene, |case| {
-        let trial = Trial { scene: &scene, case };
-        for mishap in mishaps {
+    for_each_case(&fixture, |case| {
+        let trial = Trial { fixture: &fixture, case };
+        for fault in faults {
             let mut n = 0;
-            while trial.run(&[(n, *mishap)], &mut seen) {
+            while trial.run(&[(n, *fault)], &mut seen) {
                 n += 1;
             }
             runs += n;
         }
         kinds += 1;
     });
-    println!("{kinds} kinds of request, {runs} times one operation gone wrong: {mishaps:?}");
+    println!("{kinds} kinds of request, {runs} times one operation gone wrong: {faults:?}");
     seen
 }
 
 #[test]
 fn every_operation_of_every_request_fails_and_nothing_is_lost_or_stuck() {
-    let seen = everywhere(&[Mishap::Fails, Mishap::FailsOn]);
+    let seen = everywhere(&[OperationFault::Fails, OperationFault::FailsOn]);
     let called = |name: &&str| seen.iter().any(|line| line.ends_with(&format!(": call {name}")));
     let asks = ASKS.iter().flat_map(|(_, asks)| asks.iter().copied()).chain(["Post"]);
     let missing: BTreeSet<&str> = asks.filter(|name| !called(name)).collect();
@@ -96,30 +97,30 @@ fn every_operation_of_every_request_fails_and_nothing_is_lost_or_stuck() {
 }
 
 #[test]
-fn at_every_operation_of_every_request_the_machine_dies_and_nothing_is_lost_or_stuck() {
-    everywhere(&[Mishap::MachineDiesBefore, Mishap::MachineDiesAfter]);
+fn machine_crash_at_every_operation_loses_nothing() {
+    everywhere(&[OperationFault::MachineDiesBefore, OperationFault::MachineDiesAfter]);
 }
 
 #[test]
-fn at_every_operation_of_every_request_the_partition_dies_and_nothing_is_lost_or_stuck() {
-    everywhere(&[Mishap::PartitionDiesBefore, Mishap::PartitionDiesAfter]);
+fn partition_crash_at_every_operation_loses_nothing() {
+    everywhere(&[OperationFault::PartitionDiesBefore, OperationFault::PartitionDiesAfter]);
 }
 
 /// Those that change what the others rest on.
 const RIVALS: &[&str] = &["finalize", "keyChange", "account deactivation", "http-01 answer"];
 
 #[test]
-fn every_request_is_delayed_at_every_step_by_one_that_matters() {
-    let scene = Scene::new();
-    let all = cases(&scene);
+fn every_request_interleaved_with_relevant_ones_keeps_invariants() {
+    let fixture = Fixture::new();
+    let all = cases(&fixture);
     let mut runs = 0;
     for case in &all {
         let changes = changes_something(case);
         for rival in all.iter().filter(|rival| RIVALS.contains(&rival.name.as_str())) {
-            runs += interrupt_everywhere(&scene, case, rival);
+            runs += interrupt_everywhere(&fixture, case, rival);
             // Who only reads stands in nobody's way.
             if changes {
-                runs += interrupt_everywhere(&scene, rival, case);
+                runs += interrupt_everywhere(&fixture, rival, case);
             }
         }
     }
@@ -128,21 +129,21 @@ fn every_request_is_delayed_at_every_step_by_one_that_matters() {
 
 #[test]
 #[ignore = "minutes: every request delayed by every other"]
-fn every_request_is_delayed_at_every_step_by_every_other() {
-    let scene = Scene::new();
-    let all = cases(&scene);
+fn every_request_interleaved_with_every_other_keeps_invariants() {
+    let fixture = Fixture::new();
+    let all = cases(&fixture);
     for (case, rival) in all.iter().flat_map(|case| all.iter().map(move |rival| (case, rival))) {
-        interrupt_everywhere(&scene, case, rival);
+        interrupt_everywhere(&fixture, case, rival);
     }
 }
 
 #[test]
-#[ignore = "five minutes: all pairs of two mishaps, of two sorts each"]
-fn any_two_operations_of_every_request_go_wrong() {
-    const SORTS: [Mishap; 2] = [Mishap::Fails, Mishap::PartitionDiesAfter];
-    let scene = Scene::new();
-    for_each_case(&scene, |case| {
-        let trial = Trial { scene: &scene, case };
+#[ignore = "five minutes: all pairs of two faults, of two sorts each"]
+fn any_two_faults_in_every_request_lose_nothing() {
+    const SORTS: [OperationFault; 2] = [OperationFault::Fails, OperationFault::PartitionDiesAfter];
+    let fixture = Fixture::new();
+    for_each_case(&fixture, |case| {
+        let trial = Trial { fixture: &fixture, case };
         for (first, second) in SORTS.iter().flat_map(|first| SORTS.iter().map(move |second| (*first, *second))) {
             let mut n = 0;
             while trial.run(&[(n, first)], &mut BTreeSet::new()) {

@@ -1,4 +1,4 @@
-//! A key that is condemned while it comes in: whoever was first, what was answered holds, and from then on it is refused.
+//! A key that is blocked while in use: every answer holds, then it is refused.
 
 use selvedge::ca::http::message::Request;
 use selvedge::ca::testing::{Answered, Client, CsrShape, World, check_all, new_key};
@@ -10,18 +10,18 @@ use serde_json::{Value, json};
 /// More steps than any request has.
 const STEPS: usize = 60;
 
-struct Scene {
+struct Fixture {
     world: World,
     client: Client,
     /// Has a certificate's key, and no account.
     holder: Client,
     certificate: Vec<u8>,
-    /// A ready order of the account, its URL first, and a CSR for it with the key.
+    /// A ready order of the account with its URL, and a CSR with the key.
     order: (String, Value),
     csr: Vec<u8>,
 }
 
-impl Scene {
+impl Fixture {
     fn new() -> Self {
         let world = World::cooperative();
         let (client, key) = (Client::registered(&world), ClientKey::generate(SigAlg::Es256));
@@ -37,7 +37,7 @@ impl Scene {
         who.at(world).revoke_request(&self.certificate, Some(1))
     }
 
-    /// Runs the revocation and the other request in each order in which one is delayed by the whole of the other.
+    /// Runs the revocation and the other request, each delayed by the whole of the other.
     fn interleave(&self, other: impl Fn(&World) -> Request, after: impl Fn(&World, &Answered, &str)) {
         for (by_key, revoked_first) in [(true, true), (true, false), (false, true), (false, false)] {
             for k in 0..STEPS {
@@ -82,11 +82,11 @@ impl Scene {
 
 #[test]
 fn r07_o12_a_revocation_against_finalize_with_the_same_key() {
-    let scene = Scene::new();
-    let finalize = |world: &World| scene.client.at(world).finalize_request(&scene.order.1, &scene.csr);
-    scene.interleave(finalize, |world, answer, what| {
-        let client = scene.client.at(world);
-        let order = client.get(&scene.order.0).is(200).json();
+    let fixture = Fixture::new();
+    let finalize = |world: &World| fixture.client.at(world).finalize_request(&fixture.order.1, &fixture.csr);
+    fixture.interleave(finalize, |world, answer, what| {
+        let client = fixture.client.at(world);
+        let order = client.get(&fixture.order.0).is(200).json();
         if answer.status() == 200 {
             assert_eq!(order["status"], "valid", "{what}");
         } else {
@@ -99,13 +99,13 @@ fn r07_o12_a_revocation_against_finalize_with_the_same_key() {
 
 #[test]
 fn r07_s01_a_revocation_against_new_account_with_the_same_key() {
-    let scene = Scene::new();
+    let fixture = Fixture::new();
     let new_account = |world: &World| {
-        let holder = scene.holder.at(world);
+        let holder = fixture.holder.at(world);
         holder.sign(&holder.url("new-account"), Some(json!({})))
     };
-    scene.interleave(new_account, |world, answer, what| {
-        let again = scene.holder.at(world).new_account(json!({}));
+    fixture.interleave(new_account, |world, answer, what| {
+        let again = fixture.holder.at(world).new_account(json!({}));
         let wanted = if answer.status() == 201 { 200 } else { 400 };
         assert_eq!(again.status(), wanted, "{what}");
     });
@@ -113,15 +113,15 @@ fn r07_s01_a_revocation_against_new_account_with_the_same_key() {
 
 #[test]
 fn r07_s01_a_revocation_against_a_key_change_to_the_same_key() {
-    let scene = Scene::new();
+    let fixture = Fixture::new();
     // The account that revokes has to keep its key.
-    let other = Client::registered(&scene.world);
-    let change = |world: &World| other.at(world).key_change_request(&scene.holder.key);
-    scene.interleave(change, |world, answer, what| {
-        let now = if answer.status() == 200 { other.rekeyed(&scene.holder.key) } else { other.clone() };
+    let other = Client::registered(&fixture.world);
+    let change = |world: &World| other.at(world).key_change_request(&fixture.holder.key);
+    fixture.interleave(change, |world, answer, what| {
+        let now = if answer.status() == 200 { other.rekeyed(&fixture.holder.key) } else { other.clone() };
         now.at(world).get(other.account()).is(200);
         assert_eq!(
-            scene.holder.at(world).new_account(json!({})).status(),
+            fixture.holder.at(world).new_account(json!({})).status(),
             if answer.status() == 200 { 200 } else { 400 },
             "{what}"
         );
@@ -129,16 +129,16 @@ fn r07_s01_a_revocation_against_a_key_change_to_the_same_key() {
 }
 
 #[test]
-fn r07_two_revocations_at_once_condemn_the_key_once() {
-    let scene = Scene::new();
+fn r07_concurrent_revocations_block_the_key_once() {
+    let fixture = Fixture::new();
     for k in 0..STEPS {
-        let world = scene.world.fork();
-        let pair = [scene.revocation(&world, true), scene.revocation(&world, false)];
+        let world = fixture.world.fork();
+        let pair = [fixture.revocation(&world, true), fixture.revocation(&world, false)];
         let responses = world.interrupt(world.serve(pair[0].clone()), k, world.serve(pair[1].clone()));
         let mut statuses: Vec<u16> = responses.iter().map(|response| response.status).collect();
         statuses.sort_unstable();
         assert_eq!(statuses, [200, 400], "{k} steps");
         check_all(&world, "two revocations");
-        scene.is_condemned(&world);
+        fixture.is_condemned(&world);
     }
 }

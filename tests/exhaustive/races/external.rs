@@ -67,7 +67,7 @@ fn a10_one_binding_50_times_by_one_account_key_gives_one_account() {
     }
 }
 
-/// Whatever happened to its first request, the same account key comes through with its second, and no other does then.
+/// Checks that the same account key succeeds on its second request, and no other does.
 fn heals(world: &World, client: &Client, what: &str) {
     world.heal();
     let (client, other) = (client.at(world), Client::new(world));

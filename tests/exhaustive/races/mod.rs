@@ -33,7 +33,7 @@ fn count(answers: &[Answered], status: u16) -> usize {
     answers.iter().filter(|answer| answer.status() == status).count()
 }
 
-/// How many were refused so; all that have this status have to be of this kind.
+/// Counts the refusals of this status, which must all be of this kind.
 fn refused(answers: &[Answered], status: u16, kind: Kind) -> usize {
     let found = answers.iter().filter(|answer| answer.status() == status);
     found.inspect(|answer| drop((*answer).clone().refused(status, kind))).count()
@@ -117,7 +117,7 @@ fn s01_the_same_new_key_50_times_makes_one_account() {
 }
 
 #[test]
-fn r06_two_revocations_at_once_are_one() {
+fn r06_concurrent_revocations_are_one() {
     let world = World::cooperative();
     let client = Client::registered(&world);
     let certificate = client.issue(&["a.test"], &new_key(SigAlg::Es256));
@@ -133,7 +133,7 @@ fn r06_two_revocations_at_once_are_one() {
 }
 
 #[test]
-fn ari_t13_of_fifty_orders_that_replace_one_certificate_one_is_placed() {
+fn ari_t13_one_of_fifty_orders_replacing_a_certificate_is_created() {
     let start = World::cooperative();
     let client = Client::registered(&start);
     let replaces = client.cert_id(&client.issue(&["a.test"], &new_key(SigAlg::Es256)));
@@ -153,7 +153,9 @@ fn ari_t13_of_fifty_orders_that_replace_one_certificate_one_is_placed() {
     }
 }
 
-/// Runs `first` for `k` steps, `second` for `j`, `first` to its end, then `second` to its end; and so for all `k`, `j`.
+/// Runs every interleaving of two requests.
+///
+/// `first` runs for `k` steps, `second` for `j`, then each to its end, for all `k` and `j`.
 fn every_interleaving(
     start: &World,
     requests: impl Fn(&World) -> [Request; 2],
@@ -226,7 +228,7 @@ fn s01_key_change_against_new_account_at_every_interleaving() {
     }
 }
 
-/// The account dies with the key that it has then, which is nobody else's afterwards.
+/// The account is deactivated with its current key, which belongs to no other account.
 #[test]
 fn a13_key_change_against_deactivation_at_every_interleaving() {
     let world = World::cooperative();
@@ -254,9 +256,9 @@ fn a13_key_change_against_deactivation_at_every_interleaving() {
     });
 }
 
-/// The key goes away from the account and back to it, while somebody else asks for it.
+/// The key moves away from the account and back, while another account claims it.
 #[test]
-fn s01_key_change_back_against_a_release_that_is_late() {
+fn s01_key_change_back_against_a_late_release() {
     let world = World::cooperative();
     let mut a = Client::registered(&world);
     let (old, new) = (a.key.clone(), fresh_key());
@@ -276,7 +278,7 @@ fn s01_key_change_back_against_a_release_that_is_late() {
     }
 }
 
-/// Three at once over one key, and one of them twice: orders of steps by chance.
+/// Three concurrent requests over one key, one of them twice, in random orders.
 #[test]
 fn s01_many_requests_over_few_keys_in_random_orders() {
     let world = World::cooperative();

@@ -1,12 +1,12 @@
-//! An attacker with an account of their own tries every resource of another account: each answer is, byte for byte but
-//! for the nonce and what the request itself names, the one for a thing that does not exist, and nothing changes but
-//! what is the attacker's.
+//! An attacker with an account tries every resource of another account.
 //!
-//! What tells more, on purpose, stands in SECURITY.md: the certificate itself proves that it was issued, and whether an
-//! account exists at a URL is what RFC 8555 §6.2 has every client told.
+//! Each answer equals, byte for byte but for the nonce and the request's own names, the answer about a missing
+//! resource, and only the attacker's own state changes. docs/THREAT-MODEL.md lists the deliberate exceptions: a certificate
+//! proves that it was issued, and RFC 8555 §6.2 reveals whether an account exists.
 
-mod strangers;
+mod fixture;
 
+use fixture::{Fixture, Resources, TERMS, fixture, routes};
 use selvedge::ca::http::message::Request;
 use selvedge::ca::http::routes::{AccountRoute, Route};
 use selvedge::ca::testing::fuzz::url_of;
@@ -15,20 +15,19 @@ use selvedge::records::Kind;
 use selvedge::values::{SigAlg, b64};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-use strangers::{Scene, TERMS, Things, routes, scene};
 
 /// What an attacker sends to every URL; `None` is a POST-as-GET.
-fn payloads(attacker: &Client, things: &Things) -> Vec<Option<Value>> {
-    let identifier = json!({ "type": "dns", "value": things.name });
-    let csr = CsrShape::dns(&[things.name]).build(attacker.key.native());
+fn payloads(attacker: &Client, resources: &Resources) -> Vec<Option<Value>> {
+    let identifier = json!({ "type": "dns", "value": resources.name });
+    let csr = CsrShape::dns(&[resources.name]).build(attacker.key.native());
     let stolen = attacker.key.key_change(
         &attacker.url("key-change"),
-        &attacker.world.urls().account(&things.account),
+        &attacker.world.urls().account(&resources.account),
         &attacker.key,
     );
     let mut victims_old_key = stolen.clone();
     victims_old_key["payload"] = b64::encode(
-        json!({ "account": attacker.world.urls().account(&things.account), "oldKey": things.key })
+        json!({ "account": attacker.world.urls().account(&resources.account), "oldKey": resources.key })
             .to_string()
             .as_bytes(),
     )
@@ -43,27 +42,27 @@ fn payloads(attacker: &Client, things: &Things) -> Vec<Option<Value>> {
         Some(json!({ "csr": b64::encode(&csr) })),
         Some(json!({ "identifier": identifier })),
         Some(json!({ "identifiers": [identifier] })),
-        Some(json!({ "identifiers": [identifier], "replaces": things.cert_id })),
-        Some(json!({ "certificate": b64::encode(&things.certificate) })),
-        Some(json!({ "certificate": b64::encode(&things.certificate), "reason": 1 })),
+        Some(json!({ "identifiers": [identifier], "replaces": resources.cert_id })),
+        Some(json!({ "certificate": b64::encode(&resources.certificate) })),
+        Some(json!({ "certificate": b64::encode(&resources.certificate), "reason": 1 })),
         Some(stolen),
         Some(victims_old_key),
     ]
 }
 
-/// All that an attacker sends because of these things: what it is, and the request.
-fn requests(attacker: &Client, things: &Things) -> Vec<(String, Request)> {
+/// All that an attacker sends because of these resources: what it is, and the request.
+fn requests(attacker: &Client, resources: &Resources) -> Vec<(String, Request)> {
     let world = &attacker.world;
     let mut found = Vec::new();
-    for route in routes(things) {
+    for route in routes(resources) {
         let url = url_of(world.urls(), &route);
         let path = url.strip_prefix(BASE).unwrap().to_owned();
-        for (n, payload) in payloads(attacker, things).into_iter().enumerate() {
+        for (n, payload) in payloads(attacker, resources).into_iter().enumerate() {
             found.push((format!("{route:?}, payload {n}"), attacker.sign(&url, payload.clone())));
             // The same as a newcomer, with the attacker's key in jwk, and with the victim's, which cannot sign.
             let nameless = Client::with_key(world, attacker.key.clone());
             found.push((format!("{route:?}, payload {n}, by key"), nameless.sign(&url, payload.clone())));
-            let claimed = json!({ "jwk": things.key, "nonce": attacker.fresh_nonce(), "url": url });
+            let claimed = json!({ "jwk": resources.key, "nonce": attacker.fresh_nonce(), "url": url });
             let body = attacker.key.sign_jws(claimed, payload);
             found.push((format!("{route:?}, payload {n}, by another's key"), attacker.request(&url, body)));
         }
@@ -77,8 +76,8 @@ fn requests(attacker: &Client, things: &Things) -> Vec<(String, Request)> {
     found
 }
 
-/// An answer as an attacker sees it, without the nonce and with what the request names masked.
-fn seen(answered: &Answered, things: &Things) -> String {
+/// An answer without the nonce and with the request's own names masked.
+fn seen(answered: &Answered, resources: &Resources) -> String {
     let headers = answered.response.headers.iter().filter(|(name, _)| name != "Replay-Nonce");
     let mut text = format!(
         "{}\n{headers:?}\n{:?}",
@@ -86,35 +85,35 @@ fn seen(answered: &Answered, things: &Things) -> String {
         answered.response.body,
         headers = headers.collect::<Vec<_>>()
     );
-    for (n, named) in things.texts().into_iter().enumerate() {
+    for (n, named) in resources.texts().into_iter().enumerate() {
         text = text.replace(&named, &format!("<{n}>"));
     }
     text
 }
 
-/// What is stored, but for the attacker's own partition and the nonces that its requests used up.
+/// The stored records without the attacker's partition and the redeemed nonces.
 fn of_others(world: &World, attacker: &Client) -> Vec<((String, String), String)> {
     let own = attacker.partition();
     world.rows_but_nonces().into_iter().filter(|((partition, _), _)| *partition != own).collect()
 }
 
-/// Renewal information is for anybody who knows the certificate (RFC 9773 §4.1).
+/// Renewal information is public to holders of the certificate (RFC 9773 §4.1).
 fn is_public(what: &str) -> bool {
     what.starts_with("GET RenewalInfo") || what.starts_with("HEAD RenewalInfo")
 }
 
 #[test]
-fn h13_s01_what_is_anothers_is_as_if_it_did_not_exist() {
+fn h13_s01_foreign_resources_look_nonexistent() {
     let mut statuses = BTreeSet::new();
     for state in ["pending", "ready", "valid", "invalid"] {
-        let Scene { attacker, victim, nobody, .. } = scene(state);
+        let Fixture { attacker, victim, unknown, .. } = fixture(state);
         // Lists that are due are signed for whoever asks first: here before the rest.
         let lists = Request { method: "GET".to_owned(), path: "/crl/all.pem".to_owned(), ..Request::default() };
         attacker.world.send(lists).is(200);
         let before = of_others(&attacker.world, &attacker);
         // Worlds that go the same way: the same random numbers, so the same ids of what is made.
         let (one, two) = (attacker.at(&attacker.world.fork()), attacker.at(&attacker.world.fork()));
-        let (theirs, nobodys) = (requests(&one, &victim), requests(&two, &nobody));
+        let (theirs, nobodys) = (requests(&one, &victim), requests(&two, &unknown));
         assert_eq!(theirs.len(), nobodys.len());
         for ((what, request), (_, same)) in theirs.into_iter().zip(nobodys) {
             let (one, two) = (one.world.fork(), two.world.fork());
@@ -122,9 +121,9 @@ fn h13_s01_what_is_anothers_is_as_if_it_did_not_exist() {
             assert!(!answered.text().contains("badNonce"), "{what}: {}", answered.text());
             let status = answered.status();
             statuses.insert(status);
-            let (found, wanted) = (seen(&answered, &victim), seen(&two.send(same), &nobody));
+            let (found, wanted) = (seen(&answered, &victim), seen(&two.send(same), &unknown));
             if !is_public(&what) {
-                assert_eq!(found, wanted, "{state}: {what}: another's is told from nobody's");
+                assert_eq!(found, wanted, "{state}: {what}: another's is distinguishable from an unknown one's");
             }
             assert_eq!(of_others(&one, &attacker), before, "{state}: {what}: changes what is not the attacker's");
             if (200..300).contains(&status) {
@@ -136,15 +135,15 @@ fn h13_s01_what_is_anothers_is_as_if_it_did_not_exist() {
     assert_eq!(statuses, [200, 201, 204, 400, 403, 404, 405, 415].into());
 }
 
-/// That the comparison can tell: the owner's own answers differ from those for what does not exist.
+/// The comparison can fail: the owner's answers differ from those about missing resources.
 #[test]
-fn h13_the_owner_is_told_more() {
-    let Scene { owner, victim, nobody, .. } = scene("ready");
+fn h13_owner_gets_details() {
+    let Fixture { owner, victim, unknown, .. } = fixture("ready");
     let mut told = 0;
-    for ((route, theirs), nobodys) in routes(&victim).iter().map(|r| (r, r)).zip(routes(&nobody)) {
-        let [one, two] = [(theirs, &victim), (&nobodys, &nobody)].map(|(route, things)| {
+    for ((route, theirs), nobodys) in routes(&victim).iter().map(|r| (r, r)).zip(routes(&unknown)) {
+        let [one, two] = [(theirs, &victim), (&nobodys, &unknown)].map(|(route, resources)| {
             let client = owner.at(&owner.world.fork());
-            seen(&client.get(&url_of(client.world.urls(), route)), things)
+            seen(&client.get(&url_of(client.world.urls(), route)), resources)
         });
         let owned = matches!(
             route,
@@ -162,10 +161,11 @@ fn h13_the_owner_is_told_more() {
     assert_eq!(told, 9);
 }
 
-/// The certificate proves by itself that it was issued, so RFC 8555 §7.6 has `unauthorized` said; but not what became of
-/// it, and nothing comes of the request.
+/// A certificate proves its issuance, so RFC 8555 §7.6 has `unauthorized` as the answer.
+///
+/// The answer does not reveal its state, and the request has no effect.
 #[test]
-fn r04_the_certificate_in_hand_is_no_right_to_revoke_it() {
+fn r04_possession_of_a_certificate_does_not_allow_revocation() {
     let world = World::new();
     let (owner, attacker) = (Client::registered(&world), Client::registered(&world));
     let good = owner.issue(&["a.test"], &new_key(SigAlg::Es256));
@@ -180,11 +180,12 @@ fn r04_the_certificate_in_hand_is_no_right_to_revoke_it() {
     assert_eq!(of_others(&world, &attacker), before);
 }
 
-/// Whoever knows an account's URL, which stands in DNS records, can name it in kid. Without its key nothing comes of it,
-/// and the account's nonces stay good.
+/// An attacker can use an account's URL as `kid`: it is public in DNS records.
+///
+/// Without the account's key the request has no effect, and the account's nonces stay valid.
 #[test]
-fn j11_n04_anothers_account_url_in_kid_is_nothing_without_its_key() {
-    let Scene { attacker, victim, .. } = scene("ready");
+fn j11_n04_foreign_account_url_in_kid_is_refused() {
+    let Fixture { attacker, victim, .. } = fixture("ready");
     let world = &attacker.world;
     let kid = world.urls().account(&victim.account);
     let before = world.rows_but_nonces();
@@ -201,18 +202,18 @@ fn j11_n04_anothers_account_url_in_kid_is_nothing_without_its_key() {
 
 /// Knowing one's own proof of having been asked for agreement helps with no other account.
 #[test]
-fn a08_the_agreement_of_one_account_is_not_anothers() {
-    let Scene { attacker, victim, nobody, .. } = scene("pending");
+fn a08_agreement_belongs_to_one_account() {
+    let Fixture { attacker, victim, unknown, .. } = fixture("pending");
     let changed = attacker.world.reconfigured(|s| s.meta.terms_of_service = Some(format!("{TERMS}-2")));
     let attacker = attacker.at(&changed);
     let refused = attacker.new_order(&["x.test"]).refused(403, Kind::UserActionRequired);
     let page = refused.json()["instance"].as_str().unwrap().to_owned();
     let proof = page.rsplit('/').next().unwrap();
     let before = of_others(&changed, &attacker);
-    let answers = [&victim, &nobody].map(|things| {
-        let path = format!("/terms/{}/{proof}", things.account.as_str());
+    let answers = [&victim, &unknown].map(|resources| {
+        let path = format!("/terms/{}/{proof}", resources.account.as_str());
         [changed.ask("GET", &path), changed.send(form(&path, "agree=yes"))]
-            .map(|answered| seen(&answered.is(404), things))
+            .map(|answered| seen(&answered.is(404), resources))
     });
     assert_eq!(answers[0], answers[1]);
     assert_eq!(of_others(&changed, &attacker), before);

@@ -1,5 +1,4 @@
-//! Operators by way of Cloudflare Access: whose word is taken, what a browser must not be made to send, and what happens
-//! while the team's keys cannot be had.
+//! Operators by Cloudflare Access: accepted assertions, cross-site requests, and unavailable keys.
 
 use core::time::Duration;
 use selvedge::ca::config::access::Access;
@@ -22,12 +21,12 @@ fn tag() -> String {
 }
 
 /// A CA behind Access, and a key of the team.
-struct Scene {
+struct Fixture {
     world: World,
     key: ClientKey,
 }
 
-impl Scene {
+impl Fixture {
     fn new() -> Self {
         Self::with(None)
     }
@@ -43,9 +42,9 @@ impl Scene {
             settings.admin = AdminTokens::read(tokens.map(|tokens| tokens.to_string()).as_deref()).unwrap();
         });
         let key = ClientKey::generate(SigAlg::Es256);
-        let scene = Self { world, key };
-        scene.publish(&[("one", &scene.key)]);
-        scene
+        let fixture = Self { world, key };
+        fixture.publish(&[("one", &fixture.key)]);
+        fixture
     }
 
     fn publish(&self, keys: &[(&str, &ClientKey)]) {
@@ -109,59 +108,60 @@ fn bearer(token: &str) -> Option<String> {
 }
 
 #[test]
-fn who_access_vouches_for_is_an_operator() {
-    let scene = Scene::new();
-    let shown = scene.ask(&scene.assertion()).is(200).json();
+fn access_assertion_signs_an_operator_in() {
+    let fixture = Fixture::new();
+    let shown = fixture.ask(&fixture.assertion()).is(200).json();
     assert_eq!((&shown["who"], &shown["by"]), (&json!(ANN), &json!("access")));
-    let mut service = claims(scene.world.now());
+    let mut service = claims(fixture.world.now());
     service["email"] = Value::Null;
     service["common_name"] = "0123.access".into();
-    let shown = scene.ask(&assertion(&scene.key, "one", &service)).is(200).json();
+    let shown = fixture.ask(&assertion(&fixture.key, "one", &service)).is(200).json();
     assert_eq!((&shown["who"], &shown["by"]), (&json!("0123.access"), &json!("access")));
     // What they do stands in the record by their name.
-    let made = Request { access: Some(scene.assertion()), ..request("POST", "replacements") };
-    scene.send(made).is(201);
-    let record = scene.world.records("audit/");
+    let made = Request { access: Some(fixture.assertion()), ..request("POST", "replacements") };
+    fixture.send(made).is(201);
+    let record = fixture.world.records("audit/");
     assert!(record.iter().all(|(_, entry)| entry["who"] == ANN && entry["by"] == "access") && record.len() == 2);
-    assert_eq!(scene.refusals(), []);
-    let lines = scene.world.lines().join("\n");
+    assert_eq!(fixture.refusals(), []);
+    let lines = fixture.world.lines().join("\n");
     assert!(lines.contains(&format!("\"operator\":\"{ANN}\"")), "{lines}");
     assert!(
-        !lines.contains(&scene.assertion()[..40]) && !scene.world.log().join("").contains(&scene.assertion()[..40])
+        !lines.contains(&fixture.assertion()[..40])
+            && !fixture.world.log().join("").contains(&fixture.assertion()[..40])
     );
 }
 
 #[test]
-fn nobody_is_known_by_access_where_it_is_not_configured() {
-    let scene = Scene::new();
-    let said = scene.assertion();
-    let closed = scene.world.reconfigured(|settings| settings.access = None);
+fn assertions_are_refused_without_access_configured() {
+    let fixture = Fixture::new();
+    let said = fixture.assertion();
+    let closed = fixture.world.reconfigured(|settings| settings.access = None);
     let asked = Request { access: Some(said.clone()), ..request("GET", "status") };
     closed.send(asked.clone()).refused(404, Kind::Malformed);
     let by_token = closed.reconfigured(|settings| {
         settings.admin = AdminTokens::read(Some(&json!({ "ada": ADMIN }).to_string())).unwrap();
     });
     by_token.send(asked).refused(401, Kind::Unauthorized);
-    assert_eq!(scene.fetches(), 0);
+    assert_eq!(fixture.fetches(), 0);
     // And where it is, who brings nothing is nobody, but has sent nothing wrong either.
-    scene.send(request("GET", "status")).refused(401, Kind::Unauthorized);
-    assert_eq!(scene.refusals(), []);
+    fixture.send(request("GET", "status")).refused(401, Kind::Unauthorized);
+    assert_eq!(fixture.refusals(), []);
 }
 
 #[test]
-fn a_wrong_assertion_is_refused_counted_and_recorded() {
-    let scene = Scene::new();
-    let now = scene.world.now();
+fn wrong_assertion_is_refused_counted_and_recorded() {
+    let fixture = Fixture::new();
+    let now = fixture.world.now();
     let changed = |member: &str, value: Value| {
         let mut claims = claims(now);
         claims[member] = value;
-        assertion(&scene.key, "one", &claims)
+        assertion(&fixture.key, "one", &claims)
     };
     let stranger = ClientKey::generate(SigAlg::Es256);
     let wrong = [
         (changed("aud", json!(["0b".repeat(32)])), "ACCESS_AUDIENCE"),
         (changed("iss", json!("https://team-b.cloudflareaccess.com")), "ACCESS_TEAM"),
-        (changed("exp", json!(now.secs() - 61)), "over"),
+        (changed("exp", json!(now.secs() - 61)), "expired"),
         (changed("email", json!("ann\nexample")), "email"),
         (assertion(&stranger, "one", &claims(now)), "not by the team's key"),
         (assertion(&stranger, "two", &claims(now)), "none of the team's keys"),
@@ -169,52 +169,52 @@ fn a_wrong_assertion_is_refused_counted_and_recorded() {
     ];
     let tried = wrong.len();
     for (text, why) in wrong {
-        let refused = scene.ask(&text).refused(401, Kind::Unauthorized);
+        let refused = fixture.ask(&text).refused(401, Kind::Unauthorized);
         assert_eq!(refused.header("WWW-Authenticate"), Some("Bearer realm=\"operations\""));
         assert!(refused.detail().contains(why) && !refused.detail().contains(ANN), "{}", refused.detail());
     }
-    let refusals = scene.refusals();
+    let refusals = fixture.refusals();
     assert_eq!(refusals.len(), tried);
     assert!(
         refusals.iter().all(|(who, by, why)| who == "nobody" && by == "none" && why.starts_with("a wrong assertion: "))
     );
     for _ in tried..10 {
-        scene.ask("x").refused(401, Kind::Unauthorized);
+        fixture.ask("x").refused(401, Kind::Unauthorized);
     }
-    scene.ask("x").refused(429, Kind::RateLimited);
-    scene.ask(&scene.assertion()).is(200);
-    scene.world.pass(Duration::from_secs(601));
-    scene.ask("x").refused(401, Kind::Unauthorized);
+    fixture.ask("x").refused(429, Kind::RateLimited);
+    fixture.ask(&fixture.assertion()).is(200);
+    fixture.world.pass(Duration::from_secs(601));
+    fixture.ask("x").refused(401, Kind::Unauthorized);
 }
 
 #[test]
-fn a_token_that_is_sent_decides() {
-    let scene = Scene::with(Some(json!({ "ada": ADMIN })));
+fn sent_token_takes_precedence_over_access() {
+    let fixture = Fixture::with(Some(json!({ "ada": ADMIN })));
     let with = |token: &str, assertion: &str| Request {
         authorization: bearer(token),
         access: Some(assertion.to_owned()),
         ..request("GET", "status")
     };
-    let good = scene.assertion();
+    let good = fixture.assertion();
     for assertion in [good.as_str(), "a wrong one"] {
-        let shown = scene.send(with(ADMIN, assertion)).is(200).json();
+        let shown = fixture.send(with(ADMIN, assertion)).is(200).json();
         assert_eq!((&shown["who"], &shown["by"]), (&json!("ada"), &json!("token")));
     }
-    scene.send(with("a-token-that-nobody-has-and-nobody-had", &good)).refused(401, Kind::Unauthorized);
-    assert_eq!(scene.refusals(), [("nobody".to_owned(), "none".to_owned(), "a wrong token".to_owned())]);
-    assert_eq!(scene.fetches(), 0, "nobody is asked where it does not matter");
+    fixture.send(with("a-token-that-nobody-has-and-nobody-had", &good)).refused(401, Kind::Unauthorized);
+    assert_eq!(fixture.refusals(), [("nobody".to_owned(), "none".to_owned(), "a wrong token".to_owned())]);
+    assert_eq!(fixture.fetches(), 0, "nobody is asked where it does not matter");
 }
 
 #[test]
-fn a_page_of_another_site_has_no_browser_act_for_its_operator() {
-    let scene = Scene::with(Some(json!({ "ada": ADMIN })));
+fn cross_site_page_cannot_act_for_an_operator() {
+    let fixture = Fixture::with(Some(json!({ "ada": ADMIN })));
     let from = |method: &str, origin: Option<&str>, site: Option<&str>| Request {
-        access: Some(scene.assertion()),
+        access: Some(fixture.assertion()),
         origin: origin.map(str::to_owned),
         fetch_site: site.map(str::to_owned),
         ..request(method, "replacements")
     };
-    let stored = || scene.world.records("replace/").len();
+    let stored = || fixture.world.records("replace/").len();
     for (origin, site) in [
         (Some("https://evil.test"), None),
         (Some("https://evil.test"), Some("cross-site")),
@@ -228,11 +228,11 @@ fn a_page_of_another_site_has_no_browser_act_for_its_operator() {
         (None, Some("none")),
     ] {
         let before = stored();
-        let refused = scene.send(from("POST", origin, site)).refused(403, Kind::Unauthorized);
+        let refused = fixture.send(from("POST", origin, site)).refused(403, Kind::Unauthorized);
         assert!(refused.detail().contains("another site"), "{origin:?} {site:?}");
         assert_eq!(stored(), before);
     }
-    let refusals = scene.refusals();
+    let refusals = fixture.refusals();
     assert_eq!(refusals.len(), 10);
     assert!(refusals.iter().all(|(who, by, _)| who == ANN && by == "access"), "{refusals:?}");
     for (origin, site) in [
@@ -244,75 +244,75 @@ fn a_page_of_another_site_has_no_browser_act_for_its_operator() {
         // A program.
         (None, None),
     ] {
-        scene.send(from("POST", origin, site)).is(201);
+        fixture.send(from("POST", origin, site)).is(201);
     }
     // A page cannot read the answer to a GET, and a GET changes nothing; a token no browser adds by itself.
-    scene.send(from("GET", Some("https://evil.test"), Some("cross-site"))).is(200);
+    fixture.send(from("GET", Some("https://evil.test"), Some("cross-site"))).is(200);
     let by_token = Request { authorization: bearer(ADMIN), ..from("POST", Some("https://evil.test"), None) };
-    scene.send(by_token).is(201);
+    fixture.send(by_token).is(201);
 }
 
 #[test]
-fn keys_are_fetched_once_an_hour_and_a_new_one_is_found() {
-    let scene = Scene::new();
+fn access_keys_are_fetched_hourly_and_new_ones_found() {
+    let fixture = Fixture::new();
     for _ in 0..3 {
-        scene.ask(&scene.assertion()).is(200);
+        fixture.ask(&fixture.assertion()).is(200);
     }
-    assert_eq!(scene.fetches(), 1);
-    scene.world.pass(Duration::from_secs(3600));
-    scene.ask(&scene.assertion()).is(200);
-    assert_eq!(scene.fetches(), 1);
+    assert_eq!(fixture.fetches(), 1);
+    fixture.world.pass(Duration::from_secs(3600));
+    fixture.ask(&fixture.assertion()).is(200);
+    assert_eq!(fixture.fetches(), 1);
     // The team changes its key: the one before is gone, the new one is looked for at once.
     let new = ClientKey::generate(SigAlg::Es256);
-    scene.publish(&[("two", &new)]);
-    scene.world.pass(Duration::from_secs(61));
-    scene.ask(&assertion(&new, "two", &claims(scene.world.now()))).is(200);
-    scene.ask(&scene.assertion()).refused(401, Kind::Unauthorized);
-    assert_eq!(scene.fetches(), 1);
+    fixture.publish(&[("two", &new)]);
+    fixture.world.pass(Duration::from_secs(61));
+    fixture.ask(&assertion(&new, "two", &claims(fixture.world.now()))).is(200);
+    fixture.ask(&fixture.assertion()).refused(401, Kind::Unauthorized);
+    assert_eq!(fixture.fetches(), 1);
     // Anyone can make up names of keys: they are asked for once a minute at most.
     for n in 0..5 {
-        scene
-            .ask(&assertion(&new, &format!("made-up-{n}"), &claims(scene.world.now())))
+        fixture
+            .ask(&assertion(&new, &format!("made-up-{n}"), &claims(fixture.world.now())))
             .refused(401, Kind::Unauthorized);
     }
-    assert_eq!(scene.fetches(), 0);
+    assert_eq!(fixture.fetches(), 0);
 }
 
 #[test]
-fn while_keys_cannot_be_fetched_nobody_is_known_and_nobody_blamed() {
-    let scene = Scene::new();
+fn unfetchable_access_keys_refuse_without_counting() {
+    let fixture = Fixture::new();
     for (status, document, why) in [
         (404, "", "HTTP status 404"),
         (200, "<html>", "the keys' document"),
         (302, "{}", "HTTP status 302"),
-        (200, r#"{"keys":[]}"#, "none of them"),
+        (200, r#"{"keys":[]}"#, "no key is for RS256 or ES256"),
     ] {
-        scene.world.network().document(CERTS, status, document);
-        scene.ask(&scene.assertion()).refused(503, Kind::ServerInternal);
-        let said = scene.world.log().last().unwrap().clone();
+        fixture.world.network().document(CERTS, status, document);
+        fixture.ask(&fixture.assertion()).refused(503, Kind::ServerInternal);
+        let said = fixture.world.log().last().unwrap().clone();
         assert!(said.contains(CERTS) && said.contains(why), "{said}");
         // Within a minute they are not asked for again.
-        scene.ask(&scene.assertion()).refused(503, Kind::ServerInternal);
-        assert_eq!(scene.fetches(), 1, "{why}");
-        scene.world.pass(Duration::from_secs(61));
+        fixture.ask(&fixture.assertion()).refused(503, Kind::ServerInternal);
+        assert_eq!(fixture.fetches(), 1, "{why}");
+        fixture.world.pass(Duration::from_secs(61));
     }
-    assert_eq!(scene.refusals(), []);
-    scene.publish(&[("one", &scene.key)]);
-    scene.ask(&scene.assertion()).is(200);
+    assert_eq!(fixture.refusals(), []);
+    fixture.publish(&[("one", &fixture.key)]);
+    fixture.ask(&fixture.assertion()).is(200);
     // Those that are there go on for two hours.
-    scene.world.network().document(CERTS, 500, "");
-    scene.world.pass(Duration::from_secs(2 * 3600 - 1));
-    scene.ask(&scene.assertion()).is(200);
-    scene.ask(&scene.assertion()).is(200);
-    assert!(scene.world.log().last().unwrap().contains("HTTP status 500"), "which is known in time");
-    scene.world.pass(Duration::from_secs(61));
-    scene.ask(&scene.assertion()).refused(503, Kind::ServerInternal);
+    fixture.world.network().document(CERTS, 500, "");
+    fixture.world.pass(Duration::from_secs(2 * 3600 - 1));
+    fixture.ask(&fixture.assertion()).is(200);
+    fixture.ask(&fixture.assertion()).is(200);
+    assert!(fixture.world.log().last().unwrap().contains("HTTP status 500"), "which is known in time");
+    fixture.world.pass(Duration::from_secs(61));
+    fixture.ask(&fixture.assertion()).refused(503, Kind::ServerInternal);
     // A signature that could not be checked is nobody's fault either.
-    scene.publish(&[("one", &scene.key)]);
-    scene.world.pass(Duration::from_secs(61));
-    scene.ask(&scene.assertion()).is(200);
-    scene.world.operations().plan(&[(0, selvedge::ca::testing::Mishap::Fails)]);
-    scene.ask(&scene.assertion()).refused(503, Kind::ServerInternal);
-    scene.world.heal();
-    assert_eq!(scene.refusals(), []);
+    fixture.publish(&[("one", &fixture.key)]);
+    fixture.world.pass(Duration::from_secs(61));
+    fixture.ask(&fixture.assertion()).is(200);
+    fixture.world.operations().plan(&[(0, selvedge::ca::testing::OperationFault::Fails)]);
+    fixture.ask(&fixture.assertion()).refused(503, Kind::ServerInternal);
+    fixture.world.heal();
+    assert_eq!(fixture.refusals(), []);
 }

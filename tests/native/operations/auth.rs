@@ -1,6 +1,6 @@
 //! Who may ask.
 
-use super::desk::{ADA, BEN, DAY, Desk, SECOND};
+use super::operator::{ADA, BEN, DAY, Operator, SECOND};
 use core::time::Duration;
 use selvedge::ca::http::message::Request;
 use selvedge::ca::testing::{Answered, World};
@@ -9,21 +9,21 @@ use std::collections::BTreeSet;
 
 const PATHS: [&str; 5] = ["status", "certificates", "external-accounts/none", "policy", "audit"];
 
-fn asked(desk: &Desk, authorization: Option<&str>) -> Answered {
+fn asked(operator: &Operator, authorization: Option<&str>) -> Answered {
     let authorization = authorization.map(str::to_owned);
-    desk.send(Request { authorization, ..desk.request("GET", "status", None) })
+    operator.send(Request { authorization, ..operator.request("GET", "status", None) })
 }
 
 #[test]
-fn only_the_whole_token_of_an_operator_lets_in() {
-    let desk = Desk::new();
+fn only_a_complete_operator_token_signs_in() {
+    let operator = Operator::new();
     for (authorization, name) in [
         (format!("Bearer {ADA}"), "ada"),
         (format!("Bearer {BEN}"), "ben"),
         (format!("bearer {BEN}"), "ben"),
         (format!("BEARER  {ADA} "), "ada"),
     ] {
-        let status = asked(&desk, Some(&authorization)).is(200).json();
+        let status = asked(&operator, Some(&authorization)).is(200).json();
         assert_eq!((&status["who"], &status["by"]), (&name.into(), &"token".into()));
     }
     let cut = &ADA[1..];
@@ -41,26 +41,26 @@ fn only_the_whole_token_of_an_operator_lets_in() {
         Some(format!("Bearer\t{ADA}")),
         Some("Bearer ada".to_owned()),
     ] {
-        let answered = asked(&desk, wrong.as_deref()).refused(401, Kind::Unauthorized);
+        let answered = asked(&operator, wrong.as_deref()).refused(401, Kind::Unauthorized);
         assert_eq!(answered.header("WWW-Authenticate"), Some("Bearer realm=\"operations\""), "{wrong:?}");
     }
 }
 
 #[test]
-fn without_tokens_there_is_nothing() {
-    let desk = Desk { world: World::new(), ..Desk::new() };
+fn operator_api_without_tokens_is_not_found() {
+    let operator = Operator { world: World::new(), ..Operator::new() };
     for path in PATHS {
         for method in ["GET", "POST", "OPTIONS", "PUT"] {
-            desk.world.send(desk.request(method, path, Some("{}"))).refused(404, Kind::Malformed);
+            operator.world.send(operator.request(method, path, Some("{}"))).refused(404, Kind::Malformed);
         }
     }
-    assert!(desk.world.rows().is_empty());
+    assert!(operator.world.rows().is_empty());
 }
 
 #[test]
-fn ten_wrong_tokens_shut_out_wrong_tokens_and_never_a_right_one() {
-    let desk = Desk::new();
-    let stranger = desk.with("a-token-that-nobody-was-ever-given-x", 1);
+fn ten_wrong_tokens_lock_out_wrong_tokens_only() {
+    let operator = Operator::new();
+    let stranger = operator.with("a-token-that-nobody-was-ever-given-x", 1);
     for _ in 0..10 {
         stranger.get("status").refused(401, Kind::Unauthorized);
     }
@@ -70,20 +70,20 @@ fn ten_wrong_tokens_shut_out_wrong_tokens_and_never_a_right_one() {
     // The operator works on, from the same address and however long the stranger goes on.
     for _ in 0..20 {
         stranger.get("status").refused(429, Kind::RateLimited);
-        desk.get("status").is(200);
-        assert!(desk.post("policy", &serde_json::json!({})).status() < 300);
-        desk.with(BEN, 1).get("status").is(200);
+        operator.get("status").is(200);
+        assert!(operator.post("policy", &serde_json::json!({})).status() < 300);
+        operator.with(BEN, 1).get("status").is(200);
     }
-    desk.with("a-token-that-nobody-was-ever-given-x", 2).get("status").refused(401, Kind::Unauthorized);
+    operator.with("a-token-that-nobody-was-ever-given-x", 2).get("status").refused(401, Kind::Unauthorized);
     assert_eq!(
-        desk.audit().iter().filter(|entry| entry["what"] == "sign-in").count(),
+        operator.audit().iter().filter(|entry| entry["what"] == "sign-in").count(),
         11,
         "one for each that was heard"
     );
-    desk.world.pass(SECOND * u32::try_from(wait).unwrap());
+    operator.world.pass(SECOND * u32::try_from(wait).unwrap());
     stranger.get("status").refused(401, Kind::Unauthorized);
     stranger.get("status").refused(429, Kind::RateLimited);
-    desk.world.pass(Duration::from_secs(600));
+    operator.world.pass(Duration::from_secs(600));
     for _ in 0..10 {
         stranger.get("status").is(401);
     }
@@ -91,34 +91,34 @@ fn ten_wrong_tokens_shut_out_wrong_tokens_and_never_a_right_one() {
 }
 
 #[test]
-fn an_address_that_is_not_known_shuts_nobody_out() {
-    let desk = Desk { address: None, ..Desk::new() };
-    let stranger = Desk { address: None, ..desk.with("a-token-that-nobody-was-ever-given-x", 1) };
+fn unknown_address_is_not_locked_out() {
+    let operator = Operator { address: None, ..Operator::new() };
+    let stranger = Operator { address: None, ..operator.with("a-token-that-nobody-was-ever-given-x", 1) };
     for _ in 0..30 {
         stranger.get("status").refused(401, Kind::Unauthorized);
     }
-    desk.get("status").is(200);
+    operator.get("status").is(200);
 }
 
 #[test]
-fn requests_without_a_token_and_with_a_right_one_shut_nobody_out() {
-    let desk = Desk::new();
+fn missing_and_right_tokens_do_not_lock_out() {
+    let operator = Operator::new();
     for _ in 0..30 {
-        asked(&desk, None).is(401);
-        asked(&desk, Some(&format!("Basic {ADA}"))).is(401);
-        desk.get("status").is(200);
+        asked(&operator, None).is(401);
+        asked(&operator, Some(&format!("Basic {ADA}"))).is(401);
+        operator.get("status").is(200);
     }
-    assert_eq!(desk.audit(), Vec::<serde_json::Value>::new());
+    assert_eq!(operator.audit(), Vec::<serde_json::Value>::new());
 }
 
 #[test]
-fn wrong_tokens_stand_in_the_record_but_not_more_than_a_bound() {
-    let desk = Desk::new();
+fn wrong_tokens_are_recorded_up_to_a_bound() {
+    let operator = Operator::new();
     let wrong = "a-token-that-nobody-was-ever-given-x";
     for n in 2..82 {
-        desk.with(wrong, n).get("certificates?q=secret.test").is(401);
+        operator.with(wrong, n).get("certificates?q=secret.test").is(401);
     }
-    let entries = desk.audit();
+    let entries = operator.audit();
     assert_eq!(entries.len(), 60);
     for entry in &entries {
         assert_eq!(
@@ -129,15 +129,15 @@ fn wrong_tokens_stand_in_the_record_but_not_more_than_a_bound() {
         assert!(!entry.to_string().contains(wrong) && !entry.to_string().contains("secret.test"));
     }
     assert_eq!(entries[0]["address"], "192.0.2.2");
-    desk.world.pass(DAY);
-    desk.with(wrong, 2).get("status").is(401);
-    assert_eq!(desk.audit().len(), 61);
+    operator.world.pass(DAY);
+    operator.with(wrong, 2).get("status").is(401);
+    assert_eq!(operator.audit().len(), 61);
 }
 
 #[test]
-fn a_refusal_costs_the_same_whatever_is_asked_for() {
-    let desk = Desk::new();
-    let (client, key) = (desk.client(), desk.key(&serde_json::json!({ "kid": "team" })));
+fn refusals_cost_the_same_for_every_request() {
+    let operator = Operator::new();
+    let (client, key) = (operator.client(), operator.key(&serde_json::json!({ "kid": "team" })));
     assert_eq!(key["kid"], "team");
     let account = client.account().rsplit('/').next().unwrap().to_owned();
     let mut works = BTreeSet::new();
@@ -146,41 +146,41 @@ fn a_refusal_costs_the_same_whatever_is_asked_for() {
             .into_iter()
             .enumerate()
     {
-        desk.world.operations().plan(&[]);
-        desk.with(&ADA[1..], 10 + u8::try_from(n).unwrap()).get(path).is(401);
-        works.insert(desk.world.operations().log());
+        operator.world.operations().plan(&[]);
+        operator.with(&ADA[1..], 10 + u8::try_from(n).unwrap()).get(path).is(401);
+        works.insert(operator.world.operations().log());
     }
     assert_eq!(works.len(), 1, "{works:?}");
     for path in PATHS {
-        desk.world.operations().plan(&[]);
-        desk.send(Request { authorization: None, ..desk.request("POST", path, Some("{}")) }).is(401);
-        assert!(desk.world.operations().log().is_empty(), "nobody is asked for who shows nothing");
+        operator.world.operations().plan(&[]);
+        operator.send(Request { authorization: None, ..operator.request("POST", path, Some("{}")) }).is(401);
+        assert!(operator.world.operations().log().is_empty(), "nobody is asked for who shows nothing");
     }
 }
 
 #[test]
-fn a_record_that_cannot_be_made_refuses_nobody_less() {
-    let desk = Desk::new();
-    desk.world.call_fault().from(0);
-    desk.with(&ADA[1..], 9).get("status").refused(401, Kind::Unauthorized);
-    desk.world.heal();
-    assert!(desk.world.log().iter().any(|line| line.starts_with("the audit record: ")));
+fn wrong_token_is_refused_when_the_audit_record_fails() {
+    let operator = Operator::new();
+    operator.world.call_fault().from(0);
+    operator.with(&ADA[1..], 9).get("status").refused(401, Kind::Unauthorized);
+    operator.world.heal();
+    assert!(operator.world.log().iter().any(|line| line.starts_with("the audit record: ")));
 }
 
 #[test]
-fn scripts_of_other_origins_are_told_nothing() {
-    let desk = Desk::new();
+fn cross_origin_scripts_get_no_cors_headers() {
+    let operator = Operator::new();
     for token in [ADA, &ADA[1..]] {
         for path in PATHS {
             for method in ["OPTIONS", "GET", "HEAD", "POST", "PUT", "DELETE"] {
-                let answered = desk.with(token, 3).send(desk.with(token, 3).request(method, path, Some("{}")));
+                let answered = operator.with(token, 3).send(operator.with(token, 3).request(method, path, Some("{}")));
                 let exposes = answered.response.headers.iter().find(|(name, _)| name.starts_with("Access-Control"));
                 assert_eq!(exposes, None, "{method} {path}");
                 assert!(answered.header("Replay-Nonce").is_none(), "{method} {path}");
             }
         }
-        desk.world.pass(DAY);
+        operator.world.pass(DAY);
     }
-    let answered = desk.send(desk.request("OPTIONS", "policy", None)).refused(405, Kind::Malformed);
+    let answered = operator.send(operator.request("OPTIONS", "policy", None)).refused(405, Kind::Malformed);
     assert_eq!(answered.header("Allow"), Some("GET, HEAD, POST"));
 }

@@ -1,6 +1,6 @@
 //! What requests have to look like.
 
-use super::desk::Desk;
+use super::operator::Operator;
 use selvedge::ca::http::message::Request;
 use selvedge::ca::testing::Answered;
 use selvedge::records::Kind;
@@ -17,14 +17,14 @@ const POSTS: [(&str, &str); 8] = [
     ("policy/shadow", "null"),
 ];
 
-fn sent(desk: &Desk, path: &str, content_type: Option<&str>, body: &str) -> Answered {
+fn sent(operator: &Operator, path: &str, content_type: Option<&str>, body: &str) -> Answered {
     let content_type = content_type.map(str::to_owned);
-    desk.send(Request { content_type, ..desk.request("POST", path, Some(body)) })
+    operator.send(Request { content_type, ..operator.request("POST", path, Some(body)) })
 }
 
 #[test]
-fn a_body_is_json_and_says_so() {
-    let desk = Desk::new();
+fn bodies_require_json_and_its_media_type() {
+    let operator = Operator::new();
     for (path, body) in POSTS {
         for other in [
             None,
@@ -33,18 +33,18 @@ fn a_body_is_json_and_says_so() {
             Some("application/x-www-form-urlencoded"),
             Some("application/jose+json"),
         ] {
-            sent(&desk, path, other, body).refused(415, Kind::Malformed);
+            sent(&operator, path, other, body).refused(415, Kind::Malformed);
         }
     }
     for (path, body) in POSTS {
-        let status = sent(&desk, path, Some("Application/JSON; charset=utf-8"), body).status();
+        let status = sent(&operator, path, Some("Application/JSON; charset=utf-8"), body).status();
         assert!((200..=201).contains(&status), "{path}: {status}");
     }
 }
 
 #[test]
-fn a_body_that_means_something_else_is_refused_whole() {
-    let desk = Desk::new();
+fn unknown_or_contradictory_members_refuse_the_body() {
+    let operator = Operator::new();
     for (path, good) in POSTS {
         let open = good.trim_end_matches('}');
         let mut bad = vec!["{".to_owned(), "[]".to_owned(), "1".to_owned(), "\"x\"".to_owned(), good.to_owned() + "x"];
@@ -52,20 +52,21 @@ fn a_body_that_means_something_else_is_refused_whole() {
             bad.extend([format!("{open},\"odd\":1}}"), format!("{open},{}", &good[1..])]);
         }
         for body in bad {
-            let before = desk.world.rows_but_nonces().keys().filter(|(_, key)| !key.starts_with("audit")).count();
-            let detail = desk.send(desk.request("POST", path, Some(&body))).refused(400, Kind::Malformed).detail();
-            let after = desk.world.rows_but_nonces().keys().filter(|(_, key)| !key.starts_with("audit")).count();
+            let before = operator.world.rows_but_nonces().keys().filter(|(_, key)| !key.starts_with("audit")).count();
+            let detail =
+                operator.send(operator.request("POST", path, Some(&body))).refused(400, Kind::Malformed).detail();
+            let after = operator.world.rows_but_nonces().keys().filter(|(_, key)| !key.starts_with("audit")).count();
             assert_eq!(before, after, "{path} {body}: {detail}");
         }
-        let bytes = Request { body: Some(vec![b'{', 0xff, b'}']), ..desk.request("POST", path, Some("")) };
-        desk.send(bytes).refused(400, Kind::Malformed);
-        desk.send(Request { body: None, ..desk.request("POST", path, Some("")) }).refused(413, Kind::Malformed);
+        let bytes = Request { body: Some(vec![b'{', 0xff, b'}']), ..operator.request("POST", path, Some("")) };
+        operator.send(bytes).refused(400, Kind::Malformed);
+        operator.send(Request { body: None, ..operator.request("POST", path, Some("")) }).refused(413, Kind::Malformed);
     }
 }
 
 #[test]
 fn members_of_the_wrong_type_are_named() {
-    let desk = Desk::new();
+    let operator = Operator::new();
     let long = format!(r#"{{"note":"{}"}}"#, "\u{fc}".repeat(201));
     let odd = format!(r#"{{"uses":"{}"}}"#, "\u{e000}".repeat(255));
     for (path, body, named) in [
@@ -97,17 +98,17 @@ fn members_of_the_wrong_type_are_named() {
         ("policy/check", r#"{"identifiers":["a.test"],"external_account":"none"}"#, "external_account is \"none\""),
         ("policy/check", r#"{"identifiers":["a.test"],"external_account":"a/b"}"#, "external_account is \"a/b\""),
     ] {
-        let detail = desk.send(desk.request("POST", path, Some(body))).refused(400, Kind::Malformed).detail();
+        let detail = operator.send(operator.request("POST", path, Some(body))).refused(400, Kind::Malformed).detail();
         assert!(detail.contains(named), "{body}: {detail}");
     }
     let many: Vec<String> = (0..101).map(|n| format!("n{n}.test")).collect();
-    desk.post("policy/check", &serde_json::json!({ "identifiers": many })).refused(400, Kind::Malformed);
-    desk.post("policy/check", &serde_json::json!({ "identifiers": many[..100] })).is(200);
+    operator.post("policy/check", &serde_json::json!({ "identifiers": many })).refused(400, Kind::Malformed);
+    operator.post("policy/check", &serde_json::json!({ "identifiers": many[..100] })).is(200);
 }
 
 #[test]
-fn queries_have_only_what_means_something() {
-    let desk = Desk::new();
+fn unknown_query_parameters_are_refused() {
+    let operator = Operator::new();
     let long = format!("certificates?q={}", "%C3%BC".repeat(101));
     let odd = format!("certificates?name={}", "%EE%80%80".repeat(255));
     for (path, said) in [
@@ -137,26 +138,26 @@ fn queries_have_only_what_means_something() {
         ("replacements?limit=1", "\"limit\""),
         ("policy/shadow?limit=1", "\"limit\""),
     ] {
-        let detail = desk.get(path).refused(400, Kind::Malformed).detail();
+        let detail = operator.get(path).refused(400, Kind::Malformed).detail();
         assert!(detail.contains(said), "{path}: {detail}");
     }
     for (path, body) in POSTS {
-        desk.send(desk.request("POST", &format!("{path}?odd=1"), Some(body))).refused(400, Kind::Malformed);
+        operator.send(operator.request("POST", &format!("{path}?odd=1"), Some(body))).refused(400, Kind::Malformed);
     }
     let note = format!("policy?note={}", "%C3%BC".repeat(200));
-    assert_eq!(desk.post(&note, &serde_json::json!({})).is(201).json()["note"], "\u{fc}".repeat(200));
-    desk.post(&format!("{note}x"), &serde_json::json!({})).is(400);
-    desk.get("certificates?q=&name=&cursor=&limit=&status=").is(200);
+    assert_eq!(operator.post(&note, &serde_json::json!({})).is(201).json()["note"], "\u{fc}".repeat(200));
+    operator.post(&format!("{note}x"), &serde_json::json!({})).is(400);
+    operator.get("certificates?q=&name=&cursor=&limit=&status=").is(200);
 }
 
 #[test]
-fn head_is_get_without_the_body_and_other_methods_are_none() {
-    let desk = Desk::new();
+fn head_answers_like_get_and_other_methods_are_refused() {
+    let operator = Operator::new();
     for path in ["status", "certificates", "accounts", "policy", "audit", "replacements", "external-accounts"] {
-        let (get, head) = (desk.get(path).is(200), desk.send(desk.request("HEAD", path, None)).is(200));
+        let (get, head) = (operator.get(path).is(200), operator.send(operator.request("HEAD", path, None)).is(200));
         assert_eq!((head.text(), &head.response.headers), ("", &get.response.headers), "{path}");
         for method in ["PUT", "DELETE", "PATCH", "post"] {
-            let refused = desk.send(desk.request(method, path, Some("{}"))).refused(405, Kind::Malformed);
+            let refused = operator.send(operator.request(method, path, Some("{}"))).refused(405, Kind::Malformed);
             assert!(refused.header("Allow").unwrap().starts_with("GET, HEAD"), "{path}");
         }
     }
@@ -169,6 +170,6 @@ fn head_is_get_without_the_body_and_other_methods_are_none() {
         "external-accounts/",
         "external-accounts/.",
     ] {
-        desk.world.send(desk.request("GET", path, None)).refused(404, Kind::Malformed);
+        operator.world.send(operator.request("GET", path, None)).refused(404, Kind::Malformed);
     }
 }

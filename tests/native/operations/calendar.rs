@@ -1,4 +1,4 @@
-//! The calendar: who has its URL sees what ends, what was revoked and the issuers' days, and nobody else does.
+//! The calendar: expiries, revocations and issuer dates, for holders of its URL only.
 
 use super::operating::{DAY, another_issuer, let_pass, operate, operated};
 use selvedge::ca::config::admin_tokens::AdminTokens;
@@ -21,7 +21,7 @@ fn calendar(world: &World) -> String {
 }
 
 #[test]
-fn it_shows_what_ends_and_hides_what_is_renewed() {
+fn calendar_shows_expiring_and_hides_renewed_certificates() {
     // No webhook: who looks at a calendar needs none.
     let world = operated().with_issuer(&another_issuer(), START.plus(78 * DAY));
     let client = Client::registered(&world);
@@ -45,7 +45,7 @@ fn it_shows_what_ends_and_hides_what_is_renewed() {
 }
 
 #[test]
-fn it_shows_revocations_for_90_days_and_each_issuers_days() {
+fn calendar_shows_revocations_for_90_days_and_issuer_dates() {
     let world = operated().with_issuer(&another_issuer(), START.plus(400 * DAY));
     let client = Client::registered(&world);
     let leaf = client.issue(&["a.test"], &new_key(SigAlg::Es256));
@@ -63,7 +63,7 @@ fn it_shows_revocations_for_90_days_and_each_issuers_days() {
 }
 
 #[test]
-fn names_are_readable_and_as_the_certificate_has_them() {
+fn calendar_shows_names_in_both_forms() {
     let world = operated();
     let client = Client::registered(&world);
     let leaf = client.issue(&["xn--bcher-kva.test"], &new_key(SigAlg::Es256));
@@ -72,7 +72,7 @@ fn names_are_readable_and_as_the_certificate_has_them() {
 }
 
 #[test]
-fn only_the_present_url_is_one() {
+fn only_the_current_calendar_url_works() {
     let world = operated();
     let first = path(&world);
     let answered = world.ask("GET", &first).is(200);
@@ -97,7 +97,7 @@ fn only_the_present_url_is_one() {
 }
 
 #[test]
-fn without_operators_there_is_none() {
+fn calendar_without_operators_is_not_found() {
     let world = operated();
     let path = path(&world);
     world.ask("GET", &path).is(200);
@@ -106,7 +106,7 @@ fn without_operators_there_is_none() {
 }
 
 #[test]
-fn guesses_are_counted() {
+fn calendar_url_guesses_are_counted() {
     let world = operated().reconfigured(|settings| settings.limits = Limits::default());
     let address = ClientAddress::from_header("192.0.2.7");
     let path = format!("/calendar/{}.ics", "A".repeat(22));

@@ -1,5 +1,4 @@
-//! What operators decide, as it meets the orders of accounts: limits of what is to be replaced now, and a policy that only
-//! looks on.
+//! Operators' decisions that affect orders: exempt replacements, and the shadow policy.
 
 use core::time::Duration;
 use selvedge::ca::config::admin_tokens::AdminTokens;
@@ -42,7 +41,7 @@ fn used_up(world: &World) -> (Client, String, Vec<u8>) {
 }
 
 #[test]
-fn ari_what_is_to_be_replaced_now_is_under_no_limit_and_what_is_issued_then_is_again() {
+fn ari_requested_replacement_is_exempt_and_its_successor_is_not() {
     let world = operated();
     let (client, id, _) = used_up(&world);
     let replaces = |id: &str| json!({ "replaces": id });
@@ -55,7 +54,7 @@ fn ari_what_is_to_be_replaced_now_is_under_no_limit_and_what_is_issued_then_is_a
 }
 
 #[test]
-fn ari_what_an_operator_revoked_is_replaced_under_no_limit() {
+fn ari_operator_revoked_certificate_is_replaced_without_limits() {
     let world = operated();
     let (client, id, der) = used_up(&world);
     let serial = parse_presented(&der).unwrap().serial.hex();
@@ -64,7 +63,7 @@ fn ari_what_an_operator_revoked_is_replaced_under_no_limit() {
 }
 
 #[test]
-fn ari_who_revokes_their_own_certificates_meets_the_limits_still() {
+fn ari_self_revoked_certificates_are_not_exempt() {
     let world = operated();
     let (client, id, der) = used_up(&world);
     client.revoke(&der, Some(4)).is(200);
@@ -72,7 +71,7 @@ fn ari_who_revokes_their_own_certificates_meets_the_limits_still() {
 }
 
 #[test]
-fn ari_while_the_ledger_does_not_answer_limits_hold() {
+fn ari_limits_apply_while_the_ledger_fails() {
     let world = operated();
     let (client, id, _) = used_up(&world);
     operate(&world, "POST", "replacements", &json!({ "name": "*" })).is(201);
@@ -84,7 +83,7 @@ fn ari_while_the_ledger_does_not_answer_limits_hold() {
 }
 
 #[test]
-fn a_policy_in_the_shadow_refuses_nothing_and_tells_what_it_would_have() {
+fn shadow_policy_refuses_nothing_and_records_findings() {
     let world = operated().reconfigured(|settings| settings.limits = Limits::off());
     let client = Client::registered(&world);
     client.new_order(&["a.test"]).is(201);

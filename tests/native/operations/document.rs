@@ -1,6 +1,6 @@
 //! docs/openapi.json held against the code.
 
-use super::desk::{CONTRACT, Desk, issue};
+use super::operator::{CONTRACT, Operator, issue};
 use selvedge::ca::http::operator_routes::{AdminRoute, PREFIX};
 use selvedge::pki::Serial;
 use selvedge::records::Kind;
@@ -55,7 +55,7 @@ fn routes() -> Vec<AdminRoute> {
 }
 
 #[test]
-fn the_document_has_the_paths_and_methods_of_the_code() {
+fn document_has_the_paths_and_methods_of_the_code() {
     let document = document();
     let mut written = BTreeMap::new();
     for (path, methods) in document["paths"].as_object().unwrap() {
@@ -72,14 +72,14 @@ fn the_document_has_the_paths_and_methods_of_the_code() {
 }
 
 #[test]
-fn every_operation_of_the_document_is_answered_and_takes_the_query_that_is_written_there() {
-    let desk = Desk::new();
-    let client = desk.client();
+fn every_documented_operation_answers_with_its_query() {
+    let operator = Operator::new();
+    let client = operator.client();
     let account = client.account().rsplit('/').next().unwrap();
     let (_, serial) = issue(&client, &["a.test"], json!({}));
-    desk.key(&json!({ "kid": "team" }));
-    let replacement = desk.post("replacements", &json!({ "name": "*" })).is(201).json();
-    desk.post("policy", &json!({})).is(201);
+    operator.key(&json!({ "kid": "team" }));
+    let replacement = operator.post("replacements", &json!({ "name": "*" })).is(201).json();
+    operator.post("policy", &json!({})).is(201);
     for (template, methods) in document()["paths"].as_object().unwrap() {
         let id = if template.contains("/accounts/") { account } else { replacement["id"].as_str().unwrap() };
         let path = template.replace("{kid}", "team").replace("{serial}", &serial).replace("{id}", id);
@@ -94,9 +94,9 @@ fn every_operation_of_the_document_is_answered_and_takes_the_query_that_is_writt
             let body = (method == "post").then(|| body.to_string());
             let ask = |query: &str| {
                 let path = format!("{path}{query}");
-                desk.world.send(desk.request(&method.to_uppercase(), &path, body.as_deref()))
+                operator.world.send(operator.request(&method.to_uppercase(), &path, body.as_deref()))
             };
-            desk.send(desk.request(&method.to_uppercase(), path, body.as_deref()));
+            operator.send(operator.request(&method.to_uppercase(), path, body.as_deref()));
             // A second revocation is refused, and a test notice where there is no webhook.
             let refused = template.ends_with("/revoke") || template.ends_with("/notices/test");
             assert!(ask("").status() < 300 || refused, "{method} {template}: {}", ask("").text());
@@ -121,7 +121,7 @@ fn every_operation_of_the_document_is_answered_and_takes_the_query_that_is_writt
 }
 
 #[test]
-fn every_reference_in_the_document_leads_somewhere_and_nothing_is_left_over() {
+fn document_references_resolve_and_all_parts_are_used() {
     let document = document();
     let text = document.to_string();
     let mut used = BTreeSet::new();
@@ -138,7 +138,7 @@ fn every_reference_in_the_document_leads_somewhere_and_nothing_is_left_over() {
 }
 
 #[test]
-fn every_post_of_the_document_says_what_a_body_is_refused_with() {
+fn every_documented_post_lists_its_refusals() {
     for (path, methods) in document()["paths"].as_object().unwrap() {
         for (method, operation) in methods.as_object().unwrap() {
             let mut wanted = vec!["400", "401", "429", "5XX"];

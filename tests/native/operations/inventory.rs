@@ -1,22 +1,22 @@
-//! The order of the inventory, its pages over several issuers, searches that stop early, ledgers from before it.
+//! The inventory: order, pages over issuers, interrupted searches, and ledgers without an index.
 
-use super::desk::{DAY, Desk, SECOND, issue, texts};
+use super::operator::{DAY, Operator, SECOND, issue, texts};
 use selvedge::ca::testing::{START, World};
 use selvedge::pki::ceremony::{create_intermediate, create_root};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 /// The same CA with one more issuer, which signs from now on.
-fn with_another_issuer(desk: &Desk) -> Desk {
+fn with_another_issuer(operator: &Operator) -> Operator {
     let root = create_root("Another Root", START, 10).unwrap();
     let issuer = create_intermediate(&root, "Another Issuer", START, 5).unwrap();
-    Desk { world: desk.world.with_issuer(&issuer, desk.world.now()), ..desk.with(&desk.token, 1) }
+    Operator { world: operator.world.with_issuer(&issuer, operator.world.now()), ..operator.with(&operator.token, 1) }
 }
 
-/// Copies of a ledger's entry, with names `n{n}.test` and ends of their own, as a ledger from before the inventory has them.
-fn plant(desk: &Desk, issuer: &str, serial: &str, count: u64) {
+/// Copies of a ledger's entry named `n{n}.test` with different expiries, without an index.
+fn plant(operator: &Operator, issuer: &str, serial: &str, count: u64) {
     let ledger = format!("ledger/{issuer}");
-    let row = desk.world.rows()[&(ledger.clone(), format!("serial/{serial}"))].clone();
+    let row = operator.world.rows()[&(ledger.clone(), format!("serial/{serial}"))].clone();
     let entry: Value = serde_json::from_str(&row).unwrap();
     let end = entry["not_after"].as_u64().unwrap();
     for n in 0..count {
@@ -24,7 +24,7 @@ fn plant(desk: &Desk, issuer: &str, serial: &str, count: u64) {
         copy["names"] = json!([format!("n{n}.test")]);
         // Two and two with the same end.
         copy["not_after"] = (end + n / 2 * 1_000).into();
-        desk.world.plant(&ledger, &format!("serial/4a{:030x}", n * 7919 % 100_003), Some(&copy));
+        operator.world.plant(&ledger, &format!("serial/4a{:030x}", n * 7919 % 100_003), Some(&copy));
     }
 }
 
@@ -43,22 +43,22 @@ fn rows(world: &World, prefix: &str) -> usize {
 }
 
 #[test]
-fn pages_over_several_issuers_are_in_the_order_of_ends_and_without_gaps() {
-    let first = Desk::new();
+fn pages_over_several_issuers_are_ordered_by_expiry_without_gaps() {
+    let first = Operator::new();
     let client = first.client();
     let mut serials = BTreeSet::new();
     for n in 0..4 {
         serials.insert(issue(&client, &[&format!("a{n}.test")], json!({})).1);
     }
-    let desk = with_another_issuer(&first);
-    let client = client.at(&desk.world);
+    let operator = with_another_issuer(&first);
+    let client = client.at(&operator.world);
     for n in 0..4 {
         serials.insert(issue(&client, &[&format!("b{n}.test")], json!({})).1);
     }
-    desk.world.pass(DAY);
+    operator.world.pass(DAY);
     serials.insert(issue(&client, &["late.test"], json!({})).1);
     serials.insert(issue(&client, &["early.test"], json!({ "profile": "shortlived" })).1);
-    let all = desk.pages("certificates", "certificates", 200);
+    let all = operator.pages("certificates", "certificates", 200);
     let ends = texts(&all, "not_after");
     assert!(ends.is_sorted(), "{ends:?}");
     assert_eq!(ends[1..9].iter().collect::<BTreeSet<_>>().len(), 1, "eight end at the same time");
@@ -69,7 +69,7 @@ fn pages_over_several_issuers_are_in_the_order_of_ends_and_without_gaps() {
         let mut paged = Vec::new();
         let mut cursor = String::new();
         loop {
-            let page = desk.see(&format!("certificates?limit={limit}&cursor={cursor}"));
+            let page = operator.see(&format!("certificates?limit={limit}&cursor={cursor}"));
             assert_eq!(page["complete"], true);
             paged.extend(texts(page["certificates"].as_array().unwrap(), "serial"));
             let Some(next) = page["next"].as_str() else { break };
@@ -77,32 +77,35 @@ fn pages_over_several_issuers_are_in_the_order_of_ends_and_without_gaps() {
         }
         assert_eq!(paged, order, "{limit}");
     }
-    let issuer = desk.world.issuer().id().to_owned();
-    assert_eq!(desk.pages(&format!("certificates?issuer={issuer}"), "certificates", 3).len(), 6);
+    let issuer = operator.world.issuer().id().to_owned();
+    assert_eq!(operator.pages(&format!("certificates?issuer={issuer}"), "certificates", 3).len(), 6);
     for serial in &order {
-        assert_eq!(desk.see(&format!("certificates/{serial}"))["serial"], serial.as_str());
-        desk.get(&format!("certificates/{serial}/pem")).is(200);
-        assert_eq!(desk.post(&format!("certificates/{serial}/revoke"), &json!({})).is(200).json()["status"], "revoked");
+        assert_eq!(operator.see(&format!("certificates/{serial}"))["serial"], serial.as_str());
+        operator.get(&format!("certificates/{serial}/pem")).is(200);
+        assert_eq!(
+            operator.post(&format!("certificates/{serial}/revoke"), &json!({})).is(200).json()["status"],
+            "revoked"
+        );
     }
 }
 
 #[test]
-fn a_search_that_stops_early_goes_on_and_finds_all() {
-    let first = Desk::new();
+fn search_that_stops_early_resumes_and_finds_all() {
+    let first = Operator::new();
     let client = first.client();
     let (_, serial) = issue(&client, &["needle-first.test"], json!({}));
     plant(&first, first.world.issuer().id(), &serial, 4_500);
-    let desk = with_another_issuer(&first);
-    age(&desk.world);
-    desk.world.live(SECOND * 20);
-    let client = client.at(&desk.world);
+    let operator = with_another_issuer(&first);
+    age(&operator.world);
+    operator.world.live(SECOND * 20);
+    let client = client.at(&operator.world);
     issue(&client, &["needle-early.test"], json!({ "profile": "shortlived" }));
-    desk.world.pass(SECOND * 3_000);
+    operator.world.pass(SECOND * 3_000);
     issue(&client, &["needle-late.test"], json!({}));
     for limit in [1, 50] {
         let (mut found, mut cursor, mut stops) = (Vec::new(), String::new(), 0);
         for _ in 0..20 {
-            let page = desk.see(&format!("certificates?q=needle&limit={limit}&cursor={cursor}"));
+            let page = operator.see(&format!("certificates?q=needle&limit={limit}&cursor={cursor}"));
             let part = page["certificates"].as_array().unwrap();
             found.extend(part.iter().map(|one| one["names"][0].as_str().unwrap().to_owned()));
             let full = part.len() == limit;
@@ -116,54 +119,54 @@ fn a_search_that_stops_early_goes_on_and_finds_all() {
         assert!((1..=4).contains(&stops), "{limit}: it stopped {stops} times");
     }
     // All of them, in pages that are full.
-    assert_eq!(desk.pages("certificates", "certificates", 200).len(), 4_503);
+    assert_eq!(operator.pages("certificates", "certificates", 200).len(), 4_503);
 }
 
 #[test]
-fn a_ledger_from_before_the_inventory_is_put_into_it_step_by_step() {
-    let desk = Desk::new();
-    let client = desk.client();
+fn ledger_without_inventory_is_indexed_in_steps() {
+    let operator = Operator::new();
+    let client = operator.client();
     let (_, serial) = issue(&client, &["a.test"], json!({}));
-    desk.world.pass(DAY);
+    operator.world.pass(DAY);
     let (_, newer) = issue(&client, &["a.test"], json!({}));
-    plant(&desk, desk.world.issuer().id(), &serial, 1_300);
-    age(&desk.world);
-    assert_eq!((rows(&desk.world, "ending"), rows(&desk.world, "indexed")), (0, 1));
+    plant(&operator, operator.world.issuer().id(), &serial, 1_300);
+    age(&operator.world);
+    assert_eq!((rows(&operator.world, "ending"), rows(&operator.world, "indexed")), (0, 1));
     let mut steps = vec![0];
     // What is issued meanwhile is found too.
     let (_, meanwhile) = issue(&client, &["b.test"], json!({}));
     for _ in 0..6 {
-        desk.world.run_due_alarms();
-        steps.push(rows(&desk.world, "ending"));
-        desk.world.pass(SECOND);
+        operator.world.run_due_alarms();
+        steps.push(rows(&operator.world, "ending"));
+        operator.world.pass(SECOND);
         // A restart on the way is none of its business.
-        desk.world.restart();
+        operator.world.restart();
     }
     assert!(steps[1] < 1_303 && steps.is_sorted(), "{steps:?}");
-    assert_eq!((steps[6], rows(&desk.world, "job")), (1_303, 0), "{steps:?}");
-    let all = desk.pages("certificates", "certificates", 200);
+    assert_eq!((steps[6], rows(&operator.world, "job")), (1_303, 0), "{steps:?}");
+    let all = operator.pages("certificates", "certificates", 200);
     assert_eq!(texts(&all, "serial").into_iter().collect::<BTreeSet<_>>().len(), 1_303);
-    assert_eq!(desk.see(&format!("certificates/{serial}"))["renewed"], true);
+    assert_eq!(operator.see(&format!("certificates/{serial}"))["renewed"], true);
     for last in [newer, meanwhile] {
-        assert_eq!(desk.see(&format!("certificates/{last}"))["renewed"], false);
+        assert_eq!(operator.see(&format!("certificates/{last}"))["renewed"], false);
     }
     // Nothing is left to do.
-    desk.world.restart();
-    assert_eq!(rows(&desk.world, "job"), 0);
+    operator.world.restart();
+    assert_eq!(rows(&operator.world, "job"), 0);
 }
 
 #[test]
-fn a_fault_on_the_way_stops_nothing_for_good() {
-    let desk = Desk::new();
-    let (_, serial) = issue(&desk.client(), &["a.test"], json!({}));
-    plant(&desk, desk.world.issuer().id(), &serial, 600);
-    age(&desk.world);
+fn inventory_recovers_from_faults() {
+    let operator = Operator::new();
+    let (_, serial) = issue(&operator.client(), &["a.test"], json!({}));
+    plant(&operator, operator.world.issuer().id(), &serial, 600);
+    age(&operator.world);
     for n in [1, 40, 700] {
-        desk.world.store_fault().once(n);
-        desk.world.run_due_alarms();
-        desk.world.heal();
-        desk.world.pass(SECOND * 90);
+        operator.world.store_fault().once(n);
+        operator.world.run_due_alarms();
+        operator.world.heal();
+        operator.world.pass(SECOND * 90);
     }
-    desk.world.live(SECOND * 5);
-    assert_eq!((rows(&desk.world, "ending"), rows(&desk.world, "job")), (601, 0));
+    operator.world.live(SECOND * 5);
+    assert_eq!((rows(&operator.world, "ending"), rows(&operator.world, "job")), (601, 0));
 }

@@ -1,5 +1,6 @@
-//! A line for each request, validation, issuance and revocation: what is in it, and that it is there once. That no secret of
-//! the CA and nothing of what was signed is in one, the world checks with each line and each answer.
+//! The log: one line with its members for each request, validation, issuance and revocation.
+//!
+//! The world checks each line and answer for secrets of the CA and signed contents.
 
 use core::time::Duration;
 use selvedge::ca::config::admin_tokens::AdminTokens;
@@ -8,7 +9,7 @@ use selvedge::ca::config::request_log::RequestLog;
 use selvedge::ca::config::settings::TermsChange;
 use selvedge::ca::http::address::ClientAddress;
 use selvedge::ca::http::message::Request;
-use selvedge::ca::testing::{Answered, BASE, Client, CsrShape, Mishap, Proof, Race, World, form, new_key};
+use selvedge::ca::testing::{Answered, BASE, Client, CsrShape, OperationFault, Proof, Race, World, form, new_key};
 use selvedge::pki::certificate::parse_presented;
 use selvedge::records::Kind;
 use selvedge::values::SigAlg;
@@ -17,7 +18,7 @@ use std::collections::BTreeSet;
 
 const ADMIN: &str = "an-admin-token-of-sufficient-length";
 
-/// The lines since the last call of this kind, all of them valid and of one line.
+/// The lines since the last call of this kind, all valid JSON.
 fn lines(world: &World, seen: &mut usize) -> Vec<Value> {
     let all = world.lines();
     let new = all[*seen..].iter().map(|line| {
@@ -45,7 +46,7 @@ fn members(line: &Value) -> Vec<&str> {
 }
 
 #[test]
-fn each_request_has_one_line_whatever_becomes_of_it() {
+fn each_request_has_one_log_line() {
     let world = World::new().reconfigured(|settings| {
         settings.admin = AdminTokens::read(Some(&json!({ "ada": ADMIN }).to_string())).unwrap();
     });
@@ -91,7 +92,7 @@ fn each_request_has_one_line_whatever_becomes_of_it() {
 }
 
 #[test]
-fn operators_are_named_and_what_they_ask() {
+fn operator_requests_log_operator_and_action() {
     let world = World::new().reconfigured(|settings| {
         settings.admin = AdminTokens::read(Some(&json!({ "ada": ADMIN }).to_string())).unwrap();
     });
@@ -111,9 +112,9 @@ fn operators_are_named_and_what_they_ask() {
     ask("GET", "status", "a-token-that-nobody-has-and-nobody-had").is(401);
     ask("OPTIONS", "status", ADMIN).is(405);
     let found = lines(&world, &mut 0);
-    let told: Vec<_> = found.iter().map(|line| (line["operator"].as_str(), line["action"].as_str())).collect();
+    let logged: Vec<_> = found.iter().map(|line| (line["operator"].as_str(), line["action"].as_str())).collect();
     assert_eq!(
-        told,
+        logged,
         [
             (Some("ada"), Some("/admin/v1/status")),
             (Some("ada"), Some("/admin/v1/external-accounts")),
@@ -130,7 +131,7 @@ fn operators_are_named_and_what_they_ask() {
 
 /// The log of requests is read by more people than the client's own.
 #[test]
-fn a_page_that_lets_its_reader_do_something_is_not_in_a_line() {
+fn log_lines_hide_page_urls_with_proofs() {
     let world = World::new().reconfigured(|settings| {
         settings.limits = Limits::read(Some(r#"{"failed_validations":"off","pause_after":1}"#)).unwrap();
     });
@@ -155,7 +156,7 @@ fn a_page_that_lets_its_reader_do_something_is_not_in_a_line() {
 }
 
 #[test]
-fn details_are_cut() {
+fn log_details_are_truncated() {
     let world = World::new();
     let client = Client::registered(&world);
     let (_, order) = client.ready_order(&["a.test"]);
@@ -172,7 +173,7 @@ fn details_are_cut() {
 }
 
 #[test]
-fn what_is_written_is_chosen() {
+fn request_log_settings_select_the_lines() {
     let run = |request_log| {
         let world = World::new().reconfigured(|settings| settings.request_log = request_log);
         let client = Client::registered(&world);
@@ -199,7 +200,7 @@ fn what_is_written_is_chosen() {
 }
 
 #[test]
-fn validations_say_what_was_tried_and_why_it_failed() {
+fn validations_log_attempts_and_failures() {
     let world = World::new();
     let client = Client::registered(&world);
     client.ready_order(&["a.test"]);
@@ -214,12 +215,12 @@ fn validations_say_what_was_tried_and_why_it_failed() {
     world.pass(Duration::from_secs(6));
     world.run_due_alarms();
     let found = of_event(&world, "validation");
-    let told = |line: &Value| {
+    let logged = |line: &Value| {
         let text = |member: &str| line[member].as_str().unwrap_or("-").to_owned();
         [text("identifier"), text("kind"), text("outcome"), text("problem"), line["attempt"].to_string()].join(" ")
     };
     assert_eq!(
-        found.iter().map(told).collect::<Vec<_>>(),
+        found.iter().map(logged).collect::<Vec<_>>(),
         [
             "a.test http-01 valid - 1",
             "z.test http-01 invalid unauthorized 1",
@@ -233,7 +234,7 @@ fn validations_say_what_was_tried_and_why_it_failed() {
 }
 
 #[test]
-fn issuances_and_revocations_have_a_line_each() {
+fn issuances_and_revocations_have_one_log_line_each() {
     let world = World::new();
     let client = Client::registered(&world);
     let names: Vec<String> = (0..12).map(|n| format!("n{n:02}.test")).collect();
@@ -277,7 +278,7 @@ fn issuances_and_revocations_have_a_line_each() {
 }
 
 #[test]
-fn an_issuance_that_is_given_up_says_why() {
+fn abandoned_issuance_logs_its_reason() {
     let world = World::new();
     let client = Client::registered(&world);
     let (url, order) = client.ready_order(&["a.test"]);
@@ -295,17 +296,17 @@ fn an_issuance_that_is_given_up_says_why() {
 }
 
 /// The certificates of a world, and those that its lines tell of; none twice.
-fn stored_and_told(world: &World, what: &str) -> (BTreeSet<String>, BTreeSet<String>) {
+fn stored_and_logged(world: &World, what: &str) -> (BTreeSet<String>, BTreeSet<String>) {
     let text = |value: &Value| value["serial"].as_str().unwrap().to_owned();
     let stored = world.records("cert/").iter().map(|(_, record)| text(record)).collect();
     let lines = of_event(world, "issuance");
-    let told: BTreeSet<String> = lines.iter().filter(|line| line["outcome"] == "issued").map(text).collect();
-    assert_eq!(told.len(), lines.len(), "{what}: {lines:?}");
-    (stored, told)
+    let logged: BTreeSet<String> = lines.iter().filter(|line| line["outcome"] == "issued").map(text).collect();
+    assert_eq!(logged.len(), lines.len(), "{what}: {lines:?}");
+    (stored, logged)
 }
 
 #[test]
-fn an_issuance_that_is_broken_off_at_any_step_is_told_once() {
+fn interrupted_issuance_is_logged_once() {
     let start = World::cooperative();
     let client = Client::registered(&start);
     let (_, order) = client.ready_order(&["a.test"]);
@@ -321,8 +322,8 @@ fn an_issuance_that_is_broken_off_at_any_step_is_told_once() {
         world.restart();
         world.run_due_alarms();
         client.at(&world).finalize(&order, &csr).is(200);
-        let (stored, told) = stored_and_told(&world, &format!("after {k} steps"));
-        assert_eq!((stored.len(), stored), (1, told), "after {k} steps");
+        let (stored, logged) = stored_and_logged(&world, &format!("after {k} steps"));
+        assert_eq!((stored.len(), stored), (1, logged), "after {k} steps");
         if done {
             break;
         }
@@ -330,33 +331,33 @@ fn an_issuance_that_is_broken_off_at_any_step_is_told_once() {
     assert!(resumed > 2, "it was resumed {resumed} times");
 }
 
-/// A machine that is lost in the very moment in which the certificate was stored tells nothing of it, and that is all.
+/// A crash right after storing the certificate is the only one without a log line.
 #[test]
-fn an_issuance_whose_machine_or_storage_fails_at_any_operation_is_not_told_twice() {
+fn crashed_issuance_is_not_logged_twice() {
     let start = World::new();
     let client = Client::registered(&start);
     let (_, order) = client.ready_order(&["a.test"]);
     let csr = CsrShape::dns(&["a.test"]).build(&new_key(SigAlg::Es256));
-    for mishap in Mishap::ALL {
-        let mut untold = 0;
+    for fault in OperationFault::ALL {
+        let mut unlogged = 0;
         for n in 0.. {
             let world = start.fork();
             let request = client.at(&world).finalize_request(&order, &csr);
-            world.operations().plan(&[(n, mishap)]);
+            world.operations().plan(&[(n, fault)]);
             world.try_send(request);
             let struck = world.operations().struck();
             world.heal();
             world.restart();
             world.live(Duration::from_secs(120));
             client.at(&world).finalize(&order, &csr).is(200);
-            let (stored, told) = stored_and_told(&world, &format!("{mishap:?} {n}"));
-            assert!(stored.len() == 1 && told.is_subset(&stored), "{mishap:?} {n}: {told:?}");
-            untold += usize::from(told.is_empty());
+            let (stored, logged) = stored_and_logged(&world, &format!("{fault:?} {n}"));
+            assert!(stored.len() == 1 && logged.is_subset(&stored), "{fault:?} {n}: {logged:?}");
+            unlogged += usize::from(logged.is_empty());
             if struck == 0 {
                 break;
             }
         }
-        let lost = matches!(mishap, Mishap::MachineDiesAfter | Mishap::PartitionDiesAfter);
-        assert_eq!(untold, usize::from(lost), "{mishap:?}");
+        let lost = matches!(fault, OperationFault::MachineDiesAfter | OperationFault::PartitionDiesAfter);
+        assert_eq!(unlogged, usize::from(lost), "{fault:?}");
     }
 }

@@ -1,11 +1,11 @@
-//! Notices: what is told when, how it is sent to the webhook, and what the operator sees of it.
+//! Notices: their creation, their delivery to the webhook, and the operator's list.
 
 use super::operating::{DAY, another_issuer, let_pass, operate, operated};
 use core::time::Duration;
 use selvedge::ca::testing::{Client, Delivered, START, World, check_all, new_key};
 use selvedge::records::Kind;
 use selvedge::records::ledger::entry::LedgerEntry;
-use selvedge::records::ledger::inventory::{EndingRecord, ending_id};
+use selvedge::records::ledger::inventory::{ExpiryIndex, expiry_id};
 use selvedge::values::{Id, SigAlg};
 use serde_json::{Value, json};
 
@@ -89,7 +89,7 @@ fn a_revocation_is_stored_at_once_and_sent_soon() {
 }
 
 #[test]
-fn without_a_webhook_it_is_stored_and_nothing_is_sent_nor_looked_for() {
+fn notice_without_webhook_is_stored_and_not_sent() {
     let client = Client::registered(&operated());
     let world = &client.world;
     client.revoke(&issue(&client, "a.test"), None).is(200);
@@ -98,7 +98,7 @@ fn without_a_webhook_it_is_stored_and_nothing_is_sent_nor_looked_for() {
     assert!(world.receiver().arrived().is_empty() && world.records("job/").is_empty());
     let shown = notices(world);
     assert_eq!((shown.len(), &shown[0]["delivery"]["state"]), (1, &json!("none")));
-    assert!(world.records("looked").is_empty());
+    assert!(world.records("scan").is_empty());
     assert_eq!(webhook(world), json!({ "configured": false, "waiting": 0, "given_up": 0 }));
     let refused = operate(world, "notices/test", Some(json!({}))).refused(409, Kind::Malformed);
     assert!(refused.detail().contains("WEBHOOK_URL"), "{}", refused.detail());
@@ -111,7 +111,7 @@ fn without_a_webhook_it_is_stored_and_nothing_is_sent_nor_looked_for() {
 }
 
 #[test]
-fn a_receiver_that_refuses_is_tried_ever_later_and_given_up() {
+fn refusing_receiver_is_retried_with_backoff_and_abandoned() {
     let client = client();
     let world = &client.world;
     world.receiver().answers(Ok(503));
@@ -139,7 +139,7 @@ fn a_receiver_that_refuses_is_tried_ever_later_and_given_up() {
 }
 
 #[test]
-fn a_receiver_that_is_gone_is_given_up_at_once_and_one_that_comes_back_gets_it() {
+fn gone_receiver_is_abandoned_at_once_and_returning_one_is_served() {
     let client = client();
     let world = &client.world;
     world.receiver().answers(Ok(410));
@@ -160,7 +160,7 @@ fn a_receiver_that_is_gone_is_given_up_at_once_and_one_that_comes_back_gets_it()
 }
 
 #[test]
-fn a_receiver_that_does_not_answer_is_asked_once_whatever_there_is_for_it() {
+fn silent_receiver_gets_one_request_for_all_notices() {
     let client = client();
     let world = &client.world;
     world.receiver().answers(Err("no route to https://hooks.test/T01234567-hook-0123456789abcdef (T01…)"));
@@ -182,7 +182,7 @@ fn a_receiver_that_does_not_answer_is_asked_once_whatever_there_is_for_it() {
 }
 
 #[test]
-fn a_certificate_that_is_not_renewed_is_told_once_a_sixth_of_its_life_before_its_end() {
+fn unrenewed_certificate_gets_one_notice_a_sixth_before_expiry() {
     let client = client();
     let world = &client.world;
     issue(&client, "a.test");
@@ -200,7 +200,7 @@ fn a_certificate_that_is_not_renewed_is_told_once_a_sixth_of_its_life_before_its
 }
 
 #[test]
-fn a_renewal_or_a_revocation_leaves_nothing_to_tell() {
+fn renewal_or_revocation_cancels_the_expiry_notice() {
     let other = another_issuer();
     let first = operated().with_webhook();
     // The second issuer renews what the first one issued.
@@ -224,7 +224,7 @@ fn a_renewal_or_a_revocation_leaves_nothing_to_tell() {
 }
 
 #[test]
-fn hundreds_are_told_in_steps_and_each_once() {
+fn hundreds_of_notices_are_created_in_steps_once_each() {
     let client = client();
     let world = &client.world;
     issue(&client, "a.test");
@@ -234,7 +234,7 @@ fn hundreds_are_told_in_steps_and_each_once() {
         let (serial, names) = (format!("{n:08x}"), vec![format!("{n}.test")]);
         let order = Id::from_random([7; 16]);
         world.put(&ledger, &serial, &LedgerEntry { names, order, ..entry.clone() });
-        world.put(&ledger, &ending_id(entry.not_after, &serial), &EndingRecord {});
+        world.put(&ledger, &expiry_id(entry.not_after, &serial), &ExpiryIndex {});
     }
     world.pass(80 * DAY);
     world.receiver().answers(Err("down"));
@@ -248,7 +248,7 @@ fn hundreds_are_told_in_steps_and_each_once() {
 }
 
 #[test]
-fn an_issuer_that_ends_is_told_unless_another_takes_over() {
+fn expiring_issuer_gets_a_notice_unless_replaced() {
     let years = 5 * 365 * DAY;
     for succeeded in [false, true] {
         let mut world = operated().with_webhook();
@@ -269,7 +269,7 @@ fn an_issuer_that_ends_is_told_unless_another_takes_over() {
 }
 
 #[test]
-fn a_test_is_sent_at_once_and_stands_in_the_audit_record() {
+fn test_notice_is_sent_at_once_and_audited() {
     let world = operated().with_webhook();
     let sent = operate(&world, "notices/test", Some(json!({}))).is(200).json();
     fits("Notice", &sent);

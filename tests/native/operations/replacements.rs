@@ -1,6 +1,6 @@
 //! Certificates that are to be replaced now.
 
-use super::desk::{DAY, Desk, SECOND, issue, texts};
+use super::operator::{DAY, Operator, SECOND, issue, texts};
 use selvedge::ca::testing::{Client, START};
 use selvedge::pki::ceremony::{create_intermediate, create_root};
 use selvedge::pki::certificate::parse_presented;
@@ -8,32 +8,32 @@ use selvedge::records::Kind;
 use selvedge::values::Time;
 use serde_json::{Value, json};
 
-fn renewal_info(desk: &Desk, client: &Client, leaf: &[u8]) -> Value {
-    desk.world.ask("GET", &format!("/acme/renewal-info/{}", client.cert_id(leaf))).is(200).json()
+fn renewal_info(operator: &Operator, client: &Client, leaf: &[u8]) -> Value {
+    operator.world.ask("GET", &format!("/acme/renewal-info/{}", client.cert_id(leaf))).is(200).json()
 }
 
-/// Whether the window is in the past, by the API and by renewal information; both have to say the same.
-fn is_due(desk: &Desk, client: &Client, leaf: &[u8]) -> bool {
+/// Whether the window is in the past, consistently by API and renewal information.
+fn is_due(operator: &Operator, client: &Client, leaf: &[u8]) -> bool {
     let serial = parse_presented(leaf).unwrap().serial.hex();
-    let (shown, info) = (desk.see(&format!("certificates/{serial}")), renewal_info(desk, client, leaf));
+    let (shown, info) = (operator.see(&format!("certificates/{serial}")), renewal_info(operator, client, leaf));
     assert_eq!(shown["renewal"], info["suggestedWindow"]);
     let end = Time::parse_rfc3339(info["suggestedWindow"]["end"].as_str().unwrap()).unwrap();
     let renewed = shown["renewed"] == true;
-    assert_eq!(shown["replace_now"], end <= desk.world.now() && !renewed, "{shown}");
-    end <= desk.world.now()
+    assert_eq!(shown["replace_now"], end <= operator.world.now() && !renewed, "{shown}");
+    end <= operator.world.now()
 }
 
 #[test]
-fn what_is_selected_is_to_be_replaced_and_nothing_else() {
-    let desk = Desk::new();
-    let (one, two) = (desk.client(), desk.client());
+fn selection_is_replaced_exactly() {
+    let operator = Operator::new();
+    let (one, two) = (operator.client(), operator.client());
     let leaves = [
         (&one, issue(&one, &["a.corp.test"], json!({})).0),
         (&one, issue(&one, &["b.test", "x.corp.test"], json!({ "profile": "tlsserver" })).0),
         (&two, issue(&two, &["c.test"], json!({ "profile": "tlsserver" })).0),
     ];
     let account = one.account().rsplit('/').next().unwrap();
-    let issuer = desk.world.issuer().id().to_owned();
+    let issuer = operator.world.issuer().id().to_owned();
     for (selection, wanted) in [
         (json!({ "name": "*" }), [true, true, true]),
         (json!({ "issuer": issuer }), [true, true, true]),
@@ -48,22 +48,22 @@ fn what_is_selected_is_to_be_replaced_and_nothing_else() {
             [false, true, false],
         ),
     ] {
-        let before = leaves.each_ref().map(|(client, leaf)| renewal_info(&desk, client, leaf));
-        let made = desk.post("replacements", &selection).is(201).json();
+        let before = leaves.each_ref().map(|(client, leaf)| renewal_info(&operator, client, leaf));
+        let made = operator.post("replacements", &selection).is(201).json();
         assert_eq!((&made["selection"], &made["withdrawn"]), (&selection_of(&selection), &Value::Null));
-        assert_eq!(leaves.each_ref().map(|(client, leaf)| is_due(&desk, client, leaf)), wanted, "{selection}");
+        assert_eq!(leaves.each_ref().map(|(client, leaf)| is_due(&operator, client, leaf)), wanted, "{selection}");
         let path = format!("replacements/{}/withdraw", made["id"].as_str().unwrap());
-        let withdrawn = desk.post(&path, &json!({})).is(200).json();
+        let withdrawn = operator.post(&path, &json!({})).is(200).json();
         assert_eq!(withdrawn["withdrawn"]["by"], "ada");
-        desk.world.pass(SECOND);
+        operator.world.pass(SECOND);
         assert_eq!(
-            desk.post(&path, &json!({})).is(200).json()["withdrawn"],
+            operator.post(&path, &json!({})).is(200).json()["withdrawn"],
             withdrawn["withdrawn"],
             "it stays who did it"
         );
-        assert_eq!(leaves.each_ref().map(|(client, leaf)| renewal_info(&desk, client, leaf)), before, "as before");
+        assert_eq!(leaves.each_ref().map(|(client, leaf)| renewal_info(&operator, client, leaf)), before, "as before");
     }
-    let all = desk.see("replacements")["replacements"].as_array().unwrap().clone();
+    let all = operator.see("replacements")["replacements"].as_array().unwrap().clone();
     assert_eq!(all.len(), 9);
     let made: Vec<&Value> = all.iter().map(|one| &one["made"]["at"]).collect();
     assert!(made.is_sorted_by_key(|at| core::cmp::Reverse(at.as_str())), "the newest first");
@@ -75,111 +75,118 @@ fn selection_of(sent: &Value) -> Value {
 }
 
 #[test]
-fn clients_are_told_why_and_what_they_renew_is_not_meant() {
-    let desk = Desk::new();
-    let client = desk.client();
+fn clients_get_the_reason_and_renewed_certificates_are_skipped() {
+    let operator = Operator::new();
+    let client = operator.client();
     let (leaf, _) = issue(&client, &["a.test"], json!({}));
     let page = format!("https://status.ca.test/{}", "x".repeat(400));
-    desk.post("replacements", &json!({ "name": "*", "reason": "a drill", "explanation": page })).is(201);
-    let info = renewal_info(&desk, &client, &leaf);
+    operator.post("replacements", &json!({ "name": "*", "reason": "a drill", "explanation": page })).is(201);
+    let info = renewal_info(&operator, &client, &leaf);
     assert_eq!(info["explanationURL"], page.as_str());
-    desk.world.pass(SECOND);
+    operator.world.pass(SECOND);
     let (new, _) = issue(&client, &["a.test"], json!({ "replaces": client.cert_id(&leaf) }));
-    assert!(is_due(&desk, &client, &leaf) && !is_due(&desk, &client, &new));
+    assert!(is_due(&operator, &client, &leaf) && !is_due(&operator, &client, &new));
     // Who looks which are to be replaced still does not find the one that was.
-    let (old, now) =
-        (&desk.pages("certificates", "certificates", 50)[0], &desk.pages("certificates", "certificates", 50)[1]);
+    let (old, now) = (
+        &operator.pages("certificates", "certificates", 50)[0],
+        &operator.pages("certificates", "certificates", 50)[1],
+    );
     assert_eq!((&old["renewed"], &old["replace_now"]), (&true.into(), &false.into()), "{old}");
     assert_eq!((&now["renewed"], &now["replace_now"]), (&false.into(), &false.into()), "{now}");
-    assert!(renewal_info(&desk, &client, &new).get("explanationURL").is_none());
-    let found = texts(&desk.pages("certificates", "certificates", 50), "serial").len();
+    assert!(renewal_info(&operator, &client, &new).get("explanationURL").is_none());
+    let found = texts(&operator.pages("certificates", "certificates", 50), "serial").len();
     assert_eq!(found, 2);
     for bad in ["", "ftp://a.test", "x", &format!("https://a.test/{}", "x".repeat(500))] {
-        desk.post("replacements", &json!({ "name": "*", "explanation": bad })).refused(400, Kind::Malformed);
+        operator.post("replacements", &json!({ "name": "*", "explanation": bad })).refused(400, Kind::Malformed);
     }
-    desk.post("replacements", &json!({ "name": "*", "reason": "x".repeat(201) })).refused(400, Kind::Malformed);
+    operator.post("replacements", &json!({ "name": "*", "reason": "x".repeat(201) })).refused(400, Kind::Malformed);
 }
 
 #[test]
-fn what_another_issuer_has_renewed_is_not_to_be_replaced_any_more() {
-    let first = Desk::new();
+fn certificate_renewed_by_another_issuer_is_not_replaced() {
+    let first = Operator::new();
     let client = first.client();
     let (_, old) = issue(&client, &["a.test", "b.test"], json!({}));
     let (_, open) = issue(&client, &["c.test"], json!({}));
     let root = create_root("Another Root", START, 10).unwrap();
     let issuer = create_intermediate(&root, "Another Issuer", START, 5).unwrap();
     first.world.pass(SECOND * 5);
-    let desk = Desk { world: first.world.with_issuer(&issuer, first.world.now()), ..first.with(&first.token, 1) };
-    desk.post("replacements", &json!({ "name": "*" })).is(201);
+    let operator =
+        Operator { world: first.world.with_issuer(&issuer, first.world.now()), ..first.with(&first.token, 1) };
+    operator.post("replacements", &json!({ "name": "*" })).is(201);
     let of = |serial: &str| {
-        let listed = desk.pages("certificates", "certificates", 50);
+        let listed = operator.pages("certificates", "certificates", 50);
         let listed = listed.iter().find(|one| one["serial"] == serial).unwrap().clone();
-        assert_eq!(listed, desk.see(&format!("certificates/{serial}")), "the list and the certificate say the same");
+        assert_eq!(
+            listed,
+            operator.see(&format!("certificates/{serial}")),
+            "the list and the certificate say the same"
+        );
         (listed["renewed"].as_bool().unwrap(), listed["replace_now"].as_bool().unwrap())
     };
     assert_eq!((of(&old), of(&open)), ((false, true), (false, true)));
-    desk.world.pass(SECOND);
-    let (_, new) = issue(&client.at(&desk.world), &["b.test", "a.test"], json!({}));
+    operator.world.pass(SECOND);
+    let (_, new) = issue(&client.at(&operator.world), &["b.test", "a.test"], json!({}));
     assert_eq!((of(&old), of(&open), of(&new)), ((true, false), (false, true), (false, false)));
     // One that is revoked is not waited for either.
-    desk.post(&format!("certificates/{open}/revoke"), &json!({})).is(200);
+    operator.post(&format!("certificates/{open}/revoke"), &json!({})).is(200);
     assert_eq!(of(&open), (false, false));
 }
 
 #[test]
-fn something_has_to_be_selected() {
-    let desk = Desk::new();
+fn empty_selection_is_refused() {
+    let operator = Operator::new();
     for nothing in [json!({}), json!({ "reason": "all of them" })] {
-        let said = desk.post("replacements", &nothing).refused(400, Kind::Malformed).detail();
+        let said = operator.post("replacements", &nothing).refused(400, Kind::Malformed).detail();
         assert!(said.contains("\"*\" is everything"), "{said}");
     }
-    desk.post("replacements/none/withdraw", &json!({})).refused(404, Kind::Malformed);
-    assert_eq!(desk.see("replacements")["replacements"], json!([]));
+    operator.post("replacements/none/withdraw", &json!({})).refused(404, Kind::Malformed);
+    assert_eq!(operator.see("replacements")["replacements"], json!([]));
 }
 
 #[test]
-fn fifty_hold_at_the_same_time_and_what_was_withdrawn_makes_room() {
-    let desk = Desk::new();
-    let client = desk.client();
+fn fifty_replacements_are_open_and_withdrawing_frees_one() {
+    let operator = Operator::new();
+    let client = operator.client();
     let (leaf, _) = issue(&client, &["a.test"], json!({}));
-    let make = |name: &str| desk.post("replacements", &json!({ "name": name }));
+    let make = |name: &str| operator.post("replacements", &json!({ "name": name }));
     // Withdrawn ones are no load: a hundred of them hide none that holds.
     for n in 0..100 {
         let made = make(&format!("old{n}.test")).is(201).json();
-        desk.post(&format!("replacements/{}/withdraw", made["id"].as_str().unwrap()), &json!({})).is(200);
+        operator.post(&format!("replacements/{}/withdraw", made["id"].as_str().unwrap()), &json!({})).is(200);
     }
     for n in 0..49 {
         make(&format!("n{n}.test")).is(201);
     }
-    assert!(!is_due(&desk, &client, &leaf));
+    assert!(!is_due(&operator, &client, &leaf));
     let last = make("a.test").is(201).json();
-    assert!(is_due(&desk, &client, &leaf));
+    assert!(is_due(&operator, &client, &leaf));
     make("*").refused(400, Kind::Malformed);
-    desk.post(&format!("replacements/{}/withdraw", last["id"].as_str().unwrap()), &json!({})).is(200);
-    assert!(!is_due(&desk, &client, &leaf));
+    operator.post(&format!("replacements/{}/withdraw", last["id"].as_str().unwrap()), &json!({})).is(200);
+    assert!(!is_due(&operator, &client, &leaf));
     make("*").is(201);
-    assert!(is_due(&desk, &client, &leaf));
+    assert!(is_due(&operator, &client, &leaf));
     // They are over when all that they mean is.
-    desk.world.live(SECOND);
-    desk.world.pass(DAY * 800);
-    assert_eq!(desk.see("replacements")["replacements"], json!([]));
+    operator.world.live(SECOND);
+    operator.world.pass(DAY * 800);
+    assert_eq!(operator.see("replacements")["replacements"], json!([]));
     make("*").is(201);
 }
 
 #[test]
-fn a_ledger_that_does_not_answer_is_told_when_it_is_asked_again() {
-    let desk = Desk::new();
-    let client = desk.client();
+fn retried_replacement_request_reaches_a_recovered_ledger() {
+    let operator = Operator::new();
+    let client = operator.client();
     let (leaf, _) = issue(&client, &["a.test"], json!({}));
     // For the record, for what there is, for operations; then the ledger.
-    desk.world.call_fault().once(3);
-    let said = desk.post("replacements", &json!({ "name": "*" })).refused(500, Kind::ServerInternal).detail();
+    operator.world.call_fault().once(3);
+    let said = operator.post("replacements", &json!({ "name": "*" })).refused(500, Kind::ServerInternal).detail();
     assert!(said.contains("may have been done. See entry 1 "), "{said}");
-    assert_eq!(desk.noted(2), ["certificates.replace asked", "certificates.replace failed"]);
-    desk.post("replacements", &json!({ "name": "*" })).is(201);
-    assert!(is_due(&desk, &client, &leaf));
-    for half in desk.see("replacements")["replacements"].as_array().unwrap() {
-        desk.post(&format!("replacements/{}/withdraw", half["id"].as_str().unwrap()), &json!({})).is(200);
+    assert_eq!(operator.noted(2), ["certificates.replace attempted", "certificates.replace failed"]);
+    operator.post("replacements", &json!({ "name": "*" })).is(201);
+    assert!(is_due(&operator, &client, &leaf));
+    for half in operator.see("replacements")["replacements"].as_array().unwrap() {
+        operator.post(&format!("replacements/{}/withdraw", half["id"].as_str().unwrap()), &json!({})).is(200);
     }
-    assert!(!is_due(&desk, &client, &leaf));
+    assert!(!is_due(&operator, &client, &leaf));
 }

@@ -7,7 +7,7 @@ use selvedge::values::SigAlg;
 use serde_json::{Value, json};
 
 #[test]
-fn a01_a02_an_account_is_made_once_and_shown_as_stored() {
+fn a01_a02_account_is_created_once_and_shown_as_stored() {
     let client = Client::new(&World::new());
     let made = client.new_account(json!({ "contact": ["mailto:a@a.test"], "orders": "x", "odd": 1 })).is(201);
     let object = made.json();
@@ -47,7 +47,7 @@ fn a05_bad_contacts_are_refused_by_their_kind() {
 }
 
 #[test]
-fn a06_terms_have_to_be_agreed_to_where_there_are_some() {
+fn a06_configured_terms_require_agreement() {
     let world = World::new().reconfigured(|s| s.meta.terms_of_service = Some("https://ca.test/terms".to_owned()));
     let client = Client::new(&world);
     let refused = client.new_account(json!({})).refused(403, Kind::UserActionRequired);
@@ -58,7 +58,7 @@ fn a06_terms_have_to_be_agreed_to_where_there_are_some() {
 }
 
 #[test]
-fn a07_an_update_changes_contacts_and_nothing_else() {
+fn a07_update_changes_only_contacts() {
     let client = Client::registered(&World::new());
     let before = client.get(client.account()).is(200).json();
     let changed = client.post(client.account(), json!({ "contact": ["mailto:n@n.test"] })).is(200).json();
@@ -70,7 +70,7 @@ fn a07_an_update_changes_contacts_and_nothing_else() {
 }
 
 #[test]
-fn a13_j11_a_deactivated_account_is_dead() {
+fn a13_j11_deactivated_account_is_refused() {
     let world = World::new();
     let client = Client::registered(&world);
     let order = client.new_order(&["a.test"]).is(201).location();
@@ -103,7 +103,7 @@ fn a14_orders_are_listed_in_pages() {
 }
 
 #[test]
-fn a11_t35_a_key_change_puts_the_new_key_in_place_and_the_old_one_out() {
+fn a11_t35_key_change_replaces_the_old_key() {
     let world = World::new();
     let client = Client::registered(&world);
     let (order_url, _) = client.ready_order(&["a.test"]);

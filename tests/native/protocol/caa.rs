@@ -13,7 +13,7 @@ fn client() -> Client {
     Client::registered(&World::new())
 }
 
-/// Places an order for one name, puts the proof in place and answers the challenge of this type.
+/// Orders one name, puts the response in place and answers a challenge of this type.
 fn answer(client: &Client, name: &str, proof: Proof) -> (Value, Answered) {
     let order = client.new_order(&[name]).is(201).json();
     let (_, authorization) = client.authorizations(&order).remove(0);
@@ -32,7 +32,7 @@ fn finalize(client: &Client, order: &Value, names: &[&str]) -> Answered {
 }
 
 #[test]
-fn s03_caa_records_that_allow_it_or_none_let_a_validation_succeed() {
+fn s03_caa_allowing_or_absent_records_let_validation_succeed() {
     let client = client();
     let network = client.world.network();
     network.caa("allowed.example", "issue", "ca.test");
@@ -48,7 +48,7 @@ fn s03_caa_records_that_allow_it_or_none_let_a_validation_succeed() {
 }
 
 #[test]
-fn s03_caa_records_that_forbid_it_fail_the_challenge_and_its_order() {
+fn s03_caa_forbidding_records_fail_challenge_and_order() {
     let client = client();
     let network = client.world.network();
     network.caa("other.example", "issue", "other-ca.example");
@@ -73,7 +73,7 @@ fn s03_caa_records_that_forbid_it_fail_the_challenge_and_its_order() {
 }
 
 #[test]
-fn s03_caa_a_wildcard_is_judged_by_issuewild() {
+fn s03_caa_wildcard_uses_issuewild() {
     let client = client();
     let network = client.world.network();
     network.caa("wild.example", "issue", ";");
@@ -83,7 +83,7 @@ fn s03_caa_a_wildcard_is_judged_by_issuewild() {
 }
 
 #[test]
-fn s03_caa_control_that_is_not_proven_is_told_first() {
+fn s03_caa_failed_validation_is_reported_before_caa() {
     let client = client();
     client.world.network().caa("a.example", "issue", ";");
     client.world.network().asked();
@@ -93,7 +93,7 @@ fn s03_caa_control_that_is_not_proven_is_told_first() {
 }
 
 #[test]
-fn s03_caa_a_hiccup_of_the_resolver_is_retried_and_then_fails_for_good() {
+fn s03_caa_resolver_failure_is_retried_then_final() {
     let client = client();
     let world = &client.world.clone();
     // One hiccup: processing with the reason, then valid by the alarm.
@@ -122,7 +122,7 @@ fn s03_caa_a_hiccup_of_the_resolver_is_retried_and_then_fails_for_good() {
 }
 
 #[test]
-fn s03_caa_internal_names_are_not_looked_for_and_neither_is_any_where_it_is_off() {
+fn s03_caa_internal_names_and_disabled_caa_are_not_queried() {
     let client = client();
     let world = &client.world.clone();
     world.network().caa("a.test", "issue", ";");
@@ -138,7 +138,7 @@ fn s03_caa_internal_names_are_not_looked_for_and_neither_is_any_where_it_is_off(
 }
 
 #[test]
-fn s03_caa_a_fresh_look_is_not_repeated_and_an_old_one_is() {
+fn s03_caa_fresh_check_is_reused_and_old_one_repeated() {
     let client = client();
     let world = &client.world.clone();
     for (hours, looks) in [(6, false), (8, true)] {
@@ -152,7 +152,7 @@ fn s03_caa_a_fresh_look_is_not_repeated_and_an_old_one_is() {
 }
 
 #[test]
-fn s03_caa_a_refusal_before_issuing_leaves_the_order_ready() {
+fn s03_caa_refusal_at_issuance_leaves_the_order_ready() {
     let client = client();
     let world = &client.world.clone();
     let names = ["a.example", "b.example", "*.c.example", "d.test"];
@@ -177,7 +177,7 @@ fn s03_caa_a_refusal_before_issuing_leaves_the_order_ready() {
 }
 
 #[test]
-fn s03_caa_resolver_trouble_before_issuing_is_retried_within_the_request_and_then_refused_for_a_while() {
+fn s03_caa_resolver_failure_at_issuance_is_retried_then_refused() {
     let client = client();
     let world = &client.world.clone();
     let (_, order) = client.ready_order(&["a.example"]);
@@ -198,7 +198,7 @@ fn s03_caa_resolver_trouble_before_issuing_is_retried_within_the_request_and_the
 }
 
 #[test]
-fn s03_caa_what_was_found_before_the_resolver_failed_is_not_looked_for_again() {
+fn s03_caa_results_before_a_resolver_failure_are_kept() {
     let client = client();
     let world = &client.world.clone();
     let names: Vec<String> = (0..20).map(|n| format!("n{n}.example")).collect();
@@ -221,7 +221,7 @@ fn s03_caa_what_was_found_before_the_resolver_failed_is_not_looked_for_again() {
 }
 
 #[test]
-fn s03_caa_names_of_more_labels_than_are_looked_at_are_refused_when_they_are_ordered() {
+fn s03_caa_names_with_too_many_labels_are_refused() {
     let client = client();
     let world = &client.world.clone();
     let deep = |labels: usize, top: &str| format!("{}{top}", "a.".repeat(labels - 1));
@@ -243,7 +243,7 @@ fn s03_caa_names_of_more_labels_than_are_looked_at_are_refused_when_they_are_ord
 }
 
 #[test]
-fn s03_caa_nothing_is_looked_for_on_behalf_of_who_may_not_finalize() {
+fn s03_caa_refused_finalize_makes_no_queries() {
     let client = client();
     let world = &client.world.clone();
     let (_, order) = client.ready_order(&["a.example"]);
@@ -262,7 +262,7 @@ fn s03_caa_nothing_is_looked_for_on_behalf_of_who_may_not_finalize() {
 }
 
 #[test]
-fn caa_pre_authorised_names_are_looked_after_before_the_certificate() {
+fn caa_pre_authorized_names_are_checked_before_issuance() {
     let policy = policy::read_policy("POLICY", &json!({ "preauthorized": ["a.example", "b.example"] })).unwrap();
     let world = World::new().reconfigured(|settings| {
         settings.policy = policy;

@@ -1,4 +1,4 @@
-//! What is in an issued certificate, whatever the CSR asked for; how it is served; and what is written to the log.
+//! Contents of issued certificates for any CSR, their delivery, and the log.
 
 use const_oid::ObjectIdentifier;
 use der::asn1::{Ia5String, OctetString};
@@ -22,7 +22,7 @@ fn extension(extn_id: ObjectIdentifier, critical: bool, value: &[u8]) -> Extensi
     Extension { extn_id, critical, extn_value: OctetString::new(value).unwrap() }
 }
 
-/// Extensions by which a client would make itself more than a server: all of them well-formed.
+/// Well-formed extensions that would make a client more than a server.
 fn greedy() -> Vec<Extension> {
     vec![
         // CA:TRUE, pathLen 3.
@@ -72,7 +72,7 @@ fn c04_a_csrs_extensions_and_attributes_have_no_effect() {
 }
 
 #[test]
-fn c05_names_that_the_order_does_not_have_are_refused_or_not_there() {
+fn c05_names_beyond_the_order_are_refused_or_dropped() {
     let client = Client::registered(&World::new());
     let (key, text) = (new_key(SigAlg::Es256), |text: &str| Ia5String::new(text).unwrap());
     let own = GeneralName::DnsName(text("A.Test"));
@@ -101,7 +101,7 @@ fn c05_names_that_the_order_does_not_have_are_refused_or_not_there() {
 }
 
 #[test]
-fn c02_a_key_that_is_none_is_said_to_be_the_csrs_fault() {
+fn c02_invalid_key_is_a_bad_csr() {
     let client = Client::registered(&World::new());
     let (url, order) = client.ready_order(&["a.test"]);
     let mut csr = CsrShape::dns(&["a.test"]).build(&new_key(SigAlg::Es256));
@@ -127,9 +127,9 @@ fn c06_csrs_signed_with_sha_1_or_md5_are_refused() {
     }
 }
 
-/// A certificate is fetched by a POST, whose answer has a nonce in it: no cache may keep it.
+/// Caches must not store certificates: a POST fetches them, with a nonce in the answer.
 #[test]
-fn r03_certificates_are_not_cached_on_the_way() {
+fn r03_certificates_are_not_cached_by_proxies() {
     let client = Client::registered(&World::new());
     let (_, order) = client.ready_order(&["a.test"]);
     let finished = client.finalize(&order, &CsrShape::dns(&["a.test"]).build(&new_key(SigAlg::Es256))).is(200).json();
@@ -138,7 +138,7 @@ fn r03_certificates_are_not_cached_on_the_way() {
     assert_eq!(served.header("Content-Type"), Some("application/pem-certificate-chain"));
 }
 
-/// The log is for the operator and whoever reads it after them: no request stands in it, nor a secret.
+/// The log contains no requests and no secrets.
 #[test]
 fn s04_the_log_has_no_requests_and_no_secrets() {
     let world = World::new();

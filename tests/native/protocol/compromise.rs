@@ -1,9 +1,9 @@
-//! A key that a certificate was revoked for, as compromised, is refused ever after wherever keys come in (R-07, C-02).
+//! A key whose certificate was revoked as compromised is refused everywhere (R-07, C-02).
 
 use core::time::Duration;
 use selvedge::ca::http::message::Request;
 use selvedge::ca::partitions::compromised_keys::fingerprint;
-use selvedge::ca::testing::{Answered, Client, CsrShape, Mishap, World, check_all, new_key};
+use selvedge::ca::testing::{Answered, Client, CsrShape, OperationFault, World, check_all, new_key};
 use selvedge::jose::testing::ClientKey;
 use selvedge::pki::ceremony::{create_intermediate, create_root};
 use selvedge::records::Kind;
@@ -11,25 +11,25 @@ use selvedge::values::SigAlg;
 use serde_json::json;
 
 /// A CA with an account that has a certificate for a.test.
-struct Scene {
+struct Fixture {
     client: Client,
     /// The certificate's key, which has no account.
     holder: Client,
     certificate: Vec<u8>,
 }
 
-fn scene_with(alg: SigAlg) -> Scene {
+fn scene_with(alg: SigAlg) -> Fixture {
     let world = World::new();
     let (client, key) = (Client::registered(&world), ClientKey::generate(alg));
     let certificate = client.issue(&["a.test"], key.native());
-    Scene { holder: Client::with_key(&world, key), client, certificate }
+    Fixture { holder: Client::with_key(&world, key), client, certificate }
 }
 
-fn scene() -> Scene {
+fn fixture() -> Fixture {
     scene_with(SigAlg::Es256)
 }
 
-impl Scene {
+impl Fixture {
     fn fork(&self) -> Self {
         let world = self.client.world.fork();
         let (client, holder) = (self.client.at(&world), self.holder.at(&world));
@@ -43,7 +43,7 @@ impl Scene {
         other
     }
 
-    /// The key is refused for an account, as an account's new key, and in a CSR, and nothing changes by that.
+    /// Checks that the key is refused for accounts, key changes and CSRs, and nothing changes.
     #[track_caller]
     fn is_condemned(&self) {
         // Somebody who has nothing to do with the certificate.
@@ -90,71 +90,71 @@ fn refused(client: &Client, request: Request, whose: &str) {
 }
 
 #[test]
-fn r07_c02_a_key_of_any_kind_that_revoked_its_certificate_is_refused_ever_after() {
+fn r07_c02_key_that_revoked_its_certificate_is_blocked() {
     for alg in [SigAlg::Es256, SigAlg::Es384, SigAlg::Rs256, SigAlg::Ed25519] {
-        let scene = scene_with(alg);
-        scene.is_not_condemned();
+        let fixture = scene_with(alg);
+        fixture.is_not_condemned();
         // Whatever the reason that is given, this is a compromise.
-        scene.holder.revoke(&scene.certificate, Some(4)).is(200);
-        scene.is_condemned();
-        let rows = scene.client.world.records("compromised/");
+        fixture.holder.revoke(&fixture.certificate, Some(4)).is(200);
+        fixture.is_condemned();
+        let rows = fixture.client.world.records("compromised/");
         let rows: Vec<_> = rows.iter().map(|(partition, row)| (partition.as_str(), row["since"].clone())).collect();
-        assert_eq!(rows, [("compromised/keys", json!(scene.client.world.now()))], "{alg:?}: one key");
-        let key = format!("compromised/{}", fingerprint(&scene.holder.key.native().spki_der().unwrap()));
-        assert!(scene.client.world.rows().contains_key(&("compromised/keys".to_owned(), key)), "{alg:?}");
+        assert_eq!(rows, [("compromised/keys", json!(fixture.client.world.now()))], "{alg:?}: one key");
+        let key = format!("compromised/{}", fingerprint(&fixture.holder.key.native().spki_der().unwrap()));
+        assert!(fixture.client.world.rows().contains_key(&("compromised/keys".to_owned(), key)), "{alg:?}");
         // For good: nothing of it ends.
-        scene.client.world.live(Duration::from_secs(120));
-        scene.client.world.pass(Duration::from_secs(900 * 86_400));
-        scene.client.world.run_due_alarms();
-        assert_eq!(scene.client.world.records("compromised/").len(), 1, "{alg:?}");
+        fixture.client.world.live(Duration::from_secs(120));
+        fixture.client.world.pass(Duration::from_secs(900 * 86_400));
+        fixture.client.world.run_due_alarms();
+        assert_eq!(fixture.client.world.records("compromised/").len(), 1, "{alg:?}");
     }
 }
 
 #[test]
-fn r07_c02_the_accounts_word_condemns_the_key() {
-    let scene = scene();
-    scene.client.revoke(&scene.certificate, Some(1)).is(200);
-    scene.is_condemned();
-    scene.client.revoke(&scene.certificate, Some(1)).refused(400, Kind::AlreadyRevoked);
-    scene.holder.revoke(&scene.certificate, None).refused(400, Kind::AlreadyRevoked);
-    scene.is_condemned();
+fn r07_c02_revocation_by_the_account_blocks_the_key() {
+    let fixture = fixture();
+    fixture.client.revoke(&fixture.certificate, Some(1)).is(200);
+    fixture.is_condemned();
+    fixture.client.revoke(&fixture.certificate, Some(1)).refused(400, Kind::AlreadyRevoked);
+    fixture.holder.revoke(&fixture.certificate, None).refused(400, Kind::AlreadyRevoked);
+    fixture.is_condemned();
 }
 
 #[test]
-fn r07_c02_another_reason_condemns_no_key() {
-    let start = scene();
+fn r07_c02_other_reason_blocks_no_key() {
+    let start = fixture();
     for reason in [None, Some(0), Some(3), Some(4), Some(5)] {
-        let scene = start.fork();
-        scene.client.revoke(&scene.certificate, reason).is(200);
-        scene.is_not_condemned();
+        let fixture = start.fork();
+        fixture.client.revoke(&fixture.certificate, reason).is(200);
+        fixture.is_not_condemned();
         // One that comes too late changes nothing either; the key itself does.
-        scene.client.revoke(&scene.certificate, Some(1)).refused(400, Kind::AlreadyRevoked);
-        scene.is_not_condemned();
-        scene.holder.revoke(&scene.certificate, None).is(200);
-        scene.is_condemned();
+        fixture.client.revoke(&fixture.certificate, Some(1)).refused(400, Kind::AlreadyRevoked);
+        fixture.is_not_condemned();
+        fixture.holder.revoke(&fixture.certificate, None).is(200);
+        fixture.is_condemned();
     }
 }
 
-/// Authorizations for the names are a right to have the certificate revoked (RFC 8555 §7.6), and no proof of the key.
+/// Authorizations allow revocation (RFC 8555 §7.6), and are not a proof of the key.
 #[test]
-fn r07_c02_an_account_with_authorizations_revokes_and_condemns_no_key() {
-    let start = scene();
+fn r07_c02_revocation_by_authorizations_blocks_no_key() {
+    let start = fixture();
     start.other().revoke(&start.certificate, Some(1)).is(200);
     assert_eq!(start.client.world.records("serial/")[0].1["revoked"]["reason"], 1);
     start.is_not_condemned();
     for by_key in [true, false] {
-        let scene = start.fork();
+        let fixture = start.fork();
         // Who may condemn it is not kept from it.
-        scene.client.revoke(&scene.certificate, Some(4)).refused(400, Kind::AlreadyRevoked);
-        let holder = if by_key { &scene.holder } else { &scene.client };
-        holder.revoke(&scene.certificate, Some(1)).is(200);
-        scene.is_condemned();
+        fixture.client.revoke(&fixture.certificate, Some(4)).refused(400, Kind::AlreadyRevoked);
+        let holder = if by_key { &fixture.holder } else { &fixture.client };
+        holder.revoke(&fixture.certificate, Some(1)).is(200);
+        fixture.is_condemned();
     }
 }
 
 #[test]
-fn r07_c02_a_refused_revocation_condemns_no_key() {
-    let start = scene();
+fn r07_c02_refused_revocation_blocks_no_key() {
+    let start = fixture();
     let stranger = Client::registered(&start.client.world);
     stranger.revoke(&start.certificate, Some(1)).refused(403, Kind::Unauthorized);
     Client::new(&start.client.world).revoke(&start.certificate, Some(1)).refused(403, Kind::Unauthorized);
@@ -174,20 +174,20 @@ fn r07_c02_a_refused_revocation_condemns_no_key() {
 }
 
 #[test]
-fn r07_c02_a_key_stays_refused_when_the_issuer_is_another() {
-    let before = scene();
+fn r07_c02_key_stays_blocked_under_another_issuer() {
+    let before = fixture();
     let root = create_root("Next Root", before.client.world.now(), 10).unwrap();
     let next = create_intermediate(&root, "Next Issuer", before.client.world.now(), 5).unwrap();
     let first = before.client.world.issuer().id();
     before.holder.revoke(&before.certificate, None).is(200);
     let world = before.client.world.with_issuer(&next, before.client.world.now());
     assert_ne!(world.issuer().id(), first);
-    let after = Scene { client: before.client.at(&world), holder: before.holder.at(&world), ..before };
+    let after = Fixture { client: before.client.at(&world), holder: before.holder.at(&world), ..before };
     after.is_condemned();
     // A certificate of the former issuer that is revoked only now condemns its key for the present one.
-    let late = scene();
+    let late = fixture();
     let world = late.client.world.with_issuer(&next, late.client.world.now());
-    let late = Scene { client: late.client.at(&world), holder: late.holder.at(&world), ..late };
+    let late = Fixture { client: late.client.at(&world), holder: late.holder.at(&world), ..late };
     late.client.revoke(&late.certificate, Some(1)).is(200);
     late.is_condemned();
     assert!(world.records("serial/").iter().any(|(ledger, _)| *ledger == format!("ledger/{}", world.issuer().id())));
@@ -196,7 +196,7 @@ fn r07_c02_a_key_stays_refused_when_the_issuer_is_another() {
 /// A finalize request that is answered already is answered so again. An account with the key goes on, and so does another
 /// certificate with it, until it is revoked itself.
 #[test]
-fn r07_a02_o12_what_is_there_already_is_left_alone() {
+fn r07_a02_o12_existing_accounts_and_certificates_stay() {
     let world = World::new();
     let mut holder = Client::new(&world);
     let client = Client::registered(&world);
@@ -228,39 +228,39 @@ fn send_without(world: &World, request: Request, message: &str) -> Answered {
     dry.send(request.clone());
     let call = format!("call {message}");
     let n = dry.operations().log().iter().position(|line| line.ends_with(&call)).unwrap();
-    world.operations().plan(&[(n, Mishap::Fails)]);
+    world.operations().plan(&[(n, OperationFault::Fails)]);
     let answered = world.send(request);
     assert_eq!(world.operations().struck(), 1, "{message}");
     world.heal();
     answered
 }
 
-/// The keys that are refused cannot be reached: nobody is told that it is done, and it is made up for, whoever comes first.
+/// While compromised keys are unreachable, revocation is not acknowledged, and is completed later.
 #[test]
-fn r07_s01_a_key_is_refused_before_its_revocation_is_acknowledged_or_soon_after() {
-    let start = scene();
+fn r07_s01_key_is_blocked_before_acknowledgement_or_soon_after() {
+    let start = fixture();
     for (by_key, asks_again) in [(true, true), (true, false), (false, true), (false, false)] {
-        let scene = start.fork();
-        let world = &scene.client.world;
-        let who = if by_key { &scene.holder } else { &scene.client };
-        let request = who.revoke_request(&scene.certificate, Some(1));
+        let fixture = start.fork();
+        let world = &fixture.client.world;
+        let who = if by_key { &fixture.holder } else { &fixture.client };
+        let request = who.revoke_request(&fixture.certificate, Some(1));
         assert_eq!(send_without(world, request, "BlockKey").status(), 500);
         check_all(world, "after the fault");
         assert!(world.records("serial/")[0].1["revoked"].is_object());
         assert_eq!((world.records("compromised/").len(), world.records("job/").len()), (0, 1));
         if asks_again {
-            who.revoke(&scene.certificate, Some(1)).refused(400, Kind::AlreadyRevoked);
+            who.revoke(&fixture.certificate, Some(1)).refused(400, Kind::AlreadyRevoked);
         } else {
             world.live(Duration::from_secs(10));
         }
         assert_eq!(world.records("job/"), []);
-        scene.is_condemned();
+        fixture.is_condemned();
     }
 }
 
-/// Without an answer on the key, nothing comes about with it; an account that is there is found all the same.
+/// While a key cannot be checked, its requests fail; existing accounts are still found.
 #[test]
-fn s01_nothing_is_issued_while_it_cannot_be_asked_whether_a_key_is_compromised() {
+fn s01_issuance_stops_while_compromised_keys_are_unavailable() {
     let client = Client::registered(&World::new());
     let (url, order) = client.ready_order(&["a.test"]);
     let csr = CsrShape::dns(&["a.test"]).build(&new_key(SigAlg::Es256));

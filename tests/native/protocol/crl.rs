@@ -1,8 +1,8 @@
-//! CRLs: when they are signed, what stands on them, and who gets them (RFC 5280 §5).
+//! CRLs: when they are signed, their contents, and their delivery (RFC 5280 §5).
 
 use core::time::Duration;
 use der::{Decode, Encode};
-use selvedge::ca::config::issuers::Published;
+use selvedge::ca::config::issuers::PublicationUrls;
 use selvedge::ca::http::message::{Body, Request};
 use selvedge::ca::testing::{Answered, Client, World, new_key};
 use selvedge::records::Kind;
@@ -93,7 +93,7 @@ fn serial(leaf: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn the_first_certificate_of_a_shard_brings_its_first_list() {
+fn first_certificate_of_a_shard_creates_its_crl() {
     let world = World::new();
     let client = Client::registered(&world);
     let id = world.issuer().id().to_owned();
@@ -118,14 +118,14 @@ fn the_first_certificate_of_a_shard_brings_its_first_list() {
 }
 
 #[test]
-fn who_asks_before_the_alarm_gets_a_list_too() {
+fn crl_is_signed_on_request_before_the_alarm() {
     let world = World::new();
     let url = pointer(&issue(&Client::registered(&world), "default")).unwrap();
     assert!(list(&world, &url).serials.is_empty());
 }
 
 #[test]
-fn a_revocation_is_on_the_list_at_once_with_its_reason() {
+fn revocation_is_on_the_crl_at_once_with_its_reason() {
     let world = World::new();
     let client = Client::registered(&world);
     for (reason, shown) in [(None, None), (Some(0), None), (Some(1), Some(1)), (Some(4), Some(4))] {
@@ -143,8 +143,8 @@ fn a_revocation_is_on_the_list_at_once_with_its_reason() {
 }
 
 #[test]
-fn revocations_that_come_together_share_a_list_within_seconds() {
-    let world = World::new().reconfigured(|s| s.published = Some(Published::new("http://ca.test", 1)));
+fn concurrent_revocations_share_a_crl_within_seconds() {
+    let world = World::new().reconfigured(|s| s.published = Some(PublicationUrls::new("http://ca.test", 1)));
     let client = Client::registered(&world);
     let leaves: Vec<_> = (0..5).map(|_| issue(&client, "default")).collect();
     world.run_due_alarms();
@@ -170,7 +170,7 @@ fn revocations_that_come_together_share_a_list_within_seconds() {
 }
 
 #[test]
-fn lists_are_signed_anew_each_day_until_the_last_certificate_is_over_and_numbers_only_rise() {
+fn crls_are_signed_daily_until_the_last_expiry_with_rising_numbers() {
     let world = World::new();
     let client = Client::registered(&world);
     let leaf = issue(&client, "client");
@@ -205,7 +205,7 @@ fn lists_are_signed_anew_each_day_until_the_last_certificate_is_over_and_numbers
 }
 
 #[test]
-fn short_lived_certificates_point_to_no_list() {
+fn short_lived_certificates_have_no_crl() {
     let world = World::new();
     let client = Client::registered(&world);
     let leaf = issue(&client, "shortlived");
@@ -220,7 +220,7 @@ fn short_lived_certificates_point_to_no_list() {
 }
 
 #[test]
-fn a_list_is_cacheable_and_known_again() {
+fn crl_is_cacheable_with_an_etag() {
     let world = World::new();
     let url = pointer(&issue(&Client::registered(&world), "default")).unwrap();
     let first = fetch(&world, &url).is(200);
@@ -235,7 +235,7 @@ fn a_list_is_cacheable_and_known_again() {
 }
 
 #[test]
-fn a_list_that_cannot_be_signed_is_tried_again_and_the_last_one_served_while_it_is_good() {
+fn unsignable_crl_is_retried_and_the_valid_last_one_served() {
     let world = World::new();
     let client = Client::registered(&world);
     let leaf = issue(&client, "default");
@@ -257,7 +257,7 @@ fn a_list_that_cannot_be_signed_is_tried_again_and_the_last_one_served_while_it_
 }
 
 #[test]
-fn numbers_rise_when_the_store_is_put_back() {
+fn crl_numbers_rise_after_a_restore() {
     let world = World::new();
     let client = Client::registered(&world);
     let leaf = issue(&client, "default");
@@ -305,7 +305,7 @@ fn bytes(answered: &Answered) -> Vec<u8> {
     }
 }
 
-/// What OpenSSL says of a leaf by a list, at a time: its error, or nothing.
+/// OpenSSL's verdict on a leaf by a CRL at a time: its error, or nothing.
 fn openssl(world: &World, leaf: &[u8], list: &[u8]) -> Option<String> {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| {
@@ -325,15 +325,15 @@ fn openssl(world: &World, leaf: &[u8], list: &[u8]) -> Option<String> {
 
 /// RFC 5280 §6.3.3 (b) (2) (i): a certificate's list is one that names the certificate's URL.
 #[test]
-fn certificates_keep_verifying_after_lists_have_moved() {
-    let old = World::new().reconfigured(|s| s.published = Some(Published::new("http://ca.test", 1)));
+fn certificates_verify_after_crl_urls_change() {
+    let old = World::new().reconfigured(|s| s.published = Some(PublicationUrls::new("http://ca.test", 1)));
     let client = Client::registered(&old);
     let [first, revoked] = [(), ()].map(|()| issue(&client, "default"));
     old.run_due_alarms();
     let before = path(&pointer(&first).unwrap());
     assert_eq!(openssl(&old, &first, &bytes(&fetch(&old, &pointer(&first).unwrap()))), None);
 
-    let new = old.reconfigured(|s| s.published = Some(Published::new("http://lists.test", 1)));
+    let new = old.reconfigured(|s| s.published = Some(PublicationUrls::new("http://lists.test", 1)));
     let client = client.at(&new);
     // A revocation is known by the old address, before there is any certificate with the new one.
     new.pass(GATHERED);
@@ -359,7 +359,7 @@ fn certificates_keep_verifying_after_lists_have_moved() {
 }
 
 #[test]
-fn all_lists_are_had_as_one_file() {
+fn all_crls_are_served_as_one_file() {
     let world = World::new();
     let overview = world.ask("GET", "/issuers").is(200).json();
     assert_eq!((overview["crls"].as_str(), overview["root_crl"].is_null()), (Some("http://ca.test/crl/all.pem"), true));

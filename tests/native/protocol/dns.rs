@@ -56,7 +56,7 @@ fn persist(client: &Client, order: &Answered) -> Value {
 }
 
 #[test]
-fn dns_account_a_certificate_for_a_name_and_its_wildcard() {
+fn dns_account_name_and_wildcard_are_issued() {
     let client = client();
     let names = ["a.test", "*.a.test"];
     let order = client.new_order(&names).is(201).json();
@@ -75,7 +75,7 @@ fn dns_account_a_certificate_for_a_name_and_its_wildcard() {
 }
 
 #[test]
-fn t34_dns_persist_is_offered_to_who_used_it_before_and_to_nobody_else() {
+fn t34_dns_persist_is_offered_only_after_use() {
     let client = client();
     remember(&client, "a.test");
     let offered = |client: &Client, name: &str| {
@@ -92,7 +92,7 @@ fn t34_dns_persist_is_offered_to_who_used_it_before_and_to_nobody_else() {
 }
 
 #[test]
-fn t34_dns_persist_is_offered_where_the_policy_names_it_and_not_where_it_names_others() {
+fn t34_dns_persist_offer_follows_the_policy() {
     let world = World::new();
     let offers = |challenges: Value, client: &Client, name: &str| {
         let policy = policy::read_policy("POLICY", &json!({ "challenges": challenges })).unwrap();
@@ -115,7 +115,7 @@ fn t34_dns_persist_is_offered_where_the_policy_names_it_and_not_where_it_names_o
 }
 
 #[test]
-fn dns_persist_t08_the_challenge_object_has_no_token_and_nothing_nested_before_type() {
+fn dns_persist_t08_challenge_has_no_token_and_no_nesting_before_type() {
     let client = client();
     remember(&client, "a.test");
     let order = client.new_order(&["a.test"]).is(201);
@@ -135,7 +135,7 @@ fn dns_persist_t08_the_challenge_object_has_no_token_and_nothing_nested_before_t
 }
 
 #[test]
-fn dns_persist_a_challenge_that_is_answered_proves_the_name_and_is_remembered() {
+fn dns_persist_answered_challenge_proves_the_name() {
     let client = client();
     remember(&client, "a.test");
     let order = client.new_order(&["a.test"]).is(201);
@@ -166,7 +166,7 @@ fn dns_persist_a_wildcard_needs_the_policy() {
 }
 
 #[test]
-fn dns_persist_errors_are_of_the_types_that_the_draft_names() {
+fn dns_persist_errors_have_the_types_of_the_draft() {
     let client = client();
     for (name, text, kind) in [
         ("a.test", format!("ca.test; accounturi={}; persistUntil=soon", client.account()), "malformed"),
@@ -202,7 +202,7 @@ fn dns_persist_an_authorization_does_not_outlive_persist_until() {
 }
 
 #[test]
-fn dns_persist_just_in_time_an_order_is_born_ready() {
+fn dns_persist_just_in_time_order_starts_ready() {
     let client = client();
     let world = &client.world;
     for name in ["a.test", "b.test"] {
@@ -228,7 +228,7 @@ fn dns_persist_just_in_time_an_order_is_born_ready() {
 }
 
 #[test]
-fn dns_persist_a_record_that_is_gone_ends_it_with_the_next_order() {
+fn dns_persist_removed_record_fails_the_next_order() {
     let client = client();
     remember(&client, "a.test");
     publish(&client, "a.test", "");
@@ -243,7 +243,7 @@ fn dns_persist_a_record_that_is_gone_ends_it_with_the_next_order() {
 }
 
 #[test]
-fn dns_persist_o06_the_same_order_again_is_as_good_as_its_record_is_now() {
+fn dns_persist_o06_repeated_order_depends_on_the_current_record() {
     let client = client();
     remember(&client, "a.test");
     let pending = client.new_order(&["a.test"]).is(201);
@@ -261,7 +261,7 @@ fn dns_persist_o06_the_same_order_again_is_as_good_as_its_record_is_now() {
 }
 
 #[test]
-fn dns_persist_o06_what_is_proven_otherwise_is_not_looked_up() {
+fn dns_persist_o06_otherwise_proven_names_are_not_queried() {
     let client = client();
     client.ready_order(&["a.test"]);
     remember(&client, "a.test");
@@ -289,7 +289,7 @@ fn dns_persist_another_accounts_record_proves_nothing() {
 }
 
 #[test]
-fn dns_persist_a_record_made_with_a_former_key_goes_on() {
+fn dns_persist_record_survives_a_key_change() {
     let mut client = client();
     let hash =
         hashed_uri("https://ca.test/acme/account-hash/", "a.test", client.key.thumbprint().as_str(), client.account());
@@ -306,7 +306,7 @@ fn dns_persist_a_record_made_with_a_former_key_goes_on() {
 }
 
 #[test]
-fn dns_persist_a_deactivated_account_gets_nothing() {
+fn dns_persist_deactivated_account_is_refused() {
     let client = client();
     let world = &client.world;
     remember(&client, "a.test");
@@ -325,7 +325,7 @@ fn dns_persist_a_deactivated_account_gets_nothing() {
 }
 
 #[test]
-fn dns_persist_caa_is_looked_for_before_the_certificate() {
+fn dns_persist_caa_is_checked_before_issuance() {
     let client = client();
     let network = client.world.network();
     remember(&client, "a.example");

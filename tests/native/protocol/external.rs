@@ -42,7 +42,7 @@ fn bound(world: &World, kid: &str) -> Client {
 }
 
 #[test]
-fn a09_a_required_binding_that_is_missing_is_asked_for() {
+fn a09_missing_required_binding_is_refused() {
     let world = world(true);
     let meta = world.ask("GET", "/directory").is(200).json()["meta"].clone();
     assert_eq!(meta["externalAccountRequired"], true);
@@ -54,7 +54,7 @@ fn a09_a_required_binding_that_is_missing_is_asked_for() {
 }
 
 #[test]
-fn a09_where_it_is_optional_accounts_without_one_are_made_and_a_wrong_one_is_refused_still() {
+fn a09_optional_binding_may_be_absent_but_not_wrong() {
     let world = world(false);
     assert!(world.ask("GET", "/directory").is(200).json()["meta"].get("externalAccountRequired").is_none());
     let object = Client::new(&world).new_account(json!({})).is(201).json();
@@ -65,7 +65,7 @@ fn a09_where_it_is_optional_accounts_without_one_are_made_and_a_wrong_one_is_ref
 }
 
 #[test]
-fn a09_what_is_verified_is_shown_as_it_was_sent_ever_after() {
+fn a09_verified_binding_is_shown_as_sent() {
     let world = world(true);
     for (alg, account_key) in [("HS256", SigAlg::Es256), ("HS384", SigAlg::Rs256), ("HS512", SigAlg::Ed25519)] {
         let mut client = Client::with_key(&world, ClientKey::generate(account_key));
@@ -80,7 +80,7 @@ fn a09_what_is_verified_is_shown_as_it_was_sent_ever_after() {
 }
 
 #[test]
-fn a09_what_is_not_verified_is_not_shown() {
+fn a09_unverified_binding_is_not_shown() {
     // Without keys nothing can be verified.
     let client = Client::new(&World::new());
     let object = register(&client, &binding(&client, "once")).is(201).json();
@@ -141,7 +141,7 @@ fn a09_each_of_the_five_checks_refuses() {
 }
 
 #[test]
-fn a09_an_unknown_kid_and_a_wrong_mac_are_told_in_the_same_words() {
+fn a09_unknown_kid_and_wrong_mac_have_the_same_error() {
     let world = world(true);
     let client = Client::new(&world);
     let url = client.url("new-account");
@@ -157,7 +157,7 @@ fn a09_an_unknown_kid_and_a_wrong_mac_are_told_in_the_same_words() {
 }
 
 #[test]
-fn a10_a_key_for_one_use_is_good_for_one_account_key() {
+fn a10_one_time_key_admits_one_account_key() {
     let world = world(true);
     let first = bound(&world, "once");
     let before = world.rows_but_nonces();
@@ -176,7 +176,7 @@ fn a10_a_key_for_one_use_is_good_for_one_account_key() {
 }
 
 #[test]
-fn a10_t07_an_existing_account_is_found_whatever_else_the_request_has() {
+fn a10_t07_existing_account_is_found_with_any_members() {
     let world = world(true);
     let client = bound(&world, "once");
     let object = client.get(client.account()).is(200).json();
@@ -198,7 +198,7 @@ fn a10_t07_an_existing_account_is_found_whatever_else_the_request_has() {
 }
 
 #[test]
-fn t07_only_return_existing_comes_before_terms_and_binding() {
+fn t07_only_return_existing_precedes_terms_and_binding() {
     let world = world(true).reconfigured(|s| s.meta.terms_of_service = Some("https://ca.test/terms".to_owned()));
     let client = Client::new(&world);
     client.new_account(json!({ "onlyReturnExisting": true })).refused(400, Kind::AccountDoesNotExist);
@@ -208,7 +208,7 @@ fn t07_only_return_existing_comes_before_terms_and_binding() {
 }
 
 #[test]
-fn a10_an_account_key_that_was_changed_away_does_not_come_back_for_a_second_account() {
+fn a10_replaced_account_key_cannot_create_a_second_account() {
     let world = world(true);
     let client = bound(&world, "once");
     let new = ClientKey::generate(SigAlg::Es256);
@@ -222,7 +222,7 @@ fn a10_an_account_key_that_was_changed_away_does_not_come_back_for_a_second_acco
 }
 
 #[test]
-fn a10_a_key_that_is_taken_away_ends_what_its_accounts_can_order() {
+fn a10_removed_key_stops_orders_of_its_accounts() {
     let world = world(true);
     let client = bound(&world, "once");
     let (_, ready) = client.ready_order(&["a.test"]);
@@ -240,7 +240,7 @@ fn a10_a_key_that_is_taken_away_ends_what_its_accounts_can_order() {
 }
 
 #[test]
-fn a10_once_and_many_are_what_the_configuration_says_today() {
+fn a10_key_kind_follows_the_current_configuration() {
     let world = world(true);
     bound(&world, "many");
     let narrowed = with_keys(&world, &json!({ "many": { "key": b64::encode(OTHER), "uses": "once" } }), true);

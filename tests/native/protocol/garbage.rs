@@ -27,7 +27,7 @@ fn path() -> impl Strategy<Value = String> {
     prop_oneof![prop::sample::select(PATHS).prop_map(str::to_owned), "/[a-zA-Z0-9/?%._-]{0,40}", any::<String>()]
 }
 
-/// Payloads that no resource takes for good: what is left is to refuse them well.
+/// Payloads that no resource accepts, and that must be refused well.
 fn payload() -> impl Strategy<Value = String> {
     prop_oneof![
         any::<String>(),

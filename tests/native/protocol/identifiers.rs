@@ -1,4 +1,6 @@
-//! What names orders take, and how refused ones are told (RFC 8555 §6.7.1, §7.4). Names begin with the checklist's ids.
+//! The names that orders accept, and refusals of others (RFC 8555 §6.7.1, §7.4).
+//!
+//! Names begin with the checklist's ids.
 
 use core::time::Duration;
 use selvedge::ca::config::policy;
@@ -15,8 +17,8 @@ fn under(policy: &Value) -> World {
     World::new().reconfigured(|settings| (settings.policy, settings.dev) = (policy, true))
 }
 
-/// The problem of a refused order: which names its subproblems are about, and of what type each is.
-fn told(refused: &Answered) -> Vec<(String, String)> {
+/// Checks the problem of a refused order: the names and types of its subproblems.
+fn subproblems_of(refused: &Answered) -> Vec<(String, String)> {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let kind = |one: &Value| text(&one["type"]).rsplit(':').next().unwrap().to_owned();
     let problem = refused.json();
@@ -31,46 +33,46 @@ fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
     expected.iter().map(|(name, kind)| ((*name).to_owned(), (*kind).to_owned())).collect()
 }
 
-/// FU-03: also one refused name of several has its subproblem, and those refused for different reasons are told at once.
+/// FU-03: each refused name has its subproblem, whatever the reasons and number.
 #[test]
-fn e02_o04_one_refused_name_of_several_is_told_whatever_refuses_it() {
+fn e02_o04_one_refused_name_of_several_is_reported() {
     let rejected = "rejectedIdentifier";
     let world = under(&json!({ "deny": ["no.test", "*.never.test"] }));
     let client = Client::registered(&world);
     let before = world.rows_but_nonces();
     let one = client.new_order(&["a.test", "no.test"]).refused(400, Kind::RejectedIdentifier);
-    assert_eq!(told(&one), pairs(&[("no.test", rejected)]));
+    assert_eq!(subproblems_of(&one), pairs(&[("no.test", rejected)]));
     assert!(one.detail().contains("deny \"no.test\"") && one.detail().contains("1 of 2"), "{}", one.detail());
     let two = client.new_order(&["no.test", "a.test", "*.never.test"]).refused(400, Kind::RejectedIdentifier);
-    assert_eq!(told(&two), pairs(&[("no.test", rejected), ("*.never.test", rejected)]));
+    assert_eq!(subproblems_of(&two), pairs(&[("no.test", rejected), ("*.never.test", rejected)]));
     let malformed = client.new_order(&["a.test", "a..test"]).refused(400, Kind::Malformed);
-    assert_eq!(told(&malformed), pairs(&[("a..test", "malformed")]));
+    assert_eq!(subproblems_of(&malformed), pairs(&[("a..test", "malformed")]));
     let mixed = client.new_order(&["no.test", "a.test", "a..test"]).refused(400, Kind::Compound);
-    assert_eq!(told(&mixed), pairs(&[("a..test", "malformed"), ("no.test", rejected)]));
+    assert_eq!(subproblems_of(&mixed), pairs(&[("a..test", "malformed"), ("no.test", rejected)]));
     let kinds = json!([{ "type": "email", "value": "a@a.test" }, { "type": "dns", "value": "a.test" }]);
     let foreign = client.post(&client.url("new-order"), json!({ "identifiers": kinds }));
     let foreign = foreign.refused(400, Kind::UnsupportedIdentifier);
-    assert_eq!(told(&foreign), pairs(&[("a@a.test", "unsupportedIdentifier")]));
+    assert_eq!(subproblems_of(&foreign), pairs(&[("a@a.test", "unsupportedIdentifier")]));
     // An order for one name needs none.
-    assert_eq!(told(&client.new_order(&["no.test"]).refused(400, Kind::RejectedIdentifier)), []);
-    assert_eq!(told(&client.new_order(&["a..test"]).refused(400, Kind::Malformed)), []);
+    assert_eq!(subproblems_of(&client.new_order(&["no.test"]).refused(400, Kind::RejectedIdentifier)), []);
+    assert_eq!(subproblems_of(&client.new_order(&["a..test"]).refused(400, Kind::Malformed)), []);
     assert_eq!(world.rows_but_nonces(), before);
     client.new_order(&["a.test"]).is(201);
 }
 
 #[test]
-fn e02_o04_a_name_outside_of_the_name_constraints_is_told() {
+fn e02_o04_name_outside_name_constraints_is_reported() {
     let world = World::new();
     let constraints = &Constraints::new(&[DnsName::parse("in.test").unwrap()], &[]).unwrap();
     let plan = IssuerPlan { common_name: "Constrained", algorithm: SigAlg::Es256, constraints, years: 5 };
     let root = Root::create(SigAlg::Es384, "Another Root", world.now(), 10).unwrap();
     let client = Client::registered(&world.with_only(&root.create_issuer(plan, world.now()).unwrap()));
     let refused = client.new_order(&["a.in.test", "out.test"]).refused(400, Kind::RejectedIdentifier);
-    assert_eq!(told(&refused), pairs(&[("out.test", "rejectedIdentifier")]));
+    assert_eq!(subproblems_of(&refused), pairs(&[("out.test", "rejectedIdentifier")]));
 }
 
 #[test]
-fn e02_o04_names_that_a_policy_forbids_meanwhile_are_told_at_finalize() {
+fn e02_o04_newly_forbidden_names_are_reported_at_finalize() {
     let world = under(&json!({ "preauthorized": ["pre.test", "pro.test"] }));
     let client = Client::registered(&world);
     let (_, order) = client.ready_order(&["a.test", "b.test", "pre.test", "pro.test"]);
@@ -82,17 +84,17 @@ fn e02_o04_names_that_a_policy_forbids_meanwhile_are_told_at_finalize() {
     };
     let stricter = later(&json!({ "preauthorized": ["pre.test", "pro.test"], "deny": ["b.test"] }));
     let refused = stricter.finalize(&order, &csr).refused(400, Kind::RejectedIdentifier);
-    assert_eq!(told(&refused), pairs(&[("b.test", "rejectedIdentifier")]));
+    assert_eq!(subproblems_of(&refused), pairs(&[("b.test", "rejectedIdentifier")]));
     for (granted, expected) in [(json!(["pre.test"]), &["pro.test"][..]), (json!([]), &["pre.test", "pro.test"][..])] {
         let refused = later(&json!({ "preauthorized": granted })).finalize(&order, &csr);
         let expected: Vec<_> = expected.iter().map(|name| (*name, "unauthorized")).collect();
-        assert_eq!(told(&refused.refused(403, Kind::Unauthorized)), pairs(&expected));
+        assert_eq!(subproblems_of(&refused.refused(403, Kind::Unauthorized)), pairs(&expected));
     }
     assert_eq!(client.at(&world).finalize(&order, &csr).is(200).json()["status"], "valid");
 }
 
 #[test]
-fn e02_caa_one_forbidden_name_of_several_is_told_as_it_was_ordered() {
+fn e02_caa_forbidden_name_is_reported_as_ordered() {
     let client = Client::registered(&World::new());
     let names = ["a.example", "*.b.example"];
     let (_, order) = client.ready_order(&names);
@@ -100,11 +102,14 @@ fn e02_caa_one_forbidden_name_of_several_is_told_as_it_was_ordered() {
     let client = client.at(&client.world);
     client.world.network().caa("b.example", "issuewild", ";");
     let csr = CsrShape::dns(&names).build(&new_key(SigAlg::Es256));
-    assert_eq!(told(&client.finalize(&order, &csr).refused(403, Kind::Caa)), pairs(&[("*.b.example", "caa")]));
+    assert_eq!(
+        subproblems_of(&client.finalize(&order, &csr).refused(403, Kind::Caa)),
+        pairs(&[("*.b.example", "caa")])
+    );
 }
 
 #[test]
-fn e02_o11_the_name_that_failed_is_told_in_the_orders_error() {
+fn e02_o11_order_error_has_the_failed_name() {
     let client = Client::registered(&World::new());
     for (names, failed) in [(&["a.test", "b.test"][..], true), (&["c.test"], false)] {
         let placed = client.new_order(names).is(201);
@@ -118,9 +123,9 @@ fn e02_o11_the_name_that_failed_is_told_in_the_orders_error() {
     }
 }
 
-/// FS-04: what URL parsers take for an address is no dns identifier, in orders, authorizations and CSRs.
+/// FS-04: URL parsers take these for addresses, so they are refused as dns identifiers.
 #[test]
-fn o05_names_that_end_in_a_number_are_no_dns_identifiers() {
+fn o05_names_ending_in_a_number_are_refused() {
     let client = Client::registered(&World::new());
     let (_, order) = client.ready_order(&["a.test"]);
     let before = client.world.rows_but_nonces();
@@ -154,9 +159,9 @@ fn long_name(length: usize, first: &str) -> String {
     name + ".test"
 }
 
-/// FP-07: what newOrder takes can be finalized, with the longest names and the longest keys; and revoked.
+/// FP-07: every accepted order can be finalized and revoked, with the longest names and keys.
 #[test]
-fn o09_t16_a_hundred_names_of_full_length_are_issued_for() {
+fn o09_t16_hundred_full_length_names_are_issued() {
     let client = Client::registered(&World::new());
     let names: Vec<String> = (0..100).map(|n| long_name(253, &format!("{n:02}"))).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -168,9 +173,9 @@ fn o09_t16_a_hundred_names_of_full_length_are_issued_for() {
     client.new_order(&[&long_name(253, "00"), &format!("{}x", long_name(253, "01"))]).refused(400, Kind::Malformed);
 }
 
-/// FP-14: a record below the name has a name of its own, which may be too long for DNS.
+/// FP-14: a record below the name has a longer name, maybe too long for DNS.
 #[test]
-fn z04_challenges_are_offered_where_their_records_can_be() {
+fn z04_challenges_are_offered_where_records_fit() {
     let all = ["http-01", "dns-01", "tls-alpn-01", "dns-account-01", "dns-persist-01"];
     let client = Client::registered(&under(&json!({ "challenges": all })));
     for (length, offered) in [

@@ -113,7 +113,7 @@ fn o09_c01_to_c06_bad_csrs_leave_the_order_ready() {
 }
 
 #[test]
-fn c01_s01_whose_account_key_a_csr_has_is_told_to_its_owner_only() {
+fn c01_s01_account_key_in_csr_is_reported_to_its_owner_only() {
     let client = Client::registered(&World::new());
     let stranger = Client::registered(&client.world);
     // Refusing it would tell that there is an account with this key.
@@ -123,7 +123,7 @@ fn c01_s01_whose_account_key_a_csr_has_is_told_to_its_owner_only() {
 }
 
 #[test]
-fn o07_o13_t22_orders_that_are_over() {
+fn o07_o13_t22_expired_orders_are_refused_and_deleted() {
     let world = World::new();
     let client = Client::registered(&world);
     let placed = client.new_order(&["a.test"]).is(201);
@@ -160,7 +160,7 @@ fn z02_z07_o11_a_wrong_proof_ends_authorization_and_order() {
 }
 
 #[test]
-fn z05_z06_a_failed_look_up_is_tried_again() {
+fn z05_z06_failed_lookup_is_retried() {
     let client = Client::registered(&World::new());
     let order = client.new_order(&["a.test"]).json();
     let (url, authorization) = client.authorizations(&order).remove(0);
@@ -179,7 +179,7 @@ fn z05_z06_a_failed_look_up_is_tried_again() {
 }
 
 #[test]
-fn z05_a_hanging_host_does_not_hold_the_answer_and_a12_a_key_change_does_not_disturb() {
+fn z05_hanging_host_does_not_delay_the_answer_and_a12_key_change_does_not_disturb() {
     let world = World::new();
     let client = Client::registered(&world);
     let order = client.new_order(&["a.test"]).json();
@@ -210,7 +210,7 @@ fn z08_a_deactivated_authorization_ends_its_order() {
 }
 
 #[test]
-fn r04_to_r08_who_may_revoke_and_how() {
+fn r04_to_r08_revocation_by_each_authorized_key() {
     let world = World::new();
     let (client, other) = (Client::registered(&world), Client::registered(&world));
     let key = ClientKey::generate(SigAlg::Es384);
@@ -232,7 +232,7 @@ fn r04_to_r08_who_may_revoke_and_how() {
 }
 
 #[test]
-fn o04_e02_several_bad_identifiers_are_told_apart_in_subproblems() {
+fn o04_e02_bad_identifiers_have_subproblems() {
     let client = Client::registered(&World::new());
     let identifiers = json!([
         { "type": "email", "value": "a@a.test" }, { "type": "dns", "value": "good.test" }, { "type": "dns", "value": "a..b" },

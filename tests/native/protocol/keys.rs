@@ -1,5 +1,4 @@
-//! Keys that come in new, in CSRs and for accounts, and are refused although they work: others can find their private
-//! part, or the operator has blocked them (C-02).
+//! Refused new keys, in CSRs and for accounts: weak ones and blocked ones (C-02).
 
 use selvedge::ca::config::blocked_keys::BlockedKeys;
 use selvedge::ca::http::message::Request;
@@ -25,7 +24,7 @@ fn blocking(world: &World, keys: &[&NativeKey]) -> World {
     world.reconfigured(|settings| settings.blocked_keys = BlockedKeys::read(Some(&list.join(" "))).unwrap())
 }
 
-/// Sends a request and checks that the key is refused, and that nothing changes but the nonce.
+/// Checks that a request is refused for its key and changes only the nonce.
 fn refused(client: &Client, request: Request, word: &str) -> Answered {
     let before = client.world.rows_but_nonces();
     let kind = if request.path.ends_with("/finalize") { Kind::BadCsr } else { Kind::BadPublicKey };
@@ -52,7 +51,7 @@ fn c02_o09_a_weak_key_in_a_csr_is_refused_and_the_order_stays_ready() {
 }
 
 #[test]
-fn c02_a_weak_key_gets_no_account() {
+fn c02_weak_key_is_refused_at_new_account() {
     let world = World::new();
     for (key, word) in weak_keys() {
         let client = Client::with_key(&world, ClientKey::from_native(key));
@@ -64,7 +63,7 @@ fn c02_a_weak_key_gets_no_account() {
 }
 
 #[test]
-fn c02_a_weak_key_does_not_take_an_accounts_keys_place() {
+fn c02_weak_key_is_refused_at_key_change() {
     let client = Client::registered(&World::new());
     for (key, word) in weak_keys() {
         let request = client.key_change_request(&ClientKey::from_native(key));
@@ -78,7 +77,7 @@ fn c02_a_weak_key_does_not_take_an_accounts_keys_place() {
 }
 
 #[test]
-fn c02_a_blocked_key_of_any_kind_is_refused_everywhere_that_keys_come_in() {
+fn c02_blocked_key_is_refused_at_every_entrance() {
     let plain = World::new();
     for alg in [SigAlg::Es256, SigAlg::Es384, SigAlg::Rs256, SigAlg::Ed25519] {
         let (blocked, other) = (new_key(alg), new_key(SigAlg::Es256));
@@ -100,7 +99,7 @@ fn c02_a_blocked_key_of_any_kind_is_refused_everywhere_that_keys_come_in() {
 
 /// RFC 8555 §7.3.1: a key that has an account finds it. Its holder has to be able to change the key, or to end the account.
 #[test]
-fn c02_a02_an_account_whose_key_is_blocked_later_can_still_change_it() {
+fn c02_a02_account_with_later_blocked_key_can_change_it() {
     let old = Client::registered(&World::new());
     let (url, order) = old.ready_order(&["a.test"]);
     let key = new_key(SigAlg::Es256);

@@ -1,5 +1,6 @@
-//! Rate limits: RFC 8555 §6.6, and what an account, an address and an external account key may have. Names begin with
-//! the checklist's ids.
+//! Rate limits of accounts, addresses and external account keys (RFC 8555 §6.6).
+//!
+//! Names begin with the checklist's ids.
 
 use core::time::Duration;
 use selvedge::ca::config::external_accounts::ExternalAccounts;
@@ -33,8 +34,9 @@ fn client(members: Value) -> Client {
     Client::registered(&limited(&World::new(), members))
 }
 
-/// The refusal, checked; and that the request is refused until the last millisecond that it names, and not after. The
-/// client's clock is moved.
+/// Checks the refusal, and that the request is refused exactly until the time it names.
+///
+/// The client's clock is moved.
 fn true_refusal(client: &Client, limit: &str, ask: impl Fn(&Client) -> Answered) -> Answered {
     let world = &client.world;
     let before = world.rows_but_nonces();
@@ -55,7 +57,7 @@ fn true_refusal(client: &Client, limit: &str, ask: impl Fn(&Client) -> Answered)
 }
 
 #[test]
-fn s02_e03_new_orders_of_an_account_are_limited_and_the_time_told_is_true() {
+fn s02_e03_new_orders_are_limited_with_exact_retry_after() {
     let client = client(json!({ "new_orders": { "count": 3, "period": "3h" } }));
     for name in ["a.test", "b.test"] {
         client.new_order(&[name]).is(201);
@@ -88,7 +90,7 @@ fn s02_an_order_that_is_refused_for_another_reason_does_not_count() {
 }
 
 #[test]
-fn s02_fifty_orders_at_once_are_no_more_than_the_limit() {
+fn s02_fifty_concurrent_orders_stay_within_the_limit() {
     let world = World::cooperative();
     let client = Client::registered(&limited(&world, json!({ "new_orders": { "count": 7, "period": "3h" } })));
     for seed in 0..3 {
@@ -178,7 +180,7 @@ fn s02_new_accounts_are_limited_by_address_and_by_the_prefix_of_ipv6() {
 }
 
 #[test]
-fn s02_fifty_new_accounts_at_once_are_no_more_than_the_limit() {
+fn s02_fifty_concurrent_new_accounts_stay_within_the_limit() {
     let world = limited(&World::cooperative(), json!({ "new_accounts": { "count": 7, "period": "3h" } }));
     for seed in 0..3 {
         let world = world.fork();
@@ -258,7 +260,7 @@ fn s02_unauthenticated_requests_are_limited_by_address_in_memory() {
 }
 
 #[test]
-fn s02_a_signature_of_another_and_an_account_that_is_not_there_count_as_unauthenticated() {
+fn s02_foreign_signature_and_unknown_account_count_as_unauthenticated() {
     let world = limited(&World::new(), json!({ "unauthenticated": { "count": 4, "period": "4m" } }));
     let (mut client, other) = (Client::registered(&world), Client::registered(&world));
     let nonces: Vec<String> = (0..5).map(|_| client.fresh_nonce()).collect();
@@ -290,7 +292,7 @@ fn s02_certificates_for_the_same_names_are_limited_in_any_order_of_names() {
 }
 
 #[test]
-fn s02_fifty_finalizes_for_the_same_names_are_no_more_than_the_limit() {
+fn s02_fifty_finalizes_for_the_same_names_stay_within_the_limit() {
     let world = World::cooperative();
     let client = Client::registered(&world);
     let orders: Vec<Value> = (0..20)
@@ -306,7 +308,7 @@ fn s02_fifty_finalizes_for_the_same_names_are_no_more_than_the_limit() {
 }
 
 #[test]
-fn ari_a_renewal_in_its_window_is_exempt_and_an_earlier_one_is_not() {
+fn ari_renewal_in_its_window_is_exempt_and_earlier_is_not() {
     let client = client(json!({
         "new_orders": { "count": 1, "period": "100d" }, "certificates": { "count": 1, "period": "100d" },
     }));

@@ -11,7 +11,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 
 /// FP-08: every optional member of every request is absent where it is null.
 #[test]
-fn t31_a_member_that_is_null_is_absent() {
+fn t31_null_member_counts_as_absent() {
     let world = World::new();
     let mut client = Client::new(&world);
     let nothing = json!({
@@ -47,9 +47,9 @@ fn t31_a_member_that_is_null_is_absent() {
     client.post(&client.url("revoke-cert"), revocation).is(200);
 }
 
-/// Also in the JWS around it, its header and the inner JWS of a key change.
+/// The same in the JWS, its header and the inner JWS of a key change.
 #[test]
-fn t31_null_in_headers_is_absent() {
+fn t31_null_header_member_counts_as_absent() {
     let client = Client::registered(&World::new());
     let mut protected = client.protected(client.account());
     for absent in ["jwk", "crit", "b64", "typ"] {
@@ -70,7 +70,7 @@ fn t31_null_in_headers_is_absent() {
 
 /// What has to be there is not there where it is null.
 #[test]
-fn t31_null_does_not_stand_for_what_has_to_be_there() {
+fn t31_null_required_member_is_refused() {
     let client = Client::registered(&World::new());
     let before = client.world.rows_but_nonces();
     let named = |value: Value| json!({ "identifiers": [value] });
@@ -95,9 +95,9 @@ fn t31_null_does_not_stand_for_what_has_to_be_there() {
     assert_eq!(client.world.rows_but_nonces(), before);
 }
 
-/// FP-04: Go's and .NET's zero time is a time that is not set, in both members, alone and together.
+/// FP-04: the zero time of Go and .NET counts as absent, in both members.
 #[test]
-fn o03_the_zero_value_of_a_time_is_no_wish() {
+fn o03_zero_time_counts_as_absent() {
     let client = Client::registered(&World::new());
     let until = START.plus(DAY * 20).rfc3339();
     for zero in ["0001-01-01T00:00:00Z", "0001-01-01T00:00:00.0000000+00:00", "0001-01-01T00:00:00"] {
@@ -112,9 +112,9 @@ fn o03_the_zero_value_of_a_time_is_no_wish() {
     }
 }
 
-/// FP-05: RFC 3339 §5.6 has fractions of any length, offsets, and letters of either case; certificates have seconds.
+/// FP-05: RFC 3339 §5.6 has fractions, offsets and letters of either case; certificates have seconds.
 #[test]
-fn o03_a_fraction_of_a_second_is_cut_off() {
+fn o03_fraction_of_a_second_is_truncated() {
     let client = Client::registered(&World::new());
     let key = new_key(SigAlg::Es256);
     let until = START.plus(DAY * 20);
@@ -144,7 +144,7 @@ fn o03_a_fraction_of_a_second_is_cut_off() {
     }
 }
 
-/// FP-09: clients that read line by line find each URL in a line of its own.
+/// FP-09: each URL has its own line for clients that read by lines.
 #[test]
 fn d01_t10_the_directory_has_a_line_for_each_member() {
     let world = World::new();

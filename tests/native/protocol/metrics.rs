@@ -39,7 +39,7 @@ fn count(text: &str, series: &str) -> u64 {
 }
 
 #[test]
-fn metrics_count_responses_by_what_became_of_them_and_refusals_by_their_limit() {
+fn metrics_count_responses_by_outcome_and_refusals_by_limit() {
     let world = world();
     let client = Client::registered(&world);
     client.new_order(&["a.test"]).is(201);
@@ -62,7 +62,7 @@ fn metrics_count_responses_by_what_became_of_them_and_refusals_by_their_limit() 
 }
 
 #[test]
-fn metrics_count_what_becomes_of_certificates_validations_and_operations() {
+fn metrics_count_certificates_validations_and_operations_by_outcome() {
     let world = world().reconfigured(|settings| {
         settings.limits = Limits::off();
         settings.admin = AdminTokens::read(Some(&json!({ "ada": ADMIN }).to_string())).unwrap();
@@ -115,7 +115,7 @@ fn metrics_count_what_becomes_of_certificates_validations_and_operations() {
 
 /// Where a partition is alone in its isolate, no front sends what it counted.
 #[test]
-fn metrics_of_a_partition_are_sent_by_itself_beside_its_work() {
+fn metrics_of_a_partition_are_sent_beside_its_work() {
     let world = world().reconfigured(|settings| settings.limits = Limits::off());
     let client = Client::registered(&world);
     let placed = client.new_order(&["a.test"]).is(201).json();
@@ -133,7 +133,7 @@ fn metrics_of_a_partition_are_sent_by_itself_beside_its_work() {
 }
 
 #[test]
-fn metrics_are_there_for_who_has_the_token_only() {
+fn metrics_require_the_token() {
     let world = world();
     let nothing = world.ask("GET", "/nothing").is(404).text().to_owned();
     let basic = format!("Basic {TOKEN}");

@@ -74,7 +74,7 @@ fn profiles_also_for_addresses() {
 }
 
 #[test]
-fn profiles_that_are_not_offered_are_refused() {
+fn unknown_profiles_are_refused() {
     let world = World::new();
     let client = Client::registered(&world);
     for bad in ["gold", "", "Default"] {
@@ -108,7 +108,7 @@ fn profiles_no_longer_offered_are_refused_at_finalize() {
 }
 
 #[test]
-fn o03_a_chosen_validity_is_had_to_the_second() {
+fn o03_requested_validity_is_exact_to_the_second() {
     let world = World::new();
     let client = Client::registered(&world);
     let key = new_key(SigAlg::Es256);
@@ -140,7 +140,7 @@ fn o03_a_chosen_validity_is_had_to_the_second() {
 }
 
 #[test]
-fn o03_a_validity_that_cannot_be_had_is_refused_with_the_limit() {
+fn o03_unavailable_validity_is_refused_with_the_limit() {
     let world = World::new();
     let client = Client::registered(&world);
     let at = |time: Time| Value::from(time.rfc3339());
@@ -180,7 +180,7 @@ fn o03_a_validity_that_cannot_be_had_is_refused_with_the_limit() {
 }
 
 #[test]
-fn o03_an_order_does_not_outlive_the_end_that_it_asks_for() {
+fn o03_order_expires_by_its_not_after() {
     let world = World::new();
     let client = Client::registered(&world);
     let until = START.plus(HOUR * 2);
@@ -194,7 +194,7 @@ fn o03_an_order_does_not_outlive_the_end_that_it_asks_for() {
 }
 
 #[test]
-fn a14_the_orders_list_is_paged_and_every_page_leads_on() {
+fn a14_orders_list_is_paged_with_next_links() {
     let world = World::new();
     let client = Client::registered(&world);
     let mut placed = Vec::new();
@@ -224,7 +224,7 @@ fn a14_the_orders_list_is_paged_and_every_page_leads_on() {
 }
 
 #[test]
-fn on_a_test_machine_all_that_ends_may_end_soon_and_is_deleted() {
+fn dev_mode_lifetimes_may_be_short_and_rows_are_deleted() {
     let life = Duration::from_secs(20);
     let world = World::new().reconfigured(|settings| settings.longest_life = Some(life));
     let client = Client::registered(&world);

@@ -20,7 +20,7 @@ const TWO: &str = r#"{"failed_validations":{"count":2,"period":"2h"},"pause_afte
 const PAUSING: &str = r#"{"failed_validations":"off","pause_after":3}"#;
 
 #[test]
-fn s02_failed_validations_stop_orders_for_that_name_until_the_time_told() {
+fn s02_failed_validations_stop_orders_until_retry_after() {
     let client = client(TWO);
     client.fail("a.test");
     client.fail("a.test");
@@ -51,7 +51,7 @@ fn s02_failed_validations_stop_orders_for_that_name_until_the_time_told() {
 }
 
 #[test]
-fn e02_e03_several_names_over_their_limits_are_told_apart() {
+fn e02_e03_several_names_over_limits_have_subproblems() {
     let client = client(TWO);
     client.fail("a.test");
     client.fail("a.test");
@@ -68,7 +68,7 @@ fn e02_e03_several_names_over_their_limits_are_told_apart() {
 }
 
 #[test]
-fn s02_a_success_forgives() {
+fn s02_success_resets_the_failure_count() {
     let client = client(TWO);
     client.fail("a.test");
     client.ready_order(&["a.test"]);
@@ -80,7 +80,7 @@ fn s02_a_success_forgives() {
 }
 
 #[test]
-fn s02_validations_given_up_with_their_account_or_still_being_tried_are_no_failures() {
+fn s02_abandoned_or_running_validations_are_not_failures() {
     let client = client(TWO);
     client.world.network().set_resolver_down(true);
     let order = client.new_order(&["a.test"]).is(201).json();
@@ -102,7 +102,7 @@ fn paused() -> (Client, Answered) {
 }
 
 #[test]
-fn s02_e03_a_name_that_always_fails_is_paused_and_its_client_told_so() {
+fn s02_e03_always_failing_name_is_paused_with_a_page_url() {
     let (client, refused) = paused();
     assert_eq!((refused.header("Retry-After"), &refused.json()["limit"]), (Some("86400"), &"paused".into()));
     let page = refused.json()["instance"].as_str().unwrap().to_owned();
@@ -166,7 +166,7 @@ fn s02_a_person_ends_a_pause_on_its_page() {
 }
 
 #[test]
-fn s02_a_success_of_an_order_from_before_ends_a_pause() {
+fn s02_success_of_an_earlier_order_ends_a_pause() {
     let client = client(PAUSING);
     let early = client.new_order(&["a.test", "b.test"]).is(201).json();
     for _ in 0..3 {

@@ -1,4 +1,4 @@
-//! Policy as requests meet it: what is refused, by which rule, and what needs no challenge (RFC 8555 §7.1.3, §7.4).
+//! Policy in requests: refusals, their rules, and pre-authorization (RFC 8555 §7.1.3, §7.4).
 
 use core::time::Duration;
 use selvedge::ca::config::external_accounts::ExternalAccounts;
@@ -41,7 +41,7 @@ fn offered(client: &Client, order: &Value) -> Vec<Vec<String>> {
 }
 
 #[test]
-fn o04_a_refused_name_is_told_with_the_rule_that_decided() {
+fn o04_refused_name_is_reported_with_its_rule() {
     let ca = json!({ "deny": ["*.secret.example"], "wildcards": false });
     let world = under(&World::new(), &ca, &json!({ "allow": ["*.example", "192.0.2.0/24"] }));
     let client = member(&world);
@@ -74,7 +74,7 @@ fn o04_e02_several_refused_names_each_have_their_subproblem() {
 }
 
 #[test]
-fn z_pre_authorised_names_are_born_valid_and_issued_without_a_challenge() {
+fn z_pre_authorized_names_start_valid_and_are_issued() {
     let key = json!({ "preauthorized": ["*.corp.example", "10.0.0.0/8"] });
     let world = under(&World::new(), &json!({ "allow": ["*.test"] }), &key);
     let client = member(&world);
@@ -100,7 +100,7 @@ fn z_pre_authorised_names_are_born_valid_and_issued_without_a_challenge() {
 }
 
 #[test]
-fn z_nobody_else_has_what_is_pre_authorised_for_a_key() {
+fn z_pre_authorization_applies_to_its_key_only() {
     let world = under(&World::new(), &json!({}), &json!({ "preauthorized": ["*.corp.example"] }));
     let stranger = Client::registered(&world);
     let placed = stranger.new_order(&["a.corp.example"]).is(201).json();
@@ -109,7 +109,7 @@ fn z_nobody_else_has_what_is_pre_authorised_for_a_key() {
 }
 
 #[test]
-fn z_what_the_ca_pre_authorises_is_for_accounts_with_an_external_key() {
+fn z_ca_pre_authorization_requires_an_external_key() {
     let world = under(&World::new(), &json!({ "preauthorized": ["*.corp.example"] }), &json!({}));
     assert_eq!(member(&world).new_order(&["a.corp.example"]).is(201).json()["status"], "ready");
     let stranger = Client::registered(&world);
@@ -119,7 +119,7 @@ fn z_what_the_ca_pre_authorises_is_for_accounts_with_an_external_key() {
 }
 
 #[test]
-fn z08_a_pre_authorised_authorization_can_be_given_up() {
+fn z08_pre_authorized_authorization_can_be_deactivated() {
     let world = under(&World::new(), &json!({}), &json!({ "preauthorized": ["*.corp.example"] }));
     let client = member(&world);
     let placed = client.new_order(&["a.corp.example"]).is(201);
@@ -143,7 +143,7 @@ fn challenge_types_are_chosen_by_identifier_and_policy() {
 }
 
 #[test]
-fn a_policy_that_is_tightened_holds_for_orders_that_are_open() {
+fn tightened_policy_applies_to_open_orders() {
     let world = under(&World::new(), &json!({}), &json!({ "preauthorized": ["*.corp.example"] }));
     let client = member(&world);
     let (url, proven) = client.ready_order(&["a.test"]);
@@ -162,7 +162,7 @@ fn a_policy_that_is_tightened_holds_for_orders_that_are_open() {
 }
 
 #[test]
-fn profiles_that_a_policy_excludes_are_neither_offered_nor_given() {
+fn profiles_excluded_by_policy_are_not_offered_or_accepted() {
     let ca = json!({ "profiles": ["tlsserver", "client", "shortlived"] });
     let world = under(&World::new(), &ca, &json!({ "profiles": ["client"] }));
     let advertised = world.ask("GET", "/directory").json()["meta"]["profiles"].clone();
@@ -182,7 +182,7 @@ fn profiles_that_a_policy_excludes_are_neither_offered_nor_given() {
 }
 
 #[test]
-fn o03_the_longest_life_that_a_policy_allows_holds_for_what_is_asked_and_what_is_not() {
+fn o03_policy_lifetime_applies_to_requested_and_default_validity() {
     let world = under(&World::new(), &json!({ "max_lifetime": "10d" }), &json!({}));
     let client = Client::registered(&world);
     let until = |days: u64| json!({ "notAfter": world.now().plus(Duration::from_secs(days * 86_400 - 1)).rfc3339() });
@@ -195,7 +195,7 @@ fn o03_the_longest_life_that_a_policy_allows_holds_for_what_is_asked_and_what_is
 }
 
 #[test]
-fn z09_new_authz_is_under_the_policy() {
+fn z09_new_authz_follows_the_policy() {
     let ca = json!({ "deny": ["b.test"], "challenges": ["dns-01"] });
     let world = under(&World::new(), &ca, &json!({ "preauthorized": ["*.corp.test"] }));
     let (anybody, member) = (Client::registered(&world), member(&world));
@@ -215,7 +215,7 @@ fn z09_new_authz_is_under_the_policy() {
 }
 
 #[test]
-fn o06_reuse_keeps_to_the_policy_of_today() {
+fn o06_reuse_follows_the_current_policy() {
     let world = World::new();
     let client = member(&under(&world, &json!({}), &json!({})));
     client.issue(&["a.test"], &new_key(SigAlg::Es256));

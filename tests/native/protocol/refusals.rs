@@ -1,5 +1,6 @@
-//! The table of refusals: each error type, provoked by a request, checked for what every refusal has to have
-//! (E-05, T-32, H-05, H-06, H-07). A new kind does not compile here until it has its row.
+//! The table of refusals: each error type, provoked by a request and checked (E-05, T-32, H-05, H-06, H-07).
+//!
+//! A new kind does not compile here until it has its row.
 
 use core::time::Duration;
 use selvedge::ca::config::external_accounts::ExternalAccounts;
@@ -18,7 +19,7 @@ use std::path::Path;
 enum Row {
     /// By a request, which is answered with this status. The function prepares the world and gives the request.
     Request(u16, fn(&Client) -> Request),
-    /// By a validation that fails: the kind stands in the challenge's `error`, whose status is this.
+    /// A failed validation: the kind is in the challenge's `error`, with this status.
     Validation(u16, fn(&World, &Value)),
     /// Nothing provokes it yet; the source must not make it either.
     Coming,
@@ -81,7 +82,7 @@ fn row(kind: Kind) -> Row {
     }
 }
 
-/// The world of a row: a fresh one, with what its refusal needs to be configured.
+/// A new world for a row, with the settings that its refusal needs.
 fn world_of(world: &World, kind: Kind) -> World {
     world.reconfigured(|settings| match kind {
         Kind::UserActionRequired => settings.meta.terms_of_service = Some("https://ca.test/terms".to_owned()),
@@ -207,7 +208,7 @@ fn e05_t06_t32_every_kind_of_refusal() {
     }
 }
 
-/// The source files that make a problem of this kind, tests and those that only translate a kind aside.
+/// The source files that make a problem of this kind, without tests and translations.
 fn makers(kind: Kind) -> Vec<String> {
     let mut found = Vec::new();
     // `validation` has kinds of its own, of DNS records.

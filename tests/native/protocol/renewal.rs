@@ -32,7 +32,7 @@ fn seconds(answered: &Answered) -> u64 {
 }
 
 #[test]
-fn ari_t20_anybody_learns_when_to_renew() {
+fn ari_t20_renewal_info_is_public() {
     let world = World::new();
     let client = Client::registered(&world);
     let mut windows = Vec::new();
@@ -62,7 +62,7 @@ fn ari_t20_anybody_learns_when_to_renew() {
 }
 
 #[test]
-fn ari_what_is_no_certificate_of_ours_is_refused() {
+fn ari_unknown_certificate_is_refused() {
     let world = World::new();
     let client = Client::registered(&world);
     let certificate = issue(&client, &["a.test"], json!({}));
@@ -83,7 +83,7 @@ fn ari_what_is_no_certificate_of_ours_is_refused() {
 }
 
 #[test]
-fn ari_a_revoked_certificate_is_to_be_renewed_at_once() {
+fn ari_revoked_certificate_has_a_past_window() {
     let world = World::new().reconfigured(|settings| settings.revocation_page = Some(format!("{BASE}/why")));
     let client = Client::registered(&world);
     let certificate = issue(&client, &["a.test"], json!({}));
@@ -134,7 +134,7 @@ fn ari_t13_an_order_that_replaces_a_certificate_is_the_only_one() {
 }
 
 #[test]
-fn ari_an_order_that_was_forgotten_without_a_certificate_lets_go() {
+fn ari_expired_order_releases_its_replacement() {
     let world = World::new();
     let client = Client::registered(&world);
     let old = client.cert_id(&issue(&client, &["a.test"], json!({})));
@@ -146,7 +146,7 @@ fn ari_an_order_that_was_forgotten_without_a_certificate_lets_go() {
 }
 
 #[test]
-fn ari_replaces_of_what_is_not_the_accounts_own_is_echoed_and_marks_nothing() {
+fn ari_replaces_of_foreign_certificate_is_echoed_without_effect() {
     let world = World::new();
     let (client, other) = (Client::registered(&world), Client::registered(&world));
     let theirs = client.cert_id(&issue(&client, &["a.test"], json!({})));
@@ -238,9 +238,9 @@ fn r02_r03_alternate_chains_are_announced_on_each_and_begin_with_the_same_leaf()
     plain.get(&format!("{url}/1")).refused(404, Kind::Malformed);
 }
 
-/// workerd writes header lines of one name as one line: what clients then make of it.
+/// workerd merges headers of one name into one line, and clients still parse it.
 #[test]
-fn r02_h11_t10_clients_find_alternates_in_a_merged_line_too() {
+fn r02_h11_t10_clients_find_alternates_in_a_merged_link_header() {
     let (world, _) = world_with_alternates();
     let client = Client::registered(&world);
     let url = certificate_url(&client);

@@ -1,4 +1,4 @@
-//! The form of requests, field by field: padding (H-02) and the signed URL (J-08), at every kind of resource.
+//! The form of requests: padding (H-02) and the signed URL (J-08), at every resource.
 
 use selvedge::ca::testing::{BASE, Client, CsrShape, World, new_key};
 use selvedge::jose::testing::ClientKey;
@@ -6,7 +6,7 @@ use selvedge::records::Kind;
 use selvedge::values::{SigAlg, b64};
 use serde_json::{Value, json};
 
-/// A base64url text with padding, whether or not its length asks for it, or in the other alphabet.
+/// A base64url text with needed or needless padding, or in the other alphabet.
 fn misspelt(text: &str) -> Vec<String> {
     let padding = "=".repeat((4 - text.len() % 4) % 4);
     let padded = format!("{text}{}", if padding.is_empty() { "====" } else { &padding });
@@ -67,7 +67,7 @@ fn h02_padding_is_refused_in_every_field_of_a_payload() {
 }
 
 #[test]
-fn j08_the_signed_url_is_the_one_that_was_asked_to_the_letter() {
+fn j08_signed_url_must_equal_the_request_url() {
     let world = World::new();
     let client = Client::registered(&world);
     let (order_url, order) = client.ready_order(&["a.test"]);

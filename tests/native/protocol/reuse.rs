@@ -1,5 +1,6 @@
-//! What an account is given again, and authorizations before their order: RFC 8555 §7.1.3, §7.4, §7.4.1, §7.5.2. Names
-//! begin with the checklist's ids.
+//! Reuse of orders and authorizations, and newAuthz: RFC 8555 §7.1.3, §7.4, §7.4.1, §7.5.2.
+//!
+//! Names begin with the checklist's ids.
 
 use core::time::Duration;
 use selvedge::ca::testing::{Client, CsrShape, Proof, START, World, new_key};
@@ -15,7 +16,7 @@ fn expires(object: &Value) -> Time {
 }
 
 #[test]
-fn o06_o08_proven_names_need_no_new_proof() {
+fn o06_o08_valid_names_need_no_new_challenge() {
     let world = World::new();
     let client = Client::registered(&world);
     client.issue(&["a.test"], &new_key(SigAlg::Es256));
@@ -36,7 +37,7 @@ fn o06_o08_proven_names_need_no_new_proof() {
 }
 
 #[test]
-fn o06_a_proof_serves_while_an_hour_of_it_is_left() {
+fn o06_authorization_is_reused_with_an_hour_left() {
     let world = World::new();
     let client = Client::registered(&world);
     let (_, order) = client.ready_order(&["a.test"]);
@@ -51,7 +52,7 @@ fn o06_a_proof_serves_while_an_hour_of_it_is_left() {
 }
 
 #[test]
-fn o06_z08_a_deactivated_proof_is_never_used_again_and_ends_every_order_on_it() {
+fn o06_z08_deactivated_authorization_ends_its_orders_and_is_not_reused() {
     let client = Client::registered(&World::new());
     let (first, order) = client.ready_order(&["a.test"]);
     let second = client.new_order_with(&["a.test"], json!({ "profile": "client" })).is(201);
@@ -69,7 +70,7 @@ fn o06_z08_a_deactivated_proof_is_never_used_again_and_ends_every_order_on_it() 
 }
 
 #[test]
-fn o06_an_open_order_for_the_same_is_answered_again() {
+fn o06_open_order_for_the_same_request_is_reused() {
     let world = World::new();
     let client = Client::registered(&world);
     let placed = client.new_order(&["a.test", "*.a.test"]).is(201);
@@ -100,7 +101,7 @@ fn o06_an_open_order_for_the_same_is_answered_again() {
 }
 
 #[test]
-fn z09_an_authorization_may_be_asked_for_before_the_order() {
+fn z09_new_authz_precedes_the_order() {
     let world = World::new();
     let client = Client::registered(&world);
     let asked = client.new_authz("a.test").is(201);
@@ -127,7 +128,7 @@ fn z09_an_authorization_may_be_asked_for_before_the_order() {
 }
 
 #[test]
-fn z09_what_cannot_be_authorized_is_refused() {
+fn z09_unsupported_identifiers_are_refused() {
     let client = Client::registered(&World::new());
     client.new_authz("*.a.test").refused(400, Kind::Malformed);
     client.new_authz("a..test").refused(400, Kind::Malformed);

@@ -1,4 +1,4 @@
-//! Rotation of issuers: a new one takes over at a set time, and what the old one signed is looked after until it is over.
+//! Rotation of issuers: activation at a set time, and CRLs of the former issuer.
 
 use core::time::Duration;
 use futures_util::FutureExt;
@@ -39,7 +39,7 @@ fn overview(world: &World) -> Value {
 }
 
 #[test]
-fn a_new_issuer_takes_over_at_its_time_and_no_client_notices() {
+fn next_issuer_is_activated_at_its_time() {
     let first = World::new();
     let takes_over = START.plus(DAY);
     let world = first.with_issuer(&another(), takes_over);
@@ -76,7 +76,7 @@ fn a_new_issuer_takes_over_at_its_time_and_no_client_notices() {
 }
 
 #[test]
-fn an_issuance_that_began_before_the_change_ends_with_its_issuer() {
+fn started_issuance_keeps_its_issuer() {
     let world = World::new().with_issuer(&another(), START.plus(Duration::from_secs(30)));
     let client = Client::registered(&world);
     let (url, order) = client.ready_order(&["a.test"]);
@@ -96,7 +96,7 @@ fn an_issuance_that_began_before_the_change_ends_with_its_issuer() {
 }
 
 #[test]
-fn an_issuer_of_a_root_that_got_another_key_is_looked_after() {
+fn issuer_of_a_rekeyed_root_is_served() {
     let first = World::new();
     let again = create_root(first.settings().root.as_ref().unwrap().name(), START, 10).unwrap();
     let next = create_intermediate(&again, "Next Issuer", START, 5).unwrap();
@@ -104,7 +104,7 @@ fn an_issuer_of_a_root_that_got_another_key_is_looked_after() {
     let values = |name: &str| match name {
         "ISSUER_CHAIN" => Some(first.issuer().chain_pem().to_owned()),
         "ISSUER_CHAIN_2" => Some(next.certificate.clone()),
-        "ISSUER_FROM_2" => Some(takes_over.rfc3339()),
+        "ISSUER_ACTIVE_FROM_2" => Some(takes_over.rfc3339()),
         "ROOT_CERTIFICATE" => Some(again.certificate.clone()),
         _ => None,
     };
@@ -138,7 +138,7 @@ fn an_issuer_of_a_root_that_got_another_key_is_looked_after() {
 }
 
 #[test]
-fn both_issuers_certificates_are_served_and_the_overview_tells_how_things_stand() {
+fn both_issuers_and_their_states_are_served() {
     let takes_over = START.plus(DAY);
     let world = World::new().with_issuer(&another(), takes_over);
     let client = Client::registered(&world);
@@ -162,7 +162,7 @@ fn both_issuers_certificates_are_served_and_the_overview_tells_how_things_stand(
 }
 
 #[test]
-fn a_retired_issuer_that_is_not_configured_any_more_is_unknown() {
+fn removed_issuer_is_unknown() {
     let old = World::new();
     let client = Client::registered(&old);
     let leaf = client.issue(&["a.test"], &new_key(SigAlg::Es256));
@@ -176,7 +176,7 @@ fn a_retired_issuer_that_is_not_configured_any_more_is_unknown() {
 }
 
 #[test]
-fn issuers_of_rsa_and_p384_issue_and_sign_lists() {
+fn rsa_and_p384_issuers_sign_certificates_and_crls() {
     use selvedge::values::native_crypto::NativeKey;
     let root = create_root("Root", START, 10).unwrap();
     for name in ["rsa-2048", "rsa-3072", "p384"] {
@@ -205,7 +205,7 @@ fn order(client: &Client, kind: &str, value: &str) -> Answered {
 }
 
 #[test]
-fn names_outside_of_the_issuers_name_constraints_are_refused_when_they_are_ordered() {
+fn names_outside_name_constraints_are_refused_at_new_order() {
     let world = World::new().with_only(&constrained(&["in.test"], &["10.0.0.0/9"]));
     let client = Client::registered(&world);
     let before = world.rows_but_nonces();
@@ -248,7 +248,7 @@ fn names_outside_of_the_issuers_name_constraints_are_refused_when_they_are_order
 }
 
 #[test]
-fn an_order_that_the_next_issuers_name_constraints_forbid_is_refused_once_that_has_taken_over() {
+fn order_outside_next_issuers_constraints_is_refused_after_activation() {
     let hour = Duration::from_secs(3600);
     let world = World::new().with_issuer(&constrained(&["in.test"], &[]), START.plus(hour));
     let client = Client::registered(&world);

@@ -1,5 +1,6 @@
-//! The walk through the states of RFC 8555 §7.1.6: orders, accounts and certificates in each state are sent each
-//! request, legal or not. What every response has to have (H-05, H-06, H-11, T-32), the client checks by itself.
+//! Each request to orders, accounts and certificates in each state of RFC 8555 §7.1.6.
+//!
+//! The client checks by itself what every response has to have (H-05, H-06, H-11, T-32).
 
 use super::states_reached::{DAY, MALFORMED, NOT_READY, Wanted, authorization, check, check_strangers, text};
 use core::time::Duration;
@@ -16,7 +17,7 @@ fn csr(names: &[&str], key: &NativeKey) -> Value {
 /// An order in a state, with its URL.
 type Placed = (&'static str, Client, String, Value);
 
-/// An order in each state, each in a world of its own; `key` is that of the CSR of those that were finalized.
+/// An order in each state, each in its own world, finalized with `key`.
 fn orders(key: &NativeKey) -> Vec<Placed> {
     let client = Client::registered(&World::new());
     let pending = client.new_order(&["a.test"]).is(201);

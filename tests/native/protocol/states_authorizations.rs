@@ -1,11 +1,11 @@
-//! Authorizations and challenges in each state of RFC 8555 §7.1.6, sent each request, legal or not.
+//! Each request to authorizations and challenges in each state of RFC 8555 §7.1.6.
 
 use super::states_reached::{DAY, MALFORMED, UNKNOWN, authorization, check, check_strangers, text};
 use core::time::Duration;
 use selvedge::ca::testing::{Client, Proof, World, challenge};
 use serde_json::{Value, json};
 
-/// An authorization in each state, its URL, and what its two challenges, http-01 and dns-01, are shown as.
+/// An authorization in each state with its URL and the states of its challenges.
 fn authorizations() -> Vec<(&'static str, Client, String, Value, [&'static str; 2])> {
     let client = Client::registered(&World::new());
     let order = client.new_order(&["a.test"]).is(201).json();
@@ -107,9 +107,9 @@ fn z03_z04_z07_challenges_in_each_state() {
     }
 }
 
-/// What is decided of a challenge after its authorization was given up is shown, and changes the authorization no more.
+/// A result after deactivation of the authorization is shown and does not change the authorization.
 #[test]
-fn z08_a_validation_that_outlasts_its_authorization_ends_too() {
+fn z08_validation_ends_with_its_authorization() {
     for (proof, ends) in [(Proof::Http, "valid"), (Proof::WrongHttp, "invalid")] {
         let world = World::new();
         let client = Client::registered(&world);

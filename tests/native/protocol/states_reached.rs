@@ -1,4 +1,4 @@
-//! For the walks through the states of RFC 8555 §7.1.6: a request in a fork of its own, and what must come of it.
+//! Requests in forks of a world, for each state of RFC 8555 §7.1.6.
 
 use core::time::Duration;
 use selvedge::ca::testing::{BASE, Client};
@@ -7,14 +7,14 @@ use serde_json::{Value, json};
 
 pub const DAY: Duration = Duration::from_secs(24 * 3600);
 
-/// What a request is to be answered: the object with this status, or a refusal that changes nothing.
+/// The expected answer: the object with this status, or a refusal that changes nothing.
 pub type Wanted = Result<&'static str, (u16, Kind)>;
 
 pub const MALFORMED: Wanted = Err((400, Kind::Malformed));
 pub const NOT_READY: Wanted = Err((403, Kind::OrderNotReady));
 pub const UNKNOWN: Wanted = Err((404, Kind::Malformed));
 
-/// Sends a request in a fork of the world, so that one does not disturb the next. `None` is a POST-as-GET.
+/// Sends a request in a fork of the world; `None` is a POST-as-GET.
 pub fn check(what: &str, client: &Client, url: &str, payload: Option<Value>, wanted: Wanted) {
     let world = client.world.fork();
     let client = client.at(&world);
@@ -35,7 +35,7 @@ pub fn check(what: &str, client: &Client, url: &str, payload: Option<Value>, wan
     }
 }
 
-/// A GET of a protected resource is never answered (H-08), nor is anybody else's POST (H-13).
+/// A GET of a protected resource is never answered (H-08), nor a foreign POST (H-13).
 pub fn check_strangers(what: &str, client: &Client, url: &str) {
     let world = client.world.fork();
     let refused = world.ask("GET", url.strip_prefix(BASE).unwrap()).refused(405, Kind::Malformed);

@@ -33,7 +33,7 @@ fn subject(certificate: &Certificate) -> String {
 
 /// FB-03: the profile decides, and a policy where it says so.
 #[test]
-fn c03_the_subject_of_a_client_has_one_of_its_names_and_a_servers_is_empty() {
+fn c03_client_subject_has_a_name_and_server_subject_is_empty() {
     let world = World::new();
     let client = Client::registered(&world);
     let names = ["b.test", "a.test"];
@@ -56,7 +56,7 @@ fn c03_the_subject_of_a_client_has_one_of_its_names_and_a_servers_is_empty() {
 }
 
 #[test]
-fn c03_names_that_are_too_long_are_no_common_names() {
+fn c03_overlong_names_are_not_common_names() {
     let client = Client::registered(&World::new());
     let long = format!("{}.test", "a".repeat(60));
     assert_eq!(subject(&issue(&client, "client", &[&long, "b.test"], "")), "CN=b.test");
@@ -92,7 +92,7 @@ fn c02_the_key_usage_fits_the_profile() {
     }
 }
 
-/// FU-07: there is no OCSP, so that a server with such a certificate would be refused by all who heed it.
+/// FU-07: without OCSP, clients that heed must-staple would refuse such a certificate.
 #[test]
 fn c04_must_staple_is_refused_and_the_order_stays_ready() {
     let client = Client::registered(&World::new());
@@ -110,9 +110,9 @@ fn c04_must_staple_is_refused_and_the_order_stays_ready() {
     }
 }
 
-/// FU-04: whatever is wrong with a CSR's key, the CSR is at fault, and no client sends its user to the account's key.
+/// FU-04: a bad key in a CSR is a bad CSR, no bad account key.
 #[test]
-fn c02_o09_a_csrs_key_that_is_refused_is_a_bad_csr() {
+fn c02_o09_refused_csr_key_is_a_bad_csr() {
     let client = Client::registered(&World::new());
     let (url, order) = client.ready_order(&["a.test"]);
     let short = NativeKey::generate_rsa(1024, &mut |bytes| getrandom::fill(bytes).unwrap()).unwrap();
@@ -134,7 +134,7 @@ fn c02_o09_a_csrs_key_that_is_refused_is_a_bad_csr() {
 
 /// FP-14: any of the three digests with either curve.
 #[test]
-fn c06_ecdsa_with_sha_512_is_read() {
+fn c06_ecdsa_with_sha_512_is_accepted() {
     let client = Client::registered(&World::new());
     for (n, alg) in [SigAlg::EcP256Sha512, SigAlg::EcP384Sha512].into_iter().enumerate() {
         let name = format!("n{n}.test");

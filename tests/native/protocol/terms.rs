@@ -46,7 +46,7 @@ fn a06_terms_are_advertised_and_the_refusal_links_to_them() {
 }
 
 #[test]
-fn a08_a_change_stops_nobody_unless_the_operator_wants_that() {
+fn a08_changed_terms_require_agreement_only_if_configured() {
     let world = terms(&World::new(), OLD, TermsChange::Accept);
     let client = Client::registered(&world);
     client.at(&terms(&world, NEW, TermsChange::Accept)).new_order(&["a.test"]).is(201);
@@ -78,7 +78,7 @@ fn a08_after_a_change_requests_are_refused_with_terms_and_a_page_for_a_person() 
 }
 
 #[test]
-fn a08_reading_ending_and_revoking_are_always_possible() {
+fn a08_reads_deactivation_and_revocation_need_no_agreement() {
     let (client, later) = surprised();
     let certificate = client.issue(&["a.test"], &new_key(SigAlg::Es256));
     assert_eq!(later.get(later.account()).is(200).json()["status"], "valid");
@@ -89,7 +89,7 @@ fn a08_reading_ending_and_revoking_are_always_possible() {
 }
 
 #[test]
-fn a08_a_person_agrees_on_the_page_and_the_account_goes_on() {
+fn a08_agreement_on_the_page_unblocks_the_account() {
     let (_, later) = surprised();
     let world = &later.world;
     let url = later.new_order(&["a.test"]).json()["instance"].as_str().unwrap().to_owned();
@@ -118,7 +118,7 @@ fn a08_a_person_agrees_on_the_page_and_the_account_goes_on() {
 }
 
 #[test]
-fn a08_only_the_url_of_the_refusal_agrees() {
+fn a08_only_the_url_of_the_refusal_accepts_agreement() {
     let (client, later) = surprised();
     let world = &later.world;
     let other = Client::registered(&client.world).at(world);

@@ -1,4 +1,4 @@
-//! tls-alpn-01 in its flow: handshakes of the CA's client with a TLS server, in one process.
+//! tls-alpn-01: handshakes of the CA with a TLS server, in one process.
 
 use core::time::Duration;
 use selvedge::ca::testing::{Answered, Client, CsrShape, World, challenge, new_key};
@@ -30,7 +30,7 @@ fn answer(client: &Client, challenge: &Value) -> Answered {
 }
 
 #[test]
-fn rfc8737_a_certificate_by_tls_alpn_01() {
+fn rfc8737_tls_alpn_01_is_issued() {
     let client = client();
     let (order, challenge) = order(&client);
     let server = server(&client, "a.test", &challenge);
@@ -45,7 +45,7 @@ fn rfc8737_a_certificate_by_tls_alpn_01() {
 }
 
 #[test]
-fn rfc8737_a_certificate_for_another_name_decides_the_challenge() {
+fn rfc8737_certificate_for_another_name_fails_the_challenge() {
     let client = client();
     let (order, challenge) = order(&client);
     client.world.network().tls(server(&client, "b.test", &challenge));
@@ -58,7 +58,7 @@ fn rfc8737_a_certificate_for_another_name_decides_the_challenge() {
 }
 
 #[test]
-fn z06_rfc8737_a_server_that_is_late_is_asked_again_by_the_alarm() {
+fn z06_rfc8737_late_server_is_retried_by_the_alarm() {
     let client = client();
     let (_, challenge) = order(&client);
     let seen = answer(&client, &challenge).json();

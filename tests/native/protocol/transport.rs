@@ -8,7 +8,7 @@ use serde_json::json;
 use std::collections::BTreeSet;
 
 #[test]
-fn d01_d03_the_directory_names_the_resources_that_work_and_no_other() {
+fn d01_d03_directory_lists_exactly_the_working_resources() {
     let answered = World::new().ask("GET", "/directory").is(200);
     let directory = answered.json();
     let members: Vec<&str> = directory.as_object().unwrap().keys().map(String::as_str).collect();
@@ -22,7 +22,7 @@ fn d01_d03_the_directory_names_the_resources_that_work_and_no_other() {
 }
 
 #[test]
-fn d02_meta_says_what_is_configured() {
+fn d02_meta_shows_the_configuration() {
     let world = World::new().reconfigured(|settings| {
         settings.meta.terms_of_service = Some("https://ca.test/terms".to_owned());
         settings.meta.website = Some("https://ca.test/about".to_owned());
@@ -37,7 +37,7 @@ fn d02_meta_says_what_is_configured() {
 }
 
 #[test]
-fn dns_persist_meta_says_what_a_record_made_in_advance_needs() {
+fn dns_persist_meta_has_the_values_of_records() {
     let meta = World::new().ask("GET", "/directory").json()["meta"].clone();
     assert_eq!(meta["issuerDomainNames"], json!(["ca.test"]));
     assert_eq!(meta["accountHashPrefix"], "https://ca.test/acme/account-hash/");
@@ -62,7 +62,7 @@ fn n01_new_nonce_answers_head_with_200_and_get_with_204() {
 }
 
 #[test]
-fn h09_directory_and_new_nonce_are_also_had_by_post_as_get() {
+fn h09_directory_and_new_nonce_answer_post_as_get() {
     let world = World::new();
     let client = Client::registered(&world);
     let directory = client.get("https://ca.test/directory").is(200).json();
@@ -91,7 +91,7 @@ fn h08_other_gets_are_refused_with_405() {
 }
 
 #[test]
-fn h08_h03_allow_says_what_the_resource_takes() {
+fn h08_h03_allow_lists_the_methods() {
     let world = World::new();
     let issuer = world.urls().issuer(world.issuer().id());
     for (path, allowed) in [
@@ -112,7 +112,7 @@ fn h08_h03_allow_says_what_the_resource_takes() {
 }
 
 #[test]
-fn h13_what_is_another_accounts_is_unknown() {
+fn h13_foreign_resources_are_unknown() {
     let world = World::new();
     let (owner, other) = (Client::registered(&world), Client::registered(&world));
     let placed = owner.new_order(&["a.test"]).is(201);
@@ -134,7 +134,7 @@ fn h13_what_is_another_accounts_is_unknown() {
 }
 
 #[test]
-fn h03_browsers_may_read_everything() {
+fn h03_cors_allows_reads_from_browsers() {
     let world = World::new();
     let answered = world.ask("OPTIONS", "/acme/new-order").is(204);
     assert_eq!(answered.header("Access-Control-Allow-Headers"), Some("Content-Type"));
@@ -160,14 +160,14 @@ fn h04_bodies_of_another_media_type_get_415() {
 }
 
 #[test]
-fn h12_bodies_that_were_too_long_to_read_get_413() {
+fn h12_oversized_bodies_get_413() {
     let client = Client::registered(&World::new());
     let request = Request { body: None, ..client.sign(client.account(), None) };
     client.send(request).refused(413, Kind::Malformed);
 }
 
 #[test]
-fn h11_relations_have_lines_of_their_own() {
+fn h11_relations_have_separate_link_headers() {
     let world = World::new();
     let client = Client::registered(&world);
     let order = client.new_order(&["a.test"]).json();
@@ -252,7 +252,7 @@ fn the_issuer_certificate_is_served() {
 }
 
 #[test]
-fn n03_bad_nonces_are_refused_and_the_fresh_one_is_good() {
+fn n03_bad_nonces_are_refused_with_a_usable_fresh_one() {
     let world = World::new();
     let client = Client::registered(&world);
     let url = client.account().to_owned();
@@ -283,7 +283,7 @@ fn n03_bad_nonces_are_refused_and_the_fresh_one_is_good() {
 }
 
 #[test]
-fn n04_a_nonce_is_good_once_even_when_its_request_failed() {
+fn n04_nonce_is_redeemed_by_a_failed_request() {
     let world = World::new();
     let client = Client::registered(&world);
     let missing = format!("{BASE}/acme/order/AAAAAAAAAAAAAAAAAAAAAA");
@@ -302,7 +302,7 @@ fn n04_a_nonce_is_good_once_even_when_its_request_failed() {
 }
 
 #[test]
-fn n04_a_stranger_cannot_burn_a_nonce() {
+fn n04_unsigned_request_does_not_redeem_a_nonce() {
     let world = World::new();
     let (client, stranger) = (Client::registered(&world), Client::new(&world));
     let nonce = client.nonce();
@@ -313,7 +313,7 @@ fn n04_a_stranger_cannot_burn_a_nonce() {
 }
 
 #[test]
-fn n06_a_nonce_is_good_for_an_hour_and_more_and_one_of_another_account_is_good_too() {
+fn n06_nonce_is_valid_for_over_an_hour_and_for_any_account() {
     let world = World::new();
     let (client, other) = (Client::registered(&world), Client::registered(&world));
     let nonce = other.nonce();
@@ -325,7 +325,7 @@ fn n06_a_nonce_is_good_for_an_hour_and_more_and_one_of_another_account_is_good_t
 }
 
 #[test]
-fn redeemed_nonces_are_forgotten_when_they_are_over() {
+fn redeemed_nonces_are_deleted_after_expiry() {
     let world = World::new();
     let client = Client::registered(&world);
     for _ in 0..5 {

@@ -10,7 +10,9 @@ use selvedge::values::native_crypto::NativeCrypto;
 use selvedge::values::{SigAlg, b64};
 use serde_json::{Value, json};
 
-/// What `sed`, `grep` and `cut` of shell clients find: the text behind the first `"name":"` up to the next quote.
+/// Extracts like `sed`, `grep` and `cut` of shell clients, up to the next quote.
+///
+/// It begins behind the first `"name":"`.
 fn first_text(json: &str, name: &str) -> String {
     let start = format!("\"{name}\":\"");
     let rest = json.split_once(&start).unwrap_or_else(|| panic!("no {name} in {json}")).1;
@@ -18,7 +20,7 @@ fn first_text(json: &str, name: &str) -> String {
 }
 
 #[test]
-fn t01_finalize_and_orders_say_where_the_order_is() {
+fn t01_finalize_and_orders_have_the_order_location() {
     let client = Client::registered(&World::new());
     let (url, order) = client.ready_order(&["a.test"]);
     let csr = CsrShape::dns(&["a.test"]).build(&new_key(SigAlg::Es256));
@@ -29,7 +31,7 @@ fn t01_finalize_and_orders_say_where_the_order_is() {
     assert_eq!(client.new_order(&["b.test"]).is(201).headers("Location").len(), 1);
 }
 
-/// acme.sh tries again when it finds one of these in the answer, whatever the error's type.
+/// acme.sh retries when the answer contains one of these, with any error type.
 #[test]
 fn t02_n05_acme_sh_recognizes_a_bad_nonce() {
     let client = Client::registered(&World::new());
@@ -46,7 +48,7 @@ fn t02_n05_acme_sh_recognizes_a_bad_nonce() {
 }
 
 #[test]
-fn t03_certbot_finds_up_and_a_nonce_and_no_conflict_where_there_is_none() {
+fn t03_certbot_finds_up_nonce_and_no_false_conflict() {
     let world = World::new();
     let client = Client::registered(&world);
     let order = client.new_order(&["a.test"]).is(201).json();
@@ -61,7 +63,7 @@ fn t03_certbot_finds_up_and_a_nonce_and_no_conflict_where_there_is_none() {
 }
 
 #[test]
-fn t04_o08_an_order_is_ready_with_its_last_authorization() {
+fn t04_o08_order_is_ready_with_its_last_authorization() {
     let client = Client::registered(&World::new());
     let placed = client.new_order(&["a.test", "b.test"]).is(201);
     let order = placed.json();
@@ -72,7 +74,7 @@ fn t04_o08_an_order_is_ready_with_its_last_authorization() {
 }
 
 #[test]
-fn t05_t24_processing_is_short_and_says_when_to_come_again() {
+fn t05_t24_processing_is_short_with_retry_after() {
     let world = World::new();
     let client = Client::registered(&world);
     let (url, order) = client.ready_order(&["a.test"]);
@@ -88,7 +90,7 @@ fn t05_t24_processing_is_short_and_says_when_to_come_again() {
     assert_eq!(client.get(&url).is(200).json()["status"], "valid", "certbot gives up at 90 s");
 }
 
-/// acme.sh reads an authorization by splitting it at braces and taking the piece with the type it wants.
+/// acme.sh splits an authorization at braces and takes the piece with its type.
 #[test]
 fn t08_acme_sh_finds_its_challenge_by_regular_expression() {
     let client = Client::registered(&World::new());
@@ -110,7 +112,7 @@ fn t08_acme_sh_finds_its_challenge_by_regular_expression() {
     }
 }
 
-/// The same after a failure: `error` is nested, and acme.sh looks for its detail behind the challenge's own members.
+/// After a failure `error` is nested, and acme.sh expects it after the challenge's members.
 #[test]
 fn t08_an_error_comes_last_in_a_challenge_and_type_first_in_a_problem() {
     let client = Client::registered(&World::new());
@@ -130,7 +132,7 @@ fn t08_an_error_comes_last_in_a_challenge_and_type_first_in_a_problem() {
 
 /// Relations that were merged into one line would be lost for clients that read lines.
 #[test]
-fn t10_h11_each_relation_is_a_header_of_its_own() {
+fn t10_h11_each_relation_has_its_own_header() {
     let client = Client::registered(&World::new());
     let order = client.new_order(&["a.test"]).json();
     let (_, authorization) = client.authorizations(&order).remove(0);
@@ -140,7 +142,7 @@ fn t10_h11_each_relation_is_a_header_of_its_own() {
     assert_eq!(relations, ["\"up\"", "\"index\""]);
 }
 
-/// Apple's client and others leave the leading zeros of `r` and `s` out: one signature in 128 is short then.
+/// Some clients omit leading zeros of `r` and `s`, in one signature of 128.
 #[test]
 fn t11_j10_2000_signatures_without_their_leading_zeros() {
     let key = ClientKey::generate(SigAlg::Es256);

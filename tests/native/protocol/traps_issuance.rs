@@ -14,7 +14,7 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// Every algorithm with every key that it is not for: a refusal, never a 500.
 #[test]
-fn t12_an_algorithm_and_a_key_that_do_not_fit() {
+fn t12_mismatched_algorithm_and_key_are_refused() {
     let world = World::new();
     let keys = [SigAlg::Es256, SigAlg::Es384, SigAlg::Rs256, SigAlg::Ed25519].map(ClientKey::generate);
     let names = ["ES256", "ES384", "RS256", "EdDSA", "ES512", "RS512", "PS256", "HS256", "none", "ES256K", ""];
@@ -35,14 +35,14 @@ fn t12_an_algorithm_and_a_key_that_do_not_fit() {
 }
 
 #[test]
-fn t14_an_apex_and_its_wildcard_have_two_records_at_one_name() {
+fn t14_apex_and_wildcard_share_a_record_name() {
     let client = Client::registered(&World::new());
     let (_, order) = client.ready_order(&["a.test", "*.a.test"]);
     assert_eq!(order["status"], "ready", "both were proven while both records were there");
 }
 
 #[test]
-fn t15_o02_an_order_keeps_the_wildcards_asterisk() {
+fn t15_o02_order_keeps_the_asterisk() {
     let client = Client::registered(&World::new());
     let placed = client.new_order(&["*.a.test"]).is(201);
     for order in [placed.json(), client.get(&placed.location()).json()] {
@@ -52,7 +52,7 @@ fn t15_o02_an_order_keeps_the_wildcards_asterisk() {
 
 /// The forms of CSRs that clients make.
 #[test]
-fn t16_c03_common_names_of_all_sorts() {
+fn t16_c03_common_names_of_all_kinds() {
     let client = Client::registered(&World::new());
     let key = new_key(SigAlg::Es256);
     let shape = |subject: &str, names: &[&str]| CsrShape { subject: subject.to_owned(), ..CsrShape::dns(names) };
@@ -103,7 +103,7 @@ fn t17_t18_the_chain_is_strict_pem_without_its_root() {
 
 /// traefik and others take 90 days for granted.
 #[test]
-fn t19_an_order_that_asks_for_nothing_gets_90_days() {
+fn t19_default_validity_is_90_days() {
     let client = Client::registered(&World::new());
     let issued = client.world.now();
     let leaf = client.issue(&["a.test"], &new_key(SigAlg::Es256));
@@ -112,9 +112,9 @@ fn t19_an_order_that_asks_for_nothing_gets_90_days() {
     assert!(left > 89 * DAY && left < 90 * DAY, "{left:?} from its issue");
 }
 
-/// After the CA was reset, all clients have accounts that it does not know: this answer makes them register again.
+/// After a reset of the CA, its answer makes clients with lost accounts register again.
 #[test]
-fn t21_j11_accounts_of_before_a_reset_are_unknown_and_register_again() {
+fn t21_j11_accounts_before_a_reset_are_unknown_and_reregister() {
     let client = Client::registered(&World::new());
     let (url, _) = client.ready_order(&["a.test"]);
     let mut stale = client.at(&World::new());
@@ -127,7 +127,7 @@ fn t21_j11_accounts_of_before_a_reset_are_unknown_and_register_again() {
 
 /// Whatever comes of abandoned requests goes away by itself.
 #[test]
-fn t22_t23_what_is_abandoned_is_forgotten() {
+fn t22_t23_abandoned_orders_are_deleted() {
     let world = World::new();
     let client = Client::registered(&world);
     let abandoned: Vec<String> =
@@ -150,7 +150,7 @@ fn t22_t23_what_is_abandoned_is_forgotten() {
 
 /// T-34: a challenge without a token makes uacme give the whole authorization up. T-31: members that clients need.
 #[test]
-fn t31_t34_all_members_are_there() {
+fn t31_t34_all_members_are_present() {
     let client = Client::registered(&World::new());
     let account = client.get(client.account()).is(200).json();
     assert!(["status", "orders"].iter().all(|member| account[member].is_string()), "{account}");
@@ -167,7 +167,7 @@ fn t31_t34_all_members_are_there() {
 
 /// The old key gets an answer that says what to do, at every resource.
 #[test]
-fn t35_the_old_key_after_a_rollover_is_refused_cleanly() {
+fn t35_old_key_after_rollover_is_refused() {
     let client = Client::registered(&World::new());
     let (order, _) = client.ready_order(&["a.test"]);
     let request = client.sign(client.account(), None);

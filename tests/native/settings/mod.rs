@@ -1,23 +1,16 @@
-//! What the operator configures: each value that is missing or wrong is named, with what to do.
+//! The operator's settings: each missing or wrong value is named, with what to do.
 
+mod root_crl;
 mod roots;
+mod secrets;
 
 use const_oid::db::rfc5280::ID_KP_EMAIL_PROTECTION;
-use selvedge::ca::config::external_accounts::made_key;
-use selvedge::ca::config::names::{NAMES, known};
+use selvedge::ca::config::names::known;
 use selvedge::ca::config::rate_limits::Limits;
 use selvedge::ca::config::request_log::RequestLog;
-use selvedge::ca::config::settings::{Settings, TermsChange};
-use selvedge::pki::ceremony::{
-    Constraints, IssuerPlan, Root, create_intermediate, create_intermediate_for, create_root, cross_sign,
-};
-use selvedge::pki::crl::read::ReceivedCrlEntry;
-use selvedge::pki::pem;
-use selvedge::policy::Policy;
-use selvedge::records::acme::nonce;
-use selvedge::records::acme::nonce::Home;
-use selvedge::records::operations::proof::{Purpose, calendar, proof, proves};
-use selvedge::values::{Id, SigAlg, Time, b64};
+use selvedge::ca::config::settings::{NAMES, Settings};
+use selvedge::pki::ceremony::{create_intermediate, create_intermediate_for, create_root, cross_sign};
+use selvedge::values::{Time, b64};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -41,7 +34,7 @@ fn read(values: &BTreeMap<&'static str, String>, now: Time) -> Result<Settings, 
 }
 
 #[test]
-fn what_is_set_right_is_taken() {
+fn valid_settings_are_accepted() {
     let settings = read(&good(), NOW).unwrap();
     assert_eq!(settings.urls.directory(), "https://ca.example.org/directory");
     assert_eq!((settings.validation.http01_port, settings.validation.tls_alpn_port), (80, 443));
@@ -54,7 +47,7 @@ fn what_is_set_right_is_taken() {
 }
 
 #[test]
-fn the_times_of_validations_and_lists_can_be_set() {
+fn validation_and_crl_times_are_configurable() {
     let usual = read(&good(), NOW).unwrap();
     let seconds = Duration::from_secs;
     let times = |settings: &Settings| {
@@ -90,35 +83,7 @@ fn the_times_of_validations_and_lists_can_be_set() {
 }
 
 #[test]
-fn settings_do_not_show_the_nonce_key() {
-    let shown = format!("{:?}", read(&good(), NOW).unwrap());
-    assert!(shown.contains("NonceKey(secret)") && !shown.contains("1, 1, 1"), "{shown}");
-}
-
-#[test]
-fn what_the_nonce_key_makes_is_good_under_one_base_url_only() {
-    let key_at = |base: &str| {
-        let mut values = good();
-        values.insert("BASE_URL", base.to_owned());
-        read(&values, NOW).unwrap().nonce_key
-    };
-    let key = key_at("https://ca.example.org");
-    assert!(*key != [1; 32] && key == key_at("https://ca.example.org/"));
-    for other in ["https://ca.example.net", "https://ca.example.org:8443"] {
-        let other = key_at(other);
-        let nonce = nonce::issue(&other, &Home::Shard(0), NOW, [5; 16]);
-        assert!(nonce::check(&other, &nonce, NOW, nonce::LIFETIME).is_ok());
-        assert!(nonce::check(&key, &nonce, NOW, nonce::LIFETIME).is_err(), "nonces");
-        assert!(made_key(&other, "kid") != made_key(&key, "kid"), "external account keys");
-        let account = Id::from_random([3; 16]);
-        let page = proof(&other, Purpose::Terms, &account, "terms");
-        assert!(!proves(&page, &key, Purpose::Terms, &account, "terms"), "URLs of pages");
-        assert!(calendar(&other, 0) != calendar(&key, 0), "the calendar's URL");
-    }
-}
-
-#[test]
-fn every_setting_that_is_read_has_a_known_name_and_the_other_way_round() {
+fn read_settings_and_known_names_match() {
     let asked = RefCell::new(BTreeSet::new());
     let mut values = good();
     // What is looked at only with something else.
@@ -147,7 +112,7 @@ fn every_setting_that_is_read_has_a_known_name_and_the_other_way_round() {
 }
 
 #[test]
-fn what_is_missing_is_named_with_what_to_do() {
+fn missing_settings_are_named_with_what_to_do() {
     for name in good().keys() {
         let mut values = good();
         values.remove(name);
@@ -158,7 +123,7 @@ fn what_is_missing_is_named_with_what_to_do() {
 }
 
 #[test]
-fn what_is_wrong_is_named() {
+fn invalid_settings_are_named() {
     let root = create_root("root", NOW, 10).unwrap();
     let other_root = create_root("other", NOW, 10).unwrap();
     let mail = create_intermediate_for(&root, "mail", &[ID_KP_EMAIL_PROTECTION], NOW, 5).unwrap();
@@ -223,7 +188,7 @@ fn what_is_wrong_is_named() {
 }
 
 #[test]
-fn caa_is_on_under_the_name_of_the_host_unless_something_else_is_said() {
+fn caa_defaults_to_the_host_name() {
     let caa = |settings: &[(&'static str, &str)]| {
         let mut values = good();
         values.extend(settings.iter().map(|(name, value)| (*name, (*value).to_owned())));
@@ -252,33 +217,6 @@ fn caa_is_on_under_the_name_of_the_host_unless_something_else_is_said() {
 }
 
 #[test]
-fn policy_and_external_account_keys_are_read_and_stay_secret() {
-    let mut values = good();
-    let key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
-    values.insert("POLICY", r#"{"allow":["*.example.org"],"max_lifetime":"45d"}"#.to_owned());
-    let keys =
-        format!(r#"{{"team-a":{{"key":"{key}=","uses":"once","policy":{{"preauthorized":["*.corp.example"]}}}}}}"#);
-    values.insert("EAB_KEYS", keys);
-    values.insert("EXTERNAL_ACCOUNT_REQUIRED", "true".to_owned());
-    values.insert("TERMS_OF_SERVICE", "https://ca.example.org/terms".to_owned());
-    values.insert("TERMS_CHANGE", "refuse".to_owned());
-    let settings = read(&values, NOW).unwrap();
-    assert_eq!(settings.policy.allow.as_ref().unwrap()[0].to_string(), "*.example.org");
-    assert_eq!(settings.external.keys["team-a"].policy.preauthorized[0].to_string(), "*.corp.example");
-    assert!(settings.external.required);
-    assert_eq!(settings.terms_change, TermsChange::Refuse);
-    assert!(!format!("{settings:?}").contains("AAECAwQF") && !format!("{settings:?}").contains("0, 1, 2, 3"));
-    let unset = read(&good(), NOW).unwrap();
-    assert_eq!((unset.policy, unset.terms_change), (Policy::default(), TermsChange::Accept));
-    assert!(unset.external.keys.is_empty() && !unset.external.required);
-    // A key's policy that leaves nothing beside the CA's.
-    values.insert("POLICY", r#"{"challenges":["dns-01"]}"#.to_owned());
-    let narrow = format!(r#"{{"b":{{"key":"{key}","uses":"many","policy":{{"challenges":["http-01"]}}}}}}"#);
-    values.insert("EAB_KEYS", narrow);
-    assert!(read(&values, NOW).unwrap_err().starts_with("EAB_KEYS.b.policy.challenges"));
-}
-
-#[test]
 fn c02_blocked_keys_are_taken_as_text_and_as_an_array() {
     let mut values = good();
     assert!(!read(&values, NOW).unwrap().blocked_keys.contains(b"abc"));
@@ -292,7 +230,7 @@ fn c02_blocked_keys_are_taken_as_text_and_as_an_array() {
 }
 
 #[test]
-fn s02_limits_are_in_force_unless_something_else_is_said() {
+fn s02_limits_are_on_by_default() {
     let mut values = good();
     let settings = read(&values, NOW).unwrap();
     assert_eq!((settings.limits, settings.address_header.as_deref()), (Limits::default(), Some("CF-Connecting-IP")));
@@ -308,7 +246,7 @@ fn s02_limits_are_in_force_unless_something_else_is_said() {
 }
 
 #[test]
-fn the_log_of_requests_is_on_unless_something_else_is_said() {
+fn request_log_is_on_by_default() {
     let mut values = good();
     assert_eq!(read(&values, NOW).unwrap().request_log, RequestLog::On);
     for (text, log) in [("on", RequestLog::On), ("errors", RequestLog::Errors), ("off", RequestLog::Off)] {
@@ -347,7 +285,7 @@ fn operations_are_on_with_tokens_or_with_access() {
 }
 
 #[test]
-fn short_lives_are_for_dev_only() {
+fn short_lifetimes_require_dev() {
     let mut values = good();
     assert_eq!(read(&values, NOW).unwrap().life(Duration::from_secs(7200)), Duration::from_secs(7200));
     values.insert("MODE", "dev".to_owned());
@@ -362,7 +300,7 @@ fn short_lives_are_for_dev_only() {
 }
 
 #[test]
-fn plain_http_is_for_dev_only_and_an_issuer_that_is_over_is_refused() {
+fn plain_http_requires_dev_and_expired_issuer_is_refused() {
     let mut values = good();
     values.insert("MODE", "dev".to_owned());
     values.insert("BASE_URL", "http://127.0.0.1:14000".to_owned());
@@ -372,7 +310,7 @@ fn plain_http_is_for_dev_only_and_an_issuer_that_is_over_is_refused() {
 }
 
 #[test]
-fn r02_alternate_chains_are_taken_while_they_are_valid() {
+fn r02_alternate_chains_are_used_while_valid() {
     let root = create_root("root", NOW, 10).unwrap();
     let issuer = create_intermediate(&root, "issuer", NOW, 5).unwrap();
     let other_root = create_root("other", NOW, 10).unwrap();
@@ -387,76 +325,5 @@ fn r02_alternate_chains_are_taken_while_they_are_valid() {
     // Two chains of three are over: a CA is not stopped by that.
     let settings = read(&values, later).unwrap();
     assert_eq!(settings.issuers.active(later).alternates().len(), 1);
-    assert!(settings.problems[0].contains("ALTERNATE_CHAINS chain 1"), "{:?}", settings.problems);
-}
-
-#[test]
-fn a_webhook_needs_its_secret_which_nothing_shows() {
-    let mut values = good();
-    assert!(read(&values, NOW).unwrap().webhook.is_none());
-    // The secret is stored first.
-    values.insert("WEBHOOK_SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".to_owned());
-    assert!(read(&values, NOW).unwrap().webhook.is_none());
-    values.insert("WEBHOOK_URL", "https://hooks.example.org/a-token".to_owned());
-    let shown = format!("{:?}", read(&values, NOW).unwrap());
-    assert!(!shown.contains("a-token") && !shown.contains("MfKQ9r8G"), "{shown}");
-    values.insert("WEBHOOK_SECRET", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".to_owned());
-    let refusal = read(&values, NOW).unwrap_err();
-    assert!(refusal.starts_with("WEBHOOK_SECRET") && !refusal.contains("MfKQ9r8G"), "{refusal}");
-    values.insert("WEBHOOK_URL", "http://hooks.example.org/a-token".to_owned());
-    let refusal = read(&values, NOW).unwrap_err();
-    assert!(refusal.starts_with("WEBHOOK_URL") && !refusal.contains("a-token"), "{refusal}");
-    values.insert("WEBHOOK_URL", "https://hooks.example.org/a-token".to_owned());
-    values.remove("WEBHOOK_SECRET");
-    let refusal = read(&values, NOW).unwrap_err();
-    assert!(refusal.contains("WEBHOOK_SECRET is not") && !refusal.contains("a-token"), "{refusal}");
-}
-
-/// The root of these settings with its key, as the one who makes lists has it.
-fn with_root() -> (BTreeMap<&'static str, String>, Root) {
-    let root = Root::create(SigAlg::Es256, "root", NOW, 10).unwrap();
-    let constraints = &Constraints::default();
-    let plan = IssuerPlan { common_name: "issuer", algorithm: SigAlg::Es256, constraints, years: 5 };
-    let mut values = good();
-    values.insert("ISSUER_CHAIN", root.create_issuer(plan, NOW).unwrap().certificate);
-    values.insert("ROOT_CERTIFICATE", root.certificate().to_owned());
-    (values, root)
-}
-
-#[test]
-fn the_roots_list_is_taken_or_said_to_be_wrong_and_stops_nothing() {
-    let (mut values, root) = with_root();
-    let day = Duration::from_secs(86_400);
-    let list = root.create_crl(None, None, NOW, NOW.plus(day)).unwrap();
-    values.insert("ROOT_CRL", format!("some text\n{list}"));
-    let settings = read(&values, NOW).unwrap();
-    assert!(settings.problems.is_empty() && settings.root_list.is_some(), "{:?}", settings.problems);
-    let later = read(&values, NOW.plus(day)).unwrap();
-    assert!(later.problems[0].contains("ROOT_CRL was good until") && later.root_list.is_some(), "{:?}", later.problems);
-
-    let serial = settings.issuers.active(NOW).serial_below_root().unwrap();
-    let listed = ReceivedCrlEntry { serial, at: NOW, reason: Some(2) };
-    values.insert("ROOT_CRL", root.create_crl(None, Some(listed), NOW, NOW.plus(day)).unwrap());
-    let revoked = read(&values, NOW).unwrap();
-    assert!(revoked.problems[0].contains("The issuer 1 that signs now was revoked"), "{:?}", revoked.problems);
-
-    let other = Root::create(SigAlg::Es256, "another", NOW, 10).unwrap();
-    for (text, says) in [
-        (other.create_crl(None, None, NOW, NOW.plus(day)).unwrap(), "by another CA than ROOT_CERTIFICATE"),
-        (root.certificate().to_owned(), "only a \"X509 CRL\" belongs"),
-        ("nothing".to_owned(), "no \"BEGIN X509 CRL\""),
-        (pem::write(pem::CRL, &[0x30, 0]).unwrap(), "no CRL in DER"),
-    ] {
-        values.insert("ROOT_CRL", text);
-        let settings = read(&values, NOW).unwrap();
-        assert!(settings.root_list.is_none());
-        assert!(
-            settings.problems[0].starts_with("ROOT_CRL cannot be used: ") && settings.problems[0].contains(says),
-            "{:?}",
-            settings.problems
-        );
-    }
-    values.insert("ROOT_CRL", list);
-    values.remove("ROOT_CERTIFICATE");
-    assert!(read(&values, NOW).unwrap().problems[0].contains("ROOT_CERTIFICATE is not set"));
+    assert!(settings.problems[0].contains("Chain 1 of ALTERNATE_CHAINS is not used"), "{:?}", settings.problems);
 }

@@ -1,5 +1,6 @@
-//! Issuers and the root that the operator configures: what the root demands counts for those that its key signed, and
-//! stops none of them.
+//! Configured issuers and roots: the root's constraints apply to issuers that its key signed.
+//!
+//! None of them is stopped by findings.
 
 use futures_util::FutureExt;
 use rcgen::{
@@ -76,7 +77,7 @@ fn is_free(configured: &Configured) -> bool {
 }
 
 #[test]
-fn an_issuer_is_held_to_what_its_root_demands() {
+fn issuer_must_meet_its_roots_constraints() {
     let made = Root::create(SigAlg::Es256, "root", NOW, 1).unwrap();
     let plan =
         IssuerPlan { common_name: "issuer", algorithm: SigAlg::Es256, constraints: &Constraints::default(), years: 1 };
@@ -96,7 +97,7 @@ fn an_issuer_is_held_to_what_its_root_demands() {
 }
 
 #[test]
-fn a_root_that_got_another_key_under_its_name_is_another_root() {
+fn rekeyed_root_is_another_root() {
     let (old, new) = (root(|_| ()), root(narrow));
     for names_key in [true, false] {
         let mut values = values(below(&old, names_key), &new);
@@ -104,7 +105,7 @@ fn a_root_that_got_another_key_under_its_name_is_another_root() {
         assert!(is_free(&configured) && configured.problems.is_empty(), "{names_key} {:?}", configured.problems);
         // With the next issuer, below the new one, both are there.
         values.insert("ISSUER_CHAIN_2", below(&new, names_key));
-        values.insert("ISSUER_FROM_2", NOW.rfc3339());
+        values.insert("ISSUER_ACTIVE_FROM_2", NOW.rfc3339());
         let configured = signed(read(&values));
         assert!(!is_free(&configured) && configured.problems.is_empty(), "{names_key} {:?}", configured.problems);
         let numbers: Vec<_> = configured.issuers.slots().map(|slot| slot.number).collect();
@@ -113,7 +114,7 @@ fn a_root_that_got_another_key_under_its_name_is_another_root() {
 }
 
 #[test]
-fn what_verifiers_refuse_a_path_for_is_said_and_stops_nothing() {
+fn verifier_findings_are_reported_without_stopping() {
     type Change = fn(&mut CertificateParams);
     let cases: [(Change, &str, bool); 4] = [
         (|params| params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0)), "§4.2.1.9", true),
@@ -151,7 +152,7 @@ fn what_verifiers_refuse_a_path_for_is_said_and_stops_nothing() {
 }
 
 #[test]
-fn a_chain_in_use_goes_on_whatever_verifiers_refuse_it_for() {
+fn active_chain_stays_in_use_despite_verifier_findings() {
     let (own, other) =
         (root(|_| ()), CertifiedIssuer::self_signed(params("other"), KeyPair::generate().unwrap()).unwrap());
     let mut odd = params("issuer");
@@ -177,11 +178,11 @@ impl Verify for Broken {
 }
 
 #[test]
-fn a_signature_that_cannot_be_checked_is_said_and_stops_nothing() {
+fn uncheckable_signature_is_reported_without_stopping() {
     let own = root(narrow);
     let configured = read(&values(below(&own, true), &own));
     let configured = configured.by_signature(NOW, &Broken).now_or_never().unwrap();
     let [problem] = configured.problems.as_slice() else { panic!("{:?}", configured.problems) };
-    assert!(problem.starts_with("Whether ISSUER_CHAIN is below ROOT_CERTIFICATE cannot be told"), "{problem}");
+    assert!(problem.starts_with("Cannot check whether ISSUER_CHAIN is below ROOT_CERTIFICATE"), "{problem}");
     assert!(is_free(&configured));
 }

@@ -20,16 +20,16 @@ fn read(url: Option<&str>, secret: Option<&str>) -> Result<Option<Webhook>, Stri
     read_as(false, url, secret)
 }
 
-/// The example that the libraries of Standard Webhooks test themselves with.
+/// The example in the tests of Standard Webhooks' libraries.
 #[test]
-fn the_signature_is_that_of_the_specifications_libraries() {
+fn signature_matches_the_specification() {
     let secret = WebhookSecret::read("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
     let signature = secret.sign("msg_p5jXN8AQM9LWM0D4loKWxJek", "1614265330", r#"{"test": 2432232314}"#);
     assert_eq!(signature, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
 }
 
 #[test]
-fn a_notice_is_sent_signed_and_each_try_has_its_own_time() {
+fn notice_request_is_signed_with_the_time_of_the_attempt() {
     let at = Time::from_secs(1_795_521_600);
     let data = json!({ "names": ["example.test", "bücher.test"] });
     let notice = NoticeRecord::new(NoticeKind::CertificateEnding, data, true, at);
@@ -43,7 +43,7 @@ fn a_notice_is_sent_signed_and_each_try_has_its_own_time() {
         ("content-type", "application/json"),
         ("webhook-id", "AQEBAQEBAQEBAQEBAQEBAQ"),
         ("webhook-timestamp", "1795521605"),
-        // By Python's hmac.
+        // Computed by Python's hmac.
         ("webhook-signature", "v1,N3jJLnlpAyvyWxhzM4PIepa/a0DzoE+YvcBCW3039NQ="),
     ];
     assert_eq!(request.headers, wanted.map(|(name, value)| (name, value.to_owned())));
@@ -53,7 +53,7 @@ fn a_notice_is_sent_signed_and_each_try_has_its_own_time() {
 }
 
 #[test]
-fn without_a_url_there_is_none_and_with_one_there_has_to_be_a_secret() {
+fn webhook_needs_url_and_secret() {
     assert!(read(None, None).unwrap().is_none());
     assert!(read(None, Some(&secret(32))).unwrap().is_none(), "the secret is set first");
     let refusal = read(Some(URL), None).unwrap_err();
@@ -62,7 +62,7 @@ fn without_a_url_there_is_none_and_with_one_there_has_to_be_a_secret() {
 }
 
 #[test]
-fn a_url_is_https_and_names_nobody() {
+fn webhook_url_has_to_be_https_without_user() {
     let secret = secret(32);
     for bad in [
         "",
@@ -83,7 +83,7 @@ fn a_url_is_https_and_names_nobody() {
 }
 
 #[test]
-fn a_secret_has_the_form_of_the_specification() {
+fn webhook_secret_has_to_be_whsec_and_base64() {
     for good in [24, 32, 64] {
         assert!(read(Some(URL), Some(&format!("{}\n", secret(good)))).is_ok(), "{good}");
     }
@@ -106,7 +106,7 @@ fn a_secret_has_the_form_of_the_specification() {
 }
 
 #[test]
-fn nothing_secret_is_shown() {
+fn webhook_debug_shows_no_secret() {
     let webhook = read(Some("https://hooks.example.org/services/hush"), Some(&secret(32))).unwrap().unwrap();
     assert_eq!(format!("{webhook:?}"), "Webhook(https://hooks.example.org, secret)");
     assert_eq!(format!("{:?}", webhook.secret), "WebhookSecret(secret)");

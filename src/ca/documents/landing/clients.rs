@@ -7,26 +7,26 @@ use crate::ca::http::html::escaped;
 use crate::pki::Issuer;
 use crate::policy::Policy;
 
-/// The name in the lines where this CA issues for it.
-const USUAL: &str = "www.example.org";
+/// The example name, if the CA issues for it.
+const EXAMPLE_NAME: &str = "www.example.org";
 
-/// What the lines are made of.
+/// Values in the lines.
 struct Lines<'a> {
     directory: String,
     /// A name that this CA issues for.
     name: String,
-    /// What this CA's objects and files are called at the client.
+    /// Name of this CA's objects and files at the client.
     label: String,
     /// Whether accounts need an external account key.
     external: bool,
     settings: &'a Settings,
 }
 
-/// Each client with its lines, and what people have to put in their place.
+/// The section with each client's lines, and what to replace in them.
 pub(super) fn section(settings: &Settings, issuer: &Issuer, policy: &Policy) -> String {
     let lines = Lines {
         directory: settings.urls.directory(),
-        name: names::example(issuer, policy, USUAL).unwrap_or_else(|| "NAME".to_owned()),
+        name: names::example(issuer, policy, EXAMPLE_NAME).unwrap_or_else(|| "NAME".to_owned()),
         label: label(&settings.urls),
         external: settings.external.required,
         settings,
@@ -65,7 +65,7 @@ pub(super) fn section(settings: &Settings, issuer: &Issuer, policy: &Policy) -> 
 }
 
 impl Lines<'_> {
-    /// How the lines prove that the names are the client's.
+    /// The sentence about the challenge in the lines.
     fn proof(&self) -> String {
         format!(
             "<p>The lines prove names by http-01: this CA asks at port {} of each name. Where it cannot reach that, use \
@@ -85,7 +85,7 @@ impl Lines<'_> {
         ]
     }
 
-    /// `options` where accounts need an external account key.
+    /// These options, if accounts need an external account key.
     fn bound(&self, options: &'static str) -> &'static str {
         if self.external { options } else { "" }
     }
@@ -118,8 +118,8 @@ impl Lines<'_> {
     }
 
     fn caddy(&self) -> String {
-        // In the site, not as the global acme_ca: for names of private networks (.internal, .local, .home.arpa and others)
-        // Caddy asks its own CA unless the site itself names an issuer.
+        // In the site, not as the global acme_ca: Caddy uses its own CA for names of private networks (.internal,
+        // .local, .home.arpa and others) unless the site names an issuer.
         let bound = self.bound("\t\t\teab KID KEY\n");
         format!(
             "{} {{\n\ttls {{\n\t\tissuer acme {{\n\t\t\tdir {}\n\t\t\temail you@example.org\n{bound}\t\t}}\n\t}}\n\

@@ -1,4 +1,4 @@
-//! The names that this CA issues for, as far as its issuer's certificate and its policy say: one to paste, and a sentence.
+//! Names that this CA issues for, by its issuer's certificate and its policy.
 
 use crate::ca::config::policy::known;
 use crate::pki::Issuer;
@@ -6,18 +6,18 @@ use crate::policy::{Pattern, Policy, Rules};
 use crate::values::Identifier;
 use crate::values::identifier::DnsName;
 
-/// How many names a sentence has.
-const SHOWN: usize = 20;
+/// Maximum number of names in the sentence.
+const MAX_NAMES: usize = 20;
 
-/// A name for an example that would not be refused: `usual` where it is permitted, else one that is made of what is. `None`
-/// where no DNS name is found that is.
+/// A name for examples: `usual` if permitted, otherwise one made from a permitted pattern. `None` if no permitted DNS
+/// name is found.
 pub fn example(issuer: &Issuer, policy: &Policy, usual: &str) -> Option<String> {
     let bases = policy.allow.iter().flatten().filter_map(base_of).chain(issuer.permitted_dns());
     let below = bases.flat_map(|base| [format!("www.{base}"), base]);
     core::iter::once(usual.to_owned()).chain(below).find(|name| is_permitted(issuer, policy, name))
 }
 
-/// Whether a text is a DNS name, or a wildcard, that is neither outside of the name constraints nor refused by the policy.
+/// Whether a text is a DNS name or wildcard that name constraints and policy allow.
 pub fn is_permitted(issuer: &Issuer, policy: &Policy, name: &str) -> bool {
     let rules = Rules { ca: policy, key: None, trusted: false, known: known() };
     let name = DnsName::parse(name).map(Identifier::Dns);
@@ -28,15 +28,15 @@ fn base_of(pattern: &Pattern) -> Option<String> {
     pattern.name().map(|name| name.as_str().to_owned())
 }
 
-/// For which names there are certificates: a sentence for people. `None` where nothing limits them.
+/// The sentence about permitted names; `None` if nothing limits them.
 pub fn permitted(issuer: &Issuer, policy: &Policy) -> Option<String> {
-    let mut said = Vec::new();
+    let mut limits = Vec::new();
     if let Some(constraints) = issuer.constraints_text() {
-        said.push(format!("its issuer's certificate is good for {constraints}"));
+        limits.push(format!("its issuer's certificate is good for {constraints}"));
     }
     if let Some(allow) = &policy.allow {
         let all: Vec<String> = allow.iter().map(ToString::to_string).collect();
-        said.push(match listed(&all) {
+        limits.push(match listed(&all) {
             list if list.is_empty() => {
                 "its policy allows no names but those that its operator pre-authorised".to_owned()
             }
@@ -44,15 +44,15 @@ pub fn permitted(issuer: &Issuer, policy: &Policy) -> Option<String> {
         });
     }
     if !policy.deny.is_empty() {
-        said.push("some names are denied".to_owned());
+        limits.push("some names are denied".to_owned());
     }
     if !policy.wildcards {
-        said.push("there are no wildcards".to_owned());
+        limits.push("there are no wildcards".to_owned());
     }
-    (!said.is_empty()).then(|| format!("Not every name gets a certificate here: {}.", said.join("; ")))
+    (!limits.is_empty()).then(|| format!("Not every name gets a certificate here: {}.", limits.join("; ")))
 }
 
 fn listed(all: &[String]) -> String {
-    let more = if all.len() > SHOWN { ", …" } else { "" };
-    format!("{}{more}", all.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", "))
+    let more = if all.len() > MAX_NAMES { ", …" } else { "" };
+    format!("{}{more}", all.iter().take(MAX_NAMES).map(String::as_str).collect::<Vec<_>>().join(", "))
 }

@@ -73,7 +73,7 @@ fn a_page_loads_its_style_sheet_and_runs_nothing() {
 }
 
 #[test]
-fn every_client_has_its_lines_and_the_external_account_where_one_is_needed() {
+fn clients_get_lines_with_external_account_if_required() {
     let world = World::new();
     let open = page(&world);
     for line in CLIENTS {
@@ -99,7 +99,7 @@ fn every_client_has_its_lines_and_the_external_account_where_one_is_needed() {
 }
 
 #[test]
-fn the_root_is_handed_out_with_its_fingerprint() {
+fn root_is_served_with_its_fingerprint() {
     let world = World::new();
     let [der] = <[Vec<u8>; 1]>::try_from(pem::read_certificates(world.root()).unwrap()).unwrap();
     let fingerprint = crate::values::hex::fingerprint(&der);
@@ -119,7 +119,7 @@ fn the_root_is_handed_out_with_its_fingerprint() {
 }
 
 #[test]
-fn without_a_root_the_page_says_who_has_it() {
+fn page_without_root_refers_to_the_operator() {
     let world = World::new().reconfigured(|settings| settings.root = None);
     let text = page(&world);
     assert!(text.contains("ask the operator of this CA for it and for its SHA-256 fingerprint"), "{text}");
@@ -133,7 +133,7 @@ fn without_a_root_the_page_says_who_has_it() {
 }
 
 #[test]
-fn what_is_configured_stands_in_the_page_as_text() {
+fn configured_texts_are_escaped() {
     let root = create_root("<b>Root</b> & 'son'", START, 10).unwrap();
     let issuer = create_intermediate(&root, "<script>alert(1)</script>", START, 5).unwrap();
     let world = World::new().with_only(&issuer).reconfigured(|settings| {
@@ -157,7 +157,7 @@ fn what_is_configured_stands_in_the_page_as_text() {
 }
 
 #[test]
-fn operators_find_their_page_when_there_is_one() {
+fn operators_page_is_linked_when_operations_are_on() {
     let world = World::new();
     let shown = |operations| match home(
         world.settings(),
@@ -175,7 +175,7 @@ fn operators_find_their_page_when_there_is_one() {
 }
 
 #[test]
-fn files_and_objects_are_called_by_the_host() {
+fn files_and_objects_are_named_after_the_host() {
     for (base, called) in [
         ("https://ca.example.org", "ca.example.org"),
         ("http://127.0.0.1:14000", "127.0.0.1-14000"),
@@ -186,7 +186,7 @@ fn files_and_objects_are_called_by_the_host() {
 }
 
 #[test]
-fn the_lines_have_a_name_that_is_issued_for_and_the_page_says_which_are() {
+fn page_shows_permitted_names() {
     let open = page(&World::new());
     assert!(open.contains("-d www.example.org") && !open.contains("Not every name"), "{open}");
     let (root, permits) =

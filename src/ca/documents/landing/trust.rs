@@ -1,4 +1,4 @@
-//! How machines and browsers come to trust the root.
+//! The section about trusting the root on machines and in browsers.
 
 use crate::ca::config::settings::Settings;
 use crate::ca::documents::blocks::{block, label};

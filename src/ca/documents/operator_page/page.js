@@ -62,7 +62,7 @@ function ends(iso) {
 }
 
 function state(status, ...more) {
-  const mood = { valid: "good", usable: "good", done: "good", asked: "", used: "quiet", expired: "quiet" }[status] ?? "bad";
+  const mood = { valid: "good", usable: "good", done: "good", attempted: "", used: "quiet", expired: "quiet" }[status] ?? "bad";
   return el("span", {}, el("span", { className: mood }, status), ...more.map((text) => el("small", {}, text)));
 }
 

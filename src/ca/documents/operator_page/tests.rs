@@ -8,7 +8,7 @@ fn text(response: &Response) -> &str {
     }
 }
 
-/// The tags of a document: what stands between `<` and `>`.
+/// The tags of a document: the text between `<` and `>`.
 fn tags(document: &str) -> impl Iterator<Item = &str> {
     document.split('<').skip(1).filter_map(|tag| tag.split_once('>')).map(|(tag, _)| tag)
 }
@@ -20,7 +20,7 @@ fn values<'a>(document: &'a str, attribute: &str) -> Vec<&'a str> {
 }
 
 #[test]
-fn the_page_loads_and_asks_its_own_origin_only() {
+fn page_uses_its_own_origin_only() {
     let page = asset(File::Index);
     let policy = page.header("Content-Security-Policy").unwrap();
     let directives: Vec<&str> = policy.split(';').map(str::trim).collect();
@@ -57,7 +57,7 @@ fn the_page_loads_and_asks_its_own_origin_only() {
 }
 
 #[test]
-fn nothing_in_the_files_is_inline_or_from_elsewhere() {
+fn files_have_nothing_inline_or_foreign() {
     let index = text(&asset(File::Index)).to_owned();
     for tag in tags(&index) {
         let name = tag.split_whitespace().next().unwrap_or_default();
@@ -98,7 +98,7 @@ fn nothing_in_the_files_is_inline_or_from_elsewhere() {
 }
 
 #[test]
-fn everything_to_fill_in_has_a_label_and_every_column_a_scope() {
+fn fields_have_labels_and_columns_scopes() {
     let labelled = values(INDEX, "for");
     let fields = tags(INDEX).filter(|tag| tag.starts_with("input") || tag.starts_with("select"));
     for field in fields {
@@ -116,7 +116,7 @@ fn everything_to_fill_in_has_a_label_and_every_column_a_scope() {
 }
 
 #[test]
-fn the_script_finds_what_it_looks_for() {
+fn script_finds_its_elements() {
     let ids = values(INDEX, "id");
     let asked = SCRIPT.split("id(\"").skip(1).filter_map(|rest| rest.split('"').next());
     for name in asked.chain(["inside", "who", "who-text", "fields"]) {

@@ -1,19 +1,19 @@
-//! What files of a resource there are.
+//! Variants of files in routes.
 
-/// A file of CRLs that is no shard's.
+/// A CRL file other than a shard's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lists {
+pub enum CrlFile {
     /// The root's CRL, DER.
     Root,
-    /// All CRLs of all issuers and the root's, PEM: for servers that read a file.
+    /// All CRLs of all issuers and the root's, PEM, for servers that read a file.
     All,
 }
 
-/// How a certificate is written.
+/// Encoding of a certificate file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Encoding {
-    /// As its octets are.
+    /// Binary.
     Der,
-    /// As text.
+    /// Text.
     Pem,
 }

@@ -2,7 +2,7 @@ use super::*;
 use crate::ca::http::pause_link::Pause;
 
 #[test]
-fn every_url_is_read_back() {
+fn every_url_round_trips() {
     let urls = Urls::new("https://ca.test/");
     let (a, b) = (Id::from_random([1; 16]), Id::from_random([2; 16]));
     let serial = Serial::from_random([3; 18]);
@@ -34,8 +34,8 @@ fn every_url_is_read_back() {
         (urls.resumption(&pause, "proof"), Route::Form(FormRoute::Resumption(pause.clone(), "proof".into()))),
         (urls.of_path("/metrics"), Route::Public(PublicRoute::Metrics)),
         (urls.issuer("00ff"), Route::Public(PublicRoute::Issuer("00ff".into()))),
-        (urls.lists(Lists::Root), Route::Public(PublicRoute::Lists(Lists::Root))),
-        (urls.lists(Lists::All), Route::Public(PublicRoute::Lists(Lists::All))),
+        (urls.crl_file(CrlFile::Root), Route::Public(PublicRoute::CrlFile(CrlFile::Root))),
+        (urls.crl_file(CrlFile::All), Route::Public(PublicRoute::CrlFile(CrlFile::All))),
     ] {
         assert_eq!(Route::parse(url.strip_prefix("https://ca.test").unwrap()), Some(route), "{url}");
     }
@@ -43,7 +43,7 @@ fn every_url_is_read_back() {
 }
 
 #[test]
-fn t27_only_the_exact_url_is_an_account() {
+fn t27_account_of_accepts_exact_urls_only() {
     let urls = Urls::new("https://ca.test");
     let good = urls.account(&Id::from_random([1; 16]));
     for bad in [
@@ -61,7 +61,7 @@ fn t27_only_the_exact_url_is_an_account() {
 }
 
 #[test]
-fn other_paths_are_no_route() {
+fn unknown_paths_are_refused() {
     for bad in [
         "",
         "/x",

@@ -1,22 +1,22 @@
-//! URLs, written; [`Route`] reads them.
+//! Writes URLs; [`Route`] parses them.
 
-use super::{AccountRoute, Encoding, Lists, Route};
+use super::{AccountRoute, CrlFile, Encoding, Route};
 use crate::ca::http::pause_link::Pause;
 use crate::values::Id;
 
-/// Writes URLs.
+/// Writes the CA's URLs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Urls {
     base: String,
 }
 
 impl Urls {
-    /// URLs below `base`, which has a scheme and an authority and no path: `https://ca.example.org`.
+    /// URLs below `base`: scheme and authority without a path, `https://ca.example.org`.
     pub fn new(base: &str) -> Self {
         Self { base: base.trim_end_matches('/').to_owned() }
     }
 
-    /// The URL of this path, as a client that asked for it must have signed it.
+    /// The URL of this path, which a client has to have signed.
     pub fn of_path(&self, path: &str) -> String {
         format!("{}{path}", self.base)
     }
@@ -26,23 +26,23 @@ impl Urls {
         self.of_path("/directory")
     }
 
-    /// One of the fixed resources: `new-order` and the like.
+    /// One of the fixed resources, like `new-order`.
     pub fn resource(&self, name: &str) -> String {
         format!("{}/acme/{name}", self.base)
     }
 
-    /// An account: the `kid` of its requests.
+    /// An account, also the `kid` of its requests.
     pub fn account(&self, id: &Id) -> String {
         self.resource(&format!("account/{id}"))
     }
 
-    /// What hashed account URIs in DNS begin with (draft-ietf-acme-dns-persist-02 §4.1). Stable as account URLs are;
-    /// nothing is served there.
+    /// Prefix of hashed account URIs in DNS (draft-ietf-acme-dns-persist-02 §4.1). Stable like account URLs; it
+    /// serves nothing.
     pub fn account_hash_prefix(&self) -> String {
         self.resource("account-hash/")
     }
 
-    /// The account in this `kid`; `None` for any string that is not exactly an account URL of ours.
+    /// Parses the account in a `kid`; `None` unless it is exactly an account URL.
     pub fn account_of(&self, kid: &str) -> Option<Id> {
         match Route::parse(kid.strip_prefix(&self.base)?)? {
             Route::Account(AccountRoute::Account(id)) => Some(id),
@@ -50,7 +50,7 @@ impl Urls {
         }
     }
 
-    /// An account's orders, from the one after `after`.
+    /// An account's orders after `after`.
     pub fn orders(&self, account: &Id, after: Option<&Id>) -> String {
         match after {
             None => self.resource(&format!("orders/{account}")),
@@ -78,7 +78,8 @@ impl Urls {
         self.resource(&format!("challenge/{authorization}/{kind}"))
     }
 
-    /// The certificate of this serial number in hex, with its usual chain (0) or an alternate one (from 1).
+    /// The certificate with this serial number in hex. `chain` is 0 for the default chain, or from 1 an alternate
+    /// one.
     pub fn certificate(&self, serial: &str, chain: usize) -> String {
         match chain {
             0 => self.resource(&format!("cert/{serial}")),
@@ -86,28 +87,28 @@ impl Urls {
         }
     }
 
-    /// The page where a person agrees to new terms of service for an account.
+    /// The page for agreeing to new terms of service.
     pub fn agreement(&self, account: &Id, proof: &str) -> String {
         self.of_path(&format!("/terms/{account}/{proof}"))
     }
 
-    /// The page where a person ends a pause.
+    /// The page that ends a pause.
     pub fn resumption(&self, pause: &Pause, proof: &str) -> String {
         let Pause { account, subject, since } = pause;
         self.of_path(&format!("/resume/{account}/{}/{subject}/{proof}", since.millis()))
     }
 
-    /// The calendar.
+    /// The calendar feed.
     pub fn calendar(&self, proof: &str) -> String {
         self.of_path(&format!("/calendar/{proof}.ics"))
     }
 
-    /// The page for people.
+    /// The page for users.
     pub fn home(&self) -> String {
         self.of_path("/")
     }
 
-    /// The style sheet of the pages.
+    /// The pages' style sheet.
     pub fn style(&self) -> String {
         self.of_path("/page.css")
     }
@@ -120,7 +121,7 @@ impl Urls {
         })
     }
 
-    /// The overview of all issuers.
+    /// The status of all issuers.
     pub fn issuers(&self) -> String {
         self.of_path("/issuers")
     }
@@ -130,11 +131,11 @@ impl Urls {
         self.of_path(&format!("/issuer/{id}.crt"))
     }
 
-    /// Another file of CRLs.
-    pub fn lists(&self, which: Lists) -> String {
+    /// Another CRL file.
+    pub fn crl_file(&self, which: CrlFile) -> String {
         self.of_path(match which {
-            Lists::Root => "/crl/root.crl",
-            Lists::All => "/crl/all.pem",
+            CrlFile::Root => "/crl/root.crl",
+            CrlFile::All => "/crl/all.pem",
         })
     }
 

@@ -11,7 +11,7 @@ fn identifier(text: &str) -> Identifier {
     Identifier::ip(text).or_else(|_| Identifier::dns(text)).unwrap()
 }
 
-/// A CA, and the same under an issuer whose certificate permits these names and addresses.
+/// A CA, and one whose issuer certificate permits these names and addresses.
 fn worlds() -> [World; 2] {
     let world = World::new();
     let names = [DnsName::parse("example").unwrap()];
@@ -22,7 +22,7 @@ fn worlds() -> [World; 2] {
     [world, constrained]
 }
 
-/// What an order for the identifier really meets, written as its verdict would be; the rule of a refusal only.
+/// The result of a real order for the identifier, as a verdict. A refusal has only its rule.
 fn met(client: &Client, identifier: &Identifier) -> Value {
     let payload = json!({ "identifiers": [Named::from(identifier)] });
     let answered = client.post(&client.url("new-order"), payload);
@@ -38,7 +38,7 @@ fn met(client: &Client, identifier: &Identifier) -> Value {
 }
 
 #[test]
-fn o04_a_verdict_is_what_an_order_meets() {
+fn o04_verdict_equals_the_result_of_an_order() {
     let names = ["a.example", "*.a.example", "x.lab.example", "no.example", "a.test", "192.0.2.1", "192.0.3.1"];
     let identifiers: Vec<Identifier> = names.into_iter().map(identifier).collect();
     let (mut allowed, mut refused) = (0, 0);
@@ -72,7 +72,7 @@ fn o04_a_verdict_is_what_an_order_meets() {
 }
 
 #[test]
-fn a_name_that_nothing_can_prove_is_told_so() {
+fn unprovable_name_is_refused_with_the_reason() {
     let world = World::new();
     let ca = read_policy("POLICY", &json!({ "challenges": ["dns-01"] })).unwrap();
     let rules = Rules { ca: &ca, key: None, trusted: false, known: known() };

@@ -3,7 +3,7 @@
 use super::kind::Operations;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::Problem;
-use crate::records::operations::audit::{Act, AuditEnd, AuditRecord, Event, id_of};
+use crate::records::operations::audit::{Actor, AuditHead, AuditRecord, Event, id_of};
 use crate::store::Kv;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -31,7 +31,7 @@ pub struct AuditPage {
 }
 
 /// An act as the API shows it.
-pub fn act(act: &Act) -> Value {
+pub fn act(act: &Actor) -> Value {
     json!({ "at": act.at.rfc3339(), "by": act.by })
 }
 
@@ -42,10 +42,10 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Operations<P, K> {
     /// When the storage fails.
     pub(in crate::ca) fn note_event(&self, event: Event) -> Result<u64, Problem> {
         self.transact(|txn| {
-            let end = txn.get::<AuditEnd>("")?.unwrap_or_default();
+            let end = txn.get::<AuditHead>("")?.unwrap_or_default();
             let entry = AuditRecord::after(&end, event);
             txn.put(&entry.id(), &entry)?;
-            txn.put("", &AuditEnd { number: entry.number, chain: entry.chain })?;
+            txn.put("", &AuditHead { number: entry.number, chain: entry.chain })?;
             Ok(entry.number)
         })
     }
@@ -56,7 +56,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Operations<P, K> {
     /// When the storage fails.
     pub(in crate::ca) fn audit_page(&self, before: Option<u64>, limit: usize) -> Result<AuditPage, Problem> {
         self.transact(|txn| {
-            let last = txn.get::<AuditEnd>("")?.unwrap_or_default().number;
+            let last = txn.get::<AuditHead>("")?.unwrap_or_default().number;
             let last = before.map_or(last, |before| last.min(before.saturating_sub(1)));
             let limit_there = u64::try_from(limit).unwrap_or(u64::MAX);
             let first = last.saturating_sub(limit_there);
@@ -76,7 +76,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Operations<P, K> {
     ///
     /// # Errors
     /// When the storage fails.
-    pub(in crate::ca) fn audit_end(&self) -> Result<AuditEnd, Problem> {
-        self.transact(|txn| Ok(txn.get::<AuditEnd>("")?.unwrap_or_default()))
+    pub(in crate::ca) fn audit_end(&self) -> Result<AuditHead, Problem> {
+        self.transact(|txn| Ok(txn.get::<AuditHead>("")?.unwrap_or_default()))
     }
 }

@@ -5,7 +5,7 @@ use crate::ca::config::policy;
 use crate::ca::runtime::policy_cache::InForceDocuments;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::Problem;
-use crate::records::operations::audit::Act;
+use crate::records::operations::audit::Actor;
 use crate::records::operations::policies::{PolicyRecord, ShadowRecord};
 use crate::store::{Kv, Txn};
 use serde::{Deserialize, Serialize};
@@ -38,7 +38,7 @@ pub struct PutPolicy {
     /// The operator's note.
     pub note: Option<String>,
     /// The operator.
-    pub by: Act,
+    pub by: Actor,
 }
 
 /// The policy that is to be in force again.
@@ -56,7 +56,7 @@ pub struct PutShadow {
     /// The document.
     pub document: Option<Value>,
     /// The operator.
-    pub by: Act,
+    pub by: Actor,
 }
 
 pub(in crate::ca) fn no_version() -> Problem {

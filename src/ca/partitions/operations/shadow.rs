@@ -4,7 +4,7 @@ use super::kind::Operations;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::Problem;
 use crate::records::ledger::inventory::set_id;
-use crate::records::operations::audit::Act;
+use crate::records::operations::audit::Actor;
 use crate::records::operations::policies::{FindingRecord, ShadowRecord};
 use crate::store::Kv;
 use crate::values::Id;
@@ -32,7 +32,7 @@ const FINDINGS: usize = 200;
 
 impl<P: PartitionPorts + 'static, K: Kv + 'static> Operations<P, K> {
     /// Puts a policy in the shadow, or ends it; what the one before would have refused is forgotten.
-    pub(in crate::ca) fn put_shadow(&self, document: Option<Value>, made: Act) -> Result<(), Problem> {
+    pub(in crate::ca) fn put_shadow(&self, document: Option<Value>, made: Actor) -> Result<(), Problem> {
         self.transact(|txn| {
             for (id, _) in txn.list::<FindingRecord>(None, FINDINGS)? {
                 txn.delete::<FindingRecord>(&id);

@@ -1,4 +1,4 @@
-//! What comes from the network while a name is validated.
+//! Inputs from the network during validation.
 
 use super::shown;
 use crate::validation::caa::{self, CaaQuery};
@@ -13,7 +13,7 @@ use crate::values::identifier::DnsName;
 use crate::values::{Identifier, Time};
 use sha2::{Digest, Sha256};
 
-/// A DNS message, as the answer to the question with the id in its own first two bytes.
+/// A DNS answer, to the question with the id in its first two bytes.
 pub fn dns(data: &[u8]) {
     let id = data.first_chunk::<2>().map_or(0, |id| u16::from_be_bytes(*id));
     for kind in [dns::RecordKind::A, dns::RecordKind::Aaaa, dns::RecordKind::Txt, dns::RecordKind::Caa] {
@@ -24,7 +24,7 @@ pub fn dns(data: &[u8]) {
     }
 }
 
-/// An HTTP/1.1 response, in two pieces: reading it step by step and at once gives the same.
+/// An HTTP/1.1 response in two pieces: incremental and whole parsing agree.
 pub fn http(data: &[u8]) {
     let read = |steps: &[usize]| {
         let mut reader = http1::Reader::default();
@@ -43,7 +43,7 @@ pub fn http(data: &[u8]) {
     }
 }
 
-/// The value of a CAA record, which is also the text of a record for dns-persist-01. Whoever it lets issue is named in it.
+/// The value of a CAA record, or a dns-persist-01 record. An issuer that it allows is named in it.
 pub fn caa(data: &[u8]) {
     let name = DnsName::parse("a.example").expect("a name");
     let question = |wildcard| CaaQuery {
@@ -67,7 +67,7 @@ pub fn caa(data: &[u8]) {
     }
 }
 
-/// The certificate that a host shows for a tls-alpn-01 challenge. Nobody's is taken whose digest is another.
+/// The certificate in a tls-alpn-01 handshake; one with another digest is refused.
 pub fn tls_certificate(data: &[u8]) {
     let proof = match ChallengeCertificate::read(data) {
         Ok(proof) => proof,
@@ -85,8 +85,8 @@ pub fn tls_certificate(data: &[u8]) {
     }
 }
 
-/// What a host sends that is asked for TLS, whole and byte by byte: never a complete handshake, for its signature would
-/// have to be over this very ClientHello.
+/// A TLS server's answer, whole and byte by byte. It never completes a handshake, as its signature has to cover this
+/// ClientHello.
 pub fn tls_server(data: &[u8]) {
     for size in [data.len().max(1), 1] {
         let started = Handshake::start("a.test", "acme-tls/1", Time::from_secs(1_800_000_000));

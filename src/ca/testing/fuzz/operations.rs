@@ -1,4 +1,4 @@
-//! What operators send.
+//! Inputs of operators.
 
 use super::super::world::World;
 use crate::ca::config::admin_tokens::AdminTokens;
@@ -6,8 +6,9 @@ use crate::ca::http::message::{MAX_BODY, Request};
 
 const TOKEN: &str = "a-token-for-fuzzing-of-sufficient-length";
 
-/// A request of an operator: method and path with query in its first two lines, then the body, to a CA that has an
-/// external account key, `team`, and a policy. It is answered; a refusal changes nothing but the audit record.
+/// An operator's request. Method and path with query are in its first two lines, then the body.
+///
+/// The CA has a policy and the external account key `team`. A refusal changes only the audit record.
 pub fn operations(data: &[u8]) {
     let mut parts = data.splitn(3, |byte| *byte == b'\n');
     let mut line = || String::from_utf8_lossy(parts.next().unwrap_or_default()).into_owned();

@@ -1,4 +1,4 @@
-//! Values that stand in requests: identifiers and times.
+//! Values in requests: identifiers and times.
 
 use super::shown;
 use crate::validation::Config;
@@ -15,7 +15,7 @@ pub fn identifiers(data: &[u8]) {
             assert!(name.value().eq_ignore_ascii_case(text) && name.value().len() <= 253);
             assert!(Identifier::ip(text).is_err(), "{text:?} is a name and an address");
             assert!(!name.base().is_wildcard());
-            // What is asked at the host of this name is asked at no other.
+            // A validation of this name contacts no other host.
             let url = Url::parse(&format!("http://{}/", name.base())).expect("a URL");
             assert_eq!(url.host(), Some(Host::Domain(&*name.base().value())));
             assert!(Target::first(&name.base(), "token", &Config::default()).is_ok());
@@ -35,7 +35,7 @@ pub fn identifiers(data: &[u8]) {
     }
 }
 
-/// An identifier is the same after its wire form and after being read again.
+/// Checks that an identifier round-trips in its wire form.
 pub(super) fn read_back(identifier: &Identifier) {
     let json = serde_json::to_string(identifier).expect("JSON");
     assert_eq!(serde_json::from_str::<Identifier>(&json).as_ref().ok(), Some(identifier), "{json}");
@@ -47,7 +47,7 @@ pub fn times(data: &[u8]) {
     let read = Time::parse_rfc3339(text);
     assert!(read.is_none() || !Time::is_unset(text), "{text:?} is set and is not");
     let Some(time) = read else { return };
-    // Cut to the second, and written in UTC, it is the same.
+    // Cut to the second and written in UTC, it round-trips.
     assert_eq!(time.millis() % 1000, 0);
     if time.secs() < 253_402_300_800 {
         assert_eq!(Time::parse_rfc3339(&time.rfc3339()), Some(time), "{text:?}");

@@ -1,7 +1,7 @@
-//! What holds over notices.
+//! Invariants of notices.
 
 use super::{Stored, World, find, text};
-use crate::records::operations::notice::{KEPT, parse_outgoing};
+use crate::records::operations::notice::{KEPT, parse_queue_id};
 use crate::values::Time;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -11,8 +11,8 @@ fn time(value: &Value) -> Time {
 }
 
 impl Stored {
-    /// Each revocation is told, no certificate's end is told twice, and what waits to be sent is sent sometime.
-    pub(super) fn told(&self, world: &World) -> Vec<String> {
+    /// Each revocation has a notice, no expiry has two, and waiting notices get sent.
+    pub(super) fn notices(&self, world: &World) -> Vec<String> {
         let mut wrong = Vec::new();
         let about = |kind: &str, partition: &str, serial: &str| {
             let of = |notice: &Value| text(notice, "kind") == kind && text(&notice["data"], "serial") == serial;
@@ -42,7 +42,7 @@ impl Stored {
             }
         }
         for (partition, row, _) in &self.outgoing {
-            let id = parse_outgoing(row).map_or("", |(_, id)| id);
+            let id = parse_queue_id(row).map_or("", |(_, id)| id);
             if find(&self.notices, partition, id).is_some_and(|notice| !waits(notice)) {
                 wrong.push(format!("notice {id} is to be sent and does not wait"));
             }
@@ -50,7 +50,7 @@ impl Stored {
         wrong
     }
 
-    /// Whether this partition has something to tell.
+    /// Whether this partition has notices to store.
     pub(super) fn has_notices(&self, partition: &str) -> bool {
         self.notices.iter().any(|(at, _, _)| at == partition)
     }

@@ -1,24 +1,23 @@
-//! In which order notices are read and sent, and how far a ledger has looked for what ends.
+//! Ids of notices, the webhook queue, and the state of the expiry scan.
 
 use crate::store::{Record, Table};
 use crate::values::Time;
 use serde::{Deserialize, Serialize};
 
-/// From here the milliseconds of an id are counted down; it has 15 digits, which is enough until the year 33658.
+/// Start of the downward count of milliseconds in ids. Its 15 digits last until the year 33658.
 const LAST: u64 = 999_999_999_999_999;
 
-/// The id of a notice about `what`, of which there is one at an instant. The newest stand first: of many notices those
-/// are read.
+/// The id of a notice about `what`, unique per instant. Newer ones sort first, as they are read.
 pub fn notice_id(at: Time, what: &str) -> String {
     format!("{:015}-{what}", LAST.saturating_sub(at.millis()))
 }
 
-/// That a notice is to be sent then, stored as `outgoing/{millisecond, 15 digits}-{id of the notice}`. It stands there for
-/// as long as the notice waits, so that thousands of notices can wait and only what is due is looked at.
+/// An entry of the webhook queue, stored as `outgoing/{millisecond, 15 digits}-{id of the notice}`. Only due entries
+/// are read, even if thousands wait.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OutgoingRecord {}
+pub struct WebhookQueueRecord {}
 
-impl Record for OutgoingRecord {
+impl Record for WebhookQueueRecord {
     const PREFIX: &'static str = "outgoing";
     const TABLE: Table = Table::Expiring;
 
@@ -27,41 +26,41 @@ impl Record for OutgoingRecord {
     }
 }
 
-/// The id of the record that a notice is to be sent then.
-pub fn outgoing_id(next: Time, notice: &str) -> String {
+/// The id of a queue entry that is due at `next`.
+pub fn queue_id(next: Time, notice: &str) -> String {
     format!("{:015}-{notice}", next.millis())
 }
 
-/// The millisecond and the notice's id in such an id.
-pub fn parse_outgoing(id: &str) -> Option<(Time, &str)> {
+/// Parses the due time and the notice's id of a queue entry's id.
+pub fn parse_queue_id(id: &str) -> Option<(Time, &str)> {
     let (millis, notice) = id.split_once('-')?;
     Some((Time::from_millis(millis.parse().ok()?), notice))
 }
 
-/// How far a ledger has looked for what ends, stored as `looked`.
+/// State of a ledger's expiry scan, stored as `scan`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LookedRecord {
-    /// What there was to tell until then is told; `None` when it has never looked.
+pub struct ScanStateRecord {
+    /// End of the last complete scan; `None` before the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Time>,
-    /// The look that it is at, between two steps of it.
+    /// Cursor of the scan under way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub going: Option<Going>,
-    /// When it goes on, or looks again.
+    pub cursor: Option<ScanCursor>,
+    /// Time of the next step or scan.
     pub due: Time,
 }
 
-/// A look through a ledger.
+/// Cursor of an expiry scan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Going {
-    /// When it began.
+pub struct ScanCursor {
+    /// Start of the scan.
     pub at: Time,
-    /// The last certificate that it has come to, in the order of their ends.
+    /// The last scanned entry of the expiry index.
     pub after: String,
 }
 
-impl Record for LookedRecord {
-    const PREFIX: &'static str = "looked";
+impl Record for ScanStateRecord {
+    const PREFIX: &'static str = "scan";
     const TABLE: Table = Table::Expiring;
 
     fn expires(&self) -> Option<Time> {
@@ -74,20 +73,17 @@ mod tests {
     use crate::records::operations::notice::outgoing::*;
 
     #[test]
-    fn the_newest_notice_comes_first_and_the_one_that_is_due_first() {
+    fn notices_sort_newest_first_and_queue_entries_by_due_time() {
         let (early, late) = (Time::from_secs(999), Time::from_secs(1_795_521_600));
         assert!(notice_id(late, "a") < notice_id(early, "b"));
-        assert!(outgoing_id(early, "b") < outgoing_id(late, "a"));
-        assert_eq!(
-            parse_outgoing(&outgoing_id(late, &notice_id(early, "x-1"))),
-            Some((late, &*notice_id(early, "x-1")))
-        );
-        assert_eq!(parse_outgoing("x"), None);
+        assert!(queue_id(early, "b") < queue_id(late, "a"));
+        assert_eq!(parse_queue_id(&queue_id(late, &notice_id(early, "x-1"))), Some((late, &*notice_id(early, "x-1"))));
+        assert_eq!(parse_queue_id("x"), None);
     }
 
     #[test]
-    fn an_id_has_no_dot_in_it() {
-        // Standard Webhooks: id, timestamp and body are signed with dots between them.
+    fn notice_id_has_no_dot() {
+        // Standard Webhooks signs id, timestamp and body with dots between them.
         assert!(!notice_id(Time::from_secs(1), "test").contains('.'));
     }
 }

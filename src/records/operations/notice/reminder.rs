@@ -1,33 +1,33 @@
-//! When the operator is reminded of something that ends.
+//! Times of notices about expiring certificates and issuers.
 
 use crate::values::Time;
 use core::time::Duration;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// How many days before an issuer's turn there is a notice of it, the earliest first.
+/// Days before an issuer's date at which a notice is sent.
 const DAYS: [u32; 4] = [90, 30, 7, 1];
 
-/// When to remind of a certificate that was not renewed: a sixth of its lifetime before its end. That is 15 days for 90,
-/// 8 for 47 and 28 hours for 7 days.
+/// Time of the notice about a certificate that was not renewed.
 ///
-/// The window that RFC 9773 suggests is over by then, in the middle of the lifetime or after two thirds of it (see
-/// [`Renewable::window`](crate::records::Renewable::window)), so whoever is reminded has a client that does not work.
+/// It is a sixth of the lifetime before the end: 15 days for 90, 8 for 47 and 28 hours for 7 days. The renewal window
+/// of RFC 9773 has passed by then ([`Renewable::window`](crate::records::Renewable::window)), so the client does not
+/// work.
 pub fn remind_at(not_before: Time, not_after: Time) -> Time {
     not_after.minus(not_before.until(not_after) / 6)
 }
 
-/// Which turn an issuer comes to.
+/// A date in an issuer's life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum IssuerTurn {
-    /// From then on a certificate of the longest profile would outlive it: a further issuer has to be there.
+    /// The last day on which certificates of the longest profile fit. Afterwards another issuer is needed.
     LastFullLength,
-    /// It ends.
+    /// It expires.
     End,
 }
 
 impl IssuerTurn {
-    /// Its name in the data of a notice.
+    /// Its name in a notice's data.
     pub fn name(self) -> &'static str {
         match self {
             Self::LastFullLength => "last_full_length",
@@ -36,17 +36,17 @@ impl IssuerTurn {
     }
 }
 
-/// What decides when there are notices of an issuer.
+/// The data that determine an issuer's notices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IssuerDates {
-    /// When its certificate ends.
+    /// Expiry of its certificate.
     pub not_after: Time,
-    /// The lifetime of the longest profile that it issues.
+    /// Lifetime of its longest profile.
     pub longest: Duration,
 }
 
 impl IssuerDates {
-    /// When it comes to this turn.
+    /// The instant of this date.
     pub fn at(&self, turn: IssuerTurn) -> Time {
         match turn {
             IssuerTurn::LastFullLength => self.not_after.minus(self.longest),
@@ -54,7 +54,7 @@ impl IssuerDates {
         }
     }
 
-    /// Every instant at which there is something to tell, in no order.
+    /// All notices with their times, unordered.
     fn notices(&self) -> impl Iterator<Item = (Time, IssuerNotice)> {
         let dates = *self;
         [IssuerTurn::LastFullLength, IssuerTurn::End].into_iter().flat_map(move |turn| {
@@ -64,23 +64,21 @@ impl IssuerDates {
     }
 }
 
-/// That an issuer comes to a turn soon.
+/// A notice about an upcoming date of an issuer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IssuerNotice {
-    /// Which one.
+    /// The date.
     pub turn: IssuerTurn,
-    /// When.
+    /// The instant.
     pub at: Time,
-    /// Which of the notices of it this is: that so many days are left at the most. Less are left when it comes late.
+    /// Days before the date at which this notice is due. Fewer are left if it is late.
     pub days: u32,
 }
 
-/// The notices of an issuer that are due at `now`: for each turn the most urgent one of those that have become due since
-/// `last_noted`, when this was asked the last time, or ever when it never was. So nothing is told twice, and who comes
-/// late is told once.
+/// The notices of an issuer that are due at `now`.
 ///
-/// Nothing is told of an issuer that has ended. Whether another issuer has taken its place already is the caller's
-/// business.
+/// For each date it is the most urgent one since `last_noted`, so no notice is sent twice, and a late scan sends one.
+/// An expired issuer has none. The caller checks whether another issuer has replaced it.
 pub fn issuer_notices_due(last_noted: Option<Time>, now: Time, dates: &IssuerDates) -> Vec<IssuerNotice> {
     if now > dates.not_after {
         return Vec::new();
@@ -97,7 +95,7 @@ pub fn issuer_notices_due(last_noted: Option<Time>, now: Time, dates: &IssuerDat
     due
 }
 
-/// When [`issuer_notices_due`] has something new to say after `now`; `None` when it has not.
+/// Time of the next notice after `now`.
 pub fn issuer_notice_next(now: Time, dates: &IssuerDates) -> Option<Time> {
     dates.notices().map(|(from, _)| from).filter(|from| *from > now).min()
 }

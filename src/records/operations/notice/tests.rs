@@ -9,7 +9,7 @@ fn waiting() -> NoticeRecord {
     NoticeRecord::new(NoticeKind::Test, json!({ "text": "hello" }), true, NOW)
 }
 
-/// A notice at its first try.
+/// A notice at its first attempt.
 fn begun() -> NoticeRecord {
     let mut notice = waiting();
     assert!(notice.begin(NOW, secs(30)));
@@ -21,7 +21,7 @@ fn secs(secs: u64) -> Duration {
 }
 
 #[test]
-fn a_notice_is_tried_for_some_sixteen_hours_and_then_given_up() {
+fn notice_is_retried_for_sixteen_hours_and_then_given_up() {
     let (mut notice, mut pauses, mut now) = (waiting(), Vec::new(), NOW);
     while let Some(next) = notice.next() {
         pauses.push(now.until(next).as_secs());
@@ -37,7 +37,7 @@ fn a_notice_is_tried_for_some_sixteen_hours_and_then_given_up() {
 }
 
 #[test]
-fn any_2xx_is_success_and_nothing_else_is() {
+fn only_2xx_is_success() {
     for status in [200, 201, 202, 204, 299] {
         let mut notice = begun();
         notice.answered(status, NOW);
@@ -58,7 +58,7 @@ fn any_2xx_is_success_and_nothing_else_is() {
 }
 
 #[test]
-fn who_is_gone_is_not_asked_again() {
+fn gone_receiver_gets_no_further_attempt() {
     let mut notice = begun();
     notice.answered(410, NOW);
     let error = Some("The answer was 410.".to_owned());
@@ -66,7 +66,7 @@ fn who_is_gone_is_not_asked_again() {
 }
 
 #[test]
-fn what_is_settled_stays_so() {
+fn settled_notice_stays_unchanged() {
     let mut settled = vec![NoticeRecord::new(NoticeKind::Test, json!({}), false, NOW)];
     for status in [200, 410] {
         let mut notice = begun();
@@ -84,7 +84,7 @@ fn what_is_settled_stays_so() {
 }
 
 #[test]
-fn what_is_being_sent_is_due_again_later() {
+fn notice_being_sent_is_due_again_after_its_lease() {
     let mut notice = waiting();
     assert!(notice.begin(NOW, secs(45)));
     assert_eq!(notice.next(), Some(NOW.plus(secs(45))));
@@ -93,7 +93,7 @@ fn what_is_being_sent_is_due_again_later() {
 }
 
 #[test]
-fn a_notice_whose_sending_never_ends_is_given_up_as_others_are() {
+fn notice_that_crashes_its_sender_is_given_up() {
     let (mut notice, mut pauses, mut now) = (waiting(), Vec::new(), NOW);
     while notice.begin(now, secs(30)) {
         let next = notice.next().unwrap();
@@ -106,7 +106,7 @@ fn a_notice_whose_sending_never_ends_is_given_up_as_others_are() {
 }
 
 #[test]
-fn an_error_is_short_and_on_one_line() {
+fn stored_error_is_one_short_line() {
     let mut notice = waiting();
     notice.failed(Failure::Error(format!("a\r\nb\u{7}{}", "ü".repeat(1000))), NOW);
     let Delivery::Waiting { tries, .. } = &notice.delivery else { panic!("{notice:?}") };
@@ -115,9 +115,9 @@ fn an_error_is_short_and_on_one_line() {
 }
 
 #[test]
-fn the_api_has_it_as_its_description_says() {
+fn view_matches_the_api_description() {
     let document: Value = serde_json::from_str(include_str!("../../../../docs/openapi.json")).unwrap();
-    // What it refers to stands beside it.
+    // Its references are beside it.
     let notice = json!({ "$ref": "#/components/schemas/Notice", "components": document["components"] });
     let schema = jsonschema::validator_for(&notice).unwrap();
     let id = notice_id(NOW, "test-x");
@@ -156,7 +156,7 @@ fn a_kind_is_stored_under_its_name() {
 }
 
 #[test]
-fn the_reminder_comes_a_sixth_of_the_lifetime_before_the_end() {
+fn reminder_is_a_sixth_of_the_lifetime_before_the_end() {
     for (lifetime, before) in [(90 * DAY, 15 * DAY), (7 * DAY, 28 * 3600), (47 * DAY, 47 * 4 * 3600)] {
         let end = NOW.plus(secs(lifetime));
         assert_eq!(remind_at(NOW, end), end.minus(secs(before)), "{lifetime}");
@@ -166,11 +166,11 @@ fn the_reminder_comes_a_sixth_of_the_lifetime_before_the_end() {
 
 proptest! {
     #[test]
-    fn the_reminder_comes_well_after_the_window(lifetime in 3600..=400 * DAY, spread in any::<u64>()) {
+    fn reminder_is_after_the_renewal_window(lifetime in 3600..=400 * DAY, spread in any::<u64>()) {
         let (not_before, not_after) = (NOW, NOW.plus(secs(lifetime - 1)));
         let (_, end) = Renewable::of(not_before, not_before, not_after).window(spread);
         let reminder = remind_at(not_before, not_after);
-        // By an eighth of the lifetime: whoever renews at the window's very end has time to fail a few times.
+        // An eighth of the lifetime is left for failures of a client that renews at the window's very end.
         prop_assert!(end.until(reminder).as_secs() >= lifetime / 8, "{lifetime}: {end:?} {reminder:?}");
         prop_assert!(reminder < not_after);
     }
@@ -184,8 +184,8 @@ fn day(day: u64) -> Time {
     NOW.plus(secs(day * DAY))
 }
 
-/// The notices of an issuer that is looked at at these times.
-fn told(looks: &[Time]) -> Vec<(IssuerTurn, u32)> {
+/// The notices of an issuer that is scanned at these times.
+fn notices_of(looks: &[Time]) -> Vec<(IssuerTurn, u32)> {
     let (mut last, mut told) = (None, Vec::new());
     for now in looks {
         told.extend(issuer_notices_due(last, *now, &dates()).iter().map(|notice| (notice.turn, notice.days)));
@@ -195,35 +195,35 @@ fn told(looks: &[Time]) -> Vec<(IssuerTurn, u32)> {
 }
 
 #[test]
-fn an_issuer_is_told_of_four_times_before_each_turn() {
+fn issuer_gets_four_notices_before_each_date() {
     use IssuerTurn::{End, LastFullLength};
     let every_hour: Vec<Time> = (0..1100 * 24).map(|hour| NOW.plus(secs(hour * 3600))).collect();
     // 90 days before its end is the very day from which on it issues nothing of full length.
     let wanted = [90, 30, 7, 1].map(|days| (LastFullLength, days)).into_iter();
     let wanted: Vec<_> = wanted.chain([90, 30, 7, 1].map(|days| (End, days))).collect();
-    assert_eq!(told(&every_hour), wanted);
-    assert_eq!(told(&[day(819), day(820)]), [(LastFullLength, 90)]);
+    assert_eq!(notices_of(&every_hour), wanted);
+    assert_eq!(notices_of(&[day(819), day(820)]), [(LastFullLength, 90)]);
     assert_eq!(issuer_notices_due(None, day(820), &dates())[0].at, day(910));
-    assert_eq!(told(&[day(820).minus(secs(1))]), []);
+    assert_eq!(notices_of(&[day(820).minus(secs(1))]), []);
 }
 
 #[test]
-fn who_comes_late_is_told_once_and_not_of_what_is_over() {
+fn late_scan_notes_once_and_nothing_expired() {
     use IssuerTurn::{End, LastFullLength};
-    assert_eq!(told(&[day(904), day(904)]), [(LastFullLength, 7)]);
-    assert_eq!(told(&[day(990), day(991)]), [(LastFullLength, 1), (End, 30)]);
-    assert_eq!(told(&[day(1000)]), [(LastFullLength, 1), (End, 1)]);
-    assert_eq!(told(&[day(1001)]), []);
+    assert_eq!(notices_of(&[day(904), day(904)]), [(LastFullLength, 7)]);
+    assert_eq!(notices_of(&[day(990), day(991)]), [(LastFullLength, 1), (End, 30)]);
+    assert_eq!(notices_of(&[day(1000)]), [(LastFullLength, 1), (End, 1)]);
+    assert_eq!(notices_of(&[day(1001)]), []);
 }
 
 #[test]
-fn who_waits_for_the_next_notice_misses_none() {
+fn waiting_for_the_next_notice_misses_none() {
     let (mut now, mut looks) = (NOW, Vec::new());
     while let Some(next) = issuer_notice_next(now, &dates()) {
         assert!(next > now);
         looks.push(next);
         now = next;
     }
-    assert_eq!(told(&looks).len(), 8);
+    assert_eq!(notices_of(&looks).len(), 8);
     assert_eq!(issuer_notice_next(day(1000), &dates()), None);
 }

@@ -1,4 +1,4 @@
-//! What fuzzing begins with: valid examples of each kind, and the classic ways of spoiling them.
+//! Seeds for fuzzing: valid examples of each kind, and their classic corruptions.
 
 mod pki;
 mod texts;

@@ -1,11 +1,11 @@
-//! A client of a server that is killed again and again: it goes on where it was, and remembers what it got.
+//! A client of a repeatedly killed server: it resumes its order and remembers its certificates.
 
 use crate::common::load::client::{Client, Failure, Sent, http01, object, text, unexpected};
 use crate::common::load::http::Endpoint;
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// How long it waits before it looks again, and how often at most: an order that takes longer is stuck.
+/// Interval and maximum number of polls; an order that takes longer is stuck.
 const POLL: (Duration, u32) = (Duration::from_millis(50), 2400);
 
 /// How many answered requests it keeps, to send them again.
@@ -22,7 +22,7 @@ pub struct Finished {
 }
 
 /// The client.
-pub struct Enduring {
+pub struct RetryingClient {
     /// Its account and its connection.
     pub client: Client,
     /// What it got.
@@ -43,7 +43,7 @@ pub struct Enduring {
     open: Option<(String, Option<String>)>,
 }
 
-impl Enduring {
+impl RetryingClient {
     /// The `number`-th client, without an account.
     pub fn new(number: usize, endpoint: &Endpoint) -> Self {
         Self {

@@ -4,7 +4,7 @@ use super::double::{Double, certificate, revocations};
 use serde_json::{Value, json};
 
 #[test]
-fn where_nothing_fits_nothing_is_done() {
+fn bulk_revocation_without_matches_does_nothing() {
     let double = Double::with(|request, _| {
         let nothing = || json!({"certificates": [], "complete": true, "next": null});
         (request.operation == "listCertificates").then(|| (200, nothing()))
@@ -17,7 +17,7 @@ fn where_nothing_fits_nothing_is_done() {
 }
 
 #[test]
-fn many_are_revoked_step_by_step_and_an_interrupted_revocation_is_taken_up_again() {
+fn bulk_revocation_runs_in_steps_and_resumes() {
     let certificates = || {
         let all: Vec<Value> = (0..4).map(|n| certificate(&format!("0{n}"))).collect();
         json!({"certificates": all, "complete": true, "next": null})

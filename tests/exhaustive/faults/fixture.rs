@@ -1,4 +1,4 @@
-//! A CA in the middle of its work: accounts, orders in every state, proofs in place, for requests of every kind.
+//! A CA with accounts, orders and challenge responses for requests of every kind.
 
 use core::time::Duration;
 use selvedge::ca::config::admin_tokens::AdminTokens;
@@ -7,7 +7,7 @@ use selvedge::ca::config::metrics_token::Token;
 use selvedge::ca::config::policy::read_policy;
 use selvedge::ca::config::rate_limits::Limits;
 use selvedge::ca::config::settings::TermsChange;
-use selvedge::ca::testing::{Client, CsrShape, Mishap, Proof, START, World, challenge, new_key};
+use selvedge::ca::testing::{Client, CsrShape, OperationFault, Proof, START, World, challenge, new_key};
 use selvedge::jose::testing::ClientKey;
 use selvedge::pki::ceremony::{create_intermediate, create_root};
 use selvedge::pki::certificate::parse_presented;
@@ -29,7 +29,7 @@ const TERMS: &str = "https://ca.test/terms/1";
 const NEW_TERMS: &str = "https://ca.test/terms/2";
 
 /// Where requests begin.
-pub struct Scene {
+pub struct Fixture {
     /// Each step of a request lets others come in between.
     pub world: World,
     /// Owns everything below.
@@ -38,8 +38,9 @@ pub struct Scene {
     pub other: Client,
     /// The account keys that the client changes to.
     pub new_key: ClientKey,
-    /// The location and object of an order for p.test, with the proofs of all challenge types but dns-persist-01 in place:
-    /// its record would make the next order ready just in time.
+    /// An order for p.test, its location and object, with responses to its challenges.
+    ///
+    /// All types but dns-persist-01: its record would make the next order ready just in time.
     pub pending: (String, Value),
     /// The URL and object of its authorization.
     pub authorization: (String, Value),
@@ -76,7 +77,7 @@ fn fresh_key() -> ClientKey {
     ClientKey::generate(SigAlg::Es256)
 }
 
-impl Scene {
+impl Fixture {
     pub fn new() -> Self {
         let world = configured();
         let (client, other) = (Client::registered(&world), Client::registered(&world));
@@ -122,7 +123,7 @@ impl Scene {
         challenge(&self.authorization.1, method.name())["url"].as_str().unwrap().to_owned()
     }
 
-    /// The scene in which validations of z.test have failed until it was paused, and the page where that is ended.
+    /// The fixture with z.test paused after failed validations, and the page that ends the pause.
     pub fn paused(&self) -> (World, String) {
         let world = self.world.fork();
         let client = self.client.at(&world);
@@ -133,14 +134,14 @@ impl Scene {
         (world, refused["instance"].as_str().unwrap().to_owned())
     }
 
-    /// The scene with the proof of this challenge type in place.
+    /// The fixture with the proof of this challenge type in place.
     pub fn proven_by(&self, method: Method) -> World {
         let world = self.world.fork();
         prove(&self.client.at(&world), &self.authorization.1, method);
         world
     }
 
-    /// The scene after the terms of service changed, and the page where the client's agreement is asked for.
+    /// The fixture after a change of terms, and the page for the client's agreement.
     pub fn surprised(&self) -> (World, String) {
         let world = self.world.fork().reconfigured(|settings| {
             settings.meta.terms_of_service = Some(NEW_TERMS.to_owned());
@@ -150,13 +151,13 @@ impl Scene {
         (world, refused["instance"].as_str().unwrap().to_owned())
     }
 
-    /// The scene after a key change of `other` that was lost between its claim to the client's next key and all else.
+    /// The fixture after a key change of `other` that was lost after its claim.
     pub fn claimed(&self) -> World {
         let claim = format!("key/{}", self.new_key.thumbprint().as_str());
         let mut worlds = (0..40).map(|n| {
             let world = self.world.fork();
             let request = self.other.at(&world).key_change_request(&self.new_key);
-            world.operations().plan(&[(n, Mishap::MachineDiesBefore)]);
+            world.operations().plan(&[(n, OperationFault::MachineDiesBefore)]);
             world.try_send(request);
             world.heal();
             world
@@ -164,8 +165,7 @@ impl Scene {
         worlds.find(|world| world.records("owner").iter().any(|(name, _)| *name == claim)).unwrap()
     }
 
-    /// The scene with a validation and an issuance that failed for a passing reason and are due again, and records that
-    /// are over.
+    /// The fixture with expired records and a due validation and issuance after temporary failures.
     pub fn overdue(&self) -> World {
         let world = self.world.fork();
         let client = self.client.at(&world);
@@ -180,7 +180,7 @@ impl Scene {
         world
     }
 
-    /// The scene with a webhook and a second issuer, when the certificate is near its end.
+    /// The fixture with a webhook and a second issuer, near the certificate's end.
     pub fn near_the_end(&self) -> World {
         let root = create_root("Another Root", START, 10).unwrap();
         let other = create_intermediate(&root, "Another Issuer", START, 5).unwrap();
@@ -191,7 +191,7 @@ impl Scene {
         world
     }
 
-    /// The client as the account's key is now; `None` when the account is no more.
+    /// The client with the account's current key; `None` if the account is deactivated.
     pub fn survivor(&self, world: &World) -> Option<Client> {
         let records = world.records("account").into_iter();
         let (_, account) = records.into_iter().find(|(name, _)| *name == self.client.partition()).unwrap();

@@ -1,10 +1,10 @@
-//! An attacker, a victim, and a resource of every kind: for the tests of what accounts see of each other.
+//! An attacker, a victim and a resource of every kind, for tests of isolation.
 
 use selvedge::ca::config::settings::TermsChange;
 use selvedge::ca::http::operator_files::File;
 use selvedge::ca::http::operator_routes::AdminRoute;
 use selvedge::ca::http::pause_link::Pause;
-use selvedge::ca::http::routes::{AccountRoute, Encoding, FormRoute, Lists, PublicRoute, Route};
+use selvedge::ca::http::routes::{AccountRoute, CrlFile, Encoding, FormRoute, PublicRoute, Route};
 use selvedge::ca::testing::{Client, CsrShape, Proof, START, World, new_key};
 use selvedge::jose::testing::ClientKey;
 use selvedge::pki::Serial;
@@ -12,9 +12,9 @@ use selvedge::pki::certificate::parse_presented;
 use selvedge::values::{Id, SigAlg, b64};
 use serde_json::{Value, json};
 
-/// The texts of what one account has, or of what nobody has.
+/// The texts of an account's resources, or of unknown ones.
 #[derive(Clone)]
-pub struct Things {
+pub struct Resources {
     pub account: Id,
     pub order: Id,
     pub authorization: Id,
@@ -25,7 +25,7 @@ pub struct Things {
     pub key: Value,
 }
 
-impl Things {
+impl Resources {
     /// What a request for them names, and its answer may repeat.
     pub fn texts(&self) -> Vec<String> {
         let ids = [&self.account, &self.order, &self.authorization].map(|id| id.as_str().to_owned());
@@ -37,12 +37,12 @@ impl Things {
     }
 }
 
-/// An attacker, the things of a victim, and things that nobody has.
-pub struct Scene {
+/// An attacker, the resources of a victim, and unknown resources.
+pub struct Fixture {
     pub owner: Client,
     pub attacker: Client,
-    pub victim: Things,
-    pub nobody: Things,
+    pub victim: Resources,
+    pub unknown: Resources,
 }
 
 pub const TERMS: &str = "https://ca.test/terms-of-service";
@@ -62,7 +62,7 @@ fn replaced(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
 }
 
 /// A world with a victim, whose order is pending, ready, valid or invalid.
-pub fn scene(state: &str) -> Scene {
+pub fn fixture(state: &str) -> Fixture {
     let world = World::new().reconfigured(|settings| {
         settings.meta.terms_of_service = Some(TERMS.to_owned());
         settings.terms_change = TermsChange::Refuse;
@@ -83,34 +83,34 @@ pub fn scene(state: &str) -> Scene {
     assert_eq!(owner.get(&placed.location()).is(200).json()["status"], state);
     let serial = parse_presented(&issued).unwrap().serial;
     let other = Serial::from_random([0x5a; 18]);
-    let victim = Things {
+    let victim = Resources {
         account: id_of(owner.account()),
         order: id_of(&placed.location()),
         authorization: id_of(authorization),
-        cert_id: Things::cert_id_of(&world, &serial),
+        cert_id: Resources::cert_id_of(&world, &serial),
         // Whoever does not have the certificate cannot tell whether its serial number is one of ours.
         certificate: replaced(&issued, b"issued.test", b"forged.test"),
         serial: serial.clone(),
         name: "victim.test",
         key: owner.key.jwk_json(),
     };
-    let nobody = Things {
+    let unknown = Resources {
         account: Id::from_random([0xa1; 16]),
         order: Id::from_random([0xa2; 16]),
         authorization: Id::from_random([0xa3; 16]),
-        cert_id: Things::cert_id_of(&world, &other),
+        cert_id: Resources::cert_id_of(&world, &other),
         certificate: replaced(&victim.certificate, serial.octets(), other.octets()),
         serial: other,
-        name: "nobody.test",
+        name: "unknown.test",
         key: ClientKey::generate(SigAlg::Es256).jwk_json(),
     };
-    Scene { owner, attacker, victim, nobody }
+    Fixture { owner, attacker, victim, unknown }
 }
 
-/// The routes one after the other, each to something of `things`. A new one does not compile until it stands here, and
+/// The routes one after the other, each to something of `resources`. A new one does not compile until it stands here, and
 /// so in the table below.
-fn after(last: Option<&Route>, things: &Things) -> Option<Route> {
-    let Things { account, order, authorization, serial, cert_id, name, .. } = things.clone();
+fn after(last: Option<&Route>, resources: &Resources) -> Option<Route> {
+    let Resources { account, order, authorization, serial, cert_id, name, .. } = resources.clone();
     let proof = || "A".repeat(43);
     Some(match last {
         None => Route::Public(PublicRoute::Home),
@@ -150,9 +150,9 @@ fn after(last: Option<&Route>, things: &Things) -> Option<Route> {
         Some(Route::Public(PublicRoute::Metrics)) => Route::Public(PublicRoute::Issuer("00".to_owned())),
         Some(Route::Public(PublicRoute::Issuer(_))) => Route::Public(PublicRoute::Issuers),
         Some(Route::Public(PublicRoute::Issuers)) => Route::Public(PublicRoute::Crl("00".to_owned(), 0)),
-        Some(Route::Public(PublicRoute::Crl(..))) => Route::Public(PublicRoute::Lists(Lists::Root)),
-        Some(Route::Public(PublicRoute::Lists(Lists::Root))) => Route::Public(PublicRoute::Lists(Lists::All)),
-        Some(Route::Public(PublicRoute::Lists(Lists::All))) => Route::Public(PublicRoute::Inventory(File::Index)),
+        Some(Route::Public(PublicRoute::Crl(..))) => Route::Public(PublicRoute::CrlFile(CrlFile::Root)),
+        Some(Route::Public(PublicRoute::CrlFile(CrlFile::Root))) => Route::Public(PublicRoute::CrlFile(CrlFile::All)),
+        Some(Route::Public(PublicRoute::CrlFile(CrlFile::All))) => Route::Public(PublicRoute::Inventory(File::Index)),
         Some(Route::Public(PublicRoute::Inventory(_))) => Route::Operator(AdminRoute::Account(account)),
         Some(Route::Operator(AdminRoute::Account(_))) => Route::Operator(AdminRoute::Deactivate(account)),
         Some(Route::Operator(AdminRoute::Deactivate(_))) => Route::Operator(AdminRoute::Pem(serial)),
@@ -161,6 +161,6 @@ fn after(last: Option<&Route>, things: &Things) -> Option<Route> {
     })
 }
 
-pub fn routes(things: &Things) -> Vec<Route> {
-    std::iter::successors(after(None, things), |last| after(Some(last), things)).collect()
+pub fn routes(resources: &Resources) -> Vec<Route> {
+    std::iter::successors(after(None, resources), |last| after(Some(last), resources)).collect()
 }

@@ -1,7 +1,7 @@
 //! Where the authority is, and with which token it is asked.
 
 use super::double::{Double, TOKEN, status};
-use crate::server::nobody;
+use crate::server::unused_address;
 use serde_json::{Value, json};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -37,7 +37,7 @@ fn wrangler(double: &Double, url: &str) {
 }
 
 #[test]
-fn a_running_dev_is_found_by_its_state_folder() {
+fn running_dev_is_found_by_state_folder() {
     let double = Double::start();
     dev(&double, std::process::id());
     let ended = double.run_with(&["eab", "create", "--state", "state"], &[]);
@@ -45,7 +45,7 @@ fn a_running_dev_is_found_by_its_state_folder() {
     // Whoever names its URL need say no more.
     double.run_with(&["eab", "list", "--url", &double.url(), "--state", "state"], &[]).is(0, &[]);
     // What is said goes before what is found.
-    let other = [("SELVEDGE_URL", &*format!("http://{}", nobody())), ("SELVEDGE_TOKEN", TOKEN)];
+    let other = [("SELVEDGE_URL", &*format!("http://{}", unused_address())), ("SELVEDGE_TOKEN", TOKEN)];
     double.run_with(&["eab", "list", "--state", "state"], &other).is(2, &["does not answer"]);
     // One that was killed leaves its file behind; no process has this number.
     dev(&double, i32::MAX as u32);
@@ -53,7 +53,7 @@ fn a_running_dev_is_found_by_its_state_folder() {
 }
 
 #[test]
-fn a_deployed_authority_is_found_by_its_settings_and_its_folder() {
+fn deployed_ca_is_found_by_settings_and_folder() {
     let double = Double::start();
     wrangler(&double, &double.url());
     double.run_with(&["eab", "list"], &[]).is(2, &["no token is known for", "selvedge token new"]);
@@ -78,7 +78,7 @@ fn a_deployed_authority_is_found_by_its_settings_and_its_folder() {
 }
 
 #[test]
-fn a_token_is_read_from_a_file_or_the_environment_and_never_taken_as_an_option() {
+fn token_comes_from_file_or_environment_never_an_option() {
     let double = Double::start();
     close(&double, "token", &format!("{TOKEN}\n"));
     let url = double.url();
@@ -100,9 +100,9 @@ fn a_token_is_read_from_a_file_or_the_environment_and_never_taken_as_an_option()
     assert!(!ended.err.contains("relative URL"), "{ended:?}");
 }
 
-/// FS-09: what another user left, or could have left, says nothing; and no path in the file is followed.
+/// FS-09: files that another user could have written are ignored, and their paths not followed.
 #[test]
-fn a_dev_that_others_may_have_written_gets_no_token() {
+fn dev_state_writable_by_others_gets_no_token() {
     let (double, evil) = (Double::start(), Double::start());
     close(&double, "ca/admin.tokens", &format!(r#"{{"operator":"{TOKEN}"}}"#));
     // What was found in the repository of somebody: it runs, and names the victim's own tokens.
@@ -136,7 +136,7 @@ fn a_dev_that_others_may_have_written_gets_no_token() {
 }
 
 #[test]
-fn status_has_the_operators_part_where_there_is_a_token() {
+fn status_with_token_has_the_operator_part() {
     let overview = json!({"longest_lifetime": 7_776_000, "problems": [], "issuers": [{
         "place": 1, "id": "i", "name": "I", "active": true,
         "not_after": "2999-01-01T00:00:00Z", "certificate": "http://x", "certificates_until": null, "crls": []}]});

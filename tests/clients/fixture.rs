@@ -1,4 +1,4 @@
-//! What every client needs: a server, a web server for http-01, a judge of what was obtained, and a line of the table.
+//! The fixture of all clients: a server, a web server for http-01, and checks.
 
 use super::responder::serve_certificates;
 use crate::common::listening::Listening;
@@ -19,7 +19,7 @@ pub const MAC_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
 /// What its accounts get without any challenge: proof that the binding was understood.
 const KEYS: &str = r#"EAB_KEYS={"team":{"key":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8","uses":"many","policy":{"preauthorized":["*.corp.test"]}}}"#;
 
-/// An option of `dev` that has all kinds of challenges offered, also those that are not by default.
+/// The option of `dev` that offers all challenge types, including optional ones.
 pub const CHALLENGES: [&str; 2] =
     ["--set", r#"POLICY={"challenges":["http-01","dns-01","tls-alpn-01","dns-account-01","dns-persist-01"]}"#];
 
@@ -27,7 +27,7 @@ pub const CHALLENGES: [&str; 2] =
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A server with what its clients need.
-pub struct Scene {
+pub struct Fixture {
     /// The server.
     pub server: Server,
     /// Where clients keep their files, and what they print.
@@ -42,7 +42,7 @@ pub struct Scene {
     _state: tempfile::TempDir,
 }
 
-impl Scene {
+impl Fixture {
     /// Starts a server for this client, with these further options of `dev`.
     pub fn start(client: &'static str, options: &[&str]) -> Self {
         let state = tempfile::tempdir().unwrap();
@@ -60,7 +60,7 @@ impl Scene {
         self.web = Some(self.serve_webroot_at("127.0.0.1"));
     }
 
-    /// Serves the files of the web root at this address too, until what it gives is dropped.
+    /// Serves the files of the web root at this address too, until dropped.
     pub fn serve_webroot_at(&self, address: &str) -> Listening {
         let root = self.webroot.clone();
         // A connection that says nothing must not hold up the others.
@@ -71,14 +71,14 @@ impl Scene {
         Listening::at(SocketAddr::new(address.parse().unwrap(), self.server.http01), serve)
     }
 
-    /// Serves the certificates of the folder it gives where tls-alpn-01 is asked for, until what it gives is dropped.
+    /// Serves tls-alpn-01 with the certificates of the returned folder, until dropped.
     pub fn serve_alpn(&self) -> (PathBuf, Listening) {
         let folder = self.path("alpn");
         fs::create_dir_all(&folder).unwrap();
         (folder.clone(), serve_certificates(self.server.tls_alpn, folder))
     }
 
-    /// Stops the server and starts it again with its keys and without anything that it had stored: all accounts are lost.
+    /// Restarts the server with its keys and an empty storage: all accounts are lost.
     pub fn restart_without_accounts(mut self) -> Self {
         let web = self.web.take().is_some();
         self.server = self.server.restart_after(|state| fs::remove_dir_all(state.join("ca/do")).unwrap());
@@ -93,7 +93,7 @@ impl Scene {
         self.restart_with(&[])
     }
 
-    /// As [`Scene::restart`], with these further options of `dev` from now on.
+    /// As [`Fixture::restart`], with these further options of `dev` from now on.
     pub fn restart_with(mut self, options: &[&str]) -> Self {
         let web = self.web.take().is_some();
         self.server.add_arguments(options);
@@ -136,11 +136,11 @@ impl Scene {
     /// Runs a client to its end, with which it has to give this exit status. Gives what it printed.
     pub fn run_until(&self, command: &mut Command, wanted: i32) -> String {
         let (status, printed) = self.try_run(command);
-        assert_eq!(status, Some(wanted), "{}", self.told(command, &printed));
+        assert_eq!(status, Some(wanted), "{}", self.failure_report(command, &printed));
         printed
     }
 
-    fn told(&self, command: &Command, printed: &str) -> String {
+    fn failure_report(&self, command: &Command, printed: &str) -> String {
         let log = fs::read_to_string(self.server.fact("workerd_log")).unwrap_or_default();
         format!("{command:?}\n{printed}\n--- dev:\n{}\n--- workerd:\n{log}", self.server.log())
     }
@@ -169,7 +169,7 @@ impl Scene {
         self.judge_by(Path::new(self.server.fact("root")), chain, names);
     }
 
-    /// As [`Scene::judge`], with another root.
+    /// As [`Fixture::judge`], with another root.
     pub fn judge_by(&self, root: &Path, chain: &Path, names: &[&str]) {
         for name in names {
             let kind = if name.parse::<std::net::IpAddr>().is_ok() { "-verify_ip" } else { "-verify_hostname" };
@@ -180,7 +180,7 @@ impl Scene {
         }
     }
 
-    /// Has OpenSSL look whether a certificate ends before so many days are over, which says that its profile was heard.
+    /// Checks with OpenSSL whether a certificate expires within these days, as its profile says.
     pub fn ends_within(&self, chain: &Path, days: u32) {
         let mut command = Command::new("openssl");
         command.args(["x509", "-noout", "-checkend", &(days * 86_400).to_string(), "-in"]).arg(chain);

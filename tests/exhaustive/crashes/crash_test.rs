@@ -17,14 +17,14 @@ const KINDS: [(&str, FaultOf); 4] = [
     ("sign", World::sign_fault),
 ];
 
-/// A request that is to be broken, and what must hold once the world is healed.
-pub struct Ordeal<'a> {
+/// A request to interrupt, and the check after the world is healed.
+pub struct CrashTest<'a> {
     pub start: &'a World,
     pub request: &'a dyn Fn(&World) -> Request,
     pub after: &'a dyn Fn(&World, &str),
 }
 
-impl Ordeal<'_> {
+impl CrashTest<'_> {
     /// Drops the request at each of its awaits in turn, with all that it started.
     pub fn crash_everywhere(&self) {
         for k in 0..STEPS {
@@ -42,7 +42,7 @@ impl Ordeal<'_> {
         panic!("the request has more than {STEPS} steps");
     }
 
-    /// Fails each step of each kind in turn: that one only, and that one and all after it.
+    /// Fails each step of each kind in turn: alone, and with all later ones.
     pub fn fail_everywhere(&self) {
         for (name, fault) in KINDS {
             for (n, lasting) in (0..200).flat_map(|n| [(n, false), (n, true)]) {
@@ -70,8 +70,7 @@ impl Ordeal<'_> {
         }
     }
 
-    /// Breaks the first try at every signature and look-up, so that the alarm takes the work up, and then fails each
-    /// step of the alarm in turn.
+    /// Fails the first signatures and lookups, then each step of the alarm.
     pub fn fail_the_alarm_everywhere(&self, broken: fn(&World), mended: fn(&World)) {
         for (name, fault) in KINDS {
             for (n, lasting) in (0..300).flat_map(|n| [(n, false), (n, true)]) {
@@ -98,7 +97,7 @@ impl Ordeal<'_> {
         }
     }
 
-    /// As before, but the alarm that takes the work up is dropped at each of its awaits in turn.
+    /// Fails the first signatures and lookups, then drops the alarm at each await.
     pub fn crash_the_alarm_everywhere(&self, broken: fn(&World), mended: fn(&World)) {
         for k in 0..STEPS {
             let world = self.start.fork();

@@ -1,4 +1,4 @@
-//! The verifiers: each answers questions on the corpus, in the order in which they are asked.
+//! The verifiers: each answers questions on the corpus in order.
 
 use crate::packages::{debian, venv};
 use crate::questions::{Question, Use};
@@ -37,7 +37,7 @@ pub fn openssl(questions: &[Question<'_>]) -> Vec<Answer> {
     questions.iter().map(ask).collect()
 }
 
-/// `certtool --verify` of GnuTLS, which asks the clock of the system: of the questions' time it is not told.
+/// `certtool --verify` of GnuTLS, which uses the system's clock and not the question's time.
 pub fn gnutls(questions: &[Question<'_>]) -> Vec<Answer> {
     let ask = |question: &Question<'_>| {
         let chain = [&question.leaf, &question.intermediate].map(|path| fs::read(path).unwrap()).concat();

@@ -1,4 +1,4 @@
-//! An operator's desk: a CA's folder, a `wrangler.toml`, a wrangler that writes down what it is told, and the companion.
+//! An operator's workspace: a CA folder, a `wrangler.toml`, a wrangler that records its input.
 
 use selvedge::pki::ceremony::{CertAndKey, create_intermediate, create_root};
 use selvedge::values::{Time, b64};
@@ -9,14 +9,14 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::SystemTime;
 
-/// The token that the tests give; nobody may see it but the API.
+/// The token of the tests; only the API may see it.
 pub const TOKEN: &str = "cf-token-0123456789abcdef";
 
 pub fn now() -> Time {
     Time::from_secs(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs())
 }
 
-pub struct Desk {
+pub struct CliFixture {
     dir: tempfile::TempDir,
     pub vars: BTreeMap<String, String>,
     pub root: CertAndKey,
@@ -26,7 +26,7 @@ pub struct Desk {
 
 /// How a run of the companion ended.
 #[derive(Debug)]
-pub struct Ended {
+pub struct CommandOutput {
     pub code: i32,
     pub out: String,
     pub err: String,
@@ -42,18 +42,18 @@ pub struct Call {
     env: String,
 }
 
-impl Desk {
+impl CliFixture {
     /// A CA with one issuer, ready to be deployed.
     pub fn new() -> Self {
-        let root = create_root("Desk Root", now(), 20).unwrap();
-        let issuer = create_intermediate(&root, "Desk Issuer", now(), 5).unwrap();
+        let root = create_root("CliFixture Root", now(), 20).unwrap();
+        let issuer = create_intermediate(&root, "CliFixture Issuer", now(), 5).unwrap();
         let dir = tempfile::tempdir().unwrap();
         let nonce_key = b64::encode(&[9; 32]);
-        let mut desk = Self { dir, vars: BTreeMap::new(), root: root.clone(), issuer: issuer.clone(), nonce_key };
-        fs::create_dir(desk.path("ca")).unwrap();
-        fs::create_dir(desk.path("calls")).unwrap();
-        desk.put("root.pem", &root.certificate);
-        desk.put("nonce.key", &desk.nonce_key);
+        let mut fixture = Self { dir, vars: BTreeMap::new(), root: root.clone(), issuer: issuer.clone(), nonce_key };
+        fs::create_dir(fixture.path("ca")).unwrap();
+        fs::create_dir(fixture.path("calls")).unwrap();
+        fixture.put("root.pem", &root.certificate);
+        fixture.put("nonce.key", &fixture.nonce_key);
         for (name, value) in [
             ("BASE_URL", "https://127.0.0.1:1"),
             ("CAA_IDENTITIES", "ca.test"),
@@ -61,10 +61,10 @@ impl Desk {
             ("RESOLVER_URL", "https://dns.test/q"),
             ("ROOT_CERTIFICATE", &root.certificate),
         ] {
-            desk.set(name, value);
+            fixture.set(name, value);
         }
-        desk.add(1, &issuer);
-        desk
+        fixture.add(1, &issuer);
+        fixture
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -97,7 +97,7 @@ impl Desk {
         self.put(&format!("{}.key", number("issuer", "-")), &issuer.key);
         self.set(&number("ISSUER_CHAIN", "_"), &issuer.certificate);
         if place > 1 {
-            self.set(&number("ISSUER_FROM", "_"), &now().plus(std::time::Duration::from_secs(86_400)).rfc3339());
+            self.set(&number("ISSUER_ACTIVE_FROM", "_"), &now().plus(std::time::Duration::from_secs(86_400)).rfc3339());
         }
     }
 
@@ -107,13 +107,13 @@ impl Desk {
         fs::write(self.path("calls/listed"), serde_json::to_string_pretty(&list).unwrap()).unwrap();
     }
 
-    /// Has wrangler fail when it is told this.
+    /// Makes wrangler fail for these arguments.
     pub fn fails(&self, args: &str) {
         fs::write(self.path("calls/fails"), args).unwrap();
     }
 
-    /// Runs the companion with the CA and the settings of this desk.
-    pub fn run(&self, args: &[&str], env: &[(&str, &str)]) -> Ended {
+    /// Runs the companion with the CA and the settings of this fixture.
+    pub fn run(&self, args: &[&str], env: &[(&str, &str)]) -> CommandOutput {
         let mut command = Command::new(env!("CARGO_BIN_EXE_selvedge"));
         command.args(args).arg("--ca").arg(self.path("ca")).arg("--wrangler").arg(self.path("wrangler.toml"));
         if args[0] == "deploy" {
@@ -124,7 +124,8 @@ impl Desk {
         command.env_remove("CLOUDFLARE_ACCOUNT_ID").envs(env.iter().copied());
         let output = command.output().unwrap();
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        let ended = Ended { code: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) };
+        let ended =
+            CommandOutput { code: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) };
         self.keeps_secrets(&format!("{}{}", ended.out, ended.err));
         ended
     }
@@ -150,7 +151,7 @@ impl Desk {
     }
 
     /// What wrangler was told, in short.
-    pub fn told(&self) -> Vec<String> {
+    pub fn arguments(&self) -> Vec<String> {
         self.calls().into_iter().map(|call| call.args).collect()
     }
 
@@ -166,7 +167,7 @@ impl Desk {
         let folder = fs::read_dir(self.path("ca")).unwrap().map(|entry| entry.unwrap().path());
         for file in folder.filter(|path| path.extension().is_some_and(|kind| kind == "key" || kind == "tokens")) {
             let secret = fs::read_to_string(&file).unwrap();
-            // A file of tokens is one line of JSON: it is each token that nobody may see.
+            // A file of tokens is one line of JSON: no run may show any of its tokens.
             for line in secret.split(['\n', '"']).filter(|line| line.len() > 10 && !line.starts_with("-----")) {
                 assert!(!text.contains(line), "{} is shown: {text}", file.display());
             }

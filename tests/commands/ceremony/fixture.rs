@@ -26,14 +26,14 @@ tag = "v1"
 # At the very end.
 "#;
 
-pub struct Desk(TempDir);
+pub struct CeremonyFixture(TempDir);
 
-impl Desk {
+impl CeremonyFixture {
     pub fn new() -> Self {
-        let desk = Self(tempfile::tempdir().unwrap());
-        desk.write("wrangler.toml", WRANGLER);
-        desk.write("passphrase", &format!("{PASSPHRASE}\n"));
-        desk
+        let fixture = Self(tempfile::tempdir().unwrap());
+        fixture.write("wrangler.toml", WRANGLER);
+        fixture.write("passphrase", &format!("{PASSPHRASE}\n"));
+        fixture
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -139,7 +139,7 @@ impl Desk {
         openssl(self.0.path(), &line).unwrap();
     }
 
-    /// As [`Desk::openssl_root`], with its first and its last second.
+    /// As [`CeremonyFixture::openssl_root`], with its first and its last second.
     pub fn openssl_root_at(&self, name: &str, from: &str, until: &str) {
         self.write(
             "ext.cnf",
@@ -157,7 +157,7 @@ impl Desk {
         );
     }
 
-    /// `openssl ca`, the one command of OpenSSL 3.0 that sets both dates; the extensions are in `ext.cnf`.
+    /// `openssl ca`, which sets both dates in OpenSSL 3.0; the extensions are in `ext.cnf`.
     pub fn ca(&self, request: &str, out: &str, (from, until): (&str, &str), with: &[&str]) {
         self.write("index.txt", "");
         let settings = "[ca]\ndefault_ca=x\n[x]\ndatabase=index.txt\nnew_certs_dir=.\nrand_serial=yes\ndefault_md=sha256\n\

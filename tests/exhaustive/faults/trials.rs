@@ -1,10 +1,10 @@
-//! One thing that goes wrong within one request, what becomes of it, and the client that tries again.
+//! A request with injected faults, their outcome, and the client's retry.
 
+use super::fixture::Fixture;
 use super::requests::{Act, Case};
-use super::scene::Scene;
 use core::time::Duration;
 use selvedge::ca::http::message::Request;
-use selvedge::ca::testing::{Answered, Client, CsrShape, Mishap, Proof, Race, World, check_all, new_key};
+use selvedge::ca::testing::{Answered, Client, CsrShape, OperationFault, Proof, Race, World, check_all, new_key};
 use selvedge::records::Kind;
 use selvedge::values::SigAlg;
 use serde_json::Value;
@@ -16,28 +16,31 @@ const STEPS: usize = 60;
 /// Longer than a lease and all tries together.
 const LONG: Duration = Duration::from_secs(120);
 
-/// A case within its scene.
+/// A case within its fixture.
 pub struct Trial<'a> {
-    pub scene: &'a Scene,
+    pub fixture: &'a Fixture,
     pub case: &'a Case<'a>,
 }
 
 impl Trial<'_> {
-    /// Does it with these mishaps, and what a client does then; adds its operations to `seen`. `false` when not all
-    /// mishaps came about, for there were fewer operations.
-    pub fn run(&self, plan: &[(usize, Mishap)], seen: &mut BTreeSet<String>) -> bool {
+    /// Runs a case with these faults and the client's reaction.
+    ///
+    /// Adds its operations to `seen`. Gives `false` if there were too few operations for all faults.
+    pub fn run(&self, plan: &[(usize, OperationFault)], seen: &mut BTreeSet<String>) -> bool {
         let world = self.case.start.fork();
         world.set_cooperative(false);
         let request = self.request(&world);
         world.operations().plan(plan);
         let answered = self.first(&world, request.as_ref());
-        if !world.records("job/").is_empty() && plan.iter().all(|(_, mishap)| *mishap != Mishap::FailsOn) {
+        if !world.records("job/").is_empty() && plan.iter().all(|(_, fault)| *fault != OperationFault::FailsOn) {
             // What was planned for later happens to whoever takes the work up.
             world.live(LONG);
         }
         let (log, struck) = (world.operations().log(), world.operations().struck());
         seen.extend(log.iter().cloned());
-        let at = |(n, mishap): &(usize, Mishap)| format!("{mishap:?} {n} ({})", log.get(*n).map_or("", String::as_str));
+        let at = |(n, fault): &(usize, OperationFault)| {
+            format!("{fault:?} {n} ({})", log.get(*n).map_or("", String::as_str))
+        };
         let plan_said: Vec<String> = plan.iter().map(at).collect();
         let status = answered.as_ref().map(Answered::status);
         let what = format!("{}: {}, answered {status:?}", self.case.name, plan_said.join(" and "));
@@ -70,7 +73,7 @@ impl Trial<'_> {
         }
     }
 
-    /// The client tries again, once signed anew; then somebody sends the first request twice more.
+    /// Repeats the request newly signed, then replays the first request twice.
     fn come_through(&self, world: &World, first: Option<Request>, what: &str) {
         if let Some(again) = self.request(world) {
             let answered = world.send(again);
@@ -82,7 +85,7 @@ impl Trial<'_> {
         if let Some(first) = first.filter(is_signed) {
             replay(world, &first, what);
         }
-        finish_what_changed(self.scene, &self.case.start, world, what);
+        finish_what_changed(self.fixture, &self.case.start, world, what);
         check_all(world, what);
         assert_eq!(world.records("job/"), vec![], "{what}: nothing is left to do in the end");
     }
@@ -92,7 +95,7 @@ fn is_signed(request: &Request) -> bool {
     request.content_type.as_deref() == Some("application/jose+json")
 }
 
-/// Whoever recorded a request sends it again: it counts at most once, and never if its nonce was redeemed.
+/// Replays a recorded request: it counts at most once, and never with a redeemed nonce.
 fn replay(world: &World, request: &Request, what: &str) {
     let redeemed = world.records("nonce/").len();
     let counted = world.send(request.clone()).status() < 400;
@@ -106,9 +109,9 @@ fn replay(world: &World, request: &Request, what: &str) {
     world.live(LONG);
 }
 
-/// The orders of the scene's account, and the rows of their authorizations.
-fn orders(scene: &Scene, world: &World) -> BTreeMap<String, (Value, Vec<Option<String>>)> {
-    let (rows, partition) = (world.rows(), scene.client.partition());
+/// The orders of the fixture's account, and the rows of their authorizations.
+fn orders(fixture: &Fixture, world: &World) -> BTreeMap<String, (Value, Vec<Option<String>>)> {
+    let (rows, partition) = (world.rows(), fixture.client.partition());
     let own = rows.iter().filter(|((at, key), _)| *at == partition && key.starts_with("order/"));
     let with_authorizations = own.map(|((_, key), json)| {
         let order: Value = serde_json::from_str(json).unwrap();
@@ -119,11 +122,11 @@ fn orders(scene: &Scene, world: &World) -> BTreeMap<String, (Value, Vec<Option<S
     with_authorizations.collect()
 }
 
-/// No order is stuck: each that is not as it was before can be finished, or is over and says why.
-fn finish_what_changed(scene: &Scene, start: &World, world: &World, what: &str) {
-    let Some(client) = scene.survivor(world) else { return };
-    let before = orders(scene, start);
-    for (key, order) in orders(scene, world) {
+/// Checks that each changed order can be finished or has an error.
+fn finish_what_changed(fixture: &Fixture, start: &World, world: &World, what: &str) {
+    let Some(client) = fixture.survivor(world) else { return };
+    let before = orders(fixture, start);
+    for (key, order) in orders(fixture, world) {
         if before.get(&key) != Some(&order) {
             finish(&client, &key, what);
         }
@@ -168,10 +171,10 @@ pub fn changes_something(case: &Case<'_>) -> bool {
     world.rows_but_nonces() != before
 }
 
-/// Delays a request at each of its steps in turn, until another was done from its beginning to its end. Gives how often.
-pub fn interrupt_everywhere(scene: &Scene, delayed: &Case<'_>, other: &Case<'_>) -> usize {
+/// Delays a request at each step by another; gives the number of runs.
+pub fn interrupt_everywhere(fixture: &Fixture, delayed: &Case<'_>, other: &Case<'_>) -> usize {
     let (Act::Request(slow), Act::Request(quick)) = (&delayed.act, &other.act) else {
-        return interrupt_with_alarms(scene, delayed, other);
+        return interrupt_with_alarms(fixture, delayed, other);
     };
     for k in 0..STEPS {
         let world = delayed.start.fork();
@@ -188,7 +191,7 @@ pub fn interrupt_everywhere(scene: &Scene, delayed: &Case<'_>, other: &Case<'_>)
             let answered = Answered::checked(&world, request, response);
             assert!(answered.status() < 500, "{what}: {}", answered.text());
         }
-        settle(scene, delayed, &world, &what);
+        settle(fixture, delayed, &world, &what);
         if done {
             return k + 1;
         }
@@ -196,8 +199,8 @@ pub fn interrupt_everywhere(scene: &Scene, delayed: &Case<'_>, other: &Case<'_>)
     panic!("{} has more than {STEPS} steps", delayed.name);
 }
 
-/// As [`interrupt_everywhere`], where one of the two is no request but what the alarms do.
-fn interrupt_with_alarms(scene: &Scene, delayed: &Case<'_>, other: &Case<'_>) -> usize {
+/// Like [`interrupt_everywhere`], with the alarms in place of one request.
+fn interrupt_with_alarms(fixture: &Fixture, delayed: &Case<'_>, other: &Case<'_>) -> usize {
     let (Act::Request(slow), Act::Alarms) = (&delayed.act, &other.act) else { return 0 };
     for k in 0..STEPS {
         let world = other.start.fork();
@@ -211,7 +214,7 @@ fn interrupt_with_alarms(scene: &Scene, delayed: &Case<'_>, other: &Case<'_>) ->
         let what = format!("{} delayed after {k} steps by the alarms", delayed.name);
         let answered = Answered::checked(&world, &request, response);
         assert!(answered.status() < 500, "{what}: {}", answered.text());
-        settle(scene, other, &world, &what);
+        settle(fixture, other, &world, &what);
         if done {
             return k + 1;
         }
@@ -219,10 +222,10 @@ fn interrupt_with_alarms(scene: &Scene, delayed: &Case<'_>, other: &Case<'_>) ->
     panic!("{} has more than {STEPS} steps", delayed.name);
 }
 
-fn settle(scene: &Scene, case: &Case<'_>, world: &World, what: &str) {
+fn settle(fixture: &Fixture, case: &Case<'_>, world: &World, what: &str) {
     check_all(world, what);
     world.live(LONG);
     assert_eq!(world.records("job/"), vec![], "{what}: nothing is left to do");
-    finish_what_changed(scene, &case.start, world, what);
+    finish_what_changed(fixture, &case.start, world, what);
     check_all(world, what);
 }

@@ -9,12 +9,12 @@ use std::process::Command;
 use tempfile::TempDir;
 
 /// A CA that is run, and who runs it.
-pub struct Scene {
+pub struct Fixture {
     pub server: Server,
     pub folder: TempDir,
 }
 
-impl Scene {
+impl Fixture {
     /// With these variables and secrets.
     pub fn start(set: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -28,12 +28,12 @@ impl Scene {
 
     /// One of the companion's commands; its answer, as JSON.
     pub fn selvedge(&self, arguments: &[&str]) -> Value {
-        let text = self.told(&[arguments, &["--json"]].concat());
+        let text = self.human_output(&[arguments, &["--json"]].concat());
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("{arguments:?}: {error}: {text}"))
     }
 
-    /// As [`Scene::selvedge`], as people read it.
-    pub fn told(&self, arguments: &[&str]) -> String {
+    /// As [`Fixture::selvedge`], as people read it.
+    pub fn human_output(&self, arguments: &[&str]) -> String {
         let mut command = Command::new(env!("CARGO_BIN_EXE_selvedge"));
         command.args(arguments).arg("--state").arg(self.path("ca"));
         // Where somebody who tries this has them set, they are about another CA.

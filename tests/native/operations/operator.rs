@@ -17,13 +17,13 @@ pub const DAY: Duration = Duration::from_secs(86_400);
 
 pub static CONTRACT: LazyLock<Contract> = LazyLock::new(Contract::read);
 
-pub struct Desk {
+pub struct Operator {
     pub world: World,
     pub token: String,
     pub address: Option<ClientAddress>,
 }
 
-impl Desk {
+impl Operator {
     /// A new CA and who operates it.
     pub fn new() -> Self {
         Self::of(&World::new())
@@ -56,7 +56,7 @@ impl Desk {
         }
     }
 
-    /// Sends a request, and holds its answer against the contract, if that knows the request at all.
+    /// Sends a request and checks its answer against the contract, for documented requests.
     pub fn send(&self, request: Request) -> Answered {
         let line = format!("{} {}", request.method.replace("HEAD", "GET"), request.path);
         let head = request.method == "HEAD";
@@ -117,7 +117,7 @@ impl Desk {
         Client::registered(&self.world)
     }
 
-    /// All entries of a list, page by page; each page but the last has to have `limit` of them.
+    /// All entries of a list, page by page, each full page with `limit` entries.
     pub fn pages(&self, path: &str, list: &str, limit: usize) -> Vec<Value> {
         let (mut all, mut cursor) = (Vec::new(), String::new());
         let sign = if path.contains('?') { '&' } else { '?' };
