@@ -132,7 +132,7 @@ async fn open<R: DeserializeOwned>(response: &web_sys::Response) -> Result<Envel
     serde_json::from_slice(&bytes).map_err(|e| format!("{e} in {:?}", String::from_utf8_lossy(&bytes)))
 }
 
-/// What a partition is sent.
+/// A partition's request, parsed.
 pub enum Sent {
     /// A message of another partition or the front.
     Message(Message),
@@ -140,10 +140,10 @@ pub enum Sent {
     Post(String, String),
 }
 
-/// Reads what a partition is sent; the inner error is a message that cannot be read.
+/// Parses a partition's request; the inner error is a malformed message.
 ///
 /// # Errors
-/// When the body cannot be had.
+/// The body does not arrive.
 pub async fn read(request: &web_sys::Request) -> Result<Result<Sent, Problem>, JsValue> {
     let url = request.url();
     let body = js::answer(request.text()).await?.as_string().unwrap_or_default();
@@ -155,10 +155,10 @@ pub async fn read(request: &web_sys::Request) -> Result<Result<Sent, Problem>, J
     })
 }
 
-/// An account's answer to a POST: a success as the client gets it, anything else in an envelope.
+/// Makes an account's answer to a POST; only failures are in an envelope.
 ///
 /// # Errors
-/// When it cannot be made into a response.
+/// The platform refuses the response.
 pub fn write_post(reply: PostReply, spent: Spent, settings: &Settings) -> Result<web_sys::Response, JsValue> {
     match reply {
         PostReply::Response(response) if response.is_success() => {
@@ -171,10 +171,10 @@ pub fn write_post(reply: PostReply, spent: Spent, settings: &Settings) -> Result
     }
 }
 
-/// A reply in an envelope.
+/// Makes an envelope with a reply.
 ///
 /// # Errors
-/// When it cannot be made into a response.
+/// The platform refuses the response.
 pub fn write<R: Serialize>(reply: R, spent: Spent) -> Result<web_sys::Response, JsValue> {
     let body = serde_json::to_string(&Envelope { reply, spent }).map_err(|e| e.to_string())?;
     let init = web_sys::ResponseInit::new();

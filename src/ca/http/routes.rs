@@ -17,10 +17,10 @@ use crate::pki::Serial;
 use crate::records::operations::proof::CALENDAR;
 use crate::values::{Id, Time};
 
-/// The resource of a path, by the side that answers it.
+/// A parsed path, by the side that answers it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Route {
-    /// A resource that anybody reads by GET.
+    /// A resource that is read by GET, without a signature.
     Public(PublicRoute),
     /// A page with a form, for a person.
     Form(FormRoute),
@@ -32,28 +32,28 @@ pub enum Route {
     Operator(AdminRoute),
 }
 
-/// A resource that anybody reads by GET.
+/// A resource that is read by GET, without a signature.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PublicRoute {
-    /// `/`: for people, how this CA is used.
+    /// `/`: the page for users.
     Home,
     /// The pages' style sheet.
     Style,
     /// The root certificate, if configured.
     Root(Encoding),
-    /// The renewal information of a certificate (RFC 9773 §4.1), by what should be its certID.
+    /// The renewal information of a certificate (RFC 9773 §4.1), by certID, unparsed.
     RenewalInfo(String),
-    /// The calendar of what ends and was revoked; with the proof that its URL was handed out.
+    /// The calendar feed, with its proof.
     Calendar(String),
-    /// Counts for the operator.
+    /// The metrics.
     Metrics,
     /// An issuer's certificate, DER, for `caIssuers` (RFC 5280 §4.2.2.1).
     Issuer(String),
-    /// All issuers, and what is to be done about them.
+    /// The status of all issuers.
     Issuers,
     /// The CRL of an issuer's shard, DER (RFC 5280 §4.2.1.13).
     Crl(String, u16),
-    /// Another file of CRLs.
+    /// Another CRL file.
     CrlFile(CrlFile),
     /// A file of the operators' page.
     Inventory(File),
@@ -62,9 +62,9 @@ pub enum PublicRoute {
 /// A page with a form, for a person: GET shows it, POST sends the form.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FormRoute {
-    /// The page where a person agrees to new terms of service for this account; with the proof that it was asked.
+    /// The page for agreeing to new terms of service, with the account's proof.
     Agreement(Id, String),
-    /// The page where a person ends the pause of a name; with the proof that it was handed out.
+    /// The page that ends the pause of a name, with its proof.
     Resumption(Pause, String),
 }
 

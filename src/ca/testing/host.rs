@@ -46,7 +46,7 @@ impl WorldPorts {
         self.world.operations().begin(what, self.partition.as_deref())
     }
 
-    /// Has a partition answer, after which a fault there is a fault of the call.
+    /// Runs a partition's answer; its loss is a fault of the call.
     async fn at<T>(
         &self,
         name: String,
@@ -66,7 +66,7 @@ impl WorldPorts {
         .await
     }
 
-    /// Makes a call of this label: it may not arrive, and its reply may be lost.
+    /// Makes a call with its faults: a lost call and a lost reply.
     async fn make<T>(&self, label: &str, call: impl Future<Output = Result<T, Problem>>) -> Result<T, Problem> {
         self.world.step().await;
         if self.world.call_fault().strikes() {
@@ -85,7 +85,7 @@ impl WorldPorts {
     }
 }
 
-/// A value as on the wire: what cannot be written and read back gets lost.
+/// A value as on the wire: serialised and parsed.
 fn crossed<T: Serialize + DeserializeOwned>(value: &T) -> T {
     let json = serde_json::to_string(value).expect("it is JSON");
     serde_json::from_str(&json).expect("it is read back")

@@ -41,7 +41,7 @@ fn root_crl_is_used_or_reported_without_stopping() {
         (other.create_crl(None, None, NOW, NOW.plus(day)).unwrap(), "its issuer is not ROOT_CERTIFICATE"),
         (root.certificate().to_owned(), "only a \"X509 CRL\" belongs"),
         ("nothing".to_owned(), "no \"BEGIN X509 CRL\""),
-        (pem::write(pem::CRL, &[0x30, 0]).unwrap(), "no CRL in DER"),
+        (pem::write(pem::CRL, &[0x30, 0]).unwrap(), "not a CRL in DER"),
     ] {
         values.insert("ROOT_CRL", text);
         let settings = read(&values, NOW).unwrap();
