@@ -1,7 +1,7 @@
 //! The requests: what each ACME resource does, over the ports that the host gives.
 //!
 //! A request enters at [`front::handler::Front`] (stateless), which answers what needs no state and passes the rest to
-//! the partition that owns the answer, a [`runtime::partition::Cell`]. There the logic is synchronous over a
+//! the partition that owns the answer, a [`runtime::partition::Partition`]. There the logic is synchronous over a
 //! transaction; asynchronous steps come before and between transactions. Rooms use those below them only.
 
 pub mod account;

@@ -8,10 +8,11 @@ use super::timer::{self, within};
 use crate::ca::config::settings::Settings;
 use crate::ca::front::transport;
 use crate::ca::http::message::{Body, Response};
-use crate::ca::runtime::message::{Message, Partition, Reply};
-use crate::ca::runtime::ports::Handed;
+use crate::ca::runtime::message::{Message, PartitionId, PostReply, Reply};
+use crate::ca::runtime::ports::Forwarded;
 use crate::records::Problem;
 use core::time::Duration;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
 use wasm_bindgen::{JsCast, JsValue};
@@ -42,10 +43,10 @@ const ENVELOPED: u16 = 400;
 
 /// A partition's reply with its cost.
 #[derive(Serialize, Deserialize)]
-pub struct Envelope {
-    /// The reply.
-    pub reply: Reply,
-    /// Its cost.
+pub struct Envelope<R> {
+    /// The reply: a [`Reply`], or a [`PostReply`].
+    pub reply: R,
+    /// What the partition spent on it.
     pub spent: Spent,
 }
 
@@ -75,7 +76,7 @@ impl Spent {
 ///
 /// # Errors
 /// A sentence for the log.
-pub async fn send(env: &Env, to: &Partition, message: &Message) -> Result<Envelope, String> {
+pub async fn send(env: &Env, to: &PartitionId, message: &Message) -> Result<Envelope<Reply>, String> {
     let body = serde_json::to_string(message).map_err(|e| e.to_string())?;
     let answered = async { open(&fetch(env, to, MESSAGES, body.as_bytes()).await?).await };
     within(CALL_LIMIT, answered).await.ok_or(LATE)?
@@ -87,17 +88,17 @@ pub async fn send(env: &Env, to: &Partition, message: &Message) -> Result<Envelo
 /// A sentence for the log.
 pub async fn pass(
     env: &Env,
-    to: &Partition,
+    to: &PartitionId,
     path: &str,
     body: &str,
-) -> Result<(Handed<web_sys::Response>, Spent), String> {
+) -> Result<(Forwarded<web_sys::Response>, Spent), String> {
     let answered = async {
         let response = fetch(env, to, &format!("{POSTS}{path}"), body.as_bytes()).await?;
         match response.status() {
             ENVELOPED => {
-                open(&response).await.map(|Envelope { reply, spent }| (Handed::Answered(Box::new(reply)), spent))
+                open(&response).await.map(|Envelope { reply, spent }| (Forwarded::Read(Box::new(reply)), spent))
             }
-            status => Ok((Handed::Done(status, response), Spent::default())),
+            status => Ok((Forwarded::Untouched(status, response), Spent::default())),
         }
     };
     within(CALL_LIMIT, answered).await.ok_or(LATE)?
@@ -108,7 +109,7 @@ thread_local! {
     static FOUND: RefCell<Option<ObjectNamespace>> = const { RefCell::new(None) };
 }
 
-fn stub(env: &Env, to: &Partition) -> worker::Result<Stub> {
+fn stub(env: &Env, to: &PartitionId) -> worker::Result<Stub> {
     FOUND.with_borrow_mut(|found| {
         let namespace = match found {
             Some(namespace) => namespace,
@@ -118,7 +119,7 @@ fn stub(env: &Env, to: &Partition) -> worker::Result<Stub> {
     })
 }
 
-async fn fetch(env: &Env, to: &Partition, url: &str, body: &[u8]) -> Result<web_sys::Response, String> {
+async fn fetch(env: &Env, to: &PartitionId, url: &str, body: &[u8]) -> Result<web_sys::Response, String> {
     let stub: js::Fetcher = stub(env, to).map_err(|e| e.to_string())?.into_rpc();
     let init = web_sys::RequestInit::new();
     init.set_method("POST");
@@ -126,49 +127,62 @@ async fn fetch(env: &Env, to: &Partition, url: &str, body: &[u8]) -> Result<web_
     js::answer(stub.fetch(url, &init)).await.and_then(JsCast::dyn_into).map_err(|e| js::text(&e))
 }
 
-async fn open(response: &web_sys::Response) -> Result<Envelope, String> {
+async fn open<R: DeserializeOwned>(response: &web_sys::Response) -> Result<Envelope<R>, String> {
     let bytes = js::buffer(response.array_buffer()).await.map_err(|e| js::text(&e))?;
     serde_json::from_slice(&bytes).map_err(|e| format!("{e} in {:?}", String::from_utf8_lossy(&bytes)))
 }
 
-/// Parses a partition's request: `serverInternal` for a malformed message.
+/// A partition's request, parsed.
+pub enum Sent {
+    /// A message of another partition or the front.
+    Message(Message),
+    /// A client's POST: its path and the JWS.
+    Post(String, String),
+}
+
+/// Parses a partition's request; the inner error is a malformed message.
 ///
 /// # Errors
 /// The body does not arrive.
-pub async fn read(request: &web_sys::Request) -> Result<Result<Message, Problem>, JsValue> {
+pub async fn read(request: &web_sys::Request) -> Result<Result<Sent, Problem>, JsValue> {
     let url = request.url();
     let body = js::answer(request.text()).await?.as_string().unwrap_or_default();
     Ok(match url.strip_prefix(POSTS) {
-        Some(path) => Ok(Message::Post { path: path.to_owned(), body }),
-        None => serde_json::from_str(&body).map_err(|e| Problem::internal(format!("a malformed message: {e}"))),
+        Some(path) => Ok(Sent::Post(path.to_owned(), body)),
+        None => serde_json::from_str(&body)
+            .map(Sent::Message)
+            .map_err(|e| Problem::internal(format!("a message that cannot be read: {e}"))),
     })
 }
 
-/// Makes a partition's answer.
+/// Makes an account's answer to a POST; only failures are in an envelope.
 ///
 /// # Errors
 /// The platform refuses the response.
-pub fn write(reply: Reply, spent: Spent, settings: Option<&Settings>) -> Result<web_sys::Response, JsValue> {
+pub fn write_post(reply: PostReply, spent: Spent, settings: &Settings) -> Result<web_sys::Response, JsValue> {
     match reply {
-        Reply::Response(response) if response.is_success() => {
+        PostReply::Response(response) if response.is_success() => {
             let calls = Spent { calls: spent.calls + 1, ..spent };
-            // The front has checked that the POST came by BASE_URL.
-            let base = settings.map_or_else(String::new, |settings| settings.urls.of_path(""));
-            let response = transport::strict(response.exposed(), &base);
-            respond(&if settings.is_some_and(|settings| settings.dev) { calls.shown(response) } else { response })
+            // A POST that gets here came as BASE_URL says.
+            let response = transport::strict(response.exposed(), &settings.urls.of_path(""));
+            respond(&if settings.dev { calls.shown(response) } else { response })
         }
-        reply => {
-            let body = serde_json::to_string(&Envelope { reply, spent }).map_err(|e| e.to_string())?;
-            let init = web_sys::ResponseInit::new();
-            init.set_status(ENVELOPED);
-            web_sys::Response::new_with_opt_str_and_init(Some(&body), &init)
-        }
+        reply => write(reply, spent),
     }
 }
 
-/// Converts a response, with all headers in one crossing into JavaScript.
+/// Makes an envelope with a reply.
 ///
-/// workerd joins headers of one name (docs/DIVERGENCES.md).
+/// # Errors
+/// The platform refuses the response.
+pub fn write<R: Serialize>(reply: R, spent: Spent) -> Result<web_sys::Response, JsValue> {
+    let body = serde_json::to_string(&Envelope { reply, spent }).map_err(|e| e.to_string())?;
+    let init = web_sys::ResponseInit::new();
+    init.set_status(ENVELOPED);
+    web_sys::Response::new_with_opt_str_and_init(Some(&body), &init)
+}
+
+/// A response, with its headers all in one crossing; workerd joins lines of one name (docs/DIVERGENCES.md).
 ///
 /// # Errors
 /// The platform refuses a header as invalid.

@@ -13,7 +13,7 @@ mod reading;
 mod sql;
 mod timer;
 
-use crate::ca::front::handler::{Front, Handled};
+use crate::ca::front::handler::{Front, Served};
 use crate::ca::front::transport;
 use crate::ca::http::address::ClientAddress;
 use crate::ca::http::message;
@@ -38,10 +38,10 @@ async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<
                 context.wait_until(async move { front.flush().await });
             }
             match handled {
-                // Sent as the account partition made it.
-                Handled::Passed(_, response) => return Ok(response),
-                Handled::Own(response) if settings.settings.dev => spent.shown(response),
-                Handled::Own(response) => response,
+                // It goes out as the account made it.
+                Served::Forwarded(_, response) => return Ok(response),
+                Served::Local(response) if settings.settings.dev => spent.shown(response),
+                Served::Local(response) => response,
             }
         }
         Err(refusal) => transport::strict(refuse(&refusal, test_machine), &asked),

@@ -1,11 +1,11 @@
 //! The Durable Object class of all partitions; its name says which partition.
 
-use super::calls::{self, Spent};
+use super::calls::{self, Sent, Spent};
 use super::config;
 use super::ports::{HostPorts, Object};
 use super::sql::SqlKv;
-use crate::ca::runtime::message::{Partition as Name, Reply};
-use crate::ca::runtime::partition::Cell as PartitionCell;
+use crate::ca::runtime::message::{PartitionId, Reply};
+use crate::ca::runtime::partition;
 use crate::ca::runtime::ports::Ports;
 use crate::records::Problem;
 use core::time::Duration;
@@ -33,7 +33,7 @@ pub struct Partition(Rc<Inner>);
 struct Inner {
     object: Rc<Object>,
     env: Env,
-    known: RefCell<Option<(Name, SqlKv)>>,
+    known: RefCell<Option<(PartitionId, SqlKv)>>,
     alarm_known: Cell<bool>,
     /// The number of consecutive alarms that failed.
     failed_alarms: Cell<u32>,
@@ -69,24 +69,31 @@ impl Partition {
 
 impl Inner {
     async fn fetch(&self, request: &web_sys::Request) -> Result<web_sys::Response, JsValue> {
-        let message = calls::read(request).await?;
-        let cell = match self.cell().await {
-            Ok(cell) => cell,
-            Err(problem) => return calls::write(Reply::Refused(problem), Spent::default(), None),
+        let sent = calls::read(request).await?;
+        // A refusal is written alike for a message and for a POST.
+        let partition = match self.partition().await {
+            Ok(partition) => partition,
+            Err(problem) => return calls::write(Reply::Refused(problem), Spent::default()),
         };
-        let reply = match message {
-            Ok(message) => cell.clone().handle(message).await,
-            Err(problem) => Reply::Refused(problem),
-        };
-        calls::write(reply, cell.ports.spent(), Some(cell.ports.settings()))
+        match sent {
+            Ok(Sent::Message(message)) => {
+                let reply = partition.clone().handle(message).await;
+                calls::write(reply, partition.ports.spent())
+            }
+            Ok(Sent::Post(path, body)) => {
+                let reply = partition.clone().post(&path, &body).await;
+                calls::write_post(reply, partition.ports.spent(), partition.ports.settings())
+            }
+            Err(problem) => calls::write(Reply::Refused(problem), partition.ports.spent()),
+        }
     }
 
     async fn alarm(&self) -> Result<(), JsValue> {
         // The alarm has fired, so none is set; remaining work sets the next one.
         self.object.alarm.set(None);
         self.alarm_known.set(true);
-        let problem = match self.cell().await {
-            Ok(cell) => match cell.alarm().await {
+        let problem = match self.partition().await {
+            Ok(partition) => match partition.alarm().await {
                 Ok(()) => {
                     self.failed_alarms.set(0);
                     return Ok(());
@@ -111,23 +118,24 @@ impl Inner {
         Ok(())
     }
 
-    /// Makes the partition's handle for one message.
-    async fn cell(&self) -> Result<Rc<PartitionCell<HostPorts, SqlKv>>, Problem> {
+    /// The partition, for one message.
+    async fn partition(&self) -> Result<Rc<partition::Partition<HostPorts, SqlKv>>, Problem> {
         let settings = config::load(&self.env).await.map_err(Problem::internal)?;
         self.learn_alarm().await?;
         let ports = HostPorts::new(settings, self.env.clone(), Some(self.object.clone()));
         let known = self.known.borrow().clone();
         if let Some((name, kv)) = known {
-            return Ok(Rc::new(PartitionCell::new(ports, name, kv)));
+            return Ok(Rc::new(partition::Partition::new(ports, name, kv)));
         }
         let name = self.object.state.id().name().unwrap_or_default();
-        let name = Name::parse(&name).ok_or_else(|| Problem::internal(format!("{name:?} names no partition")))?;
+        let name =
+            PartitionId::parse(&name).ok_or_else(|| Problem::internal(format!("{name:?} names no partition")))?;
         let kv = SqlKv::new(&self.object)?;
-        let cell = PartitionCell::new(ports, name.clone(), kv.clone());
-        // No await since the check that this is the first message: no job has started yet.
-        cell.resume()?;
+        let partition = Rc::new(partition::Partition::new(ports, name.clone(), kv.clone()));
+        // Without an await since it was found that this is the first message: nobody has begun a job yet.
+        partition.resume()?;
         *self.known.borrow_mut() = Some((name, kv));
-        Ok(Rc::new(cell))
+        Ok(partition)
     }
 
     /// Reads once when the alarm fires.

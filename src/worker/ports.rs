@@ -9,8 +9,8 @@ use super::{config, outbound};
 use crate::ca::config::settings::Settings;
 use crate::ca::config::webhook::WebhookRequest;
 use crate::ca::runtime::memory::Memory;
-use crate::ca::runtime::message::{Message, Partition, Reply};
-use crate::ca::runtime::ports::{Handed, PartitionPorts, Ports, Task};
+use crate::ca::runtime::message::{Message, PartitionId, Reply};
+use crate::ca::runtime::ports::{Forwarded, PartitionPorts, Ports, Task};
 use crate::pki::Issuer;
 use crate::records::Problem;
 use crate::validation::outbound::{FetchAnswer, Limits, Outbound, OutboundFault, Reaction};
@@ -80,7 +80,7 @@ impl Outbound for HostPorts {
     }
 }
 
-fn unanswered(to: &Partition, why: &str) -> Problem {
+fn unanswered(to: &PartitionId, why: &str) -> Problem {
     Problem::internal(format!("calling {}: {why}", to.name()))
 }
 
@@ -102,14 +102,14 @@ impl Ports for HostPorts {
         key.ok_or_else(missing)?.sign(message).await
     }
 
-    async fn call(&self, to: &Partition, message: &Message) -> Result<Reply, Problem> {
+    async fn call(&self, to: &PartitionId, message: &Message) -> Result<Reply, Problem> {
         let envelope = calls::send(&self.env, to, message).await.map_err(|why| unanswered(to, &why))?;
         self.spend(envelope.spent);
         Ok(envelope.reply)
     }
 
-    async fn pass(&self, to: &Id, path: &str, body: &str) -> Result<Handed<web_sys::Response>, Problem> {
-        let to = Partition::Account(to.clone());
+    async fn pass(&self, to: &Id, path: &str, body: &str) -> Result<Forwarded<web_sys::Response>, Problem> {
+        let to = PartitionId::Account(to.clone());
         let passed = calls::pass(&self.env, &to, path, body).await;
         let (handed, spent) = passed.map_err(|why| unanswered(&to, &why))?;
         self.spend(spent);

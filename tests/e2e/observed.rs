@@ -1,7 +1,8 @@
 //! The wasm on workerd behind a test entry that shows its reads, calls and storage.
 
 use crate::common::server::{Server, signal};
-use selvedge::ca::runtime::message::{Message, Reply};
+use selvedge::ca::runtime::ask::Ask;
+use selvedge::ca::runtime::message::Reply;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -70,9 +71,9 @@ pub struct Stored {
 
 /// An answer of a partition: what crosses.
 #[derive(Debug, Deserialize)]
-pub struct Envelope {
+pub struct Envelope<R> {
     /// The reply.
-    pub reply: Reply,
+    pub reply: R,
     /// `calls` and `rows`.
     pub spent: BTreeMap<String, u32>,
 }
@@ -139,11 +140,15 @@ impl Observed {
         (answer["status"].as_u64().unwrap(), answer["body"].as_str().unwrap().to_owned())
     }
 
-    /// What a partition answers to a message, which crosses in an envelope.
-    pub fn message(&self, partition: &str, message: &Message) -> Envelope {
-        let (status, body) = self.send(Some(partition), MESSAGES, &serde_json::to_string(message).unwrap());
+    /// What a partition answers to an ask, which crosses in an envelope.
+    pub fn message<A: Ask>(&self, partition: &str, ask: &A) -> Envelope<A::Reply> {
+        let message = serde_json::to_string(&ask.message().unwrap()).unwrap();
+        let (status, body) = self.send(Some(partition), MESSAGES, &message);
         assert_eq!(status, 400, "{body}");
-        serde_json::from_str(&body).unwrap_or_else(|e| panic!("{e}: {body}"))
+        let envelope: Envelope<Reply> = serde_json::from_str(&body).unwrap_or_else(|e| panic!("{e}: {body}"));
+        let Reply::Answer(json) = &envelope.reply else { panic!("{body}") };
+        let reply = serde_json::from_str(json.get()).unwrap_or_else(|e| panic!("{e}: {body}"));
+        Envelope { reply, spent: envelope.spent }
     }
 
     /// What a partition has stored.

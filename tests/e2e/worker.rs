@@ -2,7 +2,10 @@
 use super::observed::{MESSAGES, Observed, Row, Stored};
 use crate::common::server::Server;
 use crate::common::wire::{Wire, body};
-use selvedge::ca::runtime::message::{Message, Redemption, Reply};
+use selvedge::ca::partitions::key_owner::{ClaimKey, ReleaseKey};
+use selvedge::ca::partitions::nonce::Redeem;
+use selvedge::ca::runtime::ask::Ask;
+use selvedge::ca::runtime::message::{PostReply, Reply};
 use selvedge::jose::testing::ClientKey;
 use selvedge::records::acme::account::KeyOwner;
 use selvedge::values::{Id, SigAlg, Time};
@@ -31,8 +34,8 @@ fn now() -> u64 {
     u64::try_from(now.as_millis()).unwrap()
 }
 
-fn redemption(name: &str, expires: u64) -> Message {
-    Message::Redeem(Redemption { name: name.to_owned(), expires: Time::from_millis(expires) })
+fn redemption(name: &str, expires: u64) -> Redeem {
+    Redeem { name: name.to_owned(), expires: Time::from_millis(expires) }
 }
 
 /// Sends a request with its headers as they are; gives the status.
@@ -130,7 +133,7 @@ fn n07_h10_worker_reads_named_headers_only() {
 /// Whether a reply says that the CA failed, and why it does so.
 fn failed(status: u64, body: &str) -> bool {
     assert_eq!(status, 400, "an envelope: {body}");
-    let envelope: super::observed::Envelope = serde_json::from_str(body).unwrap();
+    let envelope: super::observed::Envelope<Reply> = serde_json::from_str(body).unwrap();
     matches!(envelope.reply, Reply::Refused(problem) if problem.status == 500)
 }
 
@@ -138,9 +141,19 @@ fn failed(status: u64, body: &str) -> bool {
 fn envelopes_carry_replies_and_refusals() {
     let (_folder, server) = start();
     let worker = Observed::start(server);
-    let good = serde_json::to_string(&redemption("a", now() + HOUR)).unwrap();
+    let good = serde_json::to_string(&redemption("a", now() + HOUR).message().unwrap()).unwrap();
     let (long, deep) = ("x".repeat(1 << 20), "[".repeat(100_000));
-    for text in ["", "{", "null", "\"Nonsense\"", "{\"Redeem\":{}}", "{\"Redeem\":7}", &long, &deep] {
+    for text in [
+        "",
+        "{",
+        "null",
+        "{\"ask\":\"Nonsense\",\"body\":null}",
+        "{\"ask\":\"Redeem\",\"body\":{}}",
+        "{\"ask\":\"Redeem\",\"body\":7}",
+        "{\"ask\":\"FindOwner\",\"body\":null}",
+        &long,
+        &deep,
+    ] {
         let (status, body) = worker.send(Some("nonce/0"), MESSAGES, text);
         let start: String = text.chars().take(20).collect();
         assert!(failed(status, &body), "{start:?}: {body:.200}");
@@ -158,16 +171,16 @@ fn envelopes_carry_replies_and_refusals() {
     for jws in ["", "{}", "[]", &deep] {
         let (status, body) = worker.send(Some(&account), "https://post/acme/new-order", jws);
         assert_eq!(status, 400, "{body}");
-        let envelope: super::observed::Envelope = serde_json::from_str(&body).unwrap();
-        let (Reply::Unsigned(problem) | Reply::Refused(problem)) = envelope.reply else { panic!("{body}") };
+        let envelope: super::observed::Envelope<PostReply> = serde_json::from_str(&body).unwrap();
+        let (PostReply::Unsigned(problem) | PostReply::Refused(problem)) = envelope.reply else { panic!("{body}") };
         assert_eq!(problem.status, 400, "{body}");
     }
     assert_eq!(worker.stored(&account), empty());
     // Two replies, with what they cost.
     let first = worker.message("nonce/0", &redemption("a", now() + HOUR));
-    assert!(matches!(first.reply, Reply::Redeemed(true)) && first.spent["rows"] > 0, "{first:?}");
+    assert!(first.reply && first.spent["rows"] > 0, "{first:?}");
     let second = worker.message("nonce/0", &redemption("a", now() + HOUR));
-    assert!(matches!(second.reply, Reply::Redeemed(false)), "{second:?}");
+    assert!(!second.reply, "{second:?}");
     assert_eq!((second.spent["rows"], second.spent["calls"]), (0, 0));
 }
 
@@ -255,7 +268,7 @@ fn alarms_are_set_moved_earlier_and_kept() {
     let begun = now();
     let redeem = |worker: &Observed, name: &str, expires: u64| {
         let envelope = worker.message(home, &redemption(name, expires));
-        assert!(matches!(envelope.reply, Reply::Redeemed(true)), "{name}: {envelope:?}");
+        assert!(envelope.reply, "{name}: {envelope:?}");
         worker.stored(home)
     };
     assert_eq!(worker.stored(home), empty());
@@ -322,11 +335,10 @@ fn alarms_are_cancelled_with_the_last_row() {
     let alarm = now() + 2 * HOUR;
     worker.set_alarm(&key, alarm);
     worker.restart();
-    worker.message(&key, &Message::Claim(owner.clone()));
+    worker.message(&key, &ClaimKey(owner.clone()));
     let stored = worker.stored(&key);
     assert_eq!((stored.tables["kv"].len(), stored.alarm), (1, Some(alarm)), "an alarm that was found stays");
-    worker.seen();
-    worker.message(&key, &Message::Release(KeyOwner { change: 1, ..owner }));
+    worker.message(&key, &ReleaseKey(KeyOwner { change: 1, ..owner }));
     wait(&worker, &key, |stored| *stored == empty());
     // deleteAll alone would delete the alarm too, but not what the Worker remembers of it.
     assert_eq!(worker.seen().called, ["deleteAlarm", "deleteAll"]);

@@ -4,7 +4,7 @@
 
 use proptest::prelude::*;
 use selvedge::ca::http::operator_routes::{AdminRoute, PREFIX};
-use selvedge::ca::http::routes::{CrlFile, Encoding, Route, Urls};
+use selvedge::ca::http::routes::{AccountRoute, CrlFile, Encoding, FormRoute, PublicRoute, Route, Urls};
 use selvedge::ca::testing::{BASE, CsrShape, fuzz, new_key};
 use selvedge::jose::testing::ClientKey;
 use selvedge::pki::Serial;
@@ -22,32 +22,33 @@ fn id() -> impl Strategy<Value = Id> {
 
 fn route() -> impl Strategy<Value = Route> {
     prop_oneof![
-        Just(Route::Home),
-        Just(Route::Style),
-        Just(Route::Root(Encoding::Der)),
-        Just(Route::Root(Encoding::Pem)),
-        Just(Route::Directory),
-        Just(Route::NewNonce),
-        Just(Route::NewOrder),
-        id().prop_map(Route::Account),
-        (id(), prop::option::of(id())).prop_map(|(account, after)| Route::Orders(account, after)),
-        id().prop_map(Route::Order),
-        id().prop_map(Route::Finalize),
-        id().prop_map(Route::Authorization),
-        (id(), "[a-z0-9-]{1,20}").prop_map(|(id, kind)| Route::Challenge(id, kind)),
+        Just(Route::Public(PublicRoute::Home)),
+        Just(Route::Public(PublicRoute::Style)),
+        Just(Route::Public(PublicRoute::Root(Encoding::Der))),
+        Just(Route::Public(PublicRoute::Root(Encoding::Pem))),
+        Just(Route::Account(AccountRoute::Directory)),
+        Just(Route::Account(AccountRoute::NewNonce)),
+        Just(Route::Account(AccountRoute::NewOrder)),
+        id().prop_map(|it| Route::Account(AccountRoute::Account(it))),
+        (id(), prop::option::of(id()))
+            .prop_map(|(account, after)| Route::Account(AccountRoute::Orders(account, after))),
+        id().prop_map(|it| Route::Account(AccountRoute::Order(it))),
+        id().prop_map(|it| Route::Account(AccountRoute::Finalize(it))),
+        id().prop_map(|it| Route::Account(AccountRoute::Authorization(it))),
+        (id(), "[a-z0-9-]{1,20}").prop_map(|(id, kind)| Route::Account(AccountRoute::Challenge(id, kind))),
         (any::<[u8; 18]>(), 0..100_usize)
-            .prop_map(|(serial, chain)| Route::Certificate(Serial::from_random(serial), chain)),
-        "[A-Za-z0-9_.-]{1,40}".prop_map(Route::RenewalInfo),
-        (id(), "[A-Za-z0-9_-]{1,40}").prop_map(|(account, proof)| Route::Agreement(account, proof)),
-        "[A-Za-z0-9_-]{22,32}".prop_map(Route::Calendar),
-        "[0-9a-f]{2,40}".prop_map(Route::Issuer),
-        ("[0-9a-f]{2,40}", any::<u16>()).prop_map(|(issuer, shard)| Route::Crl(issuer, shard)),
-        Just(Route::CrlFile(CrlFile::Root)),
-        Just(Route::CrlFile(CrlFile::All)),
-        Just(Route::Admin(AdminRoute::Certificates)),
-        "[A-Za-z0-9_.-]{1,40}".prop_map(|kid| Route::Admin(AdminRoute::ExternalAccount(kid))),
-        any::<[u8; 18]>().prop_map(|serial| Route::Admin(AdminRoute::Revoke(Serial::from_random(serial)))),
-        id().prop_map(|id| Route::Admin(AdminRoute::Deactivate(id))),
+            .prop_map(|(serial, chain)| Route::Account(AccountRoute::Certificate(Serial::from_random(serial), chain))),
+        "[A-Za-z0-9_.-]{1,40}".prop_map(|it| Route::Public(PublicRoute::RenewalInfo(it))),
+        (id(), "[A-Za-z0-9_-]{1,40}").prop_map(|(account, proof)| Route::Form(FormRoute::Agreement(account, proof))),
+        "[A-Za-z0-9_-]{22,32}".prop_map(|it| Route::Public(PublicRoute::Calendar(it))),
+        "[0-9a-f]{2,40}".prop_map(|it| Route::Public(PublicRoute::Issuer(it))),
+        ("[0-9a-f]{2,40}", any::<u16>()).prop_map(|(issuer, shard)| Route::Public(PublicRoute::Crl(issuer, shard))),
+        Just(Route::Public(PublicRoute::CrlFile(CrlFile::Root))),
+        Just(Route::Public(PublicRoute::CrlFile(CrlFile::All))),
+        Just(Route::Operator(AdminRoute::Certificates)),
+        "[A-Za-z0-9_.-]{1,40}".prop_map(|kid| Route::Operator(AdminRoute::ExternalAccount(kid))),
+        any::<[u8; 18]>().prop_map(|serial| Route::Operator(AdminRoute::Revoke(Serial::from_random(serial)))),
+        id().prop_map(|id| Route::Operator(AdminRoute::Deactivate(id))),
     ]
 }
 

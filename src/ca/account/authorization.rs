@@ -1,8 +1,8 @@
 //! Authorizations ([RFC 8555 §7.5](https://www.rfc-editor.org/rfc/rfc8555#section-7.5)).
 
+use super::kind::Account;
 use super::request::{Admitted, payload};
 use crate::ca::http::message::{Answer, Response};
-use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::policy::Grant;
 use crate::records::acme::authorization::{AuthorizationStatus, ChallengeStatus};
@@ -20,7 +20,7 @@ struct Update {
     status: Option<String>,
 }
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     /// The authorization of this id.
     ///
     /// # Errors
@@ -37,7 +37,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// `malformed`, also for a wildcard; `unsupportedIdentifier`; 403 `rejectedIdentifier` for one that would not be
     /// certified; `rateLimited`.
     pub fn post_new_authorization(&self, admitted: &Admitted) -> Answer {
-        self.enter(admitted, |txn, _account| {
+        self.transact_as_account(admitted, |txn, _account| {
             let wanted: NewAuthorization = payload(admitted)?;
             let identifier = wanted.checked()?;
             // Unlike newOrder, newAuthz refuses with 403.
@@ -79,7 +79,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// # Errors
     /// 404 for an unknown one, `malformed` for any other payload.
     pub fn post_authorization(&self, admitted: &Admitted, id: &Id) -> Answer {
-        self.enter(admitted, |txn, _account| {
+        self.transact_as_account(admitted, |txn, _account| {
             let mut authorization = self.authorization(txn, id)?;
             if !admitted.jws.is_post_as_get() {
                 let update: Update = payload(admitted)?;

@@ -3,8 +3,8 @@
 //! A validation looks for the records itself. What it found holds for some hours; an authorization that is used after
 //! that, or that came about without a validation, is looked after when the order is finalized.
 
+use super::kind::Account;
 use super::request::Admitted;
-use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::acme::order::OrderStatus;
 use crate::records::{AuthorizationRecord, Kind, OrderRecord, Problem};
@@ -31,7 +31,7 @@ const BUDGET: Duration = Duration::from_secs(4);
 /// How long a client should wait when the resolver goes on having trouble, in seconds.
 const RETRY: u32 = 30;
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     /// Whether an authorization has to be looked after before it is used.
     fn is_due(&self, authorization: &AuthorizationRecord) -> bool {
         let now = self.ports.now();
@@ -53,7 +53,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     }
 
     /// Looks for the CAA records of authorizations that are due, of an order for so many names as `asked` says. Gives those
-    /// that they allow to use, for [`Cell::note_caa`]. When that is not all of them, what was found of the others is kept, so
+    /// that they allow to use, for [`Account::note_caa`]. When that is not all of them, what was found of the others is kept, so
     /// that the next finalize request goes on from there: a Worker may make a bounded number of look-ups in each.
     ///
     /// # Errors

@@ -1,21 +1,21 @@
 //! Certificates as they are downloaded ([RFC 8555 §7.4.2](https://www.rfc-editor.org/rfc/rfc8555#section-7.4.2)).
 
+use super::kind::Account;
 use super::request::{Admitted, only_read};
 use crate::ca::http::message::{Answer, Response};
-use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::pki::{Issuer, Serial, pem};
 use crate::records::{CertificateRecord, Problem};
 use crate::store::Kv;
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     /// POST-as-GET of a certificate: the leaf first, then its chain; the usual one without the root for 0, or the
     /// alternate chain of this number, counted from 1. The other ways to have it are in `alternate` links.
     ///
     /// # Errors
     /// 404 for an unknown one, `malformed` with a payload.
     pub fn post_certificate(&self, admitted: &Admitted, serial: &Serial, chain: usize) -> Answer {
-        self.enter(admitted, |txn, _account| {
+        self.transact_as_account(admitted, |txn, _account| {
             only_read(admitted)?;
             let unknown = || Problem::not_found("certificate");
             let certificate = txn.get::<CertificateRecord>(&serial.hex())?.ok_or_else(unknown)?;

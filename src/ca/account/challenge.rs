@@ -1,10 +1,10 @@
 //! Challenges: the client's response, and the validation that follows ([RFC 8555 §7.5.1](https://www.rfc-editor.org/rfc/rfc8555#section-7.5.1)).
 
 use super::authorization::VALIDATION_RETRY;
+use super::kind::Account;
 use super::request::{Admitted, payload};
 use crate::ca::http::message::{Answer, Response};
 use crate::ca::runtime::jobs::{JobRecord, Try, Work};
-use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::ca::telemetry::events;
 use crate::ca::telemetry::events::{AttemptOutcome, ValidationAttempt};
@@ -18,7 +18,6 @@ use crate::validation::{Failure, FailureKind, Method, Outcome};
 use crate::values::{Id, Identifier, Time};
 use core::time::Duration;
 use serde_json::{Map, Value};
-use std::rc::Rc;
 
 /// How long the answer to a challenge waits for the validation: most are done by then, also where many run at once, and the
 /// client sees `valid` without a single poll, each of which would be a request with its nonce. Clients wait as long before
@@ -57,16 +56,16 @@ impl From<Failure> for Unproven {
     }
 }
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     /// POST to a challenge: `""` reads it, `{}` answers it. An answer to one that is being validated asks for the next
     /// try now; to one that is decided it changes nothing.
     ///
     /// # Errors
     /// 404 for an unknown one; `malformed` for a payload that is no JSON object; `rateLimited` for a name whose
     /// validations fail too often.
-    pub async fn post_challenge(self: &Rc<Self>, admitted: &Admitted, id: &Id, kind: &str) -> Answer {
+    pub async fn post_challenge(&self, admitted: &Admitted, id: &Id, kind: &str) -> Answer {
         let work = Work::Validate(id.clone(), kind.to_owned());
-        let begun = self.enter(admitted, |txn, _account| {
+        let begun = self.transact_as_account(admitted, |txn, _account| {
             let mut authorization = self.authorization(txn, id)?;
             authorization.challenge(kind).ok_or_else(|| Problem::not_found("challenge"))?;
             if admitted.jws.is_post_as_get() {
@@ -126,7 +125,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     ///
     /// # Errors
     /// When the storage fails.
-    pub async fn validate(self: &Rc<Self>, id: &Id, kind: &str, this_try: Try) -> Result<(), Problem> {
+    pub async fn validate(&self, id: &Id, kind: &str, this_try: Try) -> Result<(), Problem> {
         let work = Work::Validate(id.clone(), kind.to_owned());
         let question = self.transact(|txn| {
             let question = self.question(txn, id, kind)?;
@@ -141,14 +140,14 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         let outcome = self.transact(|txn| self.conclude(txn, &work, id, method, this_try, outcome))?;
         let (kind, attempt) = (method.name(), this_try.number);
         let tried = ValidationAttempt { identifier: &question.identifier, kind, attempt, begun, outcome };
-        events::validated(&self.ports, self.account_id()?, &tried);
+        events::validated(&self.ports, &self.id, &tried);
         Ok(())
     }
 
     /// Validates, and looks for CAA records once control is proven.
     async fn attempt(&self, question: &Question, method: Method) -> Result<Result<Proof, Unproven>, Problem> {
         let settings = self.ports.settings();
-        let account = settings.urls.account(self.account_id()?);
+        let account = settings.urls.account(&self.id);
         let subject = validation::Subject {
             identifier: &question.identifier,
             wildcard: question.wildcard,

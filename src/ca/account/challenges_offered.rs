@@ -1,6 +1,6 @@
 //! The challenges that a new authorization offers.
 
-use crate::ca::runtime::partition::Cell;
+use super::kind::Account;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::policy::Grant;
 use crate::records::acme::authorization;
@@ -9,7 +9,7 @@ use crate::records::{AuthorizationRecord, Problem};
 use crate::store::{Kv, Txn};
 use crate::values::{Id, Identifier};
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     /// A new authorization. A pre-authorised one is born valid, and has no challenges: none was validated (RFC 8555
     /// §7.1.4).
     ///

@@ -1,24 +1,23 @@
 //! Takes a signed POST to its resource.
 
+use super::kind::Account;
 use super::request::{Admitted, only_read};
 use crate::ca::documents::directory;
 use crate::ca::http::message::{Answer, Response};
-use crate::ca::http::routes::Route;
+use crate::ca::http::routes::AccountRoute;
 use crate::ca::runtime::jws;
 use crate::ca::runtime::jws::Fresh;
-use crate::ca::runtime::message::Reply;
-use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::message::PostReply;
 use crate::ca::runtime::ports::PartitionPorts;
-use crate::records::{Home, Problem};
+use crate::records::Home;
 use crate::store::Kv;
-use std::rc::Rc;
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     /// A request signed with the account's key.
-    pub(in crate::ca) async fn post(self: &Rc<Self>, path: &str, body: &str) -> Reply {
+    pub(in crate::ca) async fn post(&self, route: &AccountRoute, path: &str, body: &str) -> PostReply {
         let mut signed = false;
-        let answer = match self.admit(path, body, &mut signed).await {
-            Ok(admitted) => self.dispatch(&admitted, path).await,
+        let answer = match self.authenticate(route, path, body, &mut signed).await {
+            Ok(admitted) => self.dispatch(&admitted, route).await,
             Err(problem) => Err(problem),
         };
         let response = match answer {
@@ -26,19 +25,18 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             Err(problem) => {
                 self.log(&problem);
                 if !signed {
-                    return Reply::Unsigned(problem);
+                    return PostReply::Unsigned(problem);
                 }
                 self.complete(Response::problem(&problem), Fresh::after(&problem))
             }
         };
-        Reply::Response(Box::new(response))
+        PostReply::Response(Box::new(response))
     }
 
     /// Adds what every response to a POST carries that the account signed: the index link and a nonce whose home is here.
     fn complete(&self, response: Response, fresh: Fresh) -> Response {
         let response = response.indexed(&self.ports.settings().urls);
-        let id = self.account_id();
-        let nonce = id.and_then(|id| jws::fresh_nonce(&self.ports, &Home::Account(id.clone()), fresh));
+        let nonce = jws::fresh_nonce(&self.ports, &Home::Account(self.id.clone()), fresh);
         match nonce {
             Ok(nonce) => response.with_nonce(&nonce),
             Err(problem) => {
@@ -50,46 +48,28 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
 
     /// What anybody may GET is also had by POST-as-GET (RFC 8555 §6.3).
     fn read_only(&self, admitted: &Admitted, response: impl FnOnce() -> Response) -> Answer {
-        self.enter(admitted, |_txn, _account| only_read(admitted).map(|()| response()))
+        self.transact_as_account(admitted, |_txn, _account| only_read(admitted).map(|()| response()))
     }
 
-    async fn dispatch(self: &Rc<Self>, admitted: &Admitted, path: &str) -> Answer {
+    async fn dispatch(&self, admitted: &Admitted, route: &AccountRoute) -> Answer {
         // An account's own resources live in its partition; those of another are unknown here.
-        match Route::parse(path) {
-            Some(Route::Account(id)) => self.post_account(admitted, &id).await,
-            Some(Route::Orders(id, after)) => self.post_orders(admitted, &id, after.as_ref()),
-            Some(Route::NewOrder) => self.post_new_order(admitted).await,
-            Some(Route::NewAuthorization) => self.post_new_authorization(admitted),
-            Some(Route::Order(id)) => self.post_order(admitted, &id),
-            Some(Route::Finalize(id)) => self.post_finalize(admitted, &id).await,
-            Some(Route::Authorization(id)) => self.post_authorization(admitted, &id),
-            Some(Route::Challenge(id, kind)) => self.post_challenge(admitted, &id, &kind).await,
-            Some(Route::Certificate(serial, chain)) => self.post_certificate(admitted, &serial, chain),
-            Some(Route::RevokeCert) => self.post_revoke(admitted).await,
-            Some(Route::KeyChange) => self.post_key_change(admitted).await,
-            Some(Route::Directory) => self.read_only(admitted, || {
+        match route {
+            AccountRoute::Account(id) => self.post_account(admitted, id).await,
+            AccountRoute::Orders(id, after) => self.post_orders(admitted, id, after.as_ref()),
+            AccountRoute::NewOrder => self.post_new_order(admitted).await,
+            AccountRoute::NewAuthorization => self.post_new_authorization(admitted),
+            AccountRoute::Order(id) => self.post_order(admitted, id),
+            AccountRoute::Finalize(id) => self.post_finalize(admitted, id).await,
+            AccountRoute::Authorization(id) => self.post_authorization(admitted, id),
+            AccountRoute::Challenge(id, kind) => self.post_challenge(admitted, id, kind).await,
+            AccountRoute::Certificate(serial, chain) => self.post_certificate(admitted, serial, *chain),
+            AccountRoute::RevokeCert => self.post_revoke(admitted).await,
+            AccountRoute::KeyChange => self.post_key_change(admitted).await,
+            AccountRoute::Directory => self.read_only(admitted, || {
                 let settings = self.ports.settings();
                 directory::directory(settings, admitted.governing.in_force.policy(settings), self.ports.issuer())
             }),
-            Some(Route::NewNonce) => self.read_only(admitted, || Response::empty(204)),
-            Some(
-                Route::NewAccount
-                | Route::Home
-                | Route::Style
-                | Route::Root(_)
-                | Route::Issuer(_)
-                | Route::Issuers
-                | Route::Crl(..)
-                | Route::CrlFile(_)
-                | Route::RenewalInfo(_)
-                | Route::Agreement(..)
-                | Route::Resumption(..)
-                | Route::Calendar(_)
-                | Route::Metrics
-                | Route::Inventory(_)
-                | Route::Admin(_),
-            )
-            | None => Err(Problem::internal(format!("{path:?} was passed to an account"))),
+            AccountRoute::NewNonce => self.read_only(admitted, || Response::empty(204)),
         }
     }
 }

@@ -1,9 +1,9 @@
 //! Failed validations, counted for limits and pauses.
 
+use super::kind::Account;
 use super::pause;
 use crate::ca::config::rate_limits;
 use crate::ca::config::rate_limits::LimitName;
-use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::Problem;
 use crate::records::acme::problem::Named;
@@ -55,7 +55,7 @@ impl Refusals {
     }
 }
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     /// The names among these whose validations failed too often lately, or that are paused.
     ///
     /// # Errors
@@ -72,7 +72,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             let subject = identifier_id(&identifier.base(), false);
             let Some(record) = txn.get::<FailingRecord>(&subject)? else { continue };
             if let Some(since) = record.paused.filter(|_| settings.limits.pause_after.is_some()) {
-                refusals.push(Some(identifier), pause::paused(settings, self.account_id()?, &subject, since, &record));
+                refusals.push(Some(identifier), pause::paused(settings, &self.id, &subject, since, &record));
             } else if let Some(limit) = limit
                 && let Err(at) = limit.take(Some(record.tat), now)
             {
@@ -98,11 +98,11 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         let found = txn.get::<FailingRecord>(&subject)?;
         let (record, pauses) = FailingRecord::fail(found, limit, settings.limits.pause_after, now);
         if pauses {
-            let account = self.account_id()?;
+            let account = &self.id;
             let page = pause::page_of(settings, account, &subject, now);
             self.ports.log(&format!(
                 "{}: {subject} is paused after {} failed validations; to go on: {page}",
-                self.name.name(),
+                self.partition.id.name(),
                 record.streak
             ));
         }

@@ -6,6 +6,7 @@
 //! finalize request, whose answer is `valid` then.
 
 use super::issuance::{LeafUrls, Subject, leaf_request};
+use super::kind::Account;
 use super::request::{Admitted, payload};
 use crate::ca::config::key_policy;
 use crate::ca::config::key_policy::Use;
@@ -13,7 +14,6 @@ use crate::ca::http::message::{Answer, MAX_BODY};
 use crate::ca::issuance_policy::grant::OrderGrants;
 use crate::ca::partitions::compromised_keys;
 use crate::ca::runtime::jobs::Work;
-use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::ca::runtime::problems::lint_failed;
 use crate::pki::csr::{CsrFault, MAX_CSR_BYTES, MAX_CSR_NAMES, VerifiedCsr};
@@ -29,7 +29,6 @@ use futures_util::future::join;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
-use std::rc::Rc;
 
 /// How long the finalize request waits for ledger and signature before it answers `processing`.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -57,18 +56,18 @@ struct Presented {
     digest: String,
 }
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     /// finalize. Repeated with the same CSR, it answers the order as it is.
     ///
     /// # Errors
     /// `orderNotReady`; `rejectedIdentifier` or `unauthorized` when the policy has changed since the order; `badCSR`,
     /// `invalidProfile`, `rateLimited` or `caa`, with the order left ready; 404 for an unknown order.
-    pub async fn post_finalize(self: &Rc<Self>, admitted: &Admitted, id: &Id) -> Answer {
+    pub async fn post_finalize(&self, admitted: &Admitted, id: &Id) -> Answer {
         let presented = self.presented(admitted).await;
         let asked = self.ask_around(admitted, id, presented.as_ref().ok()).await;
         // Not as it was when the request came in: asking around takes its time, and what was taken away meanwhile is gone.
         let governing = self.governing().await;
-        let begun = self.enter(admitted, |txn, _account| {
+        let begun = self.transact_as_account(admitted, |txn, _account| {
             let mut order = self.order(txn, id)?;
             let presented = presented?;
             let authorizations = self.authorizations_of(txn, &order)?;
@@ -79,8 +78,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
                 _ => return Err(not_ready(status)),
             }
             let governing = governing.as_ref().map_err(Clone::clone)?;
-            self.check_still_permitted(governing, &order, &authorizations)?;
-            let permits = self.permits(governing, &order.identifiers)?;
+            let permits = self.check_still_permitted(governing, &order, &authorizations)?;
             asked.key?;
             order.issuance = Some(self.prepare(&order, &presented, &permits)?);
             self.count_certificate(txn, &order)?;
@@ -102,7 +100,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// A key that is condemned between this and what is recorded after it gets its certificate still, as it would have by
     /// a request that came a moment earlier.
     async fn ask_around(&self, admitted: &Admitted, id: &Id, presented: Option<&Presented>) -> Asked {
-        let found = self.consider(admitted, |txn, _account| {
+        let found = self.precheck(admitted, |txn, _account| {
             let order = self.order(txn, id)?;
             let authorizations = self.authorizations_of(txn, &order)?;
             let asked = order.identifiers.len();

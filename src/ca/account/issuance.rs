@@ -2,12 +2,12 @@
 //!
 //! A crash at any point resumes from the record with the same bytes.
 
+use super::kind::Account;
 use crate::ca::config::issuers::PublicationUrls;
+use crate::ca::ledger::entry::RecordCertificate;
+use crate::ca::ledger::kind::LedgerAt;
 use crate::ca::partitions::compromised_keys;
 use crate::ca::runtime::jobs::{JobRecord, Try, Work};
-use crate::ca::runtime::message;
-use crate::ca::runtime::message::{Message, Partition, Reply};
-use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::ca::runtime::problems::lint_failed;
 use crate::ca::telemetry::events;
@@ -21,17 +21,16 @@ use crate::values::{Id, Identifier, Time, b64};
 use core::time::Duration;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
-use std::rc::Rc;
 
 /// How long until an issuance that failed is taken up again.
 const RETRY: Duration = Duration::from_secs(5);
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     /// Brings an issuance that is recorded to its end: ledger, signature, certificate.
     ///
     /// # Errors
     /// When a step fails; the job is scheduled again, or the order given up after many tries.
-    pub async fn finish_issuance(self: &Rc<Self>, id: &Id, this_try: Try) -> Result<(), Problem> {
+    pub async fn finish_issuance(&self, id: &Id, this_try: Try) -> Result<(), Problem> {
         let work = Work::Issue(id.clone());
         let order = self.transact(|txn| Ok(txn.get::<OrderRecord>(id.as_str())?))?;
         let open = order.filter(|order| order.certificate.is_none() && order.error.is_none());
@@ -64,13 +63,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             Ok(true)
         })?;
         if ended {
-            events::issued(
-                &self.ports,
-                self.account_id()?,
-                (&order, &issuance),
-                this_try.number,
-                issued.as_ref().err(),
-            );
+            events::issued(&self.ports, &self.id, (&order, &issuance), this_try.number, issued.as_ref().err());
         }
         issued.map(|_| ())
     }
@@ -120,13 +113,9 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             not_after: issuance.not_after,
             revoked: None,
         };
-        let message = Message::Record { serial: issuance.serial.clone(), entry: Box::new(entry) };
-        match self.ports.ask(&Partition::Ledger(issuance.issuer.clone()), &message).await? {
-            Reply::Recorded(true) => {}
-            Reply::Recorded(false) => {
-                return Err(Problem::internal("the serial number is taken by another certificate"));
-            }
-            other => return Err(message::unexpected(&other)),
+        let record = RecordCertificate { serial: issuance.serial.clone(), entry };
+        if !self.ports.ask(&LedgerAt(issuance.issuer.clone()), &record).await? {
+            return Err(Problem::internal("the serial number is taken by another certificate"));
         }
         let signature = self.ports.sign(issuer, tbs.as_bytes()).await?;
         leaf::assemble(&tbs, &signature)

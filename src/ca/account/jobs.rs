@@ -1,21 +1,28 @@
 //! The jobs of an account: validations, issuances, its entry in the list of accounts.
 
+use super::kind::Account;
 use crate::ca::runtime::jobs::{JobRecord, Work};
-use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::Problem;
 use crate::store::Kv;
-use std::rc::Rc;
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
-    /// Does a job of this account that was taken or begun.
-    pub(in crate::ca) async fn run_account_job(self: Rc<Self>, job: JobRecord) {
-        let done = match &job.work {
-            Work::Validate(authorization, kind) => self.validate(authorization, kind, self.this_try(&job)).await,
-            Work::Issue(order) => self.finish_issuance(order, self.this_try(&job)).await,
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
+    /// Does a job of this account.
+    ///
+    /// # Errors
+    /// The failure of the job, which stays recorded.
+    pub(in crate::ca) async fn do_job(&self, job: &JobRecord) -> Result<(), Problem> {
+        match &job.work {
+            Work::Validate(authorization, kind) => self.validate(authorization, kind, self.this_try(job)).await,
+            Work::Issue(order) => self.finish_issuance(order, self.this_try(job)).await,
             Work::List => self.tell_list(job.attempts).await,
-            other => Err(Problem::internal(format!("{} is not a job of an account", other.name()))),
-        };
+            Work::Condemn(..) | Work::Index | Work::Notify => Err(job.work.misplaced()),
+        }
+    }
+
+    /// Does a job that a request began.
+    pub(in crate::ca) async fn run_account_job(self, job: JobRecord) {
+        let done = self.do_job(&job).await;
         self.end_job(done);
     }
 }

@@ -6,16 +6,16 @@
 //! two accounts. Claims carry the number of their change: what is late (a release, or a claim handed on) finds that a
 //! newer claim has come and leaves it alone, and a change that was called off cannot be completed by a later one.
 
+use super::kind::{Account, AccountAt};
 use super::listing::PATIENCE;
 use super::request::Admitted;
+use super::resource::ReleaseKeyClaim;
 use crate::ca::config::key_policy;
 use crate::ca::config::key_policy::Use;
 use crate::ca::http::message::Answer;
 use crate::ca::partitions::compromised_keys;
-use crate::ca::partitions::key_owner::{ask_account, owner};
+use crate::ca::partitions::key_owner::{ClaimKey, KeyAt, ReassignKey, ReleaseKey};
 use crate::ca::runtime::jws;
-use crate::ca::runtime::message::{Message, Partition};
-use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::ca::runtime::problems::dead_account;
 use crate::jose::{Jwk, KeyChange, KeyChangeFault};
@@ -23,18 +23,17 @@ use crate::records::acme::account::KeyOwner;
 use crate::records::{AccountRecord, AccountStatus, Problem};
 use crate::store::Kv;
 use crate::values::Id;
-use std::rc::Rc;
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     /// keyChange.
     ///
     /// # Errors
     /// `malformed`, `badPublicKey` or `badSignatureAlgorithm` for a faulty inner JWS; `malformed` with 409 and the
     /// other account's URL in `Location` for a key that has an account; `rateLimited`.
-    pub async fn post_key_change(self: &Rc<Self>, admitted: &Admitted) -> Answer {
+    pub async fn post_key_change(&self, admitted: &Admitted) -> Answer {
         let change = self.key_change(admitted).await;
         let old = admitted.jws.thumbprint().as_str().to_owned();
-        let (new_key, claim) = self.enter(admitted, |txn, mut account| {
+        let (new_key, claim) = self.transact_as_account(admitted, |txn, mut account| {
             let new_key = change?.new_key().clone();
             self.count_key_change(txn)?;
             account.pending_thumbprint = Some(new_key.thumbprint().as_str().to_owned());
@@ -65,7 +64,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// Has a key let go of that is not this account's after all, so that nothing of it stays. What fails there is healed
     /// by the next request that has the key.
     async fn release_key(&self, thumbprint: String, claim: KeyOwner) {
-        if let Err(problem) = self.ports.call(&Partition::Key(thumbprint), &Message::Release(claim)).await {
+        if let Err(problem) = self.ports.ask(&KeyAt(thumbprint), &ReleaseKey(claim)).await {
             self.log(&problem);
         }
     }
@@ -82,21 +81,20 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// Has the new key claimed for this account.
     async fn claim_for(&self, claim: &KeyOwner, key: &Jwk) -> Result<(), Problem> {
         let thumbprint = key.thumbprint().as_str().to_owned();
-        let other = match owner(&self.ports, &thumbprint, &Message::Claim(claim.clone())).await? {
-            Some(owner) if owner.account == claim.account => return Ok(()),
-            Some(owner) => owner,
-            None => return Err(Problem::internal("a claimed key has no owner")),
-        };
-        let question = Message::Yield { thumbprint: thumbprint.clone() };
-        if ask_account(&self.ports, &other.account, &question).await?.has() {
+        let key = KeyAt(thumbprint.clone());
+        let other = self.ports.ask(&key, &ClaimKey(claim.clone())).await?;
+        if other.account == claim.account {
+            return Ok(());
+        }
+        let at = AccountAt(other.account.clone());
+        if self.ports.ask(&at, &ReleaseKeyClaim { thumbprint }).await?.has() {
             return Err(self.conflict(&other.account));
         }
-        let reassign = Message::Reassign { from: other, to: claim.clone() };
-        match owner(&self.ports, &thumbprint, &reassign).await? {
-            Some(owner) if owner.account == claim.account => Ok(()),
-            Some(owner) => Err(self.conflict(&owner.account)),
-            None => Err(Problem::internal("a reassigned key has no owner")),
+        let owner = self.ports.ask(&key, &ReassignKey { from: other, to: claim.clone() }).await?;
+        if owner.account != claim.account {
+            return Err(self.conflict(&owner.account));
         }
+        Ok(())
     }
 
     fn conflict(&self, other: &Id) -> Problem {
@@ -107,7 +105,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         }
     }
 
-    async fn take_over(self: &Rc<Self>, old: &str, claim: &KeyOwner, key: &Jwk) -> Answer {
+    async fn take_over(&self, old: &str, claim: &KeyOwner, key: &Jwk) -> Answer {
         let thumbprint = key.thumbprint().as_str().to_owned();
         let (response, job) = self.transact(|txn| {
             let mut account: AccountRecord = self.account(txn)?;

@@ -1,13 +1,13 @@
 //! The rate limits that count in an account.
 
 use super::failures::ORDERS;
+use super::kind::Account;
 use super::order_request::Wanted;
 use super::replacement::is_exempt_by_time;
 use crate::ca::config::rate_limits;
 use crate::ca::config::rate_limits::LimitName;
 use crate::ca::partitions::external_key::KEYS;
 use crate::ca::runtime::jobs::{JOBS, JobRecord, Work};
-use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::acme::authorization::AuthorizationStatus;
 use crate::records::acme::reuse::identifier_id;
@@ -19,7 +19,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     /// Counts a new order, if all limits allow it. One that renews is not counted, the first for each certificate:
     /// `replaced` is the certificate of this account that it replaces. Gives whether the order is exempt so.
     ///

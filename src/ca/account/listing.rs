@@ -1,17 +1,13 @@
 //! The entry of an account in the list of accounts.
 
-use crate::ca::partitions::roster::roster;
-use crate::ca::runtime::ask::{ask, json_of};
+use super::kind::Account;
+use crate::ca::partitions::roster::{Enrol, RosterAt};
 use crate::ca::runtime::jobs::{JobRecord, Work};
-use crate::ca::runtime::operation::Operation;
-use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::ledger::inventory::RosterEntry;
 use crate::records::{AccountRecord, Problem};
 use crate::store::{Kv, Txn};
 use core::time::Duration;
-use serde_json::Value;
-use std::rc::Rc;
 
 /// How long a request waits for lists of accounts to show what it changed.
 pub(in crate::ca) const PATIENCE: Duration = Duration::from_secs(3);
@@ -22,7 +18,7 @@ const RETRY: Duration = Duration::from_secs(5);
 /// The longest wait, in that many of the first.
 const SLOWEST: u32 = 60;
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     /// Stores this account, of which something changes that a list shows. Gives the job that has the list show it.
     ///
     /// # Errors
@@ -62,13 +58,13 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// Tells the list of accounts of this one. Gives the revision that it told.
     async fn tell_list_now(&self) -> Result<Option<u64>, Problem> {
         let Some(account) = self.transact(|txn| Ok(txn.get::<AccountRecord>("")?))? else { return Ok(None) };
-        let member = Box::new(RosterEntry::of(&account));
-        ask(&self.ports, &roster(&account.id), Operation::Enrol(member)).await?;
+        let member = RosterEntry::of(&account);
+        self.ports.ask(&RosterAt::of(&account.id), &Enrol(member)).await?;
         Ok(Some(account.revision))
     }
 
     /// Has the list of accounts told beside what else is done. When that fails, whoever looks at the list asks the account.
-    pub(in crate::ca) fn tell_list_soon(self: &Rc<Self>) {
+    pub(in crate::ca) fn tell_list_soon(&self) {
         let cell = self.clone();
         self.ports.spawn(Box::pin(async move {
             if let Err(problem) = cell.tell_list_now().await {
@@ -78,7 +74,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     }
 
     /// What a list has of this account; `null` when there is none.
-    pub(in crate::ca) fn listed_account(&self) -> Result<Value, Problem> {
-        self.transact(|txn| json_of(&txn.get::<AccountRecord>("")?.as_ref().map(RosterEntry::of)))
+    pub(in crate::ca) fn listed_account(&self) -> Result<Option<RosterEntry>, Problem> {
+        self.transact(|txn| Ok(txn.get::<AccountRecord>("")?.as_ref().map(RosterEntry::of)))
     }
 }

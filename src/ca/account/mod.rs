@@ -1,5 +1,6 @@
 //! The account partition: requests, orders, authorizations, challenges, finalization.
 
+pub mod asks;
 pub mod authorization;
 pub mod caa;
 pub mod certificate;
@@ -11,6 +12,7 @@ pub mod finalize;
 pub mod issuance;
 pub mod jobs;
 pub mod key_change;
+pub mod kind;
 pub mod limits;
 pub mod listing;
 pub mod new_order;

@@ -1,10 +1,10 @@
 //! newOrder ([RFC 8555 §7.4](https://www.rfc-editor.org/rfc/rfc8555#section-7.4)): from identifiers to an order with its authorizations.
 
+use super::kind::Account;
 use super::order_request::Wanted;
 use super::persistent_proof::Proof;
 use super::request::Admitted;
 use crate::ca::http::message::Answer;
-use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::pki::validity::RequestedPeriod;
 use crate::records::acme::order;
@@ -13,7 +13,7 @@ use crate::records::{OrderRecord, Problem};
 use crate::store::{Kv, Txn};
 use crate::values::Time;
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     /// newOrder. An open order for exactly the same is answered again, unless it was ready from the beginning; names that
     /// the account has proven lately need no new proof.
     ///
@@ -25,7 +25,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     pub async fn post_new_order(&self, admitted: &Admitted) -> Answer {
         let proofs = self.just_in_time(admitted).await;
         let urgent = self.is_urgent(admitted).await;
-        let answer = self.enter(admitted, |txn, _account| {
+        let answer = self.transact_as_account(admitted, |txn, _account| {
             let wanted = self.wanted(admitted, urgent)?;
             let order = match self.placed(txn, &wanted)? {
                 Some(order) if self.hold_still(txn, &order, &proofs)? => {

@@ -1,21 +1,38 @@
 //! What operators do with an account.
 
+use super::kind::Account;
 use super::listing::PATIENCE;
 use crate::ca::partitions::roster::shown_of;
-use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::ledger::inventory::RosterEntry;
 use crate::records::{AccountRecord, AccountStatus, CertificateRecord, Problem};
 use crate::store::Kv;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::rc::Rc;
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+/// Asks for the account as the API shows it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ShowAccount;
+
+/// Asks for the account's entry in the list of accounts.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ListedAccount;
+
+/// Deactivates the account; replies with it as the API shows it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct DeactivateAccount;
+
+/// Asks for a certificate with its chain, in PEM.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct DownloadCertificate {
+    /// The serial number in hex.
+    pub serial: String,
+}
+
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     /// This account; `null` when there is none.
-    pub(in crate::ca) fn show_account(&self) -> Result<Value, Problem> {
-        self.transact(|txn| {
-            Ok(txn.get::<AccountRecord>("")?.map_or(Value::Null, |account| self.account_shown(&account)))
-        })
+    pub(in crate::ca) fn show_account(&self) -> Result<Option<Value>, Problem> {
+        self.transact(|txn| Ok(txn.get::<AccountRecord>("")?.map(|account| self.account_shown(&account))))
     }
 
     fn account_shown(&self, account: &AccountRecord) -> Value {
@@ -23,16 +40,16 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     }
 
     /// Ends this account; `null` when there is none. One that is over stays as it is.
-    pub(in crate::ca) async fn end_account(self: &Rc<Self>) -> Result<Value, Problem> {
+    pub(in crate::ca) async fn deactivate_account(&self) -> Result<Option<Value>, Problem> {
         let (shown, job) = self.transact(|txn| {
-            let Some(mut account) = txn.get::<AccountRecord>("")? else { return Ok((Value::Null, None)) };
+            let Some(mut account) = txn.get::<AccountRecord>("")? else { return Ok((None, None)) };
             let mut job = None;
             if account.status == AccountStatus::Valid {
                 account.status = AccountStatus::Revoked;
                 self.cancel_orders(txn)?;
                 job = Some(self.put_listed(txn, &mut account)?);
             }
-            Ok((self.account_shown(&account), job))
+            Ok((Some(self.account_shown(&account)), job))
         })?;
         if let Some(job) = job {
             self.run_now(Box::pin(self.clone().run_account_job(job)), PATIENCE).await;
@@ -41,7 +58,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     }
 
     /// A certificate of this account with its chain; `null` when it is not there.
-    pub(in crate::ca) fn download(&self, serial: &str) -> Result<Value, Problem> {
-        self.transact(|txn| Ok(txn.get::<CertificateRecord>(serial)?.map_or(Value::Null, |found| found.pem.into())))
+    pub(in crate::ca) fn download(&self, serial: &str) -> Result<Option<String>, Problem> {
+        self.transact(|txn| Ok(txn.get::<CertificateRecord>(serial)?.map(|found| found.pem)))
     }
 }

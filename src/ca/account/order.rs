@@ -1,8 +1,8 @@
 //! Orders as they are read ([RFC 8555 §7.4](https://www.rfc-editor.org/rfc/rfc8555#section-7.4)).
 
+use super::kind::Account;
 use super::request::{Admitted, only_read};
 use crate::ca::http::message::{Answer, Response};
-use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::acme::order::{OrderStatus, OrderUrls};
 use crate::records::{AuthorizationRecord, OrderRecord, Problem};
@@ -13,7 +13,7 @@ use crate::values::Id;
 /// longer than the finalize request itself is a retry after a fault, which comes after five seconds.
 const PROCESSING_RETRY: u64 = 3;
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     /// The authorizations of an order, in its order.
     ///
     /// # Errors
@@ -66,7 +66,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// # Errors
     /// 404 for an unknown one, `malformed` with a payload.
     pub fn post_order(&self, admitted: &Admitted, id: &Id) -> Answer {
-        self.enter(admitted, |txn, _account| {
+        self.transact_as_account(admitted, |txn, _account| {
             only_read(admitted)?;
             let order = self.order(txn, id)?;
             self.order_response(txn, 200, &order)

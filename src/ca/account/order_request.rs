@@ -1,9 +1,9 @@
 //! The request for an order, checked.
 
+use super::kind::Account;
 use super::request::{Admitted, payload};
 use crate::ca::http::cert_id::CertId;
 use crate::ca::issuance_policy::grant::OrderGrants;
-use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::pki::validity::{PeriodLimits, RequestedPeriod};
 use crate::pki::{Profile, profile};
@@ -26,7 +26,7 @@ pub(in crate::ca) struct Wanted<'a> {
     pub urgent: bool,
 }
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     pub(in crate::ca) fn wanted<'a>(&'a self, admitted: &'a Admitted, urgent: bool) -> Result<Wanted<'a>, Problem> {
         let asked: NewOrder = payload(admitted)?;
         let RequestedIdentifiers { valid: identifiers, invalid: bad } = asked.read()?;

@@ -1,9 +1,9 @@
 //! Names whose validations always fail: paused for their account, and how a person has them go on.
 
+use super::kind::Account;
 use crate::ca::config::rate_limits::PAUSED;
 use crate::ca::config::settings::Settings;
 use crate::ca::http::pause_link::Pause;
-use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::ca::runtime::problems::dead_account;
 use crate::records::operations::limit::FailingRecord;
@@ -12,6 +12,16 @@ use crate::records::operations::proof::Purpose;
 use crate::records::{AccountRecord, AccountStatus, Kind, Problem};
 use crate::store::Kv;
 use crate::values::{Id, Time};
+use serde::{Deserialize, Serialize};
+
+/// Ends the pause of a name, on a person's request.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Unpause {
+    /// The name, as `{type}:{value}`.
+    pub subject: String,
+    /// The time when the pause began.
+    pub since: Time,
+}
 
 /// How long a client should wait that asks for a paused name, in seconds: a day. A person has to act first.
 const RETRY: u32 = 86_400;
@@ -44,12 +54,12 @@ pub fn paused(settings: &Settings, account: &Id, subject: &str, since: Time, rec
     }
 }
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     /// Ends this pause of a name, if it still lasts; of another pause nothing is changed.
     ///
     /// # Errors
     /// 404 without the account, `unauthorized` with 401 when it is no more.
-    pub fn go_on(&self, subject: &str, since: Time) -> Result<(), Problem> {
+    pub fn unpause(&self, subject: &str, since: Time) -> Result<(), Problem> {
         self.transact(|txn| {
             let account = txn.get::<AccountRecord>("")?.ok_or_else(|| Problem::not_found("account"))?;
             if account.status != AccountStatus::Valid {

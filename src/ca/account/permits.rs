@@ -1,15 +1,15 @@
 //! What the effective policy permits to this account.
 
+use super::kind::Account;
 use crate::ca::issuance_policy::effective::{self, EffectivePolicy};
 use crate::ca::issuance_policy::grant::{OrderGrants, grant_order};
-use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::acme::problem::Named;
 use crate::records::{AuthorizationRecord, Kind, OrderRecord, Problem};
 use crate::store::Kv;
 use crate::values::Identifier;
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     /// What the account of this partition is under by now.
     ///
     /// # Errors
@@ -20,11 +20,11 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     }
 }
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     /// As [`grant_order`], by what the account is under today.
     ///
     /// # Errors
-    /// As [`grant_order`]; `rejectedIdentifier` for names that are [too deep](Cell::too_deep); `unauthorized`: see [`EffectivePolicy::rules`].
+    /// As [`grant_order`]; `rejectedIdentifier` for names that are [too deep](Account::too_deep); `unauthorized`: see [`EffectivePolicy::rules`].
     pub fn permits<'a>(
         &'a self,
         governing: &'a EffectivePolicy,
@@ -33,10 +33,10 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         self.permits_beside(governing, identifiers, Vec::new())
     }
 
-    /// As [`Cell::permits`], beside identifiers that were refused before.
+    /// As [`Account::permits`], beside identifiers that were refused before.
     ///
     /// # Errors
-    /// As [`Cell::permits`].
+    /// As [`Account::permits`].
     pub fn permits_beside<'a>(
         &'a self,
         governing: &'a EffectivePolicy,
@@ -55,12 +55,12 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     ///
     /// # Errors
     /// As [`grant_order`]; `unauthorized` for identifiers that were pre-authorised and are not any more.
-    pub fn check_still_permitted(
-        &self,
-        governing: &EffectivePolicy,
+    pub fn check_still_permitted<'a>(
+        &'a self,
+        governing: &'a EffectivePolicy,
         order: &OrderRecord,
         authorizations: &[AuthorizationRecord],
-    ) -> Result<(), Problem> {
+    ) -> Result<OrderGrants<'a>, Problem> {
         let permits = self.permits(governing, &order.identifiers)?;
         let mut refused = Vec::new();
         for authorization in authorizations.iter().filter(|authorization| authorization.challenges.is_empty()) {
@@ -77,6 +77,6 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
                 }
             }
         }
-        Problem::join(refused, order.identifiers.len()).map_or(Ok(()), Err)
+        Problem::join(refused, order.identifiers.len()).map_or(Ok(permits), Err)
     }
 }

@@ -2,8 +2,8 @@
 //! the order is placed
 //! ([draft-ietf-acme-dns-persist-02 §4.4](https://datatracker.ietf.org/doc/html/draft-ietf-acme-dns-persist-02#section-4.4)).
 
+use super::kind::Account;
 use super::request::{Admitted, payload};
-use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::policy::Grant;
 use crate::records::acme::authorization::PersistentOffer;
@@ -40,7 +40,7 @@ struct Search {
     thumbprints: Vec<String>,
 }
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     /// The challenge types that an identifier is offered: those that the policy says, or that every client understands;
     /// and dns-persist-01 to an account that proved the name by it before, unless the policy excludes it. None for one
     /// that is pre-authorised.
@@ -67,7 +67,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         }
         let settings = self.ports.settings();
         let issuer_domain_names = settings.caa.identities.clone();
-        let account_uri = settings.urls.account(self.account_id()?);
+        let account_uri = settings.urls.account(&self.id);
         Ok(ChallengeRecord::persistent(method.name(), PersistentOffer { issuer_domain_names, account_uri }))
     }
 
@@ -76,7 +76,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// Whatever goes wrong, in the request, the storage or the network, is no proof and nothing else: the order is
     /// placed, or refused, as usual.
     pub async fn just_in_time(&self, admitted: &Admitted) -> Vec<Proof> {
-        let Ok(search) = self.consider(admitted, |txn, account| {
+        let Ok(search) = self.precheck(admitted, |txn, account| {
             if txn.list::<PersistRecord>(None, 1)?.is_empty() {
                 return Ok(Search::default());
             }

@@ -1,12 +1,13 @@
 //! Renewal information and replacement ([RFC 9773](https://www.rfc-editor.org/rfc/rfc9773)): when a certificate should
 //! be renewed, and which order does so.
 
+use super::kind::Account;
 use super::order_request::Wanted;
 use super::request::{Admitted, payload};
 use crate::ca::config::rate_limits::LimitName;
 use crate::ca::http::cert_id::{CertId, spread};
-use crate::ca::runtime::message::{Message, Partition, Reply};
-use crate::ca::runtime::partition::Cell;
+use crate::ca::ledger::entry::RenewalInfo;
+use crate::ca::ledger::kind::LedgerAt;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::pki::{Serial, certificate, pem};
 use crate::records::acme::certificate::Replacement;
@@ -21,7 +22,7 @@ use std::collections::BTreeSet;
 /// end otherwise.
 const YOUNGEST: Duration = Duration::from_secs(3600);
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     /// The certificate that a new order replaces, to be marked as such; `None` without `replaces`, and also for a
     /// certificate that is none of this account's: who moves to another account, or here from another CA, does not
     /// wait for a certificate because of that.
@@ -65,7 +66,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         if limits.get(LimitName::NewOrders).is_none() && limits.get(LimitName::Certificates).is_none() {
             return false;
         }
-        let found = self.consider(admitted, |txn, _account| {
+        let found = self.precheck(admitted, |txn, _account| {
             let asked = payload::<NewOrder>(admitted)?;
             let id = asked.replaces.as_deref().and_then(CertId::read);
             let found = id.map(|id| txn.get::<CertificateRecord>(&id.serial.hex())).transpose()?.flatten();
@@ -73,10 +74,9 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             Ok(found.filter(asks))
         });
         let Ok(Some(certificate)) = found else { return false };
-        let message = Message::RenewalInfo { serial: certificate.serial };
-        match self.ports.ask(&Partition::Ledger(certificate.issuer), &message).await {
-            Ok(Reply::Renewable(Some(found))) => found.replace.is_some(),
-            Ok(_) => false,
+        let asked = self.ports.ask(&LedgerAt(certificate.issuer), &RenewalInfo { serial: certificate.serial }).await;
+        match asked {
+            Ok(found) => found.is_some_and(|found| found.replace.is_some()),
             Err(problem) => {
                 self.log(&problem);
                 false
@@ -136,7 +136,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
 /// Whether it is time to renew a certificate under no limit: its suggested window has begun, and it is not younger than
 /// [`YOUNGEST`]. The first order that renews then is exempt from limits (RFC 9773 §5); one that comes earlier is not, or a
 /// chain of orders, each replacing the one before it, would be without any limit. Of what operators revoked or have
-/// replaced, the ledger knows: see [`Cell::is_urgent`].
+/// replaced, the ledger knows: see [`Account::is_urgent`].
 pub(in crate::ca) fn is_exempt_by_time(certificate: &CertificateRecord, now: Time) -> bool {
     let CertificateRecord { issued, not_before, not_after, .. } = *certificate;
     let serial = Serial::from_hex(&certificate.serial);

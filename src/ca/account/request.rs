@@ -1,14 +1,13 @@
 //! A partition at work: its storage, its host, and the entrance for messages.
 
+use super::kind::Account;
 use super::terms;
-use crate::ca::http::routes::Route;
+use crate::ca::http::routes::AccountRoute;
 use crate::ca::issuance_policy::effective;
 use crate::ca::issuance_policy::effective::EffectivePolicy;
 use crate::ca::partitions::nonce;
-use crate::ca::partitions::nonce::redeem;
+use crate::ca::partitions::nonce::{Redeem, redeem};
 use crate::ca::runtime::jws;
-use crate::ca::runtime::message::Redemption;
-use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::ca::runtime::problems::dead_account;
 use crate::jose::{Jwk, Verified};
@@ -39,7 +38,7 @@ pub fn payload<T: serde::de::DeserializeOwned>(admitted: &Admitted) -> Result<T,
 /// A request that was let in: its signature holds for the account's key, and its nonce is good.
 ///
 /// What is left is to be done in the transaction that acts on it: redeem the nonce if this partition is its home,
-/// check that the account still has that key and is alive, check the URL. [`Cell::enter`] does that.
+/// check that the account still has that key and is alive, check the URL. [`Account::transact_as_account`] does that.
 pub struct Admitted {
     /// The verified request.
     pub jws: Verified,
@@ -53,11 +52,17 @@ pub struct Admitted {
     pub governing: EffectivePolicy,
 }
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     /// Verifies a request; `signed` says whether its signature is that of the account, whatever becomes of it.
-    pub(in crate::ca) async fn admit(&self, path: &str, body: &str, signed: &mut bool) -> Result<Admitted, Problem> {
+    pub(in crate::ca) async fn authenticate(
+        &self,
+        route: &AccountRoute,
+        path: &str,
+        body: &str,
+        signed: &mut bool,
+    ) -> Result<Admitted, Problem> {
         let jws = jws::parse(body.as_bytes())?;
-        let id = self.account_id()?.clone();
+        let id = self.id.clone();
         let account = self.transact(|txn| self.account(txn))?;
         let key: Jwk = serde_json::from_value(account.key.clone())
             .map_err(|e| Problem::internal(format!("the stored account key cannot be read: {e}")))?;
@@ -72,9 +77,9 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             None
         };
         let url = counted.and_then(|()| jws::check_url(&self.ports, &jws, path));
-        let needs_agreement = !terms::needs_no_agreement(path, &jws);
-        let governing = match Route::parse(path) {
-            Some(Route::NewOrder | Route::NewAuthorization | Route::Directory) => {
+        let needs_agreement = !terms::needs_no_agreement(route, &jws);
+        let governing = match route {
+            AccountRoute::NewOrder | AccountRoute::NewAuthorization | AccountRoute::Directory => {
                 effective::for_account(&self.ports, &account).await?
             }
             _ => EffectivePolicy::default(),
@@ -99,19 +104,19 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// # Errors
     /// `badNonce`; `unauthorized` with 401 for a dead account; `userActionRequired` for one that has to agree to new
     /// terms of service; what `act` returns.
-    pub fn enter<T>(
+    pub fn transact_as_account<T>(
         &self,
         admitted: &Admitted,
         act: impl FnOnce(&mut Txn<'_, K>, AccountRecord) -> Result<T, Problem>,
     ) -> Result<T, Problem> {
         self.transact(|txn| {
             if let Some(nonce) = &admitted.nonce
-                && !redeem(txn, &Redemption::from(nonce))?
+                && !redeem(txn, &Redeem::from(nonce))?
             {
                 return Err(jws::used_nonce());
             }
             let mark = txn.mark();
-            let acted = self.living(txn, admitted).and_then(|account| act(txn, account));
+            let acted = self.require_active(txn, admitted).and_then(|account| act(txn, account));
             if acted.is_err() {
                 txn.roll_back_to(mark);
             }
@@ -119,28 +124,28 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         })?
     }
 
-    /// Looks at what a request is about, before a step that takes time: what [`Cell::enter`] would refuse is refused here
+    /// Looks at what a request is about, before a step that takes time: what [`Account::transact_as_account`] would refuse is refused here
     /// already, and nothing is changed.
     ///
     /// # Errors
-    /// As [`Cell::enter`].
-    pub fn consider<T>(
+    /// As [`Account::transact_as_account`].
+    pub fn precheck<T>(
         &self,
         admitted: &Admitted,
         look: impl FnOnce(&Txn<'_, K>, AccountRecord) -> Result<T, Problem>,
     ) -> Result<T, Problem> {
         self.transact(|txn| {
             if let Some(nonce) = &admitted.nonce
-                && txn.get::<RedeemedNonce>(&Redemption::from(nonce).name)?.is_some()
+                && txn.get::<RedeemedNonce>(&Redeem::from(nonce).name)?.is_some()
             {
                 return Err(jws::used_nonce());
             }
-            let account = self.living(txn, admitted)?;
+            let account = self.require_active(txn, admitted)?;
             look(txn, account)
         })
     }
 
-    fn living(&self, txn: &Txn<'_, K>, admitted: &Admitted) -> Result<AccountRecord, Problem> {
+    fn require_active(&self, txn: &Txn<'_, K>, admitted: &Admitted) -> Result<AccountRecord, Problem> {
         let account = self.account(txn)?;
         if account.thumbprint != admitted.jws.thumbprint().as_str() {
             let detail = "The account's key was changed while this request was on its way. Sign with the new key.";

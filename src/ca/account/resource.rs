@@ -1,20 +1,73 @@
 //! An account's own side: coming into being, update, deactivation, the list of its orders.
 
+use super::kind::Account;
 use super::listing::PATIENCE;
 use super::request::{Admitted, payload};
 use crate::ca::http::message::{Answer, Response};
 use crate::ca::runtime::jobs::JobRecord;
-use crate::ca::runtime::message::{Creation, Holding};
-use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
-use crate::records::acme::account::{AccountUpdate, Tombstone};
+use crate::records::acme::account::{AccountUpdate, ExternalBinding, NewAccount, Tombstone};
 use crate::records::acme::contact;
 use crate::records::{AccountRecord, AccountStatus, OrderRecord, Problem};
 use crate::store::{Kv, Txn};
-use crate::values::Id;
+use crate::values::{Id, Time};
 use core::time::Duration;
-use serde_json::json;
-use std::rc::Rc;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+/// Asks whether the account has the key of this thumbprint.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct FindAccount {
+    /// The thumbprint.
+    pub thumbprint: String,
+}
+
+/// Asks whether the account has the key; if not, ends its claim of the key, which will be another account's.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ReleaseKeyClaim {
+    /// The thumbprint.
+    pub thumbprint: String,
+}
+
+/// Creates the account if absent, with a key that is verified and claimed for it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CreateAccount {
+    /// The account key as canonical JWK.
+    pub key: Value,
+    /// Its thumbprint.
+    pub thumbprint: String,
+    /// The client's members, checked.
+    pub wanted: NewAccount,
+    /// The external account that it will belong to.
+    pub external: Option<ExternalBinding>,
+    /// The time of its creation.
+    pub created: Time,
+}
+
+/// Whether an account has a key.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Holding {
+    /// There is no such account (and, after [`ReleaseKeyClaim`], never will be).
+    Nobody,
+    /// It has another key.
+    OtherKey,
+    /// It has the key.
+    Has {
+        /// Its status.
+        status: AccountStatus,
+        /// The account object to show.
+        object: Value,
+        /// Whether it was made just now.
+        created: bool,
+    },
+}
+
+impl Holding {
+    /// Whether the account has the key.
+    pub fn has(&self) -> bool {
+        matches!(self, Self::Has { .. })
+    }
+}
 
 /// How many orders a page of the orders list has.
 const ORDERS_PER_PAGE: usize = 50;
@@ -22,7 +75,7 @@ const ORDERS_PER_PAGE: usize = 50;
 /// For how long an account that was called off stays so. A request that is about to make it lives for half a minute.
 const VOID_LIFETIME: Duration = Duration::from_secs(3600);
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     /// Whether this account has the key of this thumbprint.
     ///
     /// # Errors
@@ -35,12 +88,12 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         })
     }
 
-    /// As [`Cell::find`]; and whatever would lead to this account's having the key is called off: whoever asks is about
+    /// As [`Account::find`]; and whatever would lead to this account's having the key is called off: whoever asks is about
     /// to give the key to another.
     ///
     /// # Errors
     /// When the storage fails.
-    pub fn give_up(&self, thumbprint: &str) -> Result<Holding, Problem> {
+    pub fn release_key_claim(&self, thumbprint: &str) -> Result<Holding, Problem> {
         self.transact(|txn| match txn.get::<AccountRecord>("")? {
             None => {
                 txn.put("", &Tombstone { expires: self.ports.now().plus(VOID_LIFETIME) })?;
@@ -69,12 +122,12 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         account.wire(&self.ports.settings().urls.orders(&account.id, None))
     }
 
-    /// Makes the account, unless there is one; then it answers as [`Cell::give_up`] does.
+    /// Makes the account, unless there is one; then it answers as [`Account::release_key_claim`] does.
     ///
     /// # Errors
     /// When the storage fails.
-    pub fn create(&self, creation: Creation) -> Result<Holding, Problem> {
-        let id = self.account_id()?.clone();
+    pub fn create(&self, creation: CreateAccount) -> Result<Holding, Problem> {
+        let id = self.id.clone();
         self.transact(|txn| {
             if let Some(account) = txn.get::<AccountRecord>("")? {
                 return self.holding(txn, account, &creation.thumbprint);
@@ -109,8 +162,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// # Errors
     /// `malformed` for a payload that is no JSON object; `invalidContact`, `unsupportedContact`; 404 for the URL of
     /// another account.
-    pub async fn post_account(self: &Rc<Self>, admitted: &Admitted, id: &Id) -> Answer {
-        let (response, job) = self.enter(admitted, |txn, mut account| {
+    pub async fn post_account(&self, admitted: &Admitted, id: &Id) -> Answer {
+        let (response, job) = self.transact_as_account(admitted, |txn, mut account| {
             if *id != account.id {
                 return Err(Problem::not_found("account"));
             }
@@ -173,7 +226,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// # Errors
     /// 404 for another account's list.
     pub fn post_orders(&self, admitted: &Admitted, id: &Id, after: Option<&Id>) -> Answer {
-        self.enter(admitted, |txn, account| {
+        self.transact_as_account(admitted, |txn, account| {
             if *id != account.id {
                 return Err(Problem::not_found("orders list"));
             }

@@ -5,8 +5,8 @@
 //! row read for each name and order. It saves, for each name that need not be proven again, the six rows that an
 //! authorization and its validation write, and three or more of the client's requests, each with its nonce.
 
+use super::kind::Account;
 use super::order_request::Wanted;
-use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::policy::Grant;
 use crate::records::acme::authorization::{AuthorizationStatus, VALID_LIFETIME};
@@ -16,7 +16,7 @@ use crate::records::{AuthorizationRecord, OrderRecord, Problem};
 use crate::store::{Kv, Txn};
 use crate::values::{Identifier, Time};
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     /// A valid authorization for exactly this identifier that a new order may rest on. Not one by a challenge type that
     /// no policy would offer any more, and none where the policy grants the name itself.
     ///

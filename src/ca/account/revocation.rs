@@ -1,11 +1,11 @@
 //! revokeCert ([RFC 8555 §7.6](https://www.rfc-editor.org/rfc/rfc8555#section-7.6)), by three authorities: the account that
 //! a certificate was issued to, an account that could have it issued, and the certificate's own key.
 
+use super::kind::Account;
 use super::request::Admitted;
 use crate::ca::http::message::Answer;
-use crate::ca::ledger::revocation_request::{read, tell_ledger};
-use crate::ca::runtime::message::Requester;
-use crate::ca::runtime::partition::Cell;
+use crate::ca::ledger::entry::Requester;
+use crate::ca::ledger::revocation_request::{read, revoke};
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::pki::certificate::PresentedCertificate;
 use crate::records::acme::authorization::AuthorizationStatus;
@@ -14,20 +14,20 @@ use crate::store::{Kv, Txn};
 use crate::values::Identifier;
 use std::collections::BTreeSet;
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     /// revokeCert, signed with an account key.
     ///
     /// # Errors
     /// `malformed`, `unauthorized`, `badRevocationReason`, `alreadyRevoked`.
     pub async fn post_revoke(&self, admitted: &Admitted) -> Answer {
-        let wish = self.enter(admitted, |_txn, _account| read(&admitted.jws))?;
+        let wanted = self.transact_as_account(admitted, |_txn, _account| read(&admitted.jws))?;
         let id = &admitted.account;
-        let asked = tell_ledger(&self.ports, &wish, Requester::Account { id: id.clone(), authorized: false }).await;
+        let asked = revoke(&self.ports, &wanted, Requester::Account { id: id.clone(), authorized: false }).await;
         match asked {
             // Not the account that it was issued to: does it hold authorizations for all of the names?
             Err(problem) if problem.kind == Kind::Unauthorized => {
-                if self.transact(|txn| self.covers(txn, &wish.presented))? {
-                    tell_ledger(&self.ports, &wish, Requester::Account { id: id.clone(), authorized: true }).await
+                if self.transact(|txn| self.covers(txn, &wanted.presented))? {
+                    revoke(&self.ports, &wanted, Requester::Account { id: id.clone(), authorized: true }).await
                 } else {
                     Err(problem)
                 }

@@ -1,15 +1,15 @@
 //! A policy in the shadow of the one in force: it decides nothing, and operators are told what it would have refused.
 
+use super::kind::Account;
 use super::request::Admitted;
 use crate::ca::issuance_policy::grant::verdicts;
-use crate::ca::runtime::message::{Message, Partition};
-use crate::ca::runtime::operation::{FOUND, Operation};
-use crate::ca::runtime::partition::Cell;
+use crate::ca::partitions::operations::kind::OperationsAt;
+use crate::ca::partitions::operations::shadow::{FOUND, RecordFindings};
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::NewOrder;
 use crate::store::Kv;
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     /// Tells operators what the policy in the shadow would have refused of an order that was taken. Whatever goes wrong with
     /// that, the order is taken.
     pub(in crate::ca) async fn tell_shadow(&self, admitted: &Admitted) {
@@ -18,11 +18,13 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             return;
         }
         for (identifier, rule) in &findings {
-            self.ports
-                .log(&format!("{}: the policy in the shadow would refuse {identifier}: {rule}", self.name.name()));
+            self.ports.log(&format!(
+                "{}: the policy in the shadow would refuse {identifier}: {rule}",
+                self.partition.id.name()
+            ));
         }
-        let found = Operation::Found { account: admitted.account.clone(), findings };
-        if let Err(problem) = self.ports.ask(&Partition::Operations, &Message::Operate(found)).await {
+        let found = RecordFindings { account: admitted.account.clone(), findings };
+        if let Err(problem) = self.ports.ask(&OperationsAt, &found).await {
             self.log(&problem);
         }
     }

@@ -1,9 +1,9 @@
 //! Agreement to changed terms of service ([RFC 8555 §7.3.3](https://www.rfc-editor.org/rfc/rfc8555#section-7.3.3)): the
 //! refusal of an account that has not agreed to those of today, and the page where a person does.
 
+use super::kind::Account;
 use crate::ca::config::settings::{Settings, TermsChange};
-use crate::ca::http::routes::Route;
-use crate::ca::runtime::partition::Cell;
+use crate::ca::http::routes::AccountRoute;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::ca::runtime::problems::dead_account;
 use crate::jose::Verified;
@@ -12,16 +12,24 @@ use crate::records::operations::proof;
 use crate::records::operations::proof::Purpose;
 use crate::records::{AccountRecord, AccountStatus, Kind, Problem};
 use crate::store::Kv;
+use serde::{Deserialize, Serialize};
+
+/// Records the agreement to these terms of service, on a person's request.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AgreeToTerms {
+    /// The URL of the terms.
+    pub terms: String,
+}
 
 /// Whether a request is served to an account that has not agreed: reading the account and ending it, which are its
 /// holder's right, and revocation, which is in everybody's interest.
-pub fn needs_no_agreement(path: &str, jws: &Verified) -> bool {
-    match Route::parse(path) {
-        Some(Route::Account(_)) => {
+pub fn needs_no_agreement(route: &AccountRoute, jws: &Verified) -> bool {
+    match route {
+        AccountRoute::Account(_) => {
             let update = jws.payload_json::<AccountUpdate>();
             jws.is_post_as_get() || update.is_ok_and(|update| update.deactivates() || update.contact.is_none())
         }
-        route => route == Some(Route::RevokeCert),
+        route => *route == AccountRoute::RevokeCert,
     }
 }
 
@@ -41,7 +49,7 @@ pub fn check(settings: &Settings, account: &AccountRecord) -> Result<(), Problem
     Err(Problem { instance: Some(page), terms: Some(terms.clone()), ..Problem::new(Kind::UserActionRequired, detail) })
 }
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
     /// Records that this account agreed to the terms at this URL.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
-//! The alarm of a partition: deletes what is over and does what is due.
+//! The alarm of a partition: purges expired rows and does what is due.
 
-use crate::ca::runtime::partition::Cell;
+use super::kind::Kind;
+use crate::ca::runtime::partition::Partition;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::Problem;
 use crate::store::Kv;
@@ -8,14 +9,13 @@ use crate::values::Time;
 use core::time::Duration;
 use std::rc::Rc;
 
-/// How long what is over may lie around. Deleting looks through all that is not there for good, and each alarm is a write;
-/// alarms for other things in the meantime look through nothing.
+/// Grace period before expired rows are purged: a purge scans the table and every alarm costs a write.
 const SLACK: Duration = Duration::from_secs(3600);
 
 /// How long until an alarm that failed goes off again.
 pub const RETRY: Duration = Duration::from_secs(5);
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     /// Runs when the alarm goes off. May run twice for one alarm, and at any time.
     ///
     /// # Errors
@@ -34,10 +34,12 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         let slack = self.ports.settings().life(SLACK);
         let next_purge = self.with_storage(|kv| kv.purge(self.ports.now(), slack))?;
         self.do_due().await?;
-        let next_list = self.renew_lists().await?;
-        let next_look = self.remind().await?;
+        let (next_list, next_scan) = match Kind::of(self.clone()) {
+            Kind::Ledger(ledger) => (ledger.renew_lists().await?, ledger.scan_if_due().await?),
+            _ => (None, None),
+        };
         let next_job = self.jobs()?.into_iter().map(|(_, job)| job.due).min();
-        let next: Option<Time> = [next_purge, next_job, next_list, next_look].into_iter().flatten().min();
+        let next: Option<Time> = [next_purge, next_job, next_list, next_scan].into_iter().flatten().min();
         match next {
             Some(at) => self.ports.wake_at(at),
             None => self.with_storage(|kv| {
@@ -46,18 +48,5 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             })?,
         }
         Ok(())
-    }
-
-    /// Has the alarm set for all that is due here, where it is not: one that was lost is made up for by who looks.
-    ///
-    /// # Errors
-    /// When the storage fails.
-    pub(in crate::ca) fn expect_all(&self) -> Result<(), Problem> {
-        if let Some(due) = self.jobs()?.into_iter().map(|(_, job)| job.due).min() {
-            self.ports.wake_at(due);
-        }
-        self.resume_deliveries()?;
-        self.resume_looking()?;
-        self.expect_lists()
     }
 }

@@ -1,20 +1,21 @@
-//! Takes each job to the partition method that does it.
+//! Takes each job to the kind of partition that does it.
 
+use super::kind::Kind;
 use crate::ca::runtime::jobs::{JOBS, JobRecord, SIDE_BY_SIDE, TAKING, TICK, Underway, Work};
-use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::partition::Partition;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::Problem;
 use crate::store::Kv;
 use std::rc::Rc;
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     /// For a partition that has just come into memory, before anything else: whoever had a job went down with the
     /// memory from before, whatever the lease says, so all are due now. A crash costs no more than a restart then. A
     /// validation that waits for its next try goes on waiting: a row of restarts does not use its tries up.
     ///
     /// # Errors
     /// When the storage fails.
-    pub fn resume(&self) -> Result<(), Problem> {
+    pub fn resume(self: &Rc<Self>) -> Result<(), Problem> {
         let now = self.ports.now();
         self.transact(|txn| {
             for (name, job) in txn.list::<JobRecord>(None, JOBS)? {
@@ -27,26 +28,22 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             }
             Ok(())
         })?;
-        self.expect_inventory()?;
-        self.resume_deliveries()?;
-        self.resume_looking()?;
-        self.expect_lists()
+        match Kind::of(self.clone()) {
+            Kind::Ledger(ledger) => ledger.resume(),
+            Kind::Operations(operations) => operations.notices().resume(),
+            _ => Ok(()),
+        }
     }
 
     /// Does a job that was taken.
     pub async fn run(self: Rc<Self>, job: JobRecord) {
-        match &job.work {
-            Work::Validate(..) | Work::Issue(_) | Work::List => self.run_account_job(job).await,
-            Work::Condemn(key, serial) => {
-                let done = self.have_condemned(key, serial, job.attempts).await;
-                self.end_job(done);
-            }
-            Work::Index => self.end_job(self.index()),
-            Work::Notify => {
-                let done = self.deliver_due().await;
-                self.end_job(done);
-            }
-        }
+        let done = match Kind::of(self.clone()) {
+            Kind::Account(account) => account.do_job(&job).await,
+            Kind::Ledger(ledger) => ledger.do_job(&job).await,
+            Kind::Operations(operations) if job.work == Work::Notify => operations.notices().deliver_due().await,
+            _ => Err(job.work.misplaced()),
+        };
+        self.end_job(done);
     }
 
     /// Does the jobs that are due, and those that become due meanwhile, a few side by side: a slow host delays no other

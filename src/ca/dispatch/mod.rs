@@ -2,5 +2,5 @@
 
 pub mod alarm;
 pub mod jobs;
+pub mod kind;
 pub mod messages;
-pub mod operations;

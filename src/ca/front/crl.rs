@@ -2,8 +2,8 @@
 
 use crate::ca::config::issuers::MAX_SHARDS;
 use crate::ca::http::message::{Answer, Body, Request, Response};
-use crate::ca::runtime::message;
-use crate::ca::runtime::message::{Message, Partition, Reply};
+use crate::ca::ledger::crl::CurrentCrl;
+use crate::ca::ledger::kind::LedgerAt;
 use crate::ca::runtime::ports::Ports;
 use crate::records::Problem;
 use crate::values::b64;
@@ -22,13 +22,11 @@ pub async fn show<P: Ports>(ports: &P, request: &Request, issuer: &str, shard: u
     let issuer = settings.issuers.find(issuer).filter(|_| shard < MAX_SHARDS).ok_or_else(unknown)?;
     let found = match ports.memory().list(issuer.id(), shard, ports.now()) {
         Some(kept) => kept,
-        None => match ports.ask(&Partition::Ledger(issuer.id().to_owned()), &Message::Crl { shard }).await? {
-            Reply::Crl(found) => {
-                ports.memory().keep_list(issuer.id(), shard, found.as_ref(), ports.now());
-                found
-            }
-            other => return Err(message::unexpected(&other)),
-        },
+        None => {
+            let found = ports.ask(&LedgerAt::from(issuer.id()), &CurrentCrl { shard }).await?;
+            ports.memory().keep_list(issuer.id(), shard, found.as_ref(), ports.now());
+            found
+        }
     };
     let found = found.ok_or_else(unknown)?;
     let tag = format!("\"{}\"", found.number);

@@ -2,8 +2,8 @@
 
 use crate::ca::http::message::{Answer, Body, Request, Response};
 use crate::ca::http::routes::CrlFile;
-use crate::ca::runtime::message;
-use crate::ca::runtime::message::{Message, Partition, Reply};
+use crate::ca::ledger::crl::{CrlPage, ListCrls};
+use crate::ca::ledger::kind::LedgerAt;
 use crate::ca::runtime::ports::Ports;
 use crate::pki::pem;
 use crate::records::Problem;
@@ -66,19 +66,15 @@ async fn bundle<P: Ports>(ports: &P) -> Result<String, Problem> {
     let broken = || Problem::internal("a stored CRL is broken");
     let mut text = settings.root_list.as_ref().map_or_else(String::new, |root| root.pem.clone());
     for slot in settings.issuers.slots() {
-        let ledger = Partition::Ledger(slot.issuer.id().to_owned());
+        let ledger = LedgerAt::from(slot.issuer.id());
         let mut from = Some(0);
         while let Some(shard) = from {
-            match ports.ask(&ledger, &Message::Lists { from: shard }).await? {
-                Reply::Lists { lists, next } => {
-                    for list in lists {
-                        let der = b64::decode(&list).ok_or_else(broken)?;
-                        text.push_str(&pem::write(pem::CRL, &der).map_err(|_| broken())?);
-                    }
-                    from = next.filter(|next| *next > shard);
-                }
-                other => return Err(message::unexpected(&other)),
+            let CrlPage { lists, next } = ports.ask(&ledger, &ListCrls { from: shard }).await?;
+            for list in lists {
+                let der = b64::decode(&list).ok_or_else(broken)?;
+                text.push_str(&pem::write(pem::CRL, &der).map_err(|_| broken())?);
             }
+            from = next.filter(|next| *next > shard);
         }
     }
     Ok(text)

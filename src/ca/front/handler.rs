@@ -6,15 +6,15 @@ use super::{
 use crate::ca::documents::directory::directory;
 use crate::ca::documents::{certificates, landing, operator_page};
 use crate::ca::http::message::{Answer, Body, Request, Response, unknown_path};
-use crate::ca::http::routes::{CrlFile, Route};
+use crate::ca::http::routes::{AccountRoute, CrlFile, FormRoute, PublicRoute, Route};
 use crate::ca::issuance_policy::effective;
 use crate::ca::operator_api::{dispatch, feed};
 use crate::ca::partitions::{metrics, nonce};
 use crate::ca::runtime::jws::Fresh;
 use crate::ca::runtime::limiter::When;
-use crate::ca::runtime::message::{NONCE_SHARDS, Reply};
-use crate::ca::runtime::ports::{Handed, Ports};
-use crate::ca::runtime::{jws, limiter, message};
+use crate::ca::runtime::message::{NONCE_SHARDS, PostReply};
+use crate::ca::runtime::ports::{Forwarded, Ports};
+use crate::ca::runtime::{jws, limiter};
 use crate::ca::telemetry::events::RequestLogContext;
 use crate::ca::telemetry::{counts, events};
 use crate::jose::{Jwk, KeyRef, Unverified, Verified};
@@ -28,21 +28,21 @@ pub struct Front<P> {
 
 impl<P: Ports> Front<P> {
     /// Answers any request whatever.
-    pub async fn handle(&self, request: Request) -> Handled<P::Passed> {
+    pub async fn handle(&self, request: Request) -> Served<P::Passed> {
         let (route, mut told) = (Route::parse(&request.path), RequestLogContext::at(self.ports.now()));
         let handled = match transport::turned_away(&self.ports.settings().urls, &request, route.as_ref()) {
-            Some(refusal) => Handled::Own(refusal),
+            Some(refusal) => Served::Local(refusal),
             None => self.answer(&request, route.as_ref(), &mut told).await,
         };
         let answer = match &handled {
-            Handled::Own(response) => (response.status, Some(response)),
-            Handled::Passed(status, _) => (*status, None),
+            Served::Local(response) => (response.status, Some(response)),
+            Served::Forwarded(status, _) => (*status, None),
         };
         counts::tally(&self.ports, route.as_ref(), answer.0, answer.1);
         events::answered(&self.ports, &request, route.as_ref(), answer, &told);
         match handled {
-            Handled::Own(response) => Handled::Own(finished(&request, route.as_ref(), response)),
-            passed @ Handled::Passed(..) => passed,
+            Served::Local(response) => Served::Local(finished(&request, route.as_ref(), response)),
+            passed @ Served::Forwarded(..) => passed,
         }
     }
 
@@ -51,10 +51,10 @@ impl<P: Ports> Front<P> {
         request: &Request,
         route: Option<&Route>,
         told: &mut RequestLogContext,
-    ) -> Handled<P::Passed> {
-        Handled::Own(match (request.method.as_str(), route) {
+    ) -> Served<P::Passed> {
+        Served::Local(match (request.method.as_str(), route) {
             // Also OPTIONS: scripts of other origins have no business there.
-            (_, Some(Route::Admin(route))) => dispatch::answer(&self.ports, request, route, told).await,
+            (_, Some(Route::Operator(route))) => dispatch::answer(&self.ports, request, route, told).await,
             ("OPTIONS", _) => preflight(),
             ("POST", _) => return self.post(request, route, told).await,
             ("GET" | "HEAD", _) => match self.get(request, route).await {
@@ -81,57 +81,73 @@ impl<P: Ports> Front<P> {
     async fn get(&self, request: &Request, route: Option<&Route>) -> Answer {
         // Who verifies certificates is not stopped: many of them may share an address. The file of all CRLs is for servers,
         // and reads all of a ledger's.
-        if !matches!(route, Some(Route::Crl(..) | Route::CrlFile(CrlFile::Root) | Route::Issuer(_) | Route::Root(_))) {
+        let for_verifiers = matches!(
+            route,
+            Some(Route::Public(
+                PublicRoute::Crl(..)
+                    | PublicRoute::CrlFile(CrlFile::Root)
+                    | PublicRoute::Issuer(_)
+                    | PublicRoute::Root(_)
+            ))
+        );
+        if !for_verifiers {
             limiter::count_unauthenticated(&self.ports, request.address, When::Now)?;
         }
         let (settings, method) = (self.ports.settings(), request.method.as_str());
         match route {
             None => Err(unknown_path()),
-            Some(Route::Metrics) => {
-                metrics_page::show(&self.ports, request).await.unwrap_or_else(|| Err(unknown_path()))
-            }
-            Some(Route::Directory) => {
+            Some(Route::Public(route)) => self.get_public(request, route).await,
+            Some(Route::Form(FormRoute::Agreement(account, proof))) => terms_page::page(settings, account, proof),
+            Some(Route::Form(FormRoute::Resumption(pause, proof))) => pause_page::page(settings, pause, proof),
+            Some(Route::Account(AccountRoute::Directory)) => {
                 let in_force = effective::in_force(&self.ports).await?;
                 Ok(directory(settings, in_force.policy(settings), self.ports.issuer()))
             }
-            Some(Route::Home) => {
+            Some(Route::Account(AccountRoute::NewNonce)) => {
+                // RFC 8555 §7.2: 200 to HEAD, 204 to GET.
+                let status = if method == "HEAD" { 200 } else { 204 };
+                Ok(Response::empty(status).indexed(&settings.urls).with_nonce(&self.nonce(Fresh::ForRetry)?))
+            }
+            Some(Route::NewAccount | Route::Account(_) | Route::Operator(_)) => Err(method_not_allowed(method)),
+        }
+    }
+
+    async fn get_public(&self, request: &Request, route: &PublicRoute) -> Answer {
+        let settings = self.ports.settings();
+        match route {
+            PublicRoute::Metrics => {
+                metrics_page::show(&self.ports, request).await.unwrap_or_else(|| Err(unknown_path()))
+            }
+            PublicRoute::Home => {
                 let operated = settings.operations_on();
                 let in_force = effective::in_force(&self.ports).await?;
                 let policy = in_force.policy(settings);
                 Ok(landing::home(settings, self.ports.issuer(), policy, request.accept.as_deref(), operated))
             }
-            Some(Route::Style) => Ok(landing::style(&settings.urls)),
-            Some(Route::Root(encoding)) => landing::root(settings, *encoding),
-            Some(Route::Inventory(file)) if settings.operations_on() => {
+            PublicRoute::Style => Ok(landing::style(&settings.urls)),
+            PublicRoute::Root(encoding) => landing::root(settings, *encoding),
+            PublicRoute::Inventory(file) if settings.operations_on() => {
                 Ok(operator_page::asset(*file).indexed(&settings.urls))
             }
-            // Where nobody is an operator, nobody could take the URL away from who has it.
-            Some(Route::Calendar(proof)) if settings.operations_on() => feed::show(&self.ports, proof).await,
-            Some(Route::Inventory(_) | Route::Calendar(_)) => Err(unknown_path()),
-            Some(Route::Issuer(id)) => certificates::certificate(settings, id),
-            Some(Route::Issuers) => issuers::overview(&self.ports).await,
-            Some(Route::Crl(issuer, shard)) => crl::show(&self.ports, request, issuer, *shard).await,
-            Some(Route::CrlFile(which)) => crl_files::show(&self.ports, request, *which).await,
-            Some(Route::RenewalInfo(id)) => renewal_info::renewal_info(&self.ports, id).await,
-            Some(Route::Agreement(account, proof)) => terms_page::page(settings, account, proof),
-            Some(Route::Resumption(pause, proof)) => pause_page::page(settings, pause, proof),
-            Some(Route::NewNonce) => {
-                // RFC 8555 §7.2: 200 to HEAD, 204 to GET.
-                let status = if method == "HEAD" { 200 } else { 204 };
-                Ok(Response::empty(status).indexed(&settings.urls).with_nonce(&self.nonce(Fresh::ForRetry)?))
-            }
-            Some(_) => Err(method_not_allowed(method)),
+            // Without operators, the URL could not be taken away from its holder.
+            PublicRoute::Calendar(proof) if settings.operations_on() => feed::show(&self.ports, proof).await,
+            PublicRoute::Inventory(_) | PublicRoute::Calendar(_) => Err(unknown_path()),
+            PublicRoute::Issuer(id) => certificates::certificate(settings, id),
+            PublicRoute::Issuers => issuers::overview(&self.ports).await,
+            PublicRoute::Crl(issuer, shard) => crl::show(&self.ports, request, issuer, *shard).await,
+            PublicRoute::CrlFile(which) => crl_files::show(&self.ports, request, *which).await,
+            PublicRoute::RenewalInfo(id) => renewal_info::renewal_info(&self.ports, id).await,
         }
     }
 
-    async fn post(&self, request: &Request, route: Option<&Route>, told: &mut RequestLogContext) -> Handled<P::Passed> {
+    async fn post(&self, request: &Request, route: Option<&Route>, told: &mut RequestLogContext) -> Served<P::Passed> {
         let answer = match limiter::count_unauthenticated(&self.ports, request.address, When::Later) {
             Ok(()) => self.post_answer(request, route, told).await,
             Err(problem) => Err(problem),
         };
         let by_nobody = match &answer {
-            Ok(Passed::Unsigned(problem)) => problem.status < 500,
-            Ok(Passed::Done(..) | Passed::On(_) | Passed::Own(_)) => false,
+            Ok(Outcome::Unsigned(problem)) => problem.status < 500,
+            Ok(Outcome::Forwarded(..) | Outcome::Account(_) | Outcome::Local(_)) => false,
             Err(problem) => problem.status < 500,
         };
         told.unsigned = told.account.is_some() && by_nobody;
@@ -139,12 +155,12 @@ impl<P: Ports> Front<P> {
             // It has happened already: nothing is left to refuse.
             let _ = limiter::count_unauthenticated(&self.ports, request.address, When::Happened);
         }
-        Handled::Own(match answer {
-            Ok(Passed::Done(status, passed)) => return Handled::Passed(status, passed),
-            Ok(Passed::On(response)) => response,
+        Served::Local(match answer {
+            Ok(Outcome::Forwarded(status, passed)) => return Served::Forwarded(status, passed),
+            Ok(Outcome::Account(response)) => *response,
             // The account has logged it.
-            Ok(Passed::Unsigned(problem)) => self.complete(Response::problem(&problem), Fresh::after(&problem)),
-            Ok(Passed::Own(response)) => self.complete(response, Fresh::Any),
+            Ok(Outcome::Unsigned(problem)) => self.complete(Response::problem(&problem), Fresh::after(&problem)),
+            Ok(Outcome::Local(response)) => self.complete(response, Fresh::Any),
             Err(problem) => {
                 self.log(&problem);
                 self.complete(Response::problem(&problem), Fresh::after(&problem))
@@ -157,51 +173,42 @@ impl<P: Ports> Front<P> {
         request: &Request,
         route: Option<&Route>,
         told: &mut RequestLogContext,
-    ) -> Result<Passed<P::Passed>, Problem> {
-        if let Some(Route::Agreement(account, proof)) = route {
-            return terms_page::agree(&self.ports, request, account, proof).await.map(Passed::Own);
-        }
-        if let Some(Route::Resumption(pause, proof)) = route {
-            return pause_page::resume(&self.ports, request, pause, proof).await.map(Passed::Own);
+    ) -> Result<Outcome<P::Passed>, Problem> {
+        match route {
+            Some(Route::Form(FormRoute::Agreement(account, proof))) => {
+                return terms_page::agree(&self.ports, request, account, proof).await.map(Outcome::Local);
+            }
+            Some(Route::Form(FormRoute::Resumption(pause, proof))) => {
+                return pause_page::resume(&self.ports, request, pause, proof).await.map(Outcome::Local);
+            }
+            _ => {}
         }
         let jws = jws::read(request)?;
-        let route = match route {
-            None | Some(Route::Metrics | Route::Admin(_)) => return Err(unknown_path()),
-            Some(
-                Route::Home
-                | Route::Style
-                | Route::Root(_)
-                | Route::Inventory(_)
-                | Route::Issuer(_)
-                | Route::Issuers
-                | Route::Crl(..)
-                | Route::CrlFile(_)
-                | Route::RenewalInfo(_)
-                | Route::Calendar(_),
-            ) => return Err(only_get()),
-            Some(route) => route,
-        };
         match (jws.header().key(), route) {
-            (KeyRef::Jwk(key), Route::NewAccount) => {
-                let verified = self.admit(request, &jws, key).await?;
-                new_account::register(&self.ports, &verified, request.address).await.map(Passed::Own)
+            (_, None | Some(Route::Form(_) | Route::Operator(_) | Route::Public(PublicRoute::Metrics))) => {
+                Err(unknown_path())
             }
-            (KeyRef::Jwk(key), Route::RevokeCert) => {
-                let verified = self.admit(request, &jws, key).await?;
-                revoke_by_key::revoke_by_key(&self.ports, &verified).await.map(Passed::Own)
+            (_, Some(Route::Public(_))) => Err(only_get()),
+            (KeyRef::Jwk(key), Some(Route::NewAccount)) => {
+                let verified = self.authenticate(request, &jws, key).await?;
+                new_account::register(&self.ports, &verified, request.address).await.map(Outcome::Local)
             }
-            (KeyRef::Jwk(_), _) => Err(Problem::malformed(
+            (KeyRef::Jwk(key), Some(Route::Account(AccountRoute::RevokeCert))) => {
+                let verified = self.authenticate(request, &jws, key).await?;
+                revoke_by_key::revoke_by_key(&self.ports, &verified).await.map(Outcome::Local)
+            }
+            (KeyRef::Jwk(_), Some(Route::Account(_))) => Err(Problem::malformed(
                 "The JWS has a jwk header; at this URL it must have a kid header with the account URL instead.",
             )),
-            (KeyRef::Kid(_), Route::NewAccount) => Err(Problem::malformed(
+            (KeyRef::Kid(_), Some(Route::NewAccount)) => Err(Problem::malformed(
                 "The JWS has a kid header; new-account takes the new account's key in a jwk header.",
             )),
-            (KeyRef::Kid(kid), _) => self.pass_on(request, kid, told).await,
+            (KeyRef::Kid(kid), Some(Route::Account(_))) => self.pass_on(request, kid, told).await,
         }
     }
 
     /// The checks for a request that carries its key.
-    async fn admit(&self, request: &Request, jws: &Unverified, key: &Jwk) -> Result<Verified, Problem> {
+    async fn authenticate(&self, request: &Request, jws: &Unverified, key: &Jwk) -> Result<Verified, Problem> {
         let verified = jws::verify(&self.ports, jws, key).await?;
         let nonce = jws::nonce_of(&self.ports, &verified)?;
         nonce::redeem_remotely(&self.ports, &nonce).await?;
@@ -215,19 +222,18 @@ impl<P: Ports> Front<P> {
         request: &Request,
         kid: &str,
         told: &mut RequestLogContext,
-    ) -> Result<Passed<P::Passed>, Problem> {
+    ) -> Result<Outcome<P::Passed>, Problem> {
         let urls = &self.ports.settings().urls;
         let Some(id) = urls.account_of(kid) else { return Err(unknown_account(kid, &urls.of_path("/"))) };
         told.account = Some(id.clone());
         let body = request.body.as_deref().and_then(|body| core::str::from_utf8(body).ok());
         let Some(body) = body else { return Err(Problem::malformed("The request body is not UTF-8.")) };
         match self.ports.pass(&id, &request.path, body).await? {
-            Handed::Done(status, passed) => Ok(Passed::Done(status, passed)),
-            Handed::Answered(reply) => match *reply {
-                Reply::Response(response) => Ok(Passed::On(*response)),
-                Reply::Unsigned(problem) => Ok(Passed::Unsigned(problem)),
-                Reply::Refused(problem) => Err(problem),
-                other => Err(message::unexpected(&other)),
+            Forwarded::Untouched(status, passed) => Ok(Outcome::Forwarded(status, passed)),
+            Forwarded::Read(reply) => match *reply {
+                PostReply::Response(response) => Ok(Outcome::Account(response)),
+                PostReply::Unsigned(problem) => Ok(Outcome::Unsigned(problem)),
+                PostReply::Refused(problem) => Err(problem),
             },
         }
     }
@@ -262,20 +268,23 @@ impl<P: Ports> Front<P> {
     }
 }
 
-/// What the front made of a request.
-pub enum Handled<R> {
-    /// A response.
-    Own(Response),
+/// The answer to a request.
+pub enum Served<R> {
+    /// A response that is written here.
+    Local(Response),
     /// The account's success, as the host has it, with its status.
-    Passed(u16, R),
+    Forwarded(u16, R),
 }
 
-/// Who made a response: the front itself, or a partition that completed it.
-enum Passed<R> {
-    Own(Response),
-    Done(u16, R),
-    On(Response),
-    /// The front, as an account would have it that did not sign the request.
+/// The answer to a POST, by its author.
+enum Outcome<R> {
+    /// The front, for a response to complete.
+    Local(Response),
+    /// The account, unread, with its status.
+    Forwarded(u16, R),
+    /// The account, which completed it.
+    Account(Box<Response>),
+    /// The front, for an account that did not sign the request.
     Unsigned(Problem),
 }
 
@@ -307,7 +316,7 @@ fn unknown_account(kid: &str, base: &str) -> Problem {
 fn finished(request: &Request, route: Option<&Route>, response: Response) -> Response {
     let asks = request.method == "OPTIONS" && response.is_success();
     let mut response = match route {
-        Some(Route::Admin(_)) => response,
+        Some(Route::Operator(_)) => response,
         // RFC 9110 §10.2.1: a 405 has to say what is allowed, and an answer to OPTIONS may.
         Some(route) if response.status == 405 || asks => response.with("Allow", route.allowed_methods()).exposed(),
         _ => response.exposed(),

@@ -4,8 +4,8 @@ use crate::ca::config::issuers::name_of;
 use crate::ca::config::settings::Settings;
 use crate::ca::http::message::{Answer, Response};
 use crate::ca::http::routes::CrlFile;
-use crate::ca::runtime::message;
-use crate::ca::runtime::message::{Message, Partition, Reply};
+use crate::ca::ledger::issuer::ListShards;
+use crate::ca::ledger::kind::LedgerAt;
 use crate::ca::runtime::ports::Ports;
 use crate::pki::{IssuerSlot, profile};
 use crate::records::Problem;
@@ -35,14 +35,9 @@ async fn look<P: Ports>(ports: &P, now: Time) -> Result<Value, Problem> {
     let settings = ports.settings();
     let mut all = Vec::new();
     for slot in settings.issuers.slots() {
-        let ledger = Partition::Ledger(slot.issuer.id().to_owned());
-        match ports.ask(&ledger, &Message::Standing).await? {
-            Reply::Standing(shards) => {
-                let active = settings.issuers.active(now).id() == slot.issuer.id();
-                all.push(shown(settings, slot, active, &shards));
-            }
-            other => return Err(message::unexpected(&other)),
-        }
+        let shards = ports.ask(&LedgerAt::from(slot.issuer.id()), &ListShards).await?;
+        let active = settings.issuers.active(now).id() == slot.issuer.id();
+        all.push(shown(settings, slot, active, &shards));
     }
     let longest = profile::all().iter().map(|profile| profile.validity.as_secs()).max();
     let published = settings.published.as_ref();

@@ -7,14 +7,15 @@
 //! account itself can decide: it is asked first, and calls off its own pending change in the same step.
 
 use super::external_binding;
+use crate::ca::account::kind::AccountAt;
+use crate::ca::account::resource::{CreateAccount, FindAccount, Holding};
 use crate::ca::config::key_policy;
 use crate::ca::config::key_policy::Use;
 use crate::ca::http::address::ClientAddress;
 use crate::ca::http::message::{Answer, Response};
-use crate::ca::partitions::key_owner::{ask_account, owner};
+use crate::ca::partitions::key_owner::{ClaimKey, FindOwner, KeyAt, ReassignKey};
 use crate::ca::partitions::{client_address, compromised_keys, external_key, roster};
 use crate::ca::runtime::jws;
-use crate::ca::runtime::message::{Creation, Holding, Message};
 use crate::ca::runtime::ports::Ports;
 use crate::jose::Verified;
 use crate::records::acme::account::{AccountStatus, ExternalBinding, KeyOwner, NewAccount};
@@ -66,7 +67,8 @@ pub async fn register<P: Ports>(ports: &P, verified: &Verified, address: Option<
     }
     client_address::count_account(ports, limited).await?;
     let key = serde_json::to_value(verified.key()).map_err(|e| Problem::internal(e.to_string()))?;
-    let (id, holding) = create(ports, Creation { key, thumbprint, wanted, external, created: ports.now() }).await?;
+    let (id, holding) =
+        create(ports, CreateAccount { key, thumbprint, wanted, external, created: ports.now() }).await?;
     respond(ports, &id, holding)
 }
 
@@ -90,41 +92,39 @@ fn check<P: Ports>(
 
 /// The account that has this key, if any.
 async fn find<P: Ports>(ports: &P, thumbprint: &str) -> Result<Option<(Id, Holding)>, Problem> {
-    let Some(owner) = owner(ports, thumbprint, &Message::WhoOwns).await? else { return Ok(None) };
+    let Some(owner) = ports.ask(&KeyAt(thumbprint.to_owned()), &FindOwner).await? else { return Ok(None) };
     let id = owner.account;
-    let holding = ask_account(ports, &id, &Message::Find { thumbprint: thumbprint.to_owned() }).await?;
+    let holding = ports.ask(&AccountAt(id.clone()), &FindAccount { thumbprint: thumbprint.to_owned() }).await?;
     Ok(holding.has().then_some((id, holding)))
 }
 
-async fn create<P: Ports>(ports: &P, creation: Creation) -> Result<(Id, Holding), Problem> {
+async fn create<P: Ports>(ports: &P, creation: CreateAccount) -> Result<(Id, Holding), Problem> {
     let thumbprint = creation.thumbprint.clone();
     let (kid, created) = (creation.external.as_ref().map(|binding| binding.kid.clone()), creation.created);
-    let message = Message::Create(Box::new(creation));
+    let key = KeyAt(thumbprint.clone());
     let mut fresh = fresh_claim(ports)?;
-    let mut claim = Message::Claim(fresh.clone());
+    let mut owner = ports.ask(&key, &ClaimKey(fresh.clone())).await?;
     for _ in 0..TRIES {
-        let Some(owner) = owner(ports, &thumbprint, &claim).await? else {
-            return Err(Problem::internal("a claimed key has no owner"));
-        };
-        // Whose claim is older has an account, as a rule.
+        let at = AccountAt(owner.account.clone());
+        // An older claim belongs to an account, as a rule.
         let found = match owner == fresh {
             true => Holding::Nobody,
-            false => ask_account(ports, &owner.account, &Message::Find { thumbprint: thumbprint.clone() }).await?,
+            false => ports.ask(&at, &FindAccount { thumbprint: thumbprint.clone() }).await?,
         };
         let holding = match found {
             Holding::Nobody => {
                 roster::enrol(ports, &owner.account, created).await?;
-                make(ports, kid.as_deref(), &thumbprint, &owner.account, &message).await?
+                make(ports, kid.as_deref(), &at, &creation).await?
             }
             // It makes none where there is one, and has that give up a change to this key.
-            Holding::OtherKey => ask_account(ports, &owner.account, &message).await?,
+            Holding::OtherKey => ports.ask(&at, &creation).await?,
             holding @ Holding::Has { .. } => holding,
         };
         if holding.has() {
             return Ok((owner.account, holding));
         }
         fresh = fresh_claim(ports)?;
-        claim = Message::Reassign { from: owner, to: fresh.clone() };
+        owner = ports.ask(&key, &ReassignKey { from: owner, to: fresh.clone() }).await?;
     }
     Err(Problem::internal(format!("key {thumbprint} changed hands {TRIES} times during one request")))
 }
@@ -134,14 +134,13 @@ async fn create<P: Ports>(ports: &P, creation: Creation) -> Result<(Id, Holding)
 async fn make<P: Ports>(
     ports: &P,
     kid: Option<&str>,
-    thumbprint: &str,
-    account: &Id,
-    message: &Message,
+    at: &AccountAt,
+    creation: &CreateAccount,
 ) -> Result<Holding, Problem> {
     if let Some(kid) = kid {
-        external_key::spend(ports, kid, thumbprint, Some(account)).await?;
+        external_key::spend(ports, kid, &creation.thumbprint, Some(&at.0)).await?;
     }
-    ask_account(ports, account, message).await
+    ports.ask(at, creation).await
 }
 
 /// A claim for an account that nobody knows of yet.

@@ -1,11 +1,11 @@
 //! The page where a person ends a pause.
 
+use crate::ca::account::kind::AccountAt;
+use crate::ca::account::pause::Unpause;
 use crate::ca::config::settings::Settings;
 use crate::ca::http::html;
 use crate::ca::http::message::{Answer, Request};
 use crate::ca::http::pause_link::Pause;
-use crate::ca::runtime::message;
-use crate::ca::runtime::message::{Message, Partition, Reply};
 use crate::ca::runtime::ports::Ports;
 
 /// The page that asks whether to go on.
@@ -33,11 +33,7 @@ pub fn page(settings: &Settings, pause: &Pause, proof: &str) -> Answer {
 pub async fn resume<P: Ports>(ports: &P, request: &Request, pause: &Pause, proof: &str) -> Answer {
     pause.check(&ports.settings().nonce_key, proof)?;
     html::check_form(request, "resume=yes")?;
-    let message = Message::Resume { subject: pause.subject.clone(), since: pause.since };
-    match ports.ask(&Partition::Account(pause.account.clone()), &message).await? {
-        Reply::Done => {
-            Ok(html::html("Thank you", "<h1>Thank you</h1><p>The name is not paused. Run your ACME client again.</p>"))
-        }
-        other => Err(message::unexpected(&other)),
-    }
+    let unpause = Unpause { subject: pause.subject.clone(), since: pause.since };
+    ports.ask(&AccountAt(pause.account.clone()), &unpause).await?;
+    Ok(html::html("Thank you", "<h1>Thank you</h1><p>The name is not paused. Run your ACME client again.</p>"))
 }

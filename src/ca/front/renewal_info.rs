@@ -2,8 +2,8 @@
 
 use crate::ca::http::cert_id::{CertId, spread};
 use crate::ca::http::message::{Answer, Response};
-use crate::ca::runtime::message;
-use crate::ca::runtime::message::{Message, Partition, Reply};
+use crate::ca::ledger::entry::RenewalInfo;
+use crate::ca::ledger::kind::LedgerAt;
 use crate::ca::runtime::ports::Ports;
 use crate::records::Problem;
 use serde_json::json;
@@ -27,14 +27,10 @@ pub async fn renewal_info<P: Ports>(ports: &P, text: &str) -> Answer {
     if ports.memory().is_absent(&name, ports.now()) {
         return Err(unknown());
     }
-    let message = Message::RenewalInfo { serial: id.serial.hex() };
-    let found = match ports.ask(&Partition::Ledger(issuer.id().to_owned()), &message).await? {
-        Reply::Renewable(Some(found)) => found,
-        Reply::Renewable(None) => {
-            ports.memory().keep_absent(name, ports.now());
-            return Err(unknown());
-        }
-        other => return Err(message::unexpected(&other)),
+    let asked = ports.ask(&LedgerAt::from(issuer.id()), &RenewalInfo { serial: id.serial.hex() }).await?;
+    let Some(found) = asked else {
+        ports.memory().keep_absent(name, ports.now());
+        return Err(unknown());
     };
     let spread = spread(&id.serial);
     let (start, end) = found.window(spread);

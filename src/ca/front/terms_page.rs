@@ -1,10 +1,10 @@
 //! The page where a person agrees to new terms of service.
 
+use crate::ca::account::kind::AccountAt;
+use crate::ca::account::terms::AgreeToTerms;
 use crate::ca::config::settings::Settings;
 use crate::ca::http::html;
 use crate::ca::http::message::{Answer, Request};
-use crate::ca::runtime::message;
-use crate::ca::runtime::message::{Message, Partition, Reply};
 use crate::ca::runtime::ports::Ports;
 use crate::records::Problem;
 use crate::records::operations::proof;
@@ -45,11 +45,7 @@ pub fn page(settings: &Settings, account: &Id, proof: &str) -> Answer {
 pub async fn agree<P: Ports>(ports: &P, request: &Request, account: &Id, proof: &str) -> Answer {
     let terms = asked(ports.settings(), account, proof)?.to_owned();
     html::check_form(request, "agree=yes")?;
-    match ports.ask(&Partition::Account(account.clone()), &Message::Agree { terms }).await? {
-        Reply::Done => {
-            let body = "<h1>Thank you</h1><p>You agreed to the terms of service. Run your ACME client again.</p>";
-            Ok(html::html("Thank you", body))
-        }
-        other => Err(message::unexpected(&other)),
-    }
+    ports.ask(&AccountAt(account.clone()), &AgreeToTerms { terms }).await?;
+    let body = "<h1>Thank you</h1><p>You agreed to the terms of service. Run your ACME client again.</p>";
+    Ok(html::html("Thank you", body))
 }

@@ -4,7 +4,7 @@
 //! give ([RFC 5280 §8](https://www.rfc-editor.org/rfc/rfc5280#section-8)).
 
 use crate::ca::http::message::{Request, Response};
-use crate::ca::http::routes::{Route, Urls};
+use crate::ca::http::routes::{AccountRoute, FormRoute, PublicRoute, Route, Urls};
 use crate::records::Problem;
 use url::{Host, Url};
 
@@ -41,14 +41,14 @@ pub fn turned_away(urls: &Urls, request: &Request, route: Option<&Route>) -> Opt
 fn is_page(route: &Route) -> bool {
     matches!(
         route,
-        Route::Home
-            | Route::Style
-            | Route::Root(_)
-            | Route::Directory
-            | Route::Issuers
-            | Route::Inventory(_)
-            | Route::Agreement(..)
-            | Route::Resumption(..)
+        Route::Public(PublicRoute::Home)
+            | Route::Public(PublicRoute::Style)
+            | Route::Public(PublicRoute::Root(_))
+            | Route::Account(AccountRoute::Directory)
+            | Route::Public(PublicRoute::Issuers)
+            | Route::Public(PublicRoute::Inventory(_))
+            | Route::Form(FormRoute::Agreement(..))
+            | Route::Form(FormRoute::Resumption(..))
     )
 }
 
@@ -60,7 +60,9 @@ fn moved(urls: &Urls, request: &Request) -> Response {
 /// RFC 8555 §6.1: ACME is spoken by https alone. So is what has a token with it.
 fn forbidden(urls: &Urls, route: Option<&Route>) -> Response {
     let lost = match route {
-        Some(Route::Admin(_) | Route::Metrics) => " If a token was sent, take it for read by others and make another.",
+        Some(Route::Operator(_) | Route::Public(PublicRoute::Metrics)) => {
+            " If a token was sent, take it for read by others and make another."
+        }
         _ => "",
     };
     let detail = format!(
@@ -182,7 +184,9 @@ mod tests {
                 .refused(421, Kind::Malformed);
         }
         let request = |asked: &str| Request { asked: asked.to_owned(), path: "/".to_owned(), ..Request::default() };
-        let refused = |asked: &str| turned_away(world.urls(), &request(asked), Some(&Route::Home)).map(|a| a.status);
+        let refused = |asked: &str| {
+            turned_away(world.urls(), &request(asked), Some(&Route::Public(PublicRoute::Home))).map(|a| a.status)
+        };
         assert_eq!(others.map(&refused), [Some(421); 6]);
         assert_eq!(["https://ca.test", "https://CA.TEST:443/"].map(refused), [None; 2]);
     }

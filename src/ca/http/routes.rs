@@ -17,21 +17,64 @@ use crate::pki::Serial;
 use crate::records::operations::proof::CALENDAR;
 use crate::values::{Id, Time};
 
-/// A parsed path.
+/// A parsed path, by the side that answers it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Route {
+    /// A resource that is read by GET, without a signature.
+    Public(PublicRoute),
+    /// A page with a form, for a person.
+    Form(FormRoute),
+    /// newAccount (RFC 8555 §7.3), signed with a key that has no account.
+    NewAccount,
+    /// A resource for requests that an account signs; its partition answers.
+    Account(AccountRoute),
+    /// A resource of the operator API.
+    Operator(AdminRoute),
+}
+
+/// A resource that is read by GET, without a signature.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PublicRoute {
     /// `/`: the page for users.
     Home,
     /// The pages' style sheet.
     Style,
     /// The root certificate, if configured.
     Root(Encoding),
+    /// The renewal information of a certificate (RFC 9773 §4.1), by certID, unparsed.
+    RenewalInfo(String),
+    /// The calendar feed, with its proof.
+    Calendar(String),
+    /// The metrics.
+    Metrics,
+    /// An issuer's certificate, DER, for `caIssuers` (RFC 5280 §4.2.2.1).
+    Issuer(String),
+    /// The status of all issuers.
+    Issuers,
+    /// The CRL of an issuer's shard, DER (RFC 5280 §4.2.1.13).
+    Crl(String, u16),
+    /// Another CRL file.
+    CrlFile(CrlFile),
+    /// A file of the operators' page.
+    Inventory(File),
+}
+
+/// A page with a form, for a person: GET shows it, POST sends the form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FormRoute {
+    /// The page for agreeing to new terms of service, with the account's proof.
+    Agreement(Id, String),
+    /// The page that ends the pause of a name, with its proof.
+    Resumption(Pause, String),
+}
+
+/// A resource for requests that an account signs. The directory and newNonce take a GET as well.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AccountRoute {
     /// The directory (RFC 8555 §7.1.1).
     Directory,
     /// newNonce (RFC 8555 §7.2).
     NewNonce,
-    /// newAccount (RFC 8555 §7.3).
-    NewAccount,
     /// newOrder (RFC 8555 §7.4).
     NewOrder,
     /// newAuthz (RFC 8555 §7.4.1).
@@ -54,28 +97,6 @@ pub enum Route {
     Challenge(Id, String),
     /// The certificate with this serial number and its default chain (0) or an alternate one (from 1).
     Certificate(Serial, usize),
-    /// The renewal information of a certificate (RFC 9773 §4.1), by certID, unparsed.
-    RenewalInfo(String),
-    /// The page for agreeing to new terms of service, with the account's proof.
-    Agreement(Id, String),
-    /// The page that ends the pause of a name, with its proof.
-    Resumption(Pause, String),
-    /// The calendar feed, with its proof.
-    Calendar(String),
-    /// The metrics.
-    Metrics,
-    /// An issuer's certificate, DER, for `caIssuers` (RFC 5280 §4.2.2.1).
-    Issuer(String),
-    /// The status of all issuers.
-    Issuers,
-    /// The CRL of an issuer's shard, DER (RFC 5280 §4.2.1.13).
-    Crl(String, u16),
-    /// Another CRL file.
-    CrlFile(CrlFile),
-    /// A file of the operators' page.
-    Inventory(File),
-    /// A route of the operations API.
-    Admin(AdminRoute),
 }
 
 impl Route {
@@ -83,27 +104,29 @@ impl Route {
     pub fn parse(path: &str) -> Option<Self> {
         if let Some(rest) = path.strip_prefix(PREFIX) {
             let rest = rest.split_once('?').map_or(rest, |(rest, _)| rest);
-            return AdminRoute::parse(rest).map(Self::Admin);
+            return AdminRoute::parse(rest).map(Self::Operator);
         }
         if let Some(file) = File::at(path) {
-            return Some(Self::Inventory(file));
+            return Some(Self::Public(PublicRoute::Inventory(file)));
         }
         let mut parts = path.strip_prefix('/')?.split('/');
         let route = match (parts.next()?, parts.next()) {
-            ("", None) => Self::Home,
-            ("page.css", None) => Self::Style,
-            ("root.crt", None) => Self::Root(Encoding::Der),
-            ("root.pem", None) => Self::Root(Encoding::Pem),
-            ("directory", None) => Self::Directory,
-            ("metrics", None) => Self::Metrics,
-            ("issuer", Some(file)) => Self::Issuer(issuer_id(file.strip_suffix(".crt")?)?),
-            ("issuers", None) => Self::Issuers,
-            ("crl", Some("root.crl")) => Self::CrlFile(CrlFile::Root),
-            ("crl", Some("all.pem")) => Self::CrlFile(CrlFile::All),
-            ("crl", Some(issuer)) => Self::Crl(issuer_id(issuer)?, shard(parts.next()?)?),
-            ("terms", Some(account)) => Self::Agreement(Id::parse(account)?, parts.next()?.to_owned()),
-            ("resume", Some(account)) => Self::Resumption(pause(account, &mut parts)?, parts.next()?.to_owned()),
-            ("calendar", Some(file)) => Self::Calendar(calendar_proof(file)?),
+            ("", None) => Self::Public(PublicRoute::Home),
+            ("page.css", None) => Self::Public(PublicRoute::Style),
+            ("root.crt", None) => Self::Public(PublicRoute::Root(Encoding::Der)),
+            ("root.pem", None) => Self::Public(PublicRoute::Root(Encoding::Pem)),
+            ("directory", None) => Self::Account(AccountRoute::Directory),
+            ("metrics", None) => Self::Public(PublicRoute::Metrics),
+            ("issuer", Some(file)) => Self::Public(PublicRoute::Issuer(issuer_id(file.strip_suffix(".crt")?)?)),
+            ("issuers", None) => Self::Public(PublicRoute::Issuers),
+            ("crl", Some("root.crl")) => Self::Public(PublicRoute::CrlFile(CrlFile::Root)),
+            ("crl", Some("all.pem")) => Self::Public(PublicRoute::CrlFile(CrlFile::All)),
+            ("crl", Some(issuer)) => Self::Public(PublicRoute::Crl(issuer_id(issuer)?, shard(parts.next()?)?)),
+            ("terms", Some(account)) => Self::Form(FormRoute::Agreement(Id::parse(account)?, parts.next()?.to_owned())),
+            ("resume", Some(account)) => {
+                Self::Form(FormRoute::Resumption(pause(account, &mut parts)?, parts.next()?.to_owned()))
+            }
+            ("calendar", Some(file)) => Self::Public(PublicRoute::Calendar(calendar_proof(file)?)),
             ("acme", Some(resource)) => Self::parse_resource(resource, &mut parts)?,
             _ => return None,
         };
@@ -111,10 +134,19 @@ impl Route {
     }
 
     fn parse_resource<'a>(resource: &str, parts: &mut impl Iterator<Item = &'a str>) -> Option<Self> {
+        match resource {
+            "new-account" => Some(Self::NewAccount),
+            "renewal-info" => Some(Self::Public(PublicRoute::RenewalInfo(parts.next()?.to_owned()))),
+            resource => AccountRoute::parse(resource, parts).map(Self::Account),
+        }
+    }
+}
+
+impl AccountRoute {
+    fn parse<'a>(resource: &str, parts: &mut impl Iterator<Item = &'a str>) -> Option<Self> {
         let mut id = || Id::parse(parts.next()?);
         Some(match resource {
             "new-nonce" => Self::NewNonce,
-            "new-account" => Self::NewAccount,
             "new-order" => Self::NewOrder,
             "new-authz" => Self::NewAuthorization,
             "revoke-cert" => Self::RevokeCert,
@@ -136,7 +168,6 @@ impl Route {
                     Some(chain) => chain_number(chain)?,
                 },
             ),
-            "renewal-info" => Self::RenewalInfo(parts.next()?.to_owned()),
             "order" => {
                 let order = id()?;
                 match parts.next() {
@@ -154,45 +185,48 @@ impl Route {
     /// The methods of the resource, for `Allow`. GET is for public resources only (RFC 8555 §6.3).
     pub fn allowed_methods(&self) -> &'static str {
         match self {
-            Self::Home
-            | Self::Inventory(_)
-            | Self::Style
-            | Self::Root(_)
-            | Self::Issuer(_)
-            | Self::Issuers
-            | Self::Crl(..)
-            | Self::CrlFile(_)
-            | Self::RenewalInfo(_)
-            | Self::Calendar(_)
-            | Self::Metrics => "GET, HEAD",
-            Self::Directory | Self::NewNonce | Self::Agreement(..) | Self::Resumption(..) => "GET, HEAD, POST",
-            Self::Admin(route) => route.described().0,
-            Self::NewAccount
-            | Self::NewOrder
-            | Self::NewAuthorization
-            | Self::RevokeCert
-            | Self::KeyChange
-            | Self::Account(_)
-            | Self::Orders(..)
-            | Self::Order(_)
-            | Self::Finalize(_)
-            | Self::Authorization(_)
-            | Self::Challenge(..)
-            | Self::Certificate(..) => "POST",
+            Self::Public(_) => "GET, HEAD",
+            Self::Form(_) | Self::Account(AccountRoute::Directory | AccountRoute::NewNonce) => "GET, HEAD, POST",
+            Self::NewAccount | Self::Account(_) => "POST",
+            Self::Operator(route) => route.described().0,
+        }
+    }
+
+    /// The resource's name in metrics.
+    pub fn resource(&self) -> &'static str {
+        match self {
+            Self::Public(route) => route.resource(),
+            Self::Form(FormRoute::Agreement(..)) => "terms",
+            Self::Form(FormRoute::Resumption(..)) => "resume",
+            Self::NewAccount => "new-account",
+            Self::Account(route) => route.resource(),
+            Self::Operator(_) => "admin",
         }
     }
 }
 
-impl Route {
-    /// Its name in metrics.
-    pub fn resource(&self) -> &'static str {
+impl PublicRoute {
+    fn resource(&self) -> &'static str {
         match self {
             Self::Home => "home",
             Self::Style => "style",
             Self::Root(_) => "root",
+            Self::RenewalInfo(_) => "renewal-info",
+            Self::Calendar(_) => "calendar",
+            Self::Metrics => "metrics",
+            Self::Issuer(_) => "issuer",
+            Self::Issuers => "issuers",
+            Self::Crl(..) | Self::CrlFile(_) => "crl",
+            Self::Inventory(_) => "inventory",
+        }
+    }
+}
+
+impl AccountRoute {
+    fn resource(&self) -> &'static str {
+        match self {
             Self::Directory => "directory",
             Self::NewNonce => "new-nonce",
-            Self::NewAccount => "new-account",
             Self::NewOrder => "new-order",
             Self::NewAuthorization => "new-authz",
             Self::RevokeCert => "revoke-cert",
@@ -204,16 +238,6 @@ impl Route {
             Self::Authorization(_) => "authz",
             Self::Challenge(..) => "challenge",
             Self::Certificate(..) => "cert",
-            Self::RenewalInfo(_) => "renewal-info",
-            Self::Agreement(..) => "terms",
-            Self::Resumption(..) => "resume",
-            Self::Calendar(_) => "calendar",
-            Self::Metrics => "metrics",
-            Self::Issuer(_) => "issuer",
-            Self::Issuers => "issuers",
-            Self::Crl(..) | Self::CrlFile(_) => "crl",
-            Self::Inventory(_) => "inventory",
-            Self::Admin(_) => "admin",
         }
     }
 }

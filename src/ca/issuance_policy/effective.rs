@@ -6,9 +6,9 @@
 use crate::ca::config::policy;
 use crate::ca::config::policy::known;
 use crate::ca::config::settings::Settings;
-use crate::ca::runtime::ask::ask_for;
-use crate::ca::runtime::message::Partition;
-use crate::ca::runtime::operation::{Operation, Shown};
+use crate::ca::partitions::external_key::{ExternalKeyAt, ShowKey};
+use crate::ca::partitions::operations::kind::OperationsAt;
+use crate::ca::partitions::operations::policies::PoliciesInForce;
 use crate::ca::runtime::policy_cache::{InForce, KeyRule, REMEMBERED};
 use crate::ca::runtime::ports::Ports;
 use crate::policy::{Policy, Rules};
@@ -104,7 +104,7 @@ pub async fn in_force<P: Ports>(ports: &P) -> Result<Rc<InForce>, Problem> {
         return Ok(found.clone());
     }
     let asked = async {
-        let documents = ask_for(ports, &Partition::Operations, Operation::InForce).await?;
+        let documents = ports.ask(&OperationsAt, &PoliciesInForce).await?;
         InForce::read(&documents).map(Rc::new)
     };
     match (asked.await, known) {
@@ -132,7 +132,7 @@ async fn key_rule<P: Ports>(ports: &P, kid: &str, made: bool) -> Result<Rc<KeyRu
     if let Some(rule) = memory.key_rule(kid, now) {
         return Ok(rule);
     }
-    let shown: Shown = ask_for(ports, &Partition::Eab(kid.to_owned()), Operation::ShowKey).await?;
+    let shown = ports.ask(&ExternalKeyAt(kid.to_owned()), &ShowKey).await?;
     let rule = Rc::new(match shown.record {
         Some(record) if record.disabled.is_none() => KeyRule::Made(policy_of(&record)?),
         Some(_) | None => KeyRule::Gone,

@@ -1,26 +1,44 @@
 //! Revoking many certificates, a step at a time.
 
-use super::filter::{Filter, Walk, Walked};
-use crate::ca::runtime::ask::json_of;
-use crate::ca::runtime::message::Partition;
-use crate::ca::runtime::operation::{Part, RevokeNext};
-use crate::ca::runtime::partition::Cell;
+use super::filter::{Filter, Query, Walk, Walked};
+use super::kind::Ledger;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::ca::telemetry::events;
 use crate::records::Problem;
 use crate::records::ledger::entry::{Authority, LedgerEntry};
 use crate::store::Kv;
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+/// Revokes the next certificates that a query finds.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RevokeNext {
+    /// The certificates, the cursor, and the largest number of them.
+    pub query: Query,
+    /// The CRLReason.
+    pub reason: Option<u8>,
+    /// The operator's name.
+    pub by: String,
+}
+
+/// The outcome of a step of a bulk revocation.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct RevokedPart {
+    /// The serial numbers of the certificates that it revoked.
+    pub revoked: Vec<String>,
+    /// The cursor of the next step.
+    pub reached: String,
+    /// Whether this was the last step.
+    pub complete: bool,
+}
+
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
     /// Revokes the next certificates of this ledger that are meant. Their keys are refused before there is an answer, where
     /// the reason is keyCompromise.
     ///
     /// # Errors
     /// When the storage fails; when they are revoked, but a key is not refused yet.
-    pub(in crate::ca) async fn revoke_next(&self, step: &RevokeNext) -> Result<Value, Problem> {
-        let Partition::Ledger(issuer) = &self.name else { return Err(Problem::internal("this is no ledger")) };
+    pub(in crate::ca) async fn revoke_next(&self, step: &RevokeNext) -> Result<RevokedPart, Problem> {
         let filter = Filter::new(&step.query, self.ports.now())?;
         let mut revoked: Vec<(String, LedgerEntry)> = Vec::new();
         let walked = self.transact(|txn| {
@@ -40,15 +58,15 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             })
         })?;
         for (serial, entry) in &revoked {
-            events::revoked(&self.ports, issuer, serial, entry);
+            events::revoked(&self.ports, &self.issuer, serial, entry);
         }
         let condemned = revoked.iter().filter(|(_, entry)| entry.blocks_key());
         let condemned: BTreeMap<&str, &str> = condemned.map(|(serial, entry)| (&*entry.key, &**serial)).collect();
         for (key, serial) in condemned {
-            self.have_condemned(key, serial, 1).await?;
+            self.block_key(key, serial, 1).await?;
         }
         let Walked { reached, complete } = walked;
         let revoked = revoked.into_iter().map(|(serial, _)| serial).collect();
-        json_of(&Part { revoked, reached, complete })
+        Ok(RevokedPart { revoked, reached, complete })
     }
 }

@@ -4,7 +4,7 @@
 //! later, or within seconds of a revocation, until the shard's last certificate is over. The ledger's alarm does it, and
 //! whoever asks for a list that is due.
 
-use crate::ca::runtime::partition::Cell;
+use super::kind::Ledger;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::ca::runtime::problems::lint_failed;
 use crate::pki::{CrlEntry, CrlRequest, Issuer, Serial, crl, lint};
@@ -14,6 +14,30 @@ use crate::records::ledger::entry::LedgerEntry;
 use crate::store::{Kv, Txn};
 use crate::values::{Time, b64};
 use core::time::Duration;
+use serde::{Deserialize, Serialize};
+
+/// Asks for the CRL of a shard; `None` for a shard without certificates.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CurrentCrl {
+    /// The shard.
+    pub shard: u16,
+}
+
+/// Lists the CRLs of the shards from this one on, as many as fit into a reply.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ListCrls {
+    /// The first shard.
+    pub from: u16,
+}
+
+/// CRLs of some shards.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CrlPage {
+    /// Each in DER, base64url.
+    pub lists: Vec<String>,
+    /// The first shard of the next page.
+    pub next: Option<u16>,
+}
 
 /// How long after a list was begun it is begun again, when nobody has finished it.
 const LEASE: Duration = Duration::from_secs(30);
@@ -35,7 +59,7 @@ struct Begun {
     entries: Vec<CrlEntry>,
 }
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
     /// Notes in its shard a certificate that was entered.
     ///
     /// # Errors
@@ -101,13 +125,13 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     ///
     /// # Errors
     /// When the storage fails.
-    pub(in crate::ca) async fn lists(&self, from: u16) -> Result<(Vec<String>, Option<u16>), Problem> {
+    pub(in crate::ca) async fn lists(&self, from: u16) -> Result<CrlPage, Problem> {
         let mut shards: Vec<u16> = self.standing()?.into_iter().map(|(shard, _)| shard).collect();
         shards.sort_unstable();
         let (mut lists, mut size) = (Vec::new(), 0);
         for shard in shards.into_iter().filter(|shard| *shard >= from) {
             if size > ANSWER {
-                return Ok((lists, Some(shard)));
+                return Ok(CrlPage { lists, next: Some(shard) });
             }
             let list = self.current_crl(shard).await.unwrap_or_else(|problem| {
                 self.log(&problem);
@@ -118,7 +142,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
                 lists.push(list.der);
             }
         }
-        Ok((lists, None))
+        Ok(CrlPage { lists, next: None })
     }
 
     /// Has the alarm set for the lists that are due next: when this ledger comes into memory, perhaps with another

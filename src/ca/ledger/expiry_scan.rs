@@ -4,12 +4,9 @@
 //! record that changes in the same transaction as the notices are stored, so each is stored once, whatever is lost.
 
 use super::index::{is_renewed, set_of};
+use super::kind::{Ledger, LedgerAt};
 use crate::ca::config::settings::Settings;
-use crate::ca::notices::delivery::Told;
-use crate::ca::runtime::ask::ask_for;
-use crate::ca::runtime::message::Partition;
-use crate::ca::runtime::operation::{Candidate, Look, Near, Operation};
-use crate::ca::runtime::partition::Cell;
+use crate::ca::notices::delivery::NewNotice;
 use crate::ca::runtime::ports::{PartitionPorts, Ports};
 use crate::pki::{Issuer, profile};
 use crate::records::Problem;
@@ -19,10 +16,55 @@ use crate::records::operations::notice::{
     IssuerDates, IssuerNotice, NoticeKind, ScanCursor, ScanStateRecord, issuer_notices_due, remind_at,
 };
 use crate::store::{Kv, Txn};
-use crate::values::Time;
+use crate::values::{Id, Time};
 use core::time::Duration;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+
+/// A certificate that nears its expiry and was not renewed, as far as its own ledger knows.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Candidate {
+    /// Its serial number in hex.
+    pub serial: String,
+    /// The name of the set of its names.
+    pub set: String,
+    /// The names in it.
+    pub names: Vec<String>,
+    /// Its expiry.
+    pub not_after: Time,
+    /// The account that it was issued to.
+    pub account: Id,
+    /// Its profile, if that is known.
+    pub profile: Option<String>,
+}
+
+/// Scans the certificates that near their expiry and were not renewed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ScanExpiring {
+    /// The present time: expired certificates, and those with a later reminder, are left out.
+    pub at: Time,
+    /// The time after which the reminder is due; `None` for all.
+    pub since: Option<Time>,
+    /// The cursor; `None` for the beginning.
+    pub after: Option<String>,
+}
+
+/// A part of a scan.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct ScanPage {
+    /// The certificates.
+    pub found: Vec<Candidate>,
+    /// The cursor of the next part; `None` at the end.
+    pub after: Option<String>,
+}
+
+/// Asks for the last expiry of certificates with these sets of names.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct LatestExpiry {
+    /// Their names: see [`crate::records::ledger::inventory::set_id`].
+    pub sets: Vec<String>,
+}
 
 /// How often a ledger looks.
 const EVERY: Duration = Duration::from_secs(3600);
@@ -68,27 +110,26 @@ pub async fn not_renewed_elsewhere<P: Ports>(
             break;
         }
         let sets = found.iter().map(|candidate| candidate.set.clone()).collect();
-        let ledger = Partition::Ledger(other.to_owned());
-        let latest: BTreeMap<String, Time> = ask_for(ports, &ledger, Operation::Latest { sets }).await?;
+        let latest = ports.ask(&LedgerAt::from(other), &LatestExpiry { sets }).await?;
         found.retain(|one| latest.get(&one.set).is_none_or(|not_after| *not_after <= one.not_after));
     }
     Ok(found)
 }
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
     /// When each of these sets of names has its last certificate of this ledger; those that have none are left out.
     ///
     /// # Errors
     /// When the storage fails.
-    pub(in crate::ca) fn latest(&self, sets: &[String]) -> Result<Value, Problem> {
+    pub(in crate::ca) fn latest(&self, sets: &[String]) -> Result<BTreeMap<String, Time>, Problem> {
         self.transact(|txn| {
             let mut found = BTreeMap::new();
             for set in sets {
                 if let Some(latest) = txn.get::<LatestByNames>(set)? {
-                    found.insert(set, latest.not_after);
+                    found.insert(set.clone(), latest.not_after);
                 }
             }
-            crate::ca::runtime::ask::json_of(&found)
+            Ok(found)
         })
     }
 
@@ -96,7 +137,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     ///
     /// # Errors
     /// When the storage fails.
-    pub(in crate::ca) fn near_their_end(&self, look: &Look) -> Result<Near, Problem> {
+    pub(in crate::ca) fn scan_expiring(&self, look: &ScanExpiring) -> Result<ScanPage, Problem> {
         let longest = profile::all().iter().map(|profile| profile.validity).max().unwrap_or_default();
         let before = look.at.plus(longest / 6);
         self.transact(|txn| {
@@ -108,17 +149,17 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
                 for (id, ExpiryIndex {}) in page {
                     let Some((end, serial)) = parse_expiry_id(&id) else { continue };
                     if end > before {
-                        return Ok(Near { found, after: None });
+                        return Ok(ScanPage { found, after: None });
                     }
                     found.extend(near(txn, look, serial)?);
                     seen += 1;
                     at = id;
                     if found.len() >= FOUND {
-                        return Ok(Near { found, after: Some(at) });
+                        return Ok(ScanPage { found, after: Some(at) });
                     }
                 }
                 if !more || seen >= SCAN {
-                    return Ok(Near { found, after: Some(at).filter(|_| more) });
+                    return Ok(ScanPage { found, after: Some(at).filter(|_| more) });
                 }
             }
         })
@@ -128,7 +169,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     ///
     /// # Errors
     /// When the storage fails.
-    pub(in crate::ca) fn begin_looking(&self, txn: &mut Txn<'_, K>) -> Result<(), Problem> {
+    pub(in crate::ca) fn begin_scan(&self, txn: &mut Txn<'_, K>) -> Result<(), Problem> {
         if self.ports.settings().webhook.is_none() || txn.get::<ScanStateRecord>("")?.is_some() {
             return Ok(());
         }
@@ -139,7 +180,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     ///
     /// # Errors
     /// When the storage fails.
-    pub(in crate::ca) fn resume_looking(&self) -> Result<(), Problem> {
+    pub(in crate::ca) fn resume_scan(&self) -> Result<(), Problem> {
         if self.ports.settings().webhook.is_none() || self.issuer_here().is_none() {
             return Ok(());
         }
@@ -157,7 +198,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     ///
     /// # Errors
     /// When the storage fails.
-    pub(in crate::ca) async fn remind(&self) -> Result<Option<Time>, Problem> {
+    pub(in crate::ca) async fn scan_if_due(&self) -> Result<Option<Time>, Problem> {
         let Some(issuer) = self.issuer_here().filter(|_| self.ports.settings().webhook.is_some()) else {
             return Ok(None);
         };
@@ -168,11 +209,11 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         }
         let at = looked.cursor.as_ref().map_or(now, |cursor| cursor.at);
         let after = looked.cursor.as_ref().map(|cursor| cursor.after.clone());
-        let Near { found, after } = self.near_their_end(&Look { at, since: looked.until, after })?;
+        let ScanPage { found, after } = self.scan_expiring(&ScanExpiring { at, since: looked.until, after })?;
         match not_renewed_elsewhere(&self.ports, issuer.id(), found).await {
             Ok(found) => {
                 let cursor = after.map(|after| ScanCursor { at, after });
-                self.transact(|txn| self.tell_found(txn, &looked, cursor, at, &found)).map(Some)
+                self.transact(|txn| self.enqueue_found(txn, &looked, cursor, at, &found)).map(Some)
             }
             Err(problem) => {
                 // Nothing is stored, so it goes on from where it was.
@@ -183,7 +224,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     }
 
     /// Stores the notices of what was found, and how far the look has come. Says when it goes on.
-    fn tell_found(
+    fn enqueue_found(
         &self,
         txn: &mut Txn<'_, K>,
         looked: &ScanStateRecord,
@@ -203,13 +244,16 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
                 continue;
             }
             let data = self.entry_shown(txn, serial, &entry, &rules)?;
-            self.tell(txn, Told { kind: NoticeKind::CertificateEnding, what: &format!("ending-{serial}"), data })?;
+            self.notices().enqueue(
+                txn,
+                NewNotice { kind: NoticeKind::CertificateEnding, what: &format!("ending-{serial}"), data },
+            )?;
         }
         let now = self.ports.now();
         let next = match cursor {
             Some(cursor) => ScanStateRecord { cursor: Some(cursor), due: now, ..looked.clone() },
             None => {
-                self.tell_issuer(txn, looked.until, at)?;
+                self.enqueue_issuer(txn, looked.until, at)?;
                 ScanStateRecord { until: Some(at), cursor: None, due: now.plus(EVERY) }
             }
         };
@@ -218,12 +262,15 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     }
 
     /// Stores the notices of this ledger's issuer that are due at `at` and were not when it looked before.
-    fn tell_issuer(&self, txn: &mut Txn<'_, K>, since: Option<Time>, at: Time) -> Result<(), Problem> {
+    fn enqueue_issuer(&self, txn: &mut Txn<'_, K>, since: Option<Time>, at: Time) -> Result<(), Problem> {
         let (settings, Some(issuer)) = (self.ports.settings(), self.issuer_here()) else { return Ok(()) };
         for notice in issuer_notices_due(since, at, &dates(issuer)) {
             if !is_succeeded(settings, issuer, notice.at) {
                 let what = format!("issuer-{}-{}-{}", notice.turn.name(), notice.days, issuer.id());
-                self.tell(txn, Told { kind: NoticeKind::IssuerEnding, what: &what, data: shown(issuer, &notice) })?;
+                self.notices().enqueue(
+                    txn,
+                    NewNotice { kind: NoticeKind::IssuerEnding, what: &what, data: shown(issuer, &notice) },
+                )?;
             }
         }
         Ok(())
@@ -231,7 +278,11 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
 }
 
 /// The certificate of this serial number, if it is one of those that are looked for.
-pub(in crate::ca) fn near<K: Kv>(txn: &Txn<'_, K>, look: &Look, serial: &str) -> Result<Option<Candidate>, Problem> {
+pub(in crate::ca) fn near<K: Kv>(
+    txn: &Txn<'_, K>,
+    look: &ScanExpiring,
+    serial: &str,
+) -> Result<Option<Candidate>, Problem> {
     let Some(entry) = txn.get::<LedgerEntry>(serial)? else { return Ok(None) };
     let remind = remind_at(entry.not_before, entry.not_after);
     let wanted = remind <= look.at && look.since.is_none_or(|since| remind > since) && entry.not_after > look.at;

@@ -1,13 +1,53 @@
 //! Which certificates are looked for, and the walk through those of a ledger.
 
 use super::replacements::covers;
-use crate::ca::runtime::operation::{Query, Standing};
 use crate::policy::Pattern;
 use crate::records::Problem;
 use crate::records::ledger::entry::LedgerEntry;
-use crate::records::ledger::inventory::{ExpiryIndex, expiry_id, parse_expiry_id};
+use crate::records::ledger::inventory::{ExpiryIndex, Selection, expiry_id, parse_expiry_id};
 use crate::store::{Kv, Txn};
 use crate::values::{Time, unicode};
+use serde::{Deserialize, Serialize};
+
+/// The state of the certificates that a query finds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Standing {
+    /// Not expired.
+    #[default]
+    Current,
+    /// Neither expired nor revoked.
+    Valid,
+    /// Revoked and not expired.
+    Revoked,
+    /// Expired.
+    Expired,
+    /// All of them.
+    All,
+}
+
+/// Searches certificates.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Query {
+    /// A part of a name in either of its forms, or from eight characters on of the serial number or the account's id.
+    pub text: Option<String>,
+    /// The serial number in hex.
+    pub serial: Option<String>,
+    /// The issuer, profile, account or name.
+    pub selection: Selection,
+    /// Their state.
+    pub standing: Standing,
+    /// The earliest expiry.
+    pub ends_after: Option<Time>,
+    /// The time before which they expire.
+    pub ends_before: Option<Time>,
+    /// The time before which they were issued.
+    pub issued_before: Option<Time>,
+    /// The cursor, in the order of expiry: see [`crate::records::ledger::inventory::expiry_id`].
+    pub after: Option<String>,
+    /// The largest number of certificates.
+    pub limit: usize,
+}
 
 /// How many certificates are looked at for one page: some tens of milliseconds.
 const SCAN: usize = 2_000;

@@ -1,8 +1,7 @@
 //! A ledger's side of the inventory: finding certificates, and telling how they stand.
 
+use super::kind::Ledger;
 use crate::ca::runtime::jobs::{JobRecord, Work};
-use crate::ca::runtime::message::Partition;
-use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::Problem;
 use crate::records::ledger::entry::LedgerEntry;
@@ -35,7 +34,7 @@ pub fn identifier(name: &str) -> Option<Identifier> {
     Identifier::ip(name).ok().or_else(|| Identifier::dns(name).ok())
 }
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
     /// Enters a new certificate into the inventory.
     ///
     /// # Errors
@@ -64,9 +63,6 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// # Errors
     /// When the storage fails.
     pub(crate) fn expect_inventory(&self) -> Result<(), Problem> {
-        if !matches!(self.name, Partition::Ledger(_)) {
-            return Ok(());
-        }
         self.transact(|txn| {
             if txn.get::<IndexedRecord>("")?.is_some() || txn.list::<LedgerEntry>(None, 1)?.is_empty() {
                 return Ok(());

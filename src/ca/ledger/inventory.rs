@@ -1,27 +1,38 @@
 //! Searches in the inventory of an issuer.
 
-use super::filter::{Filter, Walk, Walked};
-use crate::ca::runtime::operation::Query;
-use crate::ca::runtime::partition::Cell;
+use super::filter::{Filter, Query, Walk, Walked};
+use super::kind::Ledger;
+use super::view::FoundEntry;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::Problem;
 use crate::records::ledger::entry::LedgerEntry;
 use crate::records::ledger::inventory::{ReplaceRecord, expiry_id};
 use crate::store::{Kv, Txn};
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+/// Certificates that a ledger found.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct SearchPage {
+    /// The certificates.
+    pub found: Vec<FoundEntry>,
+    /// The cursor of the last certificate that was compared.
+    pub reached: String,
+    /// Whether that was the last one.
+    pub complete: bool,
+}
+
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
     /// Looks for certificates, in the order of their ends.
     ///
     /// # Errors
     /// When the storage fails.
-    pub(in crate::ca) fn search(&self, query: &Query) -> Result<Value, Problem> {
+    pub(in crate::ca) fn search(&self, query: &Query) -> Result<SearchPage, Problem> {
         let filter = Filter::new(query, self.ports.now())?;
         self.transact(|txn| {
             let rules = self.rules_to_replace(txn)?;
             if let Some(serial) = &query.serial {
                 let one = self.find_one(txn, serial, &filter, &rules)?;
-                return Ok(json!({ "found": one, "reached": "", "complete": true }));
+                return Ok(SearchPage { found: one, reached: String::new(), complete: true });
             }
             let mut found = Vec::new();
             let Walked { reached, complete } = filter.walk(txn, |txn, id, serial, entry| {
@@ -33,7 +44,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
                 }
                 Ok(Walk::GoesOn)
             })?;
-            Ok(json!({ "found": found, "reached": reached, "complete": complete }))
+            Ok(SearchPage { found, reached, complete })
         })
     }
 
@@ -44,7 +55,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         serial: &str,
         filter: &Filter<'_>,
         rules: &[ReplaceRecord],
-    ) -> Result<Vec<Value>, Problem> {
+    ) -> Result<Vec<FoundEntry>, Problem> {
         let Some(entry) = txn.get::<LedgerEntry>(serial)? else { return Ok(Vec::new()) };
         let id = expiry_id(entry.not_after, serial);
         let lies = entry.not_after >= filter.from() && entry.not_after < filter.before();

@@ -1,24 +1,25 @@
 //! The issuer of a ledger, and the state of its CRLs.
 
+use super::kind::Ledger;
 use crate::ca::config::issuers::MAX_SHARDS;
-use crate::ca::runtime::message::Partition;
-use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::pki::Issuer;
 use crate::records::Problem;
 use crate::records::ledger::crl::{ShardRecord, ShardStatus};
 use crate::store::Kv;
+use serde::{Deserialize, Serialize};
+
+/// Lists the shards of the issuer's certificates with the state of their CRLs.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ListShards;
 
 /// How many shards a ledger can have.
 const SHARDS: usize = MAX_SHARDS as usize;
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
     /// The issuer of this ledger; `None` in other partitions, and for an issuer that is not configured any more.
     pub(in crate::ca) fn issuer_here(&self) -> Option<&Issuer> {
-        match &self.name {
-            Partition::Ledger(id) => self.ports.settings().issuers.find(id),
-            _ => None,
-        }
+        self.ports.settings().issuers.find(&self.issuer)
     }
 
     /// Where the list of a shard is served now.

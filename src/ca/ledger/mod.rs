@@ -1,7 +1,8 @@
 //! The ledger partition: entries, index, CRLs, replacements, expiry scan.
 
+pub mod asks;
+pub mod block_key;
 pub mod bulk_revocation;
-pub mod condemn;
 pub mod crl;
 pub mod entry;
 pub mod expiry_scan;
@@ -9,6 +10,8 @@ pub mod filter;
 pub mod index;
 pub mod inventory;
 pub mod issuer;
+pub mod jobs;
+pub mod kind;
 pub mod replacements;
 pub mod revocation_request;
 pub mod view;

@@ -1,51 +1,27 @@
 //! Replacement rules: certificates to be renewed now.
 
 use super::index::identifier;
-use crate::ca::runtime::ask::json_of;
-use crate::ca::runtime::message::Partition;
-use crate::ca::runtime::operation::REPLACEMENTS;
-use crate::ca::runtime::partition::Cell;
+use super::kind::Ledger;
+use crate::ca::partitions::operations::replacements::REPLACEMENTS;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::policy::Pattern;
 use crate::records::ledger::entry::LedgerEntry;
 use crate::records::ledger::inventory::ReplaceRecord;
 use crate::records::{Problem, Renewable};
 use crate::store::{Kv, Txn};
-use crate::values::Time;
-use serde_json::Value;
 
-/// How many are read at most, and how many of those that were withdrawn are kept: they must not hide any that hold, which
-/// nobody could withdraw then.
-const LISTED: usize = 10 * REPLACEMENTS;
-
-const WITHDRAWN: usize = 8 * REPLACEMENTS;
-
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
-    /// Stores what is to be replaced. Of what was taken back only operations keep something: a ledger looks at all that it
-    /// has with each certificate.
-    pub(in crate::ca) fn put_replacement(&self, record: &ReplaceRecord) -> Result<Value, Problem> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
+    /// Stores a replacement; a withdrawn one is deleted, since each is compared with each certificate.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub(in crate::ca) fn put_replacement(&self, record: &ReplaceRecord) -> Result<(), Problem> {
         self.transact(|txn| {
-            if record.withdrawn.is_some() && matches!(self.name, Partition::Ledger(_)) {
+            if record.withdrawn.is_some() {
                 txn.delete::<ReplaceRecord>(&record.id);
-                return Ok(true.into());
+                return Ok(());
             }
-            txn.put(&record.id, record)?;
-            let found = txn.list::<ReplaceRecord>(None, LISTED)?.into_iter().map(|(_, record)| record);
-            let mut withdrawn: Vec<ReplaceRecord> = found.filter(|record| record.withdrawn.is_some()).collect();
-            withdrawn.sort_by_key(|record| core::cmp::Reverse(record.made.at));
-            for old in withdrawn.iter().skip(WITHDRAWN) {
-                txn.delete::<ReplaceRecord>(&old.id);
-            }
-            Ok(true.into())
-        })
-    }
-
-    /// What is to be replaced, and what was.
-    pub(in crate::ca) fn replacements(&self) -> Result<Value, Problem> {
-        let now: Time = self.ports.now();
-        self.transact(|txn| {
-            let found = txn.list::<ReplaceRecord>(None, LISTED)?.into_iter().map(|(_, record)| record);
-            json_of(&found.filter(|record| record.expires > now).collect::<Vec<_>>())
+            Ok(txn.put(&record.id, record)?)
         })
     }
 }
@@ -55,17 +31,16 @@ pub fn covers(pattern: &Pattern, names: &[String]) -> bool {
     names.iter().filter_map(|name| identifier(name)).any(|identifier| pattern.covers(&identifier))
 }
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
     /// What is to be replaced by now, the newest first.
     ///
     /// # Errors
     /// When the storage fails.
     pub(crate) fn rules_to_replace(&self, txn: &Txn<'_, K>) -> Result<Vec<ReplaceRecord>, Problem> {
-        let Partition::Ledger(issuer) = &self.name else { return Ok(Vec::new()) };
         // Some more than there may be: two may be made at the same time.
         let rules = txn.list::<ReplaceRecord>(None, 2 * REPLACEMENTS)?.into_iter().map(|(_, rule)| rule);
         let here = |rule: &ReplaceRecord| {
-            rule.withdrawn.is_none() && rule.selection.issuer.as_ref().is_none_or(|wanted| wanted == issuer)
+            rule.withdrawn.is_none() && rule.selection.issuer.as_ref().is_none_or(|wanted| *wanted == self.issuer)
         };
         let mut rules: Vec<ReplaceRecord> = rules.filter(here).collect();
         rules.sort_by_key(|rule| core::cmp::Reverse(rule.made.at));

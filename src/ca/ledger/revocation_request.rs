@@ -1,9 +1,10 @@
 //! A client request to revoke: reading it, and asking the ledger.
 
+use super::entry::{Requester, RevokeCertificate};
+use super::kind::LedgerAt;
 use crate::ca::http::message::{Answer, Response};
-use crate::ca::runtime::message::{Message, Partition, Reply, Requester, RevocationRequest};
+use crate::ca::runtime::jws;
 use crate::ca::runtime::ports::Ports;
-use crate::ca::runtime::{jws, message};
 use crate::jose::Verified;
 use crate::pki::certificate;
 use crate::pki::certificate::PresentedCertificate;
@@ -20,32 +21,30 @@ struct Revoke {
 }
 
 /// A request to revoke, read but not yet judged.
-pub(in crate::ca) struct Wish {
+pub(in crate::ca) struct RevocationRequest {
     pub(in crate::ca) presented: PresentedCertificate,
     reason: Option<u8>,
 }
 
-pub(in crate::ca) fn read(jws: &Verified) -> Result<Wish, Problem> {
+pub(in crate::ca) fn read(jws: &Verified) -> Result<RevocationRequest, Problem> {
     let Revoke { certificate, reason } = jws.payload_json().map_err(|fault| jws::refuse_jws(&fault))?;
     let reason = entry::check_reason(reason)?;
     let der = b64::decode(&certificate)
         .ok_or_else(|| Problem::malformed("certificate is not unpadded base64url of a DER-encoded certificate."))?;
     let presented =
         certificate::parse_presented(&der).map_err(|fault| Problem::malformed(format!("The certificate {fault}.")))?;
-    Ok(Wish { presented, reason })
+    Ok(RevocationRequest { presented, reason })
 }
 
-pub(in crate::ca) async fn tell_ledger<P: Ports>(ports: &P, wish: &Wish, by: Requester) -> Answer {
-    let request = RevocationRequest {
-        serial: wish.presented.serial.hex(),
-        tbs_digest: b64::encode(&wish.presented.tbs_hash()),
-        reason: wish.reason,
+pub(in crate::ca) async fn revoke<P: Ports>(ports: &P, wanted: &RevocationRequest, by: Requester) -> Answer {
+    let request = RevokeCertificate {
+        serial: wanted.presented.serial.hex(),
+        tbs_digest: b64::encode(&wanted.presented.tbs_hash()),
+        reason: wanted.reason,
         by,
     };
-    let issuer = wish.presented.authority_key_id.as_deref().and_then(|id| ports.settings().issuers.with_key_id(id));
+    let issuer = wanted.presented.authority_key_id.as_deref().and_then(|id| ports.settings().issuers.with_key_id(id));
     let issuer = issuer.ok_or_else(entry::not_issued_here)?;
-    match ports.ask(&Partition::Ledger(issuer.id().to_owned()), &Message::Revoke(Box::new(request))).await? {
-        Reply::Done => Ok(Response::empty(200)),
-        other => Err(message::unexpected(&other)),
-    }
+    ports.ask(&LedgerAt::from(issuer.id()), &request).await?;
+    Ok(Response::empty(200))
 }

@@ -1,19 +1,69 @@
 //! A certificate as operators see it.
 
 use super::index::{is_renewed, set_of};
+use super::kind::Ledger;
 use super::replacements::{renewable_by, rule_for};
 use crate::ca::http::cert_id::spread_of;
-use crate::ca::runtime::message::Partition;
-use crate::ca::runtime::partition::Cell;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::Problem;
 use crate::records::ledger::entry::{Authority, LedgerEntry};
 use crate::records::ledger::inventory::ReplaceRecord;
 use crate::store::{Kv, Txn};
+use crate::values::Id;
 use crate::values::unicode;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+/// Asks for a certificate; `None` for one that is not in the ledger.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ShowEntry {
+    /// The serial number in hex.
+    pub serial: String,
+}
+
+/// A certificate with its place in a list.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct FoundEntry {
+    /// The cursor, in the order of expiry.
+    pub id: String,
+    /// The name of the set of its names.
+    pub set: String,
+    /// The certificate as the API shows it.
+    pub shown: Value,
+}
+
+impl FoundEntry {
+    /// Whether this member of the shown certificate is true.
+    pub fn is(&self, member: &str) -> bool {
+        self.shown.get(member).and_then(Value::as_bool).unwrap_or_default()
+    }
+
+    /// This member of the shown certificate, a text.
+    pub fn text(&self, member: &str) -> &str {
+        self.shown.get(member).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// Marks the certificate renewed by another issuer's.
+    pub fn set_renewed(&mut self) {
+        if let Some(members) = self.shown.as_object_mut() {
+            members.insert("renewed".to_owned(), true.into());
+            members.insert("replace_now".to_owned(), false.into());
+        }
+    }
+}
+
+/// A certificate with what a revocation has to name.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct ShownEntry {
+    /// The certificate.
+    pub found: FoundEntry,
+    /// SHA-256 of its to-be-signed part, base64url.
+    pub tbs_digest: String,
+    /// The account that it was issued to.
+    pub account: Id,
+}
+
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
     /// A certificate that was found, and what the front needs of it beside what is shown.
     pub(in crate::ca) fn found(
         &self,
@@ -21,20 +71,21 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         (id, serial): (&str, &str),
         entry: &LedgerEntry,
         rules: &[ReplaceRecord],
-    ) -> Result<Value, Problem> {
-        Ok(json!({ "id": id, "set": set_of(entry), "shown": self.entry_shown(txn, serial, entry, rules)? }))
+    ) -> Result<FoundEntry, Problem> {
+        let shown = self.entry_shown(txn, serial, entry, rules)?;
+        Ok(FoundEntry { id: id.to_owned(), set: set_of(entry), shown })
     }
 
     /// A certificate, `null` for one that is not here: as it is shown, and what else the front needs of it.
     ///
     /// # Errors
     /// When the storage fails.
-    pub(in crate::ca) fn show_entry(&self, serial: &str) -> Result<Value, Problem> {
+    pub(in crate::ca) fn show_entry(&self, serial: &str) -> Result<Option<ShownEntry>, Problem> {
         self.transact(|txn| {
-            let Some(entry) = txn.get::<LedgerEntry>(serial)? else { return Ok(Value::Null) };
+            let Some(entry) = txn.get::<LedgerEntry>(serial)? else { return Ok(None) };
             let rules = self.rules_to_replace(txn)?;
             let found = self.found(txn, ("", serial), &entry, &rules)?;
-            Ok(json!({ "found": found, "tbs_digest": entry.tbs_digest, "account": entry.account }))
+            Ok(Some(ShownEntry { found, tbs_digest: entry.tbs_digest, account: entry.account }))
         })
     }
 
@@ -64,9 +115,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             };
             json!({ "at": revocation.at.rfc3339(), "reason": revocation.reason, "by": by })
         });
-        let Partition::Ledger(issuer) = &self.name else { return Err(Problem::internal("this is no ledger")) };
         Ok(json!({
-            "serial": serial, "issuer": issuer, "account": entry.account, "external_account": entry.external_account,
+            "serial": serial, "issuer": self.issuer, "account": entry.account, "external_account": entry.external_account,
             "order": entry.order, "profile": entry.profile, "names": entry.names,
             "unicode_names": entry.names.iter().map(|name| unicode::shown(name)).collect::<Vec<_>>(), "issued": entry.recorded.rfc3339(),
             "not_before": entry.not_before.rfc3339(), "not_after": entry.not_after.rfc3339(), "status": status,

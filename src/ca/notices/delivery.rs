@@ -4,9 +4,10 @@
 //! thousand notices hide no other job. Each is held, and its try counted, before it is sent; what is lost on the way is left to the next try.
 
 use crate::ca::config::webhook::Webhook;
+use crate::ca::runtime::ask::{Address, Ask};
 use crate::ca::runtime::jobs::{JobRecord, Work};
-use crate::ca::runtime::message::Partition;
-use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::message::PartitionId;
+use crate::ca::runtime::partition::Partition;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::Problem;
 use crate::records::operations::notice::{
@@ -15,14 +16,15 @@ use crate::records::operations::notice::{
 use crate::store::{Kv, Txn};
 use crate::values::{Id, Time};
 use core::time::Duration;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use url::Url;
 
-/// For how long a notice that is being sent is nobody else's: longer than a host tries to deliver it.
-const HELD: Duration = Duration::from_secs(30);
+/// Lease of a notice that is being sent: longer than a host tries to deliver it.
+const LEASE: Duration = Duration::from_secs(30);
 
-/// For how long one job sends notices before whatever else is due has its turn.
-const PATIENCE: Duration = Duration::from_secs(15);
+/// Longest time that one job sends notices before other due jobs run.
+const TURN: Duration = Duration::from_secs(15);
 
 /// How long a receiver is left alone that did not answer, whatever else there is for it.
 const PAUSE: Duration = Duration::from_secs(5);
@@ -32,8 +34,58 @@ const COUNTED: usize = 5_000;
 
 const PAGE: usize = 500;
 
-/// Something to tell.
-pub(in crate::ca) struct Told<'a> {
+/// A partition that stores notices.
+#[derive(Clone, Debug)]
+pub enum NoticeStore {
+    /// The ledger of this issuer.
+    Ledger(String),
+    /// The operators' partition.
+    Operations,
+}
+
+impl Address for NoticeStore {
+    fn partition(&self) -> PartitionId {
+        match self {
+            Self::Ledger(issuer) => PartitionId::Ledger(issuer.clone()),
+            Self::Operations => PartitionId::Operations,
+        }
+    }
+}
+
+/// Lists the newest notices, as the API shows them.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ListNotices {
+    /// The largest number of notices.
+    pub limit: usize,
+}
+
+impl Ask for ListNotices {
+    type At = NoticeStore;
+    type Reply = Vec<Value>;
+    const NAME: &'static str = "ListNotices";
+}
+
+/// Counts the notices by their delivery.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CountNotices;
+
+impl Ask for CountNotices {
+    type At = NoticeStore;
+    type Reply = NoticeCounts;
+    const NAME: &'static str = "CountNotices";
+}
+
+/// Counts of notices, of the last few thousand.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct NoticeCounts {
+    /// Notices that wait for their delivery.
+    pub waiting: u64,
+    /// Notices that were never delivered.
+    pub given_up: u64,
+}
+
+/// A notice to be stored.
+pub(in crate::ca) struct NewNotice<'a> {
     /// What it is about.
     pub kind: NoticeKind,
     /// That in an id: of the same there is one notice at an instant.
@@ -42,20 +94,23 @@ pub(in crate::ca) struct Told<'a> {
     pub data: Value,
 }
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+/// The notices of a partition.
+pub(in crate::ca) struct Notices<'a, P, K>(pub &'a Partition<P, K>);
+
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Notices<'_, P, K> {
     /// Stores a notice together with what it tells of. With a webhook the alarm sends it: nobody waits for that.
     ///
     /// # Errors
     /// When the storage fails.
-    pub(in crate::ca) fn tell(&self, txn: &mut Txn<'_, K>, told: Told<'_>) -> Result<(), Problem> {
-        let now = self.ports.now();
-        let notice = NoticeRecord::new(told.kind, told.data, self.ports.settings().webhook.is_some(), now);
+    pub(in crate::ca) fn enqueue(&self, txn: &mut Txn<'_, K>, new: NewNotice<'_>) -> Result<(), Problem> {
+        let now = self.0.ports.now();
+        let notice = NoticeRecord::new(new.kind, new.data, self.0.ports.settings().webhook.is_some(), now);
         let mut at = now;
         // A revocation may be followed by a graver one within the same millisecond.
-        while txn.get::<NoticeRecord>(&notice_id(at, told.what))?.is_some() {
+        while txn.get::<NoticeRecord>(&notice_id(at, new.what))?.is_some() {
             at = at.plus(Duration::from_millis(1));
         }
-        self.put_notice(txn, &notice_id(at, told.what), None, &notice)
+        self.put_notice(txn, &notice_id(at, new.what), None, &notice)
     }
 
     /// Stores a notice, whose next try was at `before`, with its place among those to be sent.
@@ -74,7 +129,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
         txn.put(&queue_id(next, id), &WebhookQueueRecord {})?;
         match txn.get::<JobRecord>(&Work::Notify.name())? {
             Some(job) if job.due <= next => Ok(()),
-            _ => self.schedule(txn, Work::Notify, next),
+            _ => self.0.schedule(txn, Work::Notify, next),
         }
     }
 
@@ -82,7 +137,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     fn expect_deliveries(&self, txn: &mut Txn<'_, K>, earliest: Time) -> Result<(), Problem> {
         let first = txn.list::<WebhookQueueRecord>(None, 1)?;
         match first.first().and_then(|(id, WebhookQueueRecord {})| parse_queue_id(id)) {
-            Some((next, _)) => self.schedule(txn, Work::Notify, next.max(earliest)),
+            Some((next, _)) => self.0.schedule(txn, Work::Notify, next.max(earliest)),
             None => {
                 txn.delete::<JobRecord>(&Work::Notify.name());
                 Ok(())
@@ -94,14 +149,13 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     ///
     /// # Errors
     /// When the storage fails.
-    pub(in crate::ca) fn resume_deliveries(&self) -> Result<(), Problem> {
-        let tells = matches!(self.name, Partition::Ledger(_) | Partition::Operations);
-        if !tells || self.ports.settings().webhook.is_none() {
+    pub(in crate::ca) fn resume(&self) -> Result<(), Problem> {
+        if self.0.ports.settings().webhook.is_none() {
             return Ok(());
         }
-        self.transact(|txn| match txn.get::<JobRecord>(&Work::Notify.name())? {
+        self.0.transact(|txn| match txn.get::<JobRecord>(&Work::Notify.name())? {
             Some(_) => Ok(()),
-            None => self.expect_deliveries(txn, self.ports.now()),
+            None => self.expect_deliveries(txn, self.0.ports.now()),
         })
     }
 
@@ -111,25 +165,25 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// # Errors
     /// When the storage fails; the job stays.
     pub(in crate::ca) async fn deliver_due(&self) -> Result<(), Problem> {
-        let Some(webhook) = &self.ports.settings().webhook else {
-            return self.transact(|txn| {
+        let Some(webhook) = &self.0.ports.settings().webhook else {
+            return self.0.transact(|txn| {
                 txn.delete::<JobRecord>(&Work::Notify.name());
                 Ok(())
             });
         };
-        let begun = self.ports.now();
+        let begun = self.0.ports.now();
         let mut answers = true;
-        while answers && begun.until(self.ports.now()) < PATIENCE {
-            let Some((id, notice)) = self.transact(|txn| self.take_notice(txn))? else { break };
+        while answers && begun.until(self.0.ports.now()) < TURN {
+            let Some((id, notice)) = self.0.transact(|txn| self.take_notice(txn))? else { break };
             answers = self.send(webhook, &id, &notice).await?;
         }
-        let now = self.ports.now();
-        self.transact(|txn| self.expect_deliveries(txn, if answers { now } else { now.plus(PAUSE) }))
+        let now = self.0.ports.now();
+        self.0.transact(|txn| self.expect_deliveries(txn, if answers { now } else { now.plus(PAUSE) }))
     }
 
     /// The first notice that is due, held; `None` when there is none.
     fn take_notice(&self, txn: &mut Txn<'_, K>) -> Result<Option<(String, NoticeRecord)>, Problem> {
-        let now = self.ports.now();
+        let now = self.0.ports.now();
         for (row, WebhookQueueRecord {}) in txn.list::<WebhookQueueRecord>(None, PAGE)? {
             let Some((next, id)) = parse_queue_id(&row) else { continue };
             if next > now {
@@ -137,7 +191,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             }
             match txn.get::<NoticeRecord>(id)?.filter(|notice| notice.next() == Some(next)) {
                 Some(mut notice) => {
-                    let begun = notice.begin(now, HELD);
+                    let begun = notice.begin(now, LEASE);
                     self.put_notice(txn, id, Some(next), &notice)?;
                     if begun {
                         return Ok(Some((id.to_owned(), notice)));
@@ -152,10 +206,10 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
 
     /// Sends a notice that is held, and stores what became of it. Says whether there was an answer.
     async fn send(&self, webhook: &Webhook, id: &str, notice: &NoticeRecord) -> Result<bool, Problem> {
-        let request = webhook.request(id, notice, self.ports.now());
-        let answer = self.ports.deliver(&request).await;
-        let (answered, now) = (answer.is_ok(), self.ports.now());
-        self.transact(|txn| {
+        let request = webhook.request(id, notice, self.0.ports.now());
+        let answer = self.0.ports.deliver(&request).await;
+        let (answered, now) = (answer.is_ok(), self.0.ports.now());
+        self.0.transact(|txn| {
             let Some(mut notice) = txn.get::<NoticeRecord>(id)? else { return Ok(()) };
             let before = notice.next();
             match &answer {
@@ -171,22 +225,22 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     ///
     /// # Errors
     /// 409 where there is no webhook; when the storage fails.
-    pub(in crate::ca) async fn test_notice(&self) -> Result<Value, Problem> {
-        let Some(webhook) = &self.ports.settings().webhook else {
+    pub(in crate::ca) async fn test(&self) -> Result<Value, Problem> {
+        let Some(webhook) = &self.0.ports.settings().webhook else {
             let detail = "There is no webhook: set WEBHOOK_URL, the secret WEBHOOK_SECRET, and deploy.";
             return Err(Problem::malformed(detail).with_status(409));
         };
-        let now = self.ports.now();
-        let id = notice_id(now, &format!("test-{}", Id::from_random(self.ports.random()?)));
-        let data = json!({ "directory": self.ports.settings().urls.directory() });
+        let now = self.0.ports.now();
+        let id = notice_id(now, &format!("test-{}", Id::from_random(self.0.ports.random()?)));
+        let data = json!({ "directory": self.0.ports.settings().urls.directory() });
         let mut notice = NoticeRecord::new(NoticeKind::Test, data, true, now);
-        notice.begin(now, HELD);
+        notice.begin(now, LEASE);
         // First of all: where nothing else is ever due, nobody would come back to what is stored and lost right after.
-        self.ports.wake_at(now.plus(HELD));
-        self.transact(|txn| self.put_notice(txn, &id, None, &notice))?;
+        self.0.ports.wake_at(now.plus(LEASE));
+        self.0.transact(|txn| self.put_notice(txn, &id, None, &notice))?;
         self.send(webhook, &id, &notice).await?;
-        self.transact(|txn| {
-            self.expect_deliveries(txn, self.ports.now())?;
+        self.0.transact(|txn| {
+            self.expect_deliveries(txn, self.0.ports.now())?;
             let sent = txn.get::<NoticeRecord>(&id)?;
             Ok(sent.unwrap_or(notice).view(&id))
         })
@@ -196,8 +250,8 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     ///
     /// # Errors
     /// When the storage fails.
-    pub(in crate::ca) fn notices(&self, limit: usize) -> Result<Value, Problem> {
-        self.transact(|txn| {
+    pub(in crate::ca) fn newest(&self, limit: usize) -> Result<Vec<Value>, Problem> {
+        self.0.transact(|txn| {
             let found = txn.list::<NoticeRecord>(None, limit)?;
             Ok(found.iter().map(|(id, notice)| notice.view(id)).collect())
         })
@@ -207,10 +261,10 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     ///
     /// # Errors
     /// When the storage fails.
-    pub(in crate::ca) fn notice_counts(&self) -> Result<Value, Problem> {
+    pub(in crate::ca) fn counts(&self) -> Result<NoticeCounts, Problem> {
         let (mut waiting, mut given_up, mut seen, mut after) = (0, 0, 0, None::<String>);
         loop {
-            let page = self.transact(|txn| Ok(txn.list::<NoticeRecord>(after.as_deref(), PAGE)?))?;
+            let page = self.0.transact(|txn| Ok(txn.list::<NoticeRecord>(after.as_deref(), PAGE)?))?;
             for (_, notice) in &page {
                 match notice.delivery {
                     Delivery::Waiting { .. } => waiting += 1,
@@ -221,7 +275,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             seen += page.len();
             after = page.last().map(|(id, _)| id.clone());
             if page.len() < PAGE || seen >= COUNTED {
-                return Ok(json!({ "waiting": waiting, "given_up": given_up }));
+                return Ok(NoticeCounts { waiting, given_up });
             }
         }
     }

@@ -4,16 +4,17 @@ use super::audit::{Done, audited_answer};
 use super::body::{Members, Query};
 use super::operator::Operator;
 use super::state::{not_found, shown};
+use crate::ca::account::kind::AccountAt;
+use crate::ca::account::operations::{DeactivateAccount, ListedAccount, ShowAccount};
 use crate::ca::http::message::{Answer, Request};
-use crate::ca::partitions::roster::{roster, shown_of};
-use crate::ca::runtime::ask::{ask, ask_for};
-use crate::ca::runtime::message::{Partition, ROSTERS};
-use crate::ca::runtime::operation::{Operation, Page};
+use crate::ca::partitions::roster::{Enrol, ListMembers, RosterAt, shown_of};
+use crate::ca::runtime::ask::Page;
+use crate::ca::runtime::message::ROSTERS;
 use crate::ca::runtime::ports::Ports;
 use crate::records::Problem;
 use crate::records::ledger::inventory::RosterEntry;
 use crate::values::Id;
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// The most accounts of a page, and how many there are when nothing is said.
 const MOST: usize = 200;
@@ -31,9 +32,7 @@ pub async fn list<P: Ports>(ports: &P, request: &Request) -> Answer {
     let page = Page { after: query.get("cursor").map(str::to_owned), limit: limit.saturating_add(1) };
     let mut members: Vec<RosterEntry> = Vec::new();
     for n in 0..ROSTERS {
-        members.extend(
-            ask_for::<P, Vec<RosterEntry>>(ports, &Partition::Roster(n), Operation::Members(page.clone())).await?,
-        );
+        members.extend(ports.ask(&RosterAt(n), &ListMembers(page.clone())).await?);
     }
     members.sort_by_cached_key(RosterEntry::id);
     let next = members.get(limit.saturating_sub(1)).filter(|_| members.len() > limit).map(RosterEntry::id);
@@ -51,10 +50,9 @@ pub(in crate::ca) async fn told<P: Ports>(ports: &P, member: RosterEntry) -> Res
     if member.shown.is_some() {
         return Ok(Some(member));
     }
-    let account = Partition::Account(member.account.clone());
-    let found: Option<RosterEntry> = ask_for(ports, &account, Operation::ListedAccount).await?;
+    let found = ports.ask(&AccountAt(member.account.clone()), &ListedAccount).await?;
     let Some(found) = found.filter(|found| found.created == member.created) else { return Ok(None) };
-    let noted = ask(ports, &roster(&found.account), Operation::Enrol(Box::new(found.clone()))).await;
+    let noted = ports.ask(&RosterAt::of(&found.account), &Enrol(found.clone())).await;
     if let Err(problem) = noted {
         // It is asked again the next time.
         ports.log(&format!("a list of accounts: {}", problem.log.unwrap_or(problem.detail)));
@@ -62,17 +60,12 @@ pub(in crate::ca) async fn told<P: Ports>(ports: &P, member: RosterEntry) -> Res
     Ok(Some(found))
 }
 
-async fn of_id<P: Ports>(ports: &P, id: &Id, operation: Operation) -> Result<Option<Value>, Problem> {
-    let found = ask(ports, &Partition::Account(id.clone()), operation).await?;
-    Ok(Some(found).filter(|found| !found.is_null()))
-}
-
 /// GET of one.
 ///
 /// # Errors
 /// 404 for one that there is not.
 pub async fn show<P: Ports>(ports: &P, id: &Id) -> Answer {
-    let found = of_id(ports, id, Operation::ShowAccount).await?;
+    let found = ports.ask(&AccountAt(id.clone()), &ShowAccount).await?;
     found.map(|found| shown(200, &found)).ok_or_else(|| not_found("account"))
 }
 
@@ -84,7 +77,7 @@ pub async fn deactivate<P: Ports>(ports: &P, operator: &Operator, request: &Requ
     let target = id.to_string();
     audited_answer(ports, (operator, request), ("account.deactivate", Some(&target)), 200, async {
         Members::read(request, &[])?;
-        let found = of_id(ports, id, Operation::EndAccount).await?;
+        let found = ports.ask(&AccountAt(id.clone()), &DeactivateAccount).await?;
         found.map(Done::from).ok_or_else(|| not_found("account"))
     })
     .await

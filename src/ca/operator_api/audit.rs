@@ -7,15 +7,14 @@ use super::body::Query;
 use super::operator::Operator;
 use super::state::shown;
 use crate::ca::http::message::{Answer, Request, Response};
-use crate::ca::runtime::ask::ask;
-use crate::ca::runtime::message::Partition;
-use crate::ca::runtime::operation::Operation;
+use crate::ca::partitions::operations::audit::{AuditPage, ListAudit, Note};
+use crate::ca::partitions::operations::kind::OperationsAt;
 use crate::ca::runtime::ports::Ports;
 use crate::ca::telemetry::counts::{self, Series};
 use crate::records::Problem;
 use crate::records::operations::audit::{Event, Outcome};
 use core::future::Future;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// The most entries of a page, and how many there are when nothing is said.
 const MOST: usize = 200;
@@ -105,8 +104,7 @@ impl<T> From<T> for Done<T> {
 /// # Errors
 /// `serverInternal`.
 pub async fn note<P: Ports>(ports: &P, event: Event) -> Result<u64, Problem> {
-    let number = ask(ports, &Partition::Operations, Operation::Note(event)).await?;
-    number.as_u64().ok_or_else(|| Problem::internal("the audit record answered no number"))
+    ports.ask(&OperationsAt, &Note(event)).await
 }
 
 /// GET of the record, the newest first.
@@ -118,8 +116,8 @@ pub async fn list<P: Ports>(ports: &P, request: &Request) -> Answer {
     let what = "the next of the page before";
     let before = query.parsed("cursor", what, |text| text.parse::<u64>().ok().filter(|n| *n > 0))?;
     let limit = query.limit(MOST, USUAL)?;
-    let page = ask(ports, &Partition::Operations, Operation::Audit { before, limit }).await?;
-    Ok(Response::json(200, &page))
+    let AuditPage { entries, next } = ports.ask(&OperationsAt, &ListAudit { before, limit }).await?;
+    Ok(Response::json(200, &json!({ "entries": entries, "next": next })))
 }
 
 /// As [`audited`], where what was done is shown with this status.

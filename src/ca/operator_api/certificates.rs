@@ -4,11 +4,14 @@ use super::audit::{Done, audited_answer};
 use super::body::{Members, Query as Sent};
 use super::operator::Operator;
 use super::state::{not_found, shown};
+use crate::ca::account::kind::AccountAt;
+use crate::ca::account::operations::DownloadCertificate;
 use crate::ca::http::message::{Answer, Request, Response};
-use crate::ca::runtime::ask::{ask, ask_for};
-use crate::ca::runtime::message;
-use crate::ca::runtime::message::{Message, Partition, Reply, Requester, RevocationRequest};
-use crate::ca::runtime::operation::{Operation, Query, Standing};
+use crate::ca::ledger::entry::{Requester, RevokeCertificate};
+use crate::ca::ledger::expiry_scan::LatestExpiry;
+use crate::ca::ledger::filter::{Query, Standing};
+use crate::ca::ledger::kind::LedgerAt;
+use crate::ca::ledger::view::{FoundEntry, ShowEntry, ShownEntry};
 use crate::ca::runtime::ports::Ports;
 use crate::pki::{Serial, profile};
 use crate::policy::Pattern;
@@ -17,7 +20,7 @@ use crate::records::ledger::inventory::{Selection, parse_expiry_id};
 use crate::records::{Kind, Problem};
 use crate::values::{Id, Time, unicode};
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// The most certificates of a page, and how many there are when nothing is said.
 const MOST: usize = 200;
@@ -131,54 +134,17 @@ pub struct Found {
     pub complete: bool,
 }
 
-/// What a ledger answers.
-#[derive(serde::Deserialize)]
-struct Part {
-    found: Vec<One>,
-    pub(in crate::ca) reached: String,
-    pub(in crate::ca) complete: bool,
-}
-
-/// A certificate that a ledger has found.
-#[derive(serde::Deserialize)]
-struct One {
-    /// Its place in the order of ends.
-    id: String,
-    /// The name of the set of its names.
-    set: String,
-    shown: Value,
-}
-
-impl One {
-    fn is(&self, member: &str) -> bool {
-        self.shown.get(member).and_then(Value::as_bool).unwrap_or_default()
-    }
-
-    fn text(&self, member: &str) -> &str {
-        self.shown.get(member).and_then(Value::as_str).unwrap_or_default()
-    }
-
-    /// Notes that there is a certificate with the same names that ends later.
-    fn set_renewed(&mut self) {
-        if let Some(members) = self.shown.as_object_mut() {
-            members.insert("renewed".to_owned(), true.into());
-            members.insert("replace_now".to_owned(), false.into());
-        }
-    }
-}
-
 /// Notes of certificates that another issuer's have renewed them: each ledger knows its own only.
-async fn note_renewed_elsewhere<P: Ports>(ports: &P, found: &mut [One]) -> Result<(), Problem> {
+async fn note_renewed_elsewhere<P: Ports>(ports: &P, found: &mut [FoundEntry]) -> Result<(), Problem> {
     for slot in ports.settings().issuers.slots() {
-        let mine = |one: &One| one.text("issuer") == slot.issuer.id();
+        let mine = |one: &FoundEntry| one.text("issuer") == slot.issuer.id();
         let open = found.iter().filter(|one| !mine(one) && !one.is("renewed"));
         let sets: BTreeSet<String> = open.map(|one| one.set.clone()).collect();
         if sets.is_empty() {
             continue;
         }
-        let operation = Operation::Latest { sets: sets.into_iter().collect() };
-        let ledger = Partition::Ledger(slot.issuer.id().to_owned());
-        let latest: BTreeMap<String, Time> = ask_for(ports, &ledger, operation).await?;
+        let sets = sets.into_iter().collect();
+        let latest = ports.ask(&LedgerAt::from(slot.issuer.id()), &LatestExpiry { sets }).await?;
         for one in found.iter_mut().filter(|one| !mine(one)) {
             let ends = Time::parse_rfc3339(one.text("not_after"));
             if latest.get(&one.set).is_some_and(|last| ends.is_some_and(|ends| last.secs() > ends.secs())) {
@@ -198,8 +164,7 @@ pub async fn search<P: Ports>(ports: &P, query: &Query) -> Result<Found, Problem
     let wanted = |id: &str| query.selection.issuer.as_deref().is_none_or(|issuer| issuer == id);
     let (mut all, mut bound) = (Vec::new(), None::<String>);
     for issuer in settings.issuers.slots().map(|slot| slot.issuer.id()).filter(|id| wanted(id)) {
-        let operation = Operation::Search(Box::new(query.clone()));
-        let part: Part = ask_for(ports, &Partition::Ledger(issuer.to_owned()), operation).await?;
+        let part = ports.ask(&LedgerAt::from(issuer), query).await?;
         all.extend(part.found);
         if !part.complete {
             // What lies behind this is not known of this ledger.
@@ -220,28 +185,16 @@ pub async fn search<P: Ports>(ports: &P, query: &Query) -> Result<Found, Problem
     Ok(Found { certificates: all.into_iter().map(|one| one.shown).collect(), next, complete })
 }
 
-/// What a ledger has of a certificate.
-#[derive(serde::Deserialize)]
-struct Entry {
-    found: One,
-    tbs_digest: String,
-    /// The account that it was issued to.
-    account: Id,
-    #[serde(skip)]
-    issuer: String,
-}
-
 /// The certificate of this serial number, whichever issuer's it is.
 ///
 /// # Errors
 /// 404 for one that was not issued here; when a ledger does not answer.
-async fn entry<P: Ports>(ports: &P, serial: &Serial) -> Result<Entry, Problem> {
+async fn entry<P: Ports>(ports: &P, serial: &Serial) -> Result<(LedgerAt, ShownEntry), Problem> {
     for slot in ports.settings().issuers.slots() {
-        let ledger = Partition::Ledger(slot.issuer.id().to_owned());
-        let found: Option<Entry> = ask_for(ports, &ledger, Operation::ShowEntry { serial: serial.hex() }).await?;
-        if let Some(mut entry) = found {
+        let ledger = LedgerAt::from(slot.issuer.id());
+        if let Some(mut entry) = ports.ask(&ledger, &ShowEntry { serial: serial.hex() }).await? {
             note_renewed_elsewhere(ports, core::slice::from_mut(&mut entry.found)).await?;
-            return Ok(Entry { issuer: slot.issuer.id().to_owned(), ..entry });
+            return Ok((ledger, entry));
         }
     }
     Err(not_found("certificate"))
@@ -252,7 +205,7 @@ async fn entry<P: Ports>(ports: &P, serial: &Serial) -> Result<Entry, Problem> {
 /// # Errors
 /// 404 for one that was not issued here.
 pub async fn show<P: Ports>(ports: &P, serial: &Serial) -> Answer {
-    Ok(shown(200, &entry(ports, serial).await?.found.shown))
+    Ok(shown(200, &entry(ports, serial).await?.1.found.shown))
 }
 
 /// A reason in a few words, for the record.
@@ -265,12 +218,11 @@ pub fn said(reason: Option<u8>) -> String {
 /// # Errors
 /// 404 for one that was not issued here, or not yet.
 pub async fn download<P: Ports>(ports: &P, serial: &Serial) -> Answer {
-    let entry = entry(ports, serial).await?;
-    let account = Partition::Account(entry.account);
+    let (_, entry) = entry(ports, serial).await?;
     // None while it is being issued.
-    let chain = ask(ports, &account, Operation::Download { serial: serial.hex() }).await?;
-    let pem = chain.as_str().ok_or_else(|| not_found("certificate"))?;
-    Ok(Response::text(200, "application/pem-certificate-chain", pem.to_owned()))
+    let chain = ports.ask(&AccountAt(entry.account), &DownloadCertificate { serial: serial.hex() }).await?;
+    let pem = chain.ok_or_else(|| not_found("certificate"))?;
+    Ok(Response::text(200, "application/pem-certificate-chain", pem))
 }
 
 /// POST to a certificate's revocation.
@@ -281,24 +233,22 @@ pub async fn revoke<P: Ports>(ports: &P, operator: &Operator, request: &Request,
     let hex = serial.hex();
     audited_answer(ports, (operator, request), ("certificate.revoke", Some(&hex)), 200, async {
         let reason = check_reason(Members::read(request, &["reason"])?.number("reason")?)?;
-        let found = entry(ports, serial).await?;
-        let wish = RevocationRequest {
+        let (ledger, found) = entry(ports, serial).await?;
+        let revoke = RevokeCertificate {
             serial: serial.hex(),
             tbs_digest: found.tbs_digest.clone(),
             reason,
             by: Requester::Operator(operator.name.clone()),
         };
-        let message = Message::Revoke(Box::new(wish));
-        match ports.ask(&Partition::Ledger(found.issuer.clone()), &message).await {
-            Ok(Reply::Done) => {}
-            Ok(other) => return Err(message::unexpected(&other)),
+        match ports.ask(&ledger, &revoke).await {
+            Ok(()) => {}
             // What nobody can do is nobody's lack of rights.
             Err(problem) if problem.kind == Kind::Unauthorized => return Err(problem.with_status(409)),
             Err(problem) if problem.kind == Kind::AlreadyRevoked => return Err(problem.with_status(409)),
             Err(problem) => return Err(problem),
         }
         let names = found.found.shown.get("names").map(Value::to_string).unwrap_or_default();
-        Ok(Done::saying(entry(ports, serial).await?.found.shown, format!("{}; {names}", said(reason))))
+        Ok(Done::saying(entry(ports, serial).await?.1.found.shown, format!("{}; {names}", said(reason))))
     })
     .await
 }

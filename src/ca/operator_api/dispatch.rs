@@ -7,9 +7,8 @@ use super::state::shown;
 use super::{accounts, audit, calendar_url, certificates, external_keys, notices, policies, replacements, revocations};
 use crate::ca::http::message::{Answer, Request, Response};
 use crate::ca::http::operator_routes::AdminRoute;
-use crate::ca::runtime::ask::ask;
-use crate::ca::runtime::message::Partition;
-use crate::ca::runtime::operation::Operation;
+use crate::ca::partitions::operations::kind::OperationsAt;
+use crate::ca::partitions::operations::standing::ShowOperations;
 use crate::ca::runtime::ports::Ports;
 use crate::ca::telemetry::events::RequestLogContext;
 use crate::records::Problem;
@@ -116,14 +115,14 @@ fn not_allowed(request: &Request) -> Problem {
 /// GET of how the authority stands.
 async fn status<P: Ports>(ports: &P, operator: &Operator) -> Answer {
     let settings = ports.settings();
-    let standing = ask(ports, &Partition::Operations, Operation::Standing).await?;
+    let state = ports.ask(&OperationsAt, &ShowOperations).await?;
     Ok(shown(
         200,
         &json!({
             "version": env!("CARGO_PKG_VERSION"), "directory": settings.urls.directory(),
-            "policy": standing.get("policy"), "external_account_required": settings.external.required,
+            "policy": state.policy, "external_account_required": settings.external.required,
             "webhook": notices::standing(ports).await?,
-            "audit": standing.get("audit"), "who": operator.name, "by": operator.by,
+            "audit": state.audit, "who": operator.name, "by": operator.by,
         }),
     ))
 }

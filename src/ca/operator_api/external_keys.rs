@@ -8,10 +8,11 @@ use crate::ca::config::{external_accounts, policy};
 use crate::ca::http::message::{Answer, Request};
 use crate::ca::http::operator_routes::is_plain;
 use crate::ca::issuance_policy::effective;
+use crate::ca::partitions::external_key::{ChangeKey, CreateKey, ExternalKeyAt, PolicyChange, ShowKey};
 use crate::ca::partitions::operations::audit::act;
-use crate::ca::runtime::ask::{ask, ask_for};
-use crate::ca::runtime::message::Partition;
-use crate::ca::runtime::operation::{KeyChange, Operation, Page, PolicyChange, Shown};
+use crate::ca::partitions::operations::external_keys::{EnterKey, ListKeys};
+use crate::ca::partitions::operations::kind::OperationsAt;
+use crate::ca::runtime::ask::Page;
 use crate::ca::runtime::policy_cache::InForce;
 use crate::ca::runtime::ports::Ports;
 use crate::records::Problem;
@@ -45,19 +46,18 @@ pub async fn list<P: Ports>(ports: &P, request: &Request) -> Answer {
             all.push(of_kid(ports, kid).await?);
         }
     }
-    let page = ask(ports, &Partition::Operations, Operation::Keys(Page { after, limit })).await?;
-    let entered = page.get("entered").cloned().unwrap_or_default();
-    let entered: Vec<(Time, String)> = serde_json::from_value(entered).map_err(|e| Problem::internal(e.to_string()))?;
+    let page = ports.ask(&OperationsAt, &ListKeys(Page { after, limit })).await?;
     // A kid of the configuration is that of no other key.
-    for (created, kid) in entered.into_iter().filter(|(_, kid)| !ports.settings().external.keys.contains_key(kid)) {
-        let found: Shown = ask_for(ports, &Partition::Eab(kid), Operation::ShowKey).await?;
+    for (created, kid) in page.entered.into_iter().filter(|(_, kid)| !ports.settings().external.keys.contains_key(kid))
+    {
+        let found = ports.ask(&ExternalKeyAt(kid), &ShowKey).await?;
         // One that was entered and never made is none, also when another of its kid was made later.
         if let Some(record) = found.record.filter(|record| record.created.at == created) {
             all.push(Some(wire(ports, &in_force, &record, &found.accounts)?));
         }
     }
     let all: Vec<Value> = all.into_iter().flatten().collect();
-    Ok(shown(200, &json!({ "external_accounts": all, "next": page.get("next") })))
+    Ok(shown(200, &json!({ "external_accounts": all, "next": page.next })))
 }
 
 /// GET of one.
@@ -70,7 +70,7 @@ pub async fn show<P: Ports>(ports: &P, kid: &str) -> Answer {
 
 /// What there is to show of a key; `None` when there is none.
 async fn of_kid<P: Ports>(ports: &P, kid: &str) -> Result<Option<Value>, Problem> {
-    let found: Shown = ask_for(ports, &Partition::Eab(kid.to_owned()), Operation::ShowKey).await?;
+    let found = ports.ask(&ExternalKeyAt(kid.to_owned()), &ShowKey).await?;
     let settings = ports.settings();
     let in_force = effective::in_force(ports).await?;
     if let Some(configured) = settings.external.keys.get(kid) {
@@ -136,9 +136,8 @@ pub async fn create<P: Ports>(ports: &P, operator: &Operator, request: &Request)
         if of_kid(ports, &kid).await?.is_some() {
             return Err(taken(&kid));
         }
-        ask(ports, &Partition::Operations, Operation::EnterKey { kid: kid.clone(), created }).await?;
-        let created = Operation::CreateKey(Box::new(record.clone()));
-        if ask(ports, &Partition::Eab(kid.clone()), created).await? != Value::Bool(true) {
+        ports.ask(&OperationsAt, &EnterKey { kid: kid.clone(), created }).await?;
+        if !ports.ask(&ExternalKeyAt(kid.clone()), &CreateKey(record.clone())).await? {
             return Err(taken(&kid));
         }
         ports.memory().forget_key_rule(&kid);
@@ -239,10 +238,10 @@ pub async fn change<P: Ports>(ports: &P, operator: &Operator, request: &Request,
             check_policy(ports, document).await?;
         }
         let note = members.text("note", MAX_NOTE)?.map(str::to_owned);
-        let change = KeyChange { disabled: members.flag("disabled")?, policy, note, by: operator.acts(ports) };
-        let changed = ask(ports, &Partition::Eab(kid.to_owned()), Operation::ChangeKey(Box::new(change))).await?;
+        let change = ChangeKey { disabled: members.flag("disabled")?, policy, note, by: operator.acts(ports) };
+        let changed = ports.ask(&ExternalKeyAt(kid.to_owned()), &change).await?;
         ports.memory().forget_key_rule(kid);
-        if changed != Value::Bool(true) {
+        if !changed {
             return Err(not_found("external account key"));
         }
         let found = of_kid(ports, kid).await?;

@@ -5,10 +5,10 @@ use super::calendar::{Event, MAX_EVENTS};
 use super::{calendar, notices};
 use crate::ca::config::settings::Settings;
 use crate::ca::http::message::{Answer, Response, unknown_path};
-use crate::ca::ledger::expiry_scan::{dates, is_succeeded, not_renewed_elsewhere};
-use crate::ca::runtime::ask::{ask, ask_for};
-use crate::ca::runtime::message::Partition;
-use crate::ca::runtime::operation::{Candidate, Look, Near, Operation};
+use crate::ca::ledger::expiry_scan::{Candidate, ScanExpiring, ScanPage, dates, is_succeeded, not_renewed_elsewhere};
+use crate::ca::ledger::kind::LedgerAt;
+use crate::ca::partitions::operations::calendar::CalendarGeneration;
+use crate::ca::partitions::operations::kind::OperationsAt;
 use crate::ca::runtime::ports::Ports;
 use crate::pki::IssuerSlot;
 use crate::records::Problem;
@@ -31,8 +31,7 @@ const FRESH: u64 = 900;
 /// # Errors
 /// When operations do not answer.
 pub async fn generation<P: Ports>(ports: &P, moved: bool) -> Result<u64, Problem> {
-    let generation = ask(ports, &Partition::Operations, Operation::Calendar { moved }).await?;
-    generation.as_u64().ok_or_else(|| Problem::internal("operations answered no number"))
+    ports.ask(&OperationsAt, &CalendarGeneration { moved }).await
 }
 
 /// What stands in the calendar's URL.
@@ -80,13 +79,13 @@ pub async fn show<P: Ports>(ports: &P, sent: &str) -> Answer {
 
 /// The certificates of this issuer that are near their end, and not renewed by any.
 async fn endings<P: Ports>(ports: &P, issuer: &str) -> Result<Vec<Candidate>, Problem> {
-    let (ledger, mut all) = (Partition::Ledger(issuer.to_owned()), Vec::new());
-    let mut look = Look { at: ports.now(), since: None, after: None };
+    let (ledger, mut all) = (LedgerAt::from(issuer), Vec::new());
+    let mut scan = ScanExpiring { at: ports.now(), since: None, after: None };
     for _ in 0..GOES {
-        let Near { found, after } = ask_for(ports, &ledger, Operation::Near(look.clone())).await?;
+        let ScanPage { found, after } = ports.ask(&ledger, &scan).await?;
         all.extend(not_renewed_elsewhere(ports, issuer, found).await?);
-        look.after = after;
-        if look.after.is_none() || all.len() >= MAX_EVENTS {
+        scan.after = after;
+        if scan.after.is_none() || all.len() >= MAX_EVENTS {
             break;
         }
     }

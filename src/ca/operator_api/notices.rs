@@ -5,23 +5,23 @@ use super::body::Members;
 use super::operator::Operator;
 use super::state::shown;
 use crate::ca::http::message::{Answer, Request};
-use crate::ca::runtime::ask::{ask, ask_for};
-use crate::ca::runtime::message::Partition;
-use crate::ca::runtime::operation::Operation;
+use crate::ca::notices::delivery::{CountNotices, ListNotices, NoticeCounts, NoticeStore};
+use crate::ca::partitions::operations::asks::SendTestNotice;
+use crate::ca::partitions::operations::kind::OperationsAt;
+use crate::ca::runtime::ask::Ask;
 use crate::ca::runtime::ports::Ports;
 use crate::records::Problem;
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 /// How many notices are shown.
 const MOST: usize = 200;
 
 /// Asks all who have notices for this: the ledgers, and the partition of operations.
-async fn ask_all<P: Ports, T: DeserializeOwned>(ports: &P, operation: Operation) -> Result<Vec<T>, Problem> {
-    let ledgers = ports.settings().issuers.slots().map(|slot| Partition::Ledger(slot.issuer.id().to_owned()));
+async fn ask_all<P: Ports, A: Ask<At = NoticeStore>>(ports: &P, ask: &A) -> Result<Vec<A::Reply>, Problem> {
+    let ledgers = ports.settings().issuers.slots().map(|slot| NoticeStore::Ledger(slot.issuer.id().to_owned()));
     let mut answers = Vec::new();
-    for partition in ledgers.chain([Partition::Operations]) {
-        answers.push(ask_for(ports, &partition, operation.clone()).await?);
+    for store in ledgers.chain([NoticeStore::Operations]) {
+        answers.push(ports.ask(&store, ask).await?);
     }
     Ok(answers)
 }
@@ -31,7 +31,7 @@ async fn ask_all<P: Ports, T: DeserializeOwned>(ports: &P, operation: Operation)
 /// # Errors
 /// When a partition does not answer.
 pub async fn newest<P: Ports>(ports: &P, limit: usize) -> Result<Vec<Value>, Problem> {
-    let mut all: Vec<Value> = ask_all::<P, Vec<Value>>(ports, Operation::Notices { limit }).await?.concat();
+    let mut all: Vec<Value> = ask_all(ports, &ListNotices { limit }).await?.concat();
     let id = |notice: &Value| notice.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
     all.sort_by_cached_key(id);
     all.truncate(limit);
@@ -51,13 +51,8 @@ pub async fn list<P: Ports>(ports: &P) -> Answer {
 /// # Errors
 /// When a partition does not answer.
 pub async fn standing<P: Ports>(ports: &P) -> Result<Value, Problem> {
-    #[derive(serde::Deserialize)]
-    struct Counts {
-        waiting: u64,
-        given_up: u64,
-    }
-    let all: Vec<Counts> = ask_all(ports, Operation::NoticeCounts).await?;
-    let sum = |of: fn(&Counts) -> u64| all.iter().map(of).fold(0, u64::saturating_add);
+    let all = ask_all(ports, &CountNotices).await?;
+    let sum = |of: fn(&NoticeCounts) -> u64| all.iter().map(of).fold(0, u64::saturating_add);
     let configured = ports.settings().webhook.is_some();
     Ok(json!({ "configured": configured, "waiting": sum(|one| one.waiting), "given_up": sum(|one| one.given_up) }))
 }
@@ -69,7 +64,7 @@ pub async fn standing<P: Ports>(ports: &P) -> Result<Value, Problem> {
 pub async fn test<P: Ports>(ports: &P, operator: &Operator, request: &Request) -> Answer {
     audited_answer(ports, (operator, request), ("notice.test", None), 200, async {
         Members::read(request, &[])?;
-        let notice = ask(ports, &Partition::Operations, Operation::TestNotice).await?;
+        let notice = ports.ask(&OperationsAt, &SendTestNotice).await?;
         let state = notice.pointer("/delivery/state").and_then(Value::as_str).unwrap_or_default().to_owned();
         Ok(Done::saying(notice, state))
     })

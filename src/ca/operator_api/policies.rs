@@ -10,10 +10,12 @@ use crate::ca::http::message::{Answer, Request, Response};
 use crate::ca::http::operator_routes::is_plain;
 use crate::ca::issuance_policy::{effective, grant};
 use crate::ca::partitions::operations::audit::act;
-use crate::ca::partitions::operations::policies::{Stored, no_version};
-use crate::ca::runtime::ask::{ask, ask_for, json_of};
-use crate::ca::runtime::message::Partition;
-use crate::ca::runtime::operation::{NewPolicy, Operation, Restored};
+use crate::ca::partitions::operations::kind::OperationsAt;
+use crate::ca::partitions::operations::policies::{
+    ListPolicies, PutPolicy, PutShadow, Restored, StoredPolicies, no_version,
+};
+use crate::ca::partitions::operations::shadow::ListFindings;
+use crate::ca::runtime::ask::json_of;
 use crate::ca::runtime::ports::Ports;
 use crate::records::Problem;
 use crate::records::operations::policies::PolicyRecord;
@@ -25,10 +27,6 @@ const MAX_NOTE: usize = 200;
 
 /// The most names of a dry run.
 const ASKED: usize = 100;
-
-async fn stored<P: Ports>(ports: &P) -> Result<Stored, Problem> {
-    ask_for(ports, &Partition::Operations, Operation::Policies).await
-}
 
 /// A version as it is shown; `None` is the configuration, where nothing was ever put in force.
 pub(in crate::ca) fn version<P: Ports>(ports: &P, record: Option<&PolicyRecord>) -> Value {
@@ -60,7 +58,7 @@ pub async fn show<P: Ports>(ports: &P) -> Answer {
 }
 
 async fn state<P: Ports>(ports: &P) -> Result<Value, Problem> {
-    let Stored { versions, shadow } = stored(ports).await?;
+    let StoredPolicies { versions, shadow } = ports.ask(&OperationsAt, &ListPolicies).await?;
     let all: Vec<Value> = versions.iter().map(|record| version(ports, Some(record))).collect();
     let shadow = shadow.map(|shadow| {
         let warnings = warnings(&shadow.document);
@@ -86,15 +84,14 @@ pub async fn put<P: Ports>(ports: &P, operator: &Operator, request: &Request) ->
             (text.chars().count() <= MAX_NOTE).then(|| text.to_owned())
         })?;
         let document = Some(document(request)?);
-        put_in_force(ports, NewPolicy { document, restores: None, note, by: operator.acts(ports) }).await
+        put_in_force(ports, PutPolicy { document, restores: None, note, by: operator.acts(ports) }).await
     })
     .await
 }
 
-async fn put_in_force<P: Ports>(ports: &P, policy: NewPolicy) -> Result<Done<Value>, Problem> {
-    let record = ask(ports, &Partition::Operations, Operation::PutPolicy(policy)).await?;
+async fn put_in_force<P: Ports>(ports: &P, policy: PutPolicy) -> Result<Done<Value>, Problem> {
+    let record = ports.ask(&OperationsAt, &policy).await?;
     ports.memory().forget_policies();
-    let record: PolicyRecord = serde_json::from_value(record).map_err(|e| Problem::internal(e.to_string()))?;
     Ok(Done::saying(version(ports, Some(&record)), format!("version {}", record.version)))
 }
 
@@ -110,7 +107,7 @@ pub async fn restore<P: Ports>(ports: &P, operator: &Operator, request: &Request
             Some(n) => Restored::Version(u32::try_from(n).map_err(|_| no_version())?),
         };
         let by = operator.acts(ports);
-        put_in_force(ports, NewPolicy { document: None, restores: Some(restores), note: None, by }).await
+        put_in_force(ports, PutPolicy { document: None, restores: Some(restores), note: None, by }).await
     })
     .await
 }
@@ -125,7 +122,7 @@ pub async fn put_shadow<P: Ports>(ports: &P, operator: &Operator, request: &Requ
         let ends = body::text(request)?.trim() == "null";
         let document = if ends { None } else { Some(document(request)?) };
         let by = operator.acts(ports);
-        ask(ports, &Partition::Operations, Operation::PutShadow { document, by }).await?;
+        ports.ask(&OperationsAt, &PutShadow { document, by }).await?;
         ports.memory().forget_policies();
         Ok(Done::saying(state(ports).await?, if ends { "ended" } else { "put" }))
     })
@@ -137,7 +134,7 @@ pub async fn put_shadow<P: Ports>(ports: &P, operator: &Operator, request: &Requ
 /// # Errors
 /// `serverInternal`.
 pub async fn findings<P: Ports>(ports: &P) -> Answer {
-    Ok(shown(200, &ask(ports, &Partition::Operations, Operation::Findings).await?))
+    Ok(shown(200, &ports.ask(&OperationsAt, &ListFindings).await?))
 }
 
 /// POST of a question: what would happen, and which rule decides. Nothing is changed.

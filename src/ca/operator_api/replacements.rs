@@ -10,9 +10,10 @@ use super::operator::Operator;
 use super::state::{not_found, shown};
 use crate::ca::http::message::{Answer, Request};
 use crate::ca::partitions::operations::audit::act;
-use crate::ca::runtime::ask::{ask, ask_for};
-use crate::ca::runtime::message::Partition;
-use crate::ca::runtime::operation::{Operation, REPLACEMENTS};
+use crate::ca::partitions::operations::kind::OperationsAt;
+use crate::ca::partitions::operations::replacements::{
+    ListReplacements, PutReplacement, REPLACEMENTS, ReplacementStore,
+};
 use crate::ca::runtime::ports::Ports;
 use crate::pki::profile;
 use crate::records::Problem;
@@ -35,7 +36,7 @@ const MAX_URL: usize = 500;
 
 /// What holds still, in whichever order it comes.
 pub(in crate::ca) async fn all<P: Ports>(ports: &P) -> Result<Vec<ReplaceRecord>, Problem> {
-    let mut found: Vec<ReplaceRecord> = ask_for(ports, &Partition::Operations, Operation::Replacements).await?;
+    let mut found = ports.ask(&OperationsAt, &ListReplacements).await?;
     found.sort_by_key(|record| core::cmp::Reverse(record.made.at));
     Ok(found)
 }
@@ -96,10 +97,10 @@ pub async fn create<P: Ports>(ports: &P, operator: &Operator, request: &Request)
 
 /// Has a record stored everywhere. Where that fails halfway, it may be done again.
 pub(in crate::ca) async fn put<P: Ports>(ports: &P, record: &ReplaceRecord) -> Result<(), Problem> {
-    let operation = || Operation::PutReplacement(record.clone());
-    ask(ports, &Partition::Operations, operation()).await?;
+    let put = PutReplacement(record.clone());
+    ports.ask(&ReplacementStore::Operations, &put).await?;
     for slot in ports.settings().issuers.slots() {
-        ask(ports, &Partition::Ledger(slot.issuer.id().to_owned()), operation()).await?;
+        ports.ask(&ReplacementStore::Ledger(slot.issuer.id().to_owned()), &put).await?;
     }
     Ok(())
 }

@@ -11,9 +11,9 @@ use super::certificates::said;
 use super::operator::Operator;
 use super::replacements::{SELECTS, selection, told};
 use crate::ca::http::message::{Answer, Request};
-use crate::ca::runtime::ask::ask_for;
-use crate::ca::runtime::message::Partition;
-use crate::ca::runtime::operation::{Operation, Part, Query, RevokeNext};
+use crate::ca::ledger::bulk_revocation::{RevokeNext, RevokedPart};
+use crate::ca::ledger::filter::Query;
+use crate::ca::ledger::kind::LedgerAt;
 use crate::ca::runtime::ports::Ports;
 use crate::records::Problem;
 use crate::records::ledger::entry::{KEY_COMPROMISE, check_reason};
@@ -48,8 +48,8 @@ pub async fn step<P: Ports>(ports: &P, operator: &Operator, request: &Request) -
         let limit = limit(&members)?.min(most);
         let query =
             Query { selection: selection.clone(), issued_before: Some(before), after, limit, ..Query::default() };
-        let step = Operation::RevokeNext(Box::new(RevokeNext { query, reason, by: operator.name.clone() }));
-        let part: Part = ask_for(ports, &Partition::Ledger(issuer.clone()), step).await?;
+        let step = RevokeNext { query, reason, by: operator.name.clone() };
+        let part: RevokedPart = ports.ask(&LedgerAt(issuer.clone()), &step).await?;
         let next = if part.complete { following(ports, &selection, &issuer) } else { Some((issuer, part.reached)) };
         let next = next.map(|(issuer, after)| format!("{issuer}.{after}"));
         let rest = if next.is_some() { "it goes on" } else { "that was all" };

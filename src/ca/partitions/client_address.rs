@@ -2,18 +2,43 @@
 
 use crate::ca::config::rate_limits::LimitName;
 use crate::ca::http::address::ClientAddress;
-use crate::ca::runtime::message;
-use crate::ca::runtime::message::{Message, Partition, Reply};
-use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::ask::Address;
+use crate::ca::runtime::kind::{asks, partition_kind};
+use crate::ca::runtime::message::PartitionId;
 use crate::ca::runtime::ports::{PartitionPorts, Ports};
 use crate::records::Problem;
 use crate::store::Kv;
+use serde::{Deserialize, Serialize};
 
 /// The one limit of a partition that has no other.
 pub(in crate::ca) const ACCOUNTS: &str = "accounts";
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
-    /// To the partition of a client address: one more account is being made from there.
+partition_kind! {
+    /// The partition of a client address.
+    ClientAddressLimit {}
+}
+
+/// The partition of this client address.
+#[derive(Clone, Copy, Debug)]
+pub struct ClientAddressAt(pub ClientAddress);
+
+impl Address for ClientAddressAt {
+    fn partition(&self) -> PartitionId {
+        PartitionId::Address(self.0)
+    }
+}
+
+/// Counts one more account made from the address.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CountAccount;
+
+asks! {
+    ClientAddressLimit at ClientAddressAt, |limit, ask|
+    CountAccount -> () = limit.count_address();
+}
+
+impl<P: PartitionPorts + 'static, K: Kv + 'static> ClientAddressLimit<P, K> {
+    /// Counts one more account made from this address.
     ///
     /// # Errors
     /// `rateLimited`; when the storage fails.
@@ -28,10 +53,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
 /// `rateLimited`; `serverInternal` when it does not answer.
 pub async fn count_account<P: Ports>(ports: &P, address: Option<ClientAddress>) -> Result<(), Problem> {
     let Some(address) = limited(ports, address) else { return Ok(()) };
-    match ports.ask(&Partition::Address(address), &Message::CountAccount).await? {
-        Reply::Done => Ok(()),
-        other => Err(message::unexpected(&other)),
-    }
+    ports.ask(&ClientAddressAt(address), &CountAccount).await
 }
 
 /// The address, if accounts made from it are limited.

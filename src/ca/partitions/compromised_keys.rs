@@ -6,16 +6,54 @@
 //! is refused sooner or later whatever is lost, and the key of one that was not revoked never is.
 
 use crate::ca::config::key_policy::Use;
-use crate::ca::runtime::message;
-use crate::ca::runtime::message::{Message, Partition, Reply};
-use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::ask::Address;
+use crate::ca::runtime::kind::{asks, partition_kind};
+use crate::ca::runtime::message::PartitionId;
 use crate::ca::runtime::ports::{PartitionPorts, Ports};
 use crate::records::Problem;
 use crate::records::ledger::entry::CompromisedKey;
 use crate::store::Kv;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-/// By what a key is known: the SHA-256 of its DER SubjectPublicKeyInfo in hex, as in `BLOCKED_KEYS`.
+partition_kind! {
+    /// The partition of the compromised keys.
+    CompromisedKeys {}
+}
+
+/// The partition of the compromised keys: one for all issuers.
+#[derive(Clone, Copy, Debug)]
+pub struct CompromisedKeysAt;
+
+impl Address for CompromisedKeysAt {
+    fn partition(&self) -> PartitionId {
+        PartitionId::Compromised
+    }
+}
+
+/// Blocks a key everywhere.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct BlockKey {
+    /// The SHA-256 of its DER SubjectPublicKeyInfo, in hex.
+    pub key: String,
+    /// The revocation that compromised it.
+    pub compromised: CompromisedKey,
+}
+
+/// Asks whether a key is blocked.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct IsBlocked {
+    /// As in [`BlockKey`].
+    pub key: String,
+}
+
+asks! {
+    CompromisedKeys at CompromisedKeysAt, |keys, ask|
+    BlockKey -> () = keys.block_key(&ask.key, &ask.compromised);
+    IsBlocked -> bool = keys.is_blocked(&ask.key);
+}
+
+/// The fingerprint of a key: the SHA-256 of its DER SubjectPublicKeyInfo in hex, as in `BLOCKED_KEYS`.
 pub fn fingerprint(spki_der: &[u8]) -> String {
     crate::values::hex::encode(&Sha256::digest(spki_der))
 }
@@ -25,23 +63,19 @@ pub fn fingerprint(spki_der: &[u8]) -> String {
 /// # Errors
 /// `badPublicKey`, for a CSR's key `badCSR`, where it was; `serverInternal` when there is no answer.
 pub async fn check<P: Ports>(ports: &P, for_what: Use, spki_der: &[u8]) -> Result<(), Problem> {
-    let message = Message::IsCompromised { key: fingerprint(spki_der) };
-    match ports.ask(&Partition::Compromised, &message).await? {
-        Reply::Compromised(false) => Ok(()),
-        Reply::Compromised(true) => {
-            let whose = for_what.label();
-            Err(for_what.refuse(&format!("a certificate with {whose} was revoked for keyCompromise; make a new key")))
-        }
-        other => Err(message::unexpected(&other)),
+    if !ports.ask(&CompromisedKeysAt, &IsBlocked { key: fingerprint(spki_der) }).await? {
+        return Ok(());
     }
+    let whose = for_what.label();
+    Err(for_what.refuse(&format!("a certificate with {whose} was revoked for keyCompromise; make a new key")))
 }
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> CompromisedKeys<P, K> {
     /// Whether the key of this fingerprint is refused. Nothing is stored for one that is not.
     ///
     /// # Errors
     /// When the storage fails.
-    pub(in crate::ca) fn is_compromised(&self, key: &str) -> Result<bool, Problem> {
+    pub(in crate::ca) fn is_blocked(&self, key: &str) -> Result<bool, Problem> {
         self.transact(|txn| Ok(txn.get::<CompromisedKey>(key)?.is_some()))
     }
 
@@ -49,9 +83,9 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     ///
     /// # Errors
     /// When the storage fails.
-    pub(in crate::ca) fn condemn(&self, key: &str, compromised: &CompromisedKey) -> Result<(), Problem> {
+    pub(in crate::ca) fn block_key(&self, key: &str, compromised: &CompromisedKey) -> Result<(), Problem> {
         self.transact(|txn| {
-            // The first stays, so that it can be told since when.
+            // The first record stays: it has the time of the first revocation.
             if txn.get::<CompromisedKey>(key)?.is_none() {
                 txn.put(key, compromised)?;
             }

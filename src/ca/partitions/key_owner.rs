@@ -1,43 +1,65 @@
 //! The account that owns a key: claims, reassignments, look-ups.
 
-use crate::ca::runtime::message;
-use crate::ca::runtime::message::{Holding, Message, Partition, Reply};
-use crate::ca::runtime::partition::Cell;
-use crate::ca::runtime::ports::{PartitionPorts, Ports};
+use crate::ca::runtime::ask::Address;
+use crate::ca::runtime::kind::{asks, partition_kind};
+use crate::ca::runtime::message::PartitionId;
+use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::Problem;
 use crate::records::acme::account::KeyOwner;
 use crate::store::Kv;
-use crate::values::Id;
+use serde::{Deserialize, Serialize};
 
-/// Asks the partition of a key for its owner.
-///
-/// # Errors
-/// `serverInternal` when it does not answer.
-pub async fn owner<P: Ports>(ports: &P, thumbprint: &str, message: &Message) -> Result<Option<KeyOwner>, Problem> {
-    match ports.ask(&Partition::Key(thumbprint.to_owned()), message).await? {
-        Reply::Owner(owner) => Ok(owner),
-        other => Err(message::unexpected(&other)),
+partition_kind! {
+    /// The partition of an account key: the account that owns it.
+    Key {}
+}
+
+/// The partition of the account key of this thumbprint.
+#[derive(Clone, Debug)]
+pub struct KeyAt(pub String);
+
+impl Address for KeyAt {
+    fn partition(&self) -> PartitionId {
+        PartitionId::Key(self.0.clone())
     }
 }
 
-/// Asks an account whether it has a key.
-///
-/// # Errors
-/// `serverInternal` when it does not answer.
-pub async fn ask_account<P: Ports>(ports: &P, id: &Id, message: &Message) -> Result<Holding, Problem> {
-    match ports.ask(&Partition::Account(id.clone()), message).await? {
-        Reply::Account(holding) => Ok(holding),
-        other => Err(message::unexpected(&other)),
-    }
+/// Asks for the owner of the key.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct FindOwner;
+
+/// Claims the key for an account, unless another owns it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ClaimKey(pub KeyOwner);
+
+/// Hands the key from one claim to another, if nothing has changed since the first.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ReassignKey {
+    /// The claim of the owner that does not have the key (any more).
+    pub from: KeyOwner,
+    /// The new claim.
+    pub to: KeyOwner,
 }
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+/// Releases the key, if it is this account's by a claim before this key change.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ReleaseKey(pub KeyOwner);
+
+asks! {
+    Key at KeyAt, |key, ask|
+    FindOwner -> Option<KeyOwner> = key.owner();
+    ClaimKey -> KeyOwner = key.claim(ask.0);
+    ReassignKey -> KeyOwner = key.reassign(&ask.from, ask.to);
+    ReleaseKey -> Option<KeyOwner> = key.release(&ask.0);
+}
+
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Key<P, K> {
     /// Whose this key is.
     ///
     /// # Errors
     /// When the storage fails.
-    pub fn who_owns(&self) -> Result<Reply, Problem> {
-        self.transact(|txn| Ok(Reply::Owner(txn.get::<KeyOwner>("")?)))
+    pub fn owner(&self) -> Result<Option<KeyOwner>, Problem> {
+        self.transact(|txn| Ok(txn.get::<KeyOwner>("")?))
     }
 
     /// Gives this key to an account, unless it has another owner. A newer claim of the same account replaces the older
@@ -45,14 +67,12 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     ///
     /// # Errors
     /// When the storage fails.
-    pub fn claim(&self, claim: KeyOwner) -> Result<Reply, Problem> {
+    pub fn claim(&self, claim: KeyOwner) -> Result<KeyOwner, Problem> {
         self.transact(|txn| match txn.get::<KeyOwner>("")? {
-            Some(owner) if owner.account != claim.account || owner.change >= claim.change => {
-                Ok(Reply::Owner(Some(owner)))
-            }
+            Some(owner) if owner.account != claim.account || owner.change >= claim.change => Ok(owner),
             _ => {
                 txn.put("", &claim)?;
-                Ok(Reply::Owner(Some(claim)))
+                Ok(claim)
             }
         })
     }
@@ -62,15 +82,13 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     ///
     /// # Errors
     /// When the storage fails.
-    pub fn reassign(&self, from: &KeyOwner, to: KeyOwner) -> Result<Reply, Problem> {
+    pub fn reassign(&self, from: &KeyOwner, to: KeyOwner) -> Result<KeyOwner, Problem> {
         self.transact(|txn| match txn.get::<KeyOwner>("")? {
             // An older claim of the same account is let go of when its change fails, so it must not stand for this one.
-            Some(owner) if owner != *from && (owner.account != to.account || owner.change >= to.change) => {
-                Ok(Reply::Owner(Some(owner)))
-            }
+            Some(owner) if owner != *from && (owner.account != to.account || owner.change >= to.change) => Ok(owner),
             _ => {
                 txn.put("", &to)?;
-                Ok(Reply::Owner(Some(to)))
+                Ok(to)
             }
         })
     }
@@ -80,13 +98,13 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     ///
     /// # Errors
     /// When the storage fails.
-    pub fn release(&self, claim: &KeyOwner) -> Result<Reply, Problem> {
+    pub fn release(&self, claim: &KeyOwner) -> Result<Option<KeyOwner>, Problem> {
         self.transact(|txn| match txn.get::<KeyOwner>("")? {
             Some(owner) if owner.account == claim.account && owner.change < claim.change => {
                 txn.delete::<KeyOwner>("");
-                Ok(Reply::Owner(None))
+                Ok(None)
             }
-            owner => Ok(Reply::Owner(owner)),
+            owner => Ok(owner),
         })
     }
 }

@@ -1,17 +1,43 @@
 //! Sums of counts, and sending counts to them.
 
-use crate::ca::runtime::message;
-use crate::ca::runtime::message::{Message, Partition, Reply};
-use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::ask::Address;
+use crate::ca::runtime::kind::{asks, partition_kind};
+use crate::ca::runtime::message::PartitionId;
+use crate::ca::runtime::partition::Partition;
 use crate::ca::runtime::ports::{PartitionPorts, Ports};
 use crate::records::Problem;
 use crate::records::operations::metrics;
 use crate::records::operations::metrics::{CountersRecord, Counts};
 use crate::store::Kv;
+use serde::{Deserialize, Serialize};
 use std::rc::Rc;
 
+partition_kind! {
+    /// The partition that sums counts.
+    Metrics {}
+}
+
+/// The partition that sums counts. The number leaves room for more of them.
+#[derive(Clone, Copy, Debug)]
+pub struct MetricsAt(pub u8);
+
+impl Address for MetricsAt {
+    fn partition(&self) -> PartitionId {
+        PartitionId::Metrics(self.0)
+    }
+}
+
+/// Adds counts; replies the sums.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AddCounts(pub Counts);
+
+asks! {
+    Metrics at MetricsAt, |metrics, ask|
+    AddCounts -> Counts = metrics.add_counts(&ask.0);
+}
+
 /// The partition that sums.
-const SUMS: Partition = Partition::Metrics(0);
+const SUMS: MetricsAt = MetricsAt(0);
 
 /// Sends what was counted to be summed, and gets the sums. What cannot be sent is kept; when only the answer was lost it
 /// is counted twice.
@@ -19,18 +45,15 @@ const SUMS: Partition = Partition::Metrics(0);
 /// # Errors
 /// `serverInternal` when the partition does not answer.
 pub async fn flush<P: Ports>(ports: &P) -> Result<Counts, Problem> {
-    let counts = ports.memory().take_counts();
-    let answer = ports.ask(&SUMS, &Message::Sum(counts.clone())).await;
+    let counts = AddCounts(ports.memory().take_counts());
+    let answer = ports.ask(&SUMS, &counts).await;
     if answer.is_err() {
-        ports.memory().put_back(&counts);
+        ports.memory().put_back(&counts.0);
     }
-    match answer? {
-        Reply::Sums(sums) => Ok(sums),
-        other => Err(message::unexpected(&other)),
-    }
+    answer
 }
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     /// Ends a job: a failure is logged, and counts that are due are sent.
     pub(in crate::ca) fn end_job(self: &Rc<Self>, done: Result<(), Problem>) {
         if let Err(problem) = done {
@@ -44,7 +67,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// what the partition does, which neither waits for it nor fails with it.
     pub fn flush_if_due(self: &Rc<Self>) {
         // Who sums would have to ask itself.
-        if matches!(self.name, Partition::Metrics(_)) || !self.ports.memory().flush_is_due(self.ports.now()) {
+        if matches!(self.id, PartitionId::Metrics(_)) || !self.ports.memory().flush_is_due(self.ports.now()) {
             return;
         }
         let cell = self.clone();
@@ -54,12 +77,14 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             }
         }));
     }
+}
 
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Metrics<P, K> {
     /// Adds counts to the sums.
     ///
     /// # Errors
     /// When the storage fails.
-    pub fn sum(&self, counts: &Counts) -> Result<Counts, Problem> {
+    pub fn add_counts(&self, counts: &Counts) -> Result<Counts, Problem> {
         self.transact(|txn| {
             let mut record = txn.get::<CountersRecord>("")?.unwrap_or_default();
             if !counts.is_empty() {

@@ -1,36 +1,84 @@
 //! Redeeming nonces, here and at the home of a nonce elsewhere.
 
+use crate::ca::runtime::ask::{Address, Ask};
 use crate::ca::runtime::jws::used_nonce;
-use crate::ca::runtime::message::{Message, Partition, Redemption, Reply, unexpected};
-use crate::ca::runtime::partition::Cell;
-use crate::ca::runtime::ports::{PartitionPorts, Ports};
+use crate::ca::runtime::kind::{asks, partition_kind};
+use crate::ca::runtime::message::{NONCE_SHARDS, PartitionId};
+use crate::ca::runtime::ports::Ports;
 use crate::records::acme::nonce::RedeemedNonce;
-use crate::records::{AccountRecord, Nonce, Problem};
+use crate::records::{Home, Nonce, Problem};
 use crate::store::{Kv, Txn};
+use crate::values::Time;
+use serde::{Deserialize, Serialize};
+
+partition_kind! {
+    /// A partition of nonces that were issued without an account.
+    NonceShard {}
+}
+
+/// The partition that a nonce was issued for.
+#[derive(Clone, Debug)]
+pub struct NonceHome(pub Home);
+
+impl Address for NonceHome {
+    fn partition(&self) -> PartitionId {
+        match &self.0 {
+            Home::Account(id) => PartitionId::Account(id.clone()),
+            Home::Shard(n) => NonceShardAt(*n).partition(),
+        }
+    }
+}
+
+/// A partition of nonces without an account.
+#[derive(Clone, Copy, Debug)]
+pub struct NonceShardAt(pub u8);
+
+impl Address for NonceShardAt {
+    fn partition(&self) -> PartitionId {
+        PartitionId::Nonce(self.0 % NONCE_SHARDS)
+    }
+}
+
+impl From<NonceShardAt> for NonceHome {
+    fn from(NonceShardAt(n): NonceShardAt) -> Self {
+        Self(Home::Shard(n))
+    }
+}
+
+/// Redeems a nonce at its home; replies whether this was its first use.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Redeem {
+    /// The nonce's name at its home.
+    pub name: String,
+    /// The time until which it is remembered.
+    pub expires: Time,
+}
+
+impl Ask for Redeem {
+    type At = NonceHome;
+    type Reply = bool;
+    const NAME: &'static str = "Redeem";
+}
+
+impl From<&Nonce> for Redeem {
+    fn from(nonce: &Nonce) -> Self {
+        Self { name: nonce.name.clone(), expires: nonce.expires }
+    }
+}
+
+asks! {
+    NonceShard at NonceShardAt, |shard, ask|
+    + Redeem = shard.transact(|txn| redeem(txn, &ask));
+}
 
 /// Redeems a nonce at a partition that is not the caller's own.
 ///
 /// # Errors
 /// `badNonce` when it was used, `serverInternal` when its home cannot be asked.
 pub async fn redeem_remotely<P: Ports>(ports: &P, nonce: &Nonce) -> Result<(), Problem> {
-    match ports.ask(&Partition::from(&nonce.home), &Message::Redeem(Redemption::from(nonce))).await? {
-        Reply::Redeemed(true) => Ok(()),
-        Reply::Redeemed(false) => Err(used_nonce()),
-        other => Err(unexpected(&other)),
-    }
-}
-
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
-    /// Marks a nonce used whose home is here, for a request to another partition. `false` when it was, and in the partition
-    /// of an account that does not exist: it was given no nonce, and stores none.
-    pub(in crate::ca) fn redeem_here(&self, nonce: &Redemption) -> Result<bool, Problem> {
-        self.transact(|txn| {
-            let of_account = matches!(self.name, Partition::Account(_));
-            if of_account && txn.get::<AccountRecord>("")?.is_none() {
-                return Ok(false);
-            }
-            redeem(txn, nonce)
-        })
+    match ports.ask(&NonceHome(nonce.home.clone()), &Redeem::from(nonce)).await? {
+        true => Ok(()),
+        false => Err(used_nonce()),
     }
 }
 
@@ -38,7 +86,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
 ///
 /// # Errors
 /// When the storage fails.
-pub fn redeem<K: Kv>(txn: &mut Txn<'_, K>, nonce: &Redemption) -> Result<bool, Problem> {
+pub fn redeem<K: Kv>(txn: &mut Txn<'_, K>, nonce: &Redeem) -> Result<bool, Problem> {
     if txn.get::<RedeemedNonce>(&nonce.name)?.is_some() {
         return Ok(false);
     }

@@ -1,21 +1,52 @@
 //! The lists of accounts, spread over a few partitions.
 
 use crate::ca::http::routes::Urls;
-use crate::ca::runtime::ask::{ask, json_of};
-use crate::ca::runtime::message::{Partition, ROSTERS};
-use crate::ca::runtime::operation::{Operation, Page};
-use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::ask::{Address, Page};
+use crate::ca::runtime::kind::{asks, partition_kind};
+use crate::ca::runtime::message::{PartitionId, ROSTERS};
 use crate::ca::runtime::ports::{PartitionPorts, Ports};
 use crate::records::Problem;
 use crate::records::ledger::inventory::RosterEntry;
 use crate::store::Kv;
 use crate::values::{Id, Time};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// The partition that lists this account.
-pub(in crate::ca) fn roster(account: &Id) -> Partition {
-    let [first, ..] = account.bytes();
-    Partition::Roster(first % ROSTERS)
+partition_kind! {
+    /// A partition of the list of accounts.
+    Roster {}
+}
+
+/// A partition of the list of accounts, by its number below [`ROSTERS`].
+#[derive(Clone, Copy, Debug)]
+pub struct RosterAt(pub u8);
+
+impl RosterAt {
+    /// The partition whose list has this account.
+    pub fn of(account: &Id) -> Self {
+        let [first, ..] = account.bytes();
+        Self(first % ROSTERS)
+    }
+}
+
+impl Address for RosterAt {
+    fn partition(&self) -> PartitionId {
+        PartitionId::Roster(self.0)
+    }
+}
+
+/// Enters an account into the list, or updates its entry.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Enrol(pub RosterEntry);
+
+/// Lists accounts.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ListMembers(pub Page);
+
+asks! {
+    Roster at RosterAt, |roster, ask|
+    Enrol -> () = roster.enrol(&ask.0);
+    ListMembers -> Vec<RosterEntry> = roster.members(&ask.0);
 }
 
 /// Notes that there will be an account: before it is made, so that none is missing.
@@ -24,7 +55,7 @@ pub(in crate::ca) fn roster(account: &Id) -> Partition {
 /// `serverInternal`.
 pub async fn enrol<P: Ports>(ports: &P, account: &Id, created: Time) -> Result<(), Problem> {
     let member = RosterEntry { account: account.clone(), created, shown: None };
-    ask(ports, &roster(account), Operation::Enrol(Box::new(member))).await.map(drop)
+    ports.ask(&RosterAt::of(account), &Enrol(member)).await
 }
 
 /// An account as operators see it.
@@ -37,23 +68,23 @@ pub(in crate::ca) fn shown_of(urls: &Urls, member: &RosterEntry) -> Option<Value
     }))
 }
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Roster<P, K> {
     /// Notes an account, or what it tells of itself. What is known already in a later state stays.
-    pub(in crate::ca) fn enrol(&self, member: &RosterEntry) -> Result<Value, Problem> {
+    pub(in crate::ca) fn enrol(&self, member: &RosterEntry) -> Result<(), Problem> {
         self.transact(|txn| {
             let id = member.id();
             if !txn.get::<RosterEntry>(&id)?.is_some_and(|known| known.covers(member)) {
                 txn.put(&id, member)?;
             }
-            Ok(true.into())
+            Ok(())
         })
     }
 
     /// Accounts, the oldest first.
-    pub(in crate::ca) fn members(&self, page: &Page) -> Result<Value, Problem> {
+    pub(in crate::ca) fn members(&self, page: &Page) -> Result<Vec<RosterEntry>, Problem> {
         self.transact(|txn| {
             let found = txn.list::<RosterEntry>(page.after.as_deref(), page.limit)?;
-            json_of(&found.into_iter().map(|(_, member)| member).collect::<Vec<_>>())
+            Ok(found.into_iter().map(|(_, member)| member).collect())
         })
     }
 }

@@ -1,41 +1,54 @@
-//! Asking other partitions for operations.
+//! Asks: what one kind of partition is asked, and what it replies, checked by the compiler.
+//!
+//! An ask is a struct beside its handler. The table of its kind of partition (`asks!` in [`super::kind`]) gives it its address, its reply and
+//! its handler in one row; an ask without a row cannot be sent, and one with a wrong address or reply does not compile.
 
-use super::message;
-use super::message::{Message, Partition, Reply};
-use super::operation::Operation;
-use super::ports::Ports;
+use super::message::{Message, PartitionId, write_json};
 use crate::records::Problem;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// Asks a partition.
-///
-/// # Errors
-/// What it refuses with; `serverInternal` when it does not answer.
-pub async fn ask<P: Ports>(ports: &P, to: &Partition, operation: Operation) -> Result<Value, Problem> {
-    match ports.ask(to, &Message::Operate(operation)).await? {
-        Reply::Shown(shown) => Ok(shown),
-        other => Err(message::unexpected(&other)),
+/// A question or an order to a partition.
+pub trait Ask: Serialize + DeserializeOwned {
+    /// The partitions that understand it.
+    type At: Address;
+    /// The reply.
+    type Reply: Serialize + DeserializeOwned;
+    /// The name in a [`Message`].
+    const NAME: &'static str;
+
+    /// The message that carries it.
+    ///
+    /// # Errors
+    /// `serverInternal` for a value that JSON cannot have.
+    fn message(&self) -> Result<Message, Problem> {
+        Ok(Message { ask: Self::NAME.to_owned(), body: write_json(self)? })
     }
 }
 
-/// As [`ask`], with the answer read.
-///
-/// # Errors
-/// As [`ask`]; `serverInternal` for an answer that is something else.
-pub async fn ask_for<P: Ports, T: DeserializeOwned>(
-    ports: &P,
-    to: &Partition,
-    operation: Operation,
-) -> Result<T, Problem> {
-    let answer = ask(ports, to, operation).await?;
-    serde_json::from_value(answer).map_err(|e| Problem::internal(e.to_string()))
+/// A partition of one kind, or of a few that understand the same asks.
+pub trait Address {
+    /// The id of the partition.
+    fn partition(&self) -> PartitionId;
+}
+
+/// Holds that partitions at `To` understand the asks to `Shared` (by its bounds alone).
+pub const fn serves<To, Shared: From<To>>() {}
+
+/// A part of a list.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Page {
+    /// The entry before the first; `None` for the beginning.
+    pub after: Option<String>,
+    /// The largest number of entries.
+    pub limit: usize,
 }
 
 /// A value as JSON.
 ///
 /// # Errors
-/// `serverInternal` for one that is none.
-pub fn json_of<T: serde::Serialize>(value: &T) -> Result<Value, Problem> {
+/// `serverInternal` for a value that JSON cannot have.
+pub fn json_of<T: Serialize>(value: &T) -> Result<Value, Problem> {
     serde_json::to_value(value).map_err(|e| Problem::internal(e.to_string()))
 }

@@ -2,7 +2,7 @@
 //! due; a request may run its own job at once.
 
 use super::jobs;
-use super::partition::Cell;
+use super::partition::Partition;
 use super::ports::{PartitionPorts, Task};
 use crate::records::Problem;
 use crate::store::{Kv, Record, Table, Txn};
@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 /// How often an issuance is tried before its order is given up.
 pub(in crate::ca) const ATTEMPTS: u32 = 12;
 
-/// For how long a job that was taken is nobody else's. Longer than any job takes: a validation has 20 seconds, and the
+/// Lease of a claimed job. Longer than any job takes: a validation has 20 seconds, and the
 /// look for CAA records after it as many.
 const LEASE: Duration = Duration::from_secs(45);
 
@@ -112,6 +112,13 @@ impl Work {
     }
 }
 
+impl Work {
+    /// The failure of a job that stands in a partition of another kind.
+    pub(in crate::ca) fn misplaced(&self) -> Problem {
+        Problem::internal(format!("{} is not a job of this partition", self.name()))
+    }
+}
+
 impl JobRecord {
     /// How long it waits after a restart: not at all, but for one that is never given up and was begun often already.
     pub(in crate::ca) fn pause(&self) -> Duration {
@@ -123,7 +130,7 @@ impl JobRecord {
     }
 }
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     /// How often such a thing is tried; `None` for what is never given up.
     fn tries(&self, work: &Work) -> Option<u32> {
         match work {

@@ -1,7 +1,7 @@
 //! Rate limits at work in the partitions: each is counted where what it limits happens anyway, within the same
 //! transaction, so that there is no lock, no call and no race more. docs/LIMITS.md tells them apart.
 
-use super::partition::Cell;
+use super::partition::Partition;
 use super::ports::{PartitionPorts, Ports};
 use crate::ca::config::rate_limits;
 use crate::ca::config::rate_limits::LimitName;
@@ -11,7 +11,7 @@ use crate::records::operations::limit::LimitRecord;
 use crate::store::{Kv, Txn};
 use crate::values::Time;
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     /// Counts one more under this limit, if it allows.
     ///
     /// # Errors
@@ -36,7 +36,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     pub(in crate::ca) fn count_request(&self) -> Result<(), Problem> {
         let Some(limit) = self.ports.settings().limits.get(LimitName::Requests) else { return Ok(()) };
         let now = self.ports.now();
-        let counted = self.ports.memory().take(limit, &self.name.name(), now);
+        let counted = self.ports.memory().take(limit, &self.id.name(), now);
         counted.map_err(|at| rate_limits::exceeded(LimitName::Requests, limit, at, now))
     }
 }

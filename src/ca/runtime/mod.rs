@@ -3,10 +3,10 @@
 pub mod ask;
 pub mod jobs;
 pub mod jws;
+pub mod kind;
 pub mod limiter;
 pub mod memory;
 pub mod message;
-pub mod operation;
 pub mod partition;
 pub mod policy_cache;
 pub mod ports;

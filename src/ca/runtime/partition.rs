@@ -1,13 +1,13 @@
 //! The handle of a partition: its ports, its storage, transactions.
 
-use super::message::Partition;
+use super::message::PartitionId;
 use super::ports::PartitionPorts;
 use crate::records::Problem;
 use crate::store::{Kv, StoreFailure, Txn};
 use crate::values::Id;
 use std::cell::RefCell;
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     /// A new unpredictable id.
     ///
     /// # Errors
@@ -18,18 +18,18 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
 }
 
 /// A partition: one owner, one thing at a time within a transaction.
-pub struct Cell<P, K> {
+pub struct Partition<P, K> {
     /// Its host.
     pub ports: P,
     /// Its name.
-    pub name: Partition,
+    pub id: PartitionId,
     kv: RefCell<K>,
 }
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
     /// A partition over this storage.
-    pub fn new(ports: P, name: Partition, kv: K) -> Self {
-        Self { ports, name, kv: RefCell::new(kv) }
+    pub fn new(ports: P, id: PartitionId, kv: K) -> Self {
+        Self { ports, id, kv: RefCell::new(kv) }
     }
 
     /// Runs `act` in a transaction: all of it is stored, or, when it fails, nothing.
@@ -83,18 +83,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     /// Writes what the operator should know of a problem to the log.
     pub fn log(&self, problem: &Problem) {
         if let Some(line) = &problem.log {
-            self.ports.log(&format!("{}: {line}", self.name.name()));
-        }
-    }
-
-    /// This account's id.
-    ///
-    /// # Errors
-    /// `serverInternal` in a partition that is no account.
-    pub fn account_id(&self) -> Result<&Id, Problem> {
-        match &self.name {
-            Partition::Account(id) => Ok(id),
-            other => Err(Problem::internal(format!("{} is no account", other.name()))),
+            self.ports.log(&format!("{}: {line}", self.id.name()));
         }
     }
 }

@@ -1,11 +1,11 @@
 //! The policies in force as an isolate keeps them in memory.
 
-use super::operation::InForceDocuments;
 use crate::ca::config::policy;
 use crate::ca::config::settings::Settings;
 use crate::policy::Policy;
 use crate::records::Problem;
 use core::time::Duration;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// How long an answer is remembered. docs/POLICY.md promises it.
@@ -37,6 +37,17 @@ impl InForce {
         let (policy, shadow) = (read(&documents.document)?, read(&documents.shadow).unwrap_or_default());
         Ok(Self { version: documents.version, policy, shadow })
     }
+}
+
+/// The documents of [`InForce`], as the operations partition sends them.
+#[derive(Serialize, Deserialize)]
+pub struct InForceDocuments {
+    /// The version.
+    pub version: u32,
+    /// The document; `None` for that of the configuration.
+    pub document: Option<Value>,
+    /// The document in the shadow.
+    pub shadow: Option<Value>,
 }
 
 /// What an external account key gives its accounts.

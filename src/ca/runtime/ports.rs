@@ -1,7 +1,8 @@
 //! What the CA needs from its host.
 
+use super::ask::{Address, Ask};
 use super::memory::Memory;
-use super::message::{Message, Partition, Reply};
+use super::message::{Message, PartitionId, PostReply, Reply, read_json};
 use crate::ca::config::settings::Settings;
 use crate::ca::config::webhook::WebhookRequest;
 use crate::pki::Issuer;
@@ -12,13 +13,13 @@ use core::future::Future;
 use core::pin::Pin;
 use core::time::Duration;
 
-/// What an account made of a request that was passed to it.
+/// An account's answer to a POST that was passed to it.
 #[derive(Debug)]
-pub enum Handed<R> {
-    /// A success, on its way to the client as the host has it: nobody looks into it. With its status.
-    Done(u16, R),
-    /// Anything else.
-    Answered(Box<Reply>),
+pub enum Forwarded<R> {
+    /// A success with its status, unread, on its way to the client as the host has it.
+    Untouched(u16, R),
+    /// Any other answer.
+    Read(Box<PostReply>),
 }
 
 /// A future that is run beside the request that started it.
@@ -45,17 +46,17 @@ pub trait Ports: Verify + Outbound {
     /// When the provider fails.
     async fn sign(&self, issuer: &Issuer, message: &[u8]) -> Result<Vec<u8>, CryptoFailure>;
 
-    /// Asks another partition.
+    /// Sends a message to another partition; [`Ports::ask`] is the typed form.
     ///
     /// # Errors
     /// `serverInternal` when it cannot be reached or does not answer in time. It may have done what it was asked.
-    async fn call(&self, to: &Partition, message: &Message) -> Result<Reply, Problem>;
+    async fn call(&self, to: &PartitionId, message: &Message) -> Result<Reply, Problem>;
 
     /// Passes a POST to its account: the path that was asked, and the JWS.
     ///
     /// # Errors
     /// As [`Ports::call`].
-    async fn pass(&self, to: &Id, path: &str, body: &str) -> Result<Handed<Self::Passed>, Problem>;
+    async fn pass(&self, to: &Id, path: &str, body: &str) -> Result<Forwarded<Self::Passed>, Problem>;
 
     /// Waits.
     async fn sleep(&self, time: Duration);
@@ -69,14 +70,14 @@ pub trait Ports: Verify + Outbound {
     /// Writes a line of what happened, for programs: JSON, see [`crate::ca::telemetry::events`].
     fn note(&self, line: &str);
 
-    /// Asks another partition, and takes its refusal as one's own.
+    /// Asks a partition, and takes its refusal as one's own.
     ///
     /// # Errors
-    /// What the partition refuses with; as [`Ports::call`].
-    async fn ask(&self, to: &Partition, message: &Message) -> Result<Reply, Problem> {
-        match self.call(to, message).await? {
+    /// The refusal of the partition; as [`Ports::call`].
+    async fn ask<A: Ask>(&self, at: &A::At, ask: &A) -> Result<A::Reply, Problem> {
+        match self.call(&at.partition(), &ask.message()?).await? {
+            Reply::Answer(json) => read_json(&json),
             Reply::Refused(problem) => Err(problem),
-            reply => Ok(reply),
         }
     }
 

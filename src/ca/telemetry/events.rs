@@ -179,7 +179,7 @@ pub fn answered<P: Ports>(
             signed: told.unsigned.then_some(false),
             operator: told.operator.as_deref(),
             action: match route {
-                Some(Route::Admin(route)) => Some(route.described().1),
+                Some(Route::Operator(route)) => Some(route.described().1),
                 _ => None,
             },
             address: request.address.map(|address| address.to_string()),

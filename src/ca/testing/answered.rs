@@ -2,7 +2,7 @@
 
 use super::world::World;
 use crate::ca::http::message::{Body, Request, Response};
-use crate::ca::http::routes::Route;
+use crate::ca::http::routes::{AccountRoute, PublicRoute, Route};
 use crate::records::Kind;
 use serde_json::Value;
 
@@ -47,7 +47,7 @@ impl Answered {
                 "{asked}: one relation a line: {link}"
             );
         }
-        let is_directory = Route::parse(&request.path) == Some(Route::Directory);
+        let is_directory = Route::parse(&request.path) == Some(Route::Account(AccountRoute::Directory));
         let index = format!("<{}>;rel=\"index\"", world.urls().directory());
         let indexed = links.iter().filter(|link| **link == index).count();
         if !is_directory && (request.method != "OPTIONS" || for_operators(request)) {
@@ -56,8 +56,8 @@ impl Answered {
         if let Some(seconds) = self.header("Retry-After") {
             let seconds: u64 = seconds.parse().expect("Retry-After is whole seconds");
             // RFC 9773 §4.3.2: clients take up to a day from renewalInfo; elsewhere acme.sh takes ten minutes.
-            let renewal = matches!(Route::parse(&request.path), Some(Route::RenewalInfo(_)));
-            // A limit names the time of the next request, which may be days away.
+            let renewal = matches!(Route::parse(&request.path), Some(Route::Public(PublicRoute::RenewalInfo(_))));
+            // A limit says when it allows the next one, which may be days.
             let most = match self.status() {
                 429 => 366 * 86_400,
                 _ if renewal => 86_400,
@@ -220,5 +220,5 @@ pub fn check_problem(asked: &str, problem: &Value, top: bool) {
 
 /// Whether a request is an operator's.
 fn for_operators(request: &Request) -> bool {
-    matches!(Route::parse(&request.path), Some(Route::Admin(_)))
+    matches!(Route::parse(&request.path), Some(Route::Operator(_)))
 }

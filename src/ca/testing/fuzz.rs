@@ -13,7 +13,7 @@ use super::executor::poll_some;
 use super::world::{BASE, START, World};
 use crate::ca::http::message::{MAX_BODY, Request};
 use crate::ca::http::operator_routes::{AdminRoute, PREFIX};
-use crate::ca::http::routes::{Route, Urls};
+use crate::ca::http::routes::{AccountRoute, FormRoute, PublicRoute, Route, Urls};
 use crate::ca::runtime::jws;
 use crate::jose::testing::ClientKey;
 use crate::jose::{EabUnverified, Jwk, KeyChange, KeyRef, Unverified};
@@ -237,34 +237,34 @@ pub fn routes(data: &[u8]) {
 /// The URL of a resource.
 pub fn url_of(urls: &Urls, route: &Route) -> String {
     match route {
-        Route::Home => urls.home(),
-        Route::Style => urls.style(),
-        Route::Root(encoding) => urls.root(*encoding),
-        Route::Directory => urls.directory(),
-        Route::NewNonce => urls.resource("new-nonce"),
+        Route::Public(PublicRoute::Home) => urls.home(),
+        Route::Public(PublicRoute::Style) => urls.style(),
+        Route::Public(PublicRoute::Root(encoding)) => urls.root(*encoding),
+        Route::Account(AccountRoute::Directory) => urls.directory(),
+        Route::Account(AccountRoute::NewNonce) => urls.resource("new-nonce"),
         Route::NewAccount => urls.resource("new-account"),
-        Route::NewOrder => urls.resource("new-order"),
-        Route::NewAuthorization => urls.resource("new-authz"),
-        Route::RevokeCert => urls.resource("revoke-cert"),
-        Route::KeyChange => urls.resource("key-change"),
-        Route::Account(id) => urls.account(id),
-        Route::Orders(id, after) => urls.orders(id, after.as_ref()),
-        Route::Order(id) => urls.order(id),
-        Route::Finalize(id) => urls.finalize(id),
-        Route::Authorization(id) => urls.authorization(id),
-        Route::Challenge(id, kind) => urls.challenge(id, kind),
-        Route::Certificate(serial, chain) => urls.certificate(&serial.hex(), *chain),
-        Route::RenewalInfo(id) => urls.resource(&format!("renewal-info/{id}")),
-        Route::Issuer(id) => urls.issuer(id),
-        Route::Issuers => urls.issuers(),
-        Route::Crl(id, shard) => urls.crl(id, *shard),
-        Route::CrlFile(which) => urls.crl_file(*which),
-        Route::Agreement(account, proof) => urls.agreement(account, proof),
-        Route::Resumption(pause, proof) => urls.resumption(pause, proof),
-        Route::Calendar(proof) => urls.calendar(proof),
-        Route::Metrics => urls.of_path("/metrics"),
-        Route::Inventory(file) => urls.of_path(file.path()),
-        Route::Admin(route) => admin_url_of(urls, route),
+        Route::Account(AccountRoute::NewOrder) => urls.resource("new-order"),
+        Route::Account(AccountRoute::NewAuthorization) => urls.resource("new-authz"),
+        Route::Account(AccountRoute::RevokeCert) => urls.resource("revoke-cert"),
+        Route::Account(AccountRoute::KeyChange) => urls.resource("key-change"),
+        Route::Account(AccountRoute::Account(id)) => urls.account(id),
+        Route::Account(AccountRoute::Orders(id, after)) => urls.orders(id, after.as_ref()),
+        Route::Account(AccountRoute::Order(id)) => urls.order(id),
+        Route::Account(AccountRoute::Finalize(id)) => urls.finalize(id),
+        Route::Account(AccountRoute::Authorization(id)) => urls.authorization(id),
+        Route::Account(AccountRoute::Challenge(id, kind)) => urls.challenge(id, kind),
+        Route::Account(AccountRoute::Certificate(serial, chain)) => urls.certificate(&serial.hex(), *chain),
+        Route::Public(PublicRoute::RenewalInfo(id)) => urls.resource(&format!("renewal-info/{id}")),
+        Route::Public(PublicRoute::Issuer(id)) => urls.issuer(id),
+        Route::Public(PublicRoute::Issuers) => urls.issuers(),
+        Route::Public(PublicRoute::Crl(id, shard)) => urls.crl(id, *shard),
+        Route::Public(PublicRoute::CrlFile(which)) => urls.crl_file(*which),
+        Route::Form(FormRoute::Agreement(account, proof)) => urls.agreement(account, proof),
+        Route::Form(FormRoute::Resumption(pause, proof)) => urls.resumption(pause, proof),
+        Route::Public(PublicRoute::Calendar(proof)) => urls.calendar(proof),
+        Route::Public(PublicRoute::Metrics) => urls.of_path("/metrics"),
+        Route::Public(PublicRoute::Inventory(file)) => urls.of_path(file.path()),
+        Route::Operator(route) => admin_url_of(urls, route),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The ports of `ca`, implemented by a world.
 
+use super::faults::SharedKv;
 use super::operations::{Injected, Underway, catch_loss};
 use super::world::World;
 use crate::ca::config::settings::Settings;
@@ -7,8 +8,9 @@ use crate::ca::config::webhook::WebhookRequest;
 use crate::ca::front::transport;
 use crate::ca::http::message::Response;
 use crate::ca::runtime::memory::Memory;
-use crate::ca::runtime::message::{Message, Partition, Reply};
-use crate::ca::runtime::ports::{Handed, PartitionPorts, Ports, Task};
+use crate::ca::runtime::message::{Message, PartitionId, PostReply, Reply};
+use crate::ca::runtime::partition::Partition;
+use crate::ca::runtime::ports::{Forwarded, PartitionPorts, Ports, Task};
 use crate::pki::Issuer;
 use crate::records::Problem;
 use crate::validation::outbound::{FetchAnswer, Limits, Outbound, OutboundFault, Reaction};
@@ -17,11 +19,16 @@ use crate::values::native_crypto::NativeCrypto;
 use crate::values::{CryptoFailure, Id, SigAlg, Time, Verify};
 use core::net::SocketAddr;
 use core::time::Duration;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 use std::future::{Future, poll_fn};
 use std::panic::resume_unwind;
-use std::pin::{Pin, pin};
+use std::rc::Rc;
 use std::task::Poll;
+
+/// The label of a client's POST among calls.
+pub const POST: &str = "Post";
 
 /// The host of the front, or of a partition, in a world.
 pub struct WorldPorts {
@@ -39,33 +46,49 @@ impl WorldPorts {
         self.world.operations().begin(what, self.partition.as_deref())
     }
 
-    /// Boxed, because a partition may call another with the same host.
-    fn dispatch(&self, to: &Partition, message: &Message) -> Pin<Box<dyn Future<Output = Result<Reply, Problem>>>> {
-        // As on the wire: messages are serialised and parsed.
-        let json = serde_json::to_string(message).expect("a message is JSON");
-        let (world, name) = (self.world.clone(), to.name());
-        Box::pin(async move {
-            let cell = world.woken(&name)?;
-            let mut work = pin!(cell.handle(serde_json::from_str(&json).expect("a message is read back")));
-            let reply = poll_fn(|context| match catch_loss(|| work.as_mut().poll(context)) {
-                Ok(poll) => poll.map(Ok),
-                Err(loss) if loss.partition.as_deref() == Some(&*name) => {
-                    world.lose(&loss);
-                    Poll::Ready(Err(Problem::internal("injected fault: the partition was lost")))
-                }
-                Err(loss) => resume_unwind(Box::new(loss)),
-            });
-            let json = serde_json::to_string(&reply.await?).expect("a reply is JSON");
-            Ok(serde_json::from_str(&json).expect("a reply is read back"))
+    /// Runs a partition's answer; its loss is a fault of the call.
+    async fn at<T>(
+        &self,
+        name: String,
+        answer: impl AsyncFnOnce(Rc<Partition<WorldPorts, SharedKv>>) -> T,
+    ) -> Result<T, Problem> {
+        let world = self.world.clone();
+        let partition = world.woken(&name)?;
+        let mut work = Box::pin(answer(partition));
+        poll_fn(|context| match catch_loss(|| work.as_mut().poll(context)) {
+            Ok(poll) => poll.map(Ok),
+            Err(loss) if loss.partition.as_deref() == Some(&*name) => {
+                world.lose(&loss);
+                Poll::Ready(Err(Problem::internal("injected fault: the partition was lost")))
+            }
+            Err(loss) => resume_unwind(Box::new(loss)),
         })
+        .await
+    }
+
+    /// Makes a call with its faults: a lost call and a lost reply.
+    async fn make<T>(&self, label: &str, call: impl Future<Output = Result<T, Problem>>) -> Result<T, Problem> {
+        self.world.step().await;
+        if self.world.call_fault().strikes() {
+            return Err(Problem::internal("injected fault: the call did not arrive"));
+        }
+        let arrives = self.begin(&format!("call {label}")).map_err(|Injected(why)| Problem::internal(why))?;
+        let reply = call.await?;
+        arrives.done();
+        self.world.step().await;
+        if self.world.reply_fault().strikes() {
+            return Err(Problem::internal("injected fault: the reply was lost"));
+        }
+        let heard = self.begin(&format!("reply {label}")).map_err(|Injected(why)| Problem::internal(why))?;
+        heard.done();
+        Ok(reply)
     }
 }
 
-/// Name of a message: its JSON's only member, or all of it.
-fn label(message: &Message) -> String {
-    let json = serde_json::to_value(message).expect("a message is JSON");
-    let member = json.as_object().and_then(|members| members.keys().next().cloned());
-    member.or_else(|| json.as_str().map(str::to_owned)).expect("a name")
+/// A value as on the wire: serialised and parsed.
+fn crossed<T: Serialize + DeserializeOwned>(value: &T) -> T {
+    let json = serde_json::to_string(value).expect("it is JSON");
+    serde_json::from_str(&json).expect("it is read back")
 }
 
 impl Verify for WorldPorts {
@@ -149,33 +172,21 @@ impl Ports for WorldPorts {
         signature
     }
 
-    async fn call(&self, to: &Partition, message: &Message) -> Result<Reply, Problem> {
-        self.world.step().await;
-        if self.world.call_fault().strikes() {
-            return Err(Problem::internal("injected fault: the call did not arrive"));
-        }
-        let label = label(message);
-        let arrives = self.begin(&format!("call {label}")).map_err(|Injected(why)| Problem::internal(why))?;
-        let reply = self.dispatch(to, message).await?;
-        arrives.done();
-        self.world.step().await;
-        if self.world.reply_fault().strikes() {
-            return Err(Problem::internal("injected fault: the reply was lost"));
-        }
-        let heard = self.begin(&format!("reply {label}")).map_err(|Injected(why)| Problem::internal(why))?;
-        heard.done();
-        Ok(reply)
+    async fn call(&self, to: &PartitionId, message: &Message) -> Result<Reply, Problem> {
+        let sent = crossed(message);
+        let answer = self.at(to.name(), async |partition| crossed(&partition.handle(sent).await));
+        self.make(&message.ask, answer).await
     }
 
-    /// As real hosts do: a success is forwarded unread.
-    async fn pass(&self, to: &Id, path: &str, body: &str) -> Result<Handed<Response>, Problem> {
-        let message = Message::Post { path: path.to_owned(), body: body.to_owned() };
-        Ok(match self.call(&Partition::Account(to.clone()), &message).await? {
-            Reply::Response(response) if response.is_success() => {
+    async fn pass(&self, to: &Id, path: &str, body: &str) -> Result<Forwarded<Response>, Problem> {
+        let to = PartitionId::Account(to.clone());
+        let answer = self.at(to.name(), async |partition| crossed(&partition.post(path, body).await));
+        Ok(match self.make(POST, answer).await? {
+            PostReply::Response(response) if response.is_success() => {
                 let base = self.settings().urls.of_path("");
-                Handed::Done(response.status, transport::strict(response.exposed(), &base))
+                Forwarded::Untouched(response.status, transport::strict(response.exposed(), &base))
             }
-            reply => Handed::Answered(Box::new(reply)),
+            reply => Forwarded::Read(Box::new(reply)),
         })
     }
 

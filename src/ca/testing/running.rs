@@ -6,10 +6,10 @@ use super::faults::SharedKv;
 use super::host::WorldPorts;
 use super::operations::{Loss, catch_loss};
 use super::world::World;
-use crate::ca::front::handler::{Front, Handled};
+use crate::ca::front::handler::{Front, Served};
 use crate::ca::http::message::{Request, Response};
-use crate::ca::runtime::message::Partition;
-use crate::ca::runtime::partition::Cell as PartitionCell;
+use crate::ca::runtime::message::PartitionId;
+use crate::ca::runtime::partition::Partition;
 use crate::records::Problem;
 use crate::store::MemoryKv;
 use crate::values::Time;
@@ -28,7 +28,7 @@ impl World {
         let request = Request { asked, ..request };
         async move {
             let response = match front.handle(request).await {
-                Handled::Own(response) | Handled::Passed(_, response) => response,
+                Served::Local(response) | Served::Forwarded(_, response) => response,
             };
             if front.flush_is_due() {
                 state.tasks.borrow_mut().push((None, Box::pin(async move { front.flush().await })));
@@ -198,13 +198,13 @@ impl World {
         self.state.alarms.borrow_mut().clear();
     }
 
-    pub(super) fn cell(&self, name: &str) -> Rc<PartitionCell<WorldPorts, SharedKv>> {
+    pub(super) fn cell(&self, name: &str) -> Rc<Partition<WorldPorts, SharedKv>> {
         let ports = WorldPorts::new(self, Some(name));
-        Rc::new(PartitionCell::new(ports, Partition::parse(name).expect("a partition's name"), self.storage(name)))
+        Rc::new(Partition::new(ports, PartitionId::parse(name).expect("a partition's name"), self.storage(name)))
     }
 
-    /// As [`World::cell`], after loading it if it was lost.
-    pub(super) fn woken(&self, name: &str) -> Result<Rc<PartitionCell<WorldPorts, SharedKv>>, Problem> {
+    /// As [`World::cell`], brought back into memory first where it was lost.
+    pub(super) fn woken(&self, name: &str) -> Result<Rc<Partition<WorldPorts, SharedKv>>, Problem> {
         let cell = self.cell(name);
         if self.state.lost.borrow().contains(name) {
             cell.resume()?;

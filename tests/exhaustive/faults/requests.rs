@@ -318,6 +318,8 @@ fn operations(fixture: &Fixture) -> Vec<Case<'_>> {
         ("operations: certificates", "certificates?status=all".to_owned()),
         ("operations: certificate", format!("certificates/{serial}/pem")),
         ("operations: accounts", "accounts".to_owned()),
+        ("operations: account", format!("accounts/{account}")),
+        ("operations: findings", "policy/shadow".to_owned()),
         ("operations: external account keys", "external-accounts".to_owned()),
         ("operations: audit record", "audit".to_owned()),
     ] {
@@ -333,6 +335,8 @@ fn operations(fixture: &Fixture) -> Vec<Case<'_>> {
             json!({ "kid": "team-a", "uses": "many" }),
         ),
         ("operations: revocation", format!("certificates/{serial}/revoke"), 200, &[409], json!({ "reason": 4 })),
+        ("operations: bulk revocation", "revocations".to_owned(), 200, &[], json!({ "name": "*", "reason": 4 })),
+        ("operations: change of an unknown key", "external-accounts/k".to_owned(), 404, &[], json!({ "note": "a" })),
         ("operations: end of an account", format!("accounts/{account}/deactivate"), 200, &[], json!({})),
         ("operations: replacement", "replacements".to_owned(), 201, &[], json!({ "name": "*" })),
         ("operations: policy", "policy".to_owned(), 201, &[], json!({ "wildcards": false })),
@@ -342,6 +346,11 @@ fn operations(fixture: &Fixture) -> Vec<Case<'_>> {
         let request = operate("POST", &path, Some(&body));
         all.push(case(fixture, name, status, again, move |_| request.clone()));
     }
+    let mut shadowed = new_order(fixture, "newOrder under a shadow", "n.test", json!({}), "pending");
+    let shadow = operate("POST", "policy/shadow", Some(&json!({ "allow": [] })));
+    assert_eq!(shadowed.start.send(shadow).status(), 200);
+    shadowed.name = "operations: newOrder under a shadow".to_owned();
+    all.push(shadowed);
     all
 }
 

@@ -4,7 +4,7 @@ use selvedge::ca::config::settings::TermsChange;
 use selvedge::ca::http::operator_files::File;
 use selvedge::ca::http::operator_routes::AdminRoute;
 use selvedge::ca::http::pause_link::Pause;
-use selvedge::ca::http::routes::{CrlFile, Encoding, Route};
+use selvedge::ca::http::routes::{AccountRoute, CrlFile, Encoding, FormRoute, PublicRoute, Route};
 use selvedge::ca::testing::{Client, CsrShape, Proof, START, World, new_key};
 use selvedge::jose::testing::ClientKey;
 use selvedge::pki::Serial;
@@ -113,45 +113,51 @@ fn after(last: Option<&Route>, resources: &Resources) -> Option<Route> {
     let Resources { account, order, authorization, serial, cert_id, name, .. } = resources.clone();
     let proof = || "A".repeat(43);
     Some(match last {
-        None => Route::Home,
-        Some(Route::Home) => Route::Style,
-        Some(Route::Style) => Route::Root(Encoding::Der),
-        Some(Route::Root(Encoding::Der)) => Route::Root(Encoding::Pem),
-        Some(Route::Root(Encoding::Pem)) => Route::Directory,
-        Some(Route::Directory) => Route::NewNonce,
-        Some(Route::NewNonce) => Route::NewAccount,
-        Some(Route::NewAccount) => Route::NewOrder,
-        Some(Route::NewOrder) => Route::NewAuthorization,
-        Some(Route::NewAuthorization) => Route::RevokeCert,
-        Some(Route::RevokeCert) => Route::KeyChange,
-        Some(Route::KeyChange) => Route::Account(account),
-        Some(Route::Account(_)) => Route::Orders(account, None),
-        Some(Route::Orders(_, None)) => Route::Orders(account, Some(order)),
-        Some(Route::Orders(_, Some(_))) => Route::Order(order),
-        Some(Route::Order(_)) => Route::Finalize(order),
-        Some(Route::Finalize(_)) => Route::Authorization(authorization),
-        Some(Route::Authorization(_)) => Route::Challenge(authorization, "http-01".to_owned()),
-        Some(Route::Challenge(_, kind)) if kind == "http-01" => Route::Challenge(authorization, "dns-01".to_owned()),
-        Some(Route::Challenge(..)) => Route::Certificate(serial, 0),
-        Some(Route::Certificate(_, 0)) => Route::Certificate(serial, 1),
-        Some(Route::Certificate(..)) => Route::RenewalInfo(cert_id),
-        Some(Route::RenewalInfo(_)) => Route::Agreement(account, proof()),
-        Some(Route::Agreement(..)) => {
-            Route::Resumption(Pause { account, subject: format!("dns:{name}"), since: START }, proof())
+        None => Route::Public(PublicRoute::Home),
+        Some(Route::Public(PublicRoute::Home)) => Route::Public(PublicRoute::Style),
+        Some(Route::Public(PublicRoute::Style)) => Route::Public(PublicRoute::Root(Encoding::Der)),
+        Some(Route::Public(PublicRoute::Root(Encoding::Der))) => Route::Public(PublicRoute::Root(Encoding::Pem)),
+        Some(Route::Public(PublicRoute::Root(Encoding::Pem))) => Route::Account(AccountRoute::Directory),
+        Some(Route::Account(AccountRoute::Directory)) => Route::Account(AccountRoute::NewNonce),
+        Some(Route::Account(AccountRoute::NewNonce)) => Route::NewAccount,
+        Some(Route::NewAccount) => Route::Account(AccountRoute::NewOrder),
+        Some(Route::Account(AccountRoute::NewOrder)) => Route::Account(AccountRoute::NewAuthorization),
+        Some(Route::Account(AccountRoute::NewAuthorization)) => Route::Account(AccountRoute::RevokeCert),
+        Some(Route::Account(AccountRoute::RevokeCert)) => Route::Account(AccountRoute::KeyChange),
+        Some(Route::Account(AccountRoute::KeyChange)) => Route::Account(AccountRoute::Account(account)),
+        Some(Route::Account(AccountRoute::Account(_))) => Route::Account(AccountRoute::Orders(account, None)),
+        Some(Route::Account(AccountRoute::Orders(_, None))) => {
+            Route::Account(AccountRoute::Orders(account, Some(order)))
         }
-        Some(Route::Resumption(..)) => Route::Calendar("A".repeat(22)),
-        Some(Route::Calendar(_)) => Route::Metrics,
-        Some(Route::Metrics) => Route::Issuer("00".to_owned()),
-        Some(Route::Issuer(_)) => Route::Issuers,
-        Some(Route::Issuers) => Route::Crl("00".to_owned(), 0),
-        Some(Route::Crl(..)) => Route::CrlFile(CrlFile::Root),
-        Some(Route::CrlFile(CrlFile::Root)) => Route::CrlFile(CrlFile::All),
-        Some(Route::CrlFile(CrlFile::All)) => Route::Inventory(File::Index),
-        Some(Route::Inventory(_)) => Route::Admin(AdminRoute::Account(account)),
-        Some(Route::Admin(AdminRoute::Account(_))) => Route::Admin(AdminRoute::Deactivate(account)),
-        Some(Route::Admin(AdminRoute::Deactivate(_))) => Route::Admin(AdminRoute::Pem(serial)),
-        Some(Route::Admin(AdminRoute::Pem(_))) => Route::Admin(AdminRoute::Revoke(serial)),
-        Some(Route::Admin(_)) => return None,
+        Some(Route::Account(AccountRoute::Orders(_, Some(_)))) => Route::Account(AccountRoute::Order(order)),
+        Some(Route::Account(AccountRoute::Order(_))) => Route::Account(AccountRoute::Finalize(order)),
+        Some(Route::Account(AccountRoute::Finalize(_))) => Route::Account(AccountRoute::Authorization(authorization)),
+        Some(Route::Account(AccountRoute::Authorization(_))) => {
+            Route::Account(AccountRoute::Challenge(authorization, "http-01".to_owned()))
+        }
+        Some(Route::Account(AccountRoute::Challenge(_, kind))) if kind == "http-01" => {
+            Route::Account(AccountRoute::Challenge(authorization, "dns-01".to_owned()))
+        }
+        Some(Route::Account(AccountRoute::Challenge(..))) => Route::Account(AccountRoute::Certificate(serial, 0)),
+        Some(Route::Account(AccountRoute::Certificate(_, 0))) => Route::Account(AccountRoute::Certificate(serial, 1)),
+        Some(Route::Account(AccountRoute::Certificate(..))) => Route::Public(PublicRoute::RenewalInfo(cert_id)),
+        Some(Route::Public(PublicRoute::RenewalInfo(_))) => Route::Form(FormRoute::Agreement(account, proof())),
+        Some(Route::Form(FormRoute::Agreement(..))) => {
+            Route::Form(FormRoute::Resumption(Pause { account, subject: format!("dns:{name}"), since: START }, proof()))
+        }
+        Some(Route::Form(FormRoute::Resumption(..))) => Route::Public(PublicRoute::Calendar("A".repeat(22))),
+        Some(Route::Public(PublicRoute::Calendar(_))) => Route::Public(PublicRoute::Metrics),
+        Some(Route::Public(PublicRoute::Metrics)) => Route::Public(PublicRoute::Issuer("00".to_owned())),
+        Some(Route::Public(PublicRoute::Issuer(_))) => Route::Public(PublicRoute::Issuers),
+        Some(Route::Public(PublicRoute::Issuers)) => Route::Public(PublicRoute::Crl("00".to_owned(), 0)),
+        Some(Route::Public(PublicRoute::Crl(..))) => Route::Public(PublicRoute::CrlFile(CrlFile::Root)),
+        Some(Route::Public(PublicRoute::CrlFile(CrlFile::Root))) => Route::Public(PublicRoute::CrlFile(CrlFile::All)),
+        Some(Route::Public(PublicRoute::CrlFile(CrlFile::All))) => Route::Public(PublicRoute::Inventory(File::Index)),
+        Some(Route::Public(PublicRoute::Inventory(_))) => Route::Operator(AdminRoute::Account(account)),
+        Some(Route::Operator(AdminRoute::Account(_))) => Route::Operator(AdminRoute::Deactivate(account)),
+        Some(Route::Operator(AdminRoute::Deactivate(_))) => Route::Operator(AdminRoute::Pem(serial)),
+        Some(Route::Operator(AdminRoute::Pem(_))) => Route::Operator(AdminRoute::Revoke(serial)),
+        Some(Route::Operator(_)) => return None,
     })
 }
 

@@ -8,7 +8,7 @@ mod fixture;
 
 use fixture::{Fixture, Resources, TERMS, fixture, routes};
 use selvedge::ca::http::message::Request;
-use selvedge::ca::http::routes::Route;
+use selvedge::ca::http::routes::{AccountRoute, Route};
 use selvedge::ca::testing::fuzz::url_of;
 use selvedge::ca::testing::{Answered, BASE, Client, CsrShape, World, check_all, form, new_key};
 use selvedge::records::Kind;
@@ -147,13 +147,13 @@ fn h13_owner_gets_details() {
         });
         let owned = matches!(
             route,
-            Route::Account(_)
-                | Route::Orders(..)
-                | Route::Order(_)
-                | Route::Finalize(_)
-                | Route::Authorization(_)
-                | Route::Challenge(..)
-                | Route::Certificate(_, 0)
+            Route::Account(AccountRoute::Account(_))
+                | Route::Account(AccountRoute::Orders(..))
+                | Route::Account(AccountRoute::Order(_))
+                | Route::Account(AccountRoute::Finalize(_))
+                | Route::Account(AccountRoute::Authorization(_))
+                | Route::Account(AccountRoute::Challenge(..))
+                | Route::Account(AccountRoute::Certificate(_, 0))
         );
         assert_eq!(one != two, owned, "{route:?}: {one}");
         told += usize::from(owned);

@@ -36,7 +36,7 @@ const LAYERS: House = House {
 const CA: House = House {
     folder: "src/ca",
     rooms: &[
-        ("dispatch", &["account", "ledger", "notices", "partitions", "runtime"]),
+        ("dispatch", &["account", "ledger", "partitions", "runtime", "http"]),
         (
             "front",
             &[
@@ -54,16 +54,26 @@ const CA: House = House {
         ),
         (
             "operator_api",
-            &["account", "ledger", "partitions", "issuance_policy", "telemetry", "runtime", "config", "http"],
+            &[
+                "account",
+                "ledger",
+                "issuance_policy",
+                "partitions",
+                "notices",
+                "telemetry",
+                "runtime",
+                "config",
+                "http",
+            ],
         ),
         (
             "account",
             &["ledger", "partitions", "issuance_policy", "telemetry", "documents", "runtime", "config", "http"],
         ),
-        ("ledger", &["notices", "telemetry", "runtime", "config", "http"]),
+        ("ledger", &["partitions", "notices", "telemetry", "runtime", "config", "http"]),
+        ("issuance_policy", &["partitions", "runtime", "config"]),
+        ("partitions", &["notices", "runtime", "config", "http"]),
         ("notices", &["runtime", "config"]),
-        ("partitions", &["runtime", "config", "http"]),
-        ("issuance_policy", &["runtime", "config"]),
         ("telemetry", &["runtime", "config", "http"]),
         ("documents", &["config", "http"]),
         ("runtime", &["config", "http"]),

@@ -244,7 +244,7 @@ fn r07_s01_key_is_blocked_before_acknowledgement_or_soon_after() {
         let world = &fixture.client.world;
         let who = if by_key { &fixture.holder } else { &fixture.client };
         let request = who.revoke_request(&fixture.certificate, Some(1));
-        assert_eq!(send_without(world, request, "Condemn").status(), 500);
+        assert_eq!(send_without(world, request, "BlockKey").status(), 500);
         check_all(world, "after the fault");
         assert!(world.records("serial/")[0].1["revoked"].is_object());
         assert_eq!((world.records("compromised/").len(), world.records("job/").len()), (0, 1));
@@ -273,11 +273,11 @@ fn s01_issuance_stops_while_compromised_keys_are_unavailable() {
     for request in requests {
         let world = client.world.fork();
         let before = world.rows_but_nonces();
-        assert_eq!(send_without(&world, request, "IsCompromised").status(), 500);
+        assert_eq!(send_without(&world, request, "IsBlocked").status(), 500);
         assert_eq!(world.rows_but_nonces(), before);
         assert_eq!(client.at(&world).get(&url).is(200).json()["status"], "ready");
     }
     let known = Client::with_key(&client.world, client.key.clone());
     let request = known.sign(&known.url("new-account"), Some(json!({})));
-    assert_eq!(send_without(&client.world, request, "IsCompromised").is(200).location(), client.account());
+    assert_eq!(send_without(&client.world, request, "IsBlocked").is(200).location(), client.account());
 }

@@ -290,7 +290,7 @@ fn verifiers_are_not_limited() {
         assert!(matches!(status, 200 | 404), "{status}");
     }
     let asked = world.operations().log().split_off(calls);
-    let asked = asked.iter().filter(|line| line.ends_with("call Crl")).count();
+    let asked = asked.iter().filter(|line| line.ends_with("call CurrentCrl")).count();
     assert!((100..=128).contains(&asked), "{asked}");
 }
 

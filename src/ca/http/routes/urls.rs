@@ -1,6 +1,6 @@
 //! Writes URLs; [`Route`] parses them.
 
-use super::{CrlFile, Encoding, Route};
+use super::{AccountRoute, CrlFile, Encoding, Route};
 use crate::ca::http::pause_link::Pause;
 use crate::values::Id;
 
@@ -45,7 +45,7 @@ impl Urls {
     /// Parses the account in a `kid`; `None` unless it is exactly an account URL.
     pub fn account_of(&self, kid: &str) -> Option<Id> {
         match Route::parse(kid.strip_prefix(&self.base)?)? {
-            Route::Account(id) => Some(id),
+            Route::Account(AccountRoute::Account(id)) => Some(id),
             _ => None,
         }
     }

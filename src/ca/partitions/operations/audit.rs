@@ -1,29 +1,52 @@
 //! The audit record: entries and pages of it.
 
-use crate::ca::runtime::partition::Cell;
+use super::kind::Operations;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::Problem;
 use crate::records::operations::audit::{Actor, AuditHead, AuditRecord, Event, id_of};
 use crate::store::Kv;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// Who did something when, as it is shown.
+/// Appends an event to the audit record; replies its number.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Note(pub Event);
+
+/// Lists the audit record, the newest first.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ListAudit {
+    /// The number before which the entries are; `None` for all.
+    pub before: Option<u64>,
+    /// The largest number of entries.
+    pub limit: usize,
+}
+
+/// A page of the audit record, as the API shows it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AuditPage {
+    /// The entries.
+    pub entries: Vec<Value>,
+    /// The cursor of the next page.
+    pub next: Option<String>,
+}
+
+/// An act as the API shows it.
 pub fn act(act: &Actor) -> Value {
     json!({ "at": act.at.rfc3339(), "by": act.by })
 }
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Operations<P, K> {
     /// Puts an event into the record.
     ///
     /// # Errors
     /// When the storage fails.
-    pub(in crate::ca) fn note_event(&self, event: Event) -> Result<Value, Problem> {
+    pub(in crate::ca) fn note_event(&self, event: Event) -> Result<u64, Problem> {
         self.transact(|txn| {
             let end = txn.get::<AuditHead>("")?.unwrap_or_default();
             let entry = AuditRecord::after(&end, event);
             txn.put(&entry.id(), &entry)?;
             txn.put("", &AuditHead { number: entry.number, chain: entry.chain })?;
-            Ok(entry.number.into())
+            Ok(entry.number)
         })
     }
 
@@ -31,7 +54,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     ///
     /// # Errors
     /// When the storage fails.
-    pub(in crate::ca) fn audit_page(&self, before: Option<u64>, limit: usize) -> Result<Value, Problem> {
+    pub(in crate::ca) fn audit_page(&self, before: Option<u64>, limit: usize) -> Result<AuditPage, Problem> {
         self.transact(|txn| {
             let last = txn.get::<AuditHead>("")?.unwrap_or_default().number;
             let last = before.map_or(last, |before| last.min(before.saturating_sub(1)));
@@ -45,7 +68,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
                 .collect();
             entries.reverse();
             let next = (first > 0).then(|| (first + 1).to_string());
-            Ok(json!({ "entries": entries, "next": next }))
+            Ok(AuditPage { entries, next })
         })
     }
 

@@ -1,22 +1,29 @@
 //! The generation of the calendar URL.
 
-use crate::ca::runtime::partition::Cell;
+use super::kind::Operations;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::Problem;
 use crate::records::operations::policies::CalendarRecord;
 use crate::store::Kv;
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+/// Asks how often the calendar's URL was replaced; replaces it once more first if `moved`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CalendarGeneration {
+    /// Whether it is replaced now.
+    pub moved: bool,
+}
+
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Operations<P, K> {
     /// How often the calendar was given another URL.
-    pub(in crate::ca) fn calendar_moved(&self, moved: bool) -> Result<Value, Problem> {
+    pub(in crate::ca) fn calendar_generation(&self, moved: bool) -> Result<u64, Problem> {
         self.transact(|txn| {
             let mut record = txn.get::<CalendarRecord>("")?.unwrap_or_default();
             if moved {
                 record.moved = record.moved.saturating_add(1);
                 txn.put("", &record)?;
             }
-            Ok(record.moved.into())
+            Ok(u64::from(record.moved))
         })
     }
 }

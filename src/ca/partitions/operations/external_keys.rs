@@ -1,33 +1,55 @@
 //! The list of the external account keys that operators made.
 
-use crate::ca::runtime::operation::Page;
-use crate::ca::runtime::partition::Cell;
+use super::kind::Operations;
+use crate::ca::runtime::ask::Page;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::Problem;
 use crate::records::operations::external_key::ExternalKeyEntry;
 use crate::store::Kv;
 use crate::values::Time;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+/// Enters the kid of an external account key, before the key is made.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct EnterKey {
+    /// Its kid.
+    pub kid: String,
+    /// The time when it was made.
+    pub created: Time,
+}
+
+/// Lists the kids of external account keys.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ListKeys(pub Page);
+
+/// A page of kids.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct KeyPage {
+    /// Kids with the times when they were entered.
+    pub entered: Vec<(Time, String)>,
+    /// The cursor of the next page.
+    pub next: Option<String>,
+}
+
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Operations<P, K> {
     /// Notes that there will be a key of this kid, made then.
-    pub(in crate::ca) fn enter_key(&self, kid: String, created: Time) -> Result<Value, Problem> {
+    pub(in crate::ca) fn enter_key(&self, kid: String, created: Time) -> Result<(), Problem> {
         self.transact(|txn| {
             let id = format!("{:016}-{kid}", created.millis());
             txn.put(&id, &ExternalKeyEntry { kid, created })?;
-            Ok(true.into())
+            Ok(())
         })
     }
 
     /// What was entered of keys, the oldest first.
-    pub(in crate::ca) fn keys(&self, page: &Page) -> Result<Value, Problem> {
+    pub(in crate::ca) fn keys(&self, page: &Page) -> Result<KeyPage, Problem> {
         self.transact(|txn| {
             let mut found = txn.list::<ExternalKeyEntry>(page.after.as_deref(), page.limit.saturating_add(1))?;
             let more = found.len() > page.limit;
             found.truncate(page.limit);
             let next = found.last().filter(|_| more).map(|(id, _)| id.clone());
-            let entered: Vec<(Time, String)> = found.into_iter().map(|(_, entry)| (entry.created, entry.kid)).collect();
-            Ok(json!({ "entered": entered, "next": next }))
+            let entered = found.into_iter().map(|(_, entry)| (entry.created, entry.kid)).collect();
+            Ok(KeyPage { entered, next })
         })
     }
 }

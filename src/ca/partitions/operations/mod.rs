@@ -1,8 +1,11 @@
 //! The partition of the operators: audit record, policies, kids, calendar.
 
+pub mod asks;
 pub mod audit;
 pub mod calendar;
 pub mod external_keys;
+pub mod kind;
 pub mod policies;
+pub mod replacements;
 pub mod shadow;
 pub mod standing;

@@ -1,20 +1,62 @@
 //! The partition's side of policies: versions, the shadow and what it found; and what else operations keep of themselves.
 
+use super::kind::Operations;
 use crate::ca::config::policy;
-use crate::ca::runtime::ask::json_of;
-use crate::ca::runtime::operation::{InForceDocuments, NewPolicy, Restored};
-use crate::ca::runtime::partition::Cell;
+use crate::ca::runtime::policy_cache::InForceDocuments;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::Problem;
+use crate::records::operations::audit::Actor;
 use crate::records::operations::policies::{PolicyRecord, ShadowRecord};
 use crate::store::{Kv, Txn};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// What operations answer about policies.
-#[derive(serde::Serialize, serde::Deserialize)]
-pub(in crate::ca) struct Stored {
-    pub(in crate::ca) versions: Vec<PolicyRecord>,
-    pub(in crate::ca) shadow: Option<ShadowRecord>,
+/// Asks for the policies in force.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PoliciesInForce;
+
+/// Lists all versions of the policy.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ListPolicies;
+
+/// The versions of the policy, the newest first, and the shadow.
+#[derive(Serialize, Deserialize)]
+pub struct StoredPolicies {
+    /// The versions.
+    pub versions: Vec<PolicyRecord>,
+    /// The policy in the shadow.
+    pub shadow: Option<ShadowRecord>,
+}
+
+/// Puts a policy in force; replies its record.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PutPolicy {
+    /// The document; with `restores` it is the one of that version, and not given here.
+    pub document: Option<Value>,
+    /// The version that is to be in force again; 0 for the configuration.
+    pub restores: Option<Restored>,
+    /// The operator's note.
+    pub note: Option<String>,
+    /// The operator.
+    pub by: Actor,
+}
+
+/// The policy that is to be in force again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Restored {
+    /// That of this version; 0 is the configuration.
+    Version(u32),
+    /// The one before the present one.
+    Before,
+}
+
+/// Puts a policy in the shadow; `None` ends it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PutShadow {
+    /// The document.
+    pub document: Option<Value>,
+    /// The operator.
+    pub by: Actor,
 }
 
 pub(in crate::ca) fn no_version() -> Problem {
@@ -24,16 +66,16 @@ pub(in crate::ca) fn no_version() -> Problem {
 /// How many versions are shown.
 const VERSIONS: usize = 50;
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Operations<P, K> {
     pub(in crate::ca) fn last_policy(&self, txn: &Txn<'_, K>) -> Result<Option<PolicyRecord>, Problem> {
         Ok(txn.list::<PolicyRecord>(None, 1)?.into_iter().next().map(|(_, record)| record))
     }
 
     /// What is in force, for whoever decides.
-    pub(in crate::ca) fn policies_in_force(&self) -> Result<Value, Problem> {
+    pub(in crate::ca) fn policies_in_force(&self) -> Result<InForceDocuments, Problem> {
         self.transact(|txn| {
             let last = self.last_policy(txn)?;
-            json_of(&InForceDocuments {
+            Ok(InForceDocuments {
                 version: last.as_ref().map_or(0, |record| record.version),
                 document: last.and_then(|record| record.document),
                 shadow: txn.get::<ShadowRecord>("")?.map(|shadow| shadow.document),
@@ -42,15 +84,15 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
     }
 
     /// All versions, the newest first, and the shadow.
-    pub(in crate::ca) fn policy_versions(&self) -> Result<Value, Problem> {
+    pub(in crate::ca) fn policies(&self) -> Result<StoredPolicies, Problem> {
         self.transact(|txn| {
             let versions = txn.list::<PolicyRecord>(None, VERSIONS)?.into_iter().map(|(_, record)| record).collect();
-            json_of(&Stored { versions, shadow: txn.get::<ShadowRecord>("")? })
+            Ok(StoredPolicies { versions, shadow: txn.get::<ShadowRecord>("")? })
         })
     }
 
     /// Puts a policy in force. Answers its record.
-    pub(in crate::ca) fn put_policy(&self, policy: NewPolicy) -> Result<Value, Problem> {
+    pub(in crate::ca) fn put_policy(&self, policy: PutPolicy) -> Result<PolicyRecord, Problem> {
         self.transact(|txn| {
             let last = self.last_policy(txn)?;
             let present = last.as_ref().map_or(0, |record| record.version);
@@ -71,7 +113,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
             let version = present.saturating_add(1);
             let record = PolicyRecord { version, made: policy.by, note: policy.note, restores, document };
             txn.put(&PolicyRecord::id_of(version), &record)?;
-            json_of(&record)
+            Ok(record)
         })
     }
 }

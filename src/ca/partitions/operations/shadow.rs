@@ -1,7 +1,6 @@
 //! The shadow policy and its findings.
 
-use crate::ca::runtime::operation::FOUND;
-use crate::ca::runtime::partition::Cell;
+use super::kind::Operations;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::Problem;
 use crate::records::ledger::inventory::set_id;
@@ -9,14 +8,31 @@ use crate::records::operations::audit::Actor;
 use crate::records::operations::policies::{FindingRecord, ShadowRecord};
 use crate::store::Kv;
 use crate::values::Id;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+
+/// The largest number of findings of one order that are recorded.
+pub const FOUND: usize = 10;
+
+/// Records what the policy in the shadow would have refused.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RecordFindings {
+    /// The account.
+    pub account: Id,
+    /// Identifiers, each with the rule.
+    pub findings: Vec<(String, String)>,
+}
+
+/// Lists what the policy in the shadow would have refused.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ListFindings;
 
 /// How many findings of a shadow are kept.
 const FINDINGS: usize = 200;
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Operations<P, K> {
     /// Puts a policy in the shadow, or ends it; what the one before would have refused is forgotten.
-    pub(in crate::ca) fn put_shadow(&self, document: Option<Value>, made: Actor) -> Result<Value, Problem> {
+    pub(in crate::ca) fn put_shadow(&self, document: Option<Value>, made: Actor) -> Result<(), Problem> {
         self.transact(|txn| {
             for (id, _) in txn.list::<FindingRecord>(None, FINDINGS)? {
                 txn.delete::<FindingRecord>(&id);
@@ -25,16 +41,19 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
                 Some(document) => txn.put("", &ShadowRecord { made, document })?,
                 None => txn.delete::<ShadowRecord>(""),
             }
-            Ok(true.into())
+            Ok(())
         })
     }
 
     /// Notes what the policy in the shadow would have refused.
-    pub(in crate::ca) fn put_findings(&self, account: &Id, findings: &[(String, String)]) -> Result<Value, Problem> {
+    pub(in crate::ca) fn record_findings(
+        &self,
+        RecordFindings { account, findings }: &RecordFindings,
+    ) -> Result<(), Problem> {
         let last = self.ports.now();
         self.transact(|txn| {
             if txn.get::<ShadowRecord>("")?.is_none() {
-                return Ok(false.into());
+                return Ok(());
             }
             for (identifier, rule) in findings.iter().take(FOUND) {
                 let id = set_id(&[identifier.clone(), rule.clone()], false);
@@ -46,12 +65,12 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
                 let (identifier, rule, account) = (identifier.clone(), rule.clone(), account.clone());
                 txn.put(&id, &FindingRecord { identifier, rule, account, count, last })?;
             }
-            Ok(true.into())
+            Ok(())
         })
     }
 
     /// What the policy in the shadow would have refused, the last first.
-    pub(in crate::ca) fn shadow_findings(&self) -> Result<Value, Problem> {
+    pub(in crate::ca) fn findings(&self) -> Result<Value, Problem> {
         self.transact(|txn| {
             let mut found: Vec<FindingRecord> =
                 txn.list::<FindingRecord>(None, FINDINGS)?.into_iter().map(|(_, record)| record).collect();

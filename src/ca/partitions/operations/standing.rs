@@ -1,27 +1,41 @@
 //! The state of the operators' partition, for them to see.
 
 use super::audit::act;
-use crate::ca::runtime::partition::Cell;
+use super::kind::Operations;
 use crate::ca::runtime::ports::PartitionPorts;
 use crate::records::Problem;
 use crate::records::operations::policies::ShadowRecord;
 use crate::store::Kv;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-impl<P: PartitionPorts + 'static, K: Kv + 'static> Cell<P, K> {
+/// Asks for the state of the operators' partition.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ShowOperations;
+
+/// The state of the operators' partition, as the API shows it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct OperationsState {
+    /// The policy in force.
+    pub policy: Value,
+    /// The end of the audit record.
+    pub audit: Value,
+}
+
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Operations<P, K> {
     /// What there is to say of operations as a whole.
-    pub(in crate::ca) fn operations_standing(&self) -> Result<Value, Problem> {
+    pub(in crate::ca) fn state(&self) -> Result<OperationsState, Problem> {
         let end = self.audit_end()?;
         self.transact(|txn| {
             let last = self.last_policy(txn)?;
-            Ok(json!({
-                "policy": {
+            Ok(OperationsState {
+                policy: json!({
                     "version": last.as_ref().map_or(0, |record| record.version),
                     "made": last.as_ref().map(|record| act(&record.made)),
                     "shadow": txn.get::<ShadowRecord>("")?.is_some(),
-                },
-                "audit": { "entries": end.number, "chain": end.chain },
-            }))
+                }),
+                audit: json!({ "entries": end.number, "chain": end.chain }),
+            })
         })
     }
 }

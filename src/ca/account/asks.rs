@@ -1,0 +1,49 @@
+//! The asks that an account understands. A client's POST takes another way: see [`super::dispatch`].
+
+use super::kind::{Account, AccountAt};
+use super::operations::{DeactivateAccount, DownloadCertificate, ListedAccount, ShowAccount};
+use super::pause::Unpause;
+use super::resource::{CreateAccount, FindAccount, Holding, ReleaseKeyClaim};
+use super::terms::AgreeToTerms;
+use crate::ca::partitions::nonce::{Redeem, redeem};
+use crate::ca::runtime::kind::asks;
+use crate::ca::runtime::ports::PartitionPorts;
+use crate::records::ledger::inventory::RosterEntry;
+use crate::records::{AccountRecord, Problem};
+use crate::store::Kv;
+use serde_json::Value;
+
+asks! {
+    Account at AccountAt, |account, ask|
+    FindAccount -> Holding = account.find(&ask.thumbprint);
+    ReleaseKeyClaim -> Holding = account.release_key_claim(&ask.thumbprint);
+    CreateAccount -> Holding = account.create_and_list(ask);
+    AgreeToTerms -> () = account.agree(ask.terms);
+    Unpause -> () = account.unpause(&ask.subject, ask.since);
+    ShowAccount -> Option<Value> = account.show_account();
+    ListedAccount -> Option<RosterEntry> = account.listed_account();
+    DeactivateAccount -> Option<Value> = account.deactivate_account().await;
+    DownloadCertificate -> Option<String> = account.download(&ask.serial);
+    + Redeem = account.redeem_here(&ask);
+}
+
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Account<P, K> {
+    /// Redeems a nonce of this account. One that was never created has issued none.
+    fn redeem_here(&self, nonce: &Redeem) -> Result<bool, Problem> {
+        self.transact(|txn| {
+            if txn.get::<AccountRecord>("")?.is_none() {
+                return Ok(false);
+            }
+            redeem(txn, nonce)
+        })
+    }
+
+    /// Creates the account, and has its list show it.
+    fn create_and_list(&self, wanted: CreateAccount) -> Result<Holding, Problem> {
+        let holding = self.create(wanted)?;
+        if matches!(holding, Holding::Has { created: true, .. }) {
+            self.tell_list_soon();
+        }
+        Ok(holding)
+    }
+}

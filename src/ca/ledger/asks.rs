@@ -1,0 +1,56 @@
+//! The asks that a ledger understands.
+
+use super::bulk_revocation::{RevokeNext, RevokedPart};
+use super::crl::{CrlPage, CurrentCrl, ListCrls};
+use super::entry::{RecordCertificate, RenewalInfo, RevokeCertificate};
+use super::expiry_scan::{LatestExpiry, ScanExpiring, ScanPage};
+use super::filter::Query;
+use super::inventory::SearchPage;
+use super::issuer::ListShards;
+use super::kind::{Ledger, LedgerAt};
+use super::view::{ShowEntry, ShownEntry};
+use crate::ca::notices::delivery::{CountNotices, ListNotices};
+use crate::ca::partitions::operations::replacements::PutReplacement;
+use crate::ca::runtime::kind::asks;
+use crate::ca::runtime::ports::PartitionPorts;
+use crate::records::ledger::crl::{CrlRecord, ShardStatus};
+use crate::records::{Problem, Renewable};
+use crate::store::Kv;
+use crate::values::Time;
+use std::collections::BTreeMap;
+
+asks! {
+    Ledger at LedgerAt, |ledger, ask|
+    RecordCertificate -> bool = ledger.record(&ask.serial, &ask.entry);
+    RenewalInfo -> Option<Renewable> = ledger.renewable(&ask.serial);
+    RevokeCertificate -> () = ledger.revoke_entry(&ask).await;
+    CurrentCrl -> Option<CrlRecord> = ledger.current_crl(ask.shard).await;
+    ListCrls -> CrlPage = ledger.lists(ask.from).await;
+    ListShards -> Vec<ShardStatus> = ledger.list_shards();
+    Query -> SearchPage = ledger.search(&ask);
+    RevokeNext -> RevokedPart = ledger.revoke_next(&ask).await;
+    ShowEntry -> Option<ShownEntry> = ledger.show_entry(&ask.serial);
+    ScanExpiring -> ScanPage = ledger.scan_expiring(&ask);
+    LatestExpiry -> BTreeMap<String, Time> = ledger.latest(&ask.sets);
+    + PutReplacement = ledger.put_replacement(&ask.0);
+    + ListNotices = ledger.notices().newest(ask.limit);
+    + CountNotices = ledger.notices().counts();
+}
+
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
+    /// Sets the alarm for all that is due here: a lost alarm is set again by the next reader.
+    fn expect_all(&self) -> Result<(), Problem> {
+        if let Some(due) = self.jobs()?.into_iter().map(|(_, job)| job.due).min() {
+            self.ports.wake_at(due);
+        }
+        self.notices().resume()?;
+        self.resume_scan()?;
+        self.expect_lists()
+    }
+
+    /// The shards, and an alarm for all that is due.
+    fn list_shards(&self) -> Result<Vec<ShardStatus>, Problem> {
+        self.expect_all()?;
+        self.standing()
+    }
+}

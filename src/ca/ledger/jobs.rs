@@ -1,0 +1,33 @@
+//! The jobs of a ledger: blocking keys, indexing, notices.
+
+use super::kind::Ledger;
+use crate::ca::runtime::jobs::{JobRecord, Work};
+use crate::ca::runtime::ports::PartitionPorts;
+use crate::records::Problem;
+use crate::store::Kv;
+
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Ledger<P, K> {
+    /// Does a job of this ledger.
+    ///
+    /// # Errors
+    /// The failure of the job, which stays recorded.
+    pub(in crate::ca) async fn do_job(&self, job: &JobRecord) -> Result<(), Problem> {
+        match &job.work {
+            Work::Condemn(key, serial) => self.block_key(key, serial, job.attempts).await,
+            Work::Index => self.index(),
+            Work::Notify => self.notices().deliver_due().await,
+            Work::Validate(..) | Work::Issue(_) | Work::List => Err(job.work.misplaced()),
+        }
+    }
+
+    /// Prepares a ledger that has just come into memory: all that waits gets its alarm.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub(in crate::ca) fn resume(&self) -> Result<(), Problem> {
+        self.expect_inventory()?;
+        self.notices().resume()?;
+        self.resume_scan()?;
+        self.expect_lists()
+    }
+}

@@ -1,0 +1,89 @@
+//! Replacements that operators ordered: the list of all of them. Each ledger has its own copy of those that hold.
+
+use super::kind::{Operations, OperationsAt};
+use crate::ca::runtime::ask::{Address, Ask};
+use crate::ca::runtime::message::PartitionId;
+use crate::ca::runtime::ports::PartitionPorts;
+use crate::records::Problem;
+use crate::records::ledger::inventory::ReplaceRecord;
+use crate::store::Kv;
+use crate::values::Time;
+use serde::{Deserialize, Serialize};
+
+/// The largest number of replacements that hold at the same time. Each is compared with each certificate.
+pub const REPLACEMENTS: usize = 50;
+
+/// The largest number of records that are read.
+const LISTED: usize = 10 * REPLACEMENTS;
+
+/// The largest number of withdrawn records that are kept.
+const WITHDRAWN: usize = 8 * REPLACEMENTS;
+
+/// A partition that has a copy of a replacement.
+#[derive(Clone, Debug)]
+pub enum ReplacementStore {
+    /// The ledger of this issuer.
+    Ledger(String),
+    /// The operators' list.
+    Operations,
+}
+
+impl Address for ReplacementStore {
+    fn partition(&self) -> PartitionId {
+        match self {
+            Self::Ledger(issuer) => PartitionId::Ledger(issuer.clone()),
+            Self::Operations => PartitionId::Operations,
+        }
+    }
+}
+
+impl From<OperationsAt> for ReplacementStore {
+    fn from(OperationsAt: OperationsAt) -> Self {
+        Self::Operations
+    }
+}
+
+/// Stores a replacement, or its withdrawal.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PutReplacement(pub ReplaceRecord);
+
+impl Ask for PutReplacement {
+    type At = ReplacementStore;
+    type Reply = ();
+    const NAME: &'static str = "PutReplacement";
+}
+
+/// Lists the replacements that have not expired.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ListReplacements;
+
+impl<P: PartitionPorts + 'static, K: Kv + 'static> Operations<P, K> {
+    /// Stores a replacement, and deletes the oldest withdrawn ones.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub(in crate::ca) fn put_replacement(&self, record: &ReplaceRecord) -> Result<(), Problem> {
+        self.transact(|txn| {
+            txn.put(&record.id, record)?;
+            let found = txn.list::<ReplaceRecord>(None, LISTED)?.into_iter().map(|(_, record)| record);
+            let mut withdrawn: Vec<ReplaceRecord> = found.filter(|record| record.withdrawn.is_some()).collect();
+            withdrawn.sort_by_key(|record| core::cmp::Reverse(record.made.at));
+            for old in withdrawn.iter().skip(WITHDRAWN) {
+                txn.delete::<ReplaceRecord>(&old.id);
+            }
+            Ok(())
+        })
+    }
+
+    /// The replacements that have not expired.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub(in crate::ca) fn replacements(&self) -> Result<Vec<ReplaceRecord>, Problem> {
+        let now: Time = self.ports.now();
+        self.transact(|txn| {
+            let found = txn.list::<ReplaceRecord>(None, LISTED)?.into_iter().map(|(_, record)| record);
+            Ok(found.filter(|record| record.expires > now).collect())
+        })
+    }
+}
