@@ -54,5 +54,5 @@ fn root_crl_is_used_or_reported_without_stopping() {
     }
     values.insert("ROOT_CRL", list);
     values.remove("ROOT_CERTIFICATE");
-    assert!(read(&values, NOW).unwrap().problems[0].contains("ROOT_CERTIFICATE is not set"));
+    assert!(read(&values, NOW).unwrap().problems[0].contains("ROOT_CERTIFICATE, is not set"));
 }
