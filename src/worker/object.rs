@@ -73,7 +73,7 @@ impl Inner {
         // A refusal is written alike for a message and for a POST.
         let partition = match self.partition().await {
             Ok(partition) => partition,
-            Err(problem) => return calls::write(Reply::Refused(problem), Spent::default()),
+            Err(problem) => return calls::write(Reply::Refused(Box::new(problem)), Spent::default()),
         };
         match sent {
             Ok(Sent::Message(message)) => {
@@ -84,7 +84,7 @@ impl Inner {
                 let reply = partition.clone().post(&path, &body).await;
                 calls::write_post(reply, partition.ports.spent(), partition.ports.settings())
             }
-            Err(problem) => calls::write(Reply::Refused(problem), partition.ports.spent()),
+            Err(problem) => calls::write(Reply::Refused(Box::new(problem)), partition.ports.spent()),
         }
     }
 

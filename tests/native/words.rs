@@ -24,7 +24,6 @@ const TO_DO: &[&str] = &[
     "src/validation",
     "src/values",
     "cli",
-    "tests/native/layers",
     "bench",
 ];
 

@@ -109,8 +109,9 @@ fn with_key(now: Time, key: &str) -> Hierarchy {
     Hierarchy { root: root.certificate, intermediate }
 }
 
-/// As docs/OPERATIONS.md describes for those without the companion, below a root with a P-384 key; with further
-/// extensions of the intermediate.
+/// A hierarchy made by OpenSSL alone, below a P-384 root.
+///
+/// The intermediate has further `extensions`.
 fn from_openssl(now: Time, key: KeyOption, extensions: &str) -> Hierarchy {
     let root = OpensslCa::root("Example Root", now);
     let intermediate = root.intermediate("Example Issuing CA", key, now, extensions);

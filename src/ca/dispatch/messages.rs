@@ -42,7 +42,7 @@ impl<P: PartitionPorts + 'static, K: Kv + 'static> Partition<P, K> {
         self.flush_if_due();
         answer.map(Reply::Answer).unwrap_or_else(|problem| {
             self.log(&problem);
-            Reply::Refused(problem)
+            Reply::Refused(Box::new(problem))
         })
     }
 

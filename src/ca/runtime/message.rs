@@ -108,7 +108,7 @@ pub enum Reply {
     /// The ask's reply as JSON.
     Answer(Box<RawValue>),
     /// The refusal, or the failure.
-    Refused(Problem),
+    Refused(Box<Problem>),
 }
 
 /// An account's answer to a client's POST.

@@ -77,7 +77,7 @@ pub trait Ports: Verify + Outbound {
     async fn ask<A: Ask>(&self, at: &A::At, ask: &A) -> Result<A::Reply, Problem> {
         match self.call(&at.partition(), &ask.message()?).await? {
             Reply::Answer(json) => read_json(&json),
-            Reply::Refused(problem) => Err(problem),
+            Reply::Refused(problem) => Err(*problem),
         }
     }
 

@@ -102,7 +102,7 @@ impl File {
         }
     }
 
-    /// The path from the root that a path in this module means, if it is of this crate.
+    /// Resolves a path of this module to a path from the root of this crate.
     fn resolve(&self, module: &[String], path: &[String]) -> Option<Module> {
         let supers = path.iter().take_while(|name| *name == "super").count();
         let (base, rest) = match path.first()?.as_str() {
@@ -170,7 +170,7 @@ impl File {
     }
 }
 
-/// The place of the block of an `impl`, its type, and whether it is for no trait.
+/// Finds the block of an `impl`: its place, its type, whether it is inherent.
 fn header(tokens: &[Token], start: usize) -> (usize, Option<String>, bool) {
     let (mut at, mut angles, mut subject, mut inherent) = (start + 1, 0_usize, None, true);
     let mut bounds = false;

@@ -5,7 +5,7 @@ use super::owners::Owners;
 use super::tokens::{production, tokens};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A room and the rooms that it may use, which come after it in the table.
+/// A room and the rooms that it may use.
 pub type Room = (&'static str, &'static [&'static str]);
 
 /// A folder whose folders are rooms.
@@ -19,7 +19,7 @@ pub struct House {
     pub with_tests: bool,
 }
 
-/// A crate: its root folder and all of its sources, as paths below that folder with their texts.
+/// A crate: its root folder and the texts of its sources by path.
 pub struct Crate {
     pub root: &'static str,
     pub sources: BTreeMap<String, String>,
@@ -59,7 +59,7 @@ impl Files {
         Self { files, owners }
     }
 
-    /// The file that defines what this path names, re-exports followed, and the rest of the path there.
+    /// Finds the file that defines a path, and the rest of the path there.
     fn defined(&self, path: &[String], steps: usize) -> Module {
         let known = (0..=path.len()).rev().find(|n| self.files.contains_key(&path[..*n])).unwrap_or(0);
         let alias = path.get(known).and_then(|name| self.files.get(&path[..known])?.1.aliases.get(name));
@@ -77,7 +77,7 @@ impl Files {
         (1..=path.len()).rev().map(|n| path[..n].to_vec()).find(|module| self.files.contains_key(module))
     }
 
-    /// The arrows from a file: the line, the path or method, and the file that has it.
+    /// The arrows from a file: line, path or method, and target file.
     fn arrows(&self, file: &File) -> Vec<(usize, String, Module)> {
         let paths = file.paths.iter().filter_map(|(line, path)| Some((*line, path.join("::"), self.file_of(path)?)));
         let calls = file.calls.iter().filter_map(|call| {
@@ -88,7 +88,7 @@ impl Files {
 }
 
 impl House {
-    /// The room of a module of this house, unless the file is the house's own `mod.rs`.
+    /// The room of a module, unless the file is the own `mod.rs` of the house.
     fn room<'a>(&self, base: &[String], module: &'a [String]) -> Option<&'a str> {
         module.strip_prefix(base)?.first().map(String::as_str)
     }

@@ -1,4 +1,4 @@
-//! Holds the layout: which room may use which, that no files use each other in a circle, how long a file may be.
+//! Holds the layout: arrows between rooms, no circles between files, length of files.
 //!
 //! A new arrow between rooms needs a row here. Rooms use only rooms that come after them in their table.
 

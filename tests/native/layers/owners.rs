@@ -1,4 +1,4 @@
-//! Which file has a method of a type whose `impl` blocks are spread over files, as those of the partition handles are.
+//! Finds the file of a method whose type has `impl` blocks in several files.
 
 use super::file::{Call, File, Module};
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,7 +15,7 @@ struct Types {
     others: BTreeSet<String>,
 }
 
-/// Types by layer: a method is looked up in the layer of its call, for types of other layers are not spread.
+/// Methods by layer: calls are resolved within the layer of the caller.
 pub struct Owners(BTreeMap<String, Types>);
 
 fn layer(module: &Module) -> String {

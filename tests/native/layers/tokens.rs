@@ -14,7 +14,7 @@ fn is_name(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
 
-/// The end of a text in double quotes that begins here, or of one in quotes and hashes.
+/// The end of the string literal that begins here.
 fn end_of_text(chars: &[char], start: usize, hashes: usize, escapes: bool) -> usize {
     let mut at = start + 1;
     while at < chars.len() {
@@ -141,7 +141,7 @@ fn after_item(tokens: &[Token], start: usize) -> usize {
     at
 }
 
-/// Tokens without what is compiled for tests only, and the names of modules in files of their own that are so.
+/// Tokens without test-only code, and the names of test-only modules in own files.
 pub fn production(tokens: &[Token]) -> (Vec<Token>, Vec<String>) {
     let (mut kept, mut modules, mut at) = (Vec::new(), Vec::new(), 0);
     while at < tokens.len() {

@@ -8,7 +8,7 @@ use selvedge::values::SigAlg;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// The root of these settings with its key, as the one who makes lists has it.
+/// The root of these settings with its key, for signing CRLs.
 fn with_root() -> (BTreeMap<&'static str, String>, Root) {
     let root = Root::create(SigAlg::Es256, "root", NOW, 10).unwrap();
     let constraints = &Constraints::default();
@@ -54,5 +54,5 @@ fn root_crl_is_used_or_reported_without_stopping() {
     }
     values.insert("ROOT_CRL", list);
     values.remove("ROOT_CERTIFICATE");
-    assert!(read(&values, NOW).unwrap().problems[0].contains("ROOT_CERTIFICATE is not set"));
+    assert!(read(&values, NOW).unwrap().problems[0].contains("ROOT_CERTIFICATE, is not set"));
 }

@@ -1,4 +1,4 @@
-//! Secrets among the settings: what is derived from them, and that output does not contain them.
+//! Secrets among the settings: derived keys, and output without secrets.
 
 use super::{NOW, good, read};
 use selvedge::ca::config::external_accounts::made_key;
