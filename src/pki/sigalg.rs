@@ -19,7 +19,7 @@ pub enum AlgorithmFault {
     /// A broken hash; the algorithm's name.
     #[error("the signature algorithm is {0}, whose hash is broken; use SHA-256")]
     Weak(&'static str),
-    /// An algorithm that is not supported: its OID, and its name if [`REFUSED`] has one.
+    /// An algorithm that is not supported: its OID, and its name if `REFUSED` has one.
     #[error(
         "the signature algorithm is {name} ({0}); accepted are ECDSA and RSA (PKCS#1 v1.5) with SHA-256, SHA-384 or \
          SHA-512, and Ed25519",

@@ -12,7 +12,7 @@ use crate::values::x509::{Parts, reason};
 use crate::values::{Time, Verify};
 use x509_cert::ext::pkix::KeyUsage;
 
-/// A chain whose links match, with the results of path validation ([`path`]).
+/// A chain whose links match, with the results of path validation (`path`).
 #[derive(Clone, Debug)]
 pub struct Chain {
     links: Vec<Link>,
